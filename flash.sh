@@ -95,15 +95,15 @@ set_up_packages() {
     echo "$stamp" >"$venv/packages.stamp"
 }
 
-# The project itself is installed in place: an edited file takes effect without another set-up.
+# Box and bench are installed in place, with office and lab in their folders: an edited file takes effect at once.
 set_up_project() {
     local stamp
-    stamp="$(digest "$here/setup.cfg" "$here/pyproject.toml" "$venv/packages.stamp")"
+    stamp="$(digest "$here/setup.cfg" "$here/pyproject.toml" "$here/hil/pyproject.toml" "$venv/packages.stamp")"
     if stamped project "$stamp"; then
         return
     fi
     # Named by a dot, because pip takes brackets at the end of a path for something else.
-    (cd "$here" && install --no-deps --no-build-isolation --editable .)
+    (cd "$here" && install --no-deps --no-build-isolation --editable . --editable ./hil)
     echo "$stamp" >"$venv/project.stamp"
 }
 
@@ -151,8 +151,13 @@ set_up() {
     exec 9<&-
 }
 
+# The command nearest to a mistyped one, or nothing.
+nearest() {
+    python3 -c 'import difflib, sys; print(*difflib.get_close_matches(sys.argv[1], sys.argv[2:], 1))' "$@" 2>/dev/null
+}
+
 main() {
-    local command="${1:-}" chosen
+    local command="${1:-}" chosen near all commands=(rig test prove check install uninstall mcu vm-test advisories)
     [ $# -eq 0 ] || shift
     case "$command" in
         rig)
@@ -209,8 +214,9 @@ main() {
             exit 2
             ;;
         *)
-            fail "there is no '$command' here; there are: rig, test, prove, check, install, uninstall, mcu, vm-test, \
-advisories" 2
+            all="${commands[*]}"
+            near="$(nearest "$command" "${commands[@]}")" || near=""
+            fail "there is no '$command' here${near:+, did you mean '$near'}; there are: ${all// /, }" 2
             ;;
     esac
 }

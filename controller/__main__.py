@@ -5,14 +5,14 @@ Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start.
 
 import argparse
 import contextlib
-import importlib
+import importlib.util
 import os
 import re
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TextIO, cast
 
-from controller.system import identity
+from controller.system import cli, identity
 from controller.system.cli import Ended
 from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
@@ -100,13 +100,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "write events, seconds (CSV) or captures (journals) to a directory",
     ),
     "console": (
-        "controller.console.console",
+        "controller.console.terminal.console",
         "pages and actions on a terminal of 80 x 24, or a serial line",
     ),
-    "console-user": ("controller.console.console", "the users who may log in at the console"),
+    "console-user": (
+        "controller.console.terminal.console",
+        "the users who may log in at the console",
+    ),
     "can-up": (
         "controller.console.can_up",
         "set up a CAN interface as configured (for the service)",
+    ),
+    "completion": (
+        "controller.console.completion",
+        "the script by which bash or zsh completes these commands",
     ),
     "matrix": (
         "controller.documents.matrix_page",
@@ -128,11 +135,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "controller.console.evidence",
         "hazard log with rows, tests and figures; faults of each wire; bill of materials",
     ),
+    "document": (
+        "controller.console.document",
+        "pages made of the program's own tables: hazards, faults, times, equipment, siting",
+    ),
     "siting": (
         "controller.siting.command",
         "audit a site's plan: spacing, energies, heights, exposures",
     ),
 }
+COMPLETION = "completion"  # the only command that needs the parsers of all
+OFFICE = "controller.siting"  # a package of its own, which a box does not have
 CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user
 SERVICES = ("run", "record", "upstream", CONSOLE)  # these print nothing
 
@@ -148,11 +161,11 @@ class _Output:
         self._to = open(os.devnull, "w", encoding="ascii") if given is None else given
 
     def write(self, text: str) -> int:
-        """As of a file."""
+        """Same as a file's."""
         return self._tried(self._to.write, text)
 
     def flush(self) -> None:
-        """As of a file."""
+        """Same as a file's."""
         self._tried(self._to.flush)
 
     def _tried(self, do: Callable[..., Any], *given: str) -> Any:
@@ -219,7 +232,18 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the line and exit with the code of wrong input."""
-        self.exit(WRONG_INPUT, f"firebreak: {message}\n")
+        self.exit(WRONG_INPUT, f"firebreak: {cli.with_nearest(message)}\n")
+
+
+class _Helped:
+    """Subparsers of which each has its text of COMMANDS."""
+
+    def __init__(self, commands: cli.Commands) -> None:
+        self._commands = commands
+
+    def add_parser(self, name: str, **settings: Any) -> argparse.ArgumentParser:
+        """The parser of a new command."""
+        return self._commands.add_parser(name, help=COMMANDS[name][1], **settings)
 
 
 def _parser(argv: list[str]) -> _Parser:
@@ -227,7 +251,14 @@ def _parser(argv: list[str]) -> _Parser:
     parser = _Parser(prog="firebreak", description="Edge controller of a lithium storage cabinet.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     module, _ = COMMANDS.get(argv[0] if argv else "", ("", ""))
-    if module:
+    if module.startswith(OFFICE) and importlib.util.find_spec(OFFICE) is None:
+        raise Ended(NO_START, f"{argv[0]}: not on a box: install the package firebreak-office")
+    if argv[:1] == [COMPLETION]:
+        for each in dict.fromkeys([module for module, _ in COMMANDS.values()]):
+            if importlib.util.find_spec(each.rpartition(".")[0]) is not None:
+                importlib.import_module(each).add(_Helped(commands))
+        parser.set_defaults(every=parser)
+    elif module:
         importlib.import_module(module).add(commands)
     else:
         metadata = importlib.import_module("importlib.metadata")  # 20 ms that no command needs

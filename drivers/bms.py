@@ -5,6 +5,7 @@ id. The first frame of an id sets the counter and does not count, because a dead
 one frame for ever.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from drivers.dbc import Dbc, Field
@@ -62,44 +63,27 @@ def crc8(seed: int, data: bytes) -> int:
     )
 
 
+@dataclass(slots=True, eq=False)
 class _Message:
     """One id of a native rack: its fields and its last frame."""
 
-    __slots__ = (
-        "seed",
-        "counter",
-        "payload",
-        "used_bytes",
-        "group",
-        "fields",
-        "indexes",
-        "cells",
-        "position",
-        "seen_us",
-        "values",
-        "stored_ok",
-    )
+    seed: int  # of crc_seed
+    group: int
+    fields: tuple[Field, ...]
+    indexes: tuple[int, ...]  # into the sink, one per field; () for temperatures
+    position: int = -1  # number of a temperature frame, else -1
+    cells: tuple[int, ...] = ()  # places of the cell signals, in the order of CELLS
+    counter: int = -1  # of the last good frame; -1: none yet
+    payload: bytes | None = None  # the used bytes of the last accepted values
+    used_bytes: int = 0
+    seen_us: int = NEVER_US
+    values: list[int] | tuple[()] = ()  # of a temperature frame, until all frames have come
+    stored_ok: bool = True
 
-    def __init__(
-        self,
-        can_id: int,
-        group: int,
-        fields: tuple[Field, ...],
-        indexes: tuple[int, ...],
-        position: int = -1,
-    ) -> None:
-        self.seed = crc_seed(can_id)
-        self.counter = -1  # of the last good frame; -1: none yet
-        self.payload: bytes | None = None  # the used bytes of the last accepted values
-        self.used_bytes = max((shift + mask.bit_length() + 7) // 8 for shift, mask, *_ in fields)
-        self.group = group
-        self.fields = fields
-        self.indexes = indexes  # into the sink, one per field; () for temperatures
-        self.cells: tuple[int, ...] = ()  # places of the cell signals, in the order of CELLS
-        self.position = position  # number of a temperature frame, else -1
-        self.seen_us = NEVER_US
-        self.values: list[int] = []  # of a temperature frame, until all frames have come
-        self.stored_ok = True
+    def __post_init__(self) -> None:
+        """Find the bytes that the fields take."""
+        ends = [shift + mask.bit_length() for shift, mask, *_ in self.fields]
+        self.used_bytes = (max(ends) + 7) // 8
 
 
 class NativeBms:
@@ -166,7 +150,7 @@ class NativeBms:
         fields = tuple(dbc.field(name, row) for row in rows.values())
         indexes = tuple(self._first + RACK_ROWS[target][0] for target in rows)
         can_id = dbc.message(name).can_id + self._id_offset
-        message = self._messages[can_id] = _Message(can_id, group, fields, indexes)
+        message = self._messages[can_id] = _Message(crc_seed(can_id), group, fields, indexes)
         if set(CELLS) <= set(rows):
             message.cells = tuple(list(rows).index(target) for target in CELLS)
 
@@ -181,7 +165,8 @@ class NativeBms:
             )
             self._check_step(name, fields)
             can_id = dbc.message(name).can_id + self._id_offset
-            message = _Message(can_id, self._temperature_group, fields, (), position)
+            seed, group = crc_seed(can_id), self._temperature_group
+            message = _Message(seed, group, fields, (), position)
             self._messages[can_id] = message
             self._temperatures.append(message)
 

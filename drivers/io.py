@@ -121,7 +121,8 @@ class IoModule:
     def _new_request(self, coils: int) -> rtu.Request:
         register = self.profile.registers["coils"]
         levels = [coils >> bit & 1 for bit in range(CHANNELS)]
-        request = rtu.write_coils_request(
+        request = rtu.write_request(
+            rtu.WRITE_COILS,
             (self.unit_id, "coils"),
             self.unit_id,
             register.address,
@@ -172,7 +173,7 @@ class IoModule:
         self.writes += 1
 
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:
-        """After a failed exchange check the expiry soon: the module may have restarted."""
+        """Check the expiry soon after a failed exchange: the module may have restarted."""
         if self.expiry_ok and self._steps.due_us > now_us + RETRY_US:
             self._steps.begin(self._set_expiry(), now_us + RETRY_US)
 

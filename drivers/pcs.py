@@ -164,7 +164,6 @@ class SunSpecPcs:
             zero.head,
             priority,
             self._on_setpoint_written,
-            None,
         )
 
     def write_due(self, now_us: int) -> bool:
@@ -230,7 +229,7 @@ class SunSpecPcs:
         self.state, self.fault = READY, ""
 
     def _on_steps_end(self, error: str, now_us: int) -> None:
-        """After a failure begin again: with the settings of a known device, or with discovery."""
+        """Begin again after a failure: with the settings of a known device, or with discovery."""
         if not error:
             return
         self.fault = f"converter {self.unit_id}: {error}"
@@ -254,7 +253,8 @@ class SunSpecPcs:
     def _write(
         self, name: str, address: int, values: tuple[int, ...], priority: int = rtu.WRITE
     ) -> rtu.Request:
-        return rtu.write_registers_request(
+        return rtu.write_request(
+            rtu.WRITE_REGISTERS,
             (self.unit_id, "write " + name),
             self.unit_id,
             address,

@@ -11,8 +11,7 @@ from functools import partial
 from drivers import sunspec
 from drivers.buses import rtu
 from drivers.pcs_settings import SETTINGS, WSET
-from drivers.profile import Profile, Register
-from drivers.profile_values import wrong
+from drivers.profile import Profile, Register, wrong
 from drivers.sink import Sink
 from drivers.steps import LOST_US, NEVER_US, NOW_US
 from safety import signals
@@ -189,7 +188,7 @@ class Readings:
         self._ended(read, now_us)
 
     def _on_scales(self, scales: sunspec.Scales, pdu: bytes, now_us: int, read: _Read) -> bool:
-        """After a change drop the values until a second reading, requested at once, confirms it."""
+        """Drop the values after a change until a second reading, requested at once, confirms it."""
         if scales.take(pdu, now_us):
             self._ac_pdu = self._dc_pdu = b""
             self._ac_us = self._dc_us = self._setpoint_us = LONG_AGO_US

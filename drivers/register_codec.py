@@ -18,7 +18,7 @@ BIT = "bit"
 
 
 class Codec:
-    """Of one register of a profile of the family site_device."""
+    """Codec of one register of a profile of the family site_device."""
 
     def __init__(
         self, register: Register, settings: dict[str, int], bounds: tuple[int, int] | None = None
@@ -80,7 +80,7 @@ class Codec:
         return found + list(self._register.with_words)
 
     def _ordered(self, data: bytes) -> bytes:
-        """Between the order on the wire and big-endian; the same both ways."""
+        """Swap between the order on the wire and big-endian; the same both ways."""
         if self._register.byte_order == "little":
             data = b"".join([data[at : at + 2][::-1] for at in range(0, len(data), 2)])
         if self._register.word_order == "little":

@@ -9,14 +9,6 @@ from drivers.register_codec import Codec
 
 COIL_WRITES = (rtu.WRITE_COIL, rtu.WRITE_COILS)
 SINGLE_WRITES = (rtu.WRITE_COIL, rtu.WRITE_REGISTER)
-# what makes the request of each write function: (key, unit id, address, content, callbacks)
-WRITES: dict[int, Callable[..., rtu.Request]] = {
-    rtu.WRITE_COIL: rtu.write_coil_request,
-    rtu.WRITE_REGISTER: rtu.write_register_request,
-    rtu.WRITE_COILS: rtu.write_coils_request,
-    rtu.WRITE_REGISTERS: rtu.write_registers_request,
-    rtu.WRITE_AND_READ: rtu.write_and_read_request,
-}
 Tell = Callable[[int, int, int], None]  # (kind of failure, code, now_us)
 
 
@@ -37,7 +29,7 @@ class RegisterWrite:
         self._is_unread = False
 
     def request(self, value: int, now_us: int) -> rtu.Request | None:
-        """As SiteDevice.write."""
+        """Same as SiteDevice.write."""
         # the rest value does not wait; a lost write does, or it would keep the bus from others
         is_rest = value == 0 and self._sent not in (0, None)
         wait_us = self._due_us if value == self._sent else self._free_us
@@ -55,12 +47,10 @@ class RegisterWrite:
 
     def _write(self) -> rtu.Request:
         function, places = self._register.write_function, self._expected
-        make = WRITES[function]
         key = self._unit_id, self._register.name
-        content = places[0] if function in SINGLE_WRITES else places
-        return make(
-            key, self._unit_id, self._register.write_address, content, self._written, self._lost
-        )
+        content = places[:1] if function in SINGLE_WRITES else places
+        place = self._unit_id, self._register.write_address
+        return rtu.write_request(function, key, *place, content, self._written, self._lost)
 
     def _written(self, pdu: bytes, now_us: int) -> None:
         self._is_unread = self._register.read_back

@@ -172,7 +172,7 @@ class SiteDevice:
             self._forget()
 
     def _note_pause(self, now_us: int) -> None:
-        """After a silence the device may be another one."""
+        """The device may be another one after a silence."""
         silence_us = max(SILENCE_US_MIN, SILENCE_PERIODS * self.profile.period_ms * 1000)
         if now_us - self._heard_us > silence_us:
             self._forget()

@@ -8,6 +8,7 @@ time-out or a damaged reply ends the sequence too. The owner then begins again.
 """
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, TypeVar
 
 from drivers.buses import rtu
@@ -82,9 +83,9 @@ class Steps:
             elif count == self._count:
                 self._finish(rtu.FAILURES[failure], now_us)
 
-        build: Callable[..., rtu.Request] = (
-            rtu.read_request if kind == "read" else rtu.write_registers_request
-        )
+        build: Callable[..., rtu.Request] = rtu.read_request
+        if kind == "write":
+            build = partial(rtu.write_request, rtu.WRITE_REGISTERS)
         return build(key, self._unit_id, *detail, answered, failed)
 
     def _take(self, count: int, answer: bytes | None) -> None:

@@ -1,43 +1,49 @@
-"""`python -m hil COMMAND`: the rig and its campaigns."""
+"""`python -m hil COMMAND`: the rig (the package bench) and its campaigns and systems (lab).
+
+The bench works without the lab. Then each command of the lab answers with one line.
+"""
 
 import argparse
+import importlib.util
 import os
 import signal
 import sys
 
-from controller.config.refusal import ConfigError
+from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError
-from hil.campaigns import golden
-from hil.campaigns.ask import command as ask
-from hil.campaigns.benchmarks import command as benchmarks
-from hil.campaigns.channel_b import command as channel_b
-from hil.campaigns.chaos import command as chaos
-from hil.campaigns.hint_attack import command as hint_attack
-from hil.campaigns.meter_sign import command as meter_sign
-from hil.campaigns.nuisance import command as nuisance
-from hil.campaigns.outage import command as outage
-from hil.campaigns.rows import command as rows
-from hil.campaigns.runaway import command as runaway
-from hil.campaigns.smooth import command as smooth
-from hil.campaigns.vm import command as vm
-from hil.campaigns.windows import command as windows
-from hil.engine import coverage, pod_command, rig_command
+from controller.system import cli
+from hil.engine import coverage, rig_command
 from hil.engine.coverage import NotSimulatedError
 from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
 from hil.results import run_result
-from hil.scenarios.scenario import ScenarioError
-from hil.systems import command as systems
-from hil.values import long_command, speeds
+from hil.runner.cases import CaseError
+from hil.runner.options import WrongOptionError
+from hil.values import long_command, pod_options, speeds
 
 PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
-WRONG = (ScenarioError, LoadError, ConfigError, NotSimulatedError, rig_command.InputError)
-COMMANDS = (
-    *(rig_command, coverage, pod_command, hint_attack, golden, chaos, rows, runaway),
-    *(nuisance, outage, smooth, meter_sign, benchmarks, channel_b, vm),
-    *(long_command, speeds, systems, ask, windows),
-)
+WRONG = (LoadError, ConfigError, NotSimulatedError, rig_command.InputError, WrongOptionError)
+BENCH = (rig_command, coverage, pod_options, long_command, speeds)
+# command: its module in hil/
+LAB = {
+    "hint-attack": "campaigns.hint_attack.command",
+    "golden": "campaigns.golden",
+    "chaos": "campaigns.chaos.command",
+    "rows": "campaigns.rows.command",
+    "runaway": "campaigns.runaway.command",
+    "nuisance": "campaigns.nuisance.command",
+    "outage": "campaigns.outage.command",
+    "smooth": "campaigns.smooth.command",
+    "meter-sign": "campaigns.meter_sign.command",
+    "bench": "campaigns.benchmarks.command",
+    "mcu": "campaigns.channel_b.command",
+    "vm-test": "campaigns.vm.command",
+    "run": "systems.command",
+    "ask": "campaigns.ask.command",
+    "windows": "campaigns.windows.command",
+}
+ON_RIG = "hil.systems.on_rig"  # adds the systems to the command `rig`
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")
 
 
@@ -60,10 +66,11 @@ def main(argv: list[str] | None = None) -> int:
         return arguments.run(arguments)
     except WRONG as error:
         return _report(name, error, WRONG_INPUT)
-    except (RigError, JournalError, OSError) as error:
+    except (RigError, JournalError, OSError, CaseError) as error:
         return _report(name, error, NO_START)
-    except KeyboardInterrupt:
-        return _report(name, "interrupted, no result", run_result.INTERRUPTED)
+    except KeyboardInterrupt as error:
+        kept = f"; {error}" if str(error) else ""
+        return _report(name, f"interrupted, no result{kept}", run_result.INTERRUPTED)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -81,16 +88,32 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
         """Print the line and exit with the code of wrong input."""
         name = (self.prog.removeprefix(PROGRAM).split() or PROGRAM.split()[-1:])[0]
-        self.exit(WRONG_INPUT, f"{name}: {message}\n")
+        self.exit(WRONG_INPUT, f"{name}: {cli.with_nearest(message)}\n")
 
 
 def parser() -> _Parser:
     """The parser of all commands."""
     made = _Parser(prog=PROGRAM)
     commands = made.add_subparsers(required=True, metavar="COMMAND", dest="program")
-    for module in COMMANDS:
+    for module in BENCH:
         module.add(commands)
+    if has_lab():
+        for name in LAB.values():
+            importlib.import_module(f"hil.{name}").add(commands)
+        importlib.import_module(ON_RIG).extend(commands.choices["rig"])
+    else:
+        for name in LAB:
+            commands.add_parser(name, help="of the package firebreak-lab").set_defaults(run=_absent)
     return made
+
+
+def has_lab() -> bool:
+    """Campaigns and systems are installed."""
+    return importlib.util.find_spec("hil.campaigns") is not None
+
+
+def _absent(arguments: argparse.Namespace) -> int:
+    raise rig_command.InputError("a command of the lab: install firebreak-lab")
 
 
 def _check_apart(arguments: argparse.Namespace) -> None:

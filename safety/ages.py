@@ -39,7 +39,7 @@ class Ages:
         self.oldest_ticks = array("i", [0] * (1 + layout.racks))
 
     def _budgets(self, image: "array[int]", image_map: p.ImageMap) -> tuple[int, ...]:
-        """Per group: the age in ticks up to which it is known."""
+        """The age of each group in ticks up to which it is known."""
         silent_ms = [image[image_map.cabinet + word] for word in SILENT_MS]
         for unit in range(self.layout.units):
             silent_ms += [
@@ -53,7 +53,7 @@ class Ages:
         return tuple(budgets[: s.G_LOCAL] + [s.INT_MAX] + budgets[s.G_LOCAL :])
 
     def _expected(self, image: "array[int]", image_map: p.ImageMap) -> bytes:
-        """Per group: 1 if this cabinet has the equipment. `heard` waits for these groups only."""
+        """Groups (1) whose equipment this cabinet has. `heard` waits for these groups only."""
         at = image_map.cabinet
         gas, vapour = image[at + p.P_GAS_DETECTORS], image[at + p.P_OFFGAS_DETECTORS]
         fitted = [

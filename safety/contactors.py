@@ -169,7 +169,7 @@ class Contactors:
         return self.racks_zero()
 
     def racks_zero(self) -> int:
-        """As `current_zero`, for the racks alone."""
+        """Same as `current_zero`, for the racks alone."""
         found = 1
         for rack in range(self.layout.racks):
             if self.ages.known(self.pack_group[rack]):

@@ -162,7 +162,7 @@ class Evaluator:
         return busy
 
     def _beyond(self, index: int, elapsed: int) -> None:
-        """At or beyond the threshold: count while the gate is known and open. The clear count
+        """Count at or beyond the threshold while the gate is known and open. The clear count
         begins anew with any gate, so no reset clears a cause that is there.
         """
         self.clear_count[index] = 0
@@ -207,7 +207,7 @@ class Evaluator:
         self.first_out[0] = index
 
     def _miss(self, index: int, level: int) -> None:
-        """Below the threshold: count while the feature is clear, then forget the set count."""
+        """Count below the threshold while the feature is clear, then forget the set count."""
         debounce, clear = self.debounce[index], 0
         if level <= debounce[D_CLEAR_AT]:
             clear = min(self.clear_count[index] + 1, s.TICKS_MAX)

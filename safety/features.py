@@ -203,7 +203,7 @@ class Features(FeatureArrays):
         self.put(m.F_NOC_UNVERIFIED, 0 if seen or inp[s.NOC_VERIFIED] else 1, known)
 
     def _silences(self) -> None:
-        """For each of SILENCES the age in ms of its oldest group that was seen since the start.
+        """Put for each of SILENCES the age in ms of its oldest group seen since the start.
 
         While a group was not seen yet, the feature is known in part: a latch of the last run cannot
         be reset.

@@ -391,7 +391,7 @@ STAGES_PER_SCOPE = tuple(
 
 
 def ladders(stages: tuple) -> tuple:
-    """For each output the levels that stages ask, rising, each with a bit of its own: ((bit,
+    """List for each output the levels that stages ask, rising, each with a bit of its own: ((bit,
     level), ...).
     """
     found: list[tuple[tuple[int, int], ...]] = []

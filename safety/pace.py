@@ -42,7 +42,7 @@ class Pace:
         self._ups()
 
     def frozen_ms(self) -> int:
-        """For how long the words of a meter have not changed, off the grid too, ms."""
+        """Time for which the words of a meter have not changed, off the grid too, ms."""
         return max(self.words[FROZEN], self.words[FROZEN + 1]) * self.tick_ms
 
     def _late(self, elapsed: int) -> int:

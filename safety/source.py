@@ -38,7 +38,7 @@ class Source:
             words[on_grid] = min(words[on_grid] + elapsed, ON_GRID_TICKS_MAX)
 
     def on_grid_ticks(self) -> int:
-        """For how long the source has counted as grid, at most ON_GRID_TICKS_MAX."""
+        """Time for which the source has counted as grid, at most ON_GRID_TICKS_MAX."""
         return self.words[self.at + ON_GRID]
 
     def is_off_grid(self) -> bool:

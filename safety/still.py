@@ -53,8 +53,8 @@ class Still:
             words[at + MOVED] = words[at + STILL_MS] = 0
 
     def count(self, elapsed: int, current_dA: int, moved_dA: int, lasts: int) -> int:
-        """For how long the values have not changed although the current has, by more than moved_dA:
-        ms.
+        """Time in ms in which the values have not changed although the current has, by more than
+        moved_dA.
 
         lasts: 1 counts on after the current has come back.
         """
@@ -98,7 +98,7 @@ class RackValues:
         self.cell = Still(features, words, at + CELLS, self.cell_group, first, second)
 
     def still_ms(self, elapsed: int, pcs: int, pcs_dA: int, moved_dA: int) -> int:
-        """For how long pack or cell values have not followed, or have contradicted each other, ms.
+        """Time in ms in which pack or cell values have not followed, or contradicted each other.
 
         pcs: 1 if the current of the PCS is known. moved_dA: how far that current has to change.
         """
@@ -117,7 +117,7 @@ class RackValues:
         return still_ms
 
     def _apart_ms(self, elapsed: int, is_judged: int) -> int:
-        """For how long the pack voltage has been outside cells x lowest to cells x highest cell."""
+        """Time in which the pack voltage was outside cells x lowest to cells x highest cell."""
         inp, first, cells = self.inp, self.input, self.cells
         words, at, pack_mV = self.words, self.apart_at, inp[first + s.RACK_VOLTAGE_MV]
         low_mV = cells * (inp[first + s.CELL_VOLTAGE_MV_MIN] - APART_MV)

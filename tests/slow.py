@@ -9,7 +9,7 @@ def slow(*values):
 
 
 def whole(*values):
-    """As slow, but of `./flash.sh test --whole`, which CI runs too."""
+    """Same as slow, but of `./flash.sh test --whole`, which CI runs too."""
     return _marked(values, pytest.mark.whole)
 
 

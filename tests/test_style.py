@@ -58,29 +58,33 @@ MAY_IMPORT = (
     ("drivers/", ("drivers", "safety.signals")),
     (
         "controller/siting/",
-        ("controller.siting", "controller.config", "controller.documents", "controller.system"),
+        ("controller.siting", "controller.forms", "controller.documents", "controller.system"),
     ),
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
-    ("hil/plant/", ("hil", "safety")),
-    ("hil/site/", ("hil", "safety", "controller.series")),
+    ("hil/plant/", ("hil", "safety", "controller.forms")),
+    ("hil/site/", ("hil", "safety", "controller.forms", "controller.series")),
     ("hil/wires/virtual", ("hil", "safety")),
     ("hil/", OURS[:4]),
     ("tests/", OURS),
 )
-# Rooms of controller/: each may import the ones before it.
-ROOMS = (
-    *("sites", "system", "series", "core", "rows", "config", "journal", "store", "hints", "run"),
-    *("state", "documents", "recorder", "upstream", "siting", "systemd", "console", "__main__"),
+# Rooms of box, bench and lab: each may import the ones before it.
+BOX = (
+    *("sites", "system", "forms", "series", "core", "rows", "config", "journal", "store", "hints"),
+    *("run", "state", "documents", "recorder", "upstream", "systemd", "console", "__main__"),
+    "siting",  # the package office: the box works without it
 )
-PURE_ROOMS = ("series", "core", "rows")  # they take nothing from system
-RIG_PARTS = (
-    "hil/plant/",
-    "hil/site/",
-    "hil/devices/",
-    "hil/wires/",
-    "hil/loads/",
-)  # campaigns use them, never the other way
+BENCH = (
+    *("oracle", "loads", "site", "plant", "devices", "wires", "observer", "scenarios"),
+    *("results", "engine", "runner", "values"),
+)
+LAB = ("systems", "campaigns")
+ROOMS = (*(f"controller.{room}" for room in BOX), *(f"hil.{room}" for room in BENCH + LAB))
+# They take nothing from system.
+PURE_ROOMS = ("controller.series", "controller.core", "controller.rows")
+# Arrows that are left of circles: a table of functions names each policy, and the core makes the
+# site devices.
+INTO_THEIR_OWN = {"controller/core": {"controller/core/policies", "controller/core/site_devices"}}
 # A parameter with one of these last has no unit; recv and send have python-can's names.
 QUANTITIES = set(
     "voltage current power energy frequency resistance temperature timeout delay duration period "
@@ -93,6 +97,16 @@ TEXTS_WITHOUT_SUFFIX = (".gitignore", ".ci/run", "LICENSE")
 SKIPPED_FOLDERS = (".git", ".venv", "__pycache__", ".pytest_cache", ".hypothesis", "build")
 MACHINE_PATHS = tuple("/" + name + "/" for name in ("work", "tmp", "home", "root")) + (
     "pypi" + ".org",
+)
+PREPOSITIONS = set(
+    "About Above Across After Against Along Among Around As At Before Behind Below Beneath Beside "
+    "Between Beyond By During For From In Inside Into Like Near Of Off On Onto Out Outside Over "
+    "Past Per Since Through To Toward Under Until Up Upon Via With Within Without".split()
+)
+# Folders whose docstrings may still begin with one.
+PREPOSITIONS_LEFT = (
+    *("controller/config/", "controller/siting/", "hil/campaigns/"),
+    *("tests/controller/core/", "tests/hil/campaigns/"),
 )
 MARKS = tuple(a + b for a, b in (("TO", "DO"), ("FIX", "ME"), ("XX", "X")))
 
@@ -181,7 +195,7 @@ def imports(path, text):
 
 
 def room_of(name):
-    return next((room for room in ROOMS if (name + ".").startswith(f"controller.{room}.")), None)
+    return next((room for room in ROOMS if (name + ".").startswith(f"{room}.")), None)
 
 
 def arrows(path, text):
@@ -191,10 +205,8 @@ def arrows(path, text):
         other = room_of(name)
         if own and other and ROOMS.index(other) > ROOMS.index(own):
             found.append(f"{path}:{line}: {own} is below {other}, so it may not import {name}")
-        if own in PURE_ROOMS and other == "system":
+        if own in PURE_ROOMS and other == "controller.system":
             found.append(f"{path}:{line}: {own} is pure, so it may not import {name}")
-        if path.startswith(RIG_PARTS) and (name + ".").startswith("hil.campaigns."):
-            found.append(f"{path}:{line}: campaigns use the parts of the rig, so not {name}")
     return found
 
 
@@ -225,6 +237,18 @@ def cycle(graph):
         for module in free:
             del left[module]
     return sorted(left)
+
+
+def rooms(files):
+    """{folder: folders that it imports} of (path, text). A `__main__` is above its folder."""
+    folders = {
+        module_of(path): path if path.endswith("__main__.py") else path.rpartition("/")[0]
+        for path, _ in files
+    }
+    found = {folder: set() for folder in folders.values()}
+    for module, others in graph(files).items():
+        found[folders[module]] |= {folders[other] for other in others} - {folders[module]}
+    return found
 
 
 def clocks(path, text):
@@ -308,7 +332,9 @@ def unit_in_name(where, name, unit):
 
 
 def tuples_built(path, text):
-    """On MicroPython `a, b = b, a` builds no tuple; brackets and a fourth name allocate one."""
+    """The line `a, b = b, a` on MicroPython builds no tuple; brackets and a fourth name allocate
+    one.
+    """
     if not path.startswith("safety/"):
         return []
     return [
@@ -323,6 +349,20 @@ def tuples_built(path, text):
     ]
 
 
+def docstrings(path, text):
+    """A docstring names its thing first."""
+    if path.startswith(PREPOSITIONS_LEFT):
+        return []
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [(node, (ast.get_docstring(node) or "").split()[:1]) for node in nodes(text, kinds)]
+    return [
+        f"{path}:{node.body[0].lineno}: a docstring begins with {word}: name the thing first"
+        for node, words in found
+        for word in words
+        if word.strip(".,:;") in PREPOSITIONS
+    ]
+
+
 SOURCE_CHECKS = (
     function_length,
     file_length,
@@ -332,6 +372,7 @@ SOURCE_CHECKS = (
     clocks,
     integers_only,
     quantities,
+    docstrings,
 )
 
 
@@ -352,6 +393,29 @@ def test_every_source(check):
 
 def test_no_import_goes_in_a_circle():
     assert cycle(graph(sources())) == []
+
+
+def test_no_circle_of_rooms():
+    files = [each for each in sources() if not each[0].startswith("tests/")]
+    found = rooms(files)
+    for room, into in INTO_THEIR_OWN.items():
+        assert into <= found[room], f"{room} has left the circle: remove it from INTO_THEIR_OWN"
+        found[room] -= into
+    assert cycle(found) == []
+
+
+def test_a_circle_of_rooms_is_found_where_no_two_files_have_one():
+    files = [
+        ("hil/a/one.py", "from hil.b import one"),
+        ("hil/b/one.py", "import os"),
+        ("hil/b/two.py", "def late():\n    import hil.c.one"),
+        ("hil/c/one.py", "import hil.a.two"),
+        ("hil/a/two.py", ""),
+        ("hil/a/__main__.py", "import hil.b.two"),
+    ]
+    assert cycle(graph(files)) == []
+    assert cycle(rooms(files)) == ["hil/a", "hil/b", "hil/c"]
+    assert cycle(rooms(files[1:])) == []
 
 
 def test_a_circle_is_found_also_through_a_function_and_a_package():
@@ -497,7 +561,9 @@ LONG = "def long():\n" + "    pass\n" * FUNCTION_LINES_MAX
             "def late():\n    from controller.console import b",
             "from controller.run import b",
         ),
-        (arrows, "hil/wires/a.py", "from hil.campaigns import rows", "from hil.plant import cell"),
+        (arrows, "hil/wires/a.py", "from hil.engine import rig", "from hil.plant import cell"),
+        (arrows, "controller/console/a.py", "from controller.siting import a", "import zlib"),
+        (arrows, "hil/engine/a.py", "from hil.systems import run", "from hil.wires import a"),
         (imports, "controller/siting/a.py", "import controller.core", "import controller.siting.b"),
         (clocks, "controller/run/loop.py", "from time import sleep", "import timeit"),
         (
@@ -520,6 +586,8 @@ LONG = "def long():\n" + "    pass\n" * FUNCTION_LINES_MAX
             "def a(b, first_byte_timeout_us): pass",
         ),
         (quantities, "hil/a.py", "def a(power): pass", "def recv(timeout): pass"),
+        (docstrings, "hil/a.py", 'def a(): "Of a rack."', 'def a(): "Charge of a rack."'),
+        (docstrings, "safety/a.py", '"""Per rack: 1 if it is there."""', '"""Racks."""'),
         (marks, "hil/a.py", "# " + MARKS[0] + " later", "# mastodon"),
         (ascii_only, "hil/a.py", "# \u00b5s", "# us"),
         (machine_paths, "README.md", "see " + MACHINE_PATHS[0] + "x", "see work/x"),

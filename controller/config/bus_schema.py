@@ -1,8 +1,9 @@
-"""The keys of a bus: CAN, Modbus RTU or Modbus TCP."""
+"""A bus: CAN, Modbus RTU or Modbus TCP, and its keys."""
 
 import re
+from dataclasses import dataclass
 
-from controller.config.spec import Spec
+from controller.forms.field import Field, matching
 
 BITRATES_BPS = (125_000, 250_000, 500_000, 1_000_000)
 BAUDS_BD = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
@@ -33,17 +34,39 @@ CHANNELS = {
 }
 
 BUS = {
-    "kind": Spec("choice", ("can", "rtu", "tcp")),
-    "interface": Spec("choice", ("socketcan", "socketcand", "slcan", "pcan", "kvaser", "virtual")),
-    "channel": Spec("text", _CHANNEL),
-    "bitrate_bps": Spec("choice", BITRATES_BPS),
-    "port": Spec("text", PORT),
-    "address": Spec("text", (_ADDRESS, "an IPv4 address and a port, such as 192.168.1.20:502")),
-    "baud_Bd": Spec("choice", BAUDS_BD),
-    "characters": Spec("choice", tuple(CHARACTERS), "8N1"),
+    "kind": Field("choice", ("can", "rtu", "tcp")),
+    "interface": Field("choice", ("socketcan", "socketcand", "slcan", "pcan", "kvaser", "virtual")),
+    "channel": matching(*_CHANNEL, None),
+    "bitrate_bps": Field("choice", BITRATES_BPS),
+    "port": matching(*PORT, None),
+    "address": matching(_ADDRESS, "an IPv4 address and a port, such as 192.168.1.20:502", None),
+    "baud_Bd": Field("choice", BAUDS_BD),
+    "characters": Field("choice", tuple(CHARACTERS), "8N1"),
 }
 BUS_KEYS = {
     "can": ("interface", "channel", "bitrate_bps"),
     "rtu": ("port", "baud_Bd"),
     "tcp": ("address",),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """One wire. kind "can": interface, channel, bitrate_bps; kind "rtu": port, baud_Bd,
+    character_bits, characters; kind "tcp": address, and baud_Bd as a stand-in for its speed.
+    """
+
+    name: str
+    kind: str
+    interface: str = ""
+    channel: str = ""
+    bitrate_bps: int = 0
+    port: str = ""
+    baud_Bd: int = 0
+    characters: str = "8N1"
+    address: str = ""
+
+    @property
+    def character_bits(self) -> int:
+        """Bits of one character on the wire, start and stop included."""
+        return CHARACTERS[self.characters]

@@ -21,7 +21,6 @@ from controller.config import (
     limit_images,
     pairs,
     places,
-    refusal,
     schema,
     silence,
     sources,
@@ -31,9 +30,9 @@ from controller.config import (
 from controller.config.cabinet_config import Config
 from controller.config.values import Values
 from controller.core import hint_sources
+from controller.forms.refusal import ConfigError, dotted
 from controller.rows import proof_intervals
 
-ConfigError = refusal.ConfigError
 REFUSALS_MAX = 8  # of one file, that a report passes over
 COIL_WRITES_PER_EXPIRY = 5  # a permit must outlast three lost writes in a row
 
@@ -49,7 +48,7 @@ def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
     while True:
         try:
             return load(path, missing), lines
-        except refusal.UnarmedError as error:
+        except ConfigError as error:
             if not set(error.equipment) - set(missing):
                 raise
             missing += error.equipment
@@ -72,6 +71,13 @@ def with_doubts(path: str | PathLike[str]) -> tuple[Config, tuple[str, ...]]:
     return config, pairs.doubts(values, config)
 
 
+def carried_over(path: str | PathLike[str], lines: list[str]) -> Config:
+    """Config of a file of an earlier version. Raises ConfigError. lines: gets one for each key that
+    a person has to change before `load` reads the file.
+    """
+    return _read(path, earlier=lines)[1]
+
+
 def without_refused(path: str | PathLike[str]) -> tuple[Config | None, list[str]]:
     """(Config of a refused file without its refused keys, or None; these keys). For a report only:
     a cabinet must never run on it.
@@ -83,14 +89,15 @@ def without_refused(path: str | PathLike[str]) -> tuple[Config | None, list[str]
         try:
             config = _read(path, missing, None, left_out)[1]
             break
-        except refusal.UnarmedError as error:
-            missing += error.equipment
         except ConfigError as error:
+            missing += error.equipment
+            if error.equipment:
+                continue
             config = error.built
             if config is not None or error.key is None or error.key in left_out:
                 break
             left_out.append(error.key)
-    return config, [refusal.dotted(key) for _, key in left_out]
+    return config, [dotted(key) for _, key in left_out]
 
 
 def _read(
@@ -98,8 +105,11 @@ def _read(
     missing: Sequence[str] = (),
     tick_ms: int | None = None,
     left_out: Sequence[tuple[str, tuple[str, ...]]] = (),
+    earlier: list[str] | None = None,
 ) -> tuple[Values, Config]:
     chain = layers.read_chain(str(path))
+    if earlier is not None:
+        earlier += layers.carry_over(chain)
     for file, key in left_out:
         layers.leave_out(chain, file, key)
     if tick_ms is not None:

@@ -1,56 +1,18 @@
 """Checks over all devices: roles, addresses, contacts and coils that a cabinet needs."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
 
 from controller.config import equipment, schema
-from controller.config.devices import Device, NamedBus, key_of_address, parts_absent
-from controller.config.refusal import not_allowed, shown
+from controller.config.bus_schema import Bus
+from controller.config.devices import Device, Topology, key_of_address, parts_absent
 from controller.config.values import Values
+from controller.forms.refusal import not_allowed, shown
 
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = (
-    "pcs_enable_ok",
-    "contactor_supply_ok",
-    "fan_on",
-    "horn_on",
-    "lamp_on",
-    "red_lamp_on",
-    "supervisory_ok",
-    "shunt_trip_on",
-    "aux_load_ok",
-    "pre_alarm_on",
+    *("pcs_enable_ok", "contactor_supply_ok", "fan_on", "horn_on", "lamp_on", "red_lamp_on"),
+    *("supervisory_ok", "shunt_trip_on", "aux_load_ok", "pre_alarm_on"),
 )
-
-
-class Topology(Protocol):
-    """The parts of topology.Topology that are checked."""
-
-    @property
-    def units(self) -> int:
-        """Number of units."""
-
-    @property
-    def racks(self) -> int:
-        """Number of racks."""
-
-    @property
-    def buses(self) -> Iterable[NamedBus]:
-        """All buses."""
-
-    @property
-    def devices(self) -> Sequence[Device]:
-        """All devices that are fitted."""
-
-    @property
-    def not_fitted(self) -> Collection[str]:
-        """Names of equipment."""
-
-    def device(self, role: str, index: int = -1) -> Device | None:
-        """The device with this role (and unit or rack), or None."""
-
-    def on_bus(self, name: str) -> list[Device]:
-        """Devices on the bus `name`."""
 
 
 def check(values: Values, topology: Topology) -> None:
@@ -135,7 +97,7 @@ def _check_once(values: Values, topology: Topology) -> None:
             )
 
 
-def _check_addresses(values: Values, bus: NamedBus, devices: list[Device]) -> None:
+def _check_addresses(values: Values, bus: Bus, devices: list[Device]) -> None:
     if not devices:
         values.refuse(("bus", bus.name), "has no device", "a bus that a device names")
     seen: dict[int, Device] = {}

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
-from controller.config import equipment, schema
-from controller.config.refusal import not_allowed
+from controller.config import equipment, profiles, schema
+from controller.config.bus_schema import Bus
 from controller.config.values import Values
 from controller.core.site_devices import roles
-from drivers import profile as profiles
+from controller.forms.refusal import ConfigError, not_allowed
+from drivers.profile import Profile
 from safety import signals
 
 # safety/README.md promises for a dead controller: permits gone, the panel's contact at fault, fan
@@ -19,18 +20,6 @@ PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_loa
 METERS = ("meter_grid", "meter_load")
 SERIAL_IDS = range(1, 248)  # Modbus over serial line V1.02, 2.2
 INVERTED_ONLY = ("fan_on", "red_lamp_on")
-
-
-class NamedBus(Protocol):
-    """A bus (topology.Bus)."""
-
-    @property
-    def name(self) -> str:
-        """Its name in [bus]."""
-
-    @property
-    def kind(self) -> str:
-        """ "can", "rtu" or "tcp"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +34,7 @@ class Device:
 
     name: str
     role: str
-    profile: profiles.Profile
+    profile: Profile
     bus: str
     address: int
     index: int
@@ -53,6 +42,52 @@ class Device:
     outputs: tuple[str, ...]
     setpoint_ms: int
     settings: dict[str, int]  # of a site device: {parameter of its role: integer}; see _settings
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """units, racks: counts. rack_units: unit of each rack from 0. dc_buses: name of each unit's DC
+    bus.
+
+    not_fitted: {equipment: acceptance, "" without one}. hma: {key of [hma]: value}. second_channel:
+    True if channel B is fitted. channel_b: the Bus to channel B, or None.
+    """
+
+    units: int
+    racks: int
+    rack_units: tuple[int, ...]
+    dc_buses: tuple[str, ...]
+    buses: tuple[Bus, ...]
+    devices: tuple[Device, ...]
+    not_fitted: dict[str, str]
+    hma: dict[str, Any]
+    second_channel: bool
+    channel_b: Bus | None
+
+    def device(self, role: str, index: int = -1) -> Device | None:
+        """The device with this role (and unit or rack), or None."""
+        place = (role, index)
+        return next((each for each in self.devices if (each.role, each.index) == place), None)
+
+    def required(self, role: str, index: int = -1) -> Device:
+        """The device with this role. device_checks.py has refused a file without it."""
+        return next(each for each in self.devices if (each.role, each.index) == (role, index))
+
+    def on_bus(self, name: str) -> list[Device]:
+        """Devices on the bus `name`."""
+        return [device for device in self.devices if device.bus == name]
+
+    def mapped(self, signal: str) -> tuple[Device, int] | None:
+        """(device, bit) of an input signal, or None."""
+        wired = [device for device in self.devices if signal in device.inputs]
+        return (wired[0], wired[0].inputs.index(signal)) if wired else None
+
+    def driven(self, output: str) -> Device | None:
+        """The device that has this output, inverted or not, or None."""
+        return next(
+            (device for device in self.devices if {output, f"!{output}"} & set(device.outputs)),
+            None,
+        )
 
 
 def fitted(values: Values, name: str, not_fitted: Iterable[str]) -> bool:
@@ -64,7 +99,7 @@ def fitted(values: Values, name: str, not_fitted: Iterable[str]) -> bool:
 def read(
     values: Values,
     name: str,
-    buses: Iterable[NamedBus],
+    buses: Iterable[Bus],
     units: int,
     racks: int,
     not_fitted: Iterable[str],
@@ -111,11 +146,11 @@ def _settings(values: Values, name: str, role: str) -> dict[str, int]:
     return found
 
 
-def _serial(buses: Iterable[NamedBus]) -> list[str]:
+def _serial(buses: Iterable[Bus]) -> list[str]:
     return [bus.name for bus in buses if bus.kind == "rtu"]
 
 
-def _profile(values: Values, name: str, role: str) -> profiles.Profile:
+def _profile(values: Values, name: str, role: str) -> Profile:
     """The device's profile, with the period of this configuration."""
     key = ("device", name, "profile")
     stated = values.need(*key)
@@ -123,7 +158,7 @@ def _profile(values: Values, name: str, role: str) -> profiles.Profile:
         stated = os.path.join(os.path.dirname(values.file(*key)), stated)
     try:
         profile = profiles.load(stated)
-    except profiles.ProfileError as error:
+    except ConfigError as error:
         values.refuse(key, str(error))
     own_role = profile.settings.get("role", role)
     if profile.family in schema.ROLES[role] and own_role != role:
@@ -138,7 +173,7 @@ def _profile(values: Values, name: str, role: str) -> profiles.Profile:
     return profile
 
 
-def _bus_of(values: Values, name: str, role: str, buses: Iterable[NamedBus]) -> str:
+def _bus_of(values: Values, name: str, role: str, buses: Iterable[Bus]) -> str:
     """Name of the device's bus."""
     key, kinds = ("device", name, "bus"), _kinds_of_bus(role)
     stated: str = values.need(*key)
@@ -155,7 +190,7 @@ def _kinds_of_bus(role: str) -> tuple[str, ...]:
     return ("rtu", "tcp") if role in roles.ROLES else ("rtu",)
 
 
-def key_of_address(profile: profiles.Profile) -> str:
+def key_of_address(profile: Profile) -> str:
     """The key of the device's address, "" for Pylontech LV, which has no address."""
     return {"native_bms": "node", "pylontech_bms": ""}.get(profile.family, "unit_id")
 

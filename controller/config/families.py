@@ -7,9 +7,9 @@ from typing import cast
 from controller.config import schema, site_devices
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, input_indexes
-from controller.config.refusal import ConfigError
 from controller.core.image import ProcessImage
 from controller.core.site_devices.roles import OF_DEVICES, ROLES
+from controller.forms.refusal import ConfigError
 from controller.rows import records
 from drivers.bms import NativeBms
 from drivers.buses import rtu
@@ -50,6 +50,8 @@ def _explained(config: Config, device: Device) -> Iterator[None]:
     """Turns a driver's ValueError into a ConfigError."""
     try:
         yield
+    except ConfigError:
+        raise
     except ValueError as error:
         raise ConfigError(f"{config.path}:device.{device.name}: {error}") from error
 
@@ -218,7 +220,9 @@ def _site_writes(driver: SiteDevice) -> list[tuple[str, rtu.Request, int]]:
 
 
 def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[tuple[str, rtu.Request, int]]:
-    write = rtu.write_registers_request("write", device.address, 0, [0] * SETPOINT_REGISTERS)
+    write = rtu.write_request(
+        rtu.WRITE_REGISTERS, "write", device.address, 0, [0] * SETPOINT_REGISTERS
+    )
     return [
         (SETPOINT, write, device.setpoint_ms * 1000),
         ("write heartbeat", write, SECOND_US),

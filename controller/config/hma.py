@@ -9,12 +9,12 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from controller.config import schema
-from controller.config.acceptance_text import ahead_line, placeholder_line
 from controller.config.equipment import with_clauses
 from controller.config.layers import Layer
-from controller.config.refusal import refuse, shown
-from controller.config.value_checks import allowed_text
 from controller.config.values import Values
+from controller.forms.acceptance_text import ahead_line, placeholder_line
+from controller.forms.field import allowed_text
+from controller.forms.refusal import refuse, shown
 from controller.rows.facts import sources
 from controller.rows.records import ROWS, WIRED
 from safety import matrix

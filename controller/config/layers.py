@@ -9,30 +9,32 @@ nearest right key.
 
 import difflib
 import os
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from controller.config.refusal import ConfigError, dotted, not_allowed, refuse, shown
-from controller.config.spec import Entry, Spec
-from controller.config.value_checks import check_tighter, check_value, few
-from controller.core.parameters import RETIRED
-from controller.system.regular_file import link_opener
-from drivers import toml_text
+from controller.core.parameters import RENAMED, RETIRED
+from controller.forms import field as forms
+from controller.forms.reading import read, tables_of
+from controller.forms.refusal import ConfigError, dotted, not_allowed, refuse, shown
 
 SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
-META_KEYS = ("schema", "layer", "extends", "name")
 FREE_NAME = (
     "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 for a source)"
 )
-# Paper, pages and a serial line print ASCII alike.
-TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # not blanks alone
-NAME_WORDS = "a name for this layer, on one line of ASCII"
+META = {
+    "schema": forms.passing(
+        lambda value: type(value) is int and value == SCHEMA,
+        f'{SCHEMA}; to migrate the file see "Other schemas" in controller/config/CONFIGURATION.md',
+    ),
+    "layer": forms.choice(LAYERS),
+    "extends": forms.text(""),
+    "name": forms.matching(forms.LINE, "a name for this layer, on one line of ASCII"),
+}
 
 
 class Layer(NamedTuple):
-    """One file: its path, its rank in LAYERS, its own name, its content without META_KEYS."""
+    """One file: its path, its rank in LAYERS, its own name, its content without META."""
 
     file: str
     rank: int
@@ -73,58 +75,27 @@ def leave_out(chain: list[Layer], file: str, key: tuple[str, ...]) -> None:
         table.pop(key[-1], None)
 
 
+def carry_over(chain: list[Layer]) -> list[str]:
+    """A line for each key of an earlier version. The layers then have it by its name of today."""
+    lines = []
+    for layer in chain:
+        control = layer.content.get("control")
+        control = control if isinstance(control, dict) else {}
+        for key in [each for each in control if each in RETIRED or each in RENAMED]:
+            value, where = control.pop(key), f"{layer.file}:control.{key}"
+            if key in RENAMED:
+                control[RENAMED[key]] = value
+                lines.append(f"{where}: write {RENAMED[key]} = {shown(value)} in its place")
+            else:
+                lines.append(f"{where}: remove it: {RETIRED[key]}")
+    return lines
+
+
 def _read(path: str) -> tuple[Layer, str]:
     """(Layer, extends) of one file."""
-    content = tables_of(path, toml_text.BYTES_MAX, "one layer of a cabinet")
-    schema = content.pop("schema", None)
-    if type(schema) is not int or schema != SCHEMA:
-        refuse(
-            path,
-            ("schema",),
-            f"{shown(schema)} is not allowed" if schema is not None else "is missing",
-            f'{SCHEMA}; to migrate the file see "Other schemas" in '
-            "controller/config/CONFIGURATION.md",
-        )
-    layer, above, name = (_meta(path, content, key) for key in META_KEYS[1:])
-    if not layer:
-        refuse(path, ("layer",), "is missing", ", ".join(LAYERS))
-    if layer not in LAYERS:
-        not_allowed(path, ("layer",), layer, ", ".join(LAYERS), LAYERS)
-    if not name:
-        refuse(path, ("name",), "is missing", NAME_WORDS)
-    if not TEXT.fullmatch(name):
-        not_allowed(path, ("name",), name, NAME_WORDS)
-    return Layer(path, LAYERS.index(layer), name, content), above
-
-
-def file_text(path: str, bytes_max: int, allowed: str) -> str:
-    """The text of a regular file of at most bytes_max. allowed: its content, in words.
-
-    Raises ConfigError, toml_text.TomlError.
-    """
-    try:
-        with open(path, "rb", opener=link_opener) as file:
-            data = file.read(bytes_max + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(data) > bytes_max:
-        raise ConfigError(f"{path}: has more than {bytes_max} bytes; allowed {allowed}")
-    return toml_text.text_of(data, bytes_max)
-
-
-def tables_of(path: str, bytes_max: int, allowed: str) -> dict[str, Any]:
-    """The tables of a file, as `file_text`. Raises ConfigError."""
-    try:
-        return toml_text.loads(file_text(path, bytes_max, allowed), bytes_max)
-    except toml_text.TomlError as error:
-        raise ConfigError(f"{path}: is {error}") from None
-
-
-def _meta(path: str, content: dict[str, Any], key: str) -> str:
-    value = content.pop(key, "")
-    if not isinstance(value, str):
-        not_allowed(path, (key,), value, "a text")
-    return value
+    content = tables_of(path, "one layer of a cabinet")
+    meta = read(path, (), {key: content.pop(key) for key in META if key in content}, META)
+    return Layer(path, LAYERS.index(meta["layer"]), meta["name"], content), meta["extends"]
 
 
 def leaves(
@@ -140,13 +111,13 @@ def leaves(
 
 def merge(
     chain: list[Layer],
-    spec_of: Callable[[tuple[str, ...]], Spec | None],
+    spec_of: Callable[[tuple[str, ...]], forms.Field | None],
     siblings_of: Callable[[tuple[str, ...]], tuple[str, ...]],
-) -> dict[tuple[str, ...], Entry]:
+) -> dict[tuple[str, ...], forms.Entry]:
     """Flat {path: Entry} of all layers. spec_of: None for an unknown key. siblings_of: the allowed
     names at the last place of a path.
     """
-    values: dict[tuple[str, ...], Entry] = {}
+    values: dict[tuple[str, ...], forms.Entry] = {}
     for layer in chain:
         for path, value in leaves(layer.content):
             spec = spec_of(path)
@@ -154,12 +125,12 @@ def merge(
                 check_names(layer.file, path, siblings_of)
                 if value != {}:
                     refuse(layer.file, path, f"{shown(value)} is not allowed", "a section")
-                values.setdefault(path, Entry({}, layer.file, layer.rank))
+                values.setdefault(path, forms.Entry({}, layer.file, layer.rank))
                 continue
-            check_value(layer.file, path, value, spec)
+            forms.check_value(layer.file, path, value, spec)
             if path in values:
-                check_tighter(layer.file, path, value, values[path], spec)
-            values[path] = Entry(value, layer.file, layer.rank)
+                forms.check_tighter(layer.file, path, value, values[path], spec)
+            values[path] = forms.Entry(value, layer.file, layer.rank)
     return values
 
 
@@ -169,6 +140,8 @@ def check_names(
     """Refuse the first part of the path that is not allowed there, with the nearest right name."""
     if path[0] == "control" and path[-1] in RETIRED:
         refuse(file, path, f"is a retired key: {RETIRED[path[-1]]}; remove it")
+    if path[0] == "control" and path[-1] in RENAMED:
+        refuse(file, path, "has another name now", RENAMED[path[-1]])
     for depth in range(1, len(path) + 1):
         names = siblings_of(path[:depth])
         if path[depth - 1] not in names:
@@ -179,7 +152,7 @@ def check_names(
                 file,
                 path[:depth],
                 "is not a known key",
-                "" if nearest else few(names) or FREE_NAME,
+                "" if nearest else forms.few(names) or FREE_NAME,
                 nearest,
                 nearest[0] if nearest else "",
             )

@@ -3,11 +3,12 @@ instances.
 """
 
 from array import array
+from collections.abc import Mapping
 from typing import Any
 
 from controller.config import equipment, schema, thresholds
 from controller.config.cabinet_config import Config, StageWords
-from controller.config.refusal import refuse
+from controller.config.profile_form import INFO, TRIP
 from controller.config.stage_states import (
     ARMED_STATES,
     instances,
@@ -18,8 +19,8 @@ from controller.config.stage_states import (
 from controller.config.topology import Topology
 from controller.config.values import Values
 from controller.core.parameters import CONTROL_PARAMETERS
+from controller.forms.refusal import refuse
 from controller.rows import records
-from drivers.profile_schema import INFO, TRIP
 from safety import matrix, parameters
 
 # part of a rack: the fact of its BMS, and the reported values in words. Some features compare the
@@ -36,22 +37,36 @@ Budgets = dict[tuple[str, ...], int]  # of silence.silence_budgets
 
 def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> dict[str, int]:
     """{name: integer} of CABINET_PARAMETERS."""
-    derived: dict[str, Any] = dict(fitted(topology))
-    derived |= {name: values.need("control", name) for name in OF_CONNECTION}
-    return {
-        row[0]: int(
-            derived[row[0]]
-            if row[0] in derived
-            else budgets.get(("cabinet", row[0]), values.get("cabinet", row[0]))
-        )
-        for row in parameters.CABINET_PARAMETERS
-    }
+    derived = fitted(topology) | {name: values.need("control", name) for name in OF_CONNECTION}
+    return _integers(parameters.CABINET_PARAMETERS, derived, values, budgets, "cabinet")
+
+
+def _integers(
+    table: tuple[tuple, ...],
+    derived: Mapping[str, int],
+    values: Values,
+    budgets: Budgets,
+    *path: str,
+) -> dict[str, int]:
+    """{name: integer} of a table of parameters: derived, else a silence budget, else of the files.
+    path: of the keys in the files.
+    """
+    found = {}
+    for name in [row[0] for row in table]:
+        number = derived.get(name, budgets.get((*path, name)))
+        if number is None and len(path) == 1:
+            number = values.need(*path, name)
+        elif number is None:
+            number = values.needed(path[0], path[1], name).value
+        found[name] = int(number)
+    return found
 
 
 def fitted(topology: Topology) -> dict[str, int]:
     """{parameter of the cabinet: bool or count} that follows from the devices and [not_fitted]."""
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
+    families = {each.profile.family for each in topology.devices if each.role == "bms"}
     return {
         "gas_required": any(kind not in absent for kind in equipment.GAS_KINDS),
         "gas_detectors": roles.count("gas_1") + roles.count("gas_2"),
@@ -66,13 +81,7 @@ def fitted(topology: Topology) -> dict[str, int]:
         "supervised_fitted": "supervised" not in absent,
         "key_service_fitted": "key_service" not in absent,
         "door_fitted": "door" not in absent,
-        "close_command_fitted": all(
-            [
-                device.profile.family == "native_bms"
-                for device in topology.devices
-                if device.role == "bms"
-            ]
-        ),
+        "close_command_fitted": families <= {"native_bms"},
         "bms_fault_contact_fitted": "bms_fault" not in absent,
     }
 
@@ -88,14 +97,7 @@ def unit_parameters(
 ) -> dict[str, int]:
     """{name: integer} of UNIT_PARAMETERS of unit `unit` (from 0)."""
     number, derived = str(unit + 1), _bits(topology, "pcs", unit)
-    return {
-        row[0]: int(
-            derived[row[0]]
-            if row[0] in derived
-            else budgets.get(("unit", number, row[0]), values.needed("unit", number, row[0]).value)
-        )
-        for row in parameters.UNIT_PARAMETERS
-    }
+    return _integers(parameters.UNIT_PARAMETERS, derived, values, budgets, "unit", number)
 
 
 def rack_parameters(
@@ -106,14 +108,7 @@ def rack_parameters(
     facts = rack_facts(topology)[rack]
     derived = {"unit": topology.rack_units[rack], **facts, **_bits(topology, "bms", rack)}
     _check_compared(values, number, facts)
-    return {
-        row[0]: int(
-            derived[row[0]]
-            if row[0] in derived
-            else budgets.get(("rack", number, row[0]), values.needed("rack", number, row[0]).value)
-        )
-        for row in parameters.RACK_PARAMETERS
-    }
+    return _integers(parameters.RACK_PARAMETERS, derived, values, budgets, "rack", number)
 
 
 def _check_compared(values: Values, number: str, facts: dict[str, bool]) -> None:
@@ -139,10 +134,7 @@ def _check_compared(values: Values, number: str, facts: dict[str, bool]) -> None
 def control_parameters(values: Values, topology: Topology) -> dict[str, int]:
     """{name: integer} of CONTROL_PARAMETERS."""
     derived = {"load_meter_fitted": topology.device("meter_load") is not None}
-    return {
-        row[0]: int(derived[row[0]] if row[0] in derived else values.need("control", row[0]))
-        for row in CONTROL_PARAMETERS
-    }
+    return _integers(CONTROL_PARAMETERS, derived, values, {}, "control")
 
 
 def stage_words(values: Values, cabinet: dict[str, int], tick_ms: int) -> dict[str, StageWords]:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from controller.config import track_path
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device
-from controller.config.refusal import dotted, in_unit
 from controller.config.silence import entry_of, period_ms
 from controller.config.sources import FALLBACK_KEYS, Source
 from controller.config.values import Values
 from controller.core.parameters import SOURCE_PARAMETERS
+from controller.forms.refusal import dotted, in_unit
 
 Table = Mapping[str, int | None]
 LONGEST_CHARGE_h = 24  # longer than any rack charges, also on a site that lowers the current

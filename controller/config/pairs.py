@@ -14,8 +14,8 @@ from typing import NamedTuple, NoReturn
 from controller.config import pair_values
 from controller.config.cabinet_config import Config
 from controller.config.pair_values import Number
-from controller.config.refusal import dotted, in_unit, refuse
 from controller.config.values import Values
+from controller.forms.refusal import dotted, in_unit, refuse
 
 REFUSED, DOUBT, NO_EFFECT = range(3)
 PART, FOLD = Fraction(1, 100), Fraction(100)  # what kW for W, or W for kW, is far beyond

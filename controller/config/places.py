@@ -1,7 +1,6 @@
 """The section [responder]: the words of the place for the responder sheet alone."""
 
-from controller.config.layers import TEXT
-from controller.config.spec import Spec
+from controller.forms.field import named
 
 # key: its label on the sheet
 PLACES = {
@@ -12,7 +11,4 @@ PLACES = {
     "water_at": "Hydrant",
     "beside": "Beside it",
 }
-RESPONDER = {
-    key: Spec("named", (TEXT, f"{words}, on one line of ASCII"), None, "free")
-    for key, words in PLACES.items()
-}
+RESPONDER = {key: named(f"{words}, on one line of ASCII", "free") for key, words in PLACES.items()}

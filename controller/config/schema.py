@@ -10,17 +10,16 @@ from collections.abc import Iterable
 
 from controller.config.bus_schema import BAUDS_BD, BUS, PORT
 from controller.config.equipment import BREAKERS, EQUIPMENT
-from controller.config.layers import TEXT
 from controller.config.places import RESPONDER
-from controller.config.spec import Spec, derived
+from controller.config.profile_form import SITE_DEVICE
 from controller.config.thresholds import LFP, NMC, STAGES
 from controller.core.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
 from controller.core.site_devices import roles
+from controller.forms.field import Field, derived, matching, named
 from controller.rows.proof_intervals import INTERVALS, SECTION as PROOF_TEST
 from controller.rows.records import WIRED
 from controller.rows.shapes import LONG_D
-from drivers.profile_schema import SITE_DEVICE
 from safety import parameters, signals
 
 INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors
@@ -65,50 +64,46 @@ _PROFILE = (
 _ACCEPTED = "who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"
 
 DEVICE = {
-    "role": Spec("choice", tuple(ROLES)),
-    "profile": Spec("text", _PROFILE),
-    "bus": Spec("text", _ANY_NAME),
-    "unit_id": Spec("int", (0, 255)),
-    "node": Spec("int", (1, 55)),
-    "unit": Spec("int", (1, INDEX_MAX)),
-    "rack": Spec("int", (1, INDEX_MAX)),
-    "period_ms": Spec("int", (10, 60_000)),
-    "setpoint_ms": Spec("int", (10, SETPOINT_MS_MAX), 20, "down"),
-    "inputs": Spec(
+    "role": Field("choice", tuple(ROLES)),
+    "profile": matching(*_PROFILE, None),
+    "bus": matching(*_ANY_NAME, None),
+    "unit_id": Field("int", (0, 255)),
+    "node": Field("int", (1, 55)),
+    "unit": Field("int", (1, INDEX_MAX)),
+    "rack": Field("int", (1, INDEX_MAX)),
+    "period_ms": Field("int", (10, 60_000)),
+    "setpoint_ms": Field("int", (10, SETPOINT_MS_MAX), 20, "down"),
+    "inputs": Field(
         "list", (IO_BITS, ("", *[name for names in INPUT_NAMES.values() for name in names]))
     ),
-    "outputs": Spec("list", (IO_BITS, ("", *OUTPUT_NAMES, *["!" + name for name in OUTPUT_NAMES]))),
+    "outputs": Field(
+        "list", (IO_BITS, ("", *OUTPUT_NAMES, *[f"!{name}" for name in OUTPUT_NAMES]))
+    ),
 }
 # The parameters of the roles of site devices; a role's own range and default: devices.py.
 for _row in roles.PARAMETERS:
-    _before = DEVICE.get(_row[0], Spec("int", _row[2:4], None, _row[5]))
+    _before = DEVICE.get(_row[0], Field("int", _row[2:4], None, _row[5]))
     _range = min(_row[2], _before.allowed[0]), max(_row[3], _before.allowed[1])
     DEVICE[_row[0]] = _before._replace(allowed=_range)
-_DC_BUS = {"dc_bus": Spec("text", _ANY_NAME)}
+_DC_BUS = {"dc_bus": matching(*_ANY_NAME, None)}
 
 # Facts about the equipment have no default, which would make a small cabinet with a missing line
 # large.
 FACTS = (
-    "rated_W",
-    "installer_charge_W_max",
-    "installer_discharge_W_max",
-    "rated_current_mA",
-    "modules",
-    "cells",
-    "break_current_mA",
-    "energy_Wh",
+    *("rated_W", "installer_charge_W_max", "installer_discharge_W_max", "rated_current_mA"),
+    *("modules", "cells", "break_current_mA", "energy_Wh"),
 )
 
 
-def _parameters(table: Iterable[tuple], reasons: dict[str, str]) -> dict[str, Spec]:
+def _parameters(table: Iterable[tuple], reasons: dict[str, str]) -> dict[str, Field]:
     specs = {}
     for name, unit, low, high, default, tighter in table:
         if name in reasons:
             specs[name] = derived(reasons[name])
         elif unit == "bool":
-            specs[name] = Spec("bool", (False, True), bool(default), tighter)
+            specs[name] = Field("bool", (False, True), bool(default), tighter)
         else:
-            specs[name] = Spec("int", (low, high), None if name in FACTS else default, tighter)
+            specs[name] = Field("int", (low, high), None if name in FACTS else default, tighter)
     return specs
 
 
@@ -121,13 +116,13 @@ _OF_DEVICES = [
 CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(_OF_DEVICES, _BY_DEVICES))
 # A second must be a whole number of ticks, because rows 10b and 22 to 24 look back by seconds.
 TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
-CABINET["tick_ms"] = Spec("choice", TICKS_MS, 20)
+CABINET["tick_ms"] = Field("choice", TICKS_MS, 20)
 # 30 s of C65; no other number has a source. A quicker fuse ends the current, and so the wait.
 FUSE_WAIT_MS_MIN = 30_000
 CABINET["fuse_wait_ms"] = CABINET["fuse_wait_ms"]._replace(
     allowed=(FUSE_WAIT_MS_MIN, CABINET["fuse_wait_ms"].allowed[1])
 )
-CABINET["second_channel"] = Spec("choice", ("none", "fitted"), "none")
+CABINET["second_channel"] = Field("choice", ("none", "fitted"), "none")
 _REPORTED_BY = {"unit's PCS": parameters.UNIT_PARAMETERS, "rack's BMS": parameters.RACK_PARAMETERS}
 _OF_PROFILE = {
     row[0]: f"it follows from the profile of the {device}"
@@ -152,51 +147,47 @@ RACKS = {
     | {key: RACK[key]._replace(default=value_mV) for key, value_mV in _NMC_DEFAULTS_MV.items()},
 }
 CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
-SOURCE = {"role": Spec("choice", SOURCE_ROLES)} | _parameters(SOURCE_PARAMETERS, {})
-
-
-def _named(words: str, tighter: str = "fixed") -> Spec:
-    return Spec("named", (TEXT, words), None, tighter)
+SOURCE = {"role": Field("choice", SOURCE_ROLES)} | _parameters(SOURCE_PARAMETERS, {})
 
 
 # Facts of the hazard mitigation analysis and the listings: no default may replace them.
 HMA = {
-    "report": _named(
+    "report": named(
         "number and date of the hazard mitigation analysis, on one line of ASCII", "free"
     ),
-    "chemistry": Spec("choice", (LFP, NMC)),
+    "chemistry": Field("choice", (LFP, NMC)),
     # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
-    "explosion_control": Spec("choice", ("68", "69", "both")),
-    "gas_required_by": _named("the document that requires gas detection, on one line of ASCII"),
+    "explosion_control": Field("choice", ("68", "69", "both")),
+    "gas_required_by": named("the document that requires gas detection, on one line of ASCII"),
     # Of this cell model's vent gas: 10 000 ppm = 1 % by volume; hydrogen has 40 000 (A33).
-    "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
-    "lfl_source": _named("the UL 9540A cell report with lfl_vol_ppm, on one line of ASCII", "free"),
-    "agent_hold_off_reason": _named(
+    "lfl_vol_ppm": Field("int", (5000, 200_000), None, "down"),
+    "lfl_source": named("the UL 9540A cell report with lfl_vol_ppm, on one line of ASCII", "free"),
+    "agent_hold_off_reason": named(
         "the reason why the fan waits for the agent, on one line of ASCII"
     ),
-    "breaker": Spec("choice", tuple(BREAKERS)),
-    "restart_alone": Spec("bool", (False, True), False, "down"),
-    "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints")),
-    "noc_derate": Spec("bool", (False, True), False, "up"),
-    "hard_wired_rows": Spec("list", (0, tuple(WIRED))),
-    "hard_wired_accepted": _named("who accepted the wiring, or the document that shows it"),
-    "dc_fuse": _named("type and data sheet of each rack's fuse, with its time at twice the rating"),
-    **{f"not_wired_{row}": _named(_ACCEPTED) for row in (2, 3, 36)},
+    "breaker": Field("choice", tuple(BREAKERS)),
+    "restart_alone": Field("bool", (False, True), False, "down"),
+    "noc_source": matching(SOURCE_NAME, "the name of a source of hints", None),
+    "noc_derate": Field("bool", (False, True), False, "up"),
+    "hard_wired_rows": Field("list", (0, tuple(WIRED))),
+    "hard_wired_accepted": named("who accepted the wiring, or the document that shows it"),
+    "dc_fuse": named("type and data sheet of each rack's fuse, with its time at twice the rating"),
+    **{f"not_wired_{row}": named(_ACCEPTED) for row in (2, 3, 36)},
 }
 
 # The wire to channel B.
-CHANNEL_B = {"port": Spec("text", PORT), "baud_Bd": Spec("choice", BAUDS_BD, 115_200)}
+CHANNEL_B = {"port": matching(*PORT, None), "baud_Bd": Field("choice", BAUDS_BD, 115_200)}
 # Days between two proof tests of a row: a file may only shorten them.
 PROOF_TESTS = {
-    key: Spec("int", (1, each.interval_d or LONG_D), each.interval_d, "down")
+    key: Field("int", (1, each.interval_d or LONG_D), each.interval_d, "down")
     for key, each in INTERVALS.items()
 }
 
 # Heat from module to module, for the estimate of propagation.py alone; 0: no path.
 NEIGHBOURS = {
-    "cell_J_per_K": Spec("int", (10, 100_000), 5600),
-    "module_mK_per_W": Spec("int", (0, 1_000_000), 1060),
-    "rack_mK_per_W": Spec("int", (0, 1_000_000), 0),
+    "cell_J_per_K": Field("int", (10, 100_000), 5600),
+    "module_mK_per_W": Field("int", (0, 1_000_000), 1060),
+    "rack_mK_per_W": Field("int", (0, 1_000_000), 0),
 }
 
 # section -> keys, where the section is not numbered or named
@@ -208,10 +199,10 @@ _FLAT = {
     PROOF_TEST: PROOF_TESTS,
     "neighbours": NEIGHBOURS,
     "responder": RESPONDER,
-    "not_fitted": {name: _named(_ACCEPTED, "free") for name in EQUIPMENT},
+    "not_fitted": {name: named(_ACCEPTED, "free") for name in EQUIPMENT},
 }
 # section -> (names of its tables or None for any, keys of each)
-_TABLES: dict[str, tuple[tuple[str, ...] | None, dict[str, Spec]]] = {
+_TABLES: dict[str, tuple[tuple[str, ...] | None, dict[str, Field]]] = {
     "unit": (("all", *NUMBERS), UNIT),
     "rack": (("all", *NUMBERS), RACK),
     "bus": (None, BUS),
@@ -219,11 +210,11 @@ _TABLES: dict[str, tuple[tuple[str, ...] | None, dict[str, Spec]]] = {
     "source": (None, SOURCE),
 }
 STAGE = STAGES[LFP]
-_TOP = {"optional_equipment": Spec("list", (0, tuple(EQUIPMENT)), [], "subset")}
+_TOP = {"optional_equipment": Field("list", (0, tuple(EQUIPMENT)), [], "subset")}
 SECTIONS = (*_TOP, *_FLAT, *_TABLES, "stage")
 
 
-def _keys(path: tuple[str, ...], chemistry: str = LFP) -> dict[str, Spec]:
+def _keys(path: tuple[str, ...], chemistry: str = LFP) -> dict[str, Field]:
     """The keys of the table at `path` (a key's path without its last part), or {}."""
     if not path:
         return _TOP
@@ -235,12 +226,12 @@ def _keys(path: tuple[str, ...], chemistry: str = LFP) -> dict[str, Spec]:
     return keys if len(path) == 2 else {}
 
 
-def every_key() -> list[tuple[str, Spec, Spec]]:
-    """(key, Spec, Spec for NMC cells) of every key that a file may set.
+def every_key() -> list[tuple[str, Field, Field]]:
+    """(key, Field, Field for NMC cells) of every key that a file may set.
 
     N in a key means a number, NAME a name.
     """
-    tables: list[tuple[str, dict[str, Spec]]] = [
+    tables: list[tuple[str, dict[str, Field]]] = [
         ("", _TOP),
         *[(section + ".", keys) for section, keys in _FLAT.items()],
         *[
@@ -261,8 +252,8 @@ def every_key() -> list[tuple[str, Spec, Spec]]:
 
 # the checks ask for each value a few times; 16 racks have some 1500 keys
 @functools.lru_cache(maxsize=4096)
-def spec_of(path: tuple[str, ...], chemistry: str = LFP) -> Spec | None:
-    """Spec of the key at `path` for cells of this chemistry; None for an unknown key."""
+def spec_of(path: tuple[str, ...], chemistry: str = LFP) -> Field | None:
+    """Field of the key at `path` for cells of this chemistry; None for an unknown key."""
     if names_at(path[:-1]) and all(
         path[depth] in names_at(path[: depth + 1]) for depth in range(len(path))
     ):

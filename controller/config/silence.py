@@ -2,10 +2,10 @@
 
 from controller.config import equipment
 from controller.config.devices import Device
-from controller.config.refusal import not_allowed
-from controller.config.spec import Entry
 from controller.config.topology import Topology
 from controller.config.values import Values
+from controller.forms.field import Entry
+from controller.forms.refusal import not_allowed
 
 # section, key, longest time in ms, least periods of the device, roles of the device
 BUDGETS = (

@@ -3,11 +3,11 @@
 from fractions import Fraction
 
 from controller.config.devices import Device
-from controller.config.refusal import ConfigError
 from controller.core.site_devices.layout import SiteDevice
 from controller.core.site_devices.records import Actuator, Role
 from controller.core.site_devices.roles import CLOCK, POWER_W_MAX, ROLES
 from controller.core.site_devices.write_gate import WriteForm, WriteGate
+from controller.forms.refusal import ConfigError
 from drivers.profile import Register
 from drivers.register_codec import BIT, INTEGERS, Codec
 

@@ -4,11 +4,11 @@ controller/core/hint_sources.py.
 
 from dataclasses import dataclass
 
-from controller.config.refusal import refuse
 from controller.config.values import Values
 from controller.core import hint_codes
 from controller.core.hint_sources import CAP, NO_PRIORITY, QUANTITIES, SOURCES_MAX
 from controller.core.parameters import SOURCE_PARAMETERS
+from controller.forms.refusal import refuse
 
 FALLBACK_KEYS = {
     hint_codes.CHARGE_W_MAX: "fallback_charge_W_max",

@@ -5,9 +5,9 @@ import itertools
 from typing import NoReturn
 
 from controller.config import thresholds
-from controller.config.refusal import in_unit, not_allowed
 from controller.config.silence import entry_of
 from controller.config.values import Values
+from controller.forms.refusal import in_unit, not_allowed
 from safety import matrix
 
 _STAGES: tuple[tuple, ...] = matrix.STAGES

@@ -1,6 +1,6 @@
 """Keys of the stages' thresholds: a file may only tighten the values of the matrix."""
 
-from controller.config.spec import Spec, derived
+from controller.forms.field import Field, derived
 from controller.rows import matrix_words, records
 from safety import matrix
 
@@ -44,8 +44,8 @@ def levels(stage: tuple, chemistry: str) -> tuple[int, int]:
     return _NMC_THRESHOLDS.get(stage[matrix.S_ID], own) if chemistry == NMC else own
 
 
-def _threshold(stage: tuple, value: int) -> Spec:
-    """Spec of a stage's `set` or `clear`: the matrix's value or tighter."""
+def _threshold(stage: tuple, value: int) -> Field:
+    """Field of a stage's `set` or `clear`: the matrix's value or tighter."""
     feature = records.feature_name(stage)
     unit = next(
         (
@@ -58,19 +58,19 @@ def _threshold(stage: tuple, value: int) -> Spec:
     for part_of_name, low, high in _TIGHTEN_TO:
         if part_of_name in feature and stage[matrix.S_SENSE] > 0:
             part = -(-value // _PART_MIN) if unit and unit[0] > 1 else low
-            return Spec("int", (min(max(low, part), value), value), value, "down", unit)
+            return Field("int", (min(max(low, part), value), value), value, "down", unit)
         if part_of_name in feature:
-            return Spec("int", (value, max(high, value)), value, "up", unit)
-    return Spec("int", (value, value), value, "fixed", unit)
+            return Field("int", (value, max(high, value)), value, "up", unit)
+    return Field("int", (value, value), value, "fixed", unit)
 
 
-def _stage(stage: tuple, chemistry: str) -> dict[str, Spec]:
+def _stage(stage: tuple, chemistry: str) -> dict[str, Field]:
     level, clear = levels(stage, chemistry)
     specs = {
         "set": _threshold(stage, level),
         "clear": _threshold(stage, clear),
-        "set_ms": Spec("int", (0, stage[matrix.S_SET_MS]), stage[matrix.S_SET_MS], "down"),
-        "clear_ms": Spec(
+        "set_ms": Field("int", (0, stage[matrix.S_SET_MS]), stage[matrix.S_SET_MS], "down"),
+        "clear_ms": Field(
             "int", (stage[matrix.S_CLEAR_MS], _CLEAR_MS_MAX), stage[matrix.S_CLEAR_MS], "up"
         ),
     }
@@ -81,7 +81,7 @@ def _stage(stage: tuple, chemistry: str) -> dict[str, Spec]:
     return specs
 
 
-STAGES: dict[str, dict[str, dict[str, Spec]]] = {
+STAGES: dict[str, dict[str, dict[str, Field]]] = {
     chemistry: {str(stage[matrix.S_ID]): _stage(stage, chemistry) for stage in matrix.STAGES}
     for chemistry in (LFP, NMC)
 }

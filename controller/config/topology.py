@@ -5,87 +5,19 @@ bus_times.py checks the load of the buses, silence.py the silence budgets.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from controller.config import bus_schema, device_checks, devices as device_tables, hma, schema
-from controller.config.acceptance_text import lacks_of_acceptance
-from controller.config.devices import Device
-from controller.config.refusal import not_allowed, shown
+from controller.config.bus_schema import Bus
+from controller.config.devices import Device, Topology
 from controller.config.values import Values
 from controller.core.site_devices.roles import ROLES
+from controller.forms.acceptance_text import lacks_of_acceptance
+from controller.forms.refusal import not_allowed, shown
 
 # A frame of 256 bytes then takes 2.6 ms. The device's own times, in its profile, count beside it.
 TCP_BAUD_BD = 1_000_000
 ACCEPTED_WORDS = "who accepted it, when (YYYY-MM-DD) and why"
-
-
-@dataclass(frozen=True, slots=True)
-class Bus:
-    """One wire. kind "can": interface, channel, bitrate_bps; kind "rtu": port, baud_Bd,
-    character_bits, characters; kind "tcp": address, and baud_Bd as a stand-in for its speed.
-    """
-
-    name: str
-    kind: str
-    interface: str = ""
-    channel: str = ""
-    bitrate_bps: int = 0
-    port: str = ""
-    baud_Bd: int = 0
-    characters: str = "8N1"
-    address: str = ""
-
-    @property
-    def character_bits(self) -> int:
-        """Bits of one character on the wire, start and stop included."""
-        return bus_schema.CHARACTERS[self.characters]
-
-
-@dataclass(frozen=True, slots=True)
-class Topology:
-    """units, racks: counts. rack_units: unit of each rack from 0. dc_buses: name of each unit's DC
-    bus.
-
-    not_fitted: {equipment: acceptance, "" without one}. hma: {key of [hma]: value}. second_channel:
-    True if channel B is fitted. channel_b: the Bus to channel B, or None.
-    """
-
-    units: int
-    racks: int
-    rack_units: tuple[int, ...]
-    dc_buses: tuple[str, ...]
-    buses: tuple[Bus, ...]
-    devices: tuple[Device, ...]
-    not_fitted: dict[str, str]
-    hma: dict[str, Any]
-    second_channel: bool
-    channel_b: Bus | None
-
-    def device(self, role: str, index: int = -1) -> Device | None:
-        """The device with this role (and unit or rack), or None."""
-        place = (role, index)
-        return next((each for each in self.devices if (each.role, each.index) == place), None)
-
-    def required(self, role: str, index: int = -1) -> Device:
-        """The device with this role. device_checks.py has refused a file without it."""
-        return next(each for each in self.devices if (each.role, each.index) == (role, index))
-
-    def on_bus(self, name: str) -> list[Device]:
-        """Devices on the bus `name`."""
-        return [device for device in self.devices if device.bus == name]
-
-    def mapped(self, signal: str) -> tuple[Device, int] | None:
-        """(device, bit) of an input signal, or None."""
-        wired = [device for device in self.devices if signal in device.inputs]
-        return (wired[0], wired[0].inputs.index(signal)) if wired else None
-
-    def driven(self, output: str) -> Device | None:
-        """The device that has this output, inverted or not, or None."""
-        return next(
-            (device for device in self.devices if {output, f"!{output}"} & set(device.outputs)),
-            None,
-        )
 
 
 def build(values: Values, missing: Sequence[str] = ()) -> Topology:

@@ -4,9 +4,8 @@ from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 from controller.config import schema
-from controller.config.refusal import not_allowed, refuse
-from controller.config.spec import Entry, Spec
-from controller.config.value_checks import allowed_text, check_tighter
+from controller.forms.field import Entry, Field, allowed_text, check_tighter
+from controller.forms.refusal import not_allowed, refuse
 
 SAFE = ("cabinet", "unit", "rack")  # sections of the safety kernel
 
@@ -22,8 +21,8 @@ class Values:
         self.last_file = last_file
         self.chemistry = chemistry
 
-    def spec(self, path: tuple[str, ...]) -> Spec:
-        """Spec of the key at `path`. KeyError for an unknown key."""
+    def spec(self, path: tuple[str, ...]) -> Field:
+        """Field of the key at `path`. KeyError for an unknown key."""
         found = schema.spec_of(path, self.chemistry)
         if found is None:
             raise KeyError(path)

@@ -9,7 +9,7 @@ import subprocess
 from argparse import Namespace
 
 from controller.config import configuration
-from controller.config.refusal import ConfigError
+from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 

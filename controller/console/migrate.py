@@ -1,5 +1,5 @@
 """`firebreak migrate`: the files of an earlier version as this version reads them, and the steps
-that are left for a person. It changes nothing: the files of 0.1 are valid as they are.
+that are left for a person. It changes nothing: the lines name each key to change.
 """
 
 import os
@@ -8,8 +8,8 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from controller.config import approval, configuration
-from controller.config.refusal import ConfigError
-from controller.console.terminal import users
+from controller.console import users
+from controller.forms.refusal import ConfigError
 from controller.hints import keys
 from controller.recorder import reading
 from controller.store import chain, proof_tests, two_copies
@@ -120,11 +120,12 @@ def _members() -> Iterator[str]:
 
 
 def _configuration(path: str, directory: str) -> list[str]:
+    lines: list[str] = []
     try:
-        config = configuration.load(path)
+        config = configuration.carried_over(path, lines)
     except (ConfigError, OSError) as error:
-        return [f"{plain(error, path)} (then the next key: firebreak check {path})"]
+        return [*lines, f"{plain(error, path)} (then the next key: firebreak check {path})"]
     record = two_copies.Store(directory).load().record
     if record is None or record.approved != approval.packed(approval.of(config)):
-        return ["the limits are not approved: key out of RUN, then firebreak approve"]
-    return []
+        lines.append("the limits are not approved: key out of RUN, then firebreak approve")
+    return lines

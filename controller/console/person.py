@@ -10,7 +10,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 
-from controller.console.terminal import login, users
+from controller.console import login, users
 from controller.store import spool
 from controller.system import cli, clock
 from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, say

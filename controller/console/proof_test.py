@@ -9,9 +9,9 @@ from argparse import Namespace
 from typing import NamedTuple
 
 from controller.config import configuration, proof_plan
-from controller.config.acceptance_text import names_nothing
-from controller.config.refusal import ConfigError
 from controller.console import proof_list
+from controller.forms.acceptance_text import names_nothing
+from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError, JournalReader
 from controller.state.base import Facts
 from controller.store import chain, proof_lines, proof_state, proof_tests, spool

@@ -38,7 +38,7 @@ def _newest(run_directory: str) -> Snapshot | None:
 
 
 def started(seen: Snapshot) -> tuple[str, str]:
-    """As `of_start`."""
+    """Same as `of_start`."""
     state = seen.out[s.STATE]
     if state in (s.CLOSING, s.RUNNING):
         return f"it is {s.STATES[state]}", ""

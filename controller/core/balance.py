@@ -172,8 +172,8 @@ def _power_of(site: Readings, place: int) -> int:
 
 
 def _contact(site: Readings) -> Verdict:
-    """Off the grid by the contact, but power by the grid meter. A small one is no reason to leave
-    an island while the sum fits both, or none.
+    """The contact says off the grid, but the grid meter shows power. A small one is no reason to
+    leave an island while the sum fits both, or none.
     """
     if site.grid_W is None or abs(site.grid_W) < noise_W(2 * site.connection_W):
         return NOTHING
@@ -203,7 +203,7 @@ def _reports(site: Readings) -> int:
 
 
 def _is_dead(site: Readings) -> bool:
-    """Off the grid nothing shows a voltage: an inverter gives nothing without one."""
+    """Nothing shows a voltage off the grid: an inverter gives nothing without one."""
     battery_W = site.battery_W
     is_quiet = battery_W is not None and abs(battery_W) < NOISE_W_MIN
     return site.is_off_grid and site.is_dead and is_quiet and not any(map(gives, site.suns))
@@ -231,7 +231,7 @@ def _follows(site: Readings) -> bool:
 
 
 def _is_idle(site: Readings, one: Source) -> bool:
-    """Beside a converter that carries the island, a set has given nothing for a long time."""
+    """A set beside a converter that carries the island has given nothing for a long time."""
     is_at_0 = one.power_W is not None and not gives(one)
     is_other = site.is_off_grid and site.is_forming and (site.battery_W or 0) >= NOISE_W_MIN
     return one.is_due and is_at_0 and is_other and closes(site)

@@ -5,10 +5,13 @@ grid. Their parameters follow in the control image in the same order, but those 
 first.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from controller.core import found
 from controller.core.contract import (
     ACT,
+    BOUND,
     CLOSE,
     DROP,
     HOLD,
@@ -18,8 +21,10 @@ from controller.core.contract import (
     STOP,
     TO_ZERO,
     WAIT,
+    Function,
     Setup,
 )
+from controller.core.known import Known
 from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.health_cap import HealthCap
@@ -68,6 +73,42 @@ PARAMETERS: tuple[tuple, ...] = tuple(
     for row in function.PARAMETERS
 )
 TEXTS = {code: text for function in FUNCTIONS for code, text in function.TEXTS.items()}
+
+
+def in_turn(functions: Iterable[Any]) -> list[Any]:
+    """Sorted by their stage, within it in the order of FUNCTIONS."""
+    return sorted(functions, key=lambda function: function.STAGE)
+
+
+def writers(functions: Sequence[type[Function]]) -> dict[str, str]:
+    """{field of Found: name of its writer}. ValueError where a function writes what another writes,
+    or reads what is unknown, not written yet, or by nobody.
+    """
+    turn = in_turn(functions)
+    fields = vars(found.Found()).keys()
+    written = dict.fromkeys(found.FIRST, found.CHAIN)
+    for function in turn:
+        if function.STAGE > BOUND:
+            written |= dict.fromkeys(found.BOUNDED, found.CHAIN)
+        for name in function.READS:
+            if name not in written and name not in Known._fields:
+                raise ValueError(f"{function.NAME} reads {name}, which nothing has written yet")
+        for name in function.WRITES:
+            if name in written or name in found.BOUNDED:
+                by = written.get(name, found.CHAIN)
+                raise ValueError(f"{function.NAME} writes {name}, as {by} does")
+            if name not in fields:
+                raise ValueError(f"{function.NAME} writes {name}, which Found does not have")
+            written[name] = function.NAME
+    for function in turn:
+        for name in function.BEFORE:
+            if name not in written:
+                raise ValueError(f"{function.NAME} reads {name}, which nothing writes")
+    return written
+
+
+WRITERS = writers(FUNCTIONS)
+BEFORE = tuple(sorted({name for each in FUNCTIONS for name in each.BEFORE}))
 
 
 def output_names(source_count: int) -> list:

@@ -16,7 +16,8 @@ cells never carry more of their capacity in an hour than at WORN_PERMILLE.
 from array import array
 from collections.abc import Sequence
 
-from safety import parameters as p, signals as s
+from controller.core.readings import Readings
+from safety import parameters as p
 from safety.kernel import Kernel
 
 PERMILLE = 1000
@@ -39,25 +40,23 @@ class Health:
     values, ms, < 0: its first ones; the highest of these lower values.
     """
 
-    def __init__(self, kernel: Kernel, energy_Wh: int, rated_W: list[int]):
-        """energy_Wh: rated, of all racks; rated_W: of each unit."""
-        layout, image, self._ages = kernel.layout, kernel.image, kernel.features.ages
-        self._inp, self._unit, self._rated_W = kernel.inp, kernel.features.rack_unit, rated_W
-        racks = range(layout.racks)
-        self._turn_ms = image[p.H_TICK_MS] * layout.racks
-        self._ms_at = S_LOWEST + layout.racks
-        self._places = [layout.rack_input(rack, s.SOH_PERMILLE) for rack in racks]
-        self._groups = [layout.rack_group(rack, s.G_BMS_CHARGE) for rack in racks]
+    def __init__(self, kernel: Kernel, energy_Wh: int, rated_W: list[int], tick_ms: int):
+        """kernel: for its racks; energy_Wh: rated, of all racks; rated_W: of each unit."""
+        image, self._racks = kernel.image, kernel.layout.racks
+        self._unit, self._rated_W = kernel.features.rack_unit, rated_W
+        racks = range(self._racks)
+        self._turn_ms = tick_ms * self._racks
+        self._ms_at = S_LOWEST + self._racks
         words = [kernel.bounds.map.rack + rack * p.RACK_WORDS for rack in racks]
         sizes = [image[at + p.R_CELLS] * image[at + p.R_RATED_CURRENT_MA] for at in words]
         # no configuration states the capacity of a rack: voltage and current share the energy
         self._energy_Wh = [energy_Wh * size // max(1, sum(sizes)) for size in sizes]
-        self.state = array("i", [0] * (S_LOWEST + 3 * layout.racks))
+        self.state = array("i", [0] * (S_LOWEST + 3 * self._racks))
         self._sum_up()
 
     @property
     def energy_Wh(self) -> int:
-        """Of all racks when full."""
+        """Energy of all racks when full."""
         return self.state[S_ENERGY_WH]
 
     @property
@@ -65,13 +64,13 @@ class Health:
         """That the units should carry at most, each way."""
         return self.state[S_POWER_W]
 
-    def step(self) -> None:
+    def step(self, readings: Readings) -> None:
         """Read the next rack."""
         state = self.state
         rack = state[S_RACK]
-        state[S_RACK] = (rack + 1) % len(self._places)
-        at, now = S_LOWEST + rack, self._inp[self._places[rack]]
-        if now and self._ages.known(self._groups[rack]):
+        state[S_RACK] = (rack + 1) % self._racks
+        at, now = S_LOWEST + rack, readings.soh_permille(rack)
+        if now:
             before = state[at]
             self._take(rack, before, now)
             if state[at] != before:
@@ -90,7 +89,7 @@ class Health:
         elif now >= lowest:
             state[ms_at] = 0
         else:
-            seen_at = ms_at + len(self._places)
+            seen_at = ms_at + self._racks
             state[seen_at] = max(now, state[seen_at]) if ms else now
             state[ms_at] = ms + self._turn_ms
             if state[ms_at] >= LOWER_MS:
@@ -101,7 +100,7 @@ class Health:
         return self.state[S_LOWEST : self._ms_at]
 
     def rack_energies_Wh(self) -> list[int]:
-        """Of each rack when full."""
+        """Energy of each rack when full."""
         known = zip(self._energy_Wh, counted(self.lowest()))
         return [energy_Wh * permille // PERMILLE for energy_Wh, permille in known]
 
@@ -111,7 +110,7 @@ class Health:
         self.state[S_POWER_W] = sum(parts_W) // WORN_PERMILLE
 
     def _share(self, unit: int) -> int:
-        """Of the rated power of a unit, in parts of WORN_PERMILLE. An unknown SOH takes nothing
+        """Share of a unit's rated power, in parts of WORN_PERMILLE. An unknown SOH takes nothing
         off: the limits of the BMS bound the current.
         """
         known = [soh for soh, of in zip(self.lowest(), self._unit) if of == unit and soh]

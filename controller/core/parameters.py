@@ -36,8 +36,10 @@ RETIRED = {
     "soc_recovery_W_max": _BY_ENERGY,
     "track_time_constant_s": _BY_ENERGY,
     "track_grid_ramp_W_per_s": _BY_ENERGY,
-    "soc_reserve_soft_permille": "its name is soc_reserve_peaks_permille now",
-    "soc_reserve_hard_permille": "its name is soc_reserve_backup_permille now",
+}
+RENAMED = {
+    "soc_reserve_soft_permille": "soc_reserve_peaks_permille",
+    "soc_reserve_hard_permille": "soc_reserve_backup_permille",
 }
 
 # Of each source of hints; the words of the source image behind role. Fallbacks: absent unless a

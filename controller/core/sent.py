@@ -28,7 +28,7 @@ class HasSetpoint(Protocol):
 
     @property
     def setpoint_exponent(self) -> int | None:
-        """Of ten, in W."""
+        """Exponent of ten, in W."""
 
 
 class Sent:

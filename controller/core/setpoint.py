@@ -1,4 +1,4 @@
-"""From request to set-point: request -> caps -> ramp -> obligations -> limits, and the trace that
+"""The way of a set-point: request -> caps -> ramp -> obligations -> limits, and the trace that
 explains it.
 
 All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped: a

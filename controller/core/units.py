@@ -28,7 +28,7 @@ class Units:
         hottest_ddegC: Sequence[int] | None,
         soh_permille: Sequence[int] = (),
     ) -> None:
-        """As Weights.update."""
+        """See Weights.update."""
         self.weights.update(soc_permille, hottest_ddegC, soh_permille)
 
     def step(self, total_W: int, charge_W: array, discharge_W: array, elapsed_ms: int) -> None:

@@ -7,14 +7,21 @@ The report is plain ASCII, at most document.WIDTH columns.
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 
-from controller.config import bus_times, configuration, hma, schema, unit_access
+from controller.config import bus_times, configuration, hma, profile_form, schema, unit_access
 from controller.config.configuration import Config
 from controller.config.devices import key_of_address
-from controller.config.refusal import ConfigError, in_unit, shown
-from controller.config.value_checks import allowed_text
 from controller.core import hint_codes
-from controller.documents import check_network, check_path, check_rows, check_tables, effect_words
+from controller.documents import (
+    check_functions,
+    check_network,
+    check_path,
+    check_rows,
+    check_tables,
+    effect_words,
+)
 from controller.documents.document import wrapped
+from controller.forms.field import REQUIRED, allowed_text
+from controller.forms.refusal import ConfigError, in_unit, shown
 from controller.rows.facts import sources
 from controller.store import proof_lines
 from controller.system import cli, clock
@@ -34,21 +41,27 @@ def add(commands: cli.Commands) -> None:
     """Add the command to argparse's subparsers."""
     text = "list every key with its range, default and tighter side"
     every_key = cli.option("--keys", action="store_true", help=text)
+    text = "list the control functions: what each reads and writes (--drawing: as Mermaid)"
+    lists = cli.option("--functions", action="store_true", help=text)
+    drawn = cli.option("--drawing", action="store_true", help=argparse.SUPPRESS)
     text = "print only what the service's unit has to allow for this file, nothing if its file does"
     drop_in = cli.option("--drop-in", action="store_true", help=text)
-    given = cli.option("file", nargs="?"), every_key, drop_in, cli.STATE_DIR
+    given = cli.option("file", nargs="?"), every_key, lists, drawn, drop_in, cli.STATE_DIR
     cli.add(commands, "check", _check, *given)
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    if arguments.keys == bool(arguments.file):
+    if arguments.keys + arguments.functions + bool(arguments.file) != 1:
         raise cli.Ended(
             WRONG_INPUT,
-            "give either a FILE (cabinet.toml, which names the layers above it) or --keys",
+            "give a FILE (cabinet.toml, which names the layers above it), --keys or --functions",
         )
     with cli.ends(WRONG_INPUT, ConfigError):
         if arguments.keys:
             print(keys())
+        elif arguments.functions:
+            show = check_functions.drawing if arguments.drawing else check_functions.table
+            print(show())
         elif arguments.drop_in:
             print(unit_access.drop_in(configuration.load(arguments.file)), end="")
         else:
@@ -100,7 +113,9 @@ def report(
 
 
 def keys() -> str:
-    """Every key of a configuration: what is allowed, its default, which way is tighter."""
+    """Every key of a configuration: what is allowed, its default, which way is tighter. Then every
+    key of a device's profile.
+    """
     lines: list[str] = []
     for key, spec, nmc in schema.every_key():
         default = "" if spec.default is None else f"; default {in_unit(spec.default, spec.unit)}"
@@ -109,6 +124,10 @@ def keys() -> str:
         if key.rpartition(".")[2] in schema.FACTS:
             default = "; required, no default"
         lines += wrapped(f"{key:41} {TIGHTER[spec.tighter]:9} ", f"{allowed_text(spec)}{default}")
+    for key, field in profile_form.every_key():
+        default = f"; default {shown(field.default)}" if field.default not in (None, "") else ""
+        default = "; required" if field.default is REQUIRED else default
+        lines += wrapped(f"profile:{key} ", f"{allowed_text(field)}{default}")
     return ascii_only("\n".join(lines))
 
 

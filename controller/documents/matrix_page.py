@@ -11,7 +11,6 @@ import argparse
 
 from controller.config import configuration
 from controller.config.configuration import Config
-from controller.config.refusal import ConfigError
 from controller.documents import (
     check,
     checklist,
@@ -23,6 +22,7 @@ from controller.documents import (
     matrix_tables,
 )
 from controller.documents.document import Block, Cell, Facts
+from controller.forms.refusal import ConfigError
 from controller.rows import matrix_words
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say

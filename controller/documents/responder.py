@@ -11,10 +11,10 @@ import json
 from controller.config import bus_times, configuration, thresholds, time_chain
 from controller.config.configuration import Config
 from controller.config.places import PLACES
-from controller.config.refusal import ConfigError
 from controller.core.site_devices.roles import ROLES
 from controller.documents import document, effect_words
 from controller.documents.document import Block, Facts
+from controller.forms.refusal import ConfigError
 from controller.rows import matrix_words
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
@@ -84,7 +84,7 @@ def facts(found: Config) -> Facts:
 
 def _sources(found: Config) -> list[Facts]:
     """{device, what, rated_W, words} of each device that feeds energy."""
-    feeds = {name: (role.text, role.feeds) for name, role in ROLES.items() if role.feeds}
+    feeds = {name: (role.text, role.feed.words) for name, role in ROLES.items() if role.feed}
     feeds["ups"] = ("UPS", "its battery feeds fan, detectors and controller")
     return [
         {

@@ -11,7 +11,7 @@ Take = Callable[..., int | None]
 
 
 class Later:
-    """At most one hint of each quantity of each source waits; a newer one replaces it."""
+    """Hints that wait: at most one of each quantity of each source; a newer one replaces it."""
 
     def __init__(self, take: Take):
         """take(source index, kind, quantity, value_W, valid_ms) hands a hint to the next tick and

@@ -128,7 +128,7 @@ class HintListener:
         return 0
 
     def answer(self, now_us: int) -> None:
-        """After a tick: reply to the hints of the tick, and to a schedule that is whole in the
+        """Reply after a tick to its hints, and to a schedule that is whole in the
         image; start the counts of the next tick.
         """
         self.admission.later.begin(now_us // 1000)

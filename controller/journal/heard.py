@@ -38,7 +38,7 @@ class Heard(Protocol):
         """No news within the budget of the group."""
 
     def age_ticks(self, group: int) -> int:
-        """Since the last news of this group."""
+        """Ticks since the last news of this group."""
 
     def is_frozen(self, group: int) -> bool:
         """A meter that repeats the same words; False for every other group."""
@@ -51,15 +51,15 @@ class OfCore:
         self._kernel: Kernel = core.kernel
 
     def is_silent(self, group: int) -> bool:
-        """As the kernel counts it."""
+        """Counted as the kernel does."""
         return not self._kernel.features.ages.known(group)
 
     def age_ticks(self, group: int) -> int:
-        """As the kernel counts it."""
+        """Counted as the kernel does."""
         return self._kernel.features.ages.ticks[group]
 
     def is_frozen(self, group: int) -> bool:
-        """As the kernel counts it, off the grid too."""
+        """Counted as the kernel does, off the grid too."""
         if group not in METERS:
             return False
         pace = self._kernel.features.pace
@@ -94,15 +94,15 @@ class OfFrames:
                 self._words[group] = inp[place], self.ticks
 
     def is_silent(self, group: int) -> bool:
-        """As the kernel counts it."""
+        """Counted as the kernel does."""
         return self.age_ticks(group) > self._budgets[group]
 
     def age_ticks(self, group: int) -> int:
-        """Since the last news of this group."""
+        """Ticks since the last news of this group."""
         return self.ticks - self._fresh_at[group]
 
     def is_frozen(self, group: int) -> bool:
-        """As the kernel counts it, off the grid too."""
+        """Counted as the kernel does, off the grid too."""
         return group in METERS and self.ticks - self._words[group][1] >= self._frozen_ticks
 
 

@@ -76,7 +76,7 @@ class Snapshot:
             yield frame
 
     def _applied(self, frame: Frame, follows: bool) -> None:
-        """For a Shadow; follows: the previous frame was applied too."""
+        """Apply the frame to a Shadow; follows: the previous frame was applied too."""
 
     def update(self) -> bool:
         """Read the new frames. True once inputs, outputs and state are known."""

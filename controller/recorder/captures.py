@@ -16,7 +16,7 @@ UPDATE = "UPDATE captures SET first_sequence = ?, last_sequence = ? WHERE file =
 
 
 class Captures:
-    """At most one grows. Everything that fails is tried again; what cannot be had is said once."""
+    """The captures; at most one grows. A failure is tried again, and named once."""
 
     def __init__(self, folder, archive, limits, say):
         """folder: capture.Folder; archive: what keeps the table; limits: Limits."""

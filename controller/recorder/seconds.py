@@ -49,7 +49,7 @@ class Seconds:
         return not any(is_old)
 
     def _powers_now(self):
-        """Of each power a list of what it is, empty when it is not known."""
+        """List the values of each power, empty when it is not known."""
         inp, layout = self.seen.inp, self.seen.layout
         units = range(layout.units)
         battery_W = [sum([inp[layout.unit_input(unit, s.PCS_POWER_W)] for unit in units])]

@@ -14,7 +14,7 @@ ANCHORED_WITHIN_US = 1_000_000
 
 
 class Timeline:
-    """Of one Run. `quiet_us`: since when its newest frame has not moved."""
+    """Times of one Run. `quiet_us`: since when its newest frame has not moved."""
 
     def __init__(self, run, anchor: dict | None, ended_us: int | None):
         """anchor: {inode, sequence, uptime_us} of an earlier recorder or None; ended_us: the latest
@@ -26,7 +26,7 @@ class Timeline:
         self._within_us = WITHIN_US
 
     def look(self, now_us: int) -> bool:
-        """To be called in each poll, before frames are read. True once moments are known."""
+        """Call in each poll, before frames are read. True once moments are known."""
         newest = self._run.reader.newest()
         if self._looked_us is None:
             self._looked_us, self._newest = now_us, newest

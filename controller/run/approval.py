@@ -31,6 +31,6 @@ class Approval:
         """True: the running image is the approved image."""
         return self.value.in_effect[0] == self._own
 
-    def give(self, name: str, is_awaited: bool) -> None:
-        """A person approves: stored first."""
-        self.value.store_first((self._own, name), is_awaited)
+    def give(self, name: str) -> None:
+        """A person approves: stored first; the sender waits for it."""
+        self.value.store_first((self._own, name), is_awaited=True)

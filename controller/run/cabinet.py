@@ -281,7 +281,7 @@ class Cabinet(Generic[K]):
         self._records.submit()
         return 0
 
-    def request_approval(self, name: str, code: int, is_awaited: bool = True) -> int:
+    def request_approval(self, name: str, code: int) -> int:
         """A person approves the limit image that runs here and has seen what has changed (`code`),
         while the key is known to be out of RUN. Stored first; the cabinet rests after it.
 
@@ -293,6 +293,6 @@ class Cabinet(Generic[K]):
             return operator_commands.OTHER_IMAGE
         if not self.core.kernel.features.fire.key_is_out():
             return operator_commands.KEY_IN_RUN
-        self.approval.give(name, is_awaited)
+        self.approval.give(name)
         self._records.submit()
         return 0

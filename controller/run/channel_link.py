@@ -92,7 +92,7 @@ class ChannelLink:
         self._frame_ticks += elapsed
 
     def report(self) -> None:
-        """After the kernel's step: have the frame sent if one is due."""
+        """Have the frame sent if one is due; called after the kernel's step."""
         if self._frame_ticks < f.FRAME_EVERY_TICKS:
             return
         self._frame_ticks = 0

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 
 from controller.config import approval, configuration
-from controller.config.refusal import ConfigError
+from controller.forms.refusal import ConfigError
 from controller.hints import admission, keys
 from controller.journal import journal_header
 from controller.journal.ring import JournalError

@@ -264,12 +264,12 @@ class Field:
         self.site.append((name, SiteChannel(driver, port, gates, image, sent_at)))
 
     def write_site(self, actuators: list[ActuatorChain], now_us: int) -> None:
-        """After the set-points: the values of the site devices' actuators."""
+        """Write the values of the site devices' actuators, after the set-points."""
         for name, channel in self.site:
             channel.write([each for each in actuators if each.view.device.name == name], now_us)
 
     def read(self, now_us: int) -> None:
-        """Before the freeze: take the frames of the CAN buses. RTU replies were taken on
+        """Take the frames of the CAN buses, before the freeze. RTU replies were taken on
         arrival.
         """
         for bus in self.can.values():
@@ -278,7 +278,7 @@ class Field:
     def write(
         self, inp: Sequence[int], out: Sequence[int], setpoints_W: Sequence[int], now_us: int
     ) -> None:
-        """After the step: permits first, then set-points, then rack commands."""
+        """Write permits first, then set-points, then rack commands; called after the step."""
         for channel in self.io:
             channel.write(out, now_us)
         for pcs in self.pcs:  # in the order of the files

@@ -8,7 +8,7 @@ an odd number in front and reads again.
 
 import struct
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from controller.system import regular_file
 from drivers.buses.port import RtuPort
@@ -36,34 +36,15 @@ TRIES = 100
 CAN_ADDRESS = -1
 
 
-class CanBus(Protocol):
-    """The part of can_bus.CanBus that is counted."""
-
-    @property
-    def port(self) -> object:
-        """A CanPort with CAN_COUNTERS."""
-
-
-class Field(Protocol):
-    """The part of field.Field that is counted."""
-
-    @property
-    def ports(self) -> Mapping[str, RtuPort]:
-        """By name of the bus."""
-
-    @property
-    def can(self) -> Mapping[str, CanBus]:
-        """By name of the bus."""
-
-
 class LinkStatistics:
     """Writer: `note` every tick; it writes when a second has gone by."""
 
-    def __init__(self, path: str, field: Field):
-        """field: field.Field, whose CAN ports are open by the first note. Makes the file anew;
+    def __init__(self, path: str, ports: Mapping[str, RtuPort], can_ports: Mapping[str, object]):
+        """ports, can_ports: by name of the bus; a CanPort has CAN_COUNTERS. Makes the file anew;
         raises OSError.
         """
-        self._field, self._number, self._due_us = field, 0, 0
+        self._ports, self._can_ports = ports, can_ports
+        self._number = self._due_us = 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
     def note(self, now_us: int) -> None:
@@ -79,24 +60,16 @@ class LinkStatistics:
         HEAD.pack_into(self._map, 0, MAGIC, self._number, len(entries))
 
     def _entries(self) -> list[tuple[Any, ...]]:
-        found = [
-            (
-                name.encode()[:NAME_BYTES],
-                address,
-                *[getattr(unit, counter) for counter in RTU_COUNTERS],
-            )
-            for name, port in self._field.ports.items()
+        counted: list[tuple[Any, ...]] = [
+            (name, address, *[getattr(unit, counter) for counter in RTU_COUNTERS])
+            for name, port in self._ports.items()
             for address, unit in port.statistics.items()
         ]
-        return found + [
-            (
-                name.encode()[:NAME_BYTES],
-                CAN_ADDRESS,
-                *[getattr(bus.port, counter) for counter in CAN_COUNTERS],
-                *REST,
-            )
-            for name, bus in self._field.can.items()
+        counted += [
+            (name, CAN_ADDRESS, *[getattr(port, counter) for counter in CAN_COUNTERS], *REST)
+            for name, port in self._can_ports.items()
         ]
+        return [(name.encode()[:NAME_BYTES], *rest) for name, *rest in counted]
 
     def close(self) -> None:
         """Unmap; the file stays."""

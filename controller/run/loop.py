@@ -10,7 +10,6 @@ import select
 import signal
 import sys
 from types import FrameType
-from typing import Protocol
 
 from controller.config import unit_access
 from controller.config.topology import Bus
@@ -18,12 +17,14 @@ from controller.hints import admission
 from controller.hints.listener import HintListener
 from controller.run import operator_commands
 from controller.run.cabinet import Cabinet
+from controller.run.channel_link import ChannelLink
 from controller.run.link_statistics import LinkStatistics
 from controller.run.loop_statistics import LoopStatistics
 from controller.store import two_copies
 from controller.store.keeper import Keeper
 from controller.system import clock, realtime, regular_file
 from drivers.buses.can_port import CanPort, open_can
+from drivers.buses.port import RtuPort
 from drivers.buses.serial_port import Arrivals, SerialPort, Watched
 from drivers.buses.tcp_port import TcpPort
 from safety import signals as s
@@ -34,22 +35,10 @@ STOP_US_MAX = 15_000_000
 OPEN_US_MAX = 45_000_000
 
 
-class Engine(Protocol):
-    """The part of an RtuPort, or of a ChannelLink, that a Wire uses."""
-
-    wake_us: int
-
-    def receive(self, data: bytes, now_us: int) -> None:
-        """Take bytes that have arrived."""
-
-    def poll(self, now_us: int) -> bytes:
-        """Bytes to send now, or b""."""
-
-
 class Wire:
     """One serial port, or Modbus TCP connection, and the RTU engine on it."""
 
-    def __init__(self, bus: Bus, port: Engine):
+    def __init__(self, bus: Bus, port: RtuPort | ChannelLink):
         """port: of this bus. Raises SerialPortError."""
         self.name, self.port = bus.name, port
         self.serial = _wire_of(bus)
@@ -106,7 +95,8 @@ class Loop:
         for bus in config.buses:
             if bus.kind == "can":
                 field.can[bus.name].port = self.can_ports[bus.name] = _open_can(bus)
-        self.links = LinkStatistics(os.path.join(run_directory, "links.stats"), field)
+        links = os.path.join(run_directory, "links.stats")
+        self.links = LinkStatistics(links, field.ports, self.can_ports)
         self.stopping_us: int | None = None
         # the mark may be left from an earlier run
         self._run_directory, self._told, self._marked = run_directory, False, True
@@ -236,14 +226,8 @@ class Loop:
     def close(self) -> None:
         """Give ports and sockets back."""
         listeners = (self._arrivals, self.commands, self.hints)
-        serial_ports = [wire.serial for wire in self.wires]
-        for each in (
-            *serial_ports,
-            *self.can_ports.values(),
-            *listeners,
-            self.statistics,
-            self.links,
-        ):
+        ports = *[wire.serial for wire in self.wires], *self.can_ports.values()
+        for each in (*ports, *listeners, self.statistics, self.links):
             each.close()
 
 

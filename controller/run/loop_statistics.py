@@ -11,7 +11,7 @@ from controller.system import clock, regular_file
 BUCKETS = 20_001  # 1 us each; the last holds everything later
 # magic, ticks, missed, late, runs, latest lateness in us, maximum
 HEAD = struct.Struct("<8sQQQQQQ")
-COUNT_MAX = 2**32 - 1  # of a bucket: a loop that is always late has so many ticks in 2.7 years
+COUNT_MAX = 2**32 - 1  # of one bucket: the ticks of 2.7 years
 MAGIC = b"FBLOOP\x00\x02"
 COUNTERS = ("ticks", "missed", "late", "runs")  # as clock.Deadlines has them
 FILE_BYTES = HEAD.size + 4 * BUCKETS
@@ -70,8 +70,8 @@ def read(path: str) -> dict[str, Any] | None:
 
 
 def figures(found: bytes, earlier: bytes | None = None) -> dict[str, Any]:
-    """As `read`, of the content of a file; earlier: only of the ticks since that content of the
-    same file.
+    """Same as `read`, of the content of a file; earlier: only of the ticks since that content of
+    the same file.
     """
     _, *counted, _, maximum_us = HEAD.unpack_from(found)
     counts: Sequence[int] = memoryview(found)[HEAD.size :].cast("I")

@@ -32,7 +32,7 @@ class Mark:
         self._number = self._number or number
 
     def settle(self, keeper: Acknowledging) -> None:
-        """Before each tick: update `durable`."""
+        """Update `durable`, before each tick."""
         if self.durable != self._now and self._number and keeper.poll() >= self._number:
             self.durable = self._now
 

@@ -3,26 +3,11 @@
 import errno
 import os
 import socket
+import struct
 from typing import NamedTuple
 
 from controller.core.image import PEER_EMPTY
-from controller.run import channel_link
-from controller.run.operator_commands import (
-    ANSWER,
-    ANSWER_S,
-    APPROVAL,
-    APPROVE,
-    END_LOCK_OUT,
-    KEY_CHANGE,
-    LOCK,
-    LOCK_OUT,
-    MAGIC,
-    NONCE,
-    PERSON,
-    REFUSED_FORM,
-    REQUEST,
-    words,
-)
+from controller.run import channel_link, operator_commands as commands
 from controller.system import clock, sockets
 from controller.system.paths import quoted
 from safety import latches
@@ -48,7 +33,7 @@ class Answer(NamedTuple):
     def words(self) -> str:
         """The answer of both in words."""
         there = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
-        return words(self.here) + (f"; {there}" if self.channel_b else "")
+        return commands.words(self.here) + (f"; {there}" if self.channel_b else "")
 
 
 def reach(path: str) -> None:
@@ -73,7 +58,7 @@ def ask(path: str, what: int) -> int | None:
 
     Raises OSError when there is no such socket.
     """
-    return _exchange(path, REQUEST.pack(MAGIC, what, *PEER_EMPTY, *PEER_EMPTY)).here
+    return _exchange(path, commands.REQUEST, what, *PEER_EMPTY, *PEER_EMPTY).here
 
 
 def reset(
@@ -82,25 +67,25 @@ def reset(
     """Ask for a reset of the causes that a person saw (snapshot.Snapshot.causes). As `ask`, but
     returns Answer.
     """
-    return _exchange(path, REQUEST.pack(MAGIC, kind, first_out, mask, peer_first_out, peer_mask))
+    return _exchange(path, commands.REQUEST, kind, first_out, mask, peer_first_out, peer_mask)
 
 
 def lock_out(path: str, name: str, is_locked: bool) -> int | None:
     """Lock the cabinet out in a person's name, or end the lock-out. As `ask`; ValueError for a text
     that is no name.
     """
-    what = LOCK_OUT if is_locked else END_LOCK_OUT
-    return _exchange(path, LOCK.pack(MAGIC, what, _person(name))).here
+    what = commands.LOCK_OUT if is_locked else commands.END_LOCK_OUT
+    return _exchange(path, commands.LOCK, what, _person(name)).here
 
 
 def approve(path: str, name: str, code: int) -> int | None:
     """Approve the limit image in a person's name. As `lock_out`."""
-    return _exchange(path, APPROVAL.pack(MAGIC, APPROVE, _person(name), code)).here
+    return _exchange(path, commands.APPROVAL, commands.APPROVE, _person(name), code).here
 
 
 def _person(name: str) -> bytes:
     given = name.encode("ascii", "replace")
-    if not PERSON.fullmatch(given):
+    if not commands.PERSON.fullmatch(given):
         raise ValueError(f"{quoted(name)}: a name is 1 .. 16 of a-z, 0-9 and _, a letter first")
     return given
 
@@ -109,33 +94,34 @@ def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> 
     """Change the key of a source in a running controller. what: SET_KEY, ROTATE_KEY or REVOKE_KEY.
     As `ask`.
     """
-    return _exchange(path, KEY_CHANGE.pack(MAGIC, what, source, key, made_s)).here
+    return _exchange(path, commands.KEY_CHANGE, what, source, key, made_s).here
 
 
-def _exchange(path: str, datagram: bytes) -> Answer:
+def _exchange(path: str, form: struct.Struct, what: int, *more: int | bytes) -> Answer:
+    """Send one command in a form of operator_commands, and take its answer."""
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         client.bind("")  # the kernel gives an abstract name to answer to
-        owner, number = _owner(path), os.urandom(NONCE.size)
+        owner, number = _owner(path), os.urandom(commands.NONCE.size)
         with sockets.short(path) as name:
-            client.sendto(number + datagram, name)
+            client.sendto(number + form.pack(commands.MAGIC, what, *more), name)
         return _answer(client, owner, number)
 
 
 def _answer(client: socket.socket, owner: int, number: bytes) -> Answer:
     """The controller's answer to this command. Datagrams of other users are dropped."""
-    end_us = clock.now_us() + round(ANSWER_S * 1e6)
+    end_us = clock.now_us() + round(commands.ANSWER_S * 1e6)
     while (left_us := end_us - clock.now_us()) > 0:
         client.settimeout(left_us / 1e6)
         try:
-            data, _, user = sockets.received(client, ANSWER.size + 1)
+            data, _, user = sockets.received(client, commands.ANSWER.size + 1)
         except TimeoutError:
             break
         # A controller of another version, running on while this one was installed, answers in
         # another form.
-        if user == owner and len(data) != ANSWER.size:
-            return Answer(REFUSED_FORM, latches.NONE)
+        if user == owner and len(data) != commands.ANSWER.size:
+            return Answer(commands.REFUSED_FORM, latches.NONE)
         if user == owner and data.endswith(number):
-            return Answer(*ANSWER.unpack(data)[1:3])
+            return Answer(*commands.ANSWER.unpack(data)[1:3])
     return Answer(None, latches.NONE)

@@ -1,12 +1,13 @@
 """Operator commands to a running controller: one fixed datagram on a UNIX socket, one answer
 (operator_client.py sends it).
 
-A reset names the first-out instance and the cause mask the operator saw, those of the second
-channel too; each channel refuses it when they have changed. The socket is for the controller's user
-and for operators. Each datagram begins with a number that its answer repeats; the kernel says which
-user has sent it. An operator locks out in the own name alone; a name of somebody else, an approval
-and a key are for the controller's user, whose commands have asked for a password. A changed key of
-a source of hints comes the same way, bytes and all, because the loop reads no file after its start.
+A reset names the first-out instance and the cause mask that the operator saw, for each channel. A
+channel refuses the reset when its own have changed. The socket is for the controller's user and for
+operators. Each datagram begins with a number that its answer repeats, and the operating system
+reports which user sent it. An operator may lock out under the operator's own name only. A lock-out
+under another name, an approval and a new key need the controller's user, whose commands ask for a
+password. The datagram of a new key contains the key, because the loop reads no file after its
+start.
 """
 
 import os
@@ -35,7 +36,7 @@ LOCK_OUT, END_LOCK_OUT = 21, 22
 # magic, what, name of the person, code of what has changed; its length alone tells it apart
 APPROVAL = struct.Struct("<4sBxxx16sI")
 APPROVE = 31
-# in place of all old ones; old one valid for a day more; none any more
+# A new key replaces all old ones; or the old key stays valid for a day; or no key is valid.
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
 MADE_S_MAX = 2**32 - 1  # in the year 2106
 # Answers. A reset is answered with latches.RESULTS. A reset, a start or the end of a lock-out that
@@ -63,13 +64,13 @@ MADE_S_MAX = 2**32 - 1  # in the year 2106
     FAILED,
 ) = range(100, 119)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
-# the longest wait for the store: what is not stored by then is answered so, and a start or reset
-# void
+# The longest wait for the store. A change that is not stored by then is answered so; a start or a
+# reset is then void.
 STORED_MS = 5000
-# longer than that, so that the sender reads the answer and nothing takes effect after "no answer"
+# Longer than STORED_MS: otherwise a command could take effect after its sender reads "no answer".
 ANSWER_S = 7.0
 LINES_MAX = 16  # of the last catcher
-COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
+COMMANDS_PER_TICK = 4  # an operator sends one; a script without a pause must not delay the loop
 
 
 class Commanded(Protocol):
@@ -92,7 +93,7 @@ class Commanded(Protocol):
     def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
         """Lock out, or end the lock-out. Returns a refusal or 0."""
 
-    def request_approval(self, name: str, code: int, is_awaited: bool = True) -> int:
+    def request_approval(self, name: str, code: int) -> int:
         """Approve the limit image. Returns a refusal or 0."""
 
 
@@ -220,7 +221,7 @@ class Listener:
         return ACCEPTED if known else NO_SOURCE
 
     def answer(self, result: int, peer_result: int = latches.NONE) -> None:
-        """After a tick: tell whoever waits how it ended; result 0: it has not. Begins to count
+        """Tell each waiting sender after a tick how it ended; result 0: it has not. Begins to count
         anew.
         """
         self._left = COMMANDS_PER_TICK

@@ -25,13 +25,13 @@ UNHEARD = {
 
 
 def code(reason: int, its_reason: int, subject: int) -> int:
-    """The three in one number below 2^24. reason: of A about B (peer.REASONS), INTERLOCK where B
-    gives none itself.
+    """Three numbers in one below 2^24.
 
-    its_reason: B's own (REASONS); why the bytes of a B that is not heard were refused
-    (channel.REFUSALS); where a contact disagrees, 1 if it is closed here. subject: index + 1 of the
-    shared contact, or of the first-out stage of B; where B does not hear A, why it refused the
-    bytes.
+    reason: what A reports about B (peer.REASONS); INTERLOCK where B gives no permit by itself.
+    its_reason: the reason that B reports (REASONS). If B is not heard: why its bytes were refused
+    (channel.REFUSALS). If a contact disagrees: 1 if it is closed here.
+    subject: index + 1 of the shared contact, or of the first-out stage of B. If B does not hear A:
+    why B refused the bytes.
     """
     return reason | its_reason << ITS_REASON_SHIFT | subject << SUBJECT_SHIFT
 

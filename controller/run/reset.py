@@ -16,10 +16,10 @@ from controller.run.channel_link import ChannelLink
 from controller.run.stored_value import Acknowledging, StoredValue
 from safety import latches, matrix, signals as s
 
-# Results after which a reset goes on to channel B. Not after a refusal that holds there
-# too: causes have changed since the operator looked, no more resets are allowed in this hour, the
-# key is asked for. NOT_CLEAR_YET may be row 51 alone, which is active here until channel B
-# permits: it would wait for ever for the reset it waits for.
+# Results after which a reset goes on to channel B. The other results are refusals that hold in
+# channel B too: the causes have changed, no reset is left in this hour, or the key is needed.
+# NOT_CLEAR_YET must go on. Its cause may be row 51 alone, which is active here until channel B
+# permits, and channel B permits only after the reset.
 PASSED_ON = (latches.DONE, latches.NOT_CLEAR_YET, latches.NOTHING)
 
 
@@ -27,8 +27,10 @@ Order = tuple[int, int, int]  # (kind, first-out, mask)
 
 
 class Reset:
-    """`cleared`: StoredValue of the instances that a reset on its way to the store clears, none in
-    effect. `answer`, `peer_answer`: how a reset has ended in this tick here and in channel B.
+    """A reset on its way: to the store, to the kernel, to channel B.
+
+    `cleared`: StoredValue of the instances that the reset clears once it is stored. `answer`,
+    `peer_answer`: the result here and in channel B, in the tick in which the reset ends.
     """
 
     def __init__(self, core: Core, image: ProcessImage, submit: Callable[[], object]):

@@ -27,14 +27,14 @@ class RunRequest:
 
     @property
     def is_asked(self) -> bool:
-        """True: the cabinet is to run. In TEST mode a tick after the kernel was told of the test:
-        then the key that is out of RUN ends no request.
+        """True if the cabinet is to run. A test counts from the tick after the kernel knows of it:
+        before, the key out of RUN would end the request.
         """
         why = self.rest.in_effect
         return why == AWAKE or bool(self.test and self._test_ms) and why[0] == standby.TEST
 
     def stop(self, why: int, is_awaited: bool = False, name: str = "") -> None:
-        """Rest from now on; a start that is not stored yet is void."""
+        """Go to standby. A start that is not stored yet is void."""
         self.rest.take_effect((why, name), is_awaited)
 
     def start(self, is_awaited: bool = False) -> None:
@@ -42,16 +42,14 @@ class RunRequest:
         self.rest.store_first(AWAKE, is_awaited)
 
     def begin_test(self) -> None:
-        """TEST mode: it is to run now, and rests after that, also when the controller restarts
-        meanwhile.
+        """Begin TEST mode. The cabinet runs now and is in standby afterwards, also after a restart
+        during the test.
         """
         self.stop(standby.TEST)
         self.test, self._test_ms = 1, 0
 
     def count_test(self, elapsed_ms: int, is_open: bool) -> None:
-        """After its time, and once nothing is closed, the test is over and so is the request to
-        run.
-        """
+        """End the test, and the request to run, after its time and once nothing is closed."""
         self._test_ms += elapsed_ms if self.test else 0
         if self._test_ms > TEST_MS and is_open:
             self.test = 0

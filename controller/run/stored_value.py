@@ -68,8 +68,8 @@ class StoredValue(Generic[T]):
             self.number, self.is_new = number, False
 
     def settle(self, keeper: Acknowledging, elapsed_ms: int) -> int:
-        """Before each tick. Result of the change that a sender waits for: ACCEPTED, NOT_STORED
-        (void), UNSTORED (in effect), OVERRULED; 0: no result yet, or no sender waits.
+        """Settle before each tick. Result of the change that a sender waits for: ACCEPTED,
+        NOT_STORED (void), UNSTORED (in effect), OVERRULED; 0: no result yet, or no sender waits.
         """
         if self._is_overruled:
             self._is_overruled = False

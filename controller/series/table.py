@@ -76,7 +76,7 @@ class Table:
             yield number, cells
 
     def _cut(self, number: int, cells: list[str], width: int) -> list[str]:
-        """Without empty cells at the end of the row."""
+        """The row without the empty cells at its end."""
         if any(cell.strip() for cell in cells[width:]):
             raise SeriesError(
                 f"line {number}: {len(cells)} cells ({listed(map(shown, cells))}): allowed are "

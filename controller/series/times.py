@@ -45,8 +45,10 @@ def zone_of(name: str) -> tzinfo:
 
 
 def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
-    """The places of the time by the first row, () if it has none: of several columns the first one
-    with a time of the day, else a date and the clock in a column of its own.
+    """The columns of the time, found in the first row; () if there are none.
+
+    If several columns have a date, the first one with a time of the day counts, else the date and
+    the column of the clock.
     """
     whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
     timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]

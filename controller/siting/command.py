@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 
-from controller.config.refusal import ConfigError
+from controller.forms.refusal import ConfigError
 from controller.siting import audit, geometry, plan, reading, report
 from controller.siting.site import Site
 from controller.system import cli
@@ -17,7 +17,7 @@ NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 def add(commands: cli.Commands) -> None:
     """Add the command."""
     siting = commands.add_parser("siting")
-    siting.add_argument("file", help="a siting file (controller/siting/AUDIT.md)")
+    siting.add_argument("file", help="a siting file; `firebreak document siting` lists its keys")
     siting.add_argument("--json", metavar="FILE", help="write the findings as JSON")
     siting.add_argument("--svg", metavar="FILE", help="write the plan")
     siting.add_argument(

@@ -4,9 +4,11 @@ Tables: SITE is the top of the file. The others are `[model.NAME]`, `[unit.NAME]
 `[exposure.NAME]`, `[barrier.NAME]`, and once each `[fence]` and `[la_r3]`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from controller.config.acceptance_text import LEAST
+from controller.forms import field as forms
+from controller.forms.acceptance_text import LEAST
+from controller.siting import ground
 
 SCHEMA = 1
 IFC_2018, NFPA_2020, NFPA_2023, NFPA_2026 = EDITIONS = (
@@ -45,25 +47,14 @@ TECHNOLOGIES = {
 }
 LOCATIONS = ("utility_closet", "garage", "accessory_structure", "other")
 EXPOSED = (
-    "lot_line",
-    "public_way",
-    "building",
-    "combustibles",
-    "hazmat",
-    "high_piled_stock",
+    *("lot_line", "public_way", "building", "combustibles", "hazmat", "high_piled_stock"),
     "other",
 )
 KINDS = (*EXPOSED, "egress", "air_intake", "vegetation", "opening", "main_panel", "disconnect")
 SIGN_WORDS = ("energized", "technology", "hazards", "suppression", "contact")
 PERMIT_PARTS = (
-    "listings",
-    "esms",
-    "rated_walls",
-    "signs",
-    "suppression",
-    "smoke_detection",
-    "ventilation",
-    "racks",
+    *("listings", "esms", "rated_walls", "signs", "suppression", "smoke_detection"),
+    *("ventilation", "racks"),
 )
 # Numbers that several rules need, of rows B4, B6, B5, B14, B10, B17, B18; feet rounded to the
 # millimetre.
@@ -80,39 +71,81 @@ THINGS_MAX = 400  # entries of each table: the plan is of one site
 NAME_CHARACTERS, TEXT_CHARACTERS = 20, 60
 
 
-class Key(NamedTuple):
-    """kind and, in brackets, `allowed`: number, size (low, high); flag; choice, choices (options);
-    text; named (a text that names a paper or a person); point; points (fewest, most).
-    """
-
-    kind: str
-    what: str
-    allowed: tuple = ()
-    is_required: bool = False
+POINT = ((-COORDINATE_m_MAX, COORDINATE_m_MAX),) * 2
+POINT_WORDS = f"[x, y], each {-COORDINATE_m_MAX}..{COORDINATE_m_MAX}"
+TEXT_WORDS = f"..{TEXT_CHARACTERS} printable characters"
+TWICE = "has a point twice in a row", "points that differ"
+AROUND = "at least 3 points around an area, each once, no edges that cross or touch"
 
 
-def _length(what: str, most_m: float = 1000, least_m: float = 0, is_required: bool = False) -> Key:
-    return Key("number", what, (least_m, most_m), is_required)
+def frozen(value: Any) -> Any:
+    """A list as a tuple, lists inside it included; another value unchanged."""
+    return tuple([frozen(each) for each in value]) if isinstance(value, list) else value
 
 
-def _report(what: str) -> Key:
-    return Key("named", what)
+def _is_line(value: Any) -> bool:
+    """True for a printable text that is not too long."""
+    is_short = forms.is_text(value) and len(value) <= TEXT_CHARACTERS
+    return is_short and bool(value.strip()) and value.isprintable()
 
 
-def _flag(what: str) -> Key:
-    return Key("flag", what)
+def _text(what: str, default: Any = forms.REQUIRED) -> forms.Field:
+    return forms.passing(_is_line, f"a text of 1{TEXT_WORDS}", default, what)
+
+
+def _report(what: str) -> forms.Field:
+    return forms.named(f"a text of {LEAST}{TEXT_WORDS} that names it", what=what, test=_is_line)
+
+
+def _length(what: str, most_m: float = 1000, least_m: float = 0) -> forms.Field:
+    return forms.number(least_m, most_m, None, what)
+
+
+def _flag(what: str) -> forms.Field:
+    return forms.flag(None, what)
+
+
+def _point(what: str, default: Any = None) -> forms.Field:
+    return forms.passing(lambda value: forms.is_row(value, POINT), POINT_WORDS, default, what)
+
+
+def _points(
+    what: str, fewest: int, most: int = POINTS_MAX, default: Any = forms.REQUIRED
+) -> forms.Field:
+    """A line of different points."""
+
+    def fits(value: Any) -> bool:
+        is_points = forms.is_list(value, lambda each: forms.is_row(each, POINT))
+        return is_points and fewest <= len(value) <= most
+
+    def fault(value: Any) -> forms.Fault:
+        return TWICE if any([a == b for a, b in zip(value, value[1:])]) else None
+
+    count = f"{fewest}" if fewest == most else f"{fewest}..{most}"
+    return forms.passing(fits, f"{count} points {POINT_WORDS}", default, what, fault)
+
+
+def _outline(what: str, default: Any = forms.REQUIRED) -> forms.Field:
+    """A polygon. One with too few points has a fault of its own, not a wrong form."""
+
+    def fault(value: Any) -> forms.Fault:
+        problem = ground.fault_of_outline(frozen(value))
+        return (problem, AROUND) if problem else None
+
+    test, words, _ = _points(what, 1).allowed
+    return forms.passing(test, words.replace("1", "3", 1), default, what, fault)
 
 
 SITE = {
-    "schema": Key("choice", "the form of this file", (SCHEMA,), True),
-    "name": Key("text", "title of report and plan", (), True),
-    "edition": Key("choice", "edition profile that was adopted", EDITIONS, True),
-    "mode": Key("choice", "how the storage is installed", MODES, True),
-    "place": Key("choice", "only in mode stationary, required there", PLACES),
-    "local": Key("choices", "local profiles in addition to the edition", LOCALS),
-    "absent": Key("choices", "kinds of exposure without any within 30.5 m", KINDS),
+    "schema": forms.choice((SCHEMA,), what="the form of this file"),
+    "name": _text("title of report and plan"),
+    "edition": forms.choice(EDITIONS, what="edition profile that was adopted"),
+    "mode": forms.choice(MODES, what="how the storage is installed"),
+    "place": forms.choice(PLACES, None, "only in mode stationary, required there"),
+    "local": forms.some_of(LOCALS, None, "local profiles in addition to the edition"),
+    "absent": forms.some_of(KINDS, None, "kinds of exposure without any within 30.5 m"),
     "dedicated_building": _flag("indoors: the building contains only the storage (default: false)"),
-    "deployed_days": Key("number", "mobile: days at this place", (0, 36_500)),
+    "deployed_days": forms.number(0, 36_500, None, "mobile: days at this place"),
     "charging_location": _flag("mobile: the units are charged or kept here between deployments"),
     "floor_above_vehicle_access_m": _length(
         "open_garage: deck above the lowest access of fire vehicles", 2000, -2000
@@ -122,42 +155,47 @@ SITE = {
     ),
     "hazard_mitigation_analysis": _report("id of the analysis"),
     "plume_model": _report("id of the plume model"),
-    "signs_say": Key("choices", "the words on the signs at the entrances", SIGN_WORDS),
-    "permit_file": Key(
-        "choices", "contents of the permit file besides the layout and the energies", PERMIT_PARTS
+    "signs_say": forms.some_of(SIGN_WORDS, None, "the words on the signs at the entrances"),
+    "permit_file": forms.some_of(
+        PERMIT_PARTS, None, "contents of the permit file besides the layout and the energies"
     ),
-    "north_deg": Key(
-        "number", "direction of north, clockwise from up the plan (default: 0)", (-360, 360)
+    "north_deg": forms.number(
+        -360, 360, None, "direction of north, clockwise from up the plan (default: 0)"
     ),
 }
+SIZE = ((0.05, 100),) * 2
 MODEL = {
-    "size_m": Key("size", "length and width of the unit", (0.05, 100), True),
-    "height_m": Key("number", "its height without HVAC on top", (0.05, 100), True),
-    "technology": Key("choice", "", tuple(TECHNOLOGIES), True),
-    "energy_kWh": Key("number", "nameplate energy; or the two below", (0.001, 1_000_000)),
-    "rated_voltage_V": Key(
-        "number", "with rated_capacity_Ah in place of energy_kWh", (0.1, 100_000)
+    "size_m": forms.passing(
+        lambda value: forms.is_row(value, SIZE),
+        f"[length, width], each {SIZE[0][0]}..{SIZE[0][1]}",
+        what="length and width of the unit",
     ),
-    "rated_capacity_Ah": Key("number", "with rated_voltage_V", (0.1, 1_000_000)),
+    "height_m": forms.number(0.05, 100, what="its height without HVAC on top"),
+    "technology": forms.choice(tuple(TECHNOLOGIES), what=""),
+    "energy_kWh": forms.number(0.001, 1_000_000, None, "nameplate energy; or the two below"),
+    "rated_voltage_V": forms.number(
+        0.1, 100_000, None, "with rated_capacity_Ah in place of energy_kWh"
+    ),
+    "rated_capacity_Ah": forms.number(0.1, 1_000_000, None, "with rated_voltage_V"),
     "ul_9540_listing": _report("listing of the system"),
     "ul_1973_listing": _report("listing of cells, modules, batteries"),
     "residential_listing": _flag("listed for residential use"),
     "prepackaged": _flag("listed as pre-engineered or prepackaged (default: false)"),
     "walk_in": _flag("a person can go in"),
     "entry_for_maintenance_only": _flag("walk-in: entered for inspection and maintenance only"),
-    "container": Key(
-        "choice",
-        "material of the walls of its container",
-        ("none", "noncombustible", "combustible"),
+    "container": forms.choice(
+        ("none", "noncombustible", "combustible"), None, "material of the walls of its container"
     ),
     "rack_to_container_wall_m": _length("combustible container: racks to its walls", 100),
     "ul_9540a_report": _report("id of the UL 9540A unit-level or installation-level report"),
     "ul_9540a_edition": _report("edition of UL 9540A the report names"),
     "ul_9540a_spacing_m": _length("distance between units in that test", 30),
     "ul_9540a_wall_spacing_m": _length("distance to the wall in that test", 30),
-    "ul_9540a_wall_rise_K": Key("number", "temperature rise of the wall in that test", (0, 2000)),
-    "ul_9540a_egress_heat_flux_W_per_m2": Key(
-        "number", "heat flux at the egress path in that test", (0, 1_000_000)
+    "ul_9540a_wall_rise_K": forms.number(
+        0, 2000, None, "temperature rise of the wall in that test"
+    ),
+    "ul_9540a_egress_heat_flux_W_per_m2": forms.number(
+        0, 1_000_000, None, "heat flux at the egress path in that test"
     ),
     "ul_9540a_no_flaming_outside": _flag("no flaming outside the unit in that test"),
     "ul_9540a_no_explosion": _flag("no explosion in that test"),
@@ -170,9 +208,9 @@ MODEL = {
     ),
 }
 AREA = {
-    "outline_m": Key("points", "its walls, inner face; of a roof its edge", (3,), True),
-    "fire_rating_h": Key(
-        "number", "rating of its weakest wall, floor or ceiling; 0 for none", (0, 24)
+    "outline_m": _outline("its walls, inner face; of a roof its edge"),
+    "fire_rating_h": forms.number(
+        0, 24, None, "rating of its weakest wall, floor or ceiling; 0 for none"
     ),
     "floor_above_vehicle_access_m": _length(
         "floor above the lowest access of fire vehicles", 2000, -2000
@@ -181,7 +219,7 @@ AREA = {
         "floor below the lowest exit-discharge floor", 2000, -2000
     ),
     "group_H": _flag("classed as Group H (default: false)"),
-    "location": Key("choice", "dwelling: kind of the area; required there", LOCATIONS),
+    "location": forms.choice(LOCATIONS, None, "dwelling: kind of the area; required there"),
     "roof_noncombustible": _flag("rooftop"),
     "fire_operations_clear": _flag("rooftop: firefighting is not obstructed"),
     "approved_by": _report("rooftop above 22.86 m: the person or office that approved it"),
@@ -195,37 +233,37 @@ OF_BUILDINGS = (
     "wall_without_openings",
     "occupant_load",
 )
-TABLES: dict[str, dict[str, Key]] = {
+TABLES: dict[str, dict[str, forms.Field]] = {
     "model": MODEL,
     "unit": {
-        "model": Key("text", "name of its [model.NAME]", (), True),
-        "center_m": Key("point", "its center", (), True),
-        "rotation_deg": Key("number", "turned counter-clockwise (default: 0)", (-360, 360)),
-        "group": Key("text", "units with the same word are one group (default: one per unit)"),
+        "model": _text("name of its [model.NAME]"),
+        "center_m": _point("its center", forms.REQUIRED),
+        "rotation_deg": forms.number(-360, 360, None, "turned counter-clockwise (default: 0)"),
+        "group": _text("units with the same word are one group (default: one per unit)", None),
     },
     "area": AREA,
     "exposure": {
-        "kind": Key("choice", "", KINDS, True),
-        "point_m": Key("point", "one of these three keys gives the place"),
-        "line_m": Key("points", "an open line; a lot line goes on straight at its ends", (2,)),
-        "outline_m": Key("points", "a closed outline; of a lot line the whole lot", (3,)),
-        "inside_m": Key("point", "lot line with line_m, required there: any point inside the lot"),
-        "wall_fire_rating_h": Key("number", "building: the wall that faces the units", (0, 24)),
+        "kind": forms.choice(KINDS, what=""),
+        "point_m": _point("one of these three keys gives the place"),
+        "line_m": _points("an open line; a lot line goes on straight at its ends", 2, default=None),
+        "outline_m": _outline("a closed outline; of a lot line the whole lot", None),
+        "inside_m": _point("lot line with line_m, required there: any point inside the lot"),
+        "wall_fire_rating_h": forms.number(0, 24, None, "building: the wall that faces the units"),
         "wall_noncombustible": _flag("building: that wall"),
         "wall_without_openings": _flag(
             "building: that wall has no opening and no combustible overhang"
         ),
-        "occupant_load": Key("number", "building, tent, stand: persons", (0, 1_000_000)),
+        "occupant_load": forms.number(0, 1_000_000, None, "building, tent, stand: persons"),
     },
     "barrier": {
-        "line_m": Key("points", "its two ends", (2, 2), True),
-        "height_m": Key("number", "", (0.1, 100), True),
-        "fire_rating_h": Key("number", "", (0, 24), True),
+        "line_m": _points("its two ends", 2, 2),
+        "height_m": forms.number(0.1, 100, what=""),
+        "fire_rating_h": forms.number(0, 24, what=""),
     },
 }
-SINGLE_TABLES: dict[str, dict[str, Key]] = {
+SINGLE_TABLES: dict[str, dict[str, forms.Field]] = {
     "fence": {
-        "outline_m": Key("points", "mobile: the fence, closed", (3,), True),
+        "outline_m": _outline("mobile: the fence, closed"),
         "gate_locked": _flag("its gate is locked"),
     },
     "la_r3": {
@@ -233,22 +271,3 @@ SINGLE_TABLES: dict[str, dict[str, Key]] = {
         "path_width_m": _length("width of the access path"),
     },
 }
-
-
-def allowed_words(field: Key) -> str:
-    """The allowed values of a key in words."""
-    low, *high = field.allowed or ("",)
-    point = f"[x, y], each {-COORDINATE_m_MAX}..{COORDINATE_m_MAX}"
-    text = f"{TEXT_CHARACTERS} printable characters"
-    if field.kind in ("number", "size"):
-        limits = f"{low:g}..{high[0]:g}"
-        return f"a number {limits}" if field.kind == "number" else f"[length, width], each {limits}"
-    return {
-        "flag": "true, false",
-        "choice": ", ".join(map(str, field.allowed)),
-        "choices": "a list from " + ", ".join(map(str, field.allowed)),
-        "text": f"a text of 1..{text}",
-        "named": f"a text of {LEAST}..{text} that names it",
-        "point": point,
-        "points": f"{low if high else f'{low}..{POINTS_MAX}'} points {point}",
-    }[field.kind]

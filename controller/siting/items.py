@@ -26,12 +26,12 @@ class Rule(NamedTuple):
     id: str
     what: str
     measure: "Measure"
-    scope: scopes.Scope
-    clauses: dict[str, tuple[str, str]]
     sense: str
     number: float | None = None
     unit: str = ""
     kinds: tuple[str, ...] = ()
+    scope: scopes.Scope = scopes.EVERYWHERE
+    clauses: dict[str, tuple[str, str]] = {}
     local: str = ""
 
     @property

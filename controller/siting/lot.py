@@ -2,7 +2,7 @@
 
 import math
 
-from controller.config.refusal import refuse
+from controller.forms.refusal import refuse
 from controller.siting import geometry, ground
 from controller.siting.geometry import Point, Shape
 from controller.siting.things import Exposure, Table

@@ -10,29 +10,13 @@ never the only sign.
 import math
 from collections.abc import Iterator
 
-from controller.siting import distances, geometry, lot
+from controller.siting import distances, geometry, lot, plan_parts as parts
 from controller.siting.audit import Finding
 from controller.siting.distances import Distance
 from controller.siting.fields import NEAR_m
 from controller.siting.geometry import Edge, Shape
 from controller.siting.labels import Pixel, Placer
 from controller.siting.plan_page import page
-from controller.siting.plan_parts import (
-    BAD,
-    BARRIER,
-    EXTENDED_DASHES,
-    EXTENDED_WIDTH,
-    GOOD,
-    INK,
-    LOOKS,
-    OTHER_LOOK,
-    View,
-    distance_label,
-    distance_line,
-    draw_label,
-    draw_shape,
-    is_seen,
-)
 from controller.siting.site import Site
 from controller.siting.things import Area, Exposure, Unit
 
@@ -59,14 +43,14 @@ def svg(site: Site, findings: list[Finding]) -> str:
         drawn += [shape for shape, _ in marks]
         # labels of units are placed first
         labels = [label for _, label in marks if label] + labels
-    placed = [draw_label(placer, [lines], x, y, color) for lines, x, y, color in labels]
-    placed += [distance_label(placer, view, each, site.lengths) for each in found]
+    placed = [parts.draw_label(placer, [lines], x, y, color) for lines, x, y, color in labels]
+    placed += [parts.distance_label(placer, view, each, site.lengths) for each in found]
     body = [
         f'<clipPath id="view"><rect width="{view.width_px:.1f}" '
         f'height="{view.height_px:.1f}"/></clipPath>',
         '<g clip-path="url(#view)">',
         *drawn,
-        *[distance_line(view, each) for each in found],
+        *[parts.distance_line(view, each) for each in found],
         "</g>",
         *[leader for leader, _ in placed if leader],
         *[label for _, label in placed],
@@ -89,7 +73,7 @@ def _bad_names(site: Site, findings: list[Finding]) -> set[str]:
     return units | areas
 
 
-def _view(site: Site, found: list[Distance]) -> View:
+def _view(site: Site, found: list[Distance]) -> parts.View:
     points = [point for shape in _core(site) for point in shape.points]
     points += [point for each in found for point in (each.gap.start, each.gap.end)]
     points += [gap.end for _, _, gap in site.exposure_gaps if gap.distance_m <= NEAR_m]
@@ -102,10 +86,12 @@ def _view(site: Site, found: list[Distance]) -> View:
     scale = max(scale, min(unit_px / smallest_m, LARGEST_px / max(wide_m, high_m)))
     width_px = max(WIDE_px, wide_m * scale)
     middle_m = (x_min + x_max) / 2
-    return View(middle_m - width_px / scale / 2, y_max + margin_m, scale, width_px, high_m * scale)
+    return parts.View(
+        middle_m - width_px / scale / 2, y_max + margin_m, scale, width_px, high_m * scale
+    )
 
 
-def _placer(site: Site, view: View, found: list[Distance]) -> Placer:
+def _placer(site: Site, view: parts.View, found: list[Distance]) -> Placer:
     """A placer that keeps labels off the lines of the plan."""
     placer = Placer(view.width_px, view.height_px)
     for shape in _core(site) + [exposure.shape for exposure in site.exposures]:
@@ -128,14 +114,14 @@ def _core(site: Site) -> list[Shape]:
 # -- elements
 
 
-def _exposures(site: Site, view: View, bad: set[str]) -> Drawn:
+def _exposures(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     # filled shapes first, lines above them
     for exposure in sorted(site.exposures, key=lambda each: not each.shape.is_filled):
-        if not is_seen(view, exposure.shape):
+        if not parts.is_seen(view, exposure.shape):
             continue
-        look = LOOKS.get(exposure.kind, OTHER_LOOK)
+        look = parts.LOOKS.get(exposure.kind, parts.OTHER_LOOK)
         is_open_lot = bool(exposure.facts["inside_m"])
-        shape = draw_shape(
+        shape = parts.draw_shape(
             view,
             lot.as_in_file(exposure) if is_open_lot else exposure.shape,
             id=f"exposure.{exposure.name}",
@@ -154,31 +140,31 @@ def _exposures(site: Site, view: View, bad: set[str]) -> Drawn:
             yield from [(each, None) for each in _open_lot(view, exposure, look.line)]
 
 
-def _open_lot(view: View, lot_line: Exposure, color: str) -> Iterator[str]:
+def _open_lot(view: parts.View, lot_line: Exposure, color: str) -> Iterator[str]:
     """The visible extension of an open lot line, thinner, because distances may end on it. And a
     short tick into the lot from the middle of each visible edge.
     """
     first, *_, last = _seen_edges(view, lot_line.shape)
     for each in filter(None, (first, last)):
-        yield draw_shape(
+        yield parts.draw_shape(
             view,
             geometry.Shape(each),
             fill="none",
             stroke=color,
-            stroke_width=EXTENDED_WIDTH,
-            stroke_dasharray=EXTENDED_DASHES,
+            stroke_width=parts.EXTENDED_WIDTH,
+            stroke_dasharray=parts.EXTENDED_DASHES,
         )
     for each in filter(None, _seen_edges(view, lot_line.shape)):
         tick = lot.inward(lot_line, *each, TICK_px / view.scale_px_per_m)
-        yield draw_shape(view, geometry.Shape(tick), stroke=color, stroke_width=2)
+        yield parts.draw_shape(view, geometry.Shape(tick), stroke=color, stroke_width=2)
 
 
-def _seen_edges(view: View, shape: Shape) -> list[Edge | None]:
+def _seen_edges(view: parts.View, shape: Shape) -> list[Edge | None]:
     """The visible part of each edge, or None."""
     return [geometry.clipped(edge, view.window) for edge in geometry.edges(shape)]
 
 
-def _seen_middle(view: View, shape: Shape) -> Pixel:
+def _seen_middle(view: parts.View, shape: Shape) -> Pixel:
     """A point for a label: the middle of the visible part of a filled shape's box, or of the
     longest visible edge.
     """
@@ -191,36 +177,36 @@ def _seen_middle(view: View, shape: Shape) -> Pixel:
     return view.at(geometry.middle(start, (min(x_max, x_high), min(y_max, y_high))))
 
 
-def _areas(site: Site, view: View, bad: set[str]) -> Drawn:
+def _areas(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     for area in site.areas:
         is_bad, rating = area.name in bad, area.facts["fire_rating_h"]
         words = "walls: no rating given" if rating is None else f"walls {rating:g} h"
-        shape = draw_shape(
+        shape = parts.draw_shape(
             view,
             area.shape,
             id=f"area.{area.name}",
             fill="#fbfbf4",
-            stroke=BAD if is_bad else INK,
+            stroke=parts.BAD if is_bad else parts.INK,
             stroke_width=6 if rating else 3,
             stroke_dasharray="12 5" if is_bad else "none",
         )
         # the upper left corner
         x, y = view.at(max(area.shape.points, key=lambda point: point[1] - point[0]))
         lines = [_marked(area, is_bad), words]
-        yield shape, (lines, x + 90, y + 28, BAD if is_bad else INK)
+        yield shape, (lines, x + 90, y + 28, parts.BAD if is_bad else parts.INK)
 
 
-def _fence(site: Site, view: View, bad: set[str]) -> Drawn:
+def _fence(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     if site.fence:
         shape = geometry.outline(geometry.polygon(site.fence["outline_m"]))
-        label = (["fence"], *_seen_middle(view, shape), INK)
+        label = (["fence"], *_seen_middle(view, shape), parts.INK)
         yield (
-            draw_shape(
+            parts.draw_shape(
                 view,
                 shape,
                 id="fence",
                 fill="none",
-                stroke=INK,
+                stroke=parts.INK,
                 stroke_width=1.5,
                 stroke_dasharray="3 3",
             ),
@@ -228,31 +214,31 @@ def _fence(site: Site, view: View, bad: set[str]) -> Drawn:
         )
 
 
-def _barriers(site: Site, view: View, bad: set[str]) -> Drawn:
+def _barriers(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     for each in site.barriers:
         shape = geometry.Shape(each.ends)
         high = geometry.short(each.height_m, site.lengths)
         words = f"{each.name} {each.fire_rating_h:g} h, {high} high"
-        label = ([words], *_seen_middle(view, shape), BARRIER)
+        label = ([words], *_seen_middle(view, shape), parts.BARRIER)
         name = f"barrier.{each.name}"
-        yield draw_shape(view, shape, id=name, stroke=BARRIER, stroke_width=6), label
+        yield parts.draw_shape(view, shape, id=name, stroke=parts.BARRIER, stroke_width=6), label
 
 
-def _units(site: Site, view: View, bad: set[str]) -> Drawn:
+def _units(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     for unit in site.units:
         is_bad, corners = unit.name in bad, unit.shape.points
-        shape = draw_shape(
+        shape = parts.draw_shape(
             view,
             unit.shape,
             id=f"unit.{unit.name}",
             fill="#fde5e5" if is_bad else "#dcecf9",
-            stroke=BAD if is_bad else GOOD,
+            stroke=parts.BAD if is_bad else parts.GOOD,
             stroke_width=3 if is_bad else 2,
             stroke_dasharray="7 3" if is_bad else "none",
         )
         middle = view.at(geometry.middle(corners[0], corners[2]))
         lines = [_marked(unit, is_bad), f"{unit.energy_kWh:g} kWh"]
-        yield shape, (lines, *middle, BAD if is_bad else GOOD)
+        yield shape, (lines, *middle, parts.BAD if is_bad else parts.GOOD)
 
 
 def _marked(thing: Unit | Area, is_bad: bool) -> str:

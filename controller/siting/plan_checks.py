@@ -2,7 +2,7 @@
 
 import itertools
 
-from controller.config.refusal import refuse
+from controller.forms.refusal import refuse
 from controller.siting import fields as f, ground, lot
 from controller.siting.site import Site
 from controller.siting.things import Exposure, Unit

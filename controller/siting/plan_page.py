@@ -3,112 +3,83 @@
 import textwrap
 from xml.sax.saxutils import escape
 
-from controller.siting import audit, geometry, report
+from controller.siting import audit, geometry, plan_parts as parts, report
 from controller.siting.audit import Finding
 from controller.siting.labels import CHARACTER_px, FONT_px
-from controller.siting.plan_parts import (
-    BAD,
-    BARRIER,
-    EXTENDED_DASHES,
-    EXTENDED_WIDTH,
-    GOOD,
-    INK,
-    LOOKS,
-    OTHER_LOOK,
-    PALE,
-    Attributes,
-    EDGE_px,
-    HEAD_px,
-    SCALES_m,
-    View,
-    is_seen,
-    tag,
-)
 from controller.siting.site import Site
 
+STYLE = {"font_family": "DejaVu Sans Mono, Consolas, monospace", "font_size": str(FONT_px)}
 
-def page(site: Site, findings: list[Finding], view: View, body: list[str]) -> str:
+
+def page(site: Site, findings: list[Finding], view: parts.View, body: list[str]) -> str:
     """The drawing with head, scale and signs around it, as an SVG file."""
     legend, legend_px = _legend(site, findings, view)
-    width, height = view.width_px + 2 * EDGE_px, view.height_px + HEAD_px + legend_px + EDGE_px
-    style: Attributes = {
-        "font_family": "DejaVu Sans Mono, Consolas, monospace",
-        "font_size": FONT_px,
-    }
-    frame = tag(
+    width = view.width_px + 2 * parts.EDGE_px
+    height = view.height_px + parts.HEAD_px + legend_px + parts.EDGE_px
+    frame = parts.tag(
         "rect",
-        {
-            "width": f"{view.width_px:.1f}",
-            "height": f"{view.height_px:.1f}",
-            "fill": "none",
-            "stroke": PALE,
-        },
+        width=f"{view.width_px:.1f}",
+        height=f"{view.height_px:.1f}",
+        fill="none",
+        stroke=parts.PALE,
     )
-    plan = tag(
-        "g", {"transform": f"translate({EDGE_px} {HEAD_px})", **style}, "\n".join([*body, frame])
-    )
-    foot = tag(
-        "g", {"transform": f"translate({EDGE_px} {HEAD_px + view.height_px:.1f})", **style}, legend
-    )
-    head = tag("g", style, _head(site, findings) + _north(site, width))
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-            f'viewBox="0 0 {width:.0f} '
-            f'{height:.0f}">',
-            tag("title", {}, escape(f"Plan of {site.facts['name']}")),
+            f'viewBox="0 0 {width:.0f} {height:.0f}">',
+            parts.tag("title", escape(f"Plan of {site.facts['name']}")),
             '<rect width="100%" height="100%" fill="white"/>',
-            head,
-            plan,
-            foot,
+            parts.tag("g", _head(site, findings) + _north(site, width), **STYLE),
+            _moved(parts.HEAD_px, "\n".join([*body, frame])),
+            _moved(parts.HEAD_px + view.height_px, legend),
             "</svg>",
             "",
         ]
     )
 
 
+def _moved(down_px: float, content: str) -> str:
+    """A part of the page inside its edge, so far down."""
+    down = f"{down_px:.1f}" if isinstance(down_px, float) else down_px
+    return parts.tag("g", content, transform=f"translate({parts.EDGE_px} {down})", **STYLE)
+
+
 def _head(site: Site, findings: list[Finding]) -> str:
-    title = tag(
-        "text", {"x": EDGE_px, "y": 30, "font_size": 20, "fill": INK}, escape(site.facts["name"])
-    )
     local = "".join([f", {each}" for each in site.local])
     mode = f"{site.mode} {site.place}".strip()
     second = f"{site.edition}{local}; {mode}; {site.total_kWh:g} kWh in {len(site.units)} units"
-    is_bad = bool(audit.of(findings, audit.NOT_MET))
+    rules = f"rules: {report.headline(findings)}"
+    color = parts.BAD if audit.of(findings, audit.NOT_MET) else parts.INK
+    edge, name = parts.EDGE_px, escape(site.facts["name"])
     return (
-        title
-        + tag("text", {"x": EDGE_px, "y": 52, "fill": INK}, escape(second))
-        + tag(
-            "text",
-            {"x": EDGE_px, "y": 70, "fill": BAD if is_bad else INK},
-            f"rules: {report.headline(findings)}",
-        )
+        parts.tag("text", name, x=edge, y=30, font_size=20, fill=parts.INK)
+        + parts.tag("text", escape(second), x=edge, y=52, fill=parts.INK)
+        + parts.tag("text", rules, x=edge, y=70, fill=color)
     )
 
 
 def _north(site: Site, width: float) -> str:
-    arrow = tag("path", {"d": "M0 -24 L8 14 L0 7 L-8 14 Z", "fill": INK})
-    turned = tag(
-        "g",
-        {"transform": f"rotate({site.facts['north_deg'] or 0:g})"},
-        arrow + tag("text", {"y": -27, "text_anchor": "middle", "fill": INK}, "N"),
-    )
-    return tag("g", {"id": "north", "transform": f"translate({width - 50:.0f} 42)"}, turned)
+    arrow = parts.tag("path", d="M0 -24 L8 14 L0 7 L-8 14 Z", fill=parts.INK)
+    letter = parts.tag("text", "N", y=-27, text_anchor="middle", fill=parts.INK)
+    turn = f"rotate({site.facts['north_deg'] or 0:g})"
+    turned = parts.tag("g", arrow + letter, transform=turn)
+    return parts.tag("g", turned, id="north", transform=f"translate({width - 50:.0f} 42)")
 
 
-def _scale_bar(view: View, lengths: str) -> tuple[str, float]:
+def _scale_bar(view: parts.View, lengths: str) -> tuple[str, float]:
     """(element, its width in px)."""
     bar_m = max(
-        [each for each in SCALES_m if each * view.scale_px_per_m <= 220], default=SCALES_m[0]
+        [each for each in parts.SCALES_m if each * view.scale_px_per_m <= 220],
+        default=parts.SCALES_m[0],
     )
     bar_px = bar_m * view.scale_px_per_m
     path = f"M0 22 V32 H{bar_px:.1f} V22 M{bar_px / 2:.1f} 27 V32"
-    bar = tag("path", {"d": path, "fill": "none", "stroke": INK, "stroke_width": 2})
-    at: Attributes = {"x": f"{bar_px + 8:.1f}", "y": 32, "fill": INK}
-    return bar + tag("text", at, geometry.short(bar_m, lengths)), bar_px
+    bar = parts.tag("path", d=path, fill="none", stroke=parts.INK, stroke_width=2)
+    words = geometry.short(bar_m, lengths)
+    return bar + parts.tag("text", words, x=f"{bar_px + 8:.1f}", y=32, fill=parts.INK), bar_px
 
 
-def _legend(site: Site, findings: list[Finding], view: View) -> tuple[str, float]:
+def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str, float]:
     """(elements, height) under the plan: scale bar, signs, rules that are not met, exposures beyond
     the view, and the limits of this plan.
     """
@@ -126,62 +97,69 @@ def _legend(site: Site, findings: list[Finding], view: View) -> tuple[str, float
     )
     characters = int(view.width_px / CHARACTER_px)
     lines = [part for line in lines for part in textwrap.wrap(line, characters)]
-    texts = "".join(
-        [
-            tag("text", {"x": 0, "y": bottom + 34 + index * 18, "fill": INK}, escape(line))
-            for index, line in enumerate(lines)
-        ]
-    )
-    return tag("g", {"id": "scale"}, bar) + signs + texts, bottom + 40 + len(lines) * 18
+    texts = [
+        parts.tag("text", escape(line), x=0, y=bottom + 34 + index * 18, fill=parts.INK)
+        for index, line in enumerate(lines)
+    ]
+    scale = parts.tag("g", bar, id="scale")
+    return scale + signs + "".join(texts), bottom + 40 + len(lines) * 18
 
 
 def _signs(site: Site, left: float, right: float) -> tuple[str, int]:
     """(elements, the lowest y): the meaning of each kind of line in this plan."""
-    x, y, parts = left, 28, []
+    x, y, drawn = left, 28, []
     for words, color, width, dashes in _sign_rows(site):
         if x + 36 + CHARACTER_px * len(words) > right:
             x, y = left, y + 20
-        line: Attributes = {
-            "x1": f"{x:.1f}",
-            "y1": y,
-            "x2": f"{x + 30:.1f}",
-            "y2": y,
-            "stroke": color,
-            "stroke_width": width,
-            "stroke_dasharray": dashes,
-        }
-        parts.append(tag("line", line))
-        parts.append(tag("text", {"x": f"{x + 36:.1f}", "y": y + 4, "fill": color}, words))
+        look: dict[str, str | float] = {"stroke": color, "stroke_width": width}
+        drawn.append(
+            parts.tag(
+                "line",
+                x1=f"{x:.1f}",
+                y1=y,
+                x2=f"{x + 30:.1f}",
+                y2=y,
+                **look,
+                stroke_dasharray=dashes,
+            )
+        )
+        drawn.append(parts.tag("text", words, x=f"{x + 36:.1f}", y=y + 4, fill=color))
         x += 58 + CHARACTER_px * len(words)
-    return tag("g", {"id": "legend"}, "".join(parts)), y
+    return parts.tag("g", "".join(drawn), id="legend"), y
 
 
 def _sign_rows(site: Site) -> list[tuple[str, str, float, str]]:
     """[(words, color, width, dashes)] of the kinds of line in this plan."""
     kinds = [exposure.kind for exposure in site.exposures]
     is_open_lot = any([exposure.facts["inside_m"] for exposure in site.exposures])
-    color = LOOKS["lot_line"].line
+    color = parts.LOOKS["lot_line"].line
     open_lot: list[tuple[str, str, float, str]] = [
         ("tick: into the lot", color, 2, "none"),
-        ("lot line extended", color, EXTENDED_WIDTH, EXTENDED_DASHES),
+        ("lot line extended", color, parts.EXTENDED_WIDTH, parts.EXTENDED_DASHES),
     ]
     return [
-        ("unit", GOOD, 2, "none"),
-        ("distance (rule, ? unconfirmed: required)", INK, 2, "none"),
-        ("further distance", PALE, 1, "none"),
-        ("! not met", BAD, 3, "6 4"),
-        *([("wall", INK, 6, "none")] if site.areas else []),
-        *([("barrier", BARRIER, 6, "none")] if site.barriers else []),
-        *([("fence", INK, 1.5, "3 3")] if site.fence else []),
+        ("unit", parts.GOOD, 2, "none"),
+        ("distance (rule, ? unconfirmed: required)", parts.INK, 2, "none"),
+        ("further distance", parts.PALE, 1, "none"),
+        ("! not met", parts.BAD, 3, "6 4"),
+        *([("wall", parts.INK, 6, "none")] if site.areas else []),
+        *([("barrier", parts.BARRIER, 6, "none")] if site.barriers else []),
+        *([("fence", parts.INK, 1.5, "3 3")] if site.fence else []),
         *(open_lot if is_open_lot else []),
-        *[(kind, look.line, 2, look.dashes) for kind, look in LOOKS.items() if kind in kinds],
-        *([("other exposure", OTHER_LOOK.line, 2, "none")] if set(kinds) - set(LOOKS) else []),
+        *[(kind, look.line, 2, look.dashes) for kind, look in parts.LOOKS.items() if kind in kinds],
+        *(
+            [("other exposure", parts.OTHER_LOOK.line, 2, "none")]
+            if set(kinds) - set(parts.LOOKS)
+            else []
+        ),
     ]
 
 
-def _beyond(site: Site, view: View) -> list[str]:
+def _beyond(site: Site, view: parts.View) -> list[str]:
     """[one line] with the exposures that are too far away for the plan, or []."""
     words = [
-        f"{each.name} ({each.kind})" for each in site.exposures if not is_seen(view, each.shape)
+        f"{each.name} ({each.kind})"
+        for each in site.exposures
+        if not parts.is_seen(view, each.shape)
     ]
     return [f"beyond the plan: {', '.join(words)}"] if words else []

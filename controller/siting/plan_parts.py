@@ -1,7 +1,6 @@
 """Parts of a plan as SVG: colours, the window in pixels, shapes, labels and distances."""
 
 import math
-from collections.abc import Mapping
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
@@ -60,10 +59,7 @@ class View(NamedTuple):
         )
 
 
-Attributes = Mapping[str, str | float]
-
-
-def tag(name: str, attributes: Attributes, content: str | None = None) -> str:
+def tag(name: str, content: str | None = None, /, **attributes: str | float) -> str:
     """An SVG element. Underscores of its attributes become hyphens."""
     words = "".join(
         [f" {key.replace('_', '-')}={quoteattr(str(value))}" for key, value in attributes.items()]
@@ -80,11 +76,10 @@ def draw_shape(view: View, shape: geometry.Shape, **look: str | float) -> str:
     """A shape as one element."""
     points = [view.at(point) for point in shape.points]
     if len(points) == 1:
-        return tag(
-            "circle", {"cx": f"{points[0][0]:.1f}", "cy": f"{points[0][1]:.1f}", "r": 5, **look}
-        )
+        x, y = points[0]
+        return tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=5, **look)
     words = " ".join([f"{x:.1f},{y:.1f}" for x, y in points])
-    return tag("polygon" if shape.is_closed else "polyline", {"points": words, **look})
+    return tag("polygon" if shape.is_closed else "polyline", points=words, **look)
 
 
 def draw_text(lines: list[str], x: float, y: float, color: str) -> str:
@@ -92,11 +87,11 @@ def draw_text(lines: list[str], x: float, y: float, color: str) -> str:
     top = y - (len(lines) - 1) * LINE_px / 2 + FONT_px * 0.35
     spans = "".join(
         [
-            tag("tspan", {"x": f"{x:.1f}", "y": f"{top + index * LINE_px:.1f}"}, escape(line))
+            tag("tspan", escape(line), x=f"{x:.1f}", y=f"{top + index * LINE_px:.1f}")
             for index, line in enumerate(lines)
         ]
     )
-    return tag("text", {"fill": color, "text_anchor": "middle"}, spans)
+    return tag("text", spans, fill=color, text_anchor="middle")
 
 
 def draw_label(
@@ -111,19 +106,17 @@ def draw_label(
         return "", draw_text(lines, x, y, color)
     back = tag(
         "rect",
-        {
-            "x": f"{center_x - width / 2:.1f}",
-            "y": f"{center_y - height / 2:.1f}",
-            "fill": "white",
-            "width": f"{width:.1f}",
-            "height": f"{height:.1f}",
-            "fill_opacity": "0.85",
-        },
+        x=f"{center_x - width / 2:.1f}",
+        y=f"{center_y - height / 2:.1f}",
+        fill="white",
+        width=f"{width:.1f}",
+        height=f"{height:.1f}",
+        fill_opacity="0.85",
     )
     leader = ""
     if math.dist((x, y), (center_x, center_y)) > 2.2 * LINE_px:
-        look = {"stroke": color, "stroke_width": "0.7"}
-        leader = tag("line", {**line_ends(x, y, center_x, center_y), **look})
+        ends = line_ends(x, y, center_x, center_y)
+        leader = tag("line", **ends, stroke=color, stroke_width="0.7")
     return leader, back + draw_text(lines, center_x, center_y, color)
 
 
@@ -140,18 +133,16 @@ def is_seen(view: View, shape: geometry.Shape) -> bool:
 def distance_line(view: View, distance: Distance) -> str:
     """The line of a distance with a dot at each end."""
     color, (start, end) = _color(distance), _ends(view, distance)
-    line = tag("line", line_ends(*start, *end))
-    dots = [
-        tag("circle", {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": 3, "fill": color})
-        for x, y in (start, end)
-    ]
-    look = {
-        "id": "distance." + ".".join(distance.item.names),
-        "stroke": color,
-        "stroke_width": 1 if distance.rule is None else 2 if distance.is_met else 3,
-        "stroke_dasharray": "none" if distance.is_met else "6 4",
-    }
-    return tag("g", look, line + "".join(dots))
+    line = tag("line", **line_ends(*start, *end))
+    dots = [tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=3, fill=color) for x, y in (start, end)]
+    return tag(
+        "g",
+        line + "".join(dots),
+        id="distance." + ".".join(distance.item.names),
+        stroke=color,
+        stroke_width=1 if distance.rule is None else 2 if distance.is_met else 3,
+        stroke_dasharray="none" if distance.is_met else "6 4",
+    )
 
 
 def distance_label(placer: Placer, view: View, distance: Distance, lengths: str) -> tuple[str, str]:

@@ -1,13 +1,12 @@
 """Reads a siting file into a Site, or refuses it in one line: file, key, fault, allowed values."""
 
-import difflib
 import re
 from typing import Any
 
-from controller.config.layers import tables_of
-from controller.config.refusal import not_allowed, refuse, shown
+from controller.forms.field import Form
+from controller.forms.reading import Path, check_tables, read, tables_of
+from controller.forms.refusal import not_allowed, refuse, shown
 from controller.siting import fields as f, geometry, ground, lot
-from controller.siting.field_checks import check_value, frozen
 from controller.siting.plan_checks import check_plan
 from controller.siting.site import Site
 from controller.siting.things import Area, Barrier, Exposure, Table, Unit
@@ -27,7 +26,7 @@ Fault = tuple  # whether the fault exists, key, problem, and what is allowed if 
 
 def load(path: str) -> Site:
     """The Site of a file. Raises ConfigError with one line."""
-    content = tables_of(path, FILE_BYTES_MAX, "a plan of one site")
+    content = tables_of(path, "a plan of one site", FILE_BYTES_MAX)
     sections = (*f.TABLES, *f.SINGLE_TABLES)
     head = {key: value for key, value in content.items() if key not in sections}
     top = _table(path, (), head, f.SITE, sections)
@@ -54,49 +53,21 @@ def load(path: str) -> Site:
     return site
 
 
-def _named(path: str, section: str, content: Any, keys: dict[str, f.Key]) -> dict[str, Table]:
+def _named(path: str, section: str, content: Any, form: Form) -> dict[str, Table]:
     """{name: table} of [section.NAME]."""
-    is_table = isinstance(content, dict)
-    if not is_table or not all([isinstance(each, dict) for each in content.values()]):
-        refuse(path, (section,), "is not a table of tables", f"[{section}.NAME]")
+    check_tables(path, (section,), content)
     if len(content) > f.THINGS_MAX:
         refuse(path, (section,), f"has {len(content)} entries", f"at most {f.THINGS_MAX}")
     for name in content:
         if not NAME.fullmatch(name):
             refuse(path, (section,), f"{shown(name)} is not allowed as a name", NAME_WORDS)
-    return {name: _table(path, (section, name), table, keys) for name, table in content.items()}
+    return {name: _table(path, (section, name), table, form) for name, table in content.items()}
 
 
-def _table(
-    path: str,
-    where: tuple[str, ...],
-    content: Any,
-    keys: dict[str, f.Key],
-    sections: tuple[str, ...] = (),
-) -> Table:
-    """The values of one table, None for a missing key. Raises ConfigError."""
-    if not isinstance(content, dict):
-        refuse(path, where, "is not a table", f"[{where[0]}]")
-    for key in content:
-        if key not in keys:
-            candidates = (*keys, *sections)
-            near = difflib.get_close_matches(key, candidates, 1, 0.5)
-            # a quoted key may have a line break
-            word = key if NAME.fullmatch(key) else shown(key)
-            refuse(
-                path,
-                (*where, word),
-                "is not a known key",
-                "" if near else ", ".join(candidates),
-                candidates,
-                key,
-            )
-    for key, field in keys.items():
-        if key in content:
-            check_value(path, (*where, key), content[key], field)
-        elif field.is_required:
-            refuse(path, (*where, key), "is missing", f.allowed_words(field))
-    return {key: frozen(content.get(key)) for key in keys}
+def _table(path: str, where: Path, content: Any, form: Form, also: Path = ()) -> Table:
+    """The values of one table, None for a missing key. also: as of `read`. Raises ConfigError."""
+    found = read(path, where, content, form, also)
+    return {key: f.frozen(value) for key, value in found.items()}
 
 
 def _faults_of_mode(top: Table, singles: dict[str, Table]) -> tuple[Fault, ...]:

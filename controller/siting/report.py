@@ -1,8 +1,8 @@
 """The audit as text for a terminal (plain ASCII, 80 columns) and as data for JSON."""
 
-import textwrap
 from typing import Any
 
+from controller.documents.document import wrapped
 from controller.siting import audit, geometry, rules
 from controller.siting.audit import Finding
 from controller.siting.fields import NEAR_m
@@ -58,13 +58,7 @@ def ascii_only(line: str) -> str:
 
 
 def _folded(first: str, words: str) -> list[str]:
-    return textwrap.wrap(
-        ascii_only(first + words),
-        WIDTH,
-        subsequent_indent=" " * len(first),
-        break_on_hyphens=False,
-        drop_whitespace=True,
-    )
+    return wrapped(first, ascii_only(words), WIDTH)
 
 
 def _head(site: Site) -> list[str]:

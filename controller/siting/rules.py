@@ -9,32 +9,11 @@ code text) has no rule on purpose.
 import operator
 
 from controller.siting import (
+    fields as f,
     measure_energy as energy,
     measure_places as places,
     measure_units as units,
     scopes,
-)
-from controller.siting.fields import (
-    EXPOSED,
-    IFC_2018,
-    LA_R3,
-    NFPA_2020,
-    NFPA_2023,
-    NFPA_2026,
-    NY_TIERS,
-    NYC_FDNY,
-    PERMIT_PARTS,
-    SAN_DIEGO,
-    SIGN_WORDS,
-    FIVE_FEET_m,
-    GROUP_kWh,
-    MOBILE_d,
-    NEAR_m,
-    PREPACKAGED_kWh,
-    ROOF_m,
-    SEPARATION_h,
-    SPACING_m,
-    TEN_FEET_m,
 )
 from controller.siting.items import (
     AT_LEAST,
@@ -47,6 +26,7 @@ from controller.siting.items import (
     of_site,
     of_table,
 )
+from controller.siting.scopes import Scope
 
 # {confidence of a number in an edition: the words of the report}
 CONFIDENCE = {
@@ -55,8 +35,8 @@ CONFIDENCE = {
     "G": "unconfirmed",
     "D": "derived here",
 }
-NEWER = (NFPA_2020, NFPA_2023, NFPA_2026)
-ALL = (IFC_2018, *NEWER)
+NEWER = (f.NFPA_2020, f.NFPA_2023, f.NFPA_2026)
+ALL = (f.IFC_2018, *NEWER)
 Clause = tuple[str, str]  # clause, confidence
 Clauses = dict[str, Clause]  # by edition
 
@@ -79,7 +59,7 @@ def _by_edition(
 def _kept(clause: str, confidence: str = "C") -> Clauses:
     """A clause of IFC 2018. The newer editions are assumed to have the same number."""
     newer = f"as IFC 2018 {clause.removesuffix(' (?)')} (?)"
-    return {IFC_2018: (clause, confidence), **{edition: (newer, "G") for edition in NEWER}}
+    return {f.IFC_2018: (clause, confidence), **{edition: (newer, "G") for edition in NEWER}}
 
 
 def _local(clause: str, confidence: str) -> Clauses:
@@ -105,697 +85,433 @@ PASSED = _local("UL 9540A:2019 ed. 4, 9.x", "C")
 LAFD = _local("LAFD memo, May 2023", "C")
 SDCFPD = _local("SDCFPD guideline, Dec 2024", "C2")
 
+
+def _hold(scope: Scope, clauses: Clauses, *rules: Rule, local: str = "") -> list[Rule]:
+    """Rules of one scope and one clause. local: their local profile."""
+    return [rule._replace(scope=scope, clauses=clauses, local=local) for rule in rules]
+
+
+def _apart(id: str, what: str, number_m: float, kinds: tuple[str, ...]) -> Rule:
+    """The distance of every unit to exposures of these kinds."""
+    return Rule(id, what, places.exposure_distance, AT_LEAST, number_m, "m", kinds)
+
+
 RULES = (
     # -- kind of site
-    Rule(
-        "B1",
-        "stored energy over threshold",
-        units.over_threshold,
+    *_hold(
         scopes.EVERYWHERE,
         _by_edition(
             ("tbl 1206.2", "C"),
             ("tbl 1.3 (?)", "G"),
             ("855 tbl 1.3 (?), IFC tbl 1207.1.1 (?)", "G"),
         ),
-        SCOPE,
-        unit="kWh",
+        Rule("B1", "stored energy over threshold", units.over_threshold, SCOPE, unit="kWh"),
     ),
-    Rule(
-        "B3",
-        "energy from rated V x Ah",
-        units.volt_hours,
+    *_hold(
         scopes.EVERYWHERE,
         _kept("tbl 1206.2 notes"),
-        SCOPE,
+        Rule("B3", "energy from rated V x Ah", units.volt_hours, SCOPE),
     ),
-    Rule(
-        "B10",
-        "an exposure within 30.5 m",
-        units.near_exposure,
+    *_hold(
         scopes.OUTDOORS,
         _nfpa("855, clause not stated", "C2"),
-        SCOPE,
-        NEAR_m,
-        "m",
+        Rule("B10", "an exposure within 30.5 m", units.near_exposure, SCOPE, f.NEAR_m, "m"),
     ),
-    Rule(
-        "B22",
-        "walk-in unit counts as a room",
-        each_model("walk_in"),
+    *_hold(
         scopes.OUTDOOR_UNITS,
         _kept("1206.2.8.7"),
-        SCOPE,
+        Rule("B22", "walk-in unit counts as a room", each_model("walk_in"), SCOPE),
     ),
-    Rule(
-        "B29",
-        "deployed over 30 d: stationary",
-        units.long_deployed,
+    *_hold(
         scopes.MOBILE,
         _by_edition(None, ("IFC 2021 1207.10 (?)", "G"), ("IFC 1207.10 (?)", "G")),
-        SCOPE,
-        MOBILE_d,
-        "d",
+        Rule("B29", "deployed over 30 d: stationary", units.long_deployed, SCOPE, f.MOBILE_d, "d"),
     ),
-    Rule(
-        "B30",
-        "charging place: stationary",
-        of_site("charging_location"),
+    *_hold(
         scopes.MOBILE,
         _nfpa("855, clause not stated", "C2"),
-        SCOPE,
+        Rule("B30", "charging place: stationary", of_site("charging_location"), SCOPE),
     ),
-    Rule(
-        "B37",
-        "NY example: Tier 2",
-        units.tier_2,
+    *_hold(
         scopes.EVERYWHERE,
         _local("ecode360 42498144", "C"),
-        SCOPE,
-        600,
-        "kWh",
-        local=NY_TIERS,
+        Rule("B37", "NY example: Tier 2", units.tier_2, SCOPE, 600, "kWh"),
+        local=f.NY_TIERS,
     ),
-    Rule(
-        "B38a",
-        "FDNY: at least the medium class",
-        units.fdny_class(operator.ge),
+    *_hold(
         scopes.OUTDOORS,
         _local("3 RCNY 608-01", "C2"),
-        SCOPE,
-        70,
-        "kWh",
-        local=NYC_FDNY,
-    ),
-    Rule(
-        "B38b",
-        "FDNY: the large class",
-        units.fdny_class(operator.gt),
-        scopes.OUTDOORS,
-        _local("3 RCNY 608-01", "C2"),
-        SCOPE,
-        500,
-        "kWh",
-        local=NYC_FDNY,
+        Rule(
+            "B38a",
+            "FDNY: at least the medium class",
+            units.fdny_class(operator.ge),
+            SCOPE,
+            70,
+            "kWh",
+        ),
+        Rule("B38b", "FDNY: the large class", units.fdny_class(operator.gt), SCOPE, 500, "kWh"),
+        local=f.NYC_FDNY,
     ),
     # -- groups, spacing, tests
-    Rule(
-        "B4",
-        "energy of a group",
-        units.group_energy,
+    *_hold(
         scopes.SIZED,
         GROUPS,
-        AT_MOST,
-        GROUP_kWh,
-        "kWh",
+        Rule("B4", "energy of a group", units.group_energy, AT_MOST, f.GROUP_kWh, "kWh"),
+        Rule("B5a", "group to group", units.group_spacing, AT_LEAST, f.SPACING_m, "m"),
     ),
-    Rule(
-        "B5a", "group to group", units.group_spacing, scopes.SIZED, GROUPS, AT_LEAST, SPACING_m, "m"
-    ),
-    Rule(
-        "B5b",
-        "group to wall",
-        units.wall_spacing,
+    *_hold(
         scopes.SIZED_ROOMS,
         GROUPS,
-        AT_LEAST,
-        SPACING_m,
-        "m",
+        Rule("B5b", "group to wall", units.wall_spacing, AT_LEAST, f.SPACING_m, "m"),
     ),
-    Rule(
-        "B6",
-        "energy of a prepackaged unit",
-        units.prepackaged_energy,
+    *_hold(
         scopes.SIZED,
         _by_edition(("1206.2.8.3 exc. 2", "C"), None, None),
-        AT_MOST,
-        PREPACKAGED_kWh,
-        "kWh",
+        Rule(
+            "B6",
+            "energy of a prepackaged unit",
+            units.prepackaged_energy,
+            AT_MOST,
+            f.PREPACKAGED_kWh,
+            "kWh",
+        ),
     ),
-    Rule(
-        "B7a",
-        "UL 9540A report for larger/closer",
-        units.relying("ul_9540a_report"),
+    *_hold(
         scopes.SIZED,
         TESTED,
-        STATED,
+        Rule("B7a", "UL 9540A report for larger/closer", units.relying("ul_9540a_report"), STATED),
+        Rule("B7b", "edition in that report", units.tested("ul_9540a_edition"), STATED),
+        Rule("B7c", "units at the tested distance", units.tested_spacing, AT_LEAST, unit="m"),
     ),
-    Rule(
-        "B7b",
-        "edition in that report",
-        units.tested("ul_9540a_edition"),
-        scopes.SIZED,
-        TESTED,
-        STATED,
-    ),
-    Rule(
-        "B7c",
-        "units at the tested distance",
-        units.tested_spacing,
-        scopes.SIZED,
-        TESTED,
-        AT_LEAST,
-        unit="m",
-    ),
-    Rule(
-        "B7d",
-        "walls at the tested distance",
-        units.tested_wall_spacing,
+    *_hold(
         scopes.SIZED_ROOMS,
         TESTED,
-        AT_LEAST,
-        unit="m",
+        Rule("B7d", "walls at the tested distance", units.tested_wall_spacing, AT_LEAST, unit="m"),
     ),
-    Rule(
-        "B8",
-        "large-scale fire test, gas lit",
-        units.relying("large_scale_fire_test"),
+    *_hold(
         scopes.SIZED,
         _by_edition(None, None, None, ("855-2026 Annex G.11", "C2")),
-        STATED,
+        Rule(
+            "B8", "large-scale fire test, gas lit", units.relying("large_scale_fire_test"), STATED
+        ),
     ),
-    Rule(
-        "B9",
-        "over 50 kWh side by side: report",
-        units.side_by_side,
+    *_hold(
         scopes.SIZED,
         _local("maker's FAQ, no clause", "C2"),
-        STATED,
+        Rule("B9", "over 50 kWh side by side: report", units.side_by_side, STATED),
     ),
-    Rule(
-        "A96a",
-        "UL 9540A: wall rise",
-        units.tested("ul_9540a_wall_rise_K"),
+    *_hold(
         scopes.SIZED,
         PASSED,
-        AT_MOST,
-        97,
-        "K",
-    ),
-    Rule(
-        "A96b",
-        "UL 9540A: flux at egress",
-        units.tested("ul_9540a_egress_heat_flux_W_per_m2"),
-        scopes.SIZED,
-        PASSED,
-        AT_MOST,
-        1300,
-        "W/m2",
-    ),
-    Rule(
-        "A96c",
-        "UL 9540A: no flaming outside",
-        units.tested("ul_9540a_no_flaming_outside"),
-        scopes.SIZED,
-        PASSED,
-        STATED,
-    ),
-    Rule(
-        "A96d",
-        "UL 9540A: no explosion",
-        units.tested("ul_9540a_no_explosion"),
-        scopes.SIZED,
-        PASSED,
-        STATED,
-    ),
-    Rule(
-        "A96e",
-        "UL 9540A: neighbours below vent",
-        units.tested("ul_9540a_neighbours_below_vent"),
-        scopes.SIZED,
-        PASSED,
-        STATED,
+        Rule("A96a", "UL 9540A: wall rise", units.tested("ul_9540a_wall_rise_K"), AT_MOST, 97, "K"),
+        Rule(
+            "A96b",
+            "UL 9540A: flux at egress",
+            units.tested("ul_9540a_egress_heat_flux_W_per_m2"),
+            AT_MOST,
+            1300,
+            "W/m2",
+        ),
+        Rule(
+            "A96c",
+            "UL 9540A: no flaming outside",
+            units.tested("ul_9540a_no_flaming_outside"),
+            STATED,
+        ),
+        Rule("A96d", "UL 9540A: no explosion", units.tested("ul_9540a_no_explosion"), STATED),
+        Rule(
+            "A96e",
+            "UL 9540A: neighbours below vent",
+            units.tested("ul_9540a_neighbours_below_vent"),
+            STATED,
+        ),
     ),
     # -- energy of a fire area
-    Rule(
-        "B11",
-        "energy of a fire area",
-        energy.area_energy,
+    *_hold(
         scopes.SIZED,
         _by_edition(
             ("tbl 1206.2.9", "C"), ("tbl 4.8", "C2"), ("855 tbl 9.4.1 (?), IFC 1207.5.2 (?)", "G")
         ),
-        AT_MOST,
-        unit="kWh",
+        Rule("B11", "energy of a fire area", energy.area_energy, AT_MOST, unit="kWh"),
     ),
-    Rule(
-        "B12",
-        "over maximum: Group H or HMA+test",
-        energy.over_maximum,
+    *_hold(
         scopes.SIZED,
         _by_edition(
             ("1206.2.9 exc.", "C"), ("4.8 (?)", "G"), ("855 9.4.1 (?), IFC 1207.5.2 (?)", "G")
         ),
-        STATED,
+        Rule("B12", "over maximum: Group H or HMA+test", energy.over_maximum, STATED),
     ),
-    Rule(
-        "B13",
-        "mixed: smallest of their maxima",
-        energy.mixed_energy,
+    *_hold(
         scopes.REGULATED,
         _kept("1201.3"),
-        AT_MOST,
-        unit="kWh",
+        Rule("B13", "mixed: smallest of their maxima", energy.mixed_energy, AT_MOST, unit="kWh"),
     ),
-    Rule("A66", "hazard mitigation analysis", energy.analysis, scopes.REGULATED, ANALYSIS, STATED),
+    *_hold(
+        scopes.REGULATED,
+        ANALYSIS,
+        Rule("A66", "hazard mitigation analysis", energy.analysis, STATED),
+    ),
     # -- height, depth, walls
-    Rule(
-        "B14",
-        "floor above vehicle access",
-        places.floor_height,
+    *_hold(
         scopes.FLOORS,
         _kept("1206.2.8.1 (?)"),
-        AT_MOST,
-        ROOF_m,
-        "m",
+        Rule("B14", "floor above vehicle access", places.floor_height, AT_MOST, f.ROOF_m, "m"),
     ),
-    Rule(
-        "B15",
-        "floor below exit discharge",
-        places.of_floors("floor_below_exit_discharge_m"),
+    *_hold(
         scopes.FLOORS_UNDER_ROOF,
         _kept("1206.2.8.1 (?)"),
-        AT_MOST,
-        9.144,
-        "m",
+        Rule(
+            "B15",
+            "floor below exit discharge",
+            places.of_floors("floor_below_exit_discharge_m"),
+            AT_MOST,
+            9.144,
+            "m",
+        ),
     ),
-    Rule(
-        "B16a",
-        "high roof: non-combustible",
-        places.of_high_roofs("roof_noncombustible"),
+    *_hold(
         scopes.ROOFS,
         _kept("1206.2.8.1 exc. (?)"),
-        STATED,
+        Rule(
+            "B16a",
+            "high roof: non-combustible",
+            places.of_high_roofs("roof_noncombustible"),
+            STATED,
+        ),
+        Rule(
+            "B16b",
+            "high roof: fire operations clear",
+            places.of_high_roofs("fire_operations_clear"),
+            STATED,
+        ),
+        Rule("B16c", "high roof: approved", places.of_high_roofs("approved_by"), STATED),
     ),
-    Rule(
-        "B16b",
-        "high roof: fire operations clear",
-        places.of_high_roofs("fire_operations_clear"),
-        scopes.ROOFS,
-        _kept("1206.2.8.1 exc. (?)"),
-        STATED,
-    ),
-    Rule(
-        "B16c",
-        "high roof: approved",
-        places.of_high_roofs("approved_by"),
-        scopes.ROOFS,
-        _kept("1206.2.8.1 exc. (?)"),
-        STATED,
-    ),
-    Rule(
-        "B25",
-        "walls of the room",
-        each_area("fire_rating_h"),
+    *_hold(
         scopes.ROOMS,
         _nfpa("855, IFC 2021: clause not stated", "G"),
-        AT_LEAST,
-        SEPARATION_h,
-        "h",
+        Rule("B25", "walls of the room", each_area("fire_rating_h"), AT_LEAST, f.SEPARATION_h, "h"),
     ),
     # -- outdoors
-    Rule(
-        "B17",
-        "to exposures",
-        places.exposure_distance,
+    *_hold(
         scopes.EXPOSED_UNITS,
         _by_edition(("1206.2.8.7.1 (?)", "C"), None, None),
-        AT_LEAST,
-        FIVE_FEET_m,
-        "m",
-        kinds=EXPOSED,
+        _apart("B17", "to exposures", f.FIVE_FEET_m, f.EXPOSED),
     ),
-    Rule(
-        "B18",
-        "to exposures",
-        places.exposure_distance,
-        scopes.EXPOSED_UNITS,
-        EXPOSURES,
-        AT_LEAST,
-        TEN_FEET_m,
-        "m",
-        kinds=EXPOSED,
-    ),
-    Rule(
-        "B19",
-        "to exposures, reduced",
-        places.reduced_distance,
+    *_hold(scopes.EXPOSED_UNITS, EXPOSURES, _apart("B18", "to exposures", f.TEN_FEET_m, f.EXPOSED)),
+    *_hold(
         scopes.EXPOSED_UNITS,
         _by_edition(
             ("1206.2.8.7.1 (?), test", "C"),
             ("4.4.3.3 (?)", "G"),
             ("855 9.5.2.6 (?), IFC 1207.8.3 (?)", "G"),
         ),
-        AT_LEAST,
-        unit="m",
-        kinds=EXPOSED,
+        Rule(
+            "B19",
+            "to exposures, reduced",
+            places.reduced_distance,
+            AT_LEAST,
+            unit="m",
+            kinds=f.EXPOSED,
+        ),
     ),
-    Rule(
-        "B20",
-        "to a means of egress",
-        places.exposure_distance,
+    *_hold(
         scopes.OUTDOOR_UNITS,
         _kept("1206.2.8.7.2 (?)"),
-        AT_LEAST,
-        TEN_FEET_m,
-        "m",
-        kinds=("egress",),
+        _apart("B20", "to a means of egress", f.TEN_FEET_m, ("egress",)),
     ),
-    Rule(
-        "B21",
-        "racks to combustible container",
-        places.container_wall,
+    *_hold(
         scopes.OUTDOOR_UNITS,
         _kept("1206.2.8.7 exc."),
-        AT_LEAST,
-        SPACING_m,
-        "m",
+        Rule(
+            "B21",
+            "racks to combustible container",
+            places.container_wall,
+            AT_LEAST,
+            f.SPACING_m,
+            "m",
+        ),
     ),
-    Rule(
-        "B23a",
-        "walk-in: length",
-        places.walk_in_size(0),
+    *_hold(
         scopes.OUTDOOR_UNITS,
         WALK_IN,
-        AT_MOST,
-        16.154,
-        "m",
+        Rule("B23a", "walk-in: length", places.walk_in_size(0), AT_MOST, 16.154, "m"),
+        Rule("B23b", "walk-in: width", places.walk_in_size(1), AT_MOST, 2.438, "m"),
+        Rule("B23c", "walk-in: height", places.walk_in_size(2), AT_MOST, 2.896, "m"),
+        Rule(
+            "B23d",
+            "walk-in: maintenance only",
+            each_model("entry_for_maintenance_only", places.walk_in_units, "no walk-in unit"),
+            STATED,
+        ),
     ),
-    Rule(
-        "B23b",
-        "walk-in: width",
-        places.walk_in_size(1),
-        scopes.OUTDOOR_UNITS,
-        WALK_IN,
-        AT_MOST,
-        2.438,
-        "m",
-    ),
-    Rule(
-        "B23c",
-        "walk-in: height",
-        places.walk_in_size(2),
-        scopes.OUTDOOR_UNITS,
-        WALK_IN,
-        AT_MOST,
-        2.896,
-        "m",
-    ),
-    Rule(
-        "B23d",
-        "walk-in: maintenance only",
-        each_model("entry_for_maintenance_only", places.walk_in_units, "no walk-in unit"),
-        scopes.OUTDOOR_UNITS,
-        WALK_IN,
-        STATED,
-    ),
-    Rule(
-        "B24",
-        "to vegetation",
-        places.exposure_distance,
+    *_hold(
         scopes.OUTDOOR_UNITS,
         _by_edition(None, ("4.4.3.6 (?)", "G"), ("IFC 1207.5.7 (?)", "G")),
-        AT_LEAST,
-        TEN_FEET_m,
-        "m",
-        kinds=("vegetation",),
+        _apart("B24", "to vegetation", f.TEN_FEET_m, ("vegetation",)),
     ),
     # -- rooftop and open garage
-    Rule(
-        "B26a", "to the edge of the roof", places.roof_edge, scopes.ROOFS, ROOF, AT_LEAST, unit="m"
-    ),
-    Rule(
-        "B26b",
-        "class A covering around",
-        each_area("class_a_beyond_m"),
+    *_hold(
         scopes.ROOFS,
         ROOF,
-        AT_LEAST,
-        FIVE_FEET_m,
-        "m",
+        Rule("B26a", "to the edge of the roof", places.roof_edge, AT_LEAST, unit="m"),
+        Rule(
+            "B26b",
+            "class A covering around",
+            each_area("class_a_beyond_m"),
+            AT_LEAST,
+            f.FIVE_FEET_m,
+            "m",
+        ),
+        _apart("B26c", "rooftop: to exposures", f.TEN_FEET_m, f.EXPOSED),
     ),
-    Rule(
-        "B26c",
-        "rooftop: to exposures",
-        places.exposure_distance,
-        scopes.ROOFS,
-        ROOF,
-        AT_LEAST,
-        TEN_FEET_m,
-        "m",
-        kinds=EXPOSED,
-    ),
-    Rule(
-        "B27a",
-        "open garage: to exposures",
-        places.exposure_distance,
+    *_hold(
         scopes.GARAGES,
         ROOF,
-        AT_LEAST,
-        TEN_FEET_m,
-        "m",
-        kinds=EXPOSED,
-    ),
-    Rule(
-        "B27b",
-        "open garage: to air intakes",
-        places.exposure_distance,
-        scopes.GARAGES,
-        ROOF,
-        AT_LEAST,
-        15.24,
-        "m",
-        kinds=("air_intake",),
+        _apart("B27a", "open garage: to exposures", f.TEN_FEET_m, f.EXPOSED),
+        _apart("B27b", "open garage: to air intakes", 15.24, ("air_intake",)),
     ),
     # -- mobile; the source prints 15.3 m for its 50 ft
-    Rule(
-        "B28a",
-        "inside the fence",
-        places.fence_distance,
+    *_hold(
         scopes.MOBILE,
         DEPLOYED,
-        AT_LEAST,
-        FIVE_FEET_m,
-        "m",
-    ),
-    Rule(
-        "B28b",
-        "gate of the fence locked",
-        of_table("fence", "gate_locked"),
-        scopes.MOBILE,
-        DEPLOYED,
-        STATED,
-    ),
-    Rule(
-        "B28c",
-        "mobile: to exposures",
-        places.exposure_distance,
-        scopes.MOBILE,
-        DEPLOYED,
-        AT_LEAST,
-        TEN_FEET_m,
-        "m",
-        kinds=EXPOSED,
-    ),
-    Rule(
-        "B28d",
-        "to buildings for 30 and more",
-        places.crowd_distance,
-        scopes.MOBILE,
-        DEPLOYED,
-        AT_LEAST,
-        15.3,
-        "m",
-        kinds=("building",),
+        Rule("B28a", "inside the fence", places.fence_distance, AT_LEAST, f.FIVE_FEET_m, "m"),
+        Rule("B28b", "gate of the fence locked", of_table("fence", "gate_locked"), STATED),
+        _apart("B28c", "mobile: to exposures", f.TEN_FEET_m, f.EXPOSED),
+        Rule(
+            "B28d",
+            "to buildings for 30 and more",
+            places.crowd_distance,
+            AT_LEAST,
+            15.3,
+            "m",
+            kinds=("building",),
+        ),
     ),
     # -- dwellings
-    Rule(
-        "B2",
-        "from 1 kWh: residential listing",
-        each_model("residential_listing", energy.units_from_1_kWh, "all below 1 kWh"),
+    *_hold(
         scopes.DWELLING,
         _nfpa("855 ch. 15 (?)", "G"),
-        STATED,
+        Rule(
+            "B2",
+            "from 1 kWh: residential listing",
+            each_model("residential_listing", energy.units_from_1_kWh, "all below 1 kWh"),
+            STATED,
+        ),
     ),
-    Rule(
-        "B31",
-        "energy of a unit",
-        energy.unit_energy,
+    *_hold(
         scopes.DWELLING,
         _nfpa("855 15.7", "C2"),
-        AT_MOST,
-        20,
-        "kWh",
+        Rule("B31", "energy of a unit", energy.unit_energy, AT_MOST, 20, "kWh"),
     ),
-    Rule(
-        "B32a",
-        "energy of a place",
-        energy.place_energy(is_named=True),
+    *_hold(
         scopes.DWELLING,
         _nfpa("855 15.7.1", "C2"),
-        AT_MOST,
-        unit="kWh",
+        Rule("B32a", "energy of a place", energy.place_energy(is_named=True), AT_MOST, unit="kWh"),
     ),
-    Rule(
-        "B32b",
-        "energy of another place",
-        energy.place_energy(is_named=False),
+    *_hold(
         scopes.DWELLING,
         _nfpa("smallest of 855 15.7.1", "D"),
-        AT_MOST,
-        40,
-        "kWh",
+        Rule(
+            "B32b",
+            "energy of another place",
+            energy.place_energy(is_named=False),
+            AT_MOST,
+            40,
+            "kWh",
+        ),
     ),
-    Rule(
-        "B33",
-        "unit to unit",
-        energy.dwelling_spacing,
+    *_hold(
         scopes.DWELLING,
         _nfpa("855 15.5", "C2"),
-        AT_LEAST,
-        SPACING_m,
-        "m",
+        Rule("B33", "unit to unit", energy.dwelling_spacing, AT_LEAST, f.SPACING_m, "m"),
     ),
-    Rule(
-        "B34",
-        "outdoors: to doors and windows",
-        places.outdoor_exposure_distance,
+    *_hold(
         scopes.DWELLING,
         _nfpa("855 15.6.1", "C2"),
-        AT_LEAST,
-        SPACING_m,
-        "m",
-        kinds=("opening",),
+        Rule(
+            "B34",
+            "outdoors: to doors and windows",
+            places.outdoor_exposure_distance,
+            AT_LEAST,
+            f.SPACING_m,
+            "m",
+            kinds=("opening",),
+        ),
     ),
     # -- local profiles
-    Rule(
-        "B35a",
-        "LA R-3: to openings",
-        places.exposure_distance,
+    *_hold(
         scopes.EVERYWHERE,
         LAFD,
-        AT_LEAST,
-        SPACING_m,
-        "m",
-        kinds=("opening",),
-        local=LA_R3,
+        _apart("B35a", "LA R-3: to openings", f.SPACING_m, ("opening",)),
+        _apart("B35b", "LA R-3: to the main panel", f.SPACING_m, ("main_panel",)),
+        _apart("B35c", "LA R-3: to the disconnect", f.SPACING_m, ("disconnect",)),
+        Rule(
+            "B35d",
+            "LA R-3: clear on each side",
+            of_table("la_r3", "clear_each_side_m"),
+            AT_LEAST,
+            f.FIVE_FEET_m,
+            "m",
+        ),
+        Rule(
+            "B35e",
+            "LA R-3: access path",
+            of_table("la_r3", "path_width_m"),
+            AT_LEAST,
+            f.SPACING_m,
+            "m",
+        ),
+        local=f.LA_R3,
     ),
-    Rule(
-        "B35b",
-        "LA R-3: to the main panel",
-        places.exposure_distance,
-        scopes.EVERYWHERE,
-        LAFD,
-        AT_LEAST,
-        SPACING_m,
-        "m",
-        kinds=("main_panel",),
-        local=LA_R3,
-    ),
-    Rule(
-        "B35c",
-        "LA R-3: to the disconnect",
-        places.exposure_distance,
-        scopes.EVERYWHERE,
-        LAFD,
-        AT_LEAST,
-        SPACING_m,
-        "m",
-        kinds=("disconnect",),
-        local=LA_R3,
-    ),
-    Rule(
-        "B35d",
-        "LA R-3: clear on each side",
-        of_table("la_r3", "clear_each_side_m"),
-        scopes.EVERYWHERE,
-        LAFD,
-        AT_LEAST,
-        FIVE_FEET_m,
-        "m",
-        local=LA_R3,
-    ),
-    Rule(
-        "B35e",
-        "LA R-3: access path",
-        of_table("la_r3", "path_width_m"),
-        scopes.EVERYWHERE,
-        LAFD,
-        AT_LEAST,
-        SPACING_m,
-        "m",
-        local=LA_R3,
-    ),
-    Rule(
-        "B36a",
-        "San Diego: container to container",
-        units.container_spacing,
+    *_hold(
         scopes.OUTDOORS,
         SDCFPD,
-        AT_LEAST,
-        TEN_FEET_m,
-        "m",
-        local=SAN_DIEGO,
-    ),
-    Rule(
-        "B36b",
-        "San Diego: to the lot line",
-        places.exposure_distance,
-        scopes.OUTDOORS,
-        SDCFPD,
-        AT_LEAST,
-        NEAR_m,
-        "m",
-        kinds=("lot_line",),
-        local=SAN_DIEGO,
-    ),
-    Rule(
-        "B36c",
-        "San Diego: plume model",
-        of_site("plume_model"),
-        scopes.OUTDOORS,
-        SDCFPD,
-        STATED,
-        local=SAN_DIEGO,
+        Rule(
+            "B36a",
+            "San Diego: container to container",
+            units.container_spacing,
+            AT_LEAST,
+            f.TEN_FEET_m,
+            "m",
+        ),
+        _apart("B36b", "San Diego: to the lot line", f.NEAR_m, ("lot_line",)),
+        Rule("B36c", "San Diego: plume model", of_site("plume_model"), STATED),
+        local=f.SAN_DIEGO,
     ),
     # -- papers
-    Rule(
-        "A9a",
-        "UL 9540 listing",
-        each_model("ul_9540_listing"),
+    *_hold(
         scopes.REGULATED,
         _kept("1206.2.10.2 (?)"),
-        STATED,
+        Rule("A9a", "UL 9540 listing", each_model("ul_9540_listing"), STATED),
     ),
-    Rule(
-        "A9b",
-        "UL 1973 listing",
-        each_model("ul_1973_listing"),
+    *_hold(
         scopes.REGULATED,
         _kept("1206.2.10.1 (?)"),
-        STATED,
+        Rule("A9b", "UL 1973 listing", each_model("ul_1973_listing"), STATED),
     ),
-    Rule(
-        "A49",
-        "signs: energized, technology",
-        places.lists("signs_say", SIGN_WORDS[:2]),
+    *_hold(
         scopes.REGULATED,
         _kept("1206.2.8.6"),
-        STATED,
+        Rule(
+            "A49",
+            "signs: energized, technology",
+            places.lists("signs_say", f.SIGN_WORDS[:2]),
+            STATED,
+        ),
     ),
-    Rule(
-        "A50",
-        "signs: hazards, agent, contact",
-        places.lists("signs_say", SIGN_WORDS[2:]),
+    *_hold(
         scopes.REGULATED,
         SIGNS,
-        STATED,
+        Rule(
+            "A50",
+            "signs: hazards, agent, contact",
+            places.lists("signs_say", f.SIGN_WORDS[2:]),
+            STATED,
+        ),
     ),
-    Rule(
-        "A77",
-        "permit file is complete",
-        places.lists("permit_file", PERMIT_PARTS),
+    *_hold(
         scopes.REGULATED,
         _kept("1206.2.2 (?)"),
-        STATED,
+        Rule("A77", "permit file is complete", places.lists("permit_file", f.PERMIT_PARTS), STATED),
     ),
 )

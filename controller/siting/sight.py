@@ -4,23 +4,14 @@ import functools
 import math
 from collections.abc import Callable
 
-from controller.siting.geometry import (
-    HALVINGS,
-    Edge,
-    Gap,
-    Point,
-    Shape,
-    TOUCH_m,
-    edges,
-    point_gap,
-    segment_gap,
-    side,
-)
+from controller.siting import geometry
 
 
-def part_within(convex: Shape, edge: Edge, reach_m: float) -> Edge | None:
+def part_within(
+    convex: geometry.Shape, edge: geometry.Edge, reach_m: float
+) -> geometry.Edge | None:
     """The part of a segment within reach_m of a convex shape, or None."""
-    nearest = min([segment_gap(*own, *edge) for own in edges(convex)])
+    nearest = min([geometry.segment_gap(*own, *edge) for own in geometry.edges(convex)])
     if nearest.distance_m > reach_m:
         return None
     # Along a segment the distance to a convex shape falls to the nearest point and rises after it.
@@ -31,7 +22,9 @@ def part_within(convex: Shape, edge: Edge, reach_m: float) -> Edge | None:
     return start, end
 
 
-def shielding(convex: Shape, part: Edge, barriers: dict[str, Edge], beyond_m: float) -> list[str]:
+def shielding(
+    convex: geometry.Shape, part: geometry.Edge, barriers: dict[str, geometry.Edge], beyond_m: float
+) -> list[str]:
     """Names of the barriers {name: (point, point)} that together shield a whole segment; [] if a
     part of the segment is not shielded.
 
@@ -55,48 +48,53 @@ def shielding(convex: Shape, part: Edge, barriers: dict[str, Edge], beyond_m: fl
     return found
 
 
-def _last(holds: Callable[[Point], bool], start: Point, end: Point) -> Point:
+def _last(
+    holds: Callable[[geometry.Point], bool], start: geometry.Point, end: geometry.Point
+) -> geometry.Point:
     """The last point from start to end for which a condition holds. The condition holds up to one
     point and not after it.
     """
     if holds(end):
         return end
     low, high = 0.0, 1.0
-    for _ in range(HALVINGS):
+    for _ in range(geometry.HALVINGS):
         share = (low + high) / 2
         low, high = (share, high) if holds(_along(start, end, share)) else (low, share)
     return _along(start, end, low)
 
 
-def _along(start: Point, end: Point, share: float) -> Point:
+def _along(start: geometry.Point, end: geometry.Point, share: float) -> geometry.Point:
     return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
 
 
-def _sight(convex: Shape, point: Point) -> Gap:
+def _sight(convex: geometry.Shape, point: geometry.Point) -> geometry.Gap:
     """The shortest line from a point to the edge of a convex shape."""
-    return min([point_gap(point, a, b) for a, b in edges(convex)])
+    return min([geometry.point_gap(point, a, b) for a, b in geometry.edges(convex)])
 
 
-def _sides(convex: Shape, barrier: Edge) -> list[float]:
+def _sides(convex: geometry.Shape, barrier: geometry.Edge) -> list[float]:
     """Distance of each corner to the line of a barrier, m; > 0 left of the line, < 0 right."""
     length_m = math.dist(*barrier)
-    return [side(*barrier, corner) / length_m for corner in convex.points]
+    return [geometry.side(*barrier, corner) / length_m for corner in convex.points]
 
 
-def _is_along(convex: Shape, barrier: Edge, beyond_m: float) -> bool:
+def _is_along(convex: geometry.Shape, barrier: geometry.Edge, beyond_m: float) -> bool:
     """Whether a barrier passes beside a convex shape and is beyond_m longer at both ends."""
     (x1, y1), (x2, y2) = barrier
     length_m, sides = math.dist(*barrier), _sides(convex, barrier)
-    if min(sides) < -TOUCH_m and max(sides) > TOUCH_m:
+    if min(sides) < -geometry.TOUCH_m and max(sides) > geometry.TOUCH_m:
         return False
     along = [((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / length_m for x, y in convex.points]
-    return min(along) >= beyond_m - TOUCH_m and max(along) <= length_m - beyond_m + TOUCH_m
+    return (
+        min(along) >= beyond_m - geometry.TOUCH_m
+        and max(along) <= length_m - beyond_m + geometry.TOUCH_m
+    )
 
 
-def _is_behind(convex: Shape, barrier: Edge, point: Point) -> bool:
+def _is_behind(convex: geometry.Shape, barrier: geometry.Edge, point: geometry.Point) -> bool:
     """Whether a point is on the far side of a barrier that cuts its shortest sight line."""
     sides, sight = _sides(convex, barrier), _sight(convex, point)
     facing = 1 if max(sides) > -min(sides) else -1
-    if side(*barrier, point) * facing > TOUCH_m * math.dist(*barrier):
+    if geometry.side(*barrier, point) * facing > geometry.TOUCH_m * math.dist(*barrier):
         return False
-    return segment_gap(*barrier, sight.start, sight.end).distance_m <= TOUCH_m
+    return geometry.segment_gap(*barrier, sight.start, sight.end).distance_m <= geometry.TOUCH_m

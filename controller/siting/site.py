@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from controller.config.acceptance_text import placeholder_line
+from controller.forms.acceptance_text import placeholder_line
 from controller.siting import fields as f, geometry
 from controller.siting.geometry import Box, Gap, Shape
 from controller.siting.things import Area, Barrier, Exposure, Table, Unit, grouped

@@ -131,14 +131,14 @@ def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int
 
 
 def none_of(why: dict[str, str]) -> Facts:
-    """As `measured`, without any rms. why: {band: reason}."""
+    """The form of `measured`, without any rms. why: {band: reason}."""
     rms_W = dict.fromkeys(BANDS_Hz)
     return {"sample_ms": None, "observable_to_Hz": None, "rms_W": rms_W, "not_observable": why}
 
 
 def in_bands(powers: list[float], step_s: float, span_s: float, sample_s: float) -> Facts:
-    """As `measured`. powers: of spectrum.powers, from samples step_s apart over span_s; sample_s:
-    time between new values of the meter.
+    """The form of `measured`. powers: of spectrum.powers, from samples step_s apart over span_s;
+    sample_s: time between new values of the meter.
     """
     limit_Hz = 1 / (3 * sample_s)
     rms_W: dict[str, int | None] = {}

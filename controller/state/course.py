@@ -2,13 +2,16 @@
 force, the slot of the schedule, and announced steps.
 
 A forecast does not know whether a source goes on. So there are several courses, and a "yes" must
-hold in each. Renewed: every source renews its hints and heartbeats. Silent: no source sends
-anything more. A hint counts while it is valid, then the fallback of its source; a request ends; the
-schedule acts until its heartbeat ends; a fall of the load ends with its notice.
+hold in each:
 
-Mixed: some sources go on, or one falls silent later. A charge that one hint forbids until the job
-begins is then missing under the fallback of another. So of a hint and its fallback the worse one
-counts in each moment, once with request and schedule going on, once without.
+- Renewed: every source renews its hints and heartbeats.
+- Silent: no source sends anything more. A hint counts while it is valid, then the fallback of its
+  source counts. A request ends; the schedule acts until its heartbeat ends; an announced fall of
+  the load ends with its notice.
+- Mixed: some sources go on, or one falls silent later. Example: one hint forbids charging until the
+  job begins, and then the fallback of another source limits the import; the energy is missing. So
+  at each moment the worse of a hint and its fallback counts, once with request and schedule, once
+  without.
 """
 
 from typing import NamedTuple
@@ -106,7 +109,7 @@ class Course:
         return found
 
     def _value_W(self, held: Held, now_s: int, slot: Slot | None) -> int | None:
-        """As core/policies/hint_table.py."""
+        """Same rule as core/policies/hint_table.py."""
         if held.valid_s and (self.name == RENEWED or now_s < held.valid_s):
             return held.value_W
         then_W = self._fallback_W(held, slot)

@@ -53,7 +53,7 @@ class Moment(NamedTuple):
 
     @property
     def spare_W(self) -> float:
-        """Beyond the need; below 0: missing."""
+        """Power beyond the need; below 0: missing."""
         return self.can_W - self.need_W
 
 
@@ -211,7 +211,7 @@ class Forecast:
         return import_W
 
     def _soc_error(self, slot: Slot | None, is_asked: bool) -> int | None:
-        """As in core/policies/track.py."""
+        """Same rule as core/policies/track.py."""
         if not slot:
             self._held = self._soc
         if is_asked:

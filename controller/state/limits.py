@@ -48,7 +48,7 @@ def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
     unit = min(range(shadow.layout.units), key=left_W)
 
     def order(index: int) -> tuple[int, int]:
-        """Of equal limits the kernel names the first in NAMED; the last if they leave nothing."""
+        """The kernel names the first of equal limits in NAMED; the last if they leave nothing."""
         limit_W, place = _limit_W(shadow, unit, way, index), bounds.NAMED.index(index)
         return limit_W, place if limit_W else -place
 

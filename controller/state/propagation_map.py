@@ -64,8 +64,8 @@ class Seen(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """From the type file: heat capacity of a cell; resistance from a module to the next module in
-    its rack, and to the next rack, K/W; None: no path for heat.
+    """Values of the type file: heat capacity of a cell; resistance from a module to the next module
+    in its rack, and to the next rack, K/W; None: no path for heat.
     """
 
     cell_J_per_K: float = 5600.0  # 5.7 kg, 280 to 300 Ah (E10)
@@ -74,7 +74,7 @@ class Neighbours(NamedTuple):
 
 
 class Face(NamedTuple):
-    """Between a cell and the opposite cell of the next module, for the reference cell."""
+    """Heat between a cell and the opposite cell of the next module, for the reference cell."""
 
     K_per_W: float
     radiation_W_per_K4: float
@@ -213,7 +213,7 @@ class _Chain:
             moves[i + half] += flow_W * STEP_S / REFERENCE_J_PER_K
 
     def _ramp_degC(self, now_s: float) -> None:
-        """Until the hot cell runs away, keep it on its way from others_degC to hot_degC and
+        """Keep the hot cell, until it runs away, on its way from others_degC to hot_degC and
         beyond.
         """
         seen = self._seen

@@ -16,7 +16,7 @@ REPORTED = ("open", "pre-charge", "closed", "fault")  # of CONTACTOR_STATE
 
 def facts(shadow: Shadow) -> Facts:
     """The page `racks` as plain data: the head, and one entry per rack in order of number."""
-    health = shadow.core.health
+    health = shadow.core.decision.health
     return {
         **base.head(shadow),
         "full_Wh": health.energy_Wh,
@@ -34,7 +34,7 @@ def rack_of(shadow: Shadow, rack: int) -> Facts:
     spread_mV = None
     if lowest_mV is not None and highest_mV is not None:
         spread_mV = highest_mV - lowest_mV
-    health = shadow.core.health
+    health = shadow.core.decision.health
     closed = rack * rack_limits.RACK_LIMITS + rack_limits.RL_CLOSED
     step = shadow.out[shadow.layout.rack_output(rack, s.CONTACTOR_STEP)]
     return {

@@ -59,7 +59,7 @@ class Record:
         return [dict(zip(fields, row)) for row in rows]
 
     def _dated(self, fields: Sequence[str], rest: str, *values: object) -> list[Facts]:
-        """As `_rows`, without rows that have no timestamp; None for a value of a wrong type."""
+        """Rows as `_rows` gives, only those with a timestamp; None for a value of a wrong type."""
         found: list[Facts] = [
             {
                 name: value if isinstance(value, str if name in TEXTS else int) else None

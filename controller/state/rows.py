@@ -106,8 +106,8 @@ def by_danger(found: list[Facts]) -> list[Facts]:
 
 
 def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
-    """As `reason_of`. Rows of channel B and of the self-test name their present cause, else their
-    first one.
+    """Same as `reason_of`. Rows of channel B and of the self-test name their present cause, else
+    their first one.
     """
     found, feature = reason_of(stage), stage[m.S_FEATURE]
     if stage[m.S_SCOPE] == s.CABINET and feature in SENTENCES:

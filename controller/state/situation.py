@@ -32,7 +32,7 @@ from safety.kernel import Kernel
 
 LOOK_BACK_MS = 300_000
 DAY_S = 86_400
-# the forecast follows the course of these over the time
+# limits that change by a clock or expire: the forecast follows each one
 _OF_COURSE = (
     *(peak_shaving.PEAK_SHAVING, reasons.SCHEDULE_GRID_CAP, reasons.GRID_CAP_HINT),
     *(reasons.HINT_CAP, reasons.SCHEDULE_BAND, reasons.SCHEDULE_RESERVE),
@@ -78,8 +78,7 @@ def _connections(shadow: Shadow) -> list[int]:
 def connection_of(control: Control) -> list[int]:
     """[import with the battery at 0, W], [] while it is unknown."""
     state = control.functions[site_load.SiteLoad.NAME].state
-    known = state[site_load.S_CONNECTION_OK]
-    return [state[site_load.S_CONNECTION_W]] if known else []
+    return [state.connection_W] if state.is_connection_known else []
 
 
 def of_control(
@@ -90,17 +89,17 @@ def of_control(
     names: Sequence[str] = (),
 ) -> Situation:
     """connections_W: of the last minutes, the oldest first; names: of the sources of hints."""
-    view = control.view
+    known, found = control.known, control.found
     battery = _battery(control, settings, kernel)
     unknown_battery = []
-    if view.soc_permille is None or battery.remaining_Wh < 0:
+    if known.soc_permille is None or battery.remaining_Wh < 0:
         unknown_battery.append("the state of charge: check the BMS")
-    if view.module_temperature_ddegC is None:
+    if known.module_temperature_ddegC is None:
         unknown_battery.append("the temperature of the modules: check the BMS")
     unknown = []
-    if view.connection_W is None:
+    if found.connection_W is None:
         unknown.append(f"the power of the connection: {_of_meters(kernel)}")
-    if view.is_off_grid:
+    if found.is_off_grid:
         unknown.append("when the grid comes back: the site is off the grid")
     return Situation(
         tuple(unknown),
@@ -131,8 +130,8 @@ def _of_meters(kernel: Kernel) -> str:
 def _connection(
     control: Control, settings: dict[str, int], connections_W: Sequence[int]
 ) -> Connection:
-    """The limits leave out each one that follows a clock."""
-    now_W = control.view.connection_W
+    """The connection with its limits, except the limits that change by a clock."""
+    now_W = control.found.connection_W
     seen_W = (*connections_W, *(() if now_W is None else (now_W,)))
     imported = settings["grid_import_W_max"], reasons.GRID_IMPORT
     export_W = settings["grid_export_W_max"]
@@ -145,15 +144,15 @@ def _connection(
 
 
 def _battery(control: Control, settings: dict[str, int], kernel: Kernel) -> Battery:
-    limits, view = control.chain.limits, control.view
-    soc, degC = view.soc_permille, view.module_temperature_ddegC
+    limits, known = control.chain.limits, control.known
+    soc, degC = known.soc_permille, known.module_temperature_ddegC
     return Battery(
         -limits.low_W,
         limits.high_W,
         limits.high_reason,
         sum(_of_units(kernel, p.U_RATED_W)),
         control.functions[HintTable.NAME].out[hint_outputs.O_REMAINING_WH],
-        max(1, view.full_Wh),
+        max(1, known.full_Wh),
         settings["soc_reserve_peaks_permille"],
         soc[1] if soc else 0,
         settings["soc_target_permille"],
@@ -169,17 +168,17 @@ def _of_units(kernel: Kernel, word: int) -> list[int]:
 
 
 def _tracking(control: Control, settings: dict[str, int], names: Sequence[str]) -> Tracking:
-    out, view = control.chain.out, control.view
+    out, found = control.chain.out, control.found
     is_hint = out[setpoint.O_REQUEST_BASE_REASON] in (reasons.HINT, reasons.OPERATOR)
     return Tracking(
         _choice_W(control.chain),
         out[setpoint.O_REQUEST_BASE_W] if is_hint else 0,
         is_hint,
-        is_hint and view.is_exact,
+        is_hint and found.is_exact,
         tuple(control.functions[Track.NAME].reference.words),
         settings["energy_Wh"],
         settings["track_energy_share_permille"],
-        view.path_delay_ms or settings["track_path_delay_ms"],
+        found.path_delay_ms or settings["track_path_delay_ms"],
         *(_request(control, names) if is_hint else (None, "")),
     )
 
@@ -246,7 +245,7 @@ def _choice_W(chain: setpoint.Chain) -> tuple[int, int]:
 def _peak(control: Control, settings: dict[str, int]) -> Peak | None:
     """None while peak shaving is off, or holds its limit at every moment for want of a clock."""
     by_rank = {each.rank: each for each in control.chain.obligations.standing}
-    obliged, now_W = by_rank.get(peak_shaving.RANK), control.view.connection_W
+    obliged, now_W = by_rank.get(peak_shaving.RANK), control.found.connection_W
     if now_W is None or obliged is None or obliged.low_reason != peak_shaving.PEAK_SHAVING:
         return None
     numbers = control.functions[peak_shaving.PeakShaving.NAME].numbers(obliged.low_reason)
@@ -261,7 +260,7 @@ def _peak(control: Control, settings: dict[str, int]) -> Peak | None:
 
 def _clock(control: Control, signal: str) -> int:
     """A signal of the clock, which is known."""
-    (clock,) = control.view.site.of_role("clock")
+    (clock,) = control.known.site.of_role("clock")
     value = clock.value(signal)
     assert value is not None
     return value

@@ -62,7 +62,7 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         "channel_b": rows.channel_b(shadow),
         "reset": alarms.typed(shadow, active),
         **_power(shadow),
-        "full_Wh": shadow.core.health.energy_Wh,
+        "full_Wh": shadow.core.decision.health.energy_Wh,
         **{name: chain[name] for name in FROM_CHAIN},
         "available_low_W": shadow.chain(setpoint.O_AVAILABLE_LOW_W),
         "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W),
@@ -95,7 +95,7 @@ def _version(shadow: Shadow) -> Facts:
 
 def _kept_permille(shadow: Shadow) -> int:
     """The state of charge above which remaining_Wh counts."""
-    if shadow.core.view.is_off_grid:
+    if shadow.core.found.is_off_grid:
         return LOW_PERMILLE
     return shadow.core.settings["soc_reserve_peaks_permille"]
 

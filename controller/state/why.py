@@ -16,7 +16,7 @@ LOAD_SOURCES = {UNKNOWN: "unknown", CALCULATED: "calculated", MEASURED: "measure
 
 def facts(shadow: Shadow) -> Facts:
     """The page `why` as plain data. Every power in W, > 0 discharges."""
-    chain, view = shadow.chain, shadow.core.view
+    chain, found = shadow.chain, shadow.core.found
     code, asked = chain(setpoint.O_BINDING_REASON), chain(setpoint.O_REQUEST_BASE_REASON)
     return {
         **base.head(shadow),
@@ -29,8 +29,8 @@ def facts(shadow: Shadow) -> Facts:
             "base_cause": cause(shadow, asked),
             "fast_W": chain(setpoint.O_REQUEST_FAST_W),
             "fast_reason": base.reason(chain(setpoint.O_REQUEST_FAST_REASON)),
-            "load_from": LOAD_SOURCES[view.load_source],
-            "load_W": view.load_W,
+            "load_from": LOAD_SOURCES[found.load_source],
+            "load_W": found.load_W,
         },
         "caps": _interval(
             shadow, setpoint.O_CAPS_LOW_W, setpoint.O_AFTER_CAPS_W, setpoint.O_CAPS_REASON
@@ -49,7 +49,7 @@ def facts(shadow: Shadow) -> Facts:
         "units": [_unit(shadow, unit) for unit in range(shadow.layout.units)],
         "standing_count": len(shadow.standing),
         "differs": shadow.differs,
-        "is_off_grid": view.is_off_grid,
+        "is_off_grid": found.is_off_grid,
     }
 
 
@@ -120,7 +120,7 @@ def _obligations(shadow: Shadow) -> Facts:
         "standing": in_force,
         "leaves_W": chain(setpoint.O_OBLIGATION_W),
         "acted": base.reason(chain(setpoint.O_OBLIGATION_REASON)),
-        "is_known": shadow.core.view.connection_W is not None,
+        "is_known": shadow.core.found.connection_W is not None,
     }
 
 

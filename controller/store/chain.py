@@ -96,8 +96,8 @@ def verify(connection: sqlite3.Connection, published: bytes | None = None) -> Ve
 
 
 def _allowed(connection: sqlite3.Connection) -> tuple[int, int, list[int]]:
-    """By the loss events: highest number of an event that may be missing; highest that may be
-    missing by damage; numbers of the events that report damage.
+    """Bounds by the loss events: highest number of an event that may be missing; highest that may
+    be missing by damage; numbers of the events that report damage.
     """
     upto, damaged = {RETENTION: 0, DAMAGE: 0}, list[int]()
     for number, code, scope in connection.execute(

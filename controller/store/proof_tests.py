@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
-from controller.config.acceptance_text import DAY_MAX
+from controller.forms.acceptance_text import DAY_MAX
 from controller.rows.proof_intervals import INTERVALS
 from controller.store import durable
 from controller.store.proof_lines import (

@@ -51,7 +51,7 @@ class StoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Without arguments the record of a new cabinet: not armed, stopped cleanly, nothing latched.
+    """The default is the record of a new cabinet: not armed, stopped cleanly, nothing latched.
 
     latches: {stage instance: number}; the earlier it latched, the higher the number (the first-out
     has the highest). token_ages_ms: age of each spent reset token. cabinets: name of the cabinet;

@@ -53,6 +53,18 @@ def _hash(text: str) -> bytes:
     return bytes.fromhex(digits)
 
 
+def with_nearest(message: str) -> str:
+    """argparse's message about a wrong choice, with the nearest right one."""
+    found = re.search(r"invalid choice: '(.*)'(?= \(choose from (.*)\))", message)
+    if found is None:
+        return message
+    import difflib  # 5 ms that no right command needs
+
+    choices = [each.strip("' ") for each in found[2].split(",")]
+    near = difflib.get_close_matches(found[1], choices, 1, 0.5)
+    return message if not near else message.replace(found[0], f"{found[0]}, nearest '{near[0]}'")
+
+
 RUN_DIR = option("--run-dir", default=RUN_DIRECTORY, help="of the controller (%(default)s)")
 STATE_DIR = option("--state-dir", default=STATE_DIRECTORY, help="what lasts (%(default)s)")
 

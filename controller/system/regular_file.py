@@ -85,7 +85,7 @@ def opener(path: str, flags: int) -> int:
 
 
 def link_opener(path: str, flags: int) -> int:
-    """Like `opener`, for a file of the person who runs the command: a link is allowed."""
+    """An `opener` for a file of the person who runs the command: a link is allowed."""
     try:
         return _checked(os.open(path, flags | _FILE), path, os)
     except OSError as error:

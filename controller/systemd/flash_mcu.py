@@ -20,7 +20,7 @@ from typing import NamedTuple, NoReturn, Protocol
 
 from controller import sites
 from controller.config import configuration
-from controller.config.refusal import ConfigError
+from controller.forms.refusal import ConfigError
 from safety import parameters, second_image as si
 
 DONE, WRONG_INPUT, NO_START = 0, 2, 3

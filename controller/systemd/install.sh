@@ -21,6 +21,8 @@ etc=etc/firebreak
 as_installed=$etc/.installed
 units=etc/systemd/system
 companions="record upstream"
+bash_completion=usr/local/share/bash-completion/completions/firebreak
+zsh_completion=usr/local/share/zsh/site-functions/_firebreak
 
 fail() {
     echo "flash.sh: $1" >&2
@@ -98,7 +100,8 @@ check_links() {
     local place found
     [ "$root" != / ] || return 0
     for place in "$opt/releases" "$etc/types" "$etc/example" "$units" "$units/firebreak.service.d" \
-        etc/{sysusers.d,modules-load.d,udev/rules.d} etc/needrestart/conf.d usr/local/bin var/lib/firebreak; do
+        etc/{sysusers.d,modules-load.d,udev/rules.d} etc/needrestart/conf.d usr/local/bin \
+        "$bash_completion" "$zsh_completion" var/lib/firebreak; do
         found="$(readlink -m "$root/$place")"
         case "$found" in
             "$root"/*) ;;
@@ -113,7 +116,7 @@ target_python() {
 
 # Names relative to the clone: the path of the clone and its letters do not change the digest.
 sources() {
-    find safety controller drivers hil -type f -not -name '*.pyc' -print0 | LC_ALL=C sort -z &&
+    find safety controller drivers -type f -not -name '*.pyc' -print0 | LC_ALL=C sort -z &&
         printf '%s\0' setup.cfg pyproject.toml requirements.lock
 }
 
@@ -134,8 +137,8 @@ pip_here() {
         fail "pip: $(grep -m 1 ^ERROR "$work/log" || tail -n 1 "$work/log")"
 }
 
-# Puts wheels of the locked packages and of the project into one folder. This machine builds them, because the target
-# may be a tree without a network. --wheels DIR needs no network.
+# Puts wheels of the locked packages and of the box (setup.cfg) into one folder. This machine builds them, because
+# the target may be a tree without a network. --wheels DIR needs no network.
 make_wheels() {
     local from=() python=/usr/bin/python3
     [ -z "$wheels" ] || from=(--no-index --find-links "$wheels")
@@ -146,7 +149,7 @@ make_wheels() {
     "$python" "$here/../documents/locked.py" build >"$work/build.lock"
     pip_here install --require-hashes --no-deps --only-binary :all: "${from[@]}" -r "$work/build.lock"
     mkdir "$work/source" "$work/wheels"
-    tar -C "$tree" -c --exclude=__pycache__ setup.cfg pyproject.toml README.md LICENSE safety controller drivers hil |
+    tar -C "$tree" -c --exclude=__pycache__ setup.cfg pyproject.toml README.md LICENSE safety controller drivers |
         tar -C "$work/source" -x
     pip_here wheel --no-deps --no-build-isolation --wheel-dir "$work/wheels" "$work/source"
     pip_here download --require-hashes --no-deps --only-binary :all: --python-version "$(target_python)" "${from[@]}" \
@@ -314,6 +317,14 @@ install_services() {
     fi
 }
 
+# Lets bash and zsh complete the commands of this release. An older release has no such scripts.
+install_completion() {
+    on_target "/$opt/current/bin/firebreak" completion bash >"$work/bash" 2>/dev/null || return 0
+    on_target "/$opt/current/bin/firebreak" completion zsh >"$work/zsh"
+    put "$work/bash" "$bash_completion"
+    put "$work/zsh" "$zsh_completion"
+}
+
 # Tells a running box to load the new rules and units. Interfaces that are up and running services are not changed.
 reload_system() {
     is_live || return 0
@@ -387,6 +398,7 @@ do_install() {
     switch_to "$name"
     install_configuration
     install_services
+    install_completion
     open_addresses
     reload_system
     check_cabinet
@@ -421,7 +433,7 @@ do_uninstall() {
     for file in "$units/firebreak.service" "$units"/firebreak-{record,upstream,can@,console@}.service \
         "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
         "$units/firebreak.service.d/addresses.conf" etc/needrestart/conf.d/firebreak.conf \
-        etc/sysusers.d/firebreak.conf usr/local/bin/firebreak; do
+        etc/sysusers.d/firebreak.conf usr/local/bin/firebreak "$bash_completion" "$zsh_completion"; do
         if [ -e "$root/$file" ] || [ -L "$root/$file" ]; then
             rm -f -- "$root/$file"
             say "removed" "/$file"

@@ -18,8 +18,6 @@ import can
 EXTENDED = 0x8000_0000  # added to a 29-bit id, as SocketCAN does
 ACTIVE, WARNING, PASSIVE, BUS_OFF, DOWN = range(5)  # `state`
 STATES = ("active", "warning", "passive", "bus-off", "down")
-# sends in a row into a full queue: no node acknowledges (wiring, termination, bit rate)
-UNACKNOWLEDGED_AFTER = 10
 RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
 
 # linux/can/error.h: class bits in the id of an error frame, controller bits in its data[1]
@@ -76,7 +74,6 @@ class CanPort:
         self.sent = self.full = 0
         self._ids = None if ids is None else frozenset(ids)
         self._reopen = reopen
-        self._full_run = 0
         self._retry_us = 0
         self._wait_us = RETRY_US
         self._use(bus)
@@ -89,11 +86,6 @@ class CanPort:
         """Take only these ids from now on (29-bit ids with EXTENDED added)."""
         self._ids = frozenset(ids)
 
-    @property
-    def acknowledged_ok(self) -> bool:
-        """False after so many sends into a full queue that no other node can be listening."""
-        return self._full_run < UNACKNOWLEDGED_AFTER
-
     def fileno(self) -> int:
         """Descriptor to wait for, -1 when the interface has none (then call drain() each turn)."""
         try:
@@ -102,7 +94,7 @@ class CanPort:
             return -1
 
     def drain(self, limit: int = 64) -> list[tuple[int, bytes]]:
-        """Up to `limit` waiting frames as (can_id, data) in order of arrival. Never blocks; a
+        """Waiting frames, `limit` at most, as (can_id, data) in order of arrival. Never blocks; a
         failure of the bus changes `state` and raises nothing.
         """
         frames: list[tuple[int, bytes]] = []
@@ -159,14 +151,12 @@ class CanPort:
         except (can.CanError, OSError) as failure:
             if _number(failure) == errno.ENOBUFS:
                 self.full += 1
-                self._full_run += 1
             else:
                 self._lose(failure)
             return False
         if self.state == DOWN:
             self.state, self.error = ACTIVE, ""
         self.sent += 1
-        self._full_run = 0
         return True
 
     def service(self, now_us: int) -> bool:

@@ -6,6 +6,7 @@ another function or size.
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
 
@@ -33,6 +34,14 @@ _READS = {
     READ_HOLDING_REGISTERS: 125,
     READ_INPUT_REGISTERS: 125,
 }
+# function: most bits or registers of one write
+_WRITES = {
+    WRITE_COIL: 1,
+    WRITE_REGISTER: 1,
+    WRITE_COILS: 1968,
+    WRITE_REGISTERS: 123,
+    WRITE_AND_READ: 121,
+}
 # unit id, function, address, then count or value; a write of several values adds the byte count
 _HEAD, _WRITE_HEAD = Struct(">BBHH"), Struct(">BBHHB")
 _BOTH_HEAD = Struct(">BBHHHHB")  # read address and count, write address, count and byte count
@@ -46,6 +55,7 @@ OnReply = Callable[[bytes, int], object]  # (pdu, now_us)
 OnFailure = Callable[[int, int, int], object]  # (kind, code, now_us)
 
 
+@dataclass(slots=True, eq=False)
 class Request:
     """One complete request frame, the form of its reply, and its two callbacks.
 
@@ -53,43 +63,17 @@ class Request:
     bytes as the last one gives the same object. `on_failure` gets TIMEOUT, EXCEPTION or BAD_REPLY.
     """
 
-    __slots__ = (
-        "key",
-        "unit_id",
-        "function",
-        "frame",
-        "reply_bytes",
-        "priority",
-        "on_reply",
-        "on_failure",
-        "head",
-        "last_reply",
-        "last_pdu",
-    )
-
-    def __init__(
-        self,
-        key: Hashable,
-        unit_id: int,
-        function: int,
-        frame: bytes,
-        reply_bytes: int,
-        head: bytes,
-        priority: int,
-        on_reply: OnReply | None,
-        on_failure: OnFailure | None,
-    ) -> None:
-        self.key = key
-        self.unit_id = unit_id
-        self.function = function
-        self.frame = frame
-        self.reply_bytes = reply_bytes
-        self.head = head
-        self.priority = priority
-        self.on_reply = on_reply or _ignore
-        self.on_failure = on_failure or _ignore
-        self.last_reply: bytes | None = None
-        self.last_pdu: bytes | None = None
+    key: Hashable
+    unit_id: int
+    function: int
+    frame: bytes
+    reply_bytes: int
+    head: bytes
+    priority: int
+    on_reply: OnReply = _ignore
+    on_failure: OnFailure = _ignore
+    last_reply: bytes | None = None
+    last_pdu: bytes | None = None
 
 
 def read_request(
@@ -98,8 +82,8 @@ def read_request(
     function: int,
     address: int,
     count: int,
-    on_reply: OnReply | None = None,
-    on_failure: OnFailure | None = None,
+    on_reply: OnReply = _ignore,
+    on_failure: OnFailure = _ignore,
     priority: int = READ,
 ) -> Request:
     """Request for `count` bits (function 1, 2) or registers (3, 4) from `address`.
@@ -117,119 +101,57 @@ def read_request(
     )
 
 
-def write_registers_request(
+def write_request(
+    function: int,
     key: Hashable,
     unit_id: int,
     address: int,
     values: Sequence[int],
-    on_reply: OnReply | None = None,
-    on_failure: OnFailure | None = None,
+    on_reply: OnReply = _ignore,
+    on_failure: OnFailure = _ignore,
     priority: int = WRITE,
 ) -> Request:
-    """Request to write 1 to 123 registers (each 0..65535) from `address` (function 16)."""
-    frame = _write_registers_frame(unit_id, address, tuple(values))
-    return Request(
-        key, unit_id, WRITE_REGISTERS, frame, 8, frame[:6], priority, on_reply, on_failure
-    )
+    """Request to write registers (each 0..65535) or coils (0 or 1) from `address` on.
 
-
-def write_register_request(
-    key: Hashable,
-    unit_id: int,
-    address: int,
-    value: int,
-    on_reply: OnReply | None = None,
-    on_failure: OnFailure | None = None,
-    priority: int = WRITE,
-) -> Request:
-    """Request to write one register (function 6). Its reply equals the request, so an echo looks
-    like success.
+    Functions 5 and 6 write one; their reply equals the request, so an echo looks like success.
+    Function 23 also reads the same registers back. ValueError when an argument is out of range.
     """
-    frame = _write_register_frame(unit_id, address, value)
+    frame, head, reply_bytes = _write_frame(function, unit_id, address, tuple(values)), b"", 8
+    if function == WRITE_AND_READ:
+        size = 2 * len(values)
+        head, reply_bytes = bytes((unit_id, function, size)), 5 + size
     return Request(
-        key, unit_id, WRITE_REGISTER, frame, 8, frame[:6], priority, on_reply, on_failure
-    )
-
-
-def write_coil_request(
-    key: Hashable,
-    unit_id: int,
-    address: int,
-    level: int,
-    on_reply: OnReply | None = None,
-    on_failure: OnFailure | None = None,
-    priority: int = WRITE,
-) -> Request:
-    """Request to write one coil (function 5). Its reply equals the request."""
-    _check("write", unit_id, address, 1, 1)
-    frame = seal(_HEAD.pack(unit_id, WRITE_COIL, address, COIL_ON if level else 0))
-    return Request(key, unit_id, WRITE_COIL, frame, 8, frame[:6], priority, on_reply, on_failure)
-
-
-def write_coils_request(
-    key: Hashable,
-    unit_id: int,
-    address: int,
-    levels: Sequence[int],
-    on_reply: OnReply | None = None,
-    on_failure: OnFailure | None = None,
-    priority: int = WRITE,
-) -> Request:
-    """Request to write 1 to 1968 coils from `address`, `levels[0]` first (function 15)."""
-    frame = _write_coils_frame(unit_id, address, tuple(levels))
-    return Request(key, unit_id, WRITE_COILS, frame, 8, frame[:6], priority, on_reply, on_failure)
-
-
-def write_and_read_request(
-    key: Hashable,
-    unit_id: int,
-    address: int,
-    values: Sequence[int],
-    on_reply: OnReply | None = None,
-    on_failure: OnFailure | None = None,
-    priority: int = WRITE,
-) -> Request:
-    """Request to write 1 to 121 registers from `address` and read the same back (function 23)."""
-    frame = _write_and_read_frame(unit_id, address, tuple(values))
-    size = 2 * len(values)
-    head = bytes((unit_id, WRITE_AND_READ, size))
-    return Request(
-        key, unit_id, WRITE_AND_READ, frame, 5 + size, head, priority, on_reply, on_failure
+        key,
+        unit_id,
+        function,
+        frame,
+        reply_bytes,
+        head or frame[:6],
+        priority,
+        on_reply,
+        on_failure,
     )
 
 
 @lru_cache(maxsize=FRAMES_CACHED)
-def _write_and_read_frame(unit_id: int, address: int, values: tuple[int, ...]) -> bytes:
+def _write_frame(function: int, unit_id: int, address: int, values: tuple[int, ...]) -> bytes:
     count = len(values)
-    _check("write", unit_id, address, count, 121)
+    _check("write", unit_id, address, count, _WRITES[function])
+    if function == WRITE_COIL:
+        return seal(_HEAD.pack(unit_id, function, address, COIL_ON if values[0] else 0))
+    if function == WRITE_COILS:
+        size = (count + 7) // 8
+        bits = sum(1 << index for index, level in enumerate(values) if level)
+        head = _WRITE_HEAD.pack(unit_id, function, address, count, size)
+        return seal(head + bits.to_bytes(size, "little"))
     _check_values(values)
-    head = _BOTH_HEAD.pack(unit_id, WRITE_AND_READ, address, count, address, count, 2 * count)
+    if function == WRITE_REGISTER:
+        return seal(_HEAD.pack(unit_id, function, address, values[0]))
+    if function == WRITE_REGISTERS:
+        head = _WRITE_HEAD.pack(unit_id, function, address, count, 2 * count)
+    else:
+        head = _BOTH_HEAD.pack(unit_id, function, address, count, address, count, 2 * count)
     return seal(head + Struct(f">{count}H").pack(*values))
-
-
-@lru_cache(maxsize=FRAMES_CACHED)
-def _write_registers_frame(unit_id: int, address: int, values: tuple[int, ...]) -> bytes:
-    _check("write", unit_id, address, len(values), 123)
-    _check_values(values)
-    count = len(values)
-    head = _WRITE_HEAD.pack(unit_id, WRITE_REGISTERS, address, count, 2 * count)
-    return seal(head + Struct(f">{count}H").pack(*values))
-
-
-@lru_cache(maxsize=FRAMES_CACHED)
-def _write_register_frame(unit_id: int, address: int, value: int) -> bytes:
-    _check("write", unit_id, address, 1, 1)
-    _check_values((value,))
-    return seal(_HEAD.pack(unit_id, WRITE_REGISTER, address, value))
-
-
-@lru_cache(maxsize=FRAMES_CACHED)
-def _write_coils_frame(unit_id: int, address: int, levels: tuple[int, ...]) -> bytes:
-    _check("write", unit_id, address, len(levels), 1968)
-    count, size = len(levels), (len(levels) + 7) // 8
-    bits = sum(1 << index for index, level in enumerate(levels) if level)
-    head = _WRITE_HEAD.pack(unit_id, WRITE_COILS, address, count, size)
-    return seal(head + bits.to_bytes(size, "little"))
 
 
 def _check(key: Hashable, unit_id: int, address: int, count: int, count_max: int) -> None:

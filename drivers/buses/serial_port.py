@@ -15,7 +15,6 @@ from array import array
 from typing import Any, Protocol
 
 import serial
-from serial.rs485 import RS485Settings
 
 RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
 PTY_MAJORS = range(136, 144)  # Linux devices.txt: UNIX98 PTY slaves
@@ -41,9 +40,7 @@ class SerialPort:
     poller must then register the new descriptor.
     """
 
-    def __init__(
-        self, path: str, baud_Bd: int, parity: str = "N", stop_bits: int = 1, rs485: bool = False
-    ) -> None:
+    def __init__(self, path: str, baud_Bd: int, parity: str = "N", stop_bits: int = 1) -> None:
         self.path = path
         self.error = ""
         self.generation = 0
@@ -51,7 +48,6 @@ class SerialPort:
         self.losses = 0
         self.dropped_bytes = 0  # rests of frames that the port had not taken at the next frame
         self._settings: dict[str, Any] = dict(baudrate=baud_Bd, parity=parity, stopbits=stop_bits)
-        self._rs485 = rs485
         self._serial: serial.Serial | None = None
         self._fd = -1
         self._rest = b""
@@ -74,9 +70,6 @@ class SerialPort:
         try:
             port = serial.Serial(self.path, timeout=0, exclusive=True, **self._settings)
             self._serial, self._fd = port, port.fd
-            # the kernel switches the transmitter: software switches it too late or too early
-            if self._rs485:
-                port.rs485_mode = RS485Settings()
         except (OSError, ValueError, termios.error) as failure:
             self.close()
             self.error = self._explain(failure)

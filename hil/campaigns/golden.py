@@ -14,11 +14,11 @@ import tempfile
 
 from controller.config import configuration
 from controller.sites import EXAMPLE
-from hil.campaigns import command, verdict
-from hil.engine import forks
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.results import recorder, run_result
+from hil.runner import options, report
+from hil.runner.cases import Runner
 from hil.scenarios import scenario
 
 COLUMNS = ("journal", "wire", "image", "json")
@@ -28,20 +28,21 @@ def add(commands):
     """Add the command to the subparsers."""
     against = {"metavar": "FILE", "type": _earlier, "help": "an earlier output: name what differs"}
     words = "digests of every scenario: journal, wire frames, limit image, JSON"
-    command.add(commands, "golden", words, main, {"--against": against})
+    options.add(commands, "golden", words, main, options.CASES | {"--against": against})
 
 
 def main(arguments):
     """Print a line per scenario. Returns 0, or 1 when a digest differs from --against."""
     wanted = arguments.against
     print("scenario", *COLUMNS)
-    lines = sorted(forks.values(scenario.names(), digests, forks.cores()))
+    with Runner(arguments) as runner:
+        lines = sorted(runner.play(scenario.names(), digests))
     print("\n".join(lines), flush=True)
     if wanted is None:
-        return run_result.MET
+        return report.MET
     names = sorted({line.split()[0] for line in set(wanted) ^ set(lines)})
-    print(verdict.line(f"differ: {', '.join(names)}" if names else "equal"))
-    return verdict.exit_code(not names)
+    print(report.verdict(f"differ: {', '.join(names)}" if names else "equal"))
+    return report.NOT_MET if names else report.MET
 
 
 def _earlier(path):

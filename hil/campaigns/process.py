@@ -1,5 +1,7 @@
-"""Processes of a campaign: modules of this repository beside the rig."""
+"""Processes of a campaign: modules of this repository, and programs of Debian packages."""
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -34,3 +36,16 @@ def wait(process, wait_s=END_S):
 def options(text):
     """Arguments of a command line from a text with one option and its value per line."""
     return [word for line in text.splitlines() for word in line.split(" ", 1) if word]
+
+
+def search_path():
+    """Search path of programs, including those for the administrator."""
+    return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+def needed(programs):
+    """A line that installs missing programs, or None. programs: {program: packages}."""
+    path = search_path()
+    missing = {each for name, each in programs.items() if not shutil.which(name, path=path)}
+    packages = " ".join(sorted(missing))
+    return f"needs {packages}: apt-get install {packages}" if packages else None

@@ -1,6 +1,6 @@
 """The simulated cabinet: plant, devices and slaves, built from the site's topology.
 
-simulate.py joins `slaves` (one per RTU bus) and `bms` (per CAN bus) to virtual wires, wires/real.py
+simulate.py joins `slaves` (one per RTU bus) and `bms` (per CAN bus) to virtual wires, real_wires.py
 to real ones.
 """
 

@@ -9,13 +9,12 @@ from argparse import Namespace
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from controller.config import configuration, thresholds
+from controller.config import configuration, profiles, thresholds
 from controller.config.configuration import Config
 from controller.config.devices import Device
-from drivers import profile as profiles
 from drivers.profile import Profile
 from hil.devices.native_bms import DBC
-from hil.plant.config import RANGES
+from hil.plant.config import KEYS
 from hil.results.words import MIRRORED as MIRRORED_NOTE
 from hil.scenarios.scenario import Scenario
 from hil.scenarios.site_actions import NEEDS
@@ -34,7 +33,7 @@ WANTED = {
     "pylontech_bms": 'current_positive = "charge"',
     "native_bms": f"the messages of {DBC.name}",
 }
-CELLS_MAX, MODULES_MAX = RANGES["cells_per_module"][1], RANGES["modules"][1]
+CELLS_MAX, MODULES_MAX = [KEYS[key].allowed[1] for key in ("cells_per_module", "modules")]
 CHANNEL_B = "channel_b"  # a device of a scenario where the cabinet has one
 
 

@@ -16,20 +16,18 @@ from typing import Any, Protocol, Self
 from controller.config import configuration
 from controller.config.configuration import Config
 from controller.core.policies.meter_sign import TEST_S
+from controller.forms.refusal import ConfigError
 from drivers import toml_text
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.results.site_record import SiteRecord
-from hil.scenarios.scenario import Action, Scenario, ScenarioError
+from hil.scenarios.scenario import Action, Scenario
 from hil.site import description
 from hil.site.site import Site
-from hil.values.repetition import quicken
-from hil.values.rig import ValueRig
 
 TURN_S = 2 * TEST_S + 6  # a test ends within 70 s
 WATCH_US = 1_000_000
 SETTLE_US = 30_000_000  # after the last test, until the references of the grid have settled
-VALUE_TICK_MS = 100
 
 
 def is_pod(path: str) -> bool:
@@ -44,11 +42,11 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
 
     whole: each answers the whole load, like cabinets that do not know of each other. tick_ms: of
     all members, None: that of each file.
-    ScenarioError, ConfigError: one line.
+    Raises ConfigError.
     """
     site = description.read(path)
     if not site["pod"]:
-        raise ScenarioError(f"{os.path.basename(path)}: [pod] is missing: it names the cabinets")
+        raise ConfigError(f"{os.path.basename(path)}: [pod] is missing: it names the cabinets")
     configs = []
     for turn, member in enumerate(site["pod"]):
         file = os.path.normpath(os.path.join(os.path.dirname(path), member["cabinet"]))
@@ -57,7 +55,7 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
         configs.append(_dealt(configuration.load(file, tick_ms=tick_ms), given))
     ticks_ms = {config.tick_ms for config in configs}
     if len(ticks_ms) > 1:
-        raise ScenarioError(
+        raise ConfigError(
             f"{os.path.basename(path)}: pod: ticks of {sorted(ticks_ms)} ms: allowed is one tick "
             f"for all members"
         )
@@ -90,7 +88,7 @@ class Played(Protocol):
 
     @property
     def settled_us(self) -> int:
-        """From when on the figures count."""
+        """Begin of the figures."""
 
 
 class Pod:
@@ -119,8 +117,7 @@ class Pod:
             for number, config in enumerate(configs)
         ]
         self.tick_us = self.members[0].tick_us
-        mode = "value" if kind is ValueRig else "byte"
-        self.mode = f"{mode}, {self.tick_us // 1000} ms"
+        self.mode = f"{kind.MODE}, {self.tick_us // 1000} ms"
         self.record = SiteRecord(len(configs))
         self.now_us = self.tested_us = self._watched_us = 0
 
@@ -131,30 +128,27 @@ class Pod:
         seed: int = 1,
         soc: float = 0.55,
         whole: bool = False,
-        values: bool = False,
+        kind: type[VirtualRig] = VirtualRig,
         tick_ms: int | None = None,
         scenario: Scenario | None = None,
     ) -> Self:
-        """The pod of a file; values: in value mode; tick_ms: None for that of the mode.
+        """The pod of a file; kind: of each member; tick_ms: None for that of the kind.
 
-        ScenarioError, ConfigError, LoadError, NotSimulatedError: one line.
+        ConfigError, LoadError, NotSimulatedError: one line.
         """
         tables = description.read(path)
-        if values and tick_ms is None:
-            tick_ms = VALUE_TICK_MS
-        configs = member_configs(path, whole, tick_ms)
+        configs = member_configs(path, whole, tick_ms or kind.POD_TICK_MS)
         fitted = [key for key, given in tables.items() if given]
         coverage.check_scenario(configs[0], scenario, fitted)
         site = description.built(tables, seed, os.path.dirname(path))
         actions = scenario.actions if scenario else ()
         try:
-            kind = ValueRig if values else VirtualRig
             one = cls(site, configs, seed, soc, kind, actions=actions)
         except ValueError as error:  # a device that the rig or the site does not have like this
-            raise ScenarioError(f"{os.path.basename(path)}: {error}") from None
+            raise ConfigError(f"{os.path.basename(path)}: {error}") from None
         let_form(one.members, tables["pod"])
-        for core in one.cores() if values else ():
-            quicken(core.control)
+        for member in one.members:
+            member.quicken()
         return one
 
     def run(self, duration_s: float, show: Callable[[], object] | None = None) -> Self:
@@ -182,7 +176,7 @@ class Pod:
 
     @property
     def settled_us(self) -> int:
-        """From when on the figures count."""
+        """Begin of the figures."""
         return self.tested_us + SETTLE_US
 
     def cores(self) -> list[Any]:
@@ -192,4 +186,4 @@ class Pod:
 
 def _is_tested(member: VirtualRig) -> bool:
     cabinet = member.controller.cabinet
-    return cabinet is not None and cabinet.core.view.is_meter_tested
+    return cabinet is not None and cabinet.core.found.is_meter_tested

@@ -1,65 +1,43 @@
-"""`python -m hil pod FILE`: several cabinets on one connection, each answering its share."""
+"""The run of several cabinets on one connection, for the commands `pod` and `rig`: its figures,
+closing lines, page and exit code.
+"""
 
 import os
 import sys
-from argparse import Namespace
 from typing import Any
 
 import numpy as np
 
 from hil.engine import coverage, forks, virtual_run
-from hil.engine.arguments import output_file, run_options
 from hil.engine.pod import Played, Pod
+from hil.engine.simulate import VirtualRig
 from hil.results import figures, files, recorder, view, words
 from hil.results.figures import energy_kWh, swing_2s_pct, write_json
 from hil.results.screen import shown_on
 from hil.results.site_record import SiteRecord, powers_W
 from hil.scenarios import expectations, scenario
 from hil.site import description
+from hil.site.parts import GIVING_WAY
 from safety import signals as s
 
 DEFAULT_S, DEFAULT_SOC_PCT = 600.0, 55.0
 PV_FREE = "; no cabinet answers PV"
-SCENARIO = "its actions, on site and cabinet 1; load, charge and length are those of the pod"
-COMPARE = "run it again with each cabinet answering the whole load, and print both swings"
-VALUES = "value mode: without bytes on a wire, a tick of 100 ms, several times as fast"
 
 
-def add(commands: Any) -> None:
-    """Add the command to the subparsers."""
-    parser = commands.add_parser("pod", help="run several cabinets on one connection")
-    option = parser.add_argument
-    option("file", metavar="FILE", help="a site's TOML file with [pod]")
-    run_options(option, f"{DEFAULT_S:g}", f"{DEFAULT_SOC_PCT:g}")
-    option("--scenario", metavar="NAME", help=SCENARIO)
-    option("--compare", action="store_true", help=COMPARE)
-    option("--values", action="store_true", help=VALUES)
-    option("--html", type=output_file(".html"), metavar="FILE", help="page with a picture")
-    parser.set_defaults(run=main, seconds=DEFAULT_S, seed=1, soc=DEFAULT_SOC_PCT)
-
-
-def main(arguments: Namespace) -> int:
-    """Run, write and print. Returns 0, or 1 when the observer saw a violation or an expectation of
-    the scenario is not met.
-    """
-    order = {"seconds": arguments.seconds, "seed": arguments.seed, "soc_pct": arguments.soc}
-    order |= {"values": arguments.values, "scenario": arguments.scenario}
-    doc = played(order, arguments.file, arguments.html)
-    if arguments.compare:
-        print("each cabinet answers the whole load:")
-        doc["whole"] = played(order | {"whole": True}, arguments.file)
-    return finished(doc, arguments.json)
-
-
-def played(order: dict[str, Any], path: str, html_path: str | None = None) -> dict[str, Any]:
+def played(
+    order: dict[str, Any],
+    path: str,
+    html_path: str | None = None,
+    kind: type[VirtualRig] = VirtualRig,
+) -> dict[str, Any]:
     """Run the file of a pod, print the closing lines and write the page. Returns the document.
 
-    order: seconds, seed, soc_pct, values, scenario (a name or None), and whole (bool, may be
-    missing).
+    order: seconds, seed, soc_pct, values (for the document: kind decides), scenario (a name or
+    None), and whole (bool, may be missing).
     """
     soc, is_whole = order["soc_pct"] / 100, order.get("whole", False)
     chosen = scenario.load(order["scenario"]) if order["scenario"] else None
-    pod = Pod.of_file(path, order["seed"], soc, is_whole, order["values"], scenario=chosen)
+    pod = Pod.of_file(path, order["seed"], soc, is_whole, kind, scenario=chosen)
     names = {"file": os.path.basename(path), "name": description.read(path)["name"]}
     return played_pod(pod, {**names, **order}, html_path, chosen)
 
@@ -71,7 +49,7 @@ def played_pod(
     chosen: scenario.Scenario | None = None,
     headless: bool = True,
 ) -> dict[str, Any]:
-    """As `played`; order: name, file, and what the document is to say of the run. chosen: its
+    """Same as `played`; order: name, file, and what the document is to say of the run. chosen: its
     expectations are judged. headless: without the live screen.
     """
     doc = _run(pod, order, headless) | {"expectations": _judged(pod, chosen)}
@@ -166,7 +144,7 @@ def _swings(pod: Played) -> dict[str, Any]:
     battery_W = sum([each.recorder.rows()["battery_W"][is_settled] for each in pod.members])
     rows = rows[is_settled]
     found: dict[str, Any] = {"swing_2s_pct": swing_2s_pct(rows), "swing_beside_pv_pct": None}
-    if len(rows) and pod.site.account.energy_J["pv"]:
+    if len(rows) and any([pod.site.account.energy_J[each] for each in GIVING_WAY]):
         peak_W, answered, unanswered = float(rows["load_W"].max()), rows.copy(), rows.copy()
         answered["grid_W"] = rows["load_W"] - battery_W
         unanswered["load_W"] = rows["grid_W"] + battery_W
@@ -244,7 +222,7 @@ def _pair(swing: dict[str, float | None], load: str, grid: str) -> str:
 
 
 def _controller_lines(figures: dict[str, Any] | None) -> list[str]:
-    """Of a controller in a process of its own."""
+    """Lines of a controller in a process of its own."""
     if not figures or not figures["loop"]:
         return []
     loop, memory = figures["loop"], figures["memory_kB"]

@@ -38,7 +38,7 @@ class Member(WiredCabinet):
         super().__init__(config, run_dir, cabinet, RemoteController(lambda message: None))
 
     def watch(self, now_us: int, is_sample: bool) -> None:
-        """After a step of the site."""
+        """Watch after a step of the site."""
         self.observer.sample(now_us, self.plant)
         if is_sample:
             self.record(now_us)

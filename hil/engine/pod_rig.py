@@ -16,8 +16,8 @@ import msgpack
 
 from controller.config.configuration import Config
 from controller.run import loop_statistics
-from hil.campaigns.benchmarks.machine import memory_kB
 from hil.engine import cabinet_file, pod, pod_process, run_directory
+from hil.engine.process_memory import memory_kB
 from hil.engine.rig import (
     CONTROLLER_STOP_S,
     RigError,
@@ -133,7 +133,7 @@ class PodRig:
         end_plant(self._plant, self._connection, PLANT_STOP_S)
 
     def document(self) -> dict[str, Any]:
-        """As pod_command.played; each member has `controller`, the figures of its process."""
+        """Same as pod_command.played; each member has `controller`, the figures of its process."""
         with open(self._result, encoding="utf-8") as file:
             doc = json.load(file)
         for member, found in zip(doc["members"], self.figures):

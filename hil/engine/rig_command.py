@@ -2,10 +2,8 @@
 
 import os
 import sys
-import tempfile
 import time
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 from controller.config import configuration
@@ -13,11 +11,8 @@ from hil.engine import coverage, pod, pod_command, pod_rig, rig, virtual_run
 from hil.engine.arguments import CABINET, number, output_file, run_options
 from hil.loads import selection
 from hil.scenarios import scenario
-from hil.systems import live, spec
-from hil.systems.series import SLOT_S
 
 DEFAULT_S, DEFAULT_SEED = 120.0, 1  # of a run without a scenario
-BEGIN_H = 9.0
 RUN_DIR = "new or empty folder; keeps the controller's files, for firebreak status --run-dir DIR"
 JOURNAL = "keep the controller's journal in FILE, for firebreak replay"
 PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
@@ -32,21 +27,9 @@ def add(commands: Any) -> None:
     """Add the command to the subparsers."""
     parser = commands.add_parser("rig", help="run the controller against the simulated cabinet")
     option = parser.add_argument
-    systems, scenarios = ", ".join(spec.NAMES), ", ".join(scenario.names())
-    hours, factor = number(0, 366 * 24), number(0.001, 1000)
+    scenarios, factor = ", ".join(scenario.names()), number(0.001, 1000)
     picture = output_file(".html", ".png", ".svg", or_none=True)
     option("--cabinet", **CABINET["--cabinet"])
-    option(
-        "--system",
-        metavar="NAME",
-        help=f"a system of the mission on its site, in virtual time: {systems}",
-    )
-    option(
-        "--begin",
-        type=hours,
-        metavar="HOURS",
-        help=f"of --system: hours after its first midnight ({BEGIN_H:g})",
-    )
     option("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")
     option("--column", metavar="NAME", help="power column of the file")
     option("--scale", type=factor, metavar="FACTOR", help="multiply the file's load by this (1)")
@@ -70,10 +53,6 @@ def add(commands: Any) -> None:
 
 def main(arguments: Namespace) -> int:
     """Run, write and print. Returns the exit code."""
-    if arguments.system:
-        return _system(arguments)
-    if arguments.begin is not None:
-        raise InputError("--begin is an hour of a system's run: it needs --system NAME")
     if pod.is_pod(arguments.cabinet):
         return _pod(arguments)
     _check(arguments)
@@ -102,7 +81,7 @@ def main(arguments: Namespace) -> int:
 def _pod(arguments: Namespace) -> int:
     """Run a site of several cabinets."""
     site = f"--cabinet {arguments.cabinet}: a site of several cabinets"
-    order = _site_order(arguments, site, "run_dir" if arguments.virtual else "scenario")
+    order = site_order(arguments, site, "run_dir" if arguments.virtual else "scenario")
     order["scenario"] = arguments.scenario
     if arguments.virtual:
         doc = pod_command.played(order, arguments.cabinet, arguments.plot)
@@ -120,34 +99,7 @@ def _pod_in_real_time(arguments: Namespace, order: dict[str, Any]) -> dict[str, 
     return doc
 
 
-def _system(arguments: Namespace) -> int:
-    """Run a system of the mission."""
-    name = arguments.system
-    if name not in spec.NAMES:
-        raise InputError(f"--system {name}: allowed are {', '.join(spec.NAMES)}")
-    if arguments.cabinet != CABINET["--cabinet"]["default"]:
-        raise InputError("--system has a cabinet of its own: leave --cabinet out")
-    order = _site_order(arguments, f"--system {name}", "run_dir")
-    acted = scenario.load(arguments.scenario) if arguments.scenario else None
-    if acted and not arguments.seconds:
-        order["seconds"] = acted.duration_s
-    hours = BEGIN_H if arguments.begin is None else arguments.begin
-    begin_s = round(hours * 3600) // SLOT_S * SLOT_S
-    chosen = spec.load(name)._replace(seed=order["seed"])
-    if hours >= chosen.days * 24:
-        raise InputError(f"--begin {hours:g}: allowed is below {chosen.days * 24}, its run")
-    order["soc_pct"] = arguments.soc or chosen.soc_permille / 10
-    with tempfile.TemporaryDirectory() as folder:
-        soc = order["soc_pct"] / 100
-        system = live.LivePod(chosen, Path(folder), begin_s, soc, scenario=acted)
-        names = {"file": f"{name}.toml", "name": chosen.name}
-        doc = pod_command.played_pod(
-            system, {**names, **order}, arguments.plot, acted, arguments.headless
-        )
-    return pod_command.finished(doc, arguments.json)
-
-
-def _site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]:
+def site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]:
     """The order for pod_command; refuses options that a site does not take, and `refused`."""
     also = "".join([f", {option}" for name, option in OF_PODS.items() if name not in refused])
     for name in ("load", "column", "scale", "raw", "journal", *refused):

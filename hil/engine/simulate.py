@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from controller.config.configuration import Config
+from controller.core.core import Core
 from controller.run.cabinet import Cabinet
 from drivers.buses.port import RtuPort
 from hil.devices.channel_b import VirtualChannelB
@@ -32,6 +33,9 @@ HOTTEST_US = 500_000  # the plant looks at each module once a second
 
 class VirtualRig:
     """One run. Call `run` or `step`, then read `recorder`, `observer` and `trips`."""
+
+    MODE = "byte"  # as it is named beside each figure
+    POD_TICK_MS: int | None = None  # of a pod that names none; None: that of each cabinet's file
 
     def __init__(
         self,
@@ -102,6 +106,15 @@ class VirtualRig:
                 show()
         return self
 
+    def quicken(self) -> None:
+        """Let the decision compute faster with the same words, where this mode can."""
+
+    @property
+    def core(self) -> Core:
+        """The decision of the controller; a killed one has none."""
+        assert self.controller.cabinet is not None
+        return self.controller.cabinet.core
+
     @property
     def shown(self) -> tuple[str, str | None]:
         """(state, result of the meter test); a killed controller is dead."""
@@ -127,7 +140,7 @@ class VirtualRig:
         self.now_us = end_us
 
     def conclude(self) -> None:
-        """After the plant: devices, faults, controller, record."""
+        """Conclude a step after the plant: devices, faults, controller, record."""
         end_us, controller = self.now_us, self.controller
         self._tick_devices(end_us)
         if end_us >= self.clockwork.next_us:

@@ -41,11 +41,11 @@ class VirtualClock(SiteClock):
         super().step(now_us)
 
     def poll(self) -> tuple[int, int | None]:
-        """As WallClock."""
+        """Same as WallClock."""
         return self._now_us, None
 
     def label(self, moment_us: int) -> tuple[int, str, int | None]:
-        """As WallClock."""
+        """Same as WallClock."""
         return self._utc_us + moment_us, "simulated", self.error_us
 
 

@@ -20,6 +20,7 @@ from controller.core.setpoint import O_BINDING_REASON
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot
 from controller.system import realtime
+from hil.engine import real_wires
 from hil.engine.cabinet import SimulatedCabinet, observed_wiring
 from hil.engine.remote_controller import RemoteController
 from hil.observer.beats import Beats
@@ -29,7 +30,6 @@ from hil.results.pauses import CONTROLLER, Pauses
 from hil.results.recorder import Recorder
 from hil.scenarios.faults import NEVER_US
 from hil.site.site import Site
-from hil.wires import real
 from safety import signals as s
 
 STEP_US = 10_000  # of the plant: half a tick, so reactions are measured to 10 ms
@@ -90,7 +90,7 @@ class WiredCabinet(JournalWatch):
         self.controller, self.recorder = controller, Recorder()
         self.observer = Observer(observed_wiring(cabinet))
         self.beats = Beats(self.observer.wiring) if has_beats else None
-        self.ptys, self.cans, self.servers = real.made(
+        self.ptys, self.cans, self.servers = real_wires.made(
             config.buses, cabinet, self.observer, self.beats
         )
 

@@ -1,18 +1,29 @@
 """The load of a run: from the command line, from its scenario, or the built-in training job."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from controller.config.configuration import Config
 from controller.core.hint_codes import EXPORT_W_MAX, IMPORT_W_MAX
 from hil.loads import reader, shape
-from hil.loads.trace import Load, synthetic_load
-from hil.scenarios.scenario import Scenario, step_load
+from hil.loads.trace import Load, step_load, synthetic_load
 
 # A file begins after the cabinet has started (3 s) and its limits have recovered to rated (20 s).
 START_S = 30.0
 SYNTHETIC_W = 400_000.0
 PEAK_W = 284_000.0  # default of an order: fits the example cabinet
+
+
+class Chosen(Protocol):
+    """The part of a scenario that chooses the load. load: has `kind`."""
+
+    @property
+    def load(self) -> dict[str, Any]:
+        """The table [load]."""
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the run."""
 
 
 def battery_W(config: Config) -> float:
@@ -56,7 +67,7 @@ def peak_W(config: Config) -> float:
     return fits_W // 1000 * 1000
 
 
-def load_of(order: dict, scenario: Scenario | None = None) -> Load:
+def load_of(order: dict, scenario: Chosen | None = None) -> Load:
     """Load of an order (file, column, scale, raw, seed, duration_s, peak_W). Raises LoadError."""
     chosen: dict[str, Any] = scenario.load if scenario else {"kind": "training"}
     if order.get("file"):

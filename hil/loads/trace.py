@@ -90,3 +90,14 @@ def synthetic_load(
     trace = Trace(*shape.CURVES[kind](seed, duration_s, peak_W))
     trace.column = kind
     return trace
+
+
+def step_load(steps_kW: list[list[float]]) -> Callable[[float], float]:
+    """The load of kind "steps", t_s -> W; each step holds until the next."""
+    times_s = [step[0] for step in steps_kW]
+    powers_W = [step[1] * 1000.0 for step in steps_kW]
+
+    def power_W(t_s: float) -> float:
+        return powers_W[max(0, bisect.bisect_right(times_s, t_s) - 1)]
+
+    return power_W

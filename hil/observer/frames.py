@@ -105,7 +105,7 @@ class BusTap:
             self._frame(time_us, is_reply, frame)
 
     def forget_requests(self) -> None:
-        """After a change of controller, pass on the next request even if it equals the last."""
+        """Pass on the next request after a change of controller, even if it equals the last."""
         self._known[0].clear()
         self._last[0].clear()
 

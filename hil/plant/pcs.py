@@ -94,7 +94,7 @@ class Pcs:
         self._wait_s = max(0.0, self._wait_s - dark_s) if is_off_grid else self._transfer_s
 
     def carry(self, power_W: float | None) -> float:
-        """In an island: give this power at once, within the rating; returns what it gives. None:
+        """Give this power at once in an island, within the rating; returns what it gives. None:
         follow the set-point again.
         """
         self.is_forming = power_W is not None

@@ -1,12 +1,13 @@
 """The rows of a run, one per tick. Power > 0: the battery discharges, the grid imports."""
 
 import struct
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgpack
 import numpy as np
 
 from hil.observer.observer import Observer
+from hil.observer.run import Run
 from hil.observer.trips import TripWatch
 from hil.plant.cabinet import CabinetPlant
 from hil.results.units import UnitTotals
@@ -24,24 +25,6 @@ SAMPLE = np.dtype(
         ("state", "<i4"),
     ]
 )
-
-
-class Run(NamedTuple):
-    """A recorded run. rows: array of SAMPLE; timeline: [(us, event, detail)].
-
-    violations: sentences of the observer; trips: [{row, stage, scope, t_s}] in order; loop: {ticks,
-    missed, lateness_us: {p50, p99, p99_9, max}, absent in virtual time}; load: {file, column,
-    scale, rows_refused}; units: of units.UnitTotals; pauses: of the machine, pauses.py.
-    """
-
-    rows: np.ndarray
-    timeline: list
-    violations: list
-    trips: list
-    loop: dict
-    load: dict
-    units: list | tuple = ()
-    pauses: list | tuple = ()
 
 
 class VirtualRun(Protocol):

@@ -1,23 +1,19 @@
-"""The HTML page of a site: energies as flows, the picture, a table of the cabinets.
+"""The HTML page of a site: energies as flows, the picture, a table of the cabinets."""
 
-The page loads nothing from any server.
-"""
-
-import html
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from hil.results import site_plot, words
-from hil.results.page import CSS, paused
+from hil.results import site_plot, template, words
+from hil.results.page import paused
 from hil.results.plot import BATTERY, GRID, LOAD
+from hil.site.parts import FEEDING, PARTS
 
 # flow of site.account: label, colour
 CAME_IN = {
     "imported": ("Grid, import", GRID),
-    "pv": ("PV", site_plot.PV),
-    "genset": ("Generator set", site_plot.GENSET),
+    **{kind: site_plot.POWERS[kind][:2] for kind in FEEDING},
     "discharged": ("Battery, discharge", BATTERY),
 }
 WENT_OUT = {
@@ -37,23 +33,24 @@ HEAD = (
 
 def page(doc: Mapping[str, Any], columns: Mapping[str, np.ndarray], window_s: float) -> str:
     """One self-contained HTML page. doc: of pod_command; columns: of site_record, not empty."""
-    site = doc["site"]
-    picture = site_plot.svg(columns, site["parts"], doc["measured_from_s"])
-    title = f"{doc['name']} ({doc['file']})"
-    mode = f"All figures: {doc['mode']}, seed {doc['seed']}, {doc['simulated_s']:g} s."
-    drawn = (
-        f"Means of {window_s:g} s. Grey: until the meters are tested; the swing counts after it. "
-        f"Red: off the grid."
+    site, picture = (
+        doc["site"],
+        site_plot.svg(columns, doc["site"]["parts"], doc["measured_from_s"]),
     )
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
-        f"content='width=device-width'><title>{html.escape(title)}</title><style>{CSS}</style>"
-        f"<body><small>{html.escape(title)}</small>{paused(doc)}<h1>{headline(site['energy_kWh'])}</h1>"
-        f"<p>{html.escape(mode)}</p><h2>Energy, kWh</h2>{flows(site['energy_kWh'])}"
-        f"<h2>Power and charge</h2>{picture}<small>{drawn}</small><h2>Cabinets</h2>"
-        f"{_table(HEAD, map(_cabinet, doc['members']))}{_notes(doc['members'])}"
-        f"<h2>Site</h2>{_table((), _site(site))}<small>For all figures, add --json FILE</small>"
-        f"</body></html>\n"
+    return template.rendered(
+        "site.html",
+        title=f"{doc['name']} ({doc['file']})",
+        paused=paused(doc),
+        headline=headline(site["energy_kWh"]),
+        doc=doc,
+        seconds=f"{doc['simulated_s']:g}",
+        flows=flows(site["energy_kWh"]),
+        picture=template.svg(picture),
+        window=f"{window_s:g}",
+        head=HEAD,
+        cabinets=[_cabinet(member) for member in doc["members"]],
+        notes=_notes(doc["members"]),
+        site=_site(site),
     )
 
 
@@ -61,8 +58,7 @@ def headline(energy_kWh: Mapping[str, float]) -> str:
     """Whence the energy of the load came, in one sentence."""
     net = {
         "grid": energy_kWh["imported"] - energy_kWh["exported"],
-        "PV": energy_kWh["pv"],
-        "generator set": energy_kWh["genset"],
+        **{_inside(PARTS[kind].text): energy_kWh[kind] for kind in FEEDING},
         "battery": energy_kWh["discharged"] - energy_kWh["charged"],
     }
     found = [f"{name} {value:.2f}" for name, value in net.items() if abs(value) >= 0.005]
@@ -71,40 +67,49 @@ def headline(energy_kWh: Mapping[str, float]) -> str:
     return f"{lacked}The load drew {energy_kWh['load']:.2f} kWh: {', '.join(found)}."
 
 
-def flows(energy_kWh: Mapping[str, float]) -> str:
-    """SVG: the energies that came in, from the left to a bus, and out of it to the right."""
+def _inside(text: str) -> str:
+    """A name within a sentence: an abbreviation keeps its capitals."""
+    return text if text.isupper() else text.lower()
+
+
+def flows(energy_kWh: Mapping[str, float]) -> dict[str, Any]:
+    """Energies that came in, from the left to a bus, and out of it to the right (macros.html)."""
     sides = [
         [(*names[name], energy_kWh[name]) for name in names if energy_kWh[name] > 0]
         for names in (CAME_IN, WENT_OUT)
     ]
     total_kWh = max(sum(each[2] for each in side) for side in sides) or 1.0
     drawn = [_side(side, total_kWh, is_left) for side, is_left in zip(sides, (True, False))]
-    height = max(each[1] for each in drawn)
-    bus = f"<rect x='{BUS_PX - 4}' y='{GAP_PX}' width='8' height='{SUM_PX}' fill='{LOAD}'/>"
-    return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH_PX} {height:.0f}' "
-        f"font-size='15' fill='{LOAD}'>{drawn[0][0]}{drawn[1][0]}{bus}</svg>"
-    )
+    return {
+        "bands": [band for bands, _ in drawn for band in bands],
+        "width": WIDTH_PX,
+        "height": f"{max(height for _, height in drawn):.0f}",
+        "colour": LOAD,
+        "bus_px": BUS_PX - 4,
+        "top_px": GAP_PX,
+        "sum_px": SUM_PX,
+    }
 
 
 def _side(
     side: Iterable[tuple[str, str, float]], total_kWh: float, is_left: bool
-) -> tuple[str, float]:
-    """(SVG of the bands of one side, their height). Each has its label in a slot of its own."""
-    found, slot, bus = "", float(GAP_PX), float(GAP_PX)
+) -> tuple[list[dict[str, Any]], float]:
+    """(bands of one side, their height). Each has its label in a slot of its own."""
+    found, slot, bus = [], float(GAP_PX), float(GAP_PX)
     edge = EDGE_PX if is_left else WIDTH_PX - EDGE_PX
     anchor, text_px = ("end", edge - 8) if is_left else ("start", edge + 8)
     middle = (edge + BUS_PX) / 2
     for label, colour, value_kWh in side:
         thick = max(1.0, value_kWh / total_kWh * SUM_PX)
         at = slot + max(0.0, SLOT_PX_MIN - thick) / 2
-        found += (
-            f"<path fill='{colour}' fill-opacity='.45' d='M{edge},{at:.1f}C{middle},{at:.1f} "
-            f"{middle},{bus:.1f} {BUS_PX},{bus:.1f}V{bus + thick:.1f}C{middle},{bus + thick:.1f} "
-            f"{middle},{at + thick:.1f} {edge},{at + thick:.1f}Z'/>"
-            f"<text x='{text_px}' y='{at + thick / 2 + 5:.1f}' text-anchor='{anchor}'>"
-            f"{label} {value_kWh:,.2f}</text>"
+        path = (
+            f"M{edge},{at:.1f}C{middle},{at:.1f} {middle},{bus:.1f} {BUS_PX},{bus:.1f}"
+            f"V{bus + thick:.1f}C{middle},{bus + thick:.1f} {middle},{at + thick:.1f} "
+            f"{edge},{at + thick:.1f}Z"
         )
+        text = {"text_px": text_px, "y": f"{at + thick / 2 + 5:.1f}", "anchor": anchor}
+        label = f"{label} {value_kWh:,.2f}"
+        found.append({"colour": colour, "path": path, "label": label, **text})
         slot += max(thick, SLOT_PX_MIN) + GAP_PX
         bus += thick
     return found, max(slot, bus + GAP_PX)
@@ -127,12 +132,12 @@ def _cabinet(member: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _notes(members: Iterable[Mapping[str, Any]]) -> str:
+def _notes(members: Iterable[Mapping[str, Any]]) -> list[str]:
     """The meaning of `mirrored`, and each violation."""
     found = [f"{member['name']}: {text}" for member in members for text in member["violations"]]
     if any(member["mirrored"] for member in members):
         found.insert(0, words.MIRRORED)
-    return "".join(f"<p>{html.escape(text)}</p>" for text in found)
+    return found
 
 
 def _site(site: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -155,13 +160,3 @@ def _swing(swing: Mapping[str, float | None], load: str, grid: str) -> str:
     values = swing["load"], swing["grid"]
     pair = ["-" if value is None else f"{value:.1f} %" for value in values]
     return f"{load} {pair[0]}, {grid} {pair[1]}"
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    lines = [("th", head), *(("td", row) for row in rows)]
-    return "<table>{}</table>".format(
-        "".join(
-            "<tr>" + "".join(f"<{kind}>{html.escape(cell)}" for cell in cells)
-            for kind, cells in lines
-        )
-    )

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from itertools import cycle
 
 import matplotlib
 import numpy as np
@@ -11,13 +12,13 @@ from matplotlib.ticker import MaxNLocator
 
 from hil.results.marks import FAINT, RED
 from hil.results.plot import GRID, LOAD, STYLE, envelope
+from hil.site.parts import FEEDING, PARTS
 
-PV, GENSET = "#e69f00", "#aa3377"
+FED = PV, GENSET, *_ = "#e69f00", "#aa3377", "#56b4e9", "#009e73"
 POWERS = {
     "load": ("Load", LOAD, 1.1),
     "grid": ("Grid", GRID, 1.8),
-    "pv": ("PV", PV, 1.4),
-    "genset": ("Generator set", GENSET, 1.4),
+    **{kind: (PARTS[kind].text, colour, 1.4) for kind, colour in zip(FEEDING, cycle(FED))},
 }
 # Okabe and Ito's palette, then again with dashes
 CABINETS = "#d55e00", "#56b4e9", "#009e73", "#cc79a7", "#e69f00", "#0072b2"

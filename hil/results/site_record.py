@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from hil.plant.cabinet import CabinetPlant
+from hil.site.parts import FEEDING
 from hil.site.site import ON_GRID, Site
 
 ROWS_MAX = 3600
-POWERS = ("load", "grid", "pv", "genset")
+POWERS = ("load", "grid", *FEEDING)
 
 
 def powers_W(site: Site) -> dict[str, float]:
@@ -58,9 +59,7 @@ class SiteRecord:
         self._end_us += self._length_us
 
     def columns(self) -> dict[str, np.ndarray]:
-        """{t_s: end of each whole window; POWERS, battery_1, ...: W; soc_1, ...: %; off_grid: share
-        of the window}.
-        """
+        """{t_s: end of each window; POWERS, battery_1, ...: W; soc_1, ...: %; off_grid: share}."""
         numbers = range(1, self._members + 1)
         batteries = [f"battery_{number}" for number in numbers]
         socs = [f"soc_{number}" for number in numbers]

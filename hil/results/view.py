@@ -20,6 +20,7 @@ from hil.plant.cabinet import CabinetPlant
 from hil.results import words
 from hil.results.site_record import powers_W
 from hil.scenarios.scenario import Scenario
+from hil.site.parts import FEEDING
 from safety import matrix, signals as s
 
 RESETS = ("self", "remote", "key")
@@ -38,7 +39,7 @@ def plant_part(plant: CabinetPlant) -> dict:
     """Power flows and racks of the plant, in the keys of frame.py."""
     site_W = powers_W(plant.site)
     return {
-        "site_W": site_W if {"pv", "genset"} & set(site_W) else {},
+        "site_W": site_W if set(FEEDING) & set(site_W) else {},
         "grid_W": plant.grid_power_W,
         "load_W": plant.load_power_W,
         "battery_W": sum([pcs.ac_power_W for pcs in plant.pcs]),

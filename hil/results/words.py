@@ -189,7 +189,7 @@ def _lateness(late: dict) -> str:
 
 
 def cause_and_remedy(trip: dict, doc: dict) -> tuple[str, str]:
-    """Of a trip; after a pause of this machine the row says nothing about device or wiring."""
+    """Words of a trip. A row after a pause of this machine says nothing of device or wiring."""
     if after_pause(doc, trip["t_s"]):
         return AFTER_PAUSE
     _, sentence, remedy = reason_words.text(reasons.ROW + trip["row"])

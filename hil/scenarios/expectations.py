@@ -5,49 +5,37 @@ occurrence), or a number of seconds from the start. Times come from the observer
 the trips.
 """
 
+import math
 from collections.abc import Callable, Iterable
 
+from controller.forms import field as forms
+from hil.observer.run import Run
 from hil.plant.cabinet import CONTACTS
-from hil.results.recorder import Run
-from hil.scenarios.fields import NUMBER, REQUIRED, TEXT, Entry
 from safety.signals import STATES
 
-MOMENT, MOMENTS, TEXTS = (
-    "an event, an action's label or seconds",
-    "a list of events",
-    "a list of texts",
-)
+MOMENTS = ("after", "until", "at", "events")  # keys of moments; scenario.py checks the names
 QUANTITIES = ("load_W", "grid_W", "battery_W", "setpoint_W", "soc_permille", "temperature_degC_max")
 ROUNDING_ms = 5e-4  # virtual times are sums of whole us, read back from floats
 EVENTS = (
-    "pcs_enable_on_sent",
-    "pcs_enable_off_sent",
-    "contactor_supply_on_sent",
-    "contactor_supply_off_sent",
-    "setpoint_zero_sent",
-    "setpoint_sent",
-    "pcs_stop_sent",
-    "pcs_start_sent",
-    "bms_close_sent",
-    "bms_open_sent",
-    "pcs_silent",
-    "pcs_back",
-    "bms_silent",
-    "bms_back",
-    "pcs_enable_on",
-    "pcs_enable_off",
-    "contactor_supply_on",
-    "contactor_supply_off",
-    "contactor_close",
-    "contactors_closed",
-    "contactor_open",
-    "contactors_open",
-    "power_zero",
-    "power_flowing",
+    *"pcs_enable_on_sent pcs_enable_off_sent contactor_supply_on_sent".split(),
+    *"contactor_supply_off_sent setpoint_zero_sent setpoint_sent pcs_stop_sent".split(),
+    *"pcs_start_sent bms_close_sent bms_open_sent pcs_silent pcs_back bms_silent".split(),
+    *"bms_back pcs_enable_on pcs_enable_off contactor_supply_on contactor_supply_off".split(),
+    *"contactor_close contactors_closed contactor_open contactors_open".split(),
+    *"power_zero power_flowing".split(),
     *(f"{name}_open_seen" for name in CONTACTS),
     *(f"{name}_closed_seen" for name in CONTACTS),
 )
-_MS = {"ms_min": Entry(NUMBER, 0, -60_000, 600_000), "ms_max": Entry(NUMBER, REQUIRED, 0, 600_000)}
+_MS = {"ms_min": forms.number(-60_000, 600_000, 0), "ms_max": forms.number(0, 600_000)}
+
+
+def moment(default: object = forms.REQUIRED) -> forms.Field:
+    """A moment."""
+    return forms.passing(
+        lambda value: forms.is_text(value) or forms.is_number(value, -math.inf, math.inf),
+        "an event, an action's label or seconds",
+        default,
+    )
 
 
 class NeverCame(Exception):
@@ -210,43 +198,40 @@ def _figure(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     return ok, f"{text}: {'not measured' if value is None else value}"
 
 
-_AFTER = {"after": Entry(MOMENT, REQUIRED)}
-_RANGE = {"low": Entry(NUMBER, -1e9, -1e9, 1e9), "high": Entry(NUMBER, 1e9, -1e9, 1e9)}
+_AFTER = {"after": moment()}
+_RANGE = {"low": forms.number(-1e9, 1e9, -1e9), "high": forms.number(-1e9, 1e9, 1e9)}
 KINDS = {
-    "trip": ({"stage": Entry(TEXT, REQUIRED), "scope": Entry(TEXT, None), **_AFTER, **_MS}, _trip),
-    "no_trip": ({"except": Entry(TEXTS, None)}, _no_trip),
-    "event": ({"event": Entry(TEXT, REQUIRED, choices=EVENTS), **_AFTER, **_MS}, _event),
+    "trip": ({"stage": forms.text(), "scope": forms.text(None), **_AFTER, **_MS}, _trip),
+    "no_trip": ({"except": forms.texts(None)}, _no_trip),
+    "event": ({"event": forms.choice(EVENTS), **_AFTER, **_MS}, _event),
     "order": (
         {
-            "events": Entry(MOMENTS, REQUIRED),
+            "events": forms.texts(),
             **_AFTER,
-            "ms_min": Entry(NUMBER, 0, 0, 600_000),
-            "ms_max": Entry(NUMBER, 600_000, 0, 600_000),
+            "ms_min": forms.number(0, 600_000, 0),
+            "ms_max": forms.number(0, 600_000, 600_000),
         },
         _order,
     ),
-    "never": (
-        {"event": Entry(TEXT, REQUIRED, choices=EVENTS), **_AFTER, "until": Entry(MOMENT, None)},
-        _never,
-    ),
-    "state": ({"is": Entry(TEXT, REQUIRED, choices=STATES), "at": Entry(MOMENT, None)}, _state),
+    "never": ({"event": forms.choice(EVENTS), **_AFTER, "until": moment(None)}, _never),
+    "state": ({"is": forms.choice(STATES), "at": moment(None)}, _state),
     "reaction": (
         {
-            "name": Entry(TEXT, REQUIRED),
-            "ms_min": Entry(NUMBER, 0, 0, 600_000),
-            "ms_max": Entry(NUMBER, REQUIRED, 0, 600_000),
+            "name": forms.text(),
+            "ms_min": forms.number(0, 600_000, 0),
+            "ms_max": forms.number(0, 600_000),
         },
         _reaction,
     ),
     "quantity": (
         {
-            "name": Entry(TEXT, REQUIRED, choices=QUANTITIES),
+            "name": forms.choice(QUANTITIES),
             **_AFTER,
-            "until": Entry(MOMENT, None),
-            "ms_from": Entry(NUMBER, 0, 0, 600_000),
+            "until": moment(None),
+            "ms_from": forms.number(0, 600_000, 0),
             **_RANGE,
         },
         _quantity,
     ),
-    "figure": ({"key": Entry(TEXT, REQUIRED), **_RANGE}, _figure),
+    "figure": ({"key": forms.text(), **_RANGE}, _figure),
 }

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from controller.core import hint_codes
+from controller.forms.field import anything, choice, flag, integer, number, text
 from hil.plant.cabinet import CONTACTS
-from hil.scenarios.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.plant_actions import CABINET_ACTIONS, ON, RACK_ACTIONS
 from hil.scenarios.site_actions import SITE_ACTIONS
 from hil.scenarios.world import World
 from hil.wires.virtual import Noise
 
 NEVER_US = 1 << 62
-_FAULT = {"fault": Entry(TEXT, REQUIRED), "value": Entry(ANY, True)}
-_PERMILLE = Entry(NUMBER, 0, 0, 1000)
+_FAULT = {"fault": text(), "value": anything(True)}
+_PERMILLE = number(0, 1000, 0)
 NOISE = ("garbage_permille", "flip_permille", "drop_permille", "forged_permille")
 
 
@@ -65,13 +65,11 @@ def _set_noise(world: World, a: dict[str, Any]) -> None:
 
 
 _HINT = {
-    "source": Entry(TEXT, REQUIRED),
-    "kind": Entry(TEXT, REQUIRED, choices=tuple(hint_codes.KINDS.values())),
-    "quantity": Entry(
-        TEXT, "", choices=("", *hint_codes.QUANTITIES.values(), *hint_codes.NOTICES.values())
-    ),
-    "value_W": Entry(INTEGER, 0, -(10**9), 10**9),
-    "valid_s": Entry(NUMBER, REQUIRED, 0.02, 300),
+    "source": text(),
+    "kind": choice(tuple(hint_codes.KINDS.values())),
+    "quantity": choice(("", *hint_codes.QUANTITIES.values(), *hint_codes.NOTICES.values()), ""),
+    "value_W": integer(-(10**9), 10**9, 0),
+    "valid_s": number(0.02, 300),
 }
 
 
@@ -95,43 +93,36 @@ ACTIONS = {
     **RACK_ACTIONS,
     **SITE_ACTIONS,
     "contact": (
-        {"name": Entry(TEXT, REQUIRED, choices=CONTACTS), "closed": Entry(BOOL, REQUIRED)},
+        {"name": choice(CONTACTS), "closed": flag()},
         lambda world, a: world.plant.force_contact(a["name"], a["closed"]),
     ),
     "contact_repair": (
-        {"name": Entry(TEXT, REQUIRED, choices=CONTACTS)},
+        {"name": choice(CONTACTS)},
         lambda world, a: world.plant.force_contact(a["name"], None),
     ),
-    "key": (
-        {"run": Entry(BOOL, REQUIRED)},
-        lambda world, a: setattr(world.plant, "key_run", a["run"]),
-    ),
+    "key": ({"run": flag()}, lambda world, a: setattr(world.plant, "key_run", a["run"])),
     "device_fault": (
-        {"device": Entry(TEXT, REQUIRED)} | _FAULT,
+        {"device": text()} | _FAULT,
         lambda world, a: _set_fault(world.devices, "device", a["device"], a["fault"], a["value"]),
     ),
     "wire_fault": (
-        {"bus": Entry(TEXT, REQUIRED)} | _FAULT,
+        {"bus": text()} | _FAULT,
         lambda world, a: _set_fault(world.wires, "bus", a["bus"], a["fault"], a["value"]),
     ),
     "noise": (
-        {
-            "bus": Entry(TEXT, REQUIRED),
-            "seed": Entry(INTEGER, 1, 0, 2**31 - 1),
-            **dict.fromkeys(NOISE, _PERMILLE),
-        },
+        {"bus": text(), "seed": integer(0, 2**31 - 1, 1), **dict.fromkeys(NOISE, _PERMILLE)},
         _set_noise,
     ),
     "controller_kill": ({}, lambda world, a: world.controller.kill()),
     "controller_start": ({}, lambda world, a: world.controller.start()),
     "controller_stall": (
-        {"duration_ms": Entry(INTEGER, REQUIRED, 20, 5000)},
+        {"duration_ms": integer(20, 5000)},
         lambda world, a: world.controller.stall(a["duration_ms"]),
     ),
     "store_spoil": ({}, lambda world, a: world.controller.spoil_store()),
     "store_other_image": ({}, lambda world, a: world.controller.store_other_image()),
     "reset": (
-        {"by": Entry(TEXT, "remote", choices=("remote", "key"))},
+        {"by": choice(("remote", "key"), "remote")},
         lambda world, a: world.controller.reset(a["by"]),
     ),
     "run_request": (ON, lambda world, a: world.controller.run_request(a["on"])),

@@ -8,26 +8,26 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from controller.forms.field import Form, choice, flag, integer, number
 from hil.plant import contactors
 from hil.plant.bus import Bus, FaultLoad
 from hil.plant.cabinet import DETECTORS
 from hil.plant.rack import Rack
-from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.world import World
 
 Act = Callable[[World, dict[str, Any]], object]  # of (world, arguments)
 
-ON = {"on": Entry(BOOL, True)}
-_RACK = {"rack": Entry(INTEGER, REQUIRED, 1, 16)}
-_MODULE = _RACK | {"module": Entry(INTEGER, REQUIRED, 1, 64)}
-_MODULES = _RACK | {"module": Entry(INTEGER, None, 1, 64)}
-_CELL = _RACK | {"module": Entry(INTEGER, 1, 1, 64), "cell": Entry(INTEGER, 1, 1, 32)}
-_UNIT = {"unit": Entry(INTEGER, 1, 1, 16)}
-_EITHER = {"detector": Entry(INTEGER, None, 1, 2)}
-_WHICH = {"detector": Entry(TEXT, REQUIRED, choices=DETECTORS)}
-_RATE = {"rate_K_per_s": Entry(NUMBER, 0, 0, 100)}
+ON = {"on": flag(True)}
+_RACK = {"rack": integer(1, 16)}
+_MODULE = _RACK | {"module": integer(1, 64)}
+_MODULES = _RACK | {"module": integer(1, 64, None)}
+_CELL = _RACK | {"module": integer(1, 64, 1), "cell": integer(1, 32, 1)}
+_UNIT = {"unit": integer(1, 16, 1)}
+_EITHER = {"detector": integer(1, 2, None)}
+_WHICH = {"detector": choice(DETECTORS)}
+_RATE = {"rate_K_per_s": number(0, 100, 0)}
 # Default: a 400 A fuse for the DC side of converters, order of magnitude.
-_FUSE = {"fuse_A2s": Entry(NUMBER, 1e6, 1, 1e12)}
+_FUSE = {"fuse_A2s": number(1, 1e12, 1e6)}
 _GASES = {"both": (0, 1), "hydrogen": (0,), "carbon_monoxide": (1,)}
 _STATES = {
     "open": contactors.OPEN,
@@ -76,17 +76,17 @@ def _put(part: object, name: str, value: bool, world: World) -> None:
     world.plant.publish()
 
 
-def _switch(path: str, key: str = "on", inverted: bool = False) -> tuple[dict[str, Entry], Act]:
+def _switch(path: str, key: str = "on", inverted: bool = False) -> tuple[Form, Act]:
     """An action that sets the attribute at `path` of the plant to the argument `key`."""
     *parts, name = path.split(".")
 
     def act(world: World, a: dict[str, Any]) -> None:
         _put(functools.reduce(getattr, parts, world.plant), name, a[key] != inverted, world)
 
-    return {key: Entry(BOOL, True)}, act
+    return {key: flag(True)}, act
 
 
-def _of(find: Callable[..., Any], keys: dict[str, Entry], path: str) -> tuple[Any, Act]:
+def _of(find: Callable[..., Any], keys: Form, path: str) -> tuple[Any, Act]:
     """An action that sets an attribute of a part of a rack or DC bus to the argument `on`."""
     part, name = path.split(".")
     return keys | ON, lambda world, a: setattr(getattr(find(world, a), part), name, a["on"])
@@ -158,7 +158,7 @@ CABINET_ACTIONS = {
     "estop_press": ({}, lambda world, a: _estop(world, (0, 1), False)),
     "estop_release": ({}, lambda world, a: _estop(world, (0, 1), True)),
     "estop_channel": (
-        {"channel": Entry(INTEGER, REQUIRED, 1, 2)},
+        {"channel": integer(1, 2)},
         lambda world, a: _estop(world, (a["channel"] - 1,), False),
     ),
     "bridge_chain": _switch("relays.bridged"),
@@ -169,18 +169,18 @@ CABINET_ACTIONS = {
     "fire_trouble": _switch("fire_trouble"),
     "supervision_lost": _switch("supervised", inverted=True),
     "gas": (
-        {"lfl_pct": Entry(NUMBER, REQUIRED, 0, 100)} | _EITHER,
+        {"lfl_pct": number(0, 100)} | _EITHER,
         lambda world, a: world.plant.air.cap("gas", a["lfl_pct"], _detectors(a)),
     ),
     "offgas": (
-        {"ppm": Entry(NUMBER, REQUIRED, 0, 20_000)} | _EITHER,
+        {"ppm": number(0, 20_000)} | _EITHER,
         lambda world, a: world.plant.air.cap("vapour", a["ppm"], _detectors(a)),
     ),
     "toxic": (
         {
-            "ppm": Entry(NUMBER, REQUIRED, 0, 20_000),
-            "gas": Entry(TEXT, "both", choices=tuple(_GASES)),
-            "ppm_per_s": Entry(NUMBER, 0, 0, 20_000),
+            "ppm": number(0, 20_000),
+            "gas": choice(_GASES, "both"),
+            "ppm_per_s": number(0, 20_000, 0),
         },
         lambda world, a: world.plant.air.cap("toxic", a["ppm"], _GASES[a["gas"]], a["ppm_per_s"]),
     ),
@@ -189,12 +189,12 @@ CABINET_ACTIONS = {
         lambda world, a: world.plant.detector_fault.update({a["detector"]: a["on"]}),
     ),
     "calibration": (
-        _WHICH | {"days": Entry(INTEGER, REQUIRED, -20_000, 36_500)},
+        _WHICH | {"days": integer(-20_000, 36_500)},
         lambda world, a: world.plant.calibration_d.update({a["detector"]: a["days"]}),
     ),
     "run_fan": _switch("fan_by_hand"),
     "other_load": (
-        {"kW": Entry(NUMBER, REQUIRED, -100_000, 100_000)},
+        {"kW": number(-100_000, 100_000)},
         lambda world, a: setattr(world.plant, "other_load_W", a["kW"] * 1000),
     ),
     "airflow_fail": _switch("air.airflow_failed"),
@@ -202,84 +202,77 @@ CABINET_ACTIONS = {
     "door": _switch("door_closed", "open", inverted=True),
     "hvac_fail": _switch("climate.hvac_failed"),
     "air_heat": (
-        {"degC": Entry(NUMBER, 55, -40, 120)} | _RATE | ON,
+        {"degC": number(-40, 120, 55)} | _RATE | ON,
         lambda world, a: world.plant.climate.hold(
             a["degC"] if a["on"] else None, a["rate_K_per_s"]
         ),
     ),
     "humidity": (
-        {"ingress_g_per_s": Entry(NUMBER, 2, 0, 100)},
+        {"ingress_g_per_s": number(0, 100, 2)},
         lambda world, a: setattr(world.plant.climate, "ingress_g_per_s", a["ingress_g_per_s"]),
     ),
     "leak": (ON, _leak),
     "coolant": _switch("climate.low_flow"),
     "mains_loss": _switch("ups.mains", inverted=True),
     "ups_reserve": (
-        {"minutes": Entry(NUMBER, REQUIRED, 0, 10_000)},
+        {"minutes": number(0, 10_000)},
         lambda world, a: world.plant.ups.set_reserve(a["minutes"]),
     ),
     "ups_invalid": _switch("ups.invalid"),
     "shunt_reset": ({}, lambda world, a: world.plant.open_breaker(False)),
 }
 RACK_ACTIONS = {
-    "heat": (_MODULES | {"degC": Entry(NUMBER, REQUIRED, -40, 200)} | _RATE, _heat),
-    "cool": (_MODULES | {"degC": Entry(NUMBER, -25, -40, 10)} | _RATE, _heat),
-    "spread": (_MODULE | {"kelvin": Entry(NUMBER, REQUIRED, 0, 100)} | _RATE, _spread),
+    "heat": (_MODULES | {"degC": number(-40, 200)} | _RATE, _heat),
+    "cool": (_MODULES | {"degC": number(-40, 10, -25)} | _RATE, _heat),
+    "spread": (_MODULE | {"kelvin": number(0, 100)} | _RATE, _spread),
     "heat_end": (_RACK, _heat_end),
     "runaway": (
         _MODULE
         | {
-            "cell": Entry(INTEGER, 1, 1, 32),
-            "heater_K_per_min": Entry(NUMBER, 5, 0, 60),
-            "from_degC": Entry(NUMBER, None, -40, 300),
+            "cell": integer(1, 32, 1),
+            "heater_K_per_min": number(0, 60, 5),
+            "from_degC": number(-40, 300, None),
         },
         _runaway,
     ),
     "cell_offset": (
-        _CELL | {"offset_mV": Entry(NUMBER, REQUIRED, -3300, 3000)},
+        _CELL | {"offset_mV": number(-3300, 3000)},
         lambda world, a: _offset(world, a, a["offset_mV"]),
     ),
     "cell_drop": (
-        _CELL | {"drop_mV": Entry(NUMBER, 400, 0, 3300), "over_s": Entry(NUMBER, 1, 0, 600)},
+        _CELL | {"drop_mV": number(0, 3300, 400), "over_s": number(0, 600, 1)},
         lambda world, a: _offset(world, a, -a["drop_mV"], a["over_s"]),
     ),
     "sensor_invalid": (
-        _MODULE | {"count": Entry(INTEGER, 2, 0, 15)},
+        _MODULE | {"count": integer(0, 15, 2)},
         lambda world, a: _rack(world, a).invalidate_sensors(_module(world, a), a["count"]),
     ),
     "sensor_zero": (_MODULE | ON, _sensor_zero),
     "sensor_stuck": (
-        _MODULE | {"degC": Entry(NUMBER, None, -40, 200)},
+        _MODULE | {"degC": number(-40, 200, None)},
         lambda world, a: _rack(world, a).stick_sensor(_module(world, a), a["degC"]),
     ),
     "misread": (
-        _MODULE | {"offset_K": Entry(NUMBER, 5, -100, 200)},
+        _MODULE | {"offset_K": number(-100, 200, 5)},
         lambda world, a: _rack(world, a).misread(_module(world, a), a["offset_K"]),
     ),
     "insulation": (
-        _RACK
-        | {
-            "kohm": Entry(NUMBER, REQUIRED, 0, 65_535),
-            "kohm_per_s": Entry(NUMBER, 0, -10_000, 10_000),
-        },
+        _RACK | {"kohm": number(0, 65_535), "kohm_per_s": number(-10_000, 10_000, 0)},
         _insulation,
     ),
     "weld": _of(_rack, _RACK, "contactors.welded"),
     "feedback": (
-        _RACK | {"reads": Entry(TEXT, REQUIRED, choices=tuple(_STATES))},
+        _RACK | {"reads": choice(_STATES)},
         lambda world, a: setattr(_rack(world, a), "feedback", _STATES[a["reads"]]),
     ),
     "precharge_break": _of(_rack, _RACK, "contactors.precharge_broken"),
     "bms_fault": (
-        _RACK | {"bits": Entry(INTEGER, 128, 0, 65_535)},
+        _RACK | {"bits": integer(0, 65_535, 128)},
         lambda world, a: setattr(_rack(world, a).bms, "injected_bits", a["bits"]),
     ),
-    "current_excess": (
-        _UNIT | {"current_A": Entry(NUMBER, REQUIRED, -20_000, 20_000)} | _FUSE,
-        _excess,
-    ),
+    "current_excess": (_UNIT | {"current_A": number(-20_000, 20_000)} | _FUSE, _excess),
     "short_circuit": (
-        _UNIT | {"ohm": Entry(NUMBER, 0.5, 0.001, 1000)} | _FUSE,
+        _UNIT | {"ohm": number(0.001, 1000, 0.5)} | _FUSE,
         lambda world, a: setattr(
             _bus(world, a), "fault", FaultLoad(ohm=a["ohm"], fuse_A2s=a["fuse_A2s"])
         ),
@@ -288,11 +281,11 @@ RACK_ACTIONS = {
     "island": (_UNIT | ON, lambda world, a: world.plant.island(_bus(world, a).pcs, a["on"])),
     "pcs_stick": _of(_bus, _UNIT, "pcs.is_stuck"),
     "pcs_derate": (
-        _UNIT | {"kW": Entry(NUMBER, REQUIRED, 0, 100_000)},
+        _UNIT | {"kW": number(0, 100_000)},
         lambda world, a: setattr(_bus(world, a).pcs, "derated_W", a["kW"] * 1000),
     ),
     "bus_mismatch": (
-        _UNIT | {"offset_V": Entry(NUMBER, REQUIRED, -1000, 1000)},
+        _UNIT | {"offset_V": number(-1000, 1000)},
         lambda world, a: setattr(_bus(world, a).pcs, "dc_voltage_offset_V", a["offset_V"]),
     ),
 }

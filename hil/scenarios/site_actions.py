@@ -6,7 +6,7 @@ through the first.
 
 from typing import Any
 
-from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
+from controller.forms.field import choice, flag, integer, number
 from hil.scenarios.world import World
 from hil.site.site import Site
 from hil.site.transfer_switch import TransferSwitch
@@ -16,7 +16,7 @@ STEP_S = 0.02
 STARTS = {"always": 0, "second": 1, "never": 1000}  # first tries that fail
 # action: the part that the site must have
 NEEDS = {"genset_start": "genset", "transfer_switch_stuck": TransferSwitch.kind}
-_TIMES = {key: Entry(NUMBER, None, 0, 3600) for key in ("open_s", "call_s", "return_s")}
+_TIMES = {key: number(0, 3600, None) for key in ("open_s", "call_s", "return_s")}
 
 
 def _site(world: World) -> Site:
@@ -52,19 +52,19 @@ def _transfer_switch(world: World, a: dict[str, Any]) -> None:
 
 
 SITE_ACTIONS = {
-    "outage": ({"for_s": Entry(NUMBER, REQUIRED, STEP_S, DAY_S)}, _outage),
+    "outage": ({"for_s": number(STEP_S, DAY_S)}, _outage),
     "dip": (
         {
-            "for_s": Entry(NUMBER, REQUIRED, STEP_S, DAY_S),
-            "left_permille": Entry(INTEGER, 1000, 0, 1000),
-            "fall_Hz": Entry(NUMBER, 0, -5, 5),
+            "for_s": number(STEP_S, DAY_S),
+            "left_permille": integer(0, 1000, 1000),
+            "fall_Hz": number(-5, 5, 0),
         },
         _dip,
     ),
-    "genset_start": ({"succeeds": Entry(TEXT, REQUIRED, choices=tuple(STARTS))}, _genset),
-    "transfer_switch": ({"forming": Entry(BOOL, True)} | _TIMES, _transfer_switch),
+    "genset_start": ({"succeeds": choice(STARTS)}, _genset),
+    "transfer_switch": ({"forming": flag(True)} | _TIMES, _transfer_switch),
     "transfer_switch_stuck": (
-        {"on": Entry(BOOL, True)},
+        {"on": flag(True)},
         lambda world, a: setattr(_switch(world), "is_stuck", a["on"]),
     ),
 }

@@ -1,8 +1,10 @@
 """The energies of a site and its highest import, added up step by step."""
 
+from hil.site.parts import FEEDING
+
 QUARTER_S = 900.0
 FLOWS = (
-    *("load", "other", "auxiliaries", "imported", "exported", "pv", "genset"),
+    *("load", "other", "auxiliaries", "imported", "exported", *FEEDING),
     *("discharged", "charged", "unserved"),
 )
 
@@ -29,13 +31,13 @@ class Account:
             self._quarter_s = self._quarter_J = 0.0
 
     def highest_quarter_W(self) -> float:
-        """With the unfinished quarter."""
+        """The highest quarter, the unfinished one included."""
         begun_W = self._quarter_J / self._quarter_s if self._quarter_s else 0.0
         return max(self.quarter_W_max, begun_W)
 
     def error_J(self) -> float:
         """Energy that came in, less the energy that went out: 0 but for rounding."""
         energy_J = self.energy_J
-        came_in = ("imported", "pv", "genset", "discharged")
+        came_in = ("imported", *FEEDING, "discharged")
         went_out = ("load", "other", "auxiliaries", "exported", "charged")
         return sum(energy_J[each] for each in came_in) - sum(energy_J[each] for each in went_out)

@@ -23,7 +23,7 @@ class Heater(SitePart):
         self.power_W = self.parameters["rated_W"] * self.asked.get("heat", 0) * self.is_live
 
     def signals(self) -> dict[str, float]:
-        """As SitePart says."""
+        """See SitePart."""
         return {"power_W": self.power_W, "is_ready_ok": True}
 
 
@@ -43,7 +43,7 @@ class Fan(SitePart):
         """A fan has no inertia here."""
 
     def signals(self) -> dict[str, float]:
-        """As SitePart says."""
+        """See SitePart."""
         return {"speed_permille": 1000 * self.flow / self.BOOST, "is_ready_ok": True}
 
 

@@ -17,7 +17,7 @@ class LoadShed(SitePart):
         self.sheds_W = min(load_W, self.open_W)
 
     def signals(self) -> dict[str, float]:
-        """As SitePart says."""
+        """See SitePart."""
         return {"stages": self.asked.get("stages", 0)}
 
 
@@ -31,5 +31,5 @@ class BranchMeter(SitePart):
         self.power_W = self.SHARE * load_W
 
     def signals(self) -> dict[str, float]:
-        """As SitePart says."""
+        """See SitePart."""
         return {"power_W": self.power_W}

@@ -44,7 +44,7 @@ class Chiller(SitePart):
 
     @property
     def colder_K(self) -> float:
-        """Of the water, below its usual temperature."""
+        """Temperature of the water below its usual temperature."""
         return (self.NORMAL_ddegC - self.supply_ddegC) / 10.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
@@ -52,5 +52,5 @@ class Chiller(SitePart):
         self.supply_ddegC = towards(self.supply_ddegC, wanted_ddegC, dt_s, self.TIME_CONSTANT_S)
 
     def signals(self) -> dict[str, float]:
-        """As SitePart says."""
+        """See SitePart."""
         return {"supply_temperature_ddegC": self.supply_ddegC, "is_ready_ok": True}

@@ -28,7 +28,7 @@ DEFAULTS = {
 class Genset(SitePart):
     """parameters: rated_W, and any of DEFAULTS. `called`: a transfer switch wants it."""
 
-    kind, DEFAULTS = "genset", DEFAULTS
+    kind, text, FEEDS, DEFAULTS = "genset", "Generator set", True, DEFAULTS
     state, called, tries = STOPPED, False, 0
     _left_s = 0.0
 
@@ -113,7 +113,7 @@ class Genset(SitePart):
             self._enter(STOPPED)
 
     def signals(self) -> dict[str, float]:
-        """As SitePart says."""
+        """See SitePart."""
         states = {"is_running": self.is_running, "is_ready_ok": self.state != FAILED}
         fuel_permille = self.fuel_l / self.parameters["tank_l"] * 1000
         return {"power_W": self.feeds_W, "fuel_permille": fuel_permille, **states}

@@ -32,12 +32,12 @@ class Grid:
 
     @property
     def voltage_V(self) -> float:
-        """Of a phase."""
+        """Voltage of a phase."""
         return self._drift_V * self._left if self.is_present else 0.0
 
     @property
     def frequency_Hz(self) -> float:
-        """Of the grid; without a meaning while it is not present."""
+        """Frequency of the grid; without a meaning while it is not present."""
         return self._drift_Hz - self._fall_Hz
 
     def cut(self, at_s: float, for_s: float) -> None:

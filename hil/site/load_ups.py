@@ -21,7 +21,7 @@ class LoadUps(SitePart):
         self.left_Wh = self.parameters["energy_Wh"]
 
     def needed_W(self, load_W: float) -> float:
-        """For this load, with the losses."""
+        """Power for this load, losses included."""
         given = self.parameters
         return min(load_W, given["rated_W"]) / given["efficiency_permille"] * 1000
 
@@ -43,6 +43,6 @@ class LoadUps(SitePart):
             self.unserved_W = max(0.0, load_W - taken_W * given["efficiency_permille"] / 1000)
 
     def signals(self) -> dict[str, float]:
-        """As SitePart says."""
+        """See SitePart."""
         charge_permille = self.left_Wh / self.parameters["energy_Wh"] * 1000
         return {"charge_permille": charge_permille, "is_on_battery": not self.is_live}

@@ -13,7 +13,8 @@ class SitePart:
     """parameters: those of the device's role or of the site's file, beside DEFAULTS."""
 
     UNHEARD_S = math.inf  # until it goes back to its own value
-    kind = ""  # its role
+    kind, text = "", ""  # its role, and its name on pages
+    FEEDS = GIVES_WAY = False  # it gives power to the site; less of it, on a surplus
     DEFAULTS: Mapping[str, float] = {}
 
     def __init__(self, parameters: Mapping[str, float]) -> None:
@@ -27,6 +28,9 @@ class SitePart:
         """A write of the controller."""
         self.asked[name] = value
         self._heard_s = 0.0
+
+    def begin_at(self, begin_s: float) -> None:
+        """A file of its power begins at this time of it."""
 
     def step(self, time_s: float, dt_s: float, load_W: float) -> None:
         """Advance by dt_s. load_W: what the site would draw."""

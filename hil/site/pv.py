@@ -60,7 +60,8 @@ class Pv(SitePart):
     measured: t_s -> W of a file instead of the weather.
     """
 
-    kind, UNHEARD_S, TIME_CONSTANT_S = "pv", 60.0, 0.5
+    kind, text, FEEDS, GIVES_WAY = "pv", "PV", True, True
+    UNHEARD_S, TIME_CONSTANT_S = 60.0, 0.5
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class Pv(SitePart):
         self.available_W = 0.0
 
     def begin_at(self, begin_s: float) -> None:
-        """Let the file of measured power begin at this time of it."""
+        """See SitePart."""
         measured = self._measured
         if measured:
             self._measured = lambda t_s: measured(begin_s + t_s)
@@ -98,5 +99,5 @@ class Pv(SitePart):
         return rated_W * irradiance_W_per_m2 / FULL_W_PER_M2 * warm
 
     def signals(self) -> dict[str, float]:
-        """As SitePart says."""
+        """See SitePart."""
         return {"power_W": self.feeds_W, "available_W": self.available_W}

@@ -11,26 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from hil.site.account import Account
-from hil.site.air_devices import Fan, Heater
-from hil.site.branches import BranchMeter, LoadShed
-from hil.site.cooling import Chiller, Cooling
+from hil.site.branches import LoadShed
+from hil.site.cooling import Cooling
 from hil.site.genset import Genset
 from hil.site.grid import FREQUENCY_HZ, PHASE_V, Grid
 from hil.site.load_ups import LoadUps
 from hil.site.part import SitePart
-from hil.site.pv import Pv
+from hil.site.parts import PARTS
 from hil.site.transfer_switch import TransferSwitch
 from hil.site.weather import Weather
 
 ON_GRID, ISLAND, DARK = range(3)
 DARK_S = 5.0
-# by the role of the site device
-PARTS: dict[str, type[SitePart]] = {
-    part.kind: part
-    for part in (
-        *(Pv, Genset, LoadShed, Chiller, BranchMeter, TransferSwitch, LoadUps, Fan, Heater),
-    )
-}
 
 
 class Unit(Protocol):
@@ -44,7 +36,7 @@ class Unit(Protocol):
         """It can carry an island at this moment."""
 
     def carry(self, power_W: float | None) -> float:
-        """In an island: give this power; returns what it gives. None: follow again."""
+        """Give this power in an island; returns what it gives. None: follow again."""
 
 
 class Member(Protocol):
@@ -108,14 +100,14 @@ class Site:
 
     @property
     def grid_voltage_V(self) -> float:
-        """Of a phase at the site."""
+        """Voltage of a phase at the site."""
         if self.source == ISLAND:
             return PHASE_V
         return self.grid.voltage_V if self.source == ON_GRID else 0.0
 
     @property
     def grid_frequency_Hz(self) -> float:
-        """At the site."""
+        """Frequency at the site."""
         return FREQUENCY_HZ if self.source == ISLAND else self.grid.frequency_Hz
 
     def join(self, member: Member) -> None:
@@ -214,7 +206,7 @@ class Site:
         wanted_W = (ups.needed_W(load_W) if ups else load_W) + cooling_W
         open_W = sum(part.open_W for part in self.parts if isinstance(part, LoadShed))
         wanted_W = max(0.0, wanted_W - open_W) + self.other_load_W
-        sun_W = sum(part.feeds_W for part in self.parts if isinstance(part, Pv))
+        sun_W = sum(part.feeds_W for part in self.parts if part.GIVES_WAY)
         return wanted_W <= capacity_W + sun_W and self._rest_s <= 0.0
 
     def _step_load(self, dt_s: float) -> float:
@@ -260,7 +252,7 @@ class Site:
                 genset.feeds_W = min(genset.capacity_W, max(0.0, before_W + missing_W))
                 missing_W -= genset.feeds_W - before_W
         for part in self.parts:
-            if isinstance(part, Pv) and missing_W < 0.0:
+            if part.GIVES_WAY and missing_W < 0.0:
                 spared_W = min(part.feeds_W, -missing_W)
                 part.feeds_W -= spared_W
                 missing_W += spared_W

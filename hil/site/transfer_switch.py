@@ -31,5 +31,5 @@ class TransferSwitch(SitePart):
         self.calls = not self.is_on_grid and (self.calls or self._away_s >= given["call_s"])
 
     def signals(self) -> dict[str, float]:
-        """As SitePart says."""
+        """See SitePart."""
         return {"is_on_grid": self.is_on_grid, "is_grid_present_ok": self.is_grid_present}

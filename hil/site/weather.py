@@ -32,7 +32,7 @@ class Weather(NamedTuple):
         return self.mean_degC + self.swing_K * math.cos(phase)
 
     def irradiance_W_per_m2(self, time_s: float) -> float:
-        """On a level surface."""
+        """Irradiance on a level surface."""
         if self.hours:
             return self._of_hours(time_s, 0)
         sine = self._elevation_sine(self.time_of_day_s + time_s)

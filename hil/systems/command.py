@@ -7,25 +7,21 @@ otherwise; 2 wrong input.
 import argparse
 import json
 import math
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-
-from hil.engine import forks
+from controller.forms.refusal import ConfigError, not_allowed
 from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
 from hil.results import run_result
-from hil.scenarios.scenario import ScenarioError
+from hil.runner import options
+from hil.runner.cases import Runner
 from hil.systems import cost, figures, page, run, series, spec, value_day, violations
 from hil.systems.figures import Figure
 from hil.systems.run import Result
+from hil.values.mean_readings import NOT_KNOWN
 
-WALL_S_MAX = 7200
-Done = tuple[tuple[str, str], dict[str, Any], str]  # (system and variant, document, section)
+Done = tuple[dict[str, Any], str]  # (document, section of the page)
 COLUMNS = "  {:<58}{:>12}{:>12}{:>12}{:>12}  {}"
 FILES = {
     "load": "CSV with t_s and powers, instead of the built-in load",
@@ -36,34 +32,25 @@ FILES = {
 }
 
 
-def add(commands: Any) -> None:
-    """Add the command to the subparsers."""
-    parser = commands.add_parser("run", help="a system of the mission: its figures and its bill")
-    option = parser.add_argument
-    option("system", choices=(*spec.NAMES, "all"), help="which one")
-    for name, text in FILES.items():
-        option(f"--{name}", metavar="FILE", help=text)
-    option("--load-column", metavar="NAME", help="power column of --load")
-    option("--pv-column", metavar="NAME", help="power column of --pv")
-    option("--load-scale", type=float, metavar="FACTOR", help="of --load")
-    option("--pv-scale", type=float, metavar="FACTOR", help="of --pv")
-    option("--days", type=whole(1, 366), metavar="N", help="length (that of the system's file)")
-    option("--seed", type=whole(0, 2**31 - 1), metavar="NUMBER", help="of the built-in series")
-    option(
-        "--value-day",
-        type=whole(1, 366),
-        metavar="DAY",
-        help="run this day of one system in value mode too (minutes to an hour)",
-    )
-    option(
-        "--failures",
-        action="store_true",
-        default=None,
-        help="each meter, the clock, the sender and each device are silent 10 min a day",
-    )
-    option("--json", type=output_file(), metavar="FILE", help="write all figures to FILE")
-    option("--html", type=output_file(), metavar="FILE", help="write a page to FILE")
-    parser.set_defaults(run=main)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "system": {"choices": (*spec.NAMES, "all"), "help": "which one"},
+    **{f"--{name}": {"metavar": "FILE", "help": text} for name, text in FILES.items()},
+    "--load-column": {"metavar": "NAME", "help": "power column of --load"},
+    "--pv-column": {"metavar": "NAME", "help": "power column of --pv"},
+    "--load-scale": options.value(float, "FACTOR", "of --load"),
+    "--pv-scale": options.value(float, "FACTOR", "of --pv"),
+    "--days": options.value(whole(1, 366), "N", "length (that of the system's file)"),
+    "--seed": options.SEED["--seed"] | {"default": None, "help": "of the built-in series"},
+    "--value-day": options.value(
+        whole(1, 366), "DAY", "run this day of one system in value mode too (minutes to an hour)"
+    ),
+    "--failures": {
+        "action": "store_true",
+        "default": None,
+        "help": "each meter, the clock, the sender and each device are silent 10 min a day",
+    },
+    "--html": options.value(output_file(), "FILE", "write a page to FILE"),
+}
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -81,8 +68,8 @@ def main(arguments: argparse.Namespace) -> int:
         _check_figures(chosen)
         if not job[1]:  # only the run without a variant has a day in value mode
             _check_day(chosen, arguments)
-    done = sorted(_all(jobs, inputs), key=lambda each: jobs.index(each[0]))
-    documents = [found for _, found, _ in done]
+    done = _all(jobs, arguments, inputs)
+    documents = [found for found, _ in done]
     for found in documents:
         print("\n".join(lines(found)))
     if arguments.json:
@@ -90,38 +77,35 @@ def main(arguments: argparse.Namespace) -> int:
             json.dump(documents, file, indent=1)
     if arguments.html:
         with open(arguments.html, "w", encoding="utf-8") as file:
-            file.write(page.html([(found, section) for _, found, section in done]))
+            file.write(page.html(done))
     return run_result.MET if all(map(_is_good, documents)) else run_result.NOT_MET
 
 
 def _check_figures(chosen: spec.Spec) -> None:
     for number, each in enumerate(chosen.figures, 1):
         if each["name"] not in figures.FIGURES:
-            raise ScenarioError(
-                f"{chosen.name}: figure {number}: name = {each['name']!r} must be one of "
-                f"{', '.join(figures.FIGURES)}"
-            )
+            path, known = ("figure", str(number), "name"), figures.FIGURES
+            not_allowed(chosen.name, path, each["name"], ", ".join(known), known)
 
 
 def _check_day(chosen: spec.Spec, arguments: argparse.Namespace) -> None:
     day = arguments.value_day
     if day and arguments.failures:
-        raise ScenarioError(f"--value-day {day}: allowed is a run without --failures")
+        raise ConfigError(f"--value-day {day}: allowed is a run without --failures")
     if day and arguments.system == "all":
-        raise ScenarioError(f"--value-day {day}: needs one system, not all")
+        raise ConfigError(f"--value-day {day}: needs one system, not all")
     if day and day > chosen.days:
-        raise ScenarioError(f"--value-day {day}: allowed are the {chosen.days} days of the run")
+        raise ConfigError(f"--value-day {day}: allowed are the {chosen.days} days of the run")
 
 
-def _all(jobs: list[tuple[str, str]], inputs: dict[str, Any]) -> Iterator[Done]:
-    """Run them side by side, with a bar on a terminal."""
-    screen = Console(stderr=True)
-    with Progress(console=screen, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("systems", total=len(jobs))
-        longest = sorted(jobs, key=lambda job: -_chosen(*job, inputs).days)
-        for each in forks.values(longest, lambda job: _one(job, inputs), forks.cores(), WALL_S_MAX):
-            progress.advance(task)
-            yield each
+def _all(
+    jobs: list[tuple[str, str]], arguments: argparse.Namespace, inputs: dict[str, Any]
+) -> list[Done]:
+    """Run them side by side; the longest begin first."""
+    longest = sorted(jobs, key=lambda job: -_chosen(*job, inputs).days)
+    with Runner(arguments) as runner:
+        found = runner.play(longest, lambda job: _one(job, inputs), name=" ".join)
+    return [found[longest.index(job)] for job in jobs]
 
 
 def _check_files(inputs: dict[str, Any]) -> None:
@@ -156,7 +140,7 @@ def _one(job: tuple[str, str], inputs: dict[str, Any]) -> Done:
     day, (_, variant) = inputs.get("value_day"), job
     if day and not variant:
         found["value_day"] = value_day.document(result, inputs, day)
-    return job, found, page.section(result, found)
+    return found, page.section(result, found)
 
 
 def document(name: str, variant: str, result: Result) -> dict[str, Any]:
@@ -174,6 +158,8 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "soc_end": float(result.soc[-1]),
         "figures": [each._asdict() for each in figures.of(result)],
         "violations": violations.of(result),
+        "modes_s": result.modes_s,
+        "not_known": NOT_KNOWN,
         "failures": sorted({name for name, _ in result.failures}),
         "sizing": result.spec.sizing,
         "cost": cost.of(result),
@@ -200,6 +186,8 @@ def lines(document: dict[str, Any]) -> list[str]:
         f"{document['seed']}{kind}",
         f"  state of charge {document['soc_begin']:.0%} at first, "
         f"{document['soc_end']:.0%} at last",
+        f"  modes of the controller: {_hours(document['modes_s'])}",
+        f"  this mode does not know: {', '.join(document['not_known'])}",
         *[
             f"  silent for 10 min a day: {', '.join(each)}"
             for each in [document["failures"]]
@@ -216,6 +204,11 @@ def lines(document: dict[str, Any]) -> list[str]:
     ]
 
 
+def _hours(modes_s: dict[str, int]) -> str:
+    """Each mode of policies/modes.py with its time."""
+    return ", ".join([f"{name} {seconds / 3600:.2f} h" for name, seconds in modes_s.items()])
+
+
 def _line(figure: Figure, mode: str) -> str:
     """mode: of the run; another one stands behind the figure."""
     known = [figure.asked, figure.reached, figure.optimum, figure.baseline]
@@ -227,3 +220,11 @@ def _line(figure: Figure, mode: str) -> str:
         words += f" ({figure.mode})"
     texts = [page.number(each) for each in known]
     return COLUMNS.format(f"{figure.text} [{figure.unit}]", *texts, words).rstrip()
+
+
+add = options.command(
+    "run",
+    "a system of the mission: its figures and its bill",
+    main,
+    OPTIONS | options.JSON | options.CASES,
+)

@@ -25,7 +25,7 @@ class Failure(NamedTuple):
 
 
 def drawn(seed: int, days: int, names: Sequence[str]) -> list[Failure]:
-    """Of each day and each name, in the order of time; at most DAY_S / FOR_S names."""
+    """Failures of each day and each name, in the order of time; at most DAY_S / FOR_S names."""
     rng, span_s = random.Random(f"{seed}/failures"), DAY_S // len(names)
     found = []
     for day in range(days):

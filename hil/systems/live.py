@@ -14,14 +14,12 @@ from hil.engine.pod import Pod
 from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_controller import VirtualClock
 from hil.scenarios.scenario import Scenario
-from hil.site.pv import Pv
 from hil.systems import run, sized
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S
 from hil.systems.planner import Planner
 from hil.systems.spec import Spec
 from hil.values.rig import ValueRig
 
-VALUE_TICK_MS = 100
 SLOT_MIN, HOUR_S = run.SLOT_S // 60, 3600
 
 
@@ -46,17 +44,16 @@ class LivePod(Pod):
         self._begin_s = begin_s
         self._series = run.series_of(spec, inputs)
         self._planner = Planner(spec, self._series)
-        config = sized.load(spec.size, folder, VALUE_TICK_MS if values else None)
+        kind = ValueRig if values else VirtualRig
+        config = sized.load(spec.size, folder, kind.POD_TICK_MS)
         coverage.check_scenario(config, scenario, tuple(spec.site))
         actions = scenario.actions if scenario else ()
         site = run.site_of(_later(spec, begin_s), inputs)
         site.load = _from(site.load, begin_s)
         for part in site.parts:
-            if isinstance(part, Pv):
-                part.begin_at(begin_s)
+            part.begin_at(begin_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
         plant = spec.size.of_rack | spec.plant
-        kind = ValueRig if values else VirtualRig
         super().__init__(site, [config], spec.seed, soc, kind, plant, actions)
         for unit in self.members[0].plant.pcs:
             unit.can_form = spec.can_form

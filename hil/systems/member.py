@@ -16,12 +16,12 @@ from controller.core.image import ProcessImage
 from controller.core.integers import within
 from controller.core.schedule_table import OPEN_W, Slot, Table
 from controller.core.site_devices.actuator_chain import ActuatorChain
-from controller.core.site_devices.signals_view import DeviceView, Site as Devices
+from controller.core.site_devices.signals_view import DeviceView
 from hil.engine.cabinet import SimulatedCabinet
 from hil.site.part import SitePart
 from hil.site.site import Site
 from hil.systems import failures
-from hil.values.chain_only import TICK_MS, ChainLoop
+from hil.values.chain_only import ChainLoop
 from hil.values.lumped import LumpedUnit
 from hil.values.lumped_air import LumpedAir
 
@@ -48,7 +48,7 @@ class ChainUnit:
         return self.can_form and self.battery.soc > SOC_FORMS
 
     def carry(self, power_W: float | None) -> float:
-        """In an island: give this power, within what the racks allow; None: follow again."""
+        """Give this power in an island, within what the racks allow; None: follow again."""
         self.is_forming = power_W is not None
         if power_W is None:
             return 0.0
@@ -73,7 +73,7 @@ class ChainMember:
         of_plant = SimulatedCabinet(config, None, 1, plant).plant.config
         self._aux_W = self.drawn_W = float(of_plant.aux_W)
         self._parts = [site.part(each.role.name, each.settings) for each in config.site_devices[1:]]
-        self._prepare(config)
+        self._prepare(config, of_plant.soh)
         batteries = self.loop.batteries(of_plant, soc, of_plant.start_degC)
         self._air = LumpedAir(of_plant, batteries, self._parts)
         self.clock_off_s, self.clock_error_ms = 0.0, CLOCK_ERROR_MS
@@ -84,18 +84,15 @@ class ChainMember:
         self.pcs = [ChainUnit(battery, can_form) for battery in batteries]
         site.join(self)
 
-    def _prepare(self, config: Config) -> None:
+    def _prepare(self, config: Config, soh: float) -> None:
+        """soh: of all racks, 0 to 1."""
         layout = config.layout()
         self.image = image = ProcessImage(layout, config.site_devices)
         self._inp, self._fresh = array("i", image.inp), bytearray(image.fresh)
-        places, self._groups = image.places, layout.groups
-        self.devices = Devices(config.site_devices, self._inp, places["site"].start, TICK_MS)
+        self._groups = layout.groups
+        self.loop = ChainLoop(config, soh, self._inp)
+        self.devices, self.control = self.loop.site, self.loop.control
         self._device_names = [view.device.name for view in self.devices.devices]
-        self.loop = ChainLoop(config, self.devices)
-        self.control = self.loop.control
-        view = self.control.view
-        view.hints = self._inp, places["hints"].start
-        view.schedule = self._inp, places["schedule"].start
 
     @property
     def soc(self) -> float:
@@ -104,12 +101,12 @@ class ChainMember:
 
     @property
     def heat_J(self) -> float:
-        """Of the heaters."""
+        """Heat of the heaters."""
         return self._air.heat_J
 
     @property
     def names(self) -> list[str]:
-        """Of all that can be silent."""
+        """Names of all that can be silent."""
         return [*failures.PARTS, *self._device_names]
 
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
@@ -150,11 +147,10 @@ class ChainMember:
 
     def decide(self, grid_W: float) -> None:
         """The power of each unit and the actuators. grid_W: as the meter of the site shows it."""
-        self.control.view.air_temperature_ddegC = round(10 * self._air.climate.air_degC)
         self._read()
+        self._measure(grid_W)
         batteries = [unit.battery for unit in self.pcs]
-        battery_W = sum([unit.ac_power_W for unit in self.pcs])
-        powers_W = self.loop.step(batteries, self.site.load_power_W, grid_W, battery_W)
+        powers_W = self.loop.step(batteries, self._fresh[self._groups :])
         for unit, power_W in zip(self.pcs, powers_W):
             unit.ac_power_W = float(power_W)
         charge_W = sum(self.loop.limits.charge_W)
@@ -191,8 +187,6 @@ class ChainMember:
                 for _ in view.device.role.signals
             ]
         )
-        self.loop.is_grid_meter_ok = failures.GRID_METER not in self.silent
-        self.loop.is_load_meter_ok = failures.LOAD_METER not in self.silent
         for view, part in zip(self.devices.devices[1:], self._parts):
             first, _ = image.site_place(view.device.role.name, view.device.number)
             known = part.signals()
@@ -201,4 +195,14 @@ class ChainMember:
                     round(known.get(signal.name, 0)), signal.low, signal.high
                 )
         image.freeze(self._inp, self._fresh)
-        self.devices.step(self._fresh[self._groups :], 1)
+
+    def _measure(self, grid_W: float) -> None:
+        """What meters, converters and the contact of the transfer switch would report."""
+        site, readings = self.site, self.loop.readings
+        is_load_seen = site.is_live and failures.LOAD_METER not in self.silent
+        readings.load_W = round(site.load_power_W) if is_load_seen else None
+        readings.grid_W = None if failures.GRID_METER in self.silent else round(grid_W)
+        readings.powers_W = [round(unit.ac_power_W) for unit in self.pcs]
+        readings.is_off_grid = site.is_off_grid
+        readings.forming = [unit.is_forming for unit in self.pcs]
+        readings.air = round(10 * self._air.climate.air_degC)

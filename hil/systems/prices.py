@@ -19,9 +19,7 @@ PEAK_HOURS, NOON = (8, 19), 13
 
 
 def built_in(seed: object, start: datetime, hours: int, day: Sequence[float] = ()) -> np.ndarray:
-    """Money per kWh of each hour, from a seed. day: mean of each hour of a day, money per MWh,
-    instead of the built-in shape.
-    """
+    """Money per kWh of each hour, from a seed. day: means of a day, money per MWh."""
     deal, noise, found = random.Random(f"{seed}/prices"), 0.0, []
     kept = math.exp(-1 / HOURS_KEPT)
     for hour in range(hours):
@@ -32,7 +30,7 @@ def built_in(seed: object, start: datetime, hours: int, day: Sequence[float] = (
 
 
 def _shape(time: datetime) -> float:
-    """About -1.5 .. 1.5: peaks in the morning and evening, low at night and at noon in summer."""
+    """Shape, about -1.5 .. 1.5: peaks morning and evening, low at night and at noon in summer."""
     peaks = sum([math.exp(-(((time.hour - hour) / 2.5) ** 2)) for hour in PEAK_HOURS])
     is_summer = 4 <= time.month <= 9
     sun = math.exp(-(((time.hour - NOON) / 2.5) ** 2)) * (1.4 if is_summer else 0.4)

@@ -1,13 +1,16 @@
-"""A day's schedule by simple rules: below the cap first, PV before the grid, then by price.
+"""A day's schedule by simple rules. A planner has to beat it.
 
-1. Where the forecast is above the cap, the battery gives the rest.
-2. Surplus PV is stored. The dearest slots before it make room.
-3. The cheapest slots replace what idle converters draw.
-4. The cheapest slot that is left charges for the dearest later one, while the dearer price pays for
-   losses and wear.
-5. The dearest slots use the energy that no later slot needs.
+Energy that a plan sells early at a good price is missing when the load exceeds the cap later. So
+the rules do not optimise all at once. Each rule uses only what the rules before it leave:
 
-A planner has to beat these rules. They know nothing of the controller: they make slots.
+1. Hold the cap: where the forecast is above the cap, the battery gives the difference.
+2. Store surplus PV. If the store would be full, discharge in the dearest slots before.
+3. Replace in the cheapest slots the energy that idle converters draw.
+4. Trade: charge in a cheap slot for a dearer later one, while the difference pays for losses and
+   wear.
+5. Spend in the dearest slots the energy that no later slot needs.
+
+The rules do not call the controller. They make the slots of a schedule.
 """
 
 from dataclasses import dataclass
@@ -20,33 +23,28 @@ OPEN_W = -(1 << 31)  # in the place of a power: no bound (controller/core/schedu
 
 
 class Store(NamedTuple):
-    """The range of the battery. Energies in J; efficiency: of a round trip; idle_W: that the
-    converters draw from it at no power; saving: least part of the price at its use that a kWh from
-    the grid must spare, with its losses.
-    """
+    """What the battery can store and move."""
 
-    energy_J: float
-    low_J: float
-    high_J: float
-    now_J: float
-    charge_W: float
-    discharge_W: float
-    efficiency: float = 0.86
-    wear_per_kWh: float = 0.01
-    idle_W: float = 0.0
-    saving: float = 0.0
+    energy_J: float  # when full
+    low_J: float  # lowest energy that the plan may reach
+    high_J: float  # highest energy that the plan may reach
+    now_J: float  # energy at the first slot
+    charge_W: float  # highest power
+    discharge_W: float  # highest power
+    efficiency: float = 0.86  # of a round trip
+    wear_per_kWh: float = 0.01  # cost of wear, in the currency of the prices
+    idle_W: float = 0.0  # drawn by the converters at a power of 0
+    saving: float = 0.0  # least part of the later price that a traded kWh saves, after losses
 
 
 @dataclass
 class Plan:
-    """Power of the battery in each slot, W, > 0 discharges; import of the site, W; the stored
-    energy after it, J; the energy that later slots need to stay below the cap, J.
-    """
+    """The plan: one value for each slot."""
 
-    power_W: np.ndarray
-    grid_W: np.ndarray
-    stored_J: np.ndarray
-    needed_J: np.ndarray
+    power_W: np.ndarray  # of the battery, > 0 discharges
+    grid_W: np.ndarray  # import of the site
+    stored_J: np.ndarray  # at the end of the slot
+    needed_J: np.ndarray  # that later slots need to stay below the cap
 
 
 def plan(
@@ -57,8 +55,8 @@ def plan(
     cap_W: np.ndarray,
     is_trading: bool = True,
 ) -> Plan:
-    """net_W: load less PV, forecast; price, cap_W (highest import): of each slot. is_trading: rules
-    4 and 5 too; without them the battery belongs to load tracking.
+    """Apply the rules. net_W: forecast of the load less PV. cap_W: highest import. Without
+    is_trading rules 4 and 5 are left out, and load tracking has the battery for itself.
     """
     book = _Book(net_W, slot_s, store, cap_W)
     book.hold_cap()
@@ -74,7 +72,11 @@ def plan(
 
 
 class _Book:
-    """The plan while it grows. stored_J[i]: before slot i. One way costs the root of the losses."""
+    """The plan while the rules change it.
+
+    stored_J[i] is the energy at the begin of slot i. one_way is the efficiency of charging alone,
+    and of discharging alone: the root of that of a round trip.
+    """
 
     def __init__(self, net_W: np.ndarray, slot_s: float, store: Store, cap_W: np.ndarray):
         self.net_W, self.slot_s, self.store, self.cap_W = net_W, slot_s, store, cap_W
@@ -83,7 +85,7 @@ class _Book:
         self.one_way = store.efficiency**0.5
 
     def _stored_change(self, power_W: float) -> float:
-        """J per slot that the store gains by a power of the battery."""
+        """Energy that the store gains in a slot at this power of the battery, J."""
         lossless = -power_W * self.slot_s
         return lossless * self.one_way if power_W < 0 else lossless / self.one_way
 
@@ -101,7 +103,7 @@ class _Book:
         return max(0.0, float(self.stored_J[slot + 1 :].min()) - self.store.low_J)
 
     def hold_cap(self) -> None:
-        """Discharge above the cap; what is missing is charged in the slots just before it."""
+        """Discharge above the cap; charge the energy that lacks in the slots just before."""
         for slot in np.flatnonzero(self.net_W > self.cap_W):
             wanted_W = min(float(self.net_W[slot] - self.cap_W[slot]), self.store.discharge_W)
             self._fill_before(int(slot), self._lack_J(int(slot), wanted_W))
@@ -128,7 +130,7 @@ class _Book:
         return more_W * self.slot_s * self.one_way
 
     def keep_surplus(self, price: np.ndarray) -> None:
-        """Store PV that the load does not take; give energy before it, if there is no room."""
+        """Store PV that the load does not take. If it does not fit, discharge before."""
         for slot in np.flatnonzero(self.net_W < 0):
             surplus_W = min(-float(self.net_W[slot]), self.store.charge_W)
             surplus_J = surplus_W * self.slot_s * self.one_way
@@ -136,7 +138,7 @@ class _Book:
             self._charge(int(slot), min(surplus_J, self._room_J(int(slot))))
 
     def spend(self, price: np.ndarray, end: int, energy_J: float) -> None:
-        """Give at most energy_J in the dearest slots before `end`."""
+        """Discharge at most energy_J in the dearest slots before `end`."""
         for slot in np.argsort(-price[:end], kind="stable"):
             if energy_J <= 0 or price[slot] <= self.store.wear_per_kWh:
                 return
@@ -161,14 +163,14 @@ class _Book:
                 lack_J -= self._charge(int(earlier), min(lack_J, self._room_J(int(earlier))))
 
     def trade(self, price: np.ndarray) -> None:
-        """Pairs of a cheap slot and a dearer later one, the dearest first."""
+        """Charge in cheap slots for dearer later ones. The dearest slot is served first."""
         for late in np.argsort(-price, kind="stable"):
             for early in np.argsort(price[:late], kind="stable"):
                 if not self._pays(price[early], price[late]) or not self._pair(early, late):
                     break
 
     def _pays(self, bought: float, used: float) -> bool:
-        """A kWh of the grid at these prices covers losses and wear, and spares enough."""
+        """True if a kWh at these prices pays for losses and wear, and saves enough."""
         store = self.store
         worth = used * store.efficiency
         return worth - bought > store.wear_per_kWh and bought <= (1 - store.saving) * worth
@@ -190,10 +192,10 @@ class _Book:
 def slots(found: Plan, store: Store, cap_W: np.ndarray) -> list[tuple[int, int, int, int]]:
     """(grid cap W, lowest and highest battery power W, reserve permille) of each slot.
 
-    A slot that charges from the grid or discharges asks for its power; the band leaves load
-    tracking its room on the other side. A slot that stores PV asks for none: the export limit
-    charges with the surplus of each moment, and the band forbids to give it back. The reserve is
-    what later slots need to stay below the cap.
+    A slot that charges from the grid, or discharges, has one bound: its power. The other side stays
+    open for load tracking. A slot that stores PV only forbids discharging, because the export limit
+    makes the battery take the surplus of each moment. The reserve is the energy that later slots
+    need to stay below the cap.
     """
     rows = []
     every = zip(found.power_W, found.grid_W, found.needed_J, cap_W)

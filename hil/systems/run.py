@@ -8,6 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from controller.core import reasons
+from controller.core.policies import modes
+from hil.site.parts import ENGINES, GIVING_WAY
 from hil.site.site import Site
 from hil.systems import failures, sized
 from hil.systems.failures import Failure
@@ -17,6 +20,7 @@ from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series, series_of, site_of
 from hil.systems.spec import Spec
 
 MODE = "chain only, 1 s"
+FED = GIVING_WAY, ENGINES
 Kind = TypeVar("Kind", bound=ChainMember)
 TICK_MS = 100  # of the configuration: how fast the limits of the kernel rise
 
@@ -41,6 +45,7 @@ class Result(NamedTuple):
     account: dict[str, float]
     thermal: dict[str, float] = {}  # of _thermal
     failures: tuple[Failure, ...] = ()
+    modes_s: dict[str, int] = {}  # time of the first controller in each mode
 
 
 def run(
@@ -88,6 +93,7 @@ class Run:
         drawn = failures.drawn(spec.seed, spec.days, members[0].names) if has_failures else []
         self._failures = tuple(drawn)
         self._changes = failures.changes(self._failures)
+        self._modes_s = [0] * len(modes.NEXT)
 
     def all_days(self, show: Callable[[float], object] | None = None) -> Result:
         """show: gets the share that is done."""
@@ -103,7 +109,7 @@ class Run:
         return Result(
             self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,
             self._seconds, self._planner.cap_W, dict(self.site.account.energy_J),
-            _thermal(self.members), self._failures,
+            _thermal(self.members), self._failures, self._of_modes(),
         )  # fmt: skip
 
     def second(self, second: int) -> None:
@@ -112,6 +118,11 @@ class Run:
             member.silent = self._changes.get(second, member.silent)
         self.site.step(1.0)
         self._seconds[:, second] = self.site.load_power_W, self.site.grid_power_W
+        self._modes_s[self.members[0].control.found.mode] += 1
+
+    def _of_modes(self) -> dict[str, int]:
+        names = [modes.Modes.TEXTS[reasons.MODE + mode][0] for mode in range(len(modes.NEXT))]
+        return {name: seconds for name, seconds in zip(names, self._modes_s) if seconds}
 
     def _slot(self, slot: int) -> None:
         site, members = self.site, self.members
@@ -124,7 +135,8 @@ class Run:
         self._rows[:, slot] = (
             mean_W["imported"] - mean_W["exported"],
             mean_W["discharged"] - mean_W["charged"],
-            *(mean_W["pv"], mean_W["genset"], mean_W["load"]),
+            *(sum([mean_W[each] for each in kinds]) for kinds in FED),
+            mean_W["load"],
             *(_soc(members), _spread_K(members)),
         )
 
@@ -135,7 +147,7 @@ def _soc(members: Sequence[ChainMember]) -> float:
 
 
 def _spread_K(members: Sequence[ChainMember]) -> float:
-    """Between the warmest and the coldest unit."""
+    """Difference between the warmest and the coldest unit."""
     found = [unit.battery.degC for member in members for unit in member.pcs]
     return max(found) - min(found)
 

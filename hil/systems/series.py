@@ -51,7 +51,7 @@ def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
             cool_W = it_W * site_cooling.share_of_heat(cooling.water_degC, degC)
         pv_W = 0.0
         for part in site.parts:
-            if part.kind == "pv":
+            if part.GIVES_WAY:
                 part.step(now_s, SAMPLE_S, it_W)
                 pv_W += part.feeds_W
         powers[:, step] = it_W, it_W + cool_W, pv_W
@@ -123,7 +123,7 @@ def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
     if spec.outage_s:
         outages = [[outage_at_s(spec), spec.outage_s]]
         tables["connection"] = {**tables.get("connection", {}), "outages": outages}
-    checked = description.of_table({"name": spec.name, **tables}, f"{spec.name}: site")
+    checked = description.of_table({"name": spec.name, **tables}, spec.name, ("site",))
     return description.built(checked, spec.seed, "")
 
 
@@ -150,9 +150,7 @@ def _begin(start: datetime) -> dict[str, Any]:
 
 
 def outage_at_s(spec: Spec) -> int:
-    """The second of the run in which the grid is lost, from the seed; after the first day, if the
-    run is longer.
-    """
+    """The second in which the grid is lost, from the seed; after the first day if it can."""
     last_s = max(0, spec.days * SLOTS_PER_DAY * SLOT_S - 2 * spec.outage_s)
     first_s = min(SLOTS_PER_DAY * SLOT_S, last_s)
     return random.Random(f"{spec.seed}/outage").randint(first_s, last_s)

@@ -39,9 +39,7 @@ REAL_UNIT_W = 250_000
 
 
 class Size(NamedTuple):
-    """energy_Wh: of all units; control: keys of [control]; devices: tables of site devices, each
-    with its bus.
-    """
+    """energy_Wh: of all units; control: of [control]; devices: tables of site devices."""
 
     units: int
     racks_per_unit: int
@@ -59,13 +57,15 @@ class Size(NamedTuple):
 
     @property
     def capacity_Ah(self) -> float:
-        """Of a rack."""
+        """Capacity of a rack."""
         racks = self.units * self.racks_per_unit
         return self.energy_Wh / racks / (CELLS * CELL_V)
 
     @property
     def rated_current_A(self) -> float:
-        """Of a rack: what its share of the unit needs at the lowest cell voltage, and a margin."""
+        """Current of a rack: what its share of the unit needs at the lowest cell voltage, and a
+        margin.
+        """
         return self.rated_W / self.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
 
     @property

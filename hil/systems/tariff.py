@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hil.scenarios.fields import INTEGER, NUMBER, REQUIRED, TEXT, Entry
-from hil.scenarios.scenario import LIST
+from controller.forms.field import choice, integer, number, numbers, text
 
 Series = np.ndarray
 W_PER_KW, J_PER_KWH = 1000.0, 3.6e6
@@ -19,17 +18,19 @@ MONTH_S = 30.4375 * 86_400
 HOUR_S = 3600
 WEEKDAYS, SUMMER = 5, (6, 7, 8, 9)
 
-MONEY = 0, 1000
+MONEY, HOURS = (0, 1000), (0, 24)
 FIELDS = {
-    "currency": Entry(TEXT, REQUIRED),
-    "adder_per_kWh": Entry(NUMBER, 0.0, *MONEY),
-    "feed_in_per_kWh": Entry(NUMBER, 0.0, *MONEY),
-    "demand_per_kW_month": Entry(LIST, [0.0]),  # one number, or one for each month
-    "demand_interval_min": Entry(INTEGER, 15, choices=(15, 30, 60)),
-    "demand_hours": Entry(LIST, []),  # [first, end]: only these hours of working days count
-    "tag_per_kW_year": Entry(NUMBER, 0.0, *MONEY),
-    "tag_hours": Entry(INTEGER, 5, 1, 100),  # most expensive summer days that set the tag ...
-    "tag_hour": Entry(INTEGER, 16, 0, 23),  # ... in this hour of theirs
+    "currency": text(),
+    "adder_per_kWh": number(*MONEY, 0.0),
+    "feed_in_per_kWh": number(*MONEY, 0.0),
+    "demand_per_kW_month": numbers(*MONEY, [0.0], (1, 12)),  # one number, or one for each month
+    "demand_interval_min": choice((15, 30, 60), 15),
+    "demand_hours": numbers(
+        *HOURS, [], (0, 2)
+    ),  # [first, end]: only these hours of working days count
+    "tag_per_kW_year": number(*MONEY, 0.0),
+    "tag_hours": integer(1, 100, 5),  # most expensive summer days that set the tag ...
+    "tag_hour": integer(0, 23, 16),  # ... in this hour of theirs
 }
 
 

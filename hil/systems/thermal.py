@@ -13,7 +13,7 @@ def spread(result: Result) -> Found:
 
 
 def minutes_until_charge(result: Result) -> Found:
-    """From a cold start until the limits allow a charge of a tenth of the rated power."""
+    """Minutes from a cold start until the limits allow a charge of a tenth of the rated power."""
     opens_s = result.thermal.get("charge_opens_s")
     return None if opens_s is None else opens_s / 60, None, None
 

@@ -15,7 +15,6 @@ from hil.systems import figures, run, violations
 from hil.systems.live import LivePod
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series
-from hil.values.repetition import quicken
 
 SLOT_ARRAYS = ("grid_W", "battery_W", "pv_W", "genset_W", "load_W", "soc", "spread_K")
 COLUMNS = "  {:<78}{:>16}{:>18}"
@@ -28,7 +27,7 @@ def document(chain: Result, inputs: dict[str, Any], day: int) -> dict[str, Any]:
     wanted = day_of(chain, day)
     with tempfile.TemporaryDirectory() as folder:
         pod = LivePod(chain.spec, Path(folder), first * SLOT_S, soc, True, inputs)
-        quicken(pod.cores()[0].control)
+        pod.members[0].quicken()
         found = played(pod, wanted)
     pairs = zip(figures.of(found), figures.of(wanted))
     (member,) = pod.members
@@ -74,7 +73,8 @@ def played(pod: LivePod, like: Result) -> Result:
         rows[:, slot] = (
             mean_W["imported"] - mean_W["exported"],
             mean_W["discharged"] - mean_W["charged"],
-            *(mean_W["pv"], mean_W["genset"], mean_W["load"]),
+            *(sum([mean_W[each] for each in kinds]) for kinds in run.FED),
+            mean_W["load"],
             *_charge_and_spread(pod),
         )
     account = dict(energy_J)

@@ -1,26 +1,24 @@
-"""Chain-only mode: the control functions, the chain and the split at 1 s, with lumped batteries.
+"""Chain-only mode: the core without the kernel's step, at 1 s, with lumped batteries.
 
-No kernel step, no device, no cell: for energy and state of charge over months. The limits of the
-units come from safety.bounds. Swings within a second are averaged away, so the throughput is low
-(README.md). No row can trip. Without site devices the clock is unknown to peak shaving.
+No device, no cell: for energy and state of charge over months. The limits of the units come from
+safety.bounds, what a tick knows from the means of the plant (mean_readings.py). Swings within a
+second are averaged away, so the throughput is low (README.md).
 """
 
 from array import array
 from collections.abc import Callable
 
 from controller.config.configuration import Config
-from controller.core import reasons
-from controller.core.answers import Limit
 from controller.core.contract import Setup
-from controller.core.control import Control
-from controller.core.integers import within
+from controller.core.decision import Decision
+from controller.core.image import ProcessImage, places
 from controller.core.parameters import settings_of
-from controller.core.site_devices.layout import devices_of
+from controller.core.site_devices.layout import signals
 from controller.core.site_devices.signals_view import Site
-from controller.core.units import Units
 from hil.engine.cabinet import SimulatedCabinet
 from hil.plant.config import CabinetConfig
 from hil.values.lumped import LumpedUnit
+from hil.values.mean_readings import MeanReadings
 from hil.values.repetition import quicken
 from safety import matrix as m, signals as s
 from safety.contactors import CLOSED
@@ -92,66 +90,41 @@ def _words(battery: LumpedUnit) -> tuple[int, ...]:
 
 
 class ChainLoop:
-    """Control functions, chain and split of a cabinet: from its lumped batteries and its meters to
-    the power of each unit.
-    """
+    """The decision of a controller on readings from the plant's means."""
 
-    def __init__(self, config: Config, site: Site, tick_ms: int = TICK_MS) -> None:
-        """site: devices of the site; tick_ms: between two calls of `step`."""
-        self.limits, self._tick_ms = Limits(config, tick_ms), tick_ms
-        rated_W = self.limits.rated_W
+    def __init__(self, config: Config, soh: float, inp: array, tick_ms: int = TICK_MS) -> None:
+        """soh: of all racks, 0 to 1; inp: inputs as image.places says; tick_ms: between two calls
+        of `step`.
+        """
+        self.limits = Limits(config, tick_ms)
+        kernel, rated_W = self.limits.kernel, self.limits.rated_W
+        self.readings = MeanReadings(self.limits.rack_unit, soh)
         # a test of the meter needs ticks of milliseconds, so the meter is believed
-        self.settings = settings = settings_of(config.control_image) | {"meter_code_permille": 0}
-        self._energy_Wh = settings["energy_Wh"]
-        self.control = Control(Setup(settings, tick_ms, sum(rated_W), config.source_image, site))
+        self.settings = settings_of(config.control_image) | {"meter_code_permille": 0}
+        first = places(self.limits.layout, config.site_devices)["site"].start
+        self.site = Site(config.site_devices, inp, first, tick_ms)
+        setup = Setup(self.settings, tick_ms, sum(rated_W), config.source_image, self.site)
+        self.decision = Decision(self.readings, kernel, rated_W, setup, inp)
+        self.control = self.decision.control
         quicken(self.control)
-        self.split = Units(rated_W, self.limits.rack_unit, settings)
-        self.is_load_meter_ok = self.is_grid_meter_ok = True  # it answers
-        self.control.view.is_running = True
 
     def batteries(self, plant: CabinetConfig, soc: float, degC: float) -> list[LumpedUnit]:
         """One for each unit. soc: 0 to 1."""
         racks = list(self.limits.rack_unit)
-        self.control.view.full_Wh = round(self._energy_Wh * plant.soh)
-        return [
-            LumpedUnit(plant, racks.count(unit), soc, degC)
-            for unit in range(self.limits.layout.units)
-        ]
+        units = range(self.limits.layout.units)
+        return [LumpedUnit(plant, racks.count(unit), soc, degC) for unit in units]
 
-    def step(
-        self, batteries: list[LumpedUnit], load_W: float, grid_W: float, battery_W: float
-    ) -> array:
-        """The power of each unit, W. grid_W: without a new decision; battery_W: > 0 discharges."""
-        limits = self.limits
+    def step(self, batteries: list[LumpedUnit], fresh: bytes = b"") -> array:
+        """The power of each unit, W. `readings` hold the rest; fresh: of the signals of the site
+        devices.
+        """
+        limits, readings = self.limits, self.readings
         limits.step(batteries)
-        self._look(batteries, round(load_W), round(grid_W), round(battery_W))
-        charge_W, discharge_W = limits.charge_W, limits.discharge_W
-        if not (self.is_load_meter_ok and self.is_grid_meter_ok):  # as row 50a does
-            charge_W = array("i", [0] * len(charge_W))
-        limit = Limit(
-            sum(charge_W), reasons.KERNEL_CHARGE[0], sum(discharge_W), reasons.KERNEL_DISCHARGE[0]
-        )
-        total_W = self.control.step(limit, 1)
-        self.split.step(total_W, charge_W, discharge_W, self._tick_ms)
-        return self.split.out
-
-    def _look(self, batteries: list[LumpedUnit], load_W: int, grid_W: int, battery_W: int) -> None:
-        view = self.control.view
-        view.battery_W = battery_W
-        view.is_load_meter_new = self.is_load_meter_ok
-        view.is_grid_meter_new = self.is_grid_meter_ok
-        view.load_meter_W = load_W if self.is_load_meter_ok else None
-        share_W = grid_W * self.settings["share_permille"] // 1000
-        view.grid_W, view.grid_meter_W = (
-            (share_W, grid_W) if self.is_grid_meter_ok else (None, None)
-        )
-        found = [within(int(unit.soc * 1000), 0, 1000) for unit in batteries]
-        view.soc_permille = min(found), sum(found) // len(found)
-        hottest = [round(unit.degC * 10) for unit in batteries]
-        view.module_temperature_ddegC = min(hottest), max(hottest)
-        racks = self.limits.rack_unit
-        view.unit_temperature_ddegC = hottest
-        self.split.update([found[unit] for unit in racks], [hottest[unit] for unit in racks])
+        readings.units = batteries
+        readings.charge_W, readings.discharge_W = limits.charge_W, limits.discharge_W
+        self.site.step(fresh, 1)
+        self.decision.step(1)
+        return self.decision.units.out
 
 
 class ChainOnly:
@@ -170,11 +143,10 @@ class ChainOnly:
         """config: with a tick of 100 ms, for the rise of the limits. load: t_s -> W; soc: 0 to 1;
         degC: of all modules, None: of the air.
         """
-        site = Site(devices_of(array("i")), array("i"), 0, tick_ms)
-        self.loop = loop = ChainLoop(config, site, tick_ms)
-        layout = loop.limits.layout
-        loop.control.view.hints = array("i", [0] * (layout.inputs + 64)), layout.inputs
         plant = SimulatedCabinet(config, load, 1).plant.config
+        inp = ProcessImage(config.layout(), config.site_devices).inp
+        self.loop = loop = ChainLoop(config, plant.soh, inp, tick_ms)
+        self._fresh = bytes(signals(config.site_devices))  # the site devices are silent
         self.units = loop.batteries(plant, soc, plant.air_degC if degC is None else degC)
         self._load, self._aux_W, self._dt_s = load, plant.aux_W, tick_ms / 1000
         self.now_s = 0.0
@@ -188,8 +160,11 @@ class ChainOnly:
         """One tick."""
         self.now_s += self._dt_s
         self.load_W = load_W = self._load(self.now_s)
-        grid_W = load_W + self._aux_W - self.battery_W
-        powers_W = self.loop.step(self.units, load_W, grid_W, self.battery_W)
+        readings = self.loop.readings
+        readings.load_W = round(load_W)
+        readings.grid_W = round(load_W + self._aux_W - self.battery_W)
+        readings.powers_W = [round(self.battery_W)]
+        powers_W = self.loop.step(self.units, self._fresh)
         self.battery_W = sum(
             [unit.step(power_W, self._dt_s) for unit, power_W in zip(self.units, powers_W)]
         )

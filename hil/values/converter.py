@@ -76,7 +76,7 @@ class DirectPcs:
         self._device._show_dc()
 
     def write(self, inp: Sequence[int], out: Sequence[int], setpoint_W: int, now_us: int) -> None:
-        """As PcsChannel.write."""
+        """Same as PcsChannel.write."""
         channel = self._channel
         driver = channel.pcs
         if not self._is_direct:

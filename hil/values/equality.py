@@ -113,7 +113,7 @@ def _rig(
 
 
 def _pod(kind: type[VirtualRig], tick_ms: int) -> Played:
-    pod = Pod.of_file(str(POD_FILE), values=kind is ValueRig, tick_ms=tick_ms)
+    pod = Pod.of_file(str(POD_FILE), kind=kind, tick_ms=tick_ms)
     load = pod.site.load
     assert load is not None
     pod.site.load = lambda t_s: load(max(t_s, POD_HELD_S))

@@ -85,7 +85,7 @@ class RackWords:
             self._as_frames(now_us)
 
     def commands(self, close_ok: int) -> list[tuple[int, bytes]]:
-        """As NativeBms.command of the driver; a BMS that is sound and hears takes it at once."""
+        """Same as NativeBms.command; a BMS that is sound and hears takes it at once."""
         device, driver = self._device, self._driver
         if not self._is_direct or device.deaf or device.ignore_commands or self._line.down:
             return Driver.command(driver, close_ok)

@@ -9,6 +9,9 @@ from hil.plant.cabinet import CabinetPlant
 from hil.scenarios.world import World
 from hil.values.bus import Line
 from hil.values.field import ValueField
+from hil.values.repetition import quicken
+
+TICK_MS = 100  # of a pod and of a system; a file may have another
 
 
 class PlantObserver(Observer):
@@ -26,6 +29,8 @@ class PlantObserver(Observer):
 class ValueRig(VirtualRig):
     """One run. A scenario that needs the bytes of a wire (noise) is refused."""
 
+    MODE = "value"
+    POD_TICK_MS = TICK_MS
     field: ValueField
 
     def _connect(self) -> None:
@@ -37,6 +42,10 @@ class ValueRig(VirtualRig):
     def _made(self, config: Config, image: ProcessImage) -> ValueField:
         self.field = ValueField(config, image, self.cabinet, self.lines)
         return self.field
+
+    def quicken(self) -> None:
+        """Load tracking with numpy."""
+        quicken(self.core.control)
 
     def world(self) -> World:
         """The World of the actions; its wires have the faults of hil.values.bus.Line alone."""

@@ -18,7 +18,6 @@ from hil.results.recorder import Recorder, flows
 from hil.results.windows import Windows
 from hil.values import quiet
 from hil.values.chain_only import ChainOnly
-from hil.values.repetition import quicken
 from hil.values.rig import ValueRig
 
 LEAD_S = 900
@@ -127,12 +126,9 @@ def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
         rack.place_temperature(part["degC"])
     if windows is not None:
         rig.recorder = WindowRecorder(windows, begin_s)
-    assert rig.controller.cabinet is not None
-    core = rig.controller.cabinet.core
-    if order["mode"] == VALUE:
-        quicken(core.control)
+    rig.quicken()
     if order["skip_quiet"]:
-        quiet.QuietKernel(core.kernel)
+        quiet.QuietKernel(rig.core.kernel)
         rig.plant.look_us = quiet.LOOK_US
     return rig
 

@@ -15,7 +15,7 @@ HEAD_BYTES = 6  # transaction, protocol, bytes that follow
 
 
 class TcpWire:
-    """As PtyWire; `slave_name` is the address that the controller connects to."""
+    """The same as PtyWire; `slave_name` is the address that the controller connects to."""
 
     def __init__(
         self,

@@ -142,5 +142,5 @@ class MachineBoard(Board):
         self._watchdog.feed()
 
     def lock_heap(self) -> None:
-        """From here on only `remember` allocates."""
+        """Only `remember` allocates from here on."""
         heap_lock()

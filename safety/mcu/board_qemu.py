@@ -124,5 +124,5 @@ class Board(loop.Board):
         mem32[_WATCHDOG_CLEAR] = 1
 
     def lock_heap(self) -> None:
-        """From here on nothing allocates."""
+        """Nothing allocates from here on."""
         heap_lock()

@@ -4,7 +4,8 @@ import struct
 
 from device_suite import Bus, Sink, Slave
 
-from drivers import pcs, profile
+from controller.config import profiles
+from drivers import pcs
 from safety import signals as s
 
 LENGTHS = {1: 66, 701: 153, 702: 50, 704: 65, 713: 7, 714: 43, 715: 7, 802: 62}
@@ -88,7 +89,7 @@ class Converter(Slave):
 
 def built(slave=None, of="sunspec_pcs", **settings):
     sink = Sink()
-    layout, loaded = sink.layout, profile.load(of)
+    layout, loaded = sink.layout, profiles.load(of)
     loaded.settings.update(settings)
     device = pcs.SunSpecPcs(loaded, 1, sink, layout.unit_input(0, 0), *groups(sink), TICK_US)
     return Bus(device, slave or Converter()), sink

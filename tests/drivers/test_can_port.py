@@ -157,22 +157,6 @@ def test_a_full_queue_is_counted_and_no_loss(failure, full, state):
     assert port.send(1, b"") is True
 
 
-@cases("""refused  acknowledged_ok
-    c.UNACKNOWLEDGED_AFTER - 1  True
-    c.UNACKNOWLEDGED_AFTER  False""")
-def test_a_queue_that_stays_full_means_no_acknowledgement(refused, acknowledged_ok):
-    bus = FakeBus()
-    port = CanPort(bus)
-    for _ in range(2):  # one frame that was taken ends the row
-        bus.failures = [can.CanOperationError("Transmit buffer full")] * refused
-        for _ in range(refused):
-            port.send(1, b"")
-        assert port.acknowledged_ok == acknowledged_ok
-        port.send(1, b"")
-        assert port.acknowledged_ok
-    assert port.full == 2 * refused
-
-
 @cases(r"""failure  text
     can.CanOperationError("Failed to receive", errno.ENETDOWN)  "the interface is down"
     OSError(errno.ENODEV, "No such device")  "no such interface"

@@ -6,6 +6,7 @@ import cantools
 import pytest
 from hypothesis import given, strategies as st
 
+from controller.config import profiles
 from drivers import dbc, profile
 from tests.tables import cases
 
@@ -98,4 +99,4 @@ def test_a_signal_without_a_message_is_refused():
     "TEMPERATURES_0"  "temperature_1"  10  [-400, 1500]  (12, 0xFFF, 0, 200, 2100, 1, 1, -600)""")
 def test_a_field_has_integers_within_the_range(message, signal, scale, limits, field):
     row = {"signal": signal, "scale": scale, "range": limits}
-    assert dbc.Dbc(profile.load("firebreak_rack")).field(message, row) == field
+    assert dbc.Dbc(profiles.load("firebreak_rack")).field(message, row) == field

@@ -3,7 +3,7 @@
 import pytest
 from device_suite import Bus, ModbusSuite, Sink, Slave
 
-from drivers import profile
+from controller.config import profiles
 from drivers.buses import rtu
 from drivers.io import IoModule
 from safety import signals
@@ -19,7 +19,7 @@ ON = {"pcs_enable_ok": 1, "fan_on": 0, "horn_on": 1, "lamp_on": 0}
 
 def module(outputs=OUTPUTS, inputs=INPUTS):
     sink = Sink()
-    return IoModule(profile.load("io_8in_8out"), 1, sink, inputs, signals.G_IO_1, outputs), sink
+    return IoModule(profiles.load("io_8in_8out"), 1, sink, inputs, signals.G_IO_1, outputs), sink
 
 
 def running(expiry=3000, bits=0xFF):

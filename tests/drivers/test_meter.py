@@ -7,6 +7,8 @@ import struct
 import pytest
 from device_suite import ModbusSuite, Sink, Slave
 
+from controller.config import profiles
+from controller.forms.refusal import ConfigError
 from drivers import profile
 from drivers.meter import Meter
 from safety import signals
@@ -29,7 +31,7 @@ def words(
 def meter(inverted=False, name="sdm630", unit_id=1, **rating):
     sink = Sink()
     places = signals.GRID_POWER_W, signals.GRID_RAW_HASH, signals.G_METER_GRID
-    return Meter(profile.load(name), unit_id, sink, *places, inverted, **rating), sink
+    return Meter(profiles.load(name), unit_id, sink, *places, inverted, **rating), sink
 
 
 def fed(registers, **options):
@@ -234,9 +236,9 @@ def test_the_fast_meter_is_one_short_read_each_20_ms():
 @cases("""name  refresh_ms
     "sdm630"  100 | "firebreak_fast_meter"  20""")
 def test_a_meter_profile_has_its_refresh_time(name, refresh_ms, tmp_path):
-    assert profile.load(name).settings["refresh_ms"] == refresh_ms
+    assert profiles.load(name).settings["refresh_ms"] == refresh_ms
     text = (profile.FOLDER / f"{name}.toml").read_text()
     path = tmp_path / "own.toml"
     path.write_text("\n".join(line for line in text.splitlines() if "refresh_ms" not in line))
-    with pytest.raises(profile.ProfileError, match="settings.refresh_ms: missing; allowed a whole"):
-        profile.load(str(path))
+    with pytest.raises(ConfigError, match="settings.refresh_ms: is missing; allowed 5..60000"):
+        profiles.load(str(path))

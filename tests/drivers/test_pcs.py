@@ -225,7 +225,7 @@ def test_a_setpoint_that_does_not_go_to_zero_at_the_start():
 
 @pytest.mark.parametrize("refused", [("704.22",), (RVRT,), ("704.22", RVRT)])
 def test_settings_refused_at_the_start(refused):
-    """Without the reversion a set-point would last for ever, so the reversion comes first."""
+    """A set-point would last without the reversion for ever, so the reversion comes first."""
     slave = Converter()
     refuse, addresses = slave._refusal, [slave.address(name) for name in refused]
     slave._refusal = lambda function, address, count: (

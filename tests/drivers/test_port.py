@@ -49,8 +49,8 @@ class Bench:
         return rtu.read_request(key, unit_id, function, address, count, *self.callbacks(key))
 
     def written(self, key, unit_id=1, value=0, priority=rtu.WRITE):
-        return rtu.write_registers_request(
-            key, unit_id, 100, (value,), *self.callbacks(key), priority=priority
+        return rtu.write_request(
+            16, key, unit_id, 100, (value,), *self.callbacks(key), priority=priority
         )
 
     def ask(self, key, **detail):
@@ -322,7 +322,7 @@ def test_bytes_before_the_request_has_left_are_stale(bench, port):
 def test_local_echo_is_no_reply(replied, outcome):
     """minimalmodbus: adapters with local echo, which arrives while sending."""
     bench = Bench(echo=True)
-    bench.port.submit(rtu.write_register_request("w", 1, 5, 6, *bench.callbacks("w")))
+    bench.port.submit(rtu.write_request(6, "w", 1, 5, [6], *bench.callbacks("w")))
     frame = bench.port.poll(0)
     bench.port.receive(frame, REQUEST_US - 100)
     assert bench.events == []

@@ -6,7 +6,7 @@ import struct
 import pytest
 from device_suite import CanSuite, Sink
 
-from drivers import profile
+from controller.config import profiles
 from drivers.bms import FAMILIES
 from safety import signals as s
 from tests.tables import cases
@@ -22,7 +22,7 @@ CURRENTS = (s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX)
 
 def built(**settings):
     sink = Sink()
-    loaded = profile.load("pylontech_lv")
+    loaded = profiles.load("pylontech_lv")
     loaded.settings.update(settings)
     return FAMILIES["pylontech_bms"](loaded, 0, sink, sink.layout), sink
 

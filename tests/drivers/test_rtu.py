@@ -56,10 +56,10 @@ def test_crc_equals_pymodbus(data):
     rtu.read_request("a", 1, 4, 0, 80)  "010400000050"  165
     rtu.read_request("a", 1, 2, 0, 8)  "010200000008"  6
     rtu.read_request("a", 1, 1, 19, 9)  "010100130009"  7
-    rtu.write_register_request("a", 1, 1, 3)  "010600010003"  8
-    rtu.write_registers_request("a", 1, 1, [10, 258])  "01100001000204000A0102"  8
-    rtu.write_coils_request("a", 1, 19, [1, 0, 1, 1, 0, 0, 1, 1, 1, 0])  "010F0013000A02CD01"  8
-    rtu.write_coils_request("a", 1, 0, (True,))  "010F000000010101"  8""")
+    rtu.write_request(6, "a", 1, 1, [3])  "010600010003"  8
+    rtu.write_request(16, "a", 1, 1, [10, 258])  "01100001000204000A0102"  8
+    rtu.write_request(15, "a", 1, 19, [1, 0, 1, 1, 0, 0, 1, 1, 1, 0])  "010F0013000A02CD01"  8
+    rtu.write_request(15, "a", 1, 0, (True,))  "010F000000010101"  8""")
 def test_request_frames_as_in_the_specification(request_, body_hex, reply_bytes):
     """Bodies as in the examples of the Modbus Application Protocol V1.1b3, 6.1 to 6.12."""
     body = bytes.fromhex(body_hex)
@@ -90,9 +90,9 @@ def test_requests_are_those_of_pymodbus(function, address, count, values, levels
     one, read = values[:1], rtu.read_request("a", 1, function, address, count)
     for encoder, built, given_ in (
         (READS[function - 1], read, {"count": count}),
-        (SEVERAL, rtu.write_registers_request("a", 1, address, values), {"registers": values}),
-        (ONE, rtu.write_register_request("a", 1, address, *one), {"registers": one}),
-        (COILS, rtu.write_coils_request("a", 1, address, levels), {"bits": levels}),
+        (SEVERAL, rtu.write_request(16, "a", 1, address, values), {"registers": values}),
+        (ONE, rtu.write_request(6, "a", 1, address, one), {"registers": one}),
+        (COILS, rtu.write_request(15, "a", 1, address, levels), {"bits": levels}),
     ):
         pdu = bytes((encoder.function_code,)) + encoder(address=address, **given_).encode()
         assert built.frame == rtu.seal(b"\1" + pdu)
@@ -103,7 +103,7 @@ def test_a_write_that_reads_back_is_that_of_pymodbus(address, values):
     encoder = register_message.ReadWriteMultipleRegistersRequest(
         read_address=address, read_count=len(values), write_address=address, write_registers=values
     )
-    built = rtu.write_and_read_request("a", 1, address, values)
+    built = rtu.write_request(23, "a", 1, address, values)
     assert built.frame == rtu.seal(b"\1\x17" + encoder.encode())
     assert built.reply_bytes == 5 + 2 * len(values)
 
@@ -113,14 +113,14 @@ def test_a_write_that_reads_back_is_that_of_pymodbus(address, values):
     lambda count: rtu.read_request("a", 1, 2, 0, count)  1  2000
     lambda count: rtu.read_request("a", 1, 3, 0, count)  1  125
     lambda count: rtu.read_request("a", 1, 4, 0, count)  1  125
-    lambda count: rtu.write_registers_request("a", 1, 0, [0] * count)  1  123
-    lambda count: rtu.write_coils_request("a", 1, 0, [0] * count)  1  1968
+    lambda count: rtu.write_request(16, "a", 1, 0, [0] * count)  1  123
+    lambda count: rtu.write_request(15, "a", 1, 0, [0] * count)  1  1968
     lambda unit_id: rtu.read_request("a", unit_id, 3, 0, 1)  0  255
-    lambda unit_id: rtu.write_coils_request("a", unit_id, 0, (1,))  0  255
+    lambda unit_id: rtu.write_request(15, "a", unit_id, 0, (1,))  0  255
     lambda address: rtu.read_request("a", 1, 3, address, 2)  0  65534
-    lambda address: rtu.write_register_request("a", 1, address, 0)  0  65535
-    lambda value: rtu.write_register_request("a", 1, 0, value)  0  65535
-    lambda value: rtu.write_registers_request("a", 1, 0, (0, value))  0  65535
+    lambda address: rtu.write_request(6, "a", 1, address, [0])  0  65535
+    lambda value: rtu.write_request(6, "a", 1, 0, [value])  0  65535
+    lambda value: rtu.write_request(16, "a", 1, 0, (0, value))  0  65535
     lambda function: rtu.read_request("a", 1, function, 0, 1)  1  4""")
 def test_requests_at_their_bounds(build, low, high):
     for value in (low, high):
@@ -133,9 +133,9 @@ def test_requests_at_their_bounds(build, low, high):
 
 
 def test_identical_writes_are_encoded_once():
-    first, second = (rtu.write_coils_request("coils", 1, 0, (1, 0, 1)) for _ in range(2))
+    first, second = (rtu.write_request(15, "coils", 1, 0, (1, 0, 1)) for _ in range(2))
     assert first.frame is second.frame
-    assert rtu.write_coils_request("coils", 1, 0, (1, 0, 0)).frame != first.frame
+    assert rtu.write_request(15, "coils", 1, 0, (1, 0, 0)).frame != first.frame
 
 
 def test_a_request_without_callbacks_may_end_either_way():
@@ -165,7 +165,7 @@ def test_reply_of_each_read_function(function, count, data):
     assert found(rtu.read_request("a", 1, function, 0, count), reply) == reply[1:-2]
 
 
-@pytest.mark.parametrize("request_", [read20(), rtu.write_registers_request("a", 1, 1, (5, 6))])
+@pytest.mark.parametrize("request_", [read20(), rtu.write_request(16, "a", 1, 1, (5, 6))])
 def test_exception_reply(request_):
     """bydhvs #287: exception 4 is an answer (busy), not silence."""
     exception = rtu.seal(bytes((1, request_.function | 0x80, 4)))
@@ -223,7 +223,7 @@ def test_write_reply_must_echo_unit_function_address_and_count(at):
     """sunspec/pysunspec #27: an acknowledgement of another write does not count."""
     wrong = bytearray(WRITE_REPLY[:6])
     wrong[at] ^= 1
-    request = rtu.write_registers_request("a", 1, 1, (5, 6))
+    request = rtu.write_request(16, "a", 1, 1, (5, 6))
     assert found(request, WRITE_REPLY) == WRITE_REPLY[1:-2]
     assert found(request, rtu.seal(bytes(wrong))) is None
 
@@ -266,8 +266,8 @@ def test_endless_noise_keeps_the_buffer_small():
     lambda echo, reply: [bytes((byte,)) for byte in echo + reply]""")
 @cases("""request_  reply
     read20()  REPLY
-    rtu.write_registers_request("a", 1, 1, (5, 6))  WRITE_REPLY
-    rtu.write_register_request("a", 1, 1, 2)  rtu.write_register_request("a", 1, 1, 2).frame""")
+    rtu.write_request(16, "a", 1, 1, (5, 6))  WRITE_REPLY
+    rtu.write_request(6, "a", 1, 1, [2])  rtu.write_request(6, "a", 1, 1, [2]).frame""")
 def test_local_echo_is_removed(request_, reply, pieces):
     """minimalmodbus (handle_local_echo): adapters that repeat each request."""
     results = feed(request_, *pieces(request_.frame, reply), echo=True)
@@ -276,14 +276,14 @@ def test_local_echo_is_removed(request_, reply, pieces):
 
 def test_echo_of_a_single_write_alone_is_no_success():
     """Function 6 replies with its request: the echo alone must not look like a reply."""
-    request = rtu.write_register_request("a", 1, 1, 2)
+    request = rtu.write_request(6, "a", 1, 1, [2])
     assert found(request, request.frame, echo=True) is None
 
 
 def test_a_missing_echo_does_not_affect_the_next_request():
     receiver = Receiver(echo=True)
     for value in (2, 3):
-        request = rtu.write_register_request("a", 1, 1, value)
+        request = rtu.write_request(6, "a", 1, 1, [value])
         receiver.expect(request)
     assert receiver.feed(request.frame) is None
     assert receiver.feed(request.frame) == request.frame[1:-2]

@@ -7,6 +7,7 @@ import pytest
 from device_suite import ModbusSuite, Sink, Slave
 from hypothesis import given, strategies as st
 
+from controller.config import profiles
 from drivers import profile
 from drivers.sensor import Sensor
 from safety import signals as s
@@ -34,7 +35,7 @@ KINDS = {
 def sensor(kind="gas", indexes=None, lfl_vol_ppm=METHANE_LFL_PPM, path=None):
     name, group, places = KINDS[kind]
     sink = Sink()
-    loaded = profile.load(path or name)
+    loaded = profiles.load(path or name)
     return Sensor(loaded, 1, sink, indexes or places, group, lfl_vol_ppm), sink
 
 
@@ -132,7 +133,7 @@ def test_the_larger_toxic_gas_counts(hydrogen, carbon_monoxide, status, expected
 @pytest.mark.parametrize("status", [2, 2 | 32, 2 | 0xFFC0])
 @pytest.mark.parametrize("kind", ["gas", "offgas"])
 def test_a_detector_that_warms_up_gives_no_reading(kind, status):
-    """After a power cut two warming detectors were faulty (13a) and all detection lost (14)."""
+    """Two warming detectors were faulty (13a) and all detection lost (14)."""
     device, sink = fed(kind, 600, status, DUE, TODAY)
     assert (sink.taken(), device.refused) == (set(), 1)
 

@@ -298,20 +298,6 @@ def test_reasons_of_the_system(number, reason, monkeypatch):
     assert str(failure.value).endswith(reason)
 
 
-@wire
-def test_kernel_rs485_mode_is_set_or_refused(adapter, monkeypatch):
-    """libmodbus #652, uModbus #52, modbus-tk #13: direction by the kernel. A pty has none."""
-    port = SerialPort(str(adapter.path), 9600, rs485=True)
-    with pytest.raises(SerialPortError, match="not supported by its driver"):
-        port.open()
-    assert port.fileno() == -1
-    asked = []
-    monkeypatch.setattr(serial.Serial, "_set_rs485_mode", lambda _, mode: asked.append(mode))
-    port.open()
-    assert asked
-    port.close()
-
-
 def heard(arrivals, wait_s=HANG_GUARD_s):
     return arrivals.ports() if select.select([arrivals], [], [], wait_s)[0] else []
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from device_suite import Bus, ModbusSuite, Slave
 
+from controller.config import profiles
 from controller.config.site_devices import gates
 from controller.core import reasons
 from controller.core.site_devices import roles
@@ -33,11 +34,11 @@ class Sink:
 
 
 def device(name, signals, sink, **settings):
-    return SiteDevice(profile.load(name), 1, sink, (4, 3), list(signals), settings)
+    return SiteDevice(profiles.load(name), 1, sink, (4, 3), list(signals), settings)
 
 
 class SiteSuite(ModbusSuite):
-    """Of a site device: each signal is fresh by itself. GROUP is that of the first signal."""
+    """Suite of a site device: each signal is fresh by itself. GROUP is that of the first signal."""
 
     settle_ms = 2200
     old_ms = 1100
@@ -107,7 +108,7 @@ SETTINGS = {"rated_W": 200_000, "limit_W_max": 200_000, "stages_max": 4}
 PROFILES = sorted(
     path.stem
     for path in profile.FOLDER.glob("*.toml")
-    if profile.load(path.stem).family == "site_device"
+    if profiles.load(path.stem).family == "site_device"
 )
 
 
@@ -132,7 +133,7 @@ class TestEachProfile(SiteSuite):
         self.name = request.param
 
     def build(self):
-        made, sink = profile.load(self.name), Sink()
+        made, sink = profiles.load(self.name), Sink()
         self.role = roles.ROLES[made.settings["role"]]
         names = [each.name for each in self.role.signals]
         built = SiteDevice(made, 1, sink, (4, 3), names, SETTINGS)
@@ -143,7 +144,7 @@ class TestEachProfile(SiteSuite):
 
     def replaced(self, silent_ms, link=None):
         """(bus, sink, undo) for each register of the identity: another device answers now."""
-        for number, register in enumerate(profile.load(self.name).identity.values(), 1):
+        for number, register in enumerate(profiles.load(self.name).identity.values(), 1):
             bus, sink, _ = self.started()
             bus.slave.silent = bool(silent_ms)
             bus.run(0 if link else silent_ms)
@@ -155,7 +156,7 @@ class TestEachProfile(SiteSuite):
 
     def test_no_value_counts_and_nothing_is_written_while_the_identity_differs(self):
         """Found by each register alone; after a silence before the first value counts."""
-        periods = 4 * profile.load(self.name).period_ms
+        periods = 4 * profiles.load(self.name).period_ms
         silences = self.replaced(periods), self.replaced(6200, link="down, so nothing is asked")
         for bus, sink, number, at in itertools.chain(*silences):
             names = list(bus.device._writes)
@@ -242,13 +243,13 @@ class TestGenset(SiteSuite):
     "heater_contact"  {"rated_W": 9000}  "heat"  0  "01 05 0000 0000"
 """)
 def test_each_profile_writes_what_its_document_says(name, settings, actuator, value, frame):
-    registers = profile.load(name).registers.values()
+    registers = profiles.load(name).registers.values()
     signals = [each.name for each in registers if "read" in each.direction]
     made = device(name, signals, Sink(), **settings)
     Bus(made, slave_of(made.profile)).run(100)
     request = made.write(actuator, value, 100_000)
     assert request.frame[:-2].hex() == frame.replace(" ", "")
-    device_ = SimpleNamespace(profile=profile.load(name), address=1, settings=settings)
+    device_ = SimpleNamespace(profile=profiles.load(name), address=1, settings=settings)
     assert gates(device_)[actuator].check(request.frame, 0, value) == reasons.NONE
 
 
@@ -281,7 +282,7 @@ def test_a_32_bit_write_goes_out_whole_in_one_frame(function, value, word_order,
 """)
 def test_a_value_beyond_the_rating_twice_in_a_row_is_unknown_for_a_minute(refusals, held_ms):
     """150 kW at 100 kW rated; the inverter is read every 500 ms."""
-    made, sink = profile.load("sunspec_pv"), Sink()
+    made, sink = profiles.load("sunspec_pv"), Sink()
     bounds = {"power_W": (-5000, 120_000)}
     names = ["power_W", "available_W"]
     bus = Bus(SiteDevice(made, 1, sink, (4, 3), names, SETTINGS, bounds), slave_of(made))
@@ -342,7 +343,7 @@ def test_the_own_bits_are_counted_and_written_and_no_others():
 
 def registers_of(name, changes):
     """The profile `name` with other keys in the registers that `changes` names."""
-    made = profile.load(name)
+    made = profiles.load(name)
     for register, keys in changes.items():
         vars(made.registers[register]).update(keys)
     return made

@@ -371,7 +371,7 @@ def test_frames_of_a_native_bms_and_the_plant_make_events():
 
 @pytest.mark.parametrize("current_A, broken", [(0.0, True), (900.0, False)])
 def test_current_and_opening_of_an_uncontrolled_load_are_no_violation(current_A, broken):
-    """With such a load, a rack may exceed its limit and open under current."""
+    """A rack with such a load may exceed its limit and open under current."""
     cabinet, seen = closing()
     for now_us in range(20_000, 5_000_000, 20_000):
         cabinet.step(0.02)

@@ -50,7 +50,7 @@ def test_a_set_point_leaves_at_once_in_each_tick(rig):
 
 
 def test_nothing_is_under_way_to_the_converter_when_a_tick_begins(rig):
-    """Between the last reply of a tick and the next tick the bus rests."""
+    """The bus rests between the last reply of a tick and the next tick."""
     times_us = sorted(time_us for time_us, _, _ in rig[1]["pcs"])
     assert all(1129 <= time_us % TICK_US < TICK_US - 1000 for time_us in times_us)
 

@@ -7,8 +7,10 @@ import pytest
 from controller.core import parameters
 from hil.__main__ import main
 from hil.engine import pod, pod_command, pod_rig
+from hil.engine.simulate import VirtualRig
 from hil.results import site_page, site_record
 from hil.site.site import Site
+from hil.values.rig import ValueRig
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -71,7 +73,7 @@ def test_the_share_of_a_cabinet_is_what_it_answers(tmp_path):
     assert [unit.can_form for unit in one.site.units] == [False, True]
     one.run(6)
     for member in one.members:
-        view = member.controller.cabinet.core.view
+        view = member.controller.cabinet.core.found
         assert view.load_W == pytest.approx(one.site.load_power_W / 2, rel=0.15)
         assert view.grid_meter_W == pytest.approx(one.site.grid_power_W, rel=0.2)
     first, second = (member.plant for member in one.members)
@@ -90,7 +92,7 @@ def test_the_swing_is_said_in_words(reduction, words):
 
 
 def test_value_mode_at_the_tick_of_the_bytes_gives_the_same_energies():
-    both = [pod.Pod.of_file(str(EXAMPLE), values=values, tick_ms=20) for values in (False, True)]
+    both = [pod.Pod.of_file(str(EXAMPLE), kind=kind, tick_ms=20) for kind in (VirtualRig, ValueRig)]
     assert [one.run(8).mode for one in both] == ["byte, 20 ms", "value, 20 ms"]
     assert both[0].site.account.energy_J == both[1].site.account.energy_J
 
@@ -99,8 +101,8 @@ def test_value_mode_at_the_tick_of_the_bytes_gives_the_same_energies():
 def test_value_mode_at_100_ms_holds_a_pod_to_bytes_while_pv_drifts_under_the_meter_tests():
     """The seed is 1. Until 90 s both cabinets have tested the meter, the second beside a cloud."""
     both = [
-        pod.Pod.of_file(str(EXAMPLE), values=values, tick_ms=100).run(90)
-        for values in (False, True)
+        pod.Pod.of_file(str(EXAMPLE), kind=kind, tick_ms=100).run(90)
+        for kind in (VirtualRig, ValueRig)
     ]
     docs = [pod_command.document(one) for one in both]
     for doc in docs:

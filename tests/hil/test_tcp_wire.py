@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from drivers import profile
+from controller.config import profiles
 from drivers.buses.port import RtuPort
 from drivers.buses.tcp_port import TcpPort
 from drivers.site_device import SiteDevice
@@ -30,7 +30,7 @@ class Bench:
     """A meter of a branch with 12 345 W behind a TCP wire, and its driver."""
 
     def __init__(self):
-        em24 = profile.load("em24")
+        em24 = profiles.load("em24")
         em24.identity = {}  # one read is enough here
         part = BranchMeter({})
         part.power_W = 12_345.0

@@ -61,7 +61,7 @@ class Comparison:
         self.ticks = self.pages = self.frames = 0
 
     def tick(self, now_us):
-        """Before the tick freezes its inputs: `why` may call sent only earlier bytes."""
+        """Called before the tick freezes its inputs: `why` may call sent only earlier bytes."""
         self.handed = self.witness.setpoint_W, self.witness.take()
         self._tick(now_us)
 

@@ -111,7 +111,7 @@ class Cabinet:
         return verdict(self.machine, claims)
 
     def shown(self, claims):
-        """Without what is computed on the way: `every_value_stays_small` is about that."""
+        """State without what is computed on the way: `every_value_stays_small` is about that."""
         return _words(self.machine.refute(claims))
 
 
@@ -270,7 +270,7 @@ def a_weaker_rack_never_widens():
 
 
 def rising(machine, power_W, permille, calls):
-    """For scale_W: any function with the properties that `scale_is_within` has shown."""
+    """Stands for scale_W: any function with the properties that `scale_is_within` has shown."""
     scaled = machine.symbol("scaled_W", 0, HIGH)
     machine.assume([implies(permille <= 1000, scaled <= power_W)])
     calls.append((power_W, permille, scaled))
@@ -558,7 +558,7 @@ def is_over(permit, place, name):
 
 
 def in_its_time(cabinet, dc, load, removal):
-    """After a step a demand has opened in its time, or the fuse's where the load is too high; what
+    """A demand has opened after a step in its time, or the fuse's where the load is too high; what
     may not open yet has the breaker's help in time.
     """
     permit, out = cabinet.kernel.permit, cabinet.kernel.out
@@ -700,7 +700,7 @@ def evaluating_never_unlatches():
 
 
 def watched(evaluator):
-    """Per instance: if it counts, is active or latched, its block is busy."""
+    """Each instance: if it counts, is active or latched, its block is busy."""
     found, flags = [], (evaluator.set_count, evaluator.active, evaluator.latched)
     for index, block in enumerate(evaluator.block):
         counting, active, latched = (equal(each[index], 0) for each in flags)
@@ -787,7 +787,7 @@ class Range:
         self.times = [0, 0]
 
     def small(self, value):
-        """For a number whose interval is no longer small: the question for Z3 whether it is."""
+        """Ask for a number whose interval is no longer small: the question for Z3 whether it is."""
         low, high = ends(value)
         if self.counts or high <= SMALL or self.high > SMALL or low < 0:
             return None
@@ -834,7 +834,7 @@ def every_copy_stays_small():
 
 
 def _compared(evaluator):
-    """For ImageCheck.as_image: any answer; `every_copy_stays_small` is about the numbers."""
+    """Stands for ImageCheck.as_image: any answer; `every_copy_stays_small` is about the numbers."""
 
     def answer(machine, index):
         machine.oblige("instance", (index >= 0) & (index < evaluator.count))

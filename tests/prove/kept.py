@@ -18,7 +18,7 @@ TORN += (pickle.PickleError,)
 
 
 def digest(root=ROOT):
-    """Of everything that the tests of safety/ may read, and of the interpreter."""
+    """Digest of everything that the tests of safety/ may read, and of the interpreter."""
     found = hashlib.sha256(sys.version.encode())
     for folder in FOLDERS:
         for path in sorted(each for each in (root / folder).rglob("*") if each.suffix in KINDS):

@@ -139,7 +139,7 @@ def any_limits(cabinet):
 
 
 def demanded(cabinet):
-    """For Kernel._combine: any demands of which `a_fault_never_lowers_a_demand` is true."""
+    """Stands for Kernel._combine: any demands of which `a_fault_never_lowers_a_demand` is true."""
     machine, kernel = cabinet.machine, cabinet.kernel
     evaluator = kernel.evaluator
     tops = [levels[-1] for levels in columns()]
@@ -208,7 +208,7 @@ class Before:
         return [("nothing else writes a feature", equal(one, other)) for one, other in pairs]
 
     def opened(self, asked, elapsed):
-        """Of a demand to open: at once, at zero current, in gas by the breaker."""
+        """How a demand opens: at once, at zero current, in gas by the breaker."""
         kernel, out = self.kernel, self.kernel.out
         permit, off = kernel.permit, equal(out[s.CONTACTOR_SUPPLY_OK], 0)
         stop, opens = asked(m.D_PCS, m.PCS_STOP), asked(m.D_DC, m.DC_OPEN_AT_ZERO)
@@ -239,7 +239,7 @@ class Before:
         return implies(before < 0, equal(now, 0)) & implies(before >= 0, goes_on)
 
     def limited(self, asked, unit, elapsed):
-        """Of a unit: a stop or an inhibit leaves nothing, a ramp and a derate their part."""
+        """Limits of a unit: a stop or an inhibit leaves nothing, a ramp and a derate their part."""
         b, found = self.kernel.bounds, []
         stop, ramp = (asked(m.D_PCS, level, unit) for level in (m.PCS_STOP, m.PCS_RAMP))
         for way in range(2):

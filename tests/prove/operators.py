@@ -273,7 +273,7 @@ class Columns:
             self.rows |= dict.fromkeys(map(id, ast.walk(cell)), where)
 
     def _alternatives(self, rows):
-        """For a name that is no number, or a string of a few: the next of its column."""
+        """Changes of a name that is no number, or a string of a few: the next of its column."""
         for column in range(max(map(len, rows), default=0)):
             cells = [row[column] for row in rows if len(row) > column]
             names = [cell for cell in cells if is_name(cell) and not self.is_number(cell)]

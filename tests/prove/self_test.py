@@ -565,7 +565,7 @@ BREAKS = [(*row[0].split(), *row[1:]) for row in zip(BREAKS[::3], TEXTS[1::3], T
 
 
 def test_what_is_broken_is_there(tmp_path):
-    """Without the solver too: a break must break something."""
+    """Holds without the solver too: a break must break something."""
     for _, name, function, before, after in BREAKS:
         assert broken(tmp_path, name, before, after) and before != after, function
 

@@ -279,8 +279,8 @@ class Machine:
             self.obligations.append((what, needed, condition))
 
     def unmet(self):
-        """As `refute`, of the obligations. Some hold whatever the path to them says, and without it
-        they are far easier to decide. Together the others are harder than one by one.
+        """Same as `refute`, of the obligations. Some hold whatever the path to them says, and
+        without it they are far easier to decide. Together the others are harder than one by one.
         """
         held = self.always([condition for *_, condition in self.obligations], ALONE_STEPS)
         asked = zip(self.obligations, held)
@@ -517,7 +517,7 @@ class Machine:
         return joined
 
     def _narrow(self, test, holds, frame):
-        """Inside `if name > number` the name's interval is smaller."""
+        """The name's interval is smaller inside `if name > number`."""
         if not (
             isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.left, ast.Name)
         ):

@@ -1,7 +1,7 @@
 """The microcontroller's loop on a board made of a course, on CPython and on MicroPython."""
 
 try:
-    from hil.campaigns.channel_b import course
+    from hil.campaigns.benchmarks import course
 except ImportError:  # on MicroPython the course lies beside this file
     import course
 

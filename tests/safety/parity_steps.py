@@ -4,7 +4,7 @@ import sys
 from array import array
 
 try:
-    from hil.campaigns.channel_b.course import default_image, heap_lock, heap_unlock
+    from hil.campaigns.benchmarks.course import default_image, heap_lock, heap_unlock
 except ImportError:  # on MicroPython the course lies beside this file
     from course import default_image, heap_lock, heap_unlock
 

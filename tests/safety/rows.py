@@ -55,7 +55,7 @@ def _zeros(bench, value):
 
 
 def _insulation(bench, value):
-    """At 1000 V the value in kilohm is the value in ohm per volt."""
+    """The value at 1000 V in kilohm is the value in ohm per volt."""
     for rack in range(RACKS):
         bench.set_rack(s.RACK_VOLTAGE_MV, 1_000_000, rack)
     bench.set_unit(s.PCS_DC_VOLTAGE_MV, 1_000_000)

@@ -250,7 +250,7 @@ def test_sequence_and_uptime_come_round():
 
 
 def test_the_number_of_refusals_comes_round():
-    """As its field of two bytes does. The count by reason stops."""
+    """Its field of two bytes does so. The count by reason stops."""
     receiver = c.Receiver(f.CHANNEL_A)
     receiver.refusals, receiver.refused[c.R_START] = f.SEQUENCE_MASK - 1, s.TICKS_MAX
     told = []

@@ -87,7 +87,7 @@ def test_each_conflict_has_a_row_a_demand_and_a_time_of_its_own(monkeypatch, sig
 
 @pytest.mark.parametrize("stood", [True, False])
 def test_a_restart_does_not_stop_a_fan_that_has_run_meanwhile(stood):
-    """Without a controller the fan's contact falls, the fan runs and the agent is gone."""
+    """The fan's contact, without a controller, falls, the fan runs and the agent is gone."""
     bench = holding()
     names = ("3", "12a") if stood else ("12a",)
     bench.kernel.boot(True, False, [bench.instance(name) for name in names])

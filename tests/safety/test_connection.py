@@ -107,7 +107,7 @@ def test_without_meter_or_converter_nothing_is_known(silent):
 
 
 def test_a_swing_whose_mean_is_within_the_limit_is_none():
-    """Between 350 and 650 kW twice a second: the connection carries 500 kW."""
+    """It swings between 350 and 650 kW twice a second: the connection carries 500 kW."""
     bench = Bench().step(SETTLED)
     for half in range(40):
         bench.set(s.GRID_POWER_W, 350_000 if half & 1 else 650_000).step(12)

@@ -274,7 +274,7 @@ def names(*found):
 
 @pytest.mark.parametrize("order", [*itertools.permutations(("1a", "22", "23a"))])
 def test_after_a_reset_the_earliest_of_the_others_is_first_out(order):
-    """After a runaway and an E-stop the reset of row 22 showed "emergency stop"."""
+    """The reset after a runaway and an E-stop of row 22 showed "emergency stop"."""
     evaluator, features = made(default_image(UNITS, RACKS))
     places = names(*order)
     for place in places:

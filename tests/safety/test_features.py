@@ -267,7 +267,7 @@ def test_votes_of_smoke_and_heat(zones, heat_fitted):
 @cases("""proof feature group
     s.AIRFLOW_OK m.F_AIRFLOW_MISSING s.G_IO_1 | s.DAMPER_OK m.F_DAMPER_MISSING s.G_IO_3""")
 def test_a_proof_is_missing_only_while_the_fan_is_on(proof, feature, group):
-    """Of a fan that is off an open contact does not show that it would run again either."""
+    """An open contact of a fan that is off does not show that it would run again either."""
     desk = Desk().set(s.AIRFLOW_OK, 1).set(s.DAMPER_OK, 1)
     for fan_on, proved in itertools.product(range(2), repeat=2):
         desk.out[s.FAN_ON] = fan_on

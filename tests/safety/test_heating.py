@@ -247,7 +247,7 @@ def test_a_new_history_is_empty_and_as_large_as_its_topology():
 
 @pytest.mark.parametrize("ddegC, seconds", [(-97, 1), (12, 35), (250, 3)])
 def test_a_sensor_that_drops_out_to_0_and_returns_has_not_risen(ddegC, seconds):
-    """Below 10 degC 0 does not mean a dead sensor; on its return row 23b was a fire."""
+    """A 0 below 10 degC does not mean a dead sensor; on its return row 23b was a fire."""
     desk = Desk().temperatures([ddegC] * 15).step(4 * SECOND, elapsed=10)
     desk.temperatures([ddegC] * 7 + [0] + [ddegC] * 7).step(seconds * 5, elapsed=10)
     told = IN_PART if ddegC >= 100 else DOUBTED

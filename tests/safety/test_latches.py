@@ -53,7 +53,7 @@ STANDS = (None, (0, CLEAR), (0, CLEAR - 1), (1, 0))
 
 
 def expected(kind, remote, key):
-    """With tokens left and the key out of RUN."""
+    """Tokens are left and the key is out of RUN."""
     due = [row for row in ((remote,) if kind == m.REMOTE else (remote, key)) if row]
     if any(row != (0, CLEAR) for row in due):
         return NOT_CLEAR_YET

@@ -32,7 +32,7 @@ def test_the_third_late_step_trips(elapsed, trips):
 
 @cases("between_ticks trips\n WINDOW_TICKS-1 True | WINDOW_TICKS False")
 def test_three_count_while_the_first_is_less_than_10_s_old(between_ticks, trips):
-    """From the first to the third; the third itself takes its time too."""
+    """Time from the first to the third; the third itself takes its time too."""
     bench = late(late(watched()).step(between_ticks - 2 * LATE_TICKS))
     assert ("44g" in late(bench).standing()) == trips
 

@@ -8,8 +8,7 @@ import loop_on_board
 import parity_steps
 import pytest
 
-from hil.campaigns.benchmarks import wasm
-from hil.campaigns.channel_b import course
+from hil.campaigns.benchmarks import course, wasm
 from safety import peer as pe
 from tests.repository import ROOT
 

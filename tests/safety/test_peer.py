@@ -177,7 +177,7 @@ def test_a_wrong_clock_is_noticed_within_three_windows(told_ticks, begins):
 
 
 def test_late_steps_stay_within_small_integers():
-    """Of a step that is later than can be counted the rest is the other's lead."""
+    """The rest of a step that is later than can be counted is the other's lead."""
     pair = _paired()
     for _ in range(5):
         pair.step(elapsed=1_000_000, told=0)

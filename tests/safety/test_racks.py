@@ -129,7 +129,7 @@ def test_votes_on_a_contactor(report, mismatch, current_mA, flows):
 
 
 def test_a_current_older_than_the_report_of_open_does_not_count():
-    """With three lost frames every opening under load was row 39 with its shunt trip."""
+    """Every opening with three lost frames under load was row 39 with its shunt trip."""
     desk = Desk().put(contactor_state=s.CONTACTOR_CLOSED, rack_current_mA=100_000)
     pack = desk.step(5).layout.rack_group(0, s.G_BMS_PACK)
     desk.silence(pack).put(contactor_state=s.CONTACTOR_OPEN)

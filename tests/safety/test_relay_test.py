@@ -87,7 +87,7 @@ def test_a_stuck_relay_is_found_at_the_first_level_it_cannot_follow(level, relay
 
 
 def stuck_after_the_test(bench, relay, stuck):
-    """At the last level only the relay that it asks for is read."""
+    """Only the relay that it asks for is read at the last level."""
     assert (relay, stuck) in ((0, 0), (1, 1))
     if relay == 1:
         assert bench.step(20).out[s.STATE] == RUNNING

@@ -92,7 +92,7 @@ def test_with_everything_missing_nothing_is_counted():
 
 @pytest.mark.parametrize("place", range(TOTAL))
 def test_items_asked_once_closed_and_under_test(place):
-    """Under test all is asked but the dropped relays, and the wait, which is over. Once closed no
+    """All is asked under test but the dropped relays, and the wait, which is over. Once closed no
     debounce is asked for.
     """
     checklist = Checklist()
@@ -190,7 +190,7 @@ def test_a_count_behind_a_closed_gate_holds_nothing(stage):
 
 @cases("name feature bad good | '48a' m.F_DOOR_OK 0 1 | '51' m.F_PEER_CODE 1 0")
 def test_a_cause_that_counts_only_while_energised_is_waited_for(name, feature, bad, good):
-    """With the door open both permit relays were closed for their test every 10 s, without end."""
+    """Both permit relays were closed, with the door open, for their test every 10 s."""
     checklist = Checklist()
     features = checklist.kernel.features
     for known, value, reason in ((1, bad, e.I_CAUSE), (1, good, e.I_NONE), (0, bad, e.I_NONE)):
@@ -229,7 +229,7 @@ def test_only_what_counts_itself_is_a_cause_that_may_come():
     0 0 e.I_VOLTAGES | 999 999 e.I_VOLTAGES | 1000 1000 e.I_NONE | 1000 999 e.I_VOLTAGES
     790_000 0 e.I_VOLTAGES""")
 def test_a_rack_without_voltage_is_joined_to_nothing(others_mV, rack_mV, expected):
-    """At 0 V racks that are apart agree, and no insulation per volt can be judged (row 37)."""
+    """Racks at 0 V that are apart agree, and no insulation per volt can be judged (row 37)."""
     checklist = Checklist()
     checklist.checklist.spread_mV_max = 1000
     for rack in range(2):

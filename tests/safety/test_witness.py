@@ -142,7 +142,7 @@ def test_stated_sensor_errors_widen_the_margin(rack_mA, rack_permille, pcs_permi
 
 
 def test_stated_errors_of_all_racks_and_of_their_converter_add_up():
-    """Of 5 A and 10 A, and 3 % of 300 A."""
+    """The errors are 5 A and 10 A, and 3 % of 300 A."""
     racks = {"rated_current_mA": (100_000, 200_000), "current_error_permille": (50, 50)}
     kernel = Kernel(default_image(racks=2, **racks, pcs_current_error_permille=30))
     assert kernel.features.witness.of_unit[0].margin_dA == 240

@@ -52,7 +52,7 @@ class Fenced:
         bench.cabinet.image.inp[first : first + 3] = array("i", (DAY_MIN // 1440, 0, 0))
 
     def submit(self, record):
-        """As keeper.Keeper: a record that the store cannot hold ends the loop."""
+        """Same as keeper.Keeper: a record that the store cannot hold ends the loop."""
         stored_record.encode(0, record)
         self.bench.keeper.records.append(record)
         return len(self.bench.keeper.records)

@@ -17,7 +17,8 @@ import tty
 from functools import partial
 
 from controller.config import configuration
-from controller.console.terminal import actions, login, process, session, view, words
+from controller.console import login
+from controller.console.terminal import actions, process, session, view, words
 from controller.console.terminal.line import Line
 from controller.core import hint_codes as h
 from controller.core.schedule_table import Slot
@@ -375,7 +376,7 @@ class RunningCabinet:
         return 250_000.0 + 60_000 * (t_s // 3 % 2) + 3000 * (round(t_s * 50) % 7)
 
     def _signals(self, of_part):
-        """Of a PV inverter, in a quarter of the time with a power that no inverter has."""
+        """Signals of a PV inverter, in a quarter of the time with a power that no inverter has."""
         is_wrong = self.turned // self.SILENT_STEPS % 4 == 2
         return of_part() | {"power_W": -100_000} if is_wrong else of_part()
 

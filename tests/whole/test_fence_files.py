@@ -9,15 +9,14 @@ import pytest
 from cabinet_bench import CONFIG, Bench
 from wire_ends import ODD
 
-from controller.config import layers
-from controller.config.refusal import ConfigError
+from controller.config import layers, profiles
+from controller.forms.refusal import ConfigError
 from controller.hints import schedule_file as sf, schedule_wire as sw
 from controller.journal import journal_header, replay
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Shadow
 from controller.siting import reading
-from drivers import profile, toml_text
-from drivers.profile_values import ProfileError
+from drivers import toml_text
 from hil.engine import pod
 from hil.scenarios import scenario
 from hil.site import description
@@ -43,10 +42,10 @@ HOSTILE = {
 READERS = {
     "configuration": (lambda path: layers.read_chain(path), ConfigError),
     "siting": (reading.load, ConfigError),
-    "profile": (profile.load, ProfileError),
+    "profile": (profiles.load, ConfigError),
     "schedule": (sf.read, sf.ScheduleFileError),
-    "scenario": (scenario.load, scenario.ScenarioError),
-    "site": (description.read, scenario.ScenarioError),
+    "scenario": (scenario.load, ConfigError),
+    "site": (description.read, ConfigError),
 }
 
 

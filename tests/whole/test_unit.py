@@ -1,4 +1,4 @@
-"""The installed program under the restrictions of its systemd units, and what a wheel holds.
+"""The installed program under the restrictions of its systemd units.
 
 There is no systemd here: unit_launch.py does what it does with users, mounts, network and system
 calls. `./flash.sh vm-test` runs the units themselves.
@@ -8,34 +8,29 @@ import json
 import os
 import shutil
 import socket
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 import unit_box
+import wheels
 from slow import whole
-from whole_box import CABINETS, PODS
+from whole_box import CABINETS
 
 from controller.journal.ring import JournalReader
 from controller.recorder import reading
 from controller.run import link_statistics
 from controller.sites import EXAMPLE
-from hil.scenarios import scenario
-from hil.systems import spec
-from tests.repository import ROOT
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]  # a guard: a wheel, then processes
 # The loop asks for both; a machine may not let its root grant them.
 NOT_GRANTED = ("memory is not locked", "no real-time priority")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-INSTALLER = "controller/systemd/"  # install.sh reads its own folder of the clone, not of a wheel
 SITE_DEVICES = next(path for path in CABINETS if path.parent.name == "pv_genset")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    return unit_box.made_wheel(tmp_path_factory.mktemp("wheel"))
+    return wheels.built(tmp_path_factory.mktemp("wheel"), "firebreak")["firebreak"]
 
 
 @pytest.fixture
@@ -97,7 +92,7 @@ def test_the_controller_runs_under_its_unit(cabinet, box):
 
 
 def test_an_address_family_that_is_missing_is_one_line_and_no_end(box):
-    """Without its drop-in the unit allows no IP: the devices there are silent."""
+    """The unit without its drop-in allows no IP: the devices there are silent."""
     made = box(SITE_DEVICES)
     made.host([])
     service = made.start("firebreak.service")
@@ -144,58 +139,3 @@ def asked(path, message):
         os.close(folder)
         client.sendall(json.dumps(message).encode() + b"\n")
         return json.loads(client.recv(65_536))
-
-
-# -- the wheel
-
-
-def test_every_data_file_is_in_the_wheel(wheel):
-    """A new folder of data that setup.cfg does not name would be missing on a box only."""
-    listed = unit_box.tracked()
-    wanted = {name for name in listed if not name.endswith((".py", ".md"))}
-    wanted = {name for name in wanted if not name.startswith(INSTALLER)}
-    assert wanted - {*zipfile.ZipFile(wheel).namelist()} == set()
-
-
-@pytest.fixture(scope="module")
-def outside(wheel, tmp_path_factory):
-    """A function that runs Python with the wheel alone, in a folder without sources."""
-    place = tmp_path_factory.mktemp("outside")
-    unit_box.installed(wheel, place / "site", ())
-
-    def run(*words):
-        line = [sys.executable, "-P", *words]
-        return unit_box.run(*line, cwd=place, env={**os.environ, "PYTHONPATH": str(place / "site")})
-
-    assert str(place) in run("-c", "import hil; print(hil.__file__)").stdout
-    return run
-
-
-def test_the_commands_of_the_wheel_find_their_files(outside):
-    """Outside the tree: each shipped site, scenario, system and pod is loaded."""
-    code = (
-        "import sys; from controller import sites; from controller.config import configuration; "
-        "from hil.scenarios import scenario; from hil.systems import spec; "
-        "from hil.engine import pod; from hil.campaigns.smooth import expected; import pathlib; "
-        "[configuration.load(each) for each in sites.FOLDER.glob('*/cabinet.toml')]; "
-        "print(*scenario.names()); print(*[each for each in spec.NAMES if spec.load(each)]); "
-        "print(*[len(pod.member_configs(str(each))) for each in sorted("
-        "(pathlib.Path(pod.__file__).parents[1] / 'site/examples').glob('*.toml'))])"
-    )
-    done = outside("-c", code)
-    assert done.returncode == 0, done.stderr
-    found = [line.split() for line in done.stdout.splitlines()]
-    assert found[:2] == [list(scenario.names()), list(spec.NAMES)]
-    assert len(found[2]) == len(PODS)
-    for words in (["hil", "--help"], ["hil", "run", "--help"], ["controller", "--help"]):
-        done = outside("-m", *words)
-        assert done.returncode == 0 and done.stdout.startswith("usage:"), done.stderr
-
-
-@pytest.mark.parametrize("cabinet", whole(*CABINETS), ids=lambda path: path.parent.name)
-def test_the_wheel_checks_each_shipped_site(cabinet, outside):
-    path = cabinet.relative_to(ROOT)
-    site = Path(outside("-c", "import controller.sites as s; print(s.FOLDER)").stdout.strip())
-    for command in (["controller", "check"], ["hil", "covers"]):
-        done = outside("-m", *command, str(site / path.relative_to("controller/sites")))
-        assert done.returncode == 0, done.stderr

@@ -14,9 +14,10 @@ import struct
 import subprocess
 import sys
 import threading
-import zipfile
-from importlib import metadata
 from pathlib import Path
+
+import wheels
+from wheels import run
 
 from controller.config import configuration
 from controller.sites import FOLDER
@@ -41,48 +42,6 @@ LIMITS = {
 RECEIVE, SEND = 0xC0502100, 0xC0182101  # ioctl numbers of <linux/seccomp.h>
 NOTICE, ANSWER = struct.Struct("QIIiIQ6Q"), struct.Struct("QqiI")
 GUARD_S = 40
-
-
-def run(*command, **options):
-    return subprocess.run([*map(str, command)], capture_output=True, text=True, **options)
-
-
-# -- the wheel
-
-
-def tracked():
-    """Names of the files of the packages, committed or new."""
-    line = "git ls-files -co --exclude-standard safety controller drivers hil".split()
-    return run(*line, cwd=ROOT).stdout.splitlines()
-
-
-def made_wheel(folder):
-    """The wheel of the tracked files, as `install.sh` makes it."""
-    source = folder / "source"
-    for name in [*tracked(), "setup.cfg", "pyproject.toml", "README.md", "LICENSE"]:
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, source / name)
-    build = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
-    done = run(sys.executable, "-c", build, folder, cwd=source)
-    assert done.returncode == 0, done.stderr[-2000:]
-    (wheel,) = folder.glob("*.whl")
-    return wheel
-
-
-def installed(wheel, target, packages):
-    """Put the wheel and copies of installed packages into a folder."""
-    zipfile.ZipFile(wheel).extractall(target)
-    for name in packages:
-        for each in metadata.files(name) or ():
-            if ".." not in each.parts and "__pycache__" not in each.parts:
-                (target / each).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(each.locate(), target / each)
-
-
-def run_packages():
-    """The packages of a box, by the lock."""
-    lines = run(sys.executable, ROOT / "controller" / "documents" / "locked.py", "run").stdout
-    return [line.partition("==")[0] for line in lines.splitlines() if "==" in line[:40]]
 
 
 # -- a unit
@@ -264,7 +223,7 @@ class Box(contextlib.ExitStack):
         release = self.root / RELEASE[1:]
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         (release / "bin").mkdir(parents=True)
-        installed(wheel, release / "lib" / version / "site-packages", run_packages())
+        wheels.installed(wheel, release / "lib" / version / "site-packages", wheels.run_packages())
         python = Path(os.path.realpath(sys.executable))
         self.python = python.parent.parent
         (release / "bin" / "python3").symlink_to(f"/opt/python/bin/{python.name}")

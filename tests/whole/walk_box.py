@@ -13,8 +13,8 @@ from whole_box import CABINETS, PODS
 from controller import __main__ as cli
 from controller.config import configuration
 from controller.console import pages, watch
+from controller.console.login import Failures
 from controller.console.terminal import words
-from controller.console.terminal.login import Failures
 from controller.console.terminal.session import SHOWN, Session
 from controller.console.terminal.view import BODY_ROWS, View
 from controller.core.site_devices.roles import ROLES
@@ -111,7 +111,8 @@ def on_the_box(folder, config, course):
     load_W = selection.peak_W(config) / 2
     found = Watched(folder, lambda t_s: load_W, actions, settings=config).run(until_s)
     cabinet = found.rig.controller.cabinet
-    counters = LinkStatistics(f"{folder}/links.stats", cabinet.field)
+    can_ports = {name: bus.port for name, bus in cabinet.field.can.items()}
+    counters = LinkStatistics(f"{folder}/links.stats", cabinet.field.ports, can_ports)
     counters.note(1)
     counters.close()
     HintStatistics(f"{folder}/hints.stats", config.sources).close()
@@ -170,7 +171,7 @@ def pressed(folder, pause):
 
 
 def seen_by_watch(watched):
-    """As `opened`, without the commands: each device in turn would take long."""
+    """Same as `opened`, without the commands: each device in turn would take long."""
     found = {}
     for page in watch.PAGES:
         facts = watched.facts(page)

@@ -44,7 +44,7 @@ def site(devices: list[Facts]) -> list[str]:
 
 
 def links(links: list[tuple[str, str]]) -> str:
-    """As many kinds as fit, and the number of the others."""
+    """The kinds that fit, and the number of the others."""
     words = [f"{kind} {state}" for kind, state in links]
     line = "LINKS    -"
     for shown in range(1, len(words) + 1):

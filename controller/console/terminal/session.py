@@ -5,12 +5,13 @@ through `actions`. The module has no terminal and no clock, so a test needs only
 from collections.abc import Callable
 from functools import partial
 
-from controller.console.terminal import keys, users, words
+from controller.console import users
+from controller.console.login import Actor, Failures
+from controller.console.terminal import keys, words
 from controller.console.terminal.actions import Actions
-from controller.console.terminal.login import Actor, Failures
 from controller.console.terminal.question import Question
-from controller.console.terminal.users import UserError
 from controller.console.terminal.view import Seen, View
+from controller.console.users import UserError
 from controller.recorder import csv_files
 from controller.system.utc import UTC_US_MAX
 

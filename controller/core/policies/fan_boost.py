@@ -1,15 +1,17 @@
 """Fan: moves more air while the cells are warm, or its unit is warmer than the coolest one."""
 
 from controller.core import reasons
-from controller.core.contract import View
+from controller.core.found import Found
+from controller.core.known import Known
 from controller.core.policies.pre_cool import warm
-from controller.core.site_devices.two_point import TwoPoints
+from controller.core.policies.two_point import TwoPoints
 
 
 class FanBoost(TwoPoints):
     """Each cause stays as it is while the temperatures are unknown."""
 
     NAME, ROLES = "fan_boost", ("fan",)
+    READS = ("unit_temperature_ddegC",)
     CAUSES = (reasons.FAN_CELLS, reasons.FAN_SPREAD)
     TEXTS = {
         reasons.FAN_CELLS: (
@@ -26,6 +28,8 @@ class FanBoost(TwoPoints):
         ),
     }
 
-    def signs(self, view: View, settings: dict[str, int]) -> tuple[bool | None, ...]:
-        """As the contract says."""
-        return warm(view.unit_temperature_ddegC, settings, settings["fan_unit"])
+    def signs(
+        self, known: Known, found: Found, settings: dict[str, int]
+    ) -> tuple[bool | None, ...]:
+        """See Function."""
+        return warm(known.unit_temperature_ddegC, settings, settings["fan_unit"])

@@ -13,13 +13,14 @@ generator's own controller cranks, synchronises, protects and cools down.
 
 from array import array
 
-from controller.core import balance, contract, reasons
+from controller.core import contract, reasons
 from controller.core.answers import Answer, BaseRequest, ForDevice, Obligation, grid_obligation
-from controller.core.contract import DeviceView, Function, Setup, View
+from controller.core.contract import DeviceView, Function, Setup
+from controller.core.found import Found
 from controller.core.integers import approach, low_pass
+from controller.core.known import Known
 from controller.core.policies.modes import BLACK_START, GRID, RETURN
-from controller.core.policies.shed import Shed
-from controller.core.policies.site_balance import gives, metered_W, runs
+from controller.core.policies.source_reports import given_W, gives, is_loaded, metered_W, runs
 
 SHARE = (30, "genset")
 START = (95, "genset_start")  # above the least times: an engine that did not start has not run
@@ -42,10 +43,19 @@ S_LOAD, S_LOAD_MOST, FIRST = range(3)
 WORDS = S_WANTED, S_OUTAGE, S_PHASE, S_MS, S_STARTS, S_RUN_MS, S_AWAY_MS = range(7)
 
 
+Soc = tuple[int, int] | None  # permille: lowest of the racks, mean
+
+
 class GensetStart(Function):
     """Everything stays as it is while the state of charge, or a set, is unknown."""
 
     NAME, STAGE, ROLES = "genset_start", contract.BOUND, ("genset",)
+    READS = (
+        *("battery_W", "is_carried_by_sets", "is_estop", "is_forming", "is_load_wrong"),
+        *("is_off_grid", "load_meter_W", "mode", "others_W", "soc_permille"),
+    )
+    BEFORE = ("is_set_needed",)
+    WRITES = ("genset_W",)
     TEXTS = {
         reasons.GENSET_NEEDED: (
             "generator needed",
@@ -81,28 +91,27 @@ class GensetStart(Function):
 
     def __init__(self, setup: Setup):
         self._sets = setup.actuators(self.ROLES)
-        self._suns = setup.site.of_role("pv")
+        self._suns = setup.site.feeding(is_engine=False)
         self._share_permille = setup.settings["share_permille"]
-        self._shed: Shed = setup.functions[Shed.NAME]
         self._tick_ms = setup.tick_ms
         self._quantum_W = setup.settings["setpoint_quantum_W"]
         self._speed = low_pass(setup.tick_ms, LOAD_MS)
         self.state = array("q", [0, 0, *[NOT_HEARD, 0, 0, 0, 0, 0, 0] * len(self._sets)])
 
-    def step(self, view: View, elapsed_ticks: int) -> list[Answer | ForDevice]:
-        """For each set the request and what overrides its least times; the battery's obligation."""
-        found: list[Answer | ForDevice] = []
-        passed_ms, view.genset_W = elapsed_ticks * self._tick_ms, 0
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[Answer | ForDevice]:
+        """Request of each set and what overrides its least times; the battery's obligation."""
+        answers: list[Answer | ForDevice] = []
+        passed_ms, found.genset_W = elapsed_ticks * self._tick_ms, 0
         for place, (device, number) in enumerate(self._sets):
             at = FIRST + place * len(WORDS)
             is_running = runs(device)
             self._count_run(at, device, is_running, passed_ms)
-            self._want(at, view, device, is_running, passed_ms)
-            self._go_on(at, view, device, is_running, passed_ms)
-            found += [ForDevice(number, each) for each in self._asked(at, device)]
-            if view.is_off_grid:
-                view.genset_W += self._accepted_W(at, device, view.is_forming)
-        return found + self._share(view, elapsed_ticks)
+            self._want(at, known.soc_permille, found, device, is_running, passed_ms)
+            self._go_on(at, known, found, device, is_running, passed_ms)
+            answers += [ForDevice(number, each) for each in self._asked(at, device)]
+            if found.is_off_grid:
+                found.genset_W += self._accepted_W(at, device, found.is_forming)
+        return answers + self._share(known, found, elapsed_ticks)
 
     def _count_run(
         self, at: int, device: DeviceView, is_running: int | None, passed_ms: int
@@ -113,11 +122,11 @@ class GensetStart(Function):
             run_ms = min(self.state[at + S_RUN_MS] + passed_ms, MS_MAX)
             self.state[at + S_RUN_MS] = run_ms if is_running > 0 else 0
 
-    def _find(self, at: int, device: DeviceView, found: int | None, passed_ms: int) -> None:
-        """At the start of the controller: a set that runs, or gives power, is wanted. Its power may
+    def _find(self, at: int, device: DeviceView, runs: int | None, passed_ms: int) -> None:
+        """The start of the controller: a set that runs, or gives power, is wanted. Its power may
         be reported a little after its engine.
         """
-        state, is_running = self.state, bool(found) or _is_loaded(device)
+        state, is_running = self.state, bool(runs) or is_loaded(device)
         if device.reported("is_running") is None and not is_running:
             return
         state[at + S_MS] = min(state[at + S_MS] + passed_ms, MS_MAX)
@@ -130,32 +139,38 @@ class GensetStart(Function):
             state[at + S_RUN_MS] = min(run_ms, MS_MAX)
 
     def _want(
-        self, at: int, view: View, device: DeviceView, found: int | None, passed_ms: int
+        self, at: int, soc: Soc, found: Found, device: DeviceView, runs: int | None, passed_ms: int
     ) -> None:
         state, settings = self.state, device.settings
         if state[at + S_WANTED] == NOT_HEARD:
-            self._find(at, device, found, passed_ms)
+            self._find(at, device, runs, passed_ms)
         if state[at + S_WANTED] == NOT_HEARD:
             return
         is_found = FOUND_RUN_MS <= state[at + S_RUN_MS] < MS_MAX
-        soc, was = view.soc_permille, state[at + S_WANTED]
-        wanted, is_needed = was, view.is_off_grid and self._shed.is_set_needed
+        was = state[at + S_WANTED]
+        wanted, is_needed = was, found.is_off_grid and found.is_set_needed
         is_low = soc and soc[0] <= settings["start_soc_permille"]
-        if view.mode == BLACK_START or is_low or is_needed:
+        if found.mode == BLACK_START or is_low or is_needed:
             wanted = 1
-        elif soc and not is_found and self._may_stop(view):
-            is_back = view.mode == GRID and state[at + S_OUTAGE]
+        elif soc and not is_found and self._may_stop(found):
+            is_back = found.mode == GRID and state[at + S_OUTAGE]
             wanted = 0 if is_back or soc[0] >= settings["stop_soc_permille"] else was
         state[at + S_WANTED] = wanted
-        state[at + S_OUTAGE] = view.mode != GRID and (wanted == 1 or state[at + S_OUTAGE])
+        state[at + S_OUTAGE] = found.mode != GRID and (wanted == 1 or state[at + S_OUTAGE])
 
-    def _may_stop(self, view: View) -> bool:
+    def _may_stop(self, found: Found) -> bool:
         """Another source carries the bus, for certain."""
-        is_other = view.is_forming or not view.is_off_grid
-        return view.mode != RETURN and is_other and not view.is_carried_by_sets
+        is_other = found.is_forming or not found.is_off_grid
+        return found.mode != RETURN and is_other and not found.is_carried_by_sets
 
     def _go_on(
-        self, at: int, view: View, device: DeviceView, is_running: int | None, passed_ms: int
+        self,
+        at: int,
+        known: Known,
+        found: Found,
+        device: DeviceView,
+        is_running: int | None,
+        passed_ms: int,
     ) -> None:
         """The next phase of a start."""
         state = self.state
@@ -171,24 +186,24 @@ class GensetStart(Function):
                 state[at + S_STARTS] = 0
         elif is_running is not None:
             state[at + S_MS] = min(state[at + S_MS] + passed_ms, MS_MAX)
-            if view.is_estop:
+            if known.is_estop:
                 state[at + S_STARTS] -= state[at + S_PHASE] == STARTING
                 self._enter(at, OFF)
             elif device.value("is_ready_ok") == 0:
                 state[at + S_AWAY_MS] = min(state[at + S_AWAY_MS] + passed_ms, MS_MAX)
-                self._give_up(at, view, device)
+                self._give_up(at, found, device)
             else:
-                self._start(at, view, device)
+                self._start(at, found, device)
 
-    def _give_up(self, at: int, view: View, device: DeviceView) -> None:
+    def _give_up(self, at: int, found: Found, device: DeviceView) -> None:
         """The set is not ready. A start that a fault ends has failed."""
         phase = self.state[at + S_PHASE]
         if phase == STARTING:
-            self._fail(at, view, device)
+            self._fail(at, found, device)
         elif phase != FAILED:
             self._enter(at, OFF)
 
-    def _start(self, at: int, view: View, device: DeviceView) -> None:
+    def _start(self, at: int, found: Found, device: DeviceView) -> None:
         """The set is ready and does not run."""
         state, settings = self.state, device.settings
         again_ms = settings["start_again_s"] * 1000
@@ -199,16 +214,16 @@ class GensetStart(Function):
         phase, ms = state[at + S_PHASE], state[at + S_MS]
         if state[at + S_STARTS] >= settings["starts_max"]:
             again_ms = FAILED_MS
-        waits = phase == WAITING or phase == FAILED and view.is_off_grid
+        waits = phase == WAITING or phase == FAILED and found.is_off_grid
         if phase == OFF or waits and ms >= again_ms:
             self._enter(at, STARTING)
             state[at + S_STARTS] = min(state[at + S_STARTS] + 1, MS_MAX)
         elif phase == RUNNING or phase == STARTING and ms >= settings["start_s_max"] * 1000:
-            self._fail(at, view, device)
+            self._fail(at, found, device)
 
-    def _fail(self, at: int, view: View, device: DeviceView) -> None:
+    def _fail(self, at: int, found: Found, device: DeviceView) -> None:
         is_last = self.state[at + S_STARTS] >= device.settings["starts_max"]
-        self._enter(at, FAILED if is_last and not view.is_off_grid else WAITING)
+        self._enter(at, FAILED if is_last and not found.is_off_grid else WAITING)
 
     def _enter(self, at: int, phase: int) -> None:
         self.state[at + S_PHASE], self.state[at + S_MS] = phase, 0
@@ -238,19 +253,19 @@ class GensetStart(Function):
         after_ms = self.state[at + S_RUN_MS] - settings["accept_after_s"] * 1000
         if not self.state[at + S_RUN_MS] or after_ms < 0:
             return 0
-        given_W = max(0, device.value("power_W") or 0)
-        if self.state[at + S_WANTED] != 1 and (is_forming or not given_W):
-            return given_W
+        power_W = max(0, device.value("power_W") or 0)
+        if self.state[at + S_WANTED] != 1 and (is_forming or not power_W):
+            return power_W
         rated_W, steps = settings["rated_W"], 1 + after_ms // (settings["accept_every_s"] * 1000)
         return min(rated_W, steps * settings["accept_permille"] * rated_W // 1000)
 
-    def _share(self, view: View, elapsed_ticks: int) -> list[Obligation]:
+    def _share(self, known: Known, found: Found, elapsed_ticks: int) -> list[Obligation]:
         """The battery takes what the sets cannot, while they carry the bus. Powers of battery and
         sets give the load, and so does the load meter. While the two differ, the battery does no
         more than either of them needs. A set that reports 0 kW of 100 once let the battery charge
         more and more, until the set was overloaded.
         """
-        loads_W = [] if view.is_forming or not view.genset_W else self._loads_W(view)
+        loads_W = [] if found.is_forming or not found.genset_W else self._loads_W(known, found)
         if not loads_W:
             self.state[S_LOAD] = self.state[S_LOAD_MOST] = 0
             return []
@@ -258,24 +273,21 @@ class GensetStart(Function):
             before = self.state[word] or load_W << 16
             self.state[word] = approach(before, load_W << 16, self._speed, elapsed_ticks)
         load_W, most_W = self.state[S_LOAD] >> 16, self.state[S_LOAD_MOST] >> 16
-        taken = view.genset_W, reasons.GENSET_ACCEPTS
-        left_W = most_W - load_W - min(view.genset_W, self._least_W())
+        taken = found.genset_W, reasons.GENSET_ACCEPTS
+        left_W = most_W - load_W - min(found.genset_W, self._least_W())
         left = left_W, reasons.GENSET_LEAST_LOAD
         return [grid_obligation(SHARE, load_W, taken, left, self._quantum_W)]
 
-    def _loads_W(self, view: View) -> list[int]:
+    def _loads_W(self, known: Known, found: Found) -> list[int]:
         """Power that battery and sets carry, by each way that is known. Empty: unknown."""
-        if view.battery_W is None:
+        if known.battery_W is None:
             return []
-        found = []
-        given_W = [device.value("power_W") for device, _ in self._sets]
-        known_W = [each for each in given_W if each is not None]
-        if len(known_W) == len(given_W):
-            found.append(view.battery_W + sum(known_W))
-        load_W = metered_W(view, self._suns, self._share_permille)
+        sum_W = given_W(known, [device for device, _ in self._sets])
+        loads_W = [] if sum_W is None else [sum_W]
+        load_W = metered_W(known, found, self._suns, self._share_permille)
         if load_W is not None:
-            found += [load_W + min(0, view.others_W), load_W + max(0, view.others_W)]
-        return found
+            loads_W += [load_W + min(0, found.others_W), load_W + max(0, found.others_W)]
+        return loads_W
 
     def _least_W(self) -> int:
         """Least load of the sets that run."""
@@ -285,9 +297,3 @@ class GensetStart(Function):
             if self.state[FIRST + place * len(WORDS) + S_RUN_MS]
         ]
         return sum([each["rated_W"] * each["least_permille"] // 1000 for each in running])
-
-
-def _is_loaded(device: DeviceView) -> bool:
-    """It reports more power than a current transformer may show at a standstill."""
-    power_W = device.value("power_W")
-    return power_W is not None and power_W >= balance.tolerance_W(device.settings["rated_W"])

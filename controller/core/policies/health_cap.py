@@ -4,13 +4,16 @@ from array import array
 
 from controller.core import contract, reasons
 from controller.core.answers import Cap
-from controller.core.contract import Function, Setup, View
+from controller.core.contract import Function, Setup
+from controller.core.found import Found
+from controller.core.known import Known
 
 
 class HealthCap(Function):
     """The state of health is held by the core, so that a silent BMS changes nothing here."""
 
     NAME, STAGE = "health_cap", contract.BOUND
+    READS = ("healthy_W",)
     TEXTS = {
         reasons.HEALTH_CAP: (
             "limit by health",
@@ -23,9 +26,9 @@ class HealthCap(Function):
         self._rated_W = setup.rated_W
         self.state = array("i")
 
-    def step(self, view: View, elapsed_ticks: int) -> tuple[Cap, ...]:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Cap, ...]:
         """The cap, while a rack is worn."""
-        if view.healthy_W >= self._rated_W:
+        if known.healthy_W >= self._rated_W:
             return ()
         reason = reasons.HEALTH_CAP
-        return (Cap(view.healthy_W, reason, view.healthy_W, reason),)
+        return (Cap(known.healthy_W, reason, known.healthy_W, reason),)

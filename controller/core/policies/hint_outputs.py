@@ -41,7 +41,7 @@ def output_at(source_index: int, quantity: int, field: int) -> int:
 
 
 def output_names(source_count: int) -> list:
-    """As contract.Function: hint_control_source, source_0.import_W_max_value_W and so on."""
+    """See contract.Function: hint_control_source, source_0.import_W_max_value_W and so on."""
     return [
         *HINT_OUTPUTS,
         *[

@@ -15,27 +15,39 @@ from array import array
 
 from controller.core import contract, hint_codes, hint_sources, reasons
 from controller.core.answers import BaseRequest
-from controller.core.contract import Function, Setup, View
+from controller.core.contract import Function, Setup
+from controller.core.found import Found
 from controller.core.integers import within
+from controller.core.known import Known
 from controller.core.policies import hint_outputs as outputs, hint_table as table
+from controller.core.words import Words
 
 MS_PER_H = 3_600_000
 RESUME_QUARTERS = 3  # of 4: how full the bucket may still be when a request that rests may go on
 LEVEL_MAX = 1 << 62
 _PLACE = hint_sources.QUANTITIES.index(hint_codes.POWER_W)
 
-# S_RESTS: the request of the schedule rests; S_LEVEL: of each source, in W ms
-S_IDLE, S_EFFECTIVE_W, S_OWNER, S_CONTROL, S_RESTS, S_LEVEL = range(6)
+
+class State(Words):
+    """Sources as index + 1, 0 for none. From LEVEL on the bucket of each source, W x ms."""
+
+    is_idle: int  # nothing is asked for, and no bucket is to drain
+    effective_W: int  # part of the base request that limits leave
+    owner: int  # the source that it counts for: the last one in control
+    control: int  # the source in control
+    rests: int  # the request of the schedule rests
+
+
+LEVEL = len(State.__annotations__)
 
 
 class HintRequest(Function):
-    """The base request: `state` is an array of 64-bit words.
+    """The base request."""
 
-    S_EFFECTIVE_W: part of the base request that limits leave, S_OWNER: index + 1 of the source that
-    it is counted for, the last one in control; S_CONTROL: of the source in control, 0: none.
-    """
-
+    state: State
     NAME, STAGE = "hint_request", contract.BASE
+    READS = ("high_W", "low_W", "scheduled_W", "scheduled_source", "setpoint_W")
+    WRITES = ("is_exact", "is_requested", "left_high_W", "left_low_W", "left_setpoint_W")
     TEXTS = {
         reasons.OPERATOR: (
             "operator instruction",
@@ -80,31 +92,32 @@ class HintRequest(Function):
             (word[hint_sources.W_ENERGY_WH_PER_H_MAX] - leak_W) * MS_PER_H
             for word, leak_W in zip(words, self._leak_W)
         ]
-        self.state = array("q", [1, 0, 0, 0, 0] + [0] * hints.count)
+        self.state = State.zero(hints.count)
+        self.state.is_idle = 1
 
-    def step(self, view: View, elapsed_ticks: int) -> tuple:
-        """The base request; what it leaves of the set-point and the available power stays in the
-        view.
-        """
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+        """The base request; what it leaves of the set-point and the available power is found."""
         state = self.state
-        view.is_requested, view.is_exact = view.scheduled_W != 0, False
-        if state[S_IDLE] and not view.scheduled_W and not self._asked():
+        found.is_requested, found.is_exact = found.scheduled_W != 0, False
+        found.left_setpoint_W = found.setpoint_W
+        found.left_low_W, found.left_high_W = found.low_W, found.high_W
+        if state.is_idle and not found.scheduled_W and not self._asked():
             return ()
-        view.setpoint_W -= state[S_EFFECTIVE_W]
-        request = self._request(view, elapsed_ticks * self._tick_ms)
-        view.low_W -= state[S_EFFECTIVE_W]
-        view.high_W -= state[S_EFFECTIVE_W]
-        view.is_requested = state[S_CONTROL] > 0 or view.scheduled_W != 0
+        found.left_setpoint_W -= state.effective_W
+        request = self._request(found, elapsed_ticks * self._tick_ms)
+        found.left_low_W -= state.effective_W
+        found.left_high_W -= state.effective_W
+        found.is_requested = state.control > 0 or found.scheduled_W != 0
         return (request,)
 
-    def hold(self, view: View, elapsed_ticks: int) -> None:
-        """As the contract says; the energy of each source drains on."""
-        view.is_requested = view.is_exact = False
-        self.state[:S_LEVEL] = array("q", [0] * S_LEVEL)
+    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+        """See Function; the energy of each source drains on."""
+        found.is_requested = found.is_exact = False
+        self.state[:LEVEL] = array("q", [0] * LEVEL)
         self._table.out[outputs.O_CONTROL_SOURCE] = 0
         self._count_energy(elapsed_ticks * self._tick_ms)
 
-    def _request(self, view: View, elapsed_ms: int) -> BaseRequest:
+    def _request(self, found: Found, elapsed_ms: int) -> BaseRequest:
         state = self.state
         self._count_energy(elapsed_ms)
         best, rests = self._best(elapsed_ms)
@@ -112,18 +125,18 @@ class HintRequest(Function):
         if best >= 0:
             reason = self._reason[best]
             asked_W = self._table.state[self._entry[best] + table.E_VALUE_W]
-            view.is_exact = self._table.state[self._entry[best] + table.E_EXACT] > 0
-        elif view.scheduled_W:
-            asked_W, reason = view.scheduled_W, reasons.SCHEDULE
-            best, rests = self._scheduled(view, rests, elapsed_ms)
-        state[S_CONTROL] = self._table.out[outputs.O_CONTROL_SOURCE] = best + 1
+            found.is_exact = self._table.state[self._entry[best] + table.E_EXACT] > 0
+        elif found.scheduled_W:
+            asked_W, reason = found.scheduled_W, reasons.SCHEDULE
+            best, rests = self._scheduled(found, rests, elapsed_ms)
+        state.control = self._table.out[outputs.O_CONTROL_SOURCE] = best + 1
         if best >= 0:
-            state[S_OWNER] = best + 1
-        ends_W = min(view.low_W, 0), max(view.high_W, 0)
+            state.owner = best + 1
+        ends_W = min(found.low_W, 0), max(found.high_W, 0)
         base_W = self._ramped(asked_W if best >= 0 else 0, *ends_W, elapsed_ms)
         if best >= 0:
             return BaseRequest(base_W, reason)
-        state[S_IDLE] = 0 if base_W or rests or any(state[S_LEVEL:]) else 1
+        state.is_idle = 0 if base_W or rests or any(state[LEVEL:]) else 1
         ended = reasons.REQUEST_ENDED if base_W else reasons.NONE
         return BaseRequest(base_W, reasons.REQUEST_RESTS if rests else ended)
 
@@ -132,16 +145,16 @@ class HintRequest(Function):
         words = self._table.state
         for index in self._order:
             if words[self._entry[index]]:
-                self.state[S_IDLE] = 0
+                self.state.is_idle = 0
                 return True
         return False
 
     def _count_energy(self, elapsed_ms: int) -> None:
         state = self.state
         for index in self._order:
-            power_W = abs(state[S_EFFECTIVE_W]) if state[S_OWNER] == index + 1 else 0
-            level = state[S_LEVEL + index] + (power_W - self._leak_W[index]) * elapsed_ms
-            state[S_LEVEL + index] = within(level, 0, LEVEL_MAX)
+            power_W = abs(state.effective_W) if state.owner == index + 1 else 0
+            level = state[LEVEL + index] + (power_W - self._leak_W[index]) * elapsed_ms
+            state[LEVEL + index] = within(level, 0, LEVEL_MAX)
 
     def _best(self, elapsed_ms: int) -> tuple[int, bool]:
         """(index of the source in control or -1, whether a request rests)."""
@@ -161,22 +174,22 @@ class HintRequest(Function):
                 best = index
         return best, rests
 
-    def _scheduled(self, view: View, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
-        """As _best, for the request of the schedule."""
-        index, state = view.scheduled_source - 1, self.state
-        before = outputs.RESTING if state[S_RESTS] else outputs.VALID
-        is_resting = self._rested(index, before, view.scheduled_W, elapsed_ms) == outputs.RESTING
-        state[S_RESTS] = 1 if is_resting else 0
+    def _scheduled(self, found: Found, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
+        """Place as _best, for the request of the schedule."""
+        index, state = found.scheduled_source - 1, self.state
+        before = outputs.RESTING if state.rests else outputs.VALID
+        is_resting = self._rested(index, before, found.scheduled_W, elapsed_ms) == outputs.RESTING
+        state.rests = 1 if is_resting else 0
         return (-1, True) if is_resting else (index, rests)
 
     def _rested(self, index: int, known: int, asked_W: int, elapsed_ms: int) -> int:
         """VALID or RESTING, by how full the bucket of the source is, and would be after this tick
         and a ramp down.
         """
-        level, size = self.state[S_LEVEL + index], self._size[index]
+        level, size = self.state[LEVEL + index], self._size[index]
         if known == outputs.RESTING and 4 * level >= RESUME_QUARTERS * size:
             return outputs.RESTING
-        moving_W = abs(self.state[S_EFFECTIVE_W]) if self.state[S_OWNER] == index + 1 else 0
+        moving_W = abs(self.state.effective_W) if self.state.owner == index + 1 else 0
         step_W = self._step_W(index, elapsed_ms)
         power_W = min(moving_W + step_W, max(moving_W, abs(asked_W)))
         ahead = power_W * elapsed_ms * (2 * step_W + power_W) // (2 * step_W)
@@ -190,11 +203,11 @@ class HintRequest(Function):
         back anyway.
         """
         state = self.state
-        if not state[S_OWNER]:
+        if not state.owner:
             return 0
-        step_W = self._step_W(state[S_OWNER] - 1, elapsed_ms)
-        ramped_W = within(asked_W, state[S_EFFECTIVE_W] - step_W, state[S_EFFECTIVE_W] + step_W)
-        state[S_EFFECTIVE_W] = within(ramped_W, low_W, high_W)
+        step_W = self._step_W(state.owner - 1, elapsed_ms)
+        ramped_W = within(asked_W, state.effective_W - step_W, state.effective_W + step_W)
+        state.effective_W = within(ramped_W, low_W, high_W)
         if ramped_W > high_W:
             return max(asked_W, ramped_W)
         return min(asked_W, ramped_W) if ramped_W < low_W else ramped_W

@@ -19,9 +19,11 @@ from collections.abc import Sequence
 from controller.core import contract, hint_codes, hint_sources, reasons
 from controller.core.answers import WIDE_W, Answer, Cap, grid_obligation
 from controller.core.contract import Function
+from controller.core.found import Found
 from controller.core.hint_sources import QUANTITIES
 from controller.core.image import HINT_SLOTS, SLOT_WORDS
 from controller.core.integers import within
+from controller.core.known import Known
 from controller.core.policies import hint_groups as g, hint_outputs
 from controller.core.policies.hint_outputs import FALLBACK, NONE, RESTING, VALID
 from safety import parameters, signals, tapers
@@ -45,10 +47,10 @@ _OUTPUT_OF = (
 
 
 class HintTable(Function):
-    """state: 64-bit words. entries: places in it of each quantity of each source; group and
-    fallback_W belong to them."""
+    """entries: places in `state` of each quantity of each source; with group and fallback_W."""
 
     NAME, STAGE = "hint_table", contract.BOUND
+    READS = ("connection_W", "full_Wh", "hints", "is_off_grid", "lifted", "soc_permille")
     TEXTS = {
         reasons.GRID_CAP_HINT: (
             "grid limit by hint",
@@ -92,30 +94,30 @@ class HintTable(Function):
         return self.state[self._heard + source_index] > self.state[self._since] + ticks
 
     def heard_ms(self, source_index: int) -> int:
-        """For how long the source's last heartbeat still counts."""
+        """Time for which the source's last heartbeat still counts."""
         ticks = self.state[self._heard + source_index] - self.state[self._since]
         return max(0, ticks) * self._tick_ms
 
-    def step(self, view: contract.View, elapsed_ticks: int) -> Sequence[Answer]:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer]:
         """Cap and obligation of the hints in force."""
-        self._publish_remaining(view)
+        self._publish_remaining(known, found)
         if not self.count:
             return ()
-        inp, first = view.hints
-        if view.lifted != self.state[self._lifted]:
-            self.state[self._lifted], self.state[self._due] = view.lifted, 0
+        inp, first = known.hints
+        if found.lifted != self.state[self._lifted]:
+            self.state[self._lifted], self.state[self._due] = found.lifted, 0
         self.take(inp, first, elapsed_ticks)
-        return self._answers(view.connection_W)
+        return self._answers(found.connection_W)
 
-    def _publish_remaining(self, view: contract.View) -> None:
+    def _publish_remaining(self, known: Known, found: Found) -> None:
         """Publish the energy above the peaks reserve, off the grid above the end of full discharge,
         by the emptiest rack and the health of all, Wh; -1: unknown.
         """
-        soc, remaining_Wh = view.soc_permille, -1
+        soc, remaining_Wh = known.soc_permille, -1
         if soc is not None:
             peaks = self._settings["soc_reserve_peaks_permille"]
-            kept = LOW_PERMILLE if view.is_off_grid else peaks
-            remaining_Wh = view.full_Wh * max(0, soc[0] - kept) // 1000
+            kept = LOW_PERMILLE if found.is_off_grid else peaks
+            remaining_Wh = known.full_Wh * max(0, soc[0] - kept) // 1000
         self.out[hint_outputs.O_REMAINING_WH] = remaining_Wh
 
     def take(self, inp: Sequence[int], first: int, elapsed_ticks: int) -> None:
@@ -242,13 +244,10 @@ class HintTable(Function):
             request = self.group[entry] < 0
             value_W = state[words + E_VALUE_W] if request else max(0, self.in_force_W(entry))
             known = state[words + E_STATE]
-            if (
-                known == FALLBACK
-                and state[words + E_LEFT_TICKS]
-                and state[words + E_VALUE_W] < self.fallback_W[entry]
-            ):
+            is_tighter = state[words + E_VALUE_W] < self.fallback_W[entry]
+            if known == FALLBACK and state[words + E_LEFT_TICKS] and is_tighter:
                 known = VALID  # no heartbeat yet, but the value is of the hint and ends with it
-            if known == FALLBACK and self.in_force_W(entry) < 0:
+            elif known == FALLBACK and self.in_force_W(entry) < 0:
                 known = NONE
             out[at], out[at + hint_outputs.F_STATE] = value_W, known
             left_ms = state[words + E_LEFT_TICKS] * self._tick_ms if known != FALLBACK else 0
@@ -258,9 +257,9 @@ class HintTable(Function):
     def _answers(self, connection_W: int | None) -> Sequence[Answer]:
         """connection_W: import of the site with the battery at 0, W; None if unknown."""
         in_force = self.state[self._in_force]
-        found: list[Answer] = [self._cap(connection_W)] if in_force & g.CAPS else []
+        answers: list[Answer] = [self._cap(connection_W)] if in_force & g.CAPS else []
         if connection_W is not None and in_force & g.OBLIGATIONS:
-            found.append(
+            answers.append(
                 grid_obligation(
                     GRID_CAP_HINT,
                     connection_W,
@@ -269,7 +268,7 @@ class HintTable(Function):
                     self._settings["setpoint_quantum_W"],
                 )
             )
-        return found
+        return answers
 
     def _cap(self, connection_W: int | None) -> Cap:
         import_room_W = None if connection_W is None else -connection_W

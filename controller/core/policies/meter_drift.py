@@ -15,7 +15,7 @@ WORDS = 6
 
 
 class MeterDrift:
-    """Of both hypotheses: the meter is right, or reversed."""
+    """Both hypotheses: the meter is right, or reversed."""
 
     def __init__(self, words: memoryview, code_W: int) -> None:
         """words: WORDS of them, as 64-bit integers; code_W: amplitude of the code."""

@@ -27,11 +27,10 @@ from array import array
 from controller.core import contract
 from controller.core.answers import Obligation
 from controller.core.contract import Function
+from controller.core.found import Found
 from controller.core.integers import within
+from controller.core.known import Known
 from controller.core.policies import meter_drift, meter_watch, path_delay
-from controller.core.policies.meter_drift import MeterDrift
-from controller.core.policies.meter_watch import MeterWatch
-from controller.core.policies.path_delay import NOMINAL, PathDelay, chip_ticks
 
 METER_SIGN = 307  # reason code
 RANK = (50, "meter_sign")  # above the connection: what a meter is worth is not known yet
@@ -43,17 +42,15 @@ CHIPS_MS = {"track_path_delay_ms": 100 + WINDOW_MS, "track_path_delay_ms_max": 5
 DIFFERENCE = "meter_delay_difference_ms"
 RAMP_MS = 2000  # of a test anew, from whatever the power is
 ERROR_PARTS = 10_000  # error probability of a test is less than 1 in so many
-ONE, STAKE_EIGHTHS = 1 << 30, 7
+ONE = 1 << 30
 START_EIGHTHS = (7, 1)  # of the statistics, by length of the chips
 TAPS, SEED = 0xB400, 0xACE1  # of 16 bits, 65 535 symbols long
 
 # result, for the kernel too (row 50); in standby that of the last test
 PROVEN, TESTING, UNDECIDED, REVERSED = range(4)
 O_RESULT, O_SYMBOLS, O_DELAY_MS, O_DELAY_SOURCE = range(4)  # words of `out`
-# fmt: off
-(S_STARTED, S_TICKS, S_SYMBOL, S_CODE, S_UP, S_VOID, S_RIGHT, S_WRONG, S_OWN, S_RIGHT_STATISTIC,
- S_REVERSED_STATISTIC, S_IS_LONG, S_CHIP_OWN, S_DELAY_MS) = range(14)
-# fmt: on
+S_STARTED, S_TICKS, S_SYMBOL, S_CODE, S_UP, S_VOID, S_RIGHT, S_WRONG, S_OWN = range(9)
+S_RIGHT_STATISTIC, S_REVERSED_STATISTIC, S_IS_LONG, S_CHIP_OWN, S_DELAY_MS = range(9, 14)
 S_WATCH = 14  # words of meter_watch.py
 S_STEPS = S_WATCH + meter_watch.WORDS  # words of path_delay.py
 S_DRIFT = S_STEPS + path_delay.WORDS  # words of meter_drift.py
@@ -61,11 +58,16 @@ S_SAMPLES = S_DRIFT + meter_drift.WORDS
 
 
 class MeterSign(Function):
-    """Off while the code is 0 permille. `out`: PROVEN .. REVERSED, symbols of this test, the
+    """Code 0 permille: off. `out`: PROVEN .. REVERSED, symbols of this test, the
     measured or stored path delay (ms, 0: neither), NOMINAL .. NOT_BELIEVED.
     """
 
     NAME, STAGE = "meter_sign", contract.PROVE
+    READS = (
+        *("battery_W", "grid_meter_W", "is_running", "is_stopped_by_person", "load_meter_W"),
+        *("setpoint_W", "stored_path_delay_ms"),
+    )
+    WRITES = ("is_meter_tested", "path_delay_ms")
     PARAMETERS = (
         # of the rating, each way; 0: the meter is believed
         ("meter_code_permille", "permille", 0, 50, 20, "up"),
@@ -93,7 +95,9 @@ class MeterSign(Function):
         self._window_ticks = -(-WINDOW_MS // tick_ms)
         sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
         self._chips = [
-            chip_ticks(max(settings[name] - difference_ms, 0) + more_ms, sample_ms, tick_ms)
+            path_delay.chip_ticks(
+                max(settings[name] - difference_ms, 0) + more_ms, sample_ms, tick_ms
+            )
             for name, more_ms in CHIPS_MS.items()
         ]
         self._second_ticks = 1000 // tick_ms
@@ -101,17 +105,18 @@ class MeterSign(Function):
         self._fall_W = max(2 * code_W, setup.rated_W * tick_ms // RAMP_MS + 1)
         self.state = array("q", [0] * (S_SAMPLES + 2 * self._window_ticks))
         words = memoryview(self.state)
-        self._watch = MeterWatch(
-            words[S_WATCH:S_STEPS], self._second_ticks, setup.rated_W, self._load_fitted
+        of_watch, rated_W = words[S_WATCH:S_STEPS], setup.rated_W
+        self._watch = meter_watch.MeterWatch(
+            of_watch, self._second_ticks, rated_W, self._load_fitted
         )
-        self._steps = PathDelay(words[S_STEPS:S_DRIFT], tick_ms, self._code_W)
-        self._drift = MeterDrift(words[S_DRIFT:S_SAMPLES], self._code_W)
+        self._steps = path_delay.PathDelay(words[S_STEPS:S_DRIFT], tick_ms, self._code_W)
+        self._drift = meter_drift.MeterDrift(words[S_DRIFT:S_SAMPLES], self._code_W)
         self.state[S_CODE] = SEED
-        self.out = array("i", [PROVEN, 0, 0, NOMINAL])
+        self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
 
     @staticmethod
     def output_names(source_count: int) -> tuple:
-        """As the contract says."""
+        """See Function."""
         return "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
 
     @property
@@ -119,16 +124,16 @@ class MeterSign(Function):
         """Path delay of the last proven test of this process, ms; 0: unmeasured."""
         return self.state[S_DELAY_MS]
 
-    def step(self, view: contract.View, elapsed_ticks: int) -> tuple:
-        """While a test runs, the power of its code; otherwise nothing."""
-        self._publish(view)
-        view.is_meter_tested = False
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+        """The power of the code while a test runs; otherwise nothing."""
+        self._publish(known, found)
+        found.is_meter_tested = False
         if not self._code_W:
             return ()
         state, out = self.state, self.out
-        if not view.is_running:
+        if not known.is_running:
             state[S_STARTED] = 0
-            if view.is_stopped_by_person:
+            if known.is_stopped_by_person:
                 self._watch.approve()
             if out[O_RESULT] == TESTING:
                 out[O_RESULT] = PROVEN
@@ -141,26 +146,26 @@ class MeterSign(Function):
                 self._begin(-elapsed_ticks)
         state[S_TICKS] += elapsed_ticks
         if out[O_RESULT] in (PROVEN, UNDECIDED):
-            self._await_test(view, elapsed_ticks)
+            self._await_test(known, elapsed_ticks)
         if out[O_RESULT] != TESTING:
             return ()
-        view.is_meter_tested = True
-        wanted_W = self._test(view, elapsed_ticks)
+        found.is_meter_tested = True
+        wanted_W = self._test(known, elapsed_ticks)
         fall_W = self._fall_W * elapsed_ticks
-        power_W = within(wanted_W, view.setpoint_W - fall_W, view.setpoint_W + fall_W)
+        power_W = within(wanted_W, found.setpoint_W - fall_W, found.setpoint_W + fall_W)
         return (Obligation(RANK, power_W, METER_SIGN, power_W, METER_SIGN),)
 
-    def hold(self, view: contract.View, elapsed_ticks: int) -> None:
-        """As the contract says; a test that was cut short begins anew."""
-        if not view.is_running or self.out[O_RESULT] == TESTING:
+    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+        """See Function; a test that was cut short begins anew."""
+        if not known.is_running or self.out[O_RESULT] == TESTING:
             self.state[S_STARTED] = 0
 
-    def _publish(self, view: contract.View) -> None:
+    def _publish(self, known: Known, found: Found) -> None:
         """The path delay in use."""
         delay_ms, source = path_delay.in_use(
-            self.state[S_DELAY_MS], view.stored_path_delay_ms, self._settings
+            self.state[S_DELAY_MS], known.stored_path_delay_ms, self._settings
         )
-        view.path_delay_ms = delay_ms if source in path_delay.USED else 0
+        found.path_delay_ms = delay_ms if source in path_delay.USED else 0
         self.out[O_DELAY_MS], self.out[O_DELAY_SOURCE] = delay_ms, source
 
     def _begin(self, ticks: int, is_long: int = 0) -> None:
@@ -174,7 +179,7 @@ class MeterSign(Function):
         self._drift.begin()
         self.out[O_RESULT], self.out[O_SYMBOLS] = TESTING, 0
 
-    def _test(self, view: contract.View, elapsed_ticks: int) -> int:
+    def _test(self, known: Known, elapsed_ticks: int) -> int:
         """One tick of the code: the power of its chip, W."""
         state = self.state
         length_ticks, ticks = self._chips[state[S_IS_LONG]], state[S_TICKS] - self._wait_ticks
@@ -183,7 +188,7 @@ class MeterSign(Function):
         chip, phase = divmod(ticks, length_ticks)
         if chip >> 1 != state[S_SYMBOL]:
             self._next_symbol(chip >> 1)
-        grid_W, battery_W, load_W = view.grid_meter_W, view.battery_W, self._load_W(view)
+        grid_W, battery_W, load_W = known.grid_meter_W, known.battery_W, self._load_W(known)
         if elapsed_ticks != 1 or grid_W is None or battery_W is None or load_W is None:
             state[S_VOID] = 1
         else:
@@ -204,8 +209,8 @@ class MeterSign(Function):
         state[S_VOID] = state[S_RIGHT] = state[S_WRONG] = state[S_OWN] = 0
         self._drift.begin_symbol()
 
-    def _load_W(self, view: contract.View) -> int | None:
-        return view.load_meter_W if self._load_fitted else 0
+    def _load_W(self, known: Known) -> int | None:
+        return known.load_meter_W if self._load_fitted else 0
 
     def _add(self, chip: int, place: int, battery_W: int, right_W: int, wrong_W: int) -> None:
         """A tick of a chip; place: in its window, < 0 before it. A right meter shows itself less
@@ -242,8 +247,9 @@ class MeterSign(Function):
             # a converter that is a chip late steps against the code: a miss
             is_late = (own_W > 0) != state[S_UP]
             right_W, wrong_W = self._drift.removed_W(state[S_RIGHT], state[S_WRONG])
-            self._take(S_RIGHT_STATISTIC, 0 if is_late else right_W, -own_W)
-            self._take(S_REVERSED_STATISTIC, 0 if is_late else wrong_W, own_W)
+            bets = (S_RIGHT_STATISTIC, right_W, -own_W), (S_REVERSED_STATISTIC, wrong_W, own_W)
+            for at, found_W, wanted_W in bets:
+                state[at] = path_delay.bet(state[at], 0 if is_late else found_W, wanted_W)
         self._drift.end_symbol(state[S_VOID])
         if state[S_RIGHT_STATISTIC] >= ONE * ERROR_PARTS:
             self._take_delay(self._steps.mean_ms())
@@ -259,7 +265,7 @@ class MeterSign(Function):
                 self._begin(self._wait_ticks - 1, is_long=1)
 
     def _take_delay(self, delay_ms: int) -> None:
-        """Of a proven test; one that could not measure it leaves the delay known before."""
+        """Result of a proven test; one that could not measure it leaves the delay known before."""
         if delay_ms:
             self.state[S_DELAY_MS] = max(1, delay_ms + self._settings[DIFFERENCE])
 
@@ -270,28 +276,22 @@ class MeterSign(Function):
         left = (test_ticks - ticks - 1) // symbol_ticks
         statistic = max(self.state[S_RIGHT_STATISTIC], self.state[S_REVERSED_STATISTIC])
         for _ in range(left):
-            statistic = statistic * (8 + STAKE_EIGHTHS) >> 3
+            statistic = statistic * path_delay.MATCH_EIGHTHS >> 3
         return statistic >= ONE * ERROR_PARTS
-
-    def _take(self, statistic: int, found_W: int, wanted_W: int) -> None:
-        """A match if it is of the right sign and size; void if a load moved by more than both."""
-        if 10 * abs(found_W) <= path_delay.STEP_TENTHS_MAX * abs(wanted_W):
-            size_W = found_W if wanted_W > 0 else -found_W
-            is_match = 10 * size_W >= path_delay.STEP_TENTHS_MIN * abs(wanted_W)
-            eighths = 8 + STAKE_EIGHTHS if is_match else 8 - STAKE_EIGHTHS
-            self.state[statistic] = self.state[statistic] * eighths >> 3
 
     def _end(self, result: int) -> None:
         self.out[O_RESULT], self.state[S_TICKS] = result, 0
         self._watch.begin()
 
-    def _await_test(self, view: contract.View, elapsed_ticks: int) -> None:
+    def _await_test(self, known: Known, elapsed_ticks: int) -> None:
         """Test anew a meter that looks reversed, and an undecided one after its time."""
         state, watch, is_proven = self.state, self._watch, self.out[O_RESULT] == PROVEN
-        load_W, battery_W = self._load_W(view), view.battery_W
+        load_W, battery_W = self._load_W(known), known.battery_W
         expected_W = load_W - battery_W if load_W is not None and battery_W is not None else None
         is_watched = is_proven or watch.is_in_doubt
-        is_reversed = is_watched and watch.is_reversed(expected_W, view.grid_meter_W, elapsed_ticks)
+        is_reversed = is_watched and watch.is_reversed(
+            expected_W, known.grid_meter_W, elapsed_ticks
+        )
         if is_reversed and watch.is_in_doubt:
             state[S_TICKS] = 0
         retry_s = meter_watch.DOUBT_S if watch.is_in_doubt else RETRY_S

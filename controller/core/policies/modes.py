@@ -10,8 +10,11 @@ switch nor a converter. The mode chooses which control functions act (functions.
 from array import array
 
 from controller.core import contract, reasons
-from controller.core.contract import ISLAND as OFF_GRID_SOURCE, Function, Setup, View
-from controller.core.policies.site_balance import gives, runs
+from controller.core.contract import Function, Setup
+from controller.core.found import Found
+from controller.core.known import ISLAND as OFF_GRID_SOURCE, Known
+from controller.core.policies.source_reports import gives, runs
+from controller.core.words import Words
 
 GRID, HAND_OVER, ISLAND, BLACK_START, RETURN = range(5)
 OFF_GRID = HAND_OVER, ISLAND, BLACK_START
@@ -30,15 +33,22 @@ SETTLE_MS = 2000  # a seamless transfer takes less, and no voltage comes and goe
 LIVE_W = 1000  # a battery that gives or takes more proves that the bus has a voltage
 MS_MAX = 1_000_000_000
 
-S_MODE, S_NEXT, S_MS = range(
-    3
-)  # S_MS: for how long the state of the bus has asked for the next one
+
+class State(Words):
+    """`mode` of the site."""
+
+    mode: int
+    next: int  # the one that the state of the bus asks for
+    ms: int  # and for how long
 
 
 class Modes(Function):
-    """Fills the view: the mode, and off the grid a connection that carries nothing."""
+    """The mode. It commands nothing."""
 
+    state: State
     NAME, STAGE = "modes", contract.MODE
+    READS = ("battery_W", "is_forming", "load_meter_W", "source")
+    WRITES = ("is_off_grid", "mode")
     PARAMETERS = (
         # back on the grid: until the generator set stops and the mode is "grid" again
         ("mode_return_s", "s", 1, 3600, 30, "up"),
@@ -70,47 +80,44 @@ class Modes(Function):
     def __init__(self, setup: Setup):
         self._tick_ms = setup.tick_ms
         self._after_ms = [setup.settings["mode_return_s"] * 1000, 0, SETTLE_MS, SETTLE_MS, 0]
-        self._gensets = setup.site.of_role("genset")
-        self.state = array("i", [GRID, GRID, 0])
+        self._engines = setup.site.feeding(is_engine=True)
+        self.state = State.zero()
         self.out = array("i", [reasons.MODE + GRID])
 
     @staticmethod
     def output_names(source_count: int) -> tuple[str, ...]:
-        """As the contract says. The word is the reason code of the mode."""
+        """See Function. The word is the reason code of the mode."""
         return ("mode_reason",)
 
-    def step(self, view: View, elapsed_ticks: int) -> tuple:
-        """No answer: the mode goes into the view."""
-        is_on_grid = view.source != OFF_GRID_SOURCE
-        if not is_on_grid or self.state[S_MODE] != GRID:
-            bus = ON_GRID if is_on_grid else self._off_grid_bus(view)
-            is_certain = view.source is not None or self.state[S_MODE] != RETURN
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+        """No answer: the others find the mode."""
+        is_on_grid = found.source != OFF_GRID_SOURCE
+        if not is_on_grid or self.state.mode != GRID:
+            bus = ON_GRID if is_on_grid else self._off_grid_bus(known, found)
+            is_certain = found.source is not None or self.state.mode != RETURN
             self._move(bus, elapsed_ticks * self._tick_ms * is_certain)
-        self._show(view)
+        self._show(known, found)
         return ()
 
     def _move(self, bus: int, passed_ms: int) -> None:
         state = self.state
-        following = NEXT[state[S_MODE]][bus]
-        state[S_MS] = min(state[S_MS] + passed_ms, MS_MAX) if following == state[S_NEXT] else 0
-        state[S_NEXT] = following
-        if state[S_MS] >= self._after_ms[following]:
-            state[S_MODE] = following
+        following = NEXT[state.mode][bus]
+        state.ms = min(state.ms + passed_ms, MS_MAX) if following == state.next else 0
+        state.next = following
+        if state.ms >= self._after_ms[following]:
+            state.mode = following
 
-    def _off_grid_bus(self, view: View) -> int:
+    def _off_grid_bus(self, known: Known, found: Found) -> int:
         """Anything that shows a voltage counts, because a dead bus sheds all load. The driver of
         a load meter refuses a reading with a phase below half the voltage (drivers/meter.py).
         """
-        is_measured = view.load_meter_W is not None
-        is_live = view.is_forming or is_measured or abs(view.battery_W or 0) >= LIVE_W
-        if is_live or any([runs(each) or gives(each) for each in self._gensets]):
+        is_measured = known.load_meter_W is not None
+        is_live = found.is_forming or is_measured or abs(known.battery_W or 0) >= LIVE_W
+        if is_live or any([runs(each) or gives(each) for each in self._engines]):
             return CARRIED
-        return UNCERTAIN if view.battery_W is None else DEAD
+        return UNCERTAIN if known.battery_W is None else DEAD
 
-    def _show(self, view: View) -> None:
-        mode = self.state[S_MODE]
+    def _show(self, known: Known, found: Found) -> None:
+        mode = self.state.mode
         self.out[0] = reasons.MODE + mode
-        view.mode, view.is_off_grid = mode, mode in OFF_GRID
-        if view.is_off_grid:
-            view.connection_W = view.load_W = None
-            view.grid_W, view.meter_off_W, view.load_source = 0, 0, 0
+        found.mode, found.is_off_grid = mode, mode in OFF_GRID

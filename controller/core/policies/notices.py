@@ -1,4 +1,4 @@
-"""Notices: what a source knows ahead. They ask for nothing; control functions read the view.
+"""Notices: what a source knows ahead. They ask for nothing; other control functions read them.
 
 The price notice says that energy has a negative price while it is valid. A step notice says that
 the load will change by a power at a time. A later notice of the same moment replaces the earlier
@@ -9,8 +9,10 @@ from array import array
 from typing import NamedTuple
 
 from controller.core import contract, hint_codes, hint_sources
+from controller.core.found import Found
 from controller.core.image import HINT_SLOTS, SLOT_WORDS
 from controller.core.integers import within
+from controller.core.known import Known
 from safety import parameters, signals
 
 STEPS = 4  # of one source
@@ -33,6 +35,8 @@ class Notices(contract.Function):
     """state: S_ANY, 1 while any row is in use, then the rows of each source: price, steps."""
 
     NAME, STAGE = "notices", contract.MEASURE
+    READS = ("hints",)
+    WRITES = ("is_price_negative", "notices")
 
     def __init__(self, setup: contract.Setup):
         self.count = hint_sources.count(setup.source_image)
@@ -42,10 +46,10 @@ class Notices(contract.Function):
         self.state = array("i", [0] * (ROWS_AT + self.count * (1 + STEPS) * ROW_WORDS))
         self._rows = range(ROWS_AT, len(self.state), ROW_WORDS)
 
-    def step(self, view: contract.View, elapsed_ticks: int) -> tuple:
-        """Fill the view's notices. No answer."""
-        view.is_price_negative, view.notices = False, ()
-        inp, first = view.hints
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+        """No answer: the others find the notices."""
+        found.is_price_negative, found.notices = False, ()
+        inp, first = known.hints
         if self.state[S_ANY]:
             self._age(elapsed_ticks)
         if inp[first]:
@@ -53,8 +57,8 @@ class Notices(contract.Function):
                 if inp[at + 1] == hint_codes.NOTICE:
                     self._take(inp[at] - 1, *inp[at + 2 : at + SLOT_WORDS])
         if self.state[S_ANY]:
-            view.is_price_negative = any([self.price_ms(each) for each in range(self.count)])
-            view.notices = self.steps()
+            found.is_price_negative = any([self.price_ms(each) for each in range(self.count)])
+            found.notices = self.steps()
         return ()
 
     def price_ms(self, source: int) -> int:
@@ -64,15 +68,15 @@ class Notices(contract.Function):
 
     def steps(self) -> tuple[Notice, ...]:
         """The steps to come, of every source."""
-        state, found = self.state, []
+        state, steps = self.state, []
         for source in range(self.count):
             for row in self._rows_of(source)[1:]:
                 if state[row + R_LEFT]:
                     start_ms, left_ms = [
                         ticks * self._tick_ms for ticks in state[row + R_START : row + ROW_WORDS]
                     ]
-                    found.append(Notice(source, state[row + R_VALUE], start_ms, left_ms))
-        return tuple(found)
+                    steps.append(Notice(source, state[row + R_VALUE], start_ms, left_ms))
+        return tuple(steps)
 
     def _rows_of(self, source: int) -> range:
         first = source * (1 + STEPS)

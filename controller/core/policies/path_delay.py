@@ -38,6 +38,18 @@ NO_CHIP = -2  # no chip follows it
 # because the measured or stored one is outside of its range
 NOMINAL, MEASURED, STORED, NOT_BELIEVED = range(4)
 USED = (MEASURED, STORED)
+MATCH_EIGHTHS, MISS_EIGHTHS = 15, 1  # by which a symbol multiplies a statistic of the test
+
+
+def bet(statistic: int, found_W: int, wanted_W: int) -> int:
+    """The statistic after a symbol: a match is of the right sign and size; a load that moved by
+    more than both makes it void.
+    """
+    if 10 * abs(found_W) > STEP_TENTHS_MAX * abs(wanted_W):
+        return statistic
+    size_W = found_W if wanted_W > 0 else -found_W
+    is_match = 10 * size_W >= STEP_TENTHS_MIN * abs(wanted_W)
+    return statistic * (MATCH_EIGHTHS if is_match else MISS_EIGHTHS) >> 3
 
 
 def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
@@ -85,7 +97,7 @@ class PathDelay:
         words[W_TICKS] += 1
 
     def end_chip(self, length_ticks: int, level_W: int, own_W: int, power_W: int) -> None:
-        """With the last tick of a chip. level_W: of the meter at its end; own_W: the converter's
+        """The last tick of a chip. level_W: of the meter at its end; own_W: the converter's
         own power there; power_W: of the code in this chip.
         """
         words = self._words

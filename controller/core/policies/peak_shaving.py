@@ -1,32 +1,42 @@
-"""Peak shaving: the grid's mean import over each metering interval stays below a limit. The battery
-discharges the missing power, or charges less.
+"""Peak shaving: the mean import of each metering interval stays below a limit.
 
-Intervals follow the clock (UTC). The limit at this moment is the energy that is left of the
-interval, less a margin, divided by the time that is left. The meter of the grid operator may begin
-its interval earlier or later by the uncertainty of the clock; the margin is the energy of the whole
-connection in that time. While the clock is unknown, or its uncertainty is above a hundredth of the
-interval, the limit holds at every moment. If a delay or a lack of power lets the import above the
-limit, the function makes up for it later. Without this debt a battery that is almost empty would
-fill each valley of the load up to the limit, and the mean would be above it.
+A grid operator bills the highest mean of a quarter of an hour. The naive way holds the import below
+the limit at every moment. That empties the battery on each short peak, which the mean forgives, and
+then it lacks the energy for the long one. So the interval has an account:
 
-A battery that cannot discharge gives back nothing of the power that it charges. So it charges only
-with energy that is left even if the import stays at the highest value of this and the last
-interval.
+    energy of the interval = limit x 15 min
+    | used so far | left: may still be imported                  |
+    now: import <= (left - margin) / time left; the battery discharges the rest, or charges less
 
-The function keeps an own time. Small corrections make the own time run faster or slower, never
-backwards; a step of the clock moves the own time at once. Nothing counted the import in the time
-that a step skips and in the time before a start, so the whole connection counts there, unless the
-store holds the import.
-While the grid meter is silent, its last value counts, but at least the limit.
+The interval follows the clock (UTC). The operator's meter may begin its interval earlier or later,
+by as much as the clock is uncertain. The margin is what the whole connection imports in that time.
+
+    the clock                                   what holds
+    trusted to a hundredth of the interval      the account
+    unknown                                     the limit at every moment
+
+The function keeps a time of its own. A small correction makes it run faster or slower, never
+backwards; a step of the clock moves it at once. Nobody counted the import in the time that a step
+skips, and before a start. There the whole connection counts, unless the store holds the import.
+While the grid meter is silent its last value counts, but at least the limit.
+
+Two more rules. Import that passed the limit all the same, by a delay or a lack of power, is a debt,
+saved later: a battery that is almost empty would else fill each valley of the load up to the limit,
+and the mean would lie above it. And a battery that cannot discharge gives nothing back, so it
+charges only with energy that is left even if the highest import of this and the last interval goes
+on.
 """
 
 from array import array
-from typing import Any
+from typing import Any, NamedTuple
 
 from controller.core import contract
 from controller.core.answers import WIDE_W, grid_obligation
-from controller.core.contract import Function, Setup, View
+from controller.core.contract import Function, Setup
+from controller.core.found import Found
 from controller.core.integers import within
+from controller.core.known import Known
+from controller.core.words import Words
 
 OFF_W = 100_000_000
 PEAK_SHAVING, NO_CLOCK = 306, 309  # reason codes
@@ -41,21 +51,38 @@ REPAID_PART = 4  # of the interval: time in which the import above the limit is 
 SLEW_PART = 10  # of the time passed; a clock that is further off than READING_MS has stepped
 HOUR_MS, MINUTE_MS, DAY_MS = 3_600_000, 60_000, 86_400_000
 
-# Own time since 1970 (0: not known yet); import of the interval so far (W x ms); last import (W).
-# S_COUNTED_MS: the real time in which the import of the interval was counted. S_ALLOWED_W: the last
-# import that was allowed, NO_TIME without a clock. S_DEBT: energy imported above the limit that is
-# still to be saved (W x ms).
-# S_HIGHEST_W, S_BEFORE_W: highest import with the battery at 0, of this and the last interval.
-S_TIME_MS, S_USED, S_LAST_W, S_COUNTED_MS, S_ALLOWED_W, S_DEBT, S_HIGHEST_W, S_BEFORE_W = range(8)
-NO_TIME = -1
 # For the store: minute since 1970, import of its interval until then, rounded up
 O_MINUTE, O_USED_WH = range(2)
+
+
+class State(Words):
+    """Energies in W x ms."""
+
+    time_ms: int  # own time since 1970; 0: not known yet
+    used: int  # import of the interval so far
+    last_W: int  # last import
+    counted_ms: int  # real time in which the import of the interval was counted
+    allowed_W: int  # last import that was allowed; it counts while is_timed
+    is_timed: int  # the clock is known, so that the interval is
+    debt: int  # imported above the limit, still to be saved
+    highest_W: int  # highest import with the battery at 0, of this interval
+    before_W: int  # and of the last one
+
+
+class Import(NamedTuple):
+    """Grid power now, and with the battery at 0, W; None is unknown."""
+
+    grid_W: int | None
+    connection_W: int | None
 
 
 class PeakShaving(Function):
     """Obliges the battery; off while the limit is OFF_W."""
 
+    state: State
     NAME, STAGE = "peak_shaving", contract.BOUND
+    READS = ("connection_W", "grid_W", "stored_peak")
+    BEFORE = ("limit_W",)
     PARAMETERS = (
         # Mean import that is not exceeded in any interval; at the end of its range it is off.
         ("peak_import_W_max", "W", 0, OFF_W, OFF_W, "down"),
@@ -86,43 +113,45 @@ class PeakShaving(Function):
         clocks = setup.site.of_role("clock")
         self._clock = clocks[0] if clocks else None
         self._repaid_ms = self._interval_ms // REPAID_PART
-        self.state = array("q", [0, 0, self._limit_W, 0, self._limit_W, 0, 0, 0])
+        self._stored = 0, 0
+        self.state = State.zero()
+        self.state.last_W = self.state.allowed_W = self._limit_W
+        self.state.is_timed = 1
         self.out = array("i", [0, 0])
 
     @staticmethod
     def output_names(source_count: int) -> tuple[str, ...]:
-        """As the contract says."""
+        """See Function."""
         return "peak_minute", "peak_used_Wh"
 
-    def step(self, view: View, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The obligation that keeps the import within what the interval still allows."""
         if self._limit_W == OFF_W:
             return ()
         uncertainty_ms = self._uncertainty_ms()
-        self._pass(view, elapsed_ticks * self._tick_ms, uncertainty_ms)
-        if uncertainty_ms is None:
-            self._owe(view, elapsed_ticks * self._tick_ms)
-        if view.connection_W is None:
+        self._stored = known.stored_peak
+        now = Import(known.grid_W, found.connection_W)
+        self._pass(now, elapsed_ticks * self._tick_ms, uncertainty_ms)
+        if found.connection_W is None:
             return ()
-        allowed_W, reason = self._limit_W - self.state[S_DEBT] // self._repaid_ms, NO_CLOCK
+        allowed_W, reason = self._limit_W - self.state.debt // self._repaid_ms, NO_CLOCK
         if uncertainty_ms is not None:
             allowed_W, reason = self._allowed_W(uncertainty_ms), PEAK_SHAVING
-        if view.limit_W <= 0:
-            allowed_W = min(allowed_W, max(0, view.connection_W) + self._spare_W(uncertainty_ms))
+        if found.limit_W <= 0:
+            allowed_W = min(allowed_W, max(0, found.connection_W) + self._spare_W(uncertainty_ms))
         imported, exported = (allowed_W, reason), (WIDE_W, reason)
-        return (grid_obligation(RANK, view.connection_W, imported, exported, self._quantum_W),)
+        return (grid_obligation(RANK, found.connection_W, imported, exported, self._quantum_W),)
 
-    def hold(self, view: View, elapsed_ticks: int) -> None:
-        """As the contract says; the interval goes on, with no import."""
+    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+        """See Function; the interval goes on, with no import."""
         if self._limit_W < OFF_W:
-            uncertainty_ms = self._uncertainty_ms()
-            self._pass(view, elapsed_ticks * self._tick_ms, uncertainty_ms)
-            if uncertainty_ms is None:
-                self._owe(view, elapsed_ticks * self._tick_ms)
+            self._stored = known.stored_peak
+            passed_ms = elapsed_ticks * self._tick_ms
+            self._pass(Import(0, None), passed_ms, self._uncertainty_ms())
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """As the contract says."""
-        time_ms, used = self.state[S_TIME_MS], self.state[S_USED]
+        """See Function."""
+        time_ms, used = self.state.time_ms, self.state.used
         return {
             "kind": "peak",
             "limit_W": self._limit_W,
@@ -138,25 +167,30 @@ class PeakShaving(Function):
             return None
         return stated_ms + READING_MS
 
-    def _pass(self, view: View, passed_ms: int, uncertainty_ms: int | None) -> None:
-        """Move the own time on, and count the import of the interval."""
+    def _pass(self, now: Import, passed_ms: int, uncertainty_ms: int | None) -> None:
+        """Move the own time on, and count the import of the interval; without a clock the debt."""
+        self._go_on(now, passed_ms, uncertainty_ms)
+        if uncertainty_ms is None:
+            self._owe(now, passed_ms)
+
+    def _go_on(self, now: Import, passed_ms: int, uncertainty_ms: int | None) -> None:
         state = self.state
         off_ms = 0
         if uncertainty_ms is not None:
-            off_ms = self._clock_ms() - state[S_TIME_MS] - passed_ms
-        if not state[S_TIME_MS]:
+            off_ms = self._clock_ms() - state.time_ms - passed_ms
+        if not state.time_ms:
             if uncertainty_ms is None:
-                self._count(view, passed_ms)
-                if state[S_COUNTED_MS] >= self._interval_ms:
+                self._count(now, passed_ms)
+                if state.counted_ms >= self._interval_ms:
                     self._begin_interval()
                 return
-            self._start(view.stored_peak)
+            self._start(self._stored)
         elif abs(off_ms) <= READING_MS:
             slew_ms = passed_ms // SLEW_PART
             self._move_by(passed_ms + within(off_ms, -slew_ms, slew_ms))
         else:
             self._step_by(off_ms + passed_ms)
-        self._count(view, passed_ms)
+        self._count(now, passed_ms)
         self._publish()
 
     def _clock_ms(self) -> int:
@@ -168,52 +202,52 @@ class PeakShaving(Function):
         return day_d * DAY_MS + time_s * 1000 + READING_MS // 2
 
     def _start(self, stored: tuple[int, int]) -> None:
-        now_ms = self.state[S_TIME_MS] = self._clock_ms()
-        self.state[S_USED] = self._used_before(stored, now_ms)
-        self.state[S_COUNTED_MS] = now_ms % self._interval_ms
+        now_ms = self.state.time_ms = self._clock_ms()
+        self.state.used = self._used_before(stored, now_ms)
+        self.state.counted_ms = now_ms % self._interval_ms
 
     def _move_by(self, time_ms: int) -> None:
         state, interval_ms = self.state, self._interval_ms
-        before_ms = state[S_TIME_MS]
-        state[S_TIME_MS] += time_ms
-        if state[S_TIME_MS] // interval_ms != before_ms // interval_ms:
+        before_ms = state.time_ms
+        state.time_ms += time_ms
+        if state.time_ms // interval_ms != before_ms // interval_ms:
             self._begin_interval()
 
     def _begin_interval(self) -> None:
         state = self.state
-        state[S_USED] = state[S_COUNTED_MS] = 0
-        state[S_BEFORE_W], state[S_HIGHEST_W] = state[S_HIGHEST_W], 0
+        state.used = state.counted_ms = 0
+        state.before_W, state.highest_W = state.highest_W, 0
 
     def _step_by(self, time_ms: int) -> None:
         """The clock was wrong, or the box stood still: an upper bound of the interval's import."""
         state, connection_W = self.state, self._connection_W
-        state[S_TIME_MS] += time_ms
-        age_ms = state[S_TIME_MS] % self._interval_ms
-        missing_ms = max(0, time_ms, age_ms - state[S_COUNTED_MS])
+        state.time_ms += time_ms
+        age_ms = state.time_ms % self._interval_ms
+        missing_ms = max(0, time_ms, age_ms - state.counted_ms)
         most = connection_W * (age_ms + READING_MS)
-        state[S_USED] = min(most, state[S_USED] + connection_W * missing_ms)
-        state[S_COUNTED_MS] = age_ms
+        state.used = min(most, state.used + connection_W * missing_ms)
+        state.counted_ms = age_ms
 
-    def _count(self, view: View, passed_ms: int) -> None:
+    def _count(self, now: Import, passed_ms: int) -> None:
         state = self.state
-        if view.grid_W is not None:
-            state[S_LAST_W] = max(0, view.grid_W)
-        import_W = state[S_LAST_W]
-        if view.grid_W is None:
+        if now.grid_W is not None:
+            state.last_W = max(0, now.grid_W)
+        import_W = state.last_W
+        if now.grid_W is None:
             import_W = max(import_W, self._limit_W)
-        state[S_HIGHEST_W] = max(state[S_HIGHEST_W], view.connection_W or 0)
-        state[S_USED] += import_W * passed_ms
-        state[S_COUNTED_MS] += passed_ms
+        state.highest_W = max(state.highest_W, now.connection_W or 0)
+        state.used += import_W * passed_ms
+        state.counted_ms += passed_ms
 
-    def _owe(self, view: View, passed_ms: int) -> None:
-        """Without a clock: count the debt on, at first from that of the interval."""
+    def _owe(self, now: Import, passed_ms: int) -> None:
+        """No clock: count the debt on, at first from that of the interval."""
         state, limit_W = self.state, self._limit_W
-        last_W = state[S_LAST_W] if view.grid_W is not None else max(state[S_LAST_W], limit_W)
-        debt = state[S_DEBT] + (last_W - limit_W) * passed_ms
-        if state[S_ALLOWED_W] != NO_TIME:
-            debt = state[S_USED] - limit_W * state[S_COUNTED_MS]
-        state[S_ALLOWED_W] = NO_TIME
-        state[S_DEBT] = within(debt, 0, limit_W * self._repaid_ms)
+        last_W = state.last_W if now.grid_W is not None else max(state.last_W, limit_W)
+        debt = state.debt + (last_W - limit_W) * passed_ms
+        if state.is_timed:
+            debt = state.used - limit_W * state.counted_ms
+        state.is_timed = 0
+        state.debt = within(debt, 0, limit_W * self._repaid_ms)
 
     def _used_before(self, stored: tuple[int, int], now_ms: int) -> int:
         """Import of the interval until now_ms, W x ms. stored: words of `out` of the last run."""
@@ -225,7 +259,7 @@ class PeakShaving(Function):
 
     def _left(self, uncertainty_ms: int) -> tuple[int, int]:
         """(import that is left of the interval after the margin, W x ms; ms until its end)."""
-        time_ms, used, _, counted_ms, *_ = self.state
+        time_ms, used, counted_ms = self.state.time_ms, self.state.used, self.state.counted_ms
         age_ms = time_ms % self._interval_ms if time_ms else counted_ms
         margin = self._connection_W * (uncertainty_ms + max(0, age_ms - counted_ms))
         left = max(0, self._limit_W * self._interval_ms - used - margin)
@@ -234,20 +268,20 @@ class PeakShaving(Function):
     def _allowed_W(self, uncertainty_ms: int) -> int:
         left, left_ms = self._left(uncertainty_ms)
         allowed_W = min(left // max(left_ms, self._tick_ms), WIDE_W)
-        if left_ms < HORIZON_MS and self.state[S_ALLOWED_W] != NO_TIME:
-            allowed_W = min(allowed_W, self.state[S_ALLOWED_W])
-        self.state[S_ALLOWED_W] = allowed_W
+        if left_ms < HORIZON_MS and self.state.is_timed:
+            allowed_W = min(allowed_W, self.state.allowed_W)
+        self.state.allowed_W, self.state.is_timed = allowed_W, 1
         return allowed_W
 
     def _spare_W(self, uncertainty_ms: int | None) -> int:
         """Charging power of a battery that cannot discharge; without a clock by the own time."""
         left, left_ms = self._left(uncertainty_ms or 0)
-        highest_W = max(self.state[S_HIGHEST_W], self.state[S_BEFORE_W])
+        highest_W = max(self.state.highest_W, self.state.before_W)
         return max(0, left - highest_W * left_ms) // SPARE_MS
 
     def _publish(self) -> None:
         """Once a minute, for the store."""
-        minute = self.state[S_TIME_MS] // MINUTE_MS
+        minute = self.state.time_ms // MINUTE_MS
         if minute != self.out[O_MINUTE]:
-            used_Wh = -(-self.state[S_USED] // HOUR_MS)
+            used_Wh = -(-self.state.used // HOUR_MS)
             self.out[:] = array("i", [minute, min(used_Wh, WIDE_W)])

@@ -5,14 +5,16 @@ reached.
 from collections.abc import Sequence
 
 from controller.core import reasons
-from controller.core.contract import View
-from controller.core.site_devices.two_point import TwoPoints, above
+from controller.core.found import Found
+from controller.core.known import Known
+from controller.core.policies.two_point import TwoPoints, above
 
 
 class PreCool(TwoPoints):
     """Each cause stays as it is while its temperature is unknown."""
 
     NAME, ROLES = "pre_cool", ("chiller",)
+    READS = ("air_temperature_ddegC", "unit_temperature_ddegC")
     CAUSES = (reasons.PRE_COOL, reasons.CHILL_CELLS, reasons.CHILL_SPREAD)
     TEXTS = {
         reasons.PRE_COOL: (
@@ -33,12 +35,14 @@ class PreCool(TwoPoints):
         ),
     }
 
-    def signs(self, view: View, settings: dict[str, int]) -> tuple[bool | None, ...]:
-        """As the contract says."""
-        air_ddegC = view.air_temperature_ddegC
+    def signs(
+        self, known: Known, found: Found, settings: dict[str, int]
+    ) -> tuple[bool | None, ...]:
+        """See Function."""
+        air_ddegC = known.air_temperature_ddegC
         return (
             above(air_ddegC, settings["start_ddegC"], settings["stop_ddegC"]),
-            *warm(view.unit_temperature_ddegC, settings),
+            *warm(known.unit_temperature_ddegC, settings),
         )
 
 

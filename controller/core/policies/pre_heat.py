@@ -6,19 +6,22 @@ obligation of the grid (connection, hint, schedule, peak shaving) leaves no room
 battery would carry the heater. An import without room has none for a charge either.
 """
 
-from controller.core import contract, reasons
+from controller.core import reasons
 from controller.core.answers import BaseRequest
-from controller.core.contract import DeviceView, Setup, View
+from controller.core.contract import DeviceView, Setup
+from controller.core.found import Found
+from controller.core.known import ISLAND, Known
 from controller.core.policies.schedule import Schedule
-from controller.core.site_devices.two_point import TwoPoints, below
+from controller.core.policies.two_point import TwoPoints, below
 
 HYSTERESIS_DDEGC = 10  # of the heating ahead of a charge
 
 
 class PreHeat(TwoPoints):
-    """While the power of the connection is unknown, there is no room for the heater."""
+    """No connection power known: no room for the heater."""
 
     NAME, ROLES = "pre_heat", ("heater",)
+    READS = ("connection_W", "import_room_W", "module_temperature_ddegC", "notices", "source")
     CAUSES = (reasons.HEAT_COLD, reasons.HEAT_AHEAD)
     TEXTS = {
         reasons.HEAT_COLD: (
@@ -52,29 +55,31 @@ class PreHeat(TwoPoints):
         super().__init__(setup)
         self._schedule: Schedule = setup.functions[Schedule.NAME]
 
-    def signs(self, view: View, settings: dict[str, int]) -> tuple[bool | None, ...]:
-        """As the contract says."""
-        if view.module_temperature_ddegC is None:
+    def signs(
+        self, known: Known, found: Found, settings: dict[str, int]
+    ) -> tuple[bool | None, ...]:
+        """See Function."""
+        if known.module_temperature_ddegC is None:
             return False, False
-        coldest_ddegC, ahead_ddegC = view.module_temperature_ddegC[0], settings["ahead_ddegC"]
-        is_soon = self._schedule.charges_within(settings["ahead_min"]) or _is_noticed(view)
+        coldest_ddegC, ahead_ddegC = known.module_temperature_ddegC[0], settings["ahead_ddegC"]
+        is_soon = self._schedule.charges_within(settings["ahead_min"]) or _is_noticed(found)
         return (
             below(coldest_ddegC, settings["start_ddegC"], settings["stop_ddegC"]),
             is_soon and below(coldest_ddegC, ahead_ddegC - HYSTERESIS_DDEGC, ahead_ddegC),
         )
 
-    def answer(self, view: View, device: DeviceView, present: int) -> BaseRequest:
+    def answer(self, known: Known, found: Found, device: DeviceView, present: int) -> BaseRequest:
         """The request to one heater."""
-        if view.module_temperature_ddegC is None:
+        if known.module_temperature_ddegC is None:
             return BaseRequest(0, reasons.HEAT_TEMPERATURE_UNKNOWN)
-        if present and view.source == contract.ISLAND:
+        if present and found.source == ISLAND:
             return BaseRequest(0, reasons.HEAT_NO_GRID)
         more_W = 0 if device.sent("heat") else device.settings["rated_W"]
-        if present and (view.connection_W is None or view.import_room_W < more_W):
+        if present and (found.connection_W is None or found.import_room_W < more_W):
             return BaseRequest(0, reasons.HEAT_NO_ROOM)
-        return super().answer(view, device, present)
+        return super().answer(known, found, device, present)
 
 
-def _is_noticed(view: View) -> bool:
+def _is_noticed(found: Found) -> bool:
     """A notice says that the load will fall: the battery then charges."""
-    return any([each.step_W < 0 for each in view.notices])
+    return any([each.step_W < 0 for each in found.notices])

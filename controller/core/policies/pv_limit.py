@@ -15,7 +15,10 @@ from array import array
 
 from controller.core import contract, reasons
 from controller.core.answers import BaseRequest, Cap, ForDevice
-from controller.core.contract import DeviceView, Function, Setup, View
+from controller.core.contract import DeviceView, Function, Setup
+from controller.core.found import Found
+from controller.core.known import Known
+from controller.core.policies.source_reports import given_W
 
 
 class PvLimit(Function):
@@ -23,6 +26,10 @@ class PvLimit(Function):
 
     NAME, STAGE = "pv_limit", contract.BASE
     ROLES = ("pv",)
+    READS = (
+        *("battery_W", "connection_W", "is_forming", "is_load_wrong", "is_price_negative"),
+        *("load_meter_W", "low_W"),
+    )
     TEXTS = {
         reasons.PV_WANTED: ("PV", "The inverter may feed in all that the sun gives.", "Nothing."),
         reasons.PV_CURTAILED: (
@@ -41,44 +48,43 @@ class PvLimit(Function):
         self._inverters = setup.actuators(self.ROLES)
         self._export_W = setup.settings["grid_export_W_max"]
         self._rated_W = sum([view.settings["rated_W"] for view, _ in self._inverters])
-        self._sources = setup.site.of_role("genset") + setup.site.of_role("pv")
+        site = setup.site
+        self._sources = site.feeding(is_engine=True) + site.feeding(is_engine=False)
         self.state = array("q")
 
-    def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
-        """For each inverter a request of the most that it may feed in, and the cap."""
-        room_W = max(0, self._room_W(view))
-        negative = view.is_price_negative
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
+        """A request of the most that each inverter may feed in, and its cap."""
+        room_W = max(0, self._room_W(known, found))
+        negative = found.is_price_negative
         reason = reasons.PV_PRICE_NEGATIVE if negative else reasons.PV_CURTAILED
-        found = []
+        answers = []
         for inverter, number in self._inverters:
             rated_W = inverter.settings["rated_W"]
             share_W = room_W * rated_W // self._rated_W
             cap = Cap(0, reason, share_W, reason)
             most_W = inverter.settings["limit_W_max"]
-            found.append(ForDevice(number, BaseRequest(most_W, reasons.PV_WANTED)))
-            found.append(ForDevice(number, cap))
-        return found
+            answers.append(ForDevice(number, BaseRequest(most_W, reasons.PV_WANTED)))
+            answers.append(ForDevice(number, cap))
+        return answers
 
-    def _room_W(self, view: View) -> int:
+    def _room_W(self, known: Known, found: Found) -> int:
         """PV power that load, battery and export limit have room for; at a negative price the load
         alone.
         """
-        load_W = self._load_W(view)
-        if view.connection_W is None:
-            return (load_W or 0) - (view.low_W if view.is_forming else 0)
-        beside_W = sum([_power_W(inverter) for inverter, _ in self._inverters]) + view.connection_W
-        room_W = beside_W - view.low_W + self._export_W
-        if view.is_price_negative:
+        load_W = self._load_W(known, found)
+        if found.connection_W is None:
+            return (load_W or 0) - (found.low_W if found.is_forming else 0)
+        beside_W = sum([_power_W(inverter) for inverter, _ in self._inverters]) + found.connection_W
+        room_W = beside_W - found.low_W + self._export_W
+        if found.is_price_negative:
             room_W = min(room_W, beside_W if load_W is None else load_W)
         return room_W
 
-    def _load_W(self, view: View) -> int | None:
-        """Of the load meter; where the others contradict it, what all sources give."""
-        if not view.is_load_wrong:
-            return view.load_meter_W
-        given_W = [view.battery_W, *[each.value("power_W") for each in self._sources]]
-        known_W = [each for each in given_W if each is not None]
-        return sum(known_W) if len(known_W) == len(given_W) else None
+    def _load_W(self, known: Known, found: Found) -> int | None:
+        """The load meter's; where the others contradict it, what all sources give."""
+        if not found.is_load_wrong:
+            return known.load_meter_W
+        return given_W(known, self._sources)
 
 
 def _power_W(inverter: DeviceView) -> int:

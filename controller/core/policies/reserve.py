@@ -17,7 +17,9 @@ from typing import Any
 
 from controller.core import contract, reasons
 from controller.core.answers import WIDE_W, Cap, Limit
-from controller.core.contract import Function, Setup, View
+from controller.core.contract import Function, Setup
+from controller.core.found import Found
+from controller.core.known import Known
 from safety import signals
 
 (
@@ -37,6 +39,7 @@ class Reserve(Function):
     """A power of `rated_W` is wide open: it bounds nothing, and is no reason."""
 
     NAME, STAGE = "reserve", contract.BOUND
+    READS = ("is_off_grid", "scheduled_reserve_permille", "soc_permille")
     PARAMETERS = (
         # ends of the levels "peaks" and "backup"
         ("soc_reserve_peaks_permille", "permille", 0, 900, 150, "up"),
@@ -82,23 +85,23 @@ class Reserve(Function):
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
         self._close_W = max(1, -(-self.rated_W * tick_ms // BACKUP_CLOSE_MS))
 
-    def step(self, view: View, elapsed_ticks: int) -> list:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list:
         """The cap of the peaks level, the limit of the backup level, while they bound anything."""
         state = self.state
-        if view.is_off_grid:
+        if found.is_off_grid:
             self._open()
             return []
-        soc = view.soc_permille
-        state[S_PEAKS_PERMILLE] = max(self._peaks, view.scheduled_reserve_permille)
+        soc = known.soc_permille
+        state[S_PEAKS_PERMILLE] = max(self._peaks, found.scheduled_reserve_permille)
         self._move(soc is not None, soc[0] if soc is not None else 0, elapsed_ticks)
-        found = []
+        answers = []
         for at, answer in ((S_PEAKS_DISCHARGE_W_MAX, Cap), (S_BACKUP_DISCHARGE_W_MAX, Limit)):
             if state[at] < self.rated_W:
-                found.append(answer(WIDE_W, reasons.NONE, state[at], state[at + 1]))
-        return found
+                answers.append(answer(WIDE_W, reasons.NONE, state[at], state[at + 1]))
+        return answers
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """As the contract says."""
+        """See Function."""
         is_backup = code in (reasons.RESERVE_BACKUP, reasons.RESERVE_BACKUP_SOC_UNKNOWN)
         at = S_BACKUP_REACHED if is_backup else S_PEAKS_REACHED
         kept = self._backup if is_backup else self.state[S_PEAKS_PERMILLE]
@@ -140,7 +143,7 @@ class Reserve(Function):
         )
 
     def _reasons(self, soc_ok: bool) -> tuple[int, int]:
-        """Of the peaks level, of the backup level."""
+        """(peaks level, backup level)."""
         if not soc_ok:
             return reasons.RESERVE_PEAKS_SOC_UNKNOWN, reasons.RESERVE_BACKUP_SOC_UNKNOWN
         is_by_schedule = self.state[S_PEAKS_PERMILLE] > self._peaks

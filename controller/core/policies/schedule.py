@@ -16,8 +16,9 @@ from typing import Any
 
 from controller.core import contract, hint_codes, hint_sources, reasons, schedule_table as t
 from controller.core.answers import WIDE_W, Answer, Cap, grid_obligation
-from controller.core.contract import View
+from controller.core.found import Found
 from controller.core.integers import within
+from controller.core.known import Known
 from controller.core.policies.hint_table import HintTable
 
 GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # beside (20, "grid_cap_hint")
@@ -40,6 +41,8 @@ class Schedule(contract.Function):
     """state: the table in force, and the one that is entering."""
 
     NAME, STAGE = "schedule", contract.MEASURE
+    READS = ("connection_W", "schedule")
+    WRITES = ("lifted", "scheduled_W", "scheduled_reserve_permille", "scheduled_source")
     PARAMETERS = (
         # a larger error of the clock stops the schedule
         ("schedule_clock_ms_max", "ms", 100, 600_000, 10_000, "down"),
@@ -76,29 +79,29 @@ class Schedule(contract.Function):
 
     @staticmethod
     def output_names(source_count: int) -> Sequence[str]:
-        """As the contract says."""
+        """See Function."""
         return OUTPUTS
 
-    def step(self, view: View, elapsed_ticks: int) -> Sequence[Answer]:
-        """Cap and obligation of the slot of now; the rest of the slot stays in the view."""
-        self._enter(view)
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer]:
+        """Cap and obligation of the slot of now; the rest of the slot is found."""
+        self._enter(known, found)
         if not self.state[S_SOURCE]:
             return ()
-        known, slot = self._now(elapsed_ticks)
-        self.out[O_STATE], self.out[O_SLOT] = known, slot + 1
-        return self._answers(view, self._slot(slot)) if known == ACTS else ()
+        state, slot = self._now(elapsed_ticks)
+        self.out[O_STATE], self.out[O_SLOT] = state, slot + 1
+        return self._answers(found, self._slot(slot)) if state == ACTS else ()
 
-    def hold(self, view: View, elapsed_ticks: int) -> None:
-        """As the contract says; a table that enters is taken."""
-        self._enter(view)
+    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+        """See Function; a table that enters is taken."""
+        self._enter(known, found)
         if self.state[S_SOURCE]:
             self.out[O_STATE], self.out[O_SLOT] = OFF_GRID, 0
 
-    def _enter(self, view: View) -> None:
-        if view.scheduled_source:
-            view.scheduled_source = view.scheduled_W = view.lifted = 0
-            view.scheduled_reserve_permille = 0
-        inp, first = view.schedule
+    def _enter(self, known: Known, found: Found) -> None:
+        if found.scheduled_source:
+            found.scheduled_source = found.scheduled_W = found.lifted = 0
+            found.scheduled_reserve_permille = 0
+        inp, first = known.schedule
         if inp[first]:
             self._take(inp, first)
 
@@ -173,27 +176,27 @@ class Schedule(contract.Function):
                 return day_d * DAY_MIN + time_of_day_s // 60
         return None
 
-    def _answers(self, view: View, slot: t.Slot) -> list[Answer]:
+    def _answers(self, found: Found, slot: t.Slot) -> list[Answer]:
         source = self.state[S_SOURCE] - 1
         low_W = -WIDE_W if slot.battery_low_W == t.OPEN_W else slot.battery_low_W
         high_W = WIDE_W if slot.battery_high_W == t.OPEN_W else slot.battery_high_W
-        view.scheduled_source = source + 1
-        view.scheduled_W = within(max(low_W, 0) or min(high_W, 0), -WIDE_W, WIDE_W)
+        found.scheduled_source = source + 1
+        found.scheduled_W = within(max(low_W, 0) or min(high_W, 0), -WIDE_W, WIDE_W)
         has_grid_cap = slot.grid_cap_W >= 0 and self._rank[source] >= hint_sources.GRID_CAP
-        view.lifted = _lifted(source, low_W > -WIDE_W, high_W < WIDE_W, has_grid_cap)
-        view.scheduled_reserve_permille = slot.reserve_permille
+        found.lifted = _lifted(source, low_W > -WIDE_W, high_W < WIDE_W, has_grid_cap)
+        found.scheduled_reserve_permille = slot.reserve_permille
         reason = reasons.SCHEDULE_BAND
-        found: list[Answer] = [Cap(max(-low_W, 0), reason, max(high_W, 0), reason)]
-        if has_grid_cap and view.connection_W is not None:
+        answers: list[Answer] = [Cap(max(-low_W, 0), reason, max(high_W, 0), reason)]
+        if has_grid_cap and found.connection_W is not None:
             reason = reasons.SCHEDULE_GRID_CAP
             bounds = (slot.grid_cap_W, reason), (WIDE_W, reason)
-            found.append(
-                grid_obligation(GRID_CAP_SCHEDULE, view.connection_W, *bounds, self._quantum_W)
+            answers.append(
+                grid_obligation(GRID_CAP_SCHEDULE, found.connection_W, *bounds, self._quantum_W)
             )
-        return found
+        return answers
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """As the contract says."""
+        """See Function."""
         number = self.out[O_SLOT]
         fields = self._slot(number - 1)._asdict() if number else {}
         known = {name: None if value == t.OPEN_W else value for name, value in fields.items()}

@@ -20,10 +20,13 @@ from array import array
 
 from controller.core import contract, reasons
 from controller.core.answers import BaseRequest, ForDevice
-from controller.core.contract import Function, Setup, View
+from controller.core.contract import Function, Setup
+from controller.core.found import Found
 from controller.core.integers import within
+from controller.core.known import Known
 from controller.core.policies.modes import BLACK_START, GRID, ISLAND
-from controller.core.policies.site_balance import metered_W
+from controller.core.policies.source_reports import given_W, metered_W
+from controller.core.words import Words
 
 SHED_MS, RETURN_MS = 500, 30_000
 NEED_MS, SPARE_MS = 5000, 300_000
@@ -31,14 +34,22 @@ TENTH_MORE = 11, 10
 HYSTERESIS_PERMILLE = 50
 NOT_HEARD = -1  # since the start of the controller
 
-# ms for which power has been missing, and for which there was room. S_NEED_MS: above 0 the ms for
-# which an island has needed a set; below 0 a set is needed, at least until 0. Then the stages of
-# each device.
-S_SHORT_MS, S_ROOM_MS, S_IS_OUTAGE, S_NEED_MS, S_STAGES = range(5)
+
+class State(Words):
+    """STAGES and on: how many stages each device has to shed."""
+
+    short_ms: int  # for which power has been missing
+    room_ms: int  # for which there was room for the next stage
+    is_outage: int  # a stage has been open since an outage
+    # above 0 the ms for which an island has needed a set; below 0 one is needed, at least until 0
+    need_ms: int
+
+
+STAGES = len(State.__annotations__)
 
 
 def needed_ms(before_ms: int, is_short: bool, passed_ms: int) -> int:
-    """S_NEED_MS from one tick to the next. Need is forgotten at a tenth of its speed, because a
+    """State.need_ms from one tick to the next. Need is forgotten at a tenth of its speed, because a
     load that swings would otherwise never need a set.
     """
     after_ms = before_ms + passed_ms
@@ -52,8 +63,14 @@ def needed_ms(before_ms: int, is_short: bool, passed_ms: int) -> int:
 class Shed(Function):
     """One request for each shedding device."""
 
+    state: State
     NAME, STAGE = "shed", contract.BASE
     ROLES = ("load_shed", "genset")  # of a set it commands nothing: it finds the missing power
+    READS = (
+        *("battery_W", "connection_W", "forming_W", "genset_W", "high_W", "is_forming"),
+        *("is_load_wrong", "is_off_grid", "limit_W", "load_meter_W", "mode", "soc_permille"),
+    )
+    WRITES = ("is_set_needed", "is_shed")
     TEXTS = {
         reasons.SHED_LOAD: (
             "load shed",
@@ -73,122 +90,117 @@ class Shed(Function):
     }
 
     def __init__(self, setup: Setup):
-        found = setup.actuators(("load_shed",))
-        self._devices = sorted(found, key=lambda each: each[0].settings["shed_order"])
-        self._pv, self._gensets = setup.site.of_role("pv"), setup.site.of_role("genset")
+        devices = setup.actuators(("load_shed",))
+        self._devices = sorted(devices, key=lambda each: each[0].settings["shed_order"])
+        self._suns = setup.site.feeding(is_engine=False)
+        self._engines = setup.site.feeding(is_engine=True)
         self._import_W = setup.settings["grid_import_W_max"]
         self._share = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
-        self.state = array("i", [0] * S_STAGES + [NOT_HEARD] * len(self._devices))
+        self.state = State.zero(len(self._devices))
+        self.state[STAGES:] = array("q", [NOT_HEARD] * len(self._devices))
 
-    def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
-        """For each device the number of stages to shed."""
-        missing_W = self._missing_W(view)
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
+        """Number of stages that each device sheds."""
+        missing_W = self._missing_W(known, found)
         self._find()
         if missing_W is not None:
-            self._decide(view, missing_W, elapsed_ticks * self._tick_ms)
-        self.state[S_NEED_MS] *= view.is_off_grid
-        found = []
-        for at, (device, number) in enumerate(self._devices, S_STAGES):
-            least = self._least_stages(view, device.settings, 0)
+            self._decide(known, found, missing_W, elapsed_ticks * self._tick_ms)
+        self.state.need_ms *= found.is_off_grid
+        answers = []
+        for at, (device, number) in enumerate(self._devices, STAGES):
+            least = self._least_stages(known, found, device.settings, 0)
             stages = self.state[at] = max(self.state[at], least or NOT_HEARD)
-            reason = self._reason(view, least) if stages > 0 else reasons.NO_REQUEST
-            found.append(ForDevice(number, BaseRequest(max(0, stages), reason)))
-        if view.is_off_grid or self.state[S_IS_OUTAGE]:
-            view.is_shed = any([stages > 0 for stages in self.state[S_STAGES:]])
-            self.state[S_IS_OUTAGE] = view.is_shed
-        return found
-
-    @property
-    def is_set_needed(self) -> bool:
-        """Of the tick before: an island lacks power without its generator sets."""
-        return self.state[S_NEED_MS] < 0
+            reason = self._reason(found, least) if stages > 0 else reasons.NO_REQUEST
+            answers.append(ForDevice(number, BaseRequest(max(0, stages), reason)))
+        found.is_set_needed = self.state.need_ms < 0
+        if found.is_off_grid or self.state.is_outage:
+            found.is_shed = any([stages > 0 for stages in self.state[STAGES:]])
+            self.state.is_outage = found.is_shed
+        return answers
 
     def _find(self) -> None:
-        """At the start of the controller the stages that a device reports stay open."""
-        for at, (device, _) in enumerate(self._devices, S_STAGES):
+        """Stages that a device reports at the start of the controller stay open."""
+        for at, (device, _) in enumerate(self._devices, STAGES):
             stages = device.value("stages")
             if self.state[at] == NOT_HEARD and stages is not None:
                 self.state[at] = within(stages, 0, device.settings["stages_max"])
 
-    def _reason(self, view: View, least: int) -> int:
-        if view.mode == BLACK_START:
+    def _reason(self, found: Found, least: int) -> int:
+        if found.mode == BLACK_START:
             return reasons.SHED_BLACK_START
         return reasons.SHED_ENERGY if least else reasons.SHED_LOAD
 
-    def _missing_W(self, view: View) -> int | None:
+    def _missing_W(self, known: Known, found: Found) -> int | None:
         """Power that no source gives; < 0: room. None while it is unknown."""
-        if not view.is_off_grid:
-            if view.connection_W is None:
+        if not found.is_off_grid:
+            if found.connection_W is None:
                 return None
-            return view.connection_W - max(0, view.high_W) - self._import_W
-        load_W = metered_W(view, self._pv, self._share)
+            return found.connection_W - max(0, found.high_W) - self._import_W
+        load_W = metered_W(known, found, self._suns, self._share)
         if load_W is None:
-            load_W = self._given_W(view)
-        if load_W is None or not (view.is_forming or view.genset_W):
+            # the load less the power of the sun
+            running = [each for each in self._engines if each.value("is_running") != 0]
+            load_W = given_W(known, running)
+        if load_W is None or not (found.is_forming or found.genset_W):
             return None
         # a converter that follows stays at its set-point whatever the load is
-        limit_W = min(view.limit_W, view.forming_W) if view.is_forming else view.limit_W
-        return load_W - view.genset_W - limit_W
+        limit_W = min(found.limit_W, found.forming_W) if found.is_forming else found.limit_W
+        return load_W - found.genset_W - limit_W
 
-    def _given_W(self, view: View) -> int | None:
-        """Power of the battery and of the sets that run: the load less the sun's power."""
-        sets = [each for each in self._gensets if each.value("is_running") != 0]
-        given_W = [view.battery_W, *[each.value("power_W") for each in sets]]
-        known_W = [each for each in given_W if each is not None]
-        return sum(known_W) if len(known_W) == len(given_W) else None
-
-    def _least_stages(self, view: View, settings: dict[str, int], above_permille: int) -> int:
+    def _least_stages(
+        self, known: Known, found: Found, settings: dict[str, int], above_permille: int
+    ) -> int:
         """Stages that stay open whatever power there is. above_permille: 0 to shed; to come back,
         the hysteresis.
         """
         most, level = settings["stages_max"], settings["island_soc_permille"]
-        if view.mode == BLACK_START:
+        if found.mode == BLACK_START:
             return most
-        if not (view.is_off_grid and view.is_forming) or view.genset_W:
+        if not (found.is_off_grid and found.is_forming) or found.genset_W:
             return 0
-        if view.soc_permille is None:
+        if known.soc_permille is None:
             return most if above_permille else 0
-        below = level - view.soc_permille[0] + above_permille
+        below = level - known.soc_permille[0] + above_permille
         return min(most, 1 + below * most // level) if level and below >= 0 else 0
 
-    def _decide(self, view: View, missing_W: int, passed_ms: int) -> None:
-        state, last = self.state, self._last(view)
+    def _decide(self, known: Known, found: Found, missing_W: int, passed_ms: int) -> None:
+        state, last = self.state, self._last(known, found)
         is_room = last >= 0 and missing_W <= -self._needed_W(last) and self._has_followed(last)
-        if view.is_off_grid:
+        if found.is_off_grid:
             next_W = self._needed_W(last) if last >= 0 else 0
-            is_short = missing_W + view.genset_W + next_W > 0
-            state[S_NEED_MS] = needed_ms(state[S_NEED_MS], is_short, passed_ms)
-        state[S_SHORT_MS] = min(state[S_SHORT_MS] + passed_ms, SHED_MS) * (missing_W > 0)
-        state[S_ROOM_MS] = min(state[S_ROOM_MS] + passed_ms, RETURN_MS) * is_room
-        if state[S_SHORT_MS] >= SHED_MS:
+            is_short = missing_W + found.genset_W + next_W > 0
+            state.need_ms = needed_ms(state.need_ms, is_short, passed_ms)
+        state.short_ms = min(state.short_ms + passed_ms, SHED_MS) * (missing_W > 0)
+        state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) * is_room
+        if state.short_ms >= SHED_MS:
             self._open(missing_W)
-            state[S_SHORT_MS] = 0
-        elif state[S_ROOM_MS] >= RETURN_MS:
-            state[S_STAGES + last] -= 1
-            state[S_ROOM_MS] = 0
+            state.short_ms = 0
+        elif state.room_ms >= RETURN_MS:
+            state[STAGES + last] -= 1
+            state.room_ms = 0
 
     def _has_followed(self, place: int) -> bool:
         """False while a stage that came back is still open, or unknown: its load does not show."""
         reported = self._devices[place][0].value("stages")
-        return reported is not None and reported <= self.state[S_STAGES + place]
+        return reported is not None and reported <= self.state[STAGES + place]
 
     def _needed_W(self, place: int) -> int:
         return self._devices[place][0].settings["stage_W"] * TENTH_MORE[0] // TENTH_MORE[1]
 
-    def _last(self, view: View) -> int:
+    def _last(self, known: Known, found: Found) -> int:
         """Place of the device whose stage comes back next, -1: none may."""
-        if view.mode not in (GRID, ISLAND):
+        if found.mode not in (GRID, ISLAND):
             return -1
         for place in range(len(self._devices) - 1, -1, -1):
-            settings, stages = self._devices[place][0].settings, self.state[S_STAGES + place]
+            settings, stages = self._devices[place][0].settings, self.state[STAGES + place]
             if stages > 0:
-                least = self._least_stages(view, settings, HYSTERESIS_PERMILLE)
+                least = self._least_stages(known, found, settings, HYSTERESIS_PERMILLE)
                 return place if stages > least else -1
         return -1
 
     def _open(self, missing_W: int) -> None:
-        for at, (device, _) in enumerate(self._devices, S_STAGES):
+        for at, (device, _) in enumerate(self._devices, STAGES):
             stage_W, most = device.settings["stage_W"], device.settings["stages_max"]
             stages = max(0, self.state[at])
             more = within(-(-missing_W // stage_W), 0, most - stages)

@@ -13,9 +13,12 @@ from array import array
 
 from controller.core import balance, contract
 from controller.core.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
-from controller.core.contract import DeviceView, Function, Setup, View
-from controller.core.integers import approach, low_pass, within
+from controller.core.contract import DeviceView, Function, Setup
+from controller.core.found import Found
+from controller.core.integers import approach, low_pass
+from controller.core.known import GRID, ISLAND, Known
 from controller.core.policies.balance_words import TEXTS, contradicted, signals
+from controller.core.policies.source_reports import gives
 
 CHECK_MS = 100
 # Until a contradiction counts; until it has ended. The limit of the connection does not act before
@@ -55,46 +58,24 @@ def lasting_ms(before_ms: int, is_now: bool, passed_ms: int, set_ms: int) -> int
     return after_ms if after_ms < set_ms else -CLEAR_MS
 
 
-def gives(device: DeviceView) -> bool:
-    """This set reports power."""
-    power_W = device.value("power_W")
-    return power_W is not None and power_W >= balance.noise_W(device.settings["rated_W"])
-
-
-def runs(device: DeviceView) -> int | None:
-    """Whether the engine of this set runs, None while that is unknown. An engine that reports power
-    is never taken for a stopped one. If the others contradict its report, its power alone says so.
-    """
-    found = device.reported("is_running")
-    if found is not None and device.is_doubted("is_running"):
-        return None if device.value("power_W") is None else int(gives(device))
-    return None if found == 0 and gives(device) else found
-
-
-def metered_W(view: View, suns: list[DeviceView], share_permille: int) -> int | None:
-    """This cabinet's share of the load by its meter, less the power of the sun. None while an
-    inverter is unknown, or the load meter is unknown or contradicted.
-    """
-    sun_W = 0
-    for each in suns:
-        power_W = each.value("power_W")
-        if power_W is None:
-            return None
-        sun_W += within(power_W, 0, each.settings["rated_W"])
-    if view.load_meter_W is None or view.is_load_wrong:
-        return None
-    return view.load_meter_W * share_permille // 1000 - sun_W
-
-
 class SiteBalance(Function):
-    """Fills the view; before the mode of the site, which rests on these signals."""
+    """The source of the site as it is believed; before the mode, which rests on it."""
 
     NAME, STAGE = "site_balance", contract.BALANCE
+    READS = (
+        *("battery_W", "contact", "grid_meter_W", "is_reported_forming", "load_meter_W"),
+        *("reported_forming_W", "setpoint_W"),
+    )
+    BEFORE = ("is_off_grid",)
+    WRITES = (
+        *("forming_W", "is_carried_by_sets", "is_forming", "is_load_wrong", "others_W", "source"),
+    )
     TEXTS = TEXTS
 
     def __init__(self, setup: Setup):
         settings = setup.settings
-        self._sets, self._suns = setup.site.of_role("genset"), setup.site.of_role("pv")
+        self._sets = setup.site.feeding(is_engine=True)
+        self._suns = setup.site.feeding(is_engine=False)
         self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
         self._connection_W = settings["grid_import_W_max"]
         # Several cabinets do not see each other's batteries: then the sum is not known.
@@ -108,7 +89,7 @@ class SiteBalance(Function):
 
     @staticmethod
     def output_names(source_count: int) -> tuple[str, ...]:
-        """As the contract says. A bit for each signal, in the order of `signals`."""
+        """See Function. A bit for each signal, in the order of `signals`."""
         return "balance_wrong", "balance_doubtful"
 
     def signals(self) -> list[tuple[str, int]]:
@@ -120,37 +101,39 @@ class SiteBalance(Function):
         """(name, reason code) of each signal that is wrong, then of those that are doubtful."""
         return contradicted(self.signals(), *self.out)
 
-    def step(self, view: View, elapsed_ticks: int) -> tuple:
-        """No answer: contradicted signals become unknown in the view."""
-        is_off_grid, state = view.source == contract.ISLAND, self.state
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+        """No answer: contradicted signals become unknown to the others."""
+        found.source, found.is_forming = known.contact, known.is_reported_forming
+        found.forming_W = known.reported_forming_W
+        is_off_grid, state = known.contact == ISLAND, self.state
         if not (self._sets or is_off_grid or state[S_IS_OPEN]):
             return ()
         state[S_PASSED_MS] += elapsed_ticks * self._tick_ms
         if state[S_PASSED_MS] >= CHECK_MS:
-            self._check(view, is_off_grid, state[S_PASSED_MS])
+            self._check(known, found, is_off_grid, state[S_PASSED_MS])
             state[S_PASSED_MS] = 0
-        self._apply(view)
+        self._apply(found)
         return ()
 
-    def _check(self, view: View, is_off_grid: bool, passed_ms: int) -> None:
+    def _check(self, known: Known, found: Found, is_off_grid: bool, passed_ms: int) -> None:
         state = self.state
         for place, device in enumerate(self._sets):
             self._watch(self._of_sets + place * len(WORDS), device, passed_ms)
-        self._look_at_meters(view, passed_ms)
-        if is_off_grid or self._is_disputed(view):
-            site = self._readings(view, is_off_grid)
+        self._look_at_meters(known, passed_ms)
+        if is_off_grid or self._is_disputed():
+            site = self._readings(known, found, is_off_grid)
             self._keep(self._judged(site), passed_ms)
             battery_W = site.battery_W or 0
             follows = abs(battery_W - site.setpoint_W) < balance.tolerance_W(self._rated_W)
-            state[S_IS_FORMED] = view.is_forming and (state[S_IS_FORMED] or not follows)
+            state[S_IS_FORMED] = known.is_reported_forming and (state[S_IS_FORMED] or not follows)
             state[S_IS_CARRIED] = not state[S_IS_FORMED] and balance.carries(site)
         else:
             state[S_IS_FORMED] = state[S_IS_CARRIED] = 0
-            if not view.is_off_grid:
-                self._learn(view)
+            if not found.is_off_grid:
+                self._learn(known)
 
-    def _is_disputed(self, view: View) -> bool:
-        """On the grid only sets are compared: if one gives power without a report of its engine, or
+    def _is_disputed(self) -> bool:
+        """Only sets are compared on the grid: if one gives power without a report of its engine, or
         while no meter shows a grid.
         """
         for each in self._sets:
@@ -178,18 +161,18 @@ class SiteBalance(Function):
             is_warming = is_asked and now != 0 and not gives(device)
             state[at + S_WARM_MS] = min(warm_ms + passed_ms, MS_MAX) * is_warming
 
-    def _readings(self, view: View, is_off_grid: bool) -> Readings:
+    def _readings(self, known: Known, found: Found, is_off_grid: bool) -> Readings:
         state, is_fitted = self.state, self._is_load_fitted
         return Readings(
             is_off_grid,
-            view.is_forming,
-            is_fitted and view.load_meter_W is None,
+            known.is_reported_forming,
+            is_fitted and known.load_meter_W is None,
             state[S_CALM_MS] >= CALM_MS,
             # a meter without current keeps its last value
-            view.grid_meter_W if self._is_grid_seen(is_off_grid) else None,
-            self._load_W(view),
-            view.battery_W,
-            view.setpoint_W,
+            known.grid_meter_W if self._is_grid_seen(is_off_grid) else None,
+            self._load_W(known),
+            known.battery_W,
+            found.setpoint_W,
             self._rated_W,
             self._connection_W,
             state[S_OTHERS] >> 16,
@@ -210,9 +193,9 @@ class SiteBalance(Function):
         is_warming = 0 < self.state[at + S_WARM_MS] <= accept_ms
         return Source(*_power(device), device.reported("is_running"), is_due, is_warming)
 
-    def _look_at_meters(self, view: View, passed_ms: int) -> None:
-        """For how long the load has not moved, and the grid meter has shown the same value."""
-        state, load_W, grid_W = self.state, view.load_meter_W or 0, view.grid_meter_W or 0
+    def _look_at_meters(self, known: Known, passed_ms: int) -> None:
+        """Time for which the load has not moved, and the grid meter has shown the same value."""
+        state, load_W, grid_W = self.state, known.load_meter_W or 0, known.grid_meter_W or 0
         state[S_CALM_MS] = min(state[S_CALM_MS] + passed_ms, MS_MAX)
         if abs(load_W - state[S_LOAD_W]) > balance.tolerance_W(load_W):
             state[S_LOAD_W], state[S_CALM_MS] = load_W, 0
@@ -223,19 +206,19 @@ class SiteBalance(Function):
         if abs(grid_W) >= balance.noise_W(2 * self._connection_W):
             state[S_QUIET_MS] = 0
 
-    def _learn(self, view: View) -> None:
-        """On the grid the sum of all powers is what no meter sees."""
-        state, load_W = self.state, self._load_W(view)
-        if load_W is None or view.grid_meter_W is None or view.battery_W is None:
+    def _learn(self, known: Known) -> None:
+        """The sum of all powers on the grid is what no meter sees."""
+        state, load_W = self.state, self._load_W(known)
+        if load_W is None or known.grid_meter_W is None or known.battery_W is None:
             return
         sources = [each.reported("power_W") or 0 for each in self._sets + self._suns]
-        others = view.grid_meter_W + view.battery_W + sum(sources) - load_W << 16
-        known = approach(state[S_OTHERS], others, self._others, 1)
-        state[S_OTHERS] = known if state[S_IS_LEARNT] else others
+        others = known.grid_meter_W + known.battery_W + sum(sources) - load_W << 16
+        slow = approach(state[S_OTHERS], others, self._others, 1)
+        state[S_OTHERS] = slow if state[S_IS_LEARNT] else others
         state[S_IS_LEARNT] = 1
 
-    def _load_W(self, view: View) -> int | None:
-        return view.load_meter_W if self._is_load_fitted and self._is_whole else None
+    def _load_W(self, known: Known) -> int | None:
+        return known.load_meter_W if self._is_load_fitted and self._is_whole else None
 
     def _judged(self, site: Readings) -> Verdict:
         wrong, doubtful = balance.judge(site)
@@ -244,16 +227,16 @@ class SiteBalance(Function):
                 wrong |= 1 << FIRST + 2 * place + 1
         return Verdict(wrong, doubtful)
 
-    def _keep(self, found: Verdict, passed_ms: int) -> None:
+    def _keep(self, verdict: Verdict, passed_ms: int) -> None:
         """Count for how long each signal has been contradicted; find those that have lasted."""
         state = self.state
-        if not (found.wrong | found.doubtful | state[S_IS_OPEN]):
+        if not (verdict.wrong | verdict.doubtful | state[S_IS_OPEN]):
             return
         wrong = doubtful = is_open = 0
         for number in range((self._of_sets - S_TIMES) // 2):
             set_ms = SOURCE_SET_MS if number == SOURCE else SET_MS
             at, bit = S_TIMES + 2 * number, 1 << number
-            for word, mask in enumerate(found):
+            for word, mask in enumerate(verdict):
                 is_now = mask & bit != 0
                 state[at + word] = lasting_ms(state[at + word], is_now, passed_ms, set_ms)
             wrong |= bit * (state[at] < 0)
@@ -261,20 +244,20 @@ class SiteBalance(Function):
             is_open |= state[at] != 0 or state[at + 1] != 0
         state[S_WRONG], state[S_DOUBTFUL], state[S_IS_OPEN] = wrong, doubtful, is_open
 
-    def _apply(self, view: View) -> None:
+    def _apply(self, found: Found) -> None:
         """Contradicted signals are unknown, also in the first tick after a restart."""
         wrong, doubtful = self.state[S_WRONG], self.state[S_DOUBTFUL]
-        view.is_carried_by_sets = self.state[S_IS_CARRIED] != 0
-        view.is_load_wrong = wrong >> LOAD & 1 != 0
-        view.others_W = self.state[S_OTHERS] >> 16
+        found.is_carried_by_sets = self.state[S_IS_CARRIED] != 0
+        found.is_load_wrong = wrong >> LOAD & 1 != 0
+        found.others_W = self.state[S_OTHERS] >> 16
         if wrong != self._applied:
             self._doubt(wrong)
         self.out[0], self.out[1] = wrong, doubtful
         if (wrong | doubtful) >> SOURCE & 1:
-            view.source = contract.GRID if wrong >> SOURCE & 1 else None
-            view.is_forming, view.forming_W = False, 0
+            found.source = GRID if wrong >> SOURCE & 1 else None
+            found.is_forming, found.forming_W = False, 0
         if wrong >> FORMING & 1:
-            view.is_forming, view.forming_W = False, 0
+            found.is_forming, found.forming_W = False, 0
 
     def _doubt(self, wrong: int) -> None:
         """Tell the devices which of their signals are unknown."""

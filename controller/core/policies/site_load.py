@@ -13,13 +13,15 @@ Cabinets on one connection see the same two meters. Each takes its share of both
 and of the limits of the connection, as if the rest were another site.
 """
 
-from array import array
 from typing import Any
 
 from controller.core import contract, reasons
 from controller.core.answers import WIDE_W, Obligation, grid_obligation
-from controller.core.contract import DeviceView, Function, Setup, View
+from controller.core.contract import DeviceView, Function, Setup
+from controller.core.found import Found
 from controller.core.integers import approach, low_pass, within
+from controller.core.known import Known
+from controller.core.words import Words
 
 # where the load's power comes from: nowhere, grid + battery, the load meter
 UNKNOWN, CALCULATED, MEASURED = range(3)
@@ -33,16 +35,32 @@ CALCULATED_DELAYS = 4
 # time constant of the difference between the grid meter and the model
 METER_OFF_MS = 2000
 
-S_SOURCE, S_LOAD_W, S_CONNECTION_OK, S_CONNECTION_W, S_OTHERS, S_METER_OFF = range(6)
-# Power of the PV as it was reported last, W; a bit for each inverter that reports now; grid and
-# battery have been known together; S_OTHERS of the last time with a load meter
-S_SUN_W, S_SUNS, S_SEEN, S_KEPT = range(6, 10)
+
+class State(Words):
+    """Powers that a low-pass keeps are in W << 16."""
+
+    source: int  # UNKNOWN, CALCULATED or MEASURED
+    load_W: int
+    is_connection_known: int
+    connection_W: int
+    others: int  # what the load meter does not see
+    meter_off: int  # of the grid meter, beyond what connection and set-point say
+    sun_W: int  # of the PV, as it was reported last
+    suns: int  # a bit for each inverter that reports now
+    is_seen: int  # grid and battery have been known together
+    kept: int  # `others` of the last time with a load meter
 
 
 class SiteLoad(Function):
-    """Estimates for the view, and the obligation of the grid connection."""
+    """Estimates for the others, and the obligation of the grid connection."""
 
+    state: State
     NAME, STAGE = "site_load", contract.MEASURE
+    READS = (
+        *("battery_W", "grid_W", "is_grid_meter_new", "is_load_meter_new", "load_meter_W"),
+        "setpoint_W",
+    )
+    WRITES = ("connection_W", "is_load_new", "load_W", "load_source", "meter_off_W")
     PARAMETERS = (("load_meter_fitted", "bool", 0, 1, 1, "fixed"),)
     TEXTS = {
         reasons.GRID_IMPORT: (
@@ -58,8 +76,8 @@ class SiteLoad(Function):
     }
 
     def __init__(self, setup: Setup):
-        self.state = array("q", [0] * 10)
-        self._suns = setup.site.of_role("pv")
+        self.state = State.zero()
+        self._suns = setup.site.feeding(is_engine=False)
         self._settings = settings = setup.settings
         self._others = low_pass(setup.tick_ms, OTHERS_MS)
         self._meter_off = low_pass(setup.tick_ms, METER_OFF_MS)
@@ -67,61 +85,63 @@ class SiteLoad(Function):
             setup.tick_ms, CALCULATED_DELAYS * settings["track_path_delay_ms"]
         )
 
-    def step(self, view: View, elapsed_ticks: int) -> tuple:
-        """Fill what the view knows of load and connection; oblige the battery to keep the
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+        """Find load and connection; oblige the battery to keep the
         connection within its limits, while it is known.
         """
-        self._estimate(view, elapsed_ticks)
+        self._estimate(known, elapsed_ticks)
         state, settings = self.state, self._settings
-        view.load_source = state[S_SOURCE]
-        view.load_W = state[S_LOAD_W] if state[S_SOURCE] else None
-        is_measured = state[S_SOURCE] == MEASURED
-        view.is_load_new = view.is_load_meter_new if is_measured else view.is_grid_meter_new
-        view.connection_W, view.meter_off_W = None, 0
-        if not state[S_CONNECTION_OK] or view.grid_W is None:
+        found.load_source = state.source
+        found.load_W = state.load_W if state.source else None
+        is_measured = state.source == MEASURED
+        found.is_load_new = known.is_load_meter_new if is_measured else known.is_grid_meter_new
+        found.connection_W, found.meter_off_W = None, 0
+        if not state.is_connection_known or known.grid_W is None:
             return (self._blind(),)
-        view.connection_W = state[S_CONNECTION_W]
-        off_W = view.grid_W + view.setpoint_W - view.connection_W
-        view.meter_off_W = self._compared(off_W, elapsed_ticks)
+        found.connection_W = state.connection_W
+        off_W = known.grid_W + found.setpoint_W - found.connection_W
+        found.meter_off_W = self._compared(off_W, elapsed_ticks)
         return (
             grid_obligation(
                 GRID_CONNECTION,
-                view.connection_W,
+                found.connection_W,
                 (settings["grid_import_W_max"], reasons.GRID_IMPORT),
                 (settings["grid_export_W_max"], reasons.GRID_EXPORT),
                 settings["setpoint_quantum_W"],
             ),
         )
 
-    def hold(self, view: View, elapsed_ticks: int) -> None:
-        """As the contract says."""
-        self.state[S_SOURCE] = self.state[S_METER_OFF] = 0
+    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+        """See Function."""
+        self.state.source = self.state.meter_off = 0
+        found.connection_W = found.load_W = None
+        found.meter_off_W = found.load_source = 0
 
     def _blind(self) -> Obligation:
-        """Without the grid meter the load meter keeps the import limit, with the other loads that
+        """The load meter alone keeps the import limit, with the other loads that
         were known last and the PV that reports now. Other generation may be gone by now, so it
         does not count here. It counts for the discharge, which is at most the load less all
         generation. Without the load meter too, the battery discharges nothing.
         """
         state, export_W = self.state, self._settings["grid_export_W_max"]
-        seen_W = state[S_LOAD_W] - state[S_SUN_W] + min(0, state[S_OTHERS] >> 16)
-        load_W = seen_W if state[S_SOURCE] else 0
+        seen_W = state.load_W - state.sun_W + min(0, state.others >> 16)
+        load_W = seen_W if state.source else 0
         high_W = max(0, load_W) + export_W
         low_W = -WIDE_W
-        if state[S_SOURCE] == MEASURED:
+        if state.source == MEASURED:
             fresh_W = self._sun_W(
                 [each for each in self._suns if each.value("power_W") is not None]
             )
-            others_W = (state[S_OTHERS] >> 16) - (state[S_SUN_W] - fresh_W)
-            most_W = state[S_LOAD_W] - fresh_W + max(0, others_W)
+            others_W = (state.others >> 16) - (state.sun_W - fresh_W)
+            most_W = state.load_W - fresh_W + max(0, others_W)
             low_W = min(high_W, most_W - self._settings["grid_import_W_max"])
         return Obligation(GRID_CONNECTION, low_W, reasons.GRID_IMPORT, high_W, reasons.GRID_EXPORT)
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """As the contract says."""
+        """See Function."""
         return {
             "kind": "connection",
-            "connection_W": self.state[S_CONNECTION_W],
+            "connection_W": self.state.connection_W,
             "grid_import_W_max": self._settings["grid_import_W_max"],
             "grid_export_W_max": self._settings["grid_export_W_max"],
         }
@@ -129,15 +149,15 @@ class SiteLoad(Function):
     def _compared(self, off_W: int, elapsed_ticks: int) -> int:
         """The lasting part of off_W; 0 where off_W is noise."""
         state = self.state
-        off = state[S_METER_OFF]
-        state[S_METER_OFF] = approach(off, off_W << 16, self._meter_off, elapsed_ticks)
-        lasting_W = state[S_METER_OFF] >> 16
+        off = state.meter_off
+        state.meter_off = approach(off, off_W << 16, self._meter_off, elapsed_ticks)
+        lasting_W = state.meter_off >> 16
         return lasting_W if abs(lasting_W) >= self._settings["track_dead_band_W"] else 0
 
-    def _estimate(self, view: View, elapsed_ticks: int) -> None:
+    def _estimate(self, known: Known, elapsed_ticks: int) -> None:
         """Fill `state`. Without a fresh grid meter the connection is unknown."""
         state = self.state
-        grid_W, battery_W, load_W = view.grid_W, view.battery_W, view.load_meter_W
+        grid_W, battery_W, load_W = known.grid_W, known.battery_W, known.load_meter_W
         if load_W is not None:
             load_W = load_W * self._settings["share_permille"] // 1000
         sum_W = None if grid_W is None or battery_W is None else grid_W + battery_W
@@ -145,22 +165,22 @@ class SiteLoad(Function):
         if self._suns:
             self._report_sun()
         base_W = load_W if source == MEASURED and load_W is not None else 0
-        fast_W = base_W - state[S_SUN_W] if source == MEASURED else 0
-        if source != state[S_SOURCE]:
+        fast_W = base_W - state.sun_W if source == MEASURED else 0
+        if source != state.source:
             self._begin(source, fast_W, sum_W)
         elif sum_W is not None and source:
             others = sum_W - fast_W << 16
-            if not state[S_SEEN]:
-                state[S_OTHERS] = others
+            if not state.is_seen:
+                state.others = others
             speed = self._others if source == MEASURED else self._calculated
-            state[S_OTHERS] = approach(state[S_OTHERS], others, speed, elapsed_ticks)
-        state[S_SEEN] |= sum_W is not None
+            state.others = approach(state.others, others, speed, elapsed_ticks)
+        state.is_seen |= sum_W is not None
         if source == MEASURED:
-            state[S_KEPT] = state[S_OTHERS]
-        state[S_CONNECTION_OK] = 1 if grid_W is not None and source else 0
+            state.kept = state.others
+        state.is_connection_known = 1 if grid_W is not None and source else 0
         if source:
-            state[S_CONNECTION_W] = fast_W + (state[S_OTHERS] >> 16)
-            state[S_LOAD_W] = base_W if source == MEASURED or sum_W is None else sum_W
+            state.connection_W = fast_W + (state.others >> 16)
+            state.load_W = base_W if source == MEASURED or sum_W is None else sum_W
 
     def _source(self, load_ok: bool, grid_and_battery_ok: bool) -> int:
         if load_ok and self._settings["load_meter_fitted"]:
@@ -182,19 +202,19 @@ class SiteLoad(Function):
         sun_W = self._sun_W([each for each in suns if each.is_heard("power_W")])
         reports = [each.value("power_W") is not None for each in suns]
         known = sum([is_known << place for place, is_known in enumerate(reports)])
-        if known & ~state[S_SUNS] and state[S_SEEN]:
-            change = sun_W - state[S_SUN_W] << 16
-            state[S_KEPT] += change
-            state[S_OTHERS] += change if state[S_SOURCE] == MEASURED else 0
-        state[S_SUN_W], state[S_SUNS] = sun_W, known
+        if known & ~state.suns and state.is_seen:
+            change = sun_W - state.sun_W << 16
+            state.kept += change
+            state.others += change if state.source == MEASURED else 0
+        state.sun_W, state.suns = sun_W, known
 
     def _begin(self, source: int, fast_W: int, sum_W: int | None) -> None:
         """Change the source without a bump: what the connection carried stays. Without a source
         before, and without grid and battery, the others of the last load meter stay.
         """
         state = self.state
-        was, state[S_SOURCE] = state[S_SOURCE], source
+        was, state.source = state.source, source
         if was != UNKNOWN:
-            state[S_OTHERS] = state[S_CONNECTION_W] - fast_W << 16
+            state.others = state.connection_W - fast_W << 16
         else:
-            state[S_OTHERS] = state[S_KEPT] if sum_W is None else sum_W - fast_W << 16
+            state.others = state.kept if sum_W is None else sum_W - fast_W << 16

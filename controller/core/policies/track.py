@@ -9,30 +9,46 @@ small for a step, the reference is carried along at once. Then the grid changes 
 possible, and no second jump follows. No clock, no float.
 """
 
-from array import array
-
 from controller.core import contract, reasons
 from controller.core.answers import FastRequest
 from controller.core.contract import Function
+from controller.core.found import Found
 from controller.core.integers import low_pass, within
+from controller.core.known import Known
 from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.guess import FAST_DELAYS, Guess
 from controller.core.tracking.reference import Reference
+from controller.core.words import Words
 
 # A meter that is silent for less does not change the power that the grid should draw.
 LOST_MS_MAX = 10_000
 EDGE_DEAD_BANDS = 5  # so near to an end of the available power, that end is named as the reason
 
-S_SOURCE, S_OUT_W, S_LOST_MS, S_HELD = range(4)  # held: permille
-NOT_HELD = -1
-BEGIN = array("q", [UNKNOWN, 0, LOST_MS_MAX, NOT_HELD])
+
+class State(Words):
+    """`out_W`: the power that it asked for."""
+
+    source: int  # of the load's power: site_load.UNKNOWN, CALCULATED or MEASURED
+    out_W: int
+    lost_ms: int  # for how long the load has been unknown
+    is_held: int  # the charge stays at held_permille
+    held_permille: int
+
+
+BEGIN = State("q", [UNKNOWN, 0, LOST_MS_MAX, 0, 0])
 
 
 class Track(Function):
     """Load tracking."""
 
+    state: State
     NAME, STAGE = "track", contract.FAST
+    READS = (
+        *("is_exact", "is_high_obliged", "is_load_new", "is_low_obliged", "is_meter_tested"),
+        *("is_requested", "is_shed", "left_high_W", "left_low_W", "left_setpoint_W", "load_W"),
+        *("load_source", "mode", "path_delay_ms", "scheduled_source", "soc_permille", "source"),
+    )
     PARAMETERS = (
         # Target: the middle of what lies between the peaks reserve and the taper near full.
         ("energy_Wh", "Wh", 1000, 500_000_000, 645_000, "fixed"),
@@ -80,117 +96,121 @@ class Track(Function):
         self._dead_band_W = settings["track_dead_band_W"]
         self._quantum_W = settings["setpoint_quantum_W"]
         self._fall_W = max(1, settings["track_fall_ramp_W_per_s"] * tick_ms // 1000)
-        self.state = BEGIN[:]
+        self.state = State("q", BEGIN)
 
     def arrays(self) -> tuple:
-        """As the contract says."""
+        """See Function."""
         return self.state, *self.guess.arrays(), self.reference.words
 
-    def step(self, view: contract.View, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The power it asks for, in whole quanta."""
-        if view.is_exact:
-            return (self._paused(view, elapsed_ticks),)
-        if view.load_W is None:
-            power_W = self._let_go(view.setpoint_W, elapsed_ticks)
+        if found.is_exact:
+            return (self._paused(known, found, elapsed_ticks),)
+        if found.load_W is None:
+            power_W = self._let_go(found.left_setpoint_W, elapsed_ticks)
             return (FastRequest(power_W, reasons.LOAD_UNKNOWN),)
         return (
-            FastRequest(self._tracked_W(view.load_W, view, elapsed_ticks), reasons.LOAD_TRACKING),
+            FastRequest(
+                self._tracked_W(found.load_W, known, found, elapsed_ticks), reasons.LOAD_TRACKING
+            ),
         )
 
-    def hold(self, view: contract.View, elapsed_ticks: int) -> None:
-        """As the contract says."""
+    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+        """See Function."""
         self.state[:] = BEGIN
 
-    def _paused(self, view: contract.View, elapsed_ticks: int) -> FastRequest:
+    def _paused(self, known: Known, found: Found, elapsed_ticks: int) -> FastRequest:
         """Nothing, beside an exact request. The guess goes on, and tracking then begins at 0."""
-        if view.load_W is not None:
-            self._tracked_W(view.load_W, view, elapsed_ticks)
-        self.state[S_OUT_W] = 0
+        if found.load_W is not None:
+            self._tracked_W(found.load_W, known, found, elapsed_ticks)
+        self.state.out_W = 0
         return FastRequest(0, reasons.TRACKING_PAUSED)
 
-    def _tracked_W(self, load_W: int, view: contract.View, elapsed_ticks: int) -> int:
+    def _tracked_W(self, load_W: int, known: Known, found: Found, elapsed_ticks: int) -> int:
         state, reference = self.state, self.reference
-        low_W, high_W = self._grid_range_W(load_W, view)
-        if view.load_source != state[S_SOURCE]:
+        low_W, high_W = self._grid_range_W(load_W, found)
+        if found.load_source != state.source:
             self.guess.begin(load_W)
-            if state[S_LOST_MS] >= LOST_MS_MAX:
-                reference.begin(load_W - view.setpoint_W, low_W, high_W)
-            state[:S_HELD] = array("q", [view.load_source, view.setpoint_W, 0])
-        delay_ms = view.path_delay_ms or self._delay_ms
-        is_own = view.load_source == MEASURED
-        guess_W = self.guess.step(load_W, view.is_load_new, elapsed_ticks, delay_ms, is_own)
+            if state.lost_ms >= LOST_MS_MAX:
+                reference.begin(load_W - found.left_setpoint_W, low_W, high_W)
+            state.source, state.out_W = found.load_source, found.left_setpoint_W
+            state.lost_ms = 0
+        delay_ms = found.path_delay_ms or self._delay_ms
+        is_own = found.load_source == MEASURED
+        guess_W = self.guess.step(load_W, found.is_load_new, elapsed_ticks, delay_ms, is_own)
         # The code of a meter test moves the battery, and a stage of the load that comes back is no
         # swing: tracking begins at 0 behind both. A return is over for it once the grid is certain.
-        is_uncertain = view.mode == RETURN and view.source is None
-        if view.is_meter_tested or view.is_exact or view.is_shed or is_uncertain:
+        is_uncertain = found.mode == RETURN and found.source is None
+        if found.is_meter_tested or found.is_exact or found.is_shed or is_uncertain:
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
-        reference.step(self._soc_error(view), view.setpoint_W, elapsed_ticks)
+        reference.step(self._soc_error(known, found), found.left_setpoint_W, elapsed_ticks)
         part = low_pass(self._tick_ms, FAST_DELAYS * delay_ms)
-        reference.hold(low_W, high_W, part, elapsed_ticks, leaves_trace=not _is_surplus(view))
-        return self._settle(self._request_W(guess_W, view))
+        reference.hold(low_W, high_W, part, elapsed_ticks, leaves_trace=not _is_surplus(found))
+        return self._settle(self._request_W(guess_W, found))
 
-    def _grid_range_W(self, load_W: int, view: contract.View) -> tuple[int, int]:
+    def _grid_range_W(self, load_W: int, found: Found) -> tuple[int, int]:
         """The range in which the available power can hold the grid. The reference stays away from
         an end that an obligation sets, by the largest recent error of the guess. Otherwise each
         such error, which grows with the path delay, would lift the grid above its cap.
         """
-        low_W, high_W = load_W - view.high_W, load_W - view.low_W
+        low_W, high_W = load_W - found.left_high_W, load_W - found.left_low_W
         margin_W = min(self.guess.error_W, (high_W - low_W) // 2)
-        if view.is_high_obliged:
+        if found.is_high_obliged:
             low_W += margin_W
-        if view.is_low_obliged:
+        if found.is_low_obliged:
             high_W -= margin_W
         return low_W, high_W
 
-    def _soc_error(self, view: contract.View) -> int | None:
+    def _soc_error(self, known: Known, found: Found) -> int | None:
         """Charge missing up to the target, permille. While a request is in force the state of
         charge is its sender's. Between the requests of a schedule the charge stays as it is, and
         a surplus that the export limit stores stays too.
         """
-        if view.soc_permille is None or view.is_requested:
-            self.state[S_HELD] = NOT_HELD
+        state = self.state
+        if known.soc_permille is None or found.is_requested:
+            state.is_held = 0
             return None
-        mean = view.soc_permille[1]
-        if not view.scheduled_source:
-            self.state[S_HELD] = NOT_HELD
+        mean = known.soc_permille[1]
+        if not found.scheduled_source:
+            state.is_held = 0
             return self._soc_target - mean
-        if self.state[S_HELD] == NOT_HELD or _is_surplus(view):
-            self.state[S_HELD] = mean
-        return self.state[S_HELD] - mean
+        if not state.is_held or _is_surplus(found):
+            state.is_held, state.held_permille = 1, mean
+        return state.held_permille - mean
 
-    def _request_W(self, guess_W: int, view: contract.View) -> int:
+    def _request_W(self, guess_W: int, found: Found) -> int:
         """The request. At the edge of the available power it names the power that it would take."""
         wanted_W = guess_W - self.reference.wanted_W
         free_W = guess_W - self.reference.free_W
         near_W = EDGE_DEAD_BANDS * self._dead_band_W
-        if wanted_W + near_W >= view.high_W:
+        if wanted_W + near_W >= found.left_high_W:
             return max(wanted_W, free_W)
-        if wanted_W - near_W <= view.low_W:
+        if wanted_W - near_W <= found.left_low_W:
             return min(wanted_W, free_W)
         return wanted_W
 
     def _let_go(self, previous_W: int, elapsed_ticks: int) -> int:
         state = self.state
         step_W = self._fall_W * elapsed_ticks
-        lost_ms = state[S_LOST_MS] + elapsed_ticks * self._tick_ms
-        state[S_SOURCE], state[S_LOST_MS] = UNKNOWN, min(lost_ms, LOST_MS_MAX)
-        state[S_OUT_W] = previous_W - within(previous_W, -step_W, step_W)
-        return state[S_OUT_W]
+        lost_ms = state.lost_ms + elapsed_ticks * self._tick_ms
+        state.source, state.lost_ms = UNKNOWN, min(lost_ms, LOST_MS_MAX)
+        state.out_W = previous_W - within(previous_W, -step_W, step_W)
+        return state.out_W
 
     def _settle(self, wanted_W: int) -> int:
         """Whole quanta, and no change smaller than the dead band, so that meter noise does not
         reach the wire.
         """
         state = self.state
-        if abs(wanted_W - state[S_OUT_W]) >= self._dead_band_W:
+        if abs(wanted_W - state.out_W) >= self._dead_band_W:
             quantum_W = self._quantum_W
-            state[S_OUT_W] = (wanted_W + quantum_W // 2) // quantum_W * quantum_W
+            state.out_W = (wanted_W + quantum_W // 2) // quantum_W * quantum_W
         elif 2 * abs(wanted_W) < self._dead_band_W:
-            state[S_OUT_W] = 0
-        return state[S_OUT_W]
+            state.out_W = 0
+        return state.out_W
 
 
-def _is_surplus(view: contract.View) -> bool:
+def _is_surplus(found: Found) -> bool:
     """An obligation charges the battery: the site would export more than it may."""
-    return view.high_W < 0
+    return found.left_high_W < 0

@@ -43,12 +43,12 @@ class ActuatorChain:
 
     @property
     def name(self) -> str:
-        """As `why` names it: "pv_1.limit_W"."""
+        """Its name in `why`: "pv_1.limit_W"."""
         return f"{self.view.device.name}.{self.actuator.name}"
 
     @property
     def value(self) -> int:
-        """Of the last tick, 0 .. high."""
+        """Value of the last tick, 0 .. high."""
         return self.state[A_VALUE]
 
     def begin(self, is_estop: bool, elapsed_ticks: int) -> None:

@@ -32,7 +32,7 @@ class SiteDevice(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As words, why and status name it: "pv_1"."""
+        """Its name in words, why and status: "pv_1"."""
         return f"{self.role.name}_{self.number}"
 
     def setting(self, value: int | str) -> int:

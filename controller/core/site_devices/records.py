@@ -52,11 +52,22 @@ class Actuator(NamedTuple):
     silent: int = TO_REST
 
 
+class Feed(NamedTuple):
+    """The power that devices of a role feed into the site: `power_W` > 0, at most `rated_W`.
+
+    The balance, the load, shedding and the page of the fire service follow from it. is_engine: it
+    can carry an island, and reports `is_running`. Otherwise the weather decides: its reports count
+    at once. words: what the fire service must know.
+    """
+
+    words: str
+    is_engine: bool = False
+
+
 class Role(NamedTuple):
     """Signals, actuators and parameters that devices of one kind have in common.
 
-    number: of the role in the site image, append only.
-
+    number: of the role in the site image, append only. feed: None for a role that feeds nothing.
     parameters: rows as in controller/core/parameters.py, keys of the device's table; a default may
     be the name of an earlier parameter. A signal that is older than the parameter `stale_ms` is
     unknown.
@@ -65,10 +76,10 @@ class Role(NamedTuple):
     name: str
     number: int
     text: str
+    feed: Feed | None
     signals: tuple[Signal, ...]
     actuators: tuple[Actuator, ...] = ()
     parameters: tuple[tuple, ...] = ()
-    feeds: str | None = None  # what the fire service must know of its energy; "": it feeds nothing
 
 
 STALE = ("stale_ms", "ms", 100, 60_000, 3000, "down")

@@ -2,7 +2,16 @@
 configuration keys, words of the journal, status, why, console, simulated counterpart.
 """
 
-from controller.core.site_devices.records import GO_ON, HOLD, STALE, TO_REST, Actuator, Role, Signal
+from controller.core.site_devices.records import (
+    GO_ON,
+    HOLD,
+    STALE,
+    TO_REST,
+    Actuator,
+    Feed,
+    Role,
+    Signal,
+)
 
 POWER_W_MAX = 100_000_000
 STAGES_MAX = 8
@@ -28,6 +37,7 @@ PV = Role(
     "pv",
     1,
     "PV inverter",
+    Feed("its DC cables are live in daylight, also with the grid and this cabinet off"),
     (
         Signal(
             "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the inverter feeds in", PV_PERMILLE
@@ -52,13 +62,16 @@ PV = Role(
         # what the installer or the grid operator has fixed, such as 70 %; never written above
         ("limit_W_max", "W", 1, POWER_W_MAX, "rated_W", "down"),
     ),
-    feeds="its DC cables are live in daylight, also with the grid and this cabinet off",
 )
 
 GENSET = Role(
     "genset",
     2,
     "generator set",
+    Feed(
+        "this program starts it by itself, also without the grid: stop it at its own panel",
+        is_engine=True,
+    ),
     (
         Signal(
             "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the generator gives", GENSET_PERMILLE
@@ -97,13 +110,13 @@ GENSET = Role(
         ("accept_every_s", "s", 1, 600, 10, "up"),
         ("least_permille", "permille", 0, 800, 300, "up"),
     ),
-    feeds="this program starts it by itself, also without the grid: stop it at its own panel",
 )
 
 LOAD_SHED = Role(
     "load_shed",
     3,
     "load shedding",
+    None,
     (Signal("stages", 0, STAGES_MAX, "stages whose contactors report open"),),
     (
         Actuator(
@@ -127,13 +140,13 @@ LOAD_SHED = Role(
         # off the grid its first stage goes at this charge, its others at equal parts down to 0
         ("island_soc_permille", "permille", 0, 1000, 300, "up"),
     ),
-    feeds="",
 )
 
 CHILLER = Role(
     "chiller",
     4,
     "chiller",
+    None,
     (
         Signal("supply_temperature_ddegC", -500, 1000, "temperature of the supplied water"),
         Signal("is_ready_ok", 0, 1, "1: without a fault"),
@@ -159,13 +172,13 @@ CHILLER = Role(
         *CELLS,
         *SPREAD,
     ),
-    feeds="",
 )
 
 CLOCK = Role(
     "clock",
     5,
     "clock",
+    None,
     (
         Signal("day_d", 0, 100_000, "days since 1970-01-01, UTC"),
         Signal("time_of_day_s", 0, 86_400, "seconds since midnight, UTC"),
@@ -173,13 +186,13 @@ CLOCK = Role(
     ),
     (),
     (STALE,),
-    feeds="",
 )
 
 METER = Role(
     "meter",
     6,
     "meter",
+    None,
     (
         Signal(
             "power_W",
@@ -192,13 +205,13 @@ METER = Role(
     (),
     # rated_W: of the branch, by its fuse or its current transformers
     (STALE, ("rated_W", "W", 1, POWER_W_MAX, POWER_W_MAX, "down")),
-    feeds="",
 )
 
 FAN = Role(
     "fan",
     7,
     "fan",
+    None,
     (
         Signal("speed_permille", 0, 1000, "speed of the fan"),
         Signal("is_ready_ok", 0, 1, "1: without a fault"),
@@ -223,13 +236,13 @@ FAN = Role(
         *CELLS,
         *SPREAD,
     ),
-    feeds="",
 )
 
 HEATER = Role(
     "heater",
     8,
     "heater",
+    None,
     (
         Signal("power_W", 0, POWER_W_MAX, "power that the heater draws", HEATER_PERMILLE),
         Signal("is_ready_ok", 0, 1, "1: without a fault, its own thermostat closed"),
@@ -258,7 +271,6 @@ HEATER = Role(
         ("ahead_min", "min", 0, 1440, 120, "free"),
         ("ahead_ddegC", "ddegC", -400, 800, 150, "free"),
     ),
-    feeds="",
 )
 
 ROLES = {role.name: role for role in (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER, FAN, HEATER)}

@@ -47,7 +47,7 @@ class DeviceView:
         return self._inp[self._at[signal]] if is_trusted else None
 
     def reported(self, signal: str) -> int | None:
-        """As `value`, contradicted or not."""
+        """The `value`, contradicted or not."""
         return self._inp[self._at[signal]] if self.known & self.bits[signal] else None
 
     def is_doubted(self, signal: str) -> bool:
@@ -124,6 +124,11 @@ class Site:
     def of_role(self, role: str) -> list[DeviceView]:
         """All devices of a role, in order."""
         return [each for each in self.devices if each.device.role.name == role]
+
+    def feeding(self, *, is_engine: bool) -> list[DeviceView]:
+        """All devices of roles that feed: engines, or those that the weather drives."""
+        feeds = [(each, each.device.role.feed) for each in self.devices]
+        return [each for each, feed in feeds if feed and feed.is_engine == is_engine]
 
     def step(self, fresh: bytes | bytearray, elapsed_ticks: int) -> None:
         """fresh: a byte for each signal, 1 where it was reported in this tick."""

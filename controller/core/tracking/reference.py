@@ -104,7 +104,7 @@ class Reference:
             words[R_OWNER], words[R_FREE] = NOT_BEGUN, words[R_WANTED]
 
     def _let_go(self, part: int, elapsed_ticks: int) -> None:
-        """Without a hold. A short hold leaves no trace: a peak of the load, or a wrong sample.
+        """Free of a hold. A short hold leaves no trace: a peak of the load, or a wrong sample.
         After a long one the grid stays, or the end of the load's peak would be a second edge.
         """
         words = self.words

@@ -1,59 +1,35 @@
 """`python -m hil ask`: random jobs, the answer of `firebreak ask`, and the simulated job."""
 
 import argparse
-import tempfile
 from collections import Counter
 
-from hil.campaigns import command, verdict
 from hil.campaigns.ask import trials
-from hil.campaigns.report import table, write_json
-from hil.engine import forks
 from hil.engine.arguments import whole
+from hil.runner import options, report
+from hil.runner.cases import Runner
 
 RIGHT_PERMILLE_MIN = 950
-PART = 50  # jobs of one process
-OPTIONS = {
-    "--count": {
-        "type": whole(1, 1_000_000),
-        "default": 1000,
-        "metavar": "NUMBER",
-        "help": "jobs (%(default)s)",
-    },
-    "--minutes": {
-        "type": whole(2, 240),
-        "default": 60,
-        "metavar": "NUMBER",
-        "help": "longest job (%(default)s)",
-    },
+PART = 50  # jobs of one case
+OPTIONS = options.CASES | {
+    "--count": options.value(whole(1, 1_000_000), "NUMBER", "jobs (%(default)s)", 1000),
+    "--minutes": options.value(whole(2, 240), "NUMBER", "longest job (%(default)s)", 60),
 }
-
-
-def add(commands: argparse._SubParsersAction) -> None:
-    """Add `ask` to argparse's subparsers."""
-    words = "random jobs: the answer of firebreak ask against what happens then"
-    command.add(commands, "ask", words, run, command.JSON | command.SEED | OPTIONS)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Play all jobs; MET without a yes that was short, and with 95 % of right answers."""
-    numbers, played = range(arguments.count), []
-    with tempfile.TemporaryDirectory() as folder:
-        parts = [
-            (folder, arguments.seed, arguments.minutes, numbers[first : first + PART])
-            for first in range(0, arguments.count, PART)
-        ]
-        for found in forks.values(parts, _part, forks.cores()):
-            played += found
-    document = summary(sorted(played)) | {"seed": arguments.seed, "minutes": arguments.minutes}
+    numbers = range(arguments.count)
+    parts = [numbers[first : first + PART] for first in range(0, arguments.count, PART)]
+
+    def part(of: range) -> list[trials.Outcome]:
+        return trials.several(arguments.seed, of, arguments.minutes)
+
+    with Runner(arguments) as runner:
+        found = runner.play(parts, part, name=lambda of: f"jobs {of.start} to {of.stop - 1}")
+    played = [trials.Outcome(*each) for results in found for each in results]
+    document = summary(played) | {"seed": arguments.seed, "minutes": arguments.minutes}
     print(f"seed       {arguments.seed}\njobs       {arguments.count}, chain only, 1 s")
-    print("\n".join(lines(document)))
-    write_json(arguments.json, document)
-    return verdict.exit_code(is_met(document))
-
-
-def _part(part: tuple[str, int, int, range]) -> list[trials.Outcome]:
-    folder, seed, minutes, numbers = part
-    return [trials.run(folder, seed, number, minutes) for number in numbers]
+    return report.finish(arguments, document, lines(document), is_met(document))
 
 
 def summary(played: list[trials.Outcome]) -> dict:
@@ -84,11 +60,19 @@ def lines(document: dict) -> list[str]:
     strict = Counter([" + ".join(whats) for _, *whats in document["false_no"]])
     share = f", {100 * document['right'] / document['known']:.1f} %" if document["known"] else ""
     return [
-        *table(("answer", "then", "jobs"), rows),
+        *report.table(("answer", "then", "jobs"), rows),
         f"missing    {named or '-'}",
         f"too strict {len(document['false_no'])} no that were carried: "
         + (", ".join([f"{name} {count}" for name, count in sorted(strict.items())]) or "-"),
         f"short      {len(document['false_yes'])} yes that were short: "
         + (", ".join(map(str, document["false_yes"])) or "-"),
-        verdict.line(f"{document['right']} of {document['known']} known answers right{share}"),
+        report.verdict(f"{document['right']} of {document['known']} known answers right{share}"),
     ]
+
+
+add = options.command(
+    "ask",
+    "random jobs: the answer of firebreak ask against what happens then",
+    run,
+    options.JSON | options.SEED | OPTIONS,
+)

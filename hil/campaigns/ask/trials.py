@@ -53,7 +53,6 @@ class Outcome(NamedTuple):
     answer: str
     missing: tuple[str, ...]
     short: str
-    draw: Draw
 
 
 def drawn(seed: int, number: int, minutes: int = 60) -> Draw:
@@ -108,6 +107,8 @@ class Trial:
         self._site: Any = SimpleNamespace(
             load_power_W=self._load_at(0),
             other_load_W=0.0,
+            is_live=True,
+            is_off_grid=False,
             parts=[],
             members=members,
             join=members.append,
@@ -119,7 +120,7 @@ class Trial:
         self.member = ChainMember(config, self._site, draw.soc, self._begin_s, plant)
         self._used_Ws = draw.load[0] * draw.begin_min * 60
         stored_peak = self._begin_s // 60, round(self._used_Ws / 3600)
-        self.member.control.view.stored_peak = stored_peak
+        self.member.image.put("peak", stored_peak)
         if draw.slots:
             self.member.schedule(0, 15, draw.slots)
         self.connections_W: deque[int] = deque(maxlen=BEFORE_S // SAMPLE_S)
@@ -196,7 +197,7 @@ def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
         )
         trial.second()
     if draw.is_blind:
-        control.view.connection_W = None
+        control.found.connection_W = None
     found = situation.of_control(
         control, trial.member.loop.settings, trial.member.loop.limits.kernel, trial.connections_W
     )
@@ -209,4 +210,10 @@ def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
         if short:
             break
     whats = tuple([each["what"] for each in told["missing"]])
-    return Outcome(number, told["answer"], whats, short, draw)
+    return Outcome(number, told["answer"], whats, short)
+
+
+def several(seed: int, numbers: range, minutes: int) -> list[Outcome]:
+    """The outcomes of these numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [run(folder, seed, number, minutes) for number in numbers]

@@ -10,11 +10,13 @@ import inspect
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from controller.journal.ring import JournalError
-from hil.campaigns import command
 from hil.campaigns.benchmarks import document, page
 from hil.engine.arguments import number, whole
+from hil.runner import options, report
+from hil.runner.cases import Runner, in_turn
 
 # Module of this folder: what it measures.
 BENCHMARKS = {
@@ -35,17 +37,26 @@ SECONDS = {"dest": "seconds", "type": number(1, 604_800), "help": "(%(default)g)
 COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)s)"}
 OPTIONS = {
     "loop": {"--for": SECONDS | {"default": 60.0}},
-    "rig": {**command.SEED, "--for": SECONDS | {"default": 3600.0}},
-    "pod": {**command.SEED, "--for": SECONDS | {"default": 300.0}},
-    "stop": {**command.SEED, "--count": COUNT},
-    "hint": {**command.SEED, "--count": COUNT},
+    "rig": {**options.SEED, "--for": SECONDS | {"default": 3600.0}},
+    "pod": {**options.SEED, "--for": SECONDS | {"default": 300.0}},
+    "stop": {**options.SEED, "--count": COUNT},
+    "hint": {**options.SEED, "--count": COUNT},
     "replay": {"journal": {"nargs": "?", "help": "a journal; without one it makes one"}},
 }
-RESULTS = {"results": {"nargs": "+", "metavar": "RESULT.json"}}
+COMMITTED = sorted((Path(__file__).parent / "results").glob("*.json"))
+RESULTS = {
+    "results": {
+        "nargs": "*",
+        "metavar": "RESULT.json",
+        "default": COMMITTED,
+        "help": "(the results of this version)",
+    }
+}
 EVERYTHING = {
     "--json": {"metavar": "DIR", "required": True, "help": "folder for all results and the page"},
-    **command.BESIDE,
-    "--short": {"action": "store_true", "help": "minutes instead of hours: to try it out"},
+    **options.BESIDE,
+    "--short": options.flag("minutes instead of hours: to try it out"),
+    "--resume": options.KEPT["--resume"],
 }
 # Options of each benchmark for `all`, and for a short trial with --short.
 LENGTHS = {
@@ -64,10 +75,10 @@ def add(commands):
     )
     kinds = parser.add_subparsers(required=True, metavar="WHAT")
     for name, words in BENCHMARKS.items():
-        options = command.JSON | command.BESIDE | OPTIONS.get(name, {})
-        command.add(kinds, name, words, functools.partial(_benchmark, name), options)
-    command.add(kinds, "page", "print the page of these results", _page, RESULTS)
-    command.add(kinds, "all", "everything: two and a half hours", _all, EVERYTHING)
+        own = options.JSON | options.BESIDE | OPTIONS.get(name, {})
+        options.add(kinds, name, words, functools.partial(_benchmark, name), own)
+    options.add(kinds, "page", "print the page of these results", _page, RESULTS)
+    options.add(kinds, "all", "everything: two and a half hours", _all, EVERYTHING)
 
 
 def _benchmark(name, given):
@@ -78,15 +89,13 @@ def _benchmark(name, given):
 
 
 def measure(given, run, **order):
-    """Call run(**order) -> document, print its lines, write its JSON; the exit code. Raises
-    OSError.
-    """
+    """Print the lines of run(**order), write its JSON. The exit code. Raises OSError."""
     try:
         doc = run(**order)
     except JournalError as error:
-        return command.refuse("bench", error)
+        return report.refuse("bench", error)
     except (RuntimeError, ValueError) as error:  # a wire, a child process; each says one line
-        return command.refuse("bench", error, command.NO_START)
+        return report.refuse("bench", error, report.NO_START)
     return document.finish(doc, given)
 
 
@@ -94,20 +103,24 @@ def _page(arguments):
     try:
         docs = [document.read(path) for path in arguments.results]
     except document.ResultError as error:
-        return command.refuse("bench", error)
+        return report.refuse("bench", error)
     print(page.page(docs), end="")
-    return command.MET
+    return report.MET
 
 
 def _all(arguments):
     os.makedirs(arguments.json, exist_ok=True)
-    codes, written = [], []
-    for name in BENCHMARKS:
-        path = os.path.join(arguments.json, f"{name}.json")
+    paths = {name: os.path.join(arguments.json, f"{name}.json") for name in BENCHMARKS}
+
+    def measured(name):
         print(f"bench {name}", flush=True)
-        argv = command_of(name, path, arguments.beside, arguments.short)
-        codes.append(subprocess.run(argv).returncode)
-        written += [path] if codes[-1] in (command.MET, command.NOT_MET) else []
+        argv = command_of(name, paths[name], arguments.beside, arguments.short)
+        return subprocess.run(argv).returncode
+
+    with Runner(arguments) as runner:
+        codes = runner.play(list(BENCHMARKS), measured, engine=in_turn)
+    measured_all = zip(paths.values(), codes)
+    written = [path for path, code in measured_all if code in (report.MET, report.NOT_MET)]
     path = os.path.join(arguments.json, PAGE)
     with open(path, "w", encoding="ascii") as file:
         file.write(page.page([document.read(each) for each in written]))

@@ -80,9 +80,7 @@ class Cyclictest:
 
 
 def parse(report):
-    """Percentiles from cyclictest's JSON report (one thread). ValueError when it counted nothing;
-    KeyError.
-    """
+    """Percentiles from cyclictest's JSON report. ValueError: it counted nothing; KeyError."""
     thread = report["thread"]["0"]
     cycles, max_us = thread["cycles"], thread["max"]
     late_us = [int(us) for us, count in thread["histogram"].items() for _ in range(count)]

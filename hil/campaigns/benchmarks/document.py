@@ -45,9 +45,7 @@ class ResultError(ValueError):
 
 
 def figure(what, value, unit, rival=None, rival_value=None, budget=None):
-    """One figure. rival, rival_value: who else was measured, in the same unit; budget: a key of
-    budgets.BUDGETS.
-    """
+    """One figure. rival_value: in the same unit; budget: a key of budgets.BUDGETS."""
     chosen = budgets.BUDGETS.get(budget)
     bound = budgets.limit(chosen, rival_value) if chosen else None
     return {
@@ -80,9 +78,7 @@ def spread(what, values, unit, rival=None, rival_value=None, budget=None):
 
 
 def document(benchmark, command, figures, notes, details, priority):
-    """The whole document. command: how to measure it again; notes: lines, such as a rival that is
-    not installed.
-    """
+    """The whole document. command: how to measure it again; notes: lines."""
     return {
         "schema": SCHEMA,
         "benchmark": benchmark,
@@ -98,9 +94,7 @@ def document(benchmark, command, figures, notes, details, priority):
 
 
 def check(doc, where):
-    """The document itself; ResultError in one line when it has not the form, or a figure does not
-    add up.
-    """
+    """The document. ResultError: it has not the form, or a figure does not add up."""
     _check_fields(doc, FIELDS, where)
     if doc["schema"] != SCHEMA:
         raise ResultError(f"{where}: schema {doc['schema']}, this program reads {SCHEMA}")
@@ -144,9 +138,7 @@ def finish(doc, given):
 
 
 def write(path, doc):
-    """Write a document, checked: a line for each field and each figure, so that two of them can be
-    compared.
-    """
+    """Write a checked document, each field and figure on a line of its own."""
     fields = [f' "{key}": {_text(value)}' for key, value in check(doc, path).items()]
     with open(path, "w", encoding="ascii") as file:
         file.write("{\n" + ",\n".join(fields) + "\n}\n")

@@ -67,9 +67,7 @@ def allowed_us(config):
 
 
 class Sender:
-    """Sends a hint every CYCLE_S when a view comes. `sent`: [(monotonic ns, +1 or -1)] of those
-    that were taken.
-    """
+    """Sends a hint every CYCLE_S. `sent`: (monotonic ns, +1 or -1) of each taken one."""
 
     def __init__(self, count, seed):
         self._count, self._phase = count, random.Random(seed)

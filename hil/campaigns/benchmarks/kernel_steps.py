@@ -7,7 +7,7 @@ heap (2.9 of 4.6 million instructions) is not counted.
 """
 
 try:
-    from hil.campaigns.channel_b.course import default_image, heap_lock, heap_unlock
+    from hil.campaigns.benchmarks.course import default_image, heap_lock, heap_unlock
 except ImportError:  # MicroPython: both files are beside each other
     from course import default_image, heap_lock, heap_unlock
 
@@ -97,9 +97,7 @@ class Steps:
 
 
 def main(racks, modules, steps, stepping):
-    """Start, then `steps` times prepare and (if `stepping`) step, print the state: the host counts
-    instructions.
-    """
+    """Start, prepare `steps` times and (if `stepping`) step; the host counts instructions."""
     bench = Steps(racks, modules)
     bench.start()
     for _ in range(steps):

@@ -4,8 +4,9 @@ has.
 
 import os
 import platform
-import re
 import sysconfig
+
+from hil.engine.process_memory import field_of, read, status_kB
 
 PARTS = ("cpu", "cores", "kernel", "python", "load_average")
 # Lines of smaps, and where they belong.
@@ -31,7 +32,7 @@ def describe():
         "no preemption named",
     )
     return {
-        "cpu": _field(_read("/proc/cpuinfo"), "model name", platform.machine()),
+        "cpu": field_of(read("/proc/cpuinfo"), "model name", platform.machine()),
         "cores": len(os.sched_getaffinity(0)),
         "kernel": f"{uname.sysname} {uname.release} {flavour}",
         "python": f"{platform.python_implementation()} {platform.python_version()}, "
@@ -50,7 +51,7 @@ def priority(pid=0):
     """Text: "SCHED_FIFO 49, memory locked" or "ordinary priority, memory not locked"."""
     policy = os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK
     level = os.sched_getparam(pid).sched_priority
-    locked_kB = status_kB(_read(f"/proc/{pid or os.getpid()}/status"), "VmLck")
+    locked_kB = status_kB(read(f"/proc/{pid or os.getpid()}/status"), "VmLck")
     return (
         _POLICIES.get(policy, "another policy")
         + (f" {level}" if level else "")
@@ -58,25 +59,15 @@ def priority(pid=0):
     )
 
 
-def memory_kB(pid):
-    """{rss, anonymous} of a process, kB: all that is resident, and what is its own (heap, not
-    mapped files).
-    """
-    status = _read(f"/proc/{pid}/status")
-    return {"rss": status_kB(status, "VmRSS"), "anonymous": status_kB(status, "RssAnon")}
-
-
 def cpu_ns(pid):
     """How long a process has been on a core, ns."""
-    return int((_read(f"/proc/{pid}/schedstat") or "0").split()[0])
+    return int((read(f"/proc/{pid}/schedstat") or "0").split()[0])
 
 
 def private_kB(pid, apart):
-    """{private, dirty, locked} of a process, kB: pages that are its own, without the mapped file
-    `apart`.
-    """
+    """{private, dirty, locked} pages of a process, kB, without the mapped file `apart`."""
     counted, is_counted = {"private": 0, "dirty": 0, "locked": 0}, True
-    for line in _read(f"/proc/{pid}/smaps").splitlines():
+    for line in read(f"/proc/{pid}/smaps").splitlines():
         name, *words = line.split(maxsplit=5)
         if not name.endswith(":"):
             is_counted = words[-1] != apart
@@ -84,22 +75,3 @@ def private_kB(pid, apart):
             for key in _COUNTED[name]:
                 counted[key] += int(words[0])
     return counted
-
-
-def status_kB(status, field):
-    """A field of /proc/PID/status in kB, 0 when it is not there."""
-    return int(_field(status, field, "0").split()[0])
-
-
-def _field(text, name, absent):
-    """Value of a line `name: value`."""
-    found = re.search(rf"(?m)^{name}\s*:\s*(.*)", text)
-    return found[1] if found else absent
-
-
-def _read(path):
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

@@ -52,9 +52,7 @@ def run(journal=None):
 
 
 def figures_of(path, rounds=3):
-    """Figures of a journal's replay (the quickest of some rounds), which must give the same
-    bytes.
-    """
+    """Figures of the quickest replay of a journal, which must give the same bytes."""
     watches = []
     for _ in range(rounds):
         with timing.Stopwatch() as watch:

@@ -11,10 +11,11 @@ import tempfile
 from controller.config import configuration, track_path
 from controller.system import realtime
 from hil.campaigns import order
-from hil.campaigns.benchmarks import machine, path, replay, timing
+from hil.campaigns.benchmarks import path, replay, timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import document, figure, percentile
 from hil.campaigns.benchmarks.lateness import figures_of, judged
+from hil.engine import process_memory
 from hil.engine.simulate import VirtualRig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
@@ -62,7 +63,7 @@ def real_time(config, seconds, seed):
     def see(rig, shown):
         at_s = shown["elapsed_s"]
         if not samples or at_s >= samples[-1][0] + 5.0:
-            found = machine.memory_kB(rig.controller.pid)
+            found = process_memory.memory_kB(rig.controller.pid)
             samples.append([round(at_s, 1), found["rss"], found["anonymous"]])
 
     with Cyclictest() as rival:
@@ -71,9 +72,7 @@ def real_time(config, seconds, seed):
 
 
 def memory_figures(samples):
-    """Figures of [[s, rss_kB, anonymous_kB]]; growth from the first minute after the start to the
-    last.
-    """
+    """Figures of [[s, rss_kB, anonymous_kB]]; growth counts from the end of the start."""
     settled = [sample for sample in samples if sample[0] >= SETTLED_S]
     if len(settled) < 2 * EDGE_SAMPLES:
         return []
@@ -97,9 +96,7 @@ def _middle(rows, column):
 
 
 def virtual_figures(config, seed):
-    """Speed in virtual time, of a run and of all scenarios (the quickest of VIRTUAL_ROUNDS), and of
-    a replay.
-    """
+    """Speed in virtual time, of a run, of all scenarios, and of a replay."""
     realtime.freeze_collector()
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
         path = os.path.join(folder, "journal")
@@ -152,9 +149,7 @@ def _total(pairs):
 
 
 def _speeds(what, lasted_s, taken):
-    """Figures from [(wall s, CPU s)]: by the clock, which is what the budget is about, and by the
-    use of a core.
-    """
+    """Figures from [(wall s, CPU s)]: by the clock, which the budget means, and by a core."""
     wall_s, cpu_s = (min(each) for each in zip(*taken))
     return [
         figure(what, round(lasted_s / wall_s, 1), "x", budget="virtual_speed"),

@@ -34,9 +34,7 @@ class RtuError(RuntimeError):
 
 
 class Engine:
-    """The engine of the controller as its loop drives it: bytes are moved in select, as between two
-    ticks.
-    """
+    """The engine of the controller as its loop drives it between two ticks."""
 
     def __init__(self, path, baud_Bd):
         # a busy machine may hold the slave back; that is no failure here
@@ -53,9 +51,7 @@ class Engine:
         self.wire.serial.close()
 
     def read(self):
-        """One transaction as soon as the silence is over: (when it was sent, how long it took) in
-        ns.
-        """
+        """One transaction after the silence: (when it was sent, how long it took) in ns."""
         fd = self.wire.serial.fileno()
         self._ended = False
         self.port.submit(self._request)
@@ -124,9 +120,7 @@ def slave(paced_Bd):
 
 
 def run(count=400, rounds=5):
-    """The document; count: transactions of each master and round on the fast wire, a tenth of it on
-    the paced one.
-    """
+    """The document. count: transactions of each master and round; paced: a tenth of it."""
     library, slow = libmodbus.load(), max(2, count // 10)
     realtime.prepare()
     fast = _compare(library, FAST_BD, 0, count, rounds)

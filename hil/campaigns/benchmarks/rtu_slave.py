@@ -26,9 +26,7 @@ REPLY = seal(
 
 
 def wire_us(baud_Bd):
-    """(transaction, cycle) on the wire, us: request, gap and reply; the same and the gap behind
-    it.
-    """
+    """(transaction, cycle) on the wire, us: the cycle has the gap behind the reply too."""
     character_us = CHARACTER_BITS * 1e6 / baud_Bd
     transaction_us = (REQUEST_BYTES + GAP_CHARACTERS + len(REPLY)) * character_us
     return transaction_us, transaction_us + GAP_CHARACTERS * character_us

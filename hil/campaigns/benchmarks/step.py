@@ -9,9 +9,8 @@ import pathlib
 import tempfile
 
 from controller.system import realtime
-from hil.campaigns.benchmarks import kernel_steps, machine, timing, wasm
+from hil.campaigns.benchmarks import course, kernel_steps, machine, timing, wasm
 from hil.campaigns.benchmarks.document import document, figure, percentile
-from hil.campaigns.channel_b import course
 
 # racks, modules per rack, budget
 TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))
@@ -78,9 +77,7 @@ def _instructions():
 
 
 def _per_step(program, racks, modules):
-    """Instructions of one step, of the second `FUEL_STEPS` of a run: what begins and ends a run is
-    in both halves.
-    """
+    """Instructions of one step: begin and end of a run cancel out."""
     prepared, stepped = (
         program.instructions(racks, modules, 2 * FUEL_STEPS, stepping)
         - program.instructions(racks, modules, FUEL_STEPS, stepping)

@@ -17,9 +17,7 @@ SETTLE_S = 0.1
 
 
 class MicroPython:
-    """Compiled once; `run` starts a script in a fresh instance. ImportError when it is not
-    installed.
-    """
+    """Compiled once; `run` starts a fresh instance. ImportError: it is not installed."""
 
     def __init__(self, fuel=False):
         """fuel: count instructions (a tenth slower)."""
@@ -37,9 +35,7 @@ class MicroPython:
         )
 
     def run(self, folder, *argv):
-        """Run /input/argv[0] with arguments; folder is seen as /input. (exit code, output, fuel
-        used or 0).
-        """
+        """Run /input/argv[0]; folder is seen as /input. (exit code, output, fuel used or 0)."""
         wasmtime = self._wasmtime
         store, chunks, code = wasmtime.Store(self.engine), [], 0
         if self.fuel:

@@ -8,15 +8,14 @@ import contextlib
 import pathlib
 import tempfile
 
-from hil.campaigns import command
-from hil.campaigns.benchmarks import machine, timing, wasm
+from hil.campaigns.benchmarks import course, machine, timing, wasm
 from hil.campaigns.benchmarks.document import document, figure, finish, percentile
-from hil.campaigns.channel_b import course, firmware, memory as mem, trials
+from hil.campaigns.channel_b import firmware, memory as mem, trials
 from hil.campaigns.channel_b.emulator import Emulator, EmulatorError
 from hil.campaigns.channel_b.partner import Partner, TrialError
 from hil.campaigns.channel_b.standin import Standin
-from hil.campaigns.report import Checks
 from hil.engine.arguments import whole
+from hil.runner import options, report
 from safety import parameters as p, second as sc
 
 COUNT_MAX = 1000
@@ -53,7 +52,7 @@ OPTIONS = {
         "default": 10,
         "help": "E-stops, silences and hangs each (10)",
     },
-    "--standin": {"action": "store_true", "help": "the same program as a process instead of QEMU"},
+    "--standin": options.flag("the same program as a process instead of QEMU"),
     "--cache": {
         "metavar": "DIR",
         "default": firmware.CACHE,
@@ -75,20 +74,14 @@ for _ in range({steps}):
 """
 
 
-def add(commands):
-    """Add `mcu` to the subcommands."""
-    words = "channel B on an emulated microcontroller: tried, timed, counted"
-    command.add(commands, "mcu", words, run, command.JSON | OPTIONS | command.BESIDE)
-
-
 def run(given):
     """The exit code."""
-    checks = Checks()
+    checks = report.Checks()
     with tempfile.TemporaryDirectory(prefix="firebreak-mcu-") as folder:
         try:
             made = None if given.standin else firmware.build(given.cache)
         except firmware.FirmwareError as error:
-            return command.refuse("mcu", error, command.NO_START)
+            return report.refuse("mcu", error, report.NO_START)
         figures = measured(Lab(given.count, folder, made), checks)
     doc = document(
         "mcu",
@@ -99,7 +92,7 @@ def run(given):
         machine.priority(),
     )
     code = finish(doc, given)
-    return code if checks.ok else command.NOT_MET
+    return code if checks.ok else report.NOT_MET
 
 
 class Lab:
@@ -210,9 +203,10 @@ def _lockstep(lab):
         equal = trials.lockstep(board, lab.image, SEED, LOCKSTEP_STEPS)
     if equal != LOCKSTEP_STEPS:
         raise TrialError(f"only {equal} of {LOCKSTEP_STEPS} steps were equal, seed {SEED}")
-    return f"all state and every frame equal in {equal} of {LOCKSTEP_STEPS} steps, seed {SEED}", [
-        figure("steps equal to CPython's", equal, f"of {LOCKSTEP_STEPS}")
-    ]
+    return (
+        f"all state and every frame equal in {equal} of {LOCKSTEP_STEPS} steps, seed {SEED}",
+        [figure("steps equal to CPython's", equal, f"of {LOCKSTEP_STEPS}")],
+    )
 
 
 def _instructions(lab):
@@ -269,3 +263,11 @@ LIVE = (
 )
 # on boards of their own, of QEMU only
 COUNTED = (("lockstep with CPython", _lockstep), ("instructions", _instructions))
+
+
+add = options.command(
+    "mcu",
+    "channel B on an emulated microcontroller: tried, timed, counted",
+    run,
+    options.JSON | OPTIONS | options.BESIDE,
+)

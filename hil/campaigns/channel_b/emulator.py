@@ -41,9 +41,7 @@ class EmulatorError(RuntimeError):
 
 
 class Emulator:
-    """One microcontroller. `memory`: its outer memory; `link`: descriptor of the link's pty,
-    non-blocking, raw.
-    """
+    """One microcontroller. `memory`: its outer memory; `link`: descriptor of its raw pty."""
 
     what = "MicroPython on an emulated Cortex-M3 (QEMU mps2-an385)"
 
@@ -63,9 +61,7 @@ class Emulator:
         self.link, self._process, self._qmp, self._answers = -1, None, None, None
 
     def start(self):
-        """Start QEMU. Returns when its clock begins to run (time.monotonic, s); raises
-        EmulatorError.
-        """
+        """Start QEMU. Returns when its clock begins (time.monotonic, s). Raises EmulatorError."""
         socket_path = os.path.join(self._folder, "qmp")
         try:
             self._process = subprocess.Popen(
@@ -132,9 +128,7 @@ class Emulator:
         return int(text.split(":")[1], 16) & 1
 
     def reset(self):
-        """Power off and on: registers and memory of the program are lost, the outer memory is
-        not.
-        """
+        """Power off and on: the outer memory alone is kept."""
         self.ask("system_reset")
 
     def wait_printed(self, word):

@@ -12,7 +12,7 @@ import pathlib
 import shutil
 import subprocess
 
-from hil.campaigns.packages import needed
+from hil.campaigns.process import needed
 from hil.engine.rig import ROOT
 
 HERE = pathlib.Path(__file__).resolve().parent

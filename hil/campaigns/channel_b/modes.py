@@ -71,9 +71,7 @@ def measure(steps, image):
 
 
 def report(state, name, steps, work, second, way):
-    """Print the least, the greatest and the sum of timer ticks of `work`, the course going on
-    between.
-    """
+    """Print the least, the greatest and the sum of timer ticks of `work`."""
     least, most, total = 1 << 29, 0, 0
     for _ in range(steps):
         way.count &= 1  # never a disturbance of its own

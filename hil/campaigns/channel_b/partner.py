@@ -4,7 +4,7 @@ import os
 import select
 import time
 
-from hil.campaigns.channel_b import course
+from hil.campaigns.benchmarks import course
 from safety import channel as c, frame as f, parameters as p, peer as pe, second as sc
 
 TICK_S = course.TICK_MS / 1000
@@ -67,9 +67,7 @@ class Partner:
         return pe.REASONS[self.reported(f.REASON)]
 
     def wait(self, condition, what):
-        """Turn until condition() is true; returns how long it took, s. TrialError names `what` was
-        waited for.
-        """
+        """Turn until condition(). Returns how long it took, s. TrialError names `what`."""
         began_s = time.monotonic()
         while not condition():
             if time.monotonic() - began_s > GUARD_S:
@@ -95,18 +93,14 @@ class Partner:
         return self.board.permit() == 1
 
     def fall(self):
-        """Wait until the permit has fallen; `held_up_s` is then the longest that this observer was
-        held up. Time, s.
-        """
+        """Wait for the fall of the permit. Returns the time, s; sets `held_up_s`."""
         self.late_s = 0.0
         taken_s = self.wait(lambda: not self.permitted(), "the permit falls")
         self.held_up_s = self.late_s
         return taken_s
 
     def begin(self, number=0):
-        """From a fresh start to a permit that both channels vote for; each number ends at another
-        phase.
-        """
+        """From a fresh start to a common permit; each number ends at another phase."""
         self.board.memory.forget()
         self.receiver.forget()
         self.sending, self.spoil, self.vote = True, None, 0

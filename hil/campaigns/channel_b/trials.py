@@ -7,7 +7,8 @@ import os
 import select
 import time
 
-from hil.campaigns.channel_b import course, memory as mem
+from hil.campaigns.benchmarks import course
+from hil.campaigns.channel_b import memory as mem
 from hil.campaigns.channel_b.partner import GUARD_S, TrialError
 from safety import channel as c, crc, frame as f, latches, matrix as m, peer as pe, second as sc
 
@@ -56,9 +57,7 @@ def several(partner, trial, count):
 
 
 def estop(partner, number):
-    """An E-stop that only channel B sees, channel A stopped at the same moment: time to the fallen
-    permit, s.
-    """
+    """An E-stop at channel B alone, channel A stopped: time to the fallen permit, s."""
     partner.begin(number)
     partner.board.memory.write(mem.CONTACTS, mem.ALL_CLOSED & ~1)
     partner.sending = False
@@ -89,9 +88,7 @@ def silence(partner, number):
 
 
 def corrupted(partner):
-    """Every frame spoilt in another bit, all of them in turn: none is taken. Returns the reasons
-    that channel B counted.
-    """
+    """Each frame has another wrong bit: none is taken. The reasons that channel B counted."""
     partner.begin()
     bits = 8 * f.FRAME_BYTES
     flipped = 0
@@ -124,9 +121,7 @@ def corrupted(partner):
 
 
 def hang(partner, number):
-    """The program hangs: time to the fallen permit, and from there to its first frame, s. It then
-    waits for a reset.
-    """
+    """The program hangs: s to the fallen permit, and from there to its first frame."""
     partner.begin(number)
     memory = partner.board.memory
     memory.write(mem.HANG, 1)
@@ -156,9 +151,7 @@ def reset(partner):
 
 
 def other_image(partner, image, seconds):
-    """Channel B holds another limit image: it gives that reason and never permits. Returns how many
-    frames came meanwhile.
-    """
+    """With another limit image channel B never permits. The frames that came meanwhile."""
     partner.board.memory.set_image(image)
     partner.board.memory.forget()
     partner.vote = 0
@@ -176,9 +169,7 @@ def other_image(partner, image, seconds):
 
 
 def lockstep(board, image, seed, steps):
-    """The microcontroller and CPython in step: how many of `steps` steps had the same state and
-    frame.
-    """
+    """How many of `steps` steps had the same state and frame on board and CPython."""
     second, way = sc.Second(image, 0), course.Course(seed, image)
     second.blocks = second.kernel.state_blocks()
     _answer(board)

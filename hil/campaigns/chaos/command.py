@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 
-from hil.campaigns import command, order, process, report, verdict
+from hil.campaigns import order, process
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.chaos import namespace
 from hil.campaigns.chaos.companions import Companions
@@ -17,6 +17,7 @@ from hil.engine.arguments import number
 from hil.engine.rig import Rig, RigError
 from hil.observer import beats
 from hil.results import words
+from hil.runner import options, report
 
 HEAD = (
     f"{'disturbance':16} {'p50':>6} {'p99':>6} {'max':>6}   {'p99 calm':>8} {'missed':>6} "
@@ -40,14 +41,6 @@ OPTIONS = {
 }
 
 
-def add(commands):
-    """Add the command to the subparsers."""
-    words = "disturb everything beside a real controller; the loop must run on undisturbed"
-    command.add(
-        commands, "chaos", words, main, command.JSON | command.SEED | command.CABINET | OPTIONS
-    )
-
-
 def main(arguments):
     """Returns 0 if the loop ran on undisturbed, else 1. Raises RigError, OSError."""
     print(f"seed       {arguments.seed}", flush=True)
@@ -63,8 +56,8 @@ def main(arguments):
         with tempfile.TemporaryDirectory(prefix="firebreak-chaos-") as directory:
             found, ended, interrupted = _run(directory, doing, arguments, why_not is None)
     except ControllerEnded as error:
-        print(verdict.line(f"NOT OK: {error}"))
-        return command.NOT_MET
+        print(report.verdict(f"NOT OK: {error}"))
+        return report.NOT_MET
     ok = len(found) == len(doing) and all(each["ok"] for each in [*found, *ended])
     doc = {
         "command": "chaos",
@@ -78,9 +71,8 @@ def main(arguments):
         "at_the_end": ended,
         "ok": ok,
     }
-    print("\n".join(lines(doc)))
-    report.write_json(arguments.json, doc)
-    return verdict.exit_code(ok, interrupted)
+    exit_code = report.finish(arguments, doc, lines(doc), ok)
+    return report.INTERRUPTED if interrupted else exit_code
 
 
 class ControllerEnded(Exception):
@@ -159,7 +151,7 @@ def lines(doc):
     result = (
         f"{'undisturbed' if doc['ok'] else 'NOT OK'}: {unnoticed}, {len(doc['skipped'])} skipped"
     )
-    return [*out, verdict.line(result)]
+    return [*out, report.verdict(result)]
 
 
 def _ok(one):
@@ -177,3 +169,11 @@ def _row(each):
         gaps = [ms["during"] for name, ms in each["gaps_ms"].items() if name.startswith(kind)]
         columns.append(f"{max(gaps, default=0.0):{width}.0f}")
     return " ".join([*columns, f"{each['growth_kB']:5} {each['stall_us']:6}"])
+
+
+add = options.command(
+    "chaos",
+    "disturb everything beside a real controller; the loop must run on undisturbed",
+    main,
+    options.JSON | options.SEED | options.CABINET | OPTIONS,
+)

@@ -7,15 +7,13 @@ import sqlite3
 
 from controller.journal import snapshot
 from controller.run import loop_statistics, operator_client, operator_commands
-from hil.campaigns.benchmarks.machine import memory_kB
+from hil.engine.process_memory import memory_kB
 
 POLL_S = 0.1
 
 
 class Stage:
-    """`rig`, `companions`, `directory` and `state_directory` of the controller, `seed`; `notes` of
-    the disturbance.
-    """
+    """What a disturbance acts on; `notes`: its (ok, sentence)."""
 
     def __init__(self, rig, companions, seed):
         """rig: started; companions: running."""
@@ -34,10 +32,7 @@ class Stage:
         self.notes.append((bool(ok), sentence))
 
     def wait_for(self, condition, guard_s=60.0):
-        """Wait until condition() is true, at most guard_s. Returns its last value.
-
-        A restart after trips takes about ten seconds.
-        """
+        """Wait until condition(), at most guard_s (a restart takes 10 s). Its last value."""
         for _ in range(round(guard_s / POLL_S)):
             if condition():
                 return True

@@ -4,32 +4,20 @@ import os
 import tempfile
 
 from controller.run import loop_statistics
-from hil.campaigns import command, course, order, report, verdict
+from hil.campaigns import course, order
 from hil.campaigns.hint_attack.attack import Attack
 from hil.engine import coverage
 from hil.engine.arguments import whole
 from hil.engine.rig import Rig, RigError
 from hil.results import words
 from hil.results.run_result import machine
+from hil.runner import options, report
 
 COUNT, COUNT_MAX = 100_000, 10_000_000
 QUIET_S = 10.0  # before the attack, to measure the loop's lateness without it
 READY_S = 0.1
-OPTIONS = command.JSON | command.SEED | command.CABINET
-OPTIONS |= {
-    "--count": {
-        "type": whole(1, COUNT_MAX),
-        "default": COUNT,
-        "metavar": "NUMBER",
-        "help": "(%(default)s)",
-    }
-}
-
-
-def add(commands):
-    """Add the command to the subparsers."""
-    words = "send bad hints to a real controller; it must refuse them all"
-    command.add(commands, "hint-attack", words, main, OPTIONS)
+OPTIONS = options.JSON | options.SEED | options.CABINET
+OPTIONS |= {"--count": options.value(whole(1, COUNT_MAX), "NUMBER", "(%(default)s)", COUNT)}
 
 
 class Course(course.Course):
@@ -79,9 +67,7 @@ def main(arguments):
     ok = figures["accepted"] == 0 and figures["genuine"] == figures["genuine_accepted"]
     doc = {"command": "hint-attack", "seed": arguments.seed, **figures, **machine(), "ok": ok}
     doc["mirrored"] = coverage.about(config)
-    print("\n".join(lines(doc)))
-    report.write_json(arguments.json, doc)
-    return verdict.exit_code(ok)
+    return report.finish(arguments, doc, lines(doc), ok)
 
 
 def lines(doc):
@@ -104,3 +90,8 @@ def _loop(name, loop):
         f"{name:10} {loop['ticks']} ticks, {loop['missed']} missed, {loop['late']} late; lateness "
         f"p50 {late['p50']}, p99 {late['p99']}, p99.9 {late['p99_9']}, max {late['max']} us"
     )
+
+
+add = options.command(
+    "hint-attack", "send bad hints to a real controller; it must refuse them all", main, OPTIONS
+)

@@ -7,35 +7,26 @@ import statistics
 from collections import Counter
 
 from controller.core.policies.meter_sign import ERROR_PARTS, PROVEN, REVERSED
-from hil.campaigns import command, verdict
 from hil.campaigns.meter_sign import trials
-from hil.campaigns.report import write_json
-from hil.engine import forks
-from hil.engine.arguments import folder, whole
+from hil.engine.arguments import whole
+from hil.runner import options, report
+from hil.runner.cases import Runner
 
-OPTIONS = {
-    "--trials": {
-        "type": whole(1, 1_000_000),
-        "default": 100,
-        "metavar": "NUMBER",
-        "help": "of each load, wiring, with and without a load meter (%(default)s)",
-    },
-    "--loads": {
-        "type": folder,
-        "metavar": "FOLDER",
-        "help": "of measured loads; synthetic ones alone without it",
-    },
-    "--processes": {"type": whole(1, 256), "metavar": "NUMBER", "help": "at once (one per core)"},
-}
+OPTIONS = (
+    options.CASES
+    | options.LOADS
+    | {
+        "--trials": options.value(
+            whole(1, 1_000_000),
+            "NUMBER",
+            "of each load, wiring, with and without a load meter (%(default)s)",
+            100,
+        )
+    }
+)
 
 
 CELL = ("load", "wiring", "load_meter", "path")
-
-
-def add(commands):
-    """Add `meter-sign` to argparse's subparsers."""
-    words = "how surely the coded step finds a reversed grid meter"
-    command.add(commands, "meter-sign", words, run, command.JSON | command.SEED | OPTIONS)
 
 
 def run(arguments):
@@ -56,23 +47,25 @@ def run(arguments):
         names = dict(zip(CELL, cell))
         return names | _figures(results, names["wiring"])
 
-    found = forks.values(cells, tried, arguments.processes or forks.cores())
-    rows = sorted(found, key=lambda row: cells.index(tuple([row[name] for name in CELL])))
+    with Runner(arguments) as runner:
+        rows = runner.play(cells, tried, name=lambda cell: " / ".join(map(str, cell)))
     wrong, count = sum([row["wrong"] for row in rows]), len(rows) * arguments.trials
-    print("\n".join([f"seed       {arguments.seed}", *map(_line, rows)]))
     found = {path: _delays([row for row in rows if row["path"] == path]) for path in trials.PATHS}
-    print("\n".join([_delay_line(path, delays) for path, delays in found.items()]))
     far = sum([delays["far"] for delays in found.values()])
-    print(
-        verdict.line(
+    closing = [
+        f"seed       {arguments.seed}",
+        *map(_line, rows),
+        *[_delay_line(path, delays) for path, delays in found.items()],
+        report.verdict(
             f"{wrong} of {count} trials decided wrongly, allowed is 1 in 10 000; {far} measured "
             f"delays off by more than 30 %, allowed is 0"
-        )
-    )
+        ),
+    ]
     shown = [{name: row[name] for name in row if name != "errors"} for row in rows]
     head = {"seed": arguments.seed, "trials": arguments.trials, "wrong": wrong}
-    write_json(arguments.json, {**head, "delays": found, "rows": shown})
-    return verdict.exit_code(wrong * ERROR_PARTS <= count and not far)
+    document = {**head, "delays": found, "rows": shown}
+    is_good = wrong * ERROR_PARTS <= count and not far
+    return report.finish(arguments, document, closing, is_good)
 
 
 def _figures(results, wiring):
@@ -128,3 +121,11 @@ def _delay_line(path, delays):
         f"{path:14} {delays['proven']} proven{_delay_words(delays)}; {delays['off']} off by more "
         f"than 15 % and 15 ms"
     )
+
+
+add = options.command(
+    "meter-sign",
+    "how surely the coded step finds a reversed grid meter",
+    run,
+    options.JSON | options.SEED | OPTIONS,
+)

@@ -12,6 +12,8 @@ from array import array
 from typing import NamedTuple
 
 from controller.core import contract, hint_sources, parameters
+from controller.core.found import Found
+from controller.core.known import Known
 from controller.core.policies import meter_sign
 from hil.loads import reader
 
@@ -49,9 +51,7 @@ RESULTS = ("proven", "testing", "undecided", "reversed")
 
 
 class Trial(NamedTuple):
-    """load: name; wiring: of WIRINGS; is_beside: a load meter helps; seed: of everything drawn;
-    path: of PATHS.
-    """
+    """wiring: of WIRINGS; is_beside: a load meter helps; path: of PATHS."""
 
     load: str
     wiring: str
@@ -190,7 +190,7 @@ def result_of(trial, traces):
     """Result of a trial."""
     draw = random.Random(trial.seed)
     load = load_of(trial, traces, draw)
-    proof, view = function(trial.is_beside), contract.View(is_running=True)
+    proof, found = function(trial.is_beside), Found()
     # the register goes on from test to test
     proof.state[meter_sign.S_CODE] = draw.randrange(1, 1 << 16)
     period_ticks, dead_ticks = PATHS[trial.path]
@@ -198,17 +198,22 @@ def result_of(trial, traces):
     dead_ticks += draw.randrange(WRITE_TICKS)
     converter, read = _Converter(dead_ticks), draw.randrange(PERIOD_TICKS)
     of_load, of_battery = WIRINGS[trial.wiring]
-    view.battery_W = 0
+    seen_W = 0
     for tick in range(TICKS):
         battery_W, load_W = converter.step(tick), load(tick * TICK_MS / 1000)
-        view.grid_meter_W = grid.see(tick, of_load * load_W - of_battery * battery_W)
-        view.load_meter_W = beside.see(tick, load_W)
+        grid_W = grid.see(tick, of_load * load_W - of_battery * battery_W)
         if tick % PERIOD_TICKS == read:
-            view.battery_W = round(battery_W)
-        answers = proof.step(view, 1)
+            seen_W = round(battery_W)
+        known = Known(
+            is_running=True,
+            grid_meter_W=grid_W,
+            load_meter_W=beside.see(tick, load_W),
+            battery_W=seen_W,
+        )
+        answers = proof.step(known, found, 1)
         if not answers:
             break
-        view.setpoint_W = answers[0].low_W
-        converter.send(tick, view.setpoint_W)
+        found.setpoint_W = answers[0].low_W
+        converter.send(tick, found.setpoint_W)
     result = proof.out[meter_sign.O_RESULT]
     return Result(result, tick, proof.measured_ms, true_delay_ms(grid, dead_ticks))

@@ -3,39 +3,25 @@
 import math
 from collections import Counter
 
-from hil.campaigns import command, verdict
 from hil.campaigns.nuisance import courses
-from hil.campaigns.report import write_json
-from hil.engine import coverage, forks
-from hil.engine.arguments import folder, number, whole
+from hil.engine import coverage
+from hil.engine.arguments import number
 from hil.results import words
+from hil.runner import options, report
+from hil.runner.cases import Runner
 
 CONFIDENCE = 0.95
 CABINET_H = 24_000  # of 1000 cabinet-days
-WALL_S_MAX = 4 * 3600  # of a course: guards against a hang
 _CABINET = {"default": None, "help": "of the cabinet to simulate (that of the condition)"}
-OPTIONS = {
-    "--cabinet": command.CABINET["--cabinet"] | _CABINET,
-    "--loads": {
-        "type": folder,
-        "metavar": "FOLDER",
-        "help": "folder of measured loads (without it: only the built-in job)",
-    },
-    "--hours": {
-        "type": number(0.01, 24),
-        "default": 1.0,
-        "metavar": "HOURS",
-        "help": "time of each load in each condition (%(default)g)",
-    },
+OPTIONS = options.CASES | {
+    "--cabinet": options.CABINET["--cabinet"] | _CABINET,
+    "--loads": options.LOADS["--loads"]
+    | {"help": "folder of measured loads (without it: only the built-in job)"},
+    "--hours": options.value(
+        number(0.01, 24), "HOURS", "time of each load in each condition (%(default)g)", 1.0
+    ),
     "--condition": {"choices": tuple(courses.CONDITIONS), "help": "only this one"},
-    "--processes": {"type": whole(1, 256), "metavar": "NUMBER", "help": "at once (one per core)"},
 }
-
-
-def add(commands):
-    """Add `nuisance` to argparse's subparsers."""
-    words = "rate of trips on a sound cabinet"
-    command.add(commands, "nuisance", words, run, command.JSON | command.SEED | OPTIONS)
 
 
 def run(arguments):
@@ -49,17 +35,14 @@ def run(arguments):
         for condition in _conditions(arguments)
     ]
     print(f"seed       {arguments.seed}\nhours      {len(todo) * arguments.hours:g}", flush=True)
-    played, processes = [], arguments.processes or forks.cores()
-    for result in forks.values(todo, _played, processes, WALL_S_MAX):
-        played.append(result)
-        print(_line(result), flush=True)
+    with Runner(arguments) as runner:
+        played = runner.play(todo, _played, _line, name=lambda each: each.name)
     document = summary(played, arguments.hours) | {"seed": arguments.seed}
     if arguments.cabinet:
         document["mirrored"] = coverage.about(coverage.loaded(arguments.cabinet))
-    print("\n".join([*words.mirrored_lines(document), *table(document)]))
-    print(verdict.line(verdict.counted(len(played), document["stopped"], "courses ran on")))
-    write_json(arguments.json, document)
-    return verdict.exit_code(not document["stopped"])
+    found = report.verdict(report.counted(len(played), document["stopped"], "courses ran on"))
+    closing = [*words.mirrored_lines(document), *table(document), found]
+    return report.finish(arguments, document, closing, not document["stopped"])
 
 
 def _conditions(arguments):
@@ -136,3 +119,8 @@ def table(document):
         cells = [f"{group[k]['count']:10}{group[k]['per_1000_d_max']:14.0f}" for k in courses.KINDS]
         lines.append(f"{name:15}{group['hours']:8.1f}{''.join(cells)}")
     return lines
+
+
+add = options.command(
+    "nuisance", "rate of trips on a sound cabinet", run, options.JSON | options.SEED | OPTIONS
+)

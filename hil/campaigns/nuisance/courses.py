@@ -46,12 +46,14 @@ class Course(NamedTuple):
         name = self.file and pathlib.Path(self.file).name.partition(".")[0]
         return f"{name} {self.column}" if name else "training job"
 
+    @property
+    def name(self):
+        """Condition and load."""
+        return f"{self.condition}: {self.load}"
+
 
 def measured(folder):
-    """[(file, column)] of all power columns of all files in the folder.
-
-    LoadError: no such file, or a file without a load.
-    """
+    """[(file, column)] of each power column in the folder. LoadError: none, or no load."""
     files = [str(path) for path in sorted(pathlib.Path(folder).glob("*.csv*"))]
     found = [(file, column) for file in files for column in reader.power_columns(file)]
     if not found:

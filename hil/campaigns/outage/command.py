@@ -7,47 +7,32 @@ import argparse
 from collections import Counter
 from typing import Any
 
-from hil.campaigns import command, verdict
 from hil.campaigns.outage import course, islands
 from hil.campaigns.outage.course import Course
-from hil.campaigns.report import write_json
 from hil.engine import coverage, forks
 from hil.engine.arguments import number, whole
 from hil.results import words
+from hil.runner import options, report
+from hil.runner.cases import Runner
 
-WALL_S_MAX = 4 * 3600  # of a run: guards against a hang
 PER_RUN = 10
 MODE = "byte"
 OPTIONS: dict[str, dict[str, Any]] = {
-    **command.CABINET,
-    "--count": {
-        "type": whole(1, 100_000),
-        "default": 200,
-        "metavar": "NUMBER",
-        "help": "outages (%(default)s)",
-    },
-    "--peak": {
-        "type": number(1000, 1e7),
-        "metavar": "W",
-        "help": f"of the load ({course.CONVERTER_SHARE:.0%}% of what the converters carry)",
-    },
-    "--open": {
-        "type": number(0, 10),
-        "default": 0.1,
-        "metavar": "SECONDS",
-        "help": "until the transfer switch opens (%(default)s)",
-    },
-    "--transfer": {
-        "type": number(0, 10),
-        "default": 0.02,
-        "metavar": "SECONDS",
-        "help": "transfer time of the converter (%(default)s)",
-    },
-    "--until-empty": {
-        "action": "store_true",
-        "help": "instead: five islands until the backup reserve, in value mode",
-    },
-    "--processes": {"type": whole(1, 256), "metavar": "NUMBER", "help": "at once (one per core)"},
+    **options.CASES,
+    **options.CABINET,
+    "--count": options.value(whole(1, 100_000), "NUMBER", "outages (%(default)s)", 200),
+    "--peak": options.value(
+        number(1000, 1e7),
+        "W",
+        f"of the load ({course.CONVERTER_SHARE:.0%}% of what the converters carry)",
+    ),
+    "--open": options.value(
+        number(0, 10), "SECONDS", "until the transfer switch opens (%(default)s)", 0.1
+    ),
+    "--transfer": options.value(
+        number(0, 10), "SECONDS", "transfer time of the converter (%(default)s)", 0.02
+    ),
+    "--until-empty": options.flag("instead: five islands until the backup reserve, in value mode"),
 }
 # figure: (key, text, unit)
 WORST = (
@@ -58,19 +43,15 @@ WORST = (
 )
 
 
-def add(commands: Any) -> None:
-    """Add the command to the subparsers."""
-    text = "the load through outages of the grid, at random moments or until empty"
-    command.add(commands, "outage", text, run, command.JSON | command.SEED | OPTIONS)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Play, print and judge. Returns the exit code."""
     if arguments.until_empty:
-        return islands.run(arguments.cabinet, arguments.seed, arguments.json)
+        return islands.run(arguments)
     config = coverage.loaded(arguments.cabinet)
     print(f"seed       {arguments.seed}\nmode       {MODE}, {config.tick_ms} ms", flush=True)
-    found, cpu_s, is_cut = _played(_courses(arguments), arguments.processes or forks.cores())
+    runs, is_cut = _played(arguments)
+    cpu_s = sum([each["cpu_s"] for each in runs])
+    found = [outage for each in runs for outage in each["outages"]]
     document = {
         "seed": arguments.seed,
         "mode": f"{MODE}, {config.tick_ms} ms",
@@ -79,9 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
         "worst": worst(found),
         "outages": sorted(found, key=lambda each: (each["run"], each["at_s"])),
     }
-    print("\n".join([*words.mirrored_lines(document), *lines(document)]))
-    write_json(arguments.json, document)
-    return verdict.exit_code(not any(each["faults"] for each in found), is_cut)
+    closing = [*words.mirrored_lines(document), *lines(document)]
+    is_kept = not any(each["faults"] for each in found)
+    exit_code = report.finish(arguments, document, closing, is_kept)
+    return report.INTERRUPTED if is_cut else exit_code
 
 
 def _courses(arguments: argparse.Namespace) -> list[Course]:
@@ -94,22 +76,25 @@ def _courses(arguments: argparse.Namespace) -> list[Course]:
     ]
 
 
-def _played(courses: list[Course], processes: int) -> tuple[list[dict[str, Any]], float, bool]:
-    """(outages, CPU seconds, interrupted): Ctrl-C ends it with the outages of whole runs."""
-    found: list[dict[str, Any]] = []
-    cpu_s = 0.0
+def _played(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], bool]:
+    """(runs, interrupted): Ctrl-C ends it with the outages of whole runs."""
+    runner = Runner(arguments)
     try:
-        for each, result in forks.run(
-            courses, lambda one, fd: {"outages": course.play(one)}, processes, WALL_S_MAX
-        ):
-            if "error" in result:
-                raise RuntimeError(f"run {each.number}: {result['error']}")
-            found += result["outages"]
-            cpu_s += result["cpu_s"]
-            print("\n".join(map(line, result["outages"])), flush=True)
+        with runner:
+            return runner.play(
+                _courses(arguments), _run, _shown, lambda one: f"run {one.number}"
+            ), False
     except KeyboardInterrupt:
-        return found, cpu_s, True
-    return found, cpu_s, False
+        return runner.done, True
+
+
+def _run(one: Course) -> dict[str, Any]:
+    began_s = forks.cpu_s()
+    return {"outages": course.play(one), "cpu_s": forks.cpu_s() - began_s}
+
+
+def _shown(run: dict[str, Any]) -> str:
+    return "\n".join(map(line, run["outages"]))
 
 
 def line(outage: dict[str, Any]) -> str:
@@ -150,10 +135,18 @@ def lines(document: dict[str, Any]) -> list[str]:
         f"{_range(outages, 'load_W', 1e-3)} kW",
         f"CPU        {cpu_s:.0f} s, {cpu_s / max(1, len(outages)):.1f} s each",
         *[f"broken     {name}: {count}" for name, count in counts.most_common()],
-        verdict.line(verdict.counted(len(outages), wrong, "outages kept every promise")),
+        report.verdict(report.counted(len(outages), wrong, "outages kept every promise")),
     ]
 
 
 def _range(outages: list[dict[str, Any]], key: str, factor: float) -> str:
     values = [each[key] * factor for each in outages] or [0.0]
     return f"{min(values):.0f} .. {max(values):.0f}"
+
+
+add = options.command(
+    "outage",
+    "the load through outages of the grid, at random moments or until empty",
+    run,
+    options.JSON | options.SEED | OPTIONS,
+)

@@ -4,22 +4,22 @@ the controller starts. The hours of the battery are compared with the arithmetic
     energy above the backup reserve x efficiency of the converter / (load + auxiliaries)
 """
 
+from argparse import Namespace
 from typing import Any, NamedTuple
 
 from controller.config import configuration
 from controller.config.configuration import Config
 from controller.sites import EXAMPLE, FOLDER
-from hil.campaigns import verdict
-from hil.campaigns.report import write_json
 from hil.engine import coverage, forks
-from hil.engine.pod import VALUE_TICK_MS
 from hil.plant import pcs
 from hil.results import words
+from hil.runner import report
+from hil.runner.cases import Runner
 from hil.site.genset import CRANKING, LOADED, Genset
 from hil.site.grid import Grid
 from hil.site.site import Site
 from hil.site.transfer_switch import TransferSwitch
-from hil.values.rig import ValueRig
+from hil.values.rig import TICK_MS, ValueRig
 
 GENSET_CABINET = str(FOLDER / "pv_genset" / "cabinet.toml")
 BEGIN_S = 100.0  # of the outage: the meter test is over
@@ -27,7 +27,6 @@ AFTER_S = 120.0  # below the backup reserve: an island may use it
 HOURS_MAX, DARK_S_MAX = 12.0, 60.0
 NEVER_S = 1e6
 ERROR_PCT_MAX = 5.0
-WALL_S_MAX = 4 * 3600
 MODE = "value"
 
 
@@ -49,30 +48,30 @@ ISLANDS = (
 )
 
 
-def run(cabinet: str | None, seed: int, json_path: str | None) -> int:
-    """Play all, print, judge. cabinet: of the islands without a generator set."""
-    print(f"seed       {seed}\nmode       {MODE}, {VALUE_TICK_MS} ms", flush=True)
+def run(arguments: Namespace) -> int:
+    """Play all, print, judge. The given cabinet is that of the islands without a generator set."""
+    cabinet, seed = arguments.cabinet, arguments.seed
+    print(f"seed       {seed}\nmode       {MODE}, {TICK_MS} ms", flush=True)
     paths = {each: GENSET_CABINET if _has_genset(each) else cabinet or EXAMPLE for each in ISLANDS}
     for path in set(map(str, paths.values())):
         coverage.loaded(path)
 
     def played(each: Island) -> dict[str, Any]:
-        config = configuration.load(str(paths[each]), tick_ms=VALUE_TICK_MS)
+        config = configuration.load(str(paths[each]), tick_ms=TICK_MS)
         return play(each, config, seed) | {"cpu_s": round(forks.cpu_s(), 1)}
 
-    found = []
-    for result in forks.values(ISLANDS, played, forks.cores(), WALL_S_MAX):
-        found.append(result)
-        print(line(result), flush=True)
+    with Runner(arguments) as runner:
+        found = runner.play(ISLANDS, played, line, lambda each: each.name)
     wrong = [each["name"] for each in found if each["faults"]]
     config = coverage.loaded(GENSET_CABINET)
-    document = {"seed": seed, "mode": f"{MODE}, {VALUE_TICK_MS} ms", "islands": found}
+    document = {"seed": seed, "mode": f"{MODE}, {TICK_MS} ms", "islands": found}
     document["mirrored"] = coverage.about(config)
-    print("\n".join(words.mirrored_lines(document)))
-    print(f"CPU        {sum(each['cpu_s'] for each in found):.0f} s")
-    print(verdict.line(verdict.counted(len(found), wrong, "islands as the arithmetic says")))
-    write_json(json_path, document)
-    return verdict.exit_code(not wrong)
+    closing = [
+        *words.mirrored_lines(document),
+        f"CPU        {sum(each['cpu_s'] for each in found):.0f} s",
+        report.verdict(report.counted(len(found), wrong, "islands as the arithmetic says")),
+    ]
+    return report.finish(arguments, document, closing, not wrong)
 
 
 def _has_genset(island: Island) -> bool:
@@ -92,7 +91,7 @@ def play(island: Island, config: Config, seed: int) -> dict[str, Any]:
     while rig.now_us < end_us and dark_s < DARK_S_MAX and not (carried_s or reserve_s):
         rig.step()
         now_s = rig.now_us / 1e6 - BEGIN_S
-        dark_s += (not site.is_live) * VALUE_TICK_MS / 1000
+        dark_s += (not site.is_live) * TICK_MS / 1000
         if gensets and called_s is None and gensets[0].state == CRANKING:
             called_s = now_s
         if gensets and gensets[0].state == LOADED and gensets[0].feeds_W:
@@ -167,7 +166,7 @@ def _of_genset(
     start_s = carried_s - called_s if carried_s and called_s else None
     return {
         "start_s": start_s and round(start_s, 1),
-        "start_s_max": allowed_s + 2 * VALUE_TICK_MS / 1000,
+        "start_s_max": allowed_s + 2 * TICK_MS / 1000,
         "tries": genset.tries,
         "above_reserve_permille": round((soc - backup) * 1000, 1),
     }

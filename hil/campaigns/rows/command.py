@@ -1,21 +1,20 @@
 """The command line of `python -m hil rows`."""
 
 import argparse
-import contextlib
 import difflib
 
 from controller.config import configuration
 from controller.sites import EXAMPLE
 from controller.system import realtime
-from hil.campaigns import command, report, verdict as verdicts
-from hil.campaigns.rows import measured, page, verdict
+from hil.campaigns.rows import measured, page, play, verdict
 from hil.campaigns.rows.courses import COURSES
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.play import run
-from hil.campaigns.rows.real import NOT_DONE, Campaign, STEP_ms
+from hil.campaigns.rows.real import NOT_DONE, REAL as IN_REAL, Campaign, STEP_ms
 from hil.campaigns.rows.stopped import EVERY, STOPPED
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
+from hil.runner import options, report
+from hil.runner.cases import Runner, on_processes
 
 JOBS_MAX = 64
 MEASURED = "save the figures of these courses for the hazard log (safety/hazards/measured.json)"
@@ -26,51 +25,42 @@ DISARMED = "without the stage of each course: each must be found not met, or it 
 def add(commands):
     """Add the command to the subparsers."""
     words = "trip every stage of the matrix; check its effects and times"
-    options = {
+    own = {
         "--only": {
             "metavar": "STAGE[,STAGE]",
             "action": "extend",
             "type": _labels,
             "help": "only these: stages as 21b, rows with the controller stopped as '12 stopped'",
         },
-        "--md": {"metavar": "FILE", "type": output_file(), "help": "write the table there"},
-        "--measured": {"action": "store_true", "help": MEASURED},
+        "--md": options.value(output_file(), "FILE", "write the table there"),
+        "--measured": options.flag(MEASURED),
         "--jobs": {
+            "dest": "processes",
             "metavar": "NUMBER",
             "type": whole(1, JOBS_MAX),
             "default": forks.cores(),
             "help": "processes (%(default)s: one per core)",
         },
-        "--disarmed": {"action": "store_true", "help": DISARMED},
-        "--real": {"action": "store_true", "help": REAL},
+        "--disarmed": options.flag(DISARMED),
+        "--real": options.flag(REAL),
     }
-    command.add(commands, "rows", words, main, command.JSON | command.SEED | options)
+    options.add(commands, "rows", words, main, options.JSON | options.SEED | own | options.KEPT)
 
 
 def main(arguments):
-    """Returns 0 if every course is met (with --disarmed: none), else 1.
-
-    Raises ConfigError, RigError, OSError.
-    """
+    """Returns 0 if every course is met (with --disarmed: none), else 1."""
     wanted = arguments.only or list(COURSES if arguments.disarmed else EVERY)
     refusal = _refusal(arguments, wanted)
     if refusal:
-        return command.refuse("rows", refusal)
+        return report.refuse("rows", refusal)
     print(f"seed       {arguments.seed}", flush=True)
-    config = configuration.load(str(EXAMPLE))
-    try:
-        return _run(config, arguments, wanted)
-    except Interrupted as interrupted:
-        print(verdicts.line(interrupted))
-        return command.INTERRUPTED
-
-
-class Interrupted(Exception):
-    """A campaign was interrupted and writes nothing; text of the verdict."""
+    return _run(configuration.load(str(EXAMPLE)), arguments, wanted)
 
 
 def _refusal(arguments, wanted):
     """Refusal of options that exclude each other, or None."""
+    if arguments.real and arguments.dask:
+        return "--real: in real processes the courses run on this machine; leave --dask out"
     if arguments.real and arguments.disarmed:
         return "--real: in real processes every required stage is armed; leave --disarmed out"
     if arguments.measured and (arguments.real or arguments.disarmed):
@@ -88,16 +78,18 @@ def _refusal(arguments, wanted):
 
 def _run(config, arguments, wanted):
     seed, not_done = arguments.seed, None
+    limits = Limits(config, STEP_ms) if arguments.real else Limits(config)
     if arguments.real:
         not_done = {label: NOT_DONE[label] for label in wanted if label in NOT_DONE}
-        labels = [label for label in wanted if label not in not_done]
-        limits = Limits(config, STEP_ms)
-        courses = Campaign(limits, arguments.jobs, seed).run(labels)
-    else:
-        labels, limits = wanted, Limits(config)
-        realtime.freeze_collector()
-        courses = run(limits, labels, arguments.jobs, arguments.disarmed, seed)
-    rows = _printed(courses, labels, limits)
+    labels = [label for label in wanted if label not in (not_done or ())]
+    runner = Runner(arguments)
+    try:
+        with runner:
+            rows = _rows(runner, arguments, labels, limits)
+    except KeyboardInterrupt as error:
+        words = f"interrupted: {len(runner.done)} of {len(labels)} courses run"
+        print(report.verdict(words))
+        return report.refuse("rows", error, report.INTERRUPTED) if str(error) else 130
     report.write_json(arguments.json, page.document(rows, limits, seed, not_done))
     report.write(arguments.md, page.page(rows, limits, not_done))
     if arguments.measured:
@@ -107,20 +99,27 @@ def _run(config, arguments, wanted):
     wrong = [row.course.label for row in rows if _is_wrong(row, limits, arguments.disarmed)]
     words = "found not met" if arguments.disarmed else "met"
     left = f"; {len(not_done)} not done" if not_done else ""
-    print(verdicts.line(verdicts.counted(len(rows), wrong, words) + left))
-    return verdicts.exit_code(not wrong)
+    print(report.verdict(report.counted(len(rows), wrong, words) + left))
+    return report.NOT_MET if wrong else report.MET
 
 
-def _printed(courses, labels, limits):
-    """Rows in the order of the labels, each line printed as its course ends. Raises Interrupted."""
-    rows = []
-    try:
-        with contextlib.closing(courses):
-            for row in courses:
-                rows.append(row)
-                print(page.line(row, limits), flush=True)
-    except KeyboardInterrupt:
-        raise Interrupted(f"interrupted: {len(rows)} of {len(labels)} courses run") from None
+def _rows(runner, arguments, labels, limits):
+    """Rows in the order of the labels, each line printed as its course ends."""
+    if arguments.real:
+        courses, campaign = IN_REAL, Campaign(limits, arguments.seed)
+        ordered, row = campaign.ordered(labels), campaign.plain_row
+        engine = campaign.on_threads
+    else:
+        realtime.freeze_collector()
+        courses, ordered, engine = EVERY, play.ordered(labels), on_processes
+        shared = () if arguments.dask else labels
+        row = play.work(limits, shared, arguments.disarmed, arguments.seed)
+
+    def line(found):
+        return page.line(verdict.Row.of(found, courses), limits)
+
+    found = runner.play(ordered, row, line, engine=engine)
+    rows = [verdict.Row.of(each, courses) for each in found]
     return sorted(rows, key=lambda row: labels.index(row.course.label))
 
 

@@ -19,9 +19,7 @@ PANEL, PRE_ALARM, SHUNT_TRIP, AUX_SHED = "fire panel", "pre-alarm", "shunt trip"
 
 
 class Coil(NamedTuple):
-    """An effect of one relay: letters in the oracle, name in the plant, level when it acts, output
-    of the controller.
-    """
+    """A relay: letters in the oracle, name in the plant, acting level, output."""
 
     letters: set
     coil: str

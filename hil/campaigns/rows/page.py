@@ -1,83 +1,12 @@
 """The results as lines, as a Markdown page and as JSON."""
 
-from hil.campaigns.report import table
 from hil.campaigns.rows import effects, verdict
 from hil.campaigns.rows.course import STAGES
 from hil.campaigns.rows.real import BESIDE
 from hil.campaigns.rows.stopped import EVERY
+from hil.results import template
 from hil.results.run_result import machine
 from safety import matrix as m
-
-HEAD = """# Every row on the wire
-
-Written by `python -m hil rows --md FILE` in byte-accurate virtual time, so the figures are the
-same on every machine. The cabinet of the example site runs at the given power; then the cause
-comes. The controller reports the active stage; all other results are read from the wires and from
-the plant. Times are in seconds, *measured / allowed*, from the time when the sensor shows the
-cause.
-
-`sensor` is the lag of the plant's sensor (row 38a: until the third attempt has failed; row 39:
-until the supply is withdrawn). Allowed is the shortest of three times, plus a tick for the
-sampling of the plant: the oracle's (`hil/oracle.toml`), the process safety time
-(`safety/hazards/log.toml`), and the site's time chain (`controller/config/time_chain.py`) without
-its assumptions about sensors. No stage may trip earlier than its debounce. The time of the other
-effects is that of the slowest one.
-
-`before`: the effect was present before the cause. A time shorter than that of the stage: another
-row tripped earlier, or the racks' limits left no power. `not armed`: another stage that would have
-had the same effects. `rate`: for a row of a rate, just above that rate, from the begin of the
-rise; a jump does not need the whole window.
-
-If a row leaves power on, the opposite direction is requested at the end: an inhibit or a derate
-must hold. If a row forbids closing, a stop and a new start are requested. Two outputs have no
-wire: `maintenance` and `operator`.
-
-*inside*: a cause without a wire, applied inside the controller's process. *bridged*: the
-hard-wired chain is bridged, so that only the controller acts.
-"""
-COLUMNS = (
-    "row",
-    "stage",
-    "injected by",
-    "power, kW",
-    "sensor",
-    "stage active",
-    "permit byte",
-    "power zero",
-    "contactors open",
-    "other effects",
-    "also tripped",
-    "met",
-)
-WIRED_HEAD = """
-## With the controller stopped
-
-The controller is killed. The wiring acts or, for row 44, the expiry of the I/O modules. (For rows
-1, 12 and 30 the expiry is disabled.) Times are in seconds, *measured / earliest .. latest*, from
-the open contact or from the controller's end.
-"""
-WIRED_COLUMNS = (
-    "row",
-    "injected by",
-    "PCS enable off",
-    "power zero",
-    "contactors open",
-    "lapsed outputs",
-    "met",
-)
-REAL_HEAD = """# Every row on the wire, in real processes
-
-Written by `python -m hil rows --real --md FILE` in real time, so no two runs have the same
-figures. The controller runs in its own process on ptys and a CAN server, the simulated cabinet in
-another process. Courses, columns and limits are those of `python -m hil rows --md FILE`, plus
-10 ms: times of stages and plant have the accuracy of one step of the simulated cabinet. If the
-controller starts (44c, 44d, `46c start`), `sensor` is the time from the start of its process to
-its first tick.
-
-Every stage is armed here, because no configuration can disarm a required row. If the table of
-virtual time has `not armed`, the stages listed below were active too and may have caused effects.
-"""
-UNDER_CURRENT = "Contactors opened under current, as their row demands after its time"
 
 
 def line(row, limits):
@@ -98,24 +27,20 @@ def page(rows, limits, not_done=None):
     rows = sorted(rows, key=lambda row: list(EVERY).index(row.course.label))
     plain = [row for row in rows if not row.course.is_stopped]
     wired = [_wired(row, limits) for row in rows if row.course.is_stopped]
-    met = sum(row.is_met for row in plain)
-    count = f"{len(plain)} courses of {len({row.course.stage for row in plain})} stages"
-    lines = [HEAD if not_done is None else REAL_HEAD]
-    lines += [f"{count}: {met} met, {len(plain) - met} not.", ""]
-    lines += table(COLUMNS, [_cells(row, limits) for row in plain])
-    lines += [WIRED_HEAD, *table(WIRED_COLUMNS, wired)] if wired else []
-    lines += ["", *_section("Not met", _each(rows, lambda row: row.complaints), "Nothing.")]
-    lines += _section(UNDER_CURRENT, _each(plain, lambda row: verdict.asked_for(row.result)))
-    if not_done is not None:
-        beside = _each(rows, lambda row: [", ".join(BESIDE.get(row.course.label, ()))])
-        lines += _section("Armed here, not armed in virtual time", beside)
-        lines += _section("Repeated", _each(rows, lambda row: row.repeated))
-        lines += _section("Not done", [f"- {label}: {why}" for label, why in not_done.items()])
-    return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def _section(title, lines, none="None."):
-    return [f"## {title}", "", *(lines or [none]), ""]
+    return template.rendered(
+        "rows.txt",
+        is_real=not_done is not None,
+        courses=len(plain),
+        stages=len({row.course.stage for row in plain}),
+        met=sum(row.is_met for row in plain),
+        rows=[_cells(row, limits) for row in plain],
+        wired=wired,
+        not_met=_each(rows, lambda row: row.complaints),
+        under_current=_each(plain, lambda row: verdict.asked_for(row.result)),
+        beside=_each(rows, lambda row: [", ".join(BESIDE.get(row.course.label, ()))]),
+        repeated=_each(rows, lambda row: row.repeated),
+        not_done=[f"- {label}: {why}" for label, why in (not_done or {}).items()],
+    )
 
 
 def _each(rows, words_of):
@@ -151,8 +76,7 @@ def _course(row, limits, is_real):
         "met": row.is_met,
         "complaints": row.complaints,
         "limits_ms": _limits(row, limits),
-        **row.result._asdict(),
-        "at_first": sorted(row.result.at_first),
+        **row.result.plain(),
         **seen,
         **({"timeline": row.timeline} if is_real and not row.is_met else {}),
     }

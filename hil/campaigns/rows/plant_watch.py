@@ -182,7 +182,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
             self.send({"what": "view", "view": {}})
 
     def _content(self):
-        found = self.found and {**self.found._asdict(), "at_first": sorted(self.found.at_first)}
+        found = self.found and self.found.plain()
         return {
             **super()._content(),
             "course": found,

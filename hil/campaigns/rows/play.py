@@ -7,7 +7,6 @@ from hil.campaigns.rows import effects, latch, start, verdict
 from hil.campaigns.rows.start import apply, ask
 from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.watch import HOLD_S, LAG_S_MAX, Watch
-from hil.engine import forks
 
 TURNED_S = 22.0  # from 200 kW in one direction to 200 kW in the other
 ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
@@ -20,28 +19,33 @@ WIRED = (effects.ENABLE, effects.POWER, effects.OPENED)
 LAPSED = (*WIRED, effects.FAN, effects.RED_LAMP, effects.PANEL, effects.AUX_SHED)
 
 
-def run(limits, labels, jobs, disarmed=False, seed=1):
-    """Generator of Rows as they end. disarmed: each course runs with only its stage not armed."""
+def ordered(labels):
+    """The long ones come first."""
+    return [each for each in LONG if each in labels] + [each for each in labels if each not in LONG]
+
+
+def work(limits, labels, disarmed=False, seed=1):
+    """Function of a label that plays it in a process of its own and gives its plain Row.
+
+    labels: of the courses whose starts are shared; a course without one starts by itself.
+    disarmed: each course runs with only its stage not armed.
+    """
     config, starts = limits.config, {}
     for each in [EVERY[label] for label in labels if not disarmed]:
         key = start.start_key(each)
         starts[key] = starts.get(key) or start.started(config, each, (), seed)
 
-    def one(label):
+    def row(label):
         each = EVERY[label]
-        if disarmed:
-            rig = start.started(config, each, (each.stage,), seed)
-        else:
-            rig = starts[start.start_key(each)]
+        rig = None if disarmed else starts.get(start.start_key(each))
+        rig = rig or start.started(config, each, (each.stage,) if disarmed else (), seed)
         result = measured(rig, each, limits)
         if not (disarmed or each.is_stopped):
             result = result._replace(freed=latch.freed(rig, each))
-        return each.label, result, wanted(each, rig.cabinet.devices)
+        must_come = tuple(wanted(each, rig.cabinet.devices))
+        return verdict.judged(each, result, limits, must_come).plain()
 
-    ordered = [label for label in LONG if label in labels]
-    ordered += [label for label in labels if label not in LONG]
-    for label, result, must_come in forks.values(ordered, one, jobs):
-        yield verdict.judged(EVERY[label], result, limits, tuple(must_come))
+    return row
 
 
 def measured(rig, course, limits):

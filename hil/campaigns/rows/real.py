@@ -122,27 +122,20 @@ class CourseRig(Rig):
 class Campaign:
     """Runs courses; prints a line about each repeated one."""
 
-    def __init__(self, limits, jobs, seed):
-        self._limits, self._jobs, self._seed = limits, jobs, seed
+    def __init__(self, limits, seed):
+        self._limits, self._seed = limits, seed
         self._running, self._interrupted = set(), False
 
-    def run(self, labels):
-        """Generator of Rows as they end; the longest begin first. RigError: a rig did not start."""
-        ordered = sorted(labels, key=lambda label: -duration_s(REAL[label], self._limits))
-        pool = ThreadPoolExecutor(self._jobs)
-        try:
-            begun = [pool.submit(self._until_judged, label) for label in ordered]
-            for future in as_completed(begun):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            self._interrupted = True
-            for rig in list(self._running):
-                with contextlib.suppress(RigError, OSError):  # the rig has already ended
-                    rig.send(FINISH)
-            pool.shutdown()
+    def ordered(self, labels):
+        """The longest come first."""
+        return sorted(labels, key=lambda label: -duration_s(REAL[label], self._limits))
 
-    def _until_judged(self, label):
+    def plain_row(self, label):
+        """The plain Row of a course, after repetitions. RigError: its rig did not start."""
+        return self.row(label).plain()
+
+    def row(self, label):
+        """The Row of a course, after repetitions."""
         repeated = []
         while True:
             row = self._attempt(label)
@@ -152,6 +145,21 @@ class Campaign:
             seen = "; ".join(row.complaints)
             repeated.append(f"repeated because the machine stalled: {stalled}; seen: {seen}")
             print(f"{label:11} {repeated[-1]}", flush=True)
+
+    def on_threads(self, labels, work, workers):
+        """Yield (place, work(label)) as they end: an engine of the runner."""
+        pool = ThreadPoolExecutor(workers)
+        try:
+            begun = {pool.submit(work, label): place for place, label in enumerate(labels)}
+            for future in as_completed(begun):
+                yield begun[future], future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            self._interrupted = True
+            for rig in list(self._running):
+                with contextlib.suppress(RigError, OSError):  # the rig has already ended
+                    rig.send(FINISH)
+            pool.shutdown()
 
     def _attempt(self, label):
         with tempfile.TemporaryDirectory(prefix="firebreak-rows-") as directory:
@@ -183,13 +191,8 @@ def ended(label, content, limits):
     found = content["course"]
     if found is None:
         return ended_early(label, "the controller made no tick, or the course was interrupted")
-    changed = {
-        "at_first": set(found["at_first"]),
-        "stood": [tuple(each) for each in found["stood"]],
-    }
-    result, wanted = Result(**found | changed), tuple(content["wanted"])
     seen = {name: content[name] for name in ("machine", "timeline")}
-    return judged(REAL[label], result, limits, wanted, **seen)
+    return judged(REAL[label], Result.of(found), limits, tuple(content["wanted"]), **seen)
 
 
 def ended_early(label, why):

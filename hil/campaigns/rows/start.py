@@ -6,6 +6,7 @@ A rig is a VirtualRig, or the SteppedRig of plant_watch.py.
 import dataclasses
 
 from controller.config.topology import Bus
+from controller.forms import reading
 from hil.campaigns.rows.inside import INSIDE
 from hil.engine.simulate import VirtualRig
 from hil.scenarios import faults, scenario
@@ -82,10 +83,7 @@ def start_duration_s(course):
 
 
 def ask(rig, power_kW, duration_s, causes=(), wait_s=0.0):
-    """Request power from wait_s on for duration_s, and apply the causes (Do) at their times.
-
-    This replaces the earlier requests.
-    """
+    """Request power from wait_s on for duration_s, and apply the causes at their times."""
     from_s = rig.now_us / 1e6 + wait_s
     request = REQUEST | {"value_W": power_kW * 1000}
     actions = [
@@ -100,7 +98,7 @@ def ask(rig, power_kW, duration_s, causes=(), wait_s=0.0):
 
 
 def _arguments(each):
-    return scenario.checked(each.arguments, faults.ACTIONS[each.do][0], each.do)
+    return reading.read("rows", (each.do,), each.arguments, faults.ACTIONS[each.do][0])
 
 
 def apply(rig, each):

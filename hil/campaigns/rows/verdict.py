@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from hil import oracle
 from hil.campaigns.rows import effects, latch
+from hil.campaigns.rows.watch import Result
 
 HOLDS_OPEN = effects.OPENS | {"N"}
 OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
@@ -29,6 +30,17 @@ class Row(NamedTuple):
         """True without deviations."""
         return not self.complaints
 
+    def plain(self):
+        """The Row as JSON can write it."""
+        return {**self._asdict(), "course": self.course.label, "result": self.result.plain()}
+
+    @classmethod
+    def of(cls, found, courses):
+        """The Row of `plain` after it was read again. courses: {label: Course}."""
+        course, result = courses[found["course"]], Result.of(found["result"])
+        given = {"course": course, "result": result, "wanted": tuple(found["wanted"])}
+        return cls(**found | given | {"repeated": tuple(found["repeated"])})
+
 
 def judged(course, result, limits, wanted, **seen):
     """The Row of a Result. seen: its further fields."""
@@ -36,10 +48,7 @@ def judged(course, result, limits, wanted, **seen):
 
 
 def complaints(course, result, limits, wanted):
-    """[line] of each deviation. wanted: effects that must come.
-
-    Times count from the time when the sensor shows the cause.
-    """
+    """[line] of each deviation from the effects `wanted`, since the sensor showed the cause."""
     if course.is_stopped:
         return _of_stopped(course, result, limits, wanted)
     lag_ms, decided_ms = result.lag_ms, result.stands_ms

@@ -30,6 +30,16 @@ class Result(NamedTuple):
     violations: list
     freed: dict = {}
 
+    def plain(self):
+        """The Result as JSON and msgpack can write it."""
+        return {**self._asdict(), "at_first": sorted(self.at_first)}
+
+    @classmethod
+    def of(cls, found):
+        """The Result of `plain` after it was read again."""
+        stood = [tuple(each) for each in found["stood"]]
+        return cls(**found | {"at_first": set(found["at_first"]), "stood": stood})
+
 
 class Watch:
     """Call `see` on every tick since the cause; then `result`."""

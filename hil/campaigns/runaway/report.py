@@ -160,10 +160,7 @@ def draw(doc):
 
 
 def _write(axes, named, line):
-    """Label points without overlap; neighbouring points share a label.
-
-    named: [(x, y, name)]; line: [(x, y)] of the curve.
-    """
+    """Label points [(x, y, name)] without overlap with each other and the line."""
     placer = Placer(axes.bbox.width, axes.bbox.height)
     on_line = [_place_px(axes, *point) for point in line]
     for start, end in zip(on_line, on_line[1:], strict=False):
@@ -189,10 +186,7 @@ def _write(axes, named, line):
 
 
 def _grouped(placed):
-    """[(place_px, point, [name])]: groups of points within NEAR_px of the first one.
-
-    placed: [(place_px, name, point)].
-    """
+    """[(place_px, point, [name])]: points within NEAR_px share a label."""
     groups = []
     for place_px, name, point in placed:
         near = [names for place, _, names in groups if math.dist(place, place_px) <= NEAR_px]

@@ -5,7 +5,9 @@ devices' values are written into the kernel's inputs. The controller does not ac
 judged on the same cabinet, as if no other row had tripped. Only the racks' BMS still acts.
 """
 
+import base64
 import random
+import zlib
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +15,9 @@ import numpy as np
 from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.campaigns.runaway import courses
-from hil.engine import forks
 from hil.engine.simulate import VirtualRig
 from hil.plant import chemistry
+from hil.runner.cases import Runner
 from safety import matrix as m, signals as s
 
 PLANT_STEP_S = 0.2
@@ -26,7 +28,6 @@ START_S = 45.0  # contactors closed and limits recovered to rated
 PARTS = round(1.0 / PLANT_STEP_S)
 AFTER_S = 60  # of a course after the first cell has run away
 UNKNOWN = -(1 << 30)
-PROCESSES_MAX = 8
 ROWS = (7, 8, 9, 10, 11, 12, 21, 22, 23, 24, 26, 34, 53)
 STAGES = tuple([stage for stage in m.STAGES if stage[m.S_ROW] in ROWS])
 
@@ -56,25 +57,40 @@ class Series(NamedTuple):
         """Duration of the observation."""
         return self.cabinet.shape[0]
 
+    def plain(self):
+        """The recorded part as JSON can write it; numbers that hardly change become small."""
+        return {
+            name: (table.shape, base64.b64encode(zlib.compress(table.tobytes())).decode())
+            for name, table in (("cabinet", self.cabinet), ("racks", self.racks))
+        } | {"runaway_s": self.runaway_s}
 
-def run(todo, seed, show=lambda done, total: None, processes=None):
-    """[Series] of courses.Course, in their order. show(done, total): called after each.
+    @classmethod
+    def of(cls, course, found):
+        """The Series of `plain` after it was read again."""
+        cabinet, racks = [
+            np.frombuffer(zlib.decompress(base64.b64decode(text)), np.int32).reshape(shape)
+            for shape, text in (found["cabinet"], found["racks"])
+        ]
+        return cls(course, cabinet, racks, found["runaway_s"])
 
-    Each kind of cabinet starts once; every course runs in a process forked from it.
+
+def run(todo, arguments, line):
+    """[Series] of courses.Course, in their order. line(plain): called after each.
+
+    Each kind of cabinet starts once, and every course runs in a process forked from it; a worker of
+    dask has to start it again.
     """
-    found = {}
-    count = processes or min(PROCESSES_MAX, forks.cores())
-    for base in sorted({course.base for course in todo}):
-        rig = started(courses.BASES[base], seed)
+    bases = () if arguments.dask else sorted({course.base for course in todo})
+    starts = {base: started(courses.BASES[base], arguments.seed) for base in bases}
 
-        def watched(place, rig=rig):
-            return place, tuple(watch(rig, todo[place])[1:])
+    def watched(place):
+        base = todo[place].base
+        rig = starts.get(base) or started(courses.BASES[base], arguments.seed)
+        return watch(rig, todo[place]).plain()
 
-        places = [place for place, course in enumerate(todo) if course.base == base]
-        for place, series in forks.values(places, watched, count):
-            found[place] = Series(todo[place], *series)
-            show(len(found), len(todo))
-    return [found[place] for place in range(len(todo))]
+    with Runner(arguments) as runner:
+        found = runner.play(range(len(todo)), watched, line, name=lambda at: f"course {at}")
+    return [Series.of(*each) for each in zip(todo, found)]
 
 
 def started(plant_config, seed):

@@ -2,16 +2,13 @@
 
 import argparse
 
-from hil.campaigns import command, verdict
 from hil.campaigns.nuisance import courses
-from hil.campaigns.report import write, write_json
 from hil.campaigns.smooth import cells, expected, loads, page, rig, robust, steps, tones
 from hil.campaigns.smooth.paths import PATHS
-from hil.engine import forks
-from hil.engine.arguments import folder, output_file, whole
+from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
-
-WALL_S_MAX = 3600  # of one load: a guard only
+from hil.runner import options, report
+from hil.runner.cases import Runner
 
 
 def paths(text: str) -> tuple:
@@ -24,36 +21,21 @@ def paths(text: str) -> tuple:
 
 
 OPTIONS = {
-    "--loads": {
-        "type": folder,
-        "metavar": "FOLDER",
-        "help": "of measured loads; synthetic ones alone without it",
-    },
-    "--delays": {
-        "type": paths,
-        "default": ("100", "170"),
-        "metavar": "MS,MS",
-        "help": f"path delays of {', '.join(PATHS)} (100,170); f: with a meter of 20 ms",
-    },
+    **options.CASES,
+    **options.LOADS,
+    "--delays": options.value(
+        paths,
+        "MS,MS",
+        f"path delays of {', '.join(PATHS)} (100,170); f: with a meter of 20 ms",
+        ("100", "170"),
+    ),
     "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
-    "--signals": {"action": "store_true", "help": "tones, squares, noise and steps as well"},
-    "--robust": {"action": "store_true", "help": "wrong delay, noise, lost samples as well"},
-    "--rig": {"action": "store_true", "help": "some loads in the byte-accurate rig as well"},
-    "--seeds": {
-        "type": whole(1, 10_000),
-        "default": 200,
-        "metavar": "NUMBER",
-        "help": "of --robust (%(default)s)",
-    },
-    "--html": {"type": output_file(), "metavar": "FILE", "help": "write a page there"},
-    "--processes": {"type": whole(1, 256), "metavar": "NUMBER", "help": "at once (one per core)"},
+    "--signals": options.flag("tones, squares, noise and steps as well"),
+    "--robust": options.flag("wrong delay, noise, lost samples as well"),
+    "--rig": options.flag("some loads in the byte-accurate rig as well"),
+    "--seeds": options.value(whole(1, 10_000), "NUMBER", "of --robust (%(default)s)", 200),
+    "--html": options.value(output_file(), "FILE", "write a page there"),
 }
-
-
-def add(commands: argparse._SubParsersAction) -> None:
-    """Add `smooth` to argparse's subparsers."""
-    words = "how smooth load tracking makes the grid beside each load"
-    command.add(commands, "smooth", words, run, command.JSON | command.SEED | OPTIONS)
 
 
 def sources(arguments: argparse.Namespace) -> list:
@@ -74,39 +56,39 @@ def sources(arguments: argparse.Namespace) -> list:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play all; MET if every figure is as the study expects and as the targets ask."""
-    processes = arguments.processes or forks.cores()
     print(f"seed       {arguments.seed}", flush=True)
     document = {"seed": arguments.seed, "delays": list(arguments.delays)}
-    document["rows"] = _rows(arguments, processes)
-    if arguments.signals:
-        document["signals"] = tones.run(arguments.delays, arguments.seed, processes)
-        document["steps"] = steps.run(arguments.delays, processes)
-    if arguments.robust:
-        document["robust"] = robust.run(arguments.loads, arguments.seeds, arguments.seed, processes)
-    if arguments.rig:
-        document["rig"] = rig.run(sources(arguments), arguments.seed, processes)
+    with Runner(arguments) as runner:
+        document["rows"] = _rows(arguments, runner)
+        if arguments.signals:
+            document["signals"] = tones.run(arguments.delays, arguments.seed, runner)
+            document["steps"] = steps.run(arguments.delays, runner)
+        if arguments.robust:
+            given = arguments.loads, arguments.seeds, arguments.seed
+            document["robust"] = robust.run(*given, runner)
+        if arguments.rig:
+            document["rig"] = rig.run(sources(arguments), arguments.seed, runner)
     missed = document["missed"] = misses(document)
-    for line in missed:
-        print(f"off        {line}")
-    print(verdict.line(f"{len(missed)} figures are off"))
-    write(arguments.html, page.text(document))
+    report.write(arguments.html, page.text(document))
     for row in document["rows"]:
         del row["picture"]
-    write_json(arguments.json, document)
-    return verdict.exit_code(not missed)
+    closing = [f"off        {line}" for line in missed]
+    closing.append(report.verdict(f"{len(missed)} figures are off"))
+    return report.finish(arguments, document, closing, not missed)
 
 
-def _rows(arguments: argparse.Namespace, processes: int) -> list:
+def _rows(arguments: argparse.Namespace, runner: Runner) -> list:
     todo = [cells.Cell(each, arguments.delays, arguments.seed) for each in sources(arguments)]
-    rows = []
     print(HEAD, flush=True)
-    for found in forks.values(todo, cells.played, processes, WALL_S_MAX):
-        for row in found:
-            print(table_line(row), flush=True)
-        rows += found
+    found = runner.play(todo, cells.played, _lines, lambda cell: f"load {cell.source.name}")
     return sorted(
-        rows, key=lambda row: (arguments.delays.index(row["path"]), row["load"], row["kind"])
+        [row for rows in found for row in rows],
+        key=lambda row: (arguments.delays.index(row["path"]), row["load"], row["kind"]),
     )
+
+
+def _lines(rows: list) -> str:
+    return "\n".join(map(table_line, rows))
 
 
 HEAD = (
@@ -150,3 +132,11 @@ def misses(document: dict) -> list:
         for row in document.get(part, ())
         for text in row["missed"]
     ]
+
+
+add = options.command(
+    "smooth",
+    "how smooth load tracking makes the grid beside each load",
+    run,
+    options.JSON | options.SEED | OPTIONS,
+)

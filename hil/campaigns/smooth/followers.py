@@ -3,6 +3,8 @@
 import numpy as np
 
 from controller.core import contract, hint_sources, parameters
+from controller.core.found import Found
+from controller.core.known import Known
 from controller.core.policies.site_load import MEASURED
 from controller.core.policies.track import Track
 from hil.campaigns.smooth.paths import TICK_MS, Path
@@ -25,7 +27,7 @@ def function(path: Path, believed_ms: int | None = None) -> Track:
 
 
 class Ours:
-    """The control function behind its view."""
+    """The control function, with what it reads of a tick."""
 
     def __init__(self, seen_W: np.ndarray, path: Path, track=None, is_new=None):
         """seen_W: the meter's value in each tick; track: the function, that of the path if not
@@ -36,17 +38,17 @@ class Ours:
         self._is_new = is_new or [
             tick % path.sample_ticks == 0 for tick in range(len(self._seen_W))
         ]
-        self._view = contract.View(is_running=True, load_source=MEASURED)
-        self._view.low_W, self._view.high_W = -RATED_W, RATED_W
+        self._found = Found()
+        self._found.load_source = MEASURED
+        self._found.left_low_W, self._found.left_high_W = -RATED_W, RATED_W
 
     def request_W(self, tick: int, soc: float, setpoint_W: float) -> int:
         """The function's request, W."""
-        view, permille = self._view, int(soc * 1000)
-        view.load_W = view.load_meter_W = self._seen_W[tick]
-        view.is_load_new = view.is_load_meter_new = self._is_new[tick]
-        view.soc_permille = permille, permille
-        view.setpoint_W = int(setpoint_W)
-        return self._track.step(view, 1)[0].power_W
+        found, permille = self._found, int(soc * 1000)
+        found.load_W, found.is_load_new = self._seen_W[tick], self._is_new[tick]
+        found.left_setpoint_W = int(setpoint_W)
+        known = Known(is_running=True, soc_permille=(permille, permille))
+        return self._track.step(known, found, 1)[0].power_W
 
 
 class Guessed:

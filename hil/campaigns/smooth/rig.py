@@ -10,13 +10,12 @@ from controller.sites import EXAMPLE
 from hil.campaigns.smooth import followers, loads, metrics, simulator
 from hil.campaigns.smooth.paths import PATHS, Path
 from hil.campaigns.smooth.simulator import SOC_START, TICK_S
-from hil.engine import forks
 from hil.engine.simulate import VirtualRig
 from hil.loads.selection import START_S
 from hil.results.figures import window_means
+from hil.runner.cases import Runner
 
 LOADS, SECONDS = 4, 300
-WALL_S_MAX = 3600  # of one load: a guard only
 
 
 class Job(NamedTuple):
@@ -26,18 +25,12 @@ class Job(NamedTuple):
     seed: int
 
 
-def run(sources: list, seed: int, processes: int) -> list:
-    """Rows {load, kind, path, rig, simple}: 2 s rms residual, %, of some of the loads; prints
-    them.
-    """
+def run(sources: list, seed: int, runner: Runner) -> list:
+    """Rows {load, kind, path, rig, simple}: 2 s rms residual, %; prints them."""
     chosen = sources[:: -(-len(sources) // LOADS)]
     todo = [Job(source, seed) for source in chosen]
-    rows = []
     print(f"{'':38}{'kind':6}{'ms':>5}  2 s rms, % of the load: rig, simple simulator", flush=True)
-    for row in forks.values(todo, played, processes, WALL_S_MAX):
-        rows.append(row)
-        print(_line(row), flush=True)
-    return rows
+    return runner.play(todo, played, _line, lambda job: f"load {job.source.name} in the rig")
 
 
 def _line(row: dict) -> str:

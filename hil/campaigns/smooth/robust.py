@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.campaigns.smooth import followers, loads, metrics, signals, simulator
+from hil.campaigns.smooth import expected, followers, loads, metrics, signals, simulator
 from hil.campaigns.smooth.paths import PATHS
 from hil.campaigns.smooth.simulator import TICK_S
-from hil.engine import forks
+from hil.runner.cases import Runner
 
 PATH = PATHS["170"]
 LENGTH_S = 600.0  # of each load
@@ -19,34 +19,12 @@ NOISE = 0.001  # of the reading, rms
 LOST = 0.05
 GIVES = 0.95
 OVER = 1.1  # a figure may be so much above the study's
-WALL_S_MAX = 900  # a guard only
 LOADS = {
     "gpt3": ("gpt3_512xh100_2s.csv.gz", "ac_total_kW", "lin"),
     "lora": ("lora_512xh100_2s.csv.gz", "run01_kW", "held"),
     "training": ("", "training", "as is"),
 }
-# 2 s rms residual of the loads, %; gain of sine2.5; worst third octave of sq1 and pink. Of the
-# delay: the worse of x 0.7 and x 1.4
-STUDY = {
-    "delay": {
-        "gpt3": 7.2,
-        "lora": 9.9,
-        "training": 9.9,
-        "sine2.5": 0.91,
-        "sq1": 1.35,
-        "pink": 1.21,
-    },
-    "noise": {
-        "gpt3": 10.6,
-        "lora": 10.0,
-        "training": 9.2,
-        "sine2.5": 0.35,
-        "sq1": 0.99,
-        "pink": 1.15,
-    },
-    "lost": {"gpt3": 6.8, "lora": 9.8, "training": 10.2, "sine2.5": 0.47},
-    "weak": {"gpt3": 5.3, "lora": 12.7, "training": 10.4},
-}
+STUDY = expected.robust()
 
 
 class Job(NamedTuple):
@@ -58,7 +36,7 @@ class Job(NamedTuple):
     folder: str | None
 
 
-def run(folder: str | None, seeds: int, seed: int, processes: int) -> list:
+def run(folder: str | None, seeds: int, seed: int, runner: Runner) -> list:
     """Rows {case, figure, median, worst, worst_seed, study, missed}; prints them."""
     draw, cases = np.random.default_rng(seed), list(STUDY)
     factors = [*DELAY_FACTORS, *draw.uniform(*DELAY_FACTORS, seeds)]
@@ -66,7 +44,8 @@ def run(folder: str | None, seeds: int, seed: int, processes: int) -> list:
         Job(cases[at % len(cases)], factors[at // len(cases)], seed + at, folder)
         for at in range(seeds)
     ]
-    rows = _rows(list(forks.values(todo, played, processes, WALL_S_MAX)))
+    found = runner.play(todo, played, name=lambda job: f"{job.case}, seed {job.seed}")
+    rows = _rows(list(zip(todo, found)))
     print(f"{'disturbed':10}{'figure':10}{'median':>8}{'worst':>8}{'study':>8}")
     for row in rows:
         study = "-" if row["study"] is None else f"{row['study']:.2f}"
@@ -95,8 +74,8 @@ def _rows(found: list) -> list:
     return rows
 
 
-def played(job: Job) -> tuple:
-    """(job, {figure: value})."""
+def played(job: Job) -> dict:
+    """{figure: value}."""
     figures = {}
     for name, (file, column, kind) in LOADS.items():
         if file and job.folder is None:
@@ -111,7 +90,7 @@ def played(job: Job) -> tuple:
         load_W = signals.power_W(name, job.seed)
         grid_W = _grid_W(job, load_W)
         figures[name] = metrics.worst(metrics.gains(load_W[learned], grid_W[learned], 24.0))[0]
-    return job, figures
+    return figures
 
 
 def _grid_W(job: Job, load_W: np.ndarray) -> np.ndarray:

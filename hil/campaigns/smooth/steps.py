@@ -7,7 +7,7 @@ import numpy as np
 from hil.campaigns.smooth import followers, loads, simulator
 from hil.campaigns.smooth.paths import PATHS
 from hil.campaigns.smooth.simulator import TICK_S
-from hil.engine import forks
+from hil.runner.cases import Runner
 
 STEP_W, LEVEL_W = 100_000.0, 200_000.0
 EDGES_ms = (0, 20, 50, 100, 200, 300)
@@ -15,7 +15,6 @@ BEFORE_S, AFTER_S = 5.0, 10.0
 PHASE_ms = 5
 WITHIN = 0.05  # of the step: the grid is back, the battery does not overshoot
 JUDGED_EDGE_ms, JUDGED_DELAY_ms, BEYOND_ms = 100, 250, 250
-WALL_S_MAX = 900  # a guard only
 
 
 class Job(NamedTuple):
@@ -25,13 +24,12 @@ class Job(NamedTuple):
     path: str
 
 
-def run(paths: tuple, processes: int) -> list:
+def run(paths: tuple, runner: Runner) -> list:
     """Rows {edge_ms, path, overshoot_pct, back_ms, missed}: the worst phase; prints them. back_ms:
     from the middle of the edge until the grid stays within 5 % of the step.
     """
     todo = [Job(edge_ms, path) for path in paths for edge_ms in EDGES_ms]
-    rows = list(forks.values(todo, played, processes, WALL_S_MAX))
-    rows.sort(key=lambda row: (paths.index(row["path"]), row["edge_ms"]))
+    rows = runner.play(todo, played, name=lambda job: f"edge of {job.edge_ms} ms, {job.path} ms")
     print(f"{'edge, ms':14}{'ms':>5}  battery overshoot, time until the grid is within 5 %")
     for row in rows:
         print(

@@ -7,7 +7,7 @@ import numpy as np
 from hil.campaigns.smooth import followers, metrics, signals, simulator
 from hil.campaigns.smooth.paths import PATHS, Path
 from hil.campaigns.smooth.simulator import TICK_S
-from hil.engine import forks
+from hil.runner.cases import Runner
 
 HIGHEST_Hz = 24.0  # of the printed gain; judged up to a third of the meter's rate
 PERIODIC_MAX, FAST_MAX, FAST_Hz = 1.05, 1.08, 9.0
@@ -15,7 +15,6 @@ NOISE_MAX = 1.2
 NOISES = ("noise.1-1", "noise1-5", "noise.1-10", "pink", "white")
 NOISE_DELAYS_ms = 100, 250
 STILL = 0.01  # of the load's movement: a second with less is not judged
-WALL_S_MAX = 900  # a guard only
 
 
 class Job(NamedTuple):
@@ -26,11 +25,10 @@ class Job(NamedTuple):
     seed: int
 
 
-def run(paths: tuple, seed: int, processes: int) -> list:
+def run(paths: tuple, seed: int, runner: Runner) -> list:
     """Rows {signal, path, total, worst, worst_in_reach, learned_s, missed}; prints them."""
     todo = [Job(name, path, seed) for path in paths for name in signals.NAMES]
-    rows = list(forks.values(todo, played, processes, WALL_S_MAX))
-    rows.sort(key=lambda row: (paths.index(row["path"]), signals.NAMES.index(row["signal"])))
+    rows = runner.play(todo, played, name=lambda job: f"signal {job.name}, {job.path} ms")
     print(
         f"{'signal':14}{'ms':>5}  gain, in the worst third octave, to a third of the meter's rate"
     )

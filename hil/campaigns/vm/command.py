@@ -11,14 +11,13 @@ import os
 import pathlib
 import tempfile
 
-from hil.campaigns import command, verdict
-from hil.campaigns.packages import needed
-from hil.campaigns.report import Checks, write_json
+from hil.campaigns.process import needed
 from hil.campaigns.vm import image, intruders, network, pace, running, trust
 from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import Machine
 from hil.campaigns.vm.rig import VmRig
 from hil.engine.rig import RigError
+from hil.runner import options, report
 
 NAME = "vm-test"
 # A check has not passed either when the answer of the box cannot be read: a word of its kernel
@@ -72,17 +71,11 @@ WHATEVER_THE_PACE = {
 }
 
 
-def add(commands):
-    """Add `vm-test` to the subparsers."""
-    words = "the installation tried on a Debian with systemd and a real-time kernel, emulated"
-    command.add(commands, NAME, words, run, command.JSON | CACHE)
-
-
 def run(arguments):
     """Returns the exit code. Raises RigError, OSError."""
     missing = needed(image.PROGRAMS) or (os.geteuid() != 0 and NOT_ROOT)
     if missing:
-        return command.refuse(NAME, missing, command.NO_START)
+        return report.refuse(NAME, missing, report.NO_START)
     cache = pathlib.Path(arguments.cache).expanduser().resolve()
     cache.mkdir(parents=True, exist_ok=True)
     try:
@@ -90,13 +83,13 @@ def run(arguments):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return _test(cache, arguments.json)
     except BlockingIOError:
-        return command.refuse(NAME, f"{cache}: another {NAME} runs there", command.NO_START)
+        return report.refuse(NAME, f"{cache}: another {NAME} runs there", report.NO_START)
     except KeyboardInterrupt:
-        return command.refuse(NAME, "interrupted", command.INTERRUPTED)
+        return report.refuse(NAME, "interrupted", report.INTERRUPTED)
 
 
 def _test(cache, json_path):
-    checks = Checks()
+    checks = report.Checks()
     with contextlib.ExitStack() as ends:
         rig = VmRig(ends.enter_context(tempfile.TemporaryDirectory(prefix="firebreak-vm-")))
         ends.callback(rig.stop)
@@ -106,7 +99,7 @@ def _test(cache, json_path):
         lab = Lab(cache, machine, rig)
         _run(checks, lab)
         lab.end_pace()
-    write_json(json_path, {"test": "vm", "paces": lab.paces, **checks.document()})
+    report.write_json(json_path, {"test": "vm", "paces": lab.paces, **checks.document()})
     return _exit_code([row["name"] for row in checks.rows if not row["ok"]], lab.paces)
 
 
@@ -115,8 +108,8 @@ def _exit_code(failed, paces):
     for figures in paces:
         print(f"pace       {pace.words(figures)}", flush=True)
     if set(failed) - WHATEVER_THE_PACE and any(map(pace.too_slow, paces)):
-        return command.refuse(NAME, "this machine is too slow for the box", command.NO_START)
-    return verdict.exit_code(not failed)
+        return report.refuse(NAME, "this machine is too slow for the box", report.NO_START)
+    return report.NOT_MET if failed else report.MET
 
 
 def _run(checks, lab):
@@ -127,3 +120,11 @@ def _run(checks, lab):
             if left:
                 print(f"not reached: {', '.join(left)}", flush=True)
             return
+
+
+add = options.command(
+    NAME,
+    "the installation tried on a Debian with systemd and a real-time kernel, emulated",
+    run,
+    options.JSON | CACHE,
+)

@@ -13,15 +13,13 @@ import shutil
 import signal
 import subprocess
 
-from controller import sites
-from hil.campaigns import packages
-from hil.campaigns.report import CheckError
+from drivers import toml_text
+from hil.campaigns import process
 from hil.campaigns.vm.machine import port_name
 from hil.engine.rig import ROOT, RigError
+from hil.runner.report import CheckError
 
 HERE = pathlib.Path(__file__).resolve().parent
-EXAMPLE = sites.EXAMPLE.parent
-PROFILES = ROOT / "drivers" / "profiles"
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "qemu-system-x86_64": "qemu-system-x86",
@@ -33,18 +31,8 @@ PROGRAMS = {
 DISK_SIZE = "1500M"
 FREE_BYTES_MIN = 3 << 30
 SOURCE_IN_BOX = "opt/source"
-SOURCES = (
-    "flash.sh",
-    "setup.cfg",
-    "pyproject.toml",
-    "requirements.lock",
-    "README.md",
-    "LICENSE",
-    "safety",
-    "controller",
-    "drivers",
-    "hil",
-)
+SOURCES = "flash.sh setup.cfg pyproject.toml requirements.lock README.md LICENSE".split()
+SOURCES += "safety controller drivers".split()
 # So long a step may take on a busy machine; idle, the base takes 70 s, the installation 60 s and
 # the others 20 s.
 LIMITS_S = {"mmdebstrap": 1800.0, "flash.sh install": 900.0}
@@ -57,36 +45,6 @@ name = "Box in QEMU"
 interface = "socketcan"
 channel = "can0"
 """
-# The layers of the example for a box that is about ten times slower than a real one. A tick takes
-# 20 ms there, so the period is 100 ms, and I/O modules and meters have more time to answer.
-SLOWER = (
-    (
-        EXAMPLE.parent / "types" / "firebreak_645.toml",
-        "type.toml",
-        (
-            ("tick_ms = 20 ", "tick_ms = 100 "),
-            ('"io_8in_8out"', '"/etc/firebreak/cabinet/io_slow.toml"'),
-        ),
-    ),
-    (
-        EXAMPLE / "site.toml",
-        "site.toml",
-        (
-            ("../types/firebreak_645.toml", "type.toml"),
-            ('"firebreak_fast_meter"', '"/etc/firebreak/cabinet/meter_slow.toml"'),
-        ),
-    ),
-    (
-        PROFILES / "firebreak_fast_meter.toml",
-        "meter_slow.toml",
-        (("period_ms = 20 ", "period_ms = 100 "), ("timeout_ms = 30 ", "timeout_ms = 80 ")),
-    ),
-    (
-        PROFILES / "io_8in_8out.toml",
-        "io_slow.toml",
-        (("period_ms = 25 ", "period_ms = 100 "), ("timeout_ms = 20 ", "timeout_ms = 80 ")),
-    ),
-)
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 
@@ -158,9 +116,7 @@ def disk(lab):
 
 
 def cabinet_file(buses):
-    """cabinet.toml of the box: the ports in the order of its USB sockets, its first CAN
-    interface.
-    """
+    """cabinet.toml of the box: ports as its USB sockets come, its first CAN interface."""
     ports = [
         f"[bus.{bus}]\nport = {json.dumps(port_name(number))}\n"
         for number, bus in enumerate(buses, 1)
@@ -169,8 +125,9 @@ def cabinet_file(buses):
 
 
 def slower():
-    """{file: text} of SLOWER."""
-    return {name: _replaced(path, changes) for path, name, changes in SLOWER}
+    """{file: text} of slower.toml."""
+    files = toml_text.read(HERE / "slower.toml")["file"]
+    return {each["name"]: _replaced(ROOT / each["from"], each["replace"]) for each in files}
 
 
 def _replaced(path, changes):
@@ -204,7 +161,7 @@ def _add_scaffold(tree, buses, work):
 
 
 def _run(command, directory, name):
-    environment = {**os.environ, "PATH": packages.search_path()}
+    environment = {**os.environ, "PATH": process.search_path()}
     code, _, err = _finished(command, name, cwd=directory, env=environment)
     if code:
         lines = [line.strip() for line in err.splitlines() if line.strip()] or [f"exit code {code}"]
@@ -213,9 +170,7 @@ def _run(command, directory, name):
 
 
 def _finished(command, name, **options):
-    """(exit code, stdout, stderr) of a command; ended with all it has started when its
-    time is over or this process ends.
-    """
+    """(exit code, stdout, stderr); the command ends with all that it has started."""
     limit_s = LIMITS_S.get(name, LIMIT_S)
     process = subprocess.Popen(
         [str(word) for word in command],
@@ -240,9 +195,7 @@ def _finished(command, name, **options):
 
 
 def _stopped(process):
-    """Output (stdout, stderr) of a process that is ended with its group: by SIGTERM first, so that
-    it can unmount.
-    """
+    """Output of a process group that is ended, by SIGTERM first, so that it can unmount."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)

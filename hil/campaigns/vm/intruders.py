@@ -9,9 +9,9 @@ from controller.system.paths import (
     SERVICE,
     STATE_DIRECTORY as STATE,
 )
-from hil.campaigns.report import CheckError
 from hil.campaigns.vm import machine
 from hil.campaigns.vm.lab import UNIT
+from hil.runner.report import CheckError
 
 # user made for this: its groups
 USERS = {"reader": SERVICE, "ops": f"{SERVICE},{OPERATORS}", "field": "dialout"}

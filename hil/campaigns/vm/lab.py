@@ -3,10 +3,10 @@
 import json
 import select
 
-from hil.campaigns.report import CheckError
 from hil.campaigns.vm.pace import Pace
 from hil.campaigns.vm.rig import contactors
 from hil.engine import forks
+from hil.runner.report import CheckError
 
 UNIT = "firebreak.service"
 # Stages after a stall of the emulator: silent devices, a step 0.5 s late, or three 0.1 s late.
@@ -92,9 +92,7 @@ class Lab:
         self.until("active", lambda: self.shown("ActiveState", "SubState") == RUNNING, START_S)
 
     def until_accepted(self, what, command, word="", mend=lambda: None):
-        """Wait for an operator's command to be accepted; mend() after each refusal. Returns what
-        it prints.
-        """
+        """What an accepted operator's command prints; mend() after each refusal."""
         output = ""
 
         def accepted():

@@ -126,9 +126,7 @@ class Machine:
             raise MachineError(f"{what}: the box does not answer; its {last}")
 
     def _expect(self, pattern, timeout_s, what):
-        """Read the console until the pattern comes; returns its match and forgets everything up to
-        its end.
-        """
+        """Read the console until the pattern comes. Returns its match, forgets all before."""
         until_s = time.monotonic() + timeout_s
         while True:
             match = re.search(pattern, self._heard)

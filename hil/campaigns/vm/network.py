@@ -4,7 +4,7 @@ A transient service tries to connect, with the settings of `firebreak.service` a
 `firebreak check --drop-in` prints. The running controller is not disturbed.
 """
 
-from hil.campaigns.report import CheckError
+from hil.runner.report import CheckError
 
 SITES = "/opt/firebreak/current/lib/python3*/site-packages/controller/sites"
 DROP_IN = f"runuser -u firebreak -- firebreak check --drop-in {SITES}/pv_genset/cabinet.toml"

@@ -8,9 +8,9 @@ import contextlib
 import json
 import pathlib
 
-from hil.campaigns.report import CheckError
 from hil.campaigns.vm.machine import MachineError
 from hil.engine import forks
+from hil.runner.report import CheckError
 
 TIMER_LATE_MS_MAX = 100  # a tick of the box: none of it is left for the controller
 LOST_TICKS_PER_THOUSAND_MAX = 10
@@ -91,9 +91,7 @@ def words(figures):
 
 
 def too_slow(figures):
-    """True when this host is no host for the box: what failed there says nothing of the
-    controller.
-    """
+    """True if this host is too slow for the box: a failure says nothing then."""
     late_ms = figures["timer_late_ms"]
     lost = figures["lost"] * 1000 > LOST_TICKS_PER_THOUSAND_MAX * figures["ticks"]
     return lost or (late_ms is not None and late_ms > TIMER_LATE_MS_MAX)

@@ -15,9 +15,7 @@ SEED = 1
 
 
 def contactors(view):
-    """States of the racks' contactors in a view of the plant, sorted, each once: ["closed"] when
-    all are.
-    """
+    """States of the racks' contactors in a view, each once: ["closed"] when all are."""
     return sorted({rack[-1] for rack in view["racks"]})
 
 
@@ -37,15 +35,11 @@ class VmRig(Rig):
         """Its init does."""
 
     def go(self, pid):
-        """Begin; pid: whose end is to be noticed should this process die. The CAN server answers
-        only from now on.
-        """
+        """Begin. pid: whose end is noticed. The CAN server answers from now on."""
         self.send({"what": "go", "pid": pid})
 
     def open_can(self):
-        """Start the bridge between the plant process's CAN and a tty. Returns the tty. Raises
-        RigError.
-        """
+        """Start the bridge from the plant process's CAN to a tty, which it returns."""
         self.bridge = process.module(
             "hil.campaigns.vm.slcan",
             *self.wires["cans"].values(),

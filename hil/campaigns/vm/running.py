@@ -7,10 +7,10 @@ the box, shows what the cabinet does; the box's shell shows the state of the box
 import json
 import re
 
-from hil.campaigns.report import CheckError
 from hil.campaigns.vm import image
 from hil.campaigns.vm.lab import POWER_S, RESTART_S, START_S, UNIT, open_
 from hil.engine import forks
+from hil.runner.report import CheckError
 
 UNITS = (
     "firebreak.service",
@@ -73,9 +73,7 @@ def port_names(lab):
 
 
 def rights(lab):
-    """Own user, FIFO priority, locked memory, no capability; memory in use against its
-    limit.
-    """
+    """Own user, FIFO priority, locked memory, no capability, memory below its limit."""
     pid, memory, limit = lab.shown("MainPID", "MemoryCurrent", "MemoryMax")
     status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
     user = lab.ask(f"stat -c %U /proc/{pid}")
@@ -127,9 +125,7 @@ def closes(lab):
 
 
 def commands(lab):
-    """An operator's command at a shell: taken from the controller's user, refused to anybody
-    else.
-    """
+    """An operator's command is taken from the controller's user alone."""
     test = "runuser -u firebreak -- firebreak lamp-test"
     printed = lab.until_accepted("a lamp test of the user firebreak", test, "accepted")
     code, text = lab.machine.run("runuser -u nobody -- firebreak lamp-test")
@@ -139,9 +135,7 @@ def commands(lab):
 
 
 def wall_clock(lab):
-    """The recorder's sandbox lets it ask how good the clock is: a steered one gives "ntp" and
-    an uncertainty.
-    """
+    """The recorder may ask how good the clock is: a steered one gives "ntp"."""
     for _ in range(CLOCK_TRIES):
         found = _clock_event(lab)
         source, uncertainty_us = found["utc_source"], found["utc_uncertainty_us"]
@@ -163,9 +157,7 @@ def _clock_event(lab):
 
 
 def hangs(lab):
-    """A stopped process is killed by the watchdog and started again; the outputs have lapsed
-    meanwhile.
-    """
+    """The watchdog kills a stopped process and starts it again; the outputs lapse."""
     pid, before = lab.shown("MainPID", "NRestarts")
     lab.ask(f"kill -STOP {pid}")
     opened_s = lab.until_open()
@@ -231,9 +223,7 @@ def stops_clean(lab):
 
 
 def installs_live(lab):
-    """A second installation on the running box finds everything there and leaves the controller
-    running.
-    """
+    """A second installation finds everything and leaves the controller running."""
     (pid,) = lab.shown("MainPID")
     text = lab.ask(f"/{image.SOURCE_IN_BOX}/flash.sh install")
     if "unchanged" not in text or lab.shown("MainPID") != [pid]:

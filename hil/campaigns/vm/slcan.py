@@ -33,9 +33,7 @@ def line_of(word, data_hex):
 
 
 def send_command(line):
-    """socketcand `send` command of an SLCAN line (without its CR), None for everything that is no
-    data frame.
-    """
+    """socketcand `send` command of an SLCAN line, None if it is no data frame."""
     found = _LINE.fullmatch(line)
     if not found or len(found[4]) != 2 * int(found[3]):
         return None
@@ -54,9 +52,7 @@ def connect(channel):
 
 
 class Bridge:
-    """`server`: socket of the CAN server; `master`: the pty whose other side is the box's serial
-    line.
-    """
+    """`server`: socket of the CAN server; `master`: the pty of the box's serial line."""
 
     def __init__(self, server, master):
         self.server, self.master = server, master

@@ -13,8 +13,8 @@ from controller.system.paths import (
     SERVICE,
     STATE_DIRECTORY,
 )
-from hil.campaigns.report import CheckError, table
 from hil.engine.rig import ROOT
+from hil.runner.report import CheckError, table
 
 UNITS = ROOT / "controller" / "systemd"
 USERS = UNITS / "firebreak.sysusers.conf"

@@ -3,53 +3,36 @@
 import argparse
 from typing import Any
 
-from hil.campaigns import command, verdict
-from hil.campaigns.report import write_json
 from hil.campaigns.windows import course
-from hil.engine import forks
 from hil.engine.arguments import whole
+from hil.runner import options, report
+from hil.runner.cases import Runner
 from hil.systems import run as system_run
 
 INTERVALS_S = 900, 1800
-WALL_S_MAX = 4 * 3600
-OPTIONS: dict[str, dict[str, Any]] = {
-    "--days": {"type": whole(1, 366), "default": 90, "metavar": "N", "help": "(%(default)s)"},
-    "--limit": {
-        "type": whole(1000, 600_000),
-        "default": 470_000,
-        "metavar": "W",
-        "help": "of the mean import (%(default)s)",
-    },
+OPTIONS: dict[str, dict[str, Any]] = options.CASES | {
+    "--days": options.value(whole(1, 366), "N", "(%(default)s)", 90),
+    "--limit": options.value(
+        whole(1000, 600_000), "W", "of the mean import (%(default)s)", 470_000
+    ),
 }
-
-
-def add(commands: Any) -> None:
-    """Add the command to the subparsers."""
-    text = "peak shaving over a quarter, with restarts and clock errors"
-    command.add(commands, "windows", text, run, command.JSON | command.SEED | OPTIONS)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Play both intervals and print. Returns the exit code."""
     print(f"seed       {arguments.seed}\nmode       {system_run.MODE}", flush=True)
-    found = sorted(
-        forks.values(
-            INTERVALS_S,
-            lambda each: course.play(arguments.seed, arguments.days, arguments.limit, each),
-            forks.cores(),
-            WALL_S_MAX,
-        ),
-        key=lambda each: each["interval_min"],
-    )
-    print("\n".join([line for each in found for line in lines(each)]))
+    given = arguments.seed, arguments.days, arguments.limit
+    with Runner(arguments) as runner:
+        found = runner.play(INTERVALS_S, lambda interval_s: course.play(*given, interval_s))
     over = sum(each["over"] for each in found)
     impossible = sum(each["energy_short"] + each["power_short"] for each in found)
     count = sum(each["intervals"] for each in found) - impossible
     others = sum(each["over_all"] for each in found) - over
     beside = f"; {others} more above it, which the battery could not keep" if others else ""
-    print(verdict.line(f"{over} of {count} possible intervals above the limit{beside}"))
-    write_json(arguments.json, {"seed": arguments.seed, "mode": system_run.MODE, "runs": found})
-    return verdict.exit_code(not over)
+    closing = [line for each in found for line in lines(each)]
+    closing.append(report.verdict(f"{over} of {count} possible intervals above the limit{beside}"))
+    document = {"seed": arguments.seed, "mode": system_run.MODE, "runs": found}
+    return report.finish(arguments, document, closing, not over)
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -67,3 +50,11 @@ def lines(found: dict[str, Any]) -> list[str]:
         + (f", by {found['over_W']:.0f} W" if found["over"] else "")
         + f"; highest mean {found['highest_permille'] / 10:g} % of the limit{mean}",
     ]
+
+
+add = options.command(
+    "windows",
+    "peak shaving over a quarter, with restarts and clock errors",
+    run,
+    options.JSON | options.SEED | OPTIONS,
+)

@@ -68,9 +68,9 @@ class Member(ChainMember):
 
     _down_until_s = 0
 
-    def _prepare(self, config: Config) -> None:
-        self._config = config
-        super()._prepare(config)
+    def _prepare(self, config: Config, soh: float) -> None:
+        self._config, self._soh = config, soh
+        super()._prepare(config, soh)
 
     @property
     def is_down(self) -> bool:
@@ -86,15 +86,14 @@ class Member(ChainMember):
 
     def restart(self, down_s: int) -> None:
         """Forget all but what the store holds: the import of the interval."""
-        before = self.control
-        self._prepare(self._config)
-        view = self.control.view
-        view.stored_peak = tuple(before.functions["peak_shaving"].out)
-        view.full_Wh = before.view.full_Wh
+        before = self.loop.decision
+        self._prepare(self._config, self._soh)
+        self.image.put("peak", before.control.functions["peak_shaving"].out)
+        self.loop.decision.health.state[:] = before.health.state
         self._down_until_s = self.now_s + 1 + down_s
 
     def advance(self, dt_s: float, now_us: int) -> None:
-        """As of ChainMember."""
+        """See ChainMember."""
         if self.now_s + 1 >= self._down_until_s:
             super().advance(dt_s, now_us)
             return

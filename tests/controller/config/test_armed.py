@@ -262,7 +262,7 @@ def test_contact_of_the_bms_that_is_missing_by_mistake(files):
     ],
 )
 def test_rows_that_must_act_without_the_controller_do(files, names, rows):
-    """Through channel B, which arms itself from the limit image, or by wire."""
+    """Channel B, which arms itself from the limit image, or a wire does."""
     try:
         loaded = second(files, names, rows).load()
     except configuration.ConfigError:

@@ -9,9 +9,9 @@ import pytest
 from site_files import SiteFiles
 
 from controller import __main__ as firebreak
-from controller.config import layers
-from controller.config.refusal import ConfigError
-from controller.console.terminal import login, users
+from controller.console import login, users
+from controller.forms import reading as forms_reading
+from controller.forms.refusal import ConfigError
 from controller.hints import hint_statistics, keys
 from controller.journal import ring
 from controller.recorder import csv_files, head, reading
@@ -75,9 +75,9 @@ def test_a_layer_above_that_is_a_pipe(tmp_path):
 def test_as_many_bytes_as_are_allowed_and_one_more(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"\xef\xbb\xbfabc")
-    assert layers.file_text(str(path), 6, "six") == "abc"
+    assert forms_reading.file_text(str(path), 6, "six") == "abc"
     with pytest.raises(ConfigError, match="file: has more than 5 bytes; allowed five"):
-        layers.file_text(str(path), 5, "five")
+        forms_reading.file_text(str(path), 5, "five")
 
 
 RESULT = "--reaction-ms 120 --result passed --site".split()
@@ -110,7 +110,7 @@ def test_a_record_that_is_a_pipe(tmp_path, capsys, argv):
 OPENED = {
     "journal": ring.JournalReader,
     "loop.stats": loop_statistics.LoopStatistics,
-    "links.stats": lambda path: link_statistics.LinkStatistics(path, None),
+    "links.stats": lambda path: link_statistics.LinkStatistics(path, {}, {}),
     "hints.stats": lambda path: hint_statistics.HintStatistics(path, []),
     "lock": lambda path: loop.lock(os.path.dirname(path)),
     "a.key": keys.read,

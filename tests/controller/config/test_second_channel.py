@@ -2,8 +2,7 @@
 
 import pytest
 
-from controller.config import configuration, cross_checks
-from drivers import profile as profiles
+from controller.config import configuration, cross_checks, profiles
 from safety import channel, frame, peer
 from tests.tables import cases
 

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from controller.config import configuration, families
-from controller.config.refusal import ConfigError
 from controller.core.image import ProcessImage
+from controller.forms.refusal import ConfigError
 from controller.sites import FOLDER, PV_GENSET
 from drivers import profile
 from hil.engine.simulate import VirtualRig

@@ -5,8 +5,8 @@ from site_files import SiteFiles
 from word_sets import words
 
 from controller.config import schema, stage_order, thresholds
-from controller.config.refusal import in_unit
-from controller.config.value_checks import allowed_text
+from controller.forms.field import allowed_text
+from controller.forms.refusal import in_unit
 from controller.rows import records
 from safety import matrix
 from tests.tables import cases

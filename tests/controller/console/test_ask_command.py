@@ -45,14 +45,14 @@ def test_the_situation_is_that_of_the_rig(live):
     remaining_Wh = core.out[core.out_at["hint_table"] + 5]
     assert found.battery.remaining_Wh == remaining_Wh > 250_000
     assert (found.tracking.energy_Wh, found.battery.reserve_permille) == (645_000, 150)
-    assert found.battery.full_Wh == core.view.full_Wh > 630_000
+    assert found.battery.full_Wh == core.known.full_Wh > 630_000
     assert found.battery.taper_ddegC == (450, 550) and 200 < found.battery.hottest_ddegC < 300
     assert found.tracking.reference == tuple(core.functions["track"].reference.words)
 
 
 def test_off_the_grid_no_answer_is_known(live, monkeypatch):
     core = live.core
-    monkeypatch.setattr(core.view, "is_off_grid", True)
+    monkeypatch.setattr(core.found, "is_off_grid", True)
     found = situation.of_control(core.control, core.settings, core.kernel, ())
     assert found.unknown == ("when the grid comes back: the site is off the grid",)
 
@@ -68,7 +68,7 @@ def test_a_meter_without_an_answer_since_the_start_is_not_called_wrong(
     core = live.core
     seen = core.kernel.features.ages.seen
     monkeypatch.setattr(core.kernel.features.ages, "seen", bytearray(seen))
-    monkeypatch.setattr(core.view, "connection_W", None)
+    monkeypatch.setattr(core.found, "connection_W", None)
     for meter in never:
         core.kernel.features.ages.seen[getattr(situation.s, f"G_METER_{meter}")] = 0
     (found,) = situation.of_control(core.control, core.settings, core.kernel, ()).unknown

@@ -355,7 +355,7 @@ def test_test_mode_asks_only_if_a_controller_runs(capsys, monkeypatch, tmp_path)
 
 
 def test_commands_need_a_controller_and_its_user(capsys, monkeypatch, tmp_path):
-    """On a box the socket is 0600 of the user firebreak; the tests run as root."""
+    """The socket on a box is 0600 of the user firebreak; the tests run as root."""
     commands = [f"{what} --run-dir" for what in (*ACCEPTED, "lock-out anna", "test-mode")]
     for each in commands:
         refused(capsys, 3, "no controller answers in", each, tmp_path)

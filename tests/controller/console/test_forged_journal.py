@@ -42,7 +42,9 @@ def forged(folder, sound, header=None, counts=None):
 
 
 def code(folder):
-    """Of all commands, in a process that gets no more memory: 0, or 1 where one ends in no line."""
+    """Exit code of all commands, in a process that gets no more memory: 0, or 1 where one ends in
+    no line.
+    """
     with open("/proc/self/statm", encoding="ascii") as file:
         bytes_max = int(file.read().split()[0]) * resource.getpagesize() + MEMORY_BYTES
     child = os.fork()

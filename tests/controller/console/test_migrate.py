@@ -4,10 +4,11 @@ import os
 from dataclasses import replace
 
 import pytest
+from site_files import SiteFiles
 
 from controller.__main__ import main
 from controller.config import configuration
-from controller.console.terminal import users
+from controller.console import users
 from controller.hints import keys
 from controller.sites import EXAMPLE
 from controller.store import proof_tests, two_copies
@@ -57,6 +58,24 @@ def test_nothing_is_left_once_the_limits_are_approved(tmp_path, capsys):
     code, lines, _ = migrated(capsys, tmp_path)
     assert code == 0 and all(line.startswith("carried ") for line in lines)
     assert lines[0].endswith("latches none, path delay 182 ms")
+
+
+def test_every_key_of_an_earlier_version_is_named_with_its_name_of_today(kept, tmp_path, capsys):
+    files = SiteFiles(tmp_path)
+    files.replace("type", "soc_reserve_backup_permille", "soc_reserve_hard_permille")
+    files.replace("site", "soc_reserve_peaks_permille", "soc_reserve_soft_permille")
+    files.say("cabinet", "control.soc_recovery_s", 60)
+    code, lines, _ = migrated(capsys, kept, files.paths[-1])
+    of_type, of_site, of_cabinet = [f"to do    {path}:control." for path in files.paths]
+    assert code == 1 and lines[5:-1] == [
+        f"{of_type}soc_reserve_hard_permille: write soc_reserve_backup_permille = 100 in its place",
+        f"{of_site}soc_reserve_soft_permille: write soc_reserve_peaks_permille = 150 in its place",
+        f"{of_cabinet}soc_recovery_s: remove it: the grid now follows the stored energy, see "
+        "track_energy_share_permille",
+    ]
+    assert lines[-1].startswith("to do    the limits are not approved")
+    line = "soc_reserve_hard_permille: has another name now; allowed soc_reserve_backup_permille"
+    assert files.refusal().endswith(line)
 
 
 def spoil_store(folder):

@@ -9,7 +9,7 @@ import types
 import pytest
 from command_line import answered, refused, run
 
-from controller.console.terminal import users
+from controller.console import users
 from controller.run import operator_client, operator_commands
 from controller.store import spool
 from controller.system import clock

@@ -216,7 +216,7 @@ def test_a_reaction_over_the_time_chain_has_failed(ledger):
 
 @pytest.mark.parametrize("site", [SITE, None])
 def test_an_impossibly_fast_reaction_is_not_recorded_as_passed(ledger, site):
-    """For example seconds instead of milliseconds."""
+    """Seconds, for example, instead of milliseconds."""
     ledger.open_journal()
     soon = "6b 900 899_960 ; 46 1 900_980 ; 46 901 900_980 ; 40 3 480 ; 2 159 160"
     for row, typed, soonest_ms in map(str.split, soon.split(" ; ")):

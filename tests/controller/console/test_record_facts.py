@@ -25,7 +25,9 @@ STOP = (9000, "trip", "R801", "cabinet", "1a: emergency stop.")
 
 
 def write(folder, events=(), seconds=()):
-    """As recorded: events (ms since the start, kind, code, scope, text); seconds: ms since it."""
+    """Write as recorded: events (ms since the start, kind, code, scope, text); seconds: ms since
+    it.
+    """
     folder.mkdir(exist_ok=True)
     connection = sqlite3.connect(folder / record.FILE)
     connection.execute("PRAGMA journal_mode=WAL")
@@ -146,7 +148,7 @@ def test_the_trend_has_only_its_span_of_this_boot(tmp_path):
 
 
 def test_a_stopped_recorder_is_named_and_the_clock_goes_on(tmp_path):
-    """After a restart of the box the newest second is hours old, or of another boot."""
+    """The newest second after a restart of the box is hours old, or of another boot."""
     write(tmp_path, [START], range(1000, 6000, 1000)).close()
     write(tmp_path / "old", seconds=[-3_000_000]).close()
     write(tmp_path / "empty").close()

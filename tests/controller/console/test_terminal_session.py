@@ -3,7 +3,8 @@
 import pytest
 from terminal_bench import SEEN, FakeActions, FakeActor, FakeView
 
-from controller.console.terminal import keys, login, session, users, words
+from controller.console import login, users
+from controller.console.terminal import keys, session, words
 
 IDLE_US = 300_000_000
 SECOND_US = 1_000_000
@@ -157,7 +158,7 @@ def test_break_glass_needs_the_key_and_ends_with_it(person):
 
 
 def test_break_glass_lasts_while_the_io_module_is_late(person):
-    """On a busy machine the key was unknown for a moment, and the login ended."""
+    """The key was unknown on a busy machine for a moment, and the login ended."""
     person.view.is_key_out = True
     person.types("L", "carl\r", "\r")
     person.view.is_key_out = None

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from controller.console.terminal import login, users
+from controller.console import login, users
 from tests.tables import table
 
 COST = users.N, users.R, users.P
@@ -163,7 +163,7 @@ def test_a_damaged_count_delays_a_minute_at_most(tmp_path):
 
 
 def test_of_10_000_tries_only_few_are_checked(tmp_path):
-    """With a new console for each try, and each hour a restart of the box and its clock."""
+    """A new console for each try, and each hour a restart of the box and its clock."""
     looked_at = 0
     for second in range(10_000):
         failures = login.Failures(str(tmp_path / "ttyS0.failed"))

@@ -19,8 +19,8 @@ from slow import slow
 from terminal_bench import SEEN, FakeActor, Vt100
 from watched import Watched, action
 
-from controller.console import run_words
-from controller.console.terminal import actions, line, login, process, session, users, view
+from controller.console import login, run_words, users
+from controller.console.terminal import actions, line, process, session, view
 from controller.run import channel_link, operator_client, operator_commands
 from controller.store import spool
 from safety import latches

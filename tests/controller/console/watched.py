@@ -54,7 +54,7 @@ class Watched:
         self.seen = None
 
     def run(self, duration_s):
-        """Until this much virtual time has passed since the start."""
+        """Run until this much virtual time has passed since the start."""
         self.rig.run(duration_s)
         return self
 

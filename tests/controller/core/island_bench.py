@@ -4,11 +4,10 @@ functions do while one signal is wrong.
 
 import random
 
-from views import device, setup, site_of
+from views import WIDE, device, setup, site_of
 
-from controller.core import contract
-from controller.core.answers import Limit
 from controller.core.control import Control
+from controller.core.known import GRID, ISLAND, Known
 from controller.core.policies.site_balance import SiteBalance
 from controller.core.site_devices import layout
 
@@ -71,6 +70,7 @@ class Site:
             block[:] = stored
         again.site.inp[:], again.site.state[:] = self.site.inp, self.site.state
         again.site.look()
+        again.control.kept.load()
         return again
 
     def restarted(self, **more):
@@ -119,7 +119,7 @@ class Site:
         return self.faults[name](value) if name in self.faults else value
 
     def _report(self):
-        """Fill the view and the words of the devices; the set's power is read once a second."""
+        """What is known, and the words of the devices; the set's power is read once a second."""
         self.polled_s += TICK_S
         if self.polled_s >= 1.0:
             self.polled_s, self.polled_W = 0.0, self.set_W
@@ -133,28 +133,37 @@ class Site:
         for name, value in known.items():
             self.site.inp[self.place[name]] = value
         self.site.step(bytes([words.get(name, 0) is not None for name in SIGNALS]), 1)
-        view, source = self.control.view, contract.GRID if self.is_grid_present else contract.ISLAND
-        view.source = self._debounced(self._seen("source", source))
+        source = GRID if self.is_grid_present else ISLAND
+        contact = self._debounced(self._seen("source", source))
         is_forming = self.can_form and self.is_live and not self.is_grid_present
-        forming = self._seen("forming", int(is_forming)) if view.source == contract.ISLAND else 0
-        view.is_forming, view.forming_W = bool(forming), 250_000 * bool(forming)
+        forming = self._seen("forming", int(is_forming)) if contact == ISLAND else 0
         jitter_W = self.noise.randrange(-20, 21)
-        view.grid_meter_W = view.grid_W = self._seen("grid", self.grid_W + jitter_W)
+        grid_W = self._seen("grid", self.grid_W + jitter_W)
         load_W = self._seen("load", self.load_W)
-        view.load_meter_W = None if load_W is None else load_W + jitter_W
-        view.is_load_meter_new = view.is_grid_meter_new = True
-        view.battery_W = self._seen("battery", self.battery_W)
-        view.soc_permille = self.soc_permille, self.soc_permille
-        view.is_running = True
+        self.known = Known(
+            is_running=True,
+            limit=WIDE,
+            contact=contact,
+            is_reported_forming=bool(forming),
+            reported_forming_W=250_000 * bool(forming),
+            load_meter_W=None if load_W is None else load_W + jitter_W,
+            is_load_meter_new=True,
+            grid_meter_W=grid_W,
+            is_grid_meter_new=True,
+            grid_W=grid_W,
+            battery_W=self._seen("battery", self.battery_W),
+            soc_permille=(self.soc_permille, self.soc_permille),
+            site=self.site,
+        )
 
     def _debounced(self, source):
         """As safety/source.py does: off the grid after 0.5 s."""
-        self.off_ticks = self.off_ticks + 1 if source == contract.ISLAND else 0
-        off = source == contract.ISLAND and self.off_ticks < 5
-        return contract.GRID if off else source
+        self.off_ticks = self.off_ticks + 1 if source == ISLAND else 0
+        off = source == ISLAND and self.off_ticks < 5
+        return GRID if off else source
 
     def _control(self):
-        self.setpoint_W = self.control.step(Limit(250_000, 212, 250_000, 213), 1)
+        self.setpoint_W = self.control.step(self.known, 1)
         asked = {each.name: each.value for each in self.control.actuators}
         run, was_s = asked["genset_1.run"], self.engine_s
         genset = self.site.devices[0]

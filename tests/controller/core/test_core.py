@@ -11,10 +11,12 @@ from hypothesis import given, settings, strategies as st
 from views import setup
 
 from controller.config import configuration
-from controller.core import contract, hint_sources, image, instances, parameters, reasons, setpoint
+from controller.core import hint_sources, image, instances, parameters, reasons, setpoint
 from controller.core.answers import Limit
 from controller.core.control import Control
 from controller.core.core import STANDING_BITS, Core
+from controller.core.kernel_readings import KernelReadings
+from controller.core.known import GRID, ISLAND, Known
 from controller.journal import replay, ring
 from controller.journal.frame import FRAME_MAGIC, KEYFRAME
 from controller.journal.journal_header import open_journal
@@ -187,35 +189,35 @@ def test_a_frozen_meter_counts_as_silent_after_5_s():
     sources = []
     for _ in range(252):
         tick(load_raw_hash=9)
-        sources.append(core.view.load_source)
+        sources.append(core.found.load_source)
     assert sources[248] != 0 and sources[-1] != sources[248]
     assert core.out[s.OBLIGATIONS_OK] == 0 and is_standing(core, "50b")
-    assert core.view.grid_W is None, "no obligation is worked out from it"
-    assert core.view.grid_meter_W is core.view.load_meter_W is None
+    assert core.known.grid_W is None, "no obligation is worked out from it"
+    assert core.known.grid_meter_W is core.known.load_meter_W is None
 
 
-def test_the_view_knows_the_source_and_off_the_grid_the_load_without_a_grid_meter():
+def test_the_source_is_known_and_off_the_grid_the_load_without_a_grid_meter():
     core, tick = running_core()
-    assert core.view.source == contract.GRID
+    assert core.found.source == GRID
     for _ in range(300):
         tick(source_code=1, grid_raw_hash=9)
-    assert core.view.source == contract.ISLAND and not is_standing(core, "50b")
-    assert core.view.load_meter_W is not None
-    assert core.view.grid_meter_W is None and core.view.grid_W == 0, "the switch is open"
-    assert core.out[s.OBLIGATIONS_OK] == 0 and core.view.is_off_grid
+    assert core.found.source == ISLAND and not is_standing(core, "50b")
+    assert core.known.load_meter_W is not None
+    assert core.known.grid_meter_W is None and core.known.grid_W is None
+    assert core.out[s.OBLIGATIONS_OK] == 0 and core.found.is_off_grid
 
 
 def test_the_source_of_a_cabinet_without_the_third_module_is_unknown():
     core = core_of(CONFIGS["pylontech"])
     core.tick(1)
-    assert core.view.source is None
+    assert core.found.source is None
 
 
 def test_a_cabinet_that_shares_a_connection_sees_its_share_of_it():
     core, tick = running_core()
     core.settings[parameters.SHARE] = 333
     tick(grid_power_W=300_001)
-    assert (core.view.grid_W, core.view.grid_meter_W) == (99_900, 300_001)
+    assert (core.known.grid_W, core.known.grid_meter_W) == (99_900, 300_001)
 
 
 def test_the_standing_words_name_exactly_what_the_evaluator_holds():
@@ -257,7 +259,7 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
     ages.budget_ticks = tuple(budgets)
     for _ in range(10):
         tick()
-    assert core.view.soc_permille is None and word(core, setpoint.O_CAPS_HIGH_W) < high_W
+    assert core.known.soc_permille is None and word(core, setpoint.O_CAPS_HIGH_W) < high_W
     assert word(core, setpoint.O_CAPS_HIGH_REASON) == reasons.RESERVE_PEAKS_SOC_UNKNOWN
 
 
@@ -326,7 +328,7 @@ LOOKED_AT = "load_meter_W", "grid_meter_W", "battery_W", "soc_permille"
 @pytest.mark.parametrize("name", [None, *LOOKED_AT])
 def test_the_functions_see_what_is_known_and_nothing_that_is_silent(name):
     core = core_of(FIREBREAK)
-    walk, view = Walk(core, 1), core.view
+    walk = Walk(core, 1)
     walk.unrest = 0
     layout = core.layout
     groups = dict(zip(LOOKED_AT, (s.G_METER_LOAD, s.G_METER_GRID)))
@@ -339,13 +341,13 @@ def test_the_functions_see_what_is_known_and_nothing_that_is_silent(name):
         if name and tick > 200:
             core.fresh[groups[name]] = 0
         core.tick(elapsed_ticks)
-        assert view.is_running == (core.out[s.STATE] == s.RUNNING)
-        seen.add(view.is_running)
+        assert core.known.is_running == (core.out[s.STATE] == s.RUNNING)
+        seen.add(core.known.is_running)
     assert seen == {False, True}
     soc_permille = 500, 500 + (layout.racks - 1) // 2
     known = core.inp[s.LOAD_POWER_W], core.inp[s.GRID_POWER_W], 0, soc_permille
     for each, value in zip(LOOKED_AT, known):
-        assert getattr(view, each) == (None if each == name else value), each
+        assert getattr(core.known, each) == (None if each == name else value), each
 
 
 @pytest.mark.parametrize("unit", range(2))
@@ -359,13 +361,13 @@ def test_one_converter_that_gives_less_is_enough_for_upstream(files, unit):
     for _ in range(400):
         core.tick(walk.feed(core))
     short = [is_standing(core, f"56b.unit{each + 1}") for each in range(2)]
-    assert short == [each == unit for each in range(2)] and core.view.is_short
-    assert core.view.battery_W == 700
+    assert short == [each == unit for each in range(2)] and core.known.is_short
+    assert core.known.battery_W == 700
     for _ in range(200):
         elapsed_ticks = walk.feed(core)
         core.fresh[core.layout.unit_group(unit, s.G_PCS_MEASURE)] = 0
         core.tick(elapsed_ticks)
-    assert core.view.battery_W is None, "the sum of one is not the battery"
+    assert core.known.battery_W is None, "the sum of one is not the battery"
 
 
 @pytest.mark.parametrize(
@@ -378,7 +380,7 @@ def test_each_of_two_converters_has_its_own_limits_and_share(files, total_W, set
         for index, limit_W in zip((s.CHARGE_W_MAX, s.DISCHARGE_W_MAX), watts):
             out[core.layout.unit_output(unit, index)] = limit_W
     core.kernel.step = lambda elapsed_ticks: None
-    core.control.step = lambda limit, elapsed_ticks: seen.append(limit) or total_W
+    core.control.step = lambda known, elapsed_ticks: seen.append(known.limit) or total_W
     core.tick(1)
     assert list(core.setpoints()) == setpoints_W and core.rated_W == [250_000, 100_000]
     assert (seen[0].charge_W_max, seen[0].discharge_W_max) == (55_000, 120_000)
@@ -392,11 +394,12 @@ def test_each_direction_has_the_limit_and_the_reason_of_its_own(charge):
     for index, word_of in (*words, (s.CHARGE_REASON, charge), (s.DISCHARGE_REASON, discharge)):
         out[core.layout.unit_output(0, index)] = word_of
     expected = 11, reasons.KERNEL_CHARGE[charge], 22, reasons.KERNEL_DISCHARGE[discharge]
-    assert tuple(core._kernel_limit()) == expected
+    readings = KernelReadings(core.kernel, core.rated_W)
+    assert tuple(readings.limit()) == expected
 
 
 @pytest.mark.parametrize("meter", ("load", "grid"))
-def test_the_view_says_which_meter_has_replied_in_this_tick(meter):
+def test_it_is_known_which_meter_has_replied_in_this_tick(meter):
     core = core_of(FIREBREAK)
     walk = Walk(core, 1)
     walk.unrest = 0
@@ -405,17 +408,16 @@ def test_the_view_says_which_meter_has_replied_in_this_tick(meter):
         walk.feed(core)
         core.fresh[groups[meter]] = is_new
         core.tick(1)
-        assert getattr(core.view, f"is_{meter}_meter_new") == is_new
+        assert getattr(core.known, f"is_{meter}_meter_new") == is_new
 
 
 @pytest.mark.parametrize("limit_W, is_obliged", ((10_000, False), (60_000, True)))
-def test_the_view_says_whether_an_obligation_sets_an_end(limit_W, is_obliged):
+def test_it_is_found_whether_an_obligation_sets_an_end(limit_W, is_obliged):
     """The load is 40 kW and nothing may be exported: the obligation cuts 60 kW of discharge."""
     control = Control(setup(grid_export_W_max=0))
-    control.view.load_meter_W = control.view.grid_W = 40_000
-    control.view.battery_W, control.view.soc_permille = 0, (550, 550)
-    control.step(Limit(limit_W, 212, limit_W, 213), 1)
-    assert control.view.is_high_obliged == is_obliged and not control.view.is_low_obliged
+    known = Known(load_meter_W=40_000, grid_W=40_000, battery_W=0, soc_permille=(550, 550))
+    control.step(known._replace(limit=Limit(limit_W, 212, limit_W, 213)), 1)
+    assert control.found.is_high_obliged == is_obliged and not control.found.is_low_obliged
 
 
 @cases("""
@@ -430,4 +432,4 @@ def test_only_a_stop_by_a_person_is_one(code, is_by_person):
     core.inp[image.places(core.layout, ())["rest"].start] = code
     core.inp[s.RUN_REQUEST] = 0
     core.tick(1)
-    assert core.view.is_stopped_by_person == is_by_person
+    assert core.known.is_stopped_by_person == is_by_person

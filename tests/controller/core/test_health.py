@@ -6,10 +6,11 @@ import pytest
 from cabinet_bench import CONFIG as FIREBREAK
 from test_core import core_of
 from test_hinted_core import Steady
-from views import setup, view
+from views import both, setup
 
 from controller.core import health, reasons, setpoint
 from controller.core.answers import Cap
+from controller.core.kernel_readings import KernelReadings
 from controller.core.policies.health_cap import HealthCap
 from safety import signals as s
 from safety.kernel import Kernel
@@ -21,7 +22,8 @@ class Bench:
 
     def __init__(self):
         self.kernel = Kernel(FIREBREAK.safety_image)
-        self.health = health.Health(self.kernel, 645_000, [250_000])
+        self.health = health.Health(self.kernel, 645_000, [250_000], 20)
+        self.readings = KernelReadings(self.kernel, [250_000])
         self.known = True
         self.kernel.features.ages.known = lambda group: self.known
 
@@ -31,7 +33,7 @@ class Bench:
         for rack, value in enumerate(soh_permille):
             self.kernel.inp[self.kernel.layout.rack_input(rack, s.SOH_PERMILLE)] = value
         for _ in range(3 * turns):
-            self.health.step()
+            self.health.step(self.readings)
         return self
 
     @property
@@ -85,12 +87,12 @@ def test_the_first_value_counts_at_once_and_a_higher_one_replaces_it_for_a_minut
 
 def test_a_restart_has_the_same_energy_before_any_report():
     before, after = core_of(FIREBREAK), core_of(FIREBREAK)
-    before.health.state[:] = type(before.health.state)(
+    before.decision.health.state[:] = type(before.decision.health.state)(
         "i", [1, 500_000, 200_000, 900, 0, 800, 40_000, 0, -9, 850, 0, 0]
     )
     after.load_state(before.state_words())
-    assert (after.health.energy_Wh, after.health.power_W) == (500_000, 200_000)
-    assert after.health.rack_energies_Wh() == before.health.rack_energies_Wh()
+    assert (after.decision.health.energy_Wh, after.decision.health.power_W) == (500_000, 200_000)
+    assert after.decision.health.rack_energies_Wh() == before.decision.health.rack_energies_Wh()
 
 
 def test_the_core_caps_worn_racks_and_shows_units_to_the_functions():
@@ -99,18 +101,18 @@ def test_the_core_caps_worn_racks_and_shows_units_to_the_functions():
     (new,) = steady.core.units.weights.discharge
     steady.walk.set_rack(s.SOH_PERMILLE, 990, 700, 990)
     almost = array("i", [990, 1000, 990, 0, 59_940, 0, 0, 700, 0])
-    steady.core.health.state[health.S_LOWEST :] = almost
+    steady.core.decision.health.state[health.S_LOWEST :] = almost
     steady.tick(ticks=3, load_W=900_000).tick(ticks=3, load_W=900_000)
     high = steady.word(setpoint.O_CAPS_HIGH_W), steady.word(setpoint.O_CAPS_HIGH_REASON)
     assert high == (218_750, reasons.HEALTH_CAP) and steady.word(setpoint.O_CAPS_LOW_W) == -218_750
     (worn,) = steady.core.units.weights.discharge
     assert worn / new == pytest.approx(893 / 990, abs=0.001)
-    hottest = max(steady.core.temperatures.hottest())
-    (unit_ddegC,) = steady.core.view.unit_temperature_ddegC
+    hottest = max(steady.core.decision.temperatures.hottest())
+    (unit_ddegC,) = steady.core.known.unit_temperature_ddegC
     assert abs(unit_ddegC - hottest) <= 2 and hottest > 200
 
 
 @pytest.mark.parametrize("healthy_W, is_capped", ((249_999, True), (250_000, False)))
 def test_worn_racks_cap_the_power_both_ways(healthy_W, is_capped):
     cap = Cap(healthy_W, reasons.HEALTH_CAP, healthy_W, reasons.HEALTH_CAP)
-    assert HealthCap(setup()).step(view(healthy_W=healthy_W), 1) == ((cap,) if is_capped else ())
+    assert HealthCap(setup()).step(*both(healthy_W=healthy_W), 1) == ((cap,) if is_capped else ())

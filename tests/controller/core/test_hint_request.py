@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given, settings, strategies as st
 from test_hint_table import slots, source
-from views import setup, view
+from views import Tick, setup
 
 from controller.core import hint_codes as codes, reasons
 from controller.core.policies import hint_outputs as o, hint_request as r, hint_table as t
@@ -30,15 +30,16 @@ class Bench:
                 (index, codes.REQUEST, codes.POWER_W, power_W, round(valid_s * 1000))
                 for index, power_W, valid_s in hints
             ]
-            known = view(hints=(slots(*words), 0), setpoint_W=0)
+            known = Tick(hints=(slots(*words), 0), setpoint_W=0)
             known.low_W, known.high_W = self.low_W, self.high_W
             before_W = self.effective_W
-            self.table.step(known, elapsed)
-            answers = self.requests.step(known, elapsed)
+            self.table.step(known, known, elapsed)
+            answers = self.requests.step(known, known, elapsed)
             (base_W, self.reason) = answers[0] if answers else (0, reasons.NONE)
             # what it leaves to load tracking
-            assert known.is_requested == (self.control > 0) and known.setpoint_W == -before_W
-            assert self.low_W - known.low_W == self.high_W - known.high_W == self.effective_W
+            assert known.is_requested == (self.control > 0) and known.left_setpoint_W == -before_W
+            assert self.low_W - known.left_low_W == self.effective_W
+            assert self.high_W - known.left_high_W == self.effective_W
             hints = ()
         return base_W
 
@@ -55,7 +56,7 @@ class Bench:
 
     @property
     def effective_W(self):
-        return self.requests.state[r.S_EFFECTIVE_W]
+        return self.requests.state.effective_W
 
 
 FAST = {"role": "request", "ramp": 10**9}
@@ -66,10 +67,10 @@ NOTHING = 0, reasons.NONE, 0
 def test_off_the_grid_a_request_waits_its_energy_drains_and_it_ramps_anew():
     bench = Bench(source(**SLOW, energy_Wh=20_000))
     assert bench.tick((0, 40_000, 100), ticks=50) == 40_000
-    level, known = bench.requests.state[r.S_LEVEL], view()
-    bench.requests.hold(known, 1)
+    level, known = bench.requests.state[r.LEVEL], Tick()
+    bench.requests.hold(known, known, 1)
     assert (known.is_requested, bench.control, bench.effective_W) == (False, 0, 0)
-    assert bench.requests.state[r.S_LEVEL] < level
+    assert bench.requests.state[r.LEVEL] < level
     assert bench.after() == (1000, reasons.HINT, 1)
 
 
@@ -151,7 +152,7 @@ def test_the_part_in_effect_keeps_to_the_ramp_and_to_available_power(steps, ramp
         bench.low_W, bench.high_W = low_W, high_W
         hints = [] if power_W is None else [(index, power_W, valid_s)]
         for _ in range(ticks):
-            before_W, owner = bench.effective_W, bench.requests.state[r.S_OWNER]
+            before_W, owner = bench.effective_W, bench.requests.state.owner
             base_W, hints = bench.tick(*hints), []
             ramps = [each for at, each in ((1, ramp), (2, other)) if at in (owner, bench.control)]
             step_W = max(ramps, default=0) // 50
@@ -197,16 +198,16 @@ def test_energy_is_counted_for_the_source_in_control_alone():
     )
     bench.tick((0, 1000, 300), (1, 100_000, 300), ticks=100)
     assert bench.control == 2 and bench.state(0) == bench.state(1) == "valid"
-    assert list(bench.requests.state[r.S_LEVEL :]) == [0, 0]
+    assert list(bench.requests.state[r.LEVEL :]) == [0, 0]
     bench.tick((1, 600_000, 300), ticks=10)
-    assert list(bench.requests.state[r.S_LEVEL :]) == [0, 9 * 1000 * 100_000]
+    assert list(bench.requests.state[r.LEVEL :]) == [0, 9 * 1000 * 100_000]
 
 
 def test_what_a_source_used_drains_also_when_another_was_the_last_in_control():
     bench = Bench(*[source(at, energy_Wh=100_000, **FAST) for at in range(2)], tick_ms=1000)
     bench.tick((0, 200_000, 60), ticks=60)
     bench.tick((1, 51_000, 5), ticks=10)
-    levels = [list(bench.tick(ticks=900) or bench.requests.state[r.S_LEVEL :]) for _ in range(2)]
+    levels = [list(bench.tick(ticks=900) or bench.requests.state[r.LEVEL :]) for _ in range(2)]
     assert levels == [[0, 0], [0, 0]]
 
 
@@ -215,7 +216,7 @@ def test_only_what_limits_leave_counts():
     bench.high_W = 40_000  # less than the drain
     for _ in range(7200):
         bench.tick((0, 10**8, 300))
-    assert bench.state() == "valid" and bench.requests.state[r.S_LEVEL] == 0
+    assert bench.state() == "valid" and bench.requests.state[r.LEVEL] == 0
 
 
 @settings(max_examples=40)
@@ -241,5 +242,5 @@ def test_it_is_idle_until_a_request_comes_and_again_when_all_is_over():
     found = []
     for hints, ticks in (((), 1), (((0, 100_000, 10),), 1), ((), 15), ((), 20)):
         bench.tick(*hints, ticks=ticks)
-        found.append((bench.requests.state[r.S_IDLE], bench.requests.state[r.S_LEVEL] > 0))
+        found.append((bench.requests.state.is_idle, bench.requests.state[r.LEVEL] > 0))
     assert [found[at] for at in (0, 2, 3)] == [(1, False), (0, True), (1, False)]

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 from hypothesis import given, strategies as st
-from views import setup, view
+from views import Tick, setup
 
 from controller.config import sources
 from controller.core import (
@@ -56,8 +56,8 @@ class Bench:
         for _ in range(ticks):
             self.chain.begin()
             connection_W = self.connection_W if self.connection_ok else None
-            known = view(hints=(slots(*hints), 0), connection_W=connection_W)
-            for answer in self.table.step(known, elapsed):
+            known = Tick(hints=(slots(*hints), 0), connection_W=connection_W)
+            for answer in self.table.step(known, known, elapsed):
                 self.chain.take(answer)
             hints = ()
         return self

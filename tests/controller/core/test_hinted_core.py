@@ -74,12 +74,12 @@ def is_narrower(hinted, plain, ends):
 def check_short(core, known, power_W):
     """A source that may oblige and is not obeyed reads the missing power and the reason."""
     out = core.out[core.out_at["hint_table"] :]
-    source, connection_W = out[o.O_IMPORT_SOURCE], core.view.connection_W
+    source, connection_W = out[o.O_IMPORT_SOURCE], core.found.connection_W
     if not source or connection_W is None:
         return
     assert known[source - 1].rank >= hint_sources.GRID_CAP
     import_W = out[o.output_at(source - 1, codes.IMPORT_W_MAX, o.F_VALUE_W)]
-    missing_W = connection_W - power_W - import_W + core.view.meter_off_W
+    missing_W = connection_W - power_W - import_W + core.found.meter_off_W
     if missing_W > 0:
         reason = word(core, setpoint.O_OBLIGATION_SHORT_REASON)
         assert reason in (reasons.GRID_CAP_HINT, reasons.GRID_IMPORT, reasons.GRID_EXPORT)

@@ -1,7 +1,7 @@
 """The coded step: what it decides, and when it does not."""
 
 import pytest
-from views import setup, view
+from views import Tick, both, setup
 
 from controller.core.policies import meter_drift, meter_sign as mp, meter_watch
 from hil.campaigns.meter_sign import trials
@@ -20,7 +20,7 @@ class Site:
     def __init__(self, sign=1, delay_ticks=1, **settings):
         self.past_W, self.battery = [0] * (delay_ticks - 1), lambda sent_W: sent_W
         self.proof = mp.MeterSign(setup(**{"meter_code_permille": 20, **settings}))
-        self.sign, self.view, self.load_W = sign, view(is_running=True), 300_000
+        self.sign, self.view, self.load_W = sign, Tick(is_running=True), 300_000
         self.sent_W, self.limit_W, self.asked_W, self.seconds = 0, 250_000, 0, 0
         self.drift_W = self.hidden_W = 0  # of what no load meter sees: in a tick, so far
         self.has_load_meter = settings.get("load_meter_fitted", 1)
@@ -35,7 +35,7 @@ class Site:
             self.hidden_W += self.drift_W
             known.grid_meter_W = round(self.sign * (self.load_W + self.hidden_W - known.battery_W))
             known.setpoint_W = self.sent_W
-            answers = self.proof.step(known, elapsed_ticks)
+            answers = self.proof.step(known, known, elapsed_ticks)
             self.sent_W = answers[0].low_W if answers else self.asked_W
         return self
 
@@ -104,10 +104,10 @@ def test_at_rest_nothing_is_asked_and_every_start_is_a_test(ticks, before, at_re
 
 def test_off_the_grid_a_test_ends_and_begins_anew_on_the_grid_a_proven_meter_stays_proven():
     site = Site().tick(3 * SYMBOL_TICKS)
-    site.proof.hold(site.view, 1)
+    site.proof.hold(site.view, site.view, 1)
     assert site.tick().proof.out[1] == 0
     assert site.tick(15 * SYMBOL_TICKS - 1).result == mp.PROVEN
-    site.proof.hold(site.view, 1)
+    site.proof.hold(site.view, site.view, 1)
     assert site.tick().result == mp.PROVEN
 
 
@@ -127,9 +127,7 @@ def test_a_symbol_with_a_gap_does_not_count(name):
             site.tick(1, elapsed_ticks=2).tick()
         else:
             step = site.proof.step
-            site.proof.step = lambda known, ticks: step(
-                view(**{each: getattr(known, each) for each in known.__slots__} | {name: None}), 1
-            )
+            site.proof.step = lambda known, _, ticks: step(*both(**vars(known) | {name: None}), 1)
             site.tick()
             site.proof.step = step
             site.tick(2)

@@ -2,7 +2,7 @@
 
 import pytest
 from test_hint_table import slots, source
-from views import setup, view
+from views import Tick, setup
 
 from controller.core import hint_codes as codes
 from controller.core.policies.notices import Notice, Notices
@@ -14,13 +14,13 @@ PRICE, STEP = codes.PRICE_IS_NEGATIVE, codes.STEP_W
 class Bench:
     def __init__(self):
         known = (source(), source(1, "cap", 0, valid_s_max=60))
-        self.function, self.view = Notices(setup(known=known)), view()
+        self.function, self.view = Notices(setup(known=known)), Tick()
 
     def tick(self, *notices, elapsed=1):
         """Notices: (source, quantity, value, valid_ms, start_ms)."""
         words = [(index, codes.NOTICE, *rest) for index, *rest in notices]
         self.view.hints = slots(*words), 0
-        assert self.function.step(self.view, elapsed) == ()
+        assert self.function.step(self.view, self.view, elapsed) == ()
         return self
 
     @property

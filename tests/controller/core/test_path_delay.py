@@ -2,7 +2,7 @@
 
 import pytest
 from test_meter_sign import SYMBOL_TICKS, TICKS_PER_S, Site
-from views import setup, view
+from views import both, setup
 
 from controller.core.policies import meter_sign as mp, path_delay
 from controller.core.policies.path_delay import GOOD_MIN, WORDS, PathDelay
@@ -196,7 +196,6 @@ def test_it_goes_on_from_its_words():
     before = first.proof
     for _ in range(9 * SYMBOL_TICKS):
         first.tick()
-        known = view(**{name: getattr(first.view, name) for name in first.view.__slots__})
-        second.step(known, 1)
+        second.step(*both(**vars(first.view)), 1)
         assert (second.state, second.out) == (before.state, before.out)
     assert second.measured_ms == 180

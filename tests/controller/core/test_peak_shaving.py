@@ -4,7 +4,7 @@ from array import array
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from views import device, setup, site_of, view
+from views import Tick, both, device, setup, site_of
 
 from controller.core.answers import WIDE_W
 from controller.core.policies.peak_shaving import DAY_MS, NO_CLOCK, PEAK_SHAVING, RANK, PeakShaving
@@ -48,10 +48,10 @@ class Box:
                 self.imported[self.now_ms] = grid_W
                 self.now_ms += TICK_MS
             self._clock(is_clock, elapsed)
-            seen = view(site=self.site, grid_W=grid_W if is_grid else None, connection_W=load_W)
+            seen = Tick(site=self.site, grid_W=grid_W if is_grid else None, connection_W=load_W)
             seen.limit_W = self.limit_W
             seen.stored_peak = self.stored
-            (self.answer,) = self.function.step(seen, elapsed)
+            (self.answer,) = self.function.step(seen, seen, elapsed)
             self.allowed_W = load_W - self.answer.low_W
             self.stored = tuple(self.function.out)
         return self.answer
@@ -236,7 +236,7 @@ def test_skipped_ticks_count(elapsed):
 
 def test_it_is_off_by_default_and_stores_nothing():
     function = PeakShaving(setup())
-    assert function.step(view(grid_W=10**8, connection_W=10**8), 1) == ()
+    assert function.step(*both(grid_W=10**8, connection_W=10**8), 1) == ()
     assert list(function.out) == [0, 0]
 
 
@@ -251,7 +251,7 @@ def test_what_is_stored_is_of_the_last_minute():
 
 def test_a_cabinet_keeps_its_share_of_the_limit():
     function = PeakShaving(setup(peak_import_W_max=600_000, share_permille=500))
-    (answer,) = function.step(view(grid_W=0, connection_W=450_000), 1)
+    (answer,) = function.step(*both(grid_W=0, connection_W=450_000), 1)
     assert answer.low_W == 150_000
 
 
@@ -262,7 +262,7 @@ def test_off_the_grid_the_interval_goes_on_with_no_import():
     for _ in range(500):
         box.now_ms += TICK_MS
         box._clock(True, 1)
-        box.function.hold(view(site=box.site, grid_W=0, is_off_grid=True), 1)
+        box.function.hold(*both(site=box.site, grid_W=0, is_off_grid=True), 1)
     assert box.function.state[1] == used and used > 0
     box.run(LIMIT_W)
     assert box.allowed_W > LIMIT_W, "the interval has room for what was not imported"
@@ -291,15 +291,15 @@ def test_without_a_clock_the_mean_is_kept_although_no_load_is_met_for_a_while():
     box.allowed_W = CONNECTION_W
     function, paid = box.function, 0
     for grid_W in [400_000] * 600 + [LIMIT_W] * 10:
-        seen = view(site=box.site, grid_W=grid_W, connection_W=grid_W, limit_W=WIDE_W)
-        (answer,) = function.step(seen, 1)
+        seen = Tick(site=box.site, grid_W=grid_W, connection_W=grid_W, limit_W=WIDE_W)
+        (answer,) = function.step(seen, seen, 1)
     assert answer.low_W == pytest.approx(6_000_000 / (INTERVAL_MS / 4000), rel=0.01)
     for _ in range(3000):
         allowed_W = 200_000 - answer.low_W
         paid += (LIMIT_W - min(allowed_W, CONNECTION_W)) * TICK_MS
         grid_W = min(allowed_W, CONNECTION_W)
-        seen = view(site=box.site, grid_W=grid_W, connection_W=200_000, limit_W=WIDE_W)
-        (answer,) = function.step(seen, 1)
+        seen = Tick(site=box.site, grid_W=grid_W, connection_W=200_000, limit_W=WIDE_W)
+        (answer,) = function.step(seen, seen, 1)
     assert paid == pytest.approx(6_000_000_000, rel=0.05)
     assert LIMIT_W * 0.98 < 200_000 - answer.low_W <= LIMIT_W
 
@@ -307,11 +307,11 @@ def test_without_a_clock_the_mean_is_kept_although_no_load_is_met_for_a_while():
 def test_the_debt_is_at_most_a_quarter_of_an_interval():
     box = Box()
     for _ in range(5000):
-        seen = view(site=box.site, grid_W=CONNECTION_W, connection_W=CONNECTION_W, limit_W=1)
-        (answer,) = box.function.step(seen, 1)
+        seen = Tick(site=box.site, grid_W=CONNECTION_W, connection_W=CONNECTION_W, limit_W=1)
+        (answer,) = box.function.step(seen, seen, 1)
     assert answer.low_W == CONNECTION_W
-    seen = view(site=box.site, grid_W=0, connection_W=CONNECTION_W, limit_W=1)
-    (answer,) = box.function.step(seen, INTERVAL_MS // 4 // TICK_MS)
+    seen = Tick(site=box.site, grid_W=0, connection_W=CONNECTION_W, limit_W=1)
+    (answer,) = box.function.step(seen, seen, INTERVAL_MS // 4 // TICK_MS)
     assert answer.low_W == CONNECTION_W - LIMIT_W
 
 
@@ -350,12 +350,12 @@ def after_debt(**known):
     for second in range(70):
         grid_W = 400_000 if second < 60 else known["grid_W"]
         now = known if second >= 60 else {}
-        seen = view(
+        seen = Tick(
             **{"site": box.site, "grid_W": grid_W, "connection_W": 400_000, "limit_W": 1} | now
         )
-        box.function.step(seen, 10)
-    seen = view(site=box.site, grid_W=LIMIT_W, connection_W=400_000, limit_W=1)
-    return 400_000 - box.function.step(seen, 1)[0].low_W
+        box.function.step(seen, seen, 10)
+    seen = Tick(site=box.site, grid_W=LIMIT_W, connection_W=400_000, limit_W=1)
+    return 400_000 - box.function.step(seen, seen, 1)[0].low_W
 
 
 def test_a_silent_grid_meter_forgives_no_debt():
@@ -368,9 +368,9 @@ def test_a_silent_grid_meter_forgives_no_debt():
 def test_an_island_pays_the_debt():
     box = Box()
     for _ in range(60):
-        seen = view(site=box.site, grid_W=400_000, connection_W=400_000, limit_W=1)
-        box.function.step(seen, 10)
+        seen = Tick(site=box.site, grid_W=400_000, connection_W=400_000, limit_W=1)
+        box.function.step(seen, seen, 10)
     for _ in range(60):
-        box.function.hold(view(site=box.site, grid_W=0), 10)
-    seen = view(site=box.site, grid_W=LIMIT_W, connection_W=400_000, limit_W=1)
-    assert 400_000 - box.function.step(seen, 1)[0].low_W == LIMIT_W
+        box.function.hold(*both(site=box.site, grid_W=0), 10)
+    seen = Tick(site=box.site, grid_W=LIMIT_W, connection_W=400_000, limit_W=1)
+    assert 400_000 - box.function.step(seen, seen, 1)[0].low_W == LIMIT_W

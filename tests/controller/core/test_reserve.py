@@ -1,7 +1,7 @@
 """The two reserves: thresholds, hysteresis, speed of closing and opening."""
 
 import pytest
-from views import RATED_W, setup, view
+from views import RATED_W, Tick, both, setup
 
 from controller.core import reasons
 from controller.core.answers import WIDE_W, Cap, Limit
@@ -21,7 +21,7 @@ def started(soc_permille=500):
 def step(unit, soc_permille, elapsed_ticks=1):
     """soc_permille: of the lowest rack, None: unknown; the highest rack is full."""
     soc = None if soc_permille is None else (soc_permille, 1000)
-    return unit.step(view(soc_permille=soc), elapsed_ticks)
+    return unit.step(*both(soc_permille=soc), elapsed_ticks)
 
 
 def powers(unit):
@@ -114,9 +114,9 @@ def test_the_state_of_charge_at_the_edge_does_not_make_it_flip():
 def test_a_schedule_may_raise_the_level_of_the_peaks_and_never_lower_it(
     scheduled, soc_permille, reason
 ):
-    unit, known = started(), view(scheduled_reserve_permille=scheduled)
+    unit, known = started(), Tick(scheduled_reserve_permille=scheduled)
     known.soc_permille = soc_permille, 1000
-    found = unit.step(known, 1)
+    found = unit.step(known, known, 1)
     assert [each.discharge_reason for each in found] == ([reason] if reason else [])
     if reason:
         assert unit.numbers(reason)["reserve_permille"] == max(scheduled, 150)
@@ -127,7 +127,7 @@ def test_off_the_grid_both_open_at_once_and_close_again_on_the_grid(soc_permille
     unit = started(90)
     soc = None if soc_permille is None else (soc_permille, soc_permille)
     assert powers(unit) == (0, 0)
-    assert unit.step(view(is_off_grid=True, soc_permille=soc), 1) == []
+    assert unit.step(*both(is_off_grid=True, soc_permille=soc), 1) == []
     assert powers(unit) == (RATED_W, RATED_W)
     for _ in range(99):
         step(unit, soc_permille)

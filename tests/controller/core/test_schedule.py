@@ -2,9 +2,9 @@
 
 import pytest
 from hypothesis import given, strategies as st
-from test_functions import FUNCTION_BYTECODES_MAX, bytecodes
+from test_functions import bytecodes
 from test_hint_table import slots, source
-from views import device, setup, site_of, view
+from views import Tick, device, setup, site_of
 
 from controller.core import hint_codes as codes, reasons, schedule_table as t
 from controller.core.answers import BaseRequest, Cap, Obligation
@@ -34,7 +34,7 @@ class Bench:
         self.table = made.functions[HintTable.NAME] = HintTable(made)
         self.request = hint_request.HintRequest(made)
         self.schedule = s.Schedule(made)
-        self.view = view(site=self.site, soc_permille=(500, 510), connection_W=250_000)
+        self.view = Tick(site=self.site, soc_permille=(500, 510), connection_W=250_000)
         self.clock(0)
         if slots_:
             self.enter(t.Table(index, start_min, slot_min, slots_))
@@ -59,9 +59,9 @@ class Bench:
             self.view.hints = slots(*hints), 0
             self.view.schedule = (step or [0] * len(t.BLOCK)), 0
             self.view.setpoint_W, self.view.low_W, self.view.high_W = 0, -250_000, 250_000
-            self.answers = list(self.schedule.step(self.view, elapsed))
-            self.hint_answers = list(self.table.step(self.view, elapsed))
-            self.base = [*self.request.step(self.view, elapsed)]
+            self.answers = list(self.schedule.step(self.view, self.view, elapsed))
+            self.hint_answers = list(self.table.step(self.view, self.view, elapsed))
+            self.base = [*self.request.step(self.view, self.view, elapsed)]
             hints, step = (), None
         return self
 
@@ -139,7 +139,7 @@ def test_off_the_grid_it_pauses_says_so_and_takes_a_new_table():
     first, *rest = t.steps_of(t.Table(0, NOW_MIN, 15, (PLAIN, PLAIN)))
     for step in (first, *rest):
         bench.view.schedule = step, 0
-        bench.schedule.hold(bench.view, 1)
+        bench.schedule.hold(bench.view, bench.view, 1)
     found = bench.view
     assert bench.state == ("pauses off the grid", 0) and len(bench.schedule.slots()) == 2
     assert found.scheduled_source == found.lifted == found.scheduled_reserve_permille == 0
@@ -229,4 +229,4 @@ def test_no_words_break_it(words, step):
 def test_a_slot_that_acts_keeps_the_budget_of_a_function():
     bench = Bench(*[PLAIN] * 96).tick(ticks=3)
     assert bench.state == ("acts", 1)
-    assert 0 < bytecodes(bench.schedule.step, bench.view, 1) <= FUNCTION_BYTECODES_MAX
+    assert 0 < bytecodes(bench.schedule.step, bench.view, bench.view, 1) <= 800

@@ -69,7 +69,7 @@ def test_a_negative_price_curtails_pv_to_the_load_until_the_notice_ends():
     run(rig, 60)
     assert pv.feeds_W > 199_000
     rig.controller.hint("site_ems", h.NOTICE, h.PRICE_IS_NEGATIVE, 1, 20_000)
-    grids_W = [core.view.grid_W for core in steps(rig, 19)]
+    grids_W = [core.known.grid_W for core in steps(rig, 19)]
     assert pv.feeds_W == pytest.approx(60_000, rel=0.02) and min(grids_W) > -2000
     run(rig, 15)
     assert pv.feeds_W > 199_000

@@ -27,7 +27,7 @@ def sent(frame, exponent=0, address=WSET):
 
 
 def write(address, *values, unit_id=1):
-    return rtu.write_registers_request("write", unit_id, address, values).frame
+    return rtu.write_request(16, "write", unit_id, address, values).frame
 
 
 def words(raw):
@@ -57,7 +57,7 @@ def test_a_longer_write_that_covers_it_counts():
 @cases("""
     frame
     write(WSET - 2, 1, 1, 9) | write(WSET - 1, 1) | write(WSET + 1, 0, 9)
-    write(WSET - 9, 1, 2, 3) | rtu.write_register_request("write", 1, WSET, 9).frame
+    write(WSET - 9, 1, 2, 3) | rtu.write_request(6, "write", 1, WSET, [9]).frame
     rtu.read_request("read", 1, 3, WSET, 2).frame
 """)
 def test_what_does_not_hold_the_whole_of_it_says_nothing(frame):
@@ -94,8 +94,8 @@ def test_a_refusal_leaves_the_power_that_stands():
 def test_a_port_tells_of_a_frame_when_it_is_handed_to_the_wire():
     port, heard = RtuPort("pcs", 115_200), []
     port.watch[1] = heard.append
-    port.submit(rtu.write_registers_request("a", 1, WSET, (0, 300)))
-    port.submit(rtu.write_registers_request("b", 2, WSET, (0, 9)))
+    port.submit(rtu.write_request(16, "a", 1, WSET, (0, 300)))
+    port.submit(rtu.write_request(16, "b", 2, WSET, (0, 9)))
     assert heard == []
     assert port.poll(0) == write(WSET, 0, 300) and heard == [write(WSET, 0, 300)]
     assert port.poll(port.wake_us) in (b"", write(WSET, 0, 9, unit_id=2))

@@ -135,11 +135,11 @@ def test_a_signal_is_believed_again_10_s_after_it_fits():
 
 def test_the_limit_acts_again_while_the_contact_is_wrong_and_an_outage_is_seen_after_its_repair():
     site = faulty(GRID, "source", "1", seconds=30)
-    assert site.control.view.mode == modes.GRID and site.grid_W <= 500_000
+    assert site.control.found.mode == modes.GRID and site.grid_W <= 500_000
     site.faults.clear()
     site.is_grid_present = False
     site.run(12)
-    assert site.control.view.mode in modes.OFF_GRID
+    assert site.control.found.mode in modes.OFF_GRID
 
 
 def test_an_engine_whose_breaker_is_open_for_8_s_is_not_switched_off():
@@ -158,8 +158,8 @@ def test_a_set_that_warms_up_at_0_kW_on_a_dead_bus_is_believed():
     for _ in range(600):
         site.run(0.1)
         assert not site.named()
-        if site.control.view.mode not in found[-1:]:
-            found.append(site.control.view.mode)
+        if site.control.found.mode not in found[-1:]:
+            found.append(site.control.found.mode)
     assert found == [modes.GRID, modes.HAND_OVER, modes.BLACK_START, modes.ISLAND]
 
 
@@ -170,7 +170,7 @@ def test_a_grid_meter_that_shows_a_little_on_an_open_line_ends_no_island(can_for
     for wave in range(15):
         site.faults["grid"] = lambda _, moment=wave: off_W + moment % 7
         site.run(1)
-        assert site.control.view.mode == modes.ISLAND and "source_code" not in site.named()
+        assert site.control.found.mode == modes.ISLAND and "source_code" not in site.named()
 
 
 def test_a_grid_meter_that_shows_power_on_an_open_line_hides_no_other_signal():
@@ -187,14 +187,14 @@ def test_a_converter_that_forms_beside_pv_that_carries_the_load_is_believed():
     site.is_grid_present = False
     site.run(20).faults["load"] = Fault("silent", 1)
     site.run(20)
-    assert site.control.view.mode == modes.ISLAND and not site.stages and not site.named()
+    assert site.control.found.mode == modes.ISLAND and not site.stages and not site.named()
 
 
 @pytest.mark.parametrize("is_grid_back", (False, True))
 def test_a_set_that_carries_the_load_runs_on_although_the_contact_says_grid(is_grid_back):
     """Its least time of 900 s is over. A real grid shows power as soon as the load moves."""
     site = faulty(ISLAND, "source", "0", seconds=900)
-    assert site.control.view.mode == modes.GRID and not site.stops
+    assert site.control.found.mode == modes.GRID and not site.stops
     site.is_grid_present = is_grid_back
     site.load_wanted_W += 20_000
     assert site.run(10).stops == is_grid_back and not site.dark_s

@@ -1,7 +1,7 @@
 """The load and the connection from three meters of different age, with any of them missing."""
 
 import pytest
-from views import device, setup, site_of, view
+from views import Tick, both, device, setup, site_of
 
 from controller.core import reasons
 from controller.core.answers import WIDE_W
@@ -16,8 +16,8 @@ class Estimator:
         self.function = site_load.SiteLoad(setup(load_meter_fitted=fitted))
 
     def step(self, load_W, grid_W, battery_W):
-        known = view(load_meter_W=load_W, grid_W=grid_W, battery_W=battery_W)
-        answers = self.function.step(known, 1)
+        known = Tick(load_meter_W=load_W, grid_W=grid_W, battery_W=battery_W)
+        answers = self.function.step(known, known, 1)
         source, load_W, connection_ok, connection_W = found = tuple(self.function.state[:4])
         assert known.load_source == source
         (self.obligation,) = answers
@@ -46,9 +46,9 @@ def test_what_is_known_from_what_is_fresh(load_W, grid_W, battery_W, fitted, exp
 def test_the_load_is_new_with_a_reply_of_the_meter_it_comes_from(
     load_W, is_load_meters, load_new, grid_new
 ):
-    known = view(load_meter_W=load_W, grid_W=400, battery_W=50)
+    known = Tick(load_meter_W=load_W, grid_W=400, battery_W=50)
     known.is_load_meter_new, known.is_grid_meter_new = load_new, grid_new
-    site_load.SiteLoad(setup()).step(known, 1)
+    site_load.SiteLoad(setup()).step(known, known, 1)
     assert known.is_load_new == (load_new if is_load_meters else grid_new)
 
 
@@ -156,12 +156,13 @@ def test_what_the_converter_does_not_give_is_seen_at_the_meter(given_W, off_W):
     """Load 700 kW, set-point 200 kW: without it 500 kW would have been told, whatever flows."""
     unit = site_load.SiteLoad(setup())
     for _ in range(1000):
-        known = view(
+        known = Tick(
             load_meter_W=700_000, grid_W=700_000 - given_W, battery_W=given_W, setpoint_W=200_000
         )
-        unit.step(known, 1)
+        unit.step(known, known, 1)
     assert known.meter_off_W == pytest.approx(off_W, abs=20)
-    unit.step(known := view(load_meter_W=700_000, battery_W=0, setpoint_W=200_000), 1)
+    known = Tick(load_meter_W=700_000, battery_W=0, setpoint_W=200_000)
+    unit.step(known, known, 1)
     assert known.meter_off_W == 0 and known.connection_W is None
 
 
@@ -170,10 +171,10 @@ def test_a_late_tick_moves_a_filter_as_far_as_the_ticks_that_it_covers():
     found = []
     for elapsed, count in ((1, 10), (10, 1)):
         function = site_load.SiteLoad(setup())
-        function.step(view(load_meter_W=0, grid_W=0, battery_W=0), 1)
+        function.step(*both(load_meter_W=0, grid_W=0, battery_W=0), 1)
         for _ in range(count):
-            known = view(load_meter_W=0, grid_W=1_000_000, battery_W=0)
-            function.step(known, elapsed)
+            known = Tick(load_meter_W=0, grid_W=1_000_000, battery_W=0)
+            function.step(known, known, elapsed)
         found.append(known.connection_W)
     assert found == [39_133, 39_840]
 
@@ -182,8 +183,8 @@ def test_a_late_tick_moves_a_filter_as_far_as_the_ticks_that_it_covers():
     1000  301  301 | 500  301  150 | 333  1000  333 | 0  1000  0""")
 def test_a_cabinet_answers_its_share_of_the_load(share_permille, load_W, known_W):
     function = site_load.SiteLoad(setup(share_permille=share_permille))
-    known = view(load_meter_W=load_W)
-    function.step(known, 1)
+    known = Tick(load_meter_W=load_W)
+    function.step(known, known, 1)
     assert (known.load_W, known.load_meter_W) == (known_W, load_W)
 
 

@@ -1,10 +1,10 @@
 """The mode of the site: the table, its delays, an unknown contact, restarts."""
 
 import pytest
-from views import device, setup, site_of, view
+from views import Tick, device, setup, site_of
 
 from controller.core import reasons
-from controller.core.contract import GRID as ON, ISLAND as OFF
+from controller.core.known import GRID as ON, ISLAND as OFF
 from controller.core.policies import modes
 from controller.core.policies.modes import BLACK_START, GRID, HAND_OVER, ISLAND, RETURN
 from tests.tables import cases
@@ -25,9 +25,8 @@ class Bench:
     def tick(self, ticks=1, elapsed=1, **known):
         """The mode after so many ticks."""
         for _ in range(ticks):
-            seen = {"connection_W": 5, "load_W": 5, "grid_W": 5, "load_source": 2, "meter_off_W": 5}
-            self.view = view(site=self.site, **seen, **known)
-            assert self.function.step(self.view, elapsed) == ()
+            self.view = Tick(site=self.site, **known)
+            assert self.function.step(self.view, self.view, elapsed) == ()
         return self.view.mode
 
     def at(self, mode):
@@ -40,7 +39,7 @@ class Bench:
             self.tick(SETTLE, **DEAD)
         if mode == RETURN:
             self.tick(**BACK)
-        assert self.function.state[modes.S_MODE] == mode
+        assert self.function.state.mode == mode
         return self
 
 
@@ -94,7 +93,7 @@ def test_a_set_that_gives_power_carries_the_bus_although_it_reports_a_stopped_en
         bench.site.inp[0] = power_W
         bench.site.step(bytes([1]), 1)
         assert bench.at(HAND_OVER).tick(5000, **DEAD) == mode
-        bench.function.state[modes.S_MODE] = GRID
+        bench.function.state.mode = GRID
 
 
 def test_a_load_meter_that_reads_no_load_ends_the_black_start():
@@ -111,7 +110,7 @@ def test_a_flickering_bus_begins_its_time_anew_and_missed_ticks_count():
 
 
 @pytest.mark.parametrize("mode", range(5))
-def test_the_view_and_the_word_say_the_mode_after_a_restart_from_the_state(mode):
+def test_the_mode_is_found_and_published_after_a_restart_from_the_state(mode):
     bench, known = Bench().at(mode), DEAD if mode == BLACK_START else FORMED
     again = Bench()
     for block, stored in zip(again.function.arrays(), bench.function.arrays()):
@@ -120,6 +119,3 @@ def test_the_view_and_the_word_say_the_mode_after_a_restart_from_the_state(mode)
     is_off_grid = mode in (HAND_OVER, ISLAND, BLACK_START)
     found = again.view
     assert found.is_off_grid == is_off_grid and again.function.out[0] == reasons.MODE + mode
-    blank = (None, None, 0, 0, 0) if is_off_grid else (5, 5, 5, 2, 5)
-    load = found.load_W, found.grid_W, found.load_source, found.meter_off_W
-    assert (found.connection_W, *load) == blank

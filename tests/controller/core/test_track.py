@@ -21,9 +21,9 @@ from tracking_plant import (
     step,
     tracking,
 )
-from views import setup, view
+from views import Tick, setup
 
-from controller.core.contract import GRID
+from controller.core.known import GRID
 from controller.core.policies import track
 from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import CALCULATED, MEASURED, UNKNOWN
@@ -234,11 +234,11 @@ def test_after_a_meter_test_and_an_outage_the_battery_begins_at_zero(known):
 @pytest.mark.parametrize("source, is_answered", ((None, False), (GRID, True)))
 def test_in_a_return_the_battery_answers_swings_once_the_grid_is_certain(source, is_answered):
     control = tracking()
-    seen = view(mode=RETURN, source=source, load_source=MEASURED, is_load_new=True)
-    seen.low_W, seen.high_W = -250_000, 250_000
+    seen = Tick(mode=RETURN, source=source, load_source=MEASURED, is_load_new=True)
+    seen.left_low_W, seen.left_high_W = -250_000, 250_000
     for load_W in SECOND * [300_000] + SECOND * [400_000]:
         seen.load_W = load_W
-        ((answer_W, _),) = control.step(seen, 1)
+        ((answer_W, _),) = control.step(seen, seen, 1)
         assert load_W == 400_000 or answer_W == 0, "no bump"
     assert (answer_W > 50_000) == is_answered
 
@@ -354,27 +354,27 @@ def test_a_restart_from_the_stored_words_goes_on_alike():
 def test_between_the_requests_of_a_schedule_the_charge_stays_as_it_is():
     """The error counts from the charge at which the slot began to act, not from the target."""
     function = track.Track(setup())
-    seen = view(soc_permille=(300, 300), scheduled_source=1)
-    assert function._soc_error(seen) == 0
+    seen = Tick(soc_permille=(300, 300), scheduled_source=1)
+    assert function._soc_error(seen, seen) == 0
     seen.soc_permille = (280, 290)
-    assert function._soc_error(seen) == 10
+    assert function._soc_error(seen, seen) == 10
     seen.is_requested = True
-    assert function._soc_error(seen) is None
+    assert function._soc_error(seen, seen) is None
     seen.is_requested, seen.soc_permille = False, (250, 250)
-    assert function._soc_error(seen) == 0
+    assert function._soc_error(seen, seen) == 0
     seen.scheduled_source = 0
-    assert function._soc_error(seen) == 300
+    assert function._soc_error(seen, seen) == 300
 
 
 def test_a_surplus_that_the_export_limit_stores_stays_stored():
     """high_W < 0: an obligation charges the battery."""
     function = track.Track(setup())
-    seen = view(soc_permille=(300, 300), scheduled_source=1)
-    assert function._soc_error(seen) == 0
-    seen.soc_permille, seen.high_W = (400, 400), -1
-    assert function._soc_error(seen) == 0
-    seen.soc_permille, seen.high_W = (390, 390), 0
-    assert function._soc_error(seen) == 10
+    seen = Tick(soc_permille=(300, 300), scheduled_source=1)
+    assert function._soc_error(seen, seen) == 0
+    seen.soc_permille, seen.left_high_W = (400, 400), -1
+    assert function._soc_error(seen, seen) == 0
+    seen.soc_permille, seen.left_high_W = (390, 390), 0
+    assert function._soc_error(seen, seen) == 10
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import csv
 import gzip
 
 import numpy as np
-from views import setup, view
+from views import Tick, setup
 
 from controller.core import reasons
 from controller.core.policies.site_load import MEASURED
@@ -38,9 +38,10 @@ def step(
 ):
     """The power asked for, W; soc_permille: None while it is unknown."""
     soc = None if soc_permille is None else (0, soc_permille)
-    seen = view(load_source=source, load_W=load_W if source else None, soc_permille=soc, **known)
-    seen.setpoint_W, (seen.low_W, seen.high_W), seen.is_load_new = previous_W, available_W, is_new
-    ((asked_W, reason),) = control.step(seen, elapsed)
+    seen = Tick(load_source=source, load_W=load_W if source else None, soc_permille=soc, **known)
+    seen.left_setpoint_W, seen.is_load_new = previous_W, is_new
+    seen.left_low_W, seen.left_high_W = available_W
+    ((asked_W, reason),) = control.step(seen, seen, elapsed)
     assert reason == (reasons.LOAD_TRACKING if source else reasons.LOAD_UNKNOWN)
     return asked_W
 

@@ -1,8 +1,11 @@
-"""Setups and views for the tests of control functions."""
+"""Setups, and what a tick knows and has found, for the tests of control functions."""
 
 from array import array
 
 from controller.core import contract, hint_sources, parameters
+from controller.core.answers import Limit
+from controller.core.found import Found
+from controller.core.known import Known
 from controller.core.site_devices import layout, roles
 from controller.core.site_devices.layout import SiteDevice
 from controller.core.site_devices.signals_view import Site
@@ -39,8 +42,18 @@ def setup(tick_ms=20, rated_W=RATED_W, known=(), site=None, **settings):
     return contract.Setup(names | settings, tick_ms, rated_W, hint_sources.image(known), site)
 
 
-def view(**known):
-    found = contract.View()
-    for name, value in known.items():
-        setattr(found, name, value)
-    return found
+WIDE = Limit(RATED_W, 212, RATED_W, 213)
+
+
+class Tick(Found):
+    """Known and Found in one record, for a function that is tested alone: it takes it twice."""
+
+    def __init__(self, **fields):
+        super().__init__()
+        vars(self).update(Known()._asdict())
+        assert fields.keys() <= vars(self).keys(), fields.keys() - vars(self).keys()
+        vars(self).update(fields)
+
+
+def both(**fields):
+    return (Tick(**fields),) * 2

@@ -54,7 +54,7 @@ def test_the_form_is_that_of_cyclonedx():
     lines = {line["ref"]: line["dependsOn"] for line in found["dependencies"]}
     assert {*lines, *[ref for needs in lines.values() for ref in needs]} <= set(refs)
     direct = {ref.partition("@")[0].rpartition("/")[2] for ref in lines[bom.PROGRAM]}
-    assert direct == {"msgpack", "pyserial", "python-can", *bom.DEBIAN}
+    assert direct == {"msgpack", "pyserial", "python-can", "shtab", *bom.DEBIAN}
     (can,) = [line for ref, line in lines.items() if ref.startswith("pkg:pypi/python-can@")]
     assert {ref.partition("@")[0] for ref in can} == {
         f"pkg:pypi/{name}" for name in ("packaging", "typing-extensions", "wrapt")

@@ -7,12 +7,14 @@ import pytest
 
 from controller import __main__
 from controller.config import bus_times, equipment, limit_images, path_identity
+from controller.core import functions
 from controller.documents import check, check_path
 from controller.documents.document import WIDTH
 from controller.rows import records
 from controller.store import two_copies
 from controller.store.stored_record import Record
 from drivers.buses import rtu
+from tests.repository import ROOT
 from tests.tables import cases, table
 
 NORA = "Nora Toft, 2026-01-01"
@@ -165,7 +167,7 @@ class _Bench:
             if drop or now_us >= self.coils_due_us[unit_id]:
                 self.coils_due_us[unit_id] = now_us + 100_000
                 levels = (0,) * 8 if self.frozen_open else (1,) * 8
-                self.port.submit(rtu.write_coils_request(("coils", unit_id), unit_id, 0, levels))
+                self.port.submit(rtu.write_request(15, ("coils", unit_id), unit_id, 0, levels))
         self.dropped = self.frozen_open
 
     def _answer(self, frame, now_us):
@@ -381,9 +383,25 @@ def test_the_command_prints_the_report_or_refuses_in_one_line(files, capsys):
     )
     assert "site.toml:rack.all.rated_current_mA: 140001" in refused
     assert absent == "firebreak: nowhere.toml: cannot be read: No such file or directory"
-    usage = "give either a FILE (cabinet.toml, which names the layers above it) or --keys"
+    usage = "give a FILE (cabinet.toml, which names the layers above it), --keys or --functions"
     for argv in [], ["--keys", "a"]:
         assert (ended(*argv), capsys.readouterr().err) == (2, f"firebreak: {usage}\n")
+
+
+def test_the_functions_are_listed_with_all_that_they_read_and_write(capsys):
+    assert ended("--functions") == 0
+    table = capsys.readouterr().out
+    assert all(len(line) <= WIDTH for line in table.split("\n"))
+    for function in functions.FUNCTIONS:
+        assert f" {function.NAME} " in table
+        assert all(name in table for name in (*function.READS, *function.BEFORE, *function.WRITES))
+
+
+def test_the_drawing_of_the_functions_is_that_of_the_readme(capsys):
+    assert ended("--functions", "--drawing") == 0
+    assert capsys.readouterr().out in (ROOT / "controller/core/README.md").read_text(
+        encoding="utf-8"
+    ), "make it anew"
 
 
 KEYS_LISTED = """
@@ -399,6 +417,9 @@ stage.29.set only down 2000..3650 (2..3.65 V); default 3650 (3.65 V); NMC: 2000.
 stage.21a.set only down 163..650 (16.3..65 degC); default 650 (65 degC)
 stage.34a.set only down 10..100 mV; default 100 mV
 rack.N.charge_end_mV only down 2000..4300; default 3600; NMC: 2000..4300; default 4200
+profile:timing.period_ms 5..60000; required
+profile:meter.settings.phases 1, 2, 3; required
+profile:site_device.registers.NAME.scale a number -1e+09..1e+09; default 1
 """
 
 

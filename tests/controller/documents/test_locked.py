@@ -60,4 +60,4 @@ def test_this_projects_lock(capsys, what):
     assert ("setuptools" in names) == (what == "build")
     if what == "run":
         wanted = locked.run_roots((Path(locked.__file__).parents[2] / "setup.cfg").read_text())
-        assert set(wanted) == {"msgpack", "pyserial", "python-can"} < set(names)
+        assert set(wanted) == {"msgpack", "pyserial", "python-can", "shtab"} < set(names)

@@ -508,7 +508,7 @@ def test_a_second_schedule_waits_and_a_wrong_one_leaves_the_first(planner):
 def test_a_schedule_begins_within_a_week_of_a_trusted_clock(
     site, planner, ahead_min, error_ms, code
 ):
-    """Without a trusted clock no schedule acts, so a far one does nothing."""
+    """No schedule acts without a trusted clock, so a far one does nothing."""
     site.set_clock(DAY_MIN, error_ms)
     site.step()
     one = planner("site_ems").plan(SLOT, start_min=DAY_MIN + ahead_min)

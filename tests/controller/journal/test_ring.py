@@ -364,7 +364,7 @@ def test_a_reader_counts_the_frames_that_a_later_start_removed(path, tmp_path, m
 def test_any_file_in_place_of_the_previous_journal_gives_its_room(
     path, tmp_path, monkeypatch, content
 ):
-    """Of another version, torn, or missing."""
+    """The file is of another version, torn, or missing."""
     write(make(path, RING_BYTES), 3)
     previous = tmp_path / "journal.previous"
     if content is not None:

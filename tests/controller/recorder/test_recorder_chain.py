@@ -42,7 +42,7 @@ def check(database, published=None):
 
 
 def test_another_program_can_compute_it(database):
-    """As the docstring of chain.py describes it."""
+    """The docstring of chain.py describes it."""
     previous, found = bytes(32), check(database)
     columns = ", ".join(chain.COLUMNS)
     for *values, stored in database.query(f"SELECT {columns}, hash FROM events ORDER BY id"):

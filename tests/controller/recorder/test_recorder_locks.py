@@ -68,7 +68,7 @@ def made_files(folder):
 
 
 def test_a_lock_on_the_database_of_an_earlier_version_ends_with_the_next_start(tmp_path, made):
-    """As after a kill: the log and its index lie beside the database."""
+    """State after a kill: the log and its index lie beside the database."""
     made.write([ROW])
     (old := tmp_path / "old").mkdir()
     for each in made_files(tmp_path / "state"):

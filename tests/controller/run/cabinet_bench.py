@@ -182,7 +182,7 @@ class Bench:
         return self.stored.locked_out, self.stored.rest
 
     def hold(self):
-        """From now on the store acknowledges nothing, until `release`."""
+        """The store acknowledges nothing from now on, until `release`."""
         self.keeper.durable = len(self.keeper.records)
         return self
 
@@ -205,7 +205,7 @@ class Bench:
         return self
 
     def clear(self):
-        """As five seconds after the causes have gone: a reset may clear them."""
+        """State five seconds after the causes have gone: a reset may clear them."""
         self.tick(3)
         count, clear_ticks = self.kernel.evaluator.clear_count, self.kernel.latches.clear_ticks
         for index, ticks in enumerate(count):

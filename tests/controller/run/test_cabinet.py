@@ -40,7 +40,7 @@ def test_a_start_takes_over_what_the_store_holds(loaded, standing):
 
 @pytest.mark.parametrize("order", [*itertools.permutations(("1a", "2", "29.rack2"))])
 def test_in_which_order_stages_latched_survives_a_restart(order):
-    """After a power cut the first-out is what began it, not the lowest row of what followed."""
+    """The first-out after a power cut is what began it, not the lowest row of what followed."""
     latched = {name: 3 - place for place, name in enumerate(order)}
     bench = Bench(found(two_copies.ARMED, latches=latched)).tick()
     assert bench.standing == ["1a", "2", "44c", "29.rack2"]

@@ -178,7 +178,7 @@ def test_anything_else_is_refused_and_does_nothing(place, data):
 
 @pytest.mark.parametrize("first", [RESET, LOCK])
 def test_who_has_no_address_is_waited_for_too(place, first):
-    """Without the wait, the next client's reset would get the answer to this command."""
+    """The next client's reset would get the answer to this command without the wait."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nameless:
         nameless.sendto(NUMBER + first, place.path)
         place.listener.receive(place.cabinet)
@@ -312,7 +312,7 @@ def test_ask_gets_the_answer(place):
 
 
 def test_ask_gives_up_when_nobody_answers_or_is_there(place, tmp_path, monkeypatch):
-    monkeypatch.setattr(operator_client, "ANSWER_S", 0.01)
+    monkeypatch.setattr(operator_client.commands, "ANSWER_S", 0.01)
     assert operator_client.ask(place.path, oc.RUN) is None
     asked = operator_client.reset(place.path, oc.REMOTE_RESET, -1, 0, -1, 0)
     assert (asked.words(), asked.is_done) == ("no answer", False)
@@ -347,7 +347,7 @@ def test_a_socket_of_another_user_gets_no_command(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("data", [b"", b"FBC1\1", b"FBC1\1\0\0"])
 def test_an_answer_of_another_version_is_a_refusal(tmp_path, data):
-    """After an update without a restart of the controller."""
+    """It comes after an update without a restart of the controller."""
     path = str(tmp_path / "command.sock")
     with sockets.bound(path, "") as old:
         old.setblocking(True)

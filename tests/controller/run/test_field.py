@@ -49,7 +49,7 @@ class Module:
     def write(self, out):
         coils = tuple(out)
         if coils not in self.requests:
-            self.requests[coils] = rtu.write_coils_request(("coils", coils), 1, 0, coils)
+            self.requests[coils] = rtu.write_request(15, ("coils", coils), 1, 0, coils)
         return self.requests[coils]
 
 
@@ -85,7 +85,7 @@ def test_coils_are_written_on_change_at_once_and_refreshed():
     "acknowledged_at, urgent, calm", [(1, 1, 9), (4, 4, 9), (25, 25, 5), (99, 30, 0)]
 )
 def test_a_change_is_repeated_each_tick_until_it_is_acknowledged(acknowledged_at, urgent, calm):
-    """For 0.5 s, when its coils have expired; then at the rate of a refresh."""
+    """Each tick for 0.5 s, when its coils have expired; then at the rate of a refresh."""
     bench, said = IoBench(), []
     for tick in range(50):
         bench.module.writes += tick == acknowledged_at
@@ -147,7 +147,9 @@ class Pcs:
             return None
         raw = setpoint_W if self.frame_W is None else self.frame_W
         key, values = ("setpoint", setpoint_W), (raw >> 16 & 0xFFFF, raw & 0xFFFF)
-        request = rtu.write_registers_request(key, 1, WSET, values, None, self._failed, priority)
+        request = rtu.write_request(
+            16, key, 1, WSET, values, on_failure=self._failed, priority=priority
+        )
         self.requests.append(request)
         return request
 
@@ -164,7 +166,7 @@ class Pcs:
         return self._operation("start", 1)
 
     def _operation(self, key, value, priority=rtu.WRITE):
-        request = rtu.write_registers_request(key, 1, 40_100, (value,), priority=priority)
+        request = rtu.write_request(16, key, 1, 40_100, (value,), priority=priority)
         return request if self.ready else None
 
 
@@ -269,7 +271,7 @@ def test_what_falls_in_every_tick_goes_out_once_a_period_and_no_more():
 
 @pytest.mark.parametrize("early_W, limit_W, waits", [(0, 200_000, 4), (80_000, 80_000, 8)])
 def test_after_an_early_one_the_next_waits_for_its_own_turn(early_W, limit_W, waits):
-    """After a zero for one period alone: a lost zero has to be repeated soon."""
+    """It waits after a zero for one period alone: a lost zero has to be repeated soon."""
     bench = Bench()
     bench.write(90_000)
     bench.out[DISCHARGE_AT] = limit_W
@@ -467,7 +469,7 @@ def test_each_of_two_converters_gets_what_is_its_own_whichever_is_named_first(fi
     for number, channel in zip(units, sorted(field.pcs, key=lambda each: each.port.name)):
         channel.write = lambda inp, out, power_W, _, at=channel.run_at: asked.update({at: power_W})
         channel.sent._pcs = Pcs()
-        channel.sent.see(rtu.write_registers_request("w", 1, WSET, (0, number)).frame)
+        channel.sent.see(rtu.write_request(16, "w", 1, WSET, (0, number)).frame)
         channel.sent.refuse(600 + number)
     field.write(image.inp, [0] * layout.outputs, [11, 22], 0)
     for unit in range(2):

@@ -1,7 +1,5 @@
 """The counters of the buses, out of the mapped file."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from controller.config import configuration
@@ -18,6 +16,10 @@ def field():
     return VirtualRig(CONFIG, lambda t_s: 300_000.0).run(2).controller.cabinet.field
 
 
+def counted(field):
+    return field.ports, {name: bus.port for name, bus in field.can.items()}
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "links.stats"
@@ -25,7 +27,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def writer(path, field):
-    made = link_statistics.LinkStatistics(str(path), field)
+    made = link_statistics.LinkStatistics(str(path), *counted(field))
     assert link_statistics.read(str(path)) is None, "nothing written yet"
     yield made
     made.close()
@@ -61,7 +63,7 @@ def test_a_unit_0_is_a_unit_and_an_answer_of_another_unit_is_counted(field, writ
 def test_buses_whose_names_differ_at_the_end_stay_apart(field, path):
     names = ["b" * 31 + end for end in "xy"]
     ports = dict.fromkeys(names, field.ports["pcs"])
-    made = link_statistics.LinkStatistics(str(path), SimpleNamespace(ports=ports, can={}))
+    made = link_statistics.LinkStatistics(str(path), ports, {})
     made.note(0)
     made.close()
     found = link_statistics.read(str(path))
@@ -108,6 +110,6 @@ def test_file_that_was_cut_or_is_another_is_none(writer, path, size):
 
 def test_more_than_fits_is_left_out(field, path, monkeypatch):
     monkeypatch.setattr(link_statistics, "ENTRIES_MAX", 3)
-    link_statistics.LinkStatistics(str(path), field).note(0)
+    link_statistics.LinkStatistics(str(path), *counted(field)).note(0)
     found = link_statistics.read(str(path))
     assert len(found["units"]) + len(found["buses"]) == 3

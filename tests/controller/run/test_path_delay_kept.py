@@ -23,7 +23,7 @@ def given_ms(bench):
     """The delay in the core's input, which is also the delay that tracking uses."""
     core = bench.cabinet.core
     (stored_ms,) = core.inp[places(core.layout, ())["path_delay"]]
-    assert core.view.path_delay_ms == stored_ms
+    assert core.found.path_delay_ms == stored_ms
     return stored_ms
 
 
@@ -57,7 +57,7 @@ def test_a_measured_delay_is_stored_once():
     proof.state[meter_sign.S_DELAY_MS] = 171
     assert bench.tick(5).keeper.records[-1].path_delay == (PATH, 171)
     assert len(bench.keeper.records) == before + 1
-    assert bench.cabinet.core.view.path_delay_ms == 171
+    assert bench.cabinet.core.found.path_delay_ms == 171
 
 
 def test_another_speed_of_a_bus_is_another_path(files):

@@ -194,7 +194,7 @@ def test_a_cut_of_power_at_any_record_never_frees_what_was_latched():
 def test_a_cause_that_returns_ends_the_reset_and_its_latch_is_stored_in_that_tick(
     kind, ticks_before, stands_ticks, late_ticks
 ):
-    """Before any debounce; an acknowledgement that comes later clears nothing."""
+    """This is before any debounce; an acknowledgement that comes later clears nothing."""
     bench = waiting(kind).tick(ticks_before)
     held, count = bench.latched, len(bench.keeper.records)
     again(bench, kind).tick()

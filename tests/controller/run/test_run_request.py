@@ -214,7 +214,7 @@ def test_whatever_it_rests_after_it_is_not_asked_to_run():
 @pytest.mark.parametrize("is_alone", [False, True])
 @pytest.mark.parametrize("state", [two_copies.CLEAN, two_copies.ARMED])
 def test_a_restart_closes_by_itself_only_where_the_analysis_says_so(is_alone, state):
-    """After a crash not before the reset of row 44c either."""
+    """A crash: not before the reset of row 44c either."""
     hma = {**CONFIG.hma, "restart_alone": is_alone}
     settings = replace(CONFIG, topology=replace(CONFIG.topology, hma=hma))
     bench = Bench(found(state), settings).tick(RUN_TICKS)

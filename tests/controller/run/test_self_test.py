@@ -84,7 +84,7 @@ def test_a_healthy_controller_finds_nothing_and_leaves_memory_as_it_was():
 
 
 def test_every_function_and_method_is_watched():
-    """Of every file of safety/ except those that only channel B runs."""
+    """Functions of every file of safety/ except those that only channel B runs."""
     names = [each.__qualname__ for each in program_memory.functions([module(SOURCE)])]
     assert sorted(names) == ["Kernel.other", "Kernel.step", "limit"]
     modules = program_memory.kernel_modules()

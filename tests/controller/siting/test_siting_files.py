@@ -5,7 +5,7 @@ from siting_cases import exposure, mode, model, site_cases
 from siting_sites import content, toml
 
 from controller import __main__ as firebreak
-from controller.config.refusal import ConfigError
+from controller.forms.refusal import ConfigError
 from controller.siting import reading
 from tests.tables import cases
 

@@ -406,7 +406,7 @@ def test_a_reduced_distance_that_fails_another_rule_is_red():
 
 
 def test_a_wall_around_a_corner_and_an_exposure_without_a_rule():
-    """In an L-shaped room, the unit in one arm does not face the short wall of the other arm."""
+    """The room is an L: the unit in one arm does not face the short wall of the other arm."""
     given, findings, _, _ = results(
         site(
             room(outline_m=[[0, 0], [20, 0], [20, 8], [8, 8], [8, 20], [0, 20]]),
@@ -524,7 +524,7 @@ def test_texts_are_escaped_and_the_same_site_gives_the_same_bytes():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_label_of_an_example_covers_another(name, monkeypatch):
-    boxes, place = [], labels.Placer.place
+    boxes, place, drawn_before = [], labels.Placer.place, example(name)[:2]
 
     def kept(self, choices, x, y):
         lines, (center_x, center_y) = place(self, choices, x, y)
@@ -534,7 +534,7 @@ def test_no_label_of_an_example_covers_another(name, monkeypatch):
         return lines, (center_x, center_y)
 
     monkeypatch.setattr(labels.Placer, "place", kept)
-    plan.svg(*example(name)[:2])
+    plan.svg(*drawn_before)
     assert len(boxes) > 4
     for index, (left, low, right, high) in enumerate(boxes):
         for other in boxes[index + 1 :]:

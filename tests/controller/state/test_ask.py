@@ -176,7 +176,7 @@ def test_an_empty_battery_carries_a_job_in_an_hour_only_if_it_charges(changes, e
 
 
 def test_the_charge_ends_at_the_target():
-    """From 15 to 48.3 % of 600 kWh: 200 kWh, and the job takes 250."""
+    """Charging from 15 to 48.3 % of 600 kWh: 200 kWh, and the job takes 250."""
     (missing,) = answer(449_000, 80_000, 3600, battery=EMPTY)["missing"]
     assert missing["what"] == "energy" and 20_000 < missing["missing_Wh"] < 90_000
 
@@ -200,7 +200,7 @@ def asks(power_W, is_exact=True):
     {"connection": {"seen_W": (60_000,)}, "tracking": asks(90_000)}  60_000
 """)
 def test_the_battery_gives_in_an_hour(changes, given_Wh):
-    """By a band, by an exact request, within an export of 0."""
+    """The lack comes by a band, by an exact request, within an export of 0."""
     found = answer(1, 0, 3600, **{"battery": FULL, **changes})
     assert abs(found["given_Wh"] - given_Wh) < 100
 

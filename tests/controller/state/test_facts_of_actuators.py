@@ -22,7 +22,7 @@ LIMITED = (
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    """At 12 % charge the generator is needed; a third of a minute, then all devices pulled off."""
+    """The generator is needed at 12 % charge; a third of a minute, then all devices pulled off."""
     folder = tmp_path_factory.mktemp("actuators")
     watched = Watched(folder, lambda t_s: 100_000.0, soc=0.12, settings=CONFIG).run(20)
     before = watched.facts("why")

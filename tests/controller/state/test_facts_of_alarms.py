@@ -164,7 +164,7 @@ def sentence(shadow, name, code=0):
 
 
 def test_a_failed_relay_is_named_until_its_row_is_reset(tmp_path):
-    """Without permit the relay agrees again; the keyframe of the beginning has the cause."""
+    """The relay agrees without permit again; the keyframe of the beginning has the cause."""
     failed = action(10, "contact", name="permit_1", closed=False)
     watched = Watched(tmp_path, actions=[failed]).run(14)
     row, shadow = watched.facts("alarms")["standing"][0], watched.shadow

@@ -145,7 +145,7 @@ def test_each_of_two_converters_has_its_own_numbers(two, monkeypatch):
 
 
 def test_the_reason_of_a_limit_is_that_of_the_unit_which_withholds_most(two):
-    """Of two units only the second one is derated; its code names the limit of the cabinet."""
+    """Only the second one of two units is derated; its code names the limit of the cabinet."""
     core = two.shadow.core
     at, before = core.layout.unit_output, core.kernel.out[:]
     for unit, (limit_W, number) in enumerate(((250_000, 1), (50_000, bounds.L_DERATE))):

@@ -95,7 +95,7 @@ def save_in_vain(disk, new):
 
 @pytest.mark.parametrize("saves", [1, 2, 3])
 def test_a_latch_lost_on_a_full_disk_is_detected_after_a_power_cut(saves):
-    """After the clean stop the cabinet would close by itself without the latch."""
+    """The cabinet would, after the clean stop, close by itself without the latch."""
     disk = disk_with(*[record()] * saves)
     save_in_vain(disk, NEW)
     found = found_on(disk.restart())

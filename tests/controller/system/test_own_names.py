@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from controller.console.terminal import users
+from controller.console import users
 from controller.hints import keys
 from controller.recorder import archive, capture, head, room
 from controller.store import proof_tests, spool, trips, two_copies

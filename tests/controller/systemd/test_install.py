@@ -78,6 +78,13 @@ def test_a_wrong_command_line_is_refused_in_one_line(arguments, words):
     assert (code, out, len(err)) == (2, [], 1) and words in err[0], err
 
 
+def test_a_mistyped_command_names_the_nearest():
+    for word, near in (("intsall", ", did you mean 'install'"), ("qqq", "")):
+        code, out, (line,) = flash(word)
+        assert (code, out) == (2, []) and f"there is no '{word}' here{near}; there are: rig" in line
+        assert line.endswith(", vm-test, advisories")
+
+
 def make_script(path, text):
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
@@ -208,6 +215,17 @@ def test_a_companion_is_installed_only_if_its_command_exists(tmp_path):
     units = {path.name for path in (tmp_path / SERVICE).parent.iterdir()}
     assert units == services | {"run-firebreak.mount"}
     assert asked(tmp_path) == ENABLED + ["systemctl --quiet enable firebreak-record.service"]
+
+
+COMPLETIONS = ("bash-completion/completions/firebreak", "zsh/site-functions/_firebreak")
+
+
+def test_completion_is_installed_if_the_release_has_it(tmp_path):
+    assert bash("on_target() { return 2; }; install_completion", tmp_path) == (0, [])
+    bash('on_target() { echo "$*"; }; install_completion', tmp_path)
+    found = [(tmp_path / "usr/local/share" / name).read_text() for name in COMPLETIONS]
+    words = "/opt/firebreak/current/bin/firebreak completion"
+    assert found == [f"{words} bash\n", f"{words} zsh\n"]
 
 
 def test_an_upgrade_of_the_system_restarts_no_service(tmp_path):
@@ -394,11 +412,12 @@ AWKWARD = ("a b", "a[b", "clone[1]", "$HOME", "100%d", "a#b&c", "two\nlines", 'i
 
 
 def small_clone(copy):
-    for name in ("safety", "controller", "drivers", "hil"):
+    for name in ("safety", "controller", "drivers"):
         (copy / name).mkdir(parents=True)
         (copy / name / "a.py").write_text("1")
-    for name in ("setup.cfg", "pyproject.toml", "requirements.lock"):
-        shutil.copy(ROOT / name, copy)
+    (copy / "hil").mkdir()
+    for name in ("setup.cfg", "pyproject.toml", "requirements.lock", "hil/pyproject.toml"):
+        shutil.copy(ROOT / name, copy / name)
     return copy
 
 
@@ -416,6 +435,7 @@ def test_the_name_of_a_release_follows_its_sources(folder, tmp_path):
     )
     assert first != named(copy, tmp_path, "echo 3.12")
     (copy / "safety" / "a.pyc").write_text("compiled")
+    (copy / "hil" / "a.py").write_text("the rig is not installed")
     assert named(copy, tmp_path) == first
     (copy / "safety" / "a.py").write_text("2")
     assert named(copy, tmp_path) != first
@@ -477,7 +497,9 @@ def test_a_tree_may_be_in_any_folder(folder, tmp_path):
 def installed(tmp_path_factory):
     tree = tmp_path_factory.mktemp("installed") / "tree"
     (tree / "opt/firebreak/releases/one").mkdir(parents=True)
-    steps = "switch_to one; install_configuration; install_services; install_user"
+    steps = (
+        "switch_to one; install_configuration; install_services; install_completion; install_user"
+    )
     assert bash(f"has_command() {{ true; }}; {steps}", tree)[0] == 0
     for name in ("var/lib/firebreak/store.a", f"{CAN_DROP_INS}/my own.conf"):
         (tree / name).parent.mkdir(parents=True)

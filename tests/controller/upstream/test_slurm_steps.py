@@ -34,7 +34,7 @@ NODE_W = {"batch": 5_000, "*": 6_000}
 
 
 def newer(queue):
-    """As later versions nest numbers, and list states."""
+    """Later versions nest numbers, and list states."""
     numbers = ("start_time", "end_time", "time_limit", "node_count")
     nest = {
         name: lambda value: {"set": True, "infinite": False, "number": value} for name in numbers

@@ -23,7 +23,7 @@ def test_no_job_with_a_yes_is_short(capsys, tmp_path):
 
 
 def outcome(answer, short, number=0):
-    return trials.Outcome(number, answer, ("power",) if answer == "no" else (), short, None)
+    return trials.Outcome(number, answer, ("power",) if answer == "no" else (), short)
 
 
 @pytest.mark.parametrize(

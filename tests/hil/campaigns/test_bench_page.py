@@ -1,7 +1,8 @@
-"""The page of benchmarks is what its command prints of the committed results; refusals."""
+"""The page of benchmarks, made of the committed results; refusals."""
 
 import inspect
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,6 @@ from hil.campaigns.benchmarks import command, document, page, rig
 
 FOLDER = Path(command.__file__).parent / "results"
 RESULTS = sorted(FOLDER.glob("*.json"))
-PAGE = FOLDER / command.PAGE
 BYTES_MAX = 20_000  # of a committed result
 
 
@@ -29,11 +29,14 @@ def run(capsys, *argv):
 
 
 def test_the_page_is_made_from_the_committed_results(capsys):
-    code, out, err = run(capsys, "bench", "page", *RESULTS)
+    code, out, err = run(capsys, "bench", "page")
     assert (code, err) == (0, [])
-    assert out == PAGE.read_text(encoding="ascii"), (
-        "cd hil/campaigns/benchmarks/results; python -m hil bench page *.json > BENCHMARKS.md"
-    )
+    assert run(capsys, "bench", "page", *RESULTS) == (0, out, [])
+    sections = re.findall(r"^## (\w+): `python -m hil", out, re.MULTILINE)
+    assert sorted(sections) == [path.stem for path in RESULTS]
+    figures = [each for path in RESULTS for each in document.read(str(path))["figures"]]
+    assert len(figures) > 100
+    assert all(f"| {each['what']} |" in out for each in figures)
 
 
 def test_every_benchmark_has_a_committed_result_of_a_readable_size():
@@ -93,6 +96,26 @@ def test_all_runs_each_benchmark_as_its_own_command(short):
         assert given.get("seconds") == (SECONDS[name][short] if name in SECONDS else None)
         counts = (200, 3) if name in ("stop", "hint") else (None, None)
         assert given.get("count") == counts[short]
+
+
+def test_all_goes_on_with_what_was_measured_before(monkeypatch, tmp_path, capsys):
+    asked, codes = [], {"step": 0, "loop": 1, "rtu": KeyboardInterrupt, "stop": 3}
+
+    def run(argv):
+        asked.append(argv[4])
+        if codes.get(argv[4]) is KeyboardInterrupt:
+            raise KeyboardInterrupt
+        document.write(argv[argv.index("--json") + 1], doc(argv[4]))
+        return SimpleNamespace(returncode=codes.get(argv[4], 0))
+
+    monkeypatch.setattr(command.subprocess, "run", run)
+    given = ["bench", "all", "--json", str(tmp_path), "--resume", str(tmp_path / "kept")]
+    assert cli.main(given) == 130 and asked == ["step", "loop", "rtu"]
+    assert "2 results are kept: go on with --resume" in capsys.readouterr().err
+    codes["rtu"] = 0
+    assert cli.main(given) == 3 and asked[3:] == list(command.BENCHMARKS)[2:]
+    sections = re.findall("^## ([a-z]+):", (tmp_path / command.PAGE).read_text(), re.M)
+    assert set(sections) == {*command.BENCHMARKS} - {"stop"}, "what was not measured has none"
 
 
 def test_a_benchmark_is_given_its_own_options(monkeypatch, tmp_path):

@@ -9,12 +9,12 @@ from controller.config import configuration
 from controller.run import peer_words
 from controller.sites import EXAMPLE
 from hil import __main__ as program
-from hil.campaigns.benchmarks import document
-from hil.campaigns.channel_b import command, course, memory as mem, partner as channel_a, trials
+from hil.campaigns.benchmarks import course, document
+from hil.campaigns.channel_b import command, memory as mem, partner as channel_a, trials
 from hil.campaigns.channel_b.emulator import EmulatorError
-from hil.campaigns.report import Checks
 from hil.campaigns.rows import start
 from hil.engine.simulate import VirtualRig
+from hil.runner.report import Checks
 from safety import channel as c, frame as f, peer as pe, second as sc, signals as s
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from controller.journal.ring import JournalError
 from hil.__main__ import main, parser
-from hil.campaigns import command, course, packages, process, report, verdict
+from hil.campaigns import course, process
 from hil.engine.rig import RigError
+from hil.runner import report
 
 # command and options; the message
 REFUSED = """
@@ -40,7 +41,7 @@ runaway --processes 0: argument --processes: 0: allowed is a whole number from 1
 nuisance --hours 0: argument --hours: 0: allowed is a number from 0.01 to 24
 runaway --days 0: argument --days: 0: allowed is a number from 0.01 to 1000
 bench loop --for nan: argument --for: nan: allowed is a number from 1 to 604800
-bench lop: argument WHAT: invalid choice: 'lop'
+bench lop: argument WHAT: invalid choice: 'lop', nearest 'loop'
 bench stop --count x: argument --count: x: allowed is a whole number from 1 to 10000
 bench step --json /nowhere/a.json: argument --json: /nowhere: no such folder
 bench replay /nowhere/journal: /nowhere/journal: No such file
@@ -82,10 +83,8 @@ def test_no_command_at_all_is_headed_with_the_program(capsys):
 
 
 def test_the_verdict_counts_and_names():
-    assert verdict.line(verdict.counted(3, [], "met")) == "verdict    3 of 3 met"
-    assert verdict.counted(3, ["1a", "2"], "met") == "1 of 3 met; not: 1a, 2"
-    assert [verdict.exit_code(True), verdict.exit_code(False)] == [command.MET, command.NOT_MET]
-    assert verdict.exit_code(True, interrupted=True) == command.INTERRUPTED == 130
+    assert report.verdict(report.counted(3, [], "met")) == "verdict    3 of 3 met"
+    assert report.counted(3, ["1a", "2"], "met") == "1 of 3 met; not: 1a, 2"
 
 
 def test_every_check_is_a_line_and_a_row():
@@ -174,10 +173,10 @@ def test_background_work_repeats_until_the_end_or_an_error(error):
 
 
 def test_a_missing_package_is_named_with_the_command(monkeypatch, tmp_path):
-    monkeypatch.setattr(packages, "search_path", lambda: str(tmp_path))
+    monkeypatch.setattr(process, "search_path", lambda: str(tmp_path))
     wanted = {"sh": "dash", "bash": "bash", "sed": "dash"}
-    assert packages.needed(wanted) == "needs bash dash: apt-get install bash dash"
-    assert packages.needed({}) is None
+    assert process.needed(wanted) == "needs bash dash: apt-get install bash dash"
+    assert process.needed({}) is None
 
 
 def test_options_of_a_command_line_are_one_a_line():

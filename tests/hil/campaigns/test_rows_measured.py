@@ -9,6 +9,7 @@ from cabinet_bench import believed
 
 from controller.config import configuration, time_chain
 from controller.documents import hazard_log
+from controller.forms import reading
 from hil.__main__ import main
 from hil.campaigns.rows import command, effects, measured, page, play, start, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
@@ -18,7 +19,7 @@ from hil.campaigns.rows.inside import INSIDE
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.stopped import EVERY, STOPPED
 from hil.engine import forks
-from hil.scenarios import faults, scenario
+from hil.scenarios import faults
 from safety import matrix as m, parameters as p
 from safety.kernel import Kernel
 from tests.tables import cases
@@ -80,17 +81,22 @@ def test_every_action_exists_and_comes_in_order():
     for label, each in EVERY.items():
         for action in each.at_start + each.before + each.cause + each.repair:
             if action.do not in INSIDE:
-                scenario.checked(action.arguments, faults.ACTIONS[action.do][0], label)
+                reading.read(label, (), action.arguments, faults.ACTIONS[action.do][0])
         times_s = [action.at_s for action in each.cause]
         assert times_s and times_s == sorted(times_s)
         assert not each.is_inside or times_s == [0.0]
+
+
+def played(labels, work):
+    found = forks.values(labels, work, forks.cores())
+    return [verdict.Row.of(each, EVERY) for each in found]
 
 
 @pytest.mark.parametrize(
     "labels", [pytest.param(QUICK, marks=pytest.mark.whole), pytest.param(SAMPLE, marks=slow)]
 )
 def test_a_sample_is_met(labels):
-    rows = list(play.run(LIMITS, labels, forks.cores()))
+    rows = played(play.ordered(labels), play.work(LIMITS, labels))
     assert sorted(row.course.label for row in rows) == sorted(labels)
     assert [(row.course.label, row.complaints) for row in rows if not row.is_met] == []
     kept = json.loads(hazard_log.MEASURED.read_text(encoding="ascii"))
@@ -102,7 +108,7 @@ def test_a_sample_is_met(labels):
 
 @pytest.mark.parametrize("labels", [["46c start"], pytest.param(SAMPLE[::2], marks=slow)])
 def test_no_course_is_met_with_its_stage_not_armed(labels):
-    rows = list(play.run(LIMITS, labels, forks.cores(), disarmed=True))
+    rows = played(labels, play.work(LIMITS, (), disarmed=True))
     first = {row.course.label: row.complaints[0] for row in rows}
     assert first == {label: f"stage {COURSES[label].stage} did not trip" for label in labels}
 
@@ -130,7 +136,7 @@ def holding(held_ms):
 def test_the_fan_waits_for_the_agent():
     result, wanted = result_of(COURSES["3"])
     at_once = verdict.judged(COURSES["3"], result, LIMITS, wanted)
-    (waits,) = play.run(holding(4000), ["3"], 1)
+    (waits,) = played(["3"], play.work(holding(4000), ["3"]))
     for row, held_ms in ((at_once, 0), (waits, 4000)):
         waited_ms = row.result.since_ms[effects.FAN] - row.result.stands_ms
         assert row.is_met and held_ms <= waited_ms <= held_ms + 200
@@ -230,7 +236,8 @@ def test_each_fault_is_a_line(changed, words):
 def test_an_effect_without_its_stage_is_found(monkeypatch, capsys, changed, comes):
     each, result = COURSES["29"], GOOD._replace(stands_ms=None, **changed)
     row = verdict.judged(each, result, LIMITS, DEMANDED)
-    monkeypatch.setattr(command, "run", lambda *order: (each for each in [row]))
+    monkeypatch.setattr(command.play, "work", lambda *order: lambda label: row.plain())
+    monkeypatch.setattr(command.realtime, "freeze_collector", lambda: None)
     assert main(["rows", "--disarmed", "--only", "29"]) == int(comes)
     assert f"{int(not comes)} of 1 found not met" in capsys.readouterr().out
     assert not verdict.comes_anyway(each._replace(behind=True), result, LIMITS, DEMANDED)

@@ -228,7 +228,7 @@ def campaign_of(monkeypatch):
             return real.ended(label, left.pop(0), STEPPED)
 
         monkeypatch.setattr(real.Campaign, "_attempt", attempt)
-        return real.Campaign(STEPPED, 1, 1)
+        return real.Campaign(STEPPED, 1)
 
     return made
 
@@ -239,7 +239,7 @@ def campaign_of(monkeypatch):
 def test_a_course_is_repeated_for_a_stall_alone_and_twice_at_most(
     campaign_of, capsys, found, repeats, is_met
 ):
-    (row,) = campaign_of(*found).run(["29"])
+    row = campaign_of(*found).row("29")
     words = (
         "repeated because the machine stalled: the plant process for 80 ms, the loop in 1 ticks; "
     )
@@ -258,7 +258,7 @@ def test_the_page_and_the_document():
     stalled = real.ended("1c", content(9999.0), STEPPED)._replace(repeated=("a stall",))
     rows = [real.ended("29", content(), STEPPED), stalled]
     text = page.page(rows, STEPPED, {"44a": "inside"})
-    assert text.startswith(page.REAL_HEAD) and page.HEAD not in text
+    assert text.startswith("# Every row on the wire, in real processes\n")
     lines = {"- 1c: 1b", "- 1c: a stall", "- 44a: inside", "2 courses of 2 stages: 1 met, 1 not."}
     assert lines <= set(text.splitlines())
     doc = json.loads(json.dumps(page.document(rows, STEPPED, 7, {"44a": "inside"})))
@@ -279,12 +279,19 @@ def test_the_verdict(campaign_of, capsys, found, code, verdict):
     assert not_done.startswith("44a         not done: inside the controller")
 
 
-def test_an_interrupted_campaign_writes_nothing(campaign_of, capsys, tmp_path):
-    campaign_of(content(), KeyboardInterrupt())
-    out = str(tmp_path / "a.json")
-    assert main(["rows", "--real", "--jobs", "1", "--only", "29,1a", "--json", out]) == 130
-    assert capsys.readouterr().out.splitlines()[-1] == "verdict    interrupted: 1 of 2 courses run"
-    assert list(tmp_path.iterdir()) == []
+def test_an_interrupted_campaign_keeps_its_rows_and_goes_on_with_them(
+    campaign_of, capsys, tmp_path
+):
+    campaign_of(content(), KeyboardInterrupt(), content())
+    given = ["rows", "--real", "--jobs", "1", "--only", "29,1a", "--resume", str(tmp_path / "kept")]
+    assert main([*given, "--json", str(tmp_path / "a.json")]) == 130
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1] == "verdict    interrupted: 1 of 2 courses run"
+    assert err == f"rows: 1 results are kept: go on with --resume {tmp_path / 'kept'}\n"
+    assert [each.name for each in tmp_path.iterdir()] == ["kept"], "no figures of half a run"
+    campaign_of(content())
+    assert main(given) == 1
+    assert "verdict    1 of 2 met; not: 1a" in capsys.readouterr().out
 
 
 def test_a_rig_that_cannot_be_started_ends_the_campaign(campaign_of, capsys):

@@ -4,6 +4,7 @@ counts as off, and the command.
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -518,5 +519,6 @@ def test_a_sample_of_the_loads_is_spread_over_all_of_them(monkeypatch):
     monkeypatch.setattr(rig, "played", lambda job: job)
     monkeypatch.setattr(rig, "_line", str)
     found = [loads.Source("x", str(at)) for at in range(37)]
-    assert [job.source.column for job in rig.run(found, 1, 1)] == ["0", "10", "20", "30"]
+    runner = SimpleNamespace(play=lambda todo, work, line, name: map(work, todo))
+    assert [job.source.column for job in rig.run(found, 1, runner)] == ["0", "10", "20", "30"]
     assert command.OPTIONS["--rig"]["action"] == "store_true"

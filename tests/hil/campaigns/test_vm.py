@@ -25,9 +25,8 @@ from controller.store import two_copies
 from controller.store.stored_record import Record
 from controller.system import utc
 from hil.__main__ import main
-from hil.campaigns import packages
+from hil.campaigns import process
 from hil.campaigns.channel_b import firmware
-from hil.campaigns.report import CheckError, Checks
 from hil.campaigns.vm import (
     command,
     image,
@@ -42,6 +41,7 @@ from hil.campaigns.vm import (
 )
 from hil.engine import rig
 from hil.engine.run_directory import approved
+from hil.runner.report import CheckError, Checks
 from hil.wires.can_server import CanServer
 from hil.wires.virtual_can import VirtualCan
 from tests.tables import cases
@@ -183,7 +183,7 @@ def test_the_slower_configuration_is_accepted(tmp_path):
 
 
 def test_missing_packages_are_named_with_the_command(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(packages, "search_path", lambda: str(tmp_path))
+    monkeypatch.setattr(process, "search_path", lambda: str(tmp_path))
     for name, module in (("vm-test", image), ("mcu", firmware)):
         words = " ".join(sorted(set(module.PROGRAMS.values())))
         assert main([name, "--cache", str(tmp_path / "cache")]) == 3

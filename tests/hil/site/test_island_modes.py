@@ -40,7 +40,7 @@ class Outage:
             rig.step()
             given_W = rig.plant.pcs[0].ac_power_W, self.genset.feeds_W
             stages = sum([each.value for each in core.actuators if each.name.endswith("stages")])
-            self.rows.append((core.view.mode, stages, *given_W, core.inp[sent_at]))
+            self.rows.append((core.found.mode, stages, *given_W, core.inp[sent_at]))
 
     def modes(self):
         return [row[0] for at, row in enumerate(self.rows) if row[0] != self.rows[at - 1][0]]

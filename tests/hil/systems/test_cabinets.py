@@ -4,7 +4,7 @@ import pytest
 from test_systems import TABLE
 
 from controller.core.schedule_table import OPEN_W
-from hil.scenarios.scenario import ScenarioError
+from controller.forms.refusal import ConfigError
 from hil.systems import run, spec
 
 BATTERY = {"units": 2, "racks_per_unit": 3, "rated_W": 250_000, "energy_Wh": 1_290_000}
@@ -47,5 +47,7 @@ def test_the_first_cabinet_alone_limits_the_sun():
 
 
 def test_a_number_of_cabinets_that_splits_a_unit_is_refused():
-    with pytest.raises(ScenarioError, match="^test: battery: cabinets = 3: allowed is a divisor "):
+    with pytest.raises(
+        ConfigError, match="^test:battery.cabinets: 3 is not allowed; allowed a divisor "
+    ):
         site_of(3)

@@ -20,7 +20,7 @@ def cold(folder, heater_W):
 
 
 def test_charging_opens_after_the_heat_that_the_cells_need(tmp_path):
-    """At 3.5 degC the BMS allows a quarter of its current, and the taper of the kernel a third of
+    """The BMS at 3.5 degC allows a quarter of its current, and the taper of the kernel a third of
     that.
     """
     site, member = cold(tmp_path, HEATER_W)

@@ -20,7 +20,7 @@ def planner(schedule=(), load_W=None, **changes):
 
 
 def test_the_load_of_now_fades_into_that_of_yesterday():
-    """At slot 100 yesterday's slot 4 had 400 W; now the load is 9600 W above yesterday's."""
+    """Yesterday's slot 4, at slot 100, had 400 W; now the load is 9600 W above yesterday's."""
     found_W = planner().forecast_W(100)
     assert len(found_W) == SLOTS - 100 and found_W[0] == pytest.approx(400 + 9600)
     assert found_W[16] == pytest.approx(2000 + 9600 / np.e)

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from controller.forms.refusal import ConfigError
 from hil import __main__ as hil
 from hil.loads.trace import LoadError
 from hil.results import site_page
-from hil.scenarios.scenario import ScenarioError
 from hil.site import description
 from hil.systems import command, cost, figures, page, run, series as system_series, spec, violations
 from tests.tables import cases
@@ -41,25 +41,25 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
 
 @cases("""
     key  value  line
-    "days"  0  "test: days = 0"
-    "start"  "June"  "test: start = 'June': allowed is a day, 2026-06-01"
-    "start"  "2026-06-01T00:00Z"  "test: start = '2026-06-01T00:00Z': allowed is a day, 2026-06-01"
+    "days"  0  "test:days: 0 is not allowed; allowed 1..366"
+    "start"  "June"  'test:start: "June" is not allowed; allowed a day, 2026-06-01'
+    "start"  "2026-06-01T00:00Z"  'test:start: "2026-06-01T00:00Z" is not allowed; allowed a day, '
     "zone"  "Europe/Munich"  "test: time zone 'Europe/Munich': allowed is one that this machine has"
-    "battery"  {"units": 17}  "test: battery: "
-    "figure"  [{"name": "x"}]  "test: figure 1: "
-    "colour"  1  "test: "
-    "plant"  {"pcs_slepes": 1}  "test: plant: unknown key pcs_slepes; did you mean pcs_sleeps?"
-    "plant"  {"soh": 2}  "test: plant: soh = 2: allowed 0.3 to 1"
-    "plant"  {"soh": "x"}  "test: plant: soh = x: allowed 0.3 to 1"
-    "schedule"  {"cap": 1}  "test: schedule: unknown key 'cap'"
-    "schedule"  {"reserve_permille": 900}  "test: schedule: reserve_permille = 900: allowed "
-    "prices"  {"valley_hours": [0, 6]}  "test: prices: valley_hours: 0 must be "
-    "prices"  {"day": [1, 2, 3]}  "test: prices: day: allowed are 24 numbers"
-    "tariff"  {"currency": "x", "demand_hours": [22, 6]}  "test: tariff: demand_hours = [22, 6]: "
-    "tariff"  {"currency": "x", "demand_per_kW_month": []}  "test: tariff: demand_per_kW_month: "
+    "battery"  {"units": 17}  "test:battery."
+    "figure"  [{"name": "x"}]  "test:figure.1."
+    "colour"  1  "test:colour: is not a known key"
+    "plant"  {"pcs_slepes": 1}  'test:plant.pcs_slepes: is not a known key; nearest key "pcs_sleeps'
+    "plant"  {"soh": 2}  "test:plant.soh: 2 is not allowed; allowed a number 0.3..1"
+    "plant"  {"soh": "x"}  'test:plant.soh: "x" is not allowed; allowed a number 0.3..1'
+    "schedule"  {"cap": 1}  "test:schedule.cap: is not a known key"
+    "schedule"  {"reserve_permille": 900}  "test:schedule.reserve_permille: 900 is not allowed; all"
+    "prices"  {"valley_hours": [0, 6]}  "test:prices.valley_hours: 0 is not allowed; allowed [0..24"
+    "prices"  {"day": [1, 2, 3]}  "test:prices.day: [1, 2, 3] is not allowed; allowed a list of 0 o"
+    "tariff"  {"currency": "x", "demand_hours": [22, 6]}  "test:tariff.demand_hours: [22, 6] is not"
+    "tariff"  {"currency": "x", "demand_per_kW_month": []}  "test:tariff.demand_per_kW_month: [] is"
 """)
 def test_a_wrong_file_is_refused_in_one_line(key, value, line):
-    with pytest.raises(ScenarioError) as error:
+    with pytest.raises(ConfigError) as error:
         spec.of_table(TABLE | {key: value}, "test")
     assert str(error.value).startswith(line) and "\n" not in str(error.value)
 
@@ -67,7 +67,9 @@ def test_a_wrong_file_is_refused_in_one_line(key, value, line):
 def test_a_figure_that_no_function_has_is_refused_before_the_run():
     figure = TABLE["figure"][0]
     chosen = spec.of_table(TABLE | {"figure": [figure, figure | {"name": "peak"}]}, "test")
-    with pytest.raises(ScenarioError, match="^test: figure 2: name = 'peak' must be one of peak_"):
+    with pytest.raises(
+        ConfigError, match='^test:figure.2.name: "peak" is not allowed; allowed peak_'
+    ):
         command._check_figures(chosen)
 
 
@@ -242,7 +244,9 @@ def test_the_weather_of_a_file_begins_at_the_start_of_the_run(tmp_path, start, h
     weather = system_series.site_of(chosen, {"weather": str(path)}).weather
     expected = [hour / 100 - 40, (hour + 5) / 100 - 40]
     assert [weather.outside_degC(at_s) for at_s in (1800, 19_800)] == pytest.approx(expected)
-    with pytest.raises(ScenarioError, match="weather: a file needs day, the begin of the run in"):
+    with pytest.raises(
+        ConfigError, match="weather.day: is missing; allowed .*, the begin of the run in"
+    ):
         description.of_table({**SITE, "weather": {"file": str(path)}}, "test")
 
 
@@ -377,7 +381,7 @@ def test_no_claim_works_by_a_run_that_leaves_out_the_kernel():
 
 @pytest.mark.parametrize("load_W, price", [(0.0, 0.0), (0.5, 0.0001)])
 def test_no_figure_is_a_part_of_nothing(load_W, price):
-    """Without a load, or with money and movement near nothing, a ratio is not known."""
+    """A ratio is not known without a load, or with money and movement near nothing."""
     result = made(24)
     quarters = len(result.grid_W)
     series = system_series.Series(*np.full((4, quarters), [[load_W], [load_W], [0.0], [price]]))

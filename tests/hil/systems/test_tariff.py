@@ -5,7 +5,8 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from hil.scenarios.scenario import ScenarioError, checked
+from controller.forms.reading import read
+from controller.forms.refusal import ConfigError
 from hil.systems import prices, tariff
 from tests.tables import cases
 
@@ -15,7 +16,7 @@ PLAIN = {"currency": "EUR"}
 
 
 def tariff_of(**changes):
-    return checked(PLAIN | changes, tariff.FIELDS, "test")
+    return read("test", (), PLAIN | changes, tariff.FIELDS)
 
 
 def bill_of(grid_kW, price=0.1, days=30, **changes):
@@ -39,7 +40,7 @@ def test_what_a_file_leaves_out_costs_nothing():
     for key, low, high in (("adder_per_kWh", 0, 1000), ("tag_hours", 1, 100), ("tag_hour", 0, 23)):
         assert tariff_of(**{key: low})[key] == low and tariff_of(**{key: high})[key] == high
         for value in (low - 1, high + 1):
-            with pytest.raises(ScenarioError, match=key):
+            with pytest.raises(ConfigError, match=key):
                 tariff_of(**{key: value})
 
 

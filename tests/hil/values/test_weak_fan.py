@@ -23,8 +23,8 @@ def spread(monkeypatch, less_permille):
     given_W = [0, 0, 0]
     for _ in range(HOURS * 3_600_000 // TICK_MS):
         chain.step()
-        assert sum(chain.loop.split.out) == chain.battery_W
-        given_W = [sum_W + abs(each) for sum_W, each in zip(given_W, chain.loop.split.out)]
+        assert sum(chain.loop.decision.units.out) == chain.battery_W
+        given_W = [sum_W + abs(each) for sum_W, each in zip(given_W, chain.loop.decision.units.out)]
     degC = [each.degC for each in chain.units]
     return max(degC) - min(degC), given_W[2] / sum(given_W)
 

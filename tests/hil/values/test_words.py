@@ -20,7 +20,7 @@ FAULT_S, REPAIR_S = 6.0, 7.0
 
 
 def config(file, tick_ms):
-    """Without the test of the grid meter, whose steps would hide a difference of words."""
+    """Settings without the test of the grid meter, whose steps would hide a difference of words."""
     found = configuration.load(file, tick_ms=tick_ms)
     control = {**found.control, "meter_code_permille": 0}
     return replace(found, control_image=array("i", control.values()))

@@ -1,11 +1,10 @@
 """One control function with devices, on a view of its own."""
 
-from views import setup, site_of, view
+from views import Tick, setup, site_of
 
 from controller.core.answers import BaseRequest
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.schedule import Schedule
-from controller.core.policies.shed import Shed
 from controller.core.site_devices import layout
 
 TICK_MS = 20
@@ -21,7 +20,6 @@ class Bench:
         self.setup = made = setup(TICK_MS, site=self.site, **settings)
         made.functions[HintTable.NAME] = HintTable(made)
         made.functions[Schedule.NAME] = Schedule(made)
-        made.functions[Shed.NAME] = self.shed = Shed(made)
         self.function = function(made)
         self.hear()
 
@@ -33,9 +31,9 @@ class Bench:
 
     def step(self, ticks=1, low_W=-250_000, high_W=250_000, **known):
         """[(actuator, answer)]."""
-        self.seen = seen = view(site=self.site, **known)
+        self.seen = seen = Tick(site=self.site, **known)
         seen.low_W, seen.high_W = low_W, high_W
-        return [tuple(each) for each in self.function.step(seen, ticks)]
+        return [tuple(each) for each in self.function.step(seen, seen, ticks)]
 
     def asked(self, **known):
         """{actuator: (request, reason)}."""

@@ -6,7 +6,7 @@ from views import device
 
 from controller.core import reasons
 from controller.core.answers import Obligation
-from controller.core.policies import modes, shed
+from controller.core.policies import modes
 from controller.core.policies.genset_start import FIRST, S_STARTS, SHARE, GensetStart
 from tests.tables import cases
 
@@ -30,14 +30,12 @@ def test_a_generator_starts_at_the_lowest_charge(soc, wanted):
 
 
 @cases("""
-    mode  need_ms  wanted
-    FORMED  -1  1 | FORMED  4980  0 | GRID  -1  0
+    mode  is_needed  wanted
+    FORMED  True  1 | FORMED  False  0 | GRID  True  0
 """)
-def test_a_generator_starts_and_stays_while_an_island_lacks_power(mode, need_ms, wanted):
+def test_a_generator_starts_and_stays_while_an_island_lacks_power(mode, is_needed, wanted):
     bench = genset()
-    bench.shed.state[shed.S_NEED_MS] = need_ms
-    assert bench.asked(**FULL, **mode)[0][0] == wanted
-    bench.shed.state[shed.S_NEED_MS] = 0
+    assert bench.asked(**FULL, **mode, is_set_needed=is_needed)[0][0] == wanted
     assert bench.asked(**FULL, **mode)[0][0] == 0
 
 

@@ -170,9 +170,9 @@ def test_an_island_that_lacks_power_needs_a_generator_set(ticks, known, is_neede
     bench = Bench(Shed, device("genset"))
     for _ in range(ticks):
         bench.asked(**off_grid(**known))
-    assert bench.function.is_set_needed == is_needed
+    assert bench.seen.is_set_needed == is_needed
     bench.asked(connection_W=None)
-    assert not bench.function.is_set_needed, "on the grid none is"
+    assert not bench.seen.is_set_needed, "on the grid none is"
 
 
 @pytest.mark.parametrize("load_W, is_needed", ((195_000, False), (195_001, True)))
@@ -182,7 +182,7 @@ def test_a_stage_that_has_no_room_to_come_back_needs_a_set(load_W, is_needed):
         bench.asked(**off_grid(load_meter_W=270_000))
     for _ in range(250):
         bench.asked(**off_grid(load_meter_W=load_W))
-    assert bench.function.is_set_needed == is_needed
+    assert bench.seen.is_set_needed == is_needed
 
 
 @pytest.mark.parametrize("low_ticks, is_needed", ((50, True), (550, False)))
@@ -194,7 +194,7 @@ def test_a_load_that_swings_needs_a_set_unless_it_lacks_power_for_less_than_a_te
         for load_W, ticks in ((300_000, 50), (0, low_ticks)):
             for _ in range(ticks):
                 bench.asked(**off_grid(load_meter_W=load_W))
-    assert bench.function.is_set_needed == is_needed
+    assert bench.seen.is_set_needed == is_needed
 
 
 def test_the_need_of_a_set_ends_after_five_minutes_without_a_peak():
@@ -202,9 +202,9 @@ def test_the_need_of_a_set_ends_after_five_minutes_without_a_peak():
     for load_W, ticks in ((300_000, 250), (0, 14_999), (300_000, 1), (0, 14_999)):
         for _ in range(ticks):
             bench.asked(**off_grid(load_meter_W=load_W))
-        assert bench.function.is_set_needed
+        assert bench.seen.is_set_needed
     bench.asked(**off_grid(load_meter_W=0))
-    assert not bench.function.is_set_needed
+    assert not bench.seen.is_set_needed
 
 
 def two_devices():

@@ -19,11 +19,11 @@ def form(function=16, words=1, scale="1", offset="0", states=None, **more):
 
 
 def write(values, unit_id=1, address=100):
-    return rtu.write_registers_request("x", unit_id, address, values).frame
+    return rtu.write_request(16, "x", unit_id, address, values).frame
 
 
 def both(values, unit_id=1, address=100):
-    return rtu.write_and_read_request("x", unit_id, address, values).frame
+    return rtu.write_request(23, "x", unit_id, address, values).frame
 
 
 @cases("""
@@ -32,9 +32,9 @@ def both(values, unit_id=1, address=100):
     form(is_signed=True)  write([0xffff])  -1 | form(words=2)  write([1, 2])  65_538
     form(words=2, is_word_little=True)  write([2, 1])  65_538
     form(is_byte_little=True)  write([0x0100])  1 | form(states={5: 1})  write([5])  1
-    form(6)  rtu.write_register_request("x", 1, 100, 9).frame  9
-    form(5)  rtu.write_coil_request("x", 1, 100, 1).frame  1
-    form(15, 8)  rtu.write_coils_request("x", 1, 100, [1, 1, 0, 0, 0, 0, 0, 0]).frame  2
+    form(6)  rtu.write_request(6, "x", 1, 100, [9]).frame  9
+    form(5)  rtu.write_request(5, "x", 1, 100, [1]).frame  1
+    form(15, 8)  rtu.write_request(15, "x", 1, 100, [1, 1, 0, 0, 0, 0, 0, 0]).frame  2
     form(23)  both([7])  7 | form(23, tail=(0, 60))  both([7, 0, 60])  7
     form(tail=(0, 60))  write([7, 0, 60])  7 | form(has_complement=True)  write([7, 0xfff8])  7
 """)
@@ -51,11 +51,11 @@ def test_the_value_of_a_frame_is_read_and_bounded(made, frame, value):
     form()  write([7])[:-1]  reasons.GATE_LENGTH | form()  write([7, 8])  reasons.GATE_LENGTH
     form()  write([7], unit_id=2)  reasons.GATE_UNIT_ID
     form()  write([7], address=101)  reasons.GATE_ADDRESS
-    form(6)  rtu.write_coil_request("x", 1, 100, 1).frame  reasons.GATE_FUNCTION
+    form(6)  rtu.write_request(5, "x", 1, 100, [1]).frame  reasons.GATE_FUNCTION
     form(states={5: 1})  write([6])  reasons.GATE_RANGE
     form(tail=(0, 60))  write([7, 0, 61])  reasons.GATE_RANGE
     form(has_complement=True)  write([7, 0xfff7])  reasons.GATE_RANGE
-    form(15, 8)  rtu.write_coils_request("x", 1, 100, [1] * 7).frame  reasons.GATE_COUNT
+    form(15, 8)  rtu.write_request(15, "x", 1, 100, [1] * 7).frame  reasons.GATE_COUNT
     form(23)  write([7, 8, 9])[:15]  reasons.GATE_FUNCTION
     form(23)  rtu.seal(both([7])[:5] + b"\2" + both([7])[6:-2])  reasons.GATE_ADDRESS
     form(23)  rtu.seal(both([7])[:3] + b"\1" + both([7])[4:-2])  reasons.GATE_ADDRESS

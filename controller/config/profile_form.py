@@ -1,0 +1,233 @@
+"""The forms of a profile: its tables, and the settings and registers of each family."""
+
+from typing import Any
+
+from controller.forms import field as forms
+
+VALUE_MAX = 10**9  # of a signal: a word of the image has 30 bits
+# type: (struct code, registers, raw value of "not implemented"). A float uses NaN for that.
+TYPES: dict[str, tuple[str, int, int | None]] = {
+    "u16": ("H", 1, 0xFFFF),
+    "s16": ("h", 1, -0x8000),
+    "enum16": ("H", 1, 0xFFFF),
+    "sunssf": ("h", 1, -0x8000),
+    "u32": ("I", 2, 0xFFFFFFFF),
+    "s32": ("i", 2, -0x80000000),
+    "bitfield32": ("I", 2, 0xFFFFFFFF),
+    "float32": ("f", 2, None),
+    "bit": ("", 0, None),
+}
+LONG_TYPES = {"u64": ("Q", 4, None), "s64": ("q", 4, None), "float64": ("d", 4, None)}
+ALL_TYPES: dict[str, tuple[str, int, int | None]] = TYPES | LONG_TYPES
+FLOATS = ("float32", "float64")
+# of the generic family, which knows no type that is special to SunSpec
+SITE_TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", *FLOATS, "bit")
+DIRECTIONS = ("read", "write")  # "write" may be read back as well
+
+
+def _range(default: Any = forms.REQUIRED) -> forms.Field:
+    """[low, high] of a value."""
+    bounds = ((-VALUE_MAX, VALUE_MAX),) * 2
+    words = f"[low, high] within {-VALUE_MAX}..{VALUE_MAX}"
+    return forms.passing(
+        lambda value: forms.is_row(value, bounds) and value[0] <= value[1], words, default
+    )
+
+
+def _are_states(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        raw.removeprefix("-").isdecimal() and type(each) is int and abs(each) <= VALUE_MAX
+        for raw, each in value.items()
+    )
+
+
+_STATES = forms.passing(_are_states, "a table {raw value = value}, both whole numbers", {})
+TIMING: dict[str, forms.Field] = {
+    "period_ms": forms.integer(5, 60_000),
+    "turnaround_ms": forms.integer(0, 1000),
+    "timeout_ms": forms.integer(5, 10_000),
+    "gap_ms": forms.integer(0, 1000, 0),
+}
+REGISTER: dict[str, forms.Field] = {
+    "address": forms.integer(0, 65535),
+    "type": forms.choice(TYPES),
+    "function": forms.integer(1, 16),
+    "count": forms.integer(1, 2000, 1),
+    "scale": forms.number(1e-9, 1e9, 1),
+    "unit": forms.text(""),
+    "range": _range(None),
+    "direction": forms.choice(DIRECTIONS),
+}
+SENSOR_REGISTER: dict[str, forms.Field] = REGISTER | {  # for the families of sensor.py
+    "full_scale": forms.integer(1, 65535, None),
+    "over_range_mask": forms.integer(0, 65535, 0),
+    "untrusted_mask": forms.integer(0, 65535, 0),
+}
+# of a generic device: value = raw * scale + offset, or the entry of `values`
+SITE_REGISTER: dict[str, forms.Field] = {
+    "direction": forms.choice(("read", "write", "read write")),
+    "type": forms.choice(SITE_TYPES),
+    "address": forms.integer(0, 65535),
+    "function": forms.choice((1, 2, 3, 4), 3),
+    "write_address": forms.integer(0, 65535, None),
+    "write_function": forms.choice((5, 6, 15, 16, 23), 16),
+    "read_back": forms.flag(False),  # read the written registers and compare
+    "count": forms.integer(1, 32, 1),
+    "count_by": forms.text(""),  # a parameter of the role: so many of the `count` bits
+    "scale_by": forms.text(""),  # a parameter of the role by which `scale` is multiplied
+    "with_words": forms.integers(0, 65535, []),  # registers that follow the value in the same write
+    "complement": forms.flag(False),  # the next register is 65535 less the value's
+    "repeat_ms": forms.integer(100, 600_000, 1000),
+    "pause_ms": forms.integer(20, 60_000, 250),  # between two writes of a value that changes
+    "word_order": forms.choice(("big", "little"), "big"),
+    "byte_order": forms.choice(("big", "little"), "big"),
+    "scale": forms.number(-1e9, 1e9, 1),
+    "offset": forms.number(-1e9, 1e9, 0),
+    "unit": forms.text(""),
+    "range": _range(),
+    "invalid": forms.integers(-(1 << 63), (1 << 64) - 1, []),
+    "mask": forms.integer(0, (1 << 32) - 1, 0),
+    "values": _STATES,
+}
+# registers that tell a generic device from others: the raw value must be one of `equals`
+IDENTITY: dict[str, forms.Field] = {
+    "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
+    "address": forms.integer(0, 65535),
+    "function": forms.choice((3, 4), 3),
+    "word_order": forms.choice(("big", "little"), "big"),
+    "byte_order": forms.choice(("big", "little"), "big"),
+    "mask": forms.integer(0, (1 << 32) - 1, 0),
+    "equals": forms.integers(-(1 << 63), (1 << 64) - 1),
+}
+POINT: dict[str, forms.Field] = {
+    "offset": forms.integer(2, 1000),
+    "type": forms.choice(TYPES),
+    "scale_factor": forms.text(""),
+    "unit": forms.text(""),
+    "range": _range(None),
+    "direction": forms.choice(DIRECTIONS),
+}
+FRAME_SIGNAL: dict[str, forms.Field] = {
+    "signal": forms.text(),
+    "scale": forms.number(1e-9, 1e9, 1),
+    "range": _range(),
+}
+# Meanings of a fault bit of a device: the device has failed or must be opened; a warning; a state
+# without an alarm. A bit without a name in the profile is a warning.
+TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
+BIT_MAX = 29  # a signal holds thirty bits
+METER_UNITS = {"voltage": "V", "current": "A", "power": "W", "power_factor": ""}
+_MASK = forms.integer(1, 65535)  # bits of the register `status`
+_MASKS = {"fault_mask": _MASK, "warming_mask": forms.integer(1, 65535, 0)}
+REPORT_FAULTS = ("sunspec_pcs", "native_bms", "pylontech_bms")
+DATED = ("status", "calibration_due", "today")
+SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
+
+SITE_DEVICE = "site_device"
+
+# The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
+# must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
+# warming_mask: likewise, while no other bit of fault_mask is set.
+FAMILIES: dict[str, dict[str, forms.Field]] = {
+    "meter": {
+        "phases": forms.choice((1, 2, 3)),
+        "nominal_voltage_V": forms.number(50, 1000),
+        # each value is the mean over this time, and is valid for this time
+        "refresh_ms": forms.integer(5, 60_000),
+        "power_tolerance_permille": forms.integer(10, 500),
+        "power_tolerance_W": forms.number(0, 10_000),
+    },
+    "io": {"expiry_ms": forms.integer(40, 500), "check_period_ms": forms.integer(100, 60_000)},
+    "gas": _MASKS | {"calibrated_lfl_vol_ppm": forms.integer(1000, 1_000_000)},
+    "offgas": _MASKS,
+    "toxic": _MASKS,
+    "climate": {"invalid_mask": _MASK},
+    "ups": {"good_mask": _MASK, "invalid_mask": _MASK},
+    "sunspec_pcs": {
+        "base_addresses": forms.integers(0, 65000),
+        "control_period_ms": forms.integer(20, 5000),
+        "scale_period_ms": forms.integer(100, 60_000),
+        "heartbeat_ms_max": forms.integer(1100, 10_000),
+        "reversion_s": forms.integer(1, 60),
+        "restart_silence_ms": forms.integer(500, 60_000),
+        "retry_ms": forms.integer(100, 60_000),
+        "dead_time_ms": forms.integer(0, 5000),
+        "ramp_ms": forms.integer(0, 60_000),
+        "dc_port": forms.integer(0, 15, 0),
+    },
+    SITE_DEVICE: {
+        "role": forms.text(),
+        "registers_per_read_max": forms.integer(1, 125, 32),
+        "gap_registers_max": forms.integer(0, 100, 0),
+    },
+    "native_bms": {
+        "dbc": forms.text(),
+        "node_stride": forms.integer(1, 1024),
+        "temperatures_ms_max": forms.integer(50, 60_000),
+    },
+    "pylontech_bms": {
+        "voltage_scale_mV": forms.choice((10, 100)),
+        "current_positive": forms.choice(("charge", "discharge")),
+        "voltage_permille_min": forms.integer(100, 1000),
+        "voltage_permille_max": forms.integer(1000, 2000),
+        "rack_current_mA_max": forms.integer(1000, 3_000_000),
+        "flags_ms_max": forms.integer(100, 60_000),
+        "foreign_ids": forms.integers(0, 0x7FF),
+    },
+}
+# The registers, of a BMS the frames, that a profile of the family must have. A meter: by phases.
+NEEDED: dict[str, tuple[str, ...]] = {
+    "io": ("inputs", "coils", "output_expiry"),
+    "gas": ("concentration", *DATED),
+    "offgas": ("vapour", *DATED),
+    "toxic": ("hydrogen", "carbon_monoxide", *DATED),
+    "climate": ("air_temperature", "humidity", "status"),
+    "ups": ("reserve", "status"),
+    "sunspec_pcs": (
+        *"701.InvSt 701.Alrm 701.W 701.W_SF 704.WSetEna 704.WSetMod 704.WSet 704.WSetRvrt".split(),
+        *"704.WSetEnaRvrt 704.WSetRvrtTms 704.WSetRvrtRem 704.WSet_SF 715.LocRemCtl".split(),
+        *"715.DERHb 715.ControllerHb 715.OpCtl".split(),
+    ),
+    "native_bms": ("STATE", "CELLS", "PACK", "LIMITS", "CHARGE", "TEMPERATURES_0"),
+}
+OPTIONAL = {
+    "sunspec_pcs": "701.DERMode 802.V 802.A 802.V_SF 802.A_SF 714.DCA 714.DCV 714.DCA_SF "
+    "714.DCV_SF".split()
+}
+
+
+def needed(family: str, settings: dict[str, Any]) -> tuple[str, ...]:
+    """The registers or frames that a profile with these settings must have."""
+    if family != "meter":
+        return NEEDED.get(family, ())
+    phases = range(1, settings["phases"] + 1)
+    return tuple([f"{quantity}_{phase}" for quantity in METER_UNITS for phase in phases])
+
+
+TOP: dict[str, forms.Field] = {
+    "maker": forms.text(),
+    "model": forms.text(),
+    "family": forms.choice(FAMILIES),
+    "documents": forms.texts(),
+    **{
+        name: forms.table(default={})
+        for name in ("settings", "registers", "identity", "frames", "fault_bits")
+    },
+    "timing": forms.table(TIMING, {}),
+}
+
+
+def every_key() -> list[tuple[str, forms.Field]]:
+    """(key, Field) of every key of a profile, behind the families that have it. NAME: any name."""
+    tables = {
+        "": {key: field for key, field in TOP.items() if field.kind != "table"},
+        "timing.": TIMING,
+        **{f"{family}.settings.": settings for family, settings in FAMILIES.items()},
+        "meter,io.registers.NAME.": REGISTER,
+        "sensors.registers.NAME.": SENSOR_REGISTER,
+        "site_device.registers.NAME.": SITE_REGISTER,
+        "site_device.identity.NAME.": IDENTITY,
+        "sunspec_pcs.registers.MODEL.NAME.": POINT,
+        "bms.frames.FRAME.NAME.": FRAME_SIGNAL,
+    }
+    return [(prefix + key, field) for prefix, form in tables.items() for key, field in form.items()]

@@ -1,0 +1,147 @@
+"""Reads a device profile and checks it, or refuses it in one line. profile_form.py has every key.
+
+A profile is a TOML file: maker, family (the code for the device), documents, timing, settings of
+the family, registers (Modbus) or frames (CAN).
+"""
+
+import difflib
+import functools
+import math
+import pathlib
+import pickle
+from collections.abc import Iterable
+from typing import Any, cast
+
+from controller.config import profile_checks, profile_form as form
+from controller.forms.field import integer
+from controller.forms.reading import check_tables, file_text, read, read_each, unknown
+from controller.forms.refusal import ConfigError, not_allowed, refuse
+from drivers import toml_text
+from drivers.profile import FOLDER, Profile, Register
+
+Table = dict[str, Any]
+Names = Iterable[str]
+
+
+def load(name: str) -> Profile:
+    """The profile `name` (a file in drivers/profiles without .toml, or a path), or ConfigError."""
+    path = _path_of(name)
+    try:
+        text = file_text(str(path), toml_text.BYTES_MAX, "one device", path.name)
+        return cast(Profile, pickle.loads(_pickled(path, text)))
+    except toml_text.TomlError as error:
+        raise ConfigError(f"{path.name}: is {error}") from None
+
+
+# up to 16 racks share a profile, and each device gets its own copy: unpickling is the fastest copy
+@functools.lru_cache(maxsize=32)
+def _pickled(path: pathlib.Path, text: str) -> bytes:
+    """The checked profile of a text, pickled. Raises toml_text.TomlError, ConfigError."""
+    return pickle.dumps(_checked(path, toml_text.loads(text)))
+
+
+def _path_of(name: str) -> pathlib.Path:
+    path = pathlib.Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise ConfigError(f"{name}: no such profile file")
+        return path
+    path = FOLDER / f"{name}.toml"
+    if not path.is_file():
+        known = sorted(entry.stem for entry in FOLDER.glob("*.toml"))
+        near = difflib.get_close_matches(name, known, 1)
+        nearest = f'; nearest "{near[0]}"' if near else ""
+        raise ConfigError(f"{name}: no such profile; allowed {', '.join(known)}{nearest}")
+    return path
+
+
+def _checked(path: pathlib.Path, data: Table) -> Profile:
+    file = path.name
+    kind = {"family": form.TOP["family"]}
+    family = read(file, (), {key: data[key] for key in kind if key in data}, kind)["family"]
+    top = read(file, (), data, form.TOP)
+    settings = read(file, ("settings",), top["settings"], form.FAMILIES[family])
+    registers = _registers(file, family, top["registers"])
+    check_tables(file, ("frames",), top["frames"])
+    frames = {
+        frame: read_each(file, ("frames", frame), table, form.FRAME_SIGNAL)
+        for frame, table in top["frames"].items()
+    }
+    needed, is_bms = form.needed(family, settings), family.endswith("_bms")
+    optional = form.OPTIONAL.get(family, ())
+    if family != form.SITE_DEVICE:  # site_devices.py knows the names of its role
+        _check_names(file, "registers", registers, () if is_bms else needed, optional)
+    _check_names(file, "frames", frames, needed if is_bms else (), ())
+    bits = _fault_bits(file, family, top["fault_bits"])
+    own = {"settings": settings, "registers": registers, "frames": frames, "fault_bits": bits}
+    own["identity"] = _identity(file, family, top["identity"])
+    return Profile(path=path, **{**top, **top.pop("timing"), **own})
+
+
+def _fault_bits(file: str, family: str, data: Table) -> Table:
+    """{meaning: {name: bit}} with every meaning, and each bit once."""
+    check_tables(file, ("fault_bits",), data)
+    meanings = form.MEANINGS if family in form.REPORT_FAULTS else ()
+    _check_names(file, "fault_bits", data, meanings, ())
+    seen: dict[int, str] = {}
+    for meaning, table in data.items():
+        path = ("fault_bits", meaning)
+        read(file, path, table, dict.fromkeys(table, integer(0, form.BIT_MAX)))
+        for name, bit in table.items():
+            if bit in seen:
+                not_allowed(
+                    file, (*path, name), bit, f"a bit of its own ({seen[bit]} has this one)"
+                )
+            seen[bit] = ".".join((*path, name))
+    return data
+
+
+def _check_names(file: str, table: str, present: Names, required: Names, optional: Names) -> None:
+    for name in present:
+        if name not in required and name not in optional:
+            unknown(file, (table, name), (*required, *optional))
+    for name in required:
+        if name not in present:
+            refuse(file, (table, name), "is missing; the family needs it")
+
+
+def _registers(file: str, family: str, data: Table) -> dict[str, Register]:
+    """{name: Register}; a SunSpec profile has its registers one level deeper, by model."""
+    path, found = ("registers",), {}
+    if family == "sunspec_pcs":
+        check_tables(file, path, data)
+        for model, table in data.items():
+            points = read_each(file, (*path, model), table, form.POINT)
+            for name, fields in points.items():
+                profile_checks.check_scale_factor(file, (*path, model, name), fields, points)
+                found[f"{model}.{name}"] = _register(f"{model}.{name}", fields)
+        return found
+    keys, check = {
+        **dict.fromkeys(form.SENSORS, (form.SENSOR_REGISTER, profile_checks.check_sensor)),
+        form.SITE_DEVICE: (form.SITE_REGISTER, profile_checks.check_site),
+        "meter": (form.REGISTER, profile_checks.check_meter),
+    }.get(family, (form.REGISTER, None))
+    for name, fields in read_each(file, path, data, keys).items():
+        if check:
+            check(file, (*path, name), fields)
+        found[name] = _register(name, fields)
+    return found
+
+
+def _identity(file: str, family: str, data: Table) -> dict[str, Register]:
+    if data and family != form.SITE_DEVICE:
+        refuse(file, ("identity",), f"is not a table of family {family}", form.SITE_DEVICE)
+    found = {}
+    for name, fields in read_each(file, ("identity",), data, form.IDENTITY).items():
+        profile_checks.check_equals(file, ("identity", name), fields)
+        plain = {key: field.default for key, field in form.SITE_REGISTER.items()}
+        plain |= {"direction": "read", "range": [-math.inf, math.inf]}
+        found[name] = _register(name, plain | fields)
+    return found
+
+
+def _register(name: str, fields: Table) -> Register:
+    code, words, sentinel = form.ALL_TYPES[fields["type"]]
+    low, high = fields["range"] or (None, None)
+    own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
+    return Register(code=code, words=words, sentinel=sentinel, **{**own, **fields})

@@ -1,0 +1,136 @@
+"""`firebreak console`: pages and actions on a serial line or this terminal. `firebreak
+console-user`: the users who may act there.
+"""
+
+import getpass
+import os
+import signal
+import sys
+from argparse import Namespace
+
+from controller.console.terminal.line import BAUDS, Line
+from controller.system import cli, identity, own_names
+from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
+from controller.system.stop import Stop
+
+
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
+    cli.add(
+        commands,
+        "console",
+        _console,
+        cli.option("--tty", metavar="DEVICE", help="a serial line (default: this terminal)"),
+        cli.option(
+            "--baud",
+            type=int,
+            choices=tuple(BAUDS),
+            default=115_200,
+            metavar="BAUD",
+            help="of the serial line (%(default)s, 8N1)",
+        ),
+        cli.RUN_DIR,
+        cli.STATE_DIR,
+        cli.option(
+            "--export-dir",
+            default="/media/firebreak",
+            help="mount point of the USB stick (%(default)s)",
+        ),
+        cli.option(
+            "--idle-min",
+            type=cli.whole(1, 60),
+            default=5,
+            metavar="MINUTES",
+            help="a login ends after this time without a key (1 .. 60, %(default)s)",
+        ),
+    )
+    cli.add(
+        commands,
+        "console-user",
+        _user,
+        cli.option(
+            "what", choices=("add", "remove", "list"), help="add also replaces a user's password"
+        ),
+        cli.option("name", nargs="?"),
+        cli.STATE_DIR,
+    )
+
+
+def _console(arguments: Namespace) -> int:
+    from controller.console.terminal.line import LineError
+
+    if not (arguments.tty or os.isatty(0) and os.isatty(1)):
+        raise cli.Ended(WRONG_INPUT, "this is not a terminal; for a serial line: --tty /dev/ttyS0")
+    with cli.ends(NO_START, LineError):
+        line = Line(arguments.tty or os.ttyname(0), arguments.baud if arguments.tty else None)
+    identity.settle(arguments)  # the person's terminal is not the service's
+    return _serve(arguments, line)
+
+
+def _serve(arguments: Namespace, line: Line) -> int:
+    from controller.console import login, users
+    from controller.console.terminal import actions, process, session, view
+    from controller.store import spool
+
+    stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    where = os.path.relpath(line.path, "/dev").replace("/", "-")[-8:]
+    own_names.tidy(arguments.run_dir, arguments.state_dir)
+    try:
+        place = spool.folder(arguments.run_dir)
+        actor = login.Actor(os.path.join(place, "actor"))
+        kept = users.folder(arguments.state_dir)  # failed logins last over a restart of the box
+    except OSError as error:
+        line.close()
+        why = f"{error.strerror or error}; run this as the controller's user or as root"
+        raise cli.Ended(NO_START, f"{error.filename or arguments.run_dir}: {why}") from error
+    # Network terminals share one count, because each login there gets a new terminal number.
+    counted = "pts" if where.startswith("pts-") else where
+    failures = login.Failures(os.path.join(kept, f"{counted}.failed"))
+    doing = actions.Actions(arguments.run_dir, arguments.state_dir, arguments.export_dir, where)
+    seen = view.View(arguments.run_dir, arguments.state_dir)
+    person = session.Session(
+        seen, doing, actor, failures, arguments.state_dir, where, arguments.idle_min * 60_000_000
+    )
+    console = process.Console(line, person, seen, leaves_end=not arguments.tty)
+    try:
+        console.run(stop)
+    finally:
+        console.close()
+        doing.forget_export()
+    if line.is_gone:
+        say(f"{line.path}: the terminal is gone")
+    return DONE
+
+
+def _user(arguments: Namespace) -> int:
+    from controller.console import users
+
+    name, what, place = arguments.name, arguments.what, arguments.state_dir
+    if (name is None) != (what == "list"):
+        line = "list takes no name" if what == "list" else f"{what} needs a name"
+        raise cli.Ended(WRONG_INPUT, line)
+    with cli.ends(WRONG_INPUT, users.UserError):
+        if what == "list":
+            if not os.path.isdir(place):
+                raise users.UserError(f"{place}: no such folder")
+            print("\n".join(users.names(place)) or "no users: firebreak console-user add NAME")
+        elif what == "remove":
+            users.remove(place, name)
+            print(f"{name} cannot log in any more; an open login ends when it is idle")
+        else:
+            users.checked_name(name)  # before the command asks for a password
+            is_known = users.add(place, name, _password(name))
+            print(f"{name} has a new password" if is_known else f"{name} may log in at the console")
+    return DONE
+
+
+def _password(name: str) -> str:
+    """Typed twice at a terminal, or one line of the standard input. Raises UserError."""
+    from controller.console import users
+
+    if sys.stdin is None or not sys.stdin.isatty():
+        return users.checked_password(sys.stdin.readline().rstrip("\r\n") if sys.stdin else "")
+    password = users.checked_password(getpass.getpass(f"Password of {name}: "))
+    if getpass.getpass("Once more: ") != password:
+        raise users.UserError("the two passwords differ; nothing changed")
+    return password

@@ -1,0 +1,155 @@
+"""What pages and messages say of the kernel beyond its outputs. Nothing here changes it."""
+
+from collections.abc import Sequence
+
+from safety import heating, matrix as m, parameters as p, rack_limits, signals as s
+from safety.bounds import LIMIT_COUNT
+from safety.kernel import Kernel
+from safety.pace import FROZEN
+
+METERS = (s.G_METER_GRID, s.G_METER_LOAD)  # in the order of pace.FROZEN
+_TESTED_TICKS = 1  # place in permit.tried: how long TEST mode has run
+
+
+class KernelFacts:
+    """Units, racks, modules and instances count from 0; `group` is one of the layout."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel, self._map = kernel, kernel.bounds.map
+        self._ages, self._image = kernel.features.ages, kernel.image
+        self.tick_ms = kernel.image[p.H_TICK_MS]
+
+    def is_silent(self, group: int) -> bool:
+        """No news within the budget of the group."""
+        return not self._ages.known(group)
+
+    def age_ticks(self, group: int) -> int:
+        """Time since the last news of this group."""
+        return self._ages.ticks[group]
+
+    def is_frozen(self, group: int) -> bool:
+        """A meter that repeats the same words, off the grid too; False for every other group."""
+        if group not in METERS:
+            return False
+        pace = self._kernel.features.pace
+        return pace.words[FROZEN + METERS.index(group)] * pace.tick_ms >= self._kernel.frozen_ms
+
+    def was_seen(self, group: int) -> bool:
+        """Any news since the start."""
+        return bool(self._ages.seen[group])
+
+    def is_expected(self, group: int) -> bool:
+        """The cabinet has a device for the group."""
+        return bool(self._ages.expected[group])
+
+    def budget_ms(self, group: int) -> int:
+        """Age at which the group counts as silent."""
+        return self._ages.budget_ticks[group] * self.tick_ms
+
+    def oldest_ms(self, rack: int) -> int:
+        """Age of the oldest group of a rack."""
+        return self._ages.oldest_ticks[1 + rack] * self.tick_ms
+
+    def is_off_grid(self) -> bool:
+        """Contact of the transfer switch, debounced."""
+        return self._kernel.features.pace.source.is_off_grid()
+
+    def limit_W(self, unit: int, way: int, number: int) -> int:
+        """The limit of this number (safety.bounds); way: 0 charge, 1 discharge."""
+        return self._kernel.bounds.limit_W[(unit * 2 + way) * LIMIT_COUNT + number]
+
+    def rack_limit(self, rack: int, word: int) -> int:
+        """A word of safety.rack_limits."""
+        return self._kernel.bounds.rack_limit[rack * rack_limits.RACK_LIMITS + word]
+
+    def is_online(self, rack: int) -> bool:
+        """The rack shares the current of its unit."""
+        return bool(self.rack_limit(rack, rack_limits.RL_CLOSED))
+
+    def unit_of(self, rack: int) -> int:
+        """The unit on whose DC bus the rack is."""
+        return self._kernel.features.rack_unit[rack]
+
+    def temperatures_ddegC(self, rack: int) -> tuple[int, int]:
+        """Coldest and hottest module as they were reported last."""
+        features = self._kernel.features
+        at = features.rack_base + rack * m.RACK_FEATURE_COUNT
+        return (
+            features.value[at + m.F_TEMPERATURE_DDEGC_MIN],
+            features.value[at + m.F_TEMPERATURE_DDEGC_MAX],
+        )
+
+    def temperature_tapers_ddegC(self, way: int) -> Sequence[tuple[int, int]]:
+        """(full at, none at) of the hottest and of the coldest module."""
+        return self._kernel.bounds.racks.tapers[way]
+
+    def oldest_reading_ddegC(self, rack: int, module: int) -> int:
+        """Oldest of the kept seconds of a module; heating.NO_HISTORY_DDEGC without one."""
+        kept = self._kernel.features.racks.heating
+        first = (rack * self._kernel.layout.modules + module) * heating.HISTORY_S
+        return kept.history[first + kept.place[rack * 2]]
+
+    def resets(self) -> tuple[int, int]:
+        """(remote resets that are left of this hour, allowed in an hour)."""
+        return self._kernel.latches.left(), self._kernel.latches.allowed
+
+    def token_ages_ms(self) -> list[int]:
+        """Age of each remote reset of the last hour."""
+        rules = self._kernel.latches
+        return [age * self.tick_ms for age in rules.token_age if age < rules.hour_ticks]
+
+    def verdict(self, kind: int, first_out: int, cause_mask: int) -> int:
+        """Result of such a reset now, in this channel."""
+        return self._kernel.latches.verdict(kind, first_out, cause_mask, self.is_key_out())
+
+    def reset_clear_ms(self) -> int:
+        """Time for which a cause must have been gone before a reset."""
+        return self._kernel.latches.clear_ticks * self.tick_ms
+
+    def is_key_out(self) -> bool:
+        """The key switch is out of RUN."""
+        return bool(self._kernel.features.fire.key_is_out())
+
+    def test_left_ms(self) -> int:
+        """Time left of TEST mode."""
+        permit = self._kernel.permit
+        return max(0, permit.test_ticks - permit.tried[_TESTED_TICKS]) * self.tick_ms
+
+    def is_active(self, instance: int) -> bool:
+        """The cause of a stage instance is present."""
+        return bool(self._kernel.evaluator.active[instance])
+
+    def is_latched(self, instance: int) -> bool:
+        """The stage instance holds until a reset."""
+        return bool(self._kernel.evaluator.latched[instance])
+
+    def clear_for_ms(self, instance: int) -> int:
+        """Time since the cause has been gone; 0 while it is present."""
+        clear_ticks = self._kernel.evaluator.clear_count[instance]
+        return 0 if self.is_active(instance) else clear_ticks * self.tick_ms
+
+    def is_armed(self, instance: int) -> bool:
+        """The stage instance acts."""
+        return bool(self._image[self._map.armed + instance])
+
+    def cabinet_parameter(self, index: int) -> int:
+        """Word `index` of CABINET_PARAMETERS."""
+        return self._image[self._map.cabinet + index]
+
+    def unit_parameter(self, unit: int, index: int) -> int:
+        """Word `index` of UNIT_PARAMETERS of a unit."""
+        return self._image[self._map.unit + unit * p.UNIT_WORDS + index]
+
+    def rack_parameter(self, rack: int, index: int) -> int:
+        """Word `index` of RACK_PARAMETERS of a rack."""
+        return self._image[self._map.rack + rack * p.RACK_WORDS + index]
+
+    def detectors(self) -> dict[str, list[int]]:
+        """Place of the reading of each fitted gas detector, by the name of its quantity."""
+        gas = self._kernel.features.gas
+        kinds = {
+            "gas_lfl_permille": gas.combustible,
+            "vapour_ppm": gas.vapour,
+            "toxic_ppm": gas.toxic,
+        }
+        return {name: [first for _, first in fitted] for name, fitted in kinds.items()}

@@ -1,0 +1,144 @@
+"""What the safety kernel tells a tick, as readings (readings.py)."""
+
+from array import array
+from operator import sub
+
+from controller.core import reasons
+from controller.core.answers import Limit
+from controller.core.known import GRID, ISLAND
+from controller.core.readings import Meter
+from safety import matrix, signals as s
+from safety.evaluate import Evaluator
+from safety.kernel import Kernel
+
+SHORT = "56b"
+ESTOP = ("1a", "1b", "1c")
+
+
+class KernelReadings:
+    """The readings after `kernel.step`. A frozen meter counts as silent."""
+
+    def __init__(self, kernel: Kernel, rated_W: list[int]) -> None:
+        """rated_W: of each unit."""
+        self._kernel, self._rated_W = kernel, rated_W
+        self._inp, self._out, self._ages = kernel.inp, kernel.out, kernel.features.ages
+        layout = kernel.layout
+        racks, units = range(layout.racks), range(layout.units)
+        self.charge_W, self.discharge_W = (array("i", [0] * layout.units) for _ in range(2))
+        self._soc_at = [layout.rack_input(rack, s.SOC_PERMILLE) for rack in racks]
+        self._soh_at = [layout.rack_input(rack, s.SOH_PERMILLE) for rack in racks]
+        self._charge_group = [layout.rack_group(rack, s.G_BMS_CHARGE) for rack in racks]
+        self._heat_group = [layout.rack_group(rack, s.G_BMS_TEMPERATURES) for rack in racks]
+        base = kernel.features.rack_base
+        self._heat_at = [base + rack * matrix.RACK_FEATURE_COUNT for rack in racks]
+        self._limits_at = [layout.unit_output(unit, s.CHARGE_W_MAX) for unit in units]
+        self._power_at = [layout.unit_input(unit, s.PCS_POWER_W) for unit in units]
+        self._forming_at = [layout.unit_input(unit, s.PCS_FORMING) for unit in units]
+        self._power_group = [layout.unit_group(unit, s.G_PCS_MEASURE) for unit in units]
+        self._short = _instances(kernel.evaluator, SHORT)
+        self._estop = [at for each in ESTOP for at in _instances(kernel.evaluator, each)]
+
+    def is_running(self) -> bool:
+        """See Readings."""
+        return self._out[s.STATE] == s.RUNNING
+
+    def is_estop(self) -> bool:
+        """See Readings."""
+        return any(map(self._kernel.evaluator.standing, self._estop))
+
+    def is_short(self) -> bool:
+        """See Readings."""
+        active = self._kernel.evaluator.active
+        return any([active[index] for index in self._short])
+
+    def limit(self) -> Limit:
+        """Sum of the units' limits, each way with the reason of the unit that withholds most."""
+        out, at = self._out, self._kernel.layout.unit_output
+        for unit, first in enumerate(self._limits_at):
+            self.charge_W[unit] = out[first]
+            self.discharge_W[unit] = out[first + 1]
+        charge = at(self._withholding(self.charge_W), s.CHARGE_REASON)
+        discharge = at(self._withholding(self.discharge_W), s.DISCHARGE_REASON)
+        return Limit(
+            sum(self.charge_W),
+            reasons.KERNEL_CHARGE[out[charge]],
+            sum(self.discharge_W),
+            reasons.KERNEL_DISCHARGE[out[discharge]],
+        )
+
+    def _withholding(self, limits_W: array) -> int:
+        """The unit whose limit leaves the least of its rated power; the first of several."""
+        left_W = [*map(sub, limits_W, self._rated_W)]
+        return left_W.index(min(left_W))
+
+    def contact(self) -> int | None:
+        """See Readings."""
+        if not self._ages.known(s.G_IO_3):
+            return None
+        return ISLAND if self._kernel.features.pace.source.is_off_grid() else GRID
+
+    def forming_limits_W(self) -> list[int]:
+        """See Readings."""
+        if not self._kernel.features.pace.source.is_off_grid():
+            return []
+        known, inp, out = self._ages.known, self._inp, self._out
+        places = zip(self._power_group, self._forming_at, self._limits_at)
+        return [out[first + 1] for group, at, first in places if known(group) and inp[at]]
+
+    def load_meter(self) -> Meter:
+        """See Readings."""
+        kernel = self._kernel
+        frozen = kernel.features.value[matrix.F_METER_FROZEN_MS] >= kernel.frozen_ms
+        return self._meter(s.G_METER_LOAD, s.LOAD_POWER_W, frozen)
+
+    def grid_meter(self) -> Meter:
+        """A frozen one counts as silent, off the grid too."""
+        frozen = self._kernel.features.pace.frozen_ms() >= self._kernel.frozen_ms
+        return self._meter(s.G_METER_GRID, s.GRID_POWER_W, frozen)
+
+    def _meter(self, group: int, at: int, frozen: bool) -> Meter:
+        is_known = self._ages.known(group) and not frozen
+        return Meter(self._inp[at] if is_known else None, self._kernel.fresh[group] != 0)
+
+    def proven_grid_W(self) -> int | None:
+        """See Readings."""
+        return self._inp[s.GRID_POWER_W] if self._out[s.OBLIGATIONS_OK] else None
+
+    def unit_powers_W(self) -> list[int] | None:
+        """See Readings."""
+        return self._every(self._power_group, self._power_at)
+
+    def soc_permille(self) -> list[int] | None:
+        """See Readings."""
+        return self._every(self._charge_group, self._soc_at)
+
+    def _every(self, groups: list[int], places: list[int]) -> list[int] | None:
+        """The inputs at these places, None if the group of any is unknown."""
+        if not all(map(self._ages.known, groups)):
+            return None
+        return [self._inp[at] for at in places]
+
+    def soh_permille(self, rack: int) -> int | None:
+        """See Readings."""
+        is_known = self._ages.known(self._charge_group[rack])
+        return self._inp[self._soh_at[rack]] if is_known else None
+
+    def temperatures_ddegC(self, rack: int) -> tuple[int, int] | None:
+        """See Readings."""
+        if not self._ages.known(self._heat_group[rack]):
+            return None
+        value, base = self._kernel.features.value, self._heat_at[rack]
+        return (
+            value[base + matrix.F_TEMPERATURE_DDEGC_MIN],
+            value[base + matrix.F_TEMPERATURE_DDEGC_MAX],
+        )
+
+    def air_ddegC(self) -> int | None:
+        """See Readings."""
+        return self._inp[s.AIR_TEMPERATURE_DDEGC] if self._ages.known(s.G_CLIMATE) else None
+
+
+def _instances(evaluator: Evaluator, stage_name: str) -> list[int]:
+    """Places of the instances of a stage in the arrays of the evaluator."""
+    stages = enumerate(evaluator.stage)
+    return [at for at, stage in stages if matrix.STAGES[stage][matrix.S_ID] == stage_name]

@@ -1,0 +1,53 @@
+"""What PV inverters, generator sets and the load meter report, as far as nothing contradicts it."""
+
+from controller.core import balance
+from controller.core.contract import DeviceView
+from controller.core.found import Found
+from controller.core.integers import within
+from controller.core.known import Known
+
+
+def gives(device: DeviceView) -> bool:
+    """This set reports power."""
+    power_W = device.value("power_W")
+    return power_W is not None and power_W >= balance.noise_W(device.settings["rated_W"])
+
+
+def runs(device: DeviceView) -> int | None:
+    """Whether the engine of this set runs, None while that is unknown. An engine that reports power
+    is never taken for a stopped one. If the others contradict its report, its power alone says so.
+    """
+    found = device.reported("is_running")
+    if found is not None and device.is_doubted("is_running"):
+        return None if device.value("power_W") is None else int(gives(device))
+    return None if found == 0 and gives(device) else found
+
+
+def metered_W(
+    known: Known, found: Found, suns: list[DeviceView], share_permille: int
+) -> int | None:
+    """This cabinet's share of the load by its meter, less the power of the sun. None while an
+    inverter is unknown, or the load meter is unknown or contradicted.
+    """
+    sun_W = 0
+    for each in suns:
+        power_W = each.value("power_W")
+        if power_W is None:
+            return None
+        sun_W += within(power_W, 0, each.settings["rated_W"])
+    if known.load_meter_W is None or found.is_load_wrong:
+        return None
+    return known.load_meter_W * share_permille // 1000 - sun_W
+
+
+def is_loaded(device: DeviceView) -> bool:
+    """This set reports more power than a current transformer may show at a standstill."""
+    power_W = device.value("power_W")
+    return power_W is not None and power_W >= balance.tolerance_W(device.settings["rated_W"])
+
+
+def given_W(known: Known, sources: list[DeviceView]) -> int | None:
+    """Power of the battery and of these sources together; None while one is unknown."""
+    powers_W = [known.battery_W, *[each.value("power_W") for each in sources]]
+    found_W = [each for each in powers_W if each is not None]
+    return sum(found_W) if len(found_W) == len(powers_W) else None

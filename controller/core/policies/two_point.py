@@ -1,0 +1,88 @@
+"""Control functions that ask each device of its roles for 1 between two thresholds, else for 0.
+
+The request stays as it is between the thresholds and while the compared value is unknown.
+"""
+
+from array import array
+from collections.abc import Sequence
+
+from controller.core import contract, reasons
+from controller.core.answers import BaseRequest, ForDevice
+from controller.core.contract import DeviceView, Function, Setup
+from controller.core.found import Found
+from controller.core.known import Known
+
+
+class TwoPoint(Function):
+    """A subclass gives ROLES, REASON of the request, and `wanted`; `state`: 1 for each device that
+    is asked for 1.
+    """
+
+    STAGE = contract.BASE
+    REASON = reasons.NONE
+
+    def __init__(self, setup: Setup):
+        self._devices = setup.actuators(self.ROLES)
+        self.state = array("i", [0] * len(self._devices))
+
+    def wanted(self, known: Known, found: Found, settings: dict[str, int]) -> bool | None:
+        """True: ask for 1; False: for 0; None: as before. settings: of one device."""
+        raise NotImplementedError
+
+    def request(self, device: DeviceView, is_wanted: int) -> BaseRequest:
+        """The request to one device."""
+        return BaseRequest(is_wanted, self.REASON if is_wanted else reasons.NO_REQUEST)
+
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
+        """One request for each device."""
+        answers = []
+        for place, (device, number) in enumerate(self._devices):
+            wanted = self.wanted(known, found, device.settings)
+            if wanted is not None:
+                self.state[place] = wanted
+            answers.append(ForDevice(number, self.request(device, self.state[place])))
+        return answers
+
+
+class TwoPoints(TwoPoint):
+    """Several causes, each with two thresholds: one that is present asks for 1.
+
+    A subclass gives ROLES, CAUSES (reason codes) and `signs`. `state`: for each device a bit for
+    each cause; the first present one is the reason.
+    """
+
+    CAUSES: tuple[int, ...] = ()
+
+    def signs(self, known: Known, found: Found, settings: dict[str, int]) -> Sequence[bool | None]:
+        """Each cause: True is present; False is not; None is as before."""
+        raise NotImplementedError
+
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
+        """One request for each device."""
+        answers = []
+        for place, (device, number) in enumerate(self._devices):
+            present = self.state[place]
+            for bit, sign in enumerate(self.signs(known, found, device.settings)):
+                if sign is not None:
+                    present = present & ~(1 << bit) | sign << bit
+            self.state[place] = present
+            answers.append(ForDevice(number, self.answer(known, found, device, present)))
+        return answers
+
+    def answer(self, known: Known, found: Found, device: DeviceView, present: int) -> BaseRequest:
+        """The request to one device. present: bits of the causes."""
+        if not present:
+            return BaseRequest(0, reasons.NO_REQUEST)
+        return BaseRequest(1, self.CAUSES[(present & -present).bit_length() - 1])
+
+
+def above(value: int | None, start: int, stop: int) -> bool | None:
+    """True from `start` on upwards, False from `stop` on downwards, None between and unknown."""
+    if value is None:
+        return None
+    return True if value >= start else False if value <= stop else None
+
+
+def below(value: int | None, start: int, stop: int) -> bool | None:
+    """True from `start` on downwards, False from `stop` on upwards, None between and unknown."""
+    return None if value is None else above(-value, -start, -stop)

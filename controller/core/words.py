@@ -1,0 +1,29 @@
+"""Words of state by name: an array of ints, as the journal keeps it."""
+
+from array import array
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Self
+
+
+class Words(array):
+    """A subclass annotates its words as int, in the order of the array.
+
+    Reading by name costs as much as by index. More words may follow the named ones.
+    """
+
+    def __init_subclass__(cls) -> None:
+        for place, name in enumerate(cls.__annotations__):
+            setattr(cls, name, property(itemgetter(place), _setter(place)))
+
+    @classmethod
+    def zero(cls, more: int = 0) -> Self:
+        """64-bit words, all 0; more: behind the named ones."""
+        return cls("q", [0] * (len(cls.__annotations__) + more))
+
+
+def _setter(place: int) -> Callable[[Words, int], None]:
+    def put(words: Words, value: int) -> None:
+        words[place] = value
+
+    return put

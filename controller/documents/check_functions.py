@@ -1,0 +1,41 @@
+"""`firebreak check --functions`: the control functions in turn, and what each reads and writes."""
+
+from controller.core import contract, found, functions
+from controller.core.known import Known
+from controller.documents.document import wrapped
+
+STAGES = ("balance", "mode", "prove", "measure", "bound", "base", "fast")
+
+
+def table() -> str:
+    """All functions in their turn. `before`: as the tick before left it."""
+    lines = ["STAGE    FUNCTION      FIELDS", *_chain("first", found.FIRST)]
+    is_bounded = False
+    for each in functions.in_turn(functions.FUNCTIONS):
+        if each.STAGE > contract.BOUND and not is_bounded:
+            lines += _chain("bound", found.BOUNDED)
+            is_bounded = True
+        known = [name for name in each.READS if name in Known._fields]
+        read = [name for name in each.READS if name not in Known._fields]
+        words = {"knows": known, "reads": read, "before": each.BEFORE, "writes": each.WRITES}
+        texts = [f"{word} {', '.join(names)}" for word, names in words.items() if names]
+        on_grid, off_grid = functions.FALLBACKS[each]
+        texts.append(f"input unknown: {on_grid}; off the grid: {off_grid}")
+        lines += wrapped(f"{STAGES[each.STAGE]:8} {each.NAME:13} ", "; ".join(texts))
+    return "\n".join(lines)
+
+
+def _chain(stage: str, fields: tuple[str, ...]) -> list[str]:
+    return wrapped(f"{stage:8} {found.CHAIN:13} ", f"writes {', '.join(fields)}")
+
+
+def drawing() -> str:
+    """A Mermaid drawing: from the writer of fields to their readers; dotted: of the tick before."""
+    readers: dict[tuple[str, str], dict[str, None]] = {}
+    for reader in functions.in_turn(functions.FUNCTIONS):
+        for arrow, names in ("-->", reader.READS), ("-.->", reader.BEFORE):
+            for name in names:
+                if name in functions.WRITERS:
+                    readers.setdefault((functions.WRITERS[name], arrow), {})[reader.NAME] = None
+    arrows = [f"  {writer} {arrow} {' & '.join(to)}" for (writer, arrow), to in readers.items()]
+    return "\n".join(["flowchart LR", *arrows])

@@ -1,0 +1,21 @@
+"""`firebreak document equipment`: what a site may lack, and the rows that it then does without."""
+
+from controller.config import equipment
+from controller.documents.document import Block, Heading, Table, Text
+
+HEAD = "A site file names who accepted each missing one under [not_fitted]."
+
+
+def blocks() -> list[Block]:
+    """The page."""
+    rows = [
+        (
+            name,
+            one.text,
+            ", ".join((*one.roles, *one.inputs, *one.outputs)) or "-",
+            ", ".join(map(str, equipment.rows_of(name))),
+        )
+        for name, one in equipment.EQUIPMENT.items()
+    ]
+    headers = ("not_fitted", "what it is", "devices, contacts, coils", "rows")
+    return [Heading(1, "Equipment that a cabinet may lack"), Text(HEAD), Table(headers, rows)]

@@ -1,0 +1,80 @@
+"""`firebreak document times`: the time chain of each stage that takes power away, in seconds, for
+the example site.
+"""
+
+from controller.config import time_chain
+from controller.config.bus_times import Exchange
+from controller.config.configuration import Config
+from controller.documents.document import Block, Heading, Table, Text
+from controller.documents.hazard_log import site
+from controller.rows import matrix_words, records
+from safety import matrix as m
+
+# parts that the row itself waits for
+OWN = ("silence", "window", "once a second", "report", "gate", "self-test", "link", "debounce")
+HEAD = (
+    "The worst case while all devices answer. debounce: all waiting times of the row, also its "
+    "silence or window, and 1 s more for a feature that is computed once a second. decided: the "
+    "sum up to the outputs of the tick. power zero: adds I/O write, relay and dead time of the "
+    "converter, and 2 s for a ramp. contactors open: under load, with the waiting time of the "
+    "row, the off-delay relay and the contactor. safety/chapters/TIMES.md says what is assumed."
+)
+HEADERS = "stage sensor bus debounce tick decided".split()
+
+
+def blocks() -> list[Block]:
+    """The page."""
+    return [
+        Heading(1, "How long each stage takes"),
+        Text(HEAD),
+        Heading(2, "Parts, computed (c) or assumed (a)"),
+        sources(),
+        Heading(2, "Stages"),
+        times(),
+    ]
+
+
+def times() -> Table:
+    """One line for each stage that takes power away: the chain in seconds."""
+    found, schedule = site()
+    rows = [
+        (str(stage[m.S_ID]), *cells(found, schedule, stage))
+        for stage in sorted(m.STAGES, key=lambda stage: (stage[m.S_ROW], stage[m.S_ID]))
+        if stage[m.S_DEMAND][m.D_PCS] and not records.feature_name(stage).startswith("boot_")
+    ]
+    return Table((*HEADERS, "power zero", "contactors open"), rows)
+
+
+def cells(found: Config, schedule: dict[str, list[Exchange]], stage: tuple) -> list[str]:
+    """[sensor, bus, debounce, tick, decided, power zero, contactors open] in seconds."""
+    parts = time_chain.decision(found, schedule, stage)
+    times_ms = {part.what: part.time_ms for part in parts}
+    sensor_ms = times_ms.get("contact", 0) + times_ms.get("sensor", 0)
+    own_ms = sum([times_ms.get(what, 0) for what in OWN])
+    decided_ms = sum(times_ms.values())
+    zero_ms = sum([part.time_ms for part in time_chain.chain(found, schedule, stage)])
+    opened_ms = time_chain.opened_ms(found, schedule, stage)
+    waits = "at zero current" if stage[m.S_DEMAND][m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO else "-"
+    found_ms = sensor_ms, times_ms.get("bus", 0), own_ms, times_ms["tick"], decided_ms, zero_ms
+    return [*map(_seconds, found_ms), waits if opened_ms is None else _seconds(opened_ms)]
+
+
+def _seconds(duration_ms: float) -> str:
+    return f"{duration_ms / 1000:.2f}"
+
+
+def sources() -> Table:
+    """The parts of the chain that are the same in many stages."""
+    found, schedule = site()
+    rows = [
+        (what, matrix_words.after(last_ms), f"a: {why}")
+        for what, last_ms, why in time_chain.ASSUMED
+    ]
+    stage = next(each for each in m.STAGES if records.feature_name(each) == "image_changed")
+    parts = time_chain.decision(found, schedule, stage)
+    scan_ms = next(part.time_ms for part in parts if part.what == "silence")
+    image = f"limit image, {time_chain.SCANS} scans of {len(found.safety_image)} words"
+    rows.append((image, f"{scan_ms} ms", f"c: {found.racks} racks"))
+    write_ms = time_chain.write_ms(found, schedule, ("pcs_enable_ok",))
+    rows.append(("I/O write, in flight and frame", f"{write_ms} ms", "c: of the PCS enable"))
+    return Table(("part", "time", "kind"), rows)

@@ -1,0 +1,100 @@
+"""Texts that must name a paper or a person, in a configuration and in a siting file.
+
+A text that names nothing is refused. A placeholder of an example is reported.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+# Before the first draft of NFPA 855 (first edition: 2020): no acceptance is older.
+DAY_MIN = "2015-01-01"
+DAY_MAX = "2200-01-01"  # later days are typing errors
+LEAST = 3  # letters and digits of a text that names something
+NOTHING = frozenset(
+    "n a|nil|null|tbd|tba|tbc|unknown|pending|missing|later|yes|true|false|okay|dummy|placeholder|"
+    "nobody|somebody|in progress|will follow|keine angabe|qwerty|asdf|asdfgh".split("|")
+)
+# "none", "no report", "not needed here"; a number after these words ("No. 12") names something. No
+# name counts after words for "not yet" or for a refusal ("TBD by J. Doe", "refused on 2026-03-01").
+_REFUSING = re.compile(
+    r"(?:no|none|not|nothing|without)(?: [a-z]+){0,2}|(?:to (?:be|come|follow)|tbd|tba|tbc|refused|"
+    r"rejected|declined|not (?:yet )?(?:accepted|approved|agreed|signed))(?: .*)?"
+)
+# "not required by the analysis at all"; after a comma or colon a name may follow ("No gas
+# detection: J. Doe").
+_REFUSING_CLAUSE = re.compile(r"(?:no|none|not|nothing|without)(?: +[a-z'-]+)*")
+_DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)")
+_EXAMPLE = "example"
+
+
+def names_nothing(text: str) -> bool:
+    """True for a text without a name: "none", "n/a", "to be supplied", "x", "---", "aaa"."""
+    words = _plain(text)
+    letters = words.replace(" ", "")
+    return (
+        len(letters) < LEAST
+        or len(set(letters)) == 1
+        or words in NOTHING
+        or _REFUSING.fullmatch(words) is not None
+        or _REFUSING_CLAUSE.fullmatch(text.casefold().strip(" .!")) is not None
+    )
+
+
+def lacks_of_acceptance(text: str) -> str:
+    """The missing part of an acceptance, in words: the date, written 2026-03-01, or the rest.
+
+    "" for a complete acceptance.
+    """
+    if not any(map(_is_day, _DAY.findall(text))):
+        return "names no date"
+    if not _days(text):
+        return f"names no date from {DAY_MIN} on and before {DAY_MAX}"
+    besides = _DAY.sub("", text)
+    return (
+        "" if any(map(str.isalpha, besides)) and not names_nothing(besides) else "names only a date"
+    )
+
+
+def _days(text: str) -> list[str]:
+    """The days in a text that are possible for an acceptance."""
+    return [found for found in _DAY.findall(text) if _is_day(found) and DAY_MIN <= found < DAY_MAX]
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def placeholder_line(what: str, texts: Mapping[str, Any]) -> list[str]:
+    """[one line about the texts that begin with "example"], or []. texts: {key: value}."""
+    keys = [
+        key
+        for key, value in texts.items()
+        if isinstance(value, str) and _plain(value).startswith(_EXAMPLE)
+    ]
+    return [f"{what} are placeholders ({', '.join(keys)}): do not energise"] if keys else []
+
+
+def ahead_line(texts: Mapping[str, str], today: str) -> list[str]:
+    """[one line about the acceptances whose dates are all later than today], or [].
+
+    texts: {key of the file: value}. today: from the clock of this box, such as 2026-03-14.
+    """
+    keys = [key for key, value in texts.items() if min(_days(value), default=today) > today]
+    return (
+        [
+            f"acceptances are dated later than the clock of this box, {today} ({', '.join(keys)}): "
+            "correct the date or the clock"
+        ]
+        if keys
+        else []
+    )
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\W_]+", " ", text.casefold()).strip()

@@ -1,0 +1,285 @@
+"""The form of one key of a file: what it allows, its default, and the checks of one value."""
+
+import functools
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from controller.forms.acceptance_text import names_nothing
+from controller.forms.refusal import in_unit, not_allowed, ranged, refuse, shown
+
+FEW = 17  # names in an error line: enough for the 16 numbers of racks and "all"
+REQUIRED = object()  # in place of a default: the key must be in the file
+# Paper, pages and a serial line print ASCII alike.
+LINE = re.compile(r"(?=.*\S)[ -~]{1,200}")  # not blanks alone
+
+
+class Entry(NamedTuple):
+    """A value, the file that holds it, and the rank of that layer. Its Field gives the type."""
+
+    value: Any
+    file: str
+    rank: int = 0
+
+
+class Field(NamedTuple):
+    """The allowed values of one key.
+
+    kind, and in brackets `allowed`: int and number (low, high); bool; choice its options; list
+    (length or 0, options of one type); as (test, words, fault), a value of any type that passes the
+    test; named the same, a text that names a paper or a person; table and tables (the form of
+    each); derived (the reason,), a parameter that no file may set.
+
+    tighter than in the layer above: up, down, fixed, free or subset. unit: (divisor, name) of an
+    integer whose key does not name its unit, else None. what: the meaning, for people.
+    """
+
+    kind: str
+    allowed: tuple[Any, ...] = ()
+    default: Any = None
+    tighter: str = "fixed"
+    unit: tuple[int, str] | None = None
+    what: str = ""
+
+
+Form = Mapping[str, Field]
+Fault = tuple[str, str] | None  # what is wrong with a value, what is allowed
+
+
+def derived(reason: str) -> Field:
+    """A parameter that no file may set."""
+    return Field("derived", (reason,))
+
+
+def integer(low: int, high: int, default: Any = REQUIRED) -> Field:
+    """A whole number."""
+    return Field("int", (low, high), default)
+
+
+def number(low: float, high: float, default: Any = REQUIRED, what: str = "") -> Field:
+    """A number, whole or not."""
+    return Field("number", (low, high), default, what=what)
+
+
+def flag(default: Any = REQUIRED, what: str = "") -> Field:
+    """true or false."""
+    return Field("bool", (False, True), default, what=what)
+
+
+def choice(options: Collection[Any], default: Any = REQUIRED, what: str = "") -> Field:
+    """One of some texts or whole numbers."""
+    return Field("choice", tuple(options), default, what=what)
+
+
+def some_of(options: Collection[Any], default: Any = REQUIRED, what: str = "") -> Field:
+    """A list of some texts or whole numbers, each at most once."""
+    return Field("list", (0, tuple(options)), default, what=what)
+
+
+def integers(low: int, high: int, default: Any = REQUIRED) -> Field:
+    """A list of whole numbers."""
+
+    def test(value: Any) -> bool:
+        return is_list(value, lambda each: type(each) is int and low <= each <= high)
+
+    return passing(test, f"a list of whole numbers {low}..{high}", default)
+
+
+def passing(
+    test: Callable[[Any], object],
+    words: str,
+    default: Any = REQUIRED,
+    what: str = "",
+    fault: Callable[[Any], Fault] = lambda value: None,
+) -> Field:
+    """A value that passes a test. words: what is allowed; fault: of a value that passes."""
+    return Field("as", (test, words, fault), default, what=what)
+
+
+def matching(pattern: re.Pattern[str], words: str, default: Any = REQUIRED) -> Field:
+    """A text of this pattern. words: what is allowed."""
+    return passing(lambda value: is_text(value) and pattern.fullmatch(value), words, default)
+
+
+def named(
+    words: str,
+    tighter: str = "fixed",
+    what: str = "",
+    test: Callable[[Any], object] = lambda value: is_text(value) and LINE.fullmatch(value),
+) -> Field:
+    """A text that names a paper or a person, by default a line of ASCII."""
+
+    def fault(value: str) -> Fault:
+        problem = f"{shown(value)} is not allowed, it names nothing"
+        return (problem, words) if names_nothing(value) else None
+
+    return passing(test, words, None, what, fault)._replace(kind="named", tighter=tighter)
+
+
+def text(default: Any = REQUIRED) -> Field:
+    """Any text."""
+    return passing(is_text, "a text", default)
+
+
+def texts(default: Any = REQUIRED) -> Field:
+    """A list of texts."""
+    return passing(lambda value: is_list(value, is_text), "a list of texts", default)
+
+
+def anything(default: Any = REQUIRED) -> Field:
+    """Any value."""
+    return passing(lambda value: True, "a value", default)
+
+
+def table(form: Form | None = None, default: Any = REQUIRED) -> Field:
+    """A table. Without a form its reader checks it."""
+    return Field("table", () if form is None else (form,), default)
+
+
+def tables(form: Form | None = None, default: Any = REQUIRED) -> Field:
+    """A list of tables, [[name]]. Without a form its reader checks them."""
+    return Field("tables", () if form is None else (form,), default)
+
+
+def is_text(value: Any) -> bool:
+    """True for a text."""
+    return isinstance(value, str)
+
+
+def is_number(value: Any, low: float, high: float) -> bool:
+    """True for a number of the range. TOML's `true` is no number."""
+    is_one = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_one and low <= value <= high
+
+
+def is_list(value: Any, test: Callable[[Any], object]) -> bool:
+    """True for a list whose parts all pass a test."""
+    return isinstance(value, list) and all(map(test, value))
+
+
+def is_row(value: Any, ranges: Collection[tuple[float, float]]) -> bool:
+    """True for a list of as many numbers, each of its range."""
+    return (
+        isinstance(value, list)
+        and len(value) == len(ranges)
+        and all([is_number(each, *bounds) for each, bounds in zip(value, ranges)])
+    )
+
+
+def row_words(ranges: Collection[tuple[float, float]]) -> str:
+    """The rows that `is_row` accepts, in words."""
+    return f"[{', '.join([f'{low:g}..{high:g}' for low, high in ranges])}]"
+
+
+def rows(*ranges: tuple[float, float]) -> Field:
+    """A list of rows: lists of as many numbers, each of its range. By default it is empty."""
+
+    def fault(value: list[Any]) -> Fault:
+        wrong = next((row for row in value if not is_row(row, ranges)), None)
+        return None if wrong is None else (f"{shown(wrong)} is not allowed", row_words(ranges))
+
+    test = functools.partial(is_list, test=lambda row: True)
+    return passing(test, f"a list of {row_words(ranges)}", [], fault=fault)
+
+
+def numbers(
+    low: float, high: float, default: Any = REQUIRED, counts: Collection[int] = ()
+) -> Field:
+    """A list of numbers. counts: the allowed numbers of them; by default any."""
+    words = f"a list of {' or '.join(map(str, counts))} numbers" if counts else "a list of numbers"
+
+    def test(value: Any) -> bool:
+        is_good = is_list(value, lambda each: is_number(each, low, high))
+        return is_good and (not counts or len(value) in counts)
+
+    return passing(test, f"{words} {low:g}..{high:g}", default)
+
+
+def few(names: Iterable[Any]) -> str:
+    """The first FEW names with commas."""
+    found = [str(name) for name in names if name or name == 0]
+    return ", ".join(found[:FEW]) + (", ..." if len(found) > FEW else "")
+
+
+def allowed_text(field: Field) -> str:
+    """The allowed values of a Field in words."""
+    kind, allowed = field.kind, field.allowed
+    if kind == "int":
+        return ranged(allowed[0], allowed[1], field.unit)
+    if kind == "number":
+        return f"a number {allowed[0]:g}..{allowed[1]:g}"
+    if kind == "bool":
+        return "true, false"
+    if kind == "choice":
+        return ", ".join(map(str, allowed))
+    if kind == "list":
+        return f"a list{f' of {allowed[0]}' if allowed[0] else ''} from {few(allowed[1])}"
+    return {"table": "a table", "tables": "a list of tables"}.get(kind) or str(allowed[1])
+
+
+def check_value(file: str, path: tuple[str, ...], value: Any, field: Field) -> None:
+    """Refuse a value of a wrong type or range, and any value of a derived key."""
+    if field.kind == "derived":
+        refuse(file, path, f"cannot be set: {field.allowed[0]}")
+    elif field.kind == "list":
+        _check_list(file, path, value, field)
+    elif not _fits(value, field):
+        options = field.allowed if field.kind == "choice" and isinstance(value, str) else ()
+        whole = "a whole number " if field.kind == "int" and type(value) is not int else ""
+        words = whole + allowed_text(field)
+        not_allowed(file, path, value, words, [str(option) for option in options], field.unit)
+    elif field.kind in ("as", "named") and field.allowed[2](value):
+        refuse(file, path, *field.allowed[2](value))
+
+
+def _fits(value: Any, field: Field) -> bool:
+    kind, allowed = field.kind, field.allowed
+    if kind == "int":
+        return type(value) is int and bool(allowed[0] <= value <= allowed[1])
+    if kind == "number":
+        return is_number(value, *allowed)
+    if kind == "bool":
+        return type(value) is bool
+    if kind == "choice":
+        return type(value) in (int, str) and value in allowed
+    if kind == "table":
+        return isinstance(value, dict)
+    if kind == "tables":
+        return is_list(value, lambda each: isinstance(each, dict))
+    return bool(allowed[0](value))
+
+
+def _check_list(file: str, path: tuple[str, ...], value: Any, field: Field) -> None:
+    length, options = field.allowed
+    if not isinstance(value, list) or length and len(value) != length:
+        not_allowed(file, path, value, allowed_text(field))
+    for item in value:
+        if type(item) is not type(options[-1]) or item not in options:
+            not_allowed(file, path, item, allowed_text(field), [str(option) for option in options])
+    twice = next((item for index, item in enumerate(value) if item in value[:index]), None)
+    if not length and twice is not None:  # a list of a fixed length has an entry for each place
+        refuse(file, path, f"contains {shown(twice)} twice", f"{allowed_text(field)}, each once")
+
+
+def check_tighter(file: str, path: tuple[str, ...], value: Any, above: Entry, field: Field) -> None:
+    """Refuse a value that is looser than in a layer above; a fixed value may not differ."""
+    tighter = field.tighter
+    if (
+        value == above.value
+        or tighter == "free"
+        or tighter == "subset"
+        and set(value) <= set(above.value)
+        or tighter == "up"
+        and value > above.value
+        or tighter == "down"
+        and value < above.value
+    ):
+        return
+    relation = "differs from" if tighter == "fixed" else "is looser than"
+    allowed = shown(above.value)
+    if field.kind == "int" and tighter == "down":
+        allowed = ranged(field.allowed[0], above.value, field.unit)
+    elif field.kind == "int" and tighter == "up":
+        allowed = ranged(above.value, field.allowed[1], field.unit)
+    own, before = in_unit(value, field.unit), in_unit(above.value, field.unit)
+    refuse(file, path, f"{own} is not allowed, it {relation} {before} in {above.file}", allowed)

@@ -1,0 +1,107 @@
+"""Reads a file and its tables by their forms, or refuses them in one line: file, key, what is wrong
+and what is allowed.
+"""
+
+import difflib
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from controller.forms.field import REQUIRED, Field, Form, allowed_text, check_value, choice, few
+from controller.forms.refusal import ConfigError, dotted, refuse, shown
+from controller.system.regular_file import link_opener
+from drivers import toml_text
+
+Path = tuple[str, ...]
+
+
+def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
+    """The text of a regular file of at most bytes_max. allowed: its content, in words; name: of the
+    file in refusals, by default the path.
+
+    Raises ConfigError, toml_text.TomlError.
+    """
+    try:
+        with open(path, "rb", opener=link_opener) as file:
+            data = file.read(bytes_max + 1)
+    except OSError as error:
+        raise ConfigError(f"{name or path}: cannot be read: {error.strerror}") from error
+    if len(data) > bytes_max:
+        raise ConfigError(f"{name or path}: has more than {bytes_max} bytes; allowed {allowed}")
+    return toml_text.text_of(data, bytes_max)
+
+
+def tables_of(
+    path: str, allowed: str, bytes_max: int = toml_text.BYTES_MAX, name: str = ""
+) -> dict[str, Any]:
+    """The tables of a file, as `file_text`. Raises ConfigError."""
+    try:
+        return toml_text.loads(file_text(path, bytes_max, allowed, name), bytes_max)
+    except toml_text.TomlError as error:
+        raise ConfigError(f"{name or path}: is {error}") from None
+
+
+def read(
+    file: str, path: Path, table: Any, form: Form, also: Collection[str] = ()
+) -> dict[str, Any]:
+    """{key: checked value or default} of a table. also: other names that a wrong key may mean.
+
+    Raises ConfigError.
+    """
+    if not isinstance(table, dict):
+        refuse(file, path, "is not a table", f"[{path[0]}]")
+    for key in table:
+        if key not in form:
+            unknown(file, (*path, key), (*form, *also))
+    return {key: _value(file, (*path, key), table, field) for key, field in form.items()}
+
+
+def read_variant(
+    file: str,
+    path: Path,
+    table: Any,
+    key: str,
+    forms: Mapping[str, Form],
+    common: Form = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Same as `read`, with the form that the value of `key` names, and the keys that all have."""
+    kind = {key: choice(forms)}
+    given = table if isinstance(table, dict) else {}
+    name = read(file, path, {key: given[key]} if key in given else {}, kind)[key]
+    return read(file, path, table, kind | dict(common) | dict(forms[name]))
+
+
+def read_each(file: str, path: Path, tables: Any, form: Form) -> dict[str, dict[str, Any]]:
+    """{name: values} of tables with names, as `read`. Raises ConfigError."""
+    check_tables(file, path, tables)
+    return {name: read(file, (*path, name), each, form) for name, each in tables.items()}
+
+
+def check_tables(file: str, path: Path, tables: Any) -> None:
+    """Refuse what is not a table of tables."""
+    named = tables.items() if isinstance(tables, dict) else [("", tables)]
+    wrong = [(name, each) for name, each in named if not isinstance(each, dict)]
+    for name, each in wrong[:1]:
+        which = f": {name} is {shown(each)}" if name else ""
+        refuse(file, path, f"is not a table of tables{which}", f"[{dotted((*path, 'NAME'))}]")
+
+
+def unknown(file: str, path: Path, names: Collection[str]) -> NoReturn:
+    """Refuse a key: the line says the nearest right key, otherwise all."""
+    near = difflib.get_close_matches(path[-1], names, 1, 0.5)
+    refuse(file, path, "is not a known key", "" if near else few(names), near, *near)
+
+
+def _value(file: str, path: Path, table: Mapping[str, Any], field: Field) -> Any:
+    value = table.get(path[-1], field.default)
+    if value is REQUIRED:
+        refuse(file, path, "is missing", allowed_text(field))
+    if path[-1] in table:
+        check_value(file, path, value, field)
+    if field.kind == "table" and field.allowed and value is not None:
+        return read(file, path, value, field.allowed[0])
+    if field.kind == "tables" and field.allowed:
+        return [
+            read(file, (*path, str(at)), each, field.allowed[0]) for at, each in enumerate(value, 1)
+        ]
+    return value

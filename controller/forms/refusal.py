@@ -1,0 +1,94 @@
+"""A refusal of a file: one line with file, key, value and what is allowed."""
+
+import difflib
+import json
+import re
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
+
+SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
+PLAIN_BITS = 40  # no threshold is longer
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
+
+
+class ConfigError(ValueError):
+    """A file is refused. The text is one printable line, whatever the file contains.
+
+    built: the Config whose numbers contradict each other, so that a report can show what follows
+    from it; key: (file, path) of the refused key; equipment: fit each name, or accept that it is
+    absent, if nothing else is wrong.
+    """
+
+    built: Any = None
+    key: tuple[str, tuple[str, ...]] | None = None
+    equipment: tuple[str, ...] = ()
+
+    def __init__(self, line: str) -> None:
+        super().__init__(
+            "".join([each if each.isprintable() else ascii(each)[1:-1] for each in line])
+        )
+
+
+def shown(value: Any) -> str:
+    """The value in the form of TOML, short, on one line and in ASCII."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
+
+
+def in_unit(value: Any, unit: tuple[int, str] | None) -> str:
+    """The value; an integer also in its plain unit: 650 of (10, "degC") is "650 (65 degC)"."""
+    if unit is None or type(value) is not int or value.bit_length() > PLAIN_BITS:
+        return shown(value)
+    divisor, word = unit
+    return f"{value} {word}" if divisor == 1 else f"{value} ({value / divisor:g} {word})"
+
+
+def ranged(low: int, high: int, unit: tuple[int, str] | None = None) -> str:
+    """A range of integers in the same form: "163..650 (16.3..65 degC)"."""
+    divisor, word = unit or (0, "")
+    plain = f" ({low / divisor:g}..{high / divisor:g} {word})" if divisor > 1 else f" {word}"
+    return f"{low}..{high}{plain if unit else ''}"
+
+
+def dotted(path: tuple[str, ...]) -> str:
+    """("rack", "1", "unit") -> "rack.1.unit"."""
+    return ".".join(
+        [part if _PLAIN.fullmatch(part) or part[:1] == '"' else shown(part) for part in path]
+    )
+
+
+def refuse(
+    file: str,
+    path: tuple[str, ...],
+    problem: str,
+    allowed: str = "",
+    candidates: Collection[str] = (),
+    word: str = "",
+    equipment: Sequence[str] = (),
+) -> NoReturn:
+    """Raise the line. It names the candidate nearest to `word`.
+
+    equipment: the missing equipment, if nothing else is wrong.
+    """
+    line = f"{file}:{dotted(path)}: {problem}"
+    if allowed:
+        line += f"; allowed {allowed}"
+    nearest = difflib.get_close_matches(word, candidates, 1, 0.5) if word else ()
+    if nearest:
+        line += f'; nearest key "{nearest[0]}"'
+    error = ConfigError(line)
+    error.key, error.equipment = (file, path), tuple(equipment)
+    raise error
+
+
+def not_allowed(
+    file: str,
+    path: tuple[str, ...],
+    value: Any,
+    allowed: str,
+    candidates: Collection[str] = (),
+    unit: tuple[int, str] | None = None,
+) -> NoReturn:
+    """Raise the line for a wrong value. candidates: the right names; unit: as in Field."""
+    word = value if isinstance(value, str) else ""
+    refuse(file, path, f"{in_unit(value, unit)} is not allowed", allowed, candidates, word)

@@ -1,0 +1,87 @@
+"""`firebreak document siting`: every rule, every key of a siting file, and the technologies."""
+
+from controller.documents.document import Block, Heading, Table
+from controller.forms.field import REQUIRED, Field, allowed_text
+from controller.siting import fields, items, rules
+
+SURE = {"C": "read", "C2": "second-hand", "G": "unconfirmed", "D": "derived"}
+SENSES = {rules.STATED: "a fact", rules.SCOPE: "kind of site"}
+
+
+def blocks() -> list[Block]:
+    """The page."""
+    return [
+        Heading(1, "The siting audit: rules and keys"),
+        Heading(2, "Every rule"),
+        _rules(),
+        Heading(2, "Every key of a siting file"),
+        _keys(),
+        Heading(2, "Technologies"),
+        _technologies(),
+    ]
+
+
+def _rules() -> Table:
+    headers = ("rule", "what", "number", "holds for", *fields.EDITIONS)
+    return Table(
+        headers,
+        [
+            (
+                rule.id,
+                rule.what,
+                _number(rule),
+                _holds(rule),
+                *[_clause(rule, edition) for edition in fields.EDITIONS],
+            )
+            for rule in rules.RULES
+        ],
+    )
+
+
+def _number(rule: items.Rule) -> str:
+    if rule.sense == rules.SCOPE and rule.number is not None:
+        return f"kind of site: {rule.number:g} {rule.unit}"
+    if rule.sense in SENSES:
+        return SENSES[rule.sense]
+    figure = "see below," if rule.number is None else f"{rule.number:g}"
+    return f"{rule.sense} {figure} {rule.unit}"
+
+
+def _holds(rule: items.Rule) -> str:
+    words = rule.scope.words
+    return f"{words}; profile {rule.local}" if rule.local else words
+
+
+def _clause(rule: items.Rule, edition: str) -> str:
+    words, confidence = rule.clauses.get(edition, ("", ""))
+    return f"{words}: {SURE[confidence]}" if words else "-"
+
+
+def _keys() -> Table:
+    tables = {
+        "top of the file": fields.SITE,
+        **{f"[{name}.NAME]": keys for name, keys in fields.TABLES.items()},
+        **{f"[{name}]": keys for name, keys in fields.SINGLE_TABLES.items()},
+    }
+    return Table(
+        ("table", "key", "allowed", "meaning"),
+        [
+            (table, key, allowed_text(field), _meaning(field))
+            for table, keys in tables.items()
+            for key, field in keys.items()
+        ],
+    )
+
+
+def _meaning(field: Field) -> str:
+    return "; ".join(filter(None, ("required" if field.default is REQUIRED else "", field.what)))
+
+
+def _technologies() -> Table:
+    return Table(
+        ("technology", "B1: over", "B11: at most in a fire area"),
+        [
+            (name, f"{threshold_kWh} kWh", f"{most_kWh} kWh" if most_kWh else "unlimited")
+            for name, (threshold_kWh, most_kWh) in fields.TECHNOLOGIES.items()
+        ],
+    )

@@ -1,0 +1,177 @@
+"""A course of contacts and frames for channel B, equal on CPython and MicroPython.
+
+The module imports only safety. A linear congruential generator below 2^20 draws everything, so that
+a seed gives the same course on both.
+"""
+
+from array import array
+
+from safety import (
+    channel as c,
+    crc,
+    frame as f,
+    matrix as m,
+    parameters as p,
+    peer as pe,
+    second as sc,
+)
+
+try:
+    from micropython import heap_lock, heap_unlock
+except ImportError:
+
+    def heap_lock():
+        """CPython has no heap to lock."""
+
+    def heap_unlock():
+        """CPython has no heap to unlock."""
+
+
+TICK_MS = 20
+ALL_CLOSED = sc.RELAY_BIT - 1
+# steps: undisturbed (long enough for a reset), and with a disturbance after them
+CALM, CYCLE = 320, 400
+CONTACTS, SILENCE, NOISE, START, RELAY = range(5)  # what is disturbed in a cycle
+
+
+def default_image(units=1, racks=1, modules=15):
+    """Limit image of channel A: each parameter at its default, each stage armed."""
+    words = [p.IMAGE_SCHEMA, units, racks, modules, TICK_MS]
+    words += [row[4] for row in p.CABINET_PARAMETERS]
+    for _ in range(units):
+        words += [row[4] for row in p.UNIT_PARAMETERS]
+    for _ in range(racks):
+        words += [
+            min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS
+        ]
+    for stage in m.STAGES:
+        words += [
+            stage[m.S_SET],
+            stage[m.S_CLEAR],
+            p.ticks(stage[m.S_SET_MS], TICK_MS),
+            p.ticks(stage[m.S_CLEAR_MS], TICK_MS),
+        ]
+    words += [1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words))
+    return array("i", words)
+
+
+class Course:
+    """Draws what comes next: `elapsed`, `contacts` and the bytes in `line` (its first `length`)."""
+
+    def __init__(self, seed, image):
+        self.draws = array("i", [seed & 0xFFFFF])
+        self.sender = c.Sender(f.CHANNEL_A, p.image_crc(image), pe.table_crc())
+        self.line = bytearray(2 * f.FRAME_BYTES)
+        self.length = self.count = self.silence = 0
+        self.elapsed, self.contacts, self.vote = 1, ALL_CLOSED, 0
+        self.kind, self.opinion = -1, 0
+
+    def draw(self, below):
+        """The next number, 0 <= n < below."""
+        self.draws[0] = (self.draws[0] * 741 + 2731) & 0xFFFFF
+        return (self.draws[0] >> 3) % below
+
+    def next(self, second):
+        """The next step for `second`, whose relay and reports are followed."""
+        self.count += 1
+        at = self.count % CYCLE
+        if at == CALM:
+            self.kind = self.draw(RELAY) if self.count < 7 * CYCLE else RELAY
+            self.silence = (
+                self.draw(40) if self.kind == SILENCE else 30 if self.kind == START else 0
+            )
+        disturbed = self.kind if at >= CALM else -1
+        self.elapsed = 1 + self.draw(3) if disturbed == SILENCE else 1
+        self._touch(second, at, disturbed)
+        self.vote = second.permit if disturbed != START else 1 if at < CALM + 45 else 0
+        self._order(second)
+        self.sender.tick(self.elapsed)
+        self._write(disturbed)
+
+    def _touch(self, second, at, disturbed):
+        """Contacts chatter, one opens after a silence, or the mirror contact is wrong."""
+        if disturbed == CONTACTS and not self.draw(12):
+            self.contacts ^= 1 << self.draw(len(sc.CONTACT_NAMES))
+        elif disturbed == START:
+            self.contacts = ALL_CLOSED & ~(4 if CALM + 30 <= at < CALM + 39 else 0)
+        elif disturbed < 0:
+            self.contacts = ALL_CLOSED
+        self.contacts &= ~sc.RELAY_BIT
+        if second.permit and disturbed != RELAY:
+            self.contacts |= sc.RELAY_BIT
+
+    def _order(self, second):
+        """Now and then a reset of an operator, right (with the key turned) or wrong."""
+        frame, shown = self.sender.frame, second.sender.frame
+        ask = self.draw(90)
+        if ask < 3 and second.latch_level and not frame.get(f.RESET_KIND):
+            frame.put(f.RESET_KIND, max(1, ask))
+            frame.put(f.RESET_FIRST_OUT, shown.get(f.FIRST_OUT))
+            frame.put(f.RESET_MASK, shown.get(f.CAUSE_MASK) ^ (0 if self.draw(4) else 1))
+        elif shown.get(f.RESET_RESULT):
+            frame.put(f.RESET_KIND, 0)
+        if frame.get(f.RESET_KIND) == m.KEY:
+            self.contacts &= ~sc.KEY_BIT
+
+    def _write(self, disturbed):
+        """Every other step a frame, in NOISE with wrong bytes, bits or opinions."""
+        noise = disturbed == NOISE
+        if not noise or not self.draw(60):
+            self.opinion = 1 << self.draw(len(f.SHARED)) if noise else 0
+        self.length = 0
+        self.silence = max(0, self.silence - 1)
+        if self.count % 2 or self.silence:
+            return
+        frame = self.sender.frame
+        frame.put(f.SIGNAL_BITS, self.contacts & (sc.KEY_BIT - 1) ^ self.opinion)
+        frame.put(f.KNOWN_BITS, sc.KEY_BIT - 1)
+        frame.put(f.VOTE, self.vote)
+        data = self.sender.finish()
+        if noise and not self.draw(20):
+            self._append(self.draw(256))
+        spoilt = self.draw(f.FRAME_BYTES) if noise and not self.draw(9) else -1
+        for at in range(f.FRAME_BYTES):
+            self._append(data[at] ^ (1 << self.draw(8) if at == spoilt else 0))
+
+    def _append(self, byte):
+        self.line[self.length] = byte
+        self.length += 1
+
+
+def play(second, elapsed, contacts, line, length):
+    """Bytes, then one step."""
+    second.receive(line, length)
+    second.step(elapsed, contacts)
+    if second.frame_due:
+        second.report()
+
+
+def digest(value, second):
+    """CRC-30 register after everything that carries over in `second`, and its frame."""
+    for block in second.blocks:
+        for word in block:
+            value = crc.add_word(value, word)
+    for word in second.receiver.refused:
+        value = crc.add_word(value, word)
+    for byte in second.sender.frame.bytes:
+        value = crc.add_word(value, byte)
+    peer = second.peer
+    value = crc.add_word(crc.add_word(value, second.permit), second.reason)
+    value = crc.add_word(crc.add_word(value, second.subject), second.latch_level)
+    value = crc.add_word(crc.add_word(value, peer.age_ticks), peer.drift_permille)
+    return crc.add_word(value, peer.disagree_ticks)
+
+
+def walk(seed, steps, image):
+    """Steps of one course. Returns the digest over all, and the count of each reason."""
+    second, way = sc.Second(image, 0), Course(seed, image)
+    second.blocks = second.kernel.state_blocks()
+    value, reasons = crc.START, array("i", [0] * len(pe.REASONS))
+    heap_lock()
+    for _ in range(steps):
+        way.next(second)
+        play(second, way.elapsed, way.contacts, way.line, way.length)
+        value = digest(value, second)
+        reasons[second.reason] += 1
+    heap_unlock()
+    return value, list(reasons)

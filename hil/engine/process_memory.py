@@ -1,0 +1,31 @@
+"""Memory of a process, as /proc reports it."""
+
+import re
+
+
+def memory_kB(pid: int) -> dict[str, int]:
+    """{rss, anonymous} of a process, kB: all that is resident, and what is its own (heap, not
+    mapped files).
+    """
+    status = read(f"/proc/{pid}/status")
+    return {"rss": status_kB(status, "VmRSS"), "anonymous": status_kB(status, "RssAnon")}
+
+
+def status_kB(status: str, field: str) -> int:
+    """A field of /proc/PID/status in kB, 0 when it is not there."""
+    return int(field_of(status, field, "0").split()[0])
+
+
+def field_of(text: str, name: str, absent: str) -> str:
+    """Value of a line `name: value`."""
+    found = re.search(rf"(?m)^{name}\s*:\s*(.*)", text)
+    return found[1] if found else absent
+
+
+def read(path: str) -> str:
+    """The text of a file, "" if it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

@@ -1,0 +1,24 @@
+"""The record of a run, by which figures and expectations are judged."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Run(NamedTuple):
+    """A recorded run. rows: array of recorder.SAMPLE; timeline: [(us, event, detail)].
+
+    violations: sentences of the observer; trips: [{row, stage, scope, t_s}] in order; loop: {ticks,
+    missed, lateness_us: {p50, p99, p99_9, max}, absent in virtual time}; load: {file, column,
+    scale, rows_refused}; units: of UnitTotals of results/units.py; pauses: of the machine,
+    results/pauses.py.
+    """
+
+    rows: np.ndarray
+    timeline: list
+    violations: list
+    trips: list
+    loop: dict
+    load: dict
+    units: list | tuple = ()
+    pauses: list | tuple = ()

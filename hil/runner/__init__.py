@@ -1,0 +1,1 @@
+"""One runner for the commands of the lab (`hil/campaigns`, `hil/systems`)."""

@@ -1,0 +1,187 @@
+"""Plays the cases of a command: cases in, results out.
+
+A long run must survive what happens to it. A case that fails does not end the others, and each
+result is kept in a file as it comes. So an interrupted run goes on with `--resume FILE`:
+
+    cases --> processes of this machine, or workers of dask --> file --> results in order
+
+A result is plain data: what JSON gives back is what the command gets, resumed or not.
+"""
+
+import argparse
+import contextlib
+import functools
+import sys
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.progress import Progress
+
+from hil.engine import forks
+from hil.runner.kept import Kept
+from hil.runner.options import WrongOptionError
+
+WALL_S_MAX = 4 * 3600  # of a case: guards against a hang
+DASK_S = 10  # until the scheduler has answered
+DASK_MISSING = "--dask: needs a package that is not here: .venv/bin/pip install distributed"
+OURS = ("hil.", "controller.", "drivers.")  # an exception of these modules has text for people
+Work = Callable[[Any], Any]
+Line = Callable[[Any], str | None]
+Ended = tuple[int, Any]  # (place of a case among the cases, its result or a Failure)
+# (cases, work, workers): yields Ended as the cases end
+Results = Generator[Ended, None, None]
+Engine = Callable[[Sequence, Work, int], Results]
+
+
+class CaseError(RuntimeError):
+    """Cases without a result; one line."""
+
+
+class Failure(NamedTuple):
+    """Why a case has no result: the text of a traceback, or of a killed process."""
+
+    text: str
+
+    @property
+    def words(self) -> str:
+        """The reason in a few words."""
+        last = self.text.strip().splitlines()[-1]
+        kind, _, words = last.partition(": ")
+        if kind.startswith(OURS):
+            return words
+        if kind.startswith("child ended with"):
+            return "its process was killed"
+        return f"a mistake of this program ({kind})"
+
+
+def on_processes(cases: Sequence, work: Work, workers: int) -> Results:
+    """Each case has a process of its own on this machine."""
+    for place, found in forks.run(
+        range(len(cases)), lambda place, fd: {"value": work(cases[place])}, workers, WALL_S_MAX
+    ):
+        yield place, Failure(found["error"]) if "error" in found else found["value"]
+
+
+def in_turn(cases: Sequence, work: Work, workers: int) -> Results:
+    """One after the other in this process: cases that print, and start processes of their own."""
+    yield from enumerate(map(work, cases))
+
+
+def on_dask(address: str, cases: Sequence, work: Work, workers: int) -> Results:
+    """The cases go to the workers of a dask scheduler, which need this program and its files."""
+    try:
+        import distributed
+    except ImportError:
+        raise WrongOptionError(DASK_MISSING) from None
+    try:
+        client = distributed.Client(address, timeout=DASK_S)
+    except (OSError, ValueError):
+        raise WrongOptionError(
+            f"--dask {address}: no scheduler answers; allowed is an address such as "
+            f"tcp://10.0.0.5:8786"
+        ) from None
+    with client:
+        futures = {client.submit(work, case, pure=False): at for at, case in enumerate(cases)}
+        for future in distributed.as_completed(futures):
+            is_failed = future.status != "finished"
+            yield futures[future], _failed(future) if is_failed else future.result()
+
+
+def _failed(future: Any) -> Failure:
+    """A worker that ended was tried again by dask before."""
+    error = future.exception()
+    module = type(error).__module__
+    if module.startswith("distributed."):
+        return Failure("child ended with its worker: ")
+    return Failure(f"{module}.{type(error).__name__}: {error}")
+
+
+def _apart(names: list[str]) -> list[str]:
+    """The names, the second one of two equal names with a number: files may have equal names."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(f"{name}, {seen[name]}" if seen[name] > 1 else name)
+    return found
+
+
+class Runner:
+    """A context in which a command plays its cases; `done`: results of the last `play` so far."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        """given: the command's arguments, with options.CASES."""
+        self._given, self._kept = given, Kept(given)
+        self._workers = getattr(given, "processes", None) or forks.cores()
+        self._dask = getattr(given, "dask", None)
+        self.done: list[Any] = []
+        self._has_bar = True
+
+    def __enter__(self) -> "Runner":
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
+        self._kept.close(is_over=error is None)
+        if isinstance(error, KeyboardInterrupt) and self._kept.count:
+            raise KeyboardInterrupt(self._kept.words) from None
+
+    def play(
+        self,
+        cases: Sequence,
+        work: Work,
+        line: Line | None = None,
+        name: Callable[[Any], str] = str,
+        engine: Engine = on_processes,
+    ) -> list[Any]:
+        """The results of all cases, in their order. Raises CaseError.
+
+        line(result): printed as each comes, None: nothing; name(case): of no other `play` either.
+        """
+        self._has_bar = engine is not in_turn
+        if self._dask:
+            engine = functools.partial(on_dask, self._dask)
+        names, kept = _apart([name(case) for case in cases]), self._kept.results
+        self.done, failures = [], {}
+        left = [case for case, each in zip(cases, names) if each not in kept]
+        names_left = [each for each in names if each not in kept]
+        for each in [kept[each] for each in names if each in kept]:
+            self._take(each, line)
+        for place, result in self._drawn(engine(left, work, self._workers), len(cases)):
+            if isinstance(result, Failure):
+                failures[names_left[place]] = result
+                self._kept.fail(names_left[place], result.text)
+            else:
+                self._take(self._kept.add(names_left[place], result), line)
+        if failures:
+            raise CaseError(self._complaint(min(failures, key=names.index), failures))
+        return [kept[each] for each in names]
+
+    def _take(self, result: Any, line: Line | None) -> None:
+        self.done.append(result)
+        text = line(result) if line else None
+        if text is not None:
+            print(text, flush=True)
+
+    def _drawn(self, results: Results, total: int) -> Iterator[Ended]:
+        """The results with a bar on a terminal. No thread draws it: a fork could copy its locks."""
+        is_terminal = sys.stderr.isatty() and self._has_bar
+        with (
+            contextlib.closing(results),
+            Progress(
+                console=Console(stderr=True),
+                auto_refresh=False,
+                disable=not is_terminal,
+                redirect_stdout=is_terminal and sys.stdout.isatty(),
+            ) as progress,
+        ):
+            task = progress.add_task(self._given.program, total=total, completed=len(self.done))
+            for each in results:
+                yield each
+                progress.update(task, advance=1, refresh=True)
+
+    def _complaint(self, first: str, failures: dict[str, Failure]) -> str:
+        more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
+        return f"{first}: no result: {failures[first].words}{more}; {self._kept.words}"

@@ -1,0 +1,92 @@
+"""The results of a run, kept as they come: a file with one JSON line each.
+
+    {"order": {"command": "nuisance", "seed": 1, ...}}
+    {"case": "derated: training job", "result": {...}}
+    {"case": "as built: training job", "error": "Traceback ..."}
+
+Only a run of the same order goes on with the file. A case with an error is played again. The last
+line may be torn, because the machine may have lost its supply while it was written.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from typing import Any
+
+from hil.runner.options import WrongOptionError
+
+# These options change no result.
+WITHOUT = {"run", "json", "html", "md", "png", "against", "measured", "processes", "resume", "dask"}
+
+
+class Kept:
+    """results: {case: its result}; without --resume, a temporary file until the run is over."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        """given: the command's arguments."""
+        self.results: dict[str, Any] = {}
+        self._path, self._is_asked, self._has_errors = given.resume, bool(given.resume), False
+        if not self._is_asked:
+            number, self._path = tempfile.mkstemp(".jsonl", f"firebreak-{given.program}-")
+            os.close(number)
+        order = {key: each for key, each in vars(given).items() if key not in WITHOUT}
+        self._file = open(self._path, "a+", encoding="utf-8")
+        self._read(json.loads(json.dumps(order)))
+
+    def _read(self, order: dict[str, Any]) -> None:
+        self._file.seek(0)
+        whole, _, _ = self._file.read().rpartition("\n")
+        lines = [self._parsed(line) for line in whole.splitlines()]
+        if lines and lines[0].get("order") != order:
+            raise WrongOptionError(
+                f"--resume {self._path}: was begun with other options; allowed is a new file, or "
+                f"the options {lines[0].get('order')}"
+            )
+        self._file.truncate(len(f"{whole}\n".encode()) if whole else 0)
+        self.results = {each["case"]: each["result"] for each in lines if "result" in each}
+        if not lines:
+            self._write({"order": order})
+
+    def _parsed(self, line: str) -> dict[str, Any]:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not found.keys() & {"order", "case"}:
+            raise WrongOptionError(
+                f"--resume {self._path}: allowed is a new file, or one that --resume has written"
+            )
+        return found
+
+    @property
+    def count(self) -> int:
+        """How many results are in the file."""
+        return len(self.results)
+
+    @property
+    def words(self) -> str:
+        """The line for a run that ends early."""
+        return f"{self.count} results are kept: go on with --resume {self._path}"
+
+    def add(self, case: str, result: Any) -> Any:
+        """Keep a result; returns it as it would be read again."""
+        text = json.dumps(result)
+        self._write({"case": case, "result": result})
+        self.results[case] = json.loads(text)
+        return self.results[case]
+
+    def fail(self, case: str, text: str) -> None:
+        """Keep the traceback of a case, for a person."""
+        self._has_errors = True
+        self._write({"case": case, "error": text})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def close(self, is_over: bool) -> None:
+        """is_over: nothing is left to do."""
+        self._file.close()
+        if not self._is_asked and (is_over or not (self.results or self._has_errors)):
+            os.unlink(self._path)

@@ -1,0 +1,55 @@
+"""Options that several commands of the lab have, and how a command is added."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from hil.engine.arguments import CABINET as CABINET, folder, output_file, whole
+
+Options = dict[str, dict[str, Any]]  # {option: keywords of argparse's add_argument}
+
+
+class WrongOptionError(ValueError):
+    """A wrong option; one line."""
+
+
+def command(name: str, words: str, run: Any, options: Options) -> Callable[[Any], None]:
+    """A function that adds a command to argparse's subparsers.
+
+    run(arguments): returns the exit code.
+    """
+    return functools.partial(add, name=name, words=words, run=run, options=options)
+
+
+def add(commands: Any, name: str, words: str, run: Any, options: Options) -> None:
+    """Add a command to argparse's subparsers."""
+    parser = commands.add_parser(name, help=words)
+    for option, keywords in options.items():
+        parser.add_argument(option, **keywords)
+    parser.set_defaults(run=run)
+
+
+def value(kind: Any, metavar: str, words: str, default: Any = None) -> dict[str, Any]:
+    """An option with a value. kind: of hil.engine.arguments, or str."""
+    return {"type": kind, "metavar": metavar, "help": words, "default": default}
+
+
+def flag(words: str) -> dict[str, Any]:
+    """An option without a value."""
+    return {"action": "store_true", "help": words}
+
+
+JSON: Options = {"--json": value(output_file(), "FILE", "write all figures to FILE")}
+# the seed of everything that a command draws
+SEED: Options = {"--seed": value(whole(0, 2**31 - 1), "NUMBER", "(%(default)s)", 1)}
+LOADS: Options = {
+    "--loads": value(folder, "FOLDER", "of measured loads; synthetic ones alone without it")
+}
+# A note for the result; the benchmark cannot find this out by itself.
+BESIDE: Options = {"--beside": value(str, "TEXT", "note: other work on this machine", "")}
+# How the cases of a command are played (cases.Runner).
+KEPT: Options = {
+    "--resume": value(output_file(), "FILE", "keep results in FILE as they come; go on with it"),
+    "--dask": value(str, "ADDRESS", "play on the workers of the dask scheduler there"),
+}
+CASES = KEPT | {"--processes": value(whole(1, 256), "NUMBER", "at once (one per core)")}

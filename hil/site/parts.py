@@ -1,0 +1,20 @@
+"""The part of a site for each role of site devices that the rig simulates."""
+
+from hil.site.air_devices import Fan, Heater
+from hil.site.branches import BranchMeter, LoadShed
+from hil.site.cooling import Chiller
+from hil.site.genset import Genset
+from hil.site.load_ups import LoadUps
+from hil.site.part import SitePart
+from hil.site.pv import Pv
+from hil.site.transfer_switch import TransferSwitch
+
+PARTS: dict[str, type[SitePart]] = {
+    part.kind: part
+    for part in (
+        *(Pv, Genset, LoadShed, Chiller, BranchMeter, TransferSwitch, LoadUps, Fan, Heater),
+    )
+}
+FEEDING = tuple([kind for kind, part in PARTS.items() if part.FEEDS])
+GIVING_WAY = tuple([kind for kind in FEEDING if PARTS[kind].GIVES_WAY])
+ENGINES = tuple([kind for kind in FEEDING if kind not in GIVING_WAY])

@@ -1,0 +1,70 @@
+"""`firebreak completion`: bash completes commands, options, names and paths; a mistyped word names
+the nearest.
+"""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from command_line import refused, run
+
+from controller.__main__ import COMMANDS
+from tests.tables import cases
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    found = subprocess.run(
+        [sys.executable, "-m", "controller", "completion", "bash"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    path = tmp_path_factory.mktemp("completion") / "firebreak"
+    path.write_text(found.stdout)
+    return path
+
+
+def completed(script, words, folder):
+    """What bash offers for the last of the words."""
+    line = (
+        f"source {script}; COMP_WORDS=({words!s}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); "
+        "_shtab_firebreak; printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+    done = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+@cases("""words  offered
+    "firebreak al"  "alarms"
+    "firebreak document eq"  "equipment"
+    "firebreak proof-test l"  "list"
+    "firebreak matrix --form"  "--format"
+    "firebreak matrix --format grid-h"  "grid-html"
+    "firebreak check my"  "my.toml"
+    "firebreak status --run-dir fol"  "folder"
+    "firebreak status --run-dir my"  ""
+""")
+def test_bash_completes_commands_options_names_and_paths(words, offered, script, tmp_path):
+    (tmp_path / "my.toml").touch()
+    (tmp_path / "folder").mkdir()
+    assert completed(script, words, tmp_path) == offered.split()
+
+
+@pytest.mark.parametrize("shell, mark", [("bash", "^_shtab_firebreak_"), ("zsh", "^#compdef")])
+def test_every_command_is_in_the_script_of_each_shell(capsys, shell, mark):
+    code, lines, said = run(capsys, f"completion {shell}")
+    text = "\n".join(lines)
+    assert (code, said) == (0, []) and re.search(mark, text, re.MULTILINE)
+    assert [name for name in COMMANDS if name.replace("-", "_") not in text.replace("-", "_")] == []
+
+
+@cases("""command  words
+    "statsu"  "'statsu', nearest 'status' [(]choose from 'run', "
+    "document hazrds"  "'hazrds', nearest 'hazards' [(]"
+    "matrix --format htlm"  "'htlm', nearest 'html' [(]"
+    "xyzzy"  "'xyzzy' [(]choose"
+""")
+def test_a_mistyped_word_names_the_nearest(capsys, command, words):
+    refused(capsys, 2, words, command)

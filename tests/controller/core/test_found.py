@@ -1,0 +1,126 @@
+"""What functions find for each other: one writer a field, nothing read before it is written, and
+declarations that say what the code does.
+"""
+
+import ast
+import inspect
+
+import pytest
+from cabinet_bench import CONFIG
+from test_core import core_of
+from views import DEVICES, WIDE, setup, site_of
+
+from controller.core import functions
+from controller.core.answers import Cap
+from controller.core.contract import BASE, BOUND, FAST, MEASURE, Function
+from controller.core.control import Control
+from controller.core.found import Found
+from controller.core.known import Known
+from controller.core.policies.source_reports import given_W, metered_W
+
+HELPERS = {
+    each.__name__: each for each in (given_W, metered_W)
+}  # that read for a function of another file
+
+
+def used(tree):
+    """{"known" | "found": {"Load" | "Store": fields}} of the code."""
+    found = {"known": {"Load": set(), "Store": set()}, "found": {"Load": set(), "Store": set()}}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") in found:
+            found[node.value.id][type(node.ctx).__name__].add(node.attr)
+        if isinstance(node, ast.Name) and node.id in HELPERS:
+            more = used(ast.parse(inspect.getsource(HELPERS[node.id])))
+            for name, kinds in found.items():
+                kinds["Load"] |= more[name]["Load"]
+    return found
+
+
+@pytest.mark.parametrize("function", functions.FUNCTIONS, ids=lambda each: each.NAME)
+def test_a_function_reads_and_writes_what_it_declares(function):
+    sources = {inspect.getfile(each) for each in function.__mro__[:-2] if each is not Function}
+    trees = [ast.parse(open(path, encoding="utf-8").read()) for path in sorted(sources)]
+    read, written = set(), set()
+    for tree in trees:
+        of = used(tree)
+        read |= of["known"]["Load"] | of["found"]["Load"]
+        written |= of["found"]["Store"]
+        assert not of["known"]["Store"]
+    assert written == set(function.WRITES)
+    assert read - written == {*function.READS, *function.BEFORE} - written
+
+
+class Reads(Function):
+    NAME, STAGE, READS = "reads", BOUND, ("load_W",)
+
+
+class Writes(Function):
+    NAME, STAGE, WRITES = "writes", MEASURE, ("load_W",)
+
+
+class Late(Function):
+    NAME, STAGE, WRITES = "late", FAST, ("load_W",)
+
+
+def of(**fields):
+    return type("Of", (Function,), {"NAME": "one", "STAGE": BASE, **fields})
+
+
+def test_every_field_has_its_writer_and_the_table_says_who():
+    assert functions.writers((Reads, Writes)) == {"setpoint_W": "chain", "load_W": "writes"}
+    assert functions.WRITERS.keys() == vars(Found()).keys()
+
+
+@pytest.mark.parametrize(
+    "table, line",
+    (
+        ((Writes, Late), "late writes load_W, as writes does"),
+        ((Reads, Late), "reads reads load_W, which nothing has written yet"),
+        ((of(READS=("colour",)),), "one reads colour, which nothing has written yet"),
+        ((of(WRITES=("colour",)),), "one writes colour, which Found does not have"),
+        ((of(WRITES=("low_W",)),), "one writes low_W, as chain does"),
+        ((of(WRITES=("soc_permille",)),), "one writes soc_permille, which Found does not have"),
+        ((of(STAGE=BOUND, READS=("limit_W",)),), "one reads limit_W, which nothing has written"),
+        ((of(BEFORE=("load_W",)),), "one reads load_W, which nothing writes"),
+    ),
+)
+def test_a_table_with_two_writers_or_an_early_reader_is_refused(table, line):
+    with pytest.raises(ValueError, match=line):
+        functions.writers(table)
+
+
+def test_what_is_read_of_the_tick_before_is_in_the_journal():
+    """Else the first tick of a replay would see nothing of it."""
+    core, again = core_of(CONFIG), core_of(CONFIG)
+    for place, name in enumerate(functions.BEFORE):
+        setattr(core.found, name, place + 1)
+    core.control.kept.store()
+    again.load_state(core.state_words())
+    for name in functions.BEFORE:
+        assert getattr(again.found, name) == getattr(core.found, name) != 0
+
+
+def test_a_request_takes_nothing_off_the_power_that_pv_and_shedding_count_on():
+    """A request for discharge once let PV give as much more than battery and export limit could
+    take, and shed load that the battery could carry: obligations stand above a request.
+    """
+    control = Control(setup(site=site_of(DEVICES), meter_code_permille=0, **LIMITS))
+    known = {"load_meter_W": 300_000, "grid_W": 300_000, "battery_W": 0, "soc_permille": (500, 500)}
+    request = control.functions["hint_request"]
+    request.step = lambda known, found, elapsed: _took(found, 40_000)
+    for _ in range(50):
+        control.step(Known(**known, limit=WIDE, is_running=True, site=control.known.site), 1)
+    assert control.found.high_W - control.found.left_high_W == 40_000
+    pv, shed = control.actuators[0], control.functions["shed"]
+    (cap,) = [each for each in pv.chain.answers if type(each) is Cap]
+    assert cap.discharge_W_max == 300_000 - control.found.low_W + 7000
+    assert shed._missing_W(control.known, control.found) == 300_000 - 250_000 - 60_000
+
+
+LIMITS = {"grid_import_W_max": 60_000, "grid_export_W_max": 7000}
+
+
+def _took(found, power_W):
+    found.left_low_W, found.left_high_W = found.low_W - power_W, found.high_W - power_W
+    found.left_setpoint_W = found.setpoint_W
+    return ()

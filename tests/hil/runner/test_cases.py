@@ -1,0 +1,208 @@
+"""The runner of the lab's commands: what is kept, what a failed case does, how a run goes on."""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from types import SimpleNamespace
+
+import pytest
+
+from controller.forms.refusal import ConfigError
+from hil.__main__ import main
+from hil.campaigns.nuisance import command, courses
+from hil.runner.cases import CaseError, Failure, Runner
+from tests.tables import cases
+
+FINE = {"trips": [], "is_running": True}
+COURSES = "as built", "noise, 42 degC", "derated", "slow BMS"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Results that nobody asked to keep are kept here."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """`nuisance` whose courses do what do(condition) does: (exit code, stdout, stderr)."""
+
+    def made(do, *options):
+        monkeypatch.setattr(courses, "run", lambda course: do(course.condition) or FINE)
+        return main(["nuisance", "--processes", "1", *map(str, options)]), *capsys.readouterr()
+
+    return made
+
+
+def runner(**given):
+    usual = {"program": "x", "processes": 2, "resume": None, "dask": None}
+    return Runner(SimpleNamespace(**usual | given))
+
+
+def test_results_come_in_the_order_of_the_cases_and_leave_no_file(folder, capsys):
+    with runner() as played:
+        found = played.play([3, 1, 2], lambda case: (case, 2 * case), lambda each: f"{each[1]}")
+    assert found == [[3, 6], [1, 2], [2, 4]], "plain data, as JSON gives it back"
+    assert sorted(capsys.readouterr().out.split()) == ["2", "4", "6"]
+    assert list(folder.iterdir()) == []
+
+
+def test_cases_of_one_name_are_kept_apart():
+    with runner() as played:
+        assert played.play([1, 2, 3], lambda case: case, name=lambda case: "x") == [1, 2, 3]
+
+
+def killed(condition):
+    if condition == "derated":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def mistaken(condition):
+    return {"derated": 1 / 0}[condition] if condition == "derated" else None
+
+
+def refused(condition):
+    if condition == "derated":
+        raise ConfigError("cabinet.toml: no such key")
+
+
+@cases("""do words
+    killed  "its process was killed" | mistaken  "a mistake of this program (ZeroDivisionError)"
+    refused  "cabinet.toml: no such key" """)
+def test_a_failed_case_is_one_line_and_the_run_goes_on_with_it_alone(run, folder, do, words):
+    code, out, err = run(do)
+    (file,) = folder.iterdir()
+    assert (code, out.count("training job")) == (3, 3), "the others ran"
+    kept = f"3 results are kept: go on with --resume {file}\n"
+    assert err == f"nuisance: derated: training job: no result: {words}; {kept}"
+    played = folder / "played"
+    code, out, _ = run(
+        lambda condition: played.open("a").write(condition) and None, "--resume", file
+    )
+    assert (code, played.read_text()) == (0, "derated")
+    assert out.count("training job") == 4 and "verdict    4 of 4 courses ran on" in out
+    assert run(killed, "--resume", file)[0] == 0, "all is there"
+
+
+def test_an_interrupted_run_says_how_to_go_on(run, folder, monkeypatch):
+    def line(course):
+        if course["condition"] == "derated":
+            raise KeyboardInterrupt
+        return ""
+
+    monkeypatch.setattr(command, "_line", line)
+    code, _, err = run(lambda condition: None)
+    (file,) = folder.iterdir()
+    kept = f"3 results are kept: go on with --resume {file}\n"
+    assert (code, err) == (130, f"nuisance: interrupted, no result; {kept}")
+
+
+def test_a_torn_last_line_is_played_again(folder):
+    file = folder / "kept.jsonl"
+    with runner(resume=str(file)) as played:
+        played.play([1, 2], lambda case: case)
+    text = file.read_text()
+    file.write_text(text[:-3])
+    done = []
+    with runner(resume=str(file)) as played:
+        assert sorted(played.play([1, 2], lambda case: case, done.append)) == [1, 2]
+    assert file.read_text() == text and len(done) == 2
+
+
+@pytest.mark.parametrize("line", ["[1]", "{}", "not JSON", '{"order": {"seed": 2}}'])
+def test_a_file_of_another_run_is_refused(run, folder, line):
+    file = folder / "kept.jsonl"
+    file.write_text(f"{line}\n")
+    code, out, err = run(lambda condition: None, "--resume", file)
+    assert (code, len(err.splitlines()), file.read_text()) == (2, 1, f"{line}\n")
+    assert err.startswith(f"nuisance: --resume {file}: ") and "allowed is a new file" in err
+
+
+def test_the_same_options_go_on_whatever_they_write(run, folder):
+    file, written = folder / "kept.jsonl", folder / "out.json"
+    assert run(lambda condition: None, "--resume", file)[0] == 0
+    options = "--resume", file, "--json", written, "--processes", "2"
+    assert run(killed, *options)[0] == 0 and len(json.loads(written.read_text())["courses"]) == 4
+    code, _, err = run(killed, "--seed", "2", "--resume", file)
+    assert code == 2 and "was begun with other options" in err
+
+
+class Future:
+    def __init__(self, work, case):
+        self.status, self._error = "finished", None
+        try:
+            self._value = work(case)
+        except (ConfigError, OSError) as error:
+            self.status, self._error = "error", error
+
+    def result(self):
+        return self._value
+
+    def exception(self):
+        return self._error
+
+
+class Client:
+    def __init__(self, address, **_):
+        if "nobody" in address:
+            raise OSError("Timed out trying to connect to nobody after 10 s")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def submit(self, work, case, pure):
+        assert not pure
+        return Future(work, case)
+
+
+@pytest.fixture
+def dask(monkeypatch):
+    module = SimpleNamespace(Client=Client, as_completed=lambda futures: reversed(list(futures)))
+    monkeypatch.setitem(sys.modules, "distributed", module)
+
+
+def test_dask_takes_the_same_cases(dask, run):
+    with runner(dask="tcp://a:1") as played:
+        assert played.play([3, 1, 2], lambda case: 2 * case) == [6, 2, 4]
+    code, out, _ = run(lambda condition: None, "--dask", "tcp://a:1")
+    assert code == 0 and "verdict    4 of 4 courses ran on" in out
+    code, _, err = run(refused, "--dask", "tcp://a:1")
+    assert code == 3 and err.startswith(
+        "nuisance: derated: training job: no result: cabinet.toml: "
+    )
+
+
+def test_a_worker_of_dask_that_ended_is_named(dask):
+    class KilledWorker(OSError):
+        __module__ = "distributed.scheduler"
+
+    def work(case):
+        raise KilledWorker
+
+    with pytest.raises(CaseError, match="^1: no result: its process was killed, and 1 more; "):
+        runner(dask="tcp://a:1").play([1, 2], work)
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(dask, run):
+    code, _, err = run(killed, "--dask", "tcp://nobody:1")
+    words = "nuisance: --dask tcp://nobody:1: no scheduler answers; allowed is an address such as "
+    assert code == 2 and err.startswith(words) and len(err.splitlines()) == 1
+
+
+def test_a_machine_without_dask_is_one_line(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    code, _, err = run(killed, "--dask", "tcp://a:1")
+    words = "--dask: needs a package that is not here: .venv/bin/pip install distributed"
+    assert (code, err) == (2, f"nuisance: {words}\n")
+
+
+def test_the_reason_has_no_text_of_python():
+    assert Failure("child ended with -9: ").words == "its process was killed"
+    assert Failure("x\nValueError: a: b").words == "a mistake of this program (ValueError)"
+    assert Failure("x\nhil.engine.rig.RigError: a: b").words == "a: b"
