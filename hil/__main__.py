@@ -8,6 +8,7 @@ import importlib.util
 import os
 import signal
 import sys
+from typing import NoReturn
 
 from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError
@@ -85,7 +86,7 @@ def _report(name: str, line: object, exit_code: int) -> int:
 class _Parser(argparse.ArgumentParser):
     """Refuses in one line, as all commands do."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         """Print the line and exit with the code of wrong input."""
         name = (self.prog.removeprefix(PROGRAM).split() or PROGRAM.split()[-1:])[0]
         self.exit(WRONG_INPUT, f"{name}: {cli.with_nearest(message)}\n")
@@ -118,7 +119,7 @@ def _absent(arguments: argparse.Namespace) -> int:
 
 def _check_apart(arguments: argparse.Namespace) -> None:
     """Refuse an output that would overwrite the load or another output."""
-    seen = {}
+    seen: dict[str, str] = {}
     for option in OUTPUTS:
         path = getattr(arguments, option, None)
         other = seen.setdefault(os.path.realpath(path), option) if path else option

@@ -114,7 +114,7 @@ class ChainLoop:
         units = range(self.limits.layout.units)
         return [LumpedUnit(plant, racks.count(unit), soc, degC) for unit in units]
 
-    def step(self, batteries: list[LumpedUnit], fresh: bytes = b"") -> array:
+    def step(self, batteries: list[LumpedUnit], fresh: bytes | bytearray = b"") -> array:
         """The power of each unit, W. `readings` hold the rest; fresh: of the signals of the site
         devices.
         """
