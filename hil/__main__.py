@@ -24,7 +24,7 @@ from hil.values import long_command, pod_options, speeds
 
 PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
-WRONG = (LoadError, ConfigError, NotSimulatedError, rig_command.InputError, WrongOptionError)
+WRONG = LoadError, ConfigError, NotSimulatedError, rig_command.InputError, WrongOptionError
 BENCH = (rig_command, coverage, pod_options, long_command, speeds)
 # command: its module in hil/
 LAB = {

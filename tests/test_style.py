@@ -24,30 +24,17 @@ TABLES = (
 )
 # The parity test sleeps once, at its end, for threads of the WebAssembly runtime; the rig's
 # commands time themselves; keep_hint.py is a program of somebody upstream.
-CLOCK_READERS = (
-    "controller/system/clock.py",
-    "controller/system/realtime.py",
-    "hil/engine/rig.py",
-    "hil/engine/wired_cabinet.py",
-    "hil/engine/rig_command.py",
-    "hil/engine/scenario_operator.py",
-    "hil/engine/virtual_run.py",
-    "controller/console/watch.py",
-    "tests/safety/test_parity.py",
-    "hil/campaigns/benchmarks/timing.py",
-    "tests/prove/parity.py",
-    "controller/upstream/examples/keep_hint.py",
-    "controller/upstream/examples/slurm_steps.py",
-    "controller/upstream/examples/send_schedule.py",
-    "hil/campaigns/chaos/witness.py",
-    "hil/campaigns/channel_b/emulator.py",
-    "hil/campaigns/channel_b/standin.py",
-    "hil/campaigns/channel_b/partner.py",
-    "hil/campaigns/channel_b/trials.py",
-    "safety/mcu/board_machine.py",
-    "hil/campaigns/vm/machine.py",
-    "hil/campaigns/vm/box_timer.py",
-)
+CLOCK_READERS = """
+controller/console/watch.py controller/system/clock.py controller/system/realtime.py
+controller/upstream/examples/keep_hint.py controller/upstream/examples/send_schedule.py
+controller/upstream/examples/slurm_steps.py hil/campaigns/benchmarks/timing.py
+hil/campaigns/channel_b/emulator.py hil/campaigns/channel_b/partner.py
+hil/campaigns/channel_b/standin.py hil/campaigns/channel_b/trials.py hil/campaigns/chaos/witness.py
+hil/campaigns/vm/box_timer.py hil/campaigns/vm/machine.py hil/engine/rig.py
+hil/engine/rig_command.py hil/engine/scenario_operator.py hil/engine/virtual_run.py
+hil/engine/wired_cabinet.py safety/mcu/board_machine.py tests/prove/parity.py
+tests/safety/test_parity.py
+""".split()
 BOARDS = "safety/mcu/board_"  # only here: a microcontroller's hardware
 BOARD_MODULES = ("machine", "micropython", "os", "time")
 CLOCK_MODULES = ("time", "gc", "sched")
@@ -95,9 +82,7 @@ UNITLESS = ("bool", "code", "hash", "bits", "count", "position", "stage", "index
 TEXT_SUFFIXES = (".py", ".toml", ".dbc", ".cfg", ".sh", ".lock", ".service", ".md")
 TEXTS_WITHOUT_SUFFIX = (".gitignore", ".ci/run", "LICENSE")
 SKIPPED_FOLDERS = (".git", ".venv", "__pycache__", ".pytest_cache", ".hypothesis", "build")
-MACHINE_PATHS = tuple("/" + name + "/" for name in ("work", "tmp", "home", "root")) + (
-    "pypi" + ".org",
-)
+MACHINE_PATHS = (*(f"/{name}/" for name in ("work", "tmp", "home", "root")), "pypi" + ".org")
 PREPOSITIONS = set(
     "About Above Across After Against Along Among Around As At Before Behind Below Beneath Beside "
     "Between Beyond By During For From In Inside Into Like Near Of Off On Onto Out Outside Over "
@@ -120,11 +105,8 @@ def sources():
 
 def texts():
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in SKIPPED_FOLDERS and not name.endswith(".egg-info")
-        )
+        kept = {name for name in folders if not name.endswith(".egg-info")}
+        folders[:] = sorted(kept.difference(SKIPPED_FOLDERS))
         for name in sorted(names):
             path = Path(folder, name)
             relative = path.relative_to(ROOT).as_posix()
@@ -146,11 +128,11 @@ def functions(text):
 
 
 def function_length(path, text):
+    sizes = [(node, node.end_lineno - node.lineno + 1) for node in functions(text)]
     return [
-        f"{path}:{node.lineno}: {node.name} has {node.end_lineno - node.lineno + 1} lines, <= "
-        f"{FUNCTION_LINES_MAX}"
-        for node in functions(text)
-        if node.end_lineno - node.lineno + 1 > FUNCTION_LINES_MAX
+        f"{path}:{node.lineno}: {node.name} has {lines} lines, <= {FUNCTION_LINES_MAX}"
+        for node, lines in sizes
+        if lines > FUNCTION_LINES_MAX
     ]
 
 
@@ -162,10 +144,14 @@ def file_length(path, text):
     return [f"{path}: {lines} lines, <= {most}"]
 
 
+def numbered(text):
+    return enumerate(text.splitlines(), 1)
+
+
 def line_length(path, text, most=LINE_CHARACTERS_MAX):
     return [
         f"{path}:{number}: {len(line)} characters, <= {most}"
-        for number, line in enumerate(text.splitlines(), 1)
+        for number, line in numbered(text)
         if len(line) > most
     ]
 
@@ -261,10 +247,8 @@ def clocks(path, text):
         if name.split(".")[0] in modules
     ]
     for node in nodes(text, ast.Attribute):
-        if node.attr in ("now", "today", "utcnow") and ast.unparse(node.value).split(".")[-1] in (
-            "datetime",
-            "date",
-        ):
+        of_dates = ast.unparse(node.value).split(".")[-1] in ("datetime", "date")
+        if of_dates and node.attr in ("now", "today", "utcnow"):
             found.append(f"{path}:{node.lineno}: {ast.unparse(node)} reads a clock")
     return found
 
@@ -278,12 +262,8 @@ def integers_only(path, text):
             found.append(f"{path}:{node.lineno}: float {node.value}")
         elif isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.Div):
             found.append(f"{path}:{node.lineno}: true division")
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in ("float", "round")
-        ):
-            found.append(f"{path}:{node.lineno}: {node.func.id}()")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("float", "round"):
+            found.append(f"{path}:{node.lineno}: {ast.unparse(node.func)}()")
     return found
 
 
@@ -298,27 +278,20 @@ def quantities(path, text):
 
 
 def marks(path, text):
-    return [
-        f"{path}:{number}: unfinished: {line.strip()}"
-        for number, line in enumerate(text.splitlines(), 1)
-        if any(re.search(rf"\b{mark}\b", line) for mark in MARKS)
-    ]
+    words = re.compile(rf"\b({'|'.join(MARKS)})\b")
+    found = [(number, line.strip()) for number, line in numbered(text) if words.search(line)]
+    return [f"{path}:{number}: unfinished: {line}" for number, line in found]
 
 
 def ascii_only(path, text):
-    return [
-        f"{path}:{number}: not ASCII: {re.findall('[^ -~]', line)}"
-        for number, line in enumerate(text.splitlines(), 1)
-        if not line.isascii()
-    ]
+    found = [(number, re.findall("[^ -~]", line)) for number, line in numbered(text)]
+    return [f"{path}:{number}: not ASCII: {others}" for number, others in found if others]
 
 
 def machine_paths(path, text):
-    return [
-        f"{path}:{number}: names a place on one machine: {line.strip()[:60]}"
-        for number, line in enumerate(text.splitlines(), 1)
-        if any(each in line for each in MACHINE_PATHS)
-    ]
+    where = f"{path}:%d: names a place on one machine: %s"
+    found = [pair for pair in numbered(text) if any(each in pair[1] for each in MACHINE_PATHS)]
+    return [where % (number, line.strip()[:60]) for number, line in found]
 
 
 def unit_in_name(where, name, unit):
@@ -363,17 +336,8 @@ def docstrings(path, text):
     ]
 
 
-SOURCE_CHECKS = (
-    function_length,
-    file_length,
-    tuples_built,
-    imports,
-    arrows,
-    clocks,
-    integers_only,
-    quantities,
-    docstrings,
-)
+OF_LENGTH, OF_WORDS = (function_length, file_length), (integers_only, quantities, docstrings)
+SOURCE_CHECKS = (*OF_LENGTH, tuples_built, imports, arrows, clocks, *OF_WORDS)
 
 
 @functools.cache
@@ -427,19 +391,14 @@ def test_a_circle_is_found_also_through_a_function_and_a_package():
     assert cycle(graph([a, b, d])) == ["hil.a", "hil.b", "hil.c.d"]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("ruff", "check", "--quiet", "--config", "tests/ruff.toml", "."),
-        ("ruff", "format", "--quiet", "--check", "--config", "tests/ruff.toml", "."),
-        ("mypy", "--no-error-summary"),
-    ],
-    ids=["lint", "format", "types"],
-)
+@cases("""words
+    "ruff check --quiet --config tests/ruff.toml ."
+    "ruff format --quiet --check --config tests/ruff.toml ."
+    "mypy --no-error-summary"
+""")
 def test_tools_find_nothing(words):
-    done = subprocess.run(
-        [sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    line = [sys.executable, "-m", *words.split()]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -463,24 +422,12 @@ def test_every_table_names_its_units():
     from controller.core import parameters as control_parameters
     from safety import matrix, parameters, signals
 
-    tables = (
-        signals.CABINET_INPUTS,
-        signals.UNIT_INPUTS,
-        signals.RACK_INPUTS,
-        signals.CABINET_OUTPUTS,
-        signals.UNIT_OUTPUTS,
-        signals.RACK_OUTPUTS,
-        parameters.CABINET_PARAMETERS,
-        parameters.UNIT_PARAMETERS,
-        parameters.RACK_PARAMETERS,
-        control_parameters.CONTROL_PARAMETERS,
-    )
-    found = [
-        finding
-        for table in tables
-        for row in table
-        for finding in unit_in_name("table", row[0], row[1])
-    ]
+    kinds = (signals, "INPUTS"), (signals, "OUTPUTS"), (parameters, "PARAMETERS")
+    scopes = ("CABINET", "UNIT", "RACK")
+    tables = [getattr(module, f"{scope}_{kind}") for module, kind in kinds for scope in scopes]
+    tables.append(control_parameters.CONTROL_PARAMETERS)
+    rows = [row for table in tables for row in table]
+    found = [finding for row in rows for finding in unit_in_name("table", row[0], row[1])]
     assert not found, "\n".join(found)
     for names in (*matrix.FEATURES, *(tuple(row[0] for row in table) for table in tables)):
         assert len(set(names)) == len(names)
@@ -510,21 +457,11 @@ def test_the_lock_has_hashes_and_no_addresses():
     lock = "".join(path.read_text() for path in locks)
     pinned = re.findall(r"^([a-z0-9.-]+)==\S+ \\$", lock, re.MULTILINE)
     assert len(pinned) > 30
-    assert len(
-        re.findall(
-            r"^[^ #\n].* \\\n    "
-            r"--hash=sha256:[0-9a-f]{64}",
-            lock,
-            re.MULTILINE,
-        )
-    ) == len(pinned)
+    hashed = re.findall(r"^[^ #\n].* \\\n    --hash=sha256:[0-9a-f]{64}", lock, re.MULTILINE)
+    assert len(hashed) == len(pinned)
     assert "://" not in lock and "\n--" not in lock
-    wanted = re.findall(
-        r"^    "
-        r"([A-Za-z0-9-]+)==(\S+)$",
-        (ROOT / "setup.cfg").read_text(),
-        re.MULTILINE,
-    )
+    asked = (ROOT / "setup.cfg").read_text()
+    wanted = re.findall(r"^    ([A-Za-z0-9-]+)==(\S+)$", asked, re.MULTILINE)
     assert len(wanted) > 10
     for name, version in wanted:
         assert re.search(rf"^{name.lower()}=={re.escape(version)} ", lock, re.MULTILINE), name

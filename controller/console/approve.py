@@ -5,15 +5,12 @@ The approval needs a named person at the cabinet, with the key out of RUN.
 """
 
 import functools
-import os
 import re
 from argparse import Namespace
 
 from controller.config import approval
 from controller.console import person
-from controller.console.operator import sent
-from controller.journal import snapshot
-from controller.journal.ring import JournalError
+from controller.console.operator import newest, sent
 from controller.run import operator_client, operator_commands
 from controller.state.base import Facts
 from controller.system import cli
@@ -46,9 +43,7 @@ def add(commands: cli.Commands) -> None:
 def _approve(arguments: Namespace) -> int:
     if arguments.name:
         return _given(arguments)
-    before = f"no controller answers in {arguments.run_dir}: "
-    with cli.ends(NO_START, OSError, JournalError, before=before):
-        seen = snapshot.read(os.path.join(arguments.run_dir, "journal"))
+    seen = newest(arguments)
     sent(arguments, operator_client.reach)  # a journal may outlive its controller
     if seen.inp[s.IMAGE_APPROVED_OK]:
         print(UNCHANGED)
@@ -72,9 +67,8 @@ def changed(header: Facts) -> tuple[list[str], int]:
 
 def _given(arguments: Namespace) -> int:
     if not arguments.code or not CODE.fullmatch(arguments.code):
-        raise cli.Ended(
-            WRONG_INPUT, "CODE is 8 characters of 0-9 and A-F, from `firebreak approve`"
-        )
+        line = "CODE is 8 characters of 0-9 and A-F, from `firebreak approve`"
+        raise cli.Ended(WRONG_INPUT, line)
     person.prove(arguments, functools.partial(sent, arguments, operator_client.reach))
     answer = sent(arguments, operator_client.approve, arguments.name, int(arguments.code, 16))
     is_done = answer == operator_commands.ACCEPTED

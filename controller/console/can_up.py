@@ -29,9 +29,7 @@ def add(commands: cli.Commands) -> None:
 
 
 def steps(name: str, bitrate_bps: int, is_hardware: bool) -> list[list[str]]:
-    """Arguments of `ip`, one list per call. A virtual interface (vcan) has no bit rate and no
-    bus-off.
-    """
+    """Arguments of `ip`, one list per call. A virtual interface has no bit rate and no bus-off."""
     speed = f"link set {name} type can bitrate {bitrate_bps} restart-ms 100"
     changes = [
         f"link set {name} down",

@@ -1,6 +1,4 @@
-"""`firebreak export`: events, seconds or captures of a time range, for a USB stick: whole files, or
-one line with the reason.
-"""
+"""`firebreak export`: the record of a time range as whole files, for a USB stick."""
 
 import errno
 import os
@@ -8,8 +6,10 @@ import sqlite3
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 
+from controller.recorder import csv_files, reading
+from controller.recorder.capture import FOLDER, NAME
 from controller.system import cli
-from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
+from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say, why
 
 FOREVER_US = 1 << 62
 Times_us = tuple[int, int]  # from, to
@@ -50,40 +50,29 @@ def add(commands: cli.Commands) -> None:
 
 
 def _export(arguments: Namespace) -> int:
-    from controller.recorder import reading
-
     times_us = _moment_us("--from", arguments.since), _moment_us("--to", arguments.to)
     if times_us[0] >= times_us[1]:
         raise cli.Ended(WRONG_INPUT, f"--from {arguments.since} is not before --to {arguments.to}")
     if not os.path.isdir(arguments.out):
-        raise cli.Ended(
-            WRONG_INPUT, f"--out {arguments.out}: no such directory; is the stick mounted?"
-        )
+        line = f"--out {arguments.out}: no such directory; is the stick mounted?"
+        raise cli.Ended(WRONG_INPUT, line)
     path = os.path.join(arguments.state_dir, reading.FILE)
     try:
         with reading.opened(path) as connection:
             return _write(connection, arguments, times_us)
     except (FileNotFoundError, sqlite3.Error) as error:
-        raise cli.Ended(
-            WRONG_INPUT, f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
 
 
 def _moment_us(option: str, text: str | None) -> int:
-    from controller.recorder import csv_files
-
     try:
         return FOREVER_US if text is None else csv_files.moment_us(text)
     except ValueError as error:
-        raise cli.Ended(
-            WRONG_INPUT,
-            f"{option} {text}: a time is written 2026-03-14 or 2026-03-14T02:07:31, UTC",
-        ) from error
+        line = f"{option} {text}: a time is written 2026-03-14 or 2026-03-14T02:07:31, UTC"
+        raise cli.Ended(WRONG_INPUT, line) from error
 
 
 def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> int:
-    from controller.recorder import csv_files
-
     written: list[str] = []
     growing = _growing(connection, arguments, times_us)
     try:
@@ -105,11 +94,7 @@ def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times
 
 
 def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
-    """Names of the captures of the trips in a time, in their order. Names of another form are left
-    out, because a forged record could name any file.
-    """
-    from controller.recorder.capture import NAME
-
+    """Captures of the trips in a time. Other names are left out: a forged record may have any."""
     rows = connection.execute(
         "SELECT DISTINCT c.file FROM captures c JOIN events e ON e.id = c.event_id WHERE c.file "
         "IS NOT NULL AND e.utc_us >= ? AND e.utc_us < ? ORDER BY e.id",
@@ -120,8 +105,6 @@ def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
 
 def _growing(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> list[str]:
     """Names of the captures in that time that are not complete: one at most."""
-    from controller.recorder.capture import FOLDER
-
     row = connection.execute(
         "SELECT json_extract(value, '$.file') FROM meta WHERE key = 'capture'"
     ).fetchone()
@@ -138,9 +121,6 @@ def _files(
     connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     """(name, pieces of bytes) of each file; nothing if the time has no data."""
-    from controller.recorder import csv_files
-    from controller.recorder.capture import FOLDER
-
     if arguments.what == "capture":
         for name in _captures(connection, times_us):
             path = os.path.join(arguments.state_dir, FOLDER, name)
@@ -155,8 +135,6 @@ def _files(
 
 def _short(utc_us: int) -> str:
     """A time as a part of a file name, for every file system."""
-    from controller.recorder import csv_files
-
     if utc_us in (0, FOREVER_US):
         return "end" if utc_us else "begin"
     return csv_files.utc_text(utc_us)[:19].replace("-", "").replace(":", "")

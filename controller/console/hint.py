@@ -99,12 +99,8 @@ def _run(arguments: Namespace) -> int:
 
 
 def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
-    """Print the reply; returns the exit code. answered: (wire.Hint, wire.Reply), None without a
-    reply.
-    """
-    seen = hint_statistics.read(os.path.join(arguments.run_dir, "hints.stats"))
-    sources = {source["name"]: source for source in (seen["sources"] if seen else ())}
-    own = sources.get(name)
+    """Print the reply, return the exit code. answered: (wire.Hint, wire.Reply), None without."""
+    own = hint_statistics.of_source(os.path.join(arguments.run_dir, "hints.stats"), name)
     if answered is None:
         raise cli.Ended(NO_START, words.unanswered(own))
     hint, reply = answered
@@ -121,16 +117,13 @@ def order_of(arguments: Namespace) -> Order:
     values = {name: getattr(arguments, name[2:].replace("-", "_")) for name in _OPTIONS}
     given = [(name, text) for name, text in values.items() if text is not None]
     if len(given) + arguments.heartbeat + arguments.price_negative != 1:
-        raise cli.Ended(
-            WRONG_INPUT,
-            f"a hint has exactly one of {', '.join(_OPTIONS)}, --price-negative or --heartbeat",
-        )
+        line = f"a hint has exactly one of {', '.join(_OPTIONS)}, --price-negative or --heartbeat"
+        raise cli.Ended(WRONG_INPUT, line)
     if arguments.exact and arguments.power is None:
         raise cli.Ended(WRONG_INPUT, "--exact is allowed with --power only")
     if arguments.valid is None:
-        raise cli.Ended(
-            WRONG_INPUT, "--for TIME is missing: every hint has a validity, such as --for 300s"
-        )
+        line = "--for TIME is missing: every hint has a validity, such as --for 300s"
+        raise cli.Ended(WRONG_INPUT, line)
     valid_ms = whole("--for", arguments.valid, TIME_UNITS, 0, _VALID_MS_MAX, "300s")
     ahead_ms = 0
     if arguments.ahead is not None:
@@ -147,9 +140,7 @@ def order_of(arguments: Namespace) -> Order:
 
 
 def whole(option: str, text: str, units: dict[str, int], low: int, high: int, example: str) -> int:
-    """A number with its unit as a whole number of the smallest unit. Ends the command for other
-    text.
-    """
+    """A number with its unit, in the smallest unit. Ends the command for other text."""
     match = _NUMBER.fullmatch(text)
     if not match or match[2] not in units:
         allowed = f"a number with {', '.join(units)}, as in {example}"

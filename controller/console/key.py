@@ -82,9 +82,8 @@ def _unseen(state_directory: str, name: str, error: OutputError) -> str:
 
 def _check_folder(state_directory: str) -> None:
     if not os.path.isdir(state_directory):
-        raise cli.Ended(
-            WRONG_INPUT, f"{state_directory}: no such state directory; give another --state-dir"
-        )
+        line = f"{state_directory}: no such state directory; give another --state-dir"
+        raise cli.Ended(WRONG_INPUT, line)
 
 
 def _send(run_directory: str, command: int, name: str, key: bytes) -> int:
@@ -130,9 +129,7 @@ def _list(arguments: Namespace) -> int:
 
 
 def _old(key: admission.Key, is_ended: bool) -> str:
-    """The stored old key in words; is_ended: the controller has seen the new key and refuses the
-    old one.
-    """
+    """The stored old key in words; is_ended: the controller refuses it, the new one is in use."""
     left = f"{span((key.until_ms or 0) // 1000)} left"
     if is_ended:
         left = f"ended: the new key is in use (after a restart: {left})"
@@ -140,10 +137,7 @@ def _old(key: admission.Key, is_ended: bool) -> str:
 
 
 def _ended(run_directory: str) -> set[tuple[str, int]]:
-    """{(source, fingerprint of its newest key)} whose old key a running controller refuses.
-
-    Empty without a controller, because the first use of a new key is not stored.
-    """
+    """{(source, fingerprint of its newest key)} whose old key a controller refuses now."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         with sockets.short(os.path.join(run_directory, "hints.sock")) as path:
             probe.connect(path)  # fails if the controller has ended

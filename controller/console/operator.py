@@ -10,6 +10,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from controller.console import person, run_words
+from controller.journal import snapshot
+from controller.journal.ring import JournalError
+from controller.journal.snapshot import Snapshot
 from controller.run import operator_client, operator_commands
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, OPERATORS, WRONG_INPUT, plain, say
@@ -98,10 +101,15 @@ def _shown(
     return DONE if is_done else NOT_DONE
 
 
+def newest(arguments: Namespace) -> Snapshot:
+    """The newest tick of the controller. Ends the command without a journal."""
+    before = f"no controller answers in {arguments.run_dir}: "
+    with cli.ends(NO_START, OSError, JournalError, before=before):
+        return snapshot.read(os.path.join(arguments.run_dir, "journal"))
+
+
 def sent(arguments: Namespace, ask: Callable[..., Answer], *details: object) -> Answer:
-    """The answer of the command socket to ask(path, *details). Ends the command if the socket
-    refuses it.
-    """
+    """The answer of the command socket to ask(path, *details). Ends the command if refused."""
     before = f"no controller answers in {arguments.run_dir}: "
     try:
         return ask(os.path.join(arguments.run_dir, "command.sock"), *details)

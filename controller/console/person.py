@@ -17,9 +17,7 @@ from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, say
 
 
 def prove(arguments: Namespace, reach: Callable[[], object]) -> None:
-    """Ends the command unless its user is `arguments.name`. reach(): ends the command without a
-    controller, before it asks for a password.
-    """
+    """Ends the command unless its user is `arguments.name`. reach: ends it without a controller."""
     with cli.ends(WRONG_INPUT, users.UserError):
         name = users.checked_name(arguments.name)
     reach()

@@ -9,24 +9,25 @@ from controller.documents import document
 from controller.state.base import Facts
 from controller.store import proof_state
 
-# column of the CSV: its header on paper; None: not on paper
-HEADERS = {
-    "row": "row",
-    "what": "what",
-    "last": "last test",
-    "tester": "tester",
-    "measured_ms": "measured, ms",
-    "allowed_ms": "allowed, ms",
-    "result": "result",
-    "interval_d": "every, d",
-    "due": "next due",
-    "state": "state",
-    "remark": "remark",
-    "recorded": None,
-    "clock": None,
-    "number": "record",
-    "hash": "hash",
+# column of the CSV: (its header on paper, None: not on paper; field of the last test, "": other)
+COLUMNS = {
+    "row": ("row", ""),
+    "what": ("what", ""),
+    "last": ("last test", "date"),
+    "tester": ("tester", "tester"),
+    "measured_ms": ("measured, ms", "reaction_ms"),
+    "allowed_ms": ("allowed, ms", ""),
+    "result": ("result", "result"),
+    "interval_d": ("every, d", ""),
+    "due": ("next due", ""),
+    "state": ("state", ""),
+    "remark": ("remark", "remark"),
+    "recorded": (None, "recorded_utc"),
+    "clock": (None, "clock"),
+    "number": ("record", "number"),
+    "hash": ("hash", "hash"),
 }
+HEADERS = {key: header for key, (header, _) in COLUMNS.items()}
 TEXT_HEAD = (
     f"{'ROW':<5}{'LAST TEST':<11}{'RESULT':<7}{'TOOK, ms':>8}{'ALLOWED':>8}  {'NEXT DUE':<11}STATE"
 )
@@ -46,25 +47,10 @@ def is_slow(row: Facts) -> bool:
 
 def _cells(row: Facts) -> Facts:
     """{column: value}, None for an absent value."""
-    last = row["last"] or {}
-    slow = f"; {SLOW}" if is_slow(row) else ""
-    return {
-        "row": row["row"],
-        "what": row["what"],
-        "last": last.get("date"),
-        "tester": last.get("tester"),
-        "measured_ms": last.get("reaction_ms"),
-        "allowed_ms": row["allowed_ms"],
-        "result": last.get("result"),
-        "interval_d": "at commissioning" if row["interval_d"] is None else row["interval_d"],
-        "due": row["due"],
-        "state": proof_state.words(row) + slow,
-        "remark": last.get("remark"),
-        "recorded": last.get("recorded_utc"),
-        "clock": last.get("clock"),
-        "number": last.get("number"),
-        "hash": last.get("hash"),
-    }
+    last, state = row["last"] or {}, proof_state.words(row) + (f"; {SLOW}" * is_slow(row))
+    interval_d = "at commissioning" if row["interval_d"] is None else row["interval_d"]
+    own = {**row, "interval_d": interval_d, "state": state}
+    return {key: last.get(field) if field else own[key] for key, (_, field) in COLUMNS.items()}
 
 
 def _texts(row: Facts) -> dict[str, str]:

@@ -68,9 +68,7 @@ def _test_options() -> tuple:
 
 
 class Plan(NamedTuple):
-    """The proof tests of a cabinet, by row of the list: interval in days, latest and soonest
-    reaction.
-    """
+    """Proof tests of a cabinet by row of the list: days between tests, latest, soonest reaction."""
 
     days: dict[str, int]
     allowed_ms: dict[str, int]
@@ -101,17 +99,15 @@ def _plan(arguments: Namespace) -> Plan:
         )
     except (OSError, JournalError, KeyError, ValueError) as error:
         why = "another version" if isinstance(error, (KeyError, ValueError)) else plain(error)
-        raise cli.Ended(
-            NO_START, f"no list of armed rows from a controller: {why}; give --site FILE"
-        ) from error
+        line = f"no list of armed rows from a controller: {why}; give --site FILE"
+        raise cli.Ended(NO_START, line) from error
 
 
 def _check_folder(directory: str) -> None:
     """Ends the command without the folder, because a ledger in a wrong folder proves nothing."""
     if not os.path.isdir(directory):
-        raise cli.Ended(
-            WRONG_INPUT, f"--state-dir {directory or repr('')}: there is no such folder"
-        )
+        line = f"--state-dir {directory or repr('')}: there is no such folder"
+        raise cli.Ended(WRONG_INPUT, line)
 
 
 def moment() -> tuple[int, str]:
@@ -128,13 +124,8 @@ def moment() -> tuple[int, str]:
 def _record(arguments: Namespace) -> int:
     _check_folder(arguments.state_dir)
     now = moment()
-    test = (
-        arguments.row,
-        arguments.tester,
-        arguments.reaction_ms,
-        arguments.result,
-        arguments.remark,
-    )
+    given = arguments
+    test = given.row, given.tester, given.reaction_ms, given.result, given.remark
     with cli.ends(WRONG_INPUT, LedgerError):
         proof_tests.check_test(*test)
         _check_words(arguments)
@@ -148,12 +139,11 @@ def _record(arguments: Namespace) -> int:
     ):
         record = proof_tests.Ledger(arguments.state_dir).test(now, *test, arguments.date)
         found = proof_tests.read(arguments.state_dir)
-    print(
-        proof_list.ascii_of(
-            f"test {found.tests} (record {record.number}): row {record.row} {record.result} on "
-            f"{record.date} by {record.tester}, {record.reaction_ms} ms; hash {record.hash}"
-        )
+    line = (
+        f"test {found.tests} (record {record.number}): row {record.row} {record.result} on "
+        f"{record.date} by {record.tester}, {record.reaction_ms} ms; hash {record.hash}"
     )
+    print(proof_list.ascii_of(line))
     if record.clock != utc.NTP:
         day = record.recorded_utc[:10]
         say(f"the clock is not synchronised ({record.clock}): the date {day} is uncertain")
@@ -173,9 +163,7 @@ def _check_words(arguments: Namespace) -> None:
 
 
 def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> None:
-    """Raises LedgerError for a row that is not armed, and for a passed test whose reaction is too
-    slow or impossibly fast.
-    """
+    """Raises LedgerError for a row that is not armed, and for a passed test too slow or fast."""
     if row not in planned.days:
         raise LedgerError(f"row {row} is not armed here; armed {', '.join(planned.days)}")
     if result != PASSED:
@@ -192,17 +180,10 @@ def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> N
 
 
 def _note_hash(run_directory: str, record: proof_lines.Record) -> None:
-    """Put the ledger's hash into the record of events, because without it a removal of the newest
-    lines of the ledger leaves no trace.
-    """
+    """Put the ledger's hash into the record: else a removal of its newest lines leaves no trace."""
+    text = f"row {record.row} {record.result}, record {record.number}, {record.hash}"
     try:
-        spool.put(
-            run_directory,
-            clock.now_us(),
-            "PROOF",
-            f"row {record.row} {record.result}, record {record.number}, {record.hash}, "
-            f"{record.tester}",
-        )
+        spool.put(run_directory, clock.now_us(), "PROOF", f"{text}, {record.tester}")
     except OSError:
         say("the recorder does not have the hash: write the hash down")
 

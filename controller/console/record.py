@@ -1,6 +1,4 @@
-"""`firebreak record`: the recorder as a process. `firebreak verify`: checks the hash chain of its
-events.
-"""
+"""`firebreak record`: the recorder as a process. `verify`: checks its hash chain."""
 
 import contextlib
 import errno
@@ -10,10 +8,13 @@ import sqlite3
 from argparse import Namespace
 from collections.abc import Iterator
 
+from controller.recorder import reading
+from controller.recorder.database import DatabaseError
 from controller.recorder.limits import RANGES, Limits
+from controller.recorder.process import Recorder
 from controller.store import chain
-from controller.system import caught, cli, own_names, regular_file
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
+from controller.system import caught, cli, own_names, realtime, regular_file
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say, why
 from controller.system.stop import Stop
 
 POLL_S, RETRY_S = 0.02, 1.0  # RETRY_S: after an exception
@@ -62,16 +63,11 @@ def _record(arguments: Namespace) -> int:
     except OSError as error:
         where = error.filename or arguments.state_dir or "''"
         remedy = REMEDIES.get(error.errno or 0, "give another --state-dir, or look into it")
-        raise cli.Ended(
-            NO_START, f"nothing is recorded: {where}: {error.strerror or error}; {remedy}"
-        ) from error
+        line = f"nothing is recorded: {where}: {error.strerror or error}; {remedy}"
+        raise cli.Ended(NO_START, line) from error
 
 
 def _serve(arguments: Namespace, limits: Limits) -> int:
-    from controller.recorder.database import DatabaseError
-    from controller.recorder.process import Recorder
-    from controller.system import realtime
-
     with cli.ends(NO_START, DatabaseError):
         recorder = Recorder(arguments.run_dir, arguments.state_dir, limits, say)
     with contextlib.suppress(PermissionError):
@@ -100,22 +96,17 @@ def _lock(directory: str) -> None:
         os.lockf(descriptor, os.F_TLOCK, 0)
     except OSError as error:
         os.close(descriptor)
-        raise cli.Ended(
-            NO_START, f"{directory}: another recorder writes here; a cabinet has one recorder"
-        ) from error
+        line = f"{directory}: another recorder writes here; a cabinet has one recorder"
+        raise cli.Ended(NO_START, line) from error
 
 
 def _verify(arguments: Namespace) -> int:
-    from controller.recorder import reading
-
     path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
     try:
         with reading.opened(path) as connection:
             verdict = chain.verify(connection, arguments.head)
     except (OSError, sqlite3.Error) as error:
-        raise cli.Ended(
-            WRONG_INPUT, f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
     for line in _lines(path, verdict):
         print(line)
     return DONE if verdict.intact else NOT_DONE

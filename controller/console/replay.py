@@ -15,12 +15,10 @@ def add(commands: cli.Commands) -> None:
 
 def _replay(arguments: Namespace) -> int:
     try:
-        found = replay.replay(arguments.file, replay.core_of)
-    except JournalError as error:
-        raise cli.Ended(WRONG_INPUT, error) from error
+        with cli.ends(WRONG_INPUT, JournalError):
+            found = replay.replay(arguments.file, replay.core_of)
     except ValueError as error:
-        raise cli.Ended(
-            WRONG_INPUT, f"{arguments.file}: written by another version of this program: {error}"
-        ) from error
+        line = f"{arguments.file}: written by another version of this program: {error}"
+        raise cli.Ended(WRONG_INPUT, line) from error
     print("\n".join(found.lines()))
     return found.exit_code

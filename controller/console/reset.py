@@ -1,19 +1,16 @@
 """`firebreak reset CODE`: resets the rows that its operator has seen on the page `alarms`."""
 
 import argparse
-import os
 from argparse import Namespace
 
 from controller.console import operator
-from controller.journal import snapshot
 from controller.journal.history import scope_of
-from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot
 from controller.run import operator_client, operator_commands
 from controller.state import base, rows
 from controller.state.reset_code import FORM, TURN_KEY, code_of, command_of
 from controller.system import cli
-from controller.system.paths import DONE, NO_START, NOT_DONE, quoted, say
+from controller.system.paths import DONE, NOT_DONE, quoted, say
 from safety import matrix as m, signals as s
 
 BY_ITSELF = "resets by itself when its cause is gone"
@@ -42,9 +39,7 @@ def add(commands: cli.Commands) -> None:
 
 
 def _reset(arguments: Namespace) -> int:
-    before = f"no controller answers in {arguments.run_dir}: "
-    with cli.ends(NO_START, OSError, JournalError, before=before):
-        seen = snapshot.read(os.path.join(arguments.run_dir, "journal"))
+    seen = operator.newest(arguments)
     if arguments.code is None or arguments.code != code_of(seen.causes):
         return _reset_nothing(arguments, seen)
     kind = operator_commands.KEY_RESET if arguments.key else operator_commands.REMOTE_RESET
@@ -94,9 +89,7 @@ def lines(seen: Snapshot) -> list[str]:
 
 
 def typed(seen: Snapshot, with_key: bool) -> str | None:
-    """The command that resets these rows, or the step before it; None if no row waits for a reset.
-    with_key: use the key even if it is not needed.
-    """
+    """The command that resets these rows, or the step before it; None: no row waits for one."""
     in_b = rows.channel_b(seen)
     needed = rows.needed([_reset_of(name) for name in seen.standing], in_b)
     if needed is None:

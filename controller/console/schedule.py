@@ -32,9 +32,9 @@ def ask(
 def show(arguments: Namespace, found: sw.Answer | sw.Held | None) -> int:
     """Print the answer; returns the exit code."""
     if found is None:
-        seen = hint_statistics.read(os.path.join(arguments.run_dir, "hints.stats"))
-        sources = {source["name"]: source for source in (seen["sources"] if seen else ())}
-        raise cli.Ended(NO_START, words.unanswered(sources.get(arguments.source)))
+        path = os.path.join(arguments.run_dir, "hints.stats")
+        own = hint_statistics.of_source(path, arguments.source)
+        raise cli.Ended(NO_START, words.unanswered(own))
     if isinstance(found, sw.Held):
         print(json.dumps(held_fields(found)) if arguments.json else "\n".join(held_lines(found)))
         return DONE

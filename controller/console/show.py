@@ -54,9 +54,8 @@ def _show(arguments: Namespace) -> int:
         facts = seen.facts(page, getattr(arguments, "span_s", SPAN_S))
     count = pages.count(page, facts)
     if number > count:
-        raise cli.Ended(
-            WRONG_INPUT, f"--page {number}: allowed is a whole number from 1 to {count}"
-        )
+        line = f"--page {number}: allowed is a whole number from 1 to {count}"
+        raise cli.Ended(WRONG_INPUT, line)
     if arguments.json:
         print(json.dumps(facts, indent=1))
     else:

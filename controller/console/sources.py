@@ -48,10 +48,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def gather(seen: Facts, frame: snapshot.Snapshot, uptime_ms: int, utc_s: int) -> Facts:
-    """The dict of hint_statistics.read with ages and the hints in force.
-
-    Raises JournalError if the counters and the journal have different sources.
-    """
+    """hint_statistics.read with ages and hints. JournalError: the sources of both differ."""
     base, sources = frame.output_names.index(hint_outputs.HINT_OUTPUTS[0]), seen["sources"]
     if base + hint_outputs.output_count(len(sources)) > len(frame.output_names):
         raise JournalError("the counters of hints are of other sources than the journal")

@@ -1,6 +1,4 @@
-"""Users of the console: STATE_DIR/console/NAME.user, mode 0600, with a salted scrypt hash of the
-password.
-"""
+"""Users of the console: STATE_DIR/console/NAME.user, 0600, with a salted scrypt hash."""
 
 import contextlib
 import hashlib
@@ -107,9 +105,7 @@ def _hash(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
 
 
 def is_right(state_directory: str, name: str, password: str) -> bool:
-    """True if this user has this password. The answer for an unknown user takes as long, so that it
-    shows no names. Raises UserError for a damaged file.
-    """
+    """An unknown user takes as long, so it shows no names. UserError for a damaged file."""
     if not password.isascii():
         return False
     salt, cost = bytes(SALT_BYTES), (N, R, P)

@@ -35,9 +35,7 @@ def wait() -> None:
 
 
 class Watch:
-    """Call `update`, then `facts(page)`. `is_live`: the last `update` saw a new tick. Raises
-    JournalError (one line) if there is no controller.
-    """
+    """`update`, then `facts(page)`. `is_live`: a new tick came. JournalError: no controller."""
 
     def __init__(
         self, run_directory: str, state_directory: str, clocks: utc.Clocks | None = None
@@ -113,9 +111,7 @@ class Watch:
         return {**made, "proof_tests": tests, "bands": self.bands()}
 
     def _utc(self, recorded: record.Record | None) -> Facts:
-        """The UTC of now, and the last moment of a recorder that has stopped while the controller
-        ticks; {} without a record.
-        """
+        """The UTC of now, and since when the recorder is silent; {} without a record."""
         if recorded is None:
             return {}
         now_us, _ = self._wall.poll()

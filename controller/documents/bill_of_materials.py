@@ -49,9 +49,7 @@ def document() -> Facts:
 
 
 def _runs(path: pathlib.Path, packages: dict[str, Package]) -> set[str]:
-    """Names of the packages that a cabinet runs: all of its own lock, or those that setup.cfg
-    leads to.
-    """
+    """Packages that a cabinet runs: all of its own lock, or those that setup.cfg leads to."""
     if path != LOCKS[0]:
         return set(packages)
     setup = (locked.ROOT / "setup.cfg").read_text(encoding="ascii")

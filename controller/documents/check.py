@@ -11,14 +11,7 @@ from controller.config import bus_times, configuration, hma, profile_form, schem
 from controller.config.configuration import Config
 from controller.config.devices import key_of_address
 from controller.core import hint_codes
-from controller.documents import (
-    check_functions,
-    check_network,
-    check_path,
-    check_rows,
-    check_tables,
-    effect_words,
-)
+from controller.documents import check_functions, check_rows, check_tables, effect_words
 from controller.documents.document import wrapped
 from controller.forms.field import REQUIRED, allowed_text
 from controller.forms.refusal import ConfigError, in_unit, shown
@@ -78,7 +71,7 @@ def _checked(path: str, state_directory: str) -> str:
         if built is not None:
             print(check_tables.tables(built, left_out))
         raise
-    measured_ms = check_path.stored_ms(config, state_directory)
+    measured_ms = check_tables.stored_ms(config, state_directory)
     return report(config, today(), measured_ms, doubts)
 
 
@@ -90,9 +83,7 @@ def today() -> str:
 def report(
     config: Config, day: str | None = None, measured_ms: int = 0, doubts: Sequence[str] = ()
 ) -> str:
-    """The meaning of the configuration, as text for a terminal. day: today, to list acceptances
-    with a later date, or None. measured_ms: see check_path.stored_ms. doubts: of pairs.doubts.
-    """
+    """The configuration in words. day: today, for acceptances of a later date; doubts: lines."""
     schedule = bus_times.schedule(config)
     lines = [
         *_head(config, day, doubts),
@@ -105,9 +96,9 @@ def report(
         *check_rows.thresholds(config),
         *check_rows.rows(config),
         *check_tables.buses(config, schedule),
-        *check_network.lines(config),
+        *check_tables.network(config),
         *check_tables.latencies(config, schedule),
-        *check_path.lines(config, schedule, measured_ms),
+        *check_tables.path(config, schedule, measured_ms),
     ]
     return ascii_only("\n".join(lines))
 

@@ -1,6 +1,4 @@
-"""The rows of the matrix in the report of `firebreak check`: thresholds that a site has tightened,
-and the state of each stage.
-"""
+"""Rows of the matrix in `firebreak check`: tightened thresholds, the state of each stage."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -32,9 +30,7 @@ UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "pre_alarm", "supervised")
 
 
 class _Instance(NamedTuple):
-    """One instance of a stage. state: of stage_states; rack: -1 for a stage of another scope;
-    equipment: the equipment that the stage lacks, or "".
-    """
+    """One instance of a stage. rack: -1 in another scope; equipment: what it lacks, or none."""
 
     state: int
     rack: int
@@ -42,9 +38,7 @@ class _Instance(NamedTuple):
 
 
 def thresholds(config: Config) -> Iterator[str]:
-    """The site's changes to thresholds, in kW, degC and s: a person then sees a number in a wrong
-    unit.
-    """
+    """The site's changes to thresholds, in kW, degC and s: a wrong unit then shows."""
     changed = {stage: _changed(config, stage) for stage in matrix.STAGES}
     lines = [
         line
@@ -62,9 +56,7 @@ def thresholds(config: Config) -> Iterator[str]:
 
 
 def _changed(config: Config, stage: tuple) -> list[str]:
-    """["trips at 45.1 degC -> 43 degC"] of a stage. The report lists a silence that is a parameter
-    under SILENCE.
-    """
+    """["trips at 45.1 degC -> 43 degC"] of a stage; a silence is listed under SILENCE instead."""
     level, clear, *ticks = config.stage_words[stage[matrix.S_ID]]
     before = level, clear
     if stage[matrix.S_ID] not in site_thresholds.STAGE_SET_FROM:
@@ -110,9 +102,7 @@ def state_words(state: int, name: str) -> str:
 
 
 def row_states(config: Config) -> dict[int, list[tuple[list[str], str, str]]]:
-    """{row: [([stage ids], state in words, equipment that is not fitted or "")]}. Stages with the
-    same state are one entry.
-    """
+    """{row: [([stage ids of one state], state in words, equipment that is not fitted)]}."""
     found: dict[int, dict[str, list[_Instance]]] = {}
     for stage, index in stage_states.instances(config.topology):
         state, equipment = stage_states.stage_state(stage, config.topology, index)

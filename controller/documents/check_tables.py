@@ -1,23 +1,21 @@
-"""The tables of `firebreak check` that a refused file has too: peak shaving and the buses.
-
-Then also the worst case of a stop, part by part, which follows from the buses.
+"""Parts of `firebreak check`: peak shaving and the buses, which a refused file has too; the worst
+case of a stop, the path of load tracking, the network of the service.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from controller.config import bus_times
+from controller.config import bus_times, path_identity, track_path, unit_access
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
 from controller.core.parameters import SHARE
 from controller.core.policies.peak_shaving import OFF_W
 from controller.documents.document import wrapped
+from controller.store import stored_record, two_copies
 from controller.system.paths import ascii_only
 
 
 def tables(config: Config, left_out: Sequence[str] = ()) -> str:
-    """Peak shaving and the load of the buses, also of a refused file. left_out: keys that do not
-    count.
-    """
+    """Peak shaving and the load of the buses. left_out: keys that do not count."""
     head = (
         f"REFUSED. What it says all the same{', without ' * bool(left_out)}{', '.join(left_out)}:"
     )
@@ -89,3 +87,60 @@ def latencies(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[s
 
 def _sum_ms(parts: Iterable[bus_times.Latency]) -> float:
     return sum([part.time_us for part in parts]) / 1000
+
+
+def stored_ms(config: Config, state_directory: str) -> int:
+    """The path delay, ms, that a controller stored. 0: none, or this user may not read it."""
+    record = two_copies.Store(state_directory).load().record
+    return stored_record.delay_of(record.path_delay, path_identity.of(config)) if record else 0
+
+
+def path(config: Config, schedule: dict[str, list[Exchange]], measured_ms: int) -> Iterator[str]:
+    """The path, part by part, and the delays that load tracking accepts; see stored_ms."""
+    parts, control = track_path.path_delay(config, schedule), config.control
+    of_value = [part for part in parts if part.what != track_path.HOLD]
+    yield from ("", "PATH OF LOAD TRACKING, CHANGE OF THE LOAD TO POWER OF THE BATTERY (ms)")
+    yield f"  {'':18} {'least':>7} {'typical':>7} {'most':>7}"
+    for part in parts:
+        times = _columns((part.least_us, part.typical_us, part.most_us))
+        yield from wrapped(f"  {part.what[:18]:18} {times}  ", part.basis)
+    yield f"  {'sum':18} {_columns(track_path.totals_us(parts))}"
+    totals = _columns(track_path.totals_us(of_value))
+    yield f"  {'of one value':18} {totals}  the sum without {track_path.HOLD}"
+    yield from wrapped(
+        "  ",
+        f"Load tracking uses a delay of {control[track_path.DELAY]} ms and a new value every "
+        f"{control[track_path.SAMPLE]} ms. It accepts a measured delay from "
+        f"{control[track_path.DELAY_MIN]} to {control[track_path.DELAY_MAX]} ms.",
+    )
+    yield _stored_line(control, measured_ms)
+
+
+def _stored_line(control: dict[str, int], measured_ms: int) -> str:
+    words = "Each start measures the delay;"
+    if not measured_ms:
+        return f"  {words} no measured delay of this path is stored."
+    is_accepted = control[track_path.DELAY_MIN] <= measured_ms <= control[track_path.DELAY_MAX]
+    more = "." if is_accepted else ", outside this range and not used."
+    return f"  {words} stored: {measured_ms} ms{more}"
+
+
+def _columns(times_us: Iterable[float]) -> str:
+    return " ".join([f"{time_us / 1000:7.1f}" for time_us in times_us])
+
+
+def network(config: Config) -> Iterator[str]:
+    """The addresses that the service reaches, and how its unit is opened for them."""
+    found, unknown = unit_access.addresses(config), unit_access.nameless(config)
+    if not found:
+        yield from ("", "NETWORK OF THE SERVICE: none")
+        return
+    yield from ("", "NETWORK OF THE SERVICE (its unit allows no other address)")
+    for name, host in found.items():
+        more = ": THE SERVICE CANNOT LOOK UP A NAME, give its IPv4 address" * (name in unknown)
+        yield from wrapped(f"  {name}: ", f"{host}{more}")
+    yield from wrapped(
+        "  ",
+        f"sudo ./flash.sh install writes them into {unit_access.DROP_IN}. Without it: firebreak "
+        f"check --drop-in FILE | sudo tee {unit_access.DROP_IN}; sudo systemctl daemon-reload",
+    )

@@ -32,8 +32,9 @@ def blocks(made: Facts, day: str | None = None) -> list[Block]:
         document.Heading(2, f"Stages that are armed ({len(tests)})"),
         _armed(tests),
         *_not_fitted(tests),
-        document.Heading(2, f"Stages that are not armed ({len(without)}): nothing to test here"),
-        document.Table(
+        *document.section(
+            f"Stages that are not armed ({len(without)}): nothing to test here",
+            "",
             ("stage", "cause", "state"),
             [
                 (each["stage"], each["cause"], matrix_tables.state_cell(each["states"]))
@@ -112,10 +113,8 @@ def _not_fitted(tests: list[Facts]) -> list[Block]:
     if not stages:
         return []
     rows = [(effect, " ".join(names), who) for (effect, who), names in stages.items()]
-    return [
-        document.Heading(2, f"Effects that are not fitted ({len(rows)}): nothing to see here"),
-        document.Table(("effect", "of stages", "accepted by"), rows),
-    ]
+    title = f"Effects that are not fitted ({len(rows)}): nothing to see here"
+    return document.section(title, "", ("effect", "of stages", "accepted by"), rows)
 
 
 def _cells(test: Facts) -> tuple[str, ...]:
@@ -142,10 +141,8 @@ def _times(tests: list[Facts]) -> list[Block]:
         if test["held_parts"]:
             held = _sum(test["held_parts"]), _seconds(test["held_latest_ms"])
             rows.append((f"{test['stage']}, fan", *held))
-    return [
-        document.Heading(2, "Parts of the latest times, in seconds; (a) is assumed"),
-        document.Table(("stage", "parts", "sum"), rows),
-    ]
+    title = "Parts of the latest times, in seconds; (a) is assumed"
+    return document.section(title, "", ("stage", "parts", "sum"), rows)
 
 
 def _sum(parts: list[Facts]) -> str:

@@ -70,13 +70,19 @@ class Table(NamedTuple):
 Block = Banner | Heading | Text | Table
 Facts = dict[str, Any]  # a document as plain data: what `--format json` prints
 
+
+def section(
+    title: str, words: str, headers: Sequence[str], rows: Sequence[Sequence[Cell]], blanks: int = 0
+) -> list[Block]:
+    """A heading, a paragraph unless words is "", and a table."""
+    return [Heading(2, title), *([Text(words)] * bool(words)), Table(headers, rows, blanks)]
+
+
 _OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # not "<= 25 % LFL"
 
 
 def show(form: str, facts: Facts, blocks: Callable[[], Sequence[Block]]) -> None:
-    """Print a document, with the fact table's entries that it cites. form: of FORM; facts: the
-    same document as plain data; blocks: makes its blocks.
-    """
+    """Print a document with the facts that it cites. form: of FORM; blocks: makes its blocks."""
     if form == "json":
         print(json.dumps(facts, indent=1))
     else:
@@ -132,9 +138,7 @@ def text(cell: Cell) -> str:
 
 
 def plain(blocks: Sequence[Block]) -> str:
-    """The blocks as plain ASCII for a terminal or a line printer. The first cell of a row is the
-    label of its line.
-    """
+    """The blocks as plain ASCII. The first cell of a row is the label of its line."""
     lines: list[str] = []
     for block in blocks:
         if isinstance(block, Table):

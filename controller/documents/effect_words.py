@@ -15,9 +15,7 @@ _WORDS = dict(matrix_words.EFFECTS)
 
 
 def effects(stage: tuple, found: Config | None = None) -> list[str]:
-    """Words for each effect that must follow a stage, without the `absent` ones. found: of a site,
-    or None.
-    """
+    """Words for each effect of a stage, without the `absent` ones. found: of a site, or None."""
     lacking = [each["effect"] for each in absent(stage, found)]
     words = [
         _held(stage, each, found) if found else each
@@ -70,9 +68,7 @@ def _held(stage: tuple, words: str, found: Config) -> str:
 
 
 def conflicts(found: Config | None = None) -> list[Facts]:
-    """[{...}] of the table of conflicts: which effect yields to which row, for how long, by which
-    source.
-    """
+    """[{...}] of the table of conflicts: which effect yields to which row, for how long."""
     return [
         {
             "yields": _WORDS[demand][1],
@@ -132,9 +128,7 @@ def fuse_words(fact: Facts) -> str:
 
 
 def conflict_words(conflict: Facts) -> str:
-    """How long the effect of a conflict waits: "30 s", "not at all: venting wins", or the key that
-    sets the time.
-    """
+    """How long the effect of a conflict waits: a time, never, or the key that sets the time."""
     held_ms = conflict["hold_off_ms"]
     if held_ms is None:
         return (

@@ -101,9 +101,7 @@ def _acts(name: str, fault: str, stages: list[str]) -> Facts:
 
 
 def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
-    """A wire that breaks, detected by the first stage, preferably one without a gate. And a contact
-    or its input that stays closed.
-    """
+    """A wire that breaks, detected by the first stage; and a contact that stays closed."""
     if name in read_back:
         yield _acts(name, "wire breaks, or stays closed", read_back[name])
         return

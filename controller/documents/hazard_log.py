@@ -48,7 +48,8 @@ def facts(log: Facts, measured: Facts) -> Facts:
     hazards = [_hazard(each, rows) for each in in_order]
     named = {row: [each["id"] for each in hazards if row in each["rows"]] for row in rows}
     gaps = [f"row {row}: no hazard names it" for row in rows if not named[row]]
-    gaps += _repeated([each["id"] for each in hazards])
+    names = [each["id"] for each in hazards]
+    gaps += [f"{name}: is listed twice" for name in sorted(set(names)) if names.count(name) > 1]
     for each in hazards:
         gaps += [f"{each['id']}: {gap}" for gap in _gaps(each, rows, log["tests_of_every_row"])]
     return {
@@ -100,9 +101,7 @@ def _stage(
 
 
 def _latest_ms(found: Config, schedule: dict[str, list[Exchange]], stage: tuple) -> int | None:
-    """The site's own chain, sensor included: until contactors are open, otherwise until power is
-    zero. None for a stage that takes no energy, or that acts before any flows.
-    """
+    """The site's chain until contactors are open, else until power is zero; None: no energy."""
     if not stage[m.S_DEMAND][m.D_PCS] or feature_name(stage).startswith("boot_"):
         return None
     opened_ms = time_chain.opened_ms(found, schedule, stage)
@@ -186,10 +185,6 @@ def _exists(test: str) -> bool:
 def _is_source_tree() -> bool:
     """False on a cabinet, where no tests are installed."""
     return (ROOT / "tests" / "safety").is_dir()
-
-
-def _repeated(names: list[str]) -> list[str]:
-    return [f"{name}: is listed twice" for name in sorted(set(names)) if names.count(name) > 1]
 
 
 def _back(hazards: list[Facts], key: str) -> dict[str, list[str]]:

@@ -1,6 +1,4 @@
-"""The hazard log as a document: its gaps, a table of all hazards, each hazard with its evidence,
-and the hazards of each row and test.
-"""
+"""The hazard log as a document: gaps, all hazards, each with its evidence; rows and tests."""
 
 from collections.abc import Iterable
 
@@ -28,6 +26,7 @@ PARTLY = "This list does not check that tests and scenarios exist: no sources ar
 
 def blocks(facts: Facts) -> list[Block]:
     """The document; facts: of hazard_log.facts."""
+    named = {**facts["tests"], **facts["scenarios"]}
     return [
         Heading(1, f"Hazard log: {len(facts['hazards'])} hazards, {len(facts['rows'])} rows"),
         Text(HEAD),
@@ -43,7 +42,7 @@ def blocks(facts: Facts) -> list[Block]:
         _back("row", [(f"{each['row']}: {each['what']}", each) for each in facts["rows"]]),
         Heading(2, "Tests and scenarios, and their hazards"),
         Text("Tests of every row: " + ", ".join(facts["tests_of_every_row"])),
-        _named({**facts["tests"], **facts["scenarios"]}),
+        Table(("name", "hazards"), [(name, ", ".join(ids)) for name, ids in named.items()]),
     ]
 
 
@@ -134,7 +133,3 @@ def _case(case: Facts) -> str:
 def _back(what: str, named: Iterable[tuple[str, Facts]]) -> Table:
     rows = [(words, ", ".join(each["hazards"]) or Mark("missing", "NONE")) for words, each in named]
     return Table((what, "hazards"), rows)
-
-
-def _named(found: dict[str, list[str]]) -> Table:
-    return Table(("name", "hazards"), [(name, ", ".join(ids)) for name, ids in found.items()])

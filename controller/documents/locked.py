@@ -18,9 +18,7 @@ BUILD_ROOT = "firebreak (pyproject.toml::build-system.requires)"
 
 
 class Package(NamedTuple):
-    """A pinned package. text: its lines of the lock, from the name to the last hash; via: names of
-    the packages that need it.
-    """
+    """A pinned package. text: its lines of the lock; via: packages that need it."""
 
     text: str
     via: list[str]

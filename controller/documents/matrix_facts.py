@@ -20,17 +20,9 @@ from safety import matrix as m
 # Replaces the numbers of a stage that no rack has armed because its BMS does not report the
 # signal: this program does nothing there.
 NO_STAGE: Facts = {
-    "set": None,
-    "clear": None,
-    "debounce_ms": None,
-    "clear_for_ms": None,
-    "trips_at": "",
-    "clears_at": "",
-    "reset": "",
-    "demands": [],
-    "demands_not_fitted": [],
-    "latest_ms": None,
-    "held_latest_ms": None,
+    **dict.fromkeys(("set", "clear", "debounce_ms", "clear_for_ms", "latest_ms", "held_latest_ms")),
+    **dict.fromkeys(("trips_at", "clears_at", "reset"), ""),
+    **{"demands": [], "demands_not_fitted": []},
 }
 
 
@@ -114,9 +106,7 @@ def _of_site(
 
 
 def _numbers(stage: tuple, found: Config | None) -> Facts:
-    """Threshold and debounce of the site, or of the matrix. The matrix adds those of NMC cells
-    where they differ.
-    """
+    """Threshold and debounce of the site or the matrix, and those of NMC cells if different."""
     if found:
         level, clear, set_ticks, clear_ticks = found.stage_words[stage[m.S_ID]]
         set_ms, clear_ms = set_ticks * found.tick_ms, clear_ticks * found.tick_ms

@@ -93,8 +93,7 @@ def blocks(facts: Facts, day: str | None = None) -> list[Block]:
         *matrix_tables.banner(named, day),
         *([document.Text(matrix_tables.identity(named))] if named else []),
         document.Table(headers(), rows(facts)),
-        document.Heading(2, "Letters"),
-        document.Table(("output", "letters"), _legend()),
+        *document.section("Letters", "", ("output", "letters"), _legend()),
         *matrix_tables.row_blocks(facts["rows"]),
         *(_signatures(named) if named else []),
     ]
@@ -114,15 +113,12 @@ def _legend() -> list[tuple[str, str]]:
 def _signatures(named: Facts) -> list[Block]:
     crc = named["limits_crc"]
     what = f"limit image CRC {crc}" if crc else "no limit image: this file is refused"
-    return [
-        document.Heading(2, "Signatures"),
-        document.Text(f"Signed for {what}. Another image needs new signatures."),
-        document.Table(
-            ("who", "name and company", "date", "signature"),
-            [(who, "", "", "") for who in SIGNERS],
-            3,
-        ),
-    ]
+    words = f"Signed for {what}. Another image needs new signatures."
+    headers, rows = (
+        ("who", "name and company", "date", "signature"),
+        [(who,) + ("",) * 3 for who in SIGNERS],
+    )
+    return document.section("Signatures", words, headers, rows, blanks=3)
 
 
 def comma_separated(facts: Facts, day: str | None = None) -> str:

@@ -102,7 +102,7 @@ def matrix_blocks(facts: Facts, day: str | None = None) -> list[Block]:
     rows = facts["rows"]
     table = document.Table(
         (*HEADERS[:2], "state", *HEADERS[2:]) if named else HEADERS,
-        [cells for row in rows for cells in _cells(row, named)],
+        [_of_stage(row, stage, named) for row in rows for stage in row["stages"]],
     )
     doubt = [str(row["row"]) for row in rows if row["is_unconfirmed"]]
     return [
@@ -124,15 +124,14 @@ def matrix_blocks(facts: Facts, day: str | None = None) -> list[Block]:
 
 
 def _reason_blocks(reasons: list[tuple[str, str]]) -> list[Block]:
-    return [
-        document.Heading(2, "Why the project chose its numbers"),
-        document.Text(
-            "This table has every number without a source. The project also chose: a power ramp "
-            "of 2 s, derating to 50 and 25 %, the values in brackets for NMC cells (C11, between "
-            "those of C6), and how long a stage has to be clear. A site may only tighten them."
-        ),
-        document.Table(("reason", "number"), reasons),
-    ]
+    words = (
+        "This table has every number without a source. The project also chose: a power ramp of "
+        "2 s, derating to 50 and 25 %, the values in brackets for NMC cells (C11, between those of "
+        "C6), and how long a stage has to be clear. A site may only tighten them."
+    )
+    return document.section(
+        "Why the project chose its numbers", words, ("reason", "number"), reasons
+    )
 
 
 def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> list[Block]:
@@ -150,32 +149,26 @@ def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> lis
         (breaker["yields"], to_gas, effect_words.breaker_words(breaker), breaker["basis"]),
         (fuse["yields"], f"no row: {fuse['to']}", effect_words.fuse_words(fuse), fuse["basis"]),
     ]
-    return [
-        document.Heading(2, "Effects that yield"),
-        document.Text(
-            "An effect that yields waits after the row in this table, for every row that demands "
-            "it. It waits once while that row is active or latched, and not again after a restart. "
-            'Contactors wait for the fuse for every row that opens them, row 36 ("wait fuse rule") '
-            "included. The hard-wired chain does not wait."
-        ),
-        document.Table(("effect", "yields to row", "for", "basis"), rows),
-    ]
+    words = (
+        "An effect that yields waits after the row in this table, for every row that demands it. "
+        "It waits once while that row is active or latched, and not again after a restart. "
+        'Contactors wait for the fuse for every row that opens them, row 36 ("wait fuse rule") '
+        "included. The hard-wired chain does not wait."
+    )
+    headers = ("effect", "yields to row", "for", "basis")
+    return document.section("Effects that yield", words, headers, rows)
 
 
 def _reading_blocks(found: list[Facts]) -> list[Block]:
-    return [
-        document.Heading(2, "Stages that differ from their row of the fact table"),
-        document.Text(
-            "In these cells the project's fact table (section 7) leaves a choice, or the row has "
-            "more than one stage. All other cells of these columns are copied letter for letter. "
-            "The fact table has no cell for a stage that the project adds: this table compares "
-            "the stage with the last, strongest step of its row."
-        ),
-        document.Table(
-            ("stage", "column", "read as"),
-            [(each["stage"], each["column"], each["read_as"]) for each in found],
-        ),
-    ]
+    words = (
+        "In these cells the project's fact table (section 7) leaves a choice, or the row has more "
+        "than one stage. All other cells of these columns are copied letter for letter. The fact "
+        "table has no cell for a stage that the project adds: this table compares the stage with "
+        "the last, strongest step of its row."
+    )
+    rows = [(each["stage"], each["column"], each["read_as"]) for each in found]
+    title = "Stages that differ from their row of the fact table"
+    return document.section(title, words, ("stage", "column", "read as"), rows)
 
 
 def _general_blocks() -> list[Block]:
@@ -193,11 +186,6 @@ def _general_blocks() -> list[Block]:
             "of the table of facts at the end."
         ),
     ]
-
-
-def _cells(row: Facts, named: Facts | None) -> list[tuple[Cell, ...]]:
-    """The cells of a row, one tuple per stage."""
-    return [_of_stage(row, stage, named) for stage in row["stages"]]
 
 
 def _of_stage(row: Facts, stage: Facts, named: Facts | None) -> tuple[Cell, ...]:

@@ -12,19 +12,14 @@ from safety import matrix as m, parameters as p
 
 MISSING = "REQUIRED, NOT ARMED"
 KINDS = {
-    stage_states.ARMED: "armed",
-    stage_states.BY_PANEL: "armed",
-    stage_states.BY_BMS: "other",
-    stage_states.NOT_ASKED: "other",
-    stage_states.NOT_FITTED: "absent",
-    stage_states.NOT_REPORTED: "absent",
+    **dict.fromkeys((stage_states.ARMED, stage_states.BY_PANEL), "armed"),
+    **dict.fromkeys((stage_states.BY_BMS, stage_states.NOT_ASKED), "other"),
+    **dict.fromkeys((stage_states.NOT_FITTED, stage_states.NOT_REPORTED), "absent"),
 }
 
 
 def site(found: Config, lines: Iterable[str] = ()) -> Facts:
-    """The configuration: names, CRC of its limit image, hazard analysis, missing equipment. lines:
-    of configuration.survey.
-    """
+    """Facts of the configuration. lines: of configuration.survey."""
     refused = bool(lines)
     return {
         "file": found.path,
@@ -42,9 +37,7 @@ def site(found: Config, lines: Iterable[str] = ()) -> Facts:
 def times(
     stage: tuple, found: Config, schedule: dict[str, list[Exchange]]
 ) -> dict[str, int | None]:
-    """{latest_ms: until power is zero or the outputs have followed; held_latest_ms: until a fan
-    that waits for the agent runs, None without such a wait}.
-    """
+    """Times until power is zero or outputs have followed, and until a fan waits for the agent."""
     held = time_chain.held_chain(found, schedule, stage)
     return {
         "latest_ms": sum([part.time_ms for part in time_chain.chain(found, schedule, stage)]),
@@ -53,9 +46,7 @@ def times(
 
 
 def tables(stage: tuple, found: Config | None) -> tuple[dict[str, int], ...]:
-    """Parameters of every unit or rack, by the stage's scope; () for a stage of the cabinet, or
-    without a site.
-    """
+    """Parameters of every unit or rack, by the stage's scope; () for the cabinet."""
     if not found:
         return ()
     return {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ())
@@ -71,9 +62,7 @@ def own_states(stage: tuple, found: Config) -> set[int]:
 
 
 def states(stage: tuple, found: Config) -> list[Facts]:
-    """[{state, kind, where, equipment, accepted_by}] of a stage, one entry for all instances in
-    the same state.
-    """
+    """[{state, kind, where, equipment, accepted_by}] of a stage, one for each state."""
     alike: dict[tuple[int, str], list[str]] = {}
     for each, index in stage_states.instances(found.topology):
         if each is stage:
@@ -104,29 +93,21 @@ def taper_blocks(found: list[Facts]) -> list[Block]:
         (each["what"], each["power"], tapers.range_words(each), each["stage"] or "-", each["basis"])
         for each in found
     ]
-    return [
-        document.Heading(2, "Tapers"),
-        document.Text(
-            "Limits that fall in a line from full power to none. They always act, with or without "
-            "an active row. The weakest rack decides."
-        ),
-        document.Table(("of the", "power", "falls", "listed at stage", "basis"), rows),
-    ]
+    words = (
+        "Limits that fall in a line from full power to none. They always act, with or without an "
+        "active row. The weakest rack decides."
+    )
+    headers = ("of the", "power", "falls", "listed at stage", "basis")
+    return document.section("Tapers", words, headers, rows)
 
 
 def row_blocks(rows: list[Facts]) -> list[Block]:
     """A section with the source of each row; rows: of matrix_facts.facts."""
-    return [
-        document.Heading(2, "Source of each row"),
-        document.Text(
-            "The clause that asks for the row. The confidence of its numbers is beside each stage. "
-            + "; ".join([f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items()])
-            + "."
-        ),
-        document.Table(
-            ("row", "what it is", "source and clause", "confidence"), [_source(row) for row in rows]
-        ),
-    ]
+    codes = "; ".join([f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items()])
+    words = "The clause that asks for the row. The confidence of its numbers is beside each stage."
+    headers = ("row", "what it is", "source and clause", "confidence")
+    sources = [_source(row) for row in rows]
+    return document.section("Source of each row", f"{words} {codes}.", headers, sources)
 
 
 def _source(row: Facts) -> tuple[Cell, ...]:
@@ -149,10 +130,7 @@ def identity(named: Facts) -> str:
 
 
 def banner(named: Facts | None, day: str | None = None) -> list[document.Banner]:
-    """[one Banner] with the reasons not to energise a cabinet by this document, or [].
-
-    named: of `site`, None without a site; day: see site_blocks.
-    """
+    """[one Banner] with reasons not to energise a cabinet, or []. named: of `site`."""
     if named is None:
         return [document.Banner("NOT A SITE'S MATRIX. Nothing may be energised by this document.")]
     papers = named["hma"], named["not_fitted"]
@@ -168,31 +146,19 @@ def banner(named: Facts | None, day: str | None = None) -> list[document.Banner]
 
 
 def site_blocks(named: Facts, day: str | None = None) -> list[Block]:
-    """The head of every document about a site. day: today, to list acceptances with a later date,
-    or None.
-    """
+    """The head of every document about a site. day: lists acceptances with a later date."""
     blocks: list[Block] = [*banner(named, day), document.Text(identity(named))]
     if named["longer_by_tick"]:
         blocks.append(document.Text(matrix_words.longer_by_tick(named["longer_by_tick"])))
     if named["missing"]:
-        blocks += [
-            document.Heading(2, "Required and missing: no energisation"),
-            document.Table(
-                ("what",), [(document.Mark("missing", line),) for line in named["missing"]]
-            ),
-        ]
-    blocks += [
-        document.Heading(2, "Hazard mitigation analysis"),
-        document.Table(
-            ("fact", "value"), [(key, _plain(value)) for key, value in named["hma"].items()]
-        ),
-    ]
-    if named["not_fitted"]:
-        blocks += [
-            document.Heading(2, "Not fitted"),
-            document.Table(("equipment", "accepted by"), list(named["not_fitted"].items())),
-        ]
-    return blocks
+        missing = [(document.Mark("missing", line),) for line in named["missing"]]
+        title = "Required and missing: no energisation"
+        blocks += document.section(title, "", ("what",), missing)
+    papers = [(key, _plain(value)) for key, value in named["hma"].items()]
+    blocks += document.section("Hazard mitigation analysis", "", ("fact", "value"), papers)
+    lacking = list(named["not_fitted"].items())
+    headers = ("equipment", "accepted by")
+    return [*blocks, *(document.section("Not fitted", "", headers, lacking) if lacking else [])]
 
 
 def _plain(value: bool | int | str | Sequence) -> str:

@@ -1,6 +1,4 @@
-"""`firebreak reasons`: the reason handbook, every code with its words and remedy. REASONS.md is its
-output.
-"""
+"""`firebreak reasons`: every code with its words and remedy. REASONS.md is its output."""
 
 import argparse
 
@@ -12,6 +10,7 @@ from controller.system import cli
 from controller.system.paths import DONE
 from safety import matrix as m
 
+TEXTS = ("name", "sentence", "remedy")
 GROUPS = (
     ("Requests", 100, 200),
     ("Limits", 200, 300),
@@ -36,15 +35,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def facts() -> Facts:
-    """{codes: [{code, label, name, sentence, remedy}], stages: [{stage, code, danger, reset,
-    sentence, remedy}]}. The most dangerous stage is first.
-    """
+    """Facts of all codes and stages, the most dangerous stage first."""
     codes = [
-        {
-            "code": code,
-            "label": reasons.label(code),
-            **dict(zip(("name", "sentence", "remedy"), texts)),
-        }
+        {"code": code, "label": reasons.label(code), **dict(zip(TEXTS, texts))}
         for code, texts in sorted(reason_words.TEXTS.items())
     ]
     stages = sorted(m.STAGES, key=lambda stage: (danger.order(stage), stage[m.S_ID]))
@@ -79,26 +72,12 @@ def blocks() -> list[Block]:
             for code in found["codes"]
             if first <= code["code"] < after
         ]
-        out += [
-            document.Heading(2, title),
-            document.Table(("code", "name", "what it says", "what to do"), rows),
-        ]
-    stage_rows = [
-        (
-            stage["stage"],
-            reasons.label(stage["code"]),
-            stage["sentence"],
-            stage["remedy"],
-            stage["danger"],
-            stage["reset"],
-        )
-        for stage in found["stages"]
-    ]
-    return [
-        *out,
-        document.Heading(2, "Stages of the rows: what the pages say when one is active"),
-        document.Text("The stage that is most dangerous to people is first, as on every page."),
-        document.Table(
-            ("stage", "code", "what it says", "what to do", "danger", "reset"), stage_rows
-        ),
-    ]
+        out += document.section(title, "", ("code", "name", "what it says", "what to do"), rows)
+    names = ("stage", "code", "sentence", "remedy", "danger", "reset")
+    stages = [{**stage, "code": reasons.label(stage["code"])} for stage in found["stages"]]
+    return out + document.section(
+        "Stages of the rows: what the pages say when one is active",
+        "The stage that is most dangerous to people is first, as on every page.",
+        ("stage", "code", "what it says", "what to do", "danger", "reset"),
+        [tuple([stage[name] for name in names]) for stage in stages],
+    )

@@ -105,6 +105,8 @@ def _fed(source: Facts) -> str:
 
 def blocks(found: Facts) -> list[Block]:
     """The sheet as a document."""
+    energy, given = _energy(found), found["places"]
+    places = [(words, given[key] or NOT_GIVEN) for key, words in PLACES.items()]
     return [
         document.Heading(1, f"For the fire service: {found['cabinet']}, {found['site']}"),
         document.Banner(
@@ -119,17 +121,10 @@ def blocks(found: Facts) -> list[Block]:
             f"({found['chemistry']}), up to {found['energy_Wh'] / 1000:g} kWh, up to "
             f"{found['dc_V_max']} V DC in each rack."
         ),
-        document.Heading(2, "What the lamps say"),
-        document.Table(("lamp", "means"), _lamps()),
-        document.Heading(2, "What is off, and what is not"),
-        document.Table(("after a stop", "state"), _energy(found)),
-        document.Heading(2, "Gas, fan and agent"),
-        document.Table(("what", "does"), _air(found)),
-        document.Heading(2, "Call, and where things are"),
-        document.Table(
-            ("what", "this site"),
-            [(words, found["places"][key] or NOT_GIVEN) for key, words in PLACES.items()],
-        ),
+        *document.section("What the lamps say", "", ("lamp", "means"), _lamps()),
+        *document.section("What is off, and what is not", "", ("after a stop", "state"), energy),
+        *document.section("Gas, fan and agent", "", ("what", "does"), _air(found)),
+        *document.section("Call, and where things are", "", ("what", "this site"), places),
         document.Text(
             "Afterwards: the cabinet stays off until somebody resets it with the key on site. Keep "
             "watching it and keep the operator reachable: at Gateway (California, 2024) batteries "

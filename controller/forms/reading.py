@@ -64,7 +64,7 @@ def read_variant(
     forms: Mapping[str, Form],
     common: Form = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Same as `read`, with the form that the value of `key` names, and the keys that all have."""
+    """See `read`: the form is the one that the value of `key` names, with the keys of `common`."""
     kind = {key: choice(forms)}
     given = table if isinstance(table, dict) else {}
     name = read(file, path, {key: given[key]} if key in given else {}, kind)[key]

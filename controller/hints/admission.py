@@ -9,8 +9,8 @@ quota. A sequence belongs to the key that signed it.
 import hashlib
 import hmac
 from array import array
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 from controller.config.sources import Source
 from controller.core import hint_codes as h
@@ -42,26 +42,6 @@ def key_of(key: bytes, made_s: int, until_ms: int | None = None) -> Key:
 Sender = bytes | str  # the socket address of a sender
 
 
-class Words(Protocol):
-    """A row of hint_statistics."""
-
-    def __getitem__(self, place: int, /) -> int: ...
-
-    def __setitem__(self, place: int, value: int, /) -> None: ...
-
-
-class Statistics(Protocol):
-    """Writer's side of hint_statistics: a row of all sources, and one row per source."""
-
-    @property
-    def common(self) -> Words:
-        """Counters of COMMON."""
-
-    @property
-    def rows(self) -> Sequence[Words]:
-        """Words of OWN, by source index."""
-
-
 class Account:
     """Memory of one source: its keys (newest first), the highest sequence of each, and when its
     last hints were accepted.
@@ -72,7 +52,7 @@ class Account:
 
     __slots__ = ("source", "keys", "row", "sequences", "_taken_ms", "_next")
 
-    def __init__(self, source: Source, keys: tuple[Key, ...], row: Words):
+    def __init__(self, source: Source, keys: tuple[Key, ...], row: memoryview):
         """row: the words of the source in the statistics."""
         self.source, self.row = source, row
         self.sequences: dict[bytes, int] = {}
@@ -89,9 +69,7 @@ class Account:
         self.row[st.OLD_KEY_UNTIL_MS] = (keys[1].until_ms or 0) if len(keys) > 1 else 0
 
     def authenticate(self, signed: bytes | memoryview, mac: bytes, now_ms: int) -> bytes | None:
-        """The key bytes that made `mac` over `signed`, or None. The first use of the newest key
-        ends the old key.
-        """
+        """The key bytes that made `mac`, or None. The first use of a new key ends the old one."""
         for position, key in enumerate(self.keys):
             if key.until_ms is not None and now_ms >= key.until_ms:
                 self.set_keys(self.keys[:position])
@@ -103,9 +81,7 @@ class Account:
         return None
 
     def key_in_use(self, now_ms: int) -> bytes | None:
-        """Key bytes that the source uses: during a rotation the old key until the new key is first
-        used. None without a valid key.
-        """
+        """The key that the source uses: the old one until the new one is used. None: none."""
         valid = [each.key for each in self.keys if each.until_ms is None or now_ms < each.until_ms]
         return valid[-1] if valid else None
 
@@ -128,9 +104,7 @@ class Account:
 
 
 class Pending(NamedTuple):
-    """An authentic hint or schedule between its receipt and the reply after a tick. code: 0 when it
-    was accepted, LATER while it waits for its start, else the code of the refusal.
-    """
+    """An authentic hint before its reply. code: 0 accepted, LATER, or that of the refusal."""
 
     sender: Sender
     account: Account
@@ -169,7 +143,7 @@ class Admission:
         keys: dict[str, tuple[Key, ...]],
         nonce: bytes,
         controller: Controller,
-        statistics: Statistics,
+        statistics: st.HintStatistics,
     ):
         """nonce: 8 random bytes of this run."""
         self.nonce, self._controller, self._common = nonce, controller, statistics.common
@@ -182,9 +156,7 @@ class Admission:
         self.pending: list[Pending] = []  # of this tick, and schedules that are still entering
 
     def receive(self, data: bytes, sender: Sender, now_ms: int) -> bytes | None:
-        """Check one datagram; its Pending holds `sender`. Returns the answer to a hello, a status
-        or a request for the schedule, else None: hints and schedules wait for the tick.
-        """
+        """Check one datagram. Returns the answer to a hello, status or read; hints wait."""
         if len(data) == w.HELLO.size:
             return self._hello(data, now_ms)
         is_schedule = sw.is_schedule(data)
@@ -275,9 +247,7 @@ class Admission:
         return h.BUSY if self._controller.take(*words) is None else 0
 
     def change_key(self, name: bytes, key: Key | None, rotate: bool, now_ms: int) -> bool:
-        """Set a source's key (rotate: keep the newest for a day) or, with key None, revoke its
-        keys. False: no such source. name: as in a datagram, 16 bytes.
-        """
+        """Set a key (rotate: keep the old one a day), None: revoke all. False: no such source."""
         account = self._by_name.get(name)
         if account is None:
             return False

@@ -27,9 +27,7 @@ def sender(send_s: float) -> socket.socket:
 
 
 def limit(blocking: socket.socket, option: int, seconds: float) -> None:
-    """Set how long a blocking socket waits (SO_SNDTIMEO, SO_RCVTIMEO); after that it raises
-    BlockingIOError.
-    """
+    """Set how long a blocking socket waits; after that it raises BlockingIOError."""
     whole_s = int(seconds)
     blocking.setsockopt(
         socket.SOL_SOCKET,
@@ -43,9 +41,7 @@ class SequenceError(Exception):
 
 
 class HintClient:
-    """A sender with its own socket, for `with`. Each call waits for its answer; without one in time
-    it returns None.
-    """
+    """A sender with its own socket, for `with`. A call without an answer returns None."""
 
     def __init__(self, run_directory: str):
         self._path = os.path.join(run_directory, "hints.sock")
@@ -59,9 +55,7 @@ class HintClient:
         self._socket.close()
 
     def send(self, data: bytes) -> None:
-        """Send one datagram unchanged. OSError without a controller, BlockingIOError when its queue
-        stays full.
-        """
+        """Send one datagram. OSError without a controller, BlockingIOError if its queue is full."""
         with sockets.short(self._path) as name:
             self._socket.sendto(data, name)
 
@@ -102,9 +96,7 @@ class HintClient:
         purpose: int = 0,
         ahead_ms: int = 0,
     ) -> tuple[w.Hint, w.Reply] | None:
-        """Send a hello and a hint after it, which begins ahead_ms from now. None when one of them
-        gets no answer. SequenceError.
-        """
+        """A hello, then a hint that begins ahead_ms from now. None without an answer."""
         welcome = self._welcome(source)
         if welcome is None:
             return None

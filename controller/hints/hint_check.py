@@ -46,9 +46,7 @@ def meaning(hint: w.Hint, valid_s_max: int, now_ms: int) -> int:
 
 
 def permitted(role: str, kind: int, quantity: int) -> bool:
-    """True when a source of this role may send this hint. Below the role grid_cap an import
-    maximum only narrows charging.
-    """
+    """An import maximum below the role grid_cap only narrows charging."""
     if kind in (h.REQUEST, h.EXACT):
         return h.ROLES.index(role) >= h.ROLES.index("request")
     return quantity != h.EXPORT_W_MAX or obliges(role)

@@ -17,33 +17,14 @@ HEAD = struct.Struct("<8sII")  # magic, bytes of the text, words begin at
 MAGIC = b"FBHINT\x00\x01"
 COMMON = ("wrong_length", "wrong_magic", "unknown_source", "hellos", "unsent")
 OWN = (
-    "accepted",
-    "limited",
-    "refused",
-    "bad_mac",
-    "last_code",
-    "last_seen_ms",
-    "last_sequence",
-    "last_purpose",
-    "key_fingerprint",
-    "key_made_s",
-    "old_key_until_ms",
+    *("accepted", "limited", "refused", "bad_mac"),
+    *("last_code", "last_seen_ms", "last_sequence", "last_purpose"),
+    *("key_fingerprint", "key_made_s", "old_key_until_ms"),
 )
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, HELLOS, UNSENT = range(len(COMMON))
-(
-    ACCEPTED,
-    LIMITED,
-    REFUSED,
-    BAD_MAC,
-    LAST_CODE,
-    LAST_SEEN_MS,
-    LAST_SEQUENCE,
-    LAST_PURPOSE,
-    KEY_FINGERPRINT,
-    KEY_MADE_S,
-    OLD_KEY_UNTIL_MS,
-) = range(len(OWN))
-TOTALS = ("accepted", "limited", "refused", "bad_mac")
+ACCEPTED, LIMITED, REFUSED, BAD_MAC, LAST_CODE, LAST_SEEN_MS, LAST_SEQUENCE, LAST_PURPOSE = range(8)
+KEY_FINGERPRINT, KEY_MADE_S, OLD_KEY_UNTIL_MS = range(8, len(OWN))
+TOTALS = OWN[:4]
 
 
 class HintStatistics:
@@ -105,6 +86,14 @@ def read(path: str) -> dict[str, Any] | None:
         return None
     totals = {name: sum(source[name] for source in sources) for name in TOTALS}
     return {**totals, **dict(zip(COMMON, words)), "sources": sources}
+
+
+def of_source(path: str, name: str) -> dict[str, Any] | None:
+    """The counters of one source, as in `read`; None if the file does not have them."""
+    found = read(path)
+    return (
+        next((each for each in found["sources"] if each["name"] == name), None) if found else None
+    )
 
 
 def _described(text: bytes) -> list[dict[str, Any]] | None:

@@ -92,9 +92,7 @@ def revoke(state_directory: str, name: str) -> None:
 
 @contextlib.contextmanager
 def _changing(state_directory: str) -> Iterator[None]:
-    """Allow one change of the keys at a time; at its end contents and names are durable.
-    KeyStoreError for an OSError.
-    """
+    """One change of the keys at a time, durable at its end. KeyStoreError for an OSError."""
     folder = os.path.join(state_directory, DIRECTORY)
     with _explained(state_directory):
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -186,9 +184,7 @@ def _keys_of(state_directory: str, name: str, utc_s: int, now_ms: int) -> tuple[
 
 
 def names(state_directory: str) -> list[str]:
-    """Sorted names of all sources that have a key file. Raises KeyStoreError if the folder cannot
-    be read.
-    """
+    """Sorted names of all sources with a key file. KeyStoreError: the folder is unreadable."""
     files: list[str] = []
     folder = os.path.join(state_directory, DIRECTORY)
     with _explained(folder, REMEDY), contextlib.suppress(FileNotFoundError):

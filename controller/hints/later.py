@@ -14,9 +14,7 @@ class Later:
     """Hints that wait: at most one of each quantity of each source; a newer one replaces it."""
 
     def __init__(self, take: Take):
-        """take(source index, kind, quantity, value_W, valid_ms) hands a hint to the next tick and
-        returns None when that tick is full.
-        """
+        """take(source index, kind, quantity, value_W, valid_ms): None while a tick is full."""
         self._take = take
         self._waiting: dict[tuple[int, int], tuple[int, tuple[int, ...]]] = {}
 
@@ -26,9 +24,7 @@ class Later:
         self._waiting[source_index, quantity] = start_ms, words
 
     def begin(self, now_ms: int) -> None:
-        """Hand over the hints whose time has come; those that find no room wait for the next
-        tick.
-        """
+        """Hand over the hints whose time has come; those without room wait for the next tick."""
         due = sorted([(start_ms, key) for key, (start_ms, _) in self._waiting.items()])
         for start_ms, key in due:
             if start_ms > now_ms or self._take(*self._waiting[key][1]) is None:

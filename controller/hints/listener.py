@@ -128,9 +128,7 @@ class HintListener:
         return 0
 
     def answer(self, now_us: int) -> None:
-        """Reply after a tick to its hints, and to a schedule that is whole in the
-        image; start the counts of the next tick.
-        """
+        """Reply after a tick to its hints, and to a schedule that is whole in the image."""
         self.admission.later.begin(now_us // 1000)
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         pending = self.admission.pending

@@ -16,9 +16,7 @@ from controller.hints import admission, hint_check, wire as w
 def reply(
     pending: admission.Pending, hint: w.Hint, core: Core, nonce: bytes, uptime_ms: int
 ) -> w.Reply:
-    """Reply to an authentic hint. The nonce is always that of this run, so that a sender with an
-    old nonce learns it.
-    """
+    """Reply to an authentic hint, with the nonce of this run: a sender learns it so."""
     source = pending.account.source
     if hint.quantity in h.NOTICES:
         code, value_W, valid_ms = _of_notice(core, source.index, hint, uptime_ms)
@@ -99,9 +97,7 @@ def _of_notice(core: Core, source_index: int, hint: w.Hint, uptime_ms: int) -> t
 
 
 def in_force(core: Core, source_index: int, quantity: int) -> tuple[int, int, int]:
-    """(value in W, ms left, state) of a source's quantity; NOTHING_W without a value. A fallback
-    has 0 ms left.
-    """
+    """(W, ms left, state) of a source's quantity; NOTHING_W: none. A fallback has 0 ms left."""
     if quantity not in h.QUANTITIES:
         return w.NOTHING_W, 0, hint_outputs.NONE
     value_W, valid_s, entry_state = [

@@ -48,9 +48,7 @@ def held(
 
 
 def is_held_by_better(source: Source, core: Core, sources: tuple[Source, ...]) -> bool:
-    """True while the schedule of a source that comes before this one may act: an operator comes
-    first, then the lowest priority number.
-    """
+    """True while a better source's schedule may act: operators, then the lowest priority."""
     holder = core.functions[s.Schedule.NAME].holder
     return holder >= 0 and _order(sources[holder]) < _order(source)
 

@@ -20,9 +20,7 @@ FIELDS = Slot._fields  # a refused field is its place here, from 1
 
 
 class Schedule(NamedTuple):
-    """A table for the controller. start_min: UTC, minutes since 1970. Without slots it ends the
-    schedule.
-    """
+    """A table. start_min: UTC, minutes since 1970. Without slots it ends the schedule."""
 
     source: str
     nonce: bytes
@@ -74,9 +72,7 @@ def is_schedule(data: bytes | memoryview) -> bool:
 
 
 def unsigned(schedule: Schedule) -> bytes:
-    """The bytes of a Schedule that its MAC covers. struct.error or ValueError when a field is out
-    of range.
-    """
+    """The bytes of a Schedule that its MAC covers. struct.error or ValueError: out of range."""
     *head, purpose, slots = schedule[1:]
     if len(slots) > SLOTS_MAX:
         raise ValueError(f"a schedule has at most {SLOTS_MAX} slots, not {len(slots)}")

@@ -25,9 +25,7 @@ DATAGRAM_BYTES_MAX = 1500
 
 
 class Hint(NamedTuple):
-    """source: its name, at most 16 bytes; purpose: a free number, shown and not interpreted;
-    start_ms: uptime at which it begins, 0: at once.
-    """
+    """purpose: shown, not interpreted; start_ms: uptime at which it begins, 0: at once."""
 
     source: str
     nonce: bytes
@@ -72,9 +70,7 @@ class Reply(NamedTuple):
 
 
 class State(NamedTuple):
-    """Power and energy of the cabinet. remaining_Wh: above the peaks reserve, -1: unknown;
-    control_source: its name or "".
-    """
+    """remaining_Wh: above the peaks reserve, -1: unknown; control_source: its name or empty."""
 
     source: str
     nonce: bytes
@@ -123,9 +119,7 @@ def name_of(field: bytes) -> str:
 
 
 def unsigned(hint: Hint) -> bytes:
-    """The 56 bytes of a Hint that its MAC covers, or the 64 bytes of one with a start time.
-    struct.error or ValueError when a field is out of range.
-    """
+    """The bytes that a Hint's MAC covers: 56, 64 with a start time. struct.error, ValueError."""
     if len(hint.nonce) != NONCE_BYTES:
         raise ValueError(f"a nonce has {NONCE_BYTES} bytes, not {len(hint.nonce)}")
     form, magic, end = (HINT2, HINT2_MAGIC, None) if hint.start_ms else (HINT, HINT_MAGIC, -1)
@@ -159,9 +153,7 @@ def is_signed(data: bytes, key: bytes) -> bool:
 def fields(
     data: bytes, key: bytes | None, form: struct.Struct, magic: bytes
 ) -> tuple[Any, ...] | None:
-    """Values of a datagram between its magic and its MAC. None: another datagram, or, with a key,
-    a wrong MAC.
-    """
+    """Values between magic and MAC. None: another datagram, or, with a key, a wrong MAC."""
     if len(data) != form.size or not data.startswith(magic):
         return None
     if key is not None and not is_signed(data, key):
@@ -196,9 +188,7 @@ def state_of(data: bytes, key: bytes | None = None) -> State | None:
 
 
 def is_well_formed(data: bytes | memoryview) -> bool:
-    """True when length and magic are those of a datagram of a source: a check that costs nearly
-    nothing.
-    """
+    """True if length and magic are those of a source's datagram: a check that costs nothing."""
     return _LENGTHS.get(bytes(data[:4])) == len(data)
 
 
@@ -221,9 +211,7 @@ def reply_of(data: bytes, key: bytes | None = None) -> Reply | None:
 
 
 def quantity_of(name: str) -> tuple[int, int]:
-    """(kind, quantity) of a quantity's name ("heartbeat": no quantity). ValueError with the allowed
-    names.
-    """
+    """(kind, quantity) of a quantity's name. ValueError with the allowed names."""
     named = {each: (h.KIND_OF[quantity], quantity) for quantity, each in h.QUANTITIES.items()}
     named |= {each: (h.NOTICE, quantity) for quantity, each in h.NOTICES.items()}
     named[h.KINDS[h.HEARTBEAT]] = (h.HEARTBEAT, 0)

@@ -1,6 +1,4 @@
-"""A hint and its reply in words, as `firebreak hint` prints them, and as plain fields for
-machines.
-"""
+"""A hint and its reply in words, as `firebreak hint` prints them, and as plain fields."""
 
 import textwrap
 from typing import Any
@@ -43,40 +41,27 @@ def reason(code: int) -> str:
 
 
 def fields(reply: w.Reply) -> dict[str, Any]:
-    """Every field of a Reply as plain values in SI units, with the text of its code; None for a
-    missing value.
-    """
-    name, sentence, remedy = h.TEXTS.get(reply.code, ("", "", ""))
-    return {
-        "source": reply.source,
+    """Every field of a Reply in SI units, with its code in words; None for a missing value."""
+    texts = zip(("name", "sentence", "remedy"), h.TEXTS.get(reply.code, ("", "", "")))
+    plain = reply._asdict() | {
         "nonce": reply.nonce.hex(),
-        "sequence": reply.sequence,
-        "uptime_ms": reply.uptime_ms,
+        "kind": h.KINDS.get(reply.kind, reply.kind),
+        "quantity": {**h.QUANTITIES, **h.NOTICES}.get(reply.quantity),
+        "granted_W": _or_none(reply.granted_W),
+        "fallback_W": _or_none(reply.fallback_W),
+    }
+    return {
+        **{key: plain[key] for key in ("source", "nonce", "sequence", "uptime_ms")},
         "granted": h.taken(reply.code),
         "code": reply.code,
         "label": h.label(reply.code),
-        "name": name,
-        "sentence": sentence,
-        "remedy": remedy,
-        "kind": h.KINDS.get(reply.kind, reply.kind),
-        "quantity": {**h.QUANTITIES, **h.NOTICES}.get(reply.quantity),
-        "asked_W": reply.asked_W,
-        "granted_W": _or_none(reply.granted_W),
-        "valid_ms": reply.valid_ms,
-        "fallback_W": _or_none(reply.fallback_W),
-        "available_low_W": reply.available_low_W,
-        "available_high_W": reply.available_high_W,
-        "low_reason": reply.low_reason,
-        "high_reason": reply.high_reason,
-        "setpoint_W": reply.setpoint_W,
-        "binding_reason": reply.binding_reason,
+        **dict(texts),
+        **plain,
     }
 
 
 def state(found: w.State) -> dict[str, Any]:
-    """Every field of a State as plain values in SI units, with its reasons in words; None for a
-    missing value.
-    """
+    """Every field of a State in SI units, with its reasons in words; None for a missing value."""
     return {
         **found._asdict(),
         "nonce": found.nonce.hex(),
@@ -98,9 +83,7 @@ def _or_none(value_W: int) -> int | None:
 
 
 def lines(hint: w.Hint, reply: w.Reply, own: dict | None, exit_code: int) -> list[str]:
-    """The reply to a Hint as lines of a screen; own: its source in hint_statistics.read, or
-    None.
-    """
+    """The reply to a Hint as lines; own: its source in hint_statistics.read, or None."""
     granted = h.taken(reply.code)
     name, sentence, remedy = h.text(reply.code)
     asked = quantity(hint.quantity, hint.value_W)
@@ -204,9 +187,7 @@ def doing(reply: w.Reply) -> str:
 
 
 def unanswered(own: dict | None) -> str:
-    """One line for a hint without an answer. The line names a key that the controller has
-    refused; no other cause is known.
-    """
+    """A line for a hint without an answer; the only known cause is a refused key."""
     if own and own["last_code"] in (h.NO_KEY, h.BAD_MAC):
         return f"no answer came: {h.text(own['last_code'])[1]} {h.text(own['last_code'])[2]}"
     return " ".join(h.text(h.NO_ANSWER)[1:])

@@ -59,10 +59,7 @@ class FrameEncoder:
         out: "array[int]",
         state: "array[int] | None" = None,
     ) -> bytes:
-        """Bytes of one frame; fresh: bytes of 0 and 1; a keyframe if state is given.
-
-        Raises ValueError when the length of an array differs from the counts.
-        """
+        """Bytes of a frame, with a state of a keyframe. fresh: bytes of 0, 1. ValueError."""
         lengths = (len(inp), len(fresh), len(out))
         if lengths != self._lengths:
             raise ValueError(
@@ -98,9 +95,7 @@ class Frame:
     __slots__ = ("sequence", "elapsed_ticks", "kind", "fresh", "indexes", "values", "state", "raw")
 
     def __init__(self, raw: bytes, counts: Counts):
-        """raw: the bytes of a frame with a right CRC. ValueError if its length does not fit its
-        fields and the counts.
-        """
+        """raw: bytes with a right CRC. ValueError if their length does not fit the counts."""
         n_in, n_groups, n_out, n_state = counts
         self.raw = raw
         self.sequence, self.elapsed_ticks, self.kind, changes = BODY.unpack_from(raw, FRAME.size)
@@ -123,11 +118,6 @@ class Frame:
         if not is_whole:
             raise ValueError("the length of the frame does not fit its fields")
         self.values = array("i", raw[values_at : values_at + 4 * changes])
-
-    @property
-    def changes(self) -> list[tuple[int, int]]:
-        """[(index, value)] of the changed words."""
-        return list(zip(self.indexes, self.values))
 
     def apply(self, inp: MutableSequence[int], out: MutableSequence[int]) -> None:
         """Store the changes into the arrays of inputs and outputs."""

@@ -47,9 +47,7 @@ def are_counts(counts: Counts) -> bool:
 
 
 def wrong(header: object) -> str | None:
-    """The first entry of a header with a wrong form, None if all are right. A missing entry is
-    right here; its reader checks it.
-    """
+    """The first entry of a header with a wrong form, or None. Readers miss absent entries."""
     if not isinstance(header, dict):
         return "not a map"
     keys = [key for key in FORMS if key in header and not _fits(header[key], FORMS[key])]

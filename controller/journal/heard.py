@@ -113,24 +113,19 @@ def behind(devices: Sequence[dict], inp: Sequence[int], heard: Heard, stage: tup
     """
     if stage[m.S_SCOPE] != s.CABINET:
         return []
-    names = {
-        s.CABINET_GROUPS.index(each["role"]): each["name"] for each in devices if _has_group(each)
-    }
+    known = [each for each in devices if each["role"] in s.CABINET_GROUPS]
+    names = {s.CABINET_GROUPS.index(each["role"]): each["name"] for each in known}
     feature = stage[m.S_FEATURE]
     watched = [group for group in WATCHED.get(feature, ()) if group in names]
     found = {group for group in watched if heard.is_silent(group)}
     if feature == m.F_METER_FROZEN_MS:
         found |= {group for group in METERS if heard.is_frozen(group)}
     if feature in WITH_FAULT:
-        known = [group for group in DETECTORS if not heard.is_silent(group)]
-        found |= {group for group in known if not inp[DETECTORS[group]]}
+        speaking = [group for group in DETECTORS if not heard.is_silent(group)]
+        found |= {group for group in speaking if not inp[DETECTORS[group]]}
     if watched and not found:
         found = {max(watched, key=heard.age_ticks)}
     return [names[group] for group in sorted(found & names.keys())]
-
-
-def _has_group(device: dict) -> bool:
-    return device["role"] in s.CABINET_GROUPS
 
 
 def named(sentence: str, devices: Sequence[str]) -> str:

@@ -78,9 +78,7 @@ class History:
             self._readers.popleft()
 
     def recent(self) -> "Recent":
-        """A snapshot that follows the journal from RECENT_MS ago; from the oldest keyframe of a
-        shorter journal.
-        """
+        """A snapshot that follows from RECENT_MS ago, or from the oldest keyframe."""
         return Recent(self._snapshot, copy.copy(self._readers[0][1]))
 
     def _add(self, frame: Frame) -> None:
@@ -95,9 +93,7 @@ class History:
         self._note(uptime_ms if is_seen else None)
 
     def _note(self, moment_ms: int | None) -> None:
-        """Add an event for each difference from the previous keyframe. moment_ms: its time, None if
-        unknown.
-        """
+        """Add an event for each difference from the keyframe before. moment_ms: its time."""
 
         def add(kind: str, **what: object) -> None:
             self.events.append({"kind": kind, "uptime_ms": moment_ms, **what})
@@ -123,9 +119,7 @@ class History:
             self.began_code[name] = self._moment.inp[CODES[stage[matrix.S_FEATURE]]]
 
     def first_out_per_scope(self) -> list[tuple[str, str, int | None]]:
-        """[(scope, instance name, uptime_ms or None)]: the oldest instance of each scope, latched
-        before not latched.
-        """
+        """[(scope, instance, uptime_ms or None)]: the oldest of each scope, a latched one first."""
         found: dict[str, str] = {}
         for name in sorted(self.began_ms, key=self._rank):
             found.setdefault(scope_of(name), name)

@@ -8,7 +8,7 @@ lost frames it starts again at the next keyframe.
 import os
 from array import array
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from controller.core import functions
 from controller.core.core import Core
@@ -23,35 +23,14 @@ EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes
 _IMPOSSIBLE = (ArithmeticError, LookupError, TypeError)
 
 
-class AnyCore(Protocol):
-    """The part of core.Core that a replay needs."""
-
-    inp: "array[int]"
-    fresh: bytearray
-    out: "array[int]"
-
-    def tick(self, elapsed_ticks: int) -> None:
-        """One tick over the inputs."""
-
-    def state_words(self) -> "array[int]":
-        """The state after the tick."""
-
-    def load_state(self, words: "array[int]") -> None:
-        """Restore a state."""
-
-
-CoreFactory = Callable[[dict[str, Any]], AnyCore]
+CoreFactory = Callable[[dict[str, Any]], Core]
 
 
 class Replay:
-    """One core fed from one journal, and the result: counts of frames, the first difference if
-    any, and the missing frames and bytes.
-    """
+    """One core fed from one journal: counts of frames, the first difference, missing frames."""
 
     def __init__(self, reader: JournalReader, core_factory: CoreFactory):
-        """core_factory: makes a core of the header. ValueError when the journal has another number
-        of words than the core, because another version wrote it.
-        """
+        """core_factory: of the header. ValueError: another version wrote the journal."""
         self.path, self.core = reader.path, core_factory(reader.header)
         words = (self.core.inp, self.core.fresh, self.core.out, self.core.state_words())
         if tuple(map(len, words)) != reader.counts:
@@ -141,7 +120,7 @@ class Replay:
         return pairs[0] if pairs else nothing
 
 
-def run(core: AnyCore, frame: Frame, path: str | os.PathLike[str]) -> None:
+def run(core: Core, frame: Frame, path: str | os.PathLike[str]) -> None:
     """The tick of a frame of a journal. Raises JournalError for words that no controller writes."""
     try:
         core.tick(frame.elapsed_ticks)
@@ -177,9 +156,7 @@ def replay(path: str | os.PathLike[str], core_factory: CoreFactory) -> Replay:
 
 
 def core_of(header: dict[str, Any]) -> Core:
-    """Core of a journal header: the factory for `replay`. Raises ValueError when another version
-    wrote the header.
-    """
+    """Core of a journal header, for `replay`. ValueError: another version wrote the header."""
     core = Core(
         header["safety_image"],
         header["control_image"],

@@ -94,19 +94,14 @@ class JournalReader:
         self._at, self._expected = self.ring_at, None
 
     def skip(self) -> None:
-        """Let `frames` begin at the newest keyframe that a tick follows, without reading the ring.
-
-        If no readable keyframe is there, `frames` begins with the oldest frame.
-        """
+        """Let `frames` begin at the newest keyframe before a tick, else at the oldest frame."""
         newest = self.newest() or 0
         places = KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
         found = [(self._keyframe(at), at) for at in places if self.ring_at <= at < self._end]
         self._begin([(frame, at) for frame, at in found if frame and frame.sequence < newest])
 
     def begin_at(self, sequence: int) -> Frame | None:
-        """Let `frames` begin at the newest keyframe at or before a sequence, and return it. None:
-        there is no such keyframe, and `frames` begins at the oldest frame.
-        """
+        """Let `frames` begin at the newest keyframe up to a sequence; None: at the oldest frame."""
         order = sorted(self._walk(), reverse=True)
         return self._begin((self._keyframe(at, seen), at) for seen, at in order if seen <= sequence)
 
@@ -119,9 +114,7 @@ class JournalReader:
         return None
 
     def frames(self) -> Iterator[Frame]:
-        """Yields the frames completed since the last call (at first all in the ring), oldest
-        first.
-        """
+        """Frames completed since the last call (at first all in the ring), oldest first."""
         newest = self.newest()
         if newest is None:
             return
@@ -131,9 +124,7 @@ class JournalReader:
             yield from self._recover(newest)
 
     def keyframes(self) -> Iterator[Frame]:
-        """Yields the keyframes in the ring, oldest first, without decoding the frames between
-        them; `frames` continues behind the last one.
-        """
+        """The keyframes in the ring, oldest first; `frames` continues behind the last one."""
         for sequence, at in sorted(self._walk()):
             frame = self._keyframe(at, sequence)
             if frame is not None:
@@ -141,9 +132,7 @@ class JournalReader:
                 yield frame
 
     def recent(self, sequence: int) -> Iterator[Frame]:
-        """Yields the keyframes since a sequence, newest first, without reading the rest of the
-        ring. `frames` goes on as before.
-        """
+        """Keyframes since a sequence, newest first. `frames` goes on as before."""
         newest = self.newest() or 0
         places = KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
         found = [(frame.sequence, at) for at in places if (frame := self._keyframe(at))]

@@ -3,7 +3,6 @@
 import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar, overload
 
 from controller.core.core import STANDING_BITS
 from controller.core.image import IS_ENDING, PEER, PEER_EMPTY
@@ -40,9 +39,7 @@ def places(names: list[str]) -> Callable[[str], int | None]:
 
 
 class Snapshot:
-    """Follows a journal: after each `update`, `inp` and `out` are those of the newest frame.
-    `skipped` counts frames whose previous frame is lost.
-    """
+    """Follows a journal: `inp`, `out` of the newest frame; `skipped`: frames after a lost one."""
 
     def __init__(self, path: str | os.PathLike[str]):
         """Raises JournalError if the file is not a journal."""
@@ -103,9 +100,7 @@ class Snapshot:
 
     @property
     def ended_in_order(self) -> bool:
-        """True if SIGTERM ended the process and no permit is given. The journal of an older version
-        has no word about SIGTERM: there a missing run request counts.
-        """
+        """True if SIGTERM ended the process. An older journal has only the run request for it."""
         at = self._ending_at
         is_ending = not self.inp[s.RUN_REQUEST] if at is None else self.inp[at]
         return bool(is_ending and not self.out[s.ARM_REQUEST])
@@ -147,9 +142,7 @@ class Shadow(Snapshot):
         self.settled = self.differs = False
 
     def _applied(self, frame: Frame, follows: bool) -> None:
-        """Run the tick of a frame that follows. Otherwise start at the state of a keyframe; the
-        core is settled after the next frame.
-        """
+        """Run the tick of the next frame, or start at the state of a keyframe, unsettled."""
         core = self.core
         if follows:
             core.inp[:], core.fresh[:] = self.inp, frame.fresh
@@ -168,16 +161,9 @@ def other_version(path: str | os.PathLike[str], error: Exception) -> JournalErro
     return JournalError(f"{path}: written by another version of this program: {error}")
 
 
-S = TypeVar("S", bound=Snapshot)
-
-
-@overload
-def read(path: str | os.PathLike[str]) -> Snapshot: ...
-@overload
-def read(path: str | os.PathLike[str], kind: type[S]) -> S: ...
-def read(path: str | os.PathLike[str], kind: type[Snapshot] = Snapshot) -> Snapshot:
-    """Snapshot (or Shadow) of the newest frame of a journal. Raises JournalError."""
-    found = kind(path)
+def read(path: str | os.PathLike[str]) -> Snapshot:
+    """Snapshot of the newest frame of a journal. Raises JournalError."""
+    found = Snapshot(path)
     found.reader.skip()
     if not found.update():
         raise JournalError(f"{path}: has no keyframe yet")

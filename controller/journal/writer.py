@@ -35,9 +35,7 @@ class JournalWriter:
         n_state: int,
         capacity_bytes: int,
     ):
-        """header: see header_form.packed. Raises OSError; JournalError without room. After an error
-        every file has its old name and content.
-        """
+        """header: see header_form.packed. OSError or JournalError leave every file as it was."""
         self._encoder = FrameEncoder(n_in, n_groups, n_out, n_state)
         if capacity_bytes < 4 * self._encoder.frame_bytes_max:
             raise JournalError(

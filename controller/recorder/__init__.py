@@ -1,3 +1,1 @@
-"""The recorder: a process of its own that reads the journal and keeps what must outlast it. Nothing
-here decides.
-"""
+"""The recorder: a process that reads the journal and keeps what must outlast it."""

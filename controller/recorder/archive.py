@@ -9,9 +9,21 @@ operator, and what was lost is an event.
 import contextlib
 import os
 import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from controller.recorder import head, rescue, retention
-from controller.recorder.database import CHECKPOINT_BYTES, LOG_BYTES, Database, DatabaseError
+from controller.recorder.database import (
+    CHECKPOINT_BYTES,
+    LOG_BYTES,
+    Also,
+    Database,
+    DatabaseError,
+    Row,
+    Stored,
+)
+from controller.recorder.limits import Limits
+from controller.recorder.retention import Label
 from controller.recorder.room import Reserve
 from controller.store import chain
 from controller.store.trips import TripLog
@@ -21,16 +33,19 @@ TRIM_PIECES_MAX = 8  # a write is followed by so much tidying at most
 
 
 class Archive:
-    """`write` adds to the record, `tidy` keeps it small. `lean`: no room, `left_out` seconds were
-    not written.
-    """
+    """`write` adds to the record, `tidy` keeps it small. `lean`: no room for seconds."""
 
-    def __init__(self, run_directory: str, state_directory: str, limits, label, say, captures=list):
-        """label(kind, code, scope, text) -> Row with the present time; say(line) tells the
-        operator; captures() -> [(event number, file name)] of those on the disk, for a database
-        that has lost them.
-
-        Raises OSError or DatabaseError when there is nothing to write on.
+    def __init__(
+        self,
+        run_directory: str,
+        state_directory: str,
+        limits: Limits,
+        label: Label,
+        say: Callable[[str], object],
+        captures: Callable[[], list[tuple[int, str]]] = list,
+    ):
+        """say: tells the operator; captures: (event number, file name) of those on the disk, for
+        a database that has lost them. OSError or DatabaseError: there is nothing to write on.
         """
         self.path = os.path.join(state_directory, FILE)
         self._run_directory = run_directory
@@ -40,38 +55,38 @@ class Archive:
         self._trips = TripLog(state_directory)
         self.lean, self.left_out = False, 0
         # newest meta, published with the head
-        self._beside = dict(head.read(run_directory).get("meta", {}))
-        self._first = []  # what the next transaction begins with
-        self._lost = None  # why there is no database, while none could be begun
-        self._told = {}  # what fails: why, as it was said
+        self._beside: dict[str, Any] = dict(head.read(run_directory).get("meta", {}))
+        self._first: list[Row] = []  # what the next transaction begins with
+        self._lost: str | None = None  # why there is no database, while none could be begun
+        self._told: dict[str, str | None] = {}  # what fails: why, as it was said
         self.database = self._open()
         self._reserve.lay()
         self._copy_trips()
 
     # -- opening, and what is damaged
 
-    def _open(self):
+    def _open(self) -> Database:
         rescue.settle(self.path)
         if rescue.is_cut_short(self.path):
             return self._begin_anew(f"{self.path}: its rescue was cut short")
-        database = why = None
+        database: Database | None = None
         try:
             database = self._opened()
             why = self._lack_of(database)
+            if why is None:
+                return database
         except DatabaseError as error:
-            why = error
-        if why is None:
-            return database
+            if not error.damaged:
+                if database is not None:
+                    database.close()
+                raise
+            why = str(error)
         if database is not None:
             database.close()
-        if isinstance(why, DatabaseError) and not why.damaged:
-            raise why
-        return self._begin_anew(str(why))
+        return self._begin_anew(why)
 
-    def _opened(self):
-        """The database. One of before gets a table more: the reserve has room for that. Raises
-        DatabaseError.
-        """
+    def _opened(self) -> Database:
+        """The database; an old one gets a table more from the reserve. Raises DatabaseError."""
         try:
             return Database(self.path, self._bytes_max)
         except DatabaseError as error:
@@ -80,10 +95,8 @@ class Archive:
         self._reserve.give_up()
         return Database(self.path, self._bytes_max)
 
-    def _lack_of(self, database):
-        """Why this cannot be all of the record, in one line, or None: an older copy, or an empty
-        one, or another's. Raises DatabaseError.
-        """
+    def _lack_of(self, database: Database) -> str | None:
+        """Why this cannot be all of the record (an older or empty copy), or None. DatabaseError."""
         if database.head_id < self._trips.newest:
             return f"{self.path}: lacks the newest trip"
         published = self.published()
@@ -91,7 +104,7 @@ class Archive:
             return f"{self.path}: lacks event {published[0]}, which was published"
         return None
 
-    def _begin_anew(self, why):
+    def _begin_anew(self, why: str) -> Database:
         known = rescue.Known(
             self._trips.entries(), self.published(), self._beside, self._captures()
         )
@@ -110,7 +123,7 @@ class Archive:
         )
         return database
 
-    def _damage(self, number):
+    def _damage(self, number: int) -> Row:
         """The Row of a rescue; number: of the newest event that is known of."""
         return self._label(
             chain.LOSS,
@@ -120,15 +133,13 @@ class Archive:
             f"may be missing; the old file is {FILE}{rescue.ASIDE}",
         )
 
-    def published(self) -> tuple | None:
+    def published(self) -> tuple[int, bytes] | None:
         """(number, hash) of the head that was published last, or None."""
         content = head.read(self._run_directory)
         return (content["id"], bytes.fromhex(content["hash"])) if content else None
 
-    def meta(self, key: str):
-        """A value kept beside the events; when the database has lost it, as it was published
-        last.
-        """
+    def meta(self, key: str) -> Any:
+        """A value kept beside the events; if the database has lost it, as published last."""
         value = None
         # the next write finds out that it is damaged
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
@@ -137,39 +148,39 @@ class Archive:
 
     # -- writing
 
-    def write(self, rows: list | tuple, seconds=(), meta=(), also=None, minutes=()) -> list:
-        """Make it all durable, as Database.write; returns the events as stored. Raises
-        DatabaseError: then nothing of it was taken.
-        """
+    def write(
+        self,
+        rows: Sequence[Row],
+        seconds: Sequence[tuple] = (),
+        meta: Mapping[str, Any] | None = None,
+        also: Also | None = None,
+        minutes: Sequence[tuple] = (),
+    ) -> Stored:
+        """Make it all durable; returns the events as stored. DatabaseError: nothing was taken."""
         if self._lost or not self.database.is_there():
             self._reopen(self._lost or f"{self.path}: was removed")
-        try:
-            stored = self._store(rows, seconds, meta, also, minutes)
-        except DatabaseError as error:
-            if error.damaged:
-                self._reopen(str(error))
-            elif not self._make_room(error):
-                raise
-            stored = self._store(rows, seconds, meta, also, minutes)
+        for is_again in (False, True):
+            kept: tuple[Sequence, Sequence] = ((), ()) if self.lean else (seconds, minutes)
+            try:
+                stored = self.database.write([*self._first, *rows], kept[0], meta, also, kept[1])
+                break
+            except DatabaseError as error:
+                if error.damaged and not is_again:
+                    self._reopen(str(error))
+                elif is_again or not self._make_room(error):
+                    raise
+        self.left_out += len(seconds) - len(kept[0])
         self._first = []
         self._copy_trips()
-        self._beside.update(meta)
+        self._beside.update(meta or {})
         self._publish()
         return stored
 
-    def _store(self, rows, seconds, meta, also, minutes):
-        kept, minutes = ((), ()) if self.lean else (seconds, minutes)
-        stored = self.database.write([*self._first, *rows], kept, meta, also, minutes)
-        self.left_out += len(seconds) - len(kept)
-        return stored
-
     def has_room(self, wanted_bytes: int) -> bool:
-        """True when so much may be written beside the record without taking what is kept free for
-        events.
-        """
+        """True if so many bytes leave the room that is kept for events."""
         return self._reserve.has_beside(wanted_bytes)
 
-    def _reopen(self, why):
+    def _reopen(self, why: str) -> None:
         """Begin anew. Raises DatabaseError; then the next write tries again."""
         self.database.close()
         self._lost = why
@@ -179,10 +190,8 @@ class Archive:
             raise DatabaseError(self.path, error) from None
         self._lost = None
 
-    def _make_room(self, error):
-        """True when it is worth another try: the database is at its own limit, or the reserve could
-        be given up.
-        """
+    def _make_room(self, error: DatabaseError) -> bool:
+        """True if another try may help: rows were trimmed, or the reserve was given up."""
         if not error.full:
             return False
         _, pages, allowed = self.database.pages()
@@ -195,10 +204,8 @@ class Archive:
         self._say(f"{error}: no room; events go into the reserve, seconds are left out: make room")
         return True
 
-    def _copy_trips(self):
-        """Copy the trips that the second copy lacks. A failure is tried again with the next write
-        and never raised: the caller must not repeat a commit that succeeded.
-        """
+    def _copy_trips(self) -> None:
+        """Copy new trips. It never raises: its caller must not repeat a commit that succeeded."""
         why = None
         try:
             try:
@@ -214,7 +221,7 @@ class Archive:
             why = str(error)
         self._tell("trips", why, f"{why}: the second copy of the trips is late and is tried again")
 
-    def _uncopied(self):
+    def _uncopied(self) -> list[tuple[tuple, bytes, bytes]]:
         """Trips for the second copy, as TripLog.append takes them. Raises DatabaseError."""
         columns = ", ".join("e." + name for name in chain.COLUMNS)
         rows = self.database.query(
@@ -225,9 +232,10 @@ class Archive:
         )
         return [(tuple(values), digest, previous) for *values, digest, previous in rows]
 
-    def _publish(self):
+    def _publish(self) -> None:
         """Publish the head for the systems upstream; a failure is said once."""
-        why, database = None, self.database
+        why: str | None = None
+        database = self.database
         content = {"id": database.head_id, "hash": database.head.hex(), "meta": self._beside}
         try:
             head.publish(self._run_directory, content)
@@ -240,7 +248,7 @@ class Archive:
             "published; allowed is a --run-dir that the controller made and this user may write",
         )
 
-    def _tell(self, what, why, line):
+    def _tell(self, what: str, why: str | None, line: str) -> None:
         """A line when something begins to fail, or for another reason; why: None when it works."""
         if why and why != self._told.get(what):
             self._say(line)
@@ -249,9 +257,7 @@ class Archive:
     # -- keeping it small
 
     def tidy(self, in_haste: bool = False) -> None:
-        """A bounded piece of work between writes: retention, the log, the reserve. in_haste: only
-        what must be.
-        """
+        """A bounded piece of retention, log and reserve. in_haste: only what must be."""
         try:
             if not in_haste:
                 self._trim()
@@ -270,7 +276,7 @@ class Archive:
         elif not self._reserve.laid and not self.lean:
             self._reserve.give_up()
 
-    def _trim(self):
+    def _trim(self) -> bool:
         """True when something was removed."""
         for piece in range(TRIM_PIECES_MAX):
             if not retention.trim(self.database, self._limits.events_max, self._label):

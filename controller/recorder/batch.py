@@ -2,6 +2,8 @@
 
 from controller.recorder import events
 from controller.recorder.database import Row
+from controller.recorder.events import Event
+from controller.system.utc import WallClock
 
 # however many there are
 ALWAYS = (events.TRIP, events.LATCH, events.RESET, events.START, events.STOP, events.LOSS)
@@ -11,24 +13,28 @@ BURST, PER_SECOND = 200, 5  # of all other kinds
 class Batch:
     """`rows`, `seconds`, `minutes`; `trips`: sequences of the trips among the rows."""
 
-    def __init__(self, wall):
-        """wall: utc.WallClock that labels the moments."""
+    def __init__(self, wall: WallClock):
+        """wall: labels the moments."""
         self._wall = wall
-        self._tokens, self._filled_us = BURST, None
+        self._tokens: float = BURST
+        self._filled_us: int | None = None
         self.too_many = 0
         self.clear()
 
     def clear(self) -> None:
         """Forget all: it is durable."""
-        self.rows, self.seconds, self.minutes, self.trips = [], [], [], []
+        self.rows: list[Row] = []
+        self.seconds: list[tuple] = []
+        self.minutes: list[tuple] = []
+        self.trips: list[int] = []
 
-    def label(self, event, moment_us: int, within_us: int | None = 0):
+    def label(self, event: Event, moment_us: int, within_us: int | None = 0) -> Row:
         """The Row of an event at a moment."""
         return Row(
             event.sequence, moment_us // 1000, *self._wall.label(moment_us, within_us), *event[1:]
         )
 
-    def add(self, event, moment_us: int, within_us: int | None = 0) -> None:
+    def add(self, event: Event, moment_us: int, within_us: int | None = 0) -> None:
         """Take an event, unless there are too many of a kind that may be many."""
         if event.kind in ALWAYS or self._token(moment_us):
             self.rows.append(self.label(event, moment_us, within_us))
@@ -37,10 +43,8 @@ class Batch:
         else:
             self.too_many += 1
 
-    def _token(self, moment_us):
-        """True while no more than PER_SECOND come for long; a word about those left out when it is
-        over.
-        """
+    def _token(self, moment_us: int) -> bool:
+        """True while at most PER_SECOND come for long; afterwards an event counts the others."""
         filled_us = moment_us if self._filled_us is None else self._filled_us
         if moment_us > filled_us:
             self._tokens = min(BURST, self._tokens + (moment_us - filled_us) * PER_SECOND / 1e6)

@@ -10,7 +10,9 @@ import contextlib
 import os
 import re
 from collections import deque
+from typing import Protocol
 
+from controller.journal.frame import Frame
 from controller.journal.ring import (
     KEYFRAMES,
     NEWEST,
@@ -21,8 +23,10 @@ from controller.journal.ring import (
 )
 from controller.store import durable
 from controller.system import regular_file
+from controller.system.regular_file import Files as SystemFiles
 
 FOLDER, PART = "captures", ".part"
+CLOSED = -1  # a descriptor
 RING_BYTES = 64 << 20  # a capture is finished early rather than let grow beyond
 BEFORE_BYTES_MAX = 32 << 20
 PUMP_BYTES = 256 << 10  # written at once; an event must not wait for more than this
@@ -31,7 +35,15 @@ NAME = re.compile(r"trip_(\d+)\.journal")
 
 def event_number(name: str) -> int:
     """Number of the trip a capture is named after."""
-    return int(NAME.fullmatch(name)[1])
+    return int(name.removeprefix("trip_").removesuffix(".journal"))
+
+
+class Files(SystemFiles, Protocol):
+    """The os module or a stand-in that also writes at a place of a file."""
+
+    def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
+        """See os.pwrite."""
+        ...
 
 
 class Before:
@@ -43,54 +55,53 @@ class Before:
 
     def clear(self) -> None:
         """Forget everything: what comes next does not follow."""
-        self._groups = deque()  # each [tick of its keyframe, bytes, [(sequence, raw), ...]]
+        # each (tick of its keyframe, [(sequence, raw), ...])
+        self._groups: deque[tuple[int, list[tuple[int, bytes]]]] = deque()
         self._bytes = 0
 
-    def add(self, frame, is_keyframe: bool, tick: int) -> None:
+    def add(self, frame: Frame, is_keyframe: bool, tick: int) -> None:
         """One frame; those before the first keyframe are of no use and left out."""
         if is_keyframe:
-            self._groups.append([tick, 0, []])
+            self._groups.append((tick, []))
         if not self._groups:
             return
-        group = self._groups[-1]
-        group[1] += len(frame.raw)
-        group[2].append((frame.sequence, frame.raw))
+        self._groups[-1][1].append((frame.sequence, frame.raw))
         self._bytes += len(frame.raw)
         while len(self._groups) > 1 and (
             self._groups[1][0] <= tick - self._before_ticks or self._bytes > BEFORE_BYTES_MAX
         ):
-            self._bytes -= self._groups.popleft()[1]
+            self._bytes -= sum([len(raw) for _, raw in self._groups.popleft()[1]])
 
-    def frames(self) -> list:
+    def frames(self) -> list[tuple[int, bytes]]:
         """[(sequence, raw)] of all frames that are held, oldest first."""
-        return [frame for group in self._groups for frame in group[2]]
+        return [frame for group in self._groups for frame in group[1]]
 
     @property
-    def first(self):
+    def first(self) -> int | None:
         """Sequence of the oldest frame held, or None."""
-        return self._groups[0][2][0][0] if self._groups else None
+        return self._groups[0][1][0][0] if self._groups else None
 
 
 class Capture:
-    """One growing file. `first`, `last`: sequences written so far; `waiting_bytes`: what is not.
-    All raise OSError.
-    """
+    """One growing file. `first`, `last`: sequences written so far. All raise OSError."""
 
-    def __init__(self, path: str, reader, files=os):
-        """reader: JournalReader the frames come from; files: the os module or a stand-in."""
+    def __init__(self, path: str, reader: JournalReader, files: Files = os):
+        """reader: of the journal that the frames come from."""
         self.path, self._files = path, files
         self._counts, self._packed = reader.counts, reader.packed_header
         self._newest_at = len(self._start(RING_BYTES))
         self._at = self._ring_at = self._newest_at + NEWEST.size + KEYFRAMES.size
-        self._waiting = deque()
+        self._waiting: deque[tuple[int, bytes]] = deque()
         self.waiting_bytes = 0
-        self.first = self.last = None
-        self._synced = self._descriptor = None
+        self.first: int | None = None
+        self.last: int | None = None
+        self._synced: int | None = None
+        self._descriptor = CLOSED
 
-    def _start(self, ring_bytes):
+    def _start(self, ring_bytes: int) -> bytes:
         return file_start(self._counts, self._packed, ring_bytes)
 
-    def _begin(self):
+    def _begin(self) -> None:
         """The file with no frame in it."""
         self._descriptor = regular_file.opened(
             self.path + PART, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644, self._files
@@ -110,19 +121,18 @@ class Capture:
         self.waiting_bytes += len(raw)
         return True
 
-    def pump(self, bytes_max=PUMP_BYTES) -> bool:
-        """Write what waits, so much at once. True when nothing waits any more; what could not be
-        written waits on.
-        """
-        if self._descriptor is None:
+    def pump(self) -> bool:
+        """Write a piece of what waits. True when nothing waits any more."""
+        if self._descriptor == CLOSED:
             self._begin()
-        piece, content = [], bytearray()
-        while len(content) < bytes_max and len(piece) < len(self._waiting):
+        piece: list[int] = []
+        content = bytearray()
+        while len(content) < PUMP_BYTES and len(piece) < len(self._waiting):
             sequence, raw = self._waiting[len(piece)]
             piece.append(sequence)
             content += raw
         if piece:
-            self._put(content, self._at)
+            self._put(bytes(content), self._at)
             for _ in piece:
                 self._waiting.popleft()
             self.first = piece[0] if self.first is None else self.first
@@ -156,15 +166,15 @@ class Capture:
     def close(self) -> None:
         """Close the file as it is; it stays under its growing name."""
         self._files.close(self._descriptor)
-        self._descriptor = None
+        self._descriptor = CLOSED
 
-    def _put(self, content, at):
+    def _put(self, content: bytes, at: int) -> None:
         while content:
             written = self._files.pwrite(self._descriptor, content, at)
             content, at = content[written:], at + written
 
 
-def _rename(old, new, files):
+def _rename(old: str, new: str, files: Files) -> None:
     files.replace(old, new)
     durable.sync_directory(os.path.dirname(new), files)
 
@@ -172,25 +182,23 @@ def _rename(old, new, files):
 class Folder:
     """The captures of one cabinet and the room they may take."""
 
-    def __init__(self, directory: str, files=os):
+    def __init__(self, directory: str, files: Files = os):
         """Makes the folder; raises OSError."""
         self.path = os.path.join(directory, FOLDER)
         self._files = files
         os.makedirs(self.path, mode=0o750, exist_ok=True)
 
-    def new(self, name: str, reader):
+    def new(self, name: str, reader: JournalReader) -> Capture:
         """A Capture with this name. Raises OSError."""
         return Capture(os.path.join(self.path, name), reader, self._files)
 
-    def kept(self) -> list:
+    def kept(self) -> list[tuple[int, str]]:
         """[(event number, file name)] of the finished ones, oldest first."""
         matches = filter(None, map(NAME.fullmatch, os.listdir(self.path)))
         return sorted((int(match[1]), match[0]) for match in matches)
 
-    def adopt(self, name: str):
-        """Finish what another process has left growing. (first, last) sequence, or None when
-        nothing is in it.
-        """
+    def adopt(self, name: str) -> tuple[int, int] | None:
+        """Finish what another process left growing. (first, last) sequence, None if empty."""
         path, found = os.path.join(self.path, name), None
         try:
             with contextlib.closing(JournalReader(path + PART)) as reader:
@@ -199,7 +207,7 @@ class Folder:
                     again.add(frame.sequence, frame.raw)
                     again.pump()
                 again.finish()
-            if again.last is not None:
+            if again.first is not None and again.last is not None:
                 found = again.first, again.last
                 _rename(path + ".again", path, self._files)
         except JournalError:
@@ -209,28 +217,26 @@ class Folder:
                 self._files.unlink(path + left_over)
         return found
 
-    def unfinished(self) -> list:
+    def unfinished(self) -> list[str]:
         """Names of the captures that were left growing."""
         return sorted(
             name.removesuffix(PART) for name in os.listdir(self.path) if name.endswith(PART)
         )
 
-    def drop_oldest(self) -> list:
+    def drop_oldest(self) -> list[str]:
         """Remove the oldest finished one, unless it is the only one. Returns the names removed."""
         gone = [name for _, name in self.kept()][:-1][:1]
         for name in gone:
             self._files.unlink(os.path.join(self.path, name))
         return gone
 
-    def trim(self, bytes_max: int) -> list:
-        """Remove the oldest until all fit; the newest stays whatever its size. Returns the names
-        removed.
-        """
-        gone = []
+    def trim(self, bytes_max: int) -> list[str]:
+        """Remove the oldest until all fit, never the newest. Returns the names removed."""
+        gone: list[str] = []
         while self._used_bytes() > bytes_max and (oldest := self.drop_oldest()):
             gone += oldest
         return gone
 
-    def _used_bytes(self):
+    def _used_bytes(self) -> int:
         paths = [os.path.join(self.path, name) for _, name in self.kept()]
         return sum([os.stat(path).st_blocks * 512 for path in paths])

@@ -1,13 +1,16 @@
-"""Which captures there are: begun by a trip, prolonged by the next, ended in time or with the run,
-removed by size.
-"""
+"""The captures: begun by a trip, prolonged by the next, ended in time or with the run."""
 
 import contextlib
 import errno
+import sqlite3
+from collections.abc import Callable, Iterator
 
-from controller.journal.frame import KEYFRAME
-from controller.recorder.capture import Before, event_number
-from controller.recorder.database import DatabaseError
+from controller.journal.frame import KEYFRAME, Frame
+from controller.recorder.archive import Archive
+from controller.recorder.capture import Before, Capture, Folder, event_number
+from controller.recorder.database import Also, DatabaseError, Stored
+from controller.recorder.follow import Run
+from controller.recorder.limits import Limits
 from safety import parameters as p
 
 SYNC_US = RETRY_US = 1_000_000
@@ -18,29 +21,31 @@ UPDATE = "UPDATE captures SET first_sequence = ?, last_sequence = ? WHERE file =
 class Captures:
     """The captures; at most one grows. A failure is tried again, and named once."""
 
-    def __init__(self, folder, archive, limits, say):
-        """folder: capture.Folder; archive: what keeps the table; limits: Limits."""
+    def __init__(
+        self, folder: Folder, archive: Archive, limits: Limits, say: Callable[[str], object]
+    ):
+        """archive: keeps the table; say: tells the operator."""
         self._folder, self._archive, self._limits, self._say = folder, archive, limits, say
-        self._run = self._before = None
-        self._noted = None  # (name, end) of a transaction that is being written
+        self._run: Run | None = None
+        self._before, self._after_ticks = Before(0), 0
+        self._noted: tuple[str, int] | None = None  # (name, end) of a transaction under way
         self._synced_us = 0
-        self._retry_us = None  # set while the growing one cannot be written
-        self._complete = []  # (file, first, last) that the table does not know yet
+        self._retry_us: int | None = None  # set while the growing one cannot be written
+        # (file, first, last) that the table does not know yet
+        self._complete: list[tuple[str, int | None, int | None]] = []
         self._drop()
 
-    def _drop(self):
+    def _drop(self) -> None:
         """No capture grows."""
-        # of the growing one: file, sequence after which it is complete
-        self._capture = self._name = self._end = None
-        self._resumed = None  # first sequence of one that another process began
+        self._capture: Capture | None = None
+        self._name, self._end = "", 0  # of the growing one: file, its last sequence
+        self._resumed: int | None = None  # first sequence of one that another process began
         self._gave_way = False  # an old one was removed for the growing one already
 
     # -- the run
 
-    def open(self, run, goes_on: bool) -> int | None:
-        """A run is going to be read. Returns the sequence to begin at for a capture that goes on,
-        or None.
-        """
+    def open(self, run: Run, goes_on: bool) -> int | None:
+        """Begin a run. Returns the sequence to begin at for a capture that goes on, or None."""
         self._run = run
         before_ticks, self._after_ticks = (
             p.ticks(seconds * 1000, run.tick_ms)
@@ -48,10 +53,10 @@ class Captures:
         )
         self._before = Before(before_ticks)
         pending = self._archive.meta("capture") if goes_on else None
-        first = pending and run.reader.begin_at(pending["first"])
+        if pending:
+            first = run.reader.begin_at(pending["first"])
+            pending = pending if first and first.sequence <= pending["first"] else None
         run.reader.rewind()
-        if not first or first.sequence > pending["first"]:
-            pending = None
         for name in self._folder.unfinished():
             if not pending or name != pending["file"]:
                 self._adopt(name)
@@ -61,7 +66,7 @@ class Captures:
         self._capture = self._folder.new(self._name, run.reader)
         return pending["first"]
 
-    def _adopt(self, name):
+    def _adopt(self, name: str) -> None:
         """Another process's capture that cannot go on: finished as it is."""
         try:
             found = self._folder.adopt(name)
@@ -70,7 +75,7 @@ class Captures:
         except OSError as error:
             self._say(f"capture {name} could not be finished: {error.strerror}")
 
-    def take(self, frame, tick: int) -> None:
+    def take(self, frame: Frame, tick: int) -> None:
         """Every frame, in order."""
         self._before.add(frame, frame.kind == KEYFRAME, tick)
         if self._capture is None or self._resumed is not None and frame.sequence < self._resumed:
@@ -80,20 +85,18 @@ class Captures:
 
     # -- trips
 
-    def note(self, trips: list):
-        """The changes for the transaction of these trips (sequences), also for later recorders: the
-        argument `also` of Database.write.
-        """
+    def note(self, trips: list[int]) -> Also | None:
+        """Argument `also` of Database.write: the capture of these trips, and how it goes on."""
         self._noted = None
         if not trips:
             return None
 
-        def also(connection, stored):
+        def also(connection: sqlite3.Connection, stored: Stored) -> None:
             numbers = [values[0] for values, _ in stored if values[6] == "trip"]
             name = self._name or f"trip_{numbers[0]}.journal"
             known = (self._resumed, self._capture and self._capture.first, self._before.first)
             first = next((each for each in known if each is not None), None)  # 0 is one too
-            end = max(max(trips) + self._after_ticks, self._end or 0)
+            end = max(max(trips) + self._after_ticks, self._end)
             self._noted = name, end
             connection.executemany(INSERT, [(number, first, end, name) for number in numbers])
             connection.execute(
@@ -104,9 +107,9 @@ class Captures:
 
         return also
 
-    def begin(self, trips: list) -> None:
+    def begin(self, trips: list[int]) -> None:
         """The transaction is durable: the capture begins, or goes on for longer."""
-        if not trips or self._noted is None:
+        if not trips or self._noted is None or self._run is None:
             return
         self._name, self._end = self._noted
         if self._capture is None:
@@ -120,14 +123,14 @@ class Captures:
             return
         with self._trying(now_us):
             if self._capture is not None:
-                self._grow(now_us)
+                self._grow(self._capture, now_us)
             while self._complete:
                 self._update(*self._complete[0])
                 self._complete.pop(0)
             self._retry_us = None
 
     @contextlib.contextmanager
-    def _trying(self, now_us):
+    def _trying(self, now_us: int) -> Iterator[None]:
         """A failed write is tried again. The oldest capture is removed to make room."""
         try:
             yield
@@ -141,34 +144,33 @@ class Captures:
                 self._gave_way = True  # once: another program that fills the disk costs only one
                 self._complete += [(gone, None, None) for gone in self._folder.drop_oldest()]
 
-    def _grow(self, now_us):
-        if not self._archive.has_room(self._capture.waiting_bytes):
+    def _grow(self, capture: Capture, now_us: int) -> None:
+        if not self._archive.has_room(capture.waiting_bytes):
             raise OSError(errno.ENOSPC, "no room")
-        written = self._capture.pump()
+        written = capture.pump()
         if now_us - self._synced_us >= SYNC_US:
             self._synced_us = now_us
-            self._capture.sync()
-        if written and (self._run.seen.sequence or 0) >= self._end:
-            self._finish()
+            capture.sync()
+        newest = self._run.seen.sequence if self._run else None
+        if written and (newest or 0) >= self._end:
+            self._finish(capture)
 
     def end_of_run(self, now_us: int) -> None:
         """The journal the frames came from has ended, and the capture with it."""
         if self._capture is not None:
             with self._trying(now_us):
-                self._finish()
+                self._finish(self._capture)
             self._drop()
 
-    def _finish(self):
-        self._capture.finish()
-        self._complete.append((self._name, self._capture.first, self._capture.last))
+    def _finish(self, capture: Capture) -> None:
+        capture.finish()
+        self._complete.append((self._name, capture.first, capture.last))
         self._drop()
 
-    def _update(self, name, first, last):
-        """Tell the table of a capture that is complete, or gone (first: None); then keep the folder
-        within its size.
-        """
+    def _update(self, name: str, first: int | None, last: int | None) -> None:
+        """Tell the table of a complete capture, or one that is gone (first: None); trim."""
 
-        def also(connection, _):
+        def also(connection: sqlite3.Connection, _: object) -> None:
             if first is None:
                 connection.execute("UPDATE captures SET file = NULL WHERE file = ?", (name,))
             elif not connection.execute(UPDATE, (first, last, name)).rowcount:

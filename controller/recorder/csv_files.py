@@ -4,12 +4,15 @@ import contextlib
 import csv
 import io
 import os
+import sqlite3
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from controller.recorder import minutes, seconds
 from controller.store import durable
 from controller.store.chain import COLUMNS
 from controller.system import regular_file
+from controller.system.regular_file import Files
 from controller.system.utc import UTC_US_MAX
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,9 +26,7 @@ PARTIAL = ".partial"
 
 
 def utc_text(utc_us: int) -> str:
-    """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for None and for a
-    value that is no time: its own column has it as it is.
-    """
+    """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for a value that is no time."""
     if type(utc_us) is not int or not 0 <= utc_us < UTC_US_MAX:
         return ""
     found = EPOCH + timedelta(microseconds=utc_us)
@@ -33,9 +34,7 @@ def utc_text(utc_us: int) -> str:
 
 
 def moment_us(text: str) -> int:
-    """Microseconds since 1970 of 2026-03-14 or 2026-03-14T02:07:31.5Z; UTC unless it has an offset.
-    ValueError.
-    """
+    """Microseconds since 1970 of an ISO time, UTC unless it has an offset. ValueError."""
     found = datetime.fromisoformat(text)
     try:
         found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
@@ -44,7 +43,7 @@ def moment_us(text: str) -> int:
     return (found - EPOCH) // timedelta(microseconds=1)
 
 
-def pieces(connection, what: str, from_us: int, to_us: int):
+def pieces(connection: sqlite3.Connection, what: str, from_us: int, to_us: int) -> Iterator[bytes]:
     """Bytes of the CSV file of one of TABLES, with a heading and a column `utc` in front."""
     columns = TABLES[what]
     utc_at = columns.index("utc_us")
@@ -57,29 +56,25 @@ def pieces(connection, what: str, from_us: int, to_us: int):
         yield _lines([(utc_text(row[utc_at]), *map(_plain, row)) for row in piece])
 
 
-def _plain(value):
+def _plain(value: object) -> object:
     return value.hex() if isinstance(value, bytes) else value
 
 
-def _lines(rows):
+def _lines(rows: Iterable[tuple]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(rows)  # RFC 4180: what spreadsheets read
     return text.getvalue().encode("utf-8")
 
 
-def file_pieces(path: str):
+def file_pieces(path: str) -> Iterator[bytes]:
     """Bytes of a file. Raises OSError."""
     with open(path, "rb", opener=regular_file.opener) as file:
         while piece := file.read(COPY_BYTES):
             yield piece
 
 
-def write_whole(directory: str, name: str, content, files=os) -> str:
-    """Write pieces of bytes into a file that is there whole and durable, or not at all. Raises
-    OSError.
-
-    Returns its path. A file of that name is replaced.
-    """
+def write_whole(directory: str, name: str, content: Iterable[bytes], files: Files = os) -> str:
+    """A file of these pieces, whole and durable, or none. Returns its path. Raises OSError."""
     path = os.path.join(directory, name)
     try:
         durable.put(path, PARTIAL, content, 0o644, files)

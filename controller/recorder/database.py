@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from controller.recorder.minutes import COLUMNS
@@ -36,14 +37,14 @@ EVENT_COLUMNS = ", ".join(chain.COLUMNS) + ", hash"
 INSERT_EVENT = f"{{}} INTO events({EVENT_COLUMNS}) VALUES ({', '.join('?' * 11)})"
 INSERT_SECOND = f"INSERT INTO seconds VALUES ({', '.join('?' * 14)})"
 INSERT_MINUTE = f"INSERT INTO bands VALUES ({', '.join('?' * (2 + len(COLUMNS)))})"
+Stored = list[tuple[tuple, bytes]]  # events: (values in the order of chain.COLUMNS, hash)
+Also = Callable[[sqlite3.Connection, Stored], object]
 PAGE_BYTES = 4096
 LOG_BYTES, CHECKPOINT_BYTES = 4 << 20, 1 << 20
 
 
 class DatabaseError(Exception):
-    """The database takes nothing; the text is one line. `damaged`: its content is wrong; `full`:
-    there is no room.
-    """
+    """The database takes nothing; one line. `damaged`: its content is wrong; `full`: no room."""
 
     def __init__(self, path: str, error: object):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -53,9 +54,7 @@ class DatabaseError(Exception):
 
 
 def _columns(connection: sqlite3.Connection) -> list:
-    """[(table, column)] of a database as bytes, in order: with a damaged name no statement would
-    ever fit again.
-    """
+    """[(table, column)] as bytes, in order: a damaged name is no text."""
     return connection.execute(
         "SELECT CAST(tables.name AS BLOB), CAST(columns.name AS BLOB) FROM sqlite_master tables, "
         "pragma_table_info(tables.name) columns WHERE tables.type = 'table' ORDER BY 1, cid"
@@ -101,9 +100,7 @@ class Row(NamedTuple):
 
 
 class Database:
-    """The one writer. `head_id`, `head`: number and hash of the newest event. sqlite3.Error is
-    DatabaseError here.
-    """
+    """The one writer. `head_id`, `head`: number and hash of the newest event."""
 
     def __init__(self, path: str, bytes_max: int):
         """Opens the file or makes it; raises DatabaseError, OSError."""
@@ -154,7 +151,7 @@ class Database:
         self.head_id, self.head = int(number), bytes.fromhex(head)
         self._pages_max = bytes_max // PAGE_BYTES
 
-    def meta(self, key: str):
+    def meta(self, key: str) -> Any:
         """Value of a key, or None."""
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else json_text.loads(row[0])
@@ -167,9 +164,7 @@ class Database:
             return False
 
     def holds(self, number: int, head: bytes) -> bool:
-        """True when the chain goes on from this event, whether it is still there or not. Raises
-        DatabaseError.
-        """
+        """True if the chain goes on from this event, kept or removed. DatabaseError."""
         statement = (
             "SELECT 1 FROM events WHERE id = ? AND hash = ? "
             "UNION ALL SELECT 1 FROM links WHERE id = ? AND previous = ?"
@@ -180,34 +175,39 @@ class Database:
 
     def write(
         self,
-        rows: list | tuple,
-        seconds: list | tuple = (),
-        meta: tuple | dict = (),
-        also=None,
-        minutes: list | tuple = (),
-    ) -> list:
+        rows: Iterable[Row],
+        seconds: Iterable[tuple] = (),
+        meta: Mapping[str, Any] | None = None,
+        also: Also | None = None,
+        minutes: Iterable[tuple] = (),
+    ) -> Stored:
         """One durable transaction: rows (Row), seconds and minutes (tuples), meta {key: value}.
 
-        also(connection, stored): further statements of the same transaction. Returns the events as
-        stored: (values in the order of chain.COLUMNS, hash) each. Raises DatabaseError, and then
-        nothing of it is stored.
+        also: further statements of the same transaction. Returns the events as stored. Raises
+        DatabaseError, and then nothing of it is stored.
         """
         head_id, head = self.head_id, self.head
-        stored = []
+        stored: Stored = []
         for head_id, row in enumerate(rows, self.head_id + 1):
             head = chain.link(head, (head_id, *row))
             stored.append(((head_id, *row), head))
         try:
-            self._transaction(
-                stored, seconds, minutes, {**dict(meta), "head": (head_id, head.hex())}, also
-            )
+            whole = {**(meta or {}), "head": (head_id, head.hex())}
+            self._transaction(stored, seconds, minutes, whole, also)
         except sqlite3.Error as error:
             self._roll_back()
             raise DatabaseError(self.path, error) from None
         self.head_id, self.head = head_id, head
         return stored
 
-    def _transaction(self, stored, seconds, minutes, meta, also):
+    def _transaction(
+        self,
+        stored: Stored,
+        seconds: Iterable[tuple],
+        minutes: Iterable[tuple],
+        meta: Mapping[str, Any],
+        also: Also | None,
+    ) -> None:
         run, run_many = self._connection.execute, self._connection.executemany
         run("BEGIN IMMEDIATE")
         newest = run("SELECT 1 FROM events WHERE id = ?", (self.head_id,)).fetchone()
@@ -230,14 +230,14 @@ class Database:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
-    def query(self, statement: str, values: tuple = ()) -> list:
+    def query(self, statement: str, values: Sequence = ()) -> list[tuple]:
         """Rows of a SELECT. Raises DatabaseError."""
         try:
             return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise DatabaseError(self.path, error) from None
 
-    def pages(self) -> tuple:
+    def pages(self) -> tuple[int, int, int]:
         """(pages in use, pages of the file, pages allowed)."""
         (count,) = self.query("PRAGMA page_count")[0]
         (free,) = self.query("PRAGMA freelist_count")[0]
@@ -248,9 +248,7 @@ class Database:
         self.query(f"PRAGMA incremental_vacuum({pages})")
 
     def tidy(self, log_bytes_max: int) -> None:
-        """Move the log into the file when it has grown; readers that hold it up do no harm. Raises
-        DatabaseError.
-        """
+        """Move a grown log into the file; a reader may hold it up. DatabaseError."""
         with contextlib.suppress(OSError):
             if os.stat(self.path + "-wal").st_size >= log_bytes_max:
                 self.query("PRAGMA wal_checkpoint(PASSIVE)")

@@ -6,13 +6,15 @@ a note. The binding limit and the reason that inhibits a start may change at eve
 event once it has held for HELD_MS.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from controller.core import hint_codes, image, reasons, standby
 from controller.core.policies.schedule import O_SOURCE, O_STATE, OUTPUTS, STATES
 from controller.core.setpoint import O_BINDING_REASON
 from controller.journal import heard
-from controller.journal.snapshot import names_of, places
+from controller.journal.frame import Frame
+from controller.journal.snapshot import Snapshot, names_of, places
 from controller.recorder.held import Held
 from controller.rows import reason_words
 from controller.run import operator_commands
@@ -27,11 +29,8 @@ CABINET = "cabinet"
 HINT_STATES = ("none", "valid", "fallback in force", "resting on a quota")
 STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
 REDUCING = (
-    matrix.D_DC,
-    matrix.D_CHARGE_INHIBIT,
-    matrix.D_DISCHARGE_INHIBIT,
-    matrix.D_CHARGE_DERATE_PCT,
-    matrix.D_DISCHARGE_DERATE_PCT,
+    *(matrix.D_DC, matrix.D_CHARGE_INHIBIT, matrix.D_DISCHARGE_INHIBIT),
+    *(matrix.D_CHARGE_DERATE_PCT, matrix.D_DISCHARGE_DERATE_PCT),
 )
 
 
@@ -45,7 +44,7 @@ class Event(NamedTuple):
     text: str
 
 
-def event(kind: str, text: str, scope: str = CABINET, code: str = ""):
+def event(kind: str, text: str, scope: str = CABINET, code: str = "") -> Event:
     """An Event that is of no frame, or not yet."""
     return Event(None, kind, code, scope, text)
 
@@ -58,10 +57,8 @@ def row_kind(stage_id: str) -> str:
     return LIMIT if any(demand[index] for index in REDUCING) else NOTE
 
 
-def row_event(instance: str, begins, remark: str = "", devices=()):
-    """Event of a stage instance ("29.rack2") that begins or ends; remark: ends the text; devices:
-    names of those behind it.
-    """
+def row_event(instance: str, begins: bool, remark: str = "", devices: Sequence[str] = ()) -> Event:
+    """Event of a stage instance that begins or ends; remark: ends its text."""
     stage_id, _, scope = instance.partition(".")
     scope = scope or CABINET
     if stage_id not in STAGES:  # a latch of another version of the matrix
@@ -83,14 +80,14 @@ class EventFinder:
     what is still latched from before is an event once.
     """
 
-    def __init__(self, seen, standing=(), new_run: bool = False):
+    def __init__(self, seen: Snapshot, standing: Iterable[str] = (), new_run: bool = False):
         self.seen = seen
         self._new_run = new_run
         self.standing = frozenset(standing)
         header = seen.reader.header
         held_ticks = p.ticks(HELD_MS, header["safety_image"][p.H_TICK_MS])
         self._binding, self._inhibit = Held(held_ticks), Held(held_ticks)
-        self._values = {}  # what each watched value was in the frame before
+        self._values: dict[object, Any] = {}  # what each watched value was in the frame before
         self._heard = heard.OfFrames(header["safety_image"], seen.layout)
         self._devices = header.get("devices", ())
         self._source_names = header.get("source_names", ())
@@ -103,41 +100,41 @@ class EventFinder:
             places(seen.output_names), ("hint_control_source", OUTPUTS[0], "mode_reason")
         )
 
-    def feed(self, frame) -> list:
-        """Events of this frame, a list."""
+    def feed(self, frame: Frame) -> list[Event]:
+        """Events of this frame."""
         self._heard.feed(frame, self.seen.inp)
         found = [
             *self._rows(),
             *self._resets(),
             *self._run_state(),
             *self._slow(frame.elapsed_ticks),
-            *(self._mode() if self._mode_at is not None else ()),
+            *_of(self._mode, self._mode_at),
             *(self._key_switch() if frame.fresh[s.G_IO_1] else ()),
-            *(self._operator() if self._operator_at is not None else ()),
-            *(self._approval() if self._approved_at is not None else ()),
+            *_of(self._operator, self._operator_at),
+            *_of(self._approval, self._approved_at),
             *self._test(),
-            *(self._rest() if self._rest_at is not None else ()),
+            *_of(self._rest, self._rest_at),
             *self._hints(),
-            *(self._control() if self._control_at is not None else ()),
-            *(self._schedule() if self._schedule_at is not None else ()),
+            *_of(self._control, self._control_at),
+            *_of(self._schedule, self._schedule_at),
         ]
         return [each._replace(sequence=frame.sequence) for each in found]
 
-    def _before(self, name, now, first=None):
+    def _before(self, name: object, now: Any, first: Any = None) -> Any:
         """The value before it became `now`, `first` before it was known; None without a change."""
         before, self._values[name] = self._values.get(name, first), now
         return before if before != now else None
 
-    def _rows(self):
+    def _rows(self) -> list[Event]:
         words = self.seen.standing_words
         if self._before("rows", words, ()) is None:
             return []
-        names, first = self.seen.stage_names, self.seen.first_out
+        names, first_out = self.seen.stage_names, self.seen.first_out
         standing = frozenset(names_of(names, words))
         came, went = standing - self.standing, self.standing - standing
-        stayed = standing & self.standing if self._new_run else ()
+        stayed = standing & self.standing if self._new_run else frozenset()
         self.standing, self._new_run = standing, False
-        first = names[first] if first >= 0 else None
+        first = names[first_out] if first_out >= 0 else None
         return [
             *[
                 row_event(name, True, " First out." if name == first else "", self._behind(name))
@@ -147,11 +144,11 @@ class EventFinder:
             *[row_event(name, False) for name in sorted(went)],
         ]
 
-    def _behind(self, name):
+    def _behind(self, name: str) -> Sequence[str]:
         stage = STAGES.get(name.partition(".")[0])
         return heard.behind(self._devices, self.seen.inp, self._heard, stage) if stage else ()
 
-    def _resets(self):
+    def _resets(self) -> list[Event]:
         """Resets that have ended: one that the kernel was given, one that it was not."""
         inp, out, at = self.seen.inp, self.seen.out, self._void_at
         given = (inp[s.RESET_KIND], out[s.RESET_RESULT])
@@ -166,12 +163,12 @@ class EventFinder:
             if answer
         ]
 
-    def _run_state(self):
+    def _run_state(self) -> list[Event]:
         now = self.seen.out[s.STATE]
         before = self._before("state", now)
         return [] if before is None else [event(STATE, f"{s.STATES[before]} -> {s.STATES[now]}")]
 
-    def _slow(self, elapsed_ticks):
+    def _slow(self, elapsed_ticks: int) -> list[Event]:
         binding, inhibit = (self.seen.chain(O_BINDING_REASON), self.seen.out[s.INHIBIT_REASON])
         found = []
         if self._binding.step(binding, elapsed_ticks):
@@ -180,18 +177,17 @@ class EventFinder:
             found.append(_reason_event(STATE, reasons.inhibit_code(inhibit)))
         return found
 
-    def _mode(self):
-        now = self.seen.out[self._mode_at]
+    def _mode(self, at: int) -> list[Event]:
+        now = self.seen.out[at]
         return [_reason_event(STATE, now)] if self._before("mode", now, reasons.MODE) else []
 
-    def _key_switch(self):
+    def _key_switch(self) -> list[Event]:
         now = self.seen.inp[s.KEY_RUN_OK]
         is_new = self._before("key", now) is not None
         return [event(KEY, f"key switch: {'' if now else 'not '}in RUN")] if is_new else []
 
-    def _operator(self):
+    def _operator(self, at: int) -> list[Event]:
         """Lock-outs and their ends with the name of the person; lamp tests."""
-        at = self._operator_at
         lamp_test_ms, *name = self.seen.inp[at : at + len(image.OPERATOR)]
         now = (image.name_of(name), lamp_test_ms > 0)
         before = self._before("operator", now, ("", False))
@@ -205,9 +201,8 @@ class EventFinder:
         )
         return [event(NOTE, text) for is_told, text in texts if is_told]
 
-    def _approval(self):
+    def _approval(self, at: int) -> list[Event]:
         """A person has approved the limit image."""
-        at = self._approved_at
         name = image.name_of(self.seen.inp[at : at + len(image.APPROVED_BY)])
         now = (name, self.seen.inp[s.IMAGE_APPROVED_OK])
         before = self._before("approval", now)
@@ -216,7 +211,7 @@ class EventFinder:
         crc = f"{self.seen.out[s.IMAGE_CRC]:08X}"
         return [event(NOTE, f"limit image {crc} approved by {name}, the key out of RUN")]
 
-    def _test(self):
+    def _test(self) -> list[Event]:
         """The beginning and the end of TEST mode."""
         now = self.seen.inp[s.TEST_REQUEST]
         if self._before("test", now, 0) is None:
@@ -226,9 +221,9 @@ class EventFinder:
             event(NOTE, begun if now else "TEST mode is over: it rests until somebody starts it")
         ]
 
-    def _rest(self):
+    def _rest(self, at: int) -> list[Event]:
         """A person has started or stopped the cabinet; other reasons to rest have own events."""
-        now = self.seen.inp[self._rest_at]
+        now = self.seen.inp[at]
         texts = {
             0: "a person has started it",
             standby.PERSON: "a person has stopped it: it rests until somebody starts it",
@@ -236,7 +231,7 @@ class EventFinder:
         is_new = self._before("rest", now, 0) is not None
         return [event(NOTE, texts[now])] if is_new and now in texts else []
 
-    def _hints(self):
+    def _hints(self) -> list[Event]:
         """The hints of each source, after each change."""
         out, found = self.seen.out, []
         for key, value_at, state_at in self._quantities:
@@ -248,18 +243,17 @@ class EventFinder:
                 found.append(event(HINT, f"{name} {quantity}{value}: {HINT_STATES[state]}", name))
         return found
 
-    def _schedule(self):
+    def _schedule(self, at: int) -> list[Event]:
         """Whose schedule is in force, and whether it acts."""
-        at = self._schedule_at
         now = self.seen.out[at + O_SOURCE], self.seen.out[at + O_STATE]
         if self._before("schedule", now, (0, 0)) is None:
             return []
         name = self._source_names[now[0] - 1] if now[0] else CABINET
         return [event(HINT, f"schedule: {STATES[now[1]]}", name)]
 
-    def _control(self):
+    def _control(self, at: int) -> list[Event]:
         """Which source is in control."""
-        now = self.seen.out[self._control_at]
+        now = self.seen.out[at]
         if self._before("control", now, 0) is None:
             return []
         if not now:
@@ -268,22 +262,28 @@ class EventFinder:
         return [event(SOURCE, f"in control: {name}", name)]
 
 
-def _quantities(output_names, source_names):
+def _of(events: Callable[[int], list[Event]], at: int | None) -> list[Event]:
+    """Events of a value at this index; none if an older journal does not have the value."""
+    return [] if at is None else events(at)
+
+
+def _quantities(
+    output_names: list[str], source_names: Sequence[str]
+) -> list[tuple[tuple[str, str], int, int]]:
     """((source, quantity), index of its value, of its state) of every quantity published."""
     at = places(output_names)
-    found = [
-        (
-            (name, quantity),
-            at(f"source_{index}.{quantity}_value_W"),
-            at(f"source_{index}.{quantity}_state"),
-        )
-        for index, name in enumerate(source_names)
-        for quantity in hint_codes.QUANTITIES.values()
-    ]
-    return [each for each in found if each[-1] is not None]
+    found = []
+    for index, name in enumerate(source_names):
+        for quantity in hint_codes.QUANTITIES.values():
+            value_at, state_at = [
+                at(f"source_{index}.{quantity}_{what}") for what in ("value_W", "state")
+            ]
+            if value_at is not None and state_at is not None:
+                found.append(((name, quantity), value_at, state_at))
+    return found
 
 
-def _reason_event(kind, code):
+def _reason_event(kind: str, code: int) -> Event:
     text = "this version has no text for this code"  # of a newer version's journal
     if code in reason_words.TEXTS:
         name, sentence, _ = reason_words.text(code)

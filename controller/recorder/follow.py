@@ -40,7 +40,7 @@ class Run:
         self.reader = self.seen.reader
         self.tick_ms = self.reader.header["safety_image"][p.H_TICK_MS]
         self.tick = 0  # elapsed ticks of the frames taken
-        self._keyframe = (None, None)
+        self._keyframe: tuple[int, int] | tuple[None, None] = (None, None)
         self._lost = 0
 
     @property
@@ -58,7 +58,7 @@ class Run:
         newest = self.reader.newest()
         if not position or position["inode"] != self.inode:
             return False
-        if None in (newest, position["sequence"]) or newest < position["sequence"]:
+        if newest is None or position["sequence"] is None or newest < position["sequence"]:
             return False
         found = self.reader.begin_at(position["keyframe"])
         self.reader.rewind()
@@ -80,11 +80,9 @@ class Run:
         return lost
 
     def unread(self, earlier: int | None) -> int:
-        """How many frames of a run that has ended are gone before they were taken. earlier:
-        sequence up to which an earlier recorder has taken them, None for none.
-        """
+        """Frames of an ended run that are gone untaken. earlier: taken by an earlier recorder."""
         taken = [each for each in (self.seen.sequence, earlier) if each is not None]
-        return max(0, self.reader.newest() - max(taken, default=-1))
+        return max(0, (self.reader.newest() or 0) - max(taken, default=-1))
 
     def close(self) -> None:
         """Unmap the file."""
@@ -97,11 +95,11 @@ class Follower:
     def __init__(self, run_directory: str):
         self._paths = [os.path.join(run_directory, name) for name in NAMES]
 
-    def first(self, position: dict | None) -> tuple:
+    def first(self, position: dict | None) -> tuple[Run | None, bool]:
         """(run to begin with or None, whether it goes on at the position)."""
-        runs = list(filter(None, map(_opened, self._paths)))
+        runs = [run for run in map(_opened, self._paths) if run is not None]
         at = [run for run in runs if run.is_at(position)]
-        chosen = (at or runs or [None])[0]
+        chosen = next(iter(at or runs), None)
         for run in runs:
             if run is not chosen:
                 run.close()

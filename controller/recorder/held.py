@@ -2,12 +2,11 @@
 
 
 class Held:
-    """A value that counts once it has not moved for some ticks; `value` is the last one that
-    counted.
-    """
+    """A value that counts once it has held for some ticks; `value` is the last that counted."""
 
     def __init__(self, wanted_ticks: int):
-        self.value = self._candidate = None
+        self.value: int | None = None
+        self._candidate: int | None = None
         self._ticks, self._wanted = 0, wanted_ticks
 
     def step(self, value: int, elapsed_ticks: int) -> bool:

@@ -6,23 +6,23 @@ after it are one more event, so that a flood fills no record.
 
 import contextlib
 import os
+from typing import Any
 
 from controller.core import hint_codes
 from controller.hints import hint_statistics
-from controller.recorder.events import CABINET, HINT, NOTE, event
+from controller.recorder.events import CABINET, HINT, NOTE, Event, event
 
 LOOK_US, REPEAT_US = 1_000_000, 60_000_000
 STRANGE = ("wrong_length", "wrong_magic", "unknown_source")
 
 
 class Tally:
-    """A counter that only grows, or begins anew at 0; `due` gives what is new, at most every
-    REPEAT_US.
-    """
+    """A counter that only grows, or begins anew at 0; `due`: what is new, each REPEAT_US."""
 
-    def __init__(self):
-        self._seen = None
-        self._untold, self._told_us = 0, None
+    def __init__(self) -> None:
+        self._seen: int | None = None
+        self._told_us: int | None = None
+        self._untold = 0
 
     def due(self, count: int, now_us: int) -> int:
         """How many are new and due now, 0 for none; the first look counts as known."""
@@ -41,9 +41,10 @@ class HintWatch:
     def __init__(self, run_directory: str):
         self._path = os.path.join(run_directory, "hints.stats")
         self._due_us = 0
-        self._tallies, self._fingerprints = {}, {}
+        self._tallies: dict[str, Tally] = {}
+        self._fingerprints: dict[str, int] = {}
 
-    def look(self, now_us: int) -> list:
+    def look(self, now_us: int) -> list[Event]:
         """Events since the last look, none before LOOK_US have passed."""
         if now_us < self._due_us:
             return []
@@ -60,11 +61,12 @@ class HintWatch:
             events.append(event(HINT, text, CABINET, "REFUSED"))
         return events
 
-    def _due(self, name, count, now_us):
+    def _due(self, name: str, count: int, now_us: int) -> int:
         return self._tallies.setdefault(name, Tally()).due(count, now_us)
 
-    def _of_source(self, source, now_us):
-        name, events = source["name"], []
+    def _of_source(self, source: dict[str, Any], now_us: int) -> list[Event]:
+        name: str = source["name"]
+        events: list[Event] = []
         count = self._due(name, source["refused"] + source["bad_mac"], now_us)
         if count:
             # else one that was taken has come after it

@@ -3,6 +3,8 @@
 None stands for a band that was not observable; `observable_mHz` is the highest frequency that was.
 """
 
+from controller.journal.frame import Frame
+from controller.journal.snapshot import Snapshot
 from controller.state.bands import SERIES, BANDS_Hz, Samples
 from safety import parameters as p
 
@@ -20,15 +22,13 @@ COLUMNS = tuple(
 class Minutes:
     """Feed every frame, in order, after it was applied to `seen` (snapshot.Snapshot or alike)."""
 
-    def __init__(self, seen):
+    def __init__(self, seen: Snapshot):
         self._samples = Samples(seen)
         self._tick_ms = seen.reader.header["safety_image"][p.H_TICK_MS]
         self._minute: int | None = None
 
-    def feed(self, frame) -> tuple | None:
-        """The row, in the order of COLUMNS, with the first frame of each minute since the start of
-        the controller; else None.
-        """
+    def feed(self, frame: Frame) -> tuple | None:
+        """The row (COLUMNS) with the first frame of each minute since the start, else None."""
         self._samples.feed(frame)
         minute = frame.sequence * self._tick_ms // MINUTE_MS
         is_new = self._minute is not None and minute > self._minute

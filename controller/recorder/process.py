@@ -1,27 +1,30 @@
-"""The recorder's one loop: take new frames, find events and seconds, make them durable, keep
-captures.
+"""The recorder's one loop: new frames become events, history and captures, and durable.
 
-While the disk takes nothing, nothing is taken from the journal: what is not durable waits there,
-for hours, and not in memory. A position is stored with every transaction, so the next recorder goes
-on with the frame after it.
+While the disk takes nothing, frames wait in the journal, for hours, and not in memory. Each
+transaction stores a position: the next recorder goes on with the frame after it.
 """
 
+from collections.abc import Callable
+from typing import Any
+
+from controller.journal.frame import Frame
 from controller.recorder import events
 from controller.recorder.archive import Archive
 from controller.recorder.batch import Batch
 from controller.recorder.capture import Folder
 from controller.recorder.captures import Captures
-from controller.recorder.database import DatabaseError
-from controller.recorder.events import EventFinder, event
-from controller.recorder.follow import Follower
+from controller.recorder.database import DatabaseError, Row
+from controller.recorder.events import Event, EventFinder, event
+from controller.recorder.follow import Follower, Run
 from controller.recorder.hint_watch import HintWatch
+from controller.recorder.limits import Limits
 from controller.recorder.minutes import Minutes
 from controller.recorder.proof_watch import ProofWatch
 from controller.recorder.seconds import Seconds
 from controller.recorder.timeline import Timeline, boot_id
 from controller.store import spool
 from controller.system import caught
-from controller.system.utc import WallClock
+from controller.system.utc import Clocks, WallClock
 from safety import parameters as p
 
 FRAMES_A_STEP, ACTS_A_STEP = 500, 20
@@ -34,10 +37,8 @@ ACT_AGE_US_MAX = 86_400_000_000
 class Reading:
     """One run of the controller and what is made of its frames."""
 
-    def __init__(self, run, timeline, silent_until: int | None, standing: list):
-        """silent_until: sequence up to which an earlier recorder has done all this, None for none;
-        standing: stage instances that were active or latched before.
-        """
+    def __init__(self, run: Run, timeline: Timeline, silent_until: int | None, standing: list[str]):
+        """silent_until: sequence up to which an earlier recorder has taken the frames, or None."""
         self.run, self.timeline, self.silent_until = run, timeline, silent_until
         self.finder = EventFinder(run.seen, standing, new_run=silent_until is None)
         self.seconds, self.minutes = Seconds(run.seen), Minutes(run.seen)
@@ -47,7 +48,14 @@ class Reading:
 class Recorder:
     """`step` does one poll's work. say(line): the operator's messages."""
 
-    def __init__(self, run_directory, state_directory, limits, say, clocks=None):
+    def __init__(
+        self,
+        run_directory: str,
+        state_directory: str,
+        limits: Limits,
+        say: Callable[[str], object],
+        clocks: Clocks | None = None,
+    ):
         """Raises OSError or DatabaseError when there is nothing to write on."""
         self.limits, self._say = limits, say
         self.wall = WallClock(clocks)
@@ -63,21 +71,20 @@ class Recorder:
         self._hints = HintWatch(run_directory)
         self._proof_tests = ProofWatch(state_directory, self.archive.meta("proof_tests"))
         self._inbox = spool.Inbox(run_directory, self.archive.meta("acts") or [])
-        self._reading = None
+        self._reading: Reading | None = None
         self._standing = self.archive.meta("standing") or []
         self._stored_us = self._tidied_us = self._now_us
-        self._retry_us = None  # set while the disk takes nothing
-        self._waits = False
-        self._boot = boot_id()
+        self._retry_us: int | None = None  # set while the disk takes nothing
+        self._waits, self._boot = False, boot_id()
         self._note("the recorder has started")
 
-    def _label_now(self, kind, code, scope, text):
+    def _label_now(self, kind: str, code: str, scope: str, text: str) -> Row:
         return self.batch.label(event(kind, text, scope, code), self._now_us)
 
-    def _note(self, text, code="", kind=events.NOTE):
+    def _note(self, text: str, code: str = "", kind: str = events.NOTE) -> None:
         self.batch.add(event(kind, text, code=code), self._now_us)
 
-    def _lost(self, line):
+    def _lost(self, line: str) -> None:
         self._say(line)
         self._note(line, "JOURNAL", events.LOSS)
 
@@ -102,15 +109,14 @@ class Recorder:
             self.captures.work(self._now_us)
         return more and self._retry_us is None
 
-    def _watch(self):
-        """Events beside the frames: acts of persons, each at its own moment (an impossible one is
-        of now), hints and proof tests.
-        """
+    def _watch(self) -> None:
+        """Events beside the frames: acts of persons, hints, proof tests."""
         for act in self._inbox.take(ACTS_A_STEP):
             is_possible = max(0, self._now_us - ACT_AGE_US_MAX) <= act.moment_us <= self._now_us
             moment_us = act.moment_us if is_possible else self._now_us
             self.batch.add(event(events.NOTE, act.text, code=act.code), moment_us)
-        now_us, header = self._now_us, self._reading and self._reading.run.reader.header
+        now_us = self._now_us
+        header = self._reading.run.reader.header if self._reading else None
         with self._last:
             for each in self._hints.look(now_us):
                 self.batch.add(each, now_us)
@@ -118,13 +124,11 @@ class Recorder:
             for each in self._proof_tests.look(now_us, self.wall.label(now_us), header):
                 self.batch.add(each, now_us)
 
-    def _collect(self):
-        """Take frames from the run being read; go to the next run at its end. True when there are
-        more.
-        """
-        if self._reading is None and not self._open():
+    def _collect(self) -> bool:
+        """Take frames; go to the next run at the end of one. True when there are more."""
+        reading = self._reading or self._open()
+        if reading is None:
             return False
-        reading = self._reading
         ended = not self._follower.is_newest(reading.run)  # asked before the last look for frames
         if not reading.timeline.look(self._now_us):
             return False
@@ -137,7 +141,7 @@ class Recorder:
         self._notice_silence(reading, taken)
         return self._next(reading) if ended else False
 
-    def _take(self, reading, frame):
+    def _take(self, reading: Reading, frame: Frame) -> None:
         sequence = frame.sequence
         moment = reading.timeline.moment(sequence)
         found = reading.finder.feed(frame)
@@ -149,7 +153,7 @@ class Recorder:
             self.batch.add(each, *moment)
         self.batch.history(second, minute, moment[0])
 
-    def _notice_silence(self, reading, taken):
+    def _notice_silence(self, reading: Reading, taken: int) -> None:
         quiet_us = reading.timeline.quiet_us(self._now_us)
         if taken:
             if reading.quiet:
@@ -160,28 +164,27 @@ class Recorder:
         elif reading.quiet and quiet_us >= self.limits.capture_after_s * 1_000_000:
             self.captures.end_of_run(self._now_us)
 
-    def _stopped(self, reading, moment_us, within_us=0):
+    def _stopped(self, reading: Reading, moment_us: int, within_us: int | None = 0) -> None:
         """The controller of a run writes no more."""
         seen = reading.run.seen
-        abrupt = "has stopped writing, and not in order"
-        how = "has stopped in order" if seen.ended_in_order else abrupt
-        stop = event(events.STOP, f"the controller {how}")._replace(sequence=seen.sequence)
+        how = "in order" if seen.ended_in_order else "writing, and not in order"
+        stop = event(events.STOP, f"the controller has stopped {how}")._replace(
+            sequence=seen.sequence
+        )
         self.batch.add(stop, moment_us, within_us)
         reading.quiet = True
 
     # -- from run to run
 
-    def _open(self):
-        """Begin to read the first run. Position and pending capture are of the run before, unless
-        this one goes on. False without one.
-        """
+    def _open(self) -> Reading | None:
+        """Begin the first run; a position or capture of another run is dropped. None: none."""
         position = self.archive.meta("position")
         run, goes_on = self._follower.first(position)
         if run is None:
             if not self._waits:
                 self._say("no controller has written a journal here yet; waiting")
             self._waits = True
-            return False
+            return None
         if position and not goes_on and not position.get("over"):
             self._note(
                 f"the journal that was read up to frame {position['sequence']} is gone; its later "
@@ -189,25 +192,25 @@ class Recorder:
                 "JOURNAL",
                 events.LOSS,
             )
-        begin_at = self._begin(run, position["sequence"] if goes_on else None)
+        reading, begin_at = self._begin(run, position["sequence"] if goes_on else None)
         if goes_on:
             before = p.ticks(self.limits.capture_before_s * 1000, run.tick_ms)
             wanted = position["sequence"] - before if begin_at is None else begin_at
             if run.reader.begin_at(max(0, wanted)) is None:
                 run.reader.rewind()
-        return True
+        return reading
 
-    def _begin(self, run, silent_until):
-        """Read this run from now on; returns as Captures.open."""
-        anchor, ended_us = self.archive.meta("anchor"), None
-        if not self._follower.is_newest(run):
-            ended_us = max(0, run.changed_utc_us - self.wall.offset_us)
+    def _begin(self, run: Run, silent_until: int | None) -> tuple[Reading, int | None]:
+        """Read this run from now on; (its Reading, as of Captures.open)."""
+        anchor = self.archive.meta("anchor")
+        over_us = max(0, run.changed_utc_us - self.wall.offset_us)
+        ended_us = None if self._follower.is_newest(run) else over_us
         is_of_boot = anchor and anchor.get("boot") == self._boot
         timeline = Timeline(run, anchor if is_of_boot else None, ended_us)
         self._reading = Reading(run, timeline, silent_until, self._standing)
-        return self.captures.open(run, silent_until is not None)
+        return self._reading, self.captures.open(run, silent_until is not None)
 
-    def _next(self, reading):
+    def _next(self, reading: Reading) -> bool:
         """The run has ended and was read: its end is an event, and the next one begins."""
         run = self._follower.after(reading.run)
         if run is None:
@@ -215,8 +218,9 @@ class Recorder:
         if lost := reading.run.unread(reading.silent_until):
             words = "at the end of the run were not read: a later start took their room"
             self._note(f"{lost} frames {words}", "JOURNAL", events.LOSS)
-        if reading.began and not reading.quiet:
-            self._stopped(reading, *reading.timeline.moment(reading.run.seen.sequence))
+        newest = reading.run.seen.sequence
+        if newest is not None and reading.began and not reading.quiet:
+            self._stopped(reading, *reading.timeline.moment(newest))
         if not self._store():  # captures of the run that ends must be known before it is closed
             run.close()
             return False
@@ -228,10 +232,8 @@ class Recorder:
 
     # -- making it durable
 
-    def _store(self):
-        """Commit the batch. False when it was not taken: it stays, and nothing more is read until
-        it is.
-        """
+    def _store(self) -> bool:
+        """Commit the batch. False: it was not taken, and nothing more is read until it is."""
         batch, meta = self.batch, {**self._meta(), "proof_tests": self._proof_tests.told}
         # so that another process does not take them again before they are removed
         if self._inbox.taken:
@@ -256,10 +258,8 @@ class Recorder:
         self._inbox.settle()
         return True
 
-    def _meta(self):
-        """The meta with which another process goes on: position, active and latched rows, the
-        moment of a frame.
-        """
+    def _meta(self) -> dict[str, Any]:
+        """Another process goes on with it: position, active and latched rows, an anchor."""
         reading = self._reading
         if reading is None or reading.run.seen.sequence is None:
             return {}
@@ -267,10 +267,9 @@ class Recorder:
         if reading.silent_until is not None and position["sequence"] < reading.silent_until:
             return {}  # still reading up to where the earlier one was
         anchor = reading.timeline.anchor(position["sequence"])
-        if reading.run.seen.ended_in_order and reading.quiet:
-            position = {**position, "over": True}
+        is_over = reading.run.seen.ended_in_order and reading.quiet
         return {
-            "position": position,
+            "position": position | ({"over": True} if is_over else {}),
             "standing": sorted(reading.finder.standing),
             "anchor": anchor and {**anchor, "boot": self._boot},
         }
@@ -285,13 +284,14 @@ class Recorder:
         self.archive.close()
 
 
-def _begun(reading, sequence):
+def _begun(reading: Reading, sequence: int) -> list[Event]:
     """Events of a run that was found, once, and of frames of it that were not read."""
-    found, lost = [], reading.run.take_lost()
+    found: list[Event] = []
+    lost = reading.run.take_lost()
     if not reading.began and reading.silent_until is None:
         lost = 0  # a ring that has gone round before anybody followed it
         found.append(event(events.START, f"the controller runs, frame {sequence}"))
-    elif not reading.began:
+    elif reading.silent_until is not None and not reading.began:
         lost = sequence - reading.silent_until - 1
     if lost:
         text = f"{lost} frames before frame {sequence} were overwritten before they were read"

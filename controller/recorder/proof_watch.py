@@ -6,7 +6,9 @@ ledger records the day of commissioning. While the day is unknown, the watch rep
 writes nothing.
 """
 
-from controller.recorder.events import NOTE, event
+from typing import Any
+
+from controller.recorder.events import NOTE, Event, event
 from controller.store import proof_lines, proof_state, proof_tests
 from controller.system import utc
 from controller.system.paths import plain
@@ -18,19 +20,19 @@ CODE = "PROOF"
 class ProofWatch:
     """`look` as often as you like; `told`: what another process needs to go on, for JSON."""
 
-    def __init__(self, state_directory: str, told: dict | None = None):
+    def __init__(self, state_directory: str, told: dict[str, Any] | None = None):
         """told: of an earlier recorder."""
         self._directory = state_directory
         self.told = told if isinstance(told, dict) else {}
-        self._due_us = None
+        self._due_us: int | None = None
 
-    def look(self, now_us: int, label: tuple, header: dict | None) -> list:
-        """Events since the last look, none before LOOK_US have passed.
-
-        label: (utc_us, source, uncertainty) of now; header: of the journal that is read, or None.
-        """
+    def look(
+        self, now_us: int, label: tuple[int, str, int | None], header: dict[str, Any] | None
+    ) -> list[Event]:
+        """Events since the last look, at most each LOOK_US. label: (utc_us, source, within)."""
         self._due_us = now_us + LOOK_US if self._due_us is None else self._due_us
-        planned = (header or {}).get("proof_tests")
+        header = header or {}
+        planned = header.get("proof_tests")
         if now_us < self._due_us or not planned or label[1] == utc.UNKNOWN:
             return []
         self._due_us = now_us + LOOK_US
@@ -51,21 +53,22 @@ class ProofWatch:
         self.told = {**self.told, "head": found.head}
         return [*self._trouble(wrong), *self._passed(rows)]
 
-    def _lack_of(self, found):
+    def _lack_of(self, found: proof_lines.Found) -> str:
         """A line when the record that was the newest at the last look is there no more, or ""."""
         head = self.told.get("head", found.head)
         if head == found.head or head in [record.hash for record in found.records]:
             return ""
         return f"the proof-test ledger lacks record {head}: it was taken away, replaced or changed"
 
-    def _trouble(self, line):
+    def _trouble(self, line: str) -> list[Event]:
         """An event when the line is new and not empty."""
         before, self.told = self.told.get("trouble", ""), {**self.told, "trouble": line}
         return [event(NOTE, line, code=CODE)] if line and line != before else []
 
-    def _passed(self, rows):
+    def _passed(self, rows: list[dict[str, Any]]) -> list[Event]:
         """Events of the rows whose level is higher than was told of the same due day."""
-        before, new = self.told.get("rows", {}), {}
+        before = self.told.get("rows", {})
+        new: dict[int, list[str]] = {}
         now = {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]}
         self.told = {**self.told, "rows": now}
         for row in rows:
@@ -75,7 +78,7 @@ class ProofWatch:
         return [event(NOTE, _text(*each), code=CODE) for each in sorted(new.items(), reverse=True)]
 
 
-def _text(level, keys):
+def _text(level: int, keys: list[str]) -> str:
     limit_d = proof_state.LIMITS_D[level - 1]
     when = f"due within {limit_d} d" if limit_d else "due now"
     return f"proof test {when}: row{'s' * (len(keys) > 1)} {', '.join(keys)}"

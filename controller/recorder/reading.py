@@ -1,6 +1,4 @@
-"""Reading the record while it is being written, after its recorder was killed, or from a copy:
-never writing to it.
-"""
+"""Reading the record while it is written, after a kill, or from a copy; never writing to it."""
 
 import contextlib
 import os
@@ -18,11 +16,7 @@ NOT_YOURS = f"only the user {SERVICE} may: put sudo -u {SERVICE} before the comm
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[sqlite3.Connection]:
-    """A connection that can only read, in one transaction, so that all it reads is of one moment.
-
-    Raises sqlite3.Error, and FileNotFoundError also for a file that is still empty: a recorder
-    killed as it made it.
-    """
+    """A read-only connection at one moment. sqlite3.Error; FileNotFoundError if it is empty."""
     if not os.path.exists(path):
         raise FileNotFoundError(2, os.strerror(2))
     if regular_file.is_none(path):

@@ -11,7 +11,8 @@ last time.
 import contextlib
 import os
 import sqlite3
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from controller.recorder.database import (
@@ -20,6 +21,7 @@ from controller.recorder.database import (
     INSERT_MINUTE,
     INSERT_SECOND,
     Database,
+    Row,
     own_columns,
 )
 from controller.store import chain, durable
@@ -53,9 +55,7 @@ def settle(path: str) -> None:
 
 
 def put_aside(path: str) -> None:
-    """Move the damaged files away, never over some that still wait for their rescue. Raises
-    OSError.
-    """
+    """Move the damaged files away, never over files that still wait for their rescue. OSError."""
     settle(path)
     with contextlib.suppress(FileNotFoundError):
         os.replace(path, path + UNDER_WAY)
@@ -66,12 +66,8 @@ def put_aside(path: str) -> None:
     durable.sync_directory(os.path.dirname(path))
 
 
-def begin_anew(path: str, bytes_max: int, known, damage):
-    """A new database with what can be rescued from the one put aside. Raises OSError,
-    DatabaseError.
-
-    known: Known; damage(number): the Row that says up to which event some may be missing.
-    """
+def begin_anew(path: str, bytes_max: int, known: "Known", damage: Callable[[int], Row]) -> Database:
+    """A new database with what can be rescued. damage: its last row. OSError, DatabaseError."""
     _remove(path + NEW, "", "-wal", "-shm")
     database = Database(path + NEW, bytes_max)
     try:
@@ -96,23 +92,21 @@ def begin_anew(path: str, bytes_max: int, known, damage):
 
 
 class Known(NamedTuple):
-    """Facts beside the database: entries of the trip log, the published head as (number, hash) or
-    None, the meta published with it. captures: on the disk, [(event number, file name)].
-    """
+    """Facts beside the database. published: (number, hash). captures: [(number, file)]."""
 
     trips: list
-    published: tuple | None
-    meta: dict
-    captures: list
+    published: tuple[int, bytes] | None
+    meta: dict[str, Any]
+    captures: list[tuple[int, str]]
 
 
-def _remove(path, *ends):
+def _remove(path: str, *ends: str) -> None:
     for end in ends:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + end)
 
 
-def _old(path):
+def _old(path: str) -> sqlite3.Connection:
     """The damaged database, for reading; an empty one where it cannot even be opened."""
     try:
         return sqlite3.connect(
@@ -122,7 +116,7 @@ def _old(path):
         return sqlite3.connect(":memory:", isolation_level=None)
 
 
-def _readable(connection, statement):
+def _readable(connection: sqlite3.Connection, statement: str) -> Iterator[tuple]:
     """Rows up to the first one that cannot be read."""
     try:
         yield from connection.execute(statement)
@@ -130,7 +124,7 @@ def _readable(connection, statement):
         return
 
 
-def _state(old, known):
+def _state(old: sqlite3.Connection, known: Known) -> dict[str, Any]:
     """Meta to go on with: of the old one, unless the head that was published is newer than that."""
     found = {}
     for key, value in _readable(old, "SELECT key, value FROM meta"):
@@ -144,7 +138,9 @@ def _state(old, known):
     return state
 
 
-def _fill(connection, old, known, bytes_max):
+def _fill(
+    connection: sqlite3.Connection, old: sqlite3.Connection, known: Known, bytes_max: int
+) -> None:
     """Everything that is known into the new tables; a trip that was rescued twice counts once."""
     run, insert = connection.execute, INSERT_EVENT.format("INSERT OR IGNORE")
     # from both ends: a page in the middle must not cost what is newer
@@ -169,7 +165,7 @@ def _fill(connection, old, known, bytes_max):
             run(statement, row)
 
 
-def _newest(table, count):
+def _newest(table: str, count: int) -> str:
     """The statement for the newest rows of a history."""
     columns = [column.decode() for name, column in own_columns() if name == table.encode()]
     last = f"rowid > (SELECT max(rowid) FROM {table}) - {count}"

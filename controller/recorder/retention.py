@@ -6,8 +6,13 @@ event with code RETENTION gives the number up to which events may be missing. Ea
 piece of work, because an event must not wait.
 """
 
+import sqlite3
+from collections.abc import Callable
+
+from controller.recorder.database import Database, Row
 from controller.store import chain
 
+Label = Callable[[str, str, str, str], Row]  # (kind, code, scope, text), now
 FILL_PERCENT_MAX = 90
 SECONDS_KEPT_MIN = 3600  # events give way before the last hour does
 SECONDS_A_PIECE, EVENTS_A_PIECE, PAGES_A_PIECE = 3600, 500, 256
@@ -17,7 +22,7 @@ DELETE_HISTORY = tuple(
 )
 
 
-def due(database, events_max: int) -> str | None:
+def due(database: Database, events_max: int) -> str | None:
     """The kind of rows that must give way now: "seconds", "events", "trips" or None."""
     used, _, allowed = database.pages()
     others = count(database, "kind <> 'trip'")
@@ -30,16 +35,13 @@ def due(database, events_max: int) -> str | None:
     return "events" if others > EVENTS_A_PIECE else "trips"
 
 
-def count(database, condition: str) -> int:
+def count(database: Database, condition: str) -> int:
     """How many events fulfil a condition."""
     return database.query(f"SELECT count(*) FROM events WHERE {condition}")[0][0]
 
 
-def drop_events(database, label, trips: bool) -> None:
-    """Remove the oldest piece of the events, trips only when asked. Raises DatabaseError.
-
-    label(kind, code, scope, text) gives the Row of the event that says so.
-    """
+def drop_events(database: Database, label: Label, trips: bool) -> None:
+    """Remove the oldest piece of the events, trips only when asked. Raises DatabaseError."""
     condition = "1" if trips else "kind <> 'trip'"
     found = database.query(
         f"SELECT id FROM events WHERE {condition} ORDER BY id LIMIT ?", (EVENTS_A_PIECE,)
@@ -51,7 +53,7 @@ def drop_events(database, label, trips: bool) -> None:
     database.write([row], also=lambda connection, _: _delete(connection, numbers))
 
 
-def _delete(connection, numbers):
+def _delete(connection: sqlite3.Connection, numbers: list[int]) -> None:
     """Delete events and keep the hash before each one that follows a gap."""
     run, gone = connection.execute, set(numbers)
     ends = [number for number in numbers if number + 1 not in gone]
@@ -63,13 +65,13 @@ def _delete(connection, numbers):
         connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(each,) for each in numbers])
 
 
-def _delete_history(connection, _):
+def _delete_history(connection: sqlite3.Connection, _: object) -> None:
     """Delete the oldest piece of the seconds, and of the minutes beside them."""
     for statement in DELETE_HISTORY:
         connection.execute(statement)
 
 
-def trim(database, events_max: int, label) -> bool:
+def trim(database: Database, events_max: int, label: Label) -> bool:
     """One piece of work, if there is any. True when there was. Raises DatabaseError."""
     what = due(database, events_max)
     if what == "seconds":

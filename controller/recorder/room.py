@@ -1,6 +1,4 @@
-"""Room on the disk: a reserve that is laid while there is some, and given up so that events can
-still be written.
-"""
+"""Room on the disk: a reserve that is given up so that events can still be written."""
 
 import contextlib
 import os
@@ -43,7 +41,7 @@ class Reserve:
         kept_bytes = 0 if self.laid else RESERVE_BYTES
         return found.f_bavail * found.f_frsize >= wanted_bytes + kept_bytes
 
-    def _free_bytes(self):
+    def _free_bytes(self) -> int:
         found = os.statvfs(self._directory)
         held_bytes = 0
         with contextlib.suppress(OSError):

@@ -4,7 +4,9 @@ Old values, and those of a frozen meter, are None.
 """
 
 from controller.core import setpoint
+from controller.journal.frame import Frame
 from controller.journal.heard import OfFrames
+from controller.journal.snapshot import Snapshot
 from safety import parameters as p, signals as s
 
 COLUMNS = tuple(
@@ -16,11 +18,9 @@ KNOWN_MS = 2000  # a measurement older than this is left out
 
 
 class Seconds:
-    """Feed it every frame, in order, after it was applied to `seen` (snapshot.Snapshot or
-    alike).
-    """
+    """Feed it every frame, in order, after it was applied to `seen` (snapshot.Snapshot)."""
 
-    def __init__(self, seen):
+    def __init__(self, seen: Snapshot):
         self.seen = seen
         tick_ms = seen.reader.header["safety_image"][p.H_TICK_MS]
         self._second_ticks, self._known_ticks = (
@@ -29,9 +29,14 @@ class Seconds:
         )
         self._ticks, self._row_ticks = 0, self._second_ticks
         self._heard = OfFrames(seen.reader.header["safety_image"], seen.layout)
-        self._powers = [[], [], [], []]  # grid, load, battery, set-point: of each frame, if known
+        self._powers: list[list[int]] = [
+            [],
+            [],
+            [],
+            [],
+        ]  # grid, load, battery, set-point: of each frame, if known
 
-    def feed(self, frame) -> tuple | None:
+    def feed(self, frame: Frame) -> tuple | None:
         """The row of the second this frame ends, in the order of COLUMNS, or None."""
         self._ticks += frame.elapsed_ticks
         self._heard.feed(frame, self.seen.inp)
@@ -43,12 +48,12 @@ class Seconds:
         self._row_ticks = self._ticks + self._second_ticks - late_ticks % self._second_ticks
         return self._row()
 
-    def _known(self, *groups):
+    def _known(self, *groups: int) -> bool:
         heard, most_ticks = self._heard, self._known_ticks
         is_old = [heard.age_ticks(each) >= most_ticks or heard.is_frozen(each) for each in groups]
         return not any(is_old)
 
-    def _powers_now(self):
+    def _powers_now(self) -> tuple[list[int], ...]:
         """List the values of each power, empty when it is not known."""
         inp, layout = self.seen.inp, self.seen.layout
         units = range(layout.units)
@@ -61,7 +66,7 @@ class Seconds:
             [self.seen.chain(setpoint.O_SETPOINT_W)],
         )
 
-    def _row(self):
+    def _row(self) -> tuple:
         seen, powers = self.seen, self._powers
         self._powers = [[], [], [], []]
         soc = self._racks(s.G_BMS_CHARGE, s.SOC_PERMILLE)
@@ -80,7 +85,7 @@ class Seconds:
             seen.chain(setpoint.O_BINDING_REASON),
         )
 
-    def _racks(self, group, index, count=1):
+    def _racks(self, group: int, index: int, count: int = 1) -> list[int]:
         """Values of so many signals of every rack; empty when one of the racks is not known."""
         layout = self.seen.layout
         racks = range(layout.racks)
@@ -90,7 +95,7 @@ class Seconds:
         return [value for at in firsts for value in self.seen.inp[at : at + count]]
 
 
-def _mean(values):
+def _mean(values: list[int]) -> int | None:
     """The mean, rounded towards zero, None of nothing."""
     if not values:
         return None

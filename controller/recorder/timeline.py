@@ -7,6 +7,8 @@ the end of the run has a bound, and the moment is unknown.
 
 import os
 
+from controller.recorder.follow import Run
+
 LOOK_US = 200_000  # a journal whose newest frame does not move for so long is not being written
 WITHIN_US = 40_000  # a poll and a tick
 # counted on from an anchor: ticks that were skipped are not in the count
@@ -16,18 +18,17 @@ ANCHORED_WITHIN_US = 1_000_000
 class Timeline:
     """Times of one Run. `quiet_us`: since when its newest frame has not moved."""
 
-    def __init__(self, run, anchor: dict | None, ended_us: int | None):
-        """anchor: {inode, sequence, uptime_us} of an earlier recorder or None; ended_us: the latest
-        it can have ended, for a run that is over, None for the newest.
-        """
+    def __init__(self, run: Run, anchor: dict | None, ended_us: int | None):
+        """anchor: of an earlier recorder; ended_us: the latest end of a run that is over."""
         self._run, self._anchor, self._ended_us = run, anchor, ended_us
-        self._newest = None
-        self._looked_us = self._newest_us = None
-        self._within_us = WITHIN_US
+        self._newest = 0  # sequence
+        self._looked_us: int | None = None
+        self._newest_us: int | None = None
+        self._within_us: int | None = WITHIN_US
 
     def look(self, now_us: int) -> bool:
         """Call in each poll, before frames are read. True once moments are known."""
-        newest = self._run.reader.newest()
+        newest = self._run.reader.newest() or 0
         if self._looked_us is None:
             self._looked_us, self._newest = now_us, newest
         if newest != self._newest:
@@ -38,7 +39,7 @@ class Timeline:
             self._place(now_us)
         return self._newest_us is not None
 
-    def _place(self, now_us):
+    def _place(self, now_us: int) -> None:
         """The moment of the newest frame of a run that is not written any more."""
         anchor = self._anchor
         if anchor and anchor["inode"] == self._run.inode and anchor["sequence"] <= self._newest:
@@ -48,10 +49,10 @@ class Timeline:
             self._within_us = None
             self._newest_us = now_us if self._ended_us is None else self._ended_us
 
-    def moment(self, sequence: int) -> tuple:
+    def moment(self, sequence: int) -> tuple[int, int | None]:
         """(us of the monotonic clock, within how many us or None) of a frame."""
         behind_us = max(0, self._newest - sequence) * self._run.tick_ms * 1000
-        return max(0, self._newest_us - behind_us), self._within_us
+        return max(0, (self._newest_us or 0) - behind_us), self._within_us
 
     def anchor(self, sequence: int) -> dict | None:
         """The anchor by which a later recorder places this run; None while the time is unknown."""
@@ -62,7 +63,7 @@ class Timeline:
 
     def quiet_us(self, now_us: int) -> int:
         """How long the newest frame has not moved, us."""
-        return now_us - self._newest_us
+        return now_us - (self._newest_us or 0)
 
 
 def boot_id() -> str:

@@ -1,24 +1,7 @@
 """The controller, its processor and its channel B: rows 44, 51 and 58."""
 
-from controller.rows.shapes import (
-    BY_LEVEL,
-    ON_RIG,
-    ONCE,
-    SELF_TEST,
-    YEAR_D,
-    YES_NO,
-    Feature,
-    Interval,
-    Row,
-    Stage,
-    Wired,
-)
+from controller.rows.shapes import BY_LEVEL, ON_RIG, YES_NO, Feature, Row, Stage, Wired, rows
 
-AT_START = "checked once, at the start, before anything runs"
-NO_HORN = "at a start the fault is over and nothing runs: the lamp and a message to the operator"
-FAN_RAN = (
-    "at a start the fan has run until then, because it fails on; from now on other rows decide"
-)
 FEATURES = {
     "image_changed": Feature("limit image changed", ON_RIG, shown=YES_NO),
     "step_late_ms": Feature("step late", ON_RIG, silence=BY_LEVEL),
@@ -43,142 +26,44 @@ FEATURES = {
     "image_approved_ok": Feature("limit image not approved", ON_RIG),
     "peer_code": Feature("channel B disagrees or is silent", "switch channel B off", shown=YES_NO),
 }
-ROWS = (
+TEXTS = """
+44 A92, C82 | controller self-test: program, memory, clock, limits, relays, late step, unclean start
+  | controller check |
+  The controller failed a check of itself, its limits or its store. | See page Alarms. Reload the
+  approved configuration or replace the controller.
+44a | The limits in memory have changed. | Replace the controller.
+44b | A step of the controller came too late. | See page Links. Export the journal and report it.
+  Remote reset.
+44c | The last run of the controller ended without an orderly stop. | Look in the record for the end
+  of that run. Remote reset.
+44d | The store of the controller (latches, lock-outs) is unreadable or too old. | Page Alarms shows
+  what was active; inspect, then reset with the key.
+44e | A self-test found a fault: memory, clock, processor, program or relay. | Replace the part that
+  the alarm names: controller or relay. Reset with the key.
+44f | The processor of the controller is too hot. | Let it cool; check its place and its fan. Remote
+  reset.
+44g | The controller has stalled three times in 10 s. | See page Links. Look for another program
+  that uses the processor or the storage.
+51 design | channel B silent, in disagreement, or without a permit of its own (project: two
+  channels) | channel B |
+  Channel B is silent or disagrees. | Check that both channels have the same limit image and
+  program. Remote reset.
+58 design | limit image not approved (project: an approval has a name) | not approved |
+  The configuration that runs here is not approved. | `firebreak approve` shows the changes. Approve
+  by name, with the key out of RUN.
+"""
+ROWS = rows(
+    TEXTS,
     Row(
         44,
-        what=(
-            "controller self-test: program, memory, clock, limits, relays, late step, unclean start"
-        ),
-        basis="A92, C82",
-        confidence="C2",
-        name="controller check",
-        sentence="The controller failed a check of itself, its limits or its store.",
-        remedy="See page Alarms. Reload the approved configuration or replace the controller.",
-        proof=Interval(YEAR_D, "a start after an interrupted run, or without the store", "D"),
-        proves="unclean start, or a store that cannot be read",
         wired=Wired(
-            inject=(
-                "jumpers off, locks off, the cabinet started by the controller: switch "
-                "the controller off. The outputs expire in the I/O modules: the fan runs, "
-                "the red lamp is on, the fire panel shows the fault"
-            ),
-            proof=Interval(
-                YEAR_D,
-                (
-                    "permit relays and the expiry of outputs: only a controller that is off "
-                    "proves them"
-                ),
-                "D",
-            ),
-            proves="controller off: outputs expire",
-        ),
-        stages=(
-            Stage(
-                "44a",
-                sentence="The limits in memory have changed.",
-                remedy="Replace the controller.",
-                proof=SELF_TEST,
-                proves="limit image changed in memory",
-                read_as={
-                    "debounce": (
-                        "0.5 s is the expiry of the hard-wired permit; a changed image "
-                        "stays changed"
-                    )
-                },
-            ),
-            Stage(
-                "44b",
-                sentence="A step of the controller came too late.",
-                remedy="See page Links. Export the journal and report it. Remote reset.",
-                proof=SELF_TEST,
-                proves="late step",
-                is_added=True,
-                read_as={"debounce": "the watched value is the lateness of 0.5 s itself"},
-            ),
-            Stage(
-                "44c",
-                sentence="The last run of the controller ended without an orderly stop.",
-                remedy="Look in the record for the end of that run. Remote reset.",
-                is_added=True,
-                read_as={"debounce": AT_START, "FAN": FAN_RAN, "ALM": NO_HORN},
-            ),
-            Stage(
-                "44d",
-                sentence=(
-                    "The store of the controller (latches, lock-outs) is unreadable or too old."
-                ),
-                remedy="Page Alarms shows what was active; inspect, then reset with the key.",
-                is_added=True,
-                read_as={
-                    "debounce": AT_START,
-                    "latch": "key on site: without its store the latches are unknown",
-                    "FAN": FAN_RAN,
-                    "ALM": NO_HORN,
-                },
-            ),
-            Stage(
-                "44e",
-                sentence="A self-test found a fault: memory, clock, processor, program or relay.",
-                remedy=(
-                    "Replace the part that the alarm names: controller or relay. Reset with the "
-                    "key."
-                ),
-                proof=SELF_TEST,
-                proves="self-test of program, memory, clock, relays",
-                read_as={
-                    "debounce": (
-                        "0.5 s is the expiry of the hard-wired permit; a failed part stays failed"
-                    ),
-                    "latch": (
-                        "key on site for memory and clock too: the failed part may be the one that "
-                        "checks a reset"
-                    ),
-                },
-            ),
-            Stage(
-                "44f",
-                sentence="The processor of the controller is too hot.",
-                remedy="Let it cool; check its place and its fan. Remote reset.",
-                proof=SELF_TEST,
-                proves="processor too hot",
-            ),
-            Stage(
-                "44g",
-                sentence="The controller has stalled three times in 10 s.",
-                remedy=(
-                    "See page Links. Look for another program that uses the processor or the "
-                    "storage."
-                ),
-                proof=SELF_TEST,
-                proves="repeated stalls",
-                is_added=True,
-                read_as={"debounce": "the watched value is its window of 10 s"},
-            ),
+            "jumpers off, locks off, the cabinet started by the controller: switch "
+            "the controller off. The outputs expire in the I/O modules: the fan runs, "
+            "the red lamp is on, the fire panel shows the fault"
         ),
     ),
-    Row(
-        51,
-        what=(
-            "channel B silent, in disagreement, or without a permit of its own "
-            "(project: two channels)"
-        ),
-        basis="design",
-        confidence="D",
-        name="channel B",
-        sentence="Channel B is silent or disagrees.",
-        remedy="Check that both channels have the same limit image and program. Remote reset.",
-        proof=Interval(
-            YEAR_D, "permit relay of channel B: only a channel that is off proves it", "D"
-        ),
-    ),
-    Row(
-        58,
-        what="limit image not approved (project: an approval has a name)",
-        basis="design",
-        confidence="D",
-        name="not approved",
-        sentence="The configuration that runs here is not approved.",
-        remedy="`firebreak approve` shows the changes. Approve by name, with the key out of RUN.",
-        proof=Interval(ONCE, "every change of the configuration needs a new approval", "D"),
-    ),
+    Stage("44b", is_added=True),
+    Stage("44c", is_added=True),
+    Stage("44d", is_added=True),
+    Stage("44g", is_added=True),
 )

@@ -19,7 +19,8 @@ class Fact(NamedTuple):
     is_weak: bool
 
 
-# key and confidence | source | fact. A line that begins with a space continues the fact.
+WEAKER = ("C", "C2", "G", "D")  # from the strongest to the weakest
+# key and confidence | source | fact
 TEXT = """
 # A: what standards, codes and filed analyses ask for.
 A4 C | hazard mitigation analysis filed in Santa Ana, California, 2024 | A BMS alarms on voltage,
@@ -155,8 +156,13 @@ E11 C | the analysis filed in Santa Ana | In a unit test the second cell ran awa
 """
 
 
-def _fact(entry: list[str]) -> tuple[str, Fact]:
-    head, source, fact = entry
+def table(text: str) -> list[list[str]]:
+    """The cells of each line. A line that begins with a space continues the one before."""
+    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", text.strip())]
+    return [[cell.strip() for cell in one.split("|")] for one in entries if one[0] != "#"]
+
+
+def _fact(head: str, source: str, fact: str) -> tuple[str, Fact]:
     key, code = head.split()
     return key, Fact(fact, source, code.rstrip("*"), code.endswith("*"))
 
@@ -185,6 +191,11 @@ def words(key: str) -> dict[str, str]:
     }
 
 
+def weakest(basis: str) -> str:
+    """The weakest confidence among the facts of a basis; D without a fact."""
+    return max([FACTS[key].confidence for key in keys(basis)], key=WEAKER.index, default="D")
+
+
 def sources(basis: str) -> str:
     """Sources of a basis: each source and clause once, (?) marks an unconfirmed source."""
     cited = [FACTS[key] for key in keys(basis)]
@@ -195,8 +206,4 @@ def sources(basis: str) -> str:
     return "; ".join(dict.fromkeys(named)) or "the project's design"
 
 
-FACTS = dict(
-    _fact(re.split(r"\s*\|\s*", " ".join(entry.split())))
-    for entry in re.split(r"\n(?! )", TEXT.strip())
-    if entry[0] != "#"
-)
+FACTS = dict([_fact(*cells) for cells in table(TEXT)])

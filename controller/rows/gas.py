@@ -3,54 +3,46 @@
 from controller.rows.shapes import (
     AT_ONCE,
     CHECK_RTU,
-    GAS,
-    GAS_D,
     GAS_KINDS,
-    LONG_D,
-    ONCE,
     TEST_GAS,
     YES_NO,
     Equipment,
     Feature,
-    Interval,
     Row,
     Stage,
     Wired,
+    rows,
 )
 
 WATCH = "Do not open. Watch temperatures and gas."
+_VAPOUR = Feature(
+    *("", ""),
+    equipment=("offgas",),
+    roles=("offgas_1", "offgas_2"),
+    sensor="vapour, toxic gas",
+    values=("vapour",),
+)
+_TOXIC = Feature(
+    *("hydrogen and carbon monoxide", TEST_GAS),
+    equipment=("toxic",),
+    roles=("toxic",),
+    sensor="vapour, toxic gas",
+    values=("hydrogen", "carbon_monoxide"),
+)
+_DETECTORS = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")
 FEATURES = {
-    "offgas_ppm_max": Feature(
-        "vapour above its reference, highest",
-        f"{TEST_GAS}, at one sensor",
-        equipment=("offgas",),
-        roles=("offgas_1", "offgas_2"),
-        sensor="vapour, toxic gas",
-        values=("vapour",),
+    "offgas_ppm_max": _VAPOUR._replace(
+        words="vapour above its reference, highest", inject=f"{TEST_GAS}, at one sensor"
     ),
-    "offgas_ppm_second": Feature(
-        "vapour above its reference, second highest",
-        f"{TEST_GAS}, at both sensors",
+    "offgas_ppm_second": _VAPOUR._replace(
+        words="vapour above its reference, second highest",
+        inject=f"{TEST_GAS}, at both sensors",
         equipment=("offgas", "offgas_2"),
-        roles=("offgas_1", "offgas_2"),
-        sensor="vapour, toxic gas",
-        values=("vapour",),
     ),
-    "toxic_ppm": Feature(
-        "hydrogen and carbon monoxide",
-        TEST_GAS,
-        equipment=("toxic",),
-        roles=("toxic",),
-        sensor="vapour, toxic gas",
-        values=("hydrogen", "carbon_monoxide"),
-    ),
-    "toxic_rise_ppm": Feature(
-        "hydrogen and carbon monoxide, rise in 10 s",
-        f"{TEST_GAS}, 200 ppm at once",
-        equipment=("toxic",),
-        roles=("toxic",),
-        sensor="vapour, toxic gas",
-        values=("hydrogen", "carbon_monoxide"),
+    "toxic_ppm": _TOXIC,
+    "toxic_rise_ppm": _TOXIC._replace(
+        words=f"{_TOXIC.words}, rise in 10 s",
+        inject=f"{TEST_GAS}, 200 ppm at once",
         window_ms=10_000,
         once_a_second=True,
     ),
@@ -72,7 +64,7 @@ FEATURES = {
         "gas detectors with a fault",
         "unplug the sensor head of one detector",
         one_of=GAS_KINDS,
-        roles=("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic"),
+        roles=_DETECTORS,
         sensor=AT_ONCE,
     ),
     "gas_detectors_silent": Feature(
@@ -82,7 +74,7 @@ FEATURES = {
         "days to the next calibration",
         "set its next calibration to yesterday; set it back afterwards",
         one_of=GAS_KINDS,
-        roles=("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic"),
+        roles=_DETECTORS,
         sensor=AT_ONCE,
     ),
     "gas_detectors_lost": Feature(
@@ -109,177 +101,56 @@ EQUIPMENT = {
     "offgas_2": Equipment("second detector of electrolyte vapour", roles=("offgas_2",)),
     "toxic": Equipment("detector of hydrogen and CO", roles=("toxic",)),
 }
-ROWS = (
-    Row(
-        7,
-        what="vapour of electrolyte above the reference",
-        basis="A12, C41",
-        confidence="C2",
-        name="off-gas alert",
-        sentence="An off-gas detector is above its reference sensor.",
-        remedy=WATCH,
-        proof=GAS,
+TEXTS = """
+7 A12, C41 | vapour of electrolyte above the reference | off-gas alert |
+  An off-gas detector is above its reference sensor.
+8 A12 | vapour of electrolyte confirmed | off-gas alarm |
+  Off-gas is confirmed. | Do not open. Call the fire service; reset with the key.
+8a | Two off-gas detectors are above their reference sensors.
+8b | An off-gas detector has been above its reference sensor for a long time.
+8c | An off-gas detector is above its reference sensor while a module heats up.
+9 A35 | hydrogen or carbon monoxide at 50 ppm | H2 or CO |
+  Hydrogen or carbon monoxide is at 50 ppm or more.
+10 C50 | hydrogen or carbon monoxide at 200 ppm, or rising fast | H2 or CO high |
+  Hydrogen or carbon monoxide is at 200 ppm or more, or rises fast. | Do not open. Call the fire
+  service.
+10a | Hydrogen or carbon monoxide is at its alarm level.
+10b | Hydrogen or carbon monoxide rises fast.
+11 A27, NFPA 855-2023 9.6.5.6 (?) | combustible gas at 10 % of the lower flammable limit | gas 10 %
+  LFL |
+  Combustible gas is at 10 % of the lower flammable limit. | Do not open. Let the fan run; find the
+  source; reset with the key.
+12 A20, A21, A25 | combustible gas at 25 % of the lower flammable limit, or its hard relay | gas 25
+  % LFL |
+  Combustible gas is at 25 % of the lower flammable limit. | Keep away. Call the fire service; reset
+  with the key after inspection.
+12a | Combustible gas is at its upper alarm level.
+12b | The gas detectors' own relay has opened: 25 % of the lower flammable limit.
+13 A26 | a gas detector faulty, silent, or its calibration overdue | gas detector fault |
+  One gas detector is faulty, silent, or its calibration is overdue. | Replace or calibrate the
+  detector.
+13a | A gas detector reports that it is faulty. | Replace the detector.
+13b | A gas detector is silent.
+13c | The calibration of a gas detector is overdue. | Calibrate the detector and set its dates.
+14 A26, A62 | all gas detection lost | gas detection lost |
+  No gas detector works. | Check supply and wiring of the detectors.
+14 | No detector of combustible gas works; if none is fitted, no gas detector works.
+"""
+ROWS = rows(
+    TEXTS,
+    Row(7, remedy=WATCH),
+    Stage(
+        "8c", not_by_bms="a rise in temperature confirms the vapour, and no BMS compares the two"
     ),
-    Row(
-        8,
-        what="vapour of electrolyte confirmed",
-        basis="A12",
-        confidence="C2",
-        name="off-gas alarm",
-        sentence="Off-gas is confirmed.",
-        remedy="Do not open. Call the fire service; reset with the key.",
-        proof=GAS,
-        proves="vapour of electrolyte at two detectors, or together with row 22 or 23",
-        stages=(
-            Stage("8a", sentence="Two off-gas detectors are above their reference sensors."),
-            Stage(
-                "8b",
-                sentence="An off-gas detector has been above its reference sensor for a long time.",
-                proof=GAS,
-                proves="vapour of electrolyte at one detector for 30 s",
-            ),
-            Stage(
-                "8c",
-                sentence=(
-                    "An off-gas detector is above its reference sensor while a module heats up."
-                ),
-                not_by_bms=(
-                    "a rise in temperature confirms the vapour, and no BMS compares the two"
-                ),
-            ),
-        ),
-    ),
-    Row(
-        9,
-        what="hydrogen or carbon monoxide at 50 ppm",
-        basis="A35",
-        confidence="G",
-        name="H2 or CO",
-        sentence="Hydrogen or carbon monoxide is at 50 ppm or more.",
-        remedy=WATCH,
-        proof=GAS,
-    ),
-    Row(
-        10,
-        what="hydrogen or carbon monoxide at 200 ppm, or rising fast",
-        basis="C50",
-        confidence="D",
-        name="H2 or CO high",
-        sentence="Hydrogen or carbon monoxide is at 200 ppm or more, or rises fast.",
-        remedy="Do not open. Call the fire service.",
-        proof=GAS,
-        stages=(
-            Stage("10a", sentence="Hydrogen or carbon monoxide is at its alarm level."),
-            Stage(
-                "10b",
-                sentence="Hydrogen or carbon monoxide rises fast.",
-                read_as={
-                    "debounce": (
-                        "the watched rise contains the 10 s of the cause, and still counts 5 s "
-                        "after a single step; the debounce is those 5 s plus one sample"
-                    )
-                },
-            ),
-        ),
-    ),
-    Row(
-        11,
-        what="combustible gas at 10 % of the lower flammable limit",
-        basis="A27, NFPA 855-2023 9.6.5.6 (?)",
-        confidence="G",
-        name="gas 10 % LFL",
-        sentence="Combustible gas is at 10 % of the lower flammable limit.",
-        remedy="Do not open. Let the fan run; find the source; reset with the key.",
-        proof=GAS,
-    ),
+    Row(9, remedy=WATCH),
     Row(
         12,
-        what="combustible gas at 25 % of the lower flammable limit, or its hard relay",
-        basis="A20, A21, A25",
-        confidence="C",
-        name="gas 25 % LFL",
-        sentence="Combustible gas is at 25 % of the lower flammable limit.",
-        remedy="Keep away. Call the fire service; reset with the key after inspection.",
-        proof=GAS,
-        proves="combustible gas at 25 % of the lower flammable limit, by the detectors",
         wired=Wired(
-            inject=(
-                "open the 25 % gas relay, by calibration gas or at its wire; the program "
-                "waits for zero current, the wiring does not. The fan runs since the "
-                "controller went off: the fan proves nothing for this row"
-            ),
-            proof=Interval(
-                GAS_D, "hard wiring of the 25 % relay: with the calibration of its detectors", "D"
-            ),
-            proves="controller off: 25 % relay of the gas detection",
+            "open the 25 % gas relay, by calibration gas or at its wire; the program "
+            "waits for zero current, the wiring does not. The fan runs since the "
+            "controller went off: the fan proves nothing for this row",
             contact="gas",
         ),
-        stages=(
-            Stage("12a", sentence="Combustible gas is at its upper alarm level."),
-            Stage(
-                "12b",
-                sentence=(
-                    "The gas detectors' own relay has opened: 25 % of the lower flammable limit."
-                ),
-                proof=Interval(
-                    GAS_D, "contact of the 25 % relay: with the calibration of its detectors", "D"
-                ),
-                proves="25 % relay of the gas detection open",
-            ),
-        ),
     ),
-    Row(
-        13,
-        what="a gas detector faulty, silent, or its calibration overdue",
-        basis="A26",
-        confidence="G",
-        name="gas detector fault",
-        sentence="One gas detector is faulty, silent, or its calibration is overdue.",
-        remedy="Replace or calibrate the detector.",
-        proof=Interval(
-            LONG_D,
-            "fault contact of each detector; stage 13c itself watches the calibration date",
-            "D",
-        ),
-        stages=(
-            Stage(
-                "13a",
-                sentence="A gas detector reports that it is faulty.",
-                remedy="Replace the detector.",
-            ),
-            Stage("13b", sentence="A gas detector is silent.", remedy=CHECK_RTU),
-            Stage(
-                "13c",
-                sentence="The calibration of a gas detector is overdue.",
-                remedy="Calibrate the detector and set its dates.",
-            ),
-        ),
-    ),
-    Row(
-        14,
-        what="all gas detection lost",
-        basis="A26, A62",
-        confidence="G",
-        name="gas detection lost",
-        sentence="No gas detector works.",
-        remedy="Check supply and wiring of the detectors.",
-        proof=Interval(ONCE, "the inputs of row 13, all of them", "D"),
-        stages=(
-            Stage(
-                "14",
-                sentence=(
-                    "No detector of combustible gas works; if none is fitted, no gas "
-                    "detector works."
-                ),
-                read_as={
-                    "cause": (
-                        "if combustible gas detection is fitted, only that detection counts; "
-                        "otherwise all detectors of vapour, hydrogen and carbon monoxide must be "
-                        "lost, also if the analysis does not ask for them"
-                    ),
-                    "ALM": "the responder lamp is red on loss of data (A51)",
-                },
-            ),
-        ),
-    ),
+    Stage("13b", remedy=CHECK_RTU),
 )

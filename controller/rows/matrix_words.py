@@ -72,10 +72,7 @@ def cause(stage: tuple) -> str:
 
 
 def level(stage: tuple, value: int, tables: tuple = ()) -> str:
-    """A threshold with its unit, "" for a contact and for a feature that is yes or no.
-
-    tables: parameters of every unit or rack, because silences may differ; () uses the defaults.
-    """
+    """A threshold with its unit, "" for a contact or yes or no. tables: (): defaults."""
     name, ladder = feature_name(stage), feature(stage).ladder
     if ladder:
         times_ms = {table[ladder[value - 1]] for table in tables or (_DEFAULTS,)}

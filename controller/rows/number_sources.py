@@ -7,7 +7,7 @@ with the text of the fact.
 
 from typing import NamedTuple
 
-from controller.rows.facts import FACTS
+from controller.rows.facts import FACTS, table
 from controller.rows.records import by_row
 from safety import matrix as m
 
@@ -64,8 +64,8 @@ reading | one reading of a BMS can be wrong
 slow | the voltage of a cell changes in seconds; C1 and C3 wait at least as long
 stalls | one stall is a busy moment; after three in 10 s the controller cannot keep up
 contact | only the contact of the hard-wired relay can bounce
-end | the value is between C1 (2.40 V) and C2 (2.70 V): row 31 stops discharging at 2.80 V, and \
-a load step must not open contactors at 2.70 V
+end | the value is between C1 (2.40 V) and C2 (2.70 V): row 31 stops discharging at 2.80 V, and
+  a load step must not open contactors at 2.70 V
 deep | a cell this low is damaged already, and one wrong reading must not need the key
 spread | sources have 100 to 1000 mV (C80), and balancing takes hours
 load | the time must be longer than a load step
@@ -100,36 +100,28 @@ warn | the value is 5 K below the spread of C22
 noise | the stage must not come and go with the noise of its sensor
 """
 
-# stage | trips at | after | clears at. A cell is a key of FACTS with the number as the fact has it,
-# or a code of REASONS, or - where the stage has no number. Without a last cell the code is noise.
+# stages | trips at | after | clears at. A cell is a key of FACTS with the number as the fact has
+# it, or a code of REASONS, or - where the stage has no number. A missing last cell is noise.
 LINES = """
-1a | - | wire
-1b | - | wire
+1a 1b | - | wire
 1c | - | pair
-2 | - | bounce
-3 | - | bounce
+2 3 40e | - | bounce
 4 | one | flicker
 5 | A34 smoke with heat | agree
-6a | - | trouble
+6a 14 | - | trouble
 6b | - | look
 7 | vapour | passes
-8a | vapour | second
+8a 8c | vapour | second
 8b | vapour | stays
-8c | vapour | second
 9 | A35 50 ppm | settles
 10a | quarter | settles
 10b | rise | seen
 11 | A27 10 % LFL | lfl
 12a | A25 25 % LFL | sure
 12b | - | sure
-13a | one | trouble
-13b | one | trouble
+13a 13b | one | trouble
 13c | calibration | trouble
-14 | - | trouble
-15a | - | fan
-15b | - | fan
-16a | - | fan
-16b | - | fan
+15a 15b 16a 16b | - | fan
 17a | - | air
 17b | cooling | air
 17c | derate | air
@@ -157,8 +149,7 @@ LINES = """
 31b | C1 2.80 | slow
 32 | end | slow
 33 | C2 2.00 | deep
-34a | spread | load
-34b | spread | load
+34a 34b | spread | load
 34c | spread | reading
 35a | C64 1.05 | limit
 35b | C64 1.1 | C64 10 s
@@ -168,48 +159,30 @@ LINES = """
 38a | C67 three tries | tries
 38b | bus | steps
 39 | - | C70 20 events and 100 ms
-40a | ladder | gone
-40b | ladder | gone
-40c | ladder | gone
+40a 40b 40c | ladder | gone
 40d | frames | gone
-40e | - | bounce
-41a | pcs | gone
-41b | pcs | gone
-41c | pcs | gone
+41a 41b 41c | pcs | gone
 41d | margin | C66 5 s
-42a | - | leak
-42b | - | leak
+42a 42b | - | leak
 42c | humid | air
 43a | - | supply
-43b | A38 2 h | supply
+43b 43d | A38 2 h | supply
 43c | reserve | supply
-43d | A38 2 h | supply
-44a | - | memory
-44b | expiry | gone
-44c | - | memory
-44d | - | memory
-44e | - | memory
+44a 44c 44d 44e 58 | - | memory
+44b 49 | expiry | gone
 44f | C82 110 | hot | C82 105
 44g | stalls | gone
 45a | sensors | reads
 45b | sensors | blind
 45c | - | reads
 45d | - | blind
-46a | link | gone
-46b | link | gone
-46c | - | switch
-47a | - | switch
+46a 46b | link | gone
+46c 47a | - | switch
 47b | - | turn
-48a | - | door
-48b | - | door
-49 | expiry | gone
-58 | - | memory
+48a 48b | - | door
 """
-_WHY = dict([line.split(" | ") for line in REASONS.strip().splitlines()])
-_CELLS: dict[str, tuple[str, ...]] = {
-    stage: tuple(cells)
-    for stage, *cells in [line.split(" | ") for line in LINES.strip().splitlines()]
-}
+_WHY = {code: words for code, words in table(REASONS)}
+_CELLS = {stage: tuple(cells) for stages, *cells in table(LINES) for stage in stages.split()}
 _DEFAULT_CELLS = ("design", "design", "noise")
 
 

@@ -4,7 +4,7 @@ Values of a BMS (row 54), currents of racks and converter (55), power and set-po
 (56), the grid connection (57).
 """
 
-from controller.rows.shapes import ABOVE_ZERO, BY_LEVEL, COMPUTED, ON_RIG, Feature, Row, Stage
+from controller.rows.shapes import ABOVE_ZERO, BY_LEVEL, OF_PCS, ON_RIG, Feature, Stage, rows
 
 _GRID: dict = {"roles": ("meter_grid", "pcs"), "window_ms": 2500}
 FEATURES = {
@@ -30,24 +30,18 @@ FEATURES = {
         sensor="BMS",
         window_ms=4500,
     ),
-    "pcs_beyond_permille": Feature(
-        (
+    "pcs_beyond_permille": OF_PCS._replace(
+        words=(
             "power of the wrong sign or above the set-point that was sent, as means over 2 s minus "
             "the effect of dead time and ramp, in parts of rated power; none while the converter "
             "forms the grid of an island"
         ),
-        ON_RIG,
-        roles=("pcs",),
-        sensor="PCS",
-        read="read ac",
         window_ms=4500,
     ),
-    "pcs_short_permille": Feature(
-        "power below the set-point that was sent, computed in the same way; none in an island",
-        ON_RIG,
-        roles=("pcs",),
-        sensor="PCS",
-        read="read ac",
+    "pcs_short_permille": OF_PCS._replace(
+        words=(
+            "power below the set-point that was sent, computed in the same way; none in an island"
+        ),
         window_ms=4500,
     ),
     "grid_over_permille": Feature(
@@ -67,73 +61,28 @@ FEATURES = {
         **_GRID,
     ),
 }
-ROWS = (
-    Row(
-        54,
-        what="values of a BMS frozen or contradictory (project: evidence must change)",
-        basis="design",
-        confidence="D",
-        name="BMS values frozen",
-        sentence="A BMS repeats values although the current moves, or its values contradict.",
-        remedy="Trust none of its cells and temperatures. Restart the BMS or replace it.",
-        proof=COMPUTED,
-        stages=(Stage("54", set_from="bms_still_ms"),),
-    ),
-    Row(
-        55,
-        what="currents of racks and converter contradict (project: two sources must agree)",
-        basis="design",
-        confidence="D",
-        name="currents contradict",
-        sentence="The racks and the converter report different currents.",
-        remedy="Measure the DC current with a clamp; replace the sensor that is wrong.",
-        proof=COMPUTED,
-    ),
-    Row(
-        56,
-        what="converter does not follow its set-point (project)",
-        basis="design",
-        confidence="D",
-        name="PCS disobeys",
-        sentence="A power converter does not follow its set-point.",
-        remedy="Compare its display with the meter; check its settings. Remote reset.",
-        proof=COMPUTED,
-        stages=(
-            Stage(
-                "56a",
-                sentence="The power of a converter is above its set-point, or has the wrong sign.",
-            ),
-            Stage(
-                "56b",
-                sentence="The power of a converter is below its set-point.",
-                remedy=(
-                    "The converter may limit itself: check its display, its air flow and its "
-                    "temperature."
-                ),
-            ),
-        ),
-    ),
-    Row(
-        57,
-        what="grid connection above its limits (project: the meter checks the obligation)",
-        basis="design",
-        confidence="D",
-        name="grid connection over limit",
-        sentence="The power of the grid connection is above its limit.",
-        remedy="Reduce load or other generation: page Why shows by how many kW.",
-        proof=COMPUTED,
-        stages=(
-            Stage("57a", proof=COMPUTED, proves="grid connection over limit, reported"),
-            Stage(
-                "57b",
-                sentence="The battery charges although the connection carries more than it may.",
-                remedy="Compare the grid meter and its transformers with a clamp. Remote reset.",
-            ),
-            Stage(
-                "57c",
-                sentence="The battery discharges although the grid export is above its limit.",
-                remedy="Compare the grid meter with the display of the converter. Remote reset.",
-            ),
-        ),
-    ),
-)
+TEXTS = """
+54 design | values of a BMS frozen or contradictory (project: evidence must change) | BMS values
+  frozen |
+  A BMS repeats values although the current moves, or its values contradict. | Trust none of its
+  cells and temperatures. Restart the BMS or replace it.
+55 design | currents of racks and converter contradict (project: two sources must agree) | currents
+  contradict |
+  The racks and the converter report different currents. | Measure the DC current with a clamp;
+  replace the sensor that is wrong.
+56 design | converter does not follow its set-point (project) | PCS disobeys |
+  A power converter does not follow its set-point. | Compare its display with the meter; check its
+  settings. Remote reset.
+56a | The power of a converter is above its set-point, or has the wrong sign.
+56b | The power of a converter is below its set-point. | The converter may limit itself: check its
+  display, its air flow and its temperature.
+57 design | grid connection above its limits (project: the meter checks the obligation) | grid
+  connection over limit |
+  The power of the grid connection is above its limit. | Reduce load or other generation: page Why
+  shows by how many kW.
+57b | The battery charges although the connection carries more than it may. | Compare the grid meter
+  and its transformers with a clamp. Remote reset.
+57c | The battery discharges although the grid export is above its limit. | Compare the grid meter
+  with the display of the converter. Remote reset.
+"""
+ROWS = rows(TEXTS, Stage("54", set_from="bms_still_ms"))

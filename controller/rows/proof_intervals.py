@@ -10,13 +10,13 @@ because its own delay would not show in the test of the row. A stage with a cont
 the hard wiring (tested with the controller switched off) have tests of their own too.
 """
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from controller.rows.facts import table
 from controller.rows.records import ROWS
-from controller.rows.shapes import Interval, Row, Stage, Wired
 from safety import matrix
 
+ONCE = None
 SECTION = "proof_test"  # of a configuration
 WIRED = "w"  # last letter of the key of a hard-wired row; no stage ends with it
 
@@ -28,16 +28,144 @@ class Values(Protocol):
         """Value of the key at `path` or its default, or None."""
 
 
-def _proofs() -> Iterator[tuple[str, Row | Stage | Wired, Interval]]:
-    for number, row in ROWS.items():
-        yield str(number), row, row.proof
-        yield from [(stage.id, stage, stage.proof) for stage in row.stages if stage.proof]
-        if row.wired:
-            yield f"{number}{WIRED}", row.wired, row.wired.proof
+class Interval(NamedTuple):
+    """interval_d: most days between two tests, or ONCE. confidence: code of facts.py. proves: words
+    for the test, "" if it proves the whole row.
+    """
+
+    interval_d: int | None
+    basis: str
+    confidence: str
+    proves: str = ""
 
 
-PROOFS = {key: tested for key, tested, _ in _proofs()}  # key: the row, stage or wiring tested
-INTERVALS = {key: interval for key, _, interval in _proofs()}
+# A basis of several tests: its name | the interval and its confidence | the basis
+BASES = """
+contact | 365 d D | contact input and its wire: a stuck contact does not show; with the yearly
+  inspection
+panel | 365 d G | contact of the fire panel: with its yearly inspection (NFPA 72, clause from
+  memory)
+gas | 180 d D | a detector that reads too low does not show: with its calibration
+sensor | 730 d D | one device in the chain; no other device is compared with it
+bms | 730 d D | reported by the BMS: with the maker's test tool
+computed | once D | computed from values that other rows prove; the program tests itself (row 44)
+silence | once D | every failure of this path is the silence on which the row acts
+self_test | 365 d D | self-test of the controller: on the rig, for the example cabinet
+"""
+# key of the test | a name of BASES, or interval, confidence and basis | words for the test
+TESTS = """
+1 | contact | emergency stop, each of its two contacts
+1c | contact | contacts of the emergency stop disagree
+1w | contact | controller off: emergency stop
+2 | panel
+2w | panel | controller off: alarm of the fire panel
+3 | panel
+3w | panel | controller off: suppression released
+4 | panel
+5 | panel
+6 | panel | fire panel or suppression in trouble
+6b | panel | fire panel or suppression in trouble for 15 min
+7 | gas
+8 | gas | vapour of electrolyte at two detectors, or together with row 22 or 23
+8b | gas | vapour of electrolyte at one detector for 30 s
+9 | gas
+10 | gas
+11 | gas
+12 | gas | combustible gas at 25 % of the lower flammable limit, by the detectors
+12b | 180 d D: contact of the 25 % relay: with the calibration of its detectors | 25 % relay of the
+  gas detection open
+12w | 180 d D: hard wiring of the 25 % relay: with the calibration of its detectors | controller
+  off:
+  25 % relay of the gas detection
+13 | 730 d D: fault contact of each detector; stage 13c itself watches the calibration date
+14 | once D: the inputs of row 13, all of them
+15 | contact
+16 | contact
+17 | 730 d D: fault contact of the cooling, air sensor; the rows of cell temperatures act after them
+18 | bms
+19 | bms
+20 | bms
+21 | bms
+22 | computed
+23 | computed
+24 | computed
+25 | bms
+26 | computed
+27 | bms
+28 | bms
+29 | bms
+30 | 365 d D: independent relay and its wire: only a test shows that the relay opens
+30w | 365 d D: hard wiring of the independent relay | controller off: over-voltage relay
+31 | bms
+32 | bms
+33 | bms
+34 | computed | cell voltages of a rack too far apart: warning, ramp
+34c | computed | cell voltages of a rack too far apart: trip
+35 | bms
+36 | bms
+36w | 365 d D: hard wiring of the over-current relay: only a test shows that the relay opens |
+  controller off: over-current relay
+37 | 730 d D: insulation monitor: with a test resistor | insulation low: warning
+37b | 730 d D: insulation monitor: with a test resistor | insulation low: trip
+38 | 730 d D: pre-charge: every start runs it, but no start shows its failure | pre-charge failed
+  three times
+38b | 730 d D: voltages of racks and bus: no other row compares them | rack and bus voltage differ
+39 | 730 d D: feedback contacts: starts and stops move them, but do not show a stuck contact
+40 | silence | BMS silent: ramp, stop
+40a | silence | BMS silent: warning
+40d | silence | many bad frames of the BMS
+40e | contact | fault contact of the BMS open
+41 | silence
+42 | contact | leak, or loss of coolant flow or pressure
+42c | 365 d D: humidity sensor: no other sensor is compared with it | humid air
+43 | sensor
+44 | 365 d D: a start after an interrupted run, or without the store | unclean start, or a store
+  that
+  cannot be read
+44a | self_test | limit image changed in memory
+44b | self_test | late step
+44e | self_test | self-test of program, memory, clock, relays
+44f | self_test | processor too hot
+44g | self_test | repeated stalls
+44w | 365 d D: permit relays and the expiry of outputs: only a controller that is off proves them |
+  controller off: outputs expire
+45 | bms | sensors of a module invalid, or at 0: ramp
+45b | bms | sensors of a module invalid: contactors open
+45d | bms | sensors of a module at 0: contactors open
+46 | 365 d G: path to the operations centre: with the yearly test of the panel's transmitter | path
+  to the operations centre lost
+46c | 365 d G: path to the operations centre: the first start needs the proof | path to the
+  operations centre not verified before the first start
+47 | contact
+48 | contact
+49 | silence
+50 | silence | meter silent
+50b | silence | meter frozen
+50c | computed | grid meter not proven
+50d | computed | grid meter reversed
+51 | 365 d D: permit relay of channel B: only a channel that is off proves it
+52 | silence
+53 | computed
+54 | computed
+55 | computed
+56 | computed
+57 | computed
+57a | computed | grid connection over limit, reported
+58 | once D: every change of the configuration needs a new approval
+59 | bms
+"""
+
+
+_BASES = {name: (words, basis) for name, words, basis in table(BASES)}
+
+
+def _test(named: str, proves: str = "") -> Interval:
+    words, basis = _BASES.get(named) or named.split(": ", 1)
+    *days, confidence = words.split()
+    return Interval(ONCE if days == ["once"] else int(days[0]), basis, confidence, proves)
+
+
+INTERVALS = {key: _test(*cells) for key, *cells in table(TESTS)}
 
 
 def row_of(key: str) -> int:
@@ -53,7 +181,7 @@ def key_of(stage: tuple) -> str:
 
 def what(key: str) -> str:
     """Words for the test of a key."""
-    return PROOFS[key].proves or ROWS[row_of(key)].what
+    return INTERVALS[key].proves or ROWS[row_of(key)].what
 
 
 def read(values: Values) -> dict[str, int | None]:

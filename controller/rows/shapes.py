@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-GAS_D, YEAR_D, LONG_D, ONCE = 180, 365, 730, None
+from controller.rows import facts
+
+LONG_D = 730  # days: the longest interval of a proof test
 # How a value is shown: with its unit, as yes or no, or as "> 0".
 NUMBER, YES_NO, ABOVE_ZERO = range(3)
 AT_ONCE = "at once"  # the time of the sensor counts as zero
@@ -11,14 +13,6 @@ BY_LEVEL, BY_LEVEL_S = "by level", "by level, s"
 WAITS = (AT_ONCE, BY_LEVEL, BY_LEVEL_S)
 # Equipment that detects gas, in the order in which missing equipment is named.
 GAS_KINDS = ("gas", "offgas", "toxic")
-
-
-class Interval(NamedTuple):
-    """interval_d: most days between two tests, or ONCE. confidence: code of facts.py."""
-
-    interval_d: int | None
-    basis: str
-    confidence: str
 
 
 class Wired(NamedTuple):
@@ -30,8 +24,6 @@ class Wired(NamedTuple):
     """
 
     inject: str
-    proof: Interval
-    proves: str
     contact: str = ""
     is_by_b: bool = True
     instead: tuple[str, ...] = ()
@@ -40,44 +32,66 @@ class Wired(NamedTuple):
 class Stage(NamedTuple):
     """The differences of a stage from its row.
 
-    sentence, remedy: "" for those of the row. proof: interval of a test of this stage alone,
-    `proves` names the test. by_bms: the function of an ordinary BMS that replaces the stage when
-    the BMS does not report the feature; not_by_bms: why no BMS replaces it. read_as: {column of
-    section 7: the reading}, where the stage differs from its row. is_added: the row does not ask
-    for the stage. set_from: parameter of [cabinet] that is the threshold.
+    sentence, remedy: "" for those of the row. by_bms: the function of an ordinary BMS that replaces
+    the stage when the BMS does not report the feature; not_by_bms: why no BMS replaces it.
+    is_added: the row does not ask for the stage. set_from: parameter of [cabinet] that is the
+    threshold.
     """
 
     id: str
     sentence: str = ""
     remedy: str = ""
-    proof: Interval | None = None
-    proves: str = ""
     by_bms: str = ""
     not_by_bms: str = ""
-    read_as: dict[str, str] = {}
     is_added: bool = False
     set_from: str = ""
 
 
 class Row(NamedTuple):
-    """basis: keys of the fact table (facts.py); confidence: the weakest code among the facts.
-
-    name, sentence, remedy: texts of the reason code; the name never changes. proof: interval of the
-    row's test; `proves` names the test when the test covers a part of the row. stages: the stages
-    that have a record of their own.
+    """The texts come from the table of the topic (`rows`): `what` is the row in a list, the others
+    are those of its reason code. name: never changes. basis: keys of the fact table (facts.py).
+    stages: the stages that have a record of their own.
     """
 
     number: int
-    what: str
-    basis: str
-    confidence: str
-    name: str
-    sentence: str
-    remedy: str
-    proof: Interval
-    proves: str = ""
     wired: Wired | None = None
     stages: tuple[Stage, ...] = ()
+    basis: str = ""
+    what: str = ""
+    name: str = ""
+    sentence: str = ""
+    remedy: str = ""
+
+    @property
+    def confidence(self) -> str:
+        """The weakest code among the facts of its basis."""
+        return facts.weakest(self.basis)
+
+
+def rows(texts: str, *records: Row | Stage) -> tuple[Row, ...]:
+    """The rows of a topic. records: what a row or a stage has beyond its texts.
+
+    texts: a line "number basis | what | name | sentence | remedy" for each row, after it
+    "stage | sentence | remedy" for each stage whose words differ. A remedy that several rows share
+    is in the record.
+    """
+    found = {str(each.number): each for each in records if isinstance(each, Row)}
+    stages = {each.id: each for each in records if isinstance(each, Stage)}
+    for key, *cells in facts.table(texts):
+        number, _, basis = key.partition(" ")
+        if basis:
+            what, name, sentence, *remedy = cells
+            row = found.get(number) or Row(int(number))
+            row = row._replace(basis=basis, what=what, name=name, sentence=sentence)
+            found[number] = row._replace(remedy="".join(remedy) or row.remedy)
+        else:
+            stage, (sentence, *remedy) = stages.get(number) or Stage(number), cells
+            remedies = "".join(remedy) or stage.remedy
+            stages[number] = stage._replace(sentence=sentence, remedy=remedies)
+    of_row: dict[str, list[Stage]] = {number: [] for number in found}
+    for number in sorted(stages):
+        of_row[number.rstrip("abcdefg")].append(stages[number])
+    return tuple([row._replace(stages=tuple(of_row[number])) for number, row in found.items()])
 
 
 class Feature(NamedTuple):
@@ -121,27 +135,6 @@ class Equipment(NamedTuple):
     outputs: tuple[str, ...] = ()
 
 
-CONTACT = Interval(
-    YEAR_D,
-    "contact input and its wire: a stuck contact does not show; with the yearly inspection",
-    "D",
-)
-PANEL = Interval(
-    YEAR_D,
-    "contact of the fire panel: with its yearly inspection (NFPA 72, clause from memory)",
-    "G",
-)
-GAS = Interval(GAS_D, "a detector that reads too low does not show: with its calibration", "D")
-SENSOR = Interval(LONG_D, "one device in the chain; no other device is compared with it", "D")
-BMS = Interval(LONG_D, "reported by the BMS: with the maker's test tool", "D")
-COMPUTED = Interval(
-    ONCE, "computed from values that other rows prove; the program tests itself (row 44)", "D"
-)
-SILENCE = Interval(ONCE, "every failure of this path is the silence on which the row acts", "D")
-SELF_TEST = Interval(
-    YEAR_D, "self-test of the controller: on the rig, for the example cabinet", "D"
-)
-
 CHECK_RTU = "Check its supply, its address and its RS-485 pair."
 FIRE = "Leave the cabinet closed. Call the fire service; reset with the key."
 OPEN_WIRE = "open its wire at the terminal of the I/O module"
@@ -167,3 +160,15 @@ HOT = f"over-temperature protection of the BMS: {_LIMITS}"
 COLD = f"under-temperature protection of the BMS: {_LIMITS}"
 FULL = f"over-voltage protection of the BMS: {_LIMITS}"
 EMPTY = f"under-voltage protection of the BMS: {_LIMITS}"
+
+
+# Features that differ in few fields
+OF_BMS = Feature("", BMS_TOOL, roles=("bms",), sensor="BMS")
+TEMPERATURE = OF_BMS._replace(bms="bms_temperatures", sensor="cell temperature")
+OF_PCS = Feature("", ON_RIG, roles=("pcs",), sensor="PCS", read="read ac")
+
+
+def contact(equipment: str, words: str, inject: str) -> Feature:
+    """The feature of one contact, which has the name of its equipment, with or without _ok."""
+    name = equipment.removesuffix("_ok") + "_ok"
+    return Feature(words, inject, equipment=(equipment,), contacts=(name,))

@@ -37,9 +37,7 @@ class Prices(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """Rows near the wanted time. per_kWh: NaN for a cell without a number. ends_s: first and last
-    time of the file.
-    """
+    """Rows near a time. per_kWh: NaN without a number. ends_s: first and last of the file."""
 
     times_s: array
     per_kWh: array

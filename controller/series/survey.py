@@ -31,9 +31,7 @@ class Survey(NamedTuple):
     def remarks(
         self, run_s: float, rated_W: float = math.inf, start_s: float = math.nan
     ) -> list[str]:
-        """Lines about readings that a run of run_s changes, and about doubtful readings. rated_W:
-        of the site, for this power; start_s: of the run, UTC.
-        """
+        """Lines about readings that a run changes, and doubtful ones. start_s: of the run, UTC."""
         end = f"ends after {self.length_s:g} s of {run_s:g} s, then its last power goes on"
         first = f" (first: {self.first})" if self.first else ""
         is_clock = self.begin_s >= UNIX_S_MIN
@@ -64,9 +62,7 @@ def survey(
     power_W_max: float,
     zone: tzinfo = UTC,
 ) -> Survey:
-    """The survey of a CSV file or its gzip. zone: of times without an offset. SeriesError: one
-    line.
-    """
+    """The survey of a CSV file or its gzip. zone: of times without an offset. SeriesError."""
     with table.opened(path) as rows:
         found = powers.Powers(rows, column, scale, power_W_max, zone)
         before_s = begin_s = held_s = highest_W = above_J = below_J = 0.0

@@ -31,9 +31,7 @@ NAMES_NEEDED = "allowed is a header first: a line with the names of the columns"
 
 
 class Table:
-    """names: of the columns; first: cells of the first row; has_comma: decimal commas are proven.
-    Iterate once over the rows.
-    """
+    """first: cells of the first row; has_comma: decimal commas are proven. Iterate once."""
 
     def __init__(self, lines: Iterator[str], separators: str = SEPARATORS) -> None:
         numbered = _not_blank(lines)
@@ -112,9 +110,7 @@ class Table:
 
 @contextlib.contextmanager
 def opened(path: str | PathLike[str], separators: str = SEPARATORS) -> Iterator[Table]:
-    """The table of a file or its gzip. SeriesError: one line that begins with the path, also for
-    one that is raised while the table is open.
-    """
+    """The table of a file or its gzip. SeriesError inside or outside begins with the path."""
     with text.opened(path) as lines:
         yield Table(lines, separators)
 
@@ -164,9 +160,7 @@ def _cells(number: int, line: str, separator: str) -> list[str]:
 
 
 def number(cell: str, has_comma: bool) -> float:
-    """The finite number of a cell, or NaN. has_comma: the file has decimal commas.
-    SeriesError: a comma or point that may mean thousands.
-    """
+    """The finite number of a cell, or NaN. SeriesError: a mark that may mean thousands."""
     try:
         value = float(cell)
     except ValueError:

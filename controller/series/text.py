@@ -26,7 +26,8 @@ def opened(path: str | PathLike[str]) -> Iterator[Iterator[str]]:
     """The lines of a file. Gzip is recognised by content. SeriesError begins with the path."""
     try:
         with _file(path) as file:
-            yield _lines(io.BufferedReader(gzip.GzipFile(fileobj=file)) if _is_gzip(file) else file)
+            is_gzip = file.peek(2)[:2] == b"\x1f\x8b"
+            yield _lines(io.BufferedReader(gzip.GzipFile(fileobj=file)) if is_gzip else file)
     except SeriesError as error:
         raise SeriesError(f"{path}: {error}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
@@ -40,10 +41,6 @@ def _file(path: str | PathLike[str]) -> io.BufferedReader:
         return open(path, "rb")
     except ValueError:
         raise OSError(0, "its name has a character that no file has") from None
-
-
-def _is_gzip(file: io.BufferedReader) -> bool:
-    return file.peek(2)[:2] == b"\x1f\x8b"
 
 
 def _lines(file: io.BufferedReader) -> Iterator[str]:

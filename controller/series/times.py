@@ -114,9 +114,7 @@ class TimeCells:
         self._allowed = ALLOWED + LOCAL * (zone is not None)
 
     def __call__(self, cell: str) -> float:
-        """UTC, seconds since 1970. SeriesError: no time, not later than the one before, or in
-        another form.
-        """
+        """UTC, s since 1970. SeriesError: no time, not a later one, or in another form."""
         text = _plain(_SLASHED.sub(r"\1.\2.\3", cell, count=1) if self._is_day_first else cell)
         found = _ISO.fullmatch(text) if text.isascii() else None
         form, seconds = self._iso(text, bool(found[1])) if found else self._unix(text)

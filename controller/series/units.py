@@ -38,9 +38,7 @@ class Quantity(NamedTuple):
         return None
 
     def value(self, found: float, unit: Unit, cell: str) -> float:
-        """A number of a column in the unit of the quantity. SeriesError: out of range. cell: its
-        text.
-        """
+        """A number in the unit of the quantity. SeriesError: out of range. cell: its text."""
         value = found * unit.factor + unit.offset
         if not self.low <= value <= self.high:
             raise SeriesError(f"{shown(cell)}: {self.allowed(unit)}")

@@ -1,10 +1,8 @@
-"""Each actuator of a site device: the chain from request to value, step by step, and its value
-without the reason that binds. Part of the page `why`.
-"""
+"""Each actuator of a site device: the chain from request to value. Part of the page `why`."""
 
 from collections.abc import Callable
 
-from controller.core import reasons, setpoint
+from controller.core import reasons, setpoint as c
 from controller.core.answers import WIDE_W, Answer, Cap, Obligation
 from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.signals_view import DeviceView
@@ -29,21 +27,21 @@ def of_device(shadow: Shadow, view: DeviceView) -> list[Facts]:
 
 
 def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
-    first = shadow.core.actuators_at + number * len(setpoint.CHAIN_OUTPUTS)
+    first = shadow.core.actuators_at + number * len(c.CHAIN_OUTPUTS)
 
     def trace(place: int) -> int:
         return shadow.out[first + place]
 
     record, view = each.actuator, each.view
-    code = trace(setpoint.O_BINDING_REASON)
+    code = trace(c.O_BINDING_REASON)
     return {
         "name": each.name,
         "device": base.configured(shadow, view.device),
         "text": record.text,
-        "value": trace(setpoint.O_SETPOINT_W),
-        "request": trace(setpoint.O_REQUEST_W),
-        "request_reason": base.reason(trace(setpoint.O_REQUEST_BASE_REASON)),
-        "available": trace(setpoint.O_AVAILABLE_HIGH_W),
+        "value": trace(c.O_SETPOINT_W),
+        "request": trace(c.O_REQUEST_W),
+        "request_reason": base.reason(trace(c.O_REQUEST_BASE_REASON)),
+        "available": trace(c.O_AVAILABLE_HIGH_W),
         "steps": _steps(trace),
         "binding": base.reason(code),
         "without": without(each.chain, code) if code else None,
@@ -55,33 +53,13 @@ def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
 
 
 def _steps(trace: Trace) -> list[Facts]:
-    """Request, caps, ramp, obligations, limits: the interval of each step (None: it has none), the
-    value after it, and the reason that moved the value.
-    """
+    """Interval of each step (None: none), the value after it, the reason that moved the value."""
     rows = (
-        ("request", None, None, setpoint.O_REQUEST_W, None),
-        (
-            "caps",
-            setpoint.O_CAPS_LOW_W,
-            setpoint.O_CAPS_HIGH_W,
-            setpoint.O_AFTER_CAPS_W,
-            setpoint.O_CAPS_REASON,
-        ),
-        (
-            "ramp",
-            setpoint.O_RAMP_LOW_W,
-            setpoint.O_RAMP_HIGH_W,
-            setpoint.O_AFTER_RAMP_W,
-            setpoint.O_RAMP_REASON,
-        ),
-        ("obligations", None, None, setpoint.O_OBLIGATION_W, setpoint.O_OBLIGATION_REASON),
-        (
-            "limits",
-            setpoint.O_LIMITS_LOW_W,
-            setpoint.O_LIMITS_HIGH_W,
-            setpoint.O_SETPOINT_W,
-            setpoint.O_LIMIT_REASON,
-        ),
+        ("request", None, None, c.O_REQUEST_W, None),
+        ("caps", c.O_CAPS_LOW_W, c.O_CAPS_HIGH_W, c.O_AFTER_CAPS_W, c.O_CAPS_REASON),
+        ("ramp", c.O_RAMP_LOW_W, c.O_RAMP_HIGH_W, c.O_AFTER_RAMP_W, c.O_RAMP_REASON),
+        ("obligations", None, None, c.O_OBLIGATION_W, c.O_OBLIGATION_REASON),
+        ("limits", c.O_LIMITS_LOW_W, c.O_LIMITS_HIGH_W, c.O_SETPOINT_W, c.O_LIMIT_REASON),
     )
     return [
         {
@@ -100,18 +78,18 @@ def _bound(value: int) -> int | None:
     return value if abs(value) <= WIDE_W // 2 else None
 
 
-def without(chain: setpoint.Chain, code: int, wider: Wider = lambda: ANY) -> Facts:
+def without(chain: c.Chain, code: int, wider: Wider = lambda: ANY) -> Facts:
     """{value, next: the reason that would bind then, or None}: the chain once more without the
     reason `code`, and without the ramp, which only delays. wider: (value, reason) of a cap or a
     limit without this reason.
     """
-    again = setpoint.Chain(WIDE_W)
+    again = c.Chain(WIDE_W)
     for answer in chain.answers:
         left = _left(answer, code, wider)
         if left is not None:
             again.take(left)
     value = again.finish(1)
-    return {"value": value, "next": base.reason(again.out[setpoint.O_BINDING_REASON])}
+    return {"value": value, "next": base.reason(again.out[c.O_BINDING_REASON])}
 
 
 def _left(answer: Answer, code: int, wider: Wider) -> Answer | None:

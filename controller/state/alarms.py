@@ -1,6 +1,4 @@
-"""The page `alarms`: the rows by danger, the first-out, the checks in their order, and the
-conditions of a reset and of a start.
-"""
+"""The page `alarms`: rows by danger, first-out, checks, conditions of a reset and a start."""
 
 from controller.core import image, reasons, standby
 from controller.journal.history import History
@@ -104,9 +102,7 @@ def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
 
 
 def typed(shadow: Shadow, standing: list[Facts]) -> Facts:
-    """The command that a person types to reset both channels: {code, command}; both None when
-    nothing waits for a reset. command: also None while a key reset needs the key out of RUN first.
-    """
+    """{code, command} of a reset; both None: nothing waits. command None: the key comes first."""
     needed = rows.needed([row["reset"] for row in standing], rows.channel_b(shadow))
     code = code_of(shadow.causes) if needed else None
     return {

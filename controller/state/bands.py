@@ -120,7 +120,9 @@ def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int
         why = f"no samples without a gap of {gap_ms / 1000:g} s"
         return none_of(dict.fromkeys(BANDS_Hz, why))
     changes = [kept[0], *[new for old, new in zip(kept, kept[1:]) if new[1] != old[1]]]
-    step_ms = max(sample_ms, _spacing_ms(changes if len(changes) > CHANGES_MIN else kept))
+    spaced = changes if len(changes) > CHANGES_MIN else kept
+    spacing_ms = median([new[0] - old[0] for old, new in zip(spaced, spaced[1:])])
+    step_ms = max(sample_ms, round(spacing_ms))
     values = _spread(kept, changes, step_ms, tick_ms)
     lost_percent = 100 * values.count(None) // len(values)
     if lost_percent > LOST_PERCENT_MAX:
@@ -137,9 +139,7 @@ def none_of(why: dict[str, str]) -> Facts:
 
 
 def in_bands(powers: list[float], step_s: float, span_s: float, sample_s: float) -> Facts:
-    """The form of `measured`. powers: of spectrum.powers, from samples step_s apart over span_s;
-    sample_s: time between new values of the meter.
-    """
+    """See `measured`. powers: of spectrum.powers; step_s: of samples; sample_s: of the meter."""
     limit_Hz = 1 / (3 * sample_s)
     rms_W: dict[str, int | None] = {}
     why: dict[str, str] = {}
@@ -174,17 +174,10 @@ def _unbroken(replies: list[Reply], now_ms: int, gap_ms: int) -> list[Reply]:
     return replies[first:]
 
 
-def _spacing_ms(replies: list[Reply]) -> int:
-    return round(median([new[0] - old[0] for old, new in zip(replies, replies[1:])]))
-
-
 def _spread(
     kept: list[Reply], changes: list[Reply], step_ms: int, tick_ms: int
 ) -> list[int | None]:
-    """The last value in each step of time, None in a step without a reply.
-
-    The shift of the steps is the one with the most steps that hold a change: one sample each.
-    """
+    """The last value in each step, None without; steps are shifted to hold most changes."""
     first_ms = kept[0][0]
     shift_ms = max(
         range(0, step_ms, tick_ms),

@@ -23,16 +23,13 @@ _TESTED_TICKS = 1  # place in permit.tried: how long TEST mode has run
 
 def reason(code: int) -> Facts | None:
     """{code, label, name, sentence, remedy} of a reason code, None for "nothing acts"."""
-    if code == reasons.NONE:
-        return None
-    name, sentence, remedy = reason_words.text(code)
-    return {
-        "code": code,
-        "label": reasons.label(code),
-        "name": name,
-        "sentence": sentence,
-        "remedy": remedy,
-    }
+    return None if code == reasons.NONE else reason_facts(code, *reason_words.text(code))
+
+
+def reason_facts(code: int, name: str, sentence: str, remedy: str) -> Facts:
+    """A reason code with words of its own."""
+    words = {"name": name, "sentence": sentence, "remedy": remedy}
+    return {"code": code, "label": reasons.label(code), **words}
 
 
 def tick_ms(shadow: Computed) -> int:
@@ -62,17 +59,13 @@ def known_age(shadow: Computed, group: int) -> bool:
 
 
 def is_frozen(shadow: Computed, group: int) -> bool:
-    """True for a meter that answers with the same words for too long. A grid meter repeats them
-    off the grid, where it measures no current.
-    """
+    """True for a meter that repeats its words. Off the grid a grid meter may repeat them."""
     is_idle = group == s.G_METER_GRID and shadow.core.kernel.features.pace.source.is_off_grid()
     return known_age(shadow, group) and not is_idle and OfCore(shadow.core).is_frozen(group)
 
 
 def bit_names(device: Facts, bits: int | None) -> list[str]:
-    """Names of the bits that a device of the journal's header reports, in the order of its profile.
-    "bit 9": the profile has no name for it.
-    """
+    """Names of the set bits, in the order of the device's profile; "bit 9" without a name."""
     known, rest = device.get("fault_bits", {}), bits or 0
     names = [name for name, bit in known.items() if rest >> bit & 1]
     unknown = [
@@ -150,9 +143,7 @@ def stage_of(instance: str) -> tuple:
 
 
 def danger_of(shadow: Snapshot) -> Facts:
-    """{level, name, words} of the most dangerous row that is active or latched in either channel.
-    words: the first action of a person near the cabinet, "" where the remedies are enough.
-    """
+    """{level, name, words: what to do} of the most dangerous row in either channel."""
     found = [stage_of(name) for name in shadow.standing]
     in_b = peer_words.stage_in_b(shadow.causes[PEER_FIRST_OUT])
     level = max(map(danger.level, [*found, *([in_b] if in_b else [])]), default=danger.WARNING)
@@ -160,9 +151,7 @@ def danger_of(shadow: Snapshot) -> Facts:
 
 
 def test_left_ms(shadow: Shadow) -> int | None:
-    """Time left of TEST mode as the kernel counts it, ms; None in other modes. 0 while the cabinet
-    stops at the end of the test.
-    """
+    """Time left of TEST mode, ms; 0 while it stops at the end; None in other modes."""
     if not shadow.inp[s.TEST_REQUEST]:
         return None
     permit = shadow.core.kernel.permit

@@ -39,9 +39,7 @@ def _device(shadow: Shadow, view: DeviceView) -> Facts:
 
 
 def _refused(view: DeviceView) -> Facts:
-    """{signal: {value: of the last refused one, None with several signals; low, high: possible by
-    the role and the rating}} of the signals whose last answers were out of range.
-    """
+    """{signal: {value, low, high}} of the signals whose last answers were out of range."""
     signals = [each for each in view.device.role.signals if view.is_refused(each.name)]
     value = view.word(REFUSED_VALUE) if len(signals) == 1 else None
     found = {}
@@ -52,9 +50,7 @@ def _refused(view: DeviceView) -> Facts:
 
 
 def _beyond(view: DeviceView) -> dict[str, int]:
-    """{actuator: power reported} where it exceeds what was sent by 5 % of the rating: an inverter
-    follows its limit within seconds, or takes no commands.
-    """
+    """{actuator: power reported} over what was sent by 5 % of the rating."""
     found = {}
     for each in view.device.role.actuators:
         power_W = view.value(each.feedback) if each.name.endswith("_W") else None
@@ -74,9 +70,7 @@ def _differs(shadow: Shadow, view: DeviceView) -> str | None:
 
 
 def powers(shadow: Shadow) -> list[Facts]:
-    """[{device, role, is_known, power_W, asked}] of each configured device; power_W: None while it
-    is unknown, absent where the device reports none; asked: {actuator: value}.
-    """
+    """[{device, role, is_known, power_W, asked}]; power_W: None while unknown."""
     found = []
     for view in shadow.core.site.devices:
         name, role = base.configured(shadow, view.device), view.device.role

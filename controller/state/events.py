@@ -46,13 +46,8 @@ def _in_order(events: Iterable[Facts]) -> list[Facts]:
 
 def _of_journal(event: Facts) -> Facts:
     if event["kind"] == h.STATE:
-        return {
-            "uptime_ms": event["uptime_ms"],
-            "kind": "state",
-            "code": "",
-            "scope": "cabinet",
-            "text": event["state"],
-        }
+        words = {"kind": "state", "code": "", "scope": "cabinet", "text": event["state"]}
+        return {"uptime_ms": event["uptime_ms"], **words}
     name = event["stage"]
     stage = base.stage_of(name)
     code = reasons.ROW + stage[m.S_ROW]

@@ -40,9 +40,7 @@ class Job(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """need_W: of the battery, beside the largest import; can_W: it can give; cool_W: it could
-    give without warming.
-    """
+    """need_W: of the battery, beside the largest import; cool_W: possible without warming."""
 
     need_W: float
     can_W: float
@@ -66,9 +64,7 @@ class Interval(NamedTuple):
 
 
 class Forecast:
-    """Runs at once. moments: of each step of the job; intervals: each one with a part of the job;
-    left_Wh: lowest energy above reserve and margin while the battery is needed.
-    """
+    """Runs at once. left_Wh: lowest energy above reserve and margin while it is needed."""
 
     def __init__(self, given: Situation, job: Job, course: Course | None = None) -> None:
         """course: that in which each source goes on, unless given."""
@@ -180,9 +176,7 @@ class Forecast:
         kept_Wh: float,
         step_s: int,
     ) -> float:
-        """Mean import of a step; the energy, charge and temperature of the battery follow.
-        can_W: the battery can give; kept_Wh: what it gives by choice ends there.
-        """
+        """Mean import of a step; energy, charge and temperature follow. kept_Wh: a floor."""
         battery, course = self._given.battery, self.course
         loads_W = [each_W + more_W for each_W in self._levels_W]
         load_W = sum(loads_W) / LEVELS

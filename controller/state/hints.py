@@ -1,6 +1,4 @@
-"""Hints in force: value, remaining validity, fallback, and the source that binds; notices and
-schedule.
-"""
+"""Hints in force: value, validity, fallback, the source that binds; notices and schedule."""
 
 from collections.abc import Sequence
 
@@ -43,9 +41,7 @@ def binding(shadow: Snapshot) -> dict[str, str | None]:
 
 
 def in_force(shadow: Shadow) -> list[Facts]:
-    """[{source, role, quantity, value_W, valid_s, state, fallback_W}] of every quantity that a
-    source has in force.
-    """
+    """[{source, role, quantity, value_W, valid_s, state, fallback_W}] of all in force."""
     out = words(shadow)
     return [
         _entry(shadow, out, index, name, quantity)
@@ -56,9 +52,7 @@ def in_force(shadow: Shadow) -> list[Facts]:
 
 
 def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: int) -> Facts:
-    """One quantity of one source. is_heartbeat_owed: the fallback ends only after a heartbeat and a
-    hint; before the first hint since the start a hint alone ends it.
-    """
+    """is_heartbeat_owed: the fallback ends only after a heartbeat and a hint."""
     value_W, valid_s, state = [
         out[t.output_at(index, quantity, field)] for field in (t.F_VALUE_W, t.F_VALID_S, t.F_STATE)
     ]
@@ -77,9 +71,7 @@ def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: 
 
 
 def schedule(shadow: Shadow) -> Facts | None:
-    """{source, state, slot, count} of the table of slots in force, None without one; slot of now,
-    from 1, or None.
-    """
+    """{source, state, slot, count} of the schedule in force, or None; slot: of now, from 1."""
     table = shadow.core.functions[of_slots.Schedule.NAME]
     number = table.state[of_slots.S_SOURCE]
     if not number:

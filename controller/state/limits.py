@@ -36,9 +36,7 @@ def _lowest_W(shadow: Shadow, way: int, numbers: Iterable[int]) -> int:
 
 
 def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
-    """(W, reason code) that the kernel would allow without its limit `number`; the code is that of
-    the unit which would then withhold most, as in controller/core/core.py.
-    """
+    """(W, reason code) without limit `number`; of the unit which would then withhold most."""
     others = [index for index in range(bounds.LIMIT_COUNT) if index != number]
 
     def left_W(unit: int) -> int:
@@ -82,9 +80,7 @@ def cause(shadow: Shadow, code: int) -> Facts | None:
 
 
 def _unit_of(shadow: Shadow, way: int, number: int) -> int:
-    """The unit that this limit binds. If it binds several units or none, the unit that it leaves
-    the least power.
-    """
+    """The unit that this limit binds; of several or none the one that it leaves least."""
 
     def order(unit: int) -> tuple[int, int]:
         limit_W = _limit_W(shadow, unit, way, number)
@@ -137,9 +133,7 @@ def _current(shadow: Shadow, way: int, number: int) -> Facts:
 
 
 def cell(shadow: Shadow, rack: int, way: int) -> Facts | None:
-    """{rack, module, cell, voltage_mV, spread_mV} of the highest (charge) or lowest cell; None
-    while unknown.
-    """
+    """{rack, module, cell, voltage_mV, spread_mV} of the highest (charge) or lowest cell."""
     ends = (
         (s.CELL_VOLTAGE_MV_MAX, s.CELL_POSITION_MAX),
         (s.CELL_VOLTAGE_MV_MIN, s.CELL_POSITION_MIN),
@@ -210,17 +204,16 @@ def _silence(shadow: Shadow, way: int, rack: int) -> Taper:
     }
 
 
+def _both(word: int) -> tuple[int, int]:
+    """The word of a limit for charge, and the one for discharge after it."""
+    return word, word + 1
+
+
 # limit: (its word of RACK_LIMITS for each way, the numbers behind it)
 _TAPERS: dict[int, tuple[tuple[int, int], Callable[[Shadow, int, int], Taper]]] = {
-    bounds.L_CELL_VOLTAGE_TAPER: (
-        (rack_limits.RL_CELL_VOLTAGE, rack_limits.RL_CELL_VOLTAGE + 1),
-        _cell_voltage,
-    ),
-    bounds.L_TEMPERATURE_TAPER: (
-        (rack_limits.RL_TEMPERATURE, rack_limits.RL_TEMPERATURE + 1),
-        _temperature,
-    ),
-    bounds.L_SOC_TAPER: ((rack_limits.RL_SOC, rack_limits.RL_SOC + 1), _state_of_charge),
+    bounds.L_CELL_VOLTAGE_TAPER: (_both(rack_limits.RL_CELL_VOLTAGE), _cell_voltage),
+    bounds.L_TEMPERATURE_TAPER: (_both(rack_limits.RL_TEMPERATURE), _temperature),
+    bounds.L_SOC_TAPER: (_both(rack_limits.RL_SOC), _state_of_charge),
     bounds.L_BMS_SILENCE: ((rack_limits.RL_SILENCE, rack_limits.RL_SILENCE), _silence),
 }
 
@@ -234,9 +227,7 @@ _DEMANDS = {
 
 
 def _rows(shadow: Shadow, way: int, number: int) -> Facts:
-    """The active rows that demand this limit. Without such a row a controlled stop or a closing of
-    the contactors demands it.
-    """
+    """The active rows that demand this limit; without one a stop or a closing demands it."""
     demands, level = _DEMANDS[number]
     return {
         "rows": rows_demanding(shadow, demands[way], level),
@@ -252,19 +243,11 @@ def _permit(shadow: Shadow, way: int, number: int) -> Facts:
 
 
 _KERNEL: dict[int, Callable[[Shadow, int, int], Facts]] = {
-    bounds.L_PCS_RATED: _rated,
-    bounds.L_INSTALLER: _rated,
+    **dict.fromkeys((bounds.L_PCS_RATED, bounds.L_INSTALLER, bounds.L_TEST), _rated),
     bounds.L_BMS_CURRENT: _current,
-    bounds.L_CELL_VOLTAGE_TAPER: _taper,
-    bounds.L_TEMPERATURE_TAPER: _taper,
-    bounds.L_BMS_SILENCE: _taper,
-    bounds.L_DERATE: _rows,
-    bounds.L_INHIBIT: _rows,
-    bounds.L_RAMP_TO_ZERO: _rows,
-    bounds.L_STOP: _rows,
     bounds.L_PERMIT: _permit,
-    bounds.L_SOC_TAPER: _taper,
-    bounds.L_TEST: _rated,
+    **dict.fromkeys(_TAPERS, _taper),
+    **dict.fromkeys(_DEMANDS, _rows),
 }
 
 

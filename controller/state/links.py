@@ -7,25 +7,16 @@ from controller.state.base import Facts
 from safety import signals as s
 
 OK, LATE, NEVER, FROZEN = "ok", "LATE", "never heard", "FROZEN"
+_TEXTS = [(name, roles.ROLES[name].text) for name in roles.OF_DEVICES]
 KINDS = {
     "bms": "BMS",
     "pcs": "PCS",
-    "meter_grid": "Meter",
-    "meter_load": "Meter",
-    "io_1": "I/O",
-    "io_2": "I/O",
-    "io_3": "I/O",
-    "gas_1": "Gas",
-    "gas_2": "Gas",
-    "offgas_1": "Gas",
-    "offgas_2": "Gas",
-    "toxic": "Gas",
+    **dict.fromkeys(("meter_grid", "meter_load"), "Meter"),
+    **dict.fromkeys(("io_1", "io_2", "io_3"), "I/O"),
+    **dict.fromkeys(("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic"), "Gas"),
     "climate": "Air",
     "ups": "UPS",
-    **{
-        name: roles.ROLES[name].text[:1].upper() + roles.ROLES[name].text[1:]
-        for name in roles.OF_DEVICES
-    },
+    **{name: f"{text[:1].upper()}{text[1:]}" for name, text in _TEXTS},
 }
 
 

@@ -10,9 +10,7 @@ from controller.system.paths import plain
 
 
 class Ledger:
-    """The ledger of a state directory. `read` parses the file only after a change, because a record
-    takes 70 us and a page reads every second.
-    """
+    """The ledger, parsed only after a change: a record takes 70 us, a page reads each second."""
 
     def __init__(self, state_directory: str) -> None:
         self._directory = state_directory
@@ -42,19 +40,11 @@ def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | Non
     try:
         found = ledger.read()
     except OSError as error:
-        return {
-            "rows": [],
-            "summary": "proof tests unknown",
-            "wrong": [plain(error, proof_tests.FILE)],
-            "clock": clock,
-        }
+        wrong = [plain(error, proof_tests.FILE)]
+        return {"rows": [], "summary": "proof tests unknown", "wrong": wrong, "clock": clock}
     rows = proof_state.rows(planned, found.records, proof_lines.day(proof_lines.utc_text(utc_us)))
-    return {
-        "rows": rows,
-        "summary": _summary(found, rows, clock),
-        "wrong": found.lines,
-        "clock": clock,
-    }
+    summary = _summary(found, rows, clock)
+    return {"rows": rows, "summary": summary, "wrong": found.lines, "clock": clock}
 
 
 def _summary(found: proof_lines.Found, rows: list[Facts], clock: str) -> str:

@@ -20,9 +20,7 @@ DECI, MILLI = 10.0, 1000.0
 
 
 def facts(shadow: Shadow, history: History) -> Facts | None:
-    """The hottest suspected module and propagation_map.Estimate's fields as plain data. None while
-    no module is suspected, or if the journal has no neighbours of modules.
-    """
+    """The hottest suspected module and its Estimate. None: no suspicion, or no neighbours."""
     if "neighbours" not in shadow.reader.header:
         return None
     began_ms = _began_ms(shadow, history, SUSPECTING)

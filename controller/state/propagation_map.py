@@ -85,9 +85,7 @@ Range_s = tuple[Time_s, Time_s]  # (soonest, latest), from now
 
 
 class Estimate(NamedTuple):
-    """Times over the range of resistances. cells_at_risk: (fewest, most) within AHEAD_S, without
-    the first cell.
-    """
+    """Times over the range of resistances. cells_at_risk: within AHEAD_S, without the first."""
 
     next_cell_s: Range_s
     next_module_s: Range_s
@@ -120,9 +118,7 @@ def estimate(kind: str, seen: Seen, neighbours: Neighbours = Neighbours()) -> Es
 def _beside(
     cell: Cell, seen: Seen, neighbours: Neighbours, cell_K_per_W: float, path_K_per_W: float | None
 ) -> Time_s:
-    """When the first cell of the next module triggers, None without a path. Each cell faces one
-    cell of the next module.
-    """
+    """When the first cell of the next module triggers; each cell faces one. None: no path."""
     if path_K_per_W is None:
         return None
     scale = neighbours.cell_J_per_K / REFERENCE_J_PER_K
@@ -213,9 +209,7 @@ class _Chain:
             moves[i + half] += flow_W * STEP_S / REFERENCE_J_PER_K
 
     def _ramp_degC(self, now_s: float) -> None:
-        """Keep the hot cell, until it runs away, on its way from others_degC to hot_degC and
-        beyond.
-        """
+        """Keep the hot cell on its way from others_degC to hot_degC and beyond."""
         seen = self._seen
         if self.triggered_s[self._hot] is not None:
             return

@@ -1,6 +1,4 @@
-"""The page `racks`: values that each rack's BMS reports. Unknown values become None, never the
-last value and never 0.
-"""
+"""The page `racks`: what each BMS reports; unknown is None, never the last value or 0."""
 
 from collections.abc import Iterable
 
@@ -58,19 +56,13 @@ def rack_of(shadow: Shadow, rack: int) -> Facts:
     }
 
 
-_VALUES = {
-    "contactor_state": s.CONTACTOR_STATE,
-    "bms_fault_bits": s.BMS_FAULT_BITS,
-    "cells_online": s.CELLS_ONLINE,
-    "cell_voltage_mV_min": s.CELL_VOLTAGE_MV_MIN,
-    "cell_voltage_mV_max": s.CELL_VOLTAGE_MV_MAX,
-    "rack_voltage_mV": s.RACK_VOLTAGE_MV,
-    "rack_current_mA": s.RACK_CURRENT_MA,
-    "charge_current_mA_max": s.CHARGE_CURRENT_MA_MAX,
-    "discharge_current_mA_max": s.DISCHARGE_CURRENT_MA_MAX,
-    "soc_permille": s.SOC_PERMILLE,
-    "soh_permille": s.SOH_PERMILLE,
-}
+_SHOWN = (
+    "contactor_state bms_fault_bits cells_online cell_voltage_mV_min cell_voltage_mV_max "
+    "rack_voltage_mV rack_current_mA charge_current_mA_max discharge_current_mA_max soc_permille "
+    "soh_permille"
+)
+_INPUTS = [row[base.INPUT_NAME] for row in s.RACK_INPUTS]
+_VALUES = {name: _INPUTS.index(name) for name in _SHOWN.split()}
 
 
 def groups(shadow: Shadow, rack: int) -> list[int]:
@@ -95,9 +87,7 @@ def oldest_ms(shadow: Shadow, groups: Iterable[int]) -> int | None:
 
 
 def temperatures(shadow: Computed, rack: int) -> dict[str, int | None]:
-    """Temperatures of the coldest and hottest module, number of the hottest (from 1); None while
-    unknown.
-    """
+    """Coldest and hottest module, number of the hottest (from 1); None: unknown."""
     modules = base.rack_parameter(shadow, rack, p.R_MODULES)
     group = shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)
     if not modules or not base.known(shadow, group):

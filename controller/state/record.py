@@ -8,39 +8,19 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from controller.state.base import Facts
+from controller.store.chain import COLUMNS
 from controller.system import regular_file
+from controller.system.paths import why
 from controller.system.utc import UTC_US_MAX
 
 FILE = "record.db"
 WAIT_S = 1.0
 TEXTS = ("utc_source", "kind", "code", "scope", "text", "state")
 SILENT_MS = 30_000  # while a controller ticks, a recorder stores its seconds every 10 s
-EVENT_FIELDS = (
-    "id",
-    "uptime_ms",
-    "utc_us",
-    "utc_source",
-    "utc_uncertainty_us",
-    "kind",
-    "code",
-    "scope",
-    "text",
-)
-SECOND_FIELDS = (
-    "uptime_ms",
-    "utc_us",
-    "grid_W",
-    "load_W",
-    "battery_W",
-    "setpoint_W",
-    "low_W",
-    "high_W",
-    "soc_permille",
-    "cell_mV_min",
-    "cell_mV_max",
-    "temperature_ddegC_max",
-    "state",
-    "reason",
+EVENT_FIELDS = tuple([name for name in COLUMNS if name != "sequence"])
+SECOND_FIELDS = tuple(
+    "uptime_ms utc_us grid_W load_W battery_W setpoint_W low_W high_W soc_permille cell_mV_min "
+    "cell_mV_max temperature_ddegC_max state reason".split()
 )
 
 
@@ -94,10 +74,7 @@ class Record:
         }
 
     def silent_since(self, boot_ms: int, uptime_ms: int) -> str | None:
-        """UTC of the last row written, as text; None while a recorder writes.
-
-        boot_ms: now, since the boot of the box; uptime_ms: of the controller.
-        """
+        """UTC of the last row as text; None while a recorder writes. boot_ms: since the boot."""
         newest = max(self.seconds(1) + self.events(1), key=lambda row: row["utc_us"], default=None)
         quiet_ms = uptime_ms
         if newest is not None and newest["uptime_ms"] <= boot_ms:  # not a row of another boot
@@ -138,7 +115,7 @@ def trouble(state_directory: str) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, sqlite3.Error) as error:
-        return getattr(error, "strerror", None) or str(error)
+        return why(error)
     return None
 
 

@@ -14,16 +14,12 @@ _EMPTY = 2 * PEER_EMPTY  # of both channels
 
 
 def code_of(causes: tuple[int, ...]) -> str | None:
-    """The code of snapshot.Snapshot.causes, as FORM; None if no row is active or latched in either
-    channel.
-    """
+    """The code of snapshot.Snapshot.causes; None if no row is active or latched."""
     return None if causes == _EMPTY else f"{crc32(_CAUSES.pack(*causes)):08X}"
 
 
 def command_of(code: str, by_key: bool, is_key_out: bool) -> str | None:
-    """The command for a reset with this code; None if the reset needs the key and the key is in
-    RUN.
-    """
+    """The command for a reset; None if it needs the key and the key is in RUN."""
     if by_key and not is_key_out:
         return None
     return f"firebreak reset {'--key ' if by_key else ''}{code}"

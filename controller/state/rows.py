@@ -93,9 +93,7 @@ def row_of(shadow: Shadow, name: str, history: History) -> Facts:
 
 
 def by_danger(found: list[Facts]) -> list[Facts]:
-    """Rows of `row_of`, the most dangerous first (rows/danger.py), then the oldest. A row with an
-    unknown beginning counts as oldest.
-    """
+    """Rows of `row_of`, the most dangerous first, then the oldest; unknown is oldest."""
     return sorted(
         found,
         key=lambda row: (
@@ -106,9 +104,7 @@ def by_danger(found: list[Facts]) -> list[Facts]:
 
 
 def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
-    """Same as `reason_of`. Rows of channel B and of the self-test name their present cause, else
-    their first one.
-    """
+    """See `reason_of`. Channel B and the self-test name their present cause, or the first."""
     found, feature = reason_of(stage), stage[m.S_FEATURE]
     if stage[m.S_SCOPE] == s.CABINET and feature in SENTENCES:
         sentence = SENTENCES[feature]
@@ -120,15 +116,7 @@ def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
 
 def reason_of(stage: tuple) -> Facts:
     """{code, label, name, sentence, remedy}: the code of the row, the words of the stage."""
-    name, sentence, remedy = reason_words.stage_text(stage)
-    code = reasons.ROW + stage[m.S_ROW]
-    return {
-        "code": code,
-        "label": reasons.label(code),
-        "name": name,
-        "sentence": sentence,
-        "remedy": remedy,
-    }
+    return base.reason_facts(reasons.ROW + stage[m.S_ROW], *reason_words.stage_text(stage))
 
 
 def demands_of(stage: tuple) -> dict[str, int]:
@@ -153,9 +141,7 @@ def effect(stage: tuple) -> str:
 
 
 def rows_demanding(seen: Snapshot, demand: int, level: int) -> list[Facts]:
-    """[{stage, row, scope, name, remedy}] of the active or latched instances with this level of a
-    demand or more.
-    """
+    """[{stage, row, scope, name, remedy}] of instances with this level of a demand or more."""
     stages = {name: base.stage_of(name) for name in seen.standing}
     return [
         {

@@ -41,9 +41,7 @@ _OF_COURSE = (
 
 
 def of_journal(path: str, pause: Callable[[], object]) -> Situation:
-    """The situation of a running controller. pause: waits a little for its next tick. Raises
-    JournalError (one line) without a controller.
-    """
+    """The situation now. pause: waits for the next tick. JournalError without a controller."""
     shadow = Shadow(path)
     try:
         shadow.reader.skip()

@@ -16,9 +16,7 @@ class Peak(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """This cabinet's share of the connection. seen_W: import with the battery at 0, in the last
-    minutes; import_reason: code of the tightest import maximum.
-    """
+    """This cabinet's share. seen_W: recent import with the battery at 0."""
 
     seen_W: tuple[int, ...]
     import_W_max: int
@@ -65,9 +63,7 @@ class Tracking(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A quantity of a source: value_W while its hint is valid (valid_s > 0), and the fallback. The
-    group (hint_groups) says what it narrows.
-    """
+    """A quantity: value_W while valid_s > 0, then the fallback. The group says what it narrows."""
 
     source: str
     quantity: str

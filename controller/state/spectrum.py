@@ -32,10 +32,7 @@ def _hann(count: int) -> list[float]:
 
 
 def powers(values: list) -> list[float]:
-    """Mean square per frequency k / (count step), k = 0 .. count / 2, of at least two samples.
-
-    count: the power of two that holds the samples; zeros fill the rest.
-    """
+    """Mean square per frequency k / (count step), k = 0 .. count / 2; zeros fill up to count."""
     window = _hann(len(values))
     mean = sum([weight * value for weight, value in zip(window, values)]) / sum(window)
     weighted = [weight * (value - mean) for weight, value in zip(window, values)]
@@ -46,10 +43,7 @@ def powers(values: list) -> list[float]:
 
 
 def rms(found: list[float], step_s: float, low_Hz: float, high_Hz: float) -> float:
-    """RMS between two frequencies below half the rate of the samples, which are step_s apart.
-
-    found: of `powers`. Place k reaches from k - 1/2 to k + 1/2: an edge may cut it.
-    """
+    """RMS between two frequencies. found: of `powers`; an edge may cut its place k +- 1/2."""
     places_per_Hz = 2 * (len(found) - 1) * step_s
     low, high = low_Hz * places_per_Hz + 0.5, high_Hz * places_per_Hz + 0.5
     shares = [

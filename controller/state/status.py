@@ -101,9 +101,7 @@ def _kept_permille(shadow: Shadow) -> int:
 
 
 def _power(shadow: Shadow) -> Facts:
-    """Measured powers, W; energy above _kept_permille, Wh; time until it is used at this power, s.
-    None for unknown values.
-    """
+    """Measured powers, energy above _kept_permille, time until it is used; None: unknown."""
     battery_W = base.battery_W(shadow)
     remaining_Wh, seconds = hints.remaining_Wh(shadow), None
     if remaining_Wh is not None and remaining_Wh < 0:
@@ -171,9 +169,7 @@ def _interlocks(shadow: Shadow) -> dict[str, int]:
 
 
 def _calibration_d(shadow: Shadow) -> int | None:
-    """Days until the first gas detector is due for calibration. None while a detector is unknown,
-    unless another one is overdue.
-    """
+    """Days until the first gas detector is due. None: one is unknown and none overdue."""
     values = [
         base.cabinet_value(shadow, first + 2)
         for _, first in shadow.core.kernel.features.gas.detectors

@@ -1,6 +1,4 @@
-"""The page `trend`: power, charge, cells and temperature over the last minutes, from the recorder
-or the keyframes.
-"""
+"""The page `trend`: the last minutes, from the recorder or from the keyframes."""
 
 from collections.abc import Callable, Iterable
 
@@ -68,10 +66,7 @@ def facts(
 
 
 def _this_boot(samples: list[Facts], now_ms: int) -> list[Facts]:
-    """The newest samples of the present boot: at an earlier boot the uptime was higher.
-
-    Samples from before a restart of the controller stay, because they show what led to it.
-    """
+    """The newest samples of the present boot; a restart of the controller does not end it."""
     if not samples or samples[-1]["uptime_ms"] > now_ms:
         return []
     first = len(samples) - 1

@@ -1,6 +1,4 @@
-"""The page `why`: the chain from request to wire with every bound, and the set-point that would
-follow without the binding limit.
-"""
+"""The page `why`: the chain from request to wire, and the set-point without its limit."""
 
 from controller.core import reasons, setpoint
 from controller.core.policies.hint_table import GRID_CAP_HINT
@@ -71,9 +69,7 @@ def cause(shadow: Shadow, code: int) -> Facts | None:
 
 
 def _interval(shadow: Shadow, first: int, after: int, acted: int) -> Facts:
-    """One stage of the chain: its interval with both reasons and the numbers behind them, the power
-    that it leaves, and the reason that moved the value. Each argument is a word of the trace.
-    """
+    """One stage of the chain, of the words of its trace: interval, reasons, causes, result."""
     chain = shadow.chain
     low_W, low, high_W, high = [chain(first + place) for place in range(4)]
     return {

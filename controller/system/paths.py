@@ -23,6 +23,11 @@ def plain(error: BaseException, path: str = "") -> str:
     return f"{error.filename or path or repr('')}: {error.strerror}"
 
 
+def why(error: BaseException) -> str:
+    """An error in words, without its number and path."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def ascii_only(text: str) -> str:
     """The text for a terminal or page of ASCII only: "?" in place of every other character."""
     return str(text).encode("ascii", "replace").decode("ascii")

@@ -18,22 +18,12 @@ def key_bytes(number):
 def sources(hints_per_s_max=10, valid_s_max=300):
     """One source of each role, sorted by name as in the configuration."""
     fallback = dict.fromkeys(h.QUANTITIES) | {h.IMPORT_W_MAX: 350_000}
-    return tuple(
-        [
-            Source(
-                name,
-                index,
-                ROLES[name],
-                index + 1 if ROLES[name] != "cap" else 0,
-                valid_s_max,
-                hints_per_s_max,
-                25_000,
-                100_000,
-                fallback,
-            )
-            for index, name in enumerate(sorted(ROLES))
-        ]
-    )
+    found = []
+    for index, name in enumerate(sorted(ROLES)):
+        rank = index + 1 if ROLES[name] != "cap" else 0
+        limits = valid_s_max, hints_per_s_max, 25_000, 100_000, fallback
+        found.append(Source(name, index, ROLES[name], rank, *limits))
+    return tuple(found)
 
 
 class Statistics:
@@ -71,16 +61,8 @@ def made(state=None, **settings):
 
 
 def hint(source="grid", sequence=1, **fields):
-    plain = {
-        "nonce": NONCE,
-        "sent_ms": NOW_MS,
-        "kind": h.GRID_CAP,
-        "quantity": h.IMPORT_W_MAX,
-        "purpose": 7,
-        "value_W": 400_000,
-        "valid_ms": 300_000,
-    }
-    return w.Hint(source=source, sequence=sequence, **(plain | fields))
+    cap = (NONCE, sequence, NOW_MS, h.GRID_CAP, h.IMPORT_W_MAX, 7, 400_000, 300_000)
+    return w.Hint(source, *cap)._replace(**fields)
 
 
 def datagram(one, key=None):

@@ -70,12 +70,11 @@ class WiredSite:
 
     def plug(self, name):
         bus = next(bus for bus in self.config.buses if bus.name == name)
-        wire = self.ptys[name] = PtyWire(
-            bus.baud_Bd,
-            bus.character_bits,
+        heard, receive = (
+            lambda _, is_up, __: self._heard(name, is_up),
             self.cabinet.slaves[name].receive,
-            lambda time_us, is_up, data: self._heard(name, is_up),
         )
+        self.ptys[name] = wire = PtyWire(bus.baud_Bd, bus.character_bits, receive, heard)
         link = self.folder / name
         link.unlink(missing_ok=True)
         link.symlink_to(wire.slave_name)
@@ -89,23 +88,9 @@ class WiredSite:
             self.requests[name] += 1
 
     def start(self, *arguments):
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "controller",
-                "run",
-                str(self.file),
-                "--run-dir",
-                str(self.folder),
-                "--state-dir",
-                str(self.state),
-                *arguments,
-            ],
-            cwd=ROOT,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        where = "--run-dir", str(self.folder), "--state-dir", str(self.state)
+        line = [sys.executable, "-m", "controller", "run", str(self.file), *where, *arguments]
+        process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         self.started.append(process)
         return process
 
@@ -171,8 +156,5 @@ class WiredSite:
 def said(process):
     """Messages of a controller that has ended, without those about permissions of this machine."""
     lines = process.stderr.read().splitlines()
-    return [
-        line
-        for line in lines
-        if "real-time priority" not in line and "memory is not locked" not in line
-    ]
+    permissions = "real-time priority", "memory is not locked"
+    return [line for line in lines if not any(words in line for words in permissions)]

@@ -80,11 +80,8 @@ class Converter(Slave):
             self.put("704.33", self.get("704.31", 2), 2)
 
     def written(self, name):
-        return [
-            struct.unpack(f">{len(data) // 2}H", data)
-            for _, address, data in self.writes
-            if address == self.address(name)
-        ]
+        found = [data for _, address, data in self.writes if address == self.address(name)]
+        return [struct.unpack(f">{len(data) // 2}H", data) for data in found]
 
 
 def built(slave=None, of="sunspec_pcs", **settings):

@@ -14,25 +14,13 @@ DATABASE = cantools.database.load_file(profile.FOLDER / "firebreak_rack.dbc")
 NODE = 2
 OFFSET = NODE * 32
 VALUES = {
-    "STATE": {
-        "contactor_state": 2,
-        "fault_bits": 0x8001,
-        "cells_online": 240,
-        "sensors_invalid": 3,
-        "command_echo": 7,
-    },
-    "CELLS": {
-        "cell_voltage_min": 3201,
-        "cell_voltage_max": 3399,
-        "cell_position_min": 14 * 32 + 15,
-        "cell_position_max": 33,
-    },
+    "STATE": {"contactor_state": 2, "fault_bits": 0x8001, "cells_online": 240}
+    | {"sensors_invalid": 3, "command_echo": 7},
+    "CELLS": {"cell_voltage_min": 3201, "cell_voltage_max": 3399}
+    | {"cell_position_min": 14 * 32 + 15, "cell_position_max": 33},
     "PACK": {"voltage": 792.3, "current": -139.9, "insulation": 5000},
-    "LIMITS": {
-        "charge_current_max": 140.0,
-        "discharge_current_max": 139.5,
-        "charge_voltage_max": 864.0,
-    },
+    "LIMITS": {"charge_current_max": 140.0, "discharge_current_max": 139.5}
+    | {"charge_voltage_max": 864.0},
     "CHARGE": {"soc": 55.59, "soh": 99.0, "cycles": 12},
 }
 EXPECTED = {
@@ -126,16 +114,6 @@ def test_crc(data, can_id):
     """The published check value of CRC-8 SAE J1850 is 0x4B over "123456789"."""
     assert slow_crc(0x3231, b"3456789") == 0x4B
     assert bms.crc8(bms.crc_seed(can_id), data) == slow_crc(can_id, data)
-
-
-@pytest.mark.parametrize("bit", range(64))
-def test_every_single_flipped_bit_is_a_bad_frame(bit):
-    device, sink = warm("PACK")
-    can_id, data = frame("PACK", 1)
-    flipped = bytearray(data)
-    flipped[bit // 8] ^= 1 << bit % 8
-    device.on_frame(can_id, flipped, 0)
-    assert device.bad_frames == 1 and not sink.taken() and value(sink, s.RACK_VOLTAGE_MV) == 0
 
 
 def test_a_good_frame_of_another_id_is_refused():
@@ -358,16 +336,6 @@ def test_each_rack_takes_only_frames_of_its_node():
         can_id, data = frame("PACK", counter, offset=96)
         assert [rack.on_frame(can_id, data, 0) for rack in racks] == [False, False, True]
     assert sink.taken() == groups_of(sink, s.G_BMS_PACK, rack=2)
-
-
-@given(st.lists(st.tuples(st.sampled_from(sorted(VALUES)), st.binary(max_size=8)), max_size=20))
-def test_random_bytes_store_nothing(frames):
-    device, sink = warm(*VALUES)
-    for name, data in frames:
-        can_id = DATABASE.get_message_by_name(name).frame_id + OFFSET
-        good = len(data) == 8 and data[7] == slow_crc(can_id, data)
-        assert device.on_frame(can_id, data, 0)
-        assert good or not sink.taken()
 
 
 SOC_AND = 'soc_permille = {signal = "soc", scale = 10, range = [0, 1000]}\nsoh_permille'

@@ -131,10 +131,8 @@ def test_an_error_frame_of_an_interface_that_is_back_ends_the_loss():
     assert (port.state, port.error) == (c.PASSIVE, "")
 
 
-@pytest.mark.parametrize(
-    "can_id, extended",
-    [(0x7FF, False), (0x1FFFFFFF | c.EXTENDED, True), (0x305 | c.EXTENDED, True)],
-)
+@cases("""can_id  extended
+    0x7FF  False | 0x1FFFFFFF + c.EXTENDED  True | 0x305 + c.EXTENDED  True""")
 def test_a_frame_goes_out_as_it_is(can_id, extended):
     bus = FakeBus()
     port = CanPort(bus)

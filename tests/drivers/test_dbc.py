@@ -11,35 +11,20 @@ from drivers import dbc, profile
 from tests.tables import cases
 
 SHIPPED = (profile.FOLDER / "firebreak_rack.dbc").read_text(encoding="cp1252")
-SIGNALS = st.lists(
-    st.tuples(
-        st.integers(0, 5),  # free bits before it
-        st.integers(1, 20),
-        st.booleans(),
-        st.sampled_from(("1", "0.1", "0.001", "2.5", "1E-05")),
-        st.sampled_from(("0", "-60", "0.5", "1E3")),
-        st.sampled_from(("", "degC", "SG_ x : 0|1@1+ (1,0) [0|0]", "%")),
-    ),
-    min_size=1,
-    max_size=6,
-)
+SCALES, OFFSETS = ("1", "0.1", "0.001", "2.5", "1E-05"), ("0", "-60", "0.5", "1E3")
+TEXTS = SCALES, OFFSETS, ("", "degC", "SG_ x : 0|1@1+ (1,0) [0|0]", "%")
+# first the free bits before it
+BITS = st.integers(0, 5), st.integers(1, 20), st.booleans()
+SIGNALS = st.lists(st.tuples(*BITS, *map(st.sampled_from, TEXTS)), min_size=1, max_size=6)
 
 
 def by_cantools(text):
+    def of(signal):
+        numbers = Fraction(str(signal.scale)), Fraction(str(signal.offset))
+        return signal.start, signal.length, signal.is_signed, *numbers
+
     return {
-        message.name: (
-            message.frame_id,
-            {
-                signal.name: (
-                    signal.start,
-                    signal.length,
-                    signal.is_signed,
-                    Fraction(str(signal.scale)),
-                    Fraction(str(signal.offset)),
-                )
-                for signal in message.signals
-            },
-        )
+        message.name: (message.frame_id, {signal.name: of(signal) for signal in message.signals})
         for message in cantools.database.load_string(text, "dbc").messages
     }
 

@@ -106,13 +106,9 @@ def test_absurd_readings_are_refused(change):
 
 @pytest.mark.parametrize("voltage_V, taken", [(199.5, 0), (200, 1), (250, 1), (250.5, 0)])
 def test_a_narrower_range_of_the_profile_counts(voltage_V, taken, tmp_path):
-    text = (
-        (profile.FOLDER / "sdm630.toml")
-        .read_text()
-        .replace("range = [0, 1000]", "range = [200, 250]")
-    )
+    text = (profile.FOLDER / "sdm630.toml").read_text()
     path = tmp_path / "narrow.toml"
-    path.write_text(text)
+    path.write_text(text.replace("range = [0, 1000]", "range = [200, 250]"))
     registers = words(voltage_V=(230.0, voltage_V, 230.0), power_W=(0.0,) * 3)
     device, _ = fed(registers, name=str(path))
     assert device.refused == 1 - taken
@@ -190,11 +186,9 @@ def test_a_captured_single_phase_meter_is_refused(shared):
 
 def test_captured_sdm230_reading(tmp_path, shared):
     """esphome/issues 3912: 80 registers of a single-phase meter, cut after the used ones."""
-    frame = next(
-        bytes.fromhex(row["frame_hex"])
-        for row in _rows(shared, "esphome_issues_3912")
-        if row["direction"].startswith("resp")
-    )
+    rows = _rows(shared, "esphome_issues_3912")
+    row = next(row for row in rows if row["direction"].startswith("resp"))
+    frame = bytes.fromhex(row["frame_hex"])
     device, sink = meter(name=single_phase(tmp_path))
     ((request, _),) = device.periodic()
     request.on_reply(bytes((4, 64)) + frame[3:67], 0)

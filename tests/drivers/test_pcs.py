@@ -228,8 +228,8 @@ def test_settings_refused_at_the_start(refused):
     """A set-point would last without the reversion for ever, so the reversion comes first."""
     slave = Converter()
     refuse, addresses = slave._refusal, [slave.address(name) for name in refused]
-    slave._refusal = lambda function, address, count: (
-        3 if function == 16 and address in addresses else refuse(function, address, count)
+    slave._refusal = lambda *asked: (
+        3 if asked[0] == 16 and asked[1] in addresses else refuse(*asked)
     )
     bus, sink = built(slave)
     bus.run(2500)
@@ -243,10 +243,8 @@ def test_settings_refused_at_the_start(refused):
 def test_settings_that_cannot_be_read_back():
     slave = Converter()
     refuse, first = slave._refusal, slave.address("704.22")
-    slave._refusal = lambda function, address, count: (
-        4
-        if slave.writes and (function, address) == (3, first)
-        else refuse(function, address, count)
+    slave._refusal = lambda *asked: (
+        4 if slave.writes and asked[:2] == (3, first) else refuse(*asked)
     )
     bus, sink = built(slave)
     bus.run(3500)

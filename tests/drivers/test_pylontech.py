@@ -95,14 +95,9 @@ def _captured(shared, *can_ids):
         ]
 
 
-SIGNALS = {
-    "ccl": (s.CHARGE_CURRENT_MA_MAX, 1000),
-    "dcl": (s.DISCHARGE_CURRENT_MA_MAX, 1000),
-    "soc": (s.SOC_PERMILLE, 10),
-    "soh": (s.SOH_PERMILLE, 10),
-    "voltage": (s.RACK_VOLTAGE_MV, 1000),
-    "current": (s.RACK_CURRENT_MA, -1000),
-}
+SIGNALS = {"ccl": (s.CHARGE_CURRENT_MA_MAX, 1000), "dcl": (s.DISCHARGE_CURRENT_MA_MAX, 1000)}
+SIGNALS |= {"soc": (s.SOC_PERMILLE, 10), "soh": (s.SOH_PERMILLE, 10)}
+SIGNALS |= {"voltage": (s.RACK_VOLTAGE_MV, 1000), "current": (s.RACK_CURRENT_MA, -1000)}
 
 
 def test_captured_values(shared):
@@ -325,11 +320,6 @@ def test_another_protocol_on_the_same_ids_stops_the_driver(foreign):
     assert foreign in device.can_ids()
     feed(device, (foreign, "0000000000000000"), *V12)
     assert device.foreign_id == foreign and not sink.taken() and device.refused == 5
-
-
-def test_unknown_ids_are_left_alone():
-    device, _ = built()
-    assert not device.on_frame(0x35E, b"PYLON   ", 0) and not device.on_frame(0x372, bytes(8), 0)
 
 
 def test_the_acknowledgement_is_eight_zeros_each_second():

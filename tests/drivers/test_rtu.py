@@ -151,13 +151,6 @@ def test_a_changed_reply_is_not_taken_for_the_remembered_one():
     assert found(request, REPLY) is found(request, bytes(bytearray(REPLY)))
 
 
-@pytest.mark.parametrize("cut", range(1, len(REPLY)))
-def test_reply_split_in_two_reads(cut):
-    """pymodbus #1695, bms-to-inverter #165: split by the OS. esphome #3912: 155 of 165 bytes."""
-    assert found(read20(), REPLY[cut:]) is None
-    assert feed(read20(), REPLY[:cut], REPLY[cut:]) == [None, REPLY[1:-2]]
-
-
 @cases(r"""function  count  data
     1  9  b"\x05\x01" | 2  8  b"\xa5" | 3  1  b"\x12\x34" | 4  125  bytes(250)""")
 def test_reply_of_each_read_function(function, count, data):

@@ -74,19 +74,6 @@ def test_a_request_is_sent_behind_its_head_and_the_reply_comes_back_as_an_rtu_fr
     assert (host.port.error, host.port.generation, host.port.losses) == ("", 1, 0)
 
 
-def test_the_engine_takes_the_reply(host):
-    host.connect()
-    heard = []
-    request = rtu.read_request("a", 7, 3, 100, 2, lambda pdu, now_us: heard.append(pdu))
-    engine = RtuPort("tcp", 1_000_000)
-    engine.submit(request)
-    host.port.write(engine.poll(0))
-    host.client.recv(100)
-    host.client.send(host.head(1, REPLY))
-    engine.receive(host.read(), 5000)
-    assert heard == [REPLY[1:]]
-
-
 def test_a_reply_in_single_bytes_is_given_once_it_is_whole(host):
     host.connect()
     host.port.write(REQUEST.frame)
@@ -212,8 +199,9 @@ def test_the_pauses_between_mute_connections_grow_until_an_answer(host):
     assert host.port.service(now_us + 5_000_001)
 
 
-@pytest.mark.parametrize("unit_id", (0, 255))
-def test_a_device_that_is_reached_directly_has_the_unit_id_0_or_255(host, unit_id):
+@pytest.mark.parametrize("unit_id", (0, 7, 255))
+def test_the_engine_takes_the_reply_of_any_unit(host, unit_id):
+    """A device that is reached directly has the unit id 0 or 255."""
     host.connect()
     heard = []
     request = rtu.read_request("a", unit_id, 3, 0, 1, lambda pdu, now_us: heard.append(pdu))

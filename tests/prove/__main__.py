@@ -8,6 +8,11 @@ import pathlib
 import subprocess
 import sys
 
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(ROOT)]
+
+# The path has to be set before, or an installed product is imported instead of this tree's
 import campaign  # noqa: E402
 import kept  # noqa: E402
 import mutants  # noqa: E402
@@ -16,13 +21,7 @@ import parity  # noqa: E402
 import scopes  # noqa: E402
 import sizes  # noqa: E402
 
-from hil.engine import forks
-
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path[:0] = [str(HERE), str(ROOT)]
-
-# noqa: the path has to be set before
+from hil.engine import forks  # noqa: E402
 
 PARTS = ("self-test", "coverage", "mutation", "proofs", "parity")
 SAMPLE_SEED = 1

@@ -14,7 +14,6 @@ from pathlib import Path, PurePath
 
 import contexts
 import kept
-import likely
 import mutants
 import mutation
 import scopes
@@ -66,7 +65,6 @@ class Campaign:
         self.mutants, self.generated, self.results, self.errors = [], [], {}, []
         self.coverage_s, self.digest = 0.0, kept.digest()
         self.before = (self._kept("results", self.digest) or {}) if options.resume else {}
-        self.likely = likely.read() if self.scope.is_kernel else {}
         self.percent, self.missing, self.failed = (0.0, 0.0), [], []
 
     def _kept(self, name, key):
@@ -87,15 +85,6 @@ class Campaign:
                 self._take(pickle.loads(handed.read_bytes()))
                 if self.failed or not pending:
                     return
-        if self.scope.is_kernel and not self.options.sample and not self.options.only_files:
-            self._keep_likely()
-
-    def _keep_likely(self):
-        found, measured = likely.chosen(self._kept("learned", "")[0]), self.measured
-        lines = measured.tests_of, measured.durations_s
-        found[likely.COVERING] = likely.covering(*lines, likely.best(found))
-        found[likely.HARD] = likely.hard(self.results, self.likely.get(likely.HARD, {}))
-        likely.FILE.write_text(likely.text(found), encoding="ascii")
 
     def _chosen(self):
         only = self.options.only_files
@@ -132,7 +121,7 @@ class Campaign:
         """Coverage, then the mutants whose function does not run at import."""
         measured = self.measured = self._measured(session, folder)
         modules = [name for name, module in list(sys.modules.items()) if _outside(name, module)]
-        learned = self._learned(*(self._kept("learned", "") or likely.learned(self.likely)))
+        learned = self._learned(*(self._kept("learned", "") or ({}, {})))
         runner = mutation.Swapped(session, measured, learned)
         gc.collect()
         gc.freeze()  # or the collector would write to every page that the children share
@@ -142,9 +131,8 @@ class Campaign:
         return {"results": results, "errors": errors, "modules": modules, **known}
 
     def _learned(self, kills, tries):
-        measured, hard = self.measured, self.likely.get(likely.HARD)
-        last = set() if self.scope.is_kernel else measured.copies()
-        return mutation.Learned(measured.durations_s, kills, tries, hard, last)
+        last = set() if self.scope.is_kernel else self.measured.copies()
+        return mutation.Learned(self.measured.durations_s, kills, tries, last)
 
     def _measured(self, session, folder):
         """Contexts, of now or of an earlier run of this tree; tests are collected either way."""
@@ -161,16 +149,14 @@ class Campaign:
 
     def _measure(self, measured, items):
         """The kernel: tests until nothing is missing; other scopes: all of them."""
-        kept_before = self.likely if self.options.sample else {}
-        of_sample = likely.best(kept_before) | set(kept_before.get(likely.COVERING, ()))
-        for part in portions(items, of_sample) if self.scope.is_kernel else ():
+        for part in portions(items) if self.scope.is_kernel else ():
             for share in nearest_first(part, measured.missing):
                 if share and measured.percent != (100.0, 100.0):
                     measured.measure(share, self.options.workers)
         if not self.scope.is_kernel:
             measured.measure(items, self.options.workers)
         measured.guess([item.nodeid for item in items])
-        if not measured.failed and not of_sample:
+        if not measured.failed:
             kept.save(self.scope.kept_as("contexts"), self.digest, measured)
 
     def _swappable(self, mutant, measured):
@@ -265,17 +251,16 @@ def _outside(name, module):
     return spec is not None and spec.name == name and path and not path.startswith(own)
 
 
-def portions(items, first=()):
-    """Tests as measured: those in `first`, two of each function, the small rest, all."""
+def portions(items):
+    """Tests as measured: two of each function, the small rest, all."""
     size, seen = Counter(function_of(item.nodeid) for item in items), Counter()
-    found = [], [], [], []
+    found = [], [], []
     for item in items:
         name = function_of(item.nodeid)
         random_course = hasattr(getattr(item, "obj", None), "hypothesis")
         seen[name] += 1
-        place = 1 if seen[name] <= 2 and not random_course else 2 if size[name] <= SMALL else 3
-        is_first = item.nodeid in first or name in first and seen[name] == 1
-        found[0 if is_first else place].append(item)
+        is_first = seen[name] <= 2 and not random_course
+        found[0 if is_first else 1 if size[name] <= SMALL else 2].append(item)
     return [part for part in found if part]
 
 

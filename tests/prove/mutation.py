@@ -28,11 +28,9 @@ ROUNDS = ((0, 12), (12, 120), (120, None))
 
 
 class Learned:
-    def __init__(self, durations_s, kills=None, tries=None, hard=None, last=()):
-        """kills, tries: by family and test; hard: the test of a mutant that few tests kill; last:
-        tests to be tried when all others have passed.
-        """
-        self.durations_s, self.hard, self.last = durations_s, hard or {}, last
+    def __init__(self, durations_s, kills=None, tries=None, last=()):
+        """kills, tries: by family and test; last: tests to be tried when all others have passed."""
+        self.durations_s, self.last = durations_s, last
         self.kills, self.tries = kills or {}, tries or {}
 
     def order(self, mutant, names):
@@ -49,9 +47,7 @@ class Learned:
             )
             return mutant.concerns(name) * chance / (self.durations_s.get(name, 0.01) + START_S)
 
-        told_by = self.hard.get(mutant.id)
-        ranked = sorted(names), lambda name: (name == told_by, worth(name))
-        ranked = sorted(ranked[0], key=ranked[1], reverse=True)
+        ranked = sorted(sorted(names), key=worth, reverse=True)
         return sorted(ranked, key=lambda name: name in self.last)
 
     def killers(self, mutant):

@@ -2,18 +2,16 @@
 
 import ast
 import importlib.util
-import json
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
-from tests.tables import cases, table
+from tests.tables import cases
 
 HERE = pathlib.Path(__file__).resolve().parent
 TINY = '''"""A module of a few lines."""
@@ -698,33 +696,6 @@ def test_the_kernel_is_what_it_imports_and_the_rest_the_second_channel():
     assert parts == ["the kernel", "the second channel"]
 
 
-def test_the_tests_of_each_function_are_kept_and_known_to_its_file_and_to_all():
-    import likely
-
-    kills = {("bounds", "f"): Counter(a=8, b=1), ("bounds", "g"): Counter(b=1, a=1)}
-    kills["bounds"] = Counter(c=99)
-    found = json.loads(likely.text(likely.chosen(kills)))
-    assert found == {"bounds f": {"a": 8, "b": 1}, "bounds g": {"a": 1, "b": 1}}
-    assert likely.best(found) == {"a"}
-    told, tried = likely.learned(found)
-    assert told[("bounds", "f")] == {"a": 8, "b": 1}
-    assert told["bounds"] == told[""] == tried[""] == {"a": 9, "b": 2}
-
-
-def test_what_the_best_do_not_run_is_covered_by_the_cheapest():
-    import likely
-
-    tests_of = {
-        "bounds": {1: {"a", "b"}, 2: {"b", "c[1]"}, 3: {"b", "d[2]"}, 4: {"gone"}},
-        "permit": {9: {"e"}},
-    }
-    durations_s = {"a": 1, "b": 0.2, "c[1]": 0.1, "d[2]": 0.3, "e": 9}
-    assert likely.covering(tests_of, durations_s, {"a", "d"}) == ["c[1]", "d[2]", "e"]
-    kept = {"bounds f": {"a": 1}, likely.COVERING: ["b"]}
-    assert likely.best(kept) == {"a"}
-    assert set(likely.learned(kept)[0]) == {("bounds", "f"), "bounds", ""}
-
-
 def test_what_is_missing_is_looked_for_in_the_tests_of_its_file():
     import campaign
 
@@ -735,13 +706,12 @@ def test_what_is_missing_is_looked_for_in_the_tests_of_its_file():
     assert campaign.nearest_first(items, []) == ([], items)
 
 
-def test_of_a_sample_the_tests_that_are_named_come_first():
+def test_two_tests_of_each_function_come_first():
     import campaign
 
     items = [SimpleNamespace(nodeid=name) for name in ("a[1]", "a[2]", "a[3]", "b[1]", "b[2]", "c")]
-    found = campaign.portions(items, {"a[3]", "b"})
-    names = [[item.nodeid for item in part] for part in found]
-    assert names == [["a[3]", "b[1]"], ["a[1]", "a[2]", "b[2]", "c"]]
+    names = [[item.nodeid for item in part] for part in campaign.portions(items)]
+    assert names == [["a[1]", "a[2]", "b[1]", "b[2]", "c"], ["a[3]"]]
 
 
 MUTANT = SimpleNamespace(
@@ -765,18 +735,3 @@ def test_a_listed_survivor_is_asked_of_the_likeliest_tests_only(listed, asked):
             tried.append(names)
             queue.take(MUTANT, names, is_last, dict(result))
     assert tried == asked
-
-
-def test_the_test_of_a_hard_mutant_comes_first_and_is_kept():
-    import likely
-    import mutation
-
-    durations_s = {"a::t": 0.1, "b::t": 9.0}
-    for hard, first in (({}, "a::t"), ({"m": "b::t"}, "b::t"), ({"m": "gone"}, "a::t")):
-        assert mutation.Learned(durations_s, hard=hard).order(MUTANT, durations_s)[0] == first
-    rows = table("""slow | killed | a::t | 0.3 ; quick | killed | a::t | 0.29
-        known | killed | b::t | 0.1 ; other | killed | a::t | 0.1
-        import | killed | import of safety | 0.3 ; left | survived | | 2.0""")
-    results = {name: {"how": how, "by": by, "cpu_s": cpu_s} for name, how, by, cpu_s in rows}
-    found = likely.hard(results, {"known": "b::t", "other": "b::t"})
-    assert found == {"slow": "a::t", "known": "b::t"}

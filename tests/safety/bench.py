@@ -7,6 +7,8 @@ from safety import matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
 from tests import late_steps
 
+COARSE = 20  # ticks, 0.4 s: as late as a step may be without a trip of row 44
+
 
 def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
     """changed: parameters by name, of cabinet, units or racks: a tuple has one for each."""
@@ -57,7 +59,10 @@ class Inputs:
 
 
 class Bench(Inputs):
+    """A kernel that is stepped; inputs in `held` {index: value} stay, for any outputs."""
+
     def __init__(self, image=None, **topology):
+        self.held, self.is_alone = {}, False
         self.kernel = Kernel(image if image is not None else default_image(**topology))
         self.inp, self.out, self.layout = self.kernel.inp, self.kernel.out, self.kernel.layout
         self.silent, self.welded, self.count = set(), False, 0
@@ -71,14 +76,15 @@ class Bench(Inputs):
         return self.out[self.layout.rack_output(rack, signal)]
 
     def step(self, steps=1, elapsed=1):
+        fresh = bytes([0 if group in self.silent else 1 for group in range(self.layout.groups)])
+        kernel = self.kernel
         for _ in range(steps):
             self.count += 1
             self._follow()
-            for group in range(self.layout.groups):
-                self.kernel.fresh[group] = 0 if group in self.silent else 1
-            self.kernel.step(elapsed)
+            kernel.fresh[:] = fresh
+            kernel.step(elapsed)
             if not self.counts_late_steps:
-                late_steps.forget(self.kernel)
+                late_steps.forget(kernel)
             self.inp[s.RESET_KIND] = 0
         return self
 
@@ -99,6 +105,8 @@ class Bench(Inputs):
             currents = [inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)] for rack in racks]
             self.set_unit(s.PCS_DC_CURRENT_MA, sum(currents), unit)
             self.set_unit(s.PCS_SENT_W, inp[self.layout.unit_input(unit, s.PCS_POWER_W)], unit)
+        for at, value in self.held.items():
+            inp[at] = value
 
     def run(self):
         """Start and let the limits recover (22 s); fails if energy is not permitted then."""
@@ -124,4 +132,41 @@ class Bench(Inputs):
         self.inp[s.RESET_KIND] = kind
         self.inp[s.RESET_FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE]
         self.inp[s.RESET_MASK] = self.out[s.CAUSE_MASK]
+        return self
+
+    def wait(self, waited_ticks):
+        """Let time pass in late steps: exact for all but clear times."""
+        if self.is_alone and waited_ticks > 1:  # row 44 is not armed
+            return self.step().step(1, elapsed=waited_ticks - 1)
+        self.step(waited_ticks // COARSE, elapsed=COARSE)
+        return self.step(waited_ticks % COARSE)
+
+    def rack_at(self, signal, rack=0):
+        return self.layout.rack_input(rack, signal)
+
+    def bms_groups(self, rack=0):
+        return {self.layout.rack_group(rack, group) for group in range(len(s.RACK_GROUPS))}
+
+    def load(self, current_mA):
+        for rack in range(self.layout.racks):
+            self.set_rack(s.RACK_CURRENT_MA, current_mA, rack)
+        return self
+
+    def hold(self, at, value):
+        self.held[at] = value
+        return self
+
+    def hold_rack(self, signal, value, rack=0):
+        return self.hold(self.rack_at(signal, rack), value)
+
+    def instance(self, name):
+        stages = list(enumerate(self.kernel.evaluator.stage))
+        return max(index for index, stage in stages if m.STAGES[stage][m.S_ID] == name)
+
+    def alone(self, *names):
+        self.is_alone = True
+        kept = [self.instance(name) for name in names]
+        evaluator = self.kernel.evaluator
+        others = [at for at in range(evaluator.count) if at not in kept]
+        disarm(evaluator, self.kernel.image, others)
         return self

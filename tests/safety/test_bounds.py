@@ -5,9 +5,9 @@ from array import array
 
 import checked_ints
 import pytest
-from bench import default_image
+from bench import Bench, default_image
 from hypothesis import given, settings, strategies as st
-from started import Plant, running
+from started import running
 from text_cases import cases
 
 from safety import bounds as b, matrix as m, parameters as p, signals as s, tapers
@@ -136,7 +136,7 @@ def test_a_taper(value, full_at, none_at, left):
 
 
 def test_racks_that_tell_nothing_taper_nothing_but_have_a_state_of_charge():
-    bench = Plant(default_image(cells_reported=0, temperatures_reported=0))
+    bench = Bench(default_image(cells_reported=0, temperatures_reported=0))
     groups = (s.G_BMS_CELLS, s.G_BMS_TEMPERATURES)
     bench.silent |= {bench.layout.rack_group(0, group) for group in groups}
     for signal, value in ((s.CELL_VOLTAGE_MV_MIN, 0), (s.CELL_VOLTAGE_MV_MAX, 10_000)):
@@ -148,7 +148,7 @@ def test_racks_that_tell_nothing_taper_nothing_but_have_a_state_of_charge():
 
 
 def test_a_rack_without_temperatures_is_not_cold():
-    bench = Plant(default_image(temperatures_reported=0)).step(30)
+    bench = Bench(default_image(temperatures_reported=0)).step(30)
     bench.set_rack(s.MODULE_TEMPERATURE_DDEGC, -600).step()
     assert left_W(bench, b.L_TEMPERATURE_TAPER) == [RATED_W] * 2
 
@@ -179,7 +179,7 @@ def two_units():
     rated_W, charge_W, discharge_W = (200_000, 90_000), (150_000, 70_000), (300_000, 60_000)
     changed = {"installer_charge_W_max": charge_W, "installer_discharge_W_max": discharge_W}
     changed |= {"rack_sharing_permille": (900, 970), "efficiency_permille_min": (970, 500)}
-    return Plant(default_image(units=2, racks=2, rated_W=rated_W, **changed)).run()
+    return Bench(default_image(units=2, racks=2, rated_W=rated_W, **changed)).run()
 
 
 def test_every_unit_has_limits_of_its_own_both_ways(two_units):
@@ -240,7 +240,7 @@ def test_a_derate_is_a_share_of_what_is_left():
         assert both(bench)[way] == ONE_RACK_W[way] // 2
         assert both(bench)[1 - way] == ONE_RACK_W[1 - way] and reasons(bench)[way] == "derate"
     image = default_image(racks=3, installer_charge_W_max=100_000, installer_discharge_W_max=80_000)
-    bench = demanding(Plant(image).run(), charge_derate_pct=50, discharge_derate_pct=75)
+    bench = demanding(Bench(image).run(), charge_derate_pct=50, discharge_derate_pct=75)
     assert both(bench) == [50_000, 20_000]
 
 
@@ -261,17 +261,6 @@ def test_a_small_racks_limit_falls_with_the_age_of_its_bms():
     # 600 of 500 to 1000 ms
     assert both(bench.step(5)) == [whole_W * 8 // 10 for whole_W in ONE_RACK_W]
     assert both(bench.step(15)) == [whole_W * 2 // 10 for whole_W in ONE_RACK_W]
-
-
-def test_of_several_zeros_the_last_is_named():
-    bench = running(racks=3)
-    every_rack(bench, s.CHARGE_CURRENT_MA_MAX, 0)
-    bench.step()
-    assert reasons(bench)[CHARGE] == "bms_current"
-    assert reasons(demanding(bench, charge_derate_pct=50))[CHARGE] == "bms_current"
-    assert reasons(demanding(bench, charge_derate_pct=100))[CHARGE] == "derate"
-    assert reasons(demanding(bench, pcs=2, charge_inhibit=2))[CHARGE] == "stop"
-    assert reasons(demanding(bench, permitted=False, pcs=m.PCS_STOP)) == ["permit", "permit"]
 
 
 @pytest.mark.parametrize("closes_again", [False, True])
@@ -305,12 +294,6 @@ def test_an_age_and_what_no_rack_allows_stay_small_numbers():
     for way in (CHARGE, DISCHARGE):
         bounds._rack_limits(0, way)
         assert bounds.limit_W[way * b.LIMIT_COUNT + b.L_BMS_CURRENT] == 0
-
-
-@pytest.mark.parametrize("units", [1, 2, 3, 16])
-def test_there_is_one_limit_for_each_unit_and_way(units):
-    bounds = Kernel(default_image(units=units, racks=units)).bounds
-    assert len(bounds.published_W) == len(bounds.lowest_W) == 2 * units
 
 
 PLACES = "pcs charge_inhibit discharge_inhibit charge_derate_pct discharge_derate_pct".split()
@@ -347,29 +330,6 @@ def test_a_demand_never_widens_a_limit_and_limits_rise_slowly(steps):
             assert 0 <= published_W <= min(limits) == limits[fewer.unit(REASON[way])]
             risen = before[way] + 250 * min(elapsed, 8) + 1
             assert published_W == min(limits) or published_W <= risen
-
-
-SOURCES = [
-    index
-    for index, stage in enumerate(m.STAGES)
-    if any(stage[m.S_DEMAND][m.DEMANDS.index(name)] for name in PLACES)
-]
-
-
-@given(st.sampled_from(SOURCES), st.integers(0, 30), st.lists(INPUTS, min_size=20, max_size=60))
-@settings(max_examples=40)
-def test_an_active_stage_never_widens_what_the_cabinet_may_do(stage, at, changes):
-    fewer, more = running(racks=1), running(racks=1)
-    evaluator = more.kernel.evaluator
-    index = list(evaluator.stage).index(stage)
-    for step, change in enumerate(changes):
-        if step >= at:
-            evaluator.latched[index] = evaluator.busy[evaluator.block[index]] = 1
-        for bench in (fewer, more):
-            if change:
-                bench.set_rack(*change)
-            bench.step()
-        assert all(low <= high for low, high in zip(both(more), both(fewer)))
 
 
 @pytest.mark.parametrize("elapsed, steps", [(1, 1002), (2, 502), (8, 127), (20, 127)])

@@ -1,9 +1,8 @@
 """An agent's hold-off against the fan; a kernel without converters and racks."""
 
 import pytest
-from bench import default_image
+from bench import Bench, default_image
 from rows import ticks
-from started import Plant, running
 from text_cases import cases
 
 from safety import matrix as m, signals as s
@@ -13,7 +12,7 @@ CABINET_STAGES = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
 
 
 def holding(hold_off_ms=400):
-    return Plant(default_image(agent_hold_off_ms=hold_off_ms)).step(30)
+    return Bench(default_image(agent_hold_off_ms=hold_off_ms)).step(30)
 
 
 def release(bench):
@@ -64,7 +63,7 @@ LATER, HELD = ticks(100), ticks(1000)
 def with_a_second_conflict(monkeypatch):
     horn = (m.D_HORN, 2, "contactor_close_ms_max", "made up")
     monkeypatch.setattr(m, "CONFLICTS", (*m.CONFLICTS, horn))
-    return Plant(default_image(agent_hold_off_ms=400, contactor_close_ms_max=1000))
+    return Bench(default_image(agent_hold_off_ms=400, contactor_close_ms_max=1000))
 
 
 @cases("""signals fan horn
@@ -109,18 +108,8 @@ def test_its_time_stays_in_range():
     assert bench.step(1, elapsed=1_000_000).kernel.conflict_ticks[0] == s.TICKS_MAX
 
 
-def test_which_rows_trip_the_shunt_and_which_shed_the_auxiliary_loads():
-    asked = {
-        demand: {stage[m.S_ROW] for stage in m.STAGES if stage[m.S_DEMAND][demand]}
-        for demand in (m.D_SHUNT_TRIP, m.D_AUX_SHED)
-    }
-    assert asked == {m.D_SHUNT_TRIP: {39}, m.D_AUX_SHED: {8, 10, 11, 12}}
-    calm = running()
-    assert (calm.out[s.SHUNT_TRIP_ON], calm.out[s.AUX_LOAD_OK]) == (0, 1)
-
-
 def test_a_kernel_without_converters_and_racks_runs():
-    bench = Plant(units=0, racks=0)
+    bench = Bench(units=0, racks=0)
     assert bench.step(20).out[s.STATE] == s.RUNNING and bench.standing() == []
     assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (1, 1)
     evaluator = bench.kernel.evaluator
@@ -138,7 +127,7 @@ def test_a_kernel_without_converters_and_racks_runs():
     s.LEAK_OK 0 '42a' | s.SELF_TEST_BITS 1 '44e'""")
 def test_it_trips_the_rows_that_need_no_more_than_a_contact(signal, value, name):
     """It is channel B's: votes of detectors and ages of what A alone reads are not computed."""
-    bench = Plant(units=0, racks=0).step(30)
+    bench = Bench(units=0, racks=0).step(30)
     row = next(stage for stage in CABINET_STAGES if stage[m.S_ID] == name)
     bench.set(signal, value).wait(max(1, ticks(row[m.S_SET_MS])))
     assert name in bench.standing()

@@ -6,7 +6,6 @@ import random
 import pytest
 from desk import Desk
 from rows import ticks
-from text_cases import cases
 
 from safety import gas, matrix as m, signals as s
 
@@ -21,6 +20,7 @@ KINDS = {
 }
 HIGHEST = dict(zip(KINDS, (m.F_GAS_LFL_PERMILLE_MAX, m.F_OFFGAS_PPM_MAX, m.F_TOXIC_PPM)))
 FITTED = [each for each in itertools.product(range(3), range(3), range(2)) if any(each)]
+REQUIRED = [(each, 1) for each in FITTED] + [((2, 2, 1), 0)]
 
 
 def desk_with(combustible=2, vapour=2, toxic=1, **cabinet):
@@ -35,7 +35,7 @@ def in_part(found, fitted):
     return UNKNOWN if not found else KNOWN if found == fitted else IN_PART
 
 
-def votes(desk, fitted, silent_ticks):
+def votes(desk, fitted, required, silent_ticks):
     """{feature: (value, known)}; silent_ticks: since each group was heard (NEVER: not yet)."""
     found, heard, faulty, silent, days, all_seen, any_good = {}, 0, 0, 0, [], True, 0
     for (kind, detectors), count in zip(KINDS.items(), fitted):
@@ -58,7 +58,7 @@ def votes(desk, fitted, silent_ticks):
             found[m.F_OFFGAS_PPM_SECOND] = min(read), KNOWN if good > 1 else IN_PART
         any_good += good
         if kind == "combustible" or not fitted[0]:  # the last one to be written is of all kinds
-            lost = int(all_seen and not any_good)
+            lost = int(all_seen and not any_good) * required
             found[m.F_GAS_DETECTORS_LOST] = lost, KNOWN if all_seen else IN_PART
     every = KNOWN if heard == sum(fitted) else IN_PART
     found[m.F_GAS_DETECTORS_FAULTY] = (faulty, every)
@@ -67,11 +67,11 @@ def votes(desk, fitted, silent_ticks):
     return found
 
 
-@pytest.mark.parametrize("fitted", FITTED)
-def test_votes_over_random_courses(fitted):
+@pytest.mark.parametrize("fitted, required", REQUIRED)
+def test_votes_over_random_courses(fitted, required):
     """Vapour and toxic detectors that are not fitted may report any value."""
     chance = random.Random(sum(100**place * count for place, count in enumerate(fitted)))
-    desk, detectors = desk_with(*fitted), sum(KINDS.values(), ())
+    desk, detectors = desk_with(*fitted, gas_required=required), sum(KINDS.values(), ())
     voted = [kind[:count] for kind, count in zip(KINDS.values(), fitted)]
     silent_ticks = {group: NEVER for group, _ in detectors}
     for _ in range(150):
@@ -87,40 +87,10 @@ def test_votes_over_random_courses(fitted):
             desk.inp[value + 2] = chance.randint(-5, 100)
         desk.step(1, elapsed=elapsed)
         if any(silent_ticks[group] != NEVER for group, _ in sum(voted, ())):
-            for feature, expected in votes(desk, fitted, silent_ticks).items():
+            for feature, expected in votes(desk, fitted, required, silent_ticks).items():
                 value, known = desk.of(feature)
                 name = m.CABINET_FEATURES[feature]
                 assert (value if known else expected[0], known) == expected, name
-
-
-@cases("""first second highest next_highest
-    30 10 30 10 | 10 30 30 10 | 20 20 20 20 | 0 25 25 0 | 25 0 25 0""")
-def test_the_second_highest_vapour(first, second, highest, next_highest):
-    desk = desk_with().set(s.OFFGAS_1_PPM, first).set(s.OFFGAS_2_PPM, second)
-    assert desk.step().of(m.F_OFFGAS_PPM_MAX) == (highest, KNOWN)
-    assert desk.of(m.F_OFFGAS_PPM_SECOND) == (next_highest, KNOWN)
-
-
-def test_the_reading_of_a_faulty_detector_counts_and_clears_nothing():
-    """A saturated cell, or the other cell of two: 0 is no reading of a faulty one."""
-    desk = desk_with()
-    for signal in (s.OFFGAS_1_OK, s.OFFGAS_2_OK):
-        desk.inp[signal] = 0
-    desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM] = 0, 10_000
-    assert desk.step().of(m.F_OFFGAS_PPM_MAX) == (10_000, IN_PART)
-    assert desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
-    desk.set(s.OFFGAS_1_PPM, 70).step()
-    # a faulty one may hide gas: it clears nothing
-    assert desk.of(m.F_OFFGAS_PPM_SECOND) == (70, IN_PART)
-
-
-@cases("fitted late | (0,2,1) s.G_TOXIC | (0,2,1) s.G_OFFGAS_1 | (0,2,0) s.G_OFFGAS_2")
-def test_a_detector_never_heard_is_not_lost(fitted, late):
-    desk = desk_with(*fitted)
-    for signal in (s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK):
-        desk.inp[signal] = 0
-    assert desk.silence(late).step().of(m.F_GAS_DETECTORS_LOST) == (0, IN_PART)
-    assert desk.speak().step().of(m.F_GAS_DETECTORS_LOST) == (1, KNOWN)
 
 
 HOLE = "not known"  # another value than a rise of 0

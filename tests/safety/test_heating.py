@@ -192,24 +192,6 @@ def test_racks_of_unequal_size_each_in_its_own_phase_of_the_second(seed):
                 assert seen(desk, rack) == references[rack].features(), (seed, rack, total)
 
 
-def test_each_rack_looks_back_in_another_tick():
-    desk = Desk(racks=3).step(10)
-    first = {}
-    for tick in range(11, 52):
-        desk.step()
-        for rack in range(3):
-            if desk.of_rack(m.F_TEMPERATURE_RISING, rack)[1] == IN_PART:
-                first.setdefault(rack, tick)
-    assert first == {0: 50, 1: 49, 2: 48}
-
-
-@pytest.mark.parametrize("risen_ddegC, rises", [(1, 0), (2, 1)])
-def test_cold_racks_heat_too(risen_ddegC, rises):
-    desk = Desk().temperatures([-100] * 15).step(3 * SECOND)
-    desk.temperatures([-100 + risen_ddegC] * 15).step(SECOND)
-    assert desk.of_rack(m.F_TEMPERATURE_RISING)[0] == rises
-
-
 @cases("""current_mA heat_uK
     0 0 | 999 0 | 9999 0 | 10_000 9 | -10_999 9 | 140_000 1764 | -140_999 1764
     3_000_000 810_000""")

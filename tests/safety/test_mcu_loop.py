@@ -27,11 +27,8 @@ from safety.mcu import loop
 class FakeBoard:
     def __init__(self, level=0, data=None, wanted=False):
         data = si.file_bytes(default_image()) if data is None else data
-        self.service, self.image, self.remembered = (
-            lambda: wanted,
-            lambda: data,
-            lambda: (level, 0, 0),
-        )
+        self.service, self.image = lambda: wanted, lambda: data
+        self.remembered = lambda: (level, 0, 0)
         self.log, self.line, self.ticks = [], bytearray(), [1]
         self.bits, self.on = CLOSED | sc.KEY_BIT, 0
 

@@ -1,9 +1,9 @@
 """The parameter tables and the limit image: ranges, defaults, where each word lies, its CRC."""
 
 import pytest
-from bench import default_image
+from bench import Bench, default_image
 from hypothesis import given, settings, strategies as st
-from started import Plant, running
+from started import running
 from text_cases import cases
 
 from safety import matrix as m, parameters as p, signals as s
@@ -153,7 +153,7 @@ def test_words_are_within_the_topology_and_small_integers():
 @given(st.integers(0, 10**6), st.integers(0, 29), st.integers(0, 70))
 @settings(max_examples=40)
 def test_any_changed_bit_is_found_within_two_scans(word, bit, after):
-    bench = Plant().step(after)
+    bench = Bench().step(after)
     image, check = bench.kernel.image, bench.kernel.image_check
     image[word % len(image)] ^= 1 << bit
     scan = -(-len(image) // -(-len(image) // CRC_STEPS))
@@ -176,7 +176,7 @@ def test_units_and_racks_have_their_own_silence_budgets():
 
 
 def test_obligations_follow_the_frozen_time_of_the_configuration():
-    bench = Plant(default_image(meter_frozen_ms=1000)).run()
+    bench = Bench(default_image(meter_frozen_ms=1000)).run()
     bench.held[s.GRID_RAW_HASH] = bench.inp[s.GRID_RAW_HASH]
     assert (bench.step(49).out[s.OBLIGATIONS_OK], bench.step().out[s.OBLIGATIONS_OK]) == (1, 0)
     assert running().step(50).out[s.OBLIGATIONS_OK] == 1

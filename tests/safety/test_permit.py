@@ -3,11 +3,11 @@
 import itertools
 
 import pytest
-from bench import default_image
+from bench import Bench, default_image
 from hypothesis import given, settings, strategies as st
 from permit_desk import LOAD_MA, ZERO_MA, Desk, arrange_one
 from rows import ticks
-from started import Plant, resting, running
+from started import resting, running
 from text_cases import cases
 
 from safety import (
@@ -240,13 +240,13 @@ def test_bms_silence_ladder():
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0, "3.2 s: the current is not known"
 
 
-@pytest.mark.parametrize("kinds", list(itertools.product(CURRENTS, repeat=3)))
-def test_zero_current_means_every_rack(kinds):
+def test_zero_current_means_every_rack():
     desk = Desk(racks=3)
-    for rack, kind in enumerate(kinds):
-        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack).current(kind, rack)
-    expected = 0 if "load" in kinds else -1 if "unknown" in kinds else 1
-    assert desk.permit.contactors.current_zero() == expected
+    for kinds in itertools.product(CURRENTS, repeat=3):
+        for rack, kind in enumerate(kinds):
+            desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack).current(kind, rack)
+        expected = 0 if "load" in kinds else -1 if "unknown" in kinds else 1
+        assert desk.permit.contactors.current_zero() == expected, kinds
 
 
 @pytest.mark.parametrize("silent", range(3))
@@ -263,7 +263,7 @@ def test_a_report_speaks_for_its_own_rack(silent):
 @cases("""rack current_mA zero
     1 499 1 | 1 -500 0 | 0 6999 1 | 0 -6999 1 | 0 LOAD_MA 0 | 0 -7000 0""")
 def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, current_mA, zero):
-    bench = Plant(racks=2, rated_current_mA=(140_000, 10_000))
+    bench = Bench(racks=2, rated_current_mA=(140_000, 10_000))
     bench.set_rack(s.RACK_CURRENT_MA, current_mA, rack)
     assert bench.kernel.permit.contactors.current_zero() == -1, "never seen"
     bench.step(ticks(300) - 1)
@@ -277,7 +277,7 @@ def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, curre
     0 13_999 1 | 0 14_000 0 | -14_000 0 0 | -13_999 0 1""")
 def test_zero_current_needs_every_converter_that_is_heard(of_1_mA, of_2_mA, zero):
     """5 % of the racks behind it, 2 x 140 A: BMS that tell 0 opened contactors at 87 A."""
-    bench = Plant(racks=4, units=2).step(ticks(300))
+    bench = Bench(racks=4, units=2).step(ticks(300))
     for unit, current_mA in enumerate((of_1_mA, of_2_mA)):
         bench.hold(bench.layout.unit_input(unit, s.PCS_DC_CURRENT_MA), current_mA)
     assert bench.step().kernel.permit.contactors.current_zero() == zero
@@ -288,7 +288,7 @@ def test_zero_current_needs_every_converter_that_is_heard(of_1_mA, of_2_mA, zero
 
 @cases("unit current_mA zero\n 0 6999 1 | 0 7000 0 | 1 499 1 | 1 500 0")
 def test_zero_current_of_a_converter_is_that_of_its_own_racks(unit, current_mA, zero):
-    bench = Plant(racks=2, units=2, rated_current_mA=(140_000, 10_000)).step(ticks(300))
+    bench = Bench(racks=2, units=2, rated_current_mA=(140_000, 10_000)).step(ticks(300))
     bench.hold(bench.layout.unit_input(unit, s.PCS_DC_CURRENT_MA), current_mA).step()
     assert bench.kernel.permit.contactors.current_zero() == zero
 
@@ -315,7 +315,7 @@ REASONS = {start: getattr(start_checklist, "I_" + code) for start, code in zip(S
 @pytest.mark.parametrize("name", GROUPS)
 def test_nothing_starts_without_each_group(name):
     reason = next(code for start, code in REASONS.items() if name.startswith(start))
-    never = Plant(units=2, racks=2).silence(GROUPS[name])
+    never = Bench(units=2, racks=2).silence(GROUPS[name])
     assert never.step(14).out[s.INHIBIT_REASON] == reason and never.out[s.LATCHED_COUNT] == 0
     gone = resting(units=2, racks=2).set(s.RUN_REQUEST, 1)
     gone.held[s.ARMED_STORED] = 0  # so that it stays ready
@@ -336,7 +336,7 @@ def test_nothing_starts_without_each_group(name):
     start_checklist.I_CONTACTOR contactor_state s.CONTACTOR_CLOSED
     start_checklist.I_INTERLOCK s.KEY_RUN_OK 0 | start_checklist.I_LOCKED s.LOCK_OUT_OK 0""")
 def test_missing_evidence_inhibits_without_latching(reason, signal, value):
-    bench = Plant(racks=2)
+    bench = Bench(racks=2)
     if isinstance(signal, str):
         signal = bench.rack_at([row[0] for row in s.RACK_INPUTS].index(signal))
     bench.held[signal] = value
@@ -368,7 +368,7 @@ def test_evidence_is_counted_at_rest_and_while_closing():
 
 @pytest.mark.parametrize("group", ["meter_grid", "gas_1", "pcs_measure.0", "bms_limits.0", None])
 def test_evidence_withdrawn_while_closing_ends_the_attempt(group):
-    bench = Plant(units=2, racks=2).hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN, 1)
+    bench = Bench(units=2, racks=2).hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN, 1)
     assert given_out(bench.step(15)) == (CLOSING, 0, 1)
     if group:
         bench.silence(GROUPS[group]).step(bench.kernel.features.ages.budget_ticks[GROUPS[group]])
@@ -380,7 +380,7 @@ def test_evidence_withdrawn_while_closing_ends_the_attempt(group):
 
 
 def test_a_cause_that_ends_before_its_debounce_lets_the_start_go_on():
-    bench = Plant(racks=2).set(s.SMOKE_1_OK, 0)
+    bench = Bench(racks=2).set(s.SMOKE_1_OK, 0)
     assert bench.step(20).out[s.INHIBIT_REASON] == start_checklist.I_CAUSE
     assert bench.set(s.SMOKE_1_OK, 1).step(20).out[s.STATE] == RUNNING
 
@@ -452,7 +452,7 @@ def test_clean_only_when_every_rack_reports_open():
 
 @pytest.mark.parametrize("held, limit_ms", [("permit", 1000), ("contactor", 5000)])
 def test_closing_takes_a_bounded_time(held, limit_ms):
-    bench = Plant()
+    bench = Bench()
     at = s.PERMIT_1_CLOSED if held == "permit" else bench.rack_at(s.CONTACTOR_STATE)
     bench.held[at] = 0
     states = [bench.step().out[s.STATE] for _ in range(ticks(limit_ms) + 20)]
@@ -698,26 +698,23 @@ def test_in_the_relay_test_nothing_is_closed_and_nothing_is_waited_for(step):
 LEVELS = tuple(itertools.product(range(2), repeat=2))
 
 
-@pytest.mark.parametrize("known", LEVELS)
-@pytest.mark.parametrize("levels", LEVELS)
-def test_a_relay_is_read_back_only_on_modules_that_are_known(levels, known):
+def test_a_relay_is_read_back_only_on_modules_that_are_known():
     desk = Desk()
-    for group, is_known in zip((s.G_IO_1, s.G_IO_2), known):
-        desk.know(group, is_known)
-    desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = levels
-    for wanted in LEVELS:
-        assert bool(desk.permit._read_back(*wanted)) == (all(known) and wanted == levels)
+    for known, levels, wanted in itertools.product(LEVELS, repeat=3):
+        for group, is_known in zip((s.G_IO_1, s.G_IO_2), known):
+            desk.know(group, is_known)
+        desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = levels
+        found = bool(desk.permit._read_back(*wanted))
+        assert found == (all(known) and wanted == levels), (known, levels, wanted)
 
 
 @pytest.mark.parametrize("step", range(len(pt.RELAY_TEST)))
-@pytest.mark.parametrize("told", LEVELS)
-@pytest.mark.parametrize("reported", LEVELS)
-def test_a_step_of_the_relay_test_is_sent_before_it_is_read(step, told, reported):
+def test_a_step_of_the_relay_test_is_sent_before_it_is_read(step):
     desk, wanted = Desk(), pt.RELAY_TEST[step]
-    desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = reported
     is_expiry = step == pt.EXPIRY_AT
     read = (0, 0) if is_expiry else wanted
-    for is_withheld in (1 - is_expiry, int(is_expiry)):  # sent before, and then not
+    for told, reported, is_withheld in itertools.product(LEVELS, LEVELS, (0, 1)):
+        desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = reported
         desk.permit.relays[0], desk.permit.relays[1] = step, 7
         desk.out[s.PCS_ENABLE_OK], desk.out[s.CONTACTOR_SUPPLY_OK] = told
         desk.out[s.WITHHOLD_ON] = is_withheld

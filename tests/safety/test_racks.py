@@ -120,7 +120,7 @@ def test_the_hint_of_a_runaway_is_any_sign_of_the_cabinet(sign):
 
 @pytest.mark.parametrize("report", range(4))
 @pytest.mark.parametrize("mismatch", [0, STILL_CLOSED, LOST])
-@pytest.mark.parametrize("current_mA, flows", [(6999, 0), (7000, 1), (-7000, 1), (-6999, 0)])
+@cases("current_mA flows | 6999 0 | 7000 1 | -7000 1 | -6999 0")
 def test_votes_on_a_contactor(report, mismatch, current_mA, flows):
     desk = Desk().put(contactor_state=report, rack_current_mA=current_mA)
     desk.features.racks.mismatch[0] = mismatch

@@ -190,12 +190,6 @@ CONTACTS = tuple(
 MOST = 1_600_000, 1_600_000, 1000, 2000, 1000, 1000, 1000, 1000, 1, 1000, 1000
 COMBUSTIBLE = (s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE)
 VAPOUR = (s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM)
-ALERTS = (
-    (m.F_GAS_OR_SMOKE_ALERT, (2, 3, 4, 5, *range(7, 13), 21)),
-    (m.F_GAS_ALERT, (*range(7, 13),)),
-    (m.F_HEATING_ALERT, (22, 23)),
-    (m.F_ANY_SIGN, (*range(7, 24),)),
-)
 BOOT = ("image_changed", "step_late_ms", "boot_not_clean", "boot_store_unreadable")
 OWN_FEATURES = (*CONTACTS[:2], "estop_discrepancy", *CONTACTS[2:5], *CONTACTS[6:], *BOOT)
 # module, name, value, origin
@@ -235,7 +229,6 @@ NUMBERS = (
     ("latches", "HOUR_MS", 3_600_000, "an hour"),
     ("latches", "TOKENS", 3, "design: three remote resets an hour"),
     ("matrix", "CONFLICTS", ((2, 3, "agent_hold_off_ms", "A32, D1, D2"),), "row 3: the fan"),
-    ("matrix", "ALERTS", ALERTS, "rows 15, 16: any gas or smoke; 48: gas; 8: heat rate; 24"),
     ("peer", "DISAGREE_MS", 500, "row 1: contacts that disagree for 0.5 s"),
     ("peer", "CLOCK_WINDOW_MS", 5000, "project: two windows of 5 s"),
     ("peer", "CLOCK_PERMILLE_MAX", 20, "project: 2 %, far above a crystal's error"),

@@ -3,9 +3,10 @@
 import itertools
 
 import pytest
+from bench import Bench
 from permit_desk import CLOSING, INHIBITED, RUNNING, TRIPPED
 from rows import ticks
-from started import Plant, resting, running
+from started import resting, running
 from text_cases import cases
 
 from safety import permit, signals as s, start_checklist
@@ -16,11 +17,11 @@ LEVELS = ((1, 1), (1, 1), (1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
 WITHHELD = [at == permit.EXPIRY_AT for at in range(len(LEVELS))]
 # what has to be read back: what is not written any more has expired
 READ = [(0, 0) if withheld else level for level, withheld in zip(LEVELS, WITHHELD)]
-RELAY_TICKS, RETRY_TICKS, CLOSE_TICKS = ticks(1000), ticks(10_000), ticks(5000)
+RELAY_TICKS, CLOSE_TICKS = ticks(1000), ticks(5000)
 RELAYS = (s.PERMIT_1_CLOSED, s.PERMIT_2_CLOSED)
 
 
-class SlowRelays(Plant):
+class SlowRelays(Bench):
     """A plant whose permit relays follow their outputs `late` steps later (1: as the bench's)."""
 
     def _follow(self):
@@ -209,7 +210,7 @@ def test_a_cause_in_the_relay_test_ends_the_attempt(level, where, signal, value,
 
 
 def test_a_contactor_that_is_closed_at_the_start_arms_nothing():
-    bench = Plant(racks=2).hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, 1)
+    bench = Bench(racks=2).hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, 1)
     for _ in range(50):
         assert bench.step().out[s.ARM_REQUEST] == 0
 

@@ -5,7 +5,8 @@ import pickle
 
 import pytest
 import rows as r
-from started import COARSE, running
+from bench import COARSE
+from started import running
 
 from hil.oracle import CLEARS, KEY, REMOTE, ROWS, SELF, effects
 from safety import bounds, latches, signals as s

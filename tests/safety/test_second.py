@@ -332,11 +332,9 @@ def test_every_field_of_its_frame():
 
 def mark_of(bench):
     second = bench.second
-    assert (second.kept_count, second.kept_digest) == (
-        bench.told(f.RESET_MASK),
-        bench.told(f.RESET_FIRST_OUT),
-    )
-    return second.kept_count, second.kept_digest
+    kept = second.kept_count, second.kept_digest
+    assert kept == (bench.told(f.RESET_MASK), bench.told(f.RESET_FIRST_OUT))
+    return kept
 
 
 def test_it_keeps_the_newest_mark_of_the_store_and_moves_nothing_by_it():

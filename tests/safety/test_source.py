@@ -1,8 +1,8 @@
 """The contact of the transfer switch and the converter that forms an island: rows 50b and 56."""
 
 import pytest
-from bench import default_image
-from started import Plant, running
+from bench import Bench, default_image
+from started import running
 
 from safety import matrix as m, means, signals as s
 from safety.pace import SOURCE
@@ -41,7 +41,7 @@ def test_a_late_step_does_not_shorten_the_time_of_the_contact():
 
 @pytest.mark.parametrize("tick_ms, steps", [(10, 50), (100, 5)])
 def test_the_time_of_the_contact_is_that_of_the_tick(tick_ms, steps):
-    bench = Plant(default_image(tick_ms=tick_ms)).hold(s.SOURCE_CODE, 1).step(steps - 1)
+    bench = Bench(default_image(tick_ms=tick_ms)).hold(s.SOURCE_CODE, 1).step(steps - 1)
     assert not is_off_grid(bench) and is_off_grid(bench.step())
 
 
@@ -59,7 +59,7 @@ def test_a_silent_module_counts_as_the_grid(silent_steps, is_off):
 
 
 def test_before_the_module_was_heard_the_source_is_the_grid():
-    bench = Plant(default_image()).hold(s.SOURCE_CODE, 1).silence(s.G_IO_3).step(100)
+    bench = Bench(default_image()).hold(s.SOURCE_CODE, 1).silence(s.G_IO_3).step(100)
     assert not is_off_grid(bench) and bench.kernel.features.pace.words[SOURCE + CLOSED] == 0
 
 
@@ -84,7 +84,7 @@ def test_a_converter_that_forms_the_grid_owes_no_set_point(forms):
 
 
 def test_a_converter_that_forms_the_grid_excuses_no_other():
-    bench = Plant(default_image(units=2, racks=2)).run().step(FULL)
+    bench = Bench(default_image(units=2, racks=2)).run().step(FULL)
     off_grid(bench, (0,)).step(OFF_GRID_STEPS)
     for unit in (0, 1):
         follows_the_load(bench, unit)

@@ -1,8 +1,7 @@
 """Inputs not heard since the start, or only in part: they clear no latch and show no green."""
 
 import pytest
-from bench import default_image
-from started import Plant
+from bench import Bench, default_image
 from text_cases import cases
 
 from safety import contactors, latches, matrix as m, signals as s
@@ -11,13 +10,13 @@ WINDOW_S = 30  # row 22
 
 
 def restarted(*names, silent=()):
-    plant = Plant().set(s.RUN_REQUEST, 0)
+    plant = Bench().set(s.RUN_REQUEST, 0)
     plant.kernel.boot(0, 0, [plant.instance(name) for name in names])
     return plant.silence(*silent)
 
 
 def groups(*names):
-    layout = Plant().layout
+    layout = Bench().layout
     found = {name: group for group, name in enumerate(s.CABINET_GROUPS)}
     found |= {name: layout.unit_group(0, group) for group, name in enumerate(s.UNIT_GROUPS)}
     found |= {name: layout.rack_group(0, group) for group, name in enumerate(s.RACK_GROUPS)}
@@ -26,7 +25,7 @@ def groups(*names):
 
 @cases("word group | cells s.G_BMS_CELLS | temperatures s.G_BMS_TEMPERATURES")
 def test_an_unreported_group_is_not_waited_for(word, group):
-    plant = Plant(racks=2, **{word + "_reported": (1, 0)})
+    plant = Bench(racks=2, **{word + "_reported": (1, 0)})
     expected = plant.kernel.features.ages.expected
     unasked = [at for at in range(plant.layout.groups) if not expected[at]]
     assert unasked == [s.G_LOCAL, plant.layout.rack_group(1, group)]
@@ -54,7 +53,7 @@ def test_outputs_are_safe_until_all_was_heard(name):
 
 @pytest.mark.parametrize("rack", range(3))
 def test_each_rack_counts(rack):
-    plant = Plant(racks=3)
+    plant = Bench(racks=3)
     plant.silence(plant.layout.rack_group(rack, s.G_BMS_CHARGE))
     assert [plant.step(30).out[signal] for signal in TOLD] == SAFE
     assert [plant.speak().step().out[signal] for signal in TOLD] == WELL
@@ -73,7 +72,7 @@ def test_a_weld_that_reports_a_fault_after_a_restart_is_not_cleared(first, kept)
 @pytest.mark.parametrize("unheard", range(3))
 def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
     """0 is "open": an array before a frame came is no report. Each rack by its own frames."""
-    plant = Plant(racks=3)
+    plant = Bench(racks=3)
     plant.kernel.boot(0, 0, [])
     plant.set(s.RUN_REQUEST, 0).silence(*plant.bms_groups(unheard)).step(5).speak()
     for rack in range(3):
@@ -89,7 +88,7 @@ def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
     ('io_2','io_3') {'io_3_fitted':0} m.IN_PART | ('io_3',) {} m.IN_PART | () {} m.KNOWN
     ('meter_load',) {'meter_load_fitted':0} m.KNOWN""")
 def test_of_several_modules_each_fitted_one_counts(silent, fitted, known):
-    plant = Plant(default_image(**fitted)).silence(*groups(*silent))
+    plant = Bench(default_image(**fitted)).silence(*groups(*silent))
     seen = plant.step(2).kernel.features.known
     assert seen[m.F_IO_SILENCE_MS] == known
     assert seen[m.F_METER_SILENCE_MS] == seen[m.F_METER_FROZEN_MS] == m.KNOWN
@@ -102,7 +101,7 @@ def told(plant, rack=0):
 
 
 def test_a_window_is_whole_after_half_a_minute_without_a_dead_sensor():
-    plant = Plant(racks=2)
+    plant = Bench(racks=2)
     plant.silence(plant.layout.rack_group(1, s.G_BMS_TEMPERATURES)).step(5 * WINDOW_S, elapsed=10)
     assert told(plant) == m.IN_PART
     plant.speak().step(50)

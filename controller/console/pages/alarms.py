@@ -1,6 +1,4 @@
-"""The page `alarms`: the most dangerous alarm, the others, the first-out, the checks, and the
-conditions of a reset and a start. From part 2 on: every alarm in full.
-"""
+"""The page `alarms`: the leading alarm, the others, checks, conditions of reset and start."""
 
 from controller.console.pages.text import (
     CELLS,
@@ -30,9 +28,7 @@ LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 
 def lines(facts: Facts, number: int = 1) -> list[str]:
-    """Part `number` of the page (state/alarms.py) as lines: 1 the overview, then each alarm in
-    full.
-    """
+    """Part `number` of the page (state/alarms.py): 1 the overview, then each alarm in full."""
     if number > 1:
         return page([*head(facts), *details(facts)[number - 2], CELLS])
     if not facts["standing"]:
@@ -114,9 +110,7 @@ def _present(row: Facts) -> str:
 
 
 def _others(facts: Facts, lines_max: int) -> list[str]:
-    """The less dangerous rows as far as they fit whole, with the time since the first-out; then the
-    number of the others.
-    """
+    """The less dangerous rows that fit, with the time since the first-out; then a number."""
     standing = facts["standing"]
     first = next((row for row in standing if row["instance"] == facts["first_out"]), standing[0])
     found = [
@@ -241,32 +235,21 @@ def _reset(facts: Facts) -> list[str]:
     return out + _resets(reset)
 
 
-def _standby(start: Facts) -> list[str]:
-    """Why the cabinet is in standby, in addition to the checklist."""
-    return folded("", f"And {standby(start)}.", 1) if start["rests"] else []
-
-
 def _start(facts: Facts) -> list[str]:
     start = facts["start"]
     waits = start["waits_for"]
     if waits and not (facts["locked_out_by"] and waits["code"] == LOCKED):
-        return folded(
-            "START",
-            f"{checklist(start)}waits for {waits['label']} {waits['name']}: {waits['sentence']} "
-            f"{waits['remedy']}",
-            3,
-        ) + _standby(start)
+        reason = f"{waits['label']} {waits['name']}: {waits['sentence']} {waits['remedy']}"
+        rests = folded("", f"And {standby(start)}.", 1) if start["rests"] else []
+        return folded("START", f"{checklist(start)}waits for {reason}", 3) + rests
     if facts["locked_out_by"]:
-        return folded(
-            "START",
+        line = (
             f"locked out by {facts['locked_out_by']}. The same person ends it, or any operator "
-            "with the key out of RUN (firebreak lock-out --end).",
-            2,
+            "with the key out of RUN (firebreak lock-out --end)."
         )
+        return folded("START", line, 2)
     if not start["is_asked_to_run"]:
         return folded("START", f"{standby(start)}.", 2)
-    if not facts["is_live"]:
-        return folded(
-            "START", f"nothing was missing; in its last tick the cabinet was {start['state']}.", 1
-        )
-    return folded("START", f"nothing is missing; the cabinet is {start['state']}.", 1)
+    words = "was missing; in its last tick the cabinet was"
+    words = "is missing; the cabinet is" if facts["is_live"] else words
+    return folded("START", f"nothing {words} {start['state']}.", 1)

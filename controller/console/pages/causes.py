@@ -223,18 +223,13 @@ def _rated(cause: Facts) -> str:
 
 
 _WORDS: dict[str, Callable[[Facts], str]] = {
-    "pcs_rated": _rated,
-    "test": _rated,
-    "installer": _rated,
+    **dict.fromkeys(("pcs_rated", "test", "installer"), _rated),
     "bms_current": _current,
     "cell_voltage_taper": _voltage,
     "soc_taper": _charge,
     "temperature_taper": _temperature,
     "bms_silence": _silence,
-    "derate": _rows,
-    "inhibit": _rows,
-    "ramp_to_zero": _rows,
-    "stop": _rows,
+    **dict.fromkeys(("derate", "inhibit", "ramp_to_zero", "stop"), _rows),
     "permit": _permit,
     "reserve": _reserve,
     "connection": lambda cause: (

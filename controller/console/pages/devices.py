@@ -41,12 +41,7 @@ def _block(device: Facts) -> list[str]:
         words = f"{power_W} W are reported, more than {name} allows: does it take commands?"
         out += folded("", words, LINES_MAX)
     for actuator in device["actuators"]:
-        text = (
-            f"{actuator['name']} {actuator['value']} (sent {_sent(actuator)}): {actuator['text']}"
-        )
+        sent = "-" if actuator["sent"] is None else actuator["sent"]
+        text = f"{actuator['name']} {actuator['value']} (sent {sent}): {actuator['text']}"
         out += folded("", f"asked for {text}; {bound_by(actuator)}", LINES_MAX)
     return out
-
-
-def _sent(actuator: Facts) -> str:
-    return "-" if actuator["sent"] is None else str(actuator["sent"])

@@ -148,9 +148,7 @@ def contradicted(facts: Facts) -> str:
 
 
 def head(facts: Facts) -> list[str]:
-    """The first two lines of every page: cabinet, state and time; the first action of a person in
-    danger.
-    """
+    """The first two lines of every page; the second has the first action of a person in danger."""
     state = facts["state"].upper() if facts.get("is_live", True) else "NOT TICKING: LAST STATE"
     if facts.get("locked_out_by"):
         state += f", LOCKED OUT BY {facts['locked_out_by']}"
@@ -172,9 +170,7 @@ def checklist(start: Facts) -> str:
 
 
 def standby(start: Facts) -> str:
-    """Why the cabinet is in standby, and the remedy: "the test is over: start it (firebreak
-    start)".
-    """
+    """Why the cabinet is in standby, with the remedy."""
     found = start["rests"]
     if found is None:
         return "no run request: the controller is stopping, or its store has failed"
@@ -189,9 +185,7 @@ def standby(start: Facts) -> str:
 
 
 def typed(reset: Facts) -> str | None:
-    """The command that resets the rows on a page, or the step before it; None if no row waits for a
-    reset.
-    """
+    """The command that resets the rows on a page, or the step before it; None: no row waits."""
     return reset["command"] or (reset["code"] and TURN_KEY)
 
 
@@ -253,10 +247,7 @@ def part(items: list[Item], number: int, per_page: int) -> list[Item]:
 
 
 def page(lines: Iterable[str]) -> list[str]:
-    """The finished page: at most HEIGHT lines of WIDTH (see `cut`), without spaces at their ends.
-
-    If there are too many lines, rules go first, from the end; the rule of the head stays.
-    """
+    """A page of HEIGHT lines of WIDTH. If there are too many, rules go first, but not the head's."""
     kept = [cut(line.rstrip()).rstrip() for line in lines]
     for index in range(len(kept) - 1, 1, -1):
         if len(kept) > HEIGHT and kept[index] == RULE:

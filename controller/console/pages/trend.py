@@ -1,6 +1,4 @@
-"""The page `trend`: the last minutes of each quantity as one line of ten levels, with its range and
-its newest value.
-"""
+"""The page `trend`: each quantity of the last minutes as a line of ten levels."""
 
 from controller.console.pages.text import duration, folded, head, page, source
 from controller.state.base import Facts

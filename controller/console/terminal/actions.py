@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import IO, cast
 
 from controller.console import run_words
@@ -14,6 +15,7 @@ from controller.core.image import PEER_EMPTY
 from controller.run import operator_client, operator_commands
 from controller.store import durable, spool
 from controller.system import json_text, regular_file
+from controller.system.paths import why
 from safety import latches
 
 ACKNOWLEDGED = "acknowledged"
@@ -86,13 +88,8 @@ class Actions:
 
     def stop(self, now_us: int, who: str) -> str:
         """A controlled stop; then the cabinet is in standby."""
-        return self._ask(
-            now_us,
-            who,
-            "Stop",
-            operator_commands.STOP,
-            lambda: f": {run_words.of_stop(self._run_directory)}",
-        )
+        then = partial(run_words.of_stop, self._run_directory)
+        return self._ask(now_us, who, "Stop", operator_commands.STOP, lambda: f": {then()}")
 
     def lamp_test(self, now_us: int, who: str) -> str:
         """Flash the lamps."""
@@ -136,16 +133,8 @@ class Actions:
             return "An export is still running."
         self.forget_export()
         words = [
-            sys.executable,
-            "-m",
-            "controller",
-            "export",
-            "--what",
-            what,
-            "--out",
-            self._export_directory,
-            "--state-dir",
-            self._state_directory,
+            *(sys.executable, "-m", "controller", "export", "--what", what),
+            *("--out", self._export_directory, "--state-dir", self._state_directory),
             *([f"--from={since}"] if since else []),
         ]
         try:
@@ -172,7 +161,7 @@ def _answer(send: Callable[[], int | None], then: Callable[[], str]) -> str:
         answer = send()
         more = then() if answer == operator_commands.ACCEPTED else ""
     except (OSError, ValueError) as error:
-        return f"not sent, {getattr(error, 'strerror', None) or error}"
+        return f"not sent, {why(error)}"
     return operator_commands.words(answer) + more
 
 

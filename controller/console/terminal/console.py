@@ -1,6 +1,4 @@
-"""`firebreak console`: pages and actions on a serial line or this terminal. `firebreak
-console-user`: the users who may act there.
-"""
+"""`firebreak console`: pages and actions on a terminal. `console-user`: who may act there."""
 
 import getpass
 import os
@@ -8,7 +6,10 @@ import signal
 import sys
 from argparse import Namespace
 
-from controller.console.terminal.line import BAUDS, Line
+from controller.console import login, users
+from controller.console.terminal import actions, process, session, view
+from controller.console.terminal.line import BAUDS, Line, LineError
+from controller.store import spool
 from controller.system import cli, identity, own_names
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 from controller.system.stop import Stop
@@ -57,8 +58,6 @@ def add(commands: cli.Commands) -> None:
 
 
 def _console(arguments: Namespace) -> int:
-    from controller.console.terminal.line import LineError
-
     if not (arguments.tty or os.isatty(0) and os.isatty(1)):
         raise cli.Ended(WRONG_INPUT, "this is not a terminal; for a serial line: --tty /dev/ttyS0")
     with cli.ends(NO_START, LineError):
@@ -68,10 +67,6 @@ def _console(arguments: Namespace) -> int:
 
 
 def _serve(arguments: Namespace, line: Line) -> int:
-    from controller.console import login, users
-    from controller.console.terminal import actions, process, session, view
-    from controller.store import spool
-
     stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     where = os.path.relpath(line.path, "/dev").replace("/", "-")[-8:]
     own_names.tidy(arguments.run_dir, arguments.state_dir)
@@ -103,8 +98,6 @@ def _serve(arguments: Namespace, line: Line) -> int:
 
 
 def _user(arguments: Namespace) -> int:
-    from controller.console import users
-
     name, what, place = arguments.name, arguments.what, arguments.state_dir
     if (name is None) != (what == "list"):
         line = "list takes no name" if what == "list" else f"{what} needs a name"
@@ -126,8 +119,6 @@ def _user(arguments: Namespace) -> int:
 
 def _password(name: str) -> str:
     """Typed twice at a terminal, or one line of the standard input. Raises UserError."""
-    from controller.console import users
-
     if sys.stdin is None or not sys.stdin.isatty():
         return users.checked_password(sys.stdin.readline().rstrip("\r\n") if sys.stdin else "")
     password = users.checked_password(getpass.getpass(f"Password of {name}: "))

@@ -1,6 +1,4 @@
-"""Bytes of a terminal as keys: printable ASCII, ENTER, ERASE, CANCEL, INTERRUPT, REDRAW. Other
-bytes are dropped.
-"""
+"""Bytes of a terminal as keys: printable ASCII and five controls. Other bytes are dropped."""
 
 ENTER, ERASE, CANCEL, INTERRUPT, REDRAW = "\r", "\b", "\x1b", "\x03", "\x0c"
 _CONTROLS = {0x0D: ENTER, 0x0A: ENTER, 0x08: ERASE, 0x7F: ERASE, 0x03: INTERRUPT, 0x0C: REDRAW}

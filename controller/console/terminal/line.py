@@ -25,11 +25,7 @@ class Line:
     """`pending`: bytes that the line has not accepted; `is_gone`: hung up or removed."""
 
     def __init__(self, path: str, baud: int | None = None) -> None:
-        """baud: set the line to it, 8N1, without flow control; None: keep the speed of the
-        terminal.
-
-        Raises LineError.
-        """
+        """baud: 8N1 without flow control; None: the speed of the terminal stays. LineError."""
         self.path, self.pending, self.is_gone = path, b"", False
         self._descriptor = _opened(path)
         try:
@@ -107,11 +103,7 @@ def _opened(path: str) -> int:
 
 
 def _raw(before: list[Any], baud: int | None) -> list[Any]:
-    """Terminal attributes as of termios.tcgetattr: raw bytes, 8N1, breaks and bad bytes ignored.
-
-    CLOCAL, because a cable of three wires has no carrier. No flow control, because a stray XOFF
-    must not stop the screen.
-    """
+    """Raw attributes, 8N1. CLOCAL: no carrier is wired. No flow control: a stray XOFF."""
     wanted = [*before[:_CC], list(before[_CC])]
     wanted[_IFLAG] = termios.IGNBRK | termios.IGNPAR
     wanted[_OFLAG] = wanted[_LFLAG] = 0

@@ -1,23 +1,21 @@
 """A line that a person types at the console."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from controller.console.terminal import keys
 
 
+@dataclass
 class Question:
     """`then(answer, now_us)` gets the answer."""
 
-    def __init__(
-        self,
-        text: str,
-        then: Callable[[str, int], None],
-        now_us: int,
-        is_hidden: bool = False,
-        characters_max: int = 64,
-    ) -> None:
-        self.text, self.then, self.asked_us = text, then, now_us
-        self.is_hidden, self.characters_max, self.typed = is_hidden, characters_max, ""
+    text: str
+    then: Callable[[str, int], None]
+    asked_us: int
+    is_hidden: bool = False
+    characters_max: int = 64
+    typed: str = ""
 
     def shown(self) -> str:
         """The question and the typed answer."""

@@ -12,9 +12,7 @@ def at(row: int, column: int) -> bytes:
 
 
 def printable(text: str) -> str:
-    """Printable ASCII without terminal commands, short of the last column, where a terminal may
-    wrap.
-    """
+    """Printable ASCII, short of the last column, where a terminal may wrap."""
     return "".join([each if " " <= each <= "~" else "?" for each in text])[: COLUMNS - 1].rstrip()
 
 
@@ -29,9 +27,7 @@ class Screen:
         self._shown = None
 
     def change(self, lines: list[str], cursor: tuple[int, int] = (ROWS, COLUMNS)) -> bytes:
-        """Bytes that show these lines, and empty lines after them, and leave the cursor at (row,
-        column).
-        """
+        """Bytes that show these lines, then empty ones, and leave the cursor there."""
         wanted = [printable(line) for line in lines[:ROWS]]
         wanted += [""] * (ROWS - len(wanted))
         shown, self._shown = self._shown, wanted

@@ -13,6 +13,7 @@ from controller.journal.ring import JournalError
 from controller.state import alarms, base
 from controller.state.base import Facts
 from controller.system import clock
+from controller.system.paths import why
 from safety import signals as s
 
 HEAD_ROWS, BODY_ROWS = 2, 19  # of 24: two of the head, a message, who acts, the keys
@@ -33,10 +34,7 @@ class Seen(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Two lines of head, at most BODY_ROWS of body, number of this part and of all parts.
-
-    seen: the alarms on it, or the code that approves the changes on it.
-    """
+    """A part of a page. seen: the alarms on it, or the code that approves its changes."""
 
     head: list[str]
     body: list[str]
@@ -73,7 +71,7 @@ class View:
             self.trouble = None
         except _TROUBLE as error:
             self.close()
-            self.trouble = f"No controller found in {self._run_directory}: {_short(error)}."
+            self.trouble = f"No controller found in {self._run_directory}: {why(error)}."
 
     def close(self) -> None:
         """Close the journal."""
@@ -88,9 +86,7 @@ class View:
 
     @property
     def is_key_out(self) -> bool | None:
-        """True while the key switch is out of RUN, False while it is in RUN, None while it is
-        unknown or the controller does not tick.
-        """
+        """State of the key switch; None while it is unknown or the controller does not tick."""
         if self._watch is None or not self._watch.is_live:
             return None
         shadow = self._watch.shadow
@@ -108,9 +104,7 @@ class View:
         return self._watch.shadow.causes if self._watch else None
 
     def page(self, name: str, part: int, extra: Iterable[str] = ()) -> Page:
-        """A page of words.PAGES; part: from 0, modulo the number of parts; extra: lines for its
-        end.
-        """
+        """A page of words.PAGES. part: from 0, modulo their number; extra: lines for its end."""
         if name in words.FIXED:
             return _cut(words.HEAD, [*words.FIXED[name], *extra], part)
         if self._watch is None:
@@ -127,7 +121,7 @@ class View:
             return self._made(self._watch, name, part, extra)
         except _TROUBLE as error:
             return _cut(
-                words.HEAD, pages.text.folded("", f"This page has an error: {_short(error)}."), part
+                words.HEAD, pages.text.folded("", f"This page has an error: {why(error)}."), part
             )
 
     def _made(self, seen: watch.Watch, name: str, part: int, extra: Iterable[str]) -> Page:
@@ -172,11 +166,6 @@ def _approval(seen: watch.Watch, part: int) -> Page:
     return page._replace(seen=code) if page.part == page.parts - 1 else page
 
 
-def _short(error: Exception) -> str:
-    """An error without its number and path."""
-    return getattr(error, "strerror", None) or str(error)
-
-
 def _seen(facts: Facts) -> Seen | None:
     reset = facts["reset"]
     named = [
@@ -212,9 +201,7 @@ def _cut(head: list[str], body: list[str], part: int) -> Page:
 
 
 def fitted(body: list[str]) -> list[str]:
-    """The lines without so many empty lines and rules, from the end, that they fit one screen; all
-    lines if they cannot fit.
-    """
+    """Drop empty lines and rules from the end until the lines fit a screen; all if they cannot."""
     kept = list(body)
     for index in range(len(body) - 1, -1, -1):
         if len(kept) <= BODY_ROWS:

@@ -76,8 +76,9 @@ FIXED = {"help": HELP, "export": EXPORT}
 
 def tests(facts: Facts) -> list[str]:
     """The page of tests; facts: those of the page status."""
-    loop = facts["loop"]
-    missed = "no figures"
+    loop, by, missed = facts["loop"], "none", "no figures"
+    if facts["locked_out_by"]:
+        by = f"by {facts['locked_out_by']}"
     if loop is not None:
         missed = f"{loop['missed'] + loop['late']} ticks missed of {loop['ticks']}"
     return [
@@ -89,7 +90,7 @@ def tests(facts: Facts) -> list[str]:
         f"  loop               {missed}",
         f"  interlocks         {facts['interlocks']['armed']} rows armed of "
         f"{facts['interlocks']['built']} built",
-        f"  lock-out           {_by(facts['locked_out_by'])}: K",
+        f"  lock-out           {by}: K",
         "ON DEMAND",
         "  lamp test               T: both lamps flash for 5 s; the horn is silent",
         "BY HAND",
@@ -97,10 +98,6 @@ def tests(facts: Facts) -> list[str]:
         "                          shows the row, page 9 its time",
         *_due_tests(facts["proof_tests"]),
     ]
-
-
-def _by(name: str | None) -> str:
-    return f"by {name}" if name else "none"
 
 
 def _proof_tests(found: Facts | None) -> list[str]:

@@ -308,8 +308,3 @@ def test_registers_that_are_no_block(names, line):
     with pytest.raises(profile.ProfileError) as error:
         profiles.load("sdm630").block(names)
     assert str(error.value) == f"sdm630.toml: registers.{line}"
-
-
-def test_the_dbc_lies_beside_its_profile():
-    loaded = profiles.load("firebreak_rack")
-    assert (loaded.path.parent / loaded.settings["dbc"]).is_file()

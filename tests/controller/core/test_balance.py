@@ -13,21 +13,11 @@ GRID, LOAD, BATTERY, SOURCE, FORMING, POWER, RUNS, SUN = range(8)
 
 def site(set_W=100_000, runs=1, sun_W=50_000, rated_W=300_000, is_due=False, **more):
     """An island of 150 kW that a set of 300 kW carries, beside PV of 200 kW."""
-    known = {
-        "is_off_grid": True,
-        "is_forming": False,
-        "is_dead": False,
-        "is_calm": True,
-        "grid_W": 0,
-        "load_W": 150_000,
-        "battery_W": 0,
-        "setpoint_W": 0,
-        "battery_rated_W": 250_000,
-        "connection_W": 500_000,
-        "others_W": 0,
-        "sets": (balance.Source(set_W, rated_W, runs, is_due),),
-        "suns": (balance.Source(sun_W, 200_000),),
-    }
+    known = {"is_off_grid": True, "is_forming": False, "is_dead": False, "is_calm": True}
+    known |= {"battery_rated_W": 250_000, "connection_W": 500_000, "load_W": 150_000}
+    known |= dict.fromkeys(("grid_W", "battery_W", "setpoint_W", "others_W"), 0)
+    known["sets"] = (balance.Source(set_W, rated_W, runs, is_due),)
+    known["suns"] = (balance.Source(sun_W, 200_000),)
     return Readings(**known | more)
 
 

@@ -28,10 +28,7 @@ def test_a_unit_comes_back_at_once_and_above_the_threshold_at_which_it_left():
     for total_W in (90_000, 149_000, 151_000, 224_000, 226_000, 110_000):
         seen.append(used(unit, total_W, elapsed_ms=20))
         seen.append(used(unit, total_W))
-    assert seen == [
-        *("111", "100", "100", "100", "110", "110"),
-        *("110", "110", "111", "111", "111", "110"),
-    ]
+    assert seen == "111 100 100 100 110 110 110 110 111 111 111 110".split()
 
 
 def test_a_load_that_swings_moves_no_unit():
@@ -63,15 +60,10 @@ def test_off_by_default_and_with_one_unit():
     assert InUse([250_000], 200).step(10, [7], [250_000], MINUTE) == [7]
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.integers(-900_000, 900_000),
-            st.lists(st.integers(0, 250_000), min_size=3, max_size=3),
-        ),
-        max_size=20,
-    )
-)
+OF_THREE = st.lists(st.integers(0, 250_000), min_size=3, max_size=3)
+
+
+@given(st.lists(st.tuples(st.integers(-900_000, 900_000), OF_THREE), max_size=20))
 def test_the_sum_and_the_limits_hold_while_units_rest(ticks):
     settings = {"soc_reserve_backup_permille": 100, "unit_part_load_permille": 200}
     units = Units(RATED_W, (0, 1, 2), settings)

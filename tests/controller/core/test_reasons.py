@@ -5,25 +5,13 @@ import pytest
 from controller.core import reasons
 from controller.rows import reason_words, records
 from safety import bounds, matrix, start_checklist
+from tests.tables import table
 
 # Every code ever given. Only add: logs, journals and upstream systems hold them.
-GIVEN = {
-    *(0, 241, 243, 501),
-    *range(101, 116),
-    *range(121, 125),
-    *range(130, 139),
-    *range(212, 238),
-    *range(250, 253),
-    *range(301, 311),
-    *range(321, 323),
-    *range(401, 408),
-    420,
-    *range(601, 610),
-    *range(700, 721),
-    *range(801, 854),
-    *range(901, 906),
-    *range(921, 930),
-}
+GIVEN_SPANS = """0 101-115 121-124 130-138 212-237 241 243 250-252 301-310 321-322 401-407 420 501
+601-609 700-720 801-853 901-905 921-929"""
+SPANS = [[int(end) for end in span.split("-")] for span in GIVEN_SPANS.split()]
+GIVEN = {code for span in SPANS for code in range(span[0], span[-1] + 1)}
 NOT_ON_SCREENS = {"wish", "bound", "lease", "envelope", "L0", "L1", "L2", "compliant", "certified"}
 TEXTS = reason_words.TEXTS
 
@@ -43,33 +31,25 @@ def test_no_code_is_taken_back():
 
 
 def test_constants_are_codes_with_a_text():
-    found = [
-        value
-        for name, value in vars(reasons).items()
-        if isinstance(value, int) and name not in ("INHIBIT", "ROW", "KERNEL_LIMIT")
-    ]
+    bases = ("INHIBIT", "ROW", "KERNEL_LIMIT")
+    named = [value for name, value in vars(reasons).items() if name not in bases]
+    found = [value for value in named if isinstance(value, int)]
     assert len(found) == len(set(found)) == 74 and set(found) <= set(TEXTS)
 
 
 def test_limits_rows_and_missing_evidence_of_the_kernel_have_texts():
-    assert tuple(row[0] for row in reason_words.KERNEL_LIMITS) == bounds.LIMITS
+    assert tuple(reason_words.KERNEL_LIMITS) == bounds.LIMITS
     assert len(reasons.KERNEL_CHARGE) == len(reasons.KERNEL_DISCHARGE) == len(bounds.LIMITS)
     assert name_of(reasons.KERNEL_DISCHARGE[bounds.L_BMS_CURRENT]) == "BMS discharge limit"
     assert name_of(reasons.KERNEL_CHARGE[bounds.L_PERMIT]) == "not running, no charge"
     assert {reasons.ROW + stage[matrix.S_ROW] for stage in matrix.STAGES} <= set(TEXTS)
     codes = [reasons.inhibit_code(number) for number in range(len(start_checklist.INHIBIT_REASONS))]
     assert set(codes) <= set(TEXTS) and len(set(codes)) == len(codes)
-    names = {
-        start_checklist.I_INTERLOCK: "interlock",
-        start_checklist.I_GAS: "gas detectors",
-        start_checklist.I_LOCKED: "locked out",
-        start_checklist.I_WAIT: "waiting after a try",
-        start_checklist.I_IO_3: "I/O module 3",
-        start_checklist.I_CLIMATE: "climate monitor",
-        start_checklist.I_UPS: "UPS monitor",
-        start_checklist.I_CAUSE: "cause of a row",
-    }
-    assert {index: name_of(reasons.inhibit_code(index)) for index in names} == names
+    rows = table("""INTERLOCK | interlock ; GAS | gas detectors ; LOCKED | locked out
+        WAIT | waiting after a try ; IO_3 | I/O module 3 ; CLIMATE | climate monitor
+        UPS | UPS monitor ; CAUSE | cause of a row""")
+    for constant, name in rows:
+        assert name_of(reasons.inhibit_code(getattr(start_checklist, f"I_{constant}"))) == name
 
 
 def test_stages_of_a_row_can_be_told_apart():

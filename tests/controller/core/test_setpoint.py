@@ -50,10 +50,8 @@ def kW(charge, discharge, reason=217):
 @given(st.lists(BOUND, max_size=6), st.lists(BOUND, max_size=6), OBLIGATIONS, POWER_W, POWER_W)
 def test_the_set_point_is_inside_every_limit(caps, limits, obligations, request_W, fast_W):
     power_W, trace = decide(caps, limits, obligations, request_W, fast_W)
-    assert all(
-        -max(0, charge_W) <= power_W <= max(0, discharge_W)
-        for charge_W, _, discharge_W, _ in limits
-    )
+    for charge_W, _, discharge_W, _ in limits:
+        assert -max(0, charge_W) <= power_W <= max(0, discharge_W)
     assert trace["limits_low_W"] <= 0 <= trace["limits_high_W"]
     assert trace["available_low_W"] <= power_W <= trace["available_high_W"]
     assert trace["setpoint_W"] == power_W
@@ -236,10 +234,8 @@ def test_the_outputs_and_their_indexes_agree():
         assert setpoint.CHAIN_OUTPUTS[getattr(setpoint, name)].lower() == name[2:].lower()
 
 
-@pytest.mark.parametrize(
-    "off_W, short",
-    [(0, (0, 0)), (30_000, (30_000, 312)), (-40_000, (0, 0)), (-90_000, (30_000, 313))],
-)
+@cases("""off_W  short
+    0  (0, 0) | 30_000  (30_000, 312) | -40_000  (0, 0) | -90_000  (30_000, 313)""")
 def test_what_the_meter_shows_beyond_the_model_is_short_too(off_W, short):
     """The set-point is 60 kW, between 60 and 120 kW are obliged."""
     unit = chain(obligations={1: (60_000, 120_000)})

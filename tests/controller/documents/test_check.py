@@ -8,7 +8,7 @@ import pytest
 from controller import __main__
 from controller.config import bus_times, equipment, limit_images, path_identity
 from controller.core import functions
-from controller.documents import check, check_path
+from controller.documents import check, check_tables
 from controller.documents.document import WIDTH
 from controller.rows import records
 from controller.store import two_copies
@@ -458,7 +458,7 @@ def test_the_report_has_the_stored_delay_of_this_path(files, tmp_path, capsys, s
 
 def test_the_report_has_no_delay_of_another_path(files, tmp_path):
     two_copies.Store(str(tmp_path)).save(Record(path_delay=("0badcafe", 182)))
-    assert check_path.stored_ms(files.load(), str(tmp_path)) == 0
+    assert check_tables.stored_ms(files.load(), str(tmp_path)) == 0
 
 
 PEAK = "  import   at most 400 kW as the mean of 900 s by the clock"

@@ -70,10 +70,9 @@ def test_the_layout_is_the_documented_one():
     sizes = [each.size for each in (w.HINT, w.HINT2, w.HELLO, w.WELCOME, w.REPLY, w.STATE)]
     assert sizes == [88, 96, 20, 28, 116, 112]
     assert w.status("grid") == b"FBS1grid" + bytes(12)
-    assert struct.unpack_from("<4s16s8sQQBBHiI", datagram(hint())) == (
-        *(b"FBH1", b"grid" + bytes(12), NONCE, 1, NOW_MS),
-        *(3, 4, 7, 400_000, 300_000),
-    )
+    head = (b"FBH1", b"grid" + bytes(12), NONCE, 1, NOW_MS)
+    words = (3, 4, 7, 400_000, 300_000)
+    assert struct.unpack_from("<4s16s8sQQBBHiI", datagram(hint())) == head + words
 
 
 CODES = """
@@ -165,11 +164,10 @@ def test_one_flipped_bit_anywhere_gets_no_reply(bit):
     assert counts(statistics) == {"bad_mac": 1} or sum(statistics.common) == 1
 
 
-@for_all(
-    st.one_of(
-        *[st.binary(min_size=size, max_size=size) for size in (88, 20)], st.binary(max_size=300)
-    )
-)
+OF_A_SIZE = [st.binary(min_size=size, max_size=size) for size in (88, 20)]
+
+
+@for_all(st.one_of(*OF_A_SIZE, st.binary(max_size=300)))
 def test_garbage_is_counted_and_nothing_else(data):
     check, taken, statistics = hint_admission.made()
     assert check.receive(data, "sender", NOW_MS) is None and answered(check) == [] and taken == []

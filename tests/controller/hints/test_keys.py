@@ -11,6 +11,7 @@ import pytest
 
 from controller.hints import admission, keys
 from tests.repository import ROOT
+from tests.tables import cases
 
 NOW_S = 1_800_000_000
 
@@ -43,10 +44,8 @@ def test_a_new_key_is_random_private_and_made_once(state):
     assert loaded(state) == ([(key, None)], []) and keys.names(state) == ["other", "site_ems"]
 
 
-@pytest.mark.parametrize(
-    "age_s, left_ms",
-    [(0, 86_400_000), (3600, 82_800_000), (86_399, 1000), (86_400, None), (-1, None)],
-)
+@cases("""age_s  left_ms
+    0  86_400_000 | 3600  82_800_000 | 86_399  1000 | 86_400  None | -1  None""")
 def test_the_old_key_lasts_a_day_after_the_rotation(state, age_s, left_ms):
     """The day ends also after a restart. With a clock that was set back the old key is not used."""
     old, new = keys.create(state, "site_ems"), keys.rotate(state, "site_ems")
@@ -77,17 +76,13 @@ def test_a_name_is_no_path(state, name):
     assert os.listdir(state) == []
 
 
-@pytest.mark.parametrize(
-    "content, mode, words",
-    [
-        *[
-            (content, 0o600, "holds no key")
-            for content in (b"", b"zz" * 32, b"ab" * 31, b"ab" * 33, b"\xff" * 64)
-        ],
-        (b"ab" * 32, 0o640, "other users may read"),
-        (b"ab" * 32, 0o604, "other users may read"),
-    ],
-)
+NO_KEYS = (b"", b"zz" * 32, b"ab" * 31, b"ab" * 33, b"\xff" * 64)
+
+
+@cases("""content  mode  words
+    *[(content, 0o600, "holds no key") for content in NO_KEYS]
+    b"ab" * 32  0o640  "other users may read" | b"ab" * 32  0o604  "other users may read"
+""")
 def test_a_damaged_key_is_not_used_and_reported_in_one_line(state, content, mode, words):
     keys.create(state, "site_ems")
     Path(path(state)).write_bytes(content)

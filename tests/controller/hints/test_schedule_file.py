@@ -4,7 +4,7 @@ import pytest
 
 from controller.core.schedule_table import OPEN_W, Slot
 from controller.hints import schedule_file
-from tests.tables import table
+from tests.tables import cases, table
 
 HEAD = "start = 2026-11-25T12:00:00Z\nslot_min = 15\n"
 TOML = (
@@ -91,19 +91,16 @@ def test_a_wrong_table_is_named_with_what_is_allowed(tmp_path):
 TOO_MANY = "".join(f"2026-11-25T{at // 60:02}:{at % 60:02}Z,,,,\n" for at in range(97))
 
 
-@pytest.mark.parametrize(
-    "text, words",
-    [
-        (NAMES + "2026-11-25T12:00Z,,,,\n", "less than two rows"),
-        (CSV + "2026-11-25T12:31Z,,,,\n", "slot 3: start is not 15 min after"),
-        (CSV + "2026-11-25T12:30Z,,,\n", "line 4: slot 3 with 4 cells; allowed"),
-        (CSV + "2026-11-25T12:30Z,a,,,\n", "line 4: grid_cap_W = 'a'; allowed a whole number"),
-        (CSV.replace(",", ";"), "line 1: the separator is ';': allowed is ','"),
-        (NAMES + TOO_MANY, "line 98: slot 97 with 5 cells; allowed at most 96 slots, each with"),
-        (CSV.replace("12:00Z", "noon"), "line 2: start = .*noon': allowed is a time as"),
-        (CSV.replace("12:15Z", "12:00Z"), "line 3: start = .*12:00Z': allowed is later than"),
-    ],
-)
+@cases(r"""text  words
+    NAMES + "2026-11-25T12:00Z,,,,\n"  "less than two rows"
+    CSV + "2026-11-25T12:31Z,,,,\n"  "slot 3: start is not 15 min after"
+    CSV + "2026-11-25T12:30Z,,,\n"  "line 4: slot 3 with 4 cells; allowed"
+    CSV + "2026-11-25T12:30Z,a,,,\n"  "line 4: grid_cap_W = 'a'; allowed a whole number"
+    CSV.replace(",", ";")  "line 1: the separator is ';': allowed is ','"
+    NAMES + TOO_MANY  "line 98: slot 97 with 5 cells; allowed at most 96 slots, each with"
+    CSV.replace("12:00Z", "noon")  "line 2: start = .*noon': allowed is a time as"
+    CSV.replace("12:15Z", "12:00Z")  "line 3: start = .*12:00Z': allowed is later than"
+""")
 def test_a_wrong_csv_is_named(tmp_path, text, words):
     with pytest.raises(schedule_file.ScheduleFileError, match=words):
         read(tmp_path, text, "plan.csv")

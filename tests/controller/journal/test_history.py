@@ -47,11 +47,9 @@ def test_the_keyframes_say_all_that_the_frames_say(run):
     path, _ = run
     events = history.History(snapshot.Snapshot(path)).extend().events
     first_out = [event for event in events if event["kind"] == history.FIRST_OUT]
-    told = [
-        (event["uptime_ms"], event["kind"], event.get("stage") or event.get("state"))
-        for event in events
-        if event not in first_out
-    ]
+    others = [event for event in events if event not in first_out]
+    names = [event.get("stage") or event.get("state") for event in others]
+    told = [(event["uptime_ms"], event["kind"], name) for event, name in zip(others, names)]
     assert sorted(told) == every_change(path) and len(told) > 8
     assert first_out[0]["stage"] == "1a"
 
@@ -103,19 +101,10 @@ def test_each_keyframe_gives_a_sample_of_its_time(run):
 def test_the_first_out_of_a_scope_is_the_first_that_latched(run):
     path, _ = run
     found = history.History(snapshot.Snapshot(path)).extend()
-    found.began_ms = {
-        "40a.rack2": 100,
-        "40b.rack2": 600,
-        "40c.rack2": 2600,
-        "1a": 5000,
-        "1b": 5000,
-        "41a.unit1": None,
-    }
-    assert found.first_out_per_scope() == [
-        ("unit 1", "41a.unit1", None),
-        ("rack 2", "40b.rack2", 600),
-        ("cabinet", "1a", 5000),
-    ]
+    found.began_ms = {"40a.rack2": 100, "40b.rack2": 600, "40c.rack2": 2600}
+    found.began_ms |= {"1a": 5000, "1b": 5000, "41a.unit1": None}
+    others = [("unit 1", "41a.unit1", None), ("rack 2", "40b.rack2", 600)]
+    assert found.first_out_per_scope() == [*others, ("cabinet", "1a", 5000)]
 
 
 def test_a_row_keeps_the_code_of_its_last_beginning(tmp_path):

@@ -177,13 +177,13 @@ def test_only_the_last_minute_counts():
 
 def test_lost_frames_are_a_gap_in_time():
     loads = [load_W for _, load_W in sine(1.7)]
-    found = {
-        lost: fed(
-            (lost * (tick == 2000), {s.G_METER_LOAD}, (), load_W)
-            for tick, load_W in enumerate(loads)
-        )["load"]
-        for lost in (0, 40, 60)
-    }
+
+    def with_gap(lost):
+        group = {s.G_METER_LOAD}
+        ticks = [(lost * (tick == 2000), group, (), load_W) for tick, load_W in enumerate(loads)]
+        return fed(ticks)["load"]
+
+    found = {lost: with_gap(lost) for lost in (0, 40, 60)}
     assert found[0]["rms_W"]["0.1-0.5 Hz"] is not None
     assert found[40]["rms_W"]["0.1-0.5 Hz"] is not None  # 0.8 s
     assert found[60]["not_observable"]["0.1-0.5 Hz"].startswith("20 s of samples")

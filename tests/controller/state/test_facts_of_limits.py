@@ -9,6 +9,7 @@ from watched import Watched, action
 
 from controller.console.pages import causes
 from controller.core import reasons
+from controller.core.kernel_readings import KernelReadings
 from controller.state import base, limits, status, trend
 from safety import bounds, matrix as m, rack_limits as rl, signals as s, tapers
 from tests.tables import cases
@@ -151,7 +152,7 @@ def test_the_reason_of_a_limit_is_that_of_the_unit_which_withholds_most(two):
     for unit, (limit_W, number) in enumerate(((250_000, 1), (50_000, bounds.L_DERATE))):
         core.kernel.out[at(unit, s.CHARGE_W_MAX)] = limit_W
         core.kernel.out[at(unit, s.CHARGE_REASON)] = number
-    limit = core._kernel_limit()
+    limit = KernelReadings(core.kernel, core.rated_W).limit()
     core.kernel.out[:] = before
     assert core.rated_W == [250_000, 100_000]
     assert (limit.charge_W_max, limit.charge_reason) == (300_000, 212 + 2 * bounds.L_DERATE)

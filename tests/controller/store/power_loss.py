@@ -93,12 +93,8 @@ class Disk:
         for volatile, durable in self.inodes:
             added = volatile[len(durable) :] if volatile.startswith(durable) else b""
             half = len(added) // 2
-            content = {
-                "lost": durable,
-                "torn": durable + added[:half],
-                "kept": volatile,
-                "hole": durable + bytes(half) + added[half:],
-            }[data]
+            found_as = {"lost": durable, "torn": durable + added[:half], "kept": volatile}
+            content = found_as.get(data, durable + bytes(half) + added[half:])  # "hole"
             found.inodes.append([content, content])
         found.names = dict(self.names if names == "kept" else self.durable_names)
         found.durable_names = dict(found.names)

@@ -210,11 +210,8 @@ def on_hanging_disk(folder, act, hang_us):
     end, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     words = (str(folder / "disk"), str(its.fileno()), act, str(hang_us))
     with its:
-        process = subprocess.Popen(
-            [sys.executable, "-c", STANDING_STILL, *words],
-            pass_fds=(its.fileno(),),
-            stdout=subprocess.PIPE,
-        )
+        line, handed = [sys.executable, "-c", STANDING_STILL, *words], (its.fileno(),)
+        process = subprocess.Popen(line, pass_fds=handed, stdout=subprocess.PIPE)
     if act == "save":
         end.send(encode(0, NEW))
     assert process.stdout.readline() == b"opening\n"

@@ -21,10 +21,8 @@ from tests.tables import cases
 
 DAY = date(2026, 3, 14)
 DAY_US = 86_400_000_000
-HEADER = {
-    "proof_tests": {"1": 365, "15": 365, "40": 0},
-    "names": {"type": "A", "cabinet": "Cabinet 1"},
-}
+HEADER = {"proof_tests": {"1": 365, "15": 365, "40": 0}}
+HEADER["names"] = {"type": "A", "cabinet": "Cabinet 1"}
 
 
 def record_of(row, on, result=pl.PASSED, kind=pl.TEST):
@@ -82,7 +80,7 @@ def test_a_part_tested_apart_is_due_as_often_as_its_row_and_has_its_own_text():
     apart = [key for key in INTERVALS if not key.isdigit()]
     for key in apart:
         of_row_d = INTERVALS[str(intervals.row_of(key))].interval_d or 10**6
-        assert (INTERVALS[key].interval_d or 10**6) <= of_row_d and intervals.PROOFS[key].proves
+        assert (INTERVALS[key].interval_d or 10**6) <= of_row_d and INTERVALS[key].proves
     assert len({intervals.what(key) for key in INTERVALS}) == len(INTERVALS)
 
 
@@ -240,12 +238,8 @@ def test_the_recorder_commissions_a_new_cabinet_and_reports_each_limit_once(tmp_
             told[365 - passed_d] = line
         if passed_d % 50 == 0:
             made = Watching(tmp_path, made.watch.told)  # another recorder goes on
-    assert told == {
-        60: "proof test due within 60 d: rows 1, 15",
-        30: "proof test due within 30 d: rows 1, 15",
-        7: "proof test due within 7 d: rows 1, 15",
-        0: "proof test due now: rows 1, 15",
-    }
+    when = {60: "within 60 d", 30: "within 30 d", 7: "within 7 d", 0: "now"}
+    assert told == {left_d: f"proof test due {words}: rows 1, 15" for left_d, words in when.items()}
     made.test("1", DAY + timedelta(days=367), pl.FAILED)
     assert made.look(DAY + timedelta(days=367)) == ["proof test due now: row 1"], (
         "a failed one is due anew"

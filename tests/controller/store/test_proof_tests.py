@@ -249,34 +249,22 @@ OTHER_FORMS = (
 )
 
 
-@pytest.mark.parametrize(
-    "values, words",
-    [
-        ({"row": "99"}, 'row "99" is not known; allowed 1, 1c, 1w, 2,'),
-        ({"row": ""}, 'row "" is not known'),
-        ({"row": "40"}, None),
-        ({"row": "12a"}, 'row "12a" is not known'),
-        ({"tester": ""}, "tester"),
-        ({"tester": "  "}, "tester"),
-        ({"tester": "a\nb"}, r'tester "a\nb"'),
-        ({"tester": "a\x1b[2J"}, "tester"),
-        ({"tester": "x" * 201}, "tester"),
-        ({"tester": "x" * 200}, None),
-        ({"tester": "J. M\u00fcller"}, r'tester "J. M\u00fcller"'),
-        ({"tester": "\udc80"}, "tester"),
-        ({"remark": "a\tb"}, "remark"),
-        ({"remark": "\u202e"}, "remark"),
-        ({"remark": "x" * 201}, "remark"),
-        ({"reaction_ms": -1}, "reaction -1 ms: allowed is 1 .. 3600000"),
-        ({"reaction_ms": 0}, "reaction 0 ms: allowed is 1 .. 3600000"),
-        ({"reaction_ms": 1}, None),
-        ({"reaction_ms": 0, "result": "failed"}, None),
-        ({"reaction_ms": -1, "result": "failed"}, "reaction -1 ms"),
-        ({"reaction_ms": 3_600_000}, None),
-        ({"reaction_ms": 3_600_001}, "reaction"),
-        ({"result": "ok"}, "result"),
-    ],
-)
+@cases(r"""
+    values  words
+    {"row": "99"}  'row "99" is not known; allowed 1, 1c, 1w, 2,'
+    {"row": ""}  'row "" is not known' | {"row": "12a"}  'row "12a" is not known'
+    {"row": "40"}  None | {"tester": ""}  "tester" | {"tester": 2 * " "}  "tester"
+    {"tester": "a\nb"}  r'tester "a\nb"' | {"tester": "a\x1b[2J"}  "tester"
+    {"tester": "x" * 201}  "tester" | {"tester": "x" * 200}  None | {"tester": "\udc80"}  "tester"
+    {"tester": "J. M\u00fcller"}  r'tester "J. M\u00fcller"'
+    {"remark": "a\tb"}  "remark" | {"remark": "\u202e"}  "remark" | {"remark": "x" * 201}  "remark"
+    {"reaction_ms": -1}  "reaction -1 ms: allowed is 1 .. 3600000"
+    {"reaction_ms": 0}  "reaction 0 ms: allowed is 1 .. 3600000" | {"reaction_ms": 1}  None
+    {"reaction_ms": 0, "result": "failed"}  None
+    {"reaction_ms": -1, "result": "failed"}  "reaction -1 ms"
+    {"reaction_ms": 3_600_000}  None | {"reaction_ms": 3_600_001}  "reaction"
+    {"result": "ok"}  "result"
+""")
 def test_arguments(tmp_path, values, words):
     if words is None:
         add(tmp_path, **values)

@@ -214,10 +214,9 @@ def test_copies_that_no_power_cut_leaves_belong_to_two_stores(tmp_path, numbers,
 KEY_NEEDED = ": its latches and lock-outs stay, and the key is needed"
 
 
-@pytest.mark.parametrize(
-    "names, foreign",
-    [([], ""), (["own"], ""), (["theirs"], "theirs"), (["own", "theirs"], "theirs"), ([""], "")],
-)
+@cases("""names  foreign
+    []  "" | ["own"]  "" | ["theirs"]  "theirs" | ["own", "theirs"]  "theirs" | [""]  ""
+""")
 def test_the_store_of_another_cabinet_keeps_its_latches_and_needs_the_key(names, foreign):
     """A moved box lacks the latches of its new cabinet."""
     kept = Record(latches={"12a": 1}, cabinets=tuple(names), locked_out="eve")

@@ -126,9 +126,6 @@ def test_the_names_are_those_that_are_used():
     assert {own_names.STATE_NAMES[name] for name in files} == {own_names.FILE}
     assert {own_names.STATE_NAMES[name] for name in folders} == {own_names.FOLDER}
     assert {two_copies.LOCK_FILE, proof_tests.LOCK_FILE, "record.lock"} == set(own_names.LOCKS)
-    assert (
-        own_names.RUN_NAMES[two_copies.FAILED_NAME]
-        == own_names.RUN_NAMES[head.FILE]
-        == own_names.FILE
-    )
+    names = two_copies.FAILED_NAME, head.FILE
+    assert [own_names.RUN_NAMES[name] for name in names] == [own_names.FILE] * 2
     assert own_names.RUN_NAMES[spool.FOLDER] == own_names.FOLDER

@@ -39,22 +39,14 @@ def run(box, name, capsys):
 def test_the_interface_gets_the_bit_rate_of_the_configuration(box, capsys):
     """can-utils #262: restart-ms 0 never recovers. #400, python-can #2004: ENOBUFS with 10."""
     box[0].replace("type", "bitrate_bps = 500000", "bitrate_bps = 250000")
-    assert run(box, "can0", capsys) == (
-        0,
-        [],
-        [
-            "link set can0 down",
-            "link set can0 type can bitrate 250000 restart-ms 100",
-            "link set can0 txqueuelen 100 up",
-        ],
-    )
+    kind = "type can bitrate 250000 restart-ms 100"
+    steps = [f"link set can0 {words}" for words in ("down", kind, "txqueuelen 100 up")]
+    assert run(box, "can0", capsys) == (0, [], steps)
 
 
 def test_a_virtual_interface_has_no_bit_rate():
-    assert can_up.steps("vcan0", 500_000, False) == [
-        ["link", "set", "vcan0", "down"],
-        ["link", "set", "vcan0", "txqueuelen", "100", "up"],
-    ]
+    steps = [" ".join(step) for step in can_up.steps("vcan0", 500_000, False)]
+    assert steps == ["link set vcan0 down", "link set vcan0 txqueuelen 100 up"]
 
 
 def test_an_interface_of_no_configuration_stays_unchanged(box, capsys):

@@ -34,11 +34,9 @@ class Device:
                 self.files[name] = data + b"x" if name == self.damage else data
             elif action[0] == "rm":
                 name = action[-1].removeprefix(":")
-                self.files = {
-                    each: data
-                    for each, data in self.files.items()
-                    if each != name and not each.startswith(name + "/")
-                }
+                gone = [each for each in self.files if f"{each}/".startswith(f"{name}/")]
+                for each in gone:
+                    del self.files[each]
         return ""
 
     def _exec(self, program):
@@ -126,13 +124,13 @@ def test_a_file_that_arrives_changed_is_an_error(tmp_path, image, damage):
     assert ("main.py" in device.files) == (damage == "main.py")
 
 
-@pytest.mark.parametrize(
-    "device, words",
-    [
-        (Device("esp32"), "port esp32; allowed are rp2 .pico., pyboard .stm32."),
-        (SimpleNamespace(port="x", call=lambda *words: "login:\n"), "no MicroPython answers"),
-    ],
-)
+NO_BOARD = SimpleNamespace(port="x", call=lambda *words: "login:\n")
+
+
+@cases("""device  words
+    Device("esp32")  "port esp32; allowed are rp2 .pico., pyboard .stm32."
+    NO_BOARD  "no MicroPython answers"
+""")
 def test_another_board_is_refused(tmp_path, image, device, words):
     with pytest.raises(flash_mcu.FlashError, match=words):
         flash_mcu.flash(device, image, tmp_path, False, None)

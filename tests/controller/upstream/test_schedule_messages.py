@@ -82,9 +82,6 @@ def test_a_schedule_is_sent_and_read_back(served):
     assert (found["granted"], found["allowed"]) == (False, "0 .. 1000 permille")
     held = ask(client, {"schedule": "site_ems"})
     assert held["slots"] == [[None, -50_000, 60_000, at] for at in range(96)]
-    assert (held["owner"], held["slot_min"], held["state"]) == (
-        "site_ems",
-        15,
-        "waits for a heartbeat",
-    )
+    found = held["owner"], held["slot_min"], held["state"]
+    assert found == ("site_ems", 15, "waits for a heartbeat")
     assert len(bytes.fromhex(held["mac"])) == 32

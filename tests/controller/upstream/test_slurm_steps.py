@@ -40,12 +40,11 @@ def newer(queue):
         name: lambda value: {"set": True, "infinite": False, "number": value} for name in numbers
     }
     nest["job_state"] = lambda value: [value]
-    return {
-        "jobs": [
-            {name: nest.get(name, lambda each: each)(value) for name, value in job.items()}
-            for job in queue["jobs"]
-        ]
-    }
+
+    def nested(job):
+        return {name: nest.get(name, lambda each: each)(value) for name, value in job.items()}
+
+    return {"jobs": list(map(nested, queue["jobs"]))}
 
 
 @pytest.mark.parametrize("queue", [QUEUE, newer(QUEUE)], ids=["22.05", "newer"])
@@ -104,10 +103,8 @@ def test_a_queue_is_asked_for_announced_moved_and_withdrawn(place, capsys):
     queue.write_text(json.dumps({"jobs": jobs}))
     watcher.turn(NOW_S)
     watcher.turn(NOW_S)
-    assert capsys.readouterr().out.splitlines() == [
-        "job 4: 15000 W: yes ",
-        "step of 15000 W in 120 s: H1",
-    ]
+    lines = ["job 4: 15000 W: yes ", "step of 15000 W in 120 s: H1"]
+    assert capsys.readouterr().out.splitlines() == lines
     assert steps(site) == [(15_000, 120)]
     queue.write_text(json.dumps({"jobs": [{**jobs[0], "start_time": NOW_S + 300}]}))
     watcher.turn(NOW_S)

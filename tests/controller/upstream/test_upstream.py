@@ -395,9 +395,8 @@ def test_a_process_with_all_places_loses_one_to_another_process(served):
     line = [sys.executable, "-c", GREEDY, served.path, str(gateway.LINKS_MAX)]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as greedy:
         assert greedy.stdout.readline() == b"held\n"
-        served.gateway.links[
-            -1
-        ].heard_us -= 100_000_000  # the last connection is silent for longest
+        last = served.gateway.links[-1]
+        last.heard_us -= 100_000_000  # it is silent for longest
         oldest = min(served.gateway.links, key=lambda each: each.heard_us)
         clients = [served.client() for _ in range(8)]
         for each in clients:
