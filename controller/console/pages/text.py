@@ -247,7 +247,7 @@ def part(items: list[Item], number: int, per_page: int) -> list[Item]:
 
 
 def page(lines: Iterable[str]) -> list[str]:
-    """A page of HEIGHT lines of WIDTH. If there are too many, rules go first, but not the head's."""
+    """HEIGHT lines of WIDTH. If there are too many, rules go first, but not the head's."""
     kept = [cut(line.rstrip()).rstrip() for line in lines]
     for index in range(len(kept) - 1, 1, -1):
         if len(kept) > HEIGHT and kept[index] == RULE:
