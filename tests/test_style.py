@@ -554,3 +554,10 @@ def test_no_pinned_package_is_skipped():
 
 def test_python_is_one_that_the_pins_are_for():
     assert sys.version_info >= (3, 11)
+
+
+def test_state_reads_known_found_and_facts_but_never_the_kernel():
+    """core/kernel_facts.py alone knows the insides of the kernel that pages show."""
+    of_state = [(path, text) for path, text in sources() if path.startswith("controller/state/")]
+    assert len(of_state) > 20
+    assert [path for path, text in of_state if re.search(r"\.kernel\b", text)] == []

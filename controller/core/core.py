@@ -14,6 +14,7 @@ from typing import Any
 from controller.core import image, parameters
 from controller.core.contract import Setup
 from controller.core.decision import Decision
+from controller.core.kernel_facts import KernelFacts
 from controller.core.kernel_readings import KernelReadings
 from controller.core.known import Known
 from controller.core.setpoint import CHAIN_OUTPUTS
@@ -35,7 +36,8 @@ class Core:
         """All array('i'). ValueError when an image is not of this version."""
         self.safety_image, self.control_image = safety_image, control_image
         self.settings = parameters.settings_of(control_image)
-        self.kernel = Kernel(safety_image)
+        self.kernel = kernel = Kernel(safety_image)
+        self.facts = KernelFacts(kernel)
         self.layout = layout = self.kernel.layout
         devices = devices_of(site_image)
         self._places = places = image.places(layout, devices)
@@ -45,8 +47,7 @@ class Core:
         self._kernel_words = memoryview(self.inp)[: layout.inputs]
         self._tick_ms = tick_ms = safety_image[p.H_TICK_MS]
         self.site = Site(devices, self.inp, places["site"].start, tick_ms)
-        first = self.kernel.bounds.map.unit + p.U_RATED_W
-        self.rated_W = [safety_image[first + unit * p.UNIT_WORDS] for unit in range(layout.units)]
+        self.rated_W = self.facts.unit_parameters(p.U_RATED_W)
         setup = Setup(self.settings, tick_ms, sum(self.rated_W), source_image, self.site)
         readings = KernelReadings(self.kernel, self.rated_W)
         self.decision = Decision(readings, self.kernel, self.rated_W, setup, self.inp)

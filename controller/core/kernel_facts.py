@@ -93,10 +93,11 @@ class KernelFacts:
         """(remote resets that are left of this hour, allowed in an hour)."""
         return self._kernel.latches.left(), self._kernel.latches.allowed
 
-    def token_ages_ms(self) -> list[int]:
-        """Age of each remote reset of the last hour."""
+    def tokens_back_ms(self) -> list[int]:
+        """Time until each remote reset of the last hour no longer counts, the first one first."""
         rules = self._kernel.latches
-        return [age * self.tick_ms for age in rules.token_age if age < rules.hour_ticks]
+        spent = [rules.hour_ticks - age for age in rules.token_age if age < rules.hour_ticks]
+        return [ticks * self.tick_ms for ticks in sorted(spent)]
 
     def verdict(self, kind: int, first_out: int, cause_mask: int) -> int:
         """Result of such a reset now, in this channel."""
@@ -139,6 +140,10 @@ class KernelFacts:
     def unit_parameter(self, unit: int, index: int) -> int:
         """Word `index` of UNIT_PARAMETERS of a unit."""
         return self._image[self._map.unit + unit * p.UNIT_WORDS + index]
+
+    def unit_parameters(self, index: int) -> list[int]:
+        """Word `index` of UNIT_PARAMETERS of each unit."""
+        return [self.unit_parameter(unit, index) for unit in range(self._kernel.layout.units)]
 
     def rack_parameter(self, rack: int, index: int) -> int:
         """Word `index` of RACK_PARAMETERS of a rack."""

@@ -7,12 +7,10 @@ from array import array
 from collections.abc import Sequence
 from typing import Protocol
 
-from controller.core.core import Core
 from controller.journal.frame import Frame
 from safety import matrix as m, parameters as p, signals as s
 from safety.features import SILENCES
 from safety.kernel import Kernel
-from safety.pace import FROZEN
 
 METERS = {s.G_METER_GRID: s.GRID_RAW_HASH, s.G_METER_LOAD: s.LOAD_RAW_HASH}  # group: its words
 DETECTORS = {
@@ -42,29 +40,6 @@ class Heard(Protocol):
 
     def is_frozen(self, group: int) -> bool:
         """A meter that repeats the same words; False for every other group."""
-
-
-class OfCore:
-    """Heard of the core of a shadow."""
-
-    def __init__(self, core: Core) -> None:
-        self._kernel: Kernel = core.kernel
-
-    def is_silent(self, group: int) -> bool:
-        """Counted as the kernel does."""
-        return not self._kernel.features.ages.known(group)
-
-    def age_ticks(self, group: int) -> int:
-        """Counted as the kernel does."""
-        return self._kernel.features.ages.ticks[group]
-
-    def is_frozen(self, group: int) -> bool:
-        """Counted as the kernel does, off the grid too."""
-        if group not in METERS:
-            return False
-        pace = self._kernel.features.pace
-        ticks = pace.words[FROZEN + [*METERS].index(group)]
-        return ticks * pace.tick_ms >= self._kernel.frozen_ms
 
 
 class OfFrames:

@@ -159,7 +159,7 @@ class Moment(Snapshot):
     def behind(self, name: str) -> list[str]:
         """Names of the devices behind an instance (heard.behind)."""
         devices, stage = (self.reader.header.get("devices", []), STAGES[name.partition(".")[0]])
-        return heard.behind(devices, self.inp, heard.OfCore(self.core), stage)
+        return heard.behind(devices, self.inp, self.core.facts, stage)
 
     def take(self, frame: Frame) -> None:
         """Move to this keyframe."""

@@ -1,4 +1,4 @@
-"""Name, sentence and remedy of every reason code (controller/core/reasons.py) for the screens."""
+"""Name, sentence and remedy of every reason code (reasons.py of core) for the screens."""
 
 from controller.core import functions, reasons
 from controller.core.reasons import INHIBIT, KERNEL_CHARGE, KERNEL_DISCHARGE, ROW

@@ -3,7 +3,7 @@
 A stop by a person, a test, a lock-out and some rows of the matrix put the cabinet in standby. A
 restart does the same, if the hazard analysis does not trust it. Standby lasts until a person starts
 the cabinet. The reason
-(controller/core/standby.py) is a field of the stored record, so standby survives restarts. The end
+(standby.py of core) is a field of the stored record, so standby survives restarts. The end
 of the process is no reason: after a restart the cabinet runs, or stays in standby, as before.
 """
 

@@ -72,18 +72,17 @@ def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
     long enough, with the time that is left (None while active). result: of such a reset now, in
     this channel.
     """
-    rules = shadow.core.kernel.latches
+    left, allowed = shadow.core.facts.resets()
     latched = [row for row in standing if row["is_latched"]]
     needs, result = None, l.NOTHING
     if latched:
         needs = "key" if any(row["reset"] == "key" for row in latched) else "remote"
         kind = m.KEY if needs == "key" else m.REMOTE
-        key_out = shadow.core.kernel.features.fire.key_is_out()
-        result = rules.verdict(kind, shadow.first_out, shadow.cause_mask, key_out)
+        result = shadow.core.facts.verdict(kind, shadow.first_out, shadow.cause_mask)
     return {
         "needs": needs,
-        "left": rules.left(),
-        "allowed": rules.allowed,
+        "left": left,
+        "allowed": allowed,
         "next_token_ms": next_token_ms(shadow),
         **dict(zip(CAUSES, shadow.causes)),
         **typed(shadow, standing),
@@ -113,12 +112,9 @@ def typed(shadow: Shadow, standing: list[Facts]) -> Facts:
 
 def next_token_ms(shadow: Shadow) -> int | None:
     """Time until one more remote reset is allowed, ms; None if all are left or none is allowed."""
-    rules, tick_ms = shadow.core.kernel.latches, base.tick_ms(shadow)
-    spent = [rules.hour_ticks - age for age in rules.token_age if age < rules.hour_ticks]
-    wait = len(spent) - rules.allowed + 1  # so many must come back before one more is allowed
-    if not spent or not rules.allowed:
-        return None
-    return sorted(spent)[max(0, wait - 1)] * tick_ms
+    back_ms, (_, allowed) = shadow.core.facts.tokens_back_ms(), shadow.core.facts.resets()
+    wait = len(back_ms) - allowed + 1  # so many must come back before one more is allowed
+    return back_ms[max(0, wait - 1)] if back_ms and allowed else None
 
 
 def start(shadow: Shadow) -> Facts:

@@ -6,7 +6,6 @@ from controller.core import image, reasons
 from controller.core.policies.modes import Modes
 from controller.core.policies.site_balance import SiteBalance
 from controller.core.site_devices.layout import SiteDevice
-from controller.journal.heard import OfCore
 from controller.journal.history import STAGES, Moment
 from controller.journal.snapshot import Shadow, Snapshot
 from controller.rows import danger, reason_words
@@ -18,7 +17,6 @@ Computed = Shadow | Moment  # a snapshot whose core is in the controller's state
 # places in a row of the kernel's input tables (signals.CABINET_INPUTS and alike)
 INPUT_NAME, INPUT_LOW, INPUT_GROUP = 0, 2, 4
 PEER_FIRST_OUT = 2  # place in Snapshot.causes: first-out of channel B; its mask follows
-_TESTED_TICKS = 1  # place in permit.tried: how long TEST mode has run
 
 
 def reason(code: int) -> Facts | None:
@@ -44,24 +42,24 @@ def uptime_ms(shadow: Computed) -> int:
 
 def age_ms(shadow: Computed, group: int) -> int | None:
     """Age of a freshness group, ms; None if it was never seen."""
-    ages = shadow.core.kernel.features.ages
-    return ages.ticks[group] * tick_ms(shadow) if ages.seen[group] else None
+    facts = shadow.core.facts
+    return facts.age_ticks(group) * facts.tick_ms if facts.was_seen(group) else None
 
 
 def known(shadow: Computed, group: int) -> bool:
     """True while the group was seen, is within its budget and no meter that repeats its words."""
-    return known_age(shadow, group) and not OfCore(shadow.core).is_frozen(group)
+    return known_age(shadow, group) and not shadow.core.facts.is_frozen(group)
 
 
 def known_age(shadow: Computed, group: int) -> bool:
     """True while the group was seen and is within its budget."""
-    return not OfCore(shadow.core).is_silent(group)
+    return not shadow.core.facts.is_silent(group)
 
 
 def is_frozen(shadow: Computed, group: int) -> bool:
     """True for a meter that repeats its words. Off the grid a grid meter may repeat them."""
-    is_idle = group == s.G_METER_GRID and shadow.core.kernel.features.pace.source.is_off_grid()
-    return known_age(shadow, group) and not is_idle and OfCore(shadow.core).is_frozen(group)
+    is_idle = group == s.G_METER_GRID and shadow.core.facts.is_off_grid()
+    return known_age(shadow, group) and not is_idle and shadow.core.facts.is_frozen(group)
 
 
 def bit_names(device: Facts, bits: int | None) -> list[str]:
@@ -100,19 +98,17 @@ def battery_W(shadow: Computed) -> int | None:
 
 def rack_parameter(shadow: Computed, rack: int, index: int) -> int:
     """Word `index` of RACK_PARAMETERS of a rack (from 0) in the safety image."""
-    core = shadow.core
-    return core.safety_image[core.kernel.bounds.map.rack + rack * p.RACK_WORDS + index]
+    return shadow.core.facts.rack_parameter(rack, index)
 
 
 def unit_parameter(shadow: Computed, unit: int, index: int) -> int:
     """Word `index` of UNIT_PARAMETERS of a unit (from 0) in the safety image."""
-    core = shadow.core
-    return core.safety_image[core.kernel.bounds.map.unit + unit * p.UNIT_WORDS + index]
+    return shadow.core.facts.unit_parameter(unit, index)
 
 
 def cabinet_parameter(shadow: Computed, index: int) -> int:
     """Word `index` of CABINET_PARAMETERS in the safety image."""
-    return shadow.core.safety_image[shadow.core.kernel.bounds.map.cabinet + index]
+    return shadow.core.facts.cabinet_parameter(index)
 
 
 def head(shadow: Shadow) -> Facts:
@@ -154,8 +150,7 @@ def test_left_ms(shadow: Shadow) -> int | None:
     """Time left of TEST mode, ms; 0 while it stops at the end; None in other modes."""
     if not shadow.inp[s.TEST_REQUEST]:
         return None
-    permit = shadow.core.kernel.permit
-    return max(0, permit.test_ticks - permit.tried[_TESTED_TICKS]) * tick_ms(shadow)
+    return shadow.core.facts.test_left_ms()
 
 
 def locked_out_by(shadow: Snapshot) -> str | None:

@@ -26,7 +26,7 @@ def way_and_limit(code: int) -> tuple[int, int] | None:
 
 
 def _limit_W(shadow: Shadow, unit: int, way: int, number: int) -> int:
-    return shadow.core.kernel.bounds.limit_W[(unit * 2 + way) * bounds.LIMIT_COUNT + number]
+    return shadow.core.facts.limit_W(unit, way, number)
 
 
 def _lowest_W(shadow: Shadow, way: int, numbers: Iterable[int]) -> int:
@@ -96,17 +96,12 @@ def _rated(shadow: Shadow, way: int, number: int) -> Facts:
 
 def _online(shadow: Shadow, unit: int) -> list[int]:
     """Racks (from 0) that share the current of a unit."""
-    kernel = shadow.core.kernel
-    return [
-        rack
-        for rack in range(shadow.layout.racks)
-        if kernel.features.rack_unit[rack] == unit
-        and kernel.bounds.rack_limit[rack * rack_limits.RACK_LIMITS + rack_limits.RL_CLOSED]
-    ]
+    facts, racks = shadow.core.facts, range(shadow.layout.racks)
+    return [rack for rack in racks if facts.unit_of(rack) == unit and facts.is_online(rack)]
 
 
 def _rack_word(shadow: Shadow, rack: int, word: int) -> int:
-    return shadow.core.kernel.bounds.rack_limit[rack * rack_limits.RACK_LIMITS + word]
+    return shadow.core.facts.rack_limit(rack, word)
 
 
 def _current(shadow: Shadow, way: int, number: int) -> Facts:
@@ -174,13 +169,8 @@ def _cell_voltage(shadow: Shadow, way: int, rack: int) -> Taper:
 
 
 def _temperature(shadow: Shadow, way: int, rack: int) -> Taper:
-    features = shadow.core.kernel.features
-    at = features.rack_base + rack * m.RACK_FEATURE_COUNT
-    hottest, coldest = (
-        features.value[at + m.F_TEMPERATURE_DDEGC_MAX],
-        features.value[at + m.F_TEMPERATURE_DDEGC_MIN],
-    )
-    hot, cold = shadow.core.kernel.bounds.racks.tapers[way]
+    coldest, hottest = shadow.core.facts.temperatures_ddegC(rack)
+    hot, cold = shadow.core.facts.temperature_tapers_ddegC(way)
     is_cold = tapers.taper_permille(coldest, *cold) < tapers.taper_permille(hottest, *hot)
     full_at, none_at = cold if is_cold else hot
     module_ddegC: int | None = coldest if is_cold else hottest
@@ -197,7 +187,7 @@ def _state_of_charge(shadow: Shadow, way: int, rack: int) -> Taper:
 
 
 def _silence(shadow: Shadow, way: int, rack: int) -> Taper:
-    age_ms = shadow.core.kernel.features.ages.oldest_ticks[1 + rack] * base.tick_ms(shadow)
+    age_ms = shadow.core.facts.oldest_ms(rack)
     return {"age_ms": age_ms}, {
         "full_at_ms": base.rack_parameter(shadow, rack, p.R_BMS_WARN_MS),
         "none_at_ms": base.rack_parameter(shadow, rack, p.R_BMS_RAMP_MS),

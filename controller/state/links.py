@@ -83,11 +83,11 @@ def _heard(shadow: Shadow, role: str, index: int) -> tuple[str, int | None, int]
         age_ms, is_known, is_frozen = devices.age_ms(view), view.is_known, False
         late_after_ms = view.settings["stale_ms"]
     else:
-        groups, ages = _groups(shadow, role, index), shadow.core.kernel.features.ages
+        groups = _groups(shadow, role, index)
         age_ms = racks.oldest_ms(shadow, groups)
         is_known = all(base.known_age(shadow, group) for group in groups)
         is_frozen = any(base.is_frozen(shadow, group) for group in groups)
-        late_after_ms = min([ages.budget_ticks[each] for each in groups]) * base.tick_ms(shadow)
+        late_after_ms = min(map(shadow.core.facts.budget_ms, groups))
     state = NEVER if age_ms is None else LATE if not is_known else FROZEN if is_frozen else OK
     return state, age_ms, late_after_ms
 

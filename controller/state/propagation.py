@@ -91,10 +91,7 @@ def _seen(
 
 def _rise_ddegC(shadow: Shadow, rack: int, module: int) -> int:
     """Rise of the module since the oldest second that the kernel keeps, 0.1 K."""
-    rises = shadow.core.kernel.features.racks.heating
-    oldest = rises.history[
-        (rack * shadow.layout.modules + module) * heating.HISTORY_S + rises.place[rack * 2]
-    ]
+    oldest = shadow.core.facts.oldest_reading_ddegC(rack, module)
     return 0 if oldest == heating.NO_HISTORY_DDEGC else _readings(shadow, rack)[module] - oldest
 
 

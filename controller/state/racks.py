@@ -7,7 +7,7 @@ from controller.journal.snapshot import Shadow
 from controller.rows import danger
 from controller.state import base
 from controller.state.base import Computed, Facts
-from safety import contactors, parameters as p, rack_limits, signals as s
+from safety import contactors, parameters as p, signals as s
 
 REPORTED = ("open", "pre-charge", "closed", "fault")  # of CONTACTOR_STATE
 
@@ -33,7 +33,6 @@ def rack_of(shadow: Shadow, rack: int) -> Facts:
     if lowest_mV is not None and highest_mV is not None:
         spread_mV = highest_mV - lowest_mV
     health = shadow.core.decision.health
-    closed = rack * rack_limits.RACK_LIMITS + rack_limits.RL_CLOSED
     step = shadow.out[shadow.layout.rack_output(rack, s.CONTACTOR_STEP)]
     return {
         "rack": rack + 1,
@@ -45,7 +44,7 @@ def rack_of(shadow: Shadow, rack: int) -> Facts:
         "spread_mV": spread_mV,
         "contactor": None if reported is None else REPORTED[reported],
         "contactor_step": contactors.STEPS[step],
-        "is_online": bool(shadow.core.kernel.bounds.rack_limit[closed]),
+        "is_online": shadow.core.facts.is_online(rack),
         "age_ms": oldest_ms(shadow, groups(shadow, rack)),
         "cells": base.rack_parameter(shadow, rack, p.R_CELLS),
         "is_known": all(base.known(shadow, group) for group in groups(shadow, rack)),

@@ -65,12 +65,8 @@ def row_of(shadow: Shadow, name: str, history: History) -> Facts:
     """
     index = shadow.stage_names.index(name)
     stage = base.stage_of(name)
-    devices, heard_now = (shadow.reader.header.get("devices", []), heard.OfCore(shadow.core))
-    behind = heard.behind(devices, shadow.inp, heard_now, stage) or history.began_behind.get(
-        name, []
-    )
-    evaluator, tick_ms = shadow.core.kernel.evaluator, base.tick_ms(shadow)
-    clear_ticks = 0 if evaluator.active[index] else evaluator.clear_count[index]
+    kernel, devices = shadow.core.facts, shadow.reader.header.get("devices", [])
+    behind = heard.behind(devices, shadow.inp, kernel, stage) or history.began_behind.get(name, [])
     return {
         "stage": stage[m.S_ID],
         "row": stage[m.S_ROW],
@@ -80,11 +76,11 @@ def row_of(shadow: Shadow, name: str, history: History) -> Facts:
         "where": ", ".join(behind) or scope_of(name),
         "reason": _reason(shadow, stage, history.began_code.get(name, 0)),
         "reset": RESETS[stage[m.S_LATCH]],
-        "is_active": bool(evaluator.active[index]),
-        "is_latched": bool(evaluator.latched[index]),
+        "is_active": kernel.is_active(index),
+        "is_latched": kernel.is_latched(index),
         "began_ms": history.began_ms.get(name),
-        "clear_for_ms": clear_ticks * tick_ms,
-        "reset_clear_ms": shadow.core.kernel.latches.clear_ticks * tick_ms,
+        "clear_for_ms": kernel.clear_for_ms(index),
+        "reset_clear_ms": kernel.reset_clear_ms(),
         "demands": demands_of(stage),
         "effect": effect(stage),
         "danger": danger.NAMES[danger.level(stage)],
@@ -170,10 +166,7 @@ def tripped_and_warning(standing: Iterable[str]) -> tuple[set[int], set[int]]:
 
 def armed_count(shadow: Shadow) -> tuple[int, int]:
     """(rows with an armed stage instance, rows of the matrix)."""
-    image, first = shadow.core.safety_image, shadow.core.kernel.bounds.map.armed
-    armed = {
-        base.stage_of(name)[m.S_ROW]
-        for index, name in enumerate(shadow.stage_names)
-        if image[first + index]
-    }
+    names = enumerate(shadow.stage_names)
+    is_armed = shadow.core.facts.is_armed
+    armed = {base.stage_of(name)[m.S_ROW] for index, name in names if is_armed(index)}
     return len(armed), len({stage[m.S_ROW] for stage in m.STAGES})

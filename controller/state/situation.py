@@ -10,6 +10,7 @@ from controller.core import hint_codes, parameters, reasons, setpoint
 from controller.core.answers import WIDE_W, Cap
 from controller.core.control import Control
 from controller.core.hint_sources import QUANTITIES
+from controller.core.kernel_facts import KernelFacts
 from controller.core.policies import hint_outputs, peak_shaving, schedule as of_slots, site_load
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.notices import Notices
@@ -28,7 +29,6 @@ from controller.state.situation_forms import (
     Tracking,
 )
 from safety import parameters as p, signals as s
-from safety.kernel import Kernel
 
 LOOK_BACK_MS = 300_000
 DAY_S = 86_400
@@ -52,7 +52,7 @@ def of_journal(path: str, pause: Callable[[], object]) -> Situation:
         found = of_control(
             core.control,
             core.settings,
-            core.kernel,
+            core.facts,
             _connections(shadow),
             shadow.reader.header.get("source_names", ()),
         )
@@ -82,13 +82,13 @@ def connection_of(control: Control) -> list[int]:
 def of_control(
     control: Control,
     settings: dict[str, int],
-    kernel: Kernel,
+    facts: KernelFacts,
     connections_W: Sequence[int],
     names: Sequence[str] = (),
 ) -> Situation:
     """connections_W: of the last minutes, the oldest first; names: of the sources of hints."""
     known, found = control.known, control.found
-    battery = _battery(control, settings, kernel)
+    battery = _battery(control, settings, facts)
     unknown_battery = []
     if known.soc_permille is None or battery.remaining_Wh < 0:
         unknown_battery.append("the state of charge: check the BMS")
@@ -96,7 +96,7 @@ def of_control(
         unknown_battery.append("the temperature of the modules: check the BMS")
     unknown = []
     if found.connection_W is None:
-        unknown.append(f"the power of the connection: {_of_meters(kernel)}")
+        unknown.append(f"the power of the connection: {_of_meters(facts)}")
     if found.is_off_grid:
         unknown.append("when the grid comes back: the site is off the grid")
     return Situation(
@@ -113,13 +113,11 @@ def of_control(
     )
 
 
-def _of_meters(kernel: Kernel) -> str:
+def _of_meters(facts: KernelFacts) -> str:
     """Why the power of the connection is unknown, with the remedy."""
-    ages, meters = (
-        kernel.features.ages,
-        {"grid meter": s.G_METER_GRID, "load meter": s.G_METER_LOAD},
-    )
-    silent = [name for name, at in meters.items() if ages.expected[at] and not ages.seen[at]]
+    meters = {"grid meter": s.G_METER_GRID, "load meter": s.G_METER_LOAD}
+    missing = [at for at in meters.values() if facts.is_expected(at) and not facts.was_seen(at)]
+    silent = [name for name, at in meters.items() if at in missing]
     if silent:
         return f"no answer yet since the start by {' and '.join(silent)}, ask again in 10 s"
     return "check grid meter and load meter"
@@ -141,28 +139,23 @@ def _connection(
     return Connection(seen_W, *imported, export_W, settings[parameters.SHARE])
 
 
-def _battery(control: Control, settings: dict[str, int], kernel: Kernel) -> Battery:
+def _battery(control: Control, settings: dict[str, int], facts: KernelFacts) -> Battery:
     limits, known = control.chain.limits, control.known
     soc, degC = known.soc_permille, known.module_temperature_ddegC
     return Battery(
         -limits.low_W,
         limits.high_W,
         limits.high_reason,
-        sum(_of_units(kernel, p.U_RATED_W)),
+        sum(facts.unit_parameters(p.U_RATED_W)),
         control.functions[HintTable.NAME].out[hint_outputs.O_REMAINING_WH],
         max(1, known.full_Wh),
         settings["soc_reserve_peaks_permille"],
         soc[1] if soc else 0,
         settings["soc_target_permille"],
-        min(_of_units(kernel, p.U_EFFICIENCY_PERMILLE_MIN)),
+        min(facts.unit_parameters(p.U_EFFICIENCY_PERMILLE_MIN)),
         degC[1] if degC else 0,
-        kernel.bounds.racks.tapers[1][0],
+        facts.temperature_tapers_ddegC(1)[0],
     )
-
-
-def _of_units(kernel: Kernel, word: int) -> list[int]:
-    first = kernel.bounds.map.unit + word
-    return [kernel.image[first + unit * p.UNIT_WORDS] for unit in range(kernel.layout.units)]
 
 
 def _tracking(control: Control, settings: dict[str, int], names: Sequence[str]) -> Tracking:

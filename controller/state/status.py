@@ -1,5 +1,7 @@
 """The page `status`: the facts of the other pages in short."""
 
+from itertools import chain
+
 from controller.config import equipment
 from controller.core import setpoint
 from controller.core.policies.hint_table import LOW_PERMILLE
@@ -119,17 +121,12 @@ def _power(shadow: Shadow) -> Facts:
 
 def gas(shadow: Shadow) -> Facts:
     """Reading of each fitted detector, by kind; None while a reading is unknown or faulty."""
-    detectors = shadow.core.kernel.features.gas
     return {
         name: [
             base.cabinet_value(shadow, first) if base.cabinet_value(shadow, first + 1) else None
-            for _, first in fitted
+            for first in places
         ]
-        for name, fitted in (
-            ("gas_lfl_permille", detectors.combustible),
-            ("vapour_ppm", detectors.vapour),
-            ("toxic_ppm", detectors.toxic),
-        )
+        for name, places in shadow.core.facts.detectors().items()
     }
 
 
@@ -170,9 +167,7 @@ def _interlocks(shadow: Shadow) -> dict[str, int]:
 
 def _calibration_d(shadow: Shadow) -> int | None:
     """Days until the first gas detector is due. None: one is unknown and none overdue."""
-    values = [
-        base.cabinet_value(shadow, first + 2)
-        for _, first in shadow.core.kernel.features.gas.detectors
-    ]
+    places = chain.from_iterable(shadow.core.facts.detectors().values())
+    values = [base.cabinet_value(shadow, first + 2) for first in places]
     soonest_d = min([value for value in values if value is not None], default=None)
     return None if None in values and (soonest_d is None or soonest_d >= 0) else soonest_d

@@ -91,7 +91,7 @@ class View:
             return None
         shadow = self._watch.shadow
         is_known = base.cabinet_value(shadow, s.KEY_RUN_OK) is not None
-        return bool(shadow.core.kernel.features.fire.key_is_out()) if is_known else None
+        return shadow.core.facts.is_key_out() if is_known else None
 
     @property
     def locked_out_by(self) -> str | None:

@@ -1,6 +1,6 @@
 """The chain from request to value for one actuator of a site device.
 
-The algebra is that of the battery (controller/core/setpoint.py): caps contain the rest value 0,
+The algebra is that of the battery (setpoint.py of core): caps contain the rest value 0,
 obligations have a rank, limits have the last word. Least on and off times are obligations of the
 highest rank. A device that is not heard and an emergency stop are limits, so both win.
 """

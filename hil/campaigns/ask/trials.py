@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, cast
 
 from controller.config.configuration import Config
 from controller.core import hint_codes, setpoint
+from controller.core.kernel_facts import KernelFacts
 from controller.core.policies.peak_shaving import OFF_W
 from controller.core.schedule_table import OPEN_W
 from controller.state import ask, situation
@@ -201,9 +202,9 @@ def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
         trial.second()
     if draw.is_blind:
         control.found.connection_W = None
-    found = situation.of_control(
-        control, trial.member.loop.settings, trial.member.loop.limits.kernel, trial.connections_W
-    )
+    loop = trial.member.loop
+    facts = KernelFacts(loop.limits.kernel)
+    found = situation.of_control(control, loop.settings, facts, trial.connections_W)
     told = ask.answer(found, job)
     short = ""
     for second in range(trial.end_s):

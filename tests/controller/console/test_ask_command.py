@@ -53,7 +53,7 @@ def test_the_situation_is_that_of_the_rig(live):
 def test_off_the_grid_no_answer_is_known(live, monkeypatch):
     core = live.core
     monkeypatch.setattr(core.found, "is_off_grid", True)
-    found = situation.of_control(core.control, core.settings, core.kernel, ())
+    found = situation.of_control(core.control, core.settings, core.facts, ())
     assert found.unknown == ("when the grid comes back: the site is off the grid",)
 
 
@@ -71,7 +71,7 @@ def test_a_meter_without_an_answer_since_the_start_is_not_called_wrong(
     monkeypatch.setattr(core.found, "connection_W", None)
     for meter in never:
         core.kernel.features.ages.seen[getattr(situation.s, f"G_METER_{meter}")] = 0
-    (found,) = situation.of_control(core.control, core.settings, core.kernel, ()).unknown
+    (found,) = situation.of_control(core.control, core.settings, core.facts, ()).unknown
     assert found.startswith(f"the power of the connection: {words}")
 
 
