@@ -8,11 +8,12 @@ import importlib.util
 import os
 import signal
 import sys
+from typing import NoReturn
 
 from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError
 from controller.system import cli
-from hil.engine import coverage_command, rig_command
+from hil.engine import coverage, rig_command
 from hil.engine.coverage import NotSimulatedError
 from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
@@ -24,7 +25,7 @@ from hil.values import long_command, pod_options, speeds
 PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
 WRONG = LoadError, ConfigError, NotSimulatedError, rig_command.InputError, WrongOptionError
-BENCH = (rig_command, coverage_command, pod_options, long_command, speeds)
+BENCH = (rig_command, coverage, pod_options, long_command, speeds)
 # command: its module in hil/
 LAB = {
     "hint-attack": "campaigns.hint_attack.command",
@@ -85,7 +86,7 @@ def _report(name: str, line: object, exit_code: int) -> int:
 class _Parser(argparse.ArgumentParser):
     """Refuses in one line, as all commands do."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         """Print the line and exit with the code of wrong input."""
         name = (self.prog.removeprefix(PROGRAM).split() or PROGRAM.split()[-1:])[0]
         self.exit(WRONG_INPUT, f"{name}: {cli.with_nearest(message)}\n")
@@ -118,7 +119,7 @@ def _absent(arguments: argparse.Namespace) -> int:
 
 def _check_apart(arguments: argparse.Namespace) -> None:
     """Refuse an output that would overwrite the load or another output."""
-    seen = {}
+    seen: dict[str, str] = {}
     for option in OUTPUTS:
         path = getattr(arguments, option, None)
         other = seen.setdefault(os.path.realpath(path), option) if path else option

@@ -102,7 +102,7 @@ def process_safety_ms(stage_id: str) -> int:
     """Shortest process safety time of the hazards that name the stage's row."""
     row = str(row_number(stage_id))
     times_s = [each["process_safety_time_s"] for each in _HAZARDS if row in each["rows"]]
-    return 1000 * min(times_s, default=None)
+    return 1000 * min(times_s)
 
 
 _HAZARDS = read(LOG)["hazard"]

@@ -30,10 +30,10 @@ controller/upstream/examples/keep_hint.py controller/upstream/examples/send_sche
 controller/upstream/examples/slurm_steps.py hil/campaigns/benchmarks/timing.py
 hil/campaigns/channel_b/emulator.py hil/campaigns/channel_b/partner.py
 hil/campaigns/channel_b/standin.py hil/campaigns/channel_b/trials.py hil/campaigns/chaos/witness.py
-hil/campaigns/vm/box_timer.py hil/campaigns/vm/machine.py hil/engine/plant_process.py
-hil/engine/pod_process.py hil/engine/rig.py hil/engine/rig_command.py
-hil/engine/scenario_operator.py hil/engine/virtual_run.py safety/mcu/board_machine.py
-tests/prove/parity.py tests/safety/test_parity.py
+hil/campaigns/vm/box_timer.py hil/campaigns/vm/machine.py hil/engine/rig.py
+hil/engine/rig_command.py hil/engine/scenario_operator.py hil/engine/virtual_run.py
+hil/engine/wired_cabinet.py safety/mcu/board_machine.py tests/prove/parity.py
+tests/safety/test_parity.py
 """.split()
 BOARDS = "safety/mcu/board_"  # only here: a microcontroller's hardware
 BOARD_MODULES = ("machine", "micropython", "os", "time")

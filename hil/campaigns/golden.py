@@ -89,7 +89,7 @@ def _run(chosen, config, journal_path, wire):
         line.tap = _both(line.tap, name, wire)
     rig.run(chosen.duration_s)
     extra = {"mode": "virtual time", "seed": chosen.seed}
-    return run_result.Outcome(recorder.run_of(rig, load), extra, chosen, load.from_us)
+    return run_result.Outcome(recorder.run_of(rig, load.about), extra, chosen, load.from_us)
 
 
 def _both(tap, name, wire):

@@ -28,8 +28,6 @@ def made(config, duration_s, seed, chosen=None, **more):
         "duration_s": duration_s,
         "seed": seed,
         "soc_pct": config.control["soc_target_permille"] / 10,
-        "armed": sum(config.safety_image[config.image_map().armed :]),
-        "not_fitted": len(config.topology.not_fitted),
         "journal": None,
         **more,
     }

@@ -17,7 +17,7 @@ class VirtualChannelB:
         self.due_us, self.sent = 0, b""
         self.powered = True  # False: without supply, the relay opens and nothing is sent
         self.mute = False  # fault: the sent bytes are lost
-        self.stuck = {}  # faults of its contacts: name -> 0 or 1
+        self.stuck: dict[str, int] = {}  # faults of its contacts: 0 or 1
         plant.relays.channel_b_closed = False
 
     def receive(self, data: bytes) -> None:

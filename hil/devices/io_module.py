@@ -2,18 +2,44 @@
 
 Map as in drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5, FC15), holding
 register 64 the output expiry in ms (FC3, FC6, FC16; 0 = never). Registers 65 and 66 (model,
-firmware) are this device's own.
+firmware) are this device's own. A module with another profile has its addresses.
 """
+
+import struct
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice, bits_payload
 from hil.plant.cabinet import CabinetPlant
 
 CHANNELS = 8
-EXPIRY_REGISTER, MODEL_REGISTER, VERSION_REGISTER = 64, 65, 66
 EXPIRY_ms = 500  # at power-on
 EXPIRY_ms_max = 60_000
-MODEL, VERSION = 0x0808, 0x0100
+
+
+class Map(NamedTuple):
+    """Addresses of the first input, the first coil and the expiry; own: the registers after it."""
+
+    inputs: int = 0
+    coils: int = 0
+    expiry: int = 64
+    expiry_function: int = registers.READ_HOLDING
+    expiry_step_ms: float = 1
+    own: tuple[int, ...] = (0x0808, 0x0100)  # model, firmware
+
+
+DOCUMENTED = Map()
+
+
+def mirrored(path: Path) -> Map:
+    """The addresses of a profile of the family io; its inputs are read by function 2."""
+    found = tomllib.loads(path.read_text(encoding="utf-8"))["registers"]
+    inputs, coils, expiry = [found[name] for name in ("inputs", "coils", "output_expiry")]
+    places = inputs["address"], coils["address"], expiry["address"]
+    return Map(*places, expiry["function"], expiry.get("scale", 1), ())
 
 
 class IoModule(RegisterDevice):
@@ -25,19 +51,23 @@ class IoModule(RegisterDevice):
     """
 
     TURNAROUND_US = 2000
-    coils_at = 0  # address of the first coil
 
     def __init__(
-        self, cabinet: CabinetPlant, contact_names: list[str], coil_names: list[str]
+        self,
+        cabinet: CabinetPlant,
+        contact_names: Sequence[str],
+        coil_names: Sequence[str],
+        at: Map = DOCUMENTED,
     ) -> None:
         super().__init__()
-        self.cabinet = cabinet
+        self.cabinet, self.at = cabinet, at
         self.contact_names, self.coil_names = tuple(contact_names), tuple(coil_names)
-        self.inputs_stuck, self.coils_stuck = {}, {}
+        self.inputs_stuck: dict[int, int] = {}
+        self.coils_stuck: dict[int, int] = {}
         self.expiry_broken = self.frozen = False
         self.coils = self.expiries = self._inputs = self._bits = self._written_us = 0
         self._contacts = [(name, 1 << bit) for bit, name in enumerate(self.contact_names) if name]
-        self._seen = None  # levels of all contacts when `_bits` was computed
+        self._seen: tuple[bool, ...] = ()  # levels of all contacts when `_bits` was computed
         self._expiry_ms = EXPIRY_ms
         self._driven = -1  # unknown, so the first _drive sets every coil
         self._drive()
@@ -68,30 +98,34 @@ class IoModule(RegisterDevice):
         return self._inputs
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """FC1 coils, FC2 inputs, FC3 expiry, model and firmware."""
+        """FC1 coils, FC2 inputs; the expiry and the registers after it by their function."""
+        at = self.at
         if function == registers.READ_INPUTS:
-            return bits_payload(self.inputs(), address, count, CHANNELS)
+            return bits_payload(self.inputs(), address - at.inputs, count, CHANNELS)
         if function == registers.READ_COILS:
-            return bits_payload(self.coils, address, count, CHANNELS)
-        if function == registers.READ_HOLDING:
-            image = b"".join(word.to_bytes(2, "big") for word in (self._expiry_ms, MODEL, VERSION))
-            return self.shown(image, EXPIRY_REGISTER, address, count)
+            return bits_payload(self.coils, address - at.coils, count, CHANNELS)
+        if function == at.expiry_function:
+            words = round(self._expiry_ms / at.expiry_step_ms), *at.own
+            image = struct.pack(f">{len(words)}H", *words)
+            return self.shown(image, at.expiry, address, count)
         raise ModbusException(registers.ILLEGAL_FUNCTION)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
         """A coil write renews all coils; the expiry register accepts 0 to 60000 ms."""
         if function in (registers.WRITE_COIL, registers.WRITE_COILS):
-            if address + len(values) > CHANNELS:
+            first = address - self.at.coils
+            if not 0 <= first <= CHANNELS - len(values):
                 raise ModbusException(registers.ILLEGAL_ADDRESS)
             self._written_us = now_us
-            self.coils = _with(self.coils, dict(enumerate(values, address)))
+            self.coils = _with(self.coils, dict(enumerate(values, first)))
             self._drive()
             return
-        if address != EXPIRY_REGISTER or len(values) != 1:
+        if address != self.at.expiry or len(values) != 1:
             raise ModbusException(registers.ILLEGAL_ADDRESS)
-        if values[0] > EXPIRY_ms_max:
+        expiry_ms = round(values[0] * self.at.expiry_step_ms)
+        if expiry_ms > EXPIRY_ms_max:
             raise ModbusException(registers.ILLEGAL_VALUE)
-        self._expiry_ms = values[0]
+        self._expiry_ms = expiry_ms
 
     def _drive(self) -> None:
         """Set the plant's coils whose level has changed."""

@@ -11,18 +11,19 @@ from typing import Any
 
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
+from hil.site.part import SitePart
 
 WORDS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
 WORDS |= {"float32": "f", "float64": "d"}
-BITS, WORD_READS = (1, 2), (3, 4)
+BITS = registers.READ_COILS, registers.READ_INPUTS
 
 
 class MirroredDevice(RegisterDevice):
-    """part: hil.site.part.SitePart. profile: path of its TOML. Fault: frozen."""
+    """profile: path of its TOML. Fault: frozen."""
 
     TURNAROUND_US = 5000
 
-    def __init__(self, part, profile: Path):
+    def __init__(self, part: SitePart, profile: Path) -> None:
         super().__init__()
         self.part, self.frozen = part, False
         data = tomllib.loads(Path(profile).read_text(encoding="utf-8"))
@@ -42,15 +43,15 @@ class MirroredDevice(RegisterDevice):
     def _image(self, function: int) -> Any:
         """All bits as one integer, or all registers as bytes."""
         words, bits = bytearray(0x20000), 0
-        for (is_coil, address), value in self._written.items():
+        for (is_coil, address), written in self._written.items():
             if is_coil and function == registers.READ_COILS:
-                bits |= value << address
+                bits |= written << address
             elif not is_coil and function == registers.READ_HOLDING:
-                struct.pack_into(">H", words, 2 * address, value)
+                struct.pack_into(">H", words, 2 * address, written)
         for name, register in self._map.items():
             if register.get("function", 3) != function or "read" not in register["direction"]:
                 continue
-            value = self._signals.get(name, 0)
+            value: float = self._signals.get(name, 0)
             if function in BITS:
                 count = register.get("count", 1)
                 bits &= ~(((1 << count) - 1) << register["address"])

@@ -6,16 +6,17 @@ mistake of the profile is here too: such a device proves the wiring and not the 
 
 import struct
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hil.devices import registers
 from hil.devices.mirrored import MirroredDevice
-from hil.devices.power_meter import PowerMeter
+from hil.devices.power_meter import Phases, PowerMeter
 from hil.devices.registers import ModbusException
 from hil.devices.sensors import TODAY_d
 from hil.plant.cabinet import CabinetPlant
+from hil.site.part import SitePart
 
 PPM = 1e6
 # family: the plant's values in the unit of the registers; `which`: the first or second detector
@@ -36,12 +37,12 @@ VALUES: dict[str, Callable[[CabinetPlant, int, dict[str, Any]], dict[str, float]
 }
 
 
-class SensorPart:
+class SensorPart(SitePart):
     """The values of one detector or monitor, for a MirroredDevice."""
 
     def __init__(self, plant: CabinetPlant, role: str, profile: dict[str, Any]) -> None:
         """role: "gas_2" and so on; profile: its content."""
-        self.parameters: dict[str, int] = {}
+        super().__init__({})
         self._plant, self._role, self._profile = plant, role, profile
 
     def signals(self) -> dict[str, float]:
@@ -95,21 +96,14 @@ class MirroredMeter(PowerMeter):
             raise ModbusException(registers.ILLEGAL_FUNCTION)
         return self.shown(self.image, 0, address, count)
 
-    def _show(
-        self,
-        volts_V: Sequence[float],
-        amps_A: Sequence[float],
-        powers_W: Sequence[float],
-        factors: Sequence[float],
-        elapsed_us: int,
-    ) -> None:
+    def _show(self, phases: Phases, elapsed_us: int) -> None:
         """Write the phases that the meter has; the first one carries what the others would."""
         rest = slice(self._phases, None)
         for name, values, more in (
-            ("voltage", volts_V, 0.0),
-            ("current", amps_A, sum(amps_A[rest])),
-            ("power", powers_W, sum(powers_W[rest])),
-            ("power_factor", factors, 0.0),
+            ("voltage", phases.volts_V, 0.0),
+            ("current", phases.amps_A, sum(phases.amps_A[rest])),
+            ("power", phases.powers_W, sum(phases.powers_W[rest])),
+            ("power_factor", phases.factors, 0.0),
         ):
             for phase in range(self._phases):
                 value = values[phase] + more * (phase == 0)

@@ -39,9 +39,11 @@ class PylontechBms:
         self.rack = rack
         self.dialect, self.voltage_scale_V, self.alarms_supported = "V1.2", 0.01, True
         self.silent = self.deaf = self.frozen = self.negative_discharge_limit = False
-        self.silent_ids = set()
-        self.overrides = {}
-        self.next_us = self._heard_us = self._burst = None
+        self.silent_ids: set[int] = set()
+        self.overrides: dict[int, bytes] = {}
+        self.next_us: int | None = None
+        self._heard_us: int | None = None
+        self._burst: list[tuple[int, bytes]] | None = None
 
     def tick(self, now_us: int) -> None:
         """Open the contactors INVERTER_LOST_US after the inverter's last frame."""

@@ -31,9 +31,10 @@ class RegisterDevice:
 
     def __init__(self) -> None:
         self.silent = self.ignore_writes = self.bad_crc = False
-        self.reply_id = self.exception_code = self.cut_reply_bytes = None
-        self.late_us = 0
-        self.overrides = {}
+        self.reply_id: int | None = None
+        self.cut_reply_bytes: int | None = None
+        self.exception_code = self.late_us = 0
+        self.overrides: dict[int, int] = {}
 
     def tick(self, now_us: int) -> None:
         """Advance the device's own timers to now_us."""
@@ -65,6 +66,6 @@ class RegisterDevice:
 
 def bits_payload(bits: int, address: int, count: int, available: int) -> bytes:
     """Reply bytes for `count` of the `available` bits, from `address` on."""
-    if address + count > available:
+    if not 0 <= address <= available - count:
         raise ModbusException(ILLEGAL_ADDRESS)
     return (bits >> address & (1 << count) - 1).to_bytes((count + 7) >> 3, "little")

@@ -27,7 +27,7 @@ def with_crc(body: bytes) -> bytes:
     return body + crc16(body).to_bytes(2, "little")
 
 
-def request_bytes(data: bytes, offset: int) -> int:
+def request_bytes(data: bytes, offset: int) -> int | None:
     """Length of the request frame at offset; None before its length byte, 0: no request."""
     function = data[offset + 1]
     if 1 <= function <= 6:
@@ -45,7 +45,8 @@ class _Request:
 
     def __init__(self, frame: bytes) -> None:
         self.unit_id, self.function, self.address, self.count = struct.unpack_from(">BBHH", frame)
-        self.values = self.reply = None
+        self.values: list[int] | None = None
+        self.reply = b""
         self.refused = 0
         self.head = frame[:2]
         if self.function in READS:
@@ -139,7 +140,9 @@ class RtuSlave:
             length = request_bytes(buffer, offset)
             if length == 0 and offset == 0 and buffer[1] < 0x80:
                 length = len(buffer)  # unknown function: the whole chunk, if the CRC is right
-            frame = buffer[offset : offset + length] if length else b""
+            if not length:
+                continue
+            frame = buffer[offset : offset + length]
             if 4 <= len(frame) == length <= FRAME_BYTES_MAX and crc16(frame) == 0:
                 self.dropped_bytes += offset
                 self._buffer = buffer[offset + length :]
@@ -152,7 +155,7 @@ class RtuSlave:
     def _serve(self, request: _Request, now_us: int) -> list[tuple[int, bytes]]:
         is_broadcast = request.unit_id == 0 and 0 not in self.units  # on TCP 0 may be a device
         if is_broadcast and request.values is not None and not request.refused:
-            self._broadcast(request, now_us)
+            self._broadcast(request, request.values, now_us)
         device = self.units.get(request.unit_id)
         if device is None or device.silent:
             return []
@@ -175,12 +178,12 @@ class RtuSlave:
             request.head + device.payload(request.function, request.address, request.count)
         )
 
-    def _broadcast(self, request: _Request, now_us: int) -> None:
+    def _broadcast(self, request: _Request, values: list[int], now_us: int) -> None:
         for device in self.units.values():
             if not (device.silent or device.ignore_writes):
                 device.tick(now_us)
                 with contextlib.suppress(ModbusException):  # a broadcast has no reply
-                    device.write(request.function, request.address, request.values, now_us)
+                    device.write(request.function, request.address, values, now_us)
 
 
 def _spoiled(device: RegisterDevice, frame: bytes) -> bytes:

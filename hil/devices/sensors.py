@@ -8,128 +8,100 @@ clock.
 """
 
 import struct
+from collections.abc import Callable
 
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
 from hil.plant.cabinet import CabinetPlant
 
-STATUS_FAULT, STATUS_OVER_RANGE = 1, 4  # gas and off-gas
-TOXIC_FAULTS = {0: 1, 1: 2, None: 3}  # of hydrogen, of carbon monoxide, of both
-TOXIC_OVER_RANGE = (8, 16)
 UPS_MAINS, UPS_INVALID = 1, 2
 TODAY_d = 20_454  # 2026-01-01; only the difference to the due date matters
 METHANE_LFL_SHARE = 0.05  # of volume: the gas detector is calibrated with methane
 FULL_SCALE = 1000  # permille or ppm
 WORD_MAX = 0xFFFF
 
+Measured = tuple[float, ...]  # present values, in the unit of the registers
+
 
 class Sensor(RegisterDevice):
-    """A subclass has `measured` (present values in the unit of the registers) and `words`.
-
-    Faults: status_bits (set in addition), frozen (the measured values repeat).
+    """A monitor: its values, then its status. Faults: status_bits (set in addition), frozen (the
+    measured values repeat).
     """
 
-    def __init__(self, cabinet: CabinetPlant) -> None:
+    def __init__(self, cabinet: CabinetPlant, measured: Callable[[CabinetPlant], Measured]) -> None:
         super().__init__()
-        self.cabinet = cabinet
+        self.cabinet, self._measured = cabinet, measured
         self.status_bits = 0
         self.frozen = False
-        self._values = None
+        self._values: list[int] = []
 
     def payload(self, function: int, address: int, count: int) -> bytes:
         """Input registers only."""
         if function != registers.READ_INPUT_REGISTERS:
             raise ModbusException(registers.ILLEGAL_FUNCTION)
-        if not self.frozen or self._values is None:
-            self._values = self.measured()
-        words = self.words(self._values)
+        if not self.frozen or not self._values:
+            self._values = [round(value) for value in self._measured(self.cabinet)]
+        words = self._words(self._values)
         return self.shown(struct.pack(f">{len(words)}H", *words), 0, address, count)
 
-    def _dates(self, name: str) -> tuple[int, int]:
-        """Calibration due, today."""
-        return max(0, min(WORD_MAX, TODAY_d + int(self.cabinet.calibration_d[name]))), TODAY_d
+    def _words(self, values: list[int]) -> list[int]:
+        """The registers; a negative value as two's complement."""
+        return [*[value & WORD_MAX for value in values], self.status_bits]
 
 
-class _Head(Sensor):
-    """One of two detectors of a kind."""
+class Detector(Sensor):
+    """Values within their scale, status, calibration due, today.
 
-    def __init__(self, cabinet: CabinetPlant, index: int) -> None:
-        super().__init__(cabinet)
-        self.index = index
-        self.name = f"{self.KIND}_{index + 1}"
-
-    def words(self, values: tuple[int]) -> tuple[int, ...]:
-        """Concentration, status, due, today."""
-        status = self.status_bits | STATUS_FAULT * self.cabinet.detector_fault[self.name]
-        status |= STATUS_OVER_RANGE * (values[0] > FULL_SCALE)
-        return min(values[0], FULL_SCALE), status, *self._dates(self.name)
-
-
-class GasDetector(_Head):
-    """Gas detector, calibrated with methane."""
-
-    KIND = "gas"
-
-    def measured(self) -> tuple[int]:
-        """Permille of methane's LFL at the vent gas's share of volume."""
-        permille = self.cabinet.gas_lfl_pct[self.index] * 10
-        return (max(0, round(permille * self.cabinet.vent_lfl_share / METHANE_LFL_SHARE)),)
-
-
-class OffgasDetector(_Head):
-    """Detector of electrolyte vapour."""
-
-    KIND = "offgas"
-
-    def measured(self) -> tuple[int]:
-        """Vapour above the reference, ppm."""
-        return (max(0, round(self.cabinet.offgas_ppm[self.index])),)
-
-
-class ToxicDetector(Sensor):
-    """Detector of hydrogen and carbon monoxide.
-
-    Further fault: faulty_cell, 0: hydrogen cell, 1: carbon monoxide cell, None: both.
+    Further fault: faulty_cell, the index of the value whose cell fails; None: all of them.
     """
 
-    def __init__(self, cabinet: CabinetPlant) -> None:
-        super().__init__(cabinet)
-        self.faulty_cell = None
+    def __init__(
+        self,
+        cabinet: CabinetPlant,
+        name: str,
+        measured: Callable[[CabinetPlant], Measured],
+        over_range: tuple[int, ...] = (4,),
+    ) -> None:
+        """name: of the plant's detector; over_range: status bit of each value above its scale."""
+        super().__init__(cabinet, measured)
+        self.name, self._over_range = name, over_range
+        self.faulty_cell: int | None = None
 
-    def measured(self) -> tuple[int, int]:
-        """Hydrogen and carbon monoxide."""
-        return tuple([max(0, round(ppm)) for ppm in self.cabinet.toxic_ppm])
-
-    def words(self, values: tuple[int, int]) -> tuple[int, ...]:
-        """Hydrogen, carbon monoxide, status, due, today."""
-        status = self.status_bits
-        if self.cabinet.detector_fault["toxic"]:
-            status |= TOXIC_FAULTS[self.faulty_cell]
-        for value, bit in zip(values, TOXIC_OVER_RANGE):
+    def _words(self, values: list[int]) -> list[int]:
+        status, cells = self.status_bits, (1 << len(values)) - 1
+        if self.cabinet.detector_fault[self.name]:
+            status |= cells if self.faulty_cell is None else 1 << self.faulty_cell
+        for value, bit in zip(values, self._over_range):
             status |= bit * (value > FULL_SCALE)
-        return *[min(value, FULL_SCALE) for value in values], status, *self._dates("toxic")
-
-
-class ClimateMonitor(Sensor):
-    """Temperature and humidity of the cabinet's air."""
-
-    def measured(self) -> tuple[int, int]:
-        """Temperature and humidity."""
-        return round(self.cabinet.air_degC * 10), round(self.cabinet.humidity_permille)
-
-    def words(self, values: tuple[int, int]) -> tuple[int, ...]:
-        """Temperature as two's complement, humidity, status."""
-        return values[0] & WORD_MAX, values[1], self.status_bits
+        due = max(0, min(WORD_MAX, TODAY_d + int(self.cabinet.calibration_d[self.name])))
+        return [*[max(0, min(value, FULL_SCALE)) for value in values], status, due, TODAY_d]
 
 
 class UpsMonitor(Sensor):
-    """Monitor of the UPS."""
+    """Status with the mains, then the reserve."""
 
-    def measured(self) -> tuple[int, int]:
-        """Mains and reserve in whole minutes, rounded down."""
-        return int(self.cabinet.ups.mains), int(self.cabinet.ups.reserve_min)
-
-    def words(self, values: tuple[int, int]) -> tuple[int, int]:
-        """Status, reserve."""
+    def _words(self, values: list[int]) -> list[int]:
         status = UPS_MAINS * values[0] | UPS_INVALID * self.cabinet.ups.invalid
-        return status | self.status_bits, values[1]
+        return [status | self.status_bits, values[1]]
+
+
+def _gas(which: int) -> Callable[[CabinetPlant], Measured]:
+    """Permille of methane's LFL at the vent gas's share of volume."""
+    return lambda plant: (plant.gas_lfl_pct[which] * 10 * plant.vent_lfl_share / METHANE_LFL_SHARE,)
+
+
+def _vapour(which: int) -> Callable[[CabinetPlant], Measured]:
+    """Vapour of electrolyte above the reference, ppm."""
+    return lambda plant: (plant.offgas_ppm[which],)
+
+
+# role: its device
+SENSORS: dict[str, Callable[[CabinetPlant], Sensor]] = {
+    "gas_1": lambda plant: Detector(plant, "gas_1", _gas(0)),
+    "gas_2": lambda plant: Detector(plant, "gas_2", _gas(1)),
+    "offgas_1": lambda plant: Detector(plant, "offgas_1", _vapour(0)),
+    "offgas_2": lambda plant: Detector(plant, "offgas_2", _vapour(1)),
+    "toxic": lambda plant: Detector(plant, "toxic", lambda its: tuple(its.toxic_ppm), (8, 16)),
+    "climate": lambda plant: Sensor(plant, lambda its: (its.air_degC * 10, its.humidity_permille)),
+    "ups": lambda plant: UpsMonitor(plant, lambda its: (its.ups.mains, int(its.ups.reserve_min))),
+}

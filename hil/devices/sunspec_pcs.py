@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
-from hil.devices.sunspec_image import ModelChain
-from hil.devices.sunspec_models import (
+from hil.devices.sunspec_image import (
     EXIT_STANDBY,
     HOLDING,
     MODE_PERCENT,
     START,
+    ModelChain,
     models,
     power_scale,
 )
@@ -59,7 +59,9 @@ class SunSpecPcs(RegisterDevice):
         self._ac = self.image.block(701, "St", "Hz")
         self._dc = self.image.block(802, "V", "W")
         self._now_us = self._shown_ac_us = self._shown_dc_us = -1
-        self._second_us = self._silence_s = self._heartbeat = None
+        self._second_us: int | None = None
+        self._silence_s: int | None = None
+        self._heartbeat: int | None = None
         self._energy_Wh = {"701.TotWhInj": 0.0, "701.TotWhAbs": 0.0}
         setpoints = ("704.WSet", "704.WSetEna", "704.WSetMod", "704.WSetPct")
         self._handlers = {
@@ -68,7 +70,8 @@ class SunSpecPcs(RegisterDevice):
             "715.OpCtl": self._operation_written,
             "715.AlarmReset": self._alarm_reset_written,
         }
-        self._plans = {}  # (address, count) of a write: its plan
+        # (address, count) of a write: its plan
+        self._plans: dict[tuple[int, int], tuple[int | None, tuple[Callable[[], None], ...]]] = {}
 
     @property
     def local(self) -> bool:
@@ -142,7 +145,7 @@ class SunSpecPcs(RegisterDevice):
 
     def _apply_setpoint(self) -> None:
         image = self.image
-        setpoint_W = 0
+        setpoint_W = 0.0
         if image.get("704.WSetEna") == ENABLED:
             setpoint_W = image.get("704.WSet")
             if image.get("704.WSetMod") == MODE_PERCENT:

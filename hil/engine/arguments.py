@@ -5,11 +5,14 @@ import contextlib
 import math
 import os
 from collections.abc import Callable
+from typing import Any
 
 from controller.sites import EXAMPLE
 
+Option = Callable[..., object]  # of a parser: add_argument
+LENGTH_S_MAX, SEED_MAX = 31 * 86_400, 2**31 - 1
 # the option of the rig and of the campaigns that play any cabinet
-CABINET = {
+CABINET: dict[str, dict[str, Any]] = {
     "--cabinet": {
         "metavar": "FILE",
         "default": str(EXAMPLE),
@@ -42,6 +45,25 @@ def _within(
         return value
 
     return parse
+
+
+def run_options(option: Option, length: str, charge: str) -> None:
+    """Length, seed and charge of a run, its scenario and its figures. length, charge: the default,
+    in words.
+    """
+    seconds, percent = number(1, LENGTH_S_MAX), number(5, 95)
+    words = f"length of the run ({length})"
+    option("--for", dest="seconds", type=seconds, metavar="SECONDS", help=words)
+    option(
+        "--seed",
+        type=whole(0, SEED_MAX),
+        metavar="NUMBER",
+        help="seed of plant, load and faults (1)",
+    )
+    option(
+        "--soc", type=percent, metavar="PERCENT", help=f"state of charge at the start ({charge})"
+    )
+    option("--json", type=output_file(), metavar="FILE", help="write all figures to FILE")
 
 
 def folder(text: str) -> str:

@@ -11,40 +11,22 @@ from controller.config import wired
 from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.config.topology import Bus
-from hil.devices import mirrored_sensors
-from hil.devices.fast_meter import FastMeter
+from hil.devices import io_module, mirrored_sensors
 from hil.devices.io_module import IoModule
 from hil.devices.mirrored import MirroredDevice
-from hil.devices.mirrored_io import MirroredIo
 from hil.devices.native_bms import NativeBms
+from hil.devices.power_meter import FastMeter, Sdm630
 from hil.devices.pylontech_bms import PylontechBms
 from hil.devices.registers import RegisterDevice
 from hil.devices.rtu_slave import RtuSlave
-from hil.devices.sdm630 import Sdm630
-from hil.devices.sensors import (
-    ClimateMonitor,
-    GasDetector,
-    OffgasDetector,
-    ToxicDetector,
-    UpsMonitor,
-)
+from hil.devices.sensors import SENSORS
 from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.engine import coverage
 from hil.observer.wiring import ENABLE, SUPPLY, Place, UnitWiring, Wiring
 from hil.plant.cabinet import CabinetPlant
-from hil.site.parts import PARTS
-from hil.site.site import Site
+from hil.site.site import PARTS, Site
 from hil.wires.virtual_can import VirtualCan
 
-SENSORS = {
-    "gas_1": lambda plant: GasDetector(plant, 0),
-    "gas_2": lambda plant: GasDetector(plant, 1),
-    "offgas_1": lambda plant: OffgasDetector(plant, 0),
-    "offgas_2": lambda plant: OffgasDetector(plant, 1),
-    "toxic": ToxicDetector,
-    "climate": ClimateMonitor,
-    "ups": UpsMonitor,
-}
 NOMINAL_V = 3.2  # of a cell, to turn energy into capacity
 METERS = {"firebreak_fast_meter": FastMeter, "sdm630": Sdm630}  # by the name of the profile
 # The start checklist: these contacts must be closed, where they are wired, and the devices heard.
@@ -127,11 +109,12 @@ class SimulatedCabinet:
         self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed, site)
         self.rated_A = [rack["rated_current_mA"] / 1000 for rack in config.rack_tables]
         self.rack_nodes: dict[Place, int] = {}  # of the racks whose BMS has a node: (bus, node)
-        self.connection_W = tuple(
-            [config.cabinet[f"grid_{way}_W_max"] for way in ("import", "export")]
-        )
-        self.devices, self.slaves, self.bms = {}, {}, {}
-        self.places = {}  # device name: (RTU bus, unit id)
+        grid = config.cabinet
+        self.connection_W = grid["grid_import_W_max"], grid["grid_export_W_max"]
+        self.devices: dict[str, Any] = {}
+        self.slaves: dict[str, RtuSlave] = {}
+        self.bms: dict[str, list[NativeBms | PylontechBms]] = {}
+        self.places: dict[str, Place] = {}  # of a device: RTU bus, unit id
         for bus in topology.buses:
             if bus.kind != "can":
                 self._add_slave(bus, topology.on_bus(bus.name), seed)
@@ -157,10 +140,10 @@ class SimulatedCabinet:
         plant, role = self.plant, device.role
         if role.startswith("io_"):
             contacts = [contact_name(name) for name in device.inputs]
-            names = contacts, [coil_name(name) for name in device.outputs]
-            if coverage.is_documented(device):
-                return IoModule(plant, *names)
-            return MirroredIo(plant, *names, device.profile.path)
+            coils = [coil_name(name) for name in device.outputs]
+            is_own = not coverage.is_documented(device)
+            at = io_module.mirrored(device.profile.path) if is_own else io_module.DOCUMENTED
+            return IoModule(plant, contacts, coils, at)
         if role in SENSORS:
             if coverage.is_documented(device):
                 return SENSORS[role](plant)
@@ -183,8 +166,8 @@ class SimulatedCabinet:
 
     def _add_bms(self, device: Device) -> NativeBms | PylontechBms:
         rack = self.plant.racks[device.index]
-        native = device.profile.family == "native_bms"
-        if native:
+        bms: NativeBms | PylontechBms
+        if device.profile.family == "native_bms":
             self.rack_nodes[device.bus, device.address] = device.index
             bms = NativeBms(rack, device.address)
         else:
@@ -213,23 +196,27 @@ class SimulatedCabinet:
 def observed_wiring(cabinet: SimulatedCabinet) -> Wiring:
     """The observer's Wiring: converters with their racks, contacts, start checklist."""
     of, plant = cabinet.places, cabinet.plant
-    wiring = Wiring([_unit(cabinet, number) for number in range(len(plant.pcs))], cabinet.rated_A)
     modules = {of[name]: cabinet.devices[name] for name in ("io_1", "io_2", "io_3") if name in of}
-    wiring.rack_nodes = cabinet.rack_nodes
-    wiring.connection_W, wiring.grid_meter = cabinet.connection_W, of.get("meter_grid", ("", 0))
-    wiring.inputs = {place: module.contact_names for place, module in modules.items()}
-    wiring.coils = {
-        (*place, module.coils_at + bit): name
-        for place, module in modules.items()
-        for bit, name in enumerate(module.coil_names)
-        if name in (ENABLE, SUPPLY)
-    }
-    wiring.checklist_units = tuple([of[name] for name in CHECKLIST_ROLES if name in of])
-    wiring.checklist_contacts = {
-        place: sum([1 << bit for bit, name in enumerate(names) if name in CHECKLIST_CONTACTS])
-        for place, names in wiring.inputs.items()
-    }
-    return wiring
+    inputs = {place: module.contact_names for place, module in modules.items()}
+    return Wiring(
+        units=tuple([_unit(cabinet, number) for number in range(len(plant.pcs))]),
+        rack_rated_A=tuple(cabinet.rated_A),
+        rack_nodes=cabinet.rack_nodes,
+        connection_W=cabinet.connection_W,
+        grid_meter=of.get("meter_grid", ("", 0)),
+        inputs=inputs,
+        coils={
+            (*place, module.at.coils + bit): name
+            for place, module in modules.items()
+            for bit, name in enumerate(module.coil_names)
+            if name in (ENABLE, SUPPLY)
+        },
+        checklist_units=tuple([of[name] for name in CHECKLIST_ROLES if name in of]),
+        checklist_contacts={
+            place: sum([1 << bit for bit, name in enumerate(names) if name in CHECKLIST_CONTACTS])
+            for place, names in inputs.items()
+        },
+    )
 
 
 def _unit(cabinet: SimulatedCabinet, number: int) -> UnitWiring:

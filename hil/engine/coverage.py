@@ -1,9 +1,11 @@
-"""Finds which devices of a configuration the rig simulates, mirrors, or cannot simulate.
+"""Finds which devices of a configuration the rig simulates, mirrors, or cannot simulate:
+`python -m hil covers FILE`, for `./flash.sh check`.
 
 A mirrored device has the register map of its profile, because no other document is at hand. A
 mistake in the profile is in both, so a run with it proves the wiring and not the decoding.
 """
 
+from argparse import Namespace
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -52,8 +54,9 @@ def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[
     """Refuse a scenario that acts on what cabinet and site lack. parts: of the site's file. Raises
     NotSimulatedError.
     """
-    topology = config.topology
-    actions = scenario.actions if scenario else ()
+    if scenario is None:
+        return
+    topology, actions = config.topology, scenario.actions
     fitted = {*parts, *[device.role for device in config.devices], *[each.do for each in actions]}
     known: dict[str, Sequence[object]] = {
         "rack": range(1, topology.racks + 1),
@@ -157,3 +160,22 @@ def lines(config: Config) -> list[str]:
     if names:
         found.append(f"{MIRRORED_NOTE}: {', '.join(names)}")
     return found or ["the rig simulates every device; none is mirrored"]
+
+
+def add(commands: Any) -> None:
+    """Add the command to the subparsers; it takes the command line of `firebreak check`."""
+    parser = commands.add_parser("covers", help="what the rig simulates of a cabinet's file")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="cabinet.toml")
+    parser.add_argument("--keys", action="store_true", help="as of `firebreak check`: no report")
+    parser.add_argument("--state-dir", help="as of `firebreak check`: without effect here")
+    parser.set_defaults(run=main)
+
+
+def main(arguments: Namespace) -> int:
+    """Print the report. Returns the exit code."""
+    if arguments.file:
+        found = lines(configuration.load(arguments.file))
+        print(
+            "\n".join(["", "RIG (./flash.sh rig --cabinet FILE)", *[f"  {line}" for line in found]])
+        )
+    return 0

@@ -99,7 +99,8 @@ def run(
     work(job, fd) returns a dictionary, to which CPU and wall time are added. quiet: the output of
     the children is discarded. Closing the generator early kills the children.
     """
-    jobs, running = iter(jobs), {}
+    jobs = iter(jobs)
+    running: dict[int, Child] = {}
     with selectors.DefaultSelector() as selector:
         try:
             while _filled(jobs, running, selector, work, workers, quiet):

@@ -11,7 +11,7 @@ import os
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from controller.config import configuration
 from controller.config.configuration import Config
@@ -62,10 +62,33 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
     return configs
 
 
+def let_form(members: Sequence[Any], given: Sequence[Mapping[str, Any]]) -> None:
+    """Let the converters of each member form an island, where its table says so."""
+    for member, table in zip(members, given):
+        for unit in member.plant.pcs:
+            unit.can_form = table["can_form"]
+
+
 def _dealt(config: Config, given: dict[str, int]) -> Config:
     control = config.control | given
     image = array("i", control.values())
     return dataclasses.replace(config, control=control, control_image=image)
+
+
+class Played(Protocol):
+    """A pod whose figures are read: in virtual time or in real time."""
+
+    site: Site
+    mode: str
+    now_us: int
+
+    @property
+    def members(self) -> Sequence[Any]:
+        """The cabinets."""
+
+    @property
+    def settled_us(self) -> int:
+        """Begin of the figures."""
 
 
 class Pod:
@@ -123,9 +146,8 @@ class Pod:
             one = cls(site, configs, seed, soc, kind, actions=actions)
         except ValueError as error:  # a device that the rig or the site does not have like this
             raise ConfigError(f"{os.path.basename(path)}: {error}") from None
-        for member, given in zip(one.members, tables["pod"]):
-            for unit in member.plant.pcs:
-                unit.can_form = given["can_form"]
+        let_form(one.members, tables["pod"])
+        for member in one.members:
             member.quicken()
         return one
 

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from controller.config import stage_states
 from hil.engine import coverage, forks, virtual_run
-from hil.engine.pod import Pod
+from hil.engine.pod import Played, Pod
 from hil.engine.simulate import VirtualRig
-from hil.loads.trace import Load
-from hil.results import figures, files, recorder, words
+from hil.results import figures, files, recorder, view, words
 from hil.results.figures import energy_kWh, swing_2s_pct, write_json
 from hil.results.screen import shown_on
 from hil.results.site_record import SiteRecord, powers_W
@@ -83,26 +81,17 @@ def finished(doc: dict[str, Any], json_path: str | None) -> int:
 def _run(pod: Pod, order: dict[str, Any], headless: bool) -> dict[str, Any]:
     """The document of a run; on a terminal with the live screen of cabinet 1, or with a bar."""
     began_s = forks.wall_s()
-    view = (lambda: _view(pod, order["seconds"])) if headless else _views(pod, order).view
+    seen = (lambda: _view(pod, order["seconds"])) if headless else _views(pod, order).view
     with shown_on(headless, sys.stderr.isatty(), forks.wall_s) as show:
-        pod.run(order["seconds"], show and (lambda: show(view())))
+        pod.run(order["seconds"], virtual_run.looks(show, seen))
     speed = order["seconds"] / (forks.wall_s() - began_s)
     return {**order, "speed": round(speed, 1), **document(pod)}
 
 
 def _views(pod: Pod, order: dict[str, Any]) -> virtual_run.Views:
     """Views of cabinet 1."""
-    one = pod.members[0]
-    armed, missing = stage_states.rows_armed, stage_states.rows_not_fitted
-    common = {
-        "title": order["name"],
-        "load_name": order["file"],
-        "mode": "virtual time",
-        "duration_s": order["seconds"],
-        "tick_ms": one.config.tick_ms,
-        "armed": len(armed(one.config.topology)),
-        "not_fitted": len(missing(one.config.topology)),
-    }
+    one, names = pod.members[0], (order["name"], order["file"])
+    common = view.common(one.config, *names, "virtual time", order["seconds"])
     return virtual_run.Views(one, one.config, common)
 
 
@@ -110,7 +99,7 @@ def _judged(pod: Pod, chosen: scenario.Scenario | None) -> list[dict[str, Any]]:
     """The expectations of the scenario that hold beside any load, judged of cabinet 1."""
     if chosen is None:
         return []
-    run = recorder.run_of(pod.members[0], Load(None, {}, pod.now_us / 1e6, None))
+    run = recorder.run_of(pod.members[0], {})
     results = expectations.evaluate(
         chosen.any_load_expects, run, figures.document(run, {}, pod.settled_us)
     )
@@ -125,7 +114,7 @@ def _view(pod: Pod, duration_s: float) -> dict[str, Any]:
     return {**powers, "elapsed_s": elapsed_s, "duration_s": duration_s, "state": "/".join(states)}
 
 
-def document(pod: Pod) -> dict[str, Any]:
+def document(pod: Played) -> dict[str, Any]:
     """The figures of a pod: of the site, and of each member."""
     account, site = pod.site.account, pod.site
     parts = {part.kind: part.signals() for part in site.parts}
@@ -145,7 +134,7 @@ def document(pod: Pod) -> dict[str, Any]:
     }
 
 
-def _swings(pod: Pod) -> dict[str, Any]:
+def _swings(pod: Played) -> dict[str, Any]:
     """swing_2s_pct; swing_beside_pv_pct: None without PV. A cabinet answers the load, never PV. So
     `answered` holds the load less the battery against the load, and `unanswered` the grid against
     the load less PV. All are in percent of the load's peak.
@@ -154,7 +143,7 @@ def _swings(pod: Pod) -> dict[str, Any]:
     is_settled = rows["t_us"] >= pod.settled_us
     battery_W = sum([each.recorder.rows()["battery_W"][is_settled] for each in pod.members])
     rows = rows[is_settled]
-    found = {"swing_2s_pct": swing_2s_pct(rows), "swing_beside_pv_pct": None}
+    found: dict[str, Any] = {"swing_2s_pct": swing_2s_pct(rows), "swing_beside_pv_pct": None}
     if len(rows) and any([pod.site.account.energy_J[each] for each in GIVING_WAY]):
         peak_W, answered, unanswered = float(rows["load_W"].max()), rows.copy(), rows.copy()
         answered["grid_W"] = rows["load_W"] - battery_W

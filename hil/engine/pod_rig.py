@@ -4,13 +4,11 @@ and CAN servers. One plant process has the site with all cabinets.
 As in rig.py, the controllers stop first, while the plant process still serves their wires.
 """
 
-import contextlib
 import json
 import os
 import pathlib
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +18,14 @@ from controller.config.configuration import Config
 from controller.run import loop_statistics
 from hil.engine import cabinet_file, pod, pod_process, run_directory
 from hil.engine.process_memory import memory_kB
-from hil.engine.rig import CONTROLLER_STOP_S, ROOT, RigError, wait
+from hil.engine.rig import (
+    CONTROLLER_STOP_S,
+    RigError,
+    end_plant,
+    start_controller,
+    start_plant,
+    wait,
+)
 from hil.results import files
 
 WATCH_S = 1.0
@@ -44,21 +49,13 @@ class Box:
         order = {"site": self.config.path, "control": given}
         path.write_text(cabinet_file.text(order, wires), encoding="ascii")
         run_directory.commission(self.folder, self.config)
-        state = os.path.join(self.folder, "state")
-        command = ["run", str(path), "--run-dir", self.folder, "--state-dir", state]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "controller", *command],
-            cwd=ROOT,
-            stderr=self._log,
-            stdin=subprocess.DEVNULL,
-            process_group=0,
-        )
+        self.process = start_controller(self.folder, self._log)
         return self.process.pid
 
     def check(self) -> None:
         """RigError: the controller has ended."""
         if self.process and self.process.poll() is not None:
-            last = (run_directory.messages(self.folder) or ["without a message"])[-1]
+            last = run_directory.last_message(self.folder)
             raise RigError(f"the controller ended with {self.process.returncode}: {last}")
 
     def figures(self) -> dict[str, Any]:
@@ -93,14 +90,7 @@ class PodRig:
 
     def start(self) -> None:
         """Start the plant process and every controller. RigError: one line."""
-        descriptor = self._plant_end.fileno()
-        self._plant = subprocess.Popen(
-            [sys.executable, "-m", pod_process.__name__, str(descriptor), json.dumps(self._order)],
-            pass_fds=(descriptor,),
-            cwd=ROOT,
-            process_group=0,
-        )
-        self._plant_end.close()
+        self._plant = start_plant(pod_process.__name__, self._order, self._plant_end)
         self._connection.settimeout(START_S)
         wires = self._received()["members"]
         pids = [box.start(each) for box, each in zip(self.boxes, wires)]
@@ -109,7 +99,8 @@ class PodRig:
     def _received(self) -> dict[str, Any]:
         data = self._connection.recv(1 << 20)
         if not data:
-            raise RigError(f"the simulated pod has ended, exit code {self._plant.wait()}")
+            code = self._plant.wait() if self._plant else None
+            raise RigError(f"the simulated pod has ended, exit code {code}")
         return msgpack.unpackb(data)
 
     def run(self, see: Callable[["PodRig"], object]) -> None:
@@ -139,12 +130,7 @@ class PodRig:
                 box.process.terminate()
         for box in self.boxes:
             box.stop()
-        if self._plant is not None:
-            self._connection.setblocking(False)
-            with contextlib.suppress(OSError):  # it has ended, or does not read: wait kills it
-                self._connection.send(msgpack.packb({"what": "end"}))
-            wait(self._plant, PLANT_STOP_S)
-        self._connection.close()
+        end_plant(self._plant, self._connection, PLANT_STOP_S)
 
     def document(self) -> dict[str, Any]:
         """Same as pod_command.played; each member has `controller`, the figures of its process."""

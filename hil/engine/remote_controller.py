@@ -1,10 +1,17 @@
-"""The plant process's view of the controller: kills it here, has the rig start and command it."""
+"""The plant process's view of the controller: kills it here, has the rig start and command it.
+
+Messages to the rig wait in a queue and never block the sender.
+"""
 
 import contextlib
 import os
 import select
 import signal
+import socket
+from collections import deque
 from collections.abc import Callable
+
+import msgpack
 
 
 def _message(what: str, *keys: str) -> Callable[..., None]:
@@ -18,7 +25,7 @@ class RemoteController:
     def __init__(self, send: Callable[[dict], None]) -> None:
         self._send = send
         # A descriptor, because the kernel gives the number of an ended process to another one.
-        self._process = None
+        self._process: int | None = None
 
     def runs_as(self, pid: int) -> None:
         """Note the process that the rig has started."""
@@ -34,7 +41,7 @@ class RemoteController:
 
     def signal(self, number: int) -> None:
         """Send a signal, unless the process has ended."""
-        if not self.ended():
+        if self._process is not None and not self.ended():
             signal.pidfd_send_signal(self._process, number)
 
     def kill(self) -> None:
@@ -53,3 +60,27 @@ class RemoteController:
     def hint(self, source: str, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
         """Have the rig send a hint over the wire, signed with the key of the source."""
         self._send({"what": "hint", "source": source, "order": [kind, quantity, value_W, valid_ms]})
+
+
+class Mailbox:
+    """Sends on a socket that does not block. While the rig does not read, views are dropped."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._unsent: deque[dict] = deque()
+
+    def send(self, message: dict) -> None:
+        """Send one message, now or later."""
+        if message["what"] != "view" or not self._unsent:
+            self._unsent.append(message)
+            self.flush()
+            if self._unsent and self._unsent[-1]["what"] == "view":
+                self._unsent.pop()
+
+    def flush(self) -> None:
+        """Send the waiting messages."""
+        with contextlib.suppress(BlockingIOError):  # the rig does not read now
+            while self._unsent:
+                with contextlib.suppress(ConnectionError):  # the reader notices that the rig died
+                    self.connection.send(msgpack.packb(self._unsent[0]))
+                self._unsent.popleft()

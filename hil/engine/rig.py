@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import IO
 
 import msgpack
 
@@ -24,7 +25,6 @@ from controller.hints import hint_statistics
 from controller.run import loop_statistics
 from hil.engine import cabinet_file, plant_process, run_directory
 from hil.engine.scenario_operator import ScenarioOperator
-from hil.loads.selection import carried_W
 from hil.loads.trace import Load
 from hil.results import files, recorder, run_result, view
 from hil.results.screen import shown_on
@@ -51,7 +51,7 @@ class Rig(ScenarioOperator):
         """
         self.order, self.scenario, self.config = order, scenario, config
         self.directory = order["run_dir"]
-        self.controller = self.plant = None
+        self.plant: subprocess.Popen[bytes] | None = None
         self.restarts = 0
         self.may_be_killed = any(
             action.do == "controller_kill" for action in (scenario.actions if scenario else ())
@@ -59,8 +59,8 @@ class Rig(ScenarioOperator):
         self.connection, self._plant_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._messages = open(os.path.join(self.directory, "controller.log"), "ab")
         # from the plant process: {"ports": {bus: tty}, "cans": {bus: channel}}
-        self.wires = {}
-        self.keys = {}  # of the sources of hints, by name
+        self.wires: dict[str, dict[str, str]] = {}
+        self.keys = {}
         self._done = self.interrupted = False
         self.missed = self.missed_runs = self.ticks = 0
         self.lateness_us = None
@@ -68,15 +68,8 @@ class Rig(ScenarioOperator):
 
     def start(self) -> None:
         """Start the plant process, write the cabinet's file, start the controller on it."""
-        order = json.dumps(self.order)
-        module = self.order.get("plant", "hil.engine.plant_process")
-        self.plant = subprocess.Popen(
-            [sys.executable, "-m", module, str(self._plant_end.fileno()), order],
-            pass_fds=(self._plant_end.fileno(),),
-            cwd=ROOT,
-            process_group=0,
-        )
-        self._plant_end.close()
+        module = self.order.get("plant", plant_process.__name__)
+        self.plant = start_plant(module, self.order, self._plant_end)
         self.wires = self._receive("did not start")
         self._write_cabinet_file(self.wires)
         self.keys = run_directory.commission(self.directory, self.config)
@@ -87,16 +80,7 @@ class Rig(ScenarioOperator):
         path.write_text(cabinet_file.text(self.order, wires), encoding="ascii")
 
     def _start_controller(self) -> None:
-        directory = self.directory
-        cabinet, state = os.path.join(directory, "cabinet.toml"), os.path.join(directory, "state")
-        command = ["run", cabinet, "--run-dir", directory, "--state-dir", state]
-        self.controller = subprocess.Popen(
-            [sys.executable, "-m", "controller", *command],
-            cwd=ROOT,
-            stderr=self._messages,
-            stdin=subprocess.DEVNULL,
-            process_group=0,
-        )
+        self.controller = start_controller(self.directory, self._messages)
         self.send({"what": "go", "pid": self.controller.pid})
 
     def send(self, message: dict) -> None:
@@ -107,7 +91,8 @@ class Rig(ScenarioOperator):
             raise self._plant_failed("has ended") from None
 
     def _plant_failed(self, what: str) -> RigError:
-        return RigError(f"the simulated cabinet {what}, exit code {self.plant.wait()}")
+        code = self.plant.wait() if self.plant else None
+        return RigError(f"the simulated cabinet {what}, exit code {code}")
 
     def _receive(self, ending: str = "has ended") -> dict:
         """One message of the plant process. RigError: the process has ended or hangs."""
@@ -151,7 +136,7 @@ class Rig(ScenarioOperator):
         raise RigError(message["text"])
 
     def _do_killed(self, message: dict) -> None:
-        self.controller.wait()
+        self._running().wait()
         self._note_statistics()
 
     def _do_start(self, message: dict) -> None:
@@ -166,14 +151,10 @@ class Rig(ScenarioOperator):
         return shown
 
     def _check_controller(self) -> None:
-        code = self.controller.poll()
+        code = self._running().poll()
         if code is not None and not (self.may_be_killed and code == -signal.SIGKILL):
-            last = (self.messages() or ["without a message"])[-1]
+            last = run_directory.last_message(self.directory)
             raise RigError(f"the controller ended with exit code {code}: {last}")
-
-    def messages(self) -> list[str]:
-        """Same as run_directory.messages."""
-        return run_directory.messages(self.directory)
 
     def _note_statistics(self) -> None:
         """Add the figures of this controller process. A restarted controller begins new files."""
@@ -196,12 +177,7 @@ class Rig(ScenarioOperator):
             self.controller.terminate()
             wait(self.controller, CONTROLLER_STOP_S)
         self._plant_end.close()
-        if self.plant is not None:
-            self.connection.setblocking(False)
-            with contextlib.suppress(OSError):  # has ended, or does not read: wait kills it
-                self.connection.send(msgpack.packb({"what": "end"}))
-            wait(self.plant, PLANT_STOP_S)
-        self.connection.close()
+        end_plant(self.plant, self.connection, PLANT_STOP_S)
         self._messages.close()
 
     def outcome(self, load: Load, extra: dict) -> run_result.Outcome:
@@ -213,18 +189,55 @@ class Rig(ScenarioOperator):
             "restarts": self.restarts,
             "missed_runs": self.missed_runs,
             "hints": self.hints,
-            "controller_messages": self.messages(),
-            "controller_exit_code": self.controller.returncode,
+            "controller_messages": run_directory.messages(self.directory),
+            "controller_exit_code": self._running().returncode,
         }
         return run_result.measured(
-            recorder.read(path, loop, load),
+            recorder.read(path, loop, load.about),
             self.config,
-            carried_W(self.config),
             extra,
             self.scenario,
             load.from_us,
             self.interrupted,
         )
+
+
+def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Popen[bytes]:
+    """Start a plant process; `end` of the socket pair is its own."""
+    descriptor = end.fileno()
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, str(descriptor), json.dumps(order)],
+        pass_fds=(descriptor,),
+        cwd=ROOT,
+        process_group=0,
+    )
+    end.close()
+    return process
+
+
+def start_controller(directory: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start the controller of a run directory, as installed."""
+    cabinet, state = os.path.join(directory, "cabinet.toml"), os.path.join(directory, "state")
+    command = ["run", cabinet, "--run-dir", directory, "--state-dir", state]
+    return subprocess.Popen(
+        [sys.executable, "-m", "controller", *command],
+        cwd=ROOT,
+        stderr=log,
+        stdin=subprocess.DEVNULL,
+        process_group=0,
+    )
+
+
+def end_plant(
+    process: subprocess.Popen[bytes] | None, connection: socket.socket, seconds: float
+) -> None:
+    """Have a plant process end, within `seconds`."""
+    if process is not None:
+        connection.setblocking(False)
+        with contextlib.suppress(OSError):  # it has ended, or does not read: wait kills it
+            connection.send(msgpack.packb({"what": "end"}))
+        wait(process, seconds)
+    connection.close()
 
 
 def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
@@ -240,13 +253,13 @@ def run(
     order: dict, scenario: Scenario | None, config: Config, headless: bool, load: Load
 ) -> run_result.Outcome:
     """Run once in real time. Returns run_result.Outcome; raises RigError."""
-    common = view.common(order, scenario, config, load, "real time")
+    common = view.of_order(order, scenario, config, load, "real time")
     with run_directory.made(order.get("keep_dir")) as directory:
         rig = Rig({**order, "run_dir": directory}, scenario, config)
         try:
             with files.naming(directory):
                 rig.start()
-            with shown_on(headless, order.get("progress"), time.monotonic) as show:
+            with shown_on(headless, order["progress"], time.monotonic) as show:
                 rig.run(lambda shown: show and show({**shown, **common}))
         finally:
             rig.stop()

@@ -1,77 +1,22 @@
 """`python -m hil rig`: the controller against the simulated cabinet, in real or in virtual time."""
 
-import collections
 import os
 import sys
 import time
 from argparse import Namespace
 from typing import Any
 
-from controller.config import configuration, stage_states
+from controller.config import configuration
 from hil.engine import coverage, pod, pod_command, pod_rig, rig, virtual_run
-from hil.engine.arguments import CABINET, number, output_file, whole
+from hil.engine.arguments import CABINET, number, output_file, run_options
 from hil.loads import selection
 from hil.scenarios import scenario
 
-DEFAULT_S = 120.0
-SEED_MAX = 2**31 - 1
+DEFAULT_S, DEFAULT_SEED = 120.0, 1  # of a run without a scenario
+RUN_DIR = "new or empty folder; keeps the controller's files, for firebreak status --run-dir DIR"
+JOURNAL = "keep the controller's journal in FILE, for firebreak replay"
+PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
 OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
-# of a run without a scenario; its state of charge is the target of load tracking
-DEFAULTS = collections.namedtuple("Defaults", "duration_s seed soc_pct")(DEFAULT_S, 1, None)
-# --for SECONDS is stored as `seconds`; a flag has action="store_true"
-OPTIONS = CABINET | {
-    "--load": {"metavar": "FILE", "help": "CSV (or .gz) with t_s and power columns"},
-    "--column": {"metavar": "NAME", "help": "power column of the file"},
-    "--scale": {
-        "type": number(0.001, 1000),
-        "metavar": "FACTOR",
-        "help": "multiply the file's load by this (1)",
-    },
-    "--raw": {
-        "action": "store_true",
-        "help": "replay the file's meter rows unchanged, also the wrong ones",
-    },
-    "--for": {
-        "dest": "seconds",
-        "type": number(1, 31 * 86_400),
-        "metavar": "SECONDS",
-        "help": f"length of the run (that of file or scenario, else {DEFAULT_S:g})",
-    },
-    "--scenario": {"metavar": "NAME", "help": f"one of {', '.join(scenario.names())}"},
-    "--seed": {
-        "type": whole(0, SEED_MAX),
-        "metavar": "NUMBER",
-        "help": "seed of plant, load and faults (1)",
-    },
-    "--soc": {
-        "type": number(5, 95),
-        "metavar": "PERCENT",
-        "help": "state of charge at the start (the target of load tracking)",
-    },
-    "--virtual": {"action": "store_true", "help": "virtual time, as fast as possible"},
-    "--headless": {"action": "store_true", "help": "no screen; progress on stderr"},
-    "--progress": {
-        "action": "store_true",
-        "help": "with --headless: progress on stderr, also when stderr is not a terminal",
-    },
-    "--run-dir": {
-        "metavar": "DIR",
-        "help": "new or empty folder; keeps the controller's files, and another terminal can run "
-        "firebreak status --run-dir DIR",
-    },
-    "--json": {"type": output_file(), "metavar": "FILE", "help": "write all figures to FILE"},
-    "--journal": {
-        "type": output_file(),
-        "metavar": "FILE",
-        "help": "keep the controller's journal in FILE, for firebreak replay",
-    },
-    "--plot": {
-        "type": output_file(".html", ".png", ".svg", or_none=True),
-        "metavar": "FILE",
-        "default": "rig.html",
-        "help": 'picture: .html, .png or .svg (rig.html); "" for none',
-    },
-}
 
 
 class InputError(ValueError):
@@ -81,8 +26,28 @@ class InputError(ValueError):
 def add(commands: Any) -> None:
     """Add the command to the subparsers."""
     parser = commands.add_parser("rig", help="run the controller against the simulated cabinet")
-    for option, settings in OPTIONS.items():
-        parser.add_argument(option, **settings)
+    option = parser.add_argument
+    scenarios, factor = ", ".join(scenario.names()), number(0.001, 1000)
+    picture = output_file(".html", ".png", ".svg", or_none=True)
+    option("--cabinet", **CABINET["--cabinet"])
+    option("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")
+    option("--column", metavar="NAME", help="power column of the file")
+    option("--scale", type=factor, metavar="FACTOR", help="multiply the file's load by this (1)")
+    option(
+        "--raw", action="store_true", help="replay the file's meter rows unchanged, also wrong ones"
+    )
+    option("--scenario", metavar="NAME", help=f"one of {scenarios}")
+    run_options(option, f"that of file or scenario, else {DEFAULT_S:g}", "target of load tracking")
+    option("--virtual", action="store_true", help="virtual time, as fast as possible")
+    option("--headless", action="store_true", help="no screen; progress on stderr")
+    option(
+        "--progress",
+        action="store_true",
+        help="with --headless: progress on stderr, also when it is no terminal",
+    )
+    option("--run-dir", metavar="DIR", help=RUN_DIR)
+    option("--journal", type=output_file(), metavar="FILE", help=JOURNAL)
+    option("--plot", type=picture, metavar="FILE", default="rig.html", help=PLOT)
     parser.set_defaults(run=main)
 
 
@@ -148,7 +113,7 @@ def site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]
         raise InputError(f'{site}: --plot {page}: allowed is a name with .html, or ""')
     return {
         "seconds": arguments.seconds or pod_command.DEFAULT_S,
-        "seed": DEFAULTS.seed if arguments.seed is None else arguments.seed,
+        "seed": DEFAULT_SEED if arguments.seed is None else arguments.seed,
         "soc_pct": arguments.soc or pod_command.DEFAULT_SOC_PCT,
         "values": False,
     }
@@ -176,7 +141,10 @@ def order_of(
     arguments: Namespace, chosen: scenario.Scenario | None, config: configuration.Config
 ) -> dict:
     """The order of a run: plain values, which the plant process gets as JSON."""
-    usual = chosen or DEFAULTS._replace(soc_pct=config.control["soc_target_permille"] / 10)
+    usual = DEFAULT_S, DEFAULT_SEED, config.control["soc_target_permille"] / 10
+    if chosen is not None:
+        usual = chosen.duration_s, chosen.seed, chosen.soc_pct
+    duration_s, seed, soc_pct = usual
     return {
         "site": os.path.abspath(config.path),
         "scenario": arguments.scenario,
@@ -186,12 +154,10 @@ def order_of(
         "raw": arguments.raw,
         "mirrored": coverage.about(config),
         "peak_W": selection.peak_W(config),
-        "duration_s": arguments.seconds or usual.duration_s,
-        "seed": usual.seed if arguments.seed is None else arguments.seed,
-        "soc_pct": arguments.soc or usual.soc_pct,
+        "duration_s": arguments.seconds or duration_s,
+        "seed": seed if arguments.seed is None else arguments.seed,
+        "soc_pct": arguments.soc or soc_pct,
         "journal": arguments.journal,
-        "armed": len(stage_states.rows_armed(config.topology)),
-        "not_fitted": len(stage_states.rows_not_fitted(config.topology)),
         "keep_dir": arguments.run_dir and os.path.abspath(arguments.run_dir),
         "progress": arguments.progress or sys.stderr.isatty(),
     }
@@ -202,7 +168,7 @@ def _journals(path: str | None, began_s: float) -> list[str]:
     previous = f"{path}.previous"
     began_utc_s = time.time() - (time.monotonic() - began_s)
     killed = path and os.path.exists(previous) and os.stat(previous).st_mtime >= began_utc_s
-    return [name for name, there in ((path, path), (previous, killed)) if there]
+    return [name for name, there in ((path, path), (previous, killed)) if name and there]
 
 
 def _print(lines: list[str]) -> None:

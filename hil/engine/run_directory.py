@@ -48,6 +48,11 @@ def messages(directory: str) -> list[str]:
     return [line.removeprefix("firebreak: ") for line in text.splitlines() if line.strip()]
 
 
+def last_message(directory: str) -> str:
+    """The reason that the controller gave for its end."""
+    return (messages(directory) or ["without a message"])[-1]
+
+
 def keep_journals(directory: str, path: str) -> None:
     """Copy the controller's journal to `path`; that of a killed controller to `path`.previous."""
     for name in ("journal", "journal.previous"):

@@ -21,20 +21,27 @@ from hil.engine import run_directory
 class ScenarioOperator:
     """Base of hil.engine.rig.Rig. Each `_do_X` answers the plant process's message X."""
 
-    controller: subprocess.Popen[bytes]
+    controller: subprocess.Popen[bytes] | None = None
     directory: str
     keys: dict[str, bytes]  # of the sources of hints, by name
 
+    def _running(self) -> subprocess.Popen[bytes]:
+        """The controller that was started last."""
+        assert self.controller is not None
+        return self.controller
+
     def _do_stall(self, message: dict) -> None:
-        self.controller.send_signal(signal.SIGSTOP)
+        self._running().send_signal(signal.SIGSTOP)
         try:
             time.sleep(message["duration_ms"] / 1000)
         finally:
-            self.controller.send_signal(signal.SIGCONT)
+            self._running().send_signal(signal.SIGCONT)
 
     def _do_store_other_image(self, message: dict) -> None:
         kept = two_copies.Store(os.path.join(self.directory, "state"))
-        kept.save(replace(kept.load().record, approved=run_directory.OTHER_IMAGE))
+        record = kept.load().record
+        assert record is not None, "commission() has written one"
+        kept.save(replace(record, approved=run_directory.OTHER_IMAGE))
 
     def _do_spoil_store(self, message: dict) -> None:
         for name in two_copies.COPIES:

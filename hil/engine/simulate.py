@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from controller.config.configuration import Config
+from controller.core.core import Core
+from controller.run.cabinet import Cabinet
 from drivers.buses.port import RtuPort
 from hil.devices.channel_b import VirtualChannelB
 from hil.engine.cabinet import SimulatedCabinet, observed_wiring
@@ -108,6 +110,12 @@ class VirtualRig:
         """Let the decision compute faster with the same words, where this mode can."""
 
     @property
+    def core(self) -> Core:
+        """The decision of the controller; a killed one has none."""
+        assert self.controller.cabinet is not None
+        return self.controller.cabinet.core
+
+    @property
     def shown(self) -> tuple[str, str | None]:
         """(state, result of the meter test); a killed controller is dead."""
         cabinet = self.controller.cabinet
@@ -138,9 +146,9 @@ class VirtualRig:
         if end_us >= self.clockwork.next_us:
             self.clockwork.apply(end_us)
         if self.channel_b is not None:
-            self._carry(end_us)
+            self._carry(self.channel_b, end_us)
         if controller.cabinet is not None:
-            self._tick_controller(end_us)
+            self._tick_controller(controller.cabinet, end_us)
         if end_us >= self._record_us:
             self._record_us = end_us + RECORD_US
             self._record(end_us)
@@ -149,21 +157,21 @@ class VirtualRig:
     def _tick_devices(self, now_us: int) -> None:
         self.cabinet.tick(now_us, self.controller.can)
 
-    def _carry(self, now_us: int) -> None:
+    def _carry(self, channel_b: VirtualChannelB, now_us: int) -> None:
         """Carry bytes between the channels: whole frames of 5 ms, in the tick of their sending."""
-        self.channel_b.advance(now_us)
-        line = self.channel_b.take()
-        if self.controller.cabinet is None:
-            return
-        link = self.controller.cabinet.peer
-        link.receive(line, now_us)
-        self.channel_b.receive(link.poll(now_us))
-
-    def _tick_controller(self, now_us: int) -> None:
+        channel_b.advance(now_us)
+        line = channel_b.take()
         cabinet = self.controller.cabinet
+        link = cabinet.peer if cabinet else None
+        if link is None:
+            return
+        link.receive(line, now_us)
+        channel_b.receive(link.poll(now_us))
+
+    def _tick_controller(self, cabinet: Cabinet, now_us: int) -> None:
         cabinet.tick(now_us, 1)
         for wire, port in self.controller.lines:
-            if port.wake_us <= now_us:
+            if port is not None and port.wake_us <= now_us:
                 data = port.poll(now_us)
                 if data:
                     wire.send_down(data, now_us)

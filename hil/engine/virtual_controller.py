@@ -1,21 +1,52 @@
 """The controller in virtual time: the object of the real loop, with a store in memory."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 from controller.config import approval
 from controller.config.configuration import Config
 from controller.core import image
+from controller.core.image import ProcessImage
 from controller.core.schedule_table import Slot, Table
 from controller.journal.journal_header import open_journal
 from controller.run.cabinet import Cabinet
 from controller.run.field import Field
+from controller.run.site_clock import SiteClock
 from controller.store.stored_record import Record
 from controller.store.two_copies import ARMED, CLEAN, UNREADABLE, Loaded
-from drivers.buses.can_port import CanPort
+from drivers.buses.can_port import Bus, CanPort
+from drivers.buses.port import RtuPort
 from hil.engine.run_directory import OTHER_IMAGE, approved
-from hil.engine.virtual_clock import VirtualClock
-from hil.wires.virtual import no_reply
+from hil.wires.virtual import VirtualSerial, no_reply
+from hil.wires.virtual_can import VirtualCan
 from safety import matrix, signals as s
+
+UTC_US = 1_767_225_600_000_000  # 2026-01-01 at virtual time 0
+ERROR_US = 5000
+
+
+class VirtualClock(SiteClock):
+    """error_us may be changed at any time; None: the error is not known."""
+
+    def __init__(self, image: ProcessImage, utc_us: int = UTC_US):
+        """utc_us: at virtual time 0."""
+        super().__init__(image, self)
+        self._utc_us, self._now_us = utc_us, 0
+        self.error_us: int | None = ERROR_US
+
+    def step(self, now_us: int) -> None:
+        """now_us: virtual."""
+        self._now_us = now_us
+        super().step(now_us)
+
+    def poll(self) -> tuple[int, int | None]:
+        """Same as WallClock."""
+        return self._now_us, None
+
+    def label(self, moment_us: int) -> tuple[int, str, int | None]:
+        """Same as WallClock."""
+        return self._utc_us + moment_us, "simulated", self.error_us
 
 
 class MemoryStore:
@@ -50,26 +81,30 @@ class VirtualController:
     def __init__(self, config: Config, journal_path: str | None = None) -> None:
         self.config, self.journal_path = config, journal_path
         self.store = MemoryStore(approved(config))
-        self.cabinet = None
-        self.can, self.wires = {}, {}
-        self.make_field = Field  # of each new controller; value mode has its own
-        self.lines = []  # (wire, its port; None while the controller is dead)
+        self.cabinet: Cabinet[MemoryStore] | None = None
+        self.can: dict[str, VirtualCan] = {}
+        self.wires: dict[str, VirtualSerial] = {}
+        # of each new controller; value mode has its own
+        self.make_field: Callable[[Config, ProcessImage], Field] = Field
+        # (wire, its port; None while the controller is dead)
+        self.lines: list[tuple[VirtualSerial, RtuPort | None]] = []
 
     def start(self) -> None:
         """Start a new controller from the store's content."""
-        self.cabinet = Cabinet(self.config, self.store.loaded(), self.store, field=self.make_field)
-        self.cabinet.site_clock = VirtualClock(self.cabinet.image)
+        self.cabinet = cabinet = Cabinet(
+            self.config, self.store.loaded(), self.store, field=self.make_field
+        )
+        cabinet.site_clock = VirtualClock(cabinet.image)
         if self.journal_path:
-            before = approval.packed(self.cabinet.approval.before)
-            self.cabinet.journal = open_journal(
-                self.journal_path, self.config, self.cabinet.core, approved=before
+            before = approval.packed(cabinet.approval.before)
+            cabinet.journal = open_journal(
+                self.journal_path, self.config, cabinet.core, approved=before
             )
         for name, bus in self.can.items():
-            self.cabinet.field.can[name].port = CanPort(bus.attach())
-        ports = self.cabinet.field.ports
-        self.lines = [(wire, ports[name]) for name, wire in self.wires.items()]
-        for wire, port in self.lines:
-            wire.on_up = port.receive
+            cabinet.field.can[name].port = CanPort(cast(Bus, bus.attach()))
+        self.lines = [(wire, cabinet.field.ports[name]) for name, wire in self.wires.items()]
+        for name, wire in self.wires.items():
+            wire.on_up = cabinet.field.ports[name].receive
 
     def kill(self) -> None:
         """End the controller between two ticks, without a last message."""
@@ -91,10 +126,10 @@ class VirtualController:
             nonlocal waits
             waits -= 1
             if waits < 1:
-                cabinet.tick = plain
+                cabinet.tick = plain  # type: ignore[method-assign]
                 plain(now_us, ticks)
 
-        cabinet.tick = tick
+        cabinet.tick = tick  # type: ignore[method-assign]
 
     def spoil_store(self) -> None:
         """Make both copies of the store unreadable for the next start."""

@@ -1,12 +1,11 @@
 """One run in virtual time: the counterpart of hil.engine.rig.run."""
 
 import time
+from collections.abc import Callable
 
 from controller.config.configuration import Config
-from controller.core.instances import stage_instances
 from controller.system import realtime
 from hil.engine.simulate import VirtualRig
-from hil.loads.selection import carried_W
 from hil.loads.trace import Load
 from hil.results import recorder, run_result, view
 from hil.results.live import Live
@@ -28,23 +27,28 @@ def run(
         {"soc": order["soc_pct"] / 100},
         order["journal"],
     )
-    views = Views(virtual, config, view.common(order, scenario, config, load, "virtual time"))
+    views = Views(virtual, config, view.of_order(order, scenario, config, load, "virtual time"))
     began_s = time.monotonic()
     interrupted = False
     with shown_on(headless, order["progress"], time.monotonic) as show:
         try:
             # Nothing here makes reference cycles; the collector would cost 5 % of the time.
             realtime.freeze_collector()
-            virtual.run(order["duration_s"], show and (lambda: show(views.view())), VIEW_EVERY_S)
+            virtual.run(order["duration_s"], looks(show, views.view), VIEW_EVERY_S)
         except KeyboardInterrupt:
             interrupted = True
     speed = round(virtual.now_us / 1e6 / (time.monotonic() - began_s), 1)
     extra = {"mode": "virtual time", "seed": order["seed"], "speed": speed}
     extra["mirrored"] = order["mirrored"]
-    recorded = recorder.run_of(virtual, load)
-    return run_result.measured(
-        recorded, config, carried_W(config), extra, scenario, load.from_us, interrupted
-    )
+    recorded = recorder.run_of(virtual, load.about)
+    return run_result.measured(recorded, config, extra, scenario, load.from_us, interrupted)
+
+
+def looks(
+    show: Callable[[dict], object] | None, view: Callable[[], dict]
+) -> Callable[[], object] | None:
+    """Function that shows the view of its moment; None without a screen."""
+    return None if show is None else lambda: show(view())
 
 
 class Views:
@@ -52,26 +56,14 @@ class Views:
 
     def __init__(self, virtual: VirtualRig, config: Config, common: dict) -> None:
         self._virtual, self._common = virtual, common
-        self._names = stage_instances(config.layout())
-        self._since_s = {}
         self._live = Live(virtual.recorder, virtual.observer.result, config)
         self._began_s = time.monotonic()
 
     def view(self) -> dict:
         """The view of this moment."""
         virtual = self._virtual
-        shown = view.plant_part(virtual.plant)
-        now_s = virtual.now_us / 1e6
-        cabinet = virtual.controller.cabinet
-        if cabinet is not None:
-            core = cabinet.core
-            shown |= view.controller_part(core.out, core.layout, self._names, self._since_s, now_s)
-        return {
-            **shown,
-            **self._common,
-            **self._live.shown(virtual.now_us),
-            "elapsed_s": now_s,
-            "ticks": virtual.ticks,
-            "speed": now_s / max(1e-6, time.monotonic() - self._began_s),
-            "next_action": virtual.clockwork.upcoming(),
-        }
+        now_us, cabinet = virtual.now_us, virtual.controller.cabinet
+        out, action = cabinet.core.out if cabinet else None, virtual.clockwork.upcoming()
+        speed = now_us / 1e6 / max(1e-6, time.monotonic() - self._began_s)
+        shown = self._live.view(now_us, virtual.plant, out, action)
+        return {**shown, **self._common, "ticks": virtual.ticks, "speed": speed}

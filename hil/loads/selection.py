@@ -1,5 +1,6 @@
 """The load of a run: from the command line, from its scenario, or the built-in training job."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from controller.config.configuration import Config
@@ -16,8 +17,13 @@ PEAK_W = 284_000.0  # default of an order: fits the example cabinet
 class Chosen(Protocol):
     """The part of a scenario that chooses the load. load: has `kind`."""
 
-    load: dict[str, Any]
-    duration_s: float
+    @property
+    def load(self) -> dict[str, Any]:
+        """The table [load]."""
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the run."""
 
 
 def battery_W(config: Config) -> float:
@@ -63,15 +69,15 @@ def peak_W(config: Config) -> float:
 
 def load_of(order: dict, scenario: Chosen | None = None) -> Load:
     """Load of an order (file, column, scale, raw, seed, duration_s, peak_W). Raises LoadError."""
-    chosen = scenario.load if scenario else {"kind": "training"}
+    chosen: dict[str, Any] = scenario.load if scenario else {"kind": "training"}
     if order.get("file"):
         chosen = {"kind": "file", "column": None, "scale": 1.0, "raw": False, **order}
     kind = chosen["kind"]
     if kind == "file":
         return _file(chosen["file"], chosen["column"], chosen["scale"], chosen["raw"])
-    duration_s = order.get("duration_s") or scenario.duration_s
+    duration_s = order.get("duration_s") or (scenario.duration_s if scenario else 0.0)
     if kind == "steps":
-        power = step_load(chosen["steps_kW"])
+        power: Callable[[float], Any] = step_load(chosen["steps_kW"])
     else:
         peak_W = SYNTHETIC_W if kind == "synthetic" else order.get("peak_W", PEAK_W)
         power = synthetic_load(order["seed"], max(duration_s, 1.0), peak_W, kind)

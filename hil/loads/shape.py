@@ -41,7 +41,7 @@ class _Curve:
         self.line(duration_s, self.shares[-1])
 
 
-def cluster(seed: str, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
+def cluster(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
     """(times_s, powers_W): breakpoints of a cluster's power from 0 to duration_s, by seed."""
     deal = random.Random(f"{seed}/load")
     curve = _Curve(deal.uniform(*IDLE))

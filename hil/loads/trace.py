@@ -44,7 +44,8 @@ class Trace:
         self.duration_s = times_s[-1]
         self.column = ""
         self.rows_read = self.rows_refused = self.rows_empty = self.gaps_cut = 0
-        self.channel_rows = self.channel_times_s = None
+        self.channel_rows: Sequence[float] = ()  # of a trace that was read with raw=True
+        self.channel_times_s: Sequence[float] = ()
         stepped = set(steps)
         slopes = (
             0.0 if i in stepped else (powers_W[i] - powers_W[i - 1]) / (times_s[i] - times_s[i - 1])
@@ -56,7 +57,7 @@ class Trace:
 
     def __call__(self, t_s: float) -> float | tuple[float, Channels]:
         """Power in W; with the meter's channels if the trace was read with raw=True."""
-        if self.channel_rows is None:
+        if not self.channel_rows:
             return self.power_W(t_s)
         return self.power_W(t_s), self.channels(t_s)
 
@@ -81,7 +82,7 @@ class Trace:
 
 
 def synthetic_load(
-    seed: str, duration_s: float, peak_W: float = 400_000.0, kind: str = "synthetic"
+    seed: object, duration_s: float, peak_W: float = 400_000.0, kind: str = "synthetic"
 ) -> Trace:
     """Trace of a synthetic cluster of a kind of shape.CURVES; equal for equal seeds."""
     if not (math.isfinite(duration_s) and duration_s >= 1.0):

@@ -25,7 +25,7 @@ class Beats:
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
-        self.times_us = {}
+        self.times_us: dict[str, array] = {}
         self.setpoints_W = array("q")
 
     def rtu_tap(self, bus: str, further: RtuTap) -> RtuTap:

@@ -5,7 +5,7 @@ Lengths: Modbus Application Protocol V1.1b3, functions 1 to 6, 15, 16 and except
 
 from collections.abc import Callable
 
-from hil.devices.rtu_slave import crc16
+from hil.devices.rtu_slave import crc16, request_bytes
 
 FRAME_BYTES_MAX = 256
 RtuTap = Callable[[int, int, bytes], None]  # (time_us, is_reply, data)
@@ -16,16 +16,14 @@ def frame_bytes(data: bytes, offset: int, is_reply: int) -> int:
     """Length of the frame that starts at offset; 0: no frame, or its length is not known yet."""
     if len(data) - offset < 4:
         return 0
-    function = data[offset + 1]
     if is_reply:
+        function = data[offset + 1]
         if function & 0x80:
             return 5
         if 1 <= function <= 4:
             return 5 + data[offset + 2]
         return 8 if function in (5, 6, 15, 16) else 0
-    if 1 <= function <= 6:
-        return 8
-    return 9 + data[offset + 6] if function in (15, 16) and len(data) - offset > 6 else 0
+    return request_bytes(data, offset) or 0
 
 
 def is_whole(data: bytes, is_reply: int) -> bool:
@@ -79,10 +77,10 @@ class BusTap:
         on_request: Callable[[int, bytes], None] | None = None,
         on_reply: Callable[[int, bytes], None] | None = None,
     ) -> None:
-        self.replied_us = {}
+        self.replied_us: dict[int, int] = {}
         self.asked_us = 0
-        self._known = (set(), set())
-        self._last = ({}, {})
+        self._known: tuple[set[bytes], set[bytes]] = (set(), set())
+        self._last: tuple[dict[bytes, bytes], dict[bytes, bytes]] = ({}, {})
         self._streams = (FrameStream(False), FrameStream(True))
         self._handlers = (on_request, on_reply)
 

@@ -35,8 +35,8 @@ class Latches:
     """`stages`: {stage that waits for a reset: kind of reset}, in order of time."""
 
     def __init__(self) -> None:
-        self.stages = {}
-        self._since_us = {}
+        self.stages: dict[str, int] = {}
+        self._since_us: dict[str, int] = {}
 
     def contact(self, time_us: int, name: str, is_closed: bool) -> None:
         """Take the level of a contact. While it is open, it keeps the contactors open anyway."""

@@ -28,19 +28,17 @@ def _permit_event(name: str, level: bool, used: bool) -> str:
 class Observer(WireWitness):
     """Input: `rtu_tap(bus)`, `can_tap(bus)`, `sample` or `truth`, `mark`. Output: `result()`."""
 
-    def __init__(self, wiring: Wiring, start_us: int = 0) -> None:
-        super().__init__(wiring, start_us)
-        self._levels = (None, None)
+    def __init__(self, wiring: Wiring) -> None:
+        super().__init__(wiring)
+        self._levels: tuple[bool, bool] | tuple[None, None] = (None, None)
         self._used = True  # a contactor has closed since both permits were off
-        self._contactors = None
-        self._currents_A = ()
-        self._uncontrolled = (
-            False  # a fault puts a load on a DC link, beyond the converter's control
-        )
+        self._contactors: tuple[int, ...] | None = None
+        self._currents_A: Sequence[float] = ()
+        # a fault puts a load on a DC link, beyond the converter's control
+        self._uncontrolled = False
         self._flowing = False
-        self._enable_off_us = start_us - SETTLED_US
-        self._limits_due_us = start_us
-        self._over_us = [None] * wiring.racks
+        self._enable_off_us, self._limits_due_us = -SETTLED_US, 0
+        self._over_us: list[int | None] = [None] * wiring.racks
         self._zeros_W = [0.01 * unit.rated_W for unit in wiring.units]
         self._reasons = Reasons(wiring, self._violated)
 
@@ -160,8 +158,7 @@ class Observer(WireWitness):
         if now_us >= self._limits_due_us:
             self._limits_due_us = now_us + 100_000
             limits_A = [(rack.charge_limit_A, rack.discharge_limit_A) for rack in racks]
-            self.latches.racks(now_us, self.heard_racks(now_us))
-            self._reasons.see(now_us, cabinet, self)
+            self._check_reported(now_us, cabinet)
         self.truth(
             now_us,
             relays.pcs_enable,
@@ -171,6 +168,11 @@ class Observer(WireWitness):
             [pcs.ac_power_W for pcs in cabinet.pcs],
             limits_A,
         )
+
+    def _check_reported(self, now_us: int, cabinet: CabinetPlant) -> None:
+        """Judge what the wires report beside the plant."""
+        self.latches.racks(now_us, self.heard_racks(now_us))
+        self._reasons.see(now_us, cabinet, self)
 
     def _check_currents(
         self, now_us: int, currents_A: Sequence[float], limits_A: list[tuple[float, float]]
@@ -183,9 +185,11 @@ class Observer(WireWitness):
                 or -1.05 * charge_A - 2.0 <= current_A <= 1.05 * discharge_A + 2.0
             ):
                 self._over_us[rack] = None
-            elif self._over_us[rack] is None:
+                continue
+            over_us = self._over_us[rack]
+            if over_us is None:
                 self._over_us[rack] = now_us
-            elif now_us - self._over_us[rack] > SETTLED_US:
+            elif now_us - over_us > SETTLED_US:
                 self._over_us[rack] = now_us
                 self._violated(
                     now_us,

@@ -24,7 +24,7 @@ APART_SHARE, APART_A, APART_K, APART_V = 0.25, 10.0, 10.0, 0.2
 
 def _until_us(stage: str, letters: set[str]) -> int:
     """Time until the stage is active and has acted, plus 0.1 s of sampling."""
-    return 1000 * (oracle.decision_ms(stage) + oracle.acts_ms(stage, letters) + 100)
+    return 1000 * (oracle.decision_ms(stage) + (oracle.acts_ms(stage, letters) or 0) + 100)
 
 
 def _safety_us(stage: str) -> int:

@@ -32,11 +32,11 @@ def of_rack(frames: dict[int, bytes]) -> dict[str, float]:
 class Power:
     """The converter's power in its last reply: `last_W`, None before the first."""
 
-    def __init__(self, unit: int, address: int, scale_W: int) -> None:
+    def __init__(self, unit: int, address: int, scale_W: float) -> None:
         """address: of the register, signed; scale_W: of one step."""
-        self.last_W = None
+        self.last_W: float | None = None
         self._unit, self._address, self._scale_W = unit, address, scale_W
-        self._place = None  # of the register in the reply to the last request
+        self._place: int | None = None  # of the register in the reply to the last request
 
     def see(self, is_reply: int, data: bytes) -> None:
         """Take a chunk on the bus; only a whole reply to a whole request counts."""

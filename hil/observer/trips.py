@@ -1,6 +1,7 @@
 """Trips with their times, from the controller's words of active or latched stage instances."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from controller.core.core import STANDING_BITS
 from controller.core.instances import stage_instances
@@ -15,8 +16,8 @@ class TripWatch:
 
     def __init__(self, layout: Layout) -> None:
         self.names = stage_instances(layout)
-        self.trips = []
-        self._words = None
+        self.trips: list[dict[str, Any]] = []
+        self._words: Sequence[int] = ()
 
     def see(self, time_us: int, words: Sequence[int]) -> None:
         """Compare `words`, STANDING_BITS instances each, with the last ones."""
@@ -25,7 +26,7 @@ class TripWatch:
             return
         self._words = words
         for place, word in enumerate(words):
-            new = word & ~(before[place] if before is not None else 0)
+            new = word & ~(before[place] if before else 0)
             while new:
                 bit = new.bit_length() - 1
                 new ^= 1 << bit

@@ -26,7 +26,8 @@ class UnitWitness:
 
     def forget(self) -> None:
         """Forget the last writes."""
-        self.setpoint_W, self._operation = 0, None
+        self.setpoint_W = 0
+        self._operation: int | None = None
 
     def request(self, time_us: int, frame: bytes) -> None:
         """Take a whole write to this converter."""

@@ -6,7 +6,7 @@ from hil.observer import reported
 from hil.observer.frames import BusTap, CanTap, RtuTap
 from hil.observer.latches import Latches
 from hil.observer.unit_witness import UnitWitness
-from hil.observer.wiring import Wiring
+from hil.observer.wiring import Place, Wiring
 
 BMS_SILENT_US = 400_000  # four of its 100 ms periods
 NOT_HEARD = -1
@@ -17,11 +17,11 @@ COMMAND = 0x1F  # message to a native BMS: ids are 0x100 + node * 0x20 + message
 class WireWitness:
     """Input: `rtu_tap(bus)` and `can_tap(bus)`. All times in us."""
 
-    def __init__(self, wiring: Wiring, start_us: int = 0) -> None:
+    def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
-        self.timeline = []
-        self.violations = []
-        self.start_us = start_us
+        self.timeline: list[tuple[int, str, str]] = []
+        self.violations: list[str] = []
+        self.start_us = 0  # of the controller
         self.units = [
             UnitWitness(unit, wiring.scope(number), self._event)
             for number, unit in enumerate(wiring.units)
@@ -29,16 +29,16 @@ class WireWitness:
         self._unit_at = {unit.wiring.place: unit for unit in self.units}
         self._buses = self._taps()
         self.bms_us = [NOT_HEARD] * wiring.racks
-        self._bms_frames = [{} for _ in range(wiring.racks)]
+        self._bms_frames: list[dict[int, bytes]] = [{} for _ in range(wiring.racks)]
         self.latches = Latches()
-        self._contacts = {}
-        self._silent = {}
+        self._contacts: dict[Place, int] = {}
+        self._silent: dict[tuple[str, str], int] = {}
         self._forget_written()
 
     def _taps(self) -> dict[str, BusTap]:
         """A tap for each bus with a converter or a module of the start checklist."""
         contacts = [place for place, mask in self.wiring.checklist_contacts.items() if mask]
-        io_buses = {bus for bus, *_ in (*self.wiring.coils, *contacts)}
+        io_buses = {bus for bus, _ in contacts} | {bus for bus, _, _ in self.wiring.coils}
         return {
             bus: BusTap(
                 functools.partial(self._request, bus),
@@ -50,7 +50,7 @@ class WireWitness:
     def _forget_written(self) -> None:
         """Forget the last writes on the wires."""
         self._commands = [0] * self.wiring.racks
-        self._coils = {}
+        self._coils: dict[str, int] = {}
         for unit in self.units:
             unit.forget()
 

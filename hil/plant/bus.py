@@ -23,7 +23,7 @@ class Bus:
         self.pcs = pcs
         self.racks = racks
         self.voltage_V = 0.0
-        self.fault = None  # a FaultLoad on the link
+        self.fault: FaultLoad | None = None
 
     def step(self, dt_s: float, now_us: int, enabled: bool, supply: bool) -> None:
         """Advance by dt_s to now_us. enabled: PCS enable input; supply: contactor supply."""
@@ -68,7 +68,7 @@ class FaultLoad:
     """A load of constant current or resistance on the DC link; its fuse blows at its I2t."""
 
     def __init__(
-        self, current_A: float | None = None, ohm: float | None = None, fuse_A2s: float = 1e6
+        self, current_A: float = 0.0, ohm: float | None = None, fuse_A2s: float = 1e6
     ) -> None:
         """Either current_A (> 0 discharges the racks) or ohm > 0; fuse_A2s blows the fuse."""
         self._current_A, self._ohm = current_A, ohm

@@ -48,16 +48,16 @@ class CabinetPlant:
 
     def __init__(
         self,
-        config: dict[str, Any] | None = None,
+        changes: dict[str, Any] | None = None,
         load: Callable[[float], Any] | None = None,
         seed: object = 0,
         site: Site | None = None,
     ) -> None:
-        """config: {key of config.KEYS: value other than the default}; load: of a site of its own,
+        """changes: {key of CabinetConfig: value other than the default}; load: of its own site,
         t_s -> W, or t_s -> (W, 3 x (W, V, A, PF)); site: the one that it joins instead.
-        ValueError: one line about config.
+        ValueError: one line about changes.
         """
-        self.config = config = plant_config.checked(config)
+        self.config = config = plant_config.checked(changes)
         self.racks = _racks(config, seed)
         self.pcs = _converters(config, self.racks)
         self.buses = [
@@ -89,7 +89,7 @@ class CabinetPlant:
         self._supervision_V = chemistry.CHEMISTRIES[config.chemistry].supervision_V
         self._aux_W = config.aux_W
         self.drawn_W = 0.0  # by the auxiliaries in the present step
-        self._forced = {}
+        self._forced: dict[str, bool] = {}
         self.contacts = dict.fromkeys(CONTACTS, False)
         self.publish()
 

@@ -98,8 +98,9 @@ class ModuleCells:
             sum(cell[k] for cell in self.cells) / count for k in range(4)
         )
         self.extremes = _ever_extreme(self.cells)
-        self.fault_offsets_V = {}  # of cells with a fault
-        self.moving = {}  # cell: (target of its fault offset in V, V/s)
+        self.fault_offsets_V: dict[int, float] = {}  # of cells with a fault
+        # cell: (target of its fault offset in V, V/s)
+        self.moving: dict[int, tuple[float, float]] = {}
         self.emf_V = self.resistance_ohm = 0.0
         self.low = self.high = (0.0, 0.0, 0.0, 0)
 
@@ -144,7 +145,7 @@ class ModuleCells:
             OCV_V.at(1.0 - depth * self.mean_slope - self.mean_shift) + self.mean_offset_V
         )
         self.resistance_ohm = self.count * cell_ohm * self.mean_resistance
-        low, high = (1e9,), (-1e9,)
+        low, high = (1e9, 0.0, 0.0, 0), (-1e9, 0.0, 0.0, 0)
         values, steps, last = OCV_V.values, OCV_V.steps, OCV_V.last
         lowest, per_unit = OCV_V.low, OCV_V.per_unit
         for slope, shift, offset, resistance, position in self.extremes:

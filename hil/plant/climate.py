@@ -47,7 +47,8 @@ class Climate:
         )
         self._water_g_per_m3 = min(self._outside_g_per_m3, saturation_g_per_m3(config.start_degC))
         self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
-        self._held = None  # (degC, K/s): a test heater holds the air at this temperature
+        # (degC, K/s): a test heater holds the air at this temperature
+        self._held: tuple[float, float] | None = None
         self._held_degC = config.start_degC
 
     hvac_ok = property(lambda self: self.powered and not self.hvac_failed)
@@ -75,7 +76,7 @@ class Climate:
             self._spilt_L += DRIP_L_PER_S * dt_s
         self._temper(dt_s, heat_W + self.heater_W + ELECTRONICS_W, exchange_m3_per_s)
         if self._held is not None:
-            self._follow_hold(dt_s)
+            self._follow_hold(dt_s, *self._held)
         self._moisten(dt_s, exchange_m3_per_s)
 
     def _temper(self, dt_s: float, heat_W: float, exchange_m3_per_s: float) -> None:
@@ -93,9 +94,8 @@ class Climate:
             air = (stored - power_W) / weight
         self.hvac_power_W, self.air_degC = power_W, air
 
-    def _follow_hold(self, dt_s: float) -> None:
-        degC, rate = self._held
-        move_K = rate * dt_s if rate > 0.0 else abs(degC - self._held_degC)
+    def _follow_hold(self, dt_s: float, degC: float, rate_K_per_s: float) -> None:
+        move_K = rate_K_per_s * dt_s if rate_K_per_s > 0.0 else abs(degC - self._held_degC)
         self._held_degC += max(-move_K, min(move_K, degC - self._held_degC))
         self.air_degC = self._held_degC
 

@@ -1,68 +1,80 @@
 """Sizes and constants of the simulated cabinet; by default the rig cabinet: 3 racks, 250 kW."""
 
-import collections
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from controller.forms import reading
 from controller.forms.field import anything, choice, number
 from controller.forms.refusal import not_allowed
-from hil.plant import chemistry
+from hil.plant.chemistry import CHEMISTRIES
 
 AIR_DEGC = 25.0
-KEYS = {
-    "units": number(1, 16, 1),
-    "racks": number(1, 64, 3),
-    "unit_of_rack": anything(()),  # empty: in order, as evenly as possible
+
+
+class CabinetConfig(NamedTuple):
+    """Sizes of the plant. What is annotated has a form; anything else is not checked here."""
+
+    units: Annotated[int, number(1, 16)] = 1
+    racks: Annotated[int, number(1, 64)] = 3
+    unit_of_rack: tuple[int, ...] = ()  # empty: in order, as evenly as possible
     # {key: value} of each rack or unit, where it differs from the others; empty: all are equal
-    "of_racks": anything(()),
-    "of_units": anything(()),
-    "modules": number(1, 64, 15),
-    "cells_per_module": number(1, 32, 16),
-    "capacity_Ah": number(1, 5000, 280.0),
-    "rated_current_A": number(1, 3000, 140.0),
-    "soc": number(0, 1, 0.5),
-    "soh": number(0.3, 1, 0.99),
-    "cycles": number(0, 65535, 120.0),
+    of_racks: Sequence[Mapping[str, Any]] = ()
+    of_units: Sequence[Mapping[str, Any]] = ()
+    modules: Annotated[int, number(1, 64)] = 15
+    cells_per_module: Annotated[int, number(1, 32)] = 16
+    capacity_Ah: Annotated[float, number(1, 5000)] = 280.0
+    rated_current_A: Annotated[float, number(1, 3000)] = 140.0
+    soc: Annotated[float, number(0, 1)] = 0.5
+    soh: Annotated[float, number(0.3, 1)] = 0.99
+    cycles: Annotated[float, number(0, 65535)] = 120.0
     # of what burns; the electrical tables are those of LFP
-    "chemistry": choice(chemistry.CHEMISTRIES, "lfp"),
-    "barrier_mm": number(0, 20, 0.0),  # of insulation between the cells of a module
+    chemistry: Annotated[str, choice(CHEMISTRIES)] = "lfp"
+    barrier_mm: Annotated[float, number(0, 20)] = 0.0  # of insulation between the cells of a module
     # Cells of a module with a sensor; the hottest of them is reported. Empty: all cells.
-    "sensor_cells": anything(()),
-    "sensor_noise_K": number(0, 5, 0.0),  # one sigma of a module's temperature, drawn once a second
-    "ambient_degC": number(-40, 60, 25.0),
-    "ambient_humidity_permille": number(0, 1000, 500.0),
-    "air_degC": number(-40, 60, AIR_DEGC),  # set-point of the cooling
-    "start_degC": number(-40, 60, 25.0),  # of cells and air; as air_degC where nothing is said
-    "hvac_W": number(0, 1e8, 12_000.0),  # cooling
+    sensor_cells: tuple[int, ...] = ()
+    # one sigma of a module's temperature, drawn once a second
+    sensor_noise_K: Annotated[float, number(0, 5)] = 0.0
+    ambient_degC: Annotated[float, number(-40, 60)] = 25.0
+    ambient_humidity_permille: Annotated[float, number(0, 1000)] = 500.0
+    air_degC: Annotated[float, number(-40, 60)] = AIR_DEGC  # set-point of the cooling
+    # of cells and air; as air_degC where nothing is said
+    start_degC: Annotated[float, number(-40, 60)] = 25.0
+    hvac_W: Annotated[float, number(0, 1e8)] = 12_000.0  # cooling
     # of hvac_W, as heating; 0: the cooling cannot heat
-    "hvac_heating_share": number(0, 1, 1.0 / 3.0),
-    "wall_W_per_K": number(0, 1e6, 30.0),  # an insulated cabinet of 25 m2
+    hvac_heating_share: Annotated[float, number(0, 1)] = 1.0 / 3.0
+    wall_W_per_K: Annotated[float, number(0, 1e6)] = 30.0  # an insulated cabinet of 25 m2
     # the unit whose racks get less air, from 1, and how much of the others'; 0: all are equal
-    "weak_fan_unit": number(0, 16, 0),
-    "weak_fan_permille": number(50, 1000, 1000.0),
-    "insulation_kohm": number(0, 65535, 2000.0),
-    "pcs_rated_W": number(1000, 1e8, 250_000.0),
-    "pcs_dead_time_s": number(0, 5, 0.06),
-    "pcs_ramp_W_per_s": number(1000, 1e10, 2_500_000.0),  # rated power in 0.1 s
-    "pcs_start_s": number(0, 600, 1.0),
-    "pcs_transfer_s": number(0, 60, 0.0),  # from the open transfer switch to an island's voltage
-    "pcs_sleeps": number(0, 1, 0),  # 1: at 0 W it stops switching and draws 60 W
-    "off_delay_s": number(0, 5, 0.2),
+    weak_fan_unit: Annotated[int, number(0, 16)] = 0
+    weak_fan_permille: Annotated[float, number(50, 1000)] = 1000.0
+    insulation_kohm: Annotated[float, number(0, 65535)] = 2000.0
+    pcs_rated_W: Annotated[float, number(1000, 1e8)] = 250_000.0
+    pcs_dead_time_s: Annotated[float, number(0, 5)] = 0.06
+    pcs_ramp_W_per_s: Annotated[float, number(1000, 1e10)] = 2_500_000.0  # rated power in 0.1 s
+    pcs_start_s: Annotated[float, number(0, 600)] = 1.0
+    # from the open transfer switch to an island's voltage
+    pcs_transfer_s: Annotated[float, number(0, 60)] = 0.0
+    pcs_sleeps: Annotated[int, number(0, 1)] = 0  # 1: at 0 W it stops switching and draws 60 W
+    off_delay_s: Annotated[float, number(0, 5)] = 0.2
     # rows whose contacts open the chain of relays in hardware
-    "wired_rows": anything((1, 2, 3, 12, 30)),
-    "fan_spin_up_s": number(0, 60, 2.0),
-    "louvre_s": number(0, 60, 8.0),  # from closed to the contact that proves it open
-    "free_volume_m3": number(0.1, 100_000, 3.0),
-    "aux_W": number(0, 1e6, 1500.0),
+    wired_rows: tuple[int, ...] = (1, 2, 3, 12, 30)
+    fan_spin_up_s: Annotated[float, number(0, 60)] = 2.0
+    # from closed to the contact that proves it open
+    louvre_s: Annotated[float, number(0, 60)] = 8.0
+    free_volume_m3: Annotated[float, number(0.1, 100_000)] = 3.0
+    aux_W: Annotated[float, number(0, 1e6)] = 1500.0
     # part of aux_W, not rated for gas: lights, sockets, heaters
-    "aux_shed_W": number(0, 1e6, 400.0),
-    "fan_W": number(0, 1e5, 350.0),
+    aux_shed_W: Annotated[float, number(0, 1e6)] = 400.0
+    fan_W: Annotated[float, number(0, 1e5)] = 350.0
     # more than 3 h of all auxiliaries; facts A26 and A38 require 2 h
-    "ups_Wh": number(0, 1e6, 6000.0),
+    ups_Wh: Annotated[float, number(0, 1e6)] = 6000.0
+
+
+KEYS = {
+    key: getattr(hint, "__metadata__", (anything(),))[0]._replace(
+        default=CabinetConfig._field_defaults[key]
+    )
+    for key, hint in get_type_hints(CabinetConfig, include_extras=True).items()
 }
-CabinetConfig = collections.namedtuple(
-    "CabinetConfig", KEYS, defaults=[key.default for key in KEYS.values()]
-)
 
 
 def checked(

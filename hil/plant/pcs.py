@@ -5,6 +5,8 @@ Power > 0 discharges. States and alarm bits are those of SunSpec model 701 (poin
 
 import collections
 import math
+from collections.abc import Callable
+from typing import Any
 
 from hil.plant.config import CabinetConfig
 
@@ -50,7 +52,10 @@ class Pcs:
         self._ramp_W_per_s = config.pcs_ramp_W_per_s
         self._start_s, self._sleeps = config.pcs_start_s, config.pcs_sleeps
         self._dc_V_min, self._dc_V_max = DC_V_MIN * cells_in_series, DC_V_MAX * cells_in_series
-        self._commands = collections.deque()
+        # (time when it takes effect, what takes it, value)
+        self._commands: collections.deque[tuple[int, Callable[[Any], None], float]] = (
+            collections.deque()
+        )
         self._target_W = self._timer_s = (
             0.0  # the target stays while stopped, as in the worst devices
         )

@@ -65,7 +65,8 @@ class Rack:
         self._looked = [(0.0, 0.0)] * len(self._modules)  # A2s and age at the last look
         self._break_A = BREAK_TIMES_RATED * config.rated_current_A
         # by module: count of invalid sensors; value of a stuck sensor
-        self._invalid, self._stuck = {}, {}
+        self._invalid: dict[int, int] = {}
+        self._stuck: dict[int, float] = {}
         for module in range(len(self._modules)):
             self._scan(module)
         self._find_extremes()

@@ -46,7 +46,7 @@ class Chain:
         self.degC = [0.0] * count
         self.released_J = self.heater_J = self.air_J = 0.0
         self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0
-        self.failed = []
+        self.failed: list[int] = []
         self._kind = kind
         self._capacity = heat_capacity_J_per_K
         self._release = kind.release_J * scale
@@ -56,7 +56,7 @@ class Chain:
         self._air = kind.air_K_per_W / scale
         self._left = [NOT_YET] * count  # J still to be released
         self._vented_s = [NOT_YET] * count
-        self._heater = None  # (cell, K/s)
+        self._heater: tuple[int, float] | None = None  # (cell, K/s)
 
     def heat(self, cell: int, rate_K_per_s: float | None) -> None:
         """Heat the cell at this rate until it runs away; None removes the heater."""
@@ -80,7 +80,7 @@ class Chain:
     def _step(self, dt_s: float, heat_W: float, faces: Faces, air_degC: float) -> None:
         degC = self.degC
         heater = self._heater
-        ramp_degC = heater and degC[heater[0]] + heater[1] * dt_s
+        ramp_degC = degC[heater[0]] + heater[1] * dt_s if heater else 0.0
         to_air = [(own - air_degC) / self._air for own in degC]
         flows = [heat_W - flow for flow in to_air]
         self.air_J += sum(to_air) * dt_s

@@ -28,7 +28,8 @@ class ModuleThermal:
     def __init__(self, config: CabinetConfig, start_degC: float, cooling_factor: float) -> None:
         """cooling_factor: of this module's cooling resistance."""
         self.body_degC = self.reading_degC = start_degC
-        self.chain = self._spot = None
+        self.chain: runaway.Chain | None = None
+        self._spot: float | None = None
         self.flow = 1.0  # of the air; the cooling of a module is proportional to it
         self.air_J = self._rate = self._excess = 0.0
         self._cells = cells = config.cells_per_module
@@ -94,7 +95,7 @@ class ModuleThermal:
         self, dt_s: float, heat_W: float, beside: "list[ModuleThermal]", air_degC: float
     ) -> float:
         """Advance the chain; returns the temperature of the hottest measured cell."""
-        chain = self.chain
+        chain = self.cells_apart()
         through = NEIGHBOUR_K_PER_W * self._cells
         faces = [
             (other.chain.degC, through, True)

@@ -1,12 +1,14 @@
 """History for the live screen: a column per second, the swing, the worst moment."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from controller.config.configuration import Config
-from hil.results import run_result, swing
+from controller.core.instances import stage_instances
+from hil.plant.cabinet import CabinetPlant
+from hil.results import run_result, swing, view
 from hil.results.recorder import Recorder
 
 COLUMNS_MAX = 400
@@ -23,11 +25,24 @@ class Live:
     ) -> None:
         """timeline(): the observer's events, for run_result.limits_open_us."""
         self._recorder, self._timeline, self._config = recorder, timeline, config
+        self._layout = config.layout()
+        self._names = stage_instances(self._layout)
+        self._since_s: dict[str, float] = {}  # when each active stage began
         self._columns: dict = {name: deque(maxlen=COLUMNS_MAX) for name in NAMES}
         self._means: dict = {name: deque(maxlen=swing.WITHIN_S) for name in ("load", "grid")}
         self._swing = dict.fromkeys(("load", "grid"), 0.0) | {"within_s": 0}
-        self._worst, self._open_us = None, None
+        self._worst: dict | None = None
+        self._open_us: int | None = None
         self._second = 0
+
+    def view(
+        self, now_us: int, plant: CabinetPlant, out: Sequence[int] | None, next_action: str | None
+    ) -> dict:
+        """The changing part of a view. out: the controller's outputs, None while it is dead."""
+        now_s, shown = now_us / 1e6, view.plant_part(plant)
+        if out is not None:
+            shown |= view.controller_part(out, self._layout, self._names, self._since_s, now_s)
+        return {**shown, **self.shown(now_us), "elapsed_s": now_s, "next_action": next_action}
 
     def shown(self, now_us: int) -> dict:
         """{load_history, grid_history, battery_history: W, one per second; headline, worst}."""

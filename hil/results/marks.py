@@ -1,6 +1,7 @@
 """Marks in the panels of a picture: states, actions, trips, start-up, worst moment."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ def runs(values: np.ndarray) -> list[tuple[int, ...]]:
 
 def states(axes: Axes, times: np.ndarray, state: np.ndarray, names: Sequence[str]) -> None:
     """Draw the controller's states as a strip of colours, with names where they fit."""
-    middle = {"ha": "center", "va": "center", "fontsize": 8}
+    middle: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
     for start, end, value in runs(state):
         begin, over = times[start], times[min(end, len(times) - 1)]
         axes.axvspan(begin, over, color=STATE_COLOURS[value % len(STATE_COLOURS)], linewidth=0)

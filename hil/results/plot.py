@@ -8,6 +8,7 @@ row. The module does without pyplot, because pyplot needs global state and perha
 
 import io
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -24,7 +25,7 @@ COLUMNS_MAX = 1500  # about two samples per pixel of the picture's width
 # Okabe and Ito's palette: colour-blind readers can distinguish it. The live screen uses it too.
 LOAD, GRID, BATTERY, SOC, HEAT = INK, "#0072b2", "#d55e00", "#009e73", "#aa3377"
 COLOURS = {"load": LOAD, "grid": GRID, "battery": BATTERY}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 10,
     "axes.edgecolor": FAINT,
@@ -52,6 +53,7 @@ SMALL = (
 # heights in inches
 POWER, SMALL_PANEL, STATE, BANDS, HEAD, FOOT, GAP = 3.8, 1.0, 0.3, 0.62, 0.95, 0.45, 0.3
 WIDTH, LEFT, RIGHT = 12.5, 0.9, 0.35
+Box = tuple[float, float, float, float]  # shares of the picture: left, bottom, width, height
 
 
 def draw(
@@ -86,7 +88,7 @@ def draw(
     marks.start_up(panels[:2], min(doc["measured_from_s"], times[-1]), times[-1])
     marks.happened(panels, trips, actions, times[-1])
     marks.worst_moment(panels[0], doc["worst_moment"], times, rows["grid_W"] / 1e3)
-    _bands(below, doc.get("bands"))
+    _bands(below, doc.get("bands") or {})
     if has_head:
         _head(figure, title, doc)
     return figure
@@ -123,10 +125,11 @@ def _panels(
     height = head + sum(heights) + GAP * (len(heights) - 1) + low
     figure = Figure(figsize=(WIDTH, height), dpi=110, facecolor="white")
 
-    def place(left: float, bottom: float, wide: float, high: float) -> tuple[float, ...]:
+    def place(left: float, bottom: float, wide: float, high: float) -> Box:
         return left / WIDTH, bottom / height, wide / WIDTH, high / height
 
-    panels, at = [], height - head
+    panels: list[Axes] = []
+    at = height - head
     for high in heights:
         at -= high
         box = place(LEFT, at, WIDTH - LEFT - RIGHT, high)
@@ -175,7 +178,7 @@ def _power(
     axes.set_ylabel("load and grid, kW")
     axes.yaxis.set_major_locator(MaxNLocator(6))
     handles, labels = axes.get_legend_handles_labels()
-    place = {"loc": "lower left", "bbox_to_anchor": (-0.006, 0.99)}
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.006, 0.99)}
     axes.legend(handles[1:] + handles[:1], labels[1:] + labels[:1], ncols=3, frameon=False, **place)
 
 
@@ -192,7 +195,7 @@ def _battery(axes: Axes, times: np.ndarray, rows: np.ndarray) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def _bands(panels: list[Axes], bands: dict | None) -> None:
+def _bands(panels: list[Axes], bands: dict[str, Any]) -> None:
     """Draw the rms of load, grid and battery in each of three bands, as bars of one scale."""
     rms_W = {name: bands[name]["rms_W"] for name in COLOURS} if panels else {}
     known = [power_W for each in rms_W.values() for power_W in each.values() if power_W]
@@ -209,7 +212,7 @@ def _bands(panels: list[Axes], bands: dict | None) -> None:
             power_W = rms_W[name][band]
             axes.barh(line, (power_W or 0) / 1e3, color=colour, height=0.7)
             text = "not observable" if power_W is None else f"{power_W / 1e3:.1f} kW"
-            around = {"va": "center", "fontsize": 8, "color": colour}
+            around: dict[str, Any] = {"va": "center", "fontsize": 8, "color": colour}
             axes.annotate(
                 name, (0, line), xytext=(-4, 0), textcoords="offset points", ha="right", **around
             )

@@ -1,12 +1,11 @@
 """The rows of a run, one per tick. Power > 0: the battery discharges, the grid imports."""
 
 import struct
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgpack
 import numpy as np
 
-from hil.loads.trace import Load
 from hil.observer.observer import Observer
 from hil.observer.run import Run
 from hil.observer.trips import TripWatch
@@ -40,22 +39,32 @@ class VirtualRun(Protocol):
         """Count of ticks so far."""
 
 
-def run_of(rig: VirtualRun, load: Load) -> Run:
-    """The recorded run of a rig in virtual time."""
+def run_of(rig: VirtualRun, load: dict[str, Any]) -> Run:
+    """The recorded run of a rig in virtual time. load: `about` of a Load."""
     rows, observer = rig.recorder.rows(), rig.observer
     loop = {"ticks": rig.ticks, "missed": 0}
     seen = observer.result(), observer.violations, rig.trips.trips
-    return Run(rows, *seen, loop, load.about, rig.recorder.units.result())
+    return Run(rows, *seen, loop, load, rig.recorder.units.result())
 
 
-def read(path: str, loop: dict, load: Load) -> Run:
+def read(path: str, loop: dict, load: dict[str, Any]) -> Run:
     """Run from the result file of a plant process. Raises OSError."""
     with open(path, "rb") as file:
         content = msgpack.unpackb(file.read())
     rows = np.frombuffer(content["rows"], SAMPLE)
     timeline = [tuple(event) for event in content["timeline"]]
     seen = timeline, content["violations"], content["trips"]
-    return Run(rows, *seen, loop, load.about, content["units"], content["pauses"])
+    return Run(rows, *seen, loop, load, content["units"], content["pauses"])
+
+
+def flows(plant: CabinetPlant) -> tuple[float, float, float, float]:
+    """(load W, grid W, battery W, permille of charge) of a cabinet."""
+    power_W = soc = 0.0
+    for pcs in plant.pcs:
+        power_W += pcs.ac_power_W
+    for rack in plant.racks:
+        soc += rack.soc
+    return plant.load_power_W, plant.grid_power_W, power_W, 1000.0 * soc / len(plant.racks)
 
 
 class Recorder:
@@ -83,22 +92,8 @@ class Recorder:
     ) -> None:
         """Store one tick of the plant, with the controller's decision."""
         self.units.see(t_us, plant)
-        power_W = soc = 0.0
-        for pcs in plant.pcs:
-            power_W += pcs.ac_power_W
-        for rack in plant.racks:
-            soc += rack.soc
-        self.append(
-            t_us,
-            plant.load_power_W,
-            plant.grid_power_W,
-            power_W,
-            setpoint_W,
-            1000.0 * soc / len(plant.racks),
-            hottest_degC,
-            limit_reason,
-            state,
-        )
+        *powers_W, soc_permille = flows(plant)
+        self.append(t_us, *powers_W, setpoint_W, soc_permille, hottest_degC, limit_reason, state)
 
     def rows(self) -> np.ndarray:
         """Array of SAMPLE, one row per tick; a copy, so that recording may continue."""

@@ -71,7 +71,6 @@ class Outcome:
 def measured(
     run: Run,
     config: Config,
-    carried_W: float,
     extra: dict,
     scenario: Scenario | None,
     from_us: int | None,
@@ -79,8 +78,7 @@ def measured(
 ) -> Outcome:
     """Outcome whose figures begin when the limits are open.
 
-    carried_W: the load that grid connection and battery can carry together; from_us: earliest begin
-    of the figures, or None.
+    from_us: earliest begin of the figures, or None.
     """
     open_us = limits_open_us(run.timeline, config)
     if open_us is None:  # the limits never opened, so nothing is measured
@@ -89,7 +87,7 @@ def measured(
     limits_W = selection.connection_W(config, has_hints=scenario is not None)
     extra = {
         **extra,
-        **figures.held_back(run.rows, from_us, carried_W),
+        **figures.held_back(run.rows, from_us, selection.carried_W(config)),
         "connection_W": limits_W,
         "beyond": figures.beyond(
             run.rows[run.rows["t_us"] >= from_us],

@@ -6,6 +6,7 @@ A run without a screen prints its progress on stderr.
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -78,7 +79,8 @@ class Screen:
     """Shows views on a terminal (redrawn in place) or as status lines in a pipe. Reads no clock."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._live = console, contextlib.nullcontext()
+        self._console = console
+        self._live: Live | contextlib.nullcontext[None] = contextlib.nullcontext()
         if console.is_terminal and not console.is_dumb_terminal:
             self._live = Live(console=console, screen=True, auto_refresh=False)
         self._due_s = 0.0
@@ -87,7 +89,7 @@ class Screen:
         self._live.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         self._live.__exit__(*error)
 
     def show(self, view: dict) -> None:

@@ -6,6 +6,8 @@ the largest, the worst moment is the quickest. Otherwise two small events that a
 would count for more than one step.
 """
 
+from typing import Any
+
 import numpy as np
 
 from controller.rows import reason_words
@@ -174,7 +176,7 @@ def _moved(change_W: float) -> str:
     return f"{'rose' if change_W > 0 else 'fell'} by {abs(change_W) / 1000:.0f} kW"
 
 
-def _why(worst: dict[str, float | None]) -> str:
+def _why(worst: dict[str, Any]) -> str:
     load_W, battery_W, delay_ms = (
         worst[name] for name in ("load_change_W", "battery_change_W", "delay_ms")
     )

@@ -1,5 +1,6 @@
 """Energy, extreme powers and charge of each unit during a run."""
 
+from hil.plant.bus import Bus
 from hil.plant.cabinet import CabinetPlant
 
 KWH_PER_W_US = 1 / 3.6e12
@@ -55,7 +56,7 @@ class UnitTotals:
         ]
 
 
-def _soc_pct(link) -> float:
+def _soc_pct(link: Bus) -> float:
     return round(100 * sum([rack.soc for rack in link.racks]) / len(link.racks), 3)
 
 

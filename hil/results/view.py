@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from controller.config import stage_states
 from controller.config.configuration import Config
 from controller.core import reasons
 from controller.core.core import STANDING_BITS
@@ -57,18 +58,25 @@ def plant_part(plant: CabinetPlant) -> dict:
     }
 
 
-def common(order: dict, scenario: Scenario | None, config: Config, load: Load, mode: str) -> dict:
+def common(config: Config, title: str, load_name: str, mode: str, duration_s: float) -> dict:
     """The constant part of all views of a run."""
-    mirrored = " ".join(" ".join(words.mirrored_lines(order)).split())
     return {
-        "title": scenario.title if scenario else "Load tracking",
-        "load_name": "; ".join(filter(None, (load.about["column"], mirrored))),
+        "title": title,
+        "load_name": load_name,
         "mode": mode,
-        "duration_s": order["duration_s"],
+        "duration_s": duration_s,
         "tick_ms": config.tick_ms,
-        "armed": order["armed"],
-        "not_fitted": order["not_fitted"],
+        "armed": len(stage_states.rows_armed(config.topology)),
+        "not_fitted": len(stage_states.rows_not_fitted(config.topology)),
     }
+
+
+def of_order(order: dict, scenario: Scenario | None, config: Config, load: Load, mode: str) -> dict:
+    """The constant part of the run of an order."""
+    mirrored = " ".join(" ".join(words.mirrored_lines(order)).split())
+    title = scenario.title if scenario else "Load tracking"
+    name = "; ".join(filter(None, (load.about["column"], mirrored)))
+    return common(config, title, name, mode, order["duration_s"])
 
 
 def controller_part(

@@ -5,6 +5,7 @@ longer window. Files: `windows_LENGTHs.bin`, rows of WINDOW.
 """
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ class Window:
         self.sums_J, self.energies_J = [0.0] * 3, [0.0] * 4
         self.lowest_W, self.highest_W = [1e12] * 3, [-1e12] * 3
 
-    def take(self, dt_s: float, powers_W: tuple[float, float, float]) -> None:
+    def take(self, dt_s: float, powers_W: Sequence[float]) -> None:
         """Add powers (load, grid, battery) that held for dt_s."""
         self.time_s += dt_s
         sums, low, high = self.sums_J, self.lowest_W, self.highest_W
@@ -79,9 +80,7 @@ class Windows:
             for length_s in LENGTHS_S
         ]
 
-    def add(
-        self, t_s: float, powers_W: tuple[float, float, float], soc_permille: float, degC: float
-    ) -> None:
+    def add(self, t_s: float, powers_W: Sequence[float], soc_permille: float, degC: float) -> None:
         """Powers (load, grid, battery) that held from the last sample to t_s."""
         if t_s <= self._begin_s:
             return

@@ -148,9 +148,9 @@ def _delay(delay_ms: float | None) -> str:
 
 def _limits(doc: dict) -> list[str]:
     """Duration of each acting limit; load above connection plus battery; exceeded limits."""
-    limited_s, overload = doc.get("limited_s"), doc.get("overload")
-    if limited_s is None:
+    if doc.get("limited_s") is None:
         return []
+    limited_s, overload = doc["limited_s"], doc["overload"]
     lines = [f"limits     {text}" for text in _limit_words(limited_s)]
     lines = lines or ["limits     none held the battery back"]
     if overload["s"]:

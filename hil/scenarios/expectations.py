@@ -7,6 +7,7 @@ the trips.
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from controller.forms import field as forms
 from hil.observer.run import Run
@@ -133,9 +134,10 @@ def _order(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     at_s, times_s = _moment_s(expect["after"], run), []
     what = ", then ".join(expect["events"])
     for name in expect["events"]:
-        at_s = _event_s(name, run, at_s)
-        if at_s is None:
+        found_s = _event_s(name, run, at_s)
+        if found_s is None:
             return False, f"{what}: {name} did not come in this order"
+        at_s = found_s
         times_s.append(at_s)
     gaps_ms = [(b - a) * 1000.0 for a, b in zip(times_s, times_s[1:])]
     found = ", ".join(f"{gap_ms:.1f} ms" for gap_ms in gaps_ms)
@@ -190,7 +192,7 @@ def _quantity(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
 
 def _figure(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     """A figure of the JSON document; `key` is its path with dots: swing_2s_pct.reduction."""
-    value = doc
+    value: Any = doc
     for key in expect["key"].split("."):
         value = value.get(key) if isinstance(value, dict) else None
     text = f"{expect['key']} in {expect['low']:g} .. {expect['high']:g}"

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from controller.forms.field import Form, choice, flag, integer, number
+from controller.forms.field import Field, Form, choice, flag, integer, number
 from hil.plant import contactors
 from hil.plant.bus import Bus, FaultLoad
 from hil.plant.cabinet import DETECTORS
@@ -86,7 +86,7 @@ def _switch(path: str, key: str = "on", inverted: bool = False) -> tuple[Form, A
     return {key: flag(True)}, act
 
 
-def _of(find: Callable[..., Any], keys: Form, path: str) -> tuple[Any, Act]:
+def _of(find: Callable[..., Any], keys: dict[str, Field], path: str) -> tuple[Any, Act]:
     """An action that sets an attribute of a part of a rack or DC bus to the argument `on`."""
     part, name = path.split(".")
     return keys | ON, lambda world, a: setattr(getattr(find(world, a), part), name, a["on"])

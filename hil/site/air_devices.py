@@ -4,7 +4,7 @@ The cabinet reads them (hil/plant/cabinet.py, hil/values/lumped_air.py). The hea
 of the cabinet, so that its power is drawn from the site.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from hil.site.cooling import Chiller
 from hil.site.part import SitePart
@@ -17,10 +17,7 @@ class Heater(SitePart):
 
     kind = "heater"
     UNHEARD_S = UNHEARD_S
-
-    def __init__(self, parameters: Mapping[str, float]):
-        super().__init__(parameters)
-        self.power_W = 0.0
+    power_W = 0.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         self.power_W = self.parameters["rated_W"] * self.asked.get("heat", 0) * self.is_live

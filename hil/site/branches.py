@@ -25,10 +25,7 @@ class BranchMeter(SitePart):
     """A meter of a branch that draws a fixed share of the load."""
 
     kind, SHARE = "meter", 0.25
-
-    def __init__(self, parameters: dict[str, int]):
-        super().__init__(parameters)
-        self.power_W = 0.0
+    power_W = 0.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         self.power_W = self.SHARE * load_W

@@ -40,10 +40,7 @@ class Chiller(SitePart):
 
     kind = "chiller"
     NORMAL_ddegC, COLD_ddegC, TIME_CONSTANT_S = 120.0, 80.0, 300.0
-
-    def __init__(self, parameters: dict[str, int]):
-        super().__init__(parameters)
-        self.supply_ddegC = self.NORMAL_ddegC
+    supply_ddegC = NORMAL_ddegC
 
     @property
     def colder_K(self) -> float:

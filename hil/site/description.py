@@ -23,7 +23,7 @@ TIME_S = 0, 400 * 86_400
 PERMILLE = 0, 1000
 
 
-def _defaults(values: dict[str, float], high: float = 1e6) -> forms.Form:
+def _defaults(values: dict[str, float], high: float = 1e6) -> dict[str, forms.Field]:
     """A key of each default; shares end at 1000."""
     return {
         key: forms.number(0, 1000 if "permille" in key else high, value)

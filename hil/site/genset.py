@@ -28,14 +28,13 @@ DEFAULTS = {
 class Genset(SitePart):
     """parameters: rated_W, and any of DEFAULTS. `called`: a transfer switch wants it."""
 
-    kind, text, FEEDS = "genset", "Generator set", True
+    kind, text, FEEDS, DEFAULTS = "genset", "Generator set", True, DEFAULTS
+    state, called, tries = STOPPED, False, 0
+    _left_s = 0.0
 
-    def __init__(self, parameters: Mapping[str, float]):
-        super().__init__({**DEFAULTS, **parameters})
-        self.state, self.called = STOPPED, False
-        self.tries = 0
+    def __init__(self, parameters: Mapping[str, float]) -> None:
+        super().__init__(parameters)
         self.fuel_l = self.parameters["tank_l"] * self.parameters["fuel_permille"] / 1000
-        self._left_s = 0.0
 
     @property
     def is_running(self) -> bool:
@@ -62,17 +61,14 @@ class Genset(SitePart):
         given, is_over = self.parameters, self._left_s <= 1e-9
         if self.state == STOPPED and wanted and self.fuel_l > 0:
             self._enter(CRANKING, given["start_s"])
-            self.tries += 1
         elif self.state in (CRANKING, RESTING, FAILED) and not wanted:
-            self._enter(STOPPED, 0.0)
-            self.tries = 0
+            self._enter(STOPPED)
         elif self.state == CRANKING and is_over:
             self._crank()
         elif self.state == RESTING and is_over:
             self._enter(CRANKING, given["start_s"])
-            self.tries += 1
         elif self.state == WARMING and is_over:
-            self._enter(LOADED, 0.0)
+            self._enter(LOADED)
         elif self.state in (WARMING, LOADED) and not wanted:
             self._enter(COOLING, given["cool_down_s"])
         elif self.state == COOLING:
@@ -83,19 +79,19 @@ class Genset(SitePart):
         if self.tries > given["failed_starts"]:
             self._enter(WARMING, given["warm_up_s"])
         elif self.tries >= given["tries_max"]:
-            self._enter(FAILED, 0.0)
+            self._enter(FAILED)
         else:
             self._enter(RESTING, given["rest_s"])
 
     def _cool(self, wanted: bool, is_over: bool) -> None:
         if wanted:
-            self._enter(LOADED, 0.0)
+            self._enter(LOADED)
         elif is_over:
-            self._enter(STOPPED, 0.0)
-            self.tries = 0
+            self._enter(STOPPED)
 
-    def _enter(self, state: int, duration_s: float) -> None:
+    def _enter(self, state: int, duration_s: float = 0.0) -> None:
         self.state, self._left_s = state, duration_s
+        self.tries = 0 if state == STOPPED else self.tries + (state == CRANKING)
 
     def _ramp(self, dt_s: float, load_W: float) -> None:
         given = self.parameters
@@ -114,7 +110,7 @@ class Genset(SitePart):
         self.fuel_l -= full_l_per_s * (idle + (1 - idle) * share) * dt_s
         if self.fuel_l <= 0:
             self.fuel_l, self.feeds_W = 0.0, 0.0
-            self._enter(STOPPED, 0.0)
+            self._enter(STOPPED)
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""

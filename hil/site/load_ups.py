@@ -12,13 +12,13 @@ DEFAULTS = {"energy_Wh": 50_000.0, "efficiency_permille": 960.0, "recharge_permi
 class LoadUps(SitePart):
     """parameters: rated_W, and any of DEFAULTS. `unserved_W`: load that stays without power."""
 
-    kind = "load_ups"
+    kind, DEFAULTS = "load_ups", DEFAULTS
+    draws_W = unserved_W = 0.0
+    may_recharge = True
 
-    def __init__(self, parameters: Mapping[str, float]):
-        super().__init__({**DEFAULTS, **parameters})
+    def __init__(self, parameters: Mapping[str, float]) -> None:
+        super().__init__(parameters)
         self.left_Wh = self.parameters["energy_Wh"]
-        self.draws_W = self.unserved_W = 0.0
-        self.may_recharge = True
 
     def needed_W(self, load_W: float) -> float:
         """Power for this load, losses included."""

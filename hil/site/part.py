@@ -10,14 +10,15 @@ from collections.abc import Mapping
 
 
 class SitePart:
-    """Base of all parts. parameters: those of the device's role or of the site's file."""
+    """parameters: those of the device's role or of the site's file, beside DEFAULTS."""
 
     UNHEARD_S = math.inf  # until it goes back to its own value
     kind, text = "", ""  # its role, and its name on pages
     FEEDS = GIVES_WAY = False  # it gives power to the site; less of it, on a surplus
+    DEFAULTS: Mapping[str, float] = {}
 
-    def __init__(self, parameters: Mapping[str, float]):
-        self.parameters = parameters
+    def __init__(self, parameters: Mapping[str, float]) -> None:
+        self.parameters = {**self.DEFAULTS, **parameters}
         self.asked: dict[str, int] = {}
         self._heard_s = 0.0
         self.feeds_W = self.sheds_W = 0.0

@@ -42,8 +42,11 @@ class Unit(Protocol):
 class Member(Protocol):
     """A cabinet. drawn_W: of its auxiliaries in this step."""
 
-    pcs: Sequence[Unit]
     drawn_W: float
+
+    @property
+    def pcs(self) -> Sequence[Unit]:
+        """Its converters."""
 
     def advance(self, dt_s: float, now_us: int) -> None:
         """Step the cabinet alone."""

@@ -4,8 +4,6 @@ It opens when the grid is lost and calls the generator set. It comes back synchr
 has been there for a while.
 """
 
-from collections.abc import Mapping
-
 from hil.site.part import SitePart
 
 DEFAULTS = {"open_s": 0.1, "call_s": 1.0, "return_s": 30.0}
@@ -14,14 +12,11 @@ DEFAULTS = {"open_s": 0.1, "call_s": 1.0, "return_s": 30.0}
 class TransferSwitch(SitePart):
     """The site reports `is_grid_present`. `is_on_grid`, `calls`: its decisions."""
 
-    kind = "transfer_switch"
-
-    def __init__(self, parameters: Mapping[str, float]):
-        super().__init__({**DEFAULTS, **parameters})
-        self.is_grid_present = self.is_on_grid = True
-        self.calls = False
-        self.is_stuck = False  # fault: it neither opens nor closes
-        self._away_s = self._back_s = 0.0
+    kind, DEFAULTS = "transfer_switch", DEFAULTS
+    is_grid_present = is_on_grid = True
+    calls = False
+    is_stuck = False  # fault: it neither opens nor closes
+    _away_s = _back_s = 0.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         given = self.parameters

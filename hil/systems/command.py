@@ -102,7 +102,7 @@ def _all(
     jobs: list[tuple[str, str]], arguments: argparse.Namespace, inputs: dict[str, Any]
 ) -> list[Done]:
     """Run them side by side; the longest begin first."""
-    longest = sorted(jobs, key=lambda job: -_chosen(*job, inputs).days)
+    longest = sorted(jobs, key=lambda job: -_chosen(job[0], job[1], inputs).days)
     with Runner(arguments) as runner:
         found = runner.play(longest, lambda job: _one(job, inputs), name=" ".join)
     return [found[longest.index(job)] for job in jobs]

@@ -12,7 +12,7 @@ from controller.core.schedule_table import Slot, Table
 from hil.engine import coverage
 from hil.engine.pod import Pod
 from hil.engine.simulate import VirtualRig
-from hil.engine.virtual_clock import VirtualClock
+from hil.engine.virtual_controller import VirtualClock
 from hil.scenarios.scenario import Scenario
 from hil.systems import run, sized
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S
@@ -49,6 +49,7 @@ class LivePod(Pod):
         coverage.check_scenario(config, scenario, tuple(spec.site))
         actions = scenario.actions if scenario else ()
         site = run.site_of(_later(spec, begin_s), inputs)
+        assert site.load is not None, "the file of a system has [load]"
         site.load = _from(site.load, begin_s)
         for part in site.parts:
             part.begin_at(begin_s)
@@ -58,6 +59,7 @@ class LivePod(Pod):
         for unit in self.members[0].plant.pcs:
             unit.can_form = spec.can_form
         cabinet = self.members[0].controller.cabinet
+        assert cabinet is not None, "nobody has killed it yet"
         begin = spec.start.replace(tzinfo=UTC) + timedelta(seconds=begin_s)
         cabinet.site_clock = VirtualClock(cabinet.image, round(begin.timestamp() * 1e6))
         self._begin_min = round(begin.timestamp()) // 60

@@ -139,7 +139,9 @@ class ChainMember:
         that are for the whole site.
         """
         start_min = (self._begin_s + start_s) // 60
-        slots = tuple([Slot(*self._shares(powers_W), reserve) for *powers_W, reserve in rows])
+        slots = tuple(
+            [Slot._make([*self._shares(powers_W), reserve]) for *powers_W, reserve in rows]
+        )
         self.image.add_schedule(Table(0, start_min, slot_min, slots))
 
     def _shares(self, powers_W: Sequence[int]) -> list[int]:

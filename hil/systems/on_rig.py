@@ -11,23 +11,21 @@ from hil.systems import live, spec
 from hil.systems.series import SLOT_S
 
 BEGIN_H = 9.0
-OPTIONS = {
-    "--system": {
-        "metavar": "NAME",
-        "help": f"a system of the mission on its site, in virtual time: {', '.join(spec.NAMES)}",
-    },
-    "--begin": {
-        "type": number(0, 366 * 24),
-        "metavar": "HOURS",
-        "help": f"of --system: hours after the first midnight of its run ({BEGIN_H:g})",
-    },
-}
 
 
 def extend(parser: ArgumentParser) -> None:
     """Add the options to the parser of the command `rig`."""
-    for option, settings in OPTIONS.items():
-        parser.add_argument(option, **settings)
+    parser.add_argument(
+        "--system",
+        metavar="NAME",
+        help=f"a system of the mission on its site, in virtual time: {', '.join(spec.NAMES)}",
+    )
+    parser.add_argument(
+        "--begin",
+        type=number(0, 366 * 24),
+        metavar="HOURS",
+        help=f"of --system: hours after the first midnight of its run ({BEGIN_H:g})",
+    )
     parser.set_defaults(run=main)
 
 

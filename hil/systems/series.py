@@ -39,6 +39,7 @@ def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
     """The series of a system from a site of its own, stepped once a minute."""
     count = spec.days * SLOTS_PER_DAY
     site = site_of(spec, inputs)
+    assert site.load is not None, "the file of a system has [load]"
     steps = count * SLOT_S // SAMPLE_S
     powers = np.zeros((3, steps))
     cooling = site.cooling
@@ -56,7 +57,7 @@ def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
                 pv_W += part.feeds_W
         powers[:, step] = it_W, it_W + cool_W, pv_W
     means = powers.reshape(3, count, SLOT_S // SAMPLE_S).mean(axis=2)
-    return Series(*means, prices_of(spec, inputs))
+    return Series._make([*means, prices_of(spec, inputs)])
 
 
 def prices_of(spec: Spec, inputs: dict[str, Any]) -> np.ndarray:

@@ -145,13 +145,8 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
     battery = top["battery"]
     import_W = round(top["site"].get("connection", {}).get("import_W", 500_000))
     devices = _devices(top["site"], battery["heater_W"])
-    size = Size(
-        *[battery[key] for key in ("units", "racks_per_unit", "rated_W", "energy_Wh")],
-        import_W,
-        battery["export_W"],
-        battery["control"],
-        devices,
-    )
+    sizes = {key: battery[key] for key in Size._fields if key in battery}
+    size = Size(**sizes, import_W=import_W, devices=devices)
     alike = {key: top[key] for key in Spec._fields if key in top and key != "start"}
     return Spec(
         **alike,

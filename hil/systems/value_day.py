@@ -77,8 +77,8 @@ def played(pod: LivePod, like: Result) -> Result:
             mean_W["load"],
             *_charge_and_spread(pod),
         )
-    account = dict(energy_J)
-    return like._replace(seconds_W=seconds_W, account=account, **dict(zip(SLOT_ARRAYS, rows)))
+    found: dict[str, Any] = dict(zip(SLOT_ARRAYS, rows))
+    return like._replace(seconds_W=seconds_W, account=dict(energy_J), **found)
 
 
 def _second_W(pod: LivePod) -> tuple[float, float]:

@@ -129,7 +129,7 @@ class ChainLoop:
             decision.health.step(readings)
         return readings.units
 
-    def step(self, batteries: list[LumpedUnit], fresh: bytes = b"") -> array:
+    def step(self, batteries: list[LumpedUnit], fresh: bytes | bytearray = b"") -> array:
         """The power of each unit, W. `readings` hold the rest; fresh: of the signals of the site
         devices.
         """

@@ -6,6 +6,7 @@ expiries and frozen values are the device's own.
 """
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from controller.run.field import IoChannel
 from drivers.buses.rtu import Request
@@ -73,8 +74,15 @@ class DirectIo:
         coils = [0] * CHANNELS
         for level, (_, _, mask, inverted) in zip(levels, driver._outputs):
             coils[mask.bit_length() - 1] = int((not level) is inverted)
-        device.write(WRITE_COILS, 0, coils, now_us)
+        device.write(WRITE_COILS, device.at.coils, coils, now_us)
         self._coils = device.coils
+
+
+def is_fast(device: RegisterDevice, tick_ms: int) -> TypeGuard[PowerMeter]:
+    """Whether the device is a meter that is fast enough for this tick."""
+    if tick_ms < COARSE_MS or not isinstance(device, PowerMeter):
+        return False
+    return 2 * device.refresh_us <= tick_ms * 1000
 
 
 class DirectMeter:
@@ -91,12 +99,6 @@ class DirectMeter:
         ((self._request, self._period_us),) = driver.periodic()
         self._transit_us = sum(port.times_us(self._request, device.TURNAROUND_US))
         self._due_us, self._count, self._is_direct = phase_us, 0, False
-
-    @staticmethod
-    def fits(device: RegisterDevice, tick_ms: int) -> bool:
-        """Whether the meter is fast enough for this tick."""
-        is_coarse = tick_ms >= COARSE_MS and isinstance(device, PowerMeter)
-        return is_coarse and 2 * device.refresh_us <= tick_ms * 1000
 
     def advance(self, end_us: int) -> None:
         """Read the newest values whose reply ends by end_us."""
@@ -129,10 +131,10 @@ class DirectMeter:
             and device.cabinet.load_channels is None
         )
         if is_direct and not self._is_direct:
-            device.tick = _idle
+            device.tick = _idle  # type: ignore[method-assign]
             self._driver._pdu = None
         elif self._is_direct and not is_direct:
-            del device.tick
+            del device.tick  # type: ignore[method-assign]
             device._due_us = None  # it refreshes at once, with the power of now
         self._is_direct = is_direct
         return is_direct

@@ -33,7 +33,7 @@ REFERENCE = next(iter(MODES))
 
 def training(t_s: float) -> float:
     """The built-in training job of the example cabinet."""
-    return _trace()(t_s)
+    return _trace().power_W(t_s)
 
 
 @functools.cache

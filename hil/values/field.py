@@ -22,7 +22,7 @@ from hil.devices.sunspec_pcs import SunSpecPcs as PcsDevice
 from hil.engine.cabinet import SimulatedCabinet
 from hil.values.bus import Line, ValuePort
 from hil.values.converter import DirectPcs
-from hil.values.direct import COARSE_MS, DirectIo, DirectMeter
+from hil.values.direct import COARSE_MS, DirectIo, DirectMeter, is_fast
 from hil.values.racks import RackWords
 
 
@@ -95,7 +95,7 @@ class ValueField(Field):
         port = self._port(device.bus)
         units = self._cabinet.slaves[device.bus].units
         simulated, line = units[device.address], self._lines[device.bus]
-        if isinstance(driver, Meter) and DirectMeter.fits(simulated, config.tick_ms):
+        if isinstance(driver, Meter) and is_fast(simulated, config.tick_ms):
             self._direct.append(DirectMeter(driver, simulated, line, port, phase_us))
             return
         if self._is_coarse and isinstance(driver, IoModule) and device.outputs:

@@ -4,49 +4,27 @@ from argparse import Namespace
 from typing import Any
 
 from hil.engine import pod_command
-from hil.engine.arguments import number, output_file, whole
+from hil.engine.arguments import output_file, run_options
+from hil.engine.pod_command import DEFAULT_S, DEFAULT_SOC_PCT
 from hil.engine.simulate import VirtualRig
 from hil.values.rig import ValueRig
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    "--for": {
-        "dest": "seconds",
-        "type": number(1, 31 * 86_400),
-        "metavar": "SECONDS",
-        "default": pod_command.DEFAULT_S,
-        "help": "length of the run (%(default)g)",
-    },
-    "--seed": {"type": whole(0, 2**31 - 1), "metavar": "NUMBER", "default": 1, "help": "(1)"},
-    "--soc": {
-        "type": number(5, 95),
-        "metavar": "PERCENT",
-        "default": pod_command.DEFAULT_SOC_PCT,
-        "help": "state of charge at the start (%(default)g)",
-    },
-    "--scenario": {
-        "metavar": "NAME",
-        "help": "its actions, on site and cabinet 1; load, charge and length are those of the pod",
-    },
-    "--compare": {
-        "action": "store_true",
-        "help": "run it again with each cabinet answering the whole load, and print both swings",
-    },
-    "--values": {
-        "action": "store_true",
-        "help": "value mode: without bytes on a wire, a tick of 100 ms, several times as fast",
-    },
-    "--json": {"type": output_file(), "metavar": "FILE", "help": "write all figures to FILE"},
-    "--html": {"type": output_file(".html"), "metavar": "FILE", "help": "page with a picture"},
-}
+SCENARIO = "its actions, on site and cabinet 1; load, charge and length are those of the pod"
+COMPARE = "run it again with each cabinet answering the whole load, and print both swings"
+VALUES = "value mode: without bytes on a wire, a tick of 100 ms, several times as fast"
 
 
 def add(commands: Any) -> None:
     """Add the command to the subparsers."""
     parser = commands.add_parser("pod", help="run several cabinets on one connection")
-    parser.add_argument("file", metavar="FILE", help="a site's TOML file with [pod]")
-    for option, settings in OPTIONS.items():
-        parser.add_argument(option, **settings)
-    parser.set_defaults(run=main)
+    option = parser.add_argument
+    option("file", metavar="FILE", help="a site's TOML file with [pod]")
+    run_options(option, f"{DEFAULT_S:g}", f"{DEFAULT_SOC_PCT:g}")
+    option("--scenario", metavar="NAME", help=SCENARIO)
+    option("--compare", action="store_true", help=COMPARE)
+    option("--values", action="store_true", help=VALUES)
+    option("--html", type=output_file(".html"), metavar="FILE", help="page with a picture")
+    parser.set_defaults(run=main, seconds=DEFAULT_S, seed=1, soc=DEFAULT_SOC_PCT)
 
 
 def main(arguments: Namespace) -> int:

@@ -39,7 +39,7 @@ class QuietKernel:
         self._seen: list[int] = []
         self._is_still = False
         self.steps = self.skipped = 0
-        kernel.step = self.step
+        kernel.step = self.step  # type: ignore[method-assign]
 
     def step(self, elapsed: int) -> None:
         """Step the kernel, or keep what is fresh for the step that follows."""

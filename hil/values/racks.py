@@ -4,6 +4,7 @@ Quantum and range are those of the DBC and of the profile: the raw value is roun
 encoder does, then cut as the driver does. A burst of a BMS with a fault goes through its frames.
 """
 
+from collections.abc import MutableSequence
 from operator import attrgetter
 
 from drivers.bms import NativeBms as Driver
@@ -38,7 +39,7 @@ class Message:
                 (at, (per_unit, offset, factor, *bounds, multiply, divide, add, place))
             )
 
-    def store(self, device: NativeBms, inp: list[int]) -> bool:
+    def store(self, device: NativeBms, inp: MutableSequence[int]) -> bool:
         """Write the words. False: a value is out of range."""
         values, last = self._get(device), self._last
         if values == last:
@@ -79,7 +80,8 @@ class RackWords:
         device.tick(now_us)
         if not self._is_sound():
             self._bursts_as_frames = 2  # a counter that stood still makes one more bad burst
-        if not (self._is_whole(now_us) and self._direct()):
+        next_us = device.next_us
+        if next_us is None or not self._is_whole(next_us, now_us) or not self._direct(next_us):
             self._as_frames(now_us)
 
     def commands(self, close_ok: int) -> list[tuple[int, bytes]]:
@@ -93,12 +95,11 @@ class RackWords:
         device.rack.command_close(bool(close_ok))
         return []
 
-    def _is_whole(self, now_us: int) -> bool:
+    def _is_whole(self, next_us: int, now_us: int) -> bool:
         """True while exactly one whole burst is due."""
-        device = self._device
-        if device.next_us is None or device._position or self._bursts_as_frames:
+        if self._device._position or self._bursts_as_frames:
             return False
-        return device.next_us + self._burst_us <= now_us < device.next_us + PERIOD_US
+        return next_us + self._burst_us <= now_us < next_us + PERIOD_US
 
     def _is_sound(self) -> bool:
         device = self._device
@@ -113,7 +114,7 @@ class RackWords:
             or device.overrides
         )
 
-    def _direct(self) -> bool:
+    def _direct(self, next_us: int) -> bool:
         device, inp, fresh = self._device, self._inp, self._fresh
         for message in self._messages:
             if not message.store(device, inp):
@@ -123,7 +124,7 @@ class RackWords:
             fresh[message.group] = 1
         fresh[self._driver._temperature_group] = 1
         inp[self._driver._first + s.BMS_BAD_FRAMES] = min(self._driver.bad_frames, s.INT_MAX)
-        device.next_us += PERIOD_US
+        device.next_us = next_us + PERIOD_US
         self._is_direct = True
         return True
 

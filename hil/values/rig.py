@@ -4,13 +4,26 @@ from controller.config.configuration import Config
 from controller.core.image import ProcessImage
 from hil.engine.cabinet import observed_wiring
 from hil.engine.simulate import VirtualRig
+from hil.observer.observer import Observer
+from hil.plant.cabinet import CabinetPlant
 from hil.scenarios.world import World
 from hil.values.bus import Line
 from hil.values.field import ValueField
-from hil.values.observer import PlantObserver
 from hil.values.repetition import quicken
 
 TICK_MS = 100  # of a pod and of a system; a file may have another
+
+
+class PlantObserver(Observer):
+    """Events and invariants of the plant alone: without wires, no silence, no write and no reported
+    value is judged.
+    """
+
+    def _check_silence(self, now_us: int) -> None:
+        """Judge nothing."""
+
+    def _check_reported(self, now_us: int, cabinet: CabinetPlant) -> None:
+        """Judge nothing."""
 
 
 class ValueRig(VirtualRig):
@@ -32,7 +45,7 @@ class ValueRig(VirtualRig):
 
     def quicken(self) -> None:
         """Load tracking with numpy."""
-        quicken(self.controller.cabinet.core.control)
+        quicken(self.core.control)
 
     def world(self) -> World:
         """The World of the actions; its wires have the faults of hil.values.bus.Line alone."""

@@ -4,29 +4,34 @@ A part begins LEAD_S before its own time, so that the cabinet has started and lo
 settled. The lead counts in no figure.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from controller.config import configuration
 from hil.engine import forks
 from hil.engine.simulate import VirtualRig
+from hil.loads import reader
+from hil.loads.trace import Trace, synthetic_load
 from hil.plant.cabinet import CabinetPlant
+from hil.results.recorder import Recorder, flows
 from hil.results.windows import Windows
 from hil.values import quiet
 from hil.values.chain_only import ChainOnly
-from hil.values.loads import load_of
 from hil.values.rig import ValueRig
 
 LEAD_S = 900
+DAY_S = 86_400.0
 BYTE, VALUE, CHAIN = "byte", "value", "chain"
 LOOK_S = 1.0  # between two looks at the hottest module
 
 
-class WindowRecorder:
-    """Takes the samples of a rig (hil.results.recorder.Recorder) and keeps windows of them."""
+class WindowRecorder(Recorder):
+    """Keeps windows of the samples of a rig."""
 
     def __init__(self, windows: Windows, offset_s: float) -> None:
         """offset_s: time of the run at which the rig began."""
+        super().__init__()
         self._windows, self._offset_s = windows, offset_s
 
     def sample(
@@ -39,14 +44,42 @@ class WindowRecorder:
         state: int,
     ) -> None:
         """One tick."""
-        power_W = soc = 0.0
-        for pcs in plant.pcs:
-            power_W += pcs.ac_power_W
-        for rack in plant.racks:
-            soc += rack.soc
-        powers_W = plant.load_power_W, plant.grid_power_W, power_W
-        soc_permille = 1000.0 * soc / len(plant.racks)
+        *powers_W, soc_permille = flows(plant)
         self._windows.add(self._offset_s + t_us / 1e6, powers_W, soc_permille, hottest_degC)
+
+
+class Days:
+    """A training job, anew each day from a seed of its own; one day is in memory."""
+
+    def __init__(self, seed: int, peak_W: float) -> None:
+        self._seed, self._peak_W = seed, peak_W
+        self._day = -1
+
+    def __call__(self, t_s: float) -> float:
+        """Power at t_s (>= 0), W."""
+        day = int(t_s // DAY_S)
+        if day != self._day:
+            self._day = day
+            self._trace = synthetic_load(f"{self._seed}/{day}", DAY_S, self._peak_W, "training")
+        return self._trace.power_W(t_s - day * DAY_S)
+
+
+class Again:
+    """A trace from a file that begins again at its end."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+
+    def __call__(self, t_s: float) -> float:
+        """Power at t_s (>= 0), W."""
+        return self._trace.power_W(t_s % self._trace.duration_s)
+
+
+def load_of(order: dict) -> Callable[[float], float]:
+    """The load of an order (file, column, scale, seed, peak_W). Raises LoadError."""
+    if order["file"]:
+        return Again(reader.read_trace(order["file"], order["column"], scale=order["scale"]))
+    return Days(order["seed"], order["peak_W"])
 
 
 def mode_words(order: dict) -> str:
@@ -95,7 +128,7 @@ def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
         rig.recorder = WindowRecorder(windows, begin_s)
     rig.quicken()
     if order["skip_quiet"]:
-        quiet.QuietKernel(rig.controller.cabinet.core.kernel)
+        quiet.QuietKernel(rig.core.kernel)
         rig.plant.look_us = quiet.LOOK_US
     return rig
 

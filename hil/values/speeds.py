@@ -83,15 +83,21 @@ def _runner(file: Any, order: dict) -> Callable[[float], object]:
     """Function of (length in s) that goes on with one run; the run has started."""
     order = {"cabinet": str(file), "skip_quiet": False, "seed": 1, "file": None, **order}
     order["peak_W"] = 284_000.0 * configuration.load(str(file)).units
-    part = {"begin_s": 0, "lead_s": 0, "soc": 0.55, "degC": None}
+    soc = 0.55
+    part = {"begin_s": 0, "lead_s": 0, "soc": soc, "degC": None}
     if order["mode"] == segment.CHAIN:
         config = configuration.load(order["cabinet"], tick_ms=100)
         tick_ms = order["tick_ms"]
-        chain = ChainOnly(config, segment.load_of(order), part["soc"], tick_ms=tick_ms)
-        return lambda length_s: [chain.step() for _ in range(length_s * 1000 // tick_ms)]
+        chain = ChainOnly(config, segment.load_of(order), soc, tick_ms=tick_ms)
+        return lambda length_s: _steps(chain, round(length_s * 1000) // tick_ms)
     rig = segment.made(order, part, segment.Windows())
     rig.run(START_S)
     return lambda length_s: rig.run(rig.now_us / 1e6 + length_s)
+
+
+def _steps(chain: ChainOnly, count: int) -> None:
+    for _ in range(count):
+        chain.step()
 
 
 def lines(table: list[dict[str, Any]]) -> list[str]:

@@ -10,7 +10,7 @@ import socket
 
 import can
 
-from hil.wires.virtual_can import CanFrame, VirtualCan
+from hil.wires.virtual_can import CanEnd, CanFrame, VirtualCan
 
 GREETING = b"< hi >"
 OK = b"< ok >"
@@ -27,7 +27,7 @@ class _Client:
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
-        self.end = None
+        self.end: CanEnd | None = None
         self.inbox, self.outbox = b"", bytearray(GREETING)
         self.opened = self.waits_to_send = False
         self.frames_from_us = 0
@@ -53,7 +53,7 @@ class CanServer:
         self.port = self._listener.getsockname()[1]
         self._epoll = select.epoll()
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
-        self._clients = {}
+        self._clients: dict[int, _Client] = {}
 
     def fileno(self) -> int:
         """The epoll descriptor over the listening socket and all clients."""
@@ -111,7 +111,7 @@ class CanServer:
     def _obey(self, client: _Client, words: list[bytes], now_us: int) -> None:
         name = words[0]
         if name == b"send" and client.end is not None:
-            self._send(client, words)
+            self._send(client.end, words)
         elif words == [b"open", self.bus.name.encode()]:
             client.opened = True
             client.outbox += OK
@@ -127,13 +127,13 @@ class CanServer:
         else:
             client.outbox += b"< error unknown command >"
 
-    def _send(self, client: _Client, words: list[bytes]) -> None:
+    def _send(self, end: CanEnd, words: list[bytes]) -> None:
         try:
             can_id, length = int(words[1], 16), int(words[2], 16)
             data = bytes(int(word, 16) for word in words[3:])
             if length > 8 or len(data) != length or can_id > 0x1FFFFFFF:
                 raise ValueError("length or id")
-            client.end.send(
+            end.send(
                 can.Message(arbitration_id=can_id, is_extended_id=len(words[1]) > 3, data=data)
             )
         except (ValueError, IndexError, can.CanOperationError):

@@ -81,12 +81,12 @@ class VirtualSerial:
     ) -> None:
         self.on_down, self.on_up = on_down or no_reply, on_up or no_reply
         self.tap = tap
-        self.noise = None
+        self.noise: Noise | None = None
         self.cut = self.echo = False
         self.chunk_bytes = self.gap_us = self.collisions = self.gap_violations = 0
         self.next_us = NEVER
         self._scale, self._baud_Bd = char_bits * 1_000_000, baud_Bd
-        self._events = []
+        self._events: list[tuple[int, int, bytes]] = []
         self._start_us = [0, 0]
         self._end_us = [-NEVER, -NEVER]
 

@@ -25,7 +25,7 @@ class CanEnd:
 
     def __init__(self, bus: "VirtualCan", depth: int) -> None:
         self.bus, self.depth = bus, depth
-        self.queue = deque()
+        self.queue: deque[can.Message | CanFrame] = deque()
 
     state = property(lambda self: self.bus.state)  # can.BusState
 
@@ -64,9 +64,9 @@ class VirtualCan:
         self.now_us = self.frames = 0
         self.down = self.transmit_full = False
         self.state = can.BusState.ACTIVE
-        self.silent_ids = set()
-        self.ends = []
-        self._listeners = {}
+        self.silent_ids: set[int] = set()
+        self.ends: list[CanEnd] = []
+        self._listeners: dict[int, Callable[[int, bytes, int], None]] = {}
 
     def attach(self, depth: int = 256) -> CanEnd:
         """A new end with a receive queue of `depth` frames."""

@@ -20,6 +20,7 @@ from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.plant.cabinet import CabinetPlant
 from hil.scenarios.scenario import Action
+from hil.values.rig import ValueRig
 from tests.tables import cases
 
 CABINETS = sorted(FOLDER.glob("*/cabinet.toml"))
@@ -138,7 +139,10 @@ def test_devices_with_a_profile_of_their_own_mirror_it_and_the_cabinet_runs(tmp_
     changes.append(own(tmp_path, "sunspec_pcs", TYPE, ("dead_time_ms = 60", "dead_time_ms = 80")))
     meter = own(tmp_path, "sdm630", SITE)
     changes.append((SITE, '"firebreak_fast_meter"', meter[2]))
-    config = coverage.loaded(str(site(tmp_path, *changes)))
+    path = str(site(tmp_path, *changes))
+    config = coverage.loaded(path)
+    coarse = ValueRig(configuration.load(path, tick_ms=100), lambda t_s: 3e5, 1).run(8)
+    assert [rack.contactor_state for rack in coarse.plant.racks] == [2, 2, 2]
     rig = played(config, 8)
     assert rig.observer.violations == [] and rig.trips.trips == []
     assert "contactors_closed" in [name for _, name, _ in rig.observer.result()]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from observed import wiring
 
 from hil.devices.rtu_slave import crc16
 from hil.observer.beats import HEARTBEAT, SETPOINT, Beats, largest_gap_us, unpacked
-from hil.observer.wiring import UnitWiring, Wiring
 from tests.tables import cases, table
 
 WSET, OPCTL = 40_100, 40_200
@@ -22,7 +22,7 @@ def words(unit, address, count):
 
 
 def heard(bus, data, is_reply=0):
-    beats, passed = Beats(Wiring([UnitWiring(WSET, OPCTL)])), []
+    beats, passed = Beats(wiring(WSET, OPCTL)), []
     beats.rtu_tap(bus, lambda *chunk: passed.append(chunk))(7, is_reply, data)
     assert passed == [(7, is_reply, data)]
     return list(beats.times_us)
@@ -56,7 +56,7 @@ def test_which_write_is_which_beat(bus, data, name):
 
 
 def test_which_write_is_a_command_and_the_largest_silence():
-    beats, passed = Beats(Wiring([UnitWiring(WSET, OPCTL)])), []
+    beats, passed = Beats(wiring(WSET, OPCTL)), []
     tap = beats.can_tap("can0", lambda *heard: passed.append(heard))
     for time_us, can_id in enumerate((0x13F, 0x17F, 0x11F, 0x19F, 0x13E, 0x13F)):
         tap(time_us, can_id, b"")
@@ -84,7 +84,7 @@ def test_one_more_beat_never_makes_a_silence_longer(times_us, from_us, span_us):
     WSET  (0, 0, 0x27, 0x10)  10_000 | WSET  (0xFF, 0xFF, 0xD8, 0xF0)  -10_000
     WSET - 1  (0, 1, 0, 0, 0x27, 0x10)  10_000 | WSET  (0, 0)  1 << 40""")
 def test_the_value_of_each_set_point(address, data, setpoint_W):
-    beats = Beats(Wiring([UnitWiring(WSET, OPCTL)]))
+    beats = Beats(wiring(WSET, OPCTL))
     write = frame(1, 16, address >> 8, address & 255, 0, len(data) // 2, len(data), *data)
     beats.rtu_tap("pcs", lambda *chunk: None)(7, 0, write)
     assert list(beats.setpoints_W) == [setpoint_W] and list(beats.times_us[SETPOINT]) == [7]

@@ -3,7 +3,7 @@
 import dev_standin
 from dev_standin import read, refused
 
-from hil.devices.io_module import IoModule
+from hil.devices.io_module import IoModule, Map
 
 CONTACTS = (
     *("estop_1", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run", "permit_1"),
@@ -68,6 +68,23 @@ def test_coils_follow_writes_and_expire_as_set():
     io.write(FC15, 0, [1] * 8, 0)
     io.tick(10_000_000)
     assert plant.coils["pcs_enable"]
+
+
+def test_a_module_with_another_map():
+    plant = dev_standin.plant()
+    io = IoModule(plant, CONTACTS, COILS, Map(16, 100, 7, FC4, 10, ()))
+    assert io.payload(FC2, 16, 8) == b"\xff"
+    assert read(io, FC4, 7, 1) == [50]
+    io.write(FC6, 7, [20], 0)
+    io.write(FC15, 100, [1] * 8, 0)
+    assert read(io, FC4, 7, 1) == [20]
+    assert plant.coils["pcs_enable"]
+    io.tick(200_000)
+    assert not plant.coils["pcs_enable"]
+    for request in ((FC2, 0, 8), (FC1, 99, 1), (FC4, 7, 2)):
+        assert refused(io.payload, *request) == 2
+    assert refused(io.write, FC15, 0, [1] * 8, 0) == 2
+    assert refused(io.payload, FC3, 7, 1) == 1
 
 
 def test_io_faults():

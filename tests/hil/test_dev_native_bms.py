@@ -7,8 +7,7 @@ import crccheck
 import dev_standin
 import pytest
 
-from hil.devices import dbc_encoder
-from hil.devices.native_bms import DBC, NativeBms, crc8
+from hil.devices.native_bms import DBC, MessageEncoder, NativeBms, crc8
 from tests.tables import cases, table
 
 DATABASE = cantools.database.load_file(str(DBC))
@@ -71,7 +70,7 @@ def test_fields_equal_the_rack_and_the_encoding_of_cantools():
     for name in NAMES:
         message = DATABASE.get_message_by_name(name)
         signals = [signal for signal in message.signals if signal.name not in ("counter", "crc")]
-        encoder = dbc_encoder.MessageEncoder(message, [signal.name for signal in signals])
+        encoder = MessageEncoder(message, [signal.name for signal in signals])
         for _ in range(50):
             values = {}
             for signal in signals:

@@ -4,8 +4,7 @@ import dev_standin
 import pytest
 from dev_standin import read, refused
 
-from hil.devices.sensors import TODAY_d
-from hil.engine.cabinet import SENSORS
+from hil.devices.sensors import SENSORS, TODAY_d
 from tests.tables import table
 
 FC3, FC4 = 3, 4

@@ -5,7 +5,7 @@ import pytest
 from dev_standin import refused
 from sunspec2.modbus.client import SunSpecModbusClientDevice
 
-from hil.devices.sunspec_models import ENTER_STANDBY, EXIT_STANDBY, START, STOP, power_scale
+from hil.devices.sunspec_image import ENTER_STANDBY, EXIT_STANDBY, START, STOP, power_scale
 from hil.devices.sunspec_pcs import MANUFACTURER_ALARM, SunSpecPcs
 from tests.tables import table
 

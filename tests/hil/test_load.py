@@ -1,6 +1,8 @@
-"""Traces: exact interpolation, refused rows, cut gaps, clear errors; the synthetic cluster."""
+"""Traces: exact interpolation, refused rows, cut gaps; the synthetic cluster.
 
-import gzip
+What is no table, and what is no power, is tested in tests/controller/series.
+"""
+
 import hashlib
 import statistics
 
@@ -121,22 +123,6 @@ def test_a_wrong_row_is_refused_and_an_empty_cell_is_no_sample(tmp_path):
         )
 
 
-@cases("""row  line
-    "1.5,2,3"  "line 4: 3 cells ('1.5', '2', '3'): allowed are 2, as in the header"
-    "abc,2"  "line 4: t_s = 'abc': allowed is a number, above 1"
-    ",2"  "line 4: t_s = '': allowed is a number, above 1"
-    "nan,2"  "line 4: t_s = 'nan': allowed is a number, above 1"
-    "1,9"  "line 4: t_s = '1': allowed is a number, above 1"
-    "0.5,9"  "line 4: t_s = '0.5': allowed is a number, above 1"
-    "1.5,9223372036854775794"  "line 4: p_W = '9223372036854775794': allowed is at most 1e+07 W"
-    "1777593600000,9"  "line 4: t_s = 1777593600000 is beyond the year 5138: allowed are seconds"
-""")
-def test_a_row_that_shows_another_file_than_the_header_is_refused(tmp_path, row, line):
-    """Two meters in one file, a decimal comma, milliseconds: each would count as a lost sample."""
-    path = _file(tmp_path, f"t_s,p_W\n0,1\n1,2\n{row}\n2,3\n3,4\n")
-    assert _refused(path).startswith(line)
-
-
 def _raw(tmp_path, rows):
     """Raw trace of (t_s, is the meter right) rows."""
     lines = [(t_s, n, *[GOOD if good else BAD] * 3) for n, (t_s, good) in enumerate(rows)]
@@ -168,45 +154,6 @@ def test_raw_rows_travel_as_they_are_in_order_of_time(tmp_path):
     assert trace.channel_times_s == sorted(trace.channel_times_s) == [0, 1, 2, 2, 3, 4, 5]
     shown_W = [trace.channels(t)[0][0] for t in (1.5, 2.0, 3.5, 4.5, 5.0)]
     assert shown_W == [800.0, 800.0, 800.0, -1.0, 800.0]
-
-
-NO_POWER = "no power column (its name ends in _kW or _W) in the header"
-
-
-@cases(r"""text  options  message
-    ""  {}  "no time column t_s (seconds) in the header: "
-    "time,p_W\n0,1\n"  {}  "no time column t_s (seconds) in the header: time, p_W"
-    "t_s,_W,_kW\n0,1,1\n"  {}  f"{NO_POWER}: t_s, _W, _kW"
-    "t_s,a_W,b_kW\n0,1,2\n"  {}  "several power columns, choose with --column: a_W, b_kW"
-    "t_s,a_W,b_kW\n0,1,2\n"  {"column": "c_W"}  "column c_W: allowed are a_W, b_kW"
-    "t_s,nodes,b_kW\n0,1,2\n"  {"column": "nodes"}  "column nodes: allowed are b_kW"
-    "t_s,a_W,a_W\n0,1,2\n"  {"column": "a_W"}  "column a_W is twice in the header; "
-    "t_s,a_W\n"  {}  "0 of 0 rows usable in a_W (0 refused, 0 empty): needed are 2 and"
-    "t_s,a_W\n0,1\n"  {}  "1 of 1 rows usable in a_W (0 refused, 0 empty): needed are 2"
-    "t_s,a_W\n0,1\n1,x\n2,x\n3,x\n4,5\n"  {}  "2 of 5 rows usable in a_W (3 refused, 0"
-    't_s,a_W\n0,"1\n'  {}  "line 2: a quote is not closed"
-""")
-def test_an_unknown_shape_is_one_clear_line(tmp_path, text, options, message):
-    assert _refused(_file(tmp_path, text), **options).startswith(message)
-
-
-def test_readable_and_unreadable_files(tmp_path):
-    assert _refused(tmp_path / "none.csv") == "cannot be read: No such file or directory"
-    assert _refused(tmp_path) == "cannot be read: Is a directory"
-    binary = tmp_path / "binary.csv"
-    binary.write_bytes(b"t_s,a_W\n\xff\xfe\x00")
-    assert _refused(binary) == "line 2: not UTF-8 text: allowed is text in UTF-8, or gzip of it"
-    binary.write_bytes(gzip.compress(bytes(1 << 28)))
-    assert _refused(binary) == "line 1: longer than 65535 characters"
-    packed = gzip.compress(b"t_s,a_W\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(500)))
-    for damaged in (packed[:-30], packed[:40] + b"\x55" * 60 + packed[100:], b"\x1f\x8b\x00\x00"):
-        binary.write_bytes(damaged)
-        assert "gzip" in _refused(binary) or "cannot be read" in _refused(binary)
-    text = "\ufefft_s , p_kW\r\n0,1\r\n\r\n1,2\r\n".encode()
-    for content in (gzip.compress(text), text):
-        path = tmp_path / "a.csv"
-        path.write_bytes(content)
-        assert reader.read_trace(path).power_W(0.5) == pytest.approx(1500.0)
 
 
 def test_measured_inference_trace_with_ten_meter_errors():

@@ -4,11 +4,12 @@ import random
 import struct
 
 import pytest
+from observed import wiring
 from plant_bench import act
 
 from hil.devices.native_bms import NativeBms
 from hil.devices.rtu_slave import with_crc
-from hil.observer import observer, reactions, wiring
+from hil.observer import observer, reactions
 from hil.observer.frames import FrameStream, frame_bytes
 from hil.plant.cabinet import CabinetPlant
 from hil.scenarios import expectations
@@ -47,7 +48,7 @@ def setpoint(power_W, before=()):
 
 
 def made():
-    return observer.Observer(wiring.Wiring([wiring.UnitWiring(WSET, OPCTL)]))
+    return observer.Observer(wiring(WSET, OPCTL))
 
 
 def names(seen, prefix=""):

@@ -15,9 +15,9 @@ from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil import __main__ as cli
 from hil.engine import pod_command, rig_command
-from hil.engine.journal_watch import JournalWatch
 from hil.engine.plant_process import PlantProcess
 from hil.engine.pod_process import PodProcess
+from hil.engine.wired_cabinet import JournalWatch
 from hil.observer.trips import TripWatch
 from hil.results import words
 from hil.results.pauses import Pauses
@@ -55,18 +55,18 @@ def test_both_plant_processes_measure_their_own_pause(tmp_path):
     order = rig_command.order_of(arguments, None, configuration.load(EXAMPLE))
     one = PlantProcess(order | {"run_dir": str(tmp_path)}, theirs)
     one.start_ns = time.monotonic_ns()
-    one._service(one.now_us())
+    one._service(one.clock_us())
     one.start_ns -= 800_000_000
-    one._service(one.now_us())
+    one._service(one.clock_us())
     (found,) = one._content()["pauses"]
     assert found["who"] == "simulated cabinet" and 0.8 <= found["s"] < 2
     order = {"file": str(POD), "seconds": 5, "seed": 1, "soc_pct": 50, "html": None}
     order |= {"run_dirs": [str(tmp_path)] * 2, "result": str(tmp_path / "result")}
     pod = PodProcess(order, theirs)
-    pod._begin_ns = time.monotonic_ns()
-    pod._turn()
-    pod._begin_ns -= 800_000_000
-    pod._turn()
+    pod.start_ns = time.monotonic_ns()
+    pod._serve()
+    pod.start_ns -= 800_000_000
+    pod._serve()
     pod.write()
     doc = json.loads((tmp_path / "result").read_text())
     (found,) = doc["pauses"]

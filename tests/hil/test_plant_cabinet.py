@@ -3,7 +3,7 @@
 import pytest
 from plant_bench import DT_S, act, plant, run, running, states, until
 
-from hil.plant import bms, cabinet, pcs
+from hil.plant import cabinet, pcs
 from hil.site.air_devices import Fan, Heater
 from hil.site.cooling import Chiller
 from tests.tables import cases
@@ -128,49 +128,6 @@ def test_gas_opens_the_relay_in_hardware_and_a_bridge_hides_an_open_contact():
     assert one.gas_lfl_pct[0] == one.pcs[0].ac_power_W == 0.0 and not one.contacts["permit_1"]
     act(one, "gas", 6, lfl_pct=0.0)
     assert one.contacts["gas_relay"] and one.contacts["permit_1"]
-
-
-def test_bms_fault_weld_and_broken_precharge_show():
-    one = running()
-    act(one, "bms_fault", 0.2, rack=2)
-    assert one.racks[1].fault_bits == bms.FAULT_INJECTED
-    assert states(one) == [2, 0, 2] and not one.contacts["bms_fault"]
-    act(one, "bms_fault", 0.8, rack=2, bits=0)
-    assert states(one) == [2, 2, 2] and one.contacts["bms_fault"]
-    one = running(0.0)
-    act(one, "weld", rack=1)
-    for rack in one.racks:
-        rack.command_close(False)
-    run(one, 0.1, TICK_S)
-    assert states(one) == [3, 0, 0]
-    assert one.racks[0].fault_bits == bms.FAULT_WELD and not one.contacts["bms_fault"]
-    act(one, "weld", rack=1, on=False)
-    run(one, 0.04, TICK_S)
-    assert states(one)[0] == 0 and one.contacts["bms_fault"]
-    one = plant(racks=1)
-    act(one, "precharge_break", rack=1)
-    one.set_coil("contactor_supply", True)
-    one.racks[0].command_close(True)
-    run(one, 4)
-    assert states(one) == [3] and one.pcs[0].dc_voltage_V == 0.0
-
-
-def test_heat_reaches_limits_and_protection_and_a_runaway_the_gas_relay():
-    one = running()
-    act(one, "heat", 0.2, rack=1, module=3, degC=48.0)
-    assert one.racks[0].charge_limit_A == 0.0 and one.racks[1].charge_limit_A == 140.0
-    act(one, "heat", 0.6, rack=1, module=3, degC=76.0)
-    assert one.racks[0].fault_bits == bms.FAULT_OVER_TEMPERATURE and states(one)[0] == 0
-    act(one, "heat_end", rack=1)
-    run(one, 250, dt_s=1.0)
-    assert one.racks[0].fault_bits == 0 and one.racks[0].charge_limit_A == 140.0
-    one = running()
-    act(one, "heat", rack=2, module=6, degC=160.0)
-    run(one, 60, dt_s=1.0)
-    assert 5.0 < one.gas_lfl_pct[0] < 25.0  # the fan keeps up with one cell in 3 m3 of air
-    act(one, "airflow_fail")
-    run(one, 506, dt_s=1.0)
-    assert one.gas_lfl_pct[0] > 25.0 and not one.contacts["gas_relay"]
 
 
 def test_heater_fan_and_chiller_act_on_the_air_and_the_site_carries_the_heater():

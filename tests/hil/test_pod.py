@@ -73,9 +73,9 @@ def test_the_share_of_a_cabinet_is_what_it_answers(tmp_path):
     assert [unit.can_form for unit in one.site.units] == [False, True]
     one.run(6)
     for member in one.members:
-        core = member.controller.cabinet.core
-        assert core.found.load_W == pytest.approx(one.site.load_power_W / 2, rel=0.15)
-        assert core.known.grid_meter_W == pytest.approx(one.site.grid_power_W, rel=0.2)
+        control = member.core.control
+        assert control.found.load_W == pytest.approx(one.site.load_power_W / 2, rel=0.15)
+        assert control.known.grid_meter_W == pytest.approx(one.site.grid_power_W, rel=0.2)
     first, second = (member.plant for member in one.members)
     assert first.site is second.site and first.grid_power_W == second.grid_power_W
 

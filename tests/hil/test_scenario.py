@@ -1,4 +1,7 @@
-"""Scenario files: strict loading, actions on a cabinet, and judging a run."""
+"""Scenario files: strict loading, actions, and judging a run.
+
+The actions on a cabinet: tests/hil/campaigns/test_rows_on_the_wire.py.
+"""
 
 import copy
 import re
@@ -146,36 +149,6 @@ def do(a_world, *entries):
     for action in scenario.parse(made, "x.toml").actions:
         faults.ACTIONS[action.do][1](a_world, action.arguments)
     return a_world
-
-
-def test_actions_open_the_contact_they_name():
-    for entry, undo, contacts in (
-        ('"estop_press"', '"estop_release"', ["estop_1", "estop_2"]),
-        ('"fire_alarm"', '"fire_alarm", on = false', ["fire_alarm"]),
-        ('"suppression"', '"suppression", on = false', ["suppression"]),
-        ('"contact", name = "door", closed = false', '"contact_repair", name = "door"', ["door"]),
-    ):
-        a_world = do(world(), entry)
-        for is_closed in (False, True):
-            assert {a_world.plant.contacts[name] for name in contacts} == {is_closed}
-            do(a_world, undo)
-
-
-def test_actions_on_the_plant_reach_it():
-    entries = '"bridge_chain" | "gas", lfl_pct = 40, detector = 2 | "airflow_fail"'
-    entries += ' | "heat", rack = 2, module = 3, degC = 60 | "heat", rack = 3, degC = 50'
-    entries += ' | "key", run = false | "weld", rack = 1'
-    plant = do(world(), *entries.split(" | ")).plant
-    assert plant.relays.bridged and plant.air.airflow_failed and plant.key_run is False
-    assert [head.test for head in plant.air.gas] == [0.0, 40]
-    assert [rack.contactors.welded for rack in plant.racks] == [True, False, False]
-    assert plant.racks[1].temperatures_degC[2] == 60 > plant.racks[1].temperatures_degC[3]
-    assert set(plant.racks[2].temperatures_degC) == {50}
-    a_world = world()
-    before_V = a_world.plant.racks[0].cell_voltage_V_max
-    do(a_world, '"cell_offset", rack = 1, offset_mV = 300')
-    after_V = a_world.plant.racks[0].cell_voltage_V_max
-    assert after_V == pytest.approx(before_V + 0.3, abs=0.02)
 
 
 def test_actions_on_the_site_reach_it():

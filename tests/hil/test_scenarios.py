@@ -53,6 +53,6 @@ def test_all_a_scenario_expects_is_met(name, why, tmp_path, monkeypatch):
         CONFIG, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100}, path
     )
     compared(rig, path, name) if why else rig.run(chosen.duration_s)
-    outcome = run_result.Outcome(recorder.run_of(rig, load), {}, chosen, load.from_us)
+    outcome = run_result.Outcome(recorder.run_of(rig, load.about), {}, chosen, load.from_us)
     assert [text for ok, text in outcome.results if not ok] == []
     assert outcome.results and outcome.exit_code == run_result.MET

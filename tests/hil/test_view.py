@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.config import configuration
+from controller.config import configuration, stage_states
 from controller.core import reasons, setpoint as chain
 from controller.core.instances import stage_instances
 from controller.rows import reason_words
@@ -91,6 +91,12 @@ def test_the_view_of_a_run_and_every_row(rig):
         assert shown["links"] == healthy | dict.fromkeys(silent, "silent")
         links |= silent
     assert links == set(view.SILENT)
+
+
+def test_the_constant_part_of_a_view_counts_the_rows():
+    shown = view.common(CONFIG, "a title", "a load", "virtual time", 60.0)
+    armed = len(stage_states.rows_armed(CONFIG.topology))
+    assert (shown["armed"], shown["not_fitted"], shown["tick_ms"]) == (armed, 1, 20)
 
 
 def test_contactor_states_have_names():

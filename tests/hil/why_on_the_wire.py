@@ -60,10 +60,10 @@ class Comparison:
         self.sent = []  # of each tick
         self.ticks = self.pages = self.frames = 0
 
-    def tick(self, now_us):
+    def tick(self, cabinet, now_us):
         """Called before the tick freezes its inputs: `why` may call sent only earlier bytes."""
         self.handed = self.witness.setpoint_W, self.witness.take()
-        self._tick(now_us)
+        self._tick(cabinet, now_us)
 
     def run(self, duration_s):
         self.rig.run(duration_s, self.look, self.rig.tick_us / 1e6)

@@ -13,7 +13,7 @@ import tempfile
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from controller.config.configuration import Config
 from controller.core import hint_codes, setpoint
@@ -105,15 +105,18 @@ class Trial:
         self.draw, self.settings = draw, dict(draw.control)
         self.load_W = self.job_W = self.grid_W = 0.0
         members: list[ChainMember] = []
-        self._site: Any = SimpleNamespace(
-            load_power_W=self._load_at(0),
-            other_load_W=0.0,
-            is_live=True,
-            is_off_grid=False,
-            parts=[],
-            members=members,
-            join=members.append,
-            weather=SimpleNamespace(outside_degC=lambda now_s: draw.degC),
+        self._site = cast(
+            Any,
+            SimpleNamespace(
+                load_power_W=self._load_at(0),
+                other_load_W=0.0,
+                is_live=True,
+                is_off_grid=False,
+                parts=[],
+                members=members,
+                join=members.append,
+                weather=SimpleNamespace(outside_degC=lambda now_s: draw.degC),
+            ),
         )
         config = config_of(draw.control, folder)
         self._begin_s = BEGIN_S + draw.begin_min * 60

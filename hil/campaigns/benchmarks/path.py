@@ -10,6 +10,8 @@ import random
 
 from controller.core import reasons
 from controller.core.answers import FastRequest
+from controller.core.found import Found
+from controller.core.known import Known
 from hil.engine.simulate import VirtualRig
 
 BASE_W, STEP_W = 200_000, 50_000  # a fifth of the rating of the example cabinet
@@ -51,9 +53,9 @@ def delays_ms(config, edges: int, seed) -> list:
     return [_delay_ms(battery_W[tick - 1 :], config.tick_ms) for tick in load.edges]
 
 
-def follow(view, elapsed_ticks: int) -> tuple:
+def follow(known: Known, found: Found, elapsed_ticks: int) -> tuple[FastRequest]:
     """The battery takes what the load has above BASE_W."""
-    power_W = 0 if view.load_W is None else view.load_W - BASE_W
+    power_W = 0 if found.load_W is None else found.load_W - BASE_W
     return (FastRequest(power_W, reasons.LOAD_TRACKING),)
 
 

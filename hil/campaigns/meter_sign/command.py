@@ -4,7 +4,9 @@ It shows how surely the step finds a reversed meter, and how well it measures th
 """
 
 import statistics
+from argparse import Namespace
 from collections import Counter
+from typing import Any
 
 from controller.core.policies.meter_sign import ERROR_PARTS, PROVEN, REVERSED
 from hil.campaigns.meter_sign import trials
@@ -29,7 +31,7 @@ OPTIONS = (
 CELL = ("load", "wiring", "load_meter", "path")
 
 
-def run(arguments):
+def run(arguments: Namespace) -> int:
     """Try all; MET if no trial decided wrongly, and no measured delay is off by more than 30 %."""
     traces = trials.measured(arguments.loads) if arguments.loads else {}
     cells = [
@@ -40,12 +42,13 @@ def run(arguments):
         for is_beside in (True, False)
     ]
 
-    def tried(cell):
+    def tried(cell: tuple[str, str, bool, str]) -> dict[str, Any]:
         *what, path = cell
         seeds = [f"{arguments.seed}/{tuple(what)}/{count}" for count in range(arguments.trials)]
-        results = [trials.result_of(trials.Trial(*what, seed, path), traces) for seed in seeds]
-        names = dict(zip(CELL, cell))
-        return names | _figures(results, names["wiring"])
+        results = [
+            trials.result_of(trials.Trial._make([*what, seed, path]), traces) for seed in seeds
+        ]
+        return dict(zip(CELL, cell)) | _figures(results, cell[1])
 
     with Runner(arguments) as runner:
         rows = runner.play(cells, tried, name=lambda cell: " / ".join(map(str, cell)))
@@ -68,7 +71,7 @@ def run(arguments):
     return report.finish(arguments, document, closing, is_good)
 
 
-def _figures(results, wiring):
+def _figures(results: list[trials.Result], wiring: str) -> dict[str, Any]:
     """{result: how many, "wrong": how many, "median_s": until a decision or None, "errors":
     (measured, true delay) in ms of each proven trial, "delay": _delays of this cell} of a cell.
     """
@@ -81,7 +84,7 @@ def _figures(results, wiring):
     return {name: found[name] for name in trials.RESULTS} | row | {"delay": _delays([row])}
 
 
-def _delays(rows):
+def _delays(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """{"proven", "unmeasured", "off" (by more than 15 % and 15 ms), "far" (by more than 30 %): how
     many; "median_ms", "p95_ms", "worst_ms": error of the measured delays, None without}.
     """
@@ -98,7 +101,7 @@ def _delays(rows):
     }
 
 
-def _line(row):
+def _line(row: dict[str, Any]) -> str:
     after = f", after {row['median_s']:.1f} s" if row["median_s"] else ""
     counts = ", ".join([f"{row[name]} {name}" for name in trials.RESULTS if row[name]])
     meter = "load meter" if row["load_meter"] else "without   "
@@ -106,7 +109,7 @@ def _line(row):
     return f"{row['path']:14} {row['load']:20} {meter} {row['wiring']:12} {counts}{after}{delay}"
 
 
-def _delay_words(delays):
+def _delay_words(delays: dict[str, Any]) -> str:
     if not delays["proven"]:
         return ""
     words = f"; delay unmeasured {delays['unmeasured']}"
@@ -116,7 +119,7 @@ def _delay_words(delays):
     return f"{words}, error median {errors[0]}, 95 % {errors[1]}, worst {errors[2]} ms"
 
 
-def _delay_line(path, delays):
+def _delay_line(path: str, delays: dict[str, Any]) -> str:
     return (
         f"{path:14} {delays['proven']} proven{_delay_words(delays)}; {delays['off']} off by more "
         f"than 15 % and 15 ms"

@@ -9,6 +9,7 @@ import math
 import os
 import random
 from array import array
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from controller.core import contract, hint_sources, parameters
@@ -16,6 +17,7 @@ from controller.core.found import Found
 from controller.core.known import Known
 from controller.core.policies import meter_sign
 from hil.loads import reader
+from hil.loads.trace import Trace
 
 TICK_MS, RATED_W, PEAK_W = 20, 250_000, 500_000.0
 SWING = 0.8  # of the peak
@@ -50,6 +52,9 @@ WRONG = {
 RESULTS = ("proven", "testing", "undecided", "reversed")
 
 
+Drawn = Callable[[float, random.Random], float]  # (t_s, draw) -> W
+
+
 class Trial(NamedTuple):
     """wiring: of WIRINGS; is_beside: a load meter helps; path: of PATHS."""
 
@@ -69,15 +74,15 @@ class Result(NamedTuple):
     true_ms: float
 
 
-def _square(period_s):
+def _square(period_s: float) -> Drawn:
     return lambda t_s, draw: PEAK_W * (1 - SWING * (t_s / period_s % 1 < 0.5))
 
 
-def _random_steps(mean_s):
+def _random_steps(mean_s: float) -> Drawn:
     """Levels from 20 to 100 % at random times: (t_s, draw) is asked with rising t_s."""
     now = [0.0, PEAK_W]
 
-    def power_W(t_s, draw):
+    def power_W(t_s: float, draw: random.Random) -> float:
         while t_s >= now[0]:
             now[0] += draw.expovariate(1 / mean_s)
             now[1] = PEAK_W * (1 - SWING * draw.random())
@@ -86,12 +91,12 @@ def _random_steps(mean_s):
     return power_W
 
 
-def _sine(period_s):
+def _sine(period_s: float) -> Drawn:
     half = SWING / 2
     return lambda t_s, draw: PEAK_W * (1 - half + half * math.sin(math.tau * t_s / period_s))
 
 
-def _ramps(slope_W_s):
+def _ramps(slope_W_s: float) -> Drawn:
     height_W = SWING * PEAK_W
     return lambda t_s, draw: PEAK_W - abs(slope_W_s * t_s % (2 * height_W) - height_W)
 
@@ -108,7 +113,7 @@ SYNTHETIC = {
 }
 
 
-def measured(folder):
+def measured(folder: str) -> dict[str, Trace]:
     """{name: Trace scaled to PEAK_W} of the files that the folder has."""
     found = {}
     for name, (file, column) in FILES.items():
@@ -119,17 +124,19 @@ def measured(folder):
     return found
 
 
-def load_of(trial, traces, draw):
+def load_of(
+    trial: Trial, traces: Mapping[str, Trace], draw: random.Random
+) -> Callable[[float], float]:
     """t_s -> W, beginning anywhere."""
     if trial.load in traces:
         trace = traces[trial.load]
         from_s = draw.uniform(0.0, max(0.0, trace.duration_s - meter_sign.TEST_S))
-        return lambda t_s: trace(from_s + t_s)
+        return lambda t_s: trace.power_W(from_s + t_s)
     power_W, from_s = SYNTHETIC[trial.load](), draw.uniform(0, 10)
     return lambda t_s: power_W(from_s + t_s, draw)
 
 
-def function(is_beside):
+def function(is_beside: bool) -> meter_sign.MeterSign:
     """The control function as the example site has it."""
     settings = {row[0]: row[4] for row in parameters.CONTROL_PARAMETERS}
     settings |= {"meter_code_permille": 20, "load_meter_fitted": int(is_beside)}
@@ -139,13 +146,13 @@ def function(is_beside):
 class _Meter:
     """Means over its period, read as often at another phase, a tick later."""
 
-    def __init__(self, draw, period_ticks):
+    def __init__(self, draw: random.Random, period_ticks: int) -> None:
         self.draw, self.period_ticks = draw, period_ticks
         self.phase, self.read = draw.randrange(period_ticks), draw.randrange(period_ticks)
         self.sum_W = self.shown_W = self.told_W = 0.0
         self.count = 0
 
-    def see(self, tick, power_W):
+    def see(self, tick: int, power_W: float) -> int:
         """W, as the controller has it in this tick."""
         self.sum_W += power_W
         self.count += 1
@@ -160,21 +167,21 @@ class _Meter:
 class _Converter:
     """Follows what was sent, after a dead time and with a ramp."""
 
-    def __init__(self, dead_ticks):
+    def __init__(self, dead_ticks: int) -> None:
         self.sent_W, self.power_W = array("i", [0] * (dead_ticks + 1)), 0.0
 
-    def step(self, tick):
+    def step(self, tick: int) -> float:
         """Its power now, W."""
         wanted_W = self.sent_W[tick % len(self.sent_W)]
         self.power_W += max(-RAMP_W, min(RAMP_W, wanted_W - self.power_W))
         return self.power_W
 
-    def send(self, tick, power_W):
+    def send(self, tick: int, power_W: int) -> None:
         """The set-point of this tick."""
         self.sent_W[tick % len(self.sent_W)] = power_W
 
 
-def true_delay_ms(meter, dead_ticks):
+def true_delay_ms(meter: _Meter, dead_ticks: int) -> float:
     """Mean delay of a step from the tick that sends it to the one that sees it, ms."""
     ticks, period, step_W, area = 40 * PERIOD_TICKS, meter.period_ticks, 10_000, 0
     for phase in range(period):
@@ -186,7 +193,7 @@ def true_delay_ms(meter, dead_ticks):
     return area * TICK_MS / (step_W * period)
 
 
-def result_of(trial, traces):
+def result_of(trial: Trial, traces: Mapping[str, Trace]) -> Result:
     """Result of a trial."""
     draw = random.Random(trial.seed)
     load = load_of(trial, traces, draw)

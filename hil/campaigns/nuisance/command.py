@@ -1,7 +1,9 @@
 """`python -m hil nuisance`: an hour of every load in every condition, and the trips."""
 
 import math
+from argparse import Namespace
 from collections import Counter
+from typing import Any
 
 from hil.campaigns.nuisance import courses
 from hil.engine import coverage
@@ -24,14 +26,14 @@ OPTIONS = options.CASES | {
 }
 
 
-def run(arguments):
+def run(arguments: Namespace) -> int:
     """Play all courses; MET if every cabinet ran on."""
     files = courses.measured(arguments.loads) if arguments.loads else []
     todo = [
         courses.Course(
-            condition, *load, arguments.hours * 3600.0, arguments.seed, arguments.cabinet
+            condition, file, column, arguments.hours * 3600.0, arguments.seed, arguments.cabinet
         )
-        for load in [(None, None), *files]
+        for file, column in [(None, None), *files]
         for condition in _conditions(arguments)
     ]
     print(f"seed       {arguments.seed}\nhours      {len(todo) * arguments.hours:g}", flush=True)
@@ -45,7 +47,7 @@ def run(arguments):
     return report.finish(arguments, document, closing, not document["stopped"])
 
 
-def _conditions(arguments):
+def _conditions(arguments: Namespace) -> list[str]:
     """The chosen conditions. A cabinet of its own has those of the example cabinet."""
     if arguments.condition:
         return [arguments.condition]
@@ -57,23 +59,23 @@ def _conditions(arguments):
     ]
 
 
-def _played(course):
+def _played(course: courses.Course) -> dict[str, Any]:
     return {"condition": course.condition, "load": course.load, **courses.run(course)}
 
 
-def _line(course):
+def _line(course: dict[str, Any]) -> str:
     stages = Counter([f"{trip['stage']} {trip['scope']}" for trip in course["trips"]])
     words = ", ".join([f"{name} x {count}" for name, count in stages.items()]) or "nothing"
     words += "" if course["is_running"] else "; the cabinet does not run at the end"
     return f"{course['condition']:15} {course['load']:40} {words}"
 
 
-def summary(played, hours):
+def summary(played: list[dict[str, Any]], hours: float) -> dict[str, Any]:
     """The courses; per condition and in all: hours, trips of each kind, upper bound of the rate.
 
     The bound is the rate per 1000 cabinet-days that gives so few trips with 5 % probability.
     """
-    groups = {}
+    groups: dict[str, list[dict[str, Any]]] = {}
     for each in played:
         groups.setdefault(each["condition"], []).append(each)
     return {
@@ -84,12 +86,12 @@ def summary(played, hours):
     }
 
 
-def _is_bad(each):
+def _is_bad(each: dict[str, Any]) -> bool:
     kinds = {courses.kind_of(trip["stage"]) for trip in each["trips"]}
     return "stops" in kinds or not each["is_running"]
 
 
-def _group(played, hours):
+def _group(played: list[dict[str, Any]], hours: float) -> dict[str, Any]:
     total_h = len(played) * hours
     counts = Counter([courses.kind_of(trip["stage"]) for each in played for trip in each["trips"]])
     return {"hours": total_h} | {
@@ -101,7 +103,7 @@ def _group(played, hours):
     }
 
 
-def mean_max(count):
+def mean_max(count: int) -> float:
     """The highest mean of a Poisson distribution that gives `count` or less with 1 - CONFIDENCE."""
     low, high = float(count), 10.0 + 2.0 * count
     while high - low > 1e-6:
@@ -111,7 +113,7 @@ def mean_max(count):
     return high
 
 
-def table(document):
+def table(document: dict[str, Any]) -> list[str]:
     """Lines: per condition the trips of each kind, and the upper bound of their rate."""
     columns = [f"{kind}, per 1000 d <" for kind in courses.KINDS]
     lines = [f"{'':15}{'hours':>8}" + "".join([f"{column:>24}" for column in columns])]

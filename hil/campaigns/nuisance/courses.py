@@ -1,9 +1,11 @@
 """One course: a sound cabinet with one load, byte by byte in virtual time; each trip is wrong."""
 
 import functools
-import pathlib
-from typing import NamedTuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from controller.config.configuration import Config
 from controller.sites import EXAMPLE, PYLONTECH
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
@@ -16,7 +18,7 @@ from safety import matrix, signals as s
 DERATED = (Action(60_000_000, "pcs_derate", "pcs_derate", {"unit": 1, "kW": 100.0}),)
 # name: (cabinet, keys of the plant's config, actions). Pylontech reports its values once a second;
 # the kernel's heating allows for 0.1 K of noise.
-CONDITIONS = {
+CONDITIONS: dict[str, tuple[Path, dict[str, float], tuple[Action, ...]]] = {
     "as built": (EXAMPLE, {}, ()),
     "noise, 42 degC": (EXAMPLE, {"sensor_noise_K": 0.1, "ambient_degC": 42.0}, ()),
     "derated": (EXAMPLE, {}, DERATED),
@@ -34,27 +36,27 @@ class Course(NamedTuple):
     """condition: of CONDITIONS; file, column: of a measured load, None for the built-in job."""
 
     condition: str
-    file: object
-    column: object
+    file: str | None
+    column: str | None
     duration_s: float
     seed: int
     cabinet: str | None = None  # its file; None: that of the condition
 
     @property
-    def load(self):
+    def load(self) -> str:
         """Name of the load."""
-        name = self.file and pathlib.Path(self.file).name.partition(".")[0]
+        name = self.file and Path(self.file).name.partition(".")[0]
         return f"{name} {self.column}" if name else "training job"
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Condition and load."""
         return f"{self.condition}: {self.load}"
 
 
-def measured(folder):
+def measured(folder: str) -> list[tuple[str, str]]:
     """[(file, column)] of each power column in the folder. LoadError: none, or no load."""
-    files = [str(path) for path in sorted(pathlib.Path(folder).glob("*.csv*"))]
+    files = [str(path) for path in sorted(Path(folder).glob("*.csv*"))]
     found = [(file, column) for file in files for column in reader.power_columns(file)]
     if not found:
         raise LoadError(f"--loads {folder}: has no .csv or .csv.gz with a power column")
@@ -63,7 +65,7 @@ def measured(folder):
     return found
 
 
-def kind_of(stage):
+def kind_of(stage: str) -> str:
     """Effect of a stage on the operation: of KINDS."""
     demand = DEMANDS[stage]
     if demand[matrix.D_PCS]:
@@ -71,7 +73,7 @@ def kind_of(stage):
     return "limits" if any(demand[output] for output in LIMITS) else "alarms"
 
 
-def run(course):
+def run(course: Course) -> dict[str, Any]:
     """Play the course: {"trips": [{row, stage, scope, t_s}], "is_running": at the end}."""
     path, plant_config, actions = CONDITIONS[course.condition]
     config = coverage.loaded(course.cabinet or str(path))
@@ -80,11 +82,11 @@ def run(course):
     rig.run(START_S + course.duration_s)
     return {
         "trips": [trip for trip in rig.trips.trips if trip["t_s"] > START_S],
-        "is_running": rig.controller.cabinet.summary()[1] == s.RUNNING,
+        "is_running": rig.core.out[s.STATE] == s.RUNNING,
     }
 
 
-def power_of(course, config):
+def power_of(course: Course, config: Config) -> Callable[[float], Any]:
     """t_s -> W; a file begins again at its end.
 
     The power is as measured if the grid carries its peak and the peak is large enough for the

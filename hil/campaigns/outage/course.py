@@ -91,7 +91,8 @@ class Watch:
         self.rig, self.begin_s = rig, begin_s
         self.dark_s = self.back_s = 0.0
         self.islands = 0
-        self.stages, self.shed_at, self.needless_W = self._stages(), [], 0.0
+        self.stages, self.needless_W = self._stages(), 0.0
+        self.shed_at: list[tuple[float, int]] = []
         self.beyond_W = -1e9  # highest import or export after the return, less what is allowed
         self.swing_W = 0.0
         self._grid_W: list[float] = []
@@ -142,6 +143,7 @@ class Watch:
         """Of this outage: load_W, soc at its begin; dark_s, islands; stages that were shed
         [(s, stages)]; trips; beyond_W, swing_W (of 2 s) after the return.
         """
+        cabinet = self.rig.controller.cabinet
         return {
             "at_s": self.begin_s,
             "load_W": round(self.load_W),
@@ -157,7 +159,7 @@ class Watch:
             ],
             "beyond_W": round(self.beyond_W),
             "swing_W": round(self.swing_W),
-            "is_running": self.rig.controller.cabinet.summary()[1] == s.RUNNING,
+            "is_running": cabinet is not None and cabinet.summary()[1] == s.RUNNING,
             "violations": len(self.rig.observer.violations),
         }
 

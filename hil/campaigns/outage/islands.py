@@ -98,7 +98,7 @@ def play(island: Island, config: Config, seed: int) -> dict[str, Any]:
             carried_s = now_s
         if _soc(rig) <= backup:
             reserve_s = now_s
-    figures = {
+    figures: dict[str, Any] = {
         "name": island.name,
         "load_W": island.load_W,
         "soc": round(soc, 4),

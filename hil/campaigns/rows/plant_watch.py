@@ -14,7 +14,7 @@ from hil.campaigns.rows import play, start
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import CHANNEL_B, REAL, STEP_ms
 from hil.devices.channel_b import VirtualChannelB
-from hil.engine import plant_process
+from hil.engine import plant_process, wired_cabinet
 from hil.wires.pty_wire import PtyWire
 from hil.wires.virtual import NEVER
 
@@ -208,4 +208,4 @@ def machine(step_us_max, before, after):
 
 
 if __name__ == "__main__":
-    sys.exit(plant_process.main(sys.argv[1:], CoursePlantProcess))
+    sys.exit(wired_cabinet.main(sys.argv[1:], CoursePlantProcess))

@@ -23,10 +23,10 @@ from hil.campaigns.rows import play, start
 from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.verdict import Row, judged
 from hil.campaigns.rows.watch import Result
-from hil.engine import plant_process
+from hil.engine import wired_cabinet
 from hil.engine.rig import Rig, RigError
 
-STEP_ms = plant_process.STEP_US // 1000
+STEP_ms = wired_cabinet.STEP_US // 1000
 STALL_ms = 40  # a longer step of the plant process (two ticks) is a stall of the machine
 REPEATS_MAX = 2
 ASK_AGAIN_S, ASKS_MAX = 0.05, 1200

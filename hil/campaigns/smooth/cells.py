@@ -45,7 +45,7 @@ def _row(load_W: np.ndarray, others_W: list, path: Path) -> dict:
     seen_W = simulator.seen_W(load_W, path)
     guess_W = predictor.guess_W(load_W, others_W, path)
     guesses_W = seen_W, guess_W, predictor.held_back_W(guess_W, seen_W)
-    ways = [
+    ways: list[simulator.Follower] = [
         followers.Ours(seen_W, path),
         *[followers.Guessed(each_W, seen_W, path) for each_W in guesses_W],
     ]

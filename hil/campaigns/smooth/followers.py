@@ -1,5 +1,7 @@
 """The real control function, and a guess with the same slow reference, as followers of a load."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from controller.core import contract, hint_sources, parameters
@@ -29,7 +31,13 @@ def function(path: Path, believed_ms: int | None = None) -> Track:
 class Ours:
     """The control function, with what it reads of a tick."""
 
-    def __init__(self, seen_W: np.ndarray, path: Path, track=None, is_new=None):
+    def __init__(
+        self,
+        seen_W: np.ndarray,
+        path: Path,
+        track: Track | None = None,
+        is_new: Sequence[bool] | None = None,
+    ) -> None:
         """seen_W: the meter's value in each tick; track: the function, that of the path if not
         given; is_new: in which ticks a value arrives, each of the meter's if not given.
         """

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -96,7 +97,7 @@ def _held(times_s: np.ndarray, powers_W: np.ndarray) -> tuple:
     return np.append(times_s[:1], begun), np.append(powers_W[:1], levels)
 
 
-def _stepped(times_s: np.ndarray, powers_W: np.ndarray, steps: list) -> tuple:
+def _stepped(times_s: np.ndarray, powers_W: np.ndarray, steps: Sequence[int]) -> tuple:
     """A sample behind a gap is reached with an edge, not by a line."""
     where = np.array(steps, int)
     edge_s = np.minimum(EDGE_S, (times_s[where] - times_s[where - 1]) / 2)

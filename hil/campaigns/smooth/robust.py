@@ -3,7 +3,7 @@
 Each seed is one disturbance, in turn; its figures are those of the study's chapter 5.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def run(folder: str | None, seeds: int, seed: int, runner: Runner) -> list:
 
 
 def _rows(found: list) -> list:
-    groups = {}
+    groups: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for job, figures in found:
         for name, value in figures.items():
             groups.setdefault((job.case, name), []).append((value, job.seed))
@@ -83,13 +83,15 @@ def played(job: Job) -> dict:
         source = loads.Source(f"{job.folder}/{file}" if file else "", column)
         load_W = loads.ticks_W(loads.read(source), kind, "")[: round(LENGTH_S / TICK_S)]
         grid_W = _grid_W(job, load_W)
-        residual = metrics.residual_pct(metrics.changes_W(load_W, 2), metrics.changes_W(grid_W, 2))
+        residual: Any = metrics.residual_pct(
+            metrics.changes_W(load_W, 2), metrics.changes_W(grid_W, 2)
+        )
         figures[name] = residual["rms"]
     for name in ("sine2.5", "sq1", "pink"):
         learned = slice(round(signals.LEARNED_S / TICK_S), None)
         load_W = signals.power_W(name, job.seed)
         grid_W = _grid_W(job, load_W)
-        figures[name] = metrics.worst(metrics.gains(load_W[learned], grid_W[learned], 24.0))[0]
+        figures[name] = max(metrics.gains(load_W[learned], grid_W[learned], 24.0).values())
     return figures
 
 

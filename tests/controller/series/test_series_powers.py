@@ -34,6 +34,9 @@ def every(step_s, count, cell="5000"):
     every(900, 97, f"{2**63 - 14}")  "line 2: load_W = '9223372036854775794': allowed is at most "
     every(900, 97, "-5000")  "load_W: most of its energy is below 0: allowed is a power above 0"
     ["0,1", "900,2", "900,3"]  "line 4: t_s = '900': allowed is a number, above 900"
+    ["x,1"]  "line 2: t_s = 'x': allowed is a number"
+    ["0,1", "nan,1"]  "line 3: t_s = 'nan': allowed is a number, above 0"
+    ["0,1", "900,2,3"]  "line 3: 3 cells ('900', '2', '3'): allowed are 2, as in the header"
     [f"{MAY_MS + 900_000 * at},5" for at in range(97)]  "line 2: t_s = 1777593600000 is beyond"
 """)
 def test_a_column_that_is_hardly_measured_is_refused(tmp_path, rows, line):

@@ -2,7 +2,7 @@
 
 import pytest
 from dev_standin import read
-from full_site import Site
+from full_site import RACKS, Site
 
 from controller.rows import records
 from hil.scenarios import faults, scenario
@@ -30,8 +30,9 @@ ROWS = """
 10 | toxic ppm=71.5; toxic ppm=190 ppm_per_s=5.5 | 20 | 90 <= toxic_ppm < 120
 11 | gas lfl_pct=12 | 15 | 100 <= gas_1_lfl_permille < 250
 12 | gas lfl_pct=30 | 15 | gas_2_lfl_permille >= 250 and not gas_relay_ok
-13 | detector_fault detector='offgas_1' | 1 | not offgas_1_ok
-13 | calibration detector='toxic' days=-2 | 1 | toxic_calibration_d == -2
+13 | detector_fault detector='offgas_1' | 1 | not offgas_1_ok and offgas_2_ok and gas_1_ok
+13 | calibration detector='toxic' days=-2 | 1
+   | toxic_calibration_d == -2 and gas_1_calibration_d == offgas_2_calibration_d == 180
 14 | detector_fault detector='gas_1'; detector_fault detector='gas_2' | 1 | gas_1_ok + gas_2_ok == 0
 15 | airflow_fail | 15 | not airflow_ok and damper_ok
 16 | damper_fail | 15 | airflow_ok and not damper_ok
@@ -57,16 +58,17 @@ ROWS = """
 33 | cell_offset rack=1 offset_mV=-3300 | 2 | low_mV < 50
 34 | cell_offset rack=1 module=9 cell=4 offset_mV=-420 | 2
    | high_mV - low_mV >= 400 and cell_position_min == 8 * 32 + 3
-35 | current_excess current_A=320 | 1 | rack_current_mA > 1.1 * 140_000
-35 | current_excess current_A=-320 | 1 | rack_current_mA < -1.1 * 140_000
+35 | current_excess current_A=480 | 1 | rack_current_mA > 1.1 * 140_000
+35 | current_excess current_A=-480 | 1 | rack_current_mA < -1.1 * 140_000
 36 | short_circuit fuse_A2s=1e7 | 1 | rack_current_mA > 2 * 140_000
-36 | current_excess current_A=575 | 3 | rack_current_mA > 280_000 and bms_fault_ok
+36 | current_excess current_A=862 | 3 | rack_current_mA > 280_000 and bms_fault_ok
 37 | insulation rack=1 kohm=300 | 1 | insulation_kohm == 300
 37 | insulation rack=1 kohm=300 kohm_per_s=-20 | 15 | insulation_kohm <= 60
+37 | insulation rack=1 kohm=5 kohm_per_s=-10 | 5 | insulation_kohm == 0 and not bms_fault_ok
 37 | insulation rack=1 kohm=70 | 3 | insulation_kohm < 0.1 * rack_voltage_mV / 1000 and bms_fault_ok
 38 | bus_mismatch offset_V=-30 | 2 | rack_voltage_mV - pcs_dc_voltage_mV >= 25_000
 39 | feedback rack=1 reads='open' | 1 | contactor_state == 0 and rack_voltage_mV > 700_000
-40 | bms_fault rack=1 | 1 | not bms_fault_ok and bms_fault_bits == 128
+40 | bms_fault rack=1 | 1 | not bms_fault_ok and bms_fault_bits == 128 and contactor_state == 0
 42 | leak | 5 | not leak_ok and coolant_ok
 42 | coolant | 1 | leak_ok and not coolant_ok
 42 | humidity | 90 | humidity_permille > 900
@@ -82,6 +84,11 @@ ROWS = """
 """
 # action | its undo | the condition that goes and comes back
 UNDO = """
+estop_press | estop_release | estop_1_ok and estop_2_ok
+fire_alarm | fire_alarm on=False | fire_alarm_ok
+suppression | suppression on=False | suppression_ok
+contact name='door' closed=False | contact_repair name='door' | door_ok
+key run=False | key run=True | key_run_ok
 run_fan | run_fan on=False | not airflow_ok
 smoke | smoke on=False | smoke_1_ok
 fire_trouble | fire_trouble on=False | fire_trouble_ok
@@ -91,8 +98,13 @@ hvac_fail | hvac_fail on=False | hvac_ok
 coolant | coolant on=False | coolant_ok
 leak | leak on=False | leak_ok
 mains_loss | mains_loss on=False | mains_ok
+mains_loss | mains_loss on=False | hvac_ok
 door | door open=False | door_ok
 cell_offset rack=1 offset_mV=600 | cell_offset rack=1 offset_mV=0 | cell_voltage_ok
+heat_detector | heat_detector on=False | heat_ok
+bms_fault rack=1 | bms_fault rack=1 bits=0 | bms_fault_ok
+feedback rack=1 reads='open' | feedback rack=1 reads='true' | contactor_state
+short_circuit ohm=1.0 fuse_A2s=1e12 | current_excess current_A=0 | abs(rack_current_mA) < 5000
 """
 # need the fan to run
 FAN_ROWS = (15, 16)
@@ -156,7 +168,7 @@ def test_everything_is_fresh_and_well_at_first():
     layout = site.layout
     expected = set(range(len(s.CABINET_GROUPS))) - {s.G_METER_GRID, s.G_METER_LOAD, s.G_LOCAL}
     expected |= {layout.unit_group(0, s.G_PCS_MEASURE)}
-    for rack in range(2):
+    for rack in range(RACKS):
         expected |= {layout.rack_group(rack, group) for group in range(len(s.RACK_GROUPS))}
     assert expected <= site.taken()
     polled = [row[0] for row in s.CABINET_INPUTS if row[0][-3:] == "_ok" and row[4] != s.G_LOCAL]
@@ -213,11 +225,17 @@ def test_a_whole_runaway_arrives_in_the_order_of_the_facts():
         if len(seen) == len(now):
             break
     assert list(seen)[:3] == ["hot", "vapour", "toxic"] and set(seen) == set(now)
-    assert seen["collapse"] - seen["vapour"] >= 300
+    collapse_s = seen["collapse"]
+    assert collapse_s == pytest.approx(60 * (160 - 25) / 5, abs=60), "heated by 5 K/min"
+    assert 300 <= collapse_s - seen["vapour"] <= 480
+    assert abs(seen["smoke"] - collapse_s) <= 60
+    assert abs(seen["gas"] - collapse_s) <= 60
+    assert site.value("cell_voltage_mV_min", 0) > 3000
+    assert site.value("module_5", 0) < 400
 
 
 @cases("""action words
-    "heat rack=3 degC=50"  "rack 3: allowed 1 to 2"
+    "heat rack=4 degC=50"  "rack 4: allowed 1 to 3"
     "short_circuit unit=2"  "unit 2: allowed 1 to 1"
     "cool rack=1 module=16"  "rack 1 module 16: allowed 1 to 15"
     "cell_drop rack=1 cell=17"  "cell 17: allowed 1 to 16" """)

@@ -49,9 +49,10 @@ class Echo:
     def __init__(self, factor=1.0, level_W=200_000):
         self.factor, self.level_W, self.seen = factor, level_W, []
 
-    def step(self, view, elapsed_ticks):
-        self.seen.append((view.load_W, view.is_load_new, view.soc_permille, view.setpoint_W))
-        return (FastRequest(round(self.factor * (view.load_W - self.level_W)), 0),)
+    def step(self, known, found, elapsed_ticks):
+        seen = found.load_W, found.is_load_new, known.soc_permille, found.left_setpoint_W
+        self.seen.append(seen)
+        return (FastRequest(round(self.factor * (found.load_W - self.level_W)), 0),)
 
 
 def sine_W(at_Hz, seconds=60):

@@ -98,7 +98,7 @@ class Case(NamedTuple):
 
 
 def loaded(case, tick_ms):
-    """With a meter that is believed: the test of it needs ticks of milliseconds."""
+    """A rig whose meter is believed: the test of it needs ticks of milliseconds."""
     if isinstance(case.file, sized.Size):
         config = sized.load(case.file, Path(OF_SIZES.name), tick_ms)
     else:
@@ -197,7 +197,7 @@ def fields(control, units):
 
 
 def played(case, kind=VirtualRig, tick_ms=20):
-    """As bytes_of and chain_of, which begins with the charge of the other."""
+    """Played by bytes_of and chain_of, which begins with the charge of the other."""
     by_bytes, soc = bytes_of(case, kind, tick_ms)
     return by_bytes, chain_of(case, soc)
 

@@ -125,7 +125,7 @@ def test_each_decision_of_chain_only_is_that_of_byte_mode(name):
 @pytest.mark.timeout(600)
 @pytest.mark.whole
 def test_an_island_ends_dark_when_the_battery_is_empty():
-    """In both row 41d, or the charge, ends it; in byte mode up to 10 permille of charge earlier."""
+    """Row 41d, or the charge, ends it in both; in byte mode up to 10 permille of charge earlier."""
     by_bytes, chain = played(EMPTY)
     assert differing(EMPTY, by_bytes, chain) == []
     both = chain, [ticks[-1] for ticks in by_bytes]

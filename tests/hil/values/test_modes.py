@@ -13,9 +13,9 @@ from hil.loads.trace import synthetic_load
 from hil.results.windows import WINDOW, Windows
 from hil.values import quiet
 from hil.values.chain_only import ChainOnly
-from hil.values.loads import Days
 from hil.values.repetition import QuickRepetition
 from hil.values.rig import ValueRig
+from hil.values.segment import Days
 from safety import signals as s
 
 CONFIG_100 = configuration.load(EXAMPLE, tick_ms=100)

@@ -1,0 +1,225 @@
+"""A simulated cabinet in real time, and the loop of the process that has one or several of them.
+
+The devices stand behind ptys, sockets and CAN servers; the journal says what their controller
+decides.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgpack
+
+from controller.config.configuration import Config
+from controller.core.setpoint import O_BINDING_REASON
+from controller.journal.ring import JournalError
+from controller.journal.snapshot import Snapshot
+from controller.system import realtime
+from hil.engine import real_wires
+from hil.engine.cabinet import SimulatedCabinet, observed_wiring
+from hil.engine.remote_controller import RemoteController
+from hil.observer.beats import Beats
+from hil.observer.observer import Observer
+from hil.observer.trips import TripWatch
+from hil.results.pauses import CONTROLLER, Pauses
+from hil.results.recorder import Recorder
+from hil.scenarios.faults import NEVER_US
+from hil.site.site import Site
+from safety import signals as s
+
+STEP_US = 10_000  # of the plant: half a tick, so reactions are measured to 10 ms
+ORPHAN_S = 20.0  # after the rig has died, the wires are served so long for the controlled stop
+
+
+class JournalWatch:
+    """Base. `snapshot`: of the controller that runs now, None before its first journal. `pauses`:
+    of this process and of the controller's ticks.
+    """
+
+    def __init__(self, run_dir: str, tick_ms: int, trips: TripWatch) -> None:
+        self._journal = os.path.join(run_dir, "journal")
+        self._journal_tick_us, self.trips = tick_ms * 1000, trips
+        self.pauses = Pauses()
+        self.may_stall = False  # the scenario stalls the controller on purpose
+        self.snapshot: Snapshot | None = None
+        self.seen_ino: int | None = None
+
+    def _follow(self, now_us: int) -> None:
+        """Read the new part of the journal. A restarted controller writes a new file."""
+        try:
+            inode = os.stat(self._journal).st_ino
+            if inode != self.seen_ino:
+                found = Snapshot(self._journal)
+                if self.snapshot:
+                    self.snapshot.close()
+                self.snapshot, self.seen_ino = found, inode
+        except (OSError, JournalError):
+            return
+        seen = self.snapshot
+        if seen is None:
+            return
+        if seen.sequence is None:
+            seen.reader.skip()  # searching the whole ring would take two ticks
+        newest = seen.reader.newest() or 0
+        for frame in seen.follow():
+            age_us = (newest - frame.sequence) * self._journal_tick_us
+            self.trips.see(max(0, now_us - age_us), seen.standing_words)
+            if not self.may_stall:
+                gap_us = frame.elapsed_ticks * self._journal_tick_us
+                self.pauses.see(CONTROLLER, now_us - age_us, gap_us)
+
+
+class WiredCabinet(JournalWatch):
+    """Plant and devices behind wires, observer, recorder; the controller is another process."""
+
+    def __init__(
+        self,
+        config: Config,
+        run_dir: str,
+        cabinet: SimulatedCabinet,
+        controller: RemoteController,
+        has_beats: bool = False,
+    ) -> None:
+        super().__init__(run_dir, config.tick_ms, TripWatch(config.layout()))
+        self.config, self.cabinet, self.plant = config, cabinet, cabinet.plant
+        self.controller, self.recorder = controller, Recorder()
+        self.observer = Observer(observed_wiring(cabinet))
+        self.beats = Beats(self.observer.wiring) if has_beats else None
+        self.ptys, self.cans, self.servers = real_wires.made(
+            config.buses, cabinet, self.observer, self.beats
+        )
+
+    def places(self) -> dict[str, dict[str, str]]:
+        """The places of the wires, for the cabinet's file."""
+        ports = {name: wire.slave_name for name, wire in self.ptys.items()}
+        cans = {each.bus.name: f"127.0.0.1:{each.port}/{each.bus.name}" for each in self.servers}
+        return {"ports": ports, "cans": cans}
+
+    def record(self, now_us: int) -> None:
+        """Store a row: the plant, and the decision in the journal."""
+        seen = self.snapshot
+        hottest_degC = max([max(rack.temperatures_degC) for rack in self.plant.racks])
+        reason, state = 0, s.INHIBITED
+        if seen is not None:
+            reason, state = seen.chain(O_BINDING_REASON), seen.out[s.STATE]
+        setpoint_W = self.observer.setpoint_W
+        self.recorder.sample(now_us, self.plant, setpoint_W, hottest_degC, reason, state)
+
+
+class PlantLoop:
+    """Clock and loop of a plant process: one site, whose cabinets are served on their wires."""
+
+    pauses: Pauses
+
+    def __init__(
+        self, connection: socket.socket, cabinets: Sequence[WiredCabinet], site: Site
+    ) -> None:
+        """connection: the socket to the rig."""
+        self.connection, self._cabinets, self.site = connection, cabinets, site
+        self.recording = True
+        self.start_ns = self.last_us = self.step_due_us = 0
+        # Edge-triggered, because a read of an empty tty waits for a kernel worker of low priority.
+        self._heard = select.epoll()
+        for each in cabinets:
+            for wire in each.ptys.values():
+                self._heard.register(wire.fileno(), select.EPOLLIN | select.EPOLLET)
+
+    def clock_us(self) -> int:
+        """Time since start_ns."""
+        return (time.monotonic_ns() - self.start_ns) // 1000
+
+    def _serve(self, due_us: int = NEVER_US, is_heard: bool = True) -> bool:
+        """Wait for bytes or the next due time, then serve; at most one step of the site.
+
+        Returns whether the rig has sent a message; is_heard: such a message ends the waiting.
+        """
+        servers = [server for each in self._cabinets for server in each.servers]
+        waiting: list[Any] = [self._heard, *servers, *[self.connection] * is_heard]
+        arrivals_us = [wire.next_us for each in self._cabinets for wire in each.ptys.values()]
+        wait_us = min(due_us, self.step_due_us, *arrivals_us) - self.clock_us()
+        ready = select.select(waiting, (), (), max(0, wait_us) / 1e6)[0]
+        if self._heard in ready:
+            self._heard.poll(0)
+        self._service(self.clock_us())
+        return self.connection in ready
+
+    def _service(self, now_us: int) -> None:
+        if self.recording:
+            self.pauses.turn(now_us)
+        for each in self._cabinets:
+            for wire in each.ptys.values():
+                wire.service(now_us)
+            for can in each.cans.values():
+                can.now_us = now_us
+        if self.recording:
+            self._act(now_us)
+        if now_us >= self.step_due_us:
+            self._step(now_us)
+        for each in self._cabinets:
+            for server in each.servers:
+                server.service(now_us)
+
+    def _step(self, now_us: int) -> None:
+        """Step plants and devices. After a stall of this process, one step is longer."""
+        elapsed_us = min(now_us - self.last_us, 1_000_000)
+        self.last_us = now_us
+        self.step_due_us += STEP_US * (1 + (now_us - self.step_due_us) // STEP_US)
+        if elapsed_us > 0:
+            self.site.step(elapsed_us / 1e6)
+        for each in self._cabinets:
+            each.cabinet.tick(now_us, each.cans)
+        if self.recording:
+            self._watch(now_us)
+
+    def _act(self, now_us: int) -> None:
+        """Actions of a scenario that are due."""
+
+    def _watch(self, now_us: int) -> None:
+        """Observe the run after a step; the controlled stop after it is not observed."""
+        raise NotImplementedError
+
+    def _stop_orphans(self) -> None:
+        """Stop the controllers, because the rig has died."""
+        self.recording = False
+        controllers = [each.controller for each in self._cabinets]
+        for controller in controllers:
+            controller.signal(signal.SIGTERM)
+        until_us = self.clock_us() + round(ORPHAN_S * 1e6)
+        while not all(each.ended() for each in controllers) and self.clock_us() < until_us:
+            self._serve(is_heard=False)
+        for controller in controllers:
+            controller.signal(signal.SIGKILL)
+
+    def announce(self) -> None:
+        """Send the rig the places of the wires."""
+        raise NotImplementedError
+
+    def follow(self, go: dict[str, Any]) -> None:
+        """Note the controllers that the rig has started. go: its message."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        """Serve until the rig says `end`, or has died."""
+        raise NotImplementedError
+
+
+def main(argv: list[str], kind: Callable[[dict[str, Any], socket.socket], PlantLoop]) -> int:
+    """Run a plant process. argv: descriptor of the socket, the order as JSON."""
+    # Ctrl-C reaches the rig too, and the rig ends this process in order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = socket.socket(fileno=int(argv[0]))
+    process = kind(json.loads(argv[1]), connection)
+    process.announce()
+    data = connection.recv(65_536)
+    message: dict[str, Any] = msgpack.unpackb(data) if data else {"what": "end"}
+    if message["what"] == "go":  # else the rig ended before there was a controller
+        process.follow(message)
+        realtime.prepare()
+        process.start_ns = time.monotonic_ns()
+        process.run()
+    return 0
