@@ -19,7 +19,7 @@ from controller.core.known import Known
 from controller.core.schedule_table import Slot, Table
 from controller.sites import FOLDER
 from hil.engine.simulate import VirtualRig
-from hil.engine.virtual_clock import ERROR_US, UTC_US
+from hil.engine.virtual_controller import ERROR_US, UTC_US
 from hil.site.genset import Genset
 from hil.site.grid import Grid
 from hil.site.load_ups import LoadUps
