@@ -79,7 +79,7 @@ def test_each_failure_does_what_it_is_for(found):
 
 
 def test_the_violations_name_the_silent_part(monkeypatch):
-    """Of the day only the minute around the first failure passes."""
+    """Only the minute around the first failure of the day passes."""
     step = run.Run.second
 
     def second(made, at_s):
