@@ -1,22 +1,30 @@
 """Links and named files of the Markdown lead somewhere: files, folders and headings."""
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.repository import ROOT
 
 SKIPPED = {".venv", ".git", "build", ".pytest_cache"}
-PAGES = [
-    path.relative_to(ROOT).as_posix()
-    for path in sorted(ROOT.rglob("*.md"))
-    if not SKIPPED & set(path.relative_to(ROOT).parts)
-]
+
+
+def tree():
+    """The files of the project. Skipped folders are not entered: the environment holds 10 000."""
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = set(folders) - SKIPPED
+        yield from [Path(folder, name) for name in names]
+
+
+TREE = sorted(tree())
+PAGES = [path.relative_to(ROOT).as_posix() for path in TREE if path.suffix == ".md"]
 LINK = re.compile(r"(?<!`)\[[^\]]+\]\(([^)\s]+)\)")
 NAMED = re.compile(r"`((?:\.\./)*[\w./-]+\.(?:md|py|toml|sh))`")
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PLACEHOLDER = re.compile("NAME|DIR|FILE|SITE|RESULT")  # of a recipe or an example
-FILES = {path.name for path in ROOT.rglob("*.*") if not SKIPPED & set(path.parts)}
+FILES = {path.name for path in TREE}
 
 
 def places(text):

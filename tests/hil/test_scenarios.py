@@ -17,10 +17,8 @@ from hil.scenarios import scenario
 CONFIG = configuration.load(EXAMPLE)
 # `why` beside load tracking with a ramp and a stop, and beside a restart; all scenarios with --all
 QUICK = ("bms_silent", "controller_killed")
-# one of each kind: contact, silence, detector, meter, limit, island, start
-SAMPLE = (
-    *("estop", "io_silent", "gas_25", "meter_frozen", "grid_over_limit", "island", "reset_rests"),
-)
+# one of each other kind: contact, detector, meter, limit, island, start
+SAMPLE = "estop", "gas_25", "meter_frozen", "grid_over_limit", "island", "reset_rests"
 RING_BYTES = 8 << 20
 # a cabinet that rests, or whose limit of 4 % leaves nothing to follow, writes few
 LEAST_FRAMES = {"over_temperature": 40, "expiry_lost": 30, "door_in_precharge": 10}

@@ -2,6 +2,7 @@
 
 import configparser
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -33,18 +34,18 @@ def box(built, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def bench(built, tmp_path_factory):
-    place = tmp_path_factory.mktemp("bench") / "site"
-    for name in (BOX, BENCH):
-        wheels.installed(built[name], place)
+def bench(built, box, tmp_path_factory):
+    """A box with the bench. Bytecode that earlier tests have left comes along, as below."""
+    place = shutil.copytree(box, tmp_path_factory.mktemp("bench") / "site")
+    wheels.installed(built[BENCH], place)
     return place
 
 
 @pytest.fixture(scope="module")
-def lab(built, tmp_path_factory):
-    place = tmp_path_factory.mktemp("lab") / "site"
-    for wheel in built.values():
-        wheels.installed(wheel, place)
+def lab(built, bench, tmp_path_factory):
+    place = shutil.copytree(bench, tmp_path_factory.mktemp("lab") / "site")
+    for name in (OFFICE, LABORATORY):
+        wheels.installed(built[name], place)
     return place
 
 
@@ -125,12 +126,6 @@ def test_a_box_says_in_one_line_what_it_lacks(box):
     assert (done.returncode, done.stdout, done.stderr) == (3, "", line)
 
 
-def test_the_office_audits_a_plan(lab):
-    plan = lab / "controller/sites/siting/yard.toml"
-    done = wheels.outside(lab, "-m", "controller", "siting", plan, libraries=True)
-    assert done.returncode == 0 and done.stdout, done.stderr
-
-
 def test_the_bench_runs_a_cabinet(bench):
     words = ["rig", "--virtual", "--for", "5", "--headless", "--plot", ""]
     done = wheels.outside(bench, "-m", "hil", *words, libraries=True)
@@ -149,6 +144,12 @@ def test_the_bench_names_the_lab(bench):
     assert done.stdout.split("\n")[:2] == [" ".join(["2"] * len(LAB)), "[]"]
     wanted = [f"{name}: a command of the lab: install firebreak-lab" for name in LAB]
     assert done.stderr.splitlines() == wanted
+
+
+def test_the_office_audits_a_plan(lab):
+    plan = lab / "controller/sites/siting/yard.toml"
+    done = wheels.outside(lab, "-m", "controller", "siting", plan, libraries=True)
+    assert done.returncode == 0 and done.stdout, done.stderr
 
 
 def test_the_lab_runs_a_campaign(lab):

@@ -90,7 +90,6 @@ FROZEN = [
     if device.role.startswith("meter_")
 ]
 SHORT = (
-    "example running",
     "pv_genset running",
     "pv_genset tripped",
     "pv_genset roof silent",

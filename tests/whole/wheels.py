@@ -84,5 +84,8 @@ def outside(site, *words, libraries=False):
     -S leaves out.
     """
     paths = [str(site), *[sysconfig.get_path("purelib")] * libraries]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    # beside its sources, so that each module is compiled once
+    for name in ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"):
+        env.pop(name, None)
     return run(sys.executable, "-S", "-P", *words, cwd=site.parent, env=env)

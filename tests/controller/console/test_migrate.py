@@ -19,10 +19,11 @@ from tests.tables import cases
 
 
 @pytest.fixture
-def kept(tmp_path):
+def kept(tmp_path, monkeypatch):
     """A state folder as 0.1 left it: its store has no field of an approval."""
     two_copies.Store(str(tmp_path)).save(Record(latches={"9.rack1": 1}, locked_out="anna"))
     keys.create(str(tmp_path), "site_ems")
+    monkeypatch.setattr(users, "N", 16)  # cheap
     users.add(str(tmp_path), "anna", "a-long-password-1")
     return tmp_path
 

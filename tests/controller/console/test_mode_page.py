@@ -28,10 +28,10 @@ def test_a_technician_sees_the_mode_and_which_level_binds(tmp_path):
 
 def test_a_signal_that_other_measurements_contradict_is_named_with_its_remedy(tmp_path):
     """The contact of the transfer switch sticks at "off the grid" while the grid gives 300 kW."""
-    stuck = (action(20, "contact", name="source", closed=True),)
-    watched = Watched(tmp_path, lambda t_s: 300_000.0, stuck).run(22)
+    stuck = (action(8, "contact", name="source", closed=True),)
+    watched = Watched(tmp_path, lambda t_s: 300_000.0, stuck).run(10)
     assert watched.facts("why")["contradicted"] == [] and "Wrong" not in watched.text("why")
-    watched.run(24)
+    watched.run(12)
     (found,) = watched.facts("status")["contradicted"]
     assert found["signal"] == "source_code" and found["reason"]["label"] == "R921"
     named = "R921 transfer switch contradicted: source_code"

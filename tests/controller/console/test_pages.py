@@ -60,12 +60,12 @@ def test_all_pages_fit_while_things_go_wrong(name, tmp_path):
 
 
 def test_pages_of_a_silent_bms(tmp_path):
-    watched = check_all(of_scenario("bms_silent", tmp_path), 0.06, 1.5).run(33.9)
+    watched = check_all(of_scenario("bms_silent", tmp_path, 25), 0.06, 1.5).run(8.9)
     facts = watched.facts("why")
     code = reasons.KERNEL_DISCHARGE[bounds.L_BMS_SILENCE]
     assert (facts["binding"]["code"], facts["cause"]["kind"]) == (code, "bms_silence")
     assert "Rack 2's BMS was last heard" in causes.sentences(facts["cause"])
-    facts = check_all(watched, 33.9, 36, 38).facts("alarms")
+    facts = check_all(watched, 8.9, 11, 13).facts("alarms")
     # the most dangerous first, in any order of events
     third, first, second = facts["standing"]
     assert [row["stage"] for row in (first, second, third)] == ["40b", "40a", "40c"]
@@ -80,24 +80,24 @@ def test_pages_of_a_silent_bms(tmp_path):
     ]
     assert [line for line in lines if line.startswith("        -0.50 s  row 40a")]
     assert "FIRST  rack 2: row 40b BMS silent." in lines
-    lines = " ".join(watched.run(49).lines("alarms"))
+    lines = " ".join(watched.run(24).lines("alarms"))
     assert "latched, remote" in " ".join(lines.split("ALSO")[1].split()) and "..." not in lines
 
 
 def test_pages_of_a_request(tmp_path):
     """A request of 100 kW after 2 s at 25 kW/s: half of it."""
-    watched = check_all(of_scenario("hint_request", tmp_path), 1.5, 33.9, 41.9)
+    watched = check_all(of_scenario("hint_request", tmp_path, 30), 1.5, 9, 11.9)
     row = next(line for line in watched.lines("why") if line.startswith(" request"))
     assert "scheduler asks 100.0 kW" in row and 45 < float(row.split()[-1]) < 55
 
 
 def test_pages_of_a_hint(tmp_path):
-    watched = of_scenario("hint_import_limit", tmp_path).run(50)
+    watched = of_scenario("hint_import_limit", tmp_path, 30).run(20)
     words = "site_ems: import <= 400 kW, 10 s left, then fallback 450 kW"
     assert f"HINT     {words}" in watched.lines("status")
     assert "HINT     none in force (" in watched.text("status", hints=[])
     assert causes.sentences(watched.facts("why")["cause"]) == f"{words}."
-    hinted, _ = watched.run(62).facts("why")["obligations"]["standing"]
+    hinted, _ = watched.run(32).facts("why")["obligations"]["standing"]
     words = "site_ems: import <= 450 kW, its fallback, until heartbeat and hint."
     assert causes.sentences(hinted["cause"]) == words
 
@@ -260,7 +260,7 @@ def test_a_silent_detector_has_an_unknown_calibration_and_comes_first(tmp_path):
 
 
 def test_the_trend_has_one_line_of_levels_per_quantity(tmp_path):
-    watched = Watched(tmp_path, lambda t_s: 300_000.0 + 1000 * t_s).run(45)
+    watched = Watched(tmp_path, lambda t_s: 300_000.0 + 1000 * t_s).run(28)
     facts = watched.facts("trend", span_s=60)
     load = facts["quantities"][0]
     values = [value for value in load["values"] if value is not None]
@@ -303,7 +303,7 @@ def test_events_are_newest_first_and_have_pages(stopped):
 
 def test_the_fullest_why_keeps_remedy_and_alternative(tmp_path):
     """Short of power, three converters, an old journal: the remedy stays."""
-    watched = Watched(tmp_path, lambda t_s: 740_000.0 if t_s > 24 else 300_000.0).run(30)
+    watched = Watched(tmp_path, lambda t_s: 740_000.0 if t_s > 8 else 300_000.0).run(14)
     facts = watched.facts("why")
     assert facts["short_W"] > 0 and facts["binding"]["code"] == 213
     lines = watched.lines("why", units=facts["units"] * 3, differs=True)
@@ -320,14 +320,14 @@ def test_the_readme_shows_the_pages_as_they_are():
 
 
 def test_pages_of_a_schedule_and_of_notices(tmp_path):
-    watched = Watched(tmp_path).run(45)
+    watched = Watched(tmp_path).run(10)
     controller = watched.rig.controller
     slot = Slot(400_000, -60_000, -40_000, 205)
     controller.schedule("site_ems", 29_453_760, 5, (slot, slot))
     controller.hint("site_ems", h.HEARTBEAT, 0, 0, 300_000)
     controller.hint("site_ems", h.NOTICE, h.PRICE_IS_NEGATIVE, 1, 200_000)
     controller.cabinet.request_hint(0, h.NOTICE, h.STEP_W, 90_000, 5000, 60_000)
-    facts = check_all(watched, 50, 60).facts("status")
+    facts = check_all(watched, 15, 25).facts("status")
     shown = {"source": "site_ems", "state": "acts", "slot": 1, "count": 2}
     assert facts["schedule"] == shown and len(facts["notices"]) == 2
     lines = watched.lines("status")

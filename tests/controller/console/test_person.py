@@ -22,6 +22,7 @@ def place(tmp_path, monkeypatch):
     """The command line of a lock-out by anna, who has a password; `asked` by the controller."""
     for folder in ("run", "state"):
         (tmp_path / folder).mkdir()
+    monkeypatch.setattr(users, "N", 16)  # cheap
     users.add(str(tmp_path / "state"), "anna", PASSWORD)
     answered(monkeypatch, operator_client, "reach", None)
     answered(monkeypatch, clock, "now_us", 5_000_000)

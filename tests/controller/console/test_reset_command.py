@@ -121,7 +121,7 @@ def test_a_reset_clears_no_row_that_came_after_the_page(tmp_path, capsys, asked)
     watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT, *silence]).run(15)
     seen, before = code_on(watched), watched.shadow.causes
     assert reset(capsys, watched.run(16), "--key", seen)[:2] == (0, ["reset of 1a, 1b, 47a: done"])
-    now = code_on(watched.run(40))
+    now = code_on(watched.run(30))
     path = f"{watched.folder}/command.sock"
     assert asked == [(path, BY_KEY, *before)] and now not in (None, seen)
     names = ", ".join(watched.shadow.standing)

@@ -97,7 +97,11 @@ def two_channels(folder):
     return configuration.load(folder / "sites" / "example" / "cabinet.toml")
 
 
-def of_scenario(name, folder):
+def of_scenario(name, folder, sooner_s=0):
+    """A scenario. sooner_s: its load and actions come so much earlier."""
     chosen = scenario.load(name)
     load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
-    return Watched(folder, load.power, chosen.actions, chosen.soc_pct / 100)
+    sooner_us = sooner_s * SECOND_US
+    actions = [each._replace(at_us=each.at_us - sooner_us) for each in chosen.actions]
+    soc = chosen.soc_pct / 100
+    return Watched(folder, lambda t_s: load.power(t_s + sooner_s), actions, soc)

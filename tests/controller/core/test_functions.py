@@ -1,5 +1,6 @@
 """Tests of every control function; a row in functions.py adds a new one."""
 
+import functools
 import sys
 from array import array
 
@@ -145,23 +146,44 @@ def running(**more):
     return control
 
 
-def answers_of(control, function):
+def answers_of(control):
     chains = [control.chain, *[each.chain for each in control.actuators]]
+    return [answer for chain in chains for answer in chain.answers[1:]]
+
+
+def changed(known, ticks):
+    """By settings, answers before so many ticks, after them, and a tick after the return of all.
+
+    One run serves all functions, because each acts in it.
+    """
+
+    @functools.cache
+    def of(**more):
+        control = running(**more)
+        before = answers_of(control)
+        for _ in range(ticks):
+            tick(control, known, WIDE_W, 1)
+        after = answers_of(control)
+        tick(control, KNOWN | {"contact": GRID}, WIDE_W, 1)
+        return before, after, answers_of(control)
+
+    return of
+
+
+def own(function, changed_of):
+    """Its answers of the three moments of `changed`."""
     return [
-        answer
-        for chain in chains
-        for answer in chain.answers[1:]
-        if set(given_codes([answer])) & function.TEXTS.keys()
+        [each for each in answers if set(given_codes([each])) & function.TEXTS.keys()]
+        for answers in changed_of(**MORE.get(function, {}))
     ]
+
+
+ALL_UNKNOWN = changed(UNKNOWN, 3000)
 
 
 @EVERY
 def test_while_its_inputs_are_unknown_it_does_what_the_table_says(function):
-    control = running(**MORE.get(function, {}))
-    before = answers_of(control, function)
-    for _ in range(3000):
-        tick(control, UNKNOWN, WIDE_W, 1)
-    after = answers_of(control, function)
+    before, after, _ = own(function, ALL_UNKNOWN)
     on_grid = FALLBACKS[function][0]
     if on_grid == TO_ZERO:
         assert before[0].power_W and [answer.power_W for answer in after] == [0]
@@ -187,21 +209,17 @@ def test_while_its_inputs_are_unknown_it_does_what_the_table_says(function):
 
 
 OFF_GRID = KNOWN | {"contact": ISLAND, "is_reported_forming": True}
+ALL_OFF_GRID = changed(OFF_GRID, 200)
 
 
 @EVERY
 def test_off_the_grid_it_does_what_the_table_says(function):
-    control = running(**MORE.get(function, {}))
-    before = answers_of(control, function)
-    for _ in range(200):
-        tick(control, OFF_GRID, WIDE_W, 1)
-    after = answers_of(control, function)
+    before, after, again = own(function, ALL_OFF_GRID)
     if FALLBACKS[function][1] == PAUSE:
         assert after == []
     else:
         assert FALLBACKS[function][1] == ACT and bool(after) == bool(before)
-    tick(control, KNOWN | {"contact": GRID}, WIDE_W, 1)
-    assert len(answers_of(control, function)) == len(before), "back on the grid it goes on"
+    assert len(again) == len(before), "back on the grid it goes on"
 
 
 def test_back_on_the_grid_the_power_does_not_jump():

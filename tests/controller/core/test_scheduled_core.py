@@ -66,7 +66,7 @@ def test_a_negative_price_curtails_pv_to_the_load_until_the_notice_ends():
     rig = VirtualRig(config, lambda t_s: 60_000.0, 1, (), {"soc": 0.55})
     (pv,) = [part for part in rig.plant.site.parts if isinstance(part, Pv)]
     pv._measured = lambda time_s: 200_000.0
-    run(rig, 60)
+    run(rig, 40)
     assert pv.feeds_W > 199_000
     rig.controller.hint("site_ems", h.NOTICE, h.PRICE_IS_NEGATIVE, 1, 20_000)
     grids_W = [core.known.grid_W for core in steps(rig, 19)]
@@ -98,7 +98,7 @@ def test_a_journal_with_schedules_replays_to_the_same_bytes(tmp_path):
 @pytest.fixture(scope="module")
 def running():
     rig = rig_of(lambda t_s: 250_000)
-    run(rig, 45)
+    run(rig, 15)
     return rig
 
 

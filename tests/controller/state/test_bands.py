@@ -196,7 +196,7 @@ def test_status_shows_the_bands_of_the_last_minute(tmp_path):
     watched = Watched(tmp_path, load_W).run(20)
     early = watched.facts("status")["bands"]["load"]
     assert early["not_observable"]["0.1-0.5 Hz"].endswith("30 s are needed")
-    found = watched.run(100).facts("status")["bands"]  # the same watch goes on
+    found = watched.run(70).facts("status")["bands"]  # the same watch goes on
     fresh = watched.beside(watched.state).facts("status")["bands"]
     for name, each in found.items():
         if name != "window_s":

@@ -37,7 +37,7 @@ def test_every_page_has_it_in_the_second_line_only_during_danger(tmp_path):
     watched = Watched(tmp_path, actions=pressed).run(7)
     for page in watch.PAGES:
         assert watched.lines(page)[1] == "-" * 79
-    watched.run(30)
+    watched.run(20)
     assert "8a" in [row["stage"] for row in watched.facts("alarms")["standing"]]
     for page in watch.PAGES:
         for number in range(1, pages.count(page, watched.facts(page)) + 1):

@@ -3,23 +3,25 @@
 import json
 
 import pytest
+from slow import whole
 
 from hil.__main__ import main
 from hil.campaigns.ask import command, trials
 
-SEED, COUNT, MINUTES = 11, 40, 3
+SEED, MINUTES = 11, 3
 
 
-def test_no_job_with_a_yes_is_short(capsys, tmp_path):
+@pytest.mark.parametrize("count", [16, *whole(40)])
+def test_no_job_with_a_yes_is_short(count, capsys, tmp_path):
     path = tmp_path / "ask.json"
-    given = "--seed", SEED, "--count", COUNT, "--minutes", MINUTES, "--json", path
+    given = "--seed", SEED, "--count", count, "--minutes", MINUTES, "--json", path
     assert main(["ask", *map(str, given)]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"seed       {SEED}\n") and "known answers right" in out
     found = json.loads(path.read_text())
-    assert (found["jobs"], found["false_yes"]) == (COUNT, [])
+    assert (found["jobs"], found["false_yes"]) == (count, [])
     assert {name.split(",")[0] for name in found["outcomes"]} == {"yes", "no", "not known"}
-    assert found["right"] + len(found["false_no"]) == found["known"] < COUNT
+    assert found["right"] + len(found["false_no"]) == found["known"] < count
 
 
 def outcome(answer, short, number=0):

@@ -78,7 +78,17 @@ def test_each_failure_does_what_it_is_for(found):
         assert low_W <= last_W.min() and last_W.max() <= high_W, name
 
 
-def test_the_violations_name_the_silent_part(found):
+def test_the_violations_name_the_silent_part(monkeypatch):
+    """Only the minute around the first failure of the day passes."""
+    step = run.Run.second
+
+    def second(made, at_s):
+        if abs(at_s - made._failures[0].begin_s) < 30:
+            step(made, at_s)
+
+    monkeypatch.setattr(run.Run, "second", second)
+    found = run.run(spec.of_table(TABLE, "test"), {"failures": True})
+    assert violations.of(found) == []
     name, begin_s = found.failures[0]
     result = found._replace(seconds_W=found.seconds_W.copy())
     result.seconds_W[1, begin_s : begin_s + 3] = 420_000
