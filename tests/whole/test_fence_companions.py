@@ -11,7 +11,6 @@ from fenced_box import Fenced, settings
 from wire_ends import ODD
 
 from controller.console import record
-from controller.recorder import process
 from controller.sites import EXAMPLE
 from controller.system import clock, realtime
 from controller.upstream import gateway, link, messages
@@ -181,7 +180,7 @@ def test_a_recorder_whose_step_fails_goes_on_and_feeds_no_watchdog(tmp_path, mon
         ready = stopping = staticmethod(lambda *_: None)
         alive = staticmethod(lambda: log.append("alive"))
 
-    monkeypatch.setattr(process, "Recorder", Recorder)
+    monkeypatch.setattr(record, "Recorder", Recorder)
     monkeypatch.setattr(realtime, "Notifier", Notifier)
     monkeypatch.setattr(record, "Stop", Stop)
     monkeypatch.setattr(record.os, "nice", lambda _: None)

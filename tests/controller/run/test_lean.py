@@ -13,7 +13,7 @@ LIBRARIES = {"can", "msgpack", "serial"}
 OF_LIBRARIES = {"typing_extensions", "wrapt"}  # of python-can
 # Python's start, its copy module and python-can look for these, present or not
 TRIED = {"_distutils_hack", "asammdf", "org", "sitecustomize", "usercustomize"}
-ROOMS = {"config", "core", "hints", "journal", "rows", "run", "store", "system"}
+ROOMS = {"config", "core", "forms", "hints", "journal", "rows", "run", "store", "system"}
 
 
 @pytest.mark.wire
