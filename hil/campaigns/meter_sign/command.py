@@ -6,7 +6,8 @@ It shows how surely the step finds a reversed meter, and how well it measures th
 import statistics
 from collections import Counter
 
-from controller.core.policies.meter_sign import ERROR_PARTS, PROVEN, REVERSED
+from controller.core.policies.meter_sign import PROVEN, REVERSED
+from controller.core.policies.meter_statistics import ERROR_PARTS
 from hil.campaigns.meter_sign import trials
 from hil.engine.arguments import whole
 from hil.runner import options, report

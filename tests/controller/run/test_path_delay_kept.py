@@ -54,7 +54,7 @@ def test_a_measured_delay_is_stored_once():
     bench = started((PATH, 182))
     before = len(bench.keeper.records)
     proof = bench.cabinet.core.functions["meter_sign"]
-    proof.state[meter_sign.S_DELAY_MS] = 171
+    proof.state.delay_ms = 171
     assert bench.tick(5).keeper.records[-1].path_delay == (PATH, 171)
     assert len(bench.keeper.records) == before + 1
     assert bench.cabinet.core.found.path_delay_ms == 171
