@@ -8,7 +8,6 @@ from cabinet_bench import CONFIG, READY, Bench
 
 from controller.config import path_identity
 from controller.core.image import places
-from controller.core.policies import meter_sign
 from controller.store import two_copies
 
 PATH = path_identity.of(CONFIG)
