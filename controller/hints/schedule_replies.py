@@ -24,7 +24,7 @@ def answer(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int)
         refused.field,
         out[s.O_STATE],
         out[s.O_SLOT],
-        core.functions[s.Schedule.NAME].state.count,
+        core.functions[s.Schedule.NAME].state.slot_count,
     )
 
 

@@ -80,7 +80,7 @@ def schedule(shadow: Shadow) -> Facts | None:
         "source": source_names(shadow)[number - 1],
         "state": of_slots.STATES[table.out[of_slots.O_STATE]],
         "slot": table.out[of_slots.O_SLOT] or None,
-        "count": table.state.count,
+        "count": table.state.slot_count,
     }
 
 

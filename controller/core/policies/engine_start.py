@@ -31,7 +31,7 @@ FOUND_MS = 5000
 
 
 class State(Words):
-    """Of one set."""
+    """One set."""
 
     is_heard: int  # it has reported since the start of the controller
     is_wanted: int

@@ -2,7 +2,7 @@
 
 A generator set saves an island whose battery runs low. The naive way switches it on at a low state
 of charge and off at a high one. That stops the only source of a bus on which no converter forms the
-voltage, lets the engine soot below its least load, and drops the whole load on it at once.
+voltage. It lets the engine soot below its least load, and drops the whole load on it at once.
 
     start   low charge, black start, or an island lacks power (shed.py)
     stop    high charge while the battery alone can carry the load; after an outage as soon as the

@@ -1,14 +1,16 @@
-"""Whose request is the base of the chain, how fast it may change, how much energy it may move.
+"""The base request of the chain: its source, how fast it may change, how much energy it may move.
 
-Of the valid requests the one of an operator comes first, then the lowest priority number. Its power
-moves no faster than its source's `request_ramp_W_per_s`, counted from the part of it that limits
-left in effect, so that nothing winds up behind a limit; when it ends, what is left of it goes to
-zero as fast. A schedule whose band excludes 0 comes after every request. Beside an exact request
-load tracking pauses.
+Several systems may ask for power at once. The naive way takes the newest request and lets it jump.
+Two senders would then take turns, and one of them could empty the battery. A request that a limit
+holds back would wind up behind the limit. So the requests have an order, a ramp and a quota:
 
-Energy is a bucket per source that holds half of `energy_Wh_per_h_max` and drains the other half in
-an hour, so that no hour sees more than the whole; a request that would fill it (what it needs to
-ramp down included) rests until a quarter of the bucket is free again.
+    operator > lowest priority number > schedule whose band excludes 0
+    power    moves by at most request_ramp_W_per_s, from the part of it that limits left in effect
+    bucket   fills with the power of the request, drains half of energy_Wh_per_h_max in an hour
+
+A request that ends goes to zero as fast. Beside an exact request load tracking pauses. The bucket
+holds one half and drains the other in an hour, so no hour sees more than the whole. A request that
+would fill its bucket, with what it needs to ramp down, rests until a quarter is free again.
 """
 
 from array import array

@@ -52,7 +52,7 @@ _OUTPUT_OF = (
 
 
 class State(Words):
-    """Behind it the entries, then the ticks for which the heartbeat of each source counts."""
+    """The entries follow, then the ticks for which the heartbeat of each source counts."""
 
     since: int  # ticks since all entries were aged
     due: int  # ticks after which all entries are aged next

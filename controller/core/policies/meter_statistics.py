@@ -23,7 +23,7 @@ MATCH_EIGHTHS, MISS_EIGHTHS = 15, 1  # by which a symbol multiplies a statistic
 
 
 class Statistics(Words):
-    """In parts of ONE."""
+    """Both statistics, in parts of ONE."""
 
     right: int
     reversed: int

@@ -47,7 +47,7 @@ class State(Words):
     source: int  # index + 1; 0: no schedule
     start_min: int  # since 1970; here and below as in schedule_table.Table
     slot_min: int
-    count: int
+    slot_count: int
 
 
 HEAD = len(State.__annotations__)
@@ -146,7 +146,7 @@ class Schedule(contract.Function):
 
     def slots(self) -> list[t.Slot]:
         """The slots of the table in force."""
-        return [self._slot(index) for index in range(self.state.count)]
+        return [self._slot(index) for index in range(self.state.slot_count)]
 
     def _slot(self, index: int) -> t.Slot:
         at = HEAD + t.SLOT_WORDS * index
@@ -162,7 +162,7 @@ class Schedule(contract.Function):
         first, last = [
             (minute + ahead - state.start_min) // state.slot_min for ahead in (0, ahead_min)
         ]
-        places = range(max(0, first), min(last + 1, state.count))
+        places = range(max(0, first), min(last + 1, state.slot_count))
         return any([t.OPEN_W < self._slot(at).battery_high_W < 0 for at in places])
 
     @property
@@ -179,7 +179,7 @@ class Schedule(contract.Function):
         if not self._hints.alive(state.source - 1, elapsed_ticks):
             return SILENT, -1
         slot = (minute - state.start_min) // state.slot_min
-        if 0 <= slot < state.count:
+        if 0 <= slot < state.slot_count:
             return ACTS, slot
         return LATER if slot < 0 else OVER, -1
 

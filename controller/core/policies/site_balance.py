@@ -44,7 +44,7 @@ MS_MAX = 1_000_000_000
 
 
 class State(Words):
-    """Of the site; powers in W, but `others`."""
+    """The site; powers in W, but `others`."""
 
     wrong: int  # a bit for each signal
     doubtful: int
