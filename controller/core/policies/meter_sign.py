@@ -17,8 +17,8 @@ on a slow path after 4 or 5 symbols. The test is undecided when the long ones ca
 32 s, or 25 symbols where these take longer. One of three current transformers reversed shows a
 third of the change: a miss.
 
-The steps of a test that ends proven give the path delay (path_delay.py). Of a meter that has been
-reversed since (meter_watch.py) a test that proves it ends undecided, while it is in doubt.
+The steps of a test that ends proven give the path delay (path_delay.py). A meter that looks
+reversed later is in doubt (meter_watch.py): a test that proves it then still ends undecided.
 """
 
 from array import array

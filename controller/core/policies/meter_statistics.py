@@ -1,7 +1,7 @@
 """The sequential test behind the direction of the grid meter (meter_sign.py).
 
-A fixed number of symbols is the naive test: too few for a load that moves, too many for a calm one.
-A sequential test ends as soon as it is sure:
+The naive test takes a fixed number of symbols: too few for a load that moves, too many for a calm
+one. A sequential test ends as soon as it is sure:
 
     match  x 15/8        statistic >= 10 000  -->  decided
     miss   x  1/8        void: as it was

@@ -1,8 +1,8 @@
 """Energy that is kept back, in three levels of the state of charge (../ISLAND.md).
 
 One battery serves an outage, the peaks of the load and everything else: the first to discharge it
-leaves nothing for the others. The naive level is a threshold. It makes the power jump when the
-charge crosses it, it flips at the edge, and it opens when the BMS falls silent: a floor of 10 % was
+leaves nothing for the others. The naive level is a threshold. The power jumps when the charge
+crosses it, and it flips at the edge. It opens when the BMS falls silent: a floor of 10 % was then
 crossed to 6 % (victronenergy/venus issue 1194).
 
     charge     backup level        peaks level
