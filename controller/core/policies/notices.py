@@ -63,7 +63,7 @@ class Notices(contract.Function):
         words = [hint_sources.words(setup.source_image, each) for each in range(self.count)]
         self._valid_ms_max = [word[hint_sources.W_VALID_S_MAX] * 1000 for word in words]
         self.state = State.zero()
-        self.rows = [[Row.zero() for _ in range(1 + STEPS)] for _ in range(self.count)]
+        self.rows = [[Row.zero(code="i") for _ in range(1 + STEPS)] for _ in range(self.count)]
         self._every = [row for rows in self.rows for row in rows]
 
     def arrays(self) -> tuple:

@@ -87,7 +87,8 @@ class Reserve(Function):
 
     def __init__(self, setup: Setup):
         settings, tick_ms = setup.settings, setup.tick_ms
-        self.state, self.peaks, self.backup = State.zero(), Level.zero(), Level.zero()
+        self.state = State.zero(code="i")
+        self.peaks, self.backup = [Level.zero(code="i") for _ in range(2)]
         self.rated_W = min(setup.rated_W, signals.INT_MAX)
         self._peaks_permille = settings["soc_reserve_peaks_permille"]
         self._backup_permille = settings["soc_reserve_backup_permille"]

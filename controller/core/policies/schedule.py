@@ -92,7 +92,7 @@ class Schedule(contract.Function):
         count = hint_sources.count(setup.source_image)
         words = [hint_sources.words(setup.source_image, each) for each in range(count)]
         self._rank = [word[hint_sources.W_ROLE] for word in words]
-        self.state = State.zero(2 * t.TABLE_WORDS)
+        self.state = State.zero(2 * t.TABLE_WORDS, "i")
         self.out = array("i", [0] * len(OUTPUTS))
 
     @staticmethod
@@ -126,7 +126,7 @@ class Schedule(contract.Function):
     def _take(self, inp: Sequence[int], first: int) -> None:
         """Take a part or the commit of a table. Words that no accepted table has are ignored."""
         state, (step, place) = self.state, inp[first : first + 2]
-        words = array("q", inp[first + 2 : first + len(t.BLOCK)])
+        words = array("i", inp[first + 2 : first + len(t.BLOCK)])
         if step == t.PART and 0 <= place <= t.TABLE_WORDS - t.PART_WORDS:
             at = STAGED_AT + place
             state[at : at + t.PART_WORDS] = words
@@ -140,7 +140,7 @@ class Schedule(contract.Function):
         staged = state[STAGED_AT : STAGED_AT + t.SLOT_WORDS * count]
         if crc != t.crc_of(head, staged):
             return
-        state[:HEAD] = array("q", head if count else [0] * HEAD)
+        state[:HEAD] = array("i", head if count else [0] * HEAD)
         state[HEAD : HEAD + len(staged)] = staged
         self.out[:] = array("i", [state.source, NONE, 0])
 

@@ -192,7 +192,7 @@ def test_cells_are_warm_before_a_scheduled_charge(minutes, high_W, coldest, reas
     schedule = bench.setup.functions["schedule"]
     schedule.minute = lambda: 1000
     schedule._hints.alive = lambda source: True
-    schedule.state[:8] = array("q", [1, 1000 + minutes, 15, 1, -1, OPEN_W, high_W, 0])
+    schedule.state[:8] = array("i", [1, 1000 + minutes, 15, 1, -1, OPEN_W, high_W, 0])
     found = bench.asked(**known | {"module_temperature_ddegC": (coldest, 400)})
     assert found[0][1] == reason
 
