@@ -2,7 +2,8 @@
 The powers of the units sum exactly to that of the cabinet.
 
 Water-filling: each unit gets a share by its weight. A unit whose share passes its limit gets the
-limit, and the rest is shared out anew. All units get the sign of the total or 0, so no unit ever charges another.
+limit, and the rest is shared out anew. All units get the sign of the total or 0, so no unit ever
+charges another.
 """
 
 from array import array
