@@ -88,11 +88,6 @@ PREPOSITIONS = set(
     "Between Beyond By During For From In Inside Into Like Near Of Off On Onto Out Outside Over "
     "Past Per Since Through To Toward Under Until Up Upon Via With Within Without".split()
 )
-# Folders whose docstrings may still begin with one.
-PREPOSITIONS_LEFT = (
-    *("controller/config/", "controller/siting/", "hil/campaigns/"),
-    *("tests/controller/core/", "tests/hil/campaigns/"),
-)
 MARKS = tuple(a + b for a, b in (("TO", "DO"), ("FIX", "ME"), ("XX", "X")))
 
 
@@ -324,8 +319,6 @@ def tuples_built(path, text):
 
 def docstrings(path, text):
     """A docstring names its thing first."""
-    if path.startswith(PREPOSITIONS_LEFT):
-        return []
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     found = [(node, (ast.get_docstring(node) or "").split()[:1]) for node in nodes(text, kinds)]
     return [

@@ -160,7 +160,7 @@ def opened_ms(config: Config, schedule: bus_times.Schedule, stage: tuple) -> int
 
 
 def _debounce_ms(config: Config, stage: tuple) -> int:
-    """At least a tick: the next tick sees the cause."""
+    """Debounce of the stage, at least a tick: the next tick sees the cause."""
     ticks = config.stage_words[stage[m.S_ID]].set_ticks
     return max(1, ticks) * config.tick_ms
 
@@ -263,7 +263,7 @@ def write_ms(
     outputs: Collection[str],
     keeps_enable: bool = False,
 ) -> int:
-    """From the tick that decides to the last byte of the slowest write with one of these outputs.
+    """Time from the deciding tick to the last byte of the slowest write with one of these outputs.
 
     keeps_enable: the PCS enable stays. Its module is then written one tick after the refresh of the
     module with the contactor supply.

@@ -107,7 +107,7 @@ def _meter(meter: Device) -> list[PathPart]:
 
 
 def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
-    """From the meter's answer to the freeze of the process image."""
+    """Time from the meter's answer to the freeze of the process image."""
     exchanges, tick_us = every[meter.bus], config.tick_ms * 1000
     bus = next(bus for bus in config.buses if bus.name == meter.bus)
     read = bus_times.exchange_of(exchanges, meter, "read meter")

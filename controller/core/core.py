@@ -73,7 +73,7 @@ class Core:
 
     @property
     def known(self) -> Known:
-        """What the last tick knew."""
+        """Known of the last tick."""
         return self.control.known
 
     def tick(self, elapsed_ticks: int) -> None:

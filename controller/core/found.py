@@ -1,4 +1,4 @@
-"""What the control functions find out for each other in a tick. One function writes each field.
+"""Findings that the control functions share in a tick. One function writes each field.
 
 Each function declares its fields (contract.Function); functions.py checks that none is written
 twice or read before it is written.

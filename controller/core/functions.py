@@ -81,8 +81,8 @@ def in_turn(functions: Iterable[Any]) -> list[Any]:
 
 
 def writers(functions: Sequence[type[Function]]) -> dict[str, str]:
-    """{field of Found: name of its writer}. ValueError where a function writes what another writes,
-    or reads what is unknown, not written yet, or by nobody.
+    """{field of Found: name of its writer}. ValueError if two functions write one field, or if a
+    function reads a field that does not exist, has no writer, or is written later.
     """
     turn = in_turn(functions)
     fields = vars(found.Found()).keys()

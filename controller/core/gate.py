@@ -1,5 +1,5 @@
-"""The last look at a set-point: the encoded frame is taken apart again, by nothing the encoder
-used, before it is sent.
+"""The last check of a set-point: it decodes the frame again before the frame is sent. It shares no
+code with the encoder.
 
 Only one form of frame passes: Modbus RTU function 16 to this converter, two registers at WSet, one
 signed 32-bit power within the limits the kernel published in this tick. Anything else is an event

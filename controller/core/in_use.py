@@ -39,8 +39,8 @@ class InUse:
     def step(
         self, total_W: int, weights: list[int], room_W: Sequence[int], elapsed_ms: int
     ) -> list[int]:
-        """The weights, with 0 for each unit that rests: such a unit takes only what the others
-        cannot. weights, room_W: of the units, in the direction of total_W.
+        """The weights, with 0 for each unit that is not in use: it takes only the power that the
+        others cannot take. weights, room_W: of the units, in the direction of total_W.
         """
         if self._is_off:
             return weights

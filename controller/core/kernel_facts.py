@@ -1,4 +1,4 @@
-"""What pages and messages say of the kernel beyond its outputs. Nothing here changes it."""
+"""Facts of the kernel, beyond its outputs, for pages and messages. Nothing here changes it."""
 
 from collections.abc import Sequence
 

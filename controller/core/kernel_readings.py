@@ -1,4 +1,4 @@
-"""What the safety kernel tells a tick, as readings (readings.py)."""
+"""Outputs and features of the safety kernel as readings (readings.py)."""
 
 from array import array
 from operator import sub

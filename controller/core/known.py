@@ -1,4 +1,4 @@
-"""What a tick knows: measured, configured and sent values. look.py is its only maker."""
+"""Knowledge of one tick: measured, configured and sent values. look.py is its only maker."""
 
 from array import array
 from typing import NamedTuple

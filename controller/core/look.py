@@ -1,7 +1,7 @@
-"""What a tick knows, from readings: the only maker of `Known`.
+"""The only maker of `Known`: it computes what a tick knows from readings.
 
-Whatever is computed from a reading is computed here. So a controller, and the rig where it leaves
-the kernel out, see the same site.
+No other module computes anything from a reading. So a controller, and the rig where it leaves the
+kernel out, see the same site.
 """
 
 from array import array
@@ -39,7 +39,7 @@ class Look:
         self._site = setup.site
 
     def __call__(self) -> Known:
-        """What this tick knows."""
+        """Known of this tick."""
         readings, inp = self._readings, self._inp
         forming_W, grid_W = readings.forming_limits_W(), readings.proven_grid_W()
         powers_W, soc = readings.unit_powers_W(), readings.soc_permille()

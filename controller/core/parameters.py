@@ -1,10 +1,13 @@
-"""Every number the control functions take from configuration, as data; the control image is their
-values in this order: first what several functions share, then what each function declares.
+"""Every number that the control functions take from configuration, as data.
 
-Same tuple form as safety.parameters: name, unit, low, high, default, tighter direction. "up" and
-"down" as there: a later layer of configuration may only go that way. "fixed": one layer says it, no
-later one may differ. "free": a choice that bounds nothing (every bound is a limit, a cap or an
-obligation of its own): a later layer may change it either way.
+The control image has their values in this order: first the numbers that several functions share,
+then those that each function declares. A row is a tuple as in safety.parameters: name, unit, low,
+high, default, tighter direction.
+
+    "up" "down"   a later layer of configuration may only go that way
+    "fixed"       no later layer may differ from the one that sets it
+    "free"        a later layer may change it either way: it bounds nothing, because every bound is
+                  a limit, a cap or an obligation of its own
 """
 
 from array import array
@@ -63,8 +66,8 @@ def default_image() -> array:
 
 
 def settings_of(control_image: array) -> dict[str, int]:
-    """{name: integer}, of the limits of the connection this cabinet's share. Raises ValueError when
-    the image is not of this version.
+    """{name: integer}. Limits of the connection are this cabinet's share of them. Raises ValueError
+    when the image is not of this version.
     """
     if len(control_image) != len(CONTROL_PARAMETERS):
         raise ValueError("control image length does not fit this version")

@@ -1,7 +1,7 @@
 """The readings from which a tick knows a cabinet (look.py).
 
-Two give them: the kernel in a controller (kernel_readings.py), and the means of the plant where the
-rig leaves the kernel out.
+In a controller the kernel gives them (kernel_readings.py). Where the rig leaves the kernel out, the
+means of the plant do.
 """
 
 from array import array

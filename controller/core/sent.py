@@ -62,8 +62,8 @@ class Sent:
         self._inp[self._sent_at], self._inp[self._code_at] = self._watts(raw), SENT
 
     def refuse(self, code: int) -> None:
-        """The gate has refused a set-point: the stop frame goes out instead, the set-point before
-        it stands.
+        """The gate has refused a set-point: the stop frame goes out instead, and
+        `inp[sent_at]` keeps the set-point sent before.
         """
         self._inp[self._code_at] = code
 

@@ -1,8 +1,9 @@
-"""One power for the cabinet into one for each unit: by weight, within each unit's limits, summing
-exactly.
+"""Divides the power of the cabinet among its units, by weight and within the limits of each unit.
+The powers of the units sum exactly to that of the cabinet.
 
-Water-filling: shares by weight; a unit whose share passes its limit is given the limit and the rest
-is shared out anew. All units get the sign of the total or 0, so no unit ever charges another.
+Water-filling: each unit gets a share by its weight. A unit whose share passes its limit gets the
+limit, and the rest is shared out anew. All units get the sign of the total or 0, so no unit ever
+charges another.
 """
 
 from array import array

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Self
+from typing import Literal, Self
 
 
 class Words(array):
@@ -17,9 +17,9 @@ class Words(array):
             setattr(cls, name, property(itemgetter(place), _setter(place)))
 
     @classmethod
-    def zero(cls, more: int = 0) -> Self:
-        """64-bit words, all 0; more: behind the named ones."""
-        return cls("q", [0] * (len(cls.__annotations__) + more))
+    def zero(cls, more: int = 0, code: Literal["i", "q"] = "q") -> Self:
+        """Words of 64 bits ("i": 32), all 0. more: words behind the named ones."""
+        return cls(code, [0] * (len(cls.__annotations__) + more))
 
 
 def _setter(place: int) -> Callable[[Words, int], None]:

@@ -24,7 +24,7 @@ def answer(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int)
         refused.field,
         out[s.O_STATE],
         out[s.O_SLOT],
-        core.functions[s.Schedule.NAME].state[s.S_COUNT],
+        core.functions[s.Schedule.NAME].state.slot_count,
     )
 
 
@@ -38,9 +38,9 @@ def held(
         source_name,
         nonce,
         uptime_ms,
-        sources[state[s.S_SOURCE] - 1].name if state[s.S_SOURCE] else "",
-        state[s.S_START_MIN],
-        state[s.S_SLOT_MIN],
+        sources[state.source - 1].name if state.source else "",
+        state.start_min,
+        state.slot_min,
         function.out[s.O_STATE],
         function.out[s.O_SLOT],
         tuple(function.slots()),

@@ -1,4 +1,4 @@
-"""How the values of a group stand: heard lately, and not frozen; and the devices behind a row that
+"""State of each group of values: heard lately, silent or frozen. Also the devices behind a row that
 watches several of them. A page shows no value of a group that is silent or frozen.
 """
 
@@ -46,7 +46,7 @@ class OfFrames:
     """Heard of a reader without a core: `feed` it every frame, in order."""
 
     def __init__(self, image: array, layout: s.Layout) -> None:
-        """image: the safety image; that of another version has the times of NOT_SAID_MS."""
+        """image: the safety image. An image of another version has the times of NOT_SAID_MS."""
         tick_ms = image[p.H_TICK_MS]
         silent_ms, frozen_ms = NOT_SAID_MS
         self._budgets: Sequence[int] = [p.ticks(silent_ms, tick_ms)] * layout.groups

@@ -1,8 +1,8 @@
-"""Channel A's end of the link to channel B: bytes in whenever they come, a view of B once a tick, a
-frame every other.
+"""Channel A's end of the link to channel B.
 
-It has the face of a bus (`receive`, `poll`, `wake_us`), so that the loop's Wire carries it. In a
-tick: `update` before the kernel's step, whose input it gives (`code`), and `report` after it.
+The loop's Wire carries the link, which has the methods of a bus (`receive`, `poll`, `wake_us`). It
+takes bytes whenever they come and sends a frame in every other tick. A tick calls `update` before
+the kernel's step, which gives the kernel its input `code`, and `report` after the step.
 """
 
 from array import array
@@ -150,8 +150,8 @@ class ChannelLink:
             self.result, self._order, self._order_ticks = latches.NONE, (kind, first_out, mask), 0
 
     def _follow_order(self, elapsed: int) -> None:
-        """Repeat the order until B has answered it, or for ORDER_MS_MAX; without one have the mark
-        of the store kept.
+        """Repeat the order until B answers, at most for ORDER_MS_MAX. Without an order, have B keep
+        the mark of the store.
         """
         if self._order is None:
             return self._keep()

@@ -94,7 +94,7 @@ class RecordFeed:
         armed = out[s.ARM_REQUEST]
         latched = bytes(self._core.kernel.evaluator.latched)
         trips = self._core.kernel.evaluator.trips[0]
-        measured_ms = self._core.functions["meter_sign"].measured_ms
+        measured_ms = self._core.functions["meter_sign"].state.delay_ms
         if measured_ms:
             self._path_delay = (self._path, measured_ms)
         kept = (self.noc_verified, self._path_delay, *self._peak)

@@ -1,7 +1,7 @@
 """The weather of a year, by the hour: irradiance on a level surface and outside air.
 
-A row is an hour, from 1 January on; where the file has times, they must say so, of whatever year. A
-value out of range is refused, so is -9999 for a missing one.
+A row is one hour, from 1 January on. If the file has times, they must agree, in whatever year. A
+value out of range is refused, also -9999 for a missing value.
 """
 
 import math
@@ -59,7 +59,7 @@ def read(path: str | PathLike[str]) -> Weather:
 
 
 def _check_hour(line: int, cells: list[str], before: Sequence[float]) -> None:
-    """SeriesError: the row is of another day than the hours before it say."""
+    """SeriesError if the time of a row is more than a day off its place in the file."""
     text = " ".join(cells)
     hour = times.hour_of_year(text)
     if hour is not None and DAY_H < (hour - len(before)) % HOURS < HOURS - DAY_H:

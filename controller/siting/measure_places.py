@@ -88,7 +88,7 @@ def reduced_distance(site: Site, rule: Rule) -> Items:
 
 
 def outdoor_exposure_distance(site: Site, rule: Rule) -> Items:
-    """As exposure_distance, for units outside all areas."""
+    """The same as exposure_distance, for units outside all areas."""
     outside = [unit.name for unit in site.units if not unit.area]
     found = exposure_distance(site, rule)
     if not outside:

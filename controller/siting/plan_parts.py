@@ -146,7 +146,7 @@ def distance_line(view: View, distance: Distance) -> str:
 
 
 def distance_label(placer: Placer, view: View, distance: Distance, lengths: str) -> tuple[str, str]:
-    """As draw_label, at the middle of a distance. lengths: of geometry.LENGTHS."""
+    """The label of draw_label, at the middle of a distance. lengths: of geometry.LENGTHS."""
     mark = "" if distance.is_met else "! "
     choices = [[mark + words] for words in _distance_words(distance, lengths)]
     middle = geometry.middle(*_ends(view, distance))
@@ -164,7 +164,7 @@ def _color(distance: Distance) -> str:
 
 
 def _distance_words(distance: Distance, lengths: str) -> list[str]:
-    """From long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?". A further distance
+    """Long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?". A further distance
     has only "3.462 m".
     """
     apart = report.number(distance.gap.distance_m, "m", lengths)

@@ -129,7 +129,7 @@ class Site:
 
     @functools.cached_property
     def pairs(self) -> list[UnitPair]:
-        """As all_pairs, for units of different groups."""
+        """The pairs of all_pairs, for units of different groups."""
         return [
             each for each in self.all_pairs if each[0].group != each[1].group
         ] or self._nearest_pair(True)
@@ -146,7 +146,7 @@ class Site:
 
     @functools.cached_property
     def exposure_gaps(self) -> list[ExposureGap]:
-        """In the order of the file: all gaps within NEAR_m, and the next gap beyond for each
+        """Gaps by the order of the file: all within NEAR_m, and the next gap beyond for each
         exposure.
 
         No rule and no drawing needs more. The report shows the next gap if no unit is near, or if

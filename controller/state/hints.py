@@ -73,14 +73,14 @@ def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: 
 def schedule(shadow: Shadow) -> Facts | None:
     """{source, state, slot, count} of the schedule in force, or None; slot: of now, from 1."""
     table = shadow.core.functions[of_slots.Schedule.NAME]
-    number = table.state[of_slots.S_SOURCE]
+    number = table.state.source
     if not number:
         return None
     return {
         "source": source_names(shadow)[number - 1],
         "state": of_slots.STATES[table.out[of_slots.O_STATE]],
         "slot": table.out[of_slots.O_SLOT] or None,
-        "count": table.state[of_slots.S_COUNT],
+        "count": table.state.slot_count,
     }
 
 

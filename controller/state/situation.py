@@ -263,8 +263,8 @@ def _slots(control: Control) -> tuple[tuple[int, int, Slot], ...]:
     if function.out[of_slots.O_STATE] not in (of_slots.ACTS, of_slots.LATER):
         return ()
     now_s = _clock(control, "day_d") * DAY_S + _clock(control, "time_of_day_s")
-    start_s = function.state[of_slots.S_START_MIN] * 60 - now_s
-    slot_s = function.state[of_slots.S_SLOT_MIN] * 60
+    start_s = function.state.start_min * 60 - now_s
+    slot_s = function.state.slot_min * 60
     found = enumerate(function.slots())
     begins = [(start_s + index * slot_s, slot) for index, slot in found]
     return tuple([(at_s, at_s + slot_s, slot) for at_s, slot in begins if at_s + slot_s > 0])

@@ -45,8 +45,8 @@ def job_of(asked: object) -> Job:
 
 
 def _shown(value: object) -> str:
-    """JSON of a value, at most SHOWN_MAX characters; of bytes, and other values of msgpack alone,
-    the form of Python.
+    """JSON of a value, at most SHOWN_MAX characters. Bytes, and other values that JSON does not
+    have, are shown as Python writes them.
     """
     try:
         return json.dumps(value)[:SHOWN_MAX]
@@ -56,8 +56,8 @@ def _shown(value: object) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _situation(path: str, second: int) -> situation.Situation | str:
-    """A text where the journal cannot be read. second: of now; within it the journal is read once,
-    also where it cannot be read.
+    """The situation, or a text if the journal cannot be read. Within one `second` the journal is
+    read once, also if that fails.
     """
     try:
         return situation.of_journal(path, lambda: select.select((), (), (), POLL_S))

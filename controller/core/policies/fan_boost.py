@@ -1,4 +1,8 @@
-"""Fan: moves more air while the cells are warm, or its unit is warmer than the coolest one."""
+"""Fan: moves more air while the cells are warm, or its unit is warmer than the coolest one.
+
+The naive way waits for warm cells. A blocked filter shows earlier: its unit is warmer than the
+coolest one while no cell is warm yet.
+"""
 
 from controller.core import reasons
 from controller.core.found import Found

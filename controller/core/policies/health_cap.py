@@ -1,4 +1,8 @@
-"""Worn racks carry less power: a cap from their state of health (controller/core/health.py)."""
+"""Worn racks carry less power: a cap from their state of health (controller/core/health.py).
+
+The naive way gives each rack its share of the rated power, whatever its health. Below a state of
+health of 80 % a unit carries less here, in proportion.
+"""
 
 from array import array
 

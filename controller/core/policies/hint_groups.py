@@ -1,6 +1,9 @@
 """Groups of hints whose values combine to one bound: the tightest of a group acts."""
 
+from array import array
+
 from controller.core import hint_codes, hint_sources
+from controller.core.answers import WIDE_W
 
 # Groups of sources that may oblige the battery, then of the other sources.
 CHARGE, DISCHARGE, IMPORT, EXPORT, NARROW_IMPORT, NARROW_EXPORT = range(6)
@@ -20,3 +23,51 @@ def group_of(rank: int, quantity: int) -> int:
     """The group of a quantity of a source; -1 for a request."""
     group = _GROUP.get(quantity, -1)
     return group if rank >= hint_sources.GRID_CAP else _NARROW.get(group, group)
+
+
+class Tightest:
+    """The tightest value in force of each group."""
+
+    def __init__(self) -> None:
+        # Value of each group (W), source index + 1 of each group, a bit for each group with a value
+        self.words = array("q", [0] * (2 * GROUPS + 1))
+
+    @property
+    def in_force(self) -> int:
+        """A bit for each group that has a value."""
+        return self.words[-1]
+
+    def begin(self) -> None:
+        """No group has a value."""
+        self.words[:] = array("q", [WIDE_W] * GROUPS + [0] * (GROUPS + 1))
+
+    def add(self, group: int, value_W: int, source: int) -> None:
+        """Take a value in. source: index + 1."""
+        words = self.words
+        if value_W < words[group] or not words[GROUPS + group]:
+            words[group], words[GROUPS + group] = value_W, source
+            words[-1] |= 1 << group
+
+    def value_W(self, group: int) -> int:
+        """The tightest value of a group; WIDE_W without any."""
+        return self.words[group]
+
+    def source(self, group: int) -> int:
+        """Source index + 1 of the tightest value of a group; 0 without any."""
+        return self.words[GROUPS + group]
+
+    def narrowed(
+        self, direct: int, by_grid: int, room_W: int | None, quantum_W: int
+    ) -> tuple[int, int]:
+        """(W, source + 1) of one direction: the tightest cap, or the power that a grid maximum and
+        room_W leave, if it is less (below 0: 0; room unknown: 0). direct, by_grid: groups.
+        """
+        value_W, source = self.value_W(direct), self.source(direct)
+        if not self.source(by_grid):
+            return value_W, source
+        left_W = 0
+        if room_W is not None:
+            left_W = (self.value_W(by_grid) + room_W) // quantum_W * quantum_W
+        if left_W < value_W or not source:
+            return min(left_W, WIDE_W), self.source(by_grid)
+        return value_W, source

@@ -1,14 +1,16 @@
-"""Whose request is the base of the chain, how fast it may change, how much energy it may move.
+"""The base request of the chain: its source, how fast it may change, how much energy it may move.
 
-Of the valid requests the one of an operator comes first, then the lowest priority number. Its power
-moves no faster than its source's `request_ramp_W_per_s`, counted from the part of it that limits
-left in effect, so that nothing winds up behind a limit; when it ends, what is left of it goes to
-zero as fast. A schedule whose band excludes 0 comes after every request. Beside an exact request
-load tracking pauses.
+Several systems may ask for power at once. The naive way takes the newest request and lets it jump.
+Two senders would then take turns, and one of them could empty the battery. A request that a limit
+holds back would wind up behind the limit. So the requests have an order, a ramp and a quota:
 
-Energy is a bucket per source that holds half of `energy_Wh_per_h_max` and drains the other half in
-an hour, so that no hour sees more than the whole; a request that would fill it (what it needs to
-ramp down included) rests until a quarter of the bucket is free again.
+    operator > lowest priority number > schedule whose band excludes 0
+    power    moves by at most request_ramp_W_per_s, from the part of it that limits left in effect
+    bucket   fills with the power of the request, drains half of energy_Wh_per_h_max in an hour
+
+A request that ends goes to zero as fast. Beside an exact request load tracking pauses. The bucket
+holds one half and drains the other in an hour, so no hour sees more than the whole. A request that
+would fill its bucket, with what it needs to ramp down, rests until a quarter is free again.
 """
 
 from array import array
@@ -114,7 +116,7 @@ class HintRequest(Function):
         """See Function; the energy of each source drains on."""
         found.is_requested = found.is_exact = False
         self.state[:LEVEL] = array("q", [0] * LEVEL)
-        self._table.out[outputs.O_CONTROL_SOURCE] = 0
+        self._table.set_control(0)
         self._count_energy(elapsed_ticks * self._tick_ms)
 
     def _request(self, found: Found, elapsed_ms: int) -> BaseRequest:
@@ -129,7 +131,8 @@ class HintRequest(Function):
         elif found.scheduled_W:
             asked_W, reason = found.scheduled_W, reasons.SCHEDULE
             best, rests = self._scheduled(found, rests, elapsed_ms)
-        state.control = self._table.out[outputs.O_CONTROL_SOURCE] = best + 1
+        state.control = best + 1
+        self._table.set_control(best + 1)
         if best >= 0:
             state.owner = best + 1
         ends_W = min(found.low_W, 0), max(found.high_W, 0)
@@ -164,11 +167,9 @@ class HintRequest(Function):
             if words[at] == outputs.NONE:
                 continue
             asked_W = words[self._entry[index] + table.E_VALUE_W]
-            known = self._rested(index, words[at], asked_W, elapsed_ms)
-            if known != words[at]:
-                words[at] = known
-                self._table.publish()
-            if known == outputs.RESTING:
+            is_resting = self._is_resting(index, words[at] == outputs.RESTING, asked_W, elapsed_ms)
+            self._table.let_rest(self._entry[index], is_resting)
+            if is_resting:
                 rests = True
             elif best < 0:
                 best = index
@@ -177,23 +178,22 @@ class HintRequest(Function):
     def _scheduled(self, found: Found, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
         """Place as _best, for the request of the schedule."""
         index, state = found.scheduled_source - 1, self.state
-        before = outputs.RESTING if state.rests else outputs.VALID
-        is_resting = self._rested(index, before, found.scheduled_W, elapsed_ms) == outputs.RESTING
+        is_resting = self._is_resting(index, state.rests > 0, found.scheduled_W, elapsed_ms)
         state.rests = 1 if is_resting else 0
         return (-1, True) if is_resting else (index, rests)
 
-    def _rested(self, index: int, known: int, asked_W: int, elapsed_ms: int) -> int:
-        """VALID or RESTING, by how full the bucket of the source is, and would be after this tick
-        and a ramp down.
+    def _is_resting(self, index: int, was_resting: bool, asked_W: int, elapsed_ms: int) -> bool:
+        """Whether a request rests, by how full the bucket of its source is, and would be after this
+        tick and a ramp down.
         """
         level, size = self.state[LEVEL + index], self._size[index]
-        if known == outputs.RESTING and 4 * level >= RESUME_QUARTERS * size:
-            return outputs.RESTING
+        if was_resting and 4 * level >= RESUME_QUARTERS * size:
+            return True
         moving_W = abs(self.state.effective_W) if self.state.owner == index + 1 else 0
         step_W = self._step_W(index, elapsed_ms)
         power_W = min(moving_W + step_W, max(moving_W, abs(asked_W)))
         ahead = power_W * elapsed_ms * (2 * step_W + power_W) // (2 * step_W)
-        return outputs.RESTING if level + ahead >= size else outputs.VALID
+        return level + ahead >= size
 
     def _step_W(self, index: int, elapsed_ms: int) -> int:
         return max(1, self._ramp_W[index] * elapsed_ms // 1000)

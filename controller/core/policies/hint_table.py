@@ -1,9 +1,15 @@
 """The hints in force: newest value, validity and fallback of each quantity of each source.
 
-A cap or grid cap narrows while it is valid. When it expires, the fallback of its source takes its
-place; without a configured fallback the cap ends. The fallback stays until a heartbeat and a fresh
-hint have come. Before that, a fresh hint may only narrow the fallback. At start every configured
-fallback is in force until the first hint of its quantity, so a restart never widens a limit.
+A hint is the word of a system that may die, restart or send late. The naive way keeps the newest
+value until the next one: then a dead sender's import of yesterday holds for ever. Dropping a limit
+when it expires is no better: the silence of its sender would widen it.
+
+    no hint yet, or expired --> fallback of the source (none configured: no limit)
+    fresh hint beside it    --> the narrower of both
+    heartbeat + fresh hint  --> the hint, until it expires
+
+At start every configured fallback is in force until the first hint of its quantity, so a restart
+never widens a limit.
 
 The role of a source may not allow it to oblige the battery. Then its import maximum narrows
 charging and its export maximum narrows discharging, to the room that the connection has left. A
@@ -26,6 +32,7 @@ from controller.core.integers import within
 from controller.core.known import Known
 from controller.core.policies import hint_groups as g, hint_outputs
 from controller.core.policies.hint_outputs import FALLBACK, NONE, RESTING, VALID
+from controller.core.words import Words
 from safety import parameters, signals, tapers
 
 GRID_CAP_HINT = (20, "grid_cap_hint")
@@ -36,8 +43,6 @@ _COUNT = len(QUANTITIES)
 # alone lifts the fallback. E_EXACT: 1 for a request beside which load tracking pauses.
 E_STATE, E_VALUE_W, E_LEFT_TICKS, E_LAPSED, E_EXACT = range(5)
 ENTRY_WORDS = 5
-# Words of the tightest value of a group: the value, source index + 1 (WIDE_W and 0 for none).
-T_VALUE_W, T_SOURCE, TIGHTEST_WORDS = range(3)
 _OUTPUT_OF = (
     (hint_outputs.O_CHARGE_SOURCE, g.CHARGE),
     (hint_outputs.O_DISCHARGE_SOURCE, g.DISCHARGE),
@@ -46,9 +51,18 @@ _OUTPUT_OF = (
 )
 
 
+class State(Words):
+    """The entries follow, then the ticks for which the heartbeat of each source counts."""
+
+    since: int  # ticks since all entries were aged
+    due: int  # ticks after which all entries are aged next
+    lifted: int  # a bit for each entry: a schedule acts in place of its fallback
+
+
 class HintTable(Function):
     """entries: places in `state` of each quantity of each source; with group and fallback_W."""
 
+    state: State
     NAME, STAGE = "hint_table", contract.BOUND
     READS = ("connection_W", "full_Wh", "hints", "is_off_grid", "lifted", "soc_permille")
     TEXTS = {
@@ -74,28 +88,28 @@ class HintTable(Function):
         self._valid_ms_max = [word[hint_sources.W_VALID_S_MAX] * 1000 for word in words]
         self.fallback_W = [watts for word in words for watts in word[hint_sources.W_FALLBACK :]]
         self.group = [g.group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
-        self.entries = range(0, count * _COUNT * ENTRY_WORDS, ENTRY_WORDS)
-        # place of the first source: ticks for which its last heartbeat still counts
-        self._heard = self.entries.stop
-        self._tightest = self._heard + count
-        self._in_force = self._tightest + TIGHTEST_WORDS * g.GROUPS  # bit per group: it has a value
-        self._since = self._in_force + 1  # ticks since all entries were aged
-        self._due = self._since + 1  # ticks after which all entries are aged next
-        self._lifted = self._due + 1  # bit per entry: a schedule acts in place of its fallback
-        self.state = array("q", [0] * (self._lifted + 1))
+        first = len(State.__annotations__)
+        self.entries = range(first, first + count * _COUNT * ENTRY_WORDS, ENTRY_WORDS)
+        self._heard = self.entries.stop  # place of the first source
+        self.state = State.zero(count * _COUNT * ENTRY_WORDS + count)
+        self._tightest = g.Tightest()
         self.out = array("i", [0] * hint_outputs.output_count(count))
         for entry, at in enumerate(self.entries):
             self.state[at + E_STATE] = FALLBACK if self.fallback_W[entry] >= 0 else NONE
 
     output_names = staticmethod(hint_outputs.output_names)
 
+    def arrays(self) -> tuple:
+        """See Function."""
+        return self.state, self._tightest.words, self.out
+
     def alive(self, source_index: int, ticks: int = 0) -> bool:
         """True while the source's last heartbeat still counts, also after so many more ticks."""
-        return self.state[self._heard + source_index] > self.state[self._since] + ticks
+        return self.state[self._heard + source_index] > self.state.since + ticks
 
     def heard_ms(self, source_index: int) -> int:
         """Time for which the source's last heartbeat still counts."""
-        ticks = self.state[self._heard + source_index] - self.state[self._since]
+        ticks = self.state[self._heard + source_index] - self.state.since
         return max(0, ticks) * self._tick_ms
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer]:
@@ -104,8 +118,8 @@ class HintTable(Function):
         if not self.count:
             return ()
         inp, first = known.hints
-        if found.lifted != self.state[self._lifted]:
-            self.state[self._lifted], self.state[self._due] = found.lifted, 0
+        if found.lifted != self.state.lifted:
+            self.state.lifted, self.state.due = found.lifted, 0
         self.take(inp, first, elapsed_ticks)
         return self._answers(found.connection_W)
 
@@ -125,18 +139,18 @@ class HintTable(Function):
         quantity counts.
         """
         state = self.state
-        state[self._since] += elapsed_ticks
-        if state[self._since] < state[self._due] and not inp[first]:
+        state.since += elapsed_ticks
+        if state.since < state.due and not inp[first]:
             return
-        self._age(state[self._since])
+        self._age(state.since)
         for at in range(first, first + HINT_SLOTS * SLOT_WORDS, SLOT_WORDS):
             if not inp[at]:
                 break
             self._take(inp[at] - 1, *inp[at + 1 : at + SLOT_WORDS - 1])
-        state[self._since] = 0
+        state.since = 0
         self._find_due()
         self._find_tightest()
-        self.publish()
+        self._publish()
 
     def _age(self, ticks: int) -> None:
         state = self.state
@@ -199,7 +213,7 @@ class HintTable(Function):
             left_ms = self.state[at + E_LEFT_TICKS] * tick_ms
             if left_ms:
                 due = min(due, parameters.ticks((left_ms - 1) % 1000 + 1, tick_ms))
-        self.state[self._due] = due
+        self.state.due = due
 
     def in_force_W(self, entry: int) -> int:
         """Value of the cap of an entry, W; below 0: none is in force."""
@@ -208,37 +222,35 @@ class HintTable(Function):
         if state[at + E_STATE] == FALLBACK:
             fallback_W = self.fallback_W[entry]
             left = state[at + E_LEFT_TICKS]
-            if not left and state[self._lifted] >> entry & 1:
+            if not left and state.lifted >> entry & 1:
                 return hint_sources.ABSENT_W
             return min(fallback_W, state[at + E_VALUE_W]) if left else fallback_W
         return state[at + E_VALUE_W] if state[at + E_STATE] == VALID else hint_sources.ABSENT_W
 
     def _find_tightest(self) -> None:
-        for group in range(g.GROUPS):
-            self._set_tightest(group, WIDE_W, 0)
+        self._tightest.begin()
         for entry, group in enumerate(self.group):
             value_W = self.in_force_W(entry) if group >= 0 else hint_sources.ABSENT_W
-            tightest_W, source = self._tightest_of(group) if group >= 0 else (WIDE_W, 0)
-            if value_W >= 0 and (value_W < tightest_W or not source):
-                self._set_tightest(group, value_W, entry // _COUNT + 1)
-        groups = [group for group in range(g.GROUPS) if self._tightest_of(group)[T_SOURCE]]
-        self.state[self._in_force] = sum([1 << group for group in groups])
+            if value_W >= 0:
+                self._tightest.add(group, value_W, entry // _COUNT + 1)
 
-    def _tightest_of(self, group: int) -> tuple[int, int]:
-        """(tightest value of a group in W, source index + 1)."""
-        at = self._tightest + TIGHTEST_WORDS * group
-        return self.state[at + T_VALUE_W], self.state[at + T_SOURCE]
+    def let_rest(self, at: int, rests: bool) -> None:
+        """A request that is in force rests, or goes on. at: place of its entry."""
+        state = RESTING if rests else VALID
+        if self.state[at + E_STATE] != state:
+            self.state[at + E_STATE] = state
+            self._publish()
 
-    def _set_tightest(self, group: int, value_W: int, source: int) -> None:
-        at = self._tightest + TIGHTEST_WORDS * group
-        self.state[at + T_VALUE_W], self.state[at + T_SOURCE] = value_W, source
+    def set_control(self, source: int) -> None:
+        """Publish which source is in control: index + 1, 0 for none."""
+        self.out[hint_outputs.O_CONTROL_SOURCE] = source
 
-    def publish(self) -> None:
+    def _publish(self) -> None:
         """Fill the words of `out` that only an event changes."""
         out, state = self.out, self.state
         for place, group in _OUTPUT_OF:
             # _cap replaces the first two where a grid maximum is tighter
-            out[place] = self._tightest_of(group)[T_SOURCE]
+            out[place] = self._tightest.source(group)
         at = len(hint_outputs.HINT_OUTPUTS)
         for entry, words in enumerate(self.entries):
             request = self.group[entry] < 0
@@ -256,15 +268,15 @@ class HintTable(Function):
 
     def _answers(self, connection_W: int | None) -> Sequence[Answer]:
         """connection_W: import of the site with the battery at 0, W; None if unknown."""
-        in_force = self.state[self._in_force]
+        tightest, in_force = self._tightest, self._tightest.in_force
         answers: list[Answer] = [self._cap(connection_W)] if in_force & g.CAPS else []
         if connection_W is not None and in_force & g.OBLIGATIONS:
             answers.append(
                 grid_obligation(
                     GRID_CAP_HINT,
                     connection_W,
-                    (self._tightest_of(g.IMPORT)[T_VALUE_W], reasons.GRID_CAP_HINT),
-                    (self._tightest_of(g.EXPORT)[T_VALUE_W], reasons.GRID_CAP_HINT),
+                    (tightest.value_W(g.IMPORT), reasons.GRID_CAP_HINT),
+                    (tightest.value_W(g.EXPORT), reasons.GRID_CAP_HINT),
                     self._settings["setpoint_quantum_W"],
                 )
             )
@@ -272,8 +284,11 @@ class HintTable(Function):
 
     def _cap(self, connection_W: int | None) -> Cap:
         import_room_W = None if connection_W is None else -connection_W
-        charge_W, charge_source = self._narrowed(g.CHARGE, g.NARROW_IMPORT, import_room_W)
-        discharge_W, discharge_source = self._narrowed(g.DISCHARGE, g.NARROW_EXPORT, connection_W)
+        narrowed, quantum_W = self._tightest.narrowed, self._settings["setpoint_quantum_W"]
+        charge_W, charge_source = narrowed(g.CHARGE, g.NARROW_IMPORT, import_room_W, quantum_W)
+        discharge_W, discharge_source = narrowed(
+            g.DISCHARGE, g.NARROW_EXPORT, connection_W, quantum_W
+        )
         self.out[hint_outputs.O_CHARGE_SOURCE] = charge_source
         self.out[hint_outputs.O_DISCHARGE_SOURCE] = discharge_source
         return Cap(
@@ -282,18 +297,3 @@ class HintTable(Function):
             discharge_W,
             reasons.HINT_CAP if discharge_source else reasons.NONE,
         )
-
-    def _narrowed(self, direct: int, by_grid: int, room_W: int | None) -> tuple[int, int]:
-        """(W, source + 1) of one direction: the tightest cap, or the power that a grid maximum and
-        room_W leave, if it is less (below 0: 0; room unknown: 0). direct, by_grid: groups.
-        """
-        value_W, source = self._tightest_of(direct)
-        grid_W, grid_source = self._tightest_of(by_grid)
-        if not grid_source:
-            return value_W, source
-        left_W, quantum_W = 0, self._settings["setpoint_quantum_W"]
-        if room_W is not None:
-            left_W = (grid_W + room_W) // quantum_W * quantum_W
-        if left_W < value_W or not source:
-            return min(left_W, WIDE_W), grid_source
-        return value_W, source

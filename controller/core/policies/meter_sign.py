@@ -1,25 +1,24 @@
 """Direction of the grid meter, and the delay of the path.
 
-At every start the battery steps by a code of +-2 % of its rating. The meter must answer with the
-same power the other way. A symbol of the code is one chip up and one down, or down and up, drawn by
-a shift register. The change of the meter between both chips, less that of the load meter, is
-compared with the converter's own change, without the drift of the meter (meter_drift.py). Of the
-other sign and 0.6 to 1.6 times the size it is a match. Up to 1.6 times, but smaller or of the same
-sign, it is a miss. If it is more, a load has moved, and the symbol is void.
+A grid meter with reversed current transformers makes a battery that follows it push the wrong way.
+The naive test compares the meter with the load: PV and other loads, which no load meter sees, give
+any sign. So at every start the battery steps by a code of +-2 % of its rating, which nothing else
+on the connection follows:
 
-A sequential test decides. A match multiplies its statistic by 15/8, a miss by 1/8. A second
-statistic does the same for a reversed meter. A meter that does not see the battery shows a match no
-more often than a miss, because the draw does not follow the load. Ville's inequality: then a
-statistic that starts at 1 exceeds 10 000 with probability at most 1/10 000. Chips have two lengths.
-Short chips fit the nominal path delay: start 7/8, and 15 matches without a miss decide. Long chips
-fit the largest believed delay: start 1/8, 18 matches. The starts add up to 1.
+    symbol    one chip up, one down, or down and up; a shift register draws which
+    match     the meter's change between both chips is the converter's the other way, 0.6 to 1.6
+              times as large; less that of the load meter, without drift (meter_drift.py)
+    miss      up to 1.6 times, but smaller or of the same sign;  more: a load has moved, void
 
-The long chips begin when the short ones can no longer decide within 32 s: on a slow path after 4 or
-5 symbols. The test is undecided when the long ones cannot decide within 32 s, or 25 symbols where
-these take longer. One of three current transformers reversed shows a third of the change: a miss.
+A sequential test decides (meter_statistics.py): it multiplies a statistic for a right meter, and
+one for a reversed meter, by each symbol. Short chips fit the nominal path delay, long chips the
+largest believed delay. The long chips begin when the short ones can no longer decide within 32 s:
+on a slow path after 4 or 5 symbols. The test is undecided when the long ones cannot decide within
+32 s, or 25 symbols where these take longer. One of three current transformers reversed shows a
+third of the change: a miss.
 
-The steps of a test that ends proven give the path delay (path_delay.py). Of a meter that has been
-reversed since (meter_watch.py) a test that proves it ends undecided, while it is in doubt.
+The steps of a test that ends proven give the path delay (path_delay.py). A meter that looks
+reversed later is in doubt (meter_watch.py): a test that proves it then still ends undecided.
 """
 
 from array import array
@@ -31,6 +30,8 @@ from controller.core.found import Found
 from controller.core.integers import within
 from controller.core.known import Known
 from controller.core.policies import meter_drift, meter_watch, path_delay
+from controller.core.policies.meter_statistics import Statistics
+from controller.core.words import Words
 
 METER_SIGN = 307  # reason code
 RANK = (50, "meter_sign")  # above the connection: what a meter is worth is not known yet
@@ -41,20 +42,28 @@ WINDOW_MS = 120  # of a median: the meter has a new value each 0.1 s
 CHIPS_MS = {"track_path_delay_ms": 100 + WINDOW_MS, "track_path_delay_ms_max": 50 + WINDOW_MS}
 DIFFERENCE = "meter_delay_difference_ms"
 RAMP_MS = 2000  # of a test anew, from whatever the power is
-ERROR_PARTS = 10_000  # error probability of a test is less than 1 in so many
-ONE = 1 << 30
-START_EIGHTHS = (7, 1)  # of the statistics, by length of the chips
 TAPS, SEED = 0xB400, 0xACE1  # of 16 bits, 65 535 symbols long
 
 # result, for the kernel too (row 50); in standby that of the last test
 PROVEN, TESTING, UNDECIDED, REVERSED = range(4)
 O_RESULT, O_SYMBOLS, O_DELAY_MS, O_DELAY_SOURCE = range(4)  # words of `out`
-S_STARTED, S_TICKS, S_SYMBOL, S_CODE, S_UP, S_VOID, S_RIGHT, S_WRONG, S_OWN = range(9)
-S_RIGHT_STATISTIC, S_REVERSED_STATISTIC, S_IS_LONG, S_CHIP_OWN, S_DELAY_MS = range(9, 14)
-S_WATCH = 14  # words of meter_watch.py
-S_STEPS = S_WATCH + meter_watch.WORDS  # words of path_delay.py
-S_DRIFT = S_STEPS + path_delay.WORDS  # words of meter_drift.py
-S_SAMPLES = S_DRIFT + meter_drift.WORDS
+
+
+class State(Words):
+    """Test of the meter. Sums of a symbol are first chip less second, W."""
+
+    is_started: int  # the first tick of a run has been
+    ticks: int  # of the test; after it since its end
+    symbols_begun: int
+    code: int  # shift register
+    is_up: int  # the first chip of this symbol is up
+    is_void: int  # a tick of this symbol is missing
+    right: int  # change of a right meter, of a reversed one, of the converter (sum of a window)
+    wrong: int
+    own: int
+    is_long: int  # the long chips are on
+    chip_own: int  # converter, sum of this chip's window
+    delay_ms: int  # path delay of the last proven test; 0: unmeasured
 
 
 class MeterSign(Function):
@@ -62,6 +71,7 @@ class MeterSign(Function):
     measured or stored path delay (ms, 0: neither), NOMINAL .. NOT_BELIEVED.
     """
 
+    state: State
     NAME, STAGE = "meter_sign", contract.PROVE
     READS = (
         *("battery_W", "grid_meter_W", "is_running", "is_stopped_by_person", "load_meter_W"),
@@ -94,35 +104,30 @@ class MeterSign(Function):
         self._load_fitted = settings["load_meter_fitted"]
         self._window_ticks = -(-WINDOW_MS // tick_ms)
         sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
-        self._chips = [
-            path_delay.chip_ticks(
-                max(settings[name] - difference_ms, 0) + more_ms, sample_ms, tick_ms
-            )
-            for name, more_ms in CHIPS_MS.items()
-        ]
+        ends_ms = [(settings[name] - difference_ms, more) for name, more in CHIPS_MS.items()]
+        least_ms = [max(path_ms, 0) + more_ms for path_ms, more_ms in ends_ms]
+        self._chips = [path_delay.chip_ticks(each, sample_ms, tick_ms) for each in least_ms]
         self._second_ticks = 1000 // tick_ms
         self._wait_ticks = settings["meter_code_wait_s"] * self._second_ticks
         self._fall_W = max(2 * code_W, setup.rated_W * tick_ms // RAMP_MS + 1)
-        self.state = array("q", [0] * (S_SAMPLES + 2 * self._window_ticks))
-        words = memoryview(self.state)
-        of_watch, rated_W = words[S_WATCH:S_STEPS], setup.rated_W
-        self._watch = meter_watch.MeterWatch(
-            of_watch, self._second_ticks, rated_W, self._load_fitted
-        )
-        self._steps = path_delay.PathDelay(words[S_STEPS:S_DRIFT], tick_ms, self._code_W)
-        self._drift = meter_drift.MeterDrift(words[S_DRIFT:S_SAMPLES], self._code_W)
-        self.state[S_CODE] = SEED
+        self.state = State.zero()
+        self.state.code = SEED
+        self.watch = meter_watch.MeterWatch(self._second_ticks, setup.rated_W, self._load_fitted)
+        self.steps = path_delay.PathDelay(tick_ms, self._code_W)
+        self.drift = meter_drift.MeterDrift(self._code_W)
+        self.statistics = Statistics.zero()
+        self._right_W, self._wrong_W = [array("q", [0] * self._window_ticks) for _ in range(2)]
         self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
+
+    def arrays(self) -> tuple:
+        """See Function."""
+        parts = self.statistics, self.watch.state, self.steps.state, self.drift.state
+        return self.state, *parts, self._right_W, self._wrong_W, self.out
 
     @staticmethod
     def output_names(source_count: int) -> tuple:
         """See Function."""
         return "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
-
-    @property
-    def measured_ms(self) -> int:
-        """Path delay of the last proven test of this process, ms; 0: unmeasured."""
-        return self.state[S_DELAY_MS]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The power of the code while a test runs; otherwise nothing."""
@@ -132,19 +137,19 @@ class MeterSign(Function):
             return ()
         state, out = self.state, self.out
         if not known.is_running:
-            state[S_STARTED] = 0
+            state.is_started = 0
             if known.is_stopped_by_person:
-                self._watch.approve()
+                self.watch.approve()
             if out[O_RESULT] == TESTING:
                 out[O_RESULT] = PROVEN
             return ()
-        if not state[S_STARTED]:
-            state[S_STARTED] = 1
-            if out[O_RESULT] == UNDECIDED and self._watch.is_in_doubt:
+        if not state.is_started:
+            state.is_started = 1
+            if out[O_RESULT] == UNDECIDED and self.watch.is_in_doubt:
                 self._end(UNDECIDED)  # tests that agree lie DOUBT_S apart
             else:
                 self._begin(-elapsed_ticks)
-        state[S_TICKS] += elapsed_ticks
+        state.ticks += elapsed_ticks
         if out[O_RESULT] in (PROVEN, UNDECIDED):
             self._await_test(known, elapsed_ticks)
         if out[O_RESULT] != TESTING:
@@ -158,12 +163,12 @@ class MeterSign(Function):
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """See Function; a test that was cut short begins anew."""
         if not known.is_running or self.out[O_RESULT] == TESTING:
-            self.state[S_STARTED] = 0
+            self.state.is_started = 0
 
     def _publish(self, known: Known, found: Found) -> None:
         """The path delay in use."""
         delay_ms, source = path_delay.in_use(
-            self.state[S_DELAY_MS], known.stored_path_delay_ms, self._settings
+            self.state.delay_ms, known.stored_path_delay_ms, self._settings
         )
         found.path_delay_ms = delay_ms if source in path_delay.USED else 0
         self.out[O_DELAY_MS], self.out[O_DELAY_SOURCE] = delay_ms, source
@@ -171,26 +176,26 @@ class MeterSign(Function):
     def _begin(self, ticks: int, is_long: int = 0) -> None:
         """Test from now on; ticks: of the wait for its turn that are over."""
         state = self.state
-        state[S_TICKS], state[S_SYMBOL], state[S_IS_LONG] = ticks, -1, is_long
-        start = ONE * START_EIGHTHS[is_long] >> 3
-        state[S_RIGHT_STATISTIC] = state[S_REVERSED_STATISTIC] = start
+        state.ticks, state.symbols_begun, state.is_long = ticks, 0, is_long
+        self.statistics.begin(is_long)
         settle_ticks = self._chips[is_long] - self._window_ticks
-        self._steps.begin(settle_ticks * self._tick_ms)
-        self._drift.begin()
+        self.steps.begin(settle_ticks * self._tick_ms)
+        self.drift.begin()
         self.out[O_RESULT], self.out[O_SYMBOLS] = TESTING, 0
 
     def _test(self, known: Known, elapsed_ticks: int) -> int:
         """One tick of the code: the power of its chip, W."""
         state = self.state
-        length_ticks, ticks = self._chips[state[S_IS_LONG]], state[S_TICKS] - self._wait_ticks
+        length_ticks, ticks = self._chips[state.is_long], state.ticks - self._wait_ticks
         if ticks < 0:
             return 0
         chip, phase = divmod(ticks, length_ticks)
-        if chip >> 1 != state[S_SYMBOL]:
-            self._next_symbol(chip >> 1)
+        if chip >> 1 >= state.symbols_begun:
+            state.symbols_begun = (chip >> 1) + 1
+            self._next_symbol()
         grid_W, battery_W, load_W = known.grid_meter_W, known.battery_W, self._load_W(known)
         if elapsed_ticks != 1 or grid_W is None or battery_W is None or load_W is None:
-            state[S_VOID] = 1
+            state.is_void = 1
         else:
             place = phase - length_ticks + self._window_ticks
             self._add(chip, place, battery_W, grid_W - load_W, grid_W + load_W)
@@ -199,15 +204,15 @@ class MeterSign(Function):
         return self._power_W(chip)
 
     def _power_W(self, chip: int) -> int:
-        return self._code_W if chip & 1 ^ self.state[S_UP] else -self._code_W
+        return self._code_W if chip & 1 ^ self.state.is_up else -self._code_W
 
-    def _next_symbol(self, symbol: int) -> None:
+    def _next_symbol(self) -> None:
         state = self.state
-        bit = state[S_CODE] & 1
-        state[S_CODE] = state[S_CODE] >> 1 ^ (TAPS if bit else 0)
-        state[S_SYMBOL], state[S_UP] = symbol, bit
-        state[S_VOID] = state[S_RIGHT] = state[S_WRONG] = state[S_OWN] = 0
-        self._drift.begin_symbol()
+        bit = state.code & 1
+        state.code = state.code >> 1 ^ (TAPS if bit else 0)
+        state.is_up = bit
+        state.is_void = state.right = state.wrong = state.own = 0
+        self.drift.begin_symbol()
 
     def _load_W(self, known: Known) -> int | None:
         return known.load_meter_W if self._load_fitted else 0
@@ -218,48 +223,46 @@ class MeterSign(Function):
         counts, because an edge of the load, which the meters show at different times, is short.
         """
         state, ticks = self.state, self._window_ticks
-        self._steps.add(chip, right_W)
+        self.steps.add(chip, right_W)
         if place < 0:
-            state[S_CHIP_OWN] = 0
+            state.chip_own = 0
             return
-        right, wrong = S_SAMPLES, S_SAMPLES + ticks
-        state[right + place], state[wrong + place] = right_W, wrong_W
-        state[S_CHIP_OWN] += battery_W
+        self._right_W[place], self._wrong_W[place] = right_W, wrong_W
+        state.chip_own += battery_W
         if place == ticks - 1:
-            sign, own_W = -1 if chip & 1 else 1, state[S_CHIP_OWN]
-            level_W = sorted(state[right:wrong])[ticks // 2]
-            wrong_W = sorted(state[wrong : wrong + ticks])[ticks // 2]
-            state[S_RIGHT] += sign * level_W
-            state[S_WRONG] += sign * wrong_W
-            state[S_OWN] += sign * own_W
-            self._drift.add(level_W, wrong_W)
-            length_ticks = self._chips[state[S_IS_LONG]]
-            if self._drift.is_steady:
-                self._steps.end_chip(length_ticks, level_W, own_W // ticks, self._power_W(chip))
+            sign, own_W = -1 if chip & 1 else 1, state.chip_own
+            level_W = sorted(self._right_W)[ticks // 2]
+            wrong_W = sorted(self._wrong_W)[ticks // 2]
+            state.right += sign * level_W
+            state.wrong += sign * wrong_W
+            state.own += sign * own_W
+            self.drift.add(level_W, wrong_W)
+            length_ticks = self._chips[state.is_long]
+            if self.drift.is_steady:
+                self.steps.end_chip(length_ticks, level_W, own_W // ticks, self._power_W(chip))
 
     def _judge(self, ticks: int) -> None:
         """The end of a symbol: both statistics take it in, and may end the test."""
         state = self.state
         self.out[O_SYMBOLS] += 1
-        own_W = state[S_OWN] // self._window_ticks
+        own_W = state.own // self._window_ticks
         # half of the step at least: what limits leave of it
-        if not state[S_VOID] and abs(own_W) >= self._code_W:
+        if not state.is_void and abs(own_W) >= self._code_W:
             # a converter that is a chip late steps against the code: a miss
-            is_late = (own_W > 0) != state[S_UP]
-            right_W, wrong_W = self._drift.removed_W(state[S_RIGHT], state[S_WRONG])
-            bets = (S_RIGHT_STATISTIC, right_W, -own_W), (S_REVERSED_STATISTIC, wrong_W, own_W)
-            for at, found_W, wanted_W in bets:
-                state[at] = path_delay.bet(state[at], 0 if is_late else found_W, wanted_W)
-        self._drift.end_symbol(state[S_VOID])
-        if state[S_RIGHT_STATISTIC] >= ONE * ERROR_PARTS:
-            self._take_delay(self._steps.mean_ms())
-            self._watch.agree()
-            self._end(UNDECIDED if self._watch.is_in_doubt else PROVEN)
-        elif state[S_REVERSED_STATISTIC] >= ONE * ERROR_PARTS:
-            self._watch.doubt()
+            is_late = (own_W > 0) != state.is_up
+            right_W, wrong_W = self.drift.removed_W(state.right, state.wrong)
+            seen_W = (0, 0) if is_late else (right_W, wrong_W)
+            self.statistics.take(*seen_W, own_W)
+        self.drift.end_symbol(state.is_void)
+        if self.statistics.is_right:
+            self._take_delay(self.steps.mean_ms())
+            self.watch.agree()
+            self._end(UNDECIDED if self.watch.is_in_doubt else PROVEN)
+        elif self.statistics.is_reversed:
+            self.watch.doubt()
             self._end(REVERSED)
         elif not self._can_decide(ticks):
-            if state[S_IS_LONG] or self._chips[1] <= self._chips[0]:
+            if state.is_long or self._chips[1] <= self._chips[0]:
                 self._end(UNDECIDED)
             else:
                 self._begin(self._wait_ticks - 1, is_long=1)
@@ -267,25 +270,21 @@ class MeterSign(Function):
     def _take_delay(self, delay_ms: int) -> None:
         """Result of a proven test; one that could not measure it leaves the delay known before."""
         if delay_ms:
-            self.state[S_DELAY_MS] = max(1, delay_ms + self._settings[DIFFERENCE])
+            self.state.delay_ms = max(1, delay_ms + self._settings[DIFFERENCE])
 
     def _can_decide(self, ticks: int) -> bool:
         """True while a test of nothing but matches from now on would still decide in time."""
-        symbol_ticks = 2 * self._chips[self.state[S_IS_LONG]]
+        symbol_ticks = 2 * self._chips[self.state.is_long]
         test_ticks = max(TEST_S * self._second_ticks, SYMBOLS * symbol_ticks)
-        left = (test_ticks - ticks - 1) // symbol_ticks
-        statistic = max(self.state[S_RIGHT_STATISTIC], self.state[S_REVERSED_STATISTIC])
-        for _ in range(left):
-            statistic = statistic * path_delay.MATCH_EIGHTHS >> 3
-        return statistic >= ONE * ERROR_PARTS
+        return self.statistics.can_decide((test_ticks - ticks - 1) // symbol_ticks)
 
     def _end(self, result: int) -> None:
-        self.out[O_RESULT], self.state[S_TICKS] = result, 0
-        self._watch.begin()
+        self.out[O_RESULT], self.state.ticks = result, 0
+        self.watch.begin()
 
     def _await_test(self, known: Known, elapsed_ticks: int) -> None:
         """Test anew a meter that looks reversed, and an undecided one after its time."""
-        state, watch, is_proven = self.state, self._watch, self.out[O_RESULT] == PROVEN
+        state, watch, is_proven = self.state, self.watch, self.out[O_RESULT] == PROVEN
         load_W, battery_W = self._load_W(known), known.battery_W
         expected_W = load_W - battery_W if load_W is not None and battery_W is not None else None
         is_watched = is_proven or watch.is_in_doubt
@@ -293,8 +292,8 @@ class MeterSign(Function):
             expected_W, known.grid_meter_W, elapsed_ticks
         )
         if is_reversed and watch.is_in_doubt:
-            state[S_TICKS] = 0
+            state.ticks = 0
         retry_s = meter_watch.DOUBT_S if watch.is_in_doubt else RETRY_S
-        is_due = not is_proven and state[S_TICKS] >= retry_s * self._second_ticks
+        is_due = not is_proven and state.ticks >= retry_s * self._second_ticks
         if is_due or is_proven and is_reversed:
             self._begin(self._wait_ticks)

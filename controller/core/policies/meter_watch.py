@@ -1,13 +1,20 @@
 """Watches the direction of a proven grid meter while the battery runs.
 
-It correlates two changes from second to second: of the power that is expected at the meter, and of
-the power that the meter shows. A meter that looked or tested reversed is in doubt. A doubt ends
-when two tests in a row, DOUBT_S apart, prove the meter, or when a person stops and starts the
-cabinet. Without a load meter a load that the battery follows in part looks reversed too: there the
-watch asks for one test in BELIEVED_S and raises no doubt.
+A meter that was right at the start may be connected the other way round later. The naive way
+compares the meter with load less battery: PV and other loads, which no load meter sees, lie between
+both. So the watch correlates changes from second to second:
+
+    x = change of (load - battery), which is expected at the meter; y = change that the meter shows
+    leaky sums of x x and x y:   2 x y < -x x, after enough movement  -->  the meter looks reversed
+
+A meter that looked or tested reversed is in doubt. A doubt ends when two tests in a row, DOUBT_S
+apart, prove the meter, or when a person stops and starts the cabinet. Without a load meter a load
+that the battery follows in part looks reversed too: there the watch asks for one test in BELIEVED_S
+and raises no doubt.
 """
 
 from controller.core.integers import within
+from controller.core.words import Words
 
 WATCHED = 32  # seconds of the leaky sums
 MOVES, MOVE_PERMILLE = 8, 50  # so many moves, of so much of the rating, say something
@@ -15,86 +22,87 @@ MOVE_W_MAX = 1 << 28
 BELIEVED_S = 3600  # without a load meter one that was tested anew is believed so long
 AGREEING, DOUBT_S = 2, 600  # tests that end a doubt; from a test or a sign to the next test
 
-(
-    W_TICKS,
-    W_EXPECTED_W,
-    W_SHOWN_W,
-    W_IS_BEFORE,
-    W_BEFORE_EXPECTED_W,
-    W_BEFORE_SHOWN_W,
-    W_XX,
-    W_XY,
-    W_BELIEVED,
-    W_DOUBT,
-) = range(10)
-WORDS = 10
+
+class State(Words):
+    """Sums of the second that runs, then changes from second to second (a leaky sum of each)."""
+
+    ticks: int
+    expected_W: int
+    shown_W: int
+    is_before: int  # the second before is known: both means of it
+    before_expected_W: int
+    before_shown_W: int
+    xx: int  # expected change squared
+    xy: int  # expected change x shown change
+    believed_ticks: int  # a meter without a load meter is believed for so long
+    doubt: int  # tests that must still prove the meter
 
 
 class MeterWatch:
-    """Sums over seconds, in words of the caller's state."""
+    """Sums over seconds."""
 
-    def __init__(
-        self, words: memoryview, second_ticks: int, rated_W: int, load_fitted: int
-    ) -> None:
-        """words: WORDS of them, as 64-bit integers; second_ticks: ticks of a second."""
-        self._words, self._second_ticks, self._load_fitted = words, second_ticks, load_fitted
+    def __init__(self, second_ticks: int, rated_W: int, load_fitted: int) -> None:
+        """second_ticks: ticks of a second."""
+        self.state, self._second_ticks, self._load_fitted = State.zero(), second_ticks, load_fitted
         self._moved = MOVES * (rated_W * MOVE_PERMILLE // 1000) ** 2
 
     def begin(self) -> None:
         """A test has ended: begin with nothing."""
-        for word in range(W_BELIEVED):
-            self._words[word] = 0
+        state = self.state
+        kept = state.believed_ticks, state.doubt
+        state[:] = State.zero()
+        state.believed_ticks, state.doubt = kept
 
     @property
     def is_in_doubt(self) -> bool:
         """The meter looked or tested reversed, and too few tests have proven it since."""
-        return self._words[W_DOUBT] > 0
+        return self.state.doubt > 0
 
     def doubt(self) -> None:
         """The meter looks or tests reversed."""
-        self._words[W_DOUBT] = AGREEING
+        self.state.doubt = AGREEING
 
     def approve(self) -> None:
         """A person takes the doubt back."""
-        self._words[W_DOUBT] = 0
+        self.state.doubt = 0
 
     def agree(self) -> None:
         """A test proves the meter."""
-        self._words[W_DOUBT] = max(0, self._words[W_DOUBT] - 1)
+        self.state.doubt = max(0, self.state.doubt - 1)
 
     def is_reversed(self, expected_W: int | None, shown_W: int | None, elapsed_ticks: int) -> bool:
         """True if the meter moves against what is expected. expected_W: load less battery, None
         while any of the three is unknown.
         """
-        words = self._words
-        words[W_BELIEVED] = max(0, words[W_BELIEVED] - elapsed_ticks)
+        state = self.state
+        state.believed_ticks = max(0, state.believed_ticks - elapsed_ticks)
         if elapsed_ticks != 1 or expected_W is None or shown_W is None:
-            words[W_TICKS] = words[W_EXPECTED_W] = words[W_SHOWN_W] = words[W_IS_BEFORE] = 0
+            state.ticks = state.expected_W = state.shown_W = state.is_before = 0
             return False
-        words[W_EXPECTED_W] += expected_W
-        words[W_SHOWN_W] += shown_W
-        words[W_TICKS] += 1
-        if words[W_TICKS] < self._second_ticks:
+        state.expected_W += expected_W
+        state.shown_W += shown_W
+        state.ticks += 1
+        if state.ticks < self._second_ticks:
             return False
-        means_W = [words[word] // self._second_ticks for word in (W_EXPECTED_W, W_SHOWN_W)]
-        words[W_TICKS] = words[W_EXPECTED_W] = words[W_SHOWN_W] = 0
+        means_W = [each // self._second_ticks for each in (state.expected_W, state.shown_W)]
+        state.ticks = state.expected_W = state.shown_W = 0
         return self._correlate(*means_W)
 
     def _correlate(self, expected_W: int, shown_W: int) -> bool:
         """True if the changes from second to second have been opposite, and large enough."""
-        words = self._words
-        if words[W_IS_BEFORE]:
-            dx_W = within(expected_W - words[W_BEFORE_EXPECTED_W], -MOVE_W_MAX, MOVE_W_MAX)
-            dy_W = within(shown_W - words[W_BEFORE_SHOWN_W], -MOVE_W_MAX, MOVE_W_MAX)
-            words[W_XX] += dx_W * dx_W - words[W_XX] // WATCHED
-            words[W_XY] += dx_W * dy_W - words[W_XY] // WATCHED
-        words[W_IS_BEFORE], words[W_BEFORE_EXPECTED_W] = 1, expected_W
-        words[W_BEFORE_SHOWN_W] = shown_W
-        is_opposite = 2 * words[W_XY] < -words[W_XX] and words[W_XX] >= self._moved
-        if not is_opposite or words[W_BELIEVED]:
+        state = self.state
+        if state.is_before:
+            dx_W = within(expected_W - state.before_expected_W, -MOVE_W_MAX, MOVE_W_MAX)
+            dy_W = within(shown_W - state.before_shown_W, -MOVE_W_MAX, MOVE_W_MAX)
+            state.xx += dx_W * dx_W - state.xx // WATCHED
+            state.xy += dx_W * dy_W - state.xy // WATCHED
+        state.is_before, state.before_expected_W = 1, expected_W
+        state.before_shown_W = shown_W
+        is_opposite = 2 * state.xy < -state.xx and state.xx >= self._moved
+        if not is_opposite or state.believed_ticks:
             return False
         if self._load_fitted:
             self.doubt()
         else:
-            words[W_BELIEVED] = BELIEVED_S * self._second_ticks
+            state.believed_ticks = BELIEVED_S * self._second_ticks
         return True

@@ -1,5 +1,13 @@
 """The mode of the site, from the grid through an island and back: one table (../ISLAND.md).
 
+Control functions act differently off the grid. The naive way asks the contact of the transfer
+switch alone. But the contact may be unknown or wrong, and it does not show whether an island has a
+voltage. So a table gives the next mode from the state of the bus. Each change waits for its time:
+
+    grid --> hand-over --> island       a source carries the bus for 2 s
+     ^           +-------> black start  no voltage for 2 s
+     +-- return <-- the switch is back
+
 Off the grid are hand-over, island and black start. An unknown contact of the transfer switch counts
 as grid, as it does for row 56, and so does one that the other measurements contradict
 (site_balance.py). But an unknown contact ends no return: stages that are shed stay so, and a

@@ -16,15 +16,15 @@ by as much as the clock is uncertain. The margin is what the whole connection im
     unknown                                     the limit at every moment
 
 The function keeps a time of its own. A small correction makes it run faster or slower, never
-backwards; a step of the clock moves it at once. Nobody counted the import in the time that a step
-skips, and before a start. There the whole connection counts, unless the store holds the import.
+backwards; a step of the clock moves it at once. The import was not counted in the time that a step
+skips, nor before a start. There the whole connection counts, unless the store holds the import.
 While the grid meter is silent its last value counts, but at least the limit.
 
-Two more rules. Import that passed the limit all the same, by a delay or a lack of power, is a debt,
-saved later: a battery that is almost empty would else fill each valley of the load up to the limit,
-and the mean would lie above it. And a battery that cannot discharge gives nothing back, so it
-charges only with energy that is left even if the highest import of this and the last interval goes
-on.
+Two more rules. A delay or a lack of power lets the import pass the limit all the same. This import
+is a debt, and it is saved later. Otherwise a battery that is almost empty would fill each valley of
+the load up to the limit, and the mean would lie above it. A battery that cannot discharge gives
+nothing back. So it charges only with energy that is left even if the highest import of this and the
+last interval goes on.
 """
 
 from array import array

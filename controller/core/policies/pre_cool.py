@@ -1,5 +1,7 @@
-"""Chiller: cools more while the air, the cells or one unit is warm, so that no limit of heat is
-reached.
+"""Chiller: cools more while the air, the cells or one unit is warm.
+
+The naive way cools when a limit of heat is reached, and then power has already fallen. So the
+chiller is asked before, by thresholds below those limits, each with its hysteresis (two_point.py).
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,12 @@
 """Heater: warms cold cells from the grid before they are charged. LFP must not be charged below
 0 degC: the temperature taper of the kernel closes there, and opens as the cells get warm.
 
+The naive way heats when a charge begins: the cells need time, and the charge waits. So the heater
+also looks ahead, to a slot of the schedule or a notice:
+
+    coldest cell < start_ddegC                                --> heat, to stop_ddegC
+    a charge within ahead_min, coldest cell below ahead_ddegC --> heat ahead of it
+
 The heater goes off while the temperatures are unknown, and off the grid. It waits while an
 obligation of the grid (connection, hint, schedule, peak shaving) leaves no room: otherwise the
 battery would carry the heater. An import without room has none for a charge either.

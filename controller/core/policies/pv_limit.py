@@ -1,10 +1,13 @@
 """PV: takes all that the sun gives, and curtails only what neither load, battery nor grid may take.
 
+A limit of export forbids PV power that nothing takes. The naive way lowers PV as soon as the grid
+exports, although the battery could take the rest. All four powers of this sum are measured in one
+tick, so it holds without a model of the inverter:
+
     PV at most = measured PV + import with the battery at 0 + charging power left + export limit.
 
-All four are measured in one tick, so the sum holds without a model of the inverter. While the grid
-power is unknown or not proven, PV may give what the load meter shows: then nothing is exported. In
-an island that a converter forms, the charging power that is left comes on top.
+While the grid power is unknown or not proven, PV may give what the load meter shows: then nothing
+is exported. In an island that a converter forms, the charging power that is left comes on top.
 
 While a notice says that the price is negative, PV may give what the load takes, and no more. Energy
 from the grid then earns money, and export costs money. The load meter reports this power at once;

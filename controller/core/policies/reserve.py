@@ -1,18 +1,21 @@
 """Energy that is kept back, in three levels of the state of charge (../ISLAND.md).
 
-Up to the backup level nothing discharges on the grid (a limit). Up to the peaks level only peak
-shaving and the limits of the connection do (a cap). Above, everything does: arbitrage. A slot of
-the schedule may raise the peaks level, never lower it. Off the grid both open at once, and the
-kernel's limits alone end the discharge.
+One battery serves an outage, the peaks of the load and everything else: the first to discharge it
+leaves nothing for the others. The naive level is a threshold. The power jumps when the charge
+crosses it, and it flips at the edge. It opens when the BMS falls silent: a floor of 10 % was then
+crossed to 6 % (victronenergy/venus issue 1194).
 
-Both levels have hysteresis, and both count as reached while the state of charge is unknown. After a
-BMS service had vanished, a floor of 10 % was crossed to 6 % (victronenergy/venus issue 1194). The
-cap closes and opens at `reserve_ramp_W_per_s`, the limit closes within 2 s. So the grid takes the
-load over smoothly. A reserve never forces a charge and never narrows one: at a charge limit of 0
-the power stays 0 (victronenergy/venus issue 904).
+    charge     backup level        peaks level
+    |-- nothing --|-- peaks, connection --|-- arbitrage: everything --|
+        a limit          a cap
+
+Both levels have hysteresis, and both count as reached while the state of charge is unknown. A slot
+of the schedule may raise the peaks level, never lower it. Off the grid both open at once, and the
+kernel's limits alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`, the
+limit closes within 2 s. So the grid takes the load over smoothly. A reserve never forces a charge
+and never narrows one: at a charge limit of 0 the power stays 0 (victronenergy/venus issue 904).
 """
 
-from array import array
 from typing import Any
 
 from controller.core import contract, reasons
@@ -20,24 +23,31 @@ from controller.core.answers import WIDE_W, Cap, Limit
 from controller.core.contract import Function, Setup
 from controller.core.found import Found
 from controller.core.known import Known
+from controller.core.words import Words
 from safety import signals
 
-(
-    S_STARTED,
-    S_PEAKS_REACHED,
-    S_PEAKS_DISCHARGE_W_MAX,
-    S_PEAKS_REASON,
-    S_BACKUP_REACHED,
-    S_BACKUP_DISCHARGE_W_MAX,
-    S_BACKUP_REASON,
-    S_PEAKS_PERMILLE,
-) = range(8)
 BACKUP_CLOSE_MS = 2000
+
+
+class State(Words):
+    """`peaks_permille`: end of the peaks level now."""
+
+    is_started: int  # the state of charge has been known
+    peaks_permille: int
+
+
+class Level(Words):
+    """The peaks level, or the backup level."""
+
+    is_reached: int
+    discharge_W_max: int
+    reason: int
 
 
 class Reserve(Function):
     """A power of `rated_W` is wide open: it bounds nothing, and is no reason."""
 
+    state: State
     NAME, STAGE = "reserve", contract.BOUND
     READS = ("is_off_grid", "scheduled_reserve_permille", "soc_permille")
     PARAMETERS = (
@@ -77,85 +87,82 @@ class Reserve(Function):
 
     def __init__(self, setup: Setup):
         settings, tick_ms = setup.settings, setup.tick_ms
-        self.state = array("i", [0] * 8)
+        self.state = State.zero(code="i")
+        self.peaks, self.backup = [Level.zero(code="i") for _ in range(2)]
         self.rated_W = min(setup.rated_W, signals.INT_MAX)
-        self._peaks = settings["soc_reserve_peaks_permille"]
-        self._backup = settings["soc_reserve_backup_permille"]
+        self._peaks_permille = settings["soc_reserve_peaks_permille"]
+        self._backup_permille = settings["soc_reserve_backup_permille"]
         self._hysteresis = settings["soc_reserve_hysteresis_permille"]
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
         self._close_W = max(1, -(-self.rated_W * tick_ms // BACKUP_CLOSE_MS))
 
+    def arrays(self) -> tuple:
+        """See Function."""
+        return self.state, self.peaks, self.backup
+
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list:
         """The cap of the peaks level, the limit of the backup level, while they bound anything."""
-        state = self.state
         if found.is_off_grid:
             self._open()
             return []
         soc = known.soc_permille
-        state[S_PEAKS_PERMILLE] = max(self._peaks, found.scheduled_reserve_permille)
-        self._move(soc is not None, soc[0] if soc is not None else 0, elapsed_ticks)
+        self.state.peaks_permille = max(self._peaks_permille, found.scheduled_reserve_permille)
+        self._move(None if soc is None else soc[0], elapsed_ticks)
         answers = []
-        for at, answer in ((S_PEAKS_DISCHARGE_W_MAX, Cap), (S_BACKUP_DISCHARGE_W_MAX, Limit)):
-            if state[at] < self.rated_W:
-                answers.append(answer(WIDE_W, reasons.NONE, state[at], state[at + 1]))
+        for level, answer in ((self.peaks, Cap), (self.backup, Limit)):
+            if level.discharge_W_max < self.rated_W:
+                answers.append(answer(WIDE_W, reasons.NONE, level.discharge_W_max, level.reason))
         return answers
 
     def numbers(self, code: int) -> dict[str, Any]:
         """See Function."""
         is_backup = code in (reasons.RESERVE_BACKUP, reasons.RESERVE_BACKUP_SOC_UNKNOWN)
-        at = S_BACKUP_REACHED if is_backup else S_PEAKS_REACHED
-        kept = self._backup if is_backup else self.state[S_PEAKS_PERMILLE]
+        level = self.backup if is_backup else self.peaks
+        kept = self._backup_permille if is_backup else self.state.peaks_permille
         return {
             "kind": "reserve",
             "level": "backup" if is_backup else "peaks",
             "reserve_permille": kept,
             "opens_at_permille": kept + self._hysteresis,
-            "is_reached": bool(self.state[at]),
-            "discharge_W_max": self.state[at + 1],
+            "is_reached": bool(level.is_reached),
+            "discharge_W_max": level.discharge_W_max,
         }
 
     def _open(self) -> None:
         """Both levels at once: a ramp would shed load that the battery can carry."""
-        state = self.state
-        state[S_STARTED], state[S_PEAKS_REACHED], state[S_BACKUP_REACHED] = 1, 0, 0
-        state[S_PEAKS_DISCHARGE_W_MAX] = state[S_BACKUP_DISCHARGE_W_MAX] = self.rated_W
+        self.state.is_started = 1
+        for level in (self.peaks, self.backup):
+            level.is_reached, level.discharge_W_max = 0, self.rated_W
 
-    def _move(self, soc_ok: bool, soc_permille: int, elapsed_ticks: int) -> None:
-        """soc_permille: the lowest of the racks. Fills the powers (>= 0, W) and reasons in
-        `state`.
-        """
-        state = self.state
-        peaks = self._reached(soc_ok, soc_permille, state[S_PEAKS_PERMILLE], state[S_PEAKS_REACHED])
-        backup = self._reached(soc_ok, soc_permille, self._backup, state[S_BACKUP_REACHED])
-        state[S_PEAKS_REACHED], state[S_BACKUP_REACHED] = peaks, backup
-        state[S_PEAKS_REASON], state[S_BACKUP_REASON] = self._reasons(soc_ok)
-        open_W = self._step_W * elapsed_ticks
-        if not state[S_STARTED]:  # both begin where the first known state of charge puts them
-            state[S_STARTED] = 1 if soc_ok else 0
-            state[S_PEAKS_DISCHARGE_W_MAX] = 0 if peaks else self.rated_W
-            state[S_BACKUP_DISCHARGE_W_MAX] = 0 if backup else self.rated_W
-            return
-        state[S_PEAKS_DISCHARGE_W_MAX] = self._moved(
-            state[S_PEAKS_DISCHARGE_W_MAX], peaks, open_W, open_W
+    def _move(self, soc_permille: int | None, elapsed_ticks: int) -> None:
+        """Move both levels. soc_permille: the lowest of the racks; None: unknown."""
+        state, open_W = self.state, self._step_W * elapsed_ticks
+        backup_close_W = self._close_W * elapsed_ticks
+        ends = (
+            (self.peaks, state.peaks_permille, open_W),
+            (self.backup, self._backup_permille, backup_close_W),
         )
-        state[S_BACKUP_DISCHARGE_W_MAX] = self._moved(
-            state[S_BACKUP_DISCHARGE_W_MAX], backup, self._close_W * elapsed_ticks, open_W
-        )
+        self.peaks.reason, self.backup.reason = self._reasons(soc_permille is not None)
+        for level, end_permille, close_W in ends:
+            level.is_reached = self._reached(soc_permille, end_permille, level.is_reached)
+            if not state.is_started:  # begins where the first known state of charge puts it
+                level.discharge_W_max = 0 if level.is_reached else self.rated_W
+            elif level.is_reached:
+                level.discharge_W_max = max(0, level.discharge_W_max - close_W)
+            else:
+                level.discharge_W_max = min(self.rated_W, level.discharge_W_max + open_W)
+        if soc_permille is not None:
+            state.is_started = 1
 
     def _reasons(self, soc_ok: bool) -> tuple[int, int]:
         """(peaks level, backup level)."""
         if not soc_ok:
             return reasons.RESERVE_PEAKS_SOC_UNKNOWN, reasons.RESERVE_BACKUP_SOC_UNKNOWN
-        is_by_schedule = self.state[S_PEAKS_PERMILLE] > self._peaks
+        is_by_schedule = self.state.peaks_permille > self._peaks_permille
         peaks = reasons.SCHEDULE_RESERVE if is_by_schedule else reasons.RESERVE_PEAKS
         return peaks, reasons.RESERVE_BACKUP
 
-    def _reached(self, soc_ok: bool, soc_permille: int, floor: int, was: int) -> int:
-        if not soc_ok or soc_permille <= floor:
+    def _reached(self, soc_permille: int | None, end_permille: int, was: int) -> int:
+        if soc_permille is None or soc_permille <= end_permille:
             return 1
-        return 1 if was and soc_permille < floor + self._hysteresis else 0
-
-    def _moved(self, value_W: int, reached: int, close_W: int, open_W: int) -> int:
-        if reached:
-            return max(0, value_W - close_W)
-        return min(self.rated_W, value_W + open_W)
+        return 1 if was and soc_permille < end_permille + self._hysteresis else 0

@@ -1,13 +1,19 @@
 """The schedule of a source: grid cap, band and reserve of the present slot.
 
+A system upstream plans ahead. The naive way sends a hint at the begin of each slot: a connection
+that is down at that moment leaves the fallbacks instead of the plan. So the cabinet keeps the whole
+table and finds the slot of now by its own clock. Followed blindly, the table would act by a wrong
+clock, and for a sender that is gone.
+
+    slot = (minute of the clock - start) / minutes of a slot
+    clock trusted, heartbeat of the source valid  ->  grid cap, band, reserve of this slot
+    one of them not                               ->  nothing of it; the source's fallbacks act
+
 A slot has a grid cap (an obligation of the rank of the grid limit by hint), a band of the battery's
 power, and a reserve. The band is a cap that contains 0. A band that excludes 0 is a request too:
 the base request goes to its nearer end. The ramp of the source holds, and every request by hint
 comes first. The reserve raises the level of the peaks (reserve.py): up to that state of charge only
 peak shaving and the limits of the connection discharge.
-
-A slot acts only while the heartbeat of its source is valid and the clock is trusted. Otherwise
-nothing of it acts, and the source's fallbacks, which a slot replaces, act again.
 """
 
 from array import array
@@ -20,6 +26,7 @@ from controller.core.found import Found
 from controller.core.integers import within
 from controller.core.known import Known
 from controller.core.policies.hint_table import HintTable
+from controller.core.words import Words
 
 GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # beside (20, "grid_cap_hint")
 STATES = (
@@ -31,15 +38,26 @@ OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
 O_SOURCE, O_STATE, O_SLOT = range(3)  # source index + 1; of STATES; of now, from 1, 0: none
 DAY_MIN = 1440
 
-# source index + 1 (0: no schedule), then as in schedule_table.Table
-S_SOURCE, S_START_MIN, S_SLOT_MIN, S_COUNT, TABLE_AT = range(5)
-STAGED_AT = TABLE_AT + t.TABLE_WORDS
 SEE_SCHEDULE = "See firebreak hint schedule for its slots."
 
 
-class Schedule(contract.Function):
-    """state: the table in force, and the one that is entering."""
+class State(Words):
+    """Head of the table in force. Behind it its slots, then those of the table that is entering."""
 
+    source: int  # index + 1; 0: no schedule
+    start_min: int  # since 1970; here and below as in schedule_table.Table
+    slot_min: int
+    slot_count: int
+
+
+HEAD = len(State.__annotations__)
+STAGED_AT = HEAD + t.TABLE_WORDS
+
+
+class Schedule(contract.Function):
+    """Cap, obligation and request of the slot of now."""
+
+    state: State
     NAME, STAGE = "schedule", contract.MEASURE
     READS = ("connection_W", "schedule")
     WRITES = ("lifted", "scheduled_W", "scheduled_reserve_permille", "scheduled_source")
@@ -74,7 +92,7 @@ class Schedule(contract.Function):
         count = hint_sources.count(setup.source_image)
         words = [hint_sources.words(setup.source_image, each) for each in range(count)]
         self._rank = [word[hint_sources.W_ROLE] for word in words]
-        self.state = array("i", [0] * (STAGED_AT + t.TABLE_WORDS))
+        self.state = State.zero(2 * t.TABLE_WORDS, "i")
         self.out = array("i", [0] * len(OUTPUTS))
 
     @staticmethod
@@ -85,7 +103,7 @@ class Schedule(contract.Function):
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer]:
         """Cap and obligation of the slot of now; the rest of the slot is found."""
         self._enter(known, found)
-        if not self.state[S_SOURCE]:
+        if not self.state.source:
             return ()
         state, slot = self._now(elapsed_ticks)
         self.out[O_STATE], self.out[O_SLOT] = state, slot + 1
@@ -94,7 +112,7 @@ class Schedule(contract.Function):
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """See Function; a table that enters is taken."""
         self._enter(known, found)
-        if self.state[S_SOURCE]:
+        if self.state.source:
             self.out[O_STATE], self.out[O_SLOT] = OFF_GRID, 0
 
     def _enter(self, known: Known, found: Found) -> None:
@@ -122,16 +140,16 @@ class Schedule(contract.Function):
         staged = state[STAGED_AT : STAGED_AT + t.SLOT_WORDS * count]
         if crc != t.crc_of(head, staged):
             return
-        state[S_SOURCE : S_COUNT + 1] = array("i", head if count else [0] * len(head))
-        state[TABLE_AT : TABLE_AT + len(staged)] = staged
-        self.out[:] = array("i", [state[S_SOURCE], NONE, 0])
+        state[:HEAD] = array("i", head if count else [0] * HEAD)
+        state[HEAD : HEAD + len(staged)] = staged
+        self.out[:] = array("i", [state.source, NONE, 0])
 
     def slots(self) -> list[t.Slot]:
         """The slots of the table in force."""
-        return [self._slot(index) for index in range(self.state[S_COUNT])]
+        return [self._slot(index) for index in range(self.state.slot_count)]
 
     def _slot(self, index: int) -> t.Slot:
-        at = TABLE_AT + t.SLOT_WORDS * index
+        at = HEAD + t.SLOT_WORDS * index
         return t.Slot._make(self.state[at : at + t.SLOT_WORDS])
 
     def charges_within(self, ahead_min: int) -> bool:
@@ -142,15 +160,15 @@ class Schedule(contract.Function):
         if minute is None or self.holder < 0:
             return False
         first, last = [
-            (minute + ahead - state[S_START_MIN]) // state[S_SLOT_MIN] for ahead in (0, ahead_min)
+            (minute + ahead - state.start_min) // state.slot_min for ahead in (0, ahead_min)
         ]
-        places = range(max(0, first), min(last + 1, state[S_COUNT]))
+        places = range(max(0, first), min(last + 1, state.slot_count))
         return any([t.OPEN_W < self._slot(at).battery_high_W < 0 for at in places])
 
     @property
     def holder(self) -> int:
         """Index of the source whose schedule is in force and whose heartbeat is valid, -1: none."""
-        source = self.state[S_SOURCE] - 1
+        source = self.state.source - 1
         return source if source >= 0 and self._hints.alive(source) else -1
 
     def _now(self, elapsed_ticks: int) -> tuple[int, int]:
@@ -158,10 +176,10 @@ class Schedule(contract.Function):
         state, minute = self.state, self.minute()
         if minute is None:
             return CLOCK, -1
-        if not self._hints.alive(state[S_SOURCE] - 1, elapsed_ticks):
+        if not self._hints.alive(state.source - 1, elapsed_ticks):
             return SILENT, -1
-        slot = (minute - state[S_START_MIN]) // state[S_SLOT_MIN]
-        if 0 <= slot < state[S_COUNT]:
+        slot = (minute - state.start_min) // state.slot_min
+        if 0 <= slot < state.slot_count:
             return ACTS, slot
         return LATER if slot < 0 else OVER, -1
 
@@ -177,7 +195,7 @@ class Schedule(contract.Function):
         return None
 
     def _answers(self, found: Found, slot: t.Slot) -> list[Answer]:
-        source = self.state[S_SOURCE] - 1
+        source = self.state.source - 1
         low_W = -WIDE_W if slot.battery_low_W == t.OPEN_W else slot.battery_low_W
         high_W = WIDE_W if slot.battery_high_W == t.OPEN_W else slot.battery_high_W
         found.scheduled_source = source + 1

@@ -1,5 +1,12 @@
 """Load shedding: opens stages of the load, in order, while the sources cannot carry it.
 
+A load beyond the sources takes the whole bus down. The naive way opens a stage when power is
+missing and closes it when there is room. Each dip of the load would then switch it. So both wait,
+and the way back needs more than the way there:
+
+    missing power > 0               for SHED_MS    --> open, lowest shed_order first
+    room for the stage and a tenth  for RETURN_MS  --> close the last one
+
 Stages are shed when power has been missing for SHED_MS, those of the lowest `shed_order` first. The
 last one comes back when there has been room for it, and a tenth more, for RETURN_MS. So stages come
 back in reverse order, one at a time, each after the device reports the one before it. While the
@@ -16,8 +23,6 @@ The need ends when the battery has been able to carry the load and the next stag
 Otherwise each dip of the load would stop the set, and shed stages until the next start.
 """
 
-from array import array
-
 from controller.core import contract, reasons
 from controller.core.answers import BaseRequest, ForDevice
 from controller.core.contract import Function, Setup
@@ -32,32 +37,38 @@ SHED_MS, RETURN_MS = 500, 30_000
 NEED_MS, SPARE_MS = 5000, 300_000
 TENTH_MORE = 11, 10
 HYSTERESIS_PERMILLE = 50
-NOT_HEARD = -1  # since the start of the controller
 
 
 class State(Words):
-    """STAGES and on: how many stages each device has to shed."""
+    """`is_set_needed`: an island needs a generator set."""
 
     short_ms: int  # for which power has been missing
     room_ms: int  # for which there was room for the next stage
     is_outage: int  # a stage has been open since an outage
-    # above 0 the ms for which an island has needed a set; below 0 one is needed, at least until 0
-    need_ms: int
+    is_set_needed: int
+    need_ms: int  # for which an island has needed a set; while is_set_needed: until it ends
 
 
-STAGES = len(State.__annotations__)
+class Stages(Words):
+    """The stages of one device."""
+
+    is_heard: int  # it has reported, or has been asked, since the start of the controller
+    open: int  # stages that it has to shed
 
 
-def needed_ms(before_ms: int, is_short: bool, passed_ms: int) -> int:
-    """State.need_ms from one tick to the next. Need is forgotten at a tenth of its speed, because a
+def count_need(state: State, is_short: bool, passed_ms: int) -> None:
+    """Count whether an island needs a set. Need is forgotten at a tenth of its speed, because a
     load that swings would otherwise never need a set.
     """
-    after_ms = before_ms + passed_ms
-    if before_ms < 0:
-        return -SPARE_MS if is_short else min(after_ms, 0)
-    if not is_short:
-        return max(0, before_ms - passed_ms // 10)
-    return after_ms if after_ms < NEED_MS else -SPARE_MS
+    if state.is_set_needed:
+        state.need_ms = SPARE_MS if is_short else max(state.need_ms - passed_ms, 0)
+        state.is_set_needed = state.need_ms > 0
+    elif not is_short:
+        state.need_ms = max(0, state.need_ms - passed_ms // 10)
+    else:
+        state.need_ms += passed_ms
+        if state.need_ms >= NEED_MS:
+            state.need_ms, state.is_set_needed = SPARE_MS, 1
 
 
 class Shed(Function):
@@ -97,8 +108,12 @@ class Shed(Function):
         self._import_W = setup.settings["grid_import_W_max"]
         self._share = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
-        self.state = State.zero(len(self._devices))
-        self.state[STAGES:] = array("q", [NOT_HEARD] * len(self._devices))
+        self.state = State.zero()
+        self.stages = [Stages.zero() for _ in self._devices]
+
+    def arrays(self) -> tuple:
+        """See Function."""
+        return self.state, *self.stages
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
         """Number of stages that each device sheds."""
@@ -106,25 +121,28 @@ class Shed(Function):
         self._find()
         if missing_W is not None:
             self._decide(known, found, missing_W, elapsed_ticks * self._tick_ms)
-        self.state.need_ms *= found.is_off_grid
+        if not found.is_off_grid:
+            self.state.need_ms = self.state.is_set_needed = 0
         answers = []
-        for at, (device, number) in enumerate(self._devices, STAGES):
+        for stages, (device, number) in zip(self.stages, self._devices):
             least = self._least_stages(known, found, device.settings, 0)
-            stages = self.state[at] = max(self.state[at], least or NOT_HEARD)
-            reason = self._reason(found, least) if stages > 0 else reasons.NO_REQUEST
-            answers.append(ForDevice(number, BaseRequest(max(0, stages), reason)))
-        found.is_set_needed = self.state.need_ms < 0
+            if least:
+                stages.is_heard, stages.open = 1, max(stages.open, least)
+            reason = self._reason(found, least) if stages.open else reasons.NO_REQUEST
+            answers.append(ForDevice(number, BaseRequest(stages.open, reason)))
+        found.is_set_needed = self.state.is_set_needed != 0
         if found.is_off_grid or self.state.is_outage:
-            found.is_shed = any([stages > 0 for stages in self.state[STAGES:]])
+            found.is_shed = any([stages.open for stages in self.stages])
             self.state.is_outage = found.is_shed
         return answers
 
     def _find(self) -> None:
         """Stages that a device reports at the start of the controller stay open."""
-        for at, (device, _) in enumerate(self._devices, STAGES):
-            stages = device.value("stages")
-            if self.state[at] == NOT_HEARD and stages is not None:
-                self.state[at] = within(stages, 0, device.settings["stages_max"])
+        for stages, (device, _) in zip(self.stages, self._devices):
+            reported = device.value("stages")
+            if not stages.is_heard and reported is not None:
+                stages.is_heard = 1
+                stages.open = within(reported, 0, device.settings["stages_max"])
 
     def _reason(self, found: Found, least: int) -> int:
         if found.mode == BLACK_START:
@@ -170,20 +188,20 @@ class Shed(Function):
         if found.is_off_grid:
             next_W = self._needed_W(last) if last >= 0 else 0
             is_short = missing_W + found.genset_W + next_W > 0
-            state.need_ms = needed_ms(state.need_ms, is_short, passed_ms)
+            count_need(state, is_short, passed_ms)
         state.short_ms = min(state.short_ms + passed_ms, SHED_MS) * (missing_W > 0)
         state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) * is_room
         if state.short_ms >= SHED_MS:
             self._open(missing_W)
             state.short_ms = 0
         elif state.room_ms >= RETURN_MS:
-            state[STAGES + last] -= 1
+            self.stages[last].open -= 1
             state.room_ms = 0
 
     def _has_followed(self, place: int) -> bool:
         """False while a stage that came back is still open, or unknown: its load does not show."""
         reported = self._devices[place][0].value("stages")
-        return reported is not None and reported <= self.state[STAGES + place]
+        return reported is not None and reported <= self.stages[place].open
 
     def _needed_W(self, place: int) -> int:
         return self._devices[place][0].settings["stage_W"] * TENTH_MORE[0] // TENTH_MORE[1]
@@ -193,16 +211,15 @@ class Shed(Function):
         if found.mode not in (GRID, ISLAND):
             return -1
         for place in range(len(self._devices) - 1, -1, -1):
-            settings, stages = self._devices[place][0].settings, self.state[STAGES + place]
+            settings, stages = self._devices[place][0].settings, self.stages[place].open
             if stages > 0:
                 least = self._least_stages(known, found, settings, HYSTERESIS_PERMILLE)
                 return place if stages > least else -1
         return -1
 
     def _open(self, missing_W: int) -> None:
-        for at, (device, _) in enumerate(self._devices, STAGES):
+        for stages, (device, _) in zip(self.stages, self._devices):
             stage_W, most = device.settings["stage_W"], device.settings["stages_max"]
-            stages = max(0, self.state[at])
-            more = within(-(-missing_W // stage_W), 0, most - stages)
-            self.state[at] = stages + more
+            more = within(-(-missing_W // stage_W), 0, most - stages.open)
+            stages.is_heard, stages.open = 1, stages.open + more
             missing_W -= more * stage_W

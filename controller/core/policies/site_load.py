@@ -1,11 +1,14 @@
 """The power of the load, and the import of the grid connection with the battery at zero, from three
 measurements.
 
-The load meter is fast but sees the load alone. Grid + battery is the truth at the connection, but
-the two were measured at different moments, so each movement of the battery leaves a false trace for
-that moment. Fed back at full speed, the trace swings (victronenergy/venus issue 1657: -4000 ..
-+3000 W). Here the load meter gives the fast part, and a low-passed difference comes from grid +
-battery. With a skew d and a time constant T the loop gain is at most d / T. Beside a load meter,
+The load meter is fast but sees the load alone. The naive way adds grid and battery: the truth at
+the connection, but measured at two moments, so each movement of the battery leaves a false trace.
+Fed back at full speed, the trace swings (victronenergy/venus issue 1657: -4000 .. +3000 W).
+
+    import with the battery at 0 = load meter - PV + low-pass of (grid + battery - load meter + PV)
+                                   fast              slow: what the load meter does not see
+
+With a skew d and a time constant T the loop gain is at most d / T. Beside a load meter,
 the last reports of the PV inverters belong to the fast part: a cloud takes most of the sun away
 within 3 s.
 

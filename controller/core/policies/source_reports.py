@@ -1,4 +1,4 @@
-"""What PV inverters, generator sets and the load meter report, as far as nothing contradicts it."""
+"""Reports of PV inverters, generator sets and load meter, as far as nothing contradicts them."""
 
 from controller.core import balance
 from controller.core.contract import DeviceView

@@ -1,6 +1,9 @@
 """Load tracking: the battery takes the swings of the load, and the grid draws a power that follows
 from the state of charge.
 
+The load swings faster than the path from its meter to the battery. The naive way asks for load less
+grid power as it is now: by the time the battery acts, the swing is another one.
+
     request = guess of the load at the moment when the battery will act - reference of the grid
 
 The guess (controller/core/tracking/guess.py) looks one path delay ahead. The reference

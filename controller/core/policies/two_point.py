@@ -1,6 +1,7 @@
 """Control functions that ask each device of its roles for 1 between two thresholds, else for 0.
 
-The request stays as it is between the thresholds and while the compared value is unknown.
+A single threshold would switch a device at each flicker of its value. With two of them the request
+stays as it is between the thresholds, and while the compared value is unknown.
 """
 
 from array import array

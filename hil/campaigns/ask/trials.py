@@ -131,7 +131,7 @@ class Trial:
 
     @property
     def end_s(self) -> int:
-        """Of the job, from now; with peak shaving of the interval in which the job ends."""
+        """End of the job, from now; with peak shaving of the interval in which the job ends."""
         end_s = self.draw.job.at_s + self.draw.job.for_s
         now_s = self._begin_s + self.member.now_s
         is_off = self.settings["peak_import_W_max"] == OFF_W

@@ -43,7 +43,7 @@ def describe():
 
 
 def load_average():
-    """Of the last minute."""
+    """Load average of the last minute."""
     return round(os.getloadavg()[0], 2)
 
 

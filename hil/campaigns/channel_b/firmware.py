@@ -76,7 +76,7 @@ def _laid_out(cache):
 
 
 def _digest(stage):
-    """Of everything that is frozen in, and of this recipe."""
+    """Digest of everything that is frozen in, and of this recipe."""
     total = hashlib.sha256(pathlib.Path(__file__).read_bytes())
     for path in sorted(stage.rglob("*.py")):
         total.update(f"{path.relative_to(stage)}\0".encode() + path.read_bytes())

@@ -52,7 +52,7 @@ class Memory:
         return self._words[IMAGE : IMAGE + self.read(IMAGE_BYTES)]
 
     def forget(self):
-        """As before its first run: no latch, no run that the watchdog ended."""
+        """Its state is as before its first run: no latch, no run that the watchdog ended."""
         for place in (LATCH_LEVEL, KEPT_COUNT, KEPT_DIGEST, RUNNING, HANG, OUTPUT):
             self.write(place, 0)
         self.write(CONTACTS, ALL_CLOSED)

@@ -116,7 +116,7 @@ def combinations(second, way):
 
 
 def main():
-    """By the mode word."""
+    """Run what the mode word names."""
     mode = mem32[MODE]
     if mode == RUN:
         from safety.mcu import main  # noqa: F401  it runs as it is imported

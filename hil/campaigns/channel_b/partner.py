@@ -100,7 +100,7 @@ class Partner:
         return taken_s
 
     def begin(self, number=0):
-        """From a fresh start to a common permit; each number ends at another phase."""
+        """A fresh start up to a common permit; each number ends at another phase."""
         self.board.memory.forget()
         self.receiver.forget()
         self.sending, self.spoil, self.vote = True, None, 0

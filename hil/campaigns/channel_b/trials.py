@@ -151,7 +151,7 @@ def reset(partner):
 
 
 def other_image(partner, image, seconds):
-    """With another limit image channel B never permits. The frames that came meanwhile."""
+    """Channel B never permits with another limit image. The frames that came meanwhile."""
     partner.board.memory.set_image(image)
     partner.board.memory.forget()
     partner.vote = 0

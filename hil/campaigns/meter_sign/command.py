@@ -8,7 +8,8 @@ from argparse import Namespace
 from collections import Counter
 from typing import Any
 
-from controller.core.policies.meter_sign import ERROR_PARTS, PROVEN, REVERSED
+from controller.core.policies.meter_sign import PROVEN, REVERSED
+from controller.core.policies.meter_statistics import ERROR_PARTS
 from hil.campaigns.meter_sign import trials
 from hil.engine.arguments import whole
 from hil.runner import options, report

@@ -199,7 +199,7 @@ def result_of(trial: Trial, traces: Mapping[str, Trace]) -> Result:
     load = load_of(trial, traces, draw)
     proof, found = function(trial.is_beside), Found()
     # the register goes on from test to test
-    proof.state[meter_sign.S_CODE] = draw.randrange(1, 1 << 16)
+    proof.state.code = draw.randrange(1, 1 << 16)
     period_ticks, dead_ticks = PATHS[trial.path]
     grid, beside = _Meter(draw, period_ticks), _Meter(draw, period_ticks)
     dead_ticks += draw.randrange(WRITE_TICKS)
@@ -223,4 +223,4 @@ def result_of(trial: Trial, traces: Mapping[str, Trace]) -> Result:
         found.setpoint_W = answers[0].low_W
         converter.send(tick, found.setpoint_W)
     result = proof.out[meter_sign.O_RESULT]
-    return Result(result, tick, proof.measured_ms, true_delay_ms(grid, dead_ticks))
+    return Result(result, tick, proof.state.delay_ms, true_delay_ms(grid, dead_ticks))

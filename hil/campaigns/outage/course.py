@@ -110,7 +110,7 @@ class Watch:
         return sum(part.asked.get("stages", 0) for part in self._relays)
 
     def see(self) -> None:
-        """After one tick."""
+        """Count one tick, after it."""
         site, tick_s = self.rig.plant.site, self.rig.tick_us / 1e6
         if not site.is_live:
             self.dark_s += tick_s
@@ -140,7 +140,7 @@ class Watch:
         self.swing_W = max(self.swing_W, abs(grid_W - self._grid_W[-ticks:][0]))
 
     def figures(self) -> dict[str, Any]:
-        """Of this outage: load_W, soc at its begin; dark_s, islands; stages that were shed
+        """Figures of this outage: load_W, soc at its begin; dark_s, islands; stages that were shed
         [(s, stages)]; trips; beyond_W, swing_W (of 2 s) after the return.
         """
         cabinet = self.rig.controller.cabinet

@@ -133,7 +133,7 @@ def _soc(rig: ValueRig) -> float:
 def _of_battery(
     rig: ValueRig, config: Config, island: Island, above: float, hours: float
 ) -> dict[str, Any]:
-    """Beside the arithmetic, and what follows."""
+    """Figures beside the arithmetic, and what follows."""
     energy_Wh = config.control["energy_Wh"] * above
     power_W = island.load_W + rig.plant.config.aux_W
     rated_W = sum(unit.rated_W for unit in rig.plant.pcs)

@@ -143,7 +143,7 @@ class Limits:
         return -(-(in_flight_us + 2 * sum(reads_us)) // 1000) + self.config.tick_ms
 
     def _setpoint_ms(self):
-        """From the tick to the last byte of a set-point: exchange in flight, period, own time."""
+        """Tick to the last byte of a set-point: exchange in flight, period, own time."""
         buses = {device.bus for device in self.config.devices if device.role == "pcs"}
         return -(-3 * max(one.time_us for bus in buses for one in self.schedule[bus]) // 1000)
 

@@ -17,7 +17,7 @@ def gas(lfl_pct):
 
 
 def vapour(count):
-    """At least `count` off-gas sensors read 20 ppm."""
+    """Vapour: at least `count` off-gas sensors read 20 ppm."""
     return lambda plant: sum(round(ppm) >= 20 for ppm in plant.offgas_ppm) >= count
 
 

@@ -54,7 +54,7 @@ def _rows(document: dict, path: str) -> list[dict]:
 
 
 def _rms(row: dict, way: str = "ours") -> float:
-    """Of the changes of 2 s means; -1: the load does not move."""
+    """RMS of the changes of 2 s means; -1: the load does not move."""
     residual = row["ways"][way]["residual_pct"]["2"]
     return residual["rms"] if residual else -1.0
 

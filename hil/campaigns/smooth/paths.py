@@ -17,7 +17,7 @@ class Path(NamedTuple):
 
     @property
     def delay_ms(self) -> int:
-        """From the middle of the meter's window to the mean action of the battery."""
+        """Delay from the middle of the meter's window to the mean action of the battery."""
         return self.sample_ms + self.dead_ms + self.lag_ms
 
     @property

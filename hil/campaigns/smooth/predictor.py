@@ -53,7 +53,7 @@ class _Seen:
         return sums
 
     def guess_W(self, weights: np.ndarray, part: slice) -> np.ndarray:
-        """Of each tick of these samples, W."""
+        """Guess of each tick of these samples, W."""
         return (self.newest_W[part, None] + self.past_W[part] @ weights).ravel()
 
 

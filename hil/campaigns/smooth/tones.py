@@ -59,7 +59,7 @@ def played(job: Job) -> dict:
 
 
 def learned_s(load_W: np.ndarray, grid_W: np.ndarray) -> float | None:
-    """From when on the grid moves at most 1.05 times as much as the load within every second, s;
+    """Time after which the grid moves at most 1.05 times as much as the load in every second, s;
     None if it never does.
     """
     ticks = round(1 / TICK_S)

@@ -47,7 +47,7 @@ class Lab:
         self.pace, self.paces = None, []  # of the power that it has, figures of that it had
 
     def boot(self):
-        """From power to a shell."""
+        """Boot from power to a shell."""
         self.machine.power_on()
         self.rig.go(self.machine.process.pid)
         self.machine.wait_for_shell()
@@ -107,7 +107,7 @@ class Lab:
             raise CheckError(f"{error}: {' '.join(output.split())}; active: {standing}") from None
 
     def state(self):
-        """From the controller's journal: {state, standing, loop}; None: no journal yet."""
+        """State from the controller's journal: {state, standing, loop}; None: no journal yet."""
         code, text = self.machine.run("bench state")
         if code:
             return None

@@ -159,7 +159,7 @@ class Machine:
         self._check(0, "ended")
 
     def wait_for_shell(self):
-        """Until root's shell is there."""
+        """Wait until root's shell is there."""
         self._expect(rb"@shell@\r?\n", BOOT_S, "no shell")
 
     def run(self, command, timeout_s=COMMAND_S):

@@ -30,7 +30,7 @@ CAN_WORDS = ("UP", "qlen 100", "restart-ms 100", "bitrate 500000")
 
 
 def boots(lab):
-    """From power to a shell, on the real-time kernel."""
+    """Boots from power to a shell, on the real-time kernel."""
     lab.boot()
     version = lab.ask("uname -rv")
     if "PREEMPT_RT" not in version:
@@ -120,7 +120,7 @@ def stays_open(lab):
 
 
 def closes(lab):
-    """After a start the contactors close without a latch, and power flows."""
+    """The contactors close after a start without a latch, and power flows."""
     return f"{lab.start()}; {lab.until_powered()}; {lab.lateness()}"
 
 

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """Of one length of interval."""
+    """Lines of one length of interval."""
     used = found["used_permille"]
     mean = "" if used is None else f"; {used / 10:g} % in intervals that needed the battery"
     return [

@@ -104,7 +104,7 @@ class Member(ChainMember):
 
 
 class Quarter(run.Run):
-    """For each second: needed_W, the import with the battery at 0; able_W, what the battery can
+    """Each second: needed_W, the import with the battery at 0; able_W, what the battery can
     give; energy_Wh, what it may give from now on. is_down: the controller does not run; is_blind:
     its clock is unknown after a restart.
     """
@@ -120,7 +120,7 @@ class Quarter(run.Run):
         self.is_down, self.is_blind = np.zeros((2, count), bool)
 
     def second(self, second: int) -> None:
-        """As of Run."""
+        """One second, as of Run."""
         member = self.member
         if restart := self._restarts.get(second):
             member.restart(restart.down_s)

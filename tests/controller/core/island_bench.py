@@ -157,7 +157,7 @@ class Site:
         )
 
     def _debounced(self, source):
-        """As safety/source.py does: off the grid after 0.5 s."""
+        """Debounce of safety/source.py: off the grid after 0.5 s."""
         self.off_ticks = self.off_ticks + 1 if source == ISLAND else 0
         off = source == ISLAND and self.off_ticks < 5
         return GRID if off else source

@@ -4,6 +4,7 @@ declarations that say what the code does.
 
 import ast
 import inspect
+from pathlib import Path
 
 import pytest
 from cabinet_bench import CONFIG
@@ -16,6 +17,7 @@ from controller.core.contract import BASE, BOUND, FAST, MEASURE, Function
 from controller.core.control import Control
 from controller.core.found import Found
 from controller.core.known import Known
+from controller.core.policies import hint_table
 from controller.core.policies.source_reports import given_W, metered_W
 
 HELPERS = {
@@ -48,6 +50,58 @@ def test_a_function_reads_and_writes_what_it_declares(function):
         assert not of["known"]["Store"]
     assert written == set(function.WRITES)
     assert read - written == {*function.READS, *function.BEFORE} - written
+
+
+def foreign(node):
+    """True for `state` or `out` of another object than self."""
+    is_words = isinstance(node, ast.Attribute) and node.attr in ("state", "out")
+    return is_words and getattr(node.value, "id", "") != "self"
+
+
+def written_into(text):
+    """Lines that assign into the `state` or `out` of another object, also by a name for it."""
+    lines = []
+    for function in ast.walk(ast.parse(text)):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        within = list(ast.walk(function))
+        pairs = []
+        for node in within:
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    both = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+                    pairs += zip(target.elts, node.value.elts) if both else [(target, node.value)]
+        names = {getattr(target, "id", "") for target, value in pairs if foreign(value)}
+        for node in within:
+            if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+                bases = list(ast.walk(node))
+                named = isinstance(node, ast.Attribute | ast.Subscript) and any(
+                    getattr(each, "id", "") in names - {""} for each in bases
+                )
+                if named or any(foreign(each) for each in bases):
+                    lines.append(node.lineno)
+    return sorted(set(lines))
+
+
+@pytest.mark.parametrize(
+    "line, count",
+    (
+        ("self._table.state[3] = 1", 1),
+        ("self._table.out[3], a = 1, 2", 1),
+        ("self._table.state.since += 1", 1),
+        ("a, words = 1, self._table.state\n    words[a] = 2", 1),
+        ("self.state[3] = self._table.state[2]", 0),
+        ("state = self.state\n    state.mode = 1", 0),
+    ),
+)
+def test_a_write_into_the_words_of_another_is_found(line, count):
+    assert len(written_into(f"def step(self):\n    {line}\n")) == count
+
+
+def test_the_words_of_a_function_have_one_writer():
+    policies = Path(inspect.getfile(hint_table)).parent
+    found = {path.name: written_into(path.read_text("utf-8")) for path in policies.glob("*.py")}
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
 class Reads(Function):

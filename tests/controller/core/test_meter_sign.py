@@ -3,7 +3,7 @@
 import pytest
 from views import Tick, both, setup
 
-from controller.core.policies import meter_drift, meter_sign as mp, meter_watch
+from controller.core.policies import meter_sign as mp
 from hil.campaigns.meter_sign import trials
 
 TICKS_PER_S = 50
@@ -59,7 +59,7 @@ def test_what_does_not_answer_as_large_is_undecided_and_tried_again_in_15_min(si
     site = Site(sign, meter_code_wait_s=wait_s).tick((3 + wait_s) * TICKS_PER_S)
     assert site.result == mp.TESTING
     while site.tick().result == mp.TESTING:
-        assert site.proof.state[mp.S_TICKS] < (TEST_S_MAX + wait_s) * TICKS_PER_S
+        assert site.proof.state.ticks < (TEST_S_MAX + wait_s) * TICKS_PER_S
     assert site.result == mp.UNDECIDED and not site.tick().sent_W
     site.sign = 1
     assert site.tick(900 * TICKS_PER_S - 2).result == mp.UNDECIDED
@@ -75,7 +75,7 @@ def test_a_drift_of_two_codes_in_a_chip_still_decides(sign, result, drift_W, is_
     site.drift_W = drift_W
     finished(site)
     assert site.result == (result if is_decided else mp.UNDECIDED)
-    assert site.proof.measured_ms == 0
+    assert site.proof.state.delay_ms == 0
 
 
 def test_no_drift_is_known_from_a_symbol_with_a_gap():
@@ -83,11 +83,8 @@ def test_no_drift_is_known_from_a_symbol_with_a_gap():
     site = Site()
     site.drift_W = 200
     site.tick(SYMBOL_TICKS - 1).tick(1, elapsed_ticks=2).tick(SYMBOL_TICKS - 1)
-    assert site.tick(SYMBOL_TICKS).proof.state[mp.S_DRIFT + meter_drift.W_DRIFT_W] == 0
-    assert (
-        site.tick(SYMBOL_TICKS).proof.state[mp.S_DRIFT + meter_drift.W_DRIFT_W]
-        == SYMBOL_TICKS // 2 * 200
-    )
+    assert site.tick(SYMBOL_TICKS).proof.drift.state.drift_W == 0
+    assert site.tick(SYMBOL_TICKS).proof.drift.state.drift_W == SYMBOL_TICKS // 2 * 200
 
 
 @pytest.mark.parametrize(
@@ -131,8 +128,8 @@ def test_a_symbol_with_a_gap_does_not_count(name):
             site.tick()
             site.proof.step = step
             site.tick(2)
-    assert site.proof.state[mp.S_RIGHT_STATISTIC] == (1 << 30) * 7 // 8
-    assert site.proof.measured_ms == 0
+    assert site.proof.statistics.right == (1 << 30) * 7 // 8
+    assert site.proof.state.delay_ms == 0
 
 
 @pytest.mark.parametrize("limit_W, result", [(0, mp.UNDECIDED), (2400, mp.UNDECIDED), (2600, 0)])
@@ -169,7 +166,7 @@ def test_a_path_that_is_slower_than_the_nominal_one_gets_long_chips(delay_ticks,
     while site.tick().result == mp.TESTING:
         seconds += 0.02
     assert (site.result, site.proof.out[1]) == (mp.PROVEN, symbols)
-    assert site.proof.measured_ms == 20 * delay_ticks
+    assert site.proof.state.delay_ms == 20 * delay_ticks
     trial_ticks = 5 * SYMBOL_TICKS if symbols == 18 else 0
     test_ticks = symbols * (LONG_TICKS if symbols == 18 else SYMBOL_TICKS)
     assert round(seconds * TICKS_PER_S) == trial_ticks + test_ticks - 1
@@ -250,7 +247,7 @@ def test_without_a_load_meter_a_meter_that_was_tested_anew_is_believed_for_an_ho
     finished(site)
     site.sign = -1
     assert moving(site, 120).result == mp.PROVEN
-    site.proof.state[mp.S_WATCH + meter_watch.W_BELIEVED] = 1  # the hour is over
+    site.proof.watch.state.believed_ticks = 1  # the hour is over
     assert mp.TESTING in {moving(site, 6).result for _ in range(10)}
 
 
@@ -280,12 +277,12 @@ def test_the_ten_minutes_begin_anew_with_the_last_sign_of_a_reversed_meter():
     finished(site)
     site.sign = -1
     moving(site, 120)
-    assert site.proof.state[mp.S_TICKS] < TICKS_PER_S
+    assert site.proof.state.ticks < TICKS_PER_S
     site.sign = 1
     for _ in range(2):
         while site.result != mp.TESTING:
             moving(site, 1)
-            assert site.proof.state[mp.S_TICKS] <= DOUBT_TICKS
+            assert site.proof.state.ticks <= DOUBT_TICKS
         assert site.result == mp.TESTING
         finished(site)
     assert site.result == mp.PROVEN
@@ -319,10 +316,11 @@ def test_a_cabinet_that_closes_again_by_itself_ends_no_doubt_before_its_time():
 
 def test_nothing_is_summed_up_over_a_gap():
     site = moving(Site().tick(15 * SYMBOL_TICKS), 5).tick(7)
-    sums = slice(mp.S_WATCH, mp.S_WATCH + meter_watch.W_IS_BEFORE + 1)
-    assert site.proof.state[sums][meter_watch.W_TICKS]
-    assert site.proof.state[sums][meter_watch.W_IS_BEFORE]
-    assert not any(site.tick(1, elapsed_ticks=2).proof.state[sums])
+    watch = site.proof.watch.state
+    assert watch.ticks
+    assert watch.is_before
+    site.tick(1, elapsed_ticks=2)
+    assert not any((watch.ticks, watch.expected_W, watch.shown_W, watch.is_before))
 
 
 @pytest.mark.parametrize("wiring", trials.WIRINGS)

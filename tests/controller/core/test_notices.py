@@ -44,7 +44,7 @@ def test_one_source_of_several_is_enough_and_each_ends_only_its_own_notice():
     bench = Bench().tick((0, PRICE, 1, 9000, 0), (1, PRICE, 1, 9000, 0))
     assert bench.tick((0, PRICE, 0, 9000, 0)).view.is_price_negative
     assert not bench.tick((1, PRICE, 0, 9000, 0)).view.is_price_negative
-    assert bench.function.state[0] == 0
+    assert bench.function.state.is_any == 0
 
 
 def test_a_step_to_come_counts_down_and_ends_after_its_validity():

@@ -5,7 +5,7 @@ from test_meter_sign import SYMBOL_TICKS, TICKS_PER_S, Site
 from views import both, setup
 
 from controller.core.policies import meter_sign as mp, path_delay
-from controller.core.policies.path_delay import GOOD_MIN, WORDS, PathDelay
+from controller.core.policies.path_delay import GOOD_MIN, PathDelay
 from hil.campaigns.meter_sign import trials
 
 STORED_MS = 333
@@ -110,7 +110,7 @@ def test_a_converter_with_a_ramp_shows_its_mean_delay():
 
 def fed(delays_ticks, chip_ticks=24, missing_tick=None):
     """PathDelay after steps with these delays, of one sign in turn with the other."""
-    found = PathDelay(memoryview(bytearray(8 * WORDS)).cast("q"), 20, 5000)
+    found = PathDelay(20, 5000)
     found.begin(18 * 20)
     level_W = 5000
     for chip, delay_ticks in enumerate([0, *delays_ticks]):
@@ -192,10 +192,11 @@ def test_chips_fit_the_path_of_the_grid_meter(difference_ms, chip_ticks):
 def test_it_goes_on_from_its_words():
     first = Site(delay_ticks=9).tick(7 * SYMBOL_TICKS + 5)
     second = mp.MeterSign(setup(meter_code_permille=20))
-    second.state[:], second.out[:] = first.proof.state, first.proof.out
     before = first.proof
+    for block, words in zip(second.arrays(), before.arrays()):
+        block[:] = words
     for _ in range(9 * SYMBOL_TICKS):
         first.tick()
         second.step(*both(**vars(first.view)), 1)
-        assert (second.state, second.out) == (before.state, before.out)
-    assert second.measured_ms == 180
+        assert second.arrays() == before.arrays()
+    assert second.state.delay_ms == 180

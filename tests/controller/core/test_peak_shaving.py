@@ -71,7 +71,7 @@ class Box:
         self.start()
 
     def means_W(self, offset_ms=0):
-        """Of each whole interval of the grid operator's meter."""
+        """Mean of each whole interval of the grid operator's meter."""
         found, first_ms = [], BEGIN_MS + offset_ms
         while first_ms < BEGIN_MS:
             first_ms += self.interval_ms
@@ -113,7 +113,7 @@ def test_a_clock_that_drifts_within_its_uncertainty_puts_no_interval_above_the_l
 @settings(max_examples=25)
 @given(LOADS, st.lists(st.integers(1, 200), min_size=3, max_size=3))
 def test_restarts_take_the_import_of_before_from_the_store(loads, downs):
-    """Above the limit only where the connection alone imported more than the interval's energy."""
+    """It passes the limit only where the connection alone took more than the interval's energy."""
     box = Box()
     for place, (load_W, ticks) in enumerate(loads):
         box.run(load_W, ticks)

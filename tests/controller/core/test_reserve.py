@@ -25,7 +25,7 @@ def step(unit, soc_permille, elapsed_ticks=1):
 
 
 def powers(unit):
-    return unit.state[reserve.S_PEAKS_DISCHARGE_W_MAX], unit.state[reserve.S_BACKUP_DISCHARGE_W_MAX]
+    return unit.peaks.discharge_W_max, unit.backup.discharge_W_max
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,12 @@ def test_at_start_they_are_where_the_state_of_charge_puts_them(socs_permille, pe
     assert {powers(started(soc)) for soc in socs_permille} == {(peaks_W, backup_W)}
 
 
-@pytest.mark.parametrize(
-    "floor, at", [(150, reserve.S_PEAKS_REACHED), (100, reserve.S_BACKUP_REACHED)]
-)
-def test_they_open_only_above_the_hysteresis(floor, at):
+@pytest.mark.parametrize("floor, level", [(150, "peaks"), (100, "backup")])
+def test_they_open_only_above_the_hysteresis(floor, level):
     unit, seen = started(floor), []
     for above in (1, 19, 20, 1, 0):
         step(unit, floor + above)
-        seen.append(unit.state[at])
+        seen.append(getattr(unit, level).is_reached)
     assert seen == [1, 1, 0, 0, 1]
 
 
@@ -74,15 +72,15 @@ def test_the_backup_level_closes_within_two_seconds_and_opens_slowly():
 
 def test_without_the_state_of_charge_both_count_as_reached():
     """victronenergy/venus 1194: a floor of 10 % was crossed to 6 % without the BMS."""
-    unit, places = started(800), (reserve.S_PEAKS_REASON, reserve.S_BACKUP_REASON)
+    unit = started(800)
     for _ in range(2600):
         step(unit, None)
     unknown = [reasons.RESERVE_PEAKS_SOC_UNKNOWN, reasons.RESERVE_BACKUP_SOC_UNKNOWN]
-    assert powers(unit) == (0, 0) and [unit.state[at] for at in places] == unknown
+    assert powers(unit) == (0, 0) and [unit.peaks.reason, unit.backup.reason] == unknown
     step(unit, 800)
     assert powers(unit) == (PEAKS_STEP_W, PEAKS_STEP_W)
     known = [reasons.RESERVE_PEAKS, reasons.RESERVE_BACKUP]
-    assert [unit.state[at] for at in places] == known
+    assert [unit.peaks.reason, unit.backup.reason] == known
 
 
 def test_a_start_without_the_state_of_charge_begins_closed():
@@ -98,7 +96,7 @@ def test_the_state_of_charge_at_the_edge_does_not_make_it_flip():
     unit = started(160)
     for tick in range(2000):
         step(unit, 150 + tick % 2)
-        assert unit.state[reserve.S_PEAKS_REACHED] == 1
+        assert unit.peaks.is_reached == 1
 
 
 @pytest.mark.parametrize(

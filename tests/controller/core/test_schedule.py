@@ -216,7 +216,7 @@ def test_a_table_enters_whole_or_not_at_all(slots_, data):
     assert bench.schedule.slots() == [PLAIN]
     bench.enter(table)
     assert bench.schedule.slots() == slots_
-    assert bench.schedule.state[s.S_SOURCE] == (1 if slots_ else 0)
+    assert bench.schedule.state.source == (1 if slots_ else 0)
 
 
 @given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=18, max_size=18), st.integers(0, 3))

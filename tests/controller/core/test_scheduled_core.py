@@ -61,7 +61,7 @@ def test_a_table_enters_once_a_part_a_tick():
 
 
 def test_a_negative_price_curtails_pv_to_the_load_until_the_notice_ends():
-    """In the rig, with frames of the inverter: the battery takes 140 kW of 200 kW before it."""
+    """The rig, with frames of the inverter: the battery takes 140 kW of 200 kW before it."""
     config = configuration.load(str(FOLDER / "pv_genset" / "cabinet.toml"))
     rig = VirtualRig(config, lambda t_s: 60_000.0, 1, (), {"soc": 0.55})
     (pv,) = [part for part in rig.plant.site.parts if isinstance(part, Pv)]

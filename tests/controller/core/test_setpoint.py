@@ -78,7 +78,7 @@ def test_the_order_of_limits_does_not_matter_not_even_to_the_reason(limits, requ
 
 @given(st.lists(BOUND, max_size=4), BOUND, st.lists(BOUND, max_size=4), POWER_W)
 def test_one_more_cap_never_gives_more_power(caps, another, limits, request_W):
-    """Without obligations (victronenergy/dynamic-ess 78, evcc-io/evcc 31299)."""
+    """No obligations (victronenergy/dynamic-ess 78, evcc-io/evcc 31299)."""
     before_W, _ = decide(caps, limits, request_W=request_W)
     after_W, _ = decide([*caps, another], limits, request_W=request_W)
     assert abs(after_W) <= abs(before_W)

@@ -242,7 +242,7 @@ def test_a_controller_that_starts_in_an_island_stops_no_set_that_gives_power(kin
 
 
 def test_a_set_that_stands_still_and_shows_a_little_power_is_not_started_by_a_restart():
-    """Of a transformer: 0.6 % of the rating. But it is started when it is needed."""
+    """Power of a transformer: 0.6 % of the rating. But it is started when it is needed."""
     site = Site(load_meter_fitted=0)
     site.faults["genset_W"] = lambda power_W: 1800 if power_W == 0 else power_W
     site.run(20)

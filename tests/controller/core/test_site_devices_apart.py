@@ -1,4 +1,4 @@
-"""On the grid no site device reaches the kernel, and only PV the battery: any words, silence, and
+"""No site device reaches the kernel on the grid, and only PV the battery: any words, silence, and
 jumps.
 """
 

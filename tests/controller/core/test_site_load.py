@@ -192,7 +192,7 @@ RATED_W = 500_000
 
 
 class WithSun(Estimator):
-    """Beside inverters of PV; `sun_W`: reports of this tick, None: silent."""
+    """A site with inverters of PV; `sun_W`: reports of this tick, None: silent."""
 
     def __init__(self, count=1, **chosen):
         self.site = site_of([device("pv", number + 1, rated_W=RATED_W) for number in range(count)])

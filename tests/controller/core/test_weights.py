@@ -58,7 +58,7 @@ TWO = [250_000, 250_000], (0, 1)
     [300, 399]  [125_000, 25_000]  | [-99, -104]  [100_000, 125_000]
 """)
 def test_a_warmer_unit_gets_less_both_ways_and_never_nothing(hottest, discharge):
-    """From 0 degC on, `held` follows 0.2 K behind."""
+    """`held` follows 0.2 K behind from 0 degC on."""
     weights = Weights(*TWO)
     warmer = hottest and [each + (2 if each > 0 else -2) for each in hottest]
     weights.update([500, 500], warmer)

@@ -47,7 +47,7 @@ def step(
 
 
 class Plant:
-    """After `run`: grid, battery (means over each tick), sent and asked, W."""
+    """The plant; after `run`: grid, battery (means over each tick), sent and asked, W."""
 
     def __init__(self, load, delay_ms=170, available=lambda tick: RATING, **changes):
         """changes: import_W_max of the connection; phase (ticks) and noise_W of the meter; lost
@@ -74,7 +74,7 @@ class Plant:
         self.grid, self.battery, self.sent, self.asked = [], [], [], []
 
     def run(self):
-        """Through the whole load."""
+        """Play the whole load."""
         work_J, seen_W, power_W = np.append(0, np.cumsum(self.load)), self.load[0], 0.0
         for tick, load_W in enumerate(self.load):
             is_new = (tick - self.phase) % self.meter_ticks == 0
@@ -134,14 +134,14 @@ def amplified(plant, start, stop=None):
 
 
 def sine(frequency_Hz, seconds, amplitude_W=60_000):
-    """About 300 kW."""
+    """Load about 300 kW."""
     return 300_000 + amplitude_W * np.sin(
         2 * np.pi * frequency_Hz * np.arange(seconds * SECOND) / SECOND
     )
 
 
 def square(frequency_Hz, seconds, amplitude_W=60_000):
-    """About 300 kW."""
+    """Load about 300 kW."""
     turns = np.arange(seconds * SECOND) * frequency_Hz / SECOND
     return np.where(turns % 1 < 0.5, 300_000 + amplitude_W, 300_000.0 - amplitude_W)
 
@@ -152,5 +152,5 @@ def level(seconds, power_W=300_000):
 
 
 def ramp(seconds, first_W, last_W):
-    """From first_W to last_W."""
+    """Load from first_W to last_W."""
     return np.linspace(first_W, last_W, max(1, round(seconds * SECOND)))

@@ -8,7 +8,6 @@ from cabinet_bench import CONFIG, READY, Bench
 
 from controller.config import path_identity
 from controller.core.image import places
-from controller.core.policies import meter_sign
 from controller.store import two_copies
 
 PATH = path_identity.of(CONFIG)
@@ -54,7 +53,7 @@ def test_a_measured_delay_is_stored_once():
     bench = started((PATH, 182))
     before = len(bench.keeper.records)
     proof = bench.cabinet.core.functions["meter_sign"]
-    proof.state[meter_sign.S_DELAY_MS] = 171
+    proof.state.delay_ms = 171
     assert bench.tick(5).keeper.records[-1].path_delay == (PATH, 171)
     assert len(bench.keeper.records) == before + 1
     assert bench.cabinet.core.found.path_delay_ms == 171

@@ -49,7 +49,7 @@ def test_the_draw_depends_on_seed_and_number_alone():
 
 
 def test_no_share_of_no_known_answer():
-    """Without one known answer nothing is right, and nothing is met."""
+    """Nothing is right, and nothing is met, without one known answer."""
     found = command.summary([outcome("not known", "power")])
     assert command.lines(found)[-1] == "verdict    0 of 0 known answers right"
     assert not command.is_met(found)

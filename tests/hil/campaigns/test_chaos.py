@@ -152,7 +152,7 @@ def test_each_phase_has_its_own_figures():
 
 
 def test_spoiled_frames_have_ids_of_the_racks_and_never_a_right_crc():
-    """By the driver's own check, which must refuse them."""
+    """The driver's own check must refuse them."""
     print("seed", SEED)
     frames = floods.spoiled_frames(random.Random(SEED))
     for can_id, data in [next(frames) for _ in range(500)]:
@@ -284,7 +284,7 @@ def test_a_file_system_is_kept_full_and_emptied(tmp_path, monkeypatch):
 @pytest.mark.wire
 def test_a_folder_is_kept_without_a_place_and_emptied(tmp_path, monkeypatch):
     class System:
-        """As a file system with room for three files."""
+        """A file system with room for three files."""
 
         O_CREAT, O_EXCL, path, close, unlink = os.O_CREAT, os.O_EXCL, os.path, os.close, os.unlink
 
@@ -331,7 +331,7 @@ NAMES = ("gateway_killed", "commands", "state_full")
 @pytest.mark.wire
 @pytest.mark.timeout(180)
 def test_a_short_course_on_the_rig(tmp_path):
-    """In a process of its own: it leaves the namespace of mounts. Content only, no latency."""
+    """A process of its own: it leaves the namespace of mounts. Content only, no latency."""
     out = tmp_path / "o.json"
     words = ["chaos", "--for", "0.5", "--calm", "0.5", "--seed", "3", "--json", str(out)]
     words += [word for name in NAMES for word in ("--only", name)]

@@ -223,7 +223,7 @@ def test_an_interruption_is_headed_with_the_command_that_was_given(name, monkeyp
 
 
 def test_no_name_in_the_picture_covers_another():
-    """As of a short run: most rows see nothing and trip never, most thresholds are equally good."""
+    """Picture of a short run: most rows see nothing, most thresholds are equally good."""
     own = [report._suspicion(pct) for pct in metrics.SCORE_PCT]
     found = {f"row {number}": (None, 8, 0.0) for number in (10, 11, 12, 23, 24, 34)}
     found |= {name: (560.0, 0, 0.0 if index > 12 else 3.0) for index, name in enumerate(own)}

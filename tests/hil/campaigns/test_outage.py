@@ -44,7 +44,7 @@ class Rig:
 
 
 def faults(load_W=90_000.0, forms=True, stages=(), state=s.RUNNING, trip=None, back_W=0.0):
-    """Of an outage; stages: (at_s, stages that are shed); back_W: of the battery at last."""
+    """Faults of an outage; stages: (at_s, stages that are shed); back_W: of the battery at last."""
     rig = Rig(load_W, forms, state)
     rig.run(0.98)
     watch = course.Watch(rig, 1.0)

@@ -245,7 +245,7 @@ def test_an_effect_without_its_stage_is_found(monkeypatch, capsys, changed, come
 
 
 def test_figures_for_the_hazard_log(monkeypatch, tmp_path):
-    """From the sensor on; energy first, else the slowest effect; other courses stay."""
+    """Times count from the sensor on; energy first, else the slowest effect; others stay."""
     kept = tmp_path / "measured.json"
     kept.write_text('{"12b": 1, "29": 2}')
     monkeypatch.setattr(measured, "MEASURED", kept)

@@ -44,7 +44,7 @@ class Fixed:
 
 
 class Echo:
-    """In place of Track: the load less a level, times a factor; keeps what it saw."""
+    """Stands in for Track: the load less a level, times a factor; keeps what it saw."""
 
     def __init__(self, factor=1.0, level_W=200_000):
         self.factor, self.level_W, self.seen = factor, level_W, []

@@ -119,7 +119,7 @@ def test_the_words_of_the_clock_are_wrong_by_what_the_quarter_says(played):
 
 @pytest.mark.parametrize("end_s, short", ((430 + 39, 0), (430 + 41, 1)))
 def test_without_a_clock_after_a_restart_the_limit_at_each_moment_is_possible(end_s, short):
-    """As above until 430 s: the rest has 40 s to spare."""
+    """The same as above until 430 s: the rest has 40 s to spare."""
     needed_W = [120_000, 90_000, 90_000, 90_000]
     found = judged(needed_W, needed_W, 40_000, down=[(0, 430)], blind=(0, end_s))
     assert found == ([] if short else [0], 0, short)
@@ -137,7 +137,7 @@ def test_the_command_judges_both_intervals(capsys, tmp_path, monkeypatch):
 
 
 def _found(seed, days, limit_W, interval_s):
-    """Above the limit in intervals of 15 minutes only."""
+    """The import is above the limit in intervals of 15 minutes only."""
     needed_W = np.array([140_000, 140_000, 90_000, 90_000])
     grid_W = np.repeat([120_000 if interval_s == 900 else 100_000, 100_000, 90_000, 90_000], 900)
     hour = hour_of(needed_W, 50_000, 1e6)

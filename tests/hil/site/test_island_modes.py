@@ -4,7 +4,6 @@ from array import array
 from dataclasses import replace
 
 from controller.config import configuration
-from controller.core.policies.genset_start import FIRST, S_WANTED
 from controller.core.policies.modes import BLACK_START, GRID, HAND_OVER, ISLAND, RETURN
 from controller.sites import FOLDER
 from hil.site.genset import Genset
@@ -49,7 +48,7 @@ class Outage:
         return [row[1:] for row in self.rows if row[0] in modes]
 
     def is_genset_wanted(self):
-        return self.core.functions["genset_start"].state[FIRST + S_WANTED] == 1
+        return self.core.functions["genset_start"].engines[0].state.is_wanted == 1
 
 
 def test_an_outage_that_the_converter_carries_until_the_generator_set_charges_it():

@@ -11,7 +11,7 @@ SAMPLES_MS = (20, 100)
 
 
 def learned(load_W, seconds, sample_ms, lost=()):
-    """After `seconds` of a load (s -> W); lost: numbers of samples that never came."""
+    """Repetition after `seconds` of a load (s -> W); lost: numbers of samples that never came."""
     samples = Samples(kept_samples(sample_ms, 500))
     repetition = Repetition(samples, sample_ms)
     samples.begin(round(load_W(0)))

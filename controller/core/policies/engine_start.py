@@ -1,0 +1,187 @@
+"""The start of one generator set, and the load that it takes (genset_start.py).
+
+An engine that is asked to run may not come up, may stop by itself, or may be switched off at its
+panel. The naive way asks once and believes. So a start has phases:
+
+    OFF --> STARTING --> RUNNING      the engine reports that it runs, or gives power
+               |            |
+               +-- WAITING <+         no engine within start_s_max, or it stopped by itself;
+                      |               start_again_s later the next start, up to starts_max
+                    FAILED            on the grid; off the grid it waits on, FAILED_MS each time
+
+Time in which the set is not in automatic mode, or an emergency stop is active, is no start. The
+generator's own controller cranks, synchronises, protects and cools down.
+"""
+
+from controller.core import reasons
+from controller.core.answers import BaseRequest, Obligation
+from controller.core.contract import DeviceView
+from controller.core.policies.source_reports import gives, is_loaded
+from controller.core.words import Words
+
+START = (95, "genset_start")  # above the least times: an engine that did not start has not run
+MS_MAX = 1_000_000_000
+OFF, STARTING, WAITING, RUNNING, FAILED = range(5)
+# Pause after starts_max starts while an island needs the set: it may start after all, and a dark
+# site has nothing to lose (project).
+FAILED_MS = 300_000
+# An engine that the start of the controller finds running runs on until the contact of the transfer
+# switch, which needs 0.5 s, is certain.
+FOUND_MS = 5000
+
+
+class State(Words):
+    """One set."""
+
+    is_heard: int  # it has reported since the start of the controller
+    is_wanted: int
+    is_outage: int  # wanted since an outage
+    phase: int
+    ms: int  # in this phase; before the set is heard: since the start of the controller
+    starts: int
+    run_ms: int  # for which the engine has run; found running, its steps of load are long over
+    found_ms: int  # for which an engine that was found running is still asked to run on
+    away_ms: int  # for which the set has not been ready
+
+
+class EngineStart:
+    """One set. number: of its actuator."""
+
+    def __init__(self, device: DeviceView, number: int):
+        self.device, self.number, self.state = device, number, State.zero()
+
+    def count_run(self, is_running: int | None, passed_ms: int) -> None:
+        """Count how long the engine has run."""
+        state = self.state
+        if is_running is None and state.run_ms and gives(self.device):
+            is_running = 1
+        if is_running is not None:
+            state.run_ms = min(state.run_ms + passed_ms, MS_MAX) if is_running > 0 else 0
+            state.found_ms = max(0, state.found_ms - passed_ms) if is_running > 0 else 0
+
+    def find(self, is_running: int | None, passed_ms: int) -> None:
+        """The start of the controller: a set that runs, or gives power, is wanted. Its power may
+        be reported a little after its engine.
+        """
+        state, device = self.state, self.device
+        is_found = bool(is_running) or is_loaded(device)
+        if device.reported("is_running") is None and not is_found:
+            return
+        state.ms = min(state.ms + passed_ms, MS_MAX)
+        is_awaited = device.bits["power_W"] and not device.is_heard("power_W")
+        if is_awaited and not is_found and state.ms < FOUND_MS:
+            return
+        state.is_heard, state.is_wanted = 1, is_found
+        if is_found:
+            state.found_ms, state.run_ms = max(0, FOUND_MS - state.run_ms), MS_MAX
+
+    def want(
+        self,
+        soc_permille: tuple[int, int] | None,
+        is_called: bool,
+        may_stop: bool,
+        is_on_grid: bool,
+    ) -> None:
+        """Whether the set is wanted. soc_permille: lowest of the racks, mean; is_called: whatever
+        the charge is; may_stop: another source carries the bus.
+        """
+        state, settings = self.state, self.device.settings
+        is_low = soc_permille and soc_permille[0] <= settings["start_soc_permille"]
+        if is_called or is_low:
+            state.is_wanted = 1
+        elif soc_permille and may_stop and not state.found_ms:
+            is_back = is_on_grid and state.is_outage
+            if is_back or soc_permille[0] >= settings["stop_soc_permille"]:
+                state.is_wanted = 0
+        state.is_outage = not is_on_grid and (state.is_wanted or state.is_outage)
+
+    def go_on(
+        self, is_running: int | None, is_estop: bool, is_off_grid: bool, passed_ms: int
+    ) -> None:
+        """The next phase of a start."""
+        state, device = self.state, self.device
+        if not state.is_heard:
+            return
+        if not state.is_wanted:
+            self._enter(OFF)
+            state.starts = 0
+        elif is_running or gives(device) or device.is_doubted("is_running"):
+            # without a report to believe the set is asked to run, and never stopped by a start
+            self._enter(RUNNING)
+            if state.run_ms >= device.settings["start_s_max"] * 1000:
+                state.starts = 0
+        elif is_running is not None:
+            state.ms = min(state.ms + passed_ms, MS_MAX)
+            if is_estop:
+                state.starts -= state.phase == STARTING
+                self._enter(OFF)
+            elif device.value("is_ready_ok") == 0:
+                state.away_ms = min(state.away_ms + passed_ms, MS_MAX)
+                self._give_up(is_off_grid)
+            else:
+                self._start(is_off_grid)
+
+    def _give_up(self, is_off_grid: bool) -> None:
+        """The set is not ready. A start that a fault ends has failed."""
+        phase = self.state.phase
+        if phase == STARTING:
+            self._fail(is_off_grid)
+        elif phase != FAILED:
+            self._enter(OFF)
+
+    def _start(self, is_off_grid: bool) -> None:
+        """The set is ready and does not run."""
+        state, settings = self.state, self.device.settings
+        again_ms = settings["start_again_s"] * 1000
+        if state.away_ms >= again_ms:  # somebody has been at the panel
+            self._enter(OFF)
+            state.starts = 0
+        state.away_ms = 0
+        phase, ms = state.phase, state.ms
+        if state.starts >= settings["starts_max"]:
+            again_ms = FAILED_MS
+        waits = phase == WAITING or phase == FAILED and is_off_grid
+        if phase == OFF or waits and ms >= again_ms:
+            self._enter(STARTING)
+            state.starts = min(state.starts + 1, MS_MAX)
+        elif phase == RUNNING or phase == STARTING and ms >= settings["start_s_max"] * 1000:
+            self._fail(is_off_grid)
+
+    def _fail(self, is_off_grid: bool) -> None:
+        is_last = self.state.starts >= self.device.settings["starts_max"]
+        self._enter(FAILED if is_last and not is_off_grid else WAITING)
+
+    def _enter(self, phase: int) -> None:
+        self.state.phase, self.state.ms = phase, 0
+
+    def asked(self) -> list[BaseRequest | Obligation]:
+        """Request of the set, and what overrides its least times."""
+        phase, starts = self.state.phase, self.state.starts
+        if phase == OFF:
+            is_wanted = self.state.is_wanted
+            return [BaseRequest(0, reasons.GENSET_NOT_READY if is_wanted else reasons.NO_REQUEST)]
+        asked: list[BaseRequest | Obligation] = [BaseRequest(1, reasons.GENSET_NEEDED)]
+        if phase in (WAITING, FAILED):
+            is_failed = starts >= self.device.settings["starts_max"]
+            code = reasons.GENSET_FAILED if is_failed else reasons.GENSET_STARTS_AGAIN
+            return [*asked, Obligation(START, 0, code, 0, code)]
+        if phase == STARTING and starts > 1:
+            code = reasons.GENSET_STARTS_AGAIN
+            return [*asked, Obligation(START, 1, code, 1, code)]
+        return asked
+
+    def accepted_W(self, is_forming: bool) -> int:
+        """Power that this set takes; of one that the controller does not want, what it gives.
+
+        Such a set may carry the bus alone. If its own power were what it takes, the battery would
+        push it down further with each fall of the load.
+        """
+        settings, state = self.device.settings, self.state
+        after_ms = state.run_ms - settings["accept_after_s"] * 1000
+        if not state.run_ms or after_ms < 0:
+            return 0
+        power_W = max(0, self.device.value("power_W") or 0)
+        if not state.is_wanted and (is_forming or not power_W):
+            return power_W
+        rated_W, steps = settings["rated_W"], 1 + after_ms // (settings["accept_every_s"] * 1000)
+        return min(rated_W, steps * settings["accept_permille"] * rated_W // 1000)

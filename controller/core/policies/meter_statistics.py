@@ -1,0 +1,66 @@
+"""The sequential test behind the direction of the grid meter (meter_sign.py).
+
+The naive test takes a fixed number of symbols: too few for a load that moves, too many for a calm
+one. A sequential test ends as soon as it is sure:
+
+    match  x 15/8        statistic >= 10 000  -->  decided
+    miss   x  1/8        void: as it was
+
+One statistic is for a right meter, a second one for a reversed meter. A meter that does not see the
+battery shows a match no more often than a miss, because the draw does not follow the load. Ville's
+inequality: then a statistic that starts at 1 exceeds 10 000 with probability at most 1/10 000. The
+test runs with short chips, then with long ones. Short chips: start 7/8, and 15 matches without a
+miss decide. Long chips: start 1/8, 18 matches. The starts add up to 1.
+"""
+
+from controller.core.policies.path_delay import STEP_TENTHS_MAX, STEP_TENTHS_MIN
+from controller.core.words import Words
+
+ERROR_PARTS = 10_000  # error probability of a test is less than 1 in so many
+ONE = 1 << 30
+START_EIGHTHS = (7, 1)  # of the statistics, by length of the chips
+MATCH_EIGHTHS, MISS_EIGHTHS = 15, 1  # by which a symbol multiplies a statistic
+
+
+class Statistics(Words):
+    """Both statistics, in parts of ONE."""
+
+    right: int
+    reversed: int
+
+    def begin(self, is_long: int) -> None:
+        """A test with short or long chips begins."""
+        self.right = self.reversed = ONE * START_EIGHTHS[is_long] >> 3
+
+    def take(self, right_W: int, wrong_W: int, own_W: int) -> None:
+        """A symbol: changes of a right and of a reversed meter, and the converter's own."""
+        self.right = _after(self.right, right_W, -own_W)
+        self.reversed = _after(self.reversed, wrong_W, own_W)
+
+    @property
+    def is_right(self) -> bool:
+        """The meter is proven."""
+        return self.right >= ONE * ERROR_PARTS
+
+    @property
+    def is_reversed(self) -> bool:
+        """The meter is proven to be reversed."""
+        return self.reversed >= ONE * ERROR_PARTS
+
+    def can_decide(self, symbols: int) -> bool:
+        """True if nothing but matches in so many symbols would decide."""
+        statistic = max(self.right, self.reversed)
+        for _ in range(symbols):
+            statistic = statistic * MATCH_EIGHTHS >> 3
+        return statistic >= ONE * ERROR_PARTS
+
+
+def _after(statistic: int, found_W: int, wanted_W: int) -> int:
+    """The statistic after a symbol: a match is of the right sign and size; a load that moved by
+    more than both makes it void.
+    """
+    if 10 * abs(found_W) > STEP_TENTHS_MAX * abs(wanted_W):
+        return statistic
+    size_W = found_W if wanted_W > 0 else -found_W
+    is_match = 10 * size_W >= STEP_TENTHS_MIN * abs(wanted_W)
+    return statistic * (MATCH_EIGHTHS if is_match else MISS_EIGHTHS) >> 3
