@@ -152,7 +152,7 @@ def answers_of(control):
 
 
 def changed(known, ticks):
-    """By settings, answers before so many ticks, after them, and a tick after the return of all.
+    """Sorted by settings, answers before so many ticks, after them, and a tick after the return of all.
 
     One run serves all functions, because each acts in it.
     """
