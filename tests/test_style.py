@@ -69,9 +69,6 @@ LAB = ("systems", "campaigns")
 ROOMS = (*(f"controller.{room}" for room in BOX), *(f"hil.{room}" for room in BENCH + LAB))
 # They take nothing from system.
 PURE_ROOMS = ("controller.series", "controller.core", "controller.rows")
-# Arrows that are left of circles: a table of functions names each policy, and the core makes the
-# site devices.
-INTO_THEIR_OWN = {"controller/core": {"controller/core/policies", "controller/core/site_devices"}}
 # A parameter with one of these last has no unit; recv and send have python-can's names.
 QUANTITIES = set(
     "voltage current power energy frequency resistance temperature timeout delay duration period "
@@ -355,9 +352,6 @@ def test_no_import_goes_in_a_circle():
 def test_no_circle_of_rooms():
     files = [each for each in sources() if not each[0].startswith("tests/")]
     found = rooms(files)
-    for room, into in INTO_THEIR_OWN.items():
-        assert into <= found[room], f"{room} has left the circle: remove it from INTO_THEIR_OWN"
-        found[room] -= into
     assert cycle(found) == []
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgpack
 
 from controller.config.cabinet_config import Config
-from controller.core.instances import stage_instances
+from controller.core.base.instances import stage_instances
 from controller.rows import matrix_words, records
 from safety import matrix as m, parameters as p, peer, signals as s
 from safety.image_check import topology

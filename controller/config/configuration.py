@@ -29,7 +29,7 @@ from controller.config import (
 )
 from controller.config.cabinet_config import Config
 from controller.config.values import Values
-from controller.core import hint_sources
+from controller.core.base import hint_sources
 from controller.forms.refusal import ConfigError, dotted
 from controller.rows import proof_intervals
 

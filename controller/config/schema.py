@@ -13,7 +13,7 @@ from controller.config.equipment import BREAKERS, EQUIPMENT
 from controller.config.places import RESPONDER
 from controller.config.profile_form import SITE_DEVICE
 from controller.config.thresholds import LFP, NMC, STAGES
-from controller.core.hint_codes import ROLES as SOURCE_ROLES
+from controller.core.base.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
 from controller.core.site_devices import roles
 from controller.forms.field import Field, derived, matching, named

@@ -1,12 +1,12 @@
 """Sources of hints: the tables [source.NAME] of a configuration. Their image:
-controller/core/hint_sources.py.
+controller/core/base/hint_sources.py.
 """
 
 from dataclasses import dataclass
 
 from controller.config.values import Values
-from controller.core import hint_codes
-from controller.core.hint_sources import CAP, NO_PRIORITY, QUANTITIES, SOURCES_MAX
+from controller.core.base import hint_codes
+from controller.core.base.hint_sources import CAP, NO_PRIORITY, QUANTITIES, SOURCES_MAX
 from controller.core.parameters import SOURCE_PARAMETERS
 from controller.forms.refusal import refuse
 

@@ -10,7 +10,7 @@ from argparse import Namespace
 from typing import NamedTuple
 
 from controller.console import schedule
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import hint_statistics, keys, wire as w, words
 from controller.hints.client import HintClient, SequenceError
 from controller.hints.later import START_MS_MAX

@@ -3,7 +3,7 @@
 import os
 from argparse import Namespace
 
-from controller.core import standby
+from controller.core.base import standby
 from controller.recorder import archive
 from controller.store import proof_tests, trips, two_copies
 from controller.store.stored_record import Record, StoreError

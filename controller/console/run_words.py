@@ -2,7 +2,7 @@
 
 import os
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.journal import snapshot
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot

@@ -4,7 +4,7 @@ import json
 import os
 from argparse import Namespace
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import hint_statistics, schedule_file, schedule_wire as sw, words
 from controller.hints.client import HintClient
 from controller.hints.schedule_words import answer_fields, answer_lines, held_fields, held_lines

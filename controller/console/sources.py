@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from controller.console import watch
 from controller.console.key import fingerprint, span
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.core.policies import hint_outputs
 from controller.hints import hint_statistics
 from controller.hints.words import kW, quantity

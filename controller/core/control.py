@@ -3,10 +3,12 @@
 from array import array
 from typing import Any
 
-from controller.core import contract, functions, setpoint
-from controller.core.answers import WIDE_W, ForDevice
-from controller.core.found import Found, Kept
-from controller.core.known import Known
+from controller.core import functions
+from controller.core.base import setpoint
+from controller.core.base.answers import WIDE_W, ForDevice
+from controller.core.policies import contract
+from controller.core.policies.found import Found, Kept
+from controller.core.policies.known import Known
 from controller.core.site_devices.actuator_chain import ActuatorChain
 
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from controller.core import image, parameters
-from controller.core.contract import Setup
+from controller.core.base.setpoint import CHAIN_OUTPUTS
 from controller.core.decision import Decision
 from controller.core.kernel_facts import KernelFacts
 from controller.core.kernel_readings import KernelReadings
-from controller.core.known import Known
-from controller.core.setpoint import CHAIN_OUTPUTS
+from controller.core.policies.contract import Setup
+from controller.core.policies.known import Known
 from controller.core.site_devices.layout import devices_of, signals
 from controller.core.site_devices.signals_view import Site
 from safety import parameters as p, signals as s

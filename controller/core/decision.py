@@ -6,10 +6,10 @@ The controller and the rig's mode without a kernel both decide by this. Only the
 from array import array
 from typing import Any
 
-from controller.core.contract import Setup
 from controller.core.control import Control
 from controller.core.health import Health
 from controller.core.look import Look
+from controller.core.policies.contract import Setup
 from controller.core.readings import Readings
 from controller.core.temperatures import ModuleTemperatures
 from controller.core.units import Units

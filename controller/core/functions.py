@@ -8,8 +8,8 @@ first.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from controller.core import found
-from controller.core.contract import (
+from controller.core.policies import found
+from controller.core.policies.contract import (
     ACT,
     BOUND,
     CLOSE,
@@ -24,12 +24,12 @@ from controller.core.contract import (
     Function,
     Setup,
 )
-from controller.core.known import Known
 from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.health_cap import HealthCap
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
+from controller.core.policies.known import Known
 from controller.core.policies.meter_sign import MeterSign
 from controller.core.policies.modes import Modes
 from controller.core.policies.notices import Notices

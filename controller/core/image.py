@@ -13,15 +13,12 @@ image.
 from array import array
 from collections.abc import Iterable
 
-from controller.core import schedule_table
-from controller.core.integers import within
+from controller.core.base import schedule_table
+from controller.core.base.hint_codes import HINT_SLOTS, HINT_WORDS, SLOT, SLOT_WORDS
+from controller.core.base.integers import within
 from controller.core.site_devices.layout import SiteDevice, signals, words
 from safety import signals as s
 
-HINT_SLOTS = 8
-SLOT = ("source", "kind", "quantity", "value_W", "valid_ms", "start_ms")
-SLOT_WORDS = len(SLOT)
-HINT_WORDS = HINT_SLOTS * SLOT_WORDS
 SENT = ("sent_code",)
 LOCKED_OUT = ("locked_out_0", "locked_out_1", "locked_out_2", "locked_out_3")
 NAME_CHARACTERS_MAX = 4 * len(LOCKED_OUT)  # of a person, in ASCII, four to a word

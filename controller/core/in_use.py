@@ -8,7 +8,7 @@ load that swings moves no unit in and out. More power takes a unit back at once.
 from array import array
 from collections.abc import Sequence
 
-from controller.core.answers import WIDE_W
+from controller.core.base.answers import WIDE_W
 
 PERMILLE = 1000
 MINUTE_MS = 60_000

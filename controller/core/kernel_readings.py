@@ -3,9 +3,9 @@
 from array import array
 from operator import sub
 
-from controller.core import reasons
-from controller.core.answers import Limit
-from controller.core.known import GRID, ISLAND
+from controller.core.base import reasons
+from controller.core.base.answers import Limit
+from controller.core.policies.known import GRID, ISLAND
 from controller.core.readings import Meter
 from safety import matrix, signals as s
 from safety.evaluate import Evaluator

@@ -6,10 +6,11 @@ kernel out, see the same site.
 
 from array import array
 
-from controller.core import image, parameters, standby
-from controller.core.contract import Setup
+from controller.core import image, parameters
+from controller.core.base import standby
 from controller.core.health import Health
-from controller.core.known import Known
+from controller.core.policies.contract import Setup
+from controller.core.policies.known import Known
 from controller.core.readings import Readings
 from controller.core.temperatures import ModuleTemperatures
 from controller.core.units import Units

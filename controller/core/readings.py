@@ -7,7 +7,7 @@ means of the plant do.
 from array import array
 from typing import NamedTuple, Protocol
 
-from controller.core.answers import Limit
+from controller.core.base.answers import Limit
 
 
 class Meter(NamedTuple):

@@ -8,7 +8,7 @@ charges another.
 
 from array import array
 
-from controller.core.integers import within
+from controller.core.base.integers import within
 
 
 class Split:

@@ -3,8 +3,8 @@
 from array import array
 from collections.abc import Sequence
 
+from controller.core.base.integers import within
 from controller.core.health import counted
-from controller.core.integers import within
 
 WEIGHT_BITS = 20
 PERMILLE = 1000

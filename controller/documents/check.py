@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from controller.config import bus_times, configuration, hma, profile_form, schema, unit_access
 from controller.config.configuration import Config
 from controller.config.devices import key_of_address
-from controller.core import hint_codes
+from controller.core.base import hint_codes
 from controller.documents import check_functions, check_rows, check_tables, effect_words
 from controller.documents.document import wrapped
 from controller.forms.field import REQUIRED, allowed_text

@@ -1,7 +1,8 @@
 """`firebreak check --functions`: the control functions in turn, and what each reads and writes."""
 
-from controller.core import contract, found, functions
-from controller.core.known import Known
+from controller.core import functions
+from controller.core.policies import contract, found
+from controller.core.policies.known import Known
 from controller.documents.document import wrapped
 
 STAGES = ("balance", "mode", "prove", "measure", "bound", "base", "fast")

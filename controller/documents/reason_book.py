@@ -2,7 +2,7 @@
 
 import argparse
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.documents import document
 from controller.documents.document import Block, Facts
 from controller.rows import danger, matrix_words, reason_words

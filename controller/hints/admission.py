@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from controller.config.sources import Source
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import hint_statistics as st, schedule_wire as sw, wire as w
 from controller.hints.hint_check import freshness, meaning, permitted
 from controller.hints.later import Later

@@ -5,7 +5,7 @@ import socket
 import struct
 from typing import Self
 
-from controller.core.schedule_table import Slot
+from controller.core.base.schedule_table import Slot
 from controller.hints import schedule_wire as sw, wire as w
 from controller.system import sockets
 

@@ -1,6 +1,6 @@
 """Whether an authentic hint is fresh, means something, and may be sent by its source."""
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.later import START_MS_MAX
 from controller.hints.schedule_wire import Schedule

@@ -10,7 +10,7 @@ import struct
 from typing import Any
 
 from controller.config.sources import Source
-from controller.core import hint_codes
+from controller.core.base import hint_codes
 from controller.system import json_text, regular_file
 
 HEAD = struct.Struct("<8sII")  # magic, bytes of the text, words begin at

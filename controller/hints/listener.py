@@ -16,10 +16,10 @@ from typing import Protocol
 
 from controller.config.configuration import Config
 from controller.config.sources import Source
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
+from controller.core.base.schedule_table import Table
 from controller.core.core import Core
 from controller.core.image import ProcessImage
-from controller.core.schedule_table import Table
 from controller.hints import (
     admission,
     hint_statistics as st,

@@ -5,9 +5,9 @@ Reads the core after the tick; changes nothing.
 """
 
 from controller.config.sources import Source
-from controller.core import hint_codes as h, reasons, setpoint
+from controller.core.base import hint_codes as h, reasons, setpoint
+from controller.core.base.integers import within
 from controller.core.core import Core
-from controller.core.integers import within
 from controller.core.policies import hint_outputs
 from controller.core.policies.notices import SAME_MS, Notices
 from controller.hints import admission, hint_check, wire as w

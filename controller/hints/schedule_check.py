@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from controller.core import hint_codes as h
-from controller.core.schedule_table import OPEN_W, SLOT_MIN_MAX, Slot
+from controller.core.base import hint_codes as h
+from controller.core.base.schedule_table import OPEN_W, SLOT_MIN_MAX, Slot
 from controller.hints import wire as w
 from controller.hints.schedule_wire import Schedule
 

@@ -15,7 +15,7 @@ import datetime
 import re
 from typing import Any, NamedTuple
 
-from controller.core.schedule_table import OPEN_W, SLOT_MIN_MAX, SLOTS_MAX, Slot
+from controller.core.base.schedule_table import OPEN_W, SLOT_MIN_MAX, SLOTS_MAX, Slot
 from controller.hints.schedule_check import START_MIN_MAX, wrong_field
 from controller.series import table, times
 from controller.series.refusal import SeriesError, at_cell, shown

@@ -4,7 +4,7 @@ Reads the core after a tick; changes nothing.
 """
 
 from controller.config.sources import Source
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.core.core import Core
 from controller.core.policies import schedule as s
 from controller.hints import admission, schedule_wire as sw

@@ -7,7 +7,7 @@ all bytes before it, made with the key of the source. The request to read it bac
 import struct
 from typing import NamedTuple
 
-from controller.core.schedule_table import SLOTS_MAX, Slot
+from controller.core.base.schedule_table import SLOTS_MAX, Slot
 from controller.hints import wire as w
 
 SCHEDULE_MAGIC, ANSWER_MAGIC, TABLE_MAGIC = b"FBP1", b"FBA1", b"FBV1"

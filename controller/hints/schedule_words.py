@@ -3,9 +3,9 @@
 import datetime
 from typing import Any
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
+from controller.core.base.schedule_table import OPEN_W, Slot
 from controller.core.policies import schedule as s
-from controller.core.schedule_table import OPEN_W, Slot
 from controller.hints import schedule_wire as sw
 from controller.hints.words import kW
 

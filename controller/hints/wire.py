@@ -11,7 +11,7 @@ import hmac
 import struct
 from typing import Any, NamedTuple
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 
 MAGIC_BYTES, MAC_BYTES, NAME_BYTES, NONCE_BYTES, KEY_BYTES = 4, 32, 16, 8, 32
 HINT_MAGIC, HELLO_MAGIC, WELCOME_MAGIC, REPLY_MAGIC = b"FBH1", b"FBQ1", b"FBN1", b"FBR1"

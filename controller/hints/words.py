@@ -3,7 +3,7 @@
 import textwrap
 from typing import Any
 
-from controller.core import hint_codes as h, reasons
+from controller.core.base import hint_codes as h, reasons
 from controller.hints import wire as w
 from controller.rows import reason_words
 

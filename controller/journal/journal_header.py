@@ -7,10 +7,10 @@ from controller.config import approval, proof_plan, stage_states
 from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.core import functions
+from controller.core.base.instances import stage_instances
+from controller.core.base.setpoint import CHAIN_OUTPUTS
 from controller.core.core import Core
 from controller.core.image import own_names
-from controller.core.instances import stage_instances
-from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.core.site_devices.layout import trace_names
 from controller.journal import replay
 from controller.journal.writer import JournalWriter

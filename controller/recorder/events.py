@@ -9,9 +9,10 @@ event once it has held for HELD_MS.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from controller.core import hint_codes, image, reasons, standby
+from controller.core import image
+from controller.core.base import hint_codes, reasons, standby
+from controller.core.base.setpoint import O_BINDING_REASON
 from controller.core.policies.schedule import O_SOURCE, O_STATE, OUTPUTS, STATES
-from controller.core.setpoint import O_BINDING_REASON
 from controller.journal import heard
 from controller.journal.frame import Frame
 from controller.journal.snapshot import Snapshot, names_of, places

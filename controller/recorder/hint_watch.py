@@ -8,7 +8,7 @@ import contextlib
 import os
 from typing import Any
 
-from controller.core import hint_codes
+from controller.core.base import hint_codes
 from controller.hints import hint_statistics
 from controller.recorder.events import CABINET, HINT, NOTE, Event, event
 

@@ -3,7 +3,7 @@
 Old values, and those of a frozen meter, are None.
 """
 
-from controller.core import setpoint
+from controller.core.base import setpoint
 from controller.journal.frame import Frame
 from controller.journal.heard import OfFrames
 from controller.journal.snapshot import Snapshot

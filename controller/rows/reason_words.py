@@ -1,7 +1,8 @@
 """Name, sentence and remedy of every reason code (reasons.py of core) for the screens."""
 
-from controller.core import functions, reasons
-from controller.core.reasons import INHIBIT, KERNEL_CHARGE, KERNEL_DISCHARGE, ROW
+from controller.core import functions
+from controller.core.base import reasons
+from controller.core.base.reasons import INHIBIT, KERNEL_CHARGE, KERNEL_DISCHARGE, ROW
 from controller.rows.facts import table
 from controller.rows.records import ROWS, STAGES
 from safety import matrix

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from controller.config.configuration import Config
-from controller.core import standby
+from controller.core.base import standby
+from controller.core.base.setpoint import O_BINDING_REASON, O_SETPOINT_W
 from controller.core.core import Core
 from controller.core.image import ProcessImage, packed_name
-from controller.core.setpoint import O_BINDING_REASON, O_SETPOINT_W
 from controller.journal.writer import JournalWriter
 from controller.run import operator_commands
 from controller.run.approval import Approval

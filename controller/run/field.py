@@ -12,10 +12,10 @@ from typing import cast
 from controller.config import bus_times, families, site_devices
 from controller.config.configuration import Config
 from controller.config.devices import Device
-from controller.core import reasons
-from controller.core.gate import Gate
+from controller.core.base import reasons
+from controller.core.base.gate import Gate
+from controller.core.base.sent import Sent
 from controller.core.image import ProcessImage
-from controller.core.sent import Sent
 from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.roles import ROLES
 from controller.run.can_bus import CanBus

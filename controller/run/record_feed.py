@@ -8,10 +8,10 @@ from typing import Protocol
 
 from controller.config import path_identity
 from controller.config.configuration import Config
-from controller.core import standby
+from controller.core.base import standby
+from controller.core.base.instances import stage_instances
 from controller.core.core import Core
 from controller.core.image import ProcessImage, packed_name
-from controller.core.instances import stage_instances
 from controller.run.approval import Approval
 from controller.run.mark import Mark
 from controller.run.reset import Reset

@@ -7,7 +7,7 @@ the cabinet. The reason
 of the process is no reason: after a restart the cabinet runs, or stays in standby, as before.
 """
 
-from controller.core import standby
+from controller.core.base import standby
 from controller.run.stored_value import StoredValue
 from controller.store.stored_record import AWAKE
 

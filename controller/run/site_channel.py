@@ -1,6 +1,6 @@
 """One site device on the wire: the values of its actuators through the gate, and what was sent."""
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.core.image import ProcessImage
 from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.records import TO_REST

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from controller.core import reasons, setpoint as c
-from controller.core.answers import WIDE_W, Answer, Cap, Obligation
+from controller.core.base import reasons, setpoint as c
+from controller.core.base.answers import WIDE_W, Answer, Cap, Obligation
 from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.signals_view import DeviceView
 from controller.journal.snapshot import Shadow

@@ -1,6 +1,7 @@
 """The page `alarms`: rows by danger, first-out, checks, conditions of a reset and a start."""
 
-from controller.core import image, reasons, standby
+from controller.core import image
+from controller.core.base import reasons, standby
 from controller.journal.history import History
 from controller.journal.snapshot import Shadow
 from controller.state import base, propagation, record, rows

@@ -8,7 +8,7 @@ meter is never a "yes".
 
 from collections.abc import Iterable
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.state import base
 from controller.state.base import Facts
 from controller.state.course import courses

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from controller.core import image, reasons
+from controller.core import image
+from controller.core.base import reasons
 from controller.core.policies.modes import Modes
 from controller.core.policies.site_balance import SiteBalance
 from controller.core.site_devices.layout import SiteDevice

@@ -16,10 +16,10 @@ hold in each:
 
 from typing import NamedTuple
 
-from controller.core import reasons
-from controller.core.answers import WIDE_W
+from controller.core.base import reasons
+from controller.core.base.answers import WIDE_W
+from controller.core.base.schedule_table import OPEN_W, Slot
 from controller.core.policies import hint_groups as g
-from controller.core.schedule_table import OPEN_W, Slot
 from controller.state.situation_forms import Held, Situation, Step
 
 RENEWED, SILENT, MIXED = "renewed", "silent", "mixed"

@@ -1,6 +1,6 @@
 """Site devices: signals, and each actuator's chain from request to value."""
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.core.site_devices.layout import OTHER_DEVICE, REFUSED_VALUE
 from controller.core.site_devices.signals_view import AGE_MS_MAX, DeviceView
 from controller.journal.snapshot import Shadow

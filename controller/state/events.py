@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.journal import heard, history as h
 from controller.journal.snapshot import Shadow
 from controller.rows import reason_words

@@ -7,9 +7,9 @@ before the job and the energy that tracking itself takes are in it. Estimates ar
 from array import array
 from typing import NamedTuple
 
-from controller.core.answers import WIDE_W
-from controller.core.integers import low_pass
-from controller.core.schedule_table import Slot
+from controller.core.base.answers import WIDE_W
+from controller.core.base.integers import low_pass
+from controller.core.base.schedule_table import Slot
 from controller.core.tracking.guess import FAST_DELAYS
 from controller.core.tracking.reference import Reference
 from controller.state.course import RENEWED, Cap, Course

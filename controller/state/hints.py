@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from controller.core import hint_codes, hint_sources
+from controller.core.base import hint_codes, hint_sources
 from controller.core.policies import hint_outputs as t, hint_table, schedule as of_slots
 from controller.core.policies.notices import Notices
 from controller.journal.snapshot import Shadow, Snapshot

@@ -5,7 +5,7 @@ A `way` is 0 for charge and 1 for discharge.
 
 from collections.abc import Callable, Iterable
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.journal.snapshot import Shadow
 from controller.state import base
 from controller.state.base import Facts

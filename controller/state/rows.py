@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from controller.core import image, reasons
+from controller.core import image
+from controller.core.base import reasons
 from controller.journal import heard
 from controller.journal.history import CODES, STAGES, History, scope_of
 from controller.journal.snapshot import Shadow, Snapshot

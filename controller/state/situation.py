@@ -6,16 +6,17 @@
 
 from collections.abc import Callable, Sequence
 
-from controller.core import hint_codes, parameters, reasons, setpoint
-from controller.core.answers import WIDE_W, Cap
+from controller.core import parameters
+from controller.core.base import hint_codes, reasons, setpoint
+from controller.core.base.answers import WIDE_W, Cap
+from controller.core.base.hint_sources import QUANTITIES
+from controller.core.base.schedule_table import Slot
 from controller.core.control import Control
-from controller.core.hint_sources import QUANTITIES
 from controller.core.kernel_facts import KernelFacts
 from controller.core.policies import hint_outputs, peak_shaving, schedule as of_slots, site_load
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.notices import Notices
 from controller.core.policies.track import Track
-from controller.core.schedule_table import Slot
 from controller.journal.history import Moment
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Shadow, ticks

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from controller.core.schedule_table import Slot
+from controller.core.base.schedule_table import Slot
 
 
 class Peak(NamedTuple):

@@ -3,7 +3,7 @@
 from itertools import chain
 
 from controller.config import equipment
-from controller.core import setpoint
+from controller.core.base import setpoint
 from controller.core.policies.hint_table import LOW_PERMILLE
 from controller.journal.history import History
 from controller.journal.snapshot import Shadow

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from controller.core import setpoint
+from controller.core.base import setpoint
 from controller.journal.history import History
 from controller.journal.snapshot import Shadow
 from controller.state import base, racks as facts_of_racks

@@ -1,9 +1,9 @@
 """The page `why`: the chain from request to wire, and the set-point without its limit."""
 
-from controller.core import reasons, setpoint
+from controller.core.base import reasons, setpoint
+from controller.core.base.sent import NOTHING, SENT
 from controller.core.policies.hint_table import GRID_CAP_HINT
 from controller.core.policies.site_load import CALCULATED, MEASURED, UNKNOWN
-from controller.core.sent import NOTHING, SENT
 from controller.journal.snapshot import Shadow
 from controller.state import actuators, base, hints, limits
 from controller.state.base import Facts

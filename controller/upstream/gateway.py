@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.system import caught, clock, sockets
 from controller.system.paths import DONE, NO_START, plain, say
 from controller.upstream import framing, link, messages

@@ -9,7 +9,7 @@ import socket
 import struct
 from typing import Generic, Protocol, TypeVar
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.client import sender
 from controller.system import sockets

@@ -5,8 +5,8 @@ The sender computes the MAC over the fixed layout of the datagram. The gateway h
 
 import contextlib
 
-from controller.core import hint_codes as h
-from controller.core.schedule_table import OPEN_W, Slot
+from controller.core.base import hint_codes as h
+from controller.core.base.schedule_table import OPEN_W, Slot
 from controller.hints import schedule_wire as sw, wire as w
 from controller.hints.schedule_words import answer_fields, held_fields
 from controller.hints.words import fields, state

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from controller.core import hint_codes
+from controller.core.base import hint_codes
 from controller.hints.client import HintClient
 from controller.journal import snapshot
 from controller.journal.ring import JournalError

@@ -7,8 +7,8 @@ from typing import cast
 from controller.config import approval
 from controller.config.configuration import Config
 from controller.core import image
+from controller.core.base.schedule_table import Slot, Table
 from controller.core.image import ProcessImage
-from controller.core.schedule_table import Slot, Table
 from controller.journal.journal_header import open_journal
 from controller.run.cabinet import Cabinet
 from controller.run.field import Field

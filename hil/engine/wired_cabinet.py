@@ -16,7 +16,7 @@ from typing import Any
 import msgpack
 
 from controller.config.configuration import Config
-from controller.core.setpoint import O_BINDING_REASON
+from controller.core.base.setpoint import O_BINDING_REASON
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot
 from controller.system import realtime

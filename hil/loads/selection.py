@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from controller.config.configuration import Config
-from controller.core.hint_codes import EXPORT_W_MAX, IMPORT_W_MAX
+from controller.core.base.hint_codes import EXPORT_W_MAX, IMPORT_W_MAX
 from hil.loads import reader, shape
 from hil.loads.trace import Load, step_load, synthetic_load
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from controller.core.base.instances import stage_instances
 from controller.core.core import STANDING_BITS
-from controller.core.instances import stage_instances
 from safety import matrix
 from safety.signals import Layout
 

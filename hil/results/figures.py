@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.hints.hint_statistics import TOTALS
 from hil.observer.reactions import reaction_ms
 from hil.results import files, ratio

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 
 from controller.config import stage_states
 from controller.config.configuration import Config
-from controller.core import reasons
-from controller.core.core import STANDING_BITS
-from controller.core.setpoint import (
+from controller.core.base import reasons
+from controller.core.base.setpoint import (
     O_BINDING_REASON,
     O_REQUEST_FAST_REASON,
     O_REQUEST_W,
     O_SETPOINT_W,
 )
+from controller.core.core import STANDING_BITS
 from controller.rows import reason_words
 from controller.state import rows
 from hil.loads.trace import Load

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.rows import reason_words
 from hil.observer.reactions import REACTIONS
 from hil.results import swing, units

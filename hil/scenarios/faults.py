@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from controller.core import hint_codes
+from controller.core.base import hint_codes
 from controller.forms.field import anything, choice, flag, integer, number, text
 from hil.plant.cabinet import CONTACTS
 from hil.scenarios.plant_actions import CABINET_ACTIONS, ON, RACK_ACTIONS

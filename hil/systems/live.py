@@ -7,8 +7,8 @@ from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
-from controller.core import hint_codes
-from controller.core.schedule_table import Slot, Table
+from controller.core.base import hint_codes
+from controller.core.base.schedule_table import Slot, Table
 from hil.engine import coverage
 from hil.engine.pod import Pod
 from hil.engine.simulate import VirtualRig

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import cast
 
 from controller.config.configuration import Config
-from controller.core import hint_codes
+from controller.core.base import hint_codes
+from controller.core.base.integers import within
+from controller.core.base.schedule_table import OPEN_W, Slot, Table
 from controller.core.image import ProcessImage
-from controller.core.integers import within
-from controller.core.schedule_table import OPEN_W, Slot, Table
 from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.signals_view import DeviceView
 from hil.engine.cabinet import SimulatedCabinet

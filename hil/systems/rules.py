@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
-OPEN_W = -(1 << 31)  # in the place of a power: no bound (controller/core/schedule_table.py)
+OPEN_W = -(1 << 31)  # in the place of a power: no bound (controller/core/base/schedule_table.py)
 
 
 class Store(NamedTuple):

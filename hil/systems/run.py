@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.core.policies import modes
 from hil.site.parts import ENGINES, GIVING_WAY
 from hil.site.site import Site

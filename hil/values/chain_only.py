@@ -9,11 +9,11 @@ from array import array
 from collections.abc import Callable
 
 from controller.config.configuration import Config
-from controller.core.contract import Setup
 from controller.core.decision import Decision
 from controller.core.image import ProcessImage, places
 from controller.core.kernel_readings import KernelReadings
 from controller.core.parameters import settings_of
+from controller.core.policies.contract import Setup
 from controller.core.site_devices.layout import signals
 from controller.core.site_devices.signals_view import Site
 from hil.engine.cabinet import SimulatedCabinet

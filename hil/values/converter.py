@@ -6,7 +6,7 @@ measurements do not, while the device is sound and the set-point is within limit
 
 from collections.abc import Sequence
 
-from controller.core.sent import SENT
+from controller.core.base.sent import SENT
 from controller.run.field import PcsChannel
 from hil.devices.sunspec_pcs import MANUFACTURER_ALARM, SunSpecPcs
 from hil.values.bus import Line, is_sound

@@ -7,9 +7,9 @@ NOT_KNOWN names what this mode cannot know.
 from array import array
 from collections.abc import Sequence
 
-from controller.core.answers import Limit
-from controller.core.integers import within
-from controller.core.known import GRID, ISLAND
+from controller.core.base.answers import Limit
+from controller.core.base.integers import within
+from controller.core.policies.known import GRID, ISLAND
 from controller.core.readings import Meter
 from hil.values.lumped import LumpedUnit
 

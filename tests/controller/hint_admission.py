@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from controller.config.sources import Source
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import admission as hints, hint_statistics, wire as w
 
 NONCE = bytes(range(8))

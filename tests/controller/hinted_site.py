@@ -12,7 +12,7 @@ from pathlib import Path
 from cabinet_bench import Bench, believed, found
 from site_files import LAYER, SiteFiles
 
-from controller.core import hint_codes
+from controller.core.base import hint_codes
 from controller.hints import hint_statistics, keys
 from controller.hints.client import HintClient
 from controller.hints.listener import HintListener

@@ -11,7 +11,7 @@ from device_suite import Bus, ModbusSuite, Slave
 
 from controller.config import profiles
 from controller.config.site_devices import gates
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.core.site_devices import roles
 from drivers import profile
 from drivers.site_device import SiteDevice

@@ -2,8 +2,8 @@
 
 from array import array
 
+from controller.core.base.instances import stage_instances
 from controller.core.core import STANDING_BITS
-from controller.core.instances import stage_instances
 from hil.observer.trips import TripWatch
 from safety import signals as s
 from tests.tables import cases

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from controller.config import configuration, stage_states
-from controller.core import reasons, setpoint as chain
-from controller.core.instances import stage_instances
+from controller.core.base import reasons, setpoint as chain
+from controller.core.base.instances import stage_instances
 from controller.rows import reason_words
 from controller.sites import EXAMPLE
 from controller.state import rows

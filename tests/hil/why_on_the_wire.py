@@ -3,7 +3,7 @@
 import functools
 
 from controller.console.pages import text, why as page
-from controller.core.integers import within
+from controller.core.base.integers import within
 from controller.journal import snapshot
 from controller.state import why
 from hil.engine.cabinet import observed_wiring

@@ -725,7 +725,8 @@ def narrowed(machine, bounds, wide_W):
 
 def a_hint_only_narrows():
     """Chain.finish, any request: the set-point is within the limits, one more limit narrows it"""
-    from controller.core import answers, parameters, setpoint
+    from controller.core import parameters
+    from controller.core.base import answers, setpoint
 
     machine, wide = Machine(), answers.WIDE_W
     rows = {row[0]: row for row in parameters.CONTROL_PARAMETERS}

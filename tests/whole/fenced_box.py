@@ -10,8 +10,8 @@ from cabinet_bench import Bench, believed, found
 
 from controller.config import configuration
 from controller.config.sources import Source
-from controller.core import hint_codes as h, hint_sources
-from controller.core.setpoint import O_SETPOINT_W
+from controller.core.base import hint_codes as h, hint_sources
+from controller.core.base.setpoint import O_SETPOINT_W
 from controller.hints import admission, wire as w
 from controller.hints.listener import HintListener
 from controller.run import operator_commands as oc

@@ -20,8 +20,8 @@ from controller.config import configuration
 from controller.console import login
 from controller.console.terminal import actions, process, session, view, words
 from controller.console.terminal.line import Line
-from controller.core import hint_codes as h
-from controller.core.schedule_table import Slot
+from controller.core.base import hint_codes as h
+from controller.core.base.schedule_table import Slot
 from controller.hints import admission, schedule_wire as sw, wire as w
 from controller.journal import journal_header
 from controller.recorder.limits import Limits

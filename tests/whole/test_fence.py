@@ -13,8 +13,8 @@ from slow import whole
 from whole_box import CABINETS
 from wire_ends import ends, varied
 
-from controller.core import hint_codes as h
-from controller.core.schedule_table import OPEN_W
+from controller.core.base import hint_codes as h
+from controller.core.base.schedule_table import OPEN_W
 from controller.hints import replies, schedule_wire as sw, wire as w
 from controller.run import operator_commands as oc
 from controller.run.channel_link import ChannelLink

@@ -1,7 +1,7 @@
 """The page `why` for one actuator of a site device: request, bounds, value, cause and remedy."""
 
 from controller.console.pages.text import cut, folded
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.state.base import Facts
 
 COLUMNS = " {:<12}{:<37}{:>18}{:>8}{}"

@@ -17,7 +17,7 @@ from controller.console.pages.text import (
     typed,
     wrapped,
 )
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.state.base import Facts
 from safety import start_checklist
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from controller.console.pages.text import directed, duration, kilowatt, scaled
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.state.base import Facts
 
 QUANTITY_WORDS = {

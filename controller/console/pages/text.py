@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.state.base import INPUT_LOW, Facts
 from controller.state.record import utc_text
 from controller.state.reset_code import TURN_KEY

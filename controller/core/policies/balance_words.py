@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from controller.core import reasons
-from controller.core.balance import SOURCE
-from controller.core.words import Words
+from controller.core.base import reasons
+from controller.core.base.balance import SOURCE
+from controller.core.base.words import Words
 
 CLEAR_MS = 10_000  # without a contradiction, until one that counts has ended
 LEAK_PARTS = 4  # a signal that jumps is right by chance: then the time goes back more slowly

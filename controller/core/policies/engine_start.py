@@ -13,11 +13,11 @@ Time in which the set is not in automatic mode, or an emergency stop is active, 
 generator's own controller cranks, synchronises, protects and cools down.
 """
 
-from controller.core import reasons
-from controller.core.answers import BaseRequest, Obligation
-from controller.core.contract import DeviceView
+from controller.core.base import reasons
+from controller.core.base.answers import BaseRequest, Obligation
+from controller.core.base.words import Words
+from controller.core.policies.contract import DeviceView
 from controller.core.policies.source_reports import gives, is_loaded
-from controller.core.words import Words
 
 START = (95, "genset_start")  # above the least times: an engine that did not start has not run
 MS_MAX = 1_000_000_000

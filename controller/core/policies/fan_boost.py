@@ -4,9 +4,9 @@ The naive way waits for warm cells. A blocked filter shows earlier: its unit is 
 coolest one while no cell is warm yet.
 """
 
-from controller.core import reasons
-from controller.core.found import Found
-from controller.core.known import Known
+from controller.core.base import reasons
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.policies.pre_cool import warm
 from controller.core.policies.two_point import TwoPoints
 

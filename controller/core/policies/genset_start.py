@@ -14,16 +14,17 @@ While no converter forms the voltage, an obligation gives the battery what the s
 The phases of a start are in engine_start.py.
 """
 
-from controller.core import contract, reasons
-from controller.core.answers import Answer, ForDevice, Obligation, grid_obligation
-from controller.core.contract import Function, Setup
-from controller.core.found import Found
-from controller.core.integers import approach, low_pass
-from controller.core.known import Known
+from controller.core.base import reasons
+from controller.core.base.answers import Answer, ForDevice, Obligation, grid_obligation
+from controller.core.base.integers import approach, low_pass
+from controller.core.base.words import Words
+from controller.core.policies import contract
+from controller.core.policies.contract import Function, Setup
 from controller.core.policies.engine_start import EngineStart
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.policies.modes import BLACK_START, GRID, RETURN
 from controller.core.policies.source_reports import given_W, metered_W, runs
-from controller.core.words import Words
 
 SHARE = (30, "genset")
 # Battery and engine are measured at different moments; the low-pass hides the difference.

@@ -6,11 +6,12 @@ health of 80 % a unit carries less here, in proportion.
 
 from array import array
 
-from controller.core import contract, reasons
-from controller.core.answers import Cap
-from controller.core.contract import Function, Setup
-from controller.core.found import Found
-from controller.core.known import Known
+from controller.core.base import reasons
+from controller.core.base.answers import Cap
+from controller.core.policies import contract
+from controller.core.policies.contract import Function, Setup
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 
 
 class HealthCap(Function):

@@ -2,8 +2,8 @@
 
 from array import array
 
-from controller.core import hint_codes, hint_sources
-from controller.core.answers import WIDE_W
+from controller.core.base import hint_codes, hint_sources
+from controller.core.base.answers import WIDE_W
 
 # Groups of sources that may oblige the battery, then of the other sources.
 CHARGE, DISCHARGE, IMPORT, EXPORT, NARROW_IMPORT, NARROW_EXPORT = range(6)

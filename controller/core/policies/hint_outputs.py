@@ -1,7 +1,7 @@
 """The words that the hint table publishes."""
 
-from controller.core import hint_codes
-from controller.core.hint_sources import QUANTITIES
+from controller.core.base import hint_codes
+from controller.core.base.hint_sources import QUANTITIES
 
 # Published behind the chain's trace: first these, then OUTPUT_FIELDS of each quantity of each
 # source.

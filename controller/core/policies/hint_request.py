@@ -15,14 +15,14 @@ would fill its bucket, with what it needs to ramp down, rests until a quarter is
 
 from array import array
 
-from controller.core import contract, hint_codes, hint_sources, reasons
-from controller.core.answers import BaseRequest
-from controller.core.contract import Function, Setup
-from controller.core.found import Found
-from controller.core.integers import within
-from controller.core.known import Known
-from controller.core.policies import hint_outputs as outputs, hint_table as table
-from controller.core.words import Words
+from controller.core.base import hint_codes, hint_sources, reasons
+from controller.core.base.answers import BaseRequest
+from controller.core.base.integers import within
+from controller.core.base.words import Words
+from controller.core.policies import contract, hint_outputs as outputs, hint_table as table
+from controller.core.policies.contract import Function, Setup
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 
 MS_PER_H = 3_600_000
 RESUME_QUARTERS = 3  # of 4: how full the bucket may still be when a request that rests may go on

@@ -22,17 +22,17 @@ step only counts.
 from array import array
 from collections.abc import Sequence
 
-from controller.core import contract, hint_codes, hint_sources, reasons
-from controller.core.answers import WIDE_W, Answer, Cap, grid_obligation
-from controller.core.contract import Function
-from controller.core.found import Found
-from controller.core.hint_sources import QUANTITIES
-from controller.core.image import HINT_SLOTS, SLOT_WORDS
-from controller.core.integers import within
-from controller.core.known import Known
-from controller.core.policies import hint_groups as g, hint_outputs
+from controller.core.base import hint_codes, hint_sources, reasons
+from controller.core.base.answers import WIDE_W, Answer, Cap, grid_obligation
+from controller.core.base.hint_codes import HINT_SLOTS, SLOT_WORDS
+from controller.core.base.hint_sources import QUANTITIES
+from controller.core.base.integers import within
+from controller.core.base.words import Words
+from controller.core.policies import contract, hint_groups as g, hint_outputs
+from controller.core.policies.contract import Function
+from controller.core.policies.found import Found
 from controller.core.policies.hint_outputs import FALLBACK, NONE, RESTING, VALID
-from controller.core.words import Words
+from controller.core.policies.known import Known
 from safety import parameters, signals, tapers
 
 GRID_CAP_HINT = (20, "grid_cap_hint")

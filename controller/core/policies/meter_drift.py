@@ -10,7 +10,7 @@ in that slope. The mean of a symbol holds no code, because one chip is up and th
 So the drift does not depend on the draw, as Ville's inequality demands (meter_sign.py).
 """
 
-from controller.core.words import Words
+from controller.core.base.words import Words
 
 DRIFT_CODES = 2  # in a chip, at most: more is an edge
 STEADY_PARTS = 10  # a drift beyond 1 / 10 of the code moves the area of a step: no path delay

@@ -23,15 +23,14 @@ reversed later is in doubt (meter_watch.py): a test that proves it then still en
 
 from array import array
 
-from controller.core import contract
-from controller.core.answers import Obligation
-from controller.core.contract import Function
-from controller.core.found import Found
-from controller.core.integers import within
-from controller.core.known import Known
-from controller.core.policies import meter_drift, meter_watch, path_delay
+from controller.core.base.answers import Obligation
+from controller.core.base.integers import within
+from controller.core.base.words import Words
+from controller.core.policies import contract, meter_drift, meter_watch, path_delay
+from controller.core.policies.contract import Function
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.policies.meter_statistics import Statistics
-from controller.core.words import Words
 
 METER_SIGN = 307  # reason code
 RANK = (50, "meter_sign")  # above the connection: what a meter is worth is not known yet

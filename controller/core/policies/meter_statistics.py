@@ -13,8 +13,8 @@ test runs with short chips, then with long ones. Short chips: start 7/8, and 15 
 miss decide. Long chips: start 1/8, 18 matches. The starts add up to 1.
 """
 
+from controller.core.base.words import Words
 from controller.core.policies.path_delay import STEP_TENTHS_MAX, STEP_TENTHS_MIN
-from controller.core.words import Words
 
 ERROR_PARTS = 10_000  # error probability of a test is less than 1 in so many
 ONE = 1 << 30

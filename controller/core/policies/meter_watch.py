@@ -13,8 +13,8 @@ that the battery follows in part looks reversed too: there the watch asks for on
 and raises no doubt.
 """
 
-from controller.core.integers import within
-from controller.core.words import Words
+from controller.core.base.integers import within
+from controller.core.base.words import Words
 
 WATCHED = 32  # seconds of the leaky sums
 MOVES, MOVE_PERMILLE = 8, 50  # so many moves, of so much of the rating, say something

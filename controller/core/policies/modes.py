@@ -17,12 +17,13 @@ switch nor a converter. The mode chooses which control functions act (functions.
 
 from array import array
 
-from controller.core import contract, reasons
-from controller.core.contract import Function, Setup
-from controller.core.found import Found
-from controller.core.known import ISLAND as OFF_GRID_SOURCE, Known
+from controller.core.base import reasons
+from controller.core.base.words import Words
+from controller.core.policies import contract
+from controller.core.policies.contract import Function, Setup
+from controller.core.policies.found import Found
+from controller.core.policies.known import ISLAND as OFF_GRID_SOURCE, Known
 from controller.core.policies.source_reports import gives, runs
-from controller.core.words import Words
 
 GRID, HAND_OVER, ISLAND, BLACK_START, RETURN = range(5)
 OFF_GRID = HAND_OVER, ISLAND, BLACK_START

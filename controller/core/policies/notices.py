@@ -13,12 +13,13 @@ may have STEPS steps to come; of more, the nearest stay.
 
 from typing import NamedTuple
 
-from controller.core import contract, hint_codes, hint_sources
-from controller.core.found import Found
-from controller.core.image import HINT_SLOTS, SLOT_WORDS
-from controller.core.integers import within
-from controller.core.known import Known
-from controller.core.words import Words
+from controller.core.base import hint_codes, hint_sources
+from controller.core.base.hint_codes import HINT_SLOTS, SLOT_WORDS
+from controller.core.base.integers import within
+from controller.core.base.words import Words
+from controller.core.policies import contract
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from safety import parameters, signals
 
 STEPS = 4  # of one source

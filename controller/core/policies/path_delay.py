@@ -19,7 +19,7 @@ is wider than 2/5 of the mean. `python -m hil meter-sign` shows the errors that 
 
 import math
 
-from controller.core.words import Words
+from controller.core.base.words import Words
 
 STEP_TENTHS_MIN, STEP_TENTHS_MAX = 6, 16  # of the converter's own step
 GOOD_MIN = 8  # steps, and half of all

@@ -30,13 +30,13 @@ last interval goes on.
 from array import array
 from typing import Any, NamedTuple
 
-from controller.core import contract
-from controller.core.answers import WIDE_W, grid_obligation
-from controller.core.contract import Function, Setup
-from controller.core.found import Found
-from controller.core.integers import within
-from controller.core.known import Known
-from controller.core.words import Words
+from controller.core.base.answers import WIDE_W, grid_obligation
+from controller.core.base.integers import within
+from controller.core.base.words import Words
+from controller.core.policies import contract
+from controller.core.policies.contract import Function, Setup
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 
 OFF_W = 100_000_000
 PEAK_SHAVING, NO_CLOCK = 306, 309  # reason codes

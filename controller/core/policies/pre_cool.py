@@ -6,9 +6,9 @@ chiller is asked before, by thresholds below those limits, each with its hystere
 
 from collections.abc import Sequence
 
-from controller.core import reasons
-from controller.core.found import Found
-from controller.core.known import Known
+from controller.core.base import reasons
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.policies.two_point import TwoPoints, above
 
 

@@ -12,11 +12,11 @@ obligation of the grid (connection, hint, schedule, peak shaving) leaves no room
 battery would carry the heater. An import without room has none for a charge either.
 """
 
-from controller.core import reasons
-from controller.core.answers import BaseRequest
-from controller.core.contract import DeviceView, Setup
-from controller.core.found import Found
-from controller.core.known import ISLAND, Known
+from controller.core.base import reasons
+from controller.core.base.answers import BaseRequest
+from controller.core.policies.contract import DeviceView, Setup
+from controller.core.policies.found import Found
+from controller.core.policies.known import ISLAND, Known
 from controller.core.policies.schedule import Schedule
 from controller.core.policies.two_point import TwoPoints, below
 

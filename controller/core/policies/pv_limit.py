@@ -16,11 +16,12 @@ without it the measured powers do, within some seconds.
 
 from array import array
 
-from controller.core import contract, reasons
-from controller.core.answers import BaseRequest, Cap, ForDevice
-from controller.core.contract import DeviceView, Function, Setup
-from controller.core.found import Found
-from controller.core.known import Known
+from controller.core.base import reasons
+from controller.core.base.answers import BaseRequest, Cap, ForDevice
+from controller.core.policies import contract
+from controller.core.policies.contract import DeviceView, Function, Setup
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.policies.source_reports import given_W
 
 

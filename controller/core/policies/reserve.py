@@ -18,12 +18,13 @@ and never narrows one: at a charge limit of 0 the power stays 0 (victronenergy/v
 
 from typing import Any
 
-from controller.core import contract, reasons
-from controller.core.answers import WIDE_W, Cap, Limit
-from controller.core.contract import Function, Setup
-from controller.core.found import Found
-from controller.core.known import Known
-from controller.core.words import Words
+from controller.core.base import reasons
+from controller.core.base.answers import WIDE_W, Cap, Limit
+from controller.core.base.words import Words
+from controller.core.policies import contract
+from controller.core.policies.contract import Function, Setup
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from safety import signals
 
 BACKUP_CLOSE_MS = 2000

@@ -20,13 +20,14 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from controller.core import contract, hint_codes, hint_sources, reasons, schedule_table as t
-from controller.core.answers import WIDE_W, Answer, Cap, grid_obligation
-from controller.core.found import Found
-from controller.core.integers import within
-from controller.core.known import Known
+from controller.core.base import hint_codes, hint_sources, reasons, schedule_table as t
+from controller.core.base.answers import WIDE_W, Answer, Cap, grid_obligation
+from controller.core.base.integers import within
+from controller.core.base.words import Words
+from controller.core.policies import contract
+from controller.core.policies.found import Found
 from controller.core.policies.hint_table import HintTable
-from controller.core.words import Words
+from controller.core.policies.known import Known
 
 GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # beside (20, "grid_cap_hint")
 STATES = (

@@ -23,15 +23,16 @@ The need ends when the battery has been able to carry the load and the next stag
 Otherwise each dip of the load would stop the set, and shed stages until the next start.
 """
 
-from controller.core import contract, reasons
-from controller.core.answers import BaseRequest, ForDevice
-from controller.core.contract import Function, Setup
-from controller.core.found import Found
-from controller.core.integers import within
-from controller.core.known import Known
+from controller.core.base import reasons
+from controller.core.base.answers import BaseRequest, ForDevice
+from controller.core.base.integers import within
+from controller.core.base.words import Words
+from controller.core.policies import contract
+from controller.core.policies.contract import Function, Setup
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.policies.modes import BLACK_START, GRID, ISLAND
 from controller.core.policies.source_reports import given_W, metered_W
-from controller.core.words import Words
 
 SHED_MS, RETURN_MS = 500, 30_000
 NEED_MS, SPARE_MS = 5000, 300_000

@@ -17,15 +17,16 @@ Then the limits of the connection act.
 
 from array import array
 
-from controller.core import balance, contract
-from controller.core.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
-from controller.core.contract import DeviceView, Function, Setup
-from controller.core.found import Found
-from controller.core.integers import approach, low_pass
-from controller.core.known import GRID, ISLAND, Known
+from controller.core.base import balance
+from controller.core.base.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
+from controller.core.base.integers import approach, low_pass
+from controller.core.base.words import Words
+from controller.core.policies import contract
 from controller.core.policies.balance_words import TEXTS, Lasting, contradicted, last_on, signals
+from controller.core.policies.contract import DeviceView, Function, Setup
+from controller.core.policies.found import Found
+from controller.core.policies.known import GRID, ISLAND, Known
 from controller.core.policies.source_reports import gives
-from controller.core.words import Words
 
 CHECK_MS = 100
 # Until a contradiction counts. The limit of the connection does not act before a wrong contact

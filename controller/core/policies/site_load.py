@@ -18,13 +18,14 @@ and of the limits of the connection, as if the rest were another site.
 
 from typing import Any
 
-from controller.core import contract, reasons
-from controller.core.answers import WIDE_W, Obligation, grid_obligation
-from controller.core.contract import DeviceView, Function, Setup
-from controller.core.found import Found
-from controller.core.integers import approach, low_pass, within
-from controller.core.known import Known
-from controller.core.words import Words
+from controller.core.base import reasons
+from controller.core.base.answers import WIDE_W, Obligation, grid_obligation
+from controller.core.base.integers import approach, low_pass, within
+from controller.core.base.words import Words
+from controller.core.policies import contract
+from controller.core.policies.contract import DeviceView, Function, Setup
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 
 # where the load's power comes from: nowhere, grid + battery, the load meter
 UNKNOWN, CALCULATED, MEASURED = range(3)

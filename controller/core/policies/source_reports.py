@@ -1,10 +1,10 @@
 """Reports of PV inverters, generator sets and load meter, as far as nothing contradicts them."""
 
-from controller.core import balance
-from controller.core.contract import DeviceView
-from controller.core.found import Found
-from controller.core.integers import within
-from controller.core.known import Known
+from controller.core.base import balance
+from controller.core.base.integers import within
+from controller.core.policies.contract import DeviceView
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 
 
 def gives(device: DeviceView) -> bool:

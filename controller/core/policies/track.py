@@ -12,17 +12,18 @@ small for a step, the reference is carried along at once. Then the grid changes 
 possible, and no second jump follows. No clock, no float.
 """
 
-from controller.core import contract, reasons
-from controller.core.answers import FastRequest
-from controller.core.contract import Function
-from controller.core.found import Found
-from controller.core.integers import low_pass, within
-from controller.core.known import Known
+from controller.core.base import reasons
+from controller.core.base.answers import FastRequest
+from controller.core.base.integers import low_pass, within
+from controller.core.base.words import Words
+from controller.core.policies import contract
+from controller.core.policies.contract import Function
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.guess import FAST_DELAYS, Guess
 from controller.core.tracking.reference import Reference
-from controller.core.words import Words
 
 # A meter that is silent for less does not change the power that the grid should draw.
 LOST_MS_MAX = 10_000

@@ -7,11 +7,12 @@ stays as it is between the thresholds, and while the compared value is unknown.
 from array import array
 from collections.abc import Sequence
 
-from controller.core import contract, reasons
-from controller.core.answers import BaseRequest, ForDevice
-from controller.core.contract import DeviceView, Function, Setup
-from controller.core.found import Found
-from controller.core.known import Known
+from controller.core.base import reasons
+from controller.core.base.answers import BaseRequest, ForDevice
+from controller.core.policies import contract
+from controller.core.policies.contract import DeviceView, Function, Setup
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 
 
 class TwoPoint(Function):

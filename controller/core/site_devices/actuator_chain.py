@@ -7,9 +7,9 @@ highest rank. A device that is not heard and an emergency stop are limits, so bo
 
 from array import array
 
-from controller.core import reasons
-from controller.core.answers import WIDE_W, Limit, Obligation
-from controller.core.setpoint import Chain
+from controller.core.base import reasons
+from controller.core.base.answers import WIDE_W, Limit, Obligation
+from controller.core.base.setpoint import Chain
 from controller.core.site_devices.records import HOLD, TO_REST, Actuator
 from controller.core.site_devices.signals_view import DeviceView
 

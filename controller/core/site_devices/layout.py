@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from controller.core.setpoint import CHAIN_OUTPUTS
+from controller.core.base.setpoint import CHAIN_OUTPUTS
 from controller.core.site_devices.records import Role
 from controller.core.site_devices.roles import BY_NUMBER
 

@@ -10,8 +10,8 @@ from fractions import Fraction
 from struct import Struct
 from typing import NamedTuple
 
-from controller.core import reasons
-from controller.core.gate import frame_crc
+from controller.core.base import reasons
+from controller.core.base.gate import frame_crc
 
 COIL, REGISTER, COILS, REGISTERS, WRITE_AND_READ = 5, 6, 15, 16, 23
 HEAD = Struct(">BBHH")  # unit id, function, address, value or count

@@ -11,7 +11,7 @@ scales with the path delay. Source: load tracking study, chapter 4.
 
 from array import array
 
-from controller.core.integers import low_pass, within
+from controller.core.base.integers import low_pass, within
 from controller.core.tracking.repetition import Repetition, kept_samples
 from controller.core.tracking.samples import FRACTION, S_FILLED, Samples
 

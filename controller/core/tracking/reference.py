@@ -11,7 +11,7 @@ Source: load tracking study, chapter 4.5.
 
 from array import array
 
-from controller.core.integers import approach, within
+from controller.core.base.integers import approach, within
 
 MILLI = 1000
 QUICK_PART, MEAN_TIMES = 4, 4  # time constants T / 4 and 4 T

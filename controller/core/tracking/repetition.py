@@ -8,7 +8,7 @@ tracking study, chapter 4.2.
 from array import array
 from collections.abc import Sequence
 
-from controller.core.integers import within
+from controller.core.base.integers import within
 from controller.core.tracking.samples import FRACTION, Samples
 
 GRID_MS = 100

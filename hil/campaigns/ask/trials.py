@@ -16,10 +16,10 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 from controller.config.configuration import Config
-from controller.core import hint_codes, setpoint
+from controller.core.base import hint_codes, setpoint
+from controller.core.base.schedule_table import OPEN_W
 from controller.core.kernel_facts import KernelFacts
 from controller.core.policies.peak_shaving import OFF_W
-from controller.core.schedule_table import OPEN_W
 from controller.state import ask, situation
 from controller.state.forecast import Job
 from hil.systems import sized

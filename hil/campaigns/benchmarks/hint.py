@@ -11,7 +11,7 @@ import random
 import numpy as np
 
 from controller.config import bus_times, configuration
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.client import HintClient
 from hil.campaigns import order

@@ -8,10 +8,10 @@ between the load's step and the battery's answer, over the height of the step.
 
 import random
 
-from controller.core import reasons
-from controller.core.answers import FastRequest
-from controller.core.found import Found
-from controller.core.known import Known
+from controller.core.base import reasons
+from controller.core.base.answers import FastRequest
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from hil.engine.simulate import VirtualRig
 
 BASE_W, STEP_W = 200_000, 50_000  # a fifth of the rating of the example cabinet

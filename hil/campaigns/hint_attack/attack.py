@@ -11,7 +11,7 @@ import socket
 import struct
 from collections import Counter
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import hint_statistics, wire as w
 from controller.hints.client import HintClient
 from controller.system import sockets

@@ -12,10 +12,11 @@ from array import array
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from controller.core import contract, hint_sources, parameters
-from controller.core.found import Found
-from controller.core.known import Known
-from controller.core.policies import meter_sign
+from controller.core import parameters
+from controller.core.base import hint_sources
+from controller.core.policies import contract, meter_sign
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from hil.loads import reader
 from hil.loads.trace import Trace
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from controller.core import contract, hint_sources, parameters
-from controller.core.found import Found
-from controller.core.known import Known
+from controller.core import parameters
+from controller.core.base import hint_sources
+from controller.core.policies import contract
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.policies.site_load import MEASURED
 from controller.core.policies.track import Track
 from hil.campaigns.smooth.paths import TICK_MS, Path

@@ -6,7 +6,8 @@ import pytest
 from site_files import PYLONTECH, SiteFiles
 
 from controller.config import configuration, schema, sources
-from controller.core import hint_codes, hint_sources, parameters
+from controller.core import parameters
+from controller.core.base import hint_codes, hint_sources
 from controller.documents import check
 from controller.sites import EXAMPLE
 

@@ -17,7 +17,7 @@ from site_files import SiteFiles
 from controller import __main__ as cli, sites
 from controller.config import configuration
 from controller.console import person, run_words
-from controller.core import standby
+from controller.core.base import standby
 from controller.hints import keys
 from controller.journal import journal_header
 from controller.journal.writer import JournalWriter

@@ -8,7 +8,7 @@ from command_line import refused, run
 
 from controller.config import equipment
 from controller.console.document import PAGES
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.documents import fault_table, hazard_log
 from controller.rows import facts, reason_words
 from controller.siting import fields, rules

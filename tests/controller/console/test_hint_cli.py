@@ -12,7 +12,7 @@ from hinted_site import KEYS, HintedSite, fill
 
 from controller.console import sources, watch
 from controller.console.key import span
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import client as hint_client, hint_statistics, wire as w, words as hint_words
 from controller.journal import snapshot
 from tests.tables import table

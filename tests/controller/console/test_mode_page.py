@@ -2,7 +2,7 @@
 
 from watched import Watched, action
 
-from controller.core.reasons import MODE
+from controller.core.base.reasons import MODE
 
 
 def test_a_technician_sees_the_mode_and_which_level_binds(tmp_path):

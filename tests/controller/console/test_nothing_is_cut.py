@@ -9,7 +9,7 @@ from controller.console import pages
 from controller.console.pages import alarms, status
 from controller.console.pages.text import CELLS, HEIGHT, WIDTH
 from controller.console.terminal.view import BODY_ROWS, fitted
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.documents import matrix_facts
 from controller.rows import danger, records
 from controller.rows.facts import sources

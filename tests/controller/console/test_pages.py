@@ -12,8 +12,8 @@ from watched import Watched, action, of_scenario
 
 from controller.console import pages, watch
 from controller.console.pages import causes, text
-from controller.core import hint_codes as h, reasons
-from controller.core.schedule_table import Slot
+from controller.core.base import hint_codes as h, reasons
+from controller.core.base.schedule_table import Slot
 from safety import bounds
 from tests.tables import table
 

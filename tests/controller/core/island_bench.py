@@ -7,7 +7,7 @@ import random
 from views import WIDE, device, setup, site_of
 
 from controller.core.control import Control
-from controller.core.known import GRID, ISLAND, Known
+from controller.core.policies.known import GRID, ISLAND, Known
 from controller.core.policies.site_balance import SiteBalance
 from controller.core.site_devices import layout
 

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from controller.core import balance
-from controller.core.balance import NOTHING, Readings
+from controller.core.base import balance
+from controller.core.base.balance import NOTHING, Readings
 from tests.tables import cases
 
 # Bits of the published words: the journal keeps them.

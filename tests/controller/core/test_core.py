@@ -11,12 +11,13 @@ from hypothesis import given, settings, strategies as st
 from views import setup
 
 from controller.config import configuration
-from controller.core import hint_sources, image, instances, parameters, reasons, setpoint
-from controller.core.answers import Limit
+from controller.core import image, parameters
+from controller.core.base import hint_sources, instances, reasons, setpoint
+from controller.core.base.answers import Limit
 from controller.core.control import Control
 from controller.core.core import STANDING_BITS, Core
 from controller.core.kernel_readings import KernelReadings
-from controller.core.known import GRID, ISLAND, Known
+from controller.core.policies.known import GRID, ISLAND, Known
 from controller.journal import replay, ring
 from controller.journal.frame import FRAME_MAGIC, KEYFRAME
 from controller.journal.journal_header import open_journal

@@ -12,12 +12,12 @@ from test_core import core_of
 from views import DEVICES, WIDE, setup, site_of
 
 from controller.core import functions
-from controller.core.answers import Cap
-from controller.core.contract import BASE, BOUND, FAST, MEASURE, Function
+from controller.core.base.answers import Cap
 from controller.core.control import Control
-from controller.core.found import Found
-from controller.core.known import Known
 from controller.core.policies import hint_table
+from controller.core.policies.contract import BASE, BOUND, FAST, MEASURE, Function
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.policies.source_reports import given_W, metered_W
 
 HELPERS = {

@@ -9,9 +9,12 @@ from hypothesis import given, settings, strategies as st
 from test_hint_table import slots, source
 from views import DEVICES, setup, site_of
 
-from controller.core import hint_codes as codes, hint_sources, reasons
-from controller.core.answers import BaseRequest, Limit, Obligation
-from controller.core.contract import (
+from controller.core.base import hint_codes as codes, hint_sources, reasons
+from controller.core.base.answers import BaseRequest, Limit, Obligation
+from controller.core.control import Control
+from controller.core.core import Core
+from controller.core.functions import FALLBACKS, FUNCTIONS
+from controller.core.policies.contract import (
     ACT,
     CLOSE,
     DROP,
@@ -23,10 +26,7 @@ from controller.core.contract import (
     TO_ZERO,
     WAIT,
 )
-from controller.core.control import Control
-from controller.core.core import Core
-from controller.core.functions import FALLBACKS, FUNCTIONS
-from controller.core.known import GRID, ISLAND, Known
+from controller.core.policies.known import GRID, ISLAND, Known
 from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
 from controller.core.policies.shed import Shed
@@ -152,7 +152,7 @@ def answers_of(control):
 
 
 def changed(known, ticks):
-    """Sorted by settings, answers before so many ticks, after them, and a tick after the return of all.
+    """Answers by settings: before so many ticks, after them, and a tick after the return of all.
 
     One run serves all functions, because each acts in it.
     """

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
 
-from controller.core import gate, reasons
+from controller.core.base import gate, reasons
 from tests.tables import cases
 
 UNIT_ID, ADDRESS = 1, 40_322

@@ -8,8 +8,9 @@ from test_core import core_of
 from test_hinted_core import Steady
 from views import both, setup
 
-from controller.core import health, reasons, setpoint
-from controller.core.answers import Cap
+from controller.core import health
+from controller.core.base import reasons, setpoint
+from controller.core.base.answers import Cap
 from controller.core.kernel_readings import KernelReadings
 from controller.core.policies.health_cap import HealthCap
 from safety import signals as s

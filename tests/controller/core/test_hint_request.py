@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from test_hint_table import slots, source
 from views import Tick, setup
 
-from controller.core import hint_codes as codes, reasons
+from controller.core.base import hint_codes as codes, reasons
 from controller.core.policies import hint_outputs as o, hint_request as r, hint_table as t
 
 TICK_MS = 20

@@ -9,14 +9,8 @@ from hypothesis import given, strategies as st
 from views import Tick, setup
 
 from controller.config import sources
-from controller.core import (
-    answers,
-    hint_codes as codes,
-    hint_sources,
-    image as images,
-    reasons,
-    setpoint,
-)
+from controller.core import image as images
+from controller.core.base import answers, hint_codes as codes, hint_sources, reasons, setpoint
 from controller.core.policies import hint_outputs as o, hint_table as t
 from tests.tables import cases
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings, strategies as st
 from test_core import CONFIGS, FIREBREAK, Walk, core_of, is_standing, square_W, word
 from test_hint_table import KNOWN, made
 
-from controller.core import hint_codes as codes, hint_sources, image as images, reasons, setpoint
+from controller.core import image as images
+from controller.core.base import hint_codes as codes, hint_sources, reasons, setpoint
 from controller.core.policies import hint_outputs as o
 from controller.core.tracking import reference
 from controller.journal import journal_header, replay, ring

@@ -4,7 +4,7 @@ import pytest
 from test_hint_table import slots, source
 from views import Tick, setup
 
-from controller.core import hint_codes as codes
+from controller.core.base import hint_codes as codes
 from controller.core.policies.notices import Notice, Notices
 from tests.tables import cases
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from views import Tick, both, device, setup, site_of
 
-from controller.core.answers import WIDE_W
+from controller.core.base.answers import WIDE_W
 from controller.core.policies.peak_shaving import DAY_MS, NO_CLOCK, PEAK_SHAVING, RANK, PeakShaving
 
 LIMIT_W, CONNECTION_W = 300_000, 500_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.rows import reason_words, records
 from safety import bounds, matrix, start_checklist
 from tests.tables import table

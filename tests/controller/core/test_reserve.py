@@ -3,8 +3,8 @@
 import pytest
 from views import RATED_W, Tick, both, setup
 
-from controller.core import reasons
-from controller.core.answers import WIDE_W, Cap, Limit
+from controller.core.base import reasons
+from controller.core.base.answers import WIDE_W, Cap, Limit
 from controller.core.policies import reserve
 
 # Default image, permille: peaks 150, backup 100, hysteresis 20. Ramp 100 W a tick, backup in 2 s.

@@ -6,8 +6,8 @@ from test_functions import bytecodes
 from test_hint_table import slots, source
 from views import Tick, device, setup, site_of
 
-from controller.core import hint_codes as codes, reasons, schedule_table as t
-from controller.core.answers import BaseRequest, Cap, Obligation
+from controller.core.base import hint_codes as codes, reasons, schedule_table as t
+from controller.core.base.answers import BaseRequest, Cap, Obligation
 from controller.core.policies import hint_outputs as o, hint_request, schedule as s
 from controller.core.policies.hint_table import HintTable
 from tests.tables import cases

@@ -10,10 +10,10 @@ from test_hint_table import source
 from test_hinted_core import CAPS, LIMITS, is_narrower, put
 
 from controller.config import configuration
-from controller.core import hint_codes as h, reasons, setpoint
+from controller.core.base import hint_codes as h, reasons, setpoint
+from controller.core.base.schedule_table import BLOCK, OPEN_W, Slot, Table, steps_of
 from controller.core.image import ProcessImage, places
 from controller.core.policies import schedule as s
-from controller.core.schedule_table import BLOCK, OPEN_W, Slot, Table, steps_of
 from controller.journal import journal_header, replay
 from controller.sites import FOLDER
 from hil.engine.simulate import VirtualRig

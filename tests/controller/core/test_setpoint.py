@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.core import answers, reasons, setpoint
+from controller.core.base import answers, reasons, setpoint
 from tests.tables import cases
 
 WIDE_W = answers.WIDE_W

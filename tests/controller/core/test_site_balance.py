@@ -5,7 +5,7 @@ import functools
 import pytest
 from island_bench import LOAD_W, START_S, Fault, Site
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.core.policies import modes
 from controller.rows import reason_words
 from tests.tables import cases

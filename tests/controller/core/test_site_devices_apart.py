@@ -11,7 +11,7 @@ from slow import whole
 from test_core import Walk
 from views import DEVICES
 
-from controller.core import hint_sources
+from controller.core.base import hint_sources
 from controller.core.core import Core
 from controller.core.site_devices.actuator_chain import A_VALUE
 from controller.core.site_devices.layout import image_of, signals

@@ -3,8 +3,8 @@
 import pytest
 from views import Tick, both, device, setup, site_of
 
-from controller.core import reasons
-from controller.core.answers import WIDE_W
+from controller.core.base import reasons
+from controller.core.base.answers import WIDE_W
 from controller.core.policies import site_load
 from tests.tables import cases
 

@@ -3,9 +3,9 @@
 import pytest
 from views import Tick, device, setup, site_of
 
-from controller.core import reasons
-from controller.core.known import GRID as ON, ISLAND as OFF
+from controller.core.base import reasons
 from controller.core.policies import modes
+from controller.core.policies.known import GRID as ON, ISLAND as OFF
 from controller.core.policies.modes import BLACK_START, GRID, HAND_OVER, ISLAND, RETURN
 from tests.tables import cases
 

@@ -23,8 +23,8 @@ from tracking_plant import (
 )
 from views import Tick, setup
 
-from controller.core.known import GRID
 from controller.core.policies import track
+from controller.core.policies.known import GRID
 from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import CALCULATED, MEASURED, UNKNOWN
 from tests.tables import cases

@@ -6,7 +6,7 @@ import gzip
 import numpy as np
 from views import Tick, setup
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.core.policies.site_load import MEASURED
 from controller.core.policies.track import Track
 

@@ -2,10 +2,12 @@
 
 from array import array
 
-from controller.core import contract, hint_sources, parameters
-from controller.core.answers import Limit
-from controller.core.found import Found
-from controller.core.known import Known
+from controller.core import parameters
+from controller.core.base import hint_sources
+from controller.core.base.answers import Limit
+from controller.core.policies import contract
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.site_devices import layout, roles
 from controller.core.site_devices.layout import SiteDevice
 from controller.core.site_devices.signals_view import Site

@@ -19,7 +19,7 @@ from controller.config import (
     time_chain,
     wired,
 )
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.documents import (
     checklist,
     checklist_page,

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.client import HintClient, SequenceError
 from controller.system import sockets

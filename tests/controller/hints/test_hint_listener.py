@@ -7,9 +7,9 @@ import pytest
 from cabinet_bench import RATED
 from hinted_site import DAY_MIN, KEYS, HintedSite
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
+from controller.core.base.schedule_table import Slot
 from controller.core.policies import hint_outputs, schedule
-from controller.core.schedule_table import Slot
 from controller.hints import admission, hint_statistics, schedule_wire as sw, wire as w
 from controller.run import operator_client, operator_commands
 from safety import signals as s

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.core import answers, hint_codes as h, setpoint
+from controller.core.base import answers, hint_codes as h, setpoint
 from controller.core.policies import hint_outputs as o
 from controller.hints import replies
 from tests.tables import cases

@@ -7,7 +7,7 @@ import pytest
 
 import controller.upstream
 from controller.config import configuration
-from controller.core import hint_codes as h, reasons
+from controller.core.base import hint_codes as h, reasons
 from controller.hints import wire as w
 from controller.rows import reason_words
 from controller.sites import EXAMPLE

@@ -7,7 +7,7 @@ import pytest
 from hint_admission import NONCE, NOW_MS, datagram, hint, key_bytes
 from hypothesis import given as for_all, strategies as st
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import admission as hints, hint_statistics, wire as w
 from tests.tables import cases
 

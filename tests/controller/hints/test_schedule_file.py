@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.core.schedule_table import OPEN_W, Slot
+from controller.core.base.schedule_table import OPEN_W, Slot
 from controller.hints import schedule_file
 from tests.tables import cases, table
 

@@ -7,8 +7,8 @@ import pytest
 from hint_admission import NONCE, NOW_MS, hint, key_bytes
 from hypothesis import given as for_all, strategies as st
 
-from controller.core import hint_codes as h
-from controller.core.schedule_table import OPEN_W, Slot
+from controller.core.base import hint_codes as h
+from controller.core.base.schedule_table import OPEN_W, Slot
 from controller.hints import admission as hints, schedule_wire as sw, wire as w
 from tests.tables import cases
 

@@ -3,8 +3,9 @@
 import pytest
 
 from controller.config import configuration
-from controller.core import image, instances
-from controller.core.setpoint import O_SETPOINT_W
+from controller.core import image
+from controller.core.base import instances
+from controller.core.base.setpoint import O_SETPOINT_W
 from controller.journal import journal_header, replay, snapshot
 from controller.journal.ring import JournalError
 from controller.journal.writer import JournalWriter

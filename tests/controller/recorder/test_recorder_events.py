@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from controller.config import configuration
-from controller.core import image, reasons
+from controller.core import image
+from controller.core.base import reasons
+from controller.core.base.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
+from controller.core.base.standby import PERSON, TEST
 from controller.core.core import STANDING_BITS
-from controller.core.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
-from controller.core.standby import PERSON, TEST
 from controller.journal import journal_header
 from controller.recorder.events import HELD_MS, EventFinder, row_event, row_kind
 from controller.recorder.held import Held

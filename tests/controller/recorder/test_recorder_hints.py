@@ -3,7 +3,7 @@
 import pytest
 
 from controller.config import configuration
-from controller.core import hint_codes
+from controller.core.base import hint_codes
 from controller.hints import hint_statistics
 from controller.recorder.hint_watch import LOOK_US, REPEAT_US, HintWatch, Tally
 from controller.sites import EXAMPLE

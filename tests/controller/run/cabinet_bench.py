@@ -4,7 +4,8 @@ from array import array
 from dataclasses import replace
 
 from controller.config import configuration
-from controller.core import image, instances
+from controller.core import image
+from controller.core.base import instances
 from controller.run import cabinet as cabinets, operator_commands
 from controller.sites import EXAMPLE
 from controller.store import two_copies

@@ -7,7 +7,7 @@ from cabinet_bench import CONFIG, READY, Bench
 from site_files import SiteFiles
 
 from controller.config import approval
-from controller.core import standby
+from controller.core.base import standby
 from controller.core.image import name_of, places
 from controller.run import operator_commands as oc
 from controller.store import two_copies

@@ -6,7 +6,8 @@ import pytest
 from cabinet_bench import CONFIG, NAMES, TICK_US, Bench, found, running
 from site_files import SiteFiles
 
-from controller.core import image, standby
+from controller.core import image
+from controller.core.base import standby
 from controller.run import record_feed
 from controller.store import two_copies
 from controller.store.stored_record import AWAKE, Record

@@ -6,7 +6,7 @@ import pytest
 from cabinet_bench import Bench, found, running, with_peer
 from site_files import SiteFiles
 
-from controller.core import hint_codes
+from controller.core.base import hint_codes
 from controller.core.policies import meter_sign
 from controller.store import two_copies
 from safety import matrix, signals as s

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from controller.config import configuration
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.core.image import ProcessImage
 from controller.run.can_bus import CanBus
 from controller.run.field import Field, IoChannel, PcsChannel

@@ -14,7 +14,7 @@ from cabinet_bench import Keeper, found
 from wired_site import WiredSite, said
 
 from controller.config import configuration
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import admission, keys as key_files
 from controller.hints.client import HintClient
 from controller.run import (

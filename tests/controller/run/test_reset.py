@@ -18,7 +18,8 @@ from cabinet_bench import (
 from power_loss import cuts, disk_with, save_after_load
 from slow import slow
 
-from controller.core import image, standby
+from controller.core import image
+from controller.core.base import standby
 from controller.run import operator_commands
 from controller.run.record_feed import TRIPS_UNSTORED_MAX
 from controller.run.reset import PASSED_ON

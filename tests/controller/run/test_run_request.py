@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from cabinet_bench import CONFIG, RUN_TICKS, STORED_TICKS, Bench, at_rest, found, running
 
-from controller.core import image, standby
+from controller.core import image
+from controller.core.base import standby
 from controller.run import operator_commands as oc
 from controller.run.run_request import RunRequest
 from controller.store import keeper, two_copies

@@ -2,7 +2,7 @@
 250 kW at its target, with 200 kWh above the reserve of 15 %.
 """
 
-from controller.core.answers import WIDE_W
+from controller.core.base.answers import WIDE_W
 from controller.state.situation_forms import Battery, Connection, Situation, Tracking
 
 LOAD_W = 300_000

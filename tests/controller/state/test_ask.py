@@ -3,8 +3,8 @@
 import pytest
 from ask_bench import REFERENCE, situation
 
+from controller.core.base.schedule_table import OPEN_W, Slot
 from controller.core.policies import hint_groups as g
-from controller.core.schedule_table import OPEN_W, Slot
 from controller.state import ask
 from controller.state.forecast import Forecast, Job
 from controller.state.situation_forms import Held, Peak

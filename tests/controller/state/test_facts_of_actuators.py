@@ -6,9 +6,9 @@ from watched import Watched
 
 from controller.config import configuration
 from controller.console import pages
-from controller.core import reasons
-from controller.core.answers import WIDE_W, BaseRequest, Cap, Limit
-from controller.core.setpoint import Chain
+from controller.core.base import reasons
+from controller.core.base.answers import WIDE_W, BaseRequest, Cap, Limit
+from controller.core.base.setpoint import Chain
 from controller.sites import PV_GENSET
 from controller.state import actuators
 from tests.controller.run.cabinet_bench import believed

@@ -8,7 +8,7 @@ from site_files import SiteFiles
 from watched import Watched, action
 
 from controller.console.pages import causes
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.core.kernel_readings import KernelReadings
 from controller.state import base, limits, status, trend
 from safety import bounds, matrix as m, rack_limits as rl, signals as s, tapers

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from test_schedule_wire import ANY_SLOT, PLAIN, plan
 from test_upstream import Served, ask, good
 
-from controller.core.schedule_table import OPEN_W
+from controller.core.base.schedule_table import OPEN_W
 from controller.hints import schedule_wire as sw
 from controller.upstream import framing, messages
 from tests.tables import cases

@@ -18,7 +18,7 @@ import pytest
 from hinted_site import KEYS, HintedSite, fill
 from hypothesis import given, strategies as st
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import wire as w
 from controller.rows import reason_words
 from controller.system import clock

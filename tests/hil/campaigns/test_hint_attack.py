@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.core import hint_codes as h
+from controller.core.base import hint_codes as h
 from controller.hints import admission as hints, hint_check, hint_statistics, wire as w
 from hil import __main__ as cli
 from hil.campaigns.hint_attack import command

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from controller.core.answers import FastRequest
+from controller.core.base.answers import FastRequest
 from hil.__main__ import main
 from hil.campaigns.smooth import (
     cells,

@@ -3,7 +3,7 @@
 import pytest
 from test_systems import TABLE
 
-from controller.core.schedule_table import OPEN_W
+from controller.core.base.schedule_table import OPEN_W
 from controller.forms.refusal import ConfigError
 from hil.systems import run, spec
 

@@ -4,8 +4,8 @@ import pytest
 from test_systems import TABLE
 
 from controller.config import configuration
-from controller.core.known import GRID
 from controller.core.policies import modes
+from controller.core.policies.known import GRID
 from controller.sites import FOLDER
 from hil.site.grid import Grid
 from hil.site.site import Site

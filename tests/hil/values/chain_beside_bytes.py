@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from controller.config import configuration
-from controller.core import answers, hint_codes, setpoint
-from controller.core.known import Known
-from controller.core.schedule_table import Slot, Table
+from controller.core.base import answers, hint_codes, setpoint
+from controller.core.base.schedule_table import Slot, Table
+from controller.core.policies.known import Known
 from controller.sites import FOLDER
 from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_controller import ERROR_US, UTC_US

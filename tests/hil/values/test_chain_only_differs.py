@@ -3,10 +3,10 @@
 import pytest
 from chain_beside_bytes import AFTER_S, SETTLED_S, Case, Slack, chain_of, differing, played
 
-from controller.core.found import Found
-from controller.core.known import Known
+from controller.core.base.schedule_table import OPEN_W
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.policies.modes import BLACK_START, GRID, HAND_OVER, ISLAND
-from controller.core.schedule_table import OPEN_W
 from hil.systems.sized import Size
 from hil.values.mean_readings import NOT_KNOWN
 from hil.values.rig import ValueRig

@@ -2,7 +2,7 @@
 
 from views import Tick, setup, site_of
 
-from controller.core.answers import BaseRequest
+from controller.core.base.answers import BaseRequest
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.schedule import Schedule
 from controller.core.site_devices import layout

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 from views import device
 
-from controller.core import reasons, setpoint
-from controller.core.answers import BaseRequest, Cap
+from controller.core.base import reasons, setpoint
+from controller.core.base.answers import BaseRequest, Cap
 from controller.core.site_devices import layout, roles
 from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.signals_view import Site

@@ -4,8 +4,8 @@ import pytest
 from device_bench import Bench
 from views import device
 
-from controller.core import reasons
-from controller.core.answers import Obligation
+from controller.core.base import reasons
+from controller.core.base.answers import Obligation
 from controller.core.policies import modes
 from controller.core.policies.genset_start import SHARE, GensetStart
 from tests.tables import cases

@@ -5,8 +5,8 @@ from array import array
 import pytest
 from views import DEVICES, device, site_of
 
+from controller.core.base.setpoint import CHAIN_OUTPUTS
 from controller.core.image import ProcessImage
-from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.core.site_devices import layout, roles
 from safety.signals import Layout
 

@@ -6,8 +6,9 @@ import pytest
 from device_bench import Bench
 from views import device
 
-from controller.core import reasons
-from controller.core.answers import BaseRequest, Cap
+from controller.core.base import reasons
+from controller.core.base.answers import BaseRequest, Cap
+from controller.core.base.schedule_table import OPEN_W
 from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.notices import Notice
@@ -15,7 +16,6 @@ from controller.core.policies.pre_cool import PreCool
 from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
 from controller.core.policies.shed import Shed
-from controller.core.schedule_table import OPEN_W
 from tests.tables import cases
 
 

@@ -4,7 +4,7 @@ import pytest
 from device_bench import TICK_MS, Bench
 from views import device
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.core.policies import modes
 from controller.core.policies.shed import RETURN_MS, SHED_MS, Shed
 from tests.tables import cases

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.core import reasons
+from controller.core.base import reasons
 from controller.core.site_devices.write_gate import WriteForm, WriteGate
 from drivers.buses import rtu
 from tests.tables import cases

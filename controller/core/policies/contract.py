@@ -9,9 +9,9 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from controller.core.answers import Answer, ForDevice
-from controller.core.found import Found
-from controller.core.known import Known
+from controller.core.base.answers import Answer, ForDevice
+from controller.core.policies.found import Found
+from controller.core.policies.known import Known
 from controller.core.site_devices.signals_view import DeviceView, Site, without_devices
 
 # Order of the functions in a tick: estimates and bounds before requests, the base request before
@@ -95,7 +95,7 @@ class Function:
         return ()
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer | ForDevice]:
-        """Answers of this tick (controller/core/answers.py), an empty sequence for none."""
+        """Answers of this tick (controller/core/base/answers.py), an empty sequence for none."""
         raise NotImplementedError
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:

@@ -4,6 +4,12 @@ A number that was ever given keeps its meaning for good: senders and records hol
 remedy go to people, name and label (H31) to both. ../hints/wire.py has the layout of the datagrams.
 """
 
+# Slots of the image in which hints enter, and the words of one.
+HINT_SLOTS = 8
+SLOT = ("source", "kind", "quantity", "value_W", "valid_ms", "start_ms")
+SLOT_WORDS = len(SLOT)
+HINT_WORDS = HINT_SLOTS * SLOT_WORDS
+
 CAP, REQUEST, GRID_CAP, HEARTBEAT, EXACT, NOTICE = range(1, 7)
 KINDS = {
     CAP: "cap",

@@ -10,9 +10,9 @@ is wrong.
 
 from array import array
 
-from controller.core import reasons
-from controller.core.answers import NO_REQUEST, WIDE_W, Answer, Obligations, PowerInterval
-from controller.core.integers import within
+from controller.core.base import reasons
+from controller.core.base.answers import NO_REQUEST, WIDE_W, Answer, Obligations, PowerInterval
+from controller.core.base.integers import within
 
 CHAIN_OUTPUTS = (
     "request_base_W",

@@ -7,7 +7,7 @@ twice or read before it is written.
 from array import array
 from typing import Any
 
-from controller.core.answers import WIDE_W
+from controller.core.base.answers import WIDE_W
 
 CHAIN = "chain"
 # Written by the chain before the first function, and before stage BASE.

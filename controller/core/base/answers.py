@@ -8,8 +8,8 @@ word; a limit beats every obligation. All powers are W at the AC terminals, > 0 
 
 from typing import NamedTuple, Protocol
 
-from controller.core import reasons
-from controller.core.integers import within
+from controller.core.base import reasons
+from controller.core.base.integers import within
 from safety import signals
 
 WIDE_W = signals.INT_MAX

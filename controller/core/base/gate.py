@@ -8,7 +8,7 @@ and the stop frame goes out instead.
 
 from struct import Struct
 
-from controller.core import reasons
+from controller.core.base import reasons
 
 FRAME_BYTES = 13
 WRITE_MULTIPLE = 16

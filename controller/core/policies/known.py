@@ -3,8 +3,8 @@
 from array import array
 from typing import NamedTuple
 
-from controller.core import reasons
-from controller.core.answers import WIDE_W, Limit
+from controller.core.base import reasons
+from controller.core.base.answers import WIDE_W, Limit
 from controller.core.site_devices.signals_view import Site, without_devices
 
 # The source of the site. ISLAND: a generator set, or the converters alone.

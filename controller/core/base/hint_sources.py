@@ -7,7 +7,7 @@ controller/config/sources.py makes the sources from TOML.
 
 from array import array
 
-from controller.core import hint_codes
+from controller.core.base import hint_codes
 
 SOURCES_MAX = 8
 IMAGE_SCHEMA = 1
