@@ -190,8 +190,9 @@ def fields(control, units):
     for name, function in control.functions.items():
         names = function.output_names(2)
         values |= {f"{name}.{each}": value for each, value in zip(names, function.out)}
-    reserve = control.functions["reserve"].state
-    values["reserve.peaks_W"], values["reserve.backup_W"] = reserve[2], reserve[5]
+    reserve = control.functions["reserve"]
+    values["reserve.peaks_W"] = reserve.peaks.discharge_W_max
+    values["reserve.backup_W"] = reserve.backup.discharge_W_max
     values |= {f"unit_{at}_W": value for at, value in enumerate(units.out, 1)}
     return values
 
