@@ -17,7 +17,8 @@ def table() -> str:
             is_bounded = True
         known = [name for name in each.READS if name in Known._fields]
         read = [name for name in each.READS if name not in Known._fields]
-        words = {"knows": known, "reads": read, "before": each.BEFORE, "writes": each.WRITES}
+        words = {"knows": known, "reads": read, "before": each.BEFORE}
+        words |= {"asks": each.ASKS, "writes": each.WRITES}
         texts = [f"{word} {', '.join(names)}" for word, names in words.items() if names]
         on_grid, off_grid = functions.FALLBACKS[each]
         texts.append(f"input unknown: {on_grid}; off the grid: {off_grid}")
@@ -30,7 +31,9 @@ def _chain(stage: str, fields: tuple[str, ...]) -> list[str]:
 
 
 def drawing() -> str:
-    """A Mermaid drawing: from the writer of fields to their readers; dotted: of the tick before."""
+    """A Mermaid drawing: from the writer of fields to their readers; dotted: of the tick before.
+    A circle: whom a function asks.
+    """
     readers: dict[tuple[str, str], dict[str, None]] = {}
     for reader in functions.in_turn(functions.FUNCTIONS):
         for arrow, names in ("-->", reader.READS), ("-.->", reader.BEFORE):
@@ -38,4 +41,6 @@ def drawing() -> str:
                 if name in functions.WRITERS:
                     readers.setdefault((functions.WRITERS[name], arrow), {})[reader.NAME] = None
     arrows = [f"  {writer} {arrow} {' & '.join(to)}" for (writer, arrow), to in readers.items()]
+    asking = [each for each in functions.in_turn(functions.FUNCTIONS) if each.ASKS]
+    arrows += [f"  {each.NAME} --o {' & '.join(each.ASKS)}" for each in asking]
     return "\n".join(["flowchart LR", *arrows])

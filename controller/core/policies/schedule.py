@@ -42,6 +42,7 @@ class Schedule(contract.Function):
 
     NAME, STAGE = "schedule", contract.MEASURE
     READS = ("connection_W", "schedule")
+    ASKS = (HintTable.NAME,)
     WRITES = ("lifted", "scheduled_W", "scheduled_reserve_permille", "scheduled_source")
     PARAMETERS = (
         # a larger error of the clock stops the schedule

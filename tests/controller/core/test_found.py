@@ -4,6 +4,7 @@ declarations that say what the code does.
 
 import ast
 import inspect
+import re
 
 import pytest
 from cabinet_bench import CONFIG
@@ -48,6 +49,16 @@ def test_a_function_reads_and_writes_what_it_declares(function):
         assert not of["known"]["Store"]
     assert written == set(function.WRITES)
     assert read - written == {*function.READS, *function.BEFORE} - written
+
+
+@pytest.mark.parametrize("function", functions.FUNCTIONS, ids=lambda each: each.NAME)
+def test_a_function_asks_those_that_it_declares(function):
+    """`setup.functions[...]` is the only way to another function's words."""
+    source = open(inspect.getfile(function), encoding="utf-8").read()
+    asked = re.findall(r"setup\.functions\[(?:\w+\.)?(\w+)\.NAME\]", source)
+    names = {each.__name__: each.NAME for each in functions.FUNCTIONS}
+    assert source.count("setup.functions") == len(asked)
+    assert {names[each] for each in asked} == set(function.ASKS)
 
 
 class Reads(Function):
