@@ -40,7 +40,11 @@ def drawing() -> str:
             for name in names:
                 if name in functions.WRITERS:
                     readers.setdefault((functions.WRITERS[name], arrow), {})[reader.NAME] = None
-    arrows = [f"  {writer} {arrow} {' & '.join(to)}" for (writer, arrow), to in readers.items()]
-    asking = [each for each in functions.in_turn(functions.FUNCTIONS) if each.ASKS]
-    arrows += [f"  {each.NAME} --o {' & '.join(each.ASKS)}" for each in asking]
+    for reader in functions.FUNCTIONS:
+        for asked in reader.ASKS:
+            readers.setdefault((reader.NAME, "--o"), {})[asked] = None
+    writers: dict[str, list[str]] = {}
+    for (writer, arrow), to in readers.items():
+        writers.setdefault(f"{arrow} {' & '.join(to)}", []).append(writer)
+    arrows = [f"  {' & '.join(names)} {arrow}" for arrow, names in writers.items()]
     return "\n".join(["flowchart LR", *arrows])
