@@ -18,7 +18,8 @@ def table() -> str:
             is_bounded = True
         known = [name for name in each.READS if name in Known._fields]
         read = [name for name in each.READS if name not in Known._fields]
-        words = {"knows": known, "reads": read, "before": each.BEFORE, "writes": each.WRITES}
+        words = {"knows": known, "reads": read, "before": each.BEFORE}
+        words |= {"asks": each.ASKS, "writes": each.WRITES}
         texts = [f"{word} {', '.join(names)}" for word, names in words.items() if names]
         on_grid, off_grid = functions.FALLBACKS[each]
         texts.append(f"input unknown: {on_grid}; off the grid: {off_grid}")
@@ -31,12 +32,20 @@ def _chain(stage: str, fields: tuple[str, ...]) -> list[str]:
 
 
 def drawing() -> str:
-    """A Mermaid drawing: from the writer of fields to their readers; dotted: of the tick before."""
+    """A Mermaid drawing: from the writer of fields to their readers; dotted: of the tick before.
+    A circle: whom a function asks.
+    """
     readers: dict[tuple[str, str], dict[str, None]] = {}
     for reader in functions.in_turn(functions.FUNCTIONS):
         for arrow, names in ("-->", reader.READS), ("-.->", reader.BEFORE):
             for name in names:
                 if name in functions.WRITERS:
                     readers.setdefault((functions.WRITERS[name], arrow), {})[reader.NAME] = None
-    arrows = [f"  {writer} {arrow} {' & '.join(to)}" for (writer, arrow), to in readers.items()]
+    for reader in functions.FUNCTIONS:
+        for asked in reader.ASKS:
+            readers.setdefault((reader.NAME, "--o"), {})[asked] = None
+    writers: dict[str, list[str]] = {}
+    for (writer, arrow), to in readers.items():
+        writers.setdefault(f"{arrow} {' & '.join(to)}", []).append(writer)
+    arrows = [f"  {' & '.join(names)} {arrow}" for arrow, names in writers.items()]
     return "\n".join(["flowchart LR", *arrows])

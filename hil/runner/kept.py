@@ -12,10 +12,12 @@ import argparse
 import json
 import os
 import tempfile
-from typing import Any
+from typing import Any, NoReturn
 
+from hil.results import files
 from hil.runner.options import WrongOptionError
 
+BEGIN = '{"order": '
 # These options change no result.
 WITHOUT = {"run", "json", "html", "md", "png", "against", "measured", "processes", "resume", "dask"}
 
@@ -31,19 +33,23 @@ class Kept:
             number, self._path = tempfile.mkstemp(".jsonl", f"firebreak-{given.program}-")
             os.close(number)
         order = {key: each for key, each in vars(given).items() if key not in WITHOUT}
-        self._file = open(self._path, "a+", encoding="utf-8")
+        # a byte that no run writes stays one character: another file is refused as it is
+        self._file = open(self._path, "a+", encoding="ascii", errors="surrogateescape")
         self._read(json.loads(json.dumps(order)))
 
     def _read(self, order: dict[str, Any]) -> None:
         self._file.seek(0)
-        whole, _, _ = self._file.read().rpartition("\n")
-        lines = [self._parsed(line) for line in whole.splitlines()]
-        if lines and lines[0].get("order") != order:
+        whole, _, torn = self._file.read().rpartition("\n")
+        lines = [self._parsed(line) for line in whole.split("\n") if whole]
+        begun = lines[0].get("order") if lines else order
+        if not isinstance(begun, dict) or not lines and torn[: len(BEGIN)] != BEGIN[: len(torn)]:
+            self._refuse()
+        if begun != order:
             raise WrongOptionError(
                 f"--resume {self._path}: was begun with other options; allowed is a new file, or "
-                f"the options {lines[0].get('order')}"
+                f"the options {_words(begun)}"
             )
-        self._file.truncate(len(f"{whole}\n".encode()) if whole else 0)
+        self._file.truncate(len(whole) + 1 if whole else 0)
         self.results = {each["case"]: each["result"] for each in lines if "result" in each}
         if not lines:
             self._write({"order": order})
@@ -53,11 +59,13 @@ class Kept:
             found = json.loads(line)
         except ValueError:
             found = None
-        if not isinstance(found, dict) or not found.keys() & {"order", "case"}:
-            raise WrongOptionError(
-                f"--resume {self._path}: allowed is a new file, or one that --resume has written"
-            )
-        return found
+        is_ours = isinstance(found, dict) and ("order" in found or type(found.get("case")) is str)
+        return found if is_ours else self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise WrongOptionError(
+            f"--resume {self._path}: allowed is a new file, or one that --resume has written"
+        )
 
     @property
     def count(self) -> int:
@@ -82,11 +90,22 @@ class Kept:
         self._write({"case": case, "error": text})
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        with files.naming(self._path):
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
 
     def close(self, is_over: bool) -> None:
         """is_over: nothing is left to do."""
         self._file.close()
         if not self._is_asked and (is_over or not (self.results or self._has_errors)):
             os.unlink(self._path)
+
+
+def _words(order: dict[str, Any]) -> str:
+    """The options that were given, or that have a default."""
+    given = [(key, each) for key, each in order.items() if each is not None and each is not False]
+    return ", ".join([key if each is True else f"{key} {_text(each)}" for key, each in given])
+
+
+def _text(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

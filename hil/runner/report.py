@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hil.engine import forks
+from hil.results import files
 from hil.results.run_result import INTERRUPTED as INTERRUPTED, MET as MET, NOT_MET as NOT_MET
 
 WRONG_INPUT, NO_START = 2, 3
@@ -80,7 +81,8 @@ def finish(given: Namespace, document: dict[str, Any], lines: Iterable[str], ok:
 def write(path: str | None, text: str) -> None:
     """Write a file and print its name; nothing without a path."""
     if path:
-        pathlib.Path(path).write_text(text, encoding="ascii")
+        with files.naming(path):
+            pathlib.Path(path).write_text(text, encoding="ascii")
         print(f"written    {path}", file=sys.stderr)
 
 

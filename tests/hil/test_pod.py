@@ -9,6 +9,7 @@ from hil.__main__ import main
 from hil.engine import pod, pod_command, pod_rig
 from hil.engine.simulate import VirtualRig
 from hil.results import site_page, site_record
+from hil.site.parts import FEEDING
 from hil.site.site import Site
 from hil.values.rig import ValueRig
 from tests.repository import ROOT
@@ -162,7 +163,7 @@ def test_the_record_of_a_site_keeps_its_means_in_bounded_memory(monkeypatch):
 
 
 def test_the_sentence_of_a_page_says_whence_the_energy_came():
-    energy_kWh = dict.fromkeys(("exported", "pv", "genset", "charged"), 0.0)
+    energy_kWh = dict.fromkeys(("exported", *FEEDING, "charged"), 0.0)
     energy_kWh |= {"load": 6.0, "imported": 5.5, "discharged": 1.5, "charged": 1.0}
     sentence = "The load drew 6.00 kWh: grid 5.50, battery 0.50."
     assert site_page.headline(energy_kWh) == sentence

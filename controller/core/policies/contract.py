@@ -72,7 +72,8 @@ class Function:
 
     NAME; STAGE of the tick; ROLES of the site devices that it commands; READS: fields of Known and
     Found; BEFORE: fields of Found that it reads as the tick before left them; WRITES: fields of
-    Found, which no other function writes; PARAMETERS (rows as in controller/core/parameters.py);
+    Found, which no other function writes; ASKS: functions built before it, whose own words it reads
+    or sets; PARAMETERS (rows as in controller/core/parameters.py);
     TEXTS {reason code: (name, sentence, remedy)} of every code it gives. `state` is the array of
     words that it remembers and `out` the array of words it publishes; both are in the journal, as
     all `arrays`.
@@ -84,6 +85,7 @@ class Function:
     READS: tuple[str, ...] = ()
     BEFORE: tuple[str, ...] = ()
     WRITES: tuple[str, ...] = ()
+    ASKS: tuple[str, ...] = ()
     PARAMETERS: tuple[tuple, ...] = ()
     TEXTS: dict[int, tuple[str, str, str]] = {}
     state: array

@@ -49,6 +49,7 @@ class HintRequest(Function):
     state: State
     NAME, STAGE = "hint_request", contract.BASE
     READS = ("high_W", "low_W", "scheduled_W", "scheduled_source", "setpoint_W")
+    ASKS = (table.HintTable.NAME,)
     WRITES = ("is_exact", "is_requested", "left_high_W", "left_low_W", "left_setpoint_W")
     TEXTS = {
         reasons.OPERATOR: (

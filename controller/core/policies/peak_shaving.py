@@ -45,6 +45,7 @@ RANK = (10, "peak_shaving")
 # In the last seconds meter and battery are too late for a power that rises: it may only fall.
 HORIZON_MS = 3000
 READING_MS = 1500  # the words of the clock are whole seconds, written twice a second
+CLOCK = "uncertainty_ms", "day_d", "time_of_day_s"  # each has an age of its own
 TRUSTED_PART = 100
 SPARE_MS = 60_000  # time in which an empty battery charges with what is left
 REPAID_PART = 4  # of the interval: time in which the import above the limit is made up for
@@ -162,10 +163,11 @@ class PeakShaving(Function):
 
     def _uncertainty_ms(self) -> int | None:
         """Largest error of the interval's begin; None: the clock is not to be trusted."""
-        stated_ms = self._clock.value("uncertainty_ms") if self._clock else None
+        words = [self._clock.value(name) for name in CLOCK] if self._clock else [None]
+        stated_ms = words[0]
         if stated_ms is None or stated_ms + READING_MS > self._interval_ms // TRUSTED_PART:
             return None
-        return stated_ms + READING_MS
+        return None if None in words else stated_ms + READING_MS
 
     def _pass(self, now: Import, passed_ms: int, uncertainty_ms: int | None) -> None:
         """Move the own time on, and count the import of the interval; without a clock the debt."""

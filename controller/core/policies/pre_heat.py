@@ -28,6 +28,7 @@ class PreHeat(TwoPoints):
 
     NAME, ROLES = "pre_heat", ("heater",)
     READS = ("connection_W", "import_room_W", "module_temperature_ddegC", "notices", "source")
+    ASKS = (Schedule.NAME,)
     CAUSES = (reasons.HEAT_COLD, reasons.HEAT_AHEAD)
     TEXTS = {
         reasons.HEAT_COLD: (

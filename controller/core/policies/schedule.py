@@ -61,6 +61,7 @@ class Schedule(contract.Function):
     state: State
     NAME, STAGE = "schedule", contract.MEASURE
     READS = ("connection_W", "schedule")
+    ASKS = (HintTable.NAME,)
     WRITES = ("lifted", "scheduled_W", "scheduled_reserve_permille", "scheduled_source")
     PARAMETERS = (
         # a larger error of the clock stops the schedule

@@ -4,6 +4,7 @@ declarations that say what the code does.
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,16 @@ def test_the_words_of_a_function_have_one_writer():
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
+@pytest.mark.parametrize("function", functions.FUNCTIONS, ids=lambda each: each.NAME)
+def test_a_function_asks_those_that_it_declares(function):
+    """`setup.functions[...]` is the only way to another function's words."""
+    source = open(inspect.getfile(function), encoding="utf-8").read()
+    asked = re.findall(r"setup\.functions\[(?:\w+\.)?(\w+)\.NAME\]", source)
+    names = {each.__name__: each.NAME for each in functions.FUNCTIONS}
+    assert source.count("setup.functions") == len(asked)
+    assert {names[each] for each in asked} == set(function.ASKS)
+
+
 class Reads(Function):
     NAME, STAGE, READS = "reads", BOUND, ("load_W",)
 
@@ -158,7 +169,8 @@ def test_a_request_takes_nothing_off_the_power_that_pv_and_shedding_count_on():
     """A request for discharge once let PV give as much more than battery and export limit could
     take, and shed load that the battery could carry: obligations stand above a request.
     """
-    control = Control(setup(site=site_of(DEVICES), meter_code_permille=0, **LIMITS))
+    devices = [each for each in DEVICES if each.role.name in ("pv", "load_shed")]
+    control = Control(setup(site=site_of(devices), meter_code_permille=0, **LIMITS))
     known = {"load_meter_W": 300_000, "grid_W": 300_000, "battery_W": 0, "soc_permille": (500, 500)}
     request = control.functions["hint_request"]
     request.step = lambda known, found, elapsed: _took(found, 40_000)

@@ -32,6 +32,7 @@ class Box:
         } | chosen
         self.imported, self.stored, self.allowed_W = {}, (0, 0), 0
         self.limit_W = WIDE_W  # that the battery can give
+        self.heard = [1, 1, 1]  # words of the clock
         self.start()
 
     def start(self):
@@ -60,7 +61,7 @@ class Box:
         day_d, time_ms = divmod(self.now_ms + self.error_ms, DAY_MS)
         self.site.inp[:3] = array("i", [day_d, time_ms // 1000, self.uncertainty_ms])
         is_new = self.is_first or self.now_ms % 500 < elapsed * TICK_MS
-        self.site.step(bytes([is_clock and is_new] * 3), elapsed)
+        self.site.step(bytes([is_clock and is_new and each for each in self.heard]), elapsed)
         self.is_first = False
 
     def down(self, ticks):
@@ -157,6 +158,14 @@ def test_a_clock_that_falls_silent_is_unknown_after_its_time():
     assert box.answer.low_reason == NO_CLOCK
     box.run(0, 5)
     assert box.answer.low_reason == PEAK_SHAVING
+
+
+@pytest.mark.parametrize("word", range(3))
+def test_a_clock_is_unknown_without_any_of_its_words(word):
+    """Once an exception ended the tick."""
+    box = Box()
+    box.heard[word] = 0
+    assert box.run(0, 10).low_reason == NO_CLOCK
 
 
 def test_a_jump_of_the_clock_counts_the_interval_as_imported_by_the_connection():

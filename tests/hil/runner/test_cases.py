@@ -13,6 +13,7 @@ from controller.forms.refusal import ConfigError
 from hil.__main__ import main
 from hil.campaigns.nuisance import command, courses
 from hil.runner.cases import CaseError, Failure, Runner
+from hil.runner.options import WrongOptionError
 from tests.tables import cases
 
 FINE = {"trips": [], "is_running": True}
@@ -119,6 +120,38 @@ def test_a_file_of_another_run_is_refused(run, folder, line):
     code, out, err = run(lambda condition: None, "--resume", file)
     assert (code, len(err.splitlines()), file.read_text()) == (2, 1, f"{line}\n")
     assert err.startswith(f"nuisance: --resume {file}: ") and "allowed is a new file" in err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"notes of somebody", b'{"a": 1}', b'{"case": "x", "result": 1}\n', b"\xff\xfe\x00\n"]
+    + [b'{"order": {}}\n{"case": ["x"], "result": 1}\n'],
+)
+def test_a_file_of_somebody_else_is_left_as_it_is(folder, content):
+    file = folder / "notes"
+    file.write_bytes(content)
+    with pytest.raises(WrongOptionError, match="allowed is a new file, or one that --resume has"):
+        runner(resume=str(file))
+    assert file.read_bytes() == content
+
+
+def test_a_run_of_other_options_names_them(folder):
+    given = {"resume": str(folder / "kept.jsonl"), "robust": True, "peak": None, "only": ["a", "b"]}
+    runner(**given).__exit__(None, None, None)
+    with pytest.raises(WrongOptionError, match="or the options program x, robust, only a b$"):
+        runner(**given | {"robust": False})
+
+
+def test_a_torn_first_line_begins_the_run_anew(folder):
+    file = folder / "kept.jsonl"
+    file.write_text('{"order": {"prog')
+    runner(resume=str(file)).__exit__(None, None, None)
+    assert file.read_text() == '{"order": {"program": "x"}}\n'
+
+
+def test_a_full_disk_is_one_line_with_the_file(run):
+    code, _, err = run(lambda condition: None, "--json", "/dev/full")
+    assert (code, err) == (3, "nuisance: /dev/full: cannot be written, the disk is full\n")
 
 
 def test_the_same_options_go_on_whatever_they_write(run, folder):
