@@ -9,7 +9,7 @@ from controller.core.base.words import Words
 CLEAR_MS = 10_000  # without a contradiction, until one that counts has ended
 LEAK_PARTS = 4  # a signal that jumps is right by chance: then the time goes back more slowly
 SIGNALS_MAX = 31  # bits of a published word
-# (name, reason code) of GRID to FORMING in ../balance.py
+# (name, reason code) of GRID to FORMING in ../base/balance.py
 CABINET = (
     ("meter_grid.power_W", reasons.GRID_METER_WRONG),
     ("meter_load.power_W", reasons.LOAD_METER_WRONG),
@@ -88,7 +88,7 @@ def last_on(lasting: Lasting, is_now: bool, passed_ms: int, set_ms: int) -> None
 
 
 def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:
-    """(name, reason code while it is contradicted) of each signal, by its number in ../balance.py.
+    """(name, reason code while it is contradicted) of each signal, by its number in base/balance.py.
     sets, suns: names of the generator sets and PV inverters.
     """
     found = [*CABINET]

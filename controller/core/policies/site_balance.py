@@ -4,7 +4,7 @@ A broken contact of the transfer switch, or an engine that reports "stopped" whi
 bus, would choose the wrong mode. The naive check adds all powers up and doubts a signal as soon as
 the sum is open. But readings of different moments do not add up while a load moves.
 
-    grid + PV + sets + battery = load + draw that no meter sees      (the algebra: ../balance.py)
+    grid + PV + sets + battery = load + draw that no meter sees (the algebra: ../base/balance.py)
 
     sum open in one direction, or rating passed --> the time runs     SET_MS --> contradicted
     no contradiction                            --> the time goes back more slowly than it ran
