@@ -88,7 +88,7 @@ def last_on(lasting: Lasting, is_now: bool, passed_ms: int, set_ms: int) -> None
 
 
 def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:
-    """(name, reason code while it is contradicted) of each signal, by its number in base/balance.py.
+    """(name, reason code while it is contradicted) of each signal, by its number in balance.py.
     sets, suns: names of the generator sets and PV inverters.
     """
     found = [*CABINET]
