@@ -13,7 +13,7 @@ from hil.engine import forks
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WALK = ROOT / "tests" / "safety" / "parity_steps.py"
-COURSE = ROOT / "hil" / "campaigns" / "channel_b" / "course.py"  # which it imports
+COURSE = ROOT / "hil" / "campaigns" / "benchmarks" / "course.py"  # which it imports
 WANTED = ("3.11", "3.13")
 MICROPYTHON = "MicroPython"
 RUN = """import sys

@@ -70,7 +70,7 @@ def _laid_out(cache):
     skipped = shutil.ignore_patterns("__pycache__", "*.md")
     shutil.copytree(ROOT / "safety", stage / "safety", ignore=skipped)
     shutil.copy(ROOT / "safety" / "mcu" / "board_qemu.py", stage / "safety" / "mcu" / "board.py")
-    shutil.copy(HERE / "course.py", stage / "course.py")
+    shutil.copy(HERE.parent / "benchmarks" / "course.py", stage / "course.py")
     shutil.copy(HERE / "modes.py", stage / "autostart.py")
     return stage
 

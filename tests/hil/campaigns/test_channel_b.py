@@ -10,7 +10,7 @@ from controller.run import peer_words
 from controller.sites import EXAMPLE
 from hil import __main__ as program
 from hil.campaigns.benchmarks import course, document
-from hil.campaigns.channel_b import command, memory as mem, partner as channel_a, trials
+from hil.campaigns.channel_b import command, firmware, memory as mem, partner as channel_a, trials
 from hil.campaigns.channel_b.emulator import EmulatorError
 from hil.campaigns.rows import start
 from hil.engine.simulate import VirtualRig
@@ -208,3 +208,9 @@ def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(mo
     lab = types.SimpleNamespace(live=live, partner=None, made="elf")
     assert command.measured(lab, Checks(lines.append)) == []
     assert closed and [line.split()[0] for line in lines] == ["FAILED", "FAILED", "FAILED", "ok"]
+
+
+def test_what_is_frozen_in_is_in_the_tree(tmp_path):
+    """The course lies with the benchmarks, which play it too."""
+    stage = firmware._laid_out(tmp_path)
+    assert {"course.py", "autostart.py", "safety"} <= {each.name for each in stage.iterdir()}
