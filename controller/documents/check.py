@@ -34,17 +34,17 @@ def add(commands: cli.Commands) -> None:
     """Add the command to argparse's subparsers."""
     text = "list every key with its range, default and tighter side"
     every_key = cli.option("--keys", action="store_true", help=text)
-    text = "list the control functions: what each reads and writes (--drawing: as Mermaid)"
-    lists = cli.option("--functions", action="store_true", help=text)
-    drawn = cli.option("--drawing", action="store_true", help=argparse.SUPPRESS)
+    text = "list the control functions, what each reads and writes; drawing: as Mermaid"
+    forms = {"nargs": "?", "const": "table", "choices": tuple(check_functions.FORMS)}
+    lists = cli.option("--functions", metavar="FORM", help=text, **forms)
     text = "print only what the service's unit has to allow for this file, nothing if its file does"
     drop_in = cli.option("--drop-in", action="store_true", help=text)
-    given = cli.option("file", nargs="?"), every_key, lists, drawn, drop_in, cli.STATE_DIR
+    given = cli.option("file", nargs="?"), every_key, lists, drop_in, cli.STATE_DIR
     cli.add(commands, "check", _check, *given)
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    if arguments.keys + arguments.functions + bool(arguments.file) != 1:
+    if arguments.keys + bool(arguments.functions) + bool(arguments.file) != 1:
         raise cli.Ended(
             WRONG_INPUT,
             "give a FILE (cabinet.toml, which names the layers above it), --keys or --functions",
@@ -53,8 +53,7 @@ def _check(arguments: argparse.Namespace) -> int:
         if arguments.keys:
             print(keys())
         elif arguments.functions:
-            show = check_functions.drawing if arguments.drawing else check_functions.table
-            print(show())
+            print(check_functions.FORMS[arguments.functions]())
         elif arguments.drop_in:
             print(unit_access.drop_in(configuration.load(arguments.file)), end="")
         else:

@@ -49,3 +49,6 @@ def drawing() -> str:
         writers.setdefault(f"{arrow} {' & '.join(to)}", []).append(writer)
     arrows = [f"  {' & '.join(names)} {arrow}" for arrow, names in writers.items()]
     return "\n".join(["flowchart LR", *arrows])
+
+
+FORMS = {"table": table, "drawing": drawing}

@@ -233,12 +233,12 @@ class Site:
             return
         self.grid_power_W = 0.0
         if self.source == ISLAND:
-            self._carry(needed_W)
+            self.carry(needed_W)
             return
         for unit in self.units:
             unit.ac_power_W = 0.0
 
-    def _carry(self, missing_W: float) -> None:
+    def carry(self, missing_W: float) -> None:
         """Share the missing power of an island. PV or the load gives up the rest."""
         forming = [unit for unit in self.units if unit.forms]
         rated_W = sum(unit.rated_W for unit in forming)

@@ -172,7 +172,7 @@ class ChainMember:
         before = site.load_power_W, [part.feeds_W for part in site.parts]
         if site.is_off_grid and site.is_live:
             # the sources of an island take a change at once, before anything reads them
-            site._carry(grid_W)
+            site.carry(grid_W)
         for member in site.members:
             cast(ChainMember, member).decide(grid_W)
         site.load_power_W, fed = before

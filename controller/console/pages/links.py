@@ -31,7 +31,7 @@ def lines(facts: Facts, number: int = 1) -> list[str]:
 
 
 def parts(facts: Facts) -> list[list[str]]:
-    """[lines of a part] without the head. Of several parts the silent devices come first."""
+    """[lines of a part] without the head. Where there are several, silent devices come first."""
     devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
     about = [*_advice(devices), *_strangers(devices), *_faults(devices), *_notes(facts)]
     buses, path = [line for bus in facts["buses"] for line in _bus(bus)], _path(facts["path_delay"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cabinet_bench import CONFIG
 from test_core import core_of
+from test_functions import ASKED, KNOWN, ON, UNKNOWN, WIDE_W, control_of, tick
 from views import DEVICES, WIDE, setup, site_of
 
 from controller.core import functions
@@ -18,7 +19,7 @@ from controller.core.control import Control
 from controller.core.policies import hint_table
 from controller.core.policies.contract import BASE, BOUND, FAST, MEASURE, Function
 from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.known import GRID, ISLAND, Known
 from controller.core.policies.source_reports import given_W, metered_W
 
 HELPERS = {
@@ -51,6 +52,45 @@ def test_a_function_reads_and_writes_what_it_declares(function):
         assert not of["known"]["Store"]
     assert written == set(function.WRITES)
     assert read - written == {*function.READS, *function.BEFORE} - written
+
+
+class Only:
+    """A record of which a function may read and write only what it declares."""
+
+    def __init__(self, record, reads, writes):
+        vars(self).update(record=record, reads={*reads, *writes}, writes=writes)
+
+    def __getattr__(self, name):
+        assert name in self.reads, name
+        return getattr(self.record, name)
+
+    def __setattr__(self, name, value):
+        assert name in self.writes, name
+        setattr(self.record, name, value)
+
+
+def watched(function, call):
+    reads = *function.READS, *function.BEFORE
+
+    def step(known, found, elapsed_ticks):
+        seen = Only(known, reads, ()), Only(found, reads, function.WRITES)
+        return call(*seen, elapsed_ticks)
+
+    return step
+
+
+def test_a_running_function_touches_only_what_it_declares():
+    """Whatever another file reads for it is seen here too."""
+    control = control_of(**ON)
+    for function in control.functions.values():
+        function.step, function.hold = [
+            watched(function, each) for each in (function.step, function.hold)
+        ]
+    tick(control, KNOWN | ASKED, WIDE_W, 1)
+    island = KNOWN | {"contact": ISLAND, "is_reported_forming": True}
+    for known in (KNOWN, island, KNOWN | {"contact": GRID}, UNKNOWN):
+        for _ in range(200):
+            tick(control, known, WIDE_W, 1)
 
 
 def foreign(node):

@@ -398,7 +398,7 @@ def test_the_functions_are_listed_with_all_that_they_read_and_write(capsys):
 
 
 def test_the_drawing_of_the_functions_is_that_of_the_readme(capsys):
-    assert ended("--functions", "--drawing") == 0
+    assert ended("--functions", "drawing") == 0
     assert capsys.readouterr().out in (ROOT / "controller/core/README.md").read_text(
         encoding="utf-8"
     ), "make it anew"
