@@ -12,7 +12,7 @@ AIR_DEGC = 25.0
 
 
 class CabinetConfig(NamedTuple):
-    """Sizes of the plant. What is annotated has a form; anything else is not checked here."""
+    """Sizes of the plant. An annotated key has a form; another one is not checked here."""
 
     units: Annotated[int, number(1, 16)] = 1
     racks: Annotated[int, number(1, 64)] = 3

@@ -80,7 +80,7 @@ def watched(function, call):
 
 
 def test_a_running_function_touches_only_what_it_declares():
-    """Whatever another file reads for it is seen here too."""
+    """A helper in another file cannot hide what it reads."""
     control = control_of(**ON)
     for function in control.functions.values():
         function.step, function.hold = [
@@ -195,7 +195,7 @@ def test_a_table_with_two_writers_or_an_early_reader_is_refused(table, line):
 
 
 def test_what_is_read_of_the_tick_before_is_in_the_journal():
-    """Else the first tick of a replay would see nothing of it."""
+    """Without it the first tick of a replay would not know these values."""
     core, again = core_of(CONFIG), core_of(CONFIG)
     for place, name in enumerate(functions.BEFORE):
         setattr(core.found, name, place + 1)
