@@ -195,7 +195,7 @@ def test_a_table_with_two_writers_or_an_early_reader_is_refused(table, line):
 
 
 def test_what_is_read_of_the_tick_before_is_in_the_journal():
-    """Without it the first tick of a replay would not know these values."""
+    """The first tick of a replay would not know these values otherwise."""
     core, again = core_of(CONFIG), core_of(CONFIG)
     for place, name in enumerate(functions.BEFORE):
         setattr(core.found, name, place + 1)
