@@ -47,9 +47,12 @@ LOADS = {
         "jobs": forms.rows(
             TIME_S, TIME_S, POWER_W
         ),  # [[at_s, for_s, W], ...]; without it they are drawn:
-        "every_s": forms.number(1, 86_400, 300),
-        "job_s_min": forms.number(1, 30 * 86_400, 60),
-        "job_s_max": forms.number(1, 30 * 86_400, 3600),
+        "use_permille": forms.integer(1, 1000, 650),  # of the capacity, in the mean
+        "day_swing_permille": forms.integer(0, 1000, 300),  # of the rate, most at 15 h
+        "weekend_permille": forms.integer(0, 1000, 800),  # of the rate of a working day
+        "weekday": forms.integer(0, 6, 0),  # of the first day, 0 is Monday
+        "job_s_min": forms.number(1, 30 * 86_400, 900),
+        "job_s_max": forms.number(1, 30 * 86_400, 604_800),
         "job_W_min": forms.number(1, POWER_W[1], 10_000),
         "job_W_max": forms.number(1, POWER_W[1], 100_000),
     },
@@ -130,7 +133,7 @@ def built(site: dict[str, Any], seed: object, folder: str) -> Site:
     weather = _weather(site["weather"], folder)
     connection, cooling = site["connection"], site["cooling"]
     return Site(
-        site_load.of_table(site["load"], seed, folder),
+        site_load.of_table(site["load"], seed, folder, site["weather"]["time_of_day_s"]),
         seed,
         Grid(seed, connection["import_W"], connection["outages"], connection["dips"]),
         _parts(site, seed, folder, weather),
