@@ -73,9 +73,16 @@ WEATHER = {
     "time_of_day_s": forms.number(0, 86_400, 0),
     "mean_degC": forms.number(-50, 50, 15),
     "swing_K": forms.number(0, 30, 6),
+    "season_K": forms.number(0, 40, 0),
     "file": forms.text(None),
 }
-PV = RATED | {"cloud_cover_permille": forms.number(0, 950, 0), "file": forms.text(None)} | OF_FILE
+PV = (
+    RATED
+    | {"cloud_cover_permille": forms.number(0, 950, 0)}  # the same at any time, or
+    | {"clear_index_permille": forms.number(560, 720, 0)}  # days that differ; mean of the year
+    | {"file": forms.text(None)}
+    | OF_FILE
+)
 TOP = {
     "name": forms.text(),
     "connection": forms.table(CONNECTION, {}),
