@@ -155,7 +155,7 @@ class CabinetPlant:
         if not self.relays.coils["aux_load"]:
             aux_W -= self.config.aux_shed_W
         self.ups.step(dt_s, aux_W)
-        more_W = self.ups.charge_W + self.climate.heater_W
+        more_W = self.ups.charge_W + self.climate.heater_W + self.climate.hvac_draws_W
         self._aux_W = aux_W + more_W if self.ups.mains else 0.0
         for one in self.racks:
             one.update(dt_s)

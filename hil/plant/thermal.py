@@ -33,8 +33,8 @@ class ModuleThermal:
         self.flow = 1.0  # of the air; the cooling of a module is proportional to it
         self.air_J = self._rate = self._excess = 0.0
         self._cells = cells = config.cells_per_module
-        self._capacity = cells * HEAT_CAPACITY_J_PER_K_CELL
-        self._cooling = cooling_factor * COOLING_K_PER_W * 16.0 / cells
+        self._capacity = cells * config.cell_size * HEAT_CAPACITY_J_PER_K_CELL
+        self._cooling = cooling_factor * COOLING_K_PER_W * 16.0 / cells / config.cell_size
         self._config, self._kind = config, chemistry.CHEMISTRIES[config.chemistry]
         self.sensor_cells = config.sensor_cells
 
@@ -54,7 +54,7 @@ class ModuleThermal:
         if self.chain is None:
             self.chain = runaway.Chain(
                 self._cells,
-                HEAT_CAPACITY_J_PER_K_CELL,
+                HEAT_CAPACITY_J_PER_K_CELL * self._config.cell_size,
                 self._kind,
                 self._config.capacity_Ah,
                 self._config.barrier_mm,

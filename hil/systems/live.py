@@ -54,7 +54,7 @@ class LivePod(Pod):
         for part in site.parts:
             part.begin_at(begin_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
-        plant = spec.size.of_rack | spec.plant
+        plant = spec.size.plant | spec.plant
         super().__init__(site, [config], spec.seed, soc, kind, plant, actions)
         for unit in self.members[0].plant.pcs:
             unit.can_form = spec.can_form

@@ -64,11 +64,12 @@ def run(
 def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
     """The controllers of a system, joined to its site. kind: ChainMember or a class of it."""
     begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
-    plant, soc = spec.size.of_rack | spec.plant, spec.soc_permille / 1000
+    soc = spec.soc_permille / 1000
     members = []
     for size in sized.cabinets(spec.size, spec.cabinets):
         with tempfile.TemporaryDirectory() as folder:
             config = sized.load(size, Path(folder), TICK_MS)
+            plant = size.plant | spec.plant
             members.append(kind(config, site, soc, begin_s, plant, can_form=spec.can_form))
     return members
 

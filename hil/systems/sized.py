@@ -34,6 +34,12 @@ PLANNER = {
     "request_ramp_W_per_s": 100_000,
 }
 CELLS, CELL_V, CELL_V_MIN = 240, 3.2, 2.8
+# of the plant, for each CABINET_AH that the racks hold: a system is as many cabinets side by side
+CABINET_AH = 3 * 280.0
+PER_CABINET = {"hvac_W": 12_000.0, "wall_W_per_K": 30.0, "free_volume_m3": 3.0, "aux_W": 1000.0}
+PER_CABINET |= {"aux_shed_W": 400.0, "fan_W": 350.0, "ups_Wh": 6000.0}
+COP = 3.0  # of the cooling
+CELL_NOISE_V = 0.0007  # of the voltages that a BMS reports (project)
 CURRENT_MARGIN = 1.15  # of the rack's rating above what its share of the unit needs
 REAL_UNIT_W = 250_000
 
@@ -69,9 +75,16 @@ class Size(NamedTuple):
         return self.rated_W / self.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
 
     @property
-    def of_rack(self) -> dict[str, float]:
+    def plant(self) -> dict[str, float]:
         """Keys of the plant."""
-        return {"capacity_Ah": self.capacity_Ah, "rated_current_A": self.rated_current_A}
+        cabinets = self.units * self.racks_per_unit * self.capacity_Ah / CABINET_AH
+        return {
+            "capacity_Ah": self.capacity_Ah,
+            "rated_current_A": self.rated_current_A,
+            "hvac_cop": COP,
+            "cell_noise_V": CELL_NOISE_V,
+            **{key: each * cabinets for key, each in PER_CABINET.items()},
+        }
 
 
 def cabinets(size: Size, count: int) -> list[Size]:
