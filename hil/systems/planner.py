@@ -10,7 +10,7 @@ from datetime import timedelta
 import numpy as np
 
 from hil.plant import pcs
-from hil.systems import rules, tariff
+from hil.systems import round_trip, rules, tariff
 from hil.systems.series import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
 
@@ -33,6 +33,7 @@ class Planner:
         times = [spec.start + timedelta(seconds=SLOT_S * at) for at in range(len(series.load_W))]
         hours = spec.tariff["demand_hours"]
         is_billed = np.array([tariff.is_billed(each, hours) for each in times])
+        self._store = store_of(spec, 0.0)
         self.cap_W = cap_of(spec, series, is_billed)
         self.caps_W = np.where(is_billed, self.cap_W, OPEN_PART * spec.size.import_W)
         likely = np.array([tariff.may_set_tag(spec.tariff, each) for each in times])
@@ -47,7 +48,8 @@ class Planner:
         """The slots of a schedule from this one on, at a state of charge of 0 to 1."""
         price = self._ahead(self._price, slot, slot % SLOTS_PER_DAY >= PRICES_AT)
         is_trading = self.spec.schedule["is_trading"]
-        store, caps_W = store_of(self.spec, soc), self._ahead(self.caps_W, slot)
+        store = self._store._replace(now_J=self._store.energy_J * soc)
+        caps_W = self._ahead(self.caps_W, slot)
         plan = rules.plan(self.forecast_W(slot), price, SLOT_S, store, caps_W, is_trading)
         return rules.slots(plan, store, caps_W)[:SLOTS_PER_DAY]
 
@@ -77,14 +79,14 @@ class Planner:
 
 
 def store_of(spec: Spec, soc: float) -> rules.Store:
-    """The battery of a system for the rules."""
+    """The battery of a system for the rules. soc: 0 to 1."""
     given, size = spec.schedule, spec.size
     energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.units * size.rated_W)
     sleeps = spec.plant.get("pcs_sleeps", 0)
     return rules.Store(
         *(energy_J, energy_J * given["reserve_permille"] / 1000),
         *(energy_J * given["high_permille"] / 1000, energy_J * soc),
-        *(power_W, power_W, given["efficiency"], given["wear_per_kWh"]),
+        *(power_W, power_W, round_trip.efficiency(size, spec.plant), given["wear_per_kWh"]),
         size.units * pcs.losses_W(0.0, size.rated_W, sleeps),
         given["saving_permille"] / 1000,
     )
@@ -98,10 +100,11 @@ def cap_of(spec: Spec, series: Series, is_billed: np.ndarray) -> float:
     peak_W = float(net_W[is_billed].max())
     asked_W = float(spec.schedule["cap_W"] or peak_W * spec.schedule["cap_permille"] / 1000)
     low_W, high_W = 0.0, max(peak_W, asked_W)
+    store = store_of(spec, spec.soc_permille / 1000)
     for _ in range(HALVINGS):
         middle_W = (low_W + high_W) / 2
         room_W = np.where(is_billed, middle_W, OPEN_PART * spec.size.import_W) - net_W
-        is_held = _is_held(store_of(spec, spec.soc_permille / 1000), room_W)
+        is_held = _is_held(store, room_W)
         low_W, high_W = (low_W, middle_W) if is_held else (middle_W, high_W)
     return max(asked_W, min(high_W * CAP_MARGIN, peak_W))
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from controller.forms import field as forms
 from controller.forms.reading import read, tables_of
-from controller.forms.refusal import ConfigError, not_allowed
+from controller.forms.refusal import ConfigError, not_allowed, refuse
 from controller.series import times
 from controller.series.refusal import SeriesError
 from hil.plant import config as plant_config
@@ -52,7 +52,6 @@ SCHEDULE = {
     "is_trading": forms.flag(True),
     "reserve_permille": forms.integer(50, 900, 150),
     "high_permille": forms.integer(100, 1000, 900),
-    "efficiency": forms.number(0.1, 1, 0.86),
     "wear_per_kWh": forms.number(0, 1, 0.01),
     "saving_permille": forms.integer(0, 900, 0),  # least saving by a kWh of the grid
     "is_load_known": forms.flag(False),  # otherwise the same slot of yesterday
@@ -142,6 +141,8 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
     """The checked system. Raises ConfigError."""
     top = read(file, (), content, TOP)
     _check(file, top)
+    start = datetime.fromisoformat(top["start"])
+    top["site"] = _from_day(file, top["site"], start)
     battery = top["battery"]
     import_W = round(top["site"].get("connection", {}).get("import_W", 500_000))
     devices = _devices(top["site"], battery["heater_W"])
@@ -150,7 +151,7 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
     alike = {key: top[key] for key in Spec._fields if key in top and key != "start"}
     return Spec(
         **alike,
-        start=datetime.fromisoformat(top["start"]),
+        start=start,
         size=size,
         cabinets=battery["cabinets"],
         can_form=battery["can_form"],
@@ -175,6 +176,18 @@ def _check(file: str, top: dict[str, Any]) -> None:
     except SeriesError as error:
         raise ConfigError(f"{file}: {error}") from None
     plant_config.checked(top["plant"], file, "plant")
+
+
+def _from_day(file: str, site: dict[str, Any], start: datetime) -> dict[str, Any]:
+    """The site with sun, air and working days as from its first day on."""
+    keys = {"weather": ("day", start.timetuple().tm_yday)}
+    if site.get("load", {}).get("kind") == "queue":
+        keys["load"] = "weekday", start.weekday()
+    for table, (key, _) in keys.items():
+        if key in site.get(table, {}):
+            allowed = f"none, it follows from start = {start:%Y-%m-%d}"
+            refuse(file, ("site", table, key), "is given", allowed)
+    return site | {table: {**site.get(table, {}), key: day} for table, (key, day) in keys.items()}
 
 
 def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:
