@@ -17,6 +17,7 @@ from hil.scenarios.scenario import Scenario
 from hil.systems import run, sized
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S
 from hil.systems.planner import Planner
+from hil.systems.series import outages_of
 from hil.systems.spec import Spec
 from hil.values.rig import ValueRig
 
@@ -36,8 +37,8 @@ class LivePod(Pod):
         inputs: dict[str, Any] | None = None,
         scenario: Scenario | None = None,
     ) -> None:
-        """folder: for the files of the configuration; begin_s: of the system's run, a whole slot;
-        soc: state of charge at begin_s, None: that of the system's file; scenario: its actions.
+        """folder: for the files of the configuration; begin_s: of the system's run; soc: state of
+        charge at begin_s, None: that of the system's file; scenario: its actions.
         NotSimulatedError: one line, the scenario acts on what the system lacks.
         """
         inputs = inputs or {}
@@ -60,9 +61,9 @@ class LivePod(Pod):
             unit.can_form = spec.can_form
         cabinet = self.members[0].controller.cabinet
         assert cabinet is not None, "nobody has killed it yet"
-        begin = spec.start.replace(tzinfo=UTC) + timedelta(seconds=begin_s)
-        cabinet.site_clock = VirtualClock(cabinet.image, round(begin.timestamp() * 1e6))
-        self._begin_min = round(begin.timestamp()) // 60
+        start_s = round(spec.start.replace(tzinfo=UTC).timestamp())
+        cabinet.site_clock = VirtualClock(cabinet.image, (start_s + begin_s) * 1_000_000)
+        self._start_min = start_s // 60
         self._heartbeat_s = 0
 
     def step(self) -> None:
@@ -79,9 +80,9 @@ class LivePod(Pod):
         """The schedule from the present slot on."""
         racks = self.members[0].plant.racks
         soc = sum([rack.soc for rack in racks]) / len(racks)
-        first = (self._begin_s + now_s) // run.SLOT_S % len(self._series.price)
-        rows = self._planner.rows(first, soc)
-        start_min = self._begin_min + now_s // run.SLOT_S * SLOT_MIN
+        slot = (self._begin_s + now_s) // run.SLOT_S
+        rows = self._planner.rows(slot % len(self._series.price), soc)
+        start_min = self._start_min + slot * SLOT_MIN
         return Table(0, start_min, SLOT_MIN, tuple([Slot(*row) for row in rows]))
 
 
@@ -90,8 +91,9 @@ def _later(spec: Spec, begin_s: int) -> Spec:
     weather = {"day": 172, **spec.site.get("weather", {})}
     days, weather["time_of_day_s"] = divmod(begin_s, run.DAY_S)
     weather["day"] = (weather["day"] - 1 + days) % 365 + 1
+    outages = [[at_s - begin_s, for_s] for at_s, for_s in outages_of(spec) if at_s >= begin_s]
     start = spec.start + timedelta(seconds=begin_s)
-    return spec._replace(start=start, site={**spec.site, "weather": weather})
+    return spec._replace(start=start, site={**spec.site, "weather": weather}, outages=outages)
 
 
 def _from(at_W: Callable[[float], float], begin_s: int) -> Callable[[float], float]:

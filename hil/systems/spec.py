@@ -75,8 +75,10 @@ TOP = {
     "seed": forms.integer(0, 2**31 - 1, 1),
     "soc_permille": forms.integer(50, 950, 500),
     "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
+    "critical_W": forms.number(1, 100e6, None),  # load that is never shed; without it all
     "battery": forms.table(BATTERY),
     "plant": forms.table(default={}),
+    "device": forms.table(default={}),  # more site devices, as in a cabinet's file without a bus
     "site": forms.table(),
     "tariff": forms.table(tariff.FIELDS),
     "prices": forms.table(PRICES),
@@ -108,6 +110,8 @@ class Spec(NamedTuple):
     schedule: dict[str, Any]
     figures: list[dict[str, Any]]
     sizing: list[str]
+    critical_W: float | None = None  # load that is never shed; None: all
+    outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
 
 
 def variants(name: str) -> list[str]:
@@ -145,7 +149,7 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
     top["site"] = _from_day(file, top["site"], start)
     battery = top["battery"]
     import_W = round(top["site"].get("connection", {}).get("import_W", 500_000))
-    devices = _devices(top["site"], battery["heater_W"])
+    devices = _devices(top["site"], battery["heater_W"]) | top["device"]
     sizes = {key: battery[key] for key in Size._fields if key in battery}
     size = Size(**sizes, import_W=import_W, devices=devices)
     alike = {key: top[key] for key in Spec._fields if key in top and key != "start"}
