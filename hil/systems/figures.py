@@ -10,17 +10,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hil.results.ratio import MONEY_MIN, less_pct
-from hil.systems import replay, tariff, thermal
+from hil.systems import minutes, replay, tariff, thermal
+from hil.systems.planner import event_of
 from hil.systems.run import MODE, Result
-from hil.systems.series import SLOT_S, outage_at_s
+from hil.systems.series import SLOT_S, outages_of
 from hil.systems.thermal import Found
 
 SLOT_H = SLOT_S / 3600
 SWING_PART = 0.1  # of the highest load: a smaller movement is no swing
+TRACKED_PART = 0.3  # of a swing, at most, that the grid sees of a tracked one
+FOUR_H_S, REBOUND_SLOTS = 4 * 3600, 8
 SHIFTED_KWH_MIN = 1.0
-# Figures of an event. The kernel acts in an event, and this mode leaves the kernel out.
-OF_EVENTS = ("carried_h",)
-NOT_SHOWN = f"not shown: {MODE} leaves out the kernel"
+OF_EVENTS = ("carried_h", "critical_kWh")  # figures with the kernel
 # A share of less than this has no meaning.
 POWER_W_MIN, PRICE_MIN, STILL_W = 1000.0, 0.001, 50.0
 
@@ -47,15 +48,21 @@ def of(result: Result) -> list[Figure]:
 
 def _figure(result: Result, asked: dict[str, Any]) -> Figure:
     reached, optimum, baseline = FIGURES[asked["name"]](result)
-    is_met, is_event = None, asked["name"] in OF_EVENTS
-    if asked["asked"] is not None and reached is not None and not is_event:
+    is_met = None
+    if asked["asked"] is not None and reached is not None:
         is_least = asked["way"] == "least"
         is_met = reached >= asked["asked"] if is_least else reached <= asked["asked"]
     return Figure(
         **{key: asked[key] for key in ("name", "text", "asked", "status", "unit")},
         reached=reached, optimum=optimum, baseline=baseline, is_met=is_met,
-        mode=NOT_SHOWN if is_event else replay.MODE if asked["name"] in replay.FIGURES else MODE,
+        mode=_mode_of(asked["name"]),
     )  # fmt: skip
+
+
+def _mode_of(name: str) -> str:
+    if name in OF_EVENTS:
+        return minutes.MODE
+    return replay.MODE if name in replay.FIGURES else MODE
 
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
@@ -63,7 +70,8 @@ def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
     series, spec = result.series, result.spec
     powers_W = result.grid_W, series.load_W - series.pv_W, series.load_W
     return tuple(  # type: ignore[return-value]
-        tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start) for each_W in powers_W
+        tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start)
+        for each_W in powers_W
     )
 
 
@@ -82,7 +90,9 @@ def peak_cut(result: Result) -> Found:
     series = result.series
     if result.spec.tariff["demand_hours"]:
         return reached, None, without.peak_W / 1000
-    level_W = float((series.load_W - series.pv_W - result.genset_W).mean()) - _start_W(result)
+    level_W = float((series.load_W - series.pv_W - result.genset_W).mean()) - _start_W(
+        result
+    )
     bound = less_pct(max(0.0, level_W), without.peak_W, POWER_W_MIN)
     return reached, bound, without.peak_W / 1000
 
@@ -103,7 +113,8 @@ def renewable(result: Result) -> Found:
     exported = float(np.maximum(0.0, -result.grid_W).sum())
     used, load = float(result.pv_W.sum()) - exported, float(result.series.load_W.sum())
     reached, bound = [
-        less_pct(load - each, load, POWER_W_MIN) for each in (used, float(result.series.pv_W.sum()))
+        less_pct(load - each, load, POWER_W_MIN)
+        for each in (used, float(result.series.pv_W.sum()))
     ]
     return reached, bound, 0.0
 
@@ -137,23 +148,36 @@ def shifted_price_cut(result: Result) -> Found:
     given = np.maximum(0.0, result.battery_W) * SLOT_H / 1000
     if given.sum() < SHIFTED_KWH_MIN or charged.sum() < SHIFTED_KWH_MIN:
         return None, None, None
-    tariff_, series, grid = result.spec.tariff, result.series, result.grid_W * SLOT_H / 1000
+    tariff_, series, grid = (
+        result.spec.tariff,
+        result.series,
+        result.grid_W * SLOT_H / 1000,
+    )
     price, feed_in = series.price + tariff_["adder_per_kWh"], tariff_["feed_in_per_kWh"]
     paid = _worth(charged, np.minimum(charged, np.maximum(0.0, grid)), price, feed_in)
-    spared = _worth(given, given - np.minimum(given, np.maximum(0.0, -grid)), price, feed_in)
+    spared = _worth(
+        given, given - np.minimum(given, np.maximum(0.0, -grid)), price, feed_in
+    )
     cost = np.where(series.pv_W > series.load_W, np.minimum(price, feed_in), price)
     size, worth = result.spec.size, np.maximum(price, feed_in)
     full_kWh = size.units * size.rated_W * SLOT_H / 1000
     lost_kWh = max(0.0, float(result.soc[0] - result.soc[-1])) * size.energy_Wh / 1000
     again = 1.0 + lost_kWh / float(charged.sum())
-    cheapest = _first_mean(np.sort(cost), charged.sum() / full_kWh) * charged.sum() * again
+    cheapest = (
+        _first_mean(np.sort(cost), charged.sum() / full_kWh) * charged.sum() * again
+    )
     dearest = _first_mean(np.sort(worth)[::-1], given.sum() / full_kWh) * given.sum()
     least = PRICE_MIN * float(given.sum())
-    reached, bound = less_pct(paid * again, spared, least), less_pct(cheapest, dearest, least)
+    reached, bound = (
+        less_pct(paid * again, spared, least),
+        less_pct(cheapest, dearest, least),
+    )
     return reached, bound, spared / float(given.sum())
 
 
-def _worth(all_kWh: np.ndarray, grid_kWh: np.ndarray, price: np.ndarray, feed_in: float) -> float:
+def _worth(
+    all_kWh: np.ndarray, grid_kWh: np.ndarray, price: np.ndarray, feed_in: float
+) -> float:
     """grid_kWh: the part of all_kWh that the price is for."""
     return float((grid_kWh * price).sum() + ((all_kWh - grid_kWh) * feed_in).sum())
 
@@ -166,7 +190,11 @@ def import_over(result: Result) -> Found:
     """Highest import in percent of the connection, means of 15 minutes."""
     limit_W = result.spec.size.import_W
     without_W = float((result.series.load_W - result.series.pv_W).max())
-    return 100.0 * float(result.grid_W.max()) / limit_W, None, 100.0 * without_W / limit_W
+    return (
+        100.0 * float(result.grid_W.max()) / limit_W,
+        None,
+        100.0 * without_W / limit_W,
+    )
 
 
 def import_over_1s(result: Result) -> Found:
@@ -194,23 +222,40 @@ def calmer(window_s: int) -> Callable[[Result], Found]:
 
 def _rms_change(seconds_W: np.ndarray, window_s: int) -> float:
     count = len(seconds_W) // window_s
-    means = seconds_W[: count * window_s].reshape(count, window_s).mean(axis=1, dtype=np.float64)
+    means = (
+        seconds_W[: count * window_s]
+        .reshape(count, window_s)
+        .mean(axis=1, dtype=np.float64)
+    )
     return float(np.sqrt(np.mean(np.diff(means) ** 2)))
 
 
 def swings(result: Result) -> Found:
-    """Turns of the load, each at least SWING_PART of its highest power away from the last one, in a
-    quarter of 90 days.
+    """Tracked swings of the load in a quarter of 90 days: from one turn to the next the grid moved
+    by at most TRACKED_PART of what the load did. Without: all swings.
     """
-    load_W = result.seconds_W[0]
+    grid_W, found = result.seconds_W[1], 0
+    turns = _turns(result.seconds_W[0])
+    for (begin, from_W), (end, to_W) in zip(turns, turns[1:]):
+        moved_W = float(np.ptp(grid_W[begin : end + 1]))
+        found += moved_W <= TRACKED_PART * abs(to_W - from_W)
+    quarters = 90 / result.spec.days
+    return found * quarters, None, max(0, len(turns) - 1) * quarters
+
+
+def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
+    """(second, W) of each turn of the load, at least SWING_PART of its highest power away from the
+    last one.
+    """
     step_W = SWING_PART * float(load_W.max())
-    count, turn_W, is_rising = 0, float(load_W[0]), True
-    for power_W in load_W.tolist():
+    turns, at, turn_W, is_rising = [(0, float(load_W[0]))], 0, float(load_W[0]), True
+    for second, power_W in enumerate(load_W.tolist()):
         if (power_W > turn_W) == is_rising:
-            turn_W = power_W
+            at, turn_W = second, power_W
         elif abs(power_W - turn_W) >= step_W:
-            turn_W, is_rising, count = power_W, not is_rising, count + 1
-    return count * 90 / result.spec.days, None, None
+            turns.append((at, turn_W))
+            at, turn_W, is_rising = second, power_W, not is_rising
+    return turns
 
 
 def peak_kW(result: Result) -> Found:
@@ -242,24 +287,68 @@ def cycles(result: Result) -> Found:
     return given_Wh / result.spec.size.energy_Wh * 365 / result.spec.days, None, None
 
 
-def extra_power_h(result: Result) -> Found:
-    """Hours in which the load is above the connection and the import is not."""
+def extra_4h_MW(result: Result) -> Found:
+    """Highest mean over 4 h of the load above the connection, while no import of a second was above
+    it.
+    """
     limit_W = result.spec.size.import_W
-    over = result.seconds_W[0] > limit_W
-    held = over & (result.seconds_W[1] <= limit_W)
-    return float(held.sum()) / 3600, float(over.sum()) / 3600, 0.0
+    over_W = np.maximum(0.0, result.seconds_W[0] - limit_W).astype(np.float64)
+    broken = result.seconds_W[1] > limit_W
+    sums = [np.concatenate([[0.0], each.cumsum()]) for each in (over_W, broken)]
+    means_W, breaks = [(each[FOUR_H_S:] - each[:-FOUR_H_S]) for each in sums]
+    held_W = np.where(breaks == 0, means_W / FOUR_H_S, 0.0)
+    return float(held_W.max()) / 1e6, float(means_W.max()) / FOUR_H_S / 1e6, 0.0
+
+
+def event_over_kW(result: Result) -> Found:
+    """Highest import of an interval above the cap of an event of demand response."""
+    events = [event_of(each) for each in result.spec.events]
+    if not events:
+        return None, None, None
+    net_W = result.series.load_W - result.series.pv_W
+    over_W, without_W = [
+        max(
+            [
+                float(each_W[event.first : event.end].max()) - event.cap_W
+                for event in events
+            ]
+        )
+        for each_W in (result.grid_W, net_W)
+    ]
+    return max(0.0, over_W) / 1000, 0.0, max(0.0, without_W) / 1000
+
+
+def rebound_kW(result: Result) -> Found:
+    """Highest import in the 2 h after an event, above that in the 2 h before."""
+    events = [event_of(each) for each in result.spec.events]
+    grid_W = result.grid_W
+    rises_W = [
+        float(grid_W[event.end : event.end + REBOUND_SLOTS].max())
+        - float(grid_W[max(0, event.first - REBOUND_SLOTS) : event.first].max())
+        for event in events
+    ]
+    return max(rises_W) / 1000 if rises_W else None, 0.0, None
 
 
 def carried_h(result: Result) -> Found:
-    """Hours of the outage in which the load has power. In chain-only mode the control functions do
-    not know that the site is an island.
-    """
-    for_s = result.spec.outage_s
-    if not for_s:
+    """Hours of the run's outage in which the critical load has power, with the kernel."""
+    events = outages_of(result.spec)
+    played = [
+        each for each in result.minutes if [each["at_s"], each["for_s"]] in events
+    ]
+    if not played:
         return None, None, None
-    first = outage_at_s(result.spec) - 1  # the first value is of second 1
-    load_W = result.seconds_W[0, first : first + for_s]
-    return float((load_W > 0).sum()) / 3600, for_s / 3600, 0.0
+    return played[0]["carried_s"] / 3600, played[0]["for_s"] / 3600, 0.0
+
+
+def critical_kWh(result: Result) -> Found:
+    """Energy that the critical load did not get in all outages, with the kernel."""
+    outages = [each for each in result.minutes if each["is_outage"]]
+    return (
+        sum([each["critical_kWh"] for each in outages]) if outages else None,
+        0.0,
+        None,
+    )
 
 
 FIGURES: dict[str, Callable[[Result], Found]] = {
@@ -282,7 +371,10 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     **thermal.FIGURES,
     "per_it": per_it,
     "cycles": cycles,
-    "extra_power_h": extra_power_h,
+    "extra_4h_MW": extra_4h_MW,
+    "event_over_kW": event_over_kW,
+    "rebound_kW": rebound_kW,
     "carried_h": carried_h,
+    "critical_kWh": critical_kWh,
     **replay.FIGURES,
 }

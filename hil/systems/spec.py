@@ -30,7 +30,9 @@ def _is_day(value: Any) -> bool:
 
 BATTERY = {
     "units": forms.integer(1, 16),
-    "cabinets": forms.integer(1, 16, 1),  # each with a controller, units and a share of its own
+    "cabinets": forms.integer(
+        1, 16, 1
+    ),  # each with a controller, units and a share of its own
     "racks_per_unit": forms.integer(1, 16, 1),
     "rated_W": forms.integer(1000, 4_000_000),
     "energy_Wh": forms.integer(1000, 100_000_000),
@@ -42,12 +44,16 @@ BATTERY = {
 SPANS = "valley_hours", "peak_hours", "summer_peak_hours"  # rows of [first, end]
 PRICES = {
     "kind": forms.choice(("built_in", "time_of_use"), "built_in"),
-    "day": forms.numbers(-1000, 10_000, [], (0, 24)),  # built_in: mean of each hour, money per MWh
+    "day": forms.numbers(
+        -1000, 10_000, [], (0, 24)
+    ),  # built_in: mean of each hour, money per MWh
     **{name: forms.number(-10, 10, 0.0) for name in ("valley", "flat", "peak")},
     **{name: forms.rows(tariff.HOURS, tariff.HOURS) for name in SPANS},
 }
 SCHEDULE = {
-    "cap_permille": forms.integer(1, 1000, 1000),  # of the highest import without a battery
+    "cap_permille": forms.integer(
+        1, 1000, 1000
+    ),  # of the highest import without a battery
     "cap_W": forms.number(0, 50e6, 0),  # instead of it
     "is_trading": forms.flag(True),
     "reserve_permille": forms.integer(50, 900, 150),
@@ -56,8 +62,23 @@ SCHEDULE = {
     "saving_permille": forms.integer(0, 900, 0),  # least saving by a kWh of the grid
     "is_load_known": forms.flag(False),  # otherwise the same slot of yesterday
     "forecast_error_permille": forms.integer(0, 500, 0),  # rms of each slot
-    "notice_min": forms.integer(0, 1440, 0),  # the load of so many minutes ahead is known
+    "notice_min": forms.integer(
+        0, 1440, 0
+    ),  # the load of so many minutes ahead is known
 }
+EVENT = {  # of demand response: the import is at most cap_W
+    "day": forms.integer(1, 366),  # of the run
+    "hour": forms.number(0, 24),
+    "hours": forms.number(0.25, 12, 2),
+    "cap_W": forms.number(0, 50e6),
+    "announced_h": forms.number(0, 24, 1),  # ahead of it
+}
+BREAKS = (
+    "battery",
+    "sender",
+    "set",
+    "pv",
+)  # what --self-check takes away (self_check.py)
 FIGURE = {
     "name": forms.text(),
     "text": forms.text(),
@@ -65,6 +86,8 @@ FIGURE = {
     "way": forms.choice(("least", "most"), "least"),
     "unit": forms.text(""),
     "status": forms.choice(STATUS),
+    "breaks": forms.texts([]),  # of BREAKS: without it this promise must be missed
+    "survives": forms.texts([]),  # of BREAKS: without it this promise must be kept
 }
 TOP = {
     "name": forms.text(),
@@ -74,15 +97,22 @@ TOP = {
     "days": forms.integer(1, 366),
     "seed": forms.integer(0, 2**31 - 1, 1),
     "soc_permille": forms.integer(50, 950, 500),
-    "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
-    "critical_W": forms.number(1, 100e6, None),  # load that is never shed; without it all
+    "outage_s": forms.integer(
+        0, 86_400, 0
+    ),  # once, at a random moment after the first day
+    "critical_W": forms.number(
+        1, 100e6, None
+    ),  # load that is never shed; without it all
     "battery": forms.table(BATTERY),
     "plant": forms.table(default={}),
-    "device": forms.table(default={}),  # more site devices, as in a cabinet's file without a bus
+    "device": forms.table(
+        default={}
+    ),  # more site devices, as in a cabinet's file without a bus
     "site": forms.table(),
     "tariff": forms.table(tariff.FIELDS),
     "prices": forms.table(PRICES),
     "schedule": forms.table(SCHEDULE, {}),
+    "event": forms.tables(EVENT, []),
     "figure": forms.tables(FIGURE),
     "sizing": forms.texts([]),
     "variant": forms.table(default={}),
@@ -110,8 +140,11 @@ class Spec(NamedTuple):
     schedule: dict[str, Any]
     figures: list[dict[str, Any]]
     sizing: list[str]
+    events: list[dict[str, float]] = []
     critical_W: float | None = None  # load that is never shed; None: all
-    outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
+    outages: list[list[int]] | None = (
+        None  # [at_s, for_s]; None: by outage_s and the seed
+    )
 
 
 def variants(name: str) -> list[str]:
@@ -135,7 +168,9 @@ def _content(name: str) -> dict[str, Any]:
 
 def _over(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     both = {
-        key: _over(content[key], each) if isinstance(each, dict) and key in content else each
+        key: _over(content[key], each)
+        if isinstance(each, dict) and key in content
+        else each
         for key, each in changes.items()
     }
     return content | both
@@ -160,12 +195,17 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
         cabinets=battery["cabinets"],
         can_form=battery["can_form"],
         figures=top["figure"],
+        events=top["event"],
     )
 
 
 def _check(file: str, top: dict[str, Any]) -> None:
     """Refuse values that contradict each other."""
-    battery, schedule, hours = top["battery"], top["schedule"], top["tariff"]["demand_hours"]
+    battery, schedule, hours = (
+        top["battery"],
+        top["schedule"],
+        top["tariff"]["demand_hours"],
+    )
     units, high = battery["units"], schedule["high_permille"]
     if battery["units"] % battery["cabinets"]:
         allowed = f"a divisor of units = {units}"
@@ -191,7 +231,9 @@ def _from_day(file: str, site: dict[str, Any], start: datetime) -> dict[str, Any
         if key in site.get(table, {}):
             allowed = f"none, it follows from start = {start:%Y-%m-%d}"
             refuse(file, ("site", table, key), "is given", allowed)
-    return site | {table: {**site.get(table, {}), key: day} for table, (key, day) in keys.items()}
+    return site | {
+        table: {**site.get(table, {}), key: day} for table, (key, day) in keys.items()
+    }
 
 
 def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:
@@ -204,5 +246,9 @@ def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:
             rated_W = round(site[role]["rated_W"])
             found[role] = {"role": role, "profile": profile, "rated_W": rated_W}
     if heater_W:
-        found["heater"] = {"role": "heater", "profile": "heater_contact", "rated_W": heater_W}
+        found["heater"] = {
+            "role": "heater",
+            "profile": "heater_contact",
+            "rated_W": heater_W,
+        }
     return found

@@ -4,8 +4,10 @@ A run may be shorter than a month: the demand charge is then that of the run's p
 Money is relative: no tariff here is a contract.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+import math
+import random
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,14 +25,17 @@ FIELDS = {
     "currency": text(),
     "adder_per_kWh": number(*MONEY, 0.0),
     "feed_in_per_kWh": number(*MONEY, 0.0),
-    "demand_per_kW_month": numbers(*MONEY, [0.0], (1, 12)),  # one number, or one for each month
+    "demand_per_kW_month": numbers(
+        *MONEY, [0.0], (1, 12)
+    ),  # one number, or one for each month
     "demand_interval_min": choice((15, 30, 60), 15),
     "demand_hours": numbers(
         *HOURS, [], (0, 2)
     ),  # [first, end]: only these hours of working days count
     "tag_per_kW_year": number(*MONEY, 0.0),
     "tag_hours": integer(1, 100, 5),  # most expensive summer days that set the tag ...
-    "tag_hour": integer(0, 23, 16),  # ... in this hour of theirs
+    # ... each in one of these hours, [first, end], which is known afterwards only
+    "tag_window": numbers(*HOURS, [14, 18], (2, 2)),
 }
 
 
@@ -66,7 +71,10 @@ def bill(
     )
     demand, peak_W = _demand(tariff, grid_W, interval_s, start)
     return Bill(
-        float(bought.sum()), demand, _tags(tariff, grid_W, interval_s, price_per_kWh, start), peak_W
+        float(bought.sum()),
+        demand,
+        _tags(tariff, grid_W, interval_s, price_per_kWh, start),
+        peak_W,
     )
 
 
@@ -109,7 +117,9 @@ def _tags(
     if not rate or not hours:
         return 0.0
     per_hour = round(HOUR_S / interval_s)
-    means_W = [float(grid_W[at * per_hour : (at + 1) * per_hour].mean()) for at in hours]
+    means_W = [
+        float(grid_W[at * per_hour : (at + 1) * per_hour].mean()) for at in hours
+    ]
     share = len(grid_W) * interval_s / (12 * MONTH_S)
     return rate * max(0.0, sum(means_W) / len(means_W)) / W_PER_KW * share
 
@@ -117,20 +127,33 @@ def _tags(
 def hours_of_tags(
     tariff: Mapping[str, Any], price_per_kWh: Series, interval_s: float, start: datetime
 ) -> list[int]:
-    """Hours since the start that set the tags: the tag hour of the most expensive working days."""
+    """Hours since the start that set the tags: one of the window of the dearest working days, drawn
+    from the date.
+    """
     per_hour = round(HOUR_S / interval_s)
     count = len(price_per_kWh) // per_hour
     prices = price_per_kWh[: count * per_hour].reshape(count, per_hour).mean(axis=1)
-    likely = [at for at in range(count) if may_set_tag(tariff, start + timedelta(hours=at))]
-    dearest = sorted(likely, key=lambda hour: -prices[hour])
-    return sorted(dearest[: tariff["tag_hours"]])
+    times = [start + timedelta(hours=at) for at in range(count)]
+    dearest: dict[date, float] = {}
+    for at, time in enumerate(times):
+        if may_set_tag(tariff, time):
+            dearest[time.date()] = max(dearest.get(time.date(), -math.inf), prices[at])
+    days = sorted(dearest, key=lambda day: -dearest[day])[: tariff["tag_hours"]]
+    hours = {day: _drawn_hour(tariff["tag_window"], day) for day in days}
+    return [at for at, time in enumerate(times) if hours.get(time.date()) == time.hour]
+
+
+def _drawn_hour(window: Sequence[float], day: date) -> int:
+    first, end = map(int, window)
+    return random.Random(f"{day}/tag").randrange(first, end)
 
 
 def may_set_tag(tariff: Mapping[str, Any], time: datetime) -> bool:
-    """This time may set the tag. The hour of the day is known in advance, the days are not."""
+    """This hour may set the tag. The window is known in advance, the days and the hour are not."""
+    first, end = tariff["tag_window"]
     return (
         tariff["tag_per_kW_year"] > 0
         and time.month in SUMMER
         and time.weekday() < WEEKDAYS
-        and time.hour == tariff["tag_hour"]
+        and first <= time.hour < end
     )
