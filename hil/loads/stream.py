@@ -131,12 +131,15 @@ class Pattern(NamedTuple):
         return (1 + self.day_swing * math.cos(phase)) * (self.weekend if is_weekend else 1) / week
 
 
+EVEN = Pattern()
+
+
 def drawn_jobs(
     seed: object,
     use_W: float,
     for_s: Sequence[float],
     power_W: Sequence[float],
-    pattern: Pattern = Pattern(),
+    pattern: Pattern = EVEN,
 ) -> Iterator[Job]:
     """Jobs without end that use use_W in the mean; the first ones are older than the run.
 

@@ -60,9 +60,7 @@ class Head:
             self.level = self.reading = 0.0
         else:
             self.level = level
-            self.reading = min(
-                self._full, level * max(0.0, 1.0 + self._deal.gauss(0.0, NOISE))
-            )
+            self.reading = min(self._full, level * max(0.0, 1.0 + self._deal.gauss(0.0, NOISE)))
         return self.level > 0.0 or aim > 0.0
 
 
@@ -76,10 +74,7 @@ class Air:
         """config: config.CabinetConfig; seed: of the detectors' noise."""
         self._kind = chemistry.CHEMISTRIES[config.chemistry]
         self.gas, self.vapour, self.toxic = [
-            [
-                Head(tau_s, full, forget, f"{seed}/{name}/{i}")
-                for i, tau_s in enumerate(taus_s)
-            ]
+            [Head(tau_s, full, forget, f"{seed}/{name}/{i}") for i, tau_s in enumerate(taus_s)]
             for name, (taus_s, full, forget) in HEADS.items()
         ]
         self.smoke = [False, False]
@@ -146,25 +141,17 @@ class Air:
         self._opening_s += max(-dt_s, min(dt_s, aim_s - self._opening_s))
         self.louvre_open = self.fan_running and self._opening_s >= self._louvre_s - 1e-9
         fan = self._flow_s / self._spin_up_s if self._spin_up_s else float(self.airflow)
-        louvre = (
-            self._opening_s / self._louvre_s
-            if self._louvre_s
-            else float(self.fan_running)
-        )
+        louvre = self._opening_s / self._louvre_s if self._louvre_s else float(self.fan_running)
         self.exchange_m3_per_s = LEAK_M3_PER_S + FAN_M3_PER_S * (fan * louvre)
 
-    def _mix(
-        self, dt_s: float, gas_m3: float, vapour_m3: float, smoke_g: float
-    ) -> None:
+    def _mix(self, dt_s: float, gas_m3: float, vapour_m3: float, smoke_g: float) -> None:
         decay = self.exchange_m3_per_s * dt_s / self._volume_m3
         keep, come = math.exp(-decay), -math.expm1(-decay) / decay / self._volume_m3
         mixture = min(1.0, self.mixture * keep + gas_m3 * come)
         vapour = min(1.0, self.vapour_share * keep + vapour_m3 * come)
         smoke = self.smoke_g_per_m3 * keep + smoke_g * come
         # A trace counts as 0 only when nothing more comes, because a slow source must add up.
-        self.mixture = (
-            mixture if gas_m3 or mixture > 1e-5 * self._kind.lfl_share else 0.0
-        )
+        self.mixture = mixture if gas_m3 or mixture > 1e-5 * self._kind.lfl_share else 0.0
         self.vapour_share = vapour if vapour_m3 or vapour > 1e-9 else 0.0
         self.smoke_g_per_m3 = smoke if smoke_g or smoke > 1e-4 else 0.0
         self._unclean = self._detect(dt_s) or bool(
@@ -178,14 +165,10 @@ class Air:
         seen += [head.follow(self.vapour_share * 1e6, dt_s) for head in self.vapour]
         seen += [
             head.follow(mixture * share * 1e6, dt_s)
-            for head, share in zip(
-                self.toxic, (kind.hydrogen_share, kind.carbon_monoxide_share)
-            )
+            for head, share in zip(self.toxic, (kind.hydrogen_share, kind.carbon_monoxide_share))
         ]
         for i, tau_s in enumerate(SMOKE_TAU_S):
-            aim = max(
-                self.smoke_g_per_m3, 2.0 * SMOKE_G_PER_M3 if self.test_smoke[i] else 0.0
-            )
+            aim = max(self.smoke_g_per_m3, 2.0 * SMOKE_G_PER_M3 if self.test_smoke[i] else 0.0)
             level = self._smoke_levels[i]
             level += (aim - level) * -math.expm1(-dt_s / tau_s)
             self._smoke_levels[i] = level if level > 1e-4 else 0.0

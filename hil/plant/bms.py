@@ -5,12 +5,7 @@ from typing import Protocol
 
 from hil.plant import tables
 
-FAULT_OVER_VOLTAGE, FAULT_UNDER_VOLTAGE, FAULT_OVER_TEMPERATURE, FAULT_OVER_CURRENT = (
-    1,
-    2,
-    4,
-    8,
-)
+FAULT_OVER_VOLTAGE, FAULT_UNDER_VOLTAGE, FAULT_OVER_TEMPERATURE, FAULT_OVER_CURRENT = 1, 2, 4, 8
 FAULT_PRECHARGE, FAULT_WELD, FAULT_INSULATION, FAULT_INJECTED = 16, 32, 64, 128
 
 # A little beyond the matrix (rows 30, 33, 36 and 37: 3.80 V, 2.00 V, 2 x rated, 100 ohm/V).
@@ -21,18 +16,12 @@ CURRENT_TIMES_RATED_MAX = 2.2
 INSULATION_OHM_PER_V_MIN = 80.0
 CONFIRM_S = 0.3  # a bad value latches after this time
 CLEAR_S = 5.0  # good values clear the fault after this time
-RECOVERY_PER_S = (
-    0.05  # a limit falls at once and recovers at 5 % of rated per second: no hunting
-)
+RECOVERY_PER_S = 0.05  # a limit falls at once and recovers at 5 % of rated per second: no hunting
 
 CHARGE_OF_VOLTAGE = tables.Table(((3.44, 1.0), (3.58, 0.0)), 0.01)
 DISCHARGE_OF_VOLTAGE = tables.Table(((2.80, 0.0), (3.00, 1.0)), 0.01)
-CHARGE_OF_TEMPERATURE = tables.Table(
-    ((0.0, 0.0), (15.0, 1.0), (40.0, 1.0), (48.0, 0.0)), 1.0
-)
-DISCHARGE_OF_TEMPERATURE = tables.Table(
-    ((-20.0, 0.0), (5.0, 1.0), (45.0, 1.0), (53.0, 0.0)), 1.0
-)
+CHARGE_OF_TEMPERATURE = tables.Table(((0.0, 0.0), (15.0, 1.0), (40.0, 1.0), (48.0, 0.0)), 1.0)
+DISCHARGE_OF_TEMPERATURE = tables.Table(((-20.0, 0.0), (5.0, 1.0), (45.0, 1.0), (53.0, 0.0)), 1.0)
 CHARGE_OF_SOC = tables.Table(((0.97, 1.0), (1.0, 0.1)), 0.01)
 DISCHARGE_OF_SOC = tables.Table(((0.0, 0.0), (0.05, 1.0)), 0.01)
 
@@ -64,9 +53,7 @@ class Bms:
         charge, discharge = shares(rack)
         step_A = self.rated_A * RECOVERY_PER_S * dt_s
         self.charge_limit_A = min(self.rated_A * charge, self.charge_limit_A + step_A)
-        self.discharge_limit_A = min(
-            self.rated_A * discharge, self.discharge_limit_A + step_A
-        )
+        self.discharge_limit_A = min(self.rated_A * discharge, self.discharge_limit_A + step_A)
         self._protect(sum(_conditions(rack, self.rated_A)), dt_s)
 
     def _protect(self, bits: int, dt_s: float) -> None:
@@ -83,9 +70,7 @@ def shares(rack: Cells) -> tuple[float, float]:
     """(charge, discharge): allowed shares of the rated current."""
     warm = _of_temperature(min(rack.temperatures_degC), max(rack.temperatures_degC))
     charge = CHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_max) * CHARGE_OF_SOC.at(rack.soc)
-    discharge = DISCHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_min) * DISCHARGE_OF_SOC.at(
-        rack.soc
-    )
+    discharge = DISCHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_min) * DISCHARGE_OF_SOC.at(rack.soc)
     return charge * warm[0], discharge * warm[1]
 
 

@@ -11,9 +11,7 @@ from hil.plant.pcs import Pcs
 from hil.plant.rack import Rack
 
 LINK_F = 0.005
-SOURCE_CELL_V_MAX = (
-    4.1  # per cell: limit of a converter of this DC class that charges by a fault
-)
+SOURCE_CELL_V_MAX = 4.1  # per cell: limit of a converter of this DC class that charges by a fault
 BLEED_S = 20.0  # discharge resistor: below 60 V within a minute
 
 
@@ -48,18 +46,14 @@ class Bus:
         else:
             pcs.lose_dc()
             most_V = SOURCE_CELL_V_MAX * self.racks[0].cells_online
-            self.voltage_V = volts = min(
-                most_V, _floating(volts, weighted, total, dt_s)
-            )
+            self.voltage_V = volts = min(most_V, _floating(volts, weighted, total, dt_s))
         if self.fault is not None and self.fault.blows(volts, dt_s):
             self.fault = None
         pcs.dc_voltage_V = volts + pcs.dc_voltage_offset_V
         pcs.dc_current_A = pcs.dc_power_W / volts if volts > 1.0 else 0.0
         for rack in self.racks:
             conductance = rack.conductance_S
-            rack.carry(
-                (rack.source_V - volts) * conductance if conductance else 0.0, dt_s
-            )
+            rack.carry((rack.source_V - volts) * conductance if conductance else 0.0, dt_s)
 
     def _solve(self, weighted: float, total: float) -> float:
         """Link voltage. A load above the racks' highest possible power trips the PCS."""

@@ -9,45 +9,18 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from hil.plant import (
-    air,
-    bus,
-    chemistry,
-    climate,
-    config as plant_config,
-    pcs,
-    rack,
-    relays,
-    ups,
-)
+from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
 from hil.plant.config import CabinetConfig
 from hil.site import air_devices
 from hil.site.part import SitePart
 from hil.site.site import Site
 
 CONTACTS = (
-    *(
-        "estop_1",
-        "estop_2",
-        "fire_alarm",
-        "suppression",
-        "gas_relay",
-        "airflow",
-        "key_run",
-    ),
+    *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run"),
     "key_service",
     *("permit_1", "permit_2", "door", "bms_fault"),
     # these ten are refreshed ten times a second, the others at every step
-    *(
-        "cell_voltage",
-        "smoke_1",
-        "smoke_2",
-        "heat",
-        "fire_trouble",
-        "damper",
-        "hvac",
-        "leak",
-    ),
+    *("cell_voltage", "smoke_1", "smoke_2", "heat", "fire_trouble", "damper", "hvac", "leak"),
     *("coolant", "supervised"),
     "source",
 )
@@ -88,10 +61,7 @@ class CabinetPlant:
         self.racks = _racks(config, seed)
         self.pcs = _converters(config, self.racks)
         self.buses = [
-            bus.Bus(
-                unit,
-                [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u],
-            )
+            bus.Bus(unit, [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u])
             for u, unit in enumerate(self.pcs)
         ]
         self.relays = relays.SafetyRelays(config.off_delay_s, config.wired_rows)
@@ -100,13 +70,9 @@ class CabinetPlant:
         self.air_devices: list[SitePart] = []  # heater, fans, chiller of this cabinet
         self.ups = ups.Ups(config)
         self.detector_fault = dict.fromkeys(DETECTORS, False)
-        self.calibration_d = dict.fromkeys(
-            DETECTORS, 180
-        )  # days until the next calibration is due
+        self.calibration_d = dict.fromkeys(DETECTORS, 180)  # days until the next calibration is due
         self.fire_trouble = False  # of the fire panel: its supply, a line open
-        self.supervised = (
-            True  # the path from the fire panel to the supervising station
-        )
+        self.supervised = True  # the path from the fire panel to the supervising station
         self.fan_by_hand = False
         self.key_run = self.door_closed = True
         self.site = site or Site(load, seed)
@@ -152,9 +118,7 @@ class CabinetPlant:
         for one in self.buses:
             has_voltage = is_live or one.pcs.can_form
             one.pcs.wait(0.0 if is_live else dt_s, self.site.is_off_grid)
-            one.step(
-                dt_s, now_us, safety.pcs_enable and has_voltage, safety.contactor_supply
-            )
+            one.step(dt_s, now_us, safety.pcs_enable and has_voltage, safety.contactor_supply)
         self.drawn_W = self._aux_W
         looks = now_us * len(self._places) // self.look_us - self._looks
         if looks:
@@ -202,9 +166,7 @@ class CabinetPlant:
         """Mix the modules' emissions into the air; run fan and cooling."""
         given = [one.taken() for one in self.racks if one.burning]
         emitted = [sum(parts) for parts in zip(*given)]
-        self.air.step(
-            dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], *emitted
-        )
+        self.air.step(dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], *emitted)
         self.relays.see_gas(max(self.air.gas_lfl_pct))
         self._temper()
         heat_W = self._heat_J / dt_s
@@ -218,19 +180,10 @@ class CabinetPlant:
     def _temper(self) -> None:
         """Take over heater, chiller and fans. The auxiliary load carries the heater."""
         devices, config = self.air_devices, self.config
-        heater_W = (
-            air_devices.heater_W(devices) if self.relays.coils["aux_load"] else 0.0
-        )
-        self.climate.heater_W, self.climate.colder_K = (
-            heater_W,
-            air_devices.colder_K(devices),
-        )
+        heater_W = air_devices.heater_W(devices) if self.relays.coils["aux_load"] else 0.0
+        self.climate.heater_W, self.climate.colder_K = (heater_W, air_devices.colder_K(devices))
         for one, unit in zip(self.racks, config.unit_of_rack):
-            weak = (
-                config.weak_fan_permille / 1000
-                if unit + 1 == config.weak_fan_unit
-                else 1.0
-            )
+            weak = config.weak_fan_permille / 1000 if unit + 1 == config.weak_fan_unit else 1.0
             one.blow(weak * air_devices.flow(devices, unit + 1))
 
     def _supervise(self, dt_s: float) -> None:
@@ -309,17 +262,11 @@ class CabinetPlant:
 def _racks(config: CabinetConfig, seed: object) -> list[rack.Rack]:
     """The racks, each with its own sizes."""
     of_racks = config.of_racks or ({},) * config.racks
-    return [
-        rack.Rack(config._replace(**own), f"{seed}/rack/{i}")
-        for i, own in enumerate(of_racks)
-    ]
+    return [rack.Rack(config._replace(**own), f"{seed}/rack/{i}") for i, own in enumerate(of_racks)]
 
 
 def _converters(config: CabinetConfig, racks: list[rack.Rack]) -> list[pcs.Pcs]:
     """The converters, each with its own sizes and the voltage of its racks."""
     first = [racks[config.unit_of_rack.index(unit)] for unit in range(config.units)]
     of_units = config.of_units or ({},) * config.units
-    return [
-        pcs.Pcs(config._replace(**own), one.cells_online)
-        for own, one in zip(of_units, first)
-    ]
+    return [pcs.Pcs(config._replace(**own), one.cells_online) for own, one in zip(of_units, first)]

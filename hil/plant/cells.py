@@ -58,8 +58,7 @@ R_OF_TEMPERATURE = tables.Table(
     5.0,
 )
 R_OF_SOC = tables.Table(
-    ((0.0, 1.30), (0.10, 1.15), (0.20, 1.05), (0.50, 1.0), (0.90, 1.02), (1.0, 1.05)),
-    0.05,
+    ((0.0, 1.30), (0.10, 1.15), (0.20, 1.05), (0.50, 1.0), (0.90, 1.02), (1.0, 1.05)), 0.05
 )
 OHMIC_OHM_280AH = 0.18e-3
 POLARISATION_OHM_280AH = 0.25e-3
@@ -94,9 +93,7 @@ class ModuleCells:
     def __init__(self, module: int, count: int, random: random.Random) -> None:
         """module: index in the rack; count: cells in series; random: draws the spread."""
         self.count = count
-        self.cells = [
-            _dealt_cell(module * POSITION_STRIDE + i, random) for i in range(count)
-        ]
+        self.cells = [_dealt_cell(module * POSITION_STRIDE + i, random) for i in range(count)]
         self.mean_slope, self.mean_shift, self.mean_offset_V, self.mean_resistance = (
             sum(cell[k] for cell in self.cells) / count for k in range(4)
         )
@@ -113,26 +110,19 @@ class ModuleCells:
         more_V = offset_V - self.fault_offsets_V.get(cell, 0.0)
         changed = (slope, shift, offset + more_V, resistance, position)
         self.cells[cell] = changed
-        self.extremes = [changed] + [
-            other for other in self.extremes if other[4] != position
-        ]
+        self.extremes = [changed] + [other for other in self.extremes if other[4] != position]
         self.mean_offset_V += more_V / self.count
         self.fault_offsets_V[cell] = offset_V
 
     def move_cell(self, cell: int, offset_V: float, over_s: float) -> None:
         """Fault: the cell's deviation moves to offset_V within over_s (> 0)."""
-        self.moving[cell] = (
-            offset_V,
-            (offset_V - self.fault_offsets_V.get(cell, 0.0)) / over_s,
-        )
+        self.moving[cell] = (offset_V, (offset_V - self.fault_offsets_V.get(cell, 0.0)) / over_s)
 
     def collapse_cell(self, cell: int, depth: float) -> None:
         """Let the voltage of a burnt cell fall to REMAINING_V within COLLAPSE_S."""
         slope, shift, offset, _, _ = self.cells[cell]
         sound_V = (
-            OCV_V.at(1.0 - depth * slope - shift)
-            + offset
-            - self.fault_offsets_V.get(cell, 0.0)
+            OCV_V.at(1.0 - depth * slope - shift) + offset - self.fault_offsets_V.get(cell, 0.0)
         )
         self.move_cell(cell, REMAINING_V - sound_V, COLLAPSE_S)
 
@@ -152,8 +142,7 @@ class ModuleCells:
         > 0 discharges. `low` and `high` are of the lowest and highest cell.
         """
         self.emf_V = self.count * (
-            OCV_V.at(1.0 - depth * self.mean_slope - self.mean_shift)
-            + self.mean_offset_V
+            OCV_V.at(1.0 - depth * self.mean_slope - self.mean_shift) + self.mean_offset_V
         )
         self.resistance_ohm = self.count * cell_ohm * self.mean_resistance
         low, high = (1e9, 0.0, 0.0, 0), (-1e9, 0.0, 0.0, 0)

@@ -36,12 +36,8 @@ Chemistry = collections.namedtuple(
 # of a tight pack between 10 and 60 s (E15); trigger within E8. Gas: 780 L/kg (C45) of a cell of 15
 # g/Ah.
 CHEMISTRIES = {
-    "lfp": Chemistry(
-        0.80e6, 60.0, 0.1, 0.50, 8.0, 160.0, 125.0, 0.0006, 0.06, 0.38, 0.21, 3.80
-    ),
-    "nmc": Chemistry(
-        2.20e6, 15.0, 0.1, 0.12, 8.0, 150.0, 120.0, 0.0117, 0.08, 0.33, 0.26, 4.35
-    ),
+    "lfp": Chemistry(0.80e6, 60.0, 0.1, 0.50, 8.0, 160.0, 125.0, 0.0006, 0.06, 0.38, 0.21, 3.80),
+    "nmc": Chemistry(2.20e6, 15.0, 0.1, 0.12, 8.0, 150.0, 120.0, 0.0117, 0.08, 0.33, 0.26, 4.35),
 }
 
 
@@ -50,6 +46,4 @@ def cell_resistance_K_per_W(
 ) -> float:
     """Thermal resistance from one cell of this heat capacity to the next, through the barrier."""
     scale = heat_capacity_J_per_K / REFERENCE_J_PER_K
-    return chemistry.cell_K_per_W / scale + barrier_mm / 1000.0 / (
-        BARRIER_W_PER_M_K * FACE_M2
-    )
+    return chemistry.cell_K_per_W / scale + barrier_mm / 1000.0 / (BARRIER_W_PER_M_K * FACE_M2)

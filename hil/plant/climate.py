@@ -10,9 +10,7 @@ import math
 from hil.plant.config import CabinetConfig
 
 AIR_J_PER_M3_K = 1200.0
-METAL_FACTOR = (
-    5.0  # air and the thin sheet that warms with it, relative to the air alone
-)
+METAL_FACTOR = 5.0  # air and the thin sheet that warms with it, relative to the air alone
 ELECTRONICS_W = 300.0
 BAND_K = 1.0  # the cooling is at full power this far above its set-point
 COIL_M3_PER_S = 0.3
@@ -46,13 +44,9 @@ class Climate:
         self._volume_m3 = config.free_volume_m3
         self._J_per_K = AIR_J_PER_M3_K * METAL_FACTOR * config.free_volume_m3
         self._outside_g_per_m3 = (
-            saturation_g_per_m3(config.ambient_degC)
-            * config.ambient_humidity_permille
-            / 1000.0
+            saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille / 1000.0
         )
-        self._water_g_per_m3 = min(
-            self._outside_g_per_m3, saturation_g_per_m3(config.start_degC)
-        )
+        self._water_g_per_m3 = min(self._outside_g_per_m3, saturation_g_per_m3(config.start_degC))
         self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
         # (degC, K/s): a test heater holds the air at this temperature
         self._held: tuple[float, float] | None = None
@@ -69,9 +63,7 @@ class Climate:
 
     # relative humidity of the air
     humidity_permille = property(
-        lambda self: min(
-            1000.0, 1000.0 * self._water_g_per_m3 / saturation_g_per_m3(self.air_degC)
-        )
+        lambda self: min(1000.0, 1000.0 * self._water_g_per_m3 / saturation_g_per_m3(self.air_degC))
     )
 
     def hold(self, degC: float | None, rate_K_per_s: float) -> None:
@@ -96,9 +88,7 @@ class Climate:
     def _temper(self, dt_s: float, heat_W: float, exchange_m3_per_s: float) -> None:
         """C (T' - T) = dt (heat + G (outside - T') - cooling); implicit, so stable at any step."""
         outside = self._wall_W_per_K + exchange_m3_per_s * AIR_J_PER_M3_K
-        stored = (
-            self._J_per_K * self.air_degC / dt_s + heat_W + outside * self.outside_degC
-        )
+        stored = self._J_per_K * self.air_degC / dt_s + heat_W + outside * self.outside_degC
         weight = self._J_per_K / dt_s + outside
         is_on = self.hvac_ok and self.coolant_ok
         cool_W, heat_W = (self._cool_W, self._heat_W) if is_on else (0.0, 0.0)
@@ -111,9 +101,7 @@ class Climate:
         self.hvac_power_W, self.air_degC = power_W, air
 
     def _follow_hold(self, dt_s: float, degC: float, rate_K_per_s: float) -> None:
-        move_K = (
-            rate_K_per_s * dt_s if rate_K_per_s > 0.0 else abs(degC - self._held_degC)
-        )
+        move_K = rate_K_per_s * dt_s if rate_K_per_s > 0.0 else abs(degC - self._held_degC)
         self._held_degC += max(-move_K, min(move_K, degC - self._held_degC))
         self.air_degC = self._held_degC
 
@@ -128,11 +116,7 @@ class Climate:
             + coil * self._coil_g_per_m3
             + self.ingress_g_per_s
         )
-        water = (self._water_g_per_m3 + share * come) / (
-            1.0 + share * (exchange_m3_per_s + coil)
-        )
+        water = (self._water_g_per_m3 + share * come) / (1.0 + share * (exchange_m3_per_s + coil))
         if self.ingress_g_per_s:
-            water = min(
-                water, saturation_g_per_m3(self.air_degC)
-            )  # the rest runs down the walls
+            water = min(water, saturation_g_per_m3(self.air_degC))  # the rest runs down the walls
         self._water_g_per_m3 = water

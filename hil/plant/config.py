@@ -29,9 +29,7 @@ class CabinetConfig(NamedTuple):
     cycles: Annotated[float, number(0, 65535)] = 120.0
     # of what burns; the electrical tables are those of LFP
     chemistry: Annotated[str, choice(CHEMISTRIES)] = "lfp"
-    barrier_mm: Annotated[float, number(0, 20)] = (
-        0.0  # of insulation between the cells of a module
-    )
+    barrier_mm: Annotated[float, number(0, 20)] = 0.0  # of insulation between the cells of a module
     # Cells of a module with a sensor; the hottest of them is reported. Empty: all cells.
     sensor_cells: tuple[int, ...] = ()
     # one sigma of a module's temperature, drawn once a second
@@ -49,24 +47,18 @@ class CabinetConfig(NamedTuple):
     hvac_cop: Annotated[float, number(0, 20)] = 0.0
     # of hvac_W, as heating; 0: the cooling cannot heat
     hvac_heating_share: Annotated[float, number(0, 1)] = 1.0 / 3.0
-    wall_W_per_K: Annotated[float, number(0, 1e6)] = (
-        30.0  # an insulated cabinet of 25 m2
-    )
+    wall_W_per_K: Annotated[float, number(0, 1e6)] = 30.0  # an insulated cabinet of 25 m2
     # the unit whose racks get less air, from 1, and how much of the others'; 0: all are equal
     weak_fan_unit: Annotated[int, number(0, 16)] = 0
     weak_fan_permille: Annotated[float, number(50, 1000)] = 1000.0
     insulation_kohm: Annotated[float, number(0, 65535)] = 2000.0
     pcs_rated_W: Annotated[float, number(1000, 1e8)] = 250_000.0
     pcs_dead_time_s: Annotated[float, number(0, 5)] = 0.06
-    pcs_ramp_W_per_s: Annotated[float, number(1000, 1e10)] = (
-        2_500_000.0  # rated power in 0.1 s
-    )
+    pcs_ramp_W_per_s: Annotated[float, number(1000, 1e10)] = 2_500_000.0  # rated power in 0.1 s
     pcs_start_s: Annotated[float, number(0, 600)] = 1.0
     # from the open transfer switch to an island's voltage
     pcs_transfer_s: Annotated[float, number(0, 60)] = 0.0
-    pcs_sleeps: Annotated[int, number(0, 1)] = (
-        0  # 1: at 0 W it stops switching and draws 60 W
-    )
+    pcs_sleeps: Annotated[int, number(0, 1)] = 0  # 1: at 0 W it stops switching and draws 60 W
     off_delay_s: Annotated[float, number(0, 5)] = 0.2
     # rows whose contacts open the chain of relays in hardware
     wired_rows: tuple[int, ...] = (1, 2, 3, 12, 30)

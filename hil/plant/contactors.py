@@ -4,9 +4,7 @@ from hil.plant import bms
 
 OPEN, PRECHARGE, CLOSED, FAULT = range(4)  # as the BMS reports them
 PRECHARGE_OHM = 20.0
-PRECHARGE_S = (
-    0.5  # shortest time: five time constants of 20 ohm and the PCS link's 5 mF
-)
+PRECHARGE_S = 0.5  # shortest time: five time constants of 20 ohm and the PCS link's 5 mF
 PRECHARGE_S_MAX = 3.0
 CLOSE_V_MAX = 8.0  # 8 V over two racks of 58 mohm: an inrush of 70 A, half of rated
 DROP_OUT_S = 0.03
@@ -18,9 +16,7 @@ class Contactors:
 
     def __init__(self) -> None:
         self.state = OPEN
-        self.command = self.conducting = (
-            False  # conducting: the main contacts carry current
-        )
+        self.command = self.conducting = False  # conducting: the main contacts carry current
         # faults: the main contacts cannot open; the pre-charge resistor is broken
         self.welded = self.precharge_broken = False
         self.fault_bits = 0
@@ -49,10 +45,7 @@ class Contactors:
         if not want:
             return self._to(OPEN, 0.0)
         self._timer_s += dt_s
-        if (
-            self._timer_s >= PRECHARGE_S - _EPSILON_S
-            and abs(difference_V) <= CLOSE_V_MAX
-        ):
+        if self._timer_s >= PRECHARGE_S - _EPSILON_S and abs(difference_V) <= CLOSE_V_MAX:
             return self._to(CLOSED, DROP_OUT_S)
         if self._timer_s >= PRECHARGE_S_MAX - _EPSILON_S:
             self.fault_bits |= bms.FAULT_PRECHARGE

@@ -42,23 +42,16 @@ class Pcs:
         self.state, self.alarm_bits = OFF, 0
         self.run_requested = False
         self.can_form = False  # can make the voltage of an island
-        self.is_forming = (
-            False  # forms an island: its power is `island_W`, whatever the set-point
-        )
+        self.is_forming = False  # forms an island: its power is `island_W`, whatever the set-point
         self.island_W = 0.0
-        self._transfer_s = self._wait_s = (
-            config.pcs_transfer_s
-        )  # until it can form an island
+        self._transfer_s = self._wait_s = config.pcs_transfer_s  # until it can form an island
         self.is_reversed = False  # fault: charges when asked to discharge
         self.is_stuck = False  # fault: accepts every set-point and keeps its power
         self.derated_W = config.pcs_rated_W  # fault: a lower highest power
         self._dead_us = round(config.pcs_dead_time_s * 1e6)
         self._ramp_W_per_s = config.pcs_ramp_W_per_s
         self._start_s, self._sleeps = config.pcs_start_s, config.pcs_sleeps
-        self._dc_V_min, self._dc_V_max = (
-            DC_V_MIN * cells_in_series,
-            DC_V_MAX * cells_in_series,
-        )
+        self._dc_V_min, self._dc_V_max = DC_V_MIN * cells_in_series, DC_V_MAX * cells_in_series
         # (time when it takes effect, what takes it, value)
         self._commands: collections.deque[tuple[int, Callable[[Any], None], float]] = (
             collections.deque()
@@ -78,9 +71,7 @@ class Pcs:
         """
         setpoint_W = float(setpoint_W)
         if not math.isfinite(setpoint_W):
-            raise ValueError(
-                f"PCS set-point {setpoint_W}: allowed is a finite number of W"
-            )
+            raise ValueError(f"PCS set-point {setpoint_W}: allowed is a finite number of W")
         if setpoint_W != self.setpoint_W:
             self.setpoint_W = setpoint_W
             self._commands.append((self._now_us + self._dead_us, self._aim, setpoint_W))
@@ -96,18 +87,11 @@ class Pcs:
     def forms(self) -> bool:
         """It can carry an island at this moment."""
         is_ready = self._wait_s <= 1e-9
-        return (
-            is_ready
-            and self.can_form
-            and self._run
-            and self.state in (RUNNING, THROTTLED)
-        )
+        return is_ready and self.can_form and self._run and self.state in (RUNNING, THROTTLED)
 
     def wait(self, dark_s: float, is_off_grid: bool) -> None:
         """The transfer runs while the site has left the grid and is dark."""
-        self._wait_s = (
-            max(0.0, self._wait_s - dark_s) if is_off_grid else self._transfer_s
-        )
+        self._wait_s = max(0.0, self._wait_s - dark_s) if is_off_grid else self._transfer_s
 
     def carry(self, power_W: float | None) -> float:
         """Give this power at once in an island, within the rating; returns what it gives. None:
@@ -133,9 +117,7 @@ class Pcs:
         if self._follows(enabled, dc_V):
             self._follow(left_s)
             sleeps = 0 if self.is_forming else self._sleeps
-            self.dc_power_W = self.ac_power_W + losses_W(
-                self.ac_power_W, self.rated_W, sleeps
-            )
+            self.dc_power_W = self.ac_power_W + losses_W(self.ac_power_W, self.rated_W, sleeps)
         else:
             self._change(dt_s, enabled, dc_V)
             power_W, self.dc_power_W = self.ac_power_W, 0.0
@@ -154,9 +136,7 @@ class Pcs:
     def _follow(self, dt_s: float) -> None:
         wanted_W = self._wanted_W()
         if self.ac_power_W != wanted_W:
-            self.ac_power_W = _towards(
-                self.ac_power_W, wanted_W, self._ramp_W_per_s * dt_s
-            )
+            self.ac_power_W = _towards(self.ac_power_W, wanted_W, self._ramp_W_per_s * dt_s)
 
     def lose_dc(self) -> None:
         """The battery has left the DC link: trip if power should flow."""
@@ -190,17 +170,13 @@ class Pcs:
                 self.state = _standby_state(enabled, dc_ok)
         elif not enabled:
             self.state = OFF
-            self.ac_power_W = _towards(
-                self.ac_power_W, 0.0, self.rated_W * dt_s / DISABLE_S
-            )
+            self.ac_power_W = _towards(self.ac_power_W, 0.0, self.rated_W * dt_s / DISABLE_S)
         elif self.state not in (RUNNING, THROTTLED, SHUTTING_DOWN):
             self._stand_by_or_start(dt_s, dc_ok)
         elif dc_ok:
             self._shut_down(dt_s)
         else:
-            self._trip(
-                ALARM_DC_OVER_VOLT if dc_V > self._dc_V_max else ALARM_DC_DISCONNECT
-            )
+            self._trip(ALARM_DC_OVER_VOLT if dc_V > self._dc_V_max else ALARM_DC_DISCONNECT)
 
     def _shut_down(self, dt_s: float) -> None:
         if self._run:

@@ -10,9 +10,7 @@ from hil.plant.runaway import Chain
 CONNECTION_OHM = 0.015  # busbars, fuse and contactors of one rack of 280 Ah
 CELL_V_TOP = 3.55  # requested charge voltage per cell
 COOLING_SIGMA = 0.05
-BREAK_TIMES_RATED = (
-    2.0  # the contactors cannot break more; the BMS waits for the fuse (C65)
-)
+BREAK_TIMES_RATED = 2.0  # the contactors cannot break more; the BMS waits for the fuse (C65)
 FUSE_WAIT_S = 30.0
 GRADIENT_K = 1.5  # the air at the top module is warmer than at the bottom one
 
@@ -24,9 +22,7 @@ class Rack:
         """seed: of all random properties of this rack."""
         deal = random.Random(seed)
         count = config.cells_per_module
-        self._modules = [
-            cells.ModuleCells(m, count, deal) for m in range(config.modules)
-        ]
+        self._modules = [cells.ModuleCells(m, count, deal) for m in range(config.modules)]
         self._thermal = [
             thermal.ModuleThermal(
                 config,
@@ -45,22 +41,13 @@ class Rack:
         self.soc = min(1.0, max(0.0, config.soc + deal.gauss(0.0, 0.001)))
         self.current_A = self.conductance_S = self.emf_V = 0.0
         self.position_min = self.position_max = 0
-        self.gas_m3 = self.vapour_m3 = self.smoke_g = (
-            0.0  # from burning modules, see taken()
-        )
+        self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0  # from burning modules, see taken()
         self.burning = self.breaker_open = False  # breaker: of the whole DC side
-        self.sensors_invalid = (
-            0  # of one kind in the worst module, as the BMS reports it
-        )
-        self.feedback = (
-            None  # fault: contactor state that is reported instead of the true state
-        )
+        self.sensors_invalid = 0  # of one kind in the worst module, as the BMS reports it
+        self.feedback = None  # fault: contactor state that is reported instead of the true state
         self.bms = bms.Bms(config.rated_current_A)
         self.contactors = contactors.Contactors()
-        self.sensor_noise_K, self._cell_sigma_V = (
-            config.sensor_noise_K,
-            config.cell_noise_V,
-        )
+        self.sensor_noise_K, self._cell_sigma_V = (config.sensor_noise_K, config.cell_noise_V)
         self._cell_noise_V = 0.0
         self.sensor_random = random.Random(f"{seed}/sensors")
         self._prepare(config)
@@ -261,23 +248,17 @@ class Rack:
         """Step the module's temperature: heat of the current, cooling, neighbours."""
         nodes = self._thermal
         square = self._square_A2s - self._looked[module][0]
-        ohm = self._modules[module].resistance_ohm * (
-            1.0 + self._slow_ohm / self._ohmic_ohm
-        )
+        ohm = self._modules[module].resistance_ohm * (1.0 + self._slow_ohm / self._ohmic_ohm)
         beside = nodes[max(0, module - 1) : module] + nodes[module + 1 : module + 2]
         air = air_degC + _gradient(module, len(nodes))
-        self._show(
-            module, nodes[module].step(elapsed_s, square * ohm / elapsed_s, beside, air)
-        )
+        self._show(module, nodes[module].step(elapsed_s, square * ohm / elapsed_s, beside, air))
         self._looked[module] = self._square_A2s, self._age_s
 
     def _scan(self, module: int) -> None:
         part = self._modules[module]
         self.emf_V -= part.emf_V
         self._ohm -= part.resistance_ohm
-        ohm = self._ohmic_ohm * cells.resistance_factor(
-            self.soc, self._thermal[module].body_degC
-        )
+        ohm = self._ohmic_ohm * cells.resistance_factor(self.soc, self._thermal[module].body_degC)
         part.scan(self._depth, ohm, self.current_A)
         self.emf_V += part.emf_V
         self._ohm += part.resistance_ohm
@@ -286,17 +267,11 @@ class Rack:
         """Find the lowest and highest cell; sum the totals anew, because increments drift."""
         modules = self._modules
         self.emf_V = sum([part.emf_V for part in modules])
-        self._ohm = (
-            sum([part.resistance_ohm for part in modules]) + self._connection_ohm
-        )
-        _, self._low_emf, self._low_ohm, self.position_min = min(
-            [part.low for part in modules]
-        )
+        self._ohm = sum([part.resistance_ohm for part in modules]) + self._connection_ohm
+        _, self._low_emf, self._low_ohm, self.position_min = min([part.low for part in modules])
         if self._cell_sigma_V:
             self._cell_noise_V = self.sensor_random.gauss(0.0, self._cell_sigma_V)
-        _, self._high_emf, self._high_ohm, self.position_max = max(
-            [part.high for part in modules]
-        )
+        _, self._high_emf, self._high_ohm, self.position_max = max([part.high for part in modules])
 
     def _reconnect(self) -> None:
         """Update the conductance to the bus after a change of contacts or temperature."""

@@ -30,9 +30,7 @@ class SafetyRelays:
         self.estop_closed = [True, True]
         self.fire_closed = self.suppression_closed = self.lfl_closed = True
         self.cell_voltage_closed = True
-        self.breaker_open = (
-            False  # the DC breaker of all racks; only a person closes it
-        )
+        self.breaker_open = False  # the DC breaker of all racks; only a person closes it
         self.channel_b_closed = True  # without channel B, a wire bridges its contact
         self.bridged = self.pcs_enable = self.contactor_supply = False
         self._off_delay_s, self._wired_rows = off_delay_s, wired_rows
@@ -60,9 +58,7 @@ class SafetyRelays:
             12: self.lfl_closed,
             30: self.cell_voltage_closed,
         }
-        return self.bridged or all(
-            [contacts.get(row, True) for row in self._wired_rows]
-        )
+        return self.bridged or all([contacts.get(row, True) for row in self._wired_rows])
 
     def step(self, dt_s: float) -> None:
         """Move the relays by dt_s."""

@@ -10,9 +10,7 @@ import math
 
 from hil.plant import chemistry as kinds
 
-VAPOUR_BURST_M3 = (
-    0.5e-3  # when the vent opens: about 2 g of solvent, order of magnitude
-)
+VAPOUR_BURST_M3 = 0.5e-3  # when the vent opens: about 2 g of solvent, order of magnitude
 VAPOUR_BURST_S = 30.0
 VAPOUR_M3_PER_S = 5e-6  # boils off until runaway
 SEEP_PER_S = 2e-5  # share of a cell's gas between vent and runaway: H2 comes before runaway (C42)
@@ -21,9 +19,7 @@ SMOKE_G_PER_AH = 0.2  # particles: 1 % of a cell of 20 g/Ah, order of magnitude
 RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126
 KELVIN = 273.15
 NOT_YET = -1.0
-STEP_S_MAX = (
-    10.0  # dt = 10 s moves a trigger by less than half a minute (facts, below Table E)
-)
+STEP_S_MAX = 10.0  # dt = 10 s moves a trigger by less than half a minute (facts, below Table E)
 
 
 # of a neighbouring module: temperatures opposite the cells, K/W from cell to cell, radiates
@@ -56,9 +52,7 @@ class Chain:
         self._release = kind.release_J * scale
         self._gas = kind.gas_m3_per_Ah * capacity_Ah
         self._smoke = SMOKE_G_PER_AH * capacity_Ah
-        self._beside = kinds.cell_resistance_K_per_W(
-            kind, heat_capacity_J_per_K, barrier_mm
-        )
+        self._beside = kinds.cell_resistance_K_per_W(kind, heat_capacity_J_per_K, barrier_mm)
         self._air = kind.air_K_per_W / scale
         self._left = [NOT_YET] * count  # J still to be released
         self._vented_s = [NOT_YET] * count
@@ -128,9 +122,7 @@ class Chain:
         elif self._vented_s[i] != NOT_YET and self._left[i] == NOT_YET:
             age = self._vented_s[i]
             self._vented_s[i] = age + dt_s
-            burst = math.exp(-age / VAPOUR_BURST_S) - math.exp(
-                -(age + dt_s) / VAPOUR_BURST_S
-            )
+            burst = math.exp(-age / VAPOUR_BURST_S) - math.exp(-(age + dt_s) / VAPOUR_BURST_S)
             self.vapour_m3 += burst * VAPOUR_BURST_M3 + VAPOUR_M3_PER_S * dt_s
             self.gas_m3 += SEEP_PER_S * dt_s * self._gas
         if self._left[i] == NOT_YET and own_degC >= self._kind.trigger_degC:

@@ -12,9 +12,7 @@ class Table:
         self.low = anchors[0][0]
         self.per_unit = 1.0 / step
         self.last = round((anchors[-1][0] - self.low) * self.per_unit)
-        self.values = [
-            _between(anchors, self.low + i * step) for i in range(self.last + 1)
-        ]
+        self.values = [_between(anchors, self.low + i * step) for i in range(self.last + 1)]
         self.steps = [b - a for a, b in zip(self.values, self.values[1:])]
 
     def at(self, x: float) -> float:

@@ -11,9 +11,7 @@ from hil.plant import chemistry, runaway
 from hil.plant.config import CabinetConfig
 
 HEAT_CAPACITY_J_PER_K_CELL = 5600.0
-COOLING_K_PER_W = (
-    0.08  # module of 16 cells to air: 135 W at 140 A settle 11 K above the air
-)
+COOLING_K_PER_W = 0.08  # module of 16 cells to air: 135 W at 140 A settle 11 K above the air
 NEIGHBOUR_K_PER_W = 1.06
 WAKE_DEGC = 200.0  # radiation of a neighbouring cell counts from here on
 SENSOR_DEGC_MAX = 250.0  # an NTC bead saturates here
@@ -27,9 +25,7 @@ class ModuleThermal:
     the caller; `sensor_cells`: cells with a sensor, empty: the hottest cell.
     """
 
-    def __init__(
-        self, config: CabinetConfig, start_degC: float, cooling_factor: float
-    ) -> None:
+    def __init__(self, config: CabinetConfig, start_degC: float, cooling_factor: float) -> None:
         """cooling_factor: of this module's cooling resistance."""
         self.body_degC = self.reading_degC = start_degC
         self.chain: runaway.Chain | None = None
@@ -38,9 +34,7 @@ class ModuleThermal:
         self.air_J = self._rate = self._excess = 0.0
         self._cells = cells = config.cells_per_module
         self._capacity = cells * config.cell_size * HEAT_CAPACITY_J_PER_K_CELL
-        self._cooling = (
-            cooling_factor * COOLING_K_PER_W * 16.0 / cells / config.cell_size
-        )
+        self._cooling = cooling_factor * COOLING_K_PER_W * 16.0 / cells / config.cell_size
         self._config, self._kind = config, chemistry.CHEMISTRIES[config.chemistry]
         self.sensor_cells = config.sensor_cells
 
@@ -117,12 +111,7 @@ class ModuleThermal:
 
     def _join_chain(self, beside: "list[ModuleThermal]") -> None:
         """Make a chain when a neighbouring module radiates."""
-        if any(
-            [
-                one.chain is not None and max(one.chain.degC) >= WAKE_DEGC
-                for one in beside
-            ]
-        ):
+        if any([one.chain is not None and max(one.chain.degC) >= WAKE_DEGC for one in beside]):
             self.cells_apart()
 
     def _move_spot(self, dt_s: float) -> None:

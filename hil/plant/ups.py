@@ -21,9 +21,7 @@ class Ups:
         self._load_W = max(1.0, config.aux_W)
 
     # how long the battery would carry the present load
-    reserve_min = property(
-        lambda self: min(RESERVE_MIN_MAX, 60.0 * self._left_Wh / self._load_W)
-    )
+    reserve_min = property(lambda self: min(RESERVE_MIN_MAX, 60.0 * self._left_Wh / self._load_W))
 
     def set_reserve(self, reserve_min: float) -> None:
         """Fault: an aged battery holds only reserve_min at the present load."""
@@ -37,6 +35,4 @@ class Ups:
             self._left_Wh = max(0.0, self._left_Wh - load_W * dt_s / 3600.0)
         elif self._left_Wh < self._full_Wh:
             self.charge_W = self._full_Wh / RECHARGE_H
-            self._left_Wh = min(
-                self._full_Wh, self._left_Wh + self.charge_W * dt_s / 3600.0
-            )
+            self._left_Wh = min(self._full_Wh, self._left_Wh + self.charge_W * dt_s / 3600.0)

@@ -27,9 +27,7 @@ class Account:
         self._quarter_s += dt_s
         self._quarter_J += power_W * dt_s
         if self._quarter_s >= QUARTER_S - 1e-6:
-            self.quarter_W_max = max(
-                self.quarter_W_max, self._quarter_J / self._quarter_s
-            )
+            self.quarter_W_max = max(self.quarter_W_max, self._quarter_J / self._quarter_s)
             self._quarter_s = self._quarter_J = 0.0
 
     def highest_quarter_W(self) -> float:
@@ -42,6 +40,4 @@ class Account:
         energy_J = self.energy_J
         came_in = ("imported", *FEEDING, "discharged")
         went_out = ("load", "other", "auxiliaries", "exported", "charged")
-        return sum(energy_J[each] for each in came_in) - sum(
-            energy_J[each] for each in went_out
-        )
+        return sum(energy_J[each] for each in came_in) - sum(energy_J[each] for each in went_out)

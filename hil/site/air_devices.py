@@ -20,9 +20,7 @@ class Heater(SitePart):
     power_W = 0.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
-        self.power_W = (
-            self.parameters["rated_W"] * self.asked.get("heat", 0) * self.is_live
-        )
+        self.power_W = self.parameters["rated_W"] * self.asked.get("heat", 0) * self.is_live
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""
@@ -56,15 +54,10 @@ def heater_W(parts: Iterable[SitePart]) -> float:
 
 def colder_K(parts: Iterable[SitePart]) -> float:
     """How far the set-point of the air is below its usual one: as far as the chiller's water is."""
-    return max(
-        [part.colder_K for part in parts if isinstance(part, Chiller)], default=0.0
-    )
+    return max([part.colder_K for part in parts if isinstance(part, Chiller)], default=0.0)
 
 
 def flow(parts: Iterable[SitePart], unit: int) -> float:
     """Air of the racks of a unit (from 1), relative to the design."""
     fans = [part for part in parts if isinstance(part, Fan)]
-    return max(
-        [fan.flow for fan in fans if fan.parameters["fan_unit"] in (0, unit)],
-        default=1.0,
-    )
+    return max([fan.flow for fan in fans if fan.parameters["fan_unit"] in (0, unit)], default=1.0)

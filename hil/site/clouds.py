@@ -18,10 +18,7 @@ TAKES = 1 - sum(PASSES) / 2  # by a cloud, in the mean
 RANKS = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 DAYS = {0.56: (0.15, 0.22, 0.26, 0.33, 0.56, 0.76, 0.92, 1.0)}
 DAYS |= {0.72: (0.2, 0.25, 0.39, 0.54, 0.77, 0.89, 0.97, 1.0)}
-LASTS_S, FRONT_S = (
-    65_000.0,
-    3600.0,
-)  # of one kind of sky, in the mean; between two of them
+LASTS_S, FRONT_S = (65_000.0, 3600.0)  # of one kind of sky, in the mean; between two of them
 OVERCAST = 0.4  # a lower index is a closed layer, a higher one broken clouds
 LAYER_COVER = 0.2  # of a closed layer
 
@@ -92,8 +89,7 @@ class Sky:
             self._before, self._after = self._after, self._kind()
         part = min(1.0, (time_s - self._from_s) / FRONT_S)
         index, takes = [
-            before + (after - before) * part
-            for before, after in zip(self._before, self._after)
+            before + (after - before) * part for before, after in zip(self._before, self._after)
         ]
         self.clouds.cover = takes / TAKES
         return index / (1 - takes) * self.clouds(time_s)

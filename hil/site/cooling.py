@@ -21,9 +21,7 @@ class Cooling:
         self.power_W = 0.0
         self._has_begun = False
 
-    def step(
-        self, dt_s: float, heat_W: float, outside_degC: float, is_live: bool = True
-    ) -> None:
+    def step(self, dt_s: float, heat_W: float, outside_degC: float, is_live: bool = True) -> None:
         """Advance by dt_s. A run begins in a steady state; without a voltage it stops, and begins
         again from nothing.
         """
@@ -54,12 +52,8 @@ class Chiller(SitePart):
         return (self.NORMAL_ddegC - self.supply_ddegC) / 10.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
-        wanted_ddegC = (
-            self.COLD_ddegC if self.asked.get("pre_cool") else self.NORMAL_ddegC
-        )
-        self.supply_ddegC = towards(
-            self.supply_ddegC, wanted_ddegC, dt_s, self.TIME_CONSTANT_S
-        )
+        wanted_ddegC = self.COLD_ddegC if self.asked.get("pre_cool") else self.NORMAL_ddegC
+        self.supply_ddegC = towards(self.supply_ddegC, wanted_ddegC, dt_s, self.TIME_CONSTANT_S)
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""

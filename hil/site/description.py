@@ -65,9 +65,7 @@ MEMBER = {
 CONNECTION = {
     "import_W": forms.number(1000, POWER_W[1], 500_000),
     "outages": forms.rows(TIME_S, TIME_S),  # [[at_s, for_s], ...]
-    "dips": forms.rows(
-        TIME_S, TIME_S, PERMILLE
-    ),  # [[at_s, for_s, permille that is left], ...]
+    "dips": forms.rows(TIME_S, TIME_S, PERMILLE),  # [[at_s, for_s, permille that is left], ...]
 }
 WEATHER = {
     "latitude_deg": forms.number(-90, 90, 45),
@@ -81,9 +79,7 @@ WEATHER = {
 PV = (
     RATED
     | {"cloud_cover_permille": forms.number(0, 950, 0)}  # the same at any time, or
-    | {
-        "clear_index_permille": forms.number(560, 720, 0)
-    }  # days that differ; mean of the year
+    | {"clear_index_permille": forms.number(560, 720, 0)}  # days that differ; mean of the year
     | {"file": forms.text(None)}
     | OF_FILE
 )
@@ -107,13 +103,13 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     return of_table(reading.tables_of(os.fspath(path), "a site", name=name), name)
 
 
-def of_table(
-    content: dict[str, Any], file: str, path: reading.Path = ()
-) -> dict[str, Any]:
+def of_table(content: dict[str, Any], file: str, path: reading.Path = ()) -> dict[str, Any]:
     """The checked tables of a site. file, path: of the tables in refusals. Raises ConfigError."""
     site = reading.read(file, path, content, TOP)
     if site["weather"]["file"] and "day" not in content["weather"]:
-        allowed = f"{forms.allowed_text(WEATHER['day'])}, the begin of the run in the year of the file"
+        allowed = (
+            f"{forms.allowed_text(WEATHER['day'])}, the begin of the run in the year of the file"
+        )
         refuse(file, (*path, "weather", "day"), "is missing", allowed)
     site["load"] = _load(file, (*path, "load"), site["load"])
     if site["pod"]:
@@ -126,21 +122,15 @@ def _load(file: str, path: reading.Path, content: dict[str, Any]) -> dict[str, A
     for unit in ("s", "W") if load["kind"] == "queue" else ():
         low, high = load[f"job_{unit}_min"], load[f"job_{unit}_max"]
         if low > high:
-            not_allowed(
-                file, (*path, f"job_{unit}_min"), low, f"up to job_{unit}_max, {high}"
-            )
+            not_allowed(file, (*path, f"job_{unit}_min"), low, f"up to job_{unit}_max, {high}")
     return load
 
 
-def _members(
-    file: str, path: reading.Path, members: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _members(file: str, path: reading.Path, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The members. Their shares are of one load, so that together they are at most all of it."""
     total = sum(member["share_permille"] for member in members)
     if not members or total > PERMILLE[1]:
-        problem = (
-            f"{len(members)} members with {total} permille together are not allowed"
-        )
+        problem = f"{len(members)} members with {total} permille together are not allowed"
         refuse(file, path, problem, "1 or more members with at most 1000")
     return members
 
@@ -150,9 +140,7 @@ def built(site: dict[str, Any], seed: object, folder: str) -> Site:
     weather = _weather(site["weather"], folder)
     connection, cooling = site["connection"], site["cooling"]
     return Site(
-        site_load.of_table(
-            site["load"], seed, folder, site["weather"]["time_of_day_s"]
-        ),
+        site_load.of_table(site["load"], seed, folder, site["weather"]["time_of_day_s"]),
         seed,
         Grid(seed, connection["import_W"], connection["outages"], connection["dips"]),
         _parts(site, seed, folder, weather),
@@ -161,9 +149,7 @@ def built(site: dict[str, Any], seed: object, folder: str) -> Site:
     )
 
 
-def _parts(
-    site: dict[str, Any], seed: object, folder: str, weather: Weather
-) -> list[SitePart]:
+def _parts(site: dict[str, Any], seed: object, folder: str, weather: Weather) -> list[SitePart]:
     kinds: dict[str, type[SitePart]] = {
         "transfer_switch": transfer_switch.TransferSwitch,
         "genset": genset.Genset,

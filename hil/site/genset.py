@@ -34,9 +34,7 @@ class Genset(SitePart):
 
     def __init__(self, parameters: Mapping[str, float]) -> None:
         super().__init__(parameters)
-        self.fuel_l = (
-            self.parameters["tank_l"] * self.parameters["fuel_permille"] / 1000
-        )
+        self.fuel_l = self.parameters["tank_l"] * self.parameters["fuel_permille"] / 1000
 
     @property
     def is_running(self) -> bool:
@@ -98,8 +96,7 @@ class Genset(SitePart):
     def _ramp(self, dt_s: float, load_W: float) -> None:
         given = self.parameters
         base_W, least_W = (
-            given[name] * given["rated_W"] / 1000
-            for name in ("base_permille", "least_permille")
+            given[name] * given["rated_W"] / 1000 for name in ("base_permille", "least_permille")
         )
         wanted_W = max(least_W, min(base_W, load_W))
         step_W = given["ramp_permille_per_s"] * given["rated_W"] / 1000 * dt_s

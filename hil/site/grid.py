@@ -44,9 +44,7 @@ class Grid:
         """One more outage."""
         self._outages.append((at_s, for_s))
 
-    def dip(
-        self, at_s: float, for_s: float, left_permille: float, fall_Hz: float
-    ) -> None:
+    def dip(self, at_s: float, for_s: float, left_permille: float, fall_Hz: float) -> None:
         """One more dip."""
         self._dips.append((at_s, for_s, left_permille, fall_Hz))
 
@@ -55,9 +53,7 @@ class Grid:
         if not (self._outages or self._dips):
             return
         now_s = now_us / 1e6
-        self.is_present = not any(
-            [at <= now_s < at + for_s for at, for_s in self._outages]
-        )
+        self.is_present = not any([at <= now_s < at + for_s for at, for_s in self._outages])
         now = [depth for at, for_s, *depth in self._dips if at <= now_s < at + for_s]
         self._left = min([1000.0, *[depth[0] for depth in now]]) / 1000
         self._fall_Hz = sum([depth[1] for depth in now if len(depth) > 1])

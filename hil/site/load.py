@@ -30,12 +30,8 @@ def of_table(
     return stream.queue(jobs, load["capacity_W"], load["idle_W"])
 
 
-def _drawn(
-    load: dict[str, Any], seed: object, time_of_day_s: float
-) -> Iterator[stream.Job]:
-    length_s, power_W = (
-        (load[f"job_{name}_min"], load[f"job_{name}_max"]) for name in ("s", "W")
-    )
+def _drawn(load: dict[str, Any], seed: object, time_of_day_s: float) -> Iterator[stream.Job]:
+    length_s, power_W = ((load[f"job_{name}_min"], load[f"job_{name}_max"]) for name in ("s", "W"))
     swing, weekend, use = [
         load[f"{name}_permille"] / 1000 for name in ("day_swing", "weekend", "use")
     ]

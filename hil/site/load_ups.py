@@ -7,11 +7,7 @@ from collections.abc import Mapping
 
 from hil.site.part import SitePart
 
-DEFAULTS = {
-    "energy_Wh": 50_000.0,
-    "efficiency_permille": 960.0,
-    "recharge_permille": 100.0,
-}
+DEFAULTS = {"energy_Wh": 50_000.0, "efficiency_permille": 960.0, "recharge_permille": 100.0}
 
 
 class LoadUps(SitePart):
@@ -28,11 +24,7 @@ class LoadUps(SitePart):
     def needed_W(self, load_W: float) -> float:
         """Power for this load, losses included."""
         carried_W = min(load_W, self.parameters["rated_W"])
-        return (
-            carried_W / self.parameters["efficiency_permille"] * 1000
-            + load_W
-            - carried_W
-        )
+        return carried_W / self.parameters["efficiency_permille"] * 1000 + load_W - carried_W
 
     def beside_W(self, load_W: float) -> float:
         """The load that it does not carry."""
@@ -43,17 +35,13 @@ class LoadUps(SitePart):
         given = self.parameters
         missing_Wh, hours = given["energy_Wh"] - self.left_Wh, dt_s / 3600
         if self.is_live:
-            charge_W = (
-                given["recharge_permille"] * given["rated_W"] / 1000 * self.may_recharge
-            )
+            charge_W = given["recharge_permille"] * given["rated_W"] / 1000 * self.may_recharge
             charge_W = min(charge_W, missing_Wh / hours)
             self.draws_W = self.needed_W(load_W) + charge_W
             self.left_Wh += charge_W * hours
             self.unserved_W = 0.0
         else:
-            taken_W = min(
-                self.needed_W(load_W) - self.beside_W(load_W), self.left_Wh / hours
-            )
+            taken_W = min(self.needed_W(load_W) - self.beside_W(load_W), self.left_Wh / hours)
             self.left_Wh = max(0.0, self.left_Wh - taken_W * hours)
             self.draws_W = 0.0
             carried_W = taken_W * given["efficiency_permille"] / 1000

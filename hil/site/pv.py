@@ -7,10 +7,7 @@ from hil.site.part import SitePart, towards
 from hil.site.weather import Weather
 
 FULL_W_PER_M2 = 1000.0
-ROSS_K_PER_W_PER_M2, PER_K = (
-    0.03,
-    -0.004,
-)  # of the cells above the air; power per kelvin from 25
+ROSS_K_PER_W_PER_M2, PER_K = (0.03, -0.004)  # of the cells above the air; power per kelvin from 25
 
 
 class Pv(SitePart):
@@ -32,8 +29,7 @@ class Pv(SitePart):
         super().__init__(parameters)
         self._weather = weather or Weather()
         index, cover = [
-            parameters.get(f"{name}_permille", 0) / 1000
-            for name in ("clear_index", "cloud_cover")
+            parameters.get(f"{name}_permille", 0) / 1000 for name in ("clear_index", "cloud_cover")
         ]
         self._clouds = Sky(seed, index) if index else Clouds(seed, cover)
         self._measured = measured
@@ -47,11 +43,7 @@ class Pv(SitePart):
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         rated_W = self.parameters["rated_W"]
-        given_W = (
-            self._measured(time_s)
-            if self._measured
-            else self._of_sun_W(time_s, rated_W)
-        )
+        given_W = self._measured(time_s) if self._measured else self._of_sun_W(time_s, rated_W)
         self.available_W = max(0.0, min(rated_W, given_W))
         wanted_W = min(self.available_W, self.asked.get("limit_W", rated_W))
         self.feeds_W = towards(self.feeds_W, wanted_W, dt_s, self.TIME_CONSTANT_S)
@@ -61,9 +53,7 @@ class Pv(SitePart):
     def _of_sun_W(self, time_s: float, rated_W: float) -> float:
         weather = self._weather
         irradiance_W_per_m2 = weather.irradiance_W_per_m2(time_s) * self._clouds(time_s)
-        cell_degC = (
-            weather.outside_degC(time_s) + ROSS_K_PER_W_PER_M2 * irradiance_W_per_m2
-        )
+        cell_degC = weather.outside_degC(time_s) + ROSS_K_PER_W_PER_M2 * irradiance_W_per_m2
         warm = 1 + PER_K * (cell_degC - 25.0)
         return rated_W * irradiance_W_per_m2 / FULL_W_PER_M2 * warm
 

@@ -83,9 +83,7 @@ class Site:
         self.load_wanted_W = 0.0
         if load is not None:
             self._draw(load(0.0))  # a meter may be read before the first step
-        self.other_load_W = (
-            0.0  # on the same connection, behind no load meter; PV is negative
-        )
+        self.other_load_W = 0.0  # on the same connection, behind no load meter; PV is negative
         self.load_power_W = self.grid_power_W = self.load_wanted_W
         self.account = Account()
         self.now_us = 0
@@ -98,9 +96,7 @@ class Site:
     @property
     def is_off_grid(self) -> bool:
         """The site has left the grid, by its transfer switch or by hand."""
-        return self.is_parted or (
-            self.switch is not None and not self.switch.is_on_grid
-        )
+        return self.is_parted or (self.switch is not None and not self.switch.is_on_grid)
 
     @property
     def grid_voltage_V(self) -> float:
@@ -155,9 +151,7 @@ class Site:
     def step(self, dt_s: float) -> None:
         """Advance everything by dt_s (s, > 0, at most 1): load, parts, members, balance."""
         if not 0.0 < dt_s <= 1.0:
-            raise ValueError(
-                f"plant step of {dt_s} s: allowed is more than 0, at most 1"
-            )
+            raise ValueError(f"plant step of {dt_s} s: allowed is more than 0, at most 1")
         self.now_us = now_us = self.now_us + round(dt_s * 1e6)
         if self.load is not None:
             self._draw(self.load(now_us / 1e6))
@@ -169,9 +163,7 @@ class Site:
             if part is not self.load_ups and part is not self.switch:
                 part.is_live = self.source != DARK
                 is_shed = isinstance(part, LoadShed)
-                part.step(
-                    now_us / 1e6, dt_s, self._beside_W(drawn_W) if is_shed else drawn_W
-                )
+                part.step(now_us / 1e6, dt_s, self._beside_W(drawn_W) if is_shed else drawn_W)
                 self.load_power_W -= part.sheds_W
                 fed_W += part.feeds_W
         for member in self.members:
@@ -228,10 +220,7 @@ class Site:
         """The power of the load with its UPS and its cooling."""
         drawn_W, is_live = self.load_wanted_W, self.source != DARK
         if self.load_ups is not None:
-            self.load_ups.is_live, self.load_ups.may_recharge = (
-                is_live,
-                self.source == ON_GRID,
-            )
+            self.load_ups.is_live, self.load_ups.may_recharge = (is_live, self.source == ON_GRID)
             self.load_ups.step(self.now_us / 1e6, dt_s, drawn_W)
             drawn_W = self.load_ups.draws_W
         if self.cooling is not None:
@@ -286,9 +275,7 @@ class Site:
         energy_J["load"] += self.load_power_W * dt_s
         if is_live:
             energy_J["other"] += self.other_load_W * dt_s
-            energy_J["auxiliaries"] += (
-                sum([member.drawn_W for member in self.members]) * dt_s
-            )
+            energy_J["auxiliaries"] += sum([member.drawn_W for member in self.members]) * dt_s
         for part in self.parts:
             if part.feeds_W:
                 energy_J[part.kind] += part.feeds_W * dt_s

@@ -28,13 +28,8 @@ class TransferSwitch(SitePart):
             self.is_on_grid = False
         elif not self.is_on_grid and self._back_s >= given["return_s"]:
             self.is_on_grid = True
-        self.calls = not self.is_on_grid and (
-            self.calls or self._away_s >= given["call_s"]
-        )
+        self.calls = not self.is_on_grid and (self.calls or self._away_s >= given["call_s"])
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""
-        return {
-            "is_on_grid": self.is_on_grid,
-            "is_grid_present_ok": self.is_grid_present,
-        }
+        return {"is_on_grid": self.is_on_grid, "is_grid_present_ok": self.is_grid_present}

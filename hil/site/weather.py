@@ -55,7 +55,5 @@ class Weather(NamedTuple):
         """Linear between the middles of the hours."""
         hour = (self.day - 1) * 24 + (self.time_of_day_s + time_s) / HOUR_S - 0.5
         first = math.floor(hour)
-        before, after = (
-            self.hours[each % YEAR_H][column] for each in (first, first + 1)
-        )
+        before, after = (self.hours[each % YEAR_H][column] for each in (first, first + 1))
         return before + (after - before) * (hour - first)

@@ -21,12 +21,14 @@ from hil.systems import (
     figures,
     minutes,
     page,
+    plays,
     run,
     self_check,
     series,
     spec,
     value_day,
-    violations,
+    violations as of_limits,
+    year as of_year,
 )
 from hil.systems.figures import Figure
 from hil.systems.run import Result
@@ -51,18 +53,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--load-scale": options.value(float, "FACTOR", "of --load"),
     "--pv-scale": options.value(float, "FACTOR", "of --pv"),
     "--days": options.value(whole(1, 366), "N", "length (that of the system's file)"),
-    "--seed": options.SEED["--seed"]
-    | {"default": None, "help": "of the built-in series"},
+    "--seed": options.SEED["--seed"] | {"default": None, "help": "of the built-in series"},
     "--value-day": options.value(
-        whole(1, 366),
-        "DAY",
-        "run this day of one system in value mode too (minutes to an hour)",
+        whole(1, 366), "DAY", "run this day of one system in value mode too (minutes to an hour)"
     ),
     "--kernel-minutes": options.value(
-        whole(0, 1440),
-        "N",
-        "of a plain day with the kernel, at a drawn moment (%(default)s)",
-        10,
+        whole(0, 1440), "N", "of a plain day with the kernel, at a drawn moment (%(default)s)", 10
     ),
     "--outages": options.value(
         whole(0, 1000),
@@ -75,9 +71,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": None,
         "help": "each meter, the clock, the sender and each device are silent 10 min a day",
     },
-    "--self-check": options.flag(
-        "break each system on purpose: which promises can say no"
-    ),
+    "--year": options.flag("instead: a week of each season, weighted to a year"),
+    "--self-check": options.flag("break each system on purpose: which promises can say no"),
     "--html": options.value(output_file(), "FILE", "write a page to FILE"),
 }
 
@@ -88,17 +83,19 @@ def main(arguments: argparse.Namespace) -> int:
     inputs = {key: each for key, each in vars(arguments).items() if each is not None}
     jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
     _check_files(inputs)
-    longest = max([_chosen(*job, inputs) for job in jobs], key=lambda each: each.days)
+    longest = max([plays.chosen(*job, inputs) for job in jobs], key=lambda each: each.days)
     print("".join([f"{line}\n" for line in series.remarks(longest, inputs)]), end="")
     for job in jobs:  # refused before the first one runs
-        chosen = _chosen(*job, inputs)
+        chosen = plays.chosen(*job, inputs)
         series.site_of(chosen, inputs)
         series.prices_of(chosen, inputs)
         _check_figures(chosen)
         if not job[1]:  # only the run without a variant has a day in value mode
             _check_day(chosen, arguments)
     if arguments.self_check:
-        return _self_checked(_cases(jobs, inputs), arguments)
+        return self_check.main(jobs, inputs, arguments)
+    if arguments.year:
+        return of_year.main(jobs, inputs, arguments)
     done = _all(jobs, arguments, inputs)
     documents = [found for found, _ in done]
     for found in documents:
@@ -126,16 +123,14 @@ def _check_day(chosen: spec.Spec, arguments: argparse.Namespace) -> None:
     if day and arguments.system == "all":
         raise ConfigError(f"--value-day {day}: needs one system, not all")
     if day and day > chosen.days:
-        raise ConfigError(
-            f"--value-day {day}: allowed are the {chosen.days} days of the run"
-        )
+        raise ConfigError(f"--value-day {day}: allowed are the {chosen.days} days of the run")
 
 
 def _all(
     jobs: list[tuple[str, str]], arguments: argparse.Namespace, inputs: dict[str, Any]
 ) -> list[Done]:
     """Run them side by side; the longest begin first."""
-    longest = sorted(jobs, key=lambda job: -_chosen(job[0], job[1], inputs).days)
+    longest = sorted(jobs, key=lambda job: -plays.chosen(job[0], job[1], inputs).days)
     with Runner(arguments) as runner:
         found = runner.play(longest, lambda job: _one(job, inputs), name=" ".join)
     return [found[longest.index(job)] for job in jobs]
@@ -149,34 +144,15 @@ def _check_files(inputs: dict[str, Any]) -> None:
     for name in ("load", "pv"):
         for detail in ("column", "scale"):
             if f"{name}_{detail}" in inputs and name not in inputs:
-                raise LoadError(
-                    f"--{name}-{detail} describes a file: it needs --{name} FILE"
-                )
+                raise LoadError(f"--{name}-{detail} describes a file: it needs --{name} FILE")
         if name in inputs and f"{name}_column" not in inputs:
-            raise LoadError(
-                f"--{name} {inputs[name]}: it needs --{name}-column NAME, of its power"
-            )
+            raise LoadError(f"--{name} {inputs[name]}: it needs --{name}-column NAME, of its power")
         if not 0 < inputs.get(f"{name}_scale", 1) < math.inf:
-            raise LoadError(
-                f"--{name}-scale {inputs[f'{name}_scale']:g}: allowed is more than 0"
-            )
-
-
-def _chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
-    """The system with --days and --seed. A variant with a length of its own is not longer than
-    that, and keeps its length if it has an outage.
-    """
-    found = spec.load(name, variant)
-    changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
-    if "days" in changes and found.days != spec.load(name).days:
-        changes["days"] = (
-            found.days if found.outage_s else min(found.days, changes["days"])
-        )
-    return found._replace(**changes)
+            raise LoadError(f"--{name}-scale {inputs[f'{name}_scale']:g}: allowed is more than 0")
 
 
 def _one(job: tuple[str, str], inputs: dict[str, Any]) -> Done:
-    result = _played(_chosen(*job, inputs), inputs)
+    result = plays.whole(plays.chosen(*job, inputs), inputs)
     found = document(*job, result)
     day, (_, variant) = inputs.get("value_day"), job
     if day and not variant:
@@ -198,7 +174,7 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "soc_begin": result.spec.soc_permille / 1000,
         "soc_end": float(result.soc[-1]),
         "figures": [each._asdict() for each in figures.of(result)],
-        "violations": violations.of(result),
+        "violations": of_limits.of(result),
         "modes_s": result.modes_s,
         "not_known": NOT_KNOWN,
         "failures": sorted({name for name, _ in result.failures}),
@@ -206,53 +182,6 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "cost": cost.of(result),
         "minutes": list(result.minutes),
     }
-
-
-def _self_checked(cases: list[self_check.Case], arguments: argparse.Namespace) -> int:
-    """Play and print each system with each of its faults. Returns the exit code."""
-    inputs = {key: each for key, each in vars(arguments).items() if each is not None}
-    with Runner(arguments) as runner:
-        found = runner.play(cases, lambda case: _broken(case, inputs), name=" ".join)
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for case, judged in zip(cases, found):
-        rows.setdefault(f"{case.name} {case.variant}".strip(), []).extend(judged)
-    for name, each in rows.items():
-        print("\n".join(self_check.lines(name, each)))
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
-    is_wrong = any(row["is_right"] is False for each in rows.values() for row in each)
-    return run_result.NOT_MET if is_wrong else run_result.MET
-
-
-def _cases(
-    jobs: list[tuple[str, str]], inputs: dict[str, Any]
-) -> list[self_check.Case]:
-    return [
-        self_check.Case(*job, fault)
-        for job in jobs
-        for fault in self_check.faults_of(_chosen(*job, inputs))
-    ]
-
-
-def _broken(case: self_check.Case, inputs: dict[str, Any]) -> list[dict[str, Any]]:
-    chosen = _chosen(case.name, case.variant, inputs)
-    broken, its = self_check.broken(chosen, inputs, case.fault)
-    asked = {each["name"]: each for each in chosen.figures if each["asked"] is not None}
-    figures_of = figures.of(_played(broken, its))
-    return [
-        self_check.judged(each._asdict(), asked[each.name], case.fault)
-        for each in figures_of
-        if each.name in asked and each.status != "unreachable"
-    ]
-
-
-def _played(chosen: spec.Spec, inputs: dict[str, Any]) -> Result:
-    """The run with its minutes with the kernel."""
-    result = run.run(chosen, inputs)
-    wanted = minutes.of(result, 60 * inputs["kernel_minutes"], inputs["outages"])
-    played = [minutes.played(chosen, inputs, each) for each in wanted]
-    return result._replace(minutes=tuple(played))
 
 
 def _is_good(document: dict[str, Any]) -> bool:
@@ -296,9 +225,7 @@ def lines(document: dict[str, Any]) -> list[str]:
 
 def _hours(modes_s: dict[str, int]) -> str:
     """Each mode of policies/modes.py with its time."""
-    return ", ".join(
-        [f"{name} {seconds / 3600:.2f} h" for name, seconds in modes_s.items()]
-    )
+    return ", ".join([f"{name} {seconds / 3600:.2f} h" for name, seconds in modes_s.items()])
 
 
 def _line(figure: Figure, mode: str) -> str:

@@ -18,15 +18,9 @@ def of(result: Result) -> dict[str, Any]:
     """{currency, bill, without_battery, without_system: money; lost_kWh: energy that the battery
     took more than it gave or still holds; None: not known}.
     """
-    bill, without_battery, without_system = [
-        each.total for each in figures.bills(result)
-    ]
+    bill, without_battery, without_system = [each.total for each in figures.bills(result)]
     size, account = result.spec.size, result.account
-    gained_kWh = (
-        (float(result.soc[-1]) - result.spec.soc_permille / 1000)
-        * size.energy_Wh
-        / 1000
-    )
+    gained_kWh = (float(result.soc[-1]) - result.spec.soc_permille / 1000) * size.energy_Wh / 1000
     lost_kWh = None
     if {"charged", "discharged"} <= set(account):
         lost_kWh = (account["charged"] - account["discharged"]) / J_PER_KWH - gained_kWh
@@ -48,9 +42,7 @@ def words(cost: dict[str, Any]) -> tuple[bool, str]:
     lost = ""
     if cost["lost_kWh"] is not None and cost["lost_kWh"] >= KWH_MIN:
         lost = f" {cost['lost_kWh']:,.0f} kWh were lost in battery and converters."
-    return any(is_worse for is_worse, _ in found), " ".join(
-        [text for _, text in found]
-    ) + lost
+    return any(is_worse for is_worse, _ in found), " ".join([text for _, text in found]) + lost
 
 
 def _against(cost: dict[str, Any], key: str, without: str) -> tuple[bool, str]:
@@ -59,10 +51,7 @@ def _against(cost: dict[str, Any], key: str, without: str) -> tuple[bool, str]:
     more = bill - other
     amounts = f"{bill:,.0f} instead of {other:,.0f} {currency}"
     if abs(more) < MONEY_MIN:
-        return (
-            False,
-            f"The bill is the same with and without {without} ({bill:,.0f} {currency}).",
-        )
+        return False, f"The bill is the same with and without {without} ({bill:,.0f} {currency})."
     part = f", {100 * abs(more) / other:.2g} %" if other >= ratio.MONEY_MIN else ""
     word = "higher" if more > 0 else "lower"
     return more > 0, (
@@ -76,11 +65,7 @@ def verdict(document: dict[str, Any]) -> tuple[bool, str]:
     every = document["figures"]
     known = [each for each in every if each["is_met"] is not None]
     missed = [each["text"] for each in known if not each["is_met"]]
-    open_ = [
-        each["text"]
-        for each in every
-        if each["is_met"] is None and each["asked"] is not None
-    ]
+    open_ = [each["text"] for each in every if each["is_met"] is None and each["asked"] is not None]
     count, broken = len(known), len(document["violations"])
     text = f"All {count} promises are kept." if count > 1 else "The promise is kept."
     if missed:

@@ -70,8 +70,7 @@ def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
     series, spec = result.series, result.spec
     powers_W = result.grid_W, series.load_W - series.pv_W, series.load_W
     return tuple(  # type: ignore[return-value]
-        tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start)
-        for each_W in powers_W
+        tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start) for each_W in powers_W
     )
 
 
@@ -90,9 +89,7 @@ def peak_cut(result: Result) -> Found:
     series = result.series
     if result.spec.tariff["demand_hours"]:
         return reached, None, without.peak_W / 1000
-    level_W = float((series.load_W - series.pv_W - result.genset_W).mean()) - _start_W(
-        result
-    )
+    level_W = float((series.load_W - series.pv_W - result.genset_W).mean()) - _start_W(result)
     bound = less_pct(max(0.0, level_W), without.peak_W, POWER_W_MIN)
     return reached, bound, without.peak_W / 1000
 
@@ -113,8 +110,7 @@ def renewable(result: Result) -> Found:
     exported = float(np.maximum(0.0, -result.grid_W).sum())
     used, load = float(result.pv_W.sum()) - exported, float(result.series.load_W.sum())
     reached, bound = [
-        less_pct(load - each, load, POWER_W_MIN)
-        for each in (used, float(result.series.pv_W.sum()))
+        less_pct(load - each, load, POWER_W_MIN) for each in (used, float(result.series.pv_W.sum()))
     ]
     return reached, bound, 0.0
 
@@ -148,36 +144,23 @@ def shifted_price_cut(result: Result) -> Found:
     given = np.maximum(0.0, result.battery_W) * SLOT_H / 1000
     if given.sum() < SHIFTED_KWH_MIN or charged.sum() < SHIFTED_KWH_MIN:
         return None, None, None
-    tariff_, series, grid = (
-        result.spec.tariff,
-        result.series,
-        result.grid_W * SLOT_H / 1000,
-    )
+    tariff_, series, grid = (result.spec.tariff, result.series, result.grid_W * SLOT_H / 1000)
     price, feed_in = series.price + tariff_["adder_per_kWh"], tariff_["feed_in_per_kWh"]
     paid = _worth(charged, np.minimum(charged, np.maximum(0.0, grid)), price, feed_in)
-    spared = _worth(
-        given, given - np.minimum(given, np.maximum(0.0, -grid)), price, feed_in
-    )
+    spared = _worth(given, given - np.minimum(given, np.maximum(0.0, -grid)), price, feed_in)
     cost = np.where(series.pv_W > series.load_W, np.minimum(price, feed_in), price)
     size, worth = result.spec.size, np.maximum(price, feed_in)
     full_kWh = size.units * size.rated_W * SLOT_H / 1000
     lost_kWh = max(0.0, float(result.soc[0] - result.soc[-1])) * size.energy_Wh / 1000
     again = 1.0 + lost_kWh / float(charged.sum())
-    cheapest = (
-        _first_mean(np.sort(cost), charged.sum() / full_kWh) * charged.sum() * again
-    )
+    cheapest = _first_mean(np.sort(cost), charged.sum() / full_kWh) * charged.sum() * again
     dearest = _first_mean(np.sort(worth)[::-1], given.sum() / full_kWh) * given.sum()
     least = PRICE_MIN * float(given.sum())
-    reached, bound = (
-        less_pct(paid * again, spared, least),
-        less_pct(cheapest, dearest, least),
-    )
+    reached, bound = (less_pct(paid * again, spared, least), less_pct(cheapest, dearest, least))
     return reached, bound, spared / float(given.sum())
 
 
-def _worth(
-    all_kWh: np.ndarray, grid_kWh: np.ndarray, price: np.ndarray, feed_in: float
-) -> float:
+def _worth(all_kWh: np.ndarray, grid_kWh: np.ndarray, price: np.ndarray, feed_in: float) -> float:
     """grid_kWh: the part of all_kWh that the price is for."""
     return float((grid_kWh * price).sum() + ((all_kWh - grid_kWh) * feed_in).sum())
 
@@ -190,11 +173,7 @@ def import_over(result: Result) -> Found:
     """Highest import in percent of the connection, means of 15 minutes."""
     limit_W = result.spec.size.import_W
     without_W = float((result.series.load_W - result.series.pv_W).max())
-    return (
-        100.0 * float(result.grid_W.max()) / limit_W,
-        None,
-        100.0 * without_W / limit_W,
-    )
+    return (100.0 * float(result.grid_W.max()) / limit_W, None, 100.0 * without_W / limit_W)
 
 
 def import_over_1s(result: Result) -> Found:
@@ -222,11 +201,7 @@ def calmer(window_s: int) -> Callable[[Result], Found]:
 
 def _rms_change(seconds_W: np.ndarray, window_s: int) -> float:
     count = len(seconds_W) // window_s
-    means = (
-        seconds_W[: count * window_s]
-        .reshape(count, window_s)
-        .mean(axis=1, dtype=np.float64)
-    )
+    means = seconds_W[: count * window_s].reshape(count, window_s).mean(axis=1, dtype=np.float64)
     return float(np.sqrt(np.mean(np.diff(means) ** 2)))
 
 
@@ -307,12 +282,7 @@ def event_over_kW(result: Result) -> Found:
         return None, None, None
     net_W = result.series.load_W - result.series.pv_W
     over_W, without_W = [
-        max(
-            [
-                float(each_W[event.first : event.end].max()) - event.cap_W
-                for event in events
-            ]
-        )
+        max([float(each_W[event.first : event.end].max()) - event.cap_W for event in events])
         for each_W in (result.grid_W, net_W)
     ]
     return max(0.0, over_W) / 1000, 0.0, max(0.0, without_W) / 1000
@@ -333,9 +303,7 @@ def rebound_kW(result: Result) -> Found:
 def carried_h(result: Result) -> Found:
     """Hours of the run's outage in which the critical load has power, with the kernel."""
     events = outages_of(result.spec)
-    played = [
-        each for each in result.minutes if [each["at_s"], each["for_s"]] in events
-    ]
+    played = [each for each in result.minutes if [each["at_s"], each["for_s"]] in events]
     if not played:
         return None, None, None
     return played[0]["carried_s"] / 3600, played[0]["for_s"] / 3600, 0.0
@@ -344,11 +312,7 @@ def carried_h(result: Result) -> Found:
 def critical_kWh(result: Result) -> Found:
     """Energy that the critical load did not get in all outages, with the kernel."""
     outages = [each for each in result.minutes if each["is_outage"]]
-    return (
-        sum([each["critical_kWh"] for each in outages]) if outages else None,
-        0.0,
-        None,
-    )
+    return (sum([each["critical_kWh"] for each in outages]) if outages else None, 0.0, None)
 
 
 FIGURES: dict[str, Callable[[Result], Found]] = {

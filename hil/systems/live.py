@@ -63,20 +63,14 @@ class LivePod(Pod):
         cabinet = self.members[0].controller.cabinet
         assert cabinet is not None, "nobody has killed it yet"
         start_s = round(spec.start.replace(tzinfo=UTC).timestamp())
-        cabinet.site_clock = VirtualClock(
-            cabinet.image, (start_s + begin_s) * 1_000_000
-        )
+        cabinet.site_clock = VirtualClock(cabinet.image, (start_s + begin_s) * 1_000_000)
         self._start_min = start_s // 60
         self._heartbeat_s, self._is_sender_dead = 0, SENDER in inputs.get("dead", ())
 
     def step(self) -> None:
         """A tick; before it the heartbeat when it is due, at first and each hour the schedule."""
         now_s, cabinet = self.now_us // 1_000_000, self.members[0].controller.cabinet
-        if (
-            now_s >= self._heartbeat_s
-            and cabinet is not None
-            and not self._is_sender_dead
-        ):
+        if now_s >= self._heartbeat_s and cabinet is not None and not self._is_sender_dead:
             cabinet.image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
             if now_s == 0 or (self._begin_s + now_s) % HOUR_S < HEARTBEAT_S:
                 cabinet.image.add_schedule(self._table(now_s))
@@ -98,13 +92,9 @@ def _later(spec: Spec, begin_s: int) -> Spec:
     weather = {"day": 172, **spec.site.get("weather", {})}
     days, weather["time_of_day_s"] = divmod(begin_s, run.DAY_S)
     weather["day"] = (weather["day"] - 1 + days) % 365 + 1
-    outages = [
-        [at_s - begin_s, for_s] for at_s, for_s in outages_of(spec) if at_s >= begin_s
-    ]
+    outages = [[at_s - begin_s, for_s] for at_s, for_s in outages_of(spec) if at_s >= begin_s]
     start = spec.start + timedelta(seconds=begin_s)
-    return spec._replace(
-        start=start, site={**spec.site, "weather": weather}, outages=outages
-    )
+    return spec._replace(start=start, site={**spec.site, "weather": weather}, outages=outages)
 
 
 def _from(at_W: Callable[[float], float], begin_s: int) -> Callable[[float], float]:

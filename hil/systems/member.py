@@ -49,9 +49,7 @@ class ChainUnit:
     @property
     def forms(self) -> bool:
         """It can carry an island at this moment."""
-        return (
-            self.can_form and self._beyond_s < BEYOND_S and self.battery.soc > SOC_FORMS
-        )
+        return self.can_form and self._beyond_s < BEYOND_S and self.battery.soc > SOC_FORMS
 
     def carry(self, power_W: float | None) -> float:
         """Give this power in an island, within what the racks allow; None: follow again."""
@@ -98,23 +96,15 @@ class ChainMember:
         self.site, self._begin_s, self.now_s = site, begin_s, 0
         of_plant = SimulatedCabinet(config, None, 1, plant).plant.config
         self._aux_W = self.drawn_W = float(of_plant.aux_W)
-        self._parts = [
-            site.part(each.role.name, each.settings) for each in config.site_devices[1:]
-        ]
-        self._has_contact = any(
-            "source_code" in each.inputs for each in config.topology.devices
-        )
+        self._parts = [site.part(each.role.name, each.settings) for each in config.site_devices[1:]]
+        self._has_contact = any("source_code" in each.inputs for each in config.topology.devices)
         self._prepare(config, of_plant.soh)
         batteries = self.loop.batteries(of_plant, soc, of_plant.start_degC)
         self._air = LumpedAir(of_plant, batteries, self._parts)
         self.clock_off_s, self.clock_error_ms = 0.0, CLOCK_ERROR_MS
-        self.silent: frozenset[str] = (
-            frozenset()
-        )  # failures.PARTS, or the name of a site device
+        self.silent: frozenset[str] = frozenset()  # failures.PARTS, or the name of a site device
         self._share_permille = config.control["share_permille"]
-        self.charge_opens_s: int | None = (
-            None  # CHARGE_OPENS was allowed; None: not yet
-        )
+        self.charge_opens_s: int | None = None  # CHARGE_OPENS was allowed; None: not yet
         self._rated_W = sum(self.loop.limits.rated_W)
         self.pcs = [ChainUnit(battery, can_form) for battery in batteries]
         site.join(self)
@@ -144,18 +134,13 @@ class ChainMember:
         """Names of all that can be silent."""
         return [*failures.PARTS, *self._device_names]
 
-    def schedule(
-        self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]
-    ) -> None:
+    def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
         """A table of slots of source 0 from the second start_s of the run on: the share of powers
         that are for the whole site.
         """
         start_min = (self._begin_s + start_s) // 60
         slots = tuple(
-            [
-                Slot._make([*self._shares(powers_W), reserve])
-                for *powers_W, reserve in rows
-            ]
+            [Slot._make([*self._shares(powers_W), reserve]) for *powers_W, reserve in rows]
         )
         self.image.add_schedule(Table(0, start_min, slot_min, slots))
 
@@ -181,9 +166,7 @@ class ChainMember:
     def _decide_all(self) -> None:
         site = self.site
         drawn_W = sum([member.drawn_W for member in site.members])
-        battery_W = sum(
-            [unit.ac_power_W for member in site.members for unit in member.pcs]
-        )
+        battery_W = sum([unit.ac_power_W for member in site.members for unit in member.pcs])
         fed_W = sum([part.feeds_W for part in site.parts])
         grid_W = site.load_power_W + site.other_load_W + drawn_W - battery_W - fed_W
         before = site.load_power_W, [part.feeds_W for part in site.parts]
@@ -203,9 +186,7 @@ class ChainMember:
         batteries = [unit.battery for unit in self.pcs]
         powers_W = self.loop.step(batteries, self._fresh[self._groups :])
         limits = self.loop.limits
-        for unit, charge_W, discharge_W in zip(
-            self.pcs, limits.charge_W, limits.discharge_W
-        ):
+        for unit, charge_W, discharge_W in zip(self.pcs, limits.charge_W, limits.discharge_W):
             unit.watch(charge_W, discharge_W, self.site.is_off_grid)
         for unit, power_W in zip(self.pcs, powers_W):
             unit.send(power_W)
@@ -233,9 +214,7 @@ class ChainMember:
         image = self.image
         if self.now_s % HEARTBEAT_S == 1 and failures.SENDER not in self.silent:
             image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
-        day_d, time_s = divmod(
-            int(self._begin_s + self.now_s - self.clock_off_s), DAY_S
-        )
+        day_d, time_s = divmod(int(self._begin_s + self.now_s - self.clock_off_s), DAY_S)
         at = image.places["site"].start
         image.inp[at : at + 3] = array("i", [day_d, time_s, self.clock_error_ms])
         image.fresh[self._groups :] = bytes(

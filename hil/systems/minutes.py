@@ -21,7 +21,7 @@ from hil.values.rig import TICK_MS, ValueRig
 from safety import signals as s
 
 MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
-LEAD_S, AFTER_S = 180, 300
+LEAD_S, AFTER_S = 90, 120
 OUTAGE_S = 600  # of the drawn ones
 KWH_J = 3.6e6
 LESS_W = 1.0  # is rounding
@@ -46,13 +46,9 @@ def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
     spec = result.spec
     deal = random.Random(f"{spec.seed}/minutes")
     end_s = spec.days * DAY_S - AFTER_S
-    moments = (
-        [(deal.randint(LEAD_S, end_s - plain_s), plain_s, False)] if plain_s else []
-    )
+    moments = [(deal.randint(LEAD_S, end_s - plain_s), plain_s, False)] if plain_s else []
     moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
-    moments += [
-        (deal.randint(LEAD_S, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(outages)
-    ]
+    moments += [(deal.randint(LEAD_S, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(outages)]
     return [
         Minutes(at_s, for_s, float(result.soc[(at_s - LEAD_S) // SLOT_S]), is_outage)
         for at_s, for_s, is_outage in moments
@@ -78,15 +74,14 @@ def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any
 def _faults(found: Mapping[str, Any]) -> list[str]:
     """What these minutes broke."""
     lost = f"critical load without {found['critical_kWh']:g} kWh"
-    trips = [f"row {stage} tripped, {scope}, at {at_s:.1f} s" for stage, scope, at_s in found["trips"]
-             if stage not in OF_DARKNESS or not found["dark_s"]]  # fmt: skip
-    stopped = ["a unit does not run at the end"] * (not found["is_running"])
-    return [
-        *[lost] * (found["critical_kWh"] > 0),
-        *trips,
-        *found["violations"],
-        *stopped,
+    is_dark = found["dark_s"] > 0
+    trips = [
+        f"row {stage} tripped, {scope}, at {at_s:.1f} s"
+        for stage, scope, at_s in found["trips"]
+        if not (is_dark and stage in OF_DARKNESS)
     ]
+    stopped = ["a unit does not run at the end"] * (not found["is_running"])
+    return [*[lost] * (found["critical_kWh"] > 0), *trips, *found["violations"], *stopped]
 
 
 class Watch:
@@ -134,9 +129,7 @@ class Watch:
         open_ = sum([part.asked.get("stages", 0) for part in site.parts])
         if open_ != (self.stages[-1][1] if self.stages else 0):
             self.stages.append((round(since_s, 1), open_))
-        is_carried = any(
-            each.feeds_W > 0 for each in site.parts if isinstance(each, Genset)
-        )
+        is_carried = any(each.feeds_W > 0 for each in site.parts if isinstance(each, Genset))
         if is_carried and site.source == ISLAND and self.engine_s is None:
             self.engine_s = since_s
 
@@ -157,8 +150,7 @@ class Watch:
             "step_W": round(self.step_W),
             "soc_end": round(sum([rack.soc for rack in racks]) / len(racks), 3),
             "trips": [
-                (each["stage"], each["scope"], each["t_s"] - LEAD_S)
-                for each in member.trips.trips
+                (each["stage"], each["scope"], each["t_s"] - LEAD_S) for each in member.trips.trips
             ],
             "violations": list(member.observer.violations),
             "is_running": cabinet is not None and cabinet.summary()[1] == s.RUNNING,

@@ -34,22 +34,16 @@ def main(arguments: Namespace) -> int:
     if arguments.system:
         return _played(arguments)
     if arguments.begin is not None:
-        raise rig_command.InputError(
-            "--begin is an hour of a system's run: it needs --system NAME"
-        )
+        raise rig_command.InputError("--begin is an hour of a system's run: it needs --system NAME")
     return rig_command.main(arguments)
 
 
 def _played(arguments: Namespace) -> int:
     name = arguments.system
     if name not in spec.NAMES:
-        raise rig_command.InputError(
-            f"--system {name}: allowed are {', '.join(spec.NAMES)}"
-        )
+        raise rig_command.InputError(f"--system {name}: allowed are {', '.join(spec.NAMES)}")
     if arguments.cabinet != CABINET["--cabinet"]["default"]:
-        raise rig_command.InputError(
-            "--system has a cabinet of its own: leave --cabinet out"
-        )
+        raise rig_command.InputError("--system has a cabinet of its own: leave --cabinet out")
     order = rig_command.site_order(arguments, f"--system {name}", "run_dir")
     acted = scenario.load(arguments.scenario) if arguments.scenario else None
     if acted and not arguments.seconds:

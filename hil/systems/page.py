@@ -37,9 +37,7 @@ def html(sections: Sequence[tuple[dict[str, Any], str]]) -> str:
 
 def _kept(document: dict[str, Any]) -> tuple[int, int]:
     """(promises that are kept, promises of which the run can say it)."""
-    known = [
-        each["is_met"] for each in document["figures"] if each["is_met"] is not None
-    ]
+    known = [each["is_met"] for each in document["figures"] if each["is_met"] is not None]
     return sum(known), len(known)
 
 
@@ -65,9 +63,7 @@ def section(result: Result, document: dict[str, Any]) -> str:
         start=f"{result.spec.start:%Y-%m-%d}",
         promises=[_row(each) for each in document["figures"]],
         broken=broken or unbroken,
-        flows=site_page.flows(
-            {name: J * MWH_PER_J for name, J in result.account.items()}
-        ),
+        flows=site_page.flows({name: J * MWH_PER_J for name, J in result.account.items()}),
         picture=_picture(result),
         worst=_worst(result),
         bill_head=(result.spec.tariff["currency"], *BILL),
@@ -126,13 +122,7 @@ def _worst(result: Result) -> list[tuple[str, str, str]]:
 def _bill(result: Result) -> list[list[str]]:
     names = ("with the system", "without the battery", "without battery and PV")
     return [
-        [
-            name,
-            *[
-                f"{each:,.0f}"
-                for each in (bill.energy, bill.demand, bill.tags, bill.total)
-            ],
-        ]
+        [name, *[f"{each:,.0f}" for each in (bill.energy, bill.demand, bill.tags, bill.total)]]
         + [f"{bill.peak_W / 1000:,.0f} kW"]
         for name, bill in zip(names, figures.bills(result))
     ]
@@ -145,9 +135,7 @@ def _picture(result: Result) -> template.Markup:
     hours = np.arange(SLOTS_PER_DAY) * SLOT_S / 3600
     with matplotlib.rc_context(STYLE):
         picture = Picture(figsize=(12.5, 6.2))
-        power, charge, price = picture.subplots(
-            3, 1, sharex=True, height_ratios=(4, 1.2, 1.2)
-        )
+        power, charge, price = picture.subplots(3, 1, sharex=True, height_ratios=(4, 1.2, 1.2))
         series = (
             ("load", result.load_W, COLOURS["load"]),
             ("grid", result.grid_W, COLOURS["grid"]),
@@ -157,9 +145,7 @@ def _picture(result: Result) -> template.Markup:
         )
         for name, values, colour in series:
             if values.any():
-                power.step(
-                    hours, values[span] / 1000, where="post", color=colour, label=name
-                )
+                power.step(hours, values[span] / 1000, where="post", color=colour, label=name)
         power.axhline(result.cap_W / 1000, color=COLOURS["grid"], lw=0.8, ls=":")
         power.set_ylabel("kW, means of 15 min")
         power.legend(ncols=5, **LEGEND_ABOVE)
@@ -167,12 +153,8 @@ def _picture(result: Result) -> template.Markup:
         charge.set_ylabel("charge, %")
         price.step(hours, result.series.price[span], where="post", color=PRICE)
         price.set_ylabel(f"{result.spec.tariff['currency']}/kWh")
-        price.set_xlabel(
-            f"hours of {(result.spec.start + timedelta(days=day)):%Y-%m-%d}"
-        )
+        price.set_xlabel(f"hours of {(result.spec.start + timedelta(days=day)):%Y-%m-%d}")
         price.set_xlim(0, 24)
         file = io.StringIO()
-        picture.savefig(
-            file, format="svg", bbox_inches="tight", metadata={"Date": None}
-        )
+        picture.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
     return template.svg(file.getvalue())

@@ -19,14 +19,9 @@ from hil.systems.spec import Spec
 J_PER_WH = 3600.0
 PRICES_AT = 52  # slot of the day, 13:00
 FADES_SLOTS = 16
-HALVINGS, CAP_MARGIN = (
-    24,
-    1.02,
-)  # search of the lowest cap; margin for a load that is not known
+HALVINGS, CAP_MARGIN = (24, 1.02)  # search of the lowest cap; margin for a load that is not known
 OPEN_PART = 0.9  # of the connection: highest import while none is billed; the rest is for clouds
-TAG_DAYS = (
-    20  # of a summer on which a site takes part: they contain the days that set the tag
-)
+TAG_DAYS = 20  # of a summer on which a site takes part: they contain the days that set the tag
 
 
 class Planner:
@@ -37,10 +32,7 @@ class Planner:
     def __init__(self, spec: Spec, series: Series) -> None:
         self.spec, self.series = spec, series
         self._deal = np.random.default_rng(spec.seed)
-        times = [
-            spec.start + timedelta(seconds=SLOT_S * at)
-            for at in range(len(series.load_W))
-        ]
+        times = [spec.start + timedelta(seconds=SLOT_S * at) for at in range(len(series.load_W))]
         hours = spec.tariff["demand_hours"]
         is_billed = np.array([tariff.is_billed(each, hours) for each in times])
         self._store = store_of(spec, 0.0)
@@ -61,9 +53,7 @@ class Planner:
         is_trading = self.spec.schedule["is_trading"]
         store = self._store._replace(now_J=self._store.energy_J * soc)
         caps_W = self._ahead(self._capped_W(slot), slot)
-        plan = rules.plan(
-            self.forecast_W(slot), price, SLOT_S, store, caps_W, is_trading
-        )
+        plan = rules.plan(self.forecast_W(slot), price, SLOT_S, store, caps_W, is_trading)
         return rules.slots(plan, store, caps_W)[:SLOTS_PER_DAY]
 
     def forecast_W(self, slot: int) -> np.ndarray:
@@ -74,18 +64,12 @@ class Planner:
         if not given["is_load_known"] and not is_first:
             load_W = self._ahead(series.load_W, slot - SLOTS_PER_DAY, False)
             before = slot - 1 - SLOTS_PER_DAY  # -1 at the first slot of day 2
-            gap_W = (
-                series.load_W[slot - 1] - series.load_W[before] if before >= 0 else 0.0
-            )
+            gap_W = series.load_W[slot - 1] - series.load_W[before] if before >= 0 else 0.0
             load_W += gap_W * np.exp(-np.arange(len(load_W)) / FADES_SLOTS)
-        load_W *= 1 + given["forecast_error_permille"] / 1000 * self._deal.normal(
-            size=len(load_W)
-        )
+        load_W *= 1 + given["forecast_error_permille"] / 1000 * self._deal.normal(size=len(load_W))
         known_W = series.load_W[slot : slot + given["notice_min"] * 60 // SLOT_S]
         load_W[: len(known_W)] = known_W
-        return load_W - self._ahead(
-            series.pv_W, slot - SLOTS_PER_DAY * (not is_first), False
-        )
+        return load_W - self._ahead(series.pv_W, slot - SLOTS_PER_DAY * (not is_first), False)
 
     def _capped_W(self, slot: int) -> np.ndarray:
         """The cap of each slot of the run, with the events that are announced at this slot."""
@@ -97,18 +81,13 @@ class Planner:
                 )
         return caps_W
 
-    def _ahead(
-        self, values: np.ndarray, slot: int, is_known: bool = True
-    ) -> np.ndarray:
+    def _ahead(self, values: np.ndarray, slot: int, is_known: bool = True) -> np.ndarray:
         """Values from this slot on until the end of the next day. The next day repeats the present
         day where it is not known, or beyond the run.
         """
         day = slot // SLOTS_PER_DAY
         later = day + 1 if is_known and (day + 1) * SLOTS_PER_DAY < len(values) else day
-        days = [
-            values[each * SLOTS_PER_DAY : (each + 1) * SLOTS_PER_DAY]
-            for each in (day, later)
-        ]
+        days = [values[each * SLOTS_PER_DAY : (each + 1) * SLOTS_PER_DAY] for each in (day, later)]
         return np.concatenate(days)[slot % SLOTS_PER_DAY :]
 
 
@@ -125,9 +104,7 @@ def event_of(given: Mapping[str, float]) -> Event:
     """given: a table `event` of a system's file."""
     first = round((given["day"] - 1) * SLOTS_PER_DAY + given["hour"] * HOUR_SLOTS)
     end = first + round(given["hours"] * HOUR_SLOTS)
-    return Event(
-        first, end, first - round(given["announced_h"] * HOUR_SLOTS), given["cap_W"]
-    )
+    return Event(first, end, first - round(given["announced_h"] * HOUR_SLOTS), given["cap_W"])
 
 
 def store_of(spec: Spec, soc: float) -> rules.Store:
@@ -138,12 +115,7 @@ def store_of(spec: Spec, soc: float) -> rules.Store:
     return rules.Store(
         *(energy_J, energy_J * given["reserve_permille"] / 1000),
         *(energy_J * given["high_permille"] / 1000, energy_J * soc),
-        *(
-            power_W,
-            power_W,
-            round_trip.efficiency(size, spec.plant),
-            given["wear_per_kWh"],
-        ),
+        *(power_W, power_W, round_trip.efficiency(size, spec.plant), given["wear_per_kWh"]),
         size.units * pcs.losses_W(0.0, size.rated_W, sleeps),
         given["saving_permille"] / 1000,
     )
@@ -155,9 +127,7 @@ def cap_of(spec: Spec, series: Series, is_billed: np.ndarray) -> float:
     """
     net_W = series.load_W - series.pv_W
     peak_W = float(net_W[is_billed].max())
-    asked_W = float(
-        spec.schedule["cap_W"] or peak_W * spec.schedule["cap_permille"] / 1000
-    )
+    asked_W = float(spec.schedule["cap_W"] or peak_W * spec.schedule["cap_permille"] / 1000)
     low_W, high_W = 0.0, max(peak_W, asked_W)
     store = store_of(spec, spec.soc_permille / 1000)
     for _ in range(HALVINGS):

@@ -18,9 +18,7 @@ MEAN, SWING, NOISE, HOURS_KEPT = 45.0, 18.0, 9.0, 8.0
 PEAK_HOURS, NOON = (8, 19), 13
 
 
-def built_in(
-    seed: object, start: datetime, hours: int, day: Sequence[float] = ()
-) -> np.ndarray:
+def built_in(seed: object, start: datetime, hours: int, day: Sequence[float] = ()) -> np.ndarray:
     """Money per kWh of each hour, from a seed. day: means of a day, money per MWh."""
     deal, noise, found = random.Random(f"{seed}/prices"), 0.0, []
     kept = math.exp(-1 / HOURS_KEPT)
@@ -45,9 +43,7 @@ def time_of_use(table: Mapping[str, Any], start: datetime, hours: int) -> np.nda
     """Money per kWh of each hour. table: valley, flat, peak (money per kWh), valley_hours and
     peak_hours ([[first, end], ...]), summer_peak_hours for July to September.
     """
-    return np.array(
-        [_of_hour(table, start + timedelta(hours=hour)) for hour in range(hours)]
-    )
+    return np.array([_of_hour(table, start + timedelta(hours=hour)) for hour in range(hours)])
 
 
 def _of_hour(table: Mapping[str, Any], time: datetime) -> float:

@@ -47,17 +47,13 @@ def followed(spec: Spec, series: Series, changes: Mapping[str, Any]) -> Way:
             rows, first = planner.rows(slot, store.now_J / store.energy_J), slot
         net_W = float(series.load_W[slot] - series.pv_W[slot])
         power_W = _power_W(rows[slot - first], net_W, store, spec)
-        moved_J = power_W * (
-            store.efficiency**0.5 if power_W < 0 else store.efficiency**-0.5
-        )
+        moved_J = power_W * (store.efficiency**0.5 if power_W < 0 else store.efficiency**-0.5)
         left_J = store.now_J - (moved_J + store.idle_W * (power_W == 0)) * SLOT_S
         store, grid_W[slot] = store._replace(now_J=left_J), net_W - power_W
     return Way(grid_W, store.now_J - begun_J, planner.caps_W[:count])
 
 
-def _power_W(
-    row: tuple[int, int, int, int], net_W: float, store: Store, spec: Spec
-) -> float:
+def _power_W(row: tuple[int, int, int, int], net_W: float, store: Store, spec: Spec) -> float:
     """The battery's power in a slot: request, cap, export limit, stored energy."""
     cap_W, low_W, high_W, reserve_permille = row
     power_W = float(max(low_W, 0) or (min(high_W, 0) if high_W != OPEN_W else 0))
@@ -65,9 +61,7 @@ def _power_W(
         power_W = 0.0
     export_W = spec.size.control.get("grid_export_W_max", spec.size.export_W)
     power_W = min(max(power_W, net_W - cap_W), net_W + export_W)
-    given_W = (
-        max(0.0, store.now_J - HARD * store.energy_J) * store.efficiency**0.5 / SLOT_S
-    )
+    given_W = max(0.0, store.now_J - HARD * store.energy_J) * store.efficiency**0.5 / SLOT_S
     taken_W = max(0.0, store.energy_J - store.now_J) / store.efficiency**0.5 / SLOT_S
     return max(-store.charge_W, -taken_W, min(store.discharge_W, given_W, power_W))
 
@@ -79,15 +73,9 @@ def loses(changes: Mapping[str, Any]) -> Callable[[Result], Found]:
         spec, series = result.spec, result.series
         exact, other = (followed(spec, series, each) for each in (EXACT, changes))
         net_W = (series.load_W - series.pv_W)[: len(exact.grid_W)]
-        costs = [
-            _cost(spec, series, each) for each in (Way(net_W, 0.0, net_W), exact, other)
-        ]
+        costs = [_cost(spec, series, each) for each in (Way(net_W, 0.0, net_W), exact, other)]
         saved = costs[0] - costs[1]
-        return (
-            (100 * (costs[2] - costs[1]) / saved if saved >= MONEY_MIN else None),
-            None,
-            None,
-        )
+        return (100 * (costs[2] - costs[1]) / saved if saved >= MONEY_MIN else None), None, None
 
     return figure
 
@@ -103,9 +91,7 @@ def _cost(spec: Spec, series: Series, way: Way) -> float:
 def noticed_kWh(result: Result) -> Found:
     """Import above the schedule's cap with notices of the jobs of the next slot; without them."""
     ways = [followed(result.spec, result.series, each) for each in (NOTICED, UNNOTICED)]
-    over_kWh = [
-        float(np.maximum(0, way.grid_W - way.caps_W).sum()) * SLOT_S for way in ways
-    ]
+    over_kWh = [float(np.maximum(0, way.grid_W - way.caps_W).sum()) * SLOT_S for way in ways]
     return over_kWh[0] / J_PER_KWH, 0.0, over_kWh[1] / J_PER_KWH
 
 

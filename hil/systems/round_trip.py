@@ -8,10 +8,7 @@ from hil.systems.sized import COP, Size
 from hil.values.lumped import LumpedUnit
 
 STEP_S, CYCLE = 10.0, 0.1  # CYCLE: of the charge
-PART, SOC = (
-    0.2,
-    0.3,
-)  # of the rated power, as usual in these systems; where the cycle begins
+PART, SOC = (0.2, 0.3)  # of the rated power, as usual in these systems; where the cycle begins
 DEGC = 27.0
 
 
@@ -19,12 +16,7 @@ def efficiency(size: Size, plant: Mapping[str, float]) -> float:
     """Energy out of the energy in at the AC terminals, at PART of the rated power, 0 to 1. plant:
     keys of the system's file.
     """
-    keys = {
-        **size.plant,
-        **plant,
-        "racks": size.racks_per_unit,
-        "pcs_rated_W": size.rated_W,
-    }
+    keys = {**size.plant, **plant, "racks": size.racks_per_unit, "pcs_rated_W": size.rated_W}
     unit = LumpedUnit(plant_config.checked(keys), size.racks_per_unit, SOC, DEGC)
     power_W = PART * size.rated_W
     taken_J = given_J = 0.0

@@ -19,9 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
-OPEN_W = -(
-    1 << 31
-)  # in the place of a power: no bound (controller/core/base/schedule_table.py)
+OPEN_W = -(1 << 31)  # in the place of a power: no bound (controller/core/base/schedule_table.py)
 
 
 class Store(NamedTuple):
@@ -36,9 +34,7 @@ class Store(NamedTuple):
     efficiency: float = 0.86  # of a round trip
     wear_per_kWh: float = 0.01  # cost of wear, in the currency of the prices
     idle_W: float = 0.0  # drawn by the converters at a power of 0
-    saving: float = (
-        0.0  # least part of the later price that a traded kWh saves, after losses
-    )
+    saving: float = 0.0  # least part of the later price that a traded kWh saves, after losses
 
 
 @dataclass
@@ -82,9 +78,7 @@ class _Book:
     and of discharging alone: the root of that of a round trip.
     """
 
-    def __init__(
-        self, net_W: np.ndarray, slot_s: float, store: Store, cap_W: np.ndarray
-    ):
+    def __init__(self, net_W: np.ndarray, slot_s: float, store: Store, cap_W: np.ndarray):
         self.net_W, self.slot_s, self.store, self.cap_W = net_W, slot_s, store, cap_W
         self.power_W = np.zeros(len(net_W))
         self.stored_J = store.now_J - store.idle_W * slot_s * np.arange(len(net_W) + 1)
@@ -96,9 +90,7 @@ class _Book:
         return lossless * self.one_way if power_W < 0 else lossless / self.one_way
 
     def _set(self, slot: int, power_W: float) -> None:
-        change = self._stored_change(power_W) - self._stored_change(
-            float(self.power_W[slot])
-        )
+        change = self._stored_change(power_W) - self._stored_change(float(self.power_W[slot]))
         self.power_W[slot] = power_W
         self.stored_J[slot + 1 :] += change
 
@@ -113,9 +105,7 @@ class _Book:
     def hold_cap(self) -> None:
         """Discharge above the cap; charge the energy that lacks in the slots just before."""
         for slot in np.flatnonzero(self.net_W > self.cap_W):
-            wanted_W = min(
-                float(self.net_W[slot] - self.cap_W[slot]), self.store.discharge_W
-            )
+            wanted_W = min(float(self.net_W[slot] - self.cap_W[slot]), self.store.discharge_W)
             self._fill_before(int(slot), self._lack_J(int(slot), wanted_W))
             given_W = self._spare_J(int(slot)) * self.one_way / self.slot_s
             self._set(int(slot), min(wanted_W, given_W))
@@ -134,10 +124,7 @@ class _Book:
         if self.power_W[slot] > 0:
             return 0.0
         before_W = -float(self.power_W[slot])
-        room_W = (
-            min(self.store.charge_W, float(self.cap_W[slot] - self.net_W[slot]))
-            - before_W
-        )
+        room_W = min(self.store.charge_W, float(self.cap_W[slot] - self.net_W[slot])) - before_W
         more_W = min(max(0.0, room_W), energy_J / self.one_way / self.slot_s)
         self._set(slot, -before_W - more_W)
         return more_W * self.slot_s * self.one_way
@@ -156,9 +143,7 @@ class _Book:
             if energy_J <= 0 or price[slot] <= self.store.wear_per_kWh:
                 return
             if self.power_W[slot] >= 0:
-                given_J = min(
-                    energy_J, self._free_J(int(slot)), self._spare_J(int(slot))
-                )
+                given_J = min(energy_J, self._free_J(int(slot)), self._spare_J(int(slot)))
                 energy_J -= given_J
                 given_W = given_J * self.one_way / self.slot_s
                 self._set(int(slot), float(self.power_W[slot]) + given_W)
@@ -175,26 +160,20 @@ class _Book:
             for earlier in np.argsort(price[: slot + 1], kind="stable"):
                 if lack_J <= 0:
                     break
-                lack_J -= self._charge(
-                    int(earlier), min(lack_J, self._room_J(int(earlier)))
-                )
+                lack_J -= self._charge(int(earlier), min(lack_J, self._room_J(int(earlier))))
 
     def trade(self, price: np.ndarray) -> None:
         """Charge in cheap slots for dearer later ones. The dearest slot is served first."""
         for late in np.argsort(-price, kind="stable"):
             for early in np.argsort(price[:late], kind="stable"):
-                if not self._pays(price[early], price[late]) or not self._pair(
-                    early, late
-                ):
+                if not self._pays(price[early], price[late]) or not self._pair(early, late):
                     break
 
     def _pays(self, bought: float, used: float) -> bool:
         """True if a kWh at these prices pays for losses and wear, and saves enough."""
         store = self.store
         worth = used * store.efficiency
-        return (
-            worth - bought > store.wear_per_kWh and bought <= (1 - store.saving) * worth
-        )
+        return worth - bought > store.wear_per_kWh and bought <= (1 - store.saving) * worth
 
     def _pair(self, early: int, late: int) -> bool:
         """Move energy from one slot to a later one; False: the later slot takes no more."""
@@ -206,15 +185,11 @@ class _Book:
         between = self.stored_J[early + 1 : late + 1]
         room_J = max(0.0, self.store.high_J - float(between.max()))
         stored_J = self._charge(early, min(wanted_J, room_J))
-        self._set(
-            late, float(self.power_W[late]) + stored_J * self.one_way / self.slot_s
-        )
+        self._set(late, float(self.power_W[late]) + stored_J * self.one_way / self.slot_s)
         return True
 
 
-def slots(
-    found: Plan, store: Store, cap_W: np.ndarray
-) -> list[tuple[int, int, int, int]]:
+def slots(found: Plan, store: Store, cap_W: np.ndarray) -> list[tuple[int, int, int, int]]:
     """(grid cap W, lowest and highest battery power W, reserve permille) of each slot.
 
     A slot that charges from the grid, or discharges, has one bound: its power. The other side stays

@@ -50,9 +50,7 @@ class Result(NamedTuple):
 
 
 def run(
-    spec: Spec,
-    inputs: dict[str, Any] | None = None,
-    show: Callable[[float], object] | None = None,
+    spec: Spec, inputs: dict[str, Any] | None = None, show: Callable[[float], object] | None = None
 ) -> Result:
     """inputs: files instead of the built-in series; "failures": parts fail (failures.py).
     show: gets the share that is done.
@@ -60,13 +58,7 @@ def run(
     inputs = inputs or {}
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)
-    one = Run(
-        spec,
-        series,
-        site,
-        members_of(spec, site, ChainMember),
-        bool(inputs.get("failures")),
-    )
+    one = Run(spec, series, site, members_of(spec, site, ChainMember), bool(inputs.get("failures")))
     one.silence(inputs.get("dead", ()))
     return one.all_days(show)
 
@@ -80,9 +72,7 @@ def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
         with tempfile.TemporaryDirectory() as folder:
             config = sized.load(size, Path(folder), TICK_MS)
             plant = size.plant | spec.plant
-            members.append(
-                kind(config, site, soc, begin_s, plant, can_form=spec.can_form)
-            )
+            members.append(kind(config, site, soc, begin_s, plant, can_form=spec.can_form))
     return members
 
 
@@ -103,11 +93,7 @@ class Run:
         self._seconds = np.zeros((2, spec.days * DAY_S), np.float32)
         self._rows = np.zeros((7, self._count))
         self._planner = Planner(spec, series)
-        drawn = (
-            failures.drawn(spec.seed, spec.days, members[0].names)
-            if has_failures
-            else []
-        )
+        drawn = failures.drawn(spec.seed, spec.days, members[0].names) if has_failures else []
         self._failures = tuple(drawn)
         self._changes = failures.changes(self._failures)
         self._modes_s = [0] * len(modes.NEXT)
@@ -115,10 +101,7 @@ class Run:
     def all_days(self, show: Callable[[float], object] | None = None) -> Result:
         """show: gets the share that is done."""
         for slot in range(self._count):
-            if (
-                self._planner.is_due(slot)
-                and failures.SENDER not in self.members[0].silent
-            ):
+            if self._planner.is_due(slot) and failures.SENDER not in self.members[0].silent:
                 rows = self._planner.rows(slot, _soc(self.members))
                 for member in self.members:
                     member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
@@ -146,9 +129,7 @@ class Run:
         self._modes_s[self.members[0].control.found.mode] += 1
 
     def _of_modes(self) -> dict[str, int]:
-        names = [
-            modes.Modes.TEXTS[reasons.MODE + mode][0] for mode in range(len(modes.NEXT))
-        ]
+        names = [modes.Modes.TEXTS[reasons.MODE + mode][0] for mode in range(len(modes.NEXT))]
         return {name: seconds for name, seconds in zip(names, self._modes_s) if seconds}
 
     def _slot(self, slot: int) -> None:
@@ -157,9 +138,7 @@ class Run:
         first = slot * SLOT_S
         for second in range(first, first + SLOT_S):
             self.second(second)
-        gained = {
-            name: each - before_J[name] for name, each in site.account.energy_J.items()
-        }
+        gained = {name: each - before_J[name] for name, each in site.account.energy_J.items()}
         mean_W = {name: each / SLOT_S for name, each in gained.items()}
         self._rows[:, slot] = (
             mean_W["imported"] - mean_W["exported"],

@@ -4,9 +4,14 @@ For each fault every promise is judged again. A promise names the faults that mu
 those that it must survive; what it names neither way is printed and not judged.
 """
 
+import argparse
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from hil.results import run_result
+from hil.runner import report
+from hil.runner.cases import Runner
+from hil.systems import figures, plays
 from hil.systems.failures import SENDER
 from hil.systems.spec import BREAKS, Spec
 
@@ -31,14 +36,10 @@ class Case(NamedTuple):
 def faults_of(spec: Spec) -> list[str]:
     """The faults that this system can have."""
     missing = {"set": "genset", "pv": "pv"}
-    return [
-        each for each in BREAKS if each not in missing or missing[each] in spec.site
-    ]
+    return [each for each in BREAKS if each not in missing or missing[each] in spec.site]
 
 
-def broken(
-    spec: Spec, inputs: Mapping[str, Any], fault: str
-) -> tuple[Spec, dict[str, Any]]:
+def broken(spec: Spec, inputs: Mapping[str, Any], fault: str) -> tuple[Spec, dict[str, Any]]:
     """The system and its inputs with this fault."""
     size, site = spec.size, spec.site
     if fault == "battery":
@@ -52,29 +53,16 @@ def broken(
         return spec._replace(site={**site, "genset": genset}), dict(inputs)
     if fault == "pv":
         pv = {"rated_W": DARK_W}
-        devices = {
-            **size.devices,
-            "pv": {**size.devices["pv"], "rated_W": round(DARK_W)},
-        }
-        dark = spec._replace(
-            site={**site, "pv": pv}, size=size._replace(devices=devices)
-        )
-        return dark, {
-            key: each for key, each in inputs.items() if not key.startswith("pv")
-        }
+        devices = {**size.devices, "pv": {**size.devices["pv"], "rated_W": round(DARK_W)}}
+        dark = spec._replace(site={**site, "pv": pv}, size=size._replace(devices=devices))
+        return dark, {key: each for key, each in inputs.items() if not key.startswith("pv")}
     return spec, {**inputs, "dead": (SENDER,)}
 
 
-def judged(
-    figure: Mapping[str, Any], asked: Mapping[str, Any], fault: str
-) -> dict[str, Any]:
+def judged(figure: Mapping[str, Any], asked: Mapping[str, Any], fault: str) -> dict[str, Any]:
     """One promise under one fault. figure: of a run's document; asked: of the system's file."""
     must = {True: "break", False: "survive", None: ""}[
-        True
-        if fault in asked["breaks"]
-        else False
-        if fault in asked["survives"]
-        else None
+        True if fault in asked["breaks"] else False if fault in asked["survives"] else None
     ]
     is_right = {"break": figure["is_met"] is False, "survive": figure["is_met"] is True}
     return {
@@ -102,3 +90,29 @@ def _line(row: Mapping[str, Any]) -> str:
     reached = "-" if row["reached"] is None else f"{row['reached']:.4g}"
     words = WORDS[row["is_met"]], row["must"], RIGHT[row["is_right"]]
     return COLUMNS.format(row["figure"], TEXTS[row["fault"]], reached, *words).rstrip()
+
+
+def main(jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace) -> int:
+    """Play and print each system with each of its faults. Returns the exit code."""
+    cases = [Case(*job, fault) for job in jobs for fault in faults_of(plays.chosen(*job, inputs))]
+    with Runner(arguments) as runner:
+        found = runner.play(cases, lambda case: _broken(case, inputs), name=" ".join)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for case, judged_ in zip(cases, found):
+        rows.setdefault(f"{case.name} {case.variant}".strip(), []).extend(judged_)
+    for name, each in rows.items():
+        print("\n".join(lines(name, each)))
+    report.write_json(arguments.json, rows)
+    is_wrong = any(row["is_right"] is False for each in rows.values() for row in each)
+    return run_result.NOT_MET if is_wrong else run_result.MET
+
+
+def _broken(case: Case, inputs: dict[str, Any]) -> list[dict[str, Any]]:
+    chosen = plays.chosen(case.name, case.variant, inputs)
+    faulty, its = broken(chosen, inputs, case.fault)
+    asked = {each["name"]: each for each in chosen.figures if each["asked"] is not None}
+    return [
+        judged(each._asdict(), asked[each.name], case.fault)
+        for each in figures.of(plays.whole(faulty, its))
+        if each.name in asked and each.status != "unreachable"
+    ]

@@ -22,19 +22,7 @@ from hil.systems.spec import Spec
 
 SLOT_S, SLOTS_PER_DAY, SAMPLE_S = 900, 96, 60
 HOUR_SLOTS = 4
-CURRENCIES = {
-    "EUR",
-    "USD",
-    "CNY",
-    "NOK",
-    "SEK",
-    "DKK",
-    "GBP",
-    "CHF",
-    "PLN",
-    "CZK",
-    "JPY",
-}
+CURRENCIES = {"EUR", "USD", "CNY", "NOK", "SEK", "DKK", "GBP", "CHF", "PLN", "CZK", "JPY"}
 LEAP_DAY = 60  # of a leap year: 29 February
 
 
@@ -94,10 +82,7 @@ def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
     run_s = float(spec.days * SLOTS_PER_DAY * SLOT_S)
     found: dict[str, list[str]] = {}
     start_s = spec.start.replace(tzinfo=zone_of(spec.zone)).timestamp()
-    rated_W = {
-        "load": spec.size.import_W,
-        "pv": spec.site.get("pv", {}).get("rated_W", math.inf),
-    }
+    rated_W = {"load": spec.size.import_W, "pv": spec.site.get("pv", {}).get("rated_W", math.inf)}
     for name in ("load", "pv"):
         if inputs.get(name):
             given = inputs.get(f"{name}_column"), inputs.get(f"{name}_scale", 1.0)
@@ -109,44 +94,31 @@ def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
         late = sum([at_s >= run_s for at_s, *_ in given_jobs])
         found["jobs"] = [f"{late} begin after the {run_s:g} s of the run"] * bool(late)
         if max([power_W for *_, power_W in given_jobs]) < LOW_W:
-            found["jobs"].append(
-                f"no job takes {LOW_W:g} W: is the unit of power_W right?"
-            )
+            found["jobs"].append(f"no job takes {LOW_W:g} W: is the unit of power_W right?")
     if inputs.get("prices"):
         made = _of_market(spec, inputs)
-        others = set(re.findall("[A-Z]{3}", made.column)) & CURRENCIES - {
-            spec.tariff["currency"]
-        }
+        others = set(re.findall("[A-Z]{3}", made.column)) & CURRENCIES - {spec.tariff["currency"]}
         found["prices"] = made.doubts + [
             f"{made.column}: the tariff is in {spec.tariff['currency']}" for _ in others
         ]
     if inputs.get("weather"):
         found["weather"] = weather.read(inputs["weather"]).doubts
-    return [
-        f"--{key} {inputs[key]}: {'; '.join(each)}"
-        for key, each in found.items()
-        if each
-    ]
+    return [f"--{key} {inputs[key]}: {'; '.join(each)}" for key, each in found.items() if each]
 
 
 def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
     """The site of a system, with files in place of the built-in series."""
     tables = {
-        key: dict(each) if isinstance(each, dict) else each
-        for key, each in spec.site.items()
+        key: dict(each) if isinstance(each, dict) else each for key, each in spec.site.items()
     }
     for section, key in (("load", "load"), ("pv", "pv"), ("weather", "weather")):
         if inputs.get(key):
             if section == "pv" and section not in tables:
-                raise LoadError(
-                    f"--pv: {spec.name} has no PV: allowed where the system has it"
-                )
+                raise LoadError(f"--pv: {spec.name} has no PV: allowed where the system has it")
             tables[section] = _of_file(tables.get(section, {}), section, inputs, spec)
     if inputs.get("jobs"):
         if tables["load"]["kind"] != "queue":
-            raise LoadError(
-                f"--jobs: {spec.name} has no queue: allowed where the load is one"
-            )
+            raise LoadError(f"--jobs: {spec.name} has no queue: allowed where the load is one")
         found = jobs_of(inputs["jobs"], tables["load"]["capacity_W"])
         tables["load"] = {**tables["load"], "jobs": found}
     outages = outages_of(spec)
@@ -175,10 +147,7 @@ def _begin(start: datetime) -> dict[str, Any]:
     day = start.timetuple().tm_yday
     is_after_leap_day = calendar.isleap(start.year) and day > LEAP_DAY - 1
     since_midnight = start - start.replace(hour=0, minute=0, second=0, microsecond=0)
-    return {
-        "day": day - is_after_leap_day,
-        "time_of_day_s": since_midnight.total_seconds(),
-    }
+    return {"day": day - is_after_leap_day, "time_of_day_s": since_midnight.total_seconds()}
 
 
 def outages_of(spec: Spec) -> list[list[int]]:
@@ -198,11 +167,7 @@ def outage_at_s(spec: Spec) -> int:
 def _of_file(
     table: dict[str, Any], section: str, inputs: dict[str, Any], spec: Spec
 ) -> dict[str, Any]:
-    found = {
-        "file": inputs[section],
-        "column": inputs.get(f"{section}_column"),
-        "zone": spec.zone,
-    }
+    found = {"file": inputs[section], "column": inputs.get(f"{section}_column"), "zone": spec.zone}
     scale = inputs.get(f"{section}_scale")
     if section == "weather":
         return {"file": inputs[section], **_begin(spec.start)}

@@ -17,24 +17,13 @@ from hil.engine import cabinet_file
 
 TYPE, SITE = "types/firebreak_1935.toml", "three_units/site.toml"
 CABINET = "three_units/cabinet.toml"
-BMS, PCS, PV, METER = (
-    "firebreak_rack",
-    "sunspec_pcs",
-    "sunspec_pv",
-    "firebreak_fast_meter",
-)
+BMS, PCS, PV, METER = ("firebreak_rack", "sunspec_pcs", "sunspec_pv", "firebreak_fast_meter")
 DBC = "firebreak_rack.dbc"
 # ranges of profiles, because one device stands for several
 WIDER = {
     BMS: (("[0, 1000000]", "[0, 6500000]"),),
-    PCS: (
-        ("[-400000, 400000]", "[-4000000, 4000000]"),
-        ("[-1000, 1000]", "[-10000, 10000]"),
-    ),
-    PV: (
-        ("scale = 10\n", "scale = 1000\n"),
-        ("[-100000, 330000]", "[-10000000, 32760000]"),
-    ),
+    PCS: (("[-400000, 400000]", "[-4000000, 4000000]"), ("[-1000, 1000]", "[-10000, 10000]")),
+    PV: (("scale = 10\n", "scale = 1000\n"), ("[-100000, 330000]", "[-10000000, 32760000]")),
     METER: (("[0, 20000]", "[0, 200000]"), ("[-9e6, 9e6]", "[-9e7, 9e7]")),
 }
 # a schedule may move all the energy of a day; hints of other kinds are not sent here
@@ -47,12 +36,7 @@ PLANNER = {
 CELLS, CELL_V, CELL_V_MIN = 240, 3.2, 2.8
 # of the plant, for each CABINET_AH that the racks hold: a system is as many cabinets side by side
 CABINET_AH = 3 * 280.0
-PER_CABINET = {
-    "hvac_W": 12_000.0,
-    "wall_W_per_K": 30.0,
-    "free_volume_m3": 3.0,
-    "aux_W": 1000.0,
-}
+PER_CABINET = {"hvac_W": 12_000.0, "wall_W_per_K": 30.0, "free_volume_m3": 3.0, "aux_W": 1000.0}
 PER_CABINET |= {"aux_shed_W": 400.0, "fan_W": 350.0, "ups_Wh": 6000.0}
 COP = 3.0  # of the cooling
 CELL_NOISE_V = 0.0007  # of the voltages that a BMS reports (project)
@@ -88,9 +72,7 @@ class Size(NamedTuple):
         """Current of a rack: what its share of the unit needs at the lowest cell voltage, and a
         margin.
         """
-        return (
-            self.rated_W / self.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
-        )
+        return self.rated_W / self.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
 
     @property
     def plant(self) -> dict[str, float]:
@@ -144,26 +126,16 @@ def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
         type_[table] = {"all": type_[table]["all"]}
     power = ("rated_W", "installer_charge_W_max", "installer_discharge_W_max")
     type_["unit"]["all"] |= dict.fromkeys(power, size.rated_W)
-    type_["unit"] |= {
-        str(unit): {"dc_bus": f"dc_{unit}"} for unit in range(1, size.units + 1)
-    }
+    type_["unit"] |= {str(unit): {"dc_bus": f"dc_{unit}"} for unit in range(1, size.units + 1)}
     current_mA = round(size.rated_current_A * 1000)
-    type_["rack"]["all"] |= {
-        "rated_current_mA": current_mA,
-        "break_current_mA": 2 * current_mA,
-    }
+    type_["rack"]["all"] |= {"rated_current_mA": current_mA, "break_current_mA": 2 * current_mA}
     type_["rack"] |= {str(rack): {"dc_bus": f"dc_{unit_of[rack]}"} for rack in racks}
     type_["control"] = {**type_["control"], "energy_Wh": size.energy_Wh}
     inputs = type_["device"]["io_3"]["inputs"]
-    inputs[inputs.index("")] = (
-        "source_code"  # the contact of a transfer switch; open without one
-    )
+    inputs[inputs.index("")] = "source_code"  # the contact of a transfer switch; open without one
     site["extends"], cabinet["extends"] = "type.toml", "site.toml"
     cabinet["name"] = f"{size.units} x {size.rated_W // 1000} kW"
-    site["control"] |= {
-        "grid_import_W_max": size.import_W,
-        "grid_export_W_max": size.export_W,
-    }
+    site["control"] |= {"grid_import_W_max": size.import_W, "grid_export_W_max": size.export_W}
     site["control"] |= size.control
     site["source"] = {"planner": PLANNER}
     for name in ("meter_grid", "meter_load"):
@@ -186,11 +158,7 @@ def _wire(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
         line = {"kind": "rtu", "baud_Bd": 115_200}
         buses[f"pcs_{unit}"], cabinet["bus"][f"pcs_{unit}"] = line, _port(f"pcs_{unit}")
         devices[f"pcs_{unit}"] = {"role": "pcs", "unit": unit, "profile": f"{PCS}.toml"}
-        devices[f"pcs_{unit}"] |= {
-            "bus": f"pcs_{unit}",
-            "unit_id": 1,
-            "setpoint_ms": 20,
-        }
+        devices[f"pcs_{unit}"] |= {"bus": f"pcs_{unit}", "unit_id": 1, "setpoint_ms": 20}
     if size.devices:
         site["bus"]["site"], cabinet["bus"]["site"] = dict(line), _port("site")
         site["device"] |= {

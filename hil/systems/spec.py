@@ -30,9 +30,7 @@ def _is_day(value: Any) -> bool:
 
 BATTERY = {
     "units": forms.integer(1, 16),
-    "cabinets": forms.integer(
-        1, 16, 1
-    ),  # each with a controller, units and a share of its own
+    "cabinets": forms.integer(1, 16, 1),  # each with a controller, units and a share of its own
     "racks_per_unit": forms.integer(1, 16, 1),
     "rated_W": forms.integer(1000, 4_000_000),
     "energy_Wh": forms.integer(1000, 100_000_000),
@@ -44,16 +42,12 @@ BATTERY = {
 SPANS = "valley_hours", "peak_hours", "summer_peak_hours"  # rows of [first, end]
 PRICES = {
     "kind": forms.choice(("built_in", "time_of_use"), "built_in"),
-    "day": forms.numbers(
-        -1000, 10_000, [], (0, 24)
-    ),  # built_in: mean of each hour, money per MWh
+    "day": forms.numbers(-1000, 10_000, [], (0, 24)),  # built_in: mean of each hour, money per MWh
     **{name: forms.number(-10, 10, 0.0) for name in ("valley", "flat", "peak")},
     **{name: forms.rows(tariff.HOURS, tariff.HOURS) for name in SPANS},
 }
 SCHEDULE = {
-    "cap_permille": forms.integer(
-        1, 1000, 1000
-    ),  # of the highest import without a battery
+    "cap_permille": forms.integer(1, 1000, 1000),  # of the highest import without a battery
     "cap_W": forms.number(0, 50e6, 0),  # instead of it
     "is_trading": forms.flag(True),
     "reserve_permille": forms.integer(50, 900, 150),
@@ -62,9 +56,7 @@ SCHEDULE = {
     "saving_permille": forms.integer(0, 900, 0),  # least saving by a kWh of the grid
     "is_load_known": forms.flag(False),  # otherwise the same slot of yesterday
     "forecast_error_permille": forms.integer(0, 500, 0),  # rms of each slot
-    "notice_min": forms.integer(
-        0, 1440, 0
-    ),  # the load of so many minutes ahead is known
+    "notice_min": forms.integer(0, 1440, 0),  # the load of so many minutes ahead is known
 }
 EVENT = {  # of demand response: the import is at most cap_W
     "day": forms.integer(1, 366),  # of the run
@@ -73,12 +65,7 @@ EVENT = {  # of demand response: the import is at most cap_W
     "cap_W": forms.number(0, 50e6),
     "announced_h": forms.number(0, 24, 1),  # ahead of it
 }
-BREAKS = (
-    "battery",
-    "sender",
-    "set",
-    "pv",
-)  # what --self-check takes away (self_check.py)
+BREAKS = ("battery", "sender", "set", "pv")  # what --self-check takes away (self_check.py)
 FIGURE = {
     "name": forms.text(),
     "text": forms.text(),
@@ -97,17 +84,11 @@ TOP = {
     "days": forms.integer(1, 366),
     "seed": forms.integer(0, 2**31 - 1, 1),
     "soc_permille": forms.integer(50, 950, 500),
-    "outage_s": forms.integer(
-        0, 86_400, 0
-    ),  # once, at a random moment after the first day
-    "critical_W": forms.number(
-        1, 100e6, None
-    ),  # load that is never shed; without it all
+    "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
+    "critical_W": forms.number(1, 100e6, None),  # load that is never shed; without it all
     "battery": forms.table(BATTERY),
     "plant": forms.table(default={}),
-    "device": forms.table(
-        default={}
-    ),  # more site devices, as in a cabinet's file without a bus
+    "device": forms.table(default={}),  # more site devices, as in a cabinet's file without a bus
     "site": forms.table(),
     "tariff": forms.table(tariff.FIELDS),
     "prices": forms.table(PRICES),
@@ -142,9 +123,11 @@ class Spec(NamedTuple):
     sizing: list[str]
     events: list[dict[str, float]] = []
     critical_W: float | None = None  # load that is never shed; None: all
-    outages: list[list[int]] | None = (
-        None  # [at_s, for_s]; None: by outage_s and the seed
-    )
+    outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
+
+    def begun(self, start: datetime) -> "Spec":
+        """The same system with the sun, the air and the working days of another first day."""
+        return self._replace(start=start, site=_with_days(self.site, start))
 
 
 def variants(name: str) -> list[str]:
@@ -168,9 +151,7 @@ def _content(name: str) -> dict[str, Any]:
 
 def _over(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     both = {
-        key: _over(content[key], each)
-        if isinstance(each, dict) and key in content
-        else each
+        key: _over(content[key], each) if isinstance(each, dict) and key in content else each
         for key, each in changes.items()
     }
     return content | both
@@ -181,7 +162,8 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
     top = read(file, (), content, TOP)
     _check(file, top)
     start = datetime.fromisoformat(top["start"])
-    top["site"] = _from_day(file, top["site"], start)
+    _check_days(file, top["site"], start)
+    top["site"] = _with_days(top["site"], start)
     battery = top["battery"]
     import_W = round(top["site"].get("connection", {}).get("import_W", 500_000))
     devices = _devices(top["site"], battery["heater_W"]) | top["device"]
@@ -201,11 +183,7 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
 
 def _check(file: str, top: dict[str, Any]) -> None:
     """Refuse values that contradict each other."""
-    battery, schedule, hours = (
-        top["battery"],
-        top["schedule"],
-        top["tariff"]["demand_hours"],
-    )
+    battery, schedule, hours = (top["battery"], top["schedule"], top["tariff"]["demand_hours"])
     units, high = battery["units"], schedule["high_permille"]
     if battery["units"] % battery["cabinets"]:
         allowed = f"a divisor of units = {units}"
@@ -222,18 +200,24 @@ def _check(file: str, top: dict[str, Any]) -> None:
     plant_config.checked(top["plant"], file, "plant")
 
 
-def _from_day(file: str, site: dict[str, Any], start: datetime) -> dict[str, Any]:
-    """The site with sun, air and working days as from its first day on."""
+def _days_of(site: dict[str, Any], start: datetime) -> dict[str, tuple[str, int]]:
+    """{table: (key, value)} of what follows from the first day: sun, air and working days."""
     keys = {"weather": ("day", start.timetuple().tm_yday)}
     if site.get("load", {}).get("kind") == "queue":
         keys["load"] = "weekday", start.weekday()
-    for table, (key, _) in keys.items():
+    return keys
+
+
+def _check_days(file: str, site: dict[str, Any], start: datetime) -> None:
+    for table, (key, _) in _days_of(site, start).items():
         if key in site.get(table, {}):
             allowed = f"none, it follows from start = {start:%Y-%m-%d}"
             refuse(file, ("site", table, key), "is given", allowed)
-    return site | {
-        table: {**site.get(table, {}), key: day} for table, (key, day) in keys.items()
-    }
+
+
+def _with_days(site: dict[str, Any], start: datetime) -> dict[str, Any]:
+    days = _days_of(site, start).items()
+    return site | {table: {**site.get(table, {}), key: day} for table, (key, day) in days}
 
 
 def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:
@@ -246,9 +230,5 @@ def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:
             rated_W = round(site[role]["rated_W"])
             found[role] = {"role": role, "profile": profile, "rated_W": rated_W}
     if heater_W:
-        found["heater"] = {
-            "role": "heater",
-            "profile": "heater_contact",
-            "rated_W": heater_W,
-        }
+        found["heater"] = {"role": "heater", "profile": "heater_contact", "rated_W": heater_W}
     return found

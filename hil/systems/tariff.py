@@ -25,9 +25,7 @@ FIELDS = {
     "currency": text(),
     "adder_per_kWh": number(*MONEY, 0.0),
     "feed_in_per_kWh": number(*MONEY, 0.0),
-    "demand_per_kW_month": numbers(
-        *MONEY, [0.0], (1, 12)
-    ),  # one number, or one for each month
+    "demand_per_kW_month": numbers(*MONEY, [0.0], (1, 12)),  # one number, or one for each month
     "demand_interval_min": choice((15, 30, 60), 15),
     "demand_hours": numbers(
         *HOURS, [], (0, 2)
@@ -71,10 +69,7 @@ def bill(
     )
     demand, peak_W = _demand(tariff, grid_W, interval_s, start)
     return Bill(
-        float(bought.sum()),
-        demand,
-        _tags(tariff, grid_W, interval_s, price_per_kWh, start),
-        peak_W,
+        float(bought.sum()), demand, _tags(tariff, grid_W, interval_s, price_per_kWh, start), peak_W
     )
 
 
@@ -117,9 +112,7 @@ def _tags(
     if not rate or not hours:
         return 0.0
     per_hour = round(HOUR_S / interval_s)
-    means_W = [
-        float(grid_W[at * per_hour : (at + 1) * per_hour].mean()) for at in hours
-    ]
+    means_W = [float(grid_W[at * per_hour : (at + 1) * per_hour].mean()) for at in hours]
     share = len(grid_W) * interval_s / (12 * MONTH_S)
     return rate * max(0.0, sum(means_W) / len(means_W)) / W_PER_KW * share
 

@@ -50,9 +50,7 @@ def day_of(result: Result, day: int) -> Result:
     """One day of a run, as a run of one day; day: 1 is the first."""
     slots = slice((day - 1) * SLOTS_PER_DAY, day * SLOTS_PER_DAY)
     seconds = slice(slots.start * SLOT_S, slots.stop * SLOT_S)
-    spec = result.spec._replace(
-        days=1, start=result.spec.start + timedelta(days=day - 1)
-    )
+    spec = result.spec._replace(days=1, start=result.spec.start + timedelta(days=day - 1))
     return result._replace(
         spec=spec,
         series=Series(*[each[slots] for each in result.series]),
@@ -71,9 +69,7 @@ def played(pod: LivePod, like: Result) -> Result:
         before_J = dict(energy_J)
         for second in range(slot * SLOT_S, (slot + 1) * SLOT_S):
             seconds_W[:, second] = _second_W(pod)
-        mean_W = {
-            name: (each - before_J[name]) / SLOT_S for name, each in energy_J.items()
-        }
+        mean_W = {name: (each - before_J[name]) / SLOT_S for name, each in energy_J.items()}
         rows[:, slot] = (
             mean_W["imported"] - mean_W["exported"],
             mean_W["discharged"] - mean_W["charged"],
@@ -99,13 +95,8 @@ def _second_W(pod: LivePod) -> tuple[float, float]:
 def _charge_and_spread(pod: LivePod) -> tuple[float, float]:
     """(charge, 0 to 1; K between the mean temperatures of the warmest and the coldest unit)."""
     plant = pod.members[0].plant
-    degC = [
-        float(np.mean([one.temperatures_degC for one in link.racks]))
-        for link in plant.buses
-    ]
-    return sum([one.soc for one in plant.racks]) / len(plant.racks), max(degC) - min(
-        degC
-    )
+    degC = [float(np.mean([one.temperatures_degC for one in link.racks])) for link in plant.buses]
+    return sum([one.soc for one in plant.racks]) / len(plant.racks), max(degC) - min(degC)
 
 
 def lines(document: dict[str, Any]) -> list[str]:
@@ -115,9 +106,7 @@ def lines(document: dict[str, Any]) -> list[str]:
     return [
         COLUMNS.format(f"day {document['day']}", *document["modes"]).rstrip(),
         *[
-            COLUMNS.format(
-                f"{each['text']} [{each['unit']}]", *map(_number, each["reached"])
-            )
+            COLUMNS.format(f"{each['text']} [{each['unit']}]", *map(_number, each["reached"]))
             for each in document["figures"]
         ],
         f"  state of charge at midnight {document['soc_begin']:.1%}, a day later {ends}",

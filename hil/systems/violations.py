@@ -11,11 +11,7 @@ HARD_PERMILLE, SOC_MARGIN = 100, 1.0  # margin: percent
 
 def of(result: Result) -> list[str]:
     """Limits of the connection in every second, and the backup reserve at the end of every slot."""
-    size, grid_W, least_soc = (
-        result.spec.size,
-        result.seconds_W[1],
-        100 * float(result.soc.min()),
-    )
+    size, grid_W, least_soc = (result.spec.size, result.seconds_W[1], 100 * float(result.soc.min()))
     found = [
         *_over("import", result, grid_W, size.import_W),
         *_over("export", result, -grid_W, size.export_W),
@@ -35,10 +31,6 @@ def _over(name: str, result: Result, power_W: np.ndarray, limit_W: int) -> list[
     if not is_over.any():
         return []
     most_kW = (float(power_W.max()) - limit_W) / 1000
-    over = (
-        f"{name} above {limit_W / 1000:g} kW in {is_over.sum()} s, by {most_kW:.3g} kW"
-    )
+    over = f"{name} above {limit_W / 1000:g} kW in {is_over.sum()} s, by {most_kW:.3g} kW"
     silent_s = silent_in(result.failures, is_over).items()
-    return [
-        "; ".join([over, *[f"{part} silent: {count} s" for part, count in silent_s]])
-    ]
+    return ["; ".join([over, *[f"{part} silent: {count} s" for part, count in silent_s]])]
