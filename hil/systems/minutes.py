@@ -22,6 +22,7 @@ from safety import signals as s
 
 MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
 LEAD_S, AFTER_S = 90, 120
+START_S = 20.0  # of a cabinet
 OUTAGE_S = 600  # of the drawn ones
 KWH_J = 3.6e6
 LESS_W = 1.0  # is rounding
@@ -63,12 +64,24 @@ def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any
         begin_s = one.at_s - LEAD_S
         pod = LivePod(spec, Path(folder), begin_s, one.soc, True, dict(inputs))
         pod.members[0].quicken()
+        _wait_for_start(pod)
         watch = Watch(pod, spec.critical_W)
         while pod.now_us < (LEAD_S + one.for_s + AFTER_S) * 1_000_000:
             pod.step()
             watch.see(LEAD_S <= pod.now_us / 1e6 < LEAD_S + one.for_s)
     found = {**one._asdict(), **watch.figures()}
     return {**found, "faults": _faults(found)}
+
+
+def _wait_for_start(pod: LivePod) -> None:
+    """Until the cabinet runs, load and sun are within the connection, as while it ran before."""
+    site, import_W = pod.site, pod.members[0].config.cabinet["grid_import_W_max"]
+    load = site.load
+    assert load is not None, "the file of a system has [load]"
+    for part in site.parts:
+        if part.GIVES_WAY:
+            part.ask("limit_W", 0)  # until the controller says more
+    site.load = lambda now_s: load(now_s) if now_s > START_S else min(load(now_s), import_W / 2)
 
 
 def _faults(found: Mapping[str, Any]) -> list[str]:
