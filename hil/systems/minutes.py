@@ -91,7 +91,7 @@ def _faults(found: Mapping[str, Any]) -> list[str]:
     trips = [
         f"row {stage} tripped, {scope}, at {at_s:.1f} s"
         for stage, scope, at_s in found["trips"]
-        if not (is_dark and stage in OF_DARKNESS)
+        if at_s >= 0 and not (is_dark and stage in OF_DARKNESS)  # before: the cabinet's own start
     ]
     stopped = ["a unit does not run at the end"] * (not found["is_running"])
     return [*[lost] * (found["critical_kWh"] > 0), *trips, *found["violations"], *stopped]

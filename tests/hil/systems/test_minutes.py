@@ -51,6 +51,8 @@ def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
     dark = minutes._faults({**known, "trips": trips, "dark_s": 2.7})
     assert dark == ["row 56a tripped, unit 2, at 1.7 s"]
     assert len(minutes._faults({**known, "trips": trips, "dark_s": 0})) == 2
+    start = {**known, "trips": [("50c", "cabinet", -46.1)], "dark_s": 0}
+    assert minutes._faults(start) == []
 
 
 @pytest.mark.parametrize("name", spec.NAMES)
