@@ -32,9 +32,7 @@ def _crc_step(value: int) -> int:
 
 
 def _crc_tables() -> list[bytes]:
-    """Table k: effect of a byte on the CRC when k more bytes follow. The CRC is linear, so the
-    effects of all bytes combine by XOR.
-    """
+    """Table k: effect of a byte when k more follow. The CRC is linear: all combine by XOR."""
     tables = [bytes(_crc_step(byte) for byte in range(256))]
     for _ in range(8):
         tables.append(bytes(tables[0][entry] for entry in tables[-1]))
@@ -105,9 +103,7 @@ class NativeBms:
         layout: signals.Layout,
         modules: int | None = None,
     ) -> None:
-        """rack: index in layout. node: from 1 on, as in the DBC comment. modules: of this rack;
-        None: layout.modules.
-        """
+        """rack: index in layout; node: from 1 on; modules: of this rack, else layout.modules."""
         self.profile = profile
         self.rack, self.node = rack, node
         self.modules = layout.modules if modules is None else modules
@@ -171,9 +167,7 @@ class NativeBms:
             self._temperatures.append(message)
 
     def _check_step(self, name: str, fields: tuple[Field, ...]) -> None:
-        """Refuse coarse temperatures: row 22 trips at 0.5 K in 30 s, so a BMS with steps of 1 K
-        would trip the row at each step.
-        """
+        """Refuse coarse temperatures: row 22 (0.5 K in 30 s) would trip at each step of 1 K."""
         for *_, multiply, divide, _ in fields:
             if multiply > TEMPERATURE_STEP_DDEGC_MAX * divide:
                 raise ProfileError(
@@ -268,9 +262,7 @@ class NativeBms:
         frame.stored_ok = True
 
     def command(self, close_ok: int) -> list[tuple[int, bytes]]:
-        """[(can_id, data)] to send now and every `command_period_us`. A rack without a command for
-        1 s opens by itself.
-        """
+        """[(can_id, data)] for each `command_period_us`; without one for 1 s a rack opens."""
         self.commands += 1
         body = bytes((1 if close_ok else 0, 0, 0, 0, 0, 0, self.commands & 15))
         return [(self._command_id, body + bytes((crc8(self._command_seed, body),)))]

@@ -45,9 +45,7 @@ class IoModule:
         group: int,
         outputs: tuple[str, ...],
     ) -> None:
-        """input_indexes: 8 indexes into sink.inp, -1 = spare. outputs: 8 names, "" = spare, "!x" =
-        the coil has the inverse of x. ValueError: an unknown output, or not 8 of each.
-        """
+        """input_indexes: into sink.inp, -1 = spare. outputs: "" = spare, "!x" = inverse of x."""
         if len(input_indexes) != CHANNELS or len(outputs) != CHANNELS:
             raise ValueError(
                 f"I/O module {unit_id}: {len(input_indexes)} inputs, {len(outputs)} "

@@ -35,9 +35,7 @@ class Meter:
         inverted: bool = False,
         power_W_max: int = signals.INT_MAX,
     ) -> None:
-        """power_index, hash_index: into sink.inp; group: into sink.fresh. inverted: the current
-        transformers are reversed. power_W_max: of all phases, both ways, by the rating.
-        """
+        """power_W_max: of all phases, both ways. inverted: the current transformers are reversed."""
         self.profile, self.unit_id, self._power_W_max = profile, unit_id, power_W_max
         self.refused = 0
         self._inp, self._fresh = sink.inp, sink.fresh

@@ -52,9 +52,7 @@ class SunSpecPcs:
         control_group: int,
         tick_us: int,
     ) -> None:
-        """base_index: into sink.inp, of the unit's first signal. groups: into sink.fresh. tick_us:
-        time between two calls of `service`.
-        """
+        """base_index: of the unit's first signal. tick_us: between two calls of `service`."""
         self.profile = profile
         self.unit_id = unit_id
         self.state, self.fault = DISCOVER, ""
@@ -144,9 +142,7 @@ class SunSpecPcs:
         self._steps.begin(self._start_up())
 
     def setpoint(self, setpoint_W: int, priority: int = rtu.WRITE) -> rtu.Request | None:
-        """Request that writes the active power set-point (W, positive discharges) in one frame;
-        None until ready. The value is rounded toward zero and cut to the range of the profile.
-        """
+        """Request of the set-point (W, positive discharges) in one frame; None until ready."""
         exponent, zero = self.readings.setpoint_exponent, self._setpoint_zero
         if self.state != READY or exponent is None or zero is None:
             return None

@@ -86,9 +86,7 @@ class PylontechBms:
         return True
 
     def command(self, close_ok: int) -> list[tuple[int, bytes]]:
-        """[(can_id, data)] to send each `command_period_us`: the acknowledgement 0x305, without
-        which some BMS stop. The protocol has no contactor command, so close_ok has no effect.
-        """
+        """[(0x305, data)]: without it some BMS stop. There is no contactor command."""
         return [(0x305, bytes(8))]
 
     def _store(self, group: int, values: Iterable[tuple[int, int]]) -> bool:

@@ -23,9 +23,7 @@ class Codec:
     def __init__(
         self, register: Register, settings: dict[str, int], bounds: tuple[int, int] | None = None
     ):
-        """settings: parameters of the role, for `scale_by`. KeyError: the role has no such one.
-        bounds: lowest and highest value, where they are narrower than the range of the profile.
-        """
+        """settings: for `scale_by` (KeyError: none such). bounds: narrower than the profile's."""
         self._register = register
         self._low, self._high = register.low, register.high
         if bounds:

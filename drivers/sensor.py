@@ -122,9 +122,7 @@ class Sensor:
         self._fresh[self._group] = 1
 
     def _store(self, raws: tuple[int, ...]) -> bool:
-        """Store the values. False, and nothing stored: a value (not a date) out of range, or the
-        device declares the data invalid or warms up.
-        """
+        """Store the values; False, and nothing stored: one is out of range, or declared invalid."""
         status = raws[self._status_at]
         if (
             status & self._invalid_mask

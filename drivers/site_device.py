@@ -227,9 +227,7 @@ class SiteDevice:
             signal.held_until_us = now_us + HELD_US
 
     def write(self, name: str, value: int, now_us: int) -> rtu.Request | None:
-        """The Request that asks for `value`, None while it need not be sent, or the device is not
-        identified.
-        """
+        """The Request of `value`, None while it need not be sent or the device is another."""
         self._note_pause(now_us)
         return self._writes[name].request(value, now_us) if self.is_identified else None
 

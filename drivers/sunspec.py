@@ -111,9 +111,7 @@ class Block:
 
 
 class Scales:
-    """The scale factors of one model. They may change at any time, so they count only after two
-    equal readings, and while the last reading is young.
-    """
+    """Scale factors of a model, which may change: they count after two equal, young readings."""
 
     __slots__ = ("block", "exponents", "candidate", "_low", "_high", "_old_us", "_read_us")
 

@@ -21,9 +21,7 @@ from controller.system import regular_file
 
 
 class JournalWriter:
-    """Appends frames to the ring of a new file. The journal of the previous run becomes
-    `PATH.previous`. If the disk has no room for the new file, the old `PATH.previous` is cut.
-    """
+    """Appends frames to a new file. The one of the last run is `PATH.previous`, cut if room lacks."""
 
     def __init__(
         self,

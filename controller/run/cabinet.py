@@ -155,9 +155,7 @@ class Cabinet(Generic[K]):
         self.image.put("lamp_test", [self._lamp_test_ms])
 
     def _record(self, journal: JournalWriter, elapsed_ticks: int) -> None:
-        """Append the tick to the journal; a keyframe every 10 s and whenever the cause mask, the
-        first-out or the state changes.
-        """
+        """Append the tick; a keyframe every 10 s and when cause mask, first-out or state changes."""
         core = self.core
         now = core.out[s.CAUSE_MASK], core.out[s.STATE], core.out[s.FIRST_OUT_INSTANCE]
         keyframe = self.sequence % self.keyframe_ticks == 0 or now != self._recorded
@@ -173,9 +171,7 @@ class Cabinet(Generic[K]):
         self.sequence += 1
 
     def summary(self) -> tuple[int, int, int]:
-        """(reason code of the binding limit, run state, set-point of all units in W) of the last
-        tick.
-        """
+        """(reason code of the binding limit, run state, set-point of all units in W)."""
         core = self.core
         out = core.out
         return (
@@ -223,9 +219,7 @@ class Cabinet(Generic[K]):
         return 0
 
     def end(self) -> None:
-        """The process was told to end: a controlled stop that cannot be cancelled and is not
-        stored.
-        """
+        """The process is to end: a controlled stop that nothing cancels and no record keeps."""
         self._is_ending = True
 
     def request_test(self) -> int:

@@ -27,14 +27,10 @@ RESULTS = (*[f"channel B: {result}" for result in latches.RESULTS], "channel B d
 
 
 class ChannelLink:
-    """Frames to and from channel B for one cabinet. `wake_us`: when `poll` has something to
-    send.
-    """
+    """Frames to and from channel B of a cabinet. `wake_us`: when `poll` has a frame to send."""
 
     def __init__(self, image: "array[int]", kernel: Kernel):
-        """image: the limit image that both channels hold; kernel: the safety kernel that runs on
-        it.
-        """
+        """image: the limit image of both channels; kernel: the one that runs on it."""
         image_map = si.image_map_of(image)
         own_image_crc, own_table_crc = p.image_crc(image), pe.table_crc()
         self.kernel = kernel
@@ -150,9 +146,7 @@ class ChannelLink:
             self.result, self._order, self._order_ticks = latches.NONE, (kind, first_out, mask), 0
 
     def _follow_order(self, elapsed: int) -> None:
-        """Repeat the order until B answers, at most for ORDER_MS_MAX. Without an order, have B keep
-        the mark of the store.
-        """
+        """Repeat the order until B answers or ORDER_MS_MAX. Without one, B keeps the mark."""
         if self._order is None:
             return self._keep()
         self._order_ticks += elapsed

@@ -72,9 +72,7 @@ class IoChannel:
             self.port.submit(request)
 
     def _is_due(self, out: Sequence[int], is_due: bool) -> bool:
-        """Return is_due. With an enable: True in the tick after the supply's module has
-        acknowledged a write.
-        """
+        """is_due; with an enable: True in the tick after the supply's module has acknowledged."""
         if self.supply is None:
             return is_due
         renewed = self.supply.writes != self._supply_writes
@@ -178,9 +176,7 @@ class PcsChannel:
     def _lost(
         self, tell: Callable[[int, int, int], object], kind: int, code: int, now_us: int
     ) -> None:
-        """Repeat a set-point that was not acknowledged. Otherwise a lost 0 W would leave the last
-        power in effect.
-        """
+        """Repeat a set-point that was lost: a lost 0 W would leave the last power in effect."""
         self.sent_W = None
         tell(kind, code, now_us)
 
@@ -269,9 +265,7 @@ class Field:
             channel.write([each for each in actuators if each.view.device.name == name], now_us)
 
     def read(self, now_us: int) -> None:
-        """Take the frames of the CAN buses, before the freeze. RTU replies were taken on
-        arrival.
-        """
+        """Take the frames of the CAN buses. RTU replies were taken on arrival."""
         for bus in self.can.values():
             bus.read(now_us)
 

@@ -40,9 +40,7 @@ class LinkStatistics:
     """Writer: `note` every tick; it writes when a second has gone by."""
 
     def __init__(self, path: str, ports: Mapping[str, RtuPort], can_ports: Mapping[str, object]):
-        """ports, can_ports: by name of the bus; a CanPort has CAN_COUNTERS. Makes the file anew;
-        raises OSError.
-        """
+        """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS."""
         self._ports, self._can_ports = ports, can_ports
         self._number = self._due_us = 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
@@ -77,9 +75,7 @@ class LinkStatistics:
 
 
 def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
-    """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None without a whole
-    file, or a write.
-    """
+    """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None: no whole file."""
     for _ in range(TRIES):
         content = regular_file.content(path)
         if len(content) < HEAD.size or not content.startswith(MAGIC):

@@ -68,9 +68,7 @@ def _wire_of(bus: Bus) -> SerialPort | TcpPort:
 
 
 class Loop:
-    """Runs one cabinet until SIGTERM or SIGINT, then stops it in a controlled way. `exit_code`
-    after `run`.
-    """
+    """Runs one cabinet until SIGTERM or SIGINT, then stops it in a controlled way."""
 
     def __init__(
         self,
@@ -106,9 +104,7 @@ class Loop:
             self._arrivals.add(wire.serial)
 
     def troubles(self) -> list[str]:
-        """A line for each bus that could not be opened. The loop opens it later; until then its
-        devices are silent.
-        """
+        """A line for each bus that could not be opened; the loop tries again."""
         errors = {wire.name: wire.serial.error for wire in self.wires}
         errors |= {name: port.error for name, port in self.can_ports.items()}
         silent = "its devices are silent until it can be opened"
@@ -179,9 +175,7 @@ class Loop:
         self._watch_store(now_us)
 
     def _watch_store(self, now_us: int) -> None:
-        """Report a store that cannot save and mark the folder for the next start; the first saved
-        record removes the mark.
-        """
+        """Report a store that cannot save, and mark the folder until a record is saved."""
         keeper = self.cabinet.keeper
         keeper.watch(now_us)
         if not keeper.ok and not self._told:

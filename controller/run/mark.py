@@ -51,8 +51,6 @@ class Mark:
 
 
 def _digest(record: Record) -> int:
-    """Digest of latches, lock-out, stop and approval. Ages and counts are not in it, because they
-    change without a trip or a person.
-    """
+    """Digest of what a trip or a person changes; ages and counts change by themselves."""
     protects = (sorted(record.latches), record.locked_out, record.rest, record.approved)
     return zlib.crc32(repr(protects).encode()) & DIGEST_MASK

@@ -64,16 +64,12 @@ def ask(path: str, what: int) -> int | None:
 def reset(
     path: str, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int
 ) -> Answer:
-    """Ask for a reset of the causes that a person saw (snapshot.Snapshot.causes). As `ask`, but
-    returns Answer.
-    """
+    """Ask for a reset of the causes that a person saw (Snapshot.causes). OSError as `ask`."""
     return _exchange(path, commands.REQUEST, kind, first_out, mask, peer_first_out, peer_mask)
 
 
 def lock_out(path: str, name: str, is_locked: bool) -> int | None:
-    """Lock the cabinet out in a person's name, or end the lock-out. As `ask`; ValueError for a text
-    that is no name.
-    """
+    """As `ask`: lock the cabinet out in a person's name, or end that. ValueError: no name."""
     what = commands.LOCK_OUT if is_locked else commands.END_LOCK_OUT
     return _exchange(path, commands.LOCK, what, _person(name)).here
 
@@ -91,9 +87,7 @@ def _person(name: str) -> bytes:
 
 
 def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> int | None:
-    """Change the key of a source in a running controller. what: SET_KEY, ROTATE_KEY or REVOKE_KEY.
-    As `ask`.
-    """
+    """As `ask`: change the key of a source. what: SET_KEY, ROTATE_KEY or REVOKE_KEY."""
     return _exchange(path, commands.KEY_CHANGE, what, source, key, made_s).here
 
 

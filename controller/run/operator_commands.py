@@ -181,9 +181,7 @@ class Listener:
     def _obey_lock(
         self, cabinet: Commanded, user: int | None, magic: bytes, what: int, padded: bytes
     ) -> int | None:
-        """None: answered when it is stored. A lock-out takes effect before a command that waits for
-        the store.
-        """
+        """None: answered when stored. A lock-out does not wait for another's command."""
         name = padded.rstrip(b"\0")
         if magic != MAGIC or not PERSON.fullmatch(name):
             return REFUSED_FORM
@@ -221,9 +219,7 @@ class Listener:
         return ACCEPTED if known else NO_SOURCE
 
     def answer(self, result: int, peer_result: int = latches.NONE) -> None:
-        """Tell each waiting sender after a tick how it ended; result 0: it has not. Begins to count
-        anew.
-        """
+        """Tell who waits how it ended (0: not yet), and begin to count commands anew."""
         self._left = COMMANDS_PER_TICK
         if self._waiting is not None and result:
             asker, self._waiting = self._waiting, None

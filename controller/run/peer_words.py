@@ -50,9 +50,7 @@ def sentence(peer_code: int) -> str:
 
 
 def stage_in_b(first_out: int) -> tuple | None:
-    """The stage (of matrix.STAGES) that is the first-out in channel B, None for -1 and for an
-    impossible number.
-    """
+    """The stage (of matrix.STAGES) that is the first-out in channel B; None: no such stage."""
     return OF_B[first_out] if 0 <= first_out < len(OF_B) else None
 
 

@@ -43,9 +43,7 @@ class RecordFeed:
     def __init__(
         self, config: Config, core: Core, image: ProcessImage, loaded: Loaded, keeper: Recording
     ):
-        """loaded: store.Loaded of the last run, which the kernel takes over. keeper: takes records
-        (keeper.Keeper or alike).
-        """
+        """loaded: of the last run, which the kernel takes over. keeper: takes the records."""
         self._core, self._keeper, self._tick_ms = core, keeper, config.tick_ms
         self._cabinet = config.names[-1][1]
         self._names = stage_instances(core.layout)
@@ -140,9 +138,7 @@ class RecordFeed:
         )
 
     def _latches(self) -> dict[str, int]:
-        """{name: number} of the latches that no pending reset clears; the first-out has the highest
-        number.
-        """
+        """{name: number} of the latches that no pending reset clears; the first-out has the most."""
         evaluator, cleared = self._core.kernel.evaluator, self.reset.cleared.chosen
         kept = [
             index

@@ -32,9 +32,7 @@ class Relays:
         self._ticks_max = p.ticks(FOLLOW_MS, tick_ms)
 
     def step(self, inp: Sequence[int], elapsed: int) -> None:
-        """Compare the outputs of the last step with `inp`, read since then. A contact that is not
-        known is not compared.
-        """
+        """Compare the outputs of the last step with `inp`, where the contact is known."""
         self.bits = 0
         for index, (bit, output, contact, group) in enumerate(RELAYS):
             if self._ages.known(group):

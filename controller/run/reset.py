@@ -49,9 +49,7 @@ class Reset:
         self._asked, self._asked_of_peer = (kind, *seen), (kind, *peer_seen)
 
     def before_step(self, keeper: Acknowledging, elapsed_ms: int, peer: ChannelLink | None) -> None:
-        """Give the kernel the reset that was asked for once the store holds it; one that is refused
-        ends here.
-        """
+        """Give the kernel the reset once the store holds it; a refused one ends here."""
         inp = self._image.inp
         self.answer, self.peer_answer = 0, latches.NONE
         self._image.put("void_reset", (0, 0))
@@ -105,9 +103,7 @@ class Reset:
         )
 
     def _void(self, inp: "array[int]", asked: Order, answer: int, peer: ChannelLink | None) -> None:
-        """The reset ends without the kernel. inp: the image of this tick in the journal, which then
-        has the answer.
-        """
+        """The reset ends without the kernel. inp: of this tick in the journal; gets the answer."""
         inp[self._image.places["void_reset"]] = array("i", (asked[0], answer))
         self._end(answer, peer)
 

@@ -16,9 +16,7 @@ TEST_MS = 60_000
 
 
 class RunRequest:
-    """`rest`: StoredValue of (why, whose lock-out it was, else ""); `test`: 1 in TEST mode, which
-    runs while the cabinet rests otherwise.
-    """
+    """`rest`: StoredValue of (why, whose lock-out, else ""); `test`: 1 in TEST mode."""
 
     def __init__(self, rest: tuple[int, str]):
         """rest: of the last run's record."""
@@ -27,9 +25,7 @@ class RunRequest:
 
     @property
     def is_asked(self) -> bool:
-        """True if the cabinet is to run. A test counts from the tick after the kernel knows of it:
-        before, the key out of RUN would end the request.
-        """
+        """Whether the cabinet is to run. A test counts once the kernel knows: its key may be out."""
         why = self.rest.in_effect
         return why == AWAKE or bool(self.test and self._test_ms) and why[0] == standby.TEST
 
@@ -42,9 +38,7 @@ class RunRequest:
         self.rest.store_first(AWAKE, is_awaited)
 
     def begin_test(self) -> None:
-        """Begin TEST mode. The cabinet runs now and is in standby afterwards, also after a restart
-        during the test.
-        """
+        """Begin TEST mode; afterwards, and after a restart in it, the cabinet is in standby."""
         self.stop(standby.TEST)
         self.test, self._test_ms = 1, 0
 

@@ -36,9 +36,7 @@ ZONES = "/sys/class/thermal/thermal_zone*/temp"
 
 
 class SelfTest:
-    """`bits`: the faults, for good; `cpu_temperature_ddegC`: last reading of the hottest zone, 0
-    until a zone has reported a value.
-    """
+    """`bits`: the faults, for good; `cpu_temperature_ddegC`: of the hottest zone, else 0."""
 
     def __init__(
         self,

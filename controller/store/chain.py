@@ -96,9 +96,7 @@ def verify(connection: sqlite3.Connection, published: bytes | None = None) -> Ve
 
 
 def _allowed(connection: sqlite3.Connection) -> tuple[int, int, list[int]]:
-    """Bounds by the loss events: highest number of an event that may be missing; highest that may
-    be missing by damage; numbers of the events that report damage.
-    """
+    """(highest number that may be missing, the same by damage, events that report damage)."""
     upto, damaged = {RETENTION: 0, DAMAGE: 0}, list[int]()
     for number, code, scope in connection.execute(
         "SELECT id, code, scope FROM events WHERE kind = ? ORDER BY id", (LOSS,)

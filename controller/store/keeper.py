@@ -62,9 +62,7 @@ class Keeper:
         return self._socket.fileno()
 
     def submit(self, record: Record) -> int:
-        """Hand over a record. Returns its number, to compare with `saved`. Raises StoreError for a
-        record with wrong values.
-        """
+        """Hand over a record; its number, to compare with `saved`. StoreError: wrong values."""
         try:
             self._socket.send(encode(0, record))
         except OSError as error:

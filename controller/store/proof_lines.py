@@ -106,9 +106,7 @@ def is_day(text: str) -> bool:
 
 
 def encode(values: Sequence[str | int], previous: str) -> bytes:
-    """Bytes of a line; values: in the order of VALUES; previous: hash of the previous record,
-    hexadecimal.
-    """
+    """Bytes of a line. values: in the order of VALUES; previous: the hash before, hexadecimal."""
     digest = chain.link(bytes.fromhex(previous), values).hex()
     return _written(dict(zip(Record._fields, (*values, previous, digest)))) + b"\n"
 
@@ -153,9 +151,7 @@ def decode(line: bytes) -> Record | None:
 
 
 def _is_sound(record: Record) -> bool:
-    """True for the types and texts that `encode` writes, and a real day. Raises ValueError,
-    TypeError.
-    """
+    """True for types and texts that `encode` writes, and a real day. ValueError, TypeError."""
     hashes = (record.previous, record.hash)
     return (
         all(type(value) is kind for value, kind in zip(record, _TYPES))

@@ -83,9 +83,7 @@ def nearest(found: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def summary(found: list[dict[str, Any]]) -> str:
-    """The next due test for one line of a page: "21 proof tests to be done", "proof test of row 15
-    in 12 d", or "".
-    """
+    """What is due next, or "": "21 proof tests to be done", "proof test of row 15 in 12 d"."""
     late, row = wrong(found), nearest(found)
     if len(late) > 1:
         return f"{len(late)} proof tests to be done"

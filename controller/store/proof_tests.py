@@ -103,9 +103,7 @@ class Ledger:
         remark: str = "",
         date: str | None = None,
     ) -> Record:
-        """Add a test and return its Record; date: of an earlier test. Raises LedgerError,
-        NotWrittenError.
-        """
+        """Add a test (date: of an earlier one) and return its Record. Raises LedgerError."""
         check_test(row, tester, reaction_ms, result, remark)
 
         def make(found: Found) -> tuple[str | int, ...]:
@@ -122,9 +120,7 @@ class Ledger:
     def _append(
         self, make: Callable[[Found], tuple[str | int, ...] | None], waits: bool = True
     ) -> Record | None:
-        """Add a durable record with the values of make(Found), all but the number; None adds no
-        record. One process at a time.
-        """
+        """Add a durable record of make(Found), all but the number; None of it adds nothing."""
         try:
             with self._opened(LOCK_FILE, os.O_RDWR) as lock:
                 self._files.lockf(lock, os.F_LOCK if waits else os.F_TLOCK, 0)
@@ -204,9 +200,7 @@ def _shown(text: str) -> str:
 
 
 def check_date(found: Found, utc_us: int, row: str, date: str | None = None) -> None:
-    """Raises LedgerError if the clock is before the last record, or the date of a test is before
-    the last test of its row.
-    """
+    """LedgerError for a clock before the last record, or a date before the row's last test."""
     now = utc_text(utc_us)
     newest = max([record.recorded_utc for record in found.records], default=now)
     rules = [

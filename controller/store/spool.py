@@ -66,9 +66,7 @@ def _names(path: str) -> list[str]:
 
 
 class Inbox:
-    """The recorder's end: `take` new acts, `settle` once they are durable; `taken` has their names
-    in between.
-    """
+    """The recorder's end: `take` new acts, then `settle` once they (`taken`) are durable."""
 
     def __init__(self, run_directory: str, stored: Iterable[str]):
         """stored: names of durable acts, whose files an earlier recorder may not have removed."""

@@ -81,9 +81,7 @@ class Record:
 
 
 def delay_of(measured: tuple[str, int], path: str) -> int:
-    """Delay, ms, of the path with this identity; 0: never measured on this path. measured: of
-    Record.path_delay.
-    """
+    """Delay, ms, of the path with this identity (measured: Record.path_delay); 0: not measured."""
     return measured[1] if measured[0] == path else 0
 
 
@@ -206,9 +204,7 @@ def check(stored: dict[str, Any]) -> None:
 
 
 def _is_of_person(name: str) -> bool:
-    """True if the journal can hold the person's name. A lock-out and an approval need a name, a
-    stop does not.
-    """
+    """True if the journal can hold the name; only a stop may have none."""
     person = name.partition(".")[2]
     return (
         len(person) <= NAME_CHARACTERS_MAX

@@ -46,9 +46,7 @@ Copy = tuple[int, Record]  # generation, content
 
 
 class Loaded(NamedTuple):
-    """`state`: CLEAN, ARMED, UNREADABLE or MISSING; `record`: None without one; `lines` to
-    report; `salt`: first number of the count of trips, if the record may lack some trips.
-    """
+    """`state`: CLEAN to MISSING; `lines` to report; `salt`: where the count of trips may begin."""
 
     state: str
     record: Record | None
@@ -184,9 +182,7 @@ def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
 
 
 def mark_failed(run_directory: str, is_failed: bool) -> bool:
-    """Create or remove the file FAILED_NAME in this directory. Returns False if that fails too: the
-    loop can do no more and goes on.
-    """
+    """Create or remove the file FAILED_NAME. False if that fails too: the loop goes on."""
     path = os.path.join(run_directory, FAILED_NAME)
     try:
         if is_failed:

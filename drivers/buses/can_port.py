@@ -34,9 +34,7 @@ _REASONS = {
 
 
 class CanPortError(Exception):
-    """The bus cannot be opened; the message is one line: interface, channel, reason. `number`: the
-    errno, or None.
-    """
+    """The bus cannot be opened; one line: interface, channel, reason. `number`: errno or None."""
 
     number: int | None = None
 
@@ -94,9 +92,7 @@ class CanPort:
             return -1
 
     def drain(self, limit: int = 64) -> list[tuple[int, bytes]]:
-        """Waiting frames, `limit` at most, as (can_id, data) in order of arrival. Never blocks; a
-        failure of the bus changes `state` and raises nothing.
-        """
+        """At most `limit` waiting frames, (can_id, data). A failure only changes `state`."""
         frames: list[tuple[int, bytes]] = []
         recv = self._bus.recv
         try:

@@ -83,16 +83,12 @@ class RtuPort:
     # -- requests
 
     def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
-        """Send `request` every `period_us`, first at absolute time `phase_us`. A missed period is
-        skipped.
-        """
+        """Send `request` every `period_us`, first at `phase_us`. A missed period is skipped."""
         self._periodic.append(_Job(request, self._unit(request.unit_id), period_us, phase_us))
         self._plan()
 
     def submit(self, request: Request) -> None:
-        """Send `request` once, as soon as its priority allows. A waiting request of the same key is
-        replaced; the new one keeps its place.
-        """
+        """Send `request` once; it takes the place of a waiting one with the same key."""
         waiting = self._once.get(request.key)
         unit = self._unit(request.unit_id)
         if waiting is None:

@@ -97,9 +97,7 @@ class Receiver:
 
 
 def _candidate(buffer: bytearray, request: Request, exception_head: bytes) -> tuple[int, int]:
-    """(position, length) of the first place that may be a reply or an exception; position -1 if
-    there is no such place.
-    """
+    """(position, length) of the first place that may be a reply or exception; position -1: none."""
     reply_at, exception_at = buffer.find(request.head), buffer.find(exception_head)
     if exception_at < 0 or 0 <= reply_at < exception_at:
         return reply_at, request.reply_bytes

@@ -80,9 +80,7 @@ class SerialPort:
         self.generation += 1
 
     def service(self, now_us: int) -> bool:
-        """Try to reopen a lost port, with a longer pause after each failure. True when connected;
-        never raises.
-        """
+        """True when connected. Reopens a lost port, with a longer pause after each failure."""
         if self._fd >= 0:
             return True
         if now_us < self._retry_us:
@@ -148,9 +146,7 @@ class SerialPort:
         self.error = self._explain(failure)
 
     def _keep_others_out(self) -> None:
-        """Forbid further opens except by root; the lock alone is advisory. A pty is left out: it
-        would keep TIOCEXCL after a crash while its other end is open.
-        """
+        """Only root may open it again. A pty would keep TIOCEXCL after a crash: left out."""
         if os.major(os.fstat(self._fd).st_rdev) not in PTY_MAJORS:
             fcntl.ioctl(self._fd, termios.TIOCEXCL)
 

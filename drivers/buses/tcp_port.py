@@ -142,9 +142,7 @@ class TcpPort:
         return b""
 
     def write(self, data: bytes) -> bool:
-        """Send an RTU frame. True unless the connection is gone. A new frame shows that the engine
-        waits no longer for the answer to the one before.
-        """
+        """Send an RTU frame; the engine waits for no earlier answer. False: it is gone."""
         if self._socket is not None and self._is_connected and data:
             if self._unanswered >= UNANSWERED_MAX and not self._answering:
                 self._end(f"no answer to {UNANSWERED_MAX} requests in a row")
