@@ -85,11 +85,8 @@ class _Message:
 
 
 class NativeBms:
-    """The BMS of one rack.
-
-    Counters: `frames` accepted, `bad_frames` (CRC, length or repeated counter), `refused` (a value
-    out of range), `commands` sent. `command_echo`: the last command counter that the BMS confirmed,
-    -1 = none yet.
+    """The BMS of one rack. Counters: `frames` accepted, `bad_frames` (CRC, length, repeated
+    counter), `refused` (out of range), `commands`. `command_echo`: the last confirmed, or -1.
     """
 
     command_period_us = 100_000

@@ -43,11 +43,7 @@ class Message(NamedTuple):
 
 
 class Field(NamedTuple):
-    """Decoding of one field of a frame that was read as one integer.
-
-    raw = ((frame >> shift & mask) ^ sign) - sign, from low to high.
-    value = raw * multiply // divide + add.
-    """
+    """value = raw * multiply // divide + add; raw = ((frame >> shift & mask) ^ sign) - sign."""
 
     shift: int
     mask: int

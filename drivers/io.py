@@ -28,12 +28,8 @@ OUTPUT_INDEXES = {name: index for index, (name, _) in enumerate(signals.CABINET_
 
 
 class IoModule:
-    """One module. Inputs go to the sink bit by bit (1 = contact closed); the output names are those
-    of CABINET_OUTPUTS.
-
-    `expiry_ok`: the module has confirmed its output expiry; only then can a coil be switched on.
-    `fault`: the reason of the last failure. Counters: `refused` (expiry not confirmed), `writes`
-    (acknowledged coil writes).
+    """One module. `expiry_ok`: it has confirmed its output expiry; only then can a coil be on.
+    `fault`: the last failure. Counters: `refused` (expiry not confirmed), `writes` (acknowledged).
     """
 
     def __init__(

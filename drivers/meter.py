@@ -19,9 +19,8 @@ HASH_MASK = signals.INT_MAX
 
 
 class Meter:
-    """One meter. Stores total power (W, positive imports) and a 30-bit hash of the raw registers.
-
-    The hash shows a frozen meter: a working meter never repeats all its registers for seconds.
+    """One meter. Stores total power (W, positive imports) and a hash of the raw registers, which
+    shows a frozen meter: a working one never repeats all of them for seconds.
     """
 
     def __init__(
@@ -35,7 +34,7 @@ class Meter:
         inverted: bool = False,
         power_W_max: int = signals.INT_MAX,
     ) -> None:
-        """power_W_max: of all phases, both ways. inverted: the current transformers are reversed."""
+        """power_W_max: of all phases, both ways. inverted: the transformers are reversed."""
         self.profile, self.unit_id, self._power_W_max = profile, unit_id, power_W_max
         self.refused = 0
         self._inp, self._fresh = sink.inp, sink.fresh

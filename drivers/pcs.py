@@ -34,12 +34,8 @@ NOMINAL_MODEL = (40002, 1000)  # address and length, sufficient for a bus schedu
 
 
 class SunSpecPcs:
-    """One converter. Call `service` every tick and submit the requests that it returns.
-
-    `state`: DISCOVER to READY. `fault`: why the last start-up failed, one line, "" without a
-    failure. `readings`: the readings and their counters. `restarts`: how often the device was lost.
-    `setpoint_address`: register of WSet on this device, None until discovered; the gate uses it to
-    decode frames.
+    """One converter. `state`: DISCOVER to READY. `fault`: why the last start-up failed, or "".
+    `restarts`: how often it was lost. `setpoint_address`: of WSet here, None until discovered.
     """
 
     def __init__(

@@ -38,11 +38,8 @@ Take = Callable[[bytes, int, _Read], bool]
 
 
 class Readings:
-    """Reads of one converter.
-
-    `wake_us`: time at which `due` must run. `alive_us`: time of the last reply. `measured`,
-    `controlled`: the groups were complete once since discovery. `local`: the converter is switched
-    to local control and ignores set-points.
+    """Reads of one converter. `wake_us`: when `due` must run. `alive_us`: of the last reply.
+    `measured`, `controlled`: these groups were complete once. `local`: it ignores set-points.
     """
 
     def __init__(

@@ -36,10 +36,7 @@ class Codec:
         self._raws = {value: raw for raw, value in reversed(self._states.items())}
 
     def read(self, data: bytes) -> tuple[int | None, bool]:
-        """(value of the bytes of the registers, whether it is good); of bits: how many are 1.
-
-        (None, True): the device says that it has no value. (None, False): a state of no meaning.
-        """
+        """(value, whether it is good); of bits: how many are 1. (None, True): it has no value."""
         raw = sum(data) if self._register.type == BIT else self._raw(self._ordered(data))
         if raw is None or raw in self._register.invalid:
             return None, True
@@ -57,10 +54,7 @@ class Codec:
         return value if is_good else None
 
     def words(self, value: int) -> list[int]:
-        """The registers that ask for `value`, rounded towards 0: no device is asked for more.
-
-        ValueError where the type cannot hold it.
-        """
+        """The registers for `value`, rounded towards 0: no device is asked for more. ValueError."""
         if self._states:
             raw = self._raws.get(value)
             if raw is None:

@@ -33,10 +33,8 @@ WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
 
 
 class Sensor:
-    """One device. Its values, `ok` and days until calibration go to the sink together.
-
-    `refused` counts replies with a value out of range (dates excepted), with data that the device
-    declares invalid, or from a device that warms up.
+    """One device. `refused` counts replies with a value out of range (dates excepted), with data
+    that it declares invalid, or from a device that warms up.
     """
 
     def __init__(
@@ -48,12 +46,9 @@ class Sensor:
         group: int,
         lfl_vol_ppm: int | None = None,
     ) -> None:
-        """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}; of values with
-        the same index the driver stores the highest. group: into sink.fresh.
-
-        lfl_vol_ppm: LFL of the cells' vent gas, from the UL 9540A cell report, in ppm of volume. A
-        profile with an LFL of its calibration gas needs it (facts A33). ValueError: a missing or
-        unknown name, or no lfl_vol_ppm.
+        """indexes: {name of a value, "ok" or "calibration_d": into sink.inp}; of those with one
+        index the highest counts. lfl_vol_ppm: LFL of the cells' vent gas (UL 9540A cell report),
+        for a profile with the LFL of its calibration gas (facts A33). ValueError.
         """
         self.profile = profile
         self.unit_id = unit_id
@@ -173,11 +168,8 @@ class _Rule:
         return self._scaled(self.low), highest
 
     def value(self, raw: int, status: int) -> int | None:
-        """The value, None when it is out of range. A saturated cell gives full scale, whatever its
-        register holds.
-
-        The register of a faulty cell counts as 0; the kernel does not count a 0 of a faulty
-        detector.
+        """The value; None: out of range. A saturated cell gives full scale; a faulty one 0, which
+        the kernel does not count.
         """
         if status & self.over_range_mask:
             return self.full_scale

@@ -52,10 +52,8 @@ class _Signal:
 
 
 class SiteDevice:
-    """One device. Counters: `refused` (values that were not valid), `failures` (lost writes).
-
-    `refused_mask`: a bit for each signal that is unknown because its last answers were refused;
-    `refused_value`: the last value out of range.
+    """One device. Counters: `refused` values, `failures` (lost writes). `refused_mask`: a bit for
+    each signal whose last answers were refused; `refused_value`: the last one out of range.
     """
 
     def __init__(
@@ -68,9 +66,8 @@ class SiteDevice:
         settings: dict[str, int],
         bounds: Bounds | None = None,
     ):
-        """place: of the first signal in sink.inp, and in sink.fresh; names: signals in the order of
-        their places; settings: parameters of the role; bounds: {signal: (lowest, highest)} by the
-        rating, within the range of the profile. A signal that the profile does not read stays 0.
+        """place: of the first signal in inp and in fresh; names: of all, in their order; settings:
+        of the role; bounds: {signal: (lowest, highest)} by the rating. What is not read is 0.
         """
         self.profile, self.unit_id = profile, unit_id
         self.refused = self.failures = 0

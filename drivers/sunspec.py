@@ -66,9 +66,8 @@ class Block:
         shift: int = 0,
         optional: tuple[str, ...] = (),
     ) -> None:
-        """names: points of the model in rising order. shift: registers to add (a later port of
-        model 714). optional: points that may be "not implemented"; without any other point the
-        whole reading is refused.
+        """names: in rising order. shift: of a later port of model 714. optional: may be "not
+        implemented"; without any other the reading is refused.
         """
         self.scale_us = profile.settings["scale_period_ms"] * 1000
         full_names = [f"{model}.{name}" for name in names]
@@ -155,8 +154,5 @@ def thirty_bits(alarms: int) -> int:
 
 
 def forms_grid(mode: int = 0) -> int:
-    """1 if 701 DERMode says that the converter forms a grid and follows none.
-
-    0 without the point: it is not in the profile, or "not implemented" (all bits set).
-    """
+    """1 if 701 DERMode (0: not in the profile) says that it forms a grid and follows none."""
     return 1 if mode & (FOLLOWING | FORMING) == FORMING else 0

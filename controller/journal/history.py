@@ -34,13 +34,9 @@ def scope_of(name: str) -> str:
 
 
 class History:
-    """`events`: dicts {kind, uptime_ms, ...}, oldest first; `samples`: results of `sample` for each
-    keyframe.
-
-    `began_ms`: {instance name: uptime_ms at which it became active, None if that is before the
-    first keyframe}. `began_code`: {instance name: the code that its stage compared then}, of the
-    features in CODES. `began_behind`: {instance name: names of the devices behind it then}.
-    uptime_ms counts ticks since the controller's start.
+    """`events`: dicts {kind, uptime_ms (ticks since the start), ...}; `samples`: of each keyframe.
+    By instance name: `began_ms` (None: before the first keyframe), `began_code` of the features in
+    CODES, and `began_behind`, the devices behind it then.
     """
 
     def __init__(

@@ -50,10 +50,8 @@ def file_start(counts: Counts, packed: bytes, ring_bytes: int) -> bytes:
 
 
 class JournalReader:
-    """Reads a journal file, also while the loop writes it.
-
-    `header` is the writer's dict, `ring_at` the offset of the ring. `lost` counts the frames after
-    the first that this reader could not read. `missing_bytes`: of a truncated file.
+    """Reads a journal, also while it is written. `lost`: frames after the first that this reader
+    could not read; `missing_bytes`: of a truncated file.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -80,10 +78,8 @@ class JournalReader:
         self._expected: int | None = None  # sequence of the next frame, after the first
 
     def newest(self) -> int | None:
-        """Sequence of the newest complete frame, or None before the first.
-
-        First checks the size of the file. A later start may have cut the ring away (writer.py),
-        and a read of the map beyond the end of the file gives SIGBUS.
+        """Sequence of the newest complete frame, or None. First it looks at the size of the file: a
+        later start may have cut the ring away, and a read beyond the end gives SIGBUS.
         """
         self._end = min(self._end, self._map.size())
         (sequence,) = NEWEST.unpack_from(self._map, self._newest_at)

@@ -125,11 +125,8 @@ class Snapshot:
 
 
 class Shadow(Snapshot):
-    """A snapshot whose frames run through a core of its own, so that a page can show every number
-    behind an output.
-
-    Once `settled`, `core` equals the controller's core after its newest tick. `differs`: the core
-    gave other outputs for the same inputs, so its numbers must not be shown.
+    """A snapshot whose frames run through a core of its own: every number behind an output. `core`
+    is the controller's once `settled`; `differs`: other outputs for the same inputs, show nothing.
     """
 
     def __init__(self, path: str | os.PathLike[str]):

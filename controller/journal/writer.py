@@ -21,7 +21,7 @@ from controller.system import regular_file
 
 
 class JournalWriter:
-    """Appends frames to a new file. The one of the last run is `PATH.previous`, cut if room lacks."""
+    """Appends frames to a new file. That of the last run is `PATH.previous`, cut if room lacks."""
 
     def __init__(
         self,
@@ -110,10 +110,8 @@ def _take_room(descriptor: int, size_bytes: int, superseded: str) -> None:
 
 
 def _cut(path: str) -> None:
-    """Free the ring of a journal, also while a reader holds the file open.
-
-    A punched hole is not enough: on a tmpfs a reader that touches its map of a hole takes the room
-    again. A reader that touches its map beyond the end of a file gets SIGBUS instead.
+    """Free the ring of a journal that a reader may hold open: cut, because on a tmpfs a reader that
+    touches a punched hole takes the room again.
     """
     kept_bytes = 0
     with contextlib.suppress(JournalError), contextlib.closing(JournalReader(path)) as found:

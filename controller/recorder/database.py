@@ -69,11 +69,8 @@ def own_columns() -> list:
 
 
 def _close_to_others(path: str) -> None:
-    """Let only the service's user open the database. SQLite locks bytes of its files, and the lock
-    of a reader who can open them would stop the recorder. Raises OSError.
-
-    SQLite gives the log and the index the mode of the database. An index that others could open is
-    made anew, because a lock on it would stay.
+    """Let only the service's user open the database (OSError): the lock of a reader on its bytes
+    would stop the recorder. An index that others could open is made anew, or their lock stays.
     """
     if not os.path.exists(path):
         os.close(regular_file.opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -181,10 +178,8 @@ class Database:
         also: Also | None = None,
         minutes: Iterable[tuple] = (),
     ) -> Stored:
-        """One durable transaction: rows (Row), seconds and minutes (tuples), meta {key: value}.
-
-        also: further statements of the same transaction. Returns the events as stored. Raises
-        DatabaseError, and then nothing of it is stored.
+        """One durable transaction, with the further statements of `also`. Returns the events as
+        stored. DatabaseError: nothing of it is stored.
         """
         head_id, head = self.head_id, self.head
         stored: Stored = []

@@ -74,11 +74,9 @@ def row_event(instance: str, begins: bool, remark: str = "", devices: Sequence[s
 
 
 class EventFinder:
-    """Feed it every frame, in order, after it was applied to `seen` (snapshot.Snapshot or alike).
-
-    `standing`: names of the stage instances that are active or latched; given, those known before,
-    so that what has changed in between is an event now. new_run: the controller has started, and
-    what is still latched from before is an event once.
+    """Feed it every frame, in order, after it was applied to `seen`. `standing`: names of the
+    instances that are active or latched; given, those known before. new_run: the controller has
+    started: what is latched from before is an event once.
     """
 
     def __init__(self, seen: Snapshot, standing: Iterable[str] = (), new_run: bool = False):

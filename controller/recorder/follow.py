@@ -20,11 +20,8 @@ NAMES = ("journal.previous", "journal")  # oldest first
 
 
 class Run:
-    """One journal file being read: `seen` is its image after each frame that `frames` yields.
-
-    `position`: where another process may go on (a dict, for JSON). `skipped`: frames that could not
-    be applied, or were overwritten before they were read, since the last `take_lost`.
-    `changed_utc_us`: for journal.previous, when it got that name.
+    """One journal file being read: `seen` is its image after each frame that `frames` yields;
+    `position`: where another process may go on; `changed_utc_us`: of this name.
     """
 
     def __init__(self, path: str):

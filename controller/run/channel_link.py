@@ -108,10 +108,8 @@ class ChannelLink:
         self.wake_us = 0
 
     def causes(self) -> tuple[int, int]:
-        """(first-out instance, cause mask) of channel B: what an operator must name to reset
-        it.
-
-        PEER_EMPTY where nothing is active or latched, or B is not heard: its last frame may be old.
+        """(first-out instance, cause mask) of channel B, which a reset must name; PEER_EMPTY where
+        nothing stands, or B is not heard: its last frame may be old.
         """
         frame = self.receiver.frame
         return (
@@ -128,11 +126,8 @@ class ChannelLink:
         return frame.get(f.RESET_MASK), frame.get(f.RESET_FIRST_OUT)
 
     def order_reset(self, kind: int, first_out: int, mask: int) -> None:
-        """Pass a reset of the causes that the operator saw in channel B (`causes`).
-        Before the answer of channel B, `result` is NONE.
-
-        Channel B is asked only with its own numbers: a frame cannot hold every number that an
-        operator may send.
+        """Pass on a reset of what the operator saw in B. Until it answers, `result` is NONE. B is
+        asked with its own numbers only: a frame cannot hold each number that an operator may send.
         """
         now = self.causes()
         if not self.peer.trusted():

@@ -199,10 +199,7 @@ class Loop:
             self.cabinet.end()
 
     def _stopped(self, waited_us: int) -> bool:
-        """True when all is open and saved, or saving has failed, or the time is over.
-
-        waited_us: since the signal. The loop does not wait for a trip to clear.
-        """
+        """True when all is open and saved, saving has failed, or the time for it is over."""
         kernel, keeper = self.cabinet.core.kernel, self.cabinet.keeper
         out = kernel.out
         open_ = out[s.STATE] == s.TRIPPED and kernel.features.all_reported_open()

@@ -14,11 +14,8 @@ from safety import latches
 
 
 class Answer(NamedTuple):
-    """How a command ended. `here`: an answer code, None without an answer in time; of a reset
-    latches.RESULTS.
-
-    `channel_b`: the result of a reset there (channel_link.RESULTS). NONE: channel B is not fitted,
-    or channel A has refused the reset and did not pass it on (reset.PASSED_ON).
+    """How a command ended. `here`: an answer code, or None. `channel_b`: of a reset there
+    (channel_link.RESULTS); NONE: not fitted, or not passed on (reset.PASSED_ON).
     """
 
     here: int | None
@@ -53,11 +50,7 @@ def _owner(path: str) -> int:
 
 
 def ask(path: str, what: int) -> int | None:
-    """Send one command to the socket at `path` and return the answer code, None without an answer
-    in time.
-
-    Raises OSError when there is no such socket.
-    """
+    """Send one command to the socket: the answer code, None without one in time. OSError."""
     return _exchange(path, commands.REQUEST, what, *PEER_EMPTY, *PEER_EMPTY).here
 
 

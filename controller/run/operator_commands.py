@@ -104,9 +104,8 @@ Asker = tuple[bytes | str, bytes]
 
 
 class Listener:
-    """The loop's end: one reset, lock-out, start or stop at a time, answered after the tick that
-    has ended it; all else at once. A stop or a lock-out is obeyed also while another sender waits
-    for an answer.
+    """The loop's end. One reset, lock-out, start or stop at a time is answered when it has ended,
+    all else at once. A stop or a lock-out is obeyed also while another sender waits.
     """
 
     def __init__(self, path: str, change_key: ChangeKey | None = None):

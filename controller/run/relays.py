@@ -42,10 +42,8 @@ class Relays:
                 self.bits |= bit
 
     def _differs(self, is_commanded: int, is_closed: int) -> bool:
-        """Closed against the command: at any time. Open against the command: only in RUNNING.
-
-        A hard-wired chain opens a relay before the kernel does, because the kernel may wait for a
-        fuse (C65).
+        """Closed against the command, or open against it in RUNNING: a hard-wired chain opens a
+        relay before the kernel does, which may wait for a fuse (C65).
         """
         if is_closed:
             return not is_commanded

@@ -27,10 +27,8 @@ Order = tuple[int, int, int]  # (kind, first-out, mask)
 
 
 class Reset:
-    """A reset on its way: to the store, to the kernel, to channel B.
-
-    `cleared`: StoredValue of the instances that the reset clears once it is stored. `answer`,
-    `peer_answer`: the result here and in channel B, in the tick in which the reset ends.
+    """A reset on its way to the store, the kernel, channel B. `cleared`: StoredValue of what it
+    clears; `answer`, `peer_answer`: the results, in the tick in which it ends.
     """
 
     def __init__(self, core: Core, image: ProcessImage, submit: Callable[[], object]):
@@ -108,10 +106,7 @@ class Reset:
         self._end(answer, peer)
 
     def _end(self, result: int, peer: ChannelLink | None) -> None:
-        """The reset has been carried out or refused: the next record holds all that is latched.
-
-        With channel B its turn comes now, and its answer is awaited before the operator gets one.
-        """
+        """The next record holds all that is latched. The operator waits for channel B too."""
         self._asked, self.cleared.in_effect = None, ()
         self.cleared.void()
         of_peer = self._asked_of_peer

@@ -25,7 +25,7 @@ class RunRequest:
 
     @property
     def is_asked(self) -> bool:
-        """Whether the cabinet is to run. A test counts once the kernel knows: its key may be out."""
+        """True if the cabinet is to run. A test counts once the kernel knows of it."""
         why = self.rest.in_effect
         return why == AWAKE or bool(self.test and self._test_ms) and why[0] == standby.TEST
 

@@ -62,10 +62,8 @@ class SelfTest:
             self._check(MEMORY, memory_ok(view))
 
     def step(self, monotonic_us: int | None = None, raw_us: int | None = None) -> None:
-        """One slice: a function of the program each tick, a block of memory, the processor and the
-        clocks each second.
-
-        monotonic_us, raw_us: two clocks of this box; default: both are read.
+        """A function of the program each tick; memory, processor and clocks each second. Without
+        the times of two clocks of this box both are read.
         """
         if monotonic_us is None or raw_us is None:
             monotonic_us, raw_us = clock.monotonic_us(), clock.raw_us()
@@ -136,10 +134,8 @@ def _opened(pattern: str) -> "list[_Zone]":
 
 
 class _Zone:
-    """A thermal zone. `last_ddegC`: None until the first value; `silent_reads`: reads in a row
-    without a value.
-
-    Many boxes have zones that never report a value. Such a zone is not a fault.
+    """A thermal zone. Many boxes have zones that never report a value: no fault. `silent_reads`:
+    reads in a row without a value, after the first one.
     """
 
     def __init__(self, descriptor: int):

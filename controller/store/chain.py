@@ -53,11 +53,8 @@ def missing_scope(number: int) -> str:
 
 
 class Verdict:
-    """Result of a check: `events` checked, `first`, `last` numbers, `head` (hex), `missing`,
-    `breaks` as lines.
-
-    damaged: numbers of the events that report a damaged or removed record. unlinked: numbers of the
-    events behind a gap of such damage, without a hash of the previous event.
+    """Result of a check: numbers, `head` (hex), `breaks` as lines. damaged: events that report a
+    damaged or removed record; unlinked: those behind such a gap, without the hash before.
     """
 
     __slots__ = ("events", "first", "last", "head", "missing", "breaks", "damaged", "unlinked")

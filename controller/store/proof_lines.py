@@ -27,12 +27,8 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Record(NamedTuple):
-    """One line: the values that its hash covers, the hash of the previous record and its own hash,
-    both hexadecimal.
-
-    kind: COMMISSIONED (first start of the cabinet: no row, no result) or TEST. date: UTC day of the
-    test; recorded_utc: time of writing, by a clock of this source (utc.NTP, RTC, UNKNOWN). tester:
-    the person, with credentials.
+    """One line. kind: COMMISSIONED (first start: no row, no result) or TEST. date: UTC day of the
+    test; recorded_utc: of writing, by `clock`. tester: with credentials. Hashes are hexadecimal.
     """
 
     number: int
@@ -54,11 +50,8 @@ _TYPES = (int, *[str] * 6, int, *[str] * 4)
 
 
 class Found(NamedTuple):
-    """Content of the file: `records` whose own hash fits; `breaks`: the faults; `damaged_from`: the
-    first line with a fault.
-
-    torn_bytes: of a last line that a power cut left; whole_bytes: before it; is_ended: the last
-    record has a line end.
+    """`records` whose own hash fits; `breaks`: faults, from line `damaged_from` on. torn_bytes: of a
+    last line cut by a power loss, after whole_bytes; is_ended: the last record has a line end.
     """
 
     records: tuple[Record, ...]
@@ -175,11 +168,8 @@ def found_in(content: bytes) -> Found:
 
 
 def _is_torn(tail: bytes) -> bool:
-    """True if a power cut can leave these bytes of one record: its beginning, or the whole record
-    with NUL bytes for sectors that were not written.
-
-    False for more than one record and for bytes that no record has. Such bytes stay in the file,
-    because they may be valid records.
+    """True if a power cut can leave these bytes of one record: its beginning, or all of it with NUL
+    bytes for unwritten sectors. Any other bytes stay: they may be valid records.
     """
     return (
         all(byte in (0, due) for byte, due in zip(tail, _BEGINNING))

@@ -82,10 +82,7 @@ class Ledger:
         self.directory, self._files = directory, files
 
     def commission(self, moment: Moment, remark: str = "", waits: bool = True) -> bool:
-        """Add the record of the cabinet's first start to an empty ledger; True if it was added.
-
-        waits: for another process that writes. Raises NotWrittenError, BlockingIOError.
-        """
+        """Add the first record to an empty ledger; True if added. BlockingIOError."""
 
         def make(found: Found) -> tuple[str | int, ...] | None:
             first = COMMISSIONED, "", *_written(moment), "", 0, "", remark
@@ -120,7 +117,7 @@ class Ledger:
     def _append(
         self, make: Callable[[Found], tuple[str | int, ...] | None], waits: bool = True
     ) -> Record | None:
-        """Add a durable record of make(Found), all but the number; None of it adds nothing."""
+        """Add a durable record of make(Found), which gives all but the number, or None."""
         try:
             with self._opened(LOCK_FILE, os.O_RDWR) as lock:
                 self._files.lockf(lock, os.F_LOCK if waits else os.F_TLOCK, 0)

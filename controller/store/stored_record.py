@@ -53,14 +53,10 @@ class StoreError(Exception):
 class Record:
     """The default is the record of a new cabinet: not armed, stopped cleanly, nothing latched.
 
-    latches: {stage instance: number}; the earlier it latched, the higher the number (the first-out
-    has the highest). token_ages_ms: age of each spent reset token. cabinets: name of the cabinet;
-    two names if two stores were mixed. rest: (reason of run_request, person of the lock-out or ""),
-    AWAKE: it runs. locked_out: the person, "" without a lock-out. noc_verified: 1 once a message of
-    the operations centre has arrived. approved: the limit image in the form of approval.packed.
-    approved_by: the person. trips: the kernel's count. changes: of run/mark.py. path_delay:
-    (config/path_identity.py of the path, measured delay in ms), UNMEASURED without a measurement.
-    peak_minute, peak_used_Wh: words that core/policies/peak_shaving.py publishes.
+    latches: {stage instance: number}, the first-out has the highest. token_ages_ms: of spent reset
+    tokens. cabinets: two names if two stores were mixed. rest: (reason, person of a lock-out or
+    ""). approved: as approval.packed. changes: of run/mark.py. path_delay:
+    (config/path_identity.py, ms). peak_...: words of core/policies/peak_shaving.py.
     """
 
     armed: int = 0

@@ -91,11 +91,8 @@ class Store:
         return Loaded(CLEAN if is_clean else ARMED, record, self._generation, lines)
 
     def save(self, record: Record) -> None:
-        """Make a record durable in both copies. Raises StoreError.
-
-        After an error the store holds the old record or this one. If the disk allows it, only the
-        second copy is left. The next load then detects that a record is missing, also after a power
-        cut.
+        """Make a record durable in both copies. StoreError: the store holds the old one or this one,
+        if possible only as the second copy: the next load then knows that one is missing.
         """
         self._generation += 1  # also after a failure, so that no two records share a number
         content = encode(self._generation, record)
@@ -122,21 +119,15 @@ class Store:
 
 
 def _is_of_two(whole: list[Copy]) -> bool:
-    """True for two copies that a power cut cannot leave: different with one number, or more than
-    one save apart.
-
-    A failed save uses a number as well. A power cut in the very next save then needs the key.
+    """True for two copies that no power cut leaves: different with one number, or two saves apart.
+    A failed save uses a number too: a power cut in the very next one then needs the key.
     """
     numbers = [generation for generation, _ in whole]
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
 
 
 def of_cabinet(loaded: Loaded, name: str) -> Loaded:
-    """`loaded`, UNREADABLE if it belongs to another cabinet: its latches stay, the key is needed.
-
-    A box or disk from another cabinet lacks the latches of this cabinet. A record without a
-    cabinet's name is new.
-    """
+    """`loaded`, UNREADABLE if another cabinet's: this one's latches lack. Without a name: new."""
     cabinets = loaded.record.cabinets if loaded.record else ()
     others = [each for each in cabinets if each != name]
     if not others:
@@ -161,13 +152,11 @@ def _pause() -> None:
 
 
 def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
-    """Become the only writer of the store: a descriptor to keep open, None while another process is
-    the writer. Raises OSError.
+    """Become the only writer: a descriptor to keep open, None while another process is it. OSError.
 
-    The keeper holds the lock too: a keeper that outlives a killed controller still has records, and
-    two keepers would use the same numbers. The lock is on an empty file, because a full disk still
-    takes an empty file. It is not on the folder, because every reader of the folder could lock it
-    and keep the controller from starting. pause(): wait a little.
+    The keeper holds the lock too: one that outlives a killed controller still has records, and two
+    would use the same numbers. The file is empty, because a full disk takes it; it is not the
+    folder, which every reader could lock. pause(): wait a little.
     """
     path = os.path.join(directory, LOCK_FILE)
     descriptor = regular_file.opened(path, os.O_RDONLY | os.O_CREAT, 0o600)

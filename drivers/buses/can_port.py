@@ -56,11 +56,8 @@ class Bus(Protocol):
 
 
 class CanPort:
-    """One CAN bus. `ids`: the accepted ids (None: all); frames with other ids count as foreign.
-
-    Counters since start: received, foreign, error_frames, bus_offs, sent, full (queue full), losses
-    (interface gone). `reopen()` returns a new bus without blocking; None when the interface cannot
-    be opened again in the loop.
+    """One CAN bus. `ids`: accepted, None: all; others are foreign. `reopen()` gives a new bus
+    without blocking; None where the loop cannot. `full`: frames not taken; `losses`: of the bus.
     """
 
     def __init__(
@@ -199,13 +196,9 @@ def _reason(failure: Exception) -> str:
 
 
 def open_can(interface: str, channel: str, bitrate: int, **settings: Any) -> CanPort:
-    """CanPort on a python-can interface ("socketcan", "socketcand", "virtual", ...). CanPortError
-    in one line.
-
-    SocketCAN has its bit rate from the installer (ip link), others take `bitrate`, bit/s. Only
-    SocketCAN is reopened after a loss: its open does not block; a TCP interface may block for 10 s.
-    Where the kernel or the unit has no CAN at all, the port begins as a lost one, with its `error`:
-    the racks are silent, and the pages say so.
+    """CanPort on a python-can interface. CanPortError. SocketCAN has its bit rate from the
+    installer; it alone is reopened, because a TCP interface may block for 10 s. Without any CAN in
+    the kernel or the unit the port begins as a lost one: silent racks, which the pages tell.
     """
     opened = partial(open_bus, interface, channel, bitrate, **settings)
     try:
@@ -235,10 +228,8 @@ class _NoBus:
 
 
 def open_bus(interface: str, channel: str, bitrate: int, **settings: Any) -> can.BusABC:
-    """A bus of python-can. CanPortError in one line.
-
-    ignore_config: files and variables of the machine change no bus. Reading them also leaves 6 kB
-    in cycles at each open, and the loop runs without a garbage collector.
+    """A bus of python-can; CanPortError. Files and variables of the machine change none: to read
+    them leaves 6 kB in cycles at each open, and the loop has no garbage collector.
     """
     try:
         return can.Bus(

@@ -44,11 +44,8 @@ class _Job:
 
 
 class RtuPort:
-    """Schedule of one bus.
-
-    `first_byte_timeout_us` counts from the last byte sent. `turnaround_us`: silence after each
-    reply, added to the gap of 3.5 characters. `echo`: the adapter repeats each request.
-    `char_bits`: 10 or 11.
+    """Schedule of one bus. `first_byte_timeout_us` counts from the last byte sent; `turnaround_us`:
+    silence after each reply beside the gap; `echo`: the adapter repeats each request.
     """
 
     def __init__(

@@ -13,12 +13,9 @@ EXCEPTION_BYTES = 5
 
 
 class Receiver:
-    """Finds the reply to one request among noise, echo and other frames, in pieces of any size.
-
-    The receiver checks the CRC at the first place that looks like the reply before it looks at a
-    later place. So it never takes a frame inside the payload of another frame. With `echo` the
-    adapter repeats each request: the receiver removes the echo once, because the reply may equal
-    the request (function 6).
+    """Finds the reply to one request among noise, echo and other frames, in pieces of any size. The
+    first place that looks like it is judged first, so that no frame inside a payload counts. The
+    echo is removed once, because the reply may equal the request (function 6).
     """
 
     __slots__ = ("echo", "received", "_request", "_echo", "_buffer", "_seen")

@@ -57,10 +57,8 @@ OnFailure = Callable[[int, int, int], object]  # (kind, code, now_us)
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One complete request frame, the form of its reply, and its two callbacks.
-
-    `on_reply` gets the verified PDU (function first, no unit id, no CRC); a reply with the same
-    bytes as the last one gives the same object. `on_failure` gets TIMEOUT, EXCEPTION or BAD_REPLY.
+    """A request frame, the form of its reply, and its callbacks. `on_reply` gets the verified PDU
+    (no unit id, no CRC): the same object for the same bytes as last. `on_failure`: its kind.
     """
 
     key: Hashable
@@ -86,10 +84,7 @@ def read_request(
     on_failure: OnFailure = _ignore,
     priority: int = READ,
 ) -> Request:
-    """Request for `count` bits (function 1, 2) or registers (3, 4) from `address`.
-
-    ValueError when an argument is out of range.
-    """
+    """Read `count` bits (function 1, 2) or registers (3, 4). ValueError: out of range."""
     if function not in _READS:
         raise ValueError(f"request {key}: function {function} is not a read; allowed 1 to 4")
     _check(key, unit_id, address, count, _READS[function])
@@ -111,10 +106,8 @@ def write_request(
     on_failure: OnFailure = _ignore,
     priority: int = WRITE,
 ) -> Request:
-    """Request to write registers (each 0..65535) or coils (0 or 1) from `address` on.
-
-    Functions 5 and 6 write one; their reply equals the request, so an echo looks like success.
-    Function 23 also reads the same registers back. ValueError when an argument is out of range.
+    """Write registers (0..65535) or coils (0 or 1). ValueError: out of range. Functions 5 and 6
+    write one, and their reply equals the request; 23 reads the same registers back.
     """
     frame, head, reply_bytes = _write_frame(function, unit_id, address, tuple(values)), b"", 8
     if function == WRITE_AND_READ:

@@ -34,10 +34,8 @@ class SerialPortError(Exception):
 
 
 class SerialPort:
-    """One tty, locked for this process. `parity`: N, E or O.
-
-    `error`: the last failure in one line, "" while connected. `generation` grows with each open: a
-    poller must then register the new descriptor.
+    """One tty, locked for this process. `error`: the last failure, "" while connected. `generation`
+    grows with each open: a poller must then register the new descriptor.
     """
 
     def __init__(self, path: str, baud_Bd: int, parity: str = "N", stop_bits: int = 1) -> None:
@@ -113,10 +111,8 @@ class SerialPort:
         return data
 
     def write(self, data: bytes) -> bool:
-        """Send `data`. True unless the port is gone.
-
-        The port keeps the bytes that the tty does not take, until the next frame; then it drops and
-        counts them, because the rest of an old frame would spoil the new one.
+        """Send `data`; False: the port is gone. Bytes that the tty does not take wait for the next
+        frame, which drops and counts them: the rest of an old frame would spoil the new one.
         """
         if data and self._rest:
             self.dropped_bytes += len(self._rest)
@@ -169,13 +165,10 @@ class Watched(Protocol):
 
 
 class Arrivals:
-    """The ports that have received bytes. Wait until `fileno()` is readable, then call
-    `ports()`.
+    """The ports that have received bytes: read each of `ports()` once `fileno()` is readable.
 
-    Edge-triggered: the kernel checks a tty only after bytes have come. A question about an empty
-    tty (select, poll, level-triggered epoll) first flushes its work queue. On a busy machine that
-    held the loop up to 0.8 s, waiting for an ordinary-priority worker. So read each port of
-    `ports()` at once; a read at another time costs one such question.
+    Edge-triggered: any question about an empty tty (select, poll, read) first flushes its work
+    queue. On a busy machine that held the loop for 0.8 s, behind an ordinary-priority worker.
     """
 
     def __init__(self) -> None:

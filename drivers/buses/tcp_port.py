@@ -35,10 +35,7 @@ TRANSACTIONS = 1 << 16
 
 
 class TcpPort:
-    """One connection. path: "ADDRESS:PORT" (IPv4). The other attributes are those of SerialPort.
-
-    `strays` counts replies to an earlier request; they are dropped.
-    """
+    """One connection to "ADDRESS:PORT" (IPv4), like a SerialPort. `strays`: replies too late."""
 
     low_latency_ok = True
 
