@@ -1,8 +1,7 @@
 """BMS families on CAN: the native rack BMS by its DBC, and Pylontech low voltage (pylontech.py).
 
-A native frame counts only with a good CRC and a counter that differs from the last frame of that
-id. The first frame of an id sets the counter and does not count, because a dead sender may repeat
-one frame for ever.
+A native frame counts only with a good CRC and a counter that differs from the last of its id. The
+first of an id only sets the counter: a dead sender may repeat one frame for ever.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,5 @@
-"""The fields of CAN messages, read once from a DBC file; drivers then decode frames by shifts and
-masks.
-
-Only the messages and signals of a DBC count (BO_, SG_). Signals that need another decoding are
-refused: big-endian, multiplexed, floating point.
+"""The fields of CAN messages, from the messages and signals (BO_, SG_) of a DBC file, as shifts and
+masks. Big-endian, multiplexed and floating-point signals are refused.
 """
 
 import functools

@@ -1,11 +1,9 @@
-"""Remote I/O family: eight contacts in, eight coils out, and an output expiry.
+"""Remote I/O family: eight contacts in, eight coils out. Without a write within its output expiry
+the module sets its coils to 0: that ends a permit when the controller dies.
 
-After the output expiry without a write the module itself sets its coils to 0.
-
-The output expiry ends a permit when the controller dies. Until the driver has written the expiry
-and read it back, every coil write has 0 in all coils: permits off, inverted outputs (fan, red lamp)
-on. The driver reads the expiry again at intervals, because a module that restarted has its factory
-setting.
+Until the expiry is written and read back, every coil write has 0 in all coils: permits off,
+inverted outputs (fan, red lamp) on. A module that restarts has its factory setting, so the expiry
+is read again and again.
 """
 
 from collections.abc import Callable, Mapping, Sequence

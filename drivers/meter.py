@@ -1,9 +1,7 @@
-"""Meter family: phase voltages, currents, powers and power factors in one read of 32-bit floats.
-
-The driver takes a whole reading or refuses it. Real error readings carry -1 or -2 in every channel,
-and a cut or shifted read gives absurd phases. Therefore every phase must have 0.5 to 1.5 times the
-nominal voltage, a power factor from -1 to 1, and no more power than voltage times current allows.
-NaN fails each check.
+"""Meter family: one read of 32-bit floats, taken whole or refused. Real error readings carry -1 or
+-2 in every channel, and a shifted read gives absurd phases. So every phase must have 0.5 to 1.5
+times the nominal voltage, a power factor from -1 to 1, and no more power than voltage times current
+allows. NaN fails each check.
 """
 
 import zlib

@@ -1,14 +1,12 @@
 """Power converter family: SunSpec DER models over Modbus RTU.
 
-The start-up is one generator, `_start_up`. It finds the models and waits for the scale factors and
-the first complete reading. Only then it writes (reversion, mode, set-point 0) and reads back. After
-a long silence of the device the driver repeats the whole start-up; after a loss of settings it
-repeats `_configure`. Only `start` starts the converter itself.
-
-The driver reads the set-point back from the device; row 56 compares the power with the set-point.
+The start-up is one generator, `_start_up`: models, scale factors, a complete reading; only then it
+writes (reversion, mode, set-point 0) and reads back. It begins again after a long silence, and with
+`_configure` after a loss of settings. Only `start` starts the converter itself.
 
 A set-point goes out in each tick and must find the bus free: `service` spreads all other requests
-of a running converter evenly over the ticks (drivers/buses/README.md).
+of a running converter evenly over the ticks (drivers/buses/README.md). Row 56 compares the power
+with the set-point that is read back.
 """
 
 import math

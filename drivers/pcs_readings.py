@@ -1,8 +1,6 @@
-"""The readings of a SunSpec converter: periodic reads, scale factors, and the two groups.
-
-The measurements of two models become fresh together, and only while the converter's heartbeat
-changes: a dead program repeats its last numbers. Scale factors have their own reads and may change
-at any time. After a change the values are dropped until two readings of the new factors agree.
+"""The readings of a SunSpec converter. The measurements of two models become fresh together, and
+only while the converter's heartbeat changes: a dead program repeats its last numbers. After a
+change of a scale factor the values are dropped until two readings of it agree.
 """
 
 from collections.abc import Callable

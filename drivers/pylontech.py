@@ -1,7 +1,6 @@
-"""Pylontech low voltage BMS on CAN, V1.2 and V1.3: the common protocol of home storage batteries.
-
-The frames have no counter, no CRC, no cell voltages and no module temperatures. Each frame id has
-its own age, because a BMS can go on sending its name after its limits have stopped.
+"""Pylontech low voltage BMS on CAN, V1.2 and V1.3, as many home storage batteries have it. No
+counter, CRC, cell voltages or module temperatures. Each frame id has its own age, because a BMS can
+go on sending its name after its limits have stopped.
 """
 
 from collections.abc import Callable, Iterable

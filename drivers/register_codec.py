@@ -1,9 +1,7 @@
-"""One value of a device as registers or bits, and back: type, word and byte order, scale, offset.
+"""One value of a device as registers or bits, and back: value = raw * scale + offset, rounded.
 
-    value = raw * scale + offset, rounded to an integer in the unit of its signal.
-
-A reading has no value when the profile calls its raw value invalid, or when it is a NaN. It is
-refused when it is a state without an entry in `values`, or a value out of range.
+A raw value that the profile calls invalid, and NaN, is no value. A state without an entry in
+`values`, and a value out of range, is refused.
 """
 
 import math

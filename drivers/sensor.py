@@ -1,17 +1,10 @@
-"""Sensor families (gas, off-gas, toxic gas, climate, UPS): one read of a block of input registers,
-all values or none.
+"""Sensor families (gas, off-gas, toxic gas, climate, UPS): one read of input registers, all values
+or none. The registers `status`, `calibration_due` and `today` (days) have a fixed meaning.
 
-The profile has the place, range and full scale of each value. Three registers have a fixed meaning:
-`status`, and `calibration_due` and `today` (days). The constructor says where each other value
-goes.
-
-A date that is not set or out of range is no fault of the cell. The values count, `ok` follows the
-status, and the calibration counts as overdue by DAYS_MAX. Row 13c then warns and halves the power
-until the dates are set. As a fault (13a) two detectors without a clock would mean that all gas
-detection is lost (row 14), and a measured 0 would not count.
-
-A detector that warms up has no reading yet: the start waits for the detector, and nothing latches
-after a power cut.
+A date that is not set or out of range is no fault of the cell. The values count, and the
+calibration is overdue by DAYS_MAX: row 13c halves the power. As a fault (13a) two detectors without
+a clock would mean that all gas detection is lost (row 14). A detector that warms up has no reading
+yet: nothing latches after a power cut.
 """
 
 import math

@@ -1,12 +1,8 @@
 """Generic register family: every Modbus device that a profile can describe without code.
 
-Each signal becomes fresh by itself, with the answer of its own block. A value that is out of range
-or has no meaning makes its signal unknown, not the device. A raw value that the profile calls
-invalid says that the device has no such value, for example no fuel sender.
-
-A profile may name registers that identify the device (`[identity]`). They must hold what the
-profile says before a value counts or a write goes out, at the start and after each silence, because
-the device may have been replaced.
+Each signal becomes fresh by itself. One out of range or without meaning is unknown, not the device.
+With `[identity]` no value counts and no write goes out before its registers hold what the profile
+says, because the device may have been replaced.
 
     start, silence --> read all of `[identity]` --> as the profile says --> values count
                        again every IDENTITY_US  --> another value --> `other_device`, no value
@@ -67,7 +63,7 @@ class SiteDevice:
         bounds: Bounds | None = None,
     ):
         """place: of the first signal in inp and in fresh; names: of all, in their order; settings:
-        of the role; bounds: {signal: (lowest, highest)} by the rating. What is not read is 0.
+        of the role; bounds: {signal: (lowest, highest)} by the rating. Others stay 0.
         """
         self.profile, self.unit_id = profile, unit_id
         self.refused = self.failures = 0

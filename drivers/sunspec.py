@@ -1,8 +1,6 @@
-"""SunSpec over Modbus: model chain, scale factors, and points as raw registers. No I/O, no clock.
-
-Source: SunSpec device information model specification. "SunS" at one of three base addresses, then
-a chain of [model id, length] headers that ends with id 0xFFFF. A length may exceed the model's
-(vendor points, a pad register).
+"""SunSpec over Modbus, by its device information model specification: "SunS" at one of three base
+addresses, then a chain of [model id, length] headers up to id 0xFFFF. A length may exceed the
+model's (vendor points, a pad register). No I/O, no clock.
 """
 
 import struct

@@ -4,9 +4,9 @@
     changes u16, fresh bits (one per group, low bit first), indexes u16 x changes, values i32 x
     changes
 
-An index < n_in is an input, any other an output. A frame has only the words that differ from the
-previous frame. A keyframe has every input and output instead (no indexes), then the n_state words
-of the state *after* its tick, so that a reader can start there.
+An index < n_in is an input, any other an output; only words that differ from the previous frame are
+there. A keyframe has all of them instead (no indexes), then the n_state words of the state *after*
+its tick, so that a reader can start there.
 """
 
 import struct

@@ -1,8 +1,6 @@
 """Events from the keyframes of a journal: when rows began and ended, and how the state changed.
-
-The controller writes a keyframe after each change of the active or latched rows or of the run
-state, and every 10 s. So the events are exact to the tick without the frames in between. They reach
-back as far as the ring: about two hours and a half.
+There is a keyframe after each such change, so the times are exact to the tick, back as far as the
+ring reaches: about two hours and a half.
 """
 
 import copy

@@ -1,8 +1,6 @@
-"""Replay: runs a journal's inputs through a core again and checks that the bytes are the same.
-
-The journal is enough: its header has the images and the topology, a keyframe the state to start
-with, each frame the inputs of its tick. The replay starts at the first keyframe in the ring. After
-lost frames it starts again at the next keyframe.
+"""Replay: runs a journal's inputs through a core again and checks that the bytes are the same. The
+header has the images and the topology, a keyframe the state to start with, each frame the inputs of
+its tick. After lost frames it starts again at the next keyframe.
 """
 
 import os

@@ -1,9 +1,8 @@
 """The journal: a ring of tick frames in a mapped file. The loop writes it, every user may read it.
 
-File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: the needs of a replay),
-newest complete sequence, positions of the last two keyframes, ring of frames (frame.py).
-Little-endian throughout, like every machine that runs this program. The writer (writer.py) never
-waits for a reader: the ring overwrites, and each reader detects its own loss by sequence and CRC.
+File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: what a replay needs), newest
+complete sequence, positions of the last two keyframes, ring of frames (frame.py), all
+little-endian. The writer waits for no reader: each finds its own loss by sequence and CRC.
 """
 
 import copy

@@ -1,9 +1,7 @@
-"""The record on the disk, also on a full disk and with a damaged or missing database.
-
-No room: the histories are left out, and a reserve made beforehand gives its room to events. When
-the reserve is used up, events wait in the journal for hours. Damaged or taken away: put aside,
-begun anew with all that can be read. Each change of condition is one line for the
-operator, and what was lost is an event.
+"""The record on the disk, also on a full disk and with a damaged or missing database. Without room
+the histories are left out and a reserve gives its room to events; then events wait in the journal.
+A damaged database is put aside and begun anew. Each change of condition is one line for the
+operator, what was lost is an event.
 """
 
 import contextlib
@@ -44,8 +42,8 @@ class Archive:
         say: Callable[[str], object],
         captures: Callable[[], list[tuple[int, str]]] = list,
     ):
-        """say: tells the operator; captures: (event number, file name) of those on the disk, for
-        a database that has lost them. OSError or DatabaseError: there is nothing to write on.
+        """say: tells the operator; captures: (event number, file name) of those on the disk, for a
+        database that has lost them. OSError or DatabaseError: there is nothing to write on.
         """
         self.path = os.path.join(state_directory, FILE)
         self._run_directory = run_directory

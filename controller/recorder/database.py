@@ -1,9 +1,6 @@
-"""The database of the recorder: its tables, one transaction at a time, every commit durable when it
-returns.
-
-WAL with synchronous=FULL: each commit ends with an fsync of the log, so what `write` has taken
-survives a power cut. A checkpoint runs only beside a commit without an event. Sizes are bounded:
-pages of the file, the log, the cache.
+"""The database of the recorder: one transaction at a time. WAL with synchronous=FULL: what `write`
+has taken survives a power cut. A checkpoint runs only beside a commit without an event. Pages of
+the file, log and cache are bounded.
 """
 
 import contextlib

@@ -1,9 +1,7 @@
-"""Events, found by comparing each frame with the one before: pure, the same frames give the same
-events.
+"""Events, found by comparing each frame with the one before: the same frames give the same events.
 
-A row of the matrix that takes power away is a trip; one that only reduces it or warns is a limit or
-a note. The binding limit and the reason that inhibits a start may change at every tick; each is an
-event once it has held for HELD_MS.
+A row that takes power away is a trip; one that only reduces it or warns is a limit or a note. The
+binding limit and the reason that inhibits a start are events once they have held for HELD_MS.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -1,9 +1,6 @@
-"""Follows the journals of a controller from run to run: every frame once, in order, and the loss
-counted.
-
-A controller that starts makes a new file and keeps the one before as `journal.previous`. A position
-says how far a file was read. It holds the inode, the sequence of the last frame taken, and the last
-keyframe before it with its CRC, because another file may get the same inode.
+"""Follows the journals of a controller from run to run: every frame once, and the loss counted. A
+start keeps the file before as `journal.previous`. A position says how far a file was read: its
+inode, the last sequence, and a keyframe with its CRC, because another file may get the inode.
 """
 
 import contextlib

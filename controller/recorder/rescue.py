@@ -1,11 +1,9 @@
-"""A damaged database is put aside, and a new one begins with every event that can still be read.
+"""A damaged database is put aside, and a new one begins with every event that can still be read,
+and the trips of trips.log. The chain goes on from the last published hash; an event with code
+DAMAGE says what was lost in between.
 
-Trips come a second time from trips.log. The chain goes on from the last hash that was published, so
-that hash still checks it; an event with code DAMAGE says what was lost in between.
-
-A kill at any step loses nothing. The old database is called `.rescuing` until the new one, made
-under a name of its own, is whole and in place. Then the old one is `.damaged`, over that of the
-last time.
+A kill at any step loses nothing: the old one is `.rescuing` until the new one, made under a name of
+its own, is whole and in place; then it is `.damaged`, over that of the last time.
 """
 
 import contextlib

@@ -1,8 +1,6 @@
-"""One controller without its transport: image, core, field, journal and store, and the tick that
-ties them together.
-
-loop.py runs it against real wires and clocks, the rig's simulation in virtual time: the same
-object, the same order: freeze, analyse, permit, decide, gate, write, journal.
+"""One controller without its transport: image, core, field, journal and store, and the tick:
+freeze, analyse, permit, decide, gate, write, journal. Real wires and clocks (loop.py) and the rig's
+virtual time run the same object.
 """
 
 from array import array

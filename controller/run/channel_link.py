@@ -1,8 +1,6 @@
-"""Channel A's end of the link to channel B.
-
-The loop's Wire carries the link, which has the methods of a bus (`receive`, `poll`, `wake_us`). It
-takes bytes whenever they come and sends a frame in every other tick. A tick calls `update` before
-the kernel's step, which gives the kernel its input `code`, and `report` after the step.
+"""Channel A's end of the link to channel B. The loop's Wire carries it like a bus. A tick calls
+`update` before the kernel's step, which gives the kernel its input `code`, and `report` after it; a
+frame goes out in every other tick.
 """
 
 from array import array
@@ -126,7 +124,7 @@ class ChannelLink:
         return frame.get(f.RESET_MASK), frame.get(f.RESET_FIRST_OUT)
 
     def order_reset(self, kind: int, first_out: int, mask: int) -> None:
-        """Pass on a reset of what the operator saw in B. Until it answers, `result` is NONE. B is
+        """Pass on a reset of what the operator saw in B. `result` is NONE before the answer. B is
         asked with its own numbers only: a frame cannot hold each number that an operator may send.
         """
         now = self.causes()

@@ -1,8 +1,5 @@
-"""The field side of one cabinet: ports, device families, and what each tick writes, built from a
-checked configuration.
-
-It knows no transport: the owner of the wires (loop.py real ones, the rig's simulation virtual ones)
-moves the bytes of each port and the frames of each CAN bus.
+"""The field side of one cabinet: ports, device families, and what each tick writes. The owner of
+the wires (loop.py, or the rig's simulation) moves the bytes and frames.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,8 +30,8 @@ URGENT_US = 500_000  # then the coils have expired by themselves
 
 class IoChannel:
     """One I/O module and when its coils were last written. `supply`: the module of the contactor
-    supply, for another one with the PCS enable, which is then written only after the supply: if
-    frames get lost, the enable expires first, so that no contactor opens under power.
+    supply, for another one with the PCS enable. The enable is written only after the supply. If
+    frames get lost, it expires first: a contactor must not open under power.
     """
 
     def __init__(self, module: IoModule, port: RtuPort, period_ms: int):

@@ -1,9 +1,6 @@
-"""The counters of the buses in a mapped file: the loop writes them once a second, any process may
-read them.
-
-One entry per RTU unit and one per CAN bus, of a fixed size: name of the bus, address (-1: a CAN
-bus; -2: bytes without a request), then the counters. A reader that meets an unfinished write sees
-an odd number in front and reads again.
+"""The counters of the buses in a mapped file: the loop writes once a second, any process reads. An
+entry per RTU unit and CAN bus: bus, address (-1: a CAN bus; -2: bytes without a request), counters.
+An odd number in front is an unfinished write: read again.
 """
 
 import struct

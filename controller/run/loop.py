@@ -1,8 +1,6 @@
-"""The real loop: one thread, one tick, absolute deadlines; between ticks it reads and sends bytes.
-
-Code that may block, use much memory or crash runs in other processes (keeper.Keeper, readers of the
-journal and of the statistics). Order at the start: build everything, open the ports, notify the
-service manager, switch to real-time priority last.
+"""The real loop: one thread, one tick, absolute deadlines; between ticks it moves bytes. Code that
+may block, grow or crash runs in other processes. Order at the start: build everything, open the
+ports, notify the service manager, switch to real-time priority last.
 """
 
 import os

@@ -1,13 +1,10 @@
-"""Operator commands to a running controller: one fixed datagram on a UNIX socket, one answer
-(operator_client.py sends it).
+"""Operator commands to a running controller: a fixed datagram on a UNIX socket, and an answer that
+repeats the number in front of it (operator_client.py sends).
 
-A reset names the first-out instance and the cause mask that the operator saw, for each channel. A
-channel refuses the reset when its own have changed. The socket is for the controller's user and for
-operators. Each datagram begins with a number that its answer repeats, and the operating system
-reports which user sent it. An operator may lock out under the operator's own name only. A lock-out
-under another name, an approval and a new key need the controller's user, whose commands ask for a
-password. The datagram of a new key contains the key, because the loop reads no file after its
-start.
+A reset names the first-out instance and cause mask that the operator saw, for each channel, which
+refuses it when its own have changed. The system says which user sent a datagram: an operator locks
+out under the own name only. Another name, an approval and a new key (which the datagram holds: the
+loop reads no file) need the controller's user, whose commands ask for a password.
 """
 
 import os

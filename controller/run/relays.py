@@ -1,8 +1,6 @@
 """Cross-check of the permit relays: each must follow its output, by the contact that an I/O module
-reads back (row 44).
-
-Source: UL 60730-1 table H.1, plausibility of outputs, in the project's fact table (A92: read-back
-of I/O). The kernel tests each relay before a closing (permit.py); this module checks in every tick.
+reads back (row 44; UL 60730-1 table H.1, fact A92). The kernel tests each before a closing
+(permit.py), this module in every tick.
 """
 
 from collections.abc import Sequence

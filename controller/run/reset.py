@@ -1,9 +1,6 @@
 """A reset that an operator asked for: judged here, stored, given to the kernel, then passed on to
-channel B.
-
-A reset is stored before it takes effect, so that no cut of power gives a token back. The kernel
-gets no reset that is not stored. Otherwise the kernel could clear a latch that the store still
-holds, because the five seconds without a cause may end in the step of the kernel.
+channel B. A reset is stored first, so that no cut of power gives a token back. Otherwise the
+kernel, where the five seconds may end, could clear a latch that the store still holds.
 """
 
 from array import array

@@ -1,10 +1,8 @@
-"""The run request: whether the cabinet is to run or to stay in standby.
+"""Whether the cabinet is to run or to stay in standby.
 
-A stop by a person, a test, a lock-out and some rows of the matrix put the cabinet in standby. A
-restart does the same, if the hazard analysis does not trust it. Standby lasts until a person starts
-the cabinet. The reason
-(standby.py of core) is a field of the stored record, so standby survives restarts. The end
-of the process is no reason: after a restart the cabinet runs, or stays in standby, as before.
+A stop by a person, a test, a lock-out, some rows, and a restart that the hazard analysis does not
+trust put it in standby until a person starts it. The reason (standby.py of core) is stored. The end
+of the process is no reason: a restart goes on as before.
 """
 
 from controller.core.base import standby

@@ -1,11 +1,7 @@
 """Self-test of the controller while it runs: program, memory, clocks, processor temperature (row
-44).
-
-Source: UL 60730-1 table H.1 and UL 1998 table A2.1 in the project's fact table (A92): program
-memory, variable memory, clock; C82 for the processor. Each tick does one slice, so that ticks stay
-short. The test detects a changed program or a stuck bit, never a program that was wrong from the
-beginning. A thermal zone that falls silent keeps its last reading, so that row 44f does not clear;
-after ZONE_SILENT_READS the silence itself is a fault.
+44; UL 60730-1 table H.1 and UL 1998 table A2.1, facts A92, C82), a slice each tick. It finds a
+changed program or a stuck bit, never a program that was wrong from the beginning. A thermal zone
+that falls silent keeps its last reading: row 44f does not clear, and later is a fault.
 """
 
 import glob

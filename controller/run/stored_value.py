@@ -1,11 +1,9 @@
-"""A value that survives restarts, and the change of it that an operator waits for. Reset, lock-out
-and its end, start, stop and test mode have the same rule.
+"""A value that survives restarts, and the change of it that an operator waits for.
 
 A change that makes the cabinet safer takes effect first and is stored then. A change that removes a
-protection is stored first: a power cut may lose the change, never the protection. A change that is
-not stored within operator_commands.STORED_MS is void if it had to be stored first. Otherwise it
-would take effect after the sender has read "no answer". Any other change stays in effect until a
-restart.
+protection is stored first: a power cut may lose the change, never the protection. If it is not
+stored within operator_commands.STORED_MS it is void, or it would take effect after the sender has
+read "no answer". Any other change stays in effect until a restart.
 """
 
 from collections.abc import Callable

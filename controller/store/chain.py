@@ -1,12 +1,10 @@
-"""The hash chain over the events: with a published hash, `verify` finds any change of an earlier
-event.
+"""The hash chain over the events: with a published hash, `verify` finds any earlier change.
 
-hash = SHA-256(hash of the previous event || canonical text of this event); the first event follows
-32 zero bytes. The canonical text is the JSON list of COLUMNS, in this order, without blanks, ASCII
-only, so that another program can check it.
+hash = SHA-256(hash of the previous event, at first 32 zero bytes || canonical text). The text is
+the JSON list of COLUMNS, without blanks, ASCII only, so that another program can check it.
 
-Retention removes events, oldest first, trips last, and adds an event about it (code RETENTION) to
-the chain. The table `links` keeps the hash before each such gap. Any other gap is a break.
+Retention removes events and says so in the chain (code RETENTION); `links` keeps the hash before
+each such gap. Any other gap is a break.
 """
 
 import hashlib

@@ -1,8 +1,6 @@
-"""The lines of the proof-test ledger: records as bytes, and the faults of a file of records.
-
-The hash of a record covers its values and the previous hash (chain.py): the newest hash, kept
-elsewhere, shows any change before it. A last line is torn if a power cut can have left it of one
-record. Any other fault is damage, reported with its line number.
+"""The lines of the proof-test ledger as bytes, and the faults of a file of them. The hash of a
+record covers its values and the previous hash (chain.py). A last line is torn if a power cut can
+have left it; any other fault is damage, reported with its line number.
 """
 
 import json
@@ -50,8 +48,8 @@ _TYPES = (int, *[str] * 6, int, *[str] * 4)
 
 
 class Found(NamedTuple):
-    """`records` whose own hash fits; `breaks`: faults, from line `damaged_from` on. torn_bytes: of a
-    last line cut by a power loss, after whole_bytes; is_ended: the last record has a line end.
+    """`records` whose own hash fits; `breaks`: faults, from line `damaged_from` on. torn_bytes: of
+    a last line that power loss cut, after whole_bytes; is_ended: the last record has its end.
     """
 
     records: tuple[Record, ...]

@@ -1,11 +1,7 @@
-"""The proof-test ledger: tester, row, day, measured reaction and result of each test (A71, A73, A78
-of the facts).
-
-`proof_tests.jsonl` in the state directory has one JSON object per line (proof_lines.py). Lines are
-only added, and each is durable before it counts. The next record removes a torn last line; damage
-stays.
-
-The ledger gives warnings and pages. The tick, limits and permits never read it.
+"""The proof-test ledger: tester, row, day, measured reaction and result of each test (A71, A73,
+A78). `proof_tests.jsonl` has a JSON object a line, durable before it counts. The next record
+removes a torn last line; damage stays. Only warnings and pages read it, never tick, limits or
+permits.
 """
 
 import json

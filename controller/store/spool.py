@@ -1,8 +1,5 @@
-"""Acts of persons on their way to the record: one small file each in RUN_DIR/console, until the
-recorder has stored it.
-
-A file gets its name when it is complete. Without a recorder the files wait. Only files of the
-recorder's own user count.
+"""Acts of persons on their way to the record: a small file each in RUN_DIR/console, until the
+recorder has stored it. Only whole files of the recorder's own user count.
 """
 
 import contextlib

@@ -1,8 +1,5 @@
-"""The stored record: the values that survive a loss of power, as typed fields, and their bytes in
-one copy of the store.
-
-On the disk `values` is a map from names to whole numbers. Some names end in a text, and in memory
-each of these is a field. The text is:
+"""The stored record: the values that survive a loss of power, and their bytes in one copy of the
+store. On the disk `values` maps names to whole numbers. Some names end in a text, a field here:
 
     cabinet.      name of the cabinet
     locked_out.   person who locked the cabinet out

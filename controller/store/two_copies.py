@@ -1,16 +1,11 @@
-"""The two copies of the stored record on the disk: latches, reset tokens, ARMED and CLEAN, and
-the commands of operators.
+"""The two copies of the stored record on the disk: latches, reset tokens, ARMED and CLEAN, commands
+of operators. Each has its own CRC and is replaced as a whole, the second only when the first is
+durable. So at any instant one whole copy is there, of the old record or the new one.
 
-Each copy has its own CRC and is replaced as a whole; the second only when the first is durable. So
-at any instant one whole copy is on the disk, of the old record or of the new one.
-
-Order of the caller: a latch takes effect first and is saved then. A reset is saved first (its token
-as spent) and takes effect when the save is acknowledged. If that reset is refused meanwhile, a
-record with all latches follows at once. ARMED is saved before the first contactor closes, CLEAN
-after a healthy stop. So a power cut at any point leaves more latches than before, never fewer.
-
-The loop does not save, because it must never wait for a disk: keeper.Keeper hands the records to a
-process of its own.
+Order of the caller: a latch takes effect first and is saved then; a reset (its token as spent) is
+saved first. If it is refused meanwhile, a record with all latches follows at once. ARMED is saved
+before the first contactor closes, CLEAN after a healthy stop. So a power cut leaves more latches
+than before, never fewer. The loop must never wait for a disk: keeper.Keeper saves.
 """
 
 import contextlib
@@ -91,8 +86,8 @@ class Store:
         return Loaded(CLEAN if is_clean else ARMED, record, self._generation, lines)
 
     def save(self, record: Record) -> None:
-        """Make a record durable in both copies. StoreError: the store holds the old one or this one,
-        if possible only as the second copy: the next load then knows that one is missing.
+        """Make a record durable in both copies. StoreError: the store holds the old one or this
+        one, if possible as the second copy alone. The next load then knows that one is missing.
         """
         self._generation += 1  # also after a failure, so that no two records share a number
         content = encode(self._generation, record)

@@ -1,10 +1,8 @@
-"""A CAN bus that never blocks: bounded reading, sending with its result, error frames and interface
-loss as state and counters.
+"""A CAN bus that never blocks: bounded reading, error frames and interface loss as state.
 
-The port works over any python-can bus. It uses only recv(0) and send without a time-out, because
-`send_periodic` and `Notifier` start threads. The filters of python-can stay off: recv(0) returns
-None when they drop the first waiting frame. SocketCAN: the installer sets `restart-ms 100`
-(otherwise one bus-off lasts for ever) and `txqueuelen 100`.
+Of a python-can bus it uses only recv(0) and send without a time-out: `send_periodic` and `Notifier`
+start threads. Its filters stay off: recv(0) gives None when they drop the first waiting frame. The
+installer sets `restart-ms 100` (else a bus-off lasts for ever) and `txqueuelen 100`.
 """
 
 import errno

@@ -1,14 +1,11 @@
 """One Modbus RTU bus: the next request, gaps, time-outs, back-off, statistics. Bytes and time in,
-bytes out.
+bytes out: the owner calls `receive`, then `poll` (at `wake_us` at the latest) and writes what it
+returns.
 
-The owner of the wire calls `receive(data, now_us)` with the received bytes, then `poll(now_us)`,
-and writes the bytes that `poll` returns. `poll` must run again at `wake_us`. One request is
-outstanding at a time. Order: STOP before WRITE before READ, within a class by deadline. The
-deadline of a periodic request is its due time plus its period; of a submitted one its submission.
-
-The port drops bytes that arrive before the request has left. The port also drops a reply that may
-be a late one (late.py); if no other reply follows, the reads of the unit pause for one more
-time-out. The port keeps gaps and turn-around for all devices; a driver never does.
+One request is outstanding. STOP goes before WRITE before READ, within a class by deadline: due time
+plus period, or submission. Bytes before the request has left are dropped, and a reply that may be a
+late one (late.py); if no other follows, the reads of the unit pause for one more time-out. Gaps and
+turn-around are kept here, never by a driver.
 """
 
 from collections.abc import Callable, Hashable, Iterable

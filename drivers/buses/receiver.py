@@ -1,9 +1,6 @@
-"""The receiver that finds the reply to a Modbus RTU request: bytes in, PDU out.
-
-The receiver recognises a reply by its predictable head, then its exact length, then its CRC. The
-head of a read is unit id, function and byte count (3 bytes). The head of a write is unit id,
-function, address and count or value (6 bytes). The length is necessary, because the CRC of a good
-frame followed by 0x00 is good too.
+"""The receiver that finds the reply to a request: bytes in, PDU out. It knows a reply by its head
+(unit id, function, and the byte count of a read, the address and value of a write), its length and
+its CRC. The length counts, because a good frame and 0x00 have a good CRC too.
 """
 
 from drivers.buses.crc import FRAME_BYTES_MAX, crc16

@@ -1,8 +1,6 @@
-"""Modbus RTU requests as whole frames, each with the form of its reply; receiver.py finds it.
-
-No I/O and no clock. The tests check the requests with pymodbus. The product does not use pymodbus:
-its import takes 90 ms, and its framer drops a good frame behind noise and accepts a reply of
-another function or size.
+"""Modbus RTU requests as whole frames, each with the form of its reply. No I/O and no clock. The
+tests check them with pymodbus. Its import takes 90 ms, and its framer drops a good frame behind
+noise and accepts a reply of another function or size.
 """
 
 from collections.abc import Callable, Hashable, Sequence

@@ -1,9 +1,6 @@
-"""A serial port that never blocks and reopens by itself: settings by pyserial, bytes by os.read and
-os.write.
-
-`read` asks FIONREAD first: a read of an empty tty can wait for an ordinary-priority kernel worker
-even with O_NONBLOCK. The write of pyserial is not used, because it spins on a full port. Name ports
-by /dev/serial/by-id: ttyUSB numbers change.
+"""A serial port that never blocks and reopens by itself; pyserial only sets it up, because its
+write spins on a full port. FIONREAD comes before each read: a read of an empty tty can wait for a
+kernel worker even with O_NONBLOCK. Use /dev/serial/by-id: ttyUSB numbers change.
 """
 
 import errno
