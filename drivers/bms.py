@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivers.dbc import Dbc, Field
-from drivers.profile import Profile, ProfileError
+from drivers.profile import Profile, wrong
 from drivers.pylontech import PylontechBms
 from drivers.sink import Sink
 from safety import signals
@@ -125,20 +125,16 @@ class NativeBms:
         self._command_seed = crc_seed(self._command_id)
 
     def _add_message(self, dbc: Dbc, name: str, rows: dict[str, dict[str, Any]]) -> None:
+        path = self.profile.path
         for target in rows:
             if target not in RACK_ROWS:
-                raise ProfileError(
-                    f"{self.profile.path.name}: frames.{name}.{target}: no such "
-                    f"signal; allowed " + ", ".join(RACK_ROWS)
-                )
+                allowed = ", ".join(RACK_ROWS)
+                raise wrong(path, f"frames.{name}.{target}: no such signal; allowed {allowed}")
         groups = {RACK_ROWS[target][1] for target in rows}
         group = self._groups + min(groups)
         if len(groups) > 1 or any(message.group == group for message in self._messages.values()):
-            raise ProfileError(
-                f"{self.profile.path.name}: frames.{name}: allowed the signals of "
-                f"one group, and a "
-                "group in one frame, because they become fresh together"
-            )
+            words = "allowed the signals of one group, and a group in one frame"
+            raise wrong(path, f"frames.{name}: {words}, because they become fresh together")
         fields = tuple(dbc.field(name, row) for row in rows.values())
         indexes = tuple(self._first + RACK_ROWS[target][0] for target in rows)
         can_id = dbc.message(name).can_id + self._id_offset
@@ -164,14 +160,13 @@ class NativeBms:
 
     def _check_step(self, name: str, fields: tuple[Field, ...]) -> None:
         """Refuse coarse temperatures: row 22 (0.5 K in 30 s) would trip at each step of 1 K."""
+        finest_K = TEMPERATURE_STEP_DDEGC_MAX / 10
         for *_, multiply, divide, _ in fields:
             if multiply > TEMPERATURE_STEP_DDEGC_MAX * divide:
-                raise ProfileError(
-                    f"{self.profile.path.name}: frames.{name}: its temperatures "
-                    f"come in steps of "
-                    f"{multiply / divide / 10:g} K; allowed "
-                    f"{TEMPERATURE_STEP_DDEGC_MAX / 10:g} K and "
-                    "finer, or a profile without temperatures"
+                raise wrong(
+                    self.profile.path,
+                    f"frames.{name}: its temperatures come in steps of {multiply / divide / 10:g} "
+                    f"K; allowed {finest_K:g} K and finer, or a profile without temperatures",
                 )
 
     def periodic(self) -> list[Any]:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from drivers.profile import Profile, ProfileError
+from drivers.profile import Profile, ProfileError, wrong
 
 FRAME_BITS = 64
 _STRING = re.compile(r'"[^"]*"')
@@ -88,32 +88,31 @@ class Dbc:
     """The DBC file of a profile. Each method raises ProfileError in one line for a missing name."""
 
     def __init__(self, profile: Profile) -> None:
-        self._name = profile.path.name
+        self._profile = profile.path
         path = profile.path.parent / profile.settings["dbc"]
         if not path.is_file():
-            raise ProfileError(
-                f"{self._name}: settings.dbc: no such file {path.name} beside the profile"
-            )
+            raise self._wrong(f"settings.dbc: no such file {path.name} beside the profile")
         try:
             self._messages = _read(path)
         except ValueError as error:
-            raise ProfileError(f"{self._name}: settings.dbc: {path.name}: {error}") from None
+            raise self._wrong(f"settings.dbc: {path.name}: {error}") from None
+
+    def _wrong(self, words: str) -> ProfileError:
+        return wrong(self._profile, words)
 
     def message(self, name: str) -> Message:
         """The message `name`."""
         if name not in self._messages:
-            raise ProfileError(
-                f"{self._name}: frames.{name}: no such message; allowed {', '.join(self._messages)}"
-            )
+            allowed = ", ".join(self._messages)
+            raise self._wrong(f"frames.{name}: no such message; allowed {allowed}")
         return self._messages[name]
 
     def signal(self, message: str, name: str) -> Signal:
         """The signal `name` of `message`."""
         signals = self.message(message).signals
         if name not in signals:
-            raise ProfileError(
-                f"{self._name}: frames.{message}: no signal {name}; allowed {', '.join(signals)}"
-            )
+            allowed = ", ".join(signals)
+            raise self._wrong(f"frames.{message}: no signal {name}; allowed {allowed}")
         return signals[name]
 
     def field(self, message: str, row: dict[str, Any]) -> Field:

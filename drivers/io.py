@@ -6,7 +6,7 @@ inverted outputs (fan, red lamp) on. A module that restarts has its factory sett
 is read again and again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -21,7 +21,6 @@ CHANNELS = 8
 RETRY_US = 200_000  # between attempts to set the expiry: five a second leave time for the reads
 # (output name, index, mask of the coil, is inverted)
 Output = tuple[str, int, int, bool]
-Levels = Mapping[str, int] | Sequence[int]  # by output name, or the output array of the kernel
 OUTPUT_INDEXES = {name: index for index, (name, _) in enumerate(signals.CABINET_OUTPUTS)}
 
 
@@ -55,7 +54,6 @@ class IoModule:
         self._outputs = tuple(self._output(bit, name) for bit, name in enumerate(outputs) if name)
         self._pdu: bytes | None = None
         self._pick = _picker([index for _, index, _, _ in self._outputs])
-        self._pick_named = _picker([name for name, _, _, _ in self._outputs])
         self._picked: tuple[int, ...] | None = None  # the levels of the last write
         self._requests: dict[int, rtu.Request] = {}  # by coil byte
         self._write = self._coils_request(())  # the Request of the last write
@@ -94,10 +92,9 @@ class IoModule:
         request = self._steps.next_request(now_us)
         return (request,) if request else ()
 
-    def write(self, levels: Levels) -> rtu.Request:
-        """The Request (function 15) that sets all coils; all to 0 until the expiry is confirmed."""
-        pick = self._pick_named if isinstance(levels, dict) else self._pick
-        picked = pick(levels) if self.expiry_ok else ()
+    def write(self, levels: Sequence[int]) -> rtu.Request:
+        """The Request of all coils at these kernel outputs; 0 until the expiry is confirmed."""
+        picked = self._pick(levels) if self.expiry_ok else ()
         if picked != self._picked:
             self._picked, self._write = picked, self._coils_request(picked)
         return self._write

@@ -8,14 +8,12 @@ says, because the device may have been replaced.
                        again every IDENTITY_US  --> another value --> `other_device`, no value
 """
 
-from array import array
-from typing import Protocol
-
 from drivers.buses import rtu
 from drivers.profile import Profile
 from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec
 from drivers.register_write import RegisterWrite
+from drivers.sink import Sink
 
 # One value out of range may be a disturbance. Two in a row are a wrong sign, scale or register: the
 # signal then stays unknown for HELD_US after the last one. Otherwise each small value in between
@@ -30,13 +28,6 @@ NO_SUCH_REGISTER = (1, 2, 3)
 WORD_MAX = (1 << 31) - 1
 
 Bounds = dict[str, tuple[int, int]]
-
-
-class Sink(Protocol):
-    """Where readings go: the process image."""
-
-    inp: array
-    fresh: bytearray
 
 
 class _Signal:

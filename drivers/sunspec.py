@@ -5,7 +5,7 @@ model's (vendor points, a pad register). No I/O, no clock.
 
 import struct
 
-from drivers.profile import Profile, ProfileError
+from drivers.profile import Profile, wrong
 from drivers.steps import Sequence, StepError
 from safety import signals
 
@@ -72,10 +72,10 @@ class Block:
         self.model = model
         self.offset, self.count, layout = profile.block(full_names)
         if self.count > REGISTERS_PER_READ_MAX:
-            raise ProfileError(
-                f"{profile.path.name}: registers.{model}: {names[0]} to "
-                f"{names[-1]} take {self.count} "
-                f"registers; allowed {REGISTERS_PER_READ_MAX} in one read"
+            raise wrong(
+                profile.path,
+                f"registers.{model}: {names[0]} to {names[-1]} take {self.count} registers; "
+                f"allowed {REGISTERS_PER_READ_MAX} in one read",
             )
         self.offset += shift
         self.points = [profile.registers[name] for name in full_names]
