@@ -192,8 +192,7 @@ def _lfl_factor(
         return Fraction(1)
     if lfl_vol_ppm is None or not 1 <= lfl_vol_ppm <= 1_000_000:
         raise ValueError(
-            f"{profile.family} {unit_id}: lfl_vol_ppm: {lfl_vol_ppm}; allowed "
-            f"1..1000000, the LFL of the "
-            "cells' vent gas in ppm of volume, from their UL 9540A cell report"
+            f"{profile.family} {unit_id}: lfl_vol_ppm: {lfl_vol_ppm}; allowed 1..1000000, the LFL "
+            "of the cells' vent gas in ppm of volume, from their UL 9540A cell report"
         )
     return Fraction(profile.settings["calibrated_lfl_vol_ppm"], lfl_vol_ppm)

@@ -40,8 +40,9 @@ class FrameEncoder:
 
     __slots__ = ("frame_bytes_max", "_lengths", "_words", "_fresh_bytes", "_state_bytes", "_before")
 
-    def __init__(self, n_in: int, n_groups: int, n_out: int, n_state: int):
-        """The counts of Counts."""
+    def __init__(self, counts: Counts):
+        """counts: of every frame."""
+        n_in, n_groups, n_out, n_state = counts
         self._lengths = (n_in, n_groups, n_out)
         self._words = n_in + n_out
         self._fresh_bytes = (n_groups + 7) // 8

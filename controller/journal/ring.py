@@ -71,7 +71,7 @@ class JournalReader:
         self.header = _header(path, packed)
         self.missing_bytes = max(0, self.ring_at + ring_bytes - len(self._map))
         self._end = self.ring_at + ring_bytes - self.missing_bytes
-        self._frame_bytes_max = FrameEncoder(*self.counts).frame_bytes_max
+        self._frame_bytes_max = FrameEncoder(self.counts).frame_bytes_max
         self.lost = 0
         self._at = self.ring_at
         self._expected: int | None = None  # sequence of the next frame, after the first

@@ -23,25 +23,16 @@ from controller.system import regular_file
 class JournalWriter:
     """Appends frames to a new file. That of the last run is `PATH.previous`, cut if room lacks."""
 
-    def __init__(
-        self,
-        path: str,
-        header: dict[str, Any],
-        n_in: int,
-        n_groups: int,
-        n_out: int,
-        n_state: int,
-        capacity_bytes: int,
-    ):
+    def __init__(self, path: str, header: dict[str, Any], counts: Counts, capacity_bytes: int):
         """header: see header_form.packed. OSError or JournalError leave every file as it was."""
-        self._encoder = FrameEncoder(n_in, n_groups, n_out, n_state)
+        self._encoder = FrameEncoder(counts)
         if capacity_bytes < 4 * self._encoder.frame_bytes_max:
             raise JournalError(
                 f"{path}: a ring of {capacity_bytes} bytes is too small, this topology needs "
                 f">= {4 * self._encoder.frame_bytes_max}"
             )
         packed = header_form.packed(header)
-        start = file_start(Counts(n_in, n_groups, n_out, n_state), packed, capacity_bytes)
+        start = file_start(counts, packed, capacity_bytes)
         self._newest_at = PREAMBLE.size + len(packed)
         self._keyframes_at = self._newest_at + NEWEST.size
         self._keyframes = (0, 0)

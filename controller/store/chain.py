@@ -12,21 +12,13 @@ import json
 import re
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from controller.system import json_text
 
-COLUMNS = (
-    "id",
-    "sequence",
-    "uptime_ms",
-    "utc_us",
-    "utc_source",
-    "utc_uncertainty_us",
-    "kind",
-    "code",
-    "scope",
-    "text",
+COLUMNS = tuple(
+    "id sequence uptime_ms utc_us utc_source utc_uncertainty_us kind code scope text".split()
 )
 START = bytes(32)
 # codes of the loss events: which numbers may be missing
@@ -50,21 +42,20 @@ def missing_scope(number: int) -> str:
     return f"events <= {number}"
 
 
+@dataclass(slots=True)
 class Verdict:
     """Result of a check: numbers, `head` (hex), `breaks` as lines. damaged: events that report a
     damaged or removed record; unlinked: those behind such a gap, without the hash before.
     """
 
-    __slots__ = ("events", "first", "last", "head", "missing", "breaks", "damaged", "unlinked")
-
-    def __init__(self) -> None:
-        self.events = self.missing = 0
-        self.first: int | None = None
-        self.last: int | None = None
-        self.head: str | None = None
-        self.breaks: list[str] = []
-        self.damaged: list[int] = []
-        self.unlinked: list[int] = []
+    damaged: list[int]
+    events: int = 0
+    missing: int = 0
+    first: int | None = None
+    last: int | None = None
+    head: str | None = None
+    breaks: list[str] = field(default_factory=list)
+    unlinked: list[int] = field(default_factory=list)
 
     @property
     def intact(self) -> bool:
@@ -74,8 +65,8 @@ class Verdict:
 
 def verify(connection: sqlite3.Connection, published: bytes | None = None) -> Verdict:
     """Check the chain of a database. published: a hash that must be in it. Raises sqlite3.Error."""
-    verdict = Verdict()
-    allowed, lost, verdict.damaged = _allowed(connection)
+    allowed, lost, damaged = _allowed(connection)
+    verdict = Verdict(damaged)
     links = dict(connection.execute("SELECT id, previous FROM links"))
     previous: bytes | None = START
     is_found = published in (None, START)
