@@ -196,15 +196,11 @@ def test_failures_in_a_row_do_not_delay_the_check_of_the_expiry():
     assert (3, EXPIRY, 1) in bus.slave.requests
 
 
-@cases("""outputs  words
-    ("pcs_enabled_ok",) + ("",) * 7  "output 0 is 'pcs_enabled_ok'" | ("",) * 7  "7 outputs"
+@cases("""outputs  inputs  words
+    ("pcs_enabled_ok",) + ("",) * 7  INPUTS  "output 0 is 'pcs_enabled_ok'"
+    ("",) * 7  INPUTS  "7 outputs" | OUTPUTS  INPUTS[:7]  "7 inputs"
+    OUTPUTS  INPUTS + [-1]  "9 inputs"
 """)
-def test_wrong_wiring_is_refused_in_one_line(outputs, words):
+def test_wrong_wiring_is_refused_in_one_line(outputs, inputs, words):
     with pytest.raises(ValueError, match=words):
-        module(outputs)
-
-
-@pytest.mark.parametrize("inputs", [INPUTS[:7], INPUTS + [-1]])
-def test_every_input_of_the_module_is_named_or_left_free(inputs):
-    with pytest.raises(ValueError, match=f"{len(inputs)} inputs"):
-        module(inputs=inputs)
+        module(outputs, inputs)
