@@ -135,9 +135,8 @@ class Recent(Snapshot):
     def __init__(self, snapshot: Snapshot, reader: JournalReader):
         """reader: starts with a keyframe."""
         vars(self).update(vars(snapshot))
-        self.reader, self.sequence, self.skipped = reader, None, 0
-        self.inp = array("i", bytes(4 * reader.counts[0]))
-        self.out = array("i", bytes(4 * reader.counts[2]))
+        self.reader = reader
+        self._forget()
 
 
 class Moment(Snapshot):
@@ -147,8 +146,7 @@ class Moment(Snapshot):
         """snapshot: of the same journal."""
         vars(self).update(vars(snapshot))
         self.core = replay.core_of(snapshot.reader.header)
-        self.inp = array("i", bytes(4 * snapshot.reader.counts[0]))
-        self.out = array("i", bytes(4 * snapshot.reader.counts[2]))
+        self._forget()
 
     def behind(self, name: str) -> list[str]:
         """Names of the devices behind an instance (heard.behind)."""

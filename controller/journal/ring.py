@@ -91,9 +91,13 @@ class JournalReader:
     def skip(self) -> None:
         """Let `frames` begin at the newest keyframe before a tick, else at the oldest frame."""
         newest = self.newest() or 0
-        places = KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
-        found = [(self._keyframe(at), at) for at in places if self.ring_at <= at < self._end]
+        found = [
+            (self._keyframe(at), at) for at in self._places() if self.ring_at <= at < self._end
+        ]
         self._begin([(frame, at) for frame, at in found if frame and frame.sequence < newest])
+
+    def _places(self) -> tuple[int, int]:
+        return KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
 
     def begin_at(self, sequence: int) -> Frame | None:
         """Let `frames` begin at the newest keyframe up to a sequence; None: at the oldest frame."""
@@ -129,8 +133,7 @@ class JournalReader:
     def recent(self, sequence: int) -> Iterator[Frame]:
         """Keyframes since a sequence, newest first. `frames` goes on as before."""
         newest = self.newest() or 0
-        places = KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
-        found = [(frame.sequence, at) for at in places if (frame := self._keyframe(at))]
+        found = [(frame.sequence, at) for at in self._places() if (frame := self._keyframe(at))]
         before, at = max(found, default=(-1, self.ring_at))
         while at >= self.ring_at and sequence <= before <= newest:
             frame = self._keyframe(at, before)

@@ -53,12 +53,16 @@ class Snapshot:
         except (KeyError, TypeError) as error:
             raise other_version(path, error) from None
         self._peer_at, self._ending_at = at(PEER[0]), at(IS_ENDING)
-        self.inp = array("i", [0] * self.reader.counts[0])
-        self.out = array("i", [0] * self.reader.counts[2])
-        self.sequence: int | None = None
-        self.skipped = 0
+        self._forget()
         self.chain_at = self.layout.outputs
         self.standing_at = len(self.output_names)
+
+    def _forget(self) -> None:
+        """No word is known."""
+        counts = self.reader.counts
+        self.inp, self.out = (array("i", bytes(4 * each)) for each in (counts.n_in, counts.n_out))
+        self.sequence: int | None = None
+        self.skipped = 0
 
     def follow(self) -> Iterator[Frame]:
         """Apply the frames written since the last call; yields each frame after that."""

@@ -135,7 +135,10 @@ def _write_frame(function: int, unit_id: int, address: int, values: tuple[int, .
         bits = sum(1 << index for index, level in enumerate(values) if level)
         head = _WRITE_HEAD.pack(unit_id, function, address, count, size)
         return seal(head + bits.to_bytes(size, "little"))
-    _check_values(values)
+    for value in values:
+        if not 0 <= value <= 0xFFFF:
+            negative = "(negative numbers as two's complement)"
+            raise ValueError(f"register value {value}; allowed 0 to 65535 {negative}")
     if function == WRITE_REGISTER:
         return seal(_HEAD.pack(unit_id, function, address, values[0]))
     if function == WRITE_REGISTERS:
@@ -153,11 +156,3 @@ def _check(key: Hashable, unit_id: int, address: int, count: int, count_max: int
         raise ValueError(f"{place}; allowed 1 to {count_max}")
     if not 0 <= address <= 0x10000 - count:
         raise ValueError(f"{place}; allowed within 0 to 65535")
-
-
-def _check_values(values: tuple[int, ...]) -> None:
-    for value in values:
-        if not 0 <= value <= 0xFFFF:
-            raise ValueError(
-                f"register value {value}; allowed 0 to 65535 (negative numbers as two's complement)"
-            )
