@@ -16,16 +16,7 @@ NAME_BYTES = 32  # as long as a name may be (config/schema.py)
 RTU_COUNTERS = UnitStatistics.COUNTERS
 ENTRY = struct.Struct(f"<{NAME_BYTES}si{len(RTU_COUNTERS)}q")
 MAGIC = b"FBLINK\x00\x02"
-CAN_COUNTERS = (
-    "received",
-    "sent",
-    "foreign",
-    "error_frames",
-    "bus_offs",
-    "full",
-    "losses",
-    "state",
-)
+CAN_COUNTERS = tuple("received sent foreign error_frames bus_offs full losses state".split())
 REST = (0,) * (len(RTU_COUNTERS) - len(CAN_COUNTERS))
 ENTRIES_MAX = 64
 WRITE_US = 1_000_000

@@ -39,27 +39,9 @@ MADE_S_MAX = 2**32 - 1  # in the year 2106
 # Answers. A reset is answered with latches.RESULTS. A reset, a start or the end of a lock-out that
 # the store does not take is void (NOT_STORED). A stop or a lock-out is in effect without the store
 # (UNSTORED).
-(
-    ACCEPTED,
-    REFUSED_FORM,
-    BUSY,
-    NOT_STORED,
-    NO_SOURCE,
-    LOCKED,
-    NOT_LOCKED,
-    OTHERS_LOCK,
-    KEY_IN_RUN,
-    IN_TEST,
-    OVERRULED,
-    UNCONFIRMED,
-    STAYS_LOCKED,
-    UNSTORED,
-    RESET_FIRST,
-    IS_APPROVED,
-    OTHER_IMAGE,
-    OTHERS_NAME,
-    FAILED,
-) = range(100, 119)
+ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED = range(100, 107)
+OTHERS_LOCK, KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED = range(107, 113)
+UNSTORED, RESET_FIRST, IS_APPROVED, OTHER_IMAGE, OTHERS_NAME, FAILED = range(113, 119)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 # The longest wait for the store. A change that is not stored by then is answered so; a start or a
 # reset is then void.

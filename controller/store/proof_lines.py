@@ -106,24 +106,12 @@ def _written(content: dict[str, Any]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-# Of the longest value of each field; JSON may add a backslash to each character of a text.
-RECORD_BYTES_MAX = len(
-    encode(
-        (
-            BYTES_MAX,
-            COMMISSIONED,
-            max(INTERVALS, key=len),
-            DAY_MAX,
-            f"{DAY_MAX}T00:00:00Z",
-            "unknown",
-            '"' * TEXT_CHARACTERS_MAX,
-            REACTION_MS_MAX,
-            FAILED,
-            '"' * TEXT_CHARACTERS_MAX,
-        ),
-        chain.START.hex(),
-    )
-)
+# the longest value of each field; JSON may add a backslash to each character of a text
+_TEXT = '"' * TEXT_CHARACTERS_MAX
+_WHEN = DAY_MAX, f"{DAY_MAX}T00:00:00Z", "unknown"
+_LONGEST = BYTES_MAX, COMMISSIONED, max(INTERVALS, key=len), *_WHEN
+_RECORD = encode((*_LONGEST, _TEXT, REACTION_MS_MAX, FAILED, _TEXT), chain.START.hex())
+RECORD_BYTES_MAX = len(_RECORD)
 _BEGINNING = b'{"number":'
 _OF_RECORDS = re.compile(rb"[\0 -~]*\n?")
 # JSON writes a quote inside a text with a backslash
