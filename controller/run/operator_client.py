@@ -62,7 +62,7 @@ def reset(
 
 
 def lock_out(path: str, name: str, is_locked: bool) -> int | None:
-    """As `ask`: lock the cabinet out in a person's name, or end that. ValueError: no name."""
+    """Lock out in a person's name, or end that, as `ask`. ValueError: no name."""
     what = commands.LOCK_OUT if is_locked else commands.END_LOCK_OUT
     return _exchange(path, commands.LOCK, what, _person(name)).here
 
@@ -80,7 +80,7 @@ def _person(name: str) -> bytes:
 
 
 def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> int | None:
-    """As `ask`: change the key of a source. what: SET_KEY, ROTATE_KEY or REVOKE_KEY."""
+    """Change the key of a source, as `ask`. what: SET_KEY, ROTATE_KEY or REVOKE_KEY."""
     return _exchange(path, commands.KEY_CHANGE, what, source, key, made_s).here
 
 

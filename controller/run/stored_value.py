@@ -64,7 +64,7 @@ class StoredValue(Generic[T]):
             self.number, self.is_new = number, False
 
     def settle(self, keeper: Acknowledging, elapsed_ms: int) -> int:
-        """Before each tick. ACCEPTED, NOT_STORED (void), UNSTORED (in effect), OVERRULED or 0."""
+        """Settle a tick: ACCEPTED, NOT_STORED (void), UNSTORED (in effect), OVERRULED or 0."""
         if self._is_overruled:
             self._is_overruled = False
             return operator_commands.OVERRULED

@@ -80,7 +80,7 @@ def nearest(found: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def summary(found: list[dict[str, Any]]) -> str:
-    """For a page: "21 proof tests to be done", "proof test of row 15 in 12 d", or ""."""
+    """A line of a page: "21 proof tests to be done", "proof test of row 15 in 12 d", or ""."""
     late, row = wrong(found), nearest(found)
     if len(late) > 1:
         return f"{len(late)} proof tests to be done"

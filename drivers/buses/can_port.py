@@ -87,7 +87,7 @@ class CanPort:
             return -1
 
     def drain(self, limit: int = 64) -> list[tuple[int, bytes]]:
-        """At most `limit` waiting frames, (can_id, data). A failure only changes `state`."""
+        """Waiting frames, `limit` at most, (can_id, data). A failure only changes `state`."""
         frames: list[tuple[int, bytes]] = []
         recv = self._bus.recv
         try:
