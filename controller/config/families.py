@@ -198,7 +198,7 @@ def requests_of(
         if isinstance(driver, SiteDevice):
             sent += _site_writes(driver)
         if isinstance(driver, IoModule) and device.outputs:
-            sent.append(("write coils", driver.write({}), config.coil_period_ms * 1000))
+            sent.append(("write coils", driver.write(()), config.coil_period_ms * 1000))
     return sent
 
 
