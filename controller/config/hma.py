@@ -83,7 +83,7 @@ def hard_wired_rows(
         row
         for row, how in WIRED.items()
         if has_contact(row, not_fitted)
-        and not (second_channel and how.is_by_b)
+        and (how.only_by_a or not second_channel)
         and not any(facts.get(key) for key in how.instead)
     ]
 

@@ -158,8 +158,8 @@ E11 C | the analysis filed in Santa Ana | In a unit test the second cell ran awa
 
 def table(text: str) -> list[list[str]]:
     """The cells of each line. A line that begins with a space continues the one before."""
-    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", text.strip())]
-    return [[cell.strip() for cell in one.split("|")] for one in entries if one[0] != "#"]
+    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", text)]
+    return [[cell.strip() for cell in one.split("|")] for one in entries if one and one[0] != "#"]
 
 
 def _fact(head: str, source: str, fact: str) -> tuple[str, Fact]:
