@@ -1,7 +1,6 @@
 """The approval of a person: the limit image, and the contacts, address and profile of each device.
 
-The profile decides the meaning of a register or frame. Every word has a name, because a later
-version of the program must still name the changes.
+Every word has a name, because a later version of the program must still name the changes.
 """
 
 import zlib
@@ -57,9 +56,7 @@ def of(config: Config) -> dict[str, int]:
 
 
 def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
-    """{name: number} of a limit image of this program, and of the devices. ValueError for another
-    image.
-    """
+    """{name: number} of a limit image of this program, and of the devices, or ValueError."""
     layout, _ = topology(image)
     units, racks = layout.units, layout.racks
     names = [*p.HEADER, *[f"cabinet.{row[0]}" for row in p.CABINET_PARAMETERS]]
@@ -72,9 +69,7 @@ def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
 
 
 def shipped(words: dict[str, int]) -> dict[str, int]:
-    """The words of `named` with the thresholds of the matrix and the default parameters. The first
-    approval of a cabinet is compared with them.
-    """
+    """The words of `named` before any site: what the first approval is compared with."""
     found = dict(words)
     tables: dict[str, tuple] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
     defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
@@ -120,9 +115,7 @@ def code(old: dict[str, int], new: dict[str, int]) -> int:
 
 
 def differences(old: dict[str, int], new: dict[str, int]) -> list[str]:
-    """Lines: instances that are no longer armed, instances that are armed now, then every other
-    changed number, old -> new.
-    """
+    """A line for each change: instances no longer armed, instances armed now, other numbers."""
     changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
     lines = []
     for words, level in (("NO LONGER ARMED", 0), ("armed now", 1)):

@@ -1,8 +1,7 @@
 """The exchanges of each bus, their times, and the worst case of a stop. Times in us.
 
-RTU: characters x bits / baud, gaps of 3.5 characters (1.75 ms above 19200 Bd), the device's
-turn-around from its profile. The drivers make the requests. CAN: the longest form of each frame
-(all stuff bits).
+RTU: characters x bits / baud, gaps of 3.5 characters, the device's turn-around. CAN: the longest
+form of each frame.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +23,7 @@ CAN_DATA_BYTES = 8  # the longest frame
 
 class Exchange(NamedTuple):
     """One periodic exchange. frames: number in a period; time_us: of one frame; frame_us: until its
-    request has left. early: number that may come before their turn, instead of it
-    (field.PcsChannel).
+    request has left. early: number that may come before their turn (field.PcsChannel).
     """
 
     what: str
@@ -53,9 +51,7 @@ Schedule = Mapping[str, Sequence[Exchange]]  # bus name: its exchanges
 
 
 def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
-    """Time of an 11-bit frame with its intermission and the most stuff bits: 47 + 8n + (33 + 8n) /
-    4 bits.
-    """
+    """Time of an 11-bit frame with its intermission and the most stuff bits."""
     bits = 47 + 8 * data_bytes + (33 + 8 * data_bytes) // 4
     return -(-bits * 1_000_000 // bitrate_bps)
 
@@ -108,12 +104,11 @@ def _rtu(config: Config, bus: Bus, drivers: Mapping[str, families.Driver]) -> li
 
 def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict[str, int]:
     """{device name: us} for RtuPort.add: the phase of the reads of meters. Each reply is then whole
-    just before a tick freezes the process image.
+    just before a tick freezes the process image. drivers: by device name.
 
     Ticks begin at multiples of tick_ms on the loop's clock. The meters of one bus are read one
-    after another, the load meter last, because load tracking waits for the load meter. A meter
-    whose period is not a whole number of ticks has no phase and is left out. drivers: by device
-    name.
+    after another, the load meter last, because load tracking waits for it. A meter whose period is
+    not a whole number of ticks has no phase.
     """
     phases_us = {}
     for bus in [each for each in config.buses if each.kind != "can"]:
@@ -140,9 +135,7 @@ def utilisation_permille(exchanges: Sequence[Exchange]) -> int:
 
 
 def check(values: Values, every: Schedule) -> None:
-    """Refuse a bus that would be busy more than UTILISATION_PERMILLE_MAX: it could not catch up a
-    delay in time. every: of schedule(config).
-    """
+    """Refuse a bus that is busy too long: it could not catch up a delay in time."""
     for name, exchanges in every.items():
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
@@ -160,11 +153,7 @@ def check(values: Values, every: Schedule) -> None:
 
 
 def stop_latency(config: Config, every: Schedule) -> list[Latency]:
-    """[Latency] from the slower E-stop contact to the last byte of the write that drops the PCS
-    enable.
-
-    every: of schedule(config).
-    """
+    """[Latency] from the slower E-stop contact to the last byte that drops the PCS enable."""
     device = cast(Device, config.topology.driven("pcs_enable_ok"))  # device_checks.OUTPUTS_ALWAYS
     return _stop_latency(config, every, device, "write coils")
 
@@ -217,9 +206,7 @@ def _input_latency(config: Config, every: Schedule, signal: str) -> list[Latency
 
 
 def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
-    """Longest time from due to done. All other exchanges on the bus go first, also those that come
-    meanwhile.
-    """
+    """Longest time from due to done: all others go first, also those that come meanwhile."""
     others = [other for other in exchanges if other is not exchange]
     total_us = exchange.time_us
     while True:

@@ -1,11 +1,8 @@
 """Reads a configuration (type > site > cabinet), checks it as a whole and makes its images.
 
-`load(path)` reads the file and the layers above it and returns a Config or raises ConfigError:
-one line with file, key, value and the allowed values. Order of the checks:
-
-1. layers.py (files), schema.py (keys), topology.py and devices.py (structure)
-2. limit_images.py (integers), cross_checks.py (contradictions)
-3. bus_times.py (loads of the buses), track_path.py (from meter to battery, for load tracking)
+1. layers.py (files), schema.py (keys), topology.py and devices.py (structure); 2. limit_images.py
+(integers), cross_checks.py (contradictions); 3. bus_times.py (loads of the buses), track_path.py
+(from meter to battery).
 """
 
 import functools
@@ -39,9 +36,7 @@ COIL_WRITES_PER_EXPIRY = 5  # a permit must outlast three lost writes in a row
 
 def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
     """(Config, [line of each refusal]) of a file that may lack required equipment. For a report
-    only: a cabinet must never run on it.
-
-    Raises ConfigError for any other mistake.
+    only: a cabinet must never run on it. Raises ConfigError for any other mistake.
     """
     missing: list[str] = []
     lines: list[str] = []
@@ -72,16 +67,12 @@ def with_doubts(path: str | PathLike[str]) -> tuple[Config, tuple[str, ...]]:
 
 
 def carried_over(path: str | PathLike[str], lines: list[str]) -> Config:
-    """Config of a file of an earlier version. Raises ConfigError. lines: gets one for each key that
-    a person has to change before `load` reads the file.
-    """
+    """Config of a file of an earlier version. lines: gets one for each key to change by hand."""
     return _read(path, earlier=lines)[1]
 
 
 def without_refused(path: str | PathLike[str]) -> tuple[Config | None, list[str]]:
-    """(Config of a refused file without its refused keys, or None; these keys). For a report only:
-    a cabinet must never run on it.
-    """
+    """(Config of a refused file without its refused keys, or None; these keys), for a report."""
     missing: list[str] = []
     left_out: list[tuple[str, tuple[str, ...]]] = []
     config = None

@@ -74,9 +74,7 @@ def _check_armed(values: Values, config: Config) -> None:
 
 
 def _check_cells(values: Values, config: Config) -> None:
-    """Racks on one DC bus are in parallel. Different numbers of cells in series would short-circuit
-    them.
-    """
+    """Racks on one DC bus are in parallel: different numbers of cells would short-circuit them."""
     first: dict[int, int] = {}
     racks = config.rack_tables
     for rack, unit in enumerate(config.topology.rack_units):

@@ -47,9 +47,7 @@ def _check_roles(values: Values, topology: Topology) -> None:
 
 
 def _roles_needed(topology: Topology) -> list[str]:
-    """The first role of all equipment that is fitted, and the third I/O module if a contact needs
-    it.
-    """
+    """The first role of all fitted equipment, and the third I/O module if a contact needs it."""
     absent = [role for name in topology.not_fitted for role in equipment.EVERY[name].roles]
     roles = [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
     roles = [role for role in roles if role not in absent]
@@ -58,9 +56,7 @@ def _roles_needed(topology: Topology) -> list[str]:
 
 
 def _of_role(role: str) -> list[str]:
-    """Names of the equipment that needs a device of this role. For the third I/O module: the
-    equipment that is wired to it.
-    """
+    """The equipment that needs a device of this role, or that is wired to the third I/O module."""
     if role == "io_3":
         return [
             name

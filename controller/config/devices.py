@@ -25,11 +25,8 @@ INVERTED_ONLY = ("fan_on", "red_lamp_on")
 @dataclass(frozen=True, slots=True)
 class Device:
     """One device. address: unit id (rtu) or node (can, 0 without one); index: unit or rack from 0,
-    or -1.
-
-    inputs: 8 signal names in the order of the contacts, "" spare; outputs: 8 names, "!" before an
-    inverted one. setpoint_ms: time between two set-point writes to a PCS; a stop or a lower limit
-    does not wait (field.py).
+    or -1. inputs: 8 signal names in the order of the contacts, "" spare; outputs: 8 names, "!"
+    before an inverted one. setpoint_ms: time between two set-point writes to a PCS.
     """
 
     name: str
@@ -46,11 +43,8 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """units, racks: counts. rack_units: unit of each rack from 0. dc_buses: name of each unit's DC
-    bus.
-
-    not_fitted: {equipment: acceptance, "" without one}. hma: {key of [hma]: value}. second_channel:
-    True if channel B is fitted. channel_b: the Bus to channel B, or None.
+    """rack_units: unit of each rack from 0. dc_buses: name of each unit's DC bus. not_fitted:
+    {equipment: acceptance, "" without one}. hma: {key of [hma]: value}.
     """
 
     units: int
@@ -126,9 +120,7 @@ def read(
 
 
 def _settings(values: Values, name: str, role: str) -> dict[str, int]:
-    """{parameter: integer} of a site device; of a meter of the cabinet `rated_W` where it is given;
-    {} of any other.
-    """
+    """{parameter: integer} of a site device, `rated_W` of a meter of the cabinet where given."""
     found: dict[str, int] = {}
     if role in METERS and ("device", name, "rated_W") in values.entries:
         found["rated_W"] = values.need("device", name, "rated_W")

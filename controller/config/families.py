@@ -122,9 +122,7 @@ def _sensor(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Sen
 def _check_value(
     config: Config, profile: Profile, name: str, signal: tuple, span: tuple[int, int]
 ) -> None:
-    """The value must have the unit and range of its signal and reach the thresholds of its rows.
-    Otherwise an armed row could never trip.
-    """
+    """Unit and range of the signal, and its rows' thresholds: else an armed row never trips."""
     (low, high), (_, unit, signal_low, signal_high, _) = span, signal
     place = f"{profile.path.name}: registers.{name}"
     unit = LFL_UNIT if name == "concentration" else unit
@@ -145,9 +143,7 @@ def _check_value(
 
 
 def _detector(names: tuple[str, ...], first: int) -> dict[str, int]:
-    """Places of a detector's values, one after another: reading (the highest of `names`), ok, days
-    to calibration.
-    """
+    """Places of a detector's values: reading (the highest of `names`), ok, days to calibration."""
     return {**dict.fromkeys(names, first), "ok": first + 1, "calibration_d": first + 2}
 
 

@@ -1,8 +1,7 @@
 """Facts of the hazard mitigation analysis: the section [hma], and its consequences for the rest.
 
-Rows need these facts: the flammable limit of the vent gas, the chemistry, the replacement of
-channel B. A file without a needed fact is refused. No fact of a report has a default, because a
-default would replace a report that was not read.
+Rows need these facts. No fact of a report has a default, because a default would replace a report
+that was not read.
 """
 
 from collections.abc import Container, Mapping
@@ -52,9 +51,7 @@ def placeholder_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str]) -
 
 
 def ahead_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str], today: str) -> list[str]:
-    """[one line with the acceptances of a date after today], or []. facts: {key: value}; today:
-    2026-03-14.
-    """
+    """[one line with the acceptances of a date after today], or []. today: 2026-03-14."""
     keys = [key for key in facts if key.startswith(("hard_wired_accepted", "not_wired_"))]
     texts = {f"hma.{key}": facts[key] or "" for key in keys}
     return ahead_line(
@@ -63,9 +60,7 @@ def ahead_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str], today: 
 
 
 def chemistry_of(chain: list[Layer]) -> str:
-    """The chemistry of the first layer that names one. LFP without a chemistry: `read` then refuses
-    the file.
-    """
+    """The chemistry of the first layer that names one; without one LFP, and `read` refuses."""
     for layer in chain:
         table = layer.content.get("hma")
         if isinstance(table, dict) and table.get("chemistry") in tuple(schema.STAGES):
@@ -76,9 +71,7 @@ def chemistry_of(chain: list[Layer]) -> str:
 def hard_wired_rows(
     facts: Mapping[str, Any], not_fitted: Container[str], second_channel: bool
 ) -> list[int]:
-    """Rows that must act by wire: their contact is fitted, channel B does not act on it, and no
-    fact of the analysis replaces the wire.
-    """
+    """Rows with a contact that neither channel B nor a fact of the analysis replaces by wire."""
     return [
         row
         for row, how in WIRED.items()
@@ -94,9 +87,7 @@ def has_contact(row: int, not_fitted: Container[str]) -> bool:
 
 
 def _check_sourced(values: Values) -> None:
-    """Refuse a flammable limit and a report from different layers: the report would not hold the
-    number.
-    """
+    """A flammable limit and its report come from one layer: else the report lacks the number."""
     paths = [("hma", key) for key in SOURCED if ("hma", key) in values.entries]
     if not paths:
         return
@@ -135,9 +126,7 @@ def _check_gas(values: Values, not_fitted: dict[str, str]) -> None:
 
 
 def _check_breaker(values: Values, not_fitted: dict[str, str]) -> None:
-    """Rows 1 to 3 remove all energy within 5 s. A breaker does that while row 12 keeps the
-    contactors closed.
-    """
+    """Rows 1 to 3 remove all energy: a breaker does while row 12 keeps the contactors closed."""
     if not has_contact(12, not_fitted):
         return
     values.need("hma", "breaker")
@@ -166,9 +155,7 @@ def _check_hold_off(values: Values, not_fitted: dict[str, str]) -> None:
 
 
 def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
-    """Row 46 watches the heartbeat of a source of hints, or the supervised path of the fire
-    panel.
-    """
+    """Row 46 watches the heartbeat of a source of hints, or the fire panel's supervised path."""
     path, names = ("hma", "noc_source"), sorted(values.tables("source"))
     name = values.get(*path)
     if name is not None and name not in names:

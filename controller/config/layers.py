@@ -3,8 +3,6 @@ only tighten a value.
 
 A layer is one TOML file, which names the layer above with `extends`. The merge gives a flat
 dictionary `{("rack", "1", "rated_current_mA"): Entry(value, file)}`; schema.py explains the keys.
-Each mistake of a user becomes a ConfigError of one line: file, key, value, the allowed values, the
-nearest right key.
 """
 
 import difflib
@@ -114,9 +112,7 @@ def merge(
     spec_of: Callable[[tuple[str, ...]], forms.Field | None],
     siblings_of: Callable[[tuple[str, ...]], tuple[str, ...]],
 ) -> dict[tuple[str, ...], forms.Entry]:
-    """Flat {path: Entry} of all layers. spec_of: None for an unknown key. siblings_of: the allowed
-    names at the last place of a path.
-    """
+    """Flat {path: Entry} of all layers. siblings_of: the names allowed at the end of a path."""
     values: dict[tuple[str, ...], forms.Entry] = {}
     for layer in chain:
         for path, value in leaves(layer.content):

@@ -1,6 +1,4 @@
-"""The integer images of both channels from the values of a configuration: parameters, stages, armed
-instances.
-"""
+"""The integer images of both channels: parameters, stages, armed instances."""
 
 from array import array
 from collections.abc import Mapping
@@ -48,9 +46,7 @@ def _integers(
     budgets: Budgets,
     *path: str,
 ) -> dict[str, int]:
-    """{name: integer} of a table of parameters: derived, else a silence budget, else of the files.
-    path: of the keys in the files.
-    """
+    """{name: integer} of a table: derived, else a silence budget, else of the files at `path`."""
     found = {}
     for name in [row[0] for row in table]:
         number = derived.get(name, budgets.get((*path, name)))
@@ -112,9 +108,7 @@ def rack_parameters(
 
 
 def _check_compared(values: Values, number: str, facts: dict[str, bool]) -> None:
-    """Refuse a rack with too few modules or cells for the rows that compare them. facts: of
-    rack_facts.
-    """
+    """Refuse a rack with too few modules or cells for the rows that compare them."""
     for key, (fact, what) in COMPARED.items():
         entry = values.needed("rack", number, key)
         if facts[fact] and entry.value < COMPARED_MIN:
@@ -155,9 +149,7 @@ def stage_words(values: Values, cabinet: dict[str, int], tick_ms: int) -> dict[s
 
 
 def longer_by_tick(config: Config) -> list[dict[str, Any]]:
-    """[{stage, matrix_ms, here_ms}] of the debounce times that whole ticks make longer than in the
-    matrix.
-    """
+    """[{stage, matrix_ms, here_ms}] of the debounce times that whole ticks make longer."""
     found: list[dict[str, Any]] = [
         {
             "stage": stage[matrix.S_ID],
@@ -178,10 +170,7 @@ def safety_image(
     racks: tuple[dict[str, int], ...],
     words_of: dict[str, StageWords],
 ) -> array:
-    """array('i') in the layout of safety.parameters.ImageMap.
-
-    cabinet: {name: integer}; units, racks: such a dict for each. words_of: {stage id: its words}.
-    """
+    """array('i') in the layout of safety.parameters.ImageMap. words_of: {stage id: its words}."""
     words: list[int] = [
         parameters.IMAGE_SCHEMA,
         topology.units,

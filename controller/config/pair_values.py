@@ -41,8 +41,8 @@ KEY_OF = {"shed_W": "stage_W", "ramped_W": "setpoint_ramp_W_per_s"}
 
 
 class Number(NamedTuple):
-    """One side of a pair. rank: of the layer that says it, NO_RANK without one; is_key: a file may
-    change it; words: name, value and file; text: of a wrong value.
+    """One side of a pair. rank: of its layer, NO_RANK without one; is_key: a file may change it;
+    words: name, value and file; text: of a wrong value.
     """
 
     path: tuple[str, ...]

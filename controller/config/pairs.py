@@ -1,10 +1,8 @@
-"""Pairs of numbers that must agree. Each number of a configuration is checked alone before, by its
-range; this table holds what two of them must be to each other.
+"""Pairs of numbers that must agree. Each number alone is checked before, by its range.
 
-A row says: `low` is at most `times` x `high`, less `room`. REFUSED: the two contradict each other,
-and the file is refused. DOUBT: the two may be right, but are more likely a slip, such as kW for W
-or a digit too many; `firebreak check` prints a line. NO_EFFECT: a doubt that the later layer may
-raise by tightening the other number, which is no slip and gives no line.
+A row says: `low` is at most `times` x `high`, less `room`. REFUSED: the two contradict each other.
+DOUBT: they are more likely a slip, such as kW for W or a digit too many; `firebreak check` prints a
+line. NO_EFFECT: a doubt that the later layer may raise by tightening the other number.
 """
 
 from collections.abc import Iterator
@@ -235,8 +233,8 @@ def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
 
 
 def _told(pair: Pair, low: Number, high: Number) -> tuple[Number, str, str]:
-    """(the number to change, its value as text, what is allowed): that of the later layer, but of
-    two limits the one without effect.
+    """(number to change, its value as text, what is allowed): of the later layer, but of two limits
+    the one without effect.
     """
     is_high = high.is_key and (not low.is_key or high.rank >= low.rank)
     if is_high and not (pair.verdict == NO_EFFECT and low.is_key):

@@ -1,7 +1,4 @@
-"""Identity of the path from the meters to the converters of a configuration.
-
-A stored delay counts only for the path on which it was measured.
-"""
+"""Identity of the path from meters to converters: a measured delay counts for its path only."""
 
 import zlib
 
@@ -10,9 +7,7 @@ from controller.config.configuration import Config
 
 
 def of(config: Config) -> str:
-    """CRC over control parameters, devices with their profiles, and speeds of the buses, as eight
-    hexadecimal digits.
-    """
+    """CRC over control parameters, devices with profiles, and speeds of the buses, in hex."""
     buses = [(bus.name, bus.baud_Bd, bus.bitrate_bps) for bus in config.buses]
     path = (list(config.control_image), sorted(approval.devices(config).items()), buses)
     return f"{zlib.crc32(repr(path).encode()):08x}"

@@ -10,9 +10,7 @@ Table = dict[str, Any]
 
 
 def check_site(file: str, path: Path, fields: Table) -> None:
-    """Bits are read and written as bits, registers as registers; a scale of 0 loses the value; a
-    power in kW would count as W; an invalid value that the type cannot have would never be found.
-    """
+    """Bits are read and written as bits; a scale of 0 loses the value; kW would count as W."""
     _check_raws(file, path, "invalid", fields)
     is_bit, unit = fields["type"] == "bit", path[-1].rpartition("_")[2]
     is_float = fields["type"] in form.FLOATS
@@ -74,9 +72,7 @@ def check_sensor(file: str, path: Path, fields: Table) -> None:
 
 
 def check_meter(file: str, path: Path, fields: Table) -> None:
-    """Require a range and the unit of the quantity: a power in kW would count as W, a thousandth of
-    the real power.
-    """
+    """Require a range and the unit of the quantity: a power in kW would count as W."""
     _check_range(file, path, fields)
     _check_plain(file, path, fields)
     unit = form.METER_UNITS.get(path[-1][:-2])
@@ -91,8 +87,8 @@ def _check_range(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_plain(file: str, path: Path, fields: Table) -> None:
-    """Refuse a scale or a saturation for bits, dates and meter values: the driver takes the raw
-    value. A scale would have no effect, and with a saturated date no calibration would be due.
+    """Refuse a scale or a saturation where the driver takes the raw value: it would have no effect,
+    and with a saturated date no calibration would be due.
     """
     for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
         plain = form.SENSOR_REGISTER[key].default

@@ -1,8 +1,4 @@
-"""Reads a device profile and checks it, or refuses it in one line. profile_form.py has every key.
-
-A profile is a TOML file: maker, family (the code for the device), documents, timing, settings of
-the family, registers (Modbus) or frames (CAN).
-"""
+"""Reads a device profile and checks it, or refuses it in one line. Its keys: profile_form.py."""
 
 import difflib
 import functools

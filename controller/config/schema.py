@@ -1,7 +1,6 @@
 """The keys of a configuration, the allowed values of each, and the tighter direction.
 
-The numbers come from the tables of the code that uses them (safety.parameters, safety.matrix,
-controller.core.parameters). This file adds the structure: buses, devices, equipment.
+The numbers come from the tables of the code that uses them. This file adds the structure.
 """
 
 import functools
@@ -227,10 +226,7 @@ def _keys(path: tuple[str, ...], chemistry: str = LFP) -> dict[str, Field]:
 
 
 def every_key() -> list[tuple[str, Field, Field]]:
-    """(key, Field, Field for NMC cells) of every key that a file may set.
-
-    N in a key means a number, NAME a name.
-    """
+    """(key, Field, Field for NMC cells) of all that a file may set; N a number, NAME a name."""
     tables: list[tuple[str, dict[str, Field]]] = [
         ("", _TOP),
         *[(section + ".", keys) for section, keys in _FLAT.items()],

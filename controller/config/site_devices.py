@@ -67,9 +67,7 @@ def check(path: str, device: Device) -> None:
 
 
 def _check_settings(path: str, device: Device, register: Register) -> None:
-    """Refuse a scale or a number of bits by a parameter that the role does not have, and more bits
-    than the module has.
-    """
+    """Refuse a parameter that the role does not have, and more bits than the module has."""
     for key in ("scale_by", "count_by"):
         parameter = getattr(register, key)
         if parameter and parameter not in device.settings:

@@ -1,6 +1,4 @@
-"""Sources of hints: the tables [source.NAME] of a configuration. Their image:
-controller/core/base/hint_sources.py.
-"""
+"""Sources of hints: the tables [source.NAME]. Their image: controller/core/base/hint_sources.py."""
 
 from dataclasses import dataclass
 
@@ -20,10 +18,8 @@ FALLBACK_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source of hints. index: place among the sorted names, from 0; role: of hint_codes.ROLES.
-
-    priority of its requests: 1 comes first, 0 for a source that sends no requests. fallback:
-    {quantity: W or None}, with every quantity.
+    """One source of hints. index: place among the sorted names, from 0. priority of its requests: 1
+    comes first, 0 for a source that sends none. fallback: {every quantity: W or None}.
     """
 
     name: str

@@ -16,18 +16,14 @@ _STAGES: tuple[tuple, ...] = matrix.STAGES
 def refuse_number(
     values: Values, section: str, number: int, key: str, table: dict[str, int], allowed: str
 ) -> NoReturn:
-    """Refuse a parameter of unit or rack `number` in the file that sets it. table: all its
-    parameters.
-    """
+    """Refuse a parameter of unit or rack `number`. table: all its parameters."""
     path, entry = entry_of(values, (section, str(number), key))
     not_allowed(entry.file if entry else values.last_file, path, table[key], allowed)
 
 
 def check_ends(values: Values, number: int, table: dict[str, int]) -> None:
-    """The charge taper must end at row 28 or before, the discharge taper at row 31b or before.
-    Otherwise power still flows when the row trips.
-
-    A taper may end exactly at the threshold, as the defaults do: the power is then zero.
+    """The charge taper ends at row 28 or before, the discharge taper at row 31b or before.
+    Otherwise power still flows when the row trips. Exactly at the threshold the power is zero.
     """
     for stage, key, sign, side, other in (
         ("28", "charge_end_mV", 1, "at most", "at least"),

@@ -1,9 +1,8 @@
-"""Tapers: power limits that fall linearly before a stage trips. The kernel computes them
-(safety/tapers.py).
+"""Tapers: power limits that fall linearly before a stage trips (safety/tapers.py computes them).
 
-A taper needs no stage and no trip: it always acts, on every rack whose BMS reports its signal.
-Section 7 requires the tapers of rows 18, 27 and 31. The project chose the beginning of those of 27
-and 31 (before the voltage of the row), row 25 and the state of charge. 40a is the silence ladder.
+A taper always acts, on every rack whose BMS reports its signal. Section 7 requires those of rows
+18, 27 and 31. The project chose the beginning of those of 27 and 31, row 25 and the state of
+charge.
 """
 
 from array import array
@@ -81,9 +80,7 @@ TAPERS = (
 
 
 def facts(found: Config | None = None) -> list[dict[str, Any]]:
-    """[{...}] of every taper that acts. found: the site, or None for the defaults with those of NMC
-    cells.
-    """
+    """[{...}] of every taper that acts. found: the site, or None for the defaults, also of NMC."""
     if found:
         moved = tapers.temperature_tapers(found.safety_image, found.image_map())
         return [
@@ -128,9 +125,7 @@ def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> dict
 
 
 def _ends(taper: Taper, racks: tuple[dict[str, int], ...], moved: tuple) -> list[Ends]:
-    """[(full, none)] of the racks on which the taper acts, each once, rising. racks: {parameter:
-    integer} of each.
-    """
+    """[(full, none)] of the racks on which the taper acts, each once, rising."""
     acting = [table for table in racks if not taper.reported or table[taper.reported]]
     return sorted({_numbers(taper, table, moved) for table in acting})
 

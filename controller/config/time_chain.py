@@ -1,8 +1,6 @@
 """The longest time of a stage on this site: sensor, bus, debounce, tick, actuation.
 
-Computed parts come from the configuration: periods, the worst case on each bus, debounce times.
-Assumed parts are listed here with their reason. The commissioning checklist asks for measurements
-on the real equipment.
+Computed parts come from the configuration; assumed parts are listed here with their reason.
 """
 
 from collections.abc import Collection, Iterable
@@ -70,10 +68,7 @@ class Part(NamedTuple):
 
 
 def chain(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Part]:
-    """[Part] from the cause to zero power, or to the outputs of a stage that does not stop power.
-
-    The longest chain of all instances. schedule: of bus_times.schedule(config).
-    """
+    """[Part] of the slowest instance, from the cause to zero power or to the outputs of a stage."""
     demand = stage[m.S_DEMAND]
     wanted = [name for index, name in OUTPUTS if demand[index]]
     if demand[m.D_PCS]:
@@ -91,9 +86,7 @@ def chain(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Pa
 
 def held_chain(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Part]:
     """[Part] from the cause to the last effect that waits by the table of conflicts (the fan for
-    the agent), or []. Power does not wait, so `chain` has no part of this.
-
-    At the time of the write the permit is gone or stays: the slower case counts.
+    the agent), or []. At the write the permit is gone or stays: the slower case counts.
     """
     waits_ms = {name: hold_off_ms(config, stage, index) for index, name in OUTPUTS}
     held = tuple([name for name, wait_ms in waits_ms.items() if wait_ms])
@@ -140,18 +133,13 @@ def decision(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list
 
 
 def opening_ms(config: Config, stage: tuple) -> int | None:
-    """Longest time from the drop of the outputs to open contactors. None if they do not open or
-    wait for zero current without a limit.
-    """
+    """Longest time from the drop of the outputs to open contactors, None without a limit."""
     wait = WAITS.get(stage[m.S_DEMAND][m.D_DC])
     return None if wait is None else config.cabinet[wait[1]] + OPENING_MS
 
 
 def opened_ms(config: Config, schedule: bus_times.Schedule, stage: tuple) -> int | None:
-    """Longest time from the cause to open contactors, None as in opening_ms.
-
-    A row that ramps waits from the beginning of the ramp.
-    """
+    """Longest time from the cause, or from its ramp's beginning, to open contactors, or None."""
     wait_ms = opening_ms(config, stage)
     if wait_ms is None:
         return None
@@ -182,9 +170,7 @@ def _source(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[
 
 
 def _read(config: Config, schedule: bus_times.Schedule, feature: Feature) -> list[Part]:
-    """[Part] of sensor and bus, [] of a feature that no device reads. The fire panel's supervised
-    contact may be missing.
-    """
+    """[Part] of sensor and bus, [] of a feature that no device reads."""
     if feature.contacts:
         bus_ms = _contacts_ms(config, schedule, feature.contacts)
         contact_ms = 0 if feature.silence and not bus_ms else CONTACT_MS
@@ -201,9 +187,7 @@ def _read(config: Config, schedule: bus_times.Schedule, feature: Feature) -> lis
 
 
 def _self_test_ms(config: Config, name: str) -> int:
-    """One round of the slowest test: a function of the program each tick, a block of memory each
-    second, two clocks.
-    """
+    """One round of the slowest test: program by ticks, memory by seconds, two clocks."""
     second_ms = program_memory.SECOND_US // 1000
     if name == "cpu_temperature_ddegC":
         return second_ms
@@ -214,9 +198,7 @@ def _self_test_ms(config: Config, name: str) -> int:
 
 
 def _link_ms(config: Config) -> int:
-    """The slowest message of channel B: the channels differ at an input. A step and a frame of
-    channel B follow.
-    """
+    """The slowest message of channel B: an input differs; then its step and its frame."""
     baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
     return peer.DISAGREE_MS + (1 + frame.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
 
@@ -264,9 +246,8 @@ def write_ms(
     keeps_enable: bool = False,
 ) -> int:
     """Time from the deciding tick to the last byte of the slowest write with one of these outputs.
-
-    keeps_enable: the PCS enable stays. Its module is then written one tick after the refresh of the
-    module with the contactor supply.
+    keeps_enable: its module is then written one tick after the refresh of the module with the
+    contactor supply.
     """
     times_us = [0]
     for device in config.devices:

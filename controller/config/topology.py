@@ -1,7 +1,4 @@
-"""Racks -> DC bus -> PCS, and the buses: the structure of a configuration, complete.
-
-bus_times.py checks the load of the buses, silence.py the silence budgets.
-"""
+"""Racks -> DC bus -> PCS, and the buses: the structure of a configuration, complete."""
 
 import os
 from collections.abc import Sequence
@@ -21,9 +18,8 @@ ACCEPTED_WORDS = "who accepted it, when (YYYY-MM-DD) and why"
 
 
 def build(values: Values, missing: Sequence[str] = ()) -> Topology:
-    """Topology of the merged values. Raises ConfigError.
-
-    missing: equipment that counts as not fitted without an acceptance, for a report about the file.
+    """Topology of the merged values. missing: equipment that counts as not fitted without an
+    acceptance, for a report about the file.
     """
     units, racks = values.numbers("unit"), values.numbers("rack")
     dc_buses = _dc_buses(values, units)
@@ -166,9 +162,8 @@ def _check_wires(values: Values, buses: tuple[Bus, ...], channel_b: Bus | None) 
 
 
 def _wire(bus: Bus) -> str:
-    """The wire of a bus, in one spelling of its path; "//" in front means "/".
-
-    Links are not followed: only the box has them, and a file may be checked elsewhere.
+    """The wire of a bus, in one spelling of its path, without links: a file may be checked on
+    another machine.
     """
     path = bus.port or bus.address or bus.channel
     if path.startswith("/"):

@@ -1,8 +1,7 @@
 """The delay from a change of the load to the battery's power, part by part, and the parameters of
 load tracking that follow from it. Times in us, parameters in ms.
 
-The delay follows from meter, buses, tick and converter of a configuration. A start of the cabinet
-measures the same delay. Load tracking accepts a measured value between the bounds.
+A start of the cabinet measures the same delay; load tracking accepts a value between the bounds.
 """
 
 import dataclasses
@@ -35,9 +34,7 @@ class PathPart(NamedTuple):
 
 
 def source(config: Config) -> Device:
-    """The device that load tracking follows: the load meter, or the grid meter without a load
-    meter.
-    """
+    """The device that load tracking follows: the load meter, without one the grid meter."""
     topology = config.topology
     return topology.device("meter_load") or topology.required("meter_grid")
 
@@ -45,8 +42,8 @@ def source(config: Config) -> Device:
 def path_delay(config: Config, every: bus_times.Schedule | None = None) -> list[PathPart]:
     """[PathPart] from a change of the load to the battery's power, of the slowest converter.
 
-    The part HOLD comes first. Without HOLD the sum is the path of one value: from the middle of the
-    meter's window to the middle of the battery's movement. every: of bus_times.schedule(config).
+    HOLD comes first. Without HOLD the sum is the path of one value: from the middle of the meter's
+    window to the middle of the battery's movement.
     """
     every = bus_times.schedule(config) if every is None else every
     meter = source(config)
@@ -171,9 +168,8 @@ def _within_range(key: str, value_ms: int) -> int:
 
 
 def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
-    """The Config with the parameters that follow from its path. A value of a file counts before.
-
-    Refuses a nominal delay outside its bounds.
+    """The Config with the parameters of its path, after those of a file. Refuses a nominal delay
+    outside its bounds.
     """
     found = parameters(config, every)
     in_files = {key for key in found if ("control", key) in values.entries}

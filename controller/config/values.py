@@ -69,9 +69,7 @@ class Values:
 
     def numbered(self, section: str, number: str, key: str) -> Entry | None:
         """Entry of a key of unit or rack `number`: the tighter of its own value and that of `all`,
-        or None.
-
-        Refuses a looser own value if it comes from the same layer or a later one.
+        or None. Refuses a looser own value of the same layer or a later one.
         """
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:
@@ -104,10 +102,8 @@ class Values:
         return len(found)
 
     def check_defaults(self, of_type: set[tuple[str, ...]], budgets: set[str]) -> None:
-        """Refuse a kernel number of a later layer that is looser than the default, if the type does
-        not set that number.
-
-        of_type: paths of the type. budgets: keys that follow from the periods of the devices.
+        """Refuse a kernel number of a later layer that is looser than the default, unless the type
+        sets it. budgets: keys that follow from the periods of the devices.
         """
         for path, entry in self.entries.items():
             in_type = {path, (path[0], "all", *path[2:])} & of_type

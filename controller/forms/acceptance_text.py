@@ -1,6 +1,5 @@
-"""Texts that must name a paper or a person, in a configuration and in a siting file.
-
-A text that names nothing is refused. A placeholder of an example is reported.
+"""Texts that must name a paper or a person: a text that names nothing is refused, a placeholder of
+an example is reported.
 """
 
 import re
@@ -43,10 +42,7 @@ def names_nothing(text: str) -> bool:
 
 
 def lacks_of_acceptance(text: str) -> str:
-    """The missing part of an acceptance, in words: the date, written 2026-03-01, or the rest.
-
-    "" for a complete acceptance.
-    """
+    """The missing part of an acceptance: the date, written 2026-03-01, or the rest; "" for none."""
     if not any(map(_is_day, _DAY.findall(text))):
         return "names no date"
     if not _days(text):
@@ -81,10 +77,7 @@ def placeholder_line(what: str, texts: Mapping[str, Any]) -> list[str]:
 
 
 def ahead_line(texts: Mapping[str, str], today: str) -> list[str]:
-    """[one line about the acceptances whose dates are all later than today], or [].
-
-    texts: {key of the file: value}. today: from the clock of this box, such as 2026-03-14.
-    """
+    """[one line about the acceptances dated later than today, such as 2026-03-14], or []."""
     keys = [key for key, value in texts.items() if min(_days(value), default=today) > today]
     return (
         [

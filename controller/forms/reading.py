@@ -1,6 +1,4 @@
-"""Reads a file and its tables by their forms, or refuses them in one line: file, key, what is wrong
-and what is allowed.
-"""
+"""Reads a file and its tables by their forms, or refuses them in one line. Raises ConfigError."""
 
 import difflib
 from collections.abc import Collection, Mapping
@@ -16,10 +14,8 @@ Path = tuple[str, ...]
 
 
 def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
-    """The text of a regular file of at most bytes_max. allowed: its content, in words; name: of the
-    file in refusals, by default the path.
-
-    Raises ConfigError, toml_text.TomlError.
+    """The text of a regular file. allowed: its content, in words; name: of the file in refusals, by
+    default the path. Raises ConfigError, toml_text.TomlError.
     """
     try:
         with open(path, "rb", opener=link_opener) as file:
@@ -44,10 +40,7 @@ def tables_of(
 def read(
     file: str, path: Path, table: Any, form: Form, also: Collection[str] = ()
 ) -> dict[str, Any]:
-    """{key: checked value or default} of a table. also: other names that a wrong key may mean.
-
-    Raises ConfigError.
-    """
+    """{key: checked value or default} of a table. also: names that a wrong key may mean."""
     if not isinstance(table, dict):
         refuse(file, path, "is not a table", f"[{path[0]}]")
     for key in table:

@@ -14,9 +14,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 class ConfigError(ValueError):
     """A file is refused. The text is one printable line, whatever the file contains.
 
-    built: the Config whose numbers contradict each other, so that a report can show what follows
-    from it; key: (file, path) of the refused key; equipment: fit each name, or accept that it is
-    absent, if nothing else is wrong.
+    built: the Config whose numbers contradict each other, for a report; key: (file, path) of the
+    refused key; equipment: fit each name, or accept that it is absent, if nothing else is wrong.
     """
 
     built: Any = None
@@ -66,10 +65,7 @@ def refuse(
     word: str = "",
     equipment: Sequence[str] = (),
 ) -> NoReturn:
-    """Raise the line. It names the candidate nearest to `word`.
-
-    equipment: the missing equipment, if nothing else is wrong.
-    """
+    """Raise the line, with the candidate nearest to `word`. equipment: as in ConfigError."""
     line = f"{file}:{dotted(path)}: {problem}"
     if allowed:
         line += f"; allowed {allowed}"

@@ -1,9 +1,8 @@
 """The facts that support the rows of the matrix: key -> (fact, source, confidence).
 
-The project wrote the words: numbers and duties, no text of a standard. Confidence: C read in a
-primary text, C2 read in a secondary text, G general knowledge and unconfirmed, D derived or chosen
-by the project. * marks a source without authority, (?) a clause number from memory. The adopted
-edition, the listing and the hazard mitigation analysis of a site overrule every fact.
+Confidence: C read in a primary text, C2 in a secondary text, G general knowledge and unconfirmed, D
+derived or chosen by the project. * marks a source without authority, (?) a clause number from
+memory. The edition, the listing and the analysis of a site overrule every fact.
 """
 
 import re

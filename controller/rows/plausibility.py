@@ -1,8 +1,4 @@
-"""Evidence that stands still or contradicts itself.
-
-Values of a BMS (row 54), currents of racks and converter (55), power and set-point of a converter
-(56), the grid connection (57).
-"""
+"""Evidence that stands still or contradicts itself: rows 54 to 57."""
 
 from controller.rows.shapes import ON_RIG
 

@@ -2,12 +2,10 @@
 
 The confirmed clauses ask for a record of tests (A71, A73, A75, A78), not for these intervals. The
 project proposes the intervals unless the confidence says otherwise; a site may only shorten them.
-Detectors follow their calibration twice a year. Contacts and relays follow the yearly inspection of
-the fire panel. Rows with ONCE are proven at commissioning only.
+Detectors follow their calibration, contacts the yearly inspection of the fire panel.
 
-One test proves a row. A stage that is much quicker or slower than its row has a test of its own,
-because its own delay would not show in the test of the row. A stage with a contact of its own and
-the hard wiring (tested with the controller switched off) have tests of their own too.
+One test proves a row. A stage that is much quicker or slower than its row has a test of its own. So
+have a stage with a contact of its own, and the hard wiring (with the controller switched off).
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -29,8 +27,8 @@ class Values(Protocol):
 
 
 class Interval(NamedTuple):
-    """interval_d: most days between two tests, or ONCE. confidence: code of facts.py. proves: words
-    for the test, "" if it proves the whole row.
+    """interval_d: most days between two tests, or ONCE, at commissioning only. confidence: code of
+    facts.py. proves: words for the test, "" if it proves the whole row.
     """
 
     interval_d: int | None

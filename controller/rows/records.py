@@ -30,10 +30,9 @@ def _whole(name: str) -> str:
 
 
 def _rows(texts: str, stages: str) -> dict[int, Row]:
-    """{number: Row}, rising.
-
-    texts: a line "number basis | what | name | sentence | remedy" for each row, and
-    "stage | sentence | remedy" for each stage whose words differ. stages: "stages | field | value".
+    """{number: Row}, rising. texts: a line "number basis | what | name | sentence | remedy" for
+    each row, and "stage | sentence | remedy" for each stage whose words differ. stages: "stages |
+    field | value".
     """
     rows: dict[int, Row] = {}
     own: dict[str, dict[str, Any]] = collections.defaultdict(dict)

@@ -1,7 +1,4 @@
-"""Shapes of the records of rows, stages and features, and texts that several rows share.
-
-A topic (`gas.py`, ...) has tables of text; records.py makes the records of them.
-"""
+"""Shapes of the records that records.py makes, and texts that several rows share."""
 
 from typing import NamedTuple
 
@@ -19,11 +16,9 @@ GAS_KINDS = ("gas", "offgas", "toxic")
 
 
 class Wired(NamedTuple):
-    """A row in hard wiring.
-
-    inject: how to prove the wiring with the controller off. contact: equipment whose contact acts,
-    "" for a contact that every site has. only_by_a: channel B does not act. instead: keys of [hma]
-    that may replace the wiring.
+    """A row in hard wiring. inject: how to prove the wiring with the controller off. contact:
+    equipment whose contact acts, "" for one that every site has. only_by_a: channel B does not act.
+    instead: keys of [hma] that may replace the wiring.
     """
 
     inject: str
@@ -33,10 +28,8 @@ class Wired(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """The differences of a stage from its row.
-
-    sentence, remedy: "" for those of the row. by_bms: the function of an ordinary BMS that replaces
-    the stage when the BMS does not report the feature; not_by_bms: why no BMS replaces it.
+    """The differences of a stage from its row. by_bms: the function of an ordinary BMS that
+    replaces the stage when the BMS does not report the feature; not_by_bms: why no BMS replaces it.
     is_added: the row does not ask for the stage. set_from: parameter of [cabinet] that is the
     threshold.
     """

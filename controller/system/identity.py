@@ -16,8 +16,8 @@ FOLDERS = ("run_dir", "state_dir")
 
 def settle(arguments: argparse.Namespace) -> None:
     """Replace --run-dir and --state-dir by the targets of their links. Root becomes the service's
-    user if one of the folders belongs to the service, and stays root if both belong to root. A
-    folder of another user, or below one, ends the command.
+    user if one of the folders belongs to it. A folder of another user, or below one, ends the
+    command.
     """
     given = {name: getattr(arguments, name) for name in FOLDERS if getattr(arguments, name, "")}
     folders = {name: _resolved(folder) for name, folder in given.items()}
@@ -46,9 +46,7 @@ def _service() -> pwd.struct_passwd | None:
 
 
 def _owners(folder: str, allowed: set[int]) -> Iterator[int]:
-    """Owners of a folder and of the existing folders above it: each of them could replace it. In a
-    folder with the sticky bit, like /tmp, only the owner of a name can change it.
-    """
+    """Owners of a folder and of those above it: each could replace it, but for a sticky bit."""
     path = os.path.abspath(folder)
     while True:
         found = _status(path)

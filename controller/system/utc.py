@@ -1,8 +1,7 @@
 """The time of day, its source and its uncertainty: labels for events, never for a decision.
 
-Source "ntp": the kernel's clock is steered (adjtimex(2)), which also gives its uncertainty. "rtc":
-the clock is not steered, and a battery-backed clock set it at the start. "unknown": neither, or the
-day is impossible.
+Source "ntp": the kernel's clock is steered (adjtimex(2)). "rtc": it is not, and a battery-backed
+clock set it at the start. "unknown": neither, or the day is impossible.
 """
 
 import contextlib
@@ -88,9 +87,7 @@ class Clocks:
 
 
 class WallClock:
-    """Labels for moments of the monotonic clock. `offset_us`: UTC minus that clock, at
-    the last `poll`.
-    """
+    """Labels for moments of the monotonic clock. `offset_us`: UTC less it, at the last `poll`."""
 
     def __init__(self, clocks: AnyClocks | None = None):
         """Call `poll` before `label`."""
@@ -103,9 +100,7 @@ class WallClock:
         self.source = UNKNOWN
 
     def poll(self) -> tuple[int, int]:
-        """Read the clocks. Returns (now_us, step in us if the wall clock was set since the last
-        call, else 0).
-        """
+        """(now_us, step in us if the wall clock was set since the last call, else 0)."""
         now_us = self.clocks.now_us()
         before_us, self.offset_us = self.offset_us, self.clocks.utc_us() - now_us
         step_us = 0 if self._refreshed_us is None else self.offset_us - before_us

@@ -1,9 +1,7 @@
 """`./flash.sh mcu PORT`: puts channel B on a microcontroller that runs MicroPython, and compares
-the digests of all files.
+the digests of all files. Exit codes: 0 done, 2 wrong input, 3 failed.
 
-If this machine has an mpy-cross for the bytecode format of the board, the board gets bytecode,
-otherwise source. The limit image comes from the cabinet file of the controller. Exit codes: 0 done,
-2 wrong input, 3 failed.
+If this machine has an mpy-cross for the format of the board, the board gets bytecode.
 """
 
 import argparse
@@ -248,9 +246,7 @@ def _compile(compiler: str, path: pathlib.Path, name: str, made: pathlib.Path) -
 
 
 def clear(device: Device, present: tuple[str, ...]) -> None:
-    """Remove an earlier program: main.py first, because a board without main.py starts no half
-    program.
-    """
+    """Remove an earlier program: main.py first, because without it a board starts no half one."""
     for name, command in (("main.py", ("fs", "rm")), ("safety", ("fs", "rm", "-r"))):
         if name in present:  # MicroPython prefers an old source to new bytecode
             device.call(*command, f":{name}")
@@ -266,9 +262,7 @@ def copy(device: Device, files: dict[str, pathlib.Path]) -> None:
 
 
 def verify(device: Device, files: dict[str, pathlib.Path]) -> None:
-    """Compare the digests of the board's files with the files here. FlashError names the first
-    file that differs.
-    """
+    """Compare the digests. FlashError names the first file that arrived changed."""
     printed = device.call("exec", DIGEST.format(names=list(files)))
     digests = {
         words[1]: words[2]

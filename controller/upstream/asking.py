@@ -1,7 +1,5 @@
-"""The gateway's own answer to `ask`: may a job run? The same answer as that of `firebreak ask`.
-
-The gateway reads the journal in the run folder. It reads once a second at most, because reading
-takes 0.1 s and the gateway serves no other client meanwhile.
+"""The gateway's own answer to `ask`, the same as that of `firebreak ask`. It reads the journal once
+a second at most, because that takes 0.1 s and the gateway serves no other client meanwhile.
 """
 
 import functools
@@ -45,9 +43,7 @@ def job_of(asked: object) -> Job:
 
 
 def _shown(value: object) -> str:
-    """JSON of a value, at most SHOWN_MAX characters. Bytes, and other values that JSON does not
-    have, are shown as Python writes them.
-    """
+    """JSON of a value, or Python's words for another, at most SHOWN_MAX characters."""
     try:
         return json.dumps(value)[:SHOWN_MAX]
     except TypeError:
@@ -56,9 +52,7 @@ def _shown(value: object) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _situation(path: str, second: int) -> situation.Situation | str:
-    """The situation, or a text if the journal cannot be read. Within one `second` the journal is
-    read once, also if that fails.
-    """
+    """The situation, or why the journal cannot be read: once in a `second`, also if that fails."""
     try:
         return situation.of_journal(path, lambda: select.select((), (), (), POLL_S))
     except (JournalError, OSError) as error:

@@ -1,8 +1,5 @@
-"""`firebreak upstream`: takes hints as JSON lines or msgpack from local programs and a serial line,
-and sends them to the loop.
-
-The gateway is a separate process without keys or rights. It can only pass on hints that a source
-has signed.
+"""`firebreak upstream`: passes hints (JSON lines or msgpack) of local programs and a serial line on
+to the loop. A process without keys or rights: it can only pass on what a source has signed.
 """
 
 import collections
@@ -115,9 +112,9 @@ class Gateway:
     def _make_room(self, stream: link.Stream, now_us: int) -> bool:
         """Close a connection in favour of a new one. True if one was closed.
 
-        The candidates are the connections that are silent for IDLE_US. Without any, they are those
-        of the user, then of the process, that holds more than the new one's owner would hold. The
-        candidate that is silent for the longest time is closed. No user can keep all places.
+        Candidates are the connections silent for IDLE_US, else those of the user, then of the
+        process, that holds more than the new one's owner would hold. The one silent for longest is
+        closed.
         """
         candidates = [each for each in self.links if now_us - each.heard_us >= IDLE_US]
         candidates = candidates or _greediest(self.links, stream, lambda each: each.user)
@@ -152,8 +149,8 @@ def _greediest(
 
 
 def _listening(path: str) -> socket.socket:
-    """A listening stream socket at `path`. It replaces the socket of an earlier gateway.
-    GatewayError: a running gateway, or a file of another kind, is there.
+    """A listening stream socket at `path`, in place of an earlier one. GatewayError: another
+    gateway runs, or a file of another kind is there.
     """
     made = socket.socket(
         socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK

@@ -1,7 +1,5 @@
-"""One client of the gateway. The gateway sends the answer to a message before it reads the next.
-
-This bounds every buffer to one message. A client that sends too much delays only itself. If a
-client stops reading, the gateway stops reading from it.
+"""One client of the gateway. The gateway sends the answer to a message before it reads the next. So
+every buffer is bounded to one message, and a client that sends too much delays only itself.
 """
 
 import os
@@ -95,9 +93,8 @@ S = TypeVar("S", bound=ByteStream)
 
 
 class Link(Generic[S]):
-    """`out`: bytes of an answer still to be written; `message`: a message that waits for the loop's
-    answer until `due_us`, never both at once; `ended`: to be closed; `heard_us`: the time of the
-    last bytes of the client.
+    """`out`: bytes of an answer to be written; `message`: waits for the loop's answer until
+    `due_us`, never both; `ended`: to be closed; `heard_us`: when the client's last bytes came.
     """
 
     def __init__(

@@ -1,6 +1,5 @@
-"""Converts a message of a client (a dict) to a datagram for the loop, and the answer to a dict.
-
-The sender computes the MAC over the fixed layout of the datagram. The gateway has no key.
+"""Converts a message of a client to a datagram for the loop, and the answer to a dict. The sender
+computes the MAC over the datagram; the gateway has no key.
 """
 
 import contextlib
@@ -41,10 +40,8 @@ class MessageError(ValueError):
 
 def datagram(message: Message | None) -> bytes:
     """The datagram of {"hello": NAME}, {"status": NAME}, {"schedule": NAME}, or of the fields of a
-    hint or, with `slots`, of a schedule. Raises MessageError, also for None.
-
-    nonce, mac: hex or, in msgpack, bytes. A message without `kind` has the kind of its quantity. A
-    message without `purpose` or `start_ms` has 0.
+    hint or, with `slots`, of a schedule. Raises MessageError, also for None. nonce, mac: hex or
+    bytes. Without `kind` that of the quantity counts, without `purpose` or `start_ms` 0.
     """
     if message is None:
         raise MessageError("")
@@ -124,9 +121,7 @@ def _check_keys(message: Message, allowed: set[str]) -> None:
 
 
 def record_head(run_directory: str) -> Message:
-    """The gateway's own answer to HEAD: number and hash of the newest event of the record, None
-    without a record.
-    """
+    """The answer to HEAD: number and hash of the newest event of the record, None without one."""
     published = head.read(run_directory)
     return {"id": published.get("id"), "hash": published.get("hash")}
 
