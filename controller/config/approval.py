@@ -20,6 +20,7 @@ PROGRAM = "program"  # CRC of every table of the kernel: a stage is more than it
 ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
 _STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
+_IN_MATRIX = dict(zip(p.STAGE_WORDS, (m.S_SET, m.S_CLEAR, m.S_SET_MS, m.S_CLEAR_MS), strict=True))
 _LABELS = {
     "set": "trips at",
     "clear": "clears at",
@@ -48,6 +49,15 @@ def devices(config: Config) -> dict[str, int]:
             crc = zlib.crc32(beside.read_bytes(), crc) if beside.is_file() else crc
         found[f"device {device.name}"] = crc
     return found
+
+
+def path_identity(config: Config) -> str:
+    """CRC in hex over all between the meters and the converters: a measured delay counts for its
+    path only.
+    """
+    buses = [(bus.name, bus.baud_Bd, bus.bitrate_bps) for bus in config.buses]
+    path = (list(config.control_image), sorted(devices(config).items()), buses)
+    return f"{zlib.crc32(repr(path).encode()):08x}"
 
 
 def of(config: Config) -> dict[str, int]:
@@ -79,16 +89,12 @@ def shipped(words: dict[str, int]) -> dict[str, int]:
         if kind == "armed":
             found[name] = 1
         elif kind == "stage":
-            found[name] = _of_matrix(_STAGES[which], word, found["tick_ms"])
+            number = int(_STAGES[which][_IN_MATRIX[word]])
+            is_time = word.endswith("_ticks")
+            found[name] = p.ticks(number, found["tick_ms"]) if is_time else number
         else:
             found[name] = defaults.get((kind, word), found[name])
     return found
-
-
-def _of_matrix(stage: tuple, word: str, tick_ms: int) -> int:
-    if word in ("set", "clear"):
-        return int(stage[m.S_SET if word == "set" else m.S_CLEAR])
-    return p.ticks(stage[m.S_SET_MS if word == "set_ticks" else m.S_CLEAR_MS], tick_ms)
 
 
 def packed(words: dict[str, int]) -> bytes:

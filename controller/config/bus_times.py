@@ -18,6 +18,7 @@ from drivers.buses.port import RtuPort
 UTILISATION_PERMILLE_MAX = 800
 # from the end of a meter's reply to the tick: a USB adapter hands over once a millisecond
 BEFORE_TICK_US = 1000
+HANDED_OVER = "until its bytes are handed over"
 CAN_DATA_BYTES = 8  # the longest frame
 
 
@@ -33,10 +34,6 @@ class Exchange(NamedTuple):
     time_us: int
     frame_us: int
     early: int = 0
-
-    def load_ppm(self) -> int:
-        """Its part of the bus's time, in millionths."""
-        return self.frames * self.time_us * 1_000_000 // self.period_us
 
 
 class Latency(NamedTuple):
@@ -113,7 +110,9 @@ def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict
     phases_us = {}
     for bus in [each for each in config.buses if each.kind != "can"]:
         port, before_us = rtu_port(config, bus), BEFORE_TICK_US
-        for device in reversed(_meters(config, bus)):
+        devices = config.topology.on_bus(bus.name)
+        meters = [each for each in devices if each.profile.family == "meter"]
+        for device in sorted(meters[::-1], key=lambda each: each.role != "meter_load"):
             ((request, period_us),) = drivers[device.name].periodic()
             if period_us % (config.tick_ms * 1000):
                 continue
@@ -123,15 +122,10 @@ def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict
     return phases_us
 
 
-def _meters(config: Config, bus: Bus) -> list[Device]:
-    """Meters of a bus, the load meter last."""
-    found = [each for each in config.topology.on_bus(bus.name) if each.profile.family == "meter"]
-    return sorted(found, key=lambda device: device.role == "meter_load")
-
-
 def utilisation_permille(exchanges: Sequence[Exchange]) -> int:
     """The part of the time that a bus is busy, in 0.1 %, rounded up."""
-    return -(-sum([exchange.load_ppm() for exchange in exchanges]) // 1000)
+    busy_ppm = [each.frames * each.time_us * 1_000_000 // each.period_us for each in exchanges]
+    return -(-sum(busy_ppm) // 1000)
 
 
 def check(values: Values, every: Schedule) -> None:
@@ -140,12 +134,11 @@ def check(values: Values, every: Schedule) -> None:
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
             key = "baud_Bd" if ("bus", name, "baud_Bd") in values.entries else "bitrate_bps"
+            speed, busy_pct = values.get("bus", name, key), f"{busy_permille / 10:.1f} %"
+            problem = f"{speed} is not allowed: the bus would be busy {busy_pct} of the time"
+            remedies = "a faster bus, longer periods, or fewer devices on it"
             values.refuse(
-                ("bus", name, key),
-                f"{values.get('bus', name, key)} is not allowed: the bus would be busy "
-                f"{busy_permille / 10:.1f} % of the time",
-                f"{UTILISATION_PERMILLE_MAX // 10} %: a faster bus, longer periods, or fewer "
-                "devices on it",
+                ("bus", name, key), problem, f"{UTILISATION_PERMILLE_MAX // 10} %: {remedies}"
             )
 
 
@@ -168,7 +161,15 @@ def _stop_latency(config: Config, every: Schedule, device: Device, what: str) ->
     ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
     slowest = max(ways, key=lambda parts: sum([part.time_us for part in parts]))
     own = exchange_of(every[device.bus], device, what)
-    return slowest + _decision(config) + _write_latency(every[device.bus], own, device.bus)
+    ticks = max(1, *[config.stage_words[stage].set_ticks for stage in ("1a", "1b")])
+    debounce = f"row 1, {ticks} tick(s), the wait for a tick included"
+    tick_us = config.tick_ms * 1000
+    return [
+        *slowest,
+        Latency("debounce", ticks * tick_us, debounce),
+        Latency("tick", tick_us, f"{HANDED_OVER}; a late tick counts as missed"),
+        *_write_latency(every[device.bus], own, device.bus),
+    ]
 
 
 def exchange_of(exchanges: Sequence[Exchange], device: Device, what: str) -> Exchange:
@@ -183,7 +184,7 @@ def hint_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
     frame = next(exchange for exchange in exchanges if exchange.what == families.SETPOINT)
     return [
         Latency("wait", tick_us, "for the next tick, which takes hints at its beginning"),
-        Latency("tick", tick_us, "until its bytes are handed over"),
+        Latency("tick", tick_us, HANDED_OVER),
         *_write_latency(exchanges, frame, device.bus),
     ]
 
@@ -193,15 +194,11 @@ def _input_latency(config: Config, every: Schedule, signal: str) -> list[Latency
     device, _ = cast(tuple[Device, int], config.topology.mapped(signal))
     exchanges = every[device.bus]
     read = exchange_of(exchanges, device, "read inputs")
+    poll = f"{device.name} is read every {read.period_us / 1000:g} ms"
+    first = f"all other exchanges on bus {device.bus} go first, then the read"
     return [
-        Latency(
-            "poll", read.period_us, f"{device.name} is read every {read.period_us / 1000:g} ms"
-        ),
-        Latency(
-            "transaction",
-            response_us(read, exchanges),
-            f"all other exchanges on bus {device.bus} go first, then the read",
-        ),
+        Latency("poll", read.period_us, poll),
+        Latency("transaction", response_us(read, exchanges), first),
     ]
 
 
@@ -218,25 +215,9 @@ def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
         total_us = wider_us
 
 
-def _decision(config: Config) -> list[Latency]:
-    debounce_ticks = max(1, *[config.stage_words[stage].set_ticks for stage in ("1a", "1b")])
-    tick_us = config.tick_ms * 1000
-    return [
-        Latency(
-            "debounce",
-            debounce_ticks * tick_us,
-            f"row 1, {debounce_ticks} tick(s), the wait for a tick included",
-        ),
-        Latency("tick", tick_us, "until its bytes are handed over; a late tick counts as missed"),
-    ]
-
-
 def _write_latency(exchanges: Sequence[Exchange], own: Exchange, bus: str) -> list[Latency]:
+    longest = f"the longest exchange on bus {bus}: a stop goes next and interrupts no exchange"
     return [
-        Latency(
-            "in flight",
-            max([exchange.time_us for exchange in exchanges]),
-            f"the longest exchange on bus {bus}: a stop goes next and interrupts no exchange",
-        ),
+        Latency("in flight", max([exchange.time_us for exchange in exchanges]), longest),
         Latency("frame", own.frame_us, "until its last byte has left"),
     ]

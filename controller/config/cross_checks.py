@@ -28,15 +28,9 @@ def check(values: Values, config: Config) -> None:
         _check_rating(values, config, number, table)
     for number, table in enumerate(config.rack_tables, 1):
         stage_order.check_ends(values, number, table)
-    for site_check in (
-        _check_cells,
-        _check_fault_contact,
-        _check_expiry,
-        _check_frames,
-        _check_link,
-        pairs.check,
-    ):
-        site_check(values, config)
+    checks = (_check_cells, _check_fault_contact, _check_expiry, _check_frames, _check_link)
+    for check_site in (*checks, pairs.check):
+        check_site(values, config)
 
 
 def _check_rating(values: Values, config: Config, number: int, table: dict[str, int]) -> None:
@@ -63,14 +57,10 @@ def _check_armed(values: Values, config: Config) -> None:
             racks |= {index + 1} if stage[matrix.S_SCOPE] == matrix.RACK else set()
     for name, (rows, racks) in lacking.items():
         where = f" on rack {' '.join(map(str, sorted(racks)))}" if racks else ""
-        values.refuse(
-            ("not_fitted", name),
-            f"is missing: {equipment.with_clauses(sorted(rows))} "
-            f"{'are' if len(rows) > 1 else 'is'} not armed{where}, because no device reports "
-            f"{name}",
-            values.spec(("not_fitted", name)).allowed[1],
-            equipment=(name,),
-        )
+        are, path = "are" if len(rows) > 1 else "is", ("not_fitted", name)
+        unarmed = f"{equipment.with_clauses(sorted(rows))} {are} not armed{where}"
+        problem = f"is missing: {unarmed}, because no device reports {name}"
+        values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
 
 
 def _check_cells(values: Values, config: Config) -> None:
@@ -106,11 +96,9 @@ def _check_expiry(values: Values, config: Config) -> None:
     for device in config.devices:
         expiry_ms = device.profile.settings.get("expiry_ms", 0) if device.outputs else 0
         if expiry_ms > longest_ms:
-            values.not_allowed(
-                ("device", device.name, "profile"),
-                f"a profile with an output expiry of at most permit_expiry_ms, which is "
-                f"{longest_ms}; this profile has {expiry_ms} ms",
-            )
+            most = f"of at most permit_expiry_ms, which is {longest_ms}"
+            allowed = f"a profile with an output expiry {most}; this profile has {expiry_ms} ms"
+            values.not_allowed(("device", device.name, "profile"), allowed)
 
 
 def _check_frames(values: Values, config: Config) -> None:

@@ -104,7 +104,8 @@ def read(
     bus = _bus_of(values, name, role, buses)
     address_key = key_of_address(profile)
     address = values.need("device", name, address_key) if address_key else 0
-    if address_key == "unit_id" and address not in SERIAL_IDS and bus in _serial(buses):
+    serial = [each.name for each in buses if each.kind == "rtu"]
+    if address_key == "unit_id" and address not in SERIAL_IDS and bus in serial:
         path = ("device", name, address_key)
         values.not_allowed(path, "1..247 on a serial bus; 0 and 255 are for kind tcp")
     index_key, count = {"pcs": ("unit", units), "bms": ("rack", racks)}.get(role, ("", 0))
@@ -114,7 +115,9 @@ def read(
     outputs = _outputs(values, name, not_fitted) if wired else ()
     own = ("inputs", "outputs") if wired else ("setpoint_ms",) if role == "pcs" else ()
     settings = _settings(values, name, role)
-    _refuse_surplus(values, name, role, (address_key, index_key, *own, *settings))
+    every = filter(None, ("role", "profile", "bus", address_key, index_key, *own, *settings))
+    what = f"a device with role {role} and this profile"
+    values.check_no_more(("device", name), what, (*every, "period_ms"))
     setpoint_ms = values.get("device", name, "setpoint_ms")
     return Device(name, role, profile, bus, address, index, inputs, outputs, setpoint_ms, settings)
 
@@ -136,10 +139,6 @@ def _settings(values: Values, name: str, role: str) -> dict[str, int]:
         if not low <= found[key] <= high:
             values.not_allowed(path, f"{low}..{high} {unit} for role {role}")
     return found
-
-
-def _serial(buses: Iterable[Bus]) -> list[str]:
-    return [bus.name for bus in buses if bus.kind == "rtu"]
 
 
 def _profile(values: Values, name: str, role: str) -> Profile:
@@ -167,19 +166,14 @@ def _profile(values: Values, name: str, role: str) -> Profile:
 
 def _bus_of(values: Values, name: str, role: str, buses: Iterable[Bus]) -> str:
     """Name of the device's bus."""
-    key, kinds = ("device", name, "bus"), _kinds_of_bus(role)
+    # only site devices may be behind a network: no interlock depends on them
+    network = ("rtu", "tcp") if role in roles.ROLES else ("rtu",)
+    key, kinds = ("device", name, "bus"), ("can",) if role == "bms" else network
     stated: str = values.need(*key)
     names = [bus.name for bus in buses if bus.kind in kinds]
     if stated not in names:
         values.not_allowed(key, ", ".join(names) or f"a bus of kind {' or '.join(kinds)}", names)
     return stated
-
-
-def _kinds_of_bus(role: str) -> tuple[str, ...]:
-    """Only site devices may be behind a network: no interlock depends on them."""
-    if role == "bms":
-        return ("can",)
-    return ("rtu", "tcp") if role in roles.ROLES else ("rtu",)
 
 
 def key_of_address(profile: Profile) -> str:
@@ -216,17 +210,6 @@ def _outputs(values: Values, name: str, not_fitted: Iterable[str]) -> tuple[str,
         if allowed:
             not_allowed(values.file(*key), key, output, allowed)
     return tuple(["" if output.lstrip("!") in absent else output for output in names])
-
-
-def _refuse_surplus(values: Values, name: str, role: str, used: tuple[str, ...]) -> None:
-    own_keys = ("unit_id", "node", "unit", "rack", "inputs", "outputs", "setpoint_ms")
-    for key in (*own_keys, *dict.fromkeys([row[0] for row in roles.PARAMETERS])):
-        if key not in used and ("device", name, key) in values.entries:
-            values.refuse(
-                ("device", name, key),
-                f"is not a key of a device with role {role} and this profile",
-                ", ".join(("role", "profile", "bus", *filter(None, used))),
-            )
 
 
 def parts_absent(not_fitted: Iterable[str]) -> list[str]:

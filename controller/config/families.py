@@ -61,54 +61,29 @@ def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpe
     most_W = PCS_PERMILLE * config.unit_tables[unit]["rated_W"] // 1000
     power = device.profile.registers["701.W"]
     power.low, power.high = max(power.low, -most_W), min(power.high, most_W)
-    return SunSpecPcs(
-        device.profile,
-        device.address,
-        sink,
-        layout.unit_input(unit, 0),
-        layout.unit_group(unit, s.G_PCS_MEASURE),
-        layout.unit_group(unit, s.G_PCS_CONTROL),
-        config.tick_ms * 1000,
-    )
+    measure = layout.unit_group(unit, s.G_PCS_MEASURE)
+    places = layout.unit_input(unit, 0), measure, layout.unit_group(unit, s.G_PCS_CONTROL)
+    return SunSpecPcs(device.profile, device.address, sink, *places, config.tick_ms * 1000)
 
 
 def _bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Bms:
     if device.profile.family == "pylontech_bms":
         return PylontechBms(device.profile, device.index, sink, layout)
-    return NativeBms(
-        device.profile,
-        device.index,
-        device.address,
-        sink,
-        layout,
-        config.rack_tables[device.index]["modules"],
-    )
+    modules = config.rack_tables[device.index]["modules"]
+    return NativeBms(device.profile, device.index, device.address, sink, layout, modules)
 
 
 def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Meter:
-    grid = device.role == "meter_grid"
-    return Meter(
-        device.profile,
-        device.address,
-        sink,
-        s.GRID_POWER_W if grid else s.LOAD_POWER_W,
-        s.GRID_RAW_HASH if grid else s.LOAD_RAW_HASH,
-        s.G_METER_GRID if grid else s.G_METER_LOAD,
-        power_W_max=min(
-            s.INT_MAX, METER_PERMILLE * device.settings.get("rated_W", s.INT_MAX) // 1000
-        ),
-    )
+    places = (s.GRID_POWER_W, s.GRID_RAW_HASH, s.G_METER_GRID)
+    if device.role == "meter_load":
+        places = (s.LOAD_POWER_W, s.LOAD_RAW_HASH, s.G_METER_LOAD)
+    most_W = min(s.INT_MAX, METER_PERMILLE * device.settings.get("rated_W", s.INT_MAX) // 1000)
+    return Meter(device.profile, device.address, sink, *places, power_W_max=most_W)
 
 
 def _io(config: Config, device: Device, sink: Sink, layout: s.Layout) -> IoModule:
-    return IoModule(
-        device.profile,
-        device.address,
-        sink,
-        input_indexes(device),
-        schema.IO_GROUPS[device.role],
-        device.outputs,
-    )
+    group, inputs = schema.IO_GROUPS[device.role], input_indexes(device)
+    return IoModule(device.profile, device.address, sink, inputs, group, device.outputs)
 
 
 def _sensor(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Sensor:

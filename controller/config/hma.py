@@ -23,6 +23,7 @@ WITH_GAS = ("gas_required_by", "lfl_vol_ppm", "lfl_source")
 SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number and the report it is from
 # NFPA 69: gas detectors start a fan, and a switch proves that air flows (A29).
 PREVENTION_NEEDS = ("gas", "airflow")
+PREVENTION = "prevention (NFPA 69): gas detection, fan and proof of airflow (A29)"
 
 
 def read(values: Values, not_fitted: dict[str, str]) -> dict[str, Any]:
@@ -30,15 +31,8 @@ def read(values: Values, not_fitted: dict[str, str]) -> dict[str, Any]:
     for key in ALWAYS + (() if "gas" in not_fitted else WITH_GAS):
         values.need("hma", key)
     _check_sourced(values)
-    for check in (
-        _check_explosion_control,
-        _check_gas,
-        _check_breaker,
-        _check_hold_off,
-        _check_noc,
-        _check_derate,
-        _check_hard_wired,
-    ):
+    protection = (_check_explosion_control, _check_gas, _check_breaker, _check_hold_off)
+    for check in (*protection, _check_noc, _check_derate, _check_hard_wired):
         check(values, not_fitted)
     return {key: values.get("hma", key) for key in schema.HMA}
 
@@ -93,13 +87,9 @@ def _check_sourced(values: Values) -> None:
         return
     older, *newer = sorted(paths, key=lambda path: values.entries[path].rank)
     if newer and values.entries[older].rank < values.entries[newer[0]].rank:
-        refuse(
-            values.file(*newer[0]),
-            older,
-            f"is missing: this file sets {newer[0][1]}, and a flammable limit and its report must "
-            "come from the same file",
-            allowed_text(values.spec(older)),
-        )
+        why = "a flammable limit and its report must come from the same file"
+        problem = f"is missing: this file sets {newer[0][1]}, and {why}"
+        refuse(values.file(*newer[0]), older, problem, allowed_text(values.spec(older)))
 
 
 def _check_explosion_control(values: Values, not_fitted: dict[str, str]) -> None:
@@ -108,8 +98,7 @@ def _check_explosion_control(values: Values, not_fitted: dict[str, str]) -> None
         if is_prevention and not_fitted.get(name):
             values.refuse(
                 ("not_fitted", name),
-                "is not allowed: hma.explosion_control requires prevention (NFPA 69): "
-                "gas detection, fan and proof of airflow (A29)",
+                f"is not allowed: hma.explosion_control requires {PREVENTION}",
                 f'hma.explosion_control = "68", or fit {name}',
             )
 
@@ -118,11 +107,9 @@ def _check_gas(values: Values, not_fitted: dict[str, str]) -> None:
     """The gas detection that the analysis requires is fitted, also with vents (NFPA 68)."""
     document = values.get("hma", "gas_required_by")
     if document is not None and not_fitted.get("gas"):
-        values.refuse(
-            ("not_fitted", "gas"),
-            f"is not allowed: hma.gas_required_by ({shown(document)}) requires gas detection",
-            "an analysis without gas_required_by, or fit gas detection",
-        )
+        why = f"hma.gas_required_by ({shown(document)}) requires gas detection"
+        allowed = "an analysis without gas_required_by, or fit gas detection"
+        values.refuse(("not_fitted", "gas"), f"is not allowed: {why}", allowed)
 
 
 def _check_breaker(values: Values, not_fitted: dict[str, str]) -> None:
@@ -131,12 +118,10 @@ def _check_breaker(values: Values, not_fitted: dict[str, str]) -> None:
         return
     values.need("hma", "breaker")
     if not_fitted.get("shunt_trip"):
-        values.refuse(
-            ("not_fitted", "shunt_trip"),
-            f"is not allowed: under current {with_clauses([12])} keeps the contactors closed, but "
-            "rows 1, 2 and 3 must remove all energy",
-            "a shunt trip of the breaker that hma.breaker names",
-        )
+        why = "keeps the contactors closed, but rows 1, 2 and 3 must remove all energy"
+        problem = f"is not allowed: under current {with_clauses([12])} {why}"
+        allowed = "a shunt trip of the breaker that hma.breaker names"
+        values.refuse(("not_fitted", "shunt_trip"), problem, allowed)
 
 
 def _check_hold_off(values: Values, not_fitted: dict[str, str]) -> None:
@@ -147,11 +132,9 @@ def _check_hold_off(values: Values, not_fitted: dict[str, str]) -> None:
         values.not_allowed(path, "0, because no suppression is fitted")
     if held_ms and values.get("hma", "agent_hold_off_reason") is None:
         _, row, _, clauses = matrix.CONFLICTS[0]
-        values.refuse(
-            ("hma", "agent_hold_off_reason"),
-            f"is missing: after row {row} the fan waits {held_ms} ms ({clauses})",
-            schema.HMA["agent_hold_off_reason"].allowed[1],
-        )
+        problem = f"is missing: after row {row} the fan waits {held_ms} ms ({clauses})"
+        reason = ("hma", "agent_hold_off_reason")
+        values.refuse(reason, problem, values.spec(reason).allowed[1])
 
 
 def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
@@ -161,12 +144,9 @@ def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
     if name is not None and name not in names:
         values.not_allowed(path, ", ".join(names) or "a source of hints", names)
     if name is not None and not_fitted.get("noc"):
-        values.refuse(
-            ("not_fitted", "noc"),
-            f"is not allowed together with hma.noc_source ({shown(name)}), whose heartbeat row 46 "
-            "watches",
-            "one of the two",
-        )
+        beside = f"hma.noc_source ({shown(name)}), whose heartbeat row 46 watches"
+        problem = f"is not allowed together with {beside}"
+        values.refuse(("not_fitted", "noc"), problem, "one of the two")
     if name is None and "supervised" in not_fitted and "noc" not in not_fitted:
         values.refuse(
             path,

@@ -63,20 +63,15 @@ def fitted(topology: Topology) -> dict[str, int]:
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
     families = {each.profile.family for each in topology.devices if each.role == "bms"}
+    with_role = ("toxic", "io_3", "climate", "ups", "meter_load")
+    with_contact = ("heat", "supervised", "key_service", "door")
     return {
         "gas_required": any(kind not in absent for kind in equipment.GAS_KINDS),
         "gas_detectors": roles.count("gas_1") + roles.count("gas_2"),
         "offgas_detectors": roles.count("offgas_1") + roles.count("offgas_2"),
-        "toxic_fitted": "toxic" in roles,
-        "io_3_fitted": "io_3" in roles,
-        "climate_fitted": "climate" in roles,
-        "ups_fitted": "ups" in roles,
-        "meter_load_fitted": "meter_load" in roles,
+        **{f"{role}_fitted": role in roles for role in with_role},
+        **{f"{name}_fitted": name not in absent for name in with_contact},
         "smoke_zones": smoke_zones(absent),
-        "heat_fitted": "heat" not in absent,
-        "supervised_fitted": "supervised" not in absent,
-        "key_service_fitted": "key_service" not in absent,
-        "door_fitted": "door" not in absent,
         "close_command_fitted": families <= {"native_bms"},
         "bms_fault_contact_fitted": "bms_fault" not in absent,
     }
@@ -115,14 +110,11 @@ def _check_compared(values: Values, number: str, facts: dict[str, bool]) -> None
             rows = sorted(
                 {stage[matrix.S_ROW] for stage in _STAGES if records.feature(stage).compares == key}
             )
-            refuse(
-                entry.file,
-                ("rack", number, key),
-                f"{entry.value} is not allowed: its BMS reports {what}, and "
-                f"{equipment.with_clauses(rows)} {'compare' if len(rows) > 1 else 'compares'} "
-                f"{key} with each other",
-                f"{COMPARED_MIN}..{max(schema.RACK[key].allowed)}",
-            )
+            compare = f"{'compare' if len(rows) > 1 else 'compares'} {key} with each other"
+            why = f"its BMS reports {what}, and {equipment.with_clauses(rows)} {compare}"
+            allowed = f"{COMPARED_MIN}..{max(schema.RACK[key].allowed)}"
+            problem = f"{entry.value} is not allowed: {why}"
+            refuse(entry.file, ("rack", number, key), problem, allowed)
 
 
 def control_parameters(values: Values, topology: Topology) -> dict[str, int]:
@@ -183,8 +175,5 @@ def safety_image(
         words += table.values()
     for stage in _STAGES:
         words += words_of[stage[matrix.S_ID]]
-    words += [
-        1 if stage_state(stage, topology, index)[0] in ARMED_STATES else 0
-        for stage, index in instances(topology)
-    ]
-    return array("i", words)
+    states = [stage_state(stage, topology, index)[0] for stage, index in instances(topology)]
+    return array("i", [*words, *[int(state in ARMED_STATES) for state in states]])

@@ -60,7 +60,7 @@ class Tables:
 
     def __init__(self, values: Values, config: Config) -> None:
         self._values, self._config = values, config
-        self._whole = {**_whole(config), "cooling_ddegC": _cooling_ddegC(config)}
+        self._whole = _whole(config)
 
     def numbers(self, scope: str, low: str, high: str) -> Iterator[tuple[Number, Number]]:
         """(low, high) of each table of the scope that has both."""
@@ -116,7 +116,10 @@ def _whole(config: Config) -> Table:
         each["cells"] * each["charge_end_mV"] * each["rated_current_mA"]
         for each in config.rack_tables
     ]
+    # below this nothing cools the cells; None: nothing does at all
+    cooled_ddegC = [each.settings.get("cells_stop_ddegC") for each in config.devices]
     return {
+        "cooling_ddegC": min([each for each in cooled_ddegC if each is not None], default=None),
         "rating_W": sum([each["rated_W"] for each in config.unit_tables]),
         "racks_W": sum(racks),
         "racks_Wh_24_h": sum(most_uW) * LONGEST_CHARGE_h // 1_000_000,
@@ -143,19 +146,16 @@ def _of_section(config: Config) -> Table:
     """Numbers that follow from keys of [control] or from the meters."""
     control, rating_W = config.control, sum([each["rated_W"] for each in config.unit_tables])
     meters = [each for each in config.devices if each.profile.family == "meter"]
+    whole = range(1, control["peak_interval_s"] + 1)
     return {
         "above_peaks_permille": 1000 - control["soc_reserve_peaks_permille"],
         "swing_W": 2 * rating_W,
         "ramped_W": control["setpoint_ramp_W_per_s"] * control["peak_interval_s"],
         "interval_ms": control["peak_interval_s"] * 1000,
-        "even_interval_s": _even_s(control["peak_interval_s"]),
+        "even_interval_s": max([each_s for each_s in whole if HOUR_S % each_s == 0]),
         "meter_sample_ms": track_path.sample_ms(track_path.source(config)),
         "meter_period_ms": max([period_ms(each) for each in meters]),
     }
-
-
-def _even_s(interval_s: int) -> int:
-    return next(each_s for each_s in range(interval_s, 0, -1) if HOUR_S % each_s == 0)
 
 
 def _unit(config: Config, unit: int) -> Table:
@@ -184,9 +184,3 @@ def _device(device: Device) -> Table:
     if "stage_W" in settings:
         shed_W = settings["stages_max"] * settings["stage_W"]
     return {**settings, "period_ms": device.profile.period_ms, "shed_W": shed_W}
-
-
-def _cooling_ddegC(config: Config) -> int | None:
-    """The temperature of the cells below which nothing cools them; None: nothing does at all."""
-    found = [each.settings.get("cells_stop_ddegC") for each in config.devices]
-    return min([each for each in found if each is not None], default=None)

@@ -7,7 +7,7 @@ line. NO_EFFECT: a doubt that the later layer may raise by tightening the other 
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from controller.config import pair_values
 from controller.config.cabinet_config import Config
@@ -194,7 +194,8 @@ def check(values: Values, config: Config) -> None:
     """Refuse the first pair that contradicts itself."""
     for pair, low, high in _broken(values, config):
         if pair.verdict == REFUSED:
-            _refuse(pair, low, high)
+            blamed, text, allowed = _told(pair, low, high)
+            refuse(blamed.file, blamed.path, f"{text} is not allowed: {pair.why}", allowed)
 
 
 def doubts(values: Values, config: Config) -> tuple[str, ...]:
@@ -208,11 +209,6 @@ def doubts(values: Values, config: Config) -> tuple[str, ...]:
                 f"expected {expected}"
             )
     return tuple(dict.fromkeys(found))
-
-
-def _refuse(pair: Pair, low: Number, high: Number) -> NoReturn:
-    blamed, text, allowed = _told(pair, low, high)
-    refuse(blamed.file, blamed.path, f"{text} is not allowed: {pair.why}", allowed)
 
 
 def _broken(values: Values, config: Config) -> Iterator[tuple[Pair, Number, Number]]:

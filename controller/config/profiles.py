@@ -53,10 +53,10 @@ def _path_of(name: str) -> pathlib.Path:
 
 def _checked(path: pathlib.Path, data: Table) -> Profile:
     file = path.name
-    kind = {"family": form.TOP["family"]}
-    family = read(file, (), {key: data[key] for key in kind if key in data}, kind)["family"]
+    given = {"family": data["family"]} if "family" in data else {}
+    family = read(file, (), given, {"family": form.TOP["family"]})["family"]
     top = read(file, (), data, form.TOP)
-    settings = read(file, ("settings",), top["settings"], form.FAMILIES[family])
+    settings = top["settings"] = read(file, ("settings",), top["settings"], form.FAMILIES[family])
     registers = _registers(file, family, top["registers"])
     check_tables(file, ("frames",), top["frames"])
     frames = {
@@ -64,13 +64,13 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
         for frame, table in top["frames"].items()
     }
     needed, is_bms = form.needed(family, settings), family.endswith("_bms")
-    optional = form.OPTIONAL.get(family, ())
     if family != form.SITE_DEVICE:  # site_devices.py knows the names of its role
+        optional = form.OPTIONAL.get(family, ())
         _check_names(file, "registers", registers, () if is_bms else needed, optional)
     _check_names(file, "frames", frames, needed if is_bms else (), ())
     bits = _fault_bits(file, family, top["fault_bits"])
-    own = {"settings": settings, "registers": registers, "frames": frames, "fault_bits": bits}
-    own["identity"] = _identity(file, family, top["identity"])
+    identity = _identity(file, family, top["identity"])
+    own = {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
     return Profile(path=path, **{**top, **top.pop("timing"), **own})
 
 

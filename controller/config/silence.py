@@ -50,21 +50,14 @@ def _budget_ms(
     low_ms = period_ms(device) * periods
     high_ms: int = min(max(base_ms, low_ms), values.spec(path).allowed[1])
     if low_ms > high_ms:
-        values.refuse(
-            ("device", device.name, "profile"),
-            f"its period of {period_ms(device)} ms is too long for its silence budget {path[-1]}",
-            f"1..{high_ms // periods} ms",
-        )
+        long = f"its period of {period_ms(device)} ms is too long for its silence budget {path[-1]}"
+        values.refuse(("device", device.name, "profile"), long, f"1..{high_ms // periods} ms")
     own_path, entry = entry_of(values, path)
     if entry is None:
         return high_ms
     if not low_ms <= entry.value <= high_ms:
-        not_allowed(
-            entry.file,
-            own_path,
-            entry.value,
-            f"{low_ms}..{high_ms} (device.{device.name} has a period of {period_ms(device)} ms)",
-        )
+        why = f"device.{device.name} has a period of {period_ms(device)} ms"
+        not_allowed(entry.file, own_path, entry.value, f"{low_ms}..{high_ms} ({why})")
     return int(entry.value)
 
 

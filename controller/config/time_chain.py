@@ -73,10 +73,8 @@ def chain(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Pa
     wanted = [name for index, name in OUTPUTS if demand[index]]
     if demand[m.D_PCS]:
         wanted = ["pcs_enable_ok"]
-    found = [
-        *decision(config, schedule, stage),
-        *_write(config, schedule, wanted, not demand[m.D_PCS]),
-    ]
+    found = decision(config, schedule, stage)
+    found += _write(config, schedule, wanted, not demand[m.D_PCS])
     if demand[m.D_PCS]:
         found.append(Part("PCS", DEAD_MS, True))
     if demand[m.D_PCS] == m.PCS_RAMP:
@@ -149,8 +147,7 @@ def opened_ms(config: Config, schedule: bus_times.Schedule, stage: tuple) -> int
 
 def _debounce_ms(config: Config, stage: tuple) -> int:
     """Debounce of the stage, at least a tick: the next tick sees the cause."""
-    ticks = config.stage_words[stage[m.S_ID]].set_ticks
-    return max(1, ticks) * config.tick_ms
+    return max(1, config.stage_words[stage[m.S_ID]].set_ticks) * config.tick_ms
 
 
 def _source(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Part]:
@@ -230,12 +227,8 @@ def _contacts_ms(config: Config, schedule: bus_times.Schedule, names: Iterable[s
 def _device_ms(schedule: bus_times.Schedule, device: Device, what: str = "") -> int:
     """Period and worst case of a device's slowest read, or of its read `what`."""
     exchanges = schedule[device.bus]
-    own = [
-        one
-        for one in exchanges
-        if one.device == device.name
-        and (one.what == what if what else one.what[:4] in ("read", "fram"))
-    ]
+    reads = (what,) if what else ("read", "frames from")
+    own = [one for one in exchanges if one.device == device.name and one.what.startswith(reads)]
     return max([-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own])
 
 

@@ -67,6 +67,12 @@ class Values:
         value, unit = self.get(*path), self.spec(path).unit
         not_allowed(self.file(*path), path, value, allowed, candidates, unit)
 
+    def check_no_more(self, table: tuple[str, ...], what: str, keys: Sequence[str]) -> None:
+        """Refuse a key of a table that is not one of these keys of `what`."""
+        for path in self.entries:
+            if path[:-1] == table and path[-1] not in keys:
+                self.refuse(path, f"is not a key of {what}", ", ".join(keys))
+
     def numbered(self, section: str, number: str, key: str) -> Entry | None:
         """Entry of a key of unit or rack `number`: the tighter of its own value and that of `all`,
         or None. Refuses a looser own value of the same layer or a later one.

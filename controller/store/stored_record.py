@@ -59,7 +59,7 @@ class Record:
     AWAKE: it runs. locked_out: the person, "" without a lock-out. noc_verified: 1 once a message of
     the operations centre has arrived. approved: the limit image in the form of approval.packed.
     approved_by: the person. trips: the kernel's count. changes: of run/mark.py. path_delay:
-    (config/path_identity.py of the path, measured delay in ms), UNMEASURED without a measurement.
+    (approval.path_identity, measured delay in ms), UNMEASURED without a measurement.
     peak_minute, peak_used_Wh: words that core/policies/peak_shaving.py publishes.
     """
 

@@ -74,7 +74,6 @@ class Commands(Protocol):
 
     def add_parser(self, name: str, **settings: Any) -> argparse.ArgumentParser:
         """The parser of a new command."""
-        ...
 
 
 def add(commands: Commands, name: str, run: Callable, *options: tuple, **settings: object) -> None:

@@ -67,7 +67,6 @@ class Device(Protocol):
 
     def call(self, *words: str) -> str:
         """Run an mpremote command and return its output. FlashError in one line."""
-        ...
 
 
 class Mpremote:

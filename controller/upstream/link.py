@@ -27,19 +27,15 @@ class ByteStream(Protocol):
 
     def fileno(self) -> int:
         """The descriptor to wait for."""
-        ...
 
     def read(self) -> bytes | None:
         """Bytes that have arrived, None at the end of the stream."""
-        ...
 
     def send(self, data: bytes) -> int | None:
         """Number of bytes taken, None when the peer has gone."""
-        ...
 
     def close(self) -> None:
         """Close the stream."""
-        ...
 
 
 class Stream:
