@@ -5,7 +5,6 @@
 (from meter to battery).
 """
 
-import functools
 from array import array
 from collections.abc import Sequence
 from os import PathLike
@@ -108,8 +107,7 @@ def _read(
     # only the type may offer optional equipment
     chain[0].content.setdefault("optional_equipment", [])
     chemistry = hma.chemistry_of(chain)
-    spec_of = functools.partial(schema.spec_of, chemistry=chemistry)
-    values = Values(layers.merge(chain, spec_of, schema.names_at), chain[-1].file, chemistry)
+    values = Values(layers.merge(chain, chemistry), chain[-1].file, chemistry)
     config = _config(chain, values, topology.build(values, missing))
     try:
         cross_checks.check(values, config)

@@ -50,11 +50,7 @@ def _integers(
     found = {}
     for name in [row[0] for row in table]:
         number = derived.get(name, budgets.get((*path, name)))
-        if number is None and len(path) == 1:
-            number = values.need(*path, name)
-        elif number is None:
-            number = values.needed(path[0], path[1], name).value
-        found[name] = int(number)
+        found[name] = int(values.need(*path, name) if number is None else number)
     return found
 
 

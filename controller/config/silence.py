@@ -65,10 +65,9 @@ def entry_of(values: Values, path: tuple[str, ...]) -> tuple[tuple[str, ...], En
     """(path, Entry) of a parameter that a file sets, else (path, None)."""
     if len(path) == 2:
         return path, values.entries.get(path)
-    section, number, key = path
-    shared = section, "all", key
+    shared = path[0], "all", path[2]
     own, common = path in values.entries, shared in values.entries
     if not own and not common:
         return path, None
-    entry = values.numbered(section, number, key)
+    entry = values.entry(*path)
     return (path if own and values.entries[path] == entry else shared), entry

@@ -7,7 +7,8 @@ from controller.config import schema
 from controller.forms.field import Entry, Field, allowed_text, check_tighter
 from controller.forms.refusal import not_allowed, refuse
 
-SAFE = ("cabinet", "unit", "rack")  # sections of the safety kernel
+NUMBERED = ("unit", "rack")  # sections with a table for each, and one for `all`
+SAFE = ("cabinet", *NUMBERED)  # sections of the safety kernel
 
 
 class Values:
@@ -30,6 +31,8 @@ class Values:
 
     def entry(self, *path: str) -> Entry | None:
         """Entry of the key, or its default as an entry of the last file, or None."""
+        if path[0] in NUMBERED and path[1] != "all":
+            return self._numbered(*path)
         if path in self.entries:
             return self.entries[path]
         default = self.spec(path).default
@@ -42,9 +45,10 @@ class Values:
 
     def need(self, *path: str) -> Any:
         """Value of a required key."""
-        return self._needed_entry(path).value
+        return self.needed(*path).value
 
-    def _needed_entry(self, path: tuple[str, ...]) -> Entry:
+    def needed(self, *path: str) -> Entry:
+        """Entry of a required key."""
         entry = self.entry(*path)
         if entry is None:
             self.refuse(path, "is missing", allowed_text(self.spec(path)))
@@ -73,9 +77,9 @@ class Values:
             if path[:-1] == table and path[-1] not in keys:
                 self.refuse(path, f"is not a key of {what}", ", ".join(keys))
 
-    def numbered(self, section: str, number: str, key: str) -> Entry | None:
-        """Entry of a key of unit or rack `number`: the tighter of its own value and that of `all`,
-        or None. Refuses a looser own value of the same layer or a later one.
+    def _numbered(self, section: str, number: str, key: str) -> Entry | None:
+        """The tighter of a unit's or rack's own value and that of `all`, or None. Refuses a looser
+        own value of the same layer or a later one.
         """
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:
@@ -85,10 +89,6 @@ class Values:
             check_tighter(entry.file, own, entry.value, shared, spec)
         pick = min if spec.tighter == "down" else max
         return pick(entry, shared, key=lambda candidate: candidate.value)
-
-    def needed(self, section: str, number: str, key: str) -> Entry:
-        """Entry of a key of unit or rack `number`. A key without a default is required."""
-        return self.numbered(section, number, key) or self._needed_entry((section, number, key))
 
     def tables(self, section: str) -> list[str]:
         """Names of the tables of a section, in the order of the files."""

@@ -22,6 +22,7 @@ LINKS_MAX = 16
 IDLE_US = 300_000_000  # a connection that is silent for longer makes room for a new one
 SERIAL_RETRY_US = 200_000
 BACKLOG = 2 * LINKS_MAX
+KIND = socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
 _SocketLink = link.Link[link.Stream]
 
 
@@ -43,7 +44,7 @@ class Gateway:
         self.links: list[_SocketLink] = []
         self._line: link.Link[link.SerialLine] | None = None
         if port is not None:
-            self._line = self._of_line(port, clock.now_us())
+            self._line = link.Link(port, self._hints_path, clock.now_us(), framing.JsonLines())
 
     def run(self) -> None:
         """Serve until an exception interrupts it (KeyboardInterrupt of a signal)."""
@@ -89,10 +90,8 @@ class Gateway:
         failed.ended = True
         if self._line is not None and failed is self._line:
             self._line.drop()
-            self._line = self._of_line(self._line.stream, now_us)
-
-    def _of_line(self, port: link.SerialLine, now_us: int) -> link.Link[link.SerialLine]:
-        return link.Link(port, self._hints_path, now_us, framing.JsonLines())
+            port, form = self._line.stream, framing.JsonLines()
+            self._line = link.Link(port, self._hints_path, now_us, form)
 
     def _accept(self, now_us: int) -> None:
         try:
@@ -101,11 +100,9 @@ class Gateway:
             return
         stream = link.Stream(connection)
         if len(self.links) >= LINKS_MAX and not self._make_room(stream, now_us):
-            with contextlib.suppress(OSError):
-                connection.send(
-                    framing.JsonLines().packed(messages.problem(h.CROWDED)), socket.MSG_DONTWAIT
-                )
-            connection.close()
+            refused = framing.JsonLines().packed(messages.problem(h.CROWDED))
+            with contextlib.suppress(OSError), connection:
+                connection.send(refused, socket.MSG_DONTWAIT)
             return
         self.links.append(link.Link(stream, self._hints_path, now_us))
 
@@ -152,9 +149,7 @@ def _listening(path: str) -> socket.socket:
     """A listening stream socket at `path`, in place of an earlier one. GatewayError: another
     gateway runs, or a file of another kind is there.
     """
-    made = socket.socket(
-        socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-    )
+    made = socket.socket(socket.AF_UNIX, KIND)
     with sockets.short(path) as name:
         _remove_left_over(path, name)
         made.bind(name)

@@ -67,20 +67,9 @@ def _hint(message: Message) -> bytes:
     if message.get("kind", h.KINDS[kind]) != h.KINDS[kind]:
         raise ValueError(f"kind of {message['quantity']} is {h.KINDS[kind]!r}")
     message = {"purpose": 0, "start_ms": 0, **message}
-    numbers = [_number(message, name, _NUMBERS[name]) for name in _NUMBERS]
-    sequence, sent_ms, value_W, valid_ms, purpose, start_ms = numbers
-    hint = w.Hint(
-        _text(message, "source"),
-        _bytes(message, "nonce", w.NONCE_BYTES),
-        sequence,
-        sent_ms,
-        kind,
-        quantity,
-        purpose,
-        value_W,
-        valid_ms,
-        start_ms,
-    )
+    numbers = {name: _number(message, name, allowed) for name, allowed in _NUMBERS.items()}
+    source, nonce = _text(message, "source"), _bytes(message, "nonce", w.NONCE_BYTES)
+    hint = w.Hint(source=source, nonce=nonce, kind=kind, quantity=quantity, **numbers)
     return w.unsigned(hint) + _bytes(message, "mac", w.MAC_BYTES)
 
 
