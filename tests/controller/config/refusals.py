@@ -3,11 +3,22 @@
 import pathlib
 import tempfile
 
+import pytest
+
+from controller.config import profiles
 from controller.config.equipment import EQUIPMENT
+from controller.forms.refusal import ConfigError
+from drivers.profile import FOLDER
 from tests.controller.site_files import FIREBREAK, LAYER, PYLONTECH, SiteFiles
 
 TABLE = pathlib.Path(__file__).with_name("refusals.txt")
-EXAMPLES = {"firebreak": FIREBREAK, "pylontech": PYLONTECH}
+PROFILE = "profile"  # in place of an example: changes of a shipped profile alone
+EXAMPLES = {
+    "firebreak": FIREBREAK,
+    "pylontech": PYLONTECH,
+    "pv_genset": (*FIREBREAK[:2], "pv_genset/cabinet.toml"),
+    PROFILE: (),
+}
 EQUIPMENT_NAMES = ", ".join([f'"{name}"' for name in EQUIPMENT])
 PRESETS = {
     "optional": [("type", f"optional_equipment = [{EQUIPMENT_NAMES}]")],
@@ -38,24 +49,41 @@ def cases(text):
 
 def whole(example, change, said):
     """The line with its file and key, by default those of the last change."""
-    if said.startswith(EXAMPLES[example]) or ".toml:" in said.partition(" ")[0]:
-        return said
     layer, words = change
+    if layer not in LAYER or said.startswith(EXAMPLES[example]) or ".toml:" in said.split(" ")[0]:
+        return said
     return f"{EXAMPLES[example][LAYER[layer]]}:{words.partition(' = ')[0]}: {said}"
 
 
 def refusal(folder, example, changes):
-    """Line for changes `old -> new`, `+ text`, `key = value` (empty: no key); <nl>: new line."""
+    """Line for changes `old -> new`, `+ text`, `key = value` (empty: no key); <nl>: new line. A
+    layer `profile NAME` is that profile, which a copy with the change replaces.
+    """
+    if example == PROFILE:
+        return of_profile(folder, *changes[0])
     files = SiteFiles(folder, EXAMPLES[example])
     for layer, words in changes:
         old, arrow, new = words.partition(" ->")
-        if words.startswith("+ "):
+        if layer not in LAYER:
+            files.with_profile(layer.removeprefix("profile "), old, new[1:])
+        elif words.startswith("+ "):
             files.append(layer, words[2:])
         elif arrow:
             files.replace(layer, old, new[1:])
         else:
             files.say(layer, *words.split(" = ", 1))
     return files.refusal()
+
+
+def of_profile(folder, name, words):
+    """Line for a change of the first match in a shipped profile."""
+    old, _, new = words.partition(" ->")
+    text = (FOLDER / f"{name}.toml").read_text()
+    assert old in text
+    (folder / "device.toml").write_text(text.replace(old, new[1:], 1))
+    with pytest.raises(ConfigError) as refused:
+        profiles.load(str(folder / "device.toml"))
+    return str(refused.value).removeprefix("device.toml:")
 
 
 def fits(line, said):

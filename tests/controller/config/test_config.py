@@ -20,7 +20,7 @@ from controller.core import parameters
 from controller.core.image import ProcessImage
 from safety import matrix, parameters as p
 from safety.kernel import Kernel
-from tests.tables import cases, table
+from tests.tables import cases
 
 
 def test_the_default_cabinet_is_the_default_of_the_tables(files):
@@ -286,13 +286,6 @@ def test_longest_silences(files, role, key, longest_ms):
     assert f"device.{role}.profile: {line}" in files.refusal()
 
 
-def with_profile(files, name, old, new):
-    text = (profiles.FOLDER / f"{name}.toml").read_text()
-    assert old in text
-    (files.paths[0].parent / f"{name}.toml").write_text(text.replace(old, new, 1))
-    return files.replace("type", f'profile = "{name}"', f'profile = "{name}.toml"')
-
-
 def own_profile(files, device, name, changes):
     text = (profiles.FOLDER / f"{name}.toml").read_text()
     for old, new in changes.items():
@@ -366,7 +359,7 @@ def test_racks_that_differ(files):
 
 
 def test_profile_lies_beside_the_file_that_names_it(files):
-    with_profile(files, "gas_detector", "period_ms = 500 ", "period_ms = 1200 ")
+    files.with_profile("gas_detector", "period_ms = 500 ", "period_ms = 1200 ")
     assert files.load().cabinet["gas_silent_ms"] == 3600
     path = files.paths[0].parent / "gas_detector.toml"
     path.write_text(path.read_text().replace("fault_mask", "fault_msk"))
@@ -374,36 +367,8 @@ def test_profile_lies_beside_the_file_that_names_it(files):
     assert files.refusal().endswith(line)
 
 
-@pytest.mark.parametrize(
-    "name, old, new, line",
-    table("""
-    gas_detector | full_scale = 1000 | full_scale = 249 | concentration: reads 0..249 lfl_permille;\
- allowed a range with 250, the set of stage 12a
-    gas_detector | 'range = [0, 10000]\\ndirection = "read"\\nfull_scale = 1000\\nover_range_mask =\
- 0b00100\\nuntrusted_mask = 0b11011' | 'range = [0, 99]\\ndirection = "read"' | concentration:\
- reads 0..82 lfl_permille; allowed a range with 100, the set of stage 11
-    toxic_detector | 'full_scale = 1000\\nover_range_mask = 0b10000\\nuntrusted_mask = 0b100110'\
- | full_scale = 9 | carbon_monoxide: reads 0..9 ppm; allowed a range with 50, the set of stage 9
-    ups_monitor | range = [0, 10000] | range = [30, 10000] | reserve: reads 30..10000 min;\
- allowed a range with 29, the set of stage 43c
-    ups_monitor | range = [0, 10000] | range = [0, 65535] | reserve: reads 0..65535 min;\
- allowed within 0..10000
-    gas_detector | unit = "lfl_permille" | unit = "lfl" | concentration.unit: 'lfl';\
- allowed lfl_permille
-    climate_monitor | unit = "ddegC" | unit = "degC" | air_temperature.unit: 'degC'; allowed ddegC
-    gas_detector | status = {address = 1, | status = {address = 60000, | address 0 count 60001;\
- allowed 1 to 125
-    ups_monitor | status = {address = 0, | status = {address = 1, | registers.reserve: address 1\
- must be 2 or more to be read with registers.status
-"""),
-)
-def test_profile_with_a_range_below_a_threshold(files, name, old, new, line):
-    refusal = with_profile(files, name, old, new).refusal()
-    assert refusal.startswith("example/cabinet.toml:device.") and refusal.endswith(line)
-
-
 def test_threshold_of_the_site_counts_too(files):
-    with_profile(files, "ups_monitor", "range = [0, 10000]", "range = [0, 150]").load()
+    files.with_profile("ups_monitor", "range = [0, 10000]", "range = [0, 150]").load()
     files.append("site", "[stage.43b]\nset = 151\nclear = 200")
     assert "reads 0..150 min; allowed a range with 151, the set of stage 43b" in files.refusal()
 
