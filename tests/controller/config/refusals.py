@@ -1,4 +1,8 @@
-"""Reads refusals.txt (`== example preset`, `layer: change`, `=> line`); as a program writes it."""
+"""Reads refusals.txt (`== example preset`, `layer: change`, `=> line`); as a program writes it.
+
+`=> taken: EXPRESSION` instead of a line: the change is taken, and the expression holds. Its names
+are those of the configuration.
+"""
 
 import pathlib
 import tempfile
@@ -12,6 +16,7 @@ from drivers.profile import FOLDER
 from tests.controller.site_files import FIREBREAK, LAYER, PYLONTECH, SiteFiles
 
 TABLE = pathlib.Path(__file__).with_name("refusals.txt")
+TAKEN = "taken: "
 PROFILE = "profile"  # in place of an example: changes of a shipped profile alone
 EXAMPLES = {
     "firebreak": FIREBREAK,
@@ -50,17 +55,31 @@ def cases(text):
 def whole(example, change, said):
     """The line with its file and key, by default those of the last change."""
     layer, words = change
-    if layer not in LAYER or said.startswith(EXAMPLES[example]) or ".toml:" in said.split(" ")[0]:
+    is_whole = said.startswith((TAKEN, *EXAMPLES[example])) or ".toml:" in said.split(" ")[0]
+    if layer not in LAYER or is_whole:
         return said
     return f"{EXAMPLES[example][LAYER[layer]]}:{words.partition(' = ')[0]}: {said}"
 
 
+def outcome(folder, example, changes, line):
+    """The refusal, or the expression of the line, with "not " before it if it does not hold."""
+    if not line.startswith(TAKEN):
+        return refusal(folder, example, changes)
+    config = changed(folder, example, changes).load()
+    names = {name: getattr(config, name) for name in dir(config) if name[0] != "_"}
+    return line if eval(line.removeprefix(TAKEN), names) else f"not {line}"
+
+
 def refusal(folder, example, changes):
-    """Line for changes `old -> new`, `+ text`, `key = value` (empty: no key); <nl>: new line. A
-    layer `profile NAME` is that profile, which a copy with the change replaces.
-    """
     if example == PROFILE:
         return of_profile(folder, *changes[0])
+    return changed(folder, example, changes).refusal()
+
+
+def changed(folder, example, changes):
+    """Files with changes `old -> new`, `+ text`, `key = value` (empty: no key); <nl>: new line. A
+    layer `profile NAME` is that profile, which a copy with the change replaces.
+    """
     files = SiteFiles(folder, EXAMPLES[example])
     for layer, words in changes:
         old, arrow, new = words.partition(" ->")
@@ -72,7 +91,7 @@ def refusal(folder, example, changes):
             files.replace(layer, old, new[1:])
         else:
             files.say(layer, *words.split(" = ", 1))
-    return files.refusal()
+    return files
 
 
 def of_profile(folder, name, words):
@@ -98,7 +117,7 @@ def written(text):
         if is_refused:
             example, changes, known = next(left)
             with tempfile.TemporaryDirectory() as folder:
-                said = refusal(pathlib.Path(folder), example, changes)
+                said = outcome(pathlib.Path(folder), example, changes, known)
             line = line if fits(known, said) else f"{change}=> {said}"
         lines.append(line)
     return "\n".join(lines) + "\n"

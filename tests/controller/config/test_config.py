@@ -20,7 +20,6 @@ from controller.core import parameters
 from controller.core.image import ProcessImage
 from safety import matrix, parameters as p
 from safety.kernel import Kernel
-from tests.tables import cases
 
 
 def test_the_default_cabinet_is_the_default_of_the_tables(files):
@@ -78,15 +77,6 @@ def test_the_image_lies_as_its_map_says(files):
     ]
     assert off == ["46b", "51"]  # no derate is asked for; one channel
     assert all(p.in_range(word) for word in image)
-
-
-def test_each_layer_may_only_be_tighter_or_equal(files):
-    files.append("site", "[rack.all]\nrated_current_mA = 130000\ndischarge_end_mV = 2830")
-    files.append("cabinet", "[rack.3]\nrated_current_mA = 129999")
-    own = "\n[rack.2]\nrated_current_mA = 131000\ndischarge_end_mV = 2850"
-    racks = files.replace("type", "\n[rack.2]", own).load().rack_tables
-    assert [each["rated_current_mA"] for each in racks] == [130_000, 130_000, 129_999]
-    assert [each["discharge_end_mV"] for each in racks] == [2830, 2850, 2830]
 
 
 def test_a_cabinet_is_built_from_its_topology(files):
@@ -177,54 +167,6 @@ def test_a_close_command_is_fitted_where_every_bms_takes_one(files, pylontech):
         assert found["close_command_fitted"] == (replaced == 0)
 
 
-def test_the_module_that_drops_the_pcs_comes_first(files):
-    files.replace("type", 'outputs = ["pcs_enable_ok",', 'outputs = ["contactor_supply_ok",')
-    old, new = 'outputs = ["contactor_supply_ok", "!red', 'outputs = ["pcs_enable_ok", "!red'
-    files.replace("type", old, new)
-    assert files.load().devices[0].name == "io_2"
-
-
-def test_a_type_may_loosen_a_default(files):
-    files.replace("type", "heating_nK_per_A2s = 90", "heating_nK_per_A2s = 95")
-    files.append("site", "[rack.2]\nheating_nK_per_A2s = 94")
-    assert [table["heating_nK_per_A2s"] for table in files.load().rack_tables] == [95, 94, 95]
-
-
-def test_a_taper_may_end_where_its_row_forbids_the_rest(files):
-    """Also where both are tightened together; a rack that reports no cells has neither."""
-    files.replace("type", "charge_end_mV = 3600 ", "charge_end_mV = 3560 ")
-    files.replace("type", "discharge_end_mV = 2800 ", "discharge_end_mV = 2850 ")
-    files.append("site", "[stage.27]\nset = 3500\n[stage.28]\nset = 3560\n[stage.31b]\nset = 2850")
-    table = files.load().rack_tables[0]
-    assert (table["charge_end_mV"], table["discharge_end_mV"]) == (3560, 2850)
-
-
-def test_an_input_that_is_not_accepted_as_missing_is_needed(files):
-    files.replace("type", '"permit_1_closed", "door_ok"]', '"permit_1_closed", ""]')
-    assert '"door_ok" is not mapped' in files.refusal()
-    files.append("site", '[not_fitted]\ndoor = "Nora Toft, 2026-01-01"')
-    assert files.load().cabinet["door_fitted"] == 0
-
-
-def test_the_contact_of_the_transfer_switch_needs_no_acceptance(files):
-    files.replace("type", '"source_code"', '""')
-    assert files.load().topology.mapped("source_code") is None
-
-
-def test_as_much_energy_as_the_racks_may_hold(files):
-    files.replace("type", "energy_Wh = 645000 ", "energy_Wh = 8709120 ")
-    assert files.load().control["energy_Wh"] == 8_709_120
-
-
-def test_silence_time_moves_the_stage_that_watches_it(files):
-    times_ms = "io_silent 300 meter_silent 400 meter_frozen 2000 monitor_silent 4000".split()
-    for name, time_ms in zip(times_ms[::2], times_ms[1::2]):
-        files.say("cabinet", f"cabinet.{name}_ms", time_ms)
-    loaded = files.load()
-    found = [loaded.stage_words[name][:2] for name in ("49", "50a", "50b", "52")]
-    assert found == [(300, 120), (400, 240), (2000, 400), (4000, 2000)]  # clear in proportion
-
-
 @pytest.mark.parametrize("tick_ms", [10, 20, 25, 40, 50, 100])
 def test_a_second_is_a_whole_number_of_ticks(files, tick_ms):
     loaded = files.say("type", "cabinet.tick_ms", tick_ms).load()
@@ -240,50 +182,6 @@ def test_wire_of_a_path_however_it_is_spelt(path):
     assert topology._wire(topology.Bus("y", "rtu", port=path)) == wire
     assert topology._wire(topology.Bus("y", "rtu", port=path.replace("a", "b"))) != wire
     assert topology._wire(topology.Bus("z", "can", "slcan", channel=path)) == wire
-
-
-@cases("""period_ms  budgets
-    166  (500, 1000, 3000) | 167  (501, 1000, 3000) | 201  (603, 1005, 3000)
-    376  (1128, 1880, 3008) | 1000  (3000, 5000, 8000)""")
-def test_bms_budgets_follow_its_period(pylontech, period_ms, budgets):
-    """3, 5 and 8 periods, or the base; tightened at most down to the periods."""
-    profile = 'profile = "pylontech_lv"'
-    pylontech.replace("type", profile, f"{profile}\nperiod_ms = {period_ms}")
-    pylontech.replace("type", "modules = 0 ", "modules = 1 ")  # no row compares: one is enough
-    table = pylontech.load().rack_tables[0]
-    assert (table["bms_warn_ms"], table["bms_ramp_ms"], table["bms_stop_ms"]) == budgets
-    assert (table["modules"], table["temperatures_reported"]) == (1, 0)
-
-
-@cases("""key  value
-    "bms_warn_ms"  300 | "bms_warn_ms"  500 | "break_current_mA"  140_000""")
-def test_bounds_that_follow_from_others(files, key, value):
-    assert files.say("site", f"rack.all.{key}", value).load().rack_tables[2][key] == value
-
-
-def test_fixed_value_is_free_if_the_type_does_not_set_it(files):
-    assert files.say("type", "cabinet.tick_ms", "nothing").load().tick_ms == 20
-    assert files.say("site", "cabinet.tick_ms", 10).load().tick_ms == 10
-
-
-def test_as_slow_a_bms_as_may_be_without_the_fault_contact(files):
-    files.say("type", "optional_equipment", '["suppression", "door", "bms_fault"]')
-    for rack in (1, 2, 3):
-        files.say("type", f"device.bms_{rack}.period_ms", 166)
-    assert files.without(["bms_fault"]).load().cabinet["bms_fault_contact_fitted"] == 0
-
-
-@cases("""role  key  longest_ms
-    "offgas_2"  "gas_silent_ms"  3333 | "toxic"  "gas_silent_ms"  3333
-    "climate"  "monitor_silent_ms"  3333 | "ups"  "monitor_silent_ms"  3333
-    "io_3"  "io_silent_ms"  166""")
-def test_longest_silences(files, role, key, longest_ms):
-    """Three periods: gas and monitors at most 10 s, an I/O module at most 0.5 s."""
-    files.say("type", f"device.{role}.period_ms", longest_ms)
-    assert files.load().cabinet[key] >= 3 * longest_ms
-    files.say("type", f"device.{role}.period_ms", longest_ms + 1)
-    line = f"its period of {longest_ms + 1} ms is too long for its silence budget {key}"
-    assert f"device.{role}.profile: {line}" in files.refusal()
 
 
 def own_profile(files, device, name, changes):
@@ -365,12 +263,6 @@ def test_profile_lies_beside_the_file_that_names_it(files):
     path.write_text(path.read_text().replace("fault_mask", "fault_msk"))
     line = 'gas_detector.toml:settings.fault_msk: is not a known key; nearest key "fault_mask"'
     assert files.refusal().endswith(line)
-
-
-def test_threshold_of_the_site_counts_too(files):
-    files.with_profile("ups_monitor", "range = [0, 10000]", "range = [0, 150]").load()
-    files.append("site", "[stage.43b]\nset = 151\nclear = 200")
-    assert "reads 0..150 min; allowed a range with 151, the set of stage 43b" in files.refusal()
 
 
 def test_every_parameter_is_bounded_and_has_a_tighter_direction():

@@ -125,13 +125,3 @@ def test_milder_stage_of_the_later_layer_is_blamed(files):
         "example/cabinet.toml:stage.27.set: 3500 (3.5 V) is not allowed; allowed below the "
         "set of stage 28, which is 3500 (3.5 V)"
     )
-
-
-@cases("""value_ms  accepted
-    2999  False | 3000  True | 10_000  True | 10_001  False""")
-def test_silence_of_monitors_moves_row_52(files, value_ms, accepted):
-    files.append("site", f"[cabinet]\nmonitor_silent_ms = {value_ms}")
-    if accepted:
-        assert files.load().stage_words["52"][:2] == (value_ms, value_ms // 2)
-    else:
-        assert f"cabinet.monitor_silent_ms: {value_ms} is not allowed" in files.refusal()
