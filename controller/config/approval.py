@@ -84,8 +84,7 @@ def shipped(words: dict[str, int]) -> dict[str, int]:
     tables: dict[str, tuple] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
     defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
     for name in found:
-        scope, _, word = name.partition(".")
-        kind, _, which = scope.partition(" ")
+        kind, which, word = _parts(name)
         if kind == "armed":
             found[name] = 1
         elif kind == "stage":
@@ -123,14 +122,12 @@ def code(old: dict[str, int], new: dict[str, int]) -> int:
 def differences(old: dict[str, int], new: dict[str, int]) -> list[str]:
     """A line for each change: instances no longer armed, instances armed now, other numbers."""
     changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    armed = sorted([each for each in changed if _parts(each)[0] == "armed"], key=_place)
     lines = []
     for words, level in (("NO LONGER ARMED", 0), ("armed now", 1)):
-        found = sorted(
-            [each for each in changed if _is_armed(each) and new.get(each, 0) == level], key=_place
-        )
-        lines += [f"{words}: {_instance(each)}" for each in found]
+        lines += [f"{words}: {_instance(each)}" for each in armed if new.get(each, 0) == level]
     order = {name: place for place, name in enumerate([*new, *old])}
-    rest = sorted([each for each in changed if not _is_armed(each)], key=order.__getitem__)
+    rest = sorted(changed.difference(armed), key=order.__getitem__)
     return lines + [_line(each, old, new) for each in rest]
 
 
@@ -141,24 +138,22 @@ def waiting(approved: Approval) -> list[str]:
     return ["this limit image is not approved: `firebreak approve` shows what has changed"]
 
 
-def _is_armed(name: str) -> bool:
-    return name.startswith("armed ")
+def _parts(name: str) -> tuple[str, str, str]:
+    """(kind, of which, word): "rack 2.cells" is ("rack", "2", "cells")."""
+    scope, _, word = name.partition(".")
+    kind, _, which = scope.partition(" ")
+    return kind, which, word
 
 
 def _place(name: str) -> tuple[int, str]:
     """Sort key: instances of one stage together, in the order of the matrix."""
-    stage = _instance_of(name)[0]
+    stage = _parts(name)[1]
     return (list(_STAGES).index(stage) if stage in _STAGES else len(_STAGES), name)
-
-
-def _instance_of(name: str) -> tuple[str, str]:
-    stage, _, where = name.removeprefix("armed ").partition(".")
-    return stage, where
 
 
 def _instance(name: str) -> str:
     """ "stage 29 of rack 2, cell over-voltage"."""
-    stage, where = _instance_of(name)
+    _, stage, where = _parts(name)
     return _stage(stage) + (f", {where[:4]} {where[4:]}" if where else "")
 
 
@@ -168,14 +163,14 @@ def _stage(stage: str) -> str:
 
 
 def _line(name: str, old: dict[str, int], new: dict[str, int]) -> str:
-    scope, _, word = name.partition(".")
-    kind, _, which = scope.partition(" ")
+    kind, which, word = _parts(name)
     crcs = f"{_crc(name, old)} -> {_crc(name, new)}"
     if name == PROGRAM:
         return f"the safety program: its tables have CRC {crcs}"
     if kind == "device":
         return f"device {which}: contacts, address or profile changed: CRC {crcs}"
     before, after = [_value(kind, which, word, words, name) for words in (old, new)]
+    scope = name.partition(".")[0]
     what = f"{_stage(which)}: {_LABELS.get(word, word)}" if kind == "stage" else f"{scope}: {word}"
     return f"{what.removesuffix(': ')} {before} -> {after}"
 

@@ -20,17 +20,16 @@ def prepare(priority: int = FIFO_PRIORITY) -> list[str]:
     """Freeze the collector, lock the memory, take SCHED_FIFO: [refusal with its remedy]."""
     freeze_collector()
     lines = []
-    for action, sentence in (
-        (lock_memory, "memory is not locked ({}): give the service LimitMEMLOCK=infinity"),
-        (
-            lambda: take_fifo(priority),
-            f"no real-time priority ({{}}): give the service LimitRTPRIO={priority}",
-        ),
-    ):
-        try:
-            action()
-        except OSError as error:
-            lines.append(sentence.format(error.strerror))
+    try:
+        lock_memory()
+    except OSError as error:
+        remedy = "give the service LimitMEMLOCK=infinity"
+        lines.append(f"memory is not locked ({error.strerror}): {remedy}")
+    try:
+        take_fifo(priority)
+    except OSError as error:
+        remedy = f"give the service LimitRTPRIO={priority}"
+        lines.append(f"no real-time priority ({error.strerror}): {remedy}")
     return lines
 
 

@@ -7,7 +7,6 @@ clock set it at the start. "unknown": neither, or the day is impossible.
 import contextlib
 import ctypes
 import glob
-from typing import Protocol
 
 from controller.system import clock
 
@@ -61,22 +60,6 @@ def started_from_rtc() -> bool:
     return "1" in found
 
 
-class AnyClocks(Protocol):
-    """The clocks that WallClock reads."""
-
-    def now_us(self) -> int:
-        """Monotonic time."""
-
-    def utc_us(self) -> int:
-        """Time of day."""
-
-    def steered_us(self) -> int | None:
-        """Uncertainty of a steered clock."""
-
-    def started_from_rtc(self) -> bool:
-        """True if a battery-backed clock has set the time of day."""
-
-
 class Clocks:
     """The clocks of the system; a test passes its own."""
 
@@ -89,7 +72,7 @@ class Clocks:
 class WallClock:
     """Labels for moments of the monotonic clock. `offset_us`: UTC less it, at the last `poll`."""
 
-    def __init__(self, clocks: AnyClocks | None = None):
+    def __init__(self, clocks: Clocks | None = None):
         """Call `poll` before `label`."""
         self.clocks = clocks or Clocks()
         self._rtc = self.clocks.started_from_rtc()

@@ -5,8 +5,6 @@ import pytest
 from controller.config import hma
 from controller.config.stage_states import instances
 
-OWN = '[hma]\nlfl_vol_ppm = 50000\nlfl_source = "UL 9540A report 77"'
-
 
 @pytest.fixture
 def files(files):
@@ -25,3 +23,11 @@ def test_row_14_is_armed_for_detection_of_vapour_or_hydrogen_alone(files, names)
     image = loaded.safety_image[loaded.image_map().armed :]
     armed = [stage[0] for (stage, _), word in zip(instances(loaded.topology), image) if word]
     assert "14" in armed
+
+
+def test_fan_waits_for_the_agent_only_with_a_reason(files):
+    files.say("type", "cabinet.agent_hold_off_ms", 30_000)
+    files.say("site", "hma.agent_hold_off_reason", '"HMA 12, section 4: agent needs 30 s"')
+    assert files.load().cabinet["agent_hold_off_ms"] == 30_000
+    files.append("site", "[cabinet]\nagent_hold_off_ms = 30001")
+    assert "agent_hold_off_ms: 30001 is not allowed, it is looser than 30000" in files.refusal()

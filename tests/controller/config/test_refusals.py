@@ -7,7 +7,7 @@ CASES = refusals.cases(refusals.TABLE.read_text(encoding="ascii"))
 
 
 @pytest.mark.parametrize("example, changes, line", CASES, ids=[line[:60] for *_, line in CASES])
-def test_refused_in_one_line_or_taken(tmp_path, example, changes, line):
+def test_refused_in_one_line(tmp_path, example, changes, line):
     said = refusals.outcome(tmp_path, example, changes, line)
     assert refusals.fits(line, said), f"{said}\npython -m tests.controller.config.refusals"
     assert said.isprintable() and said.isascii()
