@@ -45,7 +45,7 @@ def read(
         refuse(file, path, "is not a table", f"[{path[0]}]")
     for key in table:
         if key not in form:
-            unknown(file, (*path, key), (*form, *also))
+            unknown(file, (*path, str(key)), (*form, *also))
     return {key: _value(file, (*path, key), table, field) for key, field in form.items()}
 
 

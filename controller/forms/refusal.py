@@ -30,7 +30,10 @@ class ConfigError(ValueError):
 
 def shown(value: Any) -> str:
     """The value in the form of TOML, short, on one line and in ASCII."""
-    text = json.dumps(value, default=str)
+    try:
+        text = json.dumps(value, default=str)
+    except TypeError:  # a map of msgpack may have keys of any type
+        text = ascii(value)
     return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
 
 

@@ -6,6 +6,8 @@ import contextlib
 
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import OPEN_W, Slot
+from controller.forms.field import Form, anything, check_value, integer, is_list, passing, text
+from controller.forms.reading import read
 from controller.hints import schedule_wire as sw, wire as w
 from controller.hints.schedule_words import answer_fields, held_fields
 from controller.hints.words import fields, state
@@ -13,25 +15,32 @@ from controller.recorder import head
 from controller.upstream.framing import Message
 
 DETAIL_CHARACTERS = 200
-_NUMBERS = {
-    "sequence": (0, 2**64 - 1),
-    "sent_ms": (0, 2**64 - 1),
-    "value_W": (-(2**31), 2**31 - 1),
-    "valid_ms": (0, 2**32 - 1),
-    "purpose": (0, 2**16 - 1),
-    "start_ms": (0, 2**64 - 1),
+_U16, _U32, _U64 = ((0, 2**bits - 1) for bits in (16, 32, 64))
+_I32 = (-(2**31), 2**31 - 1)
+_NAMES = {"source": text(), "nonce": anything(), "mac": anything()}
+_HINT: Form = {
+    **_NAMES,
+    "kind": anything(None),
+    "quantity": text(),
+    "sequence": integer(*_U64),
+    "sent_ms": integer(*_U64),
+    "value_W": integer(*_I32),
+    "valid_ms": integer(*_U32),
+    "purpose": integer(*_U16, 0),
+    "start_ms": integer(*_U64, 0),
 }
-_SCHEDULE_NUMBERS = {
-    "sequence": (0, 2**64 - 1),
-    "sent_ms": (0, 2**64 - 1),
-    "start_min": (0, 2**32 - 1),
-    "slot_min": (0, 2**16 - 1),
-    "purpose": (0, 2**16 - 1),
+_SCHEDULE: Form = {
+    **_NAMES,
+    "sequence": integer(*_U64),
+    "sent_ms": integer(*_U64),
+    "start_min": integer(*_U32),
+    "slot_min": integer(*_U16),
+    "purpose": integer(*_U16, 0),
+    "slots": passing(lambda value: is_list(value, lambda each: True), "a list of slots"),
 }
-_SLOT_RANGES = (*[(-(2**31) + 1, 2**31 - 1)] * 3, (0, 2**16 - 1))
+_SLOT_RANGES = (*[(-(2**31) + 1, 2**31 - 1)] * 3, _U16)
 HEAD = {"head": True}
-_HINT_KEYS = {"source", "nonce", "kind", "quantity", "mac", *_NUMBERS}
-_SCHEDULE_KEYS = {"source", "nonce", "slots", "mac", *_SCHEDULE_NUMBERS}
+OTHERS = ("hello", "status", "schedule")  # messages of one key
 
 
 class MessageError(ValueError):
@@ -52,38 +61,32 @@ def datagram(message: Message | None) -> bytes:
             return w.status(_text(message, "status"))
         if "schedule" in message:
             return sw.read(_text(message, "schedule"))
-        if "slots" in message:
-            return _schedule(message)
-        return _hint(message)
+        if message.keys() & {"head", "ask"}:
+            raise ValueError('head and ask have no key beside them; allowed {"head": true}')
+        return _schedule(message) if "slots" in message else _hint(message)
     except ValueError as error:
         raise MessageError(str(error)[:DETAIL_CHARACTERS]) from None
 
 
 def _hint(message: Message) -> bytes:
-    _check_keys(message, _HINT_KEYS)
-    kind, quantity = w.quantity_of(_text(message, "quantity"))
-    if (message.get("kind"), quantity) == (h.KINDS[h.EXACT], h.POWER_W):
+    found = read("hint", (), message, _HINT, OTHERS)
+    kind, quantity = w.quantity_of(found["quantity"])
+    if (found["kind"], quantity) == (h.KINDS[h.EXACT], h.POWER_W):
         kind = h.EXACT
-    if message.get("kind", h.KINDS[kind]) != h.KINDS[kind]:
-        raise ValueError(f"kind of {message['quantity']} is {h.KINDS[kind]!r}")
-    message = {"purpose": 0, "start_ms": 0, **message}
-    numbers = {name: _number(message, name, allowed) for name, allowed in _NUMBERS.items()}
-    source, nonce = _text(message, "source"), _bytes(message, "nonce", w.NONCE_BYTES)
-    hint = w.Hint(source=source, nonce=nonce, kind=kind, quantity=quantity, **numbers)
-    return w.unsigned(hint) + _bytes(message, "mac", w.MAC_BYTES)
+    if found["kind"] not in (None, h.KINDS[kind]):
+        raise ValueError(f"kind of {found['quantity']} is {h.KINDS[kind]!r}")
+    mac = _bytes(found, "mac", w.MAC_BYTES)
+    nonce = _bytes(found, "nonce", w.NONCE_BYTES)
+    own = {**found, "kind": kind, "quantity": quantity, "nonce": nonce}
+    return w.unsigned(w.Hint(*[own[name] for name in w.Hint._fields])) + mac
 
 
 def _schedule(message: Message) -> bytes:
-    _check_keys(message, _SCHEDULE_KEYS)
-    message = {"purpose": 0, **message}
-    slots = message["slots"]
-    if not isinstance(slots, list):
-        raise ValueError("slots is not a list")
-    numbers = [_number(message, name, _SCHEDULE_NUMBERS[name]) for name in _SCHEDULE_NUMBERS]
-    names = _text(message, "source"), _bytes(message, "nonce", w.NONCE_BYTES)
-    found = tuple([_slot(each, number) for number, each in enumerate(slots, 1)])
-    schedule = sw.Schedule._make((*names, *numbers, found))
-    return sw.unsigned(schedule) + _bytes(message, "mac", w.MAC_BYTES)
+    found = read("schedule", (), message, _SCHEDULE, OTHERS)
+    mac = _bytes(found, "mac", w.MAC_BYTES)
+    slots = tuple([_slot(each, number) for number, each in enumerate(found["slots"], 1)])
+    own = {**found, "nonce": _bytes(found, "nonce", w.NONCE_BYTES), "slots": slots}
+    return sw.unsigned(sw.Schedule(*[own[name] for name in sw.Schedule._fields])) + mac
 
 
 def _slot(values: object, number: int) -> Slot:
@@ -98,15 +101,6 @@ def _slot(values: object, number: int) -> Slot:
             raise ValueError(f"{name} of slot {number} is not a whole number {low} .. {high}")
         found.append(value)
     return Slot._make(found)
-
-
-def _check_keys(message: Message, allowed: set[str]) -> None:
-    unknown = sorted(map(str, message.keys() - allowed))
-    if unknown:
-        raise ValueError(
-            f"{unknown[0][:40]!r} is not a known field; allowed {', '.join(sorted(allowed))}, or "
-            f"hello, status, schedule, head, ask"
-        )
 
 
 def record_head(run_directory: str) -> Message:
@@ -126,20 +120,9 @@ def asked(run_directory: str, job: object, now_us: int) -> Message:
 
 
 def _text(message: Message, name: str) -> str:
-    value = message.get(name)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is missing or not a text")
-    return value
-
-
-def _number(message: Message, name: str, allowed: tuple[int, int]) -> int:
-    value = message.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{name} is missing or not a whole number")
-    low, high = allowed
-    if not low <= value <= high:
-        raise ValueError(f"{name} is not within {low} .. {high}")
-    return value
+    value = message[name]
+    check_value("message", (name,), value, text())
+    return str(value)
 
 
 def _bytes(message: Message, name: str, count: int) -> bytes:

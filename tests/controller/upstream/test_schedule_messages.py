@@ -39,16 +39,16 @@ def test_a_start_time_makes_the_longer_hint_and_kind_exact_is_for_a_power():
 
 
 @cases(r"""fields  words
-    {"slots": 7}  "slots is not a list"
+    {"slots": 7}  "schedule:slots: 7 is not allowed; allowed a list of slots"
     {"slots": [[1, 2, 3]]}  "slot 1 is not a list of grid_cap_W, battery_low_W"
     {"slots": [[1, 2, 3, 4], [1, 2, 3, None]]}  "reserve_permille of slot 2 is not a whole number 0"
     {"slots": [[1, 2, 2**31, 4]]}  "battery_high_W of slot 1"
     {"slots": [[1, -(2**31), 3, 4]]}  "battery_low_W of slot 1"
     {"slots": [[1.0, 2, 3, 4]]}  "grid_cap_W of slot 1" | {"slots": [[True, 2, 3, 4]]}  "grid_cap_W"
     {"slots": [[1, 2, 3, 4]] * 97}  "at most 96 slots, not 97"
-    {"valid_ms": 5}  "'valid_ms' is not a known field"
-    {"start_min": -1}  "start_min is not within"
-    {"slot_min": None}  "slot_min is missing" | {"mac": "00"}  "mac is missing or not 32"
+    {"valid_ms": 5}  "schedule:valid_ms: is not a known key"
+    {"start_min": -1}  "start_min: -1 is not allowed; allowed 0..4294967295"
+    {"slot_min": None}  "slot_min: null is not allowed" | {"mac": "00"}  "mac is missing or not 32"
 """)
 def test_a_wrong_schedule_is_refused_in_one_line(fields, words):
     with pytest.raises(messages.MessageError) as refused:

@@ -142,7 +142,7 @@ def test_a_reply_to_another_message_is_not_the_answer(change):
 
 
 @cases(r"""fields  words
-    {"source": 7}  "source is missing"
+    {"source": 7}  "hint:source: 7 is not allowed; allowed a text"
     {"source": ""}  "1 .. 16 ASCII"
     {"source": "\ud800"}  "'\\ud800': a source's name is 1 .. 16 ASCII"
     {"nonce": "00"}  "not 8 bytes"
@@ -150,17 +150,17 @@ def test_a_reply_to_another_message_is_not_the_answer(change):
     {"mac": "x" * 64}  "mac is missing or not 32 bytes; allowed as text: 64 digits 0-9, a-f"
     {"mac": "\u0661" * 64}  "allowed as text: 64 digits"
     *(({"mac": each}, "mac is missing") for each in (7, None))
-    *(({"sequence": each}, "0 .. 1844") for each in (-1, 2**64))
+    *(({"sequence": each}, "is not allowed; allowed 0..1844") for each in (-1, 2**64))
     *(({"sequence": each}, "whole number") for each in (True, 1.0))
     {"value_W": 2**31}  "2147483647"
-    {"valid_ms": -1}  "0 .. "
-    {"purpose": 65_536}  "0 .. 65535"
+    {"valid_ms": -1}  "hint:valid_ms: -1 is not allowed; allowed 0..4294967295"
+    {"purpose": 65_536}  "0..65535"
     {"purpose": None}  "purpose"
     {"quantity": "power"}  "charge_W_max"
-    {"quantity": ["x"]}  "not a text"
+    {"quantity": ["x"]}  'hint:quantity: ["x"] is not allowed; allowed a text'
     {"kind": "cap"}  "'grid_cap'"
-    {"valid_s": 5}  "'valid_s' is not a known field"
-    {"hello": 7}  "hello is"
+    {"valid_s": 5}  'valid_s: is not a known key; nearest key "valid_ms"'
+    {"hello": 7}  "message:hello: 7 is not allowed; allowed a text"
     {"hello": "x" * 17}  "1 .. 16"
     {"quantity": "x" * 4000}  "not allowed"
 """)
@@ -266,7 +266,7 @@ def test_the_status_has_power_and_available_power(served, monkeypatch):
     assert ask(client, signed(ask(client, {"hello": "site_ems"})))["code"] == h.GRANTED
     monkeypatch.setattr(link, "ANSWER_US", 50_000)
     assert ask(client, {"status": "nobody"})["code"] == h.NO_ANSWER
-    assert ask(client, {"status": 7})["sentence"].startswith("status is")
+    assert ask(client, {"status": 7})["sentence"].startswith("message:status: 7 is not allowed")
 
 
 def test_any_client_gets_the_head_of_the_record(served):
@@ -279,7 +279,7 @@ def test_any_client_gets_the_head_of_the_record(served):
     assert ask(client, {"head": True}) == none
     refused = ask(client, {"head": False})
     assert refused["code"] == h.NOT_UNDERSTOOD
-    assert refused["sentence"].endswith("or hello, status, schedule, head, ask")
+    assert refused["sentence"].endswith('allowed {"head": true}')
     other = served.client()
     other.sendall(msgpack.packb({"head": True}))
     assert msgpack.unpackb(other.recv(4096)) == none
