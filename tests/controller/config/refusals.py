@@ -24,9 +24,14 @@ EXAMPLES = {
     "pv_genset": (*FIREBREAK[:2], "pv_genset/cabinet.toml"),
     PROFILE: (),
 }
+TAPERS = ("charge_taper_mV", "charge_end_mV", "discharge_taper_mV", "discharge_end_mV")
 EQUIPMENT_NAMES = ", ".join([f'"{name}"' for name in EQUIPMENT])
 PRESETS = {
     "optional": [("type", f"optional_equipment = [{EQUIPMENT_NAMES}]")],
+    "nmc": [
+        ("type", 'hma.chemistry = "NMC"'),
+        *[("type", f"rack.all.{key} = nothing") for key in TAPERS],
+    ],
     "second": [
         ("type", 'cabinet.second_channel = "fitted"'),
         ("type", 'channel_b.port = "/dev/serial/by-path/b"'),

@@ -213,25 +213,6 @@ def test_row_46(files, missing, derate, expected):
         assert armed(loaded)[stage] == {int(name in ("ARMED", "BY_PANEL"))}
 
 
-def test_a_source_of_hints_is_the_operations_centre(files):
-    assert files.load().noc_source == -1  # the fire panel's path is supervised
-    loaded = without(files, ["supervised"]).load()
-    assert [source.name for source in loaded.sources][loaded.noc_source] == "site_ems"
-    files.replace("type", 'noc_source = "site_ems"', 'noc_source = "site_em"')
-    assert files.refusal() == (
-        'types/firebreak_645.toml:hma.noc_source: "site_em" is not '
-        "allowed; allowed scheduler, "
-        'site_ems; nearest key "site_ems"'
-    )
-    files.replace("type", 'noc_source = "site_em"\n', "")
-    assert files.refusal() == (
-        "example/cabinet.toml:hma.noc_source: is missing: "
-        f"{equipment.with_clauses([46])} watches its heartbeat; "
-        "allowed the name of "
-        "a source of hints, or supervised_ok of the fire panel, or not_fitted.noc"
-    )
-
-
 def test_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
     files.second_channel().drop("type", "hard_wired_rows = ", "hard_wired_accepted = ")
     loaded = files.load()

@@ -4,7 +4,6 @@ import pytest
 
 from controller.config import bus_times, families, track_path
 from controller.core.image import ProcessImage
-from tests.tables import cases
 
 CHARACTER_US = {9600: 1e7 / 9600, 38_400: 1e7 / 38_400, 115_200: 1e7 / 115_200}
 NEAR = 0.003  # ms: each frame is rounded up to whole us
@@ -89,21 +88,6 @@ def test_device_on_the_meter_bus_may_cost_a_tick(files):
     files.replace("type", 'bus = "gas"\nunit_id = 8', 'bus = "meter_load"\nunit_id = 8')
     least_ms, typical_ms, most_ms = parts_ms(files.load())["bus meter_load"]
     assert (typical_ms, most_ms) == near(least_ms, least_ms + 20)
-
-
-@cases("""said  expected
-    {}  (110, 62, 239, 20) | {"track_path_delay_ms": 300}  (300, 62, 300, 20)
-    {"track_path_delay_ms": 50}  (50, 50, 239, 20) | {"track_sample_ms": 40}  (110, 62, 239, 40)
-    {"track_path_delay_ms_min": 110}  (110, 110, 239, 20)
-    {"track_path_delay_ms_max": 110}  (110, 62, 110, 20)""")
-def test_value_of_a_file_replaces_the_computed_one(files, said, expected):
-    """Refusals: refusals.txt."""
-    for key, value in said.items():
-        files.say("site", f"control.{key}", value)
-    config = files.load()
-    keys = "track_path_delay_ms", "track_path_delay_ms_min", "track_path_delay_ms_max"
-    assert tuple([config.control[key] for key in (*keys, "track_sample_ms")]) == expected
-    assert list(config.control_image) == list(config.control.values())
 
 
 def phases_us(config):
