@@ -26,7 +26,7 @@ from controller.config import (
 from controller.config.cabinet_config import Config
 from controller.config.values import Values
 from controller.core.base import hint_sources
-from controller.forms.refusal import ConfigError, dotted
+from controller.forms.refusal import ConfigError, Path, dotted
 from controller.rows import proof_intervals
 
 REFUSALS_MAX = 8  # of one file, that a report passes over
@@ -73,7 +73,7 @@ def carried_over(path: str | PathLike[str], lines: list[str]) -> Config:
 def without_refused(path: str | PathLike[str]) -> tuple[Config | None, list[str]]:
     """(Config of a refused file without its refused keys, or None; these keys), for a report."""
     missing: list[str] = []
-    left_out: list[tuple[str, tuple[str, ...]]] = []
+    left_out: list[tuple[str, Path]] = []
     config = None
     for _ in range(REFUSALS_MAX):
         try:
@@ -94,7 +94,7 @@ def _read(
     path: str | PathLike[str],
     missing: Sequence[str] = (),
     tick_ms: int | None = None,
-    left_out: Sequence[tuple[str, tuple[str, ...]]] = (),
+    left_out: Sequence[tuple[str, Path]] = (),
     earlier: list[str] | None = None,
 ) -> tuple[Values, Config]:
     chain = layers.read_chain(str(path))

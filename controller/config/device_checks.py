@@ -6,7 +6,7 @@ from controller.config import equipment, schema
 from controller.config.bus_schema import Bus
 from controller.config.devices import Device, Topology, key_of_address, parts_absent
 from controller.config.values import Values
-from controller.forms.refusal import not_allowed, shown
+from controller.forms.refusal import Path, not_allowed, shown
 
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = (
@@ -100,7 +100,7 @@ def _inputs_needed(topology: Topology) -> list[str]:
 
 def _check_mapping(values: Values, topology: Topology, key: str, needed: list[str]) -> None:
     """Each needed signal is on one contact or coil of the I/O modules, and no signal is on two."""
-    mapped: list[tuple[str, tuple[str, ...]]] = [
+    mapped: list[tuple[str, Path]] = [
         (name.lstrip("!"), ("device", device.name, key))
         for device in topology.devices
         for name in getattr(device, key)

@@ -14,7 +14,7 @@ from controller.config import schema
 from controller.core.parameters import RENAMED, RETIRED
 from controller.forms import field as forms
 from controller.forms.reading import read, tables_of
-from controller.forms.refusal import ConfigError, dotted, not_allowed, refuse, shown
+from controller.forms.refusal import ConfigError, Path, dotted, not_allowed, refuse, shown
 
 SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
@@ -65,7 +65,7 @@ def read_chain(path: str) -> list[Layer]:
     return chain[::-1]
 
 
-def leave_out(chain: list[Layer], file: str, key: tuple[str, ...]) -> None:
+def leave_out(chain: list[Layer], file: str, key: Path) -> None:
     """Take a key or a table out of the layer of this file."""
     table: Any = next((layer.content for layer in chain if layer.file == file), {})
     for name in key[:-1]:
@@ -97,9 +97,7 @@ def _read(path: str) -> tuple[Layer, str]:
     return Layer(path, LAYERS.index(meta["layer"]), meta["name"], content), meta["extends"]
 
 
-def leaves(
-    content: dict[str, Any], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Any]]:
+def leaves(content: dict[str, Any], path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """(path, value) of every value that is not a table, and (path, {}) of every empty table."""
     for key, value in content.items():
         if isinstance(value, dict) and value:
@@ -108,9 +106,9 @@ def leaves(
             yield (*path, key), value
 
 
-def merge(chain: list[Layer], chemistry: str) -> dict[tuple[str, ...], forms.Entry]:
+def merge(chain: list[Layer], chemistry: str) -> dict[Path, forms.Entry]:
     """Flat {path: Entry} of all layers. chemistry: of the cells, for defaults and ranges."""
-    values: dict[tuple[str, ...], forms.Entry] = {}
+    values: dict[Path, forms.Entry] = {}
     for layer in chain:
         for path, value in leaves(layer.content):
             spec = schema.spec_of(path, chemistry)
@@ -127,7 +125,7 @@ def merge(chain: list[Layer], chemistry: str) -> dict[tuple[str, ...], forms.Ent
     return values
 
 
-def _check_names(file: str, path: tuple[str, ...]) -> None:
+def _check_names(file: str, path: Path) -> None:
     """Refuse the first part of the path that is not allowed there, with the nearest right name."""
     if path[0] == "control" and path[-1] in RETIRED:
         refuse(file, path, f"is a retired key: {RETIRED[path[-1]]}; remove it")

@@ -17,7 +17,7 @@ from controller.config.stage_states import (
 from controller.config.topology import Topology
 from controller.config.values import Values
 from controller.core.parameters import CONTROL_PARAMETERS
-from controller.forms.refusal import refuse
+from controller.forms.refusal import Path, refuse
 from controller.rows import records
 from safety import matrix, parameters
 
@@ -30,7 +30,7 @@ COMPARED = {
 COMPARED_MIN = 2
 _STAGES: tuple[tuple, ...] = matrix.STAGES
 OF_CONNECTION = ("grid_import_W_max", "grid_export_W_max")  # of [control]; both images have them
-Budgets = dict[tuple[str, ...], int]  # of silence.silence_budgets
+Budgets = dict[Path, int]  # of silence.silence_budgets
 
 
 def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> dict[str, int]:

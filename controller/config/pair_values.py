@@ -10,7 +10,7 @@ from controller.config.silence import entry_of, period_ms
 from controller.config.sources import FALLBACK_KEYS, Source
 from controller.config.values import Values
 from controller.core.parameters import SOURCE_PARAMETERS
-from controller.forms.refusal import dotted, in_unit
+from controller.forms.refusal import Path, dotted, in_unit
 
 Table = Mapping[str, int | None]
 LONGEST_CHARGE_h = 24  # longer than any rack charges, also on a site that lowers the current
@@ -45,7 +45,7 @@ class Number(NamedTuple):
     words: name, value and file; text: of a wrong value.
     """
 
-    path: tuple[str, ...]
+    path: Path
     value: int
     file: str
     rank: int
@@ -69,7 +69,7 @@ class Tables:
             if found[0] is not None and found[1] is not None:
                 yield found[0], found[1]
 
-    def _tables(self, scope: str) -> list[tuple[tuple[str, ...], Table]]:
+    def _tables(self, scope: str) -> list[tuple[Path, Table]]:
         config = self._config
         if scope in ("control", "cabinet"):
             return [((scope,), {**getattr(config, scope), **_of_section(config)})]
@@ -83,7 +83,7 @@ class Tables:
         found = [each for each in config.devices if each.role == scope]
         return [(("device", each.name), _device(each)) for each in found]
 
-    def _number(self, path: tuple[str, ...], table: Table, name: str) -> Number | None:
+    def _number(self, path: Path, table: Table, name: str) -> Number | None:
         value = self._whole.get(name) if name in self._whole else table.get(name)
         own = (*path, KEY_OF.get(name, name))
         if "." in name:
@@ -96,7 +96,7 @@ class Tables:
             return Number((), value, "", NO_RANK, None, False, words, "")
         return self._key(own, value, WORDS.get(name))
 
-    def _key(self, own: tuple[str, ...], value: int, sum_of: str | None) -> Number:
+    def _key(self, own: Path, value: int, sum_of: str | None) -> Number:
         where, entry = own, self._values.entries.get(own)
         if own[0] in ("unit", "rack"):
             where, entry = entry_of(self._values, own)

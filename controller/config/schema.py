@@ -17,6 +17,7 @@ from controller.core.base.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
 from controller.core.site_devices import roles
 from controller.forms.field import Field, derived, matching, named
+from controller.forms.refusal import Path
 from controller.rows.proof_intervals import INTERVALS, SECTION as PROOF_TEST
 from controller.rows.records import WIRED
 from controller.rows.shapes import LONG_D
@@ -192,7 +193,7 @@ _TOP = {"optional_equipment": Field("list", (0, tuple(EQUIPMENT)), [], "subset")
 SECTIONS = (*_TOP, *_FLAT, *_TABLES, "stage")
 
 
-def _keys(path: tuple[str, ...], chemistry: str = LFP) -> dict[str, Field]:
+def _keys(path: Path, chemistry: str = LFP) -> dict[str, Field]:
     """The keys of the table at `path` (a key's path without its last part), or {}."""
     if not path:
         return _TOP
@@ -227,7 +228,7 @@ def every_key() -> list[tuple[str, Field, Field]]:
 
 # the checks ask for each value a few times; 16 racks have some 1500 keys
 @functools.lru_cache(maxsize=4096)
-def spec_of(path: tuple[str, ...], chemistry: str = LFP) -> Field | None:
+def spec_of(path: Path, chemistry: str = LFP) -> Field | None:
     """Field of the key at `path` for cells of this chemistry; None for an unknown key."""
     if names_at(path[:-1]) and all(
         path[depth] in names_at(path[: depth + 1]) for depth in range(len(path))
@@ -236,7 +237,7 @@ def spec_of(path: tuple[str, ...], chemistry: str = LFP) -> Field | None:
     return None
 
 
-def names_at(path: tuple[str, ...]) -> tuple[str, ...]:
+def names_at(path: Path) -> tuple[str, ...]:
     """The allowed names at the last place of `path`. A free name only has to be well formed."""
     if len(path) <= 1:
         return SECTIONS

@@ -12,7 +12,7 @@ from controller.config.devices import Device, Topology
 from controller.config.values import Values
 from controller.core.site_devices.roles import ROLES
 from controller.forms.acceptance_text import lacks_of_acceptance
-from controller.forms.refusal import not_allowed, shown
+from controller.forms.refusal import Path, not_allowed, shown
 
 # A frame of 256 bytes then takes 2.6 ms. The device's own times, in its profile, count beside it.
 TCP_BAUD_BD = 1_000_000
@@ -139,7 +139,7 @@ def _bus(values: Values, name: str) -> Bus:
 def _check_wires(values: Values, buses: tuple[Bus, ...], channel_b: Bus | None) -> None:
     """Each bus and channel B need a wire of their own: two masters on one wire would collide."""
     seen: dict[str, Bus] = {}
-    wires: list[tuple[Bus, tuple[str, ...]]] = [
+    wires: list[tuple[Bus, Path]] = [
         (bus, ("bus", bus.name, bus_schema.BUS_KEYS[bus.kind][bus.kind == "can"])) for bus in buses
     ]
     if channel_b is not None:

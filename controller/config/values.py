@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from controller.config import schema
 from controller.forms.field import Entry, Field, allowed_text, check_tighter
-from controller.forms.refusal import not_allowed, refuse
+from controller.forms.refusal import Path, not_allowed, refuse
 
 NUMBERED = ("unit", "rack")  # sections with a table for each, and one for `all`
 SAFE = ("cabinet", *NUMBERED)  # sections of the safety kernel
@@ -15,14 +15,14 @@ class Values:
     """`entries`: {path: Entry} of the merged layers; `last_file`: the cabinet file."""
 
     def __init__(
-        self, entries: dict[tuple[str, ...], Entry], last_file: str, chemistry: str = schema.LFP
+        self, entries: dict[Path, Entry], last_file: str, chemistry: str = schema.LFP
     ) -> None:
         """chemistry of the cells: it decides defaults and ranges."""
         self.entries = entries
         self.last_file = last_file
         self.chemistry = chemistry
 
-    def spec(self, path: tuple[str, ...]) -> Field:
+    def spec(self, path: Path) -> Field:
         """Field of the key at `path`. KeyError for an unknown key."""
         found = schema.spec_of(path, self.chemistry)
         if found is None:
@@ -59,19 +59,17 @@ class Values:
         return self.entries[path].file if path in self.entries else self.last_file
 
     def refuse(
-        self, path: tuple[str, ...], problem: str, allowed: str = "", equipment: Sequence[str] = ()
+        self, path: Path, problem: str, allowed: str = "", equipment: Sequence[str] = ()
     ) -> NoReturn:
         """Refuse a key in the file that holds it. equipment: as in refusal.refuse."""
         refuse(self.file(*path), path, problem, allowed, equipment=equipment)
 
-    def not_allowed(
-        self, path: tuple[str, ...], allowed: str, candidates: Collection[str] = ()
-    ) -> NoReturn:
+    def not_allowed(self, path: Path, allowed: str, candidates: Collection[str] = ()) -> NoReturn:
         """Refuse the value of a key in the file that holds it."""
         value, unit = self.get(*path), self.spec(path).unit
         not_allowed(self.file(*path), path, value, allowed, candidates, unit)
 
-    def check_no_more(self, table: tuple[str, ...], what: str, keys: Sequence[str]) -> None:
+    def check_no_more(self, table: Path, what: str, keys: Sequence[str]) -> None:
         """Refuse a key of a table that is not one of these keys of `what`."""
         for path in self.entries:
             if path[:-1] == table and path[-1] not in keys:
@@ -107,7 +105,7 @@ class Values:
                 self.refuse((section, str(number)), "is missing", allowed)
         return len(found)
 
-    def check_defaults(self, of_type: set[tuple[str, ...]], budgets: set[str]) -> None:
+    def check_defaults(self, of_type: set[Path], budgets: set[str]) -> None:
         """Refuse a kernel number of a later layer that is looser than the default, unless the type
         sets it. budgets: keys that follow from the periods of the devices.
         """

@@ -6,11 +6,9 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from controller.forms.field import REQUIRED, Field, Form, allowed_text, check_value, choice, few
-from controller.forms.refusal import ConfigError, dotted, refuse, shown
+from controller.forms.refusal import ConfigError, Path, dotted, refuse, shown
 from controller.system.regular_file import link_opener
 from drivers import toml_text
-
-Path = tuple[str, ...]
 
 
 def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
+Path = tuple[str, ...]  # of a key: its tables, its name
 PLAIN_BITS = 40  # no threshold is longer
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 
@@ -19,7 +20,7 @@ class ConfigError(ValueError):
     """
 
     built: Any = None
-    key: tuple[str, tuple[str, ...]] | None = None
+    key: tuple[str, Path] | None = None
     equipment: tuple[str, ...] = ()
 
     def __init__(self, line: str) -> None:
@@ -52,7 +53,7 @@ def ranged(low: int, high: int, unit: tuple[int, str] | None = None) -> str:
     return f"{low}..{high}{plain if unit else ''}"
 
 
-def dotted(path: tuple[str, ...]) -> str:
+def dotted(path: Path) -> str:
     """("rack", "1", "unit") -> "rack.1.unit"."""
     return ".".join(
         [part if _PLAIN.fullmatch(part) or part[:1] == '"' else shown(part) for part in path]
@@ -61,7 +62,7 @@ def dotted(path: tuple[str, ...]) -> str:
 
 def refuse(
     file: str,
-    path: tuple[str, ...],
+    path: Path,
     problem: str,
     allowed: str = "",
     candidates: Collection[str] = (),
@@ -82,7 +83,7 @@ def refuse(
 
 def not_allowed(
     file: str,
-    path: tuple[str, ...],
+    path: Path,
     value: Any,
     allowed: str,
     candidates: Collection[str] = (),
