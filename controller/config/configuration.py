@@ -125,16 +125,13 @@ def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) 
     of_type = {path for path, _ in layers.leaves(chain[0].content)}
     values.check_defaults(of_type, {path[-1] for path in budgets})
     cabinet = limit_images.cabinet_parameters(values, plan, budgets)
-    units = tuple(
-        [limit_images.unit_parameters(values, plan, i, budgets) for i in range(plan.units)]
-    )
-    racks = tuple(
-        [limit_images.rack_parameters(values, plan, i, budgets) for i in range(plan.racks)]
-    )
+    unit, rack = limit_images.unit_parameters, limit_images.rack_parameters
+    units = tuple([unit(values, plan, index, budgets) for index in range(plan.units)])
+    racks = tuple([rack(values, plan, index, budgets) for index in range(plan.racks)])
     control = limit_images.control_parameters(values, plan)
     tick_ms, modules = values.get("cabinet", "tick_ms"), max([each["modules"] for each in racks])
     words = limit_images.stage_words(values, cabinet, tick_ms)
-    senders = sources.read(values)
+    senders, tables = sources.read(values), (cabinet, *units, *racks)
     return Config(
         path=chain[-1].file,
         names=tuple([(layers.LAYERS[layer.rank], layer.name) for layer in chain]),
@@ -146,9 +143,7 @@ def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) 
         rack_tables=racks,
         control=control,
         stage_words=words,
-        safety_image=limit_images.safety_image(
-            plan, tick_ms, modules, cabinet, units, racks, words
-        ),
+        safety_image=limit_images.safety_image(plan, tick_ms, modules, tables, words),
         control_image=array("i", control.values()),
         coil_period_ms=_coil_period_ms(plan),
         sources=senders,

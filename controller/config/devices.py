@@ -78,10 +78,8 @@ class Topology:
 
     def driven(self, output: str) -> Device | None:
         """The device that has this output, inverted or not, or None."""
-        return next(
-            (device for device in self.devices if {output, f"!{output}"} & set(device.outputs)),
-            None,
-        )
+        coils = {output, f"!{output}"}
+        return next((each for each in self.devices if coils & set(each.outputs)), None)
 
 
 def fitted(values: Values, name: str, not_fitted: Iterable[str]) -> bool:
@@ -109,7 +107,9 @@ def read(
         path = ("device", name, address_key)
         values.not_allowed(path, "1..247 on a serial bus; 0 and 255 are for kind tcp")
     index_key, count = {"pcs": ("unit", units), "bms": ("rack", racks)}.get(role, ("", 0))
-    index = _index(values, name, index_key, count) if index_key else -1
+    index = values.need("device", name, index_key) - 1 if index_key else -1
+    if index_key and index >= count:
+        values.not_allowed(("device", name, index_key), f"1..{count}")
     wired = role in schema.INPUT_NAMES
     inputs = _inputs(values, name, role, parts_absent(not_fitted)) if wired else ()
     outputs = _outputs(values, name, not_fitted) if wired else ()
@@ -155,11 +155,8 @@ def _profile(values: Values, name: str, role: str) -> Profile:
     if profile.family in schema.ROLES[role] and own_role != role:
         values.not_allowed(key, f"a profile for role {role} (this one is for {own_role})")
     if profile.family not in schema.ROLES[role]:
-        values.not_allowed(
-            key,
-            f"a profile of family {' or '.join(schema.ROLES[role])} for role {role} (this one is "
-            f"{profile.family})",
-        )
+        wanted = f"{' or '.join(schema.ROLES[role])} for role {role}"
+        values.not_allowed(key, f"a profile of family {wanted} (this one is {profile.family})")
     profile.period_ms = values.get("device", name, "period_ms") or profile.period_ms
     return profile
 
@@ -179,13 +176,6 @@ def _bus_of(values: Values, name: str, role: str, buses: Iterable[Bus]) -> str:
 def key_of_address(profile: Profile) -> str:
     """The key of the device's address, "" for Pylontech LV, which has no address."""
     return {"native_bms": "node", "pylontech_bms": ""}.get(profile.family, "unit_id")
-
-
-def _index(values: Values, name: str, key: str, count: int) -> int:
-    number: int = values.need("device", name, key)
-    if number > count:
-        values.not_allowed(("device", name, key), f"1..{count}")
-    return number - 1
 
 
 def _inputs(values: Values, name: str, role: str, absent: list[str]) -> tuple[str, ...]:

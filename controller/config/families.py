@@ -32,6 +32,7 @@ SETPOINT = "write setpoint"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 PYLONTECH_FRAMES = 7  # 0x351 355 356 359 35A 35C 35E, once a period
 Bms = NativeBms | PylontechBms
+Sent = tuple[str, rtu.Request, int]  # what, the request, its period in us
 Driver = Bms | SunSpecPcs | Meter | IoModule | Sensor | SiteDevice
 
 
@@ -103,18 +104,13 @@ def _check_value(
     unit = LFL_UNIT if name == "concentration" else unit
     if profile.registers[name].unit != unit:
         raise ValueError(f"{place}.unit: {profile.registers[name].unit!r}; allowed {unit}")
+    reads = f"{place}: reads {low}..{high} {unit}; allowed"
     if not signal_low <= low <= high <= signal_high:
-        raise ValueError(
-            f"{place}: reads {low}..{high} {unit}; allowed within {signal_low}..{signal_high}"
-        )
-    for stage in m.STAGES:
-        if name in records.feature(stage).values:
-            level = config.stage_words[str(stage[m.S_ID])].set
-            if not low <= level <= high:
-                raise ValueError(
-                    f"{place}: reads {low}..{high} {unit}; allowed a range with "
-                    f"{level}, the set of stage {stage[m.S_ID]}"
-                )
+        raise ValueError(f"{reads} within {signal_low}..{signal_high}")
+    for stage in [each for each in m.STAGES if name in records.feature(each).values]:
+        level = config.stage_words[str(stage[m.S_ID])].set
+        if not low <= level <= high:
+            raise ValueError(f"{reads} a range with {level}, the set of stage {stage[m.S_ID]}")
 
 
 def _detector(names: tuple[str, ...], first: int) -> dict[str, int]:
@@ -122,6 +118,7 @@ def _detector(names: tuple[str, ...], first: int) -> dict[str, int]:
     return {**dict.fromkeys(names, first), "ok": first + 1, "calibration_d": first + 2}
 
 
+_CLIMATE = {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE}
 # role: (group, {name in the profile: place of its value})
 SENSORS: dict[str, tuple[int, dict[str, int]]] = {
     "gas_1": (s.G_GAS_1, _detector(("concentration",), s.GAS_1_LFL_PERMILLE)),
@@ -129,10 +126,7 @@ SENSORS: dict[str, tuple[int, dict[str, int]]] = {
     "offgas_1": (s.G_OFFGAS_1, _detector(("vapour",), s.OFFGAS_1_PPM)),
     "offgas_2": (s.G_OFFGAS_2, _detector(("vapour",), s.OFFGAS_2_PPM)),
     "toxic": (s.G_TOXIC, _detector(("hydrogen", "carbon_monoxide"), s.TOXIC_PPM)),
-    "climate": (
-        s.G_CLIMATE,
-        {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE},
-    ),
+    "climate": (s.G_CLIMATE, _CLIMATE),
     "ups": (s.G_UPS, {"ok": s.MAINS_OK, "reserve": s.UPS_RESERVE_MIN}),
 }
 
@@ -149,18 +143,13 @@ def _site_device(
 
 MAKERS: dict[str, Callable[[Config, Device, ProcessImage, s.Layout], Driver]] = {
     **dict.fromkeys(OF_DEVICES, _site_device),
-    "pcs": _pcs,
-    "bms": _bms,
-    "meter_grid": _meter,
-    "meter_load": _meter,
+    **{"pcs": _pcs, "bms": _bms, "meter_grid": _meter, "meter_load": _meter},
     **dict.fromkeys(schema.IO_GROUPS, _io),
     **dict.fromkeys(SENSORS, _sensor),
 }
 
 
-def requests_of(
-    config: Config, device: Device, driver: Driver
-) -> list[tuple[str, rtu.Request, int]]:
+def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
     """[(what, Request, period in us)] that the driver of an RTU device repeats after its start."""
     if isinstance(driver, SunSpecPcs):
         return _pcs_requests(device, driver)
@@ -173,11 +162,11 @@ def requests_of(
     return sent
 
 
-def _read(request: rtu.Request, period_us: int) -> tuple[str, rtu.Request, int]:
+def _read(request: rtu.Request, period_us: int) -> Sent:
     return f"read {cast(tuple, request.key)[1]}", request, period_us
 
 
-def _site_writes(driver: SiteDevice) -> list[tuple[str, rtu.Request, int]]:
+def _site_writes(driver: SiteDevice) -> list[Sent]:
     registers = driver.profile.registers.values()
     found = []
     for each in [each for each in registers if "write" in each.direction]:
@@ -190,10 +179,9 @@ def _site_writes(driver: SiteDevice) -> list[tuple[str, rtu.Request, int]]:
     return found
 
 
-def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[tuple[str, rtu.Request, int]]:
-    write = rtu.write_request(
-        rtu.WRITE_REGISTERS, "write", device.address, 0, [0] * SETPOINT_REGISTERS
-    )
+def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[Sent]:
+    zero = [0] * SETPOINT_REGISTERS
+    write = rtu.write_request(rtu.WRITE_REGISTERS, "write", device.address, 0, zero)
     return [
         (SETPOINT, write, device.setpoint_ms * 1000),
         ("write heartbeat", write, SECOND_US),

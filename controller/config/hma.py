@@ -4,7 +4,7 @@ Rows need these facts. No fact of a report has a default, because a default woul
 that was not read.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from controller.config import schema
@@ -31,9 +31,12 @@ def read(values: Values, not_fitted: dict[str, str]) -> dict[str, Any]:
     for key in ALWAYS + (() if "gas" in not_fitted else WITH_GAS):
         values.need("hma", key)
     _check_sourced(values)
-    protection = (_check_explosion_control, _check_gas, _check_breaker, _check_hold_off)
-    for check in (*protection, _check_noc, _check_derate, _check_hard_wired):
-        check(values, not_fitted)
+    _check_noc(values, not_fitted)
+    for name, why, allowed in _needed(values, not_fitted):
+        if not_fitted.get(name):
+            values.refuse(("not_fitted", name), f"is not allowed{why}", allowed)
+    _check_hold_off(values, not_fitted)
+    _check_hard_wired(values, not_fitted)
     return {key: values.get("hma", key) for key in schema.HMA}
 
 
@@ -48,9 +51,8 @@ def ahead_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str], today: 
     """[one line with the acceptances of a date after today], or []. today: 2026-03-14."""
     keys = [key for key in facts if key.startswith(("hard_wired_accepted", "not_wired_"))]
     texts = {f"hma.{key}": facts[key] or "" for key in keys}
-    return ahead_line(
-        texts | {f"not_fitted.{name}": who for name, who in not_fitted.items()}, today
-    )
+    texts |= {f"not_fitted.{name}": who for name, who in not_fitted.items()}
+    return ahead_line(texts, today)
 
 
 def chemistry_of(chain: list[Layer]) -> str:
@@ -92,36 +94,30 @@ def _check_sourced(values: Values) -> None:
         refuse(values.file(*newer[0]), older, problem, allowed_text(values.spec(older)))
 
 
-def _check_explosion_control(values: Values, not_fitted: dict[str, str]) -> None:
-    is_prevention = values.get("hma", "explosion_control") != "68"
-    for name in PREVENTION_NEEDS:
-        if is_prevention and not_fitted.get(name):
-            values.refuse(
-                ("not_fitted", name),
-                f"is not allowed: hma.explosion_control requires {PREVENTION}",
-                f'hma.explosion_control = "68", or fit {name}',
-            )
-
-
-def _check_gas(values: Values, not_fitted: dict[str, str]) -> None:
-    """The gas detection that the analysis requires is fitted, also with vents (NFPA 68)."""
+def _needed(values: Values, not_fitted: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """(equipment, why a file may not lack it, what is allowed instead)."""
+    if values.get("hma", "explosion_control") != "68":
+        for name in PREVENTION_NEEDS:
+            why = f": hma.explosion_control requires {PREVENTION}"
+            yield name, why, f'hma.explosion_control = "68", or fit {name}'
     document = values.get("hma", "gas_required_by")
-    if document is not None and not_fitted.get("gas"):
-        why = f"hma.gas_required_by ({shown(document)}) requires gas detection"
-        allowed = "an analysis without gas_required_by, or fit gas detection"
-        values.refuse(("not_fitted", "gas"), f"is not allowed: {why}", allowed)
-
-
-def _check_breaker(values: Values, not_fitted: dict[str, str]) -> None:
-    """Rows 1 to 3 remove all energy: a breaker does while row 12 keeps the contactors closed."""
-    if not has_contact(12, not_fitted):
-        return
-    values.need("hma", "breaker")
-    if not_fitted.get("shunt_trip"):
-        why = "keeps the contactors closed, but rows 1, 2 and 3 must remove all energy"
-        problem = f"is not allowed: under current {with_clauses([12])} {why}"
-        allowed = "a shunt trip of the breaker that hma.breaker names"
-        values.refuse(("not_fitted", "shunt_trip"), problem, allowed)
+    if document is not None:  # also with vents (NFPA 68)
+        why = f": hma.gas_required_by ({shown(document)}) requires gas detection"
+        yield "gas", why, "an analysis without gas_required_by, or fit gas detection"
+    if has_contact(12, not_fitted):
+        values.need("hma", "breaker")
+        closed = f"under current {with_clauses([12])} keeps the contactors closed"
+        why = f": {closed}, but rows 1, 2 and 3 must remove all energy"
+        yield "shunt_trip", why, "a shunt trip of the breaker that hma.breaker names"
+    source = values.get("hma", "noc_source")
+    if source is not None:
+        beside = f"hma.noc_source ({shown(source)}), whose heartbeat row 46 watches"
+        yield "noc", f" together with {beside}", "one of the two"
+    # row 46b halves the power without supervision: it needs a signal of the supervision
+    if values.get("hma", "noc_derate") and not_fitted.get("supervised"):
+        row = f"row 46b ({sources(ROWS[46].basis)}), which needs noc or supervised"
+        why = f" together with not_fitted.supervised: hma.noc_derate requires {row}"
+        yield "noc", why, "hma.noc_derate = false, or fit noc or supervised"
 
 
 def _check_hold_off(values: Values, not_fitted: dict[str, str]) -> None:
@@ -143,28 +139,11 @@ def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
     name = values.get(*path)
     if name is not None and name not in names:
         values.not_allowed(path, ", ".join(names) or "a source of hints", names)
-    if name is not None and not_fitted.get("noc"):
-        beside = f"hma.noc_source ({shown(name)}), whose heartbeat row 46 watches"
-        problem = f"is not allowed together with {beside}"
-        values.refuse(("not_fitted", "noc"), problem, "one of the two")
     if name is None and "supervised" in not_fitted and "noc" not in not_fitted:
-        values.refuse(
-            path,
-            f"is missing: {with_clauses([46])} watches its heartbeat",
-            "the name of a source of hints, or supervised_ok of the fire panel, or not_fitted.noc",
-            equipment=("noc",),
-        )
-
-
-def _check_derate(values: Values, not_fitted: dict[str, str]) -> None:
-    """Row 46b halves the power without supervision. It needs a signal of the supervision."""
-    if values.get("hma", "noc_derate") and not_fitted.get("noc") and not_fitted.get("supervised"):
-        values.refuse(
-            ("not_fitted", "noc"),
-            "is not allowed together with not_fitted.supervised: hma.noc_derate requires row 46b "
-            f"({sources(ROWS[46].basis)}), which needs noc or supervised",
-            "hma.noc_derate = false, or fit noc or supervised",
-        )
+        problem = f"is missing: {with_clauses([46])} watches its heartbeat"
+        others = "supervised_ok of the fire panel, or not_fitted.noc"
+        allowed = f"the name of a source of hints, or {others}"
+        values.refuse(path, problem, allowed, equipment=("noc",))
 
 
 def _check_hard_wired(values: Values, not_fitted: dict[str, str]) -> None:

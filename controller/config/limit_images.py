@@ -1,7 +1,7 @@
 """The integer images of both channels: parameters, stages, armed instances."""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from controller.config import equipment, schema, thresholds
@@ -31,21 +31,19 @@ COMPARED_MIN = 2
 _STAGES: tuple[tuple, ...] = matrix.STAGES
 OF_CONNECTION = ("grid_import_W_max", "grid_export_W_max")  # of [control]; both images have them
 Budgets = dict[Path, int]  # of silence.silence_budgets
+Words = dict[str, StageWords]  # by the stage
+Numbers = dict[str, int]  # of one table, by the names of its parameters
 
 
-def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> dict[str, int]:
+def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> Numbers:
     """{name: integer} of CABINET_PARAMETERS."""
     derived = fitted(topology) | {name: values.need("control", name) for name in OF_CONNECTION}
     return _integers(parameters.CABINET_PARAMETERS, derived, values, budgets, "cabinet")
 
 
 def _integers(
-    table: tuple[tuple, ...],
-    derived: Mapping[str, int],
-    values: Values,
-    budgets: Budgets,
-    *path: str,
-) -> dict[str, int]:
+    table: tuple[tuple, ...], derived: Numbers, values: Values, budgets: Budgets, *path: str
+) -> Numbers:
     """{name: integer} of a table: derived, else a silence budget, else of the files at `path`."""
     found = {}
     for name in [row[0] for row in table]:
@@ -54,7 +52,7 @@ def _integers(
     return found
 
 
-def fitted(topology: Topology) -> dict[str, int]:
+def fitted(topology: Topology) -> Numbers:
     """{parameter of the cabinet: bool or count} that follows from the devices and [not_fitted]."""
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
@@ -73,23 +71,19 @@ def fitted(topology: Topology) -> dict[str, int]:
     }
 
 
-def _bits(topology: Topology, role: str, index: int) -> dict[str, int]:
+def _bits(topology: Topology, role: str, index: int) -> Numbers:
     """{parameter: mask} of the fault bits of a PCS or BMS, from its profile."""
     profile = topology.required(role, index).profile
     return {f"{role}_{meaning}_bits": profile.mask(meaning) for meaning in (TRIP, INFO)}
 
 
-def unit_parameters(
-    values: Values, topology: Topology, unit: int, budgets: Budgets
-) -> dict[str, int]:
+def unit_parameters(values: Values, topology: Topology, unit: int, budgets: Budgets) -> Numbers:
     """{name: integer} of UNIT_PARAMETERS of unit `unit` (from 0)."""
     number, derived = str(unit + 1), _bits(topology, "pcs", unit)
     return _integers(parameters.UNIT_PARAMETERS, derived, values, budgets, "unit", number)
 
 
-def rack_parameters(
-    values: Values, topology: Topology, rack: int, budgets: Budgets
-) -> dict[str, int]:
+def rack_parameters(values: Values, topology: Topology, rack: int, budgets: Budgets) -> Numbers:
     """{name: integer} of RACK_PARAMETERS of rack `rack` (from 0)."""
     number = str(rack + 1)
     facts = rack_facts(topology)[rack]
@@ -103,9 +97,8 @@ def _check_compared(values: Values, number: str, facts: dict[str, bool]) -> None
     for key, (fact, what) in COMPARED.items():
         entry = values.needed("rack", number, key)
         if facts[fact] and entry.value < COMPARED_MIN:
-            rows = sorted(
-                {stage[matrix.S_ROW] for stage in _STAGES if records.feature(stage).compares == key}
-            )
+            stages = [each for each in _STAGES if records.feature(each).compares == key]
+            rows = sorted({stage[matrix.S_ROW] for stage in stages})
             compare = f"{'compare' if len(rows) > 1 else 'compares'} {key} with each other"
             why = f"its BMS reports {what}, and {equipment.with_clauses(rows)} {compare}"
             allowed = f"{COMPARED_MIN}..{max(schema.RACK[key].allowed)}"
@@ -113,26 +106,23 @@ def _check_compared(values: Values, number: str, facts: dict[str, bool]) -> None
             refuse(entry.file, ("rack", number, key), problem, allowed)
 
 
-def control_parameters(values: Values, topology: Topology) -> dict[str, int]:
+def control_parameters(values: Values, topology: Topology) -> Numbers:
     """{name: integer} of CONTROL_PARAMETERS."""
-    derived = {"load_meter_fitted": topology.device("meter_load") is not None}
+    derived = {"load_meter_fitted": int(topology.device("meter_load") is not None)}
     return _integers(CONTROL_PARAMETERS, derived, values, {}, "control")
 
 
-def stage_words(values: Values, cabinet: dict[str, int], tick_ms: int) -> dict[str, StageWords]:
+def stage_words(values: Values, cabinet: Numbers, tick_ms: int) -> Words:
     """{stage id: its words}. cabinet: {name: integer}."""
     found = {}
     for stage in _STAGES:
         name = stage[matrix.S_ID]
-        level, clear, set_ms, clear_ms = [
-            values.get("stage", name, key) for key in schema.STAGE[name]
-        ]
+        level, clear, *times_ms = [values.get("stage", name, key) for key in schema.STAGE[name]]
         if name in thresholds.STAGE_SET_FROM:
             level = cabinet[thresholds.STAGE_SET_FROM[name]]
             clear = level * stage[matrix.S_CLEAR] // stage[matrix.S_SET]
-        found[name] = StageWords(
-            level, clear, parameters.ticks(set_ms, tick_ms), parameters.ticks(clear_ms, tick_ms)
-        )
+        ticks = [parameters.ticks(time_ms, tick_ms) for time_ms in times_ms]
+        found[name] = StageWords(level, clear, *ticks)
     return found
 
 
@@ -150,26 +140,11 @@ def longer_by_tick(config: Config) -> list[dict[str, Any]]:
 
 
 def safety_image(
-    topology: Topology,
-    tick_ms: int,
-    modules: int,
-    cabinet: dict[str, int],
-    units: tuple[dict[str, int], ...],
-    racks: tuple[dict[str, int], ...],
-    words_of: dict[str, StageWords],
+    topology: Topology, tick_ms: int, modules: int, tables: Iterable[Numbers], words_of: Words
 ) -> array:
-    """array('i') in the layout of safety.parameters.ImageMap. words_of: {stage id: its words}."""
-    words: list[int] = [
-        parameters.IMAGE_SCHEMA,
-        topology.units,
-        topology.racks,
-        modules,
-        tick_ms,
-        *cabinet.values(),
-    ]
-    for table in (*units, *racks):
-        words += table.values()
-    for stage in _STAGES:
-        words += words_of[stage[matrix.S_ID]]
+    """array('i') in the layout of safety.parameters.ImageMap. tables: cabinet, units, racks."""
+    header = (parameters.IMAGE_SCHEMA, topology.units, topology.racks, modules, tick_ms)
+    numbers = [number for table in tables for number in table.values()]
+    words = [word for stage in _STAGES for word in words_of[stage[matrix.S_ID]]]
     states = [stage_state(stage, topology, index)[0] for stage, index in instances(topology)]
-    return array("i", [*words, *[int(state in ARMED_STATES) for state in states]])
+    return array("i", [*header, *numbers, *words, *[int(each in ARMED_STATES) for each in states]])

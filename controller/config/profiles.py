@@ -85,9 +85,8 @@ def _fault_bits(file: str, family: str, data: Table) -> Table:
         read(file, path, table, dict.fromkeys(table, integer(0, form.BIT_MAX)))
         for name, bit in table.items():
             if bit in seen:
-                not_allowed(
-                    file, (*path, name), bit, f"a bit of its own ({seen[bit]} has this one)"
-                )
+                allowed = f"a bit of its own ({seen[bit]} has this one)"
+                not_allowed(file, (*path, name), bit, allowed)
             seen[bit] = ".".join((*path, name))
     return data
 
