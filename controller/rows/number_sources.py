@@ -200,16 +200,13 @@ def _source(cell: str) -> Source:
 
 def short(stage: str) -> str:
     """Sources of value and time that trip a stage: "value: foxBMS 2 (C20), C; time: project, D"."""
-    words = {"trips_at": "value", "after": "time"}
-    return "; ".join(
-        [
-            f"{words[name]}: {f'{one.words} ({one.key})' if one.key else 'project'}, "
-            + one.confidence
-            + " (?)" * (one.confidence == "G")
-            for name, one in of(stage).items()
-            if name in words
-        ]
-    )
+    words, found = {"trips_at": "value", "after": "time"}, []
+    for name, one in of(stage).items():
+        if name in words:
+            who = f"{one.words} ({one.key})" if one.key else "project"
+            doubt = " (?)" * (one.confidence == "G")
+            found.append(f"{words[name]}: {who}, {one.confidence}{doubt}")
+    return "; ".join(found)
 
 
 def reasons() -> list[tuple[str, str]]:
