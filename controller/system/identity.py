@@ -4,6 +4,7 @@ the service's user, for good, before it opens a file there.
 
 import argparse
 import os
+import pathlib
 import pwd
 import stat
 from collections.abc import Iterator
@@ -47,24 +48,16 @@ def _service() -> pwd.struct_passwd | None:
 
 def _owners(folder: str, allowed: set[int]) -> Iterator[int]:
     """Owners of a folder and of those above it: each could replace it, but for a sticky bit."""
-    path = os.path.abspath(folder)
-    while True:
-        found = _status(path)
-        if found is not None:
-            if found.st_uid not in allowed or not _is_kept(found):
-                line = f"{folder}: root does not work there: {path} {_whose(found)}"
-                raise Ended(NO_START, line)
-            yield found.st_uid
-        if path == os.path.dirname(path):
-            return
-        path = os.path.dirname(path)
-
-
-def _status(path: str) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except OSError:  # not there, or below a file
-        return None
+    lowest = pathlib.Path(os.path.abspath(folder))
+    for path in (lowest, *lowest.parents):
+        try:
+            found = os.lstat(path)
+        except OSError:  # not there, or below a file
+            continue
+        if found.st_uid not in allowed or not _is_kept(found):
+            line = f"{folder}: root does not work there: {path} {_whose(found)}"
+            raise Ended(NO_START, line)
+        yield found.st_uid
 
 
 def _is_kept(found: os.stat_result) -> bool:

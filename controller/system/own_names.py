@@ -78,10 +78,7 @@ def _remove(path: str) -> str:
         shutil.rmtree(path)
         return "removed"
     except PermissionError:
-        aside = next(
-            name
-            for name in map(f"{path}.not_ours.{{}}".format, itertools.count())
-            if not os.path.lexists(name)
-        )
+        names = map(f"{path}.not_ours.{{}}".format, itertools.count())
+        aside = next(name for name in names if not os.path.lexists(name))
         os.rename(path, aside)
         return f"moved to {aside}"

@@ -147,21 +147,17 @@ def answer(data: bytes, message: Message) -> Message | None:
             "uptime_ms": welcome.uptime_ms,
             "sequence": welcome.sequence,
         }
+    mac = {"mac": data[-w.MAC_BYTES :].hex()}
     if "status" in message:
         found = w.state_of(data)
-        return found and {**state(found), "mac": data[-w.MAC_BYTES :].hex()}
+        return found and state(found) | mac
     if "schedule" in message:
         held = sw.held_of(data)
-        return held and {**held_fields(held), "mac": data[-w.MAC_BYTES :].hex()}
-    if "slots" in message:
-        told = sw.answer_of(data)
-        if told is None or (told.source, told.sequence) != (message["source"], message["sequence"]):
-            return None
-        return {**answer_fields(told), "mac": data[-w.MAC_BYTES :].hex()}
-    reply = w.reply_of(data)
-    if reply is None or (reply.source, reply.sequence) != (message["source"], message["sequence"]):
+        return held and held_fields(held) | mac
+    told = sw.answer_of(data) if "slots" in message else w.reply_of(data)
+    if told is None or (told.source, told.sequence) != (message["source"], message["sequence"]):
         return None
-    return {**fields(reply), "mac": data[-w.MAC_BYTES :].hex()}
+    return (answer_fields(told) if isinstance(told, sw.Answer) else fields(told)) | mac
 
 
 def problem(code: int, detail: str = "") -> Message:
