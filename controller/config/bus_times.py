@@ -56,13 +56,9 @@ def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
 def rtu_port(config: Config, bus: Bus) -> RtuPort:
     """The RtuPort of a bus, with time-outs and pauses that suit all its devices."""
     profiles = [device.profile for device in config.topology.on_bus(bus.name)]
-    return RtuPort(
-        bus.name,
-        bus.baud_Bd,
-        bus.character_bits,
-        max([profile.timeout_ms for profile in profiles]) * 1000,
-        max([profile.gap_ms for profile in profiles]) * 1000,
-    )
+    timeout_us = max([profile.timeout_ms for profile in profiles]) * 1000
+    gap_us = max([profile.gap_ms for profile in profiles]) * 1000
+    return RtuPort(bus.name, bus.baud_Bd, bus.character_bits, timeout_us, gap_us)
 
 
 def schedule(config: Config) -> dict[str, list[Exchange]]:

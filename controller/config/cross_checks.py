@@ -84,11 +84,9 @@ def _check_fault_contact(values: Values, config: Config) -> None:
         elif any(period_ms(device) * row[3] > row[2] for row in BUDGETS if "bms" in row[4]):
             why = f"has a period of {period_ms(device)} ms, too long for its silence budget"
         if why:
-            values.refuse(
-                ("not_fitted", "bms_fault"),
-                f"is not allowed: device.{device.name} {why}",
-                "a hard-wired BMS fault contact on bms_fault_ok",
-            )
+            problem = f"is not allowed: device.{device.name} {why}"
+            allowed = "a hard-wired BMS fault contact on bms_fault_ok"
+            values.refuse(("not_fitted", "bms_fault"), problem, allowed)
 
 
 def _check_expiry(values: Values, config: Config) -> None:
@@ -111,11 +109,9 @@ def _check_frames(values: Values, config: Config) -> None:
     if least_ms > most_ms:
         slow_ms = [each_ms for each_ms in schema.TICKS_MS if EXPIRY_TICKS_MIN * each_ms <= most_ms]
         key, allowed = "tick_ms", ", ".join(map(str, slow_ms))
-    values.not_allowed(
-        ("cabinet", key),
-        f"{allowed}: the permit of channel B must outlast {LOST_FRAMES_MIN} lost frames in a "
-        f"row, one every {frame.FRAME_EVERY_TICKS} ticks",
-    )
+    lost = f"{LOST_FRAMES_MIN} lost frames in a row, one every {frame.FRAME_EVERY_TICKS} ticks"
+    why = f"the permit of channel B must outlast {lost}"
+    values.not_allowed(("cabinet", key), f"{allowed}: {why}")
 
 
 def _check_link(values: Values, config: Config) -> None:
@@ -123,8 +119,5 @@ def _check_link(values: Values, config: Config) -> None:
     due_ms = frame.FRAME_EVERY_TICKS * config.tick_ms
     fast_Bd = [baud_Bd for baud_Bd in bus_schema.BAUDS_BD if time_chain.frame_ms(baud_Bd) <= due_ms]
     if config.channel_b and config.channel_b.baud_Bd not in fast_Bd:
-        values.not_allowed(
-            ("channel_b", "baud_Bd"),
-            f"{', '.join(map(str, fast_Bd))}: a frame has {frame.FRAME_BYTES} bytes and leaves "
-            f"every {due_ms} ms",
-        )
+        why = f"a frame has {frame.FRAME_BYTES} bytes and leaves every {due_ms} ms"
+        values.not_allowed(("channel_b", "baud_Bd"), f"{', '.join(map(str, fast_Bd))}: {why}")

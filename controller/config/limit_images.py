@@ -128,15 +128,12 @@ def stage_words(values: Values, cabinet: Numbers, tick_ms: int) -> Words:
 
 def longer_by_tick(config: Config) -> list[dict[str, Any]]:
     """[{stage, matrix_ms, here_ms}] of the debounce times that whole ticks make longer."""
-    found: list[dict[str, Any]] = [
-        {
-            "stage": stage[matrix.S_ID],
-            "matrix_ms": stage[matrix.S_SET_MS],
-            "here_ms": config.stage_words[stage[matrix.S_ID]].set_ticks * config.tick_ms,
-        }
-        for stage in _STAGES
-    ]
-    return [each for each in found if each["here_ms"] > each["matrix_ms"]]
+    found = []
+    for name, matrix_ms in [(stage[matrix.S_ID], stage[matrix.S_SET_MS]) for stage in _STAGES]:
+        here_ms = config.stage_words[name].set_ticks * config.tick_ms
+        if here_ms > matrix_ms:
+            found.append({"stage": name, "matrix_ms": matrix_ms, "here_ms": here_ms})
+    return found
 
 
 def safety_image(

@@ -130,16 +130,11 @@ def _whole(config: Config) -> Table:
 def _racks_W(config: Config, unit: int) -> int:
     """Power of the racks of a unit at rated current, in the middle of the cells' voltage."""
     own = [rack for rack, at in enumerate(config.topology.rack_units) if at == unit]
-    tables = [config.rack_tables[rack] for rack in own]
-    return sum(
-        [
-            each["cells"]
-            * ((each["charge_end_mV"] + each["discharge_end_mV"]) // 2)
-            * each["rated_current_mA"]
-            // 1_000_000
-            for each in tables
-        ]
-    )
+    found_W = 0
+    for each in [config.rack_tables[rack] for rack in own]:
+        middle_mV = (each["charge_end_mV"] + each["discharge_end_mV"]) // 2
+        found_W += each["cells"] * middle_mV * each["rated_current_mA"] // 1_000_000
+    return found_W
 
 
 def _of_section(config: Config) -> Table:

@@ -181,10 +181,8 @@ def doubts(values: Values, config: Config) -> tuple[str, ...]:
     for pair, low, high in _broken(values, config):
         if pair.verdict != REFUSED:
             blamed, text, expected = _told(pair, low, high)
-            found.append(
-                f"doubt: {blamed.file}:{dotted(blamed.path)}: {text} is doubtful: {pair.why}; "
-                f"expected {expected}"
-            )
+            where = f"{blamed.file}:{dotted(blamed.path)}"
+            found.append(f"doubt: {where}: {text} is doubtful: {pair.why}; expected {expected}")
     return tuple(dict.fromkeys(found))
 
 

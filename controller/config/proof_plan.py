@@ -89,9 +89,5 @@ def _wired(config: Config) -> dict[str, int]:
 
 
 def _armed(config: Config) -> list[tuple]:
-    stages = {
-        stage[m.S_ID]: stage
-        for stage, index in stage_states.instances(config.topology)
-        if stage_states.stage_state(stage, config.topology, index)[0] in stage_states.ARMED_STATES
-    }
-    return list(stages.values())
+    armed = stage_states.stages_in(config.topology, stage_states.ARMED_STATES)
+    return list({stage[m.S_ID]: stage for stage in armed}.values())

@@ -31,10 +31,8 @@ def _site_device(device: Device) -> SiteDevice:
 def check(path: str, device: Device) -> None:
     """Refuse a profile whose registers are not the signals and actuators of the role."""
     role, registers = ROLES[device.role], device.profile.registers
-    names = {
-        "read": [each.name for each in role.signals],
-        "write": [each.name for each in role.actuators],
-    }
+    signals = [each.name for each in role.signals]
+    names = {"read": signals, "write": [each.name for each in role.actuators]}
     for name, register in registers.items():
         for direction in register.direction.split():
             if name not in names[direction]:

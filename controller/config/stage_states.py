@@ -131,13 +131,13 @@ def instances(topology: Topology) -> list[tuple[tuple, int]]:
 
 def rows_in(topology: Topology, states: tuple[int, ...]) -> list[int]:
     """Rows with at least one stage instance in one of these states, sorted."""
-    return sorted(
-        {
-            stage[matrix.S_ROW]
-            for stage, index in instances(topology)
-            if stage_state(stage, topology, index)[0] in states
-        }
-    )
+    return sorted({stage[matrix.S_ROW] for stage in stages_in(topology, states)})
+
+
+def stages_in(topology: Topology, states: tuple[int, ...]) -> list[tuple]:
+    """The stage of each instance in one of these states, in the order of `instances`."""
+    every = instances(topology)
+    return [stage for stage, at in every if stage_state(stage, topology, at)[0] in states]
 
 
 def rows_armed(topology: Topology) -> list[int]:

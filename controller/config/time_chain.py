@@ -103,11 +103,8 @@ def _write(
 
 def hold_off_ms(config: Config, stage: tuple, demand_index: int) -> int:
     """The wait of this demand of a stage by the table of conflicts, in whole ticks, or 0."""
-    waits_ms = [
-        config.cabinet[str(key)]
-        for yields, row, key, _ in m.CONFLICTS
-        if (yields, row) == (demand_index, stage[m.S_ROW])
-    ]
+    own = [row for row in m.CONFLICTS if row[:2] == (demand_index, stage[m.S_ROW])]
+    waits_ms = [config.cabinet[str(row[2])] for row in own]
     return p.ticks(sum(waits_ms), config.tick_ms) * config.tick_ms
 
 

@@ -168,10 +168,8 @@ def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
 def _refuse(values: Values, control: dict[str, int], in_files: set[str]) -> NoReturn:
     """Refuse the key of a file that does not fit: a nominal delay, or one of its bounds."""
     if DELAY in in_files:
-        values.not_allowed(
-            ("control", DELAY),
-            f"{control[DELAY_MIN]}..{control[DELAY_MAX]}, from {DELAY_MIN} to {DELAY_MAX}",
-        )
+        allowed = f"{control[DELAY_MIN]}..{control[DELAY_MAX]}, from {DELAY_MIN} to {DELAY_MAX}"
+        values.not_allowed(("control", DELAY), allowed)
     key = DELAY_MIN if DELAY_MIN in in_files and control[DELAY_MIN] > control[DELAY] else DELAY_MAX
     word = "at most" if key == DELAY_MIN else "at least"
     values.not_allowed(

@@ -198,10 +198,8 @@ def weakest(basis: str) -> str:
 def sources(basis: str) -> str:
     """Sources of a basis: each source and clause once, (?) marks an unconfirmed source."""
     cited = [FACTS[key] for key in keys(basis)]
-    named = [
-        fact.source + " (?)" * (fact.confidence == "G" and "(?)" not in fact.source)
-        for fact in cited
-    ]
+    unsure = [fact.confidence == "G" and "(?)" not in fact.source for fact in cited]
+    named = [fact.source + " (?)" * doubt for fact, doubt in zip(cited, unsure)]
     return "; ".join(dict.fromkeys(named)) or "the project's design"
 
 
