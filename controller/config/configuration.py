@@ -148,7 +148,7 @@ def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) 
         coil_period_ms=_coil_period_ms(plan),
         sources=senders,
         source_image=hint_sources.image(senders),
-        proof_tests=proof_intervals.read(values),
+        proof_tests=proof_intervals.read(values.get),
         neighbours={key: values.get("neighbours", key) for key in schema.NEIGHBOURS},
         responder={key: values.get("responder", key) for key in places.RESPONDER},
     )

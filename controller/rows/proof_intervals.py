@@ -8,7 +8,8 @@ One test proves a row. A stage that is much quicker or slower than its row has a
 have a stage with a contact of its own, and the hard wiring (with the controller switched off).
 """
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from controller.rows.facts import table
 from controller.rows.records import ROWS
@@ -17,13 +18,6 @@ from safety import matrix
 ONCE = None
 SECTION = "proof_test"  # of a configuration
 WIRED = "w"  # last letter of the key of a hard-wired row; no stage ends with it
-
-
-class Values(Protocol):
-    """The values of a configuration (controller/config/values.py)."""
-
-    def get(self, *path: str) -> Any:
-        """Value of the key at `path` or its default, or None."""
 
 
 class Interval(NamedTuple):
@@ -151,15 +145,15 @@ def what(key: str) -> str:
     return INTERVALS[key].proves or ROWS[row_of(key)].what
 
 
-def read(values: Values) -> dict[str, int | None]:
-    """{key: days or None} after the configuration has shortened the intervals."""
-    return {key: _days(key, values) for key in INTERVALS}
+def read(get: Callable[..., Any]) -> dict[str, int | None]:
+    """{key: days or None} after the configuration has shortened the intervals. get: its value."""
+    return {key: _days(key, get) for key in INTERVALS}
 
 
-def _days(key: str, values: Values) -> int | None:
+def _days(key: str, get: Callable[..., Any]) -> int | None:
     """Days of one key. A shorter interval of a row also shortens the tests of its stages."""
-    own_d, row = values.get(SECTION, key), str(row_of(key))
-    row_d = values.get(SECTION, row)
+    own_d, row = get(SECTION, key), str(row_of(key))
+    row_d = get(SECTION, row)
     if row_d == INTERVALS[row].interval_d:
         return own_d
     return row_d if own_d is None else min(own_d, row_d)

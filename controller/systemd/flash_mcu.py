@@ -14,7 +14,7 @@ import sys
 import tempfile
 from array import array
 from pathlib import Path
-from typing import NamedTuple, NoReturn, Protocol
+from typing import NamedTuple, NoReturn
 
 from controller import sites
 from controller.config import configuration
@@ -58,15 +58,6 @@ class Board(NamedTuple):
     kind: str
     bytecode: tuple[int, ...]
     files: tuple[str, ...]
-
-
-class Device(Protocol):
-    """A board at a port."""
-
-    port: str
-
-    def call(self, *words: str) -> str:
-        """Run an mpremote command and return its output. FlashError in one line."""
 
 
 class Mpremote:
@@ -139,7 +130,7 @@ MPY_CROSS = shutil.which("mpy-cross")
 
 
 def flash(
-    device: Device, image: array, folder: Path, dry_run: bool, compiler: str | None = MPY_CROSS
+    device: Mpremote, image: array, folder: Path, dry_run: bool, compiler: str | None = MPY_CROSS
 ) -> None:
     """Load a board. folder: for compiled files; compiler: path of mpy-cross or None."""
     board = probe(device)
@@ -164,7 +155,7 @@ def flash(
     print(f"done       {loaded}; remove the service jumper and switch the board off and on")
 
 
-def probe(device: Device) -> Board:
+def probe(device: Mpremote) -> Board:
     """Read the kind of the board. FlashError for a board without a pin table for channel B."""
     printed = device.call("exec", PROBE)
     words = next((line.split() for line in printed.splitlines() if line.startswith("board ")), None)
@@ -224,7 +215,7 @@ def _compile(compiler: str, path: Path, name: str, made: Path) -> None:
         raise FlashError(f"mpy-cross: {_reason(done.stderr)}")
 
 
-def clear(device: Device, present: tuple[str, ...]) -> None:
+def clear(device: Mpremote, present: tuple[str, ...]) -> None:
     """Remove an earlier program: main.py first, because without it a board starts no half one."""
     for name, command in (("main.py", ("fs", "rm")), ("safety", ("fs", "rm", "-r"))):
         if name in present:  # MicroPython prefers an old source to new bytecode
@@ -232,7 +223,7 @@ def clear(device: Device, present: tuple[str, ...]) -> None:
     device.call("fs", "mkdir", ":safety", "+", "fs", "mkdir", ":safety/mcu")
 
 
-def copy(device: Device, files: dict[str, Path]) -> None:
+def copy(device: Mpremote, files: dict[str, Path]) -> None:
     """Copy files with one command."""
     words: list[str] = []
     for name, path in files.items():
@@ -240,7 +231,7 @@ def copy(device: Device, files: dict[str, Path]) -> None:
     device.call(*words)
 
 
-def verify(device: Device, files: dict[str, Path]) -> None:
+def verify(device: Mpremote, files: dict[str, Path]) -> None:
     """Compare the digests. FlashError names the first file that arrived changed."""
     printed = device.call("exec", DIGEST.format(names=list(files)))
     lines = [line.split() for line in printed.splitlines() if line.startswith("digest ")]

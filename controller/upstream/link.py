@@ -5,7 +5,7 @@ every buffer is bounded to one message, and a client that sends too much delays 
 import os
 import socket
 import struct
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from controller.core.base import hint_codes as h
 from controller.hints import wire as w
@@ -20,22 +20,6 @@ ANSWER_US = 2_000_000
 SEND_S = 0.1
 READ_BYTES = 4096
 _CREDENTIALS = struct.Struct("iII")
-
-
-class ByteStream(Protocol):
-    """The stream of a client: a socket or a serial line."""
-
-    def fileno(self) -> int:
-        """The descriptor to wait for."""
-
-    def read(self) -> bytes | None:
-        """Bytes that have arrived, None at the end of the stream."""
-
-    def send(self, data: bytes) -> int | None:
-        """Number of bytes taken, None when the peer has gone."""
-
-    def close(self) -> None:
-        """Close the stream."""
 
 
 class Stream:
@@ -85,7 +69,7 @@ class SerialLine(SerialPort):
         return len(data) - self.pending
 
 
-S = TypeVar("S", bound=ByteStream)
+S = TypeVar("S", Stream, SerialLine)
 
 
 class Link(Generic[S]):
@@ -97,7 +81,8 @@ class Link(Generic[S]):
         self, stream: S, hints_path: str, now_us: int, form: Framing | None = None
     ) -> None:
         """form: the framing, or None to recognise it by the first byte."""
-        self.stream, self._path, self._framing = stream, hints_path, form
+        self.stream: S = stream
+        self._path, self._framing = hints_path, form
         self.out, self.due_us = b"", 0
         self.message: Message | None = None
         self.ended = self._last = False

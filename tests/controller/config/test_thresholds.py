@@ -4,7 +4,7 @@ import pytest
 from site_files import SiteFiles
 from word_sets import words
 
-from controller.config import schema, stage_order, thresholds
+from controller.config import cross_checks, schema, thresholds
 from controller.forms.field import allowed_text
 from controller.forms.refusal import in_unit
 from controller.rows import records
@@ -81,7 +81,9 @@ def test_thresholds_that_a_file_may_tighten():
 
 
 def test_ladders():
-    pairs = {(low[matrix.S_ID], high[matrix.S_ID]) for low, high in stage_order.ladders(schema.LFP)}
+    pairs = {
+        (low[matrix.S_ID], high[matrix.S_ID]) for low, high in cross_checks.ladders(schema.LFP)
+    }
     named = words(
         "27<28 28<29 34a<34b 34b<34c 31a<31b 31b<32 32<33 11<12a 9<10a 17b<17c 26a<26b 37a<37b "
         "43b<43c 19a<20a 20b<21a 25a<25b"

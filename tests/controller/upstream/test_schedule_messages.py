@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from hinted_site import KEYS, HintedSite
+from hinted_site import KEYS
 from hypothesis import given, strategies as st
 from test_schedule_wire import ANY_SLOT, PLAIN, plan
-from test_upstream import Served, ask, good
+from test_upstream import ask, good, running
 
 from controller.core.base.schedule_table import OPEN_W
 from controller.hints import schedule_wire as sw
@@ -58,18 +58,13 @@ def test_a_wrong_schedule_is_refused_in_one_line(fields, words):
 
 
 @pytest.fixture
-def served(tmp_path):
-    site = HintedSite(tmp_path)
-    with site.pumped():
-        place = Served(site)
-        yield place
-        place.close()
-    site.close()
+def client(tmp_path):
+    with running(tmp_path) as served:
+        yield served.client()
 
 
 @pytest.mark.wire
-def test_a_schedule_is_sent_and_read_back(served):
-    client = served.client()
+def test_a_schedule_is_sent_and_read_back(client):
     assert ask(client, {"schedule": "site_ems"})["slots"] == []
     slots = tuple([PLAIN._replace(grid_cap_W=OPEN_W, reserve_permille=at) for at in range(96)])
     for sequence, sent, code in ((1, slots, 1), (2, (PLAIN._replace(reserve_permille=1001),), 29)):
