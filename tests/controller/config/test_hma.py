@@ -2,8 +2,11 @@
 
 import pytest
 
-from controller.config import hma
+from controller.config import hma, schema
 from controller.config.stage_states import instances
+from tests.repository import ROOT
+
+PAGE = ROOT / "controller" / "config" / "CONFIGURATION.md"
 
 
 @pytest.fixture
@@ -31,3 +34,13 @@ def test_fan_waits_for_the_agent_only_with_a_reason(files):
     assert files.load().cabinet["agent_hold_off_ms"] == 30_000
     files.append("site", "[cabinet]\nagent_hold_off_ms = 30001")
     assert "agent_hold_off_ms: 30001 is not allowed, it is looser than 30000" in files.refusal()
+
+
+def test_every_fact_of_the_analysis_is_explained():
+    page = PAGE.read_text(encoding="utf-8")
+    part = page[page.index("**The hazard mitigation analysis**") :]
+    rows = [line for line in part.split("\n") if line.startswith("| ")]
+    names = {name.strip() for line in rows[1:] for name in line.split("|")[1].split(",")}
+    assert set(schema.HMA) <= names
+    always = {line.split("|")[1].strip() for line in rows if line.endswith("| always |")}
+    assert set(hma.ALWAYS) <= always
