@@ -16,7 +16,7 @@ from slow import slow
 from controller.console import upstream
 from controller.journal import journal_header
 from controller.run import loop
-from controller.system import paths
+from controller.system import paths, realtime
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -582,7 +582,6 @@ def unit(name):
 
 
 @cases("""name  key  value
-    "firebreak.service"  "LimitRTPRIO"  realtime.FIFO_PRIORITY
     "firebreak.service"  "LimitMEMLOCK"  "infinity"
     "firebreak.service"  "RestartPreventExitStatus"  paths.WRONG_INPUT
     "firebreak.service"  "Restart"  "always" | "firebreak.service"  "Type"  "notify"
@@ -601,6 +600,7 @@ def test_a_unit_says_what_the_program_takes(name, key, value):
 
 def test_the_unit_of_the_controller_grants_the_limits_that_the_program_takes():
     found = unit("firebreak.service")
+    assert found["LimitRTPRIO"] == [str(realtime.FIFO_PRIORITY)]
     assert int(found["TimeoutStopSec"][0]) * 1_000_000 > loop.OPEN_US_MAX > loop.STOP_US_MAX
     assert "CPUQuota" not in found and "RestrictRealtime" not in found  # both would stop the loop
 
