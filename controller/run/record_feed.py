@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from controller.config import path_identity
+from controller.config import approval
 from controller.config.configuration import Config
 from controller.core.base import standby
 from controller.core.base.instances import stage_instances
@@ -66,7 +66,7 @@ class RecordFeed:
         self.mark = Mark(record)
         # an unreadable store may be another cabinet's
         self._path_delay = UNMEASURED if loaded.state == UNREADABLE else record.path_delay
-        self._path = path_identity.of(config)
+        self._path = approval.path_identity(config)
         image.put("path_delay", [delay_of(self._path_delay, self._path)])
         if loaded.state != UNREADABLE:
             image.put("peak", [record.peak_minute, record.peak_used_Wh])

@@ -53,7 +53,7 @@ class Record:
     latches: {stage instance: number}, the first-out has the highest. token_ages_ms: of spent reset
     tokens. cabinets: two names if two stores were mixed. rest: (reason, person of a lock-out or
     ""). approved: as approval.packed. changes: of run/mark.py. path_delay:
-    (config/path_identity.py, ms). peak_...: words of core/policies/peak_shaving.py.
+    (approval.path_identity, ms). peak_...: words of core/policies/peak_shaving.py.
     """
 
     armed: int = 0
