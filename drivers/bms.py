@@ -1,15 +1,14 @@
 """BMS families on CAN: the native rack BMS by its DBC, and Pylontech low voltage (pylontech.py).
 
-A native frame counts only with a good CRC and a counter that differs from the last frame of that
-id. The first frame of an id sets the counter and does not count, because a dead sender may repeat
-one frame for ever.
+A native frame counts only with a good CRC and a counter that differs from the last of its id. The
+first of an id only sets the counter: a dead sender may repeat one frame for ever.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 from drivers.dbc import Dbc, Field
-from drivers.profile import Profile, ProfileError
+from drivers.profile import Profile, wrong
 from drivers.pylontech import PylontechBms
 from drivers.sink import Sink
 from safety import signals
@@ -32,9 +31,7 @@ def _crc_step(value: int) -> int:
 
 
 def _crc_tables() -> list[bytes]:
-    """Table k: effect of a byte on the CRC when k more bytes follow. The CRC is linear, so the
-    effects of all bytes combine by XOR.
-    """
+    """Table k: effect of a byte when k more follow. The CRC is linear: all combine by XOR."""
     tables = [bytes(_crc_step(byte) for byte in range(256))]
     for _ in range(8):
         tables.append(bytes(tables[0][entry] for entry in tables[-1]))
@@ -87,11 +84,8 @@ class _Message:
 
 
 class NativeBms:
-    """The BMS of one rack.
-
-    Counters: `frames` accepted, `bad_frames` (CRC, length or repeated counter), `refused` (a value
-    out of range), `commands` sent. `command_echo`: the last command counter that the BMS confirmed,
-    -1 = none yet.
+    """The BMS of one rack. Counters: `frames` accepted, `bad_frames` (CRC, length, repeated
+    counter), `refused` (out of range), `commands`. `command_echo`: the last confirmed, or -1.
     """
 
     command_period_us = 100_000
@@ -105,9 +99,7 @@ class NativeBms:
         layout: signals.Layout,
         modules: int | None = None,
     ) -> None:
-        """rack: index in layout. node: from 1 on, as in the DBC comment. modules: of this rack;
-        None: layout.modules.
-        """
+        """rack: index in layout; node: from 1 on; modules: of this rack, else layout.modules."""
         self.profile = profile
         self.rack, self.node = rack, node
         self.modules = layout.modules if modules is None else modules
@@ -133,20 +125,16 @@ class NativeBms:
         self._command_seed = crc_seed(self._command_id)
 
     def _add_message(self, dbc: Dbc, name: str, rows: dict[str, dict[str, Any]]) -> None:
+        path = self.profile.path
         for target in rows:
             if target not in RACK_ROWS:
-                raise ProfileError(
-                    f"{self.profile.path.name}: frames.{name}.{target}: no such "
-                    f"signal; allowed " + ", ".join(RACK_ROWS)
-                )
+                allowed = ", ".join(RACK_ROWS)
+                raise wrong(path, f"frames.{name}.{target}: no such signal; allowed {allowed}")
         groups = {RACK_ROWS[target][1] for target in rows}
         group = self._groups + min(groups)
         if len(groups) > 1 or any(message.group == group for message in self._messages.values()):
-            raise ProfileError(
-                f"{self.profile.path.name}: frames.{name}: allowed the signals of "
-                f"one group, and a "
-                "group in one frame, because they become fresh together"
-            )
+            words = "allowed the signals of one group, and a group in one frame"
+            raise wrong(path, f"frames.{name}: {words}, because they become fresh together")
         fields = tuple(dbc.field(name, row) for row in rows.values())
         indexes = tuple(self._first + RACK_ROWS[target][0] for target in rows)
         can_id = dbc.message(name).can_id + self._id_offset
@@ -171,17 +159,14 @@ class NativeBms:
             self._temperatures.append(message)
 
     def _check_step(self, name: str, fields: tuple[Field, ...]) -> None:
-        """Refuse coarse temperatures: row 22 trips at 0.5 K in 30 s, so a BMS with steps of 1 K
-        would trip the row at each step.
-        """
+        """Refuse coarse temperatures: row 22 (0.5 K in 30 s) would trip at each step of 1 K."""
+        finest_K = TEMPERATURE_STEP_DDEGC_MAX / 10
         for *_, multiply, divide, _ in fields:
             if multiply > TEMPERATURE_STEP_DDEGC_MAX * divide:
-                raise ProfileError(
-                    f"{self.profile.path.name}: frames.{name}: its temperatures "
-                    f"come in steps of "
-                    f"{multiply / divide / 10:g} K; allowed "
-                    f"{TEMPERATURE_STEP_DDEGC_MAX / 10:g} K and "
-                    "finer, or a profile without temperatures"
+                raise wrong(
+                    self.profile.path,
+                    f"frames.{name}: its temperatures come in steps of {multiply / divide / 10:g} "
+                    f"K; allowed {finest_K:g} K and finer, or a profile without temperatures",
                 )
 
     def periodic(self) -> list[Any]:
@@ -268,9 +253,7 @@ class NativeBms:
         frame.stored_ok = True
 
     def command(self, close_ok: int) -> list[tuple[int, bytes]]:
-        """[(can_id, data)] to send now and every `command_period_us`. A rack without a command for
-        1 s opens by itself.
-        """
+        """[(can_id, data)] for each `command_period_us`; without one for 1 s a rack opens."""
         self.commands += 1
         body = bytes((1 if close_ok else 0, 0, 0, 0, 0, 0, self.commands & 15))
         return [(self._command_id, body + bytes((crc8(self._command_seed, body),)))]

@@ -1,8 +1,5 @@
-"""The fields of CAN messages, read once from a DBC file; drivers then decode frames by shifts and
-masks.
-
-Only the messages and signals of a DBC count (BO_, SG_). Signals that need another decoding are
-refused: big-endian, multiplexed, floating point.
+"""The fields of CAN messages, from the messages and signals (BO_, SG_) of a DBC file, as shifts and
+masks. Big-endian, multiplexed and floating-point signals are refused.
 """
 
 import functools
@@ -12,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from drivers.profile import Profile, ProfileError
+from drivers.profile import Profile, ProfileError, wrong
 
 FRAME_BITS = 64
 _STRING = re.compile(r'"[^"]*"')
@@ -43,11 +40,7 @@ class Message(NamedTuple):
 
 
 class Field(NamedTuple):
-    """Decoding of one field of a frame that was read as one integer.
-
-    raw = ((frame >> shift & mask) ^ sign) - sign, from low to high.
-    value = raw * multiply // divide + add.
-    """
+    """value = raw * multiply // divide + add; raw = ((frame >> shift & mask) ^ sign) - sign."""
 
     shift: int
     mask: int
@@ -95,32 +88,31 @@ class Dbc:
     """The DBC file of a profile. Each method raises ProfileError in one line for a missing name."""
 
     def __init__(self, profile: Profile) -> None:
-        self._name = profile.path.name
+        self._profile = profile.path
         path = profile.path.parent / profile.settings["dbc"]
         if not path.is_file():
-            raise ProfileError(
-                f"{self._name}: settings.dbc: no such file {path.name} beside the profile"
-            )
+            raise self._wrong(f"settings.dbc: no such file {path.name} beside the profile")
         try:
             self._messages = _read(path)
         except ValueError as error:
-            raise ProfileError(f"{self._name}: settings.dbc: {path.name}: {error}") from None
+            raise self._wrong(f"settings.dbc: {path.name}: {error}") from None
+
+    def _wrong(self, words: str) -> ProfileError:
+        return wrong(self._profile, words)
 
     def message(self, name: str) -> Message:
         """The message `name`."""
         if name not in self._messages:
-            raise ProfileError(
-                f"{self._name}: frames.{name}: no such message; allowed {', '.join(self._messages)}"
-            )
+            allowed = ", ".join(self._messages)
+            raise self._wrong(f"frames.{name}: no such message; allowed {allowed}")
         return self._messages[name]
 
     def signal(self, message: str, name: str) -> Signal:
         """The signal `name` of `message`."""
         signals = self.message(message).signals
         if name not in signals:
-            raise ProfileError(
-                f"{self._name}: frames.{message}: no signal {name}; allowed {', '.join(signals)}"
-            )
+            allowed = ", ".join(signals)
+            raise self._wrong(f"frames.{message}: no signal {name}; allowed {allowed}")
         return signals[name]
 
     def field(self, message: str, row: dict[str, Any]) -> Field:

@@ -1,14 +1,12 @@
-"""Remote I/O family: eight contacts in, eight coils out, and an output expiry.
+"""Remote I/O family: eight contacts in, eight coils out. Without a write within its output expiry
+the module sets its coils to 0: that ends a permit when the controller dies.
 
-After the output expiry without a write the module itself sets its coils to 0.
-
-The output expiry ends a permit when the controller dies. Until the driver has written the expiry
-and read it back, every coil write has 0 in all coils: permits off, inverted outputs (fan, red lamp)
-on. The driver reads the expiry again at intervals, because a module that restarted has its factory
-setting.
+Until the expiry is written and read back, every coil write has 0 in all coils: permits off,
+inverted outputs (fan, red lamp) on. A module that restarts has its factory setting, so the expiry
+is read again and again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -23,17 +21,12 @@ CHANNELS = 8
 RETRY_US = 200_000  # between attempts to set the expiry: five a second leave time for the reads
 # (output name, index, mask of the coil, is inverted)
 Output = tuple[str, int, int, bool]
-Levels = Mapping[str, int] | Sequence[int]  # by output name, or the output array of the kernel
 OUTPUT_INDEXES = {name: index for index, (name, _) in enumerate(signals.CABINET_OUTPUTS)}
 
 
 class IoModule:
-    """One module. Inputs go to the sink bit by bit (1 = contact closed); the output names are those
-    of CABINET_OUTPUTS.
-
-    `expiry_ok`: the module has confirmed its output expiry; only then can a coil be switched on.
-    `fault`: the reason of the last failure. Counters: `refused` (expiry not confirmed), `writes`
-    (acknowledged coil writes).
+    """One module. `expiry_ok`: it has confirmed its output expiry; only then can a coil be on.
+    `fault`: the last failure. Counters: `refused` (expiry not confirmed), `writes` (acknowledged).
     """
 
     def __init__(
@@ -45,15 +38,10 @@ class IoModule:
         group: int,
         outputs: tuple[str, ...],
     ) -> None:
-        """input_indexes: 8 indexes into sink.inp, -1 = spare. outputs: 8 names, "" = spare, "!x" =
-        the coil has the inverse of x. ValueError: an unknown output, or not 8 of each.
-        """
+        """input_indexes: into sink.inp, -1 = spare. outputs: "" = spare, "!x" = inverse of x."""
         if len(input_indexes) != CHANNELS or len(outputs) != CHANNELS:
-            raise ValueError(
-                f"I/O module {unit_id}: {len(input_indexes)} inputs, {len(outputs)} "
-                f"outputs; "
-                f"allowed {CHANNELS} of each"
-            )
+            found = f"{len(input_indexes)} inputs, {len(outputs)} outputs"
+            raise ValueError(f"I/O module {unit_id}: {found}; allowed {CHANNELS} of each")
         self.profile = profile
         self.unit_id = unit_id
         self.refused = self.writes = 0
@@ -63,7 +51,6 @@ class IoModule:
         self._outputs = tuple(self._output(bit, name) for bit, name in enumerate(outputs) if name)
         self._pdu: bytes | None = None
         self._pick = _picker([index for _, index, _, _ in self._outputs])
-        self._pick_named = _picker([name for name, _, _, _ in self._outputs])
         self._picked: tuple[int, ...] | None = None  # the levels of the last write
         self._requests: dict[int, rtu.Request] = {}  # by coil byte
         self._write = self._coils_request(())  # the Request of the last write
@@ -72,10 +59,9 @@ class IoModule:
     def _output(self, bit: int, name: str) -> Output:
         plain = name.removeprefix("!")
         if plain not in OUTPUT_INDEXES:
+            allowed = f"{', '.join(OUTPUT_INDEXES)}, each also with ! before it, or empty"
             raise ValueError(
-                f"I/O module {self.unit_id}: output {bit} is {name!r}; "
-                f"allowed {', '.join(OUTPUT_INDEXES)}, each also with ! before it, "
-                f"or empty"
+                f"I/O module {self.unit_id}: output {bit} is {name!r}; allowed {allowed}"
             )
         return plain, OUTPUT_INDEXES[plain], 1 << bit, name != plain
 
@@ -102,10 +88,9 @@ class IoModule:
         request = self._steps.next_request(now_us)
         return (request,) if request else ()
 
-    def write(self, levels: Levels) -> rtu.Request:
-        """The Request (function 15) that sets all coils; all to 0 until the expiry is confirmed."""
-        pick = self._pick_named if isinstance(levels, dict) else self._pick
-        picked = pick(levels) if self.expiry_ok else ()
+    def write(self, levels: Sequence[int]) -> rtu.Request:
+        """The Request of all coils at these kernel outputs; 0 until the expiry is confirmed."""
+        picked = self._pick(levels) if self.expiry_ok else ()
         if picked != self._picked:
             self._picked, self._write = picked, self._coils_request(picked)
         return self._write

@@ -1,14 +1,12 @@
-"""Meter family: phase voltages, currents, powers and power factors in one read of 32-bit floats.
-
-The driver takes a whole reading or refuses it. Real error readings carry -1 or -2 in every channel,
-and a cut or shifted read gives absurd phases. Therefore every phase must have 0.5 to 1.5 times the
-nominal voltage, a power factor from -1 to 1, and no more power than voltage times current allows.
-NaN fails each check.
+"""Meter family: one read of 32-bit floats, taken whole or refused. Real error readings carry -1 or
+-2 in every channel, and a shifted read gives absurd phases. So every phase must have 0.5 to 1.5
+times the nominal voltage, a power factor from -1 to 1, and no more power than voltage times current
+allows. NaN fails each check.
 """
 
 import zlib
 
-from drivers.buses import rtu
+from drivers.one_read import OneRead
 from drivers.profile import Profile
 from drivers.sink import Sink
 from safety import signals
@@ -18,10 +16,9 @@ VOLTAGE_LOW, VOLTAGE_HIGH = 0.5, 1.5
 HASH_MASK = signals.INT_MAX
 
 
-class Meter:
-    """One meter. Stores total power (W, positive imports) and a 30-bit hash of the raw registers.
-
-    The hash shows a frozen meter: a working meter never repeats all its registers for seconds.
+class Meter(OneRead):
+    """One meter. Stores total power (W, positive imports) and a hash of the raw registers, which
+    shows a frozen meter: a working one never repeats all of them for seconds.
     """
 
     def __init__(
@@ -35,62 +32,33 @@ class Meter:
         inverted: bool = False,
         power_W_max: int = signals.INT_MAX,
     ) -> None:
-        """power_index, hash_index: into sink.inp; group: into sink.fresh. inverted: the current
-        transformers are reversed. power_W_max: of all phases, both ways, by the rating.
-        """
-        self.profile, self.unit_id, self._power_W_max = profile, unit_id, power_W_max
-        self.refused = 0
-        self._inp, self._fresh = sink.inp, sink.fresh
-        self._power_index, self._hash_index, self._group = power_index, hash_index, group
-        self._sign = -1 if inverted else 1
-        self._pdu: bytes | None = None
+        """power_W_max: of all phases, both ways. inverted: the transformers are reversed."""
         settings = profile.settings
-        self._phases = settings["phases"]
-        self._slack = 1 + settings["power_tolerance_permille"] / 1000
-        self._slack_W = settings["power_tolerance_W"]
+        self._phases, nominal_V = settings["phases"], settings["nominal_voltage_V"]
         names = [
             f"{quantity}_{phase + 1}"
             for quantity in ("voltage", "current", "power", "power_factor")
             for phase in range(self._phases)
         ]
-        self._address, self._count, layout = profile.block(names)
-        self._unpack = layout.unpack_from
-        nominal_V = settings["nominal_voltage_V"]
-        registers = [profile.registers[name] for name in names]
-        limits = [(register.low, register.high) for register in registers]
-        self._limits = tuple(
+        super().__init__(profile, unit_id, sink, group, names)
+        self._power_index, self._hash_index = power_index, hash_index
+        self._power_W_max, self._sign = power_W_max, -1 if inverted else 1
+        self._slack = 1 + settings["power_tolerance_permille"] / 1000
+        self._slack_W = settings["power_tolerance_W"]
+        limits = [(profile.registers[name].low, profile.registers[name].high) for name in names]
+        voltages = [
             (max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH))
-            if index < self._phases
-            else (low, high)
-            for index, (low, high) in enumerate(limits)
-        )
+            for low, high in limits[: self._phases]
+        ]
+        self._limits = (*voltages, *limits[self._phases :])
 
-    def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]: the one read."""
-        function = self.profile.registers["power_1"].function
-        request = rtu.read_request(
-            (self.unit_id, "meter"),
-            self.unit_id,
-            function,
-            self._address,
-            self._count,
-            self._on_reply,
-        )
-        return [(request, self.profile.period_ms * 1000)]
-
-    schedule = periodic
-
-    def _on_reply(self, pdu: bytes, now_us: int) -> None:
-        if pdu != self._pdu:
-            values = self._unpack(pdu, 2)
-            power_W = self._power_W(values)
-            if power_W is None:
-                self.refused += 1
-                return
-            self._pdu = pdu
-            self._inp[self._power_index] = power_W
-            self._inp[self._hash_index] = zlib.crc32(pdu) & HASH_MASK
-        self._fresh[self._group] = 1
+    def _store(self, pdu: bytes, values: tuple[float, ...]) -> bool:
+        power_W = self._power_W(values)
+        if power_W is None:
+            return False
+        self._inp[self._power_index] = power_W
+        self._inp[self._hash_index] = zlib.crc32(pdu) & HASH_MASK
+        return True
 
     def _power_W(self, values: tuple[float, ...]) -> int | None:
         """Sum of the phases, W, or None when a phase fails a check."""

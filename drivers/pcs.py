@@ -1,14 +1,12 @@
 """Power converter family: SunSpec DER models over Modbus RTU.
 
-The start-up is one generator, `_start_up`. It finds the models and waits for the scale factors and
-the first complete reading. Only then it writes (reversion, mode, set-point 0) and reads back. After
-a long silence of the device the driver repeats the whole start-up; after a loss of settings it
-repeats `_configure`. Only `start` starts the converter itself.
-
-The driver reads the set-point back from the device; row 56 compares the power with the set-point.
+The start-up is one generator, `_start_up`: models, scale factors, a complete reading; only then it
+writes (reversion, mode, set-point 0) and reads back. It begins again after a long silence, and with
+`_configure` after a loss of settings. Only `start` starts the converter itself.
 
 A set-point goes out in each tick and must find the bus free: `service` spreads all other requests
-of a running converter evenly over the ticks (drivers/buses/README.md).
+of a running converter evenly over the ticks (drivers/buses/README.md). Row 56 compares the power
+with the set-point that is read back.
 """
 
 import math
@@ -34,12 +32,8 @@ NOMINAL_MODEL = (40002, 1000)  # address and length, sufficient for a bus schedu
 
 
 class SunSpecPcs:
-    """One converter. Call `service` every tick and submit the requests that it returns.
-
-    `state`: DISCOVER to READY. `fault`: why the last start-up failed, one line, "" without a
-    failure. `readings`: the readings and their counters. `restarts`: how often the device was lost.
-    `setpoint_address`: register of WSet on this device, None until discovered; the gate uses it to
-    decode frames.
+    """One converter. `state`: DISCOVER to READY. `fault`: why the last start-up failed, or "".
+    `restarts`: how often it was lost. `setpoint_address`: of WSet here, None until discovered.
     """
 
     def __init__(
@@ -52,9 +46,7 @@ class SunSpecPcs:
         control_group: int,
         tick_us: int,
     ) -> None:
-        """base_index: into sink.inp, of the unit's first signal. groups: into sink.fresh. tick_us:
-        time between two calls of `service`.
-        """
+        """base_index: of the unit's first signal. tick_us: between two calls of `service`."""
         self.profile = profile
         self.unit_id = unit_id
         self.state, self.fault = DISCOVER, ""
@@ -144,9 +136,7 @@ class SunSpecPcs:
         self._steps.begin(self._start_up())
 
     def setpoint(self, setpoint_W: int, priority: int = rtu.WRITE) -> rtu.Request | None:
-        """Request that writes the active power set-point (W, positive discharges) in one frame;
-        None until ready. The value is rounded toward zero and cut to the range of the profile.
-        """
+        """Request of the set-point (W, positive discharges) in one frame; None until ready."""
         exponent, zero = self.readings.setpoint_exponent, self._setpoint_zero
         if self.state != READY or exponent is None or zero is None:
             return None

@@ -1,8 +1,6 @@
-"""The readings of a SunSpec converter: periodic reads, scale factors, and the two groups.
-
-The measurements of two models become fresh together, and only while the converter's heartbeat
-changes: a dead program repeats its last numbers. Scale factors have their own reads and may change
-at any time. After a change the values are dropped until two readings of the new factors agree.
+"""The readings of a SunSpec converter. The measurements of two models become fresh together, and
+only while the converter's heartbeat changes: a dead program repeats its last numbers. After a
+change of a scale factor the values are dropped until two readings of it agree.
 """
 
 from collections.abc import Callable
@@ -38,11 +36,8 @@ Take = Callable[[bytes, int, _Read], bool]
 
 
 class Readings:
-    """Reads of one converter.
-
-    `wake_us`: time at which `due` must run. `alive_us`: time of the last reply. `measured`,
-    `controlled`: the groups were complete once since discovery. `local`: the converter is switched
-    to local control and ignores set-points.
+    """Reads of one converter. `wake_us`: when `due` must run. `alive_us`: of the last reply.
+    `measured`, `controlled`: these groups were complete once. `local`: it ignores set-points.
     """
 
     def __init__(

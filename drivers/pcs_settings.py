@@ -18,13 +18,8 @@ def reversion(reversion_s: int) -> tuple[int, ...]:
 
 def first_wrong(values: tuple[int, ...], reversion_s: int) -> str:
     """The first setting of a reading that differs from the written one, in words, or ""."""
-    wanted = {
-        "WSetEna": ENABLED,
-        "WSetMod": WATTS,
-        "WSetRvrt": 0,
-        "WSetEnaRvrt": ENABLED,
-        "WSetRvrtTms": reversion_s,
-    }
+    wanted = {"WSetEna": ENABLED, "WSetMod": WATTS, "WSetRvrt": 0, "WSetEnaRvrt": ENABLED}
+    wanted["WSetRvrtTms"] = reversion_s
     for name, value in zip(SETTINGS, values):
         if wanted.get(name, value) != value:
             return f"{name} reads {value}, written {wanted[name]}"

@@ -21,10 +21,8 @@ def wrong(path: pathlib.Path, words: str) -> ProfileError:
 
 
 class Register(SimpleNamespace):
-    """One value of a device: its name, the keys of its table, and the parts of its type and range.
-
-    A SunSpec address counts from the ID register of its model. A sensor register also has
-    `full_scale` (int or None), `over_range_mask` and `untrusted_mask`.
+    """One value of a device: the keys of its table, and the parts of its type and range. A SunSpec
+    address counts from the ID register. A sensor also has full_scale and two masks.
     """
 
     name: str
@@ -63,10 +61,8 @@ class Profile(SimpleNamespace):
         return sum([1 << bit for bit in self.fault_bits[meaning].values()])
 
     def block(self, names: list[str]) -> tuple[int, int, struct.Struct]:
-        """(first address, registers, Struct) of one read of the named registers.
-
-        The Struct unpacks exactly their values. ProfileError when a register is missing, overlaps
-        or is not in rising order.
+        """(first address, registers, Struct of their values) of one read of the named registers.
+        ProfileError: one is missing, or they overlap or do not rise.
         """
         for name in names:
             if name not in self.registers:

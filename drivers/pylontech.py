@@ -1,7 +1,6 @@
-"""Pylontech low voltage BMS on CAN, V1.2 and V1.3: the common protocol of home storage batteries.
-
-The frames have no counter, no CRC, no cell voltages and no module temperatures. Each frame id has
-its own age, because a BMS can go on sending its name after its limits have stopped.
+"""Pylontech low voltage BMS on CAN, V1.2 and V1.3, as many home storage batteries have it. No
+counter, CRC, cell voltages or module temperatures. Each frame id has its own age, because a BMS can
+go on sending its name after its limits have stopped.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,13 +24,9 @@ PAIRS_SHIFT, PAIRS = 17, 13
 
 
 class PylontechBms:
-    """Pylontech LV V1.2 and V1.3 as one rack.
-
-    Counters: `frames`, `bad_frames` (too short), `refused` (values out of range). `warning_bits`:
-    0x359 bytes 2-3. `foreign_id`: the id that showed another protocol, or None. The protocol has no
-    contactor report: the driver takes the supply of the contactors. cells_online is unknown and not
-    written. Fault bits: 0..15 = 0x359 bytes 0-1, 14 also ANY_WARNING, 16 INTERNAL_FAULT, 17..29 =
-    0x35A alarms.
+    """Pylontech LV V1.2 and V1.3 as one rack. `foreign_id`: that showed another protocol, or None.
+    Contactors, which it does not report, follow their supply; cells_online is not written. Fault
+    bits: 0..15 = 0x359 bytes 0-1, 14 also ANY_WARNING, 16 INTERNAL_FAULT, 17..29 = 0x35A alarms.
     """
 
     command_period_us = 1_000_000
@@ -86,9 +81,7 @@ class PylontechBms:
         return True
 
     def command(self, close_ok: int) -> list[tuple[int, bytes]]:
-        """[(can_id, data)] to send each `command_period_us`: the acknowledgement 0x305, without
-        which some BMS stop. The protocol has no contactor command, so close_ok has no effect.
-        """
+        """[(0x305, data)]: without it some BMS stop. There is no contactor command."""
         return [(0x305, bytes(8))]
 
     def _store(self, group: int, values: Iterable[tuple[int, int]]) -> bool:
@@ -142,10 +135,8 @@ class PylontechBms:
         )
 
     def _pack(self, data: bytes, now_us: int) -> bool:
-        """Compare the voltage with the limits of 0x351, which finds a scale that is wrong by ten.
-
-        A current above rack_current_mA_max is a short circuit, which also pulls the voltage down.
-        Such a frame must trip and not be refused.
+        """Compare the voltage with the limits of 0x351: that finds a scale wrong by ten. But a
+        short circuit (above rack_current_mA_max) with a low voltage must trip, not be refused.
         """
         voltage_mV, current = (
             _s16(data, 0) * self.profile.settings["voltage_scale_mV"],

@@ -29,10 +29,7 @@ def extent(register: Register) -> int:
 
 
 def blocks(registers: list[Register], count_max: int, gap_max: int) -> list[Block]:
-    """Reads for these registers, in the order of function and address.
-
-    Neighbours share a read of at most count_max registers, with at most gap_max unused between two.
-    """
+    """Reads of at most count_max registers, with at most gap_max unused between two neighbours."""
     order = sorted(
         range(len(registers)), key=lambda at: (registers[at].function, registers[at].address)
     )

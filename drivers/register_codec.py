@@ -1,9 +1,7 @@
-"""One value of a device as registers or bits, and back: type, word and byte order, scale, offset.
+"""One value of a device as registers or bits, and back: value = raw * scale + offset, rounded.
 
-    value = raw * scale + offset, rounded to an integer in the unit of its signal.
-
-A reading has no value when the profile calls its raw value invalid, or when it is a NaN. It is
-refused when it is a state without an entry in `values`, or a value out of range.
+A raw value that the profile calls invalid, and NaN, is no value. A state without an entry in
+`values`, and a value out of range, is refused.
 """
 
 import math
@@ -23,9 +21,7 @@ class Codec:
     def __init__(
         self, register: Register, settings: dict[str, int], bounds: tuple[int, int] | None = None
     ):
-        """settings: parameters of the role, for `scale_by`. KeyError: the role has no such one.
-        bounds: lowest and highest value, where they are narrower than the range of the profile.
-        """
+        """settings: for `scale_by` (KeyError: none such). bounds: narrower than the profile's."""
         self._register = register
         self._low, self._high = register.low, register.high
         if bounds:
@@ -38,10 +34,7 @@ class Codec:
         self._raws = {value: raw for raw, value in reversed(self._states.items())}
 
     def read(self, data: bytes) -> tuple[int | None, bool]:
-        """(value of the bytes of the registers, whether it is good); of bits: how many are 1.
-
-        (None, True): the device says that it has no value. (None, False): a state of no meaning.
-        """
+        """(value, whether it is good); of bits: how many are 1. (None, True): it has no value."""
         raw = sum(data) if self._register.type == BIT else self._raw(self._ordered(data))
         if raw is None or raw in self._register.invalid:
             return None, True
@@ -59,10 +52,7 @@ class Codec:
         return value if is_good else None
 
     def words(self, value: int) -> list[int]:
-        """The registers that ask for `value`, rounded towards 0: no device is asked for more.
-
-        ValueError where the type cannot hold it.
-        """
+        """The registers for `value`, rounded towards 0: no device is asked for more. ValueError."""
         if self._states:
             raw = self._raws.get(value)
             if raw is None:

@@ -13,11 +13,8 @@ Tell = Callable[[int, int, int], None]  # (kind of failure, code, now_us)
 
 
 class RegisterWrite:
-    """One register that is written: after a change (at most every pause_ms), after a lost write,
-    and every repeat_ms.
-
-    With `read_back`, and with function 23, the device's registers are compared with what was sent.
-    Another value counts as a lost write.
+    """One register that is written after a change (at most every pause_ms), after a lost write, and
+    every repeat_ms. With `read_back` or function 23 another value in the device is a lost write.
     """
 
     def __init__(self, register: Register, unit_id: int, settings: dict[str, int], tell: Tell):

@@ -1,26 +1,19 @@
-"""Sensor families (gas, off-gas, toxic gas, climate, UPS): one read of a block of input registers,
-all values or none.
+"""Sensor families (gas, off-gas, toxic gas, climate, UPS): one read of input registers, all values
+or none. The registers `status`, `calibration_due` and `today` (days) have a fixed meaning.
 
-The profile has the place, range and full scale of each value. Three registers have a fixed meaning:
-`status`, and `calibration_due` and `today` (days). The constructor says where each other value
-goes.
-
-A date that is not set or out of range is no fault of the cell. The values count, `ok` follows the
-status, and the calibration counts as overdue by DAYS_MAX. Row 13c then warns and halves the power
-until the dates are set. As a fault (13a) two detectors without a clock would mean that all gas
-detection is lost (row 14), and a measured 0 would not count.
-
-A detector that warms up has no reading yet: the start waits for the detector, and nothing latches
-after a power cut.
+A date that is not set or out of range is no fault of the cell. The values count, and the
+calibration is overdue by DAYS_MAX: row 13c halves the power. As a fault (13a) two detectors without
+a clock would mean that all gas detection is lost (row 14). A detector that warms up has no reading
+yet: nothing latches after a power cut.
 """
 
 import math
 from collections.abc import Callable
 from fractions import Fraction
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from drivers.buses import rtu
+from drivers.one_read import OneRead
 from drivers.profile import Profile, Register
 from drivers.sink import Sink
 
@@ -32,11 +25,9 @@ DAYS_MAX = 36500  # a century: the range of the signal
 WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
 
 
-class Sensor:
-    """One device. Its values, `ok` and days until calibration go to the sink together.
-
-    `refused` counts replies with a value out of range (dates excepted), with data that the device
-    declares invalid, or from a device that warms up.
+class Sensor(OneRead):
+    """One device. `refused` counts replies with a value out of range (dates excepted), with data
+    that it declares invalid, or from a device that warms up.
     """
 
     def __init__(
@@ -48,25 +39,16 @@ class Sensor:
         group: int,
         lfl_vol_ppm: int | None = None,
     ) -> None:
-        """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}; of values with
-        the same index the driver stores the highest. group: into sink.fresh.
-
-        lfl_vol_ppm: LFL of the cells' vent gas, from the UL 9540A cell report, in ppm of volume. A
-        profile with an LFL of its calibration gas needs it (facts A33). ValueError: a missing or
-        unknown name, or no lfl_vol_ppm.
+        """indexes: {name of a value, "ok" or "calibration_d": into sink.inp}; of those with one
+        index the highest counts. lfl_vol_ppm: LFL of the cells' vent gas (UL 9540A cell report),
+        for a profile with the LFL of its calibration gas (facts A33). ValueError.
         """
-        self.profile = profile
-        self.unit_id = unit_id
-        self.refused = 0
-        self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         registers = sorted(profile.registers.values(), key=lambda register: register.address)
         names = [register.name for register in registers]
         _check_indexes(profile, unit_id, names, indexes)
-        self._function = registers[0].function
-        self._address, self._count, layout = profile.block(names)
-        self._unpack = layout.unpack_from
+        super().__init__(profile, unit_id, sink, group, names)
         self._rules = [
-            _Rule(register, _lfl_factor(profile, unit_id, register, lfl_vol_ppm))
+            _rule(register, _lfl_factor(profile, unit_id, register, lfl_vol_ppm))
             for register in registers
         ]
         # name of a value: (lowest, highest)
@@ -75,7 +57,6 @@ class Sensor:
         }
         self._set_places(names, indexes)
         self._set_masks(profile.settings, registers)
-        self._pdu: bytes | None = None
 
     def _set_places(self, names: list[str], indexes: dict[str, int]) -> None:
         """Set the places of the registers in a reply and of the values in the sink."""
@@ -100,31 +81,8 @@ class Sensor:
         for register in registers:
             self._counts_mask |= register.over_range_mask
 
-    def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]: the one read."""
-        request = rtu.read_request(
-            (self.unit_id, self.profile.family),
-            self.unit_id,
-            self._function,
-            self._address,
-            self._count,
-            self._on_reply,
-        )
-        return [(request, self.profile.period_ms * 1000)]
-
-    schedule = periodic
-
-    def _on_reply(self, pdu: bytes, now_us: int) -> None:
-        if pdu != self._pdu and not self._store(self._unpack(pdu, 2)):
-            self.refused += 1
-            return
-        self._pdu = pdu
-        self._fresh[self._group] = 1
-
-    def _store(self, raws: tuple[int, ...]) -> bool:
-        """Store the values. False, and nothing stored: a value (not a date) out of range, or the
-        device declares the data invalid or warms up.
-        """
+    def _store(self, pdu: bytes, raws: tuple[int, ...]) -> bool:
+        """Store the values; False, and nothing stored: one is out of range, or declared invalid."""
         status = raws[self._status_at]
         if (
             status & self._invalid_mask
@@ -145,41 +103,26 @@ class Sensor:
         return True
 
 
-class _Rule:
-    """Conversion of a raw register: value = raw * multiply / divide, at most full scale."""
+class _Rule(NamedTuple):
+    """Conversion of a raw register within its range: value = raw * multiply / divide."""
 
-    __slots__ = (
-        "low",
-        "high",
-        "multiply",
-        "divide",
-        "full_scale",
-        "over_range_mask",
-        "untrusted_mask",
-    )
-
-    def __init__(self, register: Register, factor: Fraction) -> None:
-        scale = Fraction(str(register.scale))
-        lowest, highest = WORDS[register.type]
-        self.low, self.high = (
-            max(lowest, math.ceil(Fraction(str(register.low)) / scale)),
-            min(highest, math.floor(Fraction(str(register.high)) / scale)),
-        )
-        self.multiply, self.divide = (scale * factor).as_integer_ratio()
-        self.full_scale, self.over_range_mask = register.full_scale, register.over_range_mask
-        self.untrusted_mask = register.untrusted_mask
+    low: int
+    high: int
+    multiply: int
+    divide: int
+    full_scale: int | None  # most that the value may be
+    over_range_mask: int
+    untrusted_mask: int
 
     def span(self) -> tuple[int, int]:
         """(lowest, highest) value."""
-        highest = self.full_scale if self.over_range_mask else self._scaled(self.high)
-        return self._scaled(self.low), highest
+        if self.over_range_mask and self.full_scale is not None:
+            return self._scaled(self.low), self.full_scale
+        return self._scaled(self.low), self._scaled(self.high)
 
     def value(self, raw: int, status: int) -> int | None:
-        """The value, None when it is out of range. A saturated cell gives full scale, whatever its
-        register holds.
-
-        The register of a faulty cell counts as 0; the kernel does not count a 0 of a faulty
-        detector.
+        """The value; None: out of range. A saturated cell gives full scale; a faulty one 0, which
+        the kernel does not count.
         """
         if status & self.over_range_mask:
             return self.full_scale
@@ -195,6 +138,19 @@ class _Rule:
             return raw * self.multiply // self.divide
         # up: a small amount of gas must not become 0
         return min(self.full_scale, -(-raw * self.multiply // self.divide))
+
+
+def _rule(register: Register, factor: Fraction) -> _Rule:
+    scale, (lowest, highest) = Fraction(str(register.scale)), WORDS[register.type]
+    low, high = [Fraction(str(end)) / scale for end in (register.low, register.high)]
+    return _Rule(
+        max(lowest, math.ceil(low)),
+        min(highest, math.floor(high)),
+        *(scale * factor).as_integer_ratio(),
+        register.full_scale,
+        register.over_range_mask,
+        register.untrusted_mask,
+    )
 
 
 def _days_left(due: int | None, today: int | None) -> int:
@@ -236,8 +192,7 @@ def _lfl_factor(
         return Fraction(1)
     if lfl_vol_ppm is None or not 1 <= lfl_vol_ppm <= 1_000_000:
         raise ValueError(
-            f"{profile.family} {unit_id}: lfl_vol_ppm: {lfl_vol_ppm}; allowed "
-            f"1..1000000, the LFL of the "
-            "cells' vent gas in ppm of volume, from their UL 9540A cell report"
+            f"{profile.family} {unit_id}: lfl_vol_ppm: {lfl_vol_ppm}; allowed 1..1000000, the LFL "
+            "of the cells' vent gas in ppm of volume, from their UL 9540A cell report"
         )
     return Fraction(profile.settings["calibrated_lfl_vol_ppm"], lfl_vol_ppm)

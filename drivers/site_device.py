@@ -1,25 +1,19 @@
 """Generic register family: every Modbus device that a profile can describe without code.
 
-Each signal becomes fresh by itself, with the answer of its own block. A value that is out of range
-or has no meaning makes its signal unknown, not the device. A raw value that the profile calls
-invalid says that the device has no such value, for example no fuel sender.
-
-A profile may name registers that identify the device (`[identity]`). They must hold what the
-profile says before a value counts or a write goes out, at the start and after each silence, because
-the device may have been replaced.
+Each signal becomes fresh by itself. One out of range or without meaning is unknown, not the device.
+With `[identity]` no value counts and no write goes out before its registers hold what the profile
+says, because the device may have been replaced.
 
     start, silence --> read all of `[identity]` --> as the profile says --> values count
                        again every IDENTITY_US  --> another value --> `other_device`, no value
 """
-
-from array import array
-from typing import Protocol
 
 from drivers.buses import rtu
 from drivers.profile import Profile
 from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec
 from drivers.register_write import RegisterWrite
+from drivers.sink import Sink
 
 # One value out of range may be a disturbance. Two in a row are a wrong sign, scale or register: the
 # signal then stays unknown for HELD_US after the last one. Otherwise each small value in between
@@ -36,13 +30,6 @@ WORD_MAX = (1 << 31) - 1
 Bounds = dict[str, tuple[int, int]]
 
 
-class Sink(Protocol):
-    """Where readings go: the process image."""
-
-    inp: array
-    fresh: bytearray
-
-
 class _Signal:
     """One signal. place: among those of the role; refusals: in a row."""
 
@@ -52,10 +39,8 @@ class _Signal:
 
 
 class SiteDevice:
-    """One device. Counters: `refused` (values that were not valid), `failures` (lost writes).
-
-    `refused_mask`: a bit for each signal that is unknown because its last answers were refused;
-    `refused_value`: the last value out of range.
+    """One device. Counters: `refused` values, `failures` (lost writes). `refused_mask`: a bit for
+    each signal whose last answers were refused; `refused_value`: the last one out of range.
     """
 
     def __init__(
@@ -68,9 +53,8 @@ class SiteDevice:
         settings: dict[str, int],
         bounds: Bounds | None = None,
     ):
-        """place: of the first signal in sink.inp, and in sink.fresh; names: signals in the order of
-        their places; settings: parameters of the role; bounds: {signal: (lowest, highest)} by the
-        rating, within the range of the profile. A signal that the profile does not read stays 0.
+        """place: of the first signal in inp and in fresh; names: of all, in their order; settings:
+        of the role; bounds: {signal: (lowest, highest)} by the rating. Others stay 0.
         """
         self.profile, self.unit_id = profile, unit_id
         self.refused = self.failures = 0
@@ -227,9 +211,7 @@ class SiteDevice:
             signal.held_until_us = now_us + HELD_US
 
     def write(self, name: str, value: int, now_us: int) -> rtu.Request | None:
-        """The Request that asks for `value`, None while it need not be sent, or the device is not
-        identified.
-        """
+        """The Request of `value`, None while it need not be sent or the device is another."""
         self._note_pause(now_us)
         return self._writes[name].request(value, now_us) if self.is_identified else None
 

@@ -1,10 +1,6 @@
-"""A start-up sequence written as one generator: each `yield` is a Modbus exchange, its value is the
-answer.
-
-Yield ("read", function, address, count), ("write", address, values), or None (nothing to send:
-continue at the next call). The answer to a read is the data bytes, to a write b"", and None after
-an exception of the device. Raise StepError to end the sequence with a reason. A
-time-out or a damaged reply ends the sequence too. The owner then begins again.
+"""A start-up sequence written as one generator. Each `yield` is a Modbus exchange, or None: go on
+at the next call. Its value is the answer: the data of a read, b"" of a write, None of an exception.
+StepError, a time-out and a damaged reply end the sequence; its owner begins again.
 """
 
 from collections.abc import Callable, Generator

@@ -1,13 +1,11 @@
-"""SunSpec over Modbus: model chain, scale factors, and points as raw registers. No I/O, no clock.
-
-Source: SunSpec device information model specification. "SunS" at one of three base addresses, then
-a chain of [model id, length] headers that ends with id 0xFFFF. A length may exceed the model's
-(vendor points, a pad register).
+"""SunSpec over Modbus, by its device information model specification: "SunS" at one of three base
+addresses, then a chain of [model id, length] headers up to id 0xFFFF. A length may exceed the
+model's (vendor points, a pad register). No I/O, no clock.
 """
 
 import struct
 
-from drivers.profile import Profile, ProfileError
+from drivers.profile import Profile, wrong
 from drivers.steps import Sequence, StepError
 from safety import signals
 
@@ -66,19 +64,18 @@ class Block:
         shift: int = 0,
         optional: tuple[str, ...] = (),
     ) -> None:
-        """names: points of the model in rising order. shift: registers to add (a later port of
-        model 714). optional: points that may be "not implemented"; without any other point the
-        whole reading is refused.
+        """names: in rising order. shift: of a later port of model 714. optional: may be "not
+        implemented"; without any other the reading is refused.
         """
         self.scale_us = profile.settings["scale_period_ms"] * 1000
         full_names = [f"{model}.{name}" for name in names]
         self.model = model
         self.offset, self.count, layout = profile.block(full_names)
         if self.count > REGISTERS_PER_READ_MAX:
-            raise ProfileError(
-                f"{profile.path.name}: registers.{model}: {names[0]} to "
-                f"{names[-1]} take {self.count} "
-                f"registers; allowed {REGISTERS_PER_READ_MAX} in one read"
+            raise wrong(
+                profile.path,
+                f"registers.{model}: {names[0]} to {names[-1]} take {self.count} registers; "
+                f"allowed {REGISTERS_PER_READ_MAX} in one read",
             )
         self.offset += shift
         self.points = [profile.registers[name] for name in full_names]
@@ -111,9 +108,7 @@ class Block:
 
 
 class Scales:
-    """The scale factors of one model. They may change at any time, so they count only after two
-    equal readings, and while the last reading is young.
-    """
+    """Scale factors of a model, which may change: they count after two equal, young readings."""
 
     __slots__ = ("block", "exponents", "candidate", "_low", "_high", "_old_us", "_read_us")
 
@@ -157,8 +152,5 @@ def thirty_bits(alarms: int) -> int:
 
 
 def forms_grid(mode: int = 0) -> int:
-    """1 if 701 DERMode says that the converter forms a grid and follows none.
-
-    0 without the point: it is not in the profile, or "not implemented" (all bits set).
-    """
+    """1 if 701 DERMode (0: not in the profile) says that it forms a grid and follows none."""
     return 1 if mode & (FOLLOWING | FORMING) == FORMING else 0

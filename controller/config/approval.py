@@ -1,7 +1,6 @@
 """The approval of a person: the limit image, and the contacts, address and profile of each device.
 
-The profile decides the meaning of a register or frame. Every word has a name, because a later
-version of the program must still name the changes.
+Every word has a name, because a later version of the program must still name the changes.
 """
 
 import zlib
@@ -21,6 +20,7 @@ PROGRAM = "program"  # CRC of every table of the kernel: a stage is more than it
 ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
 _STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
+_IN_MATRIX = dict(zip(p.STAGE_WORDS, (m.S_SET, m.S_CLEAR, m.S_SET_MS, m.S_CLEAR_MS), strict=True))
 _LABELS = {
     "set": "trips at",
     "clear": "clears at",
@@ -51,15 +51,22 @@ def devices(config: Config) -> dict[str, int]:
     return found
 
 
+def path_identity(config: Config) -> str:
+    """CRC in hex over all between the meters and the converters: a measured delay counts for its
+    path only.
+    """
+    buses = [(bus.name, bus.baud_Bd, bus.bitrate_bps) for bus in config.buses]
+    path = (list(config.control_image), sorted(devices(config).items()), buses)
+    return f"{zlib.crc32(repr(path).encode()):08x}"
+
+
 def of(config: Config) -> dict[str, int]:
     """{name: number} of everything that a person approves of a configuration."""
     return named(config.safety_image, devices(config))
 
 
 def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
-    """{name: number} of a limit image of this program, and of the devices. ValueError for another
-    image.
-    """
+    """{name: number} of a limit image of this program, and of the devices, or ValueError."""
     layout, _ = topology(image)
     units, racks = layout.units, layout.racks
     names = [*p.HEADER, *[f"cabinet.{row[0]}" for row in p.CABINET_PARAMETERS]]
@@ -72,28 +79,21 @@ def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
 
 
 def shipped(words: dict[str, int]) -> dict[str, int]:
-    """The words of `named` with the thresholds of the matrix and the default parameters. The first
-    approval of a cabinet is compared with them.
-    """
+    """The words of `named` before any site: what the first approval is compared with."""
     found = dict(words)
     tables: dict[str, tuple] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
     defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
     for name in found:
-        scope, _, word = name.partition(".")
-        kind, _, which = scope.partition(" ")
+        kind, which, word = _parts(name)
         if kind == "armed":
             found[name] = 1
         elif kind == "stage":
-            found[name] = _of_matrix(_STAGES[which], word, found["tick_ms"])
+            number = int(_STAGES[which][_IN_MATRIX[word]])
+            is_time = word.endswith("_ticks")
+            found[name] = p.ticks(number, found["tick_ms"]) if is_time else number
         else:
             found[name] = defaults.get((kind, word), found[name])
     return found
-
-
-def _of_matrix(stage: tuple, word: str, tick_ms: int) -> int:
-    if word in ("set", "clear"):
-        return int(stage[m.S_SET if word == "set" else m.S_CLEAR])
-    return p.ticks(stage[m.S_SET_MS if word == "set_ticks" else m.S_CLEAR_MS], tick_ms)
 
 
 def packed(words: dict[str, int]) -> bytes:
@@ -120,18 +120,14 @@ def code(old: dict[str, int], new: dict[str, int]) -> int:
 
 
 def differences(old: dict[str, int], new: dict[str, int]) -> list[str]:
-    """Lines: instances that are no longer armed, instances that are armed now, then every other
-    changed number, old -> new.
-    """
+    """A line for each change: instances no longer armed, instances armed now, other numbers."""
     changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    armed = sorted([each for each in changed if _parts(each)[0] == "armed"], key=_place)
     lines = []
     for words, level in (("NO LONGER ARMED", 0), ("armed now", 1)):
-        found = sorted(
-            [each for each in changed if _is_armed(each) and new.get(each, 0) == level], key=_place
-        )
-        lines += [f"{words}: {_instance(each)}" for each in found]
+        lines += [f"{words}: {_instance(each)}" for each in armed if new.get(each, 0) == level]
     order = {name: place for place, name in enumerate([*new, *old])}
-    rest = sorted([each for each in changed if not _is_armed(each)], key=order.__getitem__)
+    rest = sorted(changed.difference(armed), key=order.__getitem__)
     return lines + [_line(each, old, new) for each in rest]
 
 
@@ -142,24 +138,22 @@ def waiting(approved: Approval) -> list[str]:
     return ["this limit image is not approved: `firebreak approve` shows what has changed"]
 
 
-def _is_armed(name: str) -> bool:
-    return name.startswith("armed ")
+def _parts(name: str) -> tuple[str, str, str]:
+    """(kind, of which, word): "rack 2.cells" is ("rack", "2", "cells")."""
+    scope, _, word = name.partition(".")
+    kind, _, which = scope.partition(" ")
+    return kind, which, word
 
 
 def _place(name: str) -> tuple[int, str]:
     """Sort key: instances of one stage together, in the order of the matrix."""
-    stage = _instance_of(name)[0]
+    stage = _parts(name)[1]
     return (list(_STAGES).index(stage) if stage in _STAGES else len(_STAGES), name)
-
-
-def _instance_of(name: str) -> tuple[str, str]:
-    stage, _, where = name.removeprefix("armed ").partition(".")
-    return stage, where
 
 
 def _instance(name: str) -> str:
     """ "stage 29 of rack 2, cell over-voltage"."""
-    stage, where = _instance_of(name)
+    _, stage, where = _parts(name)
     return _stage(stage) + (f", {where[:4]} {where[4:]}" if where else "")
 
 
@@ -169,14 +163,14 @@ def _stage(stage: str) -> str:
 
 
 def _line(name: str, old: dict[str, int], new: dict[str, int]) -> str:
-    scope, _, word = name.partition(".")
-    kind, _, which = scope.partition(" ")
+    kind, which, word = _parts(name)
     crcs = f"{_crc(name, old)} -> {_crc(name, new)}"
     if name == PROGRAM:
         return f"the safety program: its tables have CRC {crcs}"
     if kind == "device":
         return f"device {which}: contacts, address or profile changed: CRC {crcs}"
     before, after = [_value(kind, which, word, words, name) for words in (old, new)]
+    scope = name.partition(".")[0]
     what = f"{_stage(which)}: {_LABELS.get(word, word)}" if kind == "stage" else f"{scope}: {word}"
     return f"{what.removesuffix(': ')} {before} -> {after}"
 

@@ -52,9 +52,7 @@ BUS_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """One wire. kind "can": interface, channel, bitrate_bps; kind "rtu": port, baud_Bd,
-    character_bits, characters; kind "tcp": address, and baud_Bd as a stand-in for its speed.
-    """
+    """One wire. kind: "can", "rtu" or "tcp", for which baud_Bd stands in for its speed."""
 
     name: str
     kind: str

@@ -1,8 +1,7 @@
 """The exchanges of each bus, their times, and the worst case of a stop. Times in us.
 
-RTU: characters x bits / baud, gaps of 3.5 characters (1.75 ms above 19200 Bd), the device's
-turn-around from its profile. The drivers make the requests. CAN: the longest form of each frame
-(all stuff bits).
+RTU: characters x bits / baud, gaps of 3.5 characters, the device's turn-around. CAN: the longest
+form of each frame.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +18,13 @@ from drivers.buses.port import RtuPort
 UTILISATION_PERMILLE_MAX = 800
 # from the end of a meter's reply to the tick: a USB adapter hands over once a millisecond
 BEFORE_TICK_US = 1000
+HANDED_OVER = "until its bytes are handed over"
 CAN_DATA_BYTES = 8  # the longest frame
 
 
 class Exchange(NamedTuple):
     """One periodic exchange. frames: number in a period; time_us: of one frame; frame_us: until its
-    request has left. early: number that may come before their turn, instead of it
-    (field.PcsChannel).
+    request has left. early: number that may come before their turn (field.PcsChannel).
     """
 
     what: str
@@ -35,10 +34,6 @@ class Exchange(NamedTuple):
     time_us: int
     frame_us: int
     early: int = 0
-
-    def load_ppm(self) -> int:
-        """Its part of the bus's time, in millionths."""
-        return self.frames * self.time_us * 1_000_000 // self.period_us
 
 
 class Latency(NamedTuple):
@@ -53,9 +48,7 @@ Schedule = Mapping[str, Sequence[Exchange]]  # bus name: its exchanges
 
 
 def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
-    """Time of an 11-bit frame with its intermission and the most stuff bits: 47 + 8n + (33 + 8n) /
-    4 bits.
-    """
+    """Time of an 11-bit frame with its intermission and the most stuff bits."""
     bits = 47 + 8 * data_bytes + (33 + 8 * data_bytes) // 4
     return -(-bits * 1_000_000 // bitrate_bps)
 
@@ -63,13 +56,9 @@ def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
 def rtu_port(config: Config, bus: Bus) -> RtuPort:
     """The RtuPort of a bus, with time-outs and pauses that suit all its devices."""
     profiles = [device.profile for device in config.topology.on_bus(bus.name)]
-    return RtuPort(
-        bus.name,
-        bus.baud_Bd,
-        bus.character_bits,
-        max([profile.timeout_ms for profile in profiles]) * 1000,
-        max([profile.gap_ms for profile in profiles]) * 1000,
-    )
+    timeout_us = max([profile.timeout_ms for profile in profiles]) * 1000
+    gap_us = max([profile.gap_ms for profile in profiles]) * 1000
+    return RtuPort(bus.name, bus.baud_Bd, bus.character_bits, timeout_us, gap_us)
 
 
 def schedule(config: Config) -> dict[str, list[Exchange]]:
@@ -108,17 +97,18 @@ def _rtu(config: Config, bus: Bus, drivers: Mapping[str, families.Driver]) -> li
 
 def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict[str, int]:
     """{device name: us} for RtuPort.add: the phase of the reads of meters. Each reply is then whole
-    just before a tick freezes the process image.
+    just before a tick freezes the process image. drivers: by device name.
 
     Ticks begin at multiples of tick_ms on the loop's clock. The meters of one bus are read one
-    after another, the load meter last, because load tracking waits for the load meter. A meter
-    whose period is not a whole number of ticks has no phase and is left out. drivers: by device
-    name.
+    after another, the load meter last, because load tracking waits for it. A meter whose period is
+    not a whole number of ticks has no phase.
     """
     phases_us = {}
     for bus in [each for each in config.buses if each.kind != "can"]:
         port, before_us = rtu_port(config, bus), BEFORE_TICK_US
-        for device in reversed(_meters(config, bus)):
+        devices = config.topology.on_bus(bus.name)
+        meters = [each for each in devices if each.profile.family == "meter"]
+        for device in sorted(meters[::-1], key=lambda each: each.role != "meter_load"):
             ((request, period_us),) = drivers[device.name].periodic()
             if period_us % (config.tick_ms * 1000):
                 continue
@@ -128,31 +118,23 @@ def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict
     return phases_us
 
 
-def _meters(config: Config, bus: Bus) -> list[Device]:
-    """Meters of a bus, the load meter last."""
-    found = [each for each in config.topology.on_bus(bus.name) if each.profile.family == "meter"]
-    return sorted(found, key=lambda device: device.role == "meter_load")
-
-
 def utilisation_permille(exchanges: Sequence[Exchange]) -> int:
     """The part of the time that a bus is busy, in 0.1 %, rounded up."""
-    return -(-sum([exchange.load_ppm() for exchange in exchanges]) // 1000)
+    busy_ppm = [each.frames * each.time_us * 1_000_000 // each.period_us for each in exchanges]
+    return -(-sum(busy_ppm) // 1000)
 
 
 def check(values: Values, every: Schedule) -> None:
-    """Refuse a bus that would be busy more than UTILISATION_PERMILLE_MAX: it could not catch up a
-    delay in time. every: of schedule(config).
-    """
+    """Refuse a bus that is busy too long: it could not catch up a delay in time."""
     for name, exchanges in every.items():
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
             key = "baud_Bd" if ("bus", name, "baud_Bd") in values.entries else "bitrate_bps"
+            speed, busy_pct = values.get("bus", name, key), f"{busy_permille / 10:.1f} %"
+            problem = f"{speed} is not allowed: the bus would be busy {busy_pct} of the time"
+            remedies = "a faster bus, longer periods, or fewer devices on it"
             values.refuse(
-                ("bus", name, key),
-                f"{values.get('bus', name, key)} is not allowed: the bus would be busy "
-                f"{busy_permille / 10:.1f} % of the time",
-                f"{UTILISATION_PERMILLE_MAX // 10} %: a faster bus, longer periods, or fewer "
-                "devices on it",
+                ("bus", name, key), problem, f"{UTILISATION_PERMILLE_MAX // 10} %: {remedies}"
             )
 
 
@@ -160,11 +142,7 @@ def check(values: Values, every: Schedule) -> None:
 
 
 def stop_latency(config: Config, every: Schedule) -> list[Latency]:
-    """[Latency] from the slower E-stop contact to the last byte of the write that drops the PCS
-    enable.
-
-    every: of schedule(config).
-    """
+    """[Latency] from the slower E-stop contact to the last byte that drops the PCS enable."""
     device = cast(Device, config.topology.driven("pcs_enable_ok"))  # device_checks.OUTPUTS_ALWAYS
     return _stop_latency(config, every, device, "write coils")
 
@@ -179,7 +157,15 @@ def _stop_latency(config: Config, every: Schedule, device: Device, what: str) ->
     ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
     slowest = max(ways, key=lambda parts: sum([part.time_us for part in parts]))
     own = exchange_of(every[device.bus], device, what)
-    return slowest + _decision(config) + _write_latency(every[device.bus], own, device.bus)
+    ticks = max(1, *[config.stage_words[stage].set_ticks for stage in ("1a", "1b")])
+    debounce = f"row 1, {ticks} tick(s), the wait for a tick included"
+    tick_us = config.tick_ms * 1000
+    return [
+        *slowest,
+        Latency("debounce", ticks * tick_us, debounce),
+        Latency("tick", tick_us, f"{HANDED_OVER}; a late tick counts as missed"),
+        *_write_latency(every[device.bus], own, device.bus),
+    ]
 
 
 def exchange_of(exchanges: Sequence[Exchange], device: Device, what: str) -> Exchange:
@@ -194,7 +180,7 @@ def hint_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
     frame = next(exchange for exchange in exchanges if exchange.what == families.SETPOINT)
     return [
         Latency("wait", tick_us, "for the next tick, which takes hints at its beginning"),
-        Latency("tick", tick_us, "until its bytes are handed over"),
+        Latency("tick", tick_us, HANDED_OVER),
         *_write_latency(exchanges, frame, device.bus),
     ]
 
@@ -204,22 +190,16 @@ def _input_latency(config: Config, every: Schedule, signal: str) -> list[Latency
     device, _ = cast(tuple[Device, int], config.topology.mapped(signal))
     exchanges = every[device.bus]
     read = exchange_of(exchanges, device, "read inputs")
+    poll = f"{device.name} is read every {read.period_us / 1000:g} ms"
+    first = f"all other exchanges on bus {device.bus} go first, then the read"
     return [
-        Latency(
-            "poll", read.period_us, f"{device.name} is read every {read.period_us / 1000:g} ms"
-        ),
-        Latency(
-            "transaction",
-            response_us(read, exchanges),
-            f"all other exchanges on bus {device.bus} go first, then the read",
-        ),
+        Latency("poll", read.period_us, poll),
+        Latency("transaction", response_us(read, exchanges), first),
     ]
 
 
 def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
-    """Longest time from due to done. All other exchanges on the bus go first, also those that come
-    meanwhile.
-    """
+    """Longest time from due to done: all others go first, also those that come meanwhile."""
     others = [other for other in exchanges if other is not exchange]
     total_us = exchange.time_us
     while True:
@@ -231,25 +211,9 @@ def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
         total_us = wider_us
 
 
-def _decision(config: Config) -> list[Latency]:
-    debounce_ticks = max(1, *[config.stage_words[stage].set_ticks for stage in ("1a", "1b")])
-    tick_us = config.tick_ms * 1000
-    return [
-        Latency(
-            "debounce",
-            debounce_ticks * tick_us,
-            f"row 1, {debounce_ticks} tick(s), the wait for a tick included",
-        ),
-        Latency("tick", tick_us, "until its bytes are handed over; a late tick counts as missed"),
-    ]
-
-
 def _write_latency(exchanges: Sequence[Exchange], own: Exchange, bus: str) -> list[Latency]:
+    longest = f"the longest exchange on bus {bus}: a stop goes next and interrupts no exchange"
     return [
-        Latency(
-            "in flight",
-            max([exchange.time_us for exchange in exchanges]),
-            f"the longest exchange on bus {bus}: a stop goes next and interrupts no exchange",
-        ),
+        Latency("in flight", max([exchange.time_us for exchange in exchanges]), longest),
         Latency("frame", own.frame_us, "until its last byte has left"),
     ]

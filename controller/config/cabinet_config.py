@@ -26,11 +26,10 @@ class Config:
     """A checked configuration. Indexes count from 0, names in files and on doors from 1.
 
     names: (layer, its own name), the type first. cabinet, control: {parameter: integer};
-    unit_tables, rack_tables: one such dict for each unit or rack. coil_period_ms: coils are written
-    at least this often, otherwise permits expire. stage_words: {stage id: (set, clear, set ticks,
-    clear ticks)}. sources: by index. proof_tests: {key of proof_intervals: most days between two
-    tests, or None}. neighbours: {key of [neighbours]: integer}, for an estimate that no interlock
-    uses. responder: {key of [responder]: text or None}, for the responder sheet alone.
+    unit_tables, rack_tables: one such dict for each. coil_period_ms: coils are written at least
+    this often, otherwise permits expire. proof_tests: {key of proof_intervals: most days between
+    two tests, or None}. neighbours: of [neighbours], for an estimate that no interlock uses.
+    responder: of [responder], for the responder sheet alone.
     """
 
     path: str
@@ -89,9 +88,7 @@ class Config:
 
     @property
     def noc_source(self) -> int:
-        """Index of the source of hints with the heartbeat of the operations centre (row 46), or
-        -1.
-        """
+        """Index of the source of hints whose heartbeat row 46 watches, or -1."""
         return next(
             (source.index for source in self.sources if source.name == self.hma["noc_source"]), -1
         )

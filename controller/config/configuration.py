@@ -1,14 +1,10 @@
 """Reads a configuration (type > site > cabinet), checks it as a whole and makes its images.
 
-`load(path)` reads the file and the layers above it and returns a Config or raises ConfigError:
-one line with file, key, value and the allowed values. Order of the checks:
-
-1. layers.py (files), schema.py (keys), topology.py and devices.py (structure)
-2. limit_images.py (integers), cross_checks.py (contradictions)
-3. bus_times.py (loads of the buses), track_path.py (from meter to battery, for load tracking)
+1. layers.py (files), schema.py (keys), topology.py and devices.py (structure); 2. limit_images.py
+(integers), cross_checks.py (contradictions); 3. bus_times.py (loads of the buses), track_path.py
+(from meter to battery).
 """
 
-import functools
 from array import array
 from collections.abc import Sequence
 from os import PathLike
@@ -30,7 +26,7 @@ from controller.config import (
 from controller.config.cabinet_config import Config
 from controller.config.values import Values
 from controller.core.base import hint_sources
-from controller.forms.refusal import ConfigError, dotted
+from controller.forms.refusal import ConfigError, Path, dotted
 from controller.rows import proof_intervals
 
 REFUSALS_MAX = 8  # of one file, that a report passes over
@@ -39,9 +35,7 @@ COIL_WRITES_PER_EXPIRY = 5  # a permit must outlast three lost writes in a row
 
 def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
     """(Config, [line of each refusal]) of a file that may lack required equipment. For a report
-    only: a cabinet must never run on it.
-
-    Raises ConfigError for any other mistake.
+    only: a cabinet must never run on it. Raises ConfigError for any other mistake.
     """
     missing: list[str] = []
     lines: list[str] = []
@@ -72,18 +66,14 @@ def with_doubts(path: str | PathLike[str]) -> tuple[Config, tuple[str, ...]]:
 
 
 def carried_over(path: str | PathLike[str], lines: list[str]) -> Config:
-    """Config of a file of an earlier version. Raises ConfigError. lines: gets one for each key that
-    a person has to change before `load` reads the file.
-    """
+    """Config of a file of an earlier version. lines: gets one for each key to change by hand."""
     return _read(path, earlier=lines)[1]
 
 
 def without_refused(path: str | PathLike[str]) -> tuple[Config | None, list[str]]:
-    """(Config of a refused file without its refused keys, or None; these keys). For a report only:
-    a cabinet must never run on it.
-    """
+    """(Config of a refused file without its refused keys, or None; these keys), for a report."""
     missing: list[str] = []
-    left_out: list[tuple[str, tuple[str, ...]]] = []
+    left_out: list[tuple[str, Path]] = []
     config = None
     for _ in range(REFUSALS_MAX):
         try:
@@ -104,7 +94,7 @@ def _read(
     path: str | PathLike[str],
     missing: Sequence[str] = (),
     tick_ms: int | None = None,
-    left_out: Sequence[tuple[str, tuple[str, ...]]] = (),
+    left_out: Sequence[tuple[str, Path]] = (),
     earlier: list[str] | None = None,
 ) -> tuple[Values, Config]:
     chain = layers.read_chain(str(path))
@@ -117,8 +107,7 @@ def _read(
     # only the type may offer optional equipment
     chain[0].content.setdefault("optional_equipment", [])
     chemistry = hma.chemistry_of(chain)
-    spec_of = functools.partial(schema.spec_of, chemistry=chemistry)
-    values = Values(layers.merge(chain, spec_of, schema.names_at), chain[-1].file, chemistry)
+    values = Values(layers.merge(chain, chemistry), chain[-1].file, chemistry)
     config = _config(chain, values, topology.build(values, missing))
     try:
         cross_checks.check(values, config)
@@ -136,16 +125,13 @@ def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) 
     of_type = {path for path, _ in layers.leaves(chain[0].content)}
     values.check_defaults(of_type, {path[-1] for path in budgets})
     cabinet = limit_images.cabinet_parameters(values, plan, budgets)
-    units = tuple(
-        [limit_images.unit_parameters(values, plan, i, budgets) for i in range(plan.units)]
-    )
-    racks = tuple(
-        [limit_images.rack_parameters(values, plan, i, budgets) for i in range(plan.racks)]
-    )
+    unit, rack = limit_images.unit_parameters, limit_images.rack_parameters
+    units = tuple([unit(values, plan, index, budgets) for index in range(plan.units)])
+    racks = tuple([rack(values, plan, index, budgets) for index in range(plan.racks)])
     control = limit_images.control_parameters(values, plan)
     tick_ms, modules = values.get("cabinet", "tick_ms"), max([each["modules"] for each in racks])
     words = limit_images.stage_words(values, cabinet, tick_ms)
-    senders = sources.read(values)
+    senders, tables = sources.read(values), (cabinet, *units, *racks)
     return Config(
         path=chain[-1].file,
         names=tuple([(layers.LAYERS[layer.rank], layer.name) for layer in chain]),
@@ -157,14 +143,12 @@ def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) 
         rack_tables=racks,
         control=control,
         stage_words=words,
-        safety_image=limit_images.safety_image(
-            plan, tick_ms, modules, cabinet, units, racks, words
-        ),
+        safety_image=limit_images.safety_image(plan, tick_ms, modules, tables, words),
         control_image=array("i", control.values()),
         coil_period_ms=_coil_period_ms(plan),
         sources=senders,
         source_image=hint_sources.image(senders),
-        proof_tests=proof_intervals.read(values),
+        proof_tests=proof_intervals.read(values.get),
         neighbours={key: values.get("neighbours", key) for key in schema.NEIGHBOURS},
         responder={key: values.get("responder", key) for key in places.RESPONDER},
     )

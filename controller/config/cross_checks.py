@@ -1,19 +1,18 @@
 """Checks over several keys: each refusal is one line that names the key to change."""
 
-from controller.config import (
-    bus_schema,
-    equipment,
-    pairs,
-    schema,
-    stage_order,
-    stage_states,
-    time_chain,
-)
+import functools
+import itertools
+from typing import NoReturn
+
+from controller.config import bus_schema, equipment, pairs, schema, stage_states, time_chain
 from controller.config.cabinet_config import Config
-from controller.config.silence import BUDGETS, period_ms
+from controller.config.silence import BUDGETS, entry_of, period_ms
+from controller.config.thresholds import STAGE_SET_FROM, levels
 from controller.config.values import Values
+from controller.forms.refusal import in_unit, not_allowed
 from safety import frame, matrix, peer
 
+_STAGES: tuple[tuple, ...] = matrix.STAGES
 # Frames of channel B that may be lost in a row. Below this, noise on the line drops the permit.
 LOST_FRAMES_MIN = 3
 EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY_SPARE_TICKS
@@ -22,21 +21,15 @@ EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY
 def check(values: Values, config: Config) -> None:
     """Refuse a Config whose parts contradict each other."""
     _check_armed(values, config)
-    stage_order.check_stages(values)
-    stage_order.check_ladders(values)
+    _check_stages(values)
+    _check_ladders(values)
     for number, table in enumerate(config.unit_tables, 1):
         _check_rating(values, config, number, table)
     for number, table in enumerate(config.rack_tables, 1):
-        stage_order.check_ends(values, number, table)
-    for site_check in (
-        _check_cells,
-        _check_fault_contact,
-        _check_expiry,
-        _check_frames,
-        _check_link,
-        pairs.check,
-    ):
-        site_check(values, config)
+        _check_ends(values, number, table)
+    checks = (_check_cells, _check_fault_contact, _check_expiry, _check_frames, _check_link)
+    for check_site in (*checks, pairs.check):
+        check_site(values, config)
 
 
 def _check_rating(values: Values, config: Config, number: int, table: dict[str, int]) -> None:
@@ -44,7 +37,7 @@ def _check_rating(values: Values, config: Config, number: int, table: dict[str, 
     register = profile.registers.get("704.WSet")
     if register is not None and register.high is not None and table["rated_W"] > register.high:
         allowed = f"1000..{round(register.high)} by {profile.path.name}"
-        stage_order.refuse_number(values, "unit", number, "rated_W", table, allowed)
+        _refuse_number(values, "unit", number, "rated_W", table, allowed)
 
 
 def _check_armed(values: Values, config: Config) -> None:
@@ -63,27 +56,21 @@ def _check_armed(values: Values, config: Config) -> None:
             racks |= {index + 1} if stage[matrix.S_SCOPE] == matrix.RACK else set()
     for name, (rows, racks) in lacking.items():
         where = f" on rack {' '.join(map(str, sorted(racks)))}" if racks else ""
-        values.refuse(
-            ("not_fitted", name),
-            f"is missing: {equipment.with_clauses(sorted(rows))} "
-            f"{'are' if len(rows) > 1 else 'is'} not armed{where}, because no device reports "
-            f"{name}",
-            values.spec(("not_fitted", name)).allowed[1],
-            equipment=(name,),
-        )
+        are, path = "are" if len(rows) > 1 else "is", ("not_fitted", name)
+        unarmed = f"{equipment.with_clauses(sorted(rows))} {are} not armed{where}"
+        problem = f"is missing: {unarmed}, because no device reports {name}"
+        values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
 
 
 def _check_cells(values: Values, config: Config) -> None:
-    """Racks on one DC bus are in parallel. Different numbers of cells in series would short-circuit
-    them.
-    """
+    """Racks on one DC bus are in parallel: different numbers of cells would short-circuit them."""
     first: dict[int, int] = {}
     racks = config.rack_tables
     for rack, unit in enumerate(config.topology.rack_units):
         other = first.setdefault(unit, rack)
         if racks[rack]["cells"] != racks[other]["cells"]:
             allowed = f"{racks[other]['cells']}, as rack {other + 1} on the same DC bus"
-            stage_order.refuse_number(values, "rack", rack + 1, "cells", racks[rack], allowed)
+            _refuse_number(values, "rack", rack + 1, "cells", racks[rack], allowed)
 
 
 def _check_fault_contact(values: Values, config: Config) -> None:
@@ -96,11 +83,9 @@ def _check_fault_contact(values: Values, config: Config) -> None:
         elif any(period_ms(device) * row[3] > row[2] for row in BUDGETS if "bms" in row[4]):
             why = f"has a period of {period_ms(device)} ms, too long for its silence budget"
         if why:
-            values.refuse(
-                ("not_fitted", "bms_fault"),
-                f"is not allowed: device.{device.name} {why}",
-                "a hard-wired BMS fault contact on bms_fault_ok",
-            )
+            problem = f"is not allowed: device.{device.name} {why}"
+            allowed = "a hard-wired BMS fault contact on bms_fault_ok"
+            values.refuse(("not_fitted", "bms_fault"), problem, allowed)
 
 
 def _check_expiry(values: Values, config: Config) -> None:
@@ -108,11 +93,9 @@ def _check_expiry(values: Values, config: Config) -> None:
     for device in config.devices:
         expiry_ms = device.profile.settings.get("expiry_ms", 0) if device.outputs else 0
         if expiry_ms > longest_ms:
-            values.not_allowed(
-                ("device", device.name, "profile"),
-                f"a profile with an output expiry of at most permit_expiry_ms, which is "
-                f"{longest_ms}; this profile has {expiry_ms} ms",
-            )
+            most = f"of at most permit_expiry_ms, which is {longest_ms}"
+            allowed = f"a profile with an output expiry {most}; this profile has {expiry_ms} ms"
+            values.not_allowed(("device", device.name, "profile"), allowed)
 
 
 def _check_frames(values: Values, config: Config) -> None:
@@ -125,11 +108,9 @@ def _check_frames(values: Values, config: Config) -> None:
     if least_ms > most_ms:
         slow_ms = [each_ms for each_ms in schema.TICKS_MS if EXPIRY_TICKS_MIN * each_ms <= most_ms]
         key, allowed = "tick_ms", ", ".join(map(str, slow_ms))
-    values.not_allowed(
-        ("cabinet", key),
-        f"{allowed}: the permit of channel B must outlast {LOST_FRAMES_MIN} lost frames in a "
-        f"row, one every {frame.FRAME_EVERY_TICKS} ticks",
-    )
+    lost = f"{LOST_FRAMES_MIN} lost frames in a row, one every {frame.FRAME_EVERY_TICKS} ticks"
+    why = f"the permit of channel B must outlast {lost}"
+    values.not_allowed(("cabinet", key), f"{allowed}: {why}")
 
 
 def _check_link(values: Values, config: Config) -> None:
@@ -137,8 +118,82 @@ def _check_link(values: Values, config: Config) -> None:
     due_ms = frame.FRAME_EVERY_TICKS * config.tick_ms
     fast_Bd = [baud_Bd for baud_Bd in bus_schema.BAUDS_BD if time_chain.frame_ms(baud_Bd) <= due_ms]
     if config.channel_b and config.channel_b.baud_Bd not in fast_Bd:
-        values.not_allowed(
-            ("channel_b", "baud_Bd"),
-            f"{', '.join(map(str, fast_Bd))}: a frame has {frame.FRAME_BYTES} bytes and leaves "
-            f"every {due_ms} ms",
+        why = f"a frame has {frame.FRAME_BYTES} bytes and leaves every {due_ms} ms"
+        values.not_allowed(("channel_b", "baud_Bd"), f"{', '.join(map(str, fast_Bd))}: {why}")
+
+
+# -- thresholds in order: a taper ends before its stage trips, and a milder stage trips first
+
+
+def _refuse_number(
+    values: Values, section: str, number: int, key: str, table: dict[str, int], allowed: str
+) -> NoReturn:
+    """Refuse a parameter of unit or rack `number`. table: all its parameters."""
+    path, entry = entry_of(values, (section, str(number), key))
+    not_allowed(entry.file if entry else values.last_file, path, table[key], allowed)
+
+
+def _check_ends(values: Values, number: int, table: dict[str, int]) -> None:
+    """The charge taper ends at row 28 or before, the discharge taper at row 31b or before.
+    Otherwise power still flows when the row trips. Exactly at the threshold the power is zero.
+    """
+    for stage, key, sign, side, other in (
+        ("28", "charge_end_mV", 1, "at most", "at least"),
+        ("31b", "discharge_end_mV", -1, "at least", "at most"),
+    ):
+        path = ("stage", stage, "set")
+        trip_mV = values.get(*path)
+        if table["cells_reported"] and table[key] * sign > trip_mV * sign:
+            if path in values.entries:
+                values.not_allowed(path, f"{other} {key} of rack {number}, which is {table[key]}")
+            allowed = f"{side} the set of stage {stage}, which is {trip_mV}"
+            _refuse_number(values, "rack", number, key, table, allowed)
+
+
+def _check_stages(values: Values) -> None:
+    """A stage clears on the milder side of its set."""
+    for stage in _STAGES:
+        name, sense = stage[matrix.S_ID], stage[matrix.S_SENSE]
+        if name in STAGE_SET_FROM:
+            continue
+        level, clear = values.get("stage", name, "set"), values.get("stage", name, "clear")
+        if clear * sense >= level * sense:
+            path = ("stage", name, "clear")
+            blamed = path if path in values.entries else ("stage", name, "set")
+            unit = values.spec(path).unit
+            side = "below" if sense > 0 else "above"
+            allowed = f"{side} its set, which is {in_unit(level, unit)}"
+            not_allowed(values.file(*blamed), path, clear, allowed, unit=unit)
+
+
+def _check_ladders(values: Values) -> None:
+    """Stages on one feature stay in the order of the matrix: a warning comes before a stop."""
+    entries = values.entries
+    for low, high in ladders(values.chemistry):
+        sense = low[matrix.S_SENSE]
+        path_low, path_high = [("stage", stage[matrix.S_ID], "set") for stage in (low, high)]
+        if values.get(*path_low) * sense < values.get(*path_high) * sense:
+            continue
+        is_high = path_high in entries and (
+            path_low not in entries or entries[path_high].rank >= entries[path_low].rank
         )
+        path, other = (path_high, path_low) if is_high else (path_low, path_high)
+        bound = in_unit(values.get(*other), values.spec(path).unit)
+        side = "above" if is_high == (sense > 0) else "below"
+        values.not_allowed(path, f"{side} the set of stage {other[1]}, which is {bound}")
+
+
+@functools.cache
+def ladders(chemistry: str) -> tuple[tuple[tuple, tuple], ...]:
+    """Pairs of stages on the same feature, the milder stage first. Their thresholds differ."""
+    places = (matrix.S_SCOPE, matrix.S_FEATURE, matrix.S_SENSE)
+    found = []
+    for low, high in itertools.permutations(_STAGES, 2):
+        if low[matrix.S_ID] in STAGE_SET_FROM:
+            continue
+        if [low[place] for place in places] == [high[place] for place in places]:
+            sense = low[matrix.S_SENSE]
+            set_low, set_high = [levels(each, chemistry)[0] for each in (low, high)]
+            if set_low * sense < set_high * sense:
+                found.append((low, high))
+    return tuple(found)

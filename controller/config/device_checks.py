@@ -6,7 +6,7 @@ from controller.config import equipment, schema
 from controller.config.bus_schema import Bus
 from controller.config.devices import Device, Topology, key_of_address, parts_absent
 from controller.config.values import Values
-from controller.forms.refusal import not_allowed, shown
+from controller.forms.refusal import Path, not_allowed, shown
 
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = (
@@ -22,34 +22,26 @@ def check(values: Values, topology: Topology) -> None:
         _check_addresses(values, bus, topology.on_bus(bus.name))
     _check_mapping(values, topology, "inputs", _inputs_needed(topology))
     absent = [name for each in topology.not_fitted for name in equipment.EVERY[each].outputs]
-    _check_mapping(
-        values, topology, "outputs", [name for name in OUTPUTS_ALWAYS if name not in absent]
-    )
+    outputs = [name for name in OUTPUTS_ALWAYS if name not in absent]
+    _check_mapping(values, topology, "outputs", outputs)
 
 
 def _check_roles(values: Values, topology: Topology) -> None:
-    needed = [(role, -1) for role in (*ROLES_ALWAYS, *_roles_needed(topology))]
-    needed += [("pcs", unit) for unit in range(topology.units)] + [
-        ("bms", rack) for rack in range(topology.racks)
-    ]
-    for role, index in needed:
+    needed = [(role, -1, "") for role in (*ROLES_ALWAYS, *_roles_needed(topology))]
+    for role, what, count in (("pcs", "unit", topology.units), ("bms", "rack", topology.racks)):
+        needed += [(role, index, f" and {what} {index + 1}") for index in range(count)]
+    for role, index, whose in needed:
         if topology.device(role, index) is None:
-            whose = {"pcs": f" and unit {index + 1}", "bms": f" and rack {index + 1}"}.get(role, "")
             names = [name for name in _of_role(role) if name not in topology.not_fitted]
             rows = [row for name in names for row in equipment.rows_of(name)]
-            values.refuse(
-                ("device",),
-                f"no device with role {role}{whose}{_unarmed(rows)}",
-                f"exactly one{_or_accepted(values, names)}",
-                equipment=names,
-            )
+            problem = f"no device with role {role}{whose}{_unarmed(rows)}"
+            allowed = f"exactly one{_or_accepted(values, names)}"
+            values.refuse(("device",), problem, allowed, equipment=names)
     _check_once(values, topology)
 
 
 def _roles_needed(topology: Topology) -> list[str]:
-    """The first role of all equipment that is fitted, and the third I/O module if a contact needs
-    it.
-    """
+    """The first role of all fitted equipment, and the third I/O module if a contact needs it."""
     absent = [role for name in topology.not_fitted for role in equipment.EVERY[name].roles]
     roles = [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
     roles = [role for role in roles if role not in absent]
@@ -58,16 +50,11 @@ def _roles_needed(topology: Topology) -> list[str]:
 
 
 def _of_role(role: str) -> list[str]:
-    """Names of the equipment that needs a device of this role. For the third I/O module: the
-    equipment that is wired to it.
-    """
+    """The equipment that needs a device of this role, or that is wired to the third I/O module."""
+    every, third = equipment.EQUIPMENT.items(), set(schema.INPUT_NAMES["io_3"])
     if role == "io_3":
-        return [
-            name
-            for name, one in equipment.EQUIPMENT.items()
-            if set(one.inputs) & set(schema.INPUT_NAMES[role])
-        ]
-    return [name for name, one in equipment.EQUIPMENT.items() if one.roles[:1] == (role,)]
+        return [name for name, one in every if third & set(one.inputs)]
+    return [name for name, one in every if one.roles[:1] == (role,)]
 
 
 def _unarmed(rows: Iterable[int]) -> str:
@@ -77,12 +64,9 @@ def _unarmed(rows: Iterable[int]) -> str:
 
 def _or_accepted(values: Values, names: list[str]) -> str:
     """The acceptances that the type allows instead: ", or not_fitted.hvac and not_fitted.leak"."""
-    allowed = all(name in values.get("optional_equipment") for name in names)
-    return (
-        ", or " + " and ".join([f"not_fitted.{name}" for name in names])
-        if names and allowed
-        else ""
-    )
+    allowed = set(names) <= set(values.get("optional_equipment"))
+    words = " and ".join([f"not_fitted.{name}" for name in names])
+    return f", or {words}" if names and allowed else ""
 
 
 def _check_once(values: Values, topology: Topology) -> None:
@@ -91,10 +75,8 @@ def _check_once(values: Values, topology: Topology) -> None:
         other = seen.setdefault((device.role, device.index), device)
         if other is not device:
             where = " for each unit or rack" if device.index >= 0 else ""
-            values.not_allowed(
-                ("device", device.name, "role"),
-                f"one device with this role{where} (device.{other.name} has it)",
-            )
+            allowed = f"one device with this role{where} (device.{other.name} has it)"
+            values.not_allowed(("device", device.name, "role"), allowed)
 
 
 def _check_addresses(values: Values, bus: Bus, devices: list[Device]) -> None:
@@ -105,11 +87,8 @@ def _check_addresses(values: Values, bus: Bus, devices: list[Device]) -> None:
         key = ("device", device.name, key_of_address(device.profile) or "bus")
         other = seen.setdefault(device.address, device)
         if other is not device:
-            allowed = (
-                f"an address that no other device on bus {bus.name} has (device.{other.name} has "
-                "this one)"
-            )
-            values.not_allowed(key, allowed)
+            whose = f"no other device on bus {bus.name} has (device.{other.name} has this one)"
+            values.not_allowed(key, f"an address that {whose}")
         if device.profile.family == "pylontech_bms" and len(devices) > 1:
             values.not_allowed(key, "a CAN bus without other devices: its frames carry no address")
 
@@ -121,7 +100,7 @@ def _inputs_needed(topology: Topology) -> list[str]:
 
 def _check_mapping(values: Values, topology: Topology, key: str, needed: list[str]) -> None:
     """Each needed signal is on one contact or coil of the I/O modules, and no signal is on two."""
-    mapped: list[tuple[str, tuple[str, ...]]] = [
+    mapped: list[tuple[str, Path]] = [
         (name.lstrip("!"), ("device", device.name, key))
         for device in topology.devices
         for name in getattr(device, key)
@@ -136,10 +115,10 @@ def _check_mapping(values: Values, topology: Topology, key: str, needed: list[st
         # inputs have one module; a missing output is reported at the first one
         module = topology.device(homes[0] if homes else "io_1")
         own = equipment.of_signal(name)[:1]
+        unarmed = _unarmed(equipment.rows_of_input(name)) if key == "inputs" else ""
         values.refuse(
             ("device", module.name if module else "", key),
-            f"{shown(name)} is not mapped"
-            f"{_unarmed(equipment.rows_of_input(name)) if key == 'inputs' else ''}",
+            f"{shown(name)} is not mapped{unarmed}",
             f"all {len(needed)} needed {key}, each once{_or_accepted(values, own)}",
             equipment=[name] if name in equipment.REQUIRED else own,
         )

@@ -25,11 +25,8 @@ INVERTED_ONLY = ("fan_on", "red_lamp_on")
 @dataclass(frozen=True, slots=True)
 class Device:
     """One device. address: unit id (rtu) or node (can, 0 without one); index: unit or rack from 0,
-    or -1.
-
-    inputs: 8 signal names in the order of the contacts, "" spare; outputs: 8 names, "!" before an
-    inverted one. setpoint_ms: time between two set-point writes to a PCS; a stop or a lower limit
-    does not wait (field.py).
+    or -1. inputs: 8 signal names in the order of the contacts, "" spare; outputs: 8 names, "!"
+    before an inverted one. setpoint_ms: time between two set-point writes to a PCS.
     """
 
     name: str
@@ -46,11 +43,8 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """units, racks: counts. rack_units: unit of each rack from 0. dc_buses: name of each unit's DC
-    bus.
-
-    not_fitted: {equipment: acceptance, "" without one}. hma: {key of [hma]: value}. second_channel:
-    True if channel B is fitted. channel_b: the Bus to channel B, or None.
+    """rack_units: unit of each rack from 0. dc_buses: name of each unit's DC bus. not_fitted:
+    {equipment: acceptance, "" without one}. hma: {key of [hma]: value}.
     """
 
     units: int
@@ -84,10 +78,8 @@ class Topology:
 
     def driven(self, output: str) -> Device | None:
         """The device that has this output, inverted or not, or None."""
-        return next(
-            (device for device in self.devices if {output, f"!{output}"} & set(device.outputs)),
-            None,
-        )
+        coils = {output, f"!{output}"}
+        return next((each for each in self.devices if coils & set(each.outputs)), None)
 
 
 def fitted(values: Values, name: str, not_fitted: Iterable[str]) -> bool:
@@ -110,25 +102,28 @@ def read(
     bus = _bus_of(values, name, role, buses)
     address_key = key_of_address(profile)
     address = values.need("device", name, address_key) if address_key else 0
-    if address_key == "unit_id" and address not in SERIAL_IDS and bus in _serial(buses):
+    serial = [each.name for each in buses if each.kind == "rtu"]
+    if address_key == "unit_id" and address not in SERIAL_IDS and bus in serial:
         path = ("device", name, address_key)
         values.not_allowed(path, "1..247 on a serial bus; 0 and 255 are for kind tcp")
     index_key, count = {"pcs": ("unit", units), "bms": ("rack", racks)}.get(role, ("", 0))
-    index = _index(values, name, index_key, count) if index_key else -1
+    index = values.need("device", name, index_key) - 1 if index_key else -1
+    if index_key and index >= count:
+        values.not_allowed(("device", name, index_key), f"1..{count}")
     wired = role in schema.INPUT_NAMES
     inputs = _inputs(values, name, role, parts_absent(not_fitted)) if wired else ()
     outputs = _outputs(values, name, not_fitted) if wired else ()
     own = ("inputs", "outputs") if wired else ("setpoint_ms",) if role == "pcs" else ()
     settings = _settings(values, name, role)
-    _refuse_surplus(values, name, role, (address_key, index_key, *own, *settings))
+    every = filter(None, ("role", "profile", "bus", address_key, index_key, *own, *settings))
+    what = f"a device with role {role} and this profile"
+    values.check_no_more(("device", name), what, (*every, "period_ms"))
     setpoint_ms = values.get("device", name, "setpoint_ms")
     return Device(name, role, profile, bus, address, index, inputs, outputs, setpoint_ms, settings)
 
 
 def _settings(values: Values, name: str, role: str) -> dict[str, int]:
-    """{parameter: integer} of a site device; of a meter of the cabinet `rated_W` where it is given;
-    {} of any other.
-    """
+    """{parameter: integer} of a site device, `rated_W` of a meter of the cabinet where given."""
     found: dict[str, int] = {}
     if role in METERS and ("device", name, "rated_W") in values.entries:
         found["rated_W"] = values.need("device", name, "rated_W")
@@ -146,10 +141,6 @@ def _settings(values: Values, name: str, role: str) -> dict[str, int]:
     return found
 
 
-def _serial(buses: Iterable[Bus]) -> list[str]:
-    return [bus.name for bus in buses if bus.kind == "rtu"]
-
-
 def _profile(values: Values, name: str, role: str) -> Profile:
     """The device's profile, with the period of this configuration."""
     key = ("device", name, "profile")
@@ -164,18 +155,17 @@ def _profile(values: Values, name: str, role: str) -> Profile:
     if profile.family in schema.ROLES[role] and own_role != role:
         values.not_allowed(key, f"a profile for role {role} (this one is for {own_role})")
     if profile.family not in schema.ROLES[role]:
-        values.not_allowed(
-            key,
-            f"a profile of family {' or '.join(schema.ROLES[role])} for role {role} (this one is "
-            f"{profile.family})",
-        )
+        wanted = f"{' or '.join(schema.ROLES[role])} for role {role}"
+        values.not_allowed(key, f"a profile of family {wanted} (this one is {profile.family})")
     profile.period_ms = values.get("device", name, "period_ms") or profile.period_ms
     return profile
 
 
 def _bus_of(values: Values, name: str, role: str, buses: Iterable[Bus]) -> str:
     """Name of the device's bus."""
-    key, kinds = ("device", name, "bus"), _kinds_of_bus(role)
+    # only site devices may be behind a network: no interlock depends on them
+    network = ("rtu", "tcp") if role in roles.ROLES else ("rtu",)
+    key, kinds = ("device", name, "bus"), ("can",) if role == "bms" else network
     stated: str = values.need(*key)
     names = [bus.name for bus in buses if bus.kind in kinds]
     if stated not in names:
@@ -183,23 +173,9 @@ def _bus_of(values: Values, name: str, role: str, buses: Iterable[Bus]) -> str:
     return stated
 
 
-def _kinds_of_bus(role: str) -> tuple[str, ...]:
-    """Only site devices may be behind a network: no interlock depends on them."""
-    if role == "bms":
-        return ("can",)
-    return ("rtu", "tcp") if role in roles.ROLES else ("rtu",)
-
-
 def key_of_address(profile: Profile) -> str:
     """The key of the device's address, "" for Pylontech LV, which has no address."""
     return {"native_bms": "node", "pylontech_bms": ""}.get(profile.family, "unit_id")
-
-
-def _index(values: Values, name: str, key: str, count: int) -> int:
-    number: int = values.need("device", name, key)
-    if number > count:
-        values.not_allowed(("device", name, key), f"1..{count}")
-    return number - 1
 
 
 def _inputs(values: Values, name: str, role: str, absent: list[str]) -> tuple[str, ...]:
@@ -224,17 +200,6 @@ def _outputs(values: Values, name: str, not_fitted: Iterable[str]) -> tuple[str,
         if allowed:
             not_allowed(values.file(*key), key, output, allowed)
     return tuple(["" if output.lstrip("!") in absent else output for output in names])
-
-
-def _refuse_surplus(values: Values, name: str, role: str, used: tuple[str, ...]) -> None:
-    own_keys = ("unit_id", "node", "unit", "rack", "inputs", "outputs", "setpoint_ms")
-    for key in (*own_keys, *dict.fromkeys([row[0] for row in roles.PARAMETERS])):
-        if key not in used and ("device", name, key) in values.entries:
-            values.refuse(
-                ("device", name, key),
-                f"is not a key of a device with role {role} and this profile",
-                ", ".join(("role", "profile", "bus", *filter(None, used))),
-            )
 
 
 def parts_absent(not_fitted: Iterable[str]) -> list[str]:

@@ -1,7 +1,4 @@
-"""Equipment that a site may lack, and the rows of the matrix that need it.
-
-The type must offer the name, and a person must accept it under [not_fitted].
-"""
+"""Equipment that a site may lack, with an acceptance by name, and the rows that need it."""
 
 from collections.abc import Sequence
 
@@ -43,10 +40,7 @@ _DEMANDS = {"shunt_trip": m.D_SHUNT_TRIP, "aux_load": m.D_AUX_SHED, "pre_alarm":
 
 
 def rows_of(name: str) -> tuple[int, ...]:
-    """Rows with a stage that needs this equipment or this contact of REQUIRED, rising.
-
-    () for a read-back that no row evaluates.
-    """
+    """Rows with a stage that needs this equipment or this contact of REQUIRED, rising."""
     return tuple(sorted({int(stage[m.S_ROW]) for stage in m.STAGES if _needs(stage, name)}))
 
 

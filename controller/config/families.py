@@ -32,6 +32,7 @@ SETPOINT = "write setpoint"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 PYLONTECH_FRAMES = 7  # 0x351 355 356 359 35A 35C 35E, once a period
 Bms = NativeBms | PylontechBms
+Sent = tuple[str, rtu.Request, int]  # what, the request, its period in us
 Driver = Bms | SunSpecPcs | Meter | IoModule | Sensor | SiteDevice
 
 
@@ -61,54 +62,29 @@ def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpe
     most_W = PCS_PERMILLE * config.unit_tables[unit]["rated_W"] // 1000
     power = device.profile.registers["701.W"]
     power.low, power.high = max(power.low, -most_W), min(power.high, most_W)
-    return SunSpecPcs(
-        device.profile,
-        device.address,
-        sink,
-        layout.unit_input(unit, 0),
-        layout.unit_group(unit, s.G_PCS_MEASURE),
-        layout.unit_group(unit, s.G_PCS_CONTROL),
-        config.tick_ms * 1000,
-    )
+    measure = layout.unit_group(unit, s.G_PCS_MEASURE)
+    places = layout.unit_input(unit, 0), measure, layout.unit_group(unit, s.G_PCS_CONTROL)
+    return SunSpecPcs(device.profile, device.address, sink, *places, config.tick_ms * 1000)
 
 
 def _bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Bms:
     if device.profile.family == "pylontech_bms":
         return PylontechBms(device.profile, device.index, sink, layout)
-    return NativeBms(
-        device.profile,
-        device.index,
-        device.address,
-        sink,
-        layout,
-        config.rack_tables[device.index]["modules"],
-    )
+    modules = config.rack_tables[device.index]["modules"]
+    return NativeBms(device.profile, device.index, device.address, sink, layout, modules)
 
 
 def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Meter:
-    grid = device.role == "meter_grid"
-    return Meter(
-        device.profile,
-        device.address,
-        sink,
-        s.GRID_POWER_W if grid else s.LOAD_POWER_W,
-        s.GRID_RAW_HASH if grid else s.LOAD_RAW_HASH,
-        s.G_METER_GRID if grid else s.G_METER_LOAD,
-        power_W_max=min(
-            s.INT_MAX, METER_PERMILLE * device.settings.get("rated_W", s.INT_MAX) // 1000
-        ),
-    )
+    places = (s.GRID_POWER_W, s.GRID_RAW_HASH, s.G_METER_GRID)
+    if device.role == "meter_load":
+        places = (s.LOAD_POWER_W, s.LOAD_RAW_HASH, s.G_METER_LOAD)
+    most_W = min(s.INT_MAX, METER_PERMILLE * device.settings.get("rated_W", s.INT_MAX) // 1000)
+    return Meter(device.profile, device.address, sink, *places, power_W_max=most_W)
 
 
 def _io(config: Config, device: Device, sink: Sink, layout: s.Layout) -> IoModule:
-    return IoModule(
-        device.profile,
-        device.address,
-        sink,
-        input_indexes(device),
-        schema.IO_GROUPS[device.role],
-        device.outputs,
-    )
+    group, inputs = schema.IO_GROUPS[device.role], input_indexes(device)
+    return IoModule(device.profile, device.address, sink, inputs, group, device.outputs)
 
 
 def _sensor(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Sensor:
@@ -122,35 +98,27 @@ def _sensor(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Sen
 def _check_value(
     config: Config, profile: Profile, name: str, signal: tuple, span: tuple[int, int]
 ) -> None:
-    """The value must have the unit and range of its signal and reach the thresholds of its rows.
-    Otherwise an armed row could never trip.
-    """
+    """Unit and range of the signal, and its rows' thresholds: else an armed row never trips."""
     (low, high), (_, unit, signal_low, signal_high, _) = span, signal
     place = f"{profile.path.name}: registers.{name}"
     unit = LFL_UNIT if name == "concentration" else unit
     if profile.registers[name].unit != unit:
         raise ValueError(f"{place}.unit: {profile.registers[name].unit!r}; allowed {unit}")
+    reads = f"{place}: reads {low}..{high} {unit}; allowed"
     if not signal_low <= low <= high <= signal_high:
-        raise ValueError(
-            f"{place}: reads {low}..{high} {unit}; allowed within {signal_low}..{signal_high}"
-        )
-    for stage in m.STAGES:
-        if name in records.feature(stage).values:
-            level = config.stage_words[str(stage[m.S_ID])].set
-            if not low <= level <= high:
-                raise ValueError(
-                    f"{place}: reads {low}..{high} {unit}; allowed a range with "
-                    f"{level}, the set of stage {stage[m.S_ID]}"
-                )
+        raise ValueError(f"{reads} within {signal_low}..{signal_high}")
+    for stage in [each for each in m.STAGES if name in records.feature(each).values]:
+        level = config.stage_words[str(stage[m.S_ID])].set
+        if not low <= level <= high:
+            raise ValueError(f"{reads} a range with {level}, the set of stage {stage[m.S_ID]}")
 
 
 def _detector(names: tuple[str, ...], first: int) -> dict[str, int]:
-    """Places of a detector's values, one after another: reading (the highest of `names`), ok, days
-    to calibration.
-    """
+    """Places of a detector's values: reading (the highest of `names`), ok, days to calibration."""
     return {**dict.fromkeys(names, first), "ok": first + 1, "calibration_d": first + 2}
 
 
+_CLIMATE = {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE}
 # role: (group, {name in the profile: place of its value})
 SENSORS: dict[str, tuple[int, dict[str, int]]] = {
     "gas_1": (s.G_GAS_1, _detector(("concentration",), s.GAS_1_LFL_PERMILLE)),
@@ -158,10 +126,7 @@ SENSORS: dict[str, tuple[int, dict[str, int]]] = {
     "offgas_1": (s.G_OFFGAS_1, _detector(("vapour",), s.OFFGAS_1_PPM)),
     "offgas_2": (s.G_OFFGAS_2, _detector(("vapour",), s.OFFGAS_2_PPM)),
     "toxic": (s.G_TOXIC, _detector(("hydrogen", "carbon_monoxide"), s.TOXIC_PPM)),
-    "climate": (
-        s.G_CLIMATE,
-        {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE},
-    ),
+    "climate": (s.G_CLIMATE, _CLIMATE),
     "ups": (s.G_UPS, {"ok": s.MAINS_OK, "reserve": s.UPS_RESERVE_MIN}),
 }
 
@@ -178,18 +143,13 @@ def _site_device(
 
 MAKERS: dict[str, Callable[[Config, Device, ProcessImage, s.Layout], Driver]] = {
     **dict.fromkeys(OF_DEVICES, _site_device),
-    "pcs": _pcs,
-    "bms": _bms,
-    "meter_grid": _meter,
-    "meter_load": _meter,
+    **{"pcs": _pcs, "bms": _bms, "meter_grid": _meter, "meter_load": _meter},
     **dict.fromkeys(schema.IO_GROUPS, _io),
     **dict.fromkeys(SENSORS, _sensor),
 }
 
 
-def requests_of(
-    config: Config, device: Device, driver: Driver
-) -> list[tuple[str, rtu.Request, int]]:
+def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
     """[(what, Request, period in us)] that the driver of an RTU device repeats after its start."""
     if isinstance(driver, SunSpecPcs):
         return _pcs_requests(device, driver)
@@ -198,15 +158,15 @@ def requests_of(
         if isinstance(driver, SiteDevice):
             sent += _site_writes(driver)
         if isinstance(driver, IoModule) and device.outputs:
-            sent.append(("write coils", driver.write({}), config.coil_period_ms * 1000))
+            sent.append(("write coils", driver.write(()), config.coil_period_ms * 1000))
     return sent
 
 
-def _read(request: rtu.Request, period_us: int) -> tuple[str, rtu.Request, int]:
+def _read(request: rtu.Request, period_us: int) -> Sent:
     return f"read {cast(tuple, request.key)[1]}", request, period_us
 
 
-def _site_writes(driver: SiteDevice) -> list[tuple[str, rtu.Request, int]]:
+def _site_writes(driver: SiteDevice) -> list[Sent]:
     registers = driver.profile.registers.values()
     found = []
     for each in [each for each in registers if "write" in each.direction]:
@@ -219,10 +179,9 @@ def _site_writes(driver: SiteDevice) -> list[tuple[str, rtu.Request, int]]:
     return found
 
 
-def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[tuple[str, rtu.Request, int]]:
-    write = rtu.write_request(
-        rtu.WRITE_REGISTERS, "write", device.address, 0, [0] * SETPOINT_REGISTERS
-    )
+def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[Sent]:
+    zero = [0] * SETPOINT_REGISTERS
+    write = rtu.write_request(rtu.WRITE_REGISTERS, "write", device.address, 0, zero)
     return [
         (SETPOINT, write, device.setpoint_ms * 1000),
         ("write heartbeat", write, SECOND_US),

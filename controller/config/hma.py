@@ -1,11 +1,10 @@
 """Facts of the hazard mitigation analysis: the section [hma], and its consequences for the rest.
 
-Rows need these facts: the flammable limit of the vent gas, the chemistry, the replacement of
-channel B. A file without a needed fact is refused. No fact of a report has a default, because a
-default would replace a report that was not read.
+Rows need these facts. No fact of a report has a default, because a default would replace a report
+that was not read.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from controller.config import schema
@@ -24,6 +23,7 @@ WITH_GAS = ("gas_required_by", "lfl_vol_ppm", "lfl_source")
 SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number and the report it is from
 # NFPA 69: gas detectors start a fan, and a switch proves that air flows (A29).
 PREVENTION_NEEDS = ("gas", "airflow")
+PREVENTION = "prevention (NFPA 69): gas detection, fan and proof of airflow (A29)"
 
 
 def read(values: Values, not_fitted: dict[str, str]) -> dict[str, Any]:
@@ -31,16 +31,12 @@ def read(values: Values, not_fitted: dict[str, str]) -> dict[str, Any]:
     for key in ALWAYS + (() if "gas" in not_fitted else WITH_GAS):
         values.need("hma", key)
     _check_sourced(values)
-    for check in (
-        _check_explosion_control,
-        _check_gas,
-        _check_breaker,
-        _check_hold_off,
-        _check_noc,
-        _check_derate,
-        _check_hard_wired,
-    ):
-        check(values, not_fitted)
+    _check_noc(values, not_fitted)
+    for name, why, allowed in _needed(values, not_fitted):
+        if not_fitted.get(name):
+            values.refuse(("not_fitted", name), f"is not allowed{why}", allowed)
+    _check_hold_off(values, not_fitted)
+    _check_hard_wired(values, not_fitted)
     return {key: values.get("hma", key) for key in schema.HMA}
 
 
@@ -52,20 +48,15 @@ def placeholder_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str]) -
 
 
 def ahead_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str], today: str) -> list[str]:
-    """[one line with the acceptances of a date after today], or []. facts: {key: value}; today:
-    2026-03-14.
-    """
+    """[one line with the acceptances of a date after today], or []. today: 2026-03-14."""
     keys = [key for key in facts if key.startswith(("hard_wired_accepted", "not_wired_"))]
     texts = {f"hma.{key}": facts[key] or "" for key in keys}
-    return ahead_line(
-        texts | {f"not_fitted.{name}": who for name, who in not_fitted.items()}, today
-    )
+    texts |= {f"not_fitted.{name}": who for name, who in not_fitted.items()}
+    return ahead_line(texts, today)
 
 
 def chemistry_of(chain: list[Layer]) -> str:
-    """The chemistry of the first layer that names one. LFP without a chemistry: `read` then refuses
-    the file.
-    """
+    """The chemistry of the first layer that names one; without one LFP, and `read` refuses."""
     for layer in chain:
         table = layer.content.get("hma")
         if isinstance(table, dict) and table.get("chemistry") in tuple(schema.STAGES):
@@ -76,14 +67,12 @@ def chemistry_of(chain: list[Layer]) -> str:
 def hard_wired_rows(
     facts: Mapping[str, Any], not_fitted: Container[str], second_channel: bool
 ) -> list[int]:
-    """Rows that must act by wire: their contact is fitted, channel B does not act on it, and no
-    fact of the analysis replaces the wire.
-    """
+    """Rows with a contact that neither channel B nor a fact of the analysis replaces by wire."""
     return [
         row
         for row, how in WIRED.items()
         if has_contact(row, not_fitted)
-        and not (second_channel and how.is_by_b)
+        and (how.only_by_a or not second_channel)
         and not any(facts.get(key) for key in how.instead)
     ]
 
@@ -94,60 +83,41 @@ def has_contact(row: int, not_fitted: Container[str]) -> bool:
 
 
 def _check_sourced(values: Values) -> None:
-    """Refuse a flammable limit and a report from different layers: the report would not hold the
-    number.
-    """
+    """A flammable limit and its report come from one layer: else the report lacks the number."""
     paths = [("hma", key) for key in SOURCED if ("hma", key) in values.entries]
     if not paths:
         return
     older, *newer = sorted(paths, key=lambda path: values.entries[path].rank)
     if newer and values.entries[older].rank < values.entries[newer[0]].rank:
-        refuse(
-            values.file(*newer[0]),
-            older,
-            f"is missing: this file sets {newer[0][1]}, and a flammable limit and its report must "
-            "come from the same file",
-            allowed_text(values.spec(older)),
-        )
+        why = "a flammable limit and its report must come from the same file"
+        problem = f"is missing: this file sets {newer[0][1]}, and {why}"
+        refuse(values.file(*newer[0]), older, problem, allowed_text(values.spec(older)))
 
 
-def _check_explosion_control(values: Values, not_fitted: dict[str, str]) -> None:
-    is_prevention = values.get("hma", "explosion_control") != "68"
-    for name in PREVENTION_NEEDS:
-        if is_prevention and not_fitted.get(name):
-            values.refuse(
-                ("not_fitted", name),
-                "is not allowed: hma.explosion_control requires prevention (NFPA 69): "
-                "gas detection, fan and proof of airflow (A29)",
-                f'hma.explosion_control = "68", or fit {name}',
-            )
-
-
-def _check_gas(values: Values, not_fitted: dict[str, str]) -> None:
-    """The gas detection that the analysis requires is fitted, also with vents (NFPA 68)."""
+def _needed(values: Values, not_fitted: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """(equipment, why a file may not lack it, what is allowed instead)."""
+    if values.get("hma", "explosion_control") != "68":
+        for name in PREVENTION_NEEDS:
+            why = f": hma.explosion_control requires {PREVENTION}"
+            yield name, why, f'hma.explosion_control = "68", or fit {name}'
     document = values.get("hma", "gas_required_by")
-    if document is not None and not_fitted.get("gas"):
-        values.refuse(
-            ("not_fitted", "gas"),
-            f"is not allowed: hma.gas_required_by ({shown(document)}) requires gas detection",
-            "an analysis without gas_required_by, or fit gas detection",
-        )
-
-
-def _check_breaker(values: Values, not_fitted: dict[str, str]) -> None:
-    """Rows 1 to 3 remove all energy within 5 s. A breaker does that while row 12 keeps the
-    contactors closed.
-    """
-    if not has_contact(12, not_fitted):
-        return
-    values.need("hma", "breaker")
-    if not_fitted.get("shunt_trip"):
-        values.refuse(
-            ("not_fitted", "shunt_trip"),
-            f"is not allowed: under current {with_clauses([12])} keeps the contactors closed, but "
-            "rows 1, 2 and 3 must remove all energy",
-            "a shunt trip of the breaker that hma.breaker names",
-        )
+    if document is not None:  # also with vents (NFPA 68)
+        why = f": hma.gas_required_by ({shown(document)}) requires gas detection"
+        yield "gas", why, "an analysis without gas_required_by, or fit gas detection"
+    if has_contact(12, not_fitted):
+        values.need("hma", "breaker")
+        closed = f"under current {with_clauses([12])} keeps the contactors closed"
+        why = f": {closed}, but rows 1, 2 and 3 must remove all energy"
+        yield "shunt_trip", why, "a shunt trip of the breaker that hma.breaker names"
+    source = values.get("hma", "noc_source")
+    if source is not None:
+        beside = f"hma.noc_source ({shown(source)}), whose heartbeat row 46 watches"
+        yield "noc", f" together with {beside}", "one of the two"
+    # row 46b halves the power without supervision: it needs a signal of the supervision
+    if values.get("hma", "noc_derate") and not_fitted.get("supervised"):
+        row = f"row 46b ({sources(ROWS[46].basis)}), which needs noc or supervised"
+        why = f" together with not_fitted.supervised: hma.noc_derate requires {row}"
+        yield "noc", why, "hma.noc_derate = false, or fit noc or supervised"
 
 
 def _check_hold_off(values: Values, not_fitted: dict[str, str]) -> None:
@@ -158,46 +128,22 @@ def _check_hold_off(values: Values, not_fitted: dict[str, str]) -> None:
         values.not_allowed(path, "0, because no suppression is fitted")
     if held_ms and values.get("hma", "agent_hold_off_reason") is None:
         _, row, _, clauses = matrix.CONFLICTS[0]
-        values.refuse(
-            ("hma", "agent_hold_off_reason"),
-            f"is missing: after row {row} the fan waits {held_ms} ms ({clauses})",
-            schema.HMA["agent_hold_off_reason"].allowed[1],
-        )
+        problem = f"is missing: after row {row} the fan waits {held_ms} ms ({clauses})"
+        reason = ("hma", "agent_hold_off_reason")
+        values.refuse(reason, problem, values.spec(reason).allowed[1])
 
 
 def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
-    """Row 46 watches the heartbeat of a source of hints, or the supervised path of the fire
-    panel.
-    """
+    """Row 46 watches the heartbeat of a source of hints, or the fire panel's supervised path."""
     path, names = ("hma", "noc_source"), sorted(values.tables("source"))
     name = values.get(*path)
     if name is not None and name not in names:
         values.not_allowed(path, ", ".join(names) or "a source of hints", names)
-    if name is not None and not_fitted.get("noc"):
-        values.refuse(
-            ("not_fitted", "noc"),
-            f"is not allowed together with hma.noc_source ({shown(name)}), whose heartbeat row 46 "
-            "watches",
-            "one of the two",
-        )
     if name is None and "supervised" in not_fitted and "noc" not in not_fitted:
-        values.refuse(
-            path,
-            f"is missing: {with_clauses([46])} watches its heartbeat",
-            "the name of a source of hints, or supervised_ok of the fire panel, or not_fitted.noc",
-            equipment=("noc",),
-        )
-
-
-def _check_derate(values: Values, not_fitted: dict[str, str]) -> None:
-    """Row 46b halves the power without supervision. It needs a signal of the supervision."""
-    if values.get("hma", "noc_derate") and not_fitted.get("noc") and not_fitted.get("supervised"):
-        values.refuse(
-            ("not_fitted", "noc"),
-            "is not allowed together with not_fitted.supervised: hma.noc_derate requires row 46b "
-            f"({sources(ROWS[46].basis)}), which needs noc or supervised",
-            "hma.noc_derate = false, or fit noc or supervised",
-        )
+        problem = f"is missing: {with_clauses([46])} watches its heartbeat"
+        others = "supervised_ok of the fire panel, or not_fitted.noc"
+        allowed = f"the name of a source of hints, or {others}"
+        values.refuse(path, problem, allowed, equipment=("noc",))
 
 
 def _check_hard_wired(values: Values, not_fitted: dict[str, str]) -> None:

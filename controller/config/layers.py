@@ -3,19 +3,18 @@ only tighten a value.
 
 A layer is one TOML file, which names the layer above with `extends`. The merge gives a flat
 dictionary `{("rack", "1", "rated_current_mA"): Entry(value, file)}`; schema.py explains the keys.
-Each mistake of a user becomes a ConfigError of one line: file, key, value, the allowed values, the
-nearest right key.
 """
 
 import difflib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from controller.config import schema
 from controller.core.parameters import RENAMED, RETIRED
 from controller.forms import field as forms
 from controller.forms.reading import read, tables_of
-from controller.forms.refusal import ConfigError, dotted, not_allowed, refuse, shown
+from controller.forms.refusal import ConfigError, Path, dotted, not_allowed, refuse, shown
 
 SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
@@ -66,7 +65,7 @@ def read_chain(path: str) -> list[Layer]:
     return chain[::-1]
 
 
-def leave_out(chain: list[Layer], file: str, key: tuple[str, ...]) -> None:
+def leave_out(chain: list[Layer], file: str, key: Path) -> None:
     """Take a key or a table out of the layer of this file."""
     table: Any = next((layer.content for layer in chain if layer.file == file), {})
     for name in key[:-1]:
@@ -98,9 +97,7 @@ def _read(path: str) -> tuple[Layer, str]:
     return Layer(path, LAYERS.index(meta["layer"]), meta["name"], content), meta["extends"]
 
 
-def leaves(
-    content: dict[str, Any], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Any]]:
+def leaves(content: dict[str, Any], path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """(path, value) of every value that is not a table, and (path, {}) of every empty table."""
     for key, value in content.items():
         if isinstance(value, dict) and value:
@@ -109,20 +106,14 @@ def leaves(
             yield (*path, key), value
 
 
-def merge(
-    chain: list[Layer],
-    spec_of: Callable[[tuple[str, ...]], forms.Field | None],
-    siblings_of: Callable[[tuple[str, ...]], tuple[str, ...]],
-) -> dict[tuple[str, ...], forms.Entry]:
-    """Flat {path: Entry} of all layers. spec_of: None for an unknown key. siblings_of: the allowed
-    names at the last place of a path.
-    """
-    values: dict[tuple[str, ...], forms.Entry] = {}
+def merge(chain: list[Layer], chemistry: str) -> dict[Path, forms.Entry]:
+    """Flat {path: Entry} of all layers. chemistry: of the cells, for defaults and ranges."""
+    values: dict[Path, forms.Entry] = {}
     for layer in chain:
         for path, value in leaves(layer.content):
-            spec = spec_of(path)
+            spec = schema.spec_of(path, chemistry)
             if spec is None:
-                check_names(layer.file, path, siblings_of)
+                _check_names(layer.file, path)
                 if value != {}:
                     refuse(layer.file, path, f"{shown(value)} is not allowed", "a section")
                 values.setdefault(path, forms.Entry({}, layer.file, layer.rank))
@@ -134,25 +125,17 @@ def merge(
     return values
 
 
-def check_names(
-    file: str, path: tuple[str, ...], siblings_of: Callable[[tuple[str, ...]], tuple[str, ...]]
-) -> None:
+def _check_names(file: str, path: Path) -> None:
     """Refuse the first part of the path that is not allowed there, with the nearest right name."""
     if path[0] == "control" and path[-1] in RETIRED:
         refuse(file, path, f"is a retired key: {RETIRED[path[-1]]}; remove it")
     if path[0] == "control" and path[-1] in RENAMED:
         refuse(file, path, "has another name now", RENAMED[path[-1]])
     for depth in range(1, len(path) + 1):
-        names = siblings_of(path[:depth])
+        names = schema.names_at(path[:depth])
         if path[depth - 1] not in names:
             wrong = path[depth - 1]
             near = [] if wrong.isdigit() else difflib.get_close_matches(wrong, names, 1, 0.5)
             nearest = [dotted((*path[: depth - 1], near[0]))] if near else []
-            refuse(
-                file,
-                path[:depth],
-                "is not a known key",
-                "" if nearest else forms.few(names) or FREE_NAME,
-                nearest,
-                nearest[0] if nearest else "",
-            )
+            allowed = "" if nearest else forms.few(names) or FREE_NAME
+            refuse(file, path[:depth], "is not a known key", allowed, nearest, *nearest)

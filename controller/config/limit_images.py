@@ -1,9 +1,7 @@
-"""The integer images of both channels from the values of a configuration: parameters, stages, armed
-instances.
-"""
+"""The integer images of both channels: parameters, stages, armed instances."""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from controller.config import equipment, schema, thresholds
@@ -19,7 +17,7 @@ from controller.config.stage_states import (
 from controller.config.topology import Topology
 from controller.config.values import Values
 from controller.core.parameters import CONTROL_PARAMETERS
-from controller.forms.refusal import refuse
+from controller.forms.refusal import Path, refuse
 from controller.rows import records
 from safety import matrix, parameters
 
@@ -32,77 +30,60 @@ COMPARED = {
 COMPARED_MIN = 2
 _STAGES: tuple[tuple, ...] = matrix.STAGES
 OF_CONNECTION = ("grid_import_W_max", "grid_export_W_max")  # of [control]; both images have them
-Budgets = dict[tuple[str, ...], int]  # of silence.silence_budgets
+Budgets = dict[Path, int]  # of silence.silence_budgets
+Words = dict[str, StageWords]  # by the stage
+Numbers = dict[str, int]  # of one table, by the names of its parameters
 
 
-def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> dict[str, int]:
+def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> Numbers:
     """{name: integer} of CABINET_PARAMETERS."""
     derived = fitted(topology) | {name: values.need("control", name) for name in OF_CONNECTION}
     return _integers(parameters.CABINET_PARAMETERS, derived, values, budgets, "cabinet")
 
 
 def _integers(
-    table: tuple[tuple, ...],
-    derived: Mapping[str, int],
-    values: Values,
-    budgets: Budgets,
-    *path: str,
-) -> dict[str, int]:
-    """{name: integer} of a table of parameters: derived, else a silence budget, else of the files.
-    path: of the keys in the files.
-    """
+    table: tuple[tuple, ...], derived: Numbers, values: Values, budgets: Budgets, *path: str
+) -> Numbers:
+    """{name: integer} of a table: derived, else a silence budget, else of the files at `path`."""
     found = {}
     for name in [row[0] for row in table]:
         number = derived.get(name, budgets.get((*path, name)))
-        if number is None and len(path) == 1:
-            number = values.need(*path, name)
-        elif number is None:
-            number = values.needed(path[0], path[1], name).value
-        found[name] = int(number)
+        found[name] = int(values.need(*path, name) if number is None else number)
     return found
 
 
-def fitted(topology: Topology) -> dict[str, int]:
+def fitted(topology: Topology) -> Numbers:
     """{parameter of the cabinet: bool or count} that follows from the devices and [not_fitted]."""
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
     families = {each.profile.family for each in topology.devices if each.role == "bms"}
+    with_role = ("toxic", "io_3", "climate", "ups", "meter_load")
+    with_contact = ("heat", "supervised", "key_service", "door")
     return {
         "gas_required": any(kind not in absent for kind in equipment.GAS_KINDS),
         "gas_detectors": roles.count("gas_1") + roles.count("gas_2"),
         "offgas_detectors": roles.count("offgas_1") + roles.count("offgas_2"),
-        "toxic_fitted": "toxic" in roles,
-        "io_3_fitted": "io_3" in roles,
-        "climate_fitted": "climate" in roles,
-        "ups_fitted": "ups" in roles,
-        "meter_load_fitted": "meter_load" in roles,
+        **{f"{role}_fitted": role in roles for role in with_role},
+        **{f"{name}_fitted": name not in absent for name in with_contact},
         "smoke_zones": smoke_zones(absent),
-        "heat_fitted": "heat" not in absent,
-        "supervised_fitted": "supervised" not in absent,
-        "key_service_fitted": "key_service" not in absent,
-        "door_fitted": "door" not in absent,
         "close_command_fitted": families <= {"native_bms"},
         "bms_fault_contact_fitted": "bms_fault" not in absent,
     }
 
 
-def _bits(topology: Topology, role: str, index: int) -> dict[str, int]:
+def _bits(topology: Topology, role: str, index: int) -> Numbers:
     """{parameter: mask} of the fault bits of a PCS or BMS, from its profile."""
     profile = topology.required(role, index).profile
     return {f"{role}_{meaning}_bits": profile.mask(meaning) for meaning in (TRIP, INFO)}
 
 
-def unit_parameters(
-    values: Values, topology: Topology, unit: int, budgets: Budgets
-) -> dict[str, int]:
+def unit_parameters(values: Values, topology: Topology, unit: int, budgets: Budgets) -> Numbers:
     """{name: integer} of UNIT_PARAMETERS of unit `unit` (from 0)."""
     number, derived = str(unit + 1), _bits(topology, "pcs", unit)
     return _integers(parameters.UNIT_PARAMETERS, derived, values, budgets, "unit", number)
 
 
-def rack_parameters(
-    values: Values, topology: Topology, rack: int, budgets: Budgets
-) -> dict[str, int]:
+def rack_parameters(values: Values, topology: Topology, rack: int, budgets: Budgets) -> Numbers:
     """{name: integer} of RACK_PARAMETERS of rack `rack` (from 0)."""
     number = str(rack + 1)
     facts = rack_facts(topology)[rack]
@@ -112,90 +93,55 @@ def rack_parameters(
 
 
 def _check_compared(values: Values, number: str, facts: dict[str, bool]) -> None:
-    """Refuse a rack with too few modules or cells for the rows that compare them. facts: of
-    rack_facts.
-    """
+    """Refuse a rack with too few modules or cells for the rows that compare them."""
     for key, (fact, what) in COMPARED.items():
         entry = values.needed("rack", number, key)
         if facts[fact] and entry.value < COMPARED_MIN:
-            rows = sorted(
-                {stage[matrix.S_ROW] for stage in _STAGES if records.feature(stage).compares == key}
-            )
-            refuse(
-                entry.file,
-                ("rack", number, key),
-                f"{entry.value} is not allowed: its BMS reports {what}, and "
-                f"{equipment.with_clauses(rows)} {'compare' if len(rows) > 1 else 'compares'} "
-                f"{key} with each other",
-                f"{COMPARED_MIN}..{max(schema.RACK[key].allowed)}",
-            )
+            stages = [each for each in _STAGES if records.feature(each).compares == key]
+            rows = sorted({stage[matrix.S_ROW] for stage in stages})
+            compare = f"{'compare' if len(rows) > 1 else 'compares'} {key} with each other"
+            why = f"its BMS reports {what}, and {equipment.with_clauses(rows)} {compare}"
+            allowed = f"{COMPARED_MIN}..{max(schema.RACK[key].allowed)}"
+            problem = f"{entry.value} is not allowed: {why}"
+            refuse(entry.file, ("rack", number, key), problem, allowed)
 
 
-def control_parameters(values: Values, topology: Topology) -> dict[str, int]:
+def control_parameters(values: Values, topology: Topology) -> Numbers:
     """{name: integer} of CONTROL_PARAMETERS."""
-    derived = {"load_meter_fitted": topology.device("meter_load") is not None}
+    derived = {"load_meter_fitted": int(topology.device("meter_load") is not None)}
     return _integers(CONTROL_PARAMETERS, derived, values, {}, "control")
 
 
-def stage_words(values: Values, cabinet: dict[str, int], tick_ms: int) -> dict[str, StageWords]:
+def stage_words(values: Values, cabinet: Numbers, tick_ms: int) -> Words:
     """{stage id: its words}. cabinet: {name: integer}."""
     found = {}
     for stage in _STAGES:
         name = stage[matrix.S_ID]
-        level, clear, set_ms, clear_ms = [
-            values.get("stage", name, key) for key in schema.STAGE[name]
-        ]
+        level, clear, *times_ms = [values.get("stage", name, key) for key in schema.STAGE[name]]
         if name in thresholds.STAGE_SET_FROM:
             level = cabinet[thresholds.STAGE_SET_FROM[name]]
             clear = level * stage[matrix.S_CLEAR] // stage[matrix.S_SET]
-        found[name] = StageWords(
-            level, clear, parameters.ticks(set_ms, tick_ms), parameters.ticks(clear_ms, tick_ms)
-        )
+        ticks = [parameters.ticks(time_ms, tick_ms) for time_ms in times_ms]
+        found[name] = StageWords(level, clear, *ticks)
     return found
 
 
 def longer_by_tick(config: Config) -> list[dict[str, Any]]:
-    """[{stage, matrix_ms, here_ms}] of the debounce times that whole ticks make longer than in the
-    matrix.
-    """
-    found: list[dict[str, Any]] = [
-        {
-            "stage": stage[matrix.S_ID],
-            "matrix_ms": stage[matrix.S_SET_MS],
-            "here_ms": config.stage_words[stage[matrix.S_ID]].set_ticks * config.tick_ms,
-        }
-        for stage in _STAGES
-    ]
-    return [each for each in found if each["here_ms"] > each["matrix_ms"]]
+    """[{stage, matrix_ms, here_ms}] of the debounce times that whole ticks make longer."""
+    found = []
+    for name, matrix_ms in [(stage[matrix.S_ID], stage[matrix.S_SET_MS]) for stage in _STAGES]:
+        here_ms = config.stage_words[name].set_ticks * config.tick_ms
+        if here_ms > matrix_ms:
+            found.append({"stage": name, "matrix_ms": matrix_ms, "here_ms": here_ms})
+    return found
 
 
 def safety_image(
-    topology: Topology,
-    tick_ms: int,
-    modules: int,
-    cabinet: dict[str, int],
-    units: tuple[dict[str, int], ...],
-    racks: tuple[dict[str, int], ...],
-    words_of: dict[str, StageWords],
+    topology: Topology, tick_ms: int, modules: int, tables: Iterable[Numbers], words_of: Words
 ) -> array:
-    """array('i') in the layout of safety.parameters.ImageMap.
-
-    cabinet: {name: integer}; units, racks: such a dict for each. words_of: {stage id: its words}.
-    """
-    words: list[int] = [
-        parameters.IMAGE_SCHEMA,
-        topology.units,
-        topology.racks,
-        modules,
-        tick_ms,
-        *cabinet.values(),
-    ]
-    for table in (*units, *racks):
-        words += table.values()
-    for stage in _STAGES:
-        words += words_of[stage[matrix.S_ID]]
-    words += [
-        1 if stage_state(stage, topology, index)[0] in ARMED_STATES else 0
-        for stage, index in instances(topology)
-    ]
-    return array("i", words)
+    """array('i') in the layout of safety.parameters.ImageMap. tables: cabinet, units, racks."""
+    header = (parameters.IMAGE_SCHEMA, topology.units, topology.racks, modules, tick_ms)
+    numbers = [number for table in tables for number in table.values()]
+    words = [word for stage in _STAGES for word in words_of[stage[matrix.S_ID]]]
+    states = [stage_state(stage, topology, index)[0] for stage, index in instances(topology)]
+    return array("i", [*header, *numbers, *words, *[int(each in ARMED_STATES) for each in states]])

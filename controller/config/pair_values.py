@@ -10,7 +10,7 @@ from controller.config.silence import entry_of, period_ms
 from controller.config.sources import FALLBACK_KEYS, Source
 from controller.config.values import Values
 from controller.core.parameters import SOURCE_PARAMETERS
-from controller.forms.refusal import dotted, in_unit
+from controller.forms.refusal import Path, dotted, in_unit
 
 Table = Mapping[str, int | None]
 LONGEST_CHARGE_h = 24  # longer than any rack charges, also on a site that lowers the current
@@ -41,11 +41,11 @@ KEY_OF = {"shed_W": "stage_W", "ramped_W": "setpoint_ramp_W_per_s"}
 
 
 class Number(NamedTuple):
-    """One side of a pair. rank: of the layer that says it, NO_RANK without one; is_key: a file may
-    change it; words: name, value and file; text: of a wrong value.
+    """One side of a pair. rank: of its layer, NO_RANK without one; is_key: a file may change it;
+    words: name, value and file; text: of a wrong value.
     """
 
-    path: tuple[str, ...]
+    path: Path
     value: int
     file: str
     rank: int
@@ -60,7 +60,7 @@ class Tables:
 
     def __init__(self, values: Values, config: Config) -> None:
         self._values, self._config = values, config
-        self._whole = {**_whole(config), "cooling_ddegC": _cooling_ddegC(config)}
+        self._whole = _whole(config)
 
     def numbers(self, scope: str, low: str, high: str) -> Iterator[tuple[Number, Number]]:
         """(low, high) of each table of the scope that has both."""
@@ -69,7 +69,7 @@ class Tables:
             if found[0] is not None and found[1] is not None:
                 yield found[0], found[1]
 
-    def _tables(self, scope: str) -> list[tuple[tuple[str, ...], Table]]:
+    def _tables(self, scope: str) -> list[tuple[Path, Table]]:
         config = self._config
         if scope in ("control", "cabinet"):
             return [((scope,), {**getattr(config, scope), **_of_section(config)})]
@@ -83,7 +83,7 @@ class Tables:
         found = [each for each in config.devices if each.role == scope]
         return [(("device", each.name), _device(each)) for each in found]
 
-    def _number(self, path: tuple[str, ...], table: Table, name: str) -> Number | None:
+    def _number(self, path: Path, table: Table, name: str) -> Number | None:
         value = self._whole.get(name) if name in self._whole else table.get(name)
         own = (*path, KEY_OF.get(name, name))
         if "." in name:
@@ -96,7 +96,7 @@ class Tables:
             return Number((), value, "", NO_RANK, None, False, words, "")
         return self._key(own, value, WORDS.get(name))
 
-    def _key(self, own: tuple[str, ...], value: int, sum_of: str | None) -> Number:
+    def _key(self, own: Path, value: int, sum_of: str | None) -> Number:
         where, entry = own, self._values.entries.get(own)
         if own[0] in ("unit", "rack"):
             where, entry = entry_of(self._values, own)
@@ -116,7 +116,10 @@ def _whole(config: Config) -> Table:
         each["cells"] * each["charge_end_mV"] * each["rated_current_mA"]
         for each in config.rack_tables
     ]
+    # below this nothing cools the cells; None: nothing does at all
+    cooled_ddegC = [each.settings.get("cells_stop_ddegC") for each in config.devices]
     return {
+        "cooling_ddegC": min([each for each in cooled_ddegC if each is not None], default=None),
         "rating_W": sum([each["rated_W"] for each in config.unit_tables]),
         "racks_W": sum(racks),
         "racks_Wh_24_h": sum(most_uW) * LONGEST_CHARGE_h // 1_000_000,
@@ -127,35 +130,27 @@ def _whole(config: Config) -> Table:
 def _racks_W(config: Config, unit: int) -> int:
     """Power of the racks of a unit at rated current, in the middle of the cells' voltage."""
     own = [rack for rack, at in enumerate(config.topology.rack_units) if at == unit]
-    tables = [config.rack_tables[rack] for rack in own]
-    return sum(
-        [
-            each["cells"]
-            * ((each["charge_end_mV"] + each["discharge_end_mV"]) // 2)
-            * each["rated_current_mA"]
-            // 1_000_000
-            for each in tables
-        ]
-    )
+    found_W = 0
+    for each in [config.rack_tables[rack] for rack in own]:
+        middle_mV = (each["charge_end_mV"] + each["discharge_end_mV"]) // 2
+        found_W += each["cells"] * middle_mV * each["rated_current_mA"] // 1_000_000
+    return found_W
 
 
 def _of_section(config: Config) -> Table:
     """Numbers that follow from keys of [control] or from the meters."""
     control, rating_W = config.control, sum([each["rated_W"] for each in config.unit_tables])
     meters = [each for each in config.devices if each.profile.family == "meter"]
+    whole = range(1, control["peak_interval_s"] + 1)
     return {
         "above_peaks_permille": 1000 - control["soc_reserve_peaks_permille"],
         "swing_W": 2 * rating_W,
         "ramped_W": control["setpoint_ramp_W_per_s"] * control["peak_interval_s"],
         "interval_ms": control["peak_interval_s"] * 1000,
-        "even_interval_s": _even_s(control["peak_interval_s"]),
+        "even_interval_s": max([each_s for each_s in whole if HOUR_S % each_s == 0]),
         "meter_sample_ms": track_path.sample_ms(track_path.source(config)),
         "meter_period_ms": max([period_ms(each) for each in meters]),
     }
-
-
-def _even_s(interval_s: int) -> int:
-    return next(each_s for each_s in range(interval_s, 0, -1) if HOUR_S % each_s == 0)
 
 
 def _unit(config: Config, unit: int) -> Table:
@@ -184,9 +179,3 @@ def _device(device: Device) -> Table:
     if "stage_W" in settings:
         shed_W = settings["stages_max"] * settings["stage_W"]
     return {**settings, "period_ms": device.profile.period_ms, "shed_W": shed_W}
-
-
-def _cooling_ddegC(config: Config) -> int | None:
-    """The temperature of the cells below which nothing cools them; None: nothing does at all."""
-    found = [each.settings.get("cells_stop_ddegC") for each in config.devices]
-    return min([each for each in found if each is not None], default=None)

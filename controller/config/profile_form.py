@@ -204,15 +204,13 @@ def needed(family: str, settings: dict[str, Any]) -> tuple[str, ...]:
     return tuple([f"{quantity}_{phase}" for quantity in METER_UNITS for phase in phases])
 
 
+TABLES = ("settings", "registers", "identity", "frames", "fault_bits")
 TOP: dict[str, forms.Field] = {
     "maker": forms.text(),
     "model": forms.text(),
     "family": forms.choice(FAMILIES),
     "documents": forms.texts(),
-    **{
-        name: forms.table(default={})
-        for name in ("settings", "registers", "identity", "frames", "fault_bits")
-    },
+    **dict.fromkeys(TABLES, forms.table(default={})),
     "timing": forms.table(TIMING, {}),
 }
 

@@ -1,8 +1,4 @@
-"""Reads a device profile and checks it, or refuses it in one line. profile_form.py has every key.
-
-A profile is a TOML file: maker, family (the code for the device), documents, timing, settings of
-the family, registers (Modbus) or frames (CAN).
-"""
+"""Reads a device profile and checks it, or refuses it in one line. Its keys: profile_form.py."""
 
 import difflib
 import functools
@@ -12,9 +8,9 @@ import pickle
 from collections.abc import Iterable
 from typing import Any, cast
 
-from controller.config import profile_checks, profile_form as form
+from controller.config import profile_form as form
 from controller.forms.field import integer
-from controller.forms.reading import check_tables, file_text, read, read_each, unknown
+from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
 from drivers import toml_text
 from drivers.profile import FOLDER, Profile, Register
@@ -57,10 +53,10 @@ def _path_of(name: str) -> pathlib.Path:
 
 def _checked(path: pathlib.Path, data: Table) -> Profile:
     file = path.name
-    kind = {"family": form.TOP["family"]}
-    family = read(file, (), {key: data[key] for key in kind if key in data}, kind)["family"]
+    given = {"family": data["family"]} if "family" in data else {}
+    family = read(file, (), given, {"family": form.TOP["family"]})["family"]
     top = read(file, (), data, form.TOP)
-    settings = read(file, ("settings",), top["settings"], form.FAMILIES[family])
+    settings = top["settings"] = read(file, ("settings",), top["settings"], form.FAMILIES[family])
     registers = _registers(file, family, top["registers"])
     check_tables(file, ("frames",), top["frames"])
     frames = {
@@ -68,13 +64,13 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
         for frame, table in top["frames"].items()
     }
     needed, is_bms = form.needed(family, settings), family.endswith("_bms")
-    optional = form.OPTIONAL.get(family, ())
     if family != form.SITE_DEVICE:  # site_devices.py knows the names of its role
+        optional = form.OPTIONAL.get(family, ())
         _check_names(file, "registers", registers, () if is_bms else needed, optional)
     _check_names(file, "frames", frames, needed if is_bms else (), ())
     bits = _fault_bits(file, family, top["fault_bits"])
-    own = {"settings": settings, "registers": registers, "frames": frames, "fault_bits": bits}
-    own["identity"] = _identity(file, family, top["identity"])
+    identity = _identity(file, family, top["identity"])
+    own = {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
     return Profile(path=path, **{**top, **top.pop("timing"), **own})
 
 
@@ -89,9 +85,8 @@ def _fault_bits(file: str, family: str, data: Table) -> Table:
         read(file, path, table, dict.fromkeys(table, integer(0, form.BIT_MAX)))
         for name, bit in table.items():
             if bit in seen:
-                not_allowed(
-                    file, (*path, name), bit, f"a bit of its own ({seen[bit]} has this one)"
-                )
+                allowed = f"a bit of its own ({seen[bit]} has this one)"
+                not_allowed(file, (*path, name), bit, allowed)
             seen[bit] = ".".join((*path, name))
     return data
 
@@ -113,13 +108,13 @@ def _registers(file: str, family: str, data: Table) -> dict[str, Register]:
         for model, table in data.items():
             points = read_each(file, (*path, model), table, form.POINT)
             for name, fields in points.items():
-                profile_checks.check_scale_factor(file, (*path, model, name), fields, points)
+                _check_scale_factor(file, (*path, model, name), fields, points)
                 found[f"{model}.{name}"] = _register(f"{model}.{name}", fields)
         return found
     keys, check = {
-        **dict.fromkeys(form.SENSORS, (form.SENSOR_REGISTER, profile_checks.check_sensor)),
-        form.SITE_DEVICE: (form.SITE_REGISTER, profile_checks.check_site),
-        "meter": (form.REGISTER, profile_checks.check_meter),
+        **dict.fromkeys(form.SENSORS, (form.SENSOR_REGISTER, _check_sensor)),
+        form.SITE_DEVICE: (form.SITE_REGISTER, _check_site),
+        "meter": (form.REGISTER, _check_meter),
     }.get(family, (form.REGISTER, None))
     for name, fields in read_each(file, path, data, keys).items():
         if check:
@@ -133,7 +128,7 @@ def _identity(file: str, family: str, data: Table) -> dict[str, Register]:
         refuse(file, ("identity",), f"is not a table of family {family}", form.SITE_DEVICE)
     found = {}
     for name, fields in read_each(file, ("identity",), data, form.IDENTITY).items():
-        profile_checks.check_equals(file, ("identity", name), fields)
+        _check_equals(file, ("identity", name), fields)
         plain = {key: field.default for key, field in form.SITE_REGISTER.items()}
         plain |= {"direction": "read", "range": [-math.inf, math.inf]}
         found[name] = _register(name, plain | fields)
@@ -145,3 +140,101 @@ def _register(name: str, fields: Table) -> Register:
     low, high = fields["range"] or (None, None)
     own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
     return Register(code=code, words=words, sentinel=sentinel, **{**own, **fields})
+
+
+# -- what the keys of one register alone do not state
+
+
+def _check_site(file: str, path: Path, fields: Table) -> None:
+    """Bits are read and written as bits; a scale of 0 loses the value; kW would count as W."""
+    _check_raws(file, path, "invalid", fields)
+    is_bit, unit = fields["type"] == "bit", path[-1].rpartition("_")[2]
+    is_float = fields["type"] in form.FLOATS
+    for key, is_wrong, allowed in (
+        (
+            "unit",
+            fields["unit"] and not path[-1].endswith(f"_{fields['unit']}"),
+            f"{unit}; use scale",
+        ),
+        ("type", "write" in fields["direction"] and is_float, "an integer type to write"),
+    ):
+        if is_wrong:
+            not_allowed(file, (*path, key), fields[key], allowed)
+    functions = ((1, 2), (5, 15)) if is_bit else ((3, 4), (6, 16, 23))
+    for key, direction, known in zip(
+        ("function", "write_function"), ("read", "write"), functions, strict=True
+    ):
+        if direction in fields["direction"] and fields[key] not in known:
+            allowed = f"{' or '.join(map(str, known))} for this type"
+            not_allowed(file, (*path, key), fields[key], allowed)
+    if fields["scale"] == 0:
+        not_allowed(file, (*path, "scale"), 0, "any other number")
+    if fields["write_function"] == 6 and form.ALL_TYPES[fields["type"]][1] > 1:
+        not_allowed(file, (*path, "write_function"), 6, "16 for a value of two registers")
+    if fields["write_address"] is None:
+        fields["write_address"] = fields["address"]
+
+
+def _check_equals(file: str, path: Path, fields: Table) -> None:
+    """Require at least one value, and values that the type can have."""
+    if not fields["equals"]:
+        not_allowed(file, (*path, "equals"), [], "at least one value")
+    _check_raws(file, path, "equals", fields)
+
+
+def _check_raws(file: str, path: Path, key: str, fields: Table) -> None:
+    """Refuse a raw value that the type cannot have: it would never be found."""
+    kind, words = fields["type"], form.ALL_TYPES[fields["type"]][1]
+    low, high = (0, 1) if kind == "bit" else (0, (1 << 16 * words) - 1)
+    if kind.startswith("s"):
+        low, high = -(1 << 16 * words - 1), (1 << 16 * words - 1) - 1
+    for value in fields[key] if kind not in form.FLOATS else ():
+        if not low <= value <= high:
+            not_allowed(file, (*path, key), value, f"{low}..{high}, as {kind} reads")
+
+
+def _check_sensor(file: str, path: Path, fields: Table) -> None:
+    """Require input registers for the one read, a range, and a full scale for saturation."""
+    if fields["function"] != 4:
+        not_allowed(file, (*path, "function"), fields["function"], "4, input registers")
+    if fields["type"] not in ("u16", "s16"):
+        not_allowed(file, (*path, "type"), fields["type"], "u16, s16")
+    _check_range(file, path, fields)
+    for key in ("over_range_mask", "untrusted_mask"):
+        if fields[key] and fields["full_scale"] is None:
+            refuse(file, (*path, "full_scale"), f"is missing; {key} needs it")
+    if path[-1] in form.DATED:
+        _check_plain(file, path, fields)
+
+
+def _check_meter(file: str, path: Path, fields: Table) -> None:
+    """Require a range and the unit of the quantity: a power in kW would count as W."""
+    _check_range(file, path, fields)
+    _check_plain(file, path, fields)
+    unit = form.METER_UNITS.get(path[-1][:-2])
+    if unit is not None and fields["unit"] != unit:
+        not_allowed(file, (*path, "unit"), fields["unit"], f'"{unit}"')
+
+
+def _check_range(file: str, path: Path, fields: Table) -> None:
+    """Require the range of a register that a driver compares with it."""
+    if fields["range"] is None:
+        refuse(file, (*path, "range"), "is missing", "[low, high]")
+
+
+def _check_plain(file: str, path: Path, fields: Table) -> None:
+    """Refuse a scale or a saturation where the driver takes the raw value: it would have no effect,
+    and with a saturated date no calibration would be due.
+    """
+    for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
+        plain = form.SENSOR_REGISTER[key].default
+        if fields.get(key, plain) != plain:
+            allowed = f"{plain or 'none'}, the raw value is used"
+            not_allowed(file, (*path, key), fields[key], allowed)
+
+
+def _check_scale_factor(file: str, path: Path, fields: Table, points: dict[str, Table]) -> None:
+    """Require that the scale factor of a SunSpec point is a point of the same model."""
+    name = fields["scale_factor"]
+    if name and (name not in points or points[name]["type"] != "sunssf"):
+        not_allowed(file, (*path, "scale_factor"), name, "a sunssf point of the same model")

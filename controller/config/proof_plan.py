@@ -1,8 +1,8 @@
 """The proof tests of a cabinet, and the earliest and latest time of each reaction.
 
-A test belongs to an armed row or to a row in hard wiring. The header of the journal holds the plan.
-The earliest time follows from the limit image in the same header: debounce times and silences.
-Sensor, bus and write count as zero for it, because only their longest times are known.
+The header of the journal holds the plan. The earliest time follows from the limit image in the same
+header: debounce times and silences. Only the longest times of sensor, bus and write are known, so
+they count as zero for it.
 """
 
 from array import array
@@ -24,17 +24,13 @@ LEFT_OF_SILENCE = 2
 
 
 def plan(config: Config) -> dict[str, int]:
-    """{key of proof_intervals: most days between two tests, 0 for at commissioning only} of every
-    test.
-    """
+    """{key of proof_intervals: most days between two tests, 0 for at commissioning only}."""
     tested = {proof_intervals.key_of(stage) for stage in _armed(config)} | set(_wired(config))
     return {key: interval_d or 0 for key, interval_d in config.proof_tests.items() if key in tested}
 
 
 def allowed_ms(config: Config) -> dict[str, int]:
-    """{key: the latest time, ms}. One test proves all armed stages of a key: the longest counts. A
-    row by wire has the time of the PCS enable.
-    """
+    """{key: the latest time, ms}: the longest of its armed stages; by wire that of the enable."""
     schedule = bus_times.schedule(config)
     found: dict[str, int] = {}
     for stage in _armed(config):
@@ -45,8 +41,8 @@ def allowed_ms(config: Config) -> dict[str, int]:
 
 
 def soonest_ms(image: array) -> dict[str, int]:
-    """{key: the earliest time, ms}: the quickest armed instance of a limit image. Without rows by
-    wire. ValueError for an image of another version.
+    """{key: the earliest time, ms} by a limit image, without rows by wire. ValueError for an image
+    of another version.
     """
     kernel = Kernel(image)
     found: dict[str, int] = {}
@@ -66,9 +62,7 @@ def _instance_ms(kernel: Kernel, instance: int) -> int:
 
 
 def _silent_ms(kernel: Kernel, instance: int) -> int:
-    """The least rest of the silence that an instance waits for when its cause comes; 0 for another
-    cause.
-    """
+    """The least rest of the silence that an instance waits for; 0 for another cause."""
     image, places, evaluator = kernel.image, kernel.evaluator.map, kernel.evaluator
     stage, number = m.STAGES[evaluator.stage[instance]], evaluator.block[instance] - 1
     feature = records.feature(stage)
@@ -95,9 +89,5 @@ def _wired(config: Config) -> dict[str, int]:
 
 
 def _armed(config: Config) -> list[tuple]:
-    stages = {
-        stage[m.S_ID]: stage
-        for stage, index in stage_states.instances(config.topology)
-        if stage_states.stage_state(stage, config.topology, index)[0] in stage_states.ARMED_STATES
-    }
-    return list(stages.values())
+    armed = stage_states.stages_in(config.topology, stage_states.ARMED_STATES)
+    return list({stage[m.S_ID]: stage for stage in armed}.values())

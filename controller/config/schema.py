@@ -1,10 +1,10 @@
 """The keys of a configuration, the allowed values of each, and the tighter direction.
 
-The numbers come from the tables of the code that uses them (safety.parameters, safety.matrix,
-controller.core.parameters). This file adds the structure: buses, devices, equipment.
+The numbers come from the tables of the code that uses them. This file adds the structure.
 """
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable
 
@@ -17,6 +17,7 @@ from controller.core.base.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
 from controller.core.site_devices import roles
 from controller.forms.field import Field, derived, matching, named
+from controller.forms.refusal import Path
 from controller.rows.proof_intervals import INTERVALS, SECTION as PROOF_TEST
 from controller.rows.records import WIRED
 from controller.rows.shapes import LONG_D
@@ -31,18 +32,11 @@ NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
 ROLES = {
     "pcs": ("sunspec_pcs",),
     "bms": ("native_bms", "pylontech_bms"),
-    "meter_grid": ("meter",),
-    "meter_load": ("meter",),
-    "io_1": ("io",),
-    "io_2": ("io",),
-    "io_3": ("io",),
-    "gas_1": ("gas",),
-    "gas_2": ("gas",),
-    "offgas_1": ("offgas",),
-    "offgas_2": ("offgas",),
-    "toxic": ("toxic",),
-    "climate": ("climate",),
-    "ups": ("ups",),
+    **dict.fromkeys(("meter_grid", "meter_load"), ("meter",)),
+    **dict.fromkeys(("io_1", "io_2", "io_3"), ("io",)),
+    **dict.fromkeys(("gas_1", "gas_2"), ("gas",)),
+    **dict.fromkeys(("offgas_1", "offgas_2"), ("offgas",)),
+    **{family: (family,) for family in ("toxic", "climate", "ups")},
     **dict.fromkeys(roles.OF_DEVICES, (SITE_DEVICE,)),
 }
 
@@ -57,15 +51,15 @@ IO_BITS = 8
 SETPOINT_MS_MAX = 100
 
 _ANY_NAME = (NAME, "a name of a-z, 0-9 and _")
-_PROFILE = (
-    re.compile(r"[A-Za-z0-9_./-]{1,200}"),
-    "the name of a device profile, or a file that ends in .toml",
-)
-_ACCEPTED = "who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"
+_PROFILE = re.compile(r"[A-Za-z0-9_./-]{1,200}")
+_PROFILE_WORDS = "the name of a device profile, or a file that ends in .toml"
+_ASCII = "on one line of ASCII"
+_ACCEPTED = f"who accepted it, when (YYYY-MM-DD) and why, {_ASCII}"
+_COILS = [f"{inverted}{name}" for inverted in ("", "!") for name in OUTPUT_NAMES]
 
 DEVICE = {
     "role": Field("choice", tuple(ROLES)),
-    "profile": matching(*_PROFILE, None),
+    "profile": matching(_PROFILE, _PROFILE_WORDS, None),
     "bus": matching(*_ANY_NAME, None),
     "unit_id": Field("int", (0, 255)),
     "node": Field("int", (1, 55)),
@@ -73,12 +67,8 @@ DEVICE = {
     "rack": Field("int", (1, INDEX_MAX)),
     "period_ms": Field("int", (10, 60_000)),
     "setpoint_ms": Field("int", (10, SETPOINT_MS_MAX), 20, "down"),
-    "inputs": Field(
-        "list", (IO_BITS, ("", *[name for names in INPUT_NAMES.values() for name in names]))
-    ),
-    "outputs": Field(
-        "list", (IO_BITS, ("", *OUTPUT_NAMES, *[f"!{name}" for name in OUTPUT_NAMES]))
-    ),
+    "inputs": Field("list", (IO_BITS, ("", *itertools.chain(*INPUT_NAMES.values())))),
+    "outputs": Field("list", (IO_BITS, ("", *_COILS))),
 }
 # The parameters of the roles of site devices; a role's own range and default: devices.py.
 for _row in roles.PARAMETERS:
@@ -119,9 +109,8 @@ TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
 CABINET["tick_ms"] = Field("choice", TICKS_MS, 20)
 # 30 s of C65; no other number has a source. A quicker fuse ends the current, and so the wait.
 FUSE_WAIT_MS_MIN = 30_000
-CABINET["fuse_wait_ms"] = CABINET["fuse_wait_ms"]._replace(
-    allowed=(FUSE_WAIT_MS_MIN, CABINET["fuse_wait_ms"].allowed[1])
-)
+_fuse = CABINET["fuse_wait_ms"]
+CABINET["fuse_wait_ms"] = _fuse._replace(allowed=(FUSE_WAIT_MS_MIN, _fuse.allowed[1]))
 CABINET["second_channel"] = Field("choice", ("none", "fitted"), "none")
 _REPORTED_BY = {"unit's PCS": parameters.UNIT_PARAMETERS, "rack's BMS": parameters.RACK_PARAMETERS}
 _OF_PROFILE = {
@@ -130,31 +119,23 @@ _OF_PROFILE = {
     for row in table
     if row[0].endswith(("_reported", "_bits"))
 }
+_OF_PROFILE["unit"] = "it follows from dc_bus"
 UNIT = _DC_BUS | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE)
-RACK = _DC_BUS | _parameters(
-    parameters.RACK_PARAMETERS, _OF_PROFILE | {"unit": "it follows from dc_bus"}
-)
+RACK = _DC_BUS | _parameters(parameters.RACK_PARAMETERS, _OF_PROFILE)
 # The tapers of NMC cells end at the thresholds of rows 28 and 31.
 _NMC_DEFAULTS_MV = {
-    "charge_taper_mV": 4100,
-    "charge_end_mV": 4200,
-    "discharge_taper_mV": 3200,
-    "discharge_end_mV": 3000,
+    **{"charge_taper_mV": 4100, "charge_end_mV": 4200},
+    **{"discharge_taper_mV": 3200, "discharge_end_mV": 3000},
 }
-RACKS = {
-    LFP: RACK,
-    NMC: RACK
-    | {key: RACK[key]._replace(default=value_mV) for key, value_mV in _NMC_DEFAULTS_MV.items()},
-}
+_OF_NMC = {key: RACK[key]._replace(default=value) for key, value in _NMC_DEFAULTS_MV.items()}
+RACKS = {LFP: RACK, NMC: RACK | _OF_NMC}
 CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
 SOURCE = {"role": Field("choice", SOURCE_ROLES)} | _parameters(SOURCE_PARAMETERS, {})
 
 
 # Facts of the hazard mitigation analysis and the listings: no default may replace them.
 HMA = {
-    "report": named(
-        "number and date of the hazard mitigation analysis, on one line of ASCII", "free"
-    ),
+    "report": named(f"number and date of the hazard mitigation analysis, {_ASCII}", "free"),
     "chemistry": Field("choice", (LFP, NMC)),
     # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
     "explosion_control": Field("choice", ("68", "69", "both")),
@@ -162,9 +143,7 @@ HMA = {
     # Of this cell model's vent gas: 10 000 ppm = 1 % by volume; hydrogen has 40 000 (A33).
     "lfl_vol_ppm": Field("int", (5000, 200_000), None, "down"),
     "lfl_source": named("the UL 9540A cell report with lfl_vol_ppm, on one line of ASCII", "free"),
-    "agent_hold_off_reason": named(
-        "the reason why the fan waits for the agent, on one line of ASCII"
-    ),
+    "agent_hold_off_reason": named(f"the reason why the fan waits for the agent, {_ASCII}"),
     "breaker": Field("choice", tuple(BREAKERS)),
     "restart_alone": Field("bool", (False, True), False, "down"),
     "noc_source": matching(SOURCE_NAME, "the name of a source of hints", None),
@@ -214,7 +193,7 @@ _TOP = {"optional_equipment": Field("list", (0, tuple(EQUIPMENT)), [], "subset")
 SECTIONS = (*_TOP, *_FLAT, *_TABLES, "stage")
 
 
-def _keys(path: tuple[str, ...], chemistry: str = LFP) -> dict[str, Field]:
+def _keys(path: Path, chemistry: str = LFP) -> dict[str, Field]:
     """The keys of the table at `path` (a key's path without its last part), or {}."""
     if not path:
         return _TOP
@@ -227,10 +206,7 @@ def _keys(path: tuple[str, ...], chemistry: str = LFP) -> dict[str, Field]:
 
 
 def every_key() -> list[tuple[str, Field, Field]]:
-    """(key, Field, Field for NMC cells) of every key that a file may set.
-
-    N in a key means a number, NAME a name.
-    """
+    """(key, Field, Field for NMC cells) of all that a file may set; N a number, NAME a name."""
     tables: list[tuple[str, dict[str, Field]]] = [
         ("", _TOP),
         *[(section + ".", keys) for section, keys in _FLAT.items()],
@@ -252,7 +228,7 @@ def every_key() -> list[tuple[str, Field, Field]]:
 
 # the checks ask for each value a few times; 16 racks have some 1500 keys
 @functools.lru_cache(maxsize=4096)
-def spec_of(path: tuple[str, ...], chemistry: str = LFP) -> Field | None:
+def spec_of(path: Path, chemistry: str = LFP) -> Field | None:
     """Field of the key at `path` for cells of this chemistry; None for an unknown key."""
     if names_at(path[:-1]) and all(
         path[depth] in names_at(path[: depth + 1]) for depth in range(len(path))
@@ -261,7 +237,7 @@ def spec_of(path: tuple[str, ...], chemistry: str = LFP) -> Field | None:
     return None
 
 
-def names_at(path: tuple[str, ...]) -> tuple[str, ...]:
+def names_at(path: Path) -> tuple[str, ...]:
     """The allowed names at the last place of `path`. A free name only has to be well formed."""
     if len(path) <= 1:
         return SECTIONS

@@ -5,7 +5,7 @@ from controller.config.devices import Device
 from controller.config.topology import Topology
 from controller.config.values import Values
 from controller.forms.field import Entry
-from controller.forms.refusal import not_allowed
+from controller.forms.refusal import Path, not_allowed
 
 # section, key, longest time in ms, least periods of the device, roles of the device
 BUDGETS = (
@@ -31,51 +31,41 @@ def period_ms(device: Device) -> int:
     return max(device.profile.period_ms, device.profile.settings.get("control_period_ms", 0))
 
 
-def silence_budgets(values: Values, topology: Topology) -> dict[tuple[str, ...], int]:
+def silence_budgets(values: Values, topology: Topology) -> dict[Path, int]:
     """{(section, number..., key): ms} of every row of BUDGETS. Raises ConfigError."""
-    found: dict[tuple[str, ...], int] = {}
+    found: dict[Path, int] = {}
     for section, key, base_ms, periods, roles in BUDGETS:
         for device in topology.devices:
             if device.role in roles:
                 number = () if section == "cabinet" else (str(device.index + 1),)
-                path: tuple[str, ...] = (section, *number, key)
+                path: Path = (section, *number, key)
                 budget_ms = _budget_ms(values, device, path, base_ms, periods)
                 found[path] = max(found.get(path, 0), budget_ms)
     return found
 
 
-def _budget_ms(
-    values: Values, device: Device, path: tuple[str, ...], base_ms: int, periods: int
-) -> int:
+def _budget_ms(values: Values, device: Device, path: Path, base_ms: int, periods: int) -> int:
     low_ms = period_ms(device) * periods
     high_ms: int = min(max(base_ms, low_ms), values.spec(path).allowed[1])
     if low_ms > high_ms:
-        values.refuse(
-            ("device", device.name, "profile"),
-            f"its period of {period_ms(device)} ms is too long for its silence budget {path[-1]}",
-            f"1..{high_ms // periods} ms",
-        )
+        long = f"its period of {period_ms(device)} ms is too long for its silence budget {path[-1]}"
+        values.refuse(("device", device.name, "profile"), long, f"1..{high_ms // periods} ms")
     own_path, entry = entry_of(values, path)
     if entry is None:
         return high_ms
     if not low_ms <= entry.value <= high_ms:
-        not_allowed(
-            entry.file,
-            own_path,
-            entry.value,
-            f"{low_ms}..{high_ms} (device.{device.name} has a period of {period_ms(device)} ms)",
-        )
+        why = f"device.{device.name} has a period of {period_ms(device)} ms"
+        not_allowed(entry.file, own_path, entry.value, f"{low_ms}..{high_ms} ({why})")
     return int(entry.value)
 
 
-def entry_of(values: Values, path: tuple[str, ...]) -> tuple[tuple[str, ...], Entry | None]:
+def entry_of(values: Values, path: Path) -> tuple[Path, Entry | None]:
     """(path, Entry) of a parameter that a file sets, else (path, None)."""
     if len(path) == 2:
         return path, values.entries.get(path)
-    section, number, key = path
-    shared = section, "all", key
+    shared = path[0], "all", path[2]
     own, common = path in values.entries, shared in values.entries
     if not own and not common:
         return path, None
-    entry = values.numbered(section, number, key)
+    entry = values.entry(*path)
     return (path if own and values.entries[path] == entry else shared), entry

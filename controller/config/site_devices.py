@@ -23,41 +23,34 @@ def site_devices(devices: tuple[Device, ...]) -> tuple[SiteDevice, ...]:
 def _site_device(device: Device) -> SiteDevice:
     role = ROLES[device.role]
     registers = device.profile.registers
-    mask = 0
-    for bit, signal in enumerate(role.signals):
-        if "read" in getattr(registers.get(signal.name), "direction", ""):
-            mask |= 1 << bit
+    read = [name for name, register in registers.items() if "read" in register.direction]
+    mask = sum([1 << bit for bit, each in enumerate(role.signals) if each.name in read])
     return SiteDevice(role, device.index + 1, mask, device.settings)
 
 
 def check(path: str, device: Device) -> None:
     """Refuse a profile whose registers are not the signals and actuators of the role."""
     role, registers = ROLES[device.role], device.profile.registers
-    names = {
-        "read": [each.name for each in role.signals],
-        "write": [each.name for each in role.actuators],
-    }
+    signals = [each.name for each in role.signals]
+    names = {"read": signals, "write": [each.name for each in role.actuators]}
     for name, register in registers.items():
         for direction in register.direction.split():
             if name not in names[direction]:
                 problem = f"registers.{name}: role {role.name} does not {direction} it"
                 _refuse(path, device, problem, ", ".join(names[direction]) or "nothing")
         _check_settings(path, device, register)
-    for signal in role.signals:
-        read = registers.get(signal.name)
-        if read and not signal.low <= read.low <= read.high <= signal.high:
-            problem = f"registers.{signal.name}.range: [{read.low}, {read.high}]"
+    for signal in [each for each in role.signals if each.name in registers]:
+        low, high = registers[signal.name].low, registers[signal.name].high
+        problem = f"registers.{signal.name}.range: [{low}, {high}]"
+        if not signal.low <= low <= high <= signal.high:
             _refuse(path, device, problem, f"within {signal.low}..{signal.high}")
         rated_W = device.settings.get("rated_W", POWER_W_MAX) if signal.of_rated else POWER_W_MAX
-        if read and rated_W < POWER_W_MAX and not read.low <= 0 <= rated_W <= read.high:
-            problem = f"registers.{signal.name}.range: [{read.low}, {read.high}]"
+        if rated_W < POWER_W_MAX and not low <= 0 <= rated_W <= high:
             _refuse(path, device, problem, f"a range that contains 0..{rated_W}, rated_W")
     limit_W, rated_W = [device.settings.get(key, 0) for key in ("limit_W_max", "rated_W")]
     if limit_W > rated_W:
-        raise ConfigError(
-            f"{path}:device.{device.name}.limit_W_max: {limit_W} W is above rated_W {rated_W} W; "
-            f"allowed 1..{rated_W} W"
-        )
+        problem = f"limit_W_max: {limit_W} W is above rated_W {rated_W} W"
+        raise ConfigError(f"{path}:device.{device.name}.{problem}; allowed 1..{rated_W} W")
     for actuator in role.actuators:
         if "write" in getattr(registers.get(actuator.name), "direction", ""):
             _check_write(path, device, actuator)
@@ -67,9 +60,7 @@ def check(path: str, device: Device) -> None:
 
 
 def _check_settings(path: str, device: Device, register: Register) -> None:
-    """Refuse a scale or a number of bits by a parameter that the role does not have, and more bits
-    than the module has.
-    """
+    """Refuse a parameter that the role does not have, and more bits than the module has."""
     for key in ("scale_by", "count_by"):
         parameter = getattr(register, key)
         if parameter and parameter not in device.settings:
@@ -117,7 +108,7 @@ def gates(device: Device) -> dict[str, WriteGate]:
 
 
 def _form(device: Device, register: Register) -> WriteForm:
-    factor = device.settings[register.scale_by] if register.scale_by else 1
+    factor = device.settings.get(register.scale_by, 1)
     count = device.settings.get(register.count_by, register.count)
     words, is_signed = INTEGERS.get(register.type, (count, False))
     return WriteForm(

@@ -1,6 +1,4 @@
-"""Sources of hints: the tables [source.NAME] of a configuration. Their image:
-controller/core/base/hint_sources.py.
-"""
+"""Sources of hints: the tables [source.NAME]. Their image: controller/core/base/hint_sources.py."""
 
 from dataclasses import dataclass
 
@@ -20,10 +18,8 @@ FALLBACK_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source of hints. index: place among the sorted names, from 0; role: of hint_codes.ROLES.
-
-    priority of its requests: 1 comes first, 0 for a source that sends no requests. fallback:
-    {quantity: W or None}, with every quantity.
+    """One source of hints. index: place among the sorted names, from 0. priority of its requests: 1
+    comes first, 0 for a source that sends none. fallback: {every quantity: W or None}.
     """
 
     name: str
@@ -46,12 +42,8 @@ def read(values: Values) -> tuple[Source, ...]:
     """Every Source, by index. Raises ConfigError."""
     names = sorted(values.tables("source"))
     if len(names) > SOURCES_MAX:
-        refuse(
-            values.last_file,
-            ("source", names[SOURCES_MAX]),
-            "is one source too many",
-            f"at most {SOURCES_MAX} sources",
-        )
+        last = ("source", names[SOURCES_MAX])
+        refuse(values.last_file, last, "is one source too many", f"at most {SOURCES_MAX} sources")
     found = tuple([_source(values, name, index) for index, name in enumerate(names)])
     _check_priorities(values, found)
     return found
@@ -62,10 +54,8 @@ def _source(values: Values, name: str, index: int) -> Source:
     settings = {row[0]: values.get("source", name, row[0]) for row in SOURCE_PARAMETERS}
     if role == hint_codes.ROLES[CAP]:
         if settings["priority"] is not None:
-            values.refuse(
-                ("source", name, "priority"),
-                'is not allowed: a source of role "cap" sends no requests',
-            )
+            problem = 'is not allowed: a source of role "cap" sends no requests'
+            values.refuse(("source", name, "priority"), problem)
         settings["priority"] = NO_PRIORITY
     else:
         values.need("source", name, "priority")
@@ -81,7 +71,5 @@ def _check_priorities(values: Values, sources: tuple[Source, ...]) -> None:
     for source in sources:
         other = seen.setdefault(source.priority, source)
         if source.priority != NO_PRIORITY and other is not source:
-            values.not_allowed(
-                ("source", source.name, "priority"),
-                f"a priority that no other source has (source.{other.name} has this one)",
-            )
+            allowed = f"a priority that no other source has (source.{other.name} has this one)"
+            values.not_allowed(("source", source.name, "priority"), allowed)

@@ -1,9 +1,8 @@
 """States of the stage instances of a site: armed, or the reason why an instance is not armed.
 
-A stage instance is armed unless one of its signals is missing. The rack's BMS may not report it:
-then the BMS's own protection replaces the stage (by_bms of its record), or a person accepted the
-loss. Or the equipment is not fitted, and a person accepted that. Row 46 stays armed if the fire
-panel has a supervised path: its closed contact satisfies the row.
+An instance is armed unless one of its signals is missing. If the rack's BMS does not report it, the
+BMS's own protection replaces the stage (by_bms of its record), or a person accepted the loss. Or
+the equipment is not fitted, and a person accepted that.
 """
 
 from collections.abc import Iterable
@@ -33,9 +32,8 @@ def rack_facts(topology: Topology) -> list[dict[str, bool]]:
 
 
 def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, str]:
-    """(state of a stage of the matrix, the equipment that it lacks or "").
-
-    rack: of a rack's stage. cross_checks.py refuses a state of TO_ACCEPT without an acceptance.
+    """(state of a stage of the matrix, the equipment that it lacks or ""). rack: of its stage.
+    cross_checks.py refuses a state of TO_ACCEPT without an acceptance.
     """
     if stage[matrix.S_SCOPE] == signals.RACK:
         return _rack_state(stage, rack_facts(topology)[rack], topology.not_fitted)
@@ -81,9 +79,7 @@ def _reports(facts: dict[str, bool], lacking: str) -> bool:
 
 
 def _noc_state(stage: tuple, topology: Topology) -> tuple[int, str]:
-    """Row 46: a supervised contact of the fire panel satisfies the row. The row reduces power only
-    if the hazard analysis requires that.
-    """
+    """Row 46: a supervised contact of the fire panel satisfies it. It reduces power if asked."""
     if "supervised" in topology.not_fitted and "noc" in topology.not_fitted:
         return NOT_FITTED, "noc"
     if stage[matrix.S_DEMAND][matrix.D_CHARGE_DERATE_PCT] and not topology.hma["noc_derate"]:
@@ -118,9 +114,7 @@ def accepted(topology: Topology, name: str) -> str:
 
 
 def instances(topology: Topology) -> list[tuple[tuple, int]]:
-    """(stage, unit or rack or -1) of every stage instance, in the order of the image's armed
-    words.
-    """
+    """(stage, unit or rack or -1) of every instance, in the order of the image's armed words."""
     places: dict[int, Iterable[int]] = {
         signals.CABINET: (-1,),
         signals.UNIT: range(topology.units),
@@ -137,13 +131,13 @@ def instances(topology: Topology) -> list[tuple[tuple, int]]:
 
 def rows_in(topology: Topology, states: tuple[int, ...]) -> list[int]:
     """Rows with at least one stage instance in one of these states, sorted."""
-    return sorted(
-        {
-            stage[matrix.S_ROW]
-            for stage, index in instances(topology)
-            if stage_state(stage, topology, index)[0] in states
-        }
-    )
+    return sorted({stage[matrix.S_ROW] for stage in stages_in(topology, states)})
+
+
+def stages_in(topology: Topology, states: tuple[int, ...]) -> list[tuple]:
+    """The stage of each instance in one of these states, in the order of `instances`."""
+    every = instances(topology)
+    return [stage for stage, at in every if stage_state(stage, topology, at)[0] in states]
 
 
 def rows_armed(topology: Topology) -> list[int]:

@@ -1,99 +1,71 @@
-"""Tapers: power limits that fall linearly before a stage trips. The kernel computes them
-(safety/tapers.py).
+"""Tapers: power limits that fall linearly before a stage trips (safety/tapers.py computes them).
 
-A taper needs no stage and no trip: it always acts, on every rack whose BMS reports its signal.
-Section 7 requires the tapers of rows 18, 27 and 31. The project chose the beginning of those of 27
-and 31 (before the voltage of the row), row 25 and the state of charge. 40a is the silence ladder.
+A taper always acts, on every rack whose BMS reports its signal. Section 7 requires those of rows
+18, 27 and 31. The project chose the beginning of those of 27 and 31, row 25 and the state of
+charge.
 """
 
 from array import array
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from controller.config import schema
 from controller.config.cabinet_config import Config
 from controller.rows import matrix_words
+from controller.rows.facts import table
 from safety import matrix, parameters, tapers
 
-CHARGE, DISCHARGE = (0,), (1,)
 WAYS = ("charging", "discharging")
 Ends = tuple[int, int]  # (full power up to here, none from here)
+Image = tuple[array, parameters.ImageMap]
 
 
 class Taper(NamedTuple):
-    """stage: the stage whose effects name the taper, "" for none. ways: CHARGE, DISCHARGE or both.
-    signal: in the form of a feature, for its unit. reported: parameter of a rack without which the
-    taper does not act, "" for none.
-
-    ends: (full power up to here, none from here), two numbers or two parameters of the rack. A
-    single number is a place in the result of tapers.temperature_tapers for the limit image.
+    """stage: the stage whose effects name the taper, "" for none. ways: places in WAYS. signal: in
+    the form of a feature, for its unit. ends: two parameters of the rack, or what _ends finds.
+    reported: parameter of a rack without which the taper does not act, "" for none.
     """
 
     stage: str
     ways: tuple[int, ...]
     signal: str
     what: str
-    ends: tuple[int | str, ...]
+    ends: str
     reported: str
     basis: str
 
 
-_SOC = tapers.SOC_TAPER_PERMILLE
-_HOT, _COLD = (0,), (1,)  # places in the result of tapers.temperature_tapers
-_WARM = ("temperature_ddegC_max", "hottest module")
-_FROST = ("temperature_ddegC_min", "coldest module")
-_EARLIER = "begins before the row's own voltage"
-_CHARGED = ("soc_permille", "state of charge")
-TAPERS = (
-    Taper("18a", CHARGE, *_WARM, _HOT, "temperatures_reported", "row 18"),
-    Taper("18b", DISCHARGE, *_WARM, _HOT, "temperatures_reported", "row 18"),
-    Taper("25a", CHARGE, *_FROST, _COLD, "temperatures_reported", "project: 10 K before row 25"),
-    Taper("25b", DISCHARGE, *_FROST, _COLD, "temperatures_reported", "project: 10 K before row 25"),
-    Taper(
-        "27",
-        CHARGE,
-        "cell_voltage_mV_max",
-        "highest cell",
-        ("charge_taper_mV", "charge_end_mV"),
-        "cells_reported",
-        f"row 27 for the taper; project: it {_EARLIER}",
-    ),
-    Taper(
-        "31a",
-        DISCHARGE,
-        "cell_voltage_mV_min",
-        "lowest cell",
-        ("discharge_taper_mV", "discharge_end_mV"),
-        "cells_reported",
-        f"row 31 for the taper; project: with LFP cells it {_EARLIER}",
-    ),
-    Taper(
-        "40a",
-        CHARGE + DISCHARGE,
-        "bms_silence_ms",
-        "silence of the BMS",
-        ("bms_warn_ms", "bms_ramp_ms"),
-        "",
-        "project: the silence ladder",
-    ),
-    Taper("", CHARGE, *_CHARGED, _SOC[0], "", "project: the last 3 %"),
-    Taper("", DISCHARGE, *_CHARGED, _SOC[1], "", "project: the last 3 %"),
-)
+# stage | ways | signal | what | ends | reported | basis
+_TAPERS = """
+18a | charging | temperature_ddegC_max | hottest module | hot | temperatures_reported | row 18
+18b | discharging | temperature_ddegC_max | hottest module | hot | temperatures_reported | row 18
+25a | charging | temperature_ddegC_min | coldest module | cold | temperatures_reported |
+  project: 10 K before row 25
+25b | discharging | temperature_ddegC_min | coldest module | cold | temperatures_reported |
+  project: 10 K before row 25
+27 | charging | cell_voltage_mV_max | highest cell | charge_taper_mV charge_end_mV |
+  cells_reported | row 27 for the taper; project: it begins before the row's own voltage
+31a | discharging | cell_voltage_mV_min | lowest cell | discharge_taper_mV discharge_end_mV |
+  cells_reported | row 31 for the taper; project: with LFP cells it begins before the row's own
+  voltage
+40a | charging and discharging | bms_silence_ms | silence of the BMS | bms_warn_ms bms_ramp_ms | |
+  project: the silence ladder
+| charging | soc_permille | state of charge | charge | | project: the last 3 %
+| discharging | soc_permille | state of charge | charge | | project: the last 3 %
+"""
+TAPERS = [
+    Taper(stage, tuple(map(WAYS.index, ways.split(" and "))), *rest)
+    for stage, ways, *rest in table(_TAPERS)
+]
 
 
 def facts(found: Config | None = None) -> list[dict[str, Any]]:
-    """[{...}] of every taper that acts. found: the site, or None for the defaults with those of NMC
-    cells.
-    """
-    if found:
-        moved = tapers.temperature_tapers(found.safety_image, found.image_map())
-        return [
-            _fact(taper, ends)
-            for taper in TAPERS
-            if (ends := _ends(taper, found.rack_tables, moved))
-        ]
-    return [
-        _fact(taper, _default(taper, schema.LFP), _default(taper, schema.NMC)) for taper in TAPERS
-    ]
+    """[{...}] of every taper that acts. found: the site, or None for the defaults, also of NMC."""
+    if found is None:
+        lfp, nmc = [_ends(_defaults(chemistry), _default_image()) for chemistry in schema.RACKS]
+        return [_fact(*each) for each in zip(TAPERS, lfp, nmc)]
+    every = _ends(found.rack_tables, (found.safety_image, found.image_map()))
+    return [_fact(taper, ends) for taper, ends in zip(TAPERS, every) if ends]
 
 
 def words(fact: dict[str, Any]) -> str:
@@ -127,29 +99,31 @@ def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> dict
     return fact | ({"nmc": nmc[0]} if nmc and nmc != ends else {})
 
 
-def _ends(taper: Taper, racks: tuple[dict[str, int], ...], moved: tuple) -> list[Ends]:
-    """[(full, none)] of the racks on which the taper acts, each once, rising. racks: {parameter:
-    integer} of each.
-    """
-    acting = [table for table in racks if not taper.reported or table[taper.reported]]
-    return sorted({_numbers(taper, table, moved) for table in acting})
+def _ends(racks: Sequence[Mapping[str, int]], image: Image) -> list[list[Ends]]:
+    """[(full, none)] of each taper, for the racks on which it acts, each once, rising."""
+    moved = tapers.temperature_tapers(*image)
+    found = []
+    for taper in TAPERS:
+        (hot, cold), way = moved[taper.ways[0]], taper.ways[0]
+        fixed = {"hot": hot, "cold": cold, "charge": tapers.SOC_TAPER_PERMILLE[way]}
+        acting = [rack for rack in racks if not taper.reported or rack[taper.reported]]
+        numbers = [fixed.get(taper.ends) or _parameters(taper.ends, rack) for rack in acting]
+        found.append(sorted(set(numbers)))
+    return found
 
 
-def _numbers(taper: Taper, table: dict[str, int], moved: tuple) -> Ends:
-    """(full, none) of a rack with these parameters. moved: of tapers.temperature_tapers."""
-    if len(taper.ends) == 1:
-        full_at, none_at = moved[taper.ways[0]][taper.ends[0]]
-    else:
-        full_at, none_at = [table[end] if isinstance(end, str) else end for end in taper.ends]
+def _parameters(ends: str, rack: Mapping[str, int]) -> Ends:
+    full_at, none_at = [rack[end] for end in ends.split()]
     return full_at, none_at
 
 
-def _default(taper: Taper, chemistry: str) -> list[Ends]:
-    table = {name: spec.default for name, spec in schema.RACKS[chemistry].items()}
-    return [_numbers(taper, table, tapers.temperature_tapers(*_default_image()))]
+def _defaults(chemistry: str) -> list[dict[str, Any]]:
+    """The parameters of one rack whose BMS reports everything."""
+    rack = {name: spec.default for name, spec in schema.RACKS[chemistry].items()}
+    return [{**rack, **{taper.reported: True for taper in TAPERS}}]
 
 
-def _default_image() -> tuple[array, parameters.ImageMap]:
+def _default_image() -> Image:
     """(thresholds of a limit image of one unit and one rack, all at their defaults; its map)."""
     image_map = parameters.ImageMap(1, 1, matrix.STAGES_PER_SCOPE)
     image = array("i", [0] * image_map.words)

@@ -47,14 +47,8 @@ def levels(stage: tuple, chemistry: str) -> tuple[int, int]:
 def _threshold(stage: tuple, value: int) -> Field:
     """Field of a stage's `set` or `clear`: the matrix's value or tighter."""
     feature = records.feature_name(stage)
-    unit = next(
-        (
-            (divisor, name)
-            for ending, divisor, name in matrix_words.UNITS
-            if feature.endswith(ending)
-        ),
-        None,
-    )
+    units = [each[1:] for each in matrix_words.UNITS if feature.endswith(each[0])]
+    unit = units[0] if units else None
     for part_of_name, low, high in _TIGHTEN_TO:
         if part_of_name in feature and stage[matrix.S_SENSE] > 0:
             part = -(-value // _PART_MIN) if unit and unit[0] > 1 else low
@@ -65,20 +59,18 @@ def _threshold(stage: tuple, value: int) -> Field:
 
 
 def _stage(stage: tuple, chemistry: str) -> dict[str, Field]:
-    level, clear = levels(stage, chemistry)
-    specs = {
-        "set": _threshold(stage, level),
-        "clear": _threshold(stage, clear),
-        "set_ms": Field("int", (0, stage[matrix.S_SET_MS]), stage[matrix.S_SET_MS], "down"),
-        "clear_ms": Field(
-            "int", (stage[matrix.S_CLEAR_MS], _CLEAR_MS_MAX), stage[matrix.S_CLEAR_MS], "up"
-        ),
+    set_from = STAGE_SET_FROM.get(stage[matrix.S_ID])
+    level, clear = [
+        derived(f"it is {set_from} of [cabinet]") if set_from else _threshold(stage, each)
+        for each in levels(stage, chemistry)
+    ]
+    set_ms, clear_ms = stage[matrix.S_SET_MS], stage[matrix.S_CLEAR_MS]
+    return {
+        "set": level,
+        "clear": clear,
+        "set_ms": Field("int", (0, set_ms), set_ms, "down"),
+        "clear_ms": Field("int", (clear_ms, _CLEAR_MS_MAX), clear_ms, "up"),
     }
-    if stage[matrix.S_ID] in STAGE_SET_FROM:
-        specs["set"] = specs["clear"] = derived(
-            f"it is {STAGE_SET_FROM[stage[matrix.S_ID]]} of [cabinet]"
-        )
-    return specs
 
 
 STAGES: dict[str, dict[str, dict[str, Field]]] = {

@@ -1,14 +1,13 @@
 """The longest time of a stage on this site: sensor, bus, debounce, tick, actuation.
 
-Computed parts come from the configuration: periods, the worst case on each bus, debounce times.
-Assumed parts are listed here with their reason. The commissioning checklist asks for measurements
-on the real equipment.
+Computed parts come from the configuration; assumed parts are listed here with their reason.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import NamedTuple
 
 from controller.config import bus_schema, bus_times
+from controller.config.bus_times import Schedule
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device
 from controller.rows import records
@@ -47,10 +46,7 @@ OUTPUTS = (
     (m.D_SHUNT_TRIP, "shunt_trip_on"),
     (m.D_AUX_SHED, "aux_load_ok"),
 )
-WAITS = {
-    m.DC_OPEN: ("cabinet", "open_after_stop_ms"),
-    m.DC_OPEN_AT_ZERO: ("cabinet", "open_at_zero_ms_max"),
-}
+WAITS = {m.DC_OPEN: "open_after_stop_ms", m.DC_OPEN_AT_ZERO: "open_at_zero_ms_max"}
 LINK_BAUD_BD = 115_200  # of a site without channel B
 # of the limit image and of the clocks: the next scan finds a change just behind the scan
 SCANS = 2
@@ -69,19 +65,14 @@ class Part(NamedTuple):
     is_assumed: bool
 
 
-def chain(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Part]:
-    """[Part] from the cause to zero power, or to the outputs of a stage that does not stop power.
-
-    The longest chain of all instances. schedule: of bus_times.schedule(config).
-    """
+def chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
+    """[Part] of the slowest instance, from the cause to zero power or to the outputs of a stage."""
     demand = stage[m.S_DEMAND]
     wanted = [name for index, name in OUTPUTS if demand[index]]
     if demand[m.D_PCS]:
         wanted = ["pcs_enable_ok"]
-    found = [
-        *decision(config, schedule, stage),
-        *_write(config, schedule, wanted, not demand[m.D_PCS]),
-    ]
+    found = decision(config, schedule, stage)
+    found += _write(config, schedule, wanted, not demand[m.D_PCS])
     if demand[m.D_PCS]:
         found.append(Part("PCS", DEAD_MS, True))
     if demand[m.D_PCS] == m.PCS_RAMP:
@@ -89,25 +80,21 @@ def chain(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Pa
     return found
 
 
-def held_chain(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Part]:
+def held_chain(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
     """[Part] from the cause to the last effect that waits by the table of conflicts (the fan for
-    the agent), or []. Power does not wait, so `chain` has no part of this.
-
-    At the time of the write the permit is gone or stays: the slower case counts.
+    the agent), or []. At the write the permit is gone or stays: the slower case counts.
     """
     waits_ms = {name: hold_off_ms(config, stage, index) for index, name in OUTPUTS}
-    held = tuple([name for name, wait_ms in waits_ms.items() if wait_ms])
+    held = [name for name, wait_ms in waits_ms.items() if wait_ms]
     if not held:
         return []
-    return [
-        *decision(config, schedule, stage),
-        Part("hold-off", max(waits_ms.values()), False),
-        *_write(config, schedule, held, True),
-    ]
+    hold_off = Part("hold-off", max(waits_ms.values()), False)
+    write = _write(config, schedule, held, True)
+    return [*decision(config, schedule, stage), hold_off, *write]
 
 
 def _write(
-    config: Config, schedule: bus_times.Schedule, outputs: Collection[str], keeps_enable: bool
+    config: Config, schedule: Schedule, outputs: Collection[str], keeps_enable: bool
 ) -> list[Part]:
     """[Part] from the decision to the contact of the relay."""
     write = Part("I/O write", write_ms(config, schedule, outputs, keeps_enable), False)
@@ -116,42 +103,33 @@ def _write(
 
 def hold_off_ms(config: Config, stage: tuple, demand_index: int) -> int:
     """The wait of this demand of a stage by the table of conflicts, in whole ticks, or 0."""
-    waits_ms = [
-        config.cabinet[str(key)]
-        for yields, row, key, _ in m.CONFLICTS
-        if (yields, row) == (demand_index, stage[m.S_ROW])
-    ]
+    own = [row for row in m.CONFLICTS if row[:2] == (demand_index, stage[m.S_ROW])]
+    waits_ms = [config.cabinet[str(row[2])] for row in own]
     return p.ticks(sum(waits_ms), config.tick_ms) * config.tick_ms
 
 
-def decision(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Part]:
+def decision(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
     """[Part] from the cause to the tick that decides: the beginning of `chain`."""
     looks = [
         Part(what, SECOND_MS, False)
         for what, each in zip(("once a second", "gate"), records.features(stage))
         if each.once_a_second
     ]
-    return [
-        *_source(config, schedule, stage),
-        *looks,
-        Part("debounce", _debounce_ms(config, stage), False),
-        Part("tick", config.tick_ms, False),
-    ]
+    # at least a tick: the next tick sees the cause
+    ticks = max(1, config.stage_words[stage[m.S_ID]].set_ticks)
+    debounce = Part("debounce", ticks * config.tick_ms, False)
+    tick = Part("tick", config.tick_ms, False)
+    return [*_source(config, schedule, stage), *looks, debounce, tick]
 
 
 def opening_ms(config: Config, stage: tuple) -> int | None:
-    """Longest time from the drop of the outputs to open contactors. None if they do not open or
-    wait for zero current without a limit.
-    """
+    """Longest time from the drop of the outputs to open contactors, None without a limit."""
     wait = WAITS.get(stage[m.S_DEMAND][m.D_DC])
-    return None if wait is None else config.cabinet[wait[1]] + OPENING_MS
+    return None if wait is None else config.cabinet[wait] + OPENING_MS
 
 
-def opened_ms(config: Config, schedule: bus_times.Schedule, stage: tuple) -> int | None:
-    """Longest time from the cause to open contactors, None as in opening_ms.
-
-    A row that ramps waits from the beginning of the ramp.
-    """
+def opened_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
+    """Longest time from the cause, or from its ramp's beginning, to open contactors, or None."""
     wait_ms = opening_ms(config, stage)
     if wait_ms is None:
         return None
@@ -159,13 +137,7 @@ def opened_ms(config: Config, schedule: bus_times.Schedule, stage: tuple) -> int
     return decided_ms + write_ms(config, schedule, ("contactor_supply_ok",)) + RELAY_MS + wait_ms
 
 
-def _debounce_ms(config: Config, stage: tuple) -> int:
-    """Debounce of the stage, at least a tick: the next tick sees the cause."""
-    ticks = config.stage_words[stage[m.S_ID]].set_ticks
-    return max(1, ticks) * config.tick_ms
-
-
-def _source(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Part]:
+def _source(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
     name, feature = records.feature_name(stage), records.feature(stage)
     if name == "peer_code":
         return [Part("link", _link_ms(config), False)]
@@ -181,29 +153,23 @@ def _source(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[
     return parts
 
 
-def _read(config: Config, schedule: bus_times.Schedule, feature: Feature) -> list[Part]:
-    """[Part] of sensor and bus, [] of a feature that no device reads. The fire panel's supervised
-    contact may be missing.
-    """
+def _read(config: Config, schedule: Schedule, feature: Feature) -> list[Part]:
+    """[Part] of sensor and bus, [] of a feature that no device reads."""
     if feature.contacts:
-        bus_ms = _contacts_ms(config, schedule, feature.contacts)
+        modules = [each[0] for each in map(config.topology.mapped, feature.contacts) if each]
+        bus_ms = max([0, *[_device_ms(schedule, each, "read inputs") for each in modules]])
         contact_ms = 0 if feature.silence and not bus_ms else CONTACT_MS
         return [Part("contact", contact_ms, True), Part("bus", bus_ms, False)]
     if not feature.roles:
         return []
-    times_ms = [
-        _device_ms(schedule, device, feature.read)
-        for device in config.devices
-        if device.role in feature.roles
-    ]
+    devices = [each for each in config.devices if each.role in feature.roles]
+    times_ms = [_device_ms(schedule, device, feature.read) for device in devices]
     sensor = [Part("sensor", ASSUMED_MS.get(feature.sensor, 0), True)] if feature.sensor else []
     return [*sensor, Part("bus", max([0, *times_ms]), False)]
 
 
 def _self_test_ms(config: Config, name: str) -> int:
-    """One round of the slowest test: a function of the program each tick, a block of memory each
-    second, two clocks.
-    """
+    """One round of the slowest test: program by ticks, memory by seconds, two clocks."""
     second_ms = program_memory.SECOND_US // 1000
     if name == "cpu_temperature_ddegC":
         return second_ms
@@ -214,9 +180,7 @@ def _self_test_ms(config: Config, name: str) -> int:
 
 
 def _link_ms(config: Config) -> int:
-    """The slowest message of channel B: the channels differ at an input. A step and a frame of
-    channel B follow.
-    """
+    """The slowest message of channel B: an input differs; then its step and its frame."""
     baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
     return peer.DISAGREE_MS + (1 + frame.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
 
@@ -239,34 +203,20 @@ def _silence_ms(config: Config, stage: tuple) -> int:
     return by_level_ms.get(feature.silence) or config.cabinet.get(feature.silence, 0)
 
 
-def _contacts_ms(config: Config, schedule: bus_times.Schedule, names: Iterable[str]) -> int:
-    """Longest time until a changed input is read: one period and the worst case of its read."""
-    places = [config.topology.mapped(name) for name in names]
-    return max([0, *[_device_ms(schedule, place[0], "read inputs") for place in places if place]])
-
-
-def _device_ms(schedule: bus_times.Schedule, device: Device, what: str = "") -> int:
+def _device_ms(schedule: Schedule, device: Device, what: str = "") -> int:
     """Period and worst case of a device's slowest read, or of its read `what`."""
     exchanges = schedule[device.bus]
-    own = [
-        one
-        for one in exchanges
-        if one.device == device.name
-        and (one.what == what if what else one.what[:4] in ("read", "fram"))
-    ]
+    reads = (what,) if what else ("read", "frames from")
+    own = [one for one in exchanges if one.device == device.name and one.what.startswith(reads)]
     return max([-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own])
 
 
 def write_ms(
-    config: Config,
-    schedule: bus_times.Schedule,
-    outputs: Collection[str],
-    keeps_enable: bool = False,
+    config: Config, schedule: Schedule, outputs: Collection[str], keeps_enable: bool = False
 ) -> int:
     """Time from the deciding tick to the last byte of the slowest write with one of these outputs.
-
-    keeps_enable: the PCS enable stays. Its module is then written one tick after the refresh of the
-    module with the contactor supply.
+    keeps_enable: its module is then written one tick after the refresh of the module with the
+    contactor supply.
     """
     times_us = [0]
     for device in config.devices:

@@ -1,10 +1,9 @@
-"""Racks -> DC bus -> PCS, and the buses: the structure of a configuration, complete.
+"""Racks -> DC bus -> PCS, and the buses: the structure of a configuration, complete."""
 
-bus_times.py checks the load of the buses, silence.py the silence budgets.
-"""
-
+import collections
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from controller.config import bus_schema, device_checks, devices as device_tables, hma, schema
@@ -13,7 +12,7 @@ from controller.config.devices import Device, Topology
 from controller.config.values import Values
 from controller.core.site_devices.roles import ROLES
 from controller.forms.acceptance_text import lacks_of_acceptance
-from controller.forms.refusal import not_allowed, shown
+from controller.forms.refusal import Path, not_allowed, shown
 
 # A frame of 256 bytes then takes 2.6 ms. The device's own times, in its profile, count beside it.
 TCP_BAUD_BD = 1_000_000
@@ -21,9 +20,8 @@ ACCEPTED_WORDS = "who accepted it, when (YYYY-MM-DD) and why"
 
 
 def build(values: Values, missing: Sequence[str] = ()) -> Topology:
-    """Topology of the merged values. Raises ConfigError.
-
-    missing: equipment that counts as not fitted without an acceptance, for a report about the file.
+    """Topology of the merged values. missing: equipment that counts as not fitted without an
+    acceptance, for a report about the file.
     """
     units, racks = values.numbers("unit"), values.numbers("rack")
     dc_buses = _dc_buses(values, units)
@@ -56,15 +54,11 @@ def build(values: Values, missing: Sequence[str] = ()) -> Topology:
 
 def _numbered(devices: list[Device]) -> list[Device]:
     """The devices, each site device with its number among those of its role."""
-    counts: dict[str, int] = {}
-    found = []
-    for device in devices:
-        if device.role in ROLES:
-            index = counts.get(device.role, 0)
-            counts[device.role] = index + 1
-            device = replace(device, index=index)
-        found.append(device)
-    return found
+    counts: dict[str, Iterator[int]] = collections.defaultdict(itertools.count)
+    return [
+        replace(each, index=next(counts[each.role])) if each.role in ROLES else each
+        for each in devices
+    ]
 
 
 def _channel_b(values: Values, is_fitted: bool) -> Bus | None:
@@ -72,13 +66,10 @@ def _channel_b(values: Values, is_fitted: bool) -> Bus | None:
     if is_fitted:
         port, baud_Bd = values.need("channel_b", "port"), values.get("channel_b", "baud_Bd")
         return Bus("channel_b", "channel", port=port, baud_Bd=baud_Bd)
-    for key in schema.CHANNEL_B:
-        if ("channel_b", key) in values.entries:
-            values.refuse(
-                ("channel_b", key),
-                'is set although cabinet.second_channel is "none"',
-                'nothing, or second_channel = "fitted"',
-            )
+    for path in values.entries:
+        if path[0] == "channel_b":
+            problem = 'is set although cabinet.second_channel is "none"'
+            values.refuse(path, problem, 'nothing, or second_channel = "fitted"')
     return None
 
 
@@ -117,11 +108,9 @@ def _not_fitted(values: Values) -> dict[str, str]:
     accepted = {name: who for name, who in accepted.items() if who is not None}
     for name, who in accepted.items():
         if name not in optional:
-            values.refuse(
-                ("not_fitted", name),
-                "is not allowed: this type of cabinet needs it",
-                ", ".join(optional) or "nothing (optional_equipment of the type is empty)",
-            )
+            allowed = ", ".join(optional) or "nothing (optional_equipment of the type is empty)"
+            problem = "is not allowed: this type of cabinet needs it"
+            values.refuse(("not_fitted", name), problem, allowed)
         lacking = lacks_of_acceptance(who)
         if lacking:
             values.refuse(("not_fitted", name), lacking, ACCEPTED_WORDS)
@@ -138,9 +127,7 @@ def _bus_names(values: Values, fitted: list[str]) -> list[str]:
 def _bus(values: Values, name: str) -> Bus:
     kind = values.need("bus", name, "kind")
     own = {key: values.need("bus", name, key) for key in bus_schema.BUS_KEYS[kind]}
-    for key in [key for keys in bus_schema.BUS_KEYS.values() for key in keys]:
-        if key not in own and ("bus", name, key) in values.entries:
-            values.refuse(("bus", name, key), f"is not a key of a {kind} bus", ", ".join(own))
+    values.check_no_more(("bus", name), f"a {kind} bus", ("kind", *own, "characters"))
     if kind == "tcp":
         own["baud_Bd"] = TCP_BAUD_BD
     form = bus_schema.CHANNELS.get(own.get("interface", ""))
@@ -152,7 +139,7 @@ def _bus(values: Values, name: str) -> Bus:
 def _check_wires(values: Values, buses: tuple[Bus, ...], channel_b: Bus | None) -> None:
     """Each bus and channel B need a wire of their own: two masters on one wire would collide."""
     seen: dict[str, Bus] = {}
-    wires: list[tuple[Bus, tuple[str, ...]]] = [
+    wires: list[tuple[Bus, Path]] = [
         (bus, ("bus", bus.name, bus_schema.BUS_KEYS[bus.kind][bus.kind == "can"])) for bus in buses
     ]
     if channel_b is not None:
@@ -160,15 +147,13 @@ def _check_wires(values: Values, buses: tuple[Bus, ...], channel_b: Bus | None) 
     for bus, key in wires:
         other = seen.setdefault(_wire(bus), bus)
         if other is not bus:
-            values.not_allowed(
-                key, f"a wire that no other bus uses (bus.{other.name} uses this one)"
-            )
+            allowed = f"a wire that no other bus uses (bus.{other.name} uses this one)"
+            values.not_allowed(key, allowed)
 
 
 def _wire(bus: Bus) -> str:
-    """The wire of a bus, in one spelling of its path; "//" in front means "/".
-
-    Links are not followed: only the box has them, and a file may be checked elsewhere.
+    """The wire of a bus, in one spelling of its path, without links: a file may be checked on
+    another machine.
     """
     path = bus.port or bus.address or bus.channel
     if path.startswith("/"):

@@ -1,8 +1,7 @@
 """The delay from a change of the load to the battery's power, part by part, and the parameters of
 load tracking that follow from it. Times in us, parameters in ms.
 
-The delay follows from meter, buses, tick and converter of a configuration. A start of the cabinet
-measures the same delay. Load tracking accepts a measured value between the bounds.
+A start of the cabinet measures the same delay; load tracking accepts a value between the bounds.
 """
 
 import dataclasses
@@ -22,6 +21,7 @@ SAMPLE, DELAY = "track_sample_ms", "track_path_delay_ms"
 DELAY_MIN, DELAY_MAX = f"{DELAY}_min", f"{DELAY}_max"
 DIFFERENCE = "meter_delay_difference_ms"
 HOLD = "hold"
+REFRESH = "the meter refreshes at any phase of a read"
 
 
 class PathPart(NamedTuple):
@@ -35,9 +35,7 @@ class PathPart(NamedTuple):
 
 
 def source(config: Config) -> Device:
-    """The device that load tracking follows: the load meter, or the grid meter without a load
-    meter.
-    """
+    """The device that load tracking follows: the load meter, without one the grid meter."""
     topology = config.topology
     return topology.device("meter_load") or topology.required("meter_grid")
 
@@ -45,8 +43,8 @@ def source(config: Config) -> Device:
 def path_delay(config: Config, every: bus_times.Schedule | None = None) -> list[PathPart]:
     """[PathPart] from a change of the load to the battery's power, of the slowest converter.
 
-    The part HOLD comes first. Without HOLD the sum is the path of one value: from the middle of the
-    meter's window to the middle of the battery's movement. every: of bus_times.schedule(config).
+    HOLD comes first. Without HOLD the sum is the path of one value: from the middle of the meter's
+    window to the middle of the battery's movement.
     """
     every = bus_times.schedule(config) if every is None else every
     meter = source(config)
@@ -60,11 +58,8 @@ def path_delay(config: Config, every: bus_times.Schedule | None = None) -> list[
 
 def totals_us(parts: list[PathPart]) -> tuple[int, int, int]:
     """Sums of the parts: (least, typical, most)."""
-    return (
-        sum([part.least_us for part in parts]),
-        sum([part.typical_us for part in parts]),
-        sum([part.most_us for part in parts]),
-    )
+    least, typical, most = zip(*[part[1:4] for part in parts])
+    return sum(least), sum(typical), sum(most)
 
 
 def sample_ms(meter: Device) -> int:
@@ -91,18 +86,11 @@ def _meter(meter: Device) -> list[PathPart]:
     held_us, refresh_us = sample_ms(meter) * 1000, meter.profile.settings["refresh_ms"] * 1000
     half_us = refresh_us // 2
     window = f"middle of the window of {meter.name}, {refresh_us / 1000:g} ms"
+    holds = f"a value holds for {held_us / 1000:g} ms until the next"
     return [
-        PathPart(
-            HOLD,
-            0,
-            held_us // 2,
-            held_us,
-            f"a value holds for {held_us / 1000:g} ms until the next",
-        ),
+        PathPart(HOLD, 0, held_us // 2, held_us, holds),
         PathPart("meter window", half_us, half_us, half_us, window),
-        PathPart(
-            "meter wait", 0, half_us, refresh_us, "the meter refreshes at any phase of a read"
-        ),
+        PathPart("meter wait", 0, half_us, refresh_us, REFRESH),
     ]
 
 
@@ -132,23 +120,14 @@ def _converter(config: Config, every: bus_times.Schedule, unit: int) -> list[Pat
     rarer_us = max(0, own.period_us - config.tick_ms * 1000)
     in_flight_us = max([exchange.time_us for exchange in exchanges])
     dead_us, ramp_us = settings["dead_time_ms"] * 1000, settings["ramp_ms"] * 1000
-    typical_pct = TYPICAL_STEP_PERMILLE // 10
+    sent_us = (own.frame_us, own.frame_us + rarer_us // 2, own.frame_us + rarer_us + in_flight_us)
+    sent = "the set-point's frame; at most an exchange in flight before it"
+    typical_us, typical_pct = ramp_us * TYPICAL_STEP_PERMILLE // 2000, TYPICAL_STEP_PERMILLE // 10
+    moves = f"middle of the movement: no step, {typical_pct} % of the rating, all of it"
     return [
-        PathPart(
-            f"bus {device.bus}",
-            own.frame_us,
-            own.frame_us + rarer_us // 2,
-            own.frame_us + rarer_us + in_flight_us,
-            "the set-point's frame; at most an exchange in flight before it",
-        ),
+        PathPart(f"bus {device.bus}", *sent_us, sent),
         PathPart("dead time", dead_us, dead_us, dead_us, f"of {device.name}, by its profile"),
-        PathPart(
-            "ramp",
-            0,
-            ramp_us * TYPICAL_STEP_PERMILLE // 2000,
-            ramp_us // 2,
-            f"middle of the movement: no step, {typical_pct} % of the rating, all of it",
-        ),
+        PathPart("ramp", 0, typical_us, ramp_us // 2, moves),
     ]
 
 
@@ -162,18 +141,15 @@ def parameters(config: Config, every: bus_times.Schedule) -> dict[str, int]:
         DELAY_MAX: -(-most_us * (1000 + ROOM_PERMILLE) // 1_000_000),
         DIFFERENCE: _difference_ms(config, every),
     }
-    return {key: _within_range(key, value_ms) for key, value_ms in found.items()}
-
-
-def _within_range(key: str, value_ms: int) -> int:
-    low_ms, high_ms = schema.CONTROL[key].allowed
-    return int(min(max(value_ms, low_ms), high_ms))
+    ranges = {key: schema.CONTROL[key].allowed for key in found}
+    return {
+        key: min(max(value_ms, ranges[key][0]), ranges[key][1]) for key, value_ms in found.items()
+    }
 
 
 def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
-    """The Config with the parameters that follow from its path. A value of a file counts before.
-
-    Refuses a nominal delay outside its bounds.
+    """The Config with the parameters of its path, after those of a file. Refuses a nominal delay
+    outside its bounds.
     """
     found = parameters(config, every)
     in_files = {key for key in found if ("control", key) in values.entries}
@@ -192,10 +168,8 @@ def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
 def _refuse(values: Values, control: dict[str, int], in_files: set[str]) -> NoReturn:
     """Refuse the key of a file that does not fit: a nominal delay, or one of its bounds."""
     if DELAY in in_files:
-        values.not_allowed(
-            ("control", DELAY),
-            f"{control[DELAY_MIN]}..{control[DELAY_MAX]}, from {DELAY_MIN} to {DELAY_MAX}",
-        )
+        allowed = f"{control[DELAY_MIN]}..{control[DELAY_MAX]}, from {DELAY_MIN} to {DELAY_MAX}"
+        values.not_allowed(("control", DELAY), allowed)
     key = DELAY_MIN if DELAY_MIN in in_files and control[DELAY_MIN] > control[DELAY] else DELAY_MAX
     word = "at most" if key == DELAY_MIN else "at least"
     values.not_allowed(

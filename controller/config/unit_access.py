@@ -1,7 +1,6 @@
 """The drop-in of the controller's unit: addresses and ports of the configured buses.
 
-`firebreak.service` allows no IP network and the usual kinds of serial ports. A drop-in opens the
-configured addresses (Modbus TCP, CAN over TCP) and, on the box, other kinds of ports: no more.
+`firebreak.service` allows no IP network and the usual kinds of serial ports.
 """
 
 import ipaddress

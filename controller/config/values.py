@@ -5,23 +5,24 @@ from typing import Any, NoReturn
 
 from controller.config import schema
 from controller.forms.field import Entry, Field, allowed_text, check_tighter
-from controller.forms.refusal import not_allowed, refuse
+from controller.forms.refusal import Path, not_allowed, refuse
 
-SAFE = ("cabinet", "unit", "rack")  # sections of the safety kernel
+NUMBERED = ("unit", "rack")  # sections with a table for each, and one for `all`
+SAFE = ("cabinet", *NUMBERED)  # sections of the safety kernel
 
 
 class Values:
     """`entries`: {path: Entry} of the merged layers; `last_file`: the cabinet file."""
 
     def __init__(
-        self, entries: dict[tuple[str, ...], Entry], last_file: str, chemistry: str = schema.LFP
+        self, entries: dict[Path, Entry], last_file: str, chemistry: str = schema.LFP
     ) -> None:
         """chemistry of the cells: it decides defaults and ranges."""
         self.entries = entries
         self.last_file = last_file
         self.chemistry = chemistry
 
-    def spec(self, path: tuple[str, ...]) -> Field:
+    def spec(self, path: Path) -> Field:
         """Field of the key at `path`. KeyError for an unknown key."""
         found = schema.spec_of(path, self.chemistry)
         if found is None:
@@ -30,6 +31,8 @@ class Values:
 
     def entry(self, *path: str) -> Entry | None:
         """Entry of the key, or its default as an entry of the last file, or None."""
+        if path[0] in NUMBERED and path[1] != "all":
+            return self._numbered(*path)
         if path in self.entries:
             return self.entries[path]
         default = self.spec(path).default
@@ -42,9 +45,10 @@ class Values:
 
     def need(self, *path: str) -> Any:
         """Value of a required key."""
-        return self._needed_entry(path).value
+        return self.needed(*path).value
 
-    def _needed_entry(self, path: tuple[str, ...]) -> Entry:
+    def needed(self, *path: str) -> Entry:
+        """Entry of a required key."""
         entry = self.entry(*path)
         if entry is None:
             self.refuse(path, "is missing", allowed_text(self.spec(path)))
@@ -55,23 +59,25 @@ class Values:
         return self.entries[path].file if path in self.entries else self.last_file
 
     def refuse(
-        self, path: tuple[str, ...], problem: str, allowed: str = "", equipment: Sequence[str] = ()
+        self, path: Path, problem: str, allowed: str = "", equipment: Sequence[str] = ()
     ) -> NoReturn:
         """Refuse a key in the file that holds it. equipment: as in refusal.refuse."""
         refuse(self.file(*path), path, problem, allowed, equipment=equipment)
 
-    def not_allowed(
-        self, path: tuple[str, ...], allowed: str, candidates: Collection[str] = ()
-    ) -> NoReturn:
+    def not_allowed(self, path: Path, allowed: str, candidates: Collection[str] = ()) -> NoReturn:
         """Refuse the value of a key in the file that holds it."""
         value, unit = self.get(*path), self.spec(path).unit
         not_allowed(self.file(*path), path, value, allowed, candidates, unit)
 
-    def numbered(self, section: str, number: str, key: str) -> Entry | None:
-        """Entry of a key of unit or rack `number`: the tighter of its own value and that of `all`,
-        or None.
+    def check_no_more(self, table: Path, what: str, keys: Sequence[str]) -> None:
+        """Refuse a key of a table that is not one of these keys of `what`."""
+        for path in self.entries:
+            if path[:-1] == table and path[-1] not in keys:
+                self.refuse(path, f"is not a key of {what}", ", ".join(keys))
 
-        Refuses a looser own value if it comes from the same layer or a later one.
+    def _numbered(self, section: str, number: str, key: str) -> Entry | None:
+        """The tighter of a unit's or rack's own value and that of `all`, or None. Refuses a looser
+        own value of the same layer or a later one.
         """
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:
@@ -81,10 +87,6 @@ class Values:
             check_tighter(entry.file, own, entry.value, shared, spec)
         pick = min if spec.tighter == "down" else max
         return pick(entry, shared, key=lambda candidate: candidate.value)
-
-    def needed(self, section: str, number: str, key: str) -> Entry:
-        """Entry of a key of unit or rack `number`. A key without a default is required."""
-        return self.numbered(section, number, key) or self._needed_entry((section, number, key))
 
     def tables(self, section: str) -> list[str]:
         """Names of the tables of a section, in the order of the files."""
@@ -103,11 +105,9 @@ class Values:
                 self.refuse((section, str(number)), "is missing", allowed)
         return len(found)
 
-    def check_defaults(self, of_type: set[tuple[str, ...]], budgets: set[str]) -> None:
-        """Refuse a kernel number of a later layer that is looser than the default, if the type does
-        not set that number.
-
-        of_type: paths of the type. budgets: keys that follow from the periods of the devices.
+    def check_defaults(self, of_type: set[Path], budgets: set[str]) -> None:
+        """Refuse a kernel number of a later layer that is looser than the default, unless the type
+        sets it. budgets: keys that follow from the periods of the devices.
         """
         for path, entry in self.entries.items():
             in_type = {path, (path[0], "all", *path[2:])} & of_type

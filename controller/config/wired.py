@@ -1,12 +1,8 @@
 """Rows in hard wiring: the rows that a site also proves with the controller switched off, and their
-latest times.
+latest times: those of time_chain.py without bus, tick or write.
 
-The wiring is the contact of the cause, the relay chain and the off-delay of the contactor supply.
-Its times are the assumed times of time_chain.py without bus, tick or write. Row 44 has no contact:
-the outputs expire.
-
-The expiry hides the relay chain. Soon after the controller is off all outputs are off, with or
-without a chain. So the test holds the outputs on from outside before a contact opens.
+Row 44 has no contact: the outputs expire. The expiry hides the relay chain, because soon after the
+controller is off all outputs are off. So the test holds the outputs on from outside.
 """
 
 from controller.config import hma, time_chain
@@ -17,25 +13,19 @@ HELD = ("pcs_enable_ok", "contactor_supply_ok")  # outputs that the relay chain 
 
 
 def rows(config: Config) -> list[int]:
-    """The rows that this site proves by wire: those of hard_wired_rows with a contact, also with
-    channel B.
-    """
+    """The rows that this site proves by wire, also with channel B."""
     named = config.hma["hard_wired_rows"] or ()
     return [row for row in sorted(named) if hma.has_contact(row, config.topology.not_fitted)]
 
 
 def enable_ms(config: Config, row: int) -> int:
-    """Latest time from the opening contact (row 44: from the controller's end) to the lost PCS
-    enable.
-    """
+    """Latest time from the opening contact (row 44: the controller's end) to the lost enable."""
     cause_ms = config.cabinet["permit_expiry_ms"] if row == EXPIRY else time_chain.CONTACT_MS
     return cause_ms + time_chain.RELAY_MS
 
 
 def supply_ms(config: Config, row: int) -> int:
-    """Latest time from the same moment to open contactors. It includes the off-delay relay of the
-    contactor supply.
-    """
+    """Latest time from the same moment to open contactors, the off-delay relay included."""
     return enable_ms(config, row) + time_chain.OPENING_MS
 
 

@@ -4,7 +4,7 @@ case of a stop, the path of load tracking, the network of the service.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from controller.config import bus_times, path_identity, track_path, unit_access
+from controller.config import approval, bus_times, track_path, unit_access
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
 from controller.core.parameters import SHARE
@@ -92,7 +92,9 @@ def _sum_ms(parts: Iterable[bus_times.Latency]) -> float:
 def stored_ms(config: Config, state_directory: str) -> int:
     """The path delay, ms, that a controller stored. 0: none, or this user may not read it."""
     record = two_copies.Store(state_directory).load().record
-    return stored_record.delay_of(record.path_delay, path_identity.of(config)) if record else 0
+    return (
+        stored_record.delay_of(record.path_delay, approval.path_identity(config)) if record else 0
+    )
 
 
 def path(config: Config, schedule: dict[str, list[Exchange]], measured_ms: int) -> Iterator[str]:

@@ -1,6 +1,5 @@
-"""Texts that must name a paper or a person, in a configuration and in a siting file.
-
-A text that names nothing is refused. A placeholder of an example is reported.
+"""Texts that must name a paper or a person: a text that names nothing is refused, a placeholder of
+an example is reported.
 """
 
 import re
@@ -43,18 +42,14 @@ def names_nothing(text: str) -> bool:
 
 
 def lacks_of_acceptance(text: str) -> str:
-    """The missing part of an acceptance, in words: the date, written 2026-03-01, or the rest.
-
-    "" for a complete acceptance.
-    """
+    """The missing part of an acceptance: the date, written 2026-03-01, or the rest; "" for none."""
     if not any(map(_is_day, _DAY.findall(text))):
         return "names no date"
     if not _days(text):
         return f"names no date from {DAY_MIN} on and before {DAY_MAX}"
     besides = _DAY.sub("", text)
-    return (
-        "" if any(map(str.isalpha, besides)) and not names_nothing(besides) else "names only a date"
-    )
+    has_name = any(map(str.isalpha, besides)) and not names_nothing(besides)
+    return "" if has_name else "names only a date"
 
 
 def _days(text: str) -> list[str]:
@@ -72,28 +67,16 @@ def _is_day(text: str) -> bool:
 
 def placeholder_line(what: str, texts: Mapping[str, Any]) -> list[str]:
     """[one line about the texts that begin with "example"], or []. texts: {key: value}."""
-    keys = [
-        key
-        for key, value in texts.items()
-        if isinstance(value, str) and _plain(value).startswith(_EXAMPLE)
-    ]
+    plain = {key: _plain(value) for key, value in texts.items() if isinstance(value, str)}
+    keys = [key for key, value in plain.items() if value.startswith(_EXAMPLE)]
     return [f"{what} are placeholders ({', '.join(keys)}): do not energise"] if keys else []
 
 
 def ahead_line(texts: Mapping[str, str], today: str) -> list[str]:
-    """[one line about the acceptances whose dates are all later than today], or [].
-
-    texts: {key of the file: value}. today: from the clock of this box, such as 2026-03-14.
-    """
+    """[one line about the acceptances dated later than today, such as 2026-03-14], or []."""
     keys = [key for key, value in texts.items() if min(_days(value), default=today) > today]
-    return (
-        [
-            f"acceptances are dated later than the clock of this box, {today} ({', '.join(keys)}): "
-            "correct the date or the clock"
-        ]
-        if keys
-        else []
-    )
+    later = f"acceptances are dated later than the clock of this box, {today}"
+    return [f"{later} ({', '.join(keys)}): correct the date or the clock"] if keys else []
 
 
 def _plain(text: str) -> str:

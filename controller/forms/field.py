@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from controller.forms.acceptance_text import names_nothing
-from controller.forms.refusal import in_unit, not_allowed, ranged, refuse, shown
+from controller.forms.refusal import Path, in_unit, not_allowed, ranged, refuse, shown
 
 FEW = 17  # names in an error line: enough for the 16 numbers of racks and "all"
 REQUIRED = object()  # in place of a default: the key must be in the file
@@ -217,7 +217,7 @@ def allowed_text(field: Field) -> str:
     return {"table": "a table", "tables": "a list of tables"}.get(kind) or str(allowed[1])
 
 
-def check_value(file: str, path: tuple[str, ...], value: Any, field: Field) -> None:
+def check_value(file: str, path: Path, value: Any, field: Field) -> None:
     """Refuse a value of a wrong type or range, and any value of a derived key."""
     if field.kind == "derived":
         refuse(file, path, f"cannot be set: {field.allowed[0]}")
@@ -249,7 +249,7 @@ def _fits(value: Any, field: Field) -> bool:
     return bool(allowed[0](value))
 
 
-def _check_list(file: str, path: tuple[str, ...], value: Any, field: Field) -> None:
+def _check_list(file: str, path: Path, value: Any, field: Field) -> None:
     length, options = field.allowed
     if not isinstance(value, list) or length and len(value) != length:
         not_allowed(file, path, value, allowed_text(field))
@@ -261,7 +261,7 @@ def _check_list(file: str, path: tuple[str, ...], value: Any, field: Field) -> N
         refuse(file, path, f"contains {shown(twice)} twice", f"{allowed_text(field)}, each once")
 
 
-def check_tighter(file: str, path: tuple[str, ...], value: Any, above: Entry, field: Field) -> None:
+def check_tighter(file: str, path: Path, value: Any, above: Entry, field: Field) -> None:
     """Refuse a value that is looser than in a layer above; a fixed value may not differ."""
     tighter = field.tighter
     if (

@@ -1,6 +1,4 @@
-"""Reads a file and its tables by their forms, or refuses them in one line: file, key, what is wrong
-and what is allowed.
-"""
+"""Reads a file and its tables by their forms, or refuses them in one line. Raises ConfigError."""
 
 import difflib
 from collections.abc import Collection, Mapping
@@ -8,18 +6,14 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from controller.forms.field import REQUIRED, Field, Form, allowed_text, check_value, choice, few
-from controller.forms.refusal import ConfigError, dotted, refuse, shown
+from controller.forms.refusal import ConfigError, Path, dotted, refuse, shown
 from controller.system.regular_file import link_opener
 from drivers import toml_text
 
-Path = tuple[str, ...]
-
 
 def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
-    """The text of a regular file of at most bytes_max. allowed: its content, in words; name: of the
-    file in refusals, by default the path.
-
-    Raises ConfigError, toml_text.TomlError.
+    """The text of a regular file. allowed: its content, in words; name: of the file in refusals, by
+    default the path. Raises ConfigError, toml_text.TomlError.
     """
     try:
         with open(path, "rb", opener=link_opener) as file:
@@ -44,15 +38,12 @@ def tables_of(
 def read(
     file: str, path: Path, table: Any, form: Form, also: Collection[str] = ()
 ) -> dict[str, Any]:
-    """{key: checked value or default} of a table. also: other names that a wrong key may mean.
-
-    Raises ConfigError.
-    """
+    """{key: checked value or default} of a table. also: names that a wrong key may mean."""
     if not isinstance(table, dict):
         refuse(file, path, "is not a table", f"[{path[0]}]")
     for key in table:
         if key not in form:
-            unknown(file, (*path, key), (*form, *also))
+            unknown(file, (*path, str(key)), (*form, *also))
     return {key: _value(file, (*path, key), table, field) for key, field in form.items()}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
+Path = tuple[str, ...]  # of a key: its tables, its name
 PLAIN_BITS = 40  # no threshold is longer
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 
@@ -14,13 +15,12 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 class ConfigError(ValueError):
     """A file is refused. The text is one printable line, whatever the file contains.
 
-    built: the Config whose numbers contradict each other, so that a report can show what follows
-    from it; key: (file, path) of the refused key; equipment: fit each name, or accept that it is
-    absent, if nothing else is wrong.
+    built: the Config whose numbers contradict each other, for a report; key: (file, path) of the
+    refused key; equipment: fit each name, or accept that it is absent, if nothing else is wrong.
     """
 
     built: Any = None
-    key: tuple[str, tuple[str, ...]] | None = None
+    key: tuple[str, Path] | None = None
     equipment: tuple[str, ...] = ()
 
     def __init__(self, line: str) -> None:
@@ -31,7 +31,10 @@ class ConfigError(ValueError):
 
 def shown(value: Any) -> str:
     """The value in the form of TOML, short, on one line and in ASCII."""
-    text = json.dumps(value, default=str)
+    try:
+        text = json.dumps(value, default=str)
+    except TypeError:  # a map of msgpack may have keys of any type
+        text = ascii(value)
     return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
 
 
@@ -50,7 +53,7 @@ def ranged(low: int, high: int, unit: tuple[int, str] | None = None) -> str:
     return f"{low}..{high}{plain if unit else ''}"
 
 
-def dotted(path: tuple[str, ...]) -> str:
+def dotted(path: Path) -> str:
     """("rack", "1", "unit") -> "rack.1.unit"."""
     return ".".join(
         [part if _PLAIN.fullmatch(part) or part[:1] == '"' else shown(part) for part in path]
@@ -59,17 +62,14 @@ def dotted(path: tuple[str, ...]) -> str:
 
 def refuse(
     file: str,
-    path: tuple[str, ...],
+    path: Path,
     problem: str,
     allowed: str = "",
     candidates: Collection[str] = (),
     word: str = "",
     equipment: Sequence[str] = (),
 ) -> NoReturn:
-    """Raise the line. It names the candidate nearest to `word`.
-
-    equipment: the missing equipment, if nothing else is wrong.
-    """
+    """Raise the line, with the candidate nearest to `word`. equipment: as in ConfigError."""
     line = f"{file}:{dotted(path)}: {problem}"
     if allowed:
         line += f"; allowed {allowed}"
@@ -83,7 +83,7 @@ def refuse(
 
 def not_allowed(
     file: str,
-    path: tuple[str, ...],
+    path: Path,
     value: Any,
     allowed: str,
     candidates: Collection[str] = (),

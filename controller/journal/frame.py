@@ -4,9 +4,9 @@
     changes u16, fresh bits (one per group, low bit first), indexes u16 x changes, values i32 x
     changes
 
-An index < n_in is an input, any other an output. A frame has only the words that differ from the
-previous frame. A keyframe has every input and output instead (no indexes), then the n_state words
-of the state *after* its tick, so that a reader can start there.
+An index < n_in is an input, any other an output; only words that differ from the previous frame are
+there. A keyframe has all of them instead (no indexes), then the n_state words of the state *after*
+its tick, so that a reader can start there.
 """
 
 import struct
@@ -40,8 +40,9 @@ class FrameEncoder:
 
     __slots__ = ("frame_bytes_max", "_lengths", "_words", "_fresh_bytes", "_state_bytes", "_before")
 
-    def __init__(self, n_in: int, n_groups: int, n_out: int, n_state: int):
-        """The counts of Counts."""
+    def __init__(self, counts: Counts):
+        """counts: of every frame."""
+        n_in, n_groups, n_out, n_state = counts
         self._lengths = (n_in, n_groups, n_out)
         self._words = n_in + n_out
         self._fresh_bytes = (n_groups + 7) // 8

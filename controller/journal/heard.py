@@ -82,9 +82,8 @@ class OfFrames:
 
 
 def behind(devices: Sequence[dict], inp: Sequence[int], heard: Heard, stage: tuple) -> list[str]:
-    """Names of the devices that are silent, frozen or faulty, if this stage is about that. A stage
-    may begin in the tick before a device counts as silent: then the oldest one is behind it.
-    devices: of the journal's header.
+    """Names of the devices (of the header) that are silent, frozen or faulty, if this stage is
+    about that; the oldest, where the stage begins in the tick before one counts as silent.
     """
     if stage[m.S_SCOPE] != s.CABINET:
         return []

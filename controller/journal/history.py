@@ -1,8 +1,6 @@
 """Events from the keyframes of a journal: when rows began and ended, and how the state changed.
-
-The controller writes a keyframe after each change of the active or latched rows or of the run
-state, and every 10 s. So the events are exact to the tick without the frames in between. They reach
-back as far as the ring: about two hours and a half.
+There is a keyframe after each such change, so the times are exact to the tick, back as far as the
+ring reaches: about two hours and a half.
 """
 
 import copy
@@ -34,13 +32,9 @@ def scope_of(name: str) -> str:
 
 
 class History:
-    """`events`: dicts {kind, uptime_ms, ...}, oldest first; `samples`: results of `sample` for each
-    keyframe.
-
-    `began_ms`: {instance name: uptime_ms at which it became active, None if that is before the
-    first keyframe}. `began_code`: {instance name: the code that its stage compared then}, of the
-    features in CODES. `began_behind`: {instance name: names of the devices behind it then}.
-    uptime_ms counts ticks since the controller's start.
+    """`events`: dicts {kind, uptime_ms (ticks since the start), ...}; `samples`: of each keyframe.
+    By instance name: `began_ms` (None: before the first keyframe), `began_code` of the features in
+    CODES, and `began_behind`, the devices behind it then.
     """
 
     def __init__(
@@ -141,9 +135,8 @@ class Recent(Snapshot):
     def __init__(self, snapshot: Snapshot, reader: JournalReader):
         """reader: starts with a keyframe."""
         vars(self).update(vars(snapshot))
-        self.reader, self.sequence, self.skipped = reader, None, 0
-        self.inp = array("i", bytes(4 * reader.counts[0]))
-        self.out = array("i", bytes(4 * reader.counts[2]))
+        self.reader = reader
+        self._forget()
 
 
 class Moment(Snapshot):
@@ -153,8 +146,7 @@ class Moment(Snapshot):
         """snapshot: of the same journal."""
         vars(self).update(vars(snapshot))
         self.core = replay.core_of(snapshot.reader.header)
-        self.inp = array("i", bytes(4 * snapshot.reader.counts[0]))
-        self.out = array("i", bytes(4 * snapshot.reader.counts[2]))
+        self._forget()
 
     def behind(self, name: str) -> list[str]:
         """Names of the devices behind an instance (heard.behind)."""

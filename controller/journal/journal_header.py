@@ -70,12 +70,5 @@ def open_journal(
     approved: bytes = b"",
 ) -> JournalWriter:
     """A new journal at `path` for this configuration and core. Raises OSError, JournalError."""
-    return JournalWriter(
-        path,
-        journal_header(config, approved),
-        len(core.inp),
-        len(core.fresh),
-        len(core.out),
-        len(core.state_words()),
-        capacity_bytes,
-    )
+    header = journal_header(config, approved)
+    return JournalWriter(path, header, replay.counts_of(core), capacity_bytes)

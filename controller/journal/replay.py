@@ -1,8 +1,6 @@
-"""Replay: runs a journal's inputs through a core again and checks that the bytes are the same.
-
-The journal is enough: its header has the images and the topology, a keyframe the state to start
-with, each frame the inputs of its tick. The replay starts at the first keyframe in the ring. After
-lost frames it starts again at the next keyframe.
+"""Replay: runs a journal's inputs through a core again and checks that the bytes are the same. The
+header has the images and the topology, a keyframe the state to start with, each frame the inputs of
+its tick. After lost frames it starts again at the next keyframe.
 """
 
 import os
@@ -12,7 +10,7 @@ from typing import Any
 
 from controller.core import functions
 from controller.core.core import Core
-from controller.journal.frame import KEYFRAME, Frame, FrameEncoder
+from controller.journal.frame import KEYFRAME, Counts, Frame, FrameEncoder
 from controller.journal.ring import JournalError, JournalReader
 from safety import signals as s
 
@@ -32,10 +30,9 @@ class Replay:
     def __init__(self, reader: JournalReader, core_factory: CoreFactory):
         """core_factory: of the header. ValueError: another version wrote the journal."""
         self.path, self.core = reader.path, core_factory(reader.header)
-        words = (self.core.inp, self.core.fresh, self.core.out, self.core.state_words())
-        if tuple(map(len, words)) != reader.counts:
+        if counts_of(self.core) != reader.counts:
             raise ValueError("its frames do not have the words of this version's core")
-        self._encoder = FrameEncoder(*reader.counts)
+        self._encoder = FrameEncoder(reader.counts)
         self._recorded_out = array("i", bytes(4 * reader.counts[2]))
         self._output_names = reader.header.get("output_names", ())
         self._expected: int | None = None
@@ -153,6 +150,11 @@ def replay(path: str | os.PathLike[str], core_factory: CoreFactory) -> Replay:
             break
     found.lost, found.missing_bytes = reader.lost, reader.missing_bytes
     return found
+
+
+def counts_of(core: Core) -> Counts:
+    """Numbers of the words of a core's frames."""
+    return Counts(*map(len, (core.inp, core.fresh, core.out, core.state_words())))
 
 
 def core_of(header: dict[str, Any]) -> Core:

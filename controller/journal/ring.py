@@ -1,9 +1,8 @@
 """The journal: a ring of tick frames in a mapped file. The loop writes it, every user may read it.
 
-File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: the needs of a replay),
-newest complete sequence, positions of the last two keyframes, ring of frames (frame.py).
-Little-endian throughout, like every machine that runs this program. The writer (writer.py) never
-waits for a reader: the ring overwrites, and each reader detects its own loss by sequence and CRC.
+File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: what a replay needs), newest
+complete sequence, positions of the last two keyframes, ring of frames (frame.py), all
+little-endian. The writer waits for no reader: each finds its own loss by sequence and CRC.
 """
 
 import copy
@@ -50,10 +49,8 @@ def file_start(counts: Counts, packed: bytes, ring_bytes: int) -> bytes:
 
 
 class JournalReader:
-    """Reads a journal file, also while the loop writes it.
-
-    `header` is the writer's dict, `ring_at` the offset of the ring. `lost` counts the frames after
-    the first that this reader could not read. `missing_bytes`: of a truncated file.
+    """Reads a journal, also while it is written. `lost`: frames after the first that this reader
+    could not read; `missing_bytes`: of a truncated file.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -74,16 +71,14 @@ class JournalReader:
         self.header = _header(path, packed)
         self.missing_bytes = max(0, self.ring_at + ring_bytes - len(self._map))
         self._end = self.ring_at + ring_bytes - self.missing_bytes
-        self._frame_bytes_max = FrameEncoder(*self.counts).frame_bytes_max
+        self._frame_bytes_max = FrameEncoder(self.counts).frame_bytes_max
         self.lost = 0
         self._at = self.ring_at
         self._expected: int | None = None  # sequence of the next frame, after the first
 
     def newest(self) -> int | None:
-        """Sequence of the newest complete frame, or None before the first.
-
-        First checks the size of the file. A later start may have cut the ring away (writer.py),
-        and a read of the map beyond the end of the file gives SIGBUS.
+        """Sequence of the newest complete frame, or None. First it looks at the size of the file: a
+        later start may have cut the ring away, and a read beyond the end gives SIGBUS.
         """
         self._end = min(self._end, self._map.size())
         (sequence,) = NEWEST.unpack_from(self._map, self._newest_at)
@@ -96,9 +91,13 @@ class JournalReader:
     def skip(self) -> None:
         """Let `frames` begin at the newest keyframe before a tick, else at the oldest frame."""
         newest = self.newest() or 0
-        places = KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
-        found = [(self._keyframe(at), at) for at in places if self.ring_at <= at < self._end]
+        found = [
+            (self._keyframe(at), at) for at in self._places() if self.ring_at <= at < self._end
+        ]
         self._begin([(frame, at) for frame, at in found if frame and frame.sequence < newest])
+
+    def _places(self) -> tuple[int, int]:
+        return KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
 
     def begin_at(self, sequence: int) -> Frame | None:
         """Let `frames` begin at the newest keyframe up to a sequence; None: at the oldest frame."""
@@ -134,8 +133,7 @@ class JournalReader:
     def recent(self, sequence: int) -> Iterator[Frame]:
         """Keyframes since a sequence, newest first. `frames` goes on as before."""
         newest = self.newest() or 0
-        places = KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
-        found = [(frame.sequence, at) for at in places if (frame := self._keyframe(at))]
+        found = [(frame.sequence, at) for at in self._places() if (frame := self._keyframe(at))]
         before, at = max(found, default=(-1, self.ring_at))
         while at >= self.ring_at and sequence <= before <= newest:
             frame = self._keyframe(at, before)

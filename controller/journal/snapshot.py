@@ -53,12 +53,16 @@ class Snapshot:
         except (KeyError, TypeError) as error:
             raise other_version(path, error) from None
         self._peer_at, self._ending_at = at(PEER[0]), at(IS_ENDING)
-        self.inp = array("i", [0] * self.reader.counts[0])
-        self.out = array("i", [0] * self.reader.counts[2])
-        self.sequence: int | None = None
-        self.skipped = 0
+        self._forget()
         self.chain_at = self.layout.outputs
         self.standing_at = len(self.output_names)
+
+    def _forget(self) -> None:
+        """No word is known."""
+        counts = self.reader.counts
+        self.inp, self.out = (array("i", bytes(4 * each)) for each in (counts.n_in, counts.n_out))
+        self.sequence: int | None = None
+        self.skipped = 0
 
     def follow(self) -> Iterator[Frame]:
         """Apply the frames written since the last call; yields each frame after that."""
@@ -125,11 +129,8 @@ class Snapshot:
 
 
 class Shadow(Snapshot):
-    """A snapshot whose frames run through a core of its own, so that a page can show every number
-    behind an output.
-
-    Once `settled`, `core` equals the controller's core after its newest tick. `differs`: the core
-    gave other outputs for the same inputs, so its numbers must not be shown.
+    """A snapshot whose frames run through a core of its own: every number behind an output. `core`
+    is the controller's once `settled`; `differs`: other outputs for the same inputs, show nothing.
     """
 
     def __init__(self, path: str | os.PathLike[str]):

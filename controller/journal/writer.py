@@ -21,29 +21,18 @@ from controller.system import regular_file
 
 
 class JournalWriter:
-    """Appends frames to the ring of a new file. The journal of the previous run becomes
-    `PATH.previous`. If the disk has no room for the new file, the old `PATH.previous` is cut.
-    """
+    """Appends frames to a new file. That of the last run is `PATH.previous`, cut if room lacks."""
 
-    def __init__(
-        self,
-        path: str,
-        header: dict[str, Any],
-        n_in: int,
-        n_groups: int,
-        n_out: int,
-        n_state: int,
-        capacity_bytes: int,
-    ):
+    def __init__(self, path: str, header: dict[str, Any], counts: Counts, capacity_bytes: int):
         """header: see header_form.packed. OSError or JournalError leave every file as it was."""
-        self._encoder = FrameEncoder(n_in, n_groups, n_out, n_state)
+        self._encoder = FrameEncoder(counts)
         if capacity_bytes < 4 * self._encoder.frame_bytes_max:
             raise JournalError(
                 f"{path}: a ring of {capacity_bytes} bytes is too small, this topology needs "
                 f">= {4 * self._encoder.frame_bytes_max}"
             )
         packed = header_form.packed(header)
-        start = file_start(Counts(n_in, n_groups, n_out, n_state), packed, capacity_bytes)
+        start = file_start(counts, packed, capacity_bytes)
         self._newest_at = PREAMBLE.size + len(packed)
         self._keyframes_at = self._newest_at + NEWEST.size
         self._keyframes = (0, 0)
@@ -112,10 +101,8 @@ def _take_room(descriptor: int, size_bytes: int, superseded: str) -> None:
 
 
 def _cut(path: str) -> None:
-    """Free the ring of a journal, also while a reader holds the file open.
-
-    A punched hole is not enough: on a tmpfs a reader that touches its map of a hole takes the room
-    again. A reader that touches its map beyond the end of a file gets SIGBUS instead.
+    """Free the ring of a journal that a reader may hold open: cut, because on a tmpfs a reader that
+    touches a punched hole takes the room again.
     """
     kept_bytes = 0
     with contextlib.suppress(JournalError), contextlib.closing(JournalReader(path)) as found:

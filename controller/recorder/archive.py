@@ -1,9 +1,7 @@
-"""The record on the disk, also on a full disk and with a damaged or missing database.
-
-No room: the histories are left out, and a reserve made beforehand gives its room to events. When
-the reserve is used up, events wait in the journal for hours. Damaged or taken away: put aside,
-begun anew with all that can be read. Each change of condition is one line for the
-operator, and what was lost is an event.
+"""The record on the disk, also on a full disk and with a damaged or missing database. Without room
+the histories are left out and a reserve gives its room to events; then events wait in the journal.
+A damaged database is put aside and begun anew. Each change of condition is one line for the
+operator, what was lost is an event.
 """
 
 import contextlib
@@ -44,8 +42,8 @@ class Archive:
         say: Callable[[str], object],
         captures: Callable[[], list[tuple[int, str]]] = list,
     ):
-        """say: tells the operator; captures: (event number, file name) of those on the disk, for
-        a database that has lost them. OSError or DatabaseError: there is nothing to write on.
+        """say: tells the operator; captures: (event number, file name) of those on the disk, for a
+        database that has lost them. OSError or DatabaseError: there is nothing to write on.
         """
         self.path = os.path.join(state_directory, FILE)
         self._run_directory = run_directory
@@ -71,7 +69,8 @@ class Archive:
             return self._begin_anew(f"{self.path}: its rescue was cut short")
         database: Database | None = None
         try:
-            database = self._opened()
+            # an old one gets a table more
+            database = self._with_reserve(lambda: Database(self.path, self._bytes_max))
             why = self._lack_of(database)
             if why is None:
                 return database
@@ -85,15 +84,15 @@ class Archive:
             database.close()
         return self._begin_anew(why)
 
-    def _opened(self) -> Database:
-        """The database; an old one gets a table more from the reserve. Raises DatabaseError."""
+    def _with_reserve(self, make: Callable[[], Database]) -> Database:
+        """What `make` gives, if need be with the room of the reserve. Raises DatabaseError."""
         try:
-            return Database(self.path, self._bytes_max)
+            return make()
         except DatabaseError as error:
             if not error.full:
                 raise
         self._reserve.give_up()
-        return Database(self.path, self._bytes_max)
+        return make()
 
     def _lack_of(self, database: Database) -> str | None:
         """Why this cannot be all of the record (an older or empty copy), or None. DatabaseError."""
@@ -109,13 +108,9 @@ class Archive:
             self._trips.entries(), self.published(), self._beside, self._captures()
         )
         rescue.put_aside(self.path)
-        try:
-            database = rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
-        except DatabaseError as error:
-            if not error.full:
-                raise
-            self._reserve.give_up()
-            database = rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
+        database = self._with_reserve(
+            lambda: rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
+        )
         rescued = retention.count(database, "1") - 1
         self._say(
             f"{why}; the old file is kept as {FILE}{rescue.ASIDE}; the new one begins with "

@@ -1,9 +1,6 @@
-"""Full-rate captures: the frames around a trip as a journal of their own, which `firebreak replay`
-runs again.
-
-While it grows the file is called NAME.part and is a journal already, with a ring as large as a
-capture may become; beyond the frames it is a hole. Finished, it is cut to its frames and gets its
-name. After a kill at any instant the file is a journal up to its newest whole frame.
+"""Full-rate captures: the frames around a trip as a journal of their own, for `firebreak replay`.
+While it grows, NAME.part is a journal already, with a ring as large as a capture may become, mostly
+a hole; at any instant of a kill it is whole up to its newest frame.
 """
 
 import contextlib

@@ -1,9 +1,6 @@
-"""The database of the recorder: its tables, one transaction at a time, every commit durable when it
-returns.
-
-WAL with synchronous=FULL: each commit ends with an fsync of the log, so what `write` has taken
-survives a power cut. A checkpoint runs only beside a commit without an event. Sizes are bounded:
-pages of the file, the log, the cache.
+"""The database of the recorder: one transaction at a time. WAL with synchronous=FULL: what `write`
+has taken survives a power cut. A checkpoint runs only beside a commit without an event. Pages of
+the file, log and cache are bounded.
 """
 
 import contextlib
@@ -69,11 +66,8 @@ def own_columns() -> list:
 
 
 def _close_to_others(path: str) -> None:
-    """Let only the service's user open the database. SQLite locks bytes of its files, and the lock
-    of a reader who can open them would stop the recorder. Raises OSError.
-
-    SQLite gives the log and the index the mode of the database. An index that others could open is
-    made anew, because a lock on it would stay.
+    """Let only the service's user open the database (OSError): the lock of a reader on its bytes
+    would stop the recorder. An index that others could open is made anew, or their lock stays.
     """
     if not os.path.exists(path):
         os.close(regular_file.opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -181,10 +175,8 @@ class Database:
         also: Also | None = None,
         minutes: Iterable[tuple] = (),
     ) -> Stored:
-        """One durable transaction: rows (Row), seconds and minutes (tuples), meta {key: value}.
-
-        also: further statements of the same transaction. Returns the events as stored. Raises
-        DatabaseError, and then nothing of it is stored.
+        """One durable transaction, with the further statements of `also`. Returns the events as
+        stored. DatabaseError: nothing of it is stored.
         """
         head_id, head = self.head_id, self.head
         stored: Stored = []

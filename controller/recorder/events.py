@@ -1,9 +1,7 @@
-"""Events, found by comparing each frame with the one before: pure, the same frames give the same
-events.
+"""Events, found by comparing each frame with the one before: the same frames give the same events.
 
-A row of the matrix that takes power away is a trip; one that only reduces it or warns is a limit or
-a note. The binding limit and the reason that inhibits a start may change at every tick; each is an
-event once it has held for HELD_MS.
+A row that takes power away is a trip; one that only reduces it or warns is a limit or a note. The
+binding limit and the reason that inhibits a start are events once they have held for HELD_MS.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -74,11 +72,9 @@ def row_event(instance: str, begins: bool, remark: str = "", devices: Sequence[s
 
 
 class EventFinder:
-    """Feed it every frame, in order, after it was applied to `seen` (snapshot.Snapshot or alike).
-
-    `standing`: names of the stage instances that are active or latched; given, those known before,
-    so that what has changed in between is an event now. new_run: the controller has started, and
-    what is still latched from before is an event once.
+    """Feed it every frame, in order, after it was applied to `seen`. `standing`: names of the
+    instances that are active or latched; given, those known before. new_run: the controller has
+    started: what is latched from before is an event once.
     """
 
     def __init__(self, seen: Snapshot, standing: Iterable[str] = (), new_run: bool = False):

@@ -1,9 +1,6 @@
-"""Follows the journals of a controller from run to run: every frame once, in order, and the loss
-counted.
-
-A controller that starts makes a new file and keeps the one before as `journal.previous`. A position
-says how far a file was read. It holds the inode, the sequence of the last frame taken, and the last
-keyframe before it with its CRC, because another file may get the same inode.
+"""Follows the journals of a controller from run to run: every frame once, and the loss counted. A
+start keeps the file before as `journal.previous`. A position says how far a file was read: its
+inode, the last sequence, and a keyframe with its CRC, because another file may get the inode.
 """
 
 import contextlib
@@ -20,11 +17,8 @@ NAMES = ("journal.previous", "journal")  # oldest first
 
 
 class Run:
-    """One journal file being read: `seen` is its image after each frame that `frames` yields.
-
-    `position`: where another process may go on (a dict, for JSON). `skipped`: frames that could not
-    be applied, or were overwritten before they were read, since the last `take_lost`.
-    `changed_utc_us`: for journal.previous, when it got that name.
+    """One journal file being read: `seen` is its image after each frame that `frames` yields;
+    `position`: where another process may go on; `changed_utc_us`: of this name.
     """
 
     def __init__(self, path: str):

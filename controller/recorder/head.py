@@ -1,8 +1,5 @@
-"""`record.head` in the run directory: number and hash of the newest event, for systems upstream and
-the next recorder.
-
-One JSON object: `id`, `hash` (hex), and `meta`, with which a recorder goes on whose database was
-lost.
+"""`record.head` in the run directory: `id` and `hash` (hex) of the newest event, for systems
+upstream, and `meta`, with which a recorder goes on whose database was lost.
 """
 
 import json

@@ -1,7 +1,5 @@
-"""Events of refused hints and changed keys, from the counters that the loop keeps.
-
-The counters are read once a second. The first refusal is an event at once; all within REPEAT_US
-after it are one more event, so that a flood fills no record.
+"""Events of refused hints and changed keys, from the loop's counters, once a second. The first
+refusal is an event at once, all within REPEAT_US after it one more: a flood fills no record.
 """
 
 import contextlib

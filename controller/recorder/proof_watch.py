@@ -1,9 +1,6 @@
-"""Events of proof tests that come due: one when rows pass 60, 30, 7 or 0 days, for all of a limit.
-
-The watch looks once a minute, in the recorder's process; the loop does not take part. The record
-keeps the reported dates, so that the next recorder does not repeat them. The first look without a
-ledger records the day of commissioning. While the day is unknown, the watch reports and
-writes nothing.
+"""Events of proof tests that come due: when rows pass 60, 30, 7 or 0 days, one for each limit,
+looked for once a minute. The record keeps what was told. The first look without a ledger records
+the day of commissioning. While the day is unknown, it tells and writes nothing.
 """
 
 from typing import Any

@@ -1,11 +1,9 @@
-"""A damaged database is put aside, and a new one begins with every event that can still be read.
+"""A damaged database is put aside, and a new one begins with every event that can still be read,
+and the trips of trips.log. The chain goes on from the last published hash; an event with code
+DAMAGE says what was lost in between.
 
-Trips come a second time from trips.log. The chain goes on from the last hash that was published, so
-that hash still checks it; an event with code DAMAGE says what was lost in between.
-
-A kill at any step loses nothing. The old database is called `.rescuing` until the new one, made
-under a name of its own, is whole and in place. Then the old one is `.damaged`, over that of the
-last time.
+A kill at any step loses nothing: the old one is `.rescuing` until the new one, made under a name of
+its own, is whole and in place; then it is `.damaged`, over that of the last time.
 """
 
 import contextlib
@@ -15,15 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from controller.recorder.database import (
-    EVENT_COLUMNS,
-    INSERT_EVENT,
-    INSERT_MINUTE,
-    INSERT_SECOND,
-    Database,
-    Row,
-    own_columns,
-)
+from controller.recorder import database as db
 from controller.store import chain, durable
 from controller.system import json_text
 
@@ -66,10 +56,12 @@ def put_aside(path: str) -> None:
     durable.sync_directory(os.path.dirname(path))
 
 
-def begin_anew(path: str, bytes_max: int, known: "Known", damage: Callable[[int], Row]) -> Database:
+def begin_anew(
+    path: str, bytes_max: int, known: "Known", damage: Callable[[int], db.Row]
+) -> db.Database:
     """A new database with what can be rescued. damage: its last row. OSError, DatabaseError."""
     _remove(path + NEW, "", "-wal", "-shm")
-    database = Database(path + NEW, bytes_max)
+    database = db.Database(path + NEW, bytes_max)
     try:
         with contextlib.closing(_old(path + UNDER_WAY)) as old:
             database.write(
@@ -88,7 +80,7 @@ def begin_anew(path: str, bytes_max: int, known: "Known", damage: Callable[[int]
     os.replace(path + NEW, path)
     durable.sync_directory(os.path.dirname(path))
     settle(path)
-    return Database(path, bytes_max)
+    return db.Database(path, bytes_max)
 
 
 class Known(NamedTuple):
@@ -142,10 +134,10 @@ def _fill(
     connection: sqlite3.Connection, old: sqlite3.Connection, known: Known, bytes_max: int
 ) -> None:
     """Everything that is known into the new tables; a trip that was rescued twice counts once."""
-    run, insert = connection.execute, INSERT_EVENT.format("INSERT OR IGNORE")
+    run, insert = connection.execute, db.INSERT_EVENT.format("INSERT OR IGNORE")
     # from both ends: a page in the middle must not cost what is newer
     for order in ("ASC", "DESC"):
-        for row in _readable(old, f"SELECT {EVENT_COLUMNS} FROM events ORDER BY id {order}"):
+        for row in _readable(old, f"SELECT {db.EVENT_COLUMNS} FROM events ORDER BY id {order}"):
             if isinstance(row[-1], bytes) and len(row[-1]) == len(chain.START):
                 run(insert, row)
     links = dict(_readable(old, "SELECT id, previous FROM links"))
@@ -158,8 +150,8 @@ def _fill(
     connection.executemany("INSERT INTO captures(event_id, file) VALUES (?, ?)", known.captures)
     seconds = min(SECONDS_MAX, bytes_max // BYTES_A_SECOND)
     for table, count, statement in (
-        ("seconds", seconds, INSERT_SECOND),
-        ("bands", seconds // 60, INSERT_MINUTE),
+        ("seconds", seconds, db.INSERT_SECOND),
+        ("bands", seconds // 60, db.INSERT_MINUTE),
     ):
         for row in _readable(old, _newest(table, count)):
             run(statement, row)
@@ -167,6 +159,6 @@ def _fill(
 
 def _newest(table: str, count: int) -> str:
     """The statement for the newest rows of a history."""
-    columns = [column.decode() for name, column in own_columns() if name == table.encode()]
+    columns = [column.decode() for name, column in db.own_columns() if name == table.encode()]
     last = f"rowid > (SELECT max(rowid) FROM {table}) - {count}"
     return f"SELECT {', '.join(columns)} FROM {table} WHERE {last} ORDER BY rowid"

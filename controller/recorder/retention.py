@@ -1,9 +1,6 @@
-"""Keeping the database within its size: the oldest seconds go first, then the oldest events but
-trips, trips last.
-
-Removed events leave a gap in the hash chain: the hash before the next kept one moves to `links`. An
-event with code RETENTION gives the number up to which events may be missing. Each step is a small
-piece of work, because an event must not wait.
+"""Keeping the database within its size: the oldest seconds go first, then events but trips, trips
+last, a small piece at a time, because an event must not wait. The hash before the next kept event
+moves to `links`; an event with code RETENTION says up to which number some may be missing.
 """
 
 import sqlite3

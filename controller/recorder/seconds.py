@@ -23,18 +23,12 @@ class Seconds:
     def __init__(self, seen: Snapshot):
         self.seen = seen
         tick_ms = seen.reader.header["safety_image"][p.H_TICK_MS]
-        self._second_ticks, self._known_ticks = (
-            p.ticks(SECOND_MS, tick_ms),
-            p.ticks(KNOWN_MS, tick_ms),
-        )
+        self._second_ticks = p.ticks(SECOND_MS, tick_ms)
+        self._known_ticks = p.ticks(KNOWN_MS, tick_ms)
         self._ticks, self._row_ticks = 0, self._second_ticks
         self._heard = OfFrames(seen.reader.header["safety_image"], seen.layout)
-        self._powers: list[list[int]] = [
-            [],
-            [],
-            [],
-            [],
-        ]  # grid, load, battery, set-point: of each frame, if known
+        # grid, load, battery, set-point: of each frame, if known
+        self._powers: list[list[int]] = [[], [], [], []]
 
     def feed(self, frame: Frame) -> tuple | None:
         """The row of the second this frame ends, in the order of COLUMNS, or None."""

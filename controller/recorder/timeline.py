@@ -1,8 +1,6 @@
-"""When a frame was written: a journal counts ticks, this gives the moment of each.
-
-While the controller writes, its newest frame is now, and every other lies so many ticks before it.
-An ended run gets its time from the anchor that an earlier recorder stored. Without an anchor only
-the end of the run has a bound, and the moment is unknown.
+"""When a frame was written: a journal only counts ticks. While the controller writes, its newest
+frame is now. An ended run is placed by the anchor that an earlier recorder stored; without one the
+moment is unknown, and only the end has a bound.
 """
 
 import os

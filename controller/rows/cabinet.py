@@ -1,68 +1,29 @@
 """Supply, remote link, key and door: rows 43 and 46 to 48."""
 
-from controller.rows.shapes import (
-    AT_ONCE,
-    BY_LEVEL_S,
-    YES_NO,
-    Equipment,
-    Feature,
-    Stage,
-    contact,
-    rows,
-)
-
-FEATURES = {
-    "mains_ok": Feature(
-        "auxiliary supply lost",
-        "switch off the auxiliary supply",
-        equipment=("ups",),
-        roles=("ups",),
-        sensor=AT_ONCE,
-    ),
-    "ups_reserve_min": Feature(
-        "reserve of the UPS",
-        "let the UPS run down, or set its reserve in its own menu",
-        equipment=("ups",),
-        roles=("ups",),
-        sensor=AT_ONCE,
-        values=("reserve",),
-    ),
-    "noc_lost_s": Feature(
-        "no path to the operations centre",
-        "unplug the link; with a supervised path, open its contact too",
-        equipment=("noc",),
-        contacts=("supervised_ok",),
-        silence=BY_LEVEL_S,
-    ),
-    "noc_unverified": Feature(
-        "operations centre never verified",
-        "start a new cabinet before the operations centre confirms a test alarm",
-        shown=YES_NO,
-        equipment=("noc",),
-        contacts=("supervised_ok",),
-        silence=AT_ONCE,
-    ),
-    "key_run_ok": contact("key_run_ok", "key not in RUN", "turn the key out of RUN"),
-    "key_discrepancy": Feature(
-        "contacts of the key switch contradict each other",
-        "with the key in RUN, bridge the contact that closes out of RUN; remove the bridge",
-        shown=YES_NO,
-        equipment=("key_run_ok", "key_service"),
-        contacts=("key_run_ok", "key_service_closed"),
-    ),
-    "door_ok": contact("door", "door open", "open the door"),
-    "on_ups": Feature("while on UPS", "with the auxiliary supply off"),
-    "energised": Feature("while energised", "with the contactors closed"),
-}
-EQUIPMENT = {
-    "ups": Equipment("UPS monitor", roles=("ups",)),
-    "supervised": Equipment("supervised path of the fire panel", inputs=("supervised_ok",)),
-    "noc": Equipment("link to the network operations centre"),
-    "key_service": Equipment(
-        "second contact of the key switch, closed out of RUN", inputs=("key_service_closed",)
-    ),
-    "door": Equipment("door contact", inputs=("door_ok",)),
-}
+FEATURES = """
+mains_ok | auxiliary supply lost | switch off the auxiliary supply |
+  equipment ups; roles ups; sensor at once
+ups_reserve_min | reserve of the UPS | let the UPS run down, or set its reserve in its own menu |
+  like mains_ok; values reserve
+noc_lost_s | no path to the operations centre | unplug the link; with a supervised path, open its
+  contact too | equipment noc; contacts supervised_ok; silence by level, s
+noc_unverified | operations centre never verified | start a new cabinet before the operations centre
+  confirms a test alarm | like noc_lost_s; shown yes_no; silence at once
+key_run_ok | key not in RUN | turn the key out of RUN | contact key_run_ok
+key_discrepancy | contacts of the key switch contradict each other | with the key in RUN, bridge the
+  contact that closes out of RUN; remove the bridge |
+  shown yes_no; equipment key_run_ok key_service; contacts key_run_ok key_service_closed
+door_ok | door open | open the door | contact door
+on_ups | while on UPS | with the auxiliary supply off
+energised | while energised | with the contactors closed
+"""
+EQUIPMENT = """
+ups | UPS monitor | roles ups
+supervised | supervised path of the fire panel | inputs supervised_ok
+noc | link to the network operations centre
+key_service | second contact of the key switch, closed out of RUN | inputs key_service_closed
+door | door contact | inputs door_ok
+"""
 TEXTS = """
 43 A26, A38 | auxiliary supply lost, or the reserve of its UPS low | auxiliary supply |
   Auxiliary power is lost, or the UPS monitor does not answer. | Restore auxiliary power.
@@ -88,4 +49,6 @@ TEXTS = """
 48a | The door is open while the cabinet is energised.
 48b | The door is open while gas is reported. | Keep away. Close the door only if that is safe.
 """
-ROWS = rows(TEXTS, Stage("43d", is_added=True), Stage("47b", is_added=True))
+STAGES = """
+43d 47b | is_added
+"""

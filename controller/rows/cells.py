@@ -1,54 +1,24 @@
 """Cell voltages: rows 24 and 27 to 34; sensors of a module: row 45."""
 
-from controller.rows.shapes import (
-    EMPTY,
-    FULL,
-    MAKERS_TOOL,
-    OF_BMS,
-    TEMPERATURE,
-    YES_NO,
-    Equipment,
-    Row,
-    Stage,
-    Wired,
-    contact,
-    rows,
-)
+from controller.rows.shapes import EMPTY, FULL, MAKERS_TOOL
 
-MODULES = "modules are compared with each other"
-PLUG = "Check the plug of that module's sensors."
-OWN_SENSORS = "a BMS does not report how it handles its own faulty sensors"
-BALANCED = "cells are compared with each other; a BMS only balances them, and slowly"
-FEATURES = {
-    "cell_voltage_drop_mV": OF_BMS._replace(
-        words="cell voltage lost in 2 s without a load step", bms="bms_cells", window_ms=2000
-    ),
-    "cell_voltage_mV_max": OF_BMS._replace(words="highest cell", bms="bms_cells"),
-    "cell_voltage_ok": contact(
-        "cell_voltage",
-        "independent cell over-voltage relay open",
-        "press the test of the over-voltage relay, or open its wire",
-    ),
-    "cell_voltage_mV_min": OF_BMS._replace(words="lowest cell", bms="bms_cells"),
-    "cell_spread_mV": OF_BMS._replace(
-        words="highest minus lowest cell", bms="bms_cells", compares="cells"
-    ),
-    "sensors_invalid_max": OF_BMS._replace(
-        words="invalid sensors of one module",
-        inject="unplug two sensors of one module",
-        bms="bms_sensors",
-    ),
-    "temperature_zeros": TEMPERATURE._replace(
-        words="a module reads exactly 0 degC, its neighbours differ",
-        inject="let the BMS report exactly 0 degC for one module while another is 10 K "
-        f"away, {MAKERS_TOOL}; an unplugged sensor is invalid: stage 45a",
-        shown=YES_NO,
-        compares="modules",
-    ),
-}
-EQUIPMENT = {
-    "cell_voltage": Equipment("independent cell over-voltage relay", inputs=("cell_voltage_ok",))
-}
+FEATURES = f"""
+cell_voltage_drop_mV | cell voltage lost in 2 s without a load step | |
+  like BMS; bms bms_cells; window_ms 2000
+cell_voltage_mV_max | highest cell | | like BMS; bms bms_cells
+cell_voltage_ok | independent cell over-voltage relay open | press the test of the over-voltage
+  relay, or open its wire | contact cell_voltage
+cell_voltage_mV_min | lowest cell | | like BMS; bms bms_cells
+cell_spread_mV | highest minus lowest cell | | like BMS; bms bms_cells; compares cells
+sensors_invalid_max | invalid sensors of one module | unplug two sensors of one module |
+  like BMS; bms bms_sensors
+temperature_zeros | a module reads exactly 0 degC, its neighbours differ | let the BMS report
+  exactly 0 degC for one module while another is 10 K away, {MAKERS_TOOL}; an unplugged sensor is
+  invalid: stage 45a | like TEMPERATURE; shown yes_no; compares modules
+"""
+EQUIPMENT = """
+cell_voltage | independent cell over-voltage relay | inputs cell_voltage_ok
+"""
 TEXTS = """
 24 C29 | cell voltage falls without a load step, together with another sign | cell voltage sag |
   A cell lost voltage without a load step, while gas or heat is reported. | Keep away. Call the fire
@@ -81,31 +51,20 @@ TEXTS = """
   Several sensors of one module are invalid. | Check that module's measuring board.
 45a | Two or more sensors of one module are invalid.
 45b | Two or more sensors of one module were invalid for a long time; the rack is off.
-45c | A module reads exactly 0 degC while its neighbours differ.
-45d | A module has read exactly 0 degC for a long time; the rack is off.
+45c | A module reads exactly 0 degC while its neighbours differ. | Check the plug of that module's
+  sensors.
+45d | A module has read exactly 0 degC for a long time; the rack is off. | Check the plug of that
+  module's sensors.
 """
-ROWS = rows(
-    TEXTS,
-    Stage("24", not_by_bms="a fall in voltage is watched together with other signs"),
-    Stage("27", by_bms=FULL),
-    Stage("28", by_bms=FULL),
-    Stage("29", by_bms=FULL),
-    Row(
-        30,
-        wired=Wired(
-            "trip the over-voltage relay by its test button, or open its wire",
-            contact="cell_voltage",
-        ),
-    ),
-    Stage("31a", by_bms=EMPTY),
-    Stage("31b", by_bms=EMPTY),
-    Stage("32", by_bms=EMPTY),
-    Stage("33", by_bms=f"{EMPTY}; the BMS charges the cell again without asking for the key"),
-    Stage("34a", not_by_bms=BALANCED),
-    Stage("34b", not_by_bms=BALANCED),
-    Stage("34c", not_by_bms=BALANCED),
-    Stage("45a", not_by_bms=OWN_SENSORS),
-    Stage("45b", not_by_bms=OWN_SENSORS),
-    Stage("45c", remedy=PLUG, not_by_bms=MODULES),
-    Stage("45d", remedy=PLUG, not_by_bms=MODULES),
-)
+STAGES = f"""
+24 | not_by_bms | a fall in voltage is watched together with other signs
+27 28 29 | by_bms | {FULL}
+31a 31b 32 | by_bms | {EMPTY}
+33 | by_bms | {EMPTY}; the BMS charges the cell again without asking for the key
+34a 34b 34c | not_by_bms | cells are compared with each other; a BMS only balances them, and slowly
+45a 45b | not_by_bms | a BMS does not report how it handles its own faulty sensors
+45c 45d | not_by_bms | modules are compared with each other
+"""
+WIRED = """
+30 | trip the over-voltage relay by its test button, or open its wire | contact cell_voltage
+"""

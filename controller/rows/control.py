@@ -1,31 +1,22 @@
 """The controller, its processor and its channel B: rows 44, 51 and 58."""
 
-from controller.rows.shapes import BY_LEVEL, ON_RIG, YES_NO, Feature, Row, Stage, Wired, rows
+from controller.rows.shapes import ON_RIG
 
-FEATURES = {
-    "image_changed": Feature("limit image changed", ON_RIG, shown=YES_NO),
-    "step_late_ms": Feature("step late", ON_RIG, silence=BY_LEVEL),
-    "late_steps": Feature("steps of 0.1 s or more in 10 s", ON_RIG, window_ms=500),
-    "boot_not_clean": Feature(
-        "last run ended without an orderly stop",
-        "switch the controller's supply off and on while the cabinet runs",
-        shown=YES_NO,
-    ),
-    "boot_store_unreadable": Feature(
-        "store unreadable, or older than the revision that channel B holds",
-        (
-            "stop cabinet and service in order, move the state directory away and start "
-            "with an empty one; afterwards stop, move the old directory back (it holds the "
-            "latches and the proof-test ledger) and start again; with channel B that start "
-            "asks for the key too"
-        ),
-        shown=YES_NO,
-    ),
-    "self_test_bits": Feature("self-test of memory, clock, program, relays", ON_RIG, shown=YES_NO),
-    "cpu_temperature_ddegC": Feature("processor temperature", ON_RIG),
-    "image_approved_ok": Feature("limit image not approved", ON_RIG),
-    "peer_code": Feature("channel B disagrees or is silent", "switch channel B off", shown=YES_NO),
-}
+FEATURES = f"""
+image_changed | limit image changed | {ON_RIG} | shown yes_no
+step_late_ms | step late | {ON_RIG} | silence by level
+late_steps | steps of 0.1 s or more in 10 s | {ON_RIG} | window_ms 500
+boot_not_clean | last run ended without an orderly stop | switch the controller's supply off and on
+  while the cabinet runs | shown yes_no
+boot_store_unreadable | store unreadable, or older than the revision that channel B holds | stop
+  cabinet and service in order, move the state directory away and start with an empty one;
+  afterwards stop, move the old directory back (it holds the latches and the proof-test ledger) and
+  start again; with channel B that start asks for the key too | shown yes_no
+self_test_bits | self-test of memory, clock, program, relays | {ON_RIG} | shown yes_no
+cpu_temperature_ddegC | processor temperature | {ON_RIG}
+image_approved_ok | limit image not approved | {ON_RIG}
+peer_code | channel B disagrees or is silent | switch channel B off | shown yes_no
+"""
 TEXTS = """
 44 A92, C82 | controller self-test: program, memory, clock, limits, relays, late step, unclean start
   | controller check |
@@ -52,18 +43,11 @@ TEXTS = """
   The configuration that runs here is not approved. | `firebreak approve` shows the changes. Approve
   by name, with the key out of RUN.
 """
-ROWS = rows(
-    TEXTS,
-    Row(
-        44,
-        wired=Wired(
-            "jumpers off, locks off, the cabinet started by the controller: switch "
-            "the controller off. The outputs expire in the I/O modules: the fan runs, "
-            "the red lamp is on, the fire panel shows the fault"
-        ),
-    ),
-    Stage("44b", is_added=True),
-    Stage("44c", is_added=True),
-    Stage("44d", is_added=True),
-    Stage("44g", is_added=True),
-)
+STAGES = """
+44b 44c 44d 44g | is_added
+"""
+WIRED = """
+44 | jumpers off, locks off, the cabinet started by the controller: switch the controller off. The
+  outputs expire in the I/O modules: the fan runs, the red lamp is on, the fire panel shows the
+  fault
+"""

@@ -18,10 +18,8 @@ _SIGN_ROWS = {row for gate in _SIGN_GATES for row in _SIGNS[gate]}
 
 
 def level(stage: tuple) -> int:
-    """WARNING .. KEEP_AWAY of a stage of the matrix.
-
-    Signs of fire or gas: rows that the matrix counts as gas, smoke or heating alert, stages that
-    such a row gates, and stages that pre-alarm the fire panel.
+    """WARNING .. KEEP_AWAY of a stage. Signs of fire or gas: rows that the matrix counts as gas,
+    smoke or heating alert, stages that such a row gates, and stages that pre-alarm the fire panel.
     """
     demand = stage[m.S_DEMAND]
     is_gated = stage[m.S_SCOPE] == m.CABINET and stage[m.S_GATE] in _SIGN_GATES

@@ -1,57 +1,28 @@
 """Current, insulation, pre-charge and contactors: rows 35 to 39."""
 
-from controller.rows.shapes import (
-    ABOVE_ZERO,
-    MAKERS_TOOL,
-    OF_BMS,
-    YES_NO,
-    Equipment,
-    Feature,
-    Row,
-    Stage,
-    Wired,
-    rows,
-)
+from controller.rows.shapes import MAKERS_TOOL
 
-FEATURES = {
-    "current_over_105_mA": OF_BMS._replace(
-        words="current above 1.05 x limit plus the larger of 2 A and 1 % of rated", shown=ABOVE_ZERO
-    ),
-    "current_over_110_mA": OF_BMS._replace(
-        words="current above 1.10 x limit plus the larger of 2 A and 1 % of rated", shown=ABOVE_ZERO
-    ),
-    "current_over_200_mA": OF_BMS._replace(words="current above 2 x rated", shown=ABOVE_ZERO),
-    "insulation_ohm_per_V": OF_BMS._replace(
-        words=(
-            "insulation to earth divided by the rack's voltage: the higher of measured and nominal "
-            "(3.7 V a cell)"
-        ),
-        inject="open the contactors, then connect a test resistor from one pole to earth; this "
-        "measures the time to the alarm, but not power at zero or opening contactors",
-        bms="insulation",
-    ),
-    "closing_failures": OF_BMS._replace(
-        words="closings that failed in a row",
-        inject="block the read-back of one permit relay and ask for a start, three times",
-    ),
-    "bus_mismatch_mV": Feature(
-        "rack and DC bus voltage differ",
-        (
-            "with contactors closed, let converter or BMS report a DC voltage 30 V off, "
-            f"{MAKERS_TOOL}; a pulled fuse does not trip the stage: only racks whose contactors "
-            "are closed are compared"
-        ),
-        roles=("pcs",),
-        sensor="PCS",
-        read="read dc",
-    ),
-    "contactor_mismatch": OF_BMS._replace(
-        words="contactor not as commanded, welded, or current on an open string",
-        inject="unplug a contactor's feedback",
-        shown=YES_NO,
-    ),
-}
-EQUIPMENT = {"insulation": Equipment("insulation monitor")}
+FEATURES = f"""
+current_over_105_mA | current above 1.05 x limit plus the larger of 2 A and 1 % of rated | |
+  like BMS; shown above_zero
+current_over_110_mA | current above 1.10 x limit plus the larger of 2 A and 1 % of rated | |
+  like BMS; shown above_zero
+current_over_200_mA | current above 2 x rated | | like BMS; shown above_zero
+insulation_ohm_per_V | insulation to earth divided by the rack's voltage: the higher of measured and
+  nominal (3.7 V a cell) | open the contactors, then connect a test resistor from one pole to earth;
+  this measures the time to the alarm, but not power at zero or opening contactors |
+  like BMS; bms insulation
+closing_failures | closings that failed in a row | block the read-back of one permit relay and ask
+  for a start, three times | like BMS
+bus_mismatch_mV | rack and DC bus voltage differ | with contactors closed, let converter or BMS
+  report a DC voltage 30 V off, {MAKERS_TOOL}; a pulled fuse does not trip the stage: only racks
+  whose contactors are closed are compared | like PCS; read read dc
+contactor_mismatch | contactor not as commanded, welded, or current on an open string | unplug a
+  contactor's feedback | like BMS; shown yes_no
+"""
+EQUIPMENT = """
+insulation | insulation monitor
+"""
 TEXTS = """
 35 C64 | current above the limit | current over limit |
   The measured current is above the limit of the BMS. | Check current sensors and PCS. Remote reset.
@@ -74,17 +45,11 @@ TEXTS = """
   A contactor does not follow its command. | Do not touch. Check whether the contactor has welded;
   reset with the key.
 """
-ROWS = rows(
-    TEXTS,
-    Row(
-        36,
-        wired=Wired(
-            "trip the over-current relay by its test button, or open its wire, never "
-            "by a current; the program waits for the fuse, the wiring does not: the "
-            "contactor must be able to break the current at which the relay trips",
-            is_by_b=False,
-            instead=("dc_fuse", "not_wired_36"),
-        ),
-    ),
-    Stage("38b", is_added=True),
-)
+STAGES = """
+38b | is_added
+"""
+WIRED = """
+36 | trip the over-current relay by its test button, or open its wire, never by a current; the
+  program waits for the fuse, the wiring does not: the contactor must be able to break the current
+  at which the relay trips | only_by_a; instead dc_fuse not_wired_36
+"""

@@ -1,9 +1,8 @@
 """The facts that support the rows of the matrix: key -> (fact, source, confidence).
 
-The project wrote the words: numbers and duties, no text of a standard. Confidence: C read in a
-primary text, C2 read in a secondary text, G general knowledge and unconfirmed, D derived or chosen
-by the project. * marks a source without authority, (?) a clause number from memory. The adopted
-edition, the listing and the hazard mitigation analysis of a site overrule every fact.
+Confidence: C read in a primary text, C2 in a secondary text, G general knowledge and unconfirmed, D
+derived or chosen by the project. * marks a source without authority, (?) a clause number from
+memory. The edition, the listing and the analysis of a site overrule every fact.
 """
 
 import re
@@ -158,8 +157,8 @@ E11 C | the analysis filed in Santa Ana | In a unit test the second cell ran awa
 
 def table(text: str) -> list[list[str]]:
     """The cells of each line. A line that begins with a space continues the one before."""
-    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", text.strip())]
-    return [[cell.strip() for cell in one.split("|")] for one in entries if one[0] != "#"]
+    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", text)]
+    return [[cell.strip() for cell in one.split("|")] for one in entries if one and one[0] != "#"]
 
 
 def _fact(head: str, source: str, fact: str) -> tuple[str, Fact]:
@@ -199,10 +198,8 @@ def weakest(basis: str) -> str:
 def sources(basis: str) -> str:
     """Sources of a basis: each source and clause once, (?) marks an unconfirmed source."""
     cited = [FACTS[key] for key in keys(basis)]
-    named = [
-        fact.source + " (?)" * (fact.confidence == "G" and "(?)" not in fact.source)
-        for fact in cited
-    ]
+    unsure = [fact.confidence == "G" and "(?)" not in fact.source for fact in cited]
+    named = [fact.source + " (?)" * doubt for fact, doubt in zip(cited, unsure)]
     return "; ".join(dict.fromkeys(named)) or "the project's design"
 
 

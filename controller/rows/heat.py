@@ -1,50 +1,26 @@
 """Cell temperatures: rows 18 to 23, 25 and 26; suspicion of a thermal runaway: row 53."""
 
-from controller.rows.shapes import COLD, HOT, TEMPERATURE, Feature, Stage, rows
+from controller.rows.shapes import COLD, HOT
 
-MODULES = "modules are compared with each other"
-RISE = "the stage follows a rise, long before a value of a BMS protection"
-FEATURES = {
-    "temperature_ddegC_max": TEMPERATURE._replace(words="hottest module"),
-    "temperature_over_median_ddegC": TEMPERATURE._replace(
-        words="hottest module over the median", compares="modules"
-    ),
-    "temperature_unexplained_ddegC": TEMPERATURE._replace(
-        words="rise in 30 s above the heating by its own current",
-        window_ms=30_000,
-        once_a_second=True,
-    ),
-    "temperature_rise_10s_ddegC": TEMPERATURE._replace(
-        words="rise in 10 s", window_ms=10_000, once_a_second=True
-    ),
-    "temperature_rise_3s_ddegC": TEMPERATURE._replace(
-        words="rise in 3 s", window_ms=3000, once_a_second=True
-    ),
-    "temperature_ddegC_min": TEMPERATURE._replace(words="coldest module"),
-    "temperature_spread_ddegC": TEMPERATURE._replace(
-        words="hottest minus coldest module", compares="modules"
-    ),
-    "runaway_suspicion_pct": Feature(
-        "sum of the two largest signs of runaway, each in percent of its threshold",
-        "two signs of runaway at once, until it trips",
-        bms="bms_temperatures",
-        roles=("bms",),
-        sensor="vapour, toxic gas",
-        window_ms=30_000,
-        once_a_second=True,
-    ),
-    "heating_alert": Feature(
-        "while row 22 or 23 is active", "with row 22 injected as well", bms="bms_temperatures"
-    ),
-    "any_sign": Feature("while any of rows 7 to 23 is active", ""),
-    "temperature_rising": Feature(
-        "while it rises", "while it rises", bms="bms_temperatures", once_a_second=True
-    ),
-    "charging": Feature("while charging", "while charging"),
-    "runaway_hint": Feature(
-        "while any of rows 7 to 23 is active", "with another of rows 7 to 23 active"
-    ),
-}
+FEATURES = """
+temperature_ddegC_max | hottest module | | like TEMPERATURE
+temperature_over_median_ddegC | hottest module over the median | |
+  like TEMPERATURE; compares modules
+temperature_unexplained_ddegC | rise in 30 s above the heating by its own current | |
+  like TEMPERATURE; window_ms 30000; once_a_second
+temperature_rise_10s_ddegC | rise in 10 s | | like TEMPERATURE; window_ms 10000; once_a_second
+temperature_rise_3s_ddegC | rise in 3 s | | like TEMPERATURE; window_ms 3000; once_a_second
+temperature_ddegC_min | coldest module | | like TEMPERATURE
+temperature_spread_ddegC | hottest minus coldest module | | like TEMPERATURE; compares modules
+runaway_suspicion_pct | sum of the two largest signs of runaway, each in percent of its threshold |
+  two signs of runaway at once, until it trips |
+  like TEMPERATURE; sensor vapour, toxic gas; window_ms 30000; once_a_second
+heating_alert | while row 22 or 23 is active | with row 22 injected as well | bms bms_temperatures
+any_sign | while any of rows 7 to 23 is active
+temperature_rising | while it rises | while it rises | bms bms_temperatures; once_a_second
+charging | while charging | while charging
+runaway_hint | while any of rows 7 to 23 is active | with another of rows 7 to 23 active
+"""
 TEXTS = """
 18 C20-C21 | cell temperature warning | cell warm |
   A cell is warm; power is reduced. | Check cooling, filters and the room.
@@ -82,22 +58,13 @@ TEXTS = """
   Two weak signs of a thermal runaway are present together. | Do not open. Watch temperatures and
   gas. Remote reset.
 """
-ROWS = rows(
-    TEXTS,
-    Stage("18a", by_bms=HOT),
-    Stage("18b", by_bms=HOT),
-    Stage("19a", by_bms=HOT),
-    Stage("19b", by_bms=HOT),
-    Stage("20a", by_bms=HOT),
-    Stage("20b", by_bms=HOT),
-    Stage("21a", by_bms=f"{HOT}; fan, alarm and fire panel do not follow"),
-    Stage("21b", not_by_bms="a module is compared with its rack"),
-    Stage("22", not_by_bms="a rise is compared with the heating by the current"),
-    Stage("23a", not_by_bms=RISE),
-    Stage("23b", not_by_bms=RISE),
-    Stage("25a", by_bms=COLD),
-    Stage("25b", by_bms=COLD),
-    Stage("26a", not_by_bms=MODULES),
-    Stage("26b", not_by_bms=MODULES),
-    Stage("53", not_by_bms="the stage adds two weak signs; only this project has such a row"),
-)
+STAGES = f"""
+18a 18b 19a 19b 20a 20b | by_bms | {HOT}
+21a | by_bms | {HOT}; fan, alarm and fire panel do not follow
+21b | not_by_bms | a module is compared with its rack
+22 | not_by_bms | a rise is compared with the heating by the current
+23a 23b | not_by_bms | the stage follows a rise, long before a value of a BMS protection
+25a 25b | by_bms | {COLD}
+26a 26b | not_by_bms | modules are compared with each other
+53 | not_by_bms | the stage adds two weak signs; only this project has such a row
+"""

@@ -1,5 +1,6 @@
 """The matrix (safety/matrix.py) in words: the cause of a stage, its values, demands and reset."""
 
+from controller.rows.facts import table
 from controller.rows.records import ROWS, feature, feature_name
 from controller.rows.shapes import ABOVE_ZERO, YES_NO
 from safety import matrix as m, parameters as p
@@ -35,32 +36,26 @@ UNITS = (
     ("_ohm_per_V", 1, "ohm/V"),
     ("_pct", 1, "%"),
 )
-EFFECTS = (
-    (m.D_PCS, ("", "power to zero in 2 s", "PCS stop")),
-    (
-        m.D_DC,
-        (
-            "",
-            "no closing",
-            "contactors open at zero current or after 2 s",
-            "contactors open at once",
-            "contactors open at zero current only",
-        ),
-    ),
-    (m.D_REMOVAL, ("", "all energy removed within 5 s")),
-    (m.D_SHUNT_TRIP, ("", "shunt trip upstream")),
-    (m.D_AUX_SHED, ("", "loads not rated for gas off")),
-    (m.D_FAN, ("", "fan on")),
-    (m.D_HORN, ("", "horn")),
-    (m.D_RED_LAMP, ("", "red lamp")),
-    (m.D_LAMP, ("", "lamp")),
-    (m.D_CHARGE_INHIBIT, ("", "no charging", "no charging")),
-    (m.D_DISCHARGE_INHIBIT, ("", "no discharging", "no discharging")),
-    (m.D_PRE_ALARM, ("", "pre-alarm to fire panel")),
-    (m.D_FACU, ("", "fire panel notified")),
-    (m.D_OPERATOR, ("", "operator notified")),
-    (m.D_MAINTENANCE, ("", "maintenance notified")),
-)
+# demand | its levels from 1 on
+_EFFECTS = """
+PCS | power to zero in 2 s | PCS stop
+DC | no closing | contactors open at zero current or after 2 s | contactors open at once |
+  contactors open at zero current only
+REMOVAL | all energy removed within 5 s
+SHUNT_TRIP | shunt trip upstream
+AUX_SHED | loads not rated for gas off
+FAN | fan on
+HORN | horn
+RED_LAMP | red lamp
+LAMP | lamp
+CHARGE_INHIBIT | no charging | no charging
+DISCHARGE_INHIBIT | no discharging | no discharging
+PRE_ALARM | pre-alarm to fire panel
+FACU | fire panel notified
+OPERATOR | operator notified
+MAINTENANCE | maintenance notified
+"""
+EFFECTS = [(getattr(m, f"D_{name}"), ("", *levels)) for name, *levels in table(_EFFECTS)]
 HOLD_OFF = "agent hold-off"
 _DEFAULTS = {row[0]: row[4] for row in p.UNIT_PARAMETERS + p.RACK_PARAMETERS}
 
@@ -112,26 +107,19 @@ def after(duration_ms: int) -> str:
 
 def longer_by_tick(found: list) -> str:
     """The findings of limit_images.longer_by_tick as a sentence."""
-    times = ", ".join(
-        [
-            f"{each['stage']} {after(each['matrix_ms'])} -> {after(each['here_ms'])}"
-            for each in found
-        ]
-    )
-    return (
-        f"Whole ticks make these debounce times longer than in the matrix, and the rows act that "
-        f"much later: {times}."
-    )
+    times = [
+        f"{each['stage']} {after(each['matrix_ms'])} -> {after(each['here_ms'])}" for each in found
+    ]
+    longer = "Whole ticks make these debounce times longer than in the matrix"
+    return f"{longer}, and the rows act that much later: {', '.join(times)}."
 
 
 def demands(stage: tuple) -> list:
     """The demands of the stage in words."""
     demand = stage[m.S_DEMAND]
     words = [names[demand[index]] for index, names in EFFECTS if demand[index]]
-    for index, what in (
-        (m.D_CHARGE_DERATE_PCT, "charging"),
-        (m.D_DISCHARGE_DERATE_PCT, "discharging"),
-    ):
+    derates = ((m.D_CHARGE_DERATE_PCT, "charging"), (m.D_DISCHARGE_DERATE_PCT, "discharging"))
+    for index, what in derates:
         if demand[index]:
             words.append(f"{what} at most {100 - demand[index]} %")
     return words

@@ -1,8 +1,7 @@
 """Where each number of a stage comes from: a fact (facts.py), or the project with its reason.
 
-The confidence of a row says how sure it is that a standard or an incident asks for the row. The
-confidence of a number says how sure its value is. A test compares each number that cites a fact
-with the text of the fact.
+The confidence of a row says how sure it is that a standard or an incident asks for the row, that of
+a number how sure its value is.
 """
 
 from typing import NamedTuple
@@ -16,11 +15,8 @@ NUMBERS = ("trips_at", "after", "clears_at")
 
 
 class Source(NamedTuple):
-    """Where one number comes from.
-
-    words: source and clause, or the reason of the project. key: of FACTS, "" for a number of the
-    project. stands: the number as the fact writes it, "" for a number of the project. confidence:
-    code of facts.py.
+    """words: source and clause, or the reason of the project. For a number of a fact, key: of
+    FACTS; stands: the number as the fact writes it. confidence: code of facts.py.
     """
 
     words: str
@@ -203,20 +199,14 @@ def _source(cell: str) -> Source:
 
 
 def short(stage: str) -> str:
-    """Sources of the value and the time that trip a stage; (?) marks an unconfirmed source.
-
-    "value: foxBMS 2 (C20), C; time: project, D".
-    """
-    words = {"trips_at": "value", "after": "time"}
-    return "; ".join(
-        [
-            f"{words[name]}: {f'{one.words} ({one.key})' if one.key else 'project'}, "
-            + one.confidence
-            + " (?)" * (one.confidence == "G")
-            for name, one in of(stage).items()
-            if name in words
-        ]
-    )
+    """Sources of value and time that trip a stage: "value: foxBMS 2 (C20), C; time: project, D"."""
+    words, found = {"trips_at": "value", "after": "time"}, []
+    for name, one in of(stage).items():
+        if name in words:
+            who = f"{one.words} ({one.key})" if one.key else "project"
+            doubt = " (?)" * (one.confidence == "G")
+            found.append(f"{words[name]}: {who}, {one.confidence}{doubt}")
+    return "; ".join(found)
 
 
 def reasons() -> list[tuple[str, str]]:

@@ -1,66 +1,26 @@
-"""Evidence that stands still or contradicts itself.
+"""Evidence that stands still or contradicts itself: rows 54 to 57."""
 
-Values of a BMS (row 54), currents of racks and converter (55), power and set-point of a converter
-(56), the grid connection (57).
+from controller.rows.shapes import ON_RIG
+
+FEATURES = f"""
+bms_still_ms | values of a closed rack stand still: its pack's although the converter's current
+  moves by 5 %, or its cells' although the pack's does; or the pack's voltage lies outside of its
+  cells' by 40 mV a cell | {ON_RIG} | roles bms pcs; silence by level
+currents_apart_dA | difference between the currents of racks and converter, as means over 2 s, above
+  the largest of 5 % of rated, 10 A and the stated sensor errors, plus the change during the delay
+  of the BMS | {ON_RIG} | like BMS; shown above_zero; roles bms pcs; window_ms 4500
+pcs_beyond_permille | power of the wrong sign or above the set-point that was sent, as means over 2
+  s minus the effect of dead time and ramp, in parts of rated power; none while the converter forms
+  the grid of an island | | like PCS; window_ms 4500
+pcs_short_permille | power below the set-point that was sent, computed in the same way; none in an
+  island | | like PCS; window_ms 4500
+grid_over_permille | grid power above the limit of the connection, as mean over 2 s, in parts of the
+  connection | {ON_RIG} | roles meter_grid pcs; window_ms 2500
+grid_over_by_charging_permille | as above, import or export, as far as the battery charges | |
+  like grid_over_permille
+grid_export_by_battery_permille | as above, only the part that the battery causes by discharging
+  into the grid | | like grid_over_permille
 """
-
-from controller.rows.shapes import ABOVE_ZERO, BY_LEVEL, OF_PCS, ON_RIG, Feature, Stage, rows
-
-_GRID: dict = {"roles": ("meter_grid", "pcs"), "window_ms": 2500}
-FEATURES = {
-    "bms_still_ms": Feature(
-        (
-            "values of a closed rack stand still: its pack's although the converter's current "
-            "moves by 5 %, or its cells' although the pack's does; or the pack's voltage lies "
-            "outside of its cells' by 40 mV a cell"
-        ),
-        ON_RIG,
-        roles=("bms", "pcs"),
-        silence=BY_LEVEL,
-    ),
-    "currents_apart_dA": Feature(
-        (
-            "difference between the currents of racks and converter, as means over 2 s, above the "
-            "largest of 5 % of rated, 10 A and the stated sensor errors, plus the change during "
-            "the delay of the BMS"
-        ),
-        ON_RIG,
-        shown=ABOVE_ZERO,
-        roles=("bms", "pcs"),
-        sensor="BMS",
-        window_ms=4500,
-    ),
-    "pcs_beyond_permille": OF_PCS._replace(
-        words=(
-            "power of the wrong sign or above the set-point that was sent, as means over 2 s minus "
-            "the effect of dead time and ramp, in parts of rated power; none while the converter "
-            "forms the grid of an island"
-        ),
-        window_ms=4500,
-    ),
-    "pcs_short_permille": OF_PCS._replace(
-        words=(
-            "power below the set-point that was sent, computed in the same way; none in an island"
-        ),
-        window_ms=4500,
-    ),
-    "grid_over_permille": Feature(
-        (
-            "grid power above the limit of the connection, as mean over 2 s, in parts of the "
-            "connection"
-        ),
-        ON_RIG,
-        **_GRID,
-    ),
-    "grid_over_by_charging_permille": Feature(
-        "as above, import or export, as far as the battery charges", ON_RIG, **_GRID
-    ),
-    "grid_export_by_battery_permille": Feature(
-        "as above, only the part that the battery causes by discharging into the grid",
-        ON_RIG,
-        **_GRID,
-    ),
-}
 TEXTS = """
 54 design | values of a BMS frozen or contradictory (project: evidence must change) | BMS values
   frozen |
@@ -85,4 +45,6 @@ TEXTS = """
 57c | The battery discharges although the grid export is above its limit. | Compare the grid meter
   with the display of the converter. Remote reset.
 """
-ROWS = rows(TEXTS, Stage("54", set_from="bms_still_ms"))
+STAGES = """
+54 | set_from | bms_still_ms
+"""

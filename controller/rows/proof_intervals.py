@@ -2,15 +2,14 @@
 
 The confirmed clauses ask for a record of tests (A71, A73, A75, A78), not for these intervals. The
 project proposes the intervals unless the confidence says otherwise; a site may only shorten them.
-Detectors follow their calibration twice a year. Contacts and relays follow the yearly inspection of
-the fire panel. Rows with ONCE are proven at commissioning only.
+Detectors follow their calibration, contacts the yearly inspection of the fire panel.
 
-One test proves a row. A stage that is much quicker or slower than its row has a test of its own,
-because its own delay would not show in the test of the row. A stage with a contact of its own and
-the hard wiring (tested with the controller switched off) have tests of their own too.
+One test proves a row. A stage that is much quicker or slower than its row has a test of its own. So
+have a stage with a contact of its own, and the hard wiring (with the controller switched off).
 """
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from controller.rows.facts import table
 from controller.rows.records import ROWS
@@ -21,16 +20,9 @@ SECTION = "proof_test"  # of a configuration
 WIRED = "w"  # last letter of the key of a hard-wired row; no stage ends with it
 
 
-class Values(Protocol):
-    """The values of a configuration (controller/config/values.py)."""
-
-    def get(self, *path: str) -> Any:
-        """Value of the key at `path` or its default, or None."""
-
-
 class Interval(NamedTuple):
-    """interval_d: most days between two tests, or ONCE. confidence: code of facts.py. proves: words
-    for the test, "" if it proves the whole row.
+    """interval_d: most days between two tests, or ONCE, at commissioning only. confidence: code of
+    facts.py. proves: words for the test, "" if it proves the whole row.
     """
 
     interval_d: int | None
@@ -52,57 +44,36 @@ computed | once D | computed from values that other rows prove; the program test
 silence | once D | every failure of this path is the silence on which the row acts
 self_test | 365 d D | self-test of the controller: on the rig, for the example cabinet
 """
-# key of the test | a name of BASES, or interval, confidence and basis | words for the test
+# keys of tests | a name of BASES, or interval, confidence and basis | words for the test
 TESTS = """
+2 3 4 5 | panel
+7 9 10 11 | gas
+15 16 47 48 | contact
+18 19 20 21 25 27 28 29 31 32 33 35 36 59 | bms
+22 23 24 26 53 54 55 56 57 | computed
+41 49 52 | silence
+43 | sensor
 1 | contact | emergency stop, each of its two contacts
 1c | contact | contacts of the emergency stop disagree
 1w | contact | controller off: emergency stop
-2 | panel
 2w | panel | controller off: alarm of the fire panel
-3 | panel
 3w | panel | controller off: suppression released
-4 | panel
-5 | panel
 6 | panel | fire panel or suppression in trouble
 6b | panel | fire panel or suppression in trouble for 15 min
-7 | gas
 8 | gas | vapour of electrolyte at two detectors, or together with row 22 or 23
 8b | gas | vapour of electrolyte at one detector for 30 s
-9 | gas
-10 | gas
-11 | gas
 12 | gas | combustible gas at 25 % of the lower flammable limit, by the detectors
 12b | 180 d D: contact of the 25 % relay: with the calibration of its detectors | 25 % relay of the
   gas detection open
-12w | 180 d D: hard wiring of the 25 % relay: with the calibration of its detectors | controller
-  off:
-  25 % relay of the gas detection
+12w | 180 d D: hard wiring of the 25 % relay: with the calibration of its detectors |
+  controller off: 25 % relay of the gas detection
 13 | 730 d D: fault contact of each detector; stage 13c itself watches the calibration date
 14 | once D: the inputs of row 13, all of them
-15 | contact
-16 | contact
 17 | 730 d D: fault contact of the cooling, air sensor; the rows of cell temperatures act after them
-18 | bms
-19 | bms
-20 | bms
-21 | bms
-22 | computed
-23 | computed
-24 | computed
-25 | bms
-26 | computed
-27 | bms
-28 | bms
-29 | bms
 30 | 365 d D: independent relay and its wire: only a test shows that the relay opens
 30w | 365 d D: hard wiring of the independent relay | controller off: over-voltage relay
-31 | bms
-32 | bms
-33 | bms
 34 | computed | cell voltages of a rack too far apart: warning, ramp
 34c | computed | cell voltages of a rack too far apart: trip
-35 | bms
-36 | bms
 36w | 365 d D: hard wiring of the over-current relay: only a test shows that the relay opens |
   controller off: over-current relay
 37 | 730 d D: insulation monitor: with a test resistor | insulation low: warning
@@ -115,13 +86,10 @@ TESTS = """
 40a | silence | BMS silent: warning
 40d | silence | many bad frames of the BMS
 40e | contact | fault contact of the BMS open
-41 | silence
 42 | contact | leak, or loss of coolant flow or pressure
 42c | 365 d D: humidity sensor: no other sensor is compared with it | humid air
-43 | sensor
 44 | 365 d D: a start after an interrupted run, or without the store | unclean start, or a store
-  that
-  cannot be read
+  that cannot be read
 44a | self_test | limit image changed in memory
 44b | self_test | late step
 44e | self_test | self-test of program, memory, clock, relays
@@ -136,23 +104,13 @@ TESTS = """
   to the operations centre lost
 46c | 365 d G: path to the operations centre: the first start needs the proof | path to the
   operations centre not verified before the first start
-47 | contact
-48 | contact
-49 | silence
 50 | silence | meter silent
 50b | silence | meter frozen
 50c | computed | grid meter not proven
 50d | computed | grid meter reversed
 51 | 365 d D: permit relay of channel B: only a channel that is off proves it
-52 | silence
-53 | computed
-54 | computed
-55 | computed
-56 | computed
-57 | computed
 57a | computed | grid connection over limit, reported
 58 | once D: every change of the configuration needs a new approval
-59 | bms
 """
 
 
@@ -165,12 +123,15 @@ def _test(named: str, proves: str = "") -> Interval:
     return Interval(ONCE if days == ["once"] else int(days[0]), basis, confidence, proves)
 
 
-INTERVALS = {key: _test(*cells) for key, *cells in table(TESTS)}
+_TESTS = {key: _test(*cells) for keys, *cells in table(TESTS) for key in keys.split()}
 
 
 def row_of(key: str) -> int:
     """Row of the matrix of a key: 40 for "40e", 1 for "1w"."""
     return int(key.rstrip("abcdefghijklmnopqrstuvwxyz"))
+
+
+INTERVALS = {key: _TESTS[key] for key in sorted(_TESTS, key=lambda key: (row_of(key), key))}
 
 
 def key_of(stage: tuple) -> str:
@@ -184,15 +145,15 @@ def what(key: str) -> str:
     return INTERVALS[key].proves or ROWS[row_of(key)].what
 
 
-def read(values: Values) -> dict[str, int | None]:
-    """{key: days or None} after the configuration has shortened the intervals."""
-    return {key: _days(key, values) for key in INTERVALS}
+def read(get: Callable[..., Any]) -> dict[str, int | None]:
+    """{key: days or None} after the configuration has shortened the intervals. get: its value."""
+    return {key: _days(key, get) for key in INTERVALS}
 
 
-def _days(key: str, values: Values) -> int | None:
+def _days(key: str, get: Callable[..., Any]) -> int | None:
     """Days of one key. A shorter interval of a row also shortens the tests of its stages."""
-    own_d, row = values.get(SECTION, key), str(row_of(key))
-    row_d = values.get(SECTION, row)
+    own_d, row = get(SECTION, key), str(row_of(key))
+    row_d = get(SECTION, row)
     if row_d == INTERVALS[row].interval_d:
         return own_d
     return row_d if own_d is None else min(own_d, row_d)

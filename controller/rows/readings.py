@@ -1,9 +1,6 @@
 """The stages that differ from their row of the fact table (section 7), and the reading used.
 
-The matrix prints this table for the assessor. `tests/safety/test_transcription.py` compares the
-table with the document: every difference has a reading, and every reading has a difference. The
-document has no cell for a stage that the project added to a row: such a stage is compared with the
-last, strongest step of its row.
+A stage that the project added to a row is compared with the last, strongest step of its row.
 """
 
 from controller.rows.facts import table

@@ -1,10 +1,14 @@
 """Name, sentence and remedy of every reason code (reasons.py of core) for the screens."""
 
+import itertools
+from collections.abc import Iterable
+
 from controller.core import functions
 from controller.core.base import reasons
 from controller.core.base.reasons import INHIBIT, KERNEL_CHARGE, KERNEL_DISCHARGE, ROW
 from controller.rows.facts import table
 from controller.rows.records import ROWS, STAGES
+from controller.rows.shapes import CHECK_RTU
 from safety import matrix
 
 Text = tuple[str, str, str]  # name, sentence, remedy
@@ -43,7 +47,7 @@ test | test mode, {} | Test mode allows 5 % of the rated {} power. | Nothing: it
 KERNEL_LIMITS = [cells[0] for cells in table(_LIMITS)]
 
 # constant of reasons.py | name | sentence | remedy
-_PLAIN = """
+_PLAIN = table("""
 NONE | not acting | Nothing limits the power here. | Nothing.
 NO_REQUEST | no request | There is no request for power. | Nothing.
 SERVICE_TEST | service test | A test with the key holder present asks for this power. | Nothing: it
@@ -61,32 +65,26 @@ DEVICE_ESTOP | emergency stop, site device | An emergency stop is active or latc
   to 0, or stays as it is. | See page Alarms for the row and its remedy.
 LEAST_TIME | least on or off time | The device must run, or stand, for its least time before it may
   change. | Wait. The times are on_s_min and off_s_min of the device.
-"""
+""")
 
 # A set-point frame that the gate refused. In each case the controller sends the stop frame instead.
 # constant of reasons.py | name | the fault of the frame | remedy, if the program is not the cause
 _GATE = """
 GATE_LENGTH | frame length | had the wrong length
-GATE_UNIT_ID | frame address | was for another device | Program fault: export the journal and report
-  it.
-GATE_FUNCTION | frame function | was no register write | Program fault: export the journal and
-  report it.
+GATE_UNIT_ID | frame address | was for another device
+GATE_FUNCTION | frame function | was no register write
 GATE_ADDRESS | frame register | was for another register | Compare the PCS profile with the firmware
   of the converter; then report the fault.
-GATE_COUNT | frame size of value | held no 32-bit power | Program fault: export the journal and
-  report it.
+GATE_COUNT | frame size of value | held no 32-bit power
 GATE_CRC | frame checksum | had a wrong checksum
-GATE_CHARGE | frame over charge limit | was above the charge limit | Program fault: export the
-  journal and report it.
-GATE_DISCHARGE | frame over discharge limit | was above the discharge limit | Program fault: export
-  the journal and report it.
-GATE_RANGE | frame out of range | asked a site device for too much | Program fault: export the
-  journal and report it.
+GATE_CHARGE | frame over charge limit | was above the charge limit
+GATE_DISCHARGE | frame over discharge limit | was above the discharge limit
+GATE_RANGE | frame out of range | asked a site device for too much
 """
 
 # The conditions of a start, in the order of the codes from INHIBIT on. Code 712
 # was a reason before row 47 became one.
-_INHIBITS = """
+_INHIBITS = f"""
 nothing missing | The cabinet can start. | Nothing.
 interlock | An interlock row keeps the contactors open. | See page Alarms for the row and its
   remedy.
@@ -94,10 +92,8 @@ I/O module 1 | I/O module 1 has not answered. | Check its supply, its address (1
   pair.
 I/O module 2 | I/O module 2 has not answered. | Check its supply, its address (2) and its RS-485
   pair.
-meter | The grid meter or the load meter has not answered. | Check its supply, its address and its
-  RS-485 pair.
-gas detectors | A gas detector gives no valid reading, or is warming up. | Check its supply, its
-  address and its RS-485 pair.
+meter | The grid meter or the load meter has not answered. | {CHECK_RTU}
+gas detectors | A gas detector gives no valid reading, or is warming up. | {CHECK_RTU}
 PCS | A power converter has not answered, or does not accept remote set-points. | Check its supply
   and its RS-485 pair. Switch it to remote control.
 BMS | A BMS has not sent all its messages. | Check its CAN plug, terminator, node number and supply.
@@ -114,10 +110,9 @@ rack voltages differ | The voltages of the racks on one bus differ too much to c
   Charge or discharge the rack that differs, alone, until the voltages agree.
 waiting after a try | The contactors did not close; the controller waits before the next try. | See
   page Alarms for what did not close.
-I/O module 3 | I/O module 3 has not answered. | Check its supply, its address and its RS-485 pair.
-climate monitor | The climate monitor has not answered. | Check its supply, its address and its
-  RS-485 pair.
-UPS monitor | The UPS monitor has not answered. | Check its supply, its address and its RS-485 pair.
+I/O module 3 | I/O module 3 has not answered. | {CHECK_RTU}
+climate monitor | The climate monitor has not answered. | {CHECK_RTU}
+UPS monitor | The UPS monitor has not answered. | {CHECK_RTU}
 locked out | A person has locked the cabinet out. | Ask the person who set the lock-out: the same
   person, or the key, ends it.
 permit of channel B | Channel B is silent, disagrees, or gives no permit. | Check its lamp and link.
@@ -127,11 +122,8 @@ cause of a row | The cause of an interlock row is present, but not yet for its d
 """
 
 
-def _plain() -> dict[int, Text]:
-    return {
-        getattr(reasons, key): (name, sentence, remedy)
-        for key, name, sentence, remedy in table(_PLAIN)
-    }
+def _numbered(codes: Iterable[int], rows: list[list[str]]) -> dict[int, Text]:
+    return {code: (name, sentence, remedy) for code, (name, sentence, remedy) in zip(codes, rows)}
 
 
 def _of_gate() -> dict[int, Text]:
@@ -143,23 +135,17 @@ def _of_gate() -> dict[int, Text]:
 
 
 def _of_limits(way: str, codes: tuple[int, ...]) -> dict[int, Text]:
-    return {
-        code: (name.format(way), sentence.format(way), remedy.format(way))
-        for code, (_, name, sentence, remedy) in zip(codes, table(_LIMITS))
-    }
+    return _numbered(codes, [[cell.format(way) for cell in cells[1:]] for cells in table(_LIMITS)])
 
 
 # code -> (name, sentence, remedy)
 TEXTS: dict[int, Text] = {
     **functions.TEXTS,
-    **_plain(),
+    **_numbered([getattr(reasons, key) for key, *_ in _PLAIN], [cells for _, *cells in _PLAIN]),
     **_of_gate(),
     **_of_limits("charge", KERNEL_CHARGE),
     **_of_limits("discharge", KERNEL_DISCHARGE),
-    **{
-        INHIBIT + index: (name, sentence, remedy)
-        for index, (name, sentence, remedy) in enumerate(table(_INHIBITS))
-    },
+    **_numbered(itertools.count(INHIBIT), table(_INHIBITS)),
     **{ROW + row.number: (row.name, row.sentence, row.remedy) for row in ROWS.values()},
 }
 

@@ -1,4 +1,7 @@
-"""Every row, stage and feature of the matrix by its name, from the files of this folder."""
+"""Every row, stage and feature of the matrix by its name, from the tables of this folder."""
+
+import collections
+from typing import Any, TypeVar
 
 from controller.rows import (
     air,
@@ -12,21 +15,82 @@ from controller.rows import (
     plausibility,
     silence,
 )
-from controller.rows.shapes import Feature, Stage
+from controller.rows.facts import table
+from controller.rows.shapes import MODELS, Equipment, Feature, Row, Stage, Wired
 from safety import matrix
 
 # in the order in which missing equipment is named
 _TOPICS = (gas, fire, air, cells, cabinet, silence, electrical, heat, control, plausibility)
-ROWS = {row.number: row for row in sorted([row for topic in _TOPICS for row in topic.ROWS])}
+Shape = TypeVar("Shape", Feature, Equipment, Wired)
+
+
+def _whole(name: str) -> str:
+    """The table of this name of all topics together."""
+    return "\n".join([getattr(topic, name, "") for topic in _TOPICS])
+
+
+def _rows(texts: str, stages: str) -> dict[int, Row]:
+    """{number: Row}, rising. texts: a line "number basis | what | name | sentence | remedy" for
+    each row, and "stage | sentence | remedy" for each stage whose words differ. stages: "stages |
+    field | value".
+    """
+    rows: dict[int, Row] = {}
+    own: dict[str, dict[str, Any]] = collections.defaultdict(dict)
+    for key, *parts in table(texts):
+        number, _, basis = key.partition(" ")
+        if basis:
+            what, code, sentence, remedy = parts
+            rows[int(number)] = Row(int(number), basis, what, code, sentence, remedy)
+        else:
+            own[number] |= dict(zip(("sentence", "remedy"), parts))
+    for names, field, *value in table(stages):
+        for name in names.split():
+            own[name][field] = value[0] if value else True
+    for name in sorted(own):
+        row = rows[int(name.rstrip("abcdefg"))]
+        rows[row.number] = row._replace(stages=(*row.stages, Stage(name, **own[name])))
+    return dict(sorted(rows.items()))
+
+
+def _records(blank: Shape, text: str, models: dict[str, Shape] | None = None) -> dict[str, Shape]:
+    """{name: record} of a table: a line "name | texts of the record | facts" for each.
+
+    facts: "field value; field value". A value may be several names, and a fact that is true has no
+    value. "like NAME" takes all that an earlier record or a model has, "contact NAME" the contact
+    of this equipment.
+    """
+    texts = blank._fields[: -len(blank._field_defaults)]
+    found: dict[str, Shape] = {}
+    for name, *parts in table(text):
+        record = blank
+        for fact in filter(None, ";".join(parts[len(texts) :]).split(";")):
+            field, _, value = fact.strip().partition(" ")
+            if field == "like":
+                record = (found | (models or {}))[value]
+            else:
+                record = record._replace(**_fact(blank, field, value))
+        words: dict[str, Any] = {field: cell for field, cell in zip(texts, parts) if cell}
+        found[name] = record._replace(**words)
+    return found
+
+
+def _fact(blank: Shape, field: str, value: str) -> dict[str, Any]:
+    """{field: value of its type}."""
+    if field == "contact" and isinstance(blank, Feature):
+        return {"equipment": (value,), "contacts": (value.removesuffix("_ok") + "_ok",)}
+    kind = type(blank._field_defaults[field])
+    return {field: kind(value.split() if kind is tuple else value or True)}
+
+
+ROWS = _rows(_whole("TEXTS"), _whole("STAGES"))
 _IDS: list[str] = [str(stage[matrix.S_ID]) for stage in matrix.STAGES]
 STAGES = {each: Stage(each) for each in _IDS} | {
     stage.id: stage for row in ROWS.values() for stage in row.stages
 }
-FEATURES = {name: each for topic in _TOPICS for name, each in topic.FEATURES.items()}
-EQUIPMENT = {
-    name: each for topic in _TOPICS for name, each in getattr(topic, "EQUIPMENT", {}).items()
-}
-WIRED = {number: row.wired for number, row in ROWS.items() if row.wired}
+FEATURES = _records(Feature("", ""), _whole("FEATURES"), _records(Feature("", ""), MODELS))
+EQUIPMENT = _records(Equipment(""), _whole("EQUIPMENT"))
+_WIRED = _records(Wired(""), _whole("WIRED"))
+WIRED = {row: _WIRED[str(row)] for row in ROWS if str(row) in _WIRED}
 
 
 def feature_name(stage: tuple, index: int = matrix.S_FEATURE) -> str:

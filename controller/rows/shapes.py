@@ -1,4 +1,4 @@
-"""Shapes of the records of rows, stages and features, and texts that several rows share."""
+"""Shapes of the records that records.py makes, and texts that several rows share."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from controller.rows import facts
 
 LONG_D = 730  # days: the longest interval of a proof test
 # How a value is shown: with its unit, as yes or no, or as "> 0".
-NUMBER, YES_NO, ABOVE_ZERO = range(3)
+NUMBER, YES_NO, ABOVE_ZERO = "number", "yes_no", "above_zero"
 AT_ONCE = "at once"  # the time of the sensor counts as zero
 # The stage's threshold is the silence, in ms or in s.
 BY_LEVEL, BY_LEVEL_S = "by level", "by level, s"
@@ -16,24 +16,20 @@ GAS_KINDS = ("gas", "offgas", "toxic")
 
 
 class Wired(NamedTuple):
-    """A row in hard wiring.
-
-    inject: how to prove the wiring with the controller off. contact: equipment whose contact acts,
-    "" for a contact that every site has. is_by_b: channel B acts too. instead: keys of [hma] that
-    may replace the wiring.
+    """A row in hard wiring. inject: how to prove the wiring with the controller off. contact:
+    equipment whose contact acts, "" for one that every site has. only_by_a: channel B does not act.
+    instead: keys of [hma] that may replace the wiring.
     """
 
     inject: str
     contact: str = ""
-    is_by_b: bool = True
+    only_by_a: bool = False
     instead: tuple[str, ...] = ()
 
 
 class Stage(NamedTuple):
-    """The differences of a stage from its row.
-
-    sentence, remedy: "" for those of the row. by_bms: the function of an ordinary BMS that replaces
-    the stage when the BMS does not report the feature; not_by_bms: why no BMS replaces it.
+    """The differences of a stage from its row. by_bms: the function of an ordinary BMS that
+    replaces the stage when the BMS does not report the feature; not_by_bms: why no BMS replaces it.
     is_added: the row does not ask for the stage. set_from: parameter of [cabinet] that is the
     threshold.
     """
@@ -48,50 +44,22 @@ class Stage(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The texts come from the table of the topic (`rows`): `what` is the row in a list, the others
-    are those of its reason code. name: never changes. basis: keys of the fact table (facts.py).
-    stages: the stages that have a record of their own.
+    """`what` is the row in a list, the other texts are those of its reason code. name: never
+    changes. basis: keys of the fact table (facts.py). stages: those that differ from the row.
     """
 
     number: int
-    wired: Wired | None = None
+    basis: str
+    what: str
+    name: str
+    sentence: str
+    remedy: str
     stages: tuple[Stage, ...] = ()
-    basis: str = ""
-    what: str = ""
-    name: str = ""
-    sentence: str = ""
-    remedy: str = ""
 
     @property
     def confidence(self) -> str:
         """The weakest code among the facts of its basis."""
         return facts.weakest(self.basis)
-
-
-def rows(texts: str, *records: Row | Stage) -> tuple[Row, ...]:
-    """The rows of a topic. records: what a row or a stage has beyond its texts.
-
-    texts: a line "number basis | what | name | sentence | remedy" for each row, after it
-    "stage | sentence | remedy" for each stage whose words differ. A remedy that several rows share
-    is in the record.
-    """
-    found = {str(each.number): each for each in records if isinstance(each, Row)}
-    stages = {each.id: each for each in records if isinstance(each, Stage)}
-    for key, *cells in facts.table(texts):
-        number, _, basis = key.partition(" ")
-        if basis:
-            what, name, sentence, *remedy = cells
-            row = found.get(number) or Row(int(number))
-            row = row._replace(basis=basis, what=what, name=name, sentence=sentence)
-            found[number] = row._replace(remedy="".join(remedy) or row.remedy)
-        else:
-            stage, (sentence, *remedy) = stages.get(number) or Stage(number), cells
-            remedies = "".join(remedy) or stage.remedy
-            stages[number] = stage._replace(sentence=sentence, remedy=remedies)
-    of_row: dict[str, list[Stage]] = {number: [] for number in found}
-    for number in sorted(stages):
-        of_row[number.rstrip("abcdefg")].append(stages[number])
-    return tuple([row._replace(stages=tuple(of_row[number])) for number, row in found.items()])
 
 
 class Feature(NamedTuple):
@@ -108,7 +76,7 @@ class Feature(NamedTuple):
 
     words: str
     inject: str
-    shown: int = NUMBER
+    shown: str = NUMBER
     equipment: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
     votes: tuple[str, ...] = ()
@@ -126,8 +94,7 @@ class Feature(NamedTuple):
 
 
 class Equipment(NamedTuple):
-    """Equipment that a site may lack: roles of its devices (the first is required), its "
-    "contacts."""
+    """Equipment that a site may lack: roles of its devices (the first is required), contacts."""
 
     text: str
     roles: tuple[str, ...] = ()
@@ -139,10 +106,6 @@ CHECK_RTU = "Check its supply, its address and its RS-485 pair."
 FIRE = "Leave the cabinet closed. Call the fire service; reset with the key."
 OPEN_WIRE = "open its wire at the terminal of the I/O module"
 TEST_GAS = "calibration gas at the sensor through its cup; note the concentration"
-BMS_TOOL = (
-    "let the maker's BMS test tool report the cause, one rack after the other; without a tool, the "
-    "record says not tested"
-)
 # No rig takes a site's file: the rig proves the program, on the cabinet of sites/example.
 _RIG = "the rig proves it for the example cabinet alone (`python -m hil rows --only {stage}`)"
 _UNTESTED = "note it here as not tested"
@@ -160,15 +123,10 @@ HOT = f"over-temperature protection of the BMS: {_LIMITS}"
 COLD = f"under-temperature protection of the BMS: {_LIMITS}"
 FULL = f"over-voltage protection of the BMS: {_LIMITS}"
 EMPTY = f"under-voltage protection of the BMS: {_LIMITS}"
-
-
-# Features that differ in few fields
-OF_BMS = Feature("", BMS_TOOL, roles=("bms",), sensor="BMS")
-TEMPERATURE = OF_BMS._replace(bms="bms_temperatures", sensor="cell temperature")
-OF_PCS = Feature("", ON_RIG, roles=("pcs",), sensor="PCS", read="read ac")
-
-
-def contact(equipment: str, words: str, inject: str) -> Feature:
-    """The feature of one contact, which has the name of its equipment, with or without _ok."""
-    name = equipment.removesuffix("_ok") + "_ok"
-    return Feature(words, inject, equipment=(equipment,), contacts=(name,))
+# Facts that many features share (`like BMS`).
+MODELS = f"""
+BMS | | let the maker's BMS test tool report the cause, one rack after the other; without a tool,
+  the record says not tested | roles bms; sensor BMS
+TEMPERATURE | | | like BMS; bms bms_temperatures; sensor cell temperature
+PCS | | {ON_RIG} | roles pcs; sensor PCS; read read ac
+"""

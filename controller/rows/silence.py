@@ -1,65 +1,33 @@
 """Silent, wrong or failed devices: rows 40, 41, 49, 50, 52, 59."""
 
-from controller.rows.shapes import (
-    ABOVE_ZERO,
-    BY_LEVEL,
-    CHECK_RTU,
-    MAKERS_TOOL,
-    OF_BMS,
-    OF_PCS,
-    ON_RIG,
-    OPEN_WIRE,
-    Equipment,
-    Feature,
-    Row,
-    Stage,
-    contact,
-    rows,
-)
+from controller.rows.shapes import CHECK_RTU, MAKERS_TOOL, ON_RIG, OPEN_WIRE
 
-FEATURES = {
-    "bms_silence_level": Feature(
-        "BMS silent or its counter frozen",
-        "unplug the CAN cable of one rack",
-        ladder=("bms_warn_ms", "bms_ramp_ms", "bms_stop_ms"),
-    ),
-    "bms_bad_frames_recent": OF_BMS._replace(
-        words="bad frames; the count falls by one each second", inject="take one CAN terminator off"
-    ),
-    "bms_fault_ok": contact("bms_fault", "fault contact of the BMS open", OPEN_WIRE),
-    "pcs_silence_level": Feature(
-        "PCS silent",
-        "unplug the converter's bus cable",
-        ladder=("pcs_ramp_ms", "pcs_stop_ms", "pcs_open_ms"),
-    ),
-    "pcs_excess_W": OF_PCS._replace(
-        words="power above the limit by more than 2 % of rated, at least 2 kW", shown=ABOVE_ZERO
-    ),
-    "bms_fault_level": OF_BMS._replace(
-        words="fault bits of the BMS, by its profile: 1 a warning or an unknown bit, 2 a fault"
-    ),
-    "pcs_fault_level": OF_PCS._replace(
-        words="alarm bits of the PCS, by its profile: 1 a warning or an unknown bit, 2 a fault",
-        inject=MAKERS_TOOL,
-    ),
-    "io_silence_ms": Feature("I/O module silent", "unplug a module's bus cable", silence=BY_LEVEL),
-    "meter_silence_ms": Feature("meter silent", "unplug the meter's bus cable", silence=BY_LEVEL),
-    "meter_sign": Feature("direction of the grid meter", ON_RIG, roles=("meter_grid", "pcs")),
-    "meter_frozen_ms": Feature(
-        "registers of a meter frozen (in an island: of the load meter)",
-        ON_RIG,
-        roles=("meter_grid", "meter_load"),
-        silence=BY_LEVEL,
-    ),
-    "monitor_silence_ms": Feature(
-        "climate or UPS monitor silent",
-        "unplug the bus cable of climate or UPS monitor",
-        one_of=("climate", "ups"),
-        silence=BY_LEVEL,
-    ),
-}
-EQUIPMENT = {"bms_fault": Equipment("fault contact of the BMS", inputs=("bms_fault_ok",))}
-TEXTS = """
+FEATURES = f"""
+bms_silence_level | BMS silent or its counter frozen | unplug the CAN cable of one rack |
+  ladder bms_warn_ms bms_ramp_ms bms_stop_ms
+bms_bad_frames_recent | bad frames; the count falls by one each second | take one CAN terminator off
+  | like BMS
+bms_fault_ok | fault contact of the BMS open | {OPEN_WIRE} | contact bms_fault
+pcs_silence_level | PCS silent | unplug the converter's bus cable |
+  ladder pcs_ramp_ms pcs_stop_ms pcs_open_ms
+pcs_excess_W | power above the limit by more than 2 % of rated, at least 2 kW | |
+  like PCS; shown above_zero
+bms_fault_level | fault bits of the BMS, by its profile: 1 a warning or an unknown bit, 2 a fault |
+  | like BMS
+pcs_fault_level | alarm bits of the PCS, by its profile: 1 a warning or an unknown bit, 2 a fault |
+  {MAKERS_TOOL} | like PCS
+io_silence_ms | I/O module silent | unplug a module's bus cable | silence by level
+meter_silence_ms | meter silent | unplug the meter's bus cable | silence by level
+meter_sign | direction of the grid meter | {ON_RIG} | roles meter_grid pcs
+meter_frozen_ms | registers of a meter frozen (in an island: of the load meter) | {ON_RIG} |
+  roles meter_grid meter_load; silence by level
+monitor_silence_ms | climate or UPS monitor silent | unplug the bus cable of climate or UPS monitor
+  | one_of climate ups; silence by level
+"""
+EQUIPMENT = """
+bms_fault | fault contact of the BMS | inputs bms_fault_ok
+"""
+TEXTS = f"""
 40 C74-C76, A61 | BMS silent, its counter frozen, many bad frames, or its fault contact open | BMS
   silent |
   A BMS is late or silent, or repeats its frames. | Check its CAN plug, terminator and supply.
@@ -82,7 +50,7 @@ TEXTS = """
   pair. Remote reset.
 50 design | meter silent, frozen or not proven (project: the silence ladder) | meter silent or
   frozen |
-  A meter is silent or frozen, or its direction is not proven; charging is forbidden.
+  A meter is silent or frozen, or its direction is not proven; charging is forbidden. | {CHECK_RTU}
 50a | A meter is silent; charging is forbidden.
 50b | A meter repeats the same values; charging is forbidden.
 50c | The grid meter is not proven; charging is forbidden. | The load hid the code, or the meter
@@ -90,7 +58,7 @@ TEXTS = """
 50d | The grid meter is connected the wrong way round; charging is forbidden. | Turn its current
   transformers round and start again. Then remote reset.
 52 design | climate or UPS monitor silent (project: the silence ladder) | monitor silent |
-  The climate or UPS monitor is silent; no start.
+  The climate or UPS monitor is silent; no start. | {CHECK_RTU}
 59 design | BMS or PCS reports a failure or a warning (project) | device reports a fault |
   A BMS or a converter reports that it has failed. | Page Links shows what the device reports.
   Remote reset.
@@ -101,14 +69,10 @@ TEXTS = """
 59d | A power converter reports a warning, or a bit that its profile does not name. | Page Links
   shows what the device reports.
 """
-ROWS = rows(
-    TEXTS,
-    Stage("40d", is_added=True),
-    Stage("40e", is_added=True),
-    Stage("49", set_from="io_silent_ms"),
-    Row(50, remedy=CHECK_RTU),
-    Stage("50a", set_from="meter_silent_ms"),
-    Stage("50b", set_from="meter_frozen_ms"),
-    Row(52, remedy=CHECK_RTU),
-    Stage("52", set_from="monitor_silent_ms"),
-)
+STAGES = """
+50a | set_from | meter_silent_ms
+50b | set_from | meter_frozen_ms
+52 | set_from | monitor_silent_ms
+40d 40e | is_added
+49 | set_from | io_silent_ms
+"""

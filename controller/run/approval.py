@@ -10,9 +10,7 @@ from controller.store.stored_record import Record
 
 
 class Approval:
-    """`before`: names and numbers of the last approved image, {} without one; `code`: identifies
-    the image to approve; `value`: StoredValue of (packed image, name of the person).
-    """
+    """`before`: {name: number} of the last approved image; `code`: of the image to approve."""
 
     def __init__(self, config: Config, record: Record, image: ProcessImage):
         """record: of the last run; image: the process image, which shows the person's name."""

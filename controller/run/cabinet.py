@@ -1,8 +1,6 @@
-"""One controller without its transport: image, core, field, journal and store, and the tick that
-ties them together.
-
-loop.py runs it against real wires and clocks, the rig's simulation in virtual time: the same
-object, the same order: freeze, analyse, permit, decide, gate, write, journal.
+"""One controller without its transport: image, core, field, journal and store, and the tick:
+freeze, analyse, permit, decide, gate, write, journal. Real wires and clocks (loop.py) and the rig's
+virtual time run the same object.
 """
 
 from array import array
@@ -36,10 +34,8 @@ K = TypeVar("K", bound=Recording)
 
 class Cabinet(Generic[K]):
     """The controller of one cabinet. `keeper` takes the records that survive a loss of power.
-
-    `answer`: result of an operator's command that ended in the last tick, 0: none did. Reset: a
-    code of latches.RESULTS or NOT_STORED; others: see StoredValue.settle. `peer_answer`: the result
-    of that reset in channel B (channel_link.RESULTS), NONE where channel B did not get it.
+    `answer`: how an operator's command ended in the last tick (latches.RESULTS,
+    StoredValue.settle), 0: none did; `peer_answer`: the same of a reset in channel B, else NONE.
     """
 
     def __init__(
@@ -50,10 +46,8 @@ class Cabinet(Generic[K]):
         journal: JournalWriter | None = None,
         field: Callable[[Config, ProcessImage], Field] = Field,
     ):
-        """loaded: of the last run. field: makes the field side; value mode has its own.
-
-        `peer`: the link to channel B where the configuration has one. `self_test`: a
-        self_test.SelfTest in the real process, else None; `site_clock` likewise.
+        """loaded: of the last run. field: makes the field side; value mode has its own. Only the
+        real process sets `self_test` and `site_clock`.
         """
         self.config = config
         self.core = core = Core(
@@ -155,9 +149,7 @@ class Cabinet(Generic[K]):
         self.image.put("lamp_test", [self._lamp_test_ms])
 
     def _record(self, journal: JournalWriter, elapsed_ticks: int) -> None:
-        """Append the tick to the journal; a keyframe every 10 s and whenever the cause mask, the
-        first-out or the state changes.
-        """
+        """Append the tick: a keyframe every 10 s, and when cause mask, first-out or state move."""
         core = self.core
         now = core.out[s.CAUSE_MASK], core.out[s.STATE], core.out[s.FIRST_OUT_INSTANCE]
         keyframe = self.sequence % self.keyframe_ticks == 0 or now != self._recorded
@@ -173,9 +165,7 @@ class Cabinet(Generic[K]):
         self.sequence += 1
 
     def summary(self) -> tuple[int, int, int]:
-        """(reason code of the binding limit, run state, set-point of all units in W) of the last
-        tick.
-        """
+        """(reason code of the binding limit, run state, set-point of all units in W)."""
         core = self.core
         out = core.out
         return (
@@ -187,27 +177,16 @@ class Cabinet(Generic[K]):
     def request_reset(
         self, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int
     ) -> None:
-        """An operator's reset. It names the first-outs and masks that the operator saw; it replaces
-        a reset that still waits.
-
-        peer_...: of channel B, image.PEER_EMPTY where the operator saw nothing there.
-        """
+        """A reset of the first-outs and masks that an operator saw (PEER_EMPTY: nothing there)."""
         self._reset.request(kind, (first_out, mask), (peer_first_out, peer_mask))
 
     def request_hint(self, *hint: int) -> int | None:
-        """A hint that was found genuine and in range, as ProcessImage.add_hint takes it; the next
-        tick takes it.
-
-        Returns the number of its slot, None when all of this tick are taken.
-        """
+        """A genuine hint in range, for the next tick. Number of its slot; None: all are taken."""
         return self.image.add_hint(*hint)
 
     def request_run(self, is_run: bool, is_awaited: bool = True) -> int:
-        """A person's start, or a controlled stop after which the cabinet rests, also after a
-        restart, until a start.
-
-        A start is stored first, a stop takes effect at once. Returns a refusal of a start
-        (STAYS_LOCKED, IN_TEST, RESET_FIRST), or 0: then, if is_awaited, `answer` says when it is
+        """A person's start, which is stored first, or a controlled stop, which takes effect at once
+        and lasts until a start. Returns a refusal of a start, or 0: `answer` says when it is
         stored.
         """
         if is_run and self.locked_out:
@@ -223,18 +202,12 @@ class Cabinet(Generic[K]):
         return 0
 
     def end(self) -> None:
-        """The process was told to end: a controlled stop that cannot be cancelled and is not
-        stored.
-        """
+        """The process is to end: a controlled stop that nothing cancels and no record keeps."""
         self._is_ending = True
 
     def request_test(self) -> int:
-        """TEST mode for run_request.TEST_MS, with 5 % of rated power. Turning the key back to RUN
-        and the start count in this time.
-
-        Only while the key is known to be out of RUN, and after the kernel, which times each test,
-        has seen the end of the last one. Every row stays armed. Returns STAYS_LOCKED,
-        KEY_IN_RUN, IN_TEST or ACCEPTED.
+        """TEST mode for run_request.TEST_MS, with 5 % of rated power and every row armed. Only
+        while the key is known to be out of RUN, and the kernel has seen the end of the last test.
         """
         if self.locked_out:
             return operator_commands.STAYS_LOCKED
@@ -253,14 +226,9 @@ class Cabinet(Generic[K]):
         self._lamp_test_ms = LAMP_TEST_MS
 
     def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
-        """Lock the cabinet out (a controlled stop, and no start, also after a restart) or end the
-        lock-out: then the cabinet rests.
-
-        name: of the person, 1 .. NAME_CHARACTERS_MAX ASCII characters. Only who has locked out may
-        end it, or anybody while the key is known to be out of RUN. A lock-out takes effect at once
-        and is stored then. Its end is stored first; a new lock-out before that wins. Returns a
-        refusal (LOCKED, NOT_LOCKED, OTHERS_LOCK), or 0: then, if is_awaited, `answer` says when it
-        is stored.
+        """Lock the cabinet out: a controlled stop, and no start, also after a restart. Or end that:
+        then it rests. Only the person of the lock-out may end it, or anybody while the key is known
+        to be out of RUN. The end is stored first. Returns a refusal, or 0 as request_run.
         """
         by = self._records.locked_out
         if is_locked and by.chosen:
@@ -282,10 +250,8 @@ class Cabinet(Generic[K]):
         return 0
 
     def request_approval(self, name: str, code: int) -> int:
-        """A person approves the limit image that runs here and has seen what has changed (`code`),
-        while the key is known to be out of RUN. Stored first; the cabinet rests after it.
-
-        Returns a refusal (IS_APPROVED, OTHER_IMAGE, KEY_IN_RUN), or 0, as request_lock_out.
+        """A person who has seen what has changed (`code`) approves the limit image that runs here,
+        the key known to be out of RUN. Stored first; then it rests. Returns as request_run.
         """
         if self.approval.is_given:
             return operator_commands.IS_APPROVED

@@ -30,9 +30,7 @@ class Rack:
 
 
 class CanBus:
-    """One CAN bus and the rack BMS on it. `port`: set by the owner of the wire before the first
-    tick.
-    """
+    """One CAN bus and the rack BMS on it. Its owner sets `port` before the first tick."""
 
     port: CanWire
 

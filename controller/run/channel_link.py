@@ -1,8 +1,6 @@
-"""Channel A's end of the link to channel B.
-
-The loop's Wire carries the link, which has the methods of a bus (`receive`, `poll`, `wake_us`). It
-takes bytes whenever they come and sends a frame in every other tick. A tick calls `update` before
-the kernel's step, which gives the kernel its input `code`, and `report` after the step.
+"""Channel A's end of the link to channel B. The loop's Wire carries it like a bus. A tick calls
+`update` before the kernel's step, which gives the kernel its input `code`, and `report` after it; a
+frame goes out in every other tick.
 """
 
 from array import array
@@ -27,14 +25,10 @@ RESULTS = (*[f"channel B: {result}" for result in latches.RESULTS], "channel B d
 
 
 class ChannelLink:
-    """Frames to and from channel B for one cabinet. `wake_us`: when `poll` has something to
-    send.
-    """
+    """Frames to and from channel B of a cabinet. `wake_us`: when `poll` has a frame to send."""
 
     def __init__(self, image: "array[int]", kernel: Kernel):
-        """image: the limit image that both channels hold; kernel: the safety kernel that runs on
-        it.
-        """
+        """image: the limit image of both channels; kernel: the one that runs on it."""
         image_map = si.image_map_of(image)
         own_image_crc, own_table_crc = p.image_crc(image), pe.table_crc()
         self.kernel = kernel
@@ -112,10 +106,8 @@ class ChannelLink:
         self.wake_us = 0
 
     def causes(self) -> tuple[int, int]:
-        """(first-out instance, cause mask) of channel B: what an operator must name to reset
-        it.
-
-        PEER_EMPTY where nothing is active or latched, or B is not heard: its last frame may be old.
+        """(first-out instance, cause mask) of channel B, which a reset must name; PEER_EMPTY where
+        nothing stands, or B is not heard: its last frame may be old.
         """
         frame = self.receiver.frame
         return (
@@ -132,11 +124,8 @@ class ChannelLink:
         return frame.get(f.RESET_MASK), frame.get(f.RESET_FIRST_OUT)
 
     def order_reset(self, kind: int, first_out: int, mask: int) -> None:
-        """Pass a reset of the causes that the operator saw in channel B (`causes`).
-        Before the answer of channel B, `result` is NONE.
-
-        Channel B is asked only with its own numbers: a frame cannot hold every number that an
-        operator may send.
+        """Pass on a reset of what the operator saw in B. `result` is NONE before the answer. B is
+        asked with its own numbers only: a frame cannot hold each number that an operator may send.
         """
         now = self.causes()
         if not self.peer.trusted():
@@ -150,9 +139,7 @@ class ChannelLink:
             self.result, self._order, self._order_ticks = latches.NONE, (kind, first_out, mask), 0
 
     def _follow_order(self, elapsed: int) -> None:
-        """Repeat the order until B answers, at most for ORDER_MS_MAX. Without an order, have B keep
-        the mark of the store.
-        """
+        """Repeat the order until B answers or ORDER_MS_MAX. Without one, B keeps the mark."""
         if self._order is None:
             return self._keep()
         self._order_ticks += elapsed

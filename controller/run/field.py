@@ -1,8 +1,5 @@
-"""The field side of one cabinet: ports, device families, and what each tick writes, built from a
-checked configuration.
-
-It knows no transport: the owner of the wires (loop.py real ones, the rig's simulation virtual ones)
-moves the bytes of each port and the frames of each CAN bus.
+"""The field side of one cabinet: ports, device families, and what each tick writes. The owner of
+the wires (loop.py, or the rig's simulation) moves the bytes and frames.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,11 +29,9 @@ URGENT_US = 500_000  # then the coils have expired by themselves
 
 
 class IoChannel:
-    """One I/O module and when its coils were last written.
-
-    `supply`: the module that holds the contactor supply, on the channel of another one that holds
-    the PCS enable, else None. An enable is then written only after the supply. If frames get lost,
-    the enable expires first: a contactor must not open under power.
+    """One I/O module and when its coils were last written. `supply`: the module of the contactor
+    supply, for another one with the PCS enable. The enable is written only after the supply. If
+    frames get lost, it expires first: a contactor must not open under power.
     """
 
     def __init__(self, module: IoModule, port: RtuPort, period_ms: int):
@@ -50,10 +45,8 @@ class IoChannel:
         self._supply_writes = 0
 
     def write(self, out: Sequence[int], now_us: int) -> None:
-        """Submit the coils when they changed or a refresh is due.
-
-        A change goes first, and again each tick until it is acknowledged: the PCS has to be stopped
-        when the 0.2 s of the contactors are over.
+        """Submit the coils when they changed or a refresh is due. A change goes first, and in each
+        tick until it is acknowledged: the PCS must stop within the 0.2 s of the contactors.
         """
         for request in self.module.service(now_us):
             self.port.submit(request)
@@ -72,9 +65,7 @@ class IoChannel:
             self.port.submit(request)
 
     def _is_due(self, out: Sequence[int], is_due: bool) -> bool:
-        """Return is_due. With an enable: True in the tick after the supply's module has
-        acknowledged a write.
-        """
+        """is_due; with an enable: True in the tick after the supply's module has acknowledged."""
         if self.supply is None:
             return is_due
         renewed = self.supply.writes != self._supply_writes
@@ -85,11 +76,10 @@ class IoChannel:
 class PcsChannel:
     """One converter: what was last asked of it, and the gate before every set-point.
 
-    A changed set-point waits for its period. The period may end half a tick early: a tick that
-    begins a little sooner after the one before must not skip its turn. Zero does not wait. If the
-    last set-point lies beyond a limit of this tick, its replacement does not wait either: the
-    published limit is the enforced one. Such a replacement takes the turn of the next set-point, so
-    that the bus carries no more than bus_times.py has computed.
+    A changed set-point waits for its period, which may end half a tick early: an uneven tick must
+    not skip its turn. Zero does not wait, nor what replaces a set-point beyond a limit of this
+    tick: the published limit is the enforced one. That takes the turn of the next one, so that the
+    bus carries no more than bus_times.py has computed.
     """
 
     def __init__(
@@ -118,9 +108,8 @@ class PcsChannel:
         self._gate_key: tuple[int, int] | None = None
 
     def write(self, inp: Sequence[int], out: Sequence[int], setpoint_W: int, now_us: int) -> None:
-        """Submit start or stop, the set-point through the gate, then the requests of the
-        converter's own service: the first submitted goes first. The service is asked before the
-        set-point, because it may find the device lost. Then no set-point has an address.
+        """Submit start or stop, the set-point through the gate, then the converter's own requests.
+        These are asked for first: if the device is lost, a set-point has no address.
         """
         requests = self.pcs.service(now_us)
         running = out[self.run_at]
@@ -178,9 +167,7 @@ class PcsChannel:
     def _lost(
         self, tell: Callable[[int, int, int], object], kind: int, code: int, now_us: int
     ) -> None:
-        """Repeat a set-point that was not acknowledged. Otherwise a lost 0 W would leave the last
-        power in effect.
-        """
+        """Repeat a set-point that was lost: a lost 0 W would leave the last power in effect."""
         self.sent_W = None
         tell(kind, code, now_us)
 
@@ -269,9 +256,7 @@ class Field:
             channel.write([each for each in actuators if each.view.device.name == name], now_us)
 
     def read(self, now_us: int) -> None:
-        """Take the frames of the CAN buses, before the freeze. RTU replies were taken on
-        arrival.
-        """
+        """Take the frames of the CAN buses. RTU replies were taken on arrival."""
         for bus in self.can.values():
             bus.read(now_us)
 

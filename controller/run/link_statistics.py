@@ -1,9 +1,6 @@
-"""The counters of the buses in a mapped file: the loop writes them once a second, any process may
-read them.
-
-One entry per RTU unit and one per CAN bus, of a fixed size: name of the bus, address (-1: a CAN
-bus; -2: bytes without a request), then the counters. A reader that meets an unfinished write sees
-an odd number in front and reads again.
+"""The counters of the buses in a mapped file: the loop writes once a second, any process reads. An
+entry per RTU unit and CAN bus: bus, address (-1: a CAN bus; -2: bytes without a request), counters.
+An odd number in front is an unfinished write: read again.
 """
 
 import struct
@@ -19,16 +16,7 @@ NAME_BYTES = 32  # as long as a name may be (config/schema.py)
 RTU_COUNTERS = UnitStatistics.COUNTERS
 ENTRY = struct.Struct(f"<{NAME_BYTES}si{len(RTU_COUNTERS)}q")
 MAGIC = b"FBLINK\x00\x02"
-CAN_COUNTERS = (
-    "received",
-    "sent",
-    "foreign",
-    "error_frames",
-    "bus_offs",
-    "full",
-    "losses",
-    "state",
-)
+CAN_COUNTERS = tuple("received sent foreign error_frames bus_offs full losses state".split())
 REST = (0,) * (len(RTU_COUNTERS) - len(CAN_COUNTERS))
 ENTRIES_MAX = 64
 WRITE_US = 1_000_000
@@ -40,9 +28,7 @@ class LinkStatistics:
     """Writer: `note` every tick; it writes when a second has gone by."""
 
     def __init__(self, path: str, ports: Mapping[str, RtuPort], can_ports: Mapping[str, object]):
-        """ports, can_ports: by name of the bus; a CanPort has CAN_COUNTERS. Makes the file anew;
-        raises OSError.
-        """
+        """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS."""
         self._ports, self._can_ports = ports, can_ports
         self._number = self._due_us = 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
@@ -77,9 +63,7 @@ class LinkStatistics:
 
 
 def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
-    """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None without a whole
-    file, or a write.
-    """
+    """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None: no whole file."""
     for _ in range(TRIES):
         content = regular_file.content(path)
         if len(content) < HEAD.size or not content.startswith(MAGIC):

@@ -1,8 +1,6 @@
-"""The real loop: one thread, one tick, absolute deadlines; between ticks it reads and sends bytes.
-
-Code that may block, use much memory or crash runs in other processes (keeper.Keeper, readers of the
-journal and of the statistics). Order at the start: build everything, open the ports, notify the
-service manager, switch to real-time priority last.
+"""The real loop: one thread, one tick, absolute deadlines; between ticks it moves bytes. Code that
+may block, grow or crash runs in other processes. Order at the start: build everything, open the
+ports, notify the service manager, switch to real-time priority last.
 """
 
 import os
@@ -68,9 +66,7 @@ def _wire_of(bus: Bus) -> SerialPort | TcpPort:
 
 
 class Loop:
-    """Runs one cabinet until SIGTERM or SIGINT, then stops it in a controlled way. `exit_code`
-    after `run`.
-    """
+    """Runs one cabinet until SIGTERM or SIGINT, then stops it in a controlled way."""
 
     def __init__(
         self,
@@ -106,9 +102,7 @@ class Loop:
             self._arrivals.add(wire.serial)
 
     def troubles(self) -> list[str]:
-        """A line for each bus that could not be opened. The loop opens it later; until then its
-        devices are silent.
-        """
+        """A line for each bus that could not be opened; the loop tries again."""
         errors = {wire.name: wire.serial.error for wire in self.wires}
         errors |= {name: port.error for name, port in self.can_ports.items()}
         silent = "its devices are silent until it can be opened"
@@ -179,9 +173,7 @@ class Loop:
         self._watch_store(now_us)
 
     def _watch_store(self, now_us: int) -> None:
-        """Report a store that cannot save and mark the folder for the next start; the first saved
-        record removes the mark.
-        """
+        """Report a store that cannot save, and mark the folder until a record is saved."""
         keeper = self.cabinet.keeper
         keeper.watch(now_us)
         if not keeper.ok and not self._told:
@@ -205,10 +197,7 @@ class Loop:
             self.cabinet.end()
 
     def _stopped(self, waited_us: int) -> bool:
-        """True when all is open and saved, or saving has failed, or the time is over.
-
-        waited_us: since the signal. The loop does not wait for a trip to clear.
-        """
+        """True when all is open and saved, saving has failed, or the time for it is over."""
         kernel, keeper = self.cabinet.core.kernel, self.cabinet.keeper
         out = kernel.out
         open_ = out[s.STATE] == s.TRIPPED and kernel.features.all_reported_open()

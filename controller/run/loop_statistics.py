@@ -53,26 +53,20 @@ class LoopStatistics:
 
 
 def content(path: str) -> bytes | None:
-    """The bytes of a statistics file as it is now, for `figures`; None without one that can be
-    read, or a tick.
-    """
+    """The bytes of a statistics file, for `figures`; None without a readable file, or a tick."""
     found = regular_file.content(path)
     # of a loop that is only just starting the file is shorter
     return found if len(found) == FILE_BYTES and found.startswith(MAGIC) else None
 
 
 def read(path: str) -> dict[str, Any] | None:
-    """{ticks, missed, late, runs, lateness_us {p50, p99, p99_9, max}} of a file; None without one,
-    or a tick.
-    """
+    """{ticks, missed, late, runs, lateness_us {p50, p99, p99_9, max}}; None without a tick."""
     found = content(path)
     return None if found is None else figures(found)
 
 
 def figures(found: bytes, earlier: bytes | None = None) -> dict[str, Any]:
-    """Same as `read`, of the content of a file; earlier: only of the ticks since that content of
-    the same file.
-    """
+    """Same as `read`, of a content; earlier: only the ticks since that content of the file."""
     _, *counted, _, maximum_us = HEAD.unpack_from(found)
     counts: Sequence[int] = memoryview(found)[HEAD.size :].cast("I")
     if earlier is not None:

@@ -37,10 +37,7 @@ class Mark:
             self.durable = self._now
 
     def is_old(self, kept: tuple[int, int] | None) -> int:
-        """1, once: the record of the last run is older than the revision in channel B.
-
-        kept: (count, digest) in channel B, (0, 0) without one, None while B is silent.
-        """
+        """1, once: channel B keeps a newer revision; it keeps (0, 0): none; None: it is silent."""
         if kept is None or self._is_compared:
             return 0
         self._is_compared = True
@@ -51,8 +48,6 @@ class Mark:
 
 
 def _digest(record: Record) -> int:
-    """Digest of latches, lock-out, stop and approval. Ages and counts are not in it, because they
-    change without a trip or a person.
-    """
+    """Digest of what a trip or a person changes; ages and counts change by themselves."""
     protects = (sorted(record.latches), record.locked_out, record.rest, record.approved)
     return zlib.crc32(repr(protects).encode()) & DIGEST_MASK

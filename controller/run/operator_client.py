@@ -14,11 +14,8 @@ from safety import latches
 
 
 class Answer(NamedTuple):
-    """How a command ended. `here`: an answer code, None without an answer in time; of a reset
-    latches.RESULTS.
-
-    `channel_b`: the result of a reset there (channel_link.RESULTS). NONE: channel B is not fitted,
-    or channel A has refused the reset and did not pass it on (reset.PASSED_ON).
+    """How a command ended. `here`: an answer code, or None. `channel_b`: of a reset there
+    (channel_link.RESULTS); NONE: not fitted, or not passed on (reset.PASSED_ON).
     """
 
     here: int | None
@@ -53,27 +50,19 @@ def _owner(path: str) -> int:
 
 
 def ask(path: str, what: int) -> int | None:
-    """Send one command to the socket at `path` and return the answer code, None without an answer
-    in time.
-
-    Raises OSError when there is no such socket.
-    """
+    """Send one command to the socket: the answer code, None without one in time. OSError."""
     return _exchange(path, commands.REQUEST, what, *PEER_EMPTY, *PEER_EMPTY).here
 
 
 def reset(
     path: str, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int
 ) -> Answer:
-    """Ask for a reset of the causes that a person saw (snapshot.Snapshot.causes). As `ask`, but
-    returns Answer.
-    """
+    """Ask for a reset of the causes that a person saw (Snapshot.causes). OSError as `ask`."""
     return _exchange(path, commands.REQUEST, kind, first_out, mask, peer_first_out, peer_mask)
 
 
 def lock_out(path: str, name: str, is_locked: bool) -> int | None:
-    """Lock the cabinet out in a person's name, or end the lock-out. As `ask`; ValueError for a text
-    that is no name.
-    """
+    """Lock out in a person's name, or end that, as `ask`. ValueError: no name."""
     what = commands.LOCK_OUT if is_locked else commands.END_LOCK_OUT
     return _exchange(path, commands.LOCK, what, _person(name)).here
 
@@ -91,9 +80,7 @@ def _person(name: str) -> bytes:
 
 
 def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> int | None:
-    """Change the key of a source in a running controller. what: SET_KEY, ROTATE_KEY or REVOKE_KEY.
-    As `ask`.
-    """
+    """Change the key of a source, as `ask`. what: SET_KEY, ROTATE_KEY or REVOKE_KEY."""
     return _exchange(path, commands.KEY_CHANGE, what, source, key, made_s).here
 
 

@@ -1,13 +1,10 @@
-"""Operator commands to a running controller: one fixed datagram on a UNIX socket, one answer
-(operator_client.py sends it).
+"""Operator commands to a running controller: a fixed datagram on a UNIX socket, and an answer that
+repeats the number in front of it (operator_client.py sends).
 
-A reset names the first-out instance and the cause mask that the operator saw, for each channel. A
-channel refuses the reset when its own have changed. The socket is for the controller's user and for
-operators. Each datagram begins with a number that its answer repeats, and the operating system
-reports which user sent it. An operator may lock out under the operator's own name only. A lock-out
-under another name, an approval and a new key need the controller's user, whose commands ask for a
-password. The datagram of a new key contains the key, because the loop reads no file after its
-start.
+A reset names the first-out instance and cause mask that the operator saw, for each channel, which
+refuses it when its own have changed. The system says which user sent a datagram: an operator locks
+out under the own name only. Another name, an approval and a new key (which the datagram holds: the
+loop reads no file) need the controller's user, whose commands ask for a password.
 """
 
 import os
@@ -42,27 +39,9 @@ MADE_S_MAX = 2**32 - 1  # in the year 2106
 # Answers. A reset is answered with latches.RESULTS. A reset, a start or the end of a lock-out that
 # the store does not take is void (NOT_STORED). A stop or a lock-out is in effect without the store
 # (UNSTORED).
-(
-    ACCEPTED,
-    REFUSED_FORM,
-    BUSY,
-    NOT_STORED,
-    NO_SOURCE,
-    LOCKED,
-    NOT_LOCKED,
-    OTHERS_LOCK,
-    KEY_IN_RUN,
-    IN_TEST,
-    OVERRULED,
-    UNCONFIRMED,
-    STAYS_LOCKED,
-    UNSTORED,
-    RESET_FIRST,
-    IS_APPROVED,
-    OTHER_IMAGE,
-    OTHERS_NAME,
-    FAILED,
-) = range(100, 119)
+ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED = range(100, 107)
+OTHERS_LOCK, KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED = range(107, 113)
+UNSTORED, RESET_FIRST, IS_APPROVED, OTHER_IMAGE, OTHERS_NAME, FAILED = range(113, 119)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 # The longest wait for the store. A change that is not stored by then is answered so; a start or a
 # reset is then void.
@@ -104,9 +83,8 @@ Asker = tuple[bytes | str, bytes]
 
 
 class Listener:
-    """The loop's end: one reset, lock-out, start or stop at a time, answered after the tick that
-    has ended it; all else at once. A stop or a lock-out is obeyed also while another sender waits
-    for an answer.
+    """The loop's end. One reset, lock-out, start or stop at a time is answered when it has ended,
+    all else at once. A stop or a lock-out is obeyed also while another sender waits.
     """
 
     def __init__(self, path: str, change_key: ChangeKey | None = None):
@@ -181,9 +159,7 @@ class Listener:
     def _obey_lock(
         self, cabinet: Commanded, user: int | None, magic: bytes, what: int, padded: bytes
     ) -> int | None:
-        """None: answered when it is stored. A lock-out takes effect before a command that waits for
-        the store.
-        """
+        """None: answered when stored. A lock-out does not wait for another's command."""
         name = padded.rstrip(b"\0")
         if magic != MAGIC or not PERSON.fullmatch(name):
             return REFUSED_FORM
@@ -221,9 +197,7 @@ class Listener:
         return ACCEPTED if known else NO_SOURCE
 
     def answer(self, result: int, peer_result: int = latches.NONE) -> None:
-        """Tell each waiting sender after a tick how it ended; result 0: it has not. Begins to count
-        anew.
-        """
+        """Tell who waits how it ended (0: not yet), and begin to count commands anew."""
         self._left = COMMANDS_PER_TICK
         if self._waiting is not None and result:
             asker, self._waiting = self._waiting, None

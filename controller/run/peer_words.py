@@ -1,8 +1,5 @@
 """The kernel's input peer_code as a sentence: the channel that gives no permit, the reason, and the
-contact or row.
-
-The code is one whole number, so that it goes the way of every input: to the kernel, the journal,
-the console.
+contact or row. It is one number, so that it goes the way of every input.
 """
 
 from controller.rows.records import ROWS
@@ -29,9 +26,8 @@ def code(reason: int, its_reason: int, subject: int) -> int:
 
     reason: what A reports about B (peer.REASONS); INTERLOCK where B gives no permit by itself.
     its_reason: the reason that B reports (REASONS). If B is not heard: why its bytes were refused
-    (channel.REFUSALS). If a contact disagrees: 1 if it is closed here.
-    subject: index + 1 of the shared contact, or of the first-out stage of B. If B does not hear A:
-    why B refused the bytes.
+    (channel.REFUSALS). If a contact disagrees: 1 if it is closed here. subject: index + 1 of the
+    shared contact, or of the first-out stage of B. If B does not hear A: why B refused the bytes.
     """
     return reason | its_reason << ITS_REASON_SHIFT | subject << SUBJECT_SHIFT
 
@@ -50,9 +46,7 @@ def sentence(peer_code: int) -> str:
 
 
 def stage_in_b(first_out: int) -> tuple | None:
-    """The stage (of matrix.STAGES) that is the first-out in channel B, None for -1 and for an
-    impossible number.
-    """
+    """The stage (of matrix.STAGES) that is the first-out in channel B; None: no such stage."""
     return OF_B[first_out] if 0 <= first_out < len(OF_B) else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from controller.config import path_identity
+from controller.config import approval
 from controller.config.configuration import Config
 from controller.core.base import standby
 from controller.core.base.instances import stage_instances
@@ -34,18 +34,14 @@ class Recording(Acknowledging, Protocol):
 
 
 class RecordFeed:
-    """The content of the records beside the kernel's latches and tokens.
-
-    `locked_out`: StoredValue of a name, "" without a lock-out. `noc_verified`: 1 once a message of
-    the operations centre has arrived (row 46).
+    """The content of the records beside the kernel's latches and tokens. `locked_out`: StoredValue
+    of a name or ""; `noc_verified`: 1 once the operations centre was heard (row 46).
     """
 
     def __init__(
         self, config: Config, core: Core, image: ProcessImage, loaded: Loaded, keeper: Recording
     ):
-        """loaded: store.Loaded of the last run, which the kernel takes over. keeper: takes records
-        (keeper.Keeper or alike).
-        """
+        """loaded: of the last run, which the kernel takes over. keeper: takes the records."""
         self._core, self._keeper, self._tick_ms = core, keeper, config.tick_ms
         self._cabinet = config.names[-1][1]
         self._names = stage_instances(core.layout)
@@ -70,7 +66,7 @@ class RecordFeed:
         self.mark = Mark(record)
         # an unreadable store may be another cabinet's
         self._path_delay = UNMEASURED if loaded.state == UNREADABLE else record.path_delay
-        self._path = path_identity.of(config)
+        self._path = approval.path_identity(config)
         image.put("path_delay", [delay_of(self._path_delay, self._path)])
         if loaded.state != UNREADABLE:
             image.put("peak", [record.peak_minute, record.peak_used_Wh])
@@ -83,11 +79,8 @@ class RecordFeed:
         return 1 if self._armed and keeper.ok and keeper.poll() >= self._armed_number else 0
 
     def tick(self, elapsed_ms: int) -> None:
-        """Hand over a record whenever what must survive has changed: latches, spent tokens, armed
-        or clean, what operators have changed.
-
-        Also every KEEP_MS without a change, so that a store that fails is found before a latch
-        needs it.
+        """Hand over a record when what must survive has changed, and every KEEP_MS, so that a store
+        that fails is found before a latch needs it.
         """
         self._kept_ms += elapsed_ms
         out = self._core.kernel.out
@@ -140,9 +133,7 @@ class RecordFeed:
         )
 
     def _latches(self) -> dict[str, int]:
-        """{name: number} of the latches that no pending reset clears; the first-out has the highest
-        number.
-        """
+        """{name: number} of the latches that no pending reset clears; highest: the first-out."""
         evaluator, cleared = self._core.kernel.evaluator, self.reset.cleared.chosen
         kept = [
             index
@@ -174,8 +165,7 @@ def _boot(
     tick_ms: int,
 ) -> None:
     """Take over the last run's latches and tokens; a latch of a row that is not armed here asks for
-    the key. No code of a reset is given twice: the count of trips goes on beyond those that a power
-    cut may have kept from the store.
+    the key. The count of trips goes on beyond those not stored: no code comes twice.
     """
     stored, state = record.latches, loaded.state
     latched = [index for index, name in enumerate(names) if name in stored and armed[index]]

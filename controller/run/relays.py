@@ -1,8 +1,6 @@
 """Cross-check of the permit relays: each must follow its output, by the contact that an I/O module
-reads back (row 44).
-
-Source: UL 60730-1 table H.1, plausibility of outputs, in the project's fact table (A92: read-back
-of I/O). The kernel tests each relay before a closing (permit.py); this module checks in every tick.
+reads back (row 44; UL 60730-1 table H.1, fact A92). The kernel tests each before a closing
+(permit.py), this module in every tick.
 """
 
 from collections.abc import Sequence
@@ -32,9 +30,7 @@ class Relays:
         self._ticks_max = p.ticks(FOLLOW_MS, tick_ms)
 
     def step(self, inp: Sequence[int], elapsed: int) -> None:
-        """Compare the outputs of the last step with `inp`, read since then. A contact that is not
-        known is not compared.
-        """
+        """Compare the outputs of the last step with `inp`, where the contact is known."""
         self.bits = 0
         for index, (bit, output, contact, group) in enumerate(RELAYS):
             if self._ages.known(group):
@@ -44,10 +40,8 @@ class Relays:
                 self.bits |= bit
 
     def _differs(self, is_commanded: int, is_closed: int) -> bool:
-        """Closed against the command: at any time. Open against the command: only in RUNNING.
-
-        A hard-wired chain opens a relay before the kernel does, because the kernel may wait for a
-        fuse (C65).
+        """Closed against the command, or open against it in RUNNING: a hard-wired chain opens a
+        relay before the kernel does, which may wait for a fuse (C65).
         """
         if is_closed:
             return not is_commanded

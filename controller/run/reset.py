@@ -1,9 +1,6 @@
 """A reset that an operator asked for: judged here, stored, given to the kernel, then passed on to
-channel B.
-
-A reset is stored before it takes effect, so that no cut of power gives a token back. The kernel
-gets no reset that is not stored. Otherwise the kernel could clear a latch that the store still
-holds, because the five seconds without a cause may end in the step of the kernel.
+channel B. A reset is stored first, so that no cut of power gives a token back. Otherwise the
+kernel, where the five seconds may end, could clear a latch that the store still holds.
 """
 
 from array import array
@@ -27,10 +24,8 @@ Order = tuple[int, int, int]  # (kind, first-out, mask)
 
 
 class Reset:
-    """A reset on its way: to the store, to the kernel, to channel B.
-
-    `cleared`: StoredValue of the instances that the reset clears once it is stored. `answer`,
-    `peer_answer`: the result here and in channel B, in the tick in which the reset ends.
+    """A reset on its way to the store, the kernel, channel B. `cleared`: StoredValue of what it
+    clears; `answer`, `peer_answer`: the results, in the tick in which it ends.
     """
 
     def __init__(self, core: Core, image: ProcessImage, submit: Callable[[], object]):
@@ -49,9 +44,7 @@ class Reset:
         self._asked, self._asked_of_peer = (kind, *seen), (kind, *peer_seen)
 
     def before_step(self, keeper: Acknowledging, elapsed_ms: int, peer: ChannelLink | None) -> None:
-        """Give the kernel the reset that was asked for once the store holds it; one that is refused
-        ends here.
-        """
+        """Give the kernel the reset once the store holds it; a refused one ends here."""
         inp = self._image.inp
         self.answer, self.peer_answer = 0, latches.NONE
         self._image.put("void_reset", (0, 0))
@@ -105,17 +98,12 @@ class Reset:
         )
 
     def _void(self, inp: "array[int]", asked: Order, answer: int, peer: ChannelLink | None) -> None:
-        """The reset ends without the kernel. inp: the image of this tick in the journal, which then
-        has the answer.
-        """
+        """The reset ends without the kernel. inp: of this tick in the journal; gets the answer."""
         inp[self._image.places["void_reset"]] = array("i", (asked[0], answer))
         self._end(answer, peer)
 
     def _end(self, result: int, peer: ChannelLink | None) -> None:
-        """The reset has been carried out or refused: the next record holds all that is latched.
-
-        With channel B its turn comes now, and its answer is awaited before the operator gets one.
-        """
+        """The next record holds all that is latched. The operator waits for channel B too."""
         self._asked, self.cleared.in_effect = None, ()
         self.cleared.void()
         of_peer = self._asked_of_peer

@@ -1,10 +1,8 @@
-"""The run request: whether the cabinet is to run or to stay in standby.
+"""Whether the cabinet is to run or to stay in standby.
 
-A stop by a person, a test, a lock-out and some rows of the matrix put the cabinet in standby. A
-restart does the same, if the hazard analysis does not trust it. Standby lasts until a person starts
-the cabinet. The reason
-(standby.py of core) is a field of the stored record, so standby survives restarts. The end
-of the process is no reason: after a restart the cabinet runs, or stays in standby, as before.
+A stop by a person, a test, a lock-out, some rows, and a restart that the hazard analysis does not
+trust put it in standby until a person starts it. The reason (standby.py of core) is stored. The end
+of the process is no reason: a restart goes on as before.
 """
 
 from controller.core.base import standby
@@ -16,9 +14,7 @@ TEST_MS = 60_000
 
 
 class RunRequest:
-    """`rest`: StoredValue of (why, whose lock-out it was, else ""); `test`: 1 in TEST mode, which
-    runs while the cabinet rests otherwise.
-    """
+    """`rest`: StoredValue of (why, whose lock-out, else ""); `test`: 1 in TEST mode."""
 
     def __init__(self, rest: tuple[int, str]):
         """rest: of the last run's record."""
@@ -27,9 +23,7 @@ class RunRequest:
 
     @property
     def is_asked(self) -> bool:
-        """True if the cabinet is to run. A test counts from the tick after the kernel knows of it:
-        before, the key out of RUN would end the request.
-        """
+        """True if the cabinet is to run. A test counts once the kernel knows of it."""
         why = self.rest.in_effect
         return why == AWAKE or bool(self.test and self._test_ms) and why[0] == standby.TEST
 
@@ -42,9 +36,7 @@ class RunRequest:
         self.rest.store_first(AWAKE, is_awaited)
 
     def begin_test(self) -> None:
-        """Begin TEST mode. The cabinet runs now and is in standby afterwards, also after a restart
-        during the test.
-        """
+        """Begin TEST mode; afterwards, and after a restart in it, the cabinet is in standby."""
         self.stop(standby.TEST)
         self.test, self._test_ms = 1, 0
 

@@ -1,11 +1,7 @@
 """Self-test of the controller while it runs: program, memory, clocks, processor temperature (row
-44).
-
-Source: UL 60730-1 table H.1 and UL 1998 table A2.1 in the project's fact table (A92): program
-memory, variable memory, clock; C82 for the processor. Each tick does one slice, so that ticks stay
-short. The test detects a changed program or a stuck bit, never a program that was wrong from the
-beginning. A thermal zone that falls silent keeps its last reading, so that row 44f does not clear;
-after ZONE_SILENT_READS the silence itself is a fault.
+44; UL 60730-1 table H.1 and UL 1998 table A2.1, facts A92, C82), a slice each tick. It finds a
+changed program or a stuck bit, never a program that was wrong from the beginning. A thermal zone
+that falls silent keeps its last reading: row 44f does not clear, and later is a fault.
 """
 
 import glob
@@ -36,9 +32,7 @@ ZONES = "/sys/class/thermal/thermal_zone*/temp"
 
 
 class SelfTest:
-    """`bits`: the faults, for good; `cpu_temperature_ddegC`: last reading of the hottest zone, 0
-    until a zone has reported a value.
-    """
+    """`bits`: the faults, for good; `cpu_temperature_ddegC`: of the hottest zone, else 0."""
 
     def __init__(
         self,
@@ -64,10 +58,8 @@ class SelfTest:
             self._check(MEMORY, memory_ok(view))
 
     def step(self, monotonic_us: int | None = None, raw_us: int | None = None) -> None:
-        """One slice: a function of the program each tick, a block of memory, the processor and the
-        clocks each second.
-
-        monotonic_us, raw_us: two clocks of this box; default: both are read.
+        """A function of the program each tick; memory, processor and clocks each second. Without
+        the times of two clocks of this box both are read.
         """
         if monotonic_us is None or raw_us is None:
             monotonic_us, raw_us = clock.monotonic_us(), clock.raw_us()
@@ -138,10 +130,8 @@ def _opened(pattern: str) -> "list[_Zone]":
 
 
 class _Zone:
-    """A thermal zone. `last_ddegC`: None until the first value; `silent_reads`: reads in a row
-    without a value.
-
-    Many boxes have zones that never report a value. Such a zone is not a fault.
+    """A thermal zone. Many boxes have zones that never report a value: no fault. `silent_reads`:
+    reads in a row without a value, after the first one.
     """
 
     def __init__(self, descriptor: int):

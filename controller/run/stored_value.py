@@ -1,11 +1,9 @@
-"""A value that survives restarts, and the change of it that an operator waits for. Reset, lock-out
-and its end, start, stop and test mode have the same rule.
+"""A value that survives restarts, and the change of it that an operator waits for.
 
 A change that makes the cabinet safer takes effect first and is stored then. A change that removes a
-protection is stored first: a power cut may lose the change, never the protection. A change that is
-not stored within operator_commands.STORED_MS is void if it had to be stored first. Otherwise it
-would take effect after the sender has read "no answer". Any other change stays in effect until a
-restart.
+protection is stored first: a power cut may lose the change, never the protection. If it is not
+stored within operator_commands.STORED_MS it is void, or it would take effect after the sender has
+read "no answer". Any other change stays in effect until a restart.
 """
 
 from collections.abc import Callable
@@ -26,14 +24,12 @@ class Acknowledging(Protocol):
 
 
 class StoredValue(Generic[T]):
-    """`in_effect`: now; `chosen`: in every record from now on; `is_new`: in no record yet.
-    `number`: of the first record with `chosen`.
+    """`in_effect` now, `chosen` in every next record; `is_new`: in none yet; `number`: of its
+    first.
     """
 
     def __init__(self, value: T, show: Callable[[T], object] | None = None):
-        """value: of the last run's record; show(value): called with each value that takes
-        effect.
-        """
+        """value: of the last run's record; show(value): called with each that takes effect."""
         self.in_effect = self.chosen = value
         self.is_new = self._is_awaited = self._is_overruled = self._is_store_first = False
         self.number = self._waited_ms = 0
@@ -68,9 +64,7 @@ class StoredValue(Generic[T]):
             self.number, self.is_new = number, False
 
     def settle(self, keeper: Acknowledging, elapsed_ms: int) -> int:
-        """Settle before each tick. Result of the change that a sender waits for: ACCEPTED,
-        NOT_STORED (void), UNSTORED (in effect), OVERRULED; 0: no result yet, or no sender waits.
-        """
+        """Settle a tick: ACCEPTED, NOT_STORED (void), UNSTORED (in effect), OVERRULED or 0."""
         if self._is_overruled:
             self._is_overruled = False
             return operator_commands.OVERRULED
@@ -89,9 +83,7 @@ class StoredValue(Generic[T]):
         return self.void(operator_commands.NOT_STORED)
 
     def void(self, answer: int = 0) -> int:
-        """Undo a change that is not in effect. A new record follows, because the keeper may still
-        save the last one. Returns `answer` if a sender waits.
-        """
+        """Undo what is not in effect, also in a new record. `answer` if a sender waits."""
         self.is_new = self.is_new or self.chosen != self.in_effect
         self.chosen = self.in_effect
         return self._answer(answer)

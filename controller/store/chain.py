@@ -1,12 +1,10 @@
-"""The hash chain over the events: with a published hash, `verify` finds any change of an earlier
-event.
+"""The hash chain over the events: with a published hash, `verify` finds any earlier change.
 
-hash = SHA-256(hash of the previous event || canonical text of this event); the first event follows
-32 zero bytes. The canonical text is the JSON list of COLUMNS, in this order, without blanks, ASCII
-only, so that another program can check it.
+hash = SHA-256(hash of the previous event, at first 32 zero bytes || canonical text). The text is
+the JSON list of COLUMNS, without blanks, ASCII only, so that another program can check it.
 
-Retention removes events, oldest first, trips last, and adds an event about it (code RETENTION) to
-the chain. The table `links` keeps the hash before each such gap. Any other gap is a break.
+Retention removes events and says so in the chain (code RETENTION); `links` keeps the hash before
+each such gap. Any other gap is a break.
 """
 
 import hashlib
@@ -14,21 +12,13 @@ import json
 import re
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from controller.system import json_text
 
-COLUMNS = (
-    "id",
-    "sequence",
-    "uptime_ms",
-    "utc_us",
-    "utc_source",
-    "utc_uncertainty_us",
-    "kind",
-    "code",
-    "scope",
-    "text",
+COLUMNS = tuple(
+    "id sequence uptime_ms utc_us utc_source utc_uncertainty_us kind code scope text".split()
 )
 START = bytes(32)
 # codes of the loss events: which numbers may be missing
@@ -52,24 +42,20 @@ def missing_scope(number: int) -> str:
     return f"events <= {number}"
 
 
+@dataclass(slots=True)
 class Verdict:
-    """Result of a check: `events` checked, `first`, `last` numbers, `head` (hex), `missing`,
-    `breaks` as lines.
-
-    damaged: numbers of the events that report a damaged or removed record. unlinked: numbers of the
-    events behind a gap of such damage, without a hash of the previous event.
+    """Result of a check: numbers, `head` (hex), `breaks` as lines. damaged: events that report a
+    damaged or removed record; unlinked: those behind such a gap, without the hash before.
     """
 
-    __slots__ = ("events", "first", "last", "head", "missing", "breaks", "damaged", "unlinked")
-
-    def __init__(self) -> None:
-        self.events = self.missing = 0
-        self.first: int | None = None
-        self.last: int | None = None
-        self.head: str | None = None
-        self.breaks: list[str] = []
-        self.damaged: list[int] = []
-        self.unlinked: list[int] = []
+    damaged: list[int]
+    events: int = 0
+    missing: int = 0
+    first: int | None = None
+    last: int | None = None
+    head: str | None = None
+    breaks: list[str] = field(default_factory=list)
+    unlinked: list[int] = field(default_factory=list)
 
     @property
     def intact(self) -> bool:
@@ -79,8 +65,8 @@ class Verdict:
 
 def verify(connection: sqlite3.Connection, published: bytes | None = None) -> Verdict:
     """Check the chain of a database. published: a hash that must be in it. Raises sqlite3.Error."""
-    verdict = Verdict()
-    allowed, lost, verdict.damaged = _allowed(connection)
+    allowed, lost, damaged = _allowed(connection)
+    verdict = Verdict(damaged)
     links = dict(connection.execute("SELECT id, previous FROM links"))
     previous: bytes | None = START
     is_found = published in (None, START)
@@ -96,9 +82,7 @@ def verify(connection: sqlite3.Connection, published: bytes | None = None) -> Ve
 
 
 def _allowed(connection: sqlite3.Connection) -> tuple[int, int, list[int]]:
-    """Bounds by the loss events: highest number of an event that may be missing; highest that may
-    be missing by damage; numbers of the events that report damage.
-    """
+    """(highest number that may be missing, the same by damage, events that report damage)."""
     upto, damaged = {RETENTION: 0, DAMAGE: 0}, list[int]()
     for number, code, scope in connection.execute(
         "SELECT id, code, scope FROM events WHERE kind = ? ORDER BY id", (LOSS,)

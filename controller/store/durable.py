@@ -31,9 +31,7 @@ def sync_directory(directory: str, files: Files = os) -> None:
 
 
 def put(path: str, suffix: str, pieces: Iterable[bytes], mode: int, files: Files = os) -> None:
-    """Write a new file `path` + suffix, sync it and rename it to `path`. A power cut leaves the
-    whole old file or the whole new file.
-    """
+    """Replace `path` by way of `path` + suffix: a power cut leaves the whole old or new file."""
     new = path + suffix
     with contextlib.suppress(FileNotFoundError):
         files.unlink(new)  # left by a power cut

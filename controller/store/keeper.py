@@ -32,18 +32,13 @@ class _Progress(NamedTuple):
 
 
 class Keeper:
-    """The loop's end. No method waits, except the constructor and `close`.
-
-    `saved` counts the durable records in the order of `submit`: record number n is durable when
-    `saved` is n. `ok` is False for good once the process has died, could not save or does not
-    answer; `line` has the reason. Acknowledgements after that are not counted.
+    """The loop's end; only the constructor and `close` wait. Record number n of `submit` is durable
+    when `saved` is n. `ok` is False for good, with the reason in `line`, once the process has died,
+    could not save or does not answer.
     """
 
     def __init__(self, directory: str, held: int | None = None):
-        """Start the process. Raises OSError. Call it before any real-time priority is set.
-
-        held: descriptor of two_copies.hold, which the process keeps open until it ends.
-        """
+        """Start the process, before any real-time priority. It keeps `held` open (two_copies)."""
         self._socket, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with child:
             self._process = subprocess.Popen(
@@ -62,9 +57,7 @@ class Keeper:
         return self._socket.fileno()
 
     def submit(self, record: Record) -> int:
-        """Hand over a record. Returns its number, to compare with `saved`. Raises StoreError for a
-        record with wrong values.
-        """
+        """Hand over a record; its number, to compare with `saved`. StoreError: wrong values."""
         try:
             self._socket.send(encode(0, record))
         except OSError as error:
@@ -91,10 +84,8 @@ class Keeper:
                 return self.saved
 
     def watch(self, now_us: int) -> None:
-        """Once a tick: a store that saves nothing for HANG_US while a record waits has failed.
-
-        A frozen disk or a stopped process reports no error, and a restart would lose the records
-        that wait.
+        """Once a tick: a store that saves nothing for HANG_US while a record waits has failed. A
+        frozen disk reports no error, and a restart would lose these records.
         """
         saved = self.poll()
         if saved != self._progress.saved or saved >= self.submitted:
@@ -113,10 +104,8 @@ class Keeper:
 
 
 def serve(directory: str, connection: socket.socket) -> None:
-    """The process's end: save each record that arrives and answer, until the other side closes.
-
-    If the last record cannot be saved, the process tries again until it is saved. The later success
-    is not acknowledged: `ok` stays False.
+    """The process's end: save each record and answer, until the other side closes. A record that
+    fails is tried again, but its late success is not told: `ok` stays False.
     """
     store = Store(directory)
     store.load()
@@ -160,11 +149,8 @@ def _answer(store: Store, record: Record) -> bytes:
 
 
 def main(directory: str, descriptor: int) -> None:
-    """The process: serves the socket of this descriptor.
-
-    It ignores SIGINT and SIGTERM, which are meant for the controller, and ends after the
-    controller. Once the controller has gone, SIGTERM starts a time of HANG_US, after which a
-    process with a frozen disk ends. While a record waits to be received, SIGTERM is ignored.
+    """The process, which ends after the controller. SIGINT and SIGTERM are meant for that. Once it
+    has gone and no record waits, SIGTERM leaves HANG_US to a process with a frozen disk.
     """
     connection = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

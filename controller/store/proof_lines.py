@@ -1,8 +1,6 @@
-"""The lines of the proof-test ledger: records as bytes, and the faults of a file of records.
-
-The hash of a record covers its values and the previous hash (chain.py): the newest hash, kept
-elsewhere, shows any change before it. A last line is torn if a power cut can have left it of one
-record. Any other fault is damage, reported with its line number.
+"""The lines of the proof-test ledger as bytes, and the faults of a file of them. The hash of a
+record covers its values and the previous hash (chain.py). A last line is torn if a power cut can
+have left it; any other fault is damage, reported with its line number.
 """
 
 import json
@@ -27,12 +25,8 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Record(NamedTuple):
-    """One line: the values that its hash covers, the hash of the previous record and its own hash,
-    both hexadecimal.
-
-    kind: COMMISSIONED (first start of the cabinet: no row, no result) or TEST. date: UTC day of the
-    test; recorded_utc: time of writing, by a clock of this source (utc.NTP, RTC, UNKNOWN). tester:
-    the person, with credentials.
+    """One line. kind: COMMISSIONED (first start: no row, no result) or TEST. date: UTC day of the
+    test; recorded_utc: of writing, by `clock`. tester: with credentials. Hashes are hexadecimal.
     """
 
     number: int
@@ -54,11 +48,8 @@ _TYPES = (int, *[str] * 6, int, *[str] * 4)
 
 
 class Found(NamedTuple):
-    """Content of the file: `records` whose own hash fits; `breaks`: the faults; `damaged_from`: the
-    first line with a fault.
-
-    torn_bytes: of a last line that a power cut left; whole_bytes: before it; is_ended: the last
-    record has a line end.
+    """`records` whose own hash fits; `breaks`: faults, from line `damaged_from` on. torn_bytes: of
+    a last line that power loss cut, after whole_bytes; is_ended: the last record has its end.
     """
 
     records: tuple[Record, ...]
@@ -106,9 +97,7 @@ def is_day(text: str) -> bool:
 
 
 def encode(values: Sequence[str | int], previous: str) -> bytes:
-    """Bytes of a line; values: in the order of VALUES; previous: hash of the previous record,
-    hexadecimal.
-    """
+    """Bytes of a line. values: in the order of VALUES; previous: the hash before, hexadecimal."""
     digest = chain.link(bytes.fromhex(previous), values).hex()
     return _written(dict(zip(Record._fields, (*values, previous, digest)))) + b"\n"
 
@@ -117,24 +106,12 @@ def _written(content: dict[str, Any]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-# Of the longest value of each field; JSON may add a backslash to each character of a text.
-RECORD_BYTES_MAX = len(
-    encode(
-        (
-            BYTES_MAX,
-            COMMISSIONED,
-            max(INTERVALS, key=len),
-            DAY_MAX,
-            f"{DAY_MAX}T00:00:00Z",
-            "unknown",
-            '"' * TEXT_CHARACTERS_MAX,
-            REACTION_MS_MAX,
-            FAILED,
-            '"' * TEXT_CHARACTERS_MAX,
-        ),
-        chain.START.hex(),
-    )
-)
+# the longest value of each field; JSON may add a backslash to each character of a text
+_TEXT = '"' * TEXT_CHARACTERS_MAX
+_WHEN = DAY_MAX, f"{DAY_MAX}T00:00:00Z", "unknown"
+_LONGEST = BYTES_MAX, COMMISSIONED, max(INTERVALS, key=len), *_WHEN
+_RECORD = encode((*_LONGEST, _TEXT, REACTION_MS_MAX, FAILED, _TEXT), chain.START.hex())
+RECORD_BYTES_MAX = len(_RECORD)
 _BEGINNING = b'{"number":'
 _OF_RECORDS = re.compile(rb"[\0 -~]*\n?")
 # JSON writes a quote inside a text with a backslash
@@ -153,9 +130,7 @@ def decode(line: bytes) -> Record | None:
 
 
 def _is_sound(record: Record) -> bool:
-    """True for the types and texts that `encode` writes, and a real day. Raises ValueError,
-    TypeError.
-    """
+    """True for types and texts that `encode` writes, and a real day. ValueError, TypeError."""
     hashes = (record.previous, record.hash)
     return (
         all(type(value) is kind for value, kind in zip(record, _TYPES))
@@ -179,11 +154,8 @@ def found_in(content: bytes) -> Found:
 
 
 def _is_torn(tail: bytes) -> bool:
-    """True if a power cut can leave these bytes of one record: its beginning, or the whole record
-    with NUL bytes for sectors that were not written.
-
-    False for more than one record and for bytes that no record has. Such bytes stay in the file,
-    because they may be valid records.
+    """True if a power cut can leave these bytes of one record: its beginning, or all of it with NUL
+    bytes for unwritten sectors. Any other bytes stay: they may be valid records.
     """
     return (
         all(byte in (0, due) for byte, due in zip(tail, _BEGINNING))

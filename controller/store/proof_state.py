@@ -17,11 +17,8 @@ STATES = (OK, DUE, DUE, DUE, OVERDUE)  # by level
 def rows(
     planned: Mapping[str, int | None], records: Sequence[Record], clock_day: date
 ) -> list[dict[str, Any]]:
-    """The armed rows in their order, as plain data: {row, what, interval_d, last, due, days_left,
-    level, state}.
-
-    planned: of proof_plan.plan. clock_day: used unless the newest record is later. last: values of
-    the last test or None. due: ISO day or None (never again). level: number of LIMITS_D passed.
+    """The armed rows as plain data. planned: of proof_plan.plan. clock_day: unless a record is
+    later. last: values of the last test or None. due: ISO day or None. level: LIMITS_D passed.
     """
     now = max([clock_day, *[day(record.recorded_utc) for record in records]])
     began = min(
@@ -83,9 +80,7 @@ def nearest(found: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def summary(found: list[dict[str, Any]]) -> str:
-    """The next due test for one line of a page: "21 proof tests to be done", "proof test of row 15
-    in 12 d", or "".
-    """
+    """A line of a page: "21 proof tests to be done", "proof test of row 15 in 12 d", or ""."""
     late, row = wrong(found), nearest(found)
     if len(late) > 1:
         return f"{len(late)} proof tests to be done"

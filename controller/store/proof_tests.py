@@ -1,11 +1,7 @@
-"""The proof-test ledger: tester, row, day, measured reaction and result of each test (A71, A73, A78
-of the facts).
-
-`proof_tests.jsonl` in the state directory has one JSON object per line (proof_lines.py). Lines are
-only added, and each is durable before it counts. The next record removes a torn last line; damage
-stays.
-
-The ledger gives warnings and pages. The tick, limits and permits never read it.
+"""The proof-test ledger: tester, row, day, measured reaction and result of each test (A71, A73,
+A78). `proof_tests.jsonl` has a JSON object a line, durable before it counts. The next record
+removes a torn last line; damage stays. Only warnings and pages read it, never tick, limits or
+permits.
 """
 
 import json
@@ -15,23 +11,7 @@ from contextlib import AbstractContextManager
 
 from controller.forms.acceptance_text import DAY_MAX
 from controller.rows.proof_intervals import INTERVALS
-from controller.store import durable
-from controller.store.proof_lines import (
-    BYTES_MAX,
-    COMMISSIONED,
-    FAILED,
-    PASSED,
-    REACTION_MS_MAX,
-    TEST,
-    TEXT_CHARACTERS_MAX,
-    Found,
-    Record,
-    decode,
-    encode,
-    found_in,
-    is_day,
-    utc_text,
-)
+from controller.store import durable, proof_lines as pl
 from controller.system.regular_file import Files
 
 FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
@@ -54,21 +34,23 @@ def path_of(directory: str) -> str:
     return os.path.join(directory, FILE)
 
 
-def read(directory: str, files: Files = os) -> Found:
+def read(directory: str, files: Files = os) -> pl.Found:
     """The ledger in a state directory; a missing file is an empty ledger. Raises OSError."""
     try:
         with durable.opened(path_of(directory), os.O_RDONLY, files=files) as descriptor:
-            return found_in(_content(descriptor, files))
+            return pl.found_in(_content(descriptor, files))
     except FileNotFoundError:
-        return found_in(b"")
+        return pl.found_in(b"")
 
 
 def _content(descriptor: int, files: Files) -> bytes:
     content = b""
-    while piece := files.read(descriptor, BYTES_MAX + 1 - len(content)):
+    while piece := files.read(descriptor, pl.BYTES_MAX + 1 - len(content)):
         content += piece
-    if len(content) > BYTES_MAX:
-        raise OSError(f"the ledger has more than {BYTES_MAX} bytes: it is not a proof-test ledger")
+    if len(content) > pl.BYTES_MAX:
+        raise OSError(
+            f"the ledger has more than {pl.BYTES_MAX} bytes: it is not a proof-test ledger"
+        )
     return content
 
 
@@ -82,13 +64,10 @@ class Ledger:
         self.directory, self._files = directory, files
 
     def commission(self, moment: Moment, remark: str = "", waits: bool = True) -> bool:
-        """Add the record of the cabinet's first start to an empty ledger; True if it was added.
+        """Add the first record to an empty ledger; True if added. BlockingIOError."""
 
-        waits: for another process that writes. Raises NotWrittenError, BlockingIOError.
-        """
-
-        def make(found: Found) -> tuple[str | int, ...] | None:
-            first = COMMISSIONED, "", *_written(moment), "", 0, "", remark
+        def make(found: pl.Found) -> tuple[str | int, ...] | None:
+            first = pl.COMMISSIONED, "", *_written(moment), "", 0, "", remark
             return None if found.newest else first
 
         return self._append(make, waits) is not None
@@ -102,16 +81,14 @@ class Ledger:
         result: str,
         remark: str = "",
         date: str | None = None,
-    ) -> Record:
-        """Add a test and return its Record; date: of an earlier test. Raises LedgerError,
-        NotWrittenError.
-        """
+    ) -> pl.Record:
+        """Add a test (date: of an earlier one) and return its Record. Raises LedgerError."""
         check_test(row, tester, reaction_ms, result, remark)
 
-        def make(found: Found) -> tuple[str | int, ...]:
+        def make(found: pl.Found) -> tuple[str | int, ...]:
             check_date(found, moment[0], row, date)
             on, *recorded = _written(moment)
-            return TEST, row, date or on, *recorded, tester, reaction_ms, result, remark
+            return pl.TEST, row, date or on, *recorded, tester, reaction_ms, result, remark
 
         self.commission(moment)
         record = self._append(make)
@@ -120,11 +97,9 @@ class Ledger:
         return record
 
     def _append(
-        self, make: Callable[[Found], tuple[str | int, ...] | None], waits: bool = True
-    ) -> Record | None:
-        """Add a durable record with the values of make(Found), all but the number; None adds no
-        record. One process at a time.
-        """
+        self, make: Callable[[pl.Found], tuple[str | int, ...] | None], waits: bool = True
+    ) -> pl.Record | None:
+        """Add a durable record of make(Found), which gives all but the number, or None."""
         try:
             with self._opened(LOCK_FILE, os.O_RDWR) as lock:
                 self._files.lockf(lock, os.F_LOCK if waits else os.F_TLOCK, 0)
@@ -137,20 +112,20 @@ class Ledger:
                 f"{path_of(self.directory)}: nothing is recorded: {why}"
             ) from None
 
-    def _add(self, make: Callable[[Found], tuple[str | int, ...] | None]) -> Record | None:
+    def _add(self, make: Callable[[pl.Found], tuple[str | int, ...] | None]) -> pl.Record | None:
         files = self._files
         with self._opened(FILE, os.O_RDWR | os.O_APPEND) as descriptor:
-            found = found_in(_content(descriptor, files))
+            found = pl.found_in(_content(descriptor, files))
             made = make(found)
             if made is None:
                 return None
             if found.torn_bytes:
                 files.ftruncate(descriptor, found.whole_bytes)
-            line = encode((found.newest + 1, *made), found.head)
+            line = pl.encode((found.newest + 1, *made), found.head)
             durable.write(descriptor, line if found.is_ended else b"\n" + line, files)
             files.fsync(descriptor)
         durable.sync_directory(self.directory, files)
-        return decode(line[:-1])
+        return pl.decode(line[:-1])
 
     def _opened(self, name: str, flags: int) -> AbstractContextManager[int]:
         path = os.path.join(self.directory, name)
@@ -159,7 +134,7 @@ class Ledger:
 
 def _written(moment: Moment) -> tuple[str, str, str]:
     """(date, recorded_utc, clock) of a moment."""
-    text = utc_text(moment[0])
+    text = pl.utc_text(moment[0])
     return text[:10], text, moment[1]
 
 
@@ -168,10 +143,10 @@ def _written(moment: Moment) -> tuple[str, str, str]:
 
 def check_test(row: str, tester: str, reaction_ms: int, result: str, remark: str) -> None:
     """Raises LedgerError for a value that is not allowed."""
-    text = f"{TEXT_CHARACTERS_MAX} ASCII characters"
+    text = f"{pl.TEXT_CHARACTERS_MAX} ASCII characters"
     reaction = (
-        f"reaction {reaction_ms} ms: allowed is 1 .. {REACTION_MS_MAX}, and 0 of a test that has "
-        f"{FAILED} without any reaction"
+        f"reaction {reaction_ms} ms: allowed is 1 .. {pl.REACTION_MS_MAX}, and 0 of a test that "
+        f"has {pl.FAILED} without any reaction"
     )
     rules = (
         (row in INTERVALS, f"row {_shown(row)} is not known; allowed {', '.join(INTERVALS)}"),
@@ -180,8 +155,11 @@ def check_test(row: str, tester: str, reaction_ms: int, result: str, remark: str
             f"tester {_shown(tester)}: allowed is a name with credentials, on one line, "
             f"1 to {text}",
         ),
-        (result in (PASSED, FAILED), f"result {_shown(result)}: allowed is {PASSED} or {FAILED}"),
-        ((result == PASSED) <= reaction_ms <= REACTION_MS_MAX, reaction),
+        (
+            result in (pl.PASSED, pl.FAILED),
+            f"result {_shown(result)}: allowed is {pl.PASSED} or {pl.FAILED}",
+        ),
+        ((result == pl.PASSED) <= reaction_ms <= pl.REACTION_MS_MAX, reaction),
         (_is_text(remark), f"remark {_shown(remark)}: allowed is one line of at most {text}"),
     )
     _check(rules)
@@ -196,18 +174,16 @@ def _check(rules: Iterable[tuple[bool, str]]) -> None:
 
 def _is_text(text: str) -> bool:
     """True for a text that a page, CSV and paper show unchanged."""
-    return text.isascii() and text.isprintable() and len(text) <= TEXT_CHARACTERS_MAX
+    return text.isascii() and text.isprintable() and len(text) <= pl.TEXT_CHARACTERS_MAX
 
 
 def _shown(text: str) -> str:
-    return json.dumps(text[:TEXT_CHARACTERS_MAX])
+    return json.dumps(text[: pl.TEXT_CHARACTERS_MAX])
 
 
-def check_date(found: Found, utc_us: int, row: str, date: str | None = None) -> None:
-    """Raises LedgerError if the clock is before the last record, or the date of a test is before
-    the last test of its row.
-    """
-    now = utc_text(utc_us)
+def check_date(found: pl.Found, utc_us: int, row: str, date: str | None = None) -> None:
+    """LedgerError for a clock before the last record, or a date before the row's last test."""
+    now = pl.utc_text(utc_us)
     newest = max([record.recorded_utc for record in found.records], default=now)
     rules = [
         (now < DAY_MAX, f"the clock says {now}, which is impossible: set the clock first"),
@@ -219,7 +195,7 @@ def check_date(found: Found, utc_us: int, row: str, date: str | None = None) -> 
     if date is not None:
         last = max([record.date for record in found.records if record.row == row], default=date)
         rules += [
-            (is_day(date), f"date {_shown(date)}: a day is written 2026-03-14"),
+            (pl.is_day(date), f"date {_shown(date)}: a day is written 2026-03-14"),
             (date <= now[:10], f"date {date} is in the future: it is {now}"),
             (date >= last, f"date {date} is before the last test of row {row}, of {last}"),
         ]

@@ -1,8 +1,5 @@
-"""Acts of persons on their way to the record: one small file each in RUN_DIR/console, until the
-recorder has stored it.
-
-A file gets its name when it is complete. Without a recorder the files wait. Only files of the
-recorder's own user count.
+"""Acts of persons on their way to the record: a small file each in RUN_DIR/console, until the
+recorder has stored it. Only whole files of the recorder's own user count.
 """
 
 import contextlib
@@ -66,9 +63,7 @@ def _names(path: str) -> list[str]:
 
 
 class Inbox:
-    """The recorder's end: `take` new acts, `settle` once they are durable; `taken` has their names
-    in between.
-    """
+    """The recorder's end: `take` new acts, then `settle` once they (`taken`) are durable."""
 
     def __init__(self, run_directory: str, stored: Iterable[str]):
         """stored: names of durable acts, whose files an earlier recorder may not have removed."""

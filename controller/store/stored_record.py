@@ -1,8 +1,5 @@
-"""The stored record: the values that survive a loss of power, as typed fields, and their bytes in
-one copy of the store.
-
-On the disk `values` is a map from names to whole numbers. Some names end in a text, and in memory
-each of these is a field. The text is:
+"""The stored record: the values that survive a loss of power, and their bytes in one copy of the
+store. On the disk `values` maps names to whole numbers. Some names end in a text, a field here:
 
     cabinet.      name of the cabinet
     locked_out.   person who locked the cabinet out
@@ -53,14 +50,10 @@ class StoreError(Exception):
 class Record:
     """The default is the record of a new cabinet: not armed, stopped cleanly, nothing latched.
 
-    latches: {stage instance: number}; the earlier it latched, the higher the number (the first-out
-    has the highest). token_ages_ms: age of each spent reset token. cabinets: name of the cabinet;
-    two names if two stores were mixed. rest: (reason of run_request, person of the lock-out or ""),
-    AWAKE: it runs. locked_out: the person, "" without a lock-out. noc_verified: 1 once a message of
-    the operations centre has arrived. approved: the limit image in the form of approval.packed.
-    approved_by: the person. trips: the kernel's count. changes: of run/mark.py. path_delay:
-    (config/path_identity.py of the path, measured delay in ms), UNMEASURED without a measurement.
-    peak_minute, peak_used_Wh: words that core/policies/peak_shaving.py publishes.
+    latches: {stage instance: number}, the first-out has the highest. token_ages_ms: of spent reset
+    tokens. cabinets: two names if two stores were mixed. rest: (reason, person of a lock-out or
+    ""). approved: as approval.packed. changes: of run/mark.py. path_delay:
+    (approval.path_identity, ms). peak_...: words of core/policies/peak_shaving.py.
     """
 
     armed: int = 0
@@ -81,9 +74,7 @@ class Record:
 
 
 def delay_of(measured: tuple[str, int], path: str) -> int:
-    """Delay, ms, of the path with this identity; 0: never measured on this path. measured: of
-    Record.path_delay.
-    """
+    """Delay, ms, of the path with this identity (measured: Record.path_delay); 0: not measured."""
     return measured[1] if measured[0] == path else 0
 
 
@@ -206,9 +197,7 @@ def check(stored: dict[str, Any]) -> None:
 
 
 def _is_of_person(name: str) -> bool:
-    """True if the journal can hold the person's name. A lock-out and an approval need a name, a
-    stop does not.
-    """
+    """True if the journal can hold the name; only a stop may have none."""
     person = name.partition(".")[2]
     return (
         len(person) <= NAME_CHARACTERS_MAX

@@ -1,8 +1,6 @@
-"""The second copy of the trips: a text file, one line per trip, durable before the database.
-
-The file outlives a damaged database. A line is JSON: [values in the order of chain.COLUMNS, hash,
-previous hash]. A line counts only if the hash fits the values. Otherwise one changed digit would
-make a sound database look incomplete.
+"""The second copy of the trips, for a damaged database: a JSON line each, durable before it:
+[values in the order of chain.COLUMNS, hash, previous hash]. A line counts only if the hash fits:
+one changed digit would make a sound database look incomplete.
 """
 
 import contextlib

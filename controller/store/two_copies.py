@@ -1,16 +1,11 @@
-"""The two copies of the stored record on the disk: latches, reset tokens, ARMED and CLEAN, and
-the commands of operators.
+"""The two copies of the stored record on the disk: latches, reset tokens, ARMED and CLEAN, commands
+of operators. Each has its own CRC and is replaced as a whole, the second only when the first is
+durable. So at any instant one whole copy is there, of the old record or the new one.
 
-Each copy has its own CRC and is replaced as a whole; the second only when the first is durable. So
-at any instant one whole copy is on the disk, of the old record or of the new one.
-
-Order of the caller: a latch takes effect first and is saved then. A reset is saved first (its token
-as spent) and takes effect when the save is acknowledged. If that reset is refused meanwhile, a
-record with all latches follows at once. ARMED is saved before the first contactor closes, CLEAN
-after a healthy stop. So a power cut at any point leaves more latches than before, never fewer.
-
-The loop does not save, because it must never wait for a disk: keeper.Keeper hands the records to a
-process of its own.
+Order of the caller: a latch takes effect first and is saved then; a reset (its token as spent) is
+saved first. If it is refused meanwhile, a record with all latches follows at once. ARMED is saved
+before the first contactor closes, CLEAN after a healthy stop. So a power cut leaves more latches
+than before, never fewer. The loop must never wait for a disk: keeper.Keeper saves.
 """
 
 import contextlib
@@ -46,9 +41,7 @@ Copy = tuple[int, Record]  # generation, content
 
 
 class Loaded(NamedTuple):
-    """`state`: CLEAN, ARMED, UNREADABLE or MISSING; `record`: None without one; `lines` to
-    report; `salt`: first number of the count of trips, if the record may lack some trips.
-    """
+    """`state`: CLEAN to MISSING; `lines` to report; `salt`: where the count of trips may begin."""
 
     state: str
     record: Record | None
@@ -93,11 +86,8 @@ class Store:
         return Loaded(CLEAN if is_clean else ARMED, record, self._generation, lines)
 
     def save(self, record: Record) -> None:
-        """Make a record durable in both copies. Raises StoreError.
-
-        After an error the store holds the old record or this one. If the disk allows it, only the
-        second copy is left. The next load then detects that a record is missing, also after a power
-        cut.
+        """Make a record durable in both copies. StoreError: the store holds the old one or this
+        one, if possible as the second copy alone. The next load then knows that one is missing.
         """
         self._generation += 1  # also after a failure, so that no two records share a number
         content = encode(self._generation, record)
@@ -124,21 +114,15 @@ class Store:
 
 
 def _is_of_two(whole: list[Copy]) -> bool:
-    """True for two copies that a power cut cannot leave: different with one number, or more than
-    one save apart.
-
-    A failed save uses a number as well. A power cut in the very next save then needs the key.
+    """True for two copies that no power cut leaves: different with one number, or two saves apart.
+    A failed save uses a number too: a power cut in the very next one then needs the key.
     """
     numbers = [generation for generation, _ in whole]
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
 
 
 def of_cabinet(loaded: Loaded, name: str) -> Loaded:
-    """`loaded`, UNREADABLE if it belongs to another cabinet: its latches stay, the key is needed.
-
-    A box or disk from another cabinet lacks the latches of this cabinet. A record without a
-    cabinet's name is new.
-    """
+    """`loaded`, UNREADABLE if another cabinet's: this one's latches lack. Without a name: new."""
     cabinets = loaded.record.cabinets if loaded.record else ()
     others = [each for each in cabinets if each != name]
     if not others:
@@ -163,13 +147,11 @@ def _pause() -> None:
 
 
 def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
-    """Become the only writer of the store: a descriptor to keep open, None while another process is
-    the writer. Raises OSError.
+    """Become the only writer: a descriptor to keep open, None while another process is it. OSError.
 
-    The keeper holds the lock too: a keeper that outlives a killed controller still has records, and
-    two keepers would use the same numbers. The lock is on an empty file, because a full disk still
-    takes an empty file. It is not on the folder, because every reader of the folder could lock it
-    and keep the controller from starting. pause(): wait a little.
+    The keeper holds the lock too: one that outlives a killed controller still has records, and two
+    would use the same numbers. The file is empty, because a full disk takes it; it is not the
+    folder, which every reader could lock. pause(): wait a little.
     """
     path = os.path.join(directory, LOCK_FILE)
     descriptor = regular_file.opened(path, os.O_RDONLY | os.O_CREAT, 0o600)
@@ -184,9 +166,7 @@ def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
 
 
 def mark_failed(run_directory: str, is_failed: bool) -> bool:
-    """Create or remove the file FAILED_NAME in this directory. Returns False if that fails too: the
-    loop can do no more and goes on.
-    """
+    """Create or remove the file FAILED_NAME. False if that fails too: the loop goes on."""
     path = os.path.join(run_directory, FAILED_NAME)
     try:
         if is_failed:

@@ -1,7 +1,5 @@
-"""The last catcher of a process that serves many: an exception ends one client, or one message,
-with one line in the log, and the process goes on.
-
-The line names the exception and its place, so that the fault can be mended.
+"""The last catcher of a process that serves many. An exception ends one client, or one message,
+with one line in the log (exception and place), and the process goes on.
 """
 
 import contextlib
@@ -17,8 +15,7 @@ PACKAGES = ("controller", "drivers", "safety")
 
 class Last:
     """`with` it around the work for one client. `is_caught`: the last work ended in an exception.
-
-    lines_max: of this process; each line once. None: every exception gets its line.
+    lines_max: of this process, each line once; None: every exception gets its line.
     """
 
     def __init__(

@@ -19,9 +19,7 @@ class Ended(Exception):
 
 @contextlib.contextmanager
 def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") -> Iterator[None]:
-    """Each of these errors ends the command with this code. before: of the line; at: the path of an
-    error without one.
-    """
+    """Each of these errors ends the command. before: of the line; at: path of an error without."""
     try:
         yield
     except errors as error:
@@ -76,7 +74,6 @@ class Commands(Protocol):
 
     def add_parser(self, name: str, **settings: Any) -> argparse.ArgumentParser:
         """The parser of a new command."""
-        ...
 
 
 def add(commands: Commands, name: str, run: Callable, *options: tuple, **settings: object) -> None:

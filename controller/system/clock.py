@@ -1,7 +1,5 @@
-"""The clocks of the controller: no other module reads one.
-
-Ages and deadlines use a clock that counts suspend and that cannot be set; the clock of the day only
-labels events.
+"""The clocks of the controller: no other module reads one. Ages and deadlines use a clock that
+counts suspend and cannot be set; the clock of the day only labels events.
 """
 
 import time
@@ -27,9 +25,7 @@ def raw_us() -> int:
 
 
 def utc_us() -> int:
-    """Microseconds since 1970-01-01 UTC by the system's clock, which may be wrong and may jump: for
-    labels only.
-    """
+    """Microseconds since 1970-01-01 UTC by the system's clock, which may be wrong and may jump."""
     return time.time_ns() // 1000
 
 
@@ -37,16 +33,15 @@ class Deadlines:
     """Absolute deadlines. After missed deadlines the loop runs once, skips and counts the others.
 
     Deadlines are the multiples of the tick on this clock, so that a bus can place its reads within
-    the tick (config/bus_times.py, meter_phases) without a message from the loop.
+    the tick (bus_times.meter_phases) without a message from the loop. `due_us` is the next one.
 
-    `due_us` is the deadline of the next tick. After LATE_IN_A_ROW_MAX late ticks `next_us` is
-    later: the first deadline after half of the time that the last tick took. A loop that cannot
-    hold its tick then leaves a third of the time to its buses and to other processes. A loop that
-    can hold it begins in time again.
+    After LATE_IN_A_ROW_MAX late ticks `next_us` is the first deadline after half of the time that
+    the last tick took. A loop that cannot hold its tick then leaves a third of the time to others.
+    A loop that can hold it begins in time again.
 
-    `missed` counts ticks that were skipped. `late` counts ticks that began in time but whose write
-    ended after the next deadline, `late_in_a_row` those of them without a good tick between. `runs`
-    counts how often two or more deadlines, skipped or late, went by without a good tick between.
+    `missed` counts ticks that were skipped, `late` those whose write ended after the next deadline,
+    `late_in_a_row` those of them without a good tick between. `runs` counts how often two or more
+    deadlines, skipped or late, went by without a good tick between.
     """
 
     def __init__(self, tick_us: int, start_us: int):
@@ -58,9 +53,7 @@ class Deadlines:
         self.missed = self.late = self.late_in_a_row = self.runs = self._bad_in_a_row = 0
 
     def begin(self, now_us: int) -> int:
-        """A tick begins now, at or after `due_us`. Returns the elapsed ticks: 1, and 1 more for
-        each one skipped.
-        """
+        """A tick begins now, at or after `due_us`. The elapsed ticks: 1, and 1 for each skipped."""
         self._began_us, self.lateness_us = now_us, now_us - self.due_us
         skipped = max(0, self.lateness_us) // self.tick_us
         self.due_us += (1 + skipped) * self.tick_us

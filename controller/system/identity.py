@@ -4,6 +4,7 @@ the service's user, for good, before it opens a file there.
 
 import argparse
 import os
+import pathlib
 import pwd
 import stat
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ FOLDERS = ("run_dir", "state_dir")
 
 def settle(arguments: argparse.Namespace) -> None:
     """Replace --run-dir and --state-dir by the targets of their links. Root becomes the service's
-    user if one of the folders belongs to the service, and stays root if both belong to root. A
-    folder of another user, or below one, ends the command.
+    user if one of the folders belongs to it. A folder of another user, or below one, ends the
+    command.
     """
     given = {name: getattr(arguments, name) for name in FOLDERS if getattr(arguments, name, "")}
     folders = {name: _resolved(folder) for name, folder in given.items()}
@@ -46,27 +47,17 @@ def _service() -> pwd.struct_passwd | None:
 
 
 def _owners(folder: str, allowed: set[int]) -> Iterator[int]:
-    """Owners of a folder and of the existing folders above it: each of them could replace it. In a
-    folder with the sticky bit, like /tmp, only the owner of a name can change it.
-    """
-    path = os.path.abspath(folder)
-    while True:
-        found = _status(path)
-        if found is not None:
-            if found.st_uid not in allowed or not _is_kept(found):
-                line = f"{folder}: root does not work there: {path} {_whose(found)}"
-                raise Ended(NO_START, line)
-            yield found.st_uid
-        if path == os.path.dirname(path):
-            return
-        path = os.path.dirname(path)
-
-
-def _status(path: str) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except OSError:  # not there, or below a file
-        return None
+    """Owners of a folder and of those above it: each could replace it, but for a sticky bit."""
+    lowest = pathlib.Path(os.path.abspath(folder))
+    for path in (lowest, *lowest.parents):
+        try:
+            found = os.lstat(path)
+        except OSError:  # not there, or below a file
+            continue
+        if found.st_uid not in allowed or not _is_kept(found):
+            line = f"{folder}: root does not work there: {path} {_whose(found)}"
+            raise Ended(NO_START, line)
+        yield found.st_uid
 
 
 def _is_kept(found: os.stat_result) -> bool:

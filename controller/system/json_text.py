@@ -1,5 +1,5 @@
-"""The one reader of JSON of other programs and of files: bounds the nesting before the library
-parses. The library recurses for every bracket, and so does what walks over its result.
+"""The one reader of JSON of other programs and of files. The library recurses for every bracket, so
+the nesting is bounded before.
 """
 
 import json
@@ -13,9 +13,7 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def loads(data: bytes | str) -> Any:
-    """The value of a text. ValueError for a text that is not JSON or is nested too deeply.
-    TypeError for a value of another type.
-    """
+    """The value of a text. ValueError: not JSON, or nested too deeply. TypeError: not a text."""
     if not isinstance(data, (str, bytes)):
         raise TypeError("not a text")
     text = data if isinstance(data, str) else data.decode("utf-8")

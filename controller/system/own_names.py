@@ -2,9 +2,8 @@
 operator. No link is followed, and a stranger's file is never a reason not to start.
 
 A file belongs to Firebreak if it has the right kind and, in the run folder, the right owner. The
-state folder keeps files of another owner: a file that root has copied there may hold what a cabinet
-needs. A lock file holds nothing, and the service could not open the copy of root. Files under other
-names belong to other programs and stay.
+state folder keeps files of another owner: root may have copied there what a cabinet needs. A lock
+file holds nothing, and the service could not open the copy of root.
 """
 
 import itertools
@@ -69,8 +68,8 @@ def _wrong(found: os.stat_result, kind: int, owner: int | None) -> str:
 
 
 def _remove(path: str) -> str:
-    """Remove a file or a folder. Returns what was done, in words: a folder that holds files of root
-    is moved aside. shutil.rmtree follows no link.
+    """Remove a file or a folder, or move a folder with files of root aside. Returns the words.
+    shutil.rmtree follows no link.
     """
     if not stat.S_ISDIR(os.lstat(path).st_mode):
         os.unlink(path)
@@ -79,10 +78,7 @@ def _remove(path: str) -> str:
         shutil.rmtree(path)
         return "removed"
     except PermissionError:
-        aside = next(
-            name
-            for name in map(f"{path}.not_ours.{{}}".format, itertools.count())
-            if not os.path.lexists(name)
-        )
+        names = map(f"{path}.not_ours.{{}}".format, itertools.count())
+        aside = next(name for name in names if not os.path.lexists(name))
         os.rename(path, aside)
         return f"moved to {aside}"

@@ -31,9 +31,7 @@ def functions(modules: list[ModuleType]) -> Iterator[FunctionType]:
     for module in modules:
         for holder in [module, *[each for each in vars(module).values() if isinstance(each, type)]]:
             for each in vars(holder).values():
-                if getattr(each, "__module__", None) == module.__name__ and hasattr(
-                    each, "__code__"
-                ):
+                if isinstance(each, FunctionType) and each.__module__ == module.__name__:
                     yield each
 
 

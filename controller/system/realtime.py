@@ -1,7 +1,6 @@
 """Real-time scheduling and the service manager: each refusal of the system is a line, never fatal.
 
-The order matters: build everything, freeze the collector, lock the memory, and take the priority
-last, so that nothing slow ever runs at that priority. Child processes do not inherit it.
+The priority comes last, so that nothing slow ever runs at it. Child processes do not inherit it.
 """
 
 import ctypes
@@ -18,23 +17,19 @@ MCL_CURRENT, MCL_FUTURE = 1, 2
 
 
 def prepare(priority: int = FIFO_PRIORITY) -> list[str]:
-    """Freeze the collector, lock the memory, take SCHED_FIFO, in this order; once, and last.
-
-    Returns a line for each refusal, with its remedy.
-    """
+    """Freeze the collector, lock the memory, take SCHED_FIFO: [refusal with its remedy]."""
     freeze_collector()
     lines = []
-    for action, sentence in (
-        (lock_memory, "memory is not locked ({}): give the service LimitMEMLOCK=infinity"),
-        (
-            lambda: take_fifo(priority),
-            f"no real-time priority ({{}}): give the service LimitRTPRIO={priority}",
-        ),
-    ):
-        try:
-            action()
-        except OSError as error:
-            lines.append(sentence.format(error.strerror))
+    try:
+        lock_memory()
+    except OSError as error:
+        remedy = "give the service LimitMEMLOCK=infinity"
+        lines.append(f"memory is not locked ({error.strerror}): {remedy}")
+    try:
+        take_fifo(priority)
+    except OSError as error:
+        remedy = f"give the service LimitRTPRIO={priority}"
+        lines.append(f"no real-time priority ({error.strerror}): {remedy}")
     return lines
 
 
@@ -59,12 +54,10 @@ def take_fifo(priority: int) -> None:
 
 
 class Notifier:
-    """Reports to the service manager: ready, alive, stopping (the sd_notify protocol: datagrams to
-    $NOTIFY_SOCKET).
-
-    Without that variable no call has an effect. `dropped` counts datagrams that could not be sent;
-    no call waits. `watchdog_us` is the longest time between two calls of `alive` (use half of it),
-    0 without a watchdog.
+    """Reports to the service manager: ready, alive, stopping (sd_notify: datagrams to
+    $NOTIFY_SOCKET). Without that variable no call has an effect; no call waits. `dropped`:
+    datagrams that could not be sent. `watchdog_us`: longest time between two calls of `alive` (use
+    half of it), 0 without.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ):

@@ -2,8 +2,7 @@
 writer blocks for ever, and with it the console, a command, or the process that keeps the store.
 
 Every file in the state and the run directory is opened by this module, by the descriptor of its
-folder: no link is followed, neither there nor in place of the folder. A configuration may be a
-link. A folder is not refused, because reading it raises anyway.
+folder. No link is followed, not even in place of the folder. A configuration may be a link.
 """
 
 import errno
@@ -55,9 +54,7 @@ class Files(Protocol):
 
 
 def opened(path: str, flags: int, mode: int = 0o666, files: Files = os) -> int:
-    """Descriptor of a regular file or folder; never waits. Raises OSError, with REFUSED for any
-    other kind.
-    """
+    """Descriptor of a regular file or folder; never waits. Raises OSError: REFUSED, or another."""
     above, name = os.path.split(path)
     try:
         folder = files.open(above or ".", _FOLDER)
@@ -93,9 +90,7 @@ def link_opener(path: str, flags: int) -> int:
 
 
 def mapped(path: str, size: int) -> mmap.mmap:
-    """A new file of this size, mapped for writing. A full disk raises OSError here, instead of a
-    signal at the first write.
-    """
+    """A new file, mapped for writing. A full disk is an OSError here, not a signal later."""
     with open(path, "w+b", opener=opener) as file:
         os.posix_fallocate(file.fileno(), 0, size)
         return mmap.mmap(file.fileno(), size)

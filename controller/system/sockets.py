@@ -1,6 +1,4 @@
-"""Datagram sockets at paths of any length, the user who has sent a datagram, as the kernel reports
-it, and answers to datagrams.
-"""
+"""Datagram sockets at paths of any length, the user who sent a datagram, and answers."""
 
 import contextlib
 import grp
@@ -15,9 +13,7 @@ CREDENTIALS = struct.Struct("@iII")  # SCM_CREDENTIALS: process, user, group
 
 @contextlib.contextmanager
 def short(path: str) -> Iterator[str]:
-    """A name for `path` that fits a socket address (107 bytes) however deep the run directory
-    lies.
-    """
+    """A name for `path` that fits a socket address (107 bytes), however deep the folder lies."""
     directory = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{directory}/{os.path.basename(path)}"
@@ -26,9 +22,7 @@ def short(path: str) -> Iterator[str]:
 
 
 def bound(path: str, group: str) -> socket.socket:
-    """A non-blocking datagram socket at `path` in place of one left over there, for its owner and
-    for the members of the group, if the group exists. Raises OSError.
-    """
+    """A non-blocking datagram socket at `path`, for its owner and the group, if it exists."""
     if os.path.lexists(path):
         os.unlink(path)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -57,13 +51,12 @@ def received(made: socket.socket, size: int) -> tuple:
 
 
 def answered(listening: socket.socket, data: bytes, address: bytes | str) -> bool:
-    """Answer one datagram that `listening` received. False if the answer is lost: the sender has
-    gone or does not read.
+    """Answer one datagram. False if the answer is lost: the sender has gone or does not read.
 
     Each answer leaves through a socket of its own. The kernel counts an unread answer against the
-    send buffer of the socket that sent it, and about 286 unread answers fill a buffer. A socket for
-    several senders would let one of them silence the others. An unread answer lies in the queue of
-    its receiver (net.unix.max_dgram_qlen), so nothing grows here.
+    send buffer of the socket that sent it, and about 286 of them fill a buffer: one sender could
+    silence the others. An unread answer lies in the queue of its receiver
+    (net.unix.max_dgram_qlen), so nothing grows here.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as own:
@@ -78,10 +71,8 @@ def answered(listening: socket.socket, data: bytes, address: bytes | str) -> boo
 
 
 def login_names(group: str) -> dict[int, str]:
-    """{user: login name} of all local users and of the members of a group, as they are now.
-
-    The kernel decides who may write to a socket. A user whose group comes from a unit of systemd
-    or from a login is in no list of the group.
+    """{user: login name} of all local users and of the members of a group, as they are now. A user
+    whose group comes from a unit of systemd or from a login is in no list of the group.
     """
     return {each.pw_uid: each.pw_name for each in pwd.getpwall()[::-1]} | members(group)
 

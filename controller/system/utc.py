@@ -1,14 +1,12 @@
 """The time of day, its source and its uncertainty: labels for events, never for a decision.
 
-Source "ntp": the kernel's clock is steered (adjtimex(2)), which also gives its uncertainty. "rtc":
-the clock is not steered, and a battery-backed clock set it at the start. "unknown": neither, or the
-day is impossible.
+Source "ntp": the kernel's clock is steered (adjtimex(2)). "rtc": it is not, and a battery-backed
+clock set it at the start. "unknown": neither, or the day is impossible.
 """
 
 import contextlib
 import ctypes
 import glob
-from typing import Protocol
 
 from controller.system import clock
 
@@ -62,22 +60,6 @@ def started_from_rtc() -> bool:
     return "1" in found
 
 
-class AnyClocks(Protocol):
-    """The clocks that WallClock reads."""
-
-    def now_us(self) -> int:
-        """Monotonic time."""
-
-    def utc_us(self) -> int:
-        """Time of day."""
-
-    def steered_us(self) -> int | None:
-        """Uncertainty of a steered clock."""
-
-    def started_from_rtc(self) -> bool:
-        """True if a battery-backed clock has set the time of day."""
-
-
 class Clocks:
     """The clocks of the system; a test passes its own."""
 
@@ -88,11 +70,9 @@ class Clocks:
 
 
 class WallClock:
-    """Labels for moments of the monotonic clock. `offset_us`: UTC minus that clock, at
-    the last `poll`.
-    """
+    """Labels for moments of the monotonic clock. `offset_us`: UTC less it, at the last `poll`."""
 
-    def __init__(self, clocks: AnyClocks | None = None):
+    def __init__(self, clocks: Clocks | None = None):
         """Call `poll` before `label`."""
         self.clocks = clocks or Clocks()
         self._rtc = self.clocks.started_from_rtc()
@@ -103,9 +83,7 @@ class WallClock:
         self.source = UNKNOWN
 
     def poll(self) -> tuple[int, int]:
-        """Read the clocks. Returns (now_us, step in us if the wall clock was set since the last
-        call, else 0).
-        """
+        """(now_us, step in us if the wall clock was set since the last call, else 0)."""
         now_us = self.clocks.now_us()
         before_us, self.offset_us = self.offset_us, self.clocks.utc_us() - now_us
         step_us = 0 if self._refreshed_us is None else self.offset_us - before_us

@@ -1,22 +1,20 @@
 """`./flash.sh mcu PORT`: puts channel B on a microcontroller that runs MicroPython, and compares
-the digests of all files.
+the digests of all files. Exit codes: 0 done, 2 wrong input, 3 failed.
 
-If this machine has an mpy-cross for the bytecode format of the board, the board gets bytecode,
-otherwise source. The limit image comes from the cabinet file of the controller. Exit codes: 0 done,
-2 wrong input, 3 failed.
+If this machine has an mpy-cross for the format of the board, the board gets bytecode.
 """
 
 import argparse
 import hashlib
 import os
-import pathlib
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from array import array
-from typing import NamedTuple, NoReturn, Protocol
+from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 from controller import sites
 from controller.config import configuration
@@ -24,7 +22,7 @@ from controller.forms.refusal import ConfigError
 from safety import parameters, second_image as si
 
 DONE, WRONG_INPUT, NO_START = 0, 2, 3
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 BOARDS = {"rp2": "pico", "pyboard": "stm32"}  # sys.platform of MicroPython's port -> board file
 LIMIT_S = 60.0
 LATCH_FILE, LATCH_NONE = "latch.bin", bytes((0, 255))
@@ -60,16 +58,6 @@ class Board(NamedTuple):
     kind: str
     bytecode: tuple[int, ...]
     files: tuple[str, ...]
-
-
-class Device(Protocol):
-    """A board at a port."""
-
-    port: str
-
-    def call(self, *words: str) -> str:
-        """Run an mpremote command and return its output. FlashError in one line."""
-        ...
 
 
 class Mpremote:
@@ -113,20 +101,12 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> _Parser:
     parser = _Parser(prog="flash.sh mcu", description="Put channel B on a Pico or an STM32.")
-    parser.add_argument(
-        "port", metavar="PORT", help="serial port of the board, such as /dev/serial/by-id/..."
-    )
-    parser.add_argument(
-        "--cabinet",
-        metavar="FILE",
-        default=str(sites.EXAMPLE),
-        help="cabinet.toml of the controller (default: that of the example)",
-    )
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="read the kind of the board, print the files that would be copied",
-    )
+    port = "serial port of the board, such as /dev/serial/by-id/..."
+    cabinet = "cabinet.toml of the controller (default: that of the example)"
+    dry_run = "read the kind of the board, print the files that would be copied"
+    parser.add_argument("port", metavar="PORT", help=port)
+    parser.add_argument("--cabinet", metavar="FILE", default=str(sites.EXAMPLE), help=cabinet)
+    parser.add_argument("--dry-run", action="store_true", help=dry_run)
     return parser
 
 
@@ -136,11 +116,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         image = configuration.load(given.cabinet).safety_image
         if not os.path.exists(given.port):
-            raise ConfigError(
-                f"{given.port}: no such port; plug the board in, see /dev/serial/by-id"
-            )
+            remedy = "plug the board in, see /dev/serial/by-id"
+            raise ConfigError(f"{given.port}: no such port; {remedy}")
         with tempfile.TemporaryDirectory(prefix="firebreak-mcu-") as folder:
-            flash(Mpremote(given.port), image, folder, given.dry_run)
+            flash(Mpremote(given.port), image, Path(folder), given.dry_run)
     except (ConfigError, OSError, FlashError) as error:
         print(f"flash.sh mcu: {error}", file=sys.stderr)
         return WRONG_INPUT if isinstance(error, ConfigError) else NO_START
@@ -151,23 +130,17 @@ MPY_CROSS = shutil.which("mpy-cross")
 
 
 def flash(
-    device: Device,
-    image: array,
-    folder: str | pathlib.Path,
-    dry_run: bool,
-    compiler: str | None = MPY_CROSS,
+    device: Mpremote, image: array, folder: Path, dry_run: bool, compiler: str | None = MPY_CROSS
 ) -> None:
     """Load a board. folder: for compiled files; compiler: path of mpy-cross or None."""
     board = probe(device)
     fits = compiler and bytecode_of(compiler) == board.bytecode
-    files = lay_out(pathlib.Path(folder), board.kind, image, compiler if fits else None)
+    files = lay_out(folder, board.kind, image, compiler if fits else None)
     if LATCH_FILE in board.files:
         files.pop(LATCH_FILE)  # a new program must not clear a latch
     version = ".".join(map(str, board.bytecode))
-    print(
-        f"board      {board.kind}, MicroPython bytecode v{version}: sending "
-        f"{'bytecode' if fits else 'source'}"
-    )
+    form = "bytecode" if fits else "source"
+    print(f"board      {board.kind}, MicroPython bytecode v{version}: sending {form}")
     if dry_run:
         for name, path in files.items():
             print(f"would copy {name} ({path.stat().st_size} bytes)")
@@ -178,13 +151,11 @@ def flash(
         chosen = {name: path for name, path in files.items() if name in part}
         copy(device, chosen)
         verify(device, chosen)
-    print(
-        f"done       {len(files)} files, limit image {parameters.image_crc(image):08x}; remove "
-        f"the service jumper and switch the board off and on"
-    )
+    loaded = f"{len(files)} files, limit image {parameters.image_crc(image):08x}"
+    print(f"done       {loaded}; remove the service jumper and switch the board off and on")
 
 
-def probe(device: Device) -> Board:
+def probe(device: Mpremote) -> Board:
     """Read the kind of the board. FlashError for a board without a pin table for channel B."""
     printed = device.call("exec", PROBE)
     words = next((line.split() for line in printed.splitlines() if line.startswith("board ")), None)
@@ -193,9 +164,8 @@ def probe(device: Device) -> Board:
     kind = BOARDS.get(words[1])
     if kind is None:
         known = ", ".join(f"{port} ({name})" for port, name in BOARDS.items())
-        raise FlashError(
-            f"{device.port}: the board has MicroPython's port {words[1]}; allowed are {known}"
-        )
+        found = f"the board has MicroPython's port {words[1]}"
+        raise FlashError(f"{device.port}: {found}; allowed are {known}")
     code = int(words[2])
     return Board(kind, (code & 255, code >> 8 & 3), tuple(words[3:]))
 
@@ -210,7 +180,7 @@ def bytecode_of(compiler: str) -> tuple[int, ...]:
     return tuple(int(number) for number in (*found.groups(), 0)[:2]) if found else ()
 
 
-def sources(kind: str) -> dict[str, pathlib.Path]:
+def sources(kind: str) -> dict[str, Path]:
     """{name on the board: file here} of the program, main.py last."""
     safety = ROOT / "safety"
     found = {f"safety/{path.name}": path for path in sorted(safety.glob("*.py"))}
@@ -221,9 +191,7 @@ def sources(kind: str) -> dict[str, pathlib.Path]:
     return found
 
 
-def lay_out(
-    folder: pathlib.Path, kind: str, image: array, compiler: str | None
-) -> dict[str, pathlib.Path]:
+def lay_out(folder: Path, kind: str, image: array, compiler: str | None) -> dict[str, Path]:
     """{name on the board: file} of limit image, empty latch file and program, main.py last."""
     files = {"image.bin": folder / "image.bin", LATCH_FILE: folder / LATCH_FILE}
     files["image.bin"].write_bytes(si.file_bytes(image))
@@ -238,7 +206,7 @@ def lay_out(
     return files
 
 
-def _compile(compiler: str, path: pathlib.Path, name: str, made: pathlib.Path) -> None:
+def _compile(compiler: str, path: Path, name: str, made: Path) -> None:
     try:
         done = _ran([compiler, "-s", name, "-o", str(made), str(path)])
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -247,17 +215,15 @@ def _compile(compiler: str, path: pathlib.Path, name: str, made: pathlib.Path) -
         raise FlashError(f"mpy-cross: {_reason(done.stderr)}")
 
 
-def clear(device: Device, present: tuple[str, ...]) -> None:
-    """Remove an earlier program: main.py first, because a board without main.py starts no half
-    program.
-    """
+def clear(device: Mpremote, present: tuple[str, ...]) -> None:
+    """Remove an earlier program: main.py first, because without it a board starts no half one."""
     for name, command in (("main.py", ("fs", "rm")), ("safety", ("fs", "rm", "-r"))):
         if name in present:  # MicroPython prefers an old source to new bytecode
             device.call(*command, f":{name}")
     device.call("fs", "mkdir", ":safety", "+", "fs", "mkdir", ":safety/mcu")
 
 
-def copy(device: Device, files: dict[str, pathlib.Path]) -> None:
+def copy(device: Mpremote, files: dict[str, Path]) -> None:
     """Copy files with one command."""
     words: list[str] = []
     for name, path in files.items():
@@ -265,16 +231,11 @@ def copy(device: Device, files: dict[str, pathlib.Path]) -> None:
     device.call(*words)
 
 
-def verify(device: Device, files: dict[str, pathlib.Path]) -> None:
-    """Compare the digests of the board's files with the files here. FlashError names the first
-    file that differs.
-    """
+def verify(device: Mpremote, files: dict[str, Path]) -> None:
+    """Compare the digests. FlashError names the first file that arrived changed."""
     printed = device.call("exec", DIGEST.format(names=list(files)))
-    digests = {
-        words[1]: words[2]
-        for words in map(str.split, printed.splitlines())
-        if words[:1] == ["digest"]
-    }
+    lines = [line.split() for line in printed.splitlines() if line.startswith("digest ")]
+    digests = {words[1]: words[2] for words in lines}
     for name, path in files.items():
         if digests.get(name) != hashlib.sha256(path.read_bytes()).hexdigest():
             raise FlashError(f"{device.port}: {name} arrived changed: try again")

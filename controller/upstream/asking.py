@@ -1,14 +1,14 @@
-"""The gateway's own answer to `ask`: may a job run? The same answer as that of `firebreak ask`.
-
-The gateway reads the journal in the run folder. It reads once a second at most, because reading
-takes 0.1 s and the gateway serves no other client meanwhile.
+"""The gateway's own answer to `ask`, the same as that of `firebreak ask`. It reads the journal once
+a second at most, because that takes 0.1 s and the gateway serves no other client meanwhile.
 """
 
 import functools
-import json
 import os
 import select
 
+from controller.forms.field import Form, integer
+from controller.forms.reading import read
+from controller.forms.refusal import shown
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import POLL_S
 from controller.state import ask, situation
@@ -16,8 +16,11 @@ from controller.state.forecast import Job
 from controller.system.paths import plain
 from controller.upstream.framing import Message
 
-SHOWN_MAX = 40
-_RANGES = {"power_W": (1, ask.POWER_W_MAX), "at_s": (0, ask.AT_S_MAX), "for_s": (1, ask.FOR_S_MAX)}
+JOB: Form = {
+    "power_W": integer(1, ask.POWER_W_MAX),
+    "at_s": integer(0, ask.AT_S_MAX, 0),
+    "for_s": integer(1, ask.FOR_S_MAX),
+}
 
 
 def answer(run_directory: str, asked: object, now_us: int) -> Message:
@@ -31,34 +34,14 @@ def answer(run_directory: str, asked: object, now_us: int) -> Message:
 def job_of(asked: object) -> Job:
     """The job of {power_W, at_s, for_s}; at_s is optional, default 0."""
     if not isinstance(asked, dict):
-        raise ValueError(f"ask = {_shown(asked)}: allowed is an object with {', '.join(_RANGES)}")
-    for name in asked:
-        if name not in _RANGES:
-            raise ValueError(f"ask: {_shown(name)} is unknown: allowed are {', '.join(_RANGES)}")
-    values = {"at_s": 0, **asked}
-    for name, (low, high) in _RANGES.items():
-        value = values.get(name)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            found = f"{name} = {_shown(value)}" if name in values else f"{name} is missing"
-            raise ValueError(f"ask: {found}: allowed is a whole number {low} .. {high}")
-    return Job(**values)
-
-
-def _shown(value: object) -> str:
-    """JSON of a value, at most SHOWN_MAX characters. Bytes, and other values that JSON does not
-    have, are shown as Python writes them.
-    """
-    try:
-        return json.dumps(value)[:SHOWN_MAX]
-    except TypeError:
-        return ascii(value)[:SHOWN_MAX]
+        allowed = f"an object with {', '.join(JOB)}"
+        raise ValueError(f"ask: {shown(asked)} is not allowed; allowed {allowed}")
+    return Job(**read("ask", (), asked, JOB))
 
 
 @functools.lru_cache(maxsize=1)
 def _situation(path: str, second: int) -> situation.Situation | str:
-    """The situation, or a text if the journal cannot be read. Within one `second` the journal is
-    read once, also if that fails.
-    """
+    """The situation, or why the journal cannot be read: once in a `second`, also if that fails."""
     try:
         return situation.of_journal(path, lambda: select.select((), (), (), POLL_S))
     except (JournalError, OSError) as error:

@@ -1,9 +1,9 @@
 """Splits a stream of bytes into messages: JSON lines or msgpack, recognised by the first byte.
 
-JSON: one object per line. An empty line is not a message, but it ends a line of noise. msgpack: one
-map after the other, or each map after its length (four bytes, big-endian). A map never begins with
-0x00, and a length below 16 MB always does. Buffers are bounded: a JSON line that is too long is
-dropped up to its end. Wrong msgpack ends the connection, because the next map cannot be found.
+JSON: one object per line; an empty line ends a line of noise. msgpack: one map after the other, or
+each map after its length (four bytes, big-endian). A map never begins with 0x00, and a length below
+16 MB always does. A JSON line that is too long is dropped up to its end. Wrong msgpack ends the
+connection, because the next map cannot be found.
 """
 
 import json
@@ -49,9 +49,7 @@ class Framing(ABC):
 
     @abstractmethod
     def take(self) -> Taken:
-        """The next message; None for wrong input; NOT_YET if no message is whole. StreamError if
-        the stream cannot go on.
-        """
+        """The next message, None for wrong input, NOT_YET; StreamError: the stream is lost."""
 
     @abstractmethod
     def packed(self, message: Message) -> bytes:

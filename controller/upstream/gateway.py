@@ -1,8 +1,5 @@
-"""`firebreak upstream`: takes hints as JSON lines or msgpack from local programs and a serial line,
-and sends them to the loop.
-
-The gateway is a separate process without keys or rights. It can only pass on hints that a source
-has signed.
+"""`firebreak upstream`: passes hints (JSON lines or msgpack) of local programs and a serial line on
+to the loop. A process without keys or rights: it can only pass on what a source has signed.
 """
 
 import collections
@@ -25,6 +22,7 @@ LINKS_MAX = 16
 IDLE_US = 300_000_000  # a connection that is silent for longer makes room for a new one
 SERIAL_RETRY_US = 200_000
 BACKLOG = 2 * LINKS_MAX
+KIND = socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
 _SocketLink = link.Link[link.Stream]
 
 
@@ -46,7 +44,7 @@ class Gateway:
         self.links: list[_SocketLink] = []
         self._line: link.Link[link.SerialLine] | None = None
         if port is not None:
-            self._line = self._of_line(port, clock.now_us())
+            self._line = link.Link(port, self._hints_path, clock.now_us(), framing.JsonLines())
 
     def run(self) -> None:
         """Serve until an exception interrupts it (KeyboardInterrupt of a signal)."""
@@ -92,10 +90,8 @@ class Gateway:
         failed.ended = True
         if self._line is not None and failed is self._line:
             self._line.drop()
-            self._line = self._of_line(self._line.stream, now_us)
-
-    def _of_line(self, port: link.SerialLine, now_us: int) -> link.Link[link.SerialLine]:
-        return link.Link(port, self._hints_path, now_us, framing.JsonLines())
+            port, form = self._line.stream, framing.JsonLines()
+            self._line = link.Link(port, self._hints_path, now_us, form)
 
     def _accept(self, now_us: int) -> None:
         try:
@@ -104,20 +100,18 @@ class Gateway:
             return
         stream = link.Stream(connection)
         if len(self.links) >= LINKS_MAX and not self._make_room(stream, now_us):
-            with contextlib.suppress(OSError):
-                connection.send(
-                    framing.JsonLines().packed(messages.problem(h.CROWDED)), socket.MSG_DONTWAIT
-                )
-            connection.close()
+            refused = framing.JsonLines().packed(messages.problem(h.CROWDED))
+            with contextlib.suppress(OSError), connection:
+                connection.send(refused, socket.MSG_DONTWAIT)
             return
         self.links.append(link.Link(stream, self._hints_path, now_us))
 
     def _make_room(self, stream: link.Stream, now_us: int) -> bool:
         """Close a connection in favour of a new one. True if one was closed.
 
-        The candidates are the connections that are silent for IDLE_US. Without any, they are those
-        of the user, then of the process, that holds more than the new one's owner would hold. The
-        candidate that is silent for the longest time is closed. No user can keep all places.
+        Candidates are the connections silent for IDLE_US, else those of the user, then of the
+        process, that holds more than the new one's owner would hold. The one silent for longest is
+        closed.
         """
         candidates = [each for each in self.links if now_us - each.heard_us >= IDLE_US]
         candidates = candidates or _greediest(self.links, stream, lambda each: each.user)
@@ -152,12 +146,10 @@ def _greediest(
 
 
 def _listening(path: str) -> socket.socket:
-    """A listening stream socket at `path`. It replaces the socket of an earlier gateway.
-    GatewayError: a running gateway, or a file of another kind, is there.
+    """A listening stream socket at `path`, in place of an earlier one. GatewayError: another
+    gateway runs, or a file of another kind is there.
     """
-    made = socket.socket(
-        socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-    )
+    made = socket.socket(socket.AF_UNIX, KIND)
     with sockets.short(path) as name:
         _remove_left_over(path, name)
         made.bind(name)

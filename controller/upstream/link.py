@@ -1,13 +1,11 @@
-"""One client of the gateway. The gateway sends the answer to a message before it reads the next.
-
-This bounds every buffer to one message. A client that sends too much delays only itself. If a
-client stops reading, the gateway stops reading from it.
+"""One client of the gateway. The gateway sends the answer to a message before it reads the next. So
+every buffer is bounded to one message, and a client that sends too much delays only itself.
 """
 
 import os
 import socket
 import struct
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from controller.core.base import hint_codes as h
 from controller.hints import wire as w
@@ -22,26 +20,6 @@ ANSWER_US = 2_000_000
 SEND_S = 0.1
 READ_BYTES = 4096
 _CREDENTIALS = struct.Struct("iII")
-
-
-class ByteStream(Protocol):
-    """The stream of a client: a socket or a serial line."""
-
-    def fileno(self) -> int:
-        """The descriptor to wait for."""
-        ...
-
-    def read(self) -> bytes | None:
-        """Bytes that have arrived, None at the end of the stream."""
-        ...
-
-    def send(self, data: bytes) -> int | None:
-        """Number of bytes taken, None when the peer has gone."""
-        ...
-
-    def close(self) -> None:
-        """Close the stream."""
-        ...
 
 
 class Stream:
@@ -91,20 +69,20 @@ class SerialLine(SerialPort):
         return len(data) - self.pending
 
 
-S = TypeVar("S", bound=ByteStream)
+S = TypeVar("S", Stream, SerialLine)
 
 
 class Link(Generic[S]):
-    """`out`: bytes of an answer still to be written; `message`: a message that waits for the loop's
-    answer until `due_us`, never both at once; `ended`: to be closed; `heard_us`: the time of the
-    last bytes of the client.
+    """`out`: bytes of an answer to be written; `message`: waits for the loop's answer until
+    `due_us`, never both; `ended`: to be closed; `heard_us`: when the client's last bytes came.
     """
 
     def __init__(
         self, stream: S, hints_path: str, now_us: int, form: Framing | None = None
     ) -> None:
         """form: the framing, or None to recognise it by the first byte."""
-        self.stream, self._path, self._framing = stream, hints_path, form
+        self.stream: S = stream
+        self._path, self._framing = hints_path, form
         self.out, self.due_us = b"", 0
         self.message: Message | None = None
         self.ended = self._last = False

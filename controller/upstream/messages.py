@@ -1,12 +1,13 @@
-"""Converts a message of a client (a dict) to a datagram for the loop, and the answer to a dict.
-
-The sender computes the MAC over the fixed layout of the datagram. The gateway has no key.
+"""Converts a message of a client to a datagram for the loop, and the answer to a dict. The sender
+computes the MAC over the datagram; the gateway has no key.
 """
 
 import contextlib
 
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import OPEN_W, Slot
+from controller.forms.field import Form, anything, check_value, integer, is_list, passing, text
+from controller.forms.reading import read
 from controller.hints import schedule_wire as sw, wire as w
 from controller.hints.schedule_words import answer_fields, held_fields
 from controller.hints.words import fields, state
@@ -14,25 +15,32 @@ from controller.recorder import head
 from controller.upstream.framing import Message
 
 DETAIL_CHARACTERS = 200
-_NUMBERS = {
-    "sequence": (0, 2**64 - 1),
-    "sent_ms": (0, 2**64 - 1),
-    "value_W": (-(2**31), 2**31 - 1),
-    "valid_ms": (0, 2**32 - 1),
-    "purpose": (0, 2**16 - 1),
-    "start_ms": (0, 2**64 - 1),
+_U16, _U32, _U64 = ((0, 2**bits - 1) for bits in (16, 32, 64))
+_I32 = (-(2**31), 2**31 - 1)
+_NAMES = {"source": text(), "nonce": anything(), "mac": anything()}
+_HINT: Form = {
+    **_NAMES,
+    "kind": anything(None),
+    "quantity": text(),
+    "sequence": integer(*_U64),
+    "sent_ms": integer(*_U64),
+    "value_W": integer(*_I32),
+    "valid_ms": integer(*_U32),
+    "purpose": integer(*_U16, 0),
+    "start_ms": integer(*_U64, 0),
 }
-_SCHEDULE_NUMBERS = {
-    "sequence": (0, 2**64 - 1),
-    "sent_ms": (0, 2**64 - 1),
-    "start_min": (0, 2**32 - 1),
-    "slot_min": (0, 2**16 - 1),
-    "purpose": (0, 2**16 - 1),
+_SCHEDULE: Form = {
+    **_NAMES,
+    "sequence": integer(*_U64),
+    "sent_ms": integer(*_U64),
+    "start_min": integer(*_U32),
+    "slot_min": integer(*_U16),
+    "purpose": integer(*_U16, 0),
+    "slots": passing(lambda value: is_list(value, lambda each: True), "a list of slots"),
 }
-_SLOT_RANGES = (*[(-(2**31) + 1, 2**31 - 1)] * 3, (0, 2**16 - 1))
+_SLOT_RANGES = (*[(-(2**31) + 1, 2**31 - 1)] * 3, _U16)
 HEAD = {"head": True}
-_HINT_KEYS = {"source", "nonce", "kind", "quantity", "mac", *_NUMBERS}
-_SCHEDULE_KEYS = {"source", "nonce", "slots", "mac", *_SCHEDULE_NUMBERS}
+OTHERS = ("hello", "status", "schedule")  # messages of one key
 
 
 class MessageError(ValueError):
@@ -41,10 +49,8 @@ class MessageError(ValueError):
 
 def datagram(message: Message | None) -> bytes:
     """The datagram of {"hello": NAME}, {"status": NAME}, {"schedule": NAME}, or of the fields of a
-    hint or, with `slots`, of a schedule. Raises MessageError, also for None.
-
-    nonce, mac: hex or, in msgpack, bytes. A message without `kind` has the kind of its quantity. A
-    message without `purpose` or `start_ms` has 0.
+    hint or, with `slots`, of a schedule. Raises MessageError, also for None. nonce, mac: hex or
+    bytes. Without `kind` that of the quantity counts, without `purpose` or `start_ms` 0.
     """
     if message is None:
         raise MessageError("")
@@ -55,49 +61,32 @@ def datagram(message: Message | None) -> bytes:
             return w.status(_text(message, "status"))
         if "schedule" in message:
             return sw.read(_text(message, "schedule"))
-        if "slots" in message:
-            return _schedule(message)
-        return _hint(message)
+        if message.keys() & {"head", "ask"}:
+            raise ValueError('head and ask have no key beside them; allowed {"head": true}')
+        return _schedule(message) if "slots" in message else _hint(message)
     except ValueError as error:
         raise MessageError(str(error)[:DETAIL_CHARACTERS]) from None
 
 
 def _hint(message: Message) -> bytes:
-    _check_keys(message, _HINT_KEYS)
-    kind, quantity = w.quantity_of(_text(message, "quantity"))
-    if (message.get("kind"), quantity) == (h.KINDS[h.EXACT], h.POWER_W):
+    found = read("hint", (), message, _HINT, OTHERS)
+    kind, quantity = w.quantity_of(found["quantity"])
+    if (found["kind"], quantity) == (h.KINDS[h.EXACT], h.POWER_W):
         kind = h.EXACT
-    if message.get("kind", h.KINDS[kind]) != h.KINDS[kind]:
-        raise ValueError(f"kind of {message['quantity']} is {h.KINDS[kind]!r}")
-    message = {"purpose": 0, "start_ms": 0, **message}
-    numbers = [_number(message, name, _NUMBERS[name]) for name in _NUMBERS]
-    sequence, sent_ms, value_W, valid_ms, purpose, start_ms = numbers
-    hint = w.Hint(
-        _text(message, "source"),
-        _bytes(message, "nonce", w.NONCE_BYTES),
-        sequence,
-        sent_ms,
-        kind,
-        quantity,
-        purpose,
-        value_W,
-        valid_ms,
-        start_ms,
-    )
-    return w.unsigned(hint) + _bytes(message, "mac", w.MAC_BYTES)
+    if found["kind"] not in (None, h.KINDS[kind]):
+        raise ValueError(f"kind of {found['quantity']} is {h.KINDS[kind]!r}")
+    mac = _bytes(found, "mac", w.MAC_BYTES)
+    nonce = _bytes(found, "nonce", w.NONCE_BYTES)
+    own = {**found, "kind": kind, "quantity": quantity, "nonce": nonce}
+    return w.unsigned(w.Hint(*[own[name] for name in w.Hint._fields])) + mac
 
 
 def _schedule(message: Message) -> bytes:
-    _check_keys(message, _SCHEDULE_KEYS)
-    message = {"purpose": 0, **message}
-    slots = message["slots"]
-    if not isinstance(slots, list):
-        raise ValueError("slots is not a list")
-    numbers = [_number(message, name, _SCHEDULE_NUMBERS[name]) for name in _SCHEDULE_NUMBERS]
-    names = _text(message, "source"), _bytes(message, "nonce", w.NONCE_BYTES)
-    found = tuple([_slot(each, number) for number, each in enumerate(slots, 1)])
-    schedule = sw.Schedule._make((*names, *numbers, found))
-    return sw.unsigned(schedule) + _bytes(message, "mac", w.MAC_BYTES)
+    found = read("schedule", (), message, _SCHEDULE, OTHERS)
+    mac = _bytes(found, "mac", w.MAC_BYTES)
+    slots = tuple([_slot(each, number) for number, each in enumerate(found["slots"], 1)])
+    own = {**found, "nonce": _bytes(found, "nonce", w.NONCE_BYTES), "slots": slots}
+    return sw.unsigned(sw.Schedule(*[own[name] for name in sw.Schedule._fields])) + mac
 
 
 def _slot(values: object, number: int) -> Slot:
@@ -114,19 +103,8 @@ def _slot(values: object, number: int) -> Slot:
     return Slot._make(found)
 
 
-def _check_keys(message: Message, allowed: set[str]) -> None:
-    unknown = sorted(map(str, message.keys() - allowed))
-    if unknown:
-        raise ValueError(
-            f"{unknown[0][:40]!r} is not a known field; allowed {', '.join(sorted(allowed))}, or "
-            f"hello, status, schedule, head, ask"
-        )
-
-
 def record_head(run_directory: str) -> Message:
-    """The gateway's own answer to HEAD: number and hash of the newest event of the record, None
-    without a record.
-    """
+    """The answer to HEAD: number and hash of the newest event of the record, None without one."""
     published = head.read(run_directory)
     return {"id": published.get("id"), "hash": published.get("hash")}
 
@@ -142,20 +120,9 @@ def asked(run_directory: str, job: object, now_us: int) -> Message:
 
 
 def _text(message: Message, name: str) -> str:
-    value = message.get(name)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is missing or not a text")
-    return value
-
-
-def _number(message: Message, name: str, allowed: tuple[int, int]) -> int:
-    value = message.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{name} is missing or not a whole number")
-    low, high = allowed
-    if not low <= value <= high:
-        raise ValueError(f"{name} is not within {low} .. {high}")
-    return value
+    value = message[name]
+    check_value("message", (name,), value, text())
+    return str(value)
 
 
 def _bytes(message: Message, name: str, count: int) -> bytes:
@@ -180,21 +147,17 @@ def answer(data: bytes, message: Message) -> Message | None:
             "uptime_ms": welcome.uptime_ms,
             "sequence": welcome.sequence,
         }
+    mac = {"mac": data[-w.MAC_BYTES :].hex()}
     if "status" in message:
         found = w.state_of(data)
-        return found and {**state(found), "mac": data[-w.MAC_BYTES :].hex()}
+        return found and state(found) | mac
     if "schedule" in message:
         held = sw.held_of(data)
-        return held and {**held_fields(held), "mac": data[-w.MAC_BYTES :].hex()}
-    if "slots" in message:
-        told = sw.answer_of(data)
-        if told is None or (told.source, told.sequence) != (message["source"], message["sequence"]):
-            return None
-        return {**answer_fields(told), "mac": data[-w.MAC_BYTES :].hex()}
-    reply = w.reply_of(data)
-    if reply is None or (reply.source, reply.sequence) != (message["source"], message["sequence"]):
+        return held and held_fields(held) | mac
+    told = sw.answer_of(data) if "slots" in message else w.reply_of(data)
+    if told is None or (told.source, told.sequence) != (message["source"], message["sequence"]):
         return None
-    return {**fields(reply), "mac": data[-w.MAC_BYTES :].hex()}
+    return (answer_fields(told) if isinstance(told, sw.Answer) else fields(told)) | mac
 
 
 def problem(code: int, detail: str = "") -> Message:

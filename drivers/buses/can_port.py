@@ -1,10 +1,8 @@
-"""A CAN bus that never blocks: bounded reading, sending with its result, error frames and interface
-loss as state and counters.
+"""A CAN bus that never blocks: bounded reading, error frames and interface loss as state.
 
-The port works over any python-can bus. It uses only recv(0) and send without a time-out, because
-`send_periodic` and `Notifier` start threads. The filters of python-can stay off: recv(0) returns
-None when they drop the first waiting frame. SocketCAN: the installer sets `restart-ms 100`
-(otherwise one bus-off lasts for ever) and `txqueuelen 100`.
+Of a python-can bus it uses only recv(0) and send without a time-out: `send_periodic` and `Notifier`
+start threads. Its filters stay off: recv(0) gives None when they drop the first waiting frame. The
+installer sets `restart-ms 100` (else a bus-off lasts for ever) and `txqueuelen 100`.
 """
 
 import errno
@@ -34,9 +32,7 @@ _REASONS = {
 
 
 class CanPortError(Exception):
-    """The bus cannot be opened; the message is one line: interface, channel, reason. `number`: the
-    errno, or None.
-    """
+    """The bus cannot be opened; one line: interface, channel, reason. `number`: errno or None."""
 
     number: int | None = None
 
@@ -58,11 +54,8 @@ class Bus(Protocol):
 
 
 class CanPort:
-    """One CAN bus. `ids`: the accepted ids (None: all); frames with other ids count as foreign.
-
-    Counters since start: received, foreign, error_frames, bus_offs, sent, full (queue full), losses
-    (interface gone). `reopen()` returns a new bus without blocking; None when the interface cannot
-    be opened again in the loop.
+    """One CAN bus. `ids`: accepted, None: all; others are foreign. `reopen()` gives a new bus
+    without blocking; None where the loop cannot. `full`: frames not taken; `losses`: of the bus.
     """
 
     def __init__(
@@ -94,9 +87,7 @@ class CanPort:
             return -1
 
     def drain(self, limit: int = 64) -> list[tuple[int, bytes]]:
-        """Waiting frames, `limit` at most, as (can_id, data) in order of arrival. Never blocks; a
-        failure of the bus changes `state` and raises nothing.
-        """
+        """Waiting frames, `limit` at most, (can_id, data). A failure only changes `state`."""
         frames: list[tuple[int, bytes]] = []
         recv = self._bus.recv
         try:
@@ -203,13 +194,9 @@ def _reason(failure: Exception) -> str:
 
 
 def open_can(interface: str, channel: str, bitrate: int, **settings: Any) -> CanPort:
-    """CanPort on a python-can interface ("socketcan", "socketcand", "virtual", ...). CanPortError
-    in one line.
-
-    SocketCAN has its bit rate from the installer (ip link), others take `bitrate`, bit/s. Only
-    SocketCAN is reopened after a loss: its open does not block; a TCP interface may block for 10 s.
-    Where the kernel or the unit has no CAN at all, the port begins as a lost one, with its `error`:
-    the racks are silent, and the pages say so.
+    """CanPort on a python-can interface. CanPortError. SocketCAN has its bit rate from the
+    installer; it alone is reopened, because a TCP interface may block for 10 s. Without any CAN in
+    the kernel or the unit the port begins as a lost one: silent racks, which the pages tell.
     """
     opened = partial(open_bus, interface, channel, bitrate, **settings)
     try:
@@ -239,10 +226,8 @@ class _NoBus:
 
 
 def open_bus(interface: str, channel: str, bitrate: int, **settings: Any) -> can.BusABC:
-    """A bus of python-can. CanPortError in one line.
-
-    ignore_config: files and variables of the machine change no bus. Reading them also leaves 6 kB
-    in cycles at each open, and the loop runs without a garbage collector.
+    """A bus of python-can; CanPortError. Files and variables of the machine change none: to read
+    them leaves 6 kB in cycles at each open, and the loop has no garbage collector.
     """
     try:
         return can.Bus(

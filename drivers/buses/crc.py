@@ -22,9 +22,7 @@ _WORDS = tuple(Struct("<%dH" % count).unpack_from for count in range(FRAME_BYTES
 
 
 def crc16(data: bytes, table: "array[int]" = _TABLE) -> int:
-    """CRC-16/MODBUS of up to 513 bytes; 0 over a whole frame whose two CRC bytes (low first) are
-    right.
-    """
+    """CRC-16/MODBUS of up to 513 bytes; 0 over a whole frame with its two bytes (low first)."""
     crc = 0xFFFF
     size = len(data)
     for word in _WORDS[size >> 1](data):

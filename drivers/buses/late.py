@@ -1,14 +1,10 @@
-"""Replies that may come after their read has timed out.
+"""Replies that may come after their read has timed out. RTU replies carry no number, so after such
+a read the next good reply of that unit and function within LATE_US is dropped.
 
-RTU replies carry no number, so a late reply could be mistaken for the reply to the next read. After
-a read that timed out, the next good reply of that unit and function within LATE_US is dropped.
-
-A repetition of the same read is the exception, up to SAME_MAX time-outs in a row: its late reply
-has the same meaning and is at most SAME_MAX time-outs older. Without the exception one damaged byte
-would make a meter silent for 0.5 s.
-
-Two cases remain: a unit whose every reply takes longer than twice the time-out, and a late reply to
-a write of the same address (set-points are read back).
+A repetition of the same read is the exception, up to SAME_MAX time-outs in a row. Its late reply
+means the same, and otherwise one damaged byte would make a meter silent for 0.5 s. Two cases
+remain: a unit slower than twice the time-out, and a late reply to a write of one address
+(set-points are read back).
 """
 
 from drivers.buses.rtu import Request

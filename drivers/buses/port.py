@@ -1,14 +1,11 @@
 """One Modbus RTU bus: the next request, gaps, time-outs, back-off, statistics. Bytes and time in,
-bytes out.
+bytes out: the owner calls `receive`, then `poll` (at `wake_us` at the latest) and writes what it
+returns.
 
-The owner of the wire calls `receive(data, now_us)` with the received bytes, then `poll(now_us)`,
-and writes the bytes that `poll` returns. `poll` must run again at `wake_us`. One request is
-outstanding at a time. Order: STOP before WRITE before READ, within a class by deadline. The
-deadline of a periodic request is its due time plus its period; of a submitted one its submission.
-
-The port drops bytes that arrive before the request has left. The port also drops a reply that may
-be a late one (late.py); if no other reply follows, the reads of the unit pause for one more
-time-out. The port keeps gaps and turn-around for all devices; a driver never does.
+One request is outstanding. STOP goes before WRITE before READ, within a class by deadline: due time
+plus period, or submission. Bytes before the request has left are dropped, and a reply that may be a
+late one (late.py); if no other follows, the reads of the unit pause for one more time-out. Gaps and
+turn-around are kept here, never by a driver.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -44,11 +41,8 @@ class _Job:
 
 
 class RtuPort:
-    """Schedule of one bus.
-
-    `first_byte_timeout_us` counts from the last byte sent. `turnaround_us`: silence after each
-    reply, added to the gap of 3.5 characters. `echo`: the adapter repeats each request.
-    `char_bits`: 10 or 11.
+    """Schedule of one bus. `first_byte_timeout_us` counts from the last byte sent; `turnaround_us`:
+    silence after each reply beside the gap; `echo`: the adapter repeats each request.
     """
 
     def __init__(
@@ -83,16 +77,12 @@ class RtuPort:
     # -- requests
 
     def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
-        """Send `request` every `period_us`, first at absolute time `phase_us`. A missed period is
-        skipped.
-        """
+        """Send `request` every `period_us`, first at `phase_us`. A missed period is skipped."""
         self._periodic.append(_Job(request, self._unit(request.unit_id), period_us, phase_us))
         self._plan()
 
     def submit(self, request: Request) -> None:
-        """Send `request` once, as soon as its priority allows. A waiting request of the same key is
-        replaced; the new one keeps its place.
-        """
+        """Send `request` once; it takes the place of a waiting one with the same key."""
         waiting = self._once.get(request.key)
         unit = self._unit(request.unit_id)
         if waiting is None:

@@ -1,9 +1,6 @@
-"""The receiver that finds the reply to a Modbus RTU request: bytes in, PDU out.
-
-The receiver recognises a reply by its predictable head, then its exact length, then its CRC. The
-head of a read is unit id, function and byte count (3 bytes). The head of a write is unit id,
-function, address and count or value (6 bytes). The length is necessary, because the CRC of a good
-frame followed by 0x00 is good too.
+"""The receiver that finds the reply to a request: bytes in, PDU out. It knows a reply by its head
+(unit id, function, and the byte count of a read, the address and value of a write), its length and
+its CRC. The length counts, because a good frame and 0x00 have a good CRC too.
 """
 
 from drivers.buses.crc import FRAME_BYTES_MAX, crc16
@@ -13,12 +10,9 @@ EXCEPTION_BYTES = 5
 
 
 class Receiver:
-    """Finds the reply to one request among noise, echo and other frames, in pieces of any size.
-
-    The receiver checks the CRC at the first place that looks like the reply before it looks at a
-    later place. So it never takes a frame inside the payload of another frame. With `echo` the
-    adapter repeats each request: the receiver removes the echo once, because the reply may equal
-    the request (function 6).
+    """Finds the reply to one request among noise, echo and other frames, in pieces of any size. The
+    first place that looks like it is judged first, so that no frame inside a payload counts. The
+    echo is removed once, because the reply may equal the request (function 6).
     """
 
     __slots__ = ("echo", "received", "_request", "_echo", "_buffer", "_seen")
@@ -97,9 +91,7 @@ class Receiver:
 
 
 def _candidate(buffer: bytearray, request: Request, exception_head: bytes) -> tuple[int, int]:
-    """(position, length) of the first place that may be a reply or an exception; position -1 if
-    there is no such place.
-    """
+    """(position, length) of the first place that may be a reply or exception; position -1: none."""
     reply_at, exception_at = buffer.find(request.head), buffer.find(exception_head)
     if exception_at < 0 or 0 <= reply_at < exception_at:
         return reply_at, request.reply_bytes

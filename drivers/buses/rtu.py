@@ -1,8 +1,6 @@
-"""Modbus RTU requests as whole frames, each with the form of its reply; receiver.py finds it.
-
-No I/O and no clock. The tests check the requests with pymodbus. The product does not use pymodbus:
-its import takes 90 ms, and its framer drops a good frame behind noise and accepts a reply of
-another function or size.
+"""Modbus RTU requests as whole frames, each with the form of its reply. No I/O and no clock. The
+tests check them with pymodbus. Its import takes 90 ms, and its framer drops a good frame behind
+noise and accepts a reply of another function or size.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -57,10 +55,8 @@ OnFailure = Callable[[int, int, int], object]  # (kind, code, now_us)
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One complete request frame, the form of its reply, and its two callbacks.
-
-    `on_reply` gets the verified PDU (function first, no unit id, no CRC); a reply with the same
-    bytes as the last one gives the same object. `on_failure` gets TIMEOUT, EXCEPTION or BAD_REPLY.
+    """A request frame, the form of its reply, and its callbacks. `on_reply` gets the verified PDU
+    (no unit id, no CRC): the same object for the same bytes as last. `on_failure`: its kind.
     """
 
     key: Hashable
@@ -86,10 +82,7 @@ def read_request(
     on_failure: OnFailure = _ignore,
     priority: int = READ,
 ) -> Request:
-    """Request for `count` bits (function 1, 2) or registers (3, 4) from `address`.
-
-    ValueError when an argument is out of range.
-    """
+    """Read `count` bits (function 1, 2) or registers (3, 4). ValueError: out of range."""
     if function not in _READS:
         raise ValueError(f"request {key}: function {function} is not a read; allowed 1 to 4")
     _check(key, unit_id, address, count, _READS[function])
@@ -111,10 +104,8 @@ def write_request(
     on_failure: OnFailure = _ignore,
     priority: int = WRITE,
 ) -> Request:
-    """Request to write registers (each 0..65535) or coils (0 or 1) from `address` on.
-
-    Functions 5 and 6 write one; their reply equals the request, so an echo looks like success.
-    Function 23 also reads the same registers back. ValueError when an argument is out of range.
+    """Write registers (0..65535) or coils (0 or 1). ValueError: out of range. Functions 5 and 6
+    write one, and their reply equals the request; 23 reads the same registers back.
     """
     frame, head, reply_bytes = _write_frame(function, unit_id, address, tuple(values)), b"", 8
     if function == WRITE_AND_READ:
@@ -144,7 +135,10 @@ def _write_frame(function: int, unit_id: int, address: int, values: tuple[int, .
         bits = sum(1 << index for index, level in enumerate(values) if level)
         head = _WRITE_HEAD.pack(unit_id, function, address, count, size)
         return seal(head + bits.to_bytes(size, "little"))
-    _check_values(values)
+    for value in values:
+        if not 0 <= value <= 0xFFFF:
+            negative = "(negative numbers as two's complement)"
+            raise ValueError(f"register value {value}; allowed 0 to 65535 {negative}")
     if function == WRITE_REGISTER:
         return seal(_HEAD.pack(unit_id, function, address, values[0]))
     if function == WRITE_REGISTERS:
@@ -162,11 +156,3 @@ def _check(key: Hashable, unit_id: int, address: int, count: int, count_max: int
         raise ValueError(f"{place}; allowed 1 to {count_max}")
     if not 0 <= address <= 0x10000 - count:
         raise ValueError(f"{place}; allowed within 0 to 65535")
-
-
-def _check_values(values: tuple[int, ...]) -> None:
-    for value in values:
-        if not 0 <= value <= 0xFFFF:
-            raise ValueError(
-                f"register value {value}; allowed 0 to 65535 (negative numbers as two's complement)"
-            )

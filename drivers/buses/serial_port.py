@@ -1,9 +1,6 @@
-"""A serial port that never blocks and reopens by itself: settings by pyserial, bytes by os.read and
-os.write.
-
-`read` asks FIONREAD first: a read of an empty tty can wait for an ordinary-priority kernel worker
-even with O_NONBLOCK. The write of pyserial is not used, because it spins on a full port. Name ports
-by /dev/serial/by-id: ttyUSB numbers change.
+"""A serial port that never blocks and reopens by itself; pyserial only sets it up, because its
+write spins on a full port. FIONREAD comes before each read: a read of an empty tty can wait for a
+kernel worker even with O_NONBLOCK. Use /dev/serial/by-id: ttyUSB numbers change.
 """
 
 import errno
@@ -34,10 +31,8 @@ class SerialPortError(Exception):
 
 
 class SerialPort:
-    """One tty, locked for this process. `parity`: N, E or O.
-
-    `error`: the last failure in one line, "" while connected. `generation` grows with each open: a
-    poller must then register the new descriptor.
+    """One tty, locked for this process. `error`: the last failure, "" while connected. `generation`
+    grows with each open: a poller must then register the new descriptor.
     """
 
     def __init__(self, path: str, baud_Bd: int, parity: str = "N", stop_bits: int = 1) -> None:
@@ -80,9 +75,7 @@ class SerialPort:
         self.generation += 1
 
     def service(self, now_us: int) -> bool:
-        """Try to reopen a lost port, with a longer pause after each failure. True when connected;
-        never raises.
-        """
+        """True when connected. Reopens a lost port, with a longer pause after each failure."""
         if self._fd >= 0:
             return True
         if now_us < self._retry_us:
@@ -115,10 +108,8 @@ class SerialPort:
         return data
 
     def write(self, data: bytes) -> bool:
-        """Send `data`. True unless the port is gone.
-
-        The port keeps the bytes that the tty does not take, until the next frame; then it drops and
-        counts them, because the rest of an old frame would spoil the new one.
+        """Send `data`; False: the port is gone. Bytes that the tty does not take wait for the next
+        frame, which drops and counts them: the rest of an old frame would spoil the new one.
         """
         if data and self._rest:
             self.dropped_bytes += len(self._rest)
@@ -148,9 +139,7 @@ class SerialPort:
         self.error = self._explain(failure)
 
     def _keep_others_out(self) -> None:
-        """Forbid further opens except by root; the lock alone is advisory. A pty is left out: it
-        would keep TIOCEXCL after a crash while its other end is open.
-        """
+        """Only root may open it again. A pty would keep TIOCEXCL after a crash: left out."""
         if os.major(os.fstat(self._fd).st_rdev) not in PTY_MAJORS:
             fcntl.ioctl(self._fd, termios.TIOCEXCL)
 
@@ -173,13 +162,10 @@ class Watched(Protocol):
 
 
 class Arrivals:
-    """The ports that have received bytes. Wait until `fileno()` is readable, then call
-    `ports()`.
+    """The ports that have received bytes: read each of `ports()` once `fileno()` is readable.
 
-    Edge-triggered: the kernel checks a tty only after bytes have come. A question about an empty
-    tty (select, poll, level-triggered epoll) first flushes its work queue. On a busy machine that
-    held the loop up to 0.8 s, waiting for an ordinary-priority worker. So read each port of
-    `ports()` at once; a read at another time costs one such question.
+    Edge-triggered: any question about an empty tty (select, poll, read) first flushes its work
+    queue. On a busy machine that held the loop for 0.8 s, behind an ordinary-priority worker.
     """
 
     def __init__(self) -> None:

@@ -1,15 +1,13 @@
 """A Modbus TCP connection that never blocks and reconnects by itself; it looks like a serial port.
 
-The connection is judged by its answers. A gateway may keep a connection open and answer nothing on
-it, or always the request before. After UNANSWERED_MAX requests in a row without an answer the port
-closes the connection and makes a new one. While a unit behind the gateway has answered the last
-request to it, another unit is silent, not the connection: it stays. The pauses between connections
+It is judged by its answers: a gateway may keep a connection and answer nothing, or always the
+request before. After UNANSWERED_MAX requests in a row without an answer a new one is made, unless a
+unit behind the gateway still answers: then another unit is silent. The pauses between connections
 grow until an answer comes.
 
-The engine (port.py), the drivers and the gate know RTU frames only. `write` takes such a frame and
-sends its PDU behind an MBAP head; `read` gives each reply as an RTU frame again. Source: Modbus
-Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3. TCP keeps the order and the content, so the
-CRC that `read` adds protects nothing: it only has the form that the engine expects.
+The engine, the drivers and the gate know RTU frames only: `write` sends the PDU of one behind an
+MBAP head, `read` gives replies as RTU frames. Their CRC protects nothing; it is only the form.
+Source: Modbus Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3.
 """
 
 import errno
@@ -35,10 +33,7 @@ TRANSACTIONS = 1 << 16
 
 
 class TcpPort:
-    """One connection. path: "ADDRESS:PORT" (IPv4). The other attributes are those of SerialPort.
-
-    `strays` counts replies to an earlier request; they are dropped.
-    """
+    """One connection to "ADDRESS:PORT" (IPv4), like a SerialPort. `strays`: replies too late."""
 
     low_latency_ok = True
 
@@ -142,9 +137,7 @@ class TcpPort:
         return b""
 
     def write(self, data: bytes) -> bool:
-        """Send an RTU frame. True unless the connection is gone. A new frame shows that the engine
-        waits no longer for the answer to the one before.
-        """
+        """Send an RTU frame; the engine waits for no earlier answer. False: it is gone."""
         if self._socket is not None and self._is_connected and data:
             if self._unanswered >= UNANSWERED_MAX and not self._answering:
                 self._end(f"no answer to {UNANSWERED_MAX} requests in a row")

@@ -5,12 +5,9 @@ BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 
 
 class UnitStatistics:
-    """Counters of one unit since start.
-
-    `silent`: time-outs in a row, the last at `silent_us`. Reads wait until `retry_us`.
-    `stray_frames` (unit BUS only): valid frames without a request: a late reply, another master, or
-    an echo that is not configured. `other_unit`: answers of another unit id, the last of them
-    `answered_by`.
+    """Counters of one unit. `silent`: time-outs in a row, the last at `silent_us`; reads wait until
+    `retry_us`. `stray_frames`, of the unit BUS: valid frames without a request: late, of another
+    master, or an echo. `other_unit`: answers of another unit id, the last `answered_by`.
     """
 
     COUNTERS = (

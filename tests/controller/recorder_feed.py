@@ -24,9 +24,8 @@ class Feed:
         self.names = header["stage_instances"]
         self.standing_at = len(header["output_names"])
         self.state = core.state_words()
-        counts = map(len, (core.inp, core.fresh, core.out, self.state))
         path = os.path.join(run_directory, "journal")
-        self.journal = JournalWriter(path, header, *counts, RING_BYTES)
+        self.journal = JournalWriter(path, header, replay.counts_of(core), RING_BYTES)
         self.draw, self.trip_every = random.Random(seed), trip_every
         self.sequence, self.trips = 0, []
         self.may_trip = [name for name in self.names if row_kind(name.partition(".")[0]) == TRIP]

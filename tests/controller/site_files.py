@@ -6,6 +6,7 @@ import shutil
 from controller.config import configuration
 from controller.rows import records
 from controller.sites import FOLDER as SITES
+from drivers import profile
 
 FIREBREAK = ("types/firebreak_645.toml", "example/site.toml", "example/cabinet.toml")
 PYLONTECH = ("types/pylontech_14.toml", "pylontech/site.toml", "pylontech/cabinet.toml")
@@ -29,6 +30,16 @@ class SiteFiles:
         text = path.read_text()
         assert old in text, f"{old!r} is not in {path.name}: the test no longer says what it means"
         path.write_text(text.replace(old, new), encoding="utf-8")
+        return self
+
+    def with_profile(self, name, old, new):
+        """A copy of a shipped profile with a change, for every device that has this profile."""
+        text = (profile.FOLDER / f"{name}.toml").read_text()
+        assert old in text
+        for path in [each for each in self.paths if f'profile = "{name}"' in each.read_text()]:
+            (path.parent / f"{name}.toml").write_text(text.replace(old, new, 1))
+            changed = path.read_text().replace(f'profile = "{name}"', f'profile = "{name}.toml"')
+            path.write_text(changed)
         return self
 
     def append(self, layer, text):

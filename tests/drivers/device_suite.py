@@ -143,6 +143,7 @@ class ModbusSuite:
         assert group in sink.taken()
 
     def test_a_request_replaces_none_of_another_unit(self):
+        """esphome/esphome PR 8032: two meters on one bus."""
         assert {key[0] for key in self.started()[0].keys} == {1}
 
     def test_periods_are_whole_milliseconds(self):

@@ -79,20 +79,14 @@ def damaged(draw, data):
 
 def ranges_of(layout):
     """[(group, place, low, high)] of every input of the kernel."""
-    found = []
-    blocks = [(s.CABINET_INPUTS, 0, 0)]
-    blocks += [
-        (s.UNIT_INPUTS, layout.unit_input(unit, 0), layout.unit_group(unit, 0))
-        for unit in range(layout.units)
+    blocks, units, racks = [(s.CABINET_INPUTS, 0, 0)], range(layout.units), range(layout.racks)
+    blocks += [(s.UNIT_INPUTS, layout.unit_input(at, 0), layout.unit_group(at, 0)) for at in units]
+    blocks += [(s.RACK_INPUTS, layout.rack_input(at, 0), layout.rack_group(at, 0)) for at in racks]
+    return [
+        (first_group + group, first + at, low, high)
+        for rows, first, first_group in blocks
+        for at, (_, _, low, high, group) in enumerate(rows)
     ]
-    blocks += [
-        (s.RACK_INPUTS, layout.rack_input(rack, 0), layout.rack_group(rack, 0))
-        for rack in range(layout.racks)
-    ]
-    for rows, first, first_group in blocks:
-        for at, (_, _, low, high, group) in enumerate(rows):
-            found.append((first_group + group, first + at, low, high))
-    return found
 
 
 def assert_in_range(sink, ranges):

@@ -14,7 +14,14 @@ INPUTS = [getattr(signals, name) for name in NAMES]
 INPUTS.insert(6, -1)
 OUTPUTS = ("pcs_enable_ok", "!fan_on", "horn_on", "lamp_on", "", "", "", "")
 EXPIRY = 64
-ON = {"pcs_enable_ok": 1, "fan_on": 0, "horn_on": 1, "lamp_on": 0}
+
+
+def levels(*named):
+    """The outputs of the kernel: 1 for these names."""
+    return [int(name in named) for name, _ in signals.CABINET_OUTPUTS]
+
+
+ON = levels("pcs_enable_ok", "horn_on")
 
 
 def module(outputs=OUTPUTS, inputs=INPUTS):
@@ -52,20 +59,14 @@ def test_each_input_bit(bit):
     assert signals.G_IO_1 in sink.taken()
 
 
-@cases("""levels  expected
-    {"pcs_enable_ok": 1, "fan_on": 1, "horn_on": 0, "lamp_on": 0}  0b0001
-    {"pcs_enable_ok": 0, "fan_on": 0, "horn_on": 0, "lamp_on": 0}  0b0010
-    {"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 1, "lamp_on": 0}  0b0100
-    {"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 0, "lamp_on": 1}  0b1000""")
-def test_coils_by_name_and_from_the_output_array(levels, expected):
+@cases("""named  expected
+    ("pcs_enable_ok", "fan_on")  0b0001 | ()  0b0010
+    ("fan_on", "horn_on")  0b0100 | ("fan_on", "lamp_on")  0b1000""")
+def test_coils_follow_the_outputs_of_the_kernel(named, expected):
     bus, _ = running()
-    assert coils(bus.device.write(levels)) == expected
-    out = [0] * len(signals.CABINET_OUTPUTS)
-    for index, (name, _) in enumerate(signals.CABINET_OUTPUTS):
-        out[index] = levels.get(name, 0)
-    assert coils(bus.device.write(out)) == expected
-    assert bus.device.write(out) is bus.device.write(levels)
-    assert bus.device.write(out).key == (1, "coils"), "another module's stay on the bus"
+    request = bus.device.write(levels(*named))
+    assert coils(request) == expected and bus.device.write(levels(*named)) is request
+    assert request.key == (1, "coils"), "another module's stay on the bus"
 
 
 def test_an_expired_module_is_the_safe_state():
@@ -73,7 +74,7 @@ def test_an_expired_module_is_the_safe_state():
     names = "contactor_supply_ok !red_lamp_on supervisory_ok pre_alarm_on !fan_on".split()
     device, _ = module((*names, "", "", ""))
     device.expiry_ok = True
-    assert coils(device.write({name.lstrip("!"): int("!" in name) for name in names})) == 0
+    assert coils(device.write(levels(*[name[1:] for name in names if "!" in name]))) == 0
 
 
 def test_no_coil_before_the_expiry_is_confirmed():
@@ -195,15 +196,11 @@ def test_failures_in_a_row_do_not_delay_the_check_of_the_expiry():
     assert (3, EXPIRY, 1) in bus.slave.requests
 
 
-@cases("""outputs  words
-    ("pcs_enabled_ok",) + ("",) * 7  "output 0 is 'pcs_enabled_ok'" | ("",) * 7  "7 outputs"
+@cases("""outputs  inputs  words
+    ("pcs_enabled_ok",) + ("",) * 7  INPUTS  "output 0 is 'pcs_enabled_ok'"
+    ("",) * 7  INPUTS  "7 outputs" | OUTPUTS  INPUTS[:7]  "7 inputs"
+    OUTPUTS  INPUTS + [-1]  "9 inputs"
 """)
-def test_wrong_wiring_is_refused_in_one_line(outputs, words):
+def test_wrong_wiring_is_refused_in_one_line(outputs, inputs, words):
     with pytest.raises(ValueError, match=words):
-        module(outputs)
-
-
-@pytest.mark.parametrize("inputs", [INPUTS[:7], INPUTS + [-1]])
-def test_every_input_of_the_module_is_named_or_left_free(inputs):
-    with pytest.raises(ValueError, match=f"{len(inputs)} inputs"):
-        module(inputs=inputs)
+        module(outputs, inputs)

@@ -13,6 +13,13 @@ from safety import signals as s
 from tests.tables import cases
 
 DC = (s.PCS_DC_VOLTAGE_MV, s.PCS_DC_CURRENT_MA)
+AC_READ, DC_READ = range(2)  # places of periodic reads
+
+
+def reply(bus, place, now_us):
+    """The answer to the periodic read at a place, at this time."""
+    request = bus.device.readings._reads[place].request
+    request.on_reply(bus.slave.answer(request.frame)[1:-2], now_us)
 
 
 def test_values():
@@ -252,28 +259,26 @@ def test_each_half_counts_once():
     """Otherwise an old power could stay fresh together with new DC readings."""
     bus, sink = running()
     bus.run(200)
-    ac, dc = (read.request for read in bus.device.readings._reads[:2])
     measure = groups(sink)[0]
 
-    def fresh_after_reply_to(request):
+    def fresh_after_reply_to(place):
         sink.taken()
-        request.on_reply(bus.slave.answer(request.frame)[1:-2], bus.now_us)
+        reply(bus, place, bus.now_us)
         return measure in sink.taken()
 
-    assert fresh_after_reply_to(dc) or fresh_after_reply_to(ac)
-    fresh = [fresh_after_reply_to(request) for request in (ac, ac, dc, dc, dc, ac)]
-    assert fresh == [False, False, True, False, False, True]
+    assert fresh_after_reply_to(DC_READ) or fresh_after_reply_to(AC_READ)
+    order = AC_READ, AC_READ, DC_READ, DC_READ, DC_READ, AC_READ
+    assert list(map(fresh_after_reply_to, order)) == [False, False, True, False, False, True]
 
 
 def test_a_setpoint_read_in_the_old_scale_is_dropped():
     bus, sink = running()
-    reads = [read.request for read in bus.device.readings._reads]
     begun_us = scaled_again(bus)
     bus.slave.put("715.3", 1000, 2)
     for place, exponent in ((3, 0), (2, 0), (2, 0), (6, 1), (3, 1)):
         sink.taken()
         bus.slave.put("704.55", exponent)
-        reads[place].on_reply(bus.slave.answer(reads[place].frame)[1:-2], begun_us)
+        reply(bus, place, begun_us)
     assert groups(sink)[1] not in sink.taken()
 
 
@@ -302,8 +307,8 @@ def test_a_reply_that_is_lost_costs_one_period(lost):
 def scaled_again(bus):
     """Time of a reading of all scale factors, in us, long after the other readings."""
     begun_us = bus.now_us + 10_000_000
-    for read in bus.device.readings._reads[4:]:
-        read.request.on_reply(bus.slave.answer(read.request.frame)[1:-2], begun_us)
+    for place in range(4, len(bus.device.readings._reads)):
+        reply(bus, place, begun_us)
     return begun_us
 
 
@@ -315,25 +320,24 @@ def test_halves_at_most_two_periods_apart_belong_together(
 ):
     bus, sink = running()
     begun_us = scaled_again(bus)
-    reads = [bus.device.readings._reads[place].request for place in (3, *halves[::turn])]
+    places = 3, *halves[::turn]  # the heartbeat moves first
     times_us = begun_us - 1_000_000, begun_us, begun_us + 2 * period_us + apart_us
-    for number, (read, now_us) in enumerate(zip(reads, times_us)):  # the heartbeat moves first
+    for number, (place, now_us) in enumerate(zip(places, times_us)):
         bus.slave.put("715.3", 1000 + number, 2)
         sink.taken()
-        read.on_reply(bus.slave.answer(read.frame)[1:-2], now_us)
+        reply(bus, place, now_us)
     assert (groups(sink)[group] in sink.taken()) == fresh
 
 
 @pytest.mark.parametrize("age_us, fresh", [(1_500_000, True), (1_500_001, False)])
 def test_a_heartbeat_counts_for_a_second_and_a_half(age_us, fresh):
     bus, sink = running()
-    reads = [read.request for read in bus.device.readings._reads[:4]]
     begun_us = scaled_again(bus)
     bus.slave.put("715.3", 1000, 2)
-    reads[3].on_reply(bus.slave.answer(reads[3].frame)[1:-2], begun_us)
+    reply(bus, 3, begun_us)
     sink.taken()
-    for read in reads:
-        read.on_reply(bus.slave.answer(read.frame)[1:-2], begun_us + age_us)
+    for place in range(4):
+        reply(bus, place, begun_us + age_us)
     taken = sink.taken()
     assert [group in taken for group in groups(sink)] == [fresh] * 2
 

@@ -332,14 +332,6 @@ def test_local_echo_is_no_reply(replied, outcome):
     assert bench.outcomes() == [outcome] and bench.port.statistics[1].noise_bytes == 0
 
 
-def test_a_late_reply_in_the_idle_bus_is_a_stray(bench, port):
-    bench.ask("a")
-    frame = port.poll(0)
-    port.poll(port.wake_us)
-    port.receive(answer(frame), 60_000)
-    assert bench.outcomes() == ["timeout"] and port.statistics[p.BUS].stray_frames == 1
-
-
 def test_a_late_reply_is_not_taken_for_the_next(bench, port):
     """node-modbus-serial #455. Two blocks of equal size: either reply would fit the other read."""
     bench.ask("first", address=0)

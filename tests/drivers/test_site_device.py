@@ -33,8 +33,10 @@ class Sink:
         return groups
 
 
-def device(name, signals, sink, **settings):
-    return SiteDevice(profiles.load(name), 1, sink, (4, 3), list(signals), settings)
+def device(of, signals, sink=None, bounds=None, **settings):
+    """of: a profile, or its name."""
+    loaded = profiles.load(of) if isinstance(of, str) else of
+    return SiteDevice(loaded, 1, sink or Sink(), (4, 3), list(signals), settings, bounds)
 
 
 class SiteSuite(ModbusSuite):
@@ -136,7 +138,7 @@ class TestEachProfile(SiteSuite):
         made, sink = profiles.load(self.name), Sink()
         self.role = roles.ROLES[made.settings["role"]]
         names = [each.name for each in self.role.signals]
-        built = SiteDevice(made, 1, sink, (4, 3), names, SETTINGS)
+        built = device(made, names, sink, **SETTINGS)
         return built, slave_of(made), sink, 3 + built._signals[0].place
 
     def ranges(self, sink):
@@ -245,7 +247,7 @@ class TestGenset(SiteSuite):
 def test_each_profile_writes_what_its_document_says(name, settings, actuator, value, frame):
     registers = profiles.load(name).registers.values()
     signals = [each.name for each in registers if "read" in each.direction]
-    made = device(name, signals, Sink(), **settings)
+    made = device(name, signals, **settings)
     Bus(made, slave_of(made.profile)).run(100)
     request = made.write(actuator, value, 100_000)
     assert request.frame[:-2].hex() == frame.replace(" ", "")
@@ -268,7 +270,7 @@ def test_a_32_bit_write_goes_out_whole_in_one_frame(function, value, word_order,
     keys |= {"scale": 1, "scale_by": "", "with_words": [], "write_function": function}
     profile_ = registers_of("sunspec_pv", {"limit_W": keys})
     profile_.identity = {}
-    made = SiteDevice(profile_, 1, Sink(), (4, 3), ["power_W"], SETTINGS)
+    made = device(profile_, ["power_W"], **SETTINGS)
     frame = made.write("limit_W", value, 0).frame
     head = "01 10 9cbf 0002 04" if function == 16 else "01 17 9cbf 0002 9cbf 0002 04"
     assert frame[:-2] == bytes.fromhex(head + words)
@@ -283,9 +285,8 @@ def test_a_32_bit_write_goes_out_whole_in_one_frame(function, value, word_order,
 def test_a_value_beyond_the_rating_twice_in_a_row_is_unknown_for_a_minute(refusals, held_ms):
     """150 kW at 100 kW rated; the inverter is read every 500 ms."""
     made, sink = profiles.load("sunspec_pv"), Sink()
-    bounds = {"power_W": (-5000, 120_000)}
-    names = ["power_W", "available_W"]
-    bus = Bus(SiteDevice(made, 1, sink, (4, 3), names, SETTINGS, bounds), slave_of(made))
+    names, bounds = ["power_W", "available_W"], {"power_W": (-5000, 120_000)}
+    bus = Bus(device(made, names, sink, bounds, **SETTINGS), slave_of(made))
     bus.run(1200)
     assert sink.taken() == {3}
     bus.slave.holding[40084] = 15_000
@@ -301,7 +302,7 @@ def test_a_value_beyond_the_rating_twice_in_a_row_is_unknown_for_a_minute(refusa
 
 
 def relays():
-    return device("waveshare_relays", ("stages",), Sink())
+    return device("waveshare_relays", ("stages",))
 
 
 @cases("""
@@ -352,9 +353,7 @@ def registers_of(name, changes):
 def runs_of(function, is_ignored):
     """Failures that a genset driver counts in 200 ms after a start command with a read-back."""
     keys = {"write_function": function, "read_back": function == 16}
-    made = SiteDevice(
-        registers_of("dse_genset", {"run": keys}), 1, Sink(), (4, 3), list(GENSET), {}
-    )
+    made = device(registers_of("dse_genset", {"run": keys}), GENSET)
     slave = Slave(GOOD | {4104: 0, 4105: 0})
     slave.ignore_writes = is_ignored
     bus = Bus(made, slave)
@@ -376,14 +375,7 @@ def test_a_write_that_the_device_ignores_is_seen_and_repeated(function):
 
 
 def test_coils_are_read_back_too():
-    made = SiteDevice(
-        registers_of("waveshare_relays", {"stages": {"read_back": True}}),
-        1,
-        Sink(),
-        (4, 3),
-        ["stages"],
-        {},
-    )
+    made = device(registers_of("waveshare_relays", {"stages": {"read_back": True}}), ["stages"])
     bus = Bus(made, Slave())
     for time_us, coils, failures in ((0, 0b111, 0), (2_000_000, 0b110, 1)):
         bus.port.submit(made.write("stages", 3, time_us))

@@ -1,6 +1,4 @@
-"""The engine of start-up sequences: answers, refusals, time-outs, lost requests."""
-
-import pytest
+"""The engine of start-up sequences: lost requests and late answers; test_io, test_pcs the rest."""
 
 from drivers import steps
 from drivers.buses import rtu
@@ -20,38 +18,6 @@ def begun():
     owner = Owner()
     owner.steps.begin(owner.two_reads())
     return owner, owner.steps.next_request(0)
-
-
-def test_nothing_before_begin():
-    owner = Owner()
-    assert owner.steps.next_request(10**15) is None and not owner.ends
-
-
-def test_a_sequence_to_its_end():
-    owner, request = begun()
-    assert request.frame[1:6] == bytes((3, 0, 10, 0, 2))
-    assert owner.steps.next_request(1) is None, "one outstanding"
-    request.on_reply(b"\x03\x04abcd", 2)
-    request = owner.steps.next_request(3)
-    assert request.frame[1:11] == bytes((16, 0, 20, 0, 2, 4, 0, 5, 0, 6))
-    request.on_reply(request.frame[1:6], 4)
-    assert owner.steps.next_request(5) is None
-    assert owner.answers == [b"abcd", b""] and owner.ends == [("", 5)]
-    assert owner.steps.due_us == steps.NEVER_US
-
-
-def test_an_exception_is_an_answer():
-    owner, request = begun()
-    request.on_failure(rtu.EXCEPTION, 2, 1)
-    owner.steps.next_request(2)
-    assert owner.answers == [None] and not owner.ends
-
-
-@pytest.mark.parametrize("kind", [rtu.TIMEOUT, rtu.BAD_REPLY])
-def test_a_missing_reply_ends_the_sequence(kind):
-    owner, request = begun()
-    request.on_failure(kind, 0, 7)
-    assert owner.ends == [(rtu.FAILURES[kind], 7)] and owner.steps.next_request(8) is None
 
 
 def test_a_lost_request_ends_the_sequence():

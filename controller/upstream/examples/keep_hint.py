@@ -25,9 +25,7 @@ except ValueError:
 
 
 def ask(data: bytes) -> bytes:
-    """The answer to a datagram. Each datagram has a socket of its own, so that a late answer to an
-    earlier datagram is not taken for this one's.
-    """
+    """The answer to a datagram, at a socket of its own: no late answer to an earlier one."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
         link.bind("")  # an abstract address: the controller answers to no other
         for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):

@@ -77,7 +77,7 @@ def figures_of(path, rounds=3):
 def _frames_ns(path):
     """ns that each frame of a journal took to encode, its keyframes left out."""
     reader = JournalReader(path)
-    encoder = FrameEncoder(*reader.counts)
+    encoder = FrameEncoder(reader.counts)
     inp, out = (array("i", bytes(4 * count)) for count in (reader.counts[0], reader.counts[2]))
     taken_ns = []
     for frame in reader.frames():

@@ -74,10 +74,8 @@ def test_another_profile_or_contact_of_a_device_is_a_change(tmp_path):
         (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + b"\n")
         after = approval.devices(SimpleNamespace(devices=[copied]))
         (line,) = approval.differences(before, after)
-        crcs = [f"{words['device bms_1']:08X}" for words in (before, after)]
-        assert (
-            line == f"device bms_1: contacts, address or profile changed: CRC {' -> '.join(crcs)}"
-        )
+        crcs = " -> ".join([f"{words['device bms_1']:08X}" for words in (before, after)])
+        assert line == f"device bms_1: contacts, address or profile changed: CRC {crcs}"
         before = after
     for field in ("role", "index", "address", "inputs", "outputs"):
         other = replace(copied, **{field: "other"})

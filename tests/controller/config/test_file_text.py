@@ -179,6 +179,5 @@ def test_what_is_published_replaces_a_link_and_leaves_what_it_leads_to(tmp_path)
         (tmp_path / "kept").write_text("x")
         (tmp_path / name).symlink_to(tmp_path / "kept")
         head.publish(str(tmp_path), {"id": 1})
-        assert (tmp_path / "kept").read_text() == "x" and not (
-            tmp_path / "record.head"
-        ).is_symlink()
+        assert (tmp_path / "kept").read_text() == "x"
+        assert not (tmp_path / "record.head").is_symlink()

@@ -2,10 +2,11 @@
 
 import pytest
 
-from controller.config import hma
+from controller.config import hma, schema
 from controller.config.stage_states import instances
+from tests.repository import ROOT
 
-OWN = '[hma]\nlfl_vol_ppm = 50000\nlfl_source = "UL 9540A report 77"'
+PAGE = ROOT / "controller" / "config" / "CONFIGURATION.md"
 
 
 @pytest.fixture
@@ -27,28 +28,19 @@ def test_row_14_is_armed_for_detection_of_vapour_or_hydrogen_alone(files, names)
     assert "14" in armed
 
 
-def test_later_layer_may_only_lower_the_flammable_limit(files):
-    loaded = files.append("site", OWN).load()
-    assert (loaded.hma["lfl_vol_ppm"], loaded.hma["lfl_source"]) == (50_000, "UL 9540A report 77")
-    files.append("cabinet", "[hma]\nlfl_vol_ppm = 55000")
-    assert "hma.lfl_vol_ppm: 55000 is not allowed, it is looser than 50000" in files.refusal()
-
-
-def test_limit_that_the_type_leaves_open(files):
-    files.drop("type", "lfl_vol_ppm = ", "lfl_source = ")
-    files.append("site", OWN.replace("50000", "70000"))
-    assert files.load().hma["lfl_vol_ppm"] == 70_000
-
-
-def test_later_layers(files):
-    files.say("site", "hma.report", '"HMA 12, 2026-03-01"').say("site", "hma.noc_derate", "true")
-    loaded = files.load()
-    assert (loaded.hma["report"], loaded.hma["noc_derate"]) == ("HMA 12, 2026-03-01", True)
-
-
 def test_fan_waits_for_the_agent_only_with_a_reason(files):
     files.say("type", "cabinet.agent_hold_off_ms", 30_000)
     files.say("site", "hma.agent_hold_off_reason", '"HMA 12, section 4: agent needs 30 s"')
     assert files.load().cabinet["agent_hold_off_ms"] == 30_000
     files.append("site", "[cabinet]\nagent_hold_off_ms = 30001")
     assert "agent_hold_off_ms: 30001 is not allowed, it is looser than 30000" in files.refusal()
+
+
+def test_every_fact_of_the_analysis_is_explained():
+    page = PAGE.read_text(encoding="utf-8")
+    part = page[page.index("**The hazard mitigation analysis**") :]
+    rows = [line for line in part.split("\n") if line.startswith("| ")]
+    names = {name.strip() for line in rows[1:] for name in line.split("|")[1].split(",")}
+    assert set(schema.HMA) <= names
+    always = {line.split("|")[1].strip() for line in rows if line.endswith("| always |")}
+    assert set(hma.ALWAYS) <= always

@@ -1,4 +1,4 @@
-"""Every refusal in refusals.txt is the line that the user sees."""
+"""Every line of refusals.txt is what the user sees, or is taken with this effect."""
 
 import pytest
 import refusals
@@ -8,7 +8,7 @@ CASES = refusals.cases(refusals.TABLE.read_text(encoding="ascii"))
 
 @pytest.mark.parametrize("example, changes, line", CASES, ids=[line[:60] for *_, line in CASES])
 def test_refused_in_one_line(tmp_path, example, changes, line):
-    said = refusals.refusal(tmp_path, example, changes)
+    said = refusals.outcome(tmp_path, example, changes, line)
     assert refusals.fits(line, said), f"{said}\npython -m tests.controller.config.refusals"
     assert said.isprintable() and said.isascii()
 

@@ -9,17 +9,6 @@ from tests.tables import cases
 LOST = "the permit of channel B must outlast 3 lost frames in a row, one every 2 ticks"
 
 
-def test_wire_of_its_own(files):
-    wire = "/dev/serial/by-path/platform-xhci-usb-0:1.3:1.0-port0"
-    bus = next(bus.name for bus in files.load().buses if bus.port == wire)
-    files.second_channel(wire)
-    line = f"is not allowed; allowed a wire that no other bus uses (bus.{bus} uses this one)"
-    assert files.refusal() == f'example/cabinet.toml:channel_b.port: "{wire}" {line}'
-    channel_b = f'[channel_b]\nport = "{wire}"'
-    files.replace("cabinet", channel_b, channel_b.replace("/dev", "/dev/../dev"))
-    assert files.refusal().endswith(line)
-
-
 @pytest.fixture
 def unloaded(monkeypatch):
     """The buses of the example are too slow for the shortest expiries."""

@@ -7,7 +7,7 @@ from site_files import PYLONTECH, SiteFiles
 
 from controller.config import configuration, schema, sources
 from controller.core import parameters
-from controller.core.base import hint_codes, hint_sources
+from controller.core.base import hint_sources
 from controller.documents import check
 from controller.sites import EXAMPLE
 
@@ -30,29 +30,6 @@ def test_the_example_has_an_energy_management_and_a_scheduler():
     assert found == [("scheduler", 0, "request", 1), ("site_ems", 1, "grid_cap", 2)]
     assert scheduler.fallback == dict.fromkeys(range(1, 6))
     assert site_ems.fallback == {1: None, 2: None, 3: None, 4: 450_000, 5: None}
-
-
-def test_what_is_not_said_has_its_default(files):
-    (found,) = files.append("site", source("a", "operator", 8)).load().sources
-    assert (found.valid_s_max, found.hints_per_s_max) == (300, 10)
-    assert (found.request_ramp_W_per_s, found.energy_Wh_per_h_max) == (25_000, 100_000)
-    assert found.rank == hint_sources.OPERATOR == 3
-
-
-def test_indexes_follow_the_sorted_names_whatever_the_order_of_the_file(files):
-    files.append("site", source("zeta", priority=2)).append("cabinet", source("alpha", priority=1))
-    found = [(each.name, each.index) for each in files.load().sources]
-    assert found == [("alpha", 0), ("zeta", 1)]
-
-
-def test_a_later_layer_may_only_tighten(files):
-    files.append("site", source("a", more="valid_s_max = 100\n"))
-    files.append("cabinet", "[source.a]\nvalid_s_max = 60\nfallback_charge_W_max = 2000")
-    (found,) = files.load().sources
-    assert (found.valid_s_max, found.fallback[hint_codes.CHARGE_W_MAX]) == (60, 2000)
-    said = files.say("cabinet", "source.a.valid_s_max", 101).refusal()
-    assert "cabinet.toml:source.a.valid_s_max: 101 is not allowed, it is looser than 100 in" in said
-    assert said.endswith("allowed 1..100")
 
 
 def test_at_most_eight_sources_with_names_of_sixteen_characters(files):

@@ -4,12 +4,11 @@ import pytest
 from site_files import SiteFiles
 from word_sets import words
 
-from controller.config import schema, stage_order, thresholds
+from controller.config import cross_checks, schema, thresholds
 from controller.forms.field import allowed_text
 from controller.forms.refusal import in_unit
 from controller.rows import records
 from safety import matrix
-from tests.tables import cases
 
 IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
 TAPERS = ("charge_taper_mV", "charge_end_mV", "discharge_taper_mV", "discharge_end_mV")
@@ -29,17 +28,6 @@ def test_nmc_cells_have_other_thresholds(files):
             expected = changed.get(name, (stage[matrix.S_SET], stage[matrix.S_CLEAR]))
             assert loaded.stage_words[name][:2] == expected, name
     assert [loaded.rack_tables[2][key] for key in TAPERS] == [4100, 4200, 3200, 3000]
-
-
-@cases("""key  value  accepted
-    "set"  4250  True | "set"  4251  False | "set"  4201  True | "set"  4200  False
-    "clear"  4151  False""")
-def test_nmc_cells_tighten_from_their_own_values(files, key, value, accepted):
-    files = nmc(files).append("site", f"[stage.29]\n{key} = {value}")
-    if accepted:
-        assert files.load().stage_words["29"][0] == value
-    else:
-        assert f"stage.29.{key}: {value} ({value / 1000:g} V) is not allowed" in files.refusal()
 
 
 def tightened(stage):
@@ -93,7 +81,9 @@ def test_thresholds_that_a_file_may_tighten():
 
 
 def test_ladders():
-    pairs = {(low[matrix.S_ID], high[matrix.S_ID]) for low, high in stage_order.ladders(schema.LFP)}
+    pairs = {
+        (low[matrix.S_ID], high[matrix.S_ID]) for low, high in cross_checks.ladders(schema.LFP)
+    }
     named = words(
         "27<28 28<29 34a<34b 34b<34c 31a<31b 31b<32 32<33 11<12a 9<10a 17b<17c 26a<26b 37a<37b "
         "43b<43c 19a<20a 20b<21a 25a<25b"
@@ -101,37 +91,3 @@ def test_ladders():
     for low, high in [pair.split("<") for pair in named]:
         assert (low, high) in pairs and (high, low) not in pairs
     assert not [pair for pair in pairs if set(pair) & {"49", "50a", "50b", "52"}]
-
-
-def test_ladder_blames_the_later_layer(files):
-    stages = (("34b.set", 150), ("34b.clear", 100), ("34c.set", 160), ("34c.clear", 100))
-    for key, value in (*stages, ("34a.set", 90)):
-        files.say("site", f"stage.{key}", value)
-    assert files.load().stage_words["34c"][0] == 160
-    files.append("cabinet", "[stage.34b]\nset = 90\nclear = 60")
-    assert files.refusal() == (
-        "example/cabinet.toml:stage.34b.set: 90 mV is not allowed; allowed above the set of "
-        "stage 34a, which is 90 mV"
-    )
-
-
-def test_milder_stage_of_the_later_layer_is_blamed(files):
-    stages = "[stage.27]\nset = 3500\n[stage.28]\nset = 3540\nclear = 3500\n"
-    files.append("site", stages + "[rack.all]\ncharge_end_mV = 3540")
-    files.append("cabinet", "[stage.27]\nset = 3500")
-    assert files.load().stage_words["28"][0] == 3540
-    files.say("site", "stage.28.set", 3500).say("site", "stage.28.clear", 3400)
-    assert files.refusal() == (
-        "example/cabinet.toml:stage.27.set: 3500 (3.5 V) is not allowed; allowed below the "
-        "set of stage 28, which is 3500 (3.5 V)"
-    )
-
-
-@cases("""value_ms  accepted
-    2999  False | 3000  True | 10_000  True | 10_001  False""")
-def test_silence_of_monitors_moves_row_52(files, value_ms, accepted):
-    files.append("site", f"[cabinet]\nmonitor_silent_ms = {value_ms}")
-    if accepted:
-        assert files.load().stage_words["52"][:2] == (value_ms, value_ms // 2)
-    else:
-        assert f"cabinet.monitor_silent_ms: {value_ms} is not allowed" in files.refusal()

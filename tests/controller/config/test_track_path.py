@@ -4,20 +4,16 @@ import pytest
 
 from controller.config import bus_times, families, track_path
 from controller.core.image import ProcessImage
-from tests.tables import cases
 
 CHARACTER_US = {9600: 1e7 / 9600, 38_400: 1e7 / 38_400, 115_200: 1e7 / 115_200}
 NEAR = 0.003  # ms: each frame is rounded up to whole us
+WIRE = "/dev/serial/by-path/platform-xhci-usb-0:1.5:1.0-port0"
 ONE_BUS = (
     ("site", '[bus.meter_load]\nkind = "rtu"\nbaud_Bd = 115200\n', ""),
     ("site", "baud_Bd = 115200\n[device", "baud_Bd = 38400\n[device"),
     ("site", "firebreak_fast_meter", "sdm630"),
     ("site", 'bus = "meter_load"', 'bus = "meter_grid"'),
-    (
-        "cabinet",
-        '[bus.meter_load]\nport = "/dev/serial/by-path/platform-xhci-usb-0:1.5:1.0-port0"\n',
-        "",
-    ),
+    ("cabinet", f'[bus.meter_load]\nport = "{WIRE}"\n', ""),
 )
 
 
@@ -52,9 +48,8 @@ def test_each_part_with_the_fast_meter(files):
     expected |= {"bus pcs": near(SETPOINT_MS, SETPOINT_MS, SETPOINT_MS + IN_FLIGHT_MS)}
     assert found == expected | CONVERTER
     assert list(found) == [*expected, *CONVERTER]
-    assert sum([typical_ms for _, typical_ms, _ in found.values()]) == pytest.approx(
-        109.73, abs=0.01
-    )
+    typical_ms = sum([each[1] for each in found.values()])
+    assert typical_ms == pytest.approx(109.73, abs=0.01)
 
 
 def test_each_part_with_an_sdm630(files):
@@ -91,25 +86,9 @@ def test_device_on_the_meter_bus_may_cost_a_tick(files):
     assert (typical_ms, most_ms) == near(least_ms, least_ms + 20)
 
 
-@cases("""said  expected
-    {}  (110, 62, 239, 20) | {"track_path_delay_ms": 300}  (300, 62, 300, 20)
-    {"track_path_delay_ms": 50}  (50, 50, 239, 20) | {"track_sample_ms": 40}  (110, 62, 239, 40)
-    {"track_path_delay_ms_min": 110}  (110, 110, 239, 20)
-    {"track_path_delay_ms_max": 110}  (110, 62, 110, 20)""")
-def test_value_of_a_file_replaces_the_computed_one(files, said, expected):
-    """Refusals: refusals.txt."""
-    for key, value in said.items():
-        files.say("site", f"control.{key}", value)
-    config = files.load()
-    keys = "track_path_delay_ms", "track_path_delay_ms_min", "track_path_delay_ms_max"
-    assert tuple([config.control[key] for key in (*keys, "track_sample_ms")]) == expected
-    assert list(config.control_image) == list(config.control.values())
-
-
 def phases_us(config):
-    return bus_times.meter_phases(
-        config, families.build(config, ProcessImage(config.layout(), config.site_devices))
-    )
+    image = ProcessImage(config.layout(), config.site_devices)
+    return bus_times.meter_phases(config, families.build(config, image))
 
 
 def test_each_reply_is_whole_one_millisecond_before_its_tick(files, pylontech):
@@ -129,11 +108,8 @@ def test_a_slower_grid_meter_beside_a_fast_load_meter(files):
     """The measured delay goes through the grid meter, whose values are older."""
     difference = "meter_delay_difference_ms"
     assert files.load().control[difference] == 0
-    files.replace(
-        "site",
-        'role = "meter_grid"\nprofile = "firebreak_fast_meter"',
-        'role = "meter_grid"\nprofile = "sdm630"',
-    )
+    meter = 'role = "meter_grid"\nprofile = "{}"'.format
+    files.replace("site", meter("firebreak_fast_meter"), meter("sdm630"))
     # window, wait and hold 40 ms each; 24 characters and 8 ms of turn-around more
     assert files.load().control[difference] == -130
     files.replace("site", "grid_export_W_max = 0", f"grid_export_W_max = 0\n{difference} = 7")

@@ -20,6 +20,7 @@ from controller.console import person, run_words
 from controller.core.base import standby
 from controller.hints import keys
 from controller.journal import journal_header
+from controller.journal.frame import Counts
 from controller.journal.writer import JournalWriter
 from controller.run import command, operator_client, operator_commands, self_test
 from controller.store import two_copies
@@ -215,7 +216,7 @@ def test_replay_compares_every_byte_of_a_journal_of_this_version(capsys, tmp_pat
     image = array("i", settings.safety_image)
     image[0] += 1  # the schema
     header = dict(journal_header.journal_header(settings), safety_image=image)
-    JournalWriter(path, header, 1, 1, 1, 1, 10_000).close()
+    JournalWriter(path, header, Counts(1, 1, 1, 1), 10_000).close()
     refused(capsys, 2, "another version", "replay", path)
 
 

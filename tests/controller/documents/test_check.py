@@ -6,7 +6,7 @@ import random
 import pytest
 
 from controller import __main__
-from controller.config import bus_times, equipment, limit_images, path_identity
+from controller.config import approval, bus_times, equipment, limit_images
 from controller.core import functions
 from controller.documents import check, check_tables
 from controller.documents.document import WIDTH
@@ -448,7 +448,7 @@ def test_the_report_lists_the_open_hazard_of_a_cabinet_without_channel_b(files):
     ],
 )
 def test_the_report_has_the_stored_delay_of_this_path(files, tmp_path, capsys, stored_ms, words):
-    path = path_identity.of(files.load())
+    path = approval.path_identity(files.load())
     two_copies.Store(str(tmp_path)).save(
         Record(path_delay=(path, stored_ms) if stored_ms else ("", 0))
     )

@@ -97,14 +97,12 @@ def test_real_papers(tmp_path, capsys):
         "site", '[hma]\nreport = "HMA 12"\nlfl_vol_ppm = 40000\nlfl_source = "UL 9540A report 77"'
     )
     files.append("site", '[not_fitted]\ndoor = "Example acceptance, 2026-03-01"')
-    assert "(hma.hard_wired_accepted, hma.dc_fuse, not_fitted.door)" in printed(
-        capsys, ("check",), files
-    )
+    keys = "(hma.hard_wired_accepted, hma.dc_fuse, not_fitted.door)"
+    assert keys in printed(capsys, ("check",), files)
     files.replace("type", "example: manufacturer's wiring diagram", "wiring diagram 4")
     files.replace("site", "Example acceptance", "Nora Toft")
-    files.replace(
-        "type", "example, no data sheet: replace by type and data sheet", "aR 690 V 200 A"
-    )
+    sheet = "example, no data sheet: replace by type and data sheet"
+    files.replace("type", sheet, "aR 690 V 200 A")
     assert "placeholder" not in printed(capsys, ("check",), files)
 
 
@@ -118,11 +116,9 @@ def test_acceptance_of_a_later_day(tmp_path, capsys, monkeypatch, argv, day, key
     """The earliest named day counts."""
     now_us = round(datetime.fromisoformat(f"{day}T23:59Z").timestamp() * 1e6)
     monkeypatch.setattr(clock, "utc_us", lambda: now_us)
-    files = SiteFiles(tmp_path).append(
-        "site",
-        '[not_fitted]\ndoor = "J. Doe, 2026-03-01, valid to 2027-01-01"\n'
-        'suppression = "J. Doe, 2026-01-31"',
-    )
+    files = SiteFiles(tmp_path)
+    files.say("site", "not_fitted.door", '"J. Doe, 2026-03-01, valid to 2027-01-01"')
+    files.say("site", "not_fitted.suppression", '"J. Doe, 2026-01-31"')
     files.replace("type", "example: manufacturer's wiring diagram", "J. Doe, 2026-02-01")
     words = printed(capsys, argv, files)
     line = (

@@ -6,10 +6,11 @@ from array import array
 import pytest
 
 from controller.journal import replay as r, ring as j
+from controller.journal.frame import Counts
 from controller.journal.writer import JournalWriter
 from safety import signals
 
-N_IN, N_GROUPS, N_OUT, N_STATE = 6, 9, 4, 5
+COUNTS = N_IN, N_GROUPS, N_OUT, N_STATE = Counts(6, 9, 4, 5)
 HEADER = {
     "gain": 3,
     "input_names": [f"input_{index}" for index in range(N_IN)],
@@ -66,7 +67,7 @@ class WritesInputs(Core):
 
 def record(path, count=60, keyframe_every=20, capacity_bytes=20_000, first_keyframe=0):
     core, chance = Core(HEADER), random.Random(7)
-    writer = JournalWriter(path, HEADER, N_IN, N_GROUPS, N_OUT, N_STATE, capacity_bytes)
+    writer = JournalWriter(path, HEADER, COUNTS, capacity_bytes)
     for sequence in range(count):
         core.inp[chance.randrange(N_IN)] = chance.randrange(-1000, 1000)
         core.fresh[:] = bytes(chance.randrange(2) for _ in range(N_GROUPS))

@@ -9,11 +9,11 @@ from array import array
 import pytest
 
 from controller.journal import ring as j
-from controller.journal.frame import FRAME, FRAME_MAGIC, KEYFRAME, FrameEncoder
+from controller.journal.frame import FRAME, FRAME_MAGIC, KEYFRAME, Counts, FrameEncoder
 from controller.journal.writer import JournalWriter
 from tests.tables import cases
 
-N_IN, N_GROUPS, N_OUT, N_STATE = 20, 11, 7, 30
+COUNTS = N_IN, N_GROUPS, N_OUT, N_STATE = Counts(20, 11, 7, 30)
 HEADER = {"image": array("i", [1, -2, 3]), "tick_ms": 20, "topology": {"racks": [1, 2]}}
 HEADER["site"] = "one"
 
@@ -46,7 +46,7 @@ def listed(inp, fresh, out, state):
 
 
 def make(path, capacity_bytes=4000):
-    return JournalWriter(path, HEADER, N_IN, N_GROUPS, N_OUT, N_STATE, capacity_bytes)
+    return JournalWriter(path, HEADER, COUNTS, capacity_bytes)
 
 
 def read(reader):
@@ -79,7 +79,7 @@ def test_a_reader_gets_the_appended_frames(path):
     written = write(make(path, 100_000), 95)
     reader = j.JournalReader(path)
     assert read(reader) == written and reader.header == HEADER
-    assert reader.counts == (N_IN, N_GROUPS, N_OUT, N_STATE)
+    assert reader.counts == COUNTS
     assert (reader.lost, reader.missing_bytes, reader.newest()) == (0, 0, 94)
 
 
@@ -390,7 +390,7 @@ def test_no_room_for_a_ring_is_one_line_and_the_previous_journal_is_kept(path, m
 
 
 def test_no_frame_is_larger_than_said_and_a_ring_must_hold_four(path):
-    encoder = FrameEncoder(N_IN, N_GROUPS, N_OUT, N_STATE)
+    encoder = FrameEncoder(COUNTS)
     one, other = (array("i", [value] * (N_IN + N_OUT)) for value in (1, 2))
     sizes = [
         len(encoder.encode(0, 1, full[:N_IN], bytearray(N_GROUPS), full[N_IN:], state))
@@ -411,7 +411,7 @@ def test_no_frame_is_larger_than_said_and_a_ring_must_hold_four(path):
     N_IN      N_GROUPS      N_OUT      3
 """)
 def test_arrays_of_another_length_are_refused(n_in, n_groups, n_out, n_state):
-    encoder = FrameEncoder(N_IN, N_GROUPS, N_OUT, N_STATE)
+    encoder = FrameEncoder(COUNTS)
     inp, out = array("i", [0] * n_in), array("i", [0] * n_out)
     state = None if n_state is None else array("i", [0] * n_state)
     with pytest.raises(ValueError, match="not"):
@@ -420,4 +420,4 @@ def test_arrays_of_another_length_are_refused(n_in, n_groups, n_out, n_state):
 
 def test_a_header_holds_only_what_can_be_read_back(path):
     with pytest.raises(TypeError, match="cannot hold a set"):
-        JournalWriter(path, {"a": {1}}, 1, 1, 1, 1, 10_000)
+        JournalWriter(path, {"a": {1}}, COUNTS, 10_000)

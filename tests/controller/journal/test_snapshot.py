@@ -7,6 +7,7 @@ from controller.core import image
 from controller.core.base import instances
 from controller.core.base.setpoint import O_SETPOINT_W
 from controller.journal import journal_header, replay, snapshot
+from controller.journal.frame import Counts
 from controller.journal.ring import JournalError
 from controller.journal.writer import JournalWriter
 from controller.sites import EXAMPLE
@@ -22,9 +23,13 @@ def blank():
     return core.inp, core.fresh, core.out, core.state_words()
 
 
+def counts_of(words):
+    return Counts(*map(len, words))
+
+
 def writer(path, capacity_bytes=4 << 20):
-    header, counts = journal_header.journal_header(CONFIG), [len(words) for words in blank()]
-    return JournalWriter(str(path), header, *counts, capacity_bytes)
+    header = journal_header.journal_header(CONFIG)
+    return JournalWriter(str(path), header, counts_of(blank()), capacity_bytes)
 
 
 def started(journal, actions=()):
@@ -125,7 +130,7 @@ def test_a_journal_without_the_second_channel_is_read(tmp_path):
     inp = inp[: image.places(CONFIG.layout(), CONFIG.site_devices)["peer"].start]
     header["input_names"] = header["input_names"][: len(inp)]
     path = str(tmp_path / "old")
-    journal = JournalWriter(path, header, len(inp), len(fresh), len(out), len(state), 1 << 20)
+    journal = JournalWriter(path, header, counts_of((inp, fresh, out, state)), 1 << 20)
     out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK] = 3, 7
     journal.append(0, 1, inp, fresh, out, state)
     assert snapshot.read(path).causes == (3, 7, -1, 0)
@@ -155,8 +160,8 @@ def test_the_header_has_the_running_and_the_approved_image():
 
 
 def test_a_shadow_of_another_version_is_one_line(tmp_path):
-    header, counts = journal_header.journal_header(CONFIG), [len(words) for words in blank()]
+    header = journal_header.journal_header(CONFIG)
     header["safety_image"][0] += 1
-    JournalWriter(str(tmp_path / "other"), header, *counts, 1 << 20).close()
+    JournalWriter(str(tmp_path / "other"), header, counts_of(blank()), 1 << 20).close()
     with pytest.raises(JournalError, match="another version of this program: limit image schema"):
         snapshot.Shadow(str(tmp_path / "other"))

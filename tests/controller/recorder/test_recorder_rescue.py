@@ -38,6 +38,12 @@ class Cabinet(Place):
         archive.close()
         return archive
 
+    def once(self, *rows, **more):
+        """A recorder that writes this and ends."""
+        archive = self.start()
+        archive.write(rows, **more)
+        archive.close()
+
     def fill(self, trips=(5, 20)):
         """A record closed in order, so that all of it is in the file."""
         archive = self.start()
@@ -134,18 +140,14 @@ def test_a_damaged_database_is_noticed_and_rescued(cabinet, what):
 def test_a_database_of_before_gets_the_table_of_the_bands_and_keeps_the_rest(cabinet):
     cabinet.fill().execute("DROP TABLE bands")
     before = cabinet.query("SELECT * FROM seconds")
-    archive = cabinet.start()
-    archive.write([note(28)], minutes=[minute(28)])
-    archive.close()
+    cabinet.once(note(28), minutes=[minute(28)])
     assert cabinet.said == [] and cabinet.damages() == [] and cabinet.texts() == told(28)
     assert cabinet.query("SELECT * FROM seconds") == before
     assert cabinet.query("SELECT * FROM bands") == [minute(28)]
 
 
 def test_the_bands_are_rescued_as_the_seconds_are(cabinet):
-    archive = cabinet.fill().start()
-    archive.write([], minutes=[minute(number) for number in range(200)])
-    archive.close()
+    cabinet.fill().once(minutes=[minute(number) for number in range(200)])
     cabinet.damage()
     cabinet.add(28)
     assert cabinet.damages() == ["events <= 27"]
@@ -153,10 +155,8 @@ def test_the_bands_are_rescued_as_the_seconds_are(cabinet):
 
 
 def test_a_page_in_the_middle_does_not_cost_what_is_newer(cabinet, capsys):
-    archive = cabinet.start()
     texts = [f"event {number} {'x' * 60}" for number in range(1, 301)]
-    archive.write([label("note", "", "cabinet", text) for text in texts])
-    archive.close()
+    cabinet.once(*[label("note", "", "cabinet", text) for text in texts])
     page = cabinet.path.read_bytes().index(b"event 150 ") // 4096
     cabinet.change(page * 4096, b"\xff" * 4096)
     cabinet.damage()
@@ -326,9 +326,7 @@ def test_meta_of_another_form_does_not_stop_a_rescue(cabinet, tmp_path):
 def test_all_that_lets_a_recorder_go_on_is_rescued(cabinet):
     meta = {"position": {"sequence": 7}, "standing": ["1a"], "anchor": {"at": 7}}
     meta["capture"] = {"file": "trip_8.journal"}
-    archive = cabinet.start()
-    archive.write([note(1)], meta=meta)
-    archive.close()
+    cabinet.once(note(1), meta=meta)
     archive = cabinet.damage().start()
     assert {key: archive.database.meta(key) for key in meta} == meta
     assert cabinet.damages() == ["events <= 1"]

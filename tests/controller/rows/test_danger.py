@@ -12,12 +12,8 @@ def test_alarms_that_send_people_away_come_before_alarms_to_watch():
     """ "Watch its temperature" once came before "keep away, call the fire service"."""
     assert ORDER.index("23a") < ORDER.index("22")
     places = {name: place for place, name in enumerate(ORDER)}
-    calling = [
-        name
-        for name, stage in BY_ID.items()
-        if AWAY in reason_words.stage_text(stage)[2].lower()
-        or "keep away" in reason_words.stage_text(stage)[2].lower()
-    ]
+    remedies = {name: reason_words.stage_text(each)[2].lower() for name, each in BY_ID.items()}
+    calling = [name for name, words in remedies.items() if AWAY in words or "keep away" in words]
     assert len(calling) > 12
     rest = [name for name, stage in BY_ID.items() if danger.level(stage) < danger.SIGN]
     assert max([places[name] for name in calling]) < min([places[name] for name in rest])

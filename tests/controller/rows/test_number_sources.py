@@ -60,9 +60,8 @@ def test_a_number_with_a_source_is_the_number_of_its_source(name):
         elif (name, number) in IN_STEPS:
             assert float(shown) == IN_STEPS[name, number]
         else:
-            assert float(shown) in [
-                float(part) for part in source.stands.split() if part[0] in "0123456789"
-            ]
+            numbers = [part for part in source.stands.split() if part[0] in "0123456789"]
+            assert float(shown) in map(float, numbers)
 
 
 def test_the_numbers_that_an_assessor_asked_for():

@@ -205,15 +205,14 @@ def test_nothing_waiting_is_nothing_and_an_asker_who_has_gone_is_counted(place):
     assert place.listener.dropped == 1
 
 
-class Operators:
+@pytest.fixture
+def operators(monkeypatch):
     """The group, with this user's own as its number, and one member who may log in."""
-
-    def __init__(self, monkeypatch, uid):
-        group = grp.struct_group(("operators", "x", os.getegid(), ["anna", "gone"]))
-        monkeypatch.setattr(grp, "getgrnam", {OPERATORS: group}.__getitem__)
-        known = {"anna": pwd.struct_passwd(("anna", "x", uid, 1, "", "/", "sh"))}
-        monkeypatch.setattr(pwd, "getpwnam", known.__getitem__)
-        monkeypatch.setattr(pwd, "getpwall", list)
+    group = grp.struct_group(("operators", "x", os.getegid(), ["anna", "gone"]))
+    monkeypatch.setattr(grp, "getgrnam", {OPERATORS: group}.__getitem__)
+    known = {"anna": pwd.struct_passwd(("anna", "x", OTHER, 1, "", "/", "sh"))}
+    monkeypatch.setattr(pwd, "getpwnam", known.__getitem__)
+    monkeypatch.setattr(pwd, "getpwall", list)
 
 
 def from_user(monkeypatch, uid):
@@ -222,10 +221,9 @@ def from_user(monkeypatch, uid):
     monkeypatch.setattr(sockets, "received", lambda *given: (*real(*given)[:2], uid))
 
 
-def test_answers_that_an_operator_does_not_read_silence_no_other(tmp_path):
+def test_answers_that_an_operator_does_not_read_silence_no_other(place):
     """286 unread answers filled the one socket: later commands were obeyed without an answer."""
-    place, dropped = Place(str(tmp_path / "command.sock")), 0
-    deaf = [Client(place.path)]
+    dropped, deaf = 0, [Client(place.path)]
     for _ in range(400):
         deaf[-1].say(request(oc.LAMP_TEST))
         place.listener.receive(place.cabinet)
@@ -233,7 +231,6 @@ def test_answers_that_an_operator_does_not_read_silence_no_other(tmp_path):
             dropped = place.listener.dropped
             deaf.append(Client(place.path))
     assert place.say(request(oc.LAMP_TEST)) == [oc.ACCEPTED]
-    place.close()
     for each in deaf:
         each.socket.close()
 
@@ -249,27 +246,20 @@ KEY_CHANGE = oc.KEY_CHANGE.pack(oc.MAGIC, oc.SET_KEY, b"site_ems", bytes(32), 1)
     LOCK  True | END  True | lock(oc.LOCK_OUT, b"bert")  False | lock(oc.END_LOCK_OUT, b"a")  False
     approval()  False | KEY_CHANGE  False | b"x"  False
 """)
-def test_an_operator_operates_and_locks_out_in_the_own_name_alone(tmp_path, monkeypatch, data, may):
-    Operators(monkeypatch, OTHER)
-    place = Place(str(tmp_path / "command.sock"))
+def test_an_operator_locks_out_in_the_own_name_alone(operators, place, monkeypatch, data, may):
     from_user(monkeypatch, OTHER)
     assert (place.say(data) == [oc.OTHERS_NAME]) != may
     assert len(place.cabinet.asked) == may
-    place.close()
 
 
 @pytest.mark.parametrize("uid", [OTHER + 1, None])
-def test_who_is_no_operator_any_more_locks_nobody_out(tmp_path, monkeypatch, uid):
-    Operators(monkeypatch, OTHER)
-    place = Place(str(tmp_path / "command.sock"))
+def test_who_is_no_operator_any_more_locks_nobody_out(operators, place, monkeypatch, uid):
     from_user(monkeypatch, uid)
     assert place.say(LOCK) == [oc.OTHERS_NAME] and place.cabinet.asked == []
-    place.close()
 
 
 @pytest.mark.parametrize("group, mode", [(OPERATORS, 0o660), ("none", 0o600)])
-def test_the_socket_is_for_its_owner_and_operators(tmp_path, monkeypatch, group, mode):
-    Operators(monkeypatch, OTHER)
+def test_the_socket_is_for_its_owner_and_operators(operators, tmp_path, group, mode):
     path = str(tmp_path / "command.sock")
     sockets.bound(path, group).close()
     assert stat.S_IMODE(os.stat(path).st_mode) == mode
@@ -387,9 +377,6 @@ def test_a_reset_is_done_only_where_both_channels_say_so(here, there, words, is_
 def test_a_run_directory_may_lie_deeper_than_a_socket_address_is_long(tmp_path):
     folder = tmp_path / ("d" * 60) / ("e" * 60)
     folder.mkdir(parents=True)
-    deep = Place(str(folder / "command.sock"))
-    try:
+    with contextlib.closing(Place(str(folder / "command.sock"))) as deep:
         assert deep.say(RUN) == [] and deep.ended(oc.ACCEPTED) == ([oc.ACCEPTED], [])
-    finally:
-        deep.close()
     assert not (folder / "command.sock").exists()

@@ -11,7 +11,6 @@ from controller.run.can_bus import CanBus
 from controller.run.field import Field, IoChannel, PcsChannel
 from controller.sites import EXAMPLE
 from drivers.buses import rtu
-from hil.engine.simulate import VirtualRig
 from safety import signals as s
 from tests.tables import cases
 
@@ -211,15 +210,6 @@ def test_a_period_of_set_points_may_end_half_a_tick_early(setpoint_ms, now_us, g
     bench.write(1000)
     bench.now_us = now_us
     assert bench.write(2000) == [setpoint(2000)] * goes
-
-
-def test_a_set_point_goes_out_in_each_tick_though_the_ticks_come_unevenly():
-    """Late by up to 3 ms, in turn more and less: every second one was held back until now."""
-    bench, said = Bench(setpoint_ms=20), []
-    for tick in range(50):
-        bench.now_us = tick * TICK_US + (3000, 0, 1500, 200)[tick % 4]
-        said += bench.write(1000 + tick)[-1:]
-    assert said == [setpoint(1000 + tick) for tick in range(50)]
 
 
 def test_the_set_point_goes_before_what_the_converter_asks_for():
@@ -485,21 +475,3 @@ def test_a_field_is_built_from_the_site():
     assert [channel.is_permit for channel in field.io] == [True, True, False]
     closing = [LAYOUT.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(3)]
     assert [rack.command_at for rack in field.can["can0"].racks] == closing
-
-
-def test_a_quiet_tick_costs_a_few_calls_and_submits_what_is_due():
-    rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}).run(8)
-    field, core, said = rig.controller.cabinet.field, rig.controller.cabinet.core, []
-
-    def submit(request):
-        said.append(request.key)
-        if request.key[1] == "coils":
-            request.on_reply(b"", 0)
-
-    for port in field.ports.values():
-        port.submit = submit
-    for tick in range(100):
-        field.write(core.inp, core.out, [field.pcs[0].sent_W], rig.now_us + tick * TICK_US)
-    kinds = [key[1] for key in said]
-    assert kinds.count("coils") == 3 * 100 // 5 and len(said) < 150
-    assert "write operation" not in kinds

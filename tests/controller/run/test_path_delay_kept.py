@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from cabinet_bench import CONFIG, READY, Bench
 
-from controller.config import path_identity
+from controller.config import approval
 from controller.core.image import places
 from controller.store import two_copies
 
-PATH = path_identity.of(CONFIG)
+PATH = approval.path_identity(CONFIG)
 
 
 def started(measured, state=two_copies.CLEAN, settings=CONFIG):
@@ -61,7 +61,7 @@ def test_a_measured_delay_is_stored_once():
 
 def test_another_speed_of_a_bus_is_another_path(files):
     site = files.load()
-    assert path_identity.of(site) == path_identity.of(files.load())
+    assert approval.path_identity(site) == approval.path_identity(files.load())
     load_bus = '[bus.meter_load]\nkind = "rtu"\nbaud_Bd = '
     other = files.replace("site", f"{load_bus}115200", f"{load_bus}57600").load()
-    assert path_identity.of(other) != path_identity.of(site)
+    assert approval.path_identity(other) != approval.path_identity(site)

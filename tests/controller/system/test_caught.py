@@ -11,24 +11,19 @@ def fails(last, error):
         raise error
 
 
-def test_each_line_once_and_no_more_than_the_most():
+@cases("""lines_max  names
+    2  ["KeyError", "ValueError"] | None  ["KeyError", "KeyError", "ValueError", "TypeError"]
+""")
+def test_each_line_once_and_no_more_than_the_most_or_every_line(lines_max, names):
     said = []
-    last = caught.Last("dropped", 2, said.append)
+    last = caught.Last("dropped", lines_max, said.append)
     for error in (KeyError("a"), KeyError("b"), ValueError(), TypeError()):
         fails(last, error)
         assert last.is_caught
-    assert said == ["dropped: KeyError", "dropped: ValueError"]
+    assert said == [f"dropped: {name}" for name in names]
     with last:
         pass
     assert not last.is_caught
-
-
-def test_every_exception_has_its_line_without_a_most():
-    said = []
-    last = caught.Last("closed", told=said.append)
-    for _ in range(3):
-        fails(last, KeyError("a"))
-    assert said == ["closed: KeyError"] * 3
 
 
 def test_the_place_is_the_innermost_of_this_program():

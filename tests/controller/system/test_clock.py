@@ -10,7 +10,7 @@ START_US = 1_000_000
 @cases("""
     late_us  elapsed_ticks  next_due_us
     -5  1  20_000 | 0  1  20_000 | 1  1  20_000 | 19_999  1  20_000 | 20_000  2  40_000
-    39_999  2  40_000 | 40_000  3  60_000 | 1_000_000  51  1_020_000
+    39_999  2  40_000 | 40_000  3  60_000 | 200_300  11  220_000 | 1_000_000  51  1_020_000
 """)
 def test_a_late_tick_runs_once_and_skips_the_rest(late_us, elapsed_ticks, next_due_us):
     deadlines = clock.Deadlines(TICK_US, START_US)
@@ -26,10 +26,6 @@ def test_deadlines_do_not_drift_with_lateness_and_no_burst_follows_a_stall():
     )
     assert elapsed == 6 + 2
     assert deadlines.due_us == START_US + 8 * TICK_US
-    deadlines = clock.Deadlines(TICK_US, START_US)
-    now_us = START_US + 10 * TICK_US + 300
-    assert deadlines.begin(now_us) == 11
-    assert deadlines.due_us - now_us == TICK_US - 300
 
 
 def test_a_write_after_the_next_deadline_is_late_and_counted_in_a_row():
@@ -76,16 +72,9 @@ def test_deadlines_missed_one_after_another_are_a_run(ticks, runs):
 
 def test_each_function_reads_its_clock(monkeypatch):
     monkeypatch.setattr(clock.time, "clock_gettime_ns", lambda number: number * 1000)
-    read = [clock.now_us(), clock.monotonic_us(), clock.raw_us()]
-    assert read == [clock.time.CLOCK_BOOTTIME, clock.time.CLOCK_MONOTONIC, 4]
-
-
-def test_the_clock_counts_suspend_and_in_microseconds():
-    before_us = clock.time.clock_gettime_ns(clock.time.CLOCK_BOOTTIME) // 1000
-    now_us = clock.now_us()
-    assert before_us <= now_us <= clock.time.clock_gettime_ns(clock.time.CLOCK_BOOTTIME) // 1000
-    assert isinstance(now_us, int)
-    assert abs(clock.utc_us() - clock.time.time_ns() // 1000) < 10_000_000
+    monkeypatch.setattr(clock.time, "time_ns", lambda: 9999)
+    read = [clock.now_us(), clock.monotonic_us(), clock.raw_us(), clock.utc_us()]
+    assert read == [clock.time.CLOCK_BOOTTIME, clock.time.CLOCK_MONOTONIC, 4, 9]
 
 
 @cases("""start_us  first_us

@@ -75,9 +75,8 @@ def test_only_files_stay_in_the_folder_of_acts(places):
     (places / "run" / "console").mkdir()
     link(places / "run" / "console" / "actor")
     spool.put(str(places / "run"), 1, "LOGIN", "a")
-    assert tidied(places) == [
-        f"{places}/run/console/actor: was a link and no part of this; removed"
-    ]
+    line = f"{places}/run/console/actor: was a link and no part of this; removed"
+    assert tidied(places) == [line]
     assert len(os.listdir(places / "run" / "console")) == 1
 
 

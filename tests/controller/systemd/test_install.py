@@ -54,13 +54,8 @@ def asked(tree):
 def flash(*arguments, path=None, program=ROOT / "flash.sh"):
     """(exit code, lines on stdout, lines on stderr) of flash.sh."""
     environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"} if path else None
-    done = subprocess.run(
-        [str(program), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-    )
+    line, none = [str(program), *map(str, arguments)], subprocess.DEVNULL
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, stdin=none)
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 
@@ -416,9 +411,8 @@ def test_the_name_of_a_release_follows_its_sources(folder, tmp_path):
     copy = small_clone(tmp_path / folder)
     first = named(copy, tmp_path)
     assert first[0] == 0 and re.fullmatch(r"\d+\.\d+\.\d+-[0-9a-f]{12}", first[1][0])
-    assert first == named(small_clone(tmp_path / "elsewhere"), tmp_path), (
-        "the place of the sources does not matter"
-    )
+    elsewhere = small_clone(tmp_path / "elsewhere")
+    assert first == named(elsewhere, tmp_path), "the place of the sources does not matter"
     assert first != named(copy, tmp_path, "echo 3.12")
     (copy / "safety" / "a.pyc").write_text("compiled")
     (copy / "hil" / "a.py").write_text("the rig is not installed")
@@ -587,40 +581,43 @@ def unit(name):
     return found
 
 
+@cases("""name  key  value
+    "firebreak.service"  "LimitMEMLOCK"  "infinity"
+    "firebreak.service"  "RestartPreventExitStatus"  paths.WRONG_INPUT
+    "firebreak.service"  "Restart"  "always" | "firebreak.service"  "Type"  "notify"
+    "firebreak.service"  "StartLimitIntervalSec"  0
+    "firebreak.service"  "RuntimeDirectory"  paths.RUN_DIRECTORY.removeprefix("/run/")
+    "firebreak.service"  "StateDirectory"  paths.STATE_DIRECTORY.removeprefix("/var/lib/")
+    "run-firebreak.mount"  "Where"  paths.RUN_DIRECTORY
+    "firebreak-upstream.service"  "Group"  paths.SENDERS
+    "firebreak-upstream.service"  "PrivateDevices"  "yes"
+    "firebreak-console@.service"  "DeviceAllow"  "/dev/%I rw"
+    "firebreak.service"  "RuntimeDirectoryMode"  "0751"
+""")
+def test_a_unit_says_what_the_program_takes(name, key, value):
+    assert unit(name)[key] == [str(value)]
+
+
 def test_the_unit_of_the_controller_grants_the_limits_that_the_program_takes():
     found = unit("firebreak.service")
-    for key, value in (
-        ("LimitRTPRIO", realtime.FIFO_PRIORITY),
-        ("LimitMEMLOCK", "infinity"),
-        ("RestartPreventExitStatus", paths.WRONG_INPUT),
-        ("Restart", "always"),
-        ("Type", "notify"),
-        ("StartLimitIntervalSec", 0),
-    ):
-        assert found[key] == [str(value)]
+    assert found["LimitRTPRIO"] == [str(realtime.FIFO_PRIORITY)]
     assert int(found["TimeoutStopSec"][0]) * 1_000_000 > loop.OPEN_US_MAX > loop.STOP_US_MAX
     assert "CPUQuota" not in found and "RestrictRealtime" not in found  # both would stop the loop
 
 
 def test_the_units_use_the_paths_of_the_program():
     run, state = paths.RUN_DIRECTORY, paths.STATE_DIRECTORY
-    assert f"/run/{unit('firebreak.service')['RuntimeDirectory'][0]}" == run
-    assert f"/var/lib/{unit('firebreak.service')['StateDirectory'][0]}" == state
     recorder = unit("firebreak-record.service")["ExecStart"][0]
     assert recorder.endswith(f"record --run-dir {run} --state-dir {state}")
     gateway = unit("firebreak-upstream.service")
     assert gateway["ExecStart"][0].endswith(f"upstream --run-dir {run} --listen {upstream.LISTEN}")
     assert upstream.LISTEN.startswith(f"/run/{gateway['RuntimeDirectory'][0]}/")
-    assert unit("run-firebreak.mount")["Where"] == [run]
 
 
 def test_the_gateway_has_no_device_and_does_not_write_in_the_run_directory():
     """A gateway once wrote a coil frame on a bus in use, and a link over a copy of the store."""
-    gateway, own = unit("firebreak-upstream.service"), unit("firebreak.service")
-    assert "DeviceAllow" not in gateway and gateway["PrivateDevices"] == ["yes"]
-    assert "dialout" not in str(gateway) and "ReadWritePaths" not in gateway
-    assert unit("firebreak-console@.service")["DeviceAllow"] == ["/dev/%I rw"]
-    assert own["RuntimeDirectoryMode"] == ["0751"]
+    gateway = unit("firebreak-upstream.service")
+    assert not {"DeviceAllow", "ReadWritePaths"} & set(gateway) and "dialout" not in str(gateway)
     assert "mode=0751" in unit("run-firebreak.mount")["Options"][0]
 
 
@@ -628,10 +625,8 @@ def test_the_groups_are_those_of_the_program():
     made = (FOLDER / "firebreak.sysusers.conf").read_text()
     groups = {paths.SERVICE, paths.SENDERS, paths.OPERATORS}
     assert set(re.findall(r"^g (\S+)", made, re.MULTILINE)) == groups
-    assert set(unit("firebreak.service")["SupplementaryGroups"][0].split()) >= groups - {
-        paths.SERVICE
-    }
-    assert unit("firebreak-upstream.service")["Group"] == [paths.SENDERS]
+    own = set(unit("firebreak.service")["SupplementaryGroups"][0].split())
+    assert own >= groups - {paths.SERVICE}
 
 
 def test_two_journals_fit_the_run_directory():

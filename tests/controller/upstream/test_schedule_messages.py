@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from hinted_site import KEYS, HintedSite
+from hinted_site import KEYS
 from hypothesis import given, strategies as st
 from test_schedule_wire import ANY_SLOT, PLAIN, plan
-from test_upstream import Served, ask, good
+from test_upstream import ask, good, running
 
 from controller.core.base.schedule_table import OPEN_W
 from controller.hints import schedule_wire as sw
@@ -39,16 +39,16 @@ def test_a_start_time_makes_the_longer_hint_and_kind_exact_is_for_a_power():
 
 
 @cases(r"""fields  words
-    {"slots": 7}  "slots is not a list"
+    {"slots": 7}  "schedule:slots: 7 is not allowed; allowed a list of slots"
     {"slots": [[1, 2, 3]]}  "slot 1 is not a list of grid_cap_W, battery_low_W"
     {"slots": [[1, 2, 3, 4], [1, 2, 3, None]]}  "reserve_permille of slot 2 is not a whole number 0"
     {"slots": [[1, 2, 2**31, 4]]}  "battery_high_W of slot 1"
     {"slots": [[1, -(2**31), 3, 4]]}  "battery_low_W of slot 1"
     {"slots": [[1.0, 2, 3, 4]]}  "grid_cap_W of slot 1" | {"slots": [[True, 2, 3, 4]]}  "grid_cap_W"
     {"slots": [[1, 2, 3, 4]] * 97}  "at most 96 slots, not 97"
-    {"valid_ms": 5}  "'valid_ms' is not a known field"
-    {"start_min": -1}  "start_min is not within"
-    {"slot_min": None}  "slot_min is missing" | {"mac": "00"}  "mac is missing or not 32"
+    {"valid_ms": 5}  "schedule:valid_ms: is not a known key"
+    {"start_min": -1}  "start_min: -1 is not allowed; allowed 0..4294967295"
+    {"slot_min": None}  "slot_min: null is not allowed" | {"mac": "00"}  "mac is missing or not 32"
 """)
 def test_a_wrong_schedule_is_refused_in_one_line(fields, words):
     with pytest.raises(messages.MessageError) as refused:
@@ -58,18 +58,13 @@ def test_a_wrong_schedule_is_refused_in_one_line(fields, words):
 
 
 @pytest.fixture
-def served(tmp_path):
-    site = HintedSite(tmp_path)
-    with site.pumped():
-        place = Served(site)
-        yield place
-        place.close()
-    site.close()
+def client(tmp_path):
+    with running(tmp_path) as served:
+        yield served.client()
 
 
 @pytest.mark.wire
-def test_a_schedule_is_sent_and_read_back(served):
-    client = served.client()
+def test_a_schedule_is_sent_and_read_back(client):
     assert ask(client, {"schedule": "site_ems"})["slots"] == []
     slots = tuple([PLAIN._replace(grid_cap_W=OPEN_W, reserve_permille=at) for at in range(96)])
     for sequence, sent, code in ((1, slots, 1), (2, (PLAIN._replace(reserve_permille=1001),), 29)):

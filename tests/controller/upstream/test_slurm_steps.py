@@ -8,8 +8,8 @@ import os
 
 import pytest
 from ask_bench import situation as made
-from hinted_site import KEYS, HintedSite
-from test_upstream import Served
+from hinted_site import KEYS
+from test_upstream import running
 
 from controller.core.policies.notices import Notices
 from controller.upstream import asking
@@ -81,12 +81,8 @@ def place(tmp_path, monkeypatch):
     squeue.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     monkeypatch.setattr(asking, "_situation", lambda path, second: made())
-    site = HintedSite(tmp_path)
-    with site.pumped():
-        served = Served(site)
-        yield site, served.path, tmp_path / "queue"
-        served.close()
-    site.close()
+    with running(tmp_path) as served:
+        yield served.site, served.path, tmp_path / "queue"
 
 
 def steps(site):
