@@ -58,8 +58,6 @@ class LivePod(Pod):
         soc = spec.soc_permille / 1000 if soc is None else soc
         plant = spec.size.plant | spec.plant
         super().__init__(site, [config], spec.seed, soc, kind, plant, actions)
-        for unit in self.members[0].plant.pcs:
-            unit.can_form = spec.can_form
         cabinet = self.members[0].controller.cabinet
         assert cabinet is not None, "nobody has killed it yet"
         start_s = round(spec.start.replace(tzinfo=UTC).timestamp())

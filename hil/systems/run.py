@@ -72,7 +72,7 @@ def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
         with tempfile.TemporaryDirectory() as folder:
             config = sized.load(size, Path(folder), TICK_MS)
             plant = size.plant | spec.plant
-            members.append(kind(config, site, soc, begin_s, plant, can_form=spec.can_form))
+            members.append(kind(config, site, soc, begin_s, plant))
     return members
 
 

@@ -53,6 +53,7 @@ class Size(NamedTuple):
     energy_Wh: int
     import_W: int
     export_W: int = 0
+    can_form: bool = False
     control: dict[str, int] = {}
     devices: dict[str, dict[str, Any]] = {}
 
@@ -125,14 +126,12 @@ def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
     for table in ("unit", "rack"):
         type_[table] = {"all": type_[table]["all"]}
     power = ("rated_W", "installer_charge_W_max", "installer_discharge_W_max")
-    type_["unit"]["all"] |= dict.fromkeys(power, size.rated_W)
+    type_["unit"]["all"] |= dict.fromkeys(power, size.rated_W) | {"can_form": size.can_form}
     type_["unit"] |= {str(unit): {"dc_bus": f"dc_{unit}"} for unit in range(1, size.units + 1)}
     current_mA = round(size.rated_current_A * 1000)
     type_["rack"]["all"] |= {"rated_current_mA": current_mA, "break_current_mA": 2 * current_mA}
     type_["rack"] |= {str(rack): {"dc_bus": f"dc_{unit_of[rack]}"} for rack in racks}
     type_["control"] = {**type_["control"], "energy_Wh": size.energy_Wh}
-    inputs = type_["device"]["io_3"]["inputs"]
-    inputs[inputs.index("")] = "source_code"  # the contact of a transfer switch; open without one
     site["extends"], cabinet["extends"] = "type.toml", "site.toml"
     cabinet["name"] = f"{size.units} x {size.rated_W // 1000} kW"
     site["control"] |= {"grid_import_W_max": size.import_W, "grid_export_W_max": size.export_W}

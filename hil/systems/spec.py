@@ -113,7 +113,6 @@ class Spec(NamedTuple):
     outage_s: int
     size: Size
     cabinets: int
-    can_form: bool
     plant: dict[str, float]
     site: dict[str, Any]
     tariff: dict[str, Any]
@@ -175,7 +174,6 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
         start=start,
         size=size,
         cabinets=battery["cabinets"],
-        can_form=battery["can_form"],
         figures=top["figure"],
         events=top["event"],
     )
