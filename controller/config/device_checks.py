@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from controller.config import equipment, schema
 from controller.config.bus_schema import Bus
 from controller.config.devices import Device, Topology, key_of_address, parts_absent
-from controller.config.silence import entry_of
 from controller.config.values import Values
 from controller.forms.refusal import Path, not_allowed, shown
 
@@ -25,19 +24,6 @@ def check(values: Values, topology: Topology) -> None:
     absent = [name for each in topology.not_fitted for name in equipment.EVERY[each].outputs]
     outputs = [name for name in OUTPUTS_ALWAYS if name not in absent]
     _check_mapping(values, topology, "outputs", outputs)
-    _check_forming(values, topology)
-
-
-def _check_forming(values: Values, topology: Topology) -> None:
-    """Refuse a converter that forms an island without the contact that tells the kernel of it."""
-    for unit, forms in enumerate(topology.forming, 1):
-        if forms and topology.mapped("source_code") is None:
-            path, _ = entry_of(values, ("unit", str(unit), "can_form"))
-            problem = (
-                "true is not allowed: no I/O module has the input source_code, so row 56 would "
-                "stop the converter in an island"
-            )
-            values.refuse(path, problem, "false, or the input")
 
 
 def _check_roles(values: Values, topology: Topology) -> None:
