@@ -51,6 +51,7 @@ EXPOSED = (
     "other",
 )
 KINDS = (*EXPOSED, "egress", "air_intake", "vegetation", "opening", "main_panel", "disconnect")
+FLOORS = ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m")
 SIGN_WORDS = ("energized", "technology", "hazards", "suppression", "contact")
 PERMIT_PARTS = (
     *("listings", "esms", "rated_walls", "signs", "suppression", "smoke_detection"),

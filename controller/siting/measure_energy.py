@@ -3,7 +3,16 @@
 from collections.abc import Iterable
 
 from controller.siting import fields as f, geometry, scopes
-from controller.siting.items import Item, Items, Measure, Rule, fact_item, gap_item, sum_kWh
+from controller.siting.items import (
+    Item,
+    Items,
+    Measure,
+    Rule,
+    each_model,
+    fact_item,
+    gap_item,
+    sum_kWh,
+)
 from controller.siting.measure_units import is_tested
 from controller.siting.site import Site
 from controller.siting.things import Unit, grouped
@@ -114,6 +123,9 @@ def analysis(site: Site, rule: Rule) -> Items:
 def units_from_1_kWh(site: Site) -> list[Unit]:
     """Units that need a residential listing."""
     return [unit for unit in site.units if unit.energy_kWh >= 1]
+
+
+residential_listing = each_model("residential_listing", units_from_1_kWh, "all below 1 kWh")
 
 
 def unit_energy(site: Site, rule: Rule) -> Items:

@@ -7,6 +7,7 @@ from controller.siting.items import (
     Measure,
     Rule,
     each_area,
+    each_model,
     fact_item,
     gap_item,
     of_models,
@@ -87,7 +88,7 @@ def reduced_distance(site: Site, rule: Rule) -> Items:
     return items or "no distance is reduced"
 
 
-def outdoor_exposure_distance(site: Site, rule: Rule) -> Items:
+def outdoor_distance(site: Site, rule: Rule) -> Items:
     """The same as exposure_distance, for units outside all areas."""
     outside = [unit.name for unit in site.units if not unit.area]
     found = exposure_distance(site, rule)
@@ -122,6 +123,11 @@ def container_wall(site: Site, rule: Rule) -> Items:
 def walk_in_units(site: Site) -> list[Unit]:
     """Units that a person can go into."""
     return [unit for unit in site.units if unit.model["walk_in"]]
+
+
+def of_walk_ins(key: str) -> Measure:
+    """A measure: one key of each model of the walk-in units."""
+    return each_model(key, walk_in_units, "no walk-in unit")
 
 
 def walk_in_size(index: int) -> Measure:

@@ -179,9 +179,9 @@ def relying(key: str) -> Measure:
     return each_model(key, _relying, "no unit is larger or closer")
 
 
-def tested(key: str) -> Measure:
-    """A measure: one key of the models of units that need a test and have it."""
-    return each_model(key, _relying_tested, NO_TEST)
+def tested(of_test: str) -> Measure:
+    """A measure: a key `ul_9540a_...` of the models of units that need a test and have it."""
+    return each_model(f"ul_9540a_{of_test}", _relying_tested, NO_TEST)
 
 
 def _tested_item(first: str, second: str, gap: geometry.Gap, units: list[Unit], key: str) -> Item:

@@ -16,7 +16,6 @@ NAME_WORDS = f"a name of A-Z, a-z, 0-9, _ and -, at most {f.NAME_CHARACTERS} cha
 # names in the report: of the fence, and of the fire area outside all rooms
 RESERVED = ("fence", "outdoors")
 OWN_NAME = "a name of its own"
-FLOORS = ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m")
 RATED = ("rated_voltage_V", "rated_capacity_Ah")
 FILE_BYTES_MAX = 4_000_000
 
@@ -96,7 +95,7 @@ def _faults_of_mode(top: Table, singles: dict[str, Table]) -> tuple[Fault, ...]:
             (mode != owner and top[key] is not None, (key,), unset, allowed)
             for owner, allowed, keys in (
                 (f.MOBILE, "", ("deployed_days", "charging_location")),
-                (f.OPEN_GARAGE, "[area.NAME] of a room or a roof", FLOORS),
+                (f.OPEN_GARAGE, "[area.NAME] of a room or a roof", f.FLOORS),
             )
             for key in keys
         ],
