@@ -16,7 +16,7 @@ Taken = dict[tuple[int, int], list[Box]]  # cell of CELL_px: boxes that reach in
 
 def size(lines: list[str]) -> Pixel:
     """(width, height) of some lines of text."""
-    return max(map(len, lines)) * CHARACTER_px + 6, len(lines) * LINE_px + 2
+    return max(map(len, lines)) * CHARACTER_px + 6, len(lines) * LINE_px + 2.0
 
 
 class Placer:

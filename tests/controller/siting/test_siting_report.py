@@ -475,7 +475,7 @@ def test_ticks_of_an_open_lot_line_point_into_the_lot(inside_m, factor):
 
 def extensions(root):
     """[[(x, y), (x, y)]], pixels, of an open lot line."""
-    dashes = plan_parts.EXTENDED_DASHES
+    dashes = plan_parts.EXTENDED.stroke_dasharray
     found = [each for each in root.iter(f"{SVG}polyline") if each.get("stroke-dasharray") == dashes]
     return [points_of(each) for each in found]
 
