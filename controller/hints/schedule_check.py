@@ -10,8 +10,14 @@ from controller.hints.schedule_wire import Schedule
 # Year 2100, in minutes since 1970. A start in seconds lies behind it.
 START_MIN_MAX = 68_374_080
 AHEAD_MIN_MAX = 7 * 1440  # so far ahead may a schedule begin
-RESERVE_PERMILLE_MAX = 1000
-GRID_CAP, LOW, HIGH, RESERVE = range(1, 5)  # places of schedule_wire.FIELDS, from 1
+GRID_CAP, HIGH = 1, 3  # places in schedule_wire.FIELDS, from 1
+# {field: (lowest, highest)}; a power may be OPEN_W too
+RANGES = {
+    "grid_cap_W": (0, w.VALUE_W_MAX),
+    "battery_low_W": (-w.VALUE_W_MAX, w.VALUE_W_MAX),
+    "battery_high_W": (-w.VALUE_W_MAX, w.VALUE_W_MAX),
+    "reserve_permille": (0, 1000),
+}
 
 
 class Refusal(NamedTuple):
@@ -45,12 +51,7 @@ def wrong_field(slot: Slot) -> int:
     """The first field of a slot that is out of its range; 0: none."""
     low_W, high_W = slot.battery_low_W, slot.battery_high_W
     is_band = OPEN_W in (low_W, high_W) or low_W <= high_W
-    for field, is_right in (
-        (GRID_CAP, slot.grid_cap_W == OPEN_W or 0 <= slot.grid_cap_W <= w.VALUE_W_MAX),
-        (LOW, low_W == OPEN_W or abs(low_W) <= w.VALUE_W_MAX),
-        (HIGH, is_band and (high_W == OPEN_W or abs(high_W) <= w.VALUE_W_MAX)),
-        (RESERVE, slot.reserve_permille <= RESERVE_PERMILLE_MAX),
-    ):
-        if not is_right:
+    for field, (value, (low, high)) in enumerate(zip(slot, RANGES.values()), 1):
+        if value != OPEN_W and not low <= value <= high or field == HIGH and not is_band:
             return field
     return 0
