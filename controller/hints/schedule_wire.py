@@ -102,15 +102,8 @@ def read(source: str) -> bytes:
     return w.HELLO.pack(w.READ_MAGIC, w.name_field(source))
 
 
-def answer_bytes(answer: Answer, key: bytes) -> bytes:
-    """The datagram (88 bytes) of an Answer."""
-    return w.signed_fields(key, ANSWER, ANSWER_MAGIC, w.name_field(answer.source), *answer[1:])
-
-
-def answer_of(data: bytes, key: bytes | None = None) -> Answer | None:
-    """Answer of a datagram. None: another datagram, or, with a key, a wrong MAC."""
-    found = w.fields(data, key, ANSWER, ANSWER_MAGIC)
-    return Answer(w.name_of(found[0]), *found[1:]) if found else None
+_ANSWER = w.Form(ANSWER_MAGIC, ANSWER, Answer)
+answer_bytes, answer_of = _ANSWER.signed, _ANSWER.opened
 
 
 def held_bytes(held: Held, key: bytes) -> bytes:
