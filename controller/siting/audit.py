@@ -1,6 +1,4 @@
-"""Judges a site by every rule: met, not met, not applicable, or a fact is missing. A scope rule
-applies or does not apply.
-"""
+"""Judges a site by every rule: met, not met, not applicable, or a fact is missing."""
 
 from typing import NamedTuple
 
@@ -19,11 +17,7 @@ MET, NOT_MET, NOT_APPLICABLE, NEEDS_FACT, APPLIES = (
 
 
 class Finding(NamedTuple):
-    """One rule on one site. worst: the Item that decides the verdict; items: all Items; wrong: the
-    Items that do not meet the rule.
-
-    facts: the missing facts; reason: why the rule is not applicable.
-    """
+    """worst: the Item that decides; wrong: Items that do not meet the rule; facts: missing ones."""
 
     rule: rules.Rule
     verdict: str
@@ -98,9 +92,7 @@ def _classified(finding: Finding, known: list[Item]) -> Finding:
 
 
 def margin(rule: rules.Rule, item: Item) -> float:
-    """The margin of an Item to the limit of a rule, < 0 if it does not meet the rule. A fact has 1
-    or -1.
-    """
+    """The margin of an Item to its limit, < 0 if it does not meet the rule. A fact has 1 or -1."""
     if rule.sense in (rules.STATED, rules.SCOPE):
         return 1.0 if item.value else -1.0
     limit = limit_of(rule, item)

@@ -1,11 +1,4 @@
-"""The distances that a plan shows.
-
-They are: distances that do not meet a rule or meet it only as reduced; the binding distance of each
-unit; distances to exposures, walls and neighbours.
-
-A judged distance has the rule with the least margin. A further distance (rule None) is judged by
-no rule.
-"""
+"""The distances that a plan shows: judged by the rule with the least margin, or by no rule."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -23,9 +16,7 @@ CROWD = 40
 
 
 class Distance(NamedTuple):
-    """item: with its gap and names; rule: None if no rule judged it; is_sure: the clause has no
-    (?).
-    """
+    """item: with its gap; rule: None if no rule judged it; is_sure: the clause has no (?)."""
 
     rule: rules.Rule | None
     item: Item
@@ -41,9 +32,7 @@ class Distance(NamedTuple):
 
 
 def shown(findings: list[Finding], site: Site) -> list[Distance]:
-    """All distances of a plan, each pair of names once. Distances that are not met come first,
-    because the first labels have most room.
-    """
+    """All distances of a plan, each pair once, those not met first: they need room."""
     least, names = _least(findings), [unit.name for unit in site.units]
     # Without a crowd the plan also shows each distance that is met only with a barrier, a wall or a
     # test (B19). It shows each distance that is not met, even if another one binds the unit.
@@ -62,9 +51,7 @@ def shown(findings: list[Finding], site: Site) -> list[Distance]:
 
 
 def binding(findings: list[Finding], site: Site) -> list[Distance]:
-    """The distance with the least margin of each unit, within NEAR_m, each once, in the order of
-    the units.
-    """
+    """The distance with the least margin of each unit, within NEAR_m, each once."""
     least = _least(findings)
     found = [least[unit.name] for unit in site.units if unit.name in least]
     return list({each.item.names: each for each in found}.values())
@@ -108,9 +95,7 @@ def _exposures(site: Site, judged: dict[str, Distance]) -> list[Distance]:
 
 
 def _walls(site: Site, judged: list[Distance]) -> list[Distance]:
-    """The nearest unit of each wall at which no judged distance ends, if the unit faces the wall.
-    [] for more than CROWD units.
-    """
+    """The nearest unit of each wall that it faces and at which no judged distance ends."""
     found: list[Distance] = []
     for area in site.areas if len(site.units) <= CROWD else ():
         ends = [each.gap.end for each in judged if area.name in each.item.names]
@@ -132,9 +117,7 @@ def _is_on(point: Point, shape: Shape) -> bool:
 
 
 def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
-    """Whether a gap is within NEAR_m, ends between the corners of its wall, and crosses no other
-    wall of the area.
-    """
+    """Whether a gap within NEAR_m ends between the corners of its wall and crosses no other one."""
     if gap.distance_m > NEAR_m or any(
         [_is_on(gap.end, geometry.Shape((corner,))) for corner in wall.points]
     ):
@@ -149,9 +132,7 @@ def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
 
 
 def _neighbours(site: Site) -> list[Distance]:
-    """Pairs of units without a third unit that is nearer to both than they are to each other. []
-    for more than CROWD units.
-    """
+    """Pairs of units without a third unit that is nearer to both than they are to each other."""
     units = site.units if len(site.units) <= CROWD else ()
     gaps = {
         (a.name, b.name): geometry.gap(a.shape, b.shape)

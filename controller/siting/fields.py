@@ -1,8 +1,4 @@
-"""Every key of a siting file as data: allowed values, whether it is required, its meaning.
-
-Tables: SITE is the top of the file. The others are `[model.NAME]`, `[unit.NAME]`, `[area.NAME]`,
-`[exposure.NAME]`, `[barrier.NAME]`, and once each `[fence]` and `[la_r3]`.
-"""
+"""Every key of a siting file as data: SITE is the top of the file, TABLES have names."""
 
 from typing import Any, NamedTuple
 

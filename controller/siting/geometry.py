@@ -1,5 +1,4 @@
-"""Plane geometry of a plan: distances between shapes, containment, clipping. Metres; a point is (x,
-y), y up the plan.
+"""Plane geometry: distances, containment, clipping. Metres; a point is (x, y), y up the plan.
 
 This module knows no rule. A distance is exact up to float rounding, far below TOUCH_m.
 """
@@ -34,9 +33,7 @@ def short(value_m: float, lengths: str, digits: int | None = None) -> str:
 
 
 class Shape(NamedTuple):
-    """points: one (a point), two or more (a line), three or more if is_closed. is_filled: the
-    inside belongs to the shape.
-    """
+    """points: one (a point), some (a line), three or more if is_closed. is_filled: with inside."""
 
     points: tuple[Point, ...]
     is_closed: bool = False
@@ -57,9 +54,7 @@ def polygon(points: Iterable[Point]) -> Shape:
 
 
 def rectangle(center_m: Point, size_m: Point, rotation_deg: float) -> Shape:
-    """A filled rectangle with this size along x and y, then turned counter-clockwise about its
-    center.
-    """
+    """A filled rectangle, turned counter-clockwise about its center."""
     turned = math.radians(rotation_deg)
     cos, sin = math.cos(turned), math.sin(turned)
     half_x, half_y = size_m[0] / 2, size_m[1] / 2
@@ -141,9 +136,7 @@ def edge_box(edge: Edge) -> Box:
 
 
 def segment_gap(a: Point, b: Point, c: Point, d: Point) -> Gap:
-    """Gap of the segments a-b and c-d. If they are parallel, the gap is in the middle of the part
-    where they face each other.
-    """
+    """Gap of the segments a-b and c-d; of parallel ones in the middle of their common part."""
     if crosses(a, b, c, d):
         crossing = _crossing(a, b, c, d)
         return Gap(0.0, crossing, crossing)
@@ -192,9 +185,7 @@ def side(a: Point, b: Point, point: Point) -> float:
 
 
 def crosses(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Whether the segments a-b and c-d cross inside both. An end on the other segment does not
-    count, because its distance is 0.
-    """
+    """Whether the segments a-b and c-d cross inside both, not at an end: its distance is 0."""
     return (
         side(a, b, c) * side(a, b, d) < 0
         and side(c, d, a) * side(c, d, b) < 0
@@ -203,9 +194,7 @@ def crosses(a: Point, b: Point, c: Point, d: Point) -> bool:
 
 
 def _boxes_meet(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Whether the boxes of two segments meet. For segments far apart on one straight line, the
-    signs of `side` are only rounding.
-    """
+    """Far apart on one straight line, the signs of `side` are only rounding."""
     return all(
         [
             max(a[axis], b[axis]) >= min(c[axis], d[axis])

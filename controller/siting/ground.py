@@ -23,9 +23,7 @@ from controller.siting.geometry import (
 
 
 def shrunk(rectangle: Shape) -> Shape:
-    """A rectangle with each side moved in a little, so that it no longer meets shapes that it only
-    touches.
-    """
+    """A rectangle with its sides moved in so far that it no longer meets what it only touches."""
     corners = rectangle.points
     return rectangle._replace(
         points=tuple(
@@ -73,9 +71,7 @@ def share_ground(first: Shape, second: Shape) -> bool:
 
 
 def _probes(polygon: Shape) -> Iterator[Point]:
-    """Corners of a polygon and points beside its edges. Any shape that covers a part of the
-    polygon contains at least one of them.
-    """
+    """Corners and points beside the edges: a shape over a part of the polygon has one of them."""
     for a, b in edges(polygon):
         length_m = math.dist(a, b)
         x, y = middle(a, b)

@@ -1,6 +1,4 @@
-"""Rules and Items. A rule has a measure: it takes (site, rule) and returns a list of Items, or the
-reason in words why it has none. An Item is one measured value. Neither judges.
-"""
+"""Rules and Items. A measure gives the Items of a rule, or the reason why there is none."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -15,12 +13,10 @@ AT_LEAST, AT_MOST, STATED, SCOPE = ">=", "<=", "said", "scope"
 
 
 class Rule(NamedTuple):
-    """sense: AT_LEAST or AT_MOST a number; STATED: a fact that the file has to give, or to give as
-    true; SCOPE: classifies and cannot fail.
+    """sense: AT_LEAST or AT_MOST a number; STATED: a fact; SCOPE: classifies and cannot fail.
 
-    clauses: {edition: (clause, confidence)}; a clause with (?) is unconfirmed. local: its local
-    profile, or "". number None: the measure gives a limit with each Item. kinds: of exposures that
-    the rule covers.
+    clauses: {edition: (clause, confidence)}; (?) is unconfirmed. local: its local profile, or "".
+    number None: the measure gives a limit with each Item. kinds: of exposures.
     """
 
     id: str
@@ -43,11 +39,8 @@ class Rule(NamedTuple):
 
 
 class Item(NamedTuple):
-    """value: a number, True or False, a text, or None with the missing fact. limit None: the limit
-    is the rule's number.
-
-    names: the things measured, two for a distance; gap: the place of a distance; by: the other rule
-    that judges this Item.
+    """value None: a fact is missing. limit None: the rule's number. names: of the things measured;
+    gap: of a distance; by: the other rule that judges this Item.
     """
 
     value: Any
@@ -134,9 +127,7 @@ def of_table(name: str, key: str) -> Measure:
 
 
 def undeclared_kinds(site: Site, kinds: tuple[str, ...]) -> list[Item]:
-    """[one Item] with the kinds of exposure that the file neither has nor declares absent; [] if
-    all are declared.
-    """
+    """[one Item] with the kinds that the file neither has nor declares absent; [] without such."""
     undeclared = site.undeclared(kinds)
     fact = f"exposures of kind {', '.join(undeclared)}, or these words in absent"
     return [Item(None, fact=fact)] if undeclared else []

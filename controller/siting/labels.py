@@ -1,6 +1,4 @@
-"""Places the texts of a plan without overlap. All numbers are pixels; a box is (x_min, y_min,
-x_max, y_max).
-"""
+"""Places the texts of a plan without overlap, in pixels; a box is (x_min, y_min, x_max, y_max)."""
 
 import math
 from collections.abc import Iterator
@@ -37,11 +35,9 @@ class Placer:
                 _take(self._lines, (x - 3, y - 3, x + 3, y + 3))
 
     def place(self, choices: list[list[str]], x: float, y: float) -> tuple[list[str], Pixel]:
-        """(lines, center) of the first choice of lines that has room near (x, y). The space is then
-        taken.
+        """(lines, center) of the first choice with room near (x, y), which it takes.
 
-        Without room, the last choice covers lines of the plan, but no other label. Without room for
-        that, it is at (x, y).
+        Else the last choice covers lines of the plan, but no label. Else it is at (x, y).
         """
         tries = [(lines, (self._lines, self._labels)) for lines in choices] + [
             (choices[-1], (self._labels,))

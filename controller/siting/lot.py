@@ -46,9 +46,7 @@ def holds(lot_line: Exposure, rectangle: Shape) -> bool:
 
 
 def inward(lot_line: Exposure, start: Point, end: Point, reach_m: float) -> geometry.Edge:
-    """(middle of a part of an open lot line, the point at a right angle into the lot, reach_m
-    away).
-    """
+    """(middle of a part of an open lot line, the point reach_m from it into the lot)."""
     (x1, y1), (x2, y2) = start, end
     length_m, middle = math.dist(start, end) or 1.0, geometry.middle(start, end)
     across = (-(y2 - y1) / length_m, (x2 - x1) / length_m)
@@ -61,11 +59,7 @@ def inward(lot_line: Exposure, start: Point, end: Point, reach_m: float) -> geom
 
 
 def extended(line: Shape) -> Shape:
-    """An open line with its first and last segment extended straight by BEYOND_m.
-
-    The lot goes on beyond the part in the file, so the line needs two sides everywhere. Sides and
-    distances have to use the same line.
-    """
+    """An open line with both ends extended by BEYOND_m: the lot goes on beyond the file."""
     first, last = _beyond(*line.points[1::-1]), _beyond(*line.points[-2:])
     return line._replace(points=(first, *line.points, last))
 
@@ -94,11 +88,9 @@ def _meets_itself(line: Shape) -> bool:
 
 
 def _is_same_side(line: Shape, start: Point, end: Point) -> bool:
-    """Whether the segment between two points crosses the line an even number of times. Neither
-    point is on the line.
+    """Whether a segment crosses the line an even number of times; neither end is on it.
 
-    A corner of the line on the segment belongs to the left side, because it would count twice
-    otherwise, once for each of its edges.
+    A corner of the line on the segment counts as left: else it would count once for each edge.
     """
     crossed = [
         (a, b)

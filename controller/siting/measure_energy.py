@@ -134,11 +134,7 @@ def unit_energy(site: Site, rule: Rule) -> Items:
 
 
 def place_energy(is_named: bool) -> Measure:
-    """A measure: energy in each kind of place of a dwelling. is_named: for the kinds that the
-    source names, otherwise for all other kinds.
-
-    The source limits the total of a kind, so a second outline of the same kind adds nothing.
-    """
+    """Energy of each kind of place of a dwelling, is_named: by the source. All of a kind count."""
 
     def measure(site: Site, rule: Rule) -> Items:
         locations = {area.name: area.facts["location"] for area in site.areas}

@@ -30,9 +30,7 @@ def of_floors(key: str) -> Measure:
 
 
 def floor_height(site: Site, rule: Rule) -> Items:
-    """Floor above the access of fire vehicles. The exception for roofs (B16a) judges a higher
-    roof.
-    """
+    """Floor above the access of fire vehicles. B16a judges a higher roof."""
     items = of_floors("floor_above_vehicle_access_m")(site, rule)
     if site.mode != f.ROOFTOP or isinstance(items, str):
         return items
@@ -64,9 +62,7 @@ def roof_edge(site: Site, rule: Rule) -> Items:
 
 
 def exposure_distance(site: Site, rule: Rule) -> Items:
-    """Distance of every unit to every exposure of the rule's kinds. Row B19 judges reduced
-    distances.
-    """
+    """Distance to every exposure of the rule's kinds. B19 judges reduced ones."""
     items = undeclared_kinds(site, rule.kinds)
     for unit, exposure, gap in site.gaps_to(rule.kinds):
         is_reduced = rule.id in ("B17", "B18") and reductions.reduced(

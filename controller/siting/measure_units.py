@@ -185,9 +185,7 @@ def tested(of_test: str) -> Measure:
 
 
 def _tested_item(first: str, second: str, gap: geometry.Gap, units: list[Unit], key: str) -> Item:
-    """A distance, limited by the widest spacing in the tests of some units. A test without a
-    spacing is a missing fact.
-    """
+    """A distance, limited by the widest spacing in the tests; a test without one lacks it."""
     for unit in units:
         if unit.model[key] is None:
             return Item(None, (first, second), fact=f"model.{unit.model_name}.{key}")

@@ -1,10 +1,7 @@
-"""The plan of a site as SVG: to scale, the same bytes for the same site. Metres become pixels, and
-y points down.
+"""The plan of a site as SVG: to scale, y down, the same bytes for the same site.
 
-Every unit, area, exposure and barrier is an element with its key in the file as id (`unit.pod_1`).
-The legend lists the exposures beyond the view. Distances (`distance.a.b`) are those of
-distances.py. A distance that is not met is red, dashed, and has an exclamation mark: colour is
-never the only sign.
+Every thing has its key in the file as id (`unit.pod_1`). A distance that is not met is red, dashed
+and has an exclamation mark: colour is never the only sign.
 """
 
 import math
@@ -58,9 +55,7 @@ def svg(site: Site, findings: list[Finding]) -> str:
 
 
 def _bad_names(site: Site, findings: list[Finding]) -> set[str]:
-    """Names of the units and areas that do not meet a rule. A name of a group or a model
-    includes its units.
-    """
+    """Names of units and areas that do not meet a rule, also by their group or model."""
     named = {name for finding in findings for item in finding.wrong for name in item.names}
     units = {unit.name for unit in site.units if named & {unit.name, unit.group, unit.model_name}}
     areas = {
@@ -136,9 +131,7 @@ def _exposures(site: Site, view: parts.View, bad: set[str]) -> Drawn:
 
 
 def _open_lot(view: parts.View, lot_line: Exposure) -> Iterator[str]:
-    """The visible extension of an open lot line, thinner, because distances may end on it. And a
-    short tick into the lot from the middle of each visible edge.
-    """
+    """Its visible extension, on which distances may end, and a tick into the lot at each edge."""
     seen = _seen_edges(view, lot_line.shape)
     for each in filter(None, (seen[0], seen[-1])):
         yield parts.draw_shape(view, Shape(each), parts.EXTENDED)
@@ -153,9 +146,7 @@ def _seen_edges(view: parts.View, shape: Shape) -> list[Edge | None]:
 
 
 def _seen_middle(view: parts.View, shape: Shape) -> Pixel:
-    """A point for a label: the middle of the visible part of a filled shape's box, or of the
-    longest visible edge.
-    """
+    """Middle of the visible part of a filled shape's box, or of the longest visible edge."""
     if not shape.is_filled:
         edges = filter(None, _seen_edges(view, shape))
         return view.at(geometry.middle(*max(edges, key=lambda pair: math.dist(*pair))))

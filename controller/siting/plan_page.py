@@ -74,9 +74,7 @@ def _scale_bar(view: parts.View, lengths: str) -> tuple[str, float]:
 
 
 def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str, float]:
-    """(elements, height) under the plan: scale bar, signs, rules that are not met, exposures beyond
-    the view, and the limits of this plan.
-    """
+    """(elements, height) under the plan: scale bar, signs, rules not met, limits of the plan."""
     bar, bar_px = _scale_bar(view, site.lengths)
     signs, bottom = _signs(site, bar_px + 90, view.width_px)
     lines = [

@@ -71,9 +71,7 @@ class View(NamedTuple):
 
 
 def tag(name: str, content: str | None = None, /, **attributes: str | float | None) -> str:
-    """An SVG element. Underscores of its attributes become hyphens, a float has one decimal, and
-    None is left out.
-    """
+    """An SVG element. An underscore becomes a hyphen, a float has one decimal, None is left out."""
     words = "".join(
         [
             f" {key.replace('_', '-')}="
@@ -113,9 +111,7 @@ def draw_text(lines: list[str], x: float, y: float, color: str) -> str:
 def draw_label(
     placer: Placer, choices: list[list[str]], x: float, y: float, color: str
 ) -> tuple[str, str]:
-    """(leader, label) of the first choice of lines that has room. A label that had to move is on
-    white.
-    """
+    """(leader, label) of the first choice with room. A label that had to move is on white."""
     lines, (center_x, center_y) = placer.place(choices, x, y)
     if (center_x, center_y) == (x, y):
         return "", draw_text(lines, x, y, color)
@@ -169,9 +165,7 @@ def _look(distance: Distance) -> Look:
 
 
 def _distance_words(distance: Distance, lengths: str) -> list[str]:
-    """Long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?". A further distance
-    has only "3.462 m".
-    """
+    """Long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?"; further: "3.462 m"."""
     apart = report.number(distance.gap.distance_m, "m", lengths)
     if distance.rule is None:
         return [apart]

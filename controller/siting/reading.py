@@ -178,9 +178,7 @@ def _built(
 
 
 def _energy_kWh(path: str, where: tuple[str, ...], table: Table) -> float:
-    """Energy of a model. Refuses energy that is given twice or not at all. Refuses more than the
-    volume of the unit can hold, because of a wrong unit of measure or a zero too many.
-    """
+    """Energy of a model, given once, and no more than its volume can hold: a zero too many."""
     energy_kWh, rated = table["energy_kWh"], [table[key] for key in RATED]
     is_rated = energy_kWh is None
     key = (*where, RATED[1] if is_rated else "energy_kWh")

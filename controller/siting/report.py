@@ -143,9 +143,7 @@ def required(finding: Finding, lengths: str = "m") -> str:
 
 
 def number(value: float | None, unit: str, lengths: str = "m") -> str:
-    """Metres or feet with three decimals, rounded down to show a shortfall of a thousandth. Other
-    units have as few digits as possible. lengths: of geometry.LENGTHS.
-    """
+    """A length has three decimals, rounded down to show a shortfall; others are short."""
     if value is None:
         return "-"
     if unit == "m":
@@ -194,9 +192,7 @@ def _result(findings: list[Finding]) -> list[str]:
 
 
 def headline(findings: list[Finding]) -> str:
-    """Numbers of rules: met, of these with an unconfirmed or second-hand clause, not met, and
-    without a fact.
-    """
+    """Numbers of rules: met, of these with an unsure clause, not met, and without a fact."""
     met, not_met, lacking = [
         audit.of(findings, verdict) for verdict in (audit.MET, audit.NOT_MET, audit.NEEDS_FACT)
     ]

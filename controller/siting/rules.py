@@ -1,9 +1,7 @@
-"""The rules as data: the rows of the fact table's Table B, and the rows of Table A that a plan can
-answer. Some rows are several rules.
+"""The rules as data: rows of the fact table's Table B, and those of Table A that a plan can answer.
 
-A rule has a measure, a scope, a number, and its clause and confidence in each edition. Feet of the
-source are metres, rounded to the millimetre. Row B39 (figures from the web without support in any
-code text) has no rule on purpose.
+Feet of the source are metres, rounded to the millimetre. Row B39 (figures from the web without
+support in any code text) has no rule on purpose.
 """
 
 import operator
@@ -43,9 +41,7 @@ Clauses = dict[str, tuple[str, str]]  # {edition: (clause, confidence)}
 
 
 def _by_edition(ifc_2018: str, nfpa_2020: str, nfpa_2023: str, nfpa_2026: str = "") -> Clauses:
-    """Clauses of the editions, each after its confidence; "": the edition has no such rule. A
-    missing clause of 2026 is assumed to be as in 2023.
-    """
+    """Clauses, each after its confidence; "": no such rule. 2026 is assumed to be as 2023."""
     if not nfpa_2026 and nfpa_2023:
         nfpa_2026 = f"G as 2023: {nfpa_2023.partition(' ')[2]}"
     given = (ifc_2018, nfpa_2020, nfpa_2023, nfpa_2026)

@@ -1,6 +1,4 @@
-"""Scopes of the rules: the words of each scope, and the reasons that exclude a site from it. The
-report prints the first reason that applies.
-"""
+"""Scopes of the rules: their words, and the reasons that exclude a site; the first counts."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -25,8 +25,7 @@ def part_within(
 def shielding(
     convex: geometry.Shape, part: geometry.Edge, barriers: dict[str, geometry.Edge], beyond_m: float
 ) -> list[str]:
-    """Names of the barriers {name: (point, point)} that together shield a whole segment; [] if a
-    part of the segment is not shielded.
+    """Names of barriers that together shield a whole segment; [] if a part of it is not shielded.
 
     A barrier counts if it passes beside the convex shape and is beyond_m longer at both ends. A
     point is shielded if it is on the far side and the barrier cuts its shortest sight line. One
@@ -51,9 +50,7 @@ def shielding(
 def _last(
     holds: Callable[[geometry.Point], bool], start: geometry.Point, end: geometry.Point
 ) -> geometry.Point:
-    """The last point from start to end for which a condition holds. The condition holds up to one
-    point and not after it.
-    """
+    """The last point from start to end for which a condition holds, which stops holding once."""
     if holds(end):
         return end
     low, high = 0.0, 1.0
