@@ -1,4 +1,4 @@
-"""Rules and Items. A measure gives the Items of a rule, or the reason why there is none."""
+"""Rules and Items. A measure gives the Items of a rule, or the reason for none."""
 
 import math
 from collections.abc import Callable, Iterable

@@ -37,7 +37,7 @@ class Placer:
     def place(self, choices: list[list[str]], x: float, y: float) -> tuple[list[str], Pixel]:
         """(lines, center) of the first choice with room near (x, y), which it takes.
 
-        Else the last choice covers lines of the plan, but no label. Else it is at (x, y).
+        Without room the last choice covers lines of the plan, but no label, or is at (x, y).
         """
         tries = [(lines, (self._lines, self._labels)) for lines in choices] + [
             (choices[-1], (self._labels,))

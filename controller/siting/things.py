@@ -32,7 +32,7 @@ class Area(NamedTuple):
 
 
 class Exposure(NamedTuple):
-    """What a fire must not reach, or must stay free. An open lot line goes on beyond the file."""
+    """An object or place that a fire must not reach. An open lot line goes on beyond the file."""
 
     name: str
     kind: str
