@@ -43,11 +43,9 @@ Sender = bytes | str  # the socket address of a sender
 
 
 class Account:
-    """Memory of one source: its keys (newest first), the highest sequence of each, and when its
-    last hints were accepted.
+    """Memory of one source: its keys (newest first), the highest sequence of each, its quota.
 
-    Each key counts its own sequences: the holder of an old key cannot use up those of the new key,
-    and no signed datagram counts twice.
+    The holder of an old key cannot use up the sequences of the new key, and none counts twice.
     """
 
     __slots__ = ("source", "keys", "row", "sequences", "_taken_ms", "_next")
@@ -87,9 +85,7 @@ class Account:
 
     @property
     def highest_sequence(self) -> int:
-        """The answer to a hello: a higher sequence is new under every key. The sequence of an old
-        key counts below _OLD_SEQUENCE_MAX only.
-        """
+        """A higher sequence is new under every key; of an old key, only the lower half counts."""
         newest, *old = [self.sequences[each.key] for each in self.keys] or [0]
         return max([newest, *[sequence for sequence in old if sequence < _OLD_SEQUENCE_MAX]])
 
@@ -122,10 +118,8 @@ HeldOf = Callable[[str, int], Held]
 class Controller(NamedTuple):
     """The part of the controller that the check needs.
 
-    take(source index, kind, quantity, value_W, valid_ms; start_ms of a step) hands a hint to the
-    next tick and returns None when that tick is full. take_schedule(source, schedule) returns 0 or
-    the code of a refusal. state, held(source name, now_ms): the answers to a status, and to a
-    request for the schedule.
+    take(source index, kind, quantity, value_W, valid_ms; start_ms of a step) is None in a full
+    tick. take_schedule returns 0 or a refusal. state, held(source name, now_ms): the answers.
     """
 
     take: Take

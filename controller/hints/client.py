@@ -13,11 +13,10 @@ ANSWER_S = 2.0
 
 
 def sender(send_s: float) -> socket.socket:
-    """A datagram socket with an abstract address: the loop answers to no other kind. Sending waits
-    for at most send_s.
+    """A datagram socket with an abstract address: the loop answers to no other kind.
 
-    A blocking sender waits in the kernel, whose queue serves senders first come, first served. A
-    sender that polls burns a core, because an unconnected socket always polls as writable, and it
+    It waits for at most send_s, in the kernel, whose queue serves senders first come, first served.
+    A sender that polls burns a core, because an unconnected socket always polls as writable, and it
     never gets a turn beside a blocking sender.
     """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)

@@ -1,8 +1,4 @@
-"""Accepted hints that begin later. They wait here, outside of the tick.
-
-At its start such a hint enters the image like one that has just come. A restart loses it, like
-every hint.
-"""
+"""Accepted hints that begin later wait here, outside of the tick. A restart loses them."""
 
 from collections.abc import Callable
 

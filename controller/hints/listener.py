@@ -1,14 +1,12 @@
-"""The socket on which hints arrive at the loop: bounded per tick, never blocking, silent to
-strangers.
+"""The socket on which hints arrive at the loop: bounded, never blocking, silent to strangers.
 
 Each call takes one datagram to judge, so that the loop can look at its deadline in between. After
-DATAGRAMS_PER_TICK of them the loop does not wait for this socket until the next tick. To reject a
-datagram by length and magic costs nearly nothing. Each call rejects some of them, and calls that
-found no other datagram are counted apart. So a flood of garbage does not use up the turns of hints.
+DATAGRAMS_PER_TICK of them the loop does not wait for this socket until the next tick. Each call
+rejects some by length and magic; calls that found no other datagram are counted apart. So a flood
+of garbage does not use up the turns of hints.
 
-Datagrams of all senders wait in one queue of the kernel (net.unix.max_dgram_qlen datagrams). While
-the queue is full, all senders wait. Blocking senders are served first come, first served; a sender
-that does not block gets a place by luck only.
+Datagrams of all senders wait in one queue of the kernel (net.unix.max_dgram_qlen). While it is
+full, all senders wait. A sender that does not block gets a place by luck only.
 """
 
 import os

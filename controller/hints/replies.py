@@ -1,8 +1,4 @@
-"""The reply to a hint after the tick that took it: granted, left, fallback, available power, and
-why; and the state of the cabinet for a source that requests it.
-
-Reads the core after the tick; changes nothing.
-"""
+"""The reply to a hint after its tick, and the state of the cabinet. Reads the core only."""
 
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h, reasons, setpoint

@@ -1,7 +1,4 @@
-"""The answer to a schedule when it is whole in the image, and the table read back.
-
-Reads the core after a tick; changes nothing.
-"""
+"""The answer to a schedule that is whole in the image, and the table read back. Reads only."""
 
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h

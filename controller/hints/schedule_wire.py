@@ -1,7 +1,6 @@
 """The schedule as bytes: a table of slots, its answer, and the table read back.
 
-A schedule has 88 bytes and 14 for each of at most 96 slots. It and the answers end in a MAC over
-all bytes before it, made with the key of the source. The request to read it back has none.
+A schedule has 88 bytes and 14 for each of at most 96 slots. Only the request to read has no MAC.
 """
 
 import struct
@@ -33,9 +32,7 @@ class Schedule(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The effect of a schedule. refused_slot and refused_field: from 1, 0: none; state: of
-    policies.schedule.STATES; slot: of now, from 1, 0: none; slot_count: of the table in force.
-    """
+    """refused_slot, refused_field, slot: from 1, 0: none; state: of policies.schedule.STATES."""
 
     source: str
     nonce: bytes

@@ -1,10 +1,8 @@
-"""Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for the loop and for
-senders.
+"""Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for loop and senders.
 
 A hint (88 bytes; 96 with a start time), a reply (116) and a state (112) end in a MAC over all bytes
-before it, made with the key of the source. A hello (20), its answer (28) and a status (20), which
-requests a state, are not secret and have no MAC. Times are the controller's uptime in ms; the
-answer to a hello has it. schedule_wire.py has the datagrams of a schedule.
+before it. A hello (20), its answer (28) and a status (20), which requests a state, have none. Times
+are the controller's uptime in ms; the answer to a hello has it.
 """
 
 import hmac

@@ -1,8 +1,6 @@
 """Powers of a table: which columns they are, and their readings row by row.
 
-The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or as in times.py. A row that has
-no number, or one that devices write for "no value", is left out and counted. A reading whose
-time is no later than the one before is refused: two meters in one file.
+The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or as in times.py.
 """
 
 import math

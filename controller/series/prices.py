@@ -1,9 +1,8 @@
 """Prices of a file as means of equal slots from a local time on.
 
 The time is the first column with one, else the first. The value is the first column with a unit of
-a price in its name, else the one that is named a price, else the first beside the times. Rows of 5
-to 60 minutes are taken; the step may change once, as on 1 October 2025. A row holds until the next.
-A row that is missing or without a number is refused by its time.
+a price in its name, else the one that is named a price, else the first beside the times. The step
+may change once, as on 1 October 2025. A row holds until the next.
 """
 
 import itertools

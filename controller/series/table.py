@@ -1,8 +1,6 @@
 """A table of text: its separator, decimal mark and header, then (line, cells) of each row.
 
-Separators are `,` `;` or tab, as header and first row show. A row is one line. A row with
-more cells than the header is refused, because a decimal comma looks like that. One with fewer cells
-is given as it is: the last line of a log that is being written.
+A row with fewer cells is given as it is: the last line of a log that is being written.
 """
 
 import contextlib

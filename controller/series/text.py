@@ -1,8 +1,4 @@
-"""The lines of a text file or of its gzip, with bounds, and each failure as one plain line.
-
-UTF-8 with or without byte order mark, UTF-16 with one. A line is never longer than LINE_MAX, so a
-file that unpacks to gigabytes without a line end costs no memory.
-"""
+"""The lines of a text file or of its gzip, with bounds: a bomb of one line costs no memory."""
 
 import contextlib
 import functools

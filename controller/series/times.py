@@ -1,9 +1,7 @@
 """Times of a series: cells to UTC seconds since 1970, and seconds to words.
 
-A cell is ISO 8601 with `Z`, `UTC` or an offset, the local time of a zone (also 25.11.2026 12:00 and
-2026/11/25), or seconds or milliseconds since 1970. Of a span (12:00 - 13:00) the begin counts. In
-the night in which the clock goes back an hour exists twice. Its first occurrence in the file is the
-first one, because a series goes forward.
+In the night in which the clock goes back an hour exists twice. Its first occurrence in the file is
+the first one, because a series goes forward.
 """
 
 import math
@@ -47,8 +45,7 @@ def zone_of(name: str) -> tzinfo:
 def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     """The columns of the time, found in the first row; () if there are none.
 
-    If several columns have a date, the first one with a time of the day counts, else the date and
-    the column of the clock.
+    The first one with a date and a time counts, else the date and the column of the clock.
     """
     whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
     timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]

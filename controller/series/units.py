@@ -1,8 +1,7 @@
 """Quantities of a series: their units as the name of a column shows them, and their range.
 
-A unit ends the name: `load_kW`, `load [kW]`, `load (kW)`. A price has money per MWh, money per kWh
-or its hundredth per kWh (cents, oere, pence) anywhere in it: `price_EUR_per_MWh`, `ct/kWh`. Case
-counts in `mW` and `MW`.
+A unit ends the name: `load_kW`, `load [kW]`. A price has money per MWh or kWh, or hundredths per
+kWh, anywhere in it: `price_EUR_per_MWh`, `ct/kWh`. Case counts in `mW` and `MW`.
 """
 
 import re

@@ -1,8 +1,4 @@
-"""The weather of a year, by the hour: irradiance on a level surface and outside air.
-
-A row is one hour, from 1 January on. If the file has times, they must agree, in whatever year. A
-value out of range is refused, also -9999 for a missing value.
-"""
+"""The weather of a year, by the hour: irradiance on a level surface and outside air."""
 
 import math
 from array import array

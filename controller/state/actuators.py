@@ -79,9 +79,9 @@ def _bound(value: int) -> int | None:
 
 
 def without(chain: c.Chain, code: int, wider: Wider = lambda: ANY) -> Facts:
-    """{value, next: the reason that would bind then, or None}: the chain once more without the
-    reason `code`, and without the ramp, which only delays. wider: (value, reason) of a cap or a
-    limit without this reason.
+    """{value, next: the reason that would bind then, or None}: the chain without `code` and ramp.
+
+    wider: (value, reason) of a cap or a limit without this reason.
     """
     again = c.Chain(WIDE_W)
     for answer in chain.answers:

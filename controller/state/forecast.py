@@ -1,7 +1,7 @@
-"""A pure forecast of battery and connection until the end of a job, in steps of 5 s.
+"""A pure forecast of battery and connection until the end of a job, on the safe side.
 
 The law of load tracking (core/tracking/reference.py) says how much the battery gives. So a charge
-before the job and the energy that tracking itself takes are in it. Estimates are on the safe side.
+before the job and the energy that tracking itself takes are in it.
 """
 
 from array import array

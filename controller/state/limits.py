@@ -1,7 +1,4 @@
-"""The numbers behind each limit, from the shadow's kernel: rack, cell, age and rows that decide.
-
-A `way` is 0 for charge and 1 for discharge.
-"""
+"""The numbers behind each limit: rack, cell, age and rows. A `way`: 0 charge, 1 discharge."""
 
 from collections.abc import Callable, Iterable
 

@@ -29,10 +29,10 @@ class Ledger:
 
 
 def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | None:
-    """{rows, summary, wrong, clock} as plain data, None for a controller without proof tests.
+    """{rows, summary, wrong, clock}, None for a controller without proof tests.
 
-    rows: of proof_state.rows; summary: the next due, in a few words; wrong: lines about the ledger;
-    clock: source of the day (utc.py), because with an unknown clock a late test may look due.
+    summary: the next due; wrong: lines about the ledger; clock: source of the day, because with an
+    unknown clock a late test may look due.
     """
     planned = header.get("proof_tests")
     if planned is None:

@@ -1,7 +1,6 @@
 """How a runaway would go on: the suspected module, and when fire would reach its neighbours.
 
-For people only: neither the matrix's report nor any interface upstream has it, and no code that
-acts may read it.
+For people only: no report of the matrix, no interface upstream and no code that acts reads it.
 """
 
 from collections.abc import Callable, Sequence

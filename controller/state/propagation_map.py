@@ -2,8 +2,7 @@
 
 A chain of cells as in section 5 of the fact table: `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra
 + Q`. At its trigger temperature a cell begins to release its energy, `Q = (E - released) / tau`.
-Steps of 5 s, 30 minutes ahead. The model leaves out heat by jets, flames and hot gas. A test checks
-that no code that acts imports it, because a trip must never wait for an estimate.
+The model leaves out heat by jets, flames and hot gas. A trip must never wait for an estimate.
 """
 
 import math
@@ -42,11 +41,9 @@ CELLS = {
 
 
 class Seen(NamedTuple):
-    """The suspected module: its number of cells, temperature and rise of its hottest cell,
-    temperature of the healthy modules and of the air.
+    """The suspected module. others_degC: of the healthy ones; rise: of its hottest cell.
 
-    warming_s: how long the cell has warmed from others_degC, and its neighbours with it. burning_s:
-    how long it has been running away; None before that.
+    warming_s: how long it has warmed from others_degC; burning_s: has run away, None before that.
     """
 
     cells: int
@@ -64,9 +61,7 @@ class Seen(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """Values of the type file: heat capacity of a cell; resistance from a module to the next module
-    in its rack, and to the next rack, K/W; None: no path for heat.
-    """
+    """Values of the type file: a cell, resistances to the next module and rack; None: no path."""
 
     cell_J_per_K: float = 5600.0  # 5.7 kg, 280 to 300 Ah (E10)
     module_K_per_W: float | None = 1.06
@@ -144,11 +139,9 @@ def triggers(
     face: Face | None = None,
     ahead_s: float = AHEAD_S,
 ) -> list[Time_s]:
-    """When each cell reaches its trigger, s from now; negative: in the past; None: not within
-    ahead_s.
+    """When each cell reaches its trigger, s from now, < 0 in the past; None: not within ahead_s.
 
-    hot_cell: index of the hottest cell. face: to a second module with as many cells, which follow
-    in the result.
+    hot_cell: index of the hottest. face: to a second module, whose cells follow in the result.
     """
     chain = _Chain(cell, seen, cell_K_per_W, hot_cell, face)
     now_s = -seen.past_s

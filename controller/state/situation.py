@@ -1,7 +1,5 @@
-"""A cabinet and its connection in plain numbers (situation_forms.py): the input of ask.py.
-
-`of_control` reads the control functions, in a shadow of the controller or in a simulation.
-`of_journal` reads a running controller.
+"""A cabinet and its connection in plain numbers, the input of ask.py: of a controller's journal, or
+of the control functions in a shadow or a simulation.
 """
 
 from collections.abc import Callable, Sequence

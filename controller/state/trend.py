@@ -36,11 +36,9 @@ FROM_JOURNAL = (
 def facts(
     shadow: Shadow, history: History, recorded: Record | None, boot_ms: int, span_s: int = SPAN_S
 ) -> Facts:
-    """The page `trend` as plain data: per quantity COLUMNS means over span_s seconds, oldest first;
-    None where a column has no value. now: the value of the newest tick, None while it is unknown.
+    """The page `trend`: per quantity COLUMNS means over span_s, oldest first; None without a value.
 
-    boot_ms: now, since the boot of the box, as the recorder counts. The journal counts from the
-    controller's start.
+    boot_ms: since the boot of the box, as the recorder counts; the journal counts from the start.
     """
     now_ms = base.uptime_ms(shadow) if recorded is None else boot_ms
     samples = history.samples if recorded is None else _this_boot(recorded.seconds(span_s), now_ms)
