@@ -138,7 +138,8 @@ def edge_box(edge: Edge) -> Box:
 def segment_gap(a: Point, b: Point, c: Point, d: Point) -> Gap:
     """Gap of the segments a-b and c-d; of parallel ones in the middle of their common part."""
     if crosses(a, b, c, d):
-        crossing = _crossing(a, b, c, d)
+        before, after = side(c, d, a), side(c, d, b)
+        crossing = between(a, b, before / (before - after))
         return Gap(0.0, crossing, crossing)
     found = [point_gap(a, c, d), point_gap(b, c, d)]
     found += [
@@ -167,6 +168,11 @@ def middle(a: Point, b: Point) -> Point:
     return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
 
 
+def between(a: Point, b: Point, share: float) -> Point:
+    """The point after a share of the way from a to b."""
+    return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
+
+
 def point_gap(point: Point, a: Point, b: Point) -> Gap:
     """Gap of a point and the segment a-b."""
     along_x, along_y = b[0] - a[0], b[1] - a[1]
@@ -174,8 +180,7 @@ def point_gap(point: Point, a: Point, b: Point) -> Gap:
     share = (
         0.0 if square == 0 else ((point[0] - a[0]) * along_x + (point[1] - a[1]) * along_y) / square
     )
-    share = min(1.0, max(0.0, share))
-    nearest = (a[0] + share * along_x, a[1] + share * along_y)
+    nearest = between(a, b, min(1.0, max(0.0, share)))
     return Gap(math.dist(point, nearest), point, nearest)
 
 
@@ -189,25 +194,9 @@ def crosses(a: Point, b: Point, c: Point, d: Point) -> bool:
     return (
         side(a, b, c) * side(a, b, d) < 0
         and side(c, d, a) * side(c, d, b) < 0
-        and _boxes_meet(a, b, c, d)
+        # far apart on one straight line, the signs of `side` are only rounding
+        and box_distance_m(edge_box((a, b)), edge_box((c, d))) == 0
     )
-
-
-def _boxes_meet(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Far apart on one straight line, the signs of `side` are only rounding."""
-    return all(
-        [
-            max(a[axis], b[axis]) >= min(c[axis], d[axis])
-            and max(c[axis], d[axis]) >= min(a[axis], b[axis])
-            for axis in (0, 1)
-        ]
-    )
-
-
-def _crossing(a: Point, b: Point, c: Point, d: Point) -> Point:
-    before, after = side(c, d, a), side(c, d, b)
-    share = before / (before - after)
-    return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
 
 
 def contains(shape: Shape, point: Point) -> bool:
@@ -239,9 +228,4 @@ def clipped(edge: Edge, window: Box) -> Edge | None:
             continue
         enter, leave = sorted(((low - start) / along, (high - start) / along))
         first, last = max(first, enter), min(last, leave)
-    if first > last:
-        return None
-    return (
-        (x1 + first * (x2 - x1), y1 + first * (y2 - y1)),
-        (x1 + last * (x2 - x1), y1 + last * (y2 - y1)),
-    )
+    return (between(*edge, first), between(*edge, last)) if first <= last else None

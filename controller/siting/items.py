@@ -84,23 +84,15 @@ def of_models(units: Iterable[Unit], key: str) -> list[Item]:
     return [fact_item(model[key], name, f"model.{name}.{key}") for name, model in models.items()]
 
 
-def _all_units(site: Site) -> tuple[Unit, ...]:
-    return site.units
-
-
 def each_model(
-    key: str, chosen: Callable[[Site], Iterable[Unit]] = _all_units, none: str = ""
+    key: str, chosen: Callable[[Site], Iterable[Unit]] = lambda site: site.units, none: str = ""
 ) -> Measure:
     """A measure: one key of each model of the chosen units."""
     return lambda site, rule: of_models(chosen(site), key) or none
 
 
-def _any_area(area: Area) -> bool:
-    return True
-
-
 def each_area(
-    key: str, is_asked: Callable[[Area], bool] = _any_area, none: str = "no area"
+    key: str, is_asked: Callable[[Area], bool] = lambda area: True, none: str = "no area"
 ) -> Measure:
     """A measure: one key of each area with a unit."""
     return lambda site, rule: (

@@ -56,12 +56,8 @@ def _last(
     low, high = 0.0, 1.0
     for _ in range(geometry.HALVINGS):
         share = (low + high) / 2
-        low, high = (share, high) if holds(_along(start, end, share)) else (low, share)
-    return _along(start, end, low)
-
-
-def _along(start: geometry.Point, end: geometry.Point, share: float) -> geometry.Point:
-    return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
+        low, high = (share, high) if holds(geometry.between(start, end, share)) else (low, share)
+    return geometry.between(start, end, low)
 
 
 def _sight(convex: geometry.Shape, point: geometry.Point) -> geometry.Gap:
