@@ -15,9 +15,8 @@ from typing import NamedTuple
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h
 from controller.hints import hint_statistics as st, schedule_wire as sw, wire as w
-from controller.hints.hint_check import freshness, meaning, permitted
+from controller.hints.hint_check import Refusal, freshness, meaning, permitted, refusal
 from controller.hints.later import Later
-from controller.hints.schedule_check import Refusal, refusal
 from controller.hints.schedule_wire import Held, Schedule
 
 QUOTA_MS = 1000  # the window of hints_per_s_max

@@ -22,7 +22,6 @@ from controller.hints import (
     admission,
     hint_statistics as st,
     replies,
-    schedule_replies,
     schedule_wire as sw,
     wire as w,
 )
@@ -111,15 +110,15 @@ class HintListener:
 
     def _held(self, source_name: str, now_ms: int) -> sw.Held:
         nonce = self.admission.nonce
-        return schedule_replies.held(source_name, self._core, self._sources, nonce, now_ms)
+        return replies.held(source_name, self._core, self._sources, nonce, now_ms)
 
     def _take_schedule(self, source: Source, schedule: sw.Schedule) -> int:
         """Let a schedule enter the image. Returns 0, or the code of a refusal."""
         if self._image.is_schedule_entering:
             return h.BUSY
-        if schedule_replies.is_held_by_better(source, self._core, self._sources):
+        if replies.is_held_by_better(source, self._core, self._sources):
             return h.OTHERS_SCHEDULE
-        if schedule_replies.is_far(schedule, self._core):
+        if replies.is_far(schedule, self._core):
             return h.START_FAR
         head = source.index, schedule.start_min, schedule.slot_min
         self._image.add_schedule(Table(*head, schedule.slots))
@@ -144,7 +143,7 @@ class HintListener:
 
     def _reply(self, each: admission.Pending, now_ms: int) -> None:
         if not isinstance(each.hint, w.Hint):
-            answer = schedule_replies.answer(each, self._core, self.admission.nonce, now_ms)
+            answer = replies.answer(each, self._core, self.admission.nonce, now_ms)
             self._send(sw.answer_bytes(answer, each.key), each.sender)
             return
         reply = replies.reply(each, each.hint, self._core, self.admission.nonce, now_ms)

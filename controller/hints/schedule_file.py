@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from controller.core.base.schedule_table import OPEN_W, SLOT_MIN_MAX, SLOTS_MAX, Slot
 from controller.forms import field, reading
 from controller.forms.refusal import ConfigError, refuse
-from controller.hints.schedule_check import RANGES, START_MIN_MAX, wrong_field
+from controller.hints.hint_check import SLOT_RANGES, START_MIN_MAX, wrong_field
 from controller.series import table, times
 from controller.series.refusal import SeriesError, at_cell, shown
 from drivers import toml_text
@@ -47,7 +47,7 @@ def _is_minute(value: Any) -> bool:
 
 _SLOT = {
     name: field.integer(*ends, 0 if name == "reserve_permille" else OPEN_W)
-    for name, ends in RANGES.items()
+    for name, ends in SLOT_RANGES.items()
 }
 _FORM = {
     "start": field.passing(_is_minute, _MINUTES),
