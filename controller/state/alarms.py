@@ -134,5 +134,5 @@ def start(shadow: Shadow) -> Facts:
         "checklist": checklist if state in (s.INHIBITED, s.READY) else None,
         "is_asked_to_run": is_asked,
         "rests": rests if code and not is_asked and not base.locked_out_by(shadow) else None,
-        "resets_per_hour_max": base.cabinet_parameter(shadow, p.P_RESETS_PER_HOUR_MAX),
+        "resets_per_hour_max": shadow.core.facts.cabinet_parameter(p.P_RESETS_PER_HOUR_MAX),
     }

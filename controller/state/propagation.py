@@ -59,7 +59,7 @@ def _began_ms(
 
 def _readings(shadow: Shadow, rack: int) -> Sequence[int]:
     first = shadow.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
-    return shadow.inp[first : first + base.rack_parameter(shadow, rack, p.R_MODULES)]
+    return shadow.inp[first : first + shadow.core.facts.rack_parameter(rack, p.R_MODULES)]
 
 
 def _hottest(shadow: Shadow, rack: int) -> tuple[int, int, int] | None:
@@ -78,7 +78,7 @@ def _seen(
     median_degC = readings[(modules - 1) // 2] / DECI
     air_ddegC = base.cabinet_value(shadow, s.AIR_TEMPERATURE_DDEGC)
     return propagation_map.Seen(
-        cells=max(2, base.rack_parameter(shadow, rack, p.R_CELLS) // modules),
+        cells=max(2, shadow.core.facts.rack_parameter(rack, p.R_CELLS) // modules),
         hot_degC=readings[-1] / DECI,
         rise_K_per_s=_rise_ddegC(shadow, rack, module) / DECI / heating.HISTORY_S,
         others_degC=median_degC,

@@ -50,7 +50,7 @@ RESERVE_POWER_W_MIN = 1000  # below it the time to the reserve has no meaning
 
 def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | None) -> Facts:
     """The page `status` as plain data; loop: of loop_statistics.read; record: of Record.summary."""
-    chain, tick_ms = why.facts(shadow), base.tick_ms(shadow)
+    chain, tick_ms = why.facts(shadow), shadow.core.facts.tick_ms
     active = rows.by_danger([rows.row_of(shadow, name, history) for name in shadow.standing])
     lamp = "amber" if shadow.out[s.LAMP_ON] else "off"
     return {
@@ -142,7 +142,7 @@ def contact(shadow: Shadow, name: str) -> str:
     inputs = [
         index for index in CONTACTS[name] if s.CABINET_INPUTS[index][base.INPUT_NAME] not in absent
     ]
-    if not inputs or name == "door" and not base.cabinet_parameter(shadow, p.P_DOOR_FITTED):
+    if not inputs or name == "door" and not shadow.core.facts.cabinet_parameter(p.P_DOOR_FITTED):
         return NOT_FITTED
     values = [base.cabinet_value(shadow, index) for index in inputs]
     if name in MOVED_BY_FAN and not shadow.out[s.FAN_ON] and 0 in values:
