@@ -64,10 +64,10 @@ def _steps(trace: Trace) -> list[Facts]:
     return [
         {
             "step": step,
-            "low": None if low is None else _bound(trace(low)),
-            "high": None if high is None else _bound(trace(high)),
+            "low": low and _bound(trace(low)),
+            "high": high and _bound(trace(high)),
             "leaves": trace(leaves),
-            "acted": None if acted is None else base.reason(trace(acted)),
+            "acted": acted and base.reason(trace(acted)),
         }
         for step, low, high, leaves, acted in rows
     ]

@@ -73,9 +73,8 @@ def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
     """
     left, allowed = shadow.core.facts.resets()
     latched = [row for row in standing if row["is_latched"]]
-    needs, result = None, l.NOTHING
-    if latched:
-        needs = "key" if any(row["reset"] == "key" for row in latched) else "remote"
+    needs, result = rows.needed([row["reset"] for row in latched], None), l.NOTHING
+    if needs:
         kind = m.KEY if needs == "key" else m.REMOTE
         result = shadow.core.facts.verdict(kind, shadow.first_out, shadow.cause_mask)
     return {

@@ -76,13 +76,9 @@ def groups(shadow: Shadow, rack: int) -> list[int]:
 
 def oldest_ms(shadow: Shadow, groups: Iterable[int]) -> int | None:
     """Age of the oldest of these freshness groups, ms; None if one was never seen."""
-    oldest = 0
-    for group in groups:
-        age_ms = base.age_ms(shadow, group)
-        if age_ms is None:
-            return None
-        oldest = max(oldest, age_ms)
-    return oldest
+    ages_ms = [base.age_ms(shadow, group) for group in groups]
+    known_ms = [age_ms for age_ms in ages_ms if age_ms is not None]
+    return max(known_ms, default=0) if len(known_ms) == len(ages_ms) else None
 
 
 def temperatures(shadow: Computed, rack: int) -> dict[str, int | None]:
