@@ -16,19 +16,13 @@ CROWD = 40
 
 
 class Distance(NamedTuple):
-    """item: with its gap; rule: None if no rule judged it; is_sure: the clause has no (?)."""
+    """item, gap: of an item that has one; rule: None if no rule judged it; is_sure: the clause has no (?)."""
 
     rule: rules.Rule | None
     item: Item
-    is_met: bool
+    gap: Gap
+    is_met: bool = True
     is_sure: bool = True
-
-    @property
-    def gap(self) -> Gap:
-        """The gap of the item. ValueError for an item that is no distance."""
-        if self.item.gap is None:
-            raise ValueError(f"{self.item.names}: is no distance")
-        return self.item.gap
 
 
 def shown(findings: list[Finding], site: Site) -> list[Distance]:
@@ -78,11 +72,11 @@ def _judged(findings: list[Finding]) -> Iterator[tuple[float, Distance]]:
             if item.gap is not None and not item.by and item.gap.distance_m <= NEAR_m:
                 margin = audit.margin(finding.rule, item)
                 is_met, is_sure = margin >= -geometry.TOUCH_m, audit.is_sure(finding)
-                yield margin, Distance(finding.rule, item, is_met, is_sure)
+                yield margin, Distance(finding.rule, item, item.gap, is_met, is_sure)
 
 
 def _further(gap: Gap, *names: str) -> Distance:
-    return Distance(None, gap_item(names[0], names[1], gap)._replace(names=names), True)
+    return Distance(None, gap_item(names[0], names[1], gap)._replace(names=names), gap)
 
 
 def _exposures(site: Site, judged: dict[str, Distance]) -> list[Distance]:
