@@ -16,7 +16,7 @@ CROWD = 40
 
 
 class Distance(NamedTuple):
-    """item, gap: of an item that has one; rule: None if no rule judged it; is_sure: the clause has no (?)."""
+    """gap: of the item; rule: None if no rule judged it; is_sure: the clause has no (?)."""
 
     rule: rules.Rule | None
     item: Item
