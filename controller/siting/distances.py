@@ -118,10 +118,8 @@ def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
         return False
     others = [each for each in geometry.edges(area.shape) if each != wall.points]
     return all(
-        [
-            geometry.segment_gap(gap.start, gap.end, *each).distance_m > geometry.TOUCH_m
-            for each in others
-        ]
+        geometry.segment_gap(gap.start, gap.end, *each).distance_m > geometry.TOUCH_m
+        for each in others
     )
 
 
@@ -139,10 +137,8 @@ def _neighbours(site: Site) -> list[Distance]:
         for (a, b), gap in gaps.items()
         if geometry.TOUCH_m < gap.distance_m <= NEAR_m
         and not any(
-            [
-                max(apart_m[a, c.name], apart_m[b, c.name]) < gap.distance_m - geometry.TOUCH_m
-                for c in units
-                if c.name not in (a, b)
-            ]
+            max(apart_m[a, c.name], apart_m[b, c.name]) < gap.distance_m - geometry.TOUCH_m
+            for c in units
+            if c.name not in (a, b)
         )
     ]

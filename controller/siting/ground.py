@@ -27,10 +27,8 @@ def shrunk(rectangle: Shape) -> Shape:
     corners = rectangle.points
     return rectangle._replace(
         points=tuple(
-            [
-                _inward(corner, corners[index - 1], corners[(index + 1) % 4])
-                for index, corner in enumerate(corners)
-            ]
+            _inward(corner, corners[index - 1], corners[(index + 1) % 4])
+            for index, corner in enumerate(corners)
         )
     )
 
@@ -41,10 +39,7 @@ def _inward(corner: Point, *neighbours: Point) -> Point:
     x, y = [
         corner[axis]
         + sum(
-            [
-                step * (each[axis] - corner[axis])
-                for step, each in zip(steps, neighbours, strict=True)
-            ]
+            step * (each[axis] - corner[axis]) for step, each in zip(steps, neighbours, strict=True)
         )
         for axis in (0, 1)
     ]

@@ -79,11 +79,9 @@ def _meets_itself(line: Shape) -> bool:
     """Whether two edges of an open line meet that are not neighbours."""
     edges = geometry.edges(line)
     return any(
-        [
-            geometry.segment_gap(*one, *other).distance_m <= geometry.TOUCH_m
-            for index, one in enumerate(edges)
-            for other in edges[index + 2 :]
-        ]
+        geometry.segment_gap(*one, *other).distance_m <= geometry.TOUCH_m
+        for index, one in enumerate(edges)
+        for other in edges[index + 2 :]
     )
 
 

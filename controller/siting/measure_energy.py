@@ -43,10 +43,8 @@ def _is_over(units: list[Unit]) -> bool:
     limits = [(energy_kWh, limit_kWh) for _, energy_kWh, limit_kWh in _energies(units)]
     limits.append((sum_kWh(units), _mixed_limit_kWh(units)))
     return any(
-        [
-            limit_kWh is not None and energy_kWh > limit_kWh + geometry.TOUCH_m
-            for energy_kWh, limit_kWh in limits
-        ]
+        limit_kWh is not None and energy_kWh > limit_kWh + geometry.TOUCH_m
+        for energy_kWh, limit_kWh in limits
     )
 
 

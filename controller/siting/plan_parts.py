@@ -73,12 +73,10 @@ class View(NamedTuple):
 def tag(name: str, content: str | None = None, /, **attributes: str | float | None) -> str:
     """An SVG element. An underscore becomes a hyphen, a float has one decimal, None is left out."""
     words = "".join(
-        [
-            f" {key.replace('_', '-')}="
-            + quoteattr(f"{value:.1f}" if isinstance(value, float) else str(value))
-            for key, value in attributes.items()
-            if value is not None
-        ]
+        f" {key.replace('_', '-')}="
+        + quoteattr(f"{value:.1f}" if isinstance(value, float) else str(value))
+        for key, value in attributes.items()
+        if value is not None
     )
     return f"<{name}{words}/>" if content is None else f"<{name}{words}>{content}</{name}>"
 

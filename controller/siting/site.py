@@ -207,10 +207,8 @@ def _near_gaps(units: list[tuple[int, Shape, Box]], shape: Shape) -> Iterator[tu
     """(index, Gap) of each unit within NEAR_m of a shape, and of the next unit beyond."""
     around, beyond_m = geometry.box(shape), math.inf
     apart = sorted(
-        [
-            (geometry.box_distance_m(box, around), index, unit_shape)
-            for index, unit_shape, box in units
-        ]
+        (geometry.box_distance_m(box, around), index, unit_shape)
+        for index, unit_shape, box in units
     )
     for least_m, index, unit_shape in apart:
         if least_m > beyond_m + geometry.TOUCH_m:

@@ -216,11 +216,9 @@ def _steps(control: Control, share_permille: int) -> tuple[Step, ...]:
     """Each announced step that has not begun."""
     steps = control.functions[Notices.NAME].steps()
     return tuple(
-        [
-            Step(each.start_ms // 1000, each.step_W * share_permille // 1000, each.left_ms // 1000)
-            for each in steps
-            if each.start_ms
-        ]
+        Step(each.start_ms // 1000, each.step_W * share_permille // 1000, each.left_ms // 1000)
+        for each in steps
+        if each.start_ms
     )
 
 
