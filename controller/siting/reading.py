@@ -20,7 +20,6 @@ RATED = ("rated_voltage_V", "rated_capacity_Ah")
 FILE_BYTES_MAX = 4_000_000
 
 Tables = dict[str, dict[str, Table]]  # {"unit": {name: table}, ...}
-Fault = tuple  # whether the fault exists, key, problem, and what is allowed if there is a choice
 
 
 def load(path: str) -> Site:
@@ -37,12 +36,8 @@ def load(path: str) -> Site:
         for name, keys in f.SINGLE_TABLES.items()
         if name in content
     }
-    for is_wrong, *words in (
-        *_faults_of_mode(top, singles),
-        *_faults_of_things(top, tables, singles),
-    ):
-        if is_wrong:
-            refuse(path, *words)
+    _check_mode(path, top, singles)
+    _check_things(path, top, tables, singles)
     _check_names(path, tables)
     energies_kWh = {
         name: _energy_kWh(path, ("model", name), table) for name, table in tables["model"].items()
@@ -69,80 +64,47 @@ def _table(path: str, where: Path, content: Any, form: Form, also: Path = ()) ->
     return {key: f.frozen(value) for key, value in found.items()}
 
 
-def _faults_of_mode(top: Table, singles: dict[str, Table]) -> tuple[Fault, ...]:
-    """Faults by the mode: a fact that the mode does not allow, or requires."""
-    mode, edition = top["mode"], top["edition"]
+def _check_mode(path: str, top: Table, singles: dict[str, Table]) -> None:
+    """Refuse a fact that the mode does not allow, or a missing one that it requires."""
+    mode, edition, place = top["mode"], top["edition"], top["place"]
     unset = f"is not set here: the mode is {shown(mode)}"
-    return (
-        (
-            mode == f.STATIONARY and top["place"] is None,
-            ("place",),
-            'is missing with mode "stationary"',
-            ", ".join(f.PLACES),
-        ),
-        (
-            mode != f.STATIONARY and top["place"] is not None,
-            ("place",),
-            f"is not set here: mode {shown(mode)} decides it",
-        ),
-        (
-            mode in (f.DWELLING, f.OPEN_GARAGE) and edition == f.IFC_2018,
-            ("edition",),
-            f"{shown(edition)} has no rules here for mode {shown(mode)}",
-            ", ".join(f.EDITIONS[1:]),
-        ),
-        *[
-            (mode != owner and top[key] is not None, (key,), unset, allowed)
-            for owner, allowed, keys in (
-                (f.MOBILE, "", ("deployed_days", "charging_location")),
-                (f.OPEN_GARAGE, "[area.NAME] of a room or a roof", f.FLOORS),
-            )
-            for key in keys
-        ],
-        (mode != f.MOBILE and "fence" in singles, ("fence",), unset),
-    )
+    if mode == f.STATIONARY and place is None:
+        refuse(path, ("place",), 'is missing with mode "stationary"', ", ".join(f.PLACES))
+    if mode != f.STATIONARY and place is not None:
+        refuse(path, ("place",), f"is not set here: mode {shown(mode)} decides it")
+    if mode in (f.DWELLING, f.OPEN_GARAGE) and edition == f.IFC_2018:
+        problem = f"{shown(edition)} has no rules here for mode {shown(mode)}"
+        refuse(path, ("edition",), problem, ", ".join(f.EDITIONS[1:]))
+    for owner, allowed, keys in (
+        (f.MOBILE, "", ("deployed_days", "charging_location")),
+        (f.OPEN_GARAGE, "[area.NAME] of a room or a roof", f.FLOORS),
+    ):
+        for key in keys:
+            if mode != owner and top[key] is not None:
+                refuse(path, (key,), unset, allowed)
+    if mode != f.MOBILE and "fence" in singles:
+        refuse(path, ("fence",), unset)
 
 
-def _faults_of_things(top: Table, tables: Tables, singles: dict[str, Table]) -> tuple[Fault, ...]:
-    """Faults of local profiles, areas and exposures."""
-    mode, areas = top["mode"], tables["area"]
-    return (
-        (
-            "la_r3" in singles and f.LA_R3 not in (top["local"] or ()),
-            ("la_r3",),
-            "is not set here: local does not name it",
-        ),
-        (
-            top["dedicated_building"] and top["place"] != f.INDOORS,
-            ("dedicated_building",),
-            'is not set here: the place is not "indoors"',
-        ),
-        *[
-            (
-                mode == f.DWELLING and table["location"] is None,
-                ("area", name, "location"),
-                'is missing with mode "dwelling"',
-                ", ".join(f.LOCATIONS),
-            )
-            for name, table in areas.items()
-        ],
-        (
-            areas and (top["place"] == f.OUTDOORS or mode in (f.MOBILE, f.OPEN_GARAGE)),
-            ("area",),
-            "is not set here: the units are in no room",
-            "[exposure.NAME] for a building nearby",
-        ),
-        *[
-            (
-                table["kind"] == kind,
-                ("absent",),
-                f"{shown(kind)} is not allowed: exposure.{name} is one",
-            )
-            for kind in top["absent"] or ()
-            for name, table in tables["exposure"].items()
-        ],
-        (not tables["unit"], ("unit",), "is missing", "at least one [unit.NAME]"),
-    )
+def _check_things(path: str, top: Table, tables: Tables, singles: dict[str, Table]) -> None:
+    """Refuse local profiles, areas and exposures that contradict the top of the file."""
+    if "la_r3" in singles and f.LA_R3 not in (top["local"] or ()):
+        refuse(path, ("la_r3",), "is not set here: local does not name it")
+    if top["dedicated_building"] and top["place"] != f.INDOORS:
+        refuse(path, ("dedicated_building",), 'is not set here: the place is not "indoors"')
+    for name, table in tables["area"].items():
+        if top["mode"] == f.DWELLING and table["location"] is None:
+            where = ("area", name, "location")
+            refuse(path, where, 'is missing with mode "dwelling"', ", ".join(f.LOCATIONS))
+    if tables["area"] and (top["place"] == f.OUTDOORS or top["mode"] in (f.MOBILE, f.OPEN_GARAGE)):
+        problem = "is not set here: the units are in no room"
+        refuse(path, ("area",), problem, "[exposure.NAME] for a building nearby")
+    for kind in top["absent"] or ():
+        for name, table in tables["exposure"].items():
+            if table["kind"] == kind:
+                refuse(path, ("absent",), f"{shown(kind)} is not allowed: exposure.{name} is one")
+    if not tables["unit"]:
+        refuse(path, ("unit",), "is missing", "at least one [unit.NAME]")
 
 
 def _check_names(path: str, tables: Tables) -> None:
@@ -189,12 +151,9 @@ def _energy_kWh(path: str, where: tuple[str, ...], table: Table) -> float:
         energy_kWh = rated[0] * rated[1] / 1000
     volume_m3 = table["size_m"][0] * table["size_m"][1] * table["height_m"]
     if energy_kWh > f.DENSEST_kWh_per_m3 * volume_m3:
-        refuse(
-            path,
-            key,
-            f"{shown(table[key[-1]])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3",
-            f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (no cell holds more)",
-        )
+        found = f"{shown(table[key[-1]])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3"
+        most = f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (no cell holds more)"
+        refuse(path, key, found, most)
     return energy_kWh
 
 
@@ -206,15 +165,10 @@ def _unit(
     energies_kWh: dict[str, float],
     areas: list[Area],
 ) -> Unit:
+    where, allowed = ("unit", name), ", ".join(models) or "a [model.NAME]"
     if table["model"] not in models:
-        not_allowed(
-            path,
-            ("unit", name, "model"),
-            table["model"],
-            ", ".join(models) or "a [model.NAME]",
-            models,
-        )
-    where, model = ("unit", name), models[table["model"]]
+        not_allowed(path, (*where, "model"), table["model"], allowed, models)
+    model = models[table["model"]]
     shape = geometry.rectangle(table["center_m"], model["size_m"], table["rotation_deg"] or 0)
     holding = []
     for area in areas:
@@ -242,12 +196,8 @@ def _exposure(path: str, name: str, table: Table) -> Exposure:
     points = (table["point_m"],) if given == ["point_m"] else table[given[0]]
     # a closed line_m would have no inside: distances would count to its edge only
     if given == ["line_m"] and points[0] == points[-1]:
-        refuse(
-            path,
-            (*where, "line_m"),
-            "ends where it begins",
-            "an open line; outline_m for a closed outline, its first point given once",
-        )
+        allowed = "an open line; outline_m for a closed outline, its first point given once"
+        refuse(path, (*where, "line_m"), "ends where it begins", allowed)
     lot.check(path, name, table)
     is_closed = given == ["outline_m"]
     shape = geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line")
