@@ -1,5 +1,7 @@
 """Measures of roofs, floors, exposures, fences and lists of papers."""
 
+from collections.abc import Callable
+
 from controller.siting import fields as f, geometry, ground, reductions
 from controller.siting.items import (
     Item,
@@ -15,9 +17,10 @@ from controller.siting.items import (
     undeclared_kinds,
 )
 from controller.siting.site import Site
-from controller.siting.things import Area, Unit
+from controller.siting.things import Area, Table, Unit
 
 CROWD = 30  # persons
+NO_WALK_IN = "no walk-in unit"
 
 # -- floors and roofs
 
@@ -123,20 +126,13 @@ def walk_in_units(site: Site) -> list[Unit]:
 
 def of_walk_ins(key: str) -> Measure:
     """A measure: one key of each model of the walk-in units."""
-    return each_model(key, walk_in_units, "no walk-in unit")
+    return each_model(key, walk_in_units, NO_WALK_IN)
 
 
-def walk_in_size(index: int) -> Measure:
-    """A measure: length (0), width (1) or height (2) of each walk-in unit."""
+def walk_in_size(size_m: Callable[[Table], float]) -> Measure:
+    """A measure: one size of each walk-in unit, of its model."""
     return lambda site, rule: (
-        [
-            Item(
-                (*sorted(unit.model["size_m"], reverse=True), unit.model["height_m"])[index],
-                (unit.name,),
-            )
-            for unit in walk_in_units(site)
-        ]
-        or "no walk-in unit"
+        [Item(size_m(unit.model), (unit.name,)) for unit in walk_in_units(site)] or NO_WALK_IN
     )
 
 

@@ -22,9 +22,7 @@ def check_plan(path: str, site: Site) -> None:
             problem = f"overlaps unit.{one.name}"
             refuse(path, ("unit", other.name), problem, "units that touch at most")
     # the buildings of a file of rooms or of a roof are around or under the units
-    is_open_air = site.mode == f.DWELLING or (
-        site.place == f.OUTDOORS and site.mode in (f.STATIONARY, f.MOBILE)
-    )
+    is_open_air = site.mode == f.DWELLING or (site.place == f.OUTDOORS and site.mode in f.OPEN_AIR)
     for unit in site.units:
         where = ("unit", unit.name)
         if not unit.area and (site.place == f.INDOORS or site.mode == f.ROOFTOP):

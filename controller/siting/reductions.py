@@ -29,11 +29,8 @@ def reduced(
 
 
 def _is_wall(facts: Table) -> bool:
-    return (
-        (facts["wall_fire_rating_h"] or 0) >= WALL_h
-        and bool(facts["wall_noncombustible"])
-        and bool(facts["wall_without_openings"])
-    )
+    rating_h, *others = [facts[key] for key in f.WALL]
+    return (rating_h or 0) >= WALL_h and all(others)
 
 
 def _shielding(site: Site, unit: Unit, exposure: Exposure, full_m: float) -> list[str]:

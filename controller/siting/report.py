@@ -29,15 +29,10 @@ def text(site: Site, findings: list[Finding]) -> str:
     """The whole report."""
     judged = [each for each in findings if each.verdict != audit.NOT_APPLICABLE]
     by_kind = grouped(judged, lambda each: each.rule.sense == rules.SCOPE)
-    columns = f"  {'id':5}{'what':33}{'measured':>12} {'required':>13}  verdict"
     sections = (
         _head(site),
-        [
-            "KIND OF SITE",
-            columns,
-            *[line for each in by_kind.get(True, ()) for line in _row(site, each)],
-        ],
-        ["RULES", columns, *[line for each in by_kind.get(False, ()) for line in _row(site, each)]],
+        ["KIND OF SITE", *_table(site, by_kind.get(True, []))],
+        ["RULES", *_table(site, by_kind.get(False, []))],
         ["NOT APPLICABLE", *_not_applicable(findings)],
         ["GROUPS", *_groups(site)],
         ["FIRE AREAS", *_fire_areas(site)],
@@ -68,6 +63,11 @@ def _head(site: Site) -> list[str]:
         *[("  PLACEHOLDERS: ", line) for line in site.placeholder_lines],
         ("  stored   ", stored + ", ".join(site.technologies)),
     )
+
+
+def _table(site: Site, findings: list[Finding]) -> list[str]:
+    columns = f"  {'id':5}{'what':33}{'measured':>12} {'required':>13}  verdict"
+    return [columns, *[line for each in findings for line in _row(site, each)]]
 
 
 def _row(site: Site, finding: Finding) -> list[str]:
@@ -151,11 +151,9 @@ def _groups(site: Site) -> list[str]:
 
 
 def _fire_areas(site: Site) -> list[str]:
+    found = [(name, sum_kWh(units), len(units)) for name, units in site.fire_areas.items()]
     return _folded(
-        *[
-            ("  ", f"{name:20} {sum_kWh(units):10.6g} kWh in {len(units)} unit(s)")
-            for name, units in site.fire_areas.items()
-        ]
+        *[("  ", f"{name:20} {kWh:10.6g} kWh in {count} unit(s)") for name, kWh, count in found]
     )
 
 

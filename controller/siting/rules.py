@@ -232,9 +232,27 @@ RULES = (
         _least_m("B21", "racks to combustible container", places.container_wall, f.SPACING_m)
     ),
     *_of(scopes.OUTDOOR_UNITS, WALK_IN)(
-        _most("B23a", "walk-in: length", places.walk_in_size(0), 16.154, "m"),
-        _most("B23b", "walk-in: width", places.walk_in_size(1), 2.438, "m"),
-        _most("B23c", "walk-in: height", places.walk_in_size(2), 2.896, "m"),
+        _most(
+            "B23a",
+            "walk-in: length",
+            places.walk_in_size(lambda model: max(model["size_m"])),
+            16.154,
+            "m",
+        ),
+        _most(
+            "B23b",
+            "walk-in: width",
+            places.walk_in_size(lambda model: min(model["size_m"])),
+            2.438,
+            "m",
+        ),
+        _most(
+            "B23c",
+            "walk-in: height",
+            places.walk_in_size(lambda model: model["height_m"]),
+            2.896,
+            "m",
+        ),
         _stated(
             "B23d", "walk-in: maintenance only", places.of_walk_ins("entry_for_maintenance_only")
         ),
