@@ -74,10 +74,7 @@ SUN = Quantity(
     ),
 )
 DURATION = Quantity(
-    "a time",
-    "s",
-    0.0,
-    400 * 86_400.0,
+    *("a time", "s", 0.0, 400 * 86_400.0),
     _units("s 1 0: s\nms 1e-3 0: ms\nmin 60 0: min\nh 3600 0: h"),
 )
 PER_MWH, PER_KWH = Unit("per MWh", 1e-3), Unit("per kWh", 1.0)

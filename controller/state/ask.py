@@ -77,14 +77,9 @@ def _rests_on(given: Situation, worst: Moment) -> list[Facts]:
     if given.slots:
         words.append((given.schedule_source, "schedule", "valid", None, given.heard_s, None))
     names = "source", "what", "state", "value_W", "valid_s", "fallback_W"
-    found = [dict(zip(names, each)) for each in words]
-    return [{**each, "decides": _decides(each, worst)} for each in found]
-
-
-def _decides(limit: Facts, worst: Moment) -> bool:
     what = {reasons.GRID_CAP_HINT: "import_W_max", reasons.SCHEDULE_GRID_CAP: "schedule"}
-    named = what.get(worst.cap.reason, "connection")
-    return (limit["source"], limit["what"]) == (worst.cap.source, named)
+    deciding = worst.cap.source, what.get(worst.cap.reason, "connection")
+    return [{**dict(zip(names, each)), "decides": each[:2] == deciding} for each in words]
 
 
 def not_known(job: Job, unknown: Iterable[str]) -> Facts:

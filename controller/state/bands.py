@@ -69,13 +69,11 @@ class Samples:
 
     def _computed(self) -> Facts:
         floor_ms = max(self._sample_ms, self._tick_ms)
-        return {
-            "window_s": WINDOW_MS // 1000,
-            **{
-                name: measured(replies.kept, self._now_ms, self._tick_ms, floor_ms)
-                for name, replies in self._replies.items()
-            },
+        found = {
+            name: measured(replies.kept, self._now_ms, self._tick_ms, floor_ms)
+            for name, replies in self._replies.items()
         }
+        return {"window_s": WINDOW_MS // 1000, **found}
 
 
 class _Replies:

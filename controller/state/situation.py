@@ -47,14 +47,9 @@ def of_journal(path: str, pause: Callable[[], object]) -> Situation:
         is_live = ticks(shadow.reader, pause)
         if not shadow.update() or not shadow.settled:
             raise JournalError(f"{path}: the controller has not made two ticks yet")
-        core = shadow.core
-        found = of_control(
-            core.control,
-            core.settings,
-            core.facts,
-            _connections(shadow),
-            shadow.reader.header.get("source_names", ()),
-        )
+        core, names = shadow.core, shadow.reader.header.get("source_names", ())
+        now = core.control, core.settings, core.facts
+        found = of_control(*now, _connections(shadow), names)
         wrong = ["the controller has stopped ticking"] * (not is_live)
         wrong += ["another version wrote the journal"] * shadow.differs
         return found._replace(unknown=(*wrong, *found.unknown))
