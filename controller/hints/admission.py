@@ -109,11 +109,6 @@ class Pending(NamedTuple):
     refused: Refusal = Refusal()
 
 
-Take = Callable[..., int | None]
-StateOf = Callable[[str, int], w.State]
-HeldOf = Callable[[str, int], Held]
-
-
 class Controller(NamedTuple):
     """The part of the controller that the check needs.
 
@@ -121,10 +116,10 @@ class Controller(NamedTuple):
     tick. take_schedule returns 0 or a refusal. state, held(source name, now_ms): the answers.
     """
 
-    take: Take
+    take: Callable[..., int | None]
     take_schedule: Callable[[Source, Schedule], int]
-    state: StateOf
-    held: HeldOf
+    state: Callable[[str, int], w.State]
+    held: Callable[[str, int], Held]
 
 
 class Admission:

@@ -136,10 +136,6 @@ def read(path: str) -> tuple[bytes, int]:
         open(path, "rb", opener=regular_file.opener) as file,
     ):
         state, text = os.fstat(file.fileno()), file.read(2 * w.KEY_BYTES + 2)
-    return _checked(path, state, text)
-
-
-def _checked(path: str, state: os.stat_result, text: bytes) -> tuple[bytes, int]:
     if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyStoreError(
             f"{path}: other users may read it, so it is not used; make a new key, or chmod 600"

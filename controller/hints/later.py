@@ -3,13 +3,12 @@
 from collections.abc import Callable
 
 START_MS_MAX = 3_600_000  # so far ahead may a hint or a notice begin
-Take = Callable[..., int | None]
 
 
 class Later:
     """Hints that wait: at most one of each quantity of each source; a newer one replaces it."""
 
-    def __init__(self, take: Take):
+    def __init__(self, take: Callable[..., int | None]):
         """take(source index, kind, quantity, value_W, valid_ms): None while a tick is full."""
         self._take = take
         self._waiting: dict[tuple[int, int], tuple[int, tuple[int, ...]]] = {}

@@ -32,7 +32,7 @@ class Table:
     """first: cells of the first row; has_comma: decimal commas are proven. Iterate once."""
 
     def __init__(self, lines: Iterator[str], separators: str = SEPARATORS) -> None:
-        numbered = _not_blank(lines)
+        numbered = ((at, line) for at, line in enumerate(lines, 1) if line.strip(BLANK))
         sample = list(itertools.islice(numbered, SAMPLED))
         if sample and (found := _SEPARATOR_LINE.match(sample[0][1])):
             self.separator, sample = found[1], sample[1:]
@@ -111,12 +111,6 @@ def opened(path: str | PathLike[str], separators: str = SEPARATORS) -> Iterator[
     """The table of a file or its gzip. SeriesError inside or outside begins with the path."""
     with text.opened(path) as lines:
         yield Table(lines, separators)
-
-
-def _not_blank(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(lines, 1):
-        if line.strip(BLANK):
-            yield number, line
 
 
 def _separator(lines: Sequence[str]) -> str:
