@@ -560,6 +560,12 @@ def test_the_examples_are_installed_with_the_package(tmp_path):
     assert {f"{name}.toml" for name in NAMES} <= shipped
 
 
+def test_the_page_names_every_example_and_claims_no_compliance_or_certification():
+    page = (ROOT / "controller" / "siting" / "AUDIT.md").read_text(encoding="utf-8")
+    assert all(f"`{name}.toml`" in page for name in NAMES)
+    assert not re.search("complian|certif", page, re.IGNORECASE)
+
+
 def test_lengths_in_feet_are_the_same_lengths(tmp_path, capsys):
     """Report and plan print 5 ft and 10 ft. Verdicts and JSON do not change."""
     yard, found = str(EXAMPLES / "yard.toml"), {}
