@@ -9,10 +9,10 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
-from os import PathLike
 
 from controller.series import text
 from controller.series.refusal import SeriesError, listed, shown
+from controller.series.text import Path
 
 SEPARATORS = ",;\t"
 SAMPLED = 200  # lines that show the decimal mark
@@ -107,7 +107,7 @@ class Table:
 
 
 @contextlib.contextmanager
-def opened(path: str | PathLike[str], separators: str = SEPARATORS) -> Iterator[Table]:
+def opened(path: Path, separators: str = SEPARATORS) -> Iterator[Table]:
     """The table of a file or its gzip. SeriesError inside or outside begins with the path."""
     with text.opened(path) as lines:
         yield Table(lines, separators)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from controller.series.refusal import SeriesError, shown
 from controller.series.table import number
 
+Span = tuple[float, float]  # first and last UTC, s since 1970
 # A number below 1973 is no time since 1970; one above the year 5138 counts milliseconds.
 UNIX_S_MIN, UNIX_S_MAX = 1e8, 1e11
 UNIX_MS_MAX = 1e14
@@ -100,10 +101,7 @@ class TimeCells:
     """
 
     def __init__(
-        self,
-        zone: tzinfo | None,
-        span_s: tuple[float, float] = (-math.inf, math.inf),
-        name: str = "",
+        self, zone: tzinfo | None, span_s: Span = (-math.inf, math.inf), name: str = ""
     ) -> None:
         self._zone, self._span_s = zone and _zone_in(name, zone), span_s
         self._is_day_first = _DAY_FIRST.search(name) is not None

@@ -3,11 +3,11 @@
 import math
 from array import array
 from collections.abc import Sequence
-from os import PathLike
 from typing import NamedTuple
 
 from controller.series import table, times
 from controller.series.refusal import SeriesError, at_cell, listed, shown
+from controller.series.text import Path
 from controller.series.units import AIR, SUN, Quantity, Unit
 
 HOURS, DAY_H = 8760, 24  # a zone, or a leap day that is left out, moves a row by up to a day
@@ -24,7 +24,7 @@ class Weather(NamedTuple):
     doubts: list[str]
 
 
-def read(path: str | PathLike[str]) -> Weather:
+def read(path: Path) -> Weather:
     """The weather of a CSV file or its gzip. SeriesError: one line."""
     with table.opened(path) as found:
         wanted = [

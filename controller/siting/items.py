@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from controller.siting import geometry, scopes
+from controller.siting import scopes
+from controller.siting.geometry import Gap
 from controller.siting.site import Site
 from controller.siting.things import Area, Unit
 
@@ -46,7 +47,7 @@ class Item(NamedTuple):
     value: Any
     names: tuple[str, ...] = ()
     limit: float | None = None
-    gap: geometry.Gap | None = None
+    gap: Gap | None = None
     fact: str = ""
     by: str = ""
     words: str = ""
@@ -67,12 +68,7 @@ def fact_item(value: Any, name: str, fact: str) -> Item:
 
 
 def gap_item(
-    first: str,
-    second: str,
-    gap: geometry.Gap,
-    limit_m: float | None = None,
-    by: str = "",
-    words: str = "",
+    first: str, second: str, gap: Gap, limit_m: float | None = None, by: str = "", words: str = ""
 ) -> Item:
     """An Item of a distance between two names."""
     return Item(gap.distance_m, (first, second), limit_m, gap, by=by, words=words)

@@ -39,10 +39,7 @@ def load(path: str) -> Site:
     _check_mode(path, top, singles)
     _check_things(path, top, tables, singles)
     _check_names(path, tables)
-    energies_kWh = {
-        name: _energy_kWh(path, ("model", name), table) for name, table in tables["model"].items()
-    }
-    site = _built(path, top, tables, singles, energies_kWh)
+    site = _built(path, top, tables, singles)
     check_plan(path, site)
     return site
 
@@ -121,15 +118,16 @@ def _check_names(path: str, tables: Tables) -> None:
             refuse(path, ("unit", name, "group"), f"has the name of {seen[group]}", OWN_NAME)
 
 
-def _built(
-    path: str, top: Table, tables: Tables, singles: dict[str, Table], energies_kWh: dict[str, float]
-) -> Site:
+def _built(path: str, top: Table, tables: Tables, singles: dict[str, Table]) -> Site:
+    models = {
+        name: (table, _energy_kWh(path, ("model", name), table))
+        for name, table in tables["model"].items()
+    }
     areas = [
         Area(name, geometry.polygon(table["outline_m"]), table)
         for name, table in tables["area"].items()
     ]
-    models, named = tables["model"], tables["unit"].items()
-    units = [_unit(path, *each, models, energies_kWh, areas) for each in named]
+    units = [_unit(path, *each, models, areas) for each in tables["unit"].items()]
     exposures = [_exposure(path, *each) for each in tables["exposure"].items()]
     barriers = [
         Barrier(name, table["line_m"], table["height_m"], table["fire_rating_h"])
@@ -158,17 +156,12 @@ def _energy_kWh(path: str, where: tuple[str, ...], table: Table) -> float:
 
 
 def _unit(
-    path: str,
-    name: str,
-    table: Table,
-    models: dict[str, Table],
-    energies_kWh: dict[str, float],
-    areas: list[Area],
+    path: str, name: str, table: Table, models: dict[str, tuple[Table, float]], areas: list[Area]
 ) -> Unit:
     where, allowed = ("unit", name), ", ".join(models) or "a [model.NAME]"
     if table["model"] not in models:
         not_allowed(path, (*where, "model"), table["model"], allowed, models)
-    model = models[table["model"]]
+    model, energy_kWh = models[table["model"]]
     shape = geometry.rectangle(table["center_m"], model["size_m"], table["rotation_deg"] or 0)
     holding = []
     for area in areas:
@@ -179,7 +172,7 @@ def _unit(
             refuse(path, where, problem, "inside one area, or outside all")
     if len(holding) > 1:
         refuse(path, where, f"lies in {' and '.join(holding)}", "areas that do not overlap")
-    energy_kWh, group = energies_kWh[table["model"]], table["group"] or name
+    group = table["group"] or name
     return Unit(name, table["model"], model, shape, energy_kWh, group, "".join(holding))
 
 
