@@ -91,23 +91,18 @@ class Estimate(NamedTuple):
 def estimate(kind: str, seen: Seen, neighbours: Neighbours = Neighbours()) -> Estimate:
     """Estimate of a suspected module; kind: of CELLS."""
     cell = CELLS[kind]
-    from_end = [triggers(cell, seen, at_K_per_W, 0) for at_K_per_W in cell.cell_K_per_W]
-    from_middle = [
-        triggers(cell, seen, at_K_per_W, seen.cells // 2) for at_K_per_W in cell.cell_K_per_W
-    ]
-    every = from_end + from_middle
+    hot = [(at, place) for place in (0, seen.cells // 2) for at in cell.cell_K_per_W]
+    every = [triggers(cell, seen, *each) for each in hot]
     next_cells = [
-        _first(times[:at] + times[at + 1 :])
-        for times, at in zip(every, [0] * 2 + [seen.cells // 2] * 2)
+        _first(times[:place] + times[place + 1 :]) for times, (_, place) in zip(every, hot)
     ]
     counts = [max(0, sum(time_s is not None for time_s in times) - 1) for times in every]
     beside = [
         [_beside(cell, seen, neighbours, at_K_per_W, path) for at_K_per_W in cell.cell_K_per_W]
         for path in (neighbours.module_K_per_W, neighbours.rack_K_per_W)
     ]
-    return Estimate(
-        _ends(next_cells), _ends(beside[0]), _ends(beside[1]), (min(counts), max(counts))
-    )
+    module, rack = map(_ends, beside)
+    return Estimate(_ends(next_cells), module, rack, (min(counts), max(counts)))
 
 
 def _beside(
@@ -206,17 +201,13 @@ class _Chain:
         seen = self._seen
         if self.triggered_s[self._hot] is not None:
             return
-        aim_degC, at_s = (
-            (seen.hot_degC, 0.0)
-            if seen.burning_s is None
-            else (self._cell.trigger_degC, -seen.burning_s)
-        )
-        if now_s >= at_s:
-            ramp_degC = aim_degC + max(0.0, seen.rise_K_per_s) * (now_s - at_s)
-        else:
-            ramp_degC = aim_degC + (seen.others_degC - aim_degC) * (at_s - now_s) / (
-                at_s + seen.past_s
-            )
+        aim_degC, at_s = seen.hot_degC, 0.0
+        if seen.burning_s is not None:
+            aim_degC, at_s = self._cell.trigger_degC, -seen.burning_s
+        ramp_degC = aim_degC + max(0.0, seen.rise_K_per_s) * (now_s - at_s)
+        if now_s < at_s:
+            below_K = seen.others_degC - aim_degC
+            ramp_degC = aim_degC + below_K * (at_s - now_s) / (at_s + seen.past_s)
         if now_s <= at_s or seen.rise_K_per_s > 0.0:
             self._degC[self._hot] = max(self._degC[self._hot], ramp_degC)
 
