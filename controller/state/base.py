@@ -132,8 +132,13 @@ def locked_out_by(shadow: Snapshot) -> str | None:
     return image.name_of(shadow.inp[image.places(shadow.layout, ())["locked_out"]]) or None
 
 
-def configured(shadow: Snapshot, device: SiteDevice) -> str | None:
-    """Name of a site device in the configuration; None for the clock, which is the box's own."""
+def entry_of(shadow: Snapshot, device: SiteDevice) -> Facts:
+    """Entry of a site device in the journal's header; {} of the clock, which is the box's own."""
     place = device.role.name, device.number - 1
     found = shadow.reader.header.get("devices", [])
-    return next((each["name"] for each in found if (each["role"], each["index"]) == place), None)
+    return next((each for each in found if (each["role"], each["index"]) == place), {})
+
+
+def configured(shadow: Snapshot, device: SiteDevice) -> str | None:
+    """Name of a site device in the configuration; None for the clock."""
+    return entry_of(shadow, device).get("name")
