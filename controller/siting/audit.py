@@ -40,9 +40,15 @@ def of(findings: list[Finding], verdict: str) -> list[Finding]:
     return [finding for finding in findings if finding.verdict == verdict]
 
 
+def open_ones(findings: list[Finding]) -> dict[str, list[Finding]]:
+    """{verdict: Findings} of the rules that are not met, and of those that lack a fact."""
+    found = {verdict: of(findings, verdict) for verdict in (NOT_MET, NEEDS_FACT)}
+    return {verdict: some for verdict, some in found.items() if some}
+
+
 def is_met(findings: list[Finding]) -> bool:
     """Whether no rule is violated and no fact is missing."""
-    return not of(findings, NOT_MET) and not of(findings, NEEDS_FACT)
+    return not open_ones(findings)
 
 
 def is_sure(finding: Finding) -> bool:

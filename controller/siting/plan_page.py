@@ -77,12 +77,11 @@ def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str,
     """(elements, height) under the plan: scale bar, signs, rules not met, limits of the plan."""
     bar, bar_px = _scale_bar(view, site.lengths)
     signs, bottom = _signs(site, bar_px + 90, view.width_px)
-    lines = [
-        f"{verdict}: {' '.join([each.rule.id for each in audit.of(findings, verdict)])}"
-        for verdict in (audit.NOT_MET, audit.NEEDS_FACT)
-        if audit.of(findings, verdict)
-    ]
-    lines += site.placeholder_lines + _beyond(site, view)
+    wanting = audit.open_ones(findings).items()
+    lines = [f"{verdict}: {report.ids(some)}" for verdict, some in wanting]
+    beyond = [each for each in site.exposures if not parts.is_seen(view, each.shape)]
+    words = ", ".join([f"{each.name} ({each.kind})" for each in beyond])
+    lines += [*site.placeholder_lines, *([f"beyond the plan: {words}"] if beyond else [])]
     lines.append(
         "Not a drawing for construction. AHJ, adopted edition, UL 9540 listing and the hazard "
         "mitigation analysis override it."
@@ -128,13 +127,3 @@ def _sign_rows(site: Site) -> list[tuple[str, parts.Look]]:
         ("other exposure", parts.OTHER_LOOK, kinds - set(parts.LOOKS)),
     ]
     return [(words, look) for words, look, is_drawn in rows if is_drawn]
-
-
-def _beyond(site: Site, view: parts.View) -> list[str]:
-    """[one line] with the exposures that are too far away for the plan, or []."""
-    words = [
-        f"{each.name} ({each.kind})"
-        for each in site.exposures
-        if not parts.is_seen(view, each.shape)
-    ]
-    return [f"beyond the plan: {', '.join(words)}"] if words else []

@@ -134,10 +134,11 @@ def number(value: float | None, unit: str, lengths: str = "m") -> str:
 def _not_applicable(findings: list[Finding]) -> list[str]:
     """Lines of rules, by the reason why they are not applicable."""
     by_reason = grouped(audit.of(findings, audit.NOT_APPLICABLE), lambda each: each.reason)
-    return _folded(*[("  ", f"{reason}: {_ids(some)}") for reason, some in by_reason.items()])
+    return _folded(*[("  ", f"{reason}: {ids(some)}") for reason, some in by_reason.items()])
 
 
-def _ids(findings: list[Finding]) -> str:
+def ids(findings: list[Finding]) -> str:
+    """The ids of their rules."""
     return " ".join([each.rule.id for each in findings])
 
 
@@ -173,11 +174,9 @@ def _exposures(site: Site) -> list[str]:
 
 
 def _result(findings: list[Finding]) -> list[str]:
-    wanting = [(each, audit.of(findings, each)) for each in (audit.NOT_MET, audit.NEEDS_FACT)]
-    return _folded(
-        ("RESULT: ", headline(findings)),
-        *[(f"  {verdict}: ", _ids(some)) for verdict, some in wanting if some],
-    )
+    wanting = audit.open_ones(findings).items()
+    lines = [(f"  {verdict}: ", ids(some)) for verdict, some in wanting]
+    return _folded(("RESULT: ", headline(findings)), *lines)
 
 
 def headline(findings: list[Finding]) -> str:
