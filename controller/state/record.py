@@ -47,8 +47,8 @@ class Record:
             }
             for row in self._rows(fields, rest, *values)
         ]
-        dated = [row for row in found if row["utc_us"] in range(UTC_US_MAX)]
-        return [row for row in dated if row["uptime_ms"] is not None]
+        whole = [row for row in found if None not in (row["uptime_ms"], row["utc_us"])]
+        return [row for row in whole if 0 <= row["utc_us"] < UTC_US_MAX]
 
     def events(self, count: int) -> list[Facts]:
         """The newest `count` events, oldest first."""
