@@ -30,9 +30,7 @@ def add(commands: cli.Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0: all rules met; 1: a rule is not met or a fact is missing; 2: a wrong file, or no folder
-    for an output; 3: an output was not written.
-    """
+    """1: a rule is not met or a fact is missing; 2: a wrong file, no folder; 3: nothing written."""
     try:
         site = reading.load(arguments.file)
     except ConfigError as error:
@@ -62,9 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_same(path: str, other: str) -> bool:
-    """Whether two names lead to one regular file, which may not exist yet. Two outputs may go to
-    one device.
-    """
+    """Whether two names lead to one regular file. Two outputs may go to one device."""
     if os.path.exists(path) and not os.path.isfile(path):
         return False
     return os.path.realpath(path) == os.path.realpath(other)

@@ -124,11 +124,7 @@ def remaining_Wh(shadow: Snapshot) -> int | None:
 
 
 def of_source(shadow: Shadow, bound: str) -> list[Facts]:
-    """The entries in force of the source that sets `bound` (a key of BINDING).
-
-    Without an entry of that quantity it is the import or export maximum of the source: a role that
-    does not oblige the battery narrows charging and discharging with them.
-    """
+    """The entries in force of the source that sets `bound`, also of an import or export maximum."""
     name = binding(shadow)[bound]
     own = [each for each in in_force(shadow) if each["source"] == name]
     for quantity in BINDING[bound][1]:

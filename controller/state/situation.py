@@ -1,7 +1,5 @@
-"""A cabinet and its connection in plain numbers (situation_forms.py): the input of ask.py.
-
-`of_control` reads the control functions, in a shadow of the controller or in a simulation.
-`of_journal` reads a running controller.
+"""A cabinet and its connection in plain numbers, the input of ask.py: of a controller's journal, or
+of the control functions in a shadow or a simulation.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,14 +47,9 @@ def of_journal(path: str, pause: Callable[[], object]) -> Situation:
         is_live = ticks(shadow.reader, pause)
         if not shadow.update() or not shadow.settled:
             raise JournalError(f"{path}: the controller has not made two ticks yet")
-        core = shadow.core
-        found = of_control(
-            core.control,
-            core.settings,
-            core.facts,
-            _connections(shadow),
-            shadow.reader.header.get("source_names", ()),
-        )
+        core, names = shadow.core, shadow.reader.header.get("source_names", ())
+        now = core.control, core.settings, core.facts
+        found = of_control(*now, _connections(shadow), names)
         wrong = ["the controller has stopped ticking"] * (not is_live)
         wrong += ["another version wrote the journal"] * shadow.differs
         return found._replace(unknown=(*wrong, *found.unknown))
@@ -218,11 +211,9 @@ def _steps(control: Control, share_permille: int) -> tuple[Step, ...]:
     """Each announced step that has not begun."""
     steps = control.functions[Notices.NAME].steps()
     return tuple(
-        [
-            Step(each.start_ms // 1000, each.step_W * share_permille // 1000, each.left_ms // 1000)
-            for each in steps
-            if each.start_ms
-        ]
+        Step(each.start_ms // 1000, each.step_W * share_permille // 1000, each.left_ms // 1000)
+        for each in steps
+        if each.start_ms
     )
 
 

@@ -376,7 +376,7 @@ def test_a_schedule_of_a_file_is_sent_and_shown(ask, tmp_path):
 def test_a_schedule_of_a_wrong_file_or_role_is_refused(ask, capsys, tmp_path):
     path = tmp_path / "plan.toml"
     path.write_text(PLAN + "grid_cap_W = -1\n")
-    words = "plan.toml: slot 2: grid_cap_W -1; allowed 0 .. 10"
+    words = "plan.toml:slot.2.grid_cap_W: -1 is not allowed; allowed 0..10"
     refused(capsys, 2, words, "hint schedule", path, "--source", "cloud")
     refused(capsys, 2, "No such file", "hint schedule", tmp_path / "none", "--source", "cloud")
     path.write_text(PLAN)
