@@ -3,11 +3,10 @@
 from controller.core import functions
 from controller.core.base import reasons
 from controller.core.base.reasons import INHIBIT, KERNEL_CHARGE, KERNEL_DISCHARGE, ROW
-from controller.rows.facts import table
+from controller.core.base.texts import Text, table
 from controller.rows.records import ROWS, STAGES
 from safety import matrix
 
-Text = tuple[str, str, str]  # name, sentence, remedy
 _PROGRAM_FAULT = "Program fault: export the journal and report it."
 
 # kernel limit | name | sentence | remedy, in the kernel's order; {} is "charge" or "discharge".
@@ -127,13 +126,6 @@ cause of a row | The cause of an interlock row is present, but not yet for its d
 """
 
 
-def _plain() -> dict[int, Text]:
-    return {
-        getattr(reasons, key): (name, sentence, remedy)
-        for key, name, sentence, remedy in table(_PLAIN)
-    }
-
-
 def _of_gate() -> dict[int, Text]:
     found = {}
     for key, name, wrong, *remedy in table(_GATE):
@@ -152,7 +144,7 @@ def _of_limits(way: str, codes: tuple[int, ...]) -> dict[int, Text]:
 # code -> (name, sentence, remedy)
 TEXTS: dict[int, Text] = {
     **functions.TEXTS,
-    **_plain(),
+    **reasons.texts(_PLAIN),
     **_of_gate(),
     **_of_limits("charge", KERNEL_CHARGE),
     **_of_limits("discharge", KERNEL_DISCHARGE),

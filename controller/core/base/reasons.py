@@ -10,6 +10,7 @@ and signals that other signals contradict.
 The kernel's limits: 212 + 2 x its number of the limit, + 1 for discharge.
 """
 
+from controller.core.base.texts import Text, of_codes
 from safety import bounds
 
 NONE = 0
@@ -43,12 +44,11 @@ GENSET_STARTS_AGAIN, GENSET_FAILED, SHED_ENERGY, SHED_BLACK_START = range(121, 1
     HEAT_NO_ROOM,
 ) = range(130, 139)
 KERNEL_LIMIT = 212
-(RESERVE_BACKUP, RESERVE_BACKUP_SOC_UNKNOWN) = (241, 243)
+RESERVE_BACKUP, RESERVE_BACKUP_SOC_UNKNOWN = 241, 243
 DEVICE_RANGE, DEVICE_SILENT, DEVICE_ESTOP = range(250, 253)  # limits of an actuator
-LEAST_TIME = 308
-SCHEDULE_GRID_CAP = 310
+GRID_IMPORT, GRID_EXPORT, GRID_OPERATOR, GRID_CAP_HINT, PV_ABSORPTION = range(301, 306)
+PEAK_SHAVING, METER_SIGN, LEAST_TIME, NO_CLOCK, SCHEDULE_GRID_CAP = range(306, 311)
 GENSET_ACCEPTS, GENSET_LEAST_LOAD = 321, 322
-(GRID_IMPORT, GRID_EXPORT, GRID_OPERATOR, GRID_CAP_HINT, PV_ABSORPTION) = range(301, 306)
 (
     HINT_CAP,
     RESERVE_PEAKS,
@@ -75,7 +75,9 @@ INHIBIT, LOCKED_OUT, SECOND_CHANNEL, CAUSE = 700, 718, 719, 720
 # The first stands where the kernel had "key not in RUN", whose code keeps its words.
 _OTHER_INHIBITS = {12: LOCKED_OUT, 18: SECOND_CHANNEL, 19: CAUSE}
 ROW = 800
-MODE = 901  # the first mode of policies/modes.py
+# of policies/modes.py, in the order of its modes
+MODE_GRID, MODE_HAND_OVER, MODE_ISLAND, MODE_BLACK_START, MODE_RETURN = range(901, 906)
+MODE = MODE_GRID
 # a signal that the others contradict (policies/site_balance.py)
 (
     CONTACT_WRONG,
@@ -92,6 +94,11 @@ MODE = 901  # the first mode of policies/modes.py
 # Codes of the kernel's limits, indexed by its own numbers (safety.bounds.LIMITS).
 KERNEL_CHARGE = tuple(range(KERNEL_LIMIT, KERNEL_LIMIT + 2 * len(bounds.LIMITS), 2))
 KERNEL_DISCHARGE = tuple(range(KERNEL_LIMIT + 1, KERNEL_LIMIT + 2 * len(bounds.LIMITS), 2))
+
+
+def texts(rows: str) -> dict[int, Text]:
+    """{code: its text} of rows: constant above | name | sentence | remedy."""
+    return of_codes(globals(), rows)
 
 
 def inhibit_code(number: int) -> int:

@@ -18,53 +18,30 @@ CABINET = (
     ("pcs_forming", reasons.FORMING_WRONG),
 )
 
-TEXTS = {
-    reasons.CONTACT_WRONG: (
-        "transfer switch contradicted",
-        "The contact says off the grid, but the grid meter shows power: the limits act.",
-        "Check the auxiliary contact of the transfer switch and its wire to I/O module 3.",
-    ),
-    reasons.RUNNING_WRONG: (
-        "engine report contradicted",
-        "What the generator set reports of its engine does not fit power, load and battery.",
-        "Look at the engine, then check the running signal of its controller: page Devices.",
-    ),
-    reasons.GENSET_POWER_WRONG: (
-        "generator power contradicted",
-        "The generator's power does not fit load, battery and PV: it is not used.",
-        "Check current transformers and scale of the generator controller: page Devices.",
-    ),
-    reasons.PV_POWER_WRONG: (
-        "PV power contradicted",
-        "The PV inverter's power does not fit its rating or the other powers: it is not used.",
-        "Check scale, sign and meter of the PV inverter: page Devices.",
-    ),
-    reasons.LOAD_METER_WRONG: (
-        "load meter contradicted",
-        "The load meter does not fit the powers of the sources that carry the island.",
-        "Check current transformers, scale and direction of the load meter.",
-    ),
-    reasons.GRID_METER_WRONG: (
-        "grid meter contradicted",
-        "The site is off the grid and its sources carry the load, but the grid meter shows power.",
-        "Check the grid meter and its current transformers.",
-    ),
-    reasons.FORMING_WRONG: (
-        "forming report contradicted",
-        "A converter reports that it forms the voltage, but the bus has none.",
-        "Check the converter: its breaker, its alarms, its mode.",
-    ),
-    reasons.BATTERY_POWER_WRONG: (
-        "battery power contradicted",
-        "The converters' power does not fit the load and the other sources.",
-        "Check the power that each converter reports: page Racks and links.",
-    ),
-    reasons.POWERS_DOUBTFUL: (
-        "powers do not add up",
-        "Grid, PV, generator, battery and load do not add up. Which one is wrong stays open.",
-        "Compare the reported powers with the devices' own displays.",
-    ),
-}
+TEXTS = reasons.texts("""
+    CONTACT_WRONG | transfer switch contradicted | The contact says off the grid, but the grid meter
+      shows power: the limits act. | Check the auxiliary contact of the transfer switch and its wire
+      to I/O module 3.
+    RUNNING_WRONG | engine report contradicted | What the generator set reports of its engine does
+      not fit power, load and battery. | Look at the engine, then check the running signal of its
+      controller: page Devices.
+    GENSET_POWER_WRONG | generator power contradicted | The generator's power does not fit load,
+      battery and PV: it is not used. | Check current transformers and scale of the generator
+      controller: page Devices.
+    PV_POWER_WRONG | PV power contradicted | The PV inverter's power does not fit its rating or the
+      other powers: it is not used. | Check scale, sign and meter of the PV inverter: page Devices.
+    LOAD_METER_WRONG | load meter contradicted | The load meter does not fit the powers of the
+      sources that carry the island. | Check current transformers, scale and direction of the load
+      meter.
+    GRID_METER_WRONG | grid meter contradicted | The site is off the grid and its sources carry the
+      load, but the grid meter shows power. | Check the grid meter and its current transformers.
+    FORMING_WRONG | forming report contradicted | A converter reports that it forms the voltage, but
+      the bus has none. | Check the converter: its breaker, its alarms, its mode.
+    BATTERY_POWER_WRONG | battery power contradicted | The converters' power does not fit the load
+      and the other sources. | Check the power that each converter reports: page Racks and links.
+    POWERS_DOUBTFUL | powers do not add up | Grid, PV, generator, battery and load do not add up.
+      Which one is wrong stays open. | Compare the reported powers with the devices' own displays.
+""")
 
 
 class Lasting(Words):

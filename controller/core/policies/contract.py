@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from controller.core.base.answers import Answer, ForDevice
+from controller.core.base.texts import Text
 from controller.core.policies.found import Found
 from controller.core.policies.known import Known
 from controller.core.site_devices.signals_view import DeviceView, Site, without_devices
@@ -87,7 +88,7 @@ class Function:
     WRITES: tuple[str, ...] = ()
     ASKS: tuple[str, ...] = ()
     PARAMETERS: tuple[tuple, ...] = ()
-    TEXTS: dict[int, tuple[str, str, str]] = {}
+    TEXTS: dict[int, Text] = {}
     state: array
     out: array = array("i")
 
@@ -106,10 +107,6 @@ class Function:
     def arrays(self) -> tuple:
         """Every array that carries over to the next tick, in the order of the journal."""
         return (self.state, self.out) if self.out else (self.state,)
-
-    def explain(self, code: int) -> tuple:
-        """(name, sentence, remedy) of one of its codes; KeyError for another's."""
-        return self.TEXTS[code]
 
     def numbers(self, code: int) -> dict[str, Any] | None:
         """{"kind": ..., numbers behind the code}, None where the sentence says everything."""

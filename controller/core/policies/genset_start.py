@@ -49,38 +49,23 @@ class GensetStart(Function):
     )
     BEFORE = ("is_set_needed",)
     WRITES = ("genset_W",)
-    TEXTS = {
-        reasons.GENSET_NEEDED: (
-            "generator needed",
-            "Charge or limits of the battery are low, or the bus is dead: the set is asked to run.",
-            "Nothing. The set stops when the battery can carry the load, or when the grid is back.",
-        ),
-        reasons.GENSET_NOT_READY: (
-            "generator not ready",
-            "The generator set is needed, but reports a fault or is not in automatic mode.",
-            "Look at the generator's own panel: clear the fault, then choose automatic mode.",
-        ),
-        reasons.GENSET_STARTS_AGAIN: (
-            "generator start repeated",
-            "The generator set did not start, or stopped by itself: the start is tried again.",
-            "Wait. See starts_max and start_s_max of the device.",
-        ),
-        reasons.GENSET_FAILED: (
-            "generator does not start",
-            "No start of the generator set has succeeded. Off the grid it is tried each 5 min.",
-            "Find the cause at the generator's own panel, then choose automatic mode again.",
-        ),
-        reasons.GENSET_ACCEPTS: (
-            "generator takes load",
-            "The generator set takes load in steps: the battery gives the rest.",
-            "Nothing.",
-        ),
-        reasons.GENSET_LEAST_LOAD: (
-            "generator least load",
-            "The load is below the generator set's least load: the battery charges with the rest.",
-            "Nothing.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        GENSET_NEEDED | generator needed | Charge or limits of the battery are low, or the bus is
+          dead: the set is asked to run. | Nothing. The set stops when the battery can carry the
+          load, or when the grid is back.
+        GENSET_NOT_READY | generator not ready | The generator set is needed, but reports a fault or
+          is not in automatic mode. | Look at the generator's own panel: clear the fault, then
+          choose automatic mode.
+        GENSET_STARTS_AGAIN | generator start repeated | The generator set did not start, or stopped
+          by itself: the start is tried again. | Wait. See starts_max and start_s_max of the device.
+        GENSET_FAILED | generator does not start | No start of the generator set has succeeded. Off
+          the grid it is tried each 5 min. | Find the cause at the generator's own panel, then
+          choose automatic mode again.
+        GENSET_ACCEPTS | generator takes load | The generator set takes load in steps: the battery
+          gives the rest. | Nothing.
+        GENSET_LEAST_LOAD | generator least load | The load is below the generator set's least load:
+          the battery charges with the rest. | Nothing.
+    """)
 
     def __init__(self, setup: Setup):
         self.engines = [EngineStart(*each) for each in setup.actuators(self.ROLES)]

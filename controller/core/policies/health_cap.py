@@ -19,13 +19,11 @@ class HealthCap(Function):
 
     NAME, STAGE = "health_cap", contract.BOUND
     READS = ("healthy_W",)
-    TEXTS = {
-        reasons.HEALTH_CAP: (
-            "limit by health",
-            "A rack has a state of health below 80 %: its unit carries less power, in proportion.",
-            "Page Racks shows the state of health. Plan to replace the worst rack.",
-        )
-    }
+    TEXTS = reasons.texts("""
+        HEALTH_CAP | limit by health | A rack has a state of health below 80 %: its unit carries
+          less power, in proportion. | Page Racks shows the state of health. Plan to replace the
+          worst rack.
+    """)
 
     def __init__(self, setup: Setup):
         self._rated_W = setup.rated_W

@@ -51,24 +51,16 @@ class HintRequest(Function):
     READS = ("high_W", "low_W", "scheduled_W", "scheduled_source", "setpoint_W")
     ASKS = (table.HintTable.NAME,)
     WRITES = ("is_exact", "is_requested", "left_high_W", "left_low_W", "left_setpoint_W")
-    TEXTS = {
-        reasons.OPERATOR: (
-            "operator instruction",
-            "An operator instruction is in force.",
-            table.SEE_HINTS,
-        ),
-        reasons.HINT: ("hint", "An upstream system asks for this power.", table.SEE_HINTS),
-        reasons.REQUEST_RESTS: (
-            "request rests",
-            "An upstream request has used up its energy of this hour and rests.",
-            "Wait, or raise energy_Wh_per_h_max of its source; see page Hints.",
-        ),
-        reasons.REQUEST_ENDED: (
-            "request ended",
-            "A request has ended; its power goes to zero at the ramp of its source.",
-            "Nothing.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        OPERATOR | operator instruction | An operator instruction is in force. | See page Hints for
+          its source and validity.
+        HINT | hint | An upstream system asks for this power. | See page Hints for its source and
+          validity.
+        REQUEST_RESTS | request rests | An upstream request has used up its energy of this hour and
+          rests. | Wait, or raise energy_Wh_per_h_max of its source; see page Hints.
+        REQUEST_ENDED | request ended | A request has ended; its power goes to zero at the ramp of
+          its source. | Nothing.
+    """)
 
     def __init__(self, setup: Setup):
         source_image = setup.source_image

@@ -36,7 +36,6 @@ from controller.core.policies.known import Known
 from safety import parameters, signals, tapers
 
 GRID_CAP_HINT = (20, "grid_cap_hint")
-SEE_HINTS = "See page Hints for its source and validity."
 LOW_PERMILLE = tapers.SOC_TAPER_PERMILLE[1][0]  # the kernel allows full discharge down to here
 _COUNT = len(QUANTITIES)
 # Words of an entry (a quantity of a source). E_LAPSED: 1 once the hint has expired: then no hint
@@ -65,18 +64,12 @@ class HintTable(Function):
     state: State
     NAME, STAGE = "hint_table", contract.BOUND
     READS = ("connection_W", "full_Wh", "hints", "is_off_grid", "lifted", "soc_permille")
-    TEXTS = {
-        reasons.GRID_CAP_HINT: (
-            "grid limit by hint",
-            "A hint, or the fallback of its source, limits the grid power of this site.",
-            SEE_HINTS,
-        ),
-        reasons.HINT_CAP: (
-            "limit by hint",
-            "A hint, or the fallback of its source, limits the power of this cabinet.",
-            SEE_HINTS,
-        ),
-    }
+    TEXTS = reasons.texts("""
+        GRID_CAP_HINT | grid limit by hint | A hint, or the fallback of its source, limits the grid
+          power of this site. | See page Hints for its source and validity.
+        HINT_CAP | limit by hint | A hint, or the fallback of its source, limits the power of this
+          cabinet. | See page Hints for its source and validity.
+    """)
 
     def __init__(self, setup: contract.Setup) -> None:
         """ValueError if the source image is not of this version."""

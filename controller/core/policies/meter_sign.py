@@ -23,6 +23,7 @@ reversed later is in doubt (meter_watch.py): a test that proves it then still en
 
 from array import array
 
+from controller.core.base import reasons
 from controller.core.base.answers import Obligation
 from controller.core.base.integers import within
 from controller.core.base.words import Words
@@ -32,7 +33,6 @@ from controller.core.policies.found import Found
 from controller.core.policies.known import Known
 from controller.core.policies.meter_statistics import Statistics
 
-METER_SIGN = 307  # reason code
 RANK = (50, "meter_sign")  # above the connection: what a meter is worth is not known yet
 TEST_S, SYMBOLS, RETRY_S = 32, 25, 900
 WINDOW_MS = 120  # of a median: the meter has a new value each 0.1 s
@@ -85,13 +85,10 @@ class MeterSign(Function):
         # path of the load meter less that of the grid meter: added to the measured path delay
         (DIFFERENCE, "ms", -2000, 2000, 0, "fixed"),
     )
-    TEXTS = {
-        METER_SIGN: (
-            "grid meter test",
-            "The battery steps by a code, to see which way round the grid meter is.",
-            "Nothing: it lasts 70 s at most for each cabinet on the connection.",
-        )
-    }
+    TEXTS = reasons.texts("""
+        METER_SIGN | grid meter test | The battery steps by a code, to see which way round the grid
+          meter is. | Nothing: it lasts 70 s at most for each cabinet on the connection.
+    """)
 
     def __init__(self, setup: contract.Setup) -> None:
         self._settings = settings = setup.settings
@@ -157,7 +154,7 @@ class MeterSign(Function):
         wanted_W = self._test(known, elapsed_ticks)
         fall_W = self._fall_W * elapsed_ticks
         power_W = within(wanted_W, found.setpoint_W - fall_W, found.setpoint_W + fall_W)
-        return (Obligation(RANK, power_W, METER_SIGN, power_W, METER_SIGN),)
+        return (Obligation(RANK, power_W, reasons.METER_SIGN, power_W, reasons.METER_SIGN),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """See Function; a test that was cut short begins anew."""

@@ -62,29 +62,20 @@ class Modes(Function):
         # back on the grid: until the generator set stops and the mode is "grid" again
         ("mode_return_s", "s", 1, 3600, 30, "up"),
     )
-    TEXTS = {
-        reasons.MODE + GRID: ("on the grid", "The site is on the grid.", "Nothing."),
-        reasons.MODE + HAND_OVER: (
-            "hand-over",
-            "The site has left the grid. No other source has carried the bus for 2 s yet.",
-            "Wait. If it lasts, see if a converter forms the voltage or a generator set runs.",
-        ),
-        reasons.MODE + ISLAND: (
-            "island",
-            "A converter or a generator set carries the site. The backup reserve is open, to 3 %.",
-            "Watch the state of charge. Stages of the load are shed before the battery is empty.",
-        ),
-        reasons.MODE + BLACK_START: (
-            "black start",
-            "The bus has no voltage. All stages of the load are shed until a source carries it.",
-            "See page Alarms and the panel of the generator set. The stages come back in order.",
-        ),
-        reasons.MODE + RETURN: (
-            "return to the grid",
-            "The grid is back, or the transfer switch's contact is unknown. Generator sets run on.",
-            "Wait. If it lasts, check I/O module 3: page Links.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        MODE_GRID | on the grid | The site is on the grid. | Nothing.
+        MODE_HAND_OVER | hand-over | The site has left the grid. No other source has carried the bus
+          for 2 s yet. | Wait. If it lasts, see if a converter forms the voltage or a generator set
+          runs.
+        MODE_ISLAND | island | A converter or a generator set carries the site. The backup reserve
+          is open, to 3 %. | Watch the state of charge. Stages of the load are shed before the
+          battery is empty.
+        MODE_BLACK_START | black start | The bus has no voltage. All stages of the load are shed
+          until a source carries it. | See page Alarms and the panel of the generator set. The
+          stages come back in order.
+        MODE_RETURN | return to the grid | The grid is back, or the transfer switch's contact is
+          unknown. Generator sets run on. | Wait. If it lasts, check I/O module 3: page Links.
+    """)
 
     def __init__(self, setup: Setup):
         self._tick_ms = setup.tick_ms

@@ -30,6 +30,7 @@ last interval goes on.
 from array import array
 from typing import Any, NamedTuple
 
+from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W, grid_obligation
 from controller.core.base.integers import within
 from controller.core.base.words import Words
@@ -39,7 +40,6 @@ from controller.core.policies.found import Found
 from controller.core.policies.known import Known
 
 OFF_W = 100_000_000
-PEAK_SHAVING, NO_CLOCK = 306, 309  # reason codes
 RANK = (10, "peak_shaving")
 
 # In the last seconds meter and battery are too late for a power that rises: it may only fall.
@@ -89,18 +89,12 @@ class PeakShaving(Function):
         ("peak_import_W_max", "W", 0, OFF_W, OFF_W, "down"),
         ("peak_interval_s", "s", 60, 3600, 900, "fixed"),
     )
-    TEXTS = {
-        PEAK_SHAVING: (
-            "peak shaving",
-            "The mean import of the metering interval may not exceed its limit.",
-            "Nothing if it is met. If power is short, reduce the load.",
-        ),
-        NO_CLOCK: (
-            "peak shaving, no clock",
-            "The clock is not exact, so the limit of the mean import holds at every moment.",
-            "Check the network and the time server of this box: page Status.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        PEAK_SHAVING | peak shaving | The mean import of the metering interval may not exceed its
+          limit. | Nothing if it is met. If power is short, reduce the load.
+        NO_CLOCK | peak shaving, no clock | The clock is not exact, so the limit of the mean import
+          holds at every moment. | Check the network and the time server of this box: page Status.
+    """)
 
     def __init__(self, setup: Setup):
         settings = setup.settings
@@ -135,9 +129,9 @@ class PeakShaving(Function):
         self._pass(now, elapsed_ticks * self._tick_ms, uncertainty_ms)
         if found.connection_W is None:
             return ()
-        allowed_W, reason = self._limit_W - self.state.debt // self._repaid_ms, NO_CLOCK
+        allowed_W, reason = self._limit_W - self.state.debt // self._repaid_ms, reasons.NO_CLOCK
         if uncertainty_ms is not None:
-            allowed_W, reason = self._allowed_W(uncertainty_ms), PEAK_SHAVING
+            allowed_W, reason = self._allowed_W(uncertainty_ms), reasons.PEAK_SHAVING
         if found.limit_W <= 0:
             allowed_W = min(allowed_W, max(0, found.connection_W) + self._spare_W(uncertainty_ms))
         imported, exported = (allowed_W, reason), (WIDE_W, reason)

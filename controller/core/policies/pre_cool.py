@@ -18,24 +18,16 @@ class PreCool(TwoPoints):
     NAME, ROLES = "pre_cool", ("chiller",)
     READS = ("air_temperature_ddegC", "unit_temperature_ddegC")
     CAUSES = (reasons.PRE_COOL, reasons.CHILL_CELLS, reasons.CHILL_SPREAD)
-    TEXTS = {
-        reasons.PRE_COOL: (
-            "pre-cooling",
-            "The air in the cabinet is warm: the chiller is asked to cool more.",
-            "Nothing. If the air stays warm, check filters, fans and the chiller.",
-        ),
-        reasons.CHILL_CELLS: (
-            "pre-cooling, warm cells",
-            "The warmest cell nears the temperature at which power falls: the chiller is asked to "
-            "cool more.",
-            "Nothing. If the cells stay warm, check filters, fans and the chiller.",
-        ),
-        reasons.CHILL_SPREAD: (
-            "pre-cooling, uneven units",
-            "One unit is warmer than the coolest one: the chiller is asked to cool more.",
-            "Check filter and fan of the warmest unit: page Racks shows the temperatures.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        PRE_COOL | pre-cooling | The air in the cabinet is warm: the chiller is asked to cool more.
+          | Nothing. If the air stays warm, check filters, fans and the chiller.
+        CHILL_CELLS | pre-cooling, warm cells | The warmest cell nears the temperature at which
+          power falls: the chiller is asked to cool more. | Nothing. If the cells stay warm, check
+          filters, fans and the chiller.
+        CHILL_SPREAD | pre-cooling, uneven units | One unit is warmer than the coolest one: the
+          chiller is asked to cool more. | Check filter and fan of the warmest unit: page Racks
+          shows the temperatures.
+    """)
 
     def signs(
         self, known: Known, found: Found, settings: dict[str, int]

@@ -30,33 +30,21 @@ class PreHeat(TwoPoints):
     READS = ("connection_W", "import_room_W", "module_temperature_ddegC", "notices", "source")
     ASKS = (Schedule.NAME,)
     CAUSES = (reasons.HEAT_COLD, reasons.HEAT_AHEAD)
-    TEXTS = {
-        reasons.HEAT_COLD: (
-            "heating, cold cells",
-            "Cold cells must not charge: the heater warms the cabinet from the grid.",
-            "Nothing: charging opens as the cells get warm. If they stay cold, check the heater.",
-        ),
-        reasons.HEAT_AHEAD: (
-            "heating ahead of a charge",
-            "The schedule or a notice says that a charge comes soon: the heater warms the cells.",
-            "Nothing: heating ends with the charge, or when the cells are warm.",
-        ),
-        reasons.HEAT_TEMPERATURE_UNKNOWN: (
-            "no heating, cells unknown",
-            "The temperature of a cell is unknown, so the heater is off.",
-            "Check the BMS: page Links.",
-        ),
-        reasons.HEAT_NO_GRID: (
-            "no heating off the grid",
-            "The cells are cold, but the site is off the grid: the battery does not heat itself.",
-            "Nothing: heating begins when the grid is back.",
-        ),
-        reasons.HEAT_NO_ROOM: (
-            "no heating, import limit",
-            "The cells are cold, but the import leaves no room for the heater, or is unknown.",
-            "Reduce the load. Page Why shows the limit of the import that acts.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        HEAT_COLD | heating, cold cells | Cold cells must not charge: the heater warms the cabinet
+          from the grid. | Nothing: charging opens as the cells get warm. If they stay cold, check
+          the heater.
+        HEAT_AHEAD | heating ahead of a charge | The schedule or a notice says that a charge comes
+          soon: the heater warms the cells. | Nothing: heating ends with the charge, or when the
+          cells are warm.
+        HEAT_TEMPERATURE_UNKNOWN | no heating, cells unknown | The temperature of a cell is unknown,
+          so the heater is off. | Check the BMS: page Links.
+        HEAT_NO_GRID | no heating off the grid | The cells are cold, but the site is off the grid:
+          the battery does not heat itself. | Nothing: heating begins when the grid is back.
+        HEAT_NO_ROOM | no heating, import limit | The cells are cold, but the import leaves no room
+          for the heater, or is unknown. | Reduce the load. Page Why shows the limit of the import
+          that acts.
+    """)
 
     def __init__(self, setup: Setup):
         super().__init__(setup)

@@ -34,19 +34,14 @@ class PvLimit(Function):
         *("battery_W", "connection_W", "is_forming", "is_load_wrong", "is_price_negative"),
         *("load_meter_W", "low_W"),
     )
-    TEXTS = {
-        reasons.PV_WANTED: ("PV", "The inverter may feed in all that the sun gives.", "Nothing."),
-        reasons.PV_CURTAILED: (
-            "PV curtailed",
-            "Load, battery and the export limit leave no room for more PV power.",
-            "Nothing. To use more PV, raise the export limit or keep the battery emptier.",
-        ),
-        reasons.PV_PRICE_NEGATIVE: (
-            "PV curtailed, price negative",
-            "A notice says that the price of energy is negative: PV gives what the load takes.",
-            "Nothing: PV gives more again when the notice ends.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        PV_WANTED | PV | The inverter may feed in all that the sun gives. | Nothing.
+        PV_CURTAILED | PV curtailed | Load, battery and the export limit leave no room for more PV
+          power. | Nothing. To use more PV, raise the export limit or keep the battery emptier.
+        PV_PRICE_NEGATIVE | PV curtailed, price negative | A notice says that the price of energy is
+          negative: PV gives what the load takes. | Nothing: PV gives more again when the notice
+          ends.
+    """)
 
     def __init__(self, setup: Setup):
         self._inverters = setup.actuators(self.ROLES)

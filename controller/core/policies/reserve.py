@@ -58,33 +58,18 @@ class Reserve(Function):
         ("soc_reserve_hysteresis_permille", "permille", 1, 200, 20, "up"),
         ("reserve_ramp_W_per_s", "W/s", 100, 100_000_000, 5000, "free"),
     )
-    TEXTS = {
-        reasons.RESERVE_BACKUP: (
-            "backup reserve",
-            "The energy that is left is kept for an outage: no discharge on the grid.",
-            "Let the battery charge. If it does not, see what limits charging.",
-        ),
-        reasons.RESERVE_BACKUP_SOC_UNKNOWN: (
-            "backup reserve, SOC unknown",
-            "The state of charge is unknown, so the backup reserve counts as reached.",
-            "Check the BMS: page Links.",
-        ),
-        reasons.RESERVE_PEAKS: (
-            "peaks reserve",
-            "The energy left is kept for peak shaving and the limits of the grid connection.",
-            "Nothing: it opens as the battery charges.",
-        ),
-        reasons.RESERVE_PEAKS_SOC_UNKNOWN: (
-            "peaks reserve, SOC unknown",
-            "The state of charge is unknown, so the peaks reserve counts as reached.",
-            "Check the BMS: page Links.",
-        ),
-        reasons.SCHEDULE_RESERVE: (
-            "peaks reserve by schedule",
-            "The slot of the schedule keeps more energy for peaks than the site does.",
-            "See firebreak hint schedule for its slots.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        RESERVE_BACKUP | backup reserve | The energy that is left is kept for an outage: no
+          discharge on the grid. | Let the battery charge. If it does not, see what limits charging.
+        RESERVE_BACKUP_SOC_UNKNOWN | backup reserve, SOC unknown | The state of charge is unknown,
+          so the backup reserve counts as reached. | Check the BMS: page Links.
+        RESERVE_PEAKS | peaks reserve | The energy left is kept for peak shaving and the limits of
+          the grid connection. | Nothing: it opens as the battery charges.
+        RESERVE_PEAKS_SOC_UNKNOWN | peaks reserve, SOC unknown | The state of charge is unknown, so
+          the peaks reserve counts as reached. | Check the BMS: page Links.
+        SCHEDULE_RESERVE | peaks reserve by schedule | The slot of the schedule keeps more energy
+          for peaks than the site does. | See firebreak hint schedule for its slots.
+    """)
 
     def __init__(self, setup: Setup):
         settings, tick_ms = setup.settings, setup.tick_ms

@@ -39,8 +39,6 @@ OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
 O_SOURCE, O_STATE, O_SLOT = range(3)  # source index + 1; of STATES; of now, from 1, 0: none
 DAY_MIN = 1440
 
-SEE_SCHEDULE = "See firebreak hint schedule for its slots."
-
 
 class State(Words):
     """Head of the table in force. Behind it its slots, then those of the table that is entering."""
@@ -67,23 +65,14 @@ class Schedule(contract.Function):
         # a larger error of the clock stops the schedule
         ("schedule_clock_ms_max", "ms", 100, 600_000, 10_000, "down"),
     )
-    TEXTS = {
-        reasons.SCHEDULE: (
-            "schedule",
-            "The slot of the schedule asks for power: its band excludes 0.",
-            SEE_SCHEDULE,
-        ),
-        reasons.SCHEDULE_GRID_CAP: (
-            "grid limit by schedule",
-            "The slot of the schedule limits the import of this site.",
-            SEE_SCHEDULE,
-        ),
-        reasons.SCHEDULE_BAND: (
-            "limit by schedule",
-            "The slot of the schedule limits the power of this cabinet.",
-            SEE_SCHEDULE,
-        ),
-    }
+    TEXTS = reasons.texts("""
+        SCHEDULE | schedule | The slot of the schedule asks for power: its band excludes 0. | See
+          firebreak hint schedule for its slots.
+        SCHEDULE_GRID_CAP | grid limit by schedule | The slot of the schedule limits the import of
+          this site. | See firebreak hint schedule for its slots.
+        SCHEDULE_BAND | limit by schedule | The slot of the schedule limits the power of this
+          cabinet. | See firebreak hint schedule for its slots.
+    """)
 
     def __init__(self, setup: contract.Setup):
         settings = setup.settings

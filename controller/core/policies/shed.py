@@ -83,23 +83,17 @@ class Shed(Function):
         *("is_load_wrong", "is_off_grid", "limit_W", "load_meter_W", "mode", "soc_permille"),
     )
     WRITES = ("is_set_needed", "is_shed")
-    TEXTS = {
-        reasons.SHED_LOAD: (
-            "load shed",
-            "Battery, generator and grid cannot carry the load: stages of it are switched off.",
-            "Reduce the load, or wait until the battery is charged. The stages come back alone.",
-        ),
-        reasons.SHED_ENERGY: (
-            "load shed, battery low",
-            "Off the grid the battery is low: stages are switched off before it is empty.",
-            "Start a generator set if there is one. The stages come back as the battery charges.",
-        ),
-        reasons.SHED_BLACK_START: (
-            "load shed, black start",
-            "The bus has no voltage: all stages are off, so the next source finds little load.",
-            "See what keeps converter and generator set from carrying the bus.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        SHED_LOAD | load shed | Battery, generator and grid cannot carry the load: stages of it are
+          switched off. | Reduce the load, or wait until the battery is charged. The stages come
+          back alone.
+        SHED_ENERGY | load shed, battery low | Off the grid the battery is low: stages are switched
+          off before it is empty. | Start a generator set if there is one. The stages come back as
+          the battery charges.
+        SHED_BLACK_START | load shed, black start | The bus has no voltage: all stages are off, so
+          the next source finds little load. | See what keeps converter and generator set from
+          carrying the bus.
+    """)
 
     def __init__(self, setup: Setup):
         devices = setup.actuators(("load_shed",))

@@ -66,18 +66,12 @@ class SiteLoad(Function):
     )
     WRITES = ("connection_W", "is_load_new", "load_W", "load_source", "meter_off_W")
     PARAMETERS = (("load_meter_fitted", "bool", 0, 1, 1, "fixed"),)
-    TEXTS = {
-        reasons.GRID_IMPORT: (
-            "grid connection import",
-            "The grid connection may not import more than its limit.",
-            "Nothing if it is met. If power is short, reduce the load.",
-        ),
-        reasons.GRID_EXPORT: (
-            "grid connection export",
-            "The grid connection may not export more than its limit.",
-            "Nothing if it is met. If power is short, reduce PV or other generation.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        GRID_IMPORT | grid connection import | The grid connection may not import more than its
+          limit. | Nothing if it is met. If power is short, reduce the load.
+        GRID_EXPORT | grid connection export | The grid connection may not export more than its
+          limit. | Nothing if it is met. If power is short, reduce PV or other generation.
+    """)
 
     def __init__(self, setup: Setup):
         self.state = State.zero()

@@ -69,23 +69,14 @@ class Track(Function):
         ("track_dead_band_W", "W", 0, 100_000, 100, "free"),
         ("track_fall_ramp_W_per_s", "W/s", 100, 100_000_000, 25_000, "free"),
     )
-    TEXTS = {
-        reasons.LOAD_TRACKING: (
-            "load tracking",
-            "Load tracking lets the battery take the fast swings of the load.",
-            "Nothing.",
-        ),
-        reasons.LOAD_UNKNOWN: (
-            "load unknown",
-            "The load is unknown: no meter reports it. Load tracking goes to zero power.",
-            "Check the load meter and the grid meter: page Links.",
-        ),
-        reasons.TRACKING_PAUSED: (
-            "load tracking pauses",
-            "A source asks for an exact power, so load tracking adds nothing.",
-            "Nothing: load tracking goes on when that request ends.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        LOAD_TRACKING | load tracking | Load tracking lets the battery take the fast swings of the
+          load. | Nothing.
+        LOAD_UNKNOWN | load unknown | The load is unknown: no meter reports it. Load tracking goes
+          to zero power. | Check the load meter and the grid meter: page Links.
+        TRACKING_PAUSED | load tracking pauses | A source asks for an exact power, so load tracking
+          adds nothing. | Nothing: load tracking goes on when that request ends.
+    """)
 
     def __init__(self, setup: contract.Setup):
         settings, tick_ms = setup.settings, setup.tick_ms

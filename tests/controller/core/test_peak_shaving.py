@@ -7,7 +7,8 @@ from hypothesis import given, settings, strategies as st
 from views import Tick, both, device, setup, site_of
 
 from controller.core.base.answers import WIDE_W
-from controller.core.policies.peak_shaving import DAY_MS, NO_CLOCK, PEAK_SHAVING, RANK, PeakShaving
+from controller.core.base.reasons import NO_CLOCK, PEAK_SHAVING
+from controller.core.policies.peak_shaving import DAY_MS, RANK, PeakShaving
 
 LIMIT_W, CONNECTION_W = 300_000, 500_000
 TICK_MS, INTERVAL_MS = 100, 300_000

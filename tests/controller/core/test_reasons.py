@@ -31,10 +31,10 @@ def test_no_code_is_taken_back():
 
 
 def test_constants_are_codes_with_a_text():
-    bases = ("INHIBIT", "ROW", "KERNEL_LIMIT")
+    bases = ("INHIBIT", "ROW", "KERNEL_LIMIT", "MODE")
     named = [value for name, value in vars(reasons).items() if name not in bases]
     found = [value for value in named if isinstance(value, int)]
-    assert len(found) == len(set(found)) == 74 and set(found) <= set(TEXTS)
+    assert len(found) == len(set(found)) == 81 and set(found) <= set(TEXTS)
 
 
 def test_limits_rows_and_missing_evidence_of_the_kernel_have_texts():
