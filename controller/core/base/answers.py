@@ -6,7 +6,7 @@ interval that may exclude 0. The obligation of the highest rank is applied last 
 word; a limit beats every obligation. All powers are W at the AC terminals, > 0 discharges.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from controller.core.base import reasons
 from controller.core.base.integers import within
@@ -85,16 +85,6 @@ class Obligations:
         return 0, reasons.NONE
 
 
-class TakesAnswers(Protocol):
-    """The chain that an answer enters (setpoint.Chain)."""
-
-    caps: PowerInterval
-    limits: PowerInterval
-    obligations: Obligations
-    base: "BaseRequest"
-    fast: "BaseRequest"
-
-
 class Cap(NamedTuple):
     """Narrows requests, W >= 0 each way."""
 
@@ -103,19 +93,11 @@ class Cap(NamedTuple):
     discharge_W_max: int
     discharge_reason: int
 
-    def enter(self, chain: "TakesAnswers") -> None:
-        """Take its place in the chain."""
-        chain.caps.narrow(*self)
-
 
 class Limit(Cap):
     """Narrows everything, obligations too."""
 
     __slots__ = ()
-
-    def enter(self, chain: "TakesAnswers") -> None:
-        """Take its place in the chain."""
-        chain.limits.narrow(*self)
 
 
 class Obligation(NamedTuple):
@@ -127,20 +109,12 @@ class Obligation(NamedTuple):
     high_W: int
     high_reason: int
 
-    def enter(self, chain: "TakesAnswers") -> None:
-        """Take its place in the chain."""
-        chain.obligations.add(self)
-
 
 class BaseRequest(NamedTuple):
     """The slow part of the request."""
 
     power_W: int
     reason: int
-
-    def enter(self, chain: "TakesAnswers") -> None:
-        """Take its place in the chain."""
-        chain.base = self
 
 
 NO_REQUEST = BaseRequest(0, reasons.NONE)
@@ -150,10 +124,6 @@ class FastRequest(BaseRequest):
     """The fast part, on top of the base."""
 
     __slots__ = ()
-
-    def enter(self, chain: "TakesAnswers") -> None:
-        """Take its place in the chain."""
-        chain.fast = self
 
 
 class ForDevice(NamedTuple):

@@ -10,72 +10,29 @@ is wrong.
 
 from array import array
 
-from controller.core.base import reasons
+from controller.core.base import answers, reasons
 from controller.core.base.answers import NO_REQUEST, WIDE_W, Answer, Obligations, PowerInterval
 from controller.core.base.integers import within
 
+# The trace, step by step.
 CHAIN_OUTPUTS = (
-    "request_base_W",
-    "request_base_reason",
-    "request_fast_W",
-    "request_fast_reason",
-    "request_W",
-    "caps_low_W",
-    "caps_low_reason",
-    "caps_high_W",
-    "caps_high_reason",
-    "after_caps_W",
-    "caps_reason",
-    "ramp_low_W",
-    "ramp_high_W",
-    "after_ramp_W",
-    "ramp_reason",
-    "obligation_W",
-    "obligation_reason",
-    "obligation_short_W",
-    "obligation_short_reason",
-    "limits_low_W",
-    "limits_low_reason",
-    "limits_high_W",
-    "limits_high_reason",
-    "setpoint_W",
-    "limit_reason",
-    "available_low_W",
-    "available_high_W",
-    "held_back_W",
-    "binding_reason",
+    *"request_base_W request_base_reason request_fast_W request_fast_reason request_W".split(),
+    *"caps_low_W caps_low_reason caps_high_W caps_high_reason after_caps_W caps_reason".split(),
+    *"ramp_low_W ramp_high_W after_ramp_W ramp_reason".split(),
+    *"obligation_W obligation_reason obligation_short_W obligation_short_reason".split(),
+    *"limits_low_W limits_low_reason limits_high_W limits_high_reason".split(),
+    *"setpoint_W limit_reason available_low_W available_high_W held_back_W binding_reason".split(),
 )
-(
-    O_REQUEST_BASE_W,
-    O_REQUEST_BASE_REASON,
-    O_REQUEST_FAST_W,
-    O_REQUEST_FAST_REASON,
-    O_REQUEST_W,
-    O_CAPS_LOW_W,
-    O_CAPS_LOW_REASON,
-    O_CAPS_HIGH_W,
-    O_CAPS_HIGH_REASON,
-    O_AFTER_CAPS_W,
-    O_CAPS_REASON,
-    O_RAMP_LOW_W,
-    O_RAMP_HIGH_W,
-    O_AFTER_RAMP_W,
-    O_RAMP_REASON,
-    O_OBLIGATION_W,
-    O_OBLIGATION_REASON,
-    O_OBLIGATION_SHORT_W,
-    O_OBLIGATION_SHORT_REASON,
-    O_LIMITS_LOW_W,
-    O_LIMITS_LOW_REASON,
-    O_LIMITS_HIGH_W,
-    O_LIMITS_HIGH_REASON,
-    O_SETPOINT_W,
-    O_LIMIT_REASON,
-    O_AVAILABLE_LOW_W,
-    O_AVAILABLE_HIGH_W,
-    O_HELD_BACK_W,
-    O_BINDING_REASON,
-) = range(29)
+O_REQUEST_BASE_W, O_REQUEST_BASE_REASON, O_REQUEST_FAST_W, O_REQUEST_FAST_REASON = range(4)
+O_REQUEST_W = 4
+O_CAPS_LOW_W, O_CAPS_LOW_REASON, O_CAPS_HIGH_W, O_CAPS_HIGH_REASON = range(5, 9)
+O_AFTER_CAPS_W, O_CAPS_REASON = 9, 10
+O_RAMP_LOW_W, O_RAMP_HIGH_W, O_AFTER_RAMP_W, O_RAMP_REASON = range(11, 15)
+O_OBLIGATION_W, O_OBLIGATION_REASON = 15, 16
+O_OBLIGATION_SHORT_W, O_OBLIGATION_SHORT_REASON = 17, 18
+O_LIMITS_LOW_W, O_LIMITS_LOW_REASON, O_LIMITS_HIGH_W, O_LIMITS_HIGH_REASON = range(19, 23)
+O_SETPOINT_W, O_LIMIT_REASON, O_AVAILABLE_LOW_W, O_AVAILABLE_HIGH_W = range(23, 27)
+O_HELD_BACK_W, O_BINDING_REASON = 27, 28
 
 
 class Chain:
@@ -106,7 +63,14 @@ class Chain:
     def take(self, answer: Answer) -> None:
         """Enter one answer of a control function, or a limit of the kernel."""
         self.answers.append(answer)
-        answer.enter(self)
+        if isinstance(answer, answers.Cap):
+            (self.limits if isinstance(answer, answers.Limit) else self.caps).narrow(*answer)
+        elif isinstance(answer, answers.Obligation):
+            self.obligations.add(answer)
+        elif isinstance(answer, answers.FastRequest):
+            self.fast = answer
+        else:
+            self.base = answer
 
     def available(self) -> tuple:
         """(low_W, high_W): what a request may reach this tick, after caps, obligations and limits,

@@ -89,13 +89,15 @@ class Function:
     ASKS: tuple[str, ...] = ()
     PARAMETERS: tuple[tuple, ...] = ()
     TEXTS: dict[int, Text] = {}
+    OUTPUTS: tuple[str, ...] = ()
     state: array
+    more: Sequence[array] = ()
     out: array = array("i")
 
-    @staticmethod
-    def output_names(source_count: int) -> Sequence[str]:
+    @classmethod
+    def output_names(cls, source_count: int) -> Sequence[str]:
         """Name of each word of `out` in a configuration with so many sources of hints."""
-        return ()
+        return cls.OUTPUTS
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer | ForDevice]:
         """Answers of this tick (controller/core/base/answers.py), an empty sequence for none."""
@@ -104,9 +106,9 @@ class Function:
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """Takes the place of `step` off the grid, where its row in functions.py says PAUSE."""
 
-    def arrays(self) -> tuple:
+    def arrays(self) -> list[array]:
         """Every array that carries over to the next tick, in the order of the journal."""
-        return (self.state, self.out) if self.out else (self.state,)
+        return [self.state, *self.more, *([self.out] if self.out else [])]
 
     def numbers(self, code: int) -> dict[str, Any] | None:
         """{"kind": ..., numbers behind the code}, None where the sentence says everything."""

@@ -5,8 +5,7 @@ coolest one while no cell is warm yet.
 """
 
 from controller.core.base import reasons
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import Found, Known
 from controller.core.policies.pre_cool import warm
 from controller.core.policies.two_point import TwoPoints
 

@@ -18,11 +18,8 @@ from controller.core.base import reasons
 from controller.core.base.answers import Answer, ForDevice, Obligation, grid_obligation
 from controller.core.base.integers import approach, low_pass
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function, Setup
+from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
 from controller.core.policies.engine_start import EngineStart
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
 from controller.core.policies.modes import BLACK_START, GRID, RETURN
 from controller.core.policies.source_reports import given_W, metered_W, runs
 
@@ -42,7 +39,7 @@ class GensetStart(Function):
     """Everything stays as it is while the state of charge, or a set, is unknown."""
 
     state: State
-    NAME, STAGE, ROLES = "genset_start", contract.BOUND, ("genset",)
+    NAME, STAGE, ROLES = "genset_start", BOUND, ("genset",)
     READS = (
         *("battery_W", "is_carried_by_sets", "is_estop", "is_forming", "is_load_wrong"),
         *("is_off_grid", "load_meter_W", "mode", "others_W", "soc_permille"),
@@ -69,16 +66,13 @@ class GensetStart(Function):
 
     def __init__(self, setup: Setup):
         self.engines = [EngineStart(*each) for each in setup.actuators(self.ROLES)]
+        self.more = [each.state for each in self.engines]
         self._suns = setup.site.feeding(is_engine=False)
         self._share_permille = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
         self._quantum_W = setup.settings["setpoint_quantum_W"]
         self._speed = low_pass(setup.tick_ms, LOAD_MS)
         self.state = State.zero()
-
-    def arrays(self) -> tuple:
-        """See Function."""
-        return self.state, *[each.state for each in self.engines]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[Answer | ForDevice]:
         """Request of each set and what overrides its least times; the battery's obligation."""

@@ -19,10 +19,8 @@ from controller.core.base import hint_codes, hint_sources, reasons
 from controller.core.base.answers import BaseRequest
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract, hint_outputs as outputs, hint_table as table
-from controller.core.policies.contract import Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies import hint_outputs as outputs, hint_table as table
+from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 
 MS_PER_H = 3_600_000
 RESUME_QUARTERS = 3  # of 4: how full the bucket may still be when a request that rests may go on
@@ -47,7 +45,7 @@ class HintRequest(Function):
     """The base request."""
 
     state: State
-    NAME, STAGE = "hint_request", contract.BASE
+    NAME, STAGE = "hint_request", BASE
     READS = ("high_W", "low_W", "scheduled_W", "scheduled_source", "setpoint_W")
     ASKS = (table.HintTable.NAME,)
     WRITES = ("is_exact", "is_requested", "left_high_W", "left_low_W", "left_setpoint_W")

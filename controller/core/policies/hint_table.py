@@ -28,11 +28,9 @@ from controller.core.base.hint_codes import HINT_SLOTS, SLOT_WORDS
 from controller.core.base.hint_sources import QUANTITIES
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract, hint_groups as g, hint_outputs
-from controller.core.policies.contract import Function
-from controller.core.policies.found import Found
+from controller.core.policies import hint_groups as g, hint_outputs
+from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
 from controller.core.policies.hint_outputs import FALLBACK, NONE, RESTING, VALID
-from controller.core.policies.known import Known
 from safety import parameters, signals, tapers
 
 GRID_CAP_HINT = (20, "grid_cap_hint")
@@ -62,7 +60,7 @@ class HintTable(Function):
     """entries: places in `state` of each quantity of each source; with group and fallback_W."""
 
     state: State
-    NAME, STAGE = "hint_table", contract.BOUND
+    NAME, STAGE = "hint_table", BOUND
     READS = ("connection_W", "full_Wh", "hints", "is_off_grid", "lifted", "soc_permille")
     TEXTS = reasons.texts("""
         GRID_CAP_HINT | grid limit by hint | A hint, or the fallback of its source, limits the grid
@@ -71,7 +69,7 @@ class HintTable(Function):
           cabinet. | See page Hints for its source and validity.
     """)
 
-    def __init__(self, setup: contract.Setup) -> None:
+    def __init__(self, setup: Setup) -> None:
         """ValueError if the source image is not of this version."""
         source_image = setup.source_image
         self.count = count = hint_sources.count(source_image)
@@ -86,15 +84,12 @@ class HintTable(Function):
         self._heard = self.entries.stop  # place of the first source
         self.state = State.zero(count * _COUNT * ENTRY_WORDS + count)
         self._tightest = g.Tightest()
+        self.more = (self._tightest.words,)
         self.out = array("i", [0] * hint_outputs.output_count(count))
         for entry, at in enumerate(self.entries):
             self.state[at + E_STATE] = FALLBACK if self.fallback_W[entry] >= 0 else NONE
 
     output_names = staticmethod(hint_outputs.output_names)
-
-    def arrays(self) -> tuple:
-        """See Function."""
-        return self.state, self._tightest.words, self.out
 
     def alive(self, source_index: int, ticks: int = 0) -> bool:
         """True while the source's last heartbeat still counts, also after so many more ticks."""

@@ -27,10 +27,8 @@ from controller.core.base import reasons
 from controller.core.base.answers import Obligation
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract, meter_drift, meter_watch, path_delay
-from controller.core.policies.contract import Function
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies import meter_drift, meter_watch, path_delay
+from controller.core.policies.contract import PROVE, Found, Function, Known, Setup
 from controller.core.policies.meter_statistics import Statistics
 
 RANK = (50, "meter_sign")  # above the connection: what a meter is worth is not known yet
@@ -71,12 +69,13 @@ class MeterSign(Function):
     """
 
     state: State
-    NAME, STAGE = "meter_sign", contract.PROVE
+    NAME, STAGE = "meter_sign", PROVE
     READS = (
         *("battery_W", "grid_meter_W", "is_running", "is_stopped_by_person", "load_meter_W"),
         *("setpoint_W", "stored_path_delay_ms"),
     )
     WRITES = ("is_meter_tested", "path_delay_ms")
+    OUTPUTS = "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
     PARAMETERS = (
         # of the rating, each way; 0: the meter is believed
         ("meter_code_permille", "permille", 0, 50, 20, "up"),
@@ -90,7 +89,7 @@ class MeterSign(Function):
           meter is. | Nothing: it lasts 70 s at most for each cabinet on the connection.
     """)
 
-    def __init__(self, setup: contract.Setup) -> None:
+    def __init__(self, setup: Setup) -> None:
         self._settings = settings = setup.settings
         self._tick_ms = tick_ms = setup.tick_ms
         quantum_W = settings["setpoint_quantum_W"]
@@ -113,17 +112,9 @@ class MeterSign(Function):
         self.drift = meter_drift.MeterDrift(self._code_W)
         self.statistics = Statistics.zero()
         self._right_W, self._wrong_W = [array("q", [0] * self._window_ticks) for _ in range(2)]
-        self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
-
-    def arrays(self) -> tuple:
-        """See Function."""
         parts = self.statistics, self.watch.state, self.steps.state, self.drift.state
-        return self.state, *parts, self._right_W, self._wrong_W, self.out
-
-    @staticmethod
-    def output_names(source_count: int) -> tuple:
-        """See Function."""
-        return "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
+        self.more = *parts, self._right_W, self._wrong_W
+        self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The power of the code while a test runs; otherwise nothing."""

@@ -19,10 +19,8 @@ from array import array
 
 from controller.core.base import reasons
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import ISLAND as OFF_GRID_SOURCE, Known
+from controller.core.policies.contract import MODE, Found, Function, Known, Setup
+from controller.core.policies.known import ISLAND as OFF_GRID_SOURCE
 from controller.core.policies.source_reports import gives, runs
 
 GRID, HAND_OVER, ISLAND, BLACK_START, RETURN = range(5)
@@ -55,9 +53,10 @@ class Modes(Function):
     """The mode. It commands nothing."""
 
     state: State
-    NAME, STAGE = "modes", contract.MODE
+    NAME, STAGE = "modes", MODE
     READS = ("battery_W", "is_forming", "load_meter_W", "source")
     WRITES = ("is_off_grid", "mode")
+    OUTPUTS = ("mode_reason",)  # reason code of the mode
     PARAMETERS = (
         # back on the grid: until the generator set stops and the mode is "grid" again
         ("mode_return_s", "s", 1, 3600, 30, "up"),
@@ -83,11 +82,6 @@ class Modes(Function):
         self._engines = setup.site.feeding(is_engine=True)
         self.state = State.zero()
         self.out = array("i", [reasons.MODE + GRID])
-
-    @staticmethod
-    def output_names(source_count: int) -> tuple[str, ...]:
-        """See Function. The word is the reason code of the mode."""
-        return ("mode_reason",)
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """No answer: the others find the mode."""

@@ -17,9 +17,7 @@ from controller.core.base import hint_codes, hint_sources
 from controller.core.base.hint_codes import HINT_SLOTS, SLOT_WORDS
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import MEASURE, Found, Function, Known, Setup
 from safety import parameters, signals
 
 STEPS = 4  # of one source
@@ -50,15 +48,15 @@ class Notice(NamedTuple):
     left_ms: int
 
 
-class Notices(contract.Function):
+class Notices(Function):
     """rows: of each source that of its price, then those of its steps."""
 
     state: State
-    NAME, STAGE = "notices", contract.MEASURE
+    NAME, STAGE = "notices", MEASURE
     READS = ("hints",)
     WRITES = ("is_price_negative", "notices")
 
-    def __init__(self, setup: contract.Setup):
+    def __init__(self, setup: Setup):
         self.count = hint_sources.count(setup.source_image)
         self._tick_ms = setup.tick_ms
         words = [hint_sources.words(setup.source_image, each) for each in range(self.count)]
@@ -66,10 +64,7 @@ class Notices(contract.Function):
         self.state = State.zero()
         self.rows = [[Row.zero(code="i") for _ in range(1 + STEPS)] for _ in range(self.count)]
         self._every = [row for rows in self.rows for row in rows]
-
-    def arrays(self) -> tuple:
-        """See Function."""
-        return self.state, *self._every
+        self.more = self._every
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """No answer: the others find the notices."""

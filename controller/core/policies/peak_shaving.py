@@ -34,10 +34,7 @@ from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W, grid_obligation
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
 
 OFF_W = 100_000_000
 RANK = (10, "peak_shaving")
@@ -81,9 +78,10 @@ class PeakShaving(Function):
     """Obliges the battery; off while the limit is OFF_W."""
 
     state: State
-    NAME, STAGE = "peak_shaving", contract.BOUND
+    NAME, STAGE = "peak_shaving", BOUND
     READS = ("connection_W", "grid_W", "stored_peak")
     BEFORE = ("limit_W",)
+    OUTPUTS = "peak_minute", "peak_used_Wh"
     PARAMETERS = (
         # Mean import that is not exceeded in any interval; at the end of its range it is off.
         ("peak_import_W_max", "W", 0, OFF_W, OFF_W, "down"),
@@ -113,11 +111,6 @@ class PeakShaving(Function):
         self.state.last_W = self.state.allowed_W = self._limit_W
         self.state.is_timed = 1
         self.out = array("i", [0, 0])
-
-    @staticmethod
-    def output_names(source_count: int) -> tuple[str, ...]:
-        """See Function."""
-        return "peak_minute", "peak_used_Wh"
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The obligation that keeps the import within what the interval still allows."""

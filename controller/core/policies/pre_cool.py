@@ -7,8 +7,7 @@ chiller is asked before, by thresholds below those limits, each with its hystere
 from collections.abc import Sequence
 
 from controller.core.base import reasons
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import Found, Known
 from controller.core.policies.two_point import TwoPoints, above
 
 

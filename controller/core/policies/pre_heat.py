@@ -14,9 +14,8 @@ battery would carry the heater. An import without room has none for a charge eit
 
 from controller.core.base import reasons
 from controller.core.base.answers import BaseRequest
-from controller.core.policies.contract import DeviceView, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import ISLAND, Known
+from controller.core.policies.contract import DeviceView, Found, Known, Setup
+from controller.core.policies.known import ISLAND
 from controller.core.policies.schedule import Schedule
 from controller.core.policies.two_point import TwoPoints, below
 

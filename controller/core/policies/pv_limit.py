@@ -18,17 +18,14 @@ from array import array
 
 from controller.core.base import reasons
 from controller.core.base.answers import BaseRequest, Cap, ForDevice
-from controller.core.policies import contract
-from controller.core.policies.contract import DeviceView, Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import BASE, DeviceView, Found, Function, Known, Setup
 from controller.core.policies.source_reports import given_W
 
 
 class PvLimit(Function):
     """One request and one cap for each inverter; the cap is shared by rated power."""
 
-    NAME, STAGE = "pv_limit", contract.BASE
+    NAME, STAGE = "pv_limit", BASE
     ROLES = ("pv",)
     READS = (
         *("battery_W", "connection_W", "is_forming", "is_load_wrong", "is_price_negative"),

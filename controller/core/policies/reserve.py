@@ -21,10 +21,7 @@ from typing import Any
 from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W, Cap, Limit
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
 from safety import signals
 
 BACKUP_CLOSE_MS = 2000
@@ -49,7 +46,7 @@ class Reserve(Function):
     """A power of `rated_W` is wide open: it bounds nothing, and is no reason."""
 
     state: State
-    NAME, STAGE = "reserve", contract.BOUND
+    NAME, STAGE = "reserve", BOUND
     READS = ("is_off_grid", "scheduled_reserve_permille", "soc_permille")
     PARAMETERS = (
         # ends of the levels "peaks" and "backup"
@@ -74,17 +71,13 @@ class Reserve(Function):
     def __init__(self, setup: Setup):
         settings, tick_ms = setup.settings, setup.tick_ms
         self.state = State.zero(code="i")
-        self.peaks, self.backup = [Level.zero(code="i") for _ in range(2)]
+        self.more = self.peaks, self.backup = [Level.zero(code="i") for _ in range(2)]
         self.rated_W = min(setup.rated_W, signals.INT_MAX)
         self._peaks_permille = settings["soc_reserve_peaks_permille"]
         self._backup_permille = settings["soc_reserve_backup_permille"]
         self._hysteresis = settings["soc_reserve_hysteresis_permille"]
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
         self._close_W = max(1, -(-self.rated_W * tick_ms // BACKUP_CLOSE_MS))
-
-    def arrays(self) -> tuple:
-        """See Function."""
-        return self.state, self.peaks, self.backup
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list:
         """The cap of the peaks level, the limit of the backup level, while they bound anything."""

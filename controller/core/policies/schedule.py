@@ -24,10 +24,8 @@ from controller.core.base import hint_codes, hint_sources, reasons, schedule_tab
 from controller.core.base.answers import WIDE_W, Answer, Cap, grid_obligation
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.found import Found
+from controller.core.policies.contract import MEASURE, Found, Function, Known, Setup
 from controller.core.policies.hint_table import HintTable
-from controller.core.policies.known import Known
 
 GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # beside (20, "grid_cap_hint")
 STATES = (
@@ -53,14 +51,15 @@ HEAD = len(State.__annotations__)
 STAGED_AT = HEAD + t.TABLE_WORDS
 
 
-class Schedule(contract.Function):
+class Schedule(Function):
     """Cap, obligation and request of the slot of now."""
 
     state: State
-    NAME, STAGE = "schedule", contract.MEASURE
+    NAME, STAGE = "schedule", MEASURE
     READS = ("connection_W", "schedule")
     ASKS = (HintTable.NAME,)
     WRITES = ("lifted", "scheduled_W", "scheduled_reserve_permille", "scheduled_source")
+    OUTPUTS = OUTPUTS
     PARAMETERS = (
         # a larger error of the clock stops the schedule
         ("schedule_clock_ms_max", "ms", 100, 600_000, 10_000, "down"),
@@ -74,7 +73,7 @@ class Schedule(contract.Function):
           cabinet. | See firebreak hint schedule for its slots.
     """)
 
-    def __init__(self, setup: contract.Setup):
+    def __init__(self, setup: Setup):
         settings = setup.settings
         self._hints: HintTable = setup.functions[HintTable.NAME]
         self._clocks = setup.site.of_role("clock")
@@ -85,11 +84,6 @@ class Schedule(contract.Function):
         self._rank = [word[hint_sources.W_ROLE] for word in words]
         self.state = State.zero(2 * t.TABLE_WORDS, "i")
         self.out = array("i", [0] * len(OUTPUTS))
-
-    @staticmethod
-    def output_names(source_count: int) -> Sequence[str]:
-        """See Function."""
-        return OUTPUTS
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer]:
         """Cap and obligation of the slot of now; the rest of the slot is found."""

@@ -27,10 +27,7 @@ from controller.core.base import reasons
 from controller.core.base.answers import BaseRequest, ForDevice
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 from controller.core.policies.modes import BLACK_START, GRID, ISLAND
 from controller.core.policies.source_reports import given_W, metered_W
 
@@ -76,7 +73,7 @@ class Shed(Function):
     """One request for each shedding device."""
 
     state: State
-    NAME, STAGE = "shed", contract.BASE
+    NAME, STAGE = "shed", BASE
     ROLES = ("load_shed", "genset")  # of a set it commands nothing: it finds the missing power
     READS = (
         *("battery_W", "connection_W", "forming_W", "genset_W", "high_W", "is_forming"),
@@ -104,11 +101,7 @@ class Shed(Function):
         self._share = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
         self.state = State.zero()
-        self.stages = [Stages.zero() for _ in self._devices]
-
-    def arrays(self) -> tuple:
-        """See Function."""
-        return self.state, *self.stages
+        self.more = self.stages = [Stages.zero() for _ in self._devices]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
         """Number of stages that each device sheds."""

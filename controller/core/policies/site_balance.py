@@ -21,11 +21,9 @@ from controller.core.base import balance
 from controller.core.base.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
 from controller.core.base.integers import approach, low_pass
 from controller.core.base.words import Words
-from controller.core.policies import contract
 from controller.core.policies.balance_words import TEXTS, Lasting, contradicted, last_on, signals
-from controller.core.policies.contract import DeviceView, Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import GRID, ISLAND, Known
+from controller.core.policies.contract import BALANCE, DeviceView, Found, Function, Known, Setup
+from controller.core.policies.known import GRID, ISLAND
 from controller.core.policies.source_reports import gives
 
 CHECK_MS = 100
@@ -76,7 +74,7 @@ class SiteBalance(Function):
     """The source of the site as it is believed; before the mode, which rests on it."""
 
     state: State
-    NAME, STAGE = "site_balance", contract.BALANCE
+    NAME, STAGE = "site_balance", BALANCE
     READS = (
         *("battery_W", "contact", "grid_meter_W", "is_reported_forming", "load_meter_W"),
         *("reported_forming_W", "setpoint_W"),
@@ -85,6 +83,7 @@ class SiteBalance(Function):
     WRITES = (
         *("forming_W", "is_carried_by_sets", "is_forming", "is_load_wrong", "others_W", "source"),
     )
+    OUTPUTS = "balance_wrong", "balance_doubtful"  # a bit for each of `signals`
     TEXTS = TEXTS
 
     def __init__(self, setup: Setup):
@@ -101,18 +100,9 @@ class SiteBalance(Function):
         self._engines = [Engine.zero() for _ in self._sets]
         # wrong and doubtful, of each signal
         self._lasting = [(Lasting.zero(), Lasting.zero()) for _ in self.signals()]
+        self.more = *self._engines, *[each for both in self._lasting for each in both]
         self.out = array("i", [0, 0])
         self._applied = 0
-
-    def arrays(self) -> tuple:
-        """See Function."""
-        lasting = [each for both in self._lasting for each in both]
-        return self.state, *self._engines, *lasting, self.out
-
-    @staticmethod
-    def output_names(source_count: int) -> tuple[str, ...]:
-        """See Function. A bit for each signal, in the order of `signals`."""
-        return "balance_wrong", "balance_doubtful"
 
     def signals(self) -> list[tuple[str, int]]:
         """(name, reason code while it is contradicted) of each signal, by its number."""

@@ -22,10 +22,7 @@ from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W, Obligation, grid_obligation
 from controller.core.base.integers import approach, low_pass, within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import DeviceView, Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import MEASURE, DeviceView, Found, Function, Known, Setup
 
 # where the load's power comes from: nowhere, grid + battery, the load meter
 UNKNOWN, CALCULATED, MEASURED = range(3)
@@ -59,7 +56,7 @@ class SiteLoad(Function):
     """Estimates for the others, and the obligation of the grid connection."""
 
     state: State
-    NAME, STAGE = "site_load", contract.MEASURE
+    NAME, STAGE = "site_load", MEASURE
     READS = (
         *("battery_W", "grid_W", "is_grid_meter_new", "is_load_meter_new", "load_meter_W"),
         "setpoint_W",

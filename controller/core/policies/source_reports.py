@@ -2,9 +2,7 @@
 
 from controller.core.base import balance
 from controller.core.base.integers import within
-from controller.core.policies.contract import DeviceView
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import DeviceView, Found, Known
 
 
 def gives(device: DeviceView) -> bool:

@@ -12,14 +12,13 @@ small for a step, the reference is carried along at once. Then the grid changes 
 possible, and no second jump follows. No clock, no float.
 """
 
+from array import array
+
 from controller.core.base import reasons
 from controller.core.base.answers import FastRequest
 from controller.core.base.integers import low_pass, within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import FAST, Found, Function, Known, Setup
 from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.guess import FAST_DELAYS, Guess
@@ -47,7 +46,7 @@ class Track(Function):
     """Load tracking."""
 
     state: State
-    NAME, STAGE = "track", contract.FAST
+    NAME, STAGE = "track", FAST
     READS = (
         *("is_exact", "is_high_obliged", "is_load_new", "is_low_obliged", "is_meter_tested"),
         *("is_requested", "is_shed", "left_high_W", "left_low_W", "left_setpoint_W", "load_W"),
@@ -78,7 +77,7 @@ class Track(Function):
           adds nothing. | Nothing: load tracking goes on when that request ends.
     """)
 
-    def __init__(self, setup: contract.Setup):
+    def __init__(self, setup: Setup):
         settings, tick_ms = setup.settings, setup.tick_ms
         self._delay_ms = settings["track_path_delay_ms"]
         delay_ms_max = max(settings["track_path_delay_ms_max"], self._delay_ms)
@@ -93,9 +92,9 @@ class Track(Function):
         self._fall_W = max(1, settings["track_fall_ramp_W_per_s"] * tick_ms // 1000)
         self.state = State("q", BEGIN)
 
-    def arrays(self) -> tuple:
+    def arrays(self) -> list[array]:
         """See Function."""
-        return self.state, *self.guess.arrays(), self.reference.words
+        return [self.state, *self.guess.arrays(), self.reference.words]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The power it asks for, in whole quanta."""
