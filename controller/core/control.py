@@ -13,9 +13,7 @@ from controller.core.site_devices.actuator_chain import ActuatorChain
 
 
 class Control:
-    """`known`, `found`: of the last step; `chain` is the battery's, `actuators` those of the
-    site devices; `functions`: {name: function}.
-    """
+    """`known`, `found`: of the last step; `chain`: the battery's; `functions`: by name."""
 
     def __init__(self, setup: contract.Setup):
         ramp_W = setup.settings["setpoint_ramp_W_per_s"] * setup.tick_ms // 1000

@@ -120,9 +120,7 @@ class Core:
         yield from self.decision.state_blocks()
 
     def state_words(self) -> array:
-        """Everything that carries over to the next tick, as array('i') (each block padded to whole
-        words).
-        """
+        """All that carries over to the next tick, each block padded to whole words."""
         words = array("i")
         for block in self._blocks():
             data = bytes(block)

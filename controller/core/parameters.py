@@ -66,9 +66,7 @@ def default_image() -> array:
 
 
 def settings_of(control_image: array) -> dict[str, int]:
-    """{name: integer}. Limits of the connection are this cabinet's share of them. Raises ValueError
-    when the image is not of this version.
-    """
+    """{name: integer}, limits of the connection as this cabinet's share; may raise ValueError."""
     if len(control_image) != len(CONTROL_PARAMETERS):
         raise ValueError("control image length does not fit this version")
     settings = {row[0]: value for row, value in zip(CONTROL_PARAMETERS, control_image)}

@@ -29,9 +29,7 @@ class PowerInterval:
     def narrow(
         self, charge_W_max: int, charge_reason: int, discharge_W_max: int, discharge_reason: int
     ) -> None:
-        """Both powers >= 0, W; below 0 counts as 0. Of equal bounds the lower reason code is
-        named.
-        """
+        """Powers >= 0, W; below 0 counts as 0. Of equal bounds the lower reason code is named."""
         low_W = -charge_W_max if charge_W_max > 0 else 0
         if low_W > self.low_W or low_W == self.low_W and charge_reason < self.low_reason:
             self.low_W, self.low_reason = low_W, charge_reason
@@ -74,9 +72,7 @@ class Obligations:
         return value_W, reason
 
     def short(self, value_W: int) -> tuple:
-        """(W missing, reason) of the highest rank that value_W does not meet; (0, NONE) when all
-        are met.
-        """
+        """(W missing, reason) of the highest rank that is not met; (0, NONE) if all are."""
         for each in reversed(self.standing):
             if value_W < each.low_W:
                 return min(each.low_W - value_W, WIDE_W), each.low_reason
@@ -127,10 +123,7 @@ class FastRequest(BaseRequest):
 
 
 class ForDevice(NamedTuple):
-    """An answer for an actuator of a site device; every other answer is for the battery.
-
-    actuator: its number, from 0 in the order of Control.actuators.
-    """
+    """Answer for actuator number `actuator` of Control.actuators; others are for the battery."""
 
     actuator: int
     answer: "Cap | Obligation | BaseRequest"

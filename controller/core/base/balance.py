@@ -8,8 +8,7 @@ reported the import. So each signal is compared with the others:
     2. Off the grid the grid meter reads 0. If it does not, contact or meter is wrong.
     3. A set that does not run gives no power. A bus without a voltage has no source.
     4. The powers add up to 0. If they do not, a single power is wrong only if another value within
-       its physical range closes the sum. If this holds for one power alone, that power is wrong.
-       If it holds for several, which one is wrong stays open: they are doubtful.
+       its physical range closes the sum. If this holds for several, they are doubtful.
 
 An unknown power may have any value within its range. So with few measurements the sum always
 closes, and the check finds nothing. All powers in W. Pure: no time, no memory; the caller decides
@@ -73,10 +72,7 @@ class Readings(NamedTuple):
 
 
 class Term(NamedTuple):
-    """One power of the sum, with its sign: the range by its reading, and the possible range.
-
-    is_sure: another measurement confirms it.
-    """
+    """A power of the sum, signed: by its reading, and what is possible; is_sure: confirmed."""
 
     signal: int
     low_W: int

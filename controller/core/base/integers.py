@@ -7,9 +7,7 @@ def within(value: int, low: int, high: int) -> int:
 
 
 def low_pass(tick_ms: int, time_ms: int) -> int:
-    """24-bit factor of a first-order low-pass of time constant time_ms, stepped every tick_ms (both
-    ms).
-    """
+    """24-bit factor of a first-order low-pass of time_ms that steps every tick_ms."""
     return (tick_ms << 24) // (time_ms + tick_ms)
 
 

@@ -32,9 +32,7 @@ class Slot(NamedTuple):
 
 
 class Table(NamedTuple):
-    """source: its index. start_min: UTC, minutes since 1970; slot_min: length of a slot. Without
-    slots it ends the schedule of the source.
-    """
+    """start_min: UTC, minutes since 1970. Without slots it ends the schedule of the source."""
 
     source: int
     start_min: int

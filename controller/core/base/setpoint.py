@@ -3,9 +3,8 @@ explains it.
 
 All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped: a
 part clamped before a subtraction gave -2 kW instead of +3 kW (OpenEMS/openems issue 3573). short_W
-is the power by which an obligation is not met. One part of short_W is withheld by limits. The other
-part shows at the grid meter alone, because a converter gives less than its set-point or the model
-is wrong.
+is the power by which an obligation is not met: limits withhold it, or the grid meter alone shows
+it, because a converter gives less than its set-point or the model is wrong.
 """
 
 from array import array
@@ -36,9 +35,7 @@ O_HELD_BACK_W, O_BINDING_REASON = 27, 28
 
 
 class Chain:
-    """`out` is the trace of the last step (CHAIN_OUTPUTS), `state` the set-point in force (both
-    arrays of ints).
-    """
+    """`out`: the trace of the last step (CHAIN_OUTPUTS); `state`: the set-point in force."""
 
     def __init__(self, ramp_W: int):
         """ramp_W: largest change of the set-point from one tick to the next, W."""
@@ -127,9 +124,7 @@ class Chain:
     def _bounded(
         self, value_W: int, bounds: PowerInterval, first: int, after: int, reason: int
     ) -> int:
-        """value_W within caps or limits. Trace: both ends with reasons from `first` on,
-        the result at `after`, its reason at `reason`.
-        """
+        """Trace: both ends and reasons from `first` on, result at `after`, reason at `reason`."""
         out = self.out
         out[first], out[first + 1] = bounds.low_W, bounds.low_reason
         out[first + 2], out[first + 3] = bounds.high_W, bounds.high_reason

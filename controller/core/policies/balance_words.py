@@ -65,9 +65,7 @@ def last_on(lasting: Lasting, is_now: bool, passed_ms: int, set_ms: int) -> None
 
 
 def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:
-    """(name, reason code while it is contradicted) of each signal, by its number in balance.py.
-    sets, suns: names of the generator sets and PV inverters.
-    """
+    """(name, reason code) of each signal, by its number in balance.py. sets, suns: names."""
     found = [*CABINET]
     for name in sets:
         found.append((f"{name}.power_W", reasons.GENSET_POWER_WRONG))
@@ -79,9 +77,7 @@ def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:
 def contradicted(
     known: Sequence[tuple[str, int]], wrong: int, doubtful: int
 ) -> list[tuple[str, int]]:
-    """(name, reason code) of each signal that is wrong, then of those that are doubtful. known: of
-    `signals`; wrong, doubtful: the published words.
-    """
+    """(name, reason code) of each wrong signal, then of the doubtful. known: of `signals`."""
     found = [signal for number, signal in enumerate(known) if wrong >> number & 1]
     for number, (name, code) in enumerate(known):
         if doubtful & ~wrong & 1 << number:

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+from controller.core.base import hint_sources
 from controller.core.base.answers import Answer, ForDevice
 from controller.core.base.texts import Text
 from controller.core.policies.found import Found
@@ -37,7 +38,7 @@ PAUSE = "pause"  # it gives no answer (Function.hold) and begins anew back on th
 class Setup:
     """Everything that a function is built from.
 
-    settings: {name: integer}; rated_W: of all units; source_image: of hint_sources; site: the site
+    settings: {name: integer}; rated_W: of all units; sources: of hints; site: the site
     devices; functions: those built before, by name.
     """
 
@@ -49,8 +50,9 @@ class Setup:
         source_image: array,
         site: Site | None = None,
     ):
+        """source_image: of hint_sources; ValueError if it is not of this version."""
         self.settings, self.tick_ms, self.rated_W = settings, tick_ms, rated_W
-        self.source_image = source_image
+        self.sources = hint_sources.sources(source_image)
         self.site = site or without_devices()
         self.functions: dict[str, Any] = {}
 

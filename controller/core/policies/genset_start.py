@@ -4,14 +4,11 @@ A generator set saves an island whose battery runs low. The naive way switches i
 of charge and off at a high one. That stops the only source of a bus on which no converter forms the
 voltage. It lets the engine soot below its least load, and drops the whole load on it at once.
 
-    start   low charge, black start, or an island lacks power (shed.py)
+    start   low charge, black start, or an island lacks power (shed.py); its phases: engine_start.py
     stop    high charge while the battery alone can carry the load; after an outage as soon as the
             grid is certain; never while nothing else carries the bus
     load    in steps after accept_after_s; the battery gives the rest, or charges with what is
-            missing up to the least load
-
-While no converter forms the voltage, an obligation gives the battery what the set does not take.
-The phases of a start are in engine_start.py.
+            missing up to the least load: an obligation while no converter forms the voltage
 """
 
 from controller.core.base import reasons

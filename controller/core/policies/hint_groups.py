@@ -59,9 +59,7 @@ class Tightest:
     def narrowed(
         self, direct: int, by_grid: int, room_W: int | None, quantum_W: int
     ) -> tuple[int, int]:
-        """(W, source + 1) of one direction: the tightest cap, or the power that a grid maximum and
-        room_W leave, if it is less (below 0: 0; room unknown: 0). direct, by_grid: groups.
-        """
+        """(W, source + 1): tightest cap, or what a grid maximum and room leave; unknown: 0."""
         value_W, source = self.value_W(direct), self.source(direct)
         if not self.source(by_grid):
             return value_W, source

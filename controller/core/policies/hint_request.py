@@ -8,9 +8,9 @@ holds back would wind up behind the limit. So the requests have an order, a ramp
     power    moves by at most request_ramp_W_per_s, from the part of it that limits left in effect
     bucket   fills with the power of the request, drains half of energy_Wh_per_h_max in an hour
 
-A request that ends goes to zero as fast. Beside an exact request load tracking pauses. The bucket
-holds one half and drains the other in an hour, so no hour sees more than the whole. A request that
-would fill its bucket, with what it needs to ramp down, rests until a quarter is free again.
+A request that ends goes to zero as fast. The bucket holds one half and drains the other in an hour,
+so no hour sees more than the whole. A request that would fill its bucket, with what it needs to
+ramp down, rests until a quarter is free again.
 """
 
 from array import array
@@ -61,31 +61,19 @@ class HintRequest(Function):
     """)
 
     def __init__(self, setup: Setup):
-        source_image = setup.source_image
-        self._table, self._tick_ms = setup.functions[table.HintTable.NAME], setup.tick_ms
-        hints = self._table
-        words = [hint_sources.words(source_image, index) for index in range(hints.count)]
-        asking = [
-            index
-            for index, word in enumerate(words)
-            if word[hint_sources.W_ROLE] >= hint_sources.REQUEST
-        ]
-        operator = [word[hint_sources.W_ROLE] == hint_sources.OPERATOR for word in words]
+        hints, sources = setup.functions[table.HintTable.NAME], setup.sources
+        self._table, self._tick_ms = hints, setup.tick_ms
+        asking = [index for index, each in enumerate(sources) if each.rank >= hint_sources.REQUEST]
+        is_operator = [each.rank == hint_sources.OPERATOR for each in sources]
         self._order = sorted(
-            asking, key=lambda index: (not operator[index], words[index][hint_sources.W_PRIORITY])
+            asking, key=lambda index: (not is_operator[index], sources[index].priority)
         )
-        self._entry = [
-            hints.entries[index * len(hint_sources.QUANTITIES) + _PLACE]
-            for index in range(hints.count)
-        ]
-        self._reason = [reasons.OPERATOR if chief else reasons.HINT for chief in operator]
-        self._ramp_W = [word[hint_sources.W_REQUEST_RAMP] for word in words]
-        self._leak_W = [word[hint_sources.W_ENERGY_WH_PER_H_MAX] // 2 for word in words]
-        self._size = [
-            (word[hint_sources.W_ENERGY_WH_PER_H_MAX] - leak_W) * MS_PER_H
-            for word, leak_W in zip(words, self._leak_W)
-        ]
-        self.state = State.zero(hints.count)
+        self._entry = list(hints.entries[_PLACE :: len(hint_sources.QUANTITIES)])
+        self._reason = [reasons.OPERATOR if chief else reasons.HINT for chief in is_operator]
+        self._ramp_W = [each.request_ramp_W_per_s for each in sources]
+        self._leak_W = [each.energy_Wh_per_h_max // 2 for each in sources]
+        self._size = [-(-each.energy_Wh_per_h_max // 2) * MS_PER_H for each in sources]
+        self.state = State.zero(len(sources))
         self.state.is_idle = 1
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
@@ -174,9 +162,7 @@ class HintRequest(Function):
         return (-1, True) if is_resting else (index, rests)
 
     def _is_resting(self, index: int, was_resting: bool, asked_W: int, elapsed_ms: int) -> bool:
-        """Whether a request rests, by how full the bucket of its source is, and would be after this
-        tick and a ramp down.
-        """
+        """Whether the bucket of its source is too full, after this tick and a ramp down too."""
         level, size = self.state[LEVEL + index], self._size[index]
         if was_resting and 4 * level >= RESUME_QUARTERS * size:
             return True
@@ -190,9 +176,7 @@ class HintRequest(Function):
         return max(1, self._ramp_W[index] * elapsed_ms // 1000)
 
     def _ramped(self, asked_W: int, low_W: int, high_W: int, elapsed_ms: int) -> int:
-        """Base request, W: one ramp step further, or all that is asked for where limits hold it
-        back anyway.
-        """
+        """Base request, W: a ramp step further, or all that is asked where limits hold it back."""
         state = self.state
         if not state.owner:
             return 0

@@ -8,8 +8,7 @@ when it expires is no better: the silence of its sender would widen it.
     fresh hint beside it    --> the narrower of both
     heartbeat + fresh hint  --> the hint, until it expires
 
-At start every configured fallback is in force until the first hint of its quantity, so a restart
-never widens a limit.
+So a restart never widens a limit: every configured fallback is in force until the first hint.
 
 The role of a source may not allow it to oblige the battery. Then its import maximum narrows
 charging and its export maximum narrows discharging, to the room that the connection has left. A
@@ -70,14 +69,12 @@ class HintTable(Function):
     """)
 
     def __init__(self, setup: Setup) -> None:
-        """ValueError if the source image is not of this version."""
-        source_image = setup.source_image
-        self.count = count = hint_sources.count(source_image)
+        sources = setup.sources
+        self.count = count = len(sources)
         self._tick_ms, self._settings = setup.tick_ms, setup.settings
-        words = [hint_sources.words(source_image, index) for index in range(count)]
-        self._rank = [word[hint_sources.W_ROLE] for word in words]
-        self._valid_ms_max = [word[hint_sources.W_VALID_S_MAX] * 1000 for word in words]
-        self.fallback_W = [watts for word in words for watts in word[hint_sources.W_FALLBACK :]]
+        self._rank = [each.rank for each in sources]
+        self._valid_ms_max = [each.valid_s_max * 1000 for each in sources]
+        self.fallback_W = [watts for each in sources for watts in each.fallback_W]
         self.group = [g.group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
         first = len(State.__annotations__)
         self.entries = range(first, first + count * _COUNT * ENTRY_WORDS, ENTRY_WORDS)
@@ -123,9 +120,7 @@ class HintTable(Function):
         self.out[hint_outputs.O_REMAINING_WH] = remaining_Wh
 
     def take(self, inp: Sequence[int], first: int, elapsed_ticks: int) -> None:
-        """Age the entries, and take the hints in the slots from inp[first] on. The newest hint of a
-        quantity counts.
-        """
+        """Age the entries and take the hints from inp[first] on; the newest one counts."""
         state = self.state
         state.since += elapsed_ticks
         if state.since < state.due and not inp[first]:

@@ -10,10 +10,9 @@ on the connection follows:
               times as large; less that of the load meter, without drift (meter_drift.py)
     miss      up to 1.6 times, but smaller or of the same sign;  more: a load has moved, void
 
-A sequential test decides (meter_statistics.py): it multiplies a statistic for a right meter, and
-one for a reversed meter, by each symbol. Short chips fit the nominal path delay, long chips the
-largest believed delay. The long chips begin when the short ones can no longer decide within 32 s:
-on a slow path after 4 or 5 symbols. The test is undecided when the long ones cannot decide within
+A sequential test decides (meter_statistics.py). Short chips fit the nominal path delay. Long chips,
+which fit the largest believed delay, begin when the short ones can no longer decide within 32 s: on
+a slow path after 4 or 5 symbols. The test is undecided when the long ones cannot decide within
 32 s, or 25 symbols where these take longer. One of three current transformers reversed shows a
 third of the change: a miss.
 

@@ -1,8 +1,9 @@
 """The mode of the site, from the grid through an island and back: one table (../ISLAND.md).
 
-Control functions act differently off the grid. The naive way asks the contact of the transfer
-switch alone. But the contact may be unknown or wrong, and it does not show whether an island has a
-voltage. So a table gives the next mode from the state of the bus. Each change waits for its time:
+Control functions act differently off the grid (functions.py). The naive way asks the contact of the
+transfer switch alone. But the contact may be unknown or wrong, and it does not show whether an
+island has a voltage. So a table gives the next mode from the state of the bus. Each change waits
+for its time:
 
     grid --> hand-over --> island       a source carries the bus for 2 s
      ^           +-------> black start  no voltage for 2 s
@@ -11,8 +12,7 @@ voltage. So a table gives the next mode from the state of the bus. Each change w
 Off the grid are hand-over, island and black start. An unknown contact of the transfer switch counts
 as grid, as it does for row 56, and so does one that the other measurements contradict
 (site_balance.py). But an unknown contact ends no return: stages that are shed stay so, and a
-generator set runs on, until the grid is certain. This function commands neither the transfer
-switch nor a converter. The mode chooses which control functions act (functions.py).
+generator set runs on, until the grid is certain.
 """
 
 from array import array

@@ -7,13 +7,13 @@ decision from the functions that know limits and temperatures. A notice says onl
     price: energy has a negative price while the notice is valid
     step:  the load changes by a power at a time
 
-A later notice of the same moment replaces the earlier one, and a step of 0 W removes it. A source
-may have STEPS steps to come; of more, the nearest stay.
+A later notice of the same moment replaces the earlier one, and a step of 0 W removes it. Of more
+than STEPS steps to come of a source, the nearest stay.
 """
 
 from typing import NamedTuple
 
-from controller.core.base import hint_codes, hint_sources
+from controller.core.base import hint_codes
 from controller.core.base.hint_codes import HINT_SLOTS, SLOT_WORDS
 from controller.core.base.integers import within
 from controller.core.base.words import Words
@@ -57,10 +57,8 @@ class Notices(Function):
     WRITES = ("is_price_negative", "notices")
 
     def __init__(self, setup: Setup):
-        self.count = hint_sources.count(setup.source_image)
-        self._tick_ms = setup.tick_ms
-        words = [hint_sources.words(setup.source_image, each) for each in range(self.count)]
-        self._valid_ms_max = [word[hint_sources.W_VALID_S_MAX] * 1000 for word in words]
+        self.count, self._tick_ms = len(setup.sources), setup.tick_ms
+        self._valid_ms_max = [each.valid_s_max * 1000 for each in setup.sources]
         self.state = State.zero()
         self.rows = [[Row.zero(code="i") for _ in range(1 + STEPS)] for _ in range(self.count)]
         self._every = [row for rows in self.rows for row in rows]
@@ -123,9 +121,7 @@ class Notices(Function):
             self._count_rows()
 
     def _row_of_step(self, rows: list[Row], start: int, step_W: int) -> Row | None:
-        """The row of the same step, else a free one, else that of the farthest step if the new one
-        is nearer. None without any.
-        """
+        """The row of the same step, else a free one, else that of the farthest step if nearer."""
         same_ticks = SAME_MS // self._tick_ms
         for row in rows:
             if row.left_ticks and abs(row.start_ticks - start) <= same_ticks:

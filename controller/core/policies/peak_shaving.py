@@ -8,23 +8,19 @@ then it lacks the energy for the long one. So the interval has an account:
     | used so far | left: may still be imported                  |
     now: import <= (left - margin) / time left; the battery discharges the rest, or charges less
 
-The interval follows the clock (UTC). The operator's meter may begin its interval earlier or later,
-by as much as the clock is uncertain. The margin is what the whole connection imports in that time.
-
-    the clock                                   what holds
-    trusted to a hundredth of the interval      the account
-    unknown                                     the limit at every moment
+The interval follows the clock (UTC). Without a clock that is sure to a hundredth of the interval,
+the limit holds at every moment. The operator's meter may begin its interval earlier or later, by as
+much as the clock is uncertain: the margin is what the whole connection imports in that time.
 
 The function keeps a time of its own. A small correction makes it run faster or slower, never
-backwards; a step of the clock moves it at once. The import was not counted in the time that a step
-skips, nor before a start. There the whole connection counts, unless the store holds the import.
-While the grid meter is silent its last value counts, but at least the limit.
+backwards; a step of the clock moves it at once. For time that a step skips, and before a start, the
+whole connection counts as imported, unless the store holds the import. While the grid meter is
+silent its last value counts, but at least the limit.
 
-Two more rules. A delay or a lack of power lets the import pass the limit all the same. This import
-is a debt, and it is saved later. Otherwise a battery that is almost empty would fill each valley of
-the load up to the limit, and the mean would lie above it. A battery that cannot discharge gives
-nothing back. So it charges only with energy that is left even if the highest import of this and the
-last interval goes on.
+An import above the limit, by a delay or a lack of power, is a debt that is saved later. Otherwise a
+battery that is almost empty would fill each valley of the load up to the limit, and the mean would
+lie above it. A battery that cannot discharge gives nothing back: it charges only with energy that
+is left even if the highest import of this and the last interval goes on.
 """
 
 from array import array

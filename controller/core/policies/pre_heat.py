@@ -7,9 +7,8 @@ also looks ahead, to a slot of the schedule or a notice:
     coldest cell < start_ddegC                                --> heat, to stop_ddegC
     a charge within ahead_min, coldest cell below ahead_ddegC --> heat ahead of it
 
-The heater goes off while the temperatures are unknown, and off the grid. It waits while an
-obligation of the grid (connection, hint, schedule, peak shaving) leaves no room: otherwise the
-battery would carry the heater. An import without room has none for a charge either.
+The heater is off while the temperatures are unknown, and off the grid. It waits while an obligation
+of the grid leaves no room: otherwise the battery would carry the heater.
 """
 
 from controller.core.base import reasons

@@ -6,12 +6,12 @@ tick, so it holds without a model of the inverter:
 
     PV at most = measured PV + import with the battery at 0 + charging power left + export limit.
 
-While the grid power is unknown or not proven, PV may give what the load meter shows: then nothing
-is exported. In an island that a converter forms, the charging power that is left comes on top.
+While the grid power is unknown or not proven, PV may give what the load meter shows. In an island
+that a converter forms, the charging power that is left comes on top.
 
-While a notice says that the price is negative, PV may give what the load takes, and no more. Energy
-from the grid then earns money, and export costs money. The load meter reports this power at once;
-without it the measured powers do, within some seconds.
+While a notice says that the price is negative, PV gives what the load takes, and no more: energy
+from the grid then earns money, and export costs money. Without a load meter the measured powers
+show the load within some seconds.
 """
 
 from array import array
@@ -64,9 +64,7 @@ class PvLimit(Function):
         return answers
 
     def _room_W(self, known: Known, found: Found) -> int:
-        """PV power that load, battery and export limit have room for; at a negative price the load
-        alone.
-        """
+        """Room of load, battery and export limit; at a negative price the load's alone."""
         load_W = self._load_W(known, found)
         if found.connection_W is None:
             return (load_W or 0) - (found.low_W if found.is_forming else 0)

@@ -9,11 +9,11 @@ crossed to 6 % (victronenergy/venus issue 1194).
     |-- nothing --|-- peaks, connection --|-- arbitrage: everything --|
         a limit          a cap
 
-Both levels have hysteresis, and both count as reached while the state of charge is unknown. A slot
-of the schedule may raise the peaks level, never lower it. Off the grid both open at once, and the
-kernel's limits alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`, the
-limit closes within 2 s. So the grid takes the load over smoothly. A reserve never forces a charge
-and never narrows one: at a charge limit of 0 the power stays 0 (victronenergy/venus issue 904).
+Both levels have hysteresis, and count as reached while the state of charge is unknown. A slot of
+the schedule may raise the peaks level. Off the grid both open at once, and the kernel's limits
+alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`, the limit closes within
+2 s, so the grid takes the load over smoothly. A reserve never forces a charge and never narrows one
+(victronenergy/venus issue 904).
 """
 
 from typing import Any

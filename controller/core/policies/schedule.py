@@ -9,11 +9,10 @@ clock, and for a sender that is gone.
     clock trusted, heartbeat of the source valid  ->  grid cap, band, reserve of this slot
     one of them not                               ->  nothing of it; the source's fallbacks act
 
-A slot has a grid cap (an obligation of the rank of the grid limit by hint), a band of the battery's
-power, and a reserve. The band is a cap that contains 0. A band that excludes 0 is a request too:
-the base request goes to its nearer end. The ramp of the source holds, and every request by hint
-comes first. The reserve raises the level of the peaks (reserve.py): up to that state of charge only
-peak shaving and the limits of the connection discharge.
+The grid cap is an obligation of the rank of the grid limit by hint. The band is a cap that contains
+0. A band that excludes 0 is a request too: the base request goes to its nearer end at the ramp of
+the source, but every request by hint comes first. The reserve raises the level of the peaks
+(reserve.py).
 """
 
 from array import array
@@ -79,9 +78,7 @@ class Schedule(Function):
         self._clocks = setup.site.of_role("clock")
         self._error_ms_max = settings["schedule_clock_ms_max"]
         self._quantum_W = settings["setpoint_quantum_W"]
-        count = hint_sources.count(setup.source_image)
-        words = [hint_sources.words(setup.source_image, each) for each in range(count)]
-        self._rank = [word[hint_sources.W_ROLE] for word in words]
+        self._rank = [each.rank for each in setup.sources]
         self.state = State.zero(2 * t.TABLE_WORDS, "i")
         self.out = array("i", [0] * len(OUTPUTS))
 
@@ -138,9 +135,7 @@ class Schedule(Function):
         return t.Slot._make(self.state[at : at + t.SLOT_WORDS])
 
     def charges_within(self, ahead_min: int) -> bool:
-        """A slot that asks for charging acts, or begins within ahead_min (minutes). False without a
-        trusted clock or heartbeat.
-        """
+        """A slot that asks for charging acts or begins within ahead_min, by clock and heartbeat."""
         state, minute = self.state, self.minute()
         if minute is None or self.holder < 0:
             return False

@@ -7,20 +7,17 @@ and the way back needs more than the way there:
     missing power > 0               for SHED_MS    --> open, lowest shed_order first
     room for the stage and a tenth  for RETURN_MS  --> close the last one
 
-Stages are shed when power has been missing for SHED_MS, those of the lowest `shed_order` first. The
-last one comes back when there has been room for it, and a tenth more, for RETURN_MS. So stages come
-back in reverse order, one at a time, each after the device reports the one before it. While the
-missing power is unknown the stages stay.
+Stages come back one at a time, each after the device reports the one before it. While the missing
+power is unknown, as in an island whose source no device reports, the stages stay.
 
 Off the grid without a generator set, stages also go by the state of charge, from
 `island_soc_permille` on: the rest of the load then lasts longer. They come back HYSTERESIS_PERMILLE
-above. In a black start every stage is shed, so that the next source finds little load. If no device
-reports the source of an island, the missing power is unknown.
+above. In a black start every stage is shed, so that the next source finds little load.
 
 If battery and PV alone lack power for NEED_MS in an island, a set is asked to run
-(genset_start.py).
-The need ends when the battery has been able to carry the load and the next stage for SPARE_MS.
-Otherwise each dip of the load would stop the set, and shed stages until the next start.
+(genset_start.py). The need ends when the battery has been able to carry the load and the next stage
+for SPARE_MS. Otherwise each dip of the load would stop the set, and shed stages until the next
+start.
 """
 
 from controller.core.base import reasons
@@ -157,9 +154,7 @@ class Shed(Function):
     def _least_stages(
         self, known: Known, found: Found, settings: dict[str, int], above_permille: int
     ) -> int:
-        """Stages that stay open whatever power there is. above_permille: 0 to shed; to come back,
-        the hysteresis.
-        """
+        """Stages open whatever power there is. above_permille: hysteresis to come back, else 0."""
         most, level = settings["stages_max"], settings["island_soc_permille"]
         if found.mode == BLACK_START:
             return most

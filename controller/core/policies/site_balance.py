@@ -10,9 +10,9 @@ the sum is open. But readings of different moments do not add up while a load mo
     no contradiction                            --> the time goes back more slowly than it ran
     contradicted, then without one for CLEAR_MS --> believed again
 
-A device's signal that is contradicted is unknown to every other function (DeviceView.doubted). A
-wrong contact of the transfer switch makes the source the grid, a doubtful one makes it unknown.
-Then the limits of the connection act.
+A contradicted signal of a device is unknown to every other function (DeviceView.doubted). A wrong
+contact of the transfer switch makes the source the grid, a doubtful one makes it unknown: then the
+limits of the connection act.
 """
 
 from array import array
@@ -145,9 +145,7 @@ class SiteBalance(Function):
                 self._learn(known)
 
     def _is_disputed(self) -> bool:
-        """Only sets are compared on the grid: if one gives power without a report of its engine, or
-        while no meter shows a grid.
-        """
+        """A set gives power without a report of its engine, or while no meter shows a grid."""
         for each in self._sets:
             power_W = each.reported("power_W") or 0
             is_known = self.state.quiet_ms < QUIET_MS and each.reported("is_running")
@@ -156,9 +154,7 @@ class SiteBalance(Function):
         return self.state.is_open != 0
 
     def _watch(self, engine: Engine, device: DeviceView, passed_ms: int) -> None:
-        """How often the report of an engine changes, for how long it has been asked to run, and for
-        how long it warms up.
-        """
+        """How often an engine's report changes, how long it is asked to run, and warms up."""
         now = device.reported("is_running")
         changes_ms = max(0, engine.changes_ms - passed_ms)
         is_risen = now == 1 and engine.is_heard and not engine.runs

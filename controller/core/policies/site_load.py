@@ -8,9 +8,8 @@ Fed back at full speed, the trace swings (victronenergy/venus issue 1657: -4000 
     import with the battery at 0 = load meter - PV + low-pass of (grid + battery - load meter + PV)
                                    fast              slow: what the load meter does not see
 
-With a skew d and a time constant T the loop gain is at most d / T. Beside a load meter,
-the last reports of the PV inverters belong to the fast part: a cloud takes most of the sun away
-within 3 s.
+With a skew d and a time constant T the loop gain is at most d / T. Beside a load meter, the last
+reports of the PV inverters are fast: a cloud takes most of the sun away within 3 s.
 
 Cabinets on one connection see the same two meters. Each takes its share of both (share_permille),
 and of the limits of the connection, as if the rest were another site.
@@ -81,9 +80,7 @@ class SiteLoad(Function):
         )
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """Find load and connection; oblige the battery to keep the
-        connection within its limits, while it is known.
-        """
+        """Find load and connection; oblige the battery to keep the connection within its limits."""
         self._estimate(known, elapsed_ticks)
         state, settings = self.state, self._settings
         found.load_source = state.source
@@ -183,16 +180,12 @@ class SiteLoad(Function):
         return CALCULATED if grid_and_battery_ok else UNKNOWN
 
     def _sun_W(self, suns: list[DeviceView]) -> int:
-        """Power of these inverters as they reported it last, each at most its rating; this
-        cabinet's share.
-        """
+        """This cabinet's share of their power as reported last, each at most its rating."""
         powers_W = [within(each.read("power_W") or 0, 0, each.settings["rated_W"]) for each in suns]
         return sum(powers_W) * self._settings["share_permille"] // 1000
 
     def _report_sun(self) -> None:
-        """Take the last reports of the PV. Until an inverter reports, at first or again, its power
-        is among the others.
-        """
+        """Take the last reports. Until an inverter reports, its power is among the others."""
         state, suns = self.state, self._suns
         sun_W = self._sun_W([each for each in suns if each.is_heard("power_W")])
         reports = [each.value("power_W") is not None for each in suns]

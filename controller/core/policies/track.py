@@ -193,9 +193,7 @@ class Track(Function):
         return state.out_W
 
     def _settle(self, wanted_W: int) -> int:
-        """Whole quanta, and no change smaller than the dead band, so that meter noise does not
-        reach the wire.
-        """
+        """Whole quanta, and no change below the dead band: meter noise does not reach the wire."""
         state = self.state
         if abs(wanted_W - state.out_W) >= self._dead_band_W:
             quantum_W = self._quantum_W

@@ -13,9 +13,7 @@ from controller.core.policies.contract import BASE, DeviceView, Found, Function,
 
 
 class TwoPoints(Function):
-    """A subclass gives ROLES, CAUSES (reason codes) and `signs`. `state`: for each device a bit for
-    each cause; the first present one is the reason.
-    """
+    """A subclass gives CAUSES and `signs`. `state`: bits of causes; the first is the reason."""
 
     STAGE = BASE
     CAUSES: tuple[int, ...] = ()

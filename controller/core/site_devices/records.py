@@ -34,10 +34,10 @@ class Signal(NamedTuple):
 class Actuator(NamedTuple):
     """A value that a device is asked for, from 0 to `high`; the unit ends the name.
 
-    high, on_s_min, off_s_min: a number, or the name of a parameter of the role. ramp_per_s: largest
-    change, the same way; 0: none. feedback: the signal that follows the value. estop: TO_REST, HOLD
-    or GO_ON. silent: TO_REST or HOLD, while the device does not answer. unheard: what the device
-    does by itself when it hears nothing.
+    high: a number, or the name of a parameter of the role. feedback: the signal that follows the
+    value. estop: TO_REST, HOLD or GO_ON. silent: TO_REST or HOLD, while the device does not answer.
+    unheard: what the device does by itself when it hears nothing. Parameters of the role bound its
+    changes: `ramp_W_per_s`, and the least times `on_s_min` and `off_s_min`.
     """
 
     name: str
@@ -46,9 +46,6 @@ class Actuator(NamedTuple):
     unheard: str
     feedback: str
     estop: int
-    ramp_per_s: int | str = 0
-    on_s_min: int | str = 0
-    off_s_min: int | str = 0
     silent: int = TO_REST
 
 

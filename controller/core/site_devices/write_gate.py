@@ -53,9 +53,7 @@ class WriteGate:
         self._form = form
 
     def check(self, frame: bytes, low: int, high: int) -> int:
-        """reasons.NONE if `frame` (a whole RTU frame) asks for a value within low .. high, else the
-        reason code.
-        """
+        """reasons.NONE if a whole RTU frame asks for low .. high, else the reason code."""
         code = self._code_of_form(frame)
         if code != reasons.NONE:
             return code

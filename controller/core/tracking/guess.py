@@ -151,9 +151,7 @@ class Guess:
         return lost_W
 
     def _find_slope(self, periods: int) -> None:
-        """The slope is confirmed by three changes of one sign, the last of them not much smaller.
-        A lost sample ends it.
-        """
+        """Three changes of one sign confirm it, the last not much smaller. A gap ends it."""
         words, samples, span = self.words, self.samples, self._span
         words[G_SLOPE_W] = 0
         at_W = [samples.back_W(turn * span) for turn in range(4)]

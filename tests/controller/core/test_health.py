@@ -33,8 +33,8 @@ class Bench:
         self.known = known
         for rack, value in enumerate(soh_permille):
             self.kernel.inp[self.kernel.layout.rack_input(rack, s.SOH_PERMILLE)] = value
-        for _ in range(3 * turns):
-            self.health.step(self.readings)
+        for rack in [0, 1, 2] * turns:
+            self.health.step(rack, self.readings.read(rack).soh_permille)
         return self
 
     @property

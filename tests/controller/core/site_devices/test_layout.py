@@ -59,8 +59,7 @@ def test_every_record_names_what_it_has(role):
     assert "stale_ms" in parameters
     for actuator in role.actuators:
         assert actuator.feedback in signals
-        for number in (actuator.high, actuator.ramp_per_s, actuator.on_s_min, actuator.off_s_min):
-            assert number in parameters if isinstance(number, str) else number >= 0
+        assert actuator.high in parameters or actuator.high == 1
 
 
 def test_parameters_of_one_name_tighten_alike():
