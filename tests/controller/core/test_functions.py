@@ -14,18 +14,7 @@ from controller.core.base.answers import BaseRequest, Limit, Obligation
 from controller.core.control import Control
 from controller.core.core import Core
 from controller.core.functions import FALLBACKS, FUNCTIONS
-from controller.core.policies.contract import (
-    ACT,
-    CLOSE,
-    DROP,
-    HOLD,
-    KEEP,
-    NARROW,
-    PAUSE,
-    STOP,
-    TO_ZERO,
-    WAIT,
-)
+from controller.core.policies import contract as c
 from controller.core.policies.known import GRID, ISLAND, Known
 from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
@@ -180,27 +169,27 @@ ALL_UNKNOWN = changed(UNKNOWN, 3000)
 def test_while_its_inputs_are_unknown_it_does_what_the_table_says(function):
     before, after, _ = own(function, ALL_UNKNOWN)
     on_grid = FALLBACKS[function][0]
-    if on_grid == TO_ZERO:
+    if on_grid == c.TO_ZERO:
         assert before[0].power_W and [answer.power_W for answer in after] == [0]
-    elif on_grid == DROP:
+    elif on_grid == c.DROP:
         assert [each for each in before if isinstance(each, Obligation)]
         assert not [each for each in after if isinstance(each, Obligation)]
     elif function is PvLimit:
-        assert on_grid == NARROW
+        assert on_grid == c.NARROW
         assert before[1].discharge_W_max > 0 == after[1].discharge_W_max
-    elif on_grid == NARROW:
+    elif on_grid == c.NARROW:
         assert before[0].high_W > 0 == after[0].high_W
-    elif on_grid == HOLD:
+    elif on_grid == c.HOLD:
         assert before and before == after
-    elif on_grid == CLOSE:
+    elif on_grid == c.CLOSE:
         assert not before
         assert after and {answer.discharge_W_max for answer in after} == {0}
     elif not function.TEXTS:
-        assert on_grid == KEEP and before == after == []  # the others read what it finds
-    elif on_grid in (WAIT, STOP):
+        assert on_grid == c.KEEP and before == after == []  # the others read what it finds
+    elif on_grid in (c.WAIT, c.STOP):
         assert before == after == []  # nothing runs here: test_meter_sign.py, ...
     else:
-        assert on_grid == KEEP and before == after == [BaseRequest(40_000, reasons.OPERATOR)]
+        assert on_grid == c.KEEP and before == after == [BaseRequest(40_000, reasons.OPERATOR)]
 
 
 OFF_GRID = KNOWN | {"contact": ISLAND, "is_reported_forming": True}
@@ -210,10 +199,10 @@ ALL_OFF_GRID = changed(OFF_GRID, 200)
 @EVERY
 def test_off_the_grid_it_does_what_the_table_says(function):
     before, after, again = own(function, ALL_OFF_GRID)
-    if FALLBACKS[function][1] == PAUSE:
+    if FALLBACKS[function][1] == c.PAUSE:
         assert after == []
     else:
-        assert FALLBACKS[function][1] == ACT and bool(after) == bool(before)
+        assert FALLBACKS[function][1] == c.ACT and bool(after) == bool(before)
     assert len(again) == len(before), "back on the grid it goes on"
 
 
