@@ -39,13 +39,8 @@ class Decision:
 
     def state_blocks(self) -> list[Any]:
         """Arrays of all that carries over to the next tick, in the order of the journal."""
-        return [
-            *self.control.state_blocks(),
-            self.site.state,
-            self.temperatures.state,
-            self.health.state,
-            *self.units.state_blocks(),
-        ]
+        looked = self.site.state, self.temperatures.state, self.health.state
+        return [*self.control.state_blocks(), *looked, *self.units.state_blocks()]
 
     def look_again(self) -> None:
         """The arrays of `state_blocks` have been filled."""

@@ -74,12 +74,9 @@ class KernelReadings:
             self.discharge_W[unit] = out[first + 1]
         charge = at(self._withholding(self.charge_W), s.CHARGE_REASON)
         discharge = at(self._withholding(self.discharge_W), s.DISCHARGE_REASON)
-        return Limit(
-            sum(self.charge_W),
-            reasons.KERNEL_CHARGE[out[charge]],
-            sum(self.discharge_W),
-            reasons.KERNEL_DISCHARGE[out[discharge]],
-        )
+        charge_reason = reasons.KERNEL_CHARGE[out[charge]]
+        discharge_reason = reasons.KERNEL_DISCHARGE[out[discharge]]
+        return Limit(sum(self.charge_W), charge_reason, sum(self.discharge_W), discharge_reason)
 
     def _withholding(self, limits_W: array) -> int:
         """The unit whose limit leaves the least of its rated power; the first of several."""

@@ -58,11 +58,9 @@ class Weights:
             means = [self._mean(soc_permille, racks) for racks in self._racks]
             sohs = counted(soh_permille) or [PERMILLE] * len(soc_permille)
             healths = [self._mean(sohs, racks) for racks in self._racks]
-            full = [
-                max(0, each - self._kept_permille) * health // PERMILLE
-                for each, health in zip(means, healths)
-            ]
-            empty = [(PERMILLE - each) * health // PERMILLE for each, health in zip(means, healths)]
+            both, kept = list(zip(means, healths)), self._kept_permille
+            full = [max(0, each - kept) * health // PERMILLE for each, health in both]
+            empty = [(PERMILLE - each) * health // PERMILLE for each, health in both]
         cool = self._cool(hottest_ddegC)
         self.discharge = self._of(full, cool)
         self.charge = self._of(empty, cool)

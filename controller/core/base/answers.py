@@ -144,10 +144,5 @@ def grid_obligation(
     low_up_W, high_down_W = -(-low_W // quantum_W) * quantum_W, high_W // quantum_W * quantum_W
     if low_up_W > high_down_W:
         low_up_W, high_down_W = low_W, high_W
-    return Obligation(
-        rank,
-        within(low_up_W, -WIDE_W, WIDE_W),
-        imported[1],
-        within(high_down_W, -WIDE_W, WIDE_W),
-        exported[1],
-    )
+    low_W, high_W = [within(end_W, -WIDE_W, WIDE_W) for end_W in (low_up_W, high_down_W)]
+    return Obligation(rank, low_W, imported[1], high_W, exported[1])

@@ -35,29 +35,22 @@ QUANTITIES = {
 PRICE_IS_NEGATIVE, STEP_W = 6, 7
 NOTICES = {PRICE_IS_NEGATIVE: "price_is_negative", STEP_W: "step_W"}
 KIND_OF = {
-    0: HEARTBEAT,
-    CHARGE_W_MAX: CAP,
-    DISCHARGE_W_MAX: CAP,
-    POWER_W: REQUEST,
-    IMPORT_W_MAX: GRID_CAP,
-    EXPORT_W_MAX: GRID_CAP,
-    PRICE_IS_NEGATIVE: NOTICE,
-    STEP_W: NOTICE,
+    **{0: HEARTBEAT, POWER_W: REQUEST},
+    **dict.fromkeys((CHARGE_W_MAX, DISCHARGE_W_MAX), CAP),
+    **dict.fromkeys((IMPORT_W_MAX, EXPORT_W_MAX), GRID_CAP),
+    **dict.fromkeys(NOTICES, NOTICE),
 }
 
 ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones before it
 
 # Taken.
-GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED, LATER, FARTHER = range(
-    1, 10
-)
+GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED = range(1, 6)
+FALLBACK_RULES, MOVED, LATER, FARTHER = range(6, 10)
 # Not from anybody we know: no reply ever goes out, they are only counted.
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
 # Refused: right key, but not taken.
-OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND, WRONG_QUANTITY, WRONG_VALUE = range(
-    21, 28
-)
-START_FAR, WRONG_SLOT = 28, 29
+OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND = range(21, 26)
+WRONG_QUANTITY, WRONG_VALUE, START_FAR, WRONG_SLOT = range(26, 30)
 VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY, OTHERS_SCHEDULE = range(30, 36)
 # Said by the upstream gateway, which has no key, and by tools: the controller never sends them.
 NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)

@@ -105,19 +105,14 @@ class Chain:
         value_W, reason = self.obligations.apply(ramped_W)
         out[O_OBLIGATION_W] = value_W
         out[O_OBLIGATION_REASON] = reasons.NONE if value_W == ramped_W else reason
-        setpoint_W = self._bounded(
-            value_W, self.limits, O_LIMITS_LOW_W, O_SETPOINT_W, O_LIMIT_REASON
-        )
-        out[O_OBLIGATION_SHORT_W], out[O_OBLIGATION_SHORT_REASON] = self.obligations.short(
-            within(setpoint_W - self.meter_off_W, -WIDE_W, WIDE_W)
-        )
+        places = O_LIMITS_LOW_W, O_SETPOINT_W, O_LIMIT_REASON
+        setpoint_W = self._bounded(value_W, self.limits, *places)
+        shown_W = within(setpoint_W - self.meter_off_W, -WIDE_W, WIDE_W)
+        short_W, short_reason = self.obligations.short(shown_W)
+        out[O_OBLIGATION_SHORT_W], out[O_OBLIGATION_SHORT_REASON] = short_W, short_reason
         out[O_HELD_BACK_W] = within(request_W - setpoint_W, -WIDE_W, WIDE_W)
-        out[O_BINDING_REASON] = (
-            out[O_LIMIT_REASON]
-            or out[O_OBLIGATION_REASON]
-            or out[O_RAMP_REASON]
-            or out[O_CAPS_REASON]
-        )
+        by_limit_or_obligation = out[O_LIMIT_REASON] or out[O_OBLIGATION_REASON]
+        out[O_BINDING_REASON] = by_limit_or_obligation or out[O_RAMP_REASON] or out[O_CAPS_REASON]
         self.state[0] = setpoint_W
         return setpoint_W
 

@@ -65,10 +65,6 @@ class Setup:
             number += len(view.device.role.actuators)
         return found
 
-    def has_work_for(self, function: "Function") -> bool:
-        """False: the function is for site devices of a role that this cabinet does not have."""
-        return not function.ROLES or bool(self.actuators(function.ROLES))
-
 
 class Function:
     """Base of all control functions; built from a Setup.

@@ -76,7 +76,8 @@ class GensetStart(Function):
         answers: list[Answer | ForDevice] = []
         passed_ms, found.genset_W = elapsed_ticks * self._tick_ms, 0
         is_called = found.mode == BLACK_START or found.is_off_grid and found.is_set_needed
-        may_stop = self._may_stop(found)
+        is_other = found.is_forming or not found.is_off_grid  # that carries the bus, for certain
+        may_stop = found.mode != RETURN and is_other and not found.is_carried_by_sets
         for engine in self.engines:
             is_running = runs(engine.device)
             engine.count_run(is_running, passed_ms)
@@ -89,11 +90,6 @@ class GensetStart(Function):
             if found.is_off_grid:
                 found.genset_W += engine.accepted_W(found.is_forming)
         return answers + self._share(known, found, elapsed_ticks)
-
-    def _may_stop(self, found: Found) -> bool:
-        """Another source carries the bus, for certain."""
-        is_other = found.is_forming or not found.is_off_grid
-        return found.mode != RETURN and is_other and not found.is_carried_by_sets
 
     def _share(self, known: Known, found: Found, elapsed_ticks: int) -> list[Obligation]:
         """The battery takes what the sets cannot, while they carry the bus. Powers of battery and

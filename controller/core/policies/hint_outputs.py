@@ -1,5 +1,7 @@
 """The words that the hint table publishes."""
 
+from itertools import product
+
 from controller.core.base import hint_codes
 from controller.core.base.hint_sources import QUANTITIES
 
@@ -30,12 +32,6 @@ def output_at(source_index: int, quantity: int, field: int) -> int:
 
 def output_names(source_count: int) -> list:
     """See Function: hint_control_source, source_0.import_W_max_value_W and so on."""
-    return [
-        *HINT_OUTPUTS,
-        *[
-            f"source_{index}.{name}_{field}"
-            for index in range(source_count)
-            for name in hint_codes.QUANTITIES.values()
-            for field in OUTPUT_FIELDS
-        ],
-    ]
+    places = product(range(source_count), hint_codes.QUANTITIES.values(), OUTPUT_FIELDS)
+    fields = [f"source_{index}.{name}_{field}" for index, name, field in places]
+    return [*HINT_OUTPUTS, *fields]

@@ -63,11 +63,9 @@ class HintRequest(Function):
     def __init__(self, setup: Setup):
         hints, sources = setup.functions[table.HintTable.NAME], setup.sources
         self._table, self._tick_ms = hints, setup.tick_ms
-        asking = [index for index, each in enumerate(sources) if each.rank >= hint_sources.REQUEST]
         is_operator = [each.rank == hint_sources.OPERATOR for each in sources]
-        self._order = sorted(
-            asking, key=lambda index: (not is_operator[index], sources[index].priority)
-        )
+        order = [(not is_operator[at], each.priority, at) for at, each in enumerate(sources)]
+        self._order = [at for *_, at in sorted(order) if sources[at].rank >= hint_sources.REQUEST]
         self._entry = list(hints.entries[_PLACE :: len(hint_sources.QUANTITIES)])
         self._reason = [reasons.OPERATOR if chief else reasons.HINT for chief in is_operator]
         self._ramp_W = [each.request_ramp_W_per_s for each in sources]

@@ -39,12 +39,8 @@ _COUNT = len(QUANTITIES)
 # alone lifts the fallback. E_EXACT: 1 for a request beside which load tracking pauses.
 E_STATE, E_VALUE_W, E_LEFT_TICKS, E_LAPSED, E_EXACT = range(5)
 ENTRY_WORDS = 5
-_OUTPUT_OF = (
-    (hint_outputs.O_CHARGE_SOURCE, g.CHARGE),
-    (hint_outputs.O_DISCHARGE_SOURCE, g.DISCHARGE),
-    (hint_outputs.O_IMPORT_SOURCE, g.IMPORT),
-    (hint_outputs.O_EXPORT_SOURCE, g.EXPORT),
-)
+# from this output on: the source of the tightest value of each group that may oblige
+_SOURCES = hint_outputs.O_CHARGE_SOURCE
 
 
 class State(Words):
@@ -231,9 +227,9 @@ class HintTable(Function):
     def _publish(self) -> None:
         """Fill the words of `out` that only an event changes."""
         out, state = self.out, self.state
-        for place, group in _OUTPUT_OF:
+        for group in (g.CHARGE, g.DISCHARGE, g.IMPORT, g.EXPORT):
             # _cap replaces the first two where a grid maximum is tighter
-            out[place] = self._tightest.source(group)
+            out[_SOURCES + group] = self._tightest.source(group)
         at = len(hint_outputs.HINT_OUTPUTS)
         for entry, words in enumerate(self.entries):
             request = self.group[entry] < 0
@@ -254,29 +250,18 @@ class HintTable(Function):
         tightest, in_force = self._tightest, self._tightest.in_force
         answers: list[Answer] = [self._cap(connection_W)] if in_force & g.CAPS else []
         if connection_W is not None and in_force & g.OBLIGATIONS:
-            answers.append(
-                grid_obligation(
-                    GRID_CAP_HINT,
-                    connection_W,
-                    (tightest.value_W(g.IMPORT), reasons.GRID_CAP_HINT),
-                    (tightest.value_W(g.EXPORT), reasons.GRID_CAP_HINT),
-                    self._settings["setpoint_quantum_W"],
-                )
-            )
+            reason, quantum_W = reasons.GRID_CAP_HINT, self._settings["setpoint_quantum_W"]
+            maxima = (tightest.value_W(g.IMPORT), reason), (tightest.value_W(g.EXPORT), reason)
+            answers.append(grid_obligation(GRID_CAP_HINT, connection_W, *maxima, quantum_W))
         return answers
 
     def _cap(self, connection_W: int | None) -> Cap:
         import_room_W = None if connection_W is None else -connection_W
         narrowed, quantum_W = self._tightest.narrowed, self._settings["setpoint_quantum_W"]
-        charge_W, charge_source = narrowed(g.CHARGE, g.NARROW_IMPORT, import_room_W, quantum_W)
-        discharge_W, discharge_source = narrowed(
-            g.DISCHARGE, g.NARROW_EXPORT, connection_W, quantum_W
-        )
-        self.out[hint_outputs.O_CHARGE_SOURCE] = charge_source
-        self.out[hint_outputs.O_DISCHARGE_SOURCE] = discharge_source
-        return Cap(
-            charge_W,
-            reasons.HINT_CAP if charge_source else reasons.NONE,
-            discharge_W,
-            reasons.HINT_CAP if discharge_source else reasons.NONE,
-        )
+        charge_W, by_charge = narrowed(g.CHARGE, g.NARROW_IMPORT, import_room_W, quantum_W)
+        discharge_W, by_discharge = narrowed(g.DISCHARGE, g.NARROW_EXPORT, connection_W, quantum_W)
+        self.out[hint_outputs.O_CHARGE_SOURCE] = by_charge
+        self.out[hint_outputs.O_DISCHARGE_SOURCE] = by_discharge
+        charge_reason = reasons.HINT_CAP if by_charge else reasons.NONE
+        discharge_reason = reasons.HINT_CAP if by_discharge else reasons.NONE
+        return Cap(charge_W, charge_reason, discharge_W, discharge_reason)

@@ -153,9 +153,8 @@ class MeterSign(Function):
 
     def _publish(self, known: Known, found: Found) -> None:
         """The path delay in use."""
-        delay_ms, source = path_delay.in_use(
-            self.state.delay_ms, known.stored_path_delay_ms, self._settings
-        )
+        delays_ms = self.state.delay_ms, known.stored_path_delay_ms
+        delay_ms, source = path_delay.in_use(*delays_ms, self._settings)
         found.path_delay_ms = delay_ms if source in path_delay.USED else 0
         self.out[O_DELAY_MS], self.out[O_DELAY_SOURCE] = delay_ms, source
 
@@ -273,10 +272,8 @@ class MeterSign(Function):
         state, watch, is_proven = self.state, self.watch, self.out[O_RESULT] == PROVEN
         load_W, battery_W = self._load_W(known), known.battery_W
         expected_W = load_W - battery_W if load_W is not None and battery_W is not None else None
-        is_watched = is_proven or watch.is_in_doubt
-        is_reversed = is_watched and watch.is_reversed(
-            expected_W, known.grid_meter_W, elapsed_ticks
-        )
+        is_watched, shown_W = is_proven or watch.is_in_doubt, known.grid_meter_W
+        is_reversed = is_watched and watch.is_reversed(expected_W, shown_W, elapsed_ticks)
         if is_reversed and watch.is_in_doubt:
             state.ticks = 0
         retry_s = meter_watch.DOUBT_S if watch.is_in_doubt else RETRY_S

@@ -55,7 +55,9 @@ class PreHeat(TwoPoints):
         if known.module_temperature_ddegC is None:
             return False, False
         coldest_ddegC, ahead_ddegC = known.module_temperature_ddegC[0], settings["ahead_ddegC"]
-        is_soon = self._schedule.charges_within(settings["ahead_min"]) or _is_noticed(found)
+        # the battery also charges when a notice says that the load will fall
+        is_noticed = any([each.step_W < 0 for each in found.notices])
+        is_soon = self._schedule.charges_within(settings["ahead_min"]) or is_noticed
         return (
             below(coldest_ddegC, settings["start_ddegC"], settings["stop_ddegC"]),
             is_soon and below(coldest_ddegC, ahead_ddegC - HYSTERESIS_DDEGC, ahead_ddegC),
@@ -71,8 +73,3 @@ class PreHeat(TwoPoints):
         if present and (found.connection_W is None or found.import_room_W < more_W):
             return BaseRequest(0, reasons.HEAT_NO_ROOM)
         return super().answer(known, found, device, present)
-
-
-def _is_noticed(found: Found) -> bool:
-    """A notice says that the load will fall: the battery then charges."""
-    return any([each.step_W < 0 for each in found.notices])

@@ -116,13 +116,10 @@ class Reserve(Function):
     def _move(self, soc_permille: int | None, elapsed_ticks: int) -> None:
         """Move both levels. soc_permille: the lowest of the racks; None: unknown."""
         state, open_W = self.state, self._step_W * elapsed_ticks
-        backup_close_W = self._close_W * elapsed_ticks
-        ends = (
-            (self.peaks, state.peaks_permille, open_W),
-            (self.backup, self._backup_permille, backup_close_W),
-        )
+        peaks = self.peaks, state.peaks_permille, open_W
+        backup = self.backup, self._backup_permille, self._close_W * elapsed_ticks
         self.peaks.reason, self.backup.reason = self._reasons(soc_permille is not None)
-        for level, end_permille, close_W in ends:
+        for level, end_permille, close_W in (peaks, backup):
             level.is_reached = self._reached(soc_permille, end_permille, level.is_reached)
             if not state.is_started:  # begins where the first known state of charge puts it
                 level.discharge_W_max = 0 if level.is_reached else self.rated_W

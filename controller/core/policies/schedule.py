@@ -139,9 +139,8 @@ class Schedule(Function):
         state, minute = self.state, self.minute()
         if minute is None or self.holder < 0:
             return False
-        first, last = [
-            (minute + ahead - state.start_min) // state.slot_min for ahead in (0, ahead_min)
-        ]
+        passed_min = minute - state.start_min
+        first, last = passed_min // state.slot_min, (passed_min + ahead_min) // state.slot_min
         places = range(max(0, first), min(last + 1, state.slot_count))
         return any([t.OPEN_W < self._slot(at).battery_high_W < 0 for at in places])
 
@@ -188,9 +187,8 @@ class Schedule(Function):
         if has_grid_cap and found.connection_W is not None:
             reason = reasons.SCHEDULE_GRID_CAP
             bounds = (slot.grid_cap_W, reason), (WIDE_W, reason)
-            answers.append(
-                grid_obligation(GRID_CAP_SCHEDULE, found.connection_W, *bounds, self._quantum_W)
-            )
+            connection_W, quantum_W = found.connection_W, self._quantum_W
+            answers.append(grid_obligation(GRID_CAP_SCHEDULE, connection_W, *bounds, quantum_W))
         return answers
 
     def numbers(self, code: int) -> dict[str, Any]:

@@ -75,9 +75,8 @@ class SiteLoad(Function):
         self._settings = settings = setup.settings
         self._others = low_pass(setup.tick_ms, OTHERS_MS)
         self._meter_off = low_pass(setup.tick_ms, METER_OFF_MS)
-        self._calculated = low_pass(
-            setup.tick_ms, CALCULATED_DELAYS * settings["track_path_delay_ms"]
-        )
+        delays_ms = CALCULATED_DELAYS * settings["track_path_delay_ms"]
+        self._calculated = low_pass(setup.tick_ms, delays_ms)
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """Find load and connection; oblige the battery to keep the connection within its limits."""
@@ -93,15 +92,10 @@ class SiteLoad(Function):
         found.connection_W = state.connection_W
         off_W = known.grid_W + found.setpoint_W - found.connection_W
         found.meter_off_W = self._compared(off_W, elapsed_ticks)
-        return (
-            grid_obligation(
-                GRID_CONNECTION,
-                found.connection_W,
-                (settings["grid_import_W_max"], reasons.GRID_IMPORT),
-                (settings["grid_export_W_max"], reasons.GRID_EXPORT),
-                settings["setpoint_quantum_W"],
-            ),
-        )
+        imported = settings["grid_import_W_max"], reasons.GRID_IMPORT
+        exported = settings["grid_export_W_max"], reasons.GRID_EXPORT
+        maxima, quantum_W = (imported, exported), settings["setpoint_quantum_W"]
+        return (grid_obligation(GRID_CONNECTION, found.connection_W, *maxima, quantum_W),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """See Function."""
@@ -121,9 +115,8 @@ class SiteLoad(Function):
         high_W = max(0, load_W) + export_W
         low_W = -WIDE_W
         if state.source == MEASURED:
-            fresh_W = self._sun_W(
-                [each for each in self._suns if each.value("power_W") is not None]
-            )
+            known = [each for each in self._suns if each.value("power_W") is not None]
+            fresh_W = self._sun_W(known)
             others_W = (state.others >> 16) - (state.sun_W - fresh_W)
             most_W = state.load_W - fresh_W + max(0, others_W)
             low_W = min(high_W, most_W - self._settings["grid_import_W_max"])

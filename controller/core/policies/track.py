@@ -83,9 +83,8 @@ class Track(Function):
         delay_ms_max = max(settings["track_path_delay_ms_max"], self._delay_ms)
         self._tick_ms = tick_ms
         self.guess = Guess(tick_ms, settings["track_sample_ms"], delay_ms_max)
-        self.reference = Reference(
-            tick_ms, settings["energy_Wh"], settings["track_energy_share_permille"], setup.rated_W
-        )
+        energy_Wh, share = settings["energy_Wh"], settings["track_energy_share_permille"]
+        self.reference = Reference(tick_ms, energy_Wh, share, setup.rated_W)
         self._soc_target = settings["soc_target_permille"]
         self._dead_band_W = settings["track_dead_band_W"]
         self._quantum_W = settings["setpoint_quantum_W"]
@@ -103,11 +102,8 @@ class Track(Function):
         if found.load_W is None:
             power_W = self._let_go(found.left_setpoint_W, elapsed_ticks)
             return (FastRequest(power_W, reasons.LOAD_UNKNOWN),)
-        return (
-            FastRequest(
-                self._tracked_W(found.load_W, known, found, elapsed_ticks), reasons.LOAD_TRACKING
-            ),
-        )
+        power_W = self._tracked_W(found.load_W, known, found, elapsed_ticks)
+        return (FastRequest(power_W, reasons.LOAD_TRACKING),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """See Function."""

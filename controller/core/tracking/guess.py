@@ -63,14 +63,8 @@ class Guess:
     def arrays(self) -> tuple:
         """Every array that carries over to the next tick."""
         repetition, samples = self.repetition, self.samples
-        return (
-            self.words,
-            self.made,
-            samples.words,
-            samples.ring,
-            repetition.words,
-            repetition.correlation,
-        )
+        past = samples.words, samples.ring, repetition.words, repetition.correlation
+        return self.words, self.made, *past
 
     @property
     def error_W(self) -> int:
