@@ -30,6 +30,11 @@ from controller.core.policies import meter_drift, meter_watch, path_delay
 from controller.core.policies.contract import PROVE, Found, Function, Known, Setup
 from controller.core.policies.meter_statistics import Statistics
 
+METER_SIGN = 307  # reason code
+_TEXTS = """
+METER_SIGN | grid meter test | The battery steps by a code, to see which way round the grid
+  meter is. | Nothing: it lasts 70 s at most for each cabinet on the connection.
+"""
 RANK = (50, "meter_sign")  # above the connection: what a meter is worth is not known yet
 TEST_S, SYMBOLS, RETRY_S = 32, 25, 900
 WINDOW_MS = 120  # of a median: the meter has a new value each 0.1 s
@@ -83,10 +88,7 @@ class MeterSign(Function):
         # path of the load meter less that of the grid meter: added to the measured path delay
         (DIFFERENCE, "ms", -2000, 2000, 0, "fixed"),
     )
-    TEXTS = reasons.texts("""
-        METER_SIGN | grid meter test | The battery steps by a code, to see which way round the grid
-          meter is. | Nothing: it lasts 70 s at most for each cabinet on the connection.
-    """)
+    TEXTS = reasons.texts(_TEXTS, METER_SIGN=METER_SIGN)
 
     def __init__(self, setup: Setup) -> None:
         self._settings = settings = setup.settings
@@ -144,7 +146,7 @@ class MeterSign(Function):
         wanted_W = self._test(known, elapsed_ticks)
         fall_W = self._fall_W * elapsed_ticks
         power_W = within(wanted_W, found.setpoint_W - fall_W, found.setpoint_W + fall_W)
-        return (Obligation(RANK, power_W, reasons.METER_SIGN, power_W, reasons.METER_SIGN),)
+        return (Obligation(RANK, power_W, METER_SIGN, power_W, METER_SIGN),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """See Function; a test that was cut short begins anew."""

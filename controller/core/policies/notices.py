@@ -85,12 +85,12 @@ class Notices(Function):
 
     def steps(self) -> tuple[Notice, ...]:
         """The steps to come, of every source."""
-        found, tick_ms = [], self._tick_ms
+        to_come, tick_ms = [], self._tick_ms
         for source, (_, *steps) in enumerate(self.rows):
             for row in [row for row in steps if row.left_ticks]:
                 times_ms = row.start_ticks * tick_ms, row.left_ticks * tick_ms
-                found.append(Notice(source, row.value, *times_ms))
-        return tuple(found)
+                to_come.append(Notice(source, row.value, *times_ms))
+        return tuple(to_come)
 
     def _age(self, ticks: int) -> None:
         for row in self._every:

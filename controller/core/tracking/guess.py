@@ -27,22 +27,9 @@ GUARD_ZERO, GUARD_SPAN = 282, 38
 SETTLED_MS, ERROR_KEPT_MS = 200, 30_000
 GAP_MS_MAX = 1000  # after a longer gap between two samples everything begins anew
 
-(
-    G_AGE_TICKS,
-    G_SLOPE_W,
-    G_SLOPE_W_MAX,
-    G_SLOW,
-    G_LOAD_LOW,
-    G_ERROR_LOW,
-    G_ERROR_FOLLOW,
-    G_ERROR_REPEAT,
-    G_ERROR_FAST,
-    G_LOAD_FAST,
-    G_WEIGHT,
-    G_GUARD,
-    G_ERROR_MEAN,
-    G_ERROR_PEAK,
-) = range(14)
+G_AGE_TICKS, G_SLOPE_W, G_SLOPE_W_MAX, G_SLOW, G_LOAD_LOW, G_ERROR_LOW = range(6)
+G_ERROR_FOLLOW, G_ERROR_REPEAT, G_ERROR_FAST, G_LOAD_FAST = range(6, 10)
+G_WEIGHT, G_GUARD, G_ERROR_MEAN, G_ERROR_PEAK = range(10, 14)
 FOLLOW, REPEAT, MIX = range(3)
 
 
