@@ -48,7 +48,7 @@ class Weights:
         hottest_ddegC: Sequence[int] | None = None,
         soh_permille: Sequence[int] = (),
     ) -> None:
-        """Of each rack, None if any is unknown; soh_permille: 0 is unknown, empty: all are new."""
+        """Take each rack, None if any is unknown; soh_permille: 0 is unknown, empty: all are new."""
         if (soc_permille, hottest_ddegC, soh_permille) == self._seen:
             return
         self._seen = soc_permille, hottest_ddegC, soh_permille

@@ -160,12 +160,8 @@ def test_state_words_are_compact_and_fit_one_topology():
         with pytest.raises(ValueError, match="topology"):
             core.load_state(other)
     with pytest.raises(ValueError, match="control image"):
-        Core(
-            FIREBREAK.safety_image,
-            parameters.default_image()[:-1],
-            FIREBREAK.source_image,
-            FIREBREAK.site_image,
-        )
+        images = FIREBREAK.source_image, FIREBREAK.site_image
+        Core(FIREBREAK.safety_image, parameters.default_image()[:-1], *images)
 
 
 def running_core():

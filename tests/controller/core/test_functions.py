@@ -211,13 +211,8 @@ def test_back_on_the_grid_the_power_does_not_jump():
     control = Control(setup(site=site_of(DEVICES)))
     for known in [KNOWN] * 100 + [OFF_GRID] * 200:
         tick(control, known, WIDE_W, 1)
-    calm = {
-        "is_load_meter_new": True,
-        "load_meter_W": 200_000,
-        "grid_W": 200_000,
-        "battery_W": 0,
-        "contact": GRID,
-    }
+    calm = {"is_load_meter_new": True, "load_meter_W": 200_000, "grid_W": 200_000}
+    calm |= {"battery_W": 0, "contact": GRID}
     found = [tick(control, KNOWN | calm, WIDE_W, 1) for _ in range(50)]
     assert max(map(abs, found)) <= 1000, found
 

@@ -23,9 +23,8 @@ def put(core, hints):
     core.inp[at : at + images.HINT_WORDS] = array("i", [0] * images.HINT_WORDS)
     for slot, (index, quantity, value_W, valid_ms) in enumerate(hints):
         first = at + slot * images.SLOT_WORDS
-        core.inp[first : first + images.SLOT_WORDS] = array(
-            "i", [index + 1, codes.KIND_OF[quantity], quantity, value_W, valid_ms, 0]
-        )
+        words = index + 1, codes.KIND_OF[quantity], quantity, value_W, valid_ms, 0
+        core.inp[first : first + images.SLOT_WORDS] = array("i", words)
 
 
 def drawn_hints(draw, count):
@@ -54,9 +53,8 @@ def test_limits_hold_and_caps_only_narrow_whatever_the_hints(drawn, seed, name):
     for hinted, plain in ticked(known, seed, CONFIGS[name]):
         assert hinted.kernel.out == plain.kernel.out
         low_W, high_W = (word(hinted, at) for at in LIMITS)
-        assert [low_W, high_W] == [word(plain, at) for at in LIMITS] and is_narrower(
-            hinted, plain, CAPS
-        )
+        assert [low_W, high_W] == [word(plain, at) for at in LIMITS]
+        assert is_narrower(hinted, plain, CAPS)
         power_W = word(hinted, setpoint.O_SETPOINT_W)
         assert low_W <= power_W <= high_W and sum(hinted.setpoints()) == power_W
         check_short(hinted, known, power_W)

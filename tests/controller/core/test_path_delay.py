@@ -44,15 +44,14 @@ def test_a_difference_larger_than_the_delay_leaves_one_that_is_not_believed():
     assert used(proven(meter_delay_difference_ms=-500)) == (1, path_delay.NOT_BELIEVED, 0)
 
 
-@pytest.mark.parametrize(
-    "low_ms, high_ms, is_believed",
-    [(179, 500, 1), (180, 500, 1), (181, 500, 0), (40, 179, 0), (40, 180, 1), (40, 181, 1)],
-)
+@cases("""
+    low_ms  high_ms  is_believed
+    179  500  1 | 180  500  1 | 181  500  0 | 40  179  0 | 40  180  1 | 40  181  1
+""")
 def test_a_delay_outside_of_the_range_is_not_believed(low_ms, high_ms, is_believed):
     site = proven(track_path_delay_ms_min=low_ms, track_path_delay_ms_max=high_ms)
-    assert used(site) == (
-        (180, path_delay.MEASURED, 180) if is_believed else (180, path_delay.NOT_BELIEVED, 0)
-    )
+    believed, doubted = (180, path_delay.MEASURED, 180), (180, path_delay.NOT_BELIEVED, 0)
+    assert used(site) == (believed if is_believed else doubted)
 
 
 @pytest.mark.parametrize(
@@ -75,9 +74,7 @@ def test_the_stored_delay_is_used_until_a_start_has_measured():
     assert site.result == mp.PROVEN
     assert used(site.tick()) == (180, path_delay.MEASURED, 180)
     site.view.is_running = False
-    assert used(site.tick(100)) == (180, path_delay.MEASURED, 180), (
-        "it lasts as long as the process"
-    )
+    assert used(site.tick(100)) == (180, path_delay.MEASURED, 180), "as long as the process"
 
 
 @pytest.mark.parametrize("sign", [1 / 3, -1])

@@ -9,6 +9,7 @@ from views import Tick, both, device, setup, site_of
 from controller.core.base.answers import WIDE_W
 from controller.core.base.reasons import NO_CLOCK, PEAK_SHAVING
 from controller.core.policies.peak_shaving import DAY_MS, RANK, PeakShaving
+from tests.tables import cases
 
 LIMIT_W, CONNECTION_W = 300_000, 500_000
 TICK_MS, INTERVAL_MS = 100, 300_000
@@ -143,10 +144,10 @@ def test_the_energy_that_is_left_is_spread_over_the_time_that_is_left():
     assert answer == (RANK, 900_000 - box.allowed_W, PEAK_SHAVING, WIDE_W, PEAK_SHAVING)
 
 
-@pytest.mark.parametrize(
-    "uncertainty_ms, reason",
-    ((1499, PEAK_SHAVING), (1500, PEAK_SHAVING), (1501, NO_CLOCK), (10**9, NO_CLOCK)),
-)
+@cases("""
+    uncertainty_ms  reason
+    1499  PEAK_SHAVING | 1500  PEAK_SHAVING | 1501  NO_CLOCK | 10**9  NO_CLOCK
+""")
 def test_an_untrusted_clock_makes_the_limit_instantaneous_and_says_so(uncertainty_ms, reason):
     """A hundredth of 300 s, less 1.5 s of reading the clock."""
     box = Box(uncertainty_ms=uncertainty_ms)
@@ -356,7 +357,7 @@ def test_an_empty_battery_charges_in_each_interval_although_there_has_never_been
 
 
 def indebted():
-    """Without a clock: a debt of 6 MJ after a minute."""
+    """A debt of 6 MJ after a minute without a clock."""
     box = Box()
     for _ in range(60):
         box.given(400_000, 400_000, elapsed=10)

@@ -147,9 +147,8 @@ def test_what_the_converter_does_not_give_is_seen_at_the_meter(given_W, off_W):
     """Load 700 kW, set-point 200 kW: without it 500 kW would have been told, whatever flows."""
     unit = site_load.SiteLoad(setup())
     for _ in range(1000):
-        known = Tick(
-            load_meter_W=700_000, grid_W=700_000 - given_W, battery_W=given_W, setpoint_W=200_000
-        )
+        known = Tick(load_meter_W=700_000, battery_W=given_W, setpoint_W=200_000)
+        known.grid_W = 700_000 - given_W
         unit.step(known, known, 1)
     assert known.meter_off_W == pytest.approx(off_W, abs=20)
     known = Tick(load_meter_W=700_000, battery_W=0, setpoint_W=200_000)
@@ -199,7 +198,7 @@ class WithSun(Estimator):
         return self.step(load_W, connection_W, 0)
 
     def settled(self, load_W, connection_W, *sun_W):
-        """After a minute."""
+        """It has been so for a minute."""
         for _ in range(3000):
             found = self.step_in_sun(load_W, connection_W, *sun_W)
         assert found[3] == pytest.approx(connection_W, abs=3)

@@ -93,12 +93,8 @@ def test_beside_a_set_alone_stages_come_back_without_a_load_meter(power_W, batte
 
 
 def test_a_load_meter_that_others_contradict_and_pv_beyond_its_rating_do_not_count():
-    bench = Bench(
-        Shed,
-        device("load_shed", stages_max=3, stage_W=50_000),
-        device("genset"),
-        device("pv", rated_W=10_000),
-    )
+    made = device("load_shed", stages_max=3, stage_W=50_000)
+    bench = Bench(Shed, made, device("genset"), device("pv", rated_W=10_000))
     bench.hear(pv_1__power_W=90_000)
     for known, stages in (({"is_load_wrong": True}, 0), ({}, 3)):
         found = bench.asked(25, **off_grid(load_meter_W=900_000, battery_W=100_000, **known))
