@@ -48,7 +48,7 @@ class Weights:
         hottest_ddegC: Sequence[int] | None = None,
         soh_permille: Sequence[int] = (),
     ) -> None:
-        """Take each rack, None if any is unknown; soh_permille: 0 is unknown, empty: all are new."""
+        """Values of each rack, None if any is unknown; soh_permille: 0 unknown, empty: all new."""
         if (soc_permille, hottest_ddegC, soh_permille) == self._seen:
             return
         self._seen = soc_permille, hottest_ddegC, soh_permille

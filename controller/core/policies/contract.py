@@ -36,11 +36,7 @@ PAUSE = "pause"  # it gives no answer (Function.hold) and begins anew back on th
 
 
 class Setup:
-    """Everything that a function is built from.
-
-    settings: {name: integer}; rated_W: of all units; sources: of hints; site: the site
-    devices; functions: those built before, by name.
-    """
+    """Everything that a function is built from; functions: those built before, by name."""
 
     def __init__(
         self,
@@ -50,7 +46,7 @@ class Setup:
         source_image: array,
         site: Site | None = None,
     ):
-        """source_image: of hint_sources; ValueError if it is not of this version."""
+        """rated_W: of all units; source_image: of hint_sources, ValueError for another version."""
         self.settings, self.tick_ms, self.rated_W = settings, tick_ms, rated_W
         self.sources = hint_sources.sources(source_image)
         self.site = site or without_devices()
@@ -67,30 +63,21 @@ class Setup:
 
 
 class Function:
-    """Base of all control functions; built from a Setup.
-
-    NAME; STAGE of the tick; ROLES of the site devices that it commands; READS: fields of Known and
-    Found; BEFORE: fields of Found that it reads as the tick before left them; WRITES: fields of
-    Found, which no other function writes; ASKS: functions built before it, whose own words it reads
-    or sets; PARAMETERS (rows as in controller/core/parameters.py);
-    TEXTS {reason code: (name, sentence, remedy)} of every code it gives. `state` is the array of
-    words that it remembers and `out` the array of words it publishes; both are in the journal, as
-    all `arrays`.
-    """
+    """Base of all control functions; built from a Setup. The journal holds all its `arrays`."""
 
     NAME = ""
     STAGE = BOUND
-    ROLES: tuple[str, ...] = ()
-    READS: tuple[str, ...] = ()
-    BEFORE: tuple[str, ...] = ()
-    WRITES: tuple[str, ...] = ()
-    ASKS: tuple[str, ...] = ()
-    PARAMETERS: tuple[tuple, ...] = ()
-    TEXTS: dict[int, Text] = {}
-    OUTPUTS: tuple[str, ...] = ()
-    state: array
-    more: Sequence[array] = ()
-    out: array = array("i")
+    ROLES: tuple[str, ...] = ()  # of the site devices that it commands
+    READS: tuple[str, ...] = ()  # fields of Known and Found
+    BEFORE: tuple[str, ...] = ()  # fields of Found that it reads as the tick before left them
+    WRITES: tuple[str, ...] = ()  # fields of Found, which no other function writes
+    ASKS: tuple[str, ...] = ()  # functions built before it, whose own words it reads or sets
+    PARAMETERS: tuple[tuple, ...] = ()  # rows as in controller/core/parameters.py
+    TEXTS: dict[int, Text] = {}  # of every reason code that it gives
+    OUTPUTS: tuple[str, ...] = ()  # names of the words of `out`
+    state: array  # words that it remembers
+    more: Sequence[array] = ()  # which it remembers too
+    out: array = array("i")  # words that it publishes
 
     @classmethod
     def output_names(cls, source_count: int) -> Sequence[str]:
