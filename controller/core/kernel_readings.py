@@ -45,6 +45,7 @@ class KernelReadings:
         active, value = kernel.evaluator.active, kernel.features.value
         is_soh_known, is_heat_known = known(self._charge_group[rack]), known(self._heat_group[rack])
         heat_at, most_ms = self._heat_at[rack], kernel.frozen_ms
+        ends_ddegC = value[heat_at + COLDEST], value[heat_at + HOTTEST]
         is_load_frozen = value[matrix.F_METER_FROZEN_MS] >= most_ms
         is_grid_frozen = kernel.features.pace.frozen_ms() >= most_ms
         return Readings(
@@ -60,9 +61,7 @@ class KernelReadings:
             unit_powers_W=self._every(self._power_group, self._power_at),
             soc_permille=self._every(self._charge_group, self._soc_at),
             soh_permille=inp[self._soh_at[rack]] if is_soh_known else None,
-            temperatures_ddegC=(value[heat_at + COLDEST], value[heat_at + HOTTEST])
-            if is_heat_known
-            else None,
+            temperatures_ddegC=ends_ddegC if is_heat_known else None,
             air_ddegC=inp[s.AIR_TEMPERATURE_DDEGC] if known(s.G_CLIMATE) else None,
         )
 

@@ -103,8 +103,7 @@ class Steady:
 
     def __init__(self, before=None):
         self.core, self.gives_W = core_of(FIREBREAK), None
-        self.walk = Walk(self.core, 7)
-        self.walk.unrest = 0
+        self.walk = Walk(self.core, 7, unrest=0)
         if before is None:
             self.tick(ticks=20)
             self.tick(ticks=300, elapsed=5)
@@ -252,8 +251,7 @@ def test_the_remaining_energy_is_that_of_the_lowest_rack_above_the_reserve(stead
 def test_unknown_energy_is_not_none_left():
     core = core_of(FIREBREAK, ())
     remaining_at = core.out_at["hint_table"] + o.O_REMAINING_WH
-    walk = Walk(core, 1)
-    walk.unrest = 0
+    walk = Walk(core, 1, unrest=0)
     walk.set_rack(s.SOC_PERMILLE, 0, 0, 0)
     assert core.out[remaining_at] == 0
     for is_known in (False, True):
