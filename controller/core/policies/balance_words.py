@@ -6,8 +6,6 @@ from controller.core.base import reasons
 from controller.core.base.balance import SOURCE
 from controller.core.base.words import Words
 
-CLEAR_MS = 10_000  # without a contradiction, until one that counts has ended
-LEAK_PARTS = 4  # a signal that jumps is right by chance: then the time goes back more slowly
 SIGNALS_MAX = 31  # bits of a published word
 # (name, reason code) of GRID to FORMING in ../base/balance.py
 CABINET = (
@@ -49,19 +47,6 @@ class Lasting(Words):
 
     ms: int  # for which it has been; while it counts: until it no longer does
     counts: int
-
-
-def last_on(lasting: Lasting, is_now: bool, passed_ms: int, set_ms: int) -> None:
-    """Move a time from one check to the next."""
-    if lasting.counts:
-        lasting.ms = CLEAR_MS if is_now else max(lasting.ms - passed_ms, 0)
-        lasting.counts = lasting.ms > 0
-    elif not is_now:
-        lasting.ms = max(0, lasting.ms - passed_ms // LEAK_PARTS)
-    else:
-        lasting.ms += passed_ms
-        if lasting.ms >= set_ms:
-            lasting.ms, lasting.counts = CLEAR_MS, 1
 
 
 def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:

@@ -22,7 +22,7 @@ start.
 
 from controller.core.base import reasons
 from controller.core.base.answers import BaseRequest, ForDevice
-from controller.core.base.integers import within
+from controller.core.base.integers import lasting, within
 from controller.core.base.words import Words
 from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 from controller.core.policies.modes import BLACK_START, GRID, ISLAND
@@ -30,6 +30,7 @@ from controller.core.policies.source_reports import given_W, metered_W
 
 SHED_MS, RETURN_MS = 500, 30_000
 NEED_MS, SPARE_MS = 5000, 300_000
+NEED = NEED_MS, SPARE_MS, 10
 TENTH_MORE = 11, 10
 HYSTERESIS_PERMILLE = 50
 
@@ -49,21 +50,6 @@ class Stages(Words):
 
     is_heard: int  # it has reported, or has been asked, since the start of the controller
     open: int  # stages that it has to shed
-
-
-def count_need(state: State, is_short: bool, passed_ms: int) -> None:
-    """Count whether an island needs a set. Need is forgotten at a tenth of its speed, because a
-    load that swings would otherwise never need a set.
-    """
-    if state.is_set_needed:
-        state.need_ms = SPARE_MS if is_short else max(state.need_ms - passed_ms, 0)
-        state.is_set_needed = state.need_ms > 0
-    elif not is_short:
-        state.need_ms = max(0, state.need_ms - passed_ms // 10)
-    else:
-        state.need_ms += passed_ms
-        if state.need_ms >= NEED_MS:
-            state.need_ms, state.is_set_needed = SPARE_MS, 1
 
 
 class Shed(Function):
@@ -171,7 +157,8 @@ class Shed(Function):
         if found.is_off_grid:
             next_W = self._needed_W(last) if last >= 0 else 0
             is_short = missing_W + found.genset_W + next_W > 0
-            count_need(state, is_short, passed_ms)
+            need = state.need_ms, state.is_set_needed
+            state.need_ms, state.is_set_needed = lasting(*need, is_short, passed_ms, NEED)
         state.short_ms = min(state.short_ms + passed_ms, SHED_MS) * (missing_W > 0)
         state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) * is_room
         if state.short_ms >= SHED_MS:

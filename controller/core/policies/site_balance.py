@@ -19,9 +19,9 @@ from array import array
 
 from controller.core.base import balance
 from controller.core.base.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
-from controller.core.base.integers import approach, low_pass
+from controller.core.base.integers import approach, lasting, low_pass
 from controller.core.base.words import Words
-from controller.core.policies.balance_words import TEXTS, Lasting, contradicted, last_on, signals
+from controller.core.policies.balance_words import TEXTS, Lasting, contradicted, signals
 from controller.core.policies.contract import BALANCE, DeviceView, Found, Function, Known, Setup
 from controller.core.policies.known import GRID, ISLAND
 from controller.core.policies.source_reports import gives
@@ -30,6 +30,8 @@ CHECK_MS = 100
 # Until a contradiction counts. The limit of the connection does not act before a wrong contact
 # counts. Contact and grid meter are read every 0.1 s.
 SET_MS, SOURCE_SET_MS = 5000, 2000
+CLEAR_MS = 10_000  # without a contradiction, until one that counts has ended
+LEAK_PARTS = 4  # a signal that jumps is right by chance: then the time goes back more slowly
 OTHERS_MS = 30_000  # time constant of the draw that no meter sees
 CALM_MS = 3000  # a reading of a device may be so old (records.STALE)
 STILL_MS = 1000  # a meter that works shows another power by then
@@ -235,9 +237,10 @@ class SiteBalance(Function):
         wrong = doubtful = is_open = 0
         for number, times in enumerate(self._lasting):
             set_ms, bit = SOURCE_SET_MS if number == SOURCE else SET_MS, 1 << number
-            for lasting, mask in zip(times, verdict):
-                last_on(lasting, mask & bit != 0, passed_ms, set_ms)
-                is_open |= lasting.ms != 0
+            for one, mask in zip(times, verdict):
+                now = one.ms, one.counts, mask & bit != 0
+                one.ms, one.counts = lasting(*now, passed_ms, (set_ms, CLEAR_MS, LEAK_PARTS))
+                is_open |= one.ms != 0
             wrong |= bit * times[0].counts
             doubtful |= bit * times[1].counts
         state.wrong, state.doubtful, state.is_open = wrong, doubtful, is_open
