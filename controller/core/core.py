@@ -119,7 +119,7 @@ class Core:
         yield from self.decision.state_blocks()
 
     def state_words(self) -> array:
-        """All that carries over to the next tick, each block padded to whole words."""
+        """Words of every block that carries over to the next tick, each padded to whole words."""
         words = array("i")
         for block in self._blocks():
             data = bytes(block)

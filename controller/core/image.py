@@ -4,9 +4,9 @@ Drivers write into `inp` and set `fresh` bytes at any time between two ticks, an
 with the local signals. `freeze` copies both into the core's arrays at once, so that no value
 changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs. The core reads
 hints, schedules, lamp test, site devices, and path delay and peak import of an earlier run. The
-other blocks are for readers of the journal: set-point sent last (sent.py), standby reason
-(standby.py), lock-out, channel B, end of the process, a reset that the kernel was not given, and
-the person who approved the limit image.
+other blocks are for readers of the journal. They hold the set-point sent last (sent.py), standby
+reason (standby.py), lock-out, channel B and the end of the process. They also hold a reset that the
+kernel was not given, and the person who approved the limit image.
 """
 
 from array import array

@@ -23,8 +23,8 @@ class Split:
     def step(
         self, total_W: int, charge_W_max: array, discharge_W_max: array, weights: list[int]
     ) -> int:
-        """What could be placed of total_W: all of it unless the limits sum to less. Limits: of each
-        unit, >= 0; weights: of each, 0 .. 2^20; units of weight 0 are used last, equally.
+        """The part of total_W that could be placed: all unless the limits sum to less. Limits: each
+        >= 0; weights: each 0 .. 2^20; units of weight 0 are used last, equally.
         """
         out = self.out
         if len(out) == 1:

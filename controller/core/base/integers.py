@@ -21,8 +21,8 @@ def lasting(
 ) -> tuple[int, int]:
     """(ms, counts) of a cause that counts once it has lasted, until it has been gone for a time.
 
-    times: until it counts, until it no longer does (ms), and how many times more slowly its time
-    goes back than it ran: a cause that comes and goes would otherwise never count.
+    times: until it counts and until it no longer does, ms; how many times more slowly its time goes
+    back than it ran. At the same speed a cause that comes and goes would never count.
     """
     set_ms, clear_ms, leak_parts = times
     if counts:

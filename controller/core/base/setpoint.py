@@ -3,7 +3,7 @@ explains it.
 
 All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped: a
 part clamped before a subtraction gave -2 kW instead of +3 kW (OpenEMS/openems issue 3573). short_W
-is the power by which an obligation is not met: limits withhold it, or the grid meter alone shows
+is the power by which an obligation is not met. Limits withhold it, or the grid meter alone shows
 it, because a converter gives less than its set-point or the model is wrong.
 """
 

@@ -7,9 +7,10 @@ both. So the watch correlates changes from second to second:
     x = change of (load - battery), which is expected at the meter; y = change that the meter shows
     leaky sums of x x and x y:   2 x y < -x x, after enough movement  -->  the meter looks reversed
 
-A meter that looked or tested reversed is in doubt, until two tests in a row, DOUBT_S apart, prove
-it, or a person stops and starts the cabinet. Without a load meter a load that the battery follows
-in part looks reversed too: there the watch asks for one test in BELIEVED_S and raises no doubt.
+A meter that looked or tested reversed is in doubt. Two tests in a row, DOUBT_S apart, end a doubt,
+and so does a person who stops and starts the cabinet. Without a load meter a load that the battery
+follows in part looks reversed too: there the watch asks for one test in BELIEVED_S and raises no
+doubt.
 """
 
 from controller.core.base.integers import within

@@ -10,8 +10,8 @@ is its mean delay, with dead time, ramp, the meter's window and its refresh all 
     step at tick 0    |######
 
 A step counts if no tick of both chips is missing, and if the meter shows 0.6 to 1.6 times the
-converter's own step. An edge of the load, which the meters show at different times, has an area of
-its own: most such delays are longer than the chip can show, and are dropped. The mean leaves out
+converter's own step. The meters show an edge of the load at different times, which has an area of
+its own. Most such delays are longer than the chip can show, and are dropped. The mean leaves out
 the lowest and the highest quarter. The delay stays unmeasured where fewer than 8 or fewer than half
 of the steps are left, or where the middle half is wider than 2/5 of the mean.
 `python -m hil meter-sign` shows the errors that remain.
