@@ -1,17 +1,15 @@
 """Name, sentence and remedy of every reason code (reasons.py of core) for the screens."""
 
 import itertools
-from collections.abc import Iterable
 
 from controller.core import functions
 from controller.core.base import reasons
 from controller.core.base.reasons import INHIBIT, KERNEL_CHARGE, KERNEL_DISCHARGE, ROW
-from controller.rows.facts import table
+from controller.core.base.texts import Text, table
 from controller.rows.records import ROWS, STAGES
 from controller.rows.shapes import CHECK_RTU
 from safety import matrix
 
-Text = tuple[str, str, str]  # name, sentence, remedy
 _PROGRAM_FAULT = "Program fault: export the journal and report it."
 
 # kernel limit | name | sentence | remedy, in the kernel's order; {} is "charge" or "discharge".
@@ -122,10 +120,6 @@ cause of a row | The cause of an interlock row is present, but not yet for its d
 """
 
 
-def _numbered(codes: Iterable[int], rows: list[list[str]]) -> dict[int, Text]:
-    return {code: (name, sentence, remedy) for code, (name, sentence, remedy) in zip(codes, rows)}
-
-
 def _of_gate() -> dict[int, Text]:
     found = {}
     for key, name, wrong, *remedy in table(_GATE):
@@ -141,7 +135,7 @@ def _of_limits(way: str, codes: tuple[int, ...]) -> dict[int, Text]:
 # code -> (name, sentence, remedy)
 TEXTS: dict[int, Text] = {
     **functions.TEXTS,
-    **_numbered([getattr(reasons, key) for key, *_ in _PLAIN], [cells for _, *cells in _PLAIN]),
+    **reasons.texts(_PLAIN),
     **_of_gate(),
     **_of_limits("charge", KERNEL_CHARGE),
     **_of_limits("discharge", KERNEL_DISCHARGE),

@@ -112,8 +112,8 @@ def notices(shadow: Shadow) -> list[Facts]:
 def fallback_W(shadow: Snapshot, index: int, quantity: int) -> int | None:
     """The fallback of a source, W; None without one."""
     image = shadow.reader.header["source_image"]
-    at = hint_sources.HEADER_WORDS + index * hint_sources.SOURCE_WORDS + hint_sources.W_FALLBACK
-    value_W = image[at + hint_sources.QUANTITIES.index(quantity)]
+    source = hint_sources.sources(image)[index]
+    value_W = source.fallback_W[hint_sources.QUANTITIES.index(quantity)]
     return None if value_W == hint_sources.ABSENT_W else value_W
 
 

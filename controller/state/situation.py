@@ -33,7 +33,7 @@ LOOK_BACK_MS = 300_000
 DAY_S = 86_400
 # limits that change by a clock or expire: the forecast follows each one
 _OF_COURSE = (
-    *(peak_shaving.PEAK_SHAVING, reasons.SCHEDULE_GRID_CAP, reasons.GRID_CAP_HINT),
+    *(reasons.PEAK_SHAVING, reasons.SCHEDULE_GRID_CAP, reasons.GRID_CAP_HINT),
     *(reasons.HINT_CAP, reasons.SCHEDULE_BAND, reasons.SCHEDULE_RESERVE),
     *(reasons.RESERVE_PEAKS, reasons.RESERVE_PEAKS_SOC_UNKNOWN),
 )
@@ -229,7 +229,7 @@ def _peak(control: Control, settings: dict[str, int]) -> Peak | None:
     """None while peak shaving is off, or holds its limit at every moment for want of a clock."""
     by_rank = {each.rank: each for each in control.chain.obligations.standing}
     obliged, now_W = by_rank.get(peak_shaving.RANK), control.found.connection_W
-    if now_W is None or obliged is None or obliged.low_reason != peak_shaving.PEAK_SHAVING:
+    if now_W is None or obliged is None or obliged.low_reason != reasons.PEAK_SHAVING:
         return None
     numbers = control.functions[peak_shaving.PeakShaving.NAME].numbers(obliged.low_reason)
     limit_W, left_s = numbers["limit_W"], numbers["left_s"]

@@ -122,11 +122,13 @@ class ChainLoop:
     def batteries(self, plant: CabinetConfig, soc: float, degC: float) -> list[LumpedUnit]:
         """One for each unit, whose racks have reported once. soc: 0 to 1."""
         racks, decision, readings = list(self.limits.rack_unit), self.decision, self.readings
+        readings.bounds = self.limits.total
         units = range(self.limits.layout.units)
         readings.units = [LumpedUnit(plant, racks.count(unit), soc, degC) for unit in units]
-        for _ in racks:  # a tick reads one rack: at 1 s the start would take as many seconds
-            decision.temperatures.step(readings)
-            decision.health.step(readings)
+        for rack in range(len(racks)):  # one a tick: at 1 s the start would take as many seconds
+            now = readings.read(rack)
+            decision.temperatures.step(now.temperatures_ddegC)
+            decision.health.step(rack, now.soh_permille)
         return readings.units
 
     def step(self, batteries: list[LumpedUnit], fresh: bytes | bytearray = b"") -> array:
