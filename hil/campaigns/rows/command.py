@@ -7,10 +7,9 @@ from controller.config import configuration
 from controller.sites import EXAMPLE
 from controller.system import realtime
 from hil.campaigns.rows import measured, page, play, verdict
-from hil.campaigns.rows.courses import COURSES
+from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import NOT_DONE, REAL as IN_REAL, Campaign, STEP_ms
-from hil.campaigns.rows.stopped import EVERY, STOPPED
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
 from hil.runner import options, report

@@ -5,7 +5,7 @@ import json
 from controller.documents.hazard_log import MEASURED, numbers
 from hil.campaigns.rows import effects
 from hil.campaigns.rows.course import STAGES
-from hil.campaigns.rows.stopped import EVERY
+from hil.campaigns.rows.courses import EVERY
 
 
 def figures(row):

@@ -2,8 +2,8 @@
 
 from hil.campaigns.rows import effects, verdict
 from hil.campaigns.rows.course import STAGES
+from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.real import BESIDE
-from hil.campaigns.rows.stopped import EVERY
 from hil.results import template
 from hil.results.run_result import machine
 from safety import matrix as m

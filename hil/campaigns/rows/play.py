@@ -4,8 +4,8 @@ Courses share starts: each course runs in a process forked from its start.
 """
 
 from hil.campaigns.rows import effects, latch, start, verdict
+from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.start import apply, ask
-from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.watch import HOLD_S, LAG_S_MAX, Watch
 
 TURNED_S = 22.0  # from 200 kW in one direction to 200 kW in the other

@@ -20,7 +20,7 @@ from controller.journal.snapshot import read
 from controller.sites import FOLDER as SITES
 from hil.campaigns import order as orders
 from hil.campaigns.rows import play, start
-from hil.campaigns.rows.stopped import EVERY
+from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.verdict import Row, judged
 from hil.campaigns.rows.watch import Result
 from hil.engine import wired_cabinet

@@ -14,10 +14,9 @@ from hil.__main__ import main
 from hil.campaigns.rows import command, effects, measured, page, play, start, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.course import STAGES, do
-from hil.campaigns.rows.courses import COURSES
+from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.inside import INSIDE
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.stopped import EVERY, STOPPED
 from hil.engine import forks
 from hil.scenarios import faults
 from safety import matrix as m, parameters as p

@@ -17,9 +17,9 @@ from controller.store import two_copies
 from hil.__main__ import main
 from hil.campaigns.rows import effects, page, plant_watch, real, start
 from hil.campaigns.rows.command import EXAMPLE
+from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import BESIDE, NOT_DONE, REAL
-from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.watch import Result
 from hil.engine import run_directory
 from hil.engine.rig import RigError
