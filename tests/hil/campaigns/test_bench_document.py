@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, strategies as st
 
-from hil.campaigns.benchmarks import budgets, document
-from hil.campaigns.benchmarks.document import ResultError, figure
+from hil.campaigns.benchmarks import document
+from hil.campaigns.benchmarks.document import BUDGETS, Budget, Measured, ResultError, figure
 from tests.tables import cases, table
 
 STEP = figure("kernel step, 1 rack", 32.5, "us", budget="step_1")
@@ -17,7 +17,7 @@ READ = figure("RTU transaction", 60.0, "us", "libmodbus", 48.0, "rtu_transaction
 
 def made(figures=(STEP, READ)):
     given = [dict(each) for each in figures], ["a note"], {"rounds": [1, 2]}, "fifo"
-    return document.document("step", "python -m hil bench step", *given)
+    return document.document("step", "python -m hil bench step", Measured(*given))
 
 
 VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=50)
@@ -48,7 +48,7 @@ def test_a_spread_has_its_budget_at_the_99th_percentile():
 
 
 # budget | value, value of the rival: limit, met; ...
-BUDGETS = """
+AGAINST = """
 step_1 | 100.0, None: 100.0, True; 100.1, None: 100.0, False; None, None: 100.0, None
 lateness_idle | 999, 100: 1000.0, True; 1500, 1000: 1500.0, True; 1501, 1000: 1500.0, False
 lateness_idle | 1001, None: 1000.0, False
@@ -59,7 +59,7 @@ None | 5, 4: None, None
 """
 
 
-@pytest.mark.parametrize("budget, given", table(BUDGETS.replace("; ", ";")))
+@pytest.mark.parametrize("budget, given", table(AGAINST.replace("; ", ";")))
 def test_a_figure_against_its_budget(budget, given):
     for (value, rival), expected in [map(literal_eval, one.split(":")) for one in given.split(";")]:
         found = figure("x", value, "us", rival and "rival", rival, budget)
@@ -78,9 +78,9 @@ def test_one_budget_that_is_not_met_is_exit_code_1():
 
 
 def test_every_budget_can_be_judged_or_says_why_not():
-    for key, budget in budgets.BUDGETS.items():
-        judged = budgets.limit(budget, 10.0) is not None
-        assert judged or budget.without != budgets.Budget("", "").without, key
+    for key, budget in BUDGETS.items():
+        judged = document.limit(budget, 10.0) is not None
+        assert judged or budget.without != Budget("", "").without, key
 
 
 def test_a_document_survives_its_file(tmp_path):
