@@ -79,7 +79,7 @@ def slave(paced_Bd: int) -> Iterator[str]:
     """Path of a pty with the slave behind it; paced_Bd 0: it answers at once."""
     master, tty_end = os.openpty()
     tty.setraw(tty_end)
-    answering = process.module(
+    answering: Any = process.module(
         "hil.campaigns.benchmarks.rtu_slave",
         master,
         paced_Bd,

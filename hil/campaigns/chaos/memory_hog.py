@@ -1,7 +1,6 @@
-"""Memory pressure: `python -m hil.campaigns.chaos.memory_hog MEBIBYTES PARENT`.
+"""Memory pressure, again and again: `python -m hil.campaigns.chaos.memory_hog MEBIBYTES PARENT`.
 
-Takes the memory and frees it, again and again. RLIMIT_AS limits the process. If memory runs out,
-the kernel kills this process first.
+RLIMIT_AS limits the process. If memory runs out, the kernel kills this process first.
 """
 
 import mmap
@@ -10,7 +9,7 @@ import resource
 import sys
 
 
-def main(size_MiB, parent):
+def main(size_MiB: int, parent: int) -> None:
     """Run until the parent process has ended."""
     size_bytes = size_MiB << 20
     limit_bytes = size_bytes + (512 << 20)  # the interpreter itself

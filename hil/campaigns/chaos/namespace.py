@@ -3,13 +3,14 @@
 import contextlib
 import ctypes
 import os
+from collections.abc import Iterator
 
 INODES = 4096  # few, to be used up quickly
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 0x40000, 2
 LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 
-def private_mounts():
+def private_mounts() -> str | None:
     """Enter a new mount namespace, so that other processes do not see later mounts.
 
     Returns None, or one line with the reason why it is not possible.
@@ -23,7 +24,7 @@ def private_mounts():
 
 
 @contextlib.contextmanager
-def small(path, size_MiB):
+def small(path: str, size_MiB: int) -> Iterator[None]:
     """Context with a tmpfs of that size at a folder. Raises OSError.
 
     Files that are open at the end stay until they are closed.
@@ -36,7 +37,7 @@ def small(path, size_MiB):
         _checked(LIBRARY.umount2(os.fsencode(path), MNT_DETACH))
 
 
-def _checked(result):
+def _checked(result: int) -> None:
     if result:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
