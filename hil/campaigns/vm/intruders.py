@@ -1,6 +1,4 @@
-"""Tries of a reader, an operator, the user of the gateway and a technician on the box: each can do
-what it may, and no more. Root tries the traps that another user has set.
-"""
+"""Tries of each user of the box: it can do what it may, and no more. Root tries traps of others."""
 
 from controller.system.paths import (
     GATEWAY,
@@ -10,14 +8,22 @@ from controller.system.paths import (
     STATE_DIRECTORY as STATE,
 )
 from hil.campaigns.vm import machine
-from hil.campaigns.vm.lab import UNIT
+from hil.campaigns.vm.lab import UNIT, Lab
 from hil.runner.report import CheckError
 
 # user made for this: its groups
 USERS = {"reader": SERVICE, "ops": f"{SERVICE},{OPERATORS}", "field": "dialout"}
-WRITES = (f"touch {RUN}/x", f"mkdir {RUN}/x", f"ln -s /etc/shadow {RUN}/record.head.new")
+WRITES: tuple[str, ...] = (
+    f"touch {RUN}/x",
+    f"mkdir {RUN}/x",
+    f"ln -s /etc/shadow {RUN}/record.head.new",
+)
 WRITES += (f"mv {RUN}/command.sock {RUN}/x", f"rm -f {RUN}/journal", f"touch {STATE}/x")
-SECRETS = (f"ls {STATE}/keys", f"cat {STATE}/store.a", f"flock -s {STATE}/store.lock true")
+SECRETS: tuple[str, ...] = (
+    f"ls {STATE}/keys",
+    f"cat {STATE}/store.a",
+    f"flock -s {STATE}/store.lock true",
+)
 SECRETS += (f"cat {STATE}/record.db", f"flock -s {STATE}/record.db-shm true")
 OPEN_PORT = (
     f"python3 -c \"import os; os.open('{machine.port_name(1)}', os.O_RDWR | os.O_NONBLOCK)\""
@@ -25,7 +31,7 @@ OPEN_PORT = (
 CONNECT = "python3 -c \"import socket as s; s.socket(s.AF_UNIX, s.SOCK_DGRAM).connect('{}')\""
 COMMANDS, HINTS = (CONNECT.format(f"{RUN}/{name}.sock") for name in ("command", "hints"))
 # user: (what it may do, what it may not)
-TRIES = {
+TRIES: dict[str, tuple[list[str], list[str]]] = {
     "reader": (["firebreak status", "firebreak alarms"], [*WRITES, *SECRETS, COMMANDS, HINTS]),
     GATEWAY: ([HINTS, f"cat {RUN}/record.head"], [*WRITES, *SECRETS, COMMANDS, OPEN_PORT]),
     "field": ([], [*WRITES, *SECRETS, COMMANDS, HINTS, OPEN_PORT, "firebreak status"]),
@@ -45,7 +51,7 @@ PLANTED = (
 )
 
 
-def users(lab):
+def users(lab: Lab) -> str:
     """Each user can do what its groups are for, and nothing more."""
     for name, groups in USERS.items():
         lab.ask(f"useradd --groups {groups} {name}")
@@ -66,11 +72,11 @@ def users(lab):
     )
 
 
-def _quoted(text):
+def _quoted(text: str) -> str:
     return text.replace("'", "'\\''")
 
 
-def traps(lab):
+def traps(lab: Lab) -> str:
     """Root follows no link of the service's user, and uses no folder of another user."""
     lab.ask(f"mkdir {TRAP}; rm -rf {STATE}/console")
     lab.ask(f"runuser -u firebreak -- ln -s {TRAP} {STATE}/console")
@@ -86,7 +92,7 @@ def traps(lab):
     return "no link followed, no folder of others used"
 
 
-def planted(lab):
+def planted(lab: Lab) -> str:
     """The controller starts with strange files under its names, and reports which it removed."""
     lab.ask(f"systemctl stop {UNIT}; mkdir -p {TRAP}; date +%s > {TRAP}.since")
     for each in PLANTED:
