@@ -1,8 +1,4 @@
-"""`python -m hil run SYSTEM|all`: a system of the mission, its figures, violations and sizing.
-
-Exit codes: 0 every figure that is not marked unreachable is met, and nothing was violated; 1
-otherwise; 2 wrong input.
-"""
+"""`python -m hil run SYSTEM|all`: figures, violations and sizing; 1: not as promised."""
 
 import argparse
 import json

@@ -199,9 +199,7 @@ def _rms_change(seconds_W: np.ndarray, window_s: int) -> float:
 
 
 def swings(result: Result) -> Found:
-    """Turns of the load, each at least SWING_PART of its highest power away from the last one, in a
-    quarter of 90 days.
-    """
+    """Turns of the load by SWING_PART of its highest power, in a quarter of 90 days."""
     load_W = result.seconds_W[0]
     step_W = SWING_PART * float(load_W.max())
     count, turn_W, is_rising = 0, float(load_W[0]), True
@@ -251,9 +249,7 @@ def extra_power_h(result: Result) -> Found:
 
 
 def carried_h(result: Result) -> Found:
-    """Hours of the outage in which the load has power. In chain-only mode the control functions do
-    not know that the site is an island.
-    """
+    """Hours of the outage in which the load has power."""
     for_s = result.spec.outage_s
     if not for_s:
         return None, None, None

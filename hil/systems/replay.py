@@ -1,8 +1,4 @@
-"""Figures of the schedule alone: slot by slot, without a controller, in the first days of a run.
-
-They compare forecasts. The same battery follows each schedule: the slot's power, then the cap, the
-export limit and the stored energy.
-"""
+"""Figures of the schedule alone, to compare forecasts: slot by slot, without a controller."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple

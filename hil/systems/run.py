@@ -51,9 +51,7 @@ class Result(NamedTuple):
 def run(
     spec: Spec, inputs: dict[str, Any] | None = None, show: Callable[[float], object] | None = None
 ) -> Result:
-    """inputs: files instead of the built-in series; "failures": parts fail (failures.py).
-    show: gets the share that is done.
-    """
+    """inputs: files for built-in series; "failures": parts fail (failures.py). show(share done)."""
     inputs = inputs or {}
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)

@@ -1,7 +1,4 @@
-"""A course of contacts and frames for channel B, equal on CPython and MicroPython.
-
-It imports only safety, and draws everything from a generator below 2^20.
-"""
+"""Contacts and frames for channel B from a seed, equal on CPython and MicroPython."""
 
 from array import array
 

@@ -1,8 +1,4 @@
-"""The rival of the loop's punctuality: cyclictest of the Debian package rt-tests, run beside it.
-
-Both have the same period, the same priority and locked memory. cyclictest does not tune the system,
-because the loop would profit from that too. Both suffer the host's stalls at the same time.
-"""
+"""cyclictest (rt-tests), the rival of the loop's punctuality: same period and priority."""
 
 import json
 import os
@@ -24,10 +20,7 @@ END_S = 10
 
 
 class Cyclictest:
-    """A context in which cyclictest runs.
-
-    After it, `result`: {p50, p99, p99_9, max, cycles, stalls}, us, or None; `notes`: why None.
-    """
+    """Runs cyclictest; then `result`: {p50, p99, p99_9, max, cycles, stalls}, us, else `notes`."""
 
     def __init__(self, program: str = NAME) -> None:
         self.program = program

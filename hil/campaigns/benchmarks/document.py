@@ -192,10 +192,7 @@ def _check_fields(table: object, fields: dict[str, Any], where: Path) -> None:
 
 
 def finish(doc: Document, given: argparse.Namespace) -> int:
-    """Write the document where given.json asks, print it. 1: a budget is not met, else 0.
-
-    given.beside: other work on the machine meanwhile.
-    """
+    """Write the document where given.json asks, print it. 1: a budget is not met, else 0."""
     doc["beside"] = given.beside
     if given.json:
         write(given.json, doc)

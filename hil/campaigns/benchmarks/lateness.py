@@ -1,7 +1,4 @@
-"""`python -m hil bench loop`: how late the loop wakes up, idle, then under CPU stress.
-
-The controller is the real process with the priority it gets here; no device answers on its wires.
-"""
+"""`python -m hil bench loop`: how late the real loop wakes up, idle and under CPU stress."""
 
 from typing import Any
 
@@ -50,12 +47,7 @@ def judged(budget: str, priority: str) -> str | None:
 def figures_of(
     what: str, found: dict[str, Any], rival: Cyclictest, budget: str | None = None
 ) -> list[Figure]:
-    """Figures of one run: percentiles beside cyclictest's, and the ticks that were missed.
-
-    found: as controller.run.loop_statistics.read gives it; rival: a Cyclictest that has ended;
-    budget: of p99.9. A percentile at the end of the loop's histogram (20 ms) could be anything
-    beyond it and is given as the maximum.
-    """
+    """Percentiles beside cyclictest's, and missed ticks. budget: of p99.9."""
     name, late_us = NAME if rival.result else None, found["lateness_us"]
     return [
         *[

@@ -1,7 +1,4 @@
-"""`python -m hil bench rig`: lateness with devices, memory over time, virtual speed, replay.
-
-Real time beside cyclictest, a minute of it under CPU stress; then the same cabinet in virtual time.
-"""
+"""`python -m hil bench rig`: lateness with devices, memory over time, virtual speed, replay."""
 
 import os
 import tempfile

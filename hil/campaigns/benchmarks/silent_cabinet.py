@@ -1,7 +1,4 @@
-"""The real controller as a process on wires where no device answers: ptys and a virtual CAN bus.
-
-It polls, times out, steps and records as always, so it shows how punctual the loop is.
-"""
+"""The real controller as a process on wires where no device answers: ptys and a virtual CAN bus."""
 
 import contextlib
 import os
@@ -25,10 +22,7 @@ class StartError(RuntimeError):
 
 
 class SilentCabinet(contextlib.ExitStack):
-    """A context: the controller runs and ticks inside. `directory` holds its files.
-
-    first_tick_ms: from exec until its first tick was seen; first_tick_cpu_ms: of that on a core.
-    """
+    """A context: the controller ticks inside. first_tick_ms: from exec on; _cpu_ms: on a core."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         """environment: of the process, this one's when None."""

@@ -42,10 +42,7 @@ def utc_text() -> str:
 
 @contextlib.contextmanager
 def hogs(count: int | None = None) -> Iterator[str]:
-    """CPU stress as a context that gives its words: `count` busy processes (HOGS_PER_CORE).
-
-    They end with the process that started them, however that ends.
-    """
+    """CPU stress as a context, in words: `count` busy processes, which end with this one."""
     count = HOGS_PER_CORE * (os.cpu_count() or 1) if count is None else count
     command = [sys.executable, "-c", HOG, str(os.getpid())]
     processes = [subprocess.Popen(command) for _ in range(count)]

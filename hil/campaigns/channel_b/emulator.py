@@ -143,10 +143,7 @@ class Emulator:
         self.ask("system_reset")
 
     def wait_printed(self, word: str) -> str:
-        """The console's text after the program has printed `word`; the console is not the link.
-
-        EmulatorError: `word` did not come in time.
-        """
+        """The console's text after the program has printed `word`; EmulatorError: not in time."""
         until_s = time.monotonic() + HANG_GUARD_S * 4
         while True:
             printed = pathlib.Path(self._printed).read_text(encoding="utf-8", errors="replace")

@@ -1,7 +1,4 @@
-"""The words that the rig shares with a channel B under test: contacts, hang switch, image, latches.
-
-It is the outer memory of the emulated board; the stand-in maps the same file.
-"""
+"""The words that the rig shares with a channel B under test: the outer memory of its board."""
 
 import contextlib
 import mmap

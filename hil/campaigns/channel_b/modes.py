@@ -94,10 +94,7 @@ def report(state: str, name: str, steps: int, work, second: sc.Second, way) -> N
 
 
 def combinations(second: sc.Second, way: course.Course) -> None:
-    """Print the time of the kernel's half in the first step of each combination of contacts.
-
-    Latches stay from one combination to the next; each lasts long enough for more rows to trip.
-    """
+    """Print the time of the kernel's half in the first step of each combination of contacts."""
     least, most, total = 1 << 29, 0, 0
     for open_bits in range(sc.RELAY_BIT):
         contacts = course.ALL_CLOSED & ~open_bits

@@ -1,7 +1,4 @@
-"""The processes beside a controller: recorder, gateway, page reader, serial console, witnesses.
-
-Each starts as on a cabinet. The campaign ends each by its handle, never by a name.
-"""
+"""The processes beside a controller, each started as on a cabinet, and ended by its handle."""
 
 import json
 import os

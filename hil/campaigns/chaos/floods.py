@@ -1,8 +1,4 @@
-"""Floods: CAN frames at the rate of a full bus, hints and commands, a file system kept full.
-
-Each is a generator of turns for course.Background, from a seed. Hints and commands come as fast as
-the controller takes them.
-"""
+"""Floods from a seed, as turns of course.Background: CAN frames, hints, commands, files."""
 
 import contextlib
 import itertools

@@ -1,7 +1,4 @@
-"""Memory pressure, again and again: `python -m hil.campaigns.chaos.memory_hog MEBIBYTES PARENT`.
-
-RLIMIT_AS limits the process. If memory runs out, the kernel kills this process first.
-"""
+"""Memory pressure: `python -m ...memory_hog MEBIBYTES PARENT`; killed first without memory."""
 
 import mmap
 import os

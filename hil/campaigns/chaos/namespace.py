@@ -11,10 +11,7 @@ LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 
 def private_mounts() -> str | None:
-    """Enter a new mount namespace, so that other processes do not see later mounts.
-
-    Returns None, or one line with the reason why it is not possible.
-    """
+    """Enter a mount namespace that no other process sees. Returns None, or a line why it cannot."""
     try:
         _checked(LIBRARY.unshare(CLONE_NEWNS))
         _checked(LIBRARY.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
@@ -25,10 +22,7 @@ def private_mounts() -> str | None:
 
 @contextlib.contextmanager
 def small(path: str, size_MiB: int) -> Iterator[None]:
-    """Context with a tmpfs of that size at a folder. Raises OSError.
-
-    Files that are open at the end stay until they are closed.
-    """
+    """A tmpfs of that size at a folder; open files outlast it. Raises OSError."""
     options = f"size={size_MiB}m,nr_inodes={INODES},mode=0700".encode()
     _checked(LIBRARY.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, options))
     try:

@@ -14,10 +14,7 @@ KEYS = b"0123456789?RAETKLnb \r\n\x1b[A\x03\x00\xff"
 
 
 class Terminal(Background):
-    """A pty; `slave_name` is the console's line.
-
-    The terminal reads the console's output while `reads` is set, and then sets `fresh`.
-    """
+    """A pty (`slave_name`): reads the console's output while `reads` is set; sets `fresh`."""
 
     def __init__(self) -> None:
         super().__init__(self._reading())

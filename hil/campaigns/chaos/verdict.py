@@ -19,11 +19,7 @@ GAPS_ms_MAX = (("set-point", 2500), ("heartbeat", 2500), ("coils", 250), ("comma
 
 
 def judged(figures: Figures, disturbance: Disturbance) -> list[Sentence]:
-    """The sentences of one Disturbance.
-
-    figures: {alive, state, trips: [stage], loop: {before, during, after}, gaps_ms: {name: {before,
-    during, after}}, stall_us, stalled_us, growth_kB, violations: [sentence]}.
-    """
+    """The sentences of one Disturbance. figures: of course.judged."""
     growth_kB, alive = figures["growth_kB"], figures["alive"]
     found = [
         (alive, "controller alive" if alive else "the controller has ended"),

@@ -1,8 +1,4 @@
-"""Bad hints as fast as the controller takes them, from a seed, with genuine hints between them.
-
-The attacker has recorded genuine hints. The forger has the key, so that it can act like an attacker
-who delays genuine datagrams.
-"""
+"""Bad hints from a seed, with genuine ones between. The forger has the key of its source."""
 
 import os
 import random
@@ -125,10 +121,7 @@ ORDER = sorted(KINDS)
 
 
 def datagram_socket(send_s: int) -> socket.socket:
-    """A socket with an address for the controller's answers; send waits at most send_s.
-
-    Without `settimeout`, because that would make readers wait too.
-    """
+    """A socket with an address for answers; only sending waits, at most send_s."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     made.bind("")
     made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", send_s, 0))

@@ -95,10 +95,7 @@ def asks_for_zero(names: Iterable[str], power_kW: float) -> bool:
 
 
 def racks_allow_none(plant: CabinetPlant, power_kW: float) -> bool:
-    """True if a rack's limit allows no power in this direction, or will at the BMS's next update.
-
-    The controller may see the cells before the BMS updates its limit.
-    """
+    """A rack's limit allows no power in this direction, or will at the BMS's next update."""
     way = int(power_kW > 0)
     return any(
         [

@@ -35,10 +35,7 @@ class Limits:
         return min(oracle.decision_ms(stage_id), sum(part.time_ms for part in parts))
 
     def earliest_ms(self, stage_id: str, cause: Iterable[Do]) -> int:
-        """Earliest time of the stage: its debounce and its silence, less the accuracy of a step.
-
-        Silence counts from the last frame.
-        """
+        """Earliest time of the stage: debounce and silence since the last frame, less a step."""
         parts = {part.what: part.time_ms for part in self._decision(stage_id)}
         period_ms = self._period_ms(cause)
         debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
@@ -55,10 +52,7 @@ class Limits:
         return self._decided_ms(stage_id) + self._write_ms("pcs_enable_ok")
 
     def effect_ms(self, course: Course, effect: str) -> int:
-        """Latest time of an effect in the plant: by the time chain and by the oracle.
-
-        If the effect removes energy, the process safety time is a limit too.
-        """
+        """Latest time of an effect: by the time chain, the oracle, and the process safety time."""
         stage_id = course.stage
         limits_ms = [self._chain_ms(stage_id, effect)]
         acts_ms = oracle.acts_ms(stage_id, effects.letters(effect))
@@ -95,10 +89,7 @@ class Limits:
         return self.config.cabinet["agent_hold_off_ms"] if waits else 0
 
     def stopped_ms(self, course: Course, wanted: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """{effect: (earliest, latest)} with the controller stopped.
-
-        Times count from the open contact; if the modules act, from the controller's end.
-        """
+        """{effect: (earliest, latest)} without the controller, from the open contact or its end."""
         tick_ms, lapse_ms = self.config.tick_ms, self.config.cabinet["permit_expiry_ms"]
         first_ms, last_ms = 0, time_chain.CONTACT_MS + tick_ms
         if effects.FAN in wanted:

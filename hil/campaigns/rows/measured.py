@@ -13,10 +13,7 @@ from hil.campaigns.rows.watch import Result
 
 
 def figures(row: Row) -> dict[str, Any]:
-    """{stage, numbers, active_ms, off_ms, off, met} of a course.
-
-    Times count from the time when the sensor shows the cause. off: the last effect, energy first.
-    """
+    """Figures of a course, from the sensor on. off: the last effect, energy first."""
     result, stage = row.result, row.course.stage
     name, off_ms = _off(result)
     return {

@@ -57,10 +57,7 @@ def _each(rows: list[Row], words_of: Callable[[Row], Iterable[str]]) -> list[str
 def document(
     rows: list[Row], limits: Limits, seed: int, not_done: dict[str, str] | None = None
 ) -> dict[str, Any]:
-    """The JSON document. not_done: {label: reason}, only of real processes.
-
-    In real processes, a course that is not met includes the observer's events.
-    """
+    """The JSON document. not_done: {label: reason}, only of real processes."""
     found = {
         "command": "rows",
         "seed": seed,

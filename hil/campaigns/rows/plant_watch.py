@@ -1,7 +1,4 @@
-"""A plant process that runs one course against the real controller; real.py's rig starts it.
-
-The process reads the journal at every step, so times of a stage have the accuracy of one step.
-"""
+"""A plant process that runs one course against the real controller; real.py's rig starts it."""
 
 import contextlib
 import os
@@ -28,10 +25,7 @@ FIRST_TICK_S_MAX = 60.0  # from the start of a controller, on a busy machine
 
 
 class SecondChannel(PtyWire):
-    """Channel B and its line to the controller, full duplex and without a baud rate.
-
-    `device`: the VirtualChannelB, which has the faults.
-    """
+    """Channel B (`device`, which has the faults) and its line: full duplex, without a baud rate."""
 
     next_us = NEVER
 
@@ -195,11 +189,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
 
 
 def machine(step_us_max: int, before: bytes | None, after: bytes | None) -> dict[str, float]:
-    """Delays by the machine: longest step of this process, skipped or late ticks of the loop.
-
-    before, after: content of the loop's statistics; after: None if it is not valid. A restarted
-    controller counts from 0.
-    """
+    """Delays by the machine: longest step here, bad ticks of the loop (after: None: not valid)."""
     found: dict[str, float] = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
     if after is None:
         return found

@@ -1,7 +1,4 @@
-"""Plays courses, each on a running cabinet until all demanded effects have come.
-
-Courses share starts: each course runs in a process forked from its start.
-"""
+"""Plays courses until all demanded effects have come, each in a process forked from its start."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -85,10 +82,7 @@ def slowest_s(course: Course, limits: Limits) -> float:
 
 
 def wanted(course: Course, devices: Mapping[str, Any]) -> Sequence[str]:
-    """Effects that must come: the stage's, without those that a silenced module would energise.
-
-    With the controller stopped: effects of the wiring or of the modules.
-    """
+    """Effects that must come: not those of a silenced module; when stopped, of the wiring."""
     if course.is_stopped:
         return LAPSED if course.stage == "44c" else WIRED
     dead: set[str] = set()

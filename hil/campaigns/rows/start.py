@@ -30,10 +30,7 @@ CHANNEL_B = Bus("channel_b", "channel", "", "", 0, "/dev/null", 115_200, "8N1")
 
 
 def armed(config: Config, more: Iterable[str], less: Sequence[str]) -> Config:
-    """The configuration with the stages `more` armed and `less` disarmed, for every instance.
-
-    If row 51 is armed, the configuration has channel B, unlike the example site.
-    """
+    """The configuration with `more` armed and `less` disarmed; row 51 has channel B."""
     image = config.safety_image[:]
     scopes = ((m.CABINET, 1), (m.UNIT, config.units), (m.RACK, config.racks))
     stages = [

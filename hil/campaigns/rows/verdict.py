@@ -130,10 +130,7 @@ def _freed(course: Course, freed: Mapping[str, bool]) -> list[str]:
 
 
 def comes_anyway(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> bool:
-    """True if all effects come although the stage is not armed, so that the course proves nothing.
-
-    False for a course that proves only the trip, see Course.behind.
-    """
+    """All effects come although the stage is not armed. False for Course.behind."""
     if course.behind or not (wanted or result.after):
         return False
     return result.lag_ms is None or not missing(course, result, limits, wanted)

@@ -1,8 +1,4 @@
-"""Courses of the cabinet: true runaways, and makers (causes) of false alarms, drawn from a seed.
-
-Events of a maker come far more often than in a cabinet, so alarms are counted per event and
-weighted by its rate.
-"""
+"""True runaways, and makers (causes) of false alarms, drawn from a seed."""
 
 import math
 import pathlib
@@ -203,10 +199,7 @@ def _counts(runaways: int) -> Iterable[tuple[str, int]]:
 
 
 def _traces(folder: str | None) -> list[traces.Trace]:
-    """The measured loads of the folder: functions of the second, which begin again at their end.
-
-    LoadError: the folder has none of them. Otherwise all loads would be synthetic without notice.
-    """
+    """The measured loads of the folder, which begin again at their end. LoadError: it has none."""
     if not folder:
         return []
     paths = [(pathlib.Path(folder, name), column) for name, column in LOAD_FILES]
@@ -217,10 +210,7 @@ def _traces(folder: str | None) -> list[traces.Trace]:
 
 
 def _load(deal: Random, loads: list[traces.Trace], seed: str) -> Load:
-    """A measured load from a random place on, or in half of the courses a synthetic one.
-
-    Without measured loads, all are synthetic.
-    """
+    """A measured load from a random place on; synthetic in half of the courses, or without."""
     if loads and deal.random() < 0.5:
         trace, from_s = deal.choice(loads), deal.uniform(0.0, 3600.0)
         return lambda t_s: trace((t_s + from_s) % trace.duration_s)

@@ -78,11 +78,7 @@ class Series(NamedTuple):
 
 
 def run(todo: Sequence[Course], arguments: argparse.Namespace) -> list[Series]:
-    """The Series of the courses, in their order.
-
-    Each kind of cabinet starts once, and every course runs in a process forked from it; a worker of
-    dask has to start it again.
-    """
+    """The Series of the courses, in order. Each kind of cabinet starts once (on dask: always)."""
     bases = () if arguments.dask else sorted({course.base for course in todo})
     starts = {base: started(courses.BASES[base], arguments.seed) for base in bases}
 

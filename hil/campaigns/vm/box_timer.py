@@ -1,8 +1,5 @@
 #!/usr/bin/env python3
-"""`bench-timer` of the box, with the highest priority: a file says its greatest lateness, ms.
-
-Standard library alone, as it runs while the box boots.
-"""
+"""`bench-timer` of the box: its greatest lateness in ms, in a file. Runs while the box boots."""
 
 import os
 import time

@@ -144,9 +144,7 @@ def _replaced(path: pathlib.Path, changes: Iterable[tuple[str, str]]) -> str:
 
 
 def _add_scaffold(tree: pathlib.Path, buses: Iterable[str], work: pathlib.Path) -> None:
-    """The root shell, the plant process's CAN, the cabinet's files, a first store, and sources for
-    a second installation.
-    """
+    """Root shell, CAN, files of the cabinet, a first store, sources for a second installation."""
     work.mkdir(exist_ok=True)
     for name, text in (slower() | {"cabinet.toml": cabinet_file(buses)}).items():
         (work / name).write_text(text, encoding="ascii")

@@ -146,11 +146,7 @@ class Lab:
         return text.replace("\n", " | ")
 
     def start(self) -> str:
-        """Start the cabinet when the controller takes commands. Returns the output.
-
-        A row that latched during a stall of the emulator refuses the start; then the box gets a new
-        store.
-        """
+        """Start the cabinet, with a new store after a stall that latched. Returns the output."""
         return self.until_accepted("a start", START, mend=self._renew)
 
     def _renew(self) -> None:

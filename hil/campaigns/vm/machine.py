@@ -1,7 +1,4 @@
-"""One box in QEMU (TCG): its devices, its power, and a root shell on its first serial line.
-
-The disk is written through, so ending the process is an honest power cut.
-"""
+"""One box in QEMU: devices, root shell, and a power cut that is honest (written through)."""
 
 import os
 import pathlib

@@ -1,7 +1,4 @@
-"""A box that runs: kernel, service, ports, rights, first start; a hang, a power cut, its end.
-
-A check takes the Lab and returns what it found, or raises CheckError.
-"""
+"""Checks of a box that runs: service, ports, rights, first start; a hang, a power cut, its end."""
 
 import json
 import re
