@@ -48,6 +48,18 @@ bench replay /nowhere/journal: /nowhere/journal: No such file
 bench all: the following arguments are required: --json
 vm-test now: unrecognized arguments: now
 vm-test --json /nowhere/at/all.json: argument --json: /nowhere/at
+runaway --loads /sys: --loads /sys: has none of gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv.gz
+nuisance --loads /sys: --loads /sys: has no .csv or .csv.gz with a power column
+smooth --delays 170,180: argument --delays: 180: allowed are 50, 100, 100f, 170, 250, 500
+smooth --seeds 0: argument --seeds: 0: allowed is a whole number from 1 to 10000
+run munich --value-day 1 --failures: --value-day 1: allowed is a run without --failures
+run munich --days 2 --value-day 3: --value-day 3: allowed are the 2 days of the run
+run all --value-day 1: --value-day 1: needs one system, not all
+rig --system x: --system x: allowed are munich,
+rig --system munich --begin 168: --begin 168: allowed is below 168, its run
+rig --begin 3: --begin is an hour of a system's run
+rig --system munich --raw: --system munich takes no --raw
+rig --system munich --scenario estp: no scenario 'estp', did you mean 'estop'
 """
 WITH_STOPPED = ["--only", "1 stopped,12 stopped,30 stopped,44 stopped"]
 

@@ -173,12 +173,6 @@ def test_as_many_runaways_as_asked_by_their_shares():
         assert all(abs(counts[kind] - share * count) < 1.0 for kind, share in courses.SHARES)
 
 
-def test_a_folder_without_any_measured_load_is_refused(tmp_path, capsys):
-    assert main(["runaway", "--loads", str(tmp_path)]) == 2
-    names = "gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv.gz"
-    assert capsys.readouterr().err == f"runaway: --loads {tmp_path}: has none of {names}\n"
-
-
 def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
     steps = ((60, lambda plant: plant.racks[0].start_runaway(2, 3, 1.0, 120.0)),)
     todo = [course("heater", rack=0, events=(60,), steps=steps), course(duration_s=90.0)]
