@@ -18,7 +18,7 @@ POLL_S = 0.1
 
 
 class Stage:
-    """What a disturbance acts on; `notes`: its (ok, sentence)."""
+    """The rig and the processes of a disturbance; `notes`: its (ok, sentence)."""
 
     wait: Callable[[float], None]  # of the Course: wait(seconds), raises Over
 

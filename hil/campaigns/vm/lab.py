@@ -98,7 +98,7 @@ class Lab:
     def until_accepted(
         self, what: str, command: str, word: str = "", mend: Callable[[], object] = bool
     ) -> str:
-        """What an accepted operator's command prints; mend() after each refusal."""
+        """The output of an accepted operator's command; mend() after each refusal."""
         output = ""
 
         def accepted() -> object:

@@ -94,11 +94,6 @@ def test_no_command_at_all_is_headed_with_the_program(capsys):
     assert capsys.readouterr().err == "hil: the following arguments are required: COMMAND\n"
 
 
-def test_the_verdict_counts_and_names():
-    assert report.verdict(report.counted(3, [], "met")) == "verdict    3 of 3 met"
-    assert report.counted(3, ["1a", "2"], "met") == "1 of 3 met; not: 1a, 2"
-
-
 def test_every_check_is_a_line_and_a_row():
     lines = []
     checks = report.Checks(lines.append)
@@ -182,17 +177,6 @@ def test_background_work_repeats_until_the_end_or_an_error(error):
         assert turned.wait(30) and events[0] == "begin" and made.counts["sent"] >= 1
     assert events == ["begin", "finish"] and made.error is error
     assert made.counts == {"sent": 1 if error else 3}
-
-
-def test_a_missing_package_is_named_with_the_command(monkeypatch, tmp_path):
-    monkeypatch.setattr(process, "search_path", lambda: str(tmp_path))
-    wanted = {"sh": "dash", "bash": "bash", "sed": "dash"}
-    assert process.needed(wanted) == "needs bash dash: apt-get install bash dash"
-    assert process.needed({}) is None
-
-
-def test_options_of_a_command_line_are_one_a_line():
-    assert process.options("\n-a b c\n-d\n") == ["-a", "b c", "-d"]
 
 
 @pytest.mark.wire
