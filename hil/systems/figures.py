@@ -108,22 +108,14 @@ def renewable(result: Result) -> Found:
     return reached, bound, 0.0
 
 
-def energy_cost_cut(result: Result) -> Found:
-    """Energy part of the bill against the site without battery and PV."""
-    with_it, _, without = bills(result)
-    return less_pct(with_it.energy, without.energy, MONEY_MIN), None, without.energy
+def cheaper(part: str, beside: int) -> Callable[[Result], Found]:
+    """This part of the bill against a bill of `bills`: 1: without battery, 2: without PV too."""
 
+    def figure(result: Result) -> Found:
+        paid, without = (getattr(bills(result)[place], part) for place in (0, beside))
+        return less_pct(paid, without, MONEY_MIN), None, without
 
-def bill_cut(result: Result) -> Found:
-    """The whole bill."""
-    with_it, _, without = bills(result)
-    return less_pct(with_it.total, without.total, MONEY_MIN), None, without.total
-
-
-def battery_saves(result: Result) -> Found:
-    """The saving by the battery alone, in percent of the bill without it."""
-    with_it, without, _ = bills(result)
-    return less_pct(with_it.total, without.total, MONEY_MIN), None, without.total
+    return figure
 
 
 def shifted_price_cut(result: Result) -> Found:
@@ -162,14 +154,14 @@ def _first_mean(ordered: np.ndarray, slots: float) -> float:
     return float(ordered[: max(1, int(slots))].mean())
 
 
-def import_over(result: Result) -> Found:
+def import_15min(result: Result) -> Found:
     """Highest import in percent of the connection, means of 15 minutes."""
     limit_W = result.spec.size.import_W
     without_W = float((result.series.load_W - result.series.pv_W).max())
     return 100.0 * float(result.grid_W.max()) / limit_W, None, 100.0 * without_W / limit_W
 
 
-def import_over_1s(result: Result) -> Found:
+def import_1s(result: Result) -> Found:
     """The same, means of 1 s."""
     load_W, grid_W = [100.0 * float(each.max()) for each in result.seconds_W]
     return grid_W / result.spec.size.import_W, None, load_W / result.spec.size.import_W
@@ -258,27 +250,16 @@ def carried_h(result: Result) -> Found:
     return float((load_W > 0).sum()) / 3600, for_s / 3600, 0.0
 
 
+_NAMED = (
+    *(peak_cut, purchase_cut, renewable, shifted_price_cut, import_15min, import_1s, seconds_over),
+    *(swings, peak_kW, swing_5min, per_it, cycles, extra_power_h, carried_h),
+)
 FIGURES: dict[str, Callable[[Result], Found]] = {
-    "peak_cut": peak_cut,
-    "purchase_cut": purchase_cut,
-    "renewable": renewable,
-    "energy_cost_cut": energy_cost_cut,
-    "bill_cut": bill_cut,
-    "battery_saves": battery_saves,
-    "shifted_price_cut": shifted_price_cut,
-    "import_15min": import_over,
-    "import_1s": import_over_1s,
-    "seconds_over": seconds_over,
-    "calmer_2s": calmer(2),
-    "calmer_60s": calmer(60),
-    "calmer_300s": calmer(300),
-    "swings": swings,
-    "peak_kW": peak_kW,
-    "swing_5min": swing_5min,
+    **{each.__name__: each for each in _NAMED},
+    "energy_cost_cut": cheaper("energy", 2),
+    "bill_cut": cheaper("total", 2),
+    "battery_saves": cheaper("total", 1),
+    **{f"calmer_{window_s}s": calmer(window_s) for window_s in (2, 60, 300)},
     **thermal.FIGURES,
-    "per_it": per_it,
-    "cycles": cycles,
-    "extra_power_h": extra_power_h,
-    "carried_h": carried_h,
     **replay.FIGURES,
 }
