@@ -9,8 +9,8 @@ from typing import Any
 from hil.results import ratio
 from hil.systems import figures
 from hil.systems.run import Result
+from hil.systems.tariff import J_PER_KWH
 
-J_PER_KWH = 3.6e6
 MONEY_MIN, KWH_MIN = 0.5, 0.5  # smaller differences are not mentioned
 
 

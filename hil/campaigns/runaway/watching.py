@@ -17,6 +17,7 @@ from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.campaigns.runaway import courses
 from hil.campaigns.runaway.courses import Course
+from hil.devices.sensors import METHANE_LFL_SHARE
 from hil.engine.simulate import VirtualRig
 from hil.plant import chemistry
 from hil.plant.cabinet import CabinetPlant
@@ -27,7 +28,6 @@ from safety.features import Features
 PLANT_STEP_S = 0.2
 # Window of the load's mean; the battery carries the difference, as in load tracking.
 MEAN_S = 300.0
-METHANE_LFL_SHARE = 0.05  # of volume: gas detectors are calibrated with methane
 START_S = 45.0  # contactors closed and limits recovered to rated
 PARTS = round(1.0 / PLANT_STEP_S)
 AFTER_S = 60  # of a course after the first cell has run away
