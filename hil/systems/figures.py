@@ -154,14 +154,14 @@ def _first_mean(ordered: np.ndarray, slots: float) -> float:
     return float(ordered[: max(1, int(slots))].mean())
 
 
-def import_15min(result: Result) -> Found:
+def import_over(result: Result) -> Found:
     """Highest import in percent of the connection, means of 15 minutes."""
     limit_W = result.spec.size.import_W
     without_W = float((result.series.load_W - result.series.pv_W).max())
     return 100.0 * float(result.grid_W.max()) / limit_W, None, 100.0 * without_W / limit_W
 
 
-def import_1s(result: Result) -> Found:
+def import_over_1s(result: Result) -> Found:
     """The same, means of 1 s."""
     load_W, grid_W = [100.0 * float(each.max()) for each in result.seconds_W]
     return grid_W / result.spec.size.import_W, None, load_W / result.spec.size.import_W
@@ -191,7 +191,9 @@ def _rms_change(seconds_W: np.ndarray, window_s: int) -> float:
 
 
 def swings(result: Result) -> Found:
-    """Turns of the load by SWING_PART of its highest power, in a quarter of 90 days."""
+    """Turns of the load, each at least SWING_PART of its highest power away from the last one, in a
+    quarter of 90 days.
+    """
     load_W = result.seconds_W[0]
     step_W = SWING_PART * float(load_W.max())
     count, turn_W, is_rising = 0, float(load_W[0]), True
@@ -241,7 +243,9 @@ def extra_power_h(result: Result) -> Found:
 
 
 def carried_h(result: Result) -> Found:
-    """Hours of the outage in which the load has power."""
+    """Hours of the outage in which the load has power. In chain-only mode the control functions do
+    not know that the site is an island.
+    """
     for_s = result.spec.outage_s
     if not for_s:
         return None, None, None
@@ -250,16 +254,27 @@ def carried_h(result: Result) -> Found:
     return float((load_W > 0).sum()) / 3600, for_s / 3600, 0.0
 
 
-_NAMED = (
-    *(peak_cut, purchase_cut, renewable, shifted_price_cut, import_15min, import_1s, seconds_over),
-    *(swings, peak_kW, swing_5min, per_it, cycles, extra_power_h, carried_h),
-)
 FIGURES: dict[str, Callable[[Result], Found]] = {
-    **{each.__name__: each for each in _NAMED},
+    "peak_cut": peak_cut,
+    "purchase_cut": purchase_cut,
+    "renewable": renewable,
     "energy_cost_cut": cheaper("energy", 2),
     "bill_cut": cheaper("total", 2),
     "battery_saves": cheaper("total", 1),
-    **{f"calmer_{window_s}s": calmer(window_s) for window_s in (2, 60, 300)},
+    "shifted_price_cut": shifted_price_cut,
+    "import_15min": import_over,
+    "import_1s": import_over_1s,
+    "seconds_over": seconds_over,
+    "calmer_2s": calmer(2),
+    "calmer_60s": calmer(60),
+    "calmer_300s": calmer(300),
+    "swings": swings,
+    "peak_kW": peak_kW,
+    "swing_5min": swing_5min,
     **thermal.FIGURES,
+    "per_it": per_it,
+    "cycles": cycles,
+    "extra_power_h": extra_power_h,
+    "carried_h": carried_h,
     **replay.FIGURES,
 }
