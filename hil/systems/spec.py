@@ -1,7 +1,4 @@
-"""The TOML file of a system: sizes, series, tariff, schedule, and the figures that are asked of it.
-
-A wrong key or value is refused in one line.
-"""
+"""The TOML file of a system: sizes, series, tariff, schedule, and the asked figures."""
 
 from datetime import datetime
 from pathlib import Path
@@ -178,9 +175,7 @@ def _check(file: str, top: dict[str, Any]) -> None:
 
 
 def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:
-    """The site devices that the controller commands: PV, generator set and heater, where the
-    system has them.
-    """
+    """The site devices that the controller commands: PV, generator set, heater."""
     found = {}
     for role, profile in (("pv", "sunspec_pv.toml"), ("genset", "dse_genset")):
         if role in site:
