@@ -12,11 +12,7 @@ from controller.system.paths import DONE
 PLACES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}  # by the metavar of an argument
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(commands, "completion", _run, cli.option("shell", choices=("bash", "zsh")))
-
-
+@cli.command("completion", cli.option("shell", choices=("bash", "zsh")))
 def _run(arguments: argparse.Namespace) -> int:
     _complete_paths(arguments.every)
     print(shtab.complete(arguments.every, arguments.shell))

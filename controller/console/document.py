@@ -60,12 +60,11 @@ PAGES: dict[str, tuple[Callable[[], list[Block]], str]] = {
 }
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    name = cli.option("name", nargs="?", choices=PAGES, metavar="NAME", help="of the list")
-    cli.add(commands, "document", _run, name, document.FORM)
-
-
+@cli.command(
+    "document",
+    cli.option("name", nargs="?", choices=PAGES, metavar="NAME", help="of the list"),
+    document.FORM,
+)
 def _run(arguments: Namespace) -> int:
     with cli.ends(NO_START, OSError):
         made = PAGES[arguments.name][0]() if arguments.name else _names()

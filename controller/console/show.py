@@ -27,22 +27,7 @@ _SPAN = cli.option(
     help="length of the trend (%(default)s)",
 )
 _JSON = cli.option("--json", action="store_true", help="the same facts as JSON, units in the names")
-_OPTIONS = {
-    "why": [_PAGE],
-    "alarms": [_PAGE],
-    "events": [_PAGE],
-    "racks": [_PAGE],
-    "devices": [_PAGE],
-    "links": [_PAGE],
-    "trend": [_SPAN],
-}
-
-
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    for page in watch.PAGES:
-        options = _OPTIONS.get(page, ())
-        cli.add(commands, page, _show, cli.RUN_DIR, cli.STATE_DIR, _JSON, *options)
+_OPTIONS = dict.fromkeys(pages.NUMBERED, (_PAGE,)) | {"trend": (_SPAN,)}
 
 
 def _show(arguments: Namespace) -> int:
@@ -61,3 +46,8 @@ def _show(arguments: Namespace) -> int:
     else:
         print("\n".join(pages.lines(page, facts, number)))
     return DONE if facts["is_live"] else NOT_DONE
+
+
+for _name in watch.PAGES:
+    _own = _OPTIONS.get(_name, ())
+    cli.command(_name, cli.RUN_DIR, cli.STATE_DIR, _JSON, *_own)(_show)

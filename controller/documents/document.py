@@ -26,6 +26,7 @@ h1 { font-size: 1.25rem; } h2 { font-size: 1rem; margin: .7rem 0 .2rem; } table 
 td:first-child { width: 10rem; font-weight: 600; } thead { display: none; }
 th, td { padding: .1rem .4rem; } p { margin: .2rem 0; }
 """
+SITE = cli.option("--site", metavar="FILE", required=True)
 FORM = cli.option("--format", choices=("md", "html", "json"), default="md", help="(%(default)s)")
 
 

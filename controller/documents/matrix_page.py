@@ -48,19 +48,11 @@ HEADERS = (
 )
 
 
-def add(commands: cli.Commands) -> None:
-    """Add the commands to argparse's subparsers."""
-    cli.add(
-        commands,
-        "matrix",
-        _matrix,
-        cli.option("--site", metavar="FILE", help="cabinet.toml (or a site file without one)"),
-        FORM,
-    )
-    site = cli.option("--site", metavar="FILE", required=True)
-    cli.add(commands, "checklist", _checklist, site, document.FORM)
-
-
+@cli.command(
+    "matrix",
+    cli.option("--site", metavar="FILE", help="cabinet.toml (or a site file without one)"),
+    FORM,
+)
 def _matrix(arguments: argparse.Namespace) -> int:
     found, lines = _survey(arguments.site) if arguments.site else (None, [])
     facts = matrix_facts.facts(found, lines)
@@ -73,6 +65,7 @@ def _matrix(arguments: argparse.Namespace) -> int:
     return NOT_DONE if lines else DONE
 
 
+@cli.command("checklist", document.SITE, document.FORM)
 def _checklist(arguments: argparse.Namespace) -> int:
     found, lines = _survey(arguments.site)
     if lines:  # a checklist of a cabinet that must not be energised would mislead

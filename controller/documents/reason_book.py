@@ -24,11 +24,7 @@ GROUPS = (
 )
 
 
-def add(commands: cli.Commands) -> None:
-    """Add the command to argparse's subparsers."""
-    cli.add(commands, "reasons", _run, document.FORM)
-
-
+@cli.command("reasons", document.FORM)
 def _run(arguments: argparse.Namespace) -> int:
     document.show(arguments.format, facts(), blocks)
     return DONE

@@ -20,9 +20,6 @@ from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
 from safety import matrix as m
 
-FORM = cli.option(
-    "--format", choices=("text", "html", "json"), default="text", help="(%(default)s)"
-)
 NOT_GIVEN = "NOT GIVEN"
 _ESTOP, _CELL = "1a", "29"
 _STAGES: tuple[tuple, ...] = m.STAGES
@@ -37,12 +34,11 @@ EXPLOSION = {
 }
 
 
-def add(commands: cli.Commands) -> None:
-    """Add the command to argparse's subparsers."""
-    site = cli.option("--site", metavar="FILE", required=True)
-    cli.add(commands, "responder", _run, site, FORM)
-
-
+@cli.command(
+    "responder",
+    document.SITE,
+    cli.option("--format", choices=("text", "html", "json"), default="text", help="(%(default)s)"),
+)
 def _run(arguments: argparse.Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError):
         found = facts(configuration.load(arguments.site))
