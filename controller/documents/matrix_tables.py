@@ -6,7 +6,7 @@ from controller.config import hma, limit_images, stage_states, tapers, time_chai
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
 from controller.documents import check_rows, document
-from controller.documents.document import Block, Cell, Facts
+from controller.documents.document import Block, Cell, Column, Facts, Table
 from controller.rows import matrix_words
 from safety import matrix as m, parameters as p
 
@@ -89,33 +89,42 @@ def _state(found: Config, state: int, equipment: str, where: str) -> Facts:
 
 def taper_blocks(found: list[Facts]) -> list[Block]:
     """The tapers as a section of a document; found: of tapers.facts."""
-    rows = [
-        (each["what"], each["power"], tapers.range_words(each), each["stage"] or "-", each["basis"])
-        for each in found
-    ]
+    columns: dict[str, Column] = {
+        "of the": "what",
+        "power": "power",
+        "falls": tapers.range_words,
+        "listed at stage": lambda each: each["stage"] or "-",
+        "basis": "basis",
+    }
     words = (
         "Limits that fall in a line from full power to none. They always act, with or without an "
         "active row. The weakest rack decides."
     )
-    headers = ("of the", "power", "falls", "listed at stage", "basis")
-    return document.section("Tapers", words, headers, rows)
+    return document.section("Tapers", document.table(found, columns), words)
 
 
 def row_blocks(rows: list[Facts]) -> list[Block]:
     """A section with the source of each row; rows: of matrix_facts.facts."""
     codes = "; ".join([f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items()])
     words = "The clause that asks for the row. The confidence of its numbers is beside each stage."
-    headers = ("row", "what it is", "source and clause", "confidence")
-    sources = [_source(row) for row in rows]
-    return document.section("Source of each row", f"{words} {codes}.", headers, sources)
+    columns: dict[str, Column] = {
+        "row": "row",
+        "what it is": "what",
+        "source and clause": _source,
+        "confidence": _confidence,
+    }
+    sources = document.table(rows, columns)
+    return document.section("Source of each row", sources, f"{words} {codes}.")
 
 
-def _source(row: Facts) -> tuple[Cell, ...]:
+def _source(row: Facts) -> str:
     cited = [f"{one['source']} ({one['key']}, {one['confidence']})" for one in row["sources"]]
-    sure: Cell = row["confidence"]
-    if row["is_unconfirmed"]:
-        sure = document.Mark("doubt", f"{sure} (?)")
-    return str(row["row"]), row["what"], "; ".join(cited) or "the project's design", sure
+    return "; ".join(cited) or "the project's design"
+
+
+def _confidence(row: Facts) -> Cell:
+    sure: str = row["confidence"]
+    return document.Mark("doubt", f"{sure} (?)") if row["is_unconfirmed"] else sure
 
 
 def identity(named: Facts) -> str:
@@ -153,12 +162,11 @@ def site_blocks(named: Facts, day: str | None = None) -> list[Block]:
     if named["missing"]:
         missing = [(document.Mark("missing", line),) for line in named["missing"]]
         title = "Required and missing: no energisation"
-        blocks += document.section(title, "", ("what",), missing)
+        blocks += document.section(title, Table(("what",), missing))
     papers = [(key, _plain(value)) for key, value in named["hma"].items()]
-    blocks += document.section("Hazard mitigation analysis", "", ("fact", "value"), papers)
-    lacking = list(named["not_fitted"].items())
-    headers = ("equipment", "accepted by")
-    return [*blocks, *(document.section("Not fitted", "", headers, lacking) if lacking else [])]
+    blocks += document.section("Hazard mitigation analysis", Table(("fact", "value"), papers))
+    lacking = Table(("equipment", "accepted by"), list(named["not_fitted"].items()))
+    return [*blocks, *(document.section("Not fitted", lacking) if lacking.rows else [])]
 
 
 def _plain(value: bool | int | str | Sequence) -> str:

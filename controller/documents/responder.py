@@ -13,7 +13,7 @@ from controller.config.configuration import Config
 from controller.config.places import PLACES
 from controller.core.site_devices.roles import ROLES
 from controller.documents import document, effect_words
-from controller.documents.document import Block, Facts
+from controller.documents.document import Block, Facts, Table
 from controller.forms.refusal import ConfigError
 from controller.rows import matrix_words
 from controller.system import cli
@@ -117,10 +117,10 @@ def blocks(found: Facts) -> list[Block]:
             f"({found['chemistry']}), up to {found['energy_Wh'] / 1000:g} kWh, up to "
             f"{found['dc_V_max']} V DC in each rack."
         ),
-        *document.section("What the lamps say", "", ("lamp", "means"), _lamps()),
-        *document.section("What is off, and what is not", "", ("after a stop", "state"), energy),
-        *document.section("Gas, fan and agent", "", ("what", "does"), _air(found)),
-        *document.section("Call, and where things are", "", ("what", "this site"), places),
+        *document.section("What the lamps say", Table(("lamp", "means"), _lamps())),
+        *document.section("What is off, and what is not", Table(("after a stop", "state"), energy)),
+        *document.section("Gas, fan and agent", Table(("what", "does"), _air(found))),
+        *document.section("Call, and where things are", Table(("what", "this site"), places)),
         document.Text(
             "Afterwards: the cabinet stays off until somebody resets it with the key on site. Keep "
             "watching it and keep the operator reachable: at Gateway (California, 2024) batteries "
