@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from command_line import answered, refused, run
+from command_line import answered, run
 from watched import CONFIG, Watched, action
 
 from controller.config import approval
@@ -98,8 +98,3 @@ def test_a_name_and_a_code_approve(capsys, watched, monkeypatch, answer, code, w
     found, out, err = approve_(capsys, watched, "anna", CODE.lower())
     assert (found, err, len(out)) == (code, [], 1) and out[0].startswith(f"approval: {words}")
     assert [details[1:] for details in asked] == [("anna", int(CODE, 16))]
-
-
-@pytest.mark.parametrize("words", ["anna", "anna 123", "anna 123456789", "anna 1234567G"])
-def test_a_missing_or_wrong_code_approves_nothing(capsys, watched, words):
-    refused(capsys, 2, "CODE is 8 characters", f"approve {words} --run-dir", watched.folder)
