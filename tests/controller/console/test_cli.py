@@ -20,7 +20,7 @@ from controller.core.base import standby
 from controller.hints import keys
 from controller.journal import journal_header
 from controller.journal.writer import JournalWriter
-from controller.run import command, operator_client, operator_commands, self_test
+from controller.run import command, operator_client, self_test
 from controller.store import two_copies
 from controller.store.stored_record import Record
 from controller.system import sockets
@@ -185,44 +185,63 @@ def test_replay_compares_every_byte_of_a_journal_of_this_version(capsys, tmp_pat
     refused(capsys, 2, "another version", "replay", path)
 
 
-LOCK_OUTS = """
-100 | 0 | accepted ; 105 | 1 | locked out already ; 106 | 1 | not locked out
-107 | 1 | somebody else ; 103 | 1 | store does not take it ; None | 1 | no answer
-113 | 1 | in effect, but a restart loses it
+def typed(monkeypatch, *words):
+    """Answer the questions of test mode, then end the input; returns the questions."""
+    questions, left = [], iter(words)
+
+    def given(question):
+        questions.append(question)
+        for word in left:
+            return word
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", given)
+    return questions
+
+
+# command: (what the controller is asked, its name in the answer, the end of an accepted answer)
+ASKED = {
+    "start": (("ask", 3), "start", ": it closes once the checklist is complete"),
+    "stop": (("ask", 4), "stop", ": it ramps to zero and opens"),
+    "lamp-test": (("ask", 5), "lamp test", ""),
+    "test-mode": (("ask", 6), "test mode", ""),
+    "lock-out jo": (("lock_out", "jo", True), "lock-out by jo", ""),
+    "lock-out jo --end": (
+        ("lock_out", "jo", False),
+        "end of the lock-out by jo",
+        ": start it with `firebreak start`",
+    ),
+    "approve jo 0badCAFE": (
+        ("approve", "jo", 0x0BADCAFE),
+        "approval",
+        "; turn the key to RUN, then `firebreak start`",
+    ),
+}
+ANSWERS = """
+None | no answer ; 103 | the store does not take it: see the controller's messages
+105 | it is locked out already ; 106 | it is not locked out ; 108 | turn the key out of RUN first
+107 | somebody else has locked it out: only they may end that, or the key out of RUN
+109 | a test is under way: ask again when its minute is over
+112 | it is locked out, and that has to end first ; 115 | it is approved already
+113 | in effect, but a restart loses it: see the controller's messages
+116 | another configuration runs: look at what has changed again ; 100 | accepted
 """
 
 
-@pytest.mark.parametrize("answer, code, words", table(LOCK_OUTS))
-def test_lock_out(capsys, monkeypatch, tmp_path, answer, code, words):
-    for option, is_locked in (("", True), (" --end", False)):
-        for module, name in ((operator_client, "reach"), (person, "prove")):
-            answered(monkeypatch, module, name, None)
-        asked = answered(monkeypatch, operator_client, "lock_out", answer)
-        found, out, err = run(capsys, f"lock-out anna{option} --run-dir", tmp_path)
-        assert (found, err, len(out)) == (code, [], 1) and words in out[0]
-        is_remedy_shown = out[0].endswith("accepted: start it with `firebreak start`")
-        assert is_remedy_shown == (code == 0 and not is_locked)
-        assert asked == [(str(tmp_path / "command.sock"), "anna", is_locked)]
-
-
-ACCEPTED = {
-    "start": (operator_commands.RUN, ": it closes once the checklist is complete"),
-    "stop": (operator_commands.STOP, ": it ramps to zero and opens"),
-    "lamp-test": (operator_commands.LAMP_TEST, ""),
-}
-ANSWERS = [(100, 0, "accepted"), (103, 1, "the store does not take it"), (None, 1, "no answer")]
-
-
-@pytest.mark.parametrize("what", ACCEPTED)
-def test_start_stop_and_lamp_test(capsys, monkeypatch, tmp_path, what):
-    number, consequence = ACCEPTED[what]
-    for answer, code, words in ANSWERS:
-        asked = answered(monkeypatch, operator_client, "ask", answer)
-        found, out, err = run(capsys, f"{what} --run-dir", tmp_path)
-        assert (found, err, len(out)) == (code, [], 1)
-        assert out[0].startswith(f"{what.replace('-', ' ')}: {words}")
-        assert code or out[0].endswith(f"accepted{consequence}")
-        assert asked == [(str(tmp_path / "command.sock"), number)]
+@pytest.mark.parametrize("argv", ASKED)
+def test_a_command_shows_the_answer_of_the_controller(capsys, monkeypatch, tmp_path, argv):
+    (function, *details), name, more = ASKED[argv]
+    for module, other in ((operator_client, "reach"), (person, "prove")):
+        answered(monkeypatch, module, other, None)
+    for answer, words in table(ANSWERS):
+        questions = typed(monkeypatch, "TEST", " TEST ")
+        asked = answered(monkeypatch, operator_client, function, answer)
+        line = f"{name}: {words}{more if answer == 100 else ''}"
+        assert run(capsys, f"{argv} --run-dir", tmp_path) == (int(answer != 100), [line], [])
+        assert asked == [(str(tmp_path / "command.sock"), *details)]
+        assert len(questions) == 2 * (argv == "test-mode")
+    for question, part in zip(questions, ("key out of RUN", "60 s from now")):
+        assert part in question
 
 
 def test_a_start_shows_its_missing_condition(capsys, monkeypatch, tmp_path):
@@ -251,39 +270,6 @@ def test_a_start_of_a_tripped_cabinet_names_the_rows():
     assert run_words.started(seen) == (run_words.CLOSES, "is tripped, row 2, 3, 1a and 2 more")
     seen.standing = ["40a.rack2"]
     assert run_words.started(seen) == (run_words.CLOSES, "is tripped")
-
-
-def typed(monkeypatch, *words):
-    """Answer the questions of test mode, then end the input; returns the questions."""
-    questions, left = [], iter(words)
-
-    def given(question):
-        questions.append(question)
-        for word in left:
-            return word
-        raise EOFError
-
-    monkeypatch.setattr("builtins.input", given)
-    return questions
-
-
-TEST_MODES = """
-100 | 0 | accepted ; 108 | 1 | turn the key out of RUN first ; 109 | 1 | a test is under way
-112 | 1 | it is locked out, and that has to end first ; None | 1 | no answer
-"""
-
-
-@pytest.mark.parametrize("answer, code, words", table(TEST_MODES))
-def test_test_mode(capsys, monkeypatch, tmp_path, answer, code, words):
-    questions = typed(monkeypatch, "TEST", " TEST ")
-    reached = answered(monkeypatch, operator_client, "reach", None)
-    asked = answered(monkeypatch, operator_client, "ask", answer)
-    found, out, err = run(capsys, "test-mode --run-dir", tmp_path)
-    assert (found, err, len(out), len(questions)) == (code, [], 1, 2)
-    assert out[0].startswith("test mode: ") and words in out[0]
-    path = str(tmp_path / "command.sock")
-    assert (asked, reached) == ([(path, operator_commands.TEST_MODE)], [(path,)])
-    assert "key out of RUN" in questions[0] and "60 s from now" in questions[1]
 
 
 def test_test_mode_needs_two_confirmations(capsys, monkeypatch, tmp_path):
@@ -321,7 +307,7 @@ def test_commands_need_the_user_of_the_controller(capsys, monkeypatch, tmp_path)
     """The socket on a box is 0600 of the user firebreak; the tests run as root."""
     for name in ("ask", "lock_out", "reach"):
         answered(monkeypatch, operator_client, name, PermissionError(13, "Permission denied"))
-    for what in (*ACCEPTED, "lock-out anna", "test-mode"):
+    for what in ("start", "stop", "lamp-test", "lock-out anna", "test-mode"):
         words = "put sudo -u firebreak before it"
         refused(capsys, 3, words, f"{what} --run-dir", tmp_path)
 
