@@ -5,10 +5,21 @@ from collections.abc import Iterable, Sequence
 from controller.config import hma, limit_images, stage_states, tapers, time_chain, wired
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
-from controller.documents import check_rows, document
+from controller.config.equipment import UNREPORTED
+from controller.documents import document
 from controller.documents.document import Block, Cell, Column, Facts, Table
 from controller.rows import matrix_words
 from safety import matrix as m, parameters as p
+
+# Indexed by stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED.
+STATES = (
+    "armed",
+    "done by BMS, by its own limits",
+    "not fitted",
+    "armed, satisfied by the fire panel",
+    "not asked for by the hazard analysis",
+    "not available: the BMS does not report ",
+)
 
 MISSING = "REQUIRED, NOT ARMED"
 KINDS = {
@@ -79,12 +90,22 @@ def _state(found: Config, state: int, equipment: str, where: str) -> Facts:
     who = stage_states.accepted(found.topology, equipment) if equipment else ""
     missing = state in stage_states.TO_ACCEPT and not who
     return {
-        "state": MISSING if missing else check_rows.state_words(state, equipment),
+        "state": MISSING if missing else _words(state, equipment),
         "kind": "missing" if missing else KINDS[state],
         "where": where,
         "equipment": equipment,
         "accepted_by": who,
     }
+
+
+def _words(state: int, equipment: str) -> str:
+    not_reported = state == stage_states.NOT_REPORTED
+    return STATES[state] + (UNREPORTED[equipment] if not_reported else "")
+
+
+def placed(state: Facts) -> str:
+    """ "armed", or "armed (rack 1 2)" where the racks differ."""
+    return state["state"] + (f" ({state['where']})" if state["where"] else "")
 
 
 def taper_blocks(found: list[Facts]) -> list[Block]:
@@ -177,8 +198,7 @@ def _plain(value: bool | int | str | Sequence) -> str:
 
 def state_cell(found: list[Facts]) -> document.Mark:
     """ "armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst state."""
-    words = [each["state"] + (f" ({each['where']})" if each["where"] else "") for each in found]
     who = [f"accepted by: {each['accepted_by']}" for each in found if each["accepted_by"]]
     kinds = [each["kind"] for each in found]
     worst = min(kinds, key=("missing", "absent", "other", "armed").index)
-    return document.Mark(worst, "; ".join(words), "; ".join(dict.fromkeys(who)))
+    return document.Mark(worst, "; ".join(map(placed, found)), "; ".join(dict.fromkeys(who)))
