@@ -1,7 +1,5 @@
-"""`firebreak approve`: shows the changes of the limit image since its last approval, and approves
-them.
-
-The approval needs a named person at the cabinet, with the key out of RUN.
+"""`firebreak approve`: the changes of the limit image since its last approval, and its approval by
+a named person at the cabinet, with the key out of RUN.
 """
 
 import functools

@@ -1,6 +1,4 @@
-"""`firebreak completion bash|zsh`: the script by which a shell completes commands and options, made
-from the parsers of all commands.
-"""
+"""`firebreak completion bash|zsh`: a shell's script, made from the parsers of all commands."""
 
 import argparse
 

@@ -1,6 +1,4 @@
-"""`firebreak document NAME`: pages that the program makes of its own tables. Without a name it
-lists them.
-"""
+"""`firebreak document NAME`: a page made of the program's own tables; without a name their list."""
 
 import importlib.util
 from argparse import Namespace

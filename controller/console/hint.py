@@ -1,7 +1,4 @@
-"""`firebreak hint`: sends one hint as a source does, and prints the reply in words.
-
-`firebreak hint schedule`: see schedule.py.
-"""
+"""`firebreak hint`: sends a hint as a source does, prints the reply; schedules: schedule.py."""
 
 import json
 import os

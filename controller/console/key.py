@@ -1,5 +1,4 @@
-"""`firebreak key`: makes, replaces and removes the keys of the sources of hints, also of a running
-controller.
+"""`firebreak key`: makes, replaces and removes keys of the sources of hints, also while they run.
 
 The standard output has only the key, once, so that a pipe can take it. Messages go to stderr.
 """

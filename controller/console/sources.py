@@ -1,7 +1,4 @@
-"""`firebreak sources`: the sources of hints, their counters, and the hints in force.
-
-Exit codes as of `firebreak status`: 1 if the controller has stopped ticking.
-"""
+"""`firebreak sources`: sources of hints, counters, hints in force. Exit codes as in show.py."""
 
 import contextlib
 import json

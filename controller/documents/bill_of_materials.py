@@ -1,6 +1,4 @@
-"""The software bill of materials as a CycloneDX document: the packages of the lock, the Debian
-packages that the installer needs, and which of them a cabinet runs.
-"""
+"""The software bill of materials (CycloneDX): packages of lock and Debian; what a box runs."""
 
 import importlib.metadata
 import pathlib

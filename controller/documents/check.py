@@ -1,7 +1,5 @@
-"""`firebreak check FILE`: refuses a configuration in one line, or reports what it means.
-`firebreak check --keys` lists every key.
-
-The report is plain ASCII, at most document.WIDTH columns.
+"""`firebreak check`: refuses a configuration in one line, or reports what it means in plain ASCII
+of at most document.WIDTH columns; lists every key.
 """
 
 import argparse

@@ -1,10 +1,7 @@
-"""`firebreak matrix` and `firebreak checklist`: the cause-and-effect matrix to read, to print and
-to commission a cabinet.
+"""`firebreak matrix` and `firebreak checklist`: the matrix of causes and effects, and its tests.
 
-Without a site, the matrix has every row with the program's thresholds. With a site, it has the
-site's thresholds and the state of each stage: armed, done by the BMS, or not fitted and accepted by
-a named person. If required equipment is missing, the matrix lists it and the exit code is 1.
-`check` and `run` refuse such a file.
+A site adds its thresholds and the state of each stage. Missing required equipment is listed and is
+exit code 1; `check` and `run` refuse such a file.
 """
 
 import argparse

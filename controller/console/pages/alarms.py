@@ -28,9 +28,7 @@ LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 
 def parts(facts: Facts) -> list[list[str]]:
-    """The parts of the page (state/alarms.py): the overview, then every alarm in full, the most
-    dangerous first.
-    """
+    """The overview, then every alarm (state/alarms.py) in full, the most dangerous first."""
     if not facts["standing"]:
         return [page(_no_alarm(facts))]
     blocks = [_detail(place, row, facts) for place, row in enumerate(facts["standing"], 1)]

@@ -1,6 +1,4 @@
-"""The page `why`: the chain from request to wire, the binding limit, the remedy, and the set-point
-without that limit. A further part explains each actuator of a site device.
-"""
+"""The page `why`: the chain from request to wire, then a part for each actuator of the site."""
 
 from controller.console.pages import actuator, causes
 from controller.console.pages.text import (
