@@ -357,15 +357,15 @@ def test_a_schedule_of_a_wrong_file_or_role_is_refused(ask, capsys, tmp_path):
     assert out[1] == "  allowed    0 .. 10^9 W, and only of a source of role grid_cap"
 
 
-@pytest.mark.parametrize(
-    "options, sent",
-    [
-        ("--price-negative", "GRANTED H1 price is negative."),
-        ("--power 4kW --exact", "GRANTED H2 exact power 4 kW."),
-        ("--import-max 4kW --in 10min", "GRANTED H8 import <= 4 kW in 600 s."),
-        ("--step=-4kW --in 10min", "GRANTED H1 step of the load -4 kW in 600 s."),
-    ],
-)
+SENT = """
+--price-negative | GRANTED H1 price is negative.
+--power 4kW --exact | GRANTED H2 exact power 4 kW.
+--import-max 4kW --in 10min | GRANTED H8 import <= 4 kW in 600 s.
+--step=-4kW --in 10min | GRANTED H1 step of the load -4 kW in 600 s.
+"""
+
+
+@pytest.mark.parametrize("options, sent", table(SENT))
 def test_notices_exact_power_and_a_later_start(site, ask, options, sent):
     site.run()
     _, out, err = ask(f"hint --source desk {options} --for 9s")
