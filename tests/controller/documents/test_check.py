@@ -375,17 +375,12 @@ def test_the_command_prints_the_report_or_refuses_in_one_line(files, capsys):
     # a long path begins the next line
     assert out.split()[0] == "Accepted:" and out.endswith("\n") and err == ""
     files.append("site", "[rack.all]\nrated_current_mA = 140001")
-    assert ended(files.paths[2]) == 2 and ended("nowhere.toml") == 2
+    assert ended(files.paths[2]) == 2
     out, err = capsys.readouterr()
-    refused, absent = err.splitlines()
     assert out.startswith(
         "REFUSED. What it says all the same, without rack.all.rated_current_mA:\n\nPEAK"
     )
-    assert "site.toml:rack.all.rated_current_mA: 140001" in refused
-    assert absent == "firebreak: nowhere.toml: cannot be read: No such file or directory"
-    usage = "give a FILE (cabinet.toml, which names the layers above it), --keys or --functions"
-    for argv in [], ["--keys", "a"]:
-        assert (ended(*argv), capsys.readouterr().err) == (2, f"firebreak: {usage}\n")
+    assert "site.toml:rack.all.rated_current_mA: 140001" in err and err.count("\n") == 1
 
 
 def test_the_functions_are_listed_with_all_that_they_read_and_write(capsys):

@@ -493,11 +493,10 @@ def test_the_head_lists_debounces_that_whole_ticks_make_longer(files, capsys, co
 
 
 @pytest.mark.parametrize("command", ("matrix", "checklist"))
-def test_a_wrong_file_or_format_is_refused_in_one_line(files, capsys, command):
+def test_a_wrong_file_is_refused_in_one_line(files, capsys, command):
     files.append("site", "[rack.all]\nrated_curent_mA = 1000")
     words = 'nearest key "rack.all.rated_current_mA"'
     refused(capsys, 2, words, f"{command} --site", files.paths[2])
-    refused(capsys, 2, "invalid choice", f"{command} --format pdf --site", files.paths[2])
 
 
 def test_a_cabinet_without_a_required_row_has_no_checklist_and_never_runs(files, capsys):
