@@ -24,6 +24,7 @@ from controller.rows import proof_intervals, records
 from controller.sites import EXAMPLE
 from controller.store import proof_lines as pl, proof_tests as pt, spool
 from safety import parameters
+from tests.tables import table
 
 SITE = str(EXAMPLE)
 CONFIG = configuration.load(SITE)
