@@ -247,7 +247,7 @@ class Session:
     def _if_yes(
         self, text: str, participle: str, act: Callable[..., str], *details: object
     ) -> Flow:
-        """After a typed yes, and if the login still holds: act(now_us, who, *details)."""
+        """Ask; act(now_us, who, *details) after a typed yes, if the login still holds."""
         typed = yield Question(f"{text}: type yes", characters_max=3)
         if typed.lower() != "yes":
             return f"Nothing {participle}."

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from command_line import refused, run
+from command_line import run
 
 from controller.config import configuration
 from controller.core.site_devices.records import Feed
@@ -60,35 +60,6 @@ def test_a_missing_entry_is_listed_and_the_exit_code_is_1(capsys, given):
     assert found["places"] == PLACES | {"call": None}
 
 
-def test_the_sheet_follows_the_configuration(files):
-    """Fan, agent, explosion control, and the higher voltage of NMC cells."""
-    files.say("type", "cabinet.agent_hold_off_ms", 30_000)
-    files.say("type", "hma.chemistry", '"NMC"')
-    files.drop("type", "charge_taper_mV", "charge_end_mV", "discharge_taper_mV", "discharge_end_mV")
-    files.say("type", "hma.agent_hold_off_reason", '"analysis 12"')
-    files.say("type", "hma.explosion_control", '"69"')
-    found = responder.facts(files.load())
-    assert found["dc_V_max"] == 240 * 4250 // 1000
-    text = " ".join(document.plain(responder.blocks(found)).split())
-    assert "The fan waits 30 s after the release." in text
-    assert "but may fail to do so" in text and "blow open" not in text
-    assert "Can close again by itself after a loss of supply, unless" in text
-    files.say("type", "hma.restart_alone", "false")
-    again = " ".join(document.plain(responder.blocks(responder.facts(files.load()))).split())
-    assert "Can close again only when a person starts it." in again
-    found |= {"has_suppression": False, "has_fan": False}
-    text = " ".join(document.plain(responder.blocks(found)).split())
-    assert "No suppression in this cabinet." in text and "does not monitor its airflow" in text
-
-
-def test_the_voltage_is_that_of_the_longest_rack(files):
-    """Racks of another unit may have fewer cells."""
-    files.two_units().drop("type", "cells = 240")
-    for rack, cells in ((1, 224), (2, 240), (3, 240)):
-        files.say("type", f"rack.{rack}.cells", cells)
-    assert responder.facts(files.load())["dc_V_max"] == 240 * 3650 // 1000
-
-
 def test_the_page_is_upright_and_has_all_words(given):
     found = responder.facts(configuration.load(given.paths[2]))
     page = document.page(responder.blocks(found), document.PORTRAIT)
@@ -96,12 +67,6 @@ def test_the_page_is_upright_and_has_all_words(given):
     assert page.index("size: A4 landscape") < page.index("size: A4 portrait"), (
         "the last @page rule wins"
     )
-
-
-def test_a_wrong_file_is_refused_in_one_line(capsys, given):
-    given.replace("site", PLACES["call"], "n/a")
-    words = 'responder.call: "n/a" is not allowed'
-    refused(capsys, 2, words, "responder", "--site", given.paths[2])
 
 
 def test_every_source_of_energy_of_the_site_is_named(capsys):

@@ -1,0 +1,83 @@
+"""What the reports about a site say after a change of its files (site_reports.txt)."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+from site_files import FIREBREAK, PYLONTECH, SiteFiles
+
+from controller import __main__
+from controller.sites import EXAMPLE
+
+TEXT = Path(__file__).parent / "site_reports.txt"
+PARTS = re.split(r"\n# ", TEXT.read_text(encoding="ascii"))[1:]
+NORA = "Nora Toft, 2026-01-01"
+
+
+def change(files, line):
+    """Change the files of a site as a line says."""
+    do, _, words = line.replace("<nl>", "\n").partition(" ")
+    layer = do.removesuffix(":")
+    if do == "accept":
+        files.accepted(words.split(), NORA)
+    elif do == "act":
+        getattr(files, words)()
+    elif words.startswith("+ "):
+        files.append(layer, words[2:])
+    elif words.startswith("- "):
+        files.drop(layer, words[2:])
+    elif " -> " in f"{words} ":
+        files.replace(
+            layer, *f"{words} ".removesuffix(" ").split(" ->", 1)[:1], words.split("-> ")[1]
+        )
+    else:
+        files.say(layer, *words.split(" = ", 1))
+
+
+def printed(command, path):
+    """(exit code, output, lines on stderr) of a command about a site."""
+    name, *more = command.split()
+    site = [str(path)] if name == "check" else ["--site", str(path)]
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        try:
+            code = __main__.main([name, *site, *more])
+        except SystemExit as end:
+            code = end.code
+    return code, out.getvalue(), err.getvalue().splitlines()
+
+
+def form(text):
+    return re.escape(text).replace(r"\.\.\.", ".*")
+
+
+def says(out, text):
+    """The output has the text, folded or not; "..." is any text of one line."""
+    return re.search(form(text), out) or text in " ".join(out.split())
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.partition("\n")[0])
+def test_a_report(tmp_path, part):
+    files = SiteFiles(tmp_path, PYLONTECH if "\nfiles pylontech" in part else FIREBREAK)
+    for step in re.split(r"\n(?=[a-z$])", part.rstrip("\n"))[1:]:
+        line, *lines = step.splitlines()
+        if not line.startswith("$ "):
+            if not line.startswith("files "):
+                change(files, line)
+            continue
+        command, _, wanted = line[2:].partition(" => ")
+        is_example = command.endswith(" of the example")
+        path = EXAMPLE if is_example else files.paths[2]
+        code, out, err = printed(command.removesuffix(" of the example"), path)
+        assert code == int(wanted or 0), (line, err)
+        refusals = [each[2:] for each in lines if each[0] == "!"]
+        assert len(err) == len(refusals), err
+        for found, refusal in zip(err, refusals):
+            assert re.search(form(refusal), found), found
+        for each in lines:
+            if each[0] != "!":
+                assert bool(says(out, each[2:])) == (each[0] == " "), f"{line}: {each}"
