@@ -464,19 +464,6 @@ def test_the_checklist_has_all_hard_wired_rows_of_a_site(files, named):
     assert matrix_tables.site(loaded)["hard_wired_rows"] == rows
 
 
-@pytest.mark.parametrize(
-    "line, keys", [("# hard_wired_rows", []), ("hard_wired_rows = [30]  #", ["30w"])]
-)
-def test_a_site_with_a_second_channel_tests_by_wire_only_the_rows_of_its_file(files, line, keys):
-    files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
-    files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
-    made = checklist.facts(
-        files.replace("type", "hard_wired_rows = [1, 2, 3, 12, 30, 44]", line).load()
-    )
-    assert [each["key"] for each in made["hard_wired"]] == keys
-    assert ("| 30w | " in checklist_text(made)) == bool(keys)
-
-
 def test_the_time_of_every_stage(example, schedule):
     assumed = ("contact", "sensor", "I/O module, relay", "PCS")
     for stage in m.STAGES:

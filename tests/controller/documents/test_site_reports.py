@@ -9,7 +9,7 @@ import pytest
 from site_files import FIREBREAK, PYLONTECH, SiteFiles
 
 from controller import __main__
-from controller.sites import EXAMPLE
+from controller.sites import FOLDER
 
 TEXT = Path(__file__).parent / "site_reports.txt"
 PARTS = re.split(r"\n# ", TEXT.read_text(encoding="ascii"))[1:]
@@ -28,10 +28,8 @@ def change(files, line):
         files.append(layer, words[2:])
     elif words.startswith("- "):
         files.drop(layer, words[2:])
-    elif " -> " in f"{words} ":
-        files.replace(
-            layer, *f"{words} ".removesuffix(" ").split(" ->", 1)[:1], words.split("-> ")[1]
-        )
+    elif " -> " in words:
+        files.replace(layer, *words.split(" -> "))
     else:
         files.say(layer, *words.split(" = ", 1))
 
@@ -70,9 +68,9 @@ def test_a_report(tmp_path, part):
                 change(files, line)
             continue
         command, _, wanted = line[2:].partition(" => ")
-        is_example = command.endswith(" of the example")
-        path = EXAMPLE if is_example else files.paths[2]
-        code, out, err = printed(command.removesuffix(" of the example"), path)
+        words, _, shipped = command.partition(" of ")
+        path = FOLDER / shipped / "cabinet.toml" if shipped else files.paths[2]
+        code, out, err = printed(words, path)
         assert code == int(wanted or 0), (line, err)
         refusals = [each[2:] for each in lines if each[0] == "!"]
         assert len(err) == len(refusals), err
