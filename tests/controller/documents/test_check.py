@@ -244,38 +244,6 @@ def test_the_report_of_the_default_cabinet(files):
     )
 
 
-BY_STATE = {
-    "done by BMS, by its own limits": "18 19 20 21 25 27 28 29 31 32 33",
-    "not available: the BMS does not report module temperatures; ": "22 23 26 53",
-    "not available: the BMS does not report cell voltages; ": "24 34",
-    "not available: the BMS does not report which sensors are invalid; ": "45",
-    "armed": "1 2 4 5 6 11 12 13 14 35 36 38 39 40 41 44 47 48 49 50",
-    "not fitted": "3 7 8 9 10 16 17 30 37 42 43 46 51 52",
-}
-
-
-def test_the_report_of_pylontech_has_the_state_of_each_row_and_its_acceptance(pylontech):
-    text = _report(pylontech.load())
-    for state, rows in BY_STATE.items():
-        for row in rows.split():
-            line = _row(text, row.rjust(3))
-            assert f" {state}" in line if state.endswith(" ") else f" {state}: " in line
-            assert "not " not in state or "accepted by: " in line
-            assert "not available" not in state or "accepted by: J. Doe, fire officer" in line
-    acceptance = "J. Doe, fire officer, 2026-03-01: the brigade floods the cabinet through its dry"
-    assert _row(text, 3) == (
-        f"3 3 not fitted: suppression agent released accepted by: {acceptance} pipe"
-    )
-    flat = " ".join(text.split())
-    for what, person in (
-        ("supervised path of the fire panel", "J. Doe"),
-        ("relay of auxiliary loads not rated for gas", "N. N."),
-        ("pre-alarm to the fire panel", "J. Doe"),
-    ):
-        assert f"not fitted: {what} accepted by: {person}" in flat
-    assert "rack 1: 15 cells, 100 A, no cell voltages, no module temperatures" in text
-
-
 def ended(*argv):
     return __main__.main(["check", *map(str, argv)])
 

@@ -9,6 +9,7 @@ import pytest
 from site_files import FIREBREAK, PYLONTECH, SiteFiles
 
 from controller import __main__
+from controller.documents.document import WIDTH
 from controller.sites import FOLDER
 
 TEXT = Path(__file__).parent / "site_reports.txt"
@@ -72,6 +73,8 @@ def test_a_report(tmp_path, part):
         path = FOLDER / shipped / "cabinet.toml" if shipped else files.paths[2]
         code, out, err = printed(words, path)
         assert code == int(wanted or 0), (line, err)
+        widest = max([len(each) for each in out.splitlines() if "doubt: " not in each], default=0)
+        assert widest <= WIDTH or words != "check"
         refusals = [each[2:] for each in lines if each[0] == "!"]
         assert len(err) == len(refusals), err
         for found, refusal in zip(err, refusals):
