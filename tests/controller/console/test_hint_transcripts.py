@@ -3,17 +3,15 @@
 import contextlib
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 from command_line import run
 from hinted_site import HintedSite
+from transcripts import each_part, form
 
 from controller.console import watch
 
 pytestmark = pytest.mark.wire
-PARTS = re.split(r"\n# ", (Path(__file__).parent / "hints.txt").read_text(encoding="ascii"))[1:]
-MEANS = {"...": ".*", "<key>": "[0-9a-f]{64}", "<print>": "[0-9a-f]{8}"}
 WIDTHS = {"hint": 80, "sources": 90}
 PLAN = """start = 2026-04-12T12:00:00Z
 slot_min = 15
@@ -49,28 +47,21 @@ def answer(site, capsys, command):
     return "\n".join([*[str(code)] * (code != 0), *out, *[f"! {line}" for line in err]])
 
 
-def form(lines):
-    """A regular expression of the lines of a transcript."""
-    found = re.escape("\n".join(lines))
-    for written, means in MEANS.items():
-        found = found.replace(re.escape(written), means)
-    return found
-
-
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.partition("\n")[0])
-def test_a_transcript(site, capsys, monkeypatch, part):
+@each_part(__file__, "hints.txt")
+def test_a_transcript(site, capsys, monkeypatch, lines):
     acts = {
         "tick": site.bench.tick,
         "run": site.run,
         "close": site.listener.close,
         "stop": lambda: monkeypatch.setattr(watch, "wait", lambda: None),
     }
-    for step in re.split(r"\n(?=\$ |[a-z]+\n)", part)[1:]:
-        command, *lines = step.strip("\n").splitlines()
+    for step in re.split(r"\n(?=\$ |[a-z]+\n)", "\n".join(lines)):
+        command, _, wanted = step.strip("\n").partition("\n")
         if command in acts:
             acts[command]()
         else:
             found = answer(site, capsys, command[2:])
-            assert re.fullmatch(form(lines), found, re.DOTALL), f"{command}\n{found}"
+            wanted = form(wanted).replace("<key>", "[0-9a-f]{64}").replace("<print>", "[0-9a-f]{8}")
+            assert re.fullmatch(wanted, found, re.DOTALL), f"{command}\n{found}"
     if site.listener.fileno() < 0:
         site.reopen({})

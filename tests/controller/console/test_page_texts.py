@@ -1,15 +1,11 @@
 """What the pages of a virtual cabinet show at a moment (pages.txt)."""
 
 import ast
-import re
-from pathlib import Path
 
-import pytest
+from transcripts import each_part, says
 from watched import Watched, action, check, of_scenario
 
 from controller.console import pages
-
-PARTS = re.split(r"\n# ", (Path(__file__).parent / "pages.txt").read_text(encoding="ascii"))[1:]
 
 
 def given(text):
@@ -39,18 +35,11 @@ def cabinet(folder, lines):
     return Watched(folder, lambda t_s: load_W, actions, soc)
 
 
-def says(lines, text):
-    """The page has the text, folded or not; "..." is any text of one line."""
-    form = re.escape(text).replace(r"\.\.\.", ".*")
-    return re.search(form, "\n".join(lines)) or text in " ".join(" ".join(lines).split())
-
-
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.partition("\n")[0])
-def test_pages(tmp_path, part):
-    _, *lines = part.rstrip("\n").splitlines()
+@each_part(__file__, "pages.txt")
+def test_pages(tmp_path, lines):
     first = next(at for at, line in enumerate(lines) if line.startswith("at "))
     watched, shown, has_stopped = cabinet(tmp_path, lines[:first]), [], False
-    for line in lines[first:]:
+    for line in filter(None, lines[first:]):
         word, _, rest = line.partition(" ")
         if word == "at":
             watched.run(float(rest))
@@ -65,4 +54,5 @@ def test_pages(tmp_path, part):
             shown = pages.lines(name, seen.facts(name), int(number or 1))
             check(shown, name)
         else:
-            assert bool(says(shown, line[2:])) == (word == ""), f"{line}\n" + "\n".join(shown)
+            page = "\n".join(shown)
+            assert says(page, line[2:]) == (word == ""), f"{line}\n{page}"

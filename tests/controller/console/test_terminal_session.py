@@ -1,10 +1,10 @@
 """Keys of the console: pages, login, delays, idle ends, break-glass, actions (session.txt)."""
 
 import re
-from pathlib import Path
 
 import pytest
 from terminal_bench import SEEN, FakeActions, FakeActor, FakeView
+from transcripts import each_part, form
 
 from controller.console import login, users
 from controller.console.terminal import keys, session, words
@@ -15,7 +15,6 @@ PASSWORD = "a long secret 1"
 KEYS = {"~": keys.ENTER, "^C": keys.INTERRUPT}
 KEY_OUT = {"out": True, "in": False, "unknown": None}
 SHOWN = {"alarms": SEEN, "other alarms": SEEN._replace(causes=(4, 0x9999, -1, 0))}
-PARTS = re.split(r"\n# ", (Path(__file__).parent / "session.txt").read_text(encoding="ascii"))[1:]
 
 
 class Person:
@@ -99,16 +98,15 @@ def told(person, do):
     }.get(do)
 
 
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.partition("\n")[0])
-def test_a_session(person, part):
-    for line in part.splitlines()[1:]:
+@each_part(__file__, "session.txt")
+def test_a_session(person, lines):
+    for line in lines:
         do, _, what = line.partition(" ")
         if line.startswith("> "):
             typed = re.sub("[~]|\\^C", lambda key: KEYS[key[0]], what)
             person.types(*typed.split("|"))
         elif line.startswith("  "):
-            begin, is_cut, _ = line[2:].partition("...")
-            assert person.message.rstrip() == begin or is_cut and person.message.startswith(begin)
+            assert re.fullmatch(form(line[2:]), person.message.rstrip()), line
         elif (found := told(person, do)) is not None:
             assert found == what, line
         elif line:

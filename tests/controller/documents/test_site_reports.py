@@ -3,17 +3,14 @@
 import contextlib
 import io
 import re
-from pathlib import Path
 
-import pytest
 from site_files import FIREBREAK, PYLONTECH, SiteFiles
+from transcripts import each_part, form, says
 
 from controller import __main__
 from controller.documents.document import WIDTH
 from controller.sites import FOLDER
 
-TEXT = Path(__file__).parent / "site_reports.txt"
-PARTS = re.split(r"\n# ", TEXT.read_text(encoding="ascii"))[1:]
 NORA = "Nora Toft, 2026-01-01"
 
 
@@ -50,19 +47,10 @@ def printed(command, path):
     return code, out.getvalue(), err.getvalue().splitlines()
 
 
-def form(text):
-    return re.escape(text).replace(r"\.\.\.", ".*")
-
-
-def says(out, text):
-    """The output has the text, folded or not; "..." is any text of one line."""
-    return re.search(form(text), out) or text in " ".join(out.split())
-
-
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.partition("\n")[0])
-def test_a_report(tmp_path, part):
-    files = SiteFiles(tmp_path, PYLONTECH if "\nfiles pylontech" in part else FIREBREAK)
-    for step in re.split(r"\n(?=[a-z$])", part.rstrip("\n"))[1:]:
+@each_part(__file__, "site_reports.txt")
+def test_a_report(tmp_path, lines):
+    files = SiteFiles(tmp_path, PYLONTECH if lines[0] == "files pylontech" else FIREBREAK)
+    for step in re.split(r"\n(?=[a-z$])", "\n".join(lines).rstrip("\n")):
         line, *lines = step.splitlines()
         if not line.startswith("$ "):
             if not line.startswith("files "):
@@ -81,4 +69,4 @@ def test_a_report(tmp_path, part):
             assert re.search(form(refusal), found), found
         for each in lines:
             if each[0] != "!":
-                assert bool(says(out, each[2:])) == (each[0] == " "), f"{line}: {each}"
+                assert says(out, each[2:]) == (each[0] == " "), f"{line}: {each}"
