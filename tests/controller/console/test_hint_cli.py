@@ -82,18 +82,6 @@ def test_a_new_key_is_the_remedy_for_used_up_sequences(site, ask):
     assert ask(HEARTBEAT)[0] == 0
 
 
-def test_keys_without_a_controller(capsys, tmp_path):
-    where = "--run-dir", tmp_path, "--state-dir"
-    line = f"firebreak: no keys in {tmp_path}/keys; --state-dir DIR reads another folder"
-    code, out, err = run(capsys, "key list", *where, tmp_path)
-    assert (code, len(out), err) == (0, 1, [line])
-    code, out, err = run(capsys, "key create site_ems", *where, tmp_path)
-    assert code == 0 and len(out) == 1 and "its next start reads the keys" in err[-1]
-    (tmp_path / "keys" / "site_ems.key").chmod(0o644)
-    code, out, err = run(capsys, "key list", *where, tmp_path)
-    assert (code, len(out)) == (1, 1) and "other users may read it" in err[0]
-
-
 def test_missing_or_empty_statistics_are_none(tmp_path):
     path = tmp_path / "hints.stats"
     assert hint_statistics.read(str(path)) is None
