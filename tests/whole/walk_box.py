@@ -175,7 +175,6 @@ def seen_by_watch(watched):
     for page in watch.PAGES:
         facts = watched.facts(page)
         assert json.loads(json.dumps(facts))
-        parts = range(1, pages.count(page, facts) + 1)
-        found[page] = [line for part in parts for line in pages.lines(page, facts, part)]
+        found[page] = [line for part in pages.PAGES[page](facts) for line in part]
         fits(found[page], page)
     return found
