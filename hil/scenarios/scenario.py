@@ -2,7 +2,7 @@
 
 A scenario is one TOML file: name, title, duration_s, seed, [load], [[action]], [[expect]]. The
 loader checks every key. The message about the first mistake names file, place, allowed values and
-the nearest right key. SCENARIO.md lists all keys.
+the nearest right key. `python -m hil keys scenario` prints all keys.
 """
 
 import difflib

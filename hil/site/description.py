@@ -1,6 +1,6 @@
 """A site's TOML file: its keys, their ranges, and the Site that it describes.
 
-Every table may be missing. SITE.md lists the keys. A wrong file is refused in one line.
+Every table may be missing. `python -m hil keys site` prints the keys.
 """
 
 import os
