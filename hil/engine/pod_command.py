@@ -11,7 +11,7 @@ import numpy as np
 from hil.engine import coverage, forks, virtual_run
 from hil.engine.pod import Played, Pod
 from hil.engine.simulate import VirtualRig
-from hil.results import figures, files, recorder, view, words
+from hil.results import figures, files, recorder, template, view, words
 from hil.results.figures import energy_kWh, swing_2s_pct, write_json
 from hil.results.screen import shown_on
 from hil.results.site_record import SiteRecord, powers_W
@@ -21,7 +21,6 @@ from hil.site.parts import GIVING_WAY
 from safety import signals as s
 
 DEFAULT_S, DEFAULT_SOC_PCT = 600.0, 55.0
-PV_FREE = "; no cabinet answers PV"
 
 
 def played(
@@ -176,68 +175,10 @@ def _member(member: Any) -> dict[str, Any]:
 
 def lines(doc: dict[str, Any]) -> list[str]:
     """The closing lines."""
-    site = doc["site"]
-    energy = {name: value for name, value in site["energy_kWh"].items() if value}
-    found = [
-        *words.paused_lines(doc),
-        f"seed       {doc['seed']}, {doc['simulated_s']:g} s, {doc['speed']:g} x real time",
-        f"mode       {doc['mode']}, of all figures",
-        "energy     " + ", ".join(f"{name} {value:.2f}" for name, value in energy.items()) + " kWh",
-        f"import     highest {site['import_W_max'] / 1000:.1f} kW, of a quarter of an hour "
-        f"{site['quarter_W_max'] / 1000:.1f} kW",
-        *swing_lines(site, doc["measured_from_s"]),
-    ]
-    for number_, member in enumerate(doc["members"], 1):
-        trips = ", ".join(trip["stage"] for trip in member["trips"]) or "no trip"
-        found.append(
-            f"cabinet {number_}  {member['share_permille']} permille, {member['state']}, meter "
-            f"{member['meter_test']}, charge {member['soc_permille'][0]:g} to "
-            f"{member['soc_permille'][1]:g} permille, out {member['discharged_kWh']:.2f} kWh, in "
-            f"{member['charged_kWh']:.2f} kWh, {trips}, {len(member['violations'])} violations"
-        )
-        found += [f"           {each}" for each in member["violations"]]
-        found += _controller_lines(member.get("controller"))
-        if member["mirrored"]:
-            found.append(f"           {', '.join(member['mirrored'])} {words.MIRRORED}")
-    for each in doc["expectations"]:
-        found.append(f"{words.verdict(each['ok'], doc):10} {each['text']}")
-    return found
-
-
-def swing_lines(site: dict[str, Any], from_s: float) -> list[str]:
-    """The swing of the load against that of the grid; with PV of each by itself."""
-    beside_pv, since = site["swing_beside_pv_pct"], f", from {from_s:g} s on"
-    if beside_pv is None:
-        return ["swing      2 s: " + _pair(site["swing_2s_pct"], "load", "grid") + since]
-    return [
-        "swing      2 s: " + _pair(beside_pv["answered"], "load", "load less battery") + since,
-        "           2 s: " + _pair(beside_pv["unanswered"], "load less PV", "grid") + PV_FREE,
-    ]
-
-
-def _pair(swing: dict[str, float | None], load: str, grid: str) -> str:
-    pair = f"{load} {_pct(swing['load'])}, {grid} {_pct(swing['grid'])}"
-    still = "-" if swing["grid"] is None else "the load hardly moves"
-    return f"{pair}, {still if swing['reduction'] is None else _changed(swing['reduction'])}"
-
-
-def _controller_lines(figures: dict[str, Any] | None) -> list[str]:
-    """Lines of a controller in a process of its own."""
-    if not figures or not figures["loop"]:
-        return []
-    loop, memory = figures["loop"], figures["memory_kB"]
-    late_us = loop["lateness_us"]
-    return [
-        f"           {loop['ticks']} ticks, {loop['missed']} missed, {loop['late']} late; woke up "
-        f"{late_us['p50']} us late (p50), {late_us['p99']} us (p99), {late_us['max']} us (most); "
-        f"own memory {memory['anonymous'] / 1024:.1f} MiB, resident {memory['rss'] / 1024:.1f} MiB",
-        *[f"           controller {each}" for each in figures["messages"]],
-    ]
-
-
-def _pct(value: float | None) -> str:
-    return "-" if value is None else f"{value:g} %"
-
-
-def _changed(reduction_pct: float) -> str:
-    return f"{abs(reduction_pct):g} % {'larger' if reduction_pct < 0 else 'smaller'}"
+    return template.rendered(
+        "pod.txt",
+        **doc,
+        paused=words.paused_lines(doc),
+        mirrored=words.MIRRORED,
+        verdict=lambda is_ok: words.verdict(is_ok, doc),
+    ).splitlines()

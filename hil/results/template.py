@@ -19,7 +19,7 @@ TEMPLATES = jinja2.Environment(
 )
 
 
-def rendered(name: str, **content: Any) -> str:
+def rendered(name: str, /, **content: Any) -> str:
     """A template of this name, filled."""
     return TEMPLATES.get_template(name).render(**content)
 
