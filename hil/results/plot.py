@@ -164,22 +164,18 @@ def _power(
             if is_drawn:
                 axes.axhline(limit_kW, color=RED, linewidth=0.8, linestyle=(0, (6, 3)))
                 text = f"{name} limit of the connection, {abs(limit_kW):.0f} kW"
-                axes.annotate(
-                    text,
-                    (0.995, limit_kW),
-                    xycoords=("axes fraction", "data"),
-                    ha="right",
-                    va="bottom",
-                    fontsize=8,
-                    color=RED,
-                )
+                style: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": 8, "color": RED}
+                place = 0.995, limit_kW
+                axes.annotate(text, place, xycoords=("axes fraction", "data"), **style)
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, 0), high + 0.06 * (high - low))
     axes.set_ylabel("load and grid, kW")
     axes.yaxis.set_major_locator(MaxNLocator(6))
     handles, labels = axes.get_legend_handles_labels()
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.006, 0.99)}
-    axes.legend(handles[1:] + handles[:1], labels[1:] + labels[:1], ncols=3, frameon=False, **place)
+    beside: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.006, 0.99)}
+    axes.legend(
+        handles[1:] + handles[:1], labels[1:] + labels[:1], ncols=3, frameon=False, **beside
+    )
 
 
 def _battery(axes: Axes, times: np.ndarray, rows: np.ndarray) -> None:
@@ -206,24 +202,16 @@ def _bands(panels: list[Axes], bands: dict[str, Any]) -> None:
         axes.set_axis_off()
         axes.set_xlim(0, max(known, default=1) / 1e3)
         axes.set_ylim(2.6, -0.6)
-        title = f"{band}{observed}, rms"
-        axes.set_title(title, fontsize=9, loc="left", pad=3)
+        axes.set_title(f"{band}{observed}, rms", fontsize=9, loc="left", pad=3)
         for line, (name, colour) in enumerate(COLOURS.items()):
             power_W = rms_W[name][band]
             axes.barh(line, (power_W or 0) / 1e3, color=colour, height=0.7)
             text = "not observable" if power_W is None else f"{power_W / 1e3:.1f} kW"
             around: dict[str, Any] = {"va": "center", "fontsize": 8, "color": colour}
-            axes.annotate(
-                name, (0, line), xytext=(-4, 0), textcoords="offset points", ha="right", **around
-            )
-            axes.annotate(
-                text,
-                ((power_W or 0) / 1e3, line),
-                xytext=(4, 0),
-                textcoords="offset points",
-                ha="left",
-                **around,
-            )
+            around["textcoords"] = "offset points"
+            axes.annotate(name, (0, line), xytext=(-4, 0), ha="right", **around)
+            end = (power_W or 0) / 1e3, line
+            axes.annotate(text, end, xytext=(4, 0), ha="left", **around)
 
 
 def _head(figure: Figure, title: str, doc: dict) -> None:
@@ -236,6 +224,13 @@ def _head(figure: Figure, title: str, doc: dict) -> None:
     )
     for below, text, style in lines:
         figure.text(LEFT / WIDTH, 1 - below / height, text, va="top", **style)
+
+
+def svg_of(figure: Figure) -> str:
+    """The figure as SVG, the same bytes at any time."""
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue()
 
 
 def write(
@@ -256,8 +251,6 @@ def write(
         if path.endswith(".png"):
             figure.savefig(path)
             return
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-        picture = out.getvalue()
+        picture = svg_of(figure)
         with open(path, "w", encoding="utf-8") as file:
             file.write(picture if path.endswith(".svg") else page(title, picture, doc, results))
