@@ -1,7 +1,5 @@
-"""Meters, detectors and monitors that mirror their profile, for profiles without a document here.
-
-The families meter, gas, offgas, toxic, climate and ups of drivers/README.md. As in mirrored.py, a
-mistake of the profile is here too: such a device proves the wiring and not the decoding.
+"""Meters, detectors and monitors that mirror their profile, for profiles without a document here
+(families meter, gas, offgas, toxic, climate, ups). As in mirrored.py, this proves no decoding.
 """
 
 import struct

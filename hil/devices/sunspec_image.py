@@ -1,7 +1,5 @@
-"""The register image of the inverter, laid out by pysunspec2's definitions of SunSpec models.
-
-The image holds raw register values; the device scales them. A point without a value is encoded as
-"not implemented".
+"""The register image of the inverter, laid out by pysunspec2's definitions; raw values. A point
+without a value is "not implemented".
 """
 
 import struct
@@ -92,9 +90,7 @@ class Block(NamedTuple):
 
 
 class ModelChain:
-    """A chain of models from 40000. `models`: [(model id, {point: raw value})]; points are named
-    "704.WSet".
-    """
+    """Models from 40000 on: [(model id, {point: raw value})]; points are named "704.WSet"."""
 
     base = BASE_ADDRESS
 
@@ -140,10 +136,7 @@ class ModelChain:
         )
 
     def touched(self, address: int, count: int) -> list[Place] | None:
-        """The places that a write of `count` registers covers.
-
-        None: the write cuts a point, or covers a gap or a read-only point.
-        """
+        """The places of a write; None: it cuts a point, or covers a gap or a read-only point."""
         places, end = [], address + count
         while address < end:
             place = self.by_address.get(address)

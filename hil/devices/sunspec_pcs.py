@@ -1,10 +1,8 @@
-"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715, 802 from register 40000.
-
-Models: sunspec/models (pysunspec2's copy). Signs as there: power > 0 discharges. The following
-behaviour of real devices is not in the models. Reversion timer and heartbeats run on a one-second
-grid of the device, so N s lapse after N-1 to N seconds. A write to a part of a 32-bit point is
-refused, as is a set-point beyond WMax. When the controller heartbeat stops, the inverter stops and
-shows an alarm until the heartbeat moves again; then only a new START runs the inverter.
+"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715, 802 from register 40000;
+signs as there: power > 0 discharges. Beyond the models, as real devices do: reversion timer and
+heartbeats run on a one-second grid of the device; a write to a part of a 32-bit point is refused,
+as is a set-point beyond WMax; when the controller heartbeat stops, it stops, shows an alarm until
+the heartbeat moves again, and needs a new START.
 """
 
 import struct
@@ -35,12 +33,9 @@ _S32 = struct.Struct(">i").unpack_from
 
 
 class SunSpecPcs(RegisterDevice):
-    """One inverter. rack_indexes: the racks on its DC bus.
-
-    controller_silent_s: longest pause of the controller heartbeat after its first move (not in
-    model 715; 0 = not supervised). Further faults: frozen (measurements repeat), heartbeat_stopped
-    (DERHb repeats), reversion_broken (the set-point never expires, as with some firmwares), local
-    (LocRemCtl = 1: writes are acknowledged without effect), readback_offset_W (error of WSet).
+    """One inverter. controller_silent_s: longest pause of the heartbeat after its first move (0 =
+    not supervised). Faults: frozen, heartbeat_stopped (DERHb), reversion_broken (the set-point
+    never expires), local (LocRemCtl = 1: writes have no effect), readback_offset_W (error of WSet).
     """
 
     def __init__(

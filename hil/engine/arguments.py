@@ -48,9 +48,7 @@ def _within(
 
 
 def run_options(option: Option, length: str, charge: str) -> None:
-    """Length, seed and charge of a run, its scenario and its figures. length, charge: the default,
-    in words.
-    """
+    """Length, seed and charge of a run, its scenario and figures, with the defaults in words."""
     seconds, percent = number(1, LENGTH_S_MAX), number(5, 95)
     words = f"length of the run ({length})"
     option("--for", dest="seconds", type=seconds, metavar="SECONDS", help=words)

@@ -1,8 +1,6 @@
-"""Finds which devices of a configuration the rig simulates, mirrors, or cannot simulate:
-`python -m hil covers FILE`, for `./flash.sh check`.
-
-A mirrored device has the register map of its profile, because no other document is at hand. A
-mistake in the profile is in both, so a run with it proves the wiring and not the decoding.
+"""Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil covers FILE`,
+for `./flash.sh check`. A mirrored device has the register map of its profile: a mistake there is in
+both, so a run proves the wiring and not the decoding.
 """
 
 from argparse import Namespace
@@ -51,7 +49,7 @@ def loaded(path: str, is_virtual: bool = True) -> Config:
 
 
 def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[str] = ()) -> None:
-    """Refuse a scenario that acts on what cabinet and site lack. parts: of the site's file. Raises
+    """Refuse a scenario that acts on what cabinet and site (`parts` of its file) lack. Raises
     NotSimulatedError.
     """
     if scenario is None:

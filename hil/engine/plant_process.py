@@ -1,9 +1,7 @@
-"""The plant process: the simulated cabinet in real time, behind ptys and a CAN server.
-
-rig.py starts the process with one end of a socket pair. The process sends the names of its wires
-and waits for the controller's process id. Then it runs scenario and observer, and sends a view ten
-times a second. At the end it writes its recording and serves the wires until the rig ends it. The
-process never imports a driver; it reads the controller's decisions from the journal.
+"""The plant process: the simulated cabinet in real time, behind ptys and a CAN server. rig.py
+starts it with one end of a socket pair. It sends the names of its wires, waits for the process id
+of the controller, runs scenario and observer with ten views a second, writes its recording, and
+serves the wires until the rig ends it. It never imports a driver.
 """
 
 import os

@@ -1,8 +1,5 @@
-"""Several cabinets on one connection in virtual time: each with its own devices, wires and
-controller, all on one Site. Byte-accurate as simulate.py, or in value mode.
-
-The file of a pod gives each member its share of load and connection. The tests of the grid meters
-run in turn, because the battery of another cabinet would look like a load.
+"""Several cabinets on one Site in virtual time, each with its own devices, wires and controller.
+The meter tests run in turn, because the battery of another cabinet would look like a load.
 """
 
 import contextlib
@@ -38,11 +35,8 @@ def is_pod(path: str) -> bool:
 
 
 def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -> list[Config]:
-    """The configuration of each member with its share and the turn of its meter test.
-
-    whole: each answers the whole load, like cabinets that do not know of each other. tick_ms: of
-    all members, None: that of each file.
-    Raises ConfigError.
+    """The configuration of each member with its share and the turn of its meter test. whole: each
+    answers the whole load; tick_ms: of all members, None: that of each file. Raises ConfigError.
     """
     site = description.read(path)
     if not site["pod"]:
@@ -92,9 +86,8 @@ class Played(Protocol):
 
 
 class Pod:
-    """One run: `run`, then read `site`, `members`, `record`.
-
-    tested_us: end of the last meter test; mode: as it stands beside each figure.
+    """One run: `run`, then read `site`, `members`, `record`; tested_us: end of the last meter test;
+    mode: as it stands beside each figure.
     """
 
     def __init__(
@@ -107,9 +100,7 @@ class Pod:
         plant: Mapping[str, float] = MappingProxyType({}),
         actions: Sequence[Action] = (),
     ) -> None:
-        """plant: keys of hil/plant/config.py for each member; actions: of a scenario, on the site
-        and on the first cabinet.
-        """
+        """plant: keys of hil/plant/config.py; actions: on the site and on the first cabinet."""
         self.site = site
         plant = {**plant, "soc": soc}
         self.members = [
@@ -132,9 +123,8 @@ class Pod:
         tick_ms: int | None = None,
         scenario: Scenario | None = None,
     ) -> Self:
-        """The pod of a file; kind: of each member; tick_ms: None for that of the kind.
-
-        ConfigError, LoadError, NotSimulatedError: one line.
+        """The pod of a file; kind: of each member; tick_ms: None for that of the kind. Raises
+        ConfigError, LoadError, NotSimulatedError.
         """
         tables = description.read(path)
         configs = member_configs(path, whole, tick_ms or kind.POD_TICK_MS)

@@ -1,6 +1,4 @@
-"""The run of several cabinets on one connection, for the commands `pod` and `rig`: its figures,
-closing lines, page and exit code.
-"""
+"""Several cabinets on one connection, for `pod` and `rig`: figures, lines, page, exit code."""
 
 import os
 import sys
@@ -31,8 +29,7 @@ def played(
 ) -> dict[str, Any]:
     """Run the file of a pod, print the closing lines and write the page. Returns the document.
 
-    order: seconds, seed, soc_pct, values (for the document: kind decides), scenario (a name or
-    None), and whole (bool, may be missing).
+    order: seconds, seed, soc_pct, values, scenario (a name or None), whole (may be missing).
     """
     soc, is_whole = order["soc_pct"] / 100, order.get("whole", False)
     chosen = scenario.load(order["scenario"]) if order["scenario"] else None
@@ -48,9 +45,7 @@ def played_pod(
     chosen: scenario.Scenario | None = None,
     headless: bool = True,
 ) -> dict[str, Any]:
-    """Same as `played`; order: name, file, and what the document is to say of the run. chosen: its
-    expectations are judged. headless: without the live screen.
-    """
+    """Same as `played`; order: also name and file. chosen: its expectations are judged."""
     doc = _run(pod, order, headless) | {"expectations": _judged(pod, chosen)}
     print("\n".join(lines(doc)), flush=True)
     write_page(doc, pod.record, html_path)
@@ -82,7 +77,7 @@ def _run(pod: Pod, order: dict[str, Any], headless: bool) -> dict[str, Any]:
     began_s = forks.wall_s()
     seen = (lambda: _view(pod, order["seconds"])) if headless else _views(pod, order).view
     with shown_on(headless, sys.stderr.isatty(), forks.wall_s) as show:
-        pod.run(order["seconds"], virtual_run.looks(show, seen))
+        pod.run(order["seconds"], show and (lambda: show(seen())))
     speed = order["seconds"] / (forks.wall_s() - began_s)
     return {**order, "speed": round(speed, 1), **document(pod)}
 
@@ -134,9 +129,9 @@ def document(pod: Played) -> dict[str, Any]:
 
 
 def _swings(pod: Played) -> dict[str, Any]:
-    """swing_2s_pct; swing_beside_pv_pct: None without PV. A cabinet answers the load, never PV. So
-    `answered` holds the load less the battery against the load, and `unanswered` the grid against
-    the load less PV. All are in percent of the load's peak.
+    """swing_2s_pct; swing_beside_pv_pct: None without PV. A cabinet answers the load, never PV:
+    `answered` holds the load less the battery against the load, `unanswered` the grid against the
+    load less PV. In percent of the peak of the load.
     """
     rows = pod.members[0].recorder.rows()
     is_settled = rows["t_us"] >= pod.settled_us

@@ -1,9 +1,7 @@
 """The rig in real time: the real controller on real ptys and a CAN server, a simulated cabinet.
-
-Three processes run: the controller (as installed), the plant process (plant, devices, observer)
-and this one. This one starts both, shows the screen, acts as the operator of a scenario, and writes
-the result. At the end it stops the controller first, by a controlled stop, while the plant process
-still serves the wires. It ends only processes that it has started.
+This process starts both, shows the screen and acts as the operator of a scenario. At the end it
+stops the controller first, while the plant process still serves the wires. It ends only processes
+that it has started.
 """
 
 import contextlib
@@ -44,10 +42,8 @@ class Rig(ScenarioOperator):
     """One run in real time: `start`, `run`, `outcome`."""
 
     def __init__(self, order: dict, scenario: Scenario | None, config: Config) -> None:
-        """order: dict for the plant process; scenario: Scenario or None; config: of the controller.
-
-        Two more keys of an order: `plant`, the module of the plant process, and `cabinet_more`,
-        text for the end of the cabinet's file.
+        """order: for the plant process; `plant`: its module, `cabinet_more`: text for the end of
+        the file of the cabinet.
         """
         self.order, self.scenario, self.config = order, scenario, config
         self.directory = order["run_dir"]
@@ -108,9 +104,8 @@ class Rig(ScenarioOperator):
         return msgpack.unpackb(data)
 
     def run(self, show: Callable[[dict], object]) -> None:
-        """Serve the plant process until the run ends; show(view) ten times a second.
-
-        Ctrl-C ends the run early, with its result.
+        """Serve the plant process until the run ends; show(view) ten times a second. Ctrl-C ends
+        the run early, with its result.
         """
         try:
             while not self._done:
@@ -169,9 +164,8 @@ class Rig(ScenarioOperator):
             self.lateness_us = loop["lateness_us"]
 
     def stop(self) -> None:
-        """End the controller by SIGTERM (a controlled stop), then the plant process.
-
-        Ctrl-C kills a process instead of waiting for it.
+        """End the controller by SIGTERM (a controlled stop), then the plant process. Ctrl-C kills
+        at once.
         """
         if self.controller is not None:
             self.controller.terminate()

@@ -1,8 +1,6 @@
 """The controller and the simulated cabinet in one process and virtual time: a week in minutes.
-
-The wires are byte-accurate: every frame takes its time. The plant and the devices' timers move once
-a tick. The controller is the object of the real loop (controller.run.cabinet.Cabinet) with the same
-drivers.
+Every frame takes its time on the wire; plant and timers of the devices move once a tick. The
+controller is that of the real loop.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,9 +45,7 @@ class VirtualRig:
         journal_path: str | None = None,
         site: Site | None = None,
     ) -> None:
-        """load: t_s -> W; actions: in order of time; journal_path: None for no journal; site: one
-        with its own load, to join.
-        """
+        """load: t_s -> W; actions: in order of time; site: one with its own load, to join."""
         self.config = config
         self.tick_us = config.tick_ms * 1000
         self.now_us = 0

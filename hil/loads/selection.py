@@ -40,10 +40,7 @@ def battery_W(config: Config) -> float:
 
 
 def connection_W(config: Config, has_hints: bool) -> dict:
-    """{import, export}: the limits of the grid connection, W.
-
-    Without hints, the tightest fallback of the sources of hints applies too.
-    """
+    """{import, export}: limits of the connection, W; without hints the tightest fallback too."""
     limits_W = {}
     for way, quantity in (("import", IMPORT_W_MAX), ("export", EXPORT_W_MAX)):
         sources = () if has_hints else config.sources
@@ -59,9 +56,8 @@ def carried_W(config: Config) -> float:
 
 
 def peak_W(config: Config) -> float:
-    """The highest power of a training job for the cabinet, in whole kW.
-
-    The battery can carry the step from idle to that power; the grid connection can carry it alone.
+    """The highest power of a training job for the cabinet, in whole kW: the battery can carry the
+    step from idle, the connection can carry it alone.
     """
     fits_W = min(battery_W(config) / (1.0 - shape.IDLE[0]), config.control["grid_import_W_max"])
     return fits_W // 1000 * 1000

@@ -1,7 +1,5 @@
-"""Rows that must be latched, judged from the wires.
-
-A row must be latched after its contact or a rack's value was beyond the threshold for longer than
-the row needs, until a reset.
+"""Rows that must be latched, judged from the wires: a contact or a rack's value was beyond the
+threshold for longer than the row needs, until a reset.
 """
 
 from hil import oracle

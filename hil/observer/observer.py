@@ -1,11 +1,6 @@
-"""The observer: keeps a timeline of events from wires and plant, and checks invariants.
-
-Wires call its taps (RTU chunks, CAN frames); the rig gives a sample of the plant per tick and a
-mark per action. The observer decodes frames with struct only, never with drivers, and never reads
-the controller. Times are us from the start of the run.
-
-README.md explains the events; hil/scenarios/expectations.py lists their names. A mark is an event
-under its own name.
+"""The observer: keeps a timeline of events from wires and plant, and checks invariants. It decodes
+frames with struct only, never with drivers, and never reads the controller. Times are us from the
+start of the run. README.md explains the events; hil/scenarios/expectations.py lists their names.
 """
 
 from collections.abc import Sequence
@@ -43,9 +38,8 @@ class Observer(WireWitness):
         self._reasons = Reasons(wiring, self._violated)
 
     def mark(self, time_us: int, name: str, detail: str = "") -> None:
-        """Note an action of the scenario.
-
-        After `controller_start` the start checklist and the last writes begin again.
+        """Note an action of the scenario, an event under its own name. After `controller_start` the
+        start checklist and the last writes begin again.
         """
         if name == "controller_start":
             self.start_us = time_us
@@ -66,10 +60,9 @@ class Observer(WireWitness):
         powers_W: Sequence[float],
         limits_A: list[tuple[float, float]] | None = None,
     ) -> None:
-        """Take one sample of the plant. pcs_enable, contactor_supply: the two permits in effect.
-
-        contactors: state per rack (0 open, 1 pre-charge, 2 closed, 3 fault); currents_A: per rack,
-        discharge > 0; powers_W: of each PCS; limits_A: (charge, discharge) per rack.
+        """Take one sample of the plant: permits in effect; contactors: state per rack (0 open, 1
+        pre-charge, 2 closed, 3 fault); currents_A: per rack, discharge > 0; powers_W: of each PCS;
+        limits_A: (charge, discharge) per rack.
         """
         if (pcs_enable, contactor_supply) != self._levels:
             self._permits(now_us, pcs_enable, contactor_supply)
@@ -111,10 +104,9 @@ class Observer(WireWitness):
             )
 
     def _holds(self, contactors: tuple[int, ...]) -> bool:
-        """True if the contactor supply holds a contactor that may carry current.
-
-        A BMS without a close command closes as soon as it has supply, also in the relay test of a
-        start. Its contactors count once the converter was started.
+        """True if the contactor supply holds a contactor that may carry current. A BMS without a
+        close command also closes in the relay test of a start: its contactors count once the
+        converter was started.
         """
         unit_of, commanded = self.wiring.unit_of_rack, self.wiring.rack_nodes.values()
         return any(
@@ -147,10 +139,8 @@ class Observer(WireWitness):
             self._violated(now_us, f"rack {rack + 1} opened at {current_A:.1f} A")
 
     def sample(self, now_us: int, cabinet: CabinetPlant) -> None:
-        """Take one sample from the plant; currents are compared with the limits every 0.1 s.
-
-        A fault's load on a DC link is beyond the controller's control. Meanwhile neither the
-        current nor an opening under current is a violation.
+        """Take one sample from the plant; limits every 0.1 s. A fault's load on a DC link is beyond
+        the controller's control: then neither current nor opening is a violation.
         """
         racks, relays = cabinet.racks, cabinet.relays
         self._uncontrolled = any([link.fault is not None for link in cabinet.buses])
@@ -198,9 +188,8 @@ class Observer(WireWitness):
                 )
 
     def result(self) -> list[tuple[int, str, str]]:
-        """Sort the timeline in place and return it: [(time_us, name, detail)].
-
-        A silence has the time of the last frame, so it enters the timeline late.
+        """Sort the timeline [(time_us, name, detail)] and return it. A silence has the time of the
+        last frame, so it enters late.
         """
         self.timeline.sort(key=lambda event: event[0])
         return self.timeline

@@ -1,8 +1,6 @@
-"""A cabinet that stays on must have a reason: conditions that must not last.
-
-The observer judges them ten times a second from plant and wires. Each condition may last as long as
-its row needs by the oracle. If the row may act later, the limit is the process safety time of the
-hazard.
+"""A cabinet that stays on must have a reason: conditions that must not last, judged ten times a
+second. Each may last as long as its row needs by the oracle; if the row may act later, the process
+safety time of the hazard.
 """
 
 from collections.abc import Callable
@@ -52,9 +50,8 @@ LIMITS_us = {
 
 
 class Reasons:
-    """Call `see` with each sample. A condition that lasts too long is reported, periodically.
-
-    Each unit has its own conditions, because a unit may run while another one is open.
+    """Call `see` with each sample. A condition that lasts too long is reported, periodically. Each
+    unit has its own conditions.
     """
 
     def __init__(self, wiring: Wiring, report: Callable[[int, str], None]) -> None:

@@ -75,10 +75,7 @@ class WireWitness:
         return both
 
     def can_tap(self, bus: str) -> CanTap:
-        """tap(time_us, can_id, data) for the CAN bus of that name.
-
-        Ids: 0x100 + node * 0x20 + message; message 0x1F: command to a rack.
-        """
+        """tap(time_us, can_id, data) for the CAN bus. Ids: 0x100 + node * 0x20 + message."""
         nodes = {node: rack for (at, node), rack in self.wiring.rack_nodes.items() if at == bus}
         first = {0x100 + node * 0x20: rack for node, rack in nodes.items()}
         rack_of = {at + part: rack for at, rack in first.items() for part in range(COMMAND)}

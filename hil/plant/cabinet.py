@@ -1,8 +1,6 @@
 """A cabinet: racks, PCS, relays and air, stepped in plain floats from a seed. Load and connection
-are those of its site (hil/site), which it may share with other cabinets.
-
-The simulated devices read and drive the plant. The plant knows no register, no frame and no clock.
-A scenario acts on the parts (hil/scenarios/plant_actions.py) and then calls `publish`.
+are those of its site, which it may share. It knows no register, no frame and no clock. A scenario
+acts on the parts and then calls `publish`.
 """
 
 from collections.abc import Callable
@@ -53,9 +51,8 @@ class CabinetPlant:
         seed: object = 0,
         site: Site | None = None,
     ) -> None:
-        """changes: {key of CabinetConfig: value other than the default}; load: of its own site,
-        t_s -> W, or t_s -> (W, 3 x (W, V, A, PF)); site: the one that it joins instead.
-        ValueError: one line about changes.
+        """changes: {key of CabinetConfig: value}; load: of its own site, t_s -> W or (W, 3 x (W, V,
+        A, PF)); site: the one that it joins instead. ValueError: one line about changes.
         """
         self.config = config = plant_config.checked(changes)
         self.racks = _racks(config, seed)
@@ -244,9 +241,8 @@ class CabinetPlant:
         self.publish()
 
     def set_coil(self, name: str, level: bool) -> None:
-        """Drive the coil `name` of relays.COILS.
-
-        `shunt_trip` opens the DC breaker, which only a person closes again.
+        """Drive a coil of relays.COILS. `shunt_trip` opens the DC breaker, which only a person
+        closes.
         """
         self.relays.set_coil(name, level)
         if name == "shunt_trip" and level:

@@ -1,8 +1,6 @@
-"""Temperature and humidity of the cabinet's air, its cooling, coolant and water on its floor.
-
-Modules, converters and electronics heat the air. The air loses heat to the cooling, through the
-walls and by air exchange. The cooling keeps the air within a kelvin of its set-point, as far as its
-power suffices, and dries the air down to the dew point of its coil.
+"""Temperature and humidity of the cabinet's air, its cooling, coolant and water on its floor. The
+cooling keeps the air within a kelvin of its set-point, as far as its power suffices, and dries the
+air down to the dew point of its coil.
 """
 
 import math

@@ -1,6 +1,5 @@
-"""The power conversion system: dead time, ramp, losses, enable input, loss of the DC side.
-
-Power > 0 discharges. States and alarm bits are those of SunSpec model 701 (points InvSt and Alrm).
+"""The power conversion system: dead time, ramp, losses, enable input, loss of the DC side. Power >
+0 discharges. States and alarm bits: SunSpec model 701 (InvSt, Alrm).
 """
 
 import collections
@@ -64,10 +63,8 @@ class Pcs:
         self._now_us = 0
 
     def command_setpoint(self, setpoint_W: float) -> None:
-        """Request setpoint_W at the AC terminals, within rated power.
-
-        The power begins to move one dead time after the last step, also between two steps.
-        ValueError: not a finite number.
+        """Request setpoint_W at the AC terminals, within rated power. It acts one dead time after
+        the last step. ValueError: not a finite number.
         """
         setpoint_W = float(setpoint_W)
         if not math.isfinite(setpoint_W):
@@ -94,8 +91,8 @@ class Pcs:
         self._wait_s = max(0.0, self._wait_s - dark_s) if is_off_grid else self._transfer_s
 
     def carry(self, power_W: float | None) -> float:
-        """Give this power at once in an island, within the rating; returns what it gives. None:
-        follow the set-point again.
+        """Give this power at once in an island, within the rating; returns it. None: follow the
+        set-point.
         """
         self.is_forming = power_W is not None
         if power_W is not None:

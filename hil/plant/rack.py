@@ -135,8 +135,7 @@ class Rack:
 
     def refresh(self, module: int, air_degC: float) -> float:
         """Refresh one module: temperature, emf, resistance; after the last, the extreme cells.
-
-        Returns the heat from the module to the air since its last refresh, J.
+        Returns the heat to the air since its last refresh, J.
         """
         node = self._thermal[module]
         elapsed_s = self._age_s - self._looked[module][1]

@@ -1,8 +1,6 @@
-"""One thermal node per module, cooled to the cabinet air and coupled to its neighbours.
-
-Sources: facts' Table E. Heat capacity of a cell: E10. 1.06 K/W between modules: the resistance from
-cell to cell through 1 mm of barrier. A module gets a node per cell (runaway.Chain) in three cases:
-one of its cells is heated, its hottest spot reaches the trigger, or a neighbouring module burns.
+"""One thermal node per module, cooled to the cabinet air and coupled to its neighbours. Sources:
+facts' Table E; E10 for the heat capacity. A module gets a node per cell (runaway.Chain) when one of
+its cells is heated, its hottest spot reaches the trigger, or a neighbouring module burns.
 """
 
 import math
@@ -19,10 +17,9 @@ HOT_SPOT_TAU_S = 30.0
 
 
 class ModuleThermal:
-    """One module: `reading_degC` of its sensor, `body_degC`, the mean of its cells.
-
-    `chain`: a node per cell, None while one node is enough; `air_J`: heat to the air, zeroed by
-    the caller; `sensor_cells`: cells with a sensor, empty: the hottest cell.
+    """One module: `reading_degC` of its sensor, `body_degC`, the mean of its cells; `chain`: a node
+    per cell or None; `air_J`: heat to the air, zeroed by the caller; `sensor_cells`: empty: the
+    hottest cell.
     """
 
     def __init__(self, config: CabinetConfig, start_degC: float, cooling_factor: float) -> None:
@@ -39,9 +36,8 @@ class ModuleThermal:
         self.sensor_cells = config.sensor_cells
 
     def heat(self, degC: float | None, rate_K_per_s: float) -> None:
-        """Put a hot (or cold) spot at the sensor: degC at once, or at rate_K_per_s > 0.
-
-        None lets the spot fade (30 s).
+        """Put a hot or cold spot at the sensor: at once, or at rate_K_per_s > 0. None: it fades (30
+        s).
         """
         self._spot = degC
         self._rate = rate_K_per_s

@@ -36,9 +36,8 @@ def directed(power_W: float | None) -> str:
 
 
 def frame(view: dict, width: int = WIDTH, height: int = HEIGHT, blocks: bool = False) -> list[str]:
-    """The screen: exactly `height` lines of at most `width` characters, at least 80 x 24.
-
-    blocks: the terminal shows Unicode block characters; otherwise the screen is plain ASCII.
+    """The screen: exactly `height` lines of at most `width` characters, at least 80 x 24. blocks:
+    with Unicode block characters.
     """
     width, height = max(width, WIDTH), max(height, HEIGHT)
     spare = height - HEIGHT
@@ -79,9 +78,8 @@ def chart(
     blocks: bool = False,
     scale: tuple[float, float] | None = None,
 ) -> list[str]:
-    """The newest values as columns, in lines from the top.
-
-    size: (width, height) in characters; scale: (lowest, highest) value, default: of the values.
+    """The newest values as columns, in lines from the top. size: (width, height); scale: (lowest,
+    highest), None: of the values.
     """
     width, height = size
     values, levels = list(values)[-width:], LEVELS[blocks]

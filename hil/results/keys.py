@@ -1,6 +1,5 @@
-"""`python -m hil keys`: every key of a scenario or of a site's file, from their forms.
-
-The templates have the meaning of each; one that is missing there ends in an error of the template.
+"""`python -m hil keys`: every key of a scenario or of a site, from their forms; the templates have
+the meanings.
 """
 
 from argparse import Namespace

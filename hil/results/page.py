@@ -1,7 +1,4 @@
-"""The HTML page of a run: a summary in two sentences, the picture, a few figures, the trips.
-
-The JSON document (`--json`) has every figure.
-"""
+"""The HTML page of a run: headline, picture, trips, a few figures; `--json` has every figure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

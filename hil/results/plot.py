@@ -1,9 +1,7 @@
-"""The picture of a run: PNG, SVG, or one HTML file with the picture inline, drawn with matplotlib.
-
-Load and grid share a panel; the battery has a panel below with nearly the same scale. A small row
-shows the rms in three bands. Charge and temperature are drawn only if they moved, the state only if
-there were actions or trips. Actions of the scenario are grey lines, trips are red lines with their
-row. The module does without pyplot, because pyplot needs global state and perhaps a display.
+"""The picture of a run: PNG, SVG, or one HTML file with the picture inline. Load and grid share a
+panel, the battery has nearly the same scale below. Charge and temperature are drawn only if they
+moved, the state only if there were actions (grey) or trips (red). No pyplot: it needs global state
+and perhaps a display.
 """
 
 import io
@@ -64,9 +62,8 @@ def draw(
     actions: Iterable[tuple[float, str]] = (),
     has_head: bool = True,
 ) -> Figure:
-    """The picture. rows: array of recorder.SAMPLE; doc: figures.document().
-
-    states: names of the `state` codes; actions: (t_s, text); has_head: with the headline.
+    """The picture. states: names of the `state` codes; actions: (t_s, text); has_head: with the
+    headline.
     """
     small = [each for each in SMALL if np.ptp(rows[each[0]]) / each[1] > each[4]]
     trips = [(trip["t_s"], f"row {trip['stage']} {trip['scope']}") for trip in doc["trips"]]
@@ -242,9 +239,8 @@ def write(
     actions: Iterable[tuple[float, str]] = (),
     results: Iterable[tuple[bool, str]] = (),
 ) -> None:
-    """Write the picture to *.png or *.svg, or the whole page to *.html.
-
-    rows: at least two of recorder.SAMPLE; results: (ok, sentence) of each expectation, for HTML.
+    """Write the picture to *.png or *.svg, or the whole page to *.html. rows: at least two;
+    results: (ok, sentence) of each expectation.
     """
     with matplotlib.rc_context(STYLE), files.naming(path):
         figure = draw(rows, doc, title, states, actions, not path.endswith(".html"))

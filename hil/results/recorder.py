@@ -75,9 +75,8 @@ class Recorder:
         self.units = UnitTotals()
 
     def append(self, *values: float) -> None:
-        """Store one tick, in the order of SAMPLE.
-
-        t_us counts from the start of the run and never decreases. soc_permille may have a fraction.
+        """Store one tick, in the order of SAMPLE. t_us counts from the start of the run, never
+        decreases.
         """
         self._buffer += struct.pack("<qddddddii", *values)
 

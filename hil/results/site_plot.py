@@ -28,8 +28,8 @@ LEGEND = {"loc": "lower left", "bbox_to_anchor": (-0.006, 0.98), "frameon": Fals
 
 
 def svg(columns: Mapping[str, np.ndarray], parts: Mapping[str, object], measured_s: float) -> str:
-    """The picture. columns: of site_record; parts: kinds that the site has; measured_s: from when
-    on the figures of the swing count.
+    """The picture. parts: kinds that the site has; measured_s: from when on the figures of the
+    swing count.
     """
     with matplotlib.rc_context(STYLE):
         return svg_of(draw(columns, parts, measured_s))

@@ -1,8 +1,5 @@
-"""Expectations of a scenario: their kinds, and their judgement with the measured value.
-
-A moment (`after`, `until`) is the label of an action, the name of an observer event (its first
-occurrence), or a number of seconds from the start. Times come from the observer's timeline and from
-the trips.
+"""Expectations of a scenario: their kinds, and their judgement with the measured value. A moment is
+the label of an action, the name of an observer event (its first), or a number of seconds.
 """
 
 import math
@@ -44,9 +41,8 @@ class NeverCame(Exception):
 
 
 def evaluate(expects: Iterable[dict], run: Run, doc: dict) -> list[tuple[bool, str]]:
-    """[(ok, sentence)] for each expectation, then for the invariants, which hold in every scenario.
-
-    doc: figures.document() of the run.
+    """[(ok, sentence)] for each expectation, then for the invariants. doc: figures.document() of
+    the run.
     """
     violations = run.violations
     text = f"invariant broken: {'; '.join(violations[:3])}" if violations else "invariants kept"

@@ -1,7 +1,5 @@
-"""Actions of a scenario, and the clockwork that applies them at their times.
-
-An action acts on a World: plant (plant_actions.py), devices by name (io_1 gas_1 ups meter_grid
-pcs_1 bms_1 ...), wires by bus name (can0 pcs io meter_grid ...), controller. Numbers count from 1.
+"""Actions of a scenario, and the clockwork that applies them to a World at their times. Devices: by
+name (io_1 gas_1 ups pcs_1 bms_1 ...), wires by bus. Numbers count from 1.
 """
 
 from collections import deque
@@ -139,8 +137,8 @@ class Clockwork:
         world: World,
         mark: Callable[[int, str, str], None] | None = None,
     ) -> None:
-        """actions: in order of time; mark(time_us, name, detail): gets the label of
-        each action, and its name if that differs.
+        """actions: in order of time; mark(time_us, name, detail): gets the label of each, and its
+        name.
         """
         self._world, self._actions = world, deque(actions)
         self._mark = mark or (lambda time_us, label, detail: None)

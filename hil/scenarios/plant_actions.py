@@ -1,7 +1,6 @@
-"""Actions on the plant. For every row of the matrix, an action makes its signal come over a wire.
-
-{name: (its keys, function of (world, arguments))}. Racks, modules, cells, units and detectors count
-from 1. A fault stays until it is repaired.
+"""Actions on the plant: {name: (its keys, function of (world, arguments))}. For every row of the
+matrix, one makes its signal come over a wire. Numbers count from 1. A fault stays until it is
+repaired.
 """
 
 import functools

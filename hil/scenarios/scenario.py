@@ -1,8 +1,5 @@
-"""Scenario files: schema, strict loader, and the stepped load.
-
-A scenario is one TOML file: name, title, duration_s, seed, [load], [[action]], [[expect]]. The
-loader checks every key. The message about the first mistake names file, place, allowed values and
-the nearest right key. `python -m hil keys scenario` prints all keys.
+"""Scenario files: schema, strict loader, stepped load; `python -m hil keys scenario` prints all
+keys.
 """
 
 import difflib

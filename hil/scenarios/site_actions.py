@@ -1,7 +1,5 @@
-"""Actions on the site: outage, dip, a generator set that does not start, the transfer switch.
-
-As in plant_actions.py. The site may have several cabinets; the actions of a scenario reach it
-through the first.
+"""Actions on the site, as in plant_actions.py. A site may have several cabinets; the actions of a
+scenario reach it through the first.
 """
 
 from typing import Any

@@ -1,6 +1,5 @@
-"""A generator set: cranking with failed starts, warm-up, ramp, least load, cool-down, fuel.
-
-Beside the grid it gives its base power; in an island the site sets `feeds_W` to what it carries.
+"""A generator set: cranking with failed starts, warm-up, ramp, least load, cool-down, fuel. Beside
+the grid it gives its base power; in an island the site sets `feeds_W`.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,6 @@
 """One serial bus without a line: whole frames, each at the time at which the line would carry it.
-
-`ValuePort` replaces drivers.buses.port.RtuPort for the channels of the field. It gives each request
-to the simulated slave and the reply to the driver. Only the newest read of a step counts, because
-the controller sees no other.
+`ValuePort` replaces drivers.buses.port.RtuPort. Only the newest read of a step counts, because the
+controller sees no other.
 """
 
 from collections.abc import Callable, Hashable
@@ -204,8 +202,8 @@ class ValuePort:
         self._coming = at_us, request, self._receiver.feed(reply) or b""
 
     def _read(self, request: Request, device: RegisterDevice, heard_us: int, end_us: int) -> None:
-        """A read of a sound device: its payload, without a frame around it. end_us: of the reply,
-        without the device's turnaround.
+        """A read of a sound device: its payload, without a frame. end_us: of the reply, without
+        turnaround.
         """
         _, function, address, count = REQUEST.unpack_from(request.frame)
         device.tick(heard_us)

@@ -1,8 +1,6 @@
-"""How near value mode is to byte mode: eight short scenarios and a pod, once in each mode.
-
-The reference is byte mode at a tick of 20 ms. The load is held for the first minute, because load
-tracking begins at the load of that instant: a start one second later would move all that follows.
-A pod holds it until its meter tests are over, then runs for a quarter of an hour.
+"""How near value mode is to byte mode: eight short scenarios and a pod, once in each mode. The
+reference is byte mode at 20 ms. The load is held at first (in a pod until its meter tests are
+over), because load tracking begins at the load of that instant.
 """
 
 import functools

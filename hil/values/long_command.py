@@ -1,7 +1,6 @@
-"""`python -m hil long`: hours to quarters, in parts over several processes, resumable.
-
-A pass in chain-only mode gives state of charge and temperature at the begin of each part. Then each
-part runs on its own. A part that is done has a file in the folder, so that a killed run goes on.
+"""`python -m hil long`: hours to quarters, in parts over several processes, resumable. A pass in
+chain-only mode gives charge and temperature at the begin of each part; a part that is done has a
+file.
 """
 
 import argparse

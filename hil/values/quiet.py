@@ -1,9 +1,7 @@
-"""The kernel skipped while nothing happens: for energy runs alone, never for times of rows.
-
-A step is due after 1 s. It is due at once when a contact, a state, a fault bit or a request
-changes. The same holds while a stage is active or counts, a limit recovers, or the cabinet does not
-run. The step then covers the skipped ticks. Rows 44b and 44g (late steps) are raised in the limit
-image of such a run.
+"""The kernel skipped while nothing happens: for energy runs alone, never for times of rows. A step
+is due after 1 s; at once when a contact, a state, a fault bit or a request changes, while a stage
+is active or counts, a limit recovers, or the cabinet does not run. It then covers the skipped
+ticks. Rows 44b and 44g (late steps) are raised.
 """
 
 from dataclasses import replace

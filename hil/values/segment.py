@@ -1,7 +1,5 @@
-"""One part of a long run, in one of the modes: its figures and its files.
-
-A part begins LEAD_S before its own time, so that the cabinet has started and load tracking has
-settled. The lead counts in no figure.
+"""One part of a long run, in one of the modes. It begins LEAD_S early, so that the cabinet has
+started and load tracking has settled; the lead counts in no figure.
 """
 
 from collections.abc import Callable

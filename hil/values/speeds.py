@@ -1,7 +1,5 @@
-"""`python -m hil speeds`: how fast each mode is on this machine, and with --equality, how near.
-
-All modes take turns in short rounds, so that other work on the machine slows all of them alike. The
-table has the median of the rounds, in simulated seconds per CPU second.
+"""`python -m hil speeds`: how fast each mode is on this machine, and with --equality, how near. All
+modes take turns in short rounds, so that other work slows all alike; the table has the medians.
 """
 
 import argparse

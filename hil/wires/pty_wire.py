@@ -1,8 +1,5 @@
-"""A real pty as a serial line with a baud rate, between the rig's processes.
-
-A pty is infinitely fast, so every chunk goes through a VirtualSerial, which delays the chunk until
-its last byte. A pty has no parity. The rig keeps the controller's side open, because the controller
-may be killed and restarted.
+"""A real pty as a serial line with a baud rate. A pty is infinitely fast, so a VirtualSerial delays
+every chunk until its last byte. The rig keeps the side of the controller open: it may be restarted.
 """
 
 import contextlib
@@ -16,8 +13,8 @@ from hil.wires.virtual import OnDown, Tap, VirtualSerial
 
 
 class PtyWire:
-    """`slave_name` is the controller's tty. The owner waits on `fileno()` until `next_us`, then
-    calls service(now_us). on_down, tap: as in VirtualSerial; faults: those of `line`.
+    """`slave_name`: the tty of the controller. Wait on `fileno()` until `next_us`, then call
+    service(now_us). Faults: those of `line`.
     """
 
     def __init__(
@@ -50,10 +47,8 @@ class PtyWire:
         self.line.deliver(now_us)
 
     def sent(self) -> bytes:
-        """The controller's bytes since the last call.
-
-        The count is read first, because a read of an empty tty waits for a kernel worker of low
-        priority.
+        """The bytes of the controller. The count comes first: a read of an empty tty waits for a
+        kernel worker.
         """
         fcntl.ioctl(self._master, termios.FIONREAD, self._waiting)
         return os.read(self._master, self._waiting[0]) if self._waiting[0] else b""

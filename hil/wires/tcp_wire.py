@@ -1,7 +1,5 @@
-"""A Modbus TCP server on loopback as a wire of the rig, between the rig's processes.
-
-The simulated devices speak RTU frames. This wire turns the head of Modbus TCP into an RTU frame and
-back.
+"""A Modbus TCP server on loopback as a wire of the rig: it turns the head of Modbus TCP into an RTU
+frame of the simulated devices and back.
 """
 
 import select

@@ -1,6 +1,5 @@
-"""A serial line in virtual time, with a baud rate.
-
-Times are integer microseconds. A chunk arrives with its last byte. The observer taps the line.
+"""A serial line in virtual time, with a baud rate. Times are integer us; a chunk arrives with its
+last byte.
 """
 
 import operator
@@ -18,9 +17,8 @@ _LOST = 2  # from the controller; visible on the wire, but no device takes it
 
 
 class Noise:
-    """Disturbs chunks, from a seed: leading garbage bytes, one flipped bit, one lost byte.
-
-    Before a reply, a forged frame: its CRC is right, its unit, function or size is wrong.
+    """Disturbs chunks, from a seed: garbage before, one flipped bit, one lost byte; before a reply
+    a forged frame of right CRC and wrong unit, function or size.
     """
 
     def __init__(
@@ -60,15 +58,10 @@ class Noise:
 
 
 class VirtualSerial:
-    """A half-duplex serial line (RS-485) between a controller (down) and its devices (up).
-
-    on_down(data, time_us): arrival at the devices, returns their replies [(due_us, data)], as
-    RtuSlave.receive does. on_up(data, time_us): arrival at the controller. tap(time_us, direction,
-    data): every arrival. Chunks of both directions that overlap in time destroy each other.
-
-    chunk_bytes: size of the delivered pieces, 0 = whole frames. Faults: noise (a Noise), cut
-    (nothing passes), echo (the controller hears itself, as with some adapters), gap_us. A request
-    that follows a reply within gap_us is lost, because the devices take it for a part of the reply.
+    """A half-duplex serial line (RS-485) between a controller (down) and its devices (up). Chunks
+    that overlap in time destroy each other. chunk_bytes: size of the delivered pieces, 0 = whole.
+    Faults: noise, cut, echo (the controller hears itself), gap_us (a request that follows a reply
+    within it is lost).
     """
 
     def __init__(
