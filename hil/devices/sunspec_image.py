@@ -16,22 +16,11 @@ END = b"\xff\xff\x00\x00"
 
 # Register types with a fixed struct code; strings take their length from the model.
 CODES = {
-    mdef.TYPE_INT16: "h",
-    mdef.TYPE_SUNSSF: "h",
-    mdef.TYPE_UINT16: "H",
-    mdef.TYPE_COUNT: "H",
-    mdef.TYPE_ACC16: "H",
-    mdef.TYPE_ENUM16: "H",
-    mdef.TYPE_BITFIELD16: "H",
-    mdef.TYPE_PAD: "H",
-    mdef.TYPE_INT32: "i",
-    mdef.TYPE_UINT32: "I",
-    mdef.TYPE_ACC32: "I",
-    mdef.TYPE_ENUM32: "I",
-    mdef.TYPE_BITFIELD32: "I",
-    mdef.TYPE_INT64: "q",
-    mdef.TYPE_UINT64: "Q",
-    mdef.TYPE_ACC64: "Q",
+    **{mdef.TYPE_INT16: "h", mdef.TYPE_SUNSSF: "h", mdef.TYPE_COUNT: "H", mdef.TYPE_PAD: "H"},
+    **dict.fromkeys(("uint16", "acc16", "enum16", "bitfield16"), "H"),
+    **{mdef.TYPE_INT32: "i", mdef.TYPE_INT64: "q"},
+    **dict.fromkeys(("uint32", "acc32", "enum32", "bitfield32"), "I"),
+    **dict.fromkeys(("uint64", "acc64"), "Q"),
 }
 
 

@@ -45,8 +45,11 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
     for turn, member in enumerate(site["pod"]):
         file = os.path.normpath(os.path.join(os.path.dirname(path), member["cabinet"]))
         share_permille = 1000 if whole else member["share_permille"]
+        config = configuration.load(file, tick_ms=tick_ms)
         given = {"share_permille": share_permille, "meter_code_wait_s": turn * TURN_S}
-        configs.append(_dealt(configuration.load(file, tick_ms=tick_ms), given))
+        control = config.control | given
+        image = array("i", control.values())
+        configs.append(dataclasses.replace(config, control=control, control_image=image))
     ticks_ms = {config.tick_ms for config in configs}
     if len(ticks_ms) > 1:
         raise ConfigError(
@@ -61,12 +64,6 @@ def let_form(members: Sequence[Any], given: Sequence[Mapping[str, Any]]) -> None
     for member, table in zip(members, given):
         for unit in member.plant.pcs:
             unit.can_form = table["can_form"]
-
-
-def _dealt(config: Config, given: dict[str, int]) -> Config:
-    control = config.control | given
-    image = array("i", control.values())
-    return dataclasses.replace(config, control=control, control_image=image)
 
 
 class Played(Protocol):
@@ -161,7 +158,7 @@ class Pod:
         self.record.see(self.now_us, self.site, [member.plant for member in self.members])
         if self.now_us - self._watched_us >= WATCH_US:
             self._watched_us = self.now_us
-            if any(_is_tested(member) for member in self.members):
+            if any(core.found.is_meter_tested for core in self.cores()):
                 self.tested_us = self.now_us
 
     @property
@@ -172,8 +169,3 @@ class Pod:
     def cores(self) -> list[Any]:
         """The decision of each member that lives."""
         return [each.controller.cabinet.core for each in self.members if each.controller.cabinet]
-
-
-def _is_tested(member: VirtualRig) -> bool:
-    cabinet = member.controller.cabinet
-    return cabinet is not None and cabinet.core.found.is_meter_tested

@@ -17,10 +17,6 @@ RACK = {
 READ_US = 200_000  # longest time until the controller has read a value
 
 
-def _latches(stage: str, duration_us: int) -> bool:
-    return duration_us > 1000 * oracle.ROWS[stage].debounce_ms + READ_US
-
-
 def _is_beyond(row: oracle.Row, reported: dict[str, float]) -> bool:
     name, scale = VALUES[row.watches]
     if name not in reported:
@@ -51,7 +47,7 @@ class Latches:
             since_us = self._since_us.setdefault(stage, time_us)
         else:
             since_us = self._since_us.pop(stage, time_us)
-        if _latches(stage, time_us - since_us):
+        if time_us - since_us > 1000 * oracle.ROWS[stage].debounce_ms + READ_US:
             self.stages[stage] = oracle.ROWS[stage].reset
 
     def reset(self, kind: int) -> None:

@@ -74,7 +74,10 @@ class Climate:
             self._spilt_L += DRIP_L_PER_S * dt_s
         self._temper(dt_s, heat_W + self.heater_W + ELECTRONICS_W, exchange_m3_per_s)
         if self._held is not None:
-            self._follow_hold(dt_s, *self._held)
+            degC, rate_K_per_s = self._held
+            move_K = rate_K_per_s * dt_s if rate_K_per_s > 0.0 else abs(degC - self._held_degC)
+            self._held_degC += max(-move_K, min(move_K, degC - self._held_degC))
+            self.air_degC = self._held_degC
         self._moisten(dt_s, exchange_m3_per_s)
 
     def _temper(self, dt_s: float, heat_W: float, exchange_m3_per_s: float) -> None:
@@ -91,11 +94,6 @@ class Climate:
             power_W = max(-heat_W, min(cool_W, power_W))
             air = (stored - power_W) / weight
         self.hvac_power_W, self.air_degC = power_W, air
-
-    def _follow_hold(self, dt_s: float, degC: float, rate_K_per_s: float) -> None:
-        move_K = rate_K_per_s * dt_s if rate_K_per_s > 0.0 else abs(degC - self._held_degC)
-        self._held_degC += max(-move_K, min(move_K, degC - self._held_degC))
-        self.air_degC = self._held_degC
 
     def _moisten(self, dt_s: float, exchange_m3_per_s: float) -> None:
         """Update the water in the air: exchange, drying on the cooling coil, ingress."""

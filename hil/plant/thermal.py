@@ -62,7 +62,7 @@ class ModuleThermal:
         self, dt_s: float, heat_W: float, beside: "list[ModuleThermal]", air_degC: float
     ) -> float:
         """Advance by dt_s; beside: the modules above and below. Returns the reading, degC."""
-        beside_burns = False
+        is_woken = False  # by the radiation of a neighbouring module
         if self.chain is None:
             body = self.body_degC
             cooling = (body - air_degC) * self.flow / self._cooling
@@ -70,7 +70,8 @@ class ModuleThermal:
             flow = heat_W - cooling
             for other in beside:
                 flow += (other.body_degC - body) / NEIGHBOUR_K_PER_W
-                beside_burns = beside_burns or other.chain is not None
+                if other.chain is not None:
+                    is_woken = is_woken or max(other.chain.degC) >= WAKE_DEGC
             self.body_degC = hottest = body + flow * dt_s / self._capacity
         else:
             hottest = self._step_cells(dt_s, heat_W, beside, air_degC)
@@ -82,8 +83,8 @@ class ModuleThermal:
                 hottest += self._excess
         if self.chain is None and hottest >= self._kind.trigger_degC:
             self.cells_apart().place(0, hottest)
-        elif self.chain is None and beside_burns:
-            self._join_chain(beside)
+        elif self.chain is None and is_woken:
+            self.cells_apart()
         self.reading_degC = min(hottest, SENSOR_DEGC_MAX)
         return self.reading_degC
 
@@ -104,11 +105,6 @@ class ModuleThermal:
         self.air_J += chain.air_J
         chain.air_J = 0.0
         return max([chain.degC[cell] for cell in self.sensor_cells] or chain.degC)
-
-    def _join_chain(self, beside: "list[ModuleThermal]") -> None:
-        """Make a chain when a neighbouring module radiates."""
-        if any([one.chain is not None and max(one.chain.degC) >= WAKE_DEGC for one in beside]):
-            self.cells_apart()
 
     def _move_spot(self, dt_s: float) -> None:
         if self._spot is None:

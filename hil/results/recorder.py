@@ -100,11 +100,7 @@ class Recorder:
 
     def since(self, t_us: int) -> np.ndarray:
         """The rows from this time on; a copy."""
-        count = len(self._buffer) // SAMPLE.itemsize
-        first = count
-        while first > 0 and self._t_us(first - 1) >= t_us:
-            first -= 1
-        return np.frombuffer(bytes(self._buffer[first * SAMPLE.itemsize :]), SAMPLE).copy()
-
-    def _t_us(self, row: int) -> int:
-        return struct.unpack_from("<q", self._buffer, row * SAMPLE.itemsize)[0]
+        size, first = SAMPLE.itemsize, len(self._buffer)
+        while first > 0 and struct.unpack_from("<q", self._buffer, first - size)[0] >= t_us:
+            first -= size
+        return np.frombuffer(bytes(self._buffer[first:]), SAMPLE).copy()

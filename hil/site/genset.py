@@ -70,8 +70,8 @@ class Genset(SitePart):
             self._enter(LOADED)
         elif self.state in (WARMING, LOADED) and not wanted:
             self._enter(COOLING, given["cool_down_s"])
-        elif self.state == COOLING:
-            self._cool(wanted, is_over)
+        elif self.state == COOLING and (wanted or is_over):
+            self._enter(LOADED if wanted else STOPPED)
 
     def _crank(self) -> None:
         given = self.parameters
@@ -81,12 +81,6 @@ class Genset(SitePart):
             self._enter(FAILED)
         else:
             self._enter(RESTING, given["rest_s"])
-
-    def _cool(self, wanted: bool, is_over: bool) -> None:
-        if wanted:
-            self._enter(LOADED)
-        elif is_over:
-            self._enter(STOPPED)
 
     def _enter(self, state: int, duration_s: float = 0.0) -> None:
         self.state, self._left_s = state, duration_s

@@ -65,10 +65,8 @@ class _Job:
 
     def ready_us(self) -> int:
         """When it may begin: reads of a silent unit wait."""
-        return max(self.due_us, self.unit.retry_us) if self._is_read() else self.due_us
-
-    def _is_read(self) -> bool:
-        return self.request.priority == READ
+        is_read = self.request.priority == READ
+        return max(self.due_us, self.unit.retry_us) if is_read else self.due_us
 
     def rank(self, begin_us: int) -> tuple[int, int]:
         """Stops go first, then writes, then the oldest deadline; a silent unit goes last."""

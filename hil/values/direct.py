@@ -128,14 +128,10 @@ class DirectMeter:
             and device.cabinet.load_channels is None
         )
         if is_direct and not self._is_direct:
-            device.tick = _idle  # type: ignore[method-assign]
+            device.tick = lambda now_us: None  # type: ignore[method-assign]
             self._driver._pdu = None
         elif self._is_direct and not is_direct:
             del device.tick  # type: ignore[method-assign]
             device._due_us = None  # it refreshes at once, with the power of now
         self._is_direct = is_direct
         return is_direct
-
-
-def _idle(now_us: int) -> None:
-    """The tick of a device that has nothing to do."""
