@@ -77,7 +77,7 @@ def _run(pod: Pod, order: dict[str, Any], headless: bool) -> dict[str, Any]:
     began_s = forks.wall_s()
     seen = (lambda: _view(pod, order["seconds"])) if headless else _views(pod, order).view
     with shown_on(headless, sys.stderr.isatty(), forks.wall_s) as show:
-        pod.run(order["seconds"], show and (lambda: show(seen())))
+        pod.run(order["seconds"], None if show is None else lambda: show(seen()))
     speed = order["seconds"] / (forks.wall_s() - began_s)
     return {**order, "speed": round(speed, 1), **document(pod)}
 

@@ -33,7 +33,7 @@ def run(
         try:
             # Nothing here makes reference cycles; the collector would cost 5 % of the time.
             realtime.freeze_collector()
-            each = show and (lambda: show(views.view()))
+            each = None if show is None else lambda: show(views.view())
             virtual.run(order["duration_s"], each, VIEW_EVERY_S)
         except KeyboardInterrupt:
             interrupted = True
