@@ -81,18 +81,12 @@ class Recorder:
         self._buffer += struct.pack("<qddddddii", *values)
 
     def sample(
-        self,
-        t_us: int,
-        plant: CabinetPlant,
-        setpoint_W: float,
-        hottest_degC: float,
-        limit_reason: int,
-        state: int,
+        self, t_us: int, plant: CabinetPlant, setpoint_W: float, hottest_degC: float, *code: int
     ) -> None:
-        """Store one tick of the plant, with the controller's decision."""
+        """Store one tick of the plant. code: reason of the limit, state of the controller."""
         self.units.see(t_us, plant)
         *powers_W, soc_permille = flows(plant)
-        self.append(t_us, *powers_W, setpoint_W, soc_permille, hottest_degC, limit_reason, state)
+        self.append(t_us, *powers_W, setpoint_W, soc_permille, hottest_degC, *code)
 
     def rows(self) -> np.ndarray:
         """Array of SAMPLE, one row per tick; a copy, so that recording may continue."""
