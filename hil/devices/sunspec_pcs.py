@@ -220,24 +220,13 @@ class SunSpecPcs(RegisterDevice):
         phase_dV = round(cabinet.grid_voltage_V * 10)
         running = pcs.state in (RUNNING, THROTTLED)
         alarms = pcs.alarm_bits | (MANUFACTURER_ALARM if self._controller_lost() else 0)
+        mode = FORMING if pcs.is_forming else FOLLOWING
+        states = int(running), pcs.state, int(running), alarms, mode
+        powers = power, abs(power), 0, 1000  # W, VA, Var, PF
         current_dA = round(power_W / cabinet.grid_voltage_V / 3 * 10) if phase_dV else 0
-        pack(
-            self.image.data,
-            offset,
-            int(running),
-            pcs.state,
-            int(running),
-            alarms,
-            FORMING if pcs.is_forming else FOLLOWING,
-            power,
-            abs(power),
-            0,
-            1000,
-            current_dA,
-            round(phase_dV * 1.7320508),
-            phase_dV,
-            round(cabinet.grid_frequency_Hz * 1000),
-        )
+        volts_dV = round(phase_dV * 1.7320508), phase_dV
+        frequency = round(cabinet.grid_frequency_Hz * 1000)
+        pack(self.image.data, offset, *states, *powers, current_dA, *volts_dV, frequency)
 
     def _show_dc(self) -> None:
         pcs, racks = self.pcs, self.racks
@@ -246,24 +235,16 @@ class SunSpecPcs(RegisterDevice):
         lowest = min(rack.cell_voltage_V_min for rack in racks)
         highest = max(rack.cell_voltage_V_max for rack in racks)
         closed = [rack for rack in racks if rack.contactor_state == 2]
-        pack(
-            self.image.data,
-            offset,
-            round(voltage_V * 10),
-            round(max(rack.voltage_V for rack in racks) * 10),
-            round(min(rack.voltage_V for rack in racks) * 10),
-            round(highest * 1000),
-            0xFFFF,
-            0xFFFF,
-            round(lowest * 1000),
-            0xFFFF,
-            0xFFFF,
-            round((lowest + highest) * 500),
-            round(current_A * 10),
-            round(sum(rack.charge_limit_A for rack in closed) * 10),
-            round(sum(rack.discharge_limit_A for rack in closed) * 10),
-            round(voltage_V * current_A / 10**self.scale),
-        )
+        of_racks_V = [rack.voltage_V for rack in racks]
+        volts_dV = [round(each * 10) for each in (voltage_V, max(of_racks_V), min(of_racks_V))]
+        no_place = 0xFFFF, 0xFFFF  # string and module of the cell
+        cells_mV = round(highest * 1000), *no_place, round(lowest * 1000), *no_place
+        mean_mV = round((lowest + highest) * 500)
+        limits_A = [sum(rack.charge_limit_A for rack in closed)]
+        limits_A.append(sum(rack.discharge_limit_A for rack in closed))
+        amps_dA = [round(each * 10) for each in (current_A, *limits_A)]
+        power = round(voltage_V * current_A / 10**self.scale)
+        pack(self.image.data, offset, *volts_dV, *cells_mV, mean_mV, *amps_dA, power)
 
     def _show_battery(self) -> None:
         image, racks = self.image, self.racks

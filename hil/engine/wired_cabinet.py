@@ -31,6 +31,7 @@ from hil.site.site import Site
 from hil.wires.can_server import CanServer
 from hil.wires.pty_wire import PtyWire
 from hil.wires.tcp_wire import TcpWire
+from hil.wires.virtual import RealWire
 from hil.wires.virtual_can import VirtualCan
 from safety import signals as s
 
@@ -92,7 +93,7 @@ class WiredCabinet(JournalWatch):
         self.controller, self.recorder = controller, Recorder()
         self.observer = Observer(observed_wiring(cabinet))
         self.beats = Beats(self.observer.wiring) if has_beats else None
-        self.ptys: dict[str, PtyWire | TcpWire] = {}
+        self.ptys: dict[str, RealWire] = {}
         self.cans: dict[str, VirtualCan] = {}
         for bus in config.buses:
             self._wire(bus)

@@ -32,8 +32,8 @@ def closing_lines(doc: dict) -> list[str]:
         before=paused_lines(doc) + mirrored_lines(doc),
         headline=swing.headline(doc["swing_W"], doc.get("load_W_max")),
         worst=textwrap.wrap(worst, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT),
-        delay=_delay(doc["delay_ms"]),
-        limits=_limit_words(doc.get("limited_s") or {}),
+        delay=delay(doc["delay_ms"]),
+        limits=limits(doc.get("limited_s") or {}),
         soc=soc,
         units=units.rows(doc),
         trips=[line for trip in doc["trips"][:TRIPS_SHOWN] for line in _wrapped(trip, doc)],
@@ -87,31 +87,12 @@ def first_trip(doc: dict) -> str:
     return f"First trip, {trips[0]['t_s']:.1f} s: {name} ({where}).{more}"
 
 
-def few_figures(doc: dict) -> list[tuple[str, str]]:
-    """[(name, text)] of the figures on the page; the JSON has all."""
-    swings, soc, delay_ms = doc["swing_2s_pct"], doc["soc_pct"], doc["delay_ms"]
-    less = "not measured: the load hardly moves"
-    if swings["reduction"] is not None:
-        less = f"{swings['reduction']:.1f} % less than the load"
-    limits = _limit_words(doc.get("limited_s", {}))
-    charge = ["-" if soc[end] is None else f"{soc[end]:.1f} %" for end in ("start", "end")]
-    within_s = doc["swing_W"]["within_s"] or 0
-    return [
-        ("swing in the headline", f"highest minus lowest 1 s mean within {within_s:.0f} s"),
-        ("change of the grid from one 2 s mean to the next (p99)", less),
-        ("delay of the battery behind the load", _delay(delay_ms)),
-        ("limits that held the battery back", "; ".join(limits) or "none"),
-        ("charge", " to ".join(charge)),
-        *units.rows(doc),
-        ("trips", str(len(doc["trips"]) or "none")),
-    ]
-
-
-def _delay(delay_ms: float | None) -> str:
+def delay(delay_ms: float | None) -> str:
+    """The delay of the battery in words."""
     return "not measured: the load hardly moves" if delay_ms is None else f"{delay_ms:.0f} ms"
 
 
-def _limit_words(limited_s: dict[str, float]) -> list[str]:
+def limits(limited_s: dict[str, float]) -> list[str]:
     """["3.0 s set-point ramp (R501)", ...], the longest first."""
     return [
         f"{seconds:.1f} s {reason_words.text(int(label.removeprefix('R')))[0]} ({label})"
@@ -130,13 +111,9 @@ def cause_and_remedy(trip: dict, doc: dict) -> tuple[str, str]:
 
 def _wrapped(trip: dict, doc: dict) -> list[str]:
     """The lines of a trip: time, row, place, cause and remedy."""
-    name, (sentence, remedy) = (
-        reason_words.text(reasons.ROW + trip["row"])[0],
-        cause_and_remedy(trip, doc),
-    )
-    text = (
-        f"{trip['t_s']:.2f} s, row {trip['stage']} ({trip['scope']}), {name}: {sentence} {remedy}"
-    )
+    name = reason_words.text(reasons.ROW + trip["row"])[0]
+    where = f"{trip['t_s']:.2f} s, row {trip['stage']} ({trip['scope']})"
+    text = f"{where}, {name}: {' '.join(cause_and_remedy(trip, doc))}"
     return textwrap.wrap(text, WIDTH, initial_indent=INDENT, subsequent_indent=f"{INDENT}  ")
 
 

@@ -3,6 +3,7 @@
 controller sees no other.
 """
 
+import dataclasses
 from collections.abc import Callable, Hashable
 from struct import Struct
 
@@ -48,20 +49,13 @@ def is_sound(device: RegisterDevice, line: Line) -> bool:
     )
 
 
+@dataclasses.dataclass(slots=True, eq=False)
 class _Job:
-    __slots__ = ("due_us", "period_us", "request", "times_us", "unit")
-
-    def __init__(
-        self,
-        request: Request,
-        unit: UnitStatistics,
-        period_us: int,
-        due_us: int,
-        times_us: tuple[int, int],
-    ) -> None:
-        """times_us: of ValuePort.times_us, without the device's turnaround."""
-        self.request, self.unit, self.period_us, self.due_us = request, unit, period_us, due_us
-        self.times_us = times_us
+    request: Request
+    unit: UnitStatistics
+    period_us: int
+    due_us: int
+    times_us: tuple[int, int]  # of ValuePort.times_us, without the turnaround of the device
 
     def ready_us(self) -> int:
         """When it may begin: reads of a silent unit wait."""

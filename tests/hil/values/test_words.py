@@ -76,7 +76,8 @@ def are_near(words):
 FAULTS = (
     [("io_1", "inputs_stuck", {"5": 0})],
     [("io_2", "silent", True), ("pcs_1", "frozen", True)],
-    [("gas_1", "status_bits", 1), ("meter_grid", "frozen", True), ("bms_2", "frozen", True)],
+    [("gas_1", "status_bits", 1), ("meter_grid", "frozen", True)],
+    [("bms_2", "frozen", True)],
     [("meter_load", "reversed_phases", 1), ("pcs_1", "heartbeat_stopped", True)],
     [("pcs_1", "readback_offset_W", 3000), ("bms_3", "deaf", True)],
     [("bms_1", "counter_frozen", True), ("bms_3", "overrides", {"CELLS.cell_voltage_max": 3700})],
