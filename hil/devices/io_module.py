@@ -71,12 +71,8 @@ class IoModule(RegisterDevice):
 
     def tick(self, now_us: int) -> None:
         """Drop all coils after their expiry."""
-        if (
-            self.coils
-            and self._expiry_ms
-            and not self.expiry_broken
-            and now_us - self._written_us >= self._expiry_ms * 1000
-        ):
+        may_expire = self.coils and self._expiry_ms and not self.expiry_broken
+        if may_expire and now_us - self._written_us >= self._expiry_ms * 1000:
             self.expiries += 1
             self.coils = 0
         if self.coils != self._driven or self.coils_stuck:

@@ -89,15 +89,10 @@ class MessageEncoder:
         """signal_names: the order in which encode() takes the values."""
         self.last_values: list[float] = []
         self.last_payload = b""
+        signals = map(message.get_signal_by_name, signal_names)
         self.fields = [
-            (
-                signal.offset,
-                1 / signal.scale,
-                *_limits(signal),
-                (1 << signal.length) - 1,
-                signal.start,
-            )
-            for signal in map(message.get_signal_by_name, signal_names)
+            (each.offset, 1 / each.scale, *_limits(each), (1 << each.length) - 1, each.start)
+            for each in signals
         ]
 
     def encode(self, values: list[float]) -> bytes:
@@ -110,8 +105,7 @@ class MessageEncoder:
         for value, (offset, per_unit, low, high, mask, start) in zip(values, self.fields):
             raw = max(low, min(high, round((value - offset) * per_unit)))
             word |= (raw & mask) << start
-        self.last_values = values
-        payload = word.to_bytes(PAYLOAD_BYTES, "little")
+        self.last_values, payload = values, word.to_bytes(PAYLOAD_BYTES, "little")
         if payload != self.last_payload:
             self.last_payload = payload
         return self.last_payload

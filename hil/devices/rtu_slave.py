@@ -166,9 +166,8 @@ class RtuSlave:
             if not device.ignore_writes:
                 device.write(request.function, request.address, request.values, now_us)
             return request.reply
-        return with_crc(
-            request.head + device.payload(request.function, request.address, request.count)
-        )
+        payload = device.payload(request.function, request.address, request.count)
+        return with_crc(request.head + payload)
 
     def _broadcast(self, request: _Request, values: list[int], now_us: int) -> None:
         for device in self.units.values():

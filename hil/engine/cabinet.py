@@ -115,11 +115,8 @@ class SimulatedCabinet:
             else:
                 self.bms[bus.name] = [self._add_bms(device) for device in topology.on_bus(bus.name)]
 
-        self._ticking = [
-            device
-            for device in self.devices.values()
-            if type(device).tick is not RegisterDevice.tick
-        ]
+        idle, every = RegisterDevice.tick, self.devices.values()
+        self._ticking = [device for device in every if type(device).tick is not idle]
 
     def _add_slave(self, bus: Bus, devices: list[Device], seed: int) -> None:
         units = {}
@@ -217,14 +214,8 @@ def _unit(cabinet: SimulatedCabinet, number: int) -> UnitWiring:
     """The wiring of the unit with this number, from 0."""
     name, plant = f"pcs_{number + 1}", cabinet.plant
     device = cabinet.devices[name]
-    at = {key: device.image.places[key].address for key in ("704.WSet", "715.OpCtl", "701.W")}
+    points = ("704.WSet", "715.OpCtl", "701.W")
+    wset, opctl, power = [device.image.places[point].address for point in points]
     racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == number]
-    return UnitWiring(
-        at["704.WSet"],
-        at["715.OpCtl"],
-        cabinet.places[name],
-        tuple(racks),
-        plant.pcs[number].rated_W,
-        at["701.W"],
-        10**device.scale,
-    )
+    rated_W, place = plant.pcs[number].rated_W, cabinet.places[name]
+    return UnitWiring(wset, opctl, place, tuple(racks), rated_W, power, 10**device.scale)

@@ -64,19 +64,15 @@ def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[
         "source": [source.name for source in config.sources],
     }
     for action in actions:
+        where = f"{config.path}: scenario {scenario.name}, {action.do}"
         needed = NEEDS.get(action.do)
         if needed and needed not in fitted:
-            raise NotSimulatedError(
-                f"{config.path}: scenario {scenario.name}, {action.do}: the site has no {needed}"
-            )
+            raise NotSimulatedError(f"{where}: the site has no {needed}")
         for key, allowed in known.items():
             value = action.arguments.get(key)
             if value is not None and value not in allowed:
                 names = ", ".join(map(str, allowed)) or "none"
-                raise NotSimulatedError(
-                    f"{config.path}: scenario {scenario.name}, {action.do}: no {key} {value}; "
-                    f"allowed {names}"
-                )
+                raise NotSimulatedError(f"{where}: no {key} {value}; allowed {names}")
 
 
 def simulated_name(device: Device) -> str:
@@ -172,8 +168,6 @@ def add(commands: Any) -> None:
 def main(arguments: Namespace) -> int:
     """Print the report. Returns the exit code."""
     if arguments.file:
-        found = lines(configuration.load(arguments.file))
-        print(
-            "\n".join(["", "RIG (./flash.sh rig --cabinet FILE)", *[f"  {line}" for line in found]])
-        )
+        found = [f"  {line}" for line in lines(configuration.load(arguments.file))]
+        print("\n".join(["", "RIG (./flash.sh rig --cabinet FILE)", *found]))
     return 0

@@ -47,9 +47,8 @@ class PlantProcess(WiredCabinet, PlantLoop):
         PlantLoop.__init__(self, connection, [self], self.plant.site)
         actions = self.scenario.actions if self.scenario else ()
         self.may_stall = any(action.do == "controller_stall" for action in actions)
-        self.world = World(
-            self.plant, self.cabinet.devices, {**self.ptys, **self.cans}, self.controller
-        )
+        wires = {**self.ptys, **self.cans}
+        self.world = World(self.plant, self.cabinet.devices, wires, self.controller)
         self.clockwork = Clockwork(actions, self.world, self.observer.mark)
         self.live = Live(self.recorder, self.observer.result, self.config)
         self.sample_due_us = self.view_due_us = 0
@@ -150,11 +149,8 @@ class PlantProcess(WiredCabinet, PlantLoop):
             "pauses": self.pauses.found,
         }
         if self.beats is not None:
-            content |= {
-                "beats": self.beats.packed(),
-                "setpoints_W": self.beats.setpoints_W.tobytes(),
-                "start_ns": self.start_ns,
-            }
+            content |= {"beats": self.beats.packed(), "start_ns": self.start_ns}
+            content["setpoints_W"] = self.beats.setpoints_W.tobytes()
         return content
 
 

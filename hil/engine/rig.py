@@ -49,9 +49,8 @@ class Rig(ScenarioOperator):
         self.directory = order["run_dir"]
         self.plant: subprocess.Popen[bytes] | None = None
         self.restarts = 0
-        self.may_be_killed = any(
-            action.do == "controller_kill" for action in (scenario.actions if scenario else ())
-        )
+        actions = scenario.actions if scenario else ()
+        self.may_be_killed = any(action.do == "controller_kill" for action in actions)
         self.connection, self._plant_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._messages = open(os.path.join(self.directory, "controller.log"), "ab")
         # from the plant process: {"ports": {bus: tty}, "cans": {bus: channel}}
@@ -93,9 +92,8 @@ class Rig(ScenarioOperator):
         try:
             data = self.connection.recv(1 << 20)
         except TimeoutError:
-            raise RigError(
-                f"the simulated cabinet has sent no message for {HANG_GUARD_S:.0f} s"
-            ) from None
+            line = f"the simulated cabinet has sent no message for {HANG_GUARD_S:.0f} s"
+            raise RigError(line) from None
         if not data:
             raise self._plant_failed(ending)
         return msgpack.unpackb(data)
@@ -175,33 +173,19 @@ class Rig(ScenarioOperator):
         """run_result.Outcome of the plant process's recording."""
         path = os.path.join(self.directory, plant_process.RESULT)
         loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": self.lateness_us}
-        extra = {
-            **extra,
-            "restarts": self.restarts,
-            "missed_runs": self.missed_runs,
-            "hints": self.hints,
-            "controller_messages": run_directory.messages(self.directory),
-            "controller_exit_code": self._running().returncode,
-        }
-        return run_result.measured(
-            recorder.read(path, loop, load.about),
-            self.config,
-            extra,
-            self.scenario,
-            load.from_us,
-            self.interrupted,
-        )
+        extra |= {"restarts": self.restarts, "missed_runs": self.missed_runs, "hints": self.hints}
+        extra["controller_messages"] = run_directory.messages(self.directory)
+        extra["controller_exit_code"] = self._running().returncode
+        run = recorder.read(path, loop, load.about)
+        judged = self.scenario, load.from_us, self.interrupted
+        return run_result.measured(run, self.config, extra, *judged)
 
 
 def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Popen[bytes]:
     """Start a plant process; `end` of the socket pair is its own."""
     descriptor = end.fileno()
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, str(descriptor), json.dumps(order)],
-        pass_fds=(descriptor,),
-        cwd=ROOT,
-        process_group=0,
-    )
+    command = [sys.executable, "-m", module, str(descriptor), json.dumps(order)]
+    process = subprocess.Popen(command, pass_fds=(descriptor,), cwd=ROOT, process_group=0)
     end.close()
     return process
 
@@ -209,14 +193,9 @@ def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Pope
 def start_controller(directory: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the controller of a run directory, as installed."""
     cabinet, state = os.path.join(directory, "cabinet.toml"), os.path.join(directory, "state")
-    command = ["run", cabinet, "--run-dir", directory, "--state-dir", state]
-    return subprocess.Popen(
-        [sys.executable, "-m", "controller", *command],
-        cwd=ROOT,
-        stderr=log,
-        stdin=subprocess.DEVNULL,
-        process_group=0,
-    )
+    where = [cabinet, "--run-dir", directory, "--state-dir", state]
+    command, nothing = [sys.executable, "-m", "controller", "run", *where], subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=ROOT, stderr=log, stdin=nothing, process_group=0)
 
 
 def end_plant(

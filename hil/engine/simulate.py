@@ -51,9 +51,8 @@ class VirtualRig:
         self.now_us = 0
         self.cabinet = SimulatedCabinet(config, load, seed, plant_config, site)
         self.plant = self.cabinet.plant
-        self.channel_b = (
-            VirtualChannelB(self.plant, config.safety_image) if config.channel_b else None
-        )
+        image = config.safety_image
+        self.channel_b = VirtualChannelB(self.plant, image) if config.channel_b else None
         self.controller = VirtualController(config, journal_path)
         self.recorder = Recorder()
         self._record_us = self._hottest_us = 0
@@ -67,27 +66,20 @@ class VirtualRig:
     def world(self) -> World:
         """The World of the actions; a fitted channel B is among its devices."""
         second = {"channel_b": self.channel_b} if self.channel_b else {}
-        return World(
-            self.plant,
-            {**self.cabinet.devices, **second},
-            {**self.controller.wires, **self.controller.can},
-            self.controller,
-        )
+        wires = {**self.controller.wires, **self.controller.can}
+        return World(self.plant, self.cabinet.devices | second, wires, self.controller)
 
     def _connect(self) -> None:
         for bus in self.config.buses:
             if bus.kind == "can":
-                wire = self.controller.can[bus.name] = VirtualCan(
-                    bus.name, self.observer.can_tap(bus.name)
-                )
-                self.cabinet.join(wire)
+                can = VirtualCan(bus.name, self.observer.can_tap(bus.name))
+                self.controller.can[bus.name] = can
+                self.cabinet.join(can)
             else:
-                self.controller.wires[bus.name] = VirtualSerial(
-                    bus.baud_Bd,
-                    bus.character_bits,
-                    on_down=self.cabinet.slaves[bus.name].receive,
-                    tap=self.observer.rtu_tap(bus.name),
-                )
+                serial = VirtualSerial(bus.baud_Bd, bus.character_bits)
+                serial.on_down = self.cabinet.slaves[bus.name].receive
+                serial.tap = self.observer.rtu_tap(bus.name)
+                self.controller.wires[bus.name] = serial
 
     def run(
         self, duration_s: float, show: Callable[[], object] | None = None, every_s: float = 1.0

@@ -18,14 +18,9 @@ def run(
     order: dict, scenario: Scenario | None, config: Config, headless: bool, load: Load
 ) -> run_result.Outcome:
     """Returns run_result.Outcome."""
-    virtual = VirtualRig(
-        config,
-        load.power,
-        order["seed"],
-        scenario.actions if scenario else (),
-        {"soc": order["soc_pct"] / 100},
-        order["journal"],
-    )
+    actions, soc = scenario.actions if scenario else (), order["soc_pct"] / 100
+    given = order["seed"], actions, {"soc": soc}, order["journal"]
+    virtual = VirtualRig(config, load.power, *given)
     views = Views(virtual, config, view.of_order(order, scenario, config, load, "virtual time"))
     began_s = time.monotonic()
     interrupted = False
@@ -38,8 +33,8 @@ def run(
         except KeyboardInterrupt:
             interrupted = True
     speed = round(virtual.now_us / 1e6 / (time.monotonic() - began_s), 1)
-    extra = {"mode": "virtual time", "seed": order["seed"], "speed": speed}
-    extra["mirrored"] = order["mirrored"]
+    extra = {"mode": "virtual time", "seed": order["seed"], "mirrored": order["mirrored"]}
+    extra["speed"] = speed
     recorded = recorder.run_of(virtual, load.about)
     return run_result.measured(recorded, config, extra, scenario, load.from_us, interrupted)
 

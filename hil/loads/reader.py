@@ -59,10 +59,8 @@ class MeterRows(powers.Powers):
             if all(f"ch{n}_{point}" in rows.names for point in CHANNEL_POINTS)
         ]
         if raw and (len(self.channels) < CHANNELS or self.time_unit is None):
-            raise LoadError(
-                f"raw needs the columns t_s, chN_W, chN_V, chN_A, chN_PF for N = 1..{CHANNELS}, "
-                f"found {listed(rows.names)}"
-            )
+            wanted = f"t_s, chN_W, chN_V, chN_A, chN_PF for N = 1..{CHANNELS}"
+            raise LoadError(f"raw needs the columns {wanted}, found {listed(rows.names)}")
         self.raw_times: list[float] = []
         self.raw_rows = array.array("d")
 

@@ -33,10 +33,8 @@ def battery_W(config: Config) -> float:
         lowest_V = rack["cells"] * rack["discharge_taper_mV"] / 1000
         racks_W[rack["unit"]] += lowest_V * rack["rated_current_mA"] / 1000
     limits = ("rated_W", "installer_charge_W_max", "installer_discharge_W_max")
-    return sum(
-        min(of_racks_W, *(unit[name] for name in limits))
-        for of_racks_W, unit in zip(racks_W, config.unit_tables)
-    )
+    units_W = [[unit[name] for name in limits] for unit in config.unit_tables]
+    return sum(min(of_racks_W, *unit_W) for of_racks_W, unit_W in zip(racks_W, units_W))
 
 
 def connection_W(config: Config, has_hints: bool) -> dict:

@@ -31,13 +31,8 @@ class Beats:
 
         def tap(time_us: int, is_reply: int, data: bytes) -> None:
             """Note a whole write with a right CRC."""
-            if (
-                not is_reply
-                and len(data) > 5
-                and data[1] in (5, 6, 15, 16)
-                and is_whole(data, False)
-                and verified(data)
-            ):
+            is_write = not is_reply and len(data) > 5 and data[1] in (5, 6, 15, 16)
+            if is_write and is_whole(data, False) and verified(data):
                 self._note(time_us, self._name(bus, data), data)
             further(time_us, is_reply, data)
 

@@ -99,9 +99,8 @@ class Observer(WireWitness):
         # In hardware it follows the PCS enable after 0.2 s; half of that is required.
         is_early = pcs_enable or now_us - self._enable_off_us < 100_000
         if opens and is_early and not contactor_supply:
-            self._violated(
-                now_us, "the contactor supply dropped before the PCS enable or within 0.1 s after"
-            )
+            text = "the contactor supply dropped before the PCS enable or within 0.1 s after"
+            self._violated(now_us, text)
 
     def _holds(self, contactors: tuple[int, ...]) -> bool:
         """True if the contactor supply holds a contactor that may carry current. A BMS without a
@@ -109,13 +108,8 @@ class Observer(WireWitness):
         converter was started.
         """
         unit_of, commanded = self.wiring.unit_of_rack, self.wiring.rack_nodes.values()
-        return any(
-            [
-                state != CONTACTOR_OPEN
-                and (rack in commanded or self.units[unit_of[rack]].is_started)
-                for rack, state in enumerate(contactors)
-            ]
-        )
+        held = [rack for rack, state in enumerate(contactors) if state != CONTACTOR_OPEN]
+        return any([rack in commanded or self.units[unit_of[rack]].is_started for rack in held])
 
     def _contactors_changed(self, now_us: int, contactors: tuple[int, ...]) -> None:
         before = self._contactors or (CONTACTOR_OPEN,) * len(contactors)
@@ -149,15 +143,11 @@ class Observer(WireWitness):
             self._limits_due_us = now_us + 100_000
             limits_A = [(rack.charge_limit_A, rack.discharge_limit_A) for rack in racks]
             self._check_reported(now_us, cabinet)
-        self.truth(
-            now_us,
-            relays.pcs_enable,
-            relays.contactor_supply,
-            tuple([rack.contactors.state for rack in racks]),
-            [rack.current_A for rack in racks],
-            [pcs.ac_power_W for pcs in cabinet.pcs],
-            limits_A,
-        )
+        contactors = tuple([rack.contactors.state for rack in racks])
+        currents_A = [rack.current_A for rack in racks]
+        powers_W = [pcs.ac_power_W for pcs in cabinet.pcs]
+        permits = relays.pcs_enable, relays.contactor_supply
+        self.truth(now_us, *permits, contactors, currents_A, powers_W, limits_A)
 
     def _check_reported(self, now_us: int, cabinet: CabinetPlant) -> None:
         """Judge what the wires report beside the plant."""
@@ -170,10 +160,8 @@ class Observer(WireWitness):
         """Find a rack beyond 1.05 x its BMS's limit plus 2 A for 2 s; row 35 trips after 10 s."""
         for rack, current_A in enumerate(currents_A):
             charge_A, discharge_A = limits_A[rack]
-            if (
-                self._uncontrolled
-                or -1.05 * charge_A - 2.0 <= current_A <= 1.05 * discharge_A + 2.0
-            ):
+            is_within = -1.05 * charge_A - 2.0 <= current_A <= 1.05 * discharge_A + 2.0
+            if self._uncontrolled or is_within:
                 self._over_us[rack] = None
                 continue
             over_us = self._over_us[rack]
@@ -181,11 +169,8 @@ class Observer(WireWitness):
                 self._over_us[rack] = now_us
             elif now_us - over_us > SETTLED_US:
                 self._over_us[rack] = now_us
-                self._violated(
-                    now_us,
-                    f"rack {rack + 1} at {current_A:.1f} A for 2 s, its BMS allows "
-                    f"{-charge_A:.1f} .. {discharge_A:.1f} A",
-                )
+                allowed = f"its BMS allows {-charge_A:.1f} .. {discharge_A:.1f} A"
+                self._violated(now_us, f"rack {rack + 1} at {current_A:.1f} A for 2 s, {allowed}")
 
     def result(self) -> list[tuple[int, str, str]]:
         """Sort the timeline [(time_us, name, detail)] and return it. A silence has the time of the

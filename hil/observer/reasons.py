@@ -70,9 +70,8 @@ class Reasons:
             names = _wrong_way(now_us, racks, wires, unit, power_W)
             if follows_load and AGAINST in names:
                 names.remove(AGAINST)
-            is_open = plant.relays.breaker_open or all(
-                [rack.contactors.state != CLOSED for rack in racks]
-            )
+            are_open = [rack.contactors.state != CLOSED for rack in racks]
+            is_open = plant.relays.breaker_open or all(are_open)
             if not is_open or abs(power_W) > ZERO_SHARE * unit.wiring.rated_W:
                 names += self._unheard(now_us, wires, unit)
                 names += self._contradicted(racks, wires, unit, power_W)

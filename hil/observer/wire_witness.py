@@ -115,10 +115,8 @@ class WireWitness:
     def _io_request(self, bus: str, time_us: int, frame: bytes) -> None:
         unit, function, address = frame[0], frame[1], frame[2] << 8 | frame[3]
         if function == 15:
-            bits = int.from_bytes(frame[7:-2], "little")
-            levels = {
-                address + offset: bits >> offset & 1 for offset in range(frame[4] << 8 | frame[5])
-            }
+            bits, count = int.from_bytes(frame[7:-2], "little"), frame[4] << 8 | frame[5]
+            levels = {address + offset: bits >> offset & 1 for offset in range(count)}
         elif function == 5:
             levels = {address: int(frame[4] == 0xFF)}
         else:

@@ -8,7 +8,6 @@ from operator import attrgetter
 from typing import Any
 
 from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
-from hil.plant.config import CabinetConfig
 from hil.site import air_devices
 from hil.site.part import SitePart
 from hil.site.site import Site
@@ -55,8 +54,14 @@ class CabinetPlant:
         A, PF)); site: the one that it joins instead. ValueError: one line about changes.
         """
         self.config = config = plant_config.checked(changes)
-        self.racks = _racks(config, seed)
-        self.pcs = _converters(config, self.racks)
+        of_racks, of_units = config.of_racks or ({},) * config.racks, config.of_units
+        own = [config._replace(**sizes) for sizes in of_racks]
+        self.racks = [rack.Rack(each, f"{seed}/rack/{i}") for i, each in enumerate(own)]
+        first = [self.racks[config.unit_of_rack.index(unit)] for unit in range(config.units)]
+        self.pcs = [
+            pcs.Pcs(config._replace(**sizes), one.cells_online)
+            for sizes, one in zip(of_units or ({},) * config.units, first)
+        ]
         self.buses = [
             bus.Bus(unit, [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u])
             for u, unit in enumerate(self.pcs)
@@ -253,16 +258,3 @@ class CabinetPlant:
         self.relays.breaker_open = is_open
         for one in self.racks:
             one.open_breaker(is_open)
-
-
-def _racks(config: CabinetConfig, seed: object) -> list[rack.Rack]:
-    """The racks, each with its own sizes."""
-    of_racks = config.of_racks or ({},) * config.racks
-    return [rack.Rack(config._replace(**own), f"{seed}/rack/{i}") for i, own in enumerate(of_racks)]
-
-
-def _converters(config: CabinetConfig, racks: list[rack.Rack]) -> list[pcs.Pcs]:
-    """The converters, each with its own sizes and the voltage of its racks."""
-    first = [racks[config.unit_of_rack.index(unit)] for unit in range(config.units)]
-    of_units = config.of_units or ({},) * config.units
-    return [pcs.Pcs(config._replace(**own), one.cells_online) for own, one in zip(of_units, first)]

@@ -119,9 +119,8 @@ class ModuleCells:
     def collapse_cell(self, cell: int, depth: float) -> None:
         """Let the voltage of a burnt cell fall to REMAINING_V within COLLAPSE_S."""
         slope, shift, offset, _, _ = self.cells[cell]
-        sound_V = (
-            OCV_V.at(1.0 - depth * slope - shift) + offset - self.fault_offsets_V.get(cell, 0.0)
-        )
+        emf_V = OCV_V.at(1.0 - depth * slope - shift)
+        sound_V = emf_V + offset - self.fault_offsets_V.get(cell, 0.0)
         self.move_cell(cell, REMAINING_V - sound_V, COLLAPSE_S)
 
     def move(self, dt_s: float) -> None:
@@ -138,9 +137,8 @@ class ModuleCells:
         lowest and highest cell. depth: 1 - SOC; cell_ohm: ohmic, of a mean cell; current_A > 0
         discharges.
         """
-        self.emf_V = self.count * (
-            OCV_V.at(1.0 - depth * self.mean_slope - self.mean_shift) + self.mean_offset_V
-        )
+        mean_V = OCV_V.at(1.0 - depth * self.mean_slope - self.mean_shift)
+        self.emf_V = self.count * (mean_V + self.mean_offset_V)
         self.resistance_ohm = self.count * cell_ohm * self.mean_resistance
         low, high = (1e9, 0.0, 0.0, 0), (-1e9, 0.0, 0.0, 0)
         values, steps, last = OCV_V.values, OCV_V.steps, OCV_V.last

@@ -40,9 +40,8 @@ class Climate:
         self._wall_W_per_K = config.wall_W_per_K
         self._volume_m3 = config.free_volume_m3
         self._J_per_K = AIR_J_PER_M3_K * METAL_FACTOR * config.free_volume_m3
-        self._outside_g_per_m3 = (
-            saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille / 1000.0
-        )
+        humid = saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille
+        self._outside_g_per_m3 = humid / 1000.0
         self._water_g_per_m3 = min(self._outside_g_per_m3, saturation_g_per_m3(config.start_degC))
         self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
         # (degC, K/s): a test heater holds the air at this temperature
@@ -101,11 +100,8 @@ class Climate:
         if self.hvac_power_W > 0.0 and self._water_g_per_m3 > self._coil_g_per_m3:
             coil = COIL_M3_PER_S * self.hvac_power_W / self._cool_W
         share = dt_s / self._volume_m3
-        come = (
-            exchange_m3_per_s * self._outside_g_per_m3
-            + coil * self._coil_g_per_m3
-            + self.ingress_g_per_s
-        )
+        come = exchange_m3_per_s * self._outside_g_per_m3 + coil * self._coil_g_per_m3
+        come += self.ingress_g_per_s
         water = (self._water_g_per_m3 + share * come) / (1.0 + share * (exchange_m3_per_s + coil))
         if self.ingress_g_per_s:
             water = min(water, saturation_g_per_m3(self.air_degC))  # the rest runs down the walls

@@ -48,13 +48,8 @@ class ModuleThermal:
     def cells_apart(self) -> runaway.Chain:
         """The module's chain, made at the first call."""
         if self.chain is None:
-            self.chain = runaway.Chain(
-                self._cells,
-                HEAT_CAPACITY_J_PER_K_CELL,
-                self._kind,
-                self._config.capacity_Ah,
-                self._config.barrier_mm,
-            )
+            of_cell = HEAT_CAPACITY_J_PER_K_CELL, self._kind, self._config.capacity_Ah
+            self.chain = runaway.Chain(self._cells, *of_cell, self._config.barrier_mm)
             self.chain.degC[:] = [self.body_degC] * self._cells
         return self.chain
 

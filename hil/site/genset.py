@@ -88,9 +88,8 @@ class Genset(SitePart):
 
     def _ramp(self, dt_s: float, load_W: float) -> None:
         given = self.parameters
-        base_W, least_W = (
-            given[name] * given["rated_W"] / 1000 for name in ("base_permille", "least_permille")
-        )
+        names = "base_permille", "least_permille"
+        base_W, least_W = (given[name] * given["rated_W"] / 1000 for name in names)
         wanted_W = max(least_W, min(base_W, load_W))
         step_W = given["ramp_permille_per_s"] * given["rated_W"] / 1000 * dt_s
         self.feeds_W = max(self.feeds_W - step_W, min(self.feeds_W + step_W, wanted_W))

@@ -117,17 +117,15 @@ class Site:
         """The part behind a device: that of the site's file, otherwise one of its own. ValueError:
         one line, the file says another number.
         """
-        for part in self._described:
-            if part.kind == role:
-                for key, value in settings.items():
-                    of_site = part.parameters.get(key, value)
-                    if of_site != value:
-                        raise ValueError(
-                            f"site: {role}.{key} = {of_site:g}, but a cabinet's device has "
-                            f"{value}: allowed is the same number"
-                        )
-                return part
-        return self._add(PARTS[role](settings))
+        part = next((each for each in self._described if each.kind == role), None)
+        if part is None:
+            return self._add(PARTS[role](settings))
+        for key, value in settings.items():
+            of_site = part.parameters.get(key, value)
+            if of_site != value:
+                line = f"site: {role}.{key} = {of_site:g}, but a cabinet's device has {value}"
+                raise ValueError(f"{line}: allowed is the same number")
+        return part
 
     def _add(self, part: SitePart) -> SitePart:
         self.parts.append(part)

@@ -87,7 +87,12 @@ def _runner(file: Any, order: dict) -> Callable[[float], object]:
         rig = segment.made(order, part, segment.Windows()).run(START_S)
         return lambda length_s: rig.run(rig.now_us / 1e6 + length_s)
     chain = ChainOnly(config, segment.load_of(order), soc, tick_ms=tick_ms)
-    return lambda length_s: [chain.step() for _ in range(round(length_s * 1000) // tick_ms)]
+
+    def steps(length_s: float) -> None:
+        for _ in range(round(length_s * 1000) // tick_ms):
+            chain.step()
+
+    return steps
 
 
 def lines(table: list[dict[str, Any]]) -> list[str]:
