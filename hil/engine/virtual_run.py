@@ -33,8 +33,8 @@ def run(
         except KeyboardInterrupt:
             interrupted = True
     speed = round(virtual.now_us / 1e6 / (time.monotonic() - began_s), 1)
-    extra = {"mode": "virtual time", "seed": order["seed"], "mirrored": order["mirrored"]}
-    extra["speed"] = speed
+    extra = {"mode": "virtual time", "seed": order["seed"], "speed": speed}
+    extra["mirrored"] = order["mirrored"]
     recorded = recorder.run_of(virtual, load.about)
     return run_result.measured(recorded, config, extra, scenario, load.from_us, interrupted)
 

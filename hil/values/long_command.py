@@ -23,7 +23,7 @@ from hil.engine import forks
 from hil.engine.arguments import number, output_file, whole
 from hil.engine.rig_command import InputError
 from hil.loads import selection
-from hil.results import figures, run_result
+from hil.results import figures, run_result, template
 from hil.values import segment
 
 UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
@@ -218,19 +218,5 @@ def summary(order: dict, results: list[dict]) -> dict[str, Any]:
 
 def lines(document: dict[str, Any]) -> list[str]:
     """The closing lines; each figure names its mode."""
-    mode, order = f"({document['mode']})", document["order"]
     energies = ", ".join([f"{name} {document[f'{name}_Wh'] / 1000:.1f}" for name in ENERGIES])
-    speed = order["for_s"] / max(document["cpu_s"], 1e-3)
-    return [
-        f"length     {order['for_s'] / 3600:g} h in {len(document['parts'])} parts {mode}",
-        f"energy     kWh: {energies} {mode}",
-        f"grid       highest mean of 15 min {document['import_15min_W_max'] / 1000:.1f} kW, "
-        f"highest {document['grid_W_max'] / 1000:.1f} kW {mode}",
-        f"battery    at the end {document['soc_permille_end'] / 10:.2f} %, hottest module "
-        f"{document['degC_max']:.1f} degC {mode}",
-        f"parts      largest jump of charge between two {document['soc_jump_permille_max']:.2f} "
-        f"permille {mode}",
-        f"rows       {len(document['trips'])} trips, {len(document['violations'])} violations "
-        f"{mode}",
-        f"speed      {speed:.0f} simulated s per CPU s; {document['cpu_s']:.0f} s CPU {mode}",
-    ]
+    return template.rendered("long.txt", doc=document, energies=energies).splitlines()
