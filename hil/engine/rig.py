@@ -66,10 +66,13 @@ class Rig(ScenarioOperator):
         module = self.order.get("plant", plant_process.__name__)
         self.plant = start_plant(module, self.order, self._plant_end)
         self.wires = self._receive("did not start")
-        path = pathlib.Path(self.directory, "cabinet.toml")
-        path.write_text(cabinet_file.text(self.order, self.wires), encoding="ascii")
+        self._write_cabinet_file(self.wires)
         self.keys = run_directory.commission(self.directory, self.config)
         self._start_controller()
+
+    def _write_cabinet_file(self, wires: dict) -> None:
+        path = pathlib.Path(self.directory, "cabinet.toml")
+        path.write_text(cabinet_file.text(self.order, wires), encoding="ascii")
 
     def _start_controller(self) -> None:
         self.controller = start_controller(self.directory, self._messages)
