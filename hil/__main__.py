@@ -14,6 +14,7 @@ from hil.engine import coverage, rig_command
 from hil.engine.coverage import NotSimulatedError
 from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
+from hil.results import keys
 from hil.runner import report
 from hil.runner.cases import CaseError
 from hil.runner.options import WrongOptionError
@@ -21,7 +22,7 @@ from hil.values import long_command, pod_options, speeds
 
 PROGRAM = "python -m hil"
 WRONG = LoadError, ConfigError, NotSimulatedError, rig_command.InputError, WrongOptionError
-BENCH = (rig_command, coverage, pod_options, long_command, speeds)
+BENCH = (rig_command, coverage, pod_options, long_command, speeds, keys)
 # command: its module in hil/
 LAB = {
     "hint-attack": "campaigns.hint_attack.command",

@@ -1,5 +1,5 @@
-"""The UPS of the load: double conversion; its battery carries the load while the site is dark, and
-is charged again from the grid alone, because an island needs its power for the load.
+"""The UPS of the load: double conversion. Its battery carries the load while the site is dark, and
+is charged from the grid alone: an island needs its power for the load.
 """
 
 from collections.abc import Mapping

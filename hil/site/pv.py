@@ -1,7 +1,5 @@
-"""PV: from the irradiance to the power of an inverter, with the edges of clouds.
-
-A cloud takes 40 to 75 % of the sun within 3 to 12 s. Beside its edge the sky reflects up to 15 %
-more (cloud enhancement), so the power jumps from above the clear sky to far below.
+"""PV: from the irradiance to the power of an inverter, with the edges of clouds: 40 to 75 % of the
+sun go within 3 to 12 s, after up to 15 % more beside the edge (cloud enhancement).
 """
 
 import random
@@ -55,10 +53,7 @@ class Clouds:
 
 
 class Pv(SitePart):
-    """An inverter that follows its limit within a second.
-
-    measured: t_s -> W of a file instead of the weather.
-    """
+    """An inverter that follows its limit within a second. measured: t_s -> W of a file instead."""
 
     kind, text, FEEDS, GIVES_WAY = "pv", "PV", True, True
     UNHEARD_S, TIME_CONSTANT_S = 60.0, 0.5

@@ -1,7 +1,6 @@
-"""Sun and outside air at a site: of a clear day at a latitude, or of a file by the hour.
-
-The sun's elevation comes from Cooper's declination; the irradiance of a clear sky on a level
-surface from its elevation by Haurwitz (1945): 1098 sin(h) exp(-0.057 / sin(h)) W/m2.
+"""Sun and outside air at a site: of a clear day at a latitude, or of a file by the hour. Elevation:
+Cooper's declination; clear sky on a level surface: Haurwitz (1945), 1098 sin(h) exp(-0.057 /
+sin(h)) W/m2.
 """
 
 import math
@@ -13,8 +12,8 @@ WARMEST_S = 15 * HOUR_S
 
 
 class Weather(NamedTuple):
-    """day: of the year, from 1; time_of_day_s: local solar time at the begin of the run; hours:
-    (irradiance W/m2, air degC) of each hour of a year instead of the model.
+    """day: of the year, from 1; time_of_day_s: local solar time at the begin; hours: (irradiance
+    W/m2, air degC) of a year instead of the model.
     """
 
     latitude_deg: float = 45.0

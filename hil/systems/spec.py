@@ -86,7 +86,7 @@ TOP = {
 
 
 class Spec(NamedTuple):
-    """A checked system; `site` are the tables of a site's file (hil/site/SITE.md)."""
+    """A checked system; `site` are the tables of a site's file (`python -m hil keys site`)."""
 
     name: str
     text: str

@@ -1,7 +1,5 @@
-"""The air of a cabinet in chain-only mode: that of the plant, scaled to the size of the racks.
-
-The plant's cabinet has three racks of 280 Ah. Cooling, walls and volume of larger systems grow with
-the charge that their racks hold, so that a system is as many cabinets side by side.
+"""The air of a cabinet in chain-only mode: that of the plant, scaled with the charge that the racks
+hold, so that a larger system is as many cabinets side by side.
 """
 
 from collections.abc import Sequence

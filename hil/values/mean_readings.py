@@ -1,7 +1,5 @@
 """Readings from the means of the plant (controller/core/readings.py), where no kernel steps.
-
-The limits are those of safety.bounds, with the charge that row 50a forbids while a meter is silent.
-NOT_KNOWN names what this mode cannot know.
+Limits: safety.bounds, with row 50a. NOT_KNOWN names what this mode cannot know.
 """
 
 from array import array
@@ -32,11 +30,9 @@ NOT_KNOWN = {
 
 
 class MeanReadings:
-    """The caller fills the attributes before each decision; all powers are means of a second.
-
-    bounds: of all units, those of each unit are in charge_W and discharge_W; load_W, grid_W: None
-    while the meter does not answer; is_off_grid: by the contact of the transfer switch, where
-    it is wired; forming: for each unit, whether it forms the voltage; air: 0.1 degC.
+    """The caller fills the attributes before each decision; powers are means of a second. bounds:
+    of all units; load_W, grid_W: None while the meter does not answer; is_off_grid: by the contact
+    of the transfer switch; forming: of each unit; air: 0.1 degC.
     """
 
     bounds: Limit

@@ -36,8 +36,7 @@ class SecondChannel(PtyWire):
 
     def service(self, now_us: int) -> None:
         """Read the controller's bytes."""
-        data = self.sent()
-        if data:
+        for data in self.sent():
             self.device.receive(data)
 
     def step(self, now_us: int) -> None:
