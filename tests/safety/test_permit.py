@@ -203,7 +203,7 @@ def test_rows_1_to_3_open_in_gas_after_the_breaker_had_its_time(cause):
 
 def test_after_the_breaker_a_converter_that_tells_a_current_holds_nothing():
     bench = under_load_in_gas().load(0)
-    bench.hold(bench.layout.unit_input(0, s.PCS_DC_CURRENT_MA), 100_000)
+    bench.hold_unit(s.PCS_DC_CURRENT_MA, 100_000)
     given = given_until_open(bench)
     assert given.index((1, 1)) == BREAKER_TICKS - 1 and len(given) == CLEARED_TICKS
 
@@ -279,7 +279,7 @@ def test_zero_current_needs_every_converter_that_is_heard(of_1_mA, of_2_mA, zero
     """5 % of the racks behind it, 2 x 140 A: BMS that tell 0 opened contactors at 87 A."""
     bench = Bench(racks=4, units=2).step(ticks(300))
     for unit, current_mA in enumerate((of_1_mA, of_2_mA)):
-        bench.hold(bench.layout.unit_input(unit, s.PCS_DC_CURRENT_MA), current_mA)
+        bench.hold_unit(s.PCS_DC_CURRENT_MA, current_mA, unit)
     assert bench.step().kernel.permit.contactors.current_zero() == zero
     bench.silence(*[bench.layout.unit_group(unit, s.G_PCS_MEASURE) for unit in range(2)])
     bench.step(ticks(2000) + 1)
@@ -289,7 +289,7 @@ def test_zero_current_needs_every_converter_that_is_heard(of_1_mA, of_2_mA, zero
 @cases("unit current_mA zero\n 0 6999 1 | 0 7000 0 | 1 499 1 | 1 500 0")
 def test_zero_current_of_a_converter_is_that_of_its_own_racks(unit, current_mA, zero):
     bench = Bench(racks=2, units=2, rated_current_mA=(140_000, 10_000)).step(ticks(300))
-    bench.hold(bench.layout.unit_input(unit, s.PCS_DC_CURRENT_MA), current_mA).step()
+    bench.hold_unit(s.PCS_DC_CURRENT_MA, current_mA, unit).step()
     assert bench.kernel.permit.contactors.current_zero() == zero
 
 

@@ -106,12 +106,11 @@ LAG_TICKS = 16
 
 
 def converter(bench, current_mA):
-    return bench.hold(bench.layout.unit_input(0, s.PCS_DC_CURRENT_MA), current_mA)
+    return bench.hold_unit(s.PCS_DC_CURRENT_MA, current_mA)
 
 
 def apart_dA(bench):
-    features = bench.kernel.features
-    return features.value[features.unit_base + m.F_CURRENTS_APART_DA]
+    return bench.of_unit(m.F_CURRENTS_APART_DA)[0]
 
 
 @pytest.mark.parametrize("apart_mA, trips", [(10_000, False), (10_100, True), (-10_100, True)])
@@ -177,13 +176,11 @@ def test_an_old_value_contradicts_nothing(group):
 
 
 def known(bench):
-    features = bench.kernel.features
-    return features.known[features.unit_base + m.F_CURRENTS_APART_DA]
+    return bench.of_unit(m.F_CURRENTS_APART_DA)[1]
 
 
 def still_ms(bench, rack=0):
-    features = bench.kernel.features
-    return features.value[features.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_BMS_STILL_MS]
+    return bench.of_rack(m.F_BMS_STILL_MS, rack)[0]
 
 
 @pytest.mark.parametrize("moved_mA, counts", [(7099, False), (7100, True), (-7100, True)])
@@ -308,7 +305,7 @@ def test_an_open_rack_and_an_unknown_converter_count_nothing():
 
 def test_of_two_units_each_has_its_own_converter():
     bench = running(units=2, racks=3).step(5)
-    bench.hold(bench.layout.unit_input(1, s.PCS_DC_CURRENT_MA), 9000).step(5)
+    bench.hold_unit(s.PCS_DC_CURRENT_MA, 9000, 1).step(5)
     assert [still_ms(bench, rack) for rack in range(3)] == [0, 100, 0]
 
 
@@ -328,7 +325,7 @@ def test_the_stated_errors_to_a_tenth_of_an_ampere():
 
 def test_a_converter_that_is_off_owes_nothing_at_all():
     bench = powers(running(rated_W=50_000), 0, 30_000)
-    bench.hold(bench.layout.unit_input(0, s.PCS_STATE), s.PCS_OFF).step(FULL + TICKS_PER_BLOCK)
+    bench.hold_unit(s.PCS_STATE, s.PCS_OFF).step(FULL + TICKS_PER_BLOCK)
     pair = bench.kernel.features.witness.powers[0]
     assert pair.words[pair.at + means.MEAN_SECOND] == 0
 
@@ -343,17 +340,13 @@ def test_currents_of_the_racks_are_summed_before_they_are_rounded():
 
 
 def powers(bench, measured_W, sent_W):
-    bench.hold(bench.layout.unit_input(0, s.PCS_POWER_W), measured_W)
-    return bench.hold(bench.layout.unit_input(0, s.PCS_SENT_W), sent_W)
+    bench.hold_unit(s.PCS_POWER_W, measured_W)
+    return bench.hold_unit(s.PCS_SENT_W, sent_W)
 
 
 def disobeys(bench):
     """(beyond, short) in permille of rated."""
-    features = bench.kernel.features
-    at = features.unit_base
-    return tuple(
-        [features.value[at + each] for each in (m.F_PCS_BEYOND_PERMILLE, m.F_PCS_SHORT_PERMILLE)]
-    )
+    return tuple(of_unit(bench, 0)[1:])
 
 
 @pytest.mark.parametrize(
@@ -423,13 +416,12 @@ def test_the_rating_is_divided_so_that_any_power_is_a_small_int(rated_W, beyond)
 
 def test_an_unknown_converter_neither_obeys_nor_not():
     bench = powers(running(), 0, 0).step(FULL)
-    features = bench.kernel.features
-    at = slice(*[features.unit_base + m.F_PCS_BEYOND_PERMILLE + more for more in (0, 2)])
-    assert list(features.known[at]) == [1, 1]
+    both = m.F_PCS_BEYOND_PERMILLE, m.F_PCS_SHORT_PERMILLE
+    assert [bench.of_unit(each)[1] for each in both] == [1, 1]
     bench.silence(bench.layout.unit_group(0, s.G_PCS_MEASURE)).step(130)
-    assert not any(features.known[at])
+    assert [bench.of_unit(each)[1] for each in both] == [0, 0]
     bench.speak().step(FULL - 1)
-    assert not any(features.known[at]), "what was before the silence counts no more"
+    assert [bench.of_unit(each)[1] for each in both] == [0, 0], "the silence begins it anew"
 
 
 def test_one_value_far_beyond_counts_once_and_the_range_has_an_end():
@@ -483,15 +475,13 @@ def flagged(bench):
 
 
 def of_unit(bench, unit):
-    features = bench.kernel.features
-    at = features.unit_base + unit * m.UNIT_FEATURE_COUNT + m.F_CURRENTS_APART_DA
-    return list(features.value[at : at + 3])
+    return [bench.of_unit(m.F_CURRENTS_APART_DA + place, unit)[0] for place in range(3)]
 
 
 @pytest.mark.parametrize("current_mA, is_looked_at", [(10_000, 0), (10_100, 1)])
 def test_currents_that_are_apart_by_the_margin_are_not_looked_at(current_mA, is_looked_at):
     bench = two_units()
-    bench.hold(bench.layout.unit_input(1, s.PCS_DC_CURRENT_MA), current_mA)
+    bench.hold_unit(s.PCS_DC_CURRENT_MA, current_mA, 1)
     assert (2 in flagged(bench.step(2 * FULL))) == is_looked_at
 
 
@@ -501,10 +491,10 @@ def test_of_two_converters_the_one_that_errs_is_named(unit):
     quiet = [[-140, 0, 0], [-100, 0, 0]]
     assert flagged(bench) == [] and [of_unit(bench, each) for each in (0, 1)] == quiet
     assert [each.age_ms_max for each in bench.kernel.features.witness.of_unit] == [333, 400]
-    bench.hold(bench.layout.unit_input(unit, s.PCS_DC_CURRENT_MA), 40_000)
+    bench.hold_unit(s.PCS_DC_CURRENT_MA, 40_000, unit)
     assert flagged(bench.step(5)) == ([3, 5] if unit == 0 else [4]), "row 54 counts"
-    bench.hold(bench.layout.unit_input(unit, s.PCS_SENT_W), 0)
-    bench.hold(bench.layout.unit_input(unit, s.PCS_POWER_W), 100_000).step(FULL + TICKS_PER_BLOCK)
+    bench.hold_unit(s.PCS_SENT_W, 0, unit)
+    bench.hold_unit(s.PCS_POWER_W, 100_000, unit).step(FULL + TICKS_PER_BLOCK)
     assert flagged(bench) == [1 + unit]
     permille = 200 if unit else 400
     expected = [[260, 400, -400], [300, permille, -permille]][unit]
@@ -518,8 +508,8 @@ def test_of_two_converters_the_one_that_errs_is_named(unit):
 @pytest.mark.parametrize("measured_W, sent_W", [(40_000, 0), (0, 40_000)])
 def test_too_much_and_too_little_are_both_looked_at(measured_W, sent_W):
     bench = two_units()
-    bench.hold(bench.layout.unit_input(1, s.PCS_POWER_W), measured_W)
-    bench.hold(bench.layout.unit_input(1, s.PCS_SENT_W), sent_W).step(FULL + TICKS_PER_BLOCK)
+    bench.hold_unit(s.PCS_POWER_W, measured_W, 1)
+    bench.hold_unit(s.PCS_SENT_W, sent_W, 1).step(FULL + TICKS_PER_BLOCK)
     assert flagged(bench) == [2] and sorted(of_unit(bench, 1)[1:]) == [-80, 79], "rounded down"
 
 
@@ -527,8 +517,8 @@ def test_too_much_and_too_little_are_both_looked_at(measured_W, sent_W):
 def test_one_part_of_the_rating_is_looked_at(measured, sent):
     bench = two_units()
     part_W = bench.kernel.features.witness.of_unit[1].part_W
-    bench.hold(bench.layout.unit_input(1, s.PCS_POWER_W), measured * part_W)
-    bench.hold(bench.layout.unit_input(1, s.PCS_SENT_W), sent * part_W)
+    bench.hold_unit(s.PCS_POWER_W, measured * part_W, 1)
+    bench.hold_unit(s.PCS_SENT_W, sent * part_W, 1)
     assert flagged(bench.step(FULL + TICKS_PER_BLOCK)) == ([2] if measured or sent else [])
 
 
@@ -538,9 +528,7 @@ def test_the_time_that_it_stands_still_has_an_end():
         bench.kernel.features.witness.update(1_000_000)
         assert still_ms(bench) == 1_000_000
     state, pcs = bench.layout.rack_group(0, s.G_BMS_STATE), bench.layout.unit_group(0, 0)
-    at = bench.kernel.features.rack_base + m.F_BMS_STILL_MS
     for group, waited in ((state, 30), (pcs, 130)):
         bench.silence(group).step(waited)
-        assert not bench.kernel.features.known[at]
-        bench.speak().step(2)
-        assert bench.kernel.features.known[at]
+        assert not bench.of_rack(m.F_BMS_STILL_MS)[1]
+        assert bench.speak().step(2).of_rack(m.F_BMS_STILL_MS)[1]
