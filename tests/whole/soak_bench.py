@@ -362,9 +362,9 @@ class RunningCabinet:
         self.rig = VirtualRig(config, self._load_W, 1, (), {"soc": 0.55})
         for wire in self.rig.controller.wires.values():
             wire.tap = None  # the observer of the rig keeps frames
-        devices = self.rig.cabinet.devices
-        # a silent I/O module latches
-        self.devices = [each for name, each in sorted(devices.items()) if "io" not in name]
+        names = [each for each in self.rig.cabinet.devices if "io" not in each]  # they latch
+        names.sort(key=lambda name: ("pcs" not in name, name))
+        self.devices = [self.rig.cabinet.devices[name] for name in names]
         self.turned = 0
         # until each device has been silent once
         self.cycle_steps = 2 * self.SILENT_STEPS * len(self.devices)

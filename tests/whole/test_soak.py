@@ -143,7 +143,7 @@ def test_no_periodic_activity_is_forgotten(soaked, tmp_path):
     missing = {*timed_functions()}
     missing -= {f"{path} {name}" for path, each in NOT_PERIODIC.items() for name in each}
     turns = [turn_over] * 100 + [made.turn] * 60
-    turns += [running[1].turn] * 200 + [running[0].turn] * 1500
+    turns += [running[1].turn] * 200 + [running[0].turn] * 600
     while missing and turns:
         with called() as found:
             for turn in turns[:20]:
