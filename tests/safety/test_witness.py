@@ -303,12 +303,6 @@ def test_an_open_rack_and_an_unknown_converter_count_nothing():
     assert still_ms(bench) == 0
 
 
-def test_of_two_units_each_has_its_own_converter():
-    bench = running(units=2, racks=3).step(5)
-    bench.hold_unit(s.PCS_DC_CURRENT_MA, 9000, 1).step(5)
-    assert [still_ms(bench, rack) for rack in range(3)] == [0, 100, 0]
-
-
 @pytest.mark.parametrize("warn_ms, age_ms", [(500, 333), (2400, 1600), (3000, 2000), (6000, 2000)])
 def test_how_late_a_bms_may_tell_follows_from_its_silence(warn_ms, age_ms):
     kernel = Kernel(default_image(racks=2, bms_warn_ms=(500, warn_ms)))
@@ -442,13 +436,6 @@ def test_one_value_far_beyond_counts_once_and_the_range_has_an_end():
     assert result(one) == (1, 2500, 2500, 500_000)
 
 
-def test_a_mean_is_rounded_down_of_the_whole_sum():
-    one = pair()
-    for tick in range(FULL):
-        one.add(1, tick % 100 != 0, -(tick % 100 != 0))
-    assert result(one)[:3] == (1, 0, -1)
-
-
 def test_a_constant_below_zero_has_no_range():
     one = pair()
     for _ in range(FULL):
@@ -503,14 +490,6 @@ def test_of_two_converters_the_one_that_errs_is_named(unit):
     active = [index for index in range(it.count) if it.active[index]]
     instances = [it.block[index] for index in active if it.watch[index][0] >= first]
     assert 1 + unit in instances and 2 - unit not in instances
-
-
-@pytest.mark.parametrize("measured_W, sent_W", [(40_000, 0), (0, 40_000)])
-def test_too_much_and_too_little_are_both_looked_at(measured_W, sent_W):
-    bench = two_units()
-    bench.hold_unit(s.PCS_POWER_W, measured_W, 1)
-    bench.hold_unit(s.PCS_SENT_W, sent_W, 1).step(FULL + TICKS_PER_BLOCK)
-    assert flagged(bench) == [2] and sorted(of_unit(bench, 1)[1:]) == [-80, 79], "rounded down"
 
 
 @pytest.mark.parametrize("measured, sent", [(0, 0), (1, 0), (0, 1)])
