@@ -93,7 +93,7 @@ def test_a_new_kernel_has_seen_nothing_and_permits_nothing():
 
 def image_changed(kernel, steps=2 * PASS_STEPS):
     for _ in range(steps):
-        kernel.judge(1)
+        kernel.image_check.update()
     return kernel.features.value[m.F_IMAGE_CHANGED]
 
 
