@@ -243,23 +243,16 @@ def test_bms_silence_ladder():
 
 
 def test_zero_current_means_every_rack():
-    desk = Desk(racks=3)
-    for kinds in itertools.product(CURRENTS, repeat=3):
-        for rack, kind in enumerate(kinds):
-            desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack).current(kind, rack)
+    """A current that is not known is none while the rack's own fresh report says open."""
+    desk, reports = Desk(racks=2), (s.CONTACTOR_OPEN, s.CONTACTOR_CLOSED)
+    of_a_rack = list(itertools.product(CURRENTS, reports, (0, 1)))
+    for racks in itertools.product(of_a_rack, repeat=2):
+        for rack, (kind, report, is_fresh) in enumerate(racks):
+            desk.rack(s.CONTACTOR_STATE, report, rack).current(kind, rack)
+            desk.know(desk.layout.rack_group(rack, s.G_BMS_STATE), is_fresh)
+        kinds = {kind for kind, *told in racks if kind != "unknown" or told != [0, 1]}
         expected = 0 if "load" in kinds else -1 if "unknown" in kinds else 1
-        assert desk.permit.contactors.current_zero() == expected, kinds
-
-
-@pytest.mark.parametrize("silent", range(3))
-def test_a_report_speaks_for_its_own_rack(silent):
-    """A silent rack that was closed last may carry a current, for any reports of the others."""
-    desk = Desk(racks=3)
-    for rack in range(3):
-        state = s.CONTACTOR_CLOSED if rack == silent else s.CONTACTOR_OPEN
-        desk.rack(s.CONTACTOR_STATE, state, rack)
-        desk.current("unknown" if rack == silent else "zero", rack)
-    assert desk.permit.contactors.current_zero() == -1
+        assert desk.permit.contactors.current_zero() == expected, racks
 
 
 @cases("""rack current_mA zero
