@@ -133,18 +133,13 @@ def test_of_a_large_unit_5_percent_are_the_margin():
 @cases("""rack_mA rack_permille pcs_permille margin_dA
     140_000 10 10 100 | 140_000 36 36 101 | 140_000 35 35 100 | 140_000 0 72 101
     140_000 72 0 101 | 140_000 100 100 280 | 1_600_000 25 25 800 | 1_600_000 25 26 816
-    200_000 0 0 100 | 202_000 0 0 101 | 1000 100 100 100""")
+    200_000 0 0 100 | 202_000 0 0 101 | 1000 100 100 100 | (100_000,200_000) (50,50) 30 240""")
 def test_stated_sensor_errors_widen_the_margin(rack_mA, rack_permille, pcs_permille, margin_dA):
+    """The errors of two racks, 5 A and 10 A, and of their converter, 3 % of 300 A, add up."""
     stated = {"current_error_permille": rack_permille, "pcs_current_error_permille": pcs_permille}
-    kernel = Kernel(default_image(rated_current_mA=rack_mA, **stated))
+    racks = len(rack_mA) if isinstance(rack_mA, tuple) else 1
+    kernel = Kernel(default_image(racks=racks, rated_current_mA=rack_mA, **stated))
     assert kernel.features.witness.of_unit[0].margin_dA == margin_dA
-
-
-def test_stated_errors_of_all_racks_and_of_their_converter_add_up():
-    """The errors are 5 A and 10 A, and 3 % of 300 A."""
-    racks = {"rated_current_mA": (100_000, 200_000), "current_error_permille": (50, 50)}
-    kernel = Kernel(default_image(racks=2, **racks, pcs_current_error_permille=30))
-    assert kernel.features.witness.of_unit[0].margin_dA == 240
 
 
 @pytest.mark.whole
