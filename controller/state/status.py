@@ -128,9 +128,10 @@ def gas(shadow: Shadow) -> Facts:
 def contact(shadow: Shadow, name: str) -> str:
     """ "ok", "not ok", "unknown", "not fitted", or "idle": no air flows because the fan is off."""
     lacking = shadow.reader.header.get("not_fitted", {})
-    absent = [one.inputs for each, one in equipment.EQUIPMENT.items() if each in lacking]
-    names = [s.CABINET_INPUTS[index][base.INPUT_NAME] for index in CONTACTS[name]]
-    inputs = [at for at, each in zip(CONTACTS[name], names) if each not in chain(*absent)]
+    every = equipment.EQUIPMENT.items()
+    absent: set[object] = {each for key, one in every if key in lacking for each in one.inputs}
+    names = {at: s.CABINET_INPUTS[at][base.INPUT_NAME] for at in CONTACTS[name]}
+    inputs = [at for at, each in names.items() if each not in absent]
     if not inputs or name == "door" and not shadow.core.facts.cabinet_parameter(p.P_DOOR_FITTED):
         return NOT_FITTED
     values = [base.cabinet_value(shadow, index) for index in inputs]

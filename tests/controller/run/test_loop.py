@@ -18,7 +18,6 @@ from controller.core.base import hint_codes as h
 from controller.hints import admission, keys as key_files
 from controller.hints.client import HintClient
 from controller.run import (
-    command,
     link_statistics,
     loop,
     loop_statistics,
@@ -29,7 +28,7 @@ from controller.run.cabinet import Cabinet
 from controller.sites import EXAMPLE
 from controller.store import two_copies
 from controller.store.stored_record import Record
-from controller.system import clock, realtime
+from controller.system import cli, clock, realtime
 from controller.system.realtime import Notifier
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
@@ -471,7 +470,7 @@ def test_a_second_process_does_not_get_the_lock_until_the_first_has_ended(tmp_pa
 
 def run_command(tmp_path, *more):
     parser = argparse.ArgumentParser()
-    command.add(parser.add_subparsers())
+    cli.add(parser.add_subparsers(), "run")
     folders = "--run-dir", str(tmp_path / "run"), "--state-dir", str(tmp_path / "state")
     arguments = parser.parse_args(["run", str(EXAMPLE), *folders, *more])
     return arguments.run(arguments)
