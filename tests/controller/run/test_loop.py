@@ -1,6 +1,5 @@
 """The real loop on real ptys."""
 
-import argparse
 import contextlib
 import os
 import select
@@ -13,6 +12,7 @@ import pytest
 from cabinet_bench import Keeper, found
 from wired_site import WiredSite, said
 
+from controller import __main__
 from controller.config import configuration
 from controller.core.base import hint_codes as h
 from controller.hints import admission, keys as key_files
@@ -28,7 +28,7 @@ from controller.run.cabinet import Cabinet
 from controller.sites import EXAMPLE
 from controller.store import two_copies
 from controller.store.stored_record import Record
-from controller.system import cli, clock, realtime
+from controller.system import clock, realtime
 from controller.system.realtime import Notifier
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
@@ -469,11 +469,8 @@ def test_a_second_process_does_not_get_the_lock_until_the_first_has_ended(tmp_pa
 
 
 def run_command(tmp_path, *more):
-    parser = argparse.ArgumentParser()
-    cli.add(parser.add_subparsers(), "run")
     folders = "--run-dir", str(tmp_path / "run"), "--state-dir", str(tmp_path / "state")
-    arguments = parser.parse_args(["run", str(EXAMPLE), *folders, *more])
-    return arguments.run(arguments)
+    return __main__.main(["run", str(EXAMPLE), *folders, *more])
 
 
 @pytest.mark.parametrize("more, is_prepared", [([], True), (["--no-realtime"], False)])
