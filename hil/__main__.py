@@ -1,7 +1,4 @@
-"""`python -m hil COMMAND`: the rig (the package bench) and its campaigns and systems (lab).
-
-The bench works without the lab. Then each command of the lab answers with one line.
-"""
+"""`python -m hil COMMAND`: the rig (bench); campaigns and systems (lab), if installed."""
 
 import argparse
 import importlib.util
@@ -17,15 +14,15 @@ from hil.engine import coverage, rig_command
 from hil.engine.coverage import NotSimulatedError
 from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
-from hil.results import run_result
+from hil.results import keys
+from hil.runner import report
 from hil.runner.cases import CaseError
 from hil.runner.options import WrongOptionError
 from hil.values import long_command, pod_options, speeds
 
 PROGRAM = "python -m hil"
-WRONG_INPUT, NO_START = 2, 3
 WRONG = LoadError, ConfigError, NotSimulatedError, rig_command.InputError, WrongOptionError
-BENCH = (rig_command, coverage, pod_options, long_command, speeds)
+BENCH = (rig_command, coverage, pod_options, long_command, speeds, keys)
 # command: its module in hil/
 LAB = {
     "hint-attack": "campaigns.hint_attack.command",
@@ -66,21 +63,15 @@ def main(argv: list[str] | None = None) -> int:
         _check_apart(arguments)
         return arguments.run(arguments)
     except WRONG as error:
-        return _report(name, error, WRONG_INPUT)
+        return report.refuse(name, error)
     except (RigError, JournalError, OSError, CaseError) as error:
-        return _report(name, error, NO_START)
+        return report.refuse(name, error, report.NO_START)
     except KeyboardInterrupt as error:
         kept = f"; {error}" if str(error) else ""
-        return _report(name, f"interrupted, no result{kept}", run_result.INTERRUPTED)
+        return report.refuse(name, f"interrupted, no result{kept}", report.INTERRUPTED)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _report(name: str, line: object, exit_code: int) -> int:
-    """Print one line on stderr, which begins with the name of the command."""
-    print(f"{name}: {line}", file=sys.stderr)
-    return exit_code
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,7 +80,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the line and exit with the code of wrong input."""
         name = (self.prog.removeprefix(PROGRAM).split() or PROGRAM.split()[-1:])[0]
-        self.exit(WRONG_INPUT, f"{name}: {cli.with_nearest(message)}\n")
+        self.exit(report.WRONG_INPUT, f"{name}: {cli.with_nearest(message)}\n")
 
 
 def parser() -> _Parser:

@@ -1,8 +1,6 @@
-"""The oracle: effects and times of each row, for the campaigns and the observer.
-
-Sources are the rows as they were designed (oracle.toml) and the process safety times
-(safety/hazards/log.toml). The oracle never reads the shipped table: a mistake there would otherwise
-be expected.
+"""The oracle: effects and times of each row, for the campaigns and the observer, from the rows as
+designed (oracle.toml) and safety/hazards/log.toml. It never reads the shipped table: a mistake
+there would otherwise be expected.
 """
 
 import pathlib

@@ -10,7 +10,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.repository import SHARED
+
 # Helpers are imported by name from any folder; the style test keeps all names of test files apart.
 sys.path += sorted({str(path.parent) for path in Path(__file__).parent.rglob("*.py")})
 WIRE_GUARD_S = 60  # a hang guard only: no test may need it
@@ -100,10 +101,9 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture(scope="session")
 def shared():
-    path = ROOT.parent / "shared"
-    if not path.is_dir():
-        pytest.skip(f"needs the data folder {path.name} beside the repository")
-    return path
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the data folder {SHARED.name} beside the repository")
+    return SHARED
 
 
 @pytest.fixture

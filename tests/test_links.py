@@ -1,22 +1,10 @@
 """Links and named files of the Markdown lead somewhere: files, folders and headings."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 
-from tests.repository import ROOT
-
-SKIPPED = {".venv", ".git", "build", ".pytest_cache"}
-
-
-def tree():
-    """The files of the project. Skipped folders are not entered: the environment holds 10 000."""
-    for folder, folders, names in os.walk(ROOT):
-        folders[:] = set(folders) - SKIPPED
-        yield from [Path(folder, name) for name in names]
-
+from tests.repository import ROOT, tree
 
 TREE = sorted(tree())
 PAGES = [path.relative_to(ROOT).as_posix() for path in TREE if path.suffix == ".md"]

@@ -1,7 +1,5 @@
-"""`firebreak approve`: shows the changes of the limit image since its last approval, and approves
-them.
-
-The approval needs a named person at the cabinet, with the key out of RUN.
+"""`firebreak approve`: the changes of the limit image since its last approval, and its approval by
+a named person at the cabinet, with the key out of RUN.
 """
 
 import functools
@@ -23,23 +21,17 @@ UNCHANGED = "approved: no change since then"
 AGAIN = "turn the key to RUN, then `firebreak start`"
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(
-        commands,
-        "approve",
-        _approve,
-        cli.option(
-            "name",
-            nargs="?",
-            help="your name: 1 .. 16 of a-z, 0-9 and _, a letter first; without it: only show",
-        ),
-        cli.option("code", nargs="?", help="as shown; it approves exactly these changes"),
-        cli.RUN_DIR,
-        cli.STATE_DIR,
-    )
-
-
+@cli.command(
+    "approve",
+    cli.option(
+        "name",
+        nargs="?",
+        help="your name: 1 .. 16 of a-z, 0-9 and _, a letter first; without it: only show",
+    ),
+    cli.option("code", nargs="?", help="as shown; it approves exactly these changes"),
+    cli.RUN_DIR,
+    cli.STATE_DIR,
+)
 def _approve(arguments: Namespace) -> int:
     if arguments.name:
         return _given(arguments)

@@ -19,20 +19,6 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, plain
 CODES = {ask.YES: DONE, ask.NO: NOT_DONE, ask.NOT_KNOWN: NO_START}
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(
-        commands,
-        "ask",
-        _run,
-        cli.option("--power", required=True, metavar="POWER", help="rise of the load, as in 400kW"),
-        cli.option("--at", default="+0s", metavar="TIME", help="from now, as in +10min (now)"),
-        cli.option("--for", dest="span", required=True, metavar="TIME", help="as in 20min"),
-        cli.option("--json", action="store_true", help="the answer as JSON, units in the names"),
-        cli.RUN_DIR,
-    )
-
-
 def job_of(arguments: Namespace) -> Job:
     """The job of parsed arguments. Ends the command if they are no job."""
     at_ms = ask.AT_S_MAX * 1000, ask.FOR_S_MAX * 1000
@@ -43,6 +29,14 @@ def job_of(arguments: Namespace) -> Job:
     )
 
 
+@cli.command(
+    "ask",
+    cli.option("--power", required=True, metavar="POWER", help="rise of the load, as in 400kW"),
+    cli.option("--at", default="+0s", metavar="TIME", help="from now, as in +10min (now)"),
+    cli.option("--for", dest="span", required=True, metavar="TIME", help="as in 20min"),
+    cli.option("--json", action="store_true", help="the answer as JSON, units in the names"),
+    cli.RUN_DIR,
+)
 def _run(arguments: Namespace) -> int:
     job, path = job_of(arguments), os.path.join(arguments.run_dir, "journal")
     try:

@@ -17,17 +17,6 @@ CONFIG_FILE = "/etc/firebreak/cabinet/cabinet.toml"
 IP = "/sbin/ip"  # iproute2; a full path, because a service may have no PATH
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(
-        commands,
-        "can-up",
-        _run,
-        cli.option("name", help="the interface: can0"),
-        cli.option("--file", default=CONFIG_FILE, help="cabinet.toml (%(default)s)"),
-    )
-
-
 def steps(name: str, bitrate_bps: int, is_hardware: bool) -> list[list[str]]:
     """Arguments of `ip`, one list per call. A virtual interface has no bit rate and no bus-off."""
     speed = f"link set {name} type can bitrate {bitrate_bps} restart-ms 100"
@@ -39,6 +28,11 @@ def steps(name: str, bitrate_bps: int, is_hardware: bool) -> list[list[str]]:
     return [change.split() for change in changes]
 
 
+@cli.command(
+    "can-up",
+    cli.option("name", help="the interface: can0"),
+    cli.option("--file", default=CONFIG_FILE, help="cabinet.toml (%(default)s)"),
+)
 def _run(arguments: Namespace, system: str = "/sys/class/net", ip: str = IP) -> int:
     name = arguments.name
     with cli.ends(WRONG_INPUT, ConfigError):

@@ -1,6 +1,4 @@
-"""`firebreak completion bash|zsh`: the script by which a shell completes commands and options, made
-from the parsers of all commands.
-"""
+"""`firebreak completion bash|zsh`: a shell's script, made from the parsers of all commands."""
 
 import argparse
 
@@ -12,11 +10,7 @@ from controller.system.paths import DONE
 PLACES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}  # by the metavar of an argument
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(commands, "completion", _run, cli.option("shell", choices=("bash", "zsh")))
-
-
+@cli.command("completion", cli.option("shell", choices=("bash", "zsh")))
 def _run(arguments: argparse.Namespace) -> int:
     _complete_paths(arguments.every)
     print(shtab.complete(arguments.every, arguments.shell))

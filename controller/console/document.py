@@ -1,6 +1,4 @@
-"""`firebreak document NAME`: pages that the program makes of its own tables. Without a name it
-lists them.
-"""
+"""`firebreak document NAME`: a page made of the program's own tables; without a name their list."""
 
 import importlib.util
 from argparse import Namespace
@@ -60,12 +58,11 @@ PAGES: dict[str, tuple[Callable[[], list[Block]], str]] = {
 }
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    name = cli.option("name", nargs="?", choices=PAGES, metavar="NAME", help="of the list")
-    cli.add(commands, "document", _run, name, document.FORM)
-
-
+@cli.command(
+    "document",
+    cli.option("name", nargs="?", choices=PAGES, metavar="NAME", help="of the list"),
+    document.FORM,
+)
 def _run(arguments: Namespace) -> int:
     with cli.ends(NO_START, OSError):
         made = PAGES[arguments.name][0]() if arguments.name else _names()

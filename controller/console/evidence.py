@@ -8,48 +8,46 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 
 from controller.documents import bill_of_materials, document, fault_table, hazard_log, hazard_page
+from controller.documents.document import Facts
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 
+# part: (its facts, its blocks, its gaps, help)
+PARTS: dict[str, tuple[Callable[[], Facts], Callable, Callable[[Facts], Sequence], str]] = {
+    "--hazards": (
+        lambda: hazard_log.facts(*hazard_log.read()),
+        hazard_page.blocks,
+        lambda found: found["gaps"],
+        "the hazard log: to rows, tests, figures, and back",
+    ),
+    "--faults": (
+        lambda: fault_table.facts(),
+        fault_table.blocks,
+        lambda found: fault_table.missing(found),
+        "faults of each input and output: detection, time, safe state",
+    ),
+    "--sbom": (
+        bill_of_materials.document,
+        bill_of_materials.blocks,
+        lambda found: (),
+        "the software bill of materials; as json: CycloneDX 1.5",
+    ),
+}
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(
-        commands,
-        "evidence",
-        _run,
-        _part("--hazards", _hazards, "the hazard log: to rows, tests, figures, and back"),
-        _part("--faults", _faults, "faults of each input and output: detection, time, safe state"),
-        _part("--sbom", _materials, "the software bill of materials; as json: CycloneDX 1.5"),
-        document.FORM,
-    )
 
-
-def _part(name: str, show: Callable[[str], Sequence], words: str) -> tuple[tuple, dict]:
-    return cli.option(name, dest="show", action="store_const", const=show, help=words)
-
-
+@cli.command(
+    "evidence",
+    *[
+        cli.option(name, dest="show", action="store_const", const=name, help=words)
+        for name, (*_, words) in PARTS.items()
+    ],
+    document.FORM,
+)
 def _run(arguments: Namespace) -> int:
     if arguments.show is None:
         raise cli.Ended(WRONG_INPUT, "evidence: give one of --hazards, --faults, --sbom")
+    facts, blocks, gaps, _ = PARTS[arguments.show]
     with cli.ends(NO_START, OSError):
-        return NOT_DONE if arguments.show(arguments.format) else DONE
-
-
-def _hazards(form: str) -> Sequence:
-    """Print the hazard log; returns its gaps."""
-    facts = hazard_log.facts(*hazard_log.read())
-    document.show(form, facts, lambda: hazard_page.blocks(facts))
-    return facts["gaps"]
-
-
-def _faults(form: str) -> Sequence:
-    facts = fault_table.facts()
-    document.show(form, facts, lambda: fault_table.blocks(facts))
-    return fault_table.missing(facts)
-
-
-def _materials(form: str) -> Sequence:
-    facts = bill_of_materials.document()
-    document.show(form, facts, lambda: bill_of_materials.blocks(facts))
-    return []
+        found = facts()
+        document.show(arguments.format, found, lambda: blocks(found))
+        return NOT_DONE if gaps(found) else DONE

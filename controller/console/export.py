@@ -22,33 +22,27 @@ CAUSES = {
 }
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(
-        commands,
-        "export",
-        _export,
-        cli.option(
-            "--from",
-            dest="since",
-            metavar="UTC",
-            default="1970-01-01",
-            help="2026-03-14 or 2026-03-14T02:07 (default: the first)",
-        ),
-        cli.option("--to", metavar="UTC", help="up to this moment, without it (default: the last)"),
-        cli.option(
-            "--what",
-            default="events",
-            choices=("events", "seconds", "bands", "capture"),
-            help="(%(default)s)",
-        ),
-        cli.option(
-            "--out", metavar="DIR", default=".", help="an existing directory: a stick (%(default)s)"
-        ),
-        cli.STATE_DIR,
-    )
-
-
+@cli.command(
+    "export",
+    cli.option(
+        "--from",
+        dest="since",
+        metavar="UTC",
+        default="1970-01-01",
+        help="2026-03-14 or 2026-03-14T02:07 (default: the first)",
+    ),
+    cli.option("--to", metavar="UTC", help="up to this moment, without it (default: the last)"),
+    cli.option(
+        "--what",
+        default="events",
+        choices=("events", "seconds", "bands", "capture"),
+        help="(%(default)s)",
+    ),
+    cli.option(
+        "--out", metavar="DIR", default=".", help="an existing directory: a stick (%(default)s)"
+    ),
+    cli.STATE_DIR,
+)
 def _export(arguments: Namespace) -> int:
     times_us = _moment_us("--from", arguments.since), _moment_us("--to", arguments.to)
     if times_us[0] >= times_us[1]:

@@ -1,7 +1,4 @@
-"""`firebreak hint`: sends one hint as a source does, and prints the reply in words.
-
-`firebreak hint schedule`: see schedule.py.
-"""
+"""`firebreak hint`: sends a hint as a source does, prints the reply; schedules: schedule.py."""
 
 import json
 import os
@@ -41,38 +38,32 @@ class Order(NamedTuple):
     ahead_ms: int = 0
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(
-        commands,
-        "hint",
-        _run,
-        cli.option("what", nargs="?", choices=("schedule",), help="a table of slots"),
-        cli.option("file", nargs="?", metavar="FILE", help="TOML or CSV; none: show the schedule"),
-        cli.option("--source", required=True, metavar="NAME", help="as in [source.NAME]"),
-        *[
-            cli.option(name, metavar="POWER", help=f"{text}, such as 450kW")
-            for name, (_, text) in _OPTIONS.items()
-        ],
-        cli.option("--heartbeat", action="store_true", help="only show that the source is alive"),
-        cli.option("--price-negative", action="store_true", help="notice: the price is negative"),
-        cli.option("--exact", action="store_true", help="with --power: load tracking pauses"),
-        cli.option("--in", dest="ahead", metavar="TIME", help="begin later, such as 10min"),
-        cli.option("--for", dest="valid", metavar="TIME", help="validity, such as 300s or 5min"),
-        cli.option(
-            "--purpose",
-            type=cli.whole(0, 2**16 - 1),
-            default=0,
-            metavar="NUMBER",
-            help="shown with the hint (0)",
-        ),
-        cli.option("--key-file", metavar="FILE", help="the key in hex (STATE_DIR/keys/NAME.key)"),
-        cli.option("--json", action="store_true", help="the reply as one line of JSON"),
-        cli.RUN_DIR,
-        cli.STATE_DIR,
-    )
-
-
+@cli.command(
+    "hint",
+    cli.option("what", nargs="?", choices=("schedule",), help="a table of slots"),
+    cli.option("file", nargs="?", metavar="FILE", help="TOML or CSV; none: show the schedule"),
+    cli.option("--source", required=True, metavar="NAME", help="as in [source.NAME]"),
+    *[
+        cli.option(name, metavar="POWER", help=f"{text}, such as 450kW")
+        for name, (_, text) in _OPTIONS.items()
+    ],
+    cli.option("--heartbeat", action="store_true", help="only show that the source is alive"),
+    cli.option("--price-negative", action="store_true", help="notice: the price is negative"),
+    cli.option("--exact", action="store_true", help="with --power: load tracking pauses"),
+    cli.option("--in", dest="ahead", metavar="TIME", help="begin later, such as 10min"),
+    cli.option("--for", dest="valid", metavar="TIME", help="validity, such as 300s or 5min"),
+    cli.option(
+        "--purpose",
+        type=cli.whole(0, 2**16 - 1),
+        default=0,
+        metavar="NUMBER",
+        help="shown with the hint (0)",
+    ),
+    cli.option("--key-file", metavar="FILE", help="the key in hex (STATE_DIR/keys/NAME.key)"),
+    cli.option("--json", action="store_true", help="the reply as one line of JSON"),
+    cli.RUN_DIR,
+    cli.STATE_DIR,
+)
 def _run(arguments: Namespace) -> int:
     name = arguments.source
     try:

@@ -1,5 +1,4 @@
-"""`firebreak key`: makes, replaces and removes the keys of the sources of hints, also of a running
-controller.
+"""`firebreak key`: makes, replaces and removes keys of the sources of hints, also while they run.
 
 The standard output has only the key, once, so that a pipe can take it. Messages go to stderr.
 """
@@ -34,22 +33,7 @@ _ACTIONS = {
 }
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    actions = commands.add_parser("key").add_subparsers(
-        required=True, metavar="ACTION", dest="action"
-    )
-    name = cli.option("name", metavar="NAME", help="as in [source.NAME]")
-    for action, (_, _, text) in _ACTIONS.items():
-        cli.add(actions, action, _change, name, cli.STATE_DIR, cli.RUN_DIR, help=text)
-    cli.add(
-        actions,
-        "list",
-        _list,
-        cli.STATE_DIR,
-        cli.RUN_DIR,
-        help="names, fingerprints and ages; never a key",
-    )
+cli.group("key", "ACTION")
 
 
 def _change(arguments: Namespace) -> int:
@@ -66,6 +50,12 @@ def _change(arguments: Namespace) -> int:
         number = admission.key_of(key, 0).fingerprint
         say(f"key of {name}, fingerprint {fingerprint(number)}; not shown again")
     return _send(arguments.run_dir, command, name, key or bytes(w.KEY_BYTES))
+
+
+for _action in _ACTIONS:
+    _name = cli.option("name", metavar="NAME", help="as in [source.NAME]")
+    _places = cli.STATE_DIR, cli.RUN_DIR
+    cli.command(f"key {_action}", _name, *_places, help=_ACTIONS[_action][2])(_change)
 
 
 def _unseen(state_directory: str, name: str, error: OutputError) -> str:
@@ -109,6 +99,9 @@ def _send(run_directory: str, command: int, name: str, key: bytes) -> int:
     return code
 
 
+@cli.command(
+    "key list", cli.STATE_DIR, cli.RUN_DIR, help="names, fingerprints and ages; never a key"
+)
 def _list(arguments: Namespace) -> int:
     _check_folder(arguments.state_dir)
     utc_s = clock.utc_us() // 1_000_000

@@ -33,12 +33,11 @@ class _Todo(Exception):
     """A step for a person; one line."""
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    path = cli.option("file", nargs="?", default=CABINET, metavar="FILE", help="(%(default)s)")
-    cli.add(commands, "migrate", _migrate, path, cli.STATE_DIR)
-
-
+@cli.command(
+    "migrate",
+    cli.option("file", nargs="?", default=CABINET, metavar="FILE", help="(%(default)s)"),
+    cli.STATE_DIR,
+)
 def _migrate(arguments: Namespace) -> int:
     """Prints a line for each part. Exit code 1 while something is left to do."""
     directory = arguments.state_dir

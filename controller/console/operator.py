@@ -21,40 +21,41 @@ Consequence = Callable[[str], str]  # of an accepted command; takes the run dire
 Answer = TypeVar("Answer")
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    actions: tuple[tuple[str, int, Consequence | None], ...] = (
-        ("start", operator_commands.RUN, _closes),
-        ("stop", operator_commands.STOP, run_words.of_stop),
-        ("lamp-test", operator_commands.LAMP_TEST, None),
-    )
-    for name, command, consequence in actions:
-        asked = functools.partial(
-            _asked, command=command, action=name.replace("-", " "), consequence=consequence
-        )
-        cli.add(commands, name, asked, cli.RUN_DIR)
-    cli.add(
-        commands,
-        "lock-out",
-        _lock_out,
-        cli.option("name", metavar="NAME", help="your name at the console, or your login name"),
-        cli.option(
-            "--end",
-            action="store_true",
-            help="end it: the person who began it, or any operator with the key out of RUN; the "
-            "cabinet stays in standby until `start`",
-        ),
-        cli.RUN_DIR,
-        cli.STATE_DIR,
-    )
-    cli.add(commands, "test-mode", _test_mode, cli.RUN_DIR)
-
-
 def _closes(directory: str) -> str:
     sentence, now = run_words.of_start(directory)
     return sentence + (f"; now it {now}" if now else "")
 
 
+# command: (its number for the controller, the consequence once it is accepted)
+ASKED: dict[str, tuple[int, Consequence | None]] = {
+    "start": (operator_commands.RUN, _closes),
+    "stop": (operator_commands.STOP, run_words.of_stop),
+    "lamp-test": (operator_commands.LAMP_TEST, None),
+    "test-mode": (operator_commands.TEST_MODE, None),
+}
+
+
+@cli.command("start", cli.RUN_DIR)
+@cli.command("stop", cli.RUN_DIR)
+@cli.command("lamp-test", cli.RUN_DIR)
+def _ask(arguments: Namespace) -> int:
+    number, consequence = ASKED[arguments.command]
+    answer = sent(arguments, operator_client.ask, number)
+    return _shown(arguments, answer, arguments.command.replace("-", " "), consequence)
+
+
+@cli.command(
+    "lock-out",
+    cli.option("name", metavar="NAME", help="your name at the console, or your login name"),
+    cli.option(
+        "--end",
+        action="store_true",
+        help="end it: the person who began it, or any operator with the key out of RUN; the "
+        "cabinet stays in standby until `start`",
+    ),
+    cli.RUN_DIR,
+    cli.STATE_DIR,
+)
 def _lock_out(arguments: Namespace) -> int:
     action, consequence = f"lock-out by {arguments.name}", None
     if arguments.end:
@@ -71,6 +72,7 @@ QUESTIONS = (
 )
 
 
+@cli.command("test-mode", cli.RUN_DIR)
 def _test_mode(arguments: Namespace) -> int:
     sent(arguments, operator_client.reach)  # first: a person may have to leave the cabinet
     for question in QUESTIONS:
@@ -81,14 +83,7 @@ def _test_mode(arguments: Namespace) -> int:
         if given.strip() != "TEST":
             say("test mode: not confirmed, nothing was done")
             return NOT_DONE
-    return _asked(arguments, operator_commands.TEST_MODE, "test mode")
-
-
-def _asked(
-    arguments: Namespace, command: int, action: str, consequence: Consequence | None = None
-) -> int:
-    answer = sent(arguments, operator_client.ask, command)
-    return _shown(arguments, answer, action, consequence)
+    return _ask(arguments)
 
 
 def _shown(

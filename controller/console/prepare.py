@@ -15,11 +15,7 @@ TRACES = (archive.FILE, trips.FILE, proof_tests.FILE)
 KEY_NEEDED = ("44d",)
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(commands, "prepare", _prepare, cli.STATE_DIR)
-
-
+@cli.command("prepare", cli.STATE_DIR)
 def _prepare(arguments: Namespace) -> int:
     directory = arguments.state_dir
     above = os.path.dirname(os.path.abspath(directory))

@@ -32,39 +32,8 @@ from controller.system.paths import (
 EARLIEST_DAY = proof_lines.utc_text(utc.EARLIEST_US)[:10]
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    actions = commands.add_parser("proof-test").add_subparsers(
-        required=True, metavar="WHAT", dest="what"
-    )
-    site = cli.option("--site", metavar="FILE", help="cabinet.toml (the configuration that runs)")
-    places = site, cli.RUN_DIR, cli.STATE_DIR
-    cli.add(actions, "record", _record, *_test_options(), *places, help="add a test to the ledger")
-    text = "every armed row: last test, result, next due; 1 when overdue or failed"
-    formats = cli.option(
-        "--format", choices=tuple(proof_list.MADE), default="text", help="(%(default)s)"
-    )
-    cli.add(actions, "list", _list, formats, *places, help=text)
-    cli.add(
-        actions, "verify", _verify, cli.HEAD, cli.STATE_DIR, help="check the ledger's hash chain"
-    )
-
-
-def _test_options() -> tuple:
-    return (
-        cli.option("row", help="as in the list: a matrix row, 12b, or 1w (by wire)"),
-        cli.option("--tester", required=True, metavar="TEXT", help="name and credentials"),
-        cli.option(
-            "--reaction-ms",
-            type=cli.whole(0, proof_lines.REACTION_MS_MAX),
-            required=True,
-            metavar="N",
-            help="measured, from cause to effect (by wire: until the PCS enable is off)",
-        ),
-        cli.option("--result", required=True, choices=(PASSED, FAILED)),
-        cli.option("--remark", default="", metavar="TEXT"),
-        cli.option("--date", metavar="DAY", help="UTC day of an earlier test: 2026-03-14 (today)"),
-    )
+cli.group("proof-test", "WHAT")
+_SITE = cli.option("--site", metavar="FILE", help="cabinet.toml (the configuration that runs)")
 
 
 class Plan(NamedTuple):
@@ -121,6 +90,25 @@ def moment() -> tuple[int, str]:
 # -- record
 
 
+@cli.command(
+    "proof-test record",
+    cli.option("row", help="as in the list: a matrix row, 12b, or 1w (by wire)"),
+    cli.option("--tester", required=True, metavar="TEXT", help="name and credentials"),
+    cli.option(
+        "--reaction-ms",
+        type=cli.whole(0, proof_lines.REACTION_MS_MAX),
+        required=True,
+        metavar="N",
+        help="measured, from cause to effect (by wire: until the PCS enable is off)",
+    ),
+    cli.option("--result", required=True, choices=(PASSED, FAILED)),
+    cli.option("--remark", default="", metavar="TEXT"),
+    cli.option("--date", metavar="DAY", help="UTC day of an earlier test: 2026-03-14 (today)"),
+    _SITE,
+    cli.RUN_DIR,
+    cli.STATE_DIR,
+    help="add a test to the ledger",
+)
 def _record(arguments: Namespace) -> int:
     _check_folder(arguments.state_dir)
     now = moment()
@@ -191,6 +179,14 @@ def _note_hash(run_directory: str, record: proof_lines.Record) -> None:
 # -- list
 
 
+@cli.command(
+    "proof-test list",
+    cli.option("--format", choices=tuple(proof_list.MADE), default="text", help="(%(default)s)"),
+    _SITE,
+    cli.RUN_DIR,
+    cli.STATE_DIR,
+    help="every armed row: last test, result, next due; 1 when overdue or failed",
+)
 def _list(arguments: Namespace) -> int:
     # A list is possible on a box without a ledger, but a named folder must exist.
     if arguments.state_dir != STATE_DIRECTORY:
@@ -233,6 +229,7 @@ def _facts(planned: Plan, found: proof_lines.Found, utc_text: str, source: str) 
 # -- verify
 
 
+@cli.command("proof-test verify", cli.HEAD, cli.STATE_DIR, help="check the ledger's hash chain")
 def _verify(arguments: Namespace) -> int:
     path, head = proof_tests.path_of(arguments.state_dir), arguments.head
     _check_folder(arguments.state_dir)

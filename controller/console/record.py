@@ -29,9 +29,11 @@ REMEDIES = {
 }
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    limits = [
+@cli.command(
+    "record",
+    cli.RUN_DIR,
+    cli.STATE_DIR,
+    *[
         cli.option(
             "--" + name.replace("_", "-"),
             type=cli.whole(low, high),
@@ -40,18 +42,8 @@ def add(commands: cli.Commands) -> None:
             help=f"{what} ({low} .. {high}, %(default)s)",
         )
         for name, (low, high, what) in RANGES.items()
-    ]
-    cli.add(commands, "record", _record, cli.RUN_DIR, cli.STATE_DIR, *limits)
-    cli.add(
-        commands,
-        "verify",
-        _verify,
-        cli.option("file", nargs="?", help="record.db (default: the one in the state directory)"),
-        cli.STATE_DIR,
-        cli.HEAD,
-    )
-
-
+    ],
+)
 def _record(arguments: Namespace) -> int:
     limits = Limits(**{name: getattr(arguments, name) for name in RANGES})
     try:
@@ -100,6 +92,12 @@ def _lock(directory: str) -> None:
         raise cli.Ended(NO_START, line) from error
 
 
+@cli.command(
+    "verify",
+    cli.option("file", nargs="?", help="record.db (default: the one in the state directory)"),
+    cli.STATE_DIR,
+    cli.HEAD,
+)
 def _verify(arguments: Namespace) -> int:
     path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
     try:

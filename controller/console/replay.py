@@ -8,11 +8,7 @@ from controller.system import cli
 from controller.system.paths import WRONG_INPUT
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(commands, "replay", _replay, cli.option("file"))
-
-
+@cli.command("replay", cli.option("file"))
 def _replay(arguments: Namespace) -> int:
     try:
         with cli.ends(WRONG_INPUT, JournalError):

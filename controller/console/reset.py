@@ -20,24 +20,28 @@ IS_A_START = (
 )
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(
-        commands,
-        "reset",
-        _reset,
-        cli.option(
-            "code",
-            nargs="?",
-            type=_code_given,
-            metavar="CODE",
-            help="from the last line of `firebreak alarms`; without it nothing is reset",
-        ),
-        cli.RUN_DIR,
-        cli.option("--key", action="store_true", help="the key is turned out of RUN"),
-    )
+def _code_given(text: str) -> str:
+    """An argparse type: CODE in upper or lower case."""
+    if not FORM.fullmatch(text.upper()):
+        raise argparse.ArgumentTypeError(
+            f"{quoted(text)}: a code is 8 characters of 0-9 and A-F, as in the last line of "
+            "firebreak alarms"
+        )
+    return text.upper()
 
 
+@cli.command(
+    "reset",
+    cli.option(
+        "code",
+        nargs="?",
+        type=_code_given,
+        metavar="CODE",
+        help="from the last line of `firebreak alarms`; without it nothing is reset",
+    ),
+    cli.RUN_DIR,
+    cli.option("--key", action="store_true", help="the key is turned out of RUN"),
+)
 def _reset(arguments: Namespace) -> int:
     seen = operator.newest(arguments)
     if arguments.code is None or arguments.code != code_of(seen.causes):
@@ -56,16 +60,6 @@ def _reset_nothing(arguments: Namespace, seen: Snapshot) -> int:
     else:
         say(_changed(arguments.code, seen, arguments.key))
     return NOT_DONE
-
-
-def _code_given(text: str) -> str:
-    """An argparse type: CODE in upper or lower case."""
-    if not FORM.fullmatch(text.upper()):
-        raise argparse.ArgumentTypeError(
-            f"{quoted(text)}: a code is 8 characters of 0-9 and A-F, as in the last line of "
-            "firebreak alarms"
-        )
-    return text.upper()
 
 
 def names(seen: Snapshot) -> list[str]:

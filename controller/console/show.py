@@ -27,22 +27,8 @@ _SPAN = cli.option(
     help="length of the trend (%(default)s)",
 )
 _JSON = cli.option("--json", action="store_true", help="the same facts as JSON, units in the names")
-_OPTIONS = {
-    "why": [_PAGE],
-    "alarms": [_PAGE],
-    "events": [_PAGE],
-    "racks": [_PAGE],
-    "devices": [_PAGE],
-    "links": [_PAGE],
-    "trend": [_SPAN],
-}
-
-
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    for page in watch.PAGES:
-        options = _OPTIONS.get(page, ())
-        cli.add(commands, page, _show, cli.RUN_DIR, cli.STATE_DIR, _JSON, *options)
+# page: its options; the others may have several parts
+_OPTIONS: dict[str, tuple] = {"status": (), "trend": (_SPAN,)}
 
 
 def _show(arguments: Namespace) -> int:
@@ -52,12 +38,14 @@ def _show(arguments: Namespace) -> int:
         seen = watch.Watch(arguments.run_dir, arguments.state_dir)
         seen.update()
         facts = seen.facts(page, getattr(arguments, "span_s", SPAN_S))
-    count = pages.count(page, facts)
-    if number > count:
-        line = f"--page {number}: allowed is a whole number from 1 to {count}"
+    parts = pages.PAGES[page](facts)
+    if number > len(parts):
+        line = f"--page {number}: allowed is a whole number from 1 to {len(parts)}"
         raise cli.Ended(WRONG_INPUT, line)
-    if arguments.json:
-        print(json.dumps(facts, indent=1))
-    else:
-        print("\n".join(pages.lines(page, facts, number)))
+    print(json.dumps(facts, indent=1) if arguments.json else "\n".join(parts[number - 1]))
     return DONE if facts["is_live"] else NOT_DONE
+
+
+for _name in pages.PAGES:
+    _own = _OPTIONS.get(_name, (_PAGE,))
+    cli.command(_name, cli.RUN_DIR, cli.STATE_DIR, _JSON, *_own)(_show)

@@ -1,7 +1,4 @@
-"""`firebreak sources`: the sources of hints, their counters, and the hints in force.
-
-Exit codes as of `firebreak status`: 1 if the controller has stopped ticking.
-"""
+"""`firebreak sources`: sources of hints, counters, hints in force. Exit codes as in show.py."""
 
 import contextlib
 import json
@@ -25,12 +22,11 @@ _HEAD = "SOURCE           ROLE     KEY      AGE   SEEN      TAKEN  LESS REFUSED 
 _STOPPED = "NOT TICKING: no hint is in force; this is the last state of the controller."
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    as_json = cli.option("--json", action="store_true", help="the same as JSON, SI units")
-    cli.add(commands, "sources", _run, cli.RUN_DIR, as_json)
-
-
+@cli.command(
+    "sources",
+    cli.RUN_DIR,
+    cli.option("--json", action="store_true", help="the same as JSON, SI units"),
+)
 def _run(arguments: Namespace) -> int:
     place = arguments.run_dir
     with cli.ends(NO_START, OSError, JournalError, before=f"no controller has run in {place}: "):

@@ -8,31 +8,25 @@ from controller.system import cli
 LISTEN = "/run/firebreak-upstream/upstream.sock"
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(
-        commands,
-        "upstream",
-        _run,
-        cli.RUN_DIR,
-        cli.option(
-            "--listen",
-            metavar="PATH",
-            default=LISTEN,
-            help="UNIX stream socket, in a folder of this user (%(default)s)",
-        ),
-        cli.option("--serial", metavar="TTY", help="also take JSON lines on this serial line"),
-        cli.option(
-            "--baud",
-            type=int,
-            choices=BAUDS_BD,
-            default=115_200,
-            metavar="N",
-            help="of the serial line (%(default)s)",
-        ),
-    )
-
-
+@cli.command(
+    "upstream",
+    cli.RUN_DIR,
+    cli.option(
+        "--listen",
+        metavar="PATH",
+        default=LISTEN,
+        help="UNIX stream socket, in a folder of this user (%(default)s)",
+    ),
+    cli.option("--serial", metavar="TTY", help="also take JSON lines on this serial line"),
+    cli.option(
+        "--baud",
+        type=int,
+        choices=BAUDS_BD,
+        default=115_200,
+        metavar="N",
+        help="of the serial line (%(default)s)",
+    ),
+)
 def _run(arguments: Namespace) -> int:
     from controller.upstream import gateway  # its libraries are slow to load
 

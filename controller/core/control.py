@@ -13,9 +13,7 @@ from controller.core.site_devices.actuator_chain import ActuatorChain
 
 
 class Control:
-    """`known`, `found`: of the last step; `chain` is the battery's, `actuators` those of the
-    site devices; `functions`: {name: function}.
-    """
+    """`known`, `found`: of the last step; `chain`: the battery's; `functions`: by name."""
 
     def __init__(self, setup: contract.Setup):
         ramp_W = setup.settings["setpoint_ramp_W_per_s"] * setup.tick_ms // 1000
@@ -28,7 +26,9 @@ class Control:
             for actuator in device.device.role.actuators
         ]
         self.functions = functions.built(setup)
-        asked = [each for each in self.functions.values() if setup.has_work_for(each)]
+        # a function for devices that this cabinet does not have is not asked
+        every = self.functions.values()
+        asked = [each for each in every if not each.ROLES or setup.actuators(each.ROLES)]
         in_turn = functions.in_turn(asked)
         self._bounding = [function for function in in_turn if function.STAGE <= contract.BOUND]
         self._requesting = in_turn[len(self._bounding) :]

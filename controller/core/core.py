@@ -61,9 +61,8 @@ class Core:
         self.actuators = self.control.actuators
         self.actuators_at, at = at, at + len(self.actuators) * len(self.chain.out)
         self.setpoint_at, self.standing_at = at, at + layout.units
-        self.out = array(
-            "i", [0] * (self.standing_at + -(-self.kernel.evaluator.count // STANDING_BITS))
-        )
+        standing_words = -(-self.kernel.evaluator.count // STANDING_BITS)
+        self.out = array("i", [0] * (self.standing_at + standing_words))
         self._published = [
             (each, slice(self.out_at[name], self.out_at[name] + len(each.out)))
             for name, each in self.functions.items()
@@ -120,9 +119,7 @@ class Core:
         yield from self.decision.state_blocks()
 
     def state_words(self) -> array:
-        """Everything that carries over to the next tick, as array('i') (each block padded to whole
-        words).
-        """
+        """Words of every block that carries over to the next tick, each padded to whole words."""
         words = array("i")
         for block in self._blocks():
             data = bytes(block)

@@ -10,7 +10,7 @@ from controller.core.control import Control
 from controller.core.health import Health
 from controller.core.look import Look
 from controller.core.policies.contract import Setup
-from controller.core.readings import Readings
+from controller.core.readings import Source
 from controller.core.temperatures import ModuleTemperatures
 from controller.core.units import Units
 from safety.kernel import Kernel
@@ -20,32 +20,27 @@ class Decision:
     """`control` has what the last step knew and found; `units.out` is the power of each unit, W."""
 
     def __init__(
-        self, readings: Readings, kernel: Kernel, rated_W: list[int], setup: Setup, inp: array
+        self, source: Source, kernel: Kernel, rated_W: list[int], setup: Setup, inp: array
     ) -> None:
         """kernel: for the form of the cabinet alone; inp: inputs as image.places says."""
-        self._readings, self._tick_ms, self.site = readings, setup.tick_ms, setup.site
+        self._source, self._tick_ms, self.site = source, setup.tick_ms, setup.site
         self.control = Control(setup)
         self.temperatures = ModuleTemperatures(kernel.layout.racks)
         self.health = Health(kernel, setup.settings["energy_Wh"], rated_W, setup.tick_ms)
         self.units = Units(rated_W, kernel.features.rack_unit, setup.settings)
         racks = self.temperatures, self.health, self.units
-        self._look = Look(readings, setup, inp, kernel.layout, racks)
+        self._look = Look(source, setup, inp, kernel.layout, racks)
 
     def step(self, elapsed_ticks: int) -> None:
         """Decide on one tick. The site devices have been stepped."""
         total_W = self.control.step(self._look(), elapsed_ticks)
-        readings, elapsed_ms = self._readings, elapsed_ticks * self._tick_ms
-        self.units.step(total_W, readings.charge_W, readings.discharge_W, elapsed_ms)
+        source, elapsed_ms = self._source, elapsed_ticks * self._tick_ms
+        self.units.step(total_W, source.charge_W, source.discharge_W, elapsed_ms)
 
     def state_blocks(self) -> list[Any]:
         """Arrays of all that carries over to the next tick, in the order of the journal."""
-        return [
-            *self.control.state_blocks(),
-            self.site.state,
-            self.temperatures.state,
-            self.health.state,
-            *self.units.state_blocks(),
-        ]
+        looked = self.site.state, self.temperatures.state, self.health.state
+        return [*self.control.state_blocks(), *looked, *self.units.state_blocks()]
 
     def look_again(self) -> None:
         """The arrays of `state_blocks` have been filled."""

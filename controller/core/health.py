@@ -2,11 +2,9 @@
 
 The lowest state of health (SOH) that a rack has reported since the start counts, because a BMS that
 forgets its history reports a new rack. After LOWER_MS of lower reports alone, the highest of them
-counts. Otherwise a single wrong value would derate the cabinet until a restart. In the first
-LOWER_MS of its reports the highest one counts.
-
-A rack without a value counts as UNKNOWN_PERMILLE, or as the lowest known rack if that is lower; a
-BMS reports 0 where it does not compute the value.
+counts, or a single wrong value would derate the cabinet until a restart. In the first LOWER_MS of
+its reports the highest one counts. A rack without a value (a BMS may report 0) counts as
+UNKNOWN_PERMILLE, or as the lowest known rack if that is lower.
 
 The energy of a rack when full is its rated energy x SOH, since a BMS states the charge in parts of
 the present capacity. Below WORN_PERMILLE the power of a unit falls with the SOH of its worst rack:
@@ -16,7 +14,6 @@ cells never carry more of their capacity in an hour than at WORN_PERMILLE.
 from array import array
 from collections.abc import Sequence
 
-from controller.core.readings import Readings
 from safety import parameters as p
 from safety.kernel import Kernel
 
@@ -64,12 +61,10 @@ class Health:
         """That the units should carry at most, each way."""
         return self.state[S_POWER_W]
 
-    def step(self, readings: Readings) -> None:
-        """Read the next rack."""
-        state = self.state
-        rack = state[S_RACK]
+    def step(self, rack: int, now: int | None) -> None:
+        """Take the report of the rack whose turn it is, permille; 0 and None: it gives none."""
+        state, at = self.state, S_LOWEST + rack
         state[S_RACK] = (rack + 1) % self._racks
-        at, now = S_LOWEST + rack, readings.soh_permille(rack)
         if now:
             before = state[at]
             self._take(rack, before, now)
@@ -110,8 +105,6 @@ class Health:
         self.state[S_POWER_W] = sum(parts_W) // WORN_PERMILLE
 
     def _share(self, unit: int) -> int:
-        """Share of a unit's rated power, in parts of WORN_PERMILLE. An unknown SOH takes nothing
-        off: the limits of the BMS bound the current.
-        """
+        """Parts of WORN_PERMILLE. An unknown SOH takes nothing off: the BMS bounds the current."""
         known = [soh for soh, of in zip(self.lowest(), self._unit) if of == unit and soh]
         return min([*known, WORN_PERMILLE])

@@ -3,11 +3,10 @@
 Drivers write into `inp` and set `fresh` bytes at any time between two ticks, and so does the shell
 with the local signals. `freeze` copies both into the core's arrays at once, so that no value
 changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs. The core reads
-the hints, the schedules, the lamp test, and path delay and peak import of an earlier run. Readers
-of the journal need the other blocks. Those hold the set-point sent last with its code (sent.py),
-the standby reason (standby.py), lock-out, first-out and causes of channel B, and the end of the
-process. They also hold a reset that the kernel was not given, and the person who approved the limit
-image.
+hints, schedules, lamp test, site devices, and path delay and peak import of an earlier run. The
+other blocks are for readers of the journal. They hold the set-point sent last (sent.py), standby
+reason (standby.py), lock-out, channel B and the end of the process. They also hold a reset that the
+kernel was not given, and the person who approved the limit image.
 """
 
 from array import array
@@ -20,7 +19,7 @@ from controller.core.site_devices.layout import SiteDevice, signals, words
 from safety import signals as s
 
 SENT = ("sent_code",)
-LOCKED_OUT = ("locked_out_0", "locked_out_1", "locked_out_2", "locked_out_3")
+LOCKED_OUT = tuple([f"locked_out_{word}" for word in range(4)])
 NAME_CHARACTERS_MAX = 4 * len(LOCKED_OUT)  # of a person, in ASCII, four to a word
 LAMP_TEST = "lamp_test_ms"
 OPERATOR = (LAMP_TEST, *LOCKED_OUT)
@@ -29,7 +28,7 @@ PEER = ("peer_first_out", "peer_cause_mask")  # of channel B's own instances and
 IS_ENDING = "is_ending"  # 1: the process has been told to end; a rest goes on after that
 # of a reset that ended in this tick without the kernel; kind 0: none did
 VOID_RESET = ("void_reset_kind", "void_reset_answer")
-APPROVED_BY = ("approved_by_0", "approved_by_1", "approved_by_2", "approved_by_3")
+APPROVED_BY = tuple([f"approved_by_{word}" for word in range(4)])
 STORED_PATH_DELAY = "stored_path_delay_ms"  # 0: none of this configuration
 STORED_PEAK = ("stored_peak_minute", "stored_peak_used_Wh")
 PEER_EMPTY = (-1, 0)  # nothing is active or latched; also without channel B and while it is silent
@@ -79,9 +78,7 @@ def name_of(words_: Iterable[int]) -> str:
 
 
 class ProcessImage:
-    """Live inputs and freshness bytes of one cabinet, indexed like safety.signals.Layout, then by
-    `places`.
-    """
+    """Live inputs and freshness of a cabinet, by safety.signals.Layout, then by `places`."""
 
     def __init__(self, layout: s.Layout, devices: tuple[SiteDevice, ...]):
         self.layout, self.devices = layout, devices
@@ -95,9 +92,7 @@ class ProcessImage:
         self._none = bytes(len(self.fresh))
 
     def freeze(self, inp: array, fresh: bytearray) -> None:
-        """Copy everything into `inp` and `fresh`, then forget what was fresh and the one-tick
-        commands.
-        """
+        """Copy everything, then forget what was fresh and the one-tick commands."""
         self.fresh[s.G_LOCAL] = 1
         if self._schedule:
             self.put("schedule", self._schedule.pop())
@@ -142,20 +137,14 @@ class ProcessImage:
         valid_ms: int,
         start_ms: int = 0,
     ) -> int | None:
-        """Fill the next free slot with a hint; returns the number of the slot, None when all are
-        taken. start_ms: of a step notice, from now.
-        """
+        """The slot that it fills, None when all are taken. start_ms: of a step, from now."""
         slot = self.hints
         if slot == HINT_SLOTS:
             return None
-        content = (
-            source_index + 1,
-            kind,
-            quantity,
-            within(value_W, -s.INT_MAX, s.INT_MAX),
-            within(valid_ms, 0, s.INT_MAX),
-            within(start_ms, 0, s.INT_MAX),
-        )
+        largest = s.INT_MAX
+        power_W = within(value_W, -largest, largest)
+        times_ms = within(valid_ms, 0, largest), within(start_ms, 0, largest)
+        content = source_index + 1, kind, quantity, power_W, *times_ms
         at = self._hints.start + slot * SLOT_WORDS
         self.inp[at : at + SLOT_WORDS] = array("i", content)
         self.hints = slot + 1

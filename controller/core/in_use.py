@@ -20,14 +20,10 @@ S_LEFT_MS, S_PEAK_W, S_CARRIES_W, S_MASK = range(4)
 
 
 class InUse:
-    """`state`: time to the next choice, largest power since the last one, most power before units
-    come back, a bit for each unit in use.
-    """
+    """`state`: time to the next choice, peak since the last, power before units return, mask."""
 
     def __init__(self, rated_W: list[int], least_permille: int):
-        """least_permille: of its rating, the least power that a unit should give; 0: all units are
-        always in use.
-        """
+        """least_permille: of its rating, least power of a unit; 0: all units are in use."""
         self._rated_W, self._least_permille = rated_W, least_permille
         self._is_off = not least_permille or len(rated_W) == 1
         self.state = array("i", [MINUTE_MS, 0, WIDE_W, (1 << len(rated_W)) - 1])
@@ -39,9 +35,7 @@ class InUse:
     def step(
         self, total_W: int, weights: list[int], room_W: Sequence[int], elapsed_ms: int
     ) -> list[int]:
-        """The weights, with 0 for each unit that is not in use: it takes only the power that the
-        others cannot take. weights, room_W: of the units, in the direction of total_W.
-        """
+        """The weights, 0 for a unit not in use: it takes only what the others cannot take."""
         if self._is_off:
             return weights
         state, power_W = self.state, abs(total_W)

@@ -74,10 +74,8 @@ class KernelFacts:
         """Coldest and hottest module as they were reported last."""
         features = self._kernel.features
         at = features.rack_base + rack * m.RACK_FEATURE_COUNT
-        return (
-            features.value[at + m.F_TEMPERATURE_DDEGC_MIN],
-            features.value[at + m.F_TEMPERATURE_DDEGC_MAX],
-        )
+        value = features.value
+        return value[at + m.F_TEMPERATURE_DDEGC_MIN], value[at + m.F_TEMPERATURE_DDEGC_MAX]
 
     def temperature_tapers_ddegC(self, way: int) -> Sequence[tuple[int, int]]:
         """(full at, none at) of the hottest and of the coldest module."""
@@ -152,9 +150,6 @@ class KernelFacts:
     def detectors(self) -> dict[str, list[int]]:
         """Place of the reading of each fitted gas detector, by the name of its quantity."""
         gas = self._kernel.features.gas
-        kinds = {
-            "gas_lfl_permille": gas.combustible,
-            "vapour_ppm": gas.vapour,
-            "toxic_ppm": gas.toxic,
-        }
+        kinds = {"gas_lfl_permille": gas.combustible}
+        kinds |= {"vapour_ppm": gas.vapour, "toxic_ppm": gas.toxic}
         return {name: [first for _, first in fitted] for name, fitted in kinds.items()}

@@ -6,17 +6,18 @@ from operator import sub
 from controller.core.base import reasons
 from controller.core.base.answers import Limit
 from controller.core.policies.known import GRID, ISLAND
-from controller.core.readings import Meter
+from controller.core.readings import Meter, Readings
 from safety import matrix, signals as s
 from safety.evaluate import Evaluator
 from safety.kernel import Kernel
 
 SHORT = "56b"
 ESTOP = ("1a", "1b", "1c")
+COLDEST, HOTTEST = matrix.F_TEMPERATURE_DDEGC_MIN, matrix.F_TEMPERATURE_DDEGC_MAX
 
 
 class KernelReadings:
-    """The readings after `kernel.step`. A frozen meter counts as silent."""
+    """The readings after `kernel.step`."""
 
     def __init__(self, kernel: Kernel, rated_W: list[int]) -> None:
         """rated_W: of each unit."""
@@ -38,18 +39,31 @@ class KernelReadings:
         self._short = _instances(kernel.evaluator, SHORT)
         self._estop = [at for each in ESTOP for at in _instances(kernel.evaluator, each)]
 
-    def is_running(self) -> bool:
-        """See Readings."""
-        return self._out[s.STATE] == s.RUNNING
-
-    def is_estop(self) -> bool:
-        """See Readings."""
-        return any(map(self._kernel.evaluator.standing, self._estop))
-
-    def is_short(self) -> bool:
-        """See Readings."""
-        active = self._kernel.evaluator.active
-        return any([active[index] for index in self._short])
+    def read(self, rack: int) -> Readings:
+        """See readings.Source. A frozen meter counts as silent, off the grid too."""
+        kernel, known, inp = self._kernel, self._ages.known, self._inp
+        active, value = kernel.evaluator.active, kernel.features.value
+        is_soh_known, is_heat_known = known(self._charge_group[rack]), known(self._heat_group[rack])
+        heat_at, most_ms = self._heat_at[rack], kernel.frozen_ms
+        ends_ddegC = value[heat_at + COLDEST], value[heat_at + HOTTEST]
+        is_load_frozen = value[matrix.F_METER_FROZEN_MS] >= most_ms
+        is_grid_frozen = kernel.features.pace.frozen_ms() >= most_ms
+        return Readings(
+            is_running=self._out[s.STATE] == s.RUNNING,
+            is_estop=any(map(kernel.evaluator.standing, self._estop)),
+            is_short=any([active[index] for index in self._short]),
+            limit=self.limit(),
+            contact=self._contact(),
+            forming_limits_W=self._forming_limits_W(),
+            load_meter=self._meter(s.G_METER_LOAD, s.LOAD_POWER_W, is_load_frozen),
+            grid_meter=self._meter(s.G_METER_GRID, s.GRID_POWER_W, is_grid_frozen),
+            proven_grid_W=inp[s.GRID_POWER_W] if self._out[s.OBLIGATIONS_OK] else None,
+            unit_powers_W=self._every(self._power_group, self._power_at),
+            soc_permille=self._every(self._charge_group, self._soc_at),
+            soh_permille=inp[self._soh_at[rack]] if is_soh_known else None,
+            temperatures_ddegC=ends_ddegC if is_heat_known else None,
+            air_ddegC=inp[s.AIR_TEMPERATURE_DDEGC] if known(s.G_CLIMATE) else None,
+        )
 
     def limit(self) -> Limit:
         """Sum of the units' limits, each way with the reason of the unit that withholds most."""
@@ -59,83 +73,36 @@ class KernelReadings:
             self.discharge_W[unit] = out[first + 1]
         charge = at(self._withholding(self.charge_W), s.CHARGE_REASON)
         discharge = at(self._withholding(self.discharge_W), s.DISCHARGE_REASON)
-        return Limit(
-            sum(self.charge_W),
-            reasons.KERNEL_CHARGE[out[charge]],
-            sum(self.discharge_W),
-            reasons.KERNEL_DISCHARGE[out[discharge]],
-        )
+        charge_reason = reasons.KERNEL_CHARGE[out[charge]]
+        discharge_reason = reasons.KERNEL_DISCHARGE[out[discharge]]
+        return Limit(sum(self.charge_W), charge_reason, sum(self.discharge_W), discharge_reason)
 
     def _withholding(self, limits_W: array) -> int:
         """The unit whose limit leaves the least of its rated power; the first of several."""
         left_W = [*map(sub, limits_W, self._rated_W)]
         return left_W.index(min(left_W))
 
-    def contact(self) -> int | None:
-        """See Readings."""
+    def _contact(self) -> int | None:
         if not self._ages.known(s.G_IO_3):
             return None
         return ISLAND if self._kernel.features.pace.source.is_off_grid() else GRID
 
-    def forming_limits_W(self) -> list[int]:
-        """See Readings."""
+    def _forming_limits_W(self) -> list[int]:
         if not self._kernel.features.pace.source.is_off_grid():
             return []
         known, inp, out = self._ages.known, self._inp, self._out
         places = zip(self._power_group, self._forming_at, self._limits_at)
         return [out[first + 1] for group, at, first in places if known(group) and inp[at]]
 
-    def load_meter(self) -> Meter:
-        """See Readings."""
-        kernel = self._kernel
-        frozen = kernel.features.value[matrix.F_METER_FROZEN_MS] >= kernel.frozen_ms
-        return self._meter(s.G_METER_LOAD, s.LOAD_POWER_W, frozen)
-
-    def grid_meter(self) -> Meter:
-        """A frozen one counts as silent, off the grid too."""
-        frozen = self._kernel.features.pace.frozen_ms() >= self._kernel.frozen_ms
-        return self._meter(s.G_METER_GRID, s.GRID_POWER_W, frozen)
-
     def _meter(self, group: int, at: int, frozen: bool) -> Meter:
         is_known = self._ages.known(group) and not frozen
         return Meter(self._inp[at] if is_known else None, self._kernel.fresh[group] != 0)
-
-    def proven_grid_W(self) -> int | None:
-        """See Readings."""
-        return self._inp[s.GRID_POWER_W] if self._out[s.OBLIGATIONS_OK] else None
-
-    def unit_powers_W(self) -> list[int] | None:
-        """See Readings."""
-        return self._every(self._power_group, self._power_at)
-
-    def soc_permille(self) -> list[int] | None:
-        """See Readings."""
-        return self._every(self._charge_group, self._soc_at)
 
     def _every(self, groups: list[int], places: list[int]) -> list[int] | None:
         """The inputs at these places, None if the group of any is unknown."""
         if not all(map(self._ages.known, groups)):
             return None
         return [self._inp[at] for at in places]
-
-    def soh_permille(self, rack: int) -> int | None:
-        """See Readings."""
-        is_known = self._ages.known(self._charge_group[rack])
-        return self._inp[self._soh_at[rack]] if is_known else None
-
-    def temperatures_ddegC(self, rack: int) -> tuple[int, int] | None:
-        """See Readings."""
-        if not self._ages.known(self._heat_group[rack]):
-            return None
-        value, base = self._kernel.features.value, self._heat_at[rack]
-        return (
-            value[base + matrix.F_TEMPERATURE_DDEGC_MIN],
-            value[base + matrix.F_TEMPERATURE_DDEGC_MAX],
-        )
-
-    def air_ddegC(self) -> int | None:
-        """See Readings."""
-        return self._inp[s.AIR_TEMPERATURE_DDEGC] if self._ages.known(s.G_CLIMATE) else None
 
 
 def _instances(evaluator: Evaluator, stage_name: str) -> list[int]:

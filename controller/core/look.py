@@ -11,7 +11,7 @@ from controller.core.base import standby
 from controller.core.health import Health
 from controller.core.policies.contract import Setup
 from controller.core.policies.known import Known
-from controller.core.readings import Readings
+from controller.core.readings import Source
 from controller.core.temperatures import ModuleTemperatures
 from controller.core.units import Units
 from safety.signals import Layout
@@ -22,7 +22,7 @@ class Look:
 
     def __init__(
         self,
-        readings: Readings,
+        source: Source,
         setup: Setup,
         inp: array,
         layout: Layout,
@@ -30,7 +30,7 @@ class Look:
     ) -> None:
         """inp: inputs as image.places says."""
         places = image.places(layout, [each.device for each in setup.site.devices])
-        self._readings, self._inp = readings, inp
+        self._source, self._inp = source, inp
         self._settings = setup.settings
         self._temperatures, self._health, self._units = racks
         self._has_actuators = any(each.device.role.actuators for each in setup.site.devices)
@@ -41,39 +41,34 @@ class Look:
 
     def __call__(self) -> Known:
         """Known of this tick."""
-        readings, inp = self._readings, self._inp
-        forming_W, grid_W = readings.forming_limits_W(), readings.proven_grid_W()
-        powers_W, soc = readings.unit_powers_W(), readings.soc_permille()
-        health, has_actuators = self._health, self._has_actuators
+        rack, inp = self._temperatures.rack, self._inp
+        now = self._source.read(rack)
+        self._temperatures.step(now.temperatures_ddegC)
+        self._health.step(rack, now.soh_permille)
+        hottest = self._temperatures.hottest()
+        self._units.weights.update(now.soc_permille, hottest, self._health.lowest())
+        grid_W, powers_W, soc = now.proven_grid_W, now.unit_powers_W, now.soc_permille
         return Known(
-            readings.is_running(),
+            now.is_running,
             inp[self._rest_at] in standby.BY_A_PERSON,
-            has_actuators and readings.is_estop(),
-            readings.is_short(),
-            readings.limit(),
-            readings.contact(),
-            bool(forming_W),
-            sum(forming_W),
-            *readings.load_meter(),
-            *readings.grid_meter(),
+            self._has_actuators and now.is_estop,
+            now.is_short,
+            now.limit,
+            now.contact,
+            bool(now.forming_limits_W),
+            sum(now.forming_limits_W),
+            *now.load_meter,
+            *now.grid_meter,
             None if grid_W is None else grid_W * self._settings[parameters.SHARE] // 1000,
             None if powers_W is None else sum(powers_W),
             None if soc is None else (min(soc), sum(soc) // len(soc)),
-            *self._racks(soc),
-            readings.air_ddegC() if has_actuators else None,
-            health.energy_Wh,
-            health.power_W,
+            self._temperatures.ends(),
+            None if hottest is None else self._units.weights.held,
+            now.air_ddegC if self._has_actuators else None,
+            self._health.energy_Wh,
+            self._health.power_W,
             inp[self._delay_at],
             (inp[self._peak_at], inp[self._peak_at + 1]),
             *self._slots,
             self._site,
         )
-
-    def _racks(self, soc: list[int] | None) -> tuple[tuple[int, int] | None, array | None]:
-        """(coldest and hottest module, hottest of each unit), after the turn of one rack."""
-        self._temperatures.step(self._readings)
-        self._health.step(self._readings)
-        hottest = self._temperatures.hottest()
-        self._units.update(soc, hottest, self._health.lowest())
-        held = None if hottest is None else self._units.weights.held
-        return self._temperatures.ends(), held

@@ -28,18 +28,14 @@ SETPOINT_PARAMETERS = (
 SHARE = "share_permille"
 SHARE_PARAMETERS = ((SHARE, "permille", 0, 1000, 1000, "down"),)
 SHARED = ("grid_import_W_max", "grid_export_W_max")
-CONTROL_PARAMETERS = (
-    SETPOINT_PARAMETERS + functions.PARAMETERS + SHARE_PARAMETERS + units.PARAMETERS
-)
+CONTROL_PARAMETERS = SETPOINT_PARAMETERS + functions.PARAMETERS
+CONTROL_PARAMETERS += SHARE_PARAMETERS + units.PARAMETERS
 
 # Keys of [control] of before, and what became of them.
-_BY_ENERGY = "the grid now follows the stored energy, see track_energy_share_permille"
-RETIRED = {
-    "soc_recovery_s": _BY_ENERGY,
-    "soc_recovery_W_max": _BY_ENERGY,
-    "track_time_constant_s": _BY_ENERGY,
-    "track_grid_ramp_W_per_s": _BY_ENERGY,
-}
+RETIRED = dict.fromkeys(
+    "soc_recovery_s soc_recovery_W_max track_time_constant_s track_grid_ramp_W_per_s".split(),
+    "the grid now follows the stored energy, see track_energy_share_permille",
+)
 RENAMED = {
     "soc_reserve_soft_permille": "soc_reserve_peaks_permille",
     "soc_reserve_hard_permille": "soc_reserve_backup_permille",
@@ -66,9 +62,7 @@ def default_image() -> array:
 
 
 def settings_of(control_image: array) -> dict[str, int]:
-    """{name: integer}. Limits of the connection are this cabinet's share of them. Raises ValueError
-    when the image is not of this version.
-    """
+    """{name: integer}, limits of the connection as this cabinet's share; may raise ValueError."""
     if len(control_image) != len(CONTROL_PARAMETERS):
         raise ValueError("control image length does not fit this version")
     settings = {row[0]: value for row, value in zip(CONTROL_PARAMETERS, control_image)}

@@ -17,52 +17,32 @@ class Meter(NamedTuple):
     is_new: bool
 
 
-class Readings(Protocol):
+class Readings(NamedTuple):
     """One moment of a cabinet. None is unknown; units and racks in the order of the layout."""
+
+    is_running: bool  # the contactors are closed and the converters permitted
+    is_estop: bool  # an emergency stop is active or latched
+    is_short: bool  # a converter gives less than it was sent
+    limit: Limit  # sum of all units
+    contact: int | None  # GRID or ISLAND, by the contact of the transfer switch
+    # limit of the discharge, off the grid, of each converter that reports that it forms the voltage
+    forming_limits_W: list[int]
+    load_meter: Meter
+    grid_meter: Meter  # of the connection, > 0 imports
+    proven_grid_W: int | None  # of the connection, as far as obligations may count on the meter
+    unit_powers_W: list[int] | None  # > 0 discharges
+    soc_permille: list[int] | None  # of each rack
+    # of one rack: 0: its BMS computes none; its coldest and its hottest module
+    soh_permille: int | None
+    temperatures_ddegC: tuple[int, int] | None
+    air_ddegC: int | None  # temperature of the air in the cabinet
+
+
+class Source(Protocol):
+    """Gives the readings. charge_W, discharge_W: limits of each unit after `read`, W >= 0."""
 
     charge_W: array
     discharge_W: array
 
-    def is_running(self) -> bool:
-        """The contactors are closed and the converters permitted."""
-
-    def is_estop(self) -> bool:
-        """An emergency stop is active or latched."""
-
-    def is_short(self) -> bool:
-        """A converter gives less than it was sent."""
-
-    def limit(self) -> Limit:
-        """Sum of all units; `charge_W` and `discharge_W` then hold that of each unit, W >= 0."""
-
-    def contact(self) -> int | None:
-        """GRID or ISLAND, by the contact of the transfer switch."""
-
-    def forming_limits_W(self) -> list[int]:
-        """Limit of the discharge, off the grid, of each converter that reports that it forms the
-        voltage.
-        """
-
-    def load_meter(self) -> Meter:
-        """The load's meter."""
-
-    def grid_meter(self) -> Meter:
-        """The meter of the connection, > 0 imports."""
-
-    def proven_grid_W(self) -> int | None:
-        """Power of the connection, as far as obligations may count on the meter."""
-
-    def unit_powers_W(self) -> list[int] | None:
-        """Power of each unit, > 0 discharges."""
-
-    def soc_permille(self) -> list[int] | None:
-        """State of charge of each rack."""
-
-    def soh_permille(self, rack: int) -> int | None:
-        """None: unknown in this tick; 0: the BMS computes none."""
-
-    def temperatures_ddegC(self, rack: int) -> tuple[int, int] | None:
-        """Coldest and hottest module of a rack."""
-
-    def air_ddegC(self) -> int | None:
-        """Temperature of the air in the cabinet."""
+    def read(self, rack: int) -> Readings:
+        """The readings of now, with health and temperatures of one rack."""

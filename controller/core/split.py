@@ -23,11 +23,8 @@ class Split:
     def step(
         self, total_W: int, charge_W_max: array, discharge_W_max: array, weights: list[int]
     ) -> int:
-        """Return what could be placed of total_W (> 0 discharges), W; equal to it unless the limits
-        sum to less.
-
-        charge_W_max, discharge_W_max: per unit, >= 0, W; weights: per unit, >= 0, below 2^20; units
-        of weight 0 are used last, equally.
+        """The part of total_W that could be placed: all unless the limits sum to less. Limits: each
+        >= 0; weights: each 0 .. 2^20; units of weight 0 are used last, equally.
         """
         out = self.out
         if len(out) == 1:
@@ -39,49 +36,41 @@ class Split:
             self._room_W[unit] = room_W[unit]
         left_W = self._pour(min(abs(total_W), sum(room_W)), weights)
         if left_W:  # the weighted units are full: the others take the rest
-            self._pour(left_W, None)
+            self._pour(left_W, [1] * len(out))
         if total_W < 0:
             for unit in range(len(out)):
                 out[unit] = -out[unit]
         return sum(out)
 
-    def _pour(self, left_W: int, weights: list[int] | None) -> int:
-        """Share left_W among units with room and weight (None: all equal); return what did not
-        fit.
-        """
-        out, room_W, is_open = self.out, self._room_W, self._open
-        for unit in range(len(out)):
-            is_open[unit] = 1 if room_W[unit] > 0 and (weights is None or weights[unit] > 0) else 0
+    def _pour(self, left_W: int, weights: list[int]) -> int:
+        """Share left_W among units with room and weight; return what did not fit."""
+        room_W, is_open = self._room_W, self._open
+        for unit, weight in enumerate(weights):
+            is_open[unit] = room_W[unit] > 0 and weight > 0
         while left_W and any(is_open):
-            filled_W = self._fill(left_W, weights)
-            left_W -= filled_W or self._share(left_W, weights)
+            total = sum([weight for weight, is_one in zip(weights, is_open) if is_one])
+            filled_W = self._fill(left_W, weights, total)
+            left_W -= filled_W or self._share(left_W, weights, total)
         return left_W
 
-    def _fill(self, left_W: int, weights: list[int] | None) -> int:
+    def _fill(self, left_W: int, weights: list[int], total: int) -> int:
         """Give every open unit whose share reaches its room all of it; return the W placed."""
         out, room_W, is_open = self.out, self._room_W, self._open
-        total = sum(is_open) if weights is None else sum(w for w, o in zip(weights, is_open) if o)
         placed_W = 0
-        for unit in range(len(out)):
-            if (
-                is_open[unit]
-                and left_W * (1 if weights is None else weights[unit]) >= room_W[unit] * total
-            ):
+        for unit, weight in enumerate(weights):
+            if is_open[unit] and left_W * weight >= room_W[unit] * total:
                 placed_W += room_W[unit]
                 out[unit] += room_W[unit]
                 room_W[unit] = is_open[unit] = 0
         return placed_W
 
-    def _share(self, left_W: int, weights: list[int] | None) -> int:
-        """No open unit's share reaches its room: place left_W, every share within 1 W of its exact
-        value.
-        """
+    def _share(self, left_W: int, weights: list[int], total: int) -> int:
+        """No share reaches its room: place left_W, each within 1 W of its exact value."""
         out, room_W, is_open = self.out, self._room_W, self._open
-        total = sum(is_open) if weights is None else sum(w for w, o in zip(weights, is_open) if o)
         weight = placed_W = 0  # of the units so far
-        for unit in range(len(out)):
+        for unit, own in enumerate(weights):
             if is_open[unit]:
-                weight += 1 if weights is None else weights[unit]
+                weight += own
                 share_W = left_W * weight // total - placed_W
                 placed_W += share_W
                 out[unit] += share_W

@@ -2,24 +2,25 @@
 
 from array import array
 
-from controller.core.readings import Readings
-
 UNKNOWN = -(1 << 15)
 
 
 class ModuleTemperatures:
-    """`state`: the rack whose turn it is, then the hottest and the coldest module of each rack,
-    0.1 degC.
-    """
+    """`state`: the rack whose turn it is, hottest module of each rack, coldest; 0.1 degC."""
 
     def __init__(self, racks: int):
         self._racks = racks
         self.state = array("i", [0] + 2 * racks * [UNKNOWN])
 
-    def step(self, readings: Readings) -> None:
-        """Read the next rack."""
+    @property
+    def rack(self) -> int:
+        """The rack whose turn it is."""
+        return self.state[0]
+
+    def step(self, ends_ddegC: tuple[int, int] | None) -> None:
+        """Take (coldest, hottest) of this rack, None: unknown, and go on to the next."""
         state, rack = self.state, self.state[0]
-        coldest, hottest = readings.temperatures_ddegC(rack) or (UNKNOWN, UNKNOWN)
+        coldest, hottest = ends_ddegC or (UNKNOWN, UNKNOWN)
         state[1 + rack], state[1 + self._racks + rack] = hottest, coldest
         state[0] = (rack + 1) % self._racks
 

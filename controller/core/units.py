@@ -1,7 +1,6 @@
 """The power of the cabinet to its units: weights, units in use, split."""
 
 from array import array
-from collections.abc import Sequence
 
 from controller.core.in_use import InUse
 from controller.core.split import Split
@@ -21,15 +20,6 @@ class Units:
         self.in_use = InUse(rated_W, settings[PART_LOAD])
         self._split = Split(len(rated_W))
         self.out = self._split.out
-
-    def update(
-        self,
-        soc_permille: list[int] | None,
-        hottest_ddegC: Sequence[int] | None,
-        soh_permille: Sequence[int] = (),
-    ) -> None:
-        """See Weights.update."""
-        self.weights.update(soc_permille, hottest_ddegC, soh_permille)
 
     def step(self, total_W: int, charge_W: array, discharge_W: array, elapsed_ms: int) -> None:
         """total_W > 0 discharges; charge_W, discharge_W: limits of the units, >= 0."""

@@ -48,9 +48,7 @@ class Weights:
         hottest_ddegC: Sequence[int] | None = None,
         soh_permille: Sequence[int] = (),
     ) -> None:
-        """Values of each rack, None if any is unknown. hottest_ddegC: its hottest module, 0.1 degC;
-        soh_permille: 0 is unknown, empty: all are new.
-        """
+        """Values of each rack, None if any is unknown; soh_permille: 0 unknown, empty: all new."""
         if (soc_permille, hottest_ddegC, soh_permille) == self._seen:
             return
         self._seen = soc_permille, hottest_ddegC, soh_permille
@@ -60,11 +58,9 @@ class Weights:
             means = [self._mean(soc_permille, racks) for racks in self._racks]
             sohs = counted(soh_permille) or [PERMILLE] * len(soc_permille)
             healths = [self._mean(sohs, racks) for racks in self._racks]
-            full = [
-                max(0, each - self._kept_permille) * health // PERMILLE
-                for each, health in zip(means, healths)
-            ]
-            empty = [(PERMILLE - each) * health // PERMILLE for each, health in zip(means, healths)]
+            both, kept = list(zip(means, healths)), self._kept_permille
+            full = [max(0, each - kept) * health // PERMILLE for each, health in both]
+            empty = [(PERMILLE - each) * health // PERMILLE for each, health in both]
         cool = self._cool(hottest_ddegC)
         self.discharge = self._of(full, cool)
         self.charge = self._of(empty, cool)

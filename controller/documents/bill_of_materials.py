@@ -1,6 +1,4 @@
-"""The software bill of materials as a CycloneDX document: the packages of the lock, the Debian
-packages that the installer needs, and which of them a cabinet runs.
-"""
+"""The software bill of materials (CycloneDX): packages of lock and Debian; what a box runs."""
 
 import importlib.metadata
 import pathlib
@@ -12,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 
 from controller.documents import locked
-from controller.documents.document import Block, Facts, Heading, Table, Text
+from controller.documents.document import Block, Column, Facts, Heading, Text, table
 from controller.documents.locked import Package
 
 # the lock of the sources (every package), or that of a release (its own packages)
@@ -119,9 +117,11 @@ def _dependencies(
 def blocks(found: Facts) -> list[Block]:
     """The document as a table."""
     own = found["metadata"]["component"]
-    rows = [
-        (each["name"], each.get("version", "that of the box"), each["scope"], each["purl"])
-        for each in found["components"]
-    ]
+    columns: dict[str, Column] = {
+        "name": "name",
+        "version": lambda each: each.get("version", "that of the box"),
+        "scope": "scope",
+        "purl": "purl",
+    }
     title = f"Software bill of materials: {own['name']} {own['version']}"
-    return [Heading(1, title), Text(HEAD), Table(("name", "version", "scope", "purl"), rows)]
+    return [Heading(1, title), Text(HEAD), table(found["components"], columns)]

@@ -1,7 +1,5 @@
-"""`firebreak check FILE`: refuses a configuration in one line, or reports what it means.
-`firebreak check --keys` lists every key.
-
-The report is plain ASCII, at most document.WIDTH columns.
+"""`firebreak check`: refuses a configuration in one line, or reports what it means in plain ASCII
+of at most document.WIDTH columns; lists every key.
 """
 
 import argparse
@@ -30,19 +28,30 @@ TIGHTER = {
 }
 
 
-def add(commands: cli.Commands) -> None:
-    """Add the command to argparse's subparsers."""
-    text = "list every key with its range, default and tighter side"
-    every_key = cli.option("--keys", action="store_true", help=text)
-    text = "list the control functions, what each reads and writes; drawing: as Mermaid"
-    forms = {"nargs": "?", "const": "table", "choices": tuple(check_functions.FORMS)}
-    lists = cli.option("--functions", metavar="FORM", help=text, **forms)
-    text = "print only what the service's unit has to allow for this file, nothing if its file does"
-    drop_in = cli.option("--drop-in", action="store_true", help=text)
-    given = cli.option("file", nargs="?"), every_key, lists, drop_in, cli.STATE_DIR
-    cli.add(commands, "check", _check, *given)
-
-
+@cli.command(
+    "check",
+    cli.option("file", nargs="?"),
+    cli.option(
+        "--keys",
+        action="store_true",
+        help="list every key with its range, default and tighter side",
+    ),
+    cli.option(
+        "--functions",
+        metavar="FORM",
+        nargs="?",
+        const="table",
+        choices=tuple(check_functions.FORMS),
+        help="list the control functions, what each reads and writes; drawing: as Mermaid",
+    ),
+    cli.option(
+        "--drop-in",
+        action="store_true",
+        help="print only what the service's unit has to allow for this file, nothing if its file "
+        "does",
+    ),
+    cli.STATE_DIR,
+)
 def _check(arguments: argparse.Namespace) -> int:
     if arguments.keys + bool(arguments.functions) + bool(arguments.file) != 1:
         raise cli.Ended(

@@ -1,7 +1,6 @@
 """Rows of the matrix in `firebreak check`: tightened thresholds, the state of each stage."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from controller.config import (
     equipment as equipment_tables,
@@ -10,31 +9,14 @@ from controller.config import (
     thresholds as site_thresholds,
 )
 from controller.config.configuration import Config
+from controller.documents import matrix_tables
 from controller.documents.document import wrapped
 from controller.rows import matrix_words
 from controller.rows.records import ROWS
-from safety import matrix, parameters, signals
-
-# Indexed by stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED.
-STATES = (
-    "armed",
-    "done by BMS, by its own limits",
-    "not fitted",
-    "armed, satisfied by the fire panel",
-    "not asked for by the hazard analysis",
-    "not available: the BMS does not report ",
-)
+from safety import matrix, parameters
 
 # Equipment whose rows stay armed without it.
 UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "pre_alarm", "supervised")
-
-
-class _Instance(NamedTuple):
-    """One instance of a stage. rack: -1 in another scope; equipment: what it lacks, or none."""
-
-    state: int
-    rack: int
-    equipment: str
 
 
 def thresholds(config: Config) -> Iterator[str]:
@@ -94,38 +76,16 @@ def rows(config: Config) -> Iterator[str]:
             yield from wrapped(f"{'':25}accepted by: ", who)
 
 
-def state_words(state: int, name: str) -> str:
-    """The state of a stage in words. name: the equipment that the stage lacks, or ""."""
-    return STATES[state] + (
-        equipment_tables.UNREPORTED[name] if state == stage_states.NOT_REPORTED else ""
-    )
-
-
 def row_states(config: Config) -> dict[int, list[tuple[list[str], str, str]]]:
     """{row: [([stage ids of one state], state in words, equipment that is not fitted)]}."""
-    found: dict[int, dict[str, list[_Instance]]] = {}
-    for stage, index in stage_states.instances(config.topology):
-        state, equipment = stage_states.stage_state(stage, config.topology, index)
-        rack = index if stage[matrix.S_SCOPE] == signals.RACK else -1
-        by_stage = found.setdefault(stage[matrix.S_ROW], {}).setdefault(stage[matrix.S_ID], [])
-        by_stage.append(_Instance(state, rack, equipment))
-    return {row: _grouped(stages) for row, stages in found.items()}
-
-
-def _grouped(stages: dict[str, list[_Instance]]) -> list[tuple[list[str], str, str]]:
-    groups: dict[tuple[str, str], list[str]] = {}
-    for name, instances in stages.items():
-        equipment = next((each.equipment for each in instances if each.equipment), "")
-        groups.setdefault((_in_words(instances), equipment), []).append(name)
-    return [(names, words, equipment) for (words, equipment), names in groups.items()]
-
-
-def _in_words(instances: list[_Instance]) -> str:
-    """ "armed", or "armed (rack 1), done by BMS (rack 2)" where the racks differ."""
-    racks: dict[str, list[str]] = {}
-    for each in instances:
-        words = state_words(each.state, each.equipment)
-        racks.setdefault(words, []).append(str(each.rack + 1))
-    if len(racks) == 1:
-        return next(iter(racks))
-    return ", ".join([f"{words} (rack {' '.join(numbers)})" for words, numbers in racks.items()])
+    found: dict[int, dict[tuple[str, str], list[str]]] = {}
+    for stage in matrix.STAGES:
+        states = matrix_tables.states(stage, config)
+        equipment = next((each["equipment"] for each in states if each["equipment"]), "")
+        words = ", ".join(map(matrix_tables.placed, states))
+        groups = found.setdefault(stage[matrix.S_ROW], {})
+        groups.setdefault((words, equipment), []).append(stage[matrix.S_ID])
+    return {
+        row: [(names, words, equipment) for (words, equipment), names in groups.items()]
+        for row, groups in found.items()
+    }

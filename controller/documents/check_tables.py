@@ -1,6 +1,4 @@
-"""Parts of `firebreak check`: peak shaving and the buses, which a refused file has too; the worst
-case of a stop, the path of load tracking, the network of the service.
-"""
+"""Parts of `firebreak check`: peak shaving, buses, worst case of a stop, path, network."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,5 +1,4 @@
-"""The commissioning checklist of a site: how to make each armed stage trip, what must follow, and
-by when.
+"""The commissioning checklist of a site: how to trip each armed stage, what must follow, by when.
 
 Every row has an injected-signal test with measured times (A75 of the fact table). A row in hard
 wiring has a second test, with the controller switched off. Each feature has one text on how to

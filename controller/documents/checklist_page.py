@@ -1,7 +1,7 @@
 """The commissioning checklist as a document to print and fill in."""
 
 from controller.documents import document, matrix_tables
-from controller.documents.document import Block, Facts
+from controller.documents.document import Block, Column, Facts
 
 FIELDS = ("measured, s", "tester", "date", "pass")
 BY_WIRE_FIELDS = ("both on before", "enable off, s", "supply off, s", *FIELDS[1:])
@@ -12,6 +12,42 @@ TIMES = (
     "replace them. Test every rack and unit. Before the next test remove bridges and covers, plug "
     "in again, restore settings, and check each of them."
 )
+
+
+def _seconds(duration_ms: int) -> str:
+    return f"{duration_ms / 1000:.3f}"
+
+
+def _latest(test: Facts) -> str:
+    held_ms = test["held_latest_ms"]
+    return _seconds(test["latest_ms"]) + ("" if held_ms is None else f"; fan {_seconds(held_ms)}")
+
+
+def _opened(test: Facts) -> str:
+    return "-" if test["open_latest_ms"] is None else _seconds(test["open_latest_ms"])
+
+
+ARMED: dict[str, Column] = {
+    "stage": "stage",
+    "cause": "cause",
+    "trips at": "trips_at",
+    "how to inject": "inject",
+    "what must follow": lambda test: ", ".join(test["demands"]),
+    "reset": "reset",
+    "latest, s": _latest,
+    "open, s": _opened,
+}
+BY_WIRE: dict[str, Column] = {
+    "row": "key",
+    "how to prove it": "inject",
+    "enable off latest, s": lambda each: _seconds(each["enable_latest_ms"]),
+    "supply off latest, s": lambda each: _seconds(each["supply_latest_ms"]),
+}
+WITHOUT: dict[str, Column] = {
+    "stage": "stage",
+    "cause": "cause",
+    "state": lambda each: matrix_tables.state_cell(each["states"]),
+}
 
 
 def blocks(made: Facts, day: str | None = None) -> list[Block]:
@@ -30,35 +66,15 @@ def blocks(made: Facts, day: str | None = None) -> list[Block]:
         ),
         *_hard_wired(made),
         document.Heading(2, f"Stages that are armed ({len(tests)})"),
-        _armed(tests),
+        document.table(tests, ARMED, FIELDS),
         *_not_fitted(tests),
         *document.section(
             f"Stages that are not armed ({len(without)}): nothing to test here",
-            "",
-            ("stage", "cause", "state"),
-            [
-                (each["stage"], each["cause"], matrix_tables.state_cell(each["states"]))
-                for each in without
-            ],
+            document.table(without, WITHOUT),
         ),
         *matrix_tables.taper_blocks(made["tapers"]),
         *_times(tests),
     ]
-
-
-def _armed(tests: list[Facts]) -> document.Table:
-    headers = (
-        "stage",
-        "cause",
-        "trips at",
-        "how to inject",
-        "what must follow",
-        "reset",
-        "latest, s",
-        "open, s",
-        *FIELDS,
-    )
-    return document.Table(headers, [_cells(test) for test in tests], len(FIELDS))
 
 
 def _apart(made: Facts) -> list[str]:
@@ -70,16 +86,6 @@ def _apart(made: Facts) -> list[str]:
 def _hard_wired(made: Facts) -> list[Block]:
     if not made["hard_wired"]:
         return []
-    rows = [
-        (
-            each["key"],
-            each["inject"],
-            _seconds(each["enable_latest_ms"]),
-            _seconds(each["supply_latest_ms"]),
-            *[""] * len(BY_WIRE_FIELDS),
-        )
-        for each in made["hard_wired"]
-    ]
     return [
         document.Heading(2, "In hard wiring: with the controller switched off"),
         document.Text(
@@ -90,17 +96,7 @@ def _hard_wired(made: Facts) -> list[Block]:
             ("step", "what to do"),
             [(str(number), words) for number, words in enumerate(made["hard_wired_steps"], 1)],
         ),
-        document.Table(
-            (
-                "row",
-                "how to prove it",
-                "enable off latest, s",
-                "supply off latest, s",
-                *BY_WIRE_FIELDS,
-            ),
-            rows,
-            len(BY_WIRE_FIELDS),
-        ),
+        document.table(made["hard_wired"], BY_WIRE, BY_WIRE_FIELDS),
     ]
 
 
@@ -114,23 +110,7 @@ def _not_fitted(tests: list[Facts]) -> list[Block]:
         return []
     rows = [(effect, " ".join(names), who) for (effect, who), names in stages.items()]
     title = f"Effects that are not fitted ({len(rows)}): nothing to see here"
-    return document.section(title, "", ("effect", "of stages", "accepted by"), rows)
-
-
-def _cells(test: Facts) -> tuple[str, ...]:
-    opened_ms, held_ms = test["open_latest_ms"], test["held_latest_ms"]
-    fan = "" if held_ms is None else f"; fan {_seconds(held_ms)}"
-    return (
-        test["stage"],
-        test["cause"],
-        test["trips_at"],
-        test["inject"],
-        ", ".join(test["demands"]),
-        test["reset"],
-        _seconds(test["latest_ms"]) + fan,
-        "-" if opened_ms is None else _seconds(opened_ms),
-        *[""] * len(FIELDS),
-    )
+    return document.section(title, document.Table(("effect", "of stages", "accepted by"), rows))
 
 
 def _times(tests: list[Facts]) -> list[Block]:
@@ -142,7 +122,7 @@ def _times(tests: list[Facts]) -> list[Block]:
             held = _sum(test["held_parts"]), _seconds(test["held_latest_ms"])
             rows.append((f"{test['stage']}, fan", *held))
     title = "Parts of the latest times, in seconds; (a) is assumed"
-    return document.section(title, "", ("stage", "parts", "sum"), rows)
+    return document.section(title, document.Table(("stage", "parts", "sum"), rows))
 
 
 def _sum(parts: list[Facts]) -> str:
@@ -153,7 +133,3 @@ def _sum(parts: list[Facts]) -> str:
             if part["time_ms"]
         ]
     )
-
-
-def _seconds(duration_ms: int) -> str:
-    return f"{duration_ms / 1000:.3f}"

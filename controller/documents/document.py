@@ -9,7 +9,7 @@ import html
 import json
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from controller.rows import facts as fact_table
@@ -26,6 +26,7 @@ h1 { font-size: 1.25rem; } h2 { font-size: 1rem; margin: .7rem 0 .2rem; } table 
 td:first-child { width: 10rem; font-weight: 600; } thead { display: none; }
 th, td { padding: .1rem .4rem; } p { margin: .2rem 0; }
 """
+SITE = cli.option("--site", metavar="FILE", required=True)
 FORM = cli.option("--format", choices=("md", "html", "json"), default="md", help="(%(default)s)")
 
 
@@ -71,11 +72,29 @@ Block = Banner | Heading | Text | Table
 Facts = dict[str, Any]  # a document as plain data: what `--format json` prints
 
 
-def section(
-    title: str, words: str, headers: Sequence[str], rows: Sequence[Sequence[Cell]], blanks: int = 0
-) -> list[Block]:
+Column = str | Callable[[Facts], Cell]
+
+
+def table(
+    rows: Iterable[Facts], columns: Mapping[str, Column], blanks: Sequence[str] = ()
+) -> Table:
+    """A line for each row: under a header the value of a key, or what a function makes of it.
+    blanks: headers of columns to fill in by hand.
+    """
+    lines = [
+        (*[_made(row, column) for column in columns.values()], *[""] * len(blanks)) for row in rows
+    ]
+    return Table((*columns, *blanks), lines, len(blanks))
+
+
+def _made(row: Facts, column: Column) -> Cell:
+    value = row[column] if isinstance(column, str) else column(row)
+    return value if isinstance(value, Mark) else str(value)
+
+
+def section(title: str, table: Table, words: str = "") -> list[Block]:
     """A heading, a paragraph unless words is "", and a table."""
-    return [Heading(2, title), *([Text(words)] * bool(words)), Table(headers, rows, blanks)]
+    return [Heading(2, title), *([Text(words)] * bool(words)), table]
 
 
 _OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # not "<= 25 % LFL"

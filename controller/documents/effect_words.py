@@ -1,7 +1,5 @@
-"""The effects of a stage on one site, in words: its demands, their waits, the demands without an
-output, and its tapers.
-
-`matrix_words.demands` has the demands of the matrix. This module adds the numbers of the site.
+"""The effects of a stage in words: the demands of `matrix_words`, with the numbers of one site, its
+waits, its demands without an output, and its tapers.
 """
 
 from controller.config import equipment, tapers, time_chain
@@ -28,8 +26,7 @@ def effects(stage: tuple, found: Config | None = None) -> list[str]:
 
 
 def absent(stage: tuple, found: Config | None = None) -> list[dict[str, str]]:
-    """[{effect, equipment, accepted_by}] of the demands of a stage that have no output on this
-    site; [] without a site.
+    """[{effect, equipment, accepted_by}] of a stage's demands without an output on this site.
 
     accepted_by is "" in a report about a file that is refused for it.
     """

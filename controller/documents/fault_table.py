@@ -8,8 +8,8 @@ safety/hazards/faults.toml has the rest, written by a person.
 from collections.abc import Iterator
 
 from controller.config import equipment, time_chain
-from controller.documents import effect_words
-from controller.documents.document import Block, Cell, Facts, Heading, Mark, Table, Text
+from controller.documents import document, effect_words
+from controller.documents.document import Block, Column, Facts, Heading, Mark, Table, Text
 from controller.documents.hazard_log import ROOT, site
 from controller.rows import matrix_words, proof_intervals, records
 from drivers import toml_text
@@ -42,7 +42,14 @@ TABLES = {
     "outputs": "An output",
     "expired": "Outputs without the controller",
 }
-HEADERS = ("signal", "fault", "detected by", "within", "safe", "how")
+COLUMNS: dict[str, Column] = {
+    "signal": lambda line: ", ".join(line["signals"]),
+    "fault": "fault",
+    "detected by": lambda line: ", ".join(line["stages"]) or Mark("missing", "not detected"),
+    "within": lambda line: _seconds(line["within_ms"]),
+    "safe": "safe",
+    "how": "how",
+}
 
 
 def facts() -> Facts:
@@ -135,19 +142,11 @@ def table(found: Facts, name: str) -> Table:
     """One of TABLES."""
     if name == "expired":
         return Table(("output", "after its expiry"), list(found["expired"].items()))
-    return Table(HEADERS, [_cells(line) for line in found[name]])
+    return document.table(found[name], COLUMNS)
 
 
-def _cells(line: Facts) -> tuple[Cell, ...]:
-    within_ms = line["within_ms"]
-    return (
-        ", ".join(line["signals"]),
-        line["fault"],
-        ", ".join(line["stages"]) or Mark("missing", "not detected"),
-        "-" if within_ms is None else f"{within_ms / 1000:.2f} s",
-        line["safe"],
-        line["how"],
-    )
+def _seconds(time_ms: int | None) -> str:
+    return "-" if time_ms is None else f"{time_ms / 1000:.2f} s"
 
 
 def blocks(found: Facts) -> list[Block]:

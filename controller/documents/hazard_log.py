@@ -1,5 +1,4 @@
-"""The hazard log, compared with the matrix, the time chain of the example site, and the times that
-the rig measured.
+"""The hazard log beside the matrix, the time chain of the example site, and times of the rig.
 
 Every hazard leads to rows, tests and figures, and every row to its hazards. A missing link is a
 gap: one line.

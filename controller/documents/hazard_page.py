@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from controller.documents.document import Block, Cell, Facts, Heading, Mark, Table, Text
+from controller.documents.document import Block, Column, Facts, Heading, Mark, Table, Text, table
 
 FIELDS = (
     ("cause", "cause"),
@@ -48,27 +48,20 @@ def blocks(facts: Facts) -> list[Block]:
 
 def summary(facts: Facts) -> Table:
     """One line for each hazard."""
-    headers = ("id", "hazard", "rows", "allowed time", "latest", "measured")
-    return Table(
-        headers,
-        [
-            (
-                each["id"],
-                each["hazard"],
-                ", ".join(map(str, each["rows"])),
-                _allowed(each),
-                _time(_own_ms(each, "latest")) if _is_timed(each) else "-",
-                _time(_own_ms(each, "measured")),
-            )
-            for each in facts["hazards"]
-        ],
-    )
+    columns: dict[str, Column] = {
+        "id": "id",
+        "hazard": "hazard",
+        "rows": lambda each: ", ".join(map(str, each["rows"])),
+        "allowed time": _allowed,
+        "latest": lambda each: _time(_own_ms(each, "latest")) if _is_timed(each) else "-",
+        "measured": lambda each: _time(_own_ms(each, "measured")),
+    }
+    return table(facts["hazards"], columns)
 
 
 def outside(facts: Facts) -> Table:
     """Hazards that this program cannot stop, and the person or device that can."""
-    rows = [(each["hazard"], each["who"]) for each in facts["outside"]]
-    return Table(("hazard", "responsible"), rows)
+    return table(facts["outside"], {"hazard": "hazard", "responsible": "who"})
 
 
 def _is_timed(hazard: Facts) -> bool:
@@ -100,7 +93,7 @@ def _hazard(each: Facts, facts: Facts) -> list[Block]:
     rows.append(("scenarios", ", ".join(each["scenarios"]) or "only the test cases of its rows"))
     rows.append(("tests", ", ".join(each["tests"])))
     stages = [
-        (row["row"], stage)
+        {**stage, "row": row["row"]}
         for row in facts["rows"]
         if row["row"] in each["rows"]
         for stage in row["stages"]
@@ -108,26 +101,22 @@ def _hazard(each: Facts, facts: Facts) -> list[Block]:
     return [
         Heading(2, f"{each['id']}: {each['hazard']}"),
         Table(("field", "value"), rows),
-        Table(
-            ("row", "stage", "takes energy", "latest", "measured"),
-            [_stage(row, stage) for row, stage in stages],
-        ),
+        table(stages, STAGES),
     ]
-
-
-def _stage(row: int, stage: Facts) -> tuple[Cell, ...]:
-    return (
-        str(row),
-        stage["stage"],
-        "yes" if stage["takes_energy"] else "no",
-        _time(stage["latest_ms"]),
-        "; ".join([_case(case) for case in stage["courses"]]) or Mark("missing", "NONE"),
-    )
 
 
 def _case(case: Facts) -> str:
     failed = "" if case["met"] else ", FAILED"
     return f"{case['course']}: {_time(case['off_ms'])} {case['off']}{failed}"
+
+
+STAGES: dict[str, Column] = {
+    "row": "row",
+    "stage": "stage",
+    "takes energy": lambda stage: "yes" if stage["takes_energy"] else "no",
+    "latest": lambda stage: _time(stage["latest_ms"]),
+    "measured": lambda stage: "; ".join(map(_case, stage["courses"])) or Mark("missing", "NONE"),
+}
 
 
 def _back(what: str, named: Iterable[tuple[str, Facts]]) -> Table:

@@ -1,10 +1,11 @@
 """The matrix as a grid: causes down, outputs across; as HTML to sign, or as CSV."""
 
 import csv
+import functools
 import io
 
 from controller.documents import document, matrix_tables
-from controller.documents.document import Block, Cell, Facts
+from controller.documents.document import Block, Column, Facts
 from controller.rows import matrix_words
 from controller.rows.facts import sources
 from safety import matrix as m
@@ -30,7 +31,17 @@ COLUMNS: dict[int, tuple[str, tuple[str, ...]]] = {
     m.D_OPERATOR: ("oper", _X),
     m.D_MAINTENANCE: ("maint", _X),
 }
-CAUSES = ("row", "stage", "state", "cause", "trips at", "after", "reset")
+CAUSES: dict[str, Column] = {
+    "row": "row",
+    "stage": "stage",
+    "state": lambda stage: matrix_tables.state_cell(stage["states"]) if stage.get("states") else "",
+    "cause": "cause",
+    "trips at": "trips_at",
+    "after": lambda stage: (
+        "" if stage["debounce_ms"] is None else matrix_words.after(stage["debounce_ms"])
+    ),
+    "reset": "reset",
+}
 SIGNERS = (
     "responsible for the hazard mitigation analysis",
     "set up by",
@@ -42,46 +53,25 @@ _WORDS = dict(matrix_words.EFFECTS)
 _BY_ID: dict[str, tuple] = {str(stage[m.S_ID]): stage for stage in m.STAGES}
 
 
-def rows(facts: Facts) -> list[tuple[Cell, ...]]:
-    """[(cell, ...)] of every stage; facts: of matrix_facts.facts."""
-    return [
-        (*_cause(row, stage), *_effects(stage)) for row in facts["rows"] for stage in row["stages"]
-    ]
+def grid(facts: Facts) -> document.Table:
+    """A line for each stage; facts: of matrix_facts.facts."""
+    stages = [{**stage, "row": row["row"]} for row in facts["rows"] for stage in row["stages"]]
+    outputs: dict[str, Column] = {
+        head: functools.partial(_letter, index) for index, (head, _) in COLUMNS.items()
+    }
+    return document.table(stages, CAUSES | outputs)
 
 
-def _cause(row: Facts, stage: Facts) -> tuple[Cell, ...]:
-    states = stage.get("states")
-    after = stage["debounce_ms"]
-    return (
-        str(row["row"]),
-        stage["stage"],
-        matrix_tables.state_cell(states) if states else "",
-        stage["cause"],
-        stage["trips_at"],
-        "" if after is None else matrix_words.after(after),
-        stage["reset"],
-    )
-
-
-def _effects(stage: Facts) -> list[str]:
-    """One letter for each output, in brackets for a demand without an output on this site."""
+def _letter(index: int, stage: Facts) -> str:
+    """The letter of an output, in brackets for a demand without an output on this site."""
     if not stage["demands"] and stage.get("instead"):
-        return [""] * len(COLUMNS)
-    demand = _BY_ID[stage["stage"]][m.S_DEMAND]
-    absent = {each["effect"] for each in stage["demands_not_fitted"]}
-    return [_letter(index, demand[index], absent) for index in COLUMNS]
-
-
-def _letter(index: int, level: int, absent: set[str]) -> str:
+        return ""
+    level = _BY_ID[stage["stage"]][m.S_DEMAND][index]
     if index not in _WORDS:  # a derate: the power that is left
         return str(100 - level) if level else ""
+    absent = {each["effect"] for each in stage["demands_not_fitted"]}
     letter = COLUMNS[index][1][level]
     return f"({letter})" if _WORDS[index][level] in absent else letter
-
-
-def headers() -> tuple[str, ...]:
-    """Heads of the columns."""
-    return (*CAUSES, *[head for head, _ in COLUMNS.values()])
 
 
 def blocks(facts: Facts, day: str | None = None) -> list[Block]:
@@ -92,8 +82,8 @@ def blocks(facts: Facts, day: str | None = None) -> list[Block]:
         document.Heading(1, title),
         *matrix_tables.banner(named, day),
         *([document.Text(matrix_tables.identity(named))] if named else []),
-        document.Table(headers(), rows(facts)),
-        *document.section("Letters", "", ("output", "letters"), _legend()),
+        grid(facts),
+        *document.section("Letters", document.Table(("output", "letters"), _legend())),
         *matrix_tables.row_blocks(facts["rows"]),
         *(_signatures(named) if named else []),
     ]
@@ -114,11 +104,9 @@ def _signatures(named: Facts) -> list[Block]:
     crc = named["limits_crc"]
     what = f"limit image CRC {crc}" if crc else "no limit image: this file is refused"
     words = f"Signed for {what}. Another image needs new signatures."
-    headers, rows = (
-        ("who", "name and company", "date", "signature"),
-        [(who,) + ("",) * 3 for who in SIGNERS],
-    )
-    return document.section("Signatures", words, headers, rows, blanks=3)
+    signers = [{"who": who} for who in SIGNERS]
+    table = document.table(signers, {"who": "who"}, ("name and company", "date", "signature"))
+    return document.section("Signatures", table, words)
 
 
 def comma_separated(facts: Facts, day: str | None = None) -> str:
@@ -126,8 +114,9 @@ def comma_separated(facts: Facts, day: str | None = None) -> str:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerows([(each.text,) for each in matrix_tables.banner(facts["site"], day)])
-    lines.writerow((*headers(), "asked for by"))
+    table = grid(facts)
+    lines.writerow((*table.headers, "asked for by"))
     bases = [row["basis"] for row in facts["rows"] for _ in row["stages"]]
-    for cells, basis in zip(rows(facts), bases):
+    for cells, basis in zip(table.rows, bases):
         lines.writerow((*map(document.text, cells), sources(basis)))
     return text.getvalue().rstrip("\n")

@@ -1,10 +1,7 @@
-"""`firebreak matrix` and `firebreak checklist`: the cause-and-effect matrix to read, to print and
-to commission a cabinet.
+"""`firebreak matrix` and `firebreak checklist`: the matrix of causes and effects, and its tests.
 
-Without a site, the matrix has every row with the program's thresholds. With a site, it has the
-site's thresholds and the state of each stage: armed, done by the BMS, or not fitted and accepted by
-a named person. If required equipment is missing, the matrix lists it and the exit code is 1.
-`check` and `run` refuse such a file.
+A site adds its thresholds and the state of each stage. Missing required equipment is listed and is
+exit code 1; `check` and `run` refuse such a file.
 """
 
 import argparse
@@ -21,7 +18,7 @@ from controller.documents import (
     matrix_grid,
     matrix_tables,
 )
-from controller.documents.document import Block, Cell, Facts
+from controller.documents.document import Block, Cell, Column, Facts, Table
 from controller.forms.refusal import ConfigError
 from controller.rows import matrix_words
 from controller.system import cli
@@ -34,33 +31,13 @@ FORM = cli.option(
     default="md",
     help="(%(default)s); grid: causes against outputs, to sign",
 )
-HEADERS = (
-    "row",
-    "stage",
-    "cause",
-    "trips at",
-    "after",
-    "clears at",
-    "for",
-    "reset",
-    "effects",
-    "numbers from",
+
+
+@cli.command(
+    "matrix",
+    cli.option("--site", metavar="FILE", help="cabinet.toml (or a site file without one)"),
+    FORM,
 )
-
-
-def add(commands: cli.Commands) -> None:
-    """Add the commands to argparse's subparsers."""
-    cli.add(
-        commands,
-        "matrix",
-        _matrix,
-        cli.option("--site", metavar="FILE", help="cabinet.toml (or a site file without one)"),
-        FORM,
-    )
-    site = cli.option("--site", metavar="FILE", required=True)
-    cli.add(commands, "checklist", _checklist, site, document.FORM)
-
-
 def _matrix(arguments: argparse.Namespace) -> int:
     found, lines = _survey(arguments.site) if arguments.site else (None, [])
     facts = matrix_facts.facts(found, lines)
@@ -73,6 +50,7 @@ def _matrix(arguments: argparse.Namespace) -> int:
     return NOT_DONE if lines else DONE
 
 
+@cli.command("checklist", document.SITE, document.FORM)
 def _checklist(arguments: argparse.Namespace) -> int:
     found, lines = _survey(arguments.site)
     if lines:  # a checklist of a cabinet that must not be energised would mislead
@@ -100,17 +78,12 @@ def matrix_blocks(facts: Facts, day: str | None = None) -> list[Block]:
         *(matrix_tables.site_blocks(named, day) if named else _general_blocks()),
     ]
     rows = facts["rows"]
-    table = document.Table(
-        (*HEADERS[:2], "state", *HEADERS[2:]) if named else HEADERS,
-        [_of_stage(row, stage, named) for row in rows for stage in row["stages"]],
-    )
+    stages = [{**stage, "row": row["row"]} for row in rows for stage in row["stages"]]
     doubt = [str(row["row"]) for row in rows if row["is_unconfirmed"]]
     return [
         *blocks,
-        document.Heading(
-            2, f"Rows ({len(rows)}) and stages ({sum([len(row['stages']) for row in rows])})"
-        ),
-        table,
+        document.Heading(2, f"Rows ({len(rows)}) and stages ({len(stages)})"),
+        document.table(stages, _columns(named)),
         *matrix_tables.row_blocks(rows),
         document.Text(
             f"Unconfirmed (?): the basis of rows {', '.join(doubt)} is general knowledge or a "
@@ -129,9 +102,8 @@ def _reason_blocks(reasons: list[tuple[str, str]]) -> list[Block]:
         "2 s, derating to 50 and 25 %, the values in brackets for NMC cells (C11, between those of "
         "C6), and how long a stage has to be clear. A site may only tighten them."
     )
-    return document.section(
-        "Why the project chose its numbers", words, ("reason", "number"), reasons
-    )
+    table = Table(("reason", "number"), reasons)
+    return document.section("Why the project chose its numbers", table, words)
 
 
 def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> list[Block]:
@@ -155,8 +127,8 @@ def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> lis
         'Contactors wait for the fuse for every row that opens them, row 36 ("wait fuse rule") '
         "included. The hard-wired chain does not wait."
     )
-    headers = ("effect", "yields to row", "for", "basis")
-    return document.section("Effects that yield", words, headers, rows)
+    table = Table(("effect", "yields to row", "for", "basis"), rows)
+    return document.section("Effects that yield", table, words)
 
 
 def _reading_blocks(found: list[Facts]) -> list[Block]:
@@ -166,9 +138,9 @@ def _reading_blocks(found: list[Facts]) -> list[Block]:
         "table has no cell for a stage that the project adds: this table compares the stage with "
         "the last, strongest step of its row."
     )
-    rows = [(each["stage"], each["column"], each["read_as"]) for each in found]
     title = "Stages that differ from their row of the fact table"
-    return document.section(title, words, ("stage", "column", "read as"), rows)
+    columns = {"stage": "stage", "column": "column", "read as": "read_as"}
+    return document.section(title, document.table(found, columns), words)
 
 
 def _general_blocks() -> list[Block]:
@@ -188,33 +160,42 @@ def _general_blocks() -> list[Block]:
     ]
 
 
-def _of_stage(row: Facts, stage: Facts, named: Facts | None) -> tuple[Cell, ...]:
-    trips, clears = stage["trips_at"], stage["clears_at"]
-    if "nmc" in stage:
-        trips += f" [{stage['nmc']['trips_at']}]"
-        clears += f" [{stage['nmc']['clears_at']}]"
-    source, cause, name = stage["numbers_from"], stage["cause"], stage["stage"]
-    if "(?)" in source:
-        source = document.Mark("doubt", source)
-    if stage["scope"] != matrix_words.SCOPES[m.CABINET]:
-        cause += f" (each {stage['scope']})"
-    if stage["is_ours"]:
-        name += " (project)"
+def _columns(named: Facts | None) -> dict[str, Column]:
+    """{header: its cell} of the stages of a site, or of all."""
+    state = {"state": lambda stage: matrix_tables.state_cell(stage["states"])} if named else {}
+    return {
+        "row": "row",
+        "stage": lambda stage: stage["stage"] + " (project)" * stage["is_ours"],
+        **state,
+        "cause": _cause,
+        "trips at": lambda stage: _with_nmc(stage, "trips_at"),
+        "after": lambda stage: _after(stage["debounce_ms"]),
+        "clears at": lambda stage: _with_nmc(stage, "clears_at"),
+        "for": lambda stage: _after(stage["clear_for_ms"]),
+        "reset": "reset",
+        "effects": _effects,
+        "numbers from": _source,
+    }
+
+
+def _cause(stage: Facts) -> str:
+    is_of_cabinet = stage["scope"] == matrix_words.SCOPES[m.CABINET]
+    return stage["cause"] + ("" if is_of_cabinet else f" (each {stage['scope']})")
+
+
+def _with_nmc(stage: Facts, key: str) -> str:
+    return stage[key] + (f" [{stage['nmc'][key]}]" if "nmc" in stage else "")
+
+
+def _effects(stage: Facts) -> str:
     absent = map(effect_words.absent_words, stage["demands_not_fitted"])
     effects = "; ".join(filter(None, [", ".join(stage["demands"]), *absent]))
-    return (
-        str(row["row"]),
-        name,
-        *([matrix_tables.state_cell(stage["states"])] if named else []),
-        cause,
-        trips,
-        _after(stage["debounce_ms"]),
-        clears,
-        _after(stage["clear_for_ms"]),
-        stage["reset"],
-        effects or stage.get("instead", ""),
-        source,
-    )
+    return effects or stage.get("instead", "")
+
+
+def _source(stage: Facts) -> Cell:
+    source: str = stage["numbers_from"]
+    return document.Mark("doubt", source) if "(?)" in source else source
 
 
 def _after(duration_ms: int | None) -> str:

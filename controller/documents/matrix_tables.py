@@ -5,10 +5,21 @@ from collections.abc import Iterable, Sequence
 from controller.config import hma, limit_images, stage_states, tapers, time_chain, wired
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
-from controller.documents import check_rows, document
-from controller.documents.document import Block, Cell, Facts
+from controller.config.equipment import UNREPORTED
+from controller.documents import document
+from controller.documents.document import Block, Cell, Column, Facts, Table
 from controller.rows import matrix_words
 from safety import matrix as m, parameters as p
+
+# Indexed by stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED.
+STATES = (
+    "armed",
+    "done by BMS, by its own limits",
+    "not fitted",
+    "armed, satisfied by the fire panel",
+    "not asked for by the hazard analysis",
+    "not available: the BMS does not report ",
+)
 
 MISSING = "REQUIRED, NOT ARMED"
 KINDS = {
@@ -79,7 +90,7 @@ def _state(found: Config, state: int, equipment: str, where: str) -> Facts:
     who = stage_states.accepted(found.topology, equipment) if equipment else ""
     missing = state in stage_states.TO_ACCEPT and not who
     return {
-        "state": MISSING if missing else check_rows.state_words(state, equipment),
+        "state": MISSING if missing else _words(state, equipment),
         "kind": "missing" if missing else KINDS[state],
         "where": where,
         "equipment": equipment,
@@ -87,35 +98,54 @@ def _state(found: Config, state: int, equipment: str, where: str) -> Facts:
     }
 
 
+def _words(state: int, equipment: str) -> str:
+    not_reported = state == stage_states.NOT_REPORTED
+    return STATES[state] + (UNREPORTED[equipment] if not_reported else "")
+
+
+def placed(state: Facts) -> str:
+    """ "armed", or "armed (rack 1 2)" where the racks differ."""
+    return state["state"] + (f" ({state['where']})" if state["where"] else "")
+
+
 def taper_blocks(found: list[Facts]) -> list[Block]:
     """The tapers as a section of a document; found: of tapers.facts."""
-    rows = [
-        (each["what"], each["power"], tapers.range_words(each), each["stage"] or "-", each["basis"])
-        for each in found
-    ]
+    columns: dict[str, Column] = {
+        "of the": "what",
+        "power": "power",
+        "falls": tapers.range_words,
+        "listed at stage": lambda each: each["stage"] or "-",
+        "basis": "basis",
+    }
     words = (
         "Limits that fall in a line from full power to none. They always act, with or without an "
         "active row. The weakest rack decides."
     )
-    headers = ("of the", "power", "falls", "listed at stage", "basis")
-    return document.section("Tapers", words, headers, rows)
+    return document.section("Tapers", document.table(found, columns), words)
 
 
 def row_blocks(rows: list[Facts]) -> list[Block]:
     """A section with the source of each row; rows: of matrix_facts.facts."""
     codes = "; ".join([f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items()])
     words = "The clause that asks for the row. The confidence of its numbers is beside each stage."
-    headers = ("row", "what it is", "source and clause", "confidence")
-    sources = [_source(row) for row in rows]
-    return document.section("Source of each row", f"{words} {codes}.", headers, sources)
+    columns: dict[str, Column] = {
+        "row": "row",
+        "what it is": "what",
+        "source and clause": _source,
+        "confidence": _confidence,
+    }
+    sources = document.table(rows, columns)
+    return document.section("Source of each row", sources, f"{words} {codes}.")
 
 
-def _source(row: Facts) -> tuple[Cell, ...]:
+def _source(row: Facts) -> str:
     cited = [f"{one['source']} ({one['key']}, {one['confidence']})" for one in row["sources"]]
-    sure: Cell = row["confidence"]
-    if row["is_unconfirmed"]:
-        sure = document.Mark("doubt", f"{sure} (?)")
-    return str(row["row"]), row["what"], "; ".join(cited) or "the project's design", sure
+    return "; ".join(cited) or "the project's design"
+
+
+def _confidence(row: Facts) -> Cell:
+    sure: str = row["confidence"]
+    return document.Mark("doubt", f"{sure} (?)") if row["is_unconfirmed"] else sure
 
 
 def identity(named: Facts) -> str:
@@ -153,12 +183,11 @@ def site_blocks(named: Facts, day: str | None = None) -> list[Block]:
     if named["missing"]:
         missing = [(document.Mark("missing", line),) for line in named["missing"]]
         title = "Required and missing: no energisation"
-        blocks += document.section(title, "", ("what",), missing)
+        blocks += document.section(title, Table(("what",), missing))
     papers = [(key, _plain(value)) for key, value in named["hma"].items()]
-    blocks += document.section("Hazard mitigation analysis", "", ("fact", "value"), papers)
-    lacking = list(named["not_fitted"].items())
-    headers = ("equipment", "accepted by")
-    return [*blocks, *(document.section("Not fitted", "", headers, lacking) if lacking else [])]
+    blocks += document.section("Hazard mitigation analysis", Table(("fact", "value"), papers))
+    lacking = Table(("equipment", "accepted by"), list(named["not_fitted"].items()))
+    return [*blocks, *(document.section("Not fitted", lacking) if lacking.rows else [])]
 
 
 def _plain(value: bool | int | str | Sequence) -> str:
@@ -169,8 +198,7 @@ def _plain(value: bool | int | str | Sequence) -> str:
 
 def state_cell(found: list[Facts]) -> document.Mark:
     """ "armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst state."""
-    words = [each["state"] + (f" ({each['where']})" if each["where"] else "") for each in found]
     who = [f"accepted by: {each['accepted_by']}" for each in found if each["accepted_by"]]
     kinds = [each["kind"] for each in found]
     worst = min(kinds, key=("missing", "absent", "other", "armed").index)
-    return document.Mark(worst, "; ".join(words), "; ".join(dict.fromkeys(who)))
+    return document.Mark(worst, "; ".join(map(placed, found)), "; ".join(dict.fromkeys(who)))

@@ -4,13 +4,14 @@ import argparse
 
 from controller.core.base import reasons
 from controller.documents import document
-from controller.documents.document import Block, Facts
+from controller.documents.document import Block, Column, Facts
 from controller.rows import danger, matrix_words, reason_words
 from controller.system import cli
 from controller.system.paths import DONE
 from safety import matrix as m
 
 TEXTS = ("name", "sentence", "remedy")
+WORDS = {"name": "name", "what it says": "sentence", "what to do": "remedy"}
 GROUPS = (
     ("Requests", 100, 200),
     ("Limits", 200, 300),
@@ -24,11 +25,7 @@ GROUPS = (
 )
 
 
-def add(commands: cli.Commands) -> None:
-    """Add the command to argparse's subparsers."""
-    cli.add(commands, "reasons", _run, document.FORM)
-
-
+@cli.command("reasons", document.FORM)
 def _run(arguments: argparse.Namespace) -> int:
     document.show(arguments.format, facts(), blocks)
     return DONE
@@ -67,17 +64,18 @@ def blocks() -> list[Block]:
         ),
     ]
     for title, first, after in GROUPS:
-        rows = [
-            (code["label"], code["name"], code["sentence"], code["remedy"])
-            for code in found["codes"]
-            if first <= code["code"] < after
-        ]
-        out += document.section(title, "", ("code", "name", "what it says", "what to do"), rows)
-    names = ("stage", "code", "sentence", "remedy", "danger", "reset")
-    stages = [{**stage, "code": reasons.label(stage["code"])} for stage in found["stages"]]
+        codes = [code for code in found["codes"] if first <= code["code"] < after]
+        out += document.section(title, document.table(codes, {"code": "label", **WORDS}))
+    columns: dict[str, Column] = {
+        "stage": "stage",
+        "code": lambda stage: reasons.label(stage["code"]),
+        "what it says": "sentence",
+        "what to do": "remedy",
+        "danger": "danger",
+        "reset": "reset",
+    }
     return out + document.section(
         "Stages of the rows: what the pages say when one is active",
+        document.table(found["stages"], columns),
         "The stage that is most dangerous to people is first, as on every page.",
-        ("stage", "code", "what it says", "what to do", "danger", "reset"),
-        [tuple([stage[name] for name in names]) for stage in stages],
     )

@@ -13,16 +13,13 @@ from controller.config.configuration import Config
 from controller.config.places import PLACES
 from controller.core.site_devices.roles import ROLES
 from controller.documents import document, effect_words
-from controller.documents.document import Block, Facts
+from controller.documents.document import Block, Facts, Table
 from controller.forms.refusal import ConfigError
 from controller.rows import matrix_words
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
 from safety import matrix as m
 
-FORM = cli.option(
-    "--format", choices=("text", "html", "json"), default="text", help="(%(default)s)"
-)
 NOT_GIVEN = "NOT GIVEN"
 _ESTOP, _CELL = "1a", "29"
 _STAGES: tuple[tuple, ...] = m.STAGES
@@ -37,12 +34,11 @@ EXPLOSION = {
 }
 
 
-def add(commands: cli.Commands) -> None:
-    """Add the command to argparse's subparsers."""
-    site = cli.option("--site", metavar="FILE", required=True)
-    cli.add(commands, "responder", _run, site, FORM)
-
-
+@cli.command(
+    "responder",
+    document.SITE,
+    cli.option("--format", choices=("text", "html", "json"), default="text", help="(%(default)s)"),
+)
 def _run(arguments: argparse.Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError):
         found = facts(configuration.load(arguments.site))
@@ -121,10 +117,10 @@ def blocks(found: Facts) -> list[Block]:
             f"({found['chemistry']}), up to {found['energy_Wh'] / 1000:g} kWh, up to "
             f"{found['dc_V_max']} V DC in each rack."
         ),
-        *document.section("What the lamps say", "", ("lamp", "means"), _lamps()),
-        *document.section("What is off, and what is not", "", ("after a stop", "state"), energy),
-        *document.section("Gas, fan and agent", "", ("what", "does"), _air(found)),
-        *document.section("Call, and where things are", "", ("what", "this site"), places),
+        *document.section("What the lamps say", Table(("lamp", "means"), _lamps())),
+        *document.section("What is off, and what is not", Table(("after a stop", "state"), energy)),
+        *document.section("Gas, fan and agent", Table(("what", "does"), _air(found))),
+        *document.section("Call, and where things are", Table(("what", "this site"), places)),
         document.Text(
             "Afterwards: the cabinet stays off until somebody resets it with the key on site. Keep "
             "watching it and keep the operator reachable: at Gateway (California, 2024) batteries "

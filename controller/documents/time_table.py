@@ -1,6 +1,4 @@
-"""`firebreak document times`: the time chain of each stage that takes power away, in seconds, for
-the example site.
-"""
+"""`firebreak document times`: time chain of each stage that takes power, s, example site."""
 
 from controller.config import time_chain
 from controller.config.bus_times import Exchange

@@ -15,9 +15,8 @@ from typing import NamedTuple
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h
 from controller.hints import hint_statistics as st, schedule_wire as sw, wire as w
-from controller.hints.hint_check import freshness, meaning, permitted
+from controller.hints.hint_check import Refusal, freshness, meaning, permitted, refusal
 from controller.hints.later import Later
-from controller.hints.schedule_check import Refusal, refusal
 from controller.hints.schedule_wire import Held, Schedule
 
 QUOTA_MS = 1000  # the window of hints_per_s_max
@@ -43,11 +42,9 @@ Sender = bytes | str  # the socket address of a sender
 
 
 class Account:
-    """Memory of one source: its keys (newest first), the highest sequence of each, and when its
-    last hints were accepted.
+    """Memory of one source: its keys (newest first), the highest sequence of each, its quota.
 
-    Each key counts its own sequences: the holder of an old key cannot use up those of the new key,
-    and no signed datagram counts twice.
+    The holder of an old key cannot use up the sequences of the new key, and none counts twice.
     """
 
     __slots__ = ("source", "keys", "row", "sequences", "_taken_ms", "_next")
@@ -87,9 +84,7 @@ class Account:
 
     @property
     def highest_sequence(self) -> int:
-        """The answer to a hello: a higher sequence is new under every key. The sequence of an old
-        key counts below _OLD_SEQUENCE_MAX only.
-        """
+        """A higher sequence is new under every key; of an old key, only the lower half counts."""
         newest, *old = [self.sequences[each.key] for each in self.keys] or [0]
         return max([newest, *[sequence for sequence in old if sequence < _OLD_SEQUENCE_MAX]])
 
@@ -114,24 +109,17 @@ class Pending(NamedTuple):
     refused: Refusal = Refusal()
 
 
-Take = Callable[..., int | None]
-StateOf = Callable[[str, int], w.State]
-HeldOf = Callable[[str, int], Held]
-
-
 class Controller(NamedTuple):
     """The part of the controller that the check needs.
 
-    take(source index, kind, quantity, value_W, valid_ms; start_ms of a step) hands a hint to the
-    next tick and returns None when that tick is full. take_schedule(source, schedule) returns 0 or
-    the code of a refusal. state, held(source name, now_ms): the answers to a status, and to a
-    request for the schedule.
+    take(source index, kind, quantity, value_W, valid_ms; start_ms of a step) is None in a full
+    tick. take_schedule returns 0 or a refusal. state, held(source name, now_ms): the answers.
     """
 
-    take: Take
+    take: Callable[..., int | None]
     take_schedule: Callable[[Source, Schedule], int]
-    state: StateOf
-    held: HeldOf
+    state: Callable[[str, int], w.State]
+    held: Callable[[str, int], Held]
 
 
 class Admission:

@@ -3,21 +3,22 @@
 import os
 import socket
 import struct
-from typing import Self
+from collections.abc import Callable
+from typing import Self, TypeVar
 
 from controller.core.base.schedule_table import Slot
 from controller.hints import schedule_wire as sw, wire as w
 from controller.system import sockets
 
 ANSWER_S = 2.0
+Found = TypeVar("Found", w.Reply, sw.Answer)
 
 
 def sender(send_s: float) -> socket.socket:
-    """A datagram socket with an abstract address: the loop answers to no other kind. Sending waits
-    for at most send_s.
+    """A datagram socket with an abstract address: the loop answers to no other kind.
 
-    A blocking sender waits in the kernel, whose queue serves senders first come, first served. A
-    sender that polls burns a core, because an unconnected socket always polls as writable, and it
+    It waits for at most send_s, in the kernel, whose queue serves senders first come, first served.
+    A sender that polls burns a core, because an unconnected socket always polls as writable, and it
     never gets a turn beside a blocking sender.
     """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -79,10 +80,16 @@ class HintClient:
     def hint(self, hint: w.Hint, key: bytes) -> w.Reply | None:
         """Reply to a Hint, its MAC checked; replies to earlier hints are skipped."""
         self.send(w.signed(hint, key))
+        return self._answer(w.reply_of, key, hint.sequence)
+
+    def _answer(
+        self, opened: Callable[[bytes, bytes], Found | None], key: bytes, sequence: int
+    ) -> Found | None:
+        """The answer with this sequence; others are skipped."""
         while (data := self.receive()) is not None:
-            reply = w.reply_of(data, key)
-            if reply is not None and reply.sequence == hint.sequence:
-                return reply
+            found = opened(data, key)
+            if found is not None and found.sequence == sequence:
+                return found
         return None
 
     def say(
@@ -122,11 +129,7 @@ class HintClient:
             return None
         head = welcome.nonce, welcome.sequence + 1, welcome.uptime_ms
         self.send(sw.signed(sw.Schedule(source, *head, start_min, slot_min, purpose, slots), key))
-        while (data := self.receive()) is not None:
-            answer = sw.answer_of(data, key)
-            if answer is not None and answer.sequence == head[1]:
-                return answer
-        return None
+        return self._answer(sw.answer_of, key, head[1])
 
     def held(self, source: str, key: bytes) -> sw.Held | None:
         """The schedule in force, its MAC checked."""

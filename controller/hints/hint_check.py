@@ -1,17 +1,27 @@
-"""Whether an authentic hint is fresh, means something, and may be sent by its source."""
+"""Whether an authentic hint or schedule is fresh, in range, and may be sent by its source."""
+
+from typing import NamedTuple
 
 from controller.core.base import hint_codes as h
+from controller.core.base.schedule_table import OPEN_W, SLOT_MIN_MAX, Slot
 from controller.hints import wire as w
 from controller.hints.later import START_MS_MAX
 from controller.hints.schedule_wire import Schedule
 
 LATE_MS_MAX, EARLY_MS_MAX = 2000, 100
-# (lowest, highest) value of a quantity; of any other 0 .. VALUE_W_MAX
-_RANGES = {
-    0: (0, 0),
-    h.POWER_W: (-w.VALUE_W_MAX, w.VALUE_W_MAX),
-    h.STEP_W: (-w.VALUE_W_MAX, w.VALUE_W_MAX),
-    h.PRICE_IS_NEGATIVE: (0, 1),
+_UP_W, _BOTH_WAYS_W = (0, w.VALUE_W_MAX), (-w.VALUE_W_MAX, w.VALUE_W_MAX)
+# (lowest, highest) value of a quantity; of any other _UP_W
+_RANGES = {0: (0, 0), h.POWER_W: _BOTH_WAYS_W, h.STEP_W: _BOTH_WAYS_W, h.PRICE_IS_NEGATIVE: (0, 1)}
+# of a schedule
+START_MIN_MAX = 68_374_080  # year 2100, in minutes since 1970; a start in seconds lies behind it
+AHEAD_MIN_MAX = 7 * 1440  # so far ahead may it begin
+GRID_CAP, HIGH = 1, 3  # places in schedule_wire.FIELDS, from 1
+# (lowest, highest) of each field of a slot; a power may be OPEN_W too
+SLOT_RANGES = {
+    "grid_cap_W": _UP_W,
+    "battery_low_W": _BOTH_WAYS_W,
+    "battery_high_W": _BOTH_WAYS_W,
+    "reserve_permille": (0, 1000),
 }
 
 
@@ -32,7 +42,7 @@ def freshness(hint: w.Hint | Schedule, nonce: bytes, last_sequence: int, now_ms:
 
 def meaning(hint: w.Hint, valid_s_max: int, now_ms: int) -> int:
     """0, or why the core cannot take kind, quantity, value, validity and start."""
-    low_W, high_W = _RANGES.get(hint.quantity, (0, w.VALUE_W_MAX))
+    low_W, high_W = _RANGES.get(hint.quantity, _UP_W)
     is_beat = hint.kind == h.HEARTBEAT
     start_ms_max = 0 if is_beat else now_ms + START_MS_MAX
     return first(
@@ -48,10 +58,54 @@ def meaning(hint: w.Hint, valid_s_max: int, now_ms: int) -> int:
 def permitted(role: str, kind: int, quantity: int) -> bool:
     """An import maximum below the role grid_cap only narrows charging."""
     if kind in (h.REQUEST, h.EXACT):
-        return h.ROLES.index(role) >= h.ROLES.index("request")
+        return _is_at_least(role, "request")
     return quantity != h.EXPORT_W_MAX or obliges(role)
 
 
 def obliges(role: str) -> bool:
     """True when a grid_cap of this role is an obligation."""
-    return h.ROLES.index(role) >= h.ROLES.index("grid_cap")
+    return _is_at_least(role, "grid_cap")
+
+
+def _is_at_least(role: str, least: str) -> bool:
+    return h.ROLES.index(role) >= h.ROLES.index(least)
+
+
+# -- schedules
+
+
+class Refusal(NamedTuple):
+    """code 0: none; slot and field from 1, 0: the header."""
+
+    code: int = 0
+    slot: int = 0
+    field: int = 0
+
+
+def refusal(schedule: Schedule, role: str) -> Refusal:
+    """The first thing of a schedule that a source of this role may not send."""
+    code = first(
+        (not _is_at_least(role, "request"), h.ROLE),
+        # also without slots: the image stores the header, whatever follows
+        (not 0 < schedule.slot_min <= SLOT_MIN_MAX, h.WRONG_SLOT),
+        (schedule.start_min > START_MIN_MAX, h.START_FAR),
+    )
+    if code:
+        return Refusal(code)
+    for number, slot in enumerate(schedule.slots, 1):
+        field = wrong_field(slot)
+        if field:
+            return Refusal(h.WRONG_SLOT, number, field)
+        if slot.grid_cap_W != OPEN_W and not obliges(role):
+            return Refusal(h.ROLE, number, GRID_CAP)
+    return Refusal()
+
+
+def wrong_field(slot: Slot) -> int:
+    """The first field of a slot that is out of its range; 0: none."""
+    low_W, high_W = slot.battery_low_W, slot.battery_high_W
+    is_band = OPEN_W in (low_W, high_W) or low_W <= high_W
+    for field, (value, (low, high)) in enumerate(zip(slot, SLOT_RANGES.values()), 1):
+        if value != OPEN_W and not low <= value <= high or field == HIGH and not is_band:
+            return field
+    return 0

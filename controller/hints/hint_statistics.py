@@ -1,8 +1,7 @@
 """Counters of hints per source in a mapped file: the loop writes it, every user may read it.
 
-File: head, a text (JSON) that describes the sources and never changes, then words of 8 bytes: a
-row of all sources (COMMON), and one row per source (OWN). The words are aligned, so that a reader
-never sees half of a word.
+File: head, a text (JSON) about the sources, a row of words for all (COMMON), one for each (OWN).
+The words of 8 bytes are aligned, so that a reader never sees half of one.
 """
 
 import json
@@ -67,8 +66,7 @@ def describe(source: Source) -> dict[str, Any]:
 
 
 def read(path: str) -> dict[str, Any] | None:
-    """{accepted, limited, refused, bad_mac, COMMON ..., sources [describe + OWN]}; None: the file
-    is missing or damaged.
+    """{accepted, limited, refused, bad_mac, COMMON ..., sources: describe and OWN}; None: no file.
 
     accepted: hints taken; `limited` of them have less or another effect than requested.
     """

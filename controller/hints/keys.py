@@ -1,5 +1,4 @@
-"""Keys of the sources of hints: 32 random bytes each, as hex in STATE_DIR/keys/NAME.key, readable
-by the owner only.
+"""Keys of the sources of hints, as hex in STATE_DIR/keys/NAME.key, readable by the owner only.
 
 `NAME.key.old` is the key before the last rotation. At every instant of a change there is one whole
 NAME.key. The file's time of modification is the time at which the key was made.
@@ -137,10 +136,6 @@ def read(path: str) -> tuple[bytes, int]:
         open(path, "rb", opener=regular_file.opener) as file,
     ):
         state, text = os.fstat(file.fileno()), file.read(2 * w.KEY_BYTES + 2)
-    return _checked(path, state, text)
-
-
-def _checked(path: str, state: os.stat_result, text: bytes) -> tuple[bytes, int]:
     if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyStoreError(
             f"{path}: other users may read it, so it is not used; make a new key, or chmod 600"
@@ -159,8 +154,7 @@ def load(
 ) -> tuple[dict[str, tuple[admission.Key, ...]], list[str]]:
     """({name: keys, newest first}, lines about files that are not used).
 
-    utc_s, now_ms: UTC and the uptime clock. An old key is not loaded if its day is over, or if the
-    new key was made in the future by this clock.
+    utc_s, now_ms: UTC and uptime. An old key counts for a day after the time of the new one.
     """
     found: dict[str, tuple[admission.Key, ...]] = {}
     lines = []

@@ -1,19 +1,14 @@
-"""Accepted hints that begin later. They wait here, outside of the tick.
-
-At its start such a hint enters the image like one that has just come. A restart loses it, like
-every hint.
-"""
+"""Accepted hints that begin later wait here, outside of the tick. A restart loses them."""
 
 from collections.abc import Callable
 
 START_MS_MAX = 3_600_000  # so far ahead may a hint or a notice begin
-Take = Callable[..., int | None]
 
 
 class Later:
     """Hints that wait: at most one of each quantity of each source; a newer one replaces it."""
 
-    def __init__(self, take: Take):
+    def __init__(self, take: Callable[..., int | None]):
         """take(source index, kind, quantity, value_W, valid_ms): None while a tick is full."""
         self._take = take
         self._waiting: dict[tuple[int, int], tuple[int, tuple[int, ...]]] = {}

@@ -1,14 +1,12 @@
-"""The socket on which hints arrive at the loop: bounded per tick, never blocking, silent to
-strangers.
+"""The socket on which hints arrive at the loop: bounded, never blocking, silent to strangers.
 
 Each call takes one datagram to judge, so that the loop can look at its deadline in between. After
-DATAGRAMS_PER_TICK of them the loop does not wait for this socket until the next tick. To reject a
-datagram by length and magic costs nearly nothing. Each call rejects some of them, and calls that
-found no other datagram are counted apart. So a flood of garbage does not use up the turns of hints.
+DATAGRAMS_PER_TICK of them the loop does not wait for this socket until the next tick. Each call
+rejects some by length and magic; calls that found no other datagram are counted apart. So a flood
+of garbage does not use up the turns of hints.
 
-Datagrams of all senders wait in one queue of the kernel (net.unix.max_dgram_qlen datagrams). While
-the queue is full, all senders wait. Blocking senders are served first come, first served; a sender
-that does not block gets a place by luck only.
+Datagrams of all senders wait in one queue of the kernel (net.unix.max_dgram_qlen). While it is
+full, all senders wait. A sender that does not block gets a place by luck only.
 """
 
 import os
@@ -24,7 +22,6 @@ from controller.hints import (
     admission,
     hint_statistics as st,
     replies,
-    schedule_replies,
     schedule_wire as sw,
     wire as w,
 )
@@ -113,15 +110,15 @@ class HintListener:
 
     def _held(self, source_name: str, now_ms: int) -> sw.Held:
         nonce = self.admission.nonce
-        return schedule_replies.held(source_name, self._core, self._sources, nonce, now_ms)
+        return replies.held(source_name, self._core, self._sources, nonce, now_ms)
 
     def _take_schedule(self, source: Source, schedule: sw.Schedule) -> int:
         """Let a schedule enter the image. Returns 0, or the code of a refusal."""
         if self._image.is_schedule_entering:
             return h.BUSY
-        if schedule_replies.is_held_by_better(source, self._core, self._sources):
+        if replies.is_held_by_better(source, self._core, self._sources):
             return h.OTHERS_SCHEDULE
-        if schedule_replies.is_far(schedule, self._core):
+        if replies.is_far(schedule, self._core):
             return h.START_FAR
         head = source.index, schedule.start_min, schedule.slot_min
         self._image.add_schedule(Table(*head, schedule.slots))
@@ -146,7 +143,7 @@ class HintListener:
 
     def _reply(self, each: admission.Pending, now_ms: int) -> None:
         if not isinstance(each.hint, w.Hint):
-            answer = schedule_replies.answer(each, self._core, self.admission.nonce, now_ms)
+            answer = replies.answer(each, self._core, self.admission.nonce, now_ms)
             self._send(sw.answer_bytes(answer, each.key), each.sender)
             return
         reply = replies.reply(each, each.hint, self._core, self.admission.nonce, now_ms)

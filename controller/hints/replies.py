@@ -1,16 +1,13 @@
-"""The reply to a hint after the tick that took it: granted, left, fallback, available power, and
-why; and the state of the cabinet for a source that requests it.
-
-Reads the core after the tick; changes nothing.
-"""
+"""The reply to a hint or a schedule after its tick, state, table in force. Reads the core only."""
 
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h, reasons, setpoint
 from controller.core.base.integers import within
 from controller.core.core import Core
-from controller.core.policies import hint_outputs
+from controller.core.policies import hint_outputs, schedule
 from controller.core.policies.notices import SAME_MS, Notices
-from controller.hints import admission, hint_check, wire as w
+from controller.core.policies.schedule import Schedule
+from controller.hints import admission, hint_check, schedule_wire as sw, wire as w
 
 
 def reply(
@@ -160,3 +157,62 @@ def end_reason(chain: setpoint.Chain, cap_W: int, cap_reason: int) -> int:
     if obliged_W >= chain.limits.high_W:
         return chain.limits.high_reason
     return reason or cap_reason
+
+
+# -- schedules
+
+
+def answer(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int) -> sw.Answer:
+    """The nonce is always that of this run, so that a sender with an old nonce learns it."""
+    refused, out = pending.refused, core.functions[Schedule.NAME].out
+    return sw.Answer(
+        pending.account.source.name,
+        nonce,
+        pending.hint.sequence,
+        uptime_ms,
+        refused.code or h.GRANTED,
+        refused.slot,
+        refused.field,
+        out[schedule.O_STATE],
+        out[schedule.O_SLOT],
+        core.functions[Schedule.NAME].state.slot_count,
+    )
+
+
+def held(
+    source_name: str, core: Core, sources: tuple[Source, ...], nonce: bytes, uptime_ms: int
+) -> sw.Held:
+    """The table in force, for the source of this name."""
+    function = core.functions[Schedule.NAME]
+    state = function.state
+    return sw.Held(
+        source_name,
+        nonce,
+        uptime_ms,
+        sources[state.source - 1].name if state.source else "",
+        state.start_min,
+        state.slot_min,
+        function.out[schedule.O_STATE],
+        function.out[schedule.O_SLOT],
+        tuple(function.slots()),
+    )
+
+
+def is_held_by_better(source: Source, core: Core, sources: tuple[Source, ...]) -> bool:
+    """True while a better source's schedule may act: operators, then the lowest priority."""
+    holder = core.functions[Schedule.NAME].holder
+    return holder >= 0 and _order(sources[holder]) < _order(source)
+
+
+def is_far(table: sw.Schedule, core: Core) -> bool:
+    """True if a schedule begins farther ahead than a schedule may, by a clock that is trusted."""
+    minute = core.functions[Schedule.NAME].minute()
+    return (
+        bool(table.slots)
+        and minute is not None
+        and (table.start_min > minute + hint_check.AHEAD_MIN_MAX)
+    )
+
+
+def _order(source: Source) -> tuple[bool, int]:
+    return source.role != "operator", source.priority

@@ -16,14 +16,16 @@ import re
 from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, SLOT_MIN_MAX, SLOTS_MAX, Slot
-from controller.hints.schedule_check import START_MIN_MAX, wrong_field
+from controller.forms import field, reading
+from controller.forms.refusal import ConfigError, refuse
+from controller.hints.hint_check import SLOT_RANGES, START_MIN_MAX, wrong_field
 from controller.series import table, times
 from controller.series.refusal import SeriesError, at_cell, shown
 from drivers import toml_text
 
-_NAMES = Slot._fields
-_WHOLE = "a whole number"
 _CSV = re.compile(r"\.csv(\.gz)?$", re.IGNORECASE)
+_WHOLE = re.compile("[+-]?[0-9]{1,18}")
+_MINUTES = "whole minutes with a time zone, as 2026-11-25T12:00:00Z"
 
 
 class ScheduleFileError(Exception):
@@ -38,36 +40,46 @@ class Plan(NamedTuple):
     slots: tuple[Slot, ...]
 
 
+def _is_minute(value: Any) -> bool:
+    is_time = isinstance(value, datetime.datetime) and value.tzinfo is not None
+    return is_time and value.timestamp() >= 0 and value.timestamp() % 60 == 0
+
+
+_SLOT = {
+    name: field.integer(*ends, 0 if name == "reserve_permille" else OPEN_W)
+    for name, ends in SLOT_RANGES.items()
+}
+_FORM = {
+    "start": field.passing(_is_minute, _MINUTES),
+    "slot_min": field.integer(1, SLOT_MIN_MAX),
+    "slot": field.tables(_SLOT, []),
+}
+
+
 def read(path: str) -> Plan:
     """The schedule of a file, by the end of its name. Raises ScheduleFileError, OSError."""
     try:
-        plan = _of_csv(path) if _CSV.search(path) else _of_toml(toml_text.read(path))
-        _check(plan)
-    except SeriesError as error:
+        plan = _of_csv(path) if _CSV.search(path) else _of_toml(path)
+        if plan.start_min > START_MIN_MAX:
+            raise ValueError("start is after the year 2099; allowed at most a week ahead")
+        if len(plan.slots) > SLOTS_MAX:
+            raise ValueError(f"has {len(plan.slots)} slots; allowed at most {SLOTS_MAX}")
+    except (SeriesError, ConfigError) as error:
         raise ScheduleFileError(str(error)) from None
     except ValueError as error:
         raise ScheduleFileError(f"{path}: {error}") from None
     return plan
 
 
-def _of_toml(content: dict[str, Any]) -> Plan:
-    unknown = sorted(content.keys() - {"start", "slot_min", "slot"})
-    if unknown:
-        raise ValueError(f"{_shown(unknown[0])} is not a known key; allowed start, slot_min, slot")
-    start, rows = content.get("start"), content.get("slot", [])
-    if not isinstance(start, datetime.datetime):
-        raise ValueError("start is missing or no time; allowed as 2026-11-25T12:00:00Z")
-    if not isinstance(rows, list) or not all([isinstance(row, dict) for row in rows]):
-        raise ValueError("slot is no list of tables; allowed [[slot]] for each slot")
-    slots = [_slot(number, row) for number, row in enumerate(rows, 1)]
-    seconds = start.timestamp() if start.tzinfo else -1.0
-    minute = _minute(seconds, start.isoformat())
-    return Plan(minute, _whole("slot_min", content.get("slot_min")), tuple(slots))
+def _of_toml(path: str) -> Plan:
+    found = reading.read(path, (), toml_text.read(path), _FORM)
+    slots = [_slot(path, ("slot", str(at)), each) for at, each in enumerate(found["slot"], 1)]
+    return Plan(int(found["start"].timestamp()) // 60, found["slot_min"], tuple(slots))
 
 
 def _of_csv(path: str) -> Plan:
     """Programs write schedules, so only commas part the cells, and numbers are whole."""
-    starts, slots = [], []
+    starts_min, slots = [], []
     with table.opened(path, ",") as rows:
         start_at, clock = rows.at("start"), times.TimeCells(None)
         for number, (line, cells) in enumerate(rows, 1):
@@ -77,66 +89,33 @@ def _of_csv(path: str) -> Plan:
                     f"{SLOTS_MAX} slots, each with {len(rows.names)} cells as in the header"
                 )
             with at_cell(line, "start"):
-                starts.append(_minute(clock(cells[start_at]), cells[start_at]))
-            named = {name: each for name, each in zip(rows.names, cells) if each.strip()}
+                start_s = clock(cells[start_at])
+                if start_s % 60:
+                    raise SeriesError(f"{shown(cells[start_at])}; allowed {_MINUTES}")
+            starts_min.append(int(start_s) // 60)
+            named = {name: _number(cell) for name, cell in zip(rows.names, cells) if cell.strip()}
             del named["start"]
-            slots.append(_slot(number, {key: _cell(line, key, named[key]) for key in named}))
-    if len(starts) < 2:
+            where = f"{path}: line {line}"
+            slots.append(_slot(where, (), reading.read(where, (), named, _SLOT)))
+    if len(starts_min) < 2:
         raise ValueError("has less than two rows; allowed one row for each slot, or TOML for one")
-    slot_min = starts[1] - starts[0]
-    for number, start_min in enumerate(starts, 1):
-        if start_min != starts[0] + (number - 1) * slot_min:
+    slot_min = starts_min[1] - starts_min[0]
+    for number, start_min in enumerate(starts_min, 1):
+        if start_min != starts_min[0] + (number - 1) * slot_min:
             raise ValueError(f"slot {number}: start is not {slot_min} min after the one before it")
-    return Plan(starts[0], slot_min, tuple(slots))
+    if slot_min > SLOT_MIN_MAX:
+        raise ValueError(f"slots of {slot_min} min; allowed 1 .. {SLOT_MIN_MAX}")
+    return Plan(starts_min[0], slot_min, tuple(slots))
 
 
-def _cell(line: int, name: str, cell: str) -> int:
-    if not re.fullmatch("[+-]?[0-9]{1,18}", cell.strip()):
-        raise SeriesError(f"line {line}: {name} = {shown(cell)}; allowed {_WHOLE}")
-    return int(cell.strip())
+def _number(cell: str) -> int | str:
+    """The whole number of a cell; a cell with anything else as it is."""
+    return int(cell) if _WHOLE.fullmatch(cell.strip()) else cell
 
 
-def _slot(number: int, row: dict[str, Any]) -> Slot:
-    unknown = sorted(row.keys() - set(_NAMES))
-    if unknown:
-        allowed = ", ".join(_NAMES)
-        raise ValueError(
-            f"slot {number}: {_shown(unknown[0])} is not a known key; allowed {allowed}"
-        )
-    *powers, reserve = _NAMES
-    found = {name: _whole(f"slot {number}: {name}", row.get(name, OPEN_W)) for name in powers}
-    slot = Slot(**found, reserve_permille=_whole(f"slot {number}: {reserve}", row.get(reserve, 0)))
-    field = wrong_field(slot) or (slot.reserve_permille < 0) * len(_NAMES)
-    if field:
-        name, value = _NAMES[field - 1], slot[field - 1]
-        raise ValueError(f"slot {number}: {name} {value}; allowed {RANGES[field - 1]}")
+def _slot(file: str, path: reading.Path, values: dict[str, int]) -> Slot:
+    slot = Slot(**values)
+    if wrong_field(slot):  # all are in range, so this is about the band
+        name, low_W, high_W = "battery_high_W", *slot[1:3]
+        refuse(file, (*path, name), f"{high_W} is not allowed", f"battery_low_W ({low_W}) or more")
     return slot
-
-
-def _shown(key: str) -> str:
-    """A key in a refusal; a quoted key may have a line break."""
-    return key if key.isidentifier() and key.isascii() and len(key) <= 40 else ascii(key[:40])
-
-
-RANGES = ("0 .. 10^9", "-10^9 .. 10^9", "battery_low_W .. 10^9", "0 .. 1000")
-
-
-def _whole(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{name} is missing or no whole number; allowed {_WHOLE}")
-    return value
-
-
-def _minute(seconds: float, start: object) -> int:
-    if seconds < 0 or seconds % 60:
-        raise ValueError(f"start {start}; allowed whole minutes with a time zone")
-    return int(seconds) // 60
-
-
-def _check(plan: Plan) -> None:
-    if not 0 < plan.slot_min <= SLOT_MIN_MAX:
-        raise ValueError(f"slot_min {plan.slot_min}; allowed 1 .. {SLOT_MIN_MAX}")
-    if plan.start_min > START_MIN_MAX:
-        raise ValueError("start is after the year 2099; allowed at most a week ahead")
-    if len(plan.slots) > SLOTS_MAX:
-        raise ValueError(f"has {len(plan.slots)} slots; allowed at most {SLOTS_MAX}")

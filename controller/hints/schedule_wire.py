@@ -1,7 +1,6 @@
 """The schedule as bytes: a table of slots, its answer, and the table read back.
 
-A schedule has 88 bytes and 14 for each of at most 96 slots. It and the answers end in a MAC over
-all bytes before it, made with the key of the source. The request to read it back has none.
+A schedule has 88 bytes and 14 for each of at most 96 slots. Only the request to read has no MAC.
 """
 
 import struct
@@ -33,9 +32,7 @@ class Schedule(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The effect of a schedule. refused_slot and refused_field: from 1, 0: none; state: of
-    policies.schedule.STATES; slot: of now, from 1, 0: none; slot_count: of the table in force.
-    """
+    """refused_slot, refused_field, slot: from 1, 0: none; state: of policies.schedule.STATES."""
 
     source: str
     nonce: bytes
@@ -102,15 +99,8 @@ def read(source: str) -> bytes:
     return w.HELLO.pack(w.READ_MAGIC, w.name_field(source))
 
 
-def answer_bytes(answer: Answer, key: bytes) -> bytes:
-    """The datagram (88 bytes) of an Answer."""
-    return w.signed_fields(key, ANSWER, ANSWER_MAGIC, w.name_field(answer.source), *answer[1:])
-
-
-def answer_of(data: bytes, key: bytes | None = None) -> Answer | None:
-    """Answer of a datagram. None: another datagram, or, with a key, a wrong MAC."""
-    found = w.fields(data, key, ANSWER, ANSWER_MAGIC)
-    return Answer(w.name_of(found[0]), *found[1:]) if found else None
+_ANSWER = w.Form(ANSWER_MAGIC, ANSWER, Answer)
+answer_bytes, answer_of = _ANSWER.signed, _ANSWER.opened
 
 
 def held_bytes(held: Held, key: bytes) -> bytes:

@@ -1,18 +1,18 @@
-"""Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for the loop and for
-senders.
+"""Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for loop and senders.
 
 A hint (88 bytes; 96 with a start time), a reply (116) and a state (112) end in a MAC over all bytes
-before it, made with the key of the source. A hello (20), its answer (28) and a status (20), which
-requests a state, are not secret and have no MAC. Times are the controller's uptime in ms; the
-answer to a hello has it. schedule_wire.py has the datagrams of a schedule.
+before it. A hello (20), its answer (28) and a status (20), which requests a state, have none. Times
+are the controller's uptime in ms; the answer to a hello has it.
 """
 
 import hmac
 import struct
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
 
 from controller.core.base import hint_codes as h
 
+Answer = TypeVar("Answer", bound=tuple)
 MAGIC_BYTES, MAC_BYTES, NAME_BYTES, NONCE_BYTES, KEY_BYTES = 4, 32, 16, 8, 32
 HINT_MAGIC, HELLO_MAGIC, WELCOME_MAGIC, REPLY_MAGIC = b"FBH1", b"FBQ1", b"FBN1", b"FBR1"
 HINT2_MAGIC, READ_MAGIC = b"FBH2", b"FBG1"  # READ_MAGIC: requests the schedule
@@ -139,26 +139,43 @@ def signed(hint: Hint, key: bytes) -> bytes:
     return data + mac(key, data)
 
 
-def signed_fields(key: bytes, form: struct.Struct, *values: bytes | int) -> bytes:
-    """A datagram of these values and its MAC."""
-    data = form.pack(*values, b"")[:-MAC_BYTES]
-    return data + mac(key, data)
-
-
 def is_signed(data: bytes, key: bytes) -> bool:
     """True when a datagram ends in its MAC under this key."""
     return hmac.compare_digest(mac(key, data[:-MAC_BYTES]), data[-MAC_BYTES:])
 
 
-def fields(
-    data: bytes, key: bytes | None, form: struct.Struct, magic: bytes
-) -> tuple[Any, ...] | None:
-    """Values between magic and MAC. None: another datagram, or, with a key, a wrong MAC."""
-    if len(data) != form.size or not data.startswith(magic):
-        return None
-    if key is not None and not is_signed(data, key):
-        return None
-    return form.unpack(data)[1:-1]
+def _packed(value: str | bytes | int) -> bytes | int:
+    return value if not isinstance(value, str) else name_field(value) if value else b""
+
+
+def _unpacked(value: bytes | int) -> str | bytes | int:
+    return name_of(value) if isinstance(value, bytes) and len(value) == NAME_BYTES else value
+
+
+class Form(NamedTuple, Generic[Answer]):
+    """An answer on the wire: magic, layout, and the record between magic and MAC."""
+
+    magic: bytes
+    layout: struct.Struct
+    record: Callable[..., Answer]
+
+    def signed(self, answer: Answer, key: bytes) -> bytes:
+        """The datagram of a record."""
+        data = self.layout.pack(self.magic, *map(_packed, answer), b"")[:-MAC_BYTES]
+        return data + mac(key, data)
+
+    def opened(self, data: bytes, key: bytes | None = None) -> Answer | None:
+        """The record of a datagram. None: another datagram, or, with a key, a wrong MAC."""
+        if len(data) != self.layout.size or not data.startswith(self.magic):
+            return None
+        if key is not None and not is_signed(data, key):
+            return None
+        return self.record(*map(_unpacked, self.layout.unpack(data)[1:-1]))
+
+
+_REPLY, _STATE = Form(REPLY_MAGIC, REPLY, Reply), Form(STATE_MAGIC, STATE, State)
+reply_bytes, reply_of = _REPLY.signed, _REPLY.opened
+state_bytes, state_of = _STATE.signed, _STATE.opened
 
 
 def hello(source: str) -> bytes:
@@ -171,22 +188,6 @@ def status(source: str) -> bytes:
     return HELLO.pack(STATUS_MAGIC, name_field(source))
 
 
-def state_bytes(state: State, key: bytes) -> bytes:
-    """The datagram (112 bytes) of a State."""
-    control = name_field(state.control_source) if state.control_source else b""
-    source = name_field(state.source)
-    return signed_fields(key, STATE, STATE_MAGIC, source, *state[1:-1], control)
-
-
-def state_of(data: bytes, key: bytes | None = None) -> State | None:
-    """State of a datagram. None: another datagram, or, with a key, a wrong MAC."""
-    found = fields(data, key, STATE, STATE_MAGIC)
-    if found is None:
-        return None
-    source, *rest, control = found
-    return State._make((name_of(source), *rest, name_of(control)))
-
-
 def is_well_formed(data: bytes | memoryview) -> bool:
     """True if length and magic are those of a source's datagram: a check that costs nothing."""
     return _LENGTHS.get(bytes(data[:4])) == len(data)
@@ -197,17 +198,6 @@ def welcome_of(data: bytes) -> Welcome | None:
     if len(data) != WELCOME.size or not data.startswith(WELCOME_MAGIC):
         return None
     return Welcome(*WELCOME.unpack(data)[1:])
-
-
-def reply_bytes(reply: Reply, key: bytes) -> bytes:
-    """The datagram (116 bytes) of a Reply."""
-    return signed_fields(key, REPLY, REPLY_MAGIC, name_field(reply.source), *reply[1:])
-
-
-def reply_of(data: bytes, key: bytes | None = None) -> Reply | None:
-    """Reply of a datagram. None: another datagram, or, with a key, a wrong MAC."""
-    found = fields(data, key, REPLY, REPLY_MAGIC)
-    return Reply(name_of(found[0]), *found[1:]) if found else None
 
 
 def quantity_of(name: str) -> tuple[int, int]:

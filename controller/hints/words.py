@@ -67,14 +67,9 @@ def state(found: w.State) -> dict[str, Any]:
         "nonce": found.nonce.hex(),
         "remaining_Wh": None if found.remaining_Wh < 0 else found.remaining_Wh,
         "control_source": found.control_source or None,
-        **{
-            f"{name}_why": reason(code) if code else None
-            for name, code in (
-                ("low", found.low_reason),
-                ("high", found.high_reason),
-                ("binding", found.binding_reason),
-            )
-        },
+        "low_why": reason(found.low_reason) if found.low_reason else None,
+        "high_why": reason(found.high_reason) if found.high_reason else None,
+        "binding_why": reason(found.binding_reason) if found.binding_reason else None,
     }
 
 
@@ -91,20 +86,18 @@ def lines(hint: w.Hint, reply: w.Reply, own: dict | None, exit_code: int) -> lis
         asked = f"exact {asked}"
     if hint.start_ms:
         asked += f" in {max(0, hint.start_ms - hint.sent_ms) // 1000} s"
-    verdict = f"GRANTED {h.label(reply.code)} {asked}"
-    if not granted:
-        verdict = f"REFUSED {h.label(reply.code)} {name}"
+    label = h.label(reply.code)
+    verdict = f"GRANTED {label} {asked}" if granted else f"REFUSED {label} {name}"
+    sent = f"valid for {hint.valid_ms / 1000:g} s"
+    if reply.code not in (h.VALID_LONG, h.VALID_SHORT):
+        sent = f"{asked}, {sent}"
     effect = "" if reply.code == h.GRANTED else f" {sentence}" if granted else " Nothing changed."
     shown = [
         *_wrapped("", f"{verdict}.{effect}", 2),
-        *_spread(f"  you sent   {_sent(hint, reply.code, asked)}", f"(sequence {hint.sequence})"),
+        *_spread(f"  you sent   {sent}", f"(sequence {hint.sequence})"),
     ]
-    allowed = _allowed(reply.code, own)
-    shown += (
-        _spread(f"  allowed    {allowed[0]}", f"([source.{hint.source}] {allowed[1]})")
-        if allowed
-        else []
-    )
+    if allowed := _allowed(reply.code, own):
+        shown += _spread(f"  allowed    {allowed[0]}", f"([source.{hint.source}] {allowed[1]})")
     shown += _wrapped("  do         ", _remedy(reply, hint, own, remedy), 13)
     shown += [f"  in force   {in_force(reply)}"] if hint.quantity else []
     shown += [
@@ -113,12 +106,8 @@ def lines(hint: w.Hint, reply: w.Reply, own: dict | None, exit_code: int) -> lis
         f"             high: {reason(reply.high_reason)}",
         f"  doing      {doing(reply)}",
     ]
-    counted = (
-        f"{own['accepted']} taken, {own['refused']} refused since the controller's start"
-        if own
-        else ""
-    )
-    return shown + _spread(f"  counted    {counted}", f"exit code {exit_code}")
+    counted = "{accepted} taken, {refused} refused since the controller's start" if own else ""
+    return shown + _spread(f"  counted    {counted.format(**own or {})}", f"exit code {exit_code}")
 
 
 def _wrapped(label: str, text: str, indent: int) -> list[str]:
@@ -127,16 +116,8 @@ def _wrapped(label: str, text: str, indent: int) -> list[str]:
 
 def _spread(left: str, right: str) -> list[str]:
     """One line with both texts at its ends, or two lines if they do not fit."""
-    return (
-        [left + right.rjust(_WIDTH - len(left))]
-        if len(left) + len(right) < _WIDTH
-        else [left, right.rjust(_WIDTH)]
-    )
-
-
-def _sent(hint: w.Hint, code: int, asked: str) -> str:
-    valid = f"valid for {hint.valid_ms / 1000:g} s"
-    return valid if code in (h.VALID_LONG, h.VALID_SHORT) else f"{asked}, {valid}"
+    fits = len(left) + len(right) < _WIDTH
+    return [left + right.rjust(_WIDTH - len(left))] if fits else [left, right.rjust(_WIDTH)]
 
 
 def _allowed(code: int, own: dict | None) -> tuple[str, str] | None:
@@ -153,10 +134,8 @@ def _allowed(code: int, own: dict | None) -> tuple[str, str] | None:
 
 def _remedy(reply: w.Reply, hint: w.Hint, own: dict | None, remedy: str) -> str:
     if reply.code == h.VALID_LONG and own:
-        return (
-            f"send valid for <= {own['valid_s_max']} s, renew every "
-            f"{max(1, own['valid_s_max'] // 3)} s"
-        )
+        most_s = own["valid_s_max"]
+        return f"send valid for <= {most_s} s, renew every {max(1, most_s // 3)} s"
     if reply.code == h.GRANTED:
         return f"renew every {max(1, hint.valid_ms // 3000)} s"
     return remedy

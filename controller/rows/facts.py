@@ -8,6 +8,8 @@ memory. The edition, the listing and the analysis of a site overrule every fact.
 import re
 from typing import NamedTuple
 
+from controller.core.base.texts import table
+
 
 class Fact(NamedTuple):
     """confidence: code of the weakest part. is_weak: the source has no authority."""
@@ -153,12 +155,6 @@ D9 C | Gateway, California, 2024 | The batteries flared up again and again for a
 E11 C | the analysis filed in Santa Ana | In a unit test the second cell ran away after 6 min, eight
   within 59 min
 """
-
-
-def table(text: str) -> list[list[str]]:
-    """The cells of each line. A line that begins with a space continues the one before."""
-    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", text)]
-    return [[cell.strip() for cell in one.split("|")] for one in entries if one and one[0] != "#"]
 
 
 def _fact(head: str, source: str, fact: str) -> tuple[str, Fact]:

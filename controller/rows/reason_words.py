@@ -1,17 +1,13 @@
 """Name, sentence and remedy of every reason code (reasons.py of core) for the screens."""
 
-import itertools
-from collections.abc import Iterable
-
 from controller.core import functions
 from controller.core.base import reasons
 from controller.core.base.reasons import INHIBIT, KERNEL_CHARGE, KERNEL_DISCHARGE, ROW
-from controller.rows.facts import table
+from controller.core.base.texts import Text, table
 from controller.rows.records import ROWS, STAGES
 from controller.rows.shapes import CHECK_RTU
 from safety import matrix
 
-Text = tuple[str, str, str]  # name, sentence, remedy
 _PROGRAM_FAULT = "Program fault: export the journal and report it."
 
 # kernel limit | name | sentence | remedy, in the kernel's order; {} is "charge" or "discharge".
@@ -47,7 +43,7 @@ test | test mode, {} | Test mode allows 5 % of the rated {} power. | Nothing: it
 KERNEL_LIMITS = [cells[0] for cells in table(_LIMITS)]
 
 # constant of reasons.py | name | sentence | remedy
-_PLAIN = table("""
+_PLAIN = """
 NONE | not acting | Nothing limits the power here. | Nothing.
 NO_REQUEST | no request | There is no request for power. | Nothing.
 SERVICE_TEST | service test | A test with the key holder present asks for this power. | Nothing: it
@@ -65,7 +61,7 @@ DEVICE_ESTOP | emergency stop, site device | An emergency stop is active or latc
   to 0, or stays as it is. | See page Alarms for the row and its remedy.
 LEAST_TIME | least on or off time | The device must run, or stand, for its least time before it may
   change. | Wait. The times are on_s_min and off_s_min of the device.
-""")
+"""
 
 # A set-point frame that the gate refused. In each case the controller sends the stop frame instead.
 # constant of reasons.py | name | the fault of the frame | remedy, if the program is not the cause
@@ -122,10 +118,6 @@ cause of a row | The cause of an interlock row is present, but not yet for its d
 """
 
 
-def _numbered(codes: Iterable[int], rows: list[list[str]]) -> dict[int, Text]:
-    return {code: (name, sentence, remedy) for code, (name, sentence, remedy) in zip(codes, rows)}
-
-
 def _of_gate() -> dict[int, Text]:
     found = {}
     for key, name, wrong, *remedy in table(_GATE):
@@ -135,17 +127,23 @@ def _of_gate() -> dict[int, Text]:
 
 
 def _of_limits(way: str, codes: tuple[int, ...]) -> dict[int, Text]:
-    return _numbered(codes, [[cell.format(way) for cell in cells[1:]] for cells in table(_LIMITS)])
+    return {
+        code: (name.format(way), sentence.format(way), remedy.format(way))
+        for code, (_, name, sentence, remedy) in zip(codes, table(_LIMITS))
+    }
 
 
 # code -> (name, sentence, remedy)
 TEXTS: dict[int, Text] = {
     **functions.TEXTS,
-    **_numbered([getattr(reasons, key) for key, *_ in _PLAIN], [cells for _, *cells in _PLAIN]),
+    **reasons.texts(_PLAIN),
     **_of_gate(),
     **_of_limits("charge", KERNEL_CHARGE),
     **_of_limits("discharge", KERNEL_DISCHARGE),
-    **_numbered(itertools.count(INHIBIT), table(_INHIBITS)),
+    **{
+        INHIBIT + index: (name, sentence, remedy)
+        for index, (name, sentence, remedy) in enumerate(table(_INHIBITS))
+    },
     **{ROW + row.number: (row.name, row.sentence, row.remedy) for row in ROWS.values()},
 }
 

@@ -29,24 +29,21 @@ from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 
 
-def add(commands: cli.Commands) -> None:
-    """Add the command to argparse's subparsers."""
-    run = commands.add_parser("run")
-    run.add_argument("file", help="cabinet.toml (or the last layer there is)")
-    run.add_argument(
+@cli.command(
+    "run",
+    cli.option("file", help="cabinet.toml (or the last layer there is)"),
+    cli.option(
         "--run-dir", default=RUN_DIRECTORY, help="journal, statistics, command socket (%(default)s)"
-    )
-    run.add_argument(
+    ),
+    cli.option(
         "--state-dir", default=STATE_DIRECTORY, help="what survives a loss of power (%(default)s)"
-    )
-    run.add_argument(
+    ),
+    cli.option(
         "--no-realtime",
         action="store_true",
         help="ordinary priority: for trying out, not for a cabinet",
-    )
-    run.set_defaults(run=_run)
-
-
+    ),
+)
 def _run(arguments: argparse.Namespace) -> int:
     # python-can logs a line per noise burst; the drivers count errors
     logging.getLogger("can").setLevel(logging.CRITICAL)

@@ -1,11 +1,11 @@
 """Jobs of a file: when each is sent, how long it runs, its power."""
 
 import math
-from os import PathLike
 from typing import NamedTuple
 
 from controller.series import table
 from controller.series.refusal import SeriesError, at_cell, listed, shown
+from controller.series.text import Path
 from controller.series.units import DURATION, POWER, Quantity, Unit
 
 COLUMNS = (("at_", DURATION), ("for_", DURATION), ("power_", POWER))
@@ -22,7 +22,7 @@ class Job(NamedTuple):
     line: int
 
 
-def read(path: str | PathLike[str]) -> list[Job]:
+def read(path: Path) -> list[Job]:
     """The jobs of a CSV file or its gzip, in its order. SeriesError: one line."""
     with table.opened(path) as found:
         places = [_column(found, stem, quantity) for stem, quantity in COLUMNS]

@@ -1,8 +1,6 @@
 """Powers of a table: which columns they are, and their readings row by row.
 
-The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or as in times.py. A row that has
-no number, or one that devices write for "no value", is left out and counted. A reading whose
-time is no later than the one before is refused: two meters in one file.
+The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or as in times.py.
 """
 
 import math
@@ -11,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, tzinfo
 
 from controller.series import times
-from controller.series.refusal import SeriesError, listed, shown
+from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.table import Table, number
 from controller.series.units import DURATION, POWER, Unit
 
@@ -73,9 +71,8 @@ class Powers:
     def reading(self, line: int, cells: list[str]) -> Reading | None:
         """The reading of a row. None: it has none, and is counted."""
         self.rows += 1
-        name = self.column
         cell = cells[self._power_at] if len(cells) == self._width else ""
-        try:
+        with at_cell(line, self.column):
             # some tools write "212.5 W" below a header "power [W]"
             found = number(cell.strip().removesuffix(self.unit.name), self.table.has_comma)
             if not cell or not self.is_right(cells, found):
@@ -84,11 +81,8 @@ class Powers:
             power_W = found * self.unit.factor * self._scale
             if not -self._power_W_max <= power_W <= self._power_W_max:
                 raise SeriesError(self._beyond(cell))
-            name = self.table.names[self.time_at[0]]
-            time = " ".join([cells[each] for each in self.time_at])
-            return self._clock(time), power_W, line
-        except SeriesError as error:
-            raise SeriesError(f"line {line}: {name} = {error}") from None
+        with at_cell(line, self.table.names[self.time_at[0]]):
+            return self._clock(" ".join([cells[each] for each in self.time_at])), power_W, line
 
     def is_right(self, cells: list[str], found: float) -> bool:
         """The row has a power. found: its number. The reader of a meter's channels knows more."""

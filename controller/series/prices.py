@@ -1,9 +1,8 @@
 """Prices of a file as means of equal slots from a local time on.
 
 The time is the first column with one, else the first. The value is the first column with a unit of
-a price in its name, else the one that is named a price, else the first beside the times. Rows of 5
-to 60 minutes are taken; the step may change once, as on 1 October 2025. A row holds until the next.
-A row that is missing or without a number is refused by its time.
+a price in its name, else the one that is named a price, else the first beside the times. The step
+may change once, as on 1 October 2025. A row holds until the next.
 """
 
 import itertools
@@ -13,11 +12,11 @@ import statistics
 from array import array
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from os import PathLike
 from typing import NamedTuple
 
 from controller.series import table, times
 from controller.series.refusal import SeriesError, at_cell, listed, shown
+from controller.series.text import Path
 from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Unit, price_unit
 
 HOUR_S = 3600.0
@@ -45,9 +44,7 @@ class _Rows(NamedTuple):
     ends_s: list[float]
 
 
-def read(
-    path: str | PathLike[str], start: datetime, zone_name: str, slot_s: float, count: int
-) -> Prices:
+def read(path: Path, start: datetime, zone_name: str, slot_s: float, count: int) -> Prices:
     """Prices of `count` slots from `start`, a local time of the zone. SeriesError: one line."""
     zone = times.zone_of(zone_name)
     from_s = start.replace(tzinfo=zone).timestamp()
@@ -80,12 +77,7 @@ def _column(found: table.Table, at: Sequence[int]) -> tuple[int, Unit | None]:
 
 
 def _rows(
-    found: table.Table,
-    at: Sequence[int],
-    place: int,
-    unit: Unit,
-    zone: tzinfo,
-    span_s: tuple[float, float],
+    found: table.Table, at: Sequence[int], place: int, unit: Unit, zone: tzinfo, span_s: times.Span
 ) -> _Rows:
     wanted_s = span_s[0] - HOUR_S, span_s[1] + HOUR_S
     clock = times.TimeCells(zone, wanted_s, found.names[at[0]])

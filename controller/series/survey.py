@@ -2,11 +2,11 @@
 
 import math
 from datetime import UTC, tzinfo
-from os import PathLike
 from typing import NamedTuple
 
 from controller.series import powers, table
 from controller.series.refusal import SeriesError
+from controller.series.text import Path
 from controller.series.times import UNIX_S_MIN, local
 
 PAUSE_S = 900.0  # a longer step holds the power before it
@@ -56,11 +56,7 @@ class Survey(NamedTuple):
 
 
 def survey(
-    path: str | PathLike[str],
-    column: str | None,
-    scale: float,
-    power_W_max: float,
-    zone: tzinfo = UTC,
+    path: Path, column: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
 ) -> Survey:
     """The survey of a CSV file or its gzip. zone: of times without an offset. SeriesError."""
     with table.opened(path) as rows:

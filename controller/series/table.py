@@ -1,8 +1,6 @@
 """A table of text: its separator, decimal mark and header, then (line, cells) of each row.
 
-Separators are `,` `;` or tab, as header and first row show. A row is one line. A row with
-more cells than the header is refused, because a decimal comma looks like that. One with fewer cells
-is given as it is: the last line of a log that is being written.
+A row with fewer cells is given as it is: the last line of a log that is being written.
 """
 
 import contextlib
@@ -11,10 +9,10 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
-from os import PathLike
 
 from controller.series import text
 from controller.series.refusal import SeriesError, listed, shown
+from controller.series.text import Path
 
 SEPARATORS = ",;\t"
 SAMPLED = 200  # lines that show the decimal mark
@@ -34,7 +32,7 @@ class Table:
     """first: cells of the first row; has_comma: decimal commas are proven. Iterate once."""
 
     def __init__(self, lines: Iterator[str], separators: str = SEPARATORS) -> None:
-        numbered = _not_blank(lines)
+        numbered = ((at, line) for at, line in enumerate(lines, 1) if line.strip(BLANK))
         sample = list(itertools.islice(numbered, SAMPLED))
         if sample and (found := _SEPARATOR_LINE.match(sample[0][1])):
             self.separator, sample = found[1], sample[1:]
@@ -109,16 +107,10 @@ class Table:
 
 
 @contextlib.contextmanager
-def opened(path: str | PathLike[str], separators: str = SEPARATORS) -> Iterator[Table]:
+def opened(path: Path, separators: str = SEPARATORS) -> Iterator[Table]:
     """The table of a file or its gzip. SeriesError inside or outside begins with the path."""
     with text.opened(path) as lines:
         yield Table(lines, separators)
-
-
-def _not_blank(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(lines, 1):
-        if line.strip(BLANK):
-            yield number, line
 
 
 def _separator(lines: Sequence[str]) -> str:

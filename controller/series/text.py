@@ -1,8 +1,4 @@
-"""The lines of a text file or of its gzip, with bounds, and each failure as one plain line.
-
-UTF-8 with or without byte order mark, UTF-16 with one. A line is never longer than LINE_MAX, so a
-file that unpacks to gigabytes without a line end costs no memory.
-"""
+"""The lines of a text file or of its gzip, with bounds: a bomb of one line costs no memory."""
 
 import contextlib
 import functools
@@ -14,6 +10,7 @@ from os import PathLike
 
 from controller.series.refusal import SeriesError
 
+Path = str | PathLike[str]
 LINE_MAX = 1 << 16  # characters
 CHARACTERS_MAX = 2 << 30  # of a file that is read row by row: a year of seconds has a third of it
 REPLACED = "\ufffd"  # what the decoder puts in place of a wrong byte
@@ -22,7 +19,7 @@ NO_TEXT = "not UTF-8 text: allowed is text in UTF-8, or gzip of it"
 
 
 @contextlib.contextmanager
-def opened(path: str | PathLike[str]) -> Iterator[Iterator[str]]:
+def opened(path: Path) -> Iterator[Iterator[str]]:
     """The lines of a file. Gzip is recognised by content. SeriesError begins with the path."""
     try:
         with _file(path) as file:
@@ -36,7 +33,7 @@ def opened(path: str | PathLike[str]) -> Iterator[Iterator[str]]:
         raise SeriesError(f"{path}: cannot be read: {error.strerror or 'no file'}") from None
 
 
-def _file(path: str | PathLike[str]) -> io.BufferedReader:
+def _file(path: Path) -> io.BufferedReader:
     try:
         return open(path, "rb")
     except ValueError:

@@ -1,9 +1,7 @@
 """Times of a series: cells to UTC seconds since 1970, and seconds to words.
 
-A cell is ISO 8601 with `Z`, `UTC` or an offset, the local time of a zone (also 25.11.2026 12:00 and
-2026/11/25), or seconds or milliseconds since 1970. Of a span (12:00 - 13:00) the begin counts. In
-the night in which the clock goes back an hour exists twice. Its first occurrence in the file is the
-first one, because a series goes forward.
+In the night in which the clock goes back an hour exists twice. Its first occurrence in the file is
+the first one, because a series goes forward.
 """
 
 import math
@@ -15,6 +13,7 @@ from zoneinfo import ZoneInfo
 from controller.series.refusal import SeriesError, shown
 from controller.series.table import number
 
+Span = tuple[float, float]  # first and last UTC, s since 1970
 # A number below 1973 is no time since 1970; one above the year 5138 counts milliseconds.
 UNIX_S_MIN, UNIX_S_MAX = 1e8, 1e11
 UNIX_MS_MAX = 1e14
@@ -47,8 +46,7 @@ def zone_of(name: str) -> tzinfo:
 def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     """The columns of the time, found in the first row; () if there are none.
 
-    If several columns have a date, the first one with a time of the day counts, else the date and
-    the column of the clock.
+    The first one with a date and a time counts, else the date and the column of the clock.
     """
     whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
     timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
@@ -103,10 +101,7 @@ class TimeCells:
     """
 
     def __init__(
-        self,
-        zone: tzinfo | None,
-        span_s: tuple[float, float] = (-math.inf, math.inf),
-        name: str = "",
+        self, zone: tzinfo | None, span_s: Span = (-math.inf, math.inf), name: str = ""
     ) -> None:
         self._zone, self._span_s = zone and _zone_in(name, zone), span_s
         self._is_day_first = _DAY_FIRST.search(name) is not None

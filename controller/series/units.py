@@ -1,8 +1,7 @@
 """Quantities of a series: their units as the name of a column shows them, and their range.
 
-A unit ends the name: `load_kW`, `load [kW]`, `load (kW)`. A price has money per MWh, money per kWh
-or its hundredth per kWh (cents, oere, pence) anywhere in it: `price_EUR_per_MWh`, `ct/kWh`. Case
-counts in `mW` and `MW`.
+A unit ends the name: `load_kW`, `load [kW]`. A price has money per MWh or kWh, or hundredths per
+kWh, anywhere in it: `price_EUR_per_MWh`, `ct/kWh`. Case counts in `mW` and `MW`.
 """
 
 import re
@@ -75,10 +74,7 @@ SUN = Quantity(
     ),
 )
 DURATION = Quantity(
-    "a time",
-    "s",
-    0.0,
-    400 * 86_400.0,
+    *("a time", "s", 0.0, 400 * 86_400.0),
     _units("s 1 0: s\nms 1e-3 0: ms\nmin 60 0: min\nh 3600 0: h"),
 )
 PER_MWH, PER_KWH = Unit("per MWh", 1e-3), Unit("per kWh", 1.0)

@@ -1,17 +1,13 @@
-"""The weather of a year, by the hour: irradiance on a level surface and outside air.
-
-A row is one hour, from 1 January on. If the file has times, they must agree, in whatever year. A
-value out of range is refused, also -9999 for a missing value.
-"""
+"""The weather of a year, by the hour: irradiance on a level surface and outside air."""
 
 import math
 from array import array
 from collections.abc import Sequence
-from os import PathLike
 from typing import NamedTuple
 
 from controller.series import table, times
-from controller.series.refusal import SeriesError, listed, shown
+from controller.series.refusal import SeriesError, at_cell, listed, shown
+from controller.series.text import Path
 from controller.series.units import AIR, SUN, Quantity, Unit
 
 HOURS, DAY_H = 8760, 24  # a zone, or a leap day that is left out, moves a row by up to a day
@@ -28,7 +24,7 @@ class Weather(NamedTuple):
     doubts: list[str]
 
 
-def read(path: str | PathLike[str]) -> Weather:
+def read(path: Path) -> Weather:
     """The weather of a CSV file or its gzip. SeriesError: one line."""
     with table.opened(path) as found:
         wanted = [
@@ -40,10 +36,8 @@ def read(path: str | PathLike[str]) -> Weather:
             _check_hour(line, [cells[each] for each in at if each < len(cells)], wanted[0][2])
             for (place, unit), quantity, values in wanted:
                 cell = cells[place] if place < len(cells) else ""
-                try:
+                with at_cell(line, found.names[place]):
                     values.append(_value(cell, found.has_comma, quantity, unit))
-                except SeriesError as error:
-                    raise SeriesError(f"line {line}: {found.names[place]} = {error}") from None
             if len(wanted[0][2]) > 2 * HOURS:
                 raise SeriesError(f"line {line}: allowed are {HOURS} rows, the hours of a year")
         (_, _, sun), (_, _, air) = wanted

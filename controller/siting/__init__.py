@@ -1,3 +1,1 @@
-"""The siting audit checks a site's plan by the spacing, size and height rules of the fact table's
-Table B.
-"""
+"""The siting audit checks a plan by the spacing, size and height rules of Table B of the facts."""

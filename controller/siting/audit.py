@@ -1,6 +1,4 @@
-"""Judges a site by every rule: met, not met, not applicable, or a fact is missing. A scope rule
-applies or does not apply.
-"""
+"""Judges a site by every rule: met, not met, not applicable, or a fact is missing."""
 
 from typing import NamedTuple
 
@@ -19,11 +17,7 @@ MET, NOT_MET, NOT_APPLICABLE, NEEDS_FACT, APPLIES = (
 
 
 class Finding(NamedTuple):
-    """One rule on one site. worst: the Item that decides the verdict; items: all Items; wrong: the
-    Items that do not meet the rule.
-
-    facts: the missing facts; reason: why the rule is not applicable.
-    """
+    """worst: the Item that decides; wrong: Items that do not meet the rule; facts: missing ones."""
 
     rule: rules.Rule
     verdict: str
@@ -46,9 +40,15 @@ def of(findings: list[Finding], verdict: str) -> list[Finding]:
     return [finding for finding in findings if finding.verdict == verdict]
 
 
+def open_ones(findings: list[Finding]) -> dict[str, list[Finding]]:
+    """{verdict: Findings} of the rules that are not met, and of those that lack a fact."""
+    found = {verdict: of(findings, verdict) for verdict in (NOT_MET, NEEDS_FACT)}
+    return {verdict: some for verdict, some in found.items() if some}
+
+
 def is_met(findings: list[Finding]) -> bool:
     """Whether no rule is violated and no fact is missing."""
-    return not of(findings, NOT_MET) and not of(findings, NEEDS_FACT)
+    return not open_ones(findings)
 
 
 def is_sure(finding: Finding) -> bool:
@@ -98,9 +98,7 @@ def _classified(finding: Finding, known: list[Item]) -> Finding:
 
 
 def margin(rule: rules.Rule, item: Item) -> float:
-    """The margin of an Item to the limit of a rule, < 0 if it does not meet the rule. A fact has 1
-    or -1.
-    """
+    """The margin of an Item to its limit, < 0 if it does not meet the rule. A fact has 1 or -1."""
     if rule.sense in (rules.STATED, rules.SCOPE):
         return 1.0 if item.value else -1.0
     limit = limit_of(rule, item)

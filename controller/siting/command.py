@@ -14,25 +14,20 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain
 NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
-def add(commands: cli.Commands) -> None:
-    """Add the command."""
-    siting = commands.add_parser("siting")
-    siting.add_argument("file", help="a siting file; `firebreak document siting` lists its keys")
-    siting.add_argument("--json", metavar="FILE", help="write the findings as JSON")
-    siting.add_argument("--svg", metavar="FILE", help="write the plan")
-    siting.add_argument(
+@cli.command(
+    "siting",
+    cli.option("file", help="a siting file; `firebreak document siting` lists its keys"),
+    cli.option("--json", metavar="FILE", help="write the findings as JSON"),
+    cli.option("--svg", metavar="FILE", help="write the plan"),
+    cli.option(
         "--lengths",
         choices=tuple(geometry.LENGTHS),
         default="m",
         help="unit of report and plan (%(default)s)",
-    )
-    siting.set_defaults(run=run)
-
-
+    ),
+)
 def run(arguments: argparse.Namespace) -> int:
-    """0: all rules met; 1: a rule is not met or a fact is missing; 2: a wrong file, or no folder
-    for an output; 3: an output was not written.
-    """
+    """1: a rule is not met or a fact is missing; 2: a wrong file, no folder; 3: nothing written."""
     try:
         site = reading.load(arguments.file)
     except ConfigError as error:
@@ -62,9 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_same(path: str, other: str) -> bool:
-    """Whether two names lead to one regular file, which may not exist yet. Two outputs may go to
-    one device.
-    """
+    """Whether two names lead to one regular file. Two outputs may go to one device."""
     if os.path.exists(path) and not os.path.isfile(path):
         return False
     return os.path.realpath(path) == os.path.realpath(other)

@@ -1,11 +1,4 @@
-"""The distances that a plan shows.
-
-They are: distances that do not meet a rule or meet it only as reduced; the binding distance of each
-unit; distances to exposures, walls and neighbours.
-
-A judged distance has the rule with the least margin. A further distance (rule None) is judged by
-no rule.
-"""
+"""The distances that a plan shows: judged by the rule with the least margin, or by no rule."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -23,27 +16,17 @@ CROWD = 40
 
 
 class Distance(NamedTuple):
-    """item: with its gap and names; rule: None if no rule judged it; is_sure: the clause has no
-    (?).
-    """
+    """gap: of the item; rule: None if no rule judged it; is_sure: the clause has no (?)."""
 
     rule: rules.Rule | None
     item: Item
-    is_met: bool
+    gap: Gap
+    is_met: bool = True
     is_sure: bool = True
-
-    @property
-    def gap(self) -> Gap:
-        """The gap of the item. ValueError for an item that is no distance."""
-        if self.item.gap is None:
-            raise ValueError(f"{self.item.names}: is no distance")
-        return self.item.gap
 
 
 def shown(findings: list[Finding], site: Site) -> list[Distance]:
-    """All distances of a plan, each pair of names once. Distances that are not met come first,
-    because the first labels have most room.
-    """
+    """All distances of a plan, each pair once, those not met first: they need room."""
     least, names = _least(findings), [unit.name for unit in site.units]
     # Without a crowd the plan also shows each distance that is met only with a barrier, a wall or a
     # test (B19). It shows each distance that is not met, even if another one binds the unit.
@@ -62,9 +45,7 @@ def shown(findings: list[Finding], site: Site) -> list[Distance]:
 
 
 def binding(findings: list[Finding], site: Site) -> list[Distance]:
-    """The distance with the least margin of each unit, within NEAR_m, each once, in the order of
-    the units.
-    """
+    """The distance with the least margin of each unit, within NEAR_m, each once."""
     least = _least(findings)
     found = [least[unit.name] for unit in site.units if unit.name in least]
     return list({each.item.names: each for each in found}.values())
@@ -91,11 +72,11 @@ def _judged(findings: list[Finding]) -> Iterator[tuple[float, Distance]]:
             if item.gap is not None and not item.by and item.gap.distance_m <= NEAR_m:
                 margin = audit.margin(finding.rule, item)
                 is_met, is_sure = margin >= -geometry.TOUCH_m, audit.is_sure(finding)
-                yield margin, Distance(finding.rule, item, is_met, is_sure)
+                yield margin, Distance(finding.rule, item, item.gap, is_met, is_sure)
 
 
 def _further(gap: Gap, *names: str) -> Distance:
-    return Distance(None, gap_item(names[0], names[1], gap)._replace(names=names), True)
+    return Distance(None, gap_item(names[0], names[1], gap)._replace(names=names), gap)
 
 
 def _exposures(site: Site, judged: dict[str, Distance]) -> list[Distance]:
@@ -108,9 +89,7 @@ def _exposures(site: Site, judged: dict[str, Distance]) -> list[Distance]:
 
 
 def _walls(site: Site, judged: list[Distance]) -> list[Distance]:
-    """The nearest unit of each wall at which no judged distance ends, if the unit faces the wall.
-    [] for more than CROWD units.
-    """
+    """The nearest unit of each wall that it faces and at which no judged distance ends."""
     found: list[Distance] = []
     for area in site.areas if len(site.units) <= CROWD else ():
         ends = [each.gap.end for each in judged if area.name in each.item.names]
@@ -132,26 +111,20 @@ def _is_on(point: Point, shape: Shape) -> bool:
 
 
 def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
-    """Whether a gap is within NEAR_m, ends between the corners of its wall, and crosses no other
-    wall of the area.
-    """
+    """Whether a gap within NEAR_m ends between the corners of its wall and crosses no other one."""
     if gap.distance_m > NEAR_m or any(
         [_is_on(gap.end, geometry.Shape((corner,))) for corner in wall.points]
     ):
         return False
     others = [each for each in geometry.edges(area.shape) if each != wall.points]
     return all(
-        [
-            geometry.segment_gap(gap.start, gap.end, *each).distance_m > geometry.TOUCH_m
-            for each in others
-        ]
+        geometry.segment_gap(gap.start, gap.end, *each).distance_m > geometry.TOUCH_m
+        for each in others
     )
 
 
 def _neighbours(site: Site) -> list[Distance]:
-    """Pairs of units without a third unit that is nearer to both than they are to each other. []
-    for more than CROWD units.
-    """
+    """Pairs of units without a third unit that is nearer to both than they are to each other."""
     units = site.units if len(site.units) <= CROWD else ()
     gaps = {
         (a.name, b.name): geometry.gap(a.shape, b.shape)
@@ -164,10 +137,8 @@ def _neighbours(site: Site) -> list[Distance]:
         for (a, b), gap in gaps.items()
         if geometry.TOUCH_m < gap.distance_m <= NEAR_m
         and not any(
-            [
-                max(apart_m[a, c.name], apart_m[b, c.name]) < gap.distance_m - geometry.TOUCH_m
-                for c in units
-                if c.name not in (a, b)
-            ]
+            max(apart_m[a, c.name], apart_m[b, c.name]) < gap.distance_m - geometry.TOUCH_m
+            for c in units
+            if c.name not in (a, b)
         )
     ]

@@ -1,8 +1,4 @@
-"""Every key of a siting file as data: allowed values, whether it is required, its meaning.
-
-Tables: SITE is the top of the file. The others are `[model.NAME]`, `[unit.NAME]`, `[area.NAME]`,
-`[exposure.NAME]`, `[barrier.NAME]`, and once each `[fence]` and `[la_r3]`.
-"""
+"""Every key of a siting file as data: SITE is the top of the file, TABLES have names."""
 
 from typing import Any, NamedTuple
 
@@ -11,20 +7,14 @@ from controller.forms.acceptance_text import LEAST
 from controller.siting import ground
 
 SCHEMA = 1
-IFC_2018, NFPA_2020, NFPA_2023, NFPA_2026 = EDITIONS = (
-    "ifc_2018",
-    "nfpa855_2020",
-    "nfpa855_2023_ifc_2021",
-    "nfpa855_2026",
-)
+IFC_2018, NFPA_2020 = "ifc_2018", "nfpa855_2020"
+NFPA_2023, NFPA_2026 = "nfpa855_2023_ifc_2021", "nfpa855_2026"
+EDITIONS = (IFC_2018, NFPA_2020, NFPA_2023, NFPA_2026)
 LA_R3, SAN_DIEGO, NY_TIERS, NYC_FDNY = LOCALS = ("la_r3", "san_diego", "ny_tiers", "nyc_fdny")
-STATIONARY, MOBILE, DWELLING, ROOFTOP, OPEN_GARAGE = MODES = (
-    "stationary",
-    "mobile",
-    "dwelling",
-    "rooftop",
-    "open_garage",
-)
+STATIONARY, MOBILE, DWELLING = "stationary", "mobile", "dwelling"
+ROOFTOP, OPEN_GARAGE = "rooftop", "open_garage"
+MODES = (STATIONARY, MOBILE, DWELLING, ROOFTOP, OPEN_GARAGE)
+OPEN_AIR = (STATIONARY, MOBILE)  # modes outdoors on the ground, unless indoors
 INDOORS, OUTDOORS = PLACES = ("indoors", "outdoors")
 
 
@@ -46,11 +36,9 @@ TECHNOLOGIES = {
     "other": Technology(10, 200),
 }
 LOCATIONS = ("utility_closet", "garage", "accessory_structure", "other")
-EXPOSED = (
-    *("lot_line", "public_way", "building", "combustibles", "hazmat", "high_piled_stock"),
-    "other",
-)
+EXPOSED = tuple("lot_line public_way building combustibles hazmat high_piled_stock other".split())
 KINDS = (*EXPOSED, "egress", "air_intake", "vegetation", "opening", "main_panel", "disconnect")
+FLOORS = ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m")
 SIGN_WORDS = ("energized", "technology", "hazards", "suppression", "contact")
 PERMIT_PARTS = (
     *("listings", "esms", "rated_walls", "signs", "suppression", "smoke_detection"),
@@ -227,12 +215,8 @@ AREA = {
         "rooftop: class A covering under the units and to this distance around them", 1000
     ),
 }
-OF_BUILDINGS = (
-    "wall_fire_rating_h",
-    "wall_noncombustible",
-    "wall_without_openings",
-    "occupant_load",
-)
+WALL = ("wall_fire_rating_h", "wall_noncombustible", "wall_without_openings")
+OF_BUILDINGS = (*WALL, "occupant_load")
 TABLES: dict[str, dict[str, forms.Field]] = {
     "model": MODEL,
     "unit": {

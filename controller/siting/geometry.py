@@ -1,5 +1,4 @@
-"""Plane geometry of a plan: distances between shapes, containment, clipping. Metres; a point is (x,
-y), y up the plan.
+"""Plane geometry: distances, containment, clipping. Metres; a point is (x, y), y up the plan.
 
 This module knows no rule. A distance is exact up to float rounding, far below TOUCH_m.
 """
@@ -34,9 +33,7 @@ def short(value_m: float, lengths: str, digits: int | None = None) -> str:
 
 
 class Shape(NamedTuple):
-    """points: one (a point), two or more (a line), three or more if is_closed. is_filled: the
-    inside belongs to the shape.
-    """
+    """points: one (a point), some (a line), three or more if is_closed. is_filled: with inside."""
 
     points: tuple[Point, ...]
     is_closed: bool = False
@@ -57,9 +54,7 @@ def polygon(points: Iterable[Point]) -> Shape:
 
 
 def rectangle(center_m: Point, size_m: Point, rotation_deg: float) -> Shape:
-    """A filled rectangle with this size along x and y, then turned counter-clockwise about its
-    center.
-    """
+    """A filled rectangle, turned counter-clockwise about its center."""
     turned = math.radians(rotation_deg)
     cos, sin = math.cos(turned), math.sin(turned)
     half_x, half_y = size_m[0] / 2, size_m[1] / 2
@@ -141,11 +136,10 @@ def edge_box(edge: Edge) -> Box:
 
 
 def segment_gap(a: Point, b: Point, c: Point, d: Point) -> Gap:
-    """Gap of the segments a-b and c-d. If they are parallel, the gap is in the middle of the part
-    where they face each other.
-    """
+    """Gap of the segments a-b and c-d; of parallel ones in the middle of their common part."""
     if crosses(a, b, c, d):
-        crossing = _crossing(a, b, c, d)
+        before, after = side(c, d, a), side(c, d, b)
+        crossing = between(a, b, before / (before - after))
         return Gap(0.0, crossing, crossing)
     found = [point_gap(a, c, d), point_gap(b, c, d)]
     found += [
@@ -174,6 +168,11 @@ def middle(a: Point, b: Point) -> Point:
     return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
 
 
+def between(a: Point, b: Point, share: float) -> Point:
+    """The point after a share of the way from a to b."""
+    return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
+
+
 def point_gap(point: Point, a: Point, b: Point) -> Gap:
     """Gap of a point and the segment a-b."""
     along_x, along_y = b[0] - a[0], b[1] - a[1]
@@ -181,8 +180,7 @@ def point_gap(point: Point, a: Point, b: Point) -> Gap:
     share = (
         0.0 if square == 0 else ((point[0] - a[0]) * along_x + (point[1] - a[1]) * along_y) / square
     )
-    share = min(1.0, max(0.0, share))
-    nearest = (a[0] + share * along_x, a[1] + share * along_y)
+    nearest = between(a, b, min(1.0, max(0.0, share)))
     return Gap(math.dist(point, nearest), point, nearest)
 
 
@@ -192,33 +190,13 @@ def side(a: Point, b: Point, point: Point) -> float:
 
 
 def crosses(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Whether the segments a-b and c-d cross inside both. An end on the other segment does not
-    count, because its distance is 0.
-    """
+    """Whether the segments a-b and c-d cross inside both, not at an end: its distance is 0."""
     return (
         side(a, b, c) * side(a, b, d) < 0
         and side(c, d, a) * side(c, d, b) < 0
-        and _boxes_meet(a, b, c, d)
+        # far apart on one straight line, the signs of `side` are only rounding
+        and box_distance_m(edge_box((a, b)), edge_box((c, d))) == 0
     )
-
-
-def _boxes_meet(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Whether the boxes of two segments meet. For segments far apart on one straight line, the
-    signs of `side` are only rounding.
-    """
-    return all(
-        [
-            max(a[axis], b[axis]) >= min(c[axis], d[axis])
-            and max(c[axis], d[axis]) >= min(a[axis], b[axis])
-            for axis in (0, 1)
-        ]
-    )
-
-
-def _crossing(a: Point, b: Point, c: Point, d: Point) -> Point:
-    before, after = side(c, d, a), side(c, d, b)
-    share = before / (before - after)
-    return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
 
 
 def contains(shape: Shape, point: Point) -> bool:
@@ -250,9 +228,4 @@ def clipped(edge: Edge, window: Box) -> Edge | None:
             continue
         enter, leave = sorted(((low - start) / along, (high - start) / along))
         first, last = max(first, enter), min(last, leave)
-    if first > last:
-        return None
-    return (
-        (x1 + first * (x2 - x1), y1 + first * (y2 - y1)),
-        (x1 + last * (x2 - x1), y1 + last * (y2 - y1)),
-    )
+    return (between(*edge, first), between(*edge, last)) if first <= last else None

@@ -3,36 +3,17 @@
 import math
 from collections.abc import Iterator
 
-from controller.siting.geometry import (
-    Point,
-    Shape,
-    TOUCH_m,
-    box,
-    box_distance_m,
-    contains,
-    crosses,
-    edge_box,
-    edges,
-    gap,
-    middle,
-    outline,
-    point_gap,
-    polygon,
-    segment_gap,
-)
+from controller.siting import geometry as g
+from controller.siting.geometry import Point, Shape, TOUCH_m
 
 
 def shrunk(rectangle: Shape) -> Shape:
-    """A rectangle with each side moved in a little, so that it no longer meets shapes that it only
-    touches.
-    """
+    """A rectangle with its sides moved in so far that it no longer meets what it only touches."""
     corners = rectangle.points
     return rectangle._replace(
         points=tuple(
-            [
-                _inward(corner, corners[index - 1], corners[(index + 1) % 4])
-                for index, corner in enumerate(corners)
-            ]
+            _inward(corner, corners[index - 1], corners[(index + 1) % 4])
+            for index, corner in enumerate(corners)
         )
     )
 
@@ -43,10 +24,7 @@ def _inward(corner: Point, *neighbours: Point) -> Point:
     x, y = [
         corner[axis]
         + sum(
-            [
-                step * (each[axis] - corner[axis])
-                for step, each in zip(steps, neighbours, strict=True)
-            ]
+            step * (each[axis] - corner[axis]) for step, each in zip(steps, neighbours, strict=True)
         )
         for axis in (0, 1)
     ]
@@ -55,16 +33,16 @@ def _inward(corner: Point, *neighbours: Point) -> Point:
 
 def overlaps(rectangle: Shape, other: Shape) -> bool:
     """Whether a rectangle and a filled shape share more than a touch."""
-    if box_distance_m(box(rectangle), box(other)) > 0:
+    if g.box_distance_m(g.box(rectangle), g.box(other)) > 0:
         return False
-    return gap(shrunk(rectangle), other).distance_m == 0
+    return g.gap(shrunk(rectangle), other).distance_m == 0
 
 
 def share_ground(first: Shape, second: Shape) -> bool:
     """Whether two polygons share more than an edge or a corner."""
-    if box_distance_m(box(first), box(second)) > 0:
+    if g.box_distance_m(g.box(first), g.box(second)) > 0:
         return False
-    if any([crosses(*one, *other) for one in edges(first) for other in edges(second)]):
+    if any([g.crosses(*one, *other) for one in g.edges(first) for other in g.edges(second)]):
         return True
     return any(
         [_is_inside(second, point) for point in _probes(first)]
@@ -73,12 +51,10 @@ def share_ground(first: Shape, second: Shape) -> bool:
 
 
 def _probes(polygon: Shape) -> Iterator[Point]:
-    """Corners of a polygon and points beside its edges. Any shape that covers a part of the
-    polygon contains at least one of them.
-    """
-    for a, b in edges(polygon):
+    """Corners and points beside the edges: a shape over a part of the polygon has one of them."""
+    for a, b in g.edges(polygon):
         length_m = math.dist(a, b)
-        x, y = middle(a, b)
+        x, y = g.middle(a, b)
         along = (4 * TOUCH_m / length_m * (b[0] - a[0]), 4 * TOUCH_m / length_m * (b[1] - a[1]))
         yield a
         yield from [
@@ -90,31 +66,38 @@ def _probes(polygon: Shape) -> Iterator[Point]:
 
 def _is_inside(polygon: Shape, point: Point) -> bool:
     """Whether a point lies inside, and not on the edge."""
-    return contains(polygon, point) and gap(outline(polygon), Shape((point,))).distance_m > TOUCH_m
+    return (
+        g.contains(polygon, point)
+        and g.gap(g.outline(polygon), Shape((point,))).distance_m > TOUCH_m
+    )
 
 
 def is_within(rectangle: Shape, closed: Shape) -> bool:
     """Whether a rectangle lies wholly inside a closed shape; it may touch the edge."""
     smaller = shrunk(rectangle)
-    return contains(closed, smaller.points[0]) and gap(smaller, outline(closed)).distance_m > 0
+    return (
+        g.contains(closed, smaller.points[0]) and g.gap(smaller, g.outline(closed)).distance_m > 0
+    )
 
 
 def fault_of_outline(points: tuple[Point, ...]) -> str:
     """The fault of a polygon in words; "" for a correct polygon."""
     if len(points) < 3:
         return f"has {len(points)} points"
-    shape = polygon(points)
-    sides = edges(shape)
+    shape = g.polygon(points)
+    sides = g.edges(shape)
     for a, b in sides:
         if math.dist(a, b) <= TOUCH_m:
             return (
                 f"has the point {_words(a)} twice in a row (do not repeat the first point at the "
                 "end)"
             )
-    boxes = [edge_box(each) for each in sides]
+    boxes = [g.edge_box(each) for each in sides]
     for index, (a, b) in enumerate(sides):
         for other, (c, d) in enumerate(sides[index + 1 :], index + 1):
-            if box_distance_m(boxes[index], boxes[other]) <= TOUCH_m and _meet_wrongly(a, b, c, d):
+            if g.box_distance_m(boxes[index], boxes[other]) <= TOUCH_m and _meet_wrongly(
+                a, b, c, d
+            ):
                 return (
                     f"crosses or touches itself: {_words(a)} to {_words(b)} and {_words(c)} to "
                     f"{_words(d)}"
@@ -127,9 +110,10 @@ def _meet_wrongly(a: Point, b: Point, c: Point, d: Point) -> bool:
     if b == c or d == a:
         shared, one, other = (b, a, d) if b == c else (a, b, c)
         return (
-            min(point_gap(one, shared, other), point_gap(other, shared, one)).distance_m <= TOUCH_m
+            min(g.point_gap(one, shared, other), g.point_gap(other, shared, one)).distance_m
+            <= TOUCH_m
         )
-    return segment_gap(a, b, c, d).distance_m <= TOUCH_m
+    return g.segment_gap(a, b, c, d).distance_m <= TOUCH_m
 
 
 def _words(point: Point) -> str:

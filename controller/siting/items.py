@@ -1,12 +1,11 @@
-"""Rules and Items. A rule has a measure: it takes (site, rule) and returns a list of Items, or the
-reason in words why it has none. An Item is one measured value. Neither judges.
-"""
+"""Rules and Items. A measure gives the Items of a rule, or the reason for none."""
 
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from controller.siting import geometry, scopes
+from controller.siting import scopes
+from controller.siting.geometry import Gap
 from controller.siting.site import Site
 from controller.siting.things import Area, Unit
 
@@ -15,12 +14,10 @@ AT_LEAST, AT_MOST, STATED, SCOPE = ">=", "<=", "said", "scope"
 
 
 class Rule(NamedTuple):
-    """sense: AT_LEAST or AT_MOST a number; STATED: a fact that the file has to give, or to give as
-    true; SCOPE: classifies and cannot fail.
+    """sense: AT_LEAST or AT_MOST a number; STATED: a fact; SCOPE: classifies and cannot fail.
 
-    clauses: {edition: (clause, confidence)}; a clause with (?) is unconfirmed. local: its local
-    profile, or "". number None: the measure gives a limit with each Item. kinds: of exposures that
-    the rule covers.
+    clauses: {edition: (clause, confidence)}; (?) is unconfirmed. local: its local profile, or "".
+    number None: the measure gives a limit with each Item. kinds: of exposures.
     """
 
     id: str
@@ -43,17 +40,14 @@ class Rule(NamedTuple):
 
 
 class Item(NamedTuple):
-    """value: a number, True or False, a text, or None with the missing fact. limit None: the limit
-    is the rule's number.
-
-    names: the things measured, two for a distance; gap: the place of a distance; by: the other rule
-    that judges this Item.
+    """value None: a fact is missing. limit None: the rule's number. names: of the things measured;
+    gap: of a distance; by: the other rule that judges this Item.
     """
 
     value: Any
     names: tuple[str, ...] = ()
     limit: float | None = None
-    gap: geometry.Gap | None = None
+    gap: Gap | None = None
     fact: str = ""
     by: str = ""
     words: str = ""
@@ -74,12 +68,7 @@ def fact_item(value: Any, name: str, fact: str) -> Item:
 
 
 def gap_item(
-    first: str,
-    second: str,
-    gap: geometry.Gap,
-    limit_m: float | None = None,
-    by: str = "",
-    words: str = "",
+    first: str, second: str, gap: Gap, limit_m: float | None = None, by: str = "", words: str = ""
 ) -> Item:
     """An Item of a distance between two names."""
     return Item(gap.distance_m, (first, second), limit_m, gap, by=by, words=words)
@@ -91,23 +80,15 @@ def of_models(units: Iterable[Unit], key: str) -> list[Item]:
     return [fact_item(model[key], name, f"model.{name}.{key}") for name, model in models.items()]
 
 
-def _all_units(site: Site) -> tuple[Unit, ...]:
-    return site.units
-
-
 def each_model(
-    key: str, chosen: Callable[[Site], Iterable[Unit]] = _all_units, none: str = ""
+    key: str, chosen: Callable[[Site], Iterable[Unit]] = lambda site: site.units, none: str = ""
 ) -> Measure:
     """A measure: one key of each model of the chosen units."""
     return lambda site, rule: of_models(chosen(site), key) or none
 
 
-def _any_area(area: Area) -> bool:
-    return True
-
-
 def each_area(
-    key: str, is_asked: Callable[[Area], bool] = _any_area, none: str = "no area"
+    key: str, is_asked: Callable[[Area], bool] = lambda area: True, none: str = "no area"
 ) -> Measure:
     """A measure: one key of each area with a unit."""
     return lambda site, rule: (
@@ -134,9 +115,7 @@ def of_table(name: str, key: str) -> Measure:
 
 
 def undeclared_kinds(site: Site, kinds: tuple[str, ...]) -> list[Item]:
-    """[one Item] with the kinds of exposure that the file neither has nor declares absent; [] if
-    all are declared.
-    """
+    """[one Item] with the kinds that the file neither has nor declares absent; [] without such."""
     undeclared = site.undeclared(kinds)
     fact = f"exposures of kind {', '.join(undeclared)}, or these words in absent"
     return [Item(None, fact=fact)] if undeclared else []

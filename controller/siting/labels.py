@@ -1,6 +1,4 @@
-"""Places the texts of a plan without overlap. All numbers are pixels; a box is (x_min, y_min,
-x_max, y_max).
-"""
+"""Places the texts of a plan without overlap, in pixels; a box is (x_min, y_min, x_max, y_max)."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ Taken = dict[tuple[int, int], list[Box]]  # cell of CELL_px: boxes that reach in
 
 def size(lines: list[str]) -> Pixel:
     """(width, height) of some lines of text."""
-    return max(map(len, lines)) * CHARACTER_px + 6, len(lines) * LINE_px + 2
+    return max(map(len, lines)) * CHARACTER_px + 6, len(lines) * LINE_px + 2.0
 
 
 class Placer:
@@ -24,7 +22,7 @@ class Placer:
 
     def __init__(self, width: float, height: float) -> None:
         """width, height: of the plan. Labels stay inside it while it has room."""
-        self._edge = (0, 0, width, height)
+        self._width, self._height = width, height
         self._lines: Taken = {}
         self._labels: Taken = {}
 
@@ -33,15 +31,13 @@ class Placer:
         count = max(1, int(math.dist(start, end) / 8))
         for step in range(count + 1):
             x, y = (a + (b - a) * step / count for a, b in zip(start, end, strict=True))
-            if -CELL_px < x < self._edge[2] + CELL_px and -CELL_px < y < self._edge[3] + CELL_px:
+            if -CELL_px < x < self._width + CELL_px and -CELL_px < y < self._height + CELL_px:
                 _take(self._lines, (x - 3, y - 3, x + 3, y + 3))
 
     def place(self, choices: list[list[str]], x: float, y: float) -> tuple[list[str], Pixel]:
-        """(lines, center) of the first choice of lines that has room near (x, y). The space is then
-        taken.
+        """(lines, center) of the first choice with room near (x, y), which it takes.
 
-        Without room, the last choice covers lines of the plan, but no other label. Without room for
-        that, it is at (x, y).
+        Without room the last choice covers lines of the plan, but no label, or is at (x, y).
         """
         tries = [(lines, (self._lines, self._labels)) for lines in choices] + [
             (choices[-1], (self._labels,))
@@ -49,20 +45,13 @@ class Placer:
         for lines, taken in tries:
             width, height = size(lines)
             for center_x, center_y in _around(x, y, height):
-                box = (
-                    center_x - width / 2,
-                    center_y - height / 2,
-                    center_x + width / 2,
-                    center_y + height / 2,
-                )
-                if self._is_inside(box) and not any([_is_taken(each, box) for each in taken]):
+                left, top = center_x - width / 2, center_y - height / 2
+                box = left, top, center_x + width / 2, center_y + height / 2
+                is_inside = min(left, top) >= 0 and box[2] <= self._width and box[3] <= self._height
+                if is_inside and not any([_is_taken(each, box) for each in taken]):
                     _take(self._labels, box)
                     return lines, (center_x, center_y)
         return choices[-1], (x, y)
-
-    def _is_inside(self, box: Box) -> bool:
-        edge = self._edge
-        return box[0] >= edge[0] and box[1] >= edge[1] and box[2] <= edge[2] and box[3] <= edge[3]
 
 
 def _take(taken: Taken, box: Box) -> None:

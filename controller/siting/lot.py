@@ -3,7 +3,7 @@
 import math
 
 from controller.forms.refusal import refuse
-from controller.siting import geometry, ground
+from controller.siting import geometry as g, ground
 from controller.siting.geometry import Point, Shape
 from controller.siting.things import Exposure, Table
 
@@ -26,11 +26,11 @@ def check(path: str, name: str, table: Table) -> None:
         return
     if inside_m is None:
         refuse(path, (*where, "inside_m"), "is missing", SIDE)
-    line = extended(geometry.Shape(table["line_m"]))
+    line = extended(g.Shape(table["line_m"]))
     if _meets_itself(line):
         problem = "meets itself when both ends are extended straight"
         refuse(path, (*where, "line_m"), problem, CLOSED)
-    if geometry.gap(line, geometry.Shape((inside_m,))).distance_m <= geometry.TOUCH_m:
+    if g.gap(line, g.Shape((inside_m,))).distance_m <= g.TOUCH_m:
         problem = "lies on the lot line, or on its straight extension"
         refuse(path, (*where, "inside_m"), problem, SIDE)
 
@@ -40,17 +40,15 @@ def holds(lot_line: Exposure, rectangle: Shape) -> bool:
     if lot_line.shape.is_closed:
         return ground.is_within(rectangle, lot_line.shape)
     smaller = ground.shrunk(rectangle)
-    return geometry.gap(smaller, lot_line.shape).distance_m > 0 and _is_same_side(
+    return g.gap(smaller, lot_line.shape).distance_m > 0 and _is_same_side(
         lot_line.shape, lot_line.facts["inside_m"], smaller.points[0]
     )
 
 
-def inward(lot_line: Exposure, start: Point, end: Point, reach_m: float) -> geometry.Edge:
-    """(middle of a part of an open lot line, the point at a right angle into the lot, reach_m
-    away).
-    """
+def inward(lot_line: Exposure, start: Point, end: Point, reach_m: float) -> g.Edge:
+    """(middle of a part of an open lot line, the point reach_m from it into the lot)."""
     (x1, y1), (x2, y2) = start, end
-    length_m, middle = math.dist(start, end) or 1.0, geometry.middle(start, end)
+    length_m, middle = math.dist(start, end) or 1.0, g.middle(start, end)
     across = (-(y2 - y1) / length_m, (x2 - x1) / length_m)
     left, right = [
         (middle[0] + step * across[0], middle[1] + step * across[1]) for step in (reach_m, -reach_m)
@@ -61,11 +59,7 @@ def inward(lot_line: Exposure, start: Point, end: Point, reach_m: float) -> geom
 
 
 def extended(line: Shape) -> Shape:
-    """An open line with its first and last segment extended straight by BEYOND_m.
-
-    The lot goes on beyond the part in the file, so the line needs two sides everywhere. Sides and
-    distances have to use the same line.
-    """
+    """An open line with both ends extended by BEYOND_m: the lot goes on beyond the file."""
     first, last = _beyond(*line.points[1::-1]), _beyond(*line.points[-2:])
     return line._replace(points=(first, *line.points, last))
 
@@ -83,27 +77,23 @@ def _beyond(start: Point, end: Point) -> Point:
 
 def _meets_itself(line: Shape) -> bool:
     """Whether two edges of an open line meet that are not neighbours."""
-    edges = geometry.edges(line)
+    edges = g.edges(line)
     return any(
-        [
-            geometry.segment_gap(*one, *other).distance_m <= geometry.TOUCH_m
-            for index, one in enumerate(edges)
-            for other in edges[index + 2 :]
-        ]
+        g.segment_gap(*one, *other).distance_m <= g.TOUCH_m
+        for index, one in enumerate(edges)
+        for other in edges[index + 2 :]
     )
 
 
 def _is_same_side(line: Shape, start: Point, end: Point) -> bool:
-    """Whether the segment between two points crosses the line an even number of times. Neither
-    point is on the line.
+    """Whether a segment crosses the line an even number of times; neither end is on it.
 
-    A corner of the line on the segment belongs to the left side, because it would count twice
-    otherwise, once for each of its edges.
+    A corner of the line on the segment counts as left: else it would count once for each edge.
     """
     crossed = [
         (a, b)
-        for a, b in geometry.edges(line)
-        if (geometry.side(start, end, a) > 0) != (geometry.side(start, end, b) > 0)
-        and (geometry.side(a, b, start) > 0) != (geometry.side(a, b, end) > 0)
+        for a, b in g.edges(line)
+        if (g.side(start, end, a) > 0) != (g.side(start, end, b) > 0)
+        and (g.side(a, b, start) > 0) != (g.side(a, b, end) > 0)
     ]
     return len(crossed) % 2 == 0

@@ -3,7 +3,16 @@
 from collections.abc import Iterable
 
 from controller.siting import fields as f, geometry, scopes
-from controller.siting.items import Item, Items, Measure, Rule, fact_item, gap_item, sum_kWh
+from controller.siting.items import (
+    Item,
+    Items,
+    Measure,
+    Rule,
+    each_model,
+    fact_item,
+    gap_item,
+    sum_kWh,
+)
 from controller.siting.measure_units import is_tested
 from controller.siting.site import Site
 from controller.siting.things import Unit, grouped
@@ -34,10 +43,8 @@ def _is_over(units: list[Unit]) -> bool:
     limits = [(energy_kWh, limit_kWh) for _, energy_kWh, limit_kWh in _energies(units)]
     limits.append((sum_kWh(units), _mixed_limit_kWh(units)))
     return any(
-        [
-            limit_kWh is not None and energy_kWh > limit_kWh + geometry.TOUCH_m
-            for energy_kWh, limit_kWh in limits
-        ]
+        limit_kWh is not None and energy_kWh > limit_kWh + geometry.TOUCH_m
+        for energy_kWh, limit_kWh in limits
     )
 
 
@@ -116,17 +123,16 @@ def units_from_1_kWh(site: Site) -> list[Unit]:
     return [unit for unit in site.units if unit.energy_kWh >= 1]
 
 
+residential_listing = each_model("residential_listing", units_from_1_kWh, "all below 1 kWh")
+
+
 def unit_energy(site: Site, rule: Rule) -> Items:
     """Energy of each unit."""
     return [Item(unit.energy_kWh, (unit.name,)) for unit in site.units]
 
 
 def place_energy(is_named: bool) -> Measure:
-    """A measure: energy in each kind of place of a dwelling. is_named: for the kinds that the
-    source names, otherwise for all other kinds.
-
-    The source limits the total of a kind, so a second outline of the same kind adds nothing.
-    """
+    """Energy of each kind of place of a dwelling, is_named: by the source. All of a kind count."""
 
     def measure(site: Site, rule: Rule) -> Items:
         locations = {area.name: area.facts["location"] for area in site.areas}

@@ -1,5 +1,7 @@
 """Measures of roofs, floors, exposures, fences and lists of papers."""
 
+from collections.abc import Callable
+
 from controller.siting import fields as f, geometry, ground, reductions
 from controller.siting.items import (
     Item,
@@ -7,6 +9,7 @@ from controller.siting.items import (
     Measure,
     Rule,
     each_area,
+    each_model,
     fact_item,
     gap_item,
     of_models,
@@ -14,9 +17,10 @@ from controller.siting.items import (
     undeclared_kinds,
 )
 from controller.siting.site import Site
-from controller.siting.things import Area, Unit
+from controller.siting.things import Area, Table, Unit
 
 CROWD = 30  # persons
+NO_WALK_IN = "no walk-in unit"
 
 # -- floors and roofs
 
@@ -29,9 +33,7 @@ def of_floors(key: str) -> Measure:
 
 
 def floor_height(site: Site, rule: Rule) -> Items:
-    """Floor above the access of fire vehicles. The exception for roofs (B16a) judges a higher
-    roof.
-    """
+    """Floor above the access of fire vehicles. B16a judges a higher roof."""
     items = of_floors("floor_above_vehicle_access_m")(site, rule)
     if site.mode != f.ROOFTOP or isinstance(items, str):
         return items
@@ -63,9 +65,7 @@ def roof_edge(site: Site, rule: Rule) -> Items:
 
 
 def exposure_distance(site: Site, rule: Rule) -> Items:
-    """Distance of every unit to every exposure of the rule's kinds. Row B19 judges reduced
-    distances.
-    """
+    """Distance to every exposure of the rule's kinds. B19 judges reduced ones."""
     items = undeclared_kinds(site, rule.kinds)
     for unit, exposure, gap in site.gaps_to(rule.kinds):
         is_reduced = rule.id in ("B17", "B18") and reductions.reduced(
@@ -87,7 +87,7 @@ def reduced_distance(site: Site, rule: Rule) -> Items:
     return items or "no distance is reduced"
 
 
-def outdoor_exposure_distance(site: Site, rule: Rule) -> Items:
+def outdoor_distance(site: Site, rule: Rule) -> Items:
     """The same as exposure_distance, for units outside all areas."""
     outside = [unit.name for unit in site.units if not unit.area]
     found = exposure_distance(site, rule)
@@ -124,17 +124,15 @@ def walk_in_units(site: Site) -> list[Unit]:
     return [unit for unit in site.units if unit.model["walk_in"]]
 
 
-def walk_in_size(index: int) -> Measure:
-    """A measure: length (0), width (1) or height (2) of each walk-in unit."""
+def of_walk_ins(key: str) -> Measure:
+    """A measure: one key of each model of the walk-in units."""
+    return each_model(key, walk_in_units, NO_WALK_IN)
+
+
+def walk_in_size(size_m: Callable[[Table], float]) -> Measure:
+    """A measure: one size of each walk-in unit, of its model."""
     return lambda site, rule: (
-        [
-            Item(
-                (*sorted(unit.model["size_m"], reverse=True), unit.model["height_m"])[index],
-                (unit.name,),
-            )
-            for unit in walk_in_units(site)
-        ]
-        or "no walk-in unit"
+        [Item(size_m(unit.model), (unit.name,)) for unit in walk_in_units(site)] or NO_WALK_IN
     )
 
 

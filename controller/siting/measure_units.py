@@ -44,14 +44,8 @@ def near_exposure(site: Site, rule: Rule) -> Items:
     if nearest is None or nearest.gap.distance_m > rule.own_number:
         return undeclared_kinds(site, f.EXPOSED)
     unit, exposure, gap = nearest
-    return [
-        Item(
-            True,
-            (unit.name, exposure.name),
-            gap=gap,
-            words=geometry.short(gap.distance_m, site.lengths, 3),
-        )
-    ]
+    words = geometry.short(gap.distance_m, site.lengths, 3)
+    return [Item(True, (unit.name, exposure.name), gap=gap, words=words)]
 
 
 def long_deployed(site: Site, rule: Rule) -> Items:
@@ -107,13 +101,9 @@ def group_energy(site: Site, rule: Rule) -> Items:
 def prepackaged_energy(site: Site, rule: Rule) -> Items:
     """Energy of each prepackaged unit. For a larger unit with a test, B7a judges."""
     alone = [units[0] for units in site.groups.values() if is_prepackaged(site, units)]
+    larger = [unit for unit in alone if unit.energy_kWh > rule.own_number and is_tested(unit)]
     return [
-        Item(
-            unit.energy_kWh,
-            (unit.name,),
-            by="B7a" if unit.energy_kWh > rule.own_number and is_tested(unit) else "",
-        )
-        for unit in alone
+        Item(unit.energy_kWh, (unit.name,), by="B7a" if unit in larger else "") for unit in alone
     ] or "no unit is listed as prepackaged"
 
 
@@ -179,15 +169,13 @@ def relying(key: str) -> Measure:
     return each_model(key, _relying, "no unit is larger or closer")
 
 
-def tested(key: str) -> Measure:
-    """A measure: one key of the models of units that need a test and have it."""
-    return each_model(key, _relying_tested, NO_TEST)
+def tested(of_test: str) -> Measure:
+    """A measure: a key `ul_9540a_...` of the models of units that need a test and have it."""
+    return each_model(f"ul_9540a_{of_test}", _relying_tested, NO_TEST)
 
 
 def _tested_item(first: str, second: str, gap: geometry.Gap, units: list[Unit], key: str) -> Item:
-    """A distance, limited by the widest spacing in the tests of some units. A test without a
-    spacing is a missing fact.
-    """
+    """A distance, limited by the widest spacing in the tests; a test without one lacks it."""
     for unit in units:
         if unit.model[key] is None:
             return Item(None, (first, second), fact=f"model.{unit.model_name}.{key}")

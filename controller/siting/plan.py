@@ -1,10 +1,7 @@
-"""The plan of a site as SVG: to scale, the same bytes for the same site. Metres become pixels, and
-y points down.
+"""The plan of a site as SVG: to scale, y down, the same bytes for the same site.
 
-Every unit, area, exposure and barrier is an element with its key in the file as id (`unit.pod_1`).
-The legend lists the exposures beyond the view. Distances (`distance.a.b`) are those of
-distances.py. A distance that is not met is red, dashed, and has an exclamation mark: colour is
-never the only sign.
+Every thing has its key in the file as id (`unit.pod_1`). A distance that is not met is red, dashed
+and has an exclamation mark: colour is never the only sign.
 """
 
 import math
@@ -20,7 +17,7 @@ from controller.siting.plan_page import page
 from controller.siting.site import Site
 from controller.siting.things import Area, Exposure, Unit
 
-WIDE_px, HIGH_px, LARGEST_px = 1000, 640, 4000
+WIDE_px, HIGH_px, LARGEST_px = 1000.0, 640.0, 4000.0
 # Short side of the smallest unit, with room for its label, if the plan has CROWD units or more.
 # With fewer units it may be shorter.
 UNIT_px, CROWD = 44, 40
@@ -46,8 +43,7 @@ def svg(site: Site, findings: list[Finding]) -> str:
     placed = [parts.draw_label(placer, [lines], x, y, color) for lines, x, y, color in labels]
     placed += [parts.distance_label(placer, view, each, site.lengths) for each in found]
     body = [
-        f'<clipPath id="view"><rect width="{view.width_px:.1f}" '
-        f'height="{view.height_px:.1f}"/></clipPath>',
+        parts.tag("clipPath", parts.tag("rect", **view.size_px), id="view"),
         '<g clip-path="url(#view)">',
         *drawn,
         *[parts.distance_line(view, each) for each in found],
@@ -59,9 +55,7 @@ def svg(site: Site, findings: list[Finding]) -> str:
 
 
 def _bad_names(site: Site, findings: list[Finding]) -> set[str]:
-    """Names of the units and areas that do not meet a rule. A name of a group or a model
-    includes its units.
-    """
+    """Names of units and areas that do not meet a rule, also by their group or model."""
     named = {name for finding in findings for item in finding.wrong for name in item.names}
     units = {unit.name for unit in site.units if named & {unit.name, unit.group, unit.model_name}}
     areas = {
@@ -77,7 +71,7 @@ def _view(site: Site, found: list[Distance]) -> parts.View:
     points = [point for shape in _core(site) for point in shape.points]
     points += [point for each in found for point in (each.gap.start, each.gap.end)]
     points += [gap.end for _, _, gap in site.exposure_gaps if gap.distance_m <= NEAR_m]
-    x_min, y_min, x_max, y_max = geometry.box(geometry.Shape(tuple(points)))
+    x_min, y_min, x_max, y_max = geometry.box(Shape(tuple(points)))
     margin_m = max(1.0, 0.1 * max(x_max - x_min, y_max - y_min))
     wide_m, high_m = x_max - x_min + 2 * margin_m, y_max - y_min + 2 * margin_m
     smallest_m = min([min(unit.model["size_m"]) for unit in site.units])
@@ -107,7 +101,7 @@ def _placer(site: Site, view: parts.View, found: list[Distance]) -> Placer:
 def _core(site: Site) -> list[Shape]:
     """The shapes that the plan shows whole."""
     shapes = [unit.shape for unit in site.units] + [area.shape for area in site.areas]
-    shapes += [geometry.Shape(barrier.ends) for barrier in site.barriers]
+    shapes += [Shape(barrier.ends) for barrier in site.barriers]
     return shapes + ([geometry.polygon(site.fence["outline_m"])] if site.fence else [])
 
 
@@ -119,44 +113,31 @@ def _exposures(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     for exposure in sorted(site.exposures, key=lambda each: not each.shape.is_filled):
         if not parts.is_seen(view, exposure.shape):
             continue
-        look = parts.LOOKS.get(exposure.kind, parts.OTHER_LOOK)
+        shape, look = exposure.shape, parts.LOOKS.get(exposure.kind, parts.OTHER_LOOK)
         is_open_lot = bool(exposure.facts["inside_m"])
-        shape = parts.draw_shape(
+        has_inside = shape.is_filled or len(shape.points) == 1
+        drawn = parts.draw_shape(
             view,
-            lot.as_in_file(exposure) if is_open_lot else exposure.shape,
-            id=f"exposure.{exposure.name}",
-            fill=look.fill
-            if exposure.shape.is_filled or len(exposure.shape.points) == 1
-            else "none",
-            stroke=look.line,
-            stroke_width=2,
-            stroke_dasharray=look.dashes,
+            lot.as_in_file(exposure) if is_open_lot else shape,
+            look if has_inside else look._replace(fill="none"),
+            f"exposure.{exposure.name}",
         )
         rating = exposure.facts["wall_fire_rating_h"]
         more = f"{exposure.kind}, {rating:g} h wall" if rating else exposure.kind
         lines = list(dict.fromkeys([exposure.name, more]))
-        yield shape, (lines, *_seen_middle(view, exposure.shape), look.line)
+        yield drawn, (lines, *_seen_middle(view, shape), look.stroke)
         if is_open_lot:
-            yield from [(each, None) for each in _open_lot(view, exposure, look.line)]
+            yield from [(each, None) for each in _open_lot(view, exposure)]
 
 
-def _open_lot(view: parts.View, lot_line: Exposure, color: str) -> Iterator[str]:
-    """The visible extension of an open lot line, thinner, because distances may end on it. And a
-    short tick into the lot from the middle of each visible edge.
-    """
-    first, *_, last = _seen_edges(view, lot_line.shape)
-    for each in filter(None, (first, last)):
-        yield parts.draw_shape(
-            view,
-            geometry.Shape(each),
-            fill="none",
-            stroke=color,
-            stroke_width=parts.EXTENDED_WIDTH,
-            stroke_dasharray=parts.EXTENDED_DASHES,
-        )
-    for each in filter(None, _seen_edges(view, lot_line.shape)):
+def _open_lot(view: parts.View, lot_line: Exposure) -> Iterator[str]:
+    """Its visible extension, on which distances may end, and a tick into the lot at each edge."""
+    seen = _seen_edges(view, lot_line.shape)
+    for each in filter(None, (seen[0], seen[-1])):
+        yield parts.draw_shape(view, Shape(each), parts.EXTENDED)
+    for each in filter(None, seen):
         tick = lot.inward(lot_line, *each, TICK_px / view.scale_px_per_m)
-        yield parts.draw_shape(view, geometry.Shape(tick), stroke=color, stroke_width=2)
+        yield parts.draw_shape(view, Shape(tick), parts.INTO_LOT)
 
 
 def _seen_edges(view: parts.View, shape: Shape) -> list[Edge | None]:
@@ -165,9 +146,7 @@ def _seen_edges(view: parts.View, shape: Shape) -> list[Edge | None]:
 
 
 def _seen_middle(view: parts.View, shape: Shape) -> Pixel:
-    """A point for a label: the middle of the visible part of a filled shape's box, or of the
-    longest visible edge.
-    """
+    """Middle of the visible part of a filled shape's box, or of the longest visible edge."""
     if not shape.is_filled:
         edges = filter(None, _seen_edges(view, shape))
         return view.at(geometry.middle(*max(edges, key=lambda pair: math.dist(*pair))))
@@ -181,64 +160,36 @@ def _areas(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     for area in site.areas:
         is_bad, rating = area.name in bad, area.facts["fire_rating_h"]
         words = "walls: no rating given" if rating is None else f"walls {rating:g} h"
-        shape = parts.draw_shape(
-            view,
-            area.shape,
-            id=f"area.{area.name}",
-            fill="#fbfbf4",
-            stroke=parts.BAD if is_bad else parts.INK,
-            stroke_width=6 if rating else 3,
-            stroke_dasharray="12 5" if is_bad else "none",
-        )
+        color, dashes = (parts.BAD, "12 5") if is_bad else (parts.INK, "none")
+        look = parts.Look("#fbfbf4", color, 6 if rating else 3, dashes)
         # the upper left corner
         x, y = view.at(max(area.shape.points, key=lambda point: point[1] - point[0]))
-        lines = [_marked(area, is_bad), words]
-        yield shape, (lines, x + 90, y + 28, parts.BAD if is_bad else parts.INK)
+        label = ([_marked(area, is_bad), words], x + 90, y + 28, color)
+        yield parts.draw_shape(view, area.shape, look, f"area.{area.name}"), label
 
 
 def _fence(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     if site.fence:
         shape = geometry.outline(geometry.polygon(site.fence["outline_m"]))
-        label = (["fence"], *_seen_middle(view, shape), parts.INK)
-        yield (
-            parts.draw_shape(
-                view,
-                shape,
-                id="fence",
-                fill="none",
-                stroke=parts.INK,
-                stroke_width=1.5,
-                stroke_dasharray="3 3",
-            ),
-            label,
-        )
+        label = (["fence"], *_seen_middle(view, shape), parts.FENCE.stroke)
+        yield parts.draw_shape(view, shape, parts.FENCE, "fence"), label
 
 
 def _barriers(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     for each in site.barriers:
-        shape = geometry.Shape(each.ends)
-        high = geometry.short(each.height_m, site.lengths)
+        shape, high = Shape(each.ends), geometry.short(each.height_m, site.lengths)
         words = f"{each.name} {each.fire_rating_h:g} h, {high} high"
-        label = ([words], *_seen_middle(view, shape), parts.BARRIER)
-        name = f"barrier.{each.name}"
-        yield parts.draw_shape(view, shape, id=name, stroke=parts.BARRIER, stroke_width=6), label
+        label = ([words], *_seen_middle(view, shape), parts.BARRIER.stroke)
+        yield parts.draw_shape(view, shape, parts.BARRIER, f"barrier.{each.name}"), label
 
 
 def _units(site: Site, view: parts.View, bad: set[str]) -> Drawn:
     for unit in site.units:
         is_bad, corners = unit.name in bad, unit.shape.points
-        shape = parts.draw_shape(
-            view,
-            unit.shape,
-            id=f"unit.{unit.name}",
-            fill="#fde5e5" if is_bad else "#dcecf9",
-            stroke=parts.BAD if is_bad else parts.GOOD,
-            stroke_width=3 if is_bad else 2,
-            stroke_dasharray="7 3" if is_bad else "none",
-        )
-        middle = view.at(geometry.middle(corners[0], corners[2]))
+        look = parts.BAD_UNIT if is_bad else parts.UNIT
         lines = [_marked(unit, is_bad), f"{unit.energy_kWh:g} kWh"]
-        yield shape, (lines, *middle, parts.BAD if is_bad else parts.GOOD)
+        label = (lines, *view.at(geometry.middle(corners[0], corners[2])), look.stroke)
+        yield parts.draw_shape(view, unit.shape, look, f"unit.{unit.name}"), label
 
 
 def _marked(thing: Unit | Area, is_bad: bool) -> str:

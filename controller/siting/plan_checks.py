@@ -7,6 +7,8 @@ from controller.siting import fields as f, ground, lot
 from controller.siting.site import Site
 from controller.siting.things import Exposure, Unit
 
+OUTSIDE = 'outside it; a room is an [area.NAME] of a file with place = "indoors"'
+
 
 def check_plan(path: str, site: Site) -> None:
     """Refuse things that cannot be at their place in the file."""
@@ -20,9 +22,7 @@ def check_plan(path: str, site: Site) -> None:
             problem = f"overlaps unit.{one.name}"
             refuse(path, ("unit", other.name), problem, "units that touch at most")
     # the buildings of a file of rooms or of a roof are around or under the units
-    is_open_air = site.mode == f.DWELLING or (
-        site.place == f.OUTDOORS and site.mode in (f.STATIONARY, f.MOBILE)
-    )
+    is_open_air = site.mode == f.DWELLING or (site.place == f.OUTDOORS and site.mode in f.OPEN_AIR)
     for unit in site.units:
         where = ("unit", unit.name)
         if not unit.area and (site.place == f.INDOORS or site.mode == f.ROOFTOP):
@@ -33,12 +33,8 @@ def check_plan(path: str, site: Site) -> None:
                 problem = f"lies outside or across exposure.{exposure.name}"
                 refuse(path, where, problem, "inside the lot line")
             elif is_open_air and not unit.area and _is_in_building(unit, exposure):
-                refuse(
-                    path,
-                    where,
-                    f"lies in or across exposure.{exposure.name}, a building",
-                    'outside it; a room is an [area.NAME] of a file with place = "indoors"',
-                )
+                problem = f"lies in or across exposure.{exposure.name}, a building"
+                refuse(path, where, problem, OUTSIDE)
 
 
 def _is_in_building(unit: Unit, exposure: Exposure) -> bool:

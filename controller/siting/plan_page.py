@@ -16,13 +16,7 @@ def page(site: Site, findings: list[Finding], view: parts.View, body: list[str])
     legend, legend_px = _legend(site, findings, view)
     width = view.width_px + 2 * parts.EDGE_px
     height = view.height_px + parts.HEAD_px + legend_px + parts.EDGE_px
-    frame = parts.tag(
-        "rect",
-        width=f"{view.width_px:.1f}",
-        height=f"{view.height_px:.1f}",
-        fill="none",
-        stroke=parts.PALE,
-    )
+    frame = parts.tag("rect", **view.size_px, fill="none", stroke=parts.PALE)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
@@ -76,21 +70,18 @@ def _scale_bar(view: parts.View, lengths: str) -> tuple[str, float]:
     path = f"M0 22 V32 H{bar_px:.1f} V22 M{bar_px / 2:.1f} 27 V32"
     bar = parts.tag("path", d=path, fill="none", stroke=parts.INK, stroke_width=2)
     words = geometry.short(bar_m, lengths)
-    return bar + parts.tag("text", words, x=f"{bar_px + 8:.1f}", y=32, fill=parts.INK), bar_px
+    return bar + parts.tag("text", words, x=bar_px + 8, y=32, fill=parts.INK), bar_px
 
 
 def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str, float]:
-    """(elements, height) under the plan: scale bar, signs, rules that are not met, exposures beyond
-    the view, and the limits of this plan.
-    """
+    """(elements, height) under the plan: scale bar, signs, rules not met, limits of the plan."""
     bar, bar_px = _scale_bar(view, site.lengths)
     signs, bottom = _signs(site, bar_px + 90, view.width_px)
-    lines = [
-        f"{verdict}: {' '.join([each.rule.id for each in audit.of(findings, verdict)])}"
-        for verdict in (audit.NOT_MET, audit.NEEDS_FACT)
-        if audit.of(findings, verdict)
-    ]
-    lines += site.placeholder_lines + _beyond(site, view)
+    wanting = audit.open_ones(findings).items()
+    lines = [f"{verdict}: {report.ids(some)}" for verdict, some in wanting]
+    beyond = [each for each in site.exposures if not parts.is_seen(view, each.shape)]
+    words = ", ".join([f"{each.name} ({each.kind})" for each in beyond])
+    lines += [*site.placeholder_lines, *([f"beyond the plan: {words}"] if beyond else [])]
     lines.append(
         "Not a drawing for construction. AHJ, adopted edition, UL 9540 listing and the hazard "
         "mitigation analysis override it."
@@ -108,58 +99,31 @@ def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str,
 def _signs(site: Site, left: float, right: float) -> tuple[str, int]:
     """(elements, the lowest y): the meaning of each kind of line in this plan."""
     x, y, drawn = left, 28, []
-    for words, color, width, dashes in _sign_rows(site):
+    for words, look in _sign_rows(site):
         if x + 36 + CHARACTER_px * len(words) > right:
             x, y = left, y + 20
-        look: dict[str, str | float] = {"stroke": color, "stroke_width": width}
-        drawn.append(
-            parts.tag(
-                "line",
-                x1=f"{x:.1f}",
-                y1=y,
-                x2=f"{x + 30:.1f}",
-                y2=y,
-                **look,
-                stroke_dasharray=dashes,
-            )
-        )
-        drawn.append(parts.tag("text", words, x=f"{x + 36:.1f}", y=y + 4, fill=color))
+        line = look._replace(fill=None, stroke_dasharray=look.stroke_dasharray or "none")
+        drawn.append(parts.draw_line((x, y), (x + 30, y), **line._asdict()))
+        drawn.append(parts.tag("text", words, x=x + 36, y=y + 4, fill=look.stroke))
         x += 58 + CHARACTER_px * len(words)
     return parts.tag("g", "".join(drawn), id="legend"), y
 
 
-def _sign_rows(site: Site) -> list[tuple[str, str, float, str]]:
-    """[(words, color, width, dashes)] of the kinds of line in this plan."""
-    kinds = [exposure.kind for exposure in site.exposures]
+def _sign_rows(site: Site) -> list[tuple[str, parts.Look]]:
+    """The words for each kind of line in this plan."""
+    kinds = {exposure.kind for exposure in site.exposures}
     is_open_lot = any([exposure.facts["inside_m"] for exposure in site.exposures])
-    color = parts.LOOKS["lot_line"].line
-    open_lot: list[tuple[str, str, float, str]] = [
-        ("tick: into the lot", color, 2, "none"),
-        ("lot line extended", color, parts.EXTENDED_WIDTH, parts.EXTENDED_DASHES),
+    rows: list[tuple[str, parts.Look, object]] = [  # words, line, whether the plan has it
+        ("unit", parts.UNIT, True),
+        ("distance (rule, ? unconfirmed: required)", parts.JUDGED, True),
+        ("further distance", parts.FURTHER, True),
+        ("! not met", parts.NOT_MET, True),
+        ("wall", parts.WALL, site.areas),
+        ("barrier", parts.BARRIER, site.barriers),
+        ("fence", parts.FENCE, site.fence),
+        ("tick: into the lot", parts.INTO_LOT, is_open_lot),
+        ("lot line extended", parts.EXTENDED, is_open_lot),
+        *[(kind, look, kind in kinds) for kind, look in parts.LOOKS.items()],
+        ("other exposure", parts.OTHER_LOOK, kinds - set(parts.LOOKS)),
     ]
-    return [
-        ("unit", parts.GOOD, 2, "none"),
-        ("distance (rule, ? unconfirmed: required)", parts.INK, 2, "none"),
-        ("further distance", parts.PALE, 1, "none"),
-        ("! not met", parts.BAD, 3, "6 4"),
-        *([("wall", parts.INK, 6, "none")] if site.areas else []),
-        *([("barrier", parts.BARRIER, 6, "none")] if site.barriers else []),
-        *([("fence", parts.INK, 1.5, "3 3")] if site.fence else []),
-        *(open_lot if is_open_lot else []),
-        *[(kind, look.line, 2, look.dashes) for kind, look in parts.LOOKS.items() if kind in kinds],
-        *(
-            [("other exposure", parts.OTHER_LOOK.line, 2, "none")]
-            if set(kinds) - set(parts.LOOKS)
-            else []
-        ),
-    ]
-
-
-def _beyond(site: Site, view: parts.View) -> list[str]:
-    """[one line] with the exposures that are too far away for the plan, or []."""
-    words = [
-        f"{each.name} ({each.kind})"
-        for each in site.exposures
-        if not parts.is_seen(view, each.shape)
-    ]
-    return [f"beyond the plan: {', '.join(words)}"] if words else []
+    return [(words, look) for words, look, is_drawn in rows if is_drawn]

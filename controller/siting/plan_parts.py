@@ -9,27 +9,33 @@ from controller.siting.distances import Distance
 from controller.siting.labels import FONT_px, LINE_px, Pixel, Placer, size
 
 HEAD_px, EDGE_px = 88, 24
-EXTENDED_WIDTH, EXTENDED_DASHES = 1, "8 6"  # the extension of an open lot line
-BAD, GOOD, INK, PALE, BARRIER = "#c00000", "#004a80", "#222222", "#666666", "#5b2c83"
+BAD, GOOD, INK, PALE = "#c00000", "#004a80", "#222222", "#666666"
 SCALES_m = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 50_000)
 
 
 class Look(NamedTuple):
-    """Colours of the inside and the line of an exposure, and the dashes of the line."""
+    """Attributes of a shape in SVG; None: left out."""
 
-    fill: str
-    line: str
-    dashes: str = "none"
+    fill: str | None
+    stroke: str
+    stroke_width: float = 2
+    stroke_dasharray: str | None = "none"
 
 
 LOOKS = {
-    "lot_line": Look("none", "#7a4b00", "14 4 2 4"),
+    "lot_line": Look("none", "#7a4b00", 2, "14 4 2 4"),
     "public_way": Look("#ededed", "#5a5a5a"),
     "building": Look("#d9d4cc", "#4d4d4d"),
-    "vegetation": Look("#dcebd2", "#3f7d20", "2 4"),
-    "egress": Look("#e3ecf7", "#3050a0", "8 3"),
+    "vegetation": Look("#dcebd2", "#3f7d20", 2, "2 4"),
+    "egress": Look("#e3ecf7", "#3050a0", 2, "8 3"),
 }
 OTHER_LOOK = Look("#f3e6d8", "#8a5a2b")
+INTO_LOT = Look(None, LOOKS["lot_line"].stroke, 2, None)
+EXTENDED = Look("none", LOOKS["lot_line"].stroke, 1, "8 6")  # of an open lot line, beyond the file
+UNIT, BAD_UNIT = Look("#dcecf9", GOOD), Look("#fde5e5", BAD, 3, "7 3")
+WALL, FENCE = Look("none", INK, 6), Look("none", INK, 1.5, "3 3")
+BARRIER = Look(None, "#5b2c83", 6, None)
+JUDGED, FURTHER, NOT_MET = Look(None, INK), Look(None, PALE, 1), Look(None, BAD, 3, "6 4")
 
 
 class View(NamedTuple):
@@ -49,6 +55,11 @@ class View(NamedTuple):
         )
 
     @property
+    def size_px(self) -> dict[str, float]:
+        """Attributes of a rectangle as large as the window."""
+        return {"width": self.width_px, "height": self.height_px}
+
+    @property
     def window(self) -> geometry.Box:
         """The window in metres."""
         return (
@@ -59,64 +70,55 @@ class View(NamedTuple):
         )
 
 
-def tag(name: str, content: str | None = None, /, **attributes: str | float) -> str:
-    """An SVG element. Underscores of its attributes become hyphens."""
+def tag(name: str, content: str | None = None, /, **attributes: str | float | None) -> str:
+    """An SVG element. An underscore becomes a hyphen, a float has one decimal, None is left out."""
     words = "".join(
-        [f" {key.replace('_', '-')}={quoteattr(str(value))}" for key, value in attributes.items()]
+        f" {key.replace('_', '-')}="
+        + quoteattr(f"{value:.1f}" if isinstance(value, float) else str(value))
+        for key, value in attributes.items()
+        if value is not None
     )
     return f"<{name}{words}/>" if content is None else f"<{name}{words}>{content}</{name}>"
 
 
-def line_ends(x1: float, y1: float, x2: float, y2: float) -> dict[str, str]:
-    """Attributes of a line."""
-    return {"x1": f"{x1:.1f}", "y1": f"{y1:.1f}", "x2": f"{x2:.1f}", "y2": f"{y2:.1f}"}
+def draw_line(start: Pixel, end: Pixel, **look: str | float | None) -> str:
+    """A straight line."""
+    return tag("line", x1=start[0], y1=start[1], x2=end[0], y2=end[1], **look)
 
 
-def draw_shape(view: View, shape: geometry.Shape, **look: str | float) -> str:
+def draw_shape(view: View, shape: geometry.Shape, look: Look, id: str | None = None) -> str:
     """A shape as one element."""
     points = [view.at(point) for point in shape.points]
     if len(points) == 1:
-        x, y = points[0]
-        return tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=5, **look)
+        ((x, y),) = points
+        return tag("circle", cx=x, cy=y, r=5, id=id, **look._asdict())
     words = " ".join([f"{x:.1f},{y:.1f}" for x, y in points])
-    return tag("polygon" if shape.is_closed else "polyline", points=words, **look)
+    name = "polygon" if shape.is_closed else "polyline"
+    return tag(name, points=words, id=id, **look._asdict())
 
 
 def draw_text(lines: list[str], x: float, y: float, color: str) -> str:
     """Lines of text around a center."""
     top = y - (len(lines) - 1) * LINE_px / 2 + FONT_px * 0.35
-    spans = "".join(
-        [
-            tag("tspan", escape(line), x=f"{x:.1f}", y=f"{top + index * LINE_px:.1f}")
-            for index, line in enumerate(lines)
-        ]
-    )
-    return tag("text", spans, fill=color, text_anchor="middle")
+    spans = [
+        tag("tspan", escape(line), x=x, y=top + index * LINE_px) for index, line in enumerate(lines)
+    ]
+    return tag("text", "".join(spans), fill=color, text_anchor="middle")
 
 
 def draw_label(
     placer: Placer, choices: list[list[str]], x: float, y: float, color: str
 ) -> tuple[str, str]:
-    """(leader, label) of the first choice of lines that has room. A label that had to move is on
-    white.
-    """
+    """(leader, label) of the first choice with room. A label that had to move is on white."""
     lines, (center_x, center_y) = placer.place(choices, x, y)
-    width, height = size(lines)
     if (center_x, center_y) == (x, y):
         return "", draw_text(lines, x, y, color)
-    back = tag(
-        "rect",
-        x=f"{center_x - width / 2:.1f}",
-        y=f"{center_y - height / 2:.1f}",
-        fill="white",
-        width=f"{width:.1f}",
-        height=f"{height:.1f}",
-        fill_opacity="0.85",
-    )
+    width, height = size(lines)
+    corner = {"x": center_x - width / 2, "y": center_y - height / 2}
+    back = tag("rect", **corner, fill="white", width=width, height=height, fill_opacity="0.85")
     leader = ""
     if math.dist((x, y), (center_x, center_y)) > 2.2 * LINE_px:
-        ends = line_ends(x, y, center_x, center_y)
-        leader = tag("line", **ends, stroke=color, stroke_width="0.7")
+        leader = draw_line((x, y), (center_x, center_y), stroke=color, stroke_width=0.7)
     return leader, back + draw_text(lines, center_x, center_y, color)
 
 
@@ -132,16 +134,13 @@ def is_seen(view: View, shape: geometry.Shape) -> bool:
 
 def distance_line(view: View, distance: Distance) -> str:
     """The line of a distance with a dot at each end."""
-    color, (start, end) = _color(distance), _ends(view, distance)
-    line = tag("line", **line_ends(*start, *end))
-    dots = [tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=3, fill=color) for x, y in (start, end)]
+    look, ends = _look(distance), _ends(view, distance)
+    dots = [tag("circle", cx=x, cy=y, r=3, fill=look.stroke) for x, y in ends]
     return tag(
         "g",
-        line + "".join(dots),
+        "".join([draw_line(*ends), *dots]),
         id="distance." + ".".join(distance.item.names),
-        stroke=color,
-        stroke_width=1 if distance.rule is None else 2 if distance.is_met else 3,
-        stroke_dasharray="none" if distance.is_met else "6 4",
+        **look._asdict(),
     )
 
 
@@ -150,23 +149,21 @@ def distance_label(placer: Placer, view: View, distance: Distance, lengths: str)
     mark = "" if distance.is_met else "! "
     choices = [[mark + words] for words in _distance_words(distance, lengths)]
     middle = geometry.middle(*_ends(view, distance))
-    return draw_label(placer, choices, *middle, _color(distance))
+    return draw_label(placer, choices, *middle, _look(distance).stroke)
 
 
 def _ends(view: View, distance: Distance) -> tuple[Pixel, Pixel]:
     return view.at(distance.gap.start), view.at(distance.gap.end)
 
 
-def _color(distance: Distance) -> str:
+def _look(distance: Distance) -> Look:
     if distance.rule is None:
-        return PALE
-    return INK if distance.is_met else BAD
+        return FURTHER
+    return JUDGED if distance.is_met else NOT_MET
 
 
 def _distance_words(distance: Distance, lengths: str) -> list[str]:
-    """Long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?". A further distance
-    has only "3.462 m".
-    """
+    """Long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?"; further: "3.462 m"."""
     apart = report.number(distance.gap.distance_m, "m", lengths)
     if distance.rule is None:
         return [apart]

@@ -16,12 +16,10 @@ NAME_WORDS = f"a name of A-Z, a-z, 0-9, _ and -, at most {f.NAME_CHARACTERS} cha
 # names in the report: of the fence, and of the fire area outside all rooms
 RESERVED = ("fence", "outdoors")
 OWN_NAME = "a name of its own"
-FLOORS = ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m")
 RATED = ("rated_voltage_V", "rated_capacity_Ah")
 FILE_BYTES_MAX = 4_000_000
 
 Tables = dict[str, dict[str, Table]]  # {"unit": {name: table}, ...}
-Fault = tuple  # whether the fault exists, key, problem, and what is allowed if there is a choice
 
 
 def load(path: str) -> Site:
@@ -38,17 +36,10 @@ def load(path: str) -> Site:
         for name, keys in f.SINGLE_TABLES.items()
         if name in content
     }
-    for is_wrong, *words in (
-        *_faults_of_mode(top, singles),
-        *_faults_of_things(top, tables, singles),
-    ):
-        if is_wrong:
-            refuse(path, *words)
+    _check_mode(path, top, singles)
+    _check_things(path, top, tables, singles)
     _check_names(path, tables)
-    energies_kWh = {
-        name: _energy_kWh(path, ("model", name), table) for name, table in tables["model"].items()
-    }
-    site = _built(path, top, tables, singles, energies_kWh)
+    site = _built(path, top, tables, singles)
     check_plan(path, site)
     return site
 
@@ -70,80 +61,47 @@ def _table(path: str, where: Path, content: Any, form: Form, also: Path = ()) ->
     return {key: f.frozen(value) for key, value in found.items()}
 
 
-def _faults_of_mode(top: Table, singles: dict[str, Table]) -> tuple[Fault, ...]:
-    """Faults by the mode: a fact that the mode does not allow, or requires."""
-    mode, edition = top["mode"], top["edition"]
+def _check_mode(path: str, top: Table, singles: dict[str, Table]) -> None:
+    """Refuse a fact that the mode does not allow, or a missing one that it requires."""
+    mode, edition, place = top["mode"], top["edition"], top["place"]
     unset = f"is not set here: the mode is {shown(mode)}"
-    return (
-        (
-            mode == f.STATIONARY and top["place"] is None,
-            ("place",),
-            'is missing with mode "stationary"',
-            ", ".join(f.PLACES),
-        ),
-        (
-            mode != f.STATIONARY and top["place"] is not None,
-            ("place",),
-            f"is not set here: mode {shown(mode)} decides it",
-        ),
-        (
-            mode in (f.DWELLING, f.OPEN_GARAGE) and edition == f.IFC_2018,
-            ("edition",),
-            f"{shown(edition)} has no rules here for mode {shown(mode)}",
-            ", ".join(f.EDITIONS[1:]),
-        ),
-        *[
-            (mode != owner and top[key] is not None, (key,), unset, allowed)
-            for owner, allowed, keys in (
-                (f.MOBILE, "", ("deployed_days", "charging_location")),
-                (f.OPEN_GARAGE, "[area.NAME] of a room or a roof", FLOORS),
-            )
-            for key in keys
-        ],
-        (mode != f.MOBILE and "fence" in singles, ("fence",), unset),
-    )
+    if mode == f.STATIONARY and place is None:
+        refuse(path, ("place",), 'is missing with mode "stationary"', ", ".join(f.PLACES))
+    if mode != f.STATIONARY and place is not None:
+        refuse(path, ("place",), f"is not set here: mode {shown(mode)} decides it")
+    if mode in (f.DWELLING, f.OPEN_GARAGE) and edition == f.IFC_2018:
+        problem = f"{shown(edition)} has no rules here for mode {shown(mode)}"
+        refuse(path, ("edition",), problem, ", ".join(f.EDITIONS[1:]))
+    for owner, allowed, keys in (
+        (f.MOBILE, "", ("deployed_days", "charging_location")),
+        (f.OPEN_GARAGE, "[area.NAME] of a room or a roof", f.FLOORS),
+    ):
+        for key in keys:
+            if mode != owner and top[key] is not None:
+                refuse(path, (key,), unset, allowed)
+    if mode != f.MOBILE and "fence" in singles:
+        refuse(path, ("fence",), unset)
 
 
-def _faults_of_things(top: Table, tables: Tables, singles: dict[str, Table]) -> tuple[Fault, ...]:
-    """Faults of local profiles, areas and exposures."""
-    mode, areas = top["mode"], tables["area"]
-    return (
-        (
-            "la_r3" in singles and f.LA_R3 not in (top["local"] or ()),
-            ("la_r3",),
-            "is not set here: local does not name it",
-        ),
-        (
-            top["dedicated_building"] and top["place"] != f.INDOORS,
-            ("dedicated_building",),
-            'is not set here: the place is not "indoors"',
-        ),
-        *[
-            (
-                mode == f.DWELLING and table["location"] is None,
-                ("area", name, "location"),
-                'is missing with mode "dwelling"',
-                ", ".join(f.LOCATIONS),
-            )
-            for name, table in areas.items()
-        ],
-        (
-            areas and (top["place"] == f.OUTDOORS or mode in (f.MOBILE, f.OPEN_GARAGE)),
-            ("area",),
-            "is not set here: the units are in no room",
-            "[exposure.NAME] for a building nearby",
-        ),
-        *[
-            (
-                table["kind"] == kind,
-                ("absent",),
-                f"{shown(kind)} is not allowed: exposure.{name} is one",
-            )
-            for kind in top["absent"] or ()
-            for name, table in tables["exposure"].items()
-        ],
-        (not tables["unit"], ("unit",), "is missing", "at least one [unit.NAME]"),
-    )
+def _check_things(path: str, top: Table, tables: Tables, singles: dict[str, Table]) -> None:
+    """Refuse local profiles, areas and exposures that contradict the top of the file."""
+    if "la_r3" in singles and f.LA_R3 not in (top["local"] or ()):
+        refuse(path, ("la_r3",), "is not set here: local does not name it")
+    if top["dedicated_building"] and top["place"] != f.INDOORS:
+        refuse(path, ("dedicated_building",), 'is not set here: the place is not "indoors"')
+    for name, table in tables["area"].items():
+        if top["mode"] == f.DWELLING and table["location"] is None:
+            where = ("area", name, "location")
+            refuse(path, where, 'is missing with mode "dwelling"', ", ".join(f.LOCATIONS))
+    if tables["area"] and (top["place"] == f.OUTDOORS or top["mode"] in (f.MOBILE, f.OPEN_GARAGE)):
+        problem = "is not set here: the units are in no room"
+        refuse(path, ("area",), problem, "[exposure.NAME] for a building nearby")
+    for kind in top["absent"] or ():
+        for name, table in tables["exposure"].items():
+            if table["kind"] == kind:
+                refuse(path, ("absent",), f"{shown(kind)} is not allowed: exposure.{name} is one")
+    if not tables["unit"]:
+        refuse(path, ("unit",), "is missing", "at least one [unit.NAME]")
 
 
 def _check_names(path: str, tables: Tables) -> None:
@@ -160,15 +118,16 @@ def _check_names(path: str, tables: Tables) -> None:
             refuse(path, ("unit", name, "group"), f"has the name of {seen[group]}", OWN_NAME)
 
 
-def _built(
-    path: str, top: Table, tables: Tables, singles: dict[str, Table], energies_kWh: dict[str, float]
-) -> Site:
+def _built(path: str, top: Table, tables: Tables, singles: dict[str, Table]) -> Site:
+    models = {
+        name: (table, _energy_kWh(path, ("model", name), table))
+        for name, table in tables["model"].items()
+    }
     areas = [
         Area(name, geometry.polygon(table["outline_m"]), table)
         for name, table in tables["area"].items()
     ]
-    models, named = tables["model"], tables["unit"].items()
-    units = [_unit(path, *each, models, energies_kWh, areas) for each in named]
+    units = [_unit(path, *each, models, areas) for each in tables["unit"].items()]
     exposures = [_exposure(path, *each) for each in tables["exposure"].items()]
     barriers = [
         Barrier(name, table["line_m"], table["height_m"], table["fire_rating_h"])
@@ -179,9 +138,7 @@ def _built(
 
 
 def _energy_kWh(path: str, where: tuple[str, ...], table: Table) -> float:
-    """Energy of a model. Refuses energy that is given twice or not at all. Refuses more than the
-    volume of the unit can hold, because of a wrong unit of measure or a zero too many.
-    """
+    """Energy of a model, given once, and no more than its volume can hold: a zero too many."""
     energy_kWh, rated = table["energy_kWh"], [table[key] for key in RATED]
     is_rated = energy_kWh is None
     key = (*where, RATED[1] if is_rated else "energy_kWh")
@@ -192,32 +149,19 @@ def _energy_kWh(path: str, where: tuple[str, ...], table: Table) -> float:
         energy_kWh = rated[0] * rated[1] / 1000
     volume_m3 = table["size_m"][0] * table["size_m"][1] * table["height_m"]
     if energy_kWh > f.DENSEST_kWh_per_m3 * volume_m3:
-        refuse(
-            path,
-            key,
-            f"{shown(table[key[-1]])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3",
-            f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (no cell holds more)",
-        )
+        found = f"{shown(table[key[-1]])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3"
+        most = f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (no cell holds more)"
+        refuse(path, key, found, most)
     return energy_kWh
 
 
 def _unit(
-    path: str,
-    name: str,
-    table: Table,
-    models: dict[str, Table],
-    energies_kWh: dict[str, float],
-    areas: list[Area],
+    path: str, name: str, table: Table, models: dict[str, tuple[Table, float]], areas: list[Area]
 ) -> Unit:
+    where, allowed = ("unit", name), ", ".join(models) or "a [model.NAME]"
     if table["model"] not in models:
-        not_allowed(
-            path,
-            ("unit", name, "model"),
-            table["model"],
-            ", ".join(models) or "a [model.NAME]",
-            models,
-        )
-    where, model = ("unit", name), models[table["model"]]
+        not_allowed(path, (*where, "model"), table["model"], allowed, models)
+    model, energy_kWh = models[table["model"]]
     shape = geometry.rectangle(table["center_m"], model["size_m"], table["rotation_deg"] or 0)
     holding = []
     for area in areas:
@@ -228,7 +172,7 @@ def _unit(
             refuse(path, where, problem, "inside one area, or outside all")
     if len(holding) > 1:
         refuse(path, where, f"lies in {' and '.join(holding)}", "areas that do not overlap")
-    energy_kWh, group = energies_kWh[table["model"]], table["group"] or name
+    group = table["group"] or name
     return Unit(name, table["model"], model, shape, energy_kWh, group, "".join(holding))
 
 
@@ -245,12 +189,8 @@ def _exposure(path: str, name: str, table: Table) -> Exposure:
     points = (table["point_m"],) if given == ["point_m"] else table[given[0]]
     # a closed line_m would have no inside: distances would count to its edge only
     if given == ["line_m"] and points[0] == points[-1]:
-        refuse(
-            path,
-            (*where, "line_m"),
-            "ends where it begins",
-            "an open line; outline_m for a closed outline, its first point given once",
-        )
+        allowed = "an open line; outline_m for a closed outline, its first point given once"
+        refuse(path, (*where, "line_m"), "ends where it begins", allowed)
     lot.check(path, name, table)
     is_closed = given == ["outline_m"]
     shape = geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line")

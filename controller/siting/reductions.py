@@ -1,6 +1,4 @@
-"""Row B19: conditions for a reduced distance to an exposure. IFC 2018 has only the condition of a
-test.
-"""
+"""Row B19: conditions for a reduced distance to an exposure. IFC 2018 has only that of a test."""
 
 from controller.siting import fields as f, geometry, sight
 from controller.siting.site import Site
@@ -15,9 +13,7 @@ BARRIER_h, WALL_h = 1, 2
 def reduced(
     site: Site, unit: Unit, exposure: Exposure, gap: geometry.Gap, full_m: float
 ) -> tuple[float, str] | None:
-    """(reduced distance, m; its reason) of a pair nearer than full_m. None for a pair that is not
-    nearer, or without a reason to reduce the distance.
-    """
+    """(distance in m, reason) for a pair nearer than full_m; None without a reason."""
     if gap.distance_m >= full_m - geometry.TOUCH_m:
         return None
     if site.edition != f.IFC_2018:
@@ -33,17 +29,12 @@ def reduced(
 
 
 def _is_wall(facts: Table) -> bool:
-    return (
-        (facts["wall_fire_rating_h"] or 0) >= WALL_h
-        and bool(facts["wall_noncombustible"])
-        and bool(facts["wall_without_openings"])
-    )
+    rating_h, *others = [facts[key] for key in f.WALL]
+    return (rating_h or 0) >= WALL_h and all(others)
 
 
 def _shielding(site: Site, unit: Unit, exposure: Exposure, full_m: float) -> list[str]:
-    """Names of the barriers that shield the whole part of the exposure nearer than full_m; [] if a
-    part is not shielded.
-    """
+    """Barriers that shield the whole part of an exposure within full_m; [] if a part is free."""
     fitting = {
         barrier.name: barrier.ends
         for barrier in site.barriers

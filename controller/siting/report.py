@@ -27,29 +27,20 @@ CLAIMS = (
 
 def text(site: Site, findings: list[Finding]) -> str:
     """The whole report."""
-    scope = [each for each in findings if each.rule.sense == rules.SCOPE]
-    judged = [each for each in findings if each.rule.sense != rules.SCOPE]
+    judged = [each for each in findings if each.verdict != audit.NOT_APPLICABLE]
+    by_kind = grouped(judged, lambda each: each.rule.sense == rules.SCOPE)
     sections = (
         _head(site),
-        ["KIND OF SITE", *_table(site, scope)],
-        ["RULES", *_table(site, judged)],
+        ["KIND OF SITE", *_table(site, by_kind.get(True, []))],
+        ["RULES", *_table(site, by_kind.get(False, []))],
         ["NOT APPLICABLE", *_not_applicable(findings)],
-        _groups(site),
-        _fire_areas(site),
+        ["GROUPS", *_groups(site)],
+        ["FIRE AREAS", *_fire_areas(site)],
         _exposures(site),
         _result(findings),
-        ["WHAT THIS DOES NOT CLAIM", *[line for each in CLAIMS for line in _folded("  ", each)]],
+        ["WHAT THIS DOES NOT CLAIM", *_folded(*[("  ", each) for each in CLAIMS])],
     )
     return ascii_only("\n\n".join(["\n".join(lines) for lines in sections]))
-
-
-def _not_applicable(findings: list[Finding]) -> list[str]:
-    """Lines of rules, by the reason why they are not applicable."""
-    by_reason = grouped(audit.of(findings, audit.NOT_APPLICABLE), lambda each: each.reason)
-    lines: list[str] = []
-    for reason, some in by_reason.items():
-        lines += _folded("  ", f"{reason}: {' '.join([each.rule.id for each in some])}")
-    return lines
 
 
 def ascii_only(line: str) -> str:
@@ -57,56 +48,44 @@ def ascii_only(line: str) -> str:
     return line.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _folded(first: str, words: str) -> list[str]:
-    return wrapped(first, ascii_only(words), WIDTH)
+def _folded(*parts: tuple[str, str]) -> list[str]:
+    """Lines of (begin of the first line, words)."""
+    return [line for first, words in parts for line in wrapped(first, ascii_only(words), WIDTH)]
 
 
 def _head(site: Site) -> list[str]:
-    lines = _folded("SITING AUDIT  ", site.facts["name"])
-    lines += _folded("  file     ", site.path)
-    lines += _folded("  edition  ", site.edition + "".join([f", {each}" for each in site.local]))
-    lines += _folded("  mode     ", f"{site.mode} {site.place}".strip())
-    for line in site.placeholder_lines:
-        lines += _folded("  PLACEHOLDERS: ", line)
-    return lines + _folded(
-        "  stored   ",
-        f"{site.total_kWh:g} kWh in {len(site.units)} unit(s), "
-        f"{len(site.groups)} group(s): "
-        f"{', '.join(site.technologies)}",
+    stored = f"{site.total_kWh:g} kWh in {len(site.units)} unit(s), {len(site.groups)} group(s): "
+    return _folded(
+        ("SITING AUDIT  ", site.facts["name"]),
+        ("  file     ", site.path),
+        ("  edition  ", ", ".join([site.edition, *site.local])),
+        ("  mode     ", f"{site.mode} {site.place}".strip()),
+        *[("  PLACEHOLDERS: ", line) for line in site.placeholder_lines],
+        ("  stored   ", stored + ", ".join(site.technologies)),
     )
 
 
 def _table(site: Site, findings: list[Finding]) -> list[str]:
-    lines = [f"  {'id':5}{'what':33}{'measured':>12} {'required':>13}  verdict"]
-    for finding in findings:
-        if finding.verdict != audit.NOT_APPLICABLE:
-            lines += _row(site, finding)
-    return lines
+    columns = f"  {'id':5}{'what':33}{'measured':>12} {'required':>13}  verdict"
+    return [columns, *[line for each in findings for line in _row(site, each)]]
 
 
 def _row(site: Site, finding: Finding) -> list[str]:
-    rule, held = finding.rule, required(finding, site.lengths)
+    rule, wrong, within = finding.rule, finding.wrong, " " * 7
     verdict = finding.verdict.upper() if finding.verdict == audit.NOT_MET else finding.verdict
-    first = (
-        f"  {rule.id:5}{rule.what:33}{measured(finding, site.lengths):>12} {held:>13}  {verdict}"
-    )
-    lines = [first] + _folded(" " * 7, f"{finding.clause}; {rules.CONFIDENCE[finding.confidence]}")
-    words = "" if finding.worst is None else between(finding.worst)
+    shown = measured(finding, site.lengths), required(finding, site.lengths)
+    items = [] if finding.worst is None else [finding.worst]
     if rule.sense == rules.STATED and finding.verdict == audit.MET:
-        # a rule of several facts lists all of them
-        words = "; ".join(dict.fromkeys([between(item) for item in finding.items]))
-    if words:
-        lines += _folded(" " * 7, words)
-    if len(finding.wrong) > 1:
-        lines += _folded(
-            " " * 7,
-            f"and {len(finding.wrong) - 1} more: "
-            + "; ".join([between(item) for item in finding.wrong[1:4]])
-            + ("; ..." if len(finding.wrong) > 4 else ""),
-        )
-    for fact in finding.facts:
-        lines += _folded(" " * 7 + "missing: ", fact)
-    return lines
+        items = list(finding.items)  # a rule of several facts lists all of them
+    words = "; ".join(dict.fromkeys(map(between, items)))
+    parts = [(within, f"{finding.clause}; {rules.CONFIDENCE[finding.confidence]}")]
+    parts += [(within, words)] if words else []
+    if len(wrong) > 1:
+        more = "; ".join([*map(between, wrong[1:4]), *["..."] * (len(wrong) > 4)])
+        parts.append((within, f"and {len(wrong) - 1} more: {more}"))
+    parts += [(f"{within}missing: ", fact) for fact in finding.facts]
+    first = f"  {rule.id:5}{rule.what:33}{shown[0]:>12} {shown[1]:>13}  {verdict}"
+    return [first, *_folded(*parts)]
 
 
 def between(item: Item) -> str:
@@ -143,9 +122,7 @@ def required(finding: Finding, lengths: str = "m") -> str:
 
 
 def number(value: float | None, unit: str, lengths: str = "m") -> str:
-    """Metres or feet with three decimals, rounded down to show a shortfall of a thousandth. Other
-    units have as few digits as possible. lengths: of geometry.LENGTHS.
-    """
+    """A length has three decimals, rounded down to show a shortfall; others are short."""
     if value is None:
         return "-"
     if unit == "m":
@@ -154,49 +131,56 @@ def number(value: float | None, unit: str, lengths: str = "m") -> str:
     return f"{value:.6g} {unit}"
 
 
+def _not_applicable(findings: list[Finding]) -> list[str]:
+    """Lines of rules, by the reason why they are not applicable."""
+    by_reason = grouped(audit.of(findings, audit.NOT_APPLICABLE), lambda each: each.reason)
+    return _folded(*[("  ", f"{reason}: {ids(some)}") for reason, some in by_reason.items()])
+
+
+def ids(findings: list[Finding]) -> str:
+    """The ids of their rules."""
+    return " ".join([each.rule.id for each in findings])
+
+
 def _groups(site: Site) -> list[str]:
-    lines = ["GROUPS"]
+    lines = []
     for name, units in site.groups.items():
         names = [unit.name for unit in units]
         members = "" if names == [name] else f": {', '.join(names)}"
-        lines += _folded(f"  {name:20} {sum_kWh(units):10.6g} kWh", members)
+        lines += _folded((f"  {name:20} {sum_kWh(units):10.6g} kWh", members))
     return lines
 
 
 def _fire_areas(site: Site) -> list[str]:
-    lines = ["FIRE AREAS"]
-    for name, units in site.fire_areas.items():
-        words = f"{name:20} {sum_kWh(units):10.6g} kWh in {len(units)} unit(s)"
-        lines += _folded("  ", words)
-    return lines
+    found = [(name, sum_kWh(units), len(units)) for name, units in site.fire_areas.items()]
+    return _folded(
+        *[("  ", f"{name:20} {kWh:10.6g} kWh in {count} unit(s)") for name, kWh, count in found]
+    )
 
 
 def _exposures(site: Site) -> list[str]:
-    lines = [f"EXPOSURES WITHIN {geometry.short(NEAR_m, site.lengths)}, from the nearest unit"]
-    for unit, exposure, gap in sorted(site.nearest_units, key=lambda each: each.gap.distance_m):
-        if gap.distance_m <= NEAR_m:
-            lines.append(
-                f"  {number(gap.distance_m, 'm', site.lengths):>10}  {exposure.name:20} "
-                f"{exposure.kind:16} {unit.name}"
-            )
-    if len(lines) == 1:
-        lines.append("  none in the file")
-    absent = site.facts["absent"]
-    return lines + (_folded("  absent, by the file: ", ", ".join(absent)) if absent else [])
+    near = [each for each in site.nearest_units if each.gap.distance_m <= NEAR_m]
+    rows = [
+        f"  {number(gap.distance_m, 'm', site.lengths):>10}  {exposure.name:20} "
+        f"{exposure.kind:16} {unit.name}"
+        for unit, exposure, gap in sorted(near, key=lambda each: each.gap.distance_m)
+    ]
+    absent = ", ".join(site.facts["absent"] or ())
+    return [
+        f"EXPOSURES WITHIN {geometry.short(NEAR_m, site.lengths)}, from the nearest unit",
+        *(rows or ["  none in the file"]),
+        *(_folded(("  absent, by the file: ", absent)) if absent else []),
+    ]
 
 
 def _result(findings: list[Finding]) -> list[str]:
-    lines = _folded("RESULT: ", headline(findings))
-    for verdict in (audit.NOT_MET, audit.NEEDS_FACT):
-        ids = [each.rule.id for each in audit.of(findings, verdict)]
-        lines += _folded(f"  {verdict}: ", " ".join(ids)) if ids else []
-    return lines
+    wanting = audit.open_ones(findings).items()
+    lines = [(f"  {verdict}: ", ids(some)) for verdict, some in wanting]
+    return _folded(("RESULT: ", headline(findings)), *lines)
 
 
 def headline(findings: list[Finding]) -> str:
-    """Numbers of rules: met, of these with an unconfirmed or second-hand clause, not met, and
-    without a fact.
-    """
+    """Numbers of rules: met, of these with an unsure clause, not met, and without a fact."""
     met, not_met, lacking = [
         audit.of(findings, verdict) for verdict in (audit.MET, audit.NOT_MET, audit.NEEDS_FACT)
     ]

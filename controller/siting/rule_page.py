@@ -23,19 +23,13 @@ def blocks() -> list[Block]:
 
 def _rules() -> Table:
     headers = ("rule", "what", "number", "holds for", *fields.EDITIONS)
-    return Table(
-        headers,
-        [
-            (
-                rule.id,
-                rule.what,
-                _number(rule),
-                _holds(rule),
-                *[_clause(rule, edition) for edition in fields.EDITIONS],
-            )
-            for rule in rules.RULES
-        ],
-    )
+    rows = []
+    for rule in rules.RULES:
+        holds = rule.scope.words + (f"; profile {rule.local}" if rule.local else "")
+        given = [rule.clauses.get(edition) for edition in fields.EDITIONS]
+        clauses = [f"{each[0]}: {SURE[each[1]]}" if each else "-" for each in given]
+        rows.append((rule.id, rule.what, _number(rule), holds, *clauses))
+    return Table(headers, rows)
 
 
 def _number(rule: items.Rule) -> str:
@@ -45,16 +39,6 @@ def _number(rule: items.Rule) -> str:
         return SENSES[rule.sense]
     figure = "see below," if rule.number is None else f"{rule.number:g}"
     return f"{rule.sense} {figure} {rule.unit}"
-
-
-def _holds(rule: items.Rule) -> str:
-    words = rule.scope.words
-    return f"{words}; profile {rule.local}" if rule.local else words
-
-
-def _clause(rule: items.Rule, edition: str) -> str:
-    words, confidence = rule.clauses.get(edition, ("", ""))
-    return f"{words}: {SURE[confidence]}" if words else "-"
 
 
 def _keys() -> Table:

@@ -1,6 +1,4 @@
-"""Scopes of the rules: the words of each scope, and the reasons that exclude a site from it. The
-report prints the first reason that applies.
-"""
+"""Scopes of the rules: their words, and the reasons that exclude a site; the first counts."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -23,8 +21,12 @@ class Scope(NamedTuple):
         return next((reason for reason, excludes in self.exclusions if excludes(site)), "")
 
 
-def _is_roof_or_garage(site: Site) -> bool:
+def _is_deck(site: Site) -> bool:
     return site.mode in (f.ROOFTOP, f.OPEN_GARAGE)
+
+
+def _is_newer(site: Site) -> bool:
+    return site.edition != f.IFC_2018
 
 
 def _is_only_mobile(site: Site) -> bool:
@@ -44,26 +46,20 @@ _STATIONARY: tuple[Exclusion, ...] = (
     ("mobile, not deployed as stationary", _is_only_mobile),
     *_REGULATED,
 )
-# Row B10, which IFC 2018 does not have.
 _SIZED: tuple[Exclusion, ...] = (
     (
         "a dedicated building (B10)",
-        lambda site: site.edition != f.IFC_2018 and site.facts["dedicated_building"],
+        lambda site: _is_newer(site) and site.facts["dedicated_building"],
     ),
     (
         "outdoors, no exposure within 30.5 m (B10)",
-        lambda site: (
-            site.edition != f.IFC_2018 and site.is_remote and site.mode in (f.STATIONARY, f.MOBILE)
-        ),
+        lambda site: _is_newer(site) and site.is_remote and site.mode in f.OPEN_AIR,
     ),
     *_STATIONARY,
 )
 _NO_ROOM: Exclusion = ("no room", lambda site: site.place != f.INDOORS)
 _FLOORS: tuple[Exclusion, ...] = (
-    (
-        "no floor of a building",
-        lambda site: site.place != f.INDOORS and not _is_roof_or_garage(site),
-    ),
+    ("no floor of a building", lambda site: site.place != f.INDOORS and not _is_deck(site)),
     *_STATIONARY,
 )
 _NOT_OUTDOORS: Exclusion = ("not outdoors", lambda site: site.place != f.OUTDOORS)
@@ -93,10 +89,7 @@ EXPOSED_UNITS = Scope(
     "Stationary outdoors; on a roof and in an open garage only if the edition has no own distances "
     "for them",
     (
-        (
-            "a roof or garage has other rules",
-            lambda site: _is_roof_or_garage(site) and site.edition != f.IFC_2018,
-        ),
+        ("a roof or garage has other rules", lambda site: _is_deck(site) and _is_newer(site)),
         *OUTDOOR_UNITS.exclusions,
     ),
 )

@@ -4,14 +4,12 @@ import functools
 import math
 from collections.abc import Callable
 
-from controller.siting import geometry
+from controller.siting import geometry as g
 
 
-def part_within(
-    convex: geometry.Shape, edge: geometry.Edge, reach_m: float
-) -> geometry.Edge | None:
+def part_within(convex: g.Shape, edge: g.Edge, reach_m: float) -> g.Edge | None:
     """The part of a segment within reach_m of a convex shape, or None."""
-    nearest = min([geometry.segment_gap(*own, *edge) for own in geometry.edges(convex)])
+    nearest = min([g.segment_gap(*own, *edge) for own in g.edges(convex)])
     if nearest.distance_m > reach_m:
         return None
     # Along a segment the distance to a convex shape falls to the nearest point and rises after it.
@@ -23,10 +21,9 @@ def part_within(
 
 
 def shielding(
-    convex: geometry.Shape, part: geometry.Edge, barriers: dict[str, geometry.Edge], beyond_m: float
+    convex: g.Shape, part: g.Edge, barriers: dict[str, g.Edge], beyond_m: float
 ) -> list[str]:
-    """Names of the barriers {name: (point, point)} that together shield a whole segment; [] if a
-    part of the segment is not shielded.
+    """Names of barriers that together shield a whole segment; [] if a part of it is not shielded.
 
     A barrier counts if it passes beside the convex shape and is beyond_m longer at both ends. A
     point is shielded if it is on the far side and the barrier cuts its shortest sight line. One
@@ -48,53 +45,42 @@ def shielding(
     return found
 
 
-def _last(
-    holds: Callable[[geometry.Point], bool], start: geometry.Point, end: geometry.Point
-) -> geometry.Point:
-    """The last point from start to end for which a condition holds. The condition holds up to one
-    point and not after it.
-    """
+def _last(holds: Callable[[g.Point], bool], start: g.Point, end: g.Point) -> g.Point:
+    """The last point from start to end for which a condition holds, which stops holding once."""
     if holds(end):
         return end
     low, high = 0.0, 1.0
-    for _ in range(geometry.HALVINGS):
+    for _ in range(g.HALVINGS):
         share = (low + high) / 2
-        low, high = (share, high) if holds(_along(start, end, share)) else (low, share)
-    return _along(start, end, low)
+        low, high = (share, high) if holds(g.between(start, end, share)) else (low, share)
+    return g.between(start, end, low)
 
 
-def _along(start: geometry.Point, end: geometry.Point, share: float) -> geometry.Point:
-    return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
-
-
-def _sight(convex: geometry.Shape, point: geometry.Point) -> geometry.Gap:
+def _sight(convex: g.Shape, point: g.Point) -> g.Gap:
     """The shortest line from a point to the edge of a convex shape."""
-    return min([geometry.point_gap(point, a, b) for a, b in geometry.edges(convex)])
+    return min([g.point_gap(point, a, b) for a, b in g.edges(convex)])
 
 
-def _sides(convex: geometry.Shape, barrier: geometry.Edge) -> list[float]:
+def _sides(convex: g.Shape, barrier: g.Edge) -> list[float]:
     """Distance of each corner to the line of a barrier, m; > 0 left of the line, < 0 right."""
     length_m = math.dist(*barrier)
-    return [geometry.side(*barrier, corner) / length_m for corner in convex.points]
+    return [g.side(*barrier, corner) / length_m for corner in convex.points]
 
 
-def _is_along(convex: geometry.Shape, barrier: geometry.Edge, beyond_m: float) -> bool:
+def _is_along(convex: g.Shape, barrier: g.Edge, beyond_m: float) -> bool:
     """Whether a barrier passes beside a convex shape and is beyond_m longer at both ends."""
     (x1, y1), (x2, y2) = barrier
     length_m, sides = math.dist(*barrier), _sides(convex, barrier)
-    if min(sides) < -geometry.TOUCH_m and max(sides) > geometry.TOUCH_m:
+    if min(sides) < -g.TOUCH_m and max(sides) > g.TOUCH_m:
         return False
     along = [((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / length_m for x, y in convex.points]
-    return (
-        min(along) >= beyond_m - geometry.TOUCH_m
-        and max(along) <= length_m - beyond_m + geometry.TOUCH_m
-    )
+    return min(along) >= beyond_m - g.TOUCH_m and max(along) <= length_m - beyond_m + g.TOUCH_m
 
 
-def _is_behind(convex: geometry.Shape, barrier: geometry.Edge, point: geometry.Point) -> bool:
+def _is_behind(convex: g.Shape, barrier: g.Edge, point: g.Point) -> bool:
     """Whether a point is on the far side of a barrier that cuts its shortest sight line."""
     sides, sight = _sides(convex, barrier), _sight(convex, point)
     facing = 1 if max(sides) > -min(sides) else -1
-    if geometry.side(*barrier, point) * facing > geometry.TOUCH_m * math.dist(*barrier):
+    if g.side(*barrier, point) * facing > g.TOUCH_m * math.dist(*barrier):
         return False
-    return geometry.segment_gap(*barrier, sight.start, sight.end).distance_m <= geometry.TOUCH_m
+    return g.segment_gap(*barrier, sight.start, sight.end).distance_m <= g.TOUCH_m

@@ -28,9 +28,7 @@ class ExposureGap(NamedTuple):
 
 @dataclass
 class Site:
-    """One siting file, checked. facts: the keys at the top of the file; local: local profiles in
-    force; place: indoors, outdoors, or "" for a dwelling, which may have units in both.
-    """
+    """A checked siting file. facts: keys at its top; place: "" for a dwelling (both)."""
 
     path: str
     facts: Table
@@ -94,9 +92,7 @@ class Site:
 
     @functools.cached_property
     def areas_of_fire_area(self) -> dict[str, list[Area]]:
-        """{name: [areas with a unit]}. Areas that are open to each other are one fire area; its
-        name is their names, joined by " + ".
-        """
+        """{names joined by " + ": areas with a unit that are open to each other}."""
         found = [
             [area for area in self.used_areas if area in part] for part in _open_parts(self.areas)
         ]
@@ -120,9 +116,7 @@ class Site:
 
     @functools.cached_property
     def all_pairs(self) -> list[UnitPair]:
-        """All pairs of units within the longest distance that a rule or a test can require. Without
-        such pairs, the nearest pair.
-        """
+        """Pairs within the longest distance that a rule can require, else the nearest pair."""
         reach_m = max(3.1, *[unit.model["ul_9540a_spacing_m"] or 0 for unit in self.units])
         found = [(a, b, geometry.gap(a.shape, b.shape)) for a, b in self.near_pairs(reach_m)]
         return found or self._nearest_pair(False)
@@ -146,12 +140,10 @@ class Site:
 
     @functools.cached_property
     def exposure_gaps(self) -> list[ExposureGap]:
-        """Gaps by the order of the file: all within NEAR_m, and the next gap beyond for each
-        exposure.
+        """All within NEAR_m, and for each exposure the next one beyond, in the order of the file.
 
-        No rule and no drawing needs more. The report shows the next gap if no unit is near, or if
-        all near gaps are reduced (B19). Units in areas and other units have separate next gaps,
-        because row B34 covers only the latter.
+        The report shows the next gap if no unit is near, or if all near gaps are reduced (B19).
+        Units in areas have a next gap of their own, because row B34 covers only the others.
         """
         found: dict[tuple[int, int], Gap] = {}
         for is_held in (False, True):
@@ -215,10 +207,8 @@ def _near_gaps(units: list[tuple[int, Shape, Box]], shape: Shape) -> Iterator[tu
     """(index, Gap) of each unit within NEAR_m of a shape, and of the next unit beyond."""
     around, beyond_m = geometry.box(shape), math.inf
     apart = sorted(
-        [
-            (geometry.box_distance_m(box, around), index, unit_shape)
-            for index, unit_shape, box in units
-        ]
+        (geometry.box_distance_m(box, around), index, unit_shape)
+        for index, unit_shape, box in units
     )
     for least_m, index, unit_shape in apart:
         if least_m > beyond_m + geometry.TOUCH_m:
@@ -239,9 +229,7 @@ def _open_parts(areas: tuple[Area, ...]) -> list[list[Area]]:
 
 
 def _is_open_to(area: Area, other: Area) -> bool:
-    """Whether two areas are wall to wall and neither has the required rating. A missing rating
-    counts as 0.
-    """
+    """Whether two areas are wall to wall without the required rating. A missing one is 0."""
     if max(each.facts["fire_rating_h"] or 0 for each in (area, other)) >= f.SEPARATION_h:
         return False
     reach_m = PARTITION_m + geometry.TOUCH_m

@@ -12,9 +12,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 class Unit(NamedTuple):
-    """energy_kWh: nameplate, or rated voltage times rated capacity (row B3). group: the unit's own
-    name if the file gives none. area: name of the area around the unit, "" outside all areas.
-    """
+    """group: its own name if the file gives none. area: around it, "" outside all areas."""
 
     name: str
     model_name: str
@@ -34,11 +32,7 @@ class Area(NamedTuple):
 
 
 class Exposure(NamedTuple):
-    """An object that a fire of the storage must not reach, or a place that has to stay free.
-
-    shape: the outline for distances. An open lot line continues straight beyond its ends in the
-    file.
-    """
+    """An object or place that a fire must not reach. An open lot line goes on beyond the file."""
 
     name: str
     kind: str

@@ -64,10 +64,10 @@ def _steps(trace: Trace) -> list[Facts]:
     return [
         {
             "step": step,
-            "low": None if low is None else _bound(trace(low)),
-            "high": None if high is None else _bound(trace(high)),
+            "low": low and _bound(trace(low)),
+            "high": high and _bound(trace(high)),
             "leaves": trace(leaves),
-            "acted": None if acted is None else base.reason(trace(acted)),
+            "acted": acted and base.reason(trace(acted)),
         }
         for step, low, high, leaves, acted in rows
     ]
@@ -79,9 +79,9 @@ def _bound(value: int) -> int | None:
 
 
 def without(chain: c.Chain, code: int, wider: Wider = lambda: ANY) -> Facts:
-    """{value, next: the reason that would bind then, or None}: the chain once more without the
-    reason `code`, and without the ramp, which only delays. wider: (value, reason) of a cap or a
-    limit without this reason.
+    """{value, next: the reason that would bind then, or None}: the chain without `code` and ramp.
+
+    wider: (value, reason) of a cap or a limit without this reason.
     """
     again = c.Chain(WIDE_W)
     for answer in chain.answers:

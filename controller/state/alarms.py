@@ -66,18 +66,15 @@ def check(ordered: list[Facts]) -> list[Facts]:
 
 
 def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
-    """The conditions of a reset now: {needs, left, allowed, next_token_ms, CAUSES, code, command,
-    result, waits}.
+    """The conditions of a reset now.
 
     needs: None (nothing is latched), "remote" or "key". waits: instances whose cause is not gone
-    long enough, with the time that is left (None while active). result: of such a reset now, in
-    this channel.
+    long enough (due_ms None: active). result: of such a reset now, in this channel.
     """
     left, allowed = shadow.core.facts.resets()
     latched = [row for row in standing if row["is_latched"]]
-    needs, result = None, l.NOTHING
-    if latched:
-        needs = "key" if any(row["reset"] == "key" for row in latched) else "remote"
+    needs, result = rows.needed([row["reset"] for row in latched], None), l.NOTHING
+    if needs:
         kind = m.KEY if needs == "key" else m.REMOTE
         result = shadow.core.facts.verdict(kind, shadow.first_out, shadow.cause_mask)
     return {
@@ -119,12 +116,10 @@ def next_token_ms(shadow: Shadow) -> int | None:
 
 
 def start(shadow: Shadow) -> Facts:
-    """The conditions of a start: {state, waits_for, checklist, is_asked_to_run, rests,
-    resets_per_hour_max}.
+    """The conditions of a start.
 
-    rests: {"why", "name"}: why the cabinet is in standby, one of STANDBY, and the person whose
-    lock-out has ended; None while the cabinet is asked to run or locked out. checklist: {"done",
-    "total"} items of the start checklist; None once a contactor closes, when only a part applies.
+    rests: why the cabinet is in standby, one of STANDBY, and the person whose lock-out has ended;
+    None while it is asked to run or locked out. checklist: None once a contactor closes.
     """
     out, state, missing = shadow.out, shadow.out[s.STATE], shadow.out[s.INHIBIT_REASON]
     waiting = missing and state not in (s.RUNNING, s.STOPPING)
@@ -138,5 +133,5 @@ def start(shadow: Shadow) -> Facts:
         "checklist": checklist if state in (s.INHIBITED, s.READY) else None,
         "is_asked_to_run": is_asked,
         "rests": rests if code and not is_asked and not base.locked_out_by(shadow) else None,
-        "resets_per_hour_max": base.cabinet_parameter(shadow, p.P_RESETS_PER_HOUR_MAX),
+        "resets_per_hour_max": shadow.core.facts.cabinet_parameter(p.P_RESETS_PER_HOUR_MAX),
     }

@@ -1,9 +1,7 @@
 """May a job that raises the load run within battery and connection?
 
-`answer` is a pure function of a `Situation` (situation.py reads it from a controller) and a `Job`.
-
-Every estimate is on the safe side: a "yes" must hold, and a "no" may be too strict. An unknown
-meter is never a "yes".
+A "yes" must hold, a "no" may be too strict: estimates are on the safe side. An unknown meter is
+never a "yes".
 """
 
 from collections.abc import Iterable
@@ -29,12 +27,10 @@ POWER_W_MAX, AT_S_MAX, FOR_S_MAX = 1_000_000_000, 86_400, 86_400
 
 
 def answer(given: Situation, job: Job) -> Facts:
-    """{answer, power_W, at_s, for_s, missing: [{what, ...}], unknown: [words]}.
+    """{answer, power_W, at_s, for_s, missing: [{what, ...}], unknown: [words]}; with meters more.
 
-    Where the meters are known also: course: that of course.py which decides, None if there is one;
-    rests_on: the limits behind the answer; margin_W and margin_Wh (None without a yes; margin_Wh
-    also while no energy is needed); needed_W: of the battery in the worst moment; given_Wh: what it
-    gives in the job; import_W_max with its reason in that moment; end_ddegC; assumptions.
+    course: the one that decides, None if there is one; margin_W, margin_Wh: None without a yes, or
+    without a need; needed_W: of the battery in the worst moment; given_Wh: in the job.
     """
     if given.unknown:
         return not_known(job, given.unknown)
@@ -66,10 +62,7 @@ def answer(given: Situation, job: Job) -> Facts:
 
 
 def _rests_on(given: Situation, worst: Moment) -> list[Facts]:
-    """Each limit behind the answer: {source, what, state, value_W, valid_s, fallback_W, decides}.
-    valid_s: None without an end; fallback_W: what counts then; decides: the import of the worst
-    moment.
-    """
+    """Each limit behind the answer. valid_s None: without an end; decides: in the worst moment."""
     connection, tracking = given.connection, given.tracking
     words: list[tuple] = [("", "connection", "configured", connection.import_W_max, None, None)]
     for each in given.hints:
@@ -84,14 +77,9 @@ def _rests_on(given: Situation, worst: Moment) -> list[Facts]:
     if given.slots:
         words.append((given.schedule_source, "schedule", "valid", None, given.heard_s, None))
     names = "source", "what", "state", "value_W", "valid_s", "fallback_W"
-    found = [dict(zip(names, each)) for each in words]
-    return [{**each, "decides": _decides(each, worst)} for each in found]
-
-
-def _decides(limit: Facts, worst: Moment) -> bool:
     what = {reasons.GRID_CAP_HINT: "import_W_max", reasons.SCHEDULE_GRID_CAP: "schedule"}
-    named = what.get(worst.cap.reason, "connection")
-    return (limit["source"], limit["what"]) == (worst.cap.source, named)
+    deciding = worst.cap.source, what.get(worst.cap.reason, "connection")
+    return [{**dict(zip(names, each)), "decides": each[:2] == deciding} for each in words]
 
 
 def not_known(job: Job, unknown: Iterable[str]) -> Facts:

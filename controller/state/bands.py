@@ -1,10 +1,8 @@
 """RMS power of load, grid and battery in three bands of frequency, over the last minute.
 
-The samples come from the replies of meters and converters in the journal. A reply that repeats the
-value before it is not a sample, because the hold of the meter would fill the upper band. A frozen
-meter gives no samples. A band is
-observable up to a third of the rate of the samples. `spectrum.py` defines the rms. The loop never
-computes it.
+A reply that repeats the value before it is not a sample, because the hold of the meter would fill
+the upper band. A frozen meter gives no samples. A band is observable up to a third of the rate of
+the samples. The loop never computes it.
 """
 
 from collections import deque
@@ -71,13 +69,11 @@ class Samples:
 
     def _computed(self) -> Facts:
         floor_ms = max(self._sample_ms, self._tick_ms)
-        return {
-            "window_s": WINDOW_MS // 1000,
-            **{
-                name: measured(replies.kept, self._now_ms, self._tick_ms, floor_ms)
-                for name, replies in self._replies.items()
-            },
+        found = {
+            name: measured(replies.kept, self._now_ms, self._tick_ms, floor_ms)
+            for name, replies in self._replies.items()
         }
+        return {"window_s": WINDOW_MS // 1000, **found}
 
 
 class _Replies:
@@ -109,8 +105,7 @@ def _sample_ms(header: Facts) -> int:
 
 
 def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int) -> Facts:
-    """{sample_ms, observable_to_Hz, rms_W: {band: W or None}, not_observable: {band: why}} of one
-    power. A band that is observable in part has both an rms, of that part, and a reason.
+    """The rms of each band of one power; a band that is observable in part also has a reason.
 
     replies: oldest first. sample_ms: the samples are not closer together than this.
     """

@@ -11,7 +11,7 @@ from controller.journal.history import STAGES, Moment
 from controller.journal.snapshot import Shadow, Snapshot
 from controller.rows import danger, reason_words
 from controller.run import peer_words
-from safety import parameters as p, signals as s
+from safety import signals as s
 
 Facts = dict[str, Any]  # plain data: the console prints it, `--json` shows it
 Computed = Shadow | Moment  # a snapshot whose core is in the controller's state
@@ -31,14 +31,9 @@ def reason_facts(code: int, name: str, sentence: str, remedy: str) -> Facts:
     return {"code": code, "label": reasons.label(code), **words}
 
 
-def tick_ms(shadow: Computed) -> int:
-    """Length of a tick of this controller, ms."""
-    return shadow.core.safety_image[p.H_TICK_MS]
-
-
 def uptime_ms(shadow: Computed) -> int:
     """Time since the controller's start, counted in ticks, ms."""
-    return (shadow.sequence or 0) * tick_ms(shadow)
+    return (shadow.sequence or 0) * shadow.core.facts.tick_ms
 
 
 def age_ms(shadow: Computed, group: int) -> int | None:
@@ -97,24 +92,9 @@ def battery_W(shadow: Computed) -> int | None:
     return sum(found) if len(found) == len(values) else None
 
 
-def rack_parameter(shadow: Computed, rack: int, index: int) -> int:
-    """Word `index` of RACK_PARAMETERS of a rack (from 0) in the safety image."""
-    return shadow.core.facts.rack_parameter(rack, index)
-
-
-def unit_parameter(shadow: Computed, unit: int, index: int) -> int:
-    """Word `index` of UNIT_PARAMETERS of a unit (from 0) in the safety image."""
-    return shadow.core.facts.unit_parameter(unit, index)
-
-
-def cabinet_parameter(shadow: Computed, index: int) -> int:
-    """Word `index` of CABINET_PARAMETERS in the safety image."""
-    return shadow.core.facts.cabinet_parameter(index)
-
-
 def head(shadow: Shadow) -> Facts:
     """The facts at the top of every page."""
-    names = shadow.reader.header.get("names", {})
+    names, facts = shadow.reader.header.get("names", {}), shadow.core.facts
     return {
         "cabinet": names.get("cabinet") or names.get("site", "-"),
         "state": s.STATES[shadow.out[s.STATE]],
@@ -122,7 +102,7 @@ def head(shadow: Shadow) -> Facts:
         "uptime_ms": uptime_ms(shadow),
         "sequence": shadow.sequence,
         "locked_out_by": locked_out_by(shadow),
-        "test_left_ms": test_left_ms(shadow),
+        "test_left_ms": facts.test_left_ms() if shadow.inp[s.TEST_REQUEST] else None,
         "danger": danger_of(shadow),
         "contradicted": contradicted(shadow),
     }
@@ -147,20 +127,18 @@ def danger_of(shadow: Snapshot) -> Facts:
     return {"level": level, "name": danger.NAMES[level], "words": danger.FIRST[level]}
 
 
-def test_left_ms(shadow: Shadow) -> int | None:
-    """Time left of TEST mode, ms; 0 while it stops at the end; None in other modes."""
-    if not shadow.inp[s.TEST_REQUEST]:
-        return None
-    return shadow.core.facts.test_left_ms()
-
-
 def locked_out_by(shadow: Snapshot) -> str | None:
     """Name of the person who has locked the cabinet out, None without one."""
     return image.name_of(shadow.inp[image.places(shadow.layout, ())["locked_out"]]) or None
 
 
-def configured(shadow: Snapshot, device: SiteDevice) -> str | None:
-    """Name of a site device in the configuration; None for the clock, which is the box's own."""
+def entry_of(shadow: Snapshot, device: SiteDevice) -> Facts:
+    """Entry of a site device in the journal's header; {} of the clock, which is the box's own."""
     place = device.role.name, device.number - 1
     found = shadow.reader.header.get("devices", [])
-    return next((each["name"] for each in found if (each["role"], each["index"]) == place), None)
+    return next((each for each in found if (each["role"], each["index"]) == place), {})
+
+
+def configured(shadow: Snapshot, device: SiteDevice) -> str | None:
+    """Name of a site device in the configuration; None for the clock."""
+    return entry_of(shadow, device).get("name")

@@ -53,10 +53,9 @@ class Course:
     def steps_W(self, now_s: int) -> int:
         """Change of the load by the announced steps."""
         begun = [each for each in self._steps if each.start_s <= now_s]
-        return sum([each.step_W for each in begun if each.step_W > 0 or self._goes_on(each, now_s)])
-
-    def _goes_on(self, step: Step, now_s: int) -> bool:
-        return not self._is_silent or step.end_s is None or now_s < step.end_s
+        over = [each for each in begun if each.end_s is not None and now_s >= each.end_s]
+        ended = [each for each in over if self._is_silent and each.step_W <= 0]
+        return sum([each.step_W for each in begun]) - sum([each.step_W for each in ended])
 
     def base(self, now_s: int, slot: Slot | None) -> tuple[int, bool, bool]:
         """(requested power, a hint requests it, load tracking pauses beside it)."""

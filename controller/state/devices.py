@@ -42,11 +42,8 @@ def _refused(view: DeviceView) -> Facts:
     """{signal: {value, low, high}} of the signals whose last answers were out of range."""
     signals = [each for each in view.device.role.signals if view.is_refused(each.name)]
     value = view.word(REFUSED_VALUE) if len(signals) == 1 else None
-    found = {}
-    for each in signals:
-        low, high = each.bounds(view.settings)
-        found[each.name] = {"value": value, "low": low, "high": high}
-    return found
+    bounds = [(each.name, *each.bounds(view.settings)) for each in signals]
+    return {name: {"value": value, "low": low, "high": high} for name, low, high in bounds}
 
 
 def _beyond(view: DeviceView) -> dict[str, int]:
@@ -61,12 +58,9 @@ def _beyond(view: DeviceView) -> dict[str, int]:
 
 def _differs(shadow: Shadow, view: DeviceView) -> str | None:
     """The first register of the identity that holds another value than the profile says."""
-    number, device = view.word(OTHER_DEVICE), view.device
-    for each in shadow.reader.header.get("devices", []):
-        if (each["role"], each["index"] + 1) == (device.role.name, device.number):
-            names: list[str] = each["identity"]
-            return names[number - 1] if 0 < number <= len(names) else None
-    return None
+    names: list[str] = base.entry_of(shadow, view.device).get("identity", [])
+    number = view.word(OTHER_DEVICE)
+    return names[number - 1] if 0 < number <= len(names) else None
 
 
 def powers(shadow: Shadow) -> list[Facts]:

@@ -28,8 +28,7 @@ def facts(shadow: Shadow, history: h.History, recorded: record.Record | None) ->
 
 
 def _in_order(events: Iterable[Facts]) -> list[Facts]:
-    """Events in the order of their uptime, because a recorder writes late events of the journal
-    behind its note about a gap.
+    """Events by uptime: a recorder writes late events of the journal behind its note about a gap.
 
     No event moves across a boot, where the uptime begins anew, nor across a step of the clock.
     """

@@ -1,7 +1,7 @@
-"""A pure forecast of battery and connection until the end of a job, in steps of 5 s.
+"""A pure forecast of battery and connection until the end of a job, on the safe side.
 
 The law of load tracking (core/tracking/reference.py) says how much the battery gives. So a charge
-before the job and the energy that tracking itself takes are in it. Estimates are on the safe side.
+before the job and the energy that tracking itself takes are in it.
 """
 
 from array import array
@@ -132,16 +132,16 @@ class Forecast:
         cap = self.course.import_cap(now_s, slot)
         cap_W = cap.import_W
         least_W = min(cap_W, self._peak_W(now_s))
-        can_W, kept_Wh = self._cool_W * self._warm_share(), self._kept_Wh(slot)
-        import_W = self._balance(now_s, more_W, least_W, can_W, slot, kept_Wh, step_s)
+        can_W = self._cool_W * self._warm_share()
+        import_W = self._balance(now_s, more_W, least_W, can_W, slot, step_s)
         self._used_Ws += max(0.0, import_W) * step_s
         if runs:
             need_W = self._most_W + more_W - cap_W
             self.moments.append(Moment(need_W, can_W, self._cool_W, cap, now_s, self.ddegC))
             self._job_s += step_s
         if has_begun and self._most_W + more_W > least_W:
-            unused_Wh = self._given.battery.full_Wh * MARGIN_PERMILLE / PERMILLE + kept_Wh
-            self.left_Wh = min(self.left_Wh, self._energy_Wh - unused_Wh)
+            margin_Wh = self._given.battery.full_Wh * MARGIN_PERMILLE / PERMILLE
+            self.left_Wh = min(self.left_Wh, self._energy_Wh - (margin_Wh + self._kept_Wh(slot)))
 
     def _peak_left_Ws(self, peak: Peak) -> float:
         return peak.limit_W * peak.interval_s - self._used_Ws - peak.margin_Ws
@@ -167,21 +167,14 @@ class Forecast:
         return max(0, more) * self._given.battery.full_Wh / PERMILLE
 
     def _balance(
-        self,
-        now_s: int,
-        more_W: float,
-        cap_W: float,
-        can_W: float,
-        slot: Slot | None,
-        kept_Wh: float,
-        step_s: int,
+        self, now_s: int, more_W: float, cap_W: float, can_W: float, slot: Slot | None, step_s: int
     ) -> float:
-        """Mean import of a step; energy, charge and temperature follow. kept_Wh: a floor."""
+        """Mean import of a step; energy, charge and temperature follow."""
         battery, course = self._given.battery, self.course
         loads_W = [each_W + more_W for each_W in self._levels_W]
         load_W = sum(loads_W) / LEVELS
         low_W, most_W = course.choice_W(now_s, slot, load_W)
-        high_W = most_W if self._energy_Wh > kept_Wh else 0
+        high_W = most_W if self._energy_Wh > self._kept_Wh(slot) else 0
         base_W, is_requested, is_exact = course.base(now_s, slot)
         export_W_max = course.export_W_max(now_s, slot)
 

@@ -112,8 +112,8 @@ def notices(shadow: Shadow) -> list[Facts]:
 def fallback_W(shadow: Snapshot, index: int, quantity: int) -> int | None:
     """The fallback of a source, W; None without one."""
     image = shadow.reader.header["source_image"]
-    at = hint_sources.HEADER_WORDS + index * hint_sources.SOURCE_WORDS + hint_sources.W_FALLBACK
-    value_W = image[at + hint_sources.QUANTITIES.index(quantity)]
+    source = hint_sources.sources(image)[index]
+    value_W = source.fallback_W[hint_sources.QUANTITIES.index(quantity)]
     return None if value_W == hint_sources.ABSENT_W else value_W
 
 
@@ -124,11 +124,7 @@ def remaining_Wh(shadow: Snapshot) -> int | None:
 
 
 def of_source(shadow: Shadow, bound: str) -> list[Facts]:
-    """The entries in force of the source that sets `bound` (a key of BINDING).
-
-    Without an entry of that quantity it is the import or export maximum of the source: a role that
-    does not oblige the battery narrows charging and discharging with them.
-    """
+    """The entries in force of the source that sets `bound`, also of an import or export maximum."""
     name = binding(shadow)[bound]
     own = [each for each in in_force(shadow) if each["source"] == name]
     for quantity in BINDING[bound][1]:

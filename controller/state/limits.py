@@ -1,7 +1,4 @@
-"""The numbers behind each limit, from the shadow's kernel: rack, cell, age and rows that decide.
-
-A `way` is 0 for charge and 1 for discharge.
-"""
+"""The numbers behind each limit: rack, cell, age and rows. A `way`: 0 charge, 1 discharge."""
 
 from collections.abc import Callable, Iterable
 
@@ -25,29 +22,25 @@ def way_and_limit(code: int) -> tuple[int, int] | None:
     return None
 
 
-def _limit_W(shadow: Shadow, unit: int, way: int, number: int) -> int:
-    return shadow.core.facts.limit_W(unit, way, number)
-
-
 def _lowest_W(shadow: Shadow, way: int, numbers: Iterable[int]) -> int:
     """Sum over the units of the lowest of these limits, W >= 0."""
-    units = range(shadow.layout.units)
-    return sum([min([_limit_W(shadow, unit, way, each) for each in numbers]) for unit in units])
+    limit_W, units = shadow.core.facts.limit_W, range(shadow.layout.units)
+    return sum([min([limit_W(unit, way, each) for each in numbers]) for unit in units])
 
 
 def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
     """(W, reason code) without limit `number`; of the unit which would then withhold most."""
     others = [index for index in range(bounds.LIMIT_COUNT) if index != number]
+    limit_of_W = shadow.core.facts.limit_W
 
     def left_W(unit: int) -> int:
-        least_W = min([_limit_W(shadow, unit, way, index) for index in others])
-        return least_W - shadow.core.rated_W[unit]
+        return min([limit_of_W(unit, way, index) for index in others]) - shadow.core.rated_W[unit]
 
     unit = min(range(shadow.layout.units), key=left_W)
 
     def order(index: int) -> tuple[int, int]:
         """The kernel names the first of equal limits in NAMED; the last if they leave nothing."""
-        limit_W, place = _limit_W(shadow, unit, way, index), bounds.NAMED.index(index)
+        limit_W, place = limit_of_W(unit, way, index), bounds.NAMED.index(index)
         return limit_W, place if limit_W else -place
 
     return _lowest_W(shadow, way, others), CODES[way][min(others, key=order)]
@@ -60,7 +53,7 @@ def recovering(shadow: Shadow, way: int) -> Facts | None:
     to_W = _lowest_W(shadow, way, range(bounds.LIMIT_COUNT))
     if now_W >= to_W:
         return None
-    permille = base.cabinet_parameter(shadow, p.P_LIMIT_RECOVERY_PERMILLE_PER_S)
+    permille = shadow.core.facts.cabinet_parameter(p.P_LIMIT_RECOVERY_PERMILLE_PER_S)
     return {"now_W": now_W, "to_W": to_W, "W_per_s": sum(shadow.core.rated_W) * permille // 1000}
 
 
@@ -83,9 +76,8 @@ def _unit_of(shadow: Shadow, way: int, number: int) -> int:
     """The unit that this limit binds; of several or none the one that it leaves least."""
 
     def order(unit: int) -> tuple[int, int]:
-        limit_W = _limit_W(shadow, unit, way, number)
-        least_W = min([_limit_W(shadow, unit, way, each) for each in range(bounds.LIMIT_COUNT)])
-        return limit_W - least_W, limit_W
+        each_W = [shadow.core.facts.limit_W(unit, way, at) for at in range(bounds.LIMIT_COUNT)]
+        return each_W[number] - min(each_W), each_W[number]
 
     return min(range(shadow.layout.units), key=order)
 
@@ -100,29 +92,25 @@ def _online(shadow: Shadow, unit: int) -> list[int]:
     return [rack for rack in racks if facts.unit_of(rack) == unit and facts.is_online(rack)]
 
 
-def _rack_word(shadow: Shadow, rack: int, word: int) -> int:
-    return shadow.core.facts.rack_limit(rack, word)
-
-
 def _current(shadow: Shadow, way: int, number: int) -> Facts:
     """The factors of bounds.Bounds: racks online x current x sharing x voltage (x efficiency)."""
-    unit = _unit_of(shadow, way, number)
+    facts, unit = shadow.core.facts, _unit_of(shadow, way, number)
     online = _online(shadow, unit)
     numbers = {"unit": unit + 1, "racks_online": len(online)}
     if not online:
         return numbers
-    rack = min(online, key=lambda each: _rack_word(shadow, each, rack_limits.RL_CURRENT_MA + way))
-    rack_current_mA = _rack_word(shadow, rack, rack_limits.RL_CURRENT_MA + way)
+    word = rack_limits.RL_CURRENT_MA + way
+    rack_current_mA, rack = min([(facts.rack_limit(each, word), each) for each in online])
     return numbers | {
         "rack": rack + 1,
         "rack_current_mA": rack_current_mA,
-        "is_rating": rack_current_mA >= base.rack_parameter(shadow, rack, p.R_RATED_CURRENT_MA),
-        "voltage_V": min([_rack_word(shadow, each, rack_limits.RL_VOLTAGE_V) for each in online]),
-        "sharing_permille": base.unit_parameter(shadow, unit, p.U_RACK_SHARING_PERMILLE),
-        "efficiency_permille": base.unit_parameter(shadow, unit, p.U_EFFICIENCY_PERMILLE_MIN)
+        "is_rating": rack_current_mA >= facts.rack_parameter(rack, p.R_RATED_CURRENT_MA),
+        "voltage_V": min([facts.rack_limit(each, rack_limits.RL_VOLTAGE_V) for each in online]),
+        "sharing_permille": facts.unit_parameter(unit, p.U_RACK_SHARING_PERMILLE),
+        "efficiency_permille": facts.unit_parameter(unit, p.U_EFFICIENCY_PERMILLE_MIN)
         if way
         else 1000,
-        "limit_W": _limit_W(shadow, unit, way, number),
+        "limit_W": facts.limit_W(unit, way, number),
         "cell": cell(shadow, rack, way),
     }
 
@@ -136,7 +124,7 @@ def cell(shadow: Shadow, rack: int, way: int) -> Facts | None:
     voltage_mV = base.rack_value(shadow, rack, ends[way][0])
     position = base.rack_value(shadow, rack, ends[way][1])
     other_mV = base.rack_value(shadow, rack, ends[1 - way][0])
-    if not base.rack_parameter(shadow, rack, p.R_CELLS_REPORTED):
+    if not shadow.core.facts.rack_parameter(rack, p.R_CELLS_REPORTED):
         return None
     if voltage_mV is None or position is None or other_mV is None:
         return None
@@ -151,20 +139,20 @@ def cell(shadow: Shadow, rack: int, way: int) -> Facts | None:
 
 def _taper(shadow: Shadow, way: int, number: int) -> Facts:
     """The reading of the rack with the smallest share, that share, and both ends of the taper."""
-    words, numbers = _TAPERS[number]
+    charge, more, numbers = _TAPERS[number]
     unit = _unit_of(shadow, way, number)
     online = _online(shadow, unit)
     if not online:
         return {"unit": unit + 1, "racks_online": 0}
-    rack = min(online, key=lambda each: _rack_word(shadow, each, words[way]))
+    shares = [(shadow.core.facts.rack_limit(each, charge + way * more), each) for each in online]
+    left_permille, rack = min(shares)
     seen, ends = numbers(shadow, way, rack)
-    left_permille = _rack_word(shadow, rack, words[way])
     return {"unit": unit + 1, "rack": rack + 1, **seen, "left_permille": left_permille, **ends}
 
 
 def _cell_voltage(shadow: Shadow, way: int, rack: int) -> Taper:
     first = p.R_DISCHARGE_TAPER_MV if way else p.R_CHARGE_TAPER_MV
-    full_at, none_at = [base.rack_parameter(shadow, rack, first + end) for end in (0, 1)]
+    full_at, none_at = [shadow.core.facts.rack_parameter(rack, first + end) for end in (0, 1)]
     return {"cell": cell(shadow, rack, way)}, {"full_at_mV": full_at, "none_at_mV": none_at}
 
 
@@ -189,25 +177,18 @@ def _state_of_charge(shadow: Shadow, way: int, rack: int) -> Taper:
 def _silence(shadow: Shadow, way: int, rack: int) -> Taper:
     age_ms = shadow.core.facts.oldest_ms(rack)
     return {"age_ms": age_ms}, {
-        "full_at_ms": base.rack_parameter(shadow, rack, p.R_BMS_WARN_MS),
-        "none_at_ms": base.rack_parameter(shadow, rack, p.R_BMS_RAMP_MS),
+        "full_at_ms": shadow.core.facts.rack_parameter(rack, p.R_BMS_WARN_MS),
+        "none_at_ms": shadow.core.facts.rack_parameter(rack, p.R_BMS_RAMP_MS),
     }
 
 
-def _both(word: int) -> tuple[int, int]:
-    """The word of a limit for charge, and the one for discharge after it."""
-    return word, word + 1
-
-
-# limit: (its word of RACK_LIMITS for each way, the numbers behind it)
-_TAPERS: dict[int, tuple[tuple[int, int], Callable[[Shadow, int, int], Taper]]] = {
-    bounds.L_CELL_VOLTAGE_TAPER: (_both(rack_limits.RL_CELL_VOLTAGE), _cell_voltage),
-    bounds.L_TEMPERATURE_TAPER: (_both(rack_limits.RL_TEMPERATURE), _temperature),
-    bounds.L_SOC_TAPER: (_both(rack_limits.RL_SOC), _state_of_charge),
-    bounds.L_BMS_SILENCE: ((rack_limits.RL_SILENCE, rack_limits.RL_SILENCE), _silence),
+# limit: (its word of RACK_LIMITS for charge, steps to that for discharge, the numbers behind it)
+_TAPERS: dict[int, tuple[int, int, Callable[[Shadow, int, int], Taper]]] = {
+    bounds.L_CELL_VOLTAGE_TAPER: (rack_limits.RL_CELL_VOLTAGE, 1, _cell_voltage),
+    bounds.L_TEMPERATURE_TAPER: (rack_limits.RL_TEMPERATURE, 1, _temperature),
+    bounds.L_SOC_TAPER: (rack_limits.RL_SOC, 1, _state_of_charge),
+    bounds.L_BMS_SILENCE: (rack_limits.RL_SILENCE, 0, _silence),
 }
-
-
 _DEMANDS = {
     bounds.L_DERATE: ((m.D_CHARGE_DERATE_PCT, m.D_DISCHARGE_DERATE_PCT), 1),
     bounds.L_INHIBIT: ((m.D_CHARGE_INHIBIT, m.D_DISCHARGE_INHIBIT), m.INHIBIT_AT_ONCE),

@@ -29,10 +29,10 @@ class Ledger:
 
 
 def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | None:
-    """{rows, summary, wrong, clock} as plain data, None for a controller without proof tests.
+    """{rows, summary, wrong, clock}, None for a controller without proof tests.
 
-    rows: of proof_state.rows; summary: the next due, in a few words; wrong: lines about the ledger;
-    clock: source of the day (utc.py), because with an unknown clock a late test may look due.
+    summary: the next due; wrong: lines about the ledger; clock: source of the day, because with an
+    unknown clock a late test may look due.
     """
     planned = header.get("proof_tests")
     if planned is None:
@@ -43,13 +43,7 @@ def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | Non
         wrong = [plain(error, proof_tests.FILE)]
         return {"rows": [], "summary": "proof tests unknown", "wrong": wrong, "clock": clock}
     rows = proof_state.rows(planned, found.records, proof_lines.day(proof_lines.utc_text(utc_us)))
-    summary = _summary(found, rows, clock)
+    summary = "proof-test ledger damaged" if found.breaks else proof_state.summary(rows)
+    if clock == utc.UNKNOWN and summary and not (found.breaks or proof_state.wrong(rows)):
+        summary += ", clock unknown"
     return {"rows": rows, "summary": summary, "wrong": found.lines, "clock": clock}
-
-
-def _summary(found: proof_lines.Found, rows: list[Facts], clock: str) -> str:
-    if found.breaks:
-        return "proof-test ledger damaged"
-    next_due = proof_state.summary(rows)
-    is_doubtful = clock == utc.UNKNOWN and next_due and not proof_state.wrong(rows)
-    return next_due + (", clock unknown" if is_doubtful else "")

@@ -1,7 +1,6 @@
 """How a runaway would go on: the suspected module, and when fire would reach its neighbours.
 
-For people only: neither the matrix's report nor any interface upstream has it, and no code that
-acts may read it.
+For people only: no report of the matrix, no interface upstream and no code that acts reads it.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,7 +59,7 @@ def _began_ms(
 
 def _readings(shadow: Shadow, rack: int) -> Sequence[int]:
     first = shadow.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
-    return shadow.inp[first : first + base.rack_parameter(shadow, rack, p.R_MODULES)]
+    return shadow.inp[first : first + shadow.core.facts.rack_parameter(rack, p.R_MODULES)]
 
 
 def _hottest(shadow: Shadow, rack: int) -> tuple[int, int, int] | None:
@@ -78,21 +77,19 @@ def _seen(
     modules = len(readings)
     median_degC = readings[(modules - 1) // 2] / DECI
     air_ddegC = base.cabinet_value(shadow, s.AIR_TEMPERATURE_DDEGC)
+    # since the oldest second that the kernel keeps
+    oldest_ddegC = shadow.core.facts.oldest_reading_ddegC(rack, module)
+    is_kept = oldest_ddegC != heating.NO_HISTORY_DDEGC
+    rise_ddegC = _readings(shadow, rack)[module] - oldest_ddegC if is_kept else 0
     return propagation_map.Seen(
-        cells=max(2, base.rack_parameter(shadow, rack, p.R_CELLS) // modules),
+        cells=max(2, shadow.core.facts.rack_parameter(rack, p.R_CELLS) // modules),
         hot_degC=readings[-1] / DECI,
-        rise_K_per_s=_rise_ddegC(shadow, rack, module) / DECI / heating.HISTORY_S,
+        rise_K_per_s=rise_ddegC / DECI / heating.HISTORY_S,
         others_degC=median_degC,
         air_degC=median_degC if air_ddegC is None else air_ddegC / DECI,
         warming_s=min(began_ms / MILLI, WARMING_S_MAX),
         burning_s=None if burning_ms is None else min(burning_ms / MILLI, WARMING_S_MAX),
     )
-
-
-def _rise_ddegC(shadow: Shadow, rack: int, module: int) -> int:
-    """Rise of the module since the oldest second that the kernel keeps, 0.1 K."""
-    oldest = shadow.core.facts.oldest_reading_ddegC(rack, module)
-    return 0 if oldest == heating.NO_HISTORY_DDEGC else _readings(shadow, rack)[module] - oldest
 
 
 def _neighbours(shadow: Shadow) -> propagation_map.Neighbours:

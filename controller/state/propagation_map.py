@@ -2,8 +2,7 @@
 
 A chain of cells as in section 5 of the fact table: `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra
 + Q`. At its trigger temperature a cell begins to release its energy, `Q = (E - released) / tau`.
-Steps of 5 s, 30 minutes ahead. The model leaves out heat by jets, flames and hot gas. A test checks
-that no code that acts imports it, because a trip must never wait for an estimate.
+The model leaves out heat by jets, flames and hot gas. A trip must never wait for an estimate.
 """
 
 import math
@@ -42,11 +41,9 @@ CELLS = {
 
 
 class Seen(NamedTuple):
-    """The suspected module: its number of cells, temperature and rise of its hottest cell,
-    temperature of the healthy modules and of the air.
+    """The suspected module. others_degC: of the healthy ones; rise: of its hottest cell.
 
-    warming_s: how long the cell has warmed from others_degC, and its neighbours with it. burning_s:
-    how long it has been running away; None before that.
+    warming_s: how long it has warmed from others_degC; burning_s: has run away, None before that.
     """
 
     cells: int
@@ -64,9 +61,7 @@ class Seen(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """Values of the type file: heat capacity of a cell; resistance from a module to the next module
-    in its rack, and to the next rack, K/W; None: no path for heat.
-    """
+    """Values of the type file: a cell, resistances to the next module and rack; None: no path."""
 
     cell_J_per_K: float = 5600.0  # 5.7 kg, 280 to 300 Ah (E10)
     module_K_per_W: float | None = 1.06
@@ -96,23 +91,18 @@ class Estimate(NamedTuple):
 def estimate(kind: str, seen: Seen, neighbours: Neighbours = Neighbours()) -> Estimate:
     """Estimate of a suspected module; kind: of CELLS."""
     cell = CELLS[kind]
-    from_end = [triggers(cell, seen, at_K_per_W, 0) for at_K_per_W in cell.cell_K_per_W]
-    from_middle = [
-        triggers(cell, seen, at_K_per_W, seen.cells // 2) for at_K_per_W in cell.cell_K_per_W
-    ]
-    every = from_end + from_middle
+    hot = [(at, place) for place in (0, seen.cells // 2) for at in cell.cell_K_per_W]
+    every = [triggers(cell, seen, *each) for each in hot]
     next_cells = [
-        _first(times[:at] + times[at + 1 :])
-        for times, at in zip(every, [0] * 2 + [seen.cells // 2] * 2)
+        _first(times[:place] + times[place + 1 :]) for times, (_, place) in zip(every, hot)
     ]
     counts = [max(0, sum(time_s is not None for time_s in times) - 1) for times in every]
     beside = [
         [_beside(cell, seen, neighbours, at_K_per_W, path) for at_K_per_W in cell.cell_K_per_W]
         for path in (neighbours.module_K_per_W, neighbours.rack_K_per_W)
     ]
-    return Estimate(
-        _ends(next_cells), _ends(beside[0]), _ends(beside[1]), (min(counts), max(counts))
-    )
+    module, rack = map(_ends, beside)
+    return Estimate(_ends(next_cells), module, rack, (min(counts), max(counts)))
 
 
 def _beside(
@@ -144,11 +134,9 @@ def triggers(
     face: Face | None = None,
     ahead_s: float = AHEAD_S,
 ) -> list[Time_s]:
-    """When each cell reaches its trigger, s from now; negative: in the past; None: not within
-    ahead_s.
+    """When each cell reaches its trigger, s from now, < 0 in the past; None: not within ahead_s.
 
-    hot_cell: index of the hottest cell. face: to a second module with as many cells, which follow
-    in the result.
+    hot_cell: index of the hottest. face: to a second module, whose cells follow in the result.
     """
     chain = _Chain(cell, seen, cell_K_per_W, hot_cell, face)
     now_s = -seen.past_s
@@ -213,17 +201,13 @@ class _Chain:
         seen = self._seen
         if self.triggered_s[self._hot] is not None:
             return
-        aim_degC, at_s = (
-            (seen.hot_degC, 0.0)
-            if seen.burning_s is None
-            else (self._cell.trigger_degC, -seen.burning_s)
-        )
-        if now_s >= at_s:
-            ramp_degC = aim_degC + max(0.0, seen.rise_K_per_s) * (now_s - at_s)
-        else:
-            ramp_degC = aim_degC + (seen.others_degC - aim_degC) * (at_s - now_s) / (
-                at_s + seen.past_s
-            )
+        aim_degC, at_s = seen.hot_degC, 0.0
+        if seen.burning_s is not None:
+            aim_degC, at_s = self._cell.trigger_degC, -seen.burning_s
+        ramp_degC = aim_degC + max(0.0, seen.rise_K_per_s) * (now_s - at_s)
+        if now_s < at_s:
+            below_K = seen.others_degC - aim_degC
+            ramp_degC = aim_degC + below_K * (at_s - now_s) / (at_s + seen.past_s)
         if now_s <= at_s or seen.rise_K_per_s > 0.0:
             self._degC[self._hot] = max(self._degC[self._hot], ramp_degC)
 

@@ -36,7 +36,7 @@ def rack_of(shadow: Shadow, rack: int) -> Facts:
     step = shadow.out[shadow.layout.rack_output(rack, s.CONTACTOR_STEP)]
     return {
         "rack": rack + 1,
-        "unit": base.rack_parameter(shadow, rack, p.R_UNIT) + 1,
+        "unit": shadow.core.facts.rack_parameter(rack, p.R_UNIT) + 1,
         **value,
         "soh_counted_permille": counted(health.lowest())[rack],
         "full_Wh": health.rack_energies_Wh()[rack],
@@ -46,7 +46,7 @@ def rack_of(shadow: Shadow, rack: int) -> Facts:
         "contactor_step": contactors.STEPS[step],
         "is_online": shadow.core.facts.is_online(rack),
         "age_ms": oldest_ms(shadow, groups(shadow, rack)),
-        "cells": base.rack_parameter(shadow, rack, p.R_CELLS),
+        "cells": shadow.core.facts.rack_parameter(rack, p.R_CELLS),
         "is_known": all(base.known(shadow, group) for group in groups(shadow, rack)),
         "standing": sorted(
             [name for name in shadow.standing if name.endswith(f".rack{rack + 1}")],
@@ -70,24 +70,20 @@ def groups(shadow: Shadow, rack: int) -> list[int]:
     return [
         shadow.layout.rack_group(rack, group)
         for group in range(s.RACK_GROUP_COUNT)
-        if group not in reported or base.rack_parameter(shadow, rack, reported[group])
+        if group not in reported or shadow.core.facts.rack_parameter(rack, reported[group])
     ]
 
 
 def oldest_ms(shadow: Shadow, groups: Iterable[int]) -> int | None:
     """Age of the oldest of these freshness groups, ms; None if one was never seen."""
-    oldest = 0
-    for group in groups:
-        age_ms = base.age_ms(shadow, group)
-        if age_ms is None:
-            return None
-        oldest = max(oldest, age_ms)
-    return oldest
+    ages_ms = [base.age_ms(shadow, group) for group in groups]
+    known_ms = [age_ms for age_ms in ages_ms if age_ms is not None]
+    return max(known_ms, default=0) if len(known_ms) == len(ages_ms) else None
 
 
 def temperatures(shadow: Computed, rack: int) -> dict[str, int | None]:
     """Coldest and hottest module, number of the hottest (from 1); None: unknown."""
-    modules = base.rack_parameter(shadow, rack, p.R_MODULES)
+    modules = shadow.core.facts.rack_parameter(rack, p.R_MODULES)
     group = shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)
     if not modules or not base.known(shadow, group):
         return dict.fromkeys(("temperature_ddegC_min", "temperature_ddegC_max", "hottest_module"))

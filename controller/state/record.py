@@ -47,13 +47,8 @@ class Record:
             }
             for row in self._rows(fields, rest, *values)
         ]
-        return [
-            row
-            for row in found
-            if row["uptime_ms"] is not None
-            and row["utc_us"] is not None
-            and 0 <= row["utc_us"] < UTC_US_MAX
-        ]
+        whole = [row for row in found if None not in (row["uptime_ms"], row["utc_us"])]
+        return [row for row in whole if 0 <= row["utc_us"] < UTC_US_MAX]
 
     def events(self, count: int) -> list[Facts]:
         """The newest `count` events, oldest first."""
@@ -85,14 +80,9 @@ class Record:
 
     def began(self, stage: str, scope: str) -> Facts | None:
         """The newest event in which this stage became active, None if unknown."""
-        found = self._dated(
-            EVENT_FIELDS,
-            "events WHERE kind IN ('trip', 'limit', 'note', "
-            "'latch') AND scope = ? AND "
-            "text LIKE ? ORDER BY id DESC LIMIT 1",
-            scope,
-            f"{stage}:%",
-        )
+        kinds = "kind IN ('trip', 'limit', 'note', 'latch')"
+        rest = f"events WHERE {kinds} AND scope = ? AND text LIKE ? ORDER BY id DESC LIMIT 1"
+        found = self._dated(EVENT_FIELDS, rest, scope, f"{stage}:%")
         return found[0] if found else None
 
 

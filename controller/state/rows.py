@@ -44,8 +44,8 @@ def channel_b(seen: Snapshot) -> Facts | None:
 def needed(resets: Iterable[str], in_b: Facts | None) -> str | None:
     """The reset that both channels wait for: None, "remote" or "key".
 
-    resets: words of RESETS of the instances here. in_b: of channel_b; a first-out that resets
-    itself still needs a remote reset, because B reports no row behind it and one may be latched.
+    in_b: of channel_b. One that resets itself still needs a remote reset, because B reports no row
+    behind it and one may be latched.
     """
     found = {*resets, *([in_b["reset"]] if in_b else [])}
     if "key" in found:
@@ -60,10 +60,7 @@ def is_key_out(seen: Snapshot) -> bool:
 
 
 def row_of(shadow: Shadow, name: str, history: History) -> Facts:
-    """Everything about one active or latched instance. began_ms: uptime of its beginning, None when
-    unknown; devices: names of those behind it, else of those behind its beginning; where: these
-    devices, or the scope.
-    """
+    """Everything about one instance. began_ms None: unknown; devices: behind it, or its begin."""
     index = shadow.stage_names.index(name)
     stage = base.stage_of(name)
     kernel, devices = shadow.core.facts, shadow.reader.header.get("devices", [])

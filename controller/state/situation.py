@@ -1,7 +1,5 @@
-"""A cabinet and its connection in plain numbers (situation_forms.py): the input of ask.py.
-
-`of_control` reads the control functions, in a shadow of the controller or in a simulation.
-`of_journal` reads a running controller.
+"""A cabinet and its connection in plain numbers, the input of ask.py: of a controller's journal, or
+of the control functions in a shadow or a simulation.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +33,7 @@ LOOK_BACK_MS = 300_000
 DAY_S = 86_400
 # limits that change by a clock or expire: the forecast follows each one
 _OF_COURSE = (
-    *(peak_shaving.PEAK_SHAVING, reasons.SCHEDULE_GRID_CAP, reasons.GRID_CAP_HINT),
+    *(reasons.PEAK_SHAVING, reasons.SCHEDULE_GRID_CAP, reasons.GRID_CAP_HINT),
     *(reasons.HINT_CAP, reasons.SCHEDULE_BAND, reasons.SCHEDULE_RESERVE),
     *(reasons.RESERVE_PEAKS, reasons.RESERVE_PEAKS_SOC_UNKNOWN),
 )
@@ -49,14 +47,9 @@ def of_journal(path: str, pause: Callable[[], object]) -> Situation:
         is_live = ticks(shadow.reader, pause)
         if not shadow.update() or not shadow.settled:
             raise JournalError(f"{path}: the controller has not made two ticks yet")
-        core = shadow.core
-        found = of_control(
-            core.control,
-            core.settings,
-            core.facts,
-            _connections(shadow),
-            shadow.reader.header.get("source_names", ()),
-        )
+        core, names = shadow.core, shadow.reader.header.get("source_names", ())
+        now = core.control, core.settings, core.facts
+        found = of_control(*now, _connections(shadow), names)
         wrong = ["the controller has stopped ticking"] * (not is_live)
         wrong += ["another version wrote the journal"] * shadow.differs
         return found._replace(unknown=(*wrong, *found.unknown))
@@ -218,11 +211,9 @@ def _steps(control: Control, share_permille: int) -> tuple[Step, ...]:
     """Each announced step that has not begun."""
     steps = control.functions[Notices.NAME].steps()
     return tuple(
-        [
-            Step(each.start_ms // 1000, each.step_W * share_permille // 1000, each.left_ms // 1000)
-            for each in steps
-            if each.start_ms
-        ]
+        Step(each.start_ms // 1000, each.step_W * share_permille // 1000, each.left_ms // 1000)
+        for each in steps
+        if each.start_ms
     )
 
 
@@ -238,7 +229,7 @@ def _peak(control: Control, settings: dict[str, int]) -> Peak | None:
     """None while peak shaving is off, or holds its limit at every moment for want of a clock."""
     by_rank = {each.rank: each for each in control.chain.obligations.standing}
     obliged, now_W = by_rank.get(peak_shaving.RANK), control.found.connection_W
-    if now_W is None or obliged is None or obliged.low_reason != peak_shaving.PEAK_SHAVING:
+    if now_W is None or obliged is None or obliged.low_reason != reasons.PEAK_SHAVING:
         return None
     numbers = control.functions[peak_shaving.PeakShaving.NAME].numbers(obliged.low_reason)
     limit_W, left_s = numbers["limit_W"], numbers["left_s"]

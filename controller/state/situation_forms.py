@@ -26,10 +26,7 @@ class Connection(NamedTuple):
 
 
 class Battery(NamedTuple):
-    """Limits and reasons of now. remaining_Wh: above the peaks reserve, as published; full_Wh: of
-    all racks, by their health; soc_permille: mean of the racks; taper_ddegC: of the hottest module,
-    for full power and for none.
-    """
+    """remaining_Wh: above the peaks reserve; taper_ddegC: for full power, for none."""
 
     charge_W_max: int
     discharge_W_max: int
@@ -46,9 +43,7 @@ class Battery(NamedTuple):
 
 
 class Tracking(NamedTuple):
-    """Load tracking. choice_W: (low, high) that caps leave; base_W: asked for by a hint; reference:
-    its words; energy_Wh: that load tracking counts with.
-    """
+    """choice_W: (low, high) that caps leave; base_W: asked for by a hint; reference: its words."""
 
     choice_W: tuple[int, int]
     base_W: int
@@ -82,11 +77,10 @@ class Step(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """The known state of a cabinet; powers in W, > 0 discharges.
+    """The known state of a cabinet; powers in W, > 0 discharges; times in s from now.
 
-    unknown: words for each value without which no answer is known; unknown_battery: for each one
-    that counts if the battery is needed. slots: (begin, end, slot), in s from now. heard_s:
-    validity of the heartbeat behind the schedule; None: no end.
+    unknown: words for each value without which no answer is known; unknown_battery: if the battery
+    is needed. heard_s: validity of the heartbeat behind the schedule; None: no end.
     """
 
     unknown: tuple[str, ...]

@@ -1,9 +1,8 @@
 """RMS of a power within bands of frequency, from equally spaced samples; standard library only.
 
-Definition. A Hann window weighs the samples less their weighted mean. A Fourier transform gives the
-power of each frequency. Its scale follows from Parseval: the powers of all frequencies add up to
-the weighted mean square. The rms of a band is the root of the sum of the powers in the band; a
-frequency on an edge counts half on each side. A sine of amplitude A inside a band reads A / sqrt 2.
+A Hann window weighs the samples less their weighted mean. By Parseval the powers of all frequencies
+add up to the weighted mean square. The rms of a band is the root of the sum of its powers; one on
+an edge counts half on each side. A sine of amplitude A inside a band reads A / sqrt 2.
 """
 
 import cmath

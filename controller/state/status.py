@@ -50,7 +50,7 @@ RESERVE_POWER_W_MIN = 1000  # below it the time to the reserve has no meaning
 
 def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | None) -> Facts:
     """The page `status` as plain data; loop: of loop_statistics.read; record: of Record.summary."""
-    chain, tick_ms = why.facts(shadow), base.tick_ms(shadow)
+    chain, crc = why.facts(shadow), f"{shadow.out[s.IMAGE_CRC]:08X}"
     active = rows.by_danger([rows.row_of(shadow, name, history) for name in shadow.standing])
     lamp = "amber" if shadow.out[s.LAMP_ON] else "off"
     return {
@@ -81,18 +81,13 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         "path_delay": path_delay.facts(shadow),
         "loop": loop,
         "record": record,
-        "tick_ms": tick_ms,
+        "tick_ms": shadow.core.facts.tick_ms,
         "gas_calibration_d": _calibration_d(shadow),
-        "version": _version(shadow),
+        "version": {"limits_crc": crc, **shadow.reader.header.get("names", {})},
         "start": alarms.start(shadow),
         "differs": shadow.differs,
         "propagation": propagation.facts(shadow, history),
     }
-
-
-def _version(shadow: Shadow) -> Facts:
-    crc = f"{shadow.out[s.IMAGE_CRC]:08X}"
-    return {"limits_crc": crc, **shadow.reader.header.get("names", {})}
 
 
 def _kept_permille(shadow: Shadow) -> int:
@@ -133,16 +128,11 @@ def gas(shadow: Shadow) -> Facts:
 def contact(shadow: Shadow, name: str) -> str:
     """ "ok", "not ok", "unknown", "not fitted", or "idle": no air flows because the fan is off."""
     lacking = shadow.reader.header.get("not_fitted", {})
-    absent = {
-        signal
-        for each, one in equipment.EQUIPMENT.items()
-        if each in lacking
-        for signal in one.inputs
-    }
-    inputs = [
-        index for index in CONTACTS[name] if s.CABINET_INPUTS[index][base.INPUT_NAME] not in absent
-    ]
-    if not inputs or name == "door" and not base.cabinet_parameter(shadow, p.P_DOOR_FITTED):
+    every = equipment.EQUIPMENT.items()
+    absent: set[object] = {each for key, one in every if key in lacking for each in one.inputs}
+    names = {at: s.CABINET_INPUTS[at][base.INPUT_NAME] for at in CONTACTS[name]}
+    inputs = [at for at, each in names.items() if each not in absent]
+    if not inputs or name == "door" and not shadow.core.facts.cabinet_parameter(p.P_DOOR_FITTED):
         return NOT_FITTED
     values = [base.cabinet_value(shadow, index) for index in inputs]
     if name in MOVED_BY_FAN and not shadow.out[s.FAN_ON] and 0 in values:
@@ -167,7 +157,7 @@ def _interlocks(shadow: Shadow) -> dict[str, int]:
 
 def _calibration_d(shadow: Shadow) -> int | None:
     """Days until the first gas detector is due. None: one is unknown and none overdue."""
-    places = chain.from_iterable(shadow.core.facts.detectors().values())
+    places = chain(*shadow.core.facts.detectors().values())
     values = [base.cabinet_value(shadow, first + 2) for first in places]
     soonest_d = min([value for value in values if value is not None], default=None)
     return None if None in values and (soonest_d is None or soonest_d >= 0) else soonest_d

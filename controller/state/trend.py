@@ -36,11 +36,9 @@ FROM_JOURNAL = (
 def facts(
     shadow: Shadow, history: History, recorded: Record | None, boot_ms: int, span_s: int = SPAN_S
 ) -> Facts:
-    """The page `trend` as plain data: per quantity COLUMNS means over span_s seconds, oldest first;
-    None where a column has no value. now: the value of the newest tick, None while it is unknown.
+    """The page `trend`: per quantity COLUMNS means over span_s, oldest first; None without a value.
 
-    boot_ms: now, since the boot of the box, as the recorder counts. The journal counts from the
-    controller's start.
+    boot_ms: since the boot of the box, as the recorder counts; the journal counts from the start.
     """
     now_ms = base.uptime_ms(shadow) if recorded is None else boot_ms
     samples = history.samples if recorded is None else _this_boot(recorded.seconds(span_s), now_ms)
@@ -79,9 +77,8 @@ def _means(samples: Iterable[Facts], field: str, since_ms: int, span_ms: int) ->
     columns: list[list[int]] = [[] for _ in range(COLUMNS)]
     for sample in samples:
         if sample[field] is not None:
-            columns[min(COLUMNS - 1, (sample["uptime_ms"] - since_ms) * COLUMNS // span_ms)].append(
-                sample[field]
-            )
+            column = (sample["uptime_ms"] - since_ms) * COLUMNS // span_ms
+            columns[min(COLUMNS - 1, column)].append(sample[field])
     return [sum(values) // len(values) if values else None for values in columns]
 
 
@@ -94,10 +91,10 @@ def sample_of(moment: Computed) -> dict[str, int | None]:
         found = [value for value in values if value is not None]
         return combine(found) if len(found) == len(racks) else None
 
-    def of_racks(combine: Callable[[list[int]], int], index: int) -> int | None:
-        return of_all(combine, [base.rack_value(moment, each, index) for each in racks])
+    def of_racks(index: int) -> list[int | None]:
+        return [base.rack_value(moment, each, index) for each in racks]
 
-    soc_permille = of_racks(sum, s.SOC_PERMILLE)
+    soc_permille = of_all(sum, of_racks(s.SOC_PERMILLE))
     hottest = [facts_of_racks.temperatures(moment, each)["temperature_ddegC_max"] for each in racks]
     return {
         "grid_W": base.cabinet_value(moment, s.GRID_POWER_W),
@@ -107,7 +104,7 @@ def sample_of(moment: Computed) -> dict[str, int | None]:
         "low_W": moment.chain(setpoint.O_AVAILABLE_LOW_W),
         "high_W": moment.chain(setpoint.O_AVAILABLE_HIGH_W),
         "soc_permille": None if soc_permille is None else soc_permille // len(racks),
-        "cell_mV_min": of_racks(min, s.CELL_VOLTAGE_MV_MIN),
-        "cell_mV_max": of_racks(max, s.CELL_VOLTAGE_MV_MAX),
+        "cell_mV_min": of_all(min, of_racks(s.CELL_VOLTAGE_MV_MIN)),
+        "cell_mV_max": of_all(max, of_racks(s.CELL_VOLTAGE_MV_MAX)),
         "temperature_ddegC_max": of_all(max, hottest),
     }

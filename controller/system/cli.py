@@ -4,9 +4,12 @@ import argparse
 import contextlib
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from controller.system.paths import RUN_DIRECTORY, STATE_DIRECTORY, plain, quoted
+
+Option = tuple[tuple, dict]  # of argparse's add_argument
+Run = Callable[[argparse.Namespace], int]
 
 
 class Ended(Exception):
@@ -26,7 +29,7 @@ def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") ->
         raise Ended(code, before + plain(error, at)) from error
 
 
-def option(*names: str, **settings: object) -> tuple[tuple, dict]:
+def option(*names: str, **settings: object) -> Option:
     """An argument of a command, as argparse's add_argument takes it."""
     return names, settings
 
@@ -69,16 +72,37 @@ STATE_DIR = option("--state-dir", default=STATE_DIRECTORY, help="what lasts (%(d
 HEAD = option("--head", type=_hash, metavar="HEX", help="a noted hash that must be in the chain")
 
 
-class Commands(Protocol):
-    """The subparsers of argparse, to which a command is added."""
-
-    def add_parser(self, name: str, **settings: Any) -> argparse.ArgumentParser:
-        """The parser of a new command."""
+# command, or "group action": (its function, its options, settings of its parser)
+_KNOWN: dict[str, tuple[Run, tuple[Option, ...], dict]] = {}
+_GROUPS: dict[str, str] = {}  # command with actions: their metavar
 
 
-def add(commands: Commands, name: str, run: Callable, *options: tuple, **settings: object) -> None:
-    """Add a command to argparse's subparsers. run: takes the arguments, returns the exit code."""
-    parser = commands.add_parser(name, **settings)
+def command(name: str, *options: Option, **settings: object) -> Callable[[Run], Run]:
+    """The decorated function, which returns the exit code, is the command of this name."""
+
+    def keep(run: Run) -> Run:
+        _KNOWN[name] = run, options, settings
+        return run
+
+    return keep
+
+
+def group(name: str, metavar: str) -> None:
+    """The command of this name has actions, each with its own `command("name action")`."""
+    _GROUPS[name] = metavar
+
+
+def add(commands: Any, name: str, **settings: object) -> None:
+    """Add a known command to argparse's subparsers."""
+    parser = commands.add_parser(name.split()[-1], **settings)
+    if name in _GROUPS:
+        metavar = _GROUPS[name]
+        actions = parser.add_subparsers(required=True, metavar=metavar, dest=metavar.lower())
+        for action, (_, _, own) in _KNOWN.items():
+            if action.startswith(f"{name} "):
+                add(actions, action, **own)
+        return
+    run, options, _ = _KNOWN[name]
     for names, each in options:
         parser.add_argument(*names, **each)
     parser.set_defaults(run=run)

@@ -3,11 +3,14 @@
 import contextlib
 import threading
 from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
 
 from controller.journal.ring import JournalError
-from hil.engine.rig import RigError
+from hil.engine.rig import Rig, RigError
 
 STOP_S = 60.0  # hang guard
+Turns = Generator[tuple[Mapping[str, int], float], None, None]  # ({name: count}, pause s)
 
 
 class Over(Exception):
@@ -17,12 +20,13 @@ class Over(Exception):
 class Course:
     """Plays `_play` beside a started rig. `error`: of `_play`, or None."""
 
-    def __init__(self, rig):
-        self.rig, self.error = rig, None
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.error: Exception | None = None
         self.over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def beside(self, see):
+    def beside(self, see: Callable[[dict[str, Any]], object]) -> None:
         """Run the rig and the course until both have ended; see(view). Raises RigError."""
         self._thread.start()
         try:
@@ -31,12 +35,15 @@ class Course:
             self.over.set()
             self._thread.join(STOP_S)
 
-    def wait(self, seconds):
+    def wait(self, seconds: float) -> None:
         """Wait. Raises Over when the run ends meanwhile."""
         if self.over.wait(seconds):
             raise Over
 
-    def _run(self):
+    def _play(self) -> None:
+        raise NotImplementedError
+
+    def _run(self) -> None:
         try:
             self._play()
         except Over:
@@ -49,28 +56,28 @@ class Course:
 
 
 class Background:
-    """A context: a thread runs the generator `turns` until the exit.
+    """A context: a thread runs the generator `turns`; the first one ends before the context begins.
 
-    Each turn yields ({name: count}, pause s). The first turn ends before the context begins.
     `counts`: sums of all turns; `error`: the exception that ended the thread early.
     """
 
-    def __init__(self, turns):
-        self.counts, self.error = Counter(), None
+    def __init__(self, turns: Turns) -> None:
+        self.counts: Counter[str] = Counter()
+        self.error: Exception | None = None
         self._turns, self._over = turns, threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self):
+    def __enter__(self) -> "Background":
         self.counts.update(next(self._turns)[0])
         self._thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
         self._turns.close()
 
-    def _run(self):
+    def _run(self) -> None:
         try:
             for counts, pause_s in self._turns:
                 self.counts.update(counts)

@@ -1,9 +1,7 @@
 """`python -m hil golden`: digests of every scenario, to prove that a change kept every output byte.
 
-Each scenario runs in virtual time from its own seed. The digests are of its journals, of every
-frame on its wires, of the limit image, and of its JSON document without the keys of the machine.
-`--against` compares the digests of two versions. Digests depend on the versions of Python and
-numpy.
+The digests are of its journals, of every frame on its wires, of the limit image, and of its JSON
+without the keys of the machine. They depend on the versions of Python and numpy.
 """
 
 import argparse
@@ -11,8 +9,11 @@ import hashlib
 import json
 import pathlib
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
 from controller.config import configuration
+from controller.config.configuration import Config
 from controller.sites import EXAMPLE
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
@@ -20,18 +21,23 @@ from hil.results import recorder, run_result
 from hil.runner import options, report
 from hil.runner.cases import Runner
 from hil.scenarios import scenario
+from hil.scenarios.scenario import Scenario
 
 COLUMNS = ("journal", "wire", "image", "json")
 
 
-def add(commands):
+def add(commands: Any) -> None:
     """Add the command to the subparsers."""
-    against = {"metavar": "FILE", "type": _earlier, "help": "an earlier output: name what differs"}
+    against: dict[str, Any] = {
+        "metavar": "FILE",
+        "type": _earlier,
+        "help": "an earlier output: name what differs",
+    }
     words = "digests of every scenario: journal, wire frames, limit image, JSON"
     options.add(commands, "golden", words, main, options.CASES | {"--against": against})
 
 
-def main(arguments):
+def main(arguments: argparse.Namespace) -> int:
     """Print a line per scenario. Returns 0, or 1 when a digest differs from --against."""
     wanted = arguments.against
     print("scenario", *COLUMNS)
@@ -45,7 +51,7 @@ def main(arguments):
     return report.NOT_MET if names else report.MET
 
 
-def _earlier(path):
+def _earlier(path: str) -> list[str]:
     """The lines of scenarios in an earlier output."""
     try:
         head, *lines = pathlib.Path(path).read_text(encoding="ascii").splitlines() or [""]
@@ -56,7 +62,7 @@ def _earlier(path):
     return [line for line in lines if len(line.split()) == len(COLUMNS) + 1]
 
 
-def digests(name):
+def digests(name: str) -> str:
     """The line of one scenario: its name and its digests in the order of COLUMNS."""
     chosen = scenario.load(name)
     config = configuration.load(str(EXAMPLE))
@@ -74,7 +80,9 @@ def digests(name):
     return " ".join((name, *(each.hexdigest()[:16] for each in (journals, wire, image, written))))
 
 
-def _run(chosen, config, journal_path, wire):
+def _run(
+    chosen: Scenario, config: Config, journal_path: pathlib.Path, wire: Any
+) -> run_result.Outcome:
     """Outcome of a scenario in virtual time. The digest `wire` gets every byte on its wires."""
     load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
     rig = VirtualRig(
@@ -85,6 +93,7 @@ def _run(chosen, config, journal_path, wire):
         {"soc": chosen.soc_pct / 100},
         str(journal_path),
     )
+    line: Any
     for name, line in (*rig.controller.wires.items(), *rig.controller.can.items()):
         line.tap = _both(line.tap, name, wire)
     rig.run(chosen.duration_s)
@@ -92,10 +101,10 @@ def _run(chosen, config, journal_path, wire):
     return run_result.Outcome(recorder.run_of(rig, load.about), extra, chosen, load.from_us)
 
 
-def _both(tap, name, wire):
+def _both(tap: Callable[..., Any], name: str, wire: Any) -> Callable[..., None]:
     """A tap that passes everything on to `tap` and to the digest `wire`."""
 
-    def tapped(time_us, which, data):
+    def tapped(time_us: int, which: str, data: bytes) -> None:
         wire.update(f"{name} {time_us} {which} {bytes(data).hex()}\n".encode())
         tap(time_us, which, data)
 

@@ -3,9 +3,12 @@
 import os
 import pathlib
 import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgpack
 
+from controller.config.configuration import Config
 from controller.sites import EXAMPLE as EXAMPLE
 from controller.system.realtime import FIFO_PRIORITY
 from hil.engine import coverage, plant_process, rig
@@ -15,7 +18,9 @@ from hil.scenarios import scenario
 WHOLE_DAY_S = 86_400.0  # for a run that is ended by its course
 
 
-def made(config, duration_s, seed, chosen=None, **more):
+def made(
+    config: Config, duration_s: float, seed: int, chosen: str | None = None, **more: object
+) -> dict[str, Any]:
     """An order for rig.Rig. chosen: name or path of a scenario; more: further keys of the order."""
     return {
         "site": os.path.abspath(config.path),
@@ -33,15 +38,22 @@ def made(config, duration_s, seed, chosen=None, **more):
     }
 
 
-def played(config, duration_s, seed, see, text=None, **more):
+def played(
+    config: Config,
+    duration_s: float,
+    seed: int,
+    see: Callable[[rig.Rig, dict[str, Any]], object],
+    text: str | None = None,
+    **more: object,
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """(document, recording of the plant process) of a run.
 
     text: of a scenario with the name "run"; see(rig, view): called ten times a second. Raises
-    RigError, OSError. Raises KeyboardInterrupt, because figures of half a run would be misleading.
+    RigError, OSError; KeyboardInterrupt, because figures of half a run would be misleading.
     """
     with tempfile.TemporaryDirectory(prefix="firebreak-run-") as folder:
-        chosen, path = None, text and os.path.join(folder, "run.toml")
-        if text:
+        chosen, path = None, os.path.join(folder, "run.toml") if text else None
+        if text and path:
             pathlib.Path(path).write_text(text, encoding="ascii")
             chosen = scenario.load(path)
         given = made(config, duration_s, seed, path, run_dir=folder, **more)
@@ -57,13 +69,13 @@ def played(config, duration_s, seed, see, text=None, **more):
         return doc, recorded(folder)
 
 
-def recorded(directory):
+def recorded(directory: str) -> dict[str, Any]:
     """Recording of the plant process of an ended run. Raises OSError."""
     with open(os.path.join(directory, plant_process.RESULT), "rb") as file:
         return msgpack.unpackb(file.read())
 
 
-def priority(doc):
+def priority(doc: Mapping[str, Any]) -> str:
     """Priority of the controller, from the refusals among its messages."""
     messages = " ".join(doc.get("controller_messages", ()))
     fifo = f"SCHED_FIFO {FIFO_PRIORITY}"
@@ -71,7 +83,7 @@ def priority(doc):
     return f"{level}, memory {'not ' if 'memory is not locked' in messages else ''}locked"
 
 
-def loop(doc):
+def loop(doc: Mapping[str, Any]) -> dict[str, Any]:
     """The loop's figures of a run, in the form of loop_statistics.read; `missed` includes late."""
     copied = {key: doc[key] for key in ("ticks", "missed", "lateness_us")}
     return {**copied, "late": 0, "runs": doc["missed_runs"]}

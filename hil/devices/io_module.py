@@ -1,8 +1,7 @@
-"""A remote I/O module: 8 contact inputs, 8 relay coils. Without coil writes the outputs expire.
-
-Map as in drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5, FC15), holding
-register 64 the output expiry in ms (FC3, FC6, FC16; 0 = never). Registers 65 and 66 (model,
-firmware) are this device's own. A module with another profile has its addresses.
+"""A remote I/O module: 8 contact inputs, 8 relay coils, which expire without writes. Map as in
+drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5, FC15), holding register
+64 the expiry in ms (FC3, FC6, FC16; 0 = never), then two of this device's own. A module with
+another profile has its addresses.
 """
 
 import struct
@@ -43,11 +42,9 @@ def mirrored(path: Path) -> Map:
 
 
 class IoModule(RegisterDevice):
-    """Reads the plant's contacts and sets its coils.
-
-    contact_names, coil_names: 8 each, "" = spare. Further faults: inputs_stuck {bit: 0 or 1},
-    coils_stuck {bit: 0 or 1} (the relay, not the register), expiry_broken (the coils do not
-    expire), frozen (inputs repeat).
+    """Reads the contacts of the plant and sets its coils; names: 8 each, "" = spare. Further
+    faults: inputs_stuck, coils_stuck (the relay) {bit: 0 or 1}, expiry_broken, frozen (inputs
+    repeat).
     """
 
     TURNAROUND_US = 2000
@@ -74,12 +71,8 @@ class IoModule(RegisterDevice):
 
     def tick(self, now_us: int) -> None:
         """Drop all coils after their expiry."""
-        if (
-            self.coils
-            and self._expiry_ms
-            and not self.expiry_broken
-            and now_us - self._written_us >= self._expiry_ms * 1000
-        ):
+        may_expire = self.coils and self._expiry_ms and not self.expiry_broken
+        if may_expire and now_us - self._written_us >= self._expiry_ms * 1000:
             self.expiries += 1
             self.coils = 0
         if self.coils != self._driven or self.coils_stuck:

@@ -1,7 +1,5 @@
-"""A simulated site device that mirrors its profile: it proves the wiring, not the decoding.
-
-The register map is read from the profile's TOML, because no other document is at hand. It shares no
-code with the driver, but it shares the profile: a wrong address there is wrong here too.
+"""A simulated site device that mirrors its profile: it proves the wiring, not the decoding. It
+shares no code with the driver, but the profile's TOML: a wrong address there is wrong here too.
 """
 
 import struct

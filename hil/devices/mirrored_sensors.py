@@ -1,7 +1,5 @@
-"""Meters, detectors and monitors that mirror their profile, for profiles without a document here.
-
-The families meter, gas, offgas, toxic, climate and ups of drivers/README.md. As in mirrored.py, a
-mistake of the profile is here too: such a device proves the wiring and not the decoding.
+"""Meters, detectors and monitors that mirror their profile, for profiles without a document here
+(families meter, gas, offgas, toxic, climate, ups). As in mirrored.py, this proves no decoding.
 """
 
 import struct
@@ -21,19 +19,16 @@ from hil.site.part import SitePart
 PPM = 1e6
 # family: the plant's values in the unit of the registers; `which`: the first or second detector
 VALUES: dict[str, Callable[[CabinetPlant, int, dict[str, Any]], dict[str, float]]] = {
-    "gas": lambda plant, which, settings: {
-        "concentration": plant.gas_lfl_pct[which]
-        * (10 * plant.vent_lfl_share * PPM / settings["calibrated_lfl_vol_ppm"])
+    "gas": lambda its, which, settings: {
+        "concentration": its.gas_lfl_pct[which]
+        * (10 * its.vent_lfl_share * PPM / settings["calibrated_lfl_vol_ppm"])
     },
-    "offgas": lambda plant, which, settings: {"vapour": plant.offgas_ppm[which]},
-    "toxic": lambda plant, which, settings: dict(
-        zip(("hydrogen", "carbon_monoxide"), plant.toxic_ppm)
+    "offgas": lambda its, which, _: {"vapour": its.offgas_ppm[which]},
+    "toxic": lambda its, *_: dict(zip(("hydrogen", "carbon_monoxide"), its.toxic_ppm)),
+    "climate": lambda its, *_: dict(
+        air_temperature=its.air_degC * 10, humidity=its.humidity_permille
     ),
-    "climate": lambda plant, which, settings: {
-        "air_temperature": plant.air_degC * 10,
-        "humidity": plant.humidity_permille,
-    },
-    "ups": lambda plant, which, settings: {"reserve": int(plant.ups.reserve_min)},
+    "ups": lambda its, *_: {"reserve": int(its.ups.reserve_min)},
 }
 
 

@@ -1,9 +1,6 @@
-"""The power meters: mean power over the refresh window, phases, noise, faults.
-
-Input registers (FC4), IEEE 754 floats, high word first; a read may not start or end inside a float.
-A subclass has the register map: `image` and `_show`. The plant holds its powers from one step to
-the next. A meter is not synchronous with the controller: the seed draws the phase of its refresh,
-also between two steps of the plant.
+"""The power meters: mean power over the refresh window, phases, noise, faults. Input registers
+(FC4), IEEE 754 floats, high word first; a read may not start or end inside a float. The seed draws
+the phase of the refresh, also between two steps of the plant.
 """
 
 import math
@@ -38,12 +35,10 @@ class Phases(NamedTuple):
 
 
 class PowerMeter(RegisterDevice):
-    """shows: "grid" or "load", the measured power; > 0 is import.
-
-    If the plant has `load_channels`, the load meter shows them unchanged: (W, V, A, PF) per phase.
-    refresh_us: period of new values. Power is the mean over that period, because a real meter
-    integrates; without the mean, a swing of 10 Hz would alias into a slow one. Further faults:
-    frozen (the raw words repeat), reversed_phases (count of reversed current transformers, 0..3).
+    """shows: "grid" or "load"; > 0 is import. `load_channels` of the plant are shown unchanged.
+    Power is the mean over refresh_us, because a real meter integrates: a swing of 10 Hz would
+    alias. Further faults: frozen (the raw words repeat), reversed_phases (0..3 current
+    transformers).
     """
 
     REFRESH_US = READ_REGISTERS_MAX = REGISTERS = 0  # of the subclass
@@ -127,11 +122,8 @@ class PowerMeter(RegisterDevice):
 
 
 class FastMeter(PowerMeter):
-    """The project's fast three-phase meter; no manufacturer makes it.
-
-    Map: drivers/profiles/firebreak_fast_meter.toml, voltage, current, power and power factor of
-    three phases, 24 registers without a gap. New values come every 20 ms. A read has at most 24
-    registers.
+    """The project's fast meter (drivers/profiles/firebreak_fast_meter.toml): voltage, current,
+    power and power factor of three phases, 24 registers without a gap, new every 20 ms.
     """
 
     TURNAROUND_US = 2000
@@ -144,10 +136,8 @@ class FastMeter(PowerMeter):
 
 
 class Sdm630(PowerMeter):
-    """An Eastron SDM630. Map: its Modbus protocol, input register table.
-
-    A read has at most 40 floats. Unassigned registers read 0. Assumption: new values ten times a
-    second, not documented.
+    """An Eastron SDM630 (input register table of its Modbus protocol); unassigned registers read 0.
+    Assumption: new values ten times a second.
     """
 
     REFRESH_US, READ_REGISTERS_MAX, REGISTERS = 100_000, 80, 0x15A

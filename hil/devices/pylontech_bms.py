@@ -1,8 +1,6 @@
-"""A Pylontech LV BMS (V1.2 or V1.3): a burst of 11-bit frames per second, answered by 0x305.
-
-V1.2: 0x351 0x355 0x356 0x359 0x35C 0x35E. V1.3: 0x35A and 0x35F instead of 0x359 and 0x35C, 0x355
-with six bytes. The protocol has no cell voltages, counters or contactor command: the pack closes
-its contactors while it hears 0x305. Current on the wire is positive when charging. With the
+"""A Pylontech LV BMS (V1.2 or V1.3): a burst of 11-bit frames per second, answered by 0x305. V1.2:
+0x351 0x355 0x356 0x359 0x35C 0x35E. V1.3: 0x35A and 0x35F instead of 0x359 and 0x35C, 0x355 with
+six bytes. It closes while it hears 0x305. Current on the wire is positive when charging. With the
 documented 0.01 V, 0x356 ends at 327.67 V; several manufacturers use 0.1 V (`voltage_scale_V`).
 """
 
@@ -26,11 +24,9 @@ CHARGE_ENABLE, DISCHARGE_ENABLE = 0x80, 0x40  # 0x35C byte 0
 
 
 class PylontechBms:
-    """The BMS of one rack, one per bus, because the ids carry no address.
-
-    dialect: "V1.2" or "V1.3". alarms_supported = False sends 0x35A all zero, as the manufacturer's
-    V1.3 packs do. Faults: silent, deaf, silent_ids (missing ids), frozen (values repeat),
-    negative_discharge_limit (DCL with a minus sign), overrides {can_id: data}.
+    """The BMS of one rack, one per bus: the ids carry no address. alarms_supported = False sends
+    0x35A all zero, as the manufacturer's V1.3 packs do. Faults: silent, deaf, silent_ids, frozen,
+    negative_discharge_limit, overrides {can_id: data}.
     """
 
     command_id = 0x305

@@ -1,6 +1,5 @@
-"""The base of every simulated Modbus device: payloads for the slave, and faults.
-
-Function and exception codes: MODBUS Application Protocol V1.1b3, sections 6 and 7.
+"""The base of every simulated Modbus device: payloads for the slave, and faults. Codes: MODBUS
+Application Protocol V1.1b3, sections 6 and 7.
 """
 
 import struct
@@ -19,12 +18,10 @@ class ModbusException(Exception):
 
 
 class RegisterDevice:
-    """A device behind an RtuSlave. A subclass has `payload` and `write`; `tick` runs its timers.
-
-    The rig sets faults at any time: silent (neither hears nor answers); reply_id (unit id of the
-    replies); exception_code (refuses every request with it); ignore_writes (acknowledges writes
-    without effect); bad_crc; cut_reply_bytes (length of a cut reply); late_us (extra delay of a
-    reply); overrides {register address: word shown instead}.
+    """A device behind an RtuSlave. The rig sets faults at any time: silent, reply_id (unit id of
+    the replies), exception_code (refuses every request), ignore_writes (acknowledged without
+    effect), bad_crc, cut_reply_bytes (length of a cut reply), late_us, overrides {register address:
+    word}.
     """
 
     TURNAROUND_US = 5000  # between request and reply
@@ -41,8 +38,7 @@ class RegisterDevice:
 
     def payload(self, function: int, address: int, count: int) -> bytes:
         """Reply bytes after the byte count: registers high byte first, or bits low bit first.
-
-        ModbusException: refused.
+        Raises ModbusException.
         """
         raise ModbusException(ILLEGAL_FUNCTION)
 
@@ -51,8 +47,8 @@ class RegisterDevice:
         raise ModbusException(ILLEGAL_FUNCTION)
 
     def shown(self, image: bytes | bytearray, base: int, address: int, count: int) -> bytes:
-        """Registers [address, address+count) of a big-endian image from register `base` on, with
-        `overrides` applied.
+        """Registers from `address` on of a big-endian image from register `base` on, with
+        `overrides`.
         """
         first = (address - base) * 2
         if first < 0 or first + count * 2 > len(image):

@@ -1,8 +1,6 @@
 """A Modbus RTU slave without any I/O: bytes and their time in, reply frames and their due time out.
-
-The slave accepts frames by "MODBUS over Serial Line" V1.02 section 2.5.1: CRC, own unit id, length.
-It finds a frame by length and CRC at any offset, because a pty does not keep the gap of 3.5
-characters. A longer gap still ends an unfinished frame.
+By "MODBUS over Serial Line" V1.02 section 2.5.1. It finds a frame by length and CRC at any offset,
+because a pty does not keep the gap of 3.5 characters; a longer gap ends an unfinished frame.
 """
 
 import contextlib
@@ -38,9 +36,8 @@ def request_bytes(data: bytes, offset: int) -> int | None:
 
 
 class _Request:
-    """One request frame. `refused`: exception code or 0; `values`: of a write, else None.
-
-    `head` precedes the payload of a read; `reply` acknowledges a write.
+    """One request frame. `refused`: exception code or 0; `values`: of a write, else None; `head`
+    precedes the payload of a read; `reply` acknowledges a write.
     """
 
     def __init__(self, frame: bytes) -> None:
@@ -96,11 +93,7 @@ def _understood(frame: bytes) -> _Request:
 
 
 class RtuSlave:
-    """All slaves of one bus. `units`: unit id -> RegisterDevice.
-
-    turnaround_us: silence between request and reply, at least 3.5 characters, because that gap ends
-    a request.
-    """
+    """All slaves of one bus. turnaround_us: between request and reply, at least 3.5 characters."""
 
     def __init__(
         self,
@@ -119,9 +112,8 @@ class RtuSlave:
         self._last_us = 0
 
     def receive(self, data: bytes, now_us: int) -> list[tuple[int, bytes]]:
-        """Take bytes, the last of which arrived at now_us.
-
-        Returns [(time_us of the reply's first byte, frame)].
+        """Take bytes, the last of which arrived at now_us: [(time_us of the reply's first byte,
+        frame)].
         """
         if self._buffer and now_us - self._last_us - len(data) * self.char_us > self.gap_us:
             self.dropped_bytes += len(self._buffer)
@@ -174,9 +166,8 @@ class RtuSlave:
             if not device.ignore_writes:
                 device.write(request.function, request.address, request.values, now_us)
             return request.reply
-        return with_crc(
-            request.head + device.payload(request.function, request.address, request.count)
-        )
+        payload = device.payload(request.function, request.address, request.count)
+        return with_crc(request.head + payload)
 
     def _broadcast(self, request: _Request, values: list[int], now_us: int) -> None:
         for device in self.units.values():

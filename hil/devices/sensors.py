@@ -1,10 +1,8 @@
 """The sensors of the cabinet: input registers from 0 on (FC4), by the files in drivers/profiles.
-
-gas_detector: permille of methane's lower flammable limit (LFL), status, calibration due, today.
-offgas_detector: vapour in ppm, status, due, today. toxic_detector: hydrogen, carbon monoxide in
-ppm, status, due, today. climate_monitor: temperature in 0.1 degC (signed), humidity in permille,
-status. ups_monitor: status, reserve in minutes. Dates are days since 1970-01-01, by the device's
-clock.
+gas_detector: permille of methane's LFL, status, calibration due, today. offgas_detector: vapour in
+ppm, then the same. toxic_detector: hydrogen, carbon monoxide in ppm, then the same.
+climate_monitor: 0.1 degC (signed), permille of humidity, status. ups_monitor: status, reserve in
+minutes. Dates are days since 1970-01-01.
 """
 
 import struct
@@ -24,9 +22,7 @@ Measured = tuple[float, ...]  # present values, in the unit of the registers
 
 
 class Sensor(RegisterDevice):
-    """A monitor: its values, then its status. Faults: status_bits (set in addition), frozen (the
-    measured values repeat).
-    """
+    """A monitor: its values, then its status. Faults: status_bits (set in addition), frozen."""
 
     def __init__(self, cabinet: CabinetPlant, measured: Callable[[CabinetPlant], Measured]) -> None:
         super().__init__()
@@ -50,9 +46,8 @@ class Sensor(RegisterDevice):
 
 
 class Detector(Sensor):
-    """Values within their scale, status, calibration due, today.
-
-    Further fault: faulty_cell, the index of the value whose cell fails; None: all of them.
+    """Values within their scale, status, calibration due, today. Fault: faulty_cell, None: all of
+    them.
     """
 
     def __init__(

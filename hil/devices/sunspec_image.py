@@ -1,7 +1,5 @@
-"""The register image of the inverter, laid out by pysunspec2's definitions of SunSpec models.
-
-The image holds raw register values; the device scales them. A point without a value is encoded as
-"not implemented".
+"""The register image of the inverter, laid out by pysunspec2's definitions; raw values. A point
+without a value is "not implemented".
 """
 
 import struct
@@ -18,22 +16,11 @@ END = b"\xff\xff\x00\x00"
 
 # Register types with a fixed struct code; strings take their length from the model.
 CODES = {
-    mdef.TYPE_INT16: "h",
-    mdef.TYPE_SUNSSF: "h",
-    mdef.TYPE_UINT16: "H",
-    mdef.TYPE_COUNT: "H",
-    mdef.TYPE_ACC16: "H",
-    mdef.TYPE_ENUM16: "H",
-    mdef.TYPE_BITFIELD16: "H",
-    mdef.TYPE_PAD: "H",
-    mdef.TYPE_INT32: "i",
-    mdef.TYPE_UINT32: "I",
-    mdef.TYPE_ACC32: "I",
-    mdef.TYPE_ENUM32: "I",
-    mdef.TYPE_BITFIELD32: "I",
-    mdef.TYPE_INT64: "q",
-    mdef.TYPE_UINT64: "Q",
-    mdef.TYPE_ACC64: "Q",
+    **{mdef.TYPE_INT16: "h", mdef.TYPE_SUNSSF: "h", mdef.TYPE_COUNT: "H", mdef.TYPE_PAD: "H"},
+    **dict.fromkeys(("uint16", "acc16", "enum16", "bitfield16"), "H"),
+    **{mdef.TYPE_INT32: "i", mdef.TYPE_INT64: "q"},
+    **dict.fromkeys(("uint32", "acc32", "enum32", "bitfield32"), "I"),
+    **dict.fromkeys(("uint64", "acc64"), "Q"),
 }
 
 
@@ -92,9 +79,7 @@ class Block(NamedTuple):
 
 
 class ModelChain:
-    """A chain of models from 40000. `models`: [(model id, {point: raw value})]; points are named
-    "704.WSet".
-    """
+    """Models from 40000 on: [(model id, {point: raw value})]; points are named "704.WSet"."""
 
     base = BASE_ADDRESS
 
@@ -140,10 +125,7 @@ class ModelChain:
         )
 
     def touched(self, address: int, count: int) -> list[Place] | None:
-        """The places that a write of `count` registers covers.
-
-        None: the write cuts a point, or covers a gap or a read-only point.
-        """
+        """The places of a write; None: it cuts a point, or covers a gap or a read-only point."""
         places, end = [], address + count
         while address < end:
             place = self.by_address.get(address)

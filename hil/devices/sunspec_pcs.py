@@ -1,10 +1,8 @@
-"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715, 802 from register 40000.
-
-Models: sunspec/models (pysunspec2's copy). Signs as there: power > 0 discharges. The following
-behaviour of real devices is not in the models. Reversion timer and heartbeats run on a one-second
-grid of the device, so N s lapse after N-1 to N seconds. A write to a part of a 32-bit point is
-refused, as is a set-point beyond WMax. When the controller heartbeat stops, the inverter stops and
-shows an alarm until the heartbeat moves again; then only a new START runs the inverter.
+"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715, 802 from register 40000;
+signs as there: power > 0 discharges. Beyond the models, as real devices do: reversion timer and
+heartbeats run on a one-second grid of the device; a write to a part of a 32-bit point is refused,
+as is a set-point beyond WMax; when the controller heartbeat stops, it stops, shows an alarm until
+the heartbeat moves again, and needs a new START.
 """
 
 import struct
@@ -35,12 +33,9 @@ _S32 = struct.Struct(">i").unpack_from
 
 
 class SunSpecPcs(RegisterDevice):
-    """One inverter. rack_indexes: the racks on its DC bus.
-
-    controller_silent_s: longest pause of the controller heartbeat after its first move (not in
-    model 715; 0 = not supervised). Further faults: frozen (measurements repeat), heartbeat_stopped
-    (DERHb repeats), reversion_broken (the set-point never expires, as with some firmwares), local
-    (LocRemCtl = 1: writes are acknowledged without effect), readback_offset_W (error of WSet).
+    """One inverter. controller_silent_s: longest pause of the heartbeat after its first move (0 =
+    not supervised). Faults: frozen, heartbeat_stopped (DERHb), reversion_broken (the set-point
+    never expires), local (LocRemCtl = 1: writes have no effect), readback_offset_W (error of WSet).
     """
 
     def __init__(
@@ -225,24 +220,13 @@ class SunSpecPcs(RegisterDevice):
         phase_dV = round(cabinet.grid_voltage_V * 10)
         running = pcs.state in (RUNNING, THROTTLED)
         alarms = pcs.alarm_bits | (MANUFACTURER_ALARM if self._controller_lost() else 0)
+        mode = FORMING if pcs.is_forming else FOLLOWING
+        states = int(running), pcs.state, int(running), alarms, mode
+        powers = power, abs(power), 0, 1000  # W, VA, Var, PF
         current_dA = round(power_W / cabinet.grid_voltage_V / 3 * 10) if phase_dV else 0
-        pack(
-            self.image.data,
-            offset,
-            int(running),
-            pcs.state,
-            int(running),
-            alarms,
-            FORMING if pcs.is_forming else FOLLOWING,
-            power,
-            abs(power),
-            0,
-            1000,
-            current_dA,
-            round(phase_dV * 1.7320508),
-            phase_dV,
-            round(cabinet.grid_frequency_Hz * 1000),
-        )
+        volts_dV = round(phase_dV * 1.7320508), phase_dV
+        frequency = round(cabinet.grid_frequency_Hz * 1000)
+        pack(self.image.data, offset, *states, *powers, current_dA, *volts_dV, frequency)
 
     def _show_dc(self) -> None:
         pcs, racks = self.pcs, self.racks
@@ -251,24 +235,16 @@ class SunSpecPcs(RegisterDevice):
         lowest = min(rack.cell_voltage_V_min for rack in racks)
         highest = max(rack.cell_voltage_V_max for rack in racks)
         closed = [rack for rack in racks if rack.contactor_state == 2]
-        pack(
-            self.image.data,
-            offset,
-            round(voltage_V * 10),
-            round(max(rack.voltage_V for rack in racks) * 10),
-            round(min(rack.voltage_V for rack in racks) * 10),
-            round(highest * 1000),
-            0xFFFF,
-            0xFFFF,
-            round(lowest * 1000),
-            0xFFFF,
-            0xFFFF,
-            round((lowest + highest) * 500),
-            round(current_A * 10),
-            round(sum(rack.charge_limit_A for rack in closed) * 10),
-            round(sum(rack.discharge_limit_A for rack in closed) * 10),
-            round(voltage_V * current_A / 10**self.scale),
-        )
+        of_racks_V = [rack.voltage_V for rack in racks]
+        volts_dV = [round(each * 10) for each in (voltage_V, max(of_racks_V), min(of_racks_V))]
+        no_place = 0xFFFF, 0xFFFF  # string and module of the cell
+        cells_mV = round(highest * 1000), *no_place, round(lowest * 1000), *no_place
+        mean_mV = round((lowest + highest) * 500)
+        limits_A = [sum(rack.charge_limit_A for rack in closed)]
+        limits_A.append(sum(rack.discharge_limit_A for rack in closed))
+        amps_dA = [round(each * 10) for each in (current_A, *limits_A)]
+        power = round(voltage_V * current_A / 10**self.scale)
+        pack(self.image.data, offset, *volts_dV, *cells_mV, mean_mV, *amps_dA, power)
 
     def _show_battery(self) -> None:
         image, racks = self.image, self.racks

@@ -48,21 +48,14 @@ def _within(
 
 
 def run_options(option: Option, length: str, charge: str) -> None:
-    """Length, seed and charge of a run, its scenario and its figures. length, charge: the default,
-    in words.
-    """
+    """Length, seed and charge of a run, its scenario and figures, with the defaults in words."""
     seconds, percent = number(1, LENGTH_S_MAX), number(5, 95)
     words = f"length of the run ({length})"
     option("--for", dest="seconds", type=seconds, metavar="SECONDS", help=words)
-    option(
-        "--seed",
-        type=whole(0, SEED_MAX),
-        metavar="NUMBER",
-        help="seed of plant, load and faults (1)",
-    )
-    option(
-        "--soc", type=percent, metavar="PERCENT", help=f"state of charge at the start ({charge})"
-    )
+    words = "seed of plant, load and faults (1)"
+    option("--seed", type=whole(0, SEED_MAX), metavar="NUMBER", help=words)
+    words = f"state of charge at the start ({charge})"
+    option("--soc", type=percent, metavar="PERCENT", help=words)
     option("--json", type=output_file(), metavar="FILE", help="write all figures to FILE")
 
 
@@ -88,9 +81,8 @@ def output_file(*endings: str, or_none: bool = False) -> Callable[[str], str]:
         try:
             open(text, "ab").close()
         except OSError:
-            raise argparse.ArgumentTypeError(
-                f"{text or 'an empty name'}: cannot be written"
-            ) from None
+            line = f"{text or 'an empty name'}: cannot be written"
+            raise argparse.ArgumentTypeError(line) from None
         if not existed:
             os.unlink(text)
         return text

@@ -1,7 +1,5 @@
-"""The simulated cabinet: plant, devices and slaves, built from the site's topology.
-
-simulate.py joins `slaves` (one per RTU bus) and `bms` (per CAN bus) to virtual wires, real_wires.py
-to real ones.
+"""The simulated cabinet: plant, devices and slaves, built from the topology of the site. `slaves`
+are one per RTU bus, `bms` one list per CAN bus; the wires are of simulate.py and wired_cabinet.py.
 """
 
 from collections.abc import Callable
@@ -57,32 +55,28 @@ def rack_sizes(config: Config) -> tuple[dict[str, float], ...]:
     cells_mA = sum([rack["cells"] * rack["rated_current_mA"] for rack in tables])
     Ah_per_mA = config.control["energy_Wh"] / NOMINAL_V / cells_mA
     return tuple(
-        [
-            {
-                "modules": coverage.modules_of(rack),
-                "cells_per_module": rack["cells"] // coverage.modules_of(rack),
-                "rated_current_A": rack["rated_current_mA"] / 1000,
-                "capacity_Ah": float(round(Ah_per_mA * rack["rated_current_mA"])),
-            }
-            for rack in tables
-        ]
+        {
+            "modules": coverage.modules_of(rack),
+            "cells_per_module": rack["cells"] // coverage.modules_of(rack),
+            "rated_current_A": rack["rated_current_mA"] / 1000,
+            "capacity_Ah": float(round(Ah_per_mA * rack["rated_current_mA"])),
+        }
+        for rack in tables
     )
 
 
 def unit_sizes(config: Config) -> tuple[dict[str, float], ...]:
     """The plant's sizes of each unit: rated power, and the times of the converter's profile."""
-    found = []
-    for number, unit in enumerate(config.unit_tables):
-        settings = config.topology.required("pcs", number).profile.settings
-        ramp_s = max(settings["ramp_ms"], 1) / 1000
-        found.append(
-            {
-                "pcs_rated_W": float(unit["rated_W"]),
-                "pcs_dead_time_s": settings["dead_time_ms"] / 1000,
-                "pcs_ramp_W_per_s": unit["rated_W"] / ramp_s,
-            }
-        )
-    return tuple(found)
+    units = enumerate(config.unit_tables)
+    profiles = [(config.topology.required("pcs", at).profile.settings, unit) for at, unit in units]
+    return tuple(
+        {
+            "pcs_rated_W": float(unit["rated_W"]),
+            "pcs_dead_time_s": settings["dead_time_ms"] / 1000,
+            "pcs_ramp_W_per_s": unit["rated_W"] / (max(settings["ramp_ms"], 1) / 1000),
+        }
+        for settings, unit in profiles
+    )
 
 
 class SimulatedCabinet:
@@ -123,11 +117,8 @@ class SimulatedCabinet:
             else:
                 self.bms[bus.name] = [self._add_bms(device) for device in topology.on_bus(bus.name)]
 
-        self._ticking = [
-            device
-            for device in self.devices.values()
-            if type(device).tick is not RegisterDevice.tick
-        ]
+        idle, every = RegisterDevice.tick, self.devices.values()
+        self._ticking = [device for device in every if type(device).tick is not idle]
 
     def _add_slave(self, bus: Bus, devices: list[Device], seed: int) -> None:
         units = {}
@@ -225,14 +216,8 @@ def _unit(cabinet: SimulatedCabinet, number: int) -> UnitWiring:
     """The wiring of the unit with this number, from 0."""
     name, plant = f"pcs_{number + 1}", cabinet.plant
     device = cabinet.devices[name]
-    at = {key: device.image.places[key].address for key in ("704.WSet", "715.OpCtl", "701.W")}
+    points = ("704.WSet", "715.OpCtl", "701.W")
+    wset, opctl, power = [device.image.places[point].address for point in points]
     racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == number]
-    return UnitWiring(
-        at["704.WSet"],
-        at["715.OpCtl"],
-        cabinet.places[name],
-        tuple(racks),
-        plant.pcs[number].rated_W,
-        at["701.W"],
-        10**device.scale,
-    )
+    rated_W, place = plant.pcs[number].rated_W, cabinet.places[name]
+    return UnitWiring(wset, opctl, place, tuple(racks), rated_W, power, 10**device.scale)

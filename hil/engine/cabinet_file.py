@@ -8,11 +8,8 @@ from drivers import toml_text
 
 
 def text(order: dict, wires: dict[str, dict[str, str]]) -> str:
-    """The text of cabinet.toml.
-
-    order: `site`, the file of the simulated cabinet; `can_interface`; `control`, keys of [control];
-    `cabinet_more`, text for the end. wires: {"ports": {bus: tty or address}, "cans": {bus:
-    channel}}.
+    """The text of cabinet.toml. order: `site`, the file of the simulated cabinet; `can_interface`;
+    `control`, keys of [control]; `cabinet_more`, text for the end. wires: of WiredCabinet.places.
     """
     path = os.path.abspath(order["site"])
     content = toml_text.read(path)

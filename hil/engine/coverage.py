@@ -1,8 +1,6 @@
-"""Finds which devices of a configuration the rig simulates, mirrors, or cannot simulate:
-`python -m hil covers FILE`, for `./flash.sh check`.
-
-A mirrored device has the register map of its profile, because no other document is at hand. A
-mistake in the profile is in both, so a run with it proves the wiring and not the decoding.
+"""Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil covers FILE`,
+for `./flash.sh check`. A mirrored device has the register map of its profile: a mistake there is in
+both, so a run proves the wiring and not the decoding.
 """
 
 from argparse import Namespace
@@ -51,7 +49,7 @@ def loaded(path: str, is_virtual: bool = True) -> Config:
 
 
 def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[str] = ()) -> None:
-    """Refuse a scenario that acts on what cabinet and site lack. parts: of the site's file. Raises
+    """Refuse a scenario that acts on what cabinet and site (`parts` of its file) lack. Raises
     NotSimulatedError.
     """
     if scenario is None:
@@ -66,19 +64,15 @@ def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[
         "source": [source.name for source in config.sources],
     }
     for action in actions:
+        where = f"{config.path}: scenario {scenario.name}, {action.do}"
         needed = NEEDS.get(action.do)
         if needed and needed not in fitted:
-            raise NotSimulatedError(
-                f"{config.path}: scenario {scenario.name}, {action.do}: the site has no {needed}"
-            )
+            raise NotSimulatedError(f"{where}: the site has no {needed}")
         for key, allowed in known.items():
             value = action.arguments.get(key)
             if value is not None and value not in allowed:
                 names = ", ".join(map(str, allowed)) or "none"
-                raise NotSimulatedError(
-                    f"{config.path}: scenario {scenario.name}, {action.do}: no {key} {value}; "
-                    f"allowed {names}"
-                )
+                raise NotSimulatedError(f"{where}: no {key} {value}; allowed {names}")
 
 
 def simulated_name(device: Device) -> str:
@@ -174,8 +168,6 @@ def add(commands: Any) -> None:
 def main(arguments: Namespace) -> int:
     """Print the report. Returns the exit code."""
     if arguments.file:
-        found = lines(configuration.load(arguments.file))
-        print(
-            "\n".join(["", "RIG (./flash.sh rig --cabinet FILE)", *[f"  {line}" for line in found]])
-        )
+        found = [f"  {line}" for line in lines(configuration.load(arguments.file))]
+        print("\n".join(["", "RIG (./flash.sh rig --cabinet FILE)", *found]))
     return 0

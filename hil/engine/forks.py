@@ -95,9 +95,8 @@ def run(
     quiet: bool = True,
 ) -> Iterator[tuple[Any, dict]]:
     """Yield (job, result) as the jobs end; `jobs` is asked for the next when a worker is free.
-
-    work(job, fd) returns a dictionary, to which CPU and wall time are added. quiet: the output of
-    the children is discarded. Closing the generator early kills the children.
+    work(job, fd) returns a dictionary, to which CPU and wall time are added. quiet: the children
+    print nothing. Closing the generator early kills the children.
     """
     jobs = iter(jobs)
     running: dict[int, Child] = {}

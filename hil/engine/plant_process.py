@@ -1,9 +1,7 @@
-"""The plant process: the simulated cabinet in real time, behind ptys and a CAN server.
-
-rig.py starts the process with one end of a socket pair. The process sends the names of its wires
-and waits for the controller's process id. Then it runs scenario and observer, and sends a view ten
-times a second. At the end it writes its recording and serves the wires until the rig ends it. The
-process never imports a driver; it reads the controller's decisions from the journal.
+"""The plant process: the simulated cabinet in real time, behind ptys and a CAN server. rig.py
+starts it with one end of a socket pair. It sends the names of its wires, waits for the process id
+of the controller, runs scenario and observer with ten views a second, writes its recording, and
+serves the wires until the rig ends it. It never imports a driver.
 """
 
 import os
@@ -49,9 +47,8 @@ class PlantProcess(WiredCabinet, PlantLoop):
         PlantLoop.__init__(self, connection, [self], self.plant.site)
         actions = self.scenario.actions if self.scenario else ()
         self.may_stall = any(action.do == "controller_stall" for action in actions)
-        self.world = World(
-            self.plant, self.cabinet.devices, {**self.ptys, **self.cans}, self.controller
-        )
+        wires = {**self.ptys, **self.cans}
+        self.world = World(self.plant, self.cabinet.devices, wires, self.controller)
         self.clockwork = Clockwork(actions, self.world, self.observer.mark)
         self.live = Live(self.recorder, self.observer.result, self.config)
         self.sample_due_us = self.view_due_us = 0
@@ -152,11 +149,8 @@ class PlantProcess(WiredCabinet, PlantLoop):
             "pauses": self.pauses.found,
         }
         if self.beats is not None:
-            content |= {
-                "beats": self.beats.packed(),
-                "setpoints_W": self.beats.setpoints_W.tobytes(),
-                "start_ns": self.start_ns,
-            }
+            content |= {"beats": self.beats.packed(), "start_ns": self.start_ns}
+            content["setpoints_W"] = self.beats.setpoints_W.tobytes()
         return content
 
 

@@ -1,8 +1,5 @@
-"""Several cabinets on one connection in virtual time: each with its own devices, wires and
-controller, all on one Site. Byte-accurate as simulate.py, or in value mode.
-
-The file of a pod gives each member its share of load and connection. The tests of the grid meters
-run in turn, because the battery of another cabinet would look like a load.
+"""Several cabinets on one Site in virtual time, each with its own devices, wires and controller.
+The meter tests run in turn, because the battery of another cabinet would look like a load.
 """
 
 import contextlib
@@ -38,11 +35,8 @@ def is_pod(path: str) -> bool:
 
 
 def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -> list[Config]:
-    """The configuration of each member with its share and the turn of its meter test.
-
-    whole: each answers the whole load, like cabinets that do not know of each other. tick_ms: of
-    all members, None: that of each file.
-    Raises ConfigError.
+    """The configuration of each member with its share and the turn of its meter test. whole: each
+    answers the whole load; tick_ms: of all members, None: that of each file. Raises ConfigError.
     """
     site = description.read(path)
     if not site["pod"]:
@@ -51,8 +45,11 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
     for turn, member in enumerate(site["pod"]):
         file = os.path.normpath(os.path.join(os.path.dirname(path), member["cabinet"]))
         share_permille = 1000 if whole else member["share_permille"]
+        config = configuration.load(file, tick_ms=tick_ms)
         given = {"share_permille": share_permille, "meter_code_wait_s": turn * TURN_S}
-        configs.append(_dealt(configuration.load(file, tick_ms=tick_ms), given))
+        control = config.control | given
+        image = array("i", control.values())
+        configs.append(dataclasses.replace(config, control=control, control_image=image))
     ticks_ms = {config.tick_ms for config in configs}
     if len(ticks_ms) > 1:
         raise ConfigError(
@@ -67,12 +64,6 @@ def let_form(members: Sequence[Any], given: Sequence[Mapping[str, Any]]) -> None
     for member, table in zip(members, given):
         for unit in member.plant.pcs:
             unit.can_form = unit.can_form or table["can_form"]
-
-
-def _dealt(config: Config, given: dict[str, int]) -> Config:
-    control = config.control | given
-    image = array("i", control.values())
-    return dataclasses.replace(config, control=control, control_image=image)
 
 
 class Played(Protocol):
@@ -92,9 +83,8 @@ class Played(Protocol):
 
 
 class Pod:
-    """One run: `run`, then read `site`, `members`, `record`.
-
-    tested_us: end of the last meter test; mode: as it stands beside each figure.
+    """One run: `run`, then read `site`, `members`, `record`; tested_us: end of the last meter test;
+    mode: as it stands beside each figure.
     """
 
     def __init__(
@@ -107,9 +97,7 @@ class Pod:
         plant: Mapping[str, float] = MappingProxyType({}),
         actions: Sequence[Action] = (),
     ) -> None:
-        """plant: keys of hil/plant/config.py for each member; actions: of a scenario, on the site
-        and on the first cabinet.
-        """
+        """plant: keys of hil/plant/config.py; actions: on the site and on the first cabinet."""
         self.site = site
         plant = {**plant, "soc": soc}
         self.members = [
@@ -132,9 +120,8 @@ class Pod:
         tick_ms: int | None = None,
         scenario: Scenario | None = None,
     ) -> Self:
-        """The pod of a file; kind: of each member; tick_ms: None for that of the kind.
-
-        ConfigError, LoadError, NotSimulatedError: one line.
+        """The pod of a file; kind: of each member; tick_ms: None for that of the kind. Raises
+        ConfigError, LoadError, NotSimulatedError.
         """
         tables = description.read(path)
         configs = member_configs(path, whole, tick_ms or kind.POD_TICK_MS)
@@ -171,7 +158,7 @@ class Pod:
         self.record.see(self.now_us, self.site, [member.plant for member in self.members])
         if self.now_us - self._watched_us >= WATCH_US:
             self._watched_us = self.now_us
-            if any(_is_tested(member) for member in self.members):
+            if any(core.found.is_meter_tested for core in self.cores()):
                 self.tested_us = self.now_us
 
     @property
@@ -182,8 +169,3 @@ class Pod:
     def cores(self) -> list[Any]:
         """The decision of each member that lives."""
         return [each.controller.cabinet.core for each in self.members if each.controller.cabinet]
-
-
-def _is_tested(member: VirtualRig) -> bool:
-    cabinet = member.controller.cabinet
-    return cabinet is not None and cabinet.core.found.is_meter_tested

@@ -1,6 +1,4 @@
-"""The run of several cabinets on one connection, for the commands `pod` and `rig`: its figures,
-closing lines, page and exit code.
-"""
+"""Several cabinets on one connection, for `pod` and `rig`: figures, lines, page, exit code."""
 
 import os
 import sys
@@ -11,7 +9,7 @@ import numpy as np
 from hil.engine import coverage, forks, virtual_run
 from hil.engine.pod import Played, Pod
 from hil.engine.simulate import VirtualRig
-from hil.results import figures, files, recorder, view, words
+from hil.results import figures, files, recorder, template, view, words
 from hil.results.figures import energy_kWh, swing_2s_pct, write_json
 from hil.results.screen import shown_on
 from hil.results.site_record import SiteRecord, powers_W
@@ -21,7 +19,6 @@ from hil.site.parts import GIVING_WAY
 from safety import signals as s
 
 DEFAULT_S, DEFAULT_SOC_PCT = 600.0, 55.0
-PV_FREE = "; no cabinet answers PV"
 
 
 def played(
@@ -32,8 +29,7 @@ def played(
 ) -> dict[str, Any]:
     """Run the file of a pod, print the closing lines and write the page. Returns the document.
 
-    order: seconds, seed, soc_pct, values (for the document: kind decides), scenario (a name or
-    None), and whole (bool, may be missing).
+    order: seconds, seed, soc_pct, values, scenario (a name or None), whole (may be missing).
     """
     soc, is_whole = order["soc_pct"] / 100, order.get("whole", False)
     chosen = scenario.load(order["scenario"]) if order["scenario"] else None
@@ -49,9 +45,7 @@ def played_pod(
     chosen: scenario.Scenario | None = None,
     headless: bool = True,
 ) -> dict[str, Any]:
-    """Same as `played`; order: name, file, and what the document is to say of the run. chosen: its
-    expectations are judged. headless: without the live screen.
-    """
+    """Same as `played`; order: also name and file. chosen: its expectations are judged."""
     doc = _run(pod, order, headless) | {"expectations": _judged(pod, chosen)}
     print("\n".join(lines(doc)), flush=True)
     write_page(doc, pod.record, html_path)
@@ -83,7 +77,7 @@ def _run(pod: Pod, order: dict[str, Any], headless: bool) -> dict[str, Any]:
     began_s = forks.wall_s()
     seen = (lambda: _view(pod, order["seconds"])) if headless else _views(pod, order).view
     with shown_on(headless, sys.stderr.isatty(), forks.wall_s) as show:
-        pod.run(order["seconds"], virtual_run.looks(show, seen))
+        pod.run(order["seconds"], None if show is None else lambda: show(seen()))
     speed = order["seconds"] / (forks.wall_s() - began_s)
     return {**order, "speed": round(speed, 1), **document(pod)}
 
@@ -135,9 +129,9 @@ def document(pod: Played) -> dict[str, Any]:
 
 
 def _swings(pod: Played) -> dict[str, Any]:
-    """swing_2s_pct; swing_beside_pv_pct: None without PV. A cabinet answers the load, never PV. So
-    `answered` holds the load less the battery against the load, and `unanswered` the grid against
-    the load less PV. All are in percent of the load's peak.
+    """swing_2s_pct; swing_beside_pv_pct: None without PV. A cabinet answers the load, never PV:
+    `answered` holds the load less the battery against the load, `unanswered` the grid against the
+    load less PV. In percent of the peak of the load.
     """
     rows = pod.members[0].recorder.rows()
     is_settled = rows["t_us"] >= pod.settled_us
@@ -176,68 +170,10 @@ def _member(member: Any) -> dict[str, Any]:
 
 def lines(doc: dict[str, Any]) -> list[str]:
     """The closing lines."""
-    site = doc["site"]
-    energy = {name: value for name, value in site["energy_kWh"].items() if value}
-    found = [
-        *words.paused_lines(doc),
-        f"seed       {doc['seed']}, {doc['simulated_s']:g} s, {doc['speed']:g} x real time",
-        f"mode       {doc['mode']}, of all figures",
-        "energy     " + ", ".join(f"{name} {value:.2f}" for name, value in energy.items()) + " kWh",
-        f"import     highest {site['import_W_max'] / 1000:.1f} kW, of a quarter of an hour "
-        f"{site['quarter_W_max'] / 1000:.1f} kW",
-        *swing_lines(site, doc["measured_from_s"]),
-    ]
-    for number_, member in enumerate(doc["members"], 1):
-        trips = ", ".join(trip["stage"] for trip in member["trips"]) or "no trip"
-        found.append(
-            f"cabinet {number_}  {member['share_permille']} permille, {member['state']}, meter "
-            f"{member['meter_test']}, charge {member['soc_permille'][0]:g} to "
-            f"{member['soc_permille'][1]:g} permille, out {member['discharged_kWh']:.2f} kWh, in "
-            f"{member['charged_kWh']:.2f} kWh, {trips}, {len(member['violations'])} violations"
-        )
-        found += [f"           {each}" for each in member["violations"]]
-        found += _controller_lines(member.get("controller"))
-        if member["mirrored"]:
-            found.append(f"           {', '.join(member['mirrored'])} {words.MIRRORED}")
-    for each in doc["expectations"]:
-        found.append(f"{words.verdict(each['ok'], doc):10} {each['text']}")
-    return found
-
-
-def swing_lines(site: dict[str, Any], from_s: float) -> list[str]:
-    """The swing of the load against that of the grid; with PV of each by itself."""
-    beside_pv, since = site["swing_beside_pv_pct"], f", from {from_s:g} s on"
-    if beside_pv is None:
-        return ["swing      2 s: " + _pair(site["swing_2s_pct"], "load", "grid") + since]
-    return [
-        "swing      2 s: " + _pair(beside_pv["answered"], "load", "load less battery") + since,
-        "           2 s: " + _pair(beside_pv["unanswered"], "load less PV", "grid") + PV_FREE,
-    ]
-
-
-def _pair(swing: dict[str, float | None], load: str, grid: str) -> str:
-    pair = f"{load} {_pct(swing['load'])}, {grid} {_pct(swing['grid'])}"
-    still = "-" if swing["grid"] is None else "the load hardly moves"
-    return f"{pair}, {still if swing['reduction'] is None else _changed(swing['reduction'])}"
-
-
-def _controller_lines(figures: dict[str, Any] | None) -> list[str]:
-    """Lines of a controller in a process of its own."""
-    if not figures or not figures["loop"]:
-        return []
-    loop, memory = figures["loop"], figures["memory_kB"]
-    late_us = loop["lateness_us"]
-    return [
-        f"           {loop['ticks']} ticks, {loop['missed']} missed, {loop['late']} late; woke up "
-        f"{late_us['p50']} us late (p50), {late_us['p99']} us (p99), {late_us['max']} us (most); "
-        f"own memory {memory['anonymous'] / 1024:.1f} MiB, resident {memory['rss'] / 1024:.1f} MiB",
-        *[f"           controller {each}" for each in figures["messages"]],
-    ]
-
-
-def _pct(value: float | None) -> str:
-    return "-" if value is None else f"{value:g} %"
-
-
-def _changed(reduction_pct: float) -> str:
-    return f"{abs(reduction_pct):g} % {'larger' if reduction_pct < 0 else 'smaller'}"
+    return template.rendered(
+        "pod.txt",
+        **doc,
+        paused=words.paused_lines(doc),
+        mirrored=words.MIRRORED,
+        verdict=lambda is_ok: words.verdict(is_ok, doc),
+    ).splitlines()

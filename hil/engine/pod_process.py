@@ -1,9 +1,6 @@
-"""The plant process of a pod in real time: one site, and each cabinet's devices behind wires of
-their own. The counterpart of plant_process.py; pod_rig.py starts it.
-
-It sends the wires of all members, waits for the controllers' process ids and steps the site. After
-the duration it only serves the wires, until the controllers have stopped and the rig says `end`.
-Then it writes the document and the page.
+"""The plant process of a pod in real time: the site, and the devices of each cabinet behind wires
+of their own. After the duration it only serves the wires until the rig says `end`; then it writes
+the document and the page.
 """
 
 import json

@@ -1,7 +1,6 @@
-"""A pod in real time: each cabinet has a controller as installed, in a process of its own, on ptys
-and CAN servers. One plant process has the site with all cabinets.
-
-As in rig.py, the controllers stop first, while the plant process still serves their wires.
+"""A pod in real time: each cabinet has a controller as installed, in a process of its own; one
+plant process has the site. As in rig.py, the controllers stop first, while their wires are still
+served.
 """
 
 import json

@@ -4,9 +4,7 @@ import re
 
 
 def memory_kB(pid: int) -> dict[str, int]:
-    """{rss, anonymous} of a process, kB: all that is resident, and what is its own (heap, not
-    mapped files).
-    """
+    """{rss, anonymous} of a process, kB: all that is resident; its own (heap, not mapped files)."""
     status = read(f"/proc/{pid}/status")
     return {"rss": status_kB(status, "VmRSS"), "anonymous": status_kB(status, "RssAnon")}
 

@@ -1,9 +1,7 @@
 """The rig in real time: the real controller on real ptys and a CAN server, a simulated cabinet.
-
-Three processes run: the controller (as installed), the plant process (plant, devices, observer)
-and this one. This one starts both, shows the screen, acts as the operator of a scenario, and writes
-the result. At the end it stops the controller first, by a controlled stop, while the plant process
-still serves the wires. It ends only processes that it has started.
+This process starts both, shows the screen and acts as the operator of a scenario. At the end it
+stops the controller first, while the plant process still serves the wires. It ends only processes
+that it has started.
 """
 
 import contextlib
@@ -44,18 +42,15 @@ class Rig(ScenarioOperator):
     """One run in real time: `start`, `run`, `outcome`."""
 
     def __init__(self, order: dict, scenario: Scenario | None, config: Config) -> None:
-        """order: dict for the plant process; scenario: Scenario or None; config: of the controller.
-
-        Two more keys of an order: `plant`, the module of the plant process, and `cabinet_more`,
-        text for the end of the cabinet's file.
+        """order: for the plant process; `plant`: its module, `cabinet_more`: text for the end of
+        the file of the cabinet.
         """
         self.order, self.scenario, self.config = order, scenario, config
         self.directory = order["run_dir"]
         self.plant: subprocess.Popen[bytes] | None = None
         self.restarts = 0
-        self.may_be_killed = any(
-            action.do == "controller_kill" for action in (scenario.actions if scenario else ())
-        )
+        actions = scenario.actions if scenario else ()
+        self.may_be_killed = any(action.do == "controller_kill" for action in actions)
         self.connection, self._plant_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._messages = open(os.path.join(self.directory, "controller.log"), "ab")
         # from the plant process: {"ports": {bus: tty}, "cans": {bus: channel}}
@@ -100,17 +95,15 @@ class Rig(ScenarioOperator):
         try:
             data = self.connection.recv(1 << 20)
         except TimeoutError:
-            raise RigError(
-                f"the simulated cabinet has sent no message for {HANG_GUARD_S:.0f} s"
-            ) from None
+            line = f"the simulated cabinet has sent no message for {HANG_GUARD_S:.0f} s"
+            raise RigError(line) from None
         if not data:
             raise self._plant_failed(ending)
         return msgpack.unpackb(data)
 
     def run(self, show: Callable[[dict], object]) -> None:
-        """Serve the plant process until the run ends; show(view) ten times a second.
-
-        Ctrl-C ends the run early, with its result.
+        """Serve the plant process until the run ends; show(view) ten times a second. Ctrl-C ends
+        the run early, with its result.
         """
         try:
             while not self._done:
@@ -169,9 +162,8 @@ class Rig(ScenarioOperator):
             self.lateness_us = loop["lateness_us"]
 
     def stop(self) -> None:
-        """End the controller by SIGTERM (a controlled stop), then the plant process.
-
-        Ctrl-C kills a process instead of waiting for it.
+        """End the controller by SIGTERM (a controlled stop), then the plant process. Ctrl-C kills
+        at once.
         """
         if self.controller is not None:
             self.controller.terminate()
@@ -184,33 +176,19 @@ class Rig(ScenarioOperator):
         """run_result.Outcome of the plant process's recording."""
         path = os.path.join(self.directory, plant_process.RESULT)
         loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": self.lateness_us}
-        extra = {
-            **extra,
-            "restarts": self.restarts,
-            "missed_runs": self.missed_runs,
-            "hints": self.hints,
-            "controller_messages": run_directory.messages(self.directory),
-            "controller_exit_code": self._running().returncode,
-        }
-        return run_result.measured(
-            recorder.read(path, loop, load.about),
-            self.config,
-            extra,
-            self.scenario,
-            load.from_us,
-            self.interrupted,
-        )
+        extra |= {"restarts": self.restarts, "missed_runs": self.missed_runs, "hints": self.hints}
+        extra["controller_messages"] = run_directory.messages(self.directory)
+        extra["controller_exit_code"] = self._running().returncode
+        run = recorder.read(path, loop, load.about)
+        judged = self.scenario, load.from_us, self.interrupted
+        return run_result.measured(run, self.config, extra, *judged)
 
 
 def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Popen[bytes]:
     """Start a plant process; `end` of the socket pair is its own."""
     descriptor = end.fileno()
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, str(descriptor), json.dumps(order)],
-        pass_fds=(descriptor,),
-        cwd=ROOT,
-        process_group=0,
-    )
+    command = [sys.executable, "-m", module, str(descriptor), json.dumps(order)]
+    process = subprocess.Popen(command, pass_fds=(descriptor,), cwd=ROOT, process_group=0)
     end.close()
     return process
 
@@ -218,14 +196,9 @@ def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Pope
 def start_controller(directory: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the controller of a run directory, as installed."""
     cabinet, state = os.path.join(directory, "cabinet.toml"), os.path.join(directory, "state")
-    command = ["run", cabinet, "--run-dir", directory, "--state-dir", state]
-    return subprocess.Popen(
-        [sys.executable, "-m", "controller", *command],
-        cwd=ROOT,
-        stderr=log,
-        stdin=subprocess.DEVNULL,
-        process_group=0,
-    )
+    where = [cabinet, "--run-dir", directory, "--state-dir", state]
+    command, nothing = [sys.executable, "-m", "controller", "run", *where], subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=ROOT, stderr=log, stdin=nothing, process_group=0)
 
 
 def end_plant(

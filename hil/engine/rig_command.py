@@ -14,6 +14,8 @@ from hil.scenarios import scenario
 
 DEFAULT_S, DEFAULT_SEED = 120.0, 1  # of a run without a scenario
 RUN_DIR = "new or empty folder; keeps the controller's files, for firebreak status --run-dir DIR"
+RAW = "replay the file's meter rows unchanged, also wrong ones"
+PROGRESS = "with --headless: progress on stderr, also when it is no terminal"
 JOURNAL = "keep the controller's journal in FILE, for firebreak replay"
 PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
 OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
@@ -33,18 +35,12 @@ def add(commands: Any) -> None:
     option("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")
     option("--column", metavar="NAME", help="power column of the file")
     option("--scale", type=factor, metavar="FACTOR", help="multiply the file's load by this (1)")
-    option(
-        "--raw", action="store_true", help="replay the file's meter rows unchanged, also wrong ones"
-    )
+    option("--raw", action="store_true", help=RAW)
     option("--scenario", metavar="NAME", help=f"one of {scenarios}")
     run_options(option, f"that of file or scenario, else {DEFAULT_S:g}", "target of load tracking")
     option("--virtual", action="store_true", help="virtual time, as fast as possible")
     option("--headless", action="store_true", help="no screen; progress on stderr")
-    option(
-        "--progress",
-        action="store_true",
-        help="with --headless: progress on stderr, also when it is no terminal",
-    )
+    option("--progress", action="store_true", help=PROGRESS)
     option("--run-dir", metavar="DIR", help=RUN_DIR)
     option("--journal", type=output_file(), metavar="FILE", help=JOURNAL)
     option("--plot", type=picture, metavar="FILE", default="rig.html", help=PLOT)

@@ -33,7 +33,6 @@ def approved(config: Config) -> Record:
 
 def commission(directory: str, config: Config) -> dict[str, bytes]:
     """Save the approval in a new store; otherwise the first start needs a person with the key.
-
     Returns a new key for each source of hints, by name.
     """
     state = os.path.join(directory, "state")

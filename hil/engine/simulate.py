@@ -1,8 +1,6 @@
 """The controller and the simulated cabinet in one process and virtual time: a week in minutes.
-
-The wires are byte-accurate: every frame takes its time. The plant and the devices' timers move once
-a tick. The controller is the object of the real loop (controller.run.cabinet.Cabinet) with the same
-drivers.
+Every frame takes its time on the wire; plant and timers of the devices move once a tick. The
+controller is that of the real loop.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,17 +45,14 @@ class VirtualRig:
         journal_path: str | None = None,
         site: Site | None = None,
     ) -> None:
-        """load: t_s -> W; actions: in order of time; journal_path: None for no journal; site: one
-        with its own load, to join.
-        """
+        """load: t_s -> W; actions: in order of time; site: one with its own load, to join."""
         self.config = config
         self.tick_us = config.tick_ms * 1000
         self.now_us = 0
         self.cabinet = SimulatedCabinet(config, load, seed, plant_config, site)
         self.plant = self.cabinet.plant
-        self.channel_b = (
-            VirtualChannelB(self.plant, config.safety_image) if config.channel_b else None
-        )
+        image = config.safety_image
+        self.channel_b = VirtualChannelB(self.plant, image) if config.channel_b else None
         self.controller = VirtualController(config, journal_path)
         self.recorder = Recorder()
         self._record_us = self._hottest_us = 0
@@ -71,27 +66,20 @@ class VirtualRig:
     def world(self) -> World:
         """The World of the actions; a fitted channel B is among its devices."""
         second = {"channel_b": self.channel_b} if self.channel_b else {}
-        return World(
-            self.plant,
-            {**self.cabinet.devices, **second},
-            {**self.controller.wires, **self.controller.can},
-            self.controller,
-        )
+        wires = {**self.controller.wires, **self.controller.can}
+        return World(self.plant, self.cabinet.devices | second, wires, self.controller)
 
     def _connect(self) -> None:
         for bus in self.config.buses:
             if bus.kind == "can":
-                wire = self.controller.can[bus.name] = VirtualCan(
-                    bus.name, self.observer.can_tap(bus.name)
-                )
-                self.cabinet.join(wire)
+                can = VirtualCan(bus.name, self.observer.can_tap(bus.name))
+                self.controller.can[bus.name] = can
+                self.cabinet.join(can)
             else:
-                self.controller.wires[bus.name] = VirtualSerial(
-                    bus.baud_Bd,
-                    bus.character_bits,
-                    on_down=self.cabinet.slaves[bus.name].receive,
-                    tap=self.observer.rtu_tap(bus.name),
-                )
+                serial = VirtualSerial(bus.baud_Bd, bus.character_bits)
+                serial.on_down = self.cabinet.slaves[bus.name].receive
+                serial.tap = self.observer.rtu_tap(bus.name)
+                self.controller.wires[bus.name] = serial
 
     def run(
         self, duration_s: float, show: Callable[[], object] | None = None, every_s: float = 1.0

@@ -1,7 +1,6 @@
 """One run in virtual time: the counterpart of hil.engine.rig.run."""
 
 import time
-from collections.abc import Callable
 
 from controller.config.configuration import Config
 from controller.system import realtime
@@ -19,14 +18,9 @@ def run(
     order: dict, scenario: Scenario | None, config: Config, headless: bool, load: Load
 ) -> run_result.Outcome:
     """Returns run_result.Outcome."""
-    virtual = VirtualRig(
-        config,
-        load.power,
-        order["seed"],
-        scenario.actions if scenario else (),
-        {"soc": order["soc_pct"] / 100},
-        order["journal"],
-    )
+    actions, soc = scenario.actions if scenario else (), order["soc_pct"] / 100
+    given = order["seed"], actions, {"soc": soc}, order["journal"]
+    virtual = VirtualRig(config, load.power, *given)
     views = Views(virtual, config, view.of_order(order, scenario, config, load, "virtual time"))
     began_s = time.monotonic()
     interrupted = False
@@ -34,7 +28,8 @@ def run(
         try:
             # Nothing here makes reference cycles; the collector would cost 5 % of the time.
             realtime.freeze_collector()
-            virtual.run(order["duration_s"], looks(show, views.view), VIEW_EVERY_S)
+            each = None if show is None else lambda: show(views.view())
+            virtual.run(order["duration_s"], each, VIEW_EVERY_S)
         except KeyboardInterrupt:
             interrupted = True
     speed = round(virtual.now_us / 1e6 / (time.monotonic() - began_s), 1)
@@ -42,13 +37,6 @@ def run(
     extra["mirrored"] = order["mirrored"]
     recorded = recorder.run_of(virtual, load.about)
     return run_result.measured(recorded, config, extra, scenario, load.from_us, interrupted)
-
-
-def looks(
-    show: Callable[[dict], object] | None, view: Callable[[], dict]
-) -> Callable[[], object] | None:
-    """Function that shows the view of its moment; None without a screen."""
-    return None if show is None else lambda: show(view())
 
 
 class Views:

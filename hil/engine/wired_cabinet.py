@@ -1,7 +1,5 @@
-"""A simulated cabinet in real time, and the loop of the process that has one or several of them.
-
-The devices stand behind ptys, sockets and CAN servers; the journal says what their controller
-decides.
+"""A simulated cabinet in real time behind ptys, sockets and CAN servers, and the loop of the
+process that has one or several of them. The journal says what their controller decides.
 """
 
 import json
@@ -16,11 +14,11 @@ from typing import Any
 import msgpack
 
 from controller.config.configuration import Config
+from controller.config.topology import Bus
 from controller.core.base.setpoint import O_BINDING_REASON
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot
 from controller.system import realtime
-from hil.engine import real_wires
 from hil.engine.cabinet import SimulatedCabinet, observed_wiring
 from hil.engine.remote_controller import RemoteController
 from hil.observer.beats import Beats
@@ -30,6 +28,11 @@ from hil.results.pauses import CONTROLLER, Pauses
 from hil.results.recorder import Recorder
 from hil.scenarios.faults import NEVER_US
 from hil.site.site import Site
+from hil.wires.can_server import CanServer
+from hil.wires.pty_wire import PtyWire
+from hil.wires.tcp_wire import TcpWire
+from hil.wires.virtual import RealWire
+from hil.wires.virtual_can import VirtualCan
 from safety import signals as s
 
 STEP_US = 10_000  # of the plant: half a tick, so reactions are measured to 10 ms
@@ -37,8 +40,8 @@ ORPHAN_S = 20.0  # after the rig has died, the wires are served so long for the 
 
 
 class JournalWatch:
-    """Base. `snapshot`: of the controller that runs now, None before its first journal. `pauses`:
-    of this process and of the controller's ticks.
+    """Base. `snapshot`: of the running controller, None before its first journal; `pauses`: of this
+    process and of its ticks.
     """
 
     def __init__(self, run_dir: str, tick_ms: int, trips: TripWatch) -> None:
@@ -90,9 +93,25 @@ class WiredCabinet(JournalWatch):
         self.controller, self.recorder = controller, Recorder()
         self.observer = Observer(observed_wiring(cabinet))
         self.beats = Beats(self.observer.wiring) if has_beats else None
-        self.ptys, self.cans, self.servers = real_wires.made(
-            config.buses, cabinet, self.observer, self.beats
-        )
+        self.ptys: dict[str, RealWire] = {}
+        self.cans: dict[str, VirtualCan] = {}
+        for bus in config.buses:
+            self._wire(bus)
+        self.servers = [CanServer(can) for can in self.cans.values()]
+
+    def _wire(self, bus: Bus) -> None:
+        """Join the devices of a bus to its wire, tapped by the observer and, if any, the beats."""
+        can_tap, rtu_tap = self.observer.can_tap(bus.name), self.observer.rtu_tap(bus.name)
+        if self.beats is not None:
+            can_tap = self.beats.can_tap(bus.name, can_tap)
+            rtu_tap = self.beats.rtu_tap(bus.name, rtu_tap)
+        if bus.kind == "can":
+            self.cans[bus.name] = VirtualCan(bus.name, can_tap)
+            self.cabinet.join(self.cans[bus.name])
+        else:
+            on_down = self.cabinet.slaves[bus.name].receive
+            kind = TcpWire if bus.kind == "tcp" else PtyWire
+            self.ptys[bus.name] = kind(bus.baud_Bd, bus.character_bits, on_down, rtu_tap)
 
     def places(self) -> dict[str, dict[str, str]]:
         """The places of the wires, for the cabinet's file."""
@@ -134,9 +153,8 @@ class PlantLoop:
         return (time.monotonic_ns() - self.start_ns) // 1000
 
     def _serve(self, due_us: int = NEVER_US, is_heard: bool = True) -> bool:
-        """Wait for bytes or the next due time, then serve; at most one step of the site.
-
-        Returns whether the rig has sent a message; is_heard: such a message ends the waiting.
+        """Wait for bytes or the next due time, then serve; at most one step of the site. Returns
+        whether the rig has sent a message; is_heard: such a message ends the waiting.
         """
         servers = [server for each in self._cabinets for server in each.servers]
         waiting: list[Any] = [self._heard, *servers, *[self.connection] * is_heard]

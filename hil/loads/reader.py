@@ -1,8 +1,6 @@
-"""Recorded loads: CSV (or gzip of it) with a head, by the one reader of `controller/series`.
-
-Meter channels (`chN_W`, `chN_V`, `chN_A`, `chN_PF`) reveal the meter's wrong rows, which are
-refused and counted. No value is filled in. A gap is cut out of the time axis: the power steps there
-and is not interpolated.
+"""Recorded loads, by the one reader of `controller/series`. Meter channels (`chN_W`, `chN_V`,
+`chN_A`, `chN_PF`) reveal the meter's wrong rows, which are refused and counted. No value is filled
+in. A gap is cut out of the time axis: the power steps there.
 """
 
 import array
@@ -32,11 +30,9 @@ def read_trace(
     raw: bool = False,
     gap_s: float = GAP_S,
 ) -> Trace:
-    """Trace from a CSV file or its gzip.
-
-    column: name of the power column, required if there are several; scale: factor on power, and on
-    W and A of the meter's right rows; raw: also keep the meter's channel rows, wrong rows
-    unchanged; gap_s: a longer pause between samples is cut. LoadError: one line.
+    """Trace from a CSV file or its gzip. column: required if there are several; scale: on power,
+    and on W and A of right rows; raw: keep the channel rows, wrong ones unchanged; gap_s: a longer
+    pause is cut. LoadError.
     """
     if not (isinstance(scale, (int, float)) and math.isfinite(scale) and scale > 0):
         raise LoadError(f"{path}: scale {scale}: allowed is a finite number above 0")
@@ -63,10 +59,8 @@ class MeterRows(powers.Powers):
             if all(f"ch{n}_{point}" in rows.names for point in CHANNEL_POINTS)
         ]
         if raw and (len(self.channels) < CHANNELS or self.time_unit is None):
-            raise LoadError(
-                f"raw needs the columns t_s, chN_W, chN_V, chN_A, chN_PF for N = 1..{CHANNELS}, "
-                f"found {listed(rows.names)}"
-            )
+            wanted = f"t_s, chN_W, chN_V, chN_A, chN_PF for N = 1..{CHANNELS}"
+            raise LoadError(f"raw needs the columns {wanted}, found {listed(rows.names)}")
         self.raw_times: list[float] = []
         self.raw_rows = array.array("d")
 

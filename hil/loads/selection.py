@@ -33,17 +33,12 @@ def battery_W(config: Config) -> float:
         lowest_V = rack["cells"] * rack["discharge_taper_mV"] / 1000
         racks_W[rack["unit"]] += lowest_V * rack["rated_current_mA"] / 1000
     limits = ("rated_W", "installer_charge_W_max", "installer_discharge_W_max")
-    return sum(
-        min(of_racks_W, *(unit[name] for name in limits))
-        for of_racks_W, unit in zip(racks_W, config.unit_tables)
-    )
+    units_W = [[unit[name] for name in limits] for unit in config.unit_tables]
+    return sum(min(of_racks_W, *unit_W) for of_racks_W, unit_W in zip(racks_W, units_W))
 
 
 def connection_W(config: Config, has_hints: bool) -> dict:
-    """{import, export}: the limits of the grid connection, W.
-
-    Without hints, the tightest fallback of the sources of hints applies too.
-    """
+    """{import, export}: limits of the connection, W; without hints the tightest fallback too."""
     limits_W = {}
     for way, quantity in (("import", IMPORT_W_MAX), ("export", EXPORT_W_MAX)):
         sources = () if has_hints else config.sources
@@ -59,9 +54,8 @@ def carried_W(config: Config) -> float:
 
 
 def peak_W(config: Config) -> float:
-    """The highest power of a training job for the cabinet, in whole kW.
-
-    The battery can carry the step from idle to that power; the grid connection can carry it alone.
+    """The highest power of a training job for the cabinet, in whole kW: the battery can carry the
+    step from idle, the connection can carry it alone.
     """
     fits_W = min(battery_W(config) / (1.0 - shape.IDLE[0]), config.control["grid_import_W_max"])
     return fits_W // 1000 * 1000

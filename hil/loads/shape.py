@@ -1,9 +1,7 @@
-"""The shape of the synthetic loads: a synchronous GPU training cluster, as in published data.
-
-A job is a plateau with a sawtooth at the training step: 10.9 s, about 10 % peak to peak. An
-evaluation makes a dip of 13 s every 142 s. A checkpoint now and then drops the power below half
-within seconds. Between jobs the cluster idles; a start or end of a job swings by more than 80 % of
-the peak. `cluster` begins idle, `training` begins within a job.
+"""The shape of the synthetic loads: a synchronous GPU training cluster, as in published data. A
+plateau with a sawtooth at the training step: 10.9 s, about 10 % peak to peak; a dip of 13 s every
+142 s (evaluation); now and then below half the power (checkpoint); idle between jobs. `cluster`
+begins idle, `training` within a job.
 """
 
 import random
@@ -54,9 +52,8 @@ def cluster(seed: object, duration_s: float, peak_W: float) -> tuple[list[float]
 
 
 def training(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """(times_s, powers_W) of a cluster that is training at 0.
-
-    A function of seed and time only: a longer run begins like a shorter one.
+    """(times_s, powers_W) of a cluster that is training at 0; a longer run begins like a shorter
+    one.
     """
     curve = _Curve(0.97)
     for times, shares in training_parts(seed):
@@ -68,8 +65,8 @@ def training(seed: object, duration_s: float, peak_W: float) -> tuple[list[float
 
 
 def training_parts(seed: object) -> Iterator[tuple[list[float], list[float]]]:
-    """(times_s, shares of the peak) of the same cluster, job by job without end; each part begins
-    with the last point of the one before.
+    """(times_s, shares) of the same cluster, job by job; each part begins with the last point
+    before.
     """
     deal = random.Random(f"{seed}/training")
     curve = _Curve(0.97)
@@ -100,10 +97,7 @@ def _job(curve: _Curve, deal: random.Random, until_s: float) -> None:
 def _train(
     curve: _Curve, deal: random.Random, until_s: float, evaluated_s: float, checkpoint_s: float
 ) -> None:
-    """Add training steps with evaluations and checkpoints, then go back to idle.
-
-    evaluated_s: the last evaluation; checkpoint_s: the next checkpoint.
-    """
+    """Add training steps with evaluations and checkpoints, then go back to idle."""
     while curve.now_s < until_s:
         _training_step(curve, deal)
         if curve.now_s >= checkpoint_s:

@@ -1,8 +1,6 @@
 """Powers over time that are read or made as time goes on: memory does not grow with the run.
-
-A file is read row by row. Its samples may lie up to a quarter of an hour apart; a longer pause
-holds the power. A row without a power is left out; a power below 0 counts as 0. A time that is no
-number or does not rise is refused. `remarks` says how much of this a file has.
+Samples of a file may lie up to a quarter of an hour apart; a longer pause holds the power. A row
+without a power is left out; below 0 counts as 0. `remarks` says how much of this a file has.
 """
 
 import collections
@@ -29,9 +27,8 @@ Points = Iterator[tuple[float, float]]
 
 
 class Stream:
-    """t_s -> W, linear between the points (s, W) of an iterator; the last one holds on.
-
-    Time only goes on: an earlier one gets the power at the begin of the present interval.
+    """t_s -> W, linear between the points (s, W); the last one holds on. Time only goes on: an
+    earlier one gets the power at the begin of the interval.
     """
 
     def __init__(self, points: Points, gap_s: float = PAUSE_S) -> None:
@@ -54,7 +51,7 @@ def of_file(
     path: str | Path, column: str | None = None, scale: float = 1.0, zone: str = "UTC"
 ) -> Stream:
     """The power of a CSV file or its gzip, after a pass that checks it. zone: of times without an
-    offset. LoadError: one line.
+    offset. LoadError.
     """
     _surveyed(str(path), column, scale, zone, _changed_ns(path))
     return Stream(_points(path, column, scale, zone))
@@ -68,8 +65,8 @@ def remarks(
     *of_run: float,
     zone: str = "UTC",
 ) -> list[str]:
-    """Each way in which a run of run_s does not take a file as it is, and what is in doubt.
-    of_run: the rest of Survey.remarks. LoadError: one line.
+    """Each way in which a run of run_s does not take a file as it is. of_run: the rest of
+    Survey.remarks. LoadError.
     """
     return _surveyed(str(path), column, scale, zone, _changed_ns(path)).remarks(run_s, *of_run)
 

@@ -18,8 +18,8 @@ LoadError = SeriesError  # one line with file, mistake and allowed values
 
 
 class Load(NamedTuple):
-    """power: t_s -> W, or t_s -> (W, the meter's channels); about: the document's `load`;
-    duration_s: of the run; from_us: begin of a file's load, else None.
+    """power: t_s -> W or (W, the meter's channels); about: the `load` of the document; from_us:
+    begin of a file's load.
     """
 
     power: Callable[[float], Any]
@@ -29,9 +29,8 @@ class Load(NamedTuple):
 
 
 class Trace:
-    """Power over time from 0 to duration_s; the first value holds before, the last one after it.
-
-    As a load of the plant: trace(t_s) -> W, or with raw channels -> (W, 3 tuples of W, V, A, PF).
+    """Power over time from 0 to duration_s; the end values hold outside. trace(t_s) -> W, or with
+    raw channels (W, 3 tuples of W, V, A, PF).
     """
 
     def __init__(
@@ -71,10 +70,7 @@ class Trace:
         return self.powers_W[i] + (t_s - self.times_s[i]) * self._slopes[i]
 
     def channels(self, t_s: float) -> Channels:
-        """The meter's last row at or before t_s: 3 tuples (W, V, A, PF), wrong rows unchanged.
-
-        Only for a trace that was read with raw=True.
-        """
+        """The last row of the meter at or before t_s: 3 tuples (W, V, A, PF), also a wrong one."""
         row = max(0, bisect.bisect_right(self.channel_times_s, t_s) - 1)
         first = row * CHANNELS * len(CHANNEL_POINTS)
         starts = range(first, first + CHANNELS * len(CHANNEL_POINTS), len(CHANNEL_POINTS))

@@ -1,7 +1,6 @@
-"""Times of the controller's periodic writes, and the set-points, which show the effect of a hint.
-
-A write that must be renewed is a beat: set-points and heartbeat of the converter, coils, commands
-to the racks. Each has a name. The plant process reads the beats from the wires.
+"""Times of the controller's periodic writes, and the set-points, which show the effect of a hint. A
+write that must be renewed is a beat: set-points and heartbeat of the converter, coils, commands to
+the racks.
 """
 
 import struct
@@ -18,9 +17,8 @@ COMMAND = 0x1F  # native BMS ids: 0x100 + node * 0x20 + message
 
 
 class Beats:
-    """`times_us`: {name: array('q') of the ends of its frames}; `setpoints_W`: of SETPOINT.
-
-    SETPOINT and HEARTBEAT are those of unit 1; the names of the others end in the unit.
+    """`times_us`: {name: array('q') of the ends of its frames}; `setpoints_W`: of SETPOINT. The
+    names of units after the first end in the unit.
     """
 
     def __init__(self, wiring: Wiring) -> None:
@@ -33,13 +31,8 @@ class Beats:
 
         def tap(time_us: int, is_reply: int, data: bytes) -> None:
             """Note a whole write with a right CRC."""
-            if (
-                not is_reply
-                and len(data) > 5
-                and data[1] in (5, 6, 15, 16)
-                and is_whole(data, False)
-                and verified(data)
-            ):
+            is_write = not is_reply and len(data) > 5 and data[1] in (5, 6, 15, 16)
+            if is_write and is_whole(data, False) and verified(data):
                 self._note(time_us, self._name(bus, data), data)
             further(time_us, is_reply, data)
 
@@ -93,10 +86,7 @@ def unpacked(content: dict[str, bytes]) -> dict[str, np.ndarray]:
 
 
 def largest_gap_us(times_us: np.ndarray, from_us: int, to_us: int) -> int:
-    """The largest gap inside or into [from_us, to_us], between beats or up to an edge.
-
-    times_us: sorted.
-    """
+    """The largest gap inside or into [from_us, to_us], between sorted beats or up to an edge."""
     first = max(0, int(np.searchsorted(times_us, from_us, "left")) - 1)
     after = int(np.searchsorted(times_us, to_us, "right")) + 1
     inside = times_us[first:after].tolist()

@@ -1,5 +1,4 @@
 """Frames on a Modbus RTU line, found by length and CRC at any offset; repetitions are left out.
-
 Lengths: Modbus Application Protocol V1.1b3, functions 1 to 6, 15, 16 and exceptions.
 """
 
@@ -64,10 +63,8 @@ class FrameStream:
 
 
 class BusTap:
-    """One RTU bus: takes chunks of both directions, passes changed frames to the observer.
-
-    A chunk in `_known` contains nothing new: a request to read, or a repetition of the last frame
-    of its kind and unit. So the usual chunk costs one set look-up.
+    """One RTU bus: takes chunks of both directions, passes changed frames to the observer. A chunk
+    in `_known` is a request to read, or a repetition: it costs one set look-up.
     """
 
     __slots__ = ("replied_us", "asked_us", "_known", "_last", "_streams", "_handlers")

@@ -1,7 +1,5 @@
-"""Rows that must be latched, judged from the wires.
-
-A row must be latched after its contact or a rack's value was beyond the threshold for longer than
-the row needs, until a reset.
+"""Rows that must be latched, judged from the wires: a contact or a rack's value was beyond the
+threshold for longer than the row needs, until a reset.
 """
 
 from hil import oracle
@@ -17,10 +15,6 @@ RACK = {
     if row.watches in VALUES and row.reset >= oracle.REMOTE and not row.gate
 }
 READ_US = 200_000  # longest time until the controller has read a value
-
-
-def _latches(stage: str, duration_us: int) -> bool:
-    return duration_us > 1000 * oracle.ROWS[stage].debounce_ms + READ_US
 
 
 def _is_beyond(row: oracle.Row, reported: dict[str, float]) -> bool:
@@ -53,7 +47,7 @@ class Latches:
             since_us = self._since_us.setdefault(stage, time_us)
         else:
             since_us = self._since_us.pop(stage, time_us)
-        if _latches(stage, time_us - since_us):
+        if time_us - since_us > 1000 * oracle.ROWS[stage].debounce_ms + READ_US:
             self.stages[stage] = oracle.ROWS[stage].reset
 
     def reset(self, kind: int) -> None:

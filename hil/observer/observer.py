@@ -1,11 +1,6 @@
-"""The observer: keeps a timeline of events from wires and plant, and checks invariants.
-
-Wires call its taps (RTU chunks, CAN frames); the rig gives a sample of the plant per tick and a
-mark per action. The observer decodes frames with struct only, never with drivers, and never reads
-the controller. Times are us from the start of the run.
-
-README.md explains the events; hil/scenarios/expectations.py lists their names. A mark is an event
-under its own name.
+"""The observer: keeps a timeline of events from wires and plant, and checks invariants. It decodes
+frames with struct only, never with drivers, and never reads the controller. Times are us from the
+start of the run. README.md explains the events; hil/scenarios/expectations.py lists their names.
 """
 
 from collections.abc import Sequence
@@ -43,9 +38,8 @@ class Observer(WireWitness):
         self._reasons = Reasons(wiring, self._violated)
 
     def mark(self, time_us: int, name: str, detail: str = "") -> None:
-        """Note an action of the scenario.
-
-        After `controller_start` the start checklist and the last writes begin again.
+        """Note an action of the scenario, an event under its own name. After `controller_start` the
+        start checklist and the last writes begin again.
         """
         if name == "controller_start":
             self.start_us = time_us
@@ -66,10 +60,9 @@ class Observer(WireWitness):
         powers_W: Sequence[float],
         limits_A: list[tuple[float, float]] | None = None,
     ) -> None:
-        """Take one sample of the plant. pcs_enable, contactor_supply: the two permits in effect.
-
-        contactors: state per rack (0 open, 1 pre-charge, 2 closed, 3 fault); currents_A: per rack,
-        discharge > 0; powers_W: of each PCS; limits_A: (charge, discharge) per rack.
+        """Take one sample of the plant: permits in effect; contactors: state per rack (0 open, 1
+        pre-charge, 2 closed, 3 fault); currents_A: per rack, discharge > 0; powers_W: of each PCS;
+        limits_A: (charge, discharge) per rack.
         """
         if (pcs_enable, contactor_supply) != self._levels:
             self._permits(now_us, pcs_enable, contactor_supply)
@@ -106,24 +99,17 @@ class Observer(WireWitness):
         # In hardware it follows the PCS enable after 0.2 s; half of that is required.
         is_early = pcs_enable or now_us - self._enable_off_us < 100_000
         if opens and is_early and not contactor_supply:
-            self._violated(
-                now_us, "the contactor supply dropped before the PCS enable or within 0.1 s after"
-            )
+            text = "the contactor supply dropped before the PCS enable or within 0.1 s after"
+            self._violated(now_us, text)
 
     def _holds(self, contactors: tuple[int, ...]) -> bool:
-        """True if the contactor supply holds a contactor that may carry current.
-
-        A BMS without a close command closes as soon as it has supply, also in the relay test of a
-        start. Its contactors count once the converter was started.
+        """True if the contactor supply holds a contactor that may carry current. A BMS without a
+        close command also closes in the relay test of a start: its contactors count once the
+        converter was started.
         """
         unit_of, commanded = self.wiring.unit_of_rack, self.wiring.rack_nodes.values()
-        return any(
-            [
-                state != CONTACTOR_OPEN
-                and (rack in commanded or self.units[unit_of[rack]].is_started)
-                for rack, state in enumerate(contactors)
-            ]
-        )
+        held = [rack for rack, state in enumerate(contactors) if state != CONTACTOR_OPEN]
+        return any([rack in commanded or self.units[unit_of[rack]].is_started for rack in held])
 
     def _contactors_changed(self, now_us: int, contactors: tuple[int, ...]) -> None:
         before = self._contactors or (CONTACTOR_OPEN,) * len(contactors)
@@ -147,10 +133,8 @@ class Observer(WireWitness):
             self._violated(now_us, f"rack {rack + 1} opened at {current_A:.1f} A")
 
     def sample(self, now_us: int, cabinet: CabinetPlant) -> None:
-        """Take one sample from the plant; currents are compared with the limits every 0.1 s.
-
-        A fault's load on a DC link is beyond the controller's control. Meanwhile neither the
-        current nor an opening under current is a violation.
+        """Take one sample from the plant; limits every 0.1 s. A fault's load on a DC link is beyond
+        the controller's control: then neither current nor opening is a violation.
         """
         racks, relays = cabinet.racks, cabinet.relays
         self._uncontrolled = any([link.fault is not None for link in cabinet.buses])
@@ -159,15 +143,11 @@ class Observer(WireWitness):
             self._limits_due_us = now_us + 100_000
             limits_A = [(rack.charge_limit_A, rack.discharge_limit_A) for rack in racks]
             self._check_reported(now_us, cabinet)
-        self.truth(
-            now_us,
-            relays.pcs_enable,
-            relays.contactor_supply,
-            tuple([rack.contactors.state for rack in racks]),
-            [rack.current_A for rack in racks],
-            [pcs.ac_power_W for pcs in cabinet.pcs],
-            limits_A,
-        )
+        contactors = tuple([rack.contactors.state for rack in racks])
+        currents_A = [rack.current_A for rack in racks]
+        powers_W = [pcs.ac_power_W for pcs in cabinet.pcs]
+        permits = relays.pcs_enable, relays.contactor_supply
+        self.truth(now_us, *permits, contactors, currents_A, powers_W, limits_A)
 
     def _check_reported(self, now_us: int, cabinet: CabinetPlant) -> None:
         """Judge what the wires report beside the plant."""
@@ -180,10 +160,8 @@ class Observer(WireWitness):
         """Find a rack beyond 1.05 x its BMS's limit plus 2 A for 2 s; row 35 trips after 10 s."""
         for rack, current_A in enumerate(currents_A):
             charge_A, discharge_A = limits_A[rack]
-            if (
-                self._uncontrolled
-                or -1.05 * charge_A - 2.0 <= current_A <= 1.05 * discharge_A + 2.0
-            ):
+            is_within = -1.05 * charge_A - 2.0 <= current_A <= 1.05 * discharge_A + 2.0
+            if self._uncontrolled or is_within:
                 self._over_us[rack] = None
                 continue
             over_us = self._over_us[rack]
@@ -191,16 +169,12 @@ class Observer(WireWitness):
                 self._over_us[rack] = now_us
             elif now_us - over_us > SETTLED_US:
                 self._over_us[rack] = now_us
-                self._violated(
-                    now_us,
-                    f"rack {rack + 1} at {current_A:.1f} A for 2 s, its BMS allows "
-                    f"{-charge_A:.1f} .. {discharge_A:.1f} A",
-                )
+                allowed = f"its BMS allows {-charge_A:.1f} .. {discharge_A:.1f} A"
+                self._violated(now_us, f"rack {rack + 1} at {current_A:.1f} A for 2 s, {allowed}")
 
     def result(self) -> list[tuple[int, str, str]]:
-        """Sort the timeline in place and return it: [(time_us, name, detail)].
-
-        A silence has the time of the last frame, so it enters the timeline late.
+        """Sort the timeline [(time_us, name, detail)] and return it. A silence has the time of the
+        last frame, so it enters late.
         """
         self.timeline.sort(key=lambda event: event[0])
         return self.timeline

@@ -50,10 +50,8 @@ def first(timeline: list[tuple[int, str, str]], name: str, from_us: int = 0) -> 
 
 
 def reaction_ms(timeline: list[tuple[int, str, str]]) -> dict[str, float | None]:
-    """{name: ms or None} for every entry of REACTIONS.
-
-    None: no cause, no effect, or the effect was present before the cause, so that the next effect
-    has another cause.
+    """{name: ms} for every entry of REACTIONS. None: no cause, no effect, or the effect was there
+    before the cause: the next one has another cause.
     """
     return {name: _reaction_ms(timeline, *events) for name, (*events, _) in REACTIONS.items()}
 

@@ -1,8 +1,6 @@
-"""A cabinet that stays on must have a reason: conditions that must not last.
-
-The observer judges them ten times a second from plant and wires. Each condition may last as long as
-its row needs by the oracle. If the row may act later, the limit is the process safety time of the
-hazard.
+"""A cabinet that stays on must have a reason: conditions that must not last, judged ten times a
+second. Each may last as long as its row needs by the oracle; if the row may act later, the process
+safety time of the hazard.
 """
 
 from collections.abc import Callable
@@ -52,9 +50,8 @@ LIMITS_us = {
 
 
 class Reasons:
-    """Call `see` with each sample. A condition that lasts too long is reported, periodically.
-
-    Each unit has its own conditions, because a unit may run while another one is open.
+    """Call `see` with each sample. A condition that lasts too long is reported, periodically. Each
+    unit has its own conditions.
     """
 
     def __init__(self, wiring: Wiring, report: Callable[[int, str], None]) -> None:
@@ -73,9 +70,8 @@ class Reasons:
             names = _wrong_way(now_us, racks, wires, unit, power_W)
             if follows_load and AGAINST in names:
                 names.remove(AGAINST)
-            is_open = plant.relays.breaker_open or all(
-                [rack.contactors.state != CLOSED for rack in racks]
-            )
+            are_open = [rack.contactors.state != CLOSED for rack in racks]
+            is_open = plant.relays.breaker_open or all(are_open)
             if not is_open or abs(power_W) > ZERO_SHARE * unit.wiring.rated_W:
                 names += self._unheard(now_us, wires, unit)
                 names += self._contradicted(racks, wires, unit, power_W)

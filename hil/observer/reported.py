@@ -10,9 +10,8 @@ _CURRENT = struct.Struct("<2xh4x").unpack
 
 
 def of_rack(frames: dict[int, bytes]) -> dict[str, float]:
-    """{current_A, cell_V_min, cell_V_max, degC_max}, as far as reported.
-
-    frames: {message: its last 8 bytes}.
+    """{current_A, cell_V_min, cell_V_max, degC_max}, as far as reported. frames: {message: last 8
+    bytes}.
     """
     found = {}
     if PACK in frames:

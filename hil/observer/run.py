@@ -6,12 +6,10 @@ import numpy as np
 
 
 class Run(NamedTuple):
-    """A recorded run. rows: array of recorder.SAMPLE; timeline: [(us, event, detail)].
-
-    violations: sentences of the observer; trips: [{row, stage, scope, t_s}] in order; loop: {ticks,
-    missed, lateness_us: {p50, p99, p99_9, max}, absent in virtual time}; load: {file, column,
-    scale, rows_refused}; units: of UnitTotals of results/units.py; pauses: of the machine,
-    results/pauses.py.
+    """A recorded run. rows: array of recorder.SAMPLE; timeline: [(us, event, detail)]; violations:
+    sentences; trips: [{row, stage, scope, t_s}]; loop: {ticks, missed, lateness_us: {p50, p99,
+    p99_9, max}, absent in virtual time}; load: {file, column, scale, rows_refused}; units: of
+    UnitTotals; pauses: of results/pauses.py.
     """
 
     rows: np.ndarray

@@ -34,14 +34,8 @@ class TripWatch:
 
     def _begin(self, time_us: int, index: int) -> None:
         stage, _, scope = self.names[index].partition(".")
-        self.trips.append(
-            {
-                "row": ROWS[stage],
-                "stage": stage,
-                "scope": scope_words(scope),
-                "t_s": round(time_us / 1e6, 3),
-            }
-        )
+        trip = {"row": ROWS[stage], "stage": stage, "scope": scope_words(scope)}
+        self.trips.append({**trip, "t_s": round(time_us / 1e6, 3)})
 
     def active(self) -> list[str]:
         """Names of the active or latched stage instances."""
@@ -50,11 +44,8 @@ class TripWatch:
 
 def names_active(words: Sequence[int], names: Sequence[str]) -> list[str]:
     """The stage instances of `names` whose bit is set in `words`."""
-    return [
-        name
-        for index, name in enumerate(names)
-        if words[index // STANDING_BITS] >> index % STANDING_BITS & 1
-    ]
+    bits = [word >> bit & 1 for word in words for bit in range(STANDING_BITS)]
+    return [name for name, is_set in zip(names, bits) if is_set]
 
 
 def scope_words(scope: str) -> str:

@@ -75,10 +75,7 @@ class WireWitness:
         return both
 
     def can_tap(self, bus: str) -> CanTap:
-        """tap(time_us, can_id, data) for the CAN bus of that name.
-
-        Ids: 0x100 + node * 0x20 + message; message 0x1F: command to a rack.
-        """
+        """tap(time_us, can_id, data) for the CAN bus. Ids: 0x100 + node * 0x20 + message."""
         nodes = {node: rack for (at, node), rack in self.wiring.rack_nodes.items() if at == bus}
         first = {0x100 + node * 0x20: rack for node, rack in nodes.items()}
         rack_of = {at + part: rack for at, rack in first.items() for part in range(COMMAND)}
@@ -100,12 +97,13 @@ class WireWitness:
     def _command(self, time_us: int, rack: int, data: bytes) -> None:
         if data[0] != self._commands[rack]:
             self._commands[rack] = data[0]
-            self._event(
-                time_us, "bms_close_sent" if data[0] else "bms_open_sent", f"rack {rack + 1}"
-            )
+            name = "bms_close_sent" if data[0] else "bms_open_sent"
+            self._event(time_us, name, f"rack {rack + 1}")
             if data[0]:
                 self._check_checklist(time_us, rack)
-                self._check_latches(time_us, rack)
+                for stage in self.latches.stages:
+                    text = f"rack {rack + 1} got a close command while row {stage} is latched"
+                    self._violated(time_us, text)
 
     def _request(self, bus: str, time_us: int, frame: bytes) -> None:
         unit = self._unit_at.get((bus, frame[0]))
@@ -117,10 +115,8 @@ class WireWitness:
     def _io_request(self, bus: str, time_us: int, frame: bytes) -> None:
         unit, function, address = frame[0], frame[1], frame[2] << 8 | frame[3]
         if function == 15:
-            bits = int.from_bytes(frame[7:-2], "little")
-            levels = {
-                address + offset: bits >> offset & 1 for offset in range(frame[4] << 8 | frame[5])
-            }
+            bits, count = int.from_bytes(frame[7:-2], "little"), frame[4] << 8 | frame[5]
+            levels = {address + offset: bits >> offset & 1 for offset in range(count)}
         elif function == 5:
             levels = {address: int(frame[4] == 0xFF)}
         else:
@@ -160,17 +156,8 @@ class WireWitness:
             if self._contacts.get(module, 0) & mask != mask
         ]
         if missing:
-            names = ", ".join(missing)
-            self._violated(
-                time_us, f"rack {rack + 1} got a close command, the start checklist lacks {names}"
-            )
-
-    def _check_latches(self, time_us: int, rack: int) -> None:
-        """Judge a close command on the wire by the latched rows."""
-        for stage in self.latches.stages:
-            self._violated(
-                time_us, f"rack {rack + 1} got a close command while row {stage} is latched"
-            )
+            text = f"rack {rack + 1} got a close command, the start checklist lacks "
+            self._violated(time_us, text + ", ".join(missing))
 
     def reported_rack(self, rack: int) -> dict[str, float]:
         """{name: value} as the BMS of the rack, from 0, reports it."""

@@ -7,10 +7,8 @@ Place = tuple[str, int]  # (bus, unit id or node)
 
 
 class UnitWiring(NamedTuple):
-    """A converter and its racks, from 0.
-
-    wset_address, opctl_address, power_address: protocol addresses of SunSpec 704 WSet, 715 OpCtl
-    and 701 W; power_scale_W: of one step of 701 W.
+    """A converter and its racks, from 0. Addresses: of SunSpec 704 WSet, 715 OpCtl, 701 W;
+    power_scale_W: of one step.
     """
 
     wset_address: int
@@ -23,12 +21,9 @@ class UnitWiring(NamedTuple):
 
 
 class Wiring(NamedTuple):
-    """The places in the cabinet under test.
-
-    rack_nodes: a rack whose BMS has no node on CAN (Pylontech) is not there. connection_W: limits
-    of the grid connection, import and export. coils: (bus, unit id, coil): output. checklist_units:
-    devices heard since the controller's start, beside the converter of the rack's own unit;
-    checklist_contacts: mask of the closed contacts.
+    """The places in the cabinet under test. rack_nodes: not of a BMS without a node (Pylontech);
+    connection_W: import, export; coils: (bus, unit id, coil): output; checklist_units: devices
+    heard since the start of the controller; checklist_contacts: mask of the closed ones.
     """
 
     units: tuple[UnitWiring, ...]

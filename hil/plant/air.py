@@ -1,8 +1,7 @@
 """The air in the cabinet: fan, louvre, the emissions of burning or venting cells, the detectors.
-
 One well-mixed volume, V dc/dt = G - Q c (facts Table E), for vent gas, vapour of electrolyte and
-smoke. Hydrogen and carbon monoxide are shares of the vent gas. Each detector has its own lag and a
-little noise. Test gas under a cap reaches only that detector, and no fan dilutes it.
+smoke; hydrogen and carbon monoxide are shares of the vent gas. Test gas under a cap reaches only
+that detector, and no fan dilutes it.
 """
 
 import math
@@ -65,9 +64,9 @@ class Head:
 
 
 class Air:
-    """`airflow` and `louvre_open`: the contacts in the duct; `gas`, `vapour` and `toxic` (hydrogen,
-    carbon monoxide): two Heads each, in % of the vent gas's LFL and ppm; `smoke` and `heat`:
-    whether those detectors are in alarm.
+    """`airflow`, `louvre_open`: contacts in the duct; `gas`, `vapour`, `toxic` (hydrogen, carbon
+    monoxide): two Heads each, in % of the vent gas's LFL and ppm; `smoke`, `heat`: those detectors
+    are in alarm.
     """
 
     def __init__(self, config: CabinetConfig, seed: object = 0) -> None:

@@ -1,8 +1,7 @@
-"""The DC side of one unit: racks in parallel on the link of one PCS, solved in closed form.
-
-A connected rack is a source E behind a conductance g; the PCS takes constant power P. With S =
-sum(E g), G = sum(g): sum((E - V) g) = P / V, so G V^2 - S V + P = 0. The upper root is the working
-point. A fault adds a load behind its own fuse; G then includes the conductance of that load.
+"""The DC side of one unit: racks in parallel on the link of one PCS, solved in closed form. A
+connected rack is a source E behind a conductance g; the PCS takes constant power P. With S = sum(E
+g), G = sum(g): G V^2 - S V + P = 0, and the upper root is the working point. A fault adds its load
+to G, behind its own fuse.
 """
 
 import math

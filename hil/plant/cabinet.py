@@ -1,8 +1,6 @@
 """A cabinet: racks, PCS, relays and air, stepped in plain floats from a seed. Load and connection
-are those of its site (hil/site), which it may share with other cabinets.
-
-The simulated devices read and drive the plant. The plant knows no register, no frame and no clock.
-A scenario acts on the parts (hil/scenarios/plant_actions.py) and then calls `publish`.
+are those of its site, which it may share. It knows no register, no frame and no clock. A scenario
+acts on the parts and then calls `publish`.
 """
 
 from collections.abc import Callable
@@ -10,7 +8,6 @@ from operator import attrgetter
 from typing import Any
 
 from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
-from hil.plant.config import CabinetConfig
 from hil.site import air_devices
 from hil.site.part import SitePart
 from hil.site.site import Site
@@ -53,13 +50,18 @@ class CabinetPlant:
         seed: object = 0,
         site: Site | None = None,
     ) -> None:
-        """changes: {key of CabinetConfig: value other than the default}; load: of its own site,
-        t_s -> W, or t_s -> (W, 3 x (W, V, A, PF)); site: the one that it joins instead.
-        ValueError: one line about changes.
+        """changes: {key of CabinetConfig: value}; load: of its own site, t_s -> W or (W, 3 x (W, V,
+        A, PF)); site: the one that it joins instead. ValueError: one line about changes.
         """
         self.config = config = plant_config.checked(changes)
-        self.racks = _racks(config, seed)
-        self.pcs = _converters(config, self.racks)
+        of_racks, of_units = config.of_racks or ({},) * config.racks, config.of_units
+        own = [config._replace(**sizes) for sizes in of_racks]
+        self.racks = [rack.Rack(each, f"{seed}/rack/{i}") for i, each in enumerate(own)]
+        first = [self.racks[config.unit_of_rack.index(unit)] for unit in range(config.units)]
+        self.pcs = [
+            pcs.Pcs(config._replace(**sizes), one.cells_online)
+            for sizes, one in zip(of_units or ({},) * config.units, first)
+        ]
         self.buses = [
             bus.Bus(unit, [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u])
             for u, unit in enumerate(self.pcs)
@@ -244,9 +246,8 @@ class CabinetPlant:
         self.publish()
 
     def set_coil(self, name: str, level: bool) -> None:
-        """Drive the coil `name` of relays.COILS.
-
-        `shunt_trip` opens the DC breaker, which only a person closes again.
+        """Drive a coil of relays.COILS. `shunt_trip` opens the DC breaker, which only a person
+        closes.
         """
         self.relays.set_coil(name, level)
         if name == "shunt_trip" and level:
@@ -257,16 +258,3 @@ class CabinetPlant:
         self.relays.breaker_open = is_open
         for one in self.racks:
             one.open_breaker(is_open)
-
-
-def _racks(config: CabinetConfig, seed: object) -> list[rack.Rack]:
-    """The racks, each with its own sizes."""
-    of_racks = config.of_racks or ({},) * config.racks
-    return [rack.Rack(config._replace(**own), f"{seed}/rack/{i}") for i, own in enumerate(of_racks)]
-
-
-def _converters(config: CabinetConfig, racks: list[rack.Rack]) -> list[pcs.Pcs]:
-    """The converters, each with its own sizes and the voltage of its racks."""
-    first = [racks[config.unit_of_rack.index(unit)] for unit in range(config.units)]
-    of_units = config.of_units or ({},) * config.units
-    return [pcs.Pcs(config._replace(**own), one.cells_online) for own, one in zip(of_units, first)]

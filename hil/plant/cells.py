@@ -1,9 +1,7 @@
-"""Cells of one module in series: voltage, resistance, lowest and highest cell. SOC is 0..1.
-
-The project chose the tables: round numbers of the well-known shape of LFP against graphite. The
-shape has a knee below 10 %, two flat plateaus around 3.30 and 3.34 V, and a wall above 99 %. A 280
-Ah cell usually has 0.18 mohm ohmic resistance. The slower part (polarisation, about 0.25 mohm over
-40 s) completes the DC resistance of a 3 Ah cell of the same kind, scaled by capacity.
+"""Cells of one module in series: voltage, resistance, lowest and highest cell. SOC is 0..1. The
+tables are round numbers of the well-known shape of LFP against graphite: a knee below 10 %,
+plateaus around 3.30 and 3.34 V, a wall above 99 %. A 280 Ah cell usually has 0.18 mohm; the slower
+part completes the DC resistance of a 3 Ah cell of the same kind, scaled by capacity.
 """
 
 import random
@@ -121,9 +119,8 @@ class ModuleCells:
     def collapse_cell(self, cell: int, depth: float) -> None:
         """Let the voltage of a burnt cell fall to REMAINING_V within COLLAPSE_S."""
         slope, shift, offset, _, _ = self.cells[cell]
-        sound_V = (
-            OCV_V.at(1.0 - depth * slope - shift) + offset - self.fault_offsets_V.get(cell, 0.0)
-        )
+        emf_V = OCV_V.at(1.0 - depth * slope - shift)
+        sound_V = emf_V + offset - self.fault_offsets_V.get(cell, 0.0)
         self.move_cell(cell, REMAINING_V - sound_V, COLLAPSE_S)
 
     def move(self, dt_s: float) -> None:
@@ -136,14 +133,12 @@ class ModuleCells:
             self.offset_cell(cell, offset_V)
 
     def scan(self, depth: float, cell_ohm: float, current_A: float) -> None:
-        """Refresh emf_V, resistance_ohm, and low, high = (V now, emf V, ohm, position).
-
-        depth: 1 - SOC of the string; cell_ohm: present ohmic resistance of a mean cell; current_A
-        > 0 discharges. `low` and `high` are of the lowest and highest cell.
+        """Refresh emf_V, resistance_ohm, and `low`, `high` = (V now, emf V, ohm, position) of the
+        lowest and highest cell. depth: 1 - SOC; cell_ohm: ohmic, of a mean cell; current_A > 0
+        discharges.
         """
-        self.emf_V = self.count * (
-            OCV_V.at(1.0 - depth * self.mean_slope - self.mean_shift) + self.mean_offset_V
-        )
+        mean_V = OCV_V.at(1.0 - depth * self.mean_slope - self.mean_shift)
+        self.emf_V = self.count * (mean_V + self.mean_offset_V)
         self.resistance_ohm = self.count * cell_ohm * self.mean_resistance
         low, high = (1e9, 0.0, 0.0, 0), (-1e9, 0.0, 0.0, 0)
         values, steps, last = OCV_V.values, OCV_V.steps, OCV_V.last

@@ -1,9 +1,7 @@
-"""Cell chemistry: thermal runaway, vent gas, voltage of the independent supervision.
-
-Thermal numbers are those of a 100 Ah LFP cell of 2.2 kJ/K (facts E9). Facts section 5 calibrates
-the chain for that cell against a real unit test (E11). Heat capacity, release and face grow with
-the capacity of a cell. So the capacity divides every resistance and multiplies every energy, and
-the chain burns at the same pace.
+"""Cell chemistry: thermal runaway, vent gas, voltage of the independent supervision. Thermal
+numbers are those of a 100 Ah LFP cell of 2.2 kJ/K (facts E9), calibrated against a real unit test
+(E11). The capacity divides every resistance and multiplies every energy, so the chain burns at the
+same pace.
 """
 
 import collections

@@ -1,8 +1,6 @@
-"""Temperature and humidity of the cabinet's air, its cooling, coolant and water on its floor.
-
-Modules, converters and electronics heat the air. The air loses heat to the cooling, through the
-walls and by air exchange. The cooling keeps the air within a kelvin of its set-point, as far as its
-power suffices, and dries the air down to the dew point of its coil.
+"""Temperature and humidity of the cabinet's air, its cooling, coolant and water on its floor. The
+cooling keeps the air within a kelvin of its set-point, as far as its power suffices, and dries the
+air down to the dew point of its coil.
 """
 
 import math
@@ -43,9 +41,8 @@ class Climate:
         self._wall_W_per_K = config.wall_W_per_K
         self._volume_m3 = config.free_volume_m3
         self._J_per_K = AIR_J_PER_M3_K * METAL_FACTOR * config.free_volume_m3
-        self._outside_g_per_m3 = (
-            saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille / 1000.0
-        )
+        humid = saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille
+        self._outside_g_per_m3 = humid / 1000.0
         self._water_g_per_m3 = min(self._outside_g_per_m3, saturation_g_per_m3(config.start_degC))
         self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
         # (degC, K/s): a test heater holds the air at this temperature
@@ -82,7 +79,10 @@ class Climate:
             self._spilt_L += DRIP_L_PER_S * dt_s
         self._temper(dt_s, heat_W + self.heater_W + ELECTRONICS_W, exchange_m3_per_s)
         if self._held is not None:
-            self._follow_hold(dt_s, *self._held)
+            degC, rate_K_per_s = self._held
+            move_K = rate_K_per_s * dt_s if rate_K_per_s > 0.0 else abs(degC - self._held_degC)
+            self._held_degC += max(-move_K, min(move_K, degC - self._held_degC))
+            self.air_degC = self._held_degC
         self._moisten(dt_s, exchange_m3_per_s)
 
     def _temper(self, dt_s: float, heat_W: float, exchange_m3_per_s: float) -> None:
@@ -100,22 +100,14 @@ class Climate:
             air = (stored - power_W) / weight
         self.hvac_power_W, self.air_degC = power_W, air
 
-    def _follow_hold(self, dt_s: float, degC: float, rate_K_per_s: float) -> None:
-        move_K = rate_K_per_s * dt_s if rate_K_per_s > 0.0 else abs(degC - self._held_degC)
-        self._held_degC += max(-move_K, min(move_K, degC - self._held_degC))
-        self.air_degC = self._held_degC
-
     def _moisten(self, dt_s: float, exchange_m3_per_s: float) -> None:
         """Update the water in the air: exchange, drying on the cooling coil, ingress."""
         coil = 0.0
         if self.hvac_power_W > 0.0 and self._water_g_per_m3 > self._coil_g_per_m3:
             coil = COIL_M3_PER_S * self.hvac_power_W / self._cool_W
         share = dt_s / self._volume_m3
-        come = (
-            exchange_m3_per_s * self._outside_g_per_m3
-            + coil * self._coil_g_per_m3
-            + self.ingress_g_per_s
-        )
+        come = exchange_m3_per_s * self._outside_g_per_m3 + coil * self._coil_g_per_m3
+        come += self.ingress_g_per_s
         water = (self._water_g_per_m3 + share * come) / (1.0 + share * (exchange_m3_per_s + coil))
         if self.ingress_g_per_s:
             water = min(water, saturation_g_per_m3(self.air_degC))  # the rest runs down the walls

@@ -23,9 +23,8 @@ class Contactors:
         self._timer_s = 0.0
 
     def step(self, dt_s: float, hold: bool, difference_V: float) -> bool:
-        """Advance by dt_s; True: the state changed.
-
-        hold: supply and no BMS fault; difference_V: rack minus bus.
+        """Advance by dt_s; True: the state changed. hold: supply, no BMS fault; difference_V: rack
+        minus bus.
         """
         want = self.command and hold
         if self.state == CLOSED:

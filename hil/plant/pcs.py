@@ -1,6 +1,5 @@
-"""The power conversion system: dead time, ramp, losses, enable input, loss of the DC side.
-
-Power > 0 discharges. States and alarm bits are those of SunSpec model 701 (points InvSt and Alrm).
+"""The power conversion system: dead time, ramp, losses, enable input, loss of the DC side. Power >
+0 discharges. States and alarm bits: SunSpec model 701 (InvSt, Alrm).
 """
 
 import collections
@@ -20,6 +19,7 @@ DISABLE_S = 0.010  # from full power to zero when the enable input drops
 # published points of a measured converter: efficiency 0.973 at rated, 0.93 at 10 %, 0.59 at 1 %.
 FIXED, LINEAR, SQUARE = 0.0069, 0.0046, 0.0162
 STANDBY_W = 60.0  # control electronics on the DC link
+Command = tuple[int, Callable[[Any], None], float]  # time of its effect, what takes it, value
 
 
 def losses_W(power_W: float, rated_W: float, sleeps: float = 0) -> float:
@@ -52,22 +52,16 @@ class Pcs:
         self._ramp_W_per_s = config.pcs_ramp_W_per_s
         self._start_s, self._sleeps = config.pcs_start_s, config.pcs_sleeps
         self._dc_V_min, self._dc_V_max = DC_V_MIN * cells_in_series, DC_V_MAX * cells_in_series
-        # (time when it takes effect, what takes it, value)
-        self._commands: collections.deque[tuple[int, Callable[[Any], None], float]] = (
-            collections.deque()
-        )
-        self._target_W = self._timer_s = (
-            0.0  # the target stays while stopped, as in the worst devices
-        )
+        self._commands: collections.deque[Command] = collections.deque()
+        # the target stays while stopped, as in the worst devices
+        self._target_W = self._timer_s = 0.0
         self._running_state = RUNNING
         self._run = False
         self._now_us = 0
 
     def command_setpoint(self, setpoint_W: float) -> None:
-        """Request setpoint_W at the AC terminals, within rated power.
-
-        The power begins to move one dead time after the last step, also between two steps.
-        ValueError: not a finite number.
+        """Request setpoint_W at the AC terminals, within rated power. It acts one dead time after
+        the last step. ValueError: not a finite number.
         """
         setpoint_W = float(setpoint_W)
         if not math.isfinite(setpoint_W):
@@ -94,8 +88,8 @@ class Pcs:
         self._wait_s = max(0.0, self._wait_s - dark_s) if is_off_grid else self._transfer_s
 
     def carry(self, power_W: float | None) -> float:
-        """Give this power at once in an island, within the rating; returns what it gives. None:
-        follow the set-point again.
+        """Give this power at once in an island, within the rating; returns it. None: follow the
+        set-point.
         """
         self.is_forming = power_W is not None
         if power_W is not None:
@@ -126,12 +120,8 @@ class Pcs:
 
     def _follows(self, enabled: bool, dc_V: float) -> bool:
         """True in steady running: the power follows the set-point."""
-        return (
-            enabled
-            and self._run
-            and self.state in (RUNNING, THROTTLED)
-            and self._dc_V_min <= dc_V <= self._dc_V_max
-        )
+        is_up = enabled and self._run and self.state in (RUNNING, THROTTLED)
+        return is_up and self._dc_V_min <= dc_V <= self._dc_V_max
 
     def _follow(self, dt_s: float) -> None:
         wanted_W = self._wanted_W()

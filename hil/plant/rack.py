@@ -23,13 +23,12 @@ class Rack:
         deal = random.Random(seed)
         count = config.cells_per_module
         self._modules = [cells.ModuleCells(m, count, deal) for m in range(config.modules)]
+        starts_degC = [
+            config.start_degC + _gradient(m, config.modules) for m in range(config.modules)
+        ]
         self._thermal = [
-            thermal.ModuleThermal(
-                config,
-                config.start_degC + _gradient(m, config.modules),
-                1.0 + deal.gauss(0.0, COOLING_SIGMA),
-            )
-            for m in range(config.modules)
+            thermal.ModuleThermal(config, degC, 1.0 + deal.gauss(0.0, COOLING_SIGMA))
+            for degC in starts_degC
         ]
         self.temperatures_degC = [node.reading_degC for node in self._thermal]
         self.modules, self.cells_online = config.modules, config.modules * count
@@ -137,8 +136,7 @@ class Rack:
 
     def refresh(self, module: int, air_degC: float) -> float:
         """Refresh one module: temperature, emf, resistance; after the last, the extreme cells.
-
-        Returns the heat from the module to the air since its last refresh, J.
+        Returns the heat to the air since its last refresh, J.
         """
         node = self._thermal[module]
         elapsed_s = self._age_s - self._looked[module][1]

@@ -1,8 +1,7 @@
-"""Hard-wired safety: E-stop chain, LFL relay, cell over-voltage, enable and supply relays.
-
-The permit relay of channel B is in series with the chain; the bridge does not bypass it. A relay
-follows its coil only while the chain is closed. The I/O modules drive the coils and set them to 0
-when they expire. So an inverse name ends in `_off`: an expired module leaves the fan on.
+"""Hard-wired safety: E-stop chain, LFL relay, cell over-voltage, enable and supply relays. The
+permit relay of channel B is in series; the bridge does not bypass it. The I/O modules drive the
+coils, 0 when they expire: so an inverse name ends in `_off`, and an expired module leaves the fan
+on.
 """
 
 COILS = (

@@ -1,9 +1,7 @@
 """The hot cells of one module: a chain of nodes in thermal runaway (facts section 5, trigger form).
-
 `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`. At its trigger temperature a cell begins to
-release its energy, `Q = (E - released) / tau`. A vented cell loses vapour of electrolyte and a
-little gas; the rest of the gas and the smoke come with the release. thermal.ModuleThermal makes a
-chain only for a module that needs it.
+release its energy, `Q = (E - released) / tau`. A vented cell loses vapour and a little gas; the
+rest of the gas and the smoke come with the release.
 """
 
 import math
@@ -27,10 +25,8 @@ Faces = list[tuple[list[float], float, bool]]
 
 
 class Chain:
-    """Temperatures of cells 0 .. n-1 in a row, and their emissions.
-
-    The caller takes and zeroes gas_m3, vapour_m3, smoke_g (emitted), air_J (heat to the air from
-    cells and hot gas) and failed (cells in runaway). released_J, heater_J: totals.
+    """Temperatures of cells 0 .. n-1 in a row. The caller takes and zeroes gas_m3, vapour_m3,
+    smoke_g, air_J (to the air) and failed (cells in runaway). released_J, heater_J: totals.
     """
 
     def __init__(
@@ -68,10 +64,8 @@ class Chain:
         self._open(cell, degC, 0.0)
 
     def step(self, dt_s: float, heat_W: float, faces: Faces, air_degC: float) -> None:
-        """Advance by dt_s. heat_W: of the current, in the whole module.
-
-        faces: for each neighbouring module (temperatures opposite the cells, K/W from cell to cell,
-        radiates). Radiation needs a chain on both sides.
+        """Advance by dt_s. heat_W: of the current, in the whole module. Radiation needs a chain on
+        both sides.
         """
         pieces = math.ceil(dt_s / STEP_S_MAX)
         for _ in range(pieces):

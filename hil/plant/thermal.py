@@ -1,8 +1,6 @@
-"""One thermal node per module, cooled to the cabinet air and coupled to its neighbours.
-
-Sources: facts' Table E. Heat capacity of a cell: E10. 1.06 K/W between modules: the resistance from
-cell to cell through 1 mm of barrier. A module gets a node per cell (runaway.Chain) in three cases:
-one of its cells is heated, its hottest spot reaches the trigger, or a neighbouring module burns.
+"""One thermal node per module, cooled to the cabinet air and coupled to its neighbours. Sources:
+facts' Table E; E10 for the heat capacity. A module gets a node per cell (runaway.Chain) when one of
+its cells is heated, its hottest spot reaches the trigger, or a neighbouring module burns.
 """
 
 import math
@@ -19,10 +17,9 @@ HOT_SPOT_TAU_S = 30.0
 
 
 class ModuleThermal:
-    """One module: `reading_degC` of its sensor, `body_degC`, the mean of its cells.
-
-    `chain`: a node per cell, None while one node is enough; `air_J`: heat to the air, zeroed by
-    the caller; `sensor_cells`: cells with a sensor, empty: the hottest cell.
+    """One module: `reading_degC` of its sensor, `body_degC`, the mean of its cells; `chain`: a node
+    per cell or None; `air_J`: heat to the air, zeroed by the caller; `sensor_cells`: empty: the
+    hottest cell.
     """
 
     def __init__(self, config: CabinetConfig, start_degC: float, cooling_factor: float) -> None:
@@ -39,9 +36,8 @@ class ModuleThermal:
         self.sensor_cells = config.sensor_cells
 
     def heat(self, degC: float | None, rate_K_per_s: float) -> None:
-        """Put a hot (or cold) spot at the sensor: degC at once, or at rate_K_per_s > 0.
-
-        None lets the spot fade (30 s).
+        """Put a hot or cold spot at the sensor: at once, or at rate_K_per_s > 0. None: it fades (30
+        s).
         """
         self._spot = degC
         self._rate = rate_K_per_s
@@ -52,13 +48,9 @@ class ModuleThermal:
     def cells_apart(self) -> runaway.Chain:
         """The module's chain, made at the first call."""
         if self.chain is None:
-            self.chain = runaway.Chain(
-                self._cells,
-                HEAT_CAPACITY_J_PER_K_CELL * self._config.cell_size,
-                self._kind,
-                self._config.capacity_Ah,
-                self._config.barrier_mm,
-            )
+            J_per_K = HEAT_CAPACITY_J_PER_K_CELL * self._config.cell_size
+            of_cell = J_per_K, self._kind, self._config.capacity_Ah
+            self.chain = runaway.Chain(self._cells, *of_cell, self._config.barrier_mm)
             self.chain.degC[:] = [self.body_degC] * self._cells
         return self.chain
 
@@ -66,7 +58,7 @@ class ModuleThermal:
         self, dt_s: float, heat_W: float, beside: "list[ModuleThermal]", air_degC: float
     ) -> float:
         """Advance by dt_s; beside: the modules above and below. Returns the reading, degC."""
-        beside_burns = False
+        is_woken = False  # by the radiation of a neighbouring module
         if self.chain is None:
             body = self.body_degC
             cooling = (body - air_degC) * self.flow / self._cooling
@@ -74,7 +66,8 @@ class ModuleThermal:
             flow = heat_W - cooling
             for other in beside:
                 flow += (other.body_degC - body) / NEIGHBOUR_K_PER_W
-                beside_burns = beside_burns or other.chain is not None
+                if other.chain is not None:
+                    is_woken = is_woken or max(other.chain.degC) >= WAKE_DEGC
             self.body_degC = hottest = body + flow * dt_s / self._capacity
         else:
             hottest = self._step_cells(dt_s, heat_W, beside, air_degC)
@@ -86,8 +79,8 @@ class ModuleThermal:
                 hottest += self._excess
         if self.chain is None and hottest >= self._kind.trigger_degC:
             self.cells_apart().place(0, hottest)
-        elif self.chain is None and beside_burns:
-            self._join_chain(beside)
+        elif self.chain is None and is_woken:
+            self.cells_apart()
         self.reading_degC = min(hottest, SENSOR_DEGC_MAX)
         return self.reading_degC
 
@@ -108,11 +101,6 @@ class ModuleThermal:
         self.air_J += chain.air_J
         chain.air_J = 0.0
         return max([chain.degC[cell] for cell in self.sensor_cells] or chain.degC)
-
-    def _join_chain(self, beside: "list[ModuleThermal]") -> None:
-        """Make a chain when a neighbouring module radiates."""
-        if any([one.chain is not None and max(one.chain.degC) >= WAKE_DEGC for one in beside]):
-            self.cells_apart()
 
     def _move_spot(self, dt_s: float) -> None:
         if self._spot is None:

@@ -7,10 +7,7 @@ RESERVE_MIN_MAX = 10_000.0
 
 
 class Ups:
-    """`mains`: present; `invalid`: fault of the UPS's data; `charge_W`: taken from the mains.
-
-    The load stays on when the battery is empty: a scenario ends earlier.
-    """
+    """`mains`: present; `invalid`: fault of the UPS's data; `charge_W`: taken from the mains."""
 
     def __init__(self, config: CabinetConfig) -> None:
         """config: config.CabinetConfig."""

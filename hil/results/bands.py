@@ -1,8 +1,5 @@
-"""RMS power of load, grid and battery of a run, in the bands of `firebreak status`.
-
-The powers are the plant's true powers, tick by tick. The result is the mean over windows of a
-minute that overlap by half. As at a cabinet, a band is observable up to a third of the rate of the
-load meter.
+"""RMS power of load, grid and battery of a run, in the bands of `firebreak status`: the plant's
+true powers, as means over windows of a minute that overlap by half.
 """
 
 import numpy as np
@@ -14,9 +11,8 @@ WINDOW_STEPS = round(bands.WINDOW_MS / 1000 / STEP_S)
 
 
 def of_run(rows: np.ndarray, sample_ms: int) -> dict:
-    """Same dict as controller.state.bands.Samples.facts, from rows of recorder.SAMPLE.
-
-    sample_ms: period of new values of the load meter.
+    """Same dict as controller.state.bands.Samples.facts. sample_ms: period of new values of the
+    load meter.
     """
     t_s = rows["t_us"] / 1e6
     even_s = np.arange(t_s[0], t_s[-1], STEP_S) if len(rows) else np.empty(0)

@@ -17,9 +17,8 @@ BEYOND_W = 500  # tolerance: dead band and quantum of the set-point, error of th
 
 def swing_2s_pct(rows: np.ndarray, peak_W: float | None = None) -> dict[str, float | None]:
     """{load, grid, reduction}: p99 of the absolute changes of consecutive 2 s means, in percent of
-    peak_W (None: the load's peak); reduction = 100 (1 - grid / load) percent.
-
-    None where a figure is not defined: the run is too short, or the load hardly moves.
+    peak_W (None: the load's peak); reduction = 100 (1 - grid / load). None: too short, or the load
+    hardly moves.
     """
     swings_W = {
         name: np.abs(np.diff(window_means(rows["t_us"], rows[name + "_W"])))
@@ -38,12 +37,9 @@ def swing_2s_pct(rows: np.ndarray, peak_W: float | None = None) -> dict[str, flo
 
 
 def delay_ms(rows: np.ndarray) -> float | None:
-    """Delay of the battery behind the load: the lag with the best correlation of their bends.
-
-    Both are resampled on one grid. The function correlates bends (changes of changes), not levels
-    or changes. The controller leaves the slow part of the load to the grid, so levels would give a
-    too short delay. A parabola through the best lag and its neighbours gives a fraction of a step.
-    None: the load or the battery hardly moves, or the correlation is below 0.3.
+    """Delay of the battery behind the load: the lag with the best correlation of their bends
+    (changes of changes). The grid keeps the slow part of the load, so levels would give a too short
+    delay. None: one hardly moves, or the correlation is below 0.3.
     """
     if len(rows) < 200:
         return None
@@ -95,10 +91,8 @@ def energy_kWh(rows: np.ndarray) -> dict[str, float]:
 
 
 def metrics(rows: np.ndarray, from_us: float | None = None, to_us: float | None = None) -> dict:
-    """Figures: swing_W, worst_moment, swing_2s_pct, soc_pct, delay_ms, energy_kWh, extremes.
-
-    from_us: start of swings, worst moment and delay, for example when the limits were open. to_us:
-    end of the delay, for example the first trip, because a stop is not load tracking.
+    """Figures: swings, worst moment, charge, delay, energies, extremes. from_us: their start, for
+    example when the limits were open; to_us: end of the delay, for example the first trip.
     """
     measured = rows if from_us is None else rows[rows["t_us"] >= from_us]
     tracked = measured if to_us is None else measured[measured["t_us"] < to_us]
@@ -133,10 +127,8 @@ def _highest(values: np.ndarray) -> float | None:
 
 
 def held_back(rows: np.ndarray, from_us: float, carried_W: float) -> dict:
-    """{limited_s, overload} from from_us on.
-
-    limited_s: {reason code: seconds at that limit}; overload: {s, W_max} of the load above
-    carried_W, the power that connection and battery can carry.
+    """{limited_s: {reason code: s}, overload: {s, W_max} of the load above carried_W} from from_us
+    on.
     """
     rows = rows[rows["t_us"] >= from_us]
     steps_s = np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 1e6
@@ -153,9 +145,8 @@ def held_back(rows: np.ndarray, from_us: float, carried_W: float) -> dict:
 
 
 def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
-    """{window_ms, import: {limit_W, s, W_max}, export: ...}: excess of the grid above each limit.
-
-    The excess is of the mean over window_ms; a shorter window would show each unannounced step.
+    """{window_ms, import: {limit_W, s, W_max}, export: ...}: excess of the mean over window_ms of
+    the grid; a shorter window would show each unannounced step.
     """
     found: dict = {"window_ms": window_ms}
     steps_s = np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 1e6
@@ -176,9 +167,8 @@ def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
 
 
 def document(run: Run, extra: dict, from_us: float | None = None) -> dict:
-    """The JSON document of a run. Later versions only add keys.
-
-    extra: further keys (seed, host, versions, speed ...) and the totals of its `hints`.
+    """The JSON document of a run; later versions only add keys. extra: further keys, and the totals
+    of `hints`.
     """
     hints = dict.fromkeys(TOTALS, 0) | extra.pop("hints", {})
     return {

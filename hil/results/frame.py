@@ -15,7 +15,9 @@ The view is a dict; a missing value is shown as `-`. Its keys:
 """
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+
+from hil.results import template
 
 WIDTH, HEIGHT = 80, 24
 LABEL = 21  # columns left of a chart
@@ -36,41 +38,25 @@ def directed(power_W: float | None) -> str:
 
 
 def frame(view: dict, width: int = WIDTH, height: int = HEIGHT, blocks: bool = False) -> list[str]:
-    """The screen: exactly `height` lines of at most `width` characters, at least 80 x 24.
-
-    blocks: the terminal shows Unicode block characters; otherwise the screen is plain ASCII.
+    """The screen: exactly `height` lines of at most `width` characters, at least 80 x 24. blocks:
+    with Unicode block characters.
     """
     width, height = max(width, WIDTH), max(height, HEIGHT)
     spare = height - HEIGHT
     high = 2 + min(3, spare // 5)  # lines of each chart
     spare -= 3 * (high - 2)
-    racks = view.get("racks", ())
+    racks = list(enumerate(view.get("racks", ()), 1))
     rack_lines = max(3, min(len(racks), 3 + spare))
-    body = [
-        *_head(view, width),
-        view.get("headline") or "",
-        *_charts(view, width, high, blocks),
-        *_worst(view, width),
-        _site(view.get("site_W")) or "-" * width,
-        *_decision(view),
-        *_racks(racks, rack_lines),
-        *_interlocks(view, max(3, 6 + spare - rack_lines)),
-        *[""] * height,
-    ]
+    if len(racks) > rack_lines:
+        racks = sorted(racks, key=lambda each: -each[1][4])[:rack_lines]  # the hottest
+    sizes = {"width": width, "rack_lines": rack_lines, "lines": max(3, 6 + spare - rack_lines)}
+    parts = {"charts": _charts(view, width, high, blocks), "racks": racks}
+    parts["worst"] = (textwrap.wrap(view.get("worst") or "", width)[:2] + ["", ""])[:2]
+    words = {"kilowatt": kilowatt, "directed": directed, "bar": _bar}
+    body = template.rendered("frame.txt", view=view, **sizes, **parts, **words).split("\n")
     foot = [_loop(view), _progress(view, width)]
-    return [line[:width].rstrip() for line in body[: height - len(foot)] + foot]
-
-
-def _head(view: dict, width: int) -> list[str]:
-    speed, state = view.get("speed") or 0, view.get("state", "-").upper()
-    pace = view.get("mode", "") + (f", {speed:.0f} x" if speed > 1.5 else "")
-    sides = (
-        (f"FIREBREAK RIG  {view.get('title', '')}", state),
-        (f"load: {view.get('load_name', '-')}", pace),
-    )
-    return [
-        f"{left[: width - len(right) - 1]:{width - len(right)}}{right}" for left, right in sides
-    ]
+    lines = (body + [""] * height)[: height - len(foot)] + foot
+    return [line[:width].rstrip() for line in lines]
 
 
 def chart(
@@ -79,9 +65,8 @@ def chart(
     blocks: bool = False,
     scale: tuple[float, float] | None = None,
 ) -> list[str]:
-    """The newest values as columns, in lines from the top.
-
-    size: (width, height) in characters; scale: (lowest, highest) value, default: of the values.
+    """The newest values as columns, in lines from the top. size: (width, height); scale: (lowest,
+    highest), None: of the values.
     """
     width, height = size
     values, levels = list(values)[-width:], LEVELS[blocks]
@@ -131,63 +116,9 @@ def way(power_W: float | None, above: str, below: str) -> str:
     return above if power_W > 0 else below
 
 
-def _worst(view: dict, width: int) -> list[str]:
-    """The worst moment of the grid, in two lines."""
-    return (textwrap.wrap(view.get("worst") or "", width)[:2] + ["", ""])[:2]
-
-
-def _site(powers_W: dict[str, float] | None) -> str:
-    """All powers of the site in one line; battery > 0 discharges, grid > 0 imports."""
-    words = [f"{name} {power_W / 1000:.1f}" for name, power_W in (powers_W or {}).items()]
-    return "  ".join(["SITE, kW", *words]).replace(" pv ", " PV ") if words else ""
-
-
-def _decision(view: dict) -> list[str]:
-    limit, by = view.get("limit"), view.get("request_by")
-    request = directed(view.get("request_W")) + (f" by {by}" if by else "")
-    return [
-        f"REQUEST  {request:<36} SET-POINT  {directed(view.get('setpoint_W'))}",
-        f"LIMIT    {' '.join(map(str, limit)) if limit else 'none acting'}",
-        f"AVAILABLE POWER  charge {kilowatt(view.get('charge_W_max'))}, "
-        f"discharge {kilowatt(view.get('discharge_W_max'))}",
-    ]
-
-
-def _racks(racks: Sequence[tuple], lines: int) -> list[str]:
-    """Header and one line per rack. If there are more racks than lines, show the hottest."""
-    numbered = list(enumerate(racks, 1))
-    if len(racks) > lines:
-        numbered.sort(key=lambda each: -each[1][4])
-    out = ["RACK  SOC              %   cell V min/max   module C min/max    amps  contactor"]
-    out += [
-        f"{number:3}   {_bar(soc, 12)} {soc:5.1f}    {mV_min / 1000:.3f}  {mV_max / 1000:.3f}"
-        f"     {low:5.1f}  {high:5.1f}   {amps:+7.1f}  {contactor}"
-        for number, (soc, mV_min, mV_max, low, high, amps, contactor) in numbered[:lines]
-    ]
-    return out + [""] * (lines + 1 - len(out))
-
-
 def _bar(percent: float, width: int) -> str:
     full = max(0, min(width, round(percent / 100 * width)))
     return "[" + "#" * full + "." * (width - full) + "]"
-
-
-def _interlocks(view: dict, lines: int) -> list[str]:
-    links, tripped = view.get("links") or {}, view.get("tripped", ())
-    bad = [f"{name} {text}" for name, text in links.items() if text != "ok"]
-    warnings = view.get("rows_warning", "-")
-    shown = tripped if len(tripped) < lines else tripped[: lines - 2]
-    out = [
-        f"INTERLOCKS  {view.get('armed', '-')} armed  {view.get('rows_tripped', '-')} tripped  "
-        f"{warnings} warning{'s' * (warnings != 1)}  {view.get('not_fitted', '-')} not fitted  "
-        f"LINKS  {', '.join(bad) or ('ok' if links else '-')}",
-        *[
-            f" ! row {stage:<4}{sentence}, {scope}; for {for_s:.1f} s, {reset} reset"
-            for stage, sentence, scope, for_s, reset in shown
-        ],
-    ]
-    left_out = len(tripped) - len(shown)
-    return out + [f"   and {left_out} more stages"] * (left_out > 0)
 
 
 def _loop(view: dict) -> str:

@@ -65,7 +65,9 @@ class Live:
         if not len(new):
             return
         for name, values in self._columns.items():
-            values.append(_farthest(new[f"{name}_W"], values[-1] if values else 0.0))
+            powers_W, before_W = new[f"{name}_W"], values[-1] if values else 0.0
+            # the value farthest from the previous column, so that no spike is hidden
+            values.append(float(powers_W[np.abs(powers_W - before_W).argmax()]))
         if self._open_us is None:
             self._open_us = run_result.limits_open_us(self._timeline(), self._config)
         if self._open_us is not None and begin_us >= self._open_us:
@@ -80,8 +82,3 @@ class Live:
         before_W = abs(self._worst["change_W"]) if self._worst else -1.0
         if worst and abs(worst["change_W"]) > before_W:
             self._worst = worst
-
-
-def _farthest(values: np.ndarray, before: float) -> float:
-    """The value farthest from the previous column, so that no spike is hidden."""
-    return float(values[np.abs(values - before).argmax()])

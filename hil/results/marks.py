@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from hil.results import swing
 
 INK, FAINT, RED = "#22272e", "#8a939e", "#c0272d"
+OVER_TIME = "data", "axes fraction"
 STATE_COLOURS = ("#c9cfd6", "#a6d5e8", "#f3d27a", "#8fcfa5", "#f0a868", "#d9534f")
 
 
@@ -19,15 +20,8 @@ def start_up(panels: list[Axes], from_s: float, end_s: float) -> None:
     for axes in panels:
         axes.axvspan(0, from_s, color="#eef0f3", zorder=0, linewidth=0)
     text = "start-up, not measured" if from_s > 0.13 * end_s else "start"
-    panels[0].text(
-        from_s / 2,
-        0.5,
-        text,
-        transform=panels[0].get_xaxis_transform(),
-        ha="center",
-        fontsize=8,
-        color="#4a525c",
-    )
+    style: dict[str, Any] = {"ha": "center", "fontsize": 8, "color": "#4a525c"}
+    panels[0].text(from_s / 2, 0.5, text, transform=panels[0].get_xaxis_transform(), **style)
 
 
 def worst_moment(axes: Axes, worst: dict | None, times: np.ndarray, grid_kW: np.ndarray) -> None:
@@ -40,18 +34,11 @@ def worst_moment(axes: Axes, worst: dict | None, times: np.ndarray, grid_kW: np.
     axes.set_ylim(low, high + 0.12 * (high - low))
     place = at_s / times[-1]
     axes.plot(*point, "o", markersize=13, mfc="none", mec=RED, mew=1.6, zorder=5)
-    axes.annotate(
-        f"worst moment of the grid: {worst['change_W'] / 1000:+.0f} kW",
-        point,
-        xytext=(at_s, 0.99),
-        textcoords=("data", "axes fraction"),
-        ha="left" if place < 0.2 else "right" if place > 0.8 else "center",
-        va="top",
-        fontsize=9.5,
-        color=RED,
-        fontweight="bold",
-        arrowprops={"arrowstyle": "-", "color": RED, "shrinkB": 7},
-    )
+    text = f"worst moment of the grid: {worst['change_W'] / 1000:+.0f} kW"
+    style: dict[str, Any] = {"va": "top", "fontsize": 9.5, "color": RED, "fontweight": "bold"}
+    style["ha"] = "left" if place < 0.2 else "right" if place > 0.8 else "center"
+    style["arrowprops"] = {"arrowstyle": "-", "color": RED, "shrinkB": 7}
+    axes.annotate(text, point, xytext=(at_s, 0.99), textcoords=OVER_TIME, **style)
 
 
 def runs(values: np.ndarray) -> list[tuple[int, ...]]:
@@ -93,29 +80,16 @@ def happened(
 
 
 def _stack(
-    axes: Axes,
-    labels: list[tuple[float, str]],
-    from_y: float,
-    direction: int,
-    colour: str,
-    end: float,
+    axes: Axes, labels: list[tuple[float, str]], from_y: float, way: int, colour: str, end: float
 ) -> None:
     """Write each (time, text) beside its line; a text that would overlap goes one line further."""
     box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
+    style: dict[str, Any] = {"xycoords": OVER_TIME, "textcoords": "offset points", "fontsize": 8}
+    style |= {"color": colour, "va": "top" if way < 0 else "bottom", "bbox": box}
     level, last = 0, -end
     for time, text in sorted(labels):
         level = level + 1 if time - last < 0.13 * end else 0
         last = time
         side, shift = ("right", -4) if time > 0.88 * end else ("left", 4)
-        axes.annotate(
-            text,
-            (time, from_y + direction * 0.045 * (level % 12)),
-            xycoords=("data", "axes fraction"),
-            xytext=(shift, 0),
-            textcoords="offset points",
-            fontsize=8,
-            color=colour,
-            ha=side,
-            va="top" if direction < 0 else "bottom",
-            bbox=box,
-        )
+        place = time, from_y + way * 0.045 * (level % 12)
+        axes.annotate(text, place, xytext=(shift, 0), ha=side, **style)

@@ -1,12 +1,9 @@
-"""The HTML page of a run: a summary in two sentences, the picture, a few figures, the trips.
-
-The JSON document (`--json`) has every figure.
-"""
+"""The HTML page of a run: headline, picture, trips, a few figures; `--json` has every figure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hil.results import swing, template, words
+from hil.results import swing, template, units, words
 from hil.results.template import Cell
 
 TRIP_HEAD = ("time", "row", "where", "cause", "remedy")
@@ -25,7 +22,11 @@ def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]
         expected=[(template.marked(ok, words.verdict(ok, doc)), text) for ok, text in results],
         trip_head=TRIP_HEAD,
         trips=[_trip(trip, doc) for trip in doc["trips"]],
-        figures=words.few_figures(doc),
+        doc=doc,
+        within_s=f"{doc['swing_W']['within_s'] or 0:.0f}",
+        delay=words.delay(doc["delay_ms"]),
+        limits=words.limits(doc.get("limited_s", {})),
+        units=units.rows(doc),
     )
 
 

@@ -1,9 +1,6 @@
-"""Pauses of this machine during a run in real time.
-
-The plant process serves the wires at least every 10 ms, and the controller ticks every 20 ms. If
-the machine runs one of them too late, the devices fall silent or the permits lapse. The controller
-then acts as on a broken wire, although neither a device nor the controller has a fault. So a run
-with a pause does not count.
+"""Pauses of this machine during a run in real time. If it runs plant process or controller too
+late, devices fall silent or permits lapse although neither has a fault. So a run with a pause does
+not count.
 """
 
 from typing import Any

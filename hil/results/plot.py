@@ -1,9 +1,7 @@
-"""The picture of a run: PNG, SVG, or one HTML file with the picture inline, drawn with matplotlib.
-
-Load and grid share a panel; the battery has a panel below with nearly the same scale. A small row
-shows the rms in three bands. Charge and temperature are drawn only if they moved, the state only if
-there were actions or trips. Actions of the scenario are grey lines, trips are red lines with their
-row. The module does without pyplot, because pyplot needs global state and perhaps a display.
+"""The picture of a run: PNG, SVG, or one HTML file with the picture inline. Load and grid share a
+panel, the battery has nearly the same scale below. Charge and temperature are drawn only if they
+moved, the state only if there were actions (grey) or trips (red). No pyplot: it needs global state
+and perhaps a display.
 """
 
 import io
@@ -64,9 +62,8 @@ def draw(
     actions: Iterable[tuple[float, str]] = (),
     has_head: bool = True,
 ) -> Figure:
-    """The picture. rows: array of recorder.SAMPLE; doc: figures.document().
-
-    states: names of the `state` codes; actions: (t_s, text); has_head: with the headline.
+    """The picture. states: names of the `state` codes; actions: (t_s, text); has_head: with the
+    headline.
     """
     small = [each for each in SMALL if np.ptp(rows[each[0]]) / each[1] > each[4]]
     trips = [(trip["t_s"], f"row {trip['stage']} {trip['scope']}") for trip in doc["trips"]]
@@ -164,22 +161,18 @@ def _power(
             if is_drawn:
                 axes.axhline(limit_kW, color=RED, linewidth=0.8, linestyle=(0, (6, 3)))
                 text = f"{name} limit of the connection, {abs(limit_kW):.0f} kW"
-                axes.annotate(
-                    text,
-                    (0.995, limit_kW),
-                    xycoords=("axes fraction", "data"),
-                    ha="right",
-                    va="bottom",
-                    fontsize=8,
-                    color=RED,
-                )
+                style: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": 8, "color": RED}
+                place = 0.995, limit_kW
+                axes.annotate(text, place, xycoords=("axes fraction", "data"), **style)
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, 0), high + 0.06 * (high - low))
     axes.set_ylabel("load and grid, kW")
     axes.yaxis.set_major_locator(MaxNLocator(6))
     handles, labels = axes.get_legend_handles_labels()
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.006, 0.99)}
-    axes.legend(handles[1:] + handles[:1], labels[1:] + labels[:1], ncols=3, frameon=False, **place)
+    beside: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.006, 0.99)}
+    axes.legend(
+        handles[1:] + handles[:1], labels[1:] + labels[:1], ncols=3, frameon=False, **beside
+    )
 
 
 def _battery(axes: Axes, times: np.ndarray, rows: np.ndarray) -> None:
@@ -206,24 +199,16 @@ def _bands(panels: list[Axes], bands: dict[str, Any]) -> None:
         axes.set_axis_off()
         axes.set_xlim(0, max(known, default=1) / 1e3)
         axes.set_ylim(2.6, -0.6)
-        title = f"{band}{observed}, rms"
-        axes.set_title(title, fontsize=9, loc="left", pad=3)
+        axes.set_title(f"{band}{observed}, rms", fontsize=9, loc="left", pad=3)
         for line, (name, colour) in enumerate(COLOURS.items()):
             power_W = rms_W[name][band]
             axes.barh(line, (power_W or 0) / 1e3, color=colour, height=0.7)
             text = "not observable" if power_W is None else f"{power_W / 1e3:.1f} kW"
             around: dict[str, Any] = {"va": "center", "fontsize": 8, "color": colour}
-            axes.annotate(
-                name, (0, line), xytext=(-4, 0), textcoords="offset points", ha="right", **around
-            )
-            axes.annotate(
-                text,
-                ((power_W or 0) / 1e3, line),
-                xytext=(4, 0),
-                textcoords="offset points",
-                ha="left",
-                **around,
-            )
+            around["textcoords"] = "offset points"
+            axes.annotate(name, (0, line), xytext=(-4, 0), ha="right", **around)
+            end = (power_W or 0) / 1e3, line
+            axes.annotate(text, end, xytext=(4, 0), ha="left", **around)
 
 
 def _head(figure: Figure, title: str, doc: dict) -> None:
@@ -238,6 +223,13 @@ def _head(figure: Figure, title: str, doc: dict) -> None:
         figure.text(LEFT / WIDTH, 1 - below / height, text, va="top", **style)
 
 
+def svg_of(figure: Figure) -> str:
+    """The figure as SVG, the same bytes at any time."""
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue()
+
+
 def write(
     path: str,
     rows: np.ndarray,
@@ -247,17 +239,14 @@ def write(
     actions: Iterable[tuple[float, str]] = (),
     results: Iterable[tuple[bool, str]] = (),
 ) -> None:
-    """Write the picture to *.png or *.svg, or the whole page to *.html.
-
-    rows: at least two of recorder.SAMPLE; results: (ok, sentence) of each expectation, for HTML.
+    """Write the picture to *.png or *.svg, or the whole page to *.html. rows: at least two;
+    results: (ok, sentence) of each expectation.
     """
     with matplotlib.rc_context(STYLE), files.naming(path):
         figure = draw(rows, doc, title, states, actions, not path.endswith(".html"))
         if path.endswith(".png"):
             figure.savefig(path)
             return
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-        picture = out.getvalue()
+        picture = svg_of(figure)
         with open(path, "w", encoding="utf-8") as file:
             file.write(picture if path.endswith(".svg") else page(title, picture, doc, results))

@@ -75,25 +75,18 @@ class Recorder:
         self.units = UnitTotals()
 
     def append(self, *values: float) -> None:
-        """Store one tick, in the order of SAMPLE.
-
-        t_us counts from the start of the run and never decreases. soc_permille may have a fraction.
+        """Store one tick, in the order of SAMPLE. t_us counts from the start of the run, never
+        decreases.
         """
         self._buffer += struct.pack("<qddddddii", *values)
 
     def sample(
-        self,
-        t_us: int,
-        plant: CabinetPlant,
-        setpoint_W: float,
-        hottest_degC: float,
-        limit_reason: int,
-        state: int,
+        self, t_us: int, plant: CabinetPlant, setpoint_W: float, hottest_degC: float, *code: int
     ) -> None:
-        """Store one tick of the plant, with the controller's decision."""
+        """Store one tick of the plant. code: reason of the limit, state of the controller."""
         self.units.see(t_us, plant)
         *powers_W, soc_permille = flows(plant)
-        self.append(t_us, *powers_W, setpoint_W, soc_permille, hottest_degC, limit_reason, state)
+        self.append(t_us, *powers_W, setpoint_W, soc_permille, hottest_degC, *code)
 
     def rows(self) -> np.ndarray:
         """Array of SAMPLE, one row per tick; a copy, so that recording may continue."""
@@ -101,11 +94,7 @@ class Recorder:
 
     def since(self, t_us: int) -> np.ndarray:
         """The rows from this time on; a copy."""
-        count = len(self._buffer) // SAMPLE.itemsize
-        first = count
-        while first > 0 and self._t_us(first - 1) >= t_us:
-            first -= 1
-        return np.frombuffer(bytes(self._buffer[first * SAMPLE.itemsize :]), SAMPLE).copy()
-
-    def _t_us(self, row: int) -> int:
-        return struct.unpack_from("<q", self._buffer, row * SAMPLE.itemsize)[0]
+        size, first = SAMPLE.itemsize, len(self._buffer)
+        while first > 0 and struct.unpack_from("<q", self._buffer, first - size)[0] >= t_us:
+            first -= size
+        return np.frombuffer(bytes(self._buffer[first:]), SAMPLE).copy()

@@ -27,9 +27,8 @@ class Outcome:
         from_us: float | None = None,
         interrupted: bool = False,
     ) -> None:
-        """extra: further keys of the document, and its hints; scenario: has the expectations.
-
-        The expectations of an interrupted run are not judged.
+        """extra: further keys of the document. The expectations of an interrupted run are not
+        judged.
         """
         self.scenario, self._rows = scenario, run.rows
         labels = {action.label for action in scenario.actions} if scenario else ()
@@ -76,10 +75,7 @@ def measured(
     from_us: int | None,
     interrupted: bool,
 ) -> Outcome:
-    """Outcome whose figures begin when the limits are open.
-
-    from_us: earliest begin of the figures, or None.
-    """
+    """Outcome whose figures begin when the limits are open; from_us: not earlier than this."""
     open_us = limits_open_us(run.timeline, config)
     if open_us is None:  # the limits never opened, so nothing is measured
         open_us = int(run.rows["t_us"][-1]) + 1 if len(run.rows) else 0

@@ -1,7 +1,4 @@
-"""Shows views of a run: a live screen on a terminal, status lines in a pipe.
-
-A run without a screen prints its progress on stderr.
-"""
+"""Shows views of a run: a live screen on a terminal, status lines in a pipe, progress on stderr."""
 
 import contextlib
 import sys

@@ -25,18 +25,12 @@ WENT_OUT = {
 }
 SUM_PX, SLOT_PX_MIN, GAP_PX = 190, 24, 10
 EDGE_PX, BUS_PX, WIDTH_PX = 230, 590, 1180
-HEAD = (
-    *("", "share", "state", "meter test", "charge", "out", "in", "trips", "violations"),
-    "mirrored",
-)
 
 
 def page(doc: Mapping[str, Any], columns: Mapping[str, np.ndarray], window_s: float) -> str:
     """One self-contained HTML page. doc: of pod_command; columns: of site_record, not empty."""
-    site, picture = (
-        doc["site"],
-        site_plot.svg(columns, doc["site"]["parts"], doc["measured_from_s"]),
-    )
+    site = doc["site"]
+    picture = site_plot.svg(columns, site["parts"], doc["measured_from_s"])
     return template.rendered(
         "site.html",
         title=f"{doc['name']} ({doc['file']})",
@@ -47,10 +41,7 @@ def page(doc: Mapping[str, Any], columns: Mapping[str, np.ndarray], window_s: fl
         flows=flows(site["energy_kWh"]),
         picture=template.svg(picture),
         window=f"{window_s:g}",
-        head=HEAD,
-        cabinets=[_cabinet(member) for member in doc["members"]],
-        notes=_notes(doc["members"]),
-        site=_site(site),
+        mirrored=words.MIRRORED,
     )
 
 
@@ -113,50 +104,3 @@ def _side(
         slot += max(thick, SLOT_PX_MIN) + GAP_PX
         bus += thick
     return found, max(slot, bus + GAP_PX)
-
-
-def _cabinet(member: Mapping[str, Any]) -> tuple[str, ...]:
-    begin, end = (value / 10 for value in member["soc_permille"])
-    trips = ", ".join(f"{trip['stage']} at {trip['t_s']:.1f} s" for trip in member["trips"])
-    return (
-        member["name"],
-        f"{member['share_permille'] / 10:g} %",
-        str(member["state"]),
-        str(member["meter_test"] or "-"),
-        f"{begin:.2f} to {end:.2f} %",
-        f"{member['discharged_kWh']:.2f} kWh",
-        f"{member['charged_kWh']:.2f} kWh",
-        trips or "none",
-        str(len(member["violations"]) or "none"),
-        ", ".join(member["mirrored"]) or "none",
-    )
-
-
-def _notes(members: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The meaning of `mirrored`, and each violation."""
-    found = [f"{member['name']}: {text}" for member in members for text in member["violations"]]
-    if any(member["mirrored"] for member in members):
-        found.insert(0, words.MIRRORED)
-    return found
-
-
-def _site(site: Mapping[str, Any]) -> list[tuple[str, str]]:
-    beside_pv, unserved = site["swing_beside_pv_pct"], site["energy_kWh"]["unserved"]
-    swings = [_swing(site["swing_2s_pct"], "load", "grid")]
-    if beside_pv is not None:
-        swings = [
-            _swing(beside_pv["answered"], "load", "load less battery"),
-            _swing(beside_pv["unanswered"], "load less PV", "grid"),
-        ]
-    return [
-        ("highest import", f"{site['import_W_max'] / 1000:.1f} kW"),
-        ("highest import, mean of 15 min", f"{site['quarter_W_max'] / 1000:.1f} kW"),
-        *[("swing within 2 s (p99, of the highest load)", each) for each in swings],
-        ("load without supply", f"{unserved:.2f} kWh"),
-    ]
-
-
-def _swing(swing: Mapping[str, float | None], load: str, grid: str) -> str:
-    values = swing["load"], swing["grid"]
-    pair = ["-" if value is None else f"{value:.1f} %" for value in values]
-    return f"{load} {pair[0]}, {grid} {pair[1]}"

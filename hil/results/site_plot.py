@@ -1,6 +1,5 @@
 """The picture of a site: one panel each for powers, battery and charge of each cabinet. SVG."""
 
-import io
 from collections.abc import Mapping
 from itertools import cycle
 
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hil.results.marks import FAINT, RED
-from hil.results.plot import GRID, LOAD, STYLE, envelope
+from hil.results.plot import GRID, LOAD, STYLE, envelope, svg_of
 from hil.site.parts import FEEDING, PARTS
 
 FED = PV, GENSET, *_ = "#e69f00", "#aa3377", "#56b4e9", "#009e73"
@@ -29,15 +28,11 @@ LEGEND = {"loc": "lower left", "bbox_to_anchor": (-0.006, 0.98), "frameon": Fals
 
 
 def svg(columns: Mapping[str, np.ndarray], parts: Mapping[str, object], measured_s: float) -> str:
-    """The picture. columns: of site_record; parts: kinds that the site has; measured_s: from when
-    on the figures of the swing count.
+    """The picture. parts: kinds that the site has; measured_s: from when on the figures of the
+    swing count.
     """
     with matplotlib.rc_context(STYLE):
-        figure = draw(columns, parts, measured_s)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]
+        return svg_of(draw(columns, parts, measured_s))
 
 
 def draw(
@@ -75,13 +70,8 @@ def _cabinets(
     names = [column for column in columns if column.startswith(f"{name}_")]
     for at, column in enumerate(names):
         style = "--" if at >= len(CABINETS) else "-"
-        axes.plot(
-            *envelope(times, columns[column] / divisor),
-            style,
-            color=CABINETS[at % len(CABINETS)],
-            linewidth=1.4,
-            label=f"Cabinet {at + 1}",
-        )
+        line, colour = envelope(times, columns[column] / divisor), CABINETS[at % len(CABINETS)]
+        axes.plot(*line, style, color=colour, linewidth=1.4, label=f"Cabinet {at + 1}")
 
 
 def _marks(panels: np.ndarray, times: np.ndarray, off_grid: np.ndarray, from_s: float) -> None:

@@ -1,7 +1,5 @@
-"""A site over a run: means of its powers and charges, in memory that does not grow.
-
-A window begins with 1 s. When ROWS_MAX windows are full, two neighbours become one of twice the
-length. A day has windows of 32 s.
+"""A site over a run: means of its powers and charges, in memory that does not grow: when ROWS_MAX
+windows are full, two neighbours become one of twice the length.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,7 @@
-"""The swing of load and grid, and the worst moment of the grid: a run in two sentences.
-
-The swing is the range of one-second means within any five minutes. The worst moment is a change of
-the grid within 2 s, from tick to tick, without averaging. Of all changes that reach four fifths of
-the largest, the worst moment is the quickest. Otherwise two small events that add up by chance
-would count for more than one step.
+"""The swing of load and grid, and the worst moment of the grid: a run in two sentences. The swing
+is the range of one-second means within any five minutes. The worst moment is the quickest of the
+changes of the grid within 2 s that reach four fifths of the largest: two small events that add up
+by chance must not count for more than one step.
 """
 
 from typing import Any
@@ -24,10 +22,8 @@ FOLLOW = "load", "battery"
 
 
 def window_means(t_us: np.ndarray, power_W: np.ndarray, window_us: int = 2_000_000) -> np.ndarray:
-    """Time-weighted means over consecutive windows; the unfinished last window is left out.
-
-    Each sample holds until the next, the last one for a typical tick. The default of 2 s is the
-    period of the measured traces.
+    """Time-weighted means over consecutive windows (2 s: the period of the measured traces); the
+    unfinished last one is left out. Each sample holds until the next.
     """
     if len(t_us) < 2:
         return np.empty(0)
@@ -40,9 +36,8 @@ def window_means(t_us: np.ndarray, power_W: np.ndarray, window_us: int = 2_000_0
 
 
 def swing_W(rows: np.ndarray) -> dict:
-    """{load, grid, within_s}: largest range of the one-second means within within_s, W.
-
-    None: fewer than two means.
+    """{load, grid, within_s}: largest range of the one-second means within within_s, W; None: fewer
+    than two.
     """
     found: dict = {"load": None, "grid": None, "within_s": None}
     for name in ("load", "grid"):

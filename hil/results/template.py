@@ -1,6 +1,5 @@
-"""The pages of the rig, from the templates of `templates/`. They load nothing from any server.
-
-An HTML template escapes each text but a picture of matplotlib and a part that is rendered already.
+"""The pages of the rig, from the templates of `templates/`; they load nothing from any server. An
+HTML template escapes each text but a picture of matplotlib and a part that is rendered already.
 """
 
 import pathlib
@@ -19,7 +18,7 @@ TEMPLATES = jinja2.Environment(
 )
 
 
-def rendered(name: str, **content: Any) -> str:
+def rendered(name: str, /, **content: Any) -> str:
     """A template of this name, filled."""
     return TEMPLATES.get_template(name).render(**content)
 

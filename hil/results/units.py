@@ -41,9 +41,8 @@ class UnitTotals:
             unit["power_W_max"] = max(unit["power_W_max"], power_W)
 
     def result(self) -> list[dict]:
-        """[{unit, power_W_min, power_W_max, discharged_kWh, charged_kWh, soc_pct}]; > 0 discharges.
-
-        soc_pct: {start, end}, the mean of the unit's racks.
+        """[{unit, power_W_min, power_W_max, discharged_kWh, charged_kWh, soc_pct: {start, end}}]; >
+        0 discharges.
         """
         return [
             {

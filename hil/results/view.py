@@ -86,9 +86,8 @@ def controller_part(
     since_s: dict[str, float],
     now_s: float,
 ) -> dict:
-    """State, decision and interlocks. out: the controller's outputs in the order of core.Core.
-
-    since_s: {instance name: begin}; this function keeps it up to date from call to call.
+    """State, decision and interlocks, from the outputs of core.Core. since_s: {instance name:
+    begin}, kept up to date here.
     """
     chain = layout.outputs
     code = out[chain + O_BINDING_REASON]

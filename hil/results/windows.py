@@ -1,7 +1,6 @@
-"""Means, extremes and energies of a long run per 1 s, 10 s and 15 min, streamed to files.
-
-Memory does not grow with the run. A closed window goes to its file at once, and into the next
-longer window. Files: `windows_LENGTHs.bin`, rows of WINDOW.
+"""Means, extremes and energies of a long run per 1 s, 10 s and 15 min, streamed to files
+(`windows_LENGTHs.bin`, rows of WINDOW). A closed window goes into the next longer one, so memory
+does not grow.
 """
 
 import struct

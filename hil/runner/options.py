@@ -14,10 +14,7 @@ class WrongOptionError(ValueError):
 
 
 def command(name: str, words: str, run: Any, options: Options) -> Callable[[Any], None]:
-    """A function that adds a command to argparse's subparsers.
-
-    run(arguments): returns the exit code.
-    """
+    """A function that adds a command to argparse's subparsers. run(arguments): the exit code."""
     return functools.partial(add, name=name, words=words, run=run, options=options)
 
 

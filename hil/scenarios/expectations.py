@@ -1,8 +1,5 @@
-"""Expectations of a scenario: their kinds, and their judgement with the measured value.
-
-A moment (`after`, `until`) is the label of an action, the name of an observer event (its first
-occurrence), or a number of seconds from the start. Times come from the observer's timeline and from
-the trips.
+"""Expectations of a scenario: their kinds, and their judgement with the measured value. A moment is
+the label of an action, the name of an observer event (its first), or a number of seconds.
 """
 
 import math
@@ -44,9 +41,8 @@ class NeverCame(Exception):
 
 
 def evaluate(expects: Iterable[dict], run: Run, doc: dict) -> list[tuple[bool, str]]:
-    """[(ok, sentence)] for each expectation, then for the invariants, which hold in every scenario.
-
-    doc: figures.document() of the run.
+    """[(ok, sentence)] for each expectation, then for the invariants. doc: figures.document() of
+    the run.
     """
     violations = run.violations
     text = f"invariant broken: {'; '.join(violations[:3])}" if violations else "invariants kept"
@@ -57,9 +53,8 @@ def _judged(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     try:
         return KINDS[expect["what"]][1](expect, run, doc)
     except NeverCame as moment:
-        subject = next(
-            expect[key] for key in ("event", "stage", "name", "is", "what") if key in expect
-        )
+        keys = ("event", "stage", "name", "is", "what")
+        subject = next(expect[key] for key in keys if key in expect)
         return False, f"{subject}: {moment} never came"
 
 
@@ -99,17 +94,14 @@ def _in_time(late_ms: float, expect: dict) -> bool:
 
 
 def _trip(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
-    scope = expect["scope"]
-    times_s = [
-        trip["t_s"]
-        for trip in run.trips
-        if trip["stage"] == expect["stage"] and scope in (None, trip["scope"])
-    ]
+    scope, of_stage = (
+        expect["scope"],
+        [each for each in run.trips if each["stage"] == expect["stage"]],
+    )
+    times_s = [trip["t_s"] for trip in of_stage if scope in (None, trip["scope"])]
+    name = f"row {expect['stage']}{f' {scope}' if scope else ''} trips"
     return _within(
-        expect,
-        run,
-        f"row {expect['stage']}{f' {scope}' if scope else ''} trips",
-        lambda from_s: next((time_s for time_s in times_s if time_s >= from_s), None),
+        expect, run, name, lambda from_s: next((each for each in times_s if each >= from_s), None)
     )
 
 
@@ -120,11 +112,8 @@ def _event(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
 
 def _no_trip(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     allowed = expect["except"] or ()
-    other = [
-        f"row {trip['stage']} {trip['scope']} at {trip['t_s']:.2f} s"
-        for trip in run.trips
-        if trip["stage"] not in allowed
-    ]
+    trips = [trip for trip in run.trips if trip["stage"] not in allowed]
+    other = [f"row {trip['stage']} {trip['scope']} at {trip['t_s']:.2f} s" for trip in trips]
     names = f"no trip but {', '.join(allowed)}" if allowed else "no trip"
     return not other, f"{names}: {', '.join(other[:4]) or 'none'}"
 
@@ -201,38 +190,19 @@ def _figure(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
 
 
 _AFTER = {"after": moment()}
+_FROM_MS, _UNTIL_MS = forms.number(0, 600_000, 0), forms.number(0, 600_000, 600_000)
 _RANGE = {"low": forms.number(-1e9, 1e9, -1e9), "high": forms.number(-1e9, 1e9, 1e9)}
 KINDS = {
     "trip": ({"stage": forms.text(), "scope": forms.text(None), **_AFTER, **_MS}, _trip),
     "no_trip": ({"except": forms.texts(None)}, _no_trip),
     "event": ({"event": forms.choice(EVENTS), **_AFTER, **_MS}, _event),
-    "order": (
-        {
-            "events": forms.texts(),
-            **_AFTER,
-            "ms_min": forms.number(0, 600_000, 0),
-            "ms_max": forms.number(0, 600_000, 600_000),
-        },
-        _order,
-    ),
+    "order": ({"events": forms.texts(), **_AFTER, "ms_min": _FROM_MS, "ms_max": _UNTIL_MS}, _order),
     "never": ({"event": forms.choice(EVENTS), **_AFTER, "until": moment(None)}, _never),
     "state": ({"is": forms.choice(STATES), "at": moment(None)}, _state),
-    "reaction": (
-        {
-            "name": forms.text(),
-            "ms_min": forms.number(0, 600_000, 0),
-            "ms_max": forms.number(0, 600_000),
-        },
-        _reaction,
-    ),
+    "reaction": ({"name": forms.text(), **_MS, "ms_min": _FROM_MS}, _reaction),
     "quantity": (
-        {
-            "name": forms.choice(QUANTITIES),
-            **_AFTER,
-            "until": moment(None),
-            "ms_from": forms.number(0, 600_000, 0),
-            **_RANGE,
-        },
+        {"name": forms.choice(QUANTITIES), **_AFTER, "until": moment(None), "ms_from": _FROM_MS}
+        | _RANGE,
         _quantity,
     ),
     "figure": ({"key": forms.text(), **_RANGE}, _figure),

@@ -1,7 +1,5 @@
-"""Actions of a scenario, and the clockwork that applies them at their times.
-
-An action acts on a World: plant (plant_actions.py), devices by name (io_1 gas_1 ups meter_grid
-pcs_1 bms_1 ...), wires by bus name (can0 pcs io meter_grid ...), controller. Numbers count from 1.
+"""Actions of a scenario, and the clockwork that applies them to a World at their times. Devices: by
+name (io_1 gas_1 ups pcs_1 bms_1 ...), wires by bus. Numbers count from 1.
 """
 
 from collections import deque
@@ -17,6 +15,7 @@ from hil.scenarios.world import World
 from hil.wires.virtual import Noise
 
 NEVER_US = 1 << 62
+Mark = Callable[[int, str, str], object]  # (time_us, name, detail)
 _FAULT = {"fault": text(), "value": anything(True)}
 _PERMILLE = number(0, 1000, 0)
 NOISE = ("garbage_permille", "flip_permille", "drop_permille", "forged_permille")
@@ -59,9 +58,8 @@ def _set_fault(things: dict[str, Any], kind: str, name: str, fault: str, value: 
 
 def _set_noise(world: World, a: dict[str, Any]) -> None:
     share = {key: a.get(key, 0) for key in NOISE}
-    _named(world.wires, "bus", a["bus"]).noise = (
-        Noise(a["seed"], **share) if any(share.values()) else None
-    )
+    noise = Noise(a["seed"], **share) if any(share.values()) else None
+    _named(world.wires, "bus", a["bus"]).noise = noise
 
 
 _HINT = {
@@ -74,13 +72,18 @@ _HINT = {
 
 
 def _hint(world: World, a: dict[str, Any]) -> None:
-    kind, quantity = (
-        _code(hint_codes.KINDS, a["kind"]),
-        _code({0: "", **hint_codes.QUANTITIES, **hint_codes.NOTICES}, a["quantity"]),
-    )
+    kind = _code(hint_codes.KINDS, a["kind"])
+    quantity = _code({0: "", **hint_codes.QUANTITIES, **hint_codes.NOTICES}, a["quantity"])
     if not hint_codes.fits(kind, quantity):
         raise ValueError(f"a hint of kind {a['kind']!r} has no quantity {a['quantity']!r}")
     world.controller.hint(a["source"], kind, quantity, a["value_W"], round(a["valid_s"] * 1000))
+
+
+_CONTACT = {"name": choice(CONTACTS)}
+
+
+def _force(world: World, a: dict[str, Any]) -> None:
+    world.plant.force_contact(a["name"], a.get("closed"))
 
 
 def _code(names: dict[int, str], wanted: str) -> int:
@@ -92,14 +95,8 @@ ACTIONS = {
     **CABINET_ACTIONS,
     **RACK_ACTIONS,
     **SITE_ACTIONS,
-    "contact": (
-        {"name": choice(CONTACTS), "closed": flag()},
-        lambda world, a: world.plant.force_contact(a["name"], a["closed"]),
-    ),
-    "contact_repair": (
-        {"name": choice(CONTACTS)},
-        lambda world, a: world.plant.force_contact(a["name"], None),
-    ),
+    "contact": (_CONTACT | {"closed": flag()}, _force),
+    "contact_repair": (_CONTACT, _force),
     "key": ({"run": flag()}, lambda world, a: setattr(world.plant, "key_run", a["run"])),
     "device_fault": (
         {"device": text()} | _FAULT,
@@ -137,13 +134,12 @@ class Clockwork:
         self,
         actions: Iterable[Action],
         world: World,
-        mark: Callable[[int, str, str], None] | None = None,
+        mark: Mark = lambda at_us, label, detail: None,
     ) -> None:
-        """actions: in order of time; mark(time_us, name, detail): gets the label of
-        each action, and its name if that differs.
+        """actions: in order of time; mark(time_us, name, detail): gets the label of each, and its
+        name.
         """
-        self._world, self._actions = world, deque(actions)
-        self._mark = mark or (lambda time_us, label, detail: None)
+        self._world, self._actions, self._mark = world, deque(actions), mark
         self._look()
 
     def _look(self) -> None:

@@ -1,7 +1,6 @@
-"""Actions on the plant. For every row of the matrix, an action makes its signal come over a wire.
-
-{name: (its keys, function of (world, arguments))}. Racks, modules, cells, units and detectors count
-from 1. A fault stays until it is repaired.
+"""Actions on the plant: {name: (its keys, function of (world, arguments))}. For every row of the
+matrix, one makes its signal come over a wire. Numbers count from 1. A fault stays until it is
+repaired.
 """
 
 import functools
@@ -11,7 +10,7 @@ from typing import Any
 from controller.forms.field import Field, Form, choice, flag, integer, number
 from hil.plant import contactors
 from hil.plant.bus import Bus, FaultLoad
-from hil.plant.cabinet import DETECTORS
+from hil.plant.cabinet import DETECTORS, CabinetPlant
 from hil.plant.rack import Rack
 from hil.scenarios.world import World
 
@@ -65,31 +64,39 @@ def _bus(world: World, a: dict[str, Any]) -> Bus:
     return buses[_index(len(buses), "unit", a["unit"])]
 
 
+def _plant(world: World, a: dict[str, Any]) -> CabinetPlant:
+    return world.plant
+
+
+def _watts(kW: float) -> float:
+    return kW * 1000
+
+
 def _detectors(a: dict[str, Any]) -> tuple[int, ...]:
     """Indices of the selected detectors."""
     return (0, 1) if a["detector"] is None else (a["detector"] - 1,)
 
 
-def _put(part: object, name: str, value: bool, world: World) -> None:
-    """Set the attribute `name` of a part of the plant, and refresh the contacts."""
-    setattr(part, name, value)
-    world.plant.publish()
-
-
 def _switch(path: str, key: str = "on", inverted: bool = False) -> tuple[Form, Act]:
-    """An action that sets the attribute at `path` of the plant to the argument `key`."""
+    """An action that sets an attribute of the plant to the argument `key` and moves contacts."""
+    form, put = _of(_plant, {key: flag(True)}, path, key, lambda given: given != inverted)
+    return form, lambda world, a: (put(world, a), world.plant.publish())
+
+
+def _of(
+    find: Callable[..., Any],
+    form: dict[str, Field],
+    path: str,
+    key: str = "on",
+    value: Callable[[Any], Any] = lambda given: given,
+) -> tuple[Form, Act]:
+    """An action that sets the attribute at `path` of the found part to value(argument `key`)."""
     *parts, name = path.split(".")
 
     def act(world: World, a: dict[str, Any]) -> None:
-        _put(functools.reduce(getattr, parts, world.plant), name, a[key] != inverted, world)
+        setattr(functools.reduce(getattr, parts, find(world, a)), name, value(a[key]))
 
-    return {key: flag(True)}, act
-
-
-def _of(find: Callable[..., Any], keys: dict[str, Field], path: str) -> tuple[Any, Act]:
-    """An action that sets an attribute of a part of a rack or DC bus to the argument `on`."""
-    part, name = path.split(".")
-    return keys | ON, lambda world, a: setattr(getattr(find(world, a), part), name, a["on"])
+    return form, act
 
 
 def _estop(world: World, channels: Iterable[int], closed: bool) -> None:
@@ -102,11 +109,6 @@ def _smoke(world: World, a: dict[str, Any]) -> None:
     for detector in _detectors(a):
         world.plant.air.test_smoke[detector] = a["on"]
     world.plant.air.stir()
-
-
-def _leak(world: World, a: dict[str, Any]) -> None:
-    world.plant.climate.leak(a["on"])
-    world.plant.publish()
 
 
 def _heat(world: World, a: dict[str, Any]) -> None:
@@ -145,13 +147,14 @@ def _insulation(world: World, a: dict[str, Any]) -> None:
     rack.insulation_kohm, rack.insulation_slope_kohm_per_s = a["kohm"], a["kohm_per_s"]
 
 
-def _sensor_zero(world: World, a: dict[str, Any]) -> None:
-    _rack(world, a).stick_sensor(_module(world, a), 0.0 if a["on"] else None)
-
-
 def _excess(world: World, a: dict[str, Any]) -> None:
-    load = FaultLoad(current_A=a["current_A"], fuse_A2s=a["fuse_A2s"]) if a["current_A"] else None
+    current_A, ohm = a.get("current_A", 0.0), a.get("ohm")
+    load = FaultLoad(current_A, ohm, a["fuse_A2s"]) if current_A or ohm else None
     _bus(world, a).fault = load
+
+
+def _stuck(degC: Callable[..., Any]) -> Act:
+    return lambda world, a: _rack(world, a).stick_sensor(_module(world, a), degC(a))
 
 
 CABINET_ACTIONS = {
@@ -193,10 +196,7 @@ CABINET_ACTIONS = {
         lambda world, a: world.plant.calibration_d.update({a["detector"]: a["days"]}),
     ),
     "run_fan": _switch("fan_by_hand"),
-    "other_load": (
-        {"kW": number(-100_000, 100_000)},
-        lambda world, a: setattr(world.plant, "other_load_W", a["kW"] * 1000),
-    ),
+    "other_load": _of(_plant, {"kW": number(-100_000, 100_000)}, "other_load_W", "kW", _watts),
     "airflow_fail": _switch("air.airflow_failed"),
     "damper_fail": _switch("air.louvre_failed"),
     "door": _switch("door_closed", "open", inverted=True),
@@ -207,11 +207,10 @@ CABINET_ACTIONS = {
             a["degC"] if a["on"] else None, a["rate_K_per_s"]
         ),
     ),
-    "humidity": (
-        {"ingress_g_per_s": number(0, 100, 2)},
-        lambda world, a: setattr(world.plant.climate, "ingress_g_per_s", a["ingress_g_per_s"]),
+    "humidity": _of(
+        _plant, {"ingress_g_per_s": number(0, 100, 2)}, "climate.ingress_g_per_s", "ingress_g_per_s"
     ),
-    "leak": (ON, _leak),
+    "leak": (ON, lambda world, a: (world.plant.climate.leak(a["on"]), world.plant.publish())),
     "coolant": _switch("climate.low_flow"),
     "mains_loss": _switch("ups.mains", inverted=True),
     "ups_reserve": (
@@ -247,11 +246,8 @@ RACK_ACTIONS = {
         _MODULE | {"count": integer(0, 15, 2)},
         lambda world, a: _rack(world, a).invalidate_sensors(_module(world, a), a["count"]),
     ),
-    "sensor_zero": (_MODULE | ON, _sensor_zero),
-    "sensor_stuck": (
-        _MODULE | {"degC": number(-40, 200, None)},
-        lambda world, a: _rack(world, a).stick_sensor(_module(world, a), a["degC"]),
-    ),
+    "sensor_zero": (_MODULE | ON, _stuck(lambda a: 0.0 if a["on"] else None)),
+    "sensor_stuck": (_MODULE | {"degC": number(-40, 200, None)}, _stuck(lambda a: a["degC"])),
     "misread": (
         _MODULE | {"offset_K": number(-100, 200, 5)},
         lambda world, a: _rack(world, a).misread(_module(world, a), a["offset_K"]),
@@ -260,32 +256,17 @@ RACK_ACTIONS = {
         _RACK | {"kohm": number(0, 65_535), "kohm_per_s": number(-10_000, 10_000, 0)},
         _insulation,
     ),
-    "weld": _of(_rack, _RACK, "contactors.welded"),
-    "feedback": (
-        _RACK | {"reads": choice(_STATES)},
-        lambda world, a: setattr(_rack(world, a), "feedback", _STATES[a["reads"]]),
-    ),
-    "precharge_break": _of(_rack, _RACK, "contactors.precharge_broken"),
-    "bms_fault": (
-        _RACK | {"bits": integer(0, 65_535, 128)},
-        lambda world, a: setattr(_rack(world, a).bms, "injected_bits", a["bits"]),
-    ),
+    "weld": _of(_rack, _RACK | ON, "contactors.welded"),
+    "feedback": _of(_rack, _RACK | {"reads": choice(_STATES)}, "feedback", "reads", _STATES.get),
+    "precharge_break": _of(_rack, _RACK | ON, "contactors.precharge_broken"),
+    "bms_fault": _of(_rack, _RACK | {"bits": integer(0, 65_535, 128)}, "bms.injected_bits", "bits"),
     "current_excess": (_UNIT | {"current_A": number(-20_000, 20_000)} | _FUSE, _excess),
-    "short_circuit": (
-        _UNIT | {"ohm": number(0.001, 1000, 0.5)} | _FUSE,
-        lambda world, a: setattr(
-            _bus(world, a), "fault", FaultLoad(ohm=a["ohm"], fuse_A2s=a["fuse_A2s"])
-        ),
-    ),
-    "pcs_reverse": _of(_bus, _UNIT, "pcs.is_reversed"),
+    "short_circuit": (_UNIT | {"ohm": number(0.001, 1000, 0.5)} | _FUSE, _excess),
+    "pcs_reverse": _of(_bus, _UNIT | ON, "pcs.is_reversed"),
     "island": (_UNIT | ON, lambda world, a: world.plant.island(_bus(world, a).pcs, a["on"])),
-    "pcs_stick": _of(_bus, _UNIT, "pcs.is_stuck"),
-    "pcs_derate": (
-        _UNIT | {"kW": number(0, 100_000)},
-        lambda world, a: setattr(_bus(world, a).pcs, "derated_W", a["kW"] * 1000),
-    ),
-    "bus_mismatch": (
-        _UNIT | {"offset_V": number(-1000, 1000)},
-        lambda world, a: setattr(_bus(world, a).pcs, "dc_voltage_offset_V", a["offset_V"]),
+    "pcs_stick": _of(_bus, _UNIT | ON, "pcs.is_stuck"),
+    "pcs_derate": _of(_bus, _UNIT | {"kW": number(0, 100_000)}, "pcs.derated_W", "kW", _watts),
+    "bus_mismatch": _of(
+        _bus, _UNIT | {"offset_V": number(-1000, 1000)}, "pcs.dc_voltage_offset_V", "offset_V"
     ),
 }

@@ -1,8 +1,5 @@
-"""Scenario files: schema, strict loader, and the stepped load.
-
-A scenario is one TOML file: name, title, duration_s, seed, [load], [[action]], [[expect]]. The
-loader checks every key. The message about the first mistake names file, place, allowed values and
-the nearest right key. SCENARIO.md lists all keys.
+"""Scenario files: schema, strict loader, stepped load; `python -m hil keys scenario` prints all
+keys.
 """
 
 import difflib
@@ -104,19 +101,15 @@ def parse(content: dict[str, Any], file: str, stem: str | None = None) -> Scenar
             at_s = action.at_us / 1e6
             allowed = f"up to duration_s, {top['duration_s']:g}"
             not_allowed(file, ("action", str(at), "at_s"), at_s, allowed)
-    moments = {name for action in actions for name in (action.label, action.do)} | set(
-        expectations.EVENTS
-    )
-    return Scenario(
-        top["name"],
-        top["title"],
-        float(top["duration_s"]),
-        top["seed"],
-        float(top["soc_pct"]),
-        reading.read_variant(file, ("load",), top["load"] or {"kind": "synthetic"}, "kind", LOADS),
-        tuple(sorted(actions, key=lambda action: action.at_us)),
-        tuple([_expect(file, each, at, moments) for at, each in enumerate(top["expect"], 1)]),
-    )
+    load = top["load"] or {"kind": "synthetic"}
+    top["load"] = reading.read_variant(file, ("load",), load, "kind", LOADS)
+    moments = {name for action in actions for name in (action.label, action.do)}
+    moments |= {*expectations.EVENTS}
+    expects = [_expect(file, each, at, moments) for at, each in enumerate(top["expect"], 1)]
+    plain = {key: top[key] for key in ("name", "title", "seed", "load")}
+    plain |= {key: float(top[key]) for key in ("duration_s", "soc_pct")}
+    in_order = tuple(sorted(actions, key=lambda action: action.at_us))
+    return Scenario(**plain, actions=in_order, expects=tuple(expects))
 
 
 def _action(file: str, entry: dict[str, Any], number: int) -> Action:

@@ -1,14 +1,11 @@
-"""Actions on the site: outage, dip, a generator set that does not start, the transfer switch.
-
-As in plant_actions.py. The site may have several cabinets; the actions of a scenario reach it
-through the first.
+"""Actions on the site, as in plant_actions.py. A site may have several cabinets; the actions of a
+scenario reach it through the first.
 """
 
 from typing import Any
 
 from controller.forms.field import choice, flag, integer, number
 from hil.scenarios.world import World
-from hil.site.site import Site
 from hil.site.transfer_switch import TransferSwitch
 
 DAY_S = 86_400
@@ -19,28 +16,18 @@ NEEDS = {"genset_start": "genset", "transfer_switch_stuck": TransferSwitch.kind}
 _TIMES = {key: number(0, 3600, None) for key in ("open_s", "call_s", "return_s")}
 
 
-def _site(world: World) -> Site:
-    return world.plant.site
-
-
-def _outage(world: World, a: dict[str, Any]) -> None:
-    site = _site(world)
-    site.grid.cut(site.now_us / 1e6, a["for_s"])
-
-
-def _dip(world: World, a: dict[str, Any]) -> None:
-    site = _site(world)
-    site.grid.dip(site.now_us / 1e6, a["for_s"], a["left_permille"], a["fall_Hz"])
+def _now_s(world: World) -> float:
+    return world.plant.site.now_us / 1e6
 
 
 def _genset(world: World, a: dict[str, Any]) -> None:
-    for genset in _site(world).gensets:
+    for genset in world.plant.site.gensets:
         genset.parameters["failed_starts"] = STARTS[a["succeeds"]]
 
 
 def _switch(world: World) -> TransferSwitch:
     """That of the site, otherwise a new one."""
-    site = _site(world)
+    site = world.plant.site
     return site.switch or site.part(TransferSwitch.kind, {})  # type: ignore[return-value]
 
 
@@ -52,14 +39,19 @@ def _transfer_switch(world: World, a: dict[str, Any]) -> None:
 
 
 SITE_ACTIONS = {
-    "outage": ({"for_s": number(STEP_S, DAY_S)}, _outage),
+    "outage": (
+        {"for_s": number(STEP_S, DAY_S)},
+        lambda world, a: world.plant.site.grid.cut(_now_s(world), a["for_s"]),
+    ),
     "dip": (
         {
             "for_s": number(STEP_S, DAY_S),
             "left_permille": integer(0, 1000, 1000),
             "fall_Hz": number(-5, 5, 0),
         },
-        _dip,
+        lambda world, a: world.plant.site.grid.dip(
+            _now_s(world), a["for_s"], a["left_permille"], a["fall_Hz"]
+        ),
     ),
     "genset_start": ({"succeeds": choice(STARTS)}, _genset),
     "transfer_switch": ({"forming": flag(True)} | _TIMES, _transfer_switch),

@@ -10,8 +10,8 @@ FLOWS = (
 
 
 class Account:
-    """energy_J: of each of FLOWS. import_W_max: of a step; quarter_W_max: mean of a quarter of an
-    hour from the begin of the run, the unfinished last one too.
+    """energy_J: of each of FLOWS; import_W_max: of a step; quarter_W_max: mean of a quarter of an
+    hour, the unfinished last one too.
     """
 
     def __init__(self) -> None:

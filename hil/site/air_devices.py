@@ -1,7 +1,5 @@
-"""Site devices that act on the air of a cabinet: its heater and its fans.
-
-The cabinet reads them (hil/plant/cabinet.py, hil/values/lumped_air.py). The heater is an auxiliary
-of the cabinet, so that its power is drawn from the site.
+"""Site devices that act on the air of a cabinet: its heater, an auxiliary of the cabinet, and its
+fans.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,7 @@
-"""The cooling of the load: its power from the heat and the outside air, and the chiller's water.
-
-Fans and pumps take a fixed share of the heat. While the outside air is colder than the water by
-APPROACH_K, it cools for nothing more. Otherwise a compressor lifts the heat from the water to the
-outside air + APPROACH_K with CARNOT of the efficiency of Carnot, a usual value of chillers.
+"""The cooling of the load. Fans and pumps take a fixed share of the heat. While the outside air is
+colder than the water by APPROACH_K, it cools for nothing more; otherwise a compressor lifts the
+heat to the outside air + APPROACH_K with CARNOT of the efficiency of Carnot, a usual value of
+chillers.
 """
 
 from hil.site.part import SitePart, towards

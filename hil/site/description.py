@@ -1,6 +1,6 @@
 """A site's TOML file: its keys, their ranges, and the Site that it describes.
 
-Every table may be missing. SITE.md lists the keys. A wrong file is refused in one line.
+Every table may be missing. `python -m hil keys site` prints the keys.
 """
 
 import os
@@ -44,9 +44,7 @@ LOADS = {
     "queue": {
         "capacity_W": forms.number(1000, POWER_W[1]),
         "idle_W": forms.number(*POWER_W, 0),
-        "jobs": forms.rows(
-            TIME_S, TIME_S, POWER_W
-        ),  # [[at_s, for_s, W], ...]; without it they are drawn:
+        "jobs": forms.rows(TIME_S, TIME_S, POWER_W),  # at_s, for_s, W; none: they are drawn:
         "use_permille": forms.integer(1, 1000, 650),  # of the capacity, in the mean
         "day_swing_permille": forms.integer(0, 1000, 300),  # of the rate, most at 15 h
         "weekend_permille": forms.integer(0, 1000, 800),  # of the rate of a working day
@@ -107,9 +105,8 @@ def of_table(content: dict[str, Any], file: str, path: reading.Path = ()) -> dic
     """The checked tables of a site. file, path: of the tables in refusals. Raises ConfigError."""
     site = reading.read(file, path, content, TOP)
     if site["weather"]["file"] and "day" not in content["weather"]:
-        allowed = (
-            f"{forms.allowed_text(WEATHER['day'])}, the begin of the run in the year of the file"
-        )
+        words = "the begin of the run in the year of the file"
+        allowed = f"{forms.allowed_text(WEATHER['day'])}, {words}"
         refuse(file, (*path, "weather", "day"), "is missing", allowed)
     site["load"] = _load(file, (*path, "load"), site["load"])
     if site["pod"]:
@@ -137,16 +134,12 @@ def _members(file: str, path: reading.Path, members: list[dict[str, Any]]) -> li
 
 def built(site: dict[str, Any], seed: object, folder: str) -> Site:
     """The Site of checked tables; folder: of its file. LoadError: one line about a file."""
-    weather = _weather(site["weather"], folder)
-    connection, cooling = site["connection"], site["cooling"]
-    return Site(
-        site_load.of_table(site["load"], seed, folder, site["weather"]["time_of_day_s"]),
-        seed,
-        Grid(seed, connection["import_W"], connection["outages"], connection["dips"]),
-        _parts(site, seed, folder, weather),
-        cooling and Cooling(cooling["water_degC"]),
-        weather,
-    )
+    weather, connection = _weather(site["weather"], folder), site["connection"]
+    grid = Grid(seed, connection["import_W"], connection["outages"], connection["dips"])
+    load = site_load.of_table(site["load"], seed, folder, site["weather"]["time_of_day_s"])
+    cooling = site["cooling"] and Cooling(site["cooling"]["water_degC"])
+    parts = _parts(site, seed, folder, weather)
+    return Site(load, seed, grid, parts, cooling, weather)
 
 
 def _parts(site: dict[str, Any], seed: object, folder: str, weather: Weather) -> list[SitePart]:

@@ -1,6 +1,5 @@
-"""A generator set: cranking with failed starts, warm-up, ramp, least load, cool-down, fuel.
-
-Beside the grid it gives its base power; in an island the site sets `feeds_W` to what it carries.
+"""A generator set: cranking with failed starts, warm-up, ramp, least load, cool-down, fuel. Beside
+the grid it gives its base power; in an island the site sets `feeds_W`.
 """
 
 from collections.abc import Mapping
@@ -71,8 +70,8 @@ class Genset(SitePart):
             self._enter(LOADED)
         elif self.state in (WARMING, LOADED) and not wanted:
             self._enter(COOLING, given["cool_down_s"])
-        elif self.state == COOLING:
-            self._cool(wanted, is_over)
+        elif self.state == COOLING and (wanted or is_over):
+            self._enter(LOADED if wanted else STOPPED)
 
     def _crank(self) -> None:
         given = self.parameters
@@ -83,21 +82,14 @@ class Genset(SitePart):
         else:
             self._enter(RESTING, given["rest_s"])
 
-    def _cool(self, wanted: bool, is_over: bool) -> None:
-        if wanted:
-            self._enter(LOADED)
-        elif is_over:
-            self._enter(STOPPED)
-
     def _enter(self, state: int, duration_s: float = 0.0) -> None:
         self.state, self._left_s = state, duration_s
         self.tries = 0 if state == STOPPED else self.tries + (state == CRANKING)
 
     def _ramp(self, dt_s: float, load_W: float) -> None:
         given = self.parameters
-        base_W, least_W = (
-            given[name] * given["rated_W"] / 1000 for name in ("base_permille", "least_permille")
-        )
+        names = "base_permille", "least_permille"
+        base_W, least_W = (given[name] * given["rated_W"] / 1000 for name in names)
         wanted_W = max(least_W, min(base_W, load_W))
         step_W = given["ramp_permille_per_s"] * given["rated_W"] / 1000 * dt_s
         self.feeds_W = max(self.feeds_W - step_W, min(self.feeds_W + step_W, wanted_W))

@@ -11,9 +11,7 @@ DRIFT_US = 100_000
 
 
 class Grid:
-    """outages: (at_s, for_s); dips: (at_s, for_s, voltage that is left in permille[, fall of the
-    frequency in Hz]).
-    """
+    """outages: (at_s, for_s); dips: (at_s, for_s, permille of voltage left[, fall in Hz])."""
 
     def __init__(
         self,

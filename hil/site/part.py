@@ -1,8 +1,6 @@
-"""Base of the parts of a site beside the cabinets; plain floats.
-
-Each part has `signals` {name: value in the unit of the name} and takes requests by `ask`. It feeds
-in `feeds_W` and has switched off `sheds_W` of the load.
-A part that was not asked for its time-out goes back to its own value.
+"""Base of the parts of a site beside the cabinets: `signals` {name: value in the unit of the name},
+requests by `ask`; it feeds in `feeds_W` and has switched off `sheds_W` of the load. A part that was
+not asked for its time-out goes back to its own value.
 """
 
 import math

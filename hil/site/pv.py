@@ -11,10 +11,7 @@ ROSS_K_PER_W_PER_M2, PER_K = (0.03, -0.004)  # of the cells above the air; power
 
 
 class Pv(SitePart):
-    """An inverter that follows its limit within a second.
-
-    measured: t_s -> W of a file instead of the weather.
-    """
+    """An inverter that follows its limit within a second. measured: t_s -> W of a file instead."""
 
     kind, text, FEEDS, GIVES_WAY = "pv", "PV", True, True
     UNHEARD_S, TIME_CONSTANT_S = 60.0, 0.5

@@ -1,6 +1,4 @@
-"""A site: what its cabinets share, and the balance of all powers once a step.
-
-The cabinets are its members. While the grid is there, it takes what is missing. An island needs a
+"""A site: what its cabinets share, and the balance of all powers once a step. An island needs a
 transfer switch that has left the grid. Converters that can form the voltage share the power by
 their ratings, beside the base power of the generator set; the set carries the rest, or all without
 them. Converters that follow go on. Without enough power the site is dark and tries again DARK_S
@@ -116,21 +114,18 @@ class Site:
         self.units += member.pcs
 
     def part(self, role: str, settings: Mapping[str, float]) -> SitePart:
-        """The part behind a device: that of the site's file, otherwise one of its own.
-
-        ValueError: one line, the file says another number than the device's settings.
+        """The part behind a device: that of the site's file, otherwise one of its own. ValueError:
+        one line, the file says another number.
         """
-        for part in self._described:
-            if part.kind == role:
-                for key, value in settings.items():
-                    of_site = part.parameters.get(key, value)
-                    if of_site != value:
-                        raise ValueError(
-                            f"site: {role}.{key} = {of_site:g}, but a cabinet's device has "
-                            f"{value}: allowed is the same number"
-                        )
-                return part
-        return self._add(PARTS[role](settings))
+        part = next((each for each in self._described if each.kind == role), None)
+        if part is None:
+            return self._add(PARTS[role](settings))
+        for key, value in settings.items():
+            of_site = part.parameters.get(key, value)
+            if of_site != value:
+                line = f"site: {role}.{key} = {of_site:g}, but a cabinet's device has {value}"
+                raise ValueError(f"{line}: allowed is the same number")
+        return part
 
     def _add(self, part: SitePart) -> SitePart:
         self.parts.append(part)

@@ -1,7 +1,5 @@
-"""The transfer switch between the grid and the site.
-
-It opens when the grid is lost and calls the generator set. It comes back synchronised when the grid
-has been there for a while.
+"""The transfer switch: it opens when the grid is lost, calls the generator set, and comes back
+synchronised when the grid has been there for a while.
 """
 
 from hil.site.part import SitePart

@@ -1,7 +1,6 @@
-"""Sun and outside air at a site: of a clear day at a latitude, or of a file by the hour.
-
-The sun's elevation comes from Cooper's declination; the irradiance of a clear sky on a level
-surface from its elevation by Haurwitz (1945): 1098 sin(h) exp(-0.057 / sin(h)) W/m2.
+"""Sun and outside air at a site: of a clear day at a latitude, or of a file by the hour. Elevation:
+Cooper's declination; clear sky on a level surface: Haurwitz (1945), 1098 sin(h) exp(-0.057 /
+sin(h)) W/m2.
 """
 
 import math

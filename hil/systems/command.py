@@ -1,11 +1,6 @@
-"""`python -m hil run SYSTEM|all`: a system of the mission, its figures, violations and sizing.
-
-Exit codes: 0 every figure that is not marked unreachable is met, and nothing was violated; 1
-otherwise; 2 wrong input.
-"""
+"""`python -m hil run SYSTEM|all`: figures, violations and sizing; 1: not as promised."""
 
 import argparse
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -13,8 +8,7 @@ from typing import Any
 from controller.forms.refusal import ConfigError, not_allowed
 from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
-from hil.results import run_result
-from hil.runner import options
+from hil.runner import options, report
 from hil.runner.cases import Runner
 from hil.systems import (
     cost,
@@ -100,13 +94,11 @@ def main(arguments: argparse.Namespace) -> int:
     documents = [found for found, _ in done]
     for found in documents:
         print("\n".join(lines(found)))
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump(documents, file, indent=1)
+    report.write_json(arguments.json, documents)
     if arguments.html:
         with open(arguments.html, "w", encoding="utf-8") as file:
             file.write(page.html(done))
-    return run_result.MET if all(map(_is_good, documents)) else run_result.NOT_MET
+    return report.MET if all(map(_is_good, documents)) else report.NOT_MET
 
 
 def _check_figures(chosen: spec.Spec) -> None:

@@ -9,15 +9,13 @@ from typing import Any
 from hil.results import ratio
 from hil.systems import figures
 from hil.systems.run import Result
+from hil.systems.tariff import J_PER_KWH
 
-J_PER_KWH = 3.6e6
 MONEY_MIN, KWH_MIN = 0.5, 0.5  # smaller differences are not mentioned
 
 
 def of(result: Result) -> dict[str, Any]:
-    """{currency, bill, without_battery, without_system: money; lost_kWh: energy that the battery
-    took more than it gave or still holds; None: not known}.
-    """
+    """The bills; lost_kWh: what the battery took more than it gave or holds, if known."""
     bill, without_battery, without_system = [each.total for each in figures.bills(result)]
     size, account = result.spec.size, result.account
     gained_kWh = (float(result.soc[-1]) - result.spec.soc_permille / 1000) * size.energy_Wh / 1000

@@ -115,22 +115,14 @@ def renewable(result: Result) -> Found:
     return reached, bound, 0.0
 
 
-def energy_cost_cut(result: Result) -> Found:
-    """Energy part of the bill against the site without battery and PV."""
-    with_it, _, without = bills(result)
-    return less_pct(with_it.energy, without.energy, MONEY_MIN), None, without.energy
+def cheaper(part: str, beside: int) -> Callable[[Result], Found]:
+    """This part of the bill against a bill of `bills`: 1: without battery, 2: without PV too."""
 
+    def figure(result: Result) -> Found:
+        paid, without = (getattr(bills(result)[place], part) for place in (0, beside))
+        return less_pct(paid, without, MONEY_MIN), None, without
 
-def bill_cut(result: Result) -> Found:
-    """The whole bill."""
-    with_it, _, without = bills(result)
-    return less_pct(with_it.total, without.total, MONEY_MIN), None, without.total
-
-
-def battery_saves(result: Result) -> Found:
-    """The saving by the battery alone, in percent of the bill without it."""
-    with_it, without, _ = bills(result)
-    return less_pct(with_it.total, without.total, MONEY_MIN), None, without.total
+    return figure
 
 
 def shifted_price_cut(result: Result) -> Found:
@@ -319,9 +311,9 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "peak_cut": peak_cut,
     "purchase_cut": purchase_cut,
     "renewable": renewable,
-    "energy_cost_cut": energy_cost_cut,
-    "bill_cut": bill_cut,
-    "battery_saves": battery_saves,
+    "energy_cost_cut": cheaper("energy", 2),
+    "bill_cut": cheaper("total", 2),
+    "battery_saves": cheaper("total", 1),
     "shifted_price_cut": shifted_price_cut,
     "import_15min": import_over,
     "import_1s": import_over_1s,

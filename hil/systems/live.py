@@ -1,6 +1,4 @@
-"""A system on the rig from any hour of its run: its site with the real controller and plant, and in
-byte mode every frame on a wire. The schedule reaches the controller as a hint does.
-"""
+"""A system on the rig from any hour of its run, with the real controller and plant."""
 
 from collections.abc import Callable
 from datetime import UTC, timedelta

@@ -130,9 +130,7 @@ class ChainMember:
         return [*failures.PARTS, *self._device_names]
 
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
-        """A table of slots of source 0 from the second start_s of the run on: the share of powers
-        that are for the whole site.
-        """
+        """Slots of source 0 from second start_s of the run on: this member's share of powers."""
         start_min = (self._begin_s + start_s) // 60
         slots = tuple(
             [Slot._make([*self._shares(powers_W), reserve]) for *powers_W, reserve in rows]

@@ -1,6 +1,4 @@
-"""One HTML page for all that a command has run, for a facility manager: promised and kept, where
-the energy came from, the worst day, the bill.
-"""
+"""The HTML page of a command's runs: promised and kept, where energy came from, worst day, bill."""
 
 import io
 from collections.abc import Sequence

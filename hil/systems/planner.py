@@ -25,9 +25,7 @@ TAG_DAYS = 20  # of a summer on which a site takes part: they contain the days t
 
 
 class Planner:
-    """Slots from a slot of the run on. cap_W: the import that it keeps to in billed hours;
-    caps_W: of each slot of the run.
-    """
+    """Slots from a slot on. cap_W: import kept in billed hours; caps_W: of each slot of the run."""
 
     def __init__(self, spec: Spec, series: Series) -> None:
         self.spec, self.series = spec, series
@@ -82,9 +80,7 @@ class Planner:
         return caps_W
 
     def _ahead(self, values: np.ndarray, slot: int, is_known: bool = True) -> np.ndarray:
-        """Values from this slot on until the end of the next day. The next day repeats the present
-        day where it is not known, or beyond the run.
-        """
+        """Values until the end of the next day, which repeats today where it is not known."""
         day = slot // SLOTS_PER_DAY
         later = day + 1 if is_known and (day + 1) * SLOTS_PER_DAY < len(values) else day
         days = [values[each * SLOTS_PER_DAY : (each + 1) * SLOTS_PER_DAY] for each in (day, later)]
@@ -122,9 +118,7 @@ def store_of(spec: Spec, soc: float) -> rules.Store:
 
 
 def cap_of(spec: Spec, series: Series, is_billed: np.ndarray) -> float:
-    """The import that the schedule keeps to in billed slots, W: as asked, but not below what the
-    battery can hold over the whole run.
-    """
+    """The import kept in billed slots, W: as asked, but not below what the battery can hold."""
     net_W = series.load_W - series.pv_W
     peak_W = float(net_W[is_billed].max())
     asked_W = float(spec.schedule["cap_W"] or peak_W * spec.schedule["cap_permille"] / 1000)
@@ -139,9 +133,7 @@ def cap_of(spec: Spec, series: Series, is_billed: np.ndarray) -> float:
 
 
 def _is_held(store: rules.Store, room_W: np.ndarray) -> bool:
-    """The battery carries each power above the cap, and charges whenever there is room below it.
-    room_W: cap less load, of each slot.
-    """
+    """The battery carries each power above the cap. room_W: cap less load, of each slot."""
     one_way, stored_J = store.efficiency**0.5, store.now_J
     for room in room_W.tolist():
         if room < -store.discharge_W:

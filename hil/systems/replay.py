@@ -1,8 +1,4 @@
-"""Figures of the schedule alone: slot by slot, without a controller, in the first days of a run.
-
-They compare forecasts. The same battery follows each schedule: the slot's power, then the cap, the
-export limit and the stored energy.
-"""
+"""Figures of the schedule alone, to compare forecasts: slot by slot, without a controller."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -21,7 +17,6 @@ from hil.systems.thermal import Found
 MODE = "schedule alone, 15 min"
 DAYS = 7
 HARD = 0.1  # of the energy: no discharge below it
-J_PER_KWH = 3.6e6
 EXACT = {"is_load_known": True}
 YESTERDAY = {"is_load_known": False}
 ERRING = {"is_load_known": True, "forecast_error_permille": 150}
@@ -85,14 +80,14 @@ def _cost(spec: Spec, series: Series, way: Way) -> float:
     price = series.price[: len(way.grid_W)]
     found = tariff.bill(spec.tariff, way.grid_W, SLOT_S, price, spec.start)
     worth = float(price.mean()) + spec.tariff["adder_per_kWh"]
-    return found.total - way.kept_J / J_PER_KWH * worth
+    return found.total - way.kept_J / tariff.J_PER_KWH * worth
 
 
 def noticed_kWh(result: Result) -> Found:
     """Import above the schedule's cap with notices of the jobs of the next slot; without them."""
     ways = [followed(result.spec, result.series, each) for each in (NOTICED, UNNOTICED)]
     over_kWh = [float(np.maximum(0, way.grid_W - way.caps_W).sum()) * SLOT_S for way in ways]
-    return over_kWh[0] / J_PER_KWH, 0.0, over_kWh[1] / J_PER_KWH
+    return over_kWh[0] / tariff.J_PER_KWH, 0.0, over_kWh[1] / tariff.J_PER_KWH
 
 
 FIGURES: dict[str, Callable[[Result], Found]] = {

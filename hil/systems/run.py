@@ -1,7 +1,7 @@
 """A run of a system: series, schedule, the controller second by second, the records."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -52,9 +52,7 @@ class Result(NamedTuple):
 def run(
     spec: Spec, inputs: dict[str, Any] | None = None, show: Callable[[float], object] | None = None
 ) -> Result:
-    """inputs: files instead of the built-in series; "failures": parts fail (failures.py).
-    show: gets the share that is done.
-    """
+    """inputs: files for built-in series; "failures": parts fail (failures.py). show(share done)."""
     inputs = inputs or {}
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)
@@ -138,15 +136,21 @@ class Run:
         first = slot * SLOT_S
         for second in range(first, first + SLOT_S):
             self.second(second)
-        gained = {name: each - before_J[name] for name, each in site.account.energy_J.items()}
-        mean_W = {name: each / SLOT_S for name, each in gained.items()}
-        self._rows[:, slot] = (
-            mean_W["imported"] - mean_W["exported"],
-            mean_W["discharged"] - mean_W["charged"],
-            *(sum([mean_W[each] for each in kinds]) for kinds in FED),
-            mean_W["load"],
-            *(_soc(members), _spread_K(members)),
-        )
+        slot_W = means_W(before_J, site.account.energy_J, SLOT_S)
+        self._rows[:, slot] = *slot_W, _soc(members), _spread_K(members)
+
+
+def means_W(
+    before_J: Mapping[str, float], after_J: Mapping[str, float], lasted_s: int
+) -> tuple[float, ...]:
+    """Means of grid, battery, PV, generator set and load between two states of a site's account."""
+    mean_W = {name: (each - before_J[name]) / lasted_s for name, each in after_J.items()}
+    return (
+        mean_W["imported"] - mean_W["exported"],
+        mean_W["discharged"] - mean_W["charged"],
+        *(sum([mean_W[each] for each in kinds]) for kinds in FED),
+        mean_W["load"],
+    )
 
 
 def _soc(members: Sequence[ChainMember]) -> float:

@@ -129,9 +129,7 @@ def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
 
 
 def jobs_of(path: str | Path, capacity_W: float = math.inf) -> list[list[float]]:
-    """[at_s, for_s, power_W] of each job of a CSV or its gzip. LoadError: one line. capacity_W: of
-    the queue, which never starts a larger job.
-    """
+    """[at_s, for_s, power_W] of each job of a CSV; capacity_W: of the queue. LoadError."""
     found = jobs.read(path)
     for job in found:
         if job.power_W > capacity_W:

@@ -70,9 +70,7 @@ class Size(NamedTuple):
 
     @property
     def rated_current_A(self) -> float:
-        """Current of a rack: what its share of the unit needs at the lowest cell voltage, and a
-        margin.
-        """
+        """Current of a rack: of its share at the lowest cell voltage, with a margin."""
         return self.rated_W / self.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
 
     @property
@@ -89,9 +87,7 @@ class Size(NamedTuple):
 
 
 def cabinets(size: Size, count: int) -> list[Size]:
-    """The size of each of `count` cabinets that share the battery. All see the whole connection and
-    answer an equal share of it; the first has the site devices.
-    """
+    """The size of each of `count` equal cabinets; the first has the site devices."""
     each = size._replace(
         units=size.units // count,
         energy_Wh=size.energy_Wh // count,

@@ -1,7 +1,4 @@
-"""The TOML file of a system: sizes, series, tariff, schedule, and the figures that are asked of it.
-
-A wrong key or value is refused in one line.
-"""
+"""The TOML file of a system: sizes, series, tariff, schedule, and the asked figures."""
 
 from datetime import datetime
 from pathlib import Path
@@ -101,7 +98,7 @@ TOP = {
 
 
 class Spec(NamedTuple):
-    """A checked system; `site` are the tables of a site's file (hil/site/SITE.md)."""
+    """A checked system; `site` are the tables of a site's file (`python -m hil keys site`)."""
 
     name: str
     text: str
@@ -219,9 +216,7 @@ def _with_days(site: dict[str, Any], start: datetime) -> dict[str, Any]:
 
 
 def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:
-    """The site devices that the controller commands: PV, generator set and heater, where the
-    system has them.
-    """
+    """The site devices that the controller commands: PV, generator set, heater."""
     found = {}
     for role, profile in (("pv", "sunspec_pv.toml"), ("genset", "dse_genset")):
         if role in site:

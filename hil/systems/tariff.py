@@ -58,9 +58,7 @@ def bill(
     price_per_kWh: Series,
     start: datetime,
 ) -> Bill:
-    """grid_W: means over interval_s, > 0 imports; price_per_kWh: of each of them, before the
-    adder; start: local time of the first one.
-    """
+    """grid_W: means over interval_s; price_per_kWh: before the adder; start: local time."""
     energy_kWh = grid_W * interval_s / J_PER_KWH
     bought = np.where(
         energy_kWh > 0,

@@ -69,14 +69,7 @@ def played(pod: LivePod, like: Result) -> Result:
         before_J = dict(energy_J)
         for second in range(slot * SLOT_S, (slot + 1) * SLOT_S):
             seconds_W[:, second] = _second_W(pod)
-        mean_W = {name: (each - before_J[name]) / SLOT_S for name, each in energy_J.items()}
-        rows[:, slot] = (
-            mean_W["imported"] - mean_W["exported"],
-            mean_W["discharged"] - mean_W["charged"],
-            *(sum([mean_W[each] for each in kinds]) for kinds in run.FED),
-            mean_W["load"],
-            *_charge_and_spread(pod),
-        )
+        rows[:, slot] = *run.means_W(before_J, energy_J, SLOT_S), *_charge_and_spread(pod)
     found: dict[str, Any] = dict(zip(SLOT_ARRAYS, rows))
     return like._replace(seconds_W=seconds_W, account=dict(energy_J), **found)
 

@@ -1,10 +1,9 @@
 """One serial bus without a line: whole frames, each at the time at which the line would carry it.
-
-`ValuePort` replaces drivers.buses.port.RtuPort for the channels of the field. It gives each request
-to the simulated slave and the reply to the driver. Only the newest read of a step counts, because
-the controller sees no other.
+`ValuePort` replaces drivers.buses.port.RtuPort. Only the newest read of a step counts, because the
+controller sees no other.
 """
 
+import dataclasses
 from collections.abc import Callable, Hashable
 from struct import Struct
 
@@ -50,27 +49,18 @@ def is_sound(device: RegisterDevice, line: Line) -> bool:
     )
 
 
+@dataclasses.dataclass(slots=True, eq=False)
 class _Job:
-    __slots__ = ("due_us", "period_us", "request", "times_us", "unit")
-
-    def __init__(
-        self,
-        request: Request,
-        unit: UnitStatistics,
-        period_us: int,
-        due_us: int,
-        times_us: tuple[int, int],
-    ) -> None:
-        """times_us: of ValuePort.times_us, without the device's turnaround."""
-        self.request, self.unit, self.period_us, self.due_us = request, unit, period_us, due_us
-        self.times_us = times_us
+    request: Request
+    unit: UnitStatistics
+    period_us: int
+    due_us: int
+    times_us: tuple[int, int]  # of ValuePort.times_us, without the turnaround of the device
 
     def ready_us(self) -> int:
         """When it may begin: reads of a silent unit wait."""
-        return max(self.due_us, self.unit.retry_us) if self._is_read() else self.due_us
-
-    def _is_read(self) -> bool:
-        return self.request.priority == READ
+        is_read = self.request.priority == READ
+        return max(self.due_us, self.unit.retry_us) if is_read else self.due_us
 
     def rank(self, begin_us: int) -> tuple[int, int]:
         """Stops go first, then writes, then the oldest deadline; a silent unit goes last."""
@@ -204,8 +194,8 @@ class ValuePort:
         self._coming = at_us, request, self._receiver.feed(reply) or b""
 
     def _read(self, request: Request, device: RegisterDevice, heard_us: int, end_us: int) -> None:
-        """A read of a sound device: its payload, without a frame around it. end_us: of the reply,
-        without the device's turnaround.
+        """A read of a sound device: its payload, without a frame. end_us: of the reply, without
+        turnaround.
         """
         _, function, address, count = REQUEST.unpack_from(request.frame)
         device.tick(heard_us)

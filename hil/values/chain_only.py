@@ -1,8 +1,6 @@
-"""Chain-only mode: the core without the kernel's step, at 1 s, with lumped batteries.
-
-No device, no cell: for energy and state of charge over months. The limits of the units come from
-safety.bounds, what a tick knows from the means of the plant (mean_readings.py). Swings within a
-second are averaged away, so the throughput is low (README.md).
+"""Chain-only mode: the core without the step of the kernel, at 1 s, with lumped batteries: for
+energy and charge over months. Limits: safety.bounds; what a tick knows: mean_readings.py. Swings
+within a second are averaged away, so the throughput is low (README.md).
 """
 
 from array import array
@@ -30,8 +28,8 @@ LIMIT_TICKS = 8  # the most for which one step lets a limit rise: safety.bounds
 
 
 class Limits:
-    """Limits by safety.bounds, from the words that racks report: `total` of all units, `charge_W`,
-    `discharge_W` of each.
+    """Limits by safety.bounds, from the words that racks report: `total`, and `charge_W`,
+    `discharge_W` of each unit.
     """
 
     def __init__(self, config: Config, tick_ms: int) -> None:
@@ -52,9 +50,7 @@ class Limits:
             kernel.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED
 
     def step(self, units: list[LumpedUnit], is_blind: bool) -> None:
-        """Compute the limits anew; the racks of a unit report what its lumped battery shows.
-        is_blind: a meter is silent, row 50a.
-        """
+        """Compute the limits anew. is_blind: a meter is silent, row 50a."""
         bounds, changed = self.kernel.bounds, self.kernel.features.changed
         found = [_words(battery) for battery in units]
         is_same = found == self._seen and is_blind == self._is_blind
@@ -104,8 +100,8 @@ class ChainLoop:
     """The decision of a controller on readings from the plant's means."""
 
     def __init__(self, config: Config, soh: float, inp: array, tick_ms: int = TICK_MS) -> None:
-        """soh: of all racks, 0 to 1; inp: inputs as image.places says; tick_ms: between two calls
-        of `step`.
+        """soh: of all racks; inp: inputs as image.places says; tick_ms: between two calls of
+        `step`.
         """
         self.limits = Limits(config, tick_ms)
         limits, kernel, rated_W = self.limits, self.limits.kernel, self.limits.rated_W
@@ -122,11 +118,13 @@ class ChainLoop:
     def batteries(self, plant: CabinetConfig, soc: float, degC: float) -> list[LumpedUnit]:
         """One for each unit, whose racks have reported once. soc: 0 to 1."""
         racks, decision, readings = list(self.limits.rack_unit), self.decision, self.readings
+        readings.bounds = self.limits.total
         units = range(self.limits.layout.units)
         readings.units = [LumpedUnit(plant, racks.count(unit), soc, degC) for unit in units]
-        for _ in racks:  # a tick reads one rack: at 1 s the start would take as many seconds
-            decision.temperatures.step(readings)
-            decision.health.step(readings)
+        for rack in range(len(racks)):  # one a tick: at 1 s the start would take as many seconds
+            now = readings.read(rack)
+            decision.temperatures.step(now.temperatures_ddegC)
+            decision.health.step(rack, now.soh_permille)
         return readings.units
 
     def step(self, batteries: list[LumpedUnit], fresh: bytes | bytearray = b"") -> array:
@@ -154,8 +152,8 @@ class ChainOnly:
         degC: float | None = None,
         tick_ms: int = TICK_MS,
     ) -> None:
-        """config: with a tick of 100 ms, for the rise of the limits. load: t_s -> W; soc: 0 to 1;
-        degC: of all modules, None: of the air.
+        """config: with a tick of 100 ms, for the rise of the limits; degC: of all modules, None: of
+        the air.
         """
         plant = SimulatedCabinet(config, load, 1).plant.config
         inp = ProcessImage(config.layout(), config.site_devices).inp

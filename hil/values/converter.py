@@ -1,7 +1,6 @@
 """A converter of a coarse tick, straight from the simulated device, once its driver has set it up.
-
-Start-up, start, stop and heartbeat go through the frames of the driver. Set-points, read-backs and
-measurements do not, while the device is sound and the set-point is within limits and rating.
+Start-up, start, stop and heartbeat go through frames; set-points and readings do not, while the
+device is sound and the set-point is within limits and rating.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,6 @@
-"""I/O modules and meters of a coarse tick (50 ms and more), straight from the simulated device.
-
-With such a tick each device is read once in a step, so the order on the bus has no effect. A device
-with a fault of its replies goes through its frames (bus.py). Contacts and coils that stick, broken
-expiries and frozen values are the device's own.
+"""I/O modules and meters of a coarse tick (50 ms and more), straight from the simulated device:
+each is read once in a step, so the order on the bus has no effect. A device with a fault of its
+replies goes through its frames (bus.py); other faults are the own ones of the device.
 """
 
 from collections.abc import Sequence
@@ -86,9 +84,8 @@ def is_fast(device: RegisterDevice, tick_ms: int) -> TypeGuard[PowerMeter]:
 
 
 class DirectMeter:
-    """A meter without phases, whose refresh is at most half a tick.
-
-    The plant's power holds from one step to the next, so the mean over a refresh is that power.
+    """A meter without phases, whose refresh is at most half a tick: the mean over it is the plant's
+    power.
     """
 
     def __init__(
@@ -131,14 +128,10 @@ class DirectMeter:
             and device.cabinet.load_channels is None
         )
         if is_direct and not self._is_direct:
-            device.tick = _idle  # type: ignore[method-assign]
+            device.tick = lambda now_us: None  # type: ignore[method-assign]
             self._driver._pdu = None
         elif self._is_direct and not is_direct:
             del device.tick  # type: ignore[method-assign]
             device._due_us = None  # it refreshes at once, with the power of now
         self._is_direct = is_direct
         return is_direct
-
-
-def _idle(now_us: int) -> None:
-    """The tick of a device that has nothing to do."""

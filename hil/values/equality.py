@@ -1,8 +1,6 @@
-"""How near value mode is to byte mode: eight short scenarios and a pod, once in each mode.
-
-The reference is byte mode at a tick of 20 ms. The load is held for the first minute, because load
-tracking begins at the load of that instant: a start one second later would move all that follows.
-A pod holds it until its meter tests are over, then runs for a quarter of an hour.
+"""How near value mode is to byte mode: eight short scenarios and a pod, once in each mode. The
+reference is byte mode at 20 ms. The load is held at first (in a pod until its meter tests are
+over), because load tracking begins at the load of that instant.
 """
 
 import functools
@@ -46,6 +44,8 @@ def swing(t_s: float) -> float:
     return 180_000.0 + 60_000.0 * (t_s % 2.0 < 1.0)
 
 
+SILENT = {"device": "bms_2", "fault": "silent", "value": True}
+HIGH_CELL = {"rack": 1, "module": 1, "cell": 1, "offset_mV": 450}
 # name: (load, state of charge, action at FAULT_S or None)
 SCENARIOS: dict[str, tuple[Callable[[float], float], float, tuple | None]] = {
     "training": (training, 0.5, None),
@@ -53,19 +53,12 @@ SCENARIOS: dict[str, tuple[Callable[[float], float], float, tuple | None]] = {
     "nearly full": (training, 0.965, None),
     "at the reserve": (training, 0.16, None),
     "emergency stop": (training, 0.5, ("estop_press", {})),
-    "BMS silent": (
-        training,
-        0.5,
-        ("device_fault", {"device": "bms_2", "fault": "silent", "value": True}),
-    ),
-    "cell over-voltage": (
-        training,
-        0.5,
-        ("cell_offset", {"rack": 1, "module": 1, "cell": 1, "offset_mV": 450}),
-    ),
+    "BMS silent": (training, 0.5, ("device_fault", SILENT)),
+    "cell over-voltage": (training, 0.5, ("cell_offset", HIGH_CELL)),
     "converter stuck": (training, 0.5, ("pcs_stick", {"unit": 1, "on": True})),
 }
 FAULT_S = 100.0
+COMPARED = "soc_permille", "discharge_Wh", "charge_Wh", "grid_Wh"
 POD, POD_HELD_S, QUARTER_S = "pod of two", 2 * TURN_S, 900.0
 POD_FILE = Path(__file__).parents[1] / "site" / "examples" / "two_cabinets_pv_genset.toml"
 
@@ -129,9 +122,8 @@ def _pod(kind: type[VirtualRig], tick_ms: int) -> Played:
 def table() -> list[dict[str, Any]]:
     """One row per scenario and mode, compared with the reference."""
     jobs = [(scenario, mode) for scenario in (*SCENARIOS, POD) for mode in MODES]
-    found = {
-        (each["scenario"], each["mode"]): each for each in forks.values(jobs, run, forks.cores())
-    }
+    played = forks.values(jobs, run, forks.cores())
+    found = {(each["scenario"], each["mode"]): each for each in played}
     return [
         compared(found[scenario, mode], found[scenario, REFERENCE])
         for scenario, mode in jobs
@@ -146,11 +138,7 @@ def compared(run_: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
     return {
         "scenario": run_["scenario"],
         "mode": run_["mode"],
-        "soc_permille": run_["soc_permille"] - reference["soc_permille"],
-        **{
-            f"{name}_Wh": run_[f"{name}_Wh"] - reference[f"{name}_Wh"]
-            for name in ("discharge", "charge", "grid")
-        },
+        **{name: run_[name] - reference[name] for name in COMPARED},
         "grid_permille": 1000 * (run_["grid_Wh"] / reference["grid_Wh"] - 1),
         "mean_bias_W": float(means_W.mean()),
         "mean_rms_W": float(np.sqrt((means_W**2).mean())),
@@ -166,15 +154,11 @@ def lines(rows: list[dict[str, Any]]) -> list[str]:
     head = f"{'scenario':20}{'mode':16}{'SOC':>8}{'disch.':>8}{'charge':>8}{'grid':>8}{'bias':>7}"
     found = [head + f"{'rms':>7}{'max':>7}  rows"]
     for row in rows:
-        energies = "".join(
-            [f"{row[f'{each}_Wh']:8.1f}" for each in ("discharge", "charge", "grid")]
-        )
+        energies = "".join([f"{row[name]:8.1f}" for name in COMPARED[1:]])
         means = "".join([f"{row[f'mean_{each}']:7.0f}" for each in ("bias_W", "rms_W", "W_max")])
         word = "equal" if row["rows_equal"] else "differ"
-        found.append(
-            f"{row['scenario']:20}{row['mode']:16}{row['soc_permille']:8.3f}{energies}{means}  "
-            f"{word} {row['rows']} {row['reference_rows']}"
-        )
+        begin = f"{row['scenario']:20}{row['mode']:16}{row['soc_permille']:8.3f}{energies}{means}"
+        found.append(f"{begin}  {word} {row['rows']} {row['reference_rows']}")
     return [
         *found,
         "against byte mode at 20 ms: SOC in permille (pod: sum of both cabinets), energies in Wh",

@@ -1,7 +1,5 @@
-"""The field side of a cabinet in value mode: the seam between controller and plant.
-
-It has the surface of controller.run.field.Field. The drivers and the simulated devices are those of
-byte mode; frames go from one to the other at once, without a line.
+"""The field side of a cabinet in value mode, with the surface of controller.run.field.Field.
+Drivers and simulated devices are those of byte mode; frames go from one to the other at once.
 """
 
 from typing import cast

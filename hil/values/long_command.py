@@ -1,10 +1,10 @@
-"""`python -m hil long`: hours to quarters, in parts over several processes, resumable.
-
-A pass in chain-only mode gives state of charge and temperature at the begin of each part. Then each
-part runs on its own. A part that is done has a file in the folder, so that a killed run goes on.
+"""`python -m hil long`: hours to quarters, in parts over several processes, resumable. A pass in
+chain-only mode gives charge and temperature at the begin of each part; a part that is done has a
+file.
 """
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -23,7 +23,7 @@ from hil.engine import forks
 from hil.engine.arguments import number, output_file, whole
 from hil.engine.rig_command import InputError
 from hil.loads import selection
-from hil.results import figures, run_result
+from hil.results import figures, run_result, template
 from hil.values import segment
 
 UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
@@ -81,7 +81,8 @@ def main(arguments: argparse.Namespace) -> int:
         _claim(folder, order)
         began_s = forks.wall_s()
         parts = list(_parts(order, folder))
-        results = sorted(_results(order, parts, folder, arguments.processes), key=_begin_s)
+        results = _results(order, parts, folder, arguments.processes)
+        results.sort(key=lambda each: each["begin_s"])
     document = summary(order, results) | {"wall_s": round(forks.wall_s() - began_s, 1)}
     if arguments.json:
         figures.write_json(arguments.json, document)
@@ -133,27 +134,23 @@ def _parts(order: dict, folder: Path) -> Iterator[dict[str, Any]]:
     """The parts, with state of charge and temperature at their begin."""
     count, for_s = order["segments"], order["for_s"]
     begins_s = [for_s * at // count for at in range(count)]
-    states = {0: (order["soc"], None)} | _states(order, begins_s, folder)
+    states = {0: (order["soc"], None)} | (_states(order, begins_s, folder) if count > 1 else {})
     for at, (begin_s, end_s) in enumerate(zip(begins_s, [*begins_s[1:], for_s])):
         lead_s = min(segment.LEAD_S, begin_s)
         soc, degC = states[begin_s - lead_s]
-        yield {
-            **{"number": at, "begin_s": begin_s, "end_s": end_s, "lead_s": lead_s},
-            **{"soc": soc, "degC": degC},
-        }
+        times = {"number": at, "begin_s": begin_s, "end_s": end_s, "lead_s": lead_s}
+        yield times | {"soc": soc, "degC": degC}
 
 
 def _states(order: dict, begins_s: list[int], folder: Path) -> dict[int, tuple]:
     """{time: (SOC, degC)} of the lead of each part but the first, by a chain-only pass."""
     path = folder / "states.json"
-    if len(begins_s) > 1 and not path.exists():
+    if not path.exists():
         marks_s = [begin_s - min(segment.LEAD_S, begin_s) for begin_s in begins_s[1:]]
         part = {"begin_s": 0, "end_s": marks_s[-1], "soc": order["soc"], "degC": None}
         chain = {**order, "mode": segment.CHAIN, "marks_s": marks_s}
         found = segment.run(chain, part, None)["marks"]
         _write(path, {str(at_s): state for at_s, state in found.items()})
-    if len(begins_s) == 1:
-        return {}
     return {int(at_s): tuple(state) for at_s, state in json.loads(path.read_text()).items()}
 
 
@@ -161,24 +158,22 @@ def _results(order: dict, parts: list[dict], folder: Path, processes: int) -> li
     """Results of all parts: those that are done from their files, the others are run now."""
     done = [json.loads(_file(folder, p).read_text()) for p in parts if _file(folder, p).exists()]
     left = [part for part in parts if not _file(folder, part).exists()]
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
+    left_time = TimeRemainingColumn(elapsed_when_finished=True)
+    columns, screen = (
+        (TextColumn("{task.description}"), BarColumn(), left_time),
+        Console(stderr=True),
     )
-    screen = Console(stderr=True)
     with Progress(*columns, console=screen, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"{segment.mode_words(order)}", total=len(parts))
         progress.advance(task, len(done))
-        for result in forks.values(
-            left, lambda part: _part(order, part, folder), processes, WALL_S_MAX
-        ):
+        played = forks.values(left, functools.partial(_part, order, folder), processes, WALL_S_MAX)
+        for result in played:
             progress.advance(task)
             done.append(result)
     return done
 
 
-def _part(order: dict, part: dict, folder: Path) -> dict:
+def _part(order: dict, folder: Path, part: dict) -> dict:
     """Run one part in its process; its file appears when it is whole."""
     realtime.freeze_collector()  # nothing here makes reference cycles
     files = folder / f"part_{part['number']:04d}"
@@ -196,10 +191,6 @@ def _write(path: Path, content: dict) -> None:
     half = path.with_suffix(".half")
     half.write_text(json.dumps(content))
     half.rename(path)
-
-
-def _begin_s(result: dict) -> float:
-    return result["begin_s"]
 
 
 def summary(order: dict, results: list[dict]) -> dict[str, Any]:
@@ -227,19 +218,5 @@ def summary(order: dict, results: list[dict]) -> dict[str, Any]:
 
 def lines(document: dict[str, Any]) -> list[str]:
     """The closing lines; each figure names its mode."""
-    mode, order = f"({document['mode']})", document["order"]
     energies = ", ".join([f"{name} {document[f'{name}_Wh'] / 1000:.1f}" for name in ENERGIES])
-    speed = order["for_s"] / max(document["cpu_s"], 1e-3)
-    return [
-        f"length     {order['for_s'] / 3600:g} h in {len(document['parts'])} parts {mode}",
-        f"energy     kWh: {energies} {mode}",
-        f"grid       highest mean of 15 min {document['import_15min_W_max'] / 1000:.1f} kW, "
-        f"highest {document['grid_W_max'] / 1000:.1f} kW {mode}",
-        f"battery    at the end {document['soc_permille_end'] / 10:.2f} %, hottest module "
-        f"{document['degC_max']:.1f} degC {mode}",
-        f"parts      largest jump of charge between two {document['soc_jump_permille_max']:.2f} "
-        f"permille {mode}",
-        f"rows       {len(document['trips'])} trips, {len(document['violations'])} violations "
-        f"{mode}",
-        f"speed      {speed:.0f} simulated s per CPU s; {document['cpu_s']:.0f} s CPU {mode}",
-    ]
+    return template.rendered("long.txt", doc=document, energies=energies).splitlines()

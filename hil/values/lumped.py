@@ -1,7 +1,5 @@
-"""One unit of a cabinet with all its racks as one: state of charge, voltage, temperature.
-
-The tables and constants are those of the plant (hil/plant). Cells do not differ here, so the tapers
-of cell voltage come a little later than in the plant.
+"""One unit of a cabinet with all its racks as one, by the tables of the plant. Cells do not differ
+here, so the tapers of cell voltage come a little later.
 """
 
 import math

@@ -1,7 +1,5 @@
 """Readings from the means of the plant (controller/core/readings.py), where no kernel steps.
-
-The limits are those of safety.bounds, with the charge that row 50a forbids while a meter is silent.
-NOT_KNOWN names what this mode cannot know.
+Limits: safety.bounds, with row 50a. NOT_KNOWN names what this mode cannot know.
 """
 
 from array import array
@@ -10,7 +8,7 @@ from collections.abc import Sequence
 from controller.core.base.answers import Limit
 from controller.core.base.integers import within
 from controller.core.policies.known import GRID, ISLAND
-from controller.core.readings import Meter
+from controller.core.readings import Meter, Readings
 from hil.values.lumped import LumpedUnit
 
 # field of Known or Found: what the mode has instead
@@ -32,11 +30,9 @@ NOT_KNOWN = {
 
 
 class MeanReadings:
-    """The caller fills the attributes before each decision; all powers are means of a second.
-
-    bounds: of all units, those of each unit are in charge_W and discharge_W; load_W, grid_W: None
-    while the meter does not answer; is_off_grid: by the contact of the transfer switch, where
-    it is wired; forming: for each unit, whether it forms the voltage; air: 0.1 degC.
+    """The caller fills the attributes before each decision; powers are means of a second. bounds:
+    of all units; load_W, grid_W: None while the meter does not answer; is_off_grid: by the contact
+    of the transfer switch; forming: of each unit; air: 0.1 degC.
     """
 
     bounds: Limit
@@ -55,61 +51,23 @@ class MeanReadings:
         self.is_off_grid = False
         self.air: int | None = None
 
-    def is_running(self) -> bool:
-        """See NOT_KNOWN."""
-        return True
-
-    def is_estop(self) -> bool:
-        """See NOT_KNOWN."""
-        return False
-
-    def is_short(self) -> bool:
-        """See NOT_KNOWN."""
-        return False
-
-    def limit(self) -> Limit:
-        """See Readings."""
-        return self.bounds
-
-    def contact(self) -> int:
-        """See Readings."""
-        return ISLAND if self.is_off_grid else GRID
-
-    def forming_limits_W(self) -> list[int]:
-        """See Readings."""
-        if not self.is_off_grid:
-            return []
-        return [limit_W for limit_W, forms in zip(self.discharge_W, self.forming) if forms]
-
-    def load_meter(self) -> Meter:
-        """See Readings."""
-        return Meter(self.load_W, self.load_W is not None)
-
-    def grid_meter(self) -> Meter:
-        """See Readings."""
-        return Meter(self.grid_W, self.grid_W is not None)
-
-    def proven_grid_W(self) -> int | None:
-        """Every grid meter counts as proven."""
-        return self.grid_W
-
-    def unit_powers_W(self) -> list[int]:
-        """See Readings."""
-        return self.powers_W
-
-    def soc_permille(self) -> list[int]:
-        """See Readings."""
-        found = [within(int(unit.soc * 1000), 0, 1000) for unit in self.units]
-        return [found[unit] for unit in self._rack_unit]
-
-    def soh_permille(self, rack: int) -> int:
-        """See Readings."""
-        return self._soh_permille
-
-    def temperatures_ddegC(self, rack: int) -> tuple[int, int]:
-        """All modules of a unit have its mean."""
-        return (round(self.units[self._rack_unit[rack]].degC * 10),) * 2
-
-    def air_ddegC(self) -> int | None:
-        """See Readings."""
-        return self.air
+    def read(self, rack: int) -> Readings:
+        """See readings.Source and NOT_KNOWN. All modules of a unit have its mean temperature."""
+        soc = [within(int(unit.soc * 1000), 0, 1000) for unit in self.units]
+        forming = zip(self.discharge_W, self.forming) if self.is_off_grid else ()
+        return Readings(
+            is_running=True,
+            is_estop=False,
+            is_short=False,
+            limit=self.bounds,
+            contact=ISLAND if self.is_off_grid else GRID,
+            forming_limits_W=[limit_W for limit_W, forms in forming if forms],
+            load_meter=Meter(self.load_W, self.load_W is not None),
+            grid_meter=Meter(self.grid_W, self.grid_W is not None),
+            proven_grid_W=self.grid_W,
+            unit_powers_W=self.powers_W,
+            soc_permille=[soc[unit] for unit in self._rack_unit],
+            soh_permille=self._soh_permille,
+            temperatures_ddegC=(round(self.units[self._rack_unit[rack]].degC * 10),) * 2,
+            air_ddegC=self.air,
+        )

@@ -28,9 +28,7 @@ def add(commands: Any) -> None:
 
 
 def main(arguments: Namespace) -> int:
-    """Run, write and print. Returns 0, or 1 when the observer saw a violation or an expectation of
-    the scenario is not met.
-    """
+    """Run, write and print. Returns 1 for a violation or an expectation that is not met."""
     order = {"seconds": arguments.seconds, "seed": arguments.seed, "soc_pct": arguments.soc}
     order |= {"values": arguments.values, "scenario": arguments.scenario}
     kind = ValueRig if arguments.values else VirtualRig

@@ -1,11 +1,10 @@
-"""The kernel skipped while nothing happens: for energy runs alone, never for times of rows.
-
-A step is due after 1 s. It is due at once when a contact, a state, a fault bit or a request
-changes. The same holds while a stage is active or counts, a limit recovers, or the cabinet does not
-run. The step then covers the skipped ticks. Rows 44b and 44g (late steps) are raised in the limit
-image of such a run.
+"""The kernel skipped while nothing happens: for energy runs alone, never for times of rows. A step
+is due after 1 s; at once when a contact, a state, a fault bit or a request changes, while a stage
+is active or counts, a limit recovers, or the cabinet does not run. It then covers the skipped
+ticks. Rows 44b and 44g (late steps) are raised.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from controller.config.configuration import Config
@@ -71,13 +70,13 @@ class QuietKernel:
 
 def _news_at(layout: s.Layout) -> list[int]:
     """Places of the inputs whose change ends a skip."""
-    found = [at for at, row in enumerate(s.CABINET_INPUTS) if row[1] in NEWS]
-    for unit in range(layout.units):
-        for at, row in enumerate(s.UNIT_INPUTS):
-            if row[1] in NEWS:
-                found.append(layout.unit_input(unit, at))
-    for rack in range(layout.racks):
-        for at, row in enumerate(s.RACK_INPUTS):
-            if row[1] in NEWS:
-                found.append(layout.rack_input(rack, at))
-    return found
+
+    def news(rows: Sequence[tuple]) -> list[int]:
+        return [at for at, row in enumerate(rows) if row[1] in NEWS]
+
+    units, racks = range(layout.units), range(layout.racks)
+    return [
+        *news(s.CABINET_INPUTS),
+        *[layout.unit_input(unit, at) for unit in units for at in news(s.UNIT_INPUTS)],
+        *[layout.rack_input(rack, at) for rack in racks for at in news(s.RACK_INPUTS)],
+    ]

@@ -1,7 +1,6 @@
-"""The words of a rack's native BMS, straight from the plant, while the BMS is sound.
-
-Quantum and range are those of the DBC and of the profile: the raw value is rounded as the device's
-encoder does, then cut as the driver does. A burst of a BMS with a fault goes through its frames.
+"""The words of a rack's native BMS, straight from the plant, while it is sound: rounded as the
+encoder of the device does, then cut as the driver does. A burst with a fault goes through its
+frames.
 """
 
 from collections.abc import MutableSequence

@@ -1,7 +1,4 @@
-"""The autocorrelation of load tracking with numpy: the same words, in a tenth of the time.
-
-The product has no numpy. tests/hil/values/test_repetition.py compares both, word by word.
-"""
+"""The autocorrelation of load tracking with numpy: the same words, in a tenth of the time."""
 
 import numpy as np
 

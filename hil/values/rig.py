@@ -15,9 +15,7 @@ TICK_MS = 100  # of a pod and of a system; a file may have another
 
 
 class PlantObserver(Observer):
-    """Events and invariants of the plant alone: without wires, no silence, no write and no reported
-    value is judged.
-    """
+    """Events and invariants of the plant alone: nothing on wires is judged."""
 
     def _check_silence(self, now_us: int) -> None:
         """Judge nothing."""

@@ -1,7 +1,5 @@
-"""One part of a long run, in one of the modes: its figures and its files.
-
-A part begins LEAD_S before its own time, so that the cabinet has started and load tracking has
-settled. The lead counts in no figure.
+"""One part of a long run, in one of the modes. It begins LEAD_S early, so that the cabinet has
+started and load tracking has settled; the lead counts in no figure.
 """
 
 from collections.abc import Callable
@@ -35,13 +33,7 @@ class WindowRecorder(Recorder):
         self._windows, self._offset_s = windows, offset_s
 
     def sample(
-        self,
-        t_us: int,
-        plant: CabinetPlant,
-        setpoint_W: float,
-        hottest_degC: float,
-        limit_reason: int,
-        state: int,
+        self, t_us: int, plant: CabinetPlant, setpoint_W: float, hottest_degC: float, *code: int
     ) -> None:
         """One tick."""
         *powers_W, soc_permille = flows(plant)
@@ -134,6 +126,5 @@ def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
 
 
 def _rig(order: dict, part: dict, windows: Windows) -> dict[str, Any]:
-    rig = made(order, part, windows)
-    rig.run(part["end_s"] - part["begin_s"] + part["lead_s"])
+    rig = made(order, part, windows).run(part["end_s"] - part["begin_s"] + part["lead_s"])
     return {"trips": rig.trips.trips, "violations": rig.observer.violations}

@@ -1,7 +1,5 @@
-"""`python -m hil speeds`: how fast each mode is on this machine, and with --equality, how near.
-
-All modes take turns in short rounds, so that other work on the machine slows all of them alike. The
-table has the median of the rounds, in simulated seconds per CPU second.
+"""`python -m hil speeds`: how fast each mode is on this machine, and with --equality, how near. All
+modes take turns in short rounds, so that other work slows all alike; the table has the medians.
 """
 
 import argparse
@@ -82,30 +80,24 @@ def measured(rounds: int) -> list[dict[str, Any]]:
 def _runner(file: Any, order: dict) -> Callable[[float], object]:
     """Function of (length in s) that goes on with one run; the run has started."""
     order = {"cabinet": str(file), "skip_quiet": False, "seed": 1, "file": None, **order}
-    order["peak_W"] = 284_000.0 * configuration.load(str(file)).units
-    soc = 0.55
-    part = {"begin_s": 0, "lead_s": 0, "soc": soc, "degC": None}
-    if order["mode"] == segment.CHAIN:
-        config = configuration.load(order["cabinet"], tick_ms=100)
-        tick_ms = order["tick_ms"]
-        chain = ChainOnly(config, segment.load_of(order), soc, tick_ms=tick_ms)
-        return lambda length_s: _steps(chain, round(length_s * 1000) // tick_ms)
-    rig = segment.made(order, part, segment.Windows())
-    rig.run(START_S)
-    return lambda length_s: rig.run(rig.now_us / 1e6 + length_s)
+    config, soc, tick_ms = configuration.load(str(file), tick_ms=100), 0.55, order["tick_ms"]
+    order["peak_W"] = 284_000.0 * config.units
+    if order["mode"] != segment.CHAIN:
+        part = {"begin_s": 0, "lead_s": 0, "soc": soc, "degC": None}
+        rig = segment.made(order, part, segment.Windows()).run(START_S)
+        return lambda length_s: rig.run(rig.now_us / 1e6 + length_s)
+    chain = ChainOnly(config, segment.load_of(order), soc, tick_ms=tick_ms)
 
+    def steps(length_s: float) -> None:
+        for _ in range(round(length_s * 1000) // tick_ms):
+            chain.step()
 
-def _steps(chain: ChainOnly, count: int) -> None:
-    for _ in range(count):
-        chain.step()
+    return steps
 
 
 def lines(table: list[dict[str, Any]]) -> list[str]:
     """The table as text."""
-    found = [f"{'mode':60}{'units':>8}{'speed':>9}{'x byte':>8}{'quarter, CPU h':>16}"]
-    for row in table:
-        found.append(
-            f"{row['mode']:60}{row['units']:>8}{row['speed']:9.0f}{row['times_byte']:8.1f}"
-            f"{row['quarter_h']:16.2f}"
-        )
-    return [*found, "speed: simulated s per CPU s, median of interleaved rounds on one core"]
+    row_of = "{mode:60}{units:>8}{speed:9.0f}{times_byte:8.1f}{quarter_h:16.2f}".format_map
+    head = f"{'mode':60}{'units':>8}{'speed':>9}{'x byte':>8}{'quarter, CPU h':>16}"
+    note = "speed: simulated s per CPU s, median of interleaved rounds on one core"
+    return [head, *map(row_of, table), note]

@@ -1,8 +1,5 @@
-"""A CAN bus for several processes without AF_CAN: socketcand protocol on a loopback TCP port.
-
-The client is python-can's `socketcand` interface. The dialogue is < hi >, < open can0 >, < ok >,
-< rawmode >, < ok >. Then < send ID DLC B0 B1 .. > goes one way, < frame ID SECONDS DATA > the
-other. See github.com/linux-can/socketcand, doc/protocol.md.
+"""A CAN bus for several processes without AF_CAN: socketcand protocol on a loopback TCP port, for
+python-can's `socketcand` interface. See github.com/linux-can/socketcand, doc/protocol.md.
 """
 
 import select
@@ -34,13 +31,9 @@ class _Client:
 
 
 class CanServer:
-    """Serves `bus` on 127.0.0.1:`port` (0 = any free port) as the channel bus.name.
-
-    fileno() is an epoll descriptor for select, poll or epoll; it is readable when service() has
-    work. After devices have sent frames on the bus, call service(now_us) to pass the frames on.
-
-    grace_us: a client gets its first frame this time after its rawmode was granted, because
-    python-can 4.6.1 fails when it reads a frame together with that last < ok >.
+    """Serves `bus` on 127.0.0.1:`port` (0 = any). fileno() is readable when service(now_us) has
+    work; call it also after devices have sent. grace_us: a client gets its first frame this late
+    after rawmode, because python-can 4.6.1 fails when it reads one with the last < ok >.
     """
 
     def __init__(self, bus: VirtualCan, port: int = 0, grace_us: int = GRACE_US) -> None:
@@ -141,9 +134,8 @@ class CanServer:
             self.refused += 1
 
     def _drain(self, client: _Client, now_us: int) -> None:
-        """Move frames of the bus to the client's outbox.
-
-        Frames are dropped during the grace time and while the client does not read.
+        """Move frames of the bus to the client's outbox; none in the grace time, nor while it does
+        not read.
         """
         if client.end is None:
             return

@@ -1,8 +1,5 @@
-"""A real pty as a serial line with a baud rate, between the rig's processes.
-
-A pty is infinitely fast, so every chunk goes through a VirtualSerial, which delays the chunk until
-its last byte. A pty has no parity. The rig keeps the controller's side open, because the controller
-may be killed and restarted.
+"""A real pty as a serial line with a baud rate. A pty is infinitely fast, so a VirtualSerial delays
+every chunk until its last byte. The rig keeps the side of the controller open: it may be restarted.
 """
 
 import contextlib
@@ -12,51 +9,28 @@ import termios
 import tty
 from array import array
 
-from hil.wires.virtual import OnDown, Tap, VirtualSerial
+from hil.wires.virtual import RealWire
 
 
-class PtyWire:
-    """`slave_name` is the controller's tty. The owner waits on `fileno()` until `next_us`, then
-    calls service(now_us). on_down, tap: as in VirtualSerial; faults: those of `line`.
-    """
+class PtyWire(RealWire):
+    """`slave_name`: the tty of the controller."""
 
-    def __init__(
-        self,
-        baud_Bd: int,
-        char_bits: int = 10,
-        on_down: OnDown | None = None,
-        tap: Tap | None = None,
-    ) -> None:
+    def _open(self) -> str:
         self._master, self._slave = os.openpty()
         # An unopened pty would otherwise echo the bytes of the devices.
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
-        self.slave_name = os.ttyname(self._slave)
-        self.line = VirtualSerial(baud_Bd, char_bits, on_down=on_down, on_up=self._write, tap=tap)
         self._waiting = array("i", [0])
+        return os.ttyname(self._slave)
 
     def fileno(self) -> int:
-        """The descriptor; readable when the controller has sent bytes."""
+        """See RealWire."""
         return self._master
 
-    # time of the next arrival; virtual.NEVER on an idle line
-    next_us = property(lambda self: self.line.next_us)
-
-    def service(self, now_us: int) -> None:
-        """Take the controller's new bytes and deliver the due bytes."""
-        data = self.sent()
-        if data:
-            self.line.send_down(data, now_us)
-        self.line.deliver(now_us)
-
-    def sent(self) -> bytes:
-        """The controller's bytes since the last call.
-
-        The count is read first, because a read of an empty tty waits for a kernel worker of low
-        priority.
-        """
+    def sent(self) -> list[bytes]:
+        """See RealWire. The count comes first: a read of an empty tty waits for a kernel worker."""
         fcntl.ioctl(self._master, termios.FIONREAD, self._waiting)
-        return os.read(self._master, self._waiting[0]) if self._waiting[0] else b""
+        return [os.read(self._master, self._waiting[0])] if self._waiting[0] else []
 
     def close(self) -> None:
         """Close both sides; the controller's next read then ends."""

@@ -1,7 +1,5 @@
-"""A Modbus TCP server on loopback as a wire of the rig, between the rig's processes.
-
-The simulated devices speak RTU frames. This wire turns the head of Modbus TCP into an RTU frame and
-back.
+"""A Modbus TCP server on loopback as a wire of the rig: it turns the head of Modbus TCP into an RTU
+frame of the simulated devices and back.
 """
 
 import select
@@ -9,42 +7,26 @@ import socket
 import struct
 
 from hil.devices.rtu_slave import with_crc
-from hil.wires.virtual import OnDown, Tap, VirtualSerial
+from hil.wires.virtual import RealWire
 
 HEAD_BYTES = 6  # transaction, protocol, bytes that follow
 
 
-class TcpWire:
-    """The same as PtyWire; `slave_name` is the address that the controller connects to."""
+class TcpWire(RealWire):
+    """`slave_name`: the address that the controller connects to."""
 
-    def __init__(
-        self,
-        baud_Bd: int,
-        char_bits: int = 10,
-        on_down: OnDown | None = None,
-        tap: Tap | None = None,
-    ) -> None:
+    def _open(self) -> str:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._server.setblocking(False)
         self._client: socket.socket | None = None
         self._ready = select.epoll()
         self._ready.register(self._server, select.EPOLLIN)
-        self.slave_name = "{}:{}".format(*self._server.getsockname())
-        self.line = VirtualSerial(baud_Bd, char_bits, on_down=on_down, on_up=self._write, tap=tap)
         self._received, self._head = b"", b""
+        return "{}:{}".format(*self._server.getsockname())
 
     def fileno(self) -> int:
-        """The descriptor; readable when the controller has connected or sent bytes."""
+        """See RealWire."""
         return self._ready.fileno()
-
-    # time of the next arrival; virtual.NEVER on an idle line
-    next_us = property(lambda self: self.line.next_us)
-
-    def service(self, now_us: int) -> None:
-        """Take the controller's new bytes and deliver the due bytes."""
-        for frame in self.sent():
-            self.line.send_down(frame, now_us)
-        self.line.deliver(now_us)
 
     def sent(self) -> list[bytes]:
         """The controller's requests since the last call, as RTU frames."""

@@ -1,8 +1,8 @@
-"""A serial line in virtual time, with a baud rate.
-
-Times are integer microseconds. A chunk arrives with its last byte. The observer taps the line.
+"""A serial line in virtual time, with a baud rate. Times are integer us; a chunk arrives with its
+last byte.
 """
 
+import dataclasses
 import operator
 import random
 from collections.abc import Callable, Sequence
@@ -17,24 +17,20 @@ DOWN, UP = 0, 1  # from the controller to the devices, and back
 _LOST = 2  # from the controller; visible on the wire, but no device takes it
 
 
+@dataclasses.dataclass
 class Noise:
-    """Disturbs chunks, from a seed: leading garbage bytes, one flipped bit, one lost byte.
-
-    Before a reply, a forged frame: its CRC is right, its unit, function or size is wrong.
+    """Disturbs chunks, from a seed: garbage before, one flipped bit, one lost byte; before a reply
+    a forged frame of right CRC and wrong unit, function or size.
     """
 
-    def __init__(
-        self,
-        seed: int,
-        garbage_permille: float = 0,
-        flip_permille: float = 0,
-        drop_permille: float = 0,
-        forged_permille: float = 0,
-    ) -> None:
-        self.garbage_permille = garbage_permille
-        self.flip_permille, self.drop_permille = flip_permille, drop_permille
-        self.forged_permille = forged_permille
-        self._random = random.Random(seed)
+    seed: int
+    garbage_permille: float = 0
+    flip_permille: float = 0
+    drop_permille: float = 0
+    forged_permille: float = 0
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
 
     def applied(self, data: bytes) -> bytes:
         """`data` after the disturbance."""
@@ -60,15 +56,10 @@ class Noise:
 
 
 class VirtualSerial:
-    """A half-duplex serial line (RS-485) between a controller (down) and its devices (up).
-
-    on_down(data, time_us): arrival at the devices, returns their replies [(due_us, data)], as
-    RtuSlave.receive does. on_up(data, time_us): arrival at the controller. tap(time_us, direction,
-    data): every arrival. Chunks of both directions that overlap in time destroy each other.
-
-    chunk_bytes: size of the delivered pieces, 0 = whole frames. Faults: noise (a Noise), cut
-    (nothing passes), echo (the controller hears itself, as with some adapters), gap_us. A request
-    that follows a reply within gap_us is lost, because the devices take it for a part of the reply.
+    """A half-duplex serial line (RS-485) between a controller (down) and its devices (up). Chunks
+    that overlap in time destroy each other. chunk_bytes: size of the delivered pieces, 0 = whole.
+    Faults: noise, cut, echo (the controller hears itself), gap_us (a request that follows a reply
+    within it is lost).
     """
 
     def __init__(
@@ -166,6 +157,46 @@ class VirtualSerial:
             elif direction == DOWN:
                 for due_us, reply in self.on_down(data, time_us):
                     self._send(UP, reply, due_us)
+
+
+class RealWire:
+    """A line to another process. The owner waits on `fileno()` until `next_us`, then calls
+    service(now_us). `slave_name`: the place that the controller opens; faults: those of `line`.
+    """
+
+    def __init__(
+        self,
+        baud_Bd: int,
+        char_bits: int = 10,
+        on_down: OnDown | None = None,
+        tap: Tap | None = None,
+    ) -> None:
+        self.line = VirtualSerial(baud_Bd, char_bits, on_down, self._write, tap)
+        self.slave_name = self._open()
+
+    def _open(self) -> str:
+        """Open both ends. Returns the place of the controller."""
+        raise NotImplementedError
+
+    # time of the next arrival; NEVER on an idle line
+    next_us = property(lambda self: self.line.next_us)
+
+    def service(self, now_us: int) -> None:
+        """Take the controller's new bytes and deliver the due bytes."""
+        for data in self.sent():
+            self.line.send_down(data, now_us)
+        self.line.deliver(now_us)
+
+    def fileno(self) -> int:
+        """The descriptor; readable when the controller has connected or sent bytes."""
+        raise NotImplementedError
+
+    def sent(self) -> list[bytes]:
+        """The controller's chunks since the last call."""
+        raise NotImplementedError
+
+    def _write(self, data: bytes, time_us: int) -> None:
+        raise NotImplementedError
 
 
 def no_reply(data: bytes, time_us: int) -> Sequence[tuple[int, bytes]]:

@@ -1,7 +1,4 @@
-"""A CAN bus in virtual time with python-can ends. The observer taps it.
-
-Frames arrive at once: a real one takes 0.25 ms at 500 kbit/s, well below a tick.
-"""
+"""A CAN bus in virtual time with python-can ends. Frames arrive at once (really 0.25 ms)."""
 
 from collections import deque
 from collections.abc import Callable
@@ -50,11 +47,9 @@ class CanEnd:
 
 
 class VirtualCan:
-    """A CAN bus: `attach()` gives python-can ends, `listen()` and `send()` serve the devices.
-
-    tap(time_us, can_id, data) gets every frame. now_us: time of the frames from ends, set by the
-    owner of the clock. Faults: down, transmit_full, state (a can.BusState), silent_ids (ids that
-    are lost on the bus).
+    """`attach()` gives python-can ends, `listen()` and `send()` serve the devices. now_us: set by
+    the owner of the clock. Faults: down, transmit_full, state (a can.BusState), silent_ids (lost on
+    the bus).
     """
 
     def __init__(

@@ -1,12 +1,11 @@
 """Which write on a wire is which beat, and the largest silence between two beats."""
 
 import numpy as np
-import pytest
 from hypothesis import given, strategies as st
 from observed import wiring
 
 from hil.devices.rtu_slave import crc16
-from hil.observer.beats import HEARTBEAT, SETPOINT, Beats, largest_gap_us, unpacked
+from hil.observer.beats import SETPOINT, Beats, largest_gap_us, unpacked
 from tests.tables import cases, table
 
 WSET, OPCTL = 40_100, 40_200
@@ -31,25 +30,13 @@ def heard(bus, data, is_reply=0):
 COILS = frame(2, 15, 0, 0, 0, 8, 1, 0b101)
 
 
-@pytest.mark.parametrize(
-    "bus, data, name",
-    [
-        ("pcs", words(1, WSET, 2), SETPOINT),
-        ("pcs", words(1, WSET - 1, 2), SETPOINT),
-        ("pcs", words(1, WSET - 2, 2), HEARTBEAT),
-        ("pcs", words(1, WSET + 1, 2), HEARTBEAT),
-        ("pcs", words(1, OPCTL, 1), None),
-        ("pcs", words(2, WSET, 2), None),
-        ("pcs", frame(1, 3, 0, 0, 0, 9), None),
-        ("meter_grid", words(1, WSET, 2), None),
-        ("io", COILS, "coils of module 2"),
-        ("io", words(2, 64, 1), None),
-        ("io", COILS[:-1] + b"\0", None),
-        ("io", COILS[:-1], None),
-        ("io", b"\0" + COILS, None),
-        ("io", b"", None),
-    ],
-)
+@cases(r"""bus  data  name
+    "pcs"  words(1, WSET, 2)  SETPOINT | "pcs"  words(1, WSET - 1, 2)  SETPOINT
+    "pcs"  words(1, WSET - 2, 2)  "heartbeat" | "pcs"  words(1, WSET + 1, 2)  "heartbeat"
+    "pcs"  words(1, OPCTL, 1)  None | "pcs"  words(2, WSET, 2)  None
+    "pcs"  frame(1, 3, 0, 0, 0, 9)  None | "meter_grid"  words(1, WSET, 2)  None
+    "io"  COILS  "coils of module 2" | "io"  words(2, 64, 1)  None | "io"  COILS[:-1] + b"\0"  None
+    "io"  COILS[:-1]  None | "io"  b"\0" + COILS  None | "io"  b""  None""")
 def test_which_write_is_which_beat(bus, data, name):
     assert heard(bus, data) == ([] if name is None else [name])
     assert heard(bus, data, is_reply=1) == []

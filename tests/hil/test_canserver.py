@@ -121,18 +121,13 @@ def test_no_frame_before_the_grace_time_is_over(net):
     net.expect(client, b"< frame 120 1.200000 80 >", now_us=1_200_000)
 
 
-@pytest.mark.parametrize(
-    "lines, answers",
-    [
-        ([b"< rawmode >"], b"< hi >< error unknown command >"),
-        ([b"< open vcan9 >"], b"< hi >< error could not open bus >"),
-        ([b"< echo >"], b"< hi >< echo >"),
-        ([b"< open can0 >< rawmode >"], b"< hi >< ok >< ok >"),
-        ([b"noise < open can0 >"], b"< hi >< ok >"),
-        ([b"< op", b"en can0 ", b">< raw", b"mode >"], b"< hi >< ok >< ok >"),
-        ([b"< send 123 0  >"], b"< hi >< error unknown command >"),
-    ],
-)
+@cases("""lines  answers
+    [b"< rawmode >"]  b"< hi >< error unknown command >" | [b"< echo >"]  b"< hi >< echo >"
+    [b"< open vcan9 >"]  b"< hi >< error could not open bus >"
+    [b"< open can0 >< rawmode >"]  b"< hi >< ok >< ok >" | [b"noise < open can0 >"]  b"< hi >< ok >"
+    [b"< op", b"en can0 ", b">< raw", b"mode >"]  b"< hi >< ok >< ok >"
+    [b"< send 123 0 >"]  b"< hi >< error unknown command >"
+""")
 def test_commands(net, lines, answers):
     net.expect(net.plain(*lines), answers)
 

@@ -6,7 +6,6 @@ from plant_bench import DT_S, act, plant, run, running, states, until
 from hil.plant import cabinet, pcs
 from hil.site.air_devices import Fan, Heater
 from hil.site.cooling import Chiller
-from tests.tables import cases
 
 TICK_S = 0.02
 
@@ -94,24 +93,6 @@ def test_estop_drops_power_now_supply_after_200_ms_contactors_then():
     assert one.pcs[0].state == pcs.OFF and one.pcs[0].alarm_bits == 0
     act(one, "estop_release", 0.8)
     assert one.contacts["estop_1"] and one.contacts["permit_1"] and states(one)[0] == 2
-
-
-@cases("""action  given  contact  repair
-    "estop_channel"  {"channel": 1}  "estop_1"  ("estop_release", {})
-    "estop_channel"  {"channel": 2}  "estop_2"  ("estop_release", {})
-    "fire_alarm"  {}  "fire_alarm"  ("fire_alarm", {"on": False})
-    "suppression"  {}  "suppression"  ("suppression", {"on": False})""")
-def test_one_contact_cuts_in_hardware_and_comes_back(action, given, contact, repair):
-    one = running()
-    act(one, action, **given)
-    assert [name for name, is_closed in one.contacts.items() if not is_closed] == [
-        name for name in cabinet.CONTACTS if name in (contact, "key_service", "damper", "source")
-    ]
-    one.step(TICK_S)
-    assert one.pcs[0].ac_power_W == 0.0 and not one.contacts["permit_1"]
-    act(one, repair[0], **repair[1])
-    one.step(TICK_S)
-    assert one.contacts[contact] and one.contacts["permit_1"]
 
 
 def test_gas_opens_the_relay_in_hardware_and_a_bridge_hides_an_open_contact():

@@ -93,12 +93,16 @@ def test_set_points_keep_dead_time_ramp_and_rating():
     assert bench.pcs.state == pcs.RUNNING
 
 
-@cases("""fault  value  power_W
-    "is_reversed"  True  -50_000.0 | "is_stuck"  True  50_000.0 | "derated_W"  3e4  3e4""")
-def test_a_fault_acts_on_a_set_point_that_stays(fault, value, power_W):
+@cases("""fault  value  stays_W  power_W
+    "is_reversed"  True  -50_000.0  -100_000.0 | "is_stuck"  True  50_000.0  50_000.0
+    "derated_W"  3e4  3e4  3e4 | "derated_W"  7e4  50_000.0  7e4""")
+def test_a_fault_acts_on_a_set_point_that_stays_and_on_a_new_one(fault, value, stays_W, power_W):
     bench = _Bench().running(50_000.0)
     setattr(bench.pcs, fault, value)
-    assert bench.steps(20)[-1] == power_W
+    assert bench.steps(20)[-1] == stays_W
+    bench.pcs.command_setpoint(100_000.0)
+    assert bench.steps(20)[-1] == power_W and bench.pcs.setpoint_W == 100_000.0
+    assert bench.pcs.state == pcs.RUNNING
     for bad in (float("nan"), float("inf"), "much"):
         with pytest.raises(ValueError):
             _Bench().pcs.command_setpoint(bad)
@@ -174,16 +178,6 @@ def test_a_converter_that_forms_an_island_gives_its_load_not_its_set_point():
     assert bench.steps(20)[-1] == -30_000.0 and bench.pcs.setpoint_W == 50_000.0
     bench.pcs.is_forming = False
     assert bench.steps(20)[-1] == 50_000.0
-
-
-@cases("""fault  value  power_W
-    "is_reversed"  True  -100_000.0 | "is_stuck"  True  50_000.0 | "derated_W"  7e4  7e4""")
-def test_a_converter_that_disobeys(fault, value, power_W):
-    bench = _Bench().running(50_000.0)
-    setattr(bench.pcs, fault, value)
-    bench.pcs.command_setpoint(100_000.0)
-    assert bench.steps(20)[-1] == power_W and bench.pcs.setpoint_W == 100_000.0
-    assert bench.pcs.state == pcs.RUNNING
 
 
 @pytest.mark.parametrize("power_W, sleeps, loss_W", ((0, 0, 1725), (0, 1, 60), (2500, 1, 1761.5)))

@@ -130,12 +130,6 @@ def test_the_rig_plays_a_pod_and_its_page_loads_nothing(tmp_path, capsys):
     assert not any(word in loaded for word in (" src=", "url(http", "<link", "<script"))
 
 
-def test_the_page_of_a_pod_in_value_mode_names_that_mode(tmp_path):
-    page = tmp_path / "pod.html"
-    assert main(["pod", str(EXAMPLE), "--for", "3", "--values", "--html", str(page)]) == 0
-    assert "All figures: value, 100 ms, seed 1, 3 s." in page.read_text()
-
-
 @cases("""options  words
     ("--scenario", "estop")  "takes no --scenario; allowed are --virtual, --for"
     ("--virtual", "--run-dir", "x")  "takes no --run-dir; allowed are --virtual, --for"
@@ -204,7 +198,9 @@ def test_a_scenario_reaches_the_site_of_a_pod_or_is_refused(tmp_path, capsys):
     path, out = tmp_path / "outage.toml", tmp_path / "pod.json"
     path.write_text(OUTAGE.replace("DO", 'genset_start", succeeds = "second'))
     options = "--scenario", str(path), "--for", "40", "--values", "--json", str(out)
-    assert main(["pod", str(EXAMPLE), *options]) == 1
+    page = tmp_path / "pod.html"
+    assert main(["pod", str(EXAMPLE), *options, "--html", str(page)]) == 1
+    assert "All figures: value, 100 ms, seed 1, 40 s." in page.read_text()
     assert "NOT MET    load_W in 1 .. 1e+06" in capsys.readouterr().out
     doc = json.loads(out.read_text())
     # called after 1 s; cranks 10 s, rests 10 s, cranks 10 s, warms up 5 s: 38 s

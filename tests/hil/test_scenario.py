@@ -12,6 +12,7 @@ import pytest
 from site_bench import run
 
 from controller.forms.refusal import ConfigError
+from hil.__main__ import main
 from hil.loads import trace
 from hil.observer import reactions
 from hil.plant.cabinet import CabinetPlant
@@ -108,7 +109,7 @@ def test_a_mistake_is_one_line_with_its_place_and_the_allowed_values(line):
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
-def test_names_and_words_of_scenarios_are_known_and_in_the_readme(tmp_path):
+def test_names_and_words_of_scenarios_are_known_and_printed(tmp_path, capsys):
     words = "'estop_brigded', did you mean 'estop_bridged'; allowed: "
     with pytest.raises(ConfigError, match=words):
         scenario.load("estop_brigded")
@@ -123,7 +124,8 @@ def test_names_and_words_of_scenarios_are_known_and_in_the_readme(tmp_path):
             assert named <= stages, name
             assert expect["what"] != "reaction" or expect["name"] in reactions.REACTIONS, name
         assert "no_trip" in {expect["what"] for expect in expects}, name
-    words = set(re.findall(r"\w+", (scenario.FOLDER / "SCENARIO.md").read_text(encoding="utf-8")))
+    assert main(["keys", "scenario"]) == 0
+    words = set(re.findall(r"\w+", capsys.readouterr().out))
     for name, (fields, _) in faults.ACTIONS.items():
         assert {name, *fields} <= words, name
     assert {*expectations.KINDS, *scenario.LOADS} <= words

@@ -130,7 +130,7 @@ class Comparison:
 
     def _page_says_it(self):
         self.pages += 1
-        lines = page.lines(self.facts)
+        lines = page.parts(self.facts)[0]
         assert len(lines) <= text.HEIGHT and max(map(len, lines)) <= text.WIDTH
         assert all(line.isascii() for line in lines)
         sent_W = self.facts["units"][0]["sent_W"]

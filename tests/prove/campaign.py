@@ -10,7 +10,7 @@ import tempfile
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import contexts
 import kept
@@ -26,7 +26,6 @@ EQUIVALENT_MAX = 5
 TOLD, COPY, IMPORT, TIME_OUT = "told by behaviour", "twice-written tables", "import", "time-out"
 APART = COPY, IMPORT, TIME_OUT
 SAVED_EVERY = 50  # mutants; so many are run again after a cut
-SMALL = 60  # parameters of a test function of which all are measured before those of larger ones
 
 
 def every(scope=scopes.SAFETY):
@@ -144,20 +143,10 @@ class Campaign:
         if session.testsfailed:
             raise RuntimeError("the tests could not be collected")
         if known is None:
-            self._measure(measured, session.items)
+            measured.measure(session.items, self.options.workers)
+            if not measured.failed:
+                kept.save(self.scope.kept_as("contexts"), self.digest, measured)
         return measured
-
-    def _measure(self, measured, items):
-        """The kernel: tests until nothing is missing; other scopes: all of them."""
-        for part in portions(items) if self.scope.is_kernel else ():
-            for share in nearest_first(part, measured.missing):
-                if share and measured.percent != (100.0, 100.0):
-                    measured.measure(share, self.options.workers)
-        if not self.scope.is_kernel:
-            measured.measure(items, self.options.workers)
-        measured.guess([item.nodeid for item in items])
-        if not measured.failed:
-            kept.save(self.scope.kept_as("contexts"), self.digest, measured)
 
     def _swappable(self, mutant, measured):
         is_code = mutant.spot.function is not None and not mutant.fresh
@@ -249,31 +238,6 @@ def _outside(name, module):
     spec, path = getattr(module, "__spec__", None), str(getattr(module, "__file__", "") or "")
     own = tuple(str(scopes.ROOT / folder) + os.sep for folder in (*scopes.PRODUCT, "hil", "tests"))
     return spec is not None and spec.name == name and path and not path.startswith(own)
-
-
-def portions(items):
-    """Tests as measured: two of each function, the small rest, all."""
-    size, seen = Counter(function_of(item.nodeid) for item in items), Counter()
-    found = [], [], []
-    for item in items:
-        name = function_of(item.nodeid)
-        random_course = hasattr(getattr(item, "obj", None), "hypothesis")
-        seen[name] += 1
-        is_first = seen[name] <= 2 and not random_course
-        found[0 if is_first else 1 if size[name] <= SMALL else 2].append(item)
-    return [part for part in found if part]
-
-
-def nearest_first(items, missing):
-    files = {"test_" + PurePath(line.partition(":")[0]).name for line in missing}
-    parts = [], []
-    for item in items:
-        parts[PurePath(item.nodeid.partition("::")[0]).name not in files].append(item)
-    return parts
-
-
-def function_of(name):
-    return name.partition("[")[0]
 
 
 def explained(path=EQUIVALENT):

@@ -4,7 +4,7 @@ import ast
 import itertools
 import sys
 
-from symbolic import HIGH, LOW, Machine, bits_of, ends, equal, implies, no, truth
+from symbolic import HIGH, LOW, Machine, any_of, bits_of, ends, equal, implies, no, truth
 
 from controller.config.schema import TICKS_MS
 from safety import (
@@ -336,12 +336,12 @@ def of_nothing(kernel):
 
 def standing(kernel, chosen):
     """units of chosen(stage, units): those that the stage concerns, None for the cabinet."""
-    evaluator, found = kernel.evaluator, False
-    for index in range(evaluator.count):
-        units = units_of(kernel, evaluator.block[index])
-        if chosen(m.STAGES[evaluator.stage[index]], (None, *units)):
-            found = found | truth(evaluator.active[index]) | truth(evaluator.latched[index])
-    return found
+    it = kernel.evaluator
+    return any_of(
+        truth(it.active[index]) | truth(it.latched[index])
+        for index in range(it.count)
+        if chosen(m.STAGES[it.stage[index]], (None, *units_of(kernel, it.block[index])))
+    )
 
 
 def any_demands(cabinet):
@@ -415,10 +415,7 @@ def any_permit(cabinet):
 
 
 def among(value, others):
-    found = False
-    for each in others:
-        found = found | equal(value, each)
-    return found
+    return any_of(equal(value, each) for each in others)
 
 
 def testing(permit):

@@ -32,8 +32,6 @@ class Contexts:
         self.tests_of, self.cpu_s = {}, 0.0
         self.percent = (0.0, 0.0)
         self.missing = []
-        # tests that were not measured, because nothing was missing any more, by their function
-        self.alike = {}
         # tests that run a function of the product; the others compare data with data
         self.running = set()
 
@@ -128,25 +126,9 @@ class Contexts:
         """Tests that run no function of the product: they hold a table against a copy of it."""
         return self.durations_s.keys() - self.running
 
-    def guess(self, names):
-        """A test that was not measured takes what others of its function take."""
-        known = {}
-        for name, duration_s in self.durations_s.items():
-            known.setdefault(name.partition("[")[0], []).append(duration_s)
-        for name in names:
-            if name not in self.durations_s:
-                function = name.partition("[")[0]
-                self.alike.setdefault(function, set()).add(name)
-                self.durations_s[name] = max(known.get(function, [1]))
-
     def tests(self, mutant):
         lines = self.tests_of.get(mutant.source.name, {})
-        found = set().union(*(lines.get(line, set()) for line in mutant.lines))
-        return found.union(*(self.alike.get(name.partition("[")[0], ()) for name in found))
-
-    def others(self, known):
-        """The tests that were not measured and are not among `known`: they may run any line."""
-        return set().union(*self.alike.values()) - set(known)
+        return set().union(*(lines.get(line, set()) for line in mutant.lines))
 
     def at_import(self, mutant):
         function, lines = mutant.spot.function, self.tests_of.get(mutant.source.name, {})

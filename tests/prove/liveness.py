@@ -17,7 +17,7 @@ from claims import (
     verdict,
     watched,
 )
-from symbolic import HIGH, Cond, equal, implies, no, truth
+from symbolic import HIGH, Cond, any_of, equal, implies, no, truth
 
 from controller.config.schema import TICKS_MS
 from safety import (
@@ -90,13 +90,6 @@ class Instance:
             ("what is held for its time is active", implies(self.due, self.active())),
             ("what is held is looked at again", self.looked_at(self.evaluator.busy)),
         ]
-
-
-def any_of(conditions):
-    found = False
-    for each in conditions:
-        found = found | each
-    return found
 
 
 def any_step(units, racks):

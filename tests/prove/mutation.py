@@ -103,8 +103,7 @@ class Queue:
         for mutant in self.chosen:
             names = self.learned.order(mutant, self.runner.tests(mutant))
             first = names[: self.learned.within(names, LIKELY_S)]
-            rest = len(first) < len(names) or self.runner.contexts.others(names)
-            yield mutant, first, mutant.id in self.listed or not rest
+            yield mutant, first, mutant.id in self.listed or len(first) == len(names)
 
     def take(self, mutant, names, is_last, result):
         killer = result["by"] if result["how"] == KILLED and "::" in result["by"] else ""
@@ -119,8 +118,7 @@ class Queue:
     def again(self):
         for mutant, tried in self.left:
             names = self.learned.order(mutant, self.runner.tests(mutant))
-            others = self.learned.order(mutant, self.runner.contexts.others(names))
-            rest = [name for name in names + others if name not in tried]
+            rest = [name for name in names if name not in tried]
             yield mutant, rest[: self.learned.within(rest, self.cpu_s_max)], True
 
 

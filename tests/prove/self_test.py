@@ -698,37 +698,18 @@ def test_the_kernel_is_what_it_imports_and_the_rest_the_second_channel():
     assert parts == ["the kernel", "the second channel"]
 
 
-def test_what_is_missing_is_looked_for_in_the_tests_of_its_file():
-    import campaign
-
-    files = ("test_bounds", "test_permit")
-    items = [SimpleNamespace(nodeid=f"safety/{name}.py::test_x") for name in files]
-    near, others = campaign.nearest_first(items, ["safety/permit.py: lines [3] branches []"])
-    assert (near, others) == (items[1:], items[:1])
-    assert campaign.nearest_first(items, []) == ([], items)
-
-
-def test_two_tests_of_each_function_come_first():
-    import campaign
-
-    items = [SimpleNamespace(nodeid=name) for name in ("a[1]", "a[2]", "a[3]", "b[1]", "b[2]", "c")]
-    names = [[item.nodeid for item in part] for part in campaign.portions(items)]
-    assert names == [["a[1]", "a[2]", "b[1]", "b[2]", "c"], ["a[3]"]]
-
-
 MUTANT = SimpleNamespace(
     id="m", family=(("f", "g"), "f", ""), known_as=str, concerns=lambda name: 1
 )
 
 
 @cases("""listed asked
-    ()  [["a"], ["b", "z"]] | ("m",)  [["a"]] | ("n",)  [["a"], ["b", "z"]]""")
+    ()  [["a"], ["b"]] | ("m",)  [["a"]] | ("n",)  [["a"], ["b"]]""")
 def test_a_listed_survivor_is_asked_of_the_likeliest_tests_only(listed, asked):
     import mutation
 
-    contexts = SimpleNamespace(others=lambda names: ["z"])
-    learned = mutation.Learned({"a": 1.9, "b": 50.0, "z": 1.0})
-    runner = SimpleNamespace(tests=lambda mutant: ["a", "b"], contexts=contexts)
+    learned = mutation.Learned({"a": 1.9, "b": 50.0})
+    runner = SimpleNamespace(tests=lambda mutant: ["a", "b"])
     queue = mutation.Queue(runner, learned, [MUTANT], listed)
     result = {"how": mutation.SURVIVED, "by": "", "tried": 1, "cpu_s": 2.0}
     tried = []

@@ -104,6 +104,13 @@ def implies(a, b):
     return no(a) | b
 
 
+def any_of(conditions):
+    found = False
+    for each in conditions:
+        found = found | each
+    return found
+
+
 def says(path, condition):
     """True if a condition is, word for word, one of those that a path is made of."""
     waiting = [path.e] if isinstance(path, Cond) and isinstance(condition, Cond) else []
@@ -412,9 +419,6 @@ class Machine:
         if not isinstance(node.value, ast.Constant):
             self.value(node.value, frame)
 
-    def _do_pass(self, node, frame):
-        pass
-
     def _do_assign(self, node, frame):
         value = self.value(node.value, frame)
         for target in node.targets:
@@ -687,9 +691,7 @@ class Machine:
 
     def _compared(self, how, left, right):
         if isinstance(how, (ast.In, ast.NotIn)):
-            found = False
-            for each in right:
-                found = found | equal(left, each)
+            found = any_of(equal(left, each) for each in right)
             return found if isinstance(how, ast.In) else no(found)
         if isinstance(how, (ast.Is, ast.IsNot)):
             return (left is right) == isinstance(how, ast.Is)
@@ -704,9 +706,6 @@ class Machine:
         args = [self.value(each, frame) for each in node.args]
         kwargs = {each.arg: self.value(each.value, frame) for each in node.keywords}
         return self.call(function, *args, **kwargs)
-
-    def _of_joinedstr(self, node, frame):
-        return ""
 
     def _of_binop(self, node, frame):
         left, right = self.value(node.left, frame), self.value(node.right, frame)

@@ -49,6 +49,19 @@ class Inputs:
     def set_unit(self, signal, value, unit=0):
         return self.set(self.kernel.layout.unit_input(unit, signal), value)
 
+    def of(self, feature, scope=s.CABINET, block=0):
+        """(value, known) of a feature."""
+        features = self.kernel.features
+        first = (0, features.unit_base, features.rack_base)[scope]
+        at = first + block * len(m.FEATURES[scope]) + feature
+        return features.value[at], features.known[at]
+
+    def of_unit(self, feature, unit=0):
+        return self.of(feature, s.UNIT, unit)
+
+    def of_rack(self, feature, rack=0):
+        return self.of(feature, s.RACK, rack)
+
     def silence(self, *groups):
         self.silent |= set(groups)
         return self
@@ -158,6 +171,9 @@ class Bench(Inputs):
 
     def hold_rack(self, signal, value, rack=0):
         return self.hold(self.rack_at(signal, rack), value)
+
+    def hold_unit(self, signal, value, unit=0):
+        return self.hold(self.layout.unit_input(unit, signal), value)
 
     def instance(self, name):
         stages = list(enumerate(self.kernel.evaluator.stage))

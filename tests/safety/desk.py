@@ -39,11 +39,3 @@ class Desk(Inputs):
         for module, value in enumerate(values):
             self.rack(s.MODULE_TEMPERATURE_DDEGC + module, value, rack)
         return self
-
-    def of(self, feature, scope=s.CABINET, block=0):
-        first = (0, self.features.unit_base, self.features.rack_base)[scope]
-        at = first + block * len(m.FEATURES[scope]) + feature
-        return self.features.value[at], self.features.known[at]
-
-    def of_rack(self, feature, rack=0):
-        return self.of(feature, s.RACK, rack)

@@ -253,8 +253,8 @@ def _converter_tells(bench, current_mA):
 
 def _powers(bench, measured_W, sent_W):
     unit = bench.kernel.features.rack_unit[RACK]
-    bench.hold(bench.layout.unit_input(unit, s.PCS_POWER_W), measured_W)
-    bench.hold(bench.layout.unit_input(unit, s.PCS_SENT_W), sent_W)
+    bench.hold_unit(s.PCS_POWER_W, measured_W, unit)
+    bench.hold_unit(s.PCS_SENT_W, sent_W, unit)
 
 
 def _at_the_grid(bench, grid_W, battery_W):

@@ -201,9 +201,7 @@ def test_the_contacts_of_the_key_contradict_each_other_only_where_there_are_two(
         bench.step().set(s.KEY_RUN_OK, run).set(s.KEY_SERVICE_CLOSED, service)
         bench.set(s.AIRFLOW_OK, airflow)
         bench._follow = lambda: None
-        features = bench.step().kernel.features
-        assert features.known[m.F_KEY_DISCREPANCY] == fitted
-        assert features.value[m.F_KEY_DISCREPANCY] == (apart if fitted else 0)
+        assert bench.step().of(m.F_KEY_DISCREPANCY) == (apart if fitted else 0, fitted)
 
 
 TOLD = [m.F_PCS_FAULT_LEVEL, m.F_BMS_FAULT_LEVEL]

@@ -119,18 +119,3 @@ def test_a_kernel_without_converters_and_racks_runs():
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
     others = m.F_GAS_LFL_PERMILLE_MAX, m.F_FIRE_DETECTORS, m.F_IO_SILENCE_MS, m.F_GRID_OVER_PERMILLE
     assert not any([bench.kernel.features.known[each] for each in others]), "channel A's alone"
-
-
-@cases("""signal value name
-    s.ESTOP_1_OK 0 '1a' | s.ESTOP_2_OK 0 '1b' | s.FIRE_ALARM_OK 0 '2' | s.SUPPRESSION_OK 0 '3'
-    s.GAS_RELAY_OK 0 '12b' | s.CELL_VOLTAGE_OK 0 '30' | s.BMS_FAULT_OK 0 '40e'
-    s.LEAK_OK 0 '42a' | s.SELF_TEST_BITS 1 '44e'""")
-def test_it_trips_the_rows_that_need_no_more_than_a_contact(signal, value, name):
-    """It is channel B's: votes of detectors and ages of what A alone reads are not computed."""
-    bench = Bench(units=0, racks=0).step(30)
-    row = next(stage for stage in CABINET_STAGES if stage[m.S_ID] == name)
-    bench.set(signal, value).wait(max(1, ticks(row[m.S_SET_MS])))
-    assert name in bench.standing()
-    assert bench.step().out[s.STATE] == s.TRIPPED
-    if row[m.S_DEMAND][m.D_PCS] == m.PCS_STOP:
-        assert bench.out[s.PCS_ENABLE_OK] == 0

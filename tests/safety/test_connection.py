@@ -24,8 +24,7 @@ def seen(grid_W, battery_W, units=1, **parameters):
 
 
 def found(bench):
-    features = bench.kernel.features
-    return [features.value[at] if features.known[at] else None for at in WATCHED]
+    return [value if known else None for value, known in map(bench.of, WATCHED)]
 
 
 # import 500 kW, export 0: a permille is 500 W

@@ -192,7 +192,7 @@ LEAK, HOT = "42a 2000", "20b 2000"  # of the cabinet, of a rack
 
 @cases("""stage open_ticks clear_ticks rounds trips
     LEAK 99 1 2 True | LEAK 99 499 2 True | LEAK 99 500 9 False | LEAK 99 501 9 False
-    LEAK 1 499 99 False | LEAK 1 499 100 True | HOT 99 1 9 False | HOT 100 1 1 True""")
+    LEAK 10 499 9 False | LEAK 10 499 10 True | HOT 99 1 9 False | HOT 100 1 1 True""")
 def test_a_contact_that_chatters_trips_by_what_it_is_open_in_all(
     stage, open_ticks, clear_ticks, rounds, trips
 ):

@@ -119,17 +119,6 @@ def test_extremes_come_with_a_frame_of_temperatures_and_with_no_other():
     assert found == [(100, KNOWN), (100, KNOWN), (0, KNOWN)]
 
 
-def test_temperatures_and_cells_are_known_each_by_their_own_frames():
-    cells = (m.F_CELL_VOLTAGE_MV_MAX, m.F_CELL_SPREAD_MV)
-    for silent, heard, lost in (
-        (s.G_BMS_TEMPERATURES, cells, AT_ONCE),
-        (s.G_BMS_CELLS, AT_ONCE, cells),
-    ):
-        desk = Desk(modules=3).temperatures([250] * 3).step().silence_rack(silent)
-        assert {desk.of_rack(feature)[1] for feature in heard} == {KNOWN}
-        assert {desk.of_rack(feature)[1] for feature in lost} == {UNKNOWN}
-
-
 class Frames:
     def __init__(self, chance, desk, rack, size):
         self.chance, self.desk, self.rack, self.size = chance, desk, rack, size

@@ -8,7 +8,6 @@ from bench import Bench, default_image
 from parity_steps import Walk
 from rows import ticks
 from started import running
-from text_cases import cases
 
 from safety import bounds, evaluate, matrix as m, parameters as p, signals as s
 from safety.image_check import CRC_STEPS
@@ -94,7 +93,7 @@ def test_a_new_kernel_has_seen_nothing_and_permits_nothing():
 
 def image_changed(kernel, steps=2 * PASS_STEPS):
     for _ in range(steps):
-        kernel.judge(1)
+        kernel.image_check.update()
     return kernel.features.value[m.F_IMAGE_CHANGED]
 
 
@@ -353,20 +352,6 @@ def test_what_an_operator_saw_is_never_that_of_a_run_before():
 
     assert len({seen(trips) for trips in (0, 1, 5, evaluate.TRIPS_END - 1)}) == 4
     assert seen(evaluate.TRIPS_END + 5) == seen(5) and seen() == seen(0)
-
-
-@cases("""parameter word fits
-    p.R_UNIT 1 True | p.R_UNIT 2 False | p.R_UNIT -1 False | p.R_MODULES 15 True
-    p.R_MODULES 16 False | p.R_MODULES -1 False | p.R_CELLS s.INT_MAX True
-    p.R_CELLS s.INT_MAX+1 False | p.R_CELLS -s.INT_MAX-1 False""")
-def test_a_kernel_refuses_words_outside_its_topology_and_integers(parameter, word, fits):
-    image = default_image(units=2, racks=3)
-    image[p.ImageMap(2, 3, m.STAGES_PER_SCOPE).rack + 2 * p.RACK_WORDS + parameter] = word
-    if fits:
-        assert Kernel(image).image is image
-    else:
-        with pytest.raises(ValueError, match="topology"):
-            Kernel(image)
 
 
 def test_a_kernel_refuses_an_image_of_another_schema_or_length():

@@ -56,5 +56,5 @@ def test_each_late_step_is_forgotten_by_itself_and_no_count_grows_on():
 def test_a_step_on_time_is_never_late(tick_ms):
     bench = Bench(default_image(tick_ms=tick_ms))
     bench.counts_late_steps = True
-    assert bench.step(5).kernel.features.value[m.F_LATE_STEPS] == 0
-    assert bench.step(1, elapsed=2).kernel.features.value[m.F_LATE_STEPS] == 1
+    assert bench.step(5).of(m.F_LATE_STEPS)[0] == 0
+    assert bench.step(1, elapsed=2).of(m.F_LATE_STEPS)[0] == 1

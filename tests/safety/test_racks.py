@@ -227,10 +227,6 @@ def test_the_bucket_of_bad_frames_is_finite_and_its_sum_a_small_number():
     desk.features.racks.bad_frames = [Small(0), Small(1000)]
     desk.rack(s.BMS_BAD_FRAMES, s.INT_MAX)
     assert desk.step().of_rack(m.F_BMS_BAD_FRAMES_RECENT) == (1000, KNOWN)
-    desk = Desk().step()
-    for count, full in ((400, 400), (900, 900), (1900, 1000), (s.INT_MAX, 1000)):
-        desk.rack(s.BMS_BAD_FRAMES, count)
-        assert desk.step().of_rack(m.F_BMS_BAD_FRAMES_RECENT) == (full, KNOWN)
 
 
 def test_the_suspicion_of_each_rack_is_that_of_its_own_signs():

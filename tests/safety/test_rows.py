@@ -210,11 +210,3 @@ def test_stands_until_the_right_reset_and_the_clear_time(name):
         assert bench.reset(REMOTE).step().out[s.RESET_RESULT] == latches.KEY_NEEDED
     assert bench.reset(ROWS[name].reset).step().out[s.RESET_RESULT] == latches.DONE
     assert bench.step().standing() == []
-
-
-# not the rows that are over in the step that sees them
-@pytest.mark.parametrize("name", [name for name in LATCHING if name not in ("44b", "44c", "44d")])
-def test_no_reset_while_the_cause_is_there(name):
-    bench, refused = tripped(name).set(s.KEY_RUN_OK, 0), {latches.NOT_CLEAR_YET, latches.KEY_NEEDED}
-    assert {bench.reset(kind).step().out[s.RESET_RESULT] for kind in (REMOTE, KEY)} <= refused
-    assert bench.standing() == [name]

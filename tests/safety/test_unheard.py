@@ -95,9 +95,7 @@ def test_of_several_modules_each_fitted_one_counts(silent, fitted, known):
 
 
 def told(plant, rack=0):
-    features = plant.kernel.features
-    of_rack = features.rack_base + rack * m.RACK_FEATURE_COUNT
-    return features.known[of_rack + m.F_TEMPERATURE_UNEXPLAINED_DDEGC]
+    return plant.of_rack(m.F_TEMPERATURE_UNEXPLAINED_DDEGC, rack)[1]
 
 
 def test_a_window_is_whole_after_half_a_minute_without_a_dead_sensor():

@@ -106,12 +106,11 @@ LAG_TICKS = 16
 
 
 def converter(bench, current_mA):
-    return bench.hold(bench.layout.unit_input(0, s.PCS_DC_CURRENT_MA), current_mA)
+    return bench.hold_unit(s.PCS_DC_CURRENT_MA, current_mA)
 
 
 def apart_dA(bench):
-    features = bench.kernel.features
-    return features.value[features.unit_base + m.F_CURRENTS_APART_DA]
+    return bench.of_unit(m.F_CURRENTS_APART_DA)[0]
 
 
 @pytest.mark.parametrize("apart_mA, trips", [(10_000, False), (10_100, True), (-10_100, True)])
@@ -134,18 +133,13 @@ def test_of_a_large_unit_5_percent_are_the_margin():
 @cases("""rack_mA rack_permille pcs_permille margin_dA
     140_000 10 10 100 | 140_000 36 36 101 | 140_000 35 35 100 | 140_000 0 72 101
     140_000 72 0 101 | 140_000 100 100 280 | 1_600_000 25 25 800 | 1_600_000 25 26 816
-    200_000 0 0 100 | 202_000 0 0 101 | 1000 100 100 100""")
+    200_000 0 0 100 | 202_000 0 0 101 | 1000 100 100 100 | (100_000,200_000) (50,50) 30 240""")
 def test_stated_sensor_errors_widen_the_margin(rack_mA, rack_permille, pcs_permille, margin_dA):
+    """The errors of two racks, 5 A and 10 A, and of their converter, 3 % of 300 A, add up."""
     stated = {"current_error_permille": rack_permille, "pcs_current_error_permille": pcs_permille}
-    kernel = Kernel(default_image(rated_current_mA=rack_mA, **stated))
+    racks = len(rack_mA) if isinstance(rack_mA, tuple) else 1
+    kernel = Kernel(default_image(racks=racks, rated_current_mA=rack_mA, **stated))
     assert kernel.features.witness.of_unit[0].margin_dA == margin_dA
-
-
-def test_stated_errors_of_all_racks_and_of_their_converter_add_up():
-    """The errors are 5 A and 10 A, and 3 % of 300 A."""
-    racks = {"rated_current_mA": (100_000, 200_000), "current_error_permille": (50, 50)}
-    kernel = Kernel(default_image(racks=2, **racks, pcs_current_error_permille=30))
-    assert kernel.features.witness.of_unit[0].margin_dA == 240
 
 
 @pytest.mark.whole
@@ -177,13 +171,11 @@ def test_an_old_value_contradicts_nothing(group):
 
 
 def known(bench):
-    features = bench.kernel.features
-    return features.known[features.unit_base + m.F_CURRENTS_APART_DA]
+    return bench.of_unit(m.F_CURRENTS_APART_DA)[1]
 
 
 def still_ms(bench, rack=0):
-    features = bench.kernel.features
-    return features.value[features.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_BMS_STILL_MS]
+    return bench.of_rack(m.F_BMS_STILL_MS, rack)[0]
 
 
 @pytest.mark.parametrize("moved_mA, counts", [(7099, False), (7100, True), (-7100, True)])
@@ -306,12 +298,6 @@ def test_an_open_rack_and_an_unknown_converter_count_nothing():
     assert still_ms(bench) == 0
 
 
-def test_of_two_units_each_has_its_own_converter():
-    bench = running(units=2, racks=3).step(5)
-    bench.hold(bench.layout.unit_input(1, s.PCS_DC_CURRENT_MA), 9000).step(5)
-    assert [still_ms(bench, rack) for rack in range(3)] == [0, 100, 0]
-
-
 @pytest.mark.parametrize("warn_ms, age_ms", [(500, 333), (2400, 1600), (3000, 2000), (6000, 2000)])
 def test_how_late_a_bms_may_tell_follows_from_its_silence(warn_ms, age_ms):
     kernel = Kernel(default_image(racks=2, bms_warn_ms=(500, warn_ms)))
@@ -328,7 +314,7 @@ def test_the_stated_errors_to_a_tenth_of_an_ampere():
 
 def test_a_converter_that_is_off_owes_nothing_at_all():
     bench = powers(running(rated_W=50_000), 0, 30_000)
-    bench.hold(bench.layout.unit_input(0, s.PCS_STATE), s.PCS_OFF).step(FULL + TICKS_PER_BLOCK)
+    bench.hold_unit(s.PCS_STATE, s.PCS_OFF).step(FULL + TICKS_PER_BLOCK)
     pair = bench.kernel.features.witness.powers[0]
     assert pair.words[pair.at + means.MEAN_SECOND] == 0
 
@@ -343,17 +329,13 @@ def test_currents_of_the_racks_are_summed_before_they_are_rounded():
 
 
 def powers(bench, measured_W, sent_W):
-    bench.hold(bench.layout.unit_input(0, s.PCS_POWER_W), measured_W)
-    return bench.hold(bench.layout.unit_input(0, s.PCS_SENT_W), sent_W)
+    bench.hold_unit(s.PCS_POWER_W, measured_W)
+    return bench.hold_unit(s.PCS_SENT_W, sent_W)
 
 
 def disobeys(bench):
     """(beyond, short) in permille of rated."""
-    features = bench.kernel.features
-    at = features.unit_base
-    return tuple(
-        [features.value[at + each] for each in (m.F_PCS_BEYOND_PERMILLE, m.F_PCS_SHORT_PERMILLE)]
-    )
+    return tuple(of_unit(bench, 0)[1:])
 
 
 @pytest.mark.parametrize(
@@ -423,13 +405,12 @@ def test_the_rating_is_divided_so_that_any_power_is_a_small_int(rated_W, beyond)
 
 def test_an_unknown_converter_neither_obeys_nor_not():
     bench = powers(running(), 0, 0).step(FULL)
-    features = bench.kernel.features
-    at = slice(*[features.unit_base + m.F_PCS_BEYOND_PERMILLE + more for more in (0, 2)])
-    assert list(features.known[at]) == [1, 1]
+    both = m.F_PCS_BEYOND_PERMILLE, m.F_PCS_SHORT_PERMILLE
+    assert [bench.of_unit(each)[1] for each in both] == [1, 1]
     bench.silence(bench.layout.unit_group(0, s.G_PCS_MEASURE)).step(130)
-    assert not any(features.known[at])
+    assert [bench.of_unit(each)[1] for each in both] == [0, 0]
     bench.speak().step(FULL - 1)
-    assert not any(features.known[at]), "what was before the silence counts no more"
+    assert [bench.of_unit(each)[1] for each in both] == [0, 0], "the silence begins it anew"
 
 
 def test_one_value_far_beyond_counts_once_and_the_range_has_an_end():
@@ -448,13 +429,6 @@ def test_one_value_far_beyond_counts_once_and_the_range_has_an_end():
     for _ in range(TICKS_PER_BLOCK - 3):
         one.add(1, 0, 0)
     assert result(one) == (1, 2500, 2500, 500_000)
-
-
-def test_a_mean_is_rounded_down_of_the_whole_sum():
-    one = pair()
-    for tick in range(FULL):
-        one.add(1, tick % 100 != 0, -(tick % 100 != 0))
-    assert result(one)[:3] == (1, 0, -1)
 
 
 def test_a_constant_below_zero_has_no_range():
@@ -483,15 +457,13 @@ def flagged(bench):
 
 
 def of_unit(bench, unit):
-    features = bench.kernel.features
-    at = features.unit_base + unit * m.UNIT_FEATURE_COUNT + m.F_CURRENTS_APART_DA
-    return list(features.value[at : at + 3])
+    return [bench.of_unit(m.F_CURRENTS_APART_DA + place, unit)[0] for place in range(3)]
 
 
 @pytest.mark.parametrize("current_mA, is_looked_at", [(10_000, 0), (10_100, 1)])
 def test_currents_that_are_apart_by_the_margin_are_not_looked_at(current_mA, is_looked_at):
     bench = two_units()
-    bench.hold(bench.layout.unit_input(1, s.PCS_DC_CURRENT_MA), current_mA)
+    bench.hold_unit(s.PCS_DC_CURRENT_MA, current_mA, 1)
     assert (2 in flagged(bench.step(2 * FULL))) == is_looked_at
 
 
@@ -501,10 +473,10 @@ def test_of_two_converters_the_one_that_errs_is_named(unit):
     quiet = [[-140, 0, 0], [-100, 0, 0]]
     assert flagged(bench) == [] and [of_unit(bench, each) for each in (0, 1)] == quiet
     assert [each.age_ms_max for each in bench.kernel.features.witness.of_unit] == [333, 400]
-    bench.hold(bench.layout.unit_input(unit, s.PCS_DC_CURRENT_MA), 40_000)
+    bench.hold_unit(s.PCS_DC_CURRENT_MA, 40_000, unit)
     assert flagged(bench.step(5)) == ([3, 5] if unit == 0 else [4]), "row 54 counts"
-    bench.hold(bench.layout.unit_input(unit, s.PCS_SENT_W), 0)
-    bench.hold(bench.layout.unit_input(unit, s.PCS_POWER_W), 100_000).step(FULL + TICKS_PER_BLOCK)
+    bench.hold_unit(s.PCS_SENT_W, 0, unit)
+    bench.hold_unit(s.PCS_POWER_W, 100_000, unit).step(FULL + TICKS_PER_BLOCK)
     assert flagged(bench) == [1 + unit]
     permille = 200 if unit else 400
     expected = [[260, 400, -400], [300, permille, -permille]][unit]
@@ -515,20 +487,12 @@ def test_of_two_converters_the_one_that_errs_is_named(unit):
     assert 1 + unit in instances and 2 - unit not in instances
 
 
-@pytest.mark.parametrize("measured_W, sent_W", [(40_000, 0), (0, 40_000)])
-def test_too_much_and_too_little_are_both_looked_at(measured_W, sent_W):
-    bench = two_units()
-    bench.hold(bench.layout.unit_input(1, s.PCS_POWER_W), measured_W)
-    bench.hold(bench.layout.unit_input(1, s.PCS_SENT_W), sent_W).step(FULL + TICKS_PER_BLOCK)
-    assert flagged(bench) == [2] and sorted(of_unit(bench, 1)[1:]) == [-80, 79], "rounded down"
-
-
 @pytest.mark.parametrize("measured, sent", [(0, 0), (1, 0), (0, 1)])
 def test_one_part_of_the_rating_is_looked_at(measured, sent):
     bench = two_units()
     part_W = bench.kernel.features.witness.of_unit[1].part_W
-    bench.hold(bench.layout.unit_input(1, s.PCS_POWER_W), measured * part_W)
-    bench.hold(bench.layout.unit_input(1, s.PCS_SENT_W), sent * part_W)
+    bench.hold_unit(s.PCS_POWER_W, measured * part_W, 1)
+    bench.hold_unit(s.PCS_SENT_W, sent * part_W, 1)
     assert flagged(bench.step(FULL + TICKS_PER_BLOCK)) == ([2] if measured or sent else [])
 
 
@@ -538,9 +502,7 @@ def test_the_time_that_it_stands_still_has_an_end():
         bench.kernel.features.witness.update(1_000_000)
         assert still_ms(bench) == 1_000_000
     state, pcs = bench.layout.rack_group(0, s.G_BMS_STATE), bench.layout.unit_group(0, 0)
-    at = bench.kernel.features.rack_base + m.F_BMS_STILL_MS
     for group, waited in ((state, 30), (pcs, 130)):
         bench.silence(group).step(waited)
-        assert not bench.kernel.features.known[at]
-        bench.speak().step(2)
-        assert bench.kernel.features.known[at]
+        assert not bench.of_rack(m.F_BMS_STILL_MS)[1]
+        assert bench.speak().step(2).of_rack(m.F_BMS_STILL_MS)[1]

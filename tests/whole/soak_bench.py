@@ -17,7 +17,7 @@ import tty
 from functools import partial
 
 from controller.config import configuration
-from controller.console import login
+from controller.console import login, users
 from controller.console.terminal import actions, process, session, view, words
 from controller.console.terminal.line import Line
 from controller.core.base import hint_codes as h
@@ -198,7 +198,7 @@ class SoakedLoop(contextlib.ExitStack):
 
     def __init__(self, path, folder, monkeypatch, step_us):
         super().__init__()
-        self.hand, self.folder = Hand(step_us), folder
+        self.hand, self.folder, self.monkeypatch = Hand(step_us), folder, monkeypatch
         self.hand.rule(monkeypatch, loop)
         self.lan = self.enter_context(socket.create_server(("127.0.0.1", 0)))
         self.lan.setblocking(False)
@@ -243,6 +243,8 @@ class SoakedLoop(contextlib.ExitStack):
         made.self_test = self_test.SelfTest(made.core.kernel.state_blocks())
         self.callback(made.self_test.close)
         made.site_clock = SiteClock(made.image, utc.WallClock(self.hand))
+        header = journal_header.journal_header(config)  # a process computes it once
+        self.monkeypatch.setattr(journal_header, "journal_header", lambda *_: header)
         made.journal = self._journal(made)
         return made
 
@@ -360,9 +362,9 @@ class RunningCabinet:
         self.rig = VirtualRig(config, self._load_W, 1, (), {"soc": 0.55})
         for wire in self.rig.controller.wires.values():
             wire.tap = None  # the observer of the rig keeps frames
-        devices = self.rig.cabinet.devices
-        # a silent I/O module latches
-        self.devices = [each for name, each in sorted(devices.items()) if "io" not in name]
+        names = [each for each in self.rig.cabinet.devices if "io" not in each]  # they latch
+        names.sort(key=lambda name: ("pcs" not in name, name))
+        self.devices = [self.rig.cabinet.devices[name] for name in names]
         self.turned = 0
         # until each device has been silent once
         self.cycle_steps = 2 * self.SILENT_STEPS * len(self.devices)
@@ -397,6 +399,7 @@ class Companions:
         self.hand.rule(monkeypatch, gateway, process)
         soaked.callback(self.close)
         monkeypatch.setattr(view, "UPDATES_MAX", 20)  # an hour, then the console forgets all
+        monkeypatch.setattr(users, "N", 2)  # a wrong password costs 0.2 s otherwise
         for _ in range(3):
             soaked.turn()
 

@@ -24,12 +24,8 @@ from controller.store import stored_record, two_copies
 from safety import channel as c, frame as f, parameters as p, peer as pe, signals as s
 
 pytestmark = pytest.mark.wire
-HINT = dict(
-    zip(
-        ("sequence", "sent_ms", "kind", "quantity", "purpose", "value_W", "valid_ms", "start_ms"),
-        "QQBBHiIQ",
-    )
-)
+HINT = "sequence sent_ms kind quantity purpose value_W valid_ms start_ms".split()
+HINT = dict(zip(HINT, "QQBBHiIQ"))
 PLACE = "command.sock"
 RIGHT = {"purpose": 0, "value_W": 0, "valid_ms": 60_000, "start_ms": 0}
 HEAD = {"sequence": "Q", "sent_ms": "Q", "start_min": "I", "slot_min": "H", "purpose": "H"}
@@ -87,16 +83,8 @@ def test_every_field_of_every_hint(fenced, make, capfd):
     assert capfd.readouterr().err == "", "refused at admission, not caught behind it"
 
 
-WHATS = (
-    *range(8),
-    oc.SET_KEY,
-    oc.ROTATE_KEY,
-    oc.REVOKE_KEY,
-    oc.LOCK_OUT,
-    oc.END_LOCK_OUT,
-    oc.APPROVE,
-    255,
-)
+OF_KEYS = oc.SET_KEY, oc.ROTATE_KEY, oc.REVOKE_KEY
+WHATS = (*range(8), *OF_KEYS, oc.LOCK_OUT, oc.END_LOCK_OUT, oc.APPROVE, 255)
 NAMES = (b"", b"anna", b"x" * 16, b"\xff" * 16, b"\0a", b"A b", b"boss")
 
 
@@ -110,16 +98,14 @@ def orders():
         yield oc.APPROVAL.pack(oc.MAGIC, what, b"anna", 0)
         yield oc.KEY_CHANGE.pack(oc.MAGIC, what, b"boss", KEY, 1)
     for kind in (oc.REMOTE_RESET, oc.KEY_RESET):
-        for place in range(4):
-            for value in ends("i"):
-                seen = [-1, 0, -1, 0]
-                seen[place] = value
-                yield oc.REQUEST.pack(oc.MAGIC, kind, *seen)
+        for place, value in itertools.product(range(4), ends("i")):
+            seen = [-1, 0, -1, 0]
+            seen[place] = value
+            yield oc.REQUEST.pack(oc.MAGIC, kind, *seen)
     for value in ends("I"):
         yield oc.APPROVAL.pack(oc.MAGIC, oc.APPROVE, b"anna", value)
-    for what in (oc.SET_KEY, oc.ROTATE_KEY, oc.REVOKE_KEY):
-        for value in ends("Q"):
-            yield oc.KEY_CHANGE.pack(oc.MAGIC, what, b"boss", KEY, value)
+    for what, value in itertools.product(OF_KEYS, ends("Q")):
+        yield oc.KEY_CHANGE.pack(oc.MAGIC, what, b"boss", KEY, value)
 
 
 @pytest.mark.parametrize("is_tripped", [False, True])

@@ -16,21 +16,10 @@ from controller.system import clock, realtime
 from controller.upstream import gateway, link, messages
 
 pytestmark = pytest.mark.wire
-HINT = {
-    "source": "boss",
-    "nonce": "00" * 8,
-    "sequence": 1,
-    "sent_ms": 1,
-    "kind": "request",
-    "quantity": "power_W",
-    "value_W": 1,
-    "valid_ms": 60_000,
-    "purpose": 0,
-    "start_ms": 0,
-    "mac": "00" * 32,
-}
-SCHEDULE = {name: HINT[name] for name in ("source", "nonce", "sequence", "sent_ms", "mac")}
-SCHEDULE |= {"start_min": 1, "slot_min": 15, "slots": [[1, 2, 3, 4]], "purpose": 0}
+SIGNED = {"source": "boss", "nonce": "00" * 8, "sequence": 1, "sent_ms": 1, "mac": "00" * 32}
+HINT = SIGNED | {"kind": "request", "quantity": "power_W", "value_W": 1, "valid_ms": 60_000}
+HINT |= {"purpose": 0, "start_ms": 0}
+SCHEDULE = SIGNED | {"start_min": 1, "slot_min": 15, "slots": [[1, 2, 3, 4]], "purpose": 0}
 JOB = {"power_W": 1, "at_s": 0, "for_s": 1}
 BYTES = (b"x", {b"x": 1}, msgpack.ExtType(1, b"x"), msgpack.Timestamp(2**33), [b"x"] * 9)
 

@@ -15,15 +15,8 @@ import sys
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEWNS, NEWNET, NEWUSER = 0x20000, 0x40000000, 0x10000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = (
-    1,
-    2,
-    4,
-    32,
-    4096,
-    16384,
-    1 << 18,
-)
+MS_RDONLY, MS_NOSUID, MS_REMOUNT, MS_BIND = 1, 2, 32, 1 << 12
+MS_REC, MS_PRIVATE = 1 << 14, 1 << 18
 MNT_DETACH = 2
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 24, 38, 47
 CAPABILITIES = {"CAP_NET_ADMIN": 12}
@@ -53,12 +46,8 @@ def unshare(flags):
 class Compare(ctypes.Structure):
     """struct scmp_arg_cmp."""
 
-    _fields_ = [
-        ("arg", ctypes.c_uint),
-        ("op", ctypes.c_int),
-        ("a", ctypes.c_uint64),
-        ("b", ctypes.c_uint64),
-    ]
+    _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int)]
+    _fields_ += [("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
 
 
 class Filter:

@@ -1,37 +1,23 @@
-"""The pages: plain data in, lines of plain ASCII out, at most 79 columns and 23 lines."""
+"""The pages: plain data in; parts of plain ASCII out, each at most 79 columns and 23 lines."""
 
 from collections.abc import Callable
 
 from controller.console.pages import alarms, devices, events, links, racks, status, trend, why
-from controller.console.pages.text import parts
 from controller.state.base import Facts
 
-# pages that may have several parts: their number
-NUMBERED: dict[str, Callable[[Facts], int]] = {
-    "why": lambda facts: 1 + len(facts["actuators"]),
-    "alarms": lambda facts: 1 + len(alarms.details(facts)),
-    "events": lambda facts: len(events.parts(facts)),
-    "racks": lambda facts: parts(facts["racks"], racks.PER_PAGE),
-    "devices": lambda facts: len(devices.parts(facts)),
-    "links": lambda facts: len(links.parts(facts)),
-}
-LINES: dict[str, Callable[..., list[str]]] = {
-    "status": status.lines,
-    "why": why.lines,
-    "alarms": alarms.lines,
-    "events": events.lines,
-    "trend": trend.lines,
-    "racks": racks.lines,
-    "devices": devices.lines,
-    "links": links.lines,
+# page: its parts, each as the lines of a screen
+PAGES: dict[str, Callable[[Facts], list[list[str]]]] = {
+    "status": status.parts,
+    "why": why.parts,
+    "alarms": alarms.parts,
+    "events": events.parts,
+    "trend": trend.parts,
+    "racks": racks.parts,
+    "devices": devices.parts,
+    "links": links.parts,
 }
 
 
 def lines(page: str, facts: Facts, number: int = 1) -> list[str]:
-    """A page as lines; number: the part of a page in NUMBERED, from 1."""
-    return LINES[page](facts, number) if page in NUMBERED else LINES[page](facts)
-
-
-def count(page: str, facts: Facts) -> int:
-    """Number of parts of this page."""
-    return NUMBERED[page](facts) if page in NUMBERED else 1
+    """A part of a page, from 1."""
+    return PAGES[page](facts)[number - 1]

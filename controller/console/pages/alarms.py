@@ -27,12 +27,16 @@ DETAILS_MAX = 19  # lines of a part
 LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 
-def lines(facts: Facts, number: int = 1) -> list[str]:
-    """Part `number` of the page (state/alarms.py): 1 the overview, then each alarm in full."""
-    if number > 1:
-        return page([*head(facts), *details(facts)[number - 2], CELLS])
+def parts(facts: Facts) -> list[list[str]]:
+    """The overview, then every alarm (state/alarms.py) in full, the most dangerous first."""
     if not facts["standing"]:
-        return page(_no_alarm(facts))
+        return [page(_no_alarm(facts))]
+    blocks = [_detail(place, row, facts) for place, row in enumerate(facts["standing"], 1)]
+    details = [page([*head(facts), *each, CELLS]) for each in filled(blocks, DETAILS_MAX)]
+    return [_overview(facts), *details]
+
+
+def _overview(facts: Facts) -> list[str]:
     besides = [*_firsts(facts), *_in_b(facts["channel_b"]), *_ahead(facts["propagation"])]
     top = [*head(facts), *_leading(facts["standing"][0], facts)]
     # the conditions of a reset and a start are more urgent than the third remedy
@@ -64,12 +68,6 @@ def _no_alarm(facts: Facts) -> list[str]:
         *_resets(facts["reset"]),
         *([last(words)] if words else []),
     ]
-
-
-def details(facts: Facts) -> list[list[str]]:
-    """[lines of a part]: every alarm with text, remedy and source, the most dangerous first."""
-    blocks = [_detail(place, row, facts) for place, row in enumerate(facts["standing"], 1)]
-    return filled(blocks, DETAILS_MAX) if blocks else []
 
 
 def _detail(place: int, row: Facts, facts: Facts) -> list[str]:

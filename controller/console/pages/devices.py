@@ -1,21 +1,15 @@
 """The page devices: one block for each site device; "-" is unknown."""
 
-from controller.console.pages.text import HEIGHT, age, filled, folded, head, page, page_of, wrapped
+from controller.console.pages.text import HEIGHT, age, filled, folded, pages, wrapped
 from controller.state.base import Facts
 from controller.state.devices import bound_by
 
 LINES_MAX = 4  # of one sentence
 
 
-def lines(facts: Facts, number: int = 1) -> list[str]:
-    """Part `number` (from 1) of the devices (state/devices.py) as lines."""
-    found = parts(facts)
-    return page([*head(facts), *found[number - 1], *page_of(number, len(found))])
-
-
 def parts(facts: Facts) -> list[list[str]]:
-    """[lines of a part], without the head."""
-    return filled(map(_block, facts["devices"]), HEIGHT - 3)
+    """The devices (state/devices.py) as parts of a page."""
+    return pages(facts, filled(map(_block, facts["devices"]), HEIGHT - 3))
 
 
 def _block(device: Facts) -> list[str]:

@@ -8,15 +8,13 @@ TEXT_AT = 12  # column where a folded text continues
 
 
 def parts(facts: Facts) -> list[list[str]]:
-    """[lines of a part]: the newest event first, each with its whole text."""
-    return filled([_lines(event) for event in facts["events"][::-1]], LINES_MAX)
-
-
-def lines(facts: Facts, number: int = 1) -> list[str]:
-    """Part `number` (from 1) of the events (state/events.py) as lines."""
-    found = parts(facts)
-    foot = spread(source(facts), f"page {number} of {len(found)}")
-    return page([*head(facts), foot, *(found[number - 1] or ["Nothing has happened."])])
+    """The events (state/events.py) as parts of a page: each with its whole text."""
+    found = filled([_lines(event) for event in facts["events"][::-1]], LINES_MAX)
+    feet = [spread(source(facts), f"page {at} of {len(found)}") for at in range(1, len(found) + 1)]
+    return [
+        page([*head(facts), foot, *(body or ["Nothing has happened."])])
+        for foot, body in zip(feet, found)
+    ]
 
 
 def _lines(event: Facts) -> list[str]:

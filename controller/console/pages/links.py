@@ -8,9 +8,7 @@ from controller.console.pages.text import (
     duration,
     filled,
     folded,
-    head,
-    page,
-    page_of,
+    pages,
     wrapped,
 )
 from controller.state.base import Facts
@@ -24,28 +22,22 @@ CAN_STATES = ("active", "warning", "passive", "bus-off", "down")
 SILENT, FROZEN = ("LATE", "never heard"), "FROZEN"
 
 
-def lines(facts: Facts, number: int = 1) -> list[str]:
-    """Part `number` (from 1) of the links (state/links.py) as lines."""
-    found = parts(facts)
-    return page([*head(facts), *found[number - 1], *page_of(number, len(found))])
-
-
 def parts(facts: Facts) -> list[list[str]]:
-    """[lines of a part] without the head. Where there are several, silent devices come first."""
+    """The links (state/links.py) as parts of a page; of several, silent devices come first."""
     devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
     about = [*_advice(devices), *_strangers(devices), *_faults(devices), *_notes(facts)]
     buses, path = [line for bus in facts["buses"] for line in _bus(bus)], _path(facts["path_delay"])
     rows = [line for device in facts["devices"] for line in _device(device)]
     whole = [HEADER, *rows, RULE, *buses, path, *about]
     if len(whole) <= ROOM + 1:
-        return [whole]
+        return pages(facts, [whole])
     about.append(path)
     tables = [[HEADER, *part] for part in filled(map(_device, devices), ROOM - 1 - len(about))]
     tables[0] = about + tables[0]
     rest = filled([[line] for line in buses], ROOM)
     if len(tables[-1]) + 1 + len(rest[0]) <= ROOM:
         tables[-1] += [RULE, *rest.pop(0)]
-    return tables + rest
+    return pages(facts, tables + rest)
 
 
 def _notes(facts: Facts) -> list[str]:

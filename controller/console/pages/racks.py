@@ -1,6 +1,6 @@
 """The page `racks`: one line per rack; "-" is unknown. If there are several parts, worst first."""
 
-from controller.console.pages.text import CELLS, RULE, folded, head, page, part, parts, scaled
+from controller.console.pages.text import CELLS, RULE, folded, head, page, scaled
 from controller.state.base import Facts
 from controller.state.racks import worst_first
 
@@ -12,18 +12,24 @@ PER_PAGE = 16
 _WAYS = ("charge", "discharge")
 
 
-def lines(facts: Facts, number: int = 1) -> list[str]:
-    """Part `number` (from 1) of the racks (state/racks.py) as lines."""
-    racks, order = facts["racks"], facts["racks"]
-    more: list[str] = []
-    count = parts(racks, PER_PAGE)
-    if count > 1:
-        order, more = worst_first(racks), [f"Page {number} of {count}, worst first."]
-    shown = part(order, number, PER_PAGE)
-    details = [] if len(racks) > 4 else [piece for rack in shown for piece in _detail(rack)]
-    return page(
-        [*head(facts), HEADER, *[line(rack) for rack in shown], RULE, *details, *more, CELLS]
-    )
+def parts(facts: Facts) -> list[list[str]]:
+    """The racks (state/racks.py) as parts of a page."""
+    racks = facts["racks"]
+    starts = range(0, len(racks), PER_PAGE)
+    if len(starts) < 2:
+        return [_part(facts, racks, [])]
+    order, words = worst_first(racks), f"of {len(starts)}, worst first."
+    return [
+        _part(facts, order[at : at + PER_PAGE], [f"Page {number} {words}"])
+        for number, at in enumerate(starts, 1)
+    ]
+
+
+def _part(facts: Facts, racks: list[Facts], more: list[str]) -> list[str]:
+    is_short = len(facts["racks"]) <= 4
+    details = [piece for rack in racks for piece in _detail(rack)] if is_short else []
+    shown = [line(rack) for rack in racks]
+    return page([*head(facts), HEADER, *shown, RULE, *details, *more, CELLS])
 
 
 def line(rack: Facts) -> str:

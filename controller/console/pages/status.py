@@ -67,13 +67,13 @@ OWN_WORDS = {
 KEY_WORDS = {"ok": "RUN", "not ok": "out of RUN", "unknown": "?"}
 
 
-def lines(facts: Facts) -> list[str]:
-    """The page (state/status.py) as lines; a full page leaves out the bands."""
+def parts(facts: Facts) -> list[list[str]]:
+    """The status (state/status.py) as the one part of a page; a full one leaves out the bands."""
     above = [*head(facts), *_safety(facts), RULE, *_power(facts)]
     below = [*_racks(facts["racks"]), RULE, *_foot(facts)]
     bands = _bands(facts["bands"]) if "bands" in facts else []
     has_room = len(above) + len(bands) + len(below) <= HEIGHT
-    return page([*above, *bands * has_room, *below])
+    return [page([*above, *bands * has_room, *below])]
 
 
 def _safety(facts: Facts) -> list[str]:

@@ -1,8 +1,7 @@
 """Parts of a page: numbers with units, times, folded sentences; an unknown value is "-"."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable
 
 from controller.core.base import reasons
 from controller.state.base import INPUT_LOW, Facts
@@ -20,7 +19,6 @@ ANY_W = (1 << 30) - 1  # larger than any limit
 NOT_WORTH_W = 50  # rounds to 0.0 kW
 # a detector reports it while its day is not set or impossible
 NO_DAY_D = int(signals.CABINET_INPUTS[signals.GAS_1_CALIBRATION_D][INPUT_LOW])
-Item = TypeVar("Item")
 
 
 def kilowatt(power_W: int | None, width: int = 0) -> str:
@@ -231,21 +229,6 @@ def filled(blocks: Iterable[list[str]], lines_max: int) -> list[list[str]]:
     return found
 
 
-def parts(items: Sequence, per_page: int) -> int:
-    """Number of parts for these items."""
-    return max(1, -(-len(items) // per_page))
-
-
-def page_of(number: int, count: int) -> list[str]:
-    """The line that says which part this is; nothing if there is one part."""
-    return [f"Page {number} of {count}."] if count > 1 else []
-
-
-def part(items: list[Item], number: int, per_page: int) -> list[Item]:
-    """The items of one part, from 1."""
-    return items[(number - 1) * per_page : number * per_page]
-
-
 def page(lines: Iterable[str]) -> list[str]:
     """HEIGHT lines of WIDTH. If there are too many, rules go first, but not the head's."""
     kept = [cut(line.rstrip()).rstrip() for line in lines]
@@ -253,3 +236,12 @@ def page(lines: Iterable[str]) -> list[str]:
         if len(kept) > HEIGHT and kept[index] == RULE:
             del kept[index]
     return kept[:HEIGHT]
+
+
+def pages(facts: Facts, bodies: list[list[str]]) -> list[list[str]]:
+    """Parts of a page, each with the head and, if there are several, its number."""
+    count = len(bodies)
+    return [
+        page([*head(facts), *body, *[f"Page {number} of {count}."] * (count > 1)])
+        for number, body in enumerate(bodies, 1)
+    ]

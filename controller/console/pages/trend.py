@@ -1,6 +1,6 @@
 """The page `trend`: each quantity of the last minutes as a line of ten levels."""
 
-from controller.console.pages.text import duration, folded, head, page, source
+from controller.console.pages.text import duration, folded, pages, source
 from controller.state.base import Facts
 
 LEVELS = "_.,-~=+*#@"
@@ -8,12 +8,12 @@ COLUMNS = 42
 GAP = " "
 
 
-def lines(facts: Facts) -> list[str]:
-    """The page (state/trend.py) as lines."""
+def parts(facts: Facts) -> list[list[str]]:
+    """The trend (state/trend.py) as the one part of a page."""
     head_line = f"{'':<11}{'':<{COLUMNS}}{'lowest':>9}{'highest':>9}{'now':>8}"
     rows = [_row(each) for each in facts["quantities"]]
     scale = f"{'':<11}{'-' + duration(facts['span_ms']):<{COLUMNS - 3}}now"
-    return page([*head(facts), head_line, *rows, "", scale, *folded("", source(facts), 2)])
+    return pages(facts, [[head_line, *rows, "", scale, *folded("", source(facts), 2)]])
 
 
 def _row(each: Facts) -> str:

@@ -1,6 +1,4 @@
-"""The page `why`: the chain from request to wire, the binding limit, the remedy, and the set-point
-without that limit. A further part explains each actuator of a site device.
-"""
+"""The page `why`: the chain from request to wire, then a part for each actuator of the site."""
 
 from controller.console.pages import actuator, causes
 from controller.console.pages.text import (
@@ -24,10 +22,13 @@ CAUSE_LINES = 4
 FEW_LINES = 6
 
 
-def lines(facts: Facts, number: int = 1) -> list[str]:
-    """Part `number` of the page (state/why.py) as lines: the battery, then each actuator."""
-    if number > 1:
-        return page([*head(facts), *actuator.block(facts["actuators"][number - 2])])
+def parts(facts: Facts) -> list[list[str]]:
+    """The parts of the page (state/why.py): the battery, then each actuator."""
+    actuators = [page([*head(facts), *actuator.block(each)]) for each in facts["actuators"]]
+    return [_battery(facts), *actuators]
+
+
+def _battery(facts: Facts) -> list[str]:
     upper = [*head(facts), *_answer(facts), "", *_table(facts), *_units(facts), ""]
     lower = _cause(facts, HEIGHT - len(upper))
     if len(upper) + len(lower) > HEIGHT:  # no room for empty lines

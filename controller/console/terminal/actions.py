@@ -19,12 +19,6 @@ from controller.system.paths import why
 from safety import latches
 
 ACKNOWLEDGED = "acknowledged"
-# command: its code of spool.CODES
-NOTES = {
-    operator_commands.RUN: "START",
-    operator_commands.STOP: "STOP",
-    operator_commands.LAMP_TEST: "LAMPS",
-}
 START = ": start it with G"
 _BYTES_MAX = 1000
 OUTPUT_BYTES_MAX = 2000
@@ -64,18 +58,16 @@ class Actions:
 
     def lock_out(self, now_us: int, who: str, is_locked: bool) -> str:
         """Lock the cabinet out in this person's name, or end the lock-out."""
-        action, code, then = "End of the lock-out", "UNLOCK", START
+        send = partial(operator_client.lock_out, self._socket, who, is_locked)
         if is_locked:
-            action, code, then = "Lock-out", "LOCK", ""
-        words = _answer(
-            lambda: operator_client.lock_out(self._socket, who, is_locked), lambda: then
-        )
-        return f"{action}: {words}.{self.note(now_us, code, who, words)}"
+            return self._ask(now_us, who, "Lock-out", "LOCK", send)
+        return self._ask(now_us, who, "End of the lock-out", "UNLOCK", send, lambda: START)
 
     def approve(self, now_us: int, who: str, code: int) -> str:
         """Approve the changes with this code in this person's name."""
-        words = _answer(lambda: operator_client.approve(self._socket, who, code), lambda: START)
-        return f"Approval: {words}.{self.note(now_us, 'APPROVE', who, f'{code:08X}: {words}')}"
+        send = partial(operator_client.approve, self._socket, who, code)
+        about = f"{code:08X}: "
+        return self._ask(now_us, who, "Approval", "APPROVE", send, lambda: START, about)
 
     def start(self, now_us: int, who: str) -> str:
         """Start the cabinet."""
@@ -84,23 +76,38 @@ class Actions:
             sentence, now = run_words.of_start(self._run_directory)
             return f": {sentence}{', see START on page 2' if now else ''}"
 
-        return self._ask(now_us, who, "Start", operator_commands.RUN, then)
+        send = partial(operator_client.ask, self._socket, operator_commands.RUN)
+        return self._ask(now_us, who, "Start", "START", send, then)
 
     def stop(self, now_us: int, who: str) -> str:
         """A controlled stop; then the cabinet is in standby."""
+        send = partial(operator_client.ask, self._socket, operator_commands.STOP)
         then = partial(run_words.of_stop, self._run_directory)
-        return self._ask(now_us, who, "Stop", operator_commands.STOP, lambda: f": {then()}")
+        return self._ask(now_us, who, "Stop", "STOP", send, lambda: f": {then()}")
 
     def lamp_test(self, now_us: int, who: str) -> str:
         """Flash the lamps."""
-        return self._ask(now_us, who, "Lamp test", operator_commands.LAMP_TEST)
+        send = partial(operator_client.ask, self._socket, operator_commands.LAMP_TEST)
+        return self._ask(now_us, who, "Lamp test", "LAMPS", send)
 
     def _ask(
-        self, now_us: int, who: str, name: str, command: int, then: Callable[[], str] = lambda: ""
+        self,
+        now_us: int,
+        who: str,
+        name: str,
+        code: str,
+        send: Callable[[], int | None],
+        then: Callable[[], str] = lambda: "",
+        about: str = "",
     ) -> str:
-        """Send a command and note it; then(): the consequence of an accepted command."""
-        words = _answer(lambda: operator_client.ask(self._socket, command), then)
-        return f"{name}: {words}.{self.note(now_us, NOTES[command], who, words)}"
+        """Send a command and note its answer. then(): the consequence once it is accepted."""
+        try:
+            answer = send()
+            words = operator_commands.words(answer)
+            words += then() if answer == operator_commands.ACCEPTED else ""
+        except (OSError, ValueError) as error:
+            words = f"not sent, {why(error)}"
+        return f"{name}: {words}.{self.note(now_us, code, who, about + words)}"
 
     def acknowledge(self, now_us: int, who: str, seen: Seen) -> str:
         """Show on all consoles that this person has seen this alarm."""
@@ -153,16 +160,6 @@ class Actions:
         if self._export is not None:
             self._export.stop()
         self._export = None
-
-
-def _answer(send: Callable[[], int | None], then: Callable[[], str]) -> str:
-    """The controller's answer to send(); then(): the end of an accepted answer."""
-    try:
-        answer = send()
-        more = then() if answer == operator_commands.ACCEPTED else ""
-    except (OSError, ValueError) as error:
-        return f"not sent, {why(error)}"
-    return operator_commands.words(answer) + more
 
 
 def _numbers(first_out: int, mask: int, peer_first_out: int, peer_mask: int) -> str:

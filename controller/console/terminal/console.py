@@ -15,48 +15,32 @@ from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 from controller.system.stop import Stop
 
 
-def add(commands: cli.Commands) -> None:
-    """Add to argparse's subparsers."""
-    cli.add(
-        commands,
-        "console",
-        _console,
-        cli.option("--tty", metavar="DEVICE", help="a serial line (default: this terminal)"),
-        cli.option(
-            "--baud",
-            type=int,
-            choices=tuple(BAUDS),
-            default=115_200,
-            metavar="BAUD",
-            help="of the serial line (%(default)s, 8N1)",
-        ),
-        cli.RUN_DIR,
-        cli.STATE_DIR,
-        cli.option(
-            "--export-dir",
-            default="/media/firebreak",
-            help="mount point of the USB stick (%(default)s)",
-        ),
-        cli.option(
-            "--idle-min",
-            type=cli.whole(1, 60),
-            default=5,
-            metavar="MINUTES",
-            help="a login ends after this time without a key (1 .. 60, %(default)s)",
-        ),
-    )
-    cli.add(
-        commands,
-        "console-user",
-        _user,
-        cli.option(
-            "what", choices=("add", "remove", "list"), help="add also replaces a user's password"
-        ),
-        cli.option("name", nargs="?"),
-        cli.STATE_DIR,
-    )
-
-
+@cli.command(
+    "console",
+    cli.option("--tty", metavar="DEVICE", help="a serial line (default: this terminal)"),
+    cli.option(
+        "--baud",
+        type=int,
+        choices=tuple(BAUDS),
+        default=115_200,
+        metavar="BAUD",
+        help="of the serial line (%(default)s, 8N1)",
+    ),
+    cli.RUN_DIR,
+    cli.STATE_DIR,
+    cli.option(
+        "--export-dir",
+        default="/media/firebreak",
+        help="mount point of the USB stick (%(default)s)",
+    ),
+    cli.option(
+        "--idle-min",
+        type=cli.whole(1, 60),
+        default=5,
+        metavar="MINUTES",
+        help="a login ends after this time without a key (1 .. 60, %(default)s)",
+    ),
+)
 def _console(arguments: Namespace) -> int:
     if not (arguments.tty or os.isatty(0) and os.isatty(1)):
         raise cli.Ended(WRONG_INPUT, "this is not a terminal; for a serial line: --tty /dev/ttyS0")
@@ -97,6 +81,14 @@ def _serve(arguments: Namespace, line: Line) -> int:
     return DONE
 
 
+@cli.command(
+    "console-user",
+    cli.option(
+        "what", choices=("add", "remove", "list"), help="add also replaces a user's password"
+    ),
+    cli.option("name", nargs="?"),
+    cli.STATE_DIR,
+)
 def _user(arguments: Namespace) -> int:
     name, what, place = arguments.name, arguments.what, arguments.state_dir
     if (name is None) != (what == "list"):

@@ -1,6 +1,5 @@
 """A line that a person types at the console."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.console.terminal import keys
@@ -8,14 +7,13 @@ from controller.console.terminal import keys
 
 @dataclass
 class Question:
-    """`then(answer, now_us)` gets the answer."""
+    """The question, its answer so far, and when it was asked."""
 
     text: str
-    then: Callable[[str, int], None]
-    asked_us: int
     is_hidden: bool = False
     characters_max: int = 64
     typed: str = ""
+    asked_us: int = 0
 
     def shown(self) -> str:
         """The question and the typed answer."""

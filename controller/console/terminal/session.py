@@ -2,8 +2,7 @@
 through `actions`. The module has no terminal and no clock, so a test needs only keys.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Generator
 
 from controller.console import users
 from controller.console.login import Actor, Failures
@@ -22,6 +21,8 @@ SHOWN: dict[str, tuple[str, str]] = dict.fromkeys("RA", ("alarms", "the alarms")
     "V": ("approval", "the changes")
 }
 ACTIONS = ("E", "T", "G", "S", "K", *SHOWN)
+# what a key does: questions out, answers in, at the end the message for the person
+Flow = Generator[Question, str, str | None]
 # {key: (question, past participle, name in Actions)}
 CONFIRMED = {
     "G": ("Start: it closes once the checklist is complete", "started", "start"),
@@ -51,6 +52,7 @@ class Session:
         self._state_directory, self._where, self._idle_us = state_directory, where, idle_us
         self.page, self.part = "status", 0
         self.question: Question | None = None
+        self._flow: Flow = self._command("")
         self.seen: Seen | int | None = None
         self.who: str | None = None
         self.is_break_glass = self.wants_end = self.is_redraw = False
@@ -113,7 +115,7 @@ class Session:
         if key == keys.REDRAW:
             self.is_redraw = True
         elif self.question is not None:
-            self._answer(self.question, key, now_us)
+            self._answer(self.question, key)
         elif key.upper() in words.PAGES:
             page = words.PAGES[key.upper()]
             self.is_redraw = self.page == page
@@ -121,167 +123,150 @@ class Session:
         elif key in " nNbB":
             self.part += -1 if key in "bB" else 1
         else:
-            self._command(key.upper(), now_us)
+            self._flow = self._command(key.upper())
+            self._go_on(None)
 
     def _turn_to(self, page: str) -> None:
         self.page, self.part, self.seen = page, 0, None
 
-    def _command(self, key: str, now_us: int) -> None:
-        if key in ("Q", keys.INTERRUPT):
-            self.log_out(now_us, "by key")
-            self.wants_end = True
-        elif key == "L":
-            self._login(now_us)
-        elif key in SHOWN and self.page != SHOWN[key][0]:
-            self._turn_to(SHOWN[key][0])
-            self.say(f"Look at {SHOWN[key][1]}, then press the key again.", now_us)
-        elif key in ACTIONS:
-            self._act(key, now_us)
-
-    def _answer(self, question: Question, key: str, now_us: int) -> None:
+    def _answer(self, question: Question, key: str) -> None:
         if key in (keys.CANCEL, keys.INTERRUPT):
             self.question = None
-            self.say("Nothing done.", now_us)
+            self.say("Nothing done.", self._key_us)
         elif key == keys.ENTER:
             self.question = None
-            question.then(question.typed, now_us)
+            self._go_on(question.typed)
         else:
             question.edit(key)
 
+    def _go_on(self, answer: str | None) -> None:
+        """Continue what a key does, with the answer to its question."""
+        try:
+            self.question = next(self._flow) if answer is None else self._flow.send(answer)
+            self.question.asked_us = self._key_us
+        except StopIteration as end:
+            if end.value is not None:
+                self.say(end.value, self._key_us)
+
+    def _command(self, key: str) -> Flow:
+        if key in ("Q", keys.INTERRUPT):
+            self.log_out(self._key_us, "by key")
+            self.wants_end = True
+        elif key == "L":
+            return (yield from self._login())
+        elif key in SHOWN and self.page != SHOWN[key][0]:
+            self._turn_to(SHOWN[key][0])
+            return f"Look at {SHOWN[key][1]}, then press the key again."
+        elif key in ACTIONS:
+            if self.who is None:
+                return "Log in first: press L."
+            return (yield from self._act(key, self.who))
+        return None
+
     # -- login
 
-    def _login(self, now_us: int) -> None:
-        wait_us = self._failures.wait_us(now_us)
+    def _login(self) -> Flow:
+        wait_us = self._failures.wait_us(self._key_us)
         if self.who is not None:
-            self.log_out(now_us, "by key")
-        elif wait_us:
-            self.say(
-                f"{self._failures.count} failed logins here: wait {_seconds(wait_us)} s.", now_us
-            )
-        elif self._actor.other():
-            self._taken(now_us)
-        else:
-            self.question = Question("Name:", self._named, now_us, characters_max=16)
-
-    def _taken(self, now_us: int) -> None:
-        self.say(f"One person acts at a time: ACTS{self._actor.other()}. You may look.", now_us)
-
-    def _named(self, name: str, now_us: int) -> None:
+            self.log_out(self._key_us, "by key")
+            return None
+        if wait_us:
+            return f"{self._failures.count} failed logins here: wait {_seconds(wait_us)} s."
+        if self._actor.other():
+            return self._taken()
+        name = yield Question("Name:", characters_max=16)
+        if not name:
+            return "Nothing done."
+        if not users.NAME.fullmatch(name):
+            return "A name is 1 .. 16 of a-z, 0-9 and _, a letter first."
         text = "Password:"
         if self._view.is_key_out:
             text = "Password (key is out of RUN: Enter alone is break-glass, recorded):"
-        if not name:
-            self.say("Nothing done.", now_us)
-        elif not users.NAME.fullmatch(name):
-            self.say("A name is 1 .. 16 of a-z, 0-9 and _, a letter first.", now_us)
-        else:
-            self.question = Question(text, partial(self._identified, name), now_us, is_hidden=True)
+        return self._identified(name, (yield Question(text, is_hidden=True)))
 
-    def _identified(self, name: str, password: str, now_us: int) -> None:
-        is_break_glass = not password and bool(self._view.is_key_out)
+    def _taken(self) -> str:
+        return f"One person acts at a time: ACTS{self._actor.other()}. You may look."
+
+    def _identified(self, name: str, password: str) -> str:
+        now_us, is_break_glass = self._key_us, not password and bool(self._view.is_key_out)
         if not password and not is_break_glass:
-            line = "No password, and the key is not known to be out of RUN: no login."
-            return self.say(line, now_us)
+            return "No password, and the key is not known to be out of RUN: no login."
         if not self._failures.begin(now_us):  # another try failed while this question was open
-            return self.say("Wait: a login has just failed here.", now_us)
+            return "Wait: a login has just failed here."
         try:
             is_right = is_break_glass or users.is_right(self._state_directory, name, password)
         except UserError as error:
-            return self.say(f"No login: {error}", now_us)
+            return f"No login: {error}"
         if not is_right:
-            return self._failed(name, now_us)
+            text = f"login failed, number {self._failures.count}"
+            noted = self._actions.note(now_us, "FAIL", name, text)
+            wait_s = _seconds(self._failures.wait_us(now_us))
+            return f"Wrong name or password; the next try in {wait_s} s.{noted}"
         self._failures.passed()
         if not self._actor.take(f"{' BY KEY' if is_break_glass else ''}: {name} at {self._where}"):
-            return self._taken(now_us)
+            return self._taken()
         self.who, self.is_break_glass = name, is_break_glass
         event, text, line = "LOGIN", "logged in", f"{name} is logged in."
         if is_break_glass:
             event, text = "GLASS", "logged in without a password, key out of RUN"
             line = f"BREAK-GLASS: {name} acts without a password until the key is back."
-        return self.say(line + self._actions.note(now_us, event, name, text), now_us)
-
-    def _failed(self, name: str, now_us: int) -> None:
-        noted = self._actions.note(
-            now_us, "FAIL", name, f"login failed, number {self._failures.count}"
-        )
-        wait_s = _seconds(self._failures.wait_us(now_us))
-        self.say(f"Wrong name or password; the next try in {wait_s} s.{noted}", now_us)
+        return line + self._actions.note(now_us, event, name, text)
 
     # -- actions
 
-    def _act(self, key: str, now_us: int) -> None:
-        if self.who is None:
-            self.say("Log in first: press L.", now_us)
-        elif key == "E":
-            self._ask_export(now_us)
-        elif key == "T":
-            self.say(self._actions.lamp_test(now_us, self.who), now_us)
-        elif key in CONFIRMED:
+    def _act(self, key: str, who: str) -> Flow:
+        actions, seen = self._actions, self.seen
+        if key == "E":
+            return (yield from self._export())
+        if key == "T":
+            return actions.lamp_test(self._key_us, who)
+        if key in CONFIRMED:
             text, participle, name = CONFIRMED[key]
-            self._ask_yes(text, participle, getattr(self._actions, name), now_us)
-        elif key == "K":
-            self._ask_lock_out(self._view.locked_out_by, now_us)
-        elif self.seen is None:
-            self.say("This page shows nothing of it.", now_us)
-        elif key == "V":
+            return (yield from self._if_yes(text, participle, getattr(actions, name)))
+        if key == "K":
+            return (yield from self._lock_out(self._view.locked_out_by))
+        if seen is None:
+            return "This page shows nothing of it."
+        if not isinstance(seen, Seen):
             text = "Approve these changes, the key out of RUN"
-            self._ask_yes(text, "approved", self._actions.approve, now_us, self.seen)
-        elif key == "A" and isinstance(self.seen, Seen):
-            self.say(self._actions.acknowledge(now_us, self.who, self.seen), now_us)
-        elif isinstance(self.seen, Seen):
-            self._ask_reset(self.seen, now_us)
-
-    def _ask_reset(self, seen: Seen, now_us: int) -> None:
+            return (yield from self._if_yes(text, "approved", actions.approve, seen))
+        if key == "A":
+            return actions.acknowledge(self._key_us, who, seen)
         with_key = bool(self._view.is_key_out)
         how = "key reset" if with_key else f"remote reset, {seen.left} left"
-        self._ask_yes(
-            f"{how} of {seen.words[:42]}", "reset", self._actions.reset, now_us, seen, with_key
-        )
+        text = f"{how} of {seen.words[:42]}"
+        return (yield from self._if_yes(text, "reset", actions.reset, seen, with_key))
 
-    def _ask_lock_out(self, by: str | None, now_us: int) -> None:
+    def _lock_out(self, by: str | None) -> Flow:
         """Lock out, or end the lock-out that the screen showed when the key was pressed."""
         text, participle = "Lock out: it stops, opens, and stays open", "locked out"
         if by is not None:
             text, participle = f"End the lock-out by {by}: then standby", "changed"
-        self._ask_yes(text, participle, self._actions.lock_out, now_us, by is None)
+        return (yield from self._if_yes(text, participle, self._actions.lock_out, by is None))
 
-    def _ask_yes(
-        self, text: str, participle: str, act: Callable[..., str], now_us: int, *details: object
-    ) -> None:
-        """Ask; after a typed yes, and if the login still holds, show act(now_us, who, *details)."""
-        then = partial(self._confirmed, participle, act, details)
-        self.question = Question(f"{text}: type yes", then, now_us, characters_max=3)
-
-    def _confirmed(
-        self, participle: str, act: Callable[..., str], details: tuple, typed: str, now_us: int
-    ) -> None:
+    def _if_yes(
+        self, text: str, participle: str, act: Callable[..., str], *details: object
+    ) -> Flow:
+        """Ask; act(now_us, who, *details) after a typed yes, if the login still holds."""
+        typed = yield Question(f"{text}: type yes", characters_max=3)
         if typed.lower() != "yes":
-            self.say(f"Nothing {participle}.", now_us)
-        elif self.who is None:
-            self.say(f"Not {participle}: the login has ended.", now_us)
-        else:
-            self.say(act(now_us, self.who, *details), now_us)
+            return f"Nothing {participle}."
+        if self.who is None:
+            return f"Not {participle}: the login has ended."
+        return act(self._key_us, self.who, *details)
 
-    def _ask_export(self, now_us: int) -> None:
+    def _export(self) -> Flow:
         if self.page != "export":
             self._turn_to("export")
-        text = "Export (e)vents, (s)econds or (c)aptures:"
-        self.question = Question(text, self._ask_day, now_us, characters_max=1)
-
-    def _ask_day(self, typed: str, now_us: int) -> None:
-        what = WHAT.get(typed.lower())
-        if what is None:
-            return self.say("Nothing exported: allowed is e, s or c.", now_us)
-        text, then = "From which day (2026-03-14, Enter: all):", partial(self._export, what)
-        self.question = Question(text, then, now_us, characters_max=19)
-        return None
-
-    def _export(self, what: str, since: str, now_us: int) -> None:
+        kind = yield Question("Export (e)vents, (s)econds or (c)aptures:", characters_max=1)
+        if kind.lower() not in WHAT:
+            return "Nothing exported: allowed is e, s or c."
+        since = yield Question("From which day (2026-03-14, Enter: all):", characters_max=19)
         if since and not _is_moment(since):
-            return self.say("Nothing exported: a day is written 2026-03-14.", now_us)
+            return "Nothing exported: a day is written 2026-03-14."
         if self.who is None:
-            return self.say("Not exported: the login has ended.", now_us)
-        return self.say(self._actions.export(now_us, self.who, what, since), now_us)
+            return "Not exported: the login has ended."
+        return self._actions.export(self._key_us, self.who, WHAT[kind.lower()], since)
 
 
 def _seconds(time_us: int) -> int:

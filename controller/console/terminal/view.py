@@ -141,13 +141,14 @@ class View:
         facts = seen.facts(name)
         if name == "alarms":
             return _alarms(facts, part, extra)
+        parts = pages.PAGES[name](facts)[:PAGES_MAX]
         body = [
             words.at_console(line)
-            for number in range(1, min(PAGES_MAX, pages.count(name, facts)) + 1)
-            for line in pages.lines(name, facts, number)[2:]
+            for lines in parts
+            for line in lines[HEAD_ROWS:]
             if not line.startswith((CELLS, "Page "))
         ]
-        return _cut(pages.lines(name, facts)[:2], [*body, *extra], part)
+        return _cut(parts[0][:HEAD_ROWS], [*body, *extra], part)
 
 
 def _is_behind(seen: watch.Watch) -> bool:
@@ -181,15 +182,11 @@ def _seen(facts: Facts) -> Seen | None:
 
 def _alarms(facts: Facts, part: int, extra: Iterable[str]) -> Page:
     """One part of the alarms; extra: lines for the end of the first part."""
-    count = pages.count("alarms", facts)
-    part %= count
-    head: list[str] = []
-    body: list[str] = []
-    for at, line in enumerate(pages.lines("alarms", facts, part + 1)):
-        if not line.startswith(CELLS):
-            (head if at < HEAD_ROWS else body).append(words.at_console(line))
-    body = fitted([*body, *extra] if part == 0 else body)
-    return Page(head, body[:BODY_ROWS], part, count, _seen(facts))
+    parts = pages.PAGES["alarms"](facts)
+    part %= len(parts)
+    lines = [words.at_console(line) for line in parts[part] if not line.startswith(CELLS)]
+    body = fitted([*lines[HEAD_ROWS:], *(extra if part == 0 else ())])
+    return Page(lines[:HEAD_ROWS], body[:BODY_ROWS], part, len(parts), _seen(facts))
 
 
 def _cut(head: list[str], body: list[str], part: int) -> Page:

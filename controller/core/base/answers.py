@@ -6,7 +6,7 @@ interval that may exclude 0. The obligation of the highest rank is applied last 
 word; a limit beats every obligation. All powers are W at the AC terminals, > 0 discharges.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from controller.core.base import reasons
 from controller.core.base.integers import within
@@ -29,9 +29,7 @@ class PowerInterval:
     def narrow(
         self, charge_W_max: int, charge_reason: int, discharge_W_max: int, discharge_reason: int
     ) -> None:
-        """Both powers >= 0, W; below 0 counts as 0. Of equal bounds the lower reason code is
-        named.
-        """
+        """Powers >= 0, W; below 0 counts as 0. Of equal bounds the lower reason code is named."""
         low_W = -charge_W_max if charge_W_max > 0 else 0
         if low_W > self.low_W or low_W == self.low_W and charge_reason < self.low_reason:
             self.low_W, self.low_reason = low_W, charge_reason
@@ -74,25 +72,13 @@ class Obligations:
         return value_W, reason
 
     def short(self, value_W: int) -> tuple:
-        """(W missing, reason) of the highest rank that value_W does not meet; (0, NONE) when all
-        are met.
-        """
+        """(W missing, reason) of the highest rank that is not met; (0, NONE) if all are."""
         for each in reversed(self.standing):
             if value_W < each.low_W:
                 return min(each.low_W - value_W, WIDE_W), each.low_reason
             if value_W > each.high_W:
                 return min(value_W - each.high_W, WIDE_W), each.high_reason
         return 0, reasons.NONE
-
-
-class TakesAnswers(Protocol):
-    """The chain that an answer enters (setpoint.Chain)."""
-
-    caps: PowerInterval
-    limits: PowerInterval
-    obligations: Obligations
-    base: "BaseRequest"
-    fast: "BaseRequest"
 
 
 class Cap(NamedTuple):
@@ -103,19 +89,11 @@ class Cap(NamedTuple):
     discharge_W_max: int
     discharge_reason: int
 
-    def enter(self, chain: "TakesAnswers") -> None:
-        """Take its place in the chain."""
-        chain.caps.narrow(*self)
-
 
 class Limit(Cap):
     """Narrows everything, obligations too."""
 
     __slots__ = ()
-
-    def enter(self, chain: "TakesAnswers") -> None:
-        """Take its place in the chain."""
-        chain.limits.narrow(*self)
 
 
 class Obligation(NamedTuple):
@@ -127,20 +105,12 @@ class Obligation(NamedTuple):
     high_W: int
     high_reason: int
 
-    def enter(self, chain: "TakesAnswers") -> None:
-        """Take its place in the chain."""
-        chain.obligations.add(self)
-
 
 class BaseRequest(NamedTuple):
     """The slow part of the request."""
 
     power_W: int
     reason: int
-
-    def enter(self, chain: "TakesAnswers") -> None:
-        """Take its place in the chain."""
-        chain.base = self
 
 
 NO_REQUEST = BaseRequest(0, reasons.NONE)
@@ -151,16 +121,9 @@ class FastRequest(BaseRequest):
 
     __slots__ = ()
 
-    def enter(self, chain: "TakesAnswers") -> None:
-        """Take its place in the chain."""
-        chain.fast = self
-
 
 class ForDevice(NamedTuple):
-    """An answer for an actuator of a site device; every other answer is for the battery.
-
-    actuator: its number, from 0 in the order of Control.actuators.
-    """
+    """Answer for actuator number `actuator` of Control.actuators; others are for the battery."""
 
     actuator: int
     answer: "Cap | Obligation | BaseRequest"
@@ -181,10 +144,5 @@ def grid_obligation(
     low_up_W, high_down_W = -(-low_W // quantum_W) * quantum_W, high_W // quantum_W * quantum_W
     if low_up_W > high_down_W:
         low_up_W, high_down_W = low_W, high_W
-    return Obligation(
-        rank,
-        within(low_up_W, -WIDE_W, WIDE_W),
-        imported[1],
-        within(high_down_W, -WIDE_W, WIDE_W),
-        exported[1],
-    )
+    low_W, high_W = [within(end_W, -WIDE_W, WIDE_W) for end_W in (low_up_W, high_down_W)]
+    return Obligation(rank, low_W, imported[1], high_W, exported[1])

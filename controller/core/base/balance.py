@@ -8,8 +8,7 @@ reported the import. So each signal is compared with the others:
     2. Off the grid the grid meter reads 0. If it does not, contact or meter is wrong.
     3. A set that does not run gives no power. A bus without a voltage has no source.
     4. The powers add up to 0. If they do not, a single power is wrong only if another value within
-       its physical range closes the sum. If this holds for one power alone, that power is wrong.
-       If it holds for several, which one is wrong stays open: they are doubtful.
+       its physical range closes the sum. If this holds for several, they are doubtful.
 
 An unknown power may have any value within its range. So with few measurements the sum always
 closes, and the check finds nothing. All powers in W. Pure: no time, no memory; the caller decides
@@ -34,49 +33,37 @@ SMALL_PARTS, SMALL_PARTS_BLIND = 2, 25
 
 
 class Source(NamedTuple):
-    """A PV inverter or a generator set. runs: as a set reports it; is_due: it has been asked to run
-    for so long that it should give power; is_warming: it has just come up as asked, and need not
-    give power yet.
-    """
+    """A PV inverter or a generator set."""
 
     power_W: int | None
     rated_W: int
-    runs: int | None = None
-    is_due: bool = False
-    is_warming: bool = False
+    runs: int | None = None  # as a set reports it
+    is_due: bool = False  # it has been asked to run for so long that it should give power
+    is_warming: bool = False  # it has just come up as asked, and need not give power yet
 
 
 class Readings(NamedTuple):
-    """Reports of the devices of a site at one moment; None is unknown.
+    """Reports of the devices of a site at one moment; None is unknown."""
 
-    grid_W > 0 imports, battery_W > 0 discharges. others_W: draw that no meter sees, as it was on
-    the grid. is_dead: a fitted load meter does not answer: its bus has no voltage, or the meter has
-    failed. is_off_grid: by the contact of the transfer switch. is_calm: the load has not moved for
-    as long as a reading may be old, so that readings of different moments add up.
-    is_contact_doubted: the contact of the transfer switch has been contradicted.
-    """
-
-    is_off_grid: bool
+    is_off_grid: bool  # by the contact of the transfer switch
     is_forming: bool
-    is_dead: bool
+    is_dead: bool  # a fitted load meter does not answer: no voltage, or the meter has failed
+    # the load has not moved for as long as a reading may be old: different moments add up
     is_calm: bool
-    grid_W: int | None
+    grid_W: int | None  # > 0 imports
     load_W: int | None
-    battery_W: int | None
+    battery_W: int | None  # > 0 discharges
     setpoint_W: int
     battery_rated_W: int
     connection_W: int
-    others_W: int
+    others_W: int  # draw that no meter sees, as it was on the grid
     sets: tuple[Source, ...]
     suns: tuple[Source, ...]
-    is_contact_doubted: bool = False
+    is_contact_doubted: bool = False  # the contact of the transfer switch has been contradicted
 
 
 class Term(NamedTuple):
-    """One power of the sum, with its sign: the range by its reading, and the possible range.
-
-    is_sure: another measurement confirms it.
-    """
+    """A power of the sum, signed: by its reading, and what is possible; is_sure: confirmed."""
 
     signal: int
     low_W: int

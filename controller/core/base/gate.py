@@ -43,9 +43,7 @@ def frame_crc(data: bytes) -> int:
 
 
 class Gate:
-    """Checks the frames of one converter; remembers the last bytes whose form was right, as they
-    repeat.
-    """
+    """Checks the frames of one converter; knows the last right bytes again, as they repeat."""
 
     def __init__(self, unit_id: int, address: int, exponent: int):
         """unit_id; address of the first register of WSet, which counts 10^exponent W (-3 .. 3, else
@@ -61,9 +59,7 @@ class Gate:
         self._raw = 0
 
     def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
-        """reasons.NONE if `frame` (bytes, a whole RTU frame) may be sent, else the reason code;
-        limits >= 0, W.
-        """
+        """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
         if frame != self._frame:
             code = self._form(frame)
             if code:

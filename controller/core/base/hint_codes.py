@@ -4,6 +4,8 @@ A number that was ever given keeps its meaning for good: senders and records hol
 remedy go to people, name and label (H31) to both. ../hints/wire.py has the layout of the datagrams.
 """
 
+from controller.core.base.texts import Text, of_codes
+
 # Slots of the image in which hints enter, and the words of one.
 HINT_SLOTS = 8
 SLOT = ("source", "kind", "quantity", "value_W", "valid_ms", "start_ms")
@@ -33,187 +35,97 @@ QUANTITIES = {
 PRICE_IS_NEGATIVE, STEP_W = 6, 7
 NOTICES = {PRICE_IS_NEGATIVE: "price_is_negative", STEP_W: "step_W"}
 KIND_OF = {
-    0: HEARTBEAT,
-    CHARGE_W_MAX: CAP,
-    DISCHARGE_W_MAX: CAP,
-    POWER_W: REQUEST,
-    IMPORT_W_MAX: GRID_CAP,
-    EXPORT_W_MAX: GRID_CAP,
-    PRICE_IS_NEGATIVE: NOTICE,
-    STEP_W: NOTICE,
+    **{0: HEARTBEAT, POWER_W: REQUEST},
+    **dict.fromkeys((CHARGE_W_MAX, DISCHARGE_W_MAX), CAP),
+    **dict.fromkeys((IMPORT_W_MAX, EXPORT_W_MAX), GRID_CAP),
+    **dict.fromkeys(NOTICES, NOTICE),
 }
 
 ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones before it
 
 # Taken.
-GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED, LATER, FARTHER = range(
-    1, 10
-)
+GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED = range(1, 6)
+FALLBACK_RULES, MOVED, LATER, FARTHER = range(6, 10)
 # Not from anybody we know: no reply ever goes out, they are only counted.
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
 # Refused: right key, but not taken.
-OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND, WRONG_QUANTITY, WRONG_VALUE = range(
-    21, 28
-)
-START_FAR, WRONG_SLOT = 28, 29
+OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND = range(21, 26)
+WRONG_QUANTITY, WRONG_VALUE, START_FAR, WRONG_SLOT = range(26, 30)
 VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY, OTHERS_SCHEDULE = range(30, 36)
 # Said by the upstream gateway, which has no key, and by tools: the controller never sends them.
 NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)
 
-_SAY_HELLO = "Send a hello (FBQ1), take nonce, uptime and sequence from the answer, sign again."
-TEXTS = {  # code -> (name, sentence, remedy)
-    GRANTED: (
-        "granted",
-        "The hint is in force as asked.",
-        "Renew it when a third of its validity has passed.",
-    ),
-    LIMITED: (
-        "granted, less in effect",
-        "The hint is in force; limits leave less than it asks for.",
-        "Read the reasons of the available power and the binding one; nothing need be sent again.",
-    ),
-    CHARGING_ONLY: (
-        "only narrows charging",
-        "The source lacks the role grid_cap: its import maximum narrows charging.",
-        "Give the source the role grid_cap in site.toml if it is to oblige the battery.",
-    ),
-    RESTING: (
-        "rests on a quota",
-        "The request is known but rests: its energy of this hour is spent.",
-        "Wait, or raise energy_Wh_per_h_max of the source in site.toml.",
-    ),
-    OUTRANKED: (
-        "outranked",
-        "The request is known; another source's request comes first.",
-        "Nothing: it acts when the other one expires.",
-    ),
-    FALLBACK_RULES: (
-        "waits for a heartbeat",
-        "The hint is known; after an expiry the fallback rules until then.",
-        "Send a heartbeat that is valid as long as the hint.",
-    ),
-    MOVED: (
-        "moved by an obligation",
-        "The request is known; an obligation at the grid wants another power.",
-        "Nothing: it acts when the obligation allows it; low_reason and high_reason say whose "
-        "that is.",
-    ),
-    LATER: (
-        "begins later",
-        "The hint is stored and begins at its start time; a newer one of its quantity replaces it.",
-        "Nothing. After a restart of the controller send it again.",
-    ),
-    FARTHER: (
-        "farther than the steps known",
-        "The source has four nearer steps to come, so this one is not stored.",
-        "Send it again when the first of them has passed.",
-    ),
-    WRONG_LENGTH: (
-        "wrong length",
-        "A datagram had the length of no message: hint 88 or 96 bytes, hello, status 20, schedule "
-        "88 + 14 for each of at most 96 slots.",
-        "Send the fixed layout, one hint per datagram.",
-    ),
-    WRONG_MAGIC: (
-        "wrong magic",
-        "A datagram began with none of FBH1, FBH2, FBQ1, FBS1, FBP1, FBG1.",
-        "Use this version's layout.",
-    ),
-    UNKNOWN_SOURCE: (
-        "unknown source",
-        "A datagram named a source that site.toml does not have.",
-        "Add [source.NAME] to site.toml or correct the name.",
-    ),
-    NO_KEY: ("no key", "The source has no key here.", "firebreak key create NAME"),
-    BAD_MAC: (
-        "bad MAC",
-        "The authentication code does not fit the key of the source.",
-        "Compare fingerprints (firebreak key list); sign all bytes before it.",
-    ),
-    OTHER_BOOT: (
-        "other boot",
-        "The nonce is not of this run of the controller: it has restarted.",
-        _SAY_HELLO,
-    ),
-    OLD_SEQUENCE: (
-        "old sequence",
-        "The sequence is not above the last one taken: replayed or reordered.",
-        "Count up by one per hint; a hello tells the highest one seen.",
-    ),
-    TOO_LATE: ("too late", "The hint was sent more than 2 s ago.", _SAY_HELLO),
-    TOO_EARLY: ("sent in the future", "The hint says it was sent later than now.", _SAY_HELLO),
-    UNKNOWN_KIND: ("unknown kind", "There is no such kind of hint.", "Send kind 1 .. 6."),
-    WRONG_QUANTITY: (
-        "wrong quantity",
-        "The quantity does not belong to this kind.",
-        "cap: 1, 2; request, exact: 3; grid_cap: 4, 5; heartbeat: 0; notice: 6, 7.",
-    ),
-    WRONG_VALUE: (
-        "value out of range",
-        "The value is outside what the quantity may be.",
-        "Send W: 0 .. 10^9 for a maximum, -10^9 .. 10^9 for a request or a step, 0 for a "
-        "heartbeat; 0 or 1 for a negative price.",
-    ),
-    START_FAR: (
-        "starts too late",
-        "The hint begins more than an hour ahead, the schedule more than a week ahead, or a "
-        "heartbeat has a start time.",
-        "Send it later, or send a schedule, whose start is in minutes since 1970; a heartbeat "
-        "begins at once.",
-    ),
-    WRONG_SLOT: (
-        "wrong slot",
-        "The header or a slot of the schedule is not allowed; nothing of it was taken.",
-        "Slots of 1 .. 60 min. Grid cap 0 .. 10^9 W, battery low <= high within +-10^9 W, or "
-        "-2^31 for no bound; reserve 0 .. 1000 permille.",
-    ),
-    VALID_SHORT: (
-        "valid for too short",
-        "The validity is shorter than 1 s.",
-        "Send valid for >= 1 s.",
-    ),
-    VALID_LONG: (
-        "valid for too long",
-        "The validity is longer than the source may ask for.",
-        "Send a shorter validity and renew it.",
-    ),
-    ROLE: (
-        "role not allowed",
-        "The role of the source does not include this kind.",
-        "Raise role of the source in site.toml, or send what it may.",
-    ),
-    RATE: (
-        "too many a second",
-        "The source sends more hints a second than it may.",
-        "Send less often: once per third of the validity is enough.",
-    ),
-    BUSY: ("busy", "Too many hints came in this tick.", "Send it again with the next sequence."),
-    OTHERS_SCHEDULE: (
-        "another's schedule",
-        "The schedule of a source that comes first is in force, and its heartbeat is valid.",
-        "Wait until that source ends its schedule, or change priority in site.toml.",
-    ),
-    NOT_UNDERSTOOD: (
-        "not understood",
-        "The message is no hint, schedule, hello, status, head or ask as described.",
-        "Read controller/upstream/SENDING.md.",
-    ),
-    NO_CONTROLLER: (
-        "no controller",
-        "No controller runs in the run directory.",
-        "See firebreak status.",
-    ),
-    NO_ANSWER: (
-        "no answer",
-        "No answer came within 2 s. The hint may be in effect all the same.",
-        "firebreak sources counts unknown sources, wrong keys and answers not taken.",
-    ),
-    CROWDED: (
-        "too many connections",
-        "The gateway serves as many connections as it can.",
-        "Close connections that are not used; one carries many hints.",
-    ),
-}
+# constant | name | sentence | remedy
+_TEXTS = """
+GRANTED | granted | The hint is in force as asked. | Renew it when a third of its validity has
+  passed.
+LIMITED | granted, less in effect | The hint is in force; limits leave less than it asks for. | Read
+  the reasons of the available power and the binding one; nothing need be sent again.
+CHARGING_ONLY | only narrows charging | The source lacks the role grid_cap: its import maximum
+  narrows charging. | Give the source the role grid_cap in site.toml if it is to oblige the battery.
+RESTING | rests on a quota | The request is known but rests: its energy of this hour is spent. |
+  Wait, or raise energy_Wh_per_h_max of the source in site.toml.
+OUTRANKED | outranked | The request is known; another source's request comes first. | Nothing: it
+  acts when the other one expires.
+FALLBACK_RULES | waits for a heartbeat | The hint is known; after an expiry the fallback rules until
+  then. | Send a heartbeat that is valid as long as the hint.
+MOVED | moved by an obligation | The request is known; an obligation at the grid wants another
+  power. | Nothing: it acts when the obligation allows it; low_reason and high_reason say whose that
+  is.
+LATER | begins later | The hint is stored and begins at its start time; a newer one of its quantity
+  replaces it. | Nothing. After a restart of the controller send it again.
+FARTHER | farther than the steps known | The source has four nearer steps to come, so this one is
+  not stored. | Send it again when the first of them has passed.
+WRONG_LENGTH | wrong length | A datagram had the length of no message: hint 88 or 96 bytes, hello,
+  status 20, schedule 88 + 14 for each of at most 96 slots. | Send the fixed layout, one hint per
+  datagram.
+WRONG_MAGIC | wrong magic | A datagram began with none of FBH1, FBH2, FBQ1, FBS1, FBP1, FBG1. | Use
+  this version's layout.
+UNKNOWN_SOURCE | unknown source | A datagram named a source that site.toml does not have. | Add
+  [source.NAME] to site.toml or correct the name.
+NO_KEY | no key | The source has no key here. | firebreak key create NAME
+BAD_MAC | bad MAC | The authentication code does not fit the key of the source. | Compare
+  fingerprints (firebreak key list); sign all bytes before it.
+OTHER_BOOT | other boot | The nonce is not of this run of the controller: it has restarted. | Send a
+  hello (FBQ1), take nonce, uptime and sequence from the answer, sign again.
+OLD_SEQUENCE | old sequence | The sequence is not above the last one taken: replayed or reordered. |
+  Count up by one per hint; a hello tells the highest one seen.
+TOO_LATE | too late | The hint was sent more than 2 s ago. | Send a hello (FBQ1), take nonce, uptime
+  and sequence from the answer, sign again.
+TOO_EARLY | sent in the future | The hint says it was sent later than now. | Send a hello (FBQ1),
+  take nonce, uptime and sequence from the answer, sign again.
+UNKNOWN_KIND | unknown kind | There is no such kind of hint. | Send kind 1 .. 6.
+WRONG_QUANTITY | wrong quantity | The quantity does not belong to this kind. | cap: 1, 2; request,
+  exact: 3; grid_cap: 4, 5; heartbeat: 0; notice: 6, 7.
+WRONG_VALUE | value out of range | The value is outside what the quantity may be. | Send W: 0 ..
+  10^9 for a maximum, -10^9 .. 10^9 for a request or a step, 0 for a heartbeat; 0 or 1 for a
+  negative price.
+START_FAR | starts too late | The hint begins more than an hour ahead, the schedule more than a week
+  ahead, or a heartbeat has a start time. | Send it later, or send a schedule, whose start is in
+  minutes since 1970; a heartbeat begins at once.
+WRONG_SLOT | wrong slot | The header or a slot of the schedule is not allowed; nothing of it was
+  taken. | Slots of 1 .. 60 min. Grid cap 0 .. 10^9 W, battery low <= high within +-10^9 W, or -2^31
+  for no bound; reserve 0 .. 1000 permille.
+VALID_SHORT | valid for too short | The validity is shorter than 1 s. | Send valid for >= 1 s.
+VALID_LONG | valid for too long | The validity is longer than the source may ask for. | Send a
+  shorter validity and renew it.
+ROLE | role not allowed | The role of the source does not include this kind. | Raise role of the
+  source in site.toml, or send what it may.
+RATE | too many a second | The source sends more hints a second than it may. | Send less often: once
+  per third of the validity is enough.
+BUSY | busy | Too many hints came in this tick. | Send it again with the next sequence.
+OTHERS_SCHEDULE | another's schedule | The schedule of a source that comes first is in force, and
+  its heartbeat is valid. | Wait until that source ends its schedule, or change priority in
+  site.toml.
+NOT_UNDERSTOOD | not understood | The message is no hint, schedule, hello, status, head or ask as
+  described. | Read controller/upstream/SENDING.md.
+NO_CONTROLLER | no controller | No controller runs in the run directory. | See firebreak status.
+NO_ANSWER | no answer | No answer came within 2 s. The hint may be in effect all the same. |
+  firebreak sources counts unknown sources, wrong keys and answers not taken.
+CROWDED | too many connections | The gateway serves as many connections as it can. | Close
+  connections that are not used; one carries many hints.
+"""
+TEXTS = of_codes(globals(), _TEXTS)
 
 
 def fits(kind: int, quantity: int) -> bool:
@@ -231,6 +143,6 @@ def label(code: int) -> str:
     return f"H{code}"
 
 
-def text(code: int) -> tuple:
+def text(code: int) -> Text:
     """(name, sentence, remedy) of a code; KeyError for one that was never given."""
     return TEXTS[code]

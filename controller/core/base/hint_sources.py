@@ -1,11 +1,13 @@
 """The source image: who may send hints and what, as one flat array of integers.
 
-Layout: schema, number of sources, then SOURCE_WORDS words of each in the order of their index
-(W_...). A journal carries it beside the other two images, so that a replay needs no file.
-controller/config/sources.py makes the sources from TOML.
+Layout: schema, number of sources, then the words of each in the order of their index. A journal
+carries it beside the other two images, so that a replay needs no file. controller/config/sources.py
+makes the sources from TOML.
 """
 
 from array import array
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from controller.core.base import hint_codes
 
@@ -15,50 +17,41 @@ HEADER_WORDS = 2  # schema, number of sources
 ABSENT_W = -1  # in the place of a fallback that is not configured
 NO_PRIORITY = 0
 QUANTITIES = tuple(hint_codes.QUANTITIES)
-# Words of one source; its fallbacks follow in the order of QUANTITIES.
-(
-    W_ROLE,
-    W_PRIORITY,
-    W_VALID_S_MAX,
-    W_HINTS_PER_S_MAX,
-    W_REQUEST_RAMP,
-    W_ENERGY_WH_PER_H_MAX,
-    W_FALLBACK,
-) = range(7)
-SOURCE_WORDS = W_FALLBACK + len(QUANTITIES)
 # Place of each role in ROLES: each includes the ones before it.
 CAP, REQUEST, GRID_CAP, OPERATOR = range(4)
 
 
-def image(sources: tuple) -> array:
-    """array('i') of the sources as described at the head of this module."""
-    words = [IMAGE_SCHEMA, len(sources)]
-    for source in sources:
-        words += [
-            source.rank,
-            source.priority,
-            source.valid_s_max,
-            source.hints_per_s_max,
-            source.request_ramp_W_per_s,
-            source.energy_Wh_per_h_max,
-        ]
-        words += [ABSENT_W if watts is None else watts for watts in source.fallback.values()]
-    return array("i", words)
+class Source(NamedTuple):
+    """Words of one source. rank: place of its role; fallback_W: in the order of QUANTITIES."""
+
+    rank: int
+    priority: int
+    valid_s_max: int
+    hints_per_s_max: int
+    request_ramp_W_per_s: int
+    energy_Wh_per_h_max: int
+    fallback_W: tuple[int, ...]
 
 
-def words(source_image: array, index: int) -> array:
-    """The SOURCE_WORDS words of one source in an image."""
-    at = HEADER_WORDS + index * SOURCE_WORDS
-    return source_image[at : at + SOURCE_WORDS]
+_PLAIN = Source._fields[:-1]
+SOURCE_WORDS = len(_PLAIN) + len(QUANTITIES)
 
 
-def count(source_image: array) -> int:
-    """Number of sources in an image. Raises ValueError when it is not of this version."""
+def image(configured: Iterable[Any]) -> array:
+    """array('i') of sources of controller/config/sources.py."""
+    words = []
+    for each in configured:
+        words += [getattr(each, name) for name in _PLAIN]
+        words += [ABSENT_W if watts is None else watts for watts in each.fallback.values()]
+    return array("i", [IMAGE_SCHEMA, len(words) // SOURCE_WORDS, *words])
+
+
+def sources(source_image: array) -> list[Source]:
+    """The sources of an image. Raises ValueError when it is not of this version."""
     if len(source_image) < HEADER_WORDS or source_image[0] != IMAGE_SCHEMA:
         raise ValueError("source image schema is not this version's")
-    if (
-        not 0 <= source_image[1] <= SOURCES_MAX
-        or len(source_image) != HEADER_WORDS + source_image[1] * SOURCE_WORDS
-    ):
+    count, places = source_image[1], range(HEADER_WORDS, len(source_image), SOURCE_WORDS)
+    if count > SOURCES_MAX or len(source_image) != HEADER_WORDS + count * SOURCE_WORDS:
         raise ValueError("source image length does not fit its sources")
-    return source_image[1]
+    found = [source_image[at : at + SOURCE_WORDS] for at in places]
+    return [Source._make([*words[: len(_PLAIN)], tuple(words[len(_PLAIN) :])]) for words in found]

@@ -4,9 +4,7 @@ from safety import matrix, signals as s
 
 
 def stage_instances(layout: s.Layout) -> list:
-    """Name of every stage instance in the kernel's order: "29.rack2", "41a.unit1", "1a" in the
-    cabinet.
-    """
+    """Names in the kernel's order: "29.rack2", "41a.unit1", "1a" in the cabinet."""
     names = []
     for scope, name, count in (
         (s.CABINET, "", 1),

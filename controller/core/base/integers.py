@@ -7,12 +7,26 @@ def within(value: int, low: int, high: int) -> int:
 
 
 def low_pass(tick_ms: int, time_ms: int) -> int:
-    """24-bit factor of a first-order low-pass of time constant time_ms, stepped every tick_ms (both
-    ms).
-    """
+    """24-bit factor of a first-order low-pass of time_ms that steps every tick_ms."""
     return (tick_ms << 24) // (time_ms + tick_ms)
 
 
 def approach(value: int, towards: int, part: int, ticks: int) -> int:
     """value after `ticks` of a first-order low-pass; part: of low_pass. Never beyond `towards`."""
     return value + ((towards - value) * min(part * ticks, 1 << 24) >> 24)
+
+
+def lasting(
+    ms: int, counts: int, is_now: bool, passed_ms: int, times: tuple[int, int, int]
+) -> tuple[int, int]:
+    """(ms, counts) of a cause that counts once it has lasted, until it has been gone for a time.
+
+    times: until it counts and until it no longer does, ms; how many times more slowly its time goes
+    back than it ran. At the same speed a cause that comes and goes would never count.
+    """
+    set_ms, clear_ms, leak_parts = times
+    if counts:
+        ms = clear_ms if is_now else max(ms - passed_ms, 0)
+        return ms, int(ms > 0)
+    ms = ms + passed_ms if is_now else max(0, ms - passed_ms // leak_parts)
+    return (clear_ms, 1) if ms >= set_ms else (ms, 0)

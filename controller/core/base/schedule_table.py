@@ -14,11 +14,8 @@ SLOT_MIN_MAX = 60
 OPEN_W = -(2**31)  # in the place of a power: no bound
 PART_WORDS = 16
 NO_STEP, PART, COMMIT = range(3)
-BLOCK = (
-    "schedule_step",
-    "schedule_place",
-    *[f"schedule_word_{number}" for number in range(PART_WORDS)],
-)
+_WORDS = [f"schedule_word_{number}" for number in range(PART_WORDS)]
+BLOCK = ("schedule_step", "schedule_place", *_WORDS)
 HEAD_WORDS = 4
 
 
@@ -32,9 +29,7 @@ class Slot(NamedTuple):
 
 
 class Table(NamedTuple):
-    """source: its index. start_min: UTC, minutes since 1970; slot_min: length of a slot. Without
-    slots it ends the schedule of the source.
-    """
+    """start_min: UTC, minutes since 1970. Without slots it ends the schedule of the source."""
 
     source: int
     start_min: int
@@ -44,9 +39,8 @@ class Table(NamedTuple):
 
 def crc_of(head: Sequence[int], slot_words: Iterable[int]) -> int:
     """Checksum of a table as a signed word."""
-    return int.from_bytes(
-        crc32(array("i", [*head, *slot_words]).tobytes()).to_bytes(4), signed=True
-    )
+    crc = crc32(array("i", [*head, *slot_words]).tobytes())
+    return int.from_bytes(crc.to_bytes(4), signed=True)
 
 
 def steps_of(table: Table) -> list[array]:

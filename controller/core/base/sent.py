@@ -40,9 +40,7 @@ class Sent:
     """
 
     def __init__(self, pcs: HasSetpoint, inp: array, sent_at: int, code_at: int):
-        """pcs: has setpoint_address and setpoint_exponent, None until known; inp: of the process
-        image.
-        """
+        """inp: of the process image."""
         self._pcs, self._inp, self._sent_at, self._code_at = pcs, inp, sent_at, code_at
         self._address: int | None = None
         self._exponent = 0
@@ -62,15 +60,11 @@ class Sent:
         self._inp[self._sent_at], self._inp[self._code_at] = self._watts(raw), SENT
 
     def refuse(self, code: int) -> None:
-        """The gate has refused a set-point: the stop frame goes out instead, and
-        `inp[sent_at]` keeps the set-point sent before.
-        """
+        """The stop frame goes out instead, and `inp[sent_at]` keeps the set-point sent before."""
         self._inp[self._code_at] = code
 
     def _watts(self, raw: int) -> int:
-        """raw x 10^exponent, toward zero, as far as an input goes; a 0 is a 0 whatever the
-        exponent.
-        """
+        """raw x 10^exponent, toward zero, as far as an input goes."""
         exponent = self._exponent
         size = abs(raw) * 10**exponent if exponent >= 0 else abs(raw) // 10**-exponent
         size = min(size, INT_MAX)

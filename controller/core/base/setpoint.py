@@ -3,85 +3,39 @@ explains it.
 
 All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped: a
 part clamped before a subtraction gave -2 kW instead of +3 kW (OpenEMS/openems issue 3573). short_W
-is the power by which an obligation is not met. One part of short_W is withheld by limits. The other
-part shows at the grid meter alone, because a converter gives less than its set-point or the model
-is wrong.
+is the power by which an obligation is not met. Limits withhold it, or the grid meter alone shows
+it, because a converter gives less than its set-point or the model is wrong.
 """
 
 from array import array
 
-from controller.core.base import reasons
+from controller.core.base import answers, reasons
 from controller.core.base.answers import NO_REQUEST, WIDE_W, Answer, Obligations, PowerInterval
 from controller.core.base.integers import within
 
+# The trace, step by step.
 CHAIN_OUTPUTS = (
-    "request_base_W",
-    "request_base_reason",
-    "request_fast_W",
-    "request_fast_reason",
-    "request_W",
-    "caps_low_W",
-    "caps_low_reason",
-    "caps_high_W",
-    "caps_high_reason",
-    "after_caps_W",
-    "caps_reason",
-    "ramp_low_W",
-    "ramp_high_W",
-    "after_ramp_W",
-    "ramp_reason",
-    "obligation_W",
-    "obligation_reason",
-    "obligation_short_W",
-    "obligation_short_reason",
-    "limits_low_W",
-    "limits_low_reason",
-    "limits_high_W",
-    "limits_high_reason",
-    "setpoint_W",
-    "limit_reason",
-    "available_low_W",
-    "available_high_W",
-    "held_back_W",
-    "binding_reason",
+    *"request_base_W request_base_reason request_fast_W request_fast_reason request_W".split(),
+    *"caps_low_W caps_low_reason caps_high_W caps_high_reason after_caps_W caps_reason".split(),
+    *"ramp_low_W ramp_high_W after_ramp_W ramp_reason".split(),
+    *"obligation_W obligation_reason obligation_short_W obligation_short_reason".split(),
+    *"limits_low_W limits_low_reason limits_high_W limits_high_reason".split(),
+    *"setpoint_W limit_reason available_low_W available_high_W held_back_W binding_reason".split(),
 )
-(
-    O_REQUEST_BASE_W,
-    O_REQUEST_BASE_REASON,
-    O_REQUEST_FAST_W,
-    O_REQUEST_FAST_REASON,
-    O_REQUEST_W,
-    O_CAPS_LOW_W,
-    O_CAPS_LOW_REASON,
-    O_CAPS_HIGH_W,
-    O_CAPS_HIGH_REASON,
-    O_AFTER_CAPS_W,
-    O_CAPS_REASON,
-    O_RAMP_LOW_W,
-    O_RAMP_HIGH_W,
-    O_AFTER_RAMP_W,
-    O_RAMP_REASON,
-    O_OBLIGATION_W,
-    O_OBLIGATION_REASON,
-    O_OBLIGATION_SHORT_W,
-    O_OBLIGATION_SHORT_REASON,
-    O_LIMITS_LOW_W,
-    O_LIMITS_LOW_REASON,
-    O_LIMITS_HIGH_W,
-    O_LIMITS_HIGH_REASON,
-    O_SETPOINT_W,
-    O_LIMIT_REASON,
-    O_AVAILABLE_LOW_W,
-    O_AVAILABLE_HIGH_W,
-    O_HELD_BACK_W,
-    O_BINDING_REASON,
-) = range(29)
+O_REQUEST_BASE_W, O_REQUEST_BASE_REASON, O_REQUEST_FAST_W, O_REQUEST_FAST_REASON = range(4)
+O_REQUEST_W = 4
+O_CAPS_LOW_W, O_CAPS_LOW_REASON, O_CAPS_HIGH_W, O_CAPS_HIGH_REASON = range(5, 9)
+O_AFTER_CAPS_W, O_CAPS_REASON = 9, 10
+O_RAMP_LOW_W, O_RAMP_HIGH_W, O_AFTER_RAMP_W, O_RAMP_REASON = range(11, 15)
+O_OBLIGATION_W, O_OBLIGATION_REASON = 15, 16
+O_OBLIGATION_SHORT_W, O_OBLIGATION_SHORT_REASON = 17, 18
+O_LIMITS_LOW_W, O_LIMITS_LOW_REASON, O_LIMITS_HIGH_W, O_LIMITS_HIGH_REASON = range(19, 23)
+O_SETPOINT_W, O_LIMIT_REASON, O_AVAILABLE_LOW_W, O_AVAILABLE_HIGH_W = range(23, 27)
+O_HELD_BACK_W, O_BINDING_REASON = 27, 28
 
 
 class Chain:
-    """`out` is the trace of the last step (CHAIN_OUTPUTS), `state` the set-point in force (both
-    arrays of ints).
-    """
+    """`out`: the trace of the last step (CHAIN_OUTPUTS); `state`: the set-point in force."""
 
     def __init__(self, ramp_W: int):
         """ramp_W: largest change of the set-point from one tick to the next, W."""
@@ -106,7 +60,14 @@ class Chain:
     def take(self, answer: Answer) -> None:
         """Enter one answer of a control function, or a limit of the kernel."""
         self.answers.append(answer)
-        answer.enter(self)
+        if isinstance(answer, answers.Cap):
+            (self.limits if isinstance(answer, answers.Limit) else self.caps).narrow(*answer)
+        elif isinstance(answer, answers.Obligation):
+            self.obligations.add(answer)
+        elif isinstance(answer, answers.FastRequest):
+            self.fast = answer
+        else:
+            self.base = answer
 
     def available(self) -> tuple:
         """(low_W, high_W): what a request may reach this tick, after caps, obligations and limits,
@@ -144,28 +105,21 @@ class Chain:
         value_W, reason = self.obligations.apply(ramped_W)
         out[O_OBLIGATION_W] = value_W
         out[O_OBLIGATION_REASON] = reasons.NONE if value_W == ramped_W else reason
-        setpoint_W = self._bounded(
-            value_W, self.limits, O_LIMITS_LOW_W, O_SETPOINT_W, O_LIMIT_REASON
-        )
-        out[O_OBLIGATION_SHORT_W], out[O_OBLIGATION_SHORT_REASON] = self.obligations.short(
-            within(setpoint_W - self.meter_off_W, -WIDE_W, WIDE_W)
-        )
+        places = O_LIMITS_LOW_W, O_SETPOINT_W, O_LIMIT_REASON
+        setpoint_W = self._bounded(value_W, self.limits, *places)
+        shown_W = within(setpoint_W - self.meter_off_W, -WIDE_W, WIDE_W)
+        short_W, short_reason = self.obligations.short(shown_W)
+        out[O_OBLIGATION_SHORT_W], out[O_OBLIGATION_SHORT_REASON] = short_W, short_reason
         out[O_HELD_BACK_W] = within(request_W - setpoint_W, -WIDE_W, WIDE_W)
-        out[O_BINDING_REASON] = (
-            out[O_LIMIT_REASON]
-            or out[O_OBLIGATION_REASON]
-            or out[O_RAMP_REASON]
-            or out[O_CAPS_REASON]
-        )
+        by_limit_or_obligation = out[O_LIMIT_REASON] or out[O_OBLIGATION_REASON]
+        out[O_BINDING_REASON] = by_limit_or_obligation or out[O_RAMP_REASON] or out[O_CAPS_REASON]
         self.state[0] = setpoint_W
         return setpoint_W
 
     def _bounded(
         self, value_W: int, bounds: PowerInterval, first: int, after: int, reason: int
     ) -> int:
-        """value_W within caps or limits. Trace: both ends with reasons from `first` on,
-        the result at `after`, its reason at `reason`.
-        """
+        """Trace: both ends and reasons from `first` on, result at `after`, reason at `reason`."""
         out = self.out
         out[first], out[first + 1] = bounds.low_W, bounds.low_reason
         out[first + 2], out[first + 3] = bounds.high_W, bounds.high_reason

@@ -6,8 +6,6 @@ from controller.core.base import reasons
 from controller.core.base.balance import SOURCE
 from controller.core.base.words import Words
 
-CLEAR_MS = 10_000  # without a contradiction, until one that counts has ended
-LEAK_PARTS = 4  # a signal that jumps is right by chance: then the time goes back more slowly
 SIGNALS_MAX = 31  # bits of a published word
 # (name, reason code) of GRID to FORMING in ../base/balance.py
 CABINET = (
@@ -18,53 +16,30 @@ CABINET = (
     ("pcs_forming", reasons.FORMING_WRONG),
 )
 
-TEXTS = {
-    reasons.CONTACT_WRONG: (
-        "transfer switch contradicted",
-        "The contact says off the grid, but the grid meter shows power: the limits act.",
-        "Check the auxiliary contact of the transfer switch and its wire to I/O module 3.",
-    ),
-    reasons.RUNNING_WRONG: (
-        "engine report contradicted",
-        "What the generator set reports of its engine does not fit power, load and battery.",
-        "Look at the engine, then check the running signal of its controller: page Devices.",
-    ),
-    reasons.GENSET_POWER_WRONG: (
-        "generator power contradicted",
-        "The generator's power does not fit load, battery and PV: it is not used.",
-        "Check current transformers and scale of the generator controller: page Devices.",
-    ),
-    reasons.PV_POWER_WRONG: (
-        "PV power contradicted",
-        "The PV inverter's power does not fit its rating or the other powers: it is not used.",
-        "Check scale, sign and meter of the PV inverter: page Devices.",
-    ),
-    reasons.LOAD_METER_WRONG: (
-        "load meter contradicted",
-        "The load meter does not fit the powers of the sources that carry the island.",
-        "Check current transformers, scale and direction of the load meter.",
-    ),
-    reasons.GRID_METER_WRONG: (
-        "grid meter contradicted",
-        "The site is off the grid and its sources carry the load, but the grid meter shows power.",
-        "Check the grid meter and its current transformers.",
-    ),
-    reasons.FORMING_WRONG: (
-        "forming report contradicted",
-        "A converter reports that it forms the voltage, but the bus has none.",
-        "Check the converter: its breaker, its alarms, its mode.",
-    ),
-    reasons.BATTERY_POWER_WRONG: (
-        "battery power contradicted",
-        "The converters' power does not fit the load and the other sources.",
-        "Check the power that each converter reports: page Racks and links.",
-    ),
-    reasons.POWERS_DOUBTFUL: (
-        "powers do not add up",
-        "Grid, PV, generator, battery and load do not add up. Which one is wrong stays open.",
-        "Compare the reported powers with the devices' own displays.",
-    ),
-}
+TEXTS = reasons.texts("""
+    CONTACT_WRONG | transfer switch contradicted | The contact says off the grid, but the grid meter
+      shows power: the limits act. | Check the auxiliary contact of the transfer switch and its wire
+      to I/O module 3.
+    RUNNING_WRONG | engine report contradicted | What the generator set reports of its engine does
+      not fit power, load and battery. | Look at the engine, then check the running signal of its
+      controller: page Devices.
+    GENSET_POWER_WRONG | generator power contradicted | The generator's power does not fit load,
+      battery and PV: it is not used. | Check current transformers and scale of the generator
+      controller: page Devices.
+    PV_POWER_WRONG | PV power contradicted | The PV inverter's power does not fit its rating or the
+      other powers: it is not used. | Check scale, sign and meter of the PV inverter: page Devices.
+    LOAD_METER_WRONG | load meter contradicted | The load meter does not fit the powers of the
+      sources that carry the island. | Check current transformers, scale and direction of the load
+      meter.
+    GRID_METER_WRONG | grid meter contradicted | The site is off the grid and its sources carry the
+      load, but the grid meter shows power. | Check the grid meter and its current transformers.
+    FORMING_WRONG | forming report contradicted | A converter reports that it forms the voltage, but
+      the bus has none. | Check the converter: its breaker, its alarms, its mode.
+    BATTERY_POWER_WRONG | battery power contradicted | The converters' power does not fit the load
+      and the other sources. | Check the power that each converter reports: page Racks and links.
+    POWERS_DOUBTFUL | powers do not add up | Grid, PV, generator, battery and load do not add up.
+      Which one is wrong stays open. | Compare the reported powers with the devices' own displays.
+""")
 
 
 class Lasting(Words):
@@ -74,23 +49,8 @@ class Lasting(Words):
     counts: int
 
 
-def last_on(lasting: Lasting, is_now: bool, passed_ms: int, set_ms: int) -> None:
-    """Move a time from one check to the next."""
-    if lasting.counts:
-        lasting.ms = CLEAR_MS if is_now else max(lasting.ms - passed_ms, 0)
-        lasting.counts = lasting.ms > 0
-    elif not is_now:
-        lasting.ms = max(0, lasting.ms - passed_ms // LEAK_PARTS)
-    else:
-        lasting.ms += passed_ms
-        if lasting.ms >= set_ms:
-            lasting.ms, lasting.counts = CLEAR_MS, 1
-
-
 def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:
-    """(name, reason code while it is contradicted) of each signal, by its number in balance.py.
-    sets, suns: names of the generator sets and PV inverters.
-    """
+    """(name, reason code) of each signal, by its number in balance.py. sets, suns: names."""
     found = [*CABINET]
     for name in sets:
         found.append((f"{name}.power_W", reasons.GENSET_POWER_WRONG))
@@ -102,9 +62,7 @@ def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:
 def contradicted(
     known: Sequence[tuple[str, int]], wrong: int, doubtful: int
 ) -> list[tuple[str, int]]:
-    """(name, reason code) of each signal that is wrong, then of those that are doubtful. known: of
-    `signals`; wrong, doubtful: the published words.
-    """
+    """(name, reason code) of each wrong signal, then of the doubtful. known: of `signals`."""
     found = [signal for number, signal in enumerate(known) if wrong >> number & 1]
     for number, (name, code) in enumerate(known):
         if doubtful & ~wrong & 1 << number:

@@ -9,7 +9,9 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+from controller.core.base import hint_sources
 from controller.core.base.answers import Answer, ForDevice
+from controller.core.base.texts import Text
 from controller.core.policies.found import Found
 from controller.core.policies.known import Known
 from controller.core.site_devices.signals_view import DeviceView, Site, without_devices
@@ -34,11 +36,7 @@ PAUSE = "pause"  # it gives no answer (Function.hold) and begins anew back on th
 
 
 class Setup:
-    """Everything that a function is built from.
-
-    settings: {name: integer}; rated_W: of all units; source_image: of hint_sources; site: the site
-    devices; functions: those built before, by name.
-    """
+    """Everything that a function is built from; functions: those built before, by name."""
 
     def __init__(
         self,
@@ -48,8 +46,9 @@ class Setup:
         source_image: array,
         site: Site | None = None,
     ):
+        """rated_W: of all units; source_image: of hint_sources, ValueError for another version."""
         self.settings, self.tick_ms, self.rated_W = settings, tick_ms, rated_W
-        self.source_image = source_image
+        self.sources = hint_sources.sources(source_image)
         self.site = site or without_devices()
         self.functions: dict[str, Any] = {}
 
@@ -62,39 +61,28 @@ class Setup:
             number += len(view.device.role.actuators)
         return found
 
-    def has_work_for(self, function: "Function") -> bool:
-        """False: the function is for site devices of a role that this cabinet does not have."""
-        return not function.ROLES or bool(self.actuators(function.ROLES))
-
 
 class Function:
-    """Base of all control functions; built from a Setup.
-
-    NAME; STAGE of the tick; ROLES of the site devices that it commands; READS: fields of Known and
-    Found; BEFORE: fields of Found that it reads as the tick before left them; WRITES: fields of
-    Found, which no other function writes; ASKS: functions built before it, whose own words it reads
-    or sets; PARAMETERS (rows as in controller/core/parameters.py);
-    TEXTS {reason code: (name, sentence, remedy)} of every code it gives. `state` is the array of
-    words that it remembers and `out` the array of words it publishes; both are in the journal, as
-    all `arrays`.
-    """
+    """Base of all control functions; built from a Setup. The journal holds all its `arrays`."""
 
     NAME = ""
     STAGE = BOUND
-    ROLES: tuple[str, ...] = ()
-    READS: tuple[str, ...] = ()
-    BEFORE: tuple[str, ...] = ()
-    WRITES: tuple[str, ...] = ()
-    ASKS: tuple[str, ...] = ()
-    PARAMETERS: tuple[tuple, ...] = ()
-    TEXTS: dict[int, tuple[str, str, str]] = {}
-    state: array
-    out: array = array("i")
+    ROLES: tuple[str, ...] = ()  # of the site devices that it commands
+    READS: tuple[str, ...] = ()  # fields of Known and Found
+    BEFORE: tuple[str, ...] = ()  # fields of Found that it reads as the tick before left them
+    WRITES: tuple[str, ...] = ()  # fields of Found, which no other function writes
+    ASKS: tuple[str, ...] = ()  # functions built before it, whose own words it reads or sets
+    PARAMETERS: tuple[tuple, ...] = ()  # rows as in controller/core/parameters.py
+    TEXTS: dict[int, Text] = {}  # of every reason code that it gives
+    OUTPUTS: tuple[str, ...] = ()  # names of the words of `out`
+    state: array  # words that it remembers
+    more: Sequence[array] = ()  # which it remembers too
+    out: array = array("i")  # words that it publishes
 
-    @staticmethod
-    def output_names(source_count: int) -> Sequence[str]:
+    @classmethod
+    def output_names(cls, source_count: int) -> Sequence[str]:
         """Name of each word of `out` in a configuration with so many sources of hints."""
-        return ()
+        return cls.OUTPUTS
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer | ForDevice]:
         """Answers of this tick (controller/core/base/answers.py), an empty sequence for none."""
@@ -103,13 +91,9 @@ class Function:
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """Takes the place of `step` off the grid, where its row in functions.py says PAUSE."""
 
-    def arrays(self) -> tuple:
+    def arrays(self) -> list[array]:
         """Every array that carries over to the next tick, in the order of the journal."""
-        return (self.state, self.out) if self.out else (self.state,)
-
-    def explain(self, code: int) -> tuple:
-        """(name, sentence, remedy) of one of its codes; KeyError for another's."""
-        return self.TEXTS[code]
+        return [self.state, *self.more, *([self.out] if self.out else [])]
 
     def numbers(self, code: int) -> dict[str, Any] | None:
         """{"kind": ..., numbers behind the code}, None where the sentence says everything."""

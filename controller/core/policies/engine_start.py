@@ -9,8 +9,7 @@ panel. The naive way asks once and believes. So a start has phases:
                       |               start_again_s later the next start, up to starts_max
                     FAILED            on the grid; off the grid it waits on, FAILED_MS each time
 
-Time in which the set is not in automatic mode, or an emergency stop is active, is no start. The
-generator's own controller cranks, synchronises, protects and cools down.
+Time in which the set is not in automatic mode, or an emergency stop is active, is no start.
 """
 
 from controller.core.base import reasons
@@ -60,9 +59,7 @@ class EngineStart:
             state.found_ms = max(0, state.found_ms - passed_ms) if is_running > 0 else 0
 
     def find(self, is_running: int | None, passed_ms: int) -> None:
-        """The start of the controller: a set that runs, or gives power, is wanted. Its power may
-        be reported a little after its engine.
-        """
+        """A set that runs, or gives power, is wanted. Its power may be reported a little later."""
         state, device = self.state, self.device
         is_found = bool(is_running) or is_loaded(device)
         if device.reported("is_running") is None and not is_found:

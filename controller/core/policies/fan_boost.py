@@ -5,8 +5,7 @@ coolest one while no cell is warm yet.
 """
 
 from controller.core.base import reasons
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import Found, Known
 from controller.core.policies.pre_cool import warm
 from controller.core.policies.two_point import TwoPoints
 
@@ -17,20 +16,14 @@ class FanBoost(TwoPoints):
     NAME, ROLES = "fan_boost", ("fan",)
     READS = ("unit_temperature_ddegC",)
     CAUSES = (reasons.FAN_CELLS, reasons.FAN_SPREAD)
-    TEXTS = {
-        reasons.FAN_CELLS: (
-            "fan, warm cells",
-            "The warmest cell nears the temperature at which power falls: the fan is asked to move "
-            "more air.",
-            "Nothing. If the cells stay warm, check the filters and the cooling.",
-        ),
-        reasons.FAN_SPREAD: (
-            "fan, uneven units",
-            "The unit of this fan is warmer than the coolest one: the fan is asked to move more "
-            "air.",
-            "Check filter and fan of the warmest unit: page Racks shows the temperatures.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        FAN_CELLS | fan, warm cells | The warmest cell nears the temperature at which power falls:
+          the fan is asked to move more air. | Nothing. If the cells stay warm, check the filters
+          and the cooling.
+        FAN_SPREAD | fan, uneven units | The unit of this fan is warmer than the coolest one: the
+          fan is asked to move more air. | Check filter and fan of the warmest unit: page Racks
+          shows the temperatures.
+    """)
 
     def signs(
         self, known: Known, found: Found, settings: dict[str, int]

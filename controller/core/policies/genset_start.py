@@ -4,25 +4,19 @@ A generator set saves an island whose battery runs low. The naive way switches i
 of charge and off at a high one. That stops the only source of a bus on which no converter forms the
 voltage. It lets the engine soot below its least load, and drops the whole load on it at once.
 
-    start   low charge, black start, or an island lacks power (shed.py)
+    start   low charge, black start, or an island lacks power (shed.py); its phases: engine_start.py
     stop    high charge while the battery alone can carry the load; after an outage as soon as the
             grid is certain; never while nothing else carries the bus
     load    in steps after accept_after_s; the battery gives the rest, or charges with what is
-            missing up to the least load
-
-While no converter forms the voltage, an obligation gives the battery what the set does not take.
-The phases of a start are in engine_start.py.
+            missing up to the least load: an obligation while no converter forms the voltage
 """
 
 from controller.core.base import reasons
 from controller.core.base.answers import Answer, ForDevice, Obligation, grid_obligation
 from controller.core.base.integers import approach, low_pass
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function, Setup
+from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
 from controller.core.policies.engine_start import EngineStart
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
 from controller.core.policies.modes import BLACK_START, GRID, RETURN
 from controller.core.policies.source_reports import given_W, metered_W, runs
 
@@ -42,48 +36,34 @@ class GensetStart(Function):
     """Everything stays as it is while the state of charge, or a set, is unknown."""
 
     state: State
-    NAME, STAGE, ROLES = "genset_start", contract.BOUND, ("genset",)
+    NAME, STAGE, ROLES = "genset_start", BOUND, ("genset",)
     READS = (
         *("battery_W", "is_carried_by_sets", "is_estop", "is_forming", "is_load_wrong"),
         *("is_off_grid", "load_meter_W", "mode", "others_W", "soc_permille"),
     )
     BEFORE = ("is_set_needed",)
     WRITES = ("genset_W",)
-    TEXTS = {
-        reasons.GENSET_NEEDED: (
-            "generator needed",
-            "Charge or limits of the battery are low, or the bus is dead: the set is asked to run.",
-            "Nothing. The set stops when the battery can carry the load, or when the grid is back.",
-        ),
-        reasons.GENSET_NOT_READY: (
-            "generator not ready",
-            "The generator set is needed, but reports a fault or is not in automatic mode.",
-            "Look at the generator's own panel: clear the fault, then choose automatic mode.",
-        ),
-        reasons.GENSET_STARTS_AGAIN: (
-            "generator start repeated",
-            "The generator set did not start, or stopped by itself: the start is tried again.",
-            "Wait. See starts_max and start_s_max of the device.",
-        ),
-        reasons.GENSET_FAILED: (
-            "generator does not start",
-            "No start of the generator set has succeeded. Off the grid it is tried each 5 min.",
-            "Find the cause at the generator's own panel, then choose automatic mode again.",
-        ),
-        reasons.GENSET_ACCEPTS: (
-            "generator takes load",
-            "The generator set takes load in steps: the battery gives the rest.",
-            "Nothing.",
-        ),
-        reasons.GENSET_LEAST_LOAD: (
-            "generator least load",
-            "The load is below the generator set's least load: the battery charges with the rest.",
-            "Nothing.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        GENSET_NEEDED | generator needed | Charge or limits of the battery are low, or the bus is
+          dead: the set is asked to run. | Nothing. The set stops when the battery can carry the
+          load, or when the grid is back.
+        GENSET_NOT_READY | generator not ready | The generator set is needed, but reports a fault or
+          is not in automatic mode. | Look at the generator's own panel: clear the fault, then
+          choose automatic mode.
+        GENSET_STARTS_AGAIN | generator start repeated | The generator set did not start, or stopped
+          by itself: the start is tried again. | Wait. See starts_max and start_s_max of the device.
+        GENSET_FAILED | generator does not start | No start of the generator set has succeeded. Off
+          the grid it is tried each 5 min. | Find the cause at the generator's own panel, then
+          choose automatic mode again.
+        GENSET_ACCEPTS | generator takes load | The generator set takes load in steps: the battery
+          gives the rest. | Nothing.
+        GENSET_LEAST_LOAD | generator least load | The load is below the generator set's least load:
+          the battery charges with the rest. | Nothing.
+    """)
 
     def __init__(self, setup: Setup):
         self.engines = [EngineStart(*each) for each in setup.actuators(self.ROLES)]
+        self.more = [each.state for each in self.engines]
         self._suns = setup.site.feeding(is_engine=False)
         self._share_permille = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
@@ -91,16 +71,13 @@ class GensetStart(Function):
         self._speed = low_pass(setup.tick_ms, LOAD_MS)
         self.state = State.zero()
 
-    def arrays(self) -> tuple:
-        """See Function."""
-        return self.state, *[each.state for each in self.engines]
-
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[Answer | ForDevice]:
         """Request of each set and what overrides its least times; the battery's obligation."""
         answers: list[Answer | ForDevice] = []
         passed_ms, found.genset_W = elapsed_ticks * self._tick_ms, 0
         is_called = found.mode == BLACK_START or found.is_off_grid and found.is_set_needed
-        may_stop = self._may_stop(found)
+        is_other = found.is_forming or not found.is_off_grid  # that carries the bus, for certain
+        may_stop = found.mode != RETURN and is_other and not found.is_carried_by_sets
         for engine in self.engines:
             is_running = runs(engine.device)
             engine.count_run(is_running, passed_ms)
@@ -113,11 +90,6 @@ class GensetStart(Function):
             if found.is_off_grid:
                 found.genset_W += engine.accepted_W(found.is_forming)
         return answers + self._share(known, found, elapsed_ticks)
-
-    def _may_stop(self, found: Found) -> bool:
-        """Another source carries the bus, for certain."""
-        is_other = found.is_forming or not found.is_off_grid
-        return found.mode != RETURN and is_other and not found.is_carried_by_sets
 
     def _share(self, known: Known, found: Found, elapsed_ticks: int) -> list[Obligation]:
         """The battery takes what the sets cannot, while they carry the bus. Powers of battery and

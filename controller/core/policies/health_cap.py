@@ -8,24 +8,19 @@ from array import array
 
 from controller.core.base import reasons
 from controller.core.base.answers import Cap
-from controller.core.policies import contract
-from controller.core.policies.contract import Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
 
 
 class HealthCap(Function):
     """The state of health is held by the core, so that a silent BMS changes nothing here."""
 
-    NAME, STAGE = "health_cap", contract.BOUND
+    NAME, STAGE = "health_cap", BOUND
     READS = ("healthy_W",)
-    TEXTS = {
-        reasons.HEALTH_CAP: (
-            "limit by health",
-            "A rack has a state of health below 80 %: its unit carries less power, in proportion.",
-            "Page Racks shows the state of health. Plan to replace the worst rack.",
-        )
-    }
+    TEXTS = reasons.texts("""
+        HEALTH_CAP | limit by health | A rack has a state of health below 80 %: its unit carries
+          less power, in proportion. | Page Racks shows the state of health. Plan to replace the
+          worst rack.
+    """)
 
     def __init__(self, setup: Setup):
         self._rated_W = setup.rated_W

@@ -8,12 +8,8 @@ from controller.core.base.answers import WIDE_W
 # Groups of sources that may oblige the battery, then of the other sources.
 CHARGE, DISCHARGE, IMPORT, EXPORT, NARROW_IMPORT, NARROW_EXPORT = range(6)
 GROUPS = 6
-_GROUP = {
-    hint_codes.CHARGE_W_MAX: CHARGE,
-    hint_codes.DISCHARGE_W_MAX: DISCHARGE,
-    hint_codes.IMPORT_W_MAX: IMPORT,
-    hint_codes.EXPORT_W_MAX: EXPORT,
-}
+_GROUP = {hint_codes.CHARGE_W_MAX: CHARGE, hint_codes.DISCHARGE_W_MAX: DISCHARGE}
+_GROUP |= {hint_codes.IMPORT_W_MAX: IMPORT, hint_codes.EXPORT_W_MAX: EXPORT}
 _NARROW = {IMPORT: NARROW_IMPORT, EXPORT: NARROW_EXPORT}
 CAPS = 1 << CHARGE | 1 << DISCHARGE | 1 << NARROW_IMPORT | 1 << NARROW_EXPORT
 OBLIGATIONS = 1 << IMPORT | 1 << EXPORT
@@ -59,9 +55,7 @@ class Tightest:
     def narrowed(
         self, direct: int, by_grid: int, room_W: int | None, quantum_W: int
     ) -> tuple[int, int]:
-        """(W, source + 1) of one direction: the tightest cap, or the power that a grid maximum and
-        room_W leave, if it is less (below 0: 0; room unknown: 0). direct, by_grid: groups.
-        """
+        """(W, source + 1): tightest cap, or what a grid maximum and room leave; unknown: 0."""
         value_W, source = self.value_W(direct), self.source(direct)
         if not self.source(by_grid):
             return value_W, source

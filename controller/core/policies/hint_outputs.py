@@ -1,26 +1,16 @@
 """The words that the hint table publishes."""
 
+from itertools import product
+
 from controller.core.base import hint_codes
 from controller.core.base.hint_sources import QUANTITIES
 
 # Published behind the chain's trace: first these, then OUTPUT_FIELDS of each quantity of each
 # source.
-HINT_OUTPUTS = (
-    "hint_control_source",
-    "hint_charge_source",
-    "hint_discharge_source",
-    "hint_import_source",
-    "hint_export_source",
-    "remaining_Wh",
-)
-(
-    O_CONTROL_SOURCE,
-    O_CHARGE_SOURCE,
-    O_DISCHARGE_SOURCE,
-    O_IMPORT_SOURCE,
-    O_EXPORT_SOURCE,
-    O_REMAINING_WH,
-) = range(6)
+_WAYS = ("control", "charge", "discharge", "import", "export")
+HINT_OUTPUTS = (*[f"hint_{way}_source" for way in _WAYS], "remaining_Wh")
+O_CONTROL_SOURCE, O_CHARGE_SOURCE, O_DISCHARGE_SOURCE, O_IMPORT_SOURCE = range(4)
+O_EXPORT_SOURCE, O_REMAINING_WH = 4, 5
 OUTPUT_FIELDS = ("value_W", "valid_s", "state")
 F_VALUE_W, F_VALID_S, F_STATE = range(3)
 # Of a quantity: nothing in force, valid, its fallback is in force instead, a request that waits for
@@ -41,13 +31,7 @@ def output_at(source_index: int, quantity: int, field: int) -> int:
 
 
 def output_names(source_count: int) -> list:
-    """See contract.Function: hint_control_source, source_0.import_W_max_value_W and so on."""
-    return [
-        *HINT_OUTPUTS,
-        *[
-            f"source_{index}.{name}_{field}"
-            for index in range(source_count)
-            for name in hint_codes.QUANTITIES.values()
-            for field in OUTPUT_FIELDS
-        ],
-    ]
+    """See Function: hint_control_source, source_0.import_W_max_value_W and so on."""
+    places = product(range(source_count), hint_codes.QUANTITIES.values(), OUTPUT_FIELDS)
+    fields = [f"source_{index}.{name}_{field}" for index, name, field in places]
+    return [*HINT_OUTPUTS, *fields]

@@ -8,9 +8,9 @@ holds back would wind up behind the limit. So the requests have an order, a ramp
     power    moves by at most request_ramp_W_per_s, from the part of it that limits left in effect
     bucket   fills with the power of the request, drains half of energy_Wh_per_h_max in an hour
 
-A request that ends goes to zero as fast. Beside an exact request load tracking pauses. The bucket
-holds one half and drains the other in an hour, so no hour sees more than the whole. A request that
-would fill its bucket, with what it needs to ramp down, rests until a quarter is free again.
+A request that ends goes to zero as fast. The bucket holds one half and drains the other in an hour,
+so no hour sees more than the whole. A request that would fill its bucket, with what it needs to
+ramp down, rests until a quarter is free again.
 """
 
 from array import array
@@ -19,10 +19,8 @@ from controller.core.base import hint_codes, hint_sources, reasons
 from controller.core.base.answers import BaseRequest
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract, hint_outputs as outputs, hint_table as table
-from controller.core.policies.contract import Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies import hint_outputs as outputs, hint_table as table
+from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 
 MS_PER_H = 3_600_000
 RESUME_QUARTERS = 3  # of 4: how full the bucket may still be when a request that rests may go on
@@ -47,55 +45,33 @@ class HintRequest(Function):
     """The base request."""
 
     state: State
-    NAME, STAGE = "hint_request", contract.BASE
+    NAME, STAGE = "hint_request", BASE
     READS = ("high_W", "low_W", "scheduled_W", "scheduled_source", "setpoint_W")
     ASKS = (table.HintTable.NAME,)
     WRITES = ("is_exact", "is_requested", "left_high_W", "left_low_W", "left_setpoint_W")
-    TEXTS = {
-        reasons.OPERATOR: (
-            "operator instruction",
-            "An operator instruction is in force.",
-            table.SEE_HINTS,
-        ),
-        reasons.HINT: ("hint", "An upstream system asks for this power.", table.SEE_HINTS),
-        reasons.REQUEST_RESTS: (
-            "request rests",
-            "An upstream request has used up its energy of this hour and rests.",
-            "Wait, or raise energy_Wh_per_h_max of its source; see page Hints.",
-        ),
-        reasons.REQUEST_ENDED: (
-            "request ended",
-            "A request has ended; its power goes to zero at the ramp of its source.",
-            "Nothing.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        OPERATOR | operator instruction | An operator instruction is in force. | See page Hints for
+          its source and validity.
+        HINT | hint | An upstream system asks for this power. | See page Hints for its source and
+          validity.
+        REQUEST_RESTS | request rests | An upstream request has used up its energy of this hour and
+          rests. | Wait, or raise energy_Wh_per_h_max of its source; see page Hints.
+        REQUEST_ENDED | request ended | A request has ended; its power goes to zero at the ramp of
+          its source. | Nothing.
+    """)
 
     def __init__(self, setup: Setup):
-        source_image = setup.source_image
-        self._table, self._tick_ms = setup.functions[table.HintTable.NAME], setup.tick_ms
-        hints = self._table
-        words = [hint_sources.words(source_image, index) for index in range(hints.count)]
-        asking = [
-            index
-            for index, word in enumerate(words)
-            if word[hint_sources.W_ROLE] >= hint_sources.REQUEST
-        ]
-        operator = [word[hint_sources.W_ROLE] == hint_sources.OPERATOR for word in words]
-        self._order = sorted(
-            asking, key=lambda index: (not operator[index], words[index][hint_sources.W_PRIORITY])
-        )
-        self._entry = [
-            hints.entries[index * len(hint_sources.QUANTITIES) + _PLACE]
-            for index in range(hints.count)
-        ]
-        self._reason = [reasons.OPERATOR if chief else reasons.HINT for chief in operator]
-        self._ramp_W = [word[hint_sources.W_REQUEST_RAMP] for word in words]
-        self._leak_W = [word[hint_sources.W_ENERGY_WH_PER_H_MAX] // 2 for word in words]
-        self._size = [
-            (word[hint_sources.W_ENERGY_WH_PER_H_MAX] - leak_W) * MS_PER_H
-            for word, leak_W in zip(words, self._leak_W)
-        ]
-        self.state = State.zero(hints.count)
+        hints, sources = setup.functions[table.HintTable.NAME], setup.sources
+        self._table, self._tick_ms = hints, setup.tick_ms
+        is_operator = [each.rank == hint_sources.OPERATOR for each in sources]
+        order = [(not is_operator[at], each.priority, at) for at, each in enumerate(sources)]
+        self._order = [at for *_, at in sorted(order) if sources[at].rank >= hint_sources.REQUEST]
+        self._entry = list(hints.entries[_PLACE :: len(hint_sources.QUANTITIES)])
+        self._reason = [reasons.OPERATOR if chief else reasons.HINT for chief in is_operator]
+        self._ramp_W = [each.request_ramp_W_per_s for each in sources]
+        self._leak_W = [each.energy_Wh_per_h_max // 2 for each in sources]
+        self._size = [-(-each.energy_Wh_per_h_max // 2) * MS_PER_H for each in sources]
+        self.state = State.zero(len(sources))
         self.state.is_idle = 1
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
@@ -184,9 +160,7 @@ class HintRequest(Function):
         return (-1, True) if is_resting else (index, rests)
 
     def _is_resting(self, index: int, was_resting: bool, asked_W: int, elapsed_ms: int) -> bool:
-        """Whether a request rests, by how full the bucket of its source is, and would be after this
-        tick and a ramp down.
-        """
+        """Whether the bucket of its source is too full, after this tick and a ramp down too."""
         level, size = self.state[LEVEL + index], self._size[index]
         if was_resting and 4 * level >= RESUME_QUARTERS * size:
             return True
@@ -200,9 +174,7 @@ class HintRequest(Function):
         return max(1, self._ramp_W[index] * elapsed_ms // 1000)
 
     def _ramped(self, asked_W: int, low_W: int, high_W: int, elapsed_ms: int) -> int:
-        """Base request, W: one ramp step further, or all that is asked for where limits hold it
-        back anyway.
-        """
+        """Base request, W: a ramp step further, or all that is asked where limits hold it back."""
         state = self.state
         if not state.owner:
             return 0

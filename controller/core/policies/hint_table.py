@@ -8,8 +8,7 @@ when it expires is no better: the silence of its sender would widen it.
     fresh hint beside it    --> the narrower of both
     heartbeat + fresh hint  --> the hint, until it expires
 
-At start every configured fallback is in force until the first hint of its quantity, so a restart
-never widens a limit.
+So a restart never widens a limit: every configured fallback is in force until the first hint.
 
 The role of a source may not allow it to oblige the battery. Then its import maximum narrows
 charging and its export maximum narrows discharging, to the room that the connection has left. A
@@ -28,27 +27,20 @@ from controller.core.base.hint_codes import HINT_SLOTS, SLOT_WORDS
 from controller.core.base.hint_sources import QUANTITIES
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract, hint_groups as g, hint_outputs
-from controller.core.policies.contract import Function
-from controller.core.policies.found import Found
+from controller.core.policies import hint_groups as g, hint_outputs
+from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
 from controller.core.policies.hint_outputs import FALLBACK, NONE, RESTING, VALID
-from controller.core.policies.known import Known
 from safety import parameters, signals, tapers
 
 GRID_CAP_HINT = (20, "grid_cap_hint")
-SEE_HINTS = "See page Hints for its source and validity."
 LOW_PERMILLE = tapers.SOC_TAPER_PERMILLE[1][0]  # the kernel allows full discharge down to here
 _COUNT = len(QUANTITIES)
 # Words of an entry (a quantity of a source). E_LAPSED: 1 once the hint has expired: then no hint
 # alone lifts the fallback. E_EXACT: 1 for a request beside which load tracking pauses.
 E_STATE, E_VALUE_W, E_LEFT_TICKS, E_LAPSED, E_EXACT = range(5)
 ENTRY_WORDS = 5
-_OUTPUT_OF = (
-    (hint_outputs.O_CHARGE_SOURCE, g.CHARGE),
-    (hint_outputs.O_DISCHARGE_SOURCE, g.DISCHARGE),
-    (hint_outputs.O_IMPORT_SOURCE, g.IMPORT),
-    (hint_outputs.O_EXPORT_SOURCE, g.EXPORT),
-)
+# from this output on: the source of the tightest value of each group that may oblige
+_SOURCES = hint_outputs.O_CHARGE_SOURCE
 
 
 class State(Words):
@@ -63,45 +55,34 @@ class HintTable(Function):
     """entries: places in `state` of each quantity of each source; with group and fallback_W."""
 
     state: State
-    NAME, STAGE = "hint_table", contract.BOUND
+    NAME, STAGE = "hint_table", BOUND
     READS = ("connection_W", "full_Wh", "hints", "is_off_grid", "lifted", "soc_permille")
-    TEXTS = {
-        reasons.GRID_CAP_HINT: (
-            "grid limit by hint",
-            "A hint, or the fallback of its source, limits the grid power of this site.",
-            SEE_HINTS,
-        ),
-        reasons.HINT_CAP: (
-            "limit by hint",
-            "A hint, or the fallback of its source, limits the power of this cabinet.",
-            SEE_HINTS,
-        ),
-    }
+    TEXTS = reasons.texts("""
+        GRID_CAP_HINT | grid limit by hint | A hint, or the fallback of its source, limits the grid
+          power of this site. | See page Hints for its source and validity.
+        HINT_CAP | limit by hint | A hint, or the fallback of its source, limits the power of this
+          cabinet. | See page Hints for its source and validity.
+    """)
 
-    def __init__(self, setup: contract.Setup) -> None:
-        """ValueError if the source image is not of this version."""
-        source_image = setup.source_image
-        self.count = count = hint_sources.count(source_image)
+    def __init__(self, setup: Setup) -> None:
+        sources = setup.sources
+        self.count = count = len(sources)
         self._tick_ms, self._settings = setup.tick_ms, setup.settings
-        words = [hint_sources.words(source_image, index) for index in range(count)]
-        self._rank = [word[hint_sources.W_ROLE] for word in words]
-        self._valid_ms_max = [word[hint_sources.W_VALID_S_MAX] * 1000 for word in words]
-        self.fallback_W = [watts for word in words for watts in word[hint_sources.W_FALLBACK :]]
+        self._rank = [each.rank for each in sources]
+        self._valid_ms_max = [each.valid_s_max * 1000 for each in sources]
+        self.fallback_W = [watts for each in sources for watts in each.fallback_W]
         self.group = [g.group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
         first = len(State.__annotations__)
         self.entries = range(first, first + count * _COUNT * ENTRY_WORDS, ENTRY_WORDS)
         self._heard = self.entries.stop  # place of the first source
         self.state = State.zero(count * _COUNT * ENTRY_WORDS + count)
         self._tightest = g.Tightest()
+        self.more = (self._tightest.words,)
         self.out = array("i", [0] * hint_outputs.output_count(count))
         for entry, at in enumerate(self.entries):
             self.state[at + E_STATE] = FALLBACK if self.fallback_W[entry] >= 0 else NONE
 
     output_names = staticmethod(hint_outputs.output_names)
-
-    def arrays(self) -> tuple:
-        """See Function."""
-        return self.state, self._tightest.words, self.out
 
     def alive(self, source_index: int, ticks: int = 0) -> bool:
         """True while the source's last heartbeat still counts, also after so many more ticks."""
@@ -135,9 +116,7 @@ class HintTable(Function):
         self.out[hint_outputs.O_REMAINING_WH] = remaining_Wh
 
     def take(self, inp: Sequence[int], first: int, elapsed_ticks: int) -> None:
-        """Age the entries, and take the hints in the slots from inp[first] on. The newest hint of a
-        quantity counts.
-        """
+        """Age the entries and take the hints from inp[first] on; the newest one counts."""
         state = self.state
         state.since += elapsed_ticks
         if state.since < state.due and not inp[first]:
@@ -248,9 +227,9 @@ class HintTable(Function):
     def _publish(self) -> None:
         """Fill the words of `out` that only an event changes."""
         out, state = self.out, self.state
-        for place, group in _OUTPUT_OF:
+        for group in (g.CHARGE, g.DISCHARGE, g.IMPORT, g.EXPORT):
             # _cap replaces the first two where a grid maximum is tighter
-            out[place] = self._tightest.source(group)
+            out[_SOURCES + group] = self._tightest.source(group)
         at = len(hint_outputs.HINT_OUTPUTS)
         for entry, words in enumerate(self.entries):
             request = self.group[entry] < 0
@@ -271,29 +250,18 @@ class HintTable(Function):
         tightest, in_force = self._tightest, self._tightest.in_force
         answers: list[Answer] = [self._cap(connection_W)] if in_force & g.CAPS else []
         if connection_W is not None and in_force & g.OBLIGATIONS:
-            answers.append(
-                grid_obligation(
-                    GRID_CAP_HINT,
-                    connection_W,
-                    (tightest.value_W(g.IMPORT), reasons.GRID_CAP_HINT),
-                    (tightest.value_W(g.EXPORT), reasons.GRID_CAP_HINT),
-                    self._settings["setpoint_quantum_W"],
-                )
-            )
+            reason, quantum_W = reasons.GRID_CAP_HINT, self._settings["setpoint_quantum_W"]
+            maxima = (tightest.value_W(g.IMPORT), reason), (tightest.value_W(g.EXPORT), reason)
+            answers.append(grid_obligation(GRID_CAP_HINT, connection_W, *maxima, quantum_W))
         return answers
 
     def _cap(self, connection_W: int | None) -> Cap:
         import_room_W = None if connection_W is None else -connection_W
         narrowed, quantum_W = self._tightest.narrowed, self._settings["setpoint_quantum_W"]
-        charge_W, charge_source = narrowed(g.CHARGE, g.NARROW_IMPORT, import_room_W, quantum_W)
-        discharge_W, discharge_source = narrowed(
-            g.DISCHARGE, g.NARROW_EXPORT, connection_W, quantum_W
-        )
-        self.out[hint_outputs.O_CHARGE_SOURCE] = charge_source
-        self.out[hint_outputs.O_DISCHARGE_SOURCE] = discharge_source
-        return Cap(
-            charge_W,
-            reasons.HINT_CAP if charge_source else reasons.NONE,
-            discharge_W,
-            reasons.HINT_CAP if discharge_source else reasons.NONE,
-        )
+        charge_W, by_charge = narrowed(g.CHARGE, g.NARROW_IMPORT, import_room_W, quantum_W)
+        discharge_W, by_discharge = narrowed(g.DISCHARGE, g.NARROW_EXPORT, connection_W, quantum_W)
+        self.out[hint_outputs.O_CHARGE_SOURCE] = by_charge
+        self.out[hint_outputs.O_DISCHARGE_SOURCE] = by_discharge
+        charge_reason = reasons.HINT_CAP if by_charge else reasons.NONE
+        discharge_reason = reasons.HINT_CAP if by_discharge else reasons.NONE
+        return Cap(charge_W, charge_reason, discharge_W, discharge_reason)

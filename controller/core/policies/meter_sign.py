@@ -10,10 +10,9 @@ on the connection follows:
               times as large; less that of the load meter, without drift (meter_drift.py)
     miss      up to 1.6 times, but smaller or of the same sign;  more: a load has moved, void
 
-A sequential test decides (meter_statistics.py): it multiplies a statistic for a right meter, and
-one for a reversed meter, by each symbol. Short chips fit the nominal path delay, long chips the
-largest believed delay. The long chips begin when the short ones can no longer decide within 32 s:
-on a slow path after 4 or 5 symbols. The test is undecided when the long ones cannot decide within
+A sequential test decides (meter_statistics.py). Short chips fit the nominal path delay. Long chips,
+which fit the largest believed delay, begin when the short ones can no longer decide within 32 s: on
+a slow path after 4 or 5 symbols. The test is undecided when the long ones cannot decide within
 32 s, or 25 symbols where these take longer. One of three current transformers reversed shows a
 third of the change: a miss.
 
@@ -23,16 +22,19 @@ reversed later is in doubt (meter_watch.py): a test that proves it then still en
 
 from array import array
 
+from controller.core.base import reasons
 from controller.core.base.answers import Obligation
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract, meter_drift, meter_watch, path_delay
-from controller.core.policies.contract import Function
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies import meter_drift, meter_watch, path_delay
+from controller.core.policies.contract import PROVE, Found, Function, Known, Setup
 from controller.core.policies.meter_statistics import Statistics
 
 METER_SIGN = 307  # reason code
+_TEXTS = """
+METER_SIGN | grid meter test | The battery steps by a code, to see which way round the grid
+  meter is. | Nothing: it lasts 70 s at most for each cabinet on the connection.
+"""
 RANK = (50, "meter_sign")  # above the connection: what a meter is worth is not known yet
 TEST_S, SYMBOLS, RETRY_S = 32, 25, 900
 WINDOW_MS = 120  # of a median: the meter has a new value each 0.1 s
@@ -71,12 +73,13 @@ class MeterSign(Function):
     """
 
     state: State
-    NAME, STAGE = "meter_sign", contract.PROVE
+    NAME, STAGE = "meter_sign", PROVE
     READS = (
         *("battery_W", "grid_meter_W", "is_running", "is_stopped_by_person", "load_meter_W"),
         *("setpoint_W", "stored_path_delay_ms"),
     )
     WRITES = ("is_meter_tested", "path_delay_ms")
+    OUTPUTS = "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
     PARAMETERS = (
         # of the rating, each way; 0: the meter is believed
         ("meter_code_permille", "permille", 0, 50, 20, "up"),
@@ -85,15 +88,9 @@ class MeterSign(Function):
         # path of the load meter less that of the grid meter: added to the measured path delay
         (DIFFERENCE, "ms", -2000, 2000, 0, "fixed"),
     )
-    TEXTS = {
-        METER_SIGN: (
-            "grid meter test",
-            "The battery steps by a code, to see which way round the grid meter is.",
-            "Nothing: it lasts 70 s at most for each cabinet on the connection.",
-        )
-    }
+    TEXTS = reasons.texts(_TEXTS, METER_SIGN=METER_SIGN)
 
-    def __init__(self, setup: contract.Setup) -> None:
+    def __init__(self, setup: Setup) -> None:
         self._settings = settings = setup.settings
         self._tick_ms = tick_ms = setup.tick_ms
         quantum_W = settings["setpoint_quantum_W"]
@@ -116,17 +113,9 @@ class MeterSign(Function):
         self.drift = meter_drift.MeterDrift(self._code_W)
         self.statistics = Statistics.zero()
         self._right_W, self._wrong_W = [array("q", [0] * self._window_ticks) for _ in range(2)]
-        self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
-
-    def arrays(self) -> tuple:
-        """See Function."""
         parts = self.statistics, self.watch.state, self.steps.state, self.drift.state
-        return self.state, *parts, self._right_W, self._wrong_W, self.out
-
-    @staticmethod
-    def output_names(source_count: int) -> tuple:
-        """See Function."""
-        return "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
+        self.more = *parts, self._right_W, self._wrong_W
+        self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The power of the code while a test runs; otherwise nothing."""
@@ -166,9 +155,8 @@ class MeterSign(Function):
 
     def _publish(self, known: Known, found: Found) -> None:
         """The path delay in use."""
-        delay_ms, source = path_delay.in_use(
-            self.state.delay_ms, known.stored_path_delay_ms, self._settings
-        )
+        delays_ms = self.state.delay_ms, known.stored_path_delay_ms
+        delay_ms, source = path_delay.in_use(*delays_ms, self._settings)
         found.path_delay_ms = delay_ms if source in path_delay.USED else 0
         self.out[O_DELAY_MS], self.out[O_DELAY_SOURCE] = delay_ms, source
 
@@ -286,10 +274,8 @@ class MeterSign(Function):
         state, watch, is_proven = self.state, self.watch, self.out[O_RESULT] == PROVEN
         load_W, battery_W = self._load_W(known), known.battery_W
         expected_W = load_W - battery_W if load_W is not None and battery_W is not None else None
-        is_watched = is_proven or watch.is_in_doubt
-        is_reversed = is_watched and watch.is_reversed(
-            expected_W, known.grid_meter_W, elapsed_ticks
-        )
+        is_watched, shown_W = is_proven or watch.is_in_doubt, known.grid_meter_W
+        is_reversed = is_watched and watch.is_reversed(expected_W, shown_W, elapsed_ticks)
         if is_reversed and watch.is_in_doubt:
             state.ticks = 0
         retry_s = meter_watch.DOUBT_S if watch.is_in_doubt else RETRY_S

@@ -9,8 +9,7 @@ one. A sequential test ends as soon as it is sure:
 One statistic is for a right meter, a second one for a reversed meter. A meter that does not see the
 battery shows a match no more often than a miss, because the draw does not follow the load. Ville's
 inequality: then a statistic that starts at 1 exceeds 10 000 with probability at most 1/10 000. The
-test runs with short chips, then with long ones. Short chips: start 7/8, and 15 matches without a
-miss decide. Long chips: start 1/8, 18 matches. The starts add up to 1.
+starts of short and long chips, 7/8 and 1/8, add up to 1: 15 or 18 matches without a miss decide.
 """
 
 from controller.core.base.words import Words
@@ -56,9 +55,7 @@ class Statistics(Words):
 
 
 def _after(statistic: int, found_W: int, wanted_W: int) -> int:
-    """The statistic after a symbol: a match is of the right sign and size; a load that moved by
-    more than both makes it void.
-    """
+    """A match has the right sign and size; a load that moved by more than both makes it void."""
     if 10 * abs(found_W) > STEP_TENTHS_MAX * abs(wanted_W):
         return statistic
     size_W = found_W if wanted_W > 0 else -found_W

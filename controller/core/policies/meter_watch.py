@@ -7,10 +7,10 @@ both. So the watch correlates changes from second to second:
     x = change of (load - battery), which is expected at the meter; y = change that the meter shows
     leaky sums of x x and x y:   2 x y < -x x, after enough movement  -->  the meter looks reversed
 
-A meter that looked or tested reversed is in doubt. A doubt ends when two tests in a row, DOUBT_S
-apart, prove the meter, or when a person stops and starts the cabinet. Without a load meter a load
-that the battery follows in part looks reversed too: there the watch asks for one test in BELIEVED_S
-and raises no doubt.
+A meter that looked or tested reversed is in doubt. Two tests in a row, DOUBT_S apart, end a doubt,
+and so does a person who stops and starts the cabinet. Without a load meter a load that the battery
+follows in part looks reversed too: there the watch asks for one test in BELIEVED_S and raises no
+doubt.
 """
 
 from controller.core.base.integers import within
@@ -71,9 +71,7 @@ class MeterWatch:
         self.state.doubt = max(0, self.state.doubt - 1)
 
     def is_reversed(self, expected_W: int | None, shown_W: int | None, elapsed_ticks: int) -> bool:
-        """True if the meter moves against what is expected. expected_W: load less battery, None
-        while any of the three is unknown.
-        """
+        """The meter moves against the load less the battery (None: any is unknown)."""
         state = self.state
         state.believed_ticks = max(0, state.believed_ticks - elapsed_ticks)
         if elapsed_ticks != 1 or expected_W is None or shown_W is None:

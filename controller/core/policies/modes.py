@@ -1,8 +1,9 @@
 """The mode of the site, from the grid through an island and back: one table (../ISLAND.md).
 
-Control functions act differently off the grid. The naive way asks the contact of the transfer
-switch alone. But the contact may be unknown or wrong, and it does not show whether an island has a
-voltage. So a table gives the next mode from the state of the bus. Each change waits for its time:
+Control functions act differently off the grid (functions.py). The naive way asks the contact of the
+transfer switch alone. But the contact may be unknown or wrong, and it does not show whether an
+island has a voltage. So a table gives the next mode from the state of the bus. Each change waits
+for its time:
 
     grid --> hand-over --> island       a source carries the bus for 2 s
      ^           +-------> black start  no voltage for 2 s
@@ -11,18 +12,15 @@ voltage. So a table gives the next mode from the state of the bus. Each change w
 Off the grid are hand-over, island and black start. An unknown contact of the transfer switch counts
 as grid, as it does for row 56, and so does one that the other measurements contradict
 (site_balance.py). But an unknown contact ends no return: stages that are shed stay so, and a
-generator set runs on, until the grid is certain. This function commands neither the transfer
-switch nor a converter. The mode chooses which control functions act (functions.py).
+generator set runs on, until the grid is certain.
 """
 
 from array import array
 
 from controller.core.base import reasons
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import ISLAND as OFF_GRID_SOURCE, Known
+from controller.core.policies.contract import MODE, Found, Function, Known, Setup
+from controller.core.policies.known import ISLAND as OFF_GRID_SOURCE
 from controller.core.policies.source_reports import gives, runs
 
 GRID, HAND_OVER, ISLAND, BLACK_START, RETURN = range(5)
@@ -55,36 +53,28 @@ class Modes(Function):
     """The mode. It commands nothing."""
 
     state: State
-    NAME, STAGE = "modes", contract.MODE
+    NAME, STAGE = "modes", MODE
     READS = ("battery_W", "is_forming", "load_meter_W", "source")
     WRITES = ("is_off_grid", "mode")
+    OUTPUTS = ("mode_reason",)  # reason code of the mode
     PARAMETERS = (
         # back on the grid: until the generator set stops and the mode is "grid" again
         ("mode_return_s", "s", 1, 3600, 30, "up"),
     )
-    TEXTS = {
-        reasons.MODE + GRID: ("on the grid", "The site is on the grid.", "Nothing."),
-        reasons.MODE + HAND_OVER: (
-            "hand-over",
-            "The site has left the grid. No other source has carried the bus for 2 s yet.",
-            "Wait. If it lasts, see if a converter forms the voltage or a generator set runs.",
-        ),
-        reasons.MODE + ISLAND: (
-            "island",
-            "A converter or a generator set carries the site. The backup reserve is open, to 3 %.",
-            "Watch the state of charge. Stages of the load are shed before the battery is empty.",
-        ),
-        reasons.MODE + BLACK_START: (
-            "black start",
-            "The bus has no voltage. All stages of the load are shed until a source carries it.",
-            "See page Alarms and the panel of the generator set. The stages come back in order.",
-        ),
-        reasons.MODE + RETURN: (
-            "return to the grid",
-            "The grid is back, or the transfer switch's contact is unknown. Generator sets run on.",
-            "Wait. If it lasts, check I/O module 3: page Links.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        MODE_GRID | on the grid | The site is on the grid. | Nothing.
+        MODE_HAND_OVER | hand-over | The site has left the grid. No other source has carried the bus
+          for 2 s yet. | Wait. If it lasts, see if a converter forms the voltage or a generator set
+          runs.
+        MODE_ISLAND | island | A converter or a generator set carries the site. The backup reserve
+          is open, to 3 %. | Watch the state of charge. Stages of the load are shed before the
+          battery is empty.
+        MODE_BLACK_START | black start | The bus has no voltage. All stages of the load are shed
+          until a source carries it. | See page Alarms and the panel of the generator set. The
+          stages come back in order.
+        MODE_RETURN | return to the grid | The grid is back, or the transfer switch's contact is
+          unknown. Generator sets run on. | Wait. If it lasts, check I/O module 3: page Links.
+    """)
 
     def __init__(self, setup: Setup):
         self._tick_ms = setup.tick_ms
@@ -92,11 +82,6 @@ class Modes(Function):
         self._engines = setup.site.feeding(is_engine=True)
         self.state = State.zero()
         self.out = array("i", [reasons.MODE + GRID])
-
-    @staticmethod
-    def output_names(source_count: int) -> tuple[str, ...]:
-        """See Function. The word is the reason code of the mode."""
-        return ("mode_reason",)
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """No answer: the others find the mode."""

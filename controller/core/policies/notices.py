@@ -7,19 +7,17 @@ decision from the functions that know limits and temperatures. A notice says onl
     price: energy has a negative price while the notice is valid
     step:  the load changes by a power at a time
 
-A later notice of the same moment replaces the earlier one, and a step of 0 W removes it. A source
-may have STEPS steps to come; of more, the nearest stay.
+A later notice of the same moment replaces the earlier one, and a step of 0 W removes it. Of more
+than STEPS steps to come of a source, the nearest stay.
 """
 
 from typing import NamedTuple
 
-from controller.core.base import hint_codes, hint_sources
+from controller.core.base import hint_codes
 from controller.core.base.hint_codes import HINT_SLOTS, SLOT_WORDS
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import MEASURE, Found, Function, Known, Setup
 from safety import parameters, signals
 
 STEPS = 4  # of one source
@@ -50,26 +48,21 @@ class Notice(NamedTuple):
     left_ms: int
 
 
-class Notices(contract.Function):
+class Notices(Function):
     """rows: of each source that of its price, then those of its steps."""
 
     state: State
-    NAME, STAGE = "notices", contract.MEASURE
+    NAME, STAGE = "notices", MEASURE
     READS = ("hints",)
     WRITES = ("is_price_negative", "notices")
 
-    def __init__(self, setup: contract.Setup):
-        self.count = hint_sources.count(setup.source_image)
-        self._tick_ms = setup.tick_ms
-        words = [hint_sources.words(setup.source_image, each) for each in range(self.count)]
-        self._valid_ms_max = [word[hint_sources.W_VALID_S_MAX] * 1000 for word in words]
+    def __init__(self, setup: Setup):
+        self.count, self._tick_ms = len(setup.sources), setup.tick_ms
+        self._valid_ms_max = [each.valid_s_max * 1000 for each in setup.sources]
         self.state = State.zero()
         self.rows = [[Row.zero(code="i") for _ in range(1 + STEPS)] for _ in range(self.count)]
         self._every = [row for rows in self.rows for row in rows]
-
-    def arrays(self) -> tuple:
-        """See Function."""
-        return self.state, *self._every
+        self.more = self._every
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """No answer: the others find the notices."""
@@ -92,15 +85,12 @@ class Notices(contract.Function):
 
     def steps(self) -> tuple[Notice, ...]:
         """The steps to come, of every source."""
-        tick_ms = self._tick_ms
-        return tuple(
-            [
-                Notice(source, row.value, row.start_ticks * tick_ms, row.left_ticks * tick_ms)
-                for source, rows in enumerate(self.rows)
-                for row in rows[1:]
-                if row.left_ticks
-            ]
-        )
+        to_come, tick_ms = [], self._tick_ms
+        for source, (_, *steps) in enumerate(self.rows):
+            for row in [row for row in steps if row.left_ticks]:
+                times_ms = row.start_ticks * tick_ms, row.left_ticks * tick_ms
+                to_come.append(Notice(source, row.value, *times_ms))
+        return tuple(to_come)
 
     def _age(self, ticks: int) -> None:
         for row in self._every:
@@ -128,9 +118,7 @@ class Notices(contract.Function):
             self._count_rows()
 
     def _row_of_step(self, rows: list[Row], start: int, step_W: int) -> Row | None:
-        """The row of the same step, else a free one, else that of the farthest step if the new one
-        is nearer. None without any.
-        """
+        """The row of the same step, else a free one, else that of the farthest step if nearer."""
         same_ticks = SAME_MS // self._tick_ms
         for row in rows:
             if row.left_ticks and abs(row.start_ticks - start) <= same_ticks:

@@ -10,11 +10,11 @@ is its mean delay, with dead time, ramp, the meter's window and its refresh all 
     step at tick 0    |######
 
 A step counts if no tick of both chips is missing, and if the meter shows 0.6 to 1.6 times the
-converter's own step. Both meters show an edge of the load at different times, which gives an area
-of its own. Most such delays are longer than the chip can show, and are dropped. The mean leaves out
-the lowest and the highest quarter. The delay stays unmeasured where the load has disturbed too many
-steps. Then fewer than 8 or fewer than half of the steps are left, or the middle half of the delays
-is wider than 2/5 of the mean. `python -m hil meter-sign` shows the errors that remain.
+converter's own step. The meters show an edge of the load at different times, which has an area of
+its own. Most such delays are longer than the chip can show, and are dropped. The mean leaves out
+the lowest and the highest quarter. The delay stays unmeasured where fewer than 8 or fewer than half
+of the steps are left, or where the middle half is wider than 2/5 of the mean.
+`python -m hil meter-sign` shows the errors that remain.
 """
 
 import math
@@ -60,9 +60,7 @@ def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
 
 
 def in_use(measured_ms: int, stored_ms: int, settings: dict) -> tuple:
-    """(delay in ms, NOMINAL .. NOT_BELIEVED): of the last proven test, or else of an earlier run; 0
-    stands for "not measured".
-    """
+    """(delay in ms, NOMINAL .. NOT_BELIEVED): of the last proven test, else of an earlier run."""
     delay_ms = measured_ms or stored_ms
     low_ms, high_ms = settings["track_path_delay_ms_min"], settings["track_path_delay_ms_max"]
     if delay_ms and not low_ms <= delay_ms <= high_ms:
@@ -91,9 +89,7 @@ class PathDelay:
         state.ticks += 1
 
     def end_chip(self, length_ticks: int, level_W: int, own_W: int, power_W: int) -> None:
-        """The last tick of a chip. level_W: of the meter at its end; own_W: the converter's
-        own power there; power_W: of the code in this chip.
-        """
+        """The last tick of a chip: level of the meter, converter's own power, power of the code."""
         state = self.state
         if state.ticks != length_ticks:
             return
@@ -110,9 +106,7 @@ class PathDelay:
         state.before_W, state.before_own_W = level_W, own_W
 
     def _keep(self, step_W: int, own_step_W: int, area_W_ms: int) -> None:
-        """Keep the delay of a step if the meter answers it, and if the chip shows it whole. A
-        converter that is a chip late steps against the code.
-        """
+        """A converter that is a chip late steps against the code."""
         state = self.state
         if not STEP_TENTHS_MIN * own_step_W <= 10 * step_W <= STEP_TENTHS_MAX * own_step_W:
             return

@@ -8,38 +8,31 @@ then it lacks the energy for the long one. So the interval has an account:
     | used so far | left: may still be imported                  |
     now: import <= (left - margin) / time left; the battery discharges the rest, or charges less
 
-The interval follows the clock (UTC). The operator's meter may begin its interval earlier or later,
-by as much as the clock is uncertain. The margin is what the whole connection imports in that time.
-
-    the clock                                   what holds
-    trusted to a hundredth of the interval      the account
-    unknown                                     the limit at every moment
+The interval follows the clock (UTC). Without a clock that is sure to a hundredth of the interval,
+the limit holds at every moment. The operator's meter may begin its interval earlier or later, by as
+much as the clock is uncertain: the margin is what the whole connection imports in that time.
 
 The function keeps a time of its own. A small correction makes it run faster or slower, never
-backwards; a step of the clock moves it at once. The import was not counted in the time that a step
-skips, nor before a start. There the whole connection counts, unless the store holds the import.
-While the grid meter is silent its last value counts, but at least the limit.
+backwards; a step of the clock moves it at once. For time that a step skips, and before a start, the
+whole connection counts as imported, unless the store holds the import. While the grid meter is
+silent its last value counts, but at least the limit.
 
-Two more rules. A delay or a lack of power lets the import pass the limit all the same. This import
-is a debt, and it is saved later. Otherwise a battery that is almost empty would fill each valley of
-the load up to the limit, and the mean would lie above it. A battery that cannot discharge gives
-nothing back. So it charges only with energy that is left even if the highest import of this and the
-last interval goes on.
+An import above the limit, by a delay or a lack of power, is a debt that is saved later. Otherwise a
+battery that is almost empty would fill each valley of the load up to the limit, and the mean would
+lie above it. A battery that cannot discharge gives nothing back: it charges only with energy that
+is left even if the highest import of this and the last interval goes on.
 """
 
 from array import array
 from typing import Any, NamedTuple
 
+from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W, grid_obligation
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
 
 OFF_W = 100_000_000
-PEAK_SHAVING, NO_CLOCK = 306, 309  # reason codes
 RANK = (10, "peak_shaving")
 
 # In the last seconds meter and battery are too late for a power that rises: it may only fall.
@@ -81,26 +74,21 @@ class PeakShaving(Function):
     """Obliges the battery; off while the limit is OFF_W."""
 
     state: State
-    NAME, STAGE = "peak_shaving", contract.BOUND
+    NAME, STAGE = "peak_shaving", BOUND
     READS = ("connection_W", "grid_W", "stored_peak")
     BEFORE = ("limit_W",)
+    OUTPUTS = "peak_minute", "peak_used_Wh"
     PARAMETERS = (
         # Mean import that is not exceeded in any interval; at the end of its range it is off.
         ("peak_import_W_max", "W", 0, OFF_W, OFF_W, "down"),
         ("peak_interval_s", "s", 60, 3600, 900, "fixed"),
     )
-    TEXTS = {
-        PEAK_SHAVING: (
-            "peak shaving",
-            "The mean import of the metering interval may not exceed its limit.",
-            "Nothing if it is met. If power is short, reduce the load.",
-        ),
-        NO_CLOCK: (
-            "peak shaving, no clock",
-            "The clock is not exact, so the limit of the mean import holds at every moment.",
-            "Check the network and the time server of this box: page Status.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        PEAK_SHAVING | peak shaving | The mean import of the metering interval may not exceed its
+          limit. | Nothing if it is met. If power is short, reduce the load.
+        NO_CLOCK | peak shaving, no clock | The clock is not exact, so the limit of the mean import
+          holds at every moment. | Check the network and the time server of this box: page Status.
+    """)
 
     def __init__(self, setup: Setup):
         settings = setup.settings
@@ -120,11 +108,6 @@ class PeakShaving(Function):
         self.state.is_timed = 1
         self.out = array("i", [0, 0])
 
-    @staticmethod
-    def output_names(source_count: int) -> tuple[str, ...]:
-        """See Function."""
-        return "peak_minute", "peak_used_Wh"
-
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The obligation that keeps the import within what the interval still allows."""
         if self._limit_W == OFF_W:
@@ -135,9 +118,9 @@ class PeakShaving(Function):
         self._pass(now, elapsed_ticks * self._tick_ms, uncertainty_ms)
         if found.connection_W is None:
             return ()
-        allowed_W, reason = self._limit_W - self.state.debt // self._repaid_ms, NO_CLOCK
+        allowed_W, reason = self._limit_W - self.state.debt // self._repaid_ms, reasons.NO_CLOCK
         if uncertainty_ms is not None:
-            allowed_W, reason = self._allowed_W(uncertainty_ms), PEAK_SHAVING
+            allowed_W, reason = self._allowed_W(uncertainty_ms), reasons.PEAK_SHAVING
         if found.limit_W <= 0:
             allowed_W = min(allowed_W, max(0, found.connection_W) + self._spare_W(uncertainty_ms))
         imported, exported = (allowed_W, reason), (WIDE_W, reason)

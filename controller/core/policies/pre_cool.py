@@ -7,8 +7,7 @@ chiller is asked before, by thresholds below those limits, each with its hystere
 from collections.abc import Sequence
 
 from controller.core.base import reasons
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import Found, Known
 from controller.core.policies.two_point import TwoPoints, above
 
 
@@ -18,24 +17,16 @@ class PreCool(TwoPoints):
     NAME, ROLES = "pre_cool", ("chiller",)
     READS = ("air_temperature_ddegC", "unit_temperature_ddegC")
     CAUSES = (reasons.PRE_COOL, reasons.CHILL_CELLS, reasons.CHILL_SPREAD)
-    TEXTS = {
-        reasons.PRE_COOL: (
-            "pre-cooling",
-            "The air in the cabinet is warm: the chiller is asked to cool more.",
-            "Nothing. If the air stays warm, check filters, fans and the chiller.",
-        ),
-        reasons.CHILL_CELLS: (
-            "pre-cooling, warm cells",
-            "The warmest cell nears the temperature at which power falls: the chiller is asked to "
-            "cool more.",
-            "Nothing. If the cells stay warm, check filters, fans and the chiller.",
-        ),
-        reasons.CHILL_SPREAD: (
-            "pre-cooling, uneven units",
-            "One unit is warmer than the coolest one: the chiller is asked to cool more.",
-            "Check filter and fan of the warmest unit: page Racks shows the temperatures.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        PRE_COOL | pre-cooling | The air in the cabinet is warm: the chiller is asked to cool more.
+          | Nothing. If the air stays warm, check filters, fans and the chiller.
+        CHILL_CELLS | pre-cooling, warm cells | The warmest cell nears the temperature at which
+          power falls: the chiller is asked to cool more. | Nothing. If the cells stay warm, check
+          filters, fans and the chiller.
+        CHILL_SPREAD | pre-cooling, uneven units | One unit is warmer than the coolest one: the
+          chiller is asked to cool more. | Check filter and fan of the warmest unit: page Racks
+          shows the temperatures.
+    """)
 
     def signs(
         self, known: Known, found: Found, settings: dict[str, int]
@@ -51,10 +42,7 @@ class PreCool(TwoPoints):
 def warm(
     units_ddegC: Sequence[int] | None, settings: dict[str, int], unit: int = 0
 ) -> tuple[bool | None, bool | None]:
-    """(cells are warm, a unit is warmer than the coolest): of this unit (from 1), 0: of any.
-
-    units_ddegC: the warmest module of each unit.
-    """
+    """(cells are warm, a unit is warmer than the coolest): of this unit, from 1; 0: of any."""
     if units_ddegC is None:
         return None, None
     warmest = units_ddegC[unit - 1] if 0 < unit <= len(units_ddegC) else max(units_ddegC)

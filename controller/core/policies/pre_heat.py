@@ -7,16 +7,14 @@ also looks ahead, to a slot of the schedule or a notice:
     coldest cell < start_ddegC                                --> heat, to stop_ddegC
     a charge within ahead_min, coldest cell below ahead_ddegC --> heat ahead of it
 
-The heater goes off while the temperatures are unknown, and off the grid. It waits while an
-obligation of the grid (connection, hint, schedule, peak shaving) leaves no room: otherwise the
-battery would carry the heater. An import without room has none for a charge either.
+The heater is off while the temperatures are unknown, and off the grid. It waits while an obligation
+of the grid leaves no room: otherwise the battery would carry the heater.
 """
 
 from controller.core.base import reasons
 from controller.core.base.answers import BaseRequest
-from controller.core.policies.contract import DeviceView, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import ISLAND, Known
+from controller.core.policies.contract import DeviceView, Found, Known, Setup
+from controller.core.policies.known import ISLAND
 from controller.core.policies.schedule import Schedule
 from controller.core.policies.two_point import TwoPoints, below
 
@@ -30,33 +28,21 @@ class PreHeat(TwoPoints):
     READS = ("connection_W", "import_room_W", "module_temperature_ddegC", "notices", "source")
     ASKS = (Schedule.NAME,)
     CAUSES = (reasons.HEAT_COLD, reasons.HEAT_AHEAD)
-    TEXTS = {
-        reasons.HEAT_COLD: (
-            "heating, cold cells",
-            "Cold cells must not charge: the heater warms the cabinet from the grid.",
-            "Nothing: charging opens as the cells get warm. If they stay cold, check the heater.",
-        ),
-        reasons.HEAT_AHEAD: (
-            "heating ahead of a charge",
-            "The schedule or a notice says that a charge comes soon: the heater warms the cells.",
-            "Nothing: heating ends with the charge, or when the cells are warm.",
-        ),
-        reasons.HEAT_TEMPERATURE_UNKNOWN: (
-            "no heating, cells unknown",
-            "The temperature of a cell is unknown, so the heater is off.",
-            "Check the BMS: page Links.",
-        ),
-        reasons.HEAT_NO_GRID: (
-            "no heating off the grid",
-            "The cells are cold, but the site is off the grid: the battery does not heat itself.",
-            "Nothing: heating begins when the grid is back.",
-        ),
-        reasons.HEAT_NO_ROOM: (
-            "no heating, import limit",
-            "The cells are cold, but the import leaves no room for the heater, or is unknown.",
-            "Reduce the load. Page Why shows the limit of the import that acts.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        HEAT_COLD | heating, cold cells | Cold cells must not charge: the heater warms the cabinet
+          from the grid. | Nothing: charging opens as the cells get warm. If they stay cold, check
+          the heater.
+        HEAT_AHEAD | heating ahead of a charge | The schedule or a notice says that a charge comes
+          soon: the heater warms the cells. | Nothing: heating ends with the charge, or when the
+          cells are warm.
+        HEAT_TEMPERATURE_UNKNOWN | no heating, cells unknown | The temperature of a cell is unknown,
+          so the heater is off. | Check the BMS: page Links.
+        HEAT_NO_GRID | no heating off the grid | The cells are cold, but the site is off the grid:
+          the battery does not heat itself. | Nothing: heating begins when the grid is back.
+        HEAT_NO_ROOM | no heating, import limit | The cells are cold, but the import leaves no room
+          for the heater, or is unknown. | Reduce the load. Page Why shows the limit of the import
+          that acts.
+    """)
 
     def __init__(self, setup: Setup):
         super().__init__(setup)
@@ -69,7 +55,9 @@ class PreHeat(TwoPoints):
         if known.module_temperature_ddegC is None:
             return False, False
         coldest_ddegC, ahead_ddegC = known.module_temperature_ddegC[0], settings["ahead_ddegC"]
-        is_soon = self._schedule.charges_within(settings["ahead_min"]) or _is_noticed(found)
+        # the battery also charges when a notice says that the load will fall
+        is_noticed = any([each.step_W < 0 for each in found.notices])
+        is_soon = self._schedule.charges_within(settings["ahead_min"]) or is_noticed
         return (
             below(coldest_ddegC, settings["start_ddegC"], settings["stop_ddegC"]),
             is_soon and below(coldest_ddegC, ahead_ddegC - HYSTERESIS_DDEGC, ahead_ddegC),
@@ -85,8 +73,3 @@ class PreHeat(TwoPoints):
         if present and (found.connection_W is None or found.import_room_W < more_W):
             return BaseRequest(0, reasons.HEAT_NO_ROOM)
         return super().answer(known, found, device, present)
-
-
-def _is_noticed(found: Found) -> bool:
-    """A notice says that the load will fall: the battery then charges."""
-    return any([each.step_W < 0 for each in found.notices])

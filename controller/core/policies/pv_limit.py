@@ -6,47 +6,39 @@ tick, so it holds without a model of the inverter:
 
     PV at most = measured PV + import with the battery at 0 + charging power left + export limit.
 
-While the grid power is unknown or not proven, PV may give what the load meter shows: then nothing
-is exported. In an island that a converter forms, the charging power that is left comes on top.
+While the grid power is unknown or not proven, PV may give what the load meter shows. In an island
+that a converter forms, the charging power that is left comes on top.
 
-While a notice says that the price is negative, PV may give what the load takes, and no more. Energy
-from the grid then earns money, and export costs money. The load meter reports this power at once;
-without it the measured powers do, within some seconds.
+While a notice says that the price is negative, PV gives what the load takes, and no more: energy
+from the grid then earns money, and export costs money. Without a load meter the measured powers
+show the load within some seconds.
 """
 
 from array import array
 
 from controller.core.base import reasons
 from controller.core.base.answers import BaseRequest, Cap, ForDevice
-from controller.core.policies import contract
-from controller.core.policies.contract import DeviceView, Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import BASE, DeviceView, Found, Function, Known, Setup
 from controller.core.policies.source_reports import given_W
 
 
 class PvLimit(Function):
     """One request and one cap for each inverter; the cap is shared by rated power."""
 
-    NAME, STAGE = "pv_limit", contract.BASE
+    NAME, STAGE = "pv_limit", BASE
     ROLES = ("pv",)
     READS = (
         *("battery_W", "connection_W", "is_forming", "is_load_wrong", "is_price_negative"),
         *("load_meter_W", "low_W"),
     )
-    TEXTS = {
-        reasons.PV_WANTED: ("PV", "The inverter may feed in all that the sun gives.", "Nothing."),
-        reasons.PV_CURTAILED: (
-            "PV curtailed",
-            "Load, battery and the export limit leave no room for more PV power.",
-            "Nothing. To use more PV, raise the export limit or keep the battery emptier.",
-        ),
-        reasons.PV_PRICE_NEGATIVE: (
-            "PV curtailed, price negative",
-            "A notice says that the price of energy is negative: PV gives what the load takes.",
-            "Nothing: PV gives more again when the notice ends.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        PV_WANTED | PV | The inverter may feed in all that the sun gives. | Nothing.
+        PV_CURTAILED | PV curtailed | Load, battery and the export limit leave no room for more PV
+          power. | Nothing. To use more PV, raise the export limit or keep the battery emptier.
+        PV_PRICE_NEGATIVE | PV curtailed, price negative | A notice says that the price of energy is
+          negative: PV gives what the load takes. | Nothing: PV gives more again when the notice
+          ends.
+    """)
 
     def __init__(self, setup: Setup):
         self._inverters = setup.actuators(self.ROLES)
@@ -72,9 +64,7 @@ class PvLimit(Function):
         return answers
 
     def _room_W(self, known: Known, found: Found) -> int:
-        """PV power that load, battery and export limit have room for; at a negative price the load
-        alone.
-        """
+        """Room of load, battery and export limit; at a negative price the load's alone."""
         load_W = self._load_W(known, found)
         if found.connection_W is None:
             return (load_W or 0) - (found.low_W if found.is_forming else 0)

@@ -9,11 +9,11 @@ crossed to 6 % (victronenergy/venus issue 1194).
     |-- nothing --|-- peaks, connection --|-- arbitrage: everything --|
         a limit          a cap
 
-Both levels have hysteresis, and both count as reached while the state of charge is unknown. A slot
-of the schedule may raise the peaks level, never lower it. Off the grid both open at once, and the
-kernel's limits alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`, the
-limit closes within 2 s. So the grid takes the load over smoothly. A reserve never forces a charge
-and never narrows one: at a charge limit of 0 the power stays 0 (victronenergy/venus issue 904).
+Both levels have hysteresis, and count as reached while the state of charge is unknown. A slot of
+the schedule may raise the peaks level. Off the grid both open at once, and the kernel's limits
+alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`, the limit closes within
+2 s, so the grid takes the load over smoothly. A reserve never forces a charge and never narrows one
+(victronenergy/venus issue 904).
 """
 
 from typing import Any
@@ -21,10 +21,7 @@ from typing import Any
 from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W, Cap, Limit
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
 from safety import signals
 
 BACKUP_CLOSE_MS = 2000
@@ -49,7 +46,7 @@ class Reserve(Function):
     """A power of `rated_W` is wide open: it bounds nothing, and is no reason."""
 
     state: State
-    NAME, STAGE = "reserve", contract.BOUND
+    NAME, STAGE = "reserve", BOUND
     READS = ("is_off_grid", "scheduled_reserve_permille", "soc_permille")
     PARAMETERS = (
         # ends of the levels "peaks" and "backup"
@@ -58,48 +55,29 @@ class Reserve(Function):
         ("soc_reserve_hysteresis_permille", "permille", 1, 200, 20, "up"),
         ("reserve_ramp_W_per_s", "W/s", 100, 100_000_000, 5000, "free"),
     )
-    TEXTS = {
-        reasons.RESERVE_BACKUP: (
-            "backup reserve",
-            "The energy that is left is kept for an outage: no discharge on the grid.",
-            "Let the battery charge. If it does not, see what limits charging.",
-        ),
-        reasons.RESERVE_BACKUP_SOC_UNKNOWN: (
-            "backup reserve, SOC unknown",
-            "The state of charge is unknown, so the backup reserve counts as reached.",
-            "Check the BMS: page Links.",
-        ),
-        reasons.RESERVE_PEAKS: (
-            "peaks reserve",
-            "The energy left is kept for peak shaving and the limits of the grid connection.",
-            "Nothing: it opens as the battery charges.",
-        ),
-        reasons.RESERVE_PEAKS_SOC_UNKNOWN: (
-            "peaks reserve, SOC unknown",
-            "The state of charge is unknown, so the peaks reserve counts as reached.",
-            "Check the BMS: page Links.",
-        ),
-        reasons.SCHEDULE_RESERVE: (
-            "peaks reserve by schedule",
-            "The slot of the schedule keeps more energy for peaks than the site does.",
-            "See firebreak hint schedule for its slots.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        RESERVE_BACKUP | backup reserve | The energy that is left is kept for an outage: no
+          discharge on the grid. | Let the battery charge. If it does not, see what limits charging.
+        RESERVE_BACKUP_SOC_UNKNOWN | backup reserve, SOC unknown | The state of charge is unknown,
+          so the backup reserve counts as reached. | Check the BMS: page Links.
+        RESERVE_PEAKS | peaks reserve | The energy left is kept for peak shaving and the limits of
+          the grid connection. | Nothing: it opens as the battery charges.
+        RESERVE_PEAKS_SOC_UNKNOWN | peaks reserve, SOC unknown | The state of charge is unknown, so
+          the peaks reserve counts as reached. | Check the BMS: page Links.
+        SCHEDULE_RESERVE | peaks reserve by schedule | The slot of the schedule keeps more energy
+          for peaks than the site does. | See firebreak hint schedule for its slots.
+    """)
 
     def __init__(self, setup: Setup):
         settings, tick_ms = setup.settings, setup.tick_ms
         self.state = State.zero(code="i")
-        self.peaks, self.backup = [Level.zero(code="i") for _ in range(2)]
+        self.more = self.peaks, self.backup = [Level.zero(code="i") for _ in range(2)]
         self.rated_W = min(setup.rated_W, signals.INT_MAX)
         self._peaks_permille = settings["soc_reserve_peaks_permille"]
         self._backup_permille = settings["soc_reserve_backup_permille"]
         self._hysteresis = settings["soc_reserve_hysteresis_permille"]
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
         self._close_W = max(1, -(-self.rated_W * tick_ms // BACKUP_CLOSE_MS))
-
-    def arrays(self) -> tuple:
-        """See Function."""
-        return self.state, self.peaks, self.backup
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list:
         """The cap of the peaks level, the limit of the backup level, while they bound anything."""
@@ -138,13 +116,10 @@ class Reserve(Function):
     def _move(self, soc_permille: int | None, elapsed_ticks: int) -> None:
         """Move both levels. soc_permille: the lowest of the racks; None: unknown."""
         state, open_W = self.state, self._step_W * elapsed_ticks
-        backup_close_W = self._close_W * elapsed_ticks
-        ends = (
-            (self.peaks, state.peaks_permille, open_W),
-            (self.backup, self._backup_permille, backup_close_W),
-        )
+        peaks = self.peaks, state.peaks_permille, open_W
+        backup = self.backup, self._backup_permille, self._close_W * elapsed_ticks
         self.peaks.reason, self.backup.reason = self._reasons(soc_permille is not None)
-        for level, end_permille, close_W in ends:
+        for level, end_permille, close_W in (peaks, backup):
             level.is_reached = self._reached(soc_permille, end_permille, level.is_reached)
             if not state.is_started:  # begins where the first known state of charge puts it
                 level.discharge_W_max = 0 if level.is_reached else self.rated_W

@@ -9,11 +9,10 @@ clock, and for a sender that is gone.
     clock trusted, heartbeat of the source valid  ->  grid cap, band, reserve of this slot
     one of them not                               ->  nothing of it; the source's fallbacks act
 
-A slot has a grid cap (an obligation of the rank of the grid limit by hint), a band of the battery's
-power, and a reserve. The band is a cap that contains 0. A band that excludes 0 is a request too:
-the base request goes to its nearer end. The ramp of the source holds, and every request by hint
-comes first. The reserve raises the level of the peaks (reserve.py): up to that state of charge only
-peak shaving and the limits of the connection discharge.
+The grid cap is an obligation of the rank of the grid limit by hint. The band is a cap that contains
+0. A band that excludes 0 is a request too: the base request goes to its nearer end at the ramp of
+the source, but every request by hint comes first. The reserve raises the level of the peaks
+(reserve.py).
 """
 
 from array import array
@@ -24,10 +23,8 @@ from controller.core.base import hint_codes, hint_sources, reasons, schedule_tab
 from controller.core.base.answers import WIDE_W, Answer, Cap, grid_obligation
 from controller.core.base.integers import within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.found import Found
+from controller.core.policies.contract import MEASURE, Found, Function, Known, Setup
 from controller.core.policies.hint_table import HintTable
-from controller.core.policies.known import Known
 
 GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # beside (20, "grid_cap_hint")
 STATES = (
@@ -38,8 +35,6 @@ NONE, ACTS, LATER, OVER, SILENT, CLOCK, OFF_GRID = range(7)
 OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
 O_SOURCE, O_STATE, O_SLOT = range(3)  # source index + 1; of STATES; of now, from 1, 0: none
 DAY_MIN = 1440
-
-SEE_SCHEDULE = "See firebreak hint schedule for its slots."
 
 
 class State(Words):
@@ -55,52 +50,37 @@ HEAD = len(State.__annotations__)
 STAGED_AT = HEAD + t.TABLE_WORDS
 
 
-class Schedule(contract.Function):
+class Schedule(Function):
     """Cap, obligation and request of the slot of now."""
 
     state: State
-    NAME, STAGE = "schedule", contract.MEASURE
+    NAME, STAGE = "schedule", MEASURE
     READS = ("connection_W", "schedule")
     ASKS = (HintTable.NAME,)
     WRITES = ("lifted", "scheduled_W", "scheduled_reserve_permille", "scheduled_source")
+    OUTPUTS = OUTPUTS
     PARAMETERS = (
         # a larger error of the clock stops the schedule
         ("schedule_clock_ms_max", "ms", 100, 600_000, 10_000, "down"),
     )
-    TEXTS = {
-        reasons.SCHEDULE: (
-            "schedule",
-            "The slot of the schedule asks for power: its band excludes 0.",
-            SEE_SCHEDULE,
-        ),
-        reasons.SCHEDULE_GRID_CAP: (
-            "grid limit by schedule",
-            "The slot of the schedule limits the import of this site.",
-            SEE_SCHEDULE,
-        ),
-        reasons.SCHEDULE_BAND: (
-            "limit by schedule",
-            "The slot of the schedule limits the power of this cabinet.",
-            SEE_SCHEDULE,
-        ),
-    }
+    TEXTS = reasons.texts("""
+        SCHEDULE | schedule | The slot of the schedule asks for power: its band excludes 0. | See
+          firebreak hint schedule for its slots.
+        SCHEDULE_GRID_CAP | grid limit by schedule | The slot of the schedule limits the import of
+          this site. | See firebreak hint schedule for its slots.
+        SCHEDULE_BAND | limit by schedule | The slot of the schedule limits the power of this
+          cabinet. | See firebreak hint schedule for its slots.
+    """)
 
-    def __init__(self, setup: contract.Setup):
+    def __init__(self, setup: Setup):
         settings = setup.settings
         self._hints: HintTable = setup.functions[HintTable.NAME]
         self._clocks = setup.site.of_role("clock")
         self._error_ms_max = settings["schedule_clock_ms_max"]
         self._quantum_W = settings["setpoint_quantum_W"]
-        count = hint_sources.count(setup.source_image)
-        words = [hint_sources.words(setup.source_image, each) for each in range(count)]
-        self._rank = [word[hint_sources.W_ROLE] for word in words]
+        self._rank = [each.rank for each in setup.sources]
         self.state = State.zero(2 * t.TABLE_WORDS, "i")
         self.out = array("i", [0] * len(OUTPUTS))
-
-    @staticmethod
-    def output_names(source_count: int) -> Sequence[str]:
-        """See Function."""
-        return OUTPUTS
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer]:
         """Cap and obligation of the slot of now; the rest of the slot is found."""
@@ -155,15 +135,12 @@ class Schedule(contract.Function):
         return t.Slot._make(self.state[at : at + t.SLOT_WORDS])
 
     def charges_within(self, ahead_min: int) -> bool:
-        """A slot that asks for charging acts, or begins within ahead_min (minutes). False without a
-        trusted clock or heartbeat.
-        """
+        """A slot that asks for charging acts or begins within ahead_min, by clock and heartbeat."""
         state, minute = self.state, self.minute()
         if minute is None or self.holder < 0:
             return False
-        first, last = [
-            (minute + ahead - state.start_min) // state.slot_min for ahead in (0, ahead_min)
-        ]
+        passed_min = minute - state.start_min
+        first, last = passed_min // state.slot_min, (passed_min + ahead_min) // state.slot_min
         places = range(max(0, first), min(last + 1, state.slot_count))
         return any([t.OPEN_W < self._slot(at).battery_high_W < 0 for at in places])
 
@@ -210,9 +187,8 @@ class Schedule(contract.Function):
         if has_grid_cap and found.connection_W is not None:
             reason = reasons.SCHEDULE_GRID_CAP
             bounds = (slot.grid_cap_W, reason), (WIDE_W, reason)
-            answers.append(
-                grid_obligation(GRID_CAP_SCHEDULE, found.connection_W, *bounds, self._quantum_W)
-            )
+            connection_W, quantum_W = found.connection_W, self._quantum_W
+            answers.append(grid_obligation(GRID_CAP_SCHEDULE, connection_W, *bounds, quantum_W))
         return answers
 
     def numbers(self, code: int) -> dict[str, Any]:

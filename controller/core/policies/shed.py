@@ -7,35 +7,30 @@ and the way back needs more than the way there:
     missing power > 0               for SHED_MS    --> open, lowest shed_order first
     room for the stage and a tenth  for RETURN_MS  --> close the last one
 
-Stages are shed when power has been missing for SHED_MS, those of the lowest `shed_order` first. The
-last one comes back when there has been room for it, and a tenth more, for RETURN_MS. So stages come
-back in reverse order, one at a time, each after the device reports the one before it. While the
-missing power is unknown the stages stay.
+Stages come back one at a time, each after the device reports the one before it. While the missing
+power is unknown, as in an island whose source no device reports, the stages stay.
 
 Off the grid without a generator set, stages also go by the state of charge, from
 `island_soc_permille` on: the rest of the load then lasts longer. They come back HYSTERESIS_PERMILLE
-above. In a black start every stage is shed, so that the next source finds little load. If no device
-reports the source of an island, the missing power is unknown.
+above. In a black start every stage is shed, so that the next source finds little load.
 
 If battery and PV alone lack power for NEED_MS in an island, a set is asked to run
-(genset_start.py).
-The need ends when the battery has been able to carry the load and the next stage for SPARE_MS.
-Otherwise each dip of the load would stop the set, and shed stages until the next start.
+(genset_start.py). The need ends when the battery has been able to carry the load and the next stage
+for SPARE_MS. Otherwise each dip of the load would stop the set, and shed stages until the next
+start.
 """
 
 from controller.core.base import reasons
 from controller.core.base.answers import BaseRequest, ForDevice
-from controller.core.base.integers import within
+from controller.core.base.integers import lasting, within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 from controller.core.policies.modes import BLACK_START, GRID, ISLAND
 from controller.core.policies.source_reports import given_W, metered_W
 
 SHED_MS, RETURN_MS = 500, 30_000
 NEED_MS, SPARE_MS = 5000, 300_000
+NEED = NEED_MS, SPARE_MS, 10
 TENTH_MORE = 11, 10
 HYSTERESIS_PERMILLE = 50
 
@@ -57,49 +52,28 @@ class Stages(Words):
     open: int  # stages that it has to shed
 
 
-def count_need(state: State, is_short: bool, passed_ms: int) -> None:
-    """Count whether an island needs a set. Need is forgotten at a tenth of its speed, because a
-    load that swings would otherwise never need a set.
-    """
-    if state.is_set_needed:
-        state.need_ms = SPARE_MS if is_short else max(state.need_ms - passed_ms, 0)
-        state.is_set_needed = state.need_ms > 0
-    elif not is_short:
-        state.need_ms = max(0, state.need_ms - passed_ms // 10)
-    else:
-        state.need_ms += passed_ms
-        if state.need_ms >= NEED_MS:
-            state.need_ms, state.is_set_needed = SPARE_MS, 1
-
-
 class Shed(Function):
     """One request for each shedding device."""
 
     state: State
-    NAME, STAGE = "shed", contract.BASE
+    NAME, STAGE = "shed", BASE
     ROLES = ("load_shed", "genset")  # of a set it commands nothing: it finds the missing power
     READS = (
         *("battery_W", "connection_W", "forming_W", "genset_W", "high_W", "is_forming"),
         *("is_load_wrong", "is_off_grid", "limit_W", "load_meter_W", "mode", "soc_permille"),
     )
     WRITES = ("is_set_needed", "is_shed")
-    TEXTS = {
-        reasons.SHED_LOAD: (
-            "load shed",
-            "Battery, generator and grid cannot carry the load: stages of it are switched off.",
-            "Reduce the load, or wait until the battery is charged. The stages come back alone.",
-        ),
-        reasons.SHED_ENERGY: (
-            "load shed, battery low",
-            "Off the grid the battery is low: stages are switched off before it is empty.",
-            "Start a generator set if there is one. The stages come back as the battery charges.",
-        ),
-        reasons.SHED_BLACK_START: (
-            "load shed, black start",
-            "The bus has no voltage: all stages are off, so the next source finds little load.",
-            "See what keeps converter and generator set from carrying the bus.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        SHED_LOAD | load shed | Battery, generator and grid cannot carry the load: stages of it are
+          switched off. | Reduce the load, or wait until the battery is charged. The stages come
+          back alone.
+        SHED_ENERGY | load shed, battery low | Off the grid the battery is low: stages are switched
+          off before it is empty. | Start a generator set if there is one. The stages come back as
+          the battery charges.
+        SHED_BLACK_START | load shed, black start | The bus has no voltage: all stages are off, so
+          the next source finds little load. | See what keeps converter and generator set from
+          carrying the bus.
+    """)
 
     def __init__(self, setup: Setup):
         devices = setup.actuators(("load_shed",))
@@ -110,11 +84,7 @@ class Shed(Function):
         self._share = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
         self.state = State.zero()
-        self.stages = [Stages.zero() for _ in self._devices]
-
-    def arrays(self) -> tuple:
-        """See Function."""
-        return self.state, *self.stages
+        self.more = self.stages = [Stages.zero() for _ in self._devices]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
         """Number of stages that each device sheds."""
@@ -170,9 +140,7 @@ class Shed(Function):
     def _least_stages(
         self, known: Known, found: Found, settings: dict[str, int], above_permille: int
     ) -> int:
-        """Stages that stay open whatever power there is. above_permille: 0 to shed; to come back,
-        the hysteresis.
-        """
+        """Stages open whatever power there is. above_permille: hysteresis to come back, else 0."""
         most, level = settings["stages_max"], settings["island_soc_permille"]
         if found.mode == BLACK_START:
             return most
@@ -189,7 +157,8 @@ class Shed(Function):
         if found.is_off_grid:
             next_W = self._needed_W(last) if last >= 0 else 0
             is_short = missing_W + found.genset_W + next_W > 0
-            count_need(state, is_short, passed_ms)
+            need = state.need_ms, state.is_set_needed
+            state.need_ms, state.is_set_needed = lasting(*need, is_short, passed_ms, NEED)
         state.short_ms = min(state.short_ms + passed_ms, SHED_MS) * (missing_W > 0)
         state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) * is_room
         if state.short_ms >= SHED_MS:

@@ -10,28 +10,28 @@ the sum is open. But readings of different moments do not add up while a load mo
     no contradiction                            --> the time goes back more slowly than it ran
     contradicted, then without one for CLEAR_MS --> believed again
 
-A device's signal that is contradicted is unknown to every other function (DeviceView.doubted). A
-wrong contact of the transfer switch makes the source the grid, a doubtful one makes it unknown.
-Then the limits of the connection act.
+A contradicted signal of a device is unknown to every other function (DeviceView.doubted). A wrong
+contact of the transfer switch makes the source the grid, a doubtful one makes it unknown: then the
+limits of the connection act.
 """
 
 from array import array
 
 from controller.core.base import balance
 from controller.core.base.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
-from controller.core.base.integers import approach, low_pass
+from controller.core.base.integers import approach, lasting, low_pass
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.balance_words import TEXTS, Lasting, contradicted, last_on, signals
-from controller.core.policies.contract import DeviceView, Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import GRID, ISLAND, Known
+from controller.core.policies.balance_words import TEXTS, Lasting, contradicted, signals
+from controller.core.policies.contract import BALANCE, DeviceView, Found, Function, Known, Setup
+from controller.core.policies.known import GRID, ISLAND
 from controller.core.policies.source_reports import gives
 
 CHECK_MS = 100
 # Until a contradiction counts. The limit of the connection does not act before a wrong contact
 # counts. Contact and grid meter are read every 0.1 s.
 SET_MS, SOURCE_SET_MS = 5000, 2000
+CLEAR_MS = 10_000  # without a contradiction, until one that counts has ended
+LEAK_PARTS = 4  # a signal that jumps is right by chance: then the time goes back more slowly
 OTHERS_MS = 30_000  # time constant of the draw that no meter sees
 CALM_MS = 3000  # a reading of a device may be so old (records.STALE)
 STILL_MS = 1000  # a meter that works shows another power by then
@@ -76,7 +76,7 @@ class SiteBalance(Function):
     """The source of the site as it is believed; before the mode, which rests on it."""
 
     state: State
-    NAME, STAGE = "site_balance", contract.BALANCE
+    NAME, STAGE = "site_balance", BALANCE
     READS = (
         *("battery_W", "contact", "grid_meter_W", "is_reported_forming", "load_meter_W"),
         *("reported_forming_W", "setpoint_W"),
@@ -85,6 +85,7 @@ class SiteBalance(Function):
     WRITES = (
         *("forming_W", "is_carried_by_sets", "is_forming", "is_load_wrong", "others_W", "source"),
     )
+    OUTPUTS = "balance_wrong", "balance_doubtful"  # a bit for each of `signals`
     TEXTS = TEXTS
 
     def __init__(self, setup: Setup):
@@ -101,18 +102,9 @@ class SiteBalance(Function):
         self._engines = [Engine.zero() for _ in self._sets]
         # wrong and doubtful, of each signal
         self._lasting = [(Lasting.zero(), Lasting.zero()) for _ in self.signals()]
+        self.more = *self._engines, *[each for both in self._lasting for each in both]
         self.out = array("i", [0, 0])
         self._applied = 0
-
-    def arrays(self) -> tuple:
-        """See Function."""
-        lasting = [each for both in self._lasting for each in both]
-        return self.state, *self._engines, *lasting, self.out
-
-    @staticmethod
-    def output_names(source_count: int) -> tuple[str, ...]:
-        """See Function. A bit for each signal, in the order of `signals`."""
-        return "balance_wrong", "balance_doubtful"
 
     def signals(self) -> list[tuple[str, int]]:
         """(name, reason code while it is contradicted) of each signal, by its number."""
@@ -155,9 +147,7 @@ class SiteBalance(Function):
                 self._learn(known)
 
     def _is_disputed(self) -> bool:
-        """Only sets are compared on the grid: if one gives power without a report of its engine, or
-        while no meter shows a grid.
-        """
+        """A set gives power without a report of its engine, or while no meter shows a grid."""
         for each in self._sets:
             power_W = each.reported("power_W") or 0
             is_known = self.state.quiet_ms < QUIET_MS and each.reported("is_running")
@@ -166,9 +156,7 @@ class SiteBalance(Function):
         return self.state.is_open != 0
 
     def _watch(self, engine: Engine, device: DeviceView, passed_ms: int) -> None:
-        """How often the report of an engine changes, for how long it has been asked to run, and for
-        how long it warms up.
-        """
+        """How often an engine's report changes, how long it is asked to run, and warms up."""
         now = device.reported("is_running")
         changes_ms = max(0, engine.changes_ms - passed_ms)
         is_risen = now == 1 and engine.is_heard and not engine.runs
@@ -249,9 +237,10 @@ class SiteBalance(Function):
         wrong = doubtful = is_open = 0
         for number, times in enumerate(self._lasting):
             set_ms, bit = SOURCE_SET_MS if number == SOURCE else SET_MS, 1 << number
-            for lasting, mask in zip(times, verdict):
-                last_on(lasting, mask & bit != 0, passed_ms, set_ms)
-                is_open |= lasting.ms != 0
+            for one, mask in zip(times, verdict):
+                now = one.ms, one.counts, mask & bit != 0
+                one.ms, one.counts = lasting(*now, passed_ms, (set_ms, CLEAR_MS, LEAK_PARTS))
+                is_open |= one.ms != 0
             wrong |= bit * times[0].counts
             doubtful |= bit * times[1].counts
         state.wrong, state.doubtful, state.is_open = wrong, doubtful, is_open

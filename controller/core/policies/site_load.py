@@ -8,9 +8,8 @@ Fed back at full speed, the trace swings (victronenergy/venus issue 1657: -4000 
     import with the battery at 0 = load meter - PV + low-pass of (grid + battery - load meter + PV)
                                    fast              slow: what the load meter does not see
 
-With a skew d and a time constant T the loop gain is at most d / T. Beside a load meter,
-the last reports of the PV inverters belong to the fast part: a cloud takes most of the sun away
-within 3 s.
+With a skew d and a time constant T the loop gain is at most d / T. Beside a load meter, the last
+reports of the PV inverters are fast: a cloud takes most of the sun away within 3 s.
 
 Cabinets on one connection see the same two meters. Each takes its share of both (share_permille),
 and of the limits of the connection, as if the rest were another site.
@@ -22,10 +21,7 @@ from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W, Obligation, grid_obligation
 from controller.core.base.integers import approach, low_pass, within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import DeviceView, Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import MEASURE, DeviceView, Found, Function, Known, Setup
 
 # where the load's power comes from: nowhere, grid + battery, the load meter
 UNKNOWN, CALCULATED, MEASURED = range(3)
@@ -59,25 +55,19 @@ class SiteLoad(Function):
     """Estimates for the others, and the obligation of the grid connection."""
 
     state: State
-    NAME, STAGE = "site_load", contract.MEASURE
+    NAME, STAGE = "site_load", MEASURE
     READS = (
         *("battery_W", "grid_W", "is_grid_meter_new", "is_load_meter_new", "load_meter_W"),
         "setpoint_W",
     )
     WRITES = ("connection_W", "is_load_new", "load_W", "load_source", "meter_off_W")
     PARAMETERS = (("load_meter_fitted", "bool", 0, 1, 1, "fixed"),)
-    TEXTS = {
-        reasons.GRID_IMPORT: (
-            "grid connection import",
-            "The grid connection may not import more than its limit.",
-            "Nothing if it is met. If power is short, reduce the load.",
-        ),
-        reasons.GRID_EXPORT: (
-            "grid connection export",
-            "The grid connection may not export more than its limit.",
-            "Nothing if it is met. If power is short, reduce PV or other generation.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        GRID_IMPORT | grid connection import | The grid connection may not import more than its
+          limit. | Nothing if it is met. If power is short, reduce the load.
+        GRID_EXPORT | grid connection export | The grid connection may not export more than its
+          limit. | Nothing if it is met. If power is short, reduce PV or other generation.
+    """)
 
     def __init__(self, setup: Setup):
         self.state = State.zero()
@@ -85,14 +75,11 @@ class SiteLoad(Function):
         self._settings = settings = setup.settings
         self._others = low_pass(setup.tick_ms, OTHERS_MS)
         self._meter_off = low_pass(setup.tick_ms, METER_OFF_MS)
-        self._calculated = low_pass(
-            setup.tick_ms, CALCULATED_DELAYS * settings["track_path_delay_ms"]
-        )
+        delays_ms = CALCULATED_DELAYS * settings["track_path_delay_ms"]
+        self._calculated = low_pass(setup.tick_ms, delays_ms)
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """Find load and connection; oblige the battery to keep the
-        connection within its limits, while it is known.
-        """
+        """Find load and connection; oblige the battery to keep the connection within its limits."""
         self._estimate(known, elapsed_ticks)
         state, settings = self.state, self._settings
         found.load_source = state.source
@@ -105,15 +92,10 @@ class SiteLoad(Function):
         found.connection_W = state.connection_W
         off_W = known.grid_W + found.setpoint_W - found.connection_W
         found.meter_off_W = self._compared(off_W, elapsed_ticks)
-        return (
-            grid_obligation(
-                GRID_CONNECTION,
-                found.connection_W,
-                (settings["grid_import_W_max"], reasons.GRID_IMPORT),
-                (settings["grid_export_W_max"], reasons.GRID_EXPORT),
-                settings["setpoint_quantum_W"],
-            ),
-        )
+        imported = settings["grid_import_W_max"], reasons.GRID_IMPORT
+        exported = settings["grid_export_W_max"], reasons.GRID_EXPORT
+        maxima, quantum_W = (imported, exported), settings["setpoint_quantum_W"]
+        return (grid_obligation(GRID_CONNECTION, found.connection_W, *maxima, quantum_W),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """See Function."""
@@ -133,9 +115,8 @@ class SiteLoad(Function):
         high_W = max(0, load_W) + export_W
         low_W = -WIDE_W
         if state.source == MEASURED:
-            fresh_W = self._sun_W(
-                [each for each in self._suns if each.value("power_W") is not None]
-            )
+            known = [each for each in self._suns if each.value("power_W") is not None]
+            fresh_W = self._sun_W(known)
             others_W = (state.others >> 16) - (state.sun_W - fresh_W)
             most_W = state.load_W - fresh_W + max(0, others_W)
             low_W = min(high_W, most_W - self._settings["grid_import_W_max"])
@@ -192,16 +173,12 @@ class SiteLoad(Function):
         return CALCULATED if grid_and_battery_ok else UNKNOWN
 
     def _sun_W(self, suns: list[DeviceView]) -> int:
-        """Power of these inverters as they reported it last, each at most its rating; this
-        cabinet's share.
-        """
+        """This cabinet's share of their power as reported last, each at most its rating."""
         powers_W = [within(each.read("power_W") or 0, 0, each.settings["rated_W"]) for each in suns]
         return sum(powers_W) * self._settings["share_permille"] // 1000
 
     def _report_sun(self) -> None:
-        """Take the last reports of the PV. Until an inverter reports, at first or again, its power
-        is among the others.
-        """
+        """Take the last reports. Until an inverter reports, its power is among the others."""
         state, suns = self.state, self._suns
         sun_W = self._sun_W([each for each in suns if each.is_heard("power_W")])
         reports = [each.value("power_W") is not None for each in suns]

@@ -2,9 +2,7 @@
 
 from controller.core.base import balance
 from controller.core.base.integers import within
-from controller.core.policies.contract import DeviceView
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import DeviceView, Found, Known
 
 
 def gives(device: DeviceView) -> bool:
@@ -26,9 +24,7 @@ def runs(device: DeviceView) -> int | None:
 def metered_W(
     known: Known, found: Found, suns: list[DeviceView], share_permille: int
 ) -> int | None:
-    """This cabinet's share of the load by its meter, less the power of the sun. None while an
-    inverter is unknown, or the load meter is unknown or contradicted.
-    """
+    """Share of the load by its meter less the sun. None: any is unknown or contradicted."""
     sun_W = 0
     for each in suns:
         power_W = each.value("power_W")

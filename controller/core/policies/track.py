@@ -12,14 +12,13 @@ small for a step, the reference is carried along at once. Then the grid changes 
 possible, and no second jump follows. No clock, no float.
 """
 
+from array import array
+
 from controller.core.base import reasons
 from controller.core.base.answers import FastRequest
 from controller.core.base.integers import low_pass, within
 from controller.core.base.words import Words
-from controller.core.policies import contract
-from controller.core.policies.contract import Function
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import FAST, Found, Function, Known, Setup
 from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.guess import FAST_DELAYS, Guess
@@ -47,7 +46,7 @@ class Track(Function):
     """Load tracking."""
 
     state: State
-    NAME, STAGE = "track", contract.FAST
+    NAME, STAGE = "track", FAST
     READS = (
         *("is_exact", "is_high_obliged", "is_load_new", "is_low_obliged", "is_meter_tested"),
         *("is_requested", "is_shed", "left_high_W", "left_low_W", "left_setpoint_W", "load_W"),
@@ -69,42 +68,32 @@ class Track(Function):
         ("track_dead_band_W", "W", 0, 100_000, 100, "free"),
         ("track_fall_ramp_W_per_s", "W/s", 100, 100_000_000, 25_000, "free"),
     )
-    TEXTS = {
-        reasons.LOAD_TRACKING: (
-            "load tracking",
-            "Load tracking lets the battery take the fast swings of the load.",
-            "Nothing.",
-        ),
-        reasons.LOAD_UNKNOWN: (
-            "load unknown",
-            "The load is unknown: no meter reports it. Load tracking goes to zero power.",
-            "Check the load meter and the grid meter: page Links.",
-        ),
-        reasons.TRACKING_PAUSED: (
-            "load tracking pauses",
-            "A source asks for an exact power, so load tracking adds nothing.",
-            "Nothing: load tracking goes on when that request ends.",
-        ),
-    }
+    TEXTS = reasons.texts("""
+        LOAD_TRACKING | load tracking | Load tracking lets the battery take the fast swings of the
+          load. | Nothing.
+        LOAD_UNKNOWN | load unknown | The load is unknown: no meter reports it. Load tracking goes
+          to zero power. | Check the load meter and the grid meter: page Links.
+        TRACKING_PAUSED | load tracking pauses | A source asks for an exact power, so load tracking
+          adds nothing. | Nothing: load tracking goes on when that request ends.
+    """)
 
-    def __init__(self, setup: contract.Setup):
+    def __init__(self, setup: Setup):
         settings, tick_ms = setup.settings, setup.tick_ms
         self._delay_ms = settings["track_path_delay_ms"]
         delay_ms_max = max(settings["track_path_delay_ms_max"], self._delay_ms)
         self._tick_ms = tick_ms
         self.guess = Guess(tick_ms, settings["track_sample_ms"], delay_ms_max)
-        self.reference = Reference(
-            tick_ms, settings["energy_Wh"], settings["track_energy_share_permille"], setup.rated_W
-        )
+        energy_Wh, share = settings["energy_Wh"], settings["track_energy_share_permille"]
+        self.reference = Reference(tick_ms, energy_Wh, share, setup.rated_W)
         self._soc_target = settings["soc_target_permille"]
         self._dead_band_W = settings["track_dead_band_W"]
         self._quantum_W = settings["setpoint_quantum_W"]
         self._fall_W = max(1, settings["track_fall_ramp_W_per_s"] * tick_ms // 1000)
         self.state = State("q", BEGIN)
 
-    def arrays(self) -> tuple:
+    def arrays(self) -> list[array]:
         """See Function."""
-        return self.state, *self.guess.arrays(), self.reference.words
+        return [self.state, *self.guess.arrays(), self.reference.words]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The power it asks for, in whole quanta."""
@@ -113,11 +102,8 @@ class Track(Function):
         if found.load_W is None:
             power_W = self._let_go(found.left_setpoint_W, elapsed_ticks)
             return (FastRequest(power_W, reasons.LOAD_UNKNOWN),)
-        return (
-            FastRequest(
-                self._tracked_W(found.load_W, known, found, elapsed_ticks), reasons.LOAD_TRACKING
-            ),
-        )
+        power_W = self._tracked_W(found.load_W, known, found, elapsed_ticks)
+        return (FastRequest(power_W, reasons.LOAD_TRACKING),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """See Function."""
@@ -203,9 +189,7 @@ class Track(Function):
         return state.out_W
 
     def _settle(self, wanted_W: int) -> int:
-        """Whole quanta, and no change smaller than the dead band, so that meter noise does not
-        reach the wire.
-        """
+        """Whole quanta, and no change below the dead band: meter noise does not reach the wire."""
         state = self.state
         if abs(wanted_W - state.out_W) >= self._dead_band_W:
             quantum_W = self._quantum_W

@@ -1,6 +1,6 @@
-"""Control functions that ask each device of its roles for 1 between two thresholds, else for 0.
+"""Control functions that ask each device of their roles for 1 while a cause is present, else for 0.
 
-A single threshold would switch a device at each flicker of its value. With two of them the request
+A single threshold would switch a device at each flicker of its value. With two of them a cause
 stays as it is between the thresholds, and while the compared value is unknown.
 """
 
@@ -9,54 +9,21 @@ from collections.abc import Sequence
 
 from controller.core.base import reasons
 from controller.core.base.answers import BaseRequest, ForDevice
-from controller.core.policies import contract
-from controller.core.policies.contract import DeviceView, Function, Setup
-from controller.core.policies.found import Found
-from controller.core.policies.known import Known
+from controller.core.policies.contract import BASE, DeviceView, Found, Function, Known, Setup
 
 
-class TwoPoint(Function):
-    """A subclass gives ROLES, REASON of the request, and `wanted`; `state`: 1 for each device that
-    is asked for 1.
-    """
+class TwoPoints(Function):
+    """A subclass gives CAUSES and `signs`. `state`: bits of causes; the first is the reason."""
 
-    STAGE = contract.BASE
-    REASON = reasons.NONE
+    STAGE = BASE
+    CAUSES: tuple[int, ...] = ()
 
     def __init__(self, setup: Setup):
         self._devices = setup.actuators(self.ROLES)
         self.state = array("i", [0] * len(self._devices))
 
-    def wanted(self, known: Known, found: Found, settings: dict[str, int]) -> bool | None:
-        """True: ask for 1; False: for 0; None: as before. settings: of one device."""
-        raise NotImplementedError
-
-    def request(self, device: DeviceView, is_wanted: int) -> BaseRequest:
-        """The request to one device."""
-        return BaseRequest(is_wanted, self.REASON if is_wanted else reasons.NO_REQUEST)
-
-    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
-        """One request for each device."""
-        answers = []
-        for place, (device, number) in enumerate(self._devices):
-            wanted = self.wanted(known, found, device.settings)
-            if wanted is not None:
-                self.state[place] = wanted
-            answers.append(ForDevice(number, self.request(device, self.state[place])))
-        return answers
-
-
-class TwoPoints(TwoPoint):
-    """Several causes, each with two thresholds: one that is present asks for 1.
-
-    A subclass gives ROLES, CAUSES (reason codes) and `signs`. `state`: for each device a bit for
-    each cause; the first present one is the reason.
-    """
-
-    CAUSES: tuple[int, ...] = ()
-
     def signs(self, known: Known, found: Found, settings: dict[str, int]) -> Sequence[bool | None]:
-        """Each cause: True is present; False is not; None is as before."""
+        """Each cause: True is present; False is not; None is as before. settings: of one device."""
         raise NotImplementedError
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:

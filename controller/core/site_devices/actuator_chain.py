@@ -28,15 +28,9 @@ class ActuatorChain:
         """tick_ms: length of a tick."""
         self.view, self.actuator = view, actuator
         self._feedback = view.bits[actuator.feedback]
-        self._high, ramp, on_s, off_s = (
-            view.device.setting(number)
-            for number in (
-                actuator.high,
-                actuator.ramp_per_s,
-                actuator.on_s_min,
-                actuator.off_s_min,
-            )
-        )
+        self._high = view.device.setting(actuator.high)
+        names = "ramp_W_per_s", "on_s_min", "off_s_min"
+        ramp, on_s, off_s = [view.settings.get(name, 0) for name in names]
         self.chain = Chain(max(1, ramp * tick_ms // 1000) if ramp else WIDE_W)
         self._on_ticks, self._off_ticks = -(-on_s * 1000 // tick_ms), -(-off_s * 1000 // tick_ms)
         self.state = array("i", [0, TICKS_MAX])

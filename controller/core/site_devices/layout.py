@@ -21,9 +21,7 @@ REFUSED, REFUSED_VALUE, OTHER_DEVICE = range(len(STATE_WORDS))
 
 
 class SiteDevice(NamedTuple):
-    """One device. number: from 1 among the devices of its role; mask: a bit for each signal that
-    the device reports; settings: {parameter: integer}.
-    """
+    """number: from 1 within its role; mask: a bit for each signal that the device reports."""
 
     role: Role
     number: int

@@ -11,16 +11,14 @@ TO_REST, HOLD, GO_ON = range(3)
 
 
 class Signal(NamedTuple):
-    """A value that a device reports, an integer within low .. high; the unit ends the name.
-
-    of_rated: the range in permille of the parameter `rated_W`; (): low .. high alone. It has a
-    margin, and yet a value of the wrong sign or scale lies outside.
-    """
+    """A value that a device reports, an integer within low .. high; the unit ends the name."""
 
     name: str
     low: int
     high: int
     text: str
+    # range in permille of the parameter `rated_W`, with a margin, and yet a value of the wrong sign
+    # or scale lies outside; (): low .. high alone
     of_rated: tuple[int, ...] = ()
 
     def bounds(self, settings: dict[str, int]) -> tuple[int, int]:
@@ -34,51 +32,41 @@ class Signal(NamedTuple):
 class Actuator(NamedTuple):
     """A value that a device is asked for, from 0 to `high`; the unit ends the name.
 
-    high, on_s_min, off_s_min: a number, or the name of a parameter of the role. ramp_per_s: largest
-    change, the same way; 0: none. feedback: the signal that follows the value. estop: TO_REST, HOLD
-    or GO_ON. silent: TO_REST or HOLD, while the device does not answer. unheard: what the device
-    does by itself when it hears nothing.
+    Parameters of the role bound its changes: `ramp_W_per_s`, and the least times `on_s_min` and
+    `off_s_min`.
     """
 
     name: str
-    high: int | str
+    high: int | str  # a number, or the name of a parameter of the role
     text: str
-    unheard: str
-    feedback: str
-    estop: int
-    ramp_per_s: int | str = 0
-    on_s_min: int | str = 0
-    off_s_min: int | str = 0
-    silent: int = TO_REST
+    unheard: str  # what the device does by itself when it hears nothing
+    feedback: str  # the signal that follows the value
+    estop: int  # TO_REST, HOLD or GO_ON
+    silent: int = TO_REST  # or HOLD, while the device does not answer
 
 
 class Feed(NamedTuple):
     """The power that devices of a role feed into the site: `power_W` > 0, at most `rated_W`.
 
-    The balance, the load, shedding and the page of the fire service follow from it. is_engine: it
-    can carry an island, and reports `is_running`. Otherwise the weather decides: its reports count
-    at once. words: what the fire service must know.
+    The balance, the load, shedding and the page of the fire service follow from it.
     """
 
-    words: str
+    words: str  # what the fire service must know
+    # it can carry an island, and reports `is_running`; otherwise the weather decides
     is_engine: bool = False
 
 
 class Role(NamedTuple):
-    """Signals, actuators and parameters that devices of one kind have in common.
-
-    number: of the role in the site image, append only. feed: None for a role that feeds nothing.
-    parameters: rows as in controller/core/parameters.py, keys of the device's table; a default may
-    be the name of an earlier parameter. A signal that is older than the parameter `stale_ms` is
-    unknown.
-    """
+    """Signals, actuators and parameters that devices of one kind have in common."""
 
     name: str
-    number: int
+    number: int  # in the site image, append only
     text: str
-    feed: Feed | None
-    signals: tuple[Signal, ...]
+    feed: Feed | None  # None: it feeds nothing
+    signals: tuple[Signal, ...]  # unknown when older than the parameter `stale_ms`
     actuators: tuple[Actuator, ...] = ()
+    # rows as in controller/core/parameters.py, keys of the device's table; a default may be the
+    # name of an earlier parameter
     parameters: tuple[tuple, ...] = ()
 
 

@@ -52,7 +52,6 @@ PV = Role(
             "the inverter goes to its own fallback power after its time-out",
             "power_W",
             TO_REST,
-            ramp_per_s="ramp_W_per_s",
         ),
     ),
     (
@@ -88,8 +87,6 @@ GENSET = Role(
             "the generator controller stops the engine when the start contact opens",
             "is_running",
             TO_REST,
-            on_s_min="on_s_min",
-            off_s_min="off_s_min",
             silent=HOLD,  # an engine that carries an island runs on
         ),
     ),
@@ -126,7 +123,6 @@ LOAD_SHED = Role(
             "the relay module connects every load again after its time-out",
             "stages",
             HOLD,
-            on_s_min="on_s_min",
             silent=HOLD,  # open stages would come back all at once
         ),
     ),
@@ -159,8 +155,6 @@ CHILLER = Role(
             "the chiller goes back to its own set-point",
             "is_ready_ok",
             GO_ON,
-            on_s_min="on_s_min",
-            off_s_min="off_s_min",
         ),
     ),
     (
@@ -224,8 +218,6 @@ FAN = Role(
             "the fan goes back to its own speed",
             "is_ready_ok",
             TO_REST,
-            on_s_min="on_s_min",
-            off_s_min="off_s_min",
         ),
     ),
     (
@@ -255,8 +247,6 @@ HEATER = Role(
             "the heater goes off after its time-out",
             "is_ready_ok",
             TO_REST,
-            on_s_min="on_s_min",
-            off_s_min="off_s_min",
         ),
     ),
     (

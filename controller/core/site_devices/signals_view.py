@@ -40,9 +40,7 @@ class DeviceView:
         self.doubted = 0
 
     def value(self, signal: str) -> int | None:
-        """Its value in the unit of its name, None while it is unknown or contradicted, or where
-        this device does not report it. KeyError: not of this role.
-        """
+        """None while unknown or contradicted, or where this device does not report it."""
         is_trusted = self.known & ~self.doubted & self.bits[signal]
         return self._inp[self._at[signal]] if is_trusted else None
 

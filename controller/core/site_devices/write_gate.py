@@ -53,9 +53,7 @@ class WriteGate:
         self._form = form
 
     def check(self, frame: bytes, low: int, high: int) -> int:
-        """reasons.NONE if `frame` (a whole RTU frame) asks for a value within low .. high, else the
-        reason code.
-        """
+        """reasons.NONE if a whole RTU frame asks for low .. high, else the reason code."""
         code = self._code_of_form(frame)
         if code != reasons.NONE:
             return code
@@ -115,11 +113,8 @@ class WriteGate:
     def _length(self) -> int:
         form = self._form
         registers = 1 + 2 * form.places
-        content = {
-            COILS: 1 + (form.words + 7) // 8,
-            REGISTERS: registers,
-            WRITE_AND_READ: registers,
-        }
+        content = {COILS: 1 + (form.words + 7) // 8}
+        content |= dict.fromkeys((REGISTERS, WRITE_AND_READ), registers)
         return self._head_bytes() + content.get(form.function, 0) + CRC_BYTES
 
     def _head_bytes(self) -> int:

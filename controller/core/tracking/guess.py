@@ -27,22 +27,9 @@ GUARD_ZERO, GUARD_SPAN = 282, 38
 SETTLED_MS, ERROR_KEPT_MS = 200, 30_000
 GAP_MS_MAX = 1000  # after a longer gap between two samples everything begins anew
 
-(
-    G_AGE_TICKS,
-    G_SLOPE_W,
-    G_SLOPE_W_MAX,
-    G_SLOW,
-    G_LOAD_LOW,
-    G_ERROR_LOW,
-    G_ERROR_FOLLOW,
-    G_ERROR_REPEAT,
-    G_ERROR_FAST,
-    G_LOAD_FAST,
-    G_WEIGHT,
-    G_GUARD,
-    G_ERROR_MEAN,
-    G_ERROR_PEAK,
-) = range(14)
+G_AGE_TICKS, G_SLOPE_W, G_SLOPE_W_MAX, G_SLOW, G_LOAD_LOW, G_ERROR_LOW = range(6)
+G_ERROR_FOLLOW, G_ERROR_REPEAT, G_ERROR_FAST, G_LOAD_FAST = range(6, 10)
+G_WEIGHT, G_GUARD, G_ERROR_MEAN, G_ERROR_PEAK = range(10, 14)
 FOLLOW, REPEAT, MIX = range(3)
 
 
@@ -63,14 +50,8 @@ class Guess:
     def arrays(self) -> tuple:
         """Every array that carries over to the next tick."""
         repetition, samples = self.repetition, self.samples
-        return (
-            self.words,
-            self.made,
-            samples.words,
-            samples.ring,
-            repetition.words,
-            repetition.correlation,
-        )
+        past = samples.words, samples.ring, repetition.words, repetition.correlation
+        return self.words, self.made, *past
 
     @property
     def error_W(self) -> int:
@@ -151,9 +132,7 @@ class Guess:
         return lost_W
 
     def _find_slope(self, periods: int) -> None:
-        """The slope is confirmed by three changes of one sign, the last of them not much smaller.
-        A lost sample ends it.
-        """
+        """Three changes of one sign confirm it, the last not much smaller. A gap ends it."""
         words, samples, span = self.words, self.samples, self._span
         words[G_SLOPE_W] = 0
         at_W = [samples.back_W(turn * span) for turn in range(4)]

@@ -20,9 +20,8 @@ QUICK_PART, MEAN_TIMES = 4, 4  # time constants T / 4 and 4 T
 LONG_HELD_MS = 4000  # a second of hold: beyond it the grid stays where the limit left it
 CLOSED_MS = 2000  # without any available power for so long: begin anew afterwards
 
-(R_WANTED, R_MEAN, R_BASE, R_FREE, R_OWNER, R_MISSING, R_LOW, R_HIGH, R_HELD_MS, R_CLOSED_MS) = (
-    range(10)
-)
+R_WANTED, R_MEAN, R_BASE, R_FREE, R_OWNER, R_MISSING = range(6)
+R_LOW, R_HIGH, R_HELD_MS, R_CLOSED_MS = range(6, 10)
 # who is responsible for the charge
 NOT_BEGUN, CABINET, SENDER = range(3)
 

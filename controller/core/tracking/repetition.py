@@ -57,10 +57,8 @@ class Repetition:
         out.
         """
         words, newest_W = self.words, self._samples.newest_W()
-        words[R_LOW_W], words[R_HIGH_W] = (
-            min(words[R_LOW_W], newest_W),
-            max(words[R_HIGH_W], newest_W),
-        )
+        words[R_LOW_W] = min(words[R_LOW_W], newest_W)
+        words[R_HIGH_W] = max(words[R_HIGH_W], newest_W)
         words[R_GRID] += periods
         if words[R_GRID] < self._step:
             return
@@ -96,13 +94,9 @@ class Repetition:
         at = self._samples.every(self._step, LAG_MAX + 3)
         changes = [newer - older for newer, older in zip(at, at[1:])]
         newest = changes[0]
-        self.correlation[:] = array(
-            "q",
-            [
-                sum_ + ((newest * change - sum_) >> MEMORY_BITS)
-                for sum_, change in zip(self.correlation, changes)
-            ],
-        )
+        sums = zip(self.correlation, changes)
+        moved = [old + ((newest * change - old) >> MEMORY_BITS) for old, change in sums]
+        self.correlation[:] = array("q", moved)
 
     def _find(self) -> None:
         """Period from the highest local maximum, refined by a parabola through its neighbours."""

@@ -1,16 +1,18 @@
-"""`python -m hil bench ...`: measures what the design promises on this machine, as lines, JSON and
-a page.
+"""`python -m hil bench ...`: measures what the design promises on this machine.
 
 Exit codes: 0 measured and every budget met, 1 one is not met, 2 wrong input, 3 could not measure.
 """
 
+import argparse
 import functools
 import importlib
 import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from controller.journal.ring import JournalError
 from hil.campaigns.benchmarks import document, page
@@ -35,7 +37,7 @@ PAGE = "BENCHMARKS.md"
 # Options of a benchmark: what its function takes, and the keywords of argparse.
 SECONDS = {"dest": "seconds", "type": number(1, 604_800), "help": "(%(default)g)"}
 COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)s)"}
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "loop": {"--for": SECONDS | {"default": 60.0}},
     "rig": {**options.SEED, "--for": SECONDS | {"default": 3600.0}},
     "pod": {**options.SEED, "--for": SECONDS | {"default": 300.0}},
@@ -58,7 +60,7 @@ EVERYTHING = {
     "--short": options.flag("minutes instead of hours: to try it out"),
     "--resume": options.KEPT["--resume"],
 }
-# Options of each benchmark for `all`, and for a short trial with --short.
+# Length of each benchmark for `all`, and for a short trial with --short.
 LENGTHS = {
     "loop": ("--for", "300", "10"),
     "stop": ("--count", "200", "3"),
@@ -68,7 +70,7 @@ LENGTHS = {
 }
 
 
-def add(commands):
+def add(commands: Any) -> None:
     """Add `bench` with its own subcommands."""
     parser = commands.add_parser(
         "bench", help="measure this machine against the budgets and the rivals"
@@ -81,25 +83,35 @@ def add(commands):
     options.add(kinds, "all", "everything: two and a half hours", _all, EVERYTHING)
 
 
-def _benchmark(name, given):
+def _benchmark(name: str, given: argparse.Namespace) -> int:
     """Run one benchmark; its module is imported here because most commands need none of it."""
     module = importlib.import_module(f"hil.campaigns.benchmarks.{MODULES.get(name, name)}")
     wanted = inspect.signature(module.run).parameters
-    return measure(given, module.run, **{key: vars(given)[key] for key in wanted if key in given})
+    order = {key: vars(given)[key] for key in wanted if key in given}
+    return measure(name, given, functools.partial(module.run, **order))
 
 
-def measure(given, run, **order):
-    """Print the lines of run(**order), write its JSON. The exit code. Raises OSError."""
+def measure(name: str, given: argparse.Namespace, run: Callable[[], document.Measured]) -> int:
+    """Print the lines of a benchmark, write its JSON. The exit code. Raises OSError."""
     try:
-        doc = run(**order)
+        found = run()
     except JournalError as error:
         return report.refuse("bench", error)
     except (RuntimeError, ValueError) as error:  # a wire, a child process; each says one line
         return report.refuse("bench", error, report.NO_START)
-    return document.finish(doc, given)
+    return document.finish(document.document(name, _again(name, given), found), given)
 
 
-def _page(arguments):
+def _again(name: str, given: argparse.Namespace) -> str:
+    """The command that measures it again."""
+    words = ["JOURNAL"] if getattr(given, "journal", None) else []
+    if name in LENGTHS:
+        option = LENGTHS[name][0]
+        words = [option, format(given.seconds if option == "--for" else given.count, "g")]
+    return " ".join(["python -m hil bench", name, *words])
+
+
+def _page(arguments: argparse.Namespace) -> int:
     try:
         docs = [document.read(path) for path in arguments.results]
     except document.ResultError as error:
@@ -108,11 +120,11 @@ def _page(arguments):
     return report.MET
 
 
-def _all(arguments):
+def _all(arguments: argparse.Namespace) -> int:
     os.makedirs(arguments.json, exist_ok=True)
     paths = {name: os.path.join(arguments.json, f"{name}.json") for name in BENCHMARKS}
 
-    def measured(name):
+    def measured(name: str) -> int:
         print(f"bench {name}", flush=True)
         argv = command_of(name, paths[name], arguments.beside, arguments.short)
         return subprocess.run(argv).returncode
@@ -128,8 +140,8 @@ def _all(arguments):
     return max(codes)
 
 
-def command_of(name, path, beside, short):
+def command_of(name: str, path: str, beside: str, short: bool) -> list[str]:
     """The command line of one benchmark, as `all` runs it."""
-    option, *lengths = LENGTHS.get(name, (None, None, None))
+    option, *lengths = LENGTHS.get(name, ("", "", ""))
     length = [option, lengths[short]] if option else []
     return [sys.executable, "-m", "hil", "bench", name, *length, "--json", path, "--beside", beside]

@@ -1,8 +1,4 @@
-"""A course of contacts and frames for channel B, equal on CPython and MicroPython.
-
-The module imports only safety. A linear congruential generator below 2^20 draws everything, so that
-a seed gives the same course on both.
-"""
+"""Contacts and frames for channel B from a seed, equal on CPython and MicroPython."""
 
 from array import array
 
@@ -20,10 +16,10 @@ try:
     from micropython import heap_lock, heap_unlock
 except ImportError:
 
-    def heap_lock():
+    def heap_lock() -> None:
         """CPython has no heap to lock."""
 
-    def heap_unlock():
+    def heap_unlock() -> None:
         """CPython has no heap to unlock."""
 
 
@@ -34,7 +30,7 @@ CALM, CYCLE = 320, 400
 CONTACTS, SILENCE, NOISE, START, RELAY = range(5)  # what is disturbed in a cycle
 
 
-def default_image(units=1, racks=1, modules=15):
+def default_image(units: int = 1, racks: int = 1, modules: int = 15) -> "array[int]":
     """Limit image of channel A: each parameter at its default, each stage armed."""
     words = [p.IMAGE_SCHEMA, units, racks, modules, TICK_MS]
     words += [row[4] for row in p.CABINET_PARAMETERS]
@@ -58,7 +54,7 @@ def default_image(units=1, racks=1, modules=15):
 class Course:
     """Draws what comes next: `elapsed`, `contacts` and the bytes in `line` (its first `length`)."""
 
-    def __init__(self, seed, image):
+    def __init__(self, seed: int, image: "array[int]") -> None:
         self.draws = array("i", [seed & 0xFFFFF])
         self.sender = c.Sender(f.CHANNEL_A, p.image_crc(image), pe.table_crc())
         self.line = bytearray(2 * f.FRAME_BYTES)
@@ -66,12 +62,12 @@ class Course:
         self.elapsed, self.contacts, self.vote = 1, ALL_CLOSED, 0
         self.kind, self.opinion = -1, 0
 
-    def draw(self, below):
+    def draw(self, below: int) -> int:
         """The next number, 0 <= n < below."""
         self.draws[0] = (self.draws[0] * 741 + 2731) & 0xFFFFF
         return (self.draws[0] >> 3) % below
 
-    def next(self, second):
+    def next(self, second: sc.Second) -> None:
         """The next step for `second`, whose relay and reports are followed."""
         self.count += 1
         at = self.count % CYCLE
@@ -88,7 +84,7 @@ class Course:
         self.sender.tick(self.elapsed)
         self._write(disturbed)
 
-    def _touch(self, second, at, disturbed):
+    def _touch(self, second: sc.Second, at: int, disturbed: int) -> None:
         """Contacts chatter, one opens after a silence, or the mirror contact is wrong."""
         if disturbed == CONTACTS and not self.draw(12):
             self.contacts ^= 1 << self.draw(len(sc.CONTACT_NAMES))
@@ -100,7 +96,7 @@ class Course:
         if second.permit and disturbed != RELAY:
             self.contacts |= sc.RELAY_BIT
 
-    def _order(self, second):
+    def _order(self, second: sc.Second) -> None:
         """Now and then a reset of an operator, right (with the key turned) or wrong."""
         frame, shown = self.sender.frame, second.sender.frame
         ask = self.draw(90)
@@ -113,7 +109,7 @@ class Course:
         if frame.get(f.RESET_KIND) == m.KEY:
             self.contacts &= ~sc.KEY_BIT
 
-    def _write(self, disturbed):
+    def _write(self, disturbed: int) -> None:
         """Every other step a frame, in NOISE with wrong bytes, bits or opinions."""
         noise = disturbed == NOISE
         if not noise or not self.draw(60):
@@ -133,12 +129,12 @@ class Course:
         for at in range(f.FRAME_BYTES):
             self._append(data[at] ^ (1 << self.draw(8) if at == spoilt else 0))
 
-    def _append(self, byte):
+    def _append(self, byte: int) -> None:
         self.line[self.length] = byte
         self.length += 1
 
 
-def play(second, elapsed, contacts, line, length):
+def play(second: sc.Second, elapsed: int, contacts: int, line: bytearray, length: int) -> None:
     """Bytes, then one step."""
     second.receive(line, length)
     second.step(elapsed, contacts)
@@ -146,9 +142,9 @@ def play(second, elapsed, contacts, line, length):
         second.report()
 
 
-def digest(value, second):
+def digest(value: int, second: sc.Second) -> int:
     """CRC-30 register after everything that carries over in `second`, and its frame."""
-    for block in second.blocks:
+    for block in second.blocks:  # type: ignore[attr-defined]
         for word in block:
             value = crc.add_word(value, word)
     for word in second.receiver.refused:
@@ -162,10 +158,10 @@ def digest(value, second):
     return crc.add_word(value, peer.disagree_ticks)
 
 
-def walk(seed, steps, image):
+def walk(seed: int, steps: int, image: "array[int]") -> tuple[int, list[int]]:
     """Steps of one course. Returns the digest over all, and the count of each reason."""
     second, way = sc.Second(image, 0), Course(seed, image)
-    second.blocks = second.kernel.state_blocks()
+    second.blocks = second.kernel.state_blocks()  # type: ignore[attr-defined]
     value, reasons = crc.START, array("i", [0] * len(pe.REASONS))
     heap_lock()
     for _ in range(steps):

@@ -1,8 +1,4 @@
-"""The rival of the loop's punctuality: cyclictest of the Debian package rt-tests, run beside it.
-
-Both have the same period, the same priority and locked memory. cyclictest does not tune the system,
-because the loop would profit from that too. Both suffer the host's stalls at the same time.
-"""
+"""cyclictest (rt-tests), the rival of the loop's punctuality: same period and priority."""
 
 import json
 import os
@@ -10,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from typing import Any
 
 from controller.system.realtime import FIFO_PRIORITY
 from hil.campaigns.benchmarks.document import percentile
@@ -23,19 +20,17 @@ END_S = 10
 
 
 class Cyclictest:
-    """A context in which cyclictest runs.
+    """Runs cyclictest; then `result`: {p50, p99, p99_9, max, cycles, stalls}, us, else `notes`."""
 
-    After it, `result`: {p50, p99, p99_9, max, cycles, stalls}, us, or None; `note`: reason of None.
-    """
-
-    def __init__(self, program=NAME):
+    def __init__(self, program: str = NAME) -> None:
         self.program = program
-        self.result, self.note = None, ""
-        self._process = None
+        self.result: dict[str, int] | None = None
+        self.notes: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> "Cyclictest":
         if shutil.which(self.program) is None:
-            self.note = MISSING
+            self.notes = [MISSING]
             return self
         self._folder = tempfile.TemporaryDirectory(prefix="firebreak-bench-")
         self._path = os.path.join(self._folder.name, "cyclictest.json")
@@ -56,7 +51,7 @@ class Cyclictest:
         )
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._process is None:
             return
         self._process.send_signal(signal.SIGINT)
@@ -69,17 +64,16 @@ class Cyclictest:
             with open(self._path, encoding="utf-8") as file:
                 self.result = parse(json.load(file))
         except (OSError, ValueError, KeyError) as error:
-            self.note = (
-                f"cyclictest gave no figures: {(output.strip().splitlines() or [error])[-1]}"
-            )
+            last = (output.strip().splitlines() or [str(error)])[-1]
+            self.notes = [f"cyclictest gave no figures: {last}"]
         self._folder.cleanup()
 
-    def value(self, name):
+    def value(self, name: str) -> int | None:
         """A figure of the result, None without one."""
         return self.result[name] if self.result else None
 
 
-def parse(report):
+def parse(report: dict[str, Any]) -> dict[str, int]:
     """Percentiles from cyclictest's JSON report. ValueError: it counted nothing; KeyError."""
     thread = report["thread"]["0"]
     cycles, max_us = thread["cycles"], thread["max"]

@@ -1,18 +1,21 @@
-"""One benchmark's result: a JSON document of a fixed form, checked when it is written and when it
-is read.
+"""One benchmark's result: a JSON document of a fixed form, checked when it is written and read.
 
-A document names the machine, what ran beside the benchmark, and its figures; each figure may have a
-rival measured at the same time and a budget. Ratio, limit and verdict are computed here and must
-agree when a file is read again, so a figure that was edited by hand is refused.
+Each figure may have a rival measured at the same time, and a budget of `budgets.toml`. Ratio, limit
+and verdict follow from these, so a figure that was edited by hand is refused.
 """
 
+import argparse
 import json
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
-from hil.campaigns.benchmarks import budgets, machine, timing
+from drivers import toml_text
+from hil.campaigns.benchmarks import machine, timing
 
 SCHEMA = 1
-PERCENTILES = (("p50", 500), ("p99", 990), ("maximum", 1000))
-FIELDS = {
+FIELDS: dict[str, Any] = {
     "schema": int,
     "benchmark": str,
     "command": str,
@@ -24,30 +27,85 @@ FIELDS = {
     "notes": list,
     "details": dict,
 }
-FIGURE_FIELDS = {
+OR_NONE = type(None)
+FIGURE_FIELDS: dict[str, Any] = {
     "what": str,
-    "value": (int, float, type(None)),
+    "value": (int, float, OR_NONE),
     "unit": str,
-    "rival": (str, type(None)),
-    "rival_value": (int, float, type(None)),
-    "ratio": (int, float, type(None)),
-    "budget": (str, type(None)),
-    "limit": (int, float, type(None)),
-    "met": (bool, type(None)),
+    "rival": (str, OR_NONE),
+    "rival_value": (int, float, OR_NONE),
+    "ratio": (int, float, OR_NONE),
+    "budget": (str, OR_NONE),
+    "limit": (int, float, OR_NONE),
+    "met": (bool, OR_NONE),
+}
+GIVEN = ("what", "value", "unit", "rival", "rival_value", "budget")  # the others follow
+PERCENTILES = {"p50": 500, "p99": 990, "maximum": 1000}
+Path = str | os.PathLike[str]
+Figure = dict[str, Any]
+Document = dict[str, Any]
+Number = TypeVar("Number", int, float)
+
+
+class Budget(NamedTuple):
+    """The limit: max(`fixed`, `factor` x rival), in the unit of the figure.
+
+    text: as the design says it; at_least: the figure must reach it; without: why it has no figure.
+    """
+
+    what: str
+    text: str
+    fixed: float | None = None
+    factor: float | None = None
+    at_least: bool = False
+    without: str = "not among these results"
+
+
+BUDGETS = {
+    key: Budget(**given)
+    for key, given in toml_text.read(pathlib.Path(__file__).with_name("budgets.toml")).items()
 }
 
 
-GIVEN = ("what", "value", "unit", "rival", "rival_value", "budget")  # the others follow
+class Measured(NamedTuple):
+    """The findings of a benchmark. notes: lines; details: plain data."""
+
+    figures: list[Figure]
+    notes: list[str]
+    details: dict[str, Any]
+    priority: str
 
 
 class ResultError(ValueError):
     """A file that is no result; one line."""
 
 
-def figure(what, value, unit, rival=None, rival_value=None, budget=None):
-    """One figure. rival_value: in the same unit; budget: a key of budgets.BUDGETS."""
-    chosen = budgets.BUDGETS.get(budget)
-    bound = budgets.limit(chosen, rival_value) if chosen else None
+def limit(budget: Budget, rival_value: float | None) -> float | None:
+    """The limit in the figure's unit; None when it needs a rival that was not there."""
+    parts = [] if budget.fixed is None else [budget.fixed]
+    if budget.factor is not None and rival_value is not None:
+        parts.append(budget.factor * rival_value)
+    return max(parts, default=None)
+
+
+def _is_met(budget: Budget, value: float | None, bound: float | None) -> bool | None:
+    """None when there is nothing to judge by."""
+    if bound is None or value is None:
+        return None
+    return value >= bound if budget.at_least else value <= bound
+
+
+def figure(
+    what: str,
+    value: float | None,
+    unit: str,
+    rival: str | None = None,
+    rival_value: float | None = None,
+    budget: str | None = None,
+) -> Figure:
+    """One figure. rival_value: in the same unit; budget: a key of BUDGETS."""
+    chosen = BUDGETS.get(budget or "")
+    bound = limit(chosen, rival_value) if chosen else None
     return {
         "what": what,
         "value": value,
@@ -57,43 +115,51 @@ def figure(what, value, unit, rival=None, rival_value=None, budget=None):
         "ratio": round(value / rival_value, 2) if value is not None and rival_value else None,
         "budget": budget,
         "limit": bound,
-        "met": budgets.met(chosen, value, bound) if chosen else None,
+        "met": _is_met(chosen, value, bound) if chosen else None,
     }
 
 
-def spread(what, values, unit, rival=None, rival_value=None, budget=None):
-    """Figures of p50, p99 and maximum; the budget is that of p99. Nothing without values."""
+def spread(
+    what: str,
+    values: Sequence[float],
+    unit: str,
+    rival: str | None = None,
+    rival_value: float | None = None,
+    budget: str | None = None,
+    names: Iterable[str] = tuple(PERCENTILES),
+) -> list[Figure]:
+    """Figures of these percentiles; the budget is that of the second. Nothing without values."""
     return [
         figure(
-            f"{what}, {text} of {len(values)}",
-            percentile(values, permille),
+            f"{what}, {name} of {len(values)}",
+            percentile(values, PERCENTILES[name]),
             unit,
             rival,
             rival_value,
-            budget if text == "p99" else None,
+            budget if place == 1 else None,
         )
-        for text, permille in PERCENTILES
+        for place, name in enumerate(names)
         if values
     ]
 
 
-def document(benchmark, command, figures, notes, details, priority):
-    """The whole document. command: how to measure it again; notes: lines."""
+def document(benchmark: str, command: str, found: Measured) -> Document:
+    """The whole document. command: how to measure it again."""
     return {
         "schema": SCHEMA,
         "benchmark": benchmark,
         "command": command,
         "measured": timing.utc_text(),
         "machine": machine.describe(),
-        "priority": priority,
+        "priority": found.priority,
         "beside": "",
-        "figures": list(figures),
-        "notes": list(notes),
-        "details": details,
+        "figures": found.figures,
+        "notes": found.notes,
+        "details": found.details,
     }
 
 
-def check(doc, where):
+def check(doc: Document, where: Path) -> Document:
     """The document. ResultError: it has not the form, or a figure does not add up."""
     _check_fields(doc, FIELDS, where)
     if doc["schema"] != SCHEMA:
@@ -106,18 +172,17 @@ def check(doc, where):
     return doc
 
 
-def _check_figure(each, where):
+def _check_figure(each: Figure, where: str) -> None:
     _check_fields(each, FIGURE_FIELDS, where)
-    if each["budget"] not in (None, *budgets.BUDGETS):
-        known = ", ".join(budgets.BUDGETS)
+    if each["budget"] not in (None, *BUDGETS):
+        known = ", ".join(BUDGETS)
         raise ResultError(f"{where}: no budget {each['budget']!r}; there are {known}")
-    again = figure(*[each[key] for key in GIVEN])
-    for key in again:
-        if again[key] != each[key]:
-            raise ResultError(f"{where}: {key} is {each[key]}, its own numbers give {again[key]}")
+    for key, value in figure(*[each[key] for key in GIVEN]).items():
+        if value != each[key]:
+            raise ResultError(f"{where}: {key} is {each[key]}, its own numbers give {value}")
 
 
-def _check_fields(table, fields, where):
+def _check_fields(table: object, fields: dict[str, Any], where: Path) -> None:
     if not isinstance(table, dict) or set(table) != set(fields):
         given = sorted(table) if isinstance(table, dict) else type(table).__name__
         raise ResultError(f"{where}: has {given}, must have {sorted(fields)}")
@@ -126,10 +191,8 @@ def _check_fields(table, fields, where):
             raise ResultError(f"{where}: {key} is {table[key]!r}")
 
 
-def finish(doc, given):
-    """Write the document to given.json if there is one, print its lines; the exit code: 0, or 1
-    when a budget is not met. given.beside: what ran on the machine meanwhile.
-    """
+def finish(doc: Document, given: argparse.Namespace) -> int:
+    """Write the document where given.json asks, print it. 1: a budget is not met, else 0."""
     doc["beside"] = given.beside
     if given.json:
         write(given.json, doc)
@@ -137,20 +200,20 @@ def finish(doc, given):
     return 1 if any(each["met"] is False for each in doc["figures"]) else 0
 
 
-def write(path, doc):
+def write(path: Path, doc: Document) -> None:
     """Write a checked document, each field and figure on a line of its own."""
     fields = [f' "{key}": {_text(value)}' for key, value in check(doc, path).items()]
     with open(path, "w", encoding="ascii") as file:
         file.write("{\n" + ",\n".join(fields) + "\n}\n")
 
 
-def _text(value):
+def _text(value: object) -> str:
     if isinstance(value, list) and value:
         return "[\n  " + ",\n  ".join([json.dumps(each, allow_nan=False) for each in value]) + "]"
     return json.dumps(value, allow_nan=False)
 
 
-def read(path):
+def read(path: Path) -> Document:
     """A checked document. ResultError: not readable, or not a document."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -160,15 +223,15 @@ def read(path):
     return check(doc, path)
 
 
-def percentile(values, permille):
+def percentile(values: Iterable[Number], permille: int) -> Number:
     """Smallest of the values that `permille` of them do not exceed. ValueError without values."""
-    if not values:
-        raise ValueError("no values")
     ordered = sorted(values)
+    if not ordered:
+        raise ValueError("no values")
     return ordered[max(0, -(-len(ordered) * permille // 1000) - 1)]
 
 
-def lines(doc):
+def lines(doc: Document) -> list[str]:
     """The figures as a person reads them on a terminal."""
     about = doc["machine"]
     return [
@@ -178,22 +241,22 @@ def lines(doc):
     ]
 
 
-def _line(each):
+def _line(each: Figure) -> str:
     text = f"{each['what']}: {number(each['value'])} {each['unit']}"
     if each["rival"]:
         text += f"; {each['rival']} {number(each['rival_value'])}, ratio {number(each['ratio'])}"
     if each["budget"]:
-        text += f"; budget {budgets.BUDGETS[each['budget']].text}: {verdict(each['met'])}"
+        text += f"; budget {BUDGETS[each['budget']].text}: {verdict(each['met'])}"
     return text
 
 
-def number(value):
+def number(value: float | None) -> str:
     """A figure with as many digits as mean something; "-" for none."""
     if value is None:
         return "-"
     return f"{value:.3g}" if abs(value) < 100 and value % 1 else f"{value:,.0f}".replace(",", " ")
 
 
-def verdict(met):
+def verdict(met: bool | None) -> str:
     """A budget's state in words."""
     return {True: "met", False: "NOT met", None: "not judged"}[met]

@@ -1,24 +1,27 @@
 """`python -m hil bench hint`: from a hint's datagram to the last byte of the set-point it changes.
 
-The load is constant and the battery without power. A source requests power in one direction and in
-the other, each time at another phase of the tick, with signed hints. The bench reads every
-set-point on the converter's wire. The answer is the first one after the hint that has moved as
-requested. The budget is the sum of the wait for a tick, the tick, and the bus.
+A source requests power in one direction and in the other, each time at another phase of the tick.
+The answer is the first set-point on the converter's wire that has moved as requested. The budget is
+the sum of the wait for a tick, the tick, and the bus.
 """
 
 import random
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from controller.config import bus_times, configuration
+from controller.config.configuration import Config
 from controller.core.base import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.client import HintClient
 from hil.campaigns import order
 from hil.campaigns.benchmarks import timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import document, figure, spread
+from hil.campaigns.benchmarks.document import Figure, Measured, figure, spread
 from hil.campaigns.benchmarks.lateness import figures_of, stall_figures
+from hil.engine.rig import Rig
 from hil.observer.beats import SETPOINT, unpacked
 
 SOURCE = "scheduler"
@@ -34,8 +37,8 @@ steps_kW = [[0, 300]]
 """
 
 
-def run(count=200, seed=1):
-    """The document. Raises RigError, OSError."""
+def run(count: int = 200, seed: int = 1) -> Measured:
+    """The findings. Raises RigError, OSError."""
     config, sender = configuration.load(order.EXAMPLE), Sender(count, seed)
     duration_s = FIRST_S + (count + 1) * CYCLE_S
     text = SCENARIO.format(duration_s=duration_s)
@@ -45,22 +48,15 @@ def run(count=200, seed=1):
     notes = [
         f"seed {seed}, {len(sender.sent)} of {count} hints taken, each at a random phase of the "
         "tick; read from the wire by the simulated cabinet, whose own lateness is in it",
-        *([rival.note] if rival.note else []),
+        *rival.notes,
     ]
-    return document(
-        "hint",
-        f"python -m hil bench hint --count {count}",
-        [
-            *_figures(taken_us, allowed_us(config), rival),
-            *figures_of("loop lateness during it", order.loop(doc), rival),
-        ],
-        notes,
-        {"delays_us": taken_us, "cyclictest": rival.result},
-        order.priority(doc),
-    )
+    lateness = figures_of("loop lateness during it", order.loop(doc), rival)
+    figures = [*_figures(taken_us, allowed_us(config), rival), *lateness]
+    details = {"delays_us": taken_us, "cyclictest": rival.result}
+    return Measured(figures, notes, details, order.priority(doc))
 
 
-def allowed_us(config):
+def allowed_us(config: Config) -> int:
     """2 ticks, the longest exchange in flight, the frame."""
     parts = bus_times.hint_latency(config, bus_times.schedule(config), 0)
     return sum([part.time_us for part in parts])
@@ -69,12 +65,12 @@ def allowed_us(config):
 class Sender:
     """Sends a hint every CYCLE_S. `sent`: (monotonic ns, +1 or -1) of each taken one."""
 
-    def __init__(self, count, seed):
+    def __init__(self, count: int, seed: int) -> None:
         self._count, self._phase = count, random.Random(seed)
         self._due_s, self._sign = FIRST_S, 1
-        self.sent = []
+        self.sent: list[tuple[int, int]] = []
 
-    def see(self, rig, shown):
+    def see(self, rig: Rig, shown: dict[str, Any]) -> None:
         """A view: a dict with elapsed_s."""
         if self._count and shown["elapsed_s"] >= self._due_s:
             self._due_s += CYCLE_S
@@ -82,9 +78,11 @@ class Sender:
             timing.wait_s(self._phase.random() * 0.02)  # hints meet every phase of the tick
             self._send(rig)
 
-    def _send(self, rig):
+    def _send(self, rig: Rig) -> None:
         with HintClient(rig.directory) as client:
             welcome = client.hello(SOURCE)
+            if welcome is None:  # no hint was taken
+                return
             at = (SOURCE, welcome.nonce, welcome.sequence + 1, welcome.uptime_ms)
             at_ns = timing.monotonic_ns()
             hint = w.Hint(*at, h.REQUEST, h.POWER_W, 0, self._sign * 10_000, 60_000)
@@ -94,12 +92,8 @@ class Sender:
         self._sign = -self._sign
 
 
-def delays_us(content, sent):
-    """[us] from each of the Sender's hints to the set-point it moved; None where none did within
-    NO_ANSWER_US.
-
-    content: what the bench has recorded.
-    """
+def delays_us(content: dict[str, Any], sent: Iterable[tuple[int, int]]) -> list[int | None]:
+    """Time from each sent hint to the set-point it moved; None: none within NO_ANSWER_US."""
     times_us = unpacked(content["beats"])[SETPOINT]
     values_W = np.frombuffer(content["setpoints_W"], np.int64)
     return [
@@ -108,7 +102,7 @@ def delays_us(content, sent):
     ]
 
 
-def _delay_us(times_us, values_W, at_us, sign):
+def _delay_us(times_us: np.ndarray, values_W: np.ndarray, at_us: int, sign: int) -> int | None:
     first = int(np.searchsorted(times_us, at_us, "right"))
     last = int(np.searchsorted(times_us, at_us + NO_ANSWER_US, "right"))
     if not 0 < first < last:
@@ -118,7 +112,7 @@ def _delay_us(times_us, values_W, at_us, sign):
     return int(times_us[first + moved[0]]) - at_us if len(moved) else None
 
 
-def _figures(taken_us, bound_us, rival):
+def _figures(taken_us: list[int | None], bound_us: int, rival: Cyclictest) -> list[Figure]:
     seen_ms = [value / 1000 for value in taken_us if value is not None]
     what, whose = "hint in to new set-point on the wire", "this site's sum"
     figures = spread(what, seen_ms, "ms", whose, bound_us / 1000, "hint_to_wire")

@@ -1,15 +1,15 @@
 """The kernel with the inputs of a healthy, running cabinet, on CPython and MicroPython.
 
-The module imports only safety. On MicroPython, kernel_steps.main(RACKS, MODULES, STEPS, 1) starts
-the cabinet and runs STEPS more steps. As on a board, the heap is locked in a step. Then frames that
-do not fit MicroPython's stack go to the processor's stack. The search for free memory on a used
-heap (2.9 of 4.6 million instructions) is not counted.
+As on a board, the heap is locked in a step; so the search for free memory on a used heap (2.9 of
+4.6 million instructions) is not counted. The module imports only safety.
 """
+
+from array import array
 
 try:
     from hil.campaigns.benchmarks.course import default_image, heap_lock, heap_unlock
 except ImportError:  # MicroPython: both files are beside each other
-    from course import default_image, heap_lock, heap_unlock
+    from course import default_image, heap_lock, heap_unlock  # type: ignore[no-redef]
 
 from safety import signals as s
 from safety.kernel import Kernel
@@ -40,7 +40,7 @@ HEALTHY_RACK = (
 )
 
 
-def fill(inp, layout):
+def fill(inp: "array[int]", layout: s.Layout) -> None:
     """Healthy values into the inputs of a layout."""
     for signal, row in enumerate(s.CABINET_INPUTS):
         inp[signal] = 1 if row[1] == "bool" and row[0] not in USUALLY_0 else 0
@@ -56,7 +56,7 @@ def fill(inp, layout):
             inp[layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC + module)] = 250 + module % 4
 
 
-def follow(inp, out, layout, number):
+def follow(inp: "array[int]", out: "array[int]", layout: s.Layout, number: int) -> None:
     """Let the field answer the last outputs: relays and contactors follow, meters move."""
     inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = number
     inp[s.ARMED_STORED] = out[s.ARM_REQUEST]
@@ -72,12 +72,12 @@ def follow(inp, out, layout, number):
 class Steps:
     """A kernel to be stepped with every group fresh, which is the most work a step can have."""
 
-    def __init__(self, racks, modules):
+    def __init__(self, racks: int, modules: int) -> None:
         self.kernel = Kernel(default_image(1, racks, modules))
         self.number = 0
         fill(self.kernel.inp, self.kernel.layout)
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Everything before a step: then `kernel.step(1)` is the step itself."""
         kernel = self.kernel
         self.number += 1
@@ -85,18 +85,17 @@ class Steps:
         for group in range(len(kernel.fresh)):
             kernel.fresh[group] = 1
 
-    def start(self):
+    def start(self) -> None:
         """Step until the cabinet runs. ValueError when it does not."""
         for _ in range(START_STEPS):
             self.prepare()
             self.kernel.step(1)
         if self.kernel.out[s.STATE] != s.RUNNING:
-            raise ValueError(
-                "the cabinet did not start: inhibit reason %d" % self.kernel.out[s.INHIBIT_REASON]
-            )
+            reason = self.kernel.out[s.INHIBIT_REASON]
+            raise ValueError("the cabinet did not start: inhibit reason %d" % reason)
 
 
-def main(racks, modules, steps, stepping):
+def main(racks: int, modules: int, steps: int, stepping: int) -> None:
     """Start, prepare `steps` times and (if `stepping`) step; the host counts instructions."""
     bench = Steps(racks, modules)
     bench.start()

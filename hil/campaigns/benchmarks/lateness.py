@@ -1,13 +1,10 @@
-"""`python -m hil bench loop`: how late the loop wakes up, beside cyclictest at the same time; idle,
-then under CPU stress.
+"""`python -m hil bench loop`: how late the real loop wakes up, idle and under CPU stress."""
 
-The controller is the real process with the priority it gets here. No device answers on its wires.
-`python -m hil bench rig` has devices that do.
-"""
+from typing import Any
 
 from controller.run.loop_statistics import BUCKETS
 from hil.campaigns.benchmarks.cyclictest import NAME, Cyclictest
-from hil.campaigns.benchmarks.document import document, figure
+from hil.campaigns.benchmarks.document import Figure, Measured, figure
 from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet
 from hil.campaigns.benchmarks.timing import hogs
 
@@ -17,9 +14,14 @@ NO_FIFO = (
 )
 
 
-def run(seconds=60):
-    """The document; seconds of each condition."""
-    figures, details = [], {}
+# Percentiles of the loop's statistics, and their words.
+SHOWN = {"p50": "p50", "p99": "p99", "p99_9": "p99.9", "max": "maximum"}
+
+
+def run(seconds: float = 60) -> Measured:
+    """The findings; seconds of each condition."""
+    figures: list[Figure] = []
+    details: dict[str, Any] = {}
     for name, count, budget in (
         ("idle", 0, "lateness_idle"),
         ("CPU stress", None, "lateness_stress"),
@@ -30,26 +32,22 @@ def run(seconds=60):
         figures += figures_of(f"loop lateness, {name}", found, rival, judged(budget, priority))
         details[name] = {"loop": found, "cyclictest": rival.result, "stress": stress}
     notes = [
-        *([rival.note] if rival.note else ()),
+        *rival.notes,
         *(() if judged("x", priority) else [NO_FIFO]),
         f"{seconds:g} s of each, all ticks from the first on; no device answers on the wires",
     ]
-    command = f"python -m hil bench loop --for {seconds:g}"
-    return document("loop", command, figures, notes, details, priority)
+    return Measured(figures, notes, details, priority)
 
 
-def judged(budget, priority):
+def judged(budget: str, priority: str) -> str | None:
     """The budget, or None: it is one of a loop that has SCHED_FIFO."""
     return budget if priority.startswith("SCHED_FIFO") else None
 
 
-def figures_of(what, found, rival, budget=None):
-    """Figures of one run: percentiles beside cyclictest's, and the ticks that were missed.
-
-    found: as controller.run.loop_statistics.read gives it; rival: a Cyclictest that has ended;
-    budget: of p99.9. A percentile at the end of the loop's histogram (20 ms) could be anything
-    beyond it and is given as the maximum.
-    """
+def figures_of(
+    what: str, found: dict[str, Any], rival: Cyclictest, budget: str | None = None
+) -> list[Figure]:
+    """Percentiles beside cyclictest's, and missed ticks. budget: of p99.9."""
     name, late_us = NAME if rival.result else None, found["lateness_us"]
     return [
         *[
@@ -61,9 +59,7 @@ def figures_of(what, found, rival, budget=None):
                 rival.value(key),
                 budget if key == "p99_9" else None,
             )
-            for key, words in zip(
-                ("p50", "p99", "p99_9", "max"), ("p50", "p99", "p99.9", "maximum")
-            )
+            for key, words in SHOWN.items()
         ],
         figure(
             f"{what}, ticks missed or late of {found['ticks']}",
@@ -81,9 +77,7 @@ def figures_of(what, found, rival, budget=None):
     ]
 
 
-def stall_figures(rival):
+def stall_figures(rival: Cyclictest) -> list[Figure]:
     """The figure of a Cyclictest's longest stall, where there is one."""
-    if not rival.result:
-        return []
-    what = "the host's own worst stall meanwhile (cyclictest)"
-    return [figure(what, rival.value("max") / 1000, "ms")]
+    stall_us, what = rival.value("max"), "the host's own worst stall meanwhile (cyclictest)"
+    return [] if stall_us is None else [figure(what, stall_us / 1000, "ms")]

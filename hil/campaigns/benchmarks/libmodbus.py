@@ -1,10 +1,12 @@
-"""The rival of the RTU engine: libmodbus (Debian libmodbus5) through ctypes, so that no compiler is
-needed.
-"""
+"""The rival of the RTU engine: libmodbus (Debian libmodbus5) by ctypes, so without a compiler."""
 
 import ctypes
 import ctypes.util
 import os
+import select
+from typing import Any
+
+from hil.campaigns.benchmarks import rtu_slave, timing
 
 NAME = "libmodbus"
 MISSING = (
@@ -12,11 +14,11 @@ MISSING = (
 )
 
 
-class LibmodbusError(OSError):
-    """libmodbus refused something; one line."""
+class LibmodbusError(RuntimeError):
+    """libmodbus refused something, or read something else; one line."""
 
 
-def load():
+def load() -> Any:
     """The library, or None when it is not installed."""
     name = ctypes.util.find_library("modbus")
     if name is None:
@@ -27,32 +29,38 @@ def load():
 
 
 class Client:
-    """One open port, as a context; `read()` is one whole transaction: function 3."""
+    """One open port, as a context; `read` is one whole transaction with the slave."""
 
-    def __init__(self, library, path, baud_Bd, unit_id, address, count):
-        self._library = library
-        self.values = (ctypes.c_uint16 * count)()  # registers of the last read
+    def __init__(self, library: Any, path: str, baud_Bd: int, gap_us: int) -> None:
+        """gap_us: the silence before each transaction."""
+        self._library, self._gap_us = library, gap_us
+        self._values = (ctypes.c_uint16 * rtu_slave.COUNT)()
         context = library.modbus_new_rtu(path.encode(), baud_Bd, ctypes.c_char(b"N"), 8, 1)
         self._context = ctypes.c_void_p(context)
-        self._reading = self._context, address, count, self.values
-        self._must("set_slave", self._context, unit_id)
+        self._read = library.modbus_read_registers
+        self._reading = self._context, rtu_slave.ADDRESS, rtu_slave.COUNT, self._values
+        _check("set_slave", library.modbus_set_slave(self._context, rtu_slave.UNIT_ID))
 
-    def __enter__(self):
-        self._must("connect", self._context)
+    def __enter__(self) -> "Client":
+        _check("connect", self._library.modbus_connect(self._context))
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._library.modbus_close(self._context)
         self._library.modbus_free(self._context)
 
-    def read(self):
-        """Read the registers into `values`. Raises LibmodbusError."""
-        if self._library.modbus_read_registers(*self._reading) < 0:
-            self._refused("read_registers")
+    def read(self) -> tuple[int, int]:
+        """One transaction after the silence: (when it was sent, how long it took) in ns."""
+        select.select((), (), (), self._gap_us / 1e6)
+        sent_ns = timing.now_ns()
+        result = self._read(*self._reading)
+        taken_ns = timing.now_ns() - sent_ns
+        _check("read_registers", result)
+        if tuple(self._values) != rtu_slave.VALUES:
+            raise LibmodbusError("libmodbus took another reply for the slave's")
+        return sent_ns, taken_ns
 
-    def _must(self, name, *arguments):
-        if getattr(self._library, f"modbus_{name}")(*arguments) < 0:
-            self._refused(name)
 
-    def _refused(self, name):
+def _check(name: str, result: int) -> None:
+    if result < 0:
         raise LibmodbusError(f"libmodbus: {name}: {os.strerror(ctypes.get_errno())}")

@@ -1,10 +1,9 @@
-"""Where a figure was measured: processor, kernel, Python's build, and what priority a process
-has.
-"""
+"""The machine of a figure: processor, kernel, build of Python, priority and pages of a process."""
 
 import os
 import platform
 import sysconfig
+from typing import Any
 
 from hil.engine.process_memory import field_of, read, status_kB
 
@@ -22,7 +21,7 @@ _POLICIES = {
 }
 
 
-def describe():
+def describe() -> dict[str, Any]:
     """{cpu, cores, kernel, python, load_average}: what the page says about the machine."""
     uname = os.uname()
     # a quarter faster with profile-guided optimisation
@@ -42,12 +41,12 @@ def describe():
     }
 
 
-def load_average():
+def load_average() -> float:
     """Load average of the last minute."""
     return round(os.getloadavg()[0], 2)
 
 
-def priority(pid=0):
+def priority(pid: int = 0) -> str:
     """Text: "SCHED_FIFO 49, memory locked" or "ordinary priority, memory not locked"."""
     policy = os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK
     level = os.sched_getparam(pid).sched_priority
@@ -59,12 +58,12 @@ def priority(pid=0):
     )
 
 
-def cpu_ns(pid):
+def cpu_ns(pid: int) -> int:
     """How long a process has been on a core, ns."""
     return int((read(f"/proc/{pid}/schedstat") or "0").split()[0])
 
 
-def private_kB(pid, apart):
+def private_kB(pid: int, apart: str) -> dict[str, int]:
     """{private, dirty, locked} pages of a process, kB, without the mapped file `apart`."""
     counted, is_counted = {"private": 0, "dirty": 0, "locked": 0}, True
     for line in read(f"/proc/{pid}/smaps").splitlines():

@@ -1,29 +1,30 @@
-"""`python -m hil bench page RESULT.json...`: the page of all figures, made from results and from
-nothing else.
-"""
+"""`python -m hil bench page RESULT.json...`: the page of all figures, made from results alone."""
 
-from hil.campaigns.benchmarks import budgets, document
+from collections.abc import Iterable
+
+from hil.campaigns.benchmarks import document
+from hil.campaigns.benchmarks.document import BUDGETS, Document, Figure
 from hil.results import template
 
 ORDER = ("step", "loop", "rtu", "replay", "start", "stop", "rig", "pod")
 
 
-def page(docs):
+def page(docs: Iterable[Document]) -> str:
     """The page as text; docs: checked documents, in any order."""
     docs = sorted(docs, key=_order)
     sections = [(doc, [_row(each) for each in doc["figures"]]) for doc in docs]
     return template.rendered("benchmarks.txt", budgets=_budgets(docs), sections=sections)
 
 
-def _order(doc):
+def _order(doc: Document) -> tuple[int, str, str]:
     name = doc["benchmark"]
     return (ORDER.index(name) if name in ORDER else len(ORDER), name, doc["measured"])
 
 
-def _budgets(docs):
+def _budgets(docs: list[Document]) -> list[tuple[str, ...]]:
     """Rows of every budget of the design, with its figures or the reason for missing figures."""
-    rows = []
-    for key, budget in budgets.BUDGETS.items():
+    rows: list[tuple[str, ...]] = []
+    for key, budget in BUDGETS.items():
         found = [each for doc in docs for each in doc["figures"] if each["budget"] == key]
         rows += [
             (each["what"], budget.text, _value(each), _rival(each), document.verdict(each["met"]))
@@ -32,23 +33,18 @@ def _budgets(docs):
     return rows
 
 
-def _row(each):
-    ratio = document.number(each["ratio"])
-    return each["what"], _value(each), _rival(each), ratio, *_budget(each)
+def _row(each: Figure) -> tuple[str, ...]:
+    ratio, budget = document.number(each["ratio"]), ("-", "")
+    if each["budget"] is not None:
+        budget = BUDGETS[each["budget"]].text, document.verdict(each["met"])
+    return each["what"], _value(each), _rival(each), ratio, *budget
 
 
-def _value(each):
+def _value(each: Figure) -> str:
     return f"{document.number(each['value'])} {each['unit']}"
 
 
-def _rival(each):
+def _rival(each: Figure) -> str:
     if not each["rival"]:
         return "-"
     return f"{each['rival']} {document.number(each['rival_value'])} {each['unit']}"
-
-
-def _budget(each):
-    """The two cells of a figure's budget."""
-    if each["budget"] is None:
-        return "-", ""
-    return budgets.BUDGETS[each["budget"]].text, document.verdict(each["met"])

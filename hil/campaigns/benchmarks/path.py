@@ -1,13 +1,13 @@
 """How long a change of the load takes to the battery: the pure path, in virtual time.
 
-The control function of load tracking is replaced by one that follows the last sample, so that no
-lead, filter or overshoot of it counts. The load steps up and down; the grid meter test, reserve and
-limits stay as they are. The delay of an edge is the mean time of the battery's movement: the area
+Load tracking is replaced by a function that follows the last sample, so that no lead, filter or
+overshoot of it counts. The delay of an edge is the mean time of the battery's movement: the area
 between the load's step and the battery's answer, over the height of the step.
 """
 
 import random
 
+from controller.config.configuration import Config
 from controller.core.base import reasons
 from controller.core.base.answers import FastRequest
 from controller.core.policies.found import Found
@@ -23,9 +23,10 @@ ANSWERED_TICKS = 40  # the battery has moved by then
 class _Load:
     """t_s -> W: BASE_W until START_S, then up and down by STEP_W at random ticks."""
 
-    def __init__(self, tick_us: int, edges: int, seed):
+    def __init__(self, tick_us: int, edges: int, seed: int) -> None:
         draw = random.Random(f"{seed}/path")
-        self.tick_us, self.edges = tick_us, []  # ticks
+        self.tick_us = tick_us
+        self.edges: list[int] = []  # ticks
         tick = round(START_S * 1e6) // tick_us
         for _ in range(edges):
             tick += draw.randint(*APART_TICKS)
@@ -39,13 +40,14 @@ class _Load:
         return float(BASE_W + STEP_W * (self._passed & 1))
 
 
-def delays_ms(config, edges: int, seed) -> list:
+def delays_ms(config: Config, edges: int, seed: int) -> list[float]:
     """Delay of each edge in ms, in virtual time. The phases of the meters follow from the seed."""
     tick_us = config.tick_ms * 1000
     load = _Load(tick_us, edges, seed)
     rig = VirtualRig(config, load, seed)
+    assert rig.controller.cabinet is not None, "it has just started"
     track = rig.controller.cabinet.core.functions["track"]
-    track.step = follow
+    track.step = follow  # type: ignore[method-assign]
     battery_W = []
     for _ in range(load.edges[-1] + ANSWERED_TICKS + 1):
         rig.step()
@@ -59,7 +61,7 @@ def follow(known: Known, found: Found, elapsed_ticks: int) -> tuple[FastRequest]
     return (FastRequest(power_W, reasons.LOAD_TRACKING),)
 
 
-def _delay_ms(battery_W, tick_ms):
+def _delay_ms(battery_W: list[float], tick_ms: int) -> float:
     """battery_W: from the tick of the edge on."""
     before_W, after_W = battery_W[0], battery_W[ANSWERED_TICKS]
     missing = [(after_W - power_W) / (after_W - before_W) for power_W in battery_W[:ANSWERED_TICKS]]

@@ -1,12 +1,8 @@
-"""`python -m hil bench pod`: two cabinets on one site in real time, each with its own controller:
-lateness of each beside cyclictest, and its own memory.
-"""
-
-from typing import Any
+"""`python -m hil bench pod`: two cabinets on one site in real time, each with a controller."""
 
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import document, figure
+from hil.campaigns.benchmarks.document import Figure, Measured, figure
 from hil.campaigns.benchmarks.lateness import figures_of
 from hil.engine import pod_rig
 from hil.engine.rig import ROOT
@@ -15,8 +11,8 @@ POD = ROOT / "hil" / "site" / "examples" / "two_cabinets_pv_genset.toml"
 SOC_PCT = 55.0
 
 
-def run(seconds: float = 300.0, seed: int = 1) -> dict[str, Any]:
-    """The document. Raises RigError, OSError."""
+def run(seconds: float = 300.0, seed: int = 1) -> Measured:
+    """The findings. Raises RigError, OSError."""
     order = {"file": str(POD), "seconds": seconds, "seed": seed, "soc_pct": SOC_PCT, "html": None}
     priorities: list[str] = []
 
@@ -26,14 +22,13 @@ def run(seconds: float = 300.0, seed: int = 1) -> dict[str, Any]:
     load = machine.load_average()
     with Cyclictest() as rival:
         doc = pod_rig.played(order, see)
-    figures = []
+    figures: list[Figure] = []
     for number, member in enumerate(doc["members"], 1):
         found, what = member["controller"], f"cabinet {number} of {len(doc['members'])},"
         own_MiB = round(found["memory_kB"]["anonymous"] / 1024, 1)
         figures += figures_of(f"{what} loop lateness", found["loop"], rival)
         figures.append(figure(f"{what} own memory", own_MiB, "MiB", budget="pod_memory"))
     stalls = [f"load of the machine {load} at the begin, {machine.load_average()} at the end"]
-    notes = [*([rival.note] if rival.note else []), f"{seconds:g} s of {POD.name}", *stalls]
+    notes = [*rival.notes, f"{seconds:g} s of {POD.name}", *stalls]
     details = {"cyclictest": rival.result, "members": doc["members"]}
-    command = f"python -m hil bench pod --for {seconds:g}"
-    return document("pod", command, figures, notes, details, " / ".join({*priorities}))
+    return Measured(figures, notes, details, " / ".join({*priorities}))

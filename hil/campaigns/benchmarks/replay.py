@@ -1,9 +1,7 @@
-"""`python -m hil bench replay [JOURNAL]`: how fast a journal is replayed and compared, against the
-time it took to happen.
+"""`python -m hil bench replay [JOURNAL]`: how fast a journal is replayed, every byte compared.
 
-Without a journal one is made of the example cabinet with healthy, moving inputs, as its tick would
-write it; the time of those ticks (drivers without bytes, kernel, control, journal) is a figure too.
-Replay has no rival: nothing else reads the file.
+Without a journal one is made of the example cabinet with healthy, moving inputs; the time of those
+ticks (drivers without bytes, kernel, control, journal) is a figure too.
 """
 
 import os
@@ -14,10 +12,11 @@ from controller.config import configuration
 from controller.journal import replay
 from controller.journal.frame import FrameEncoder
 from controller.journal.ring import JournalReader
+from controller.run.cabinet import Cabinet
 from controller.sites import EXAMPLE
 from controller.system import realtime
 from hil.campaigns.benchmarks import kernel_steps, machine, timing
-from hil.campaigns.benchmarks.document import document, figure, percentile
+from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
 from hil.engine.virtual_controller import VirtualController
 from hil.wires.virtual_can import VirtualCan
 from safety import parameters as p, signals as s
@@ -29,13 +28,14 @@ class NotReplayedError(RuntimeError):
     """The journal does not give the same bytes, so its speed says nothing; one line."""
 
 
-def run(journal=None):
-    """The document. journal: its path, None to make one. Raises JournalError, NotReplayedError."""
+def run(journal: str | None = None) -> Measured:
+    """The findings. journal: its path, None to make one. Raises JournalError, NotReplayedError."""
     realtime.freeze_collector()
-    command, figures, notes = "python -m hil bench replay JOURNAL", [], []
+    figures: list[Figure] = []
+    notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
         if not journal:
-            command, journal = "python -m hil bench replay", os.path.join(folder, "journal")
+            journal = os.path.join(folder, "journal")
             notes = [f"a journal of {TICKS} ticks made for it"]
             taken_ns = make_journal(journal, TICKS)
             what = "whole tick without bytes on wires, example cabinet"
@@ -48,10 +48,10 @@ def run(journal=None):
                 )
             ]
         figures += figures_of(journal)
-    return document("replay", command, figures, notes, {}, machine.priority())
+    return Measured(figures, notes, {}, machine.priority())
 
 
-def figures_of(path, rounds=3):
+def figures_of(path: str, rounds: int = 3) -> list[Figure]:
     """Figures of the quickest replay of a journal, which must give the same bytes."""
     watches = []
     for _ in range(rounds):
@@ -74,7 +74,7 @@ def figures_of(path, rounds=3):
     ]
 
 
-def _frames_ns(path):
+def _frames_ns(path: str) -> list[int]:
     """ns that each frame of a journal took to encode, its keyframes left out."""
     reader = JournalReader(path)
     encoder = FrameEncoder(reader.counts)
@@ -91,13 +91,14 @@ def _frames_ns(path):
     return taken_ns
 
 
-def make_journal(path, ticks):
+def make_journal(path: str, ticks: int) -> list[int]:
     """Write the journal of so many ticks of the example cabinet; ns each tick took."""
     settings = configuration.load(str(EXAMPLE))
     controller = VirtualController(settings, path)
     controller.can = {bus.name: VirtualCan(bus.name) for bus in settings.buses if bus.kind == "can"}
     controller.start()
     cabinet = controller.cabinet
+    assert cabinet is not None and cabinet.journal is not None, "it has just started"
     kernel_steps.fill(cabinet.image.inp, cabinet.core.layout)
     taken_ns = [_tick_ns(cabinet, number, settings.tick_ms) for number in range(1, ticks + 1)]
     cabinet.journal.close()
@@ -106,7 +107,7 @@ def make_journal(path, ticks):
     return taken_ns
 
 
-def _tick_ns(cabinet, number, tick_ms):
+def _tick_ns(cabinet: Cabinet, number: int, tick_ms: int) -> int:
     image, layout = cabinet.image, cabinet.core.layout
     kernel_steps.follow(image.inp, cabinet.core.kernel.out, layout, number)
     _move(image.inp, layout, number)
@@ -117,7 +118,7 @@ def _tick_ns(cabinet, number, tick_ms):
     return timing.now_ns() - began_ns
 
 
-def _move(inp, layout, number):
+def _move(inp: array, layout: s.Layout, number: int) -> None:
     """Measurements that change from tick to tick, so that the journal has something to write."""
     phase = number % 1009
     inp[s.LOAD_POWER_W] = 300_000 + 150 * phase

@@ -1,33 +1,35 @@
-"""`python -m hil bench rig`: lateness with devices, memory over time, virtual speed, replay.
-
-Real time first, with cyclictest beside it and the controller's memory read every few seconds; a
-minute under CPU stress; then the same cabinet in virtual time: the journal of that run replayed,
-and how long a change of the load takes to the battery.
-"""
+"""`python -m hil bench rig`: lateness with devices, memory over time, virtual speed, replay."""
 
 import os
 import tempfile
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from controller.config import configuration, track_path
+from controller.config.configuration import Config
 from controller.system import realtime
 from hil.campaigns import order
 from hil.campaigns.benchmarks import path, replay, timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import document, figure, percentile
+from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile, spread
 from hil.campaigns.benchmarks.lateness import figures_of, judged
 from hil.engine import process_memory
+from hil.engine.rig import Rig
 from hil.engine.simulate import VirtualRig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
+from hil.scenarios.scenario import Scenario
 
 SETTLED_S = 60.0  # the memory of the first minute is that of the start
 VIRTUAL_S, VIRTUAL_ROUNDS = 300.0, 3
 PATH_SEEDS, PATH_EDGES = 12, 20  # the phases of the meters follow from the seed
 EDGE_SAMPLES = 12  # growth is between the median of the first and of the last minute
+Sample = list[float]  # [s, rss_kB, anonymous_kB]
+Spent = tuple[float, float]  # (wall s, CPU s)
 
 
-def run(seconds=600.0, seed=1):
-    """The document. Raises RigError, OSError."""
+def run(seconds: float = 600.0, seed: int = 1) -> Measured:
+    """The findings. Raises RigError, OSError."""
     config = configuration.load(order.EXAMPLE)
     quiet, samples, rival = real_time(config, seconds, seed)
     stress_s = min(60.0, seconds / 2)
@@ -36,7 +38,7 @@ def run(seconds=600.0, seed=1):
     priority, what = order.priority(quiet), "loop lateness with devices"
     idle, stress = (judged(name, priority) for name in ("lateness_idle", "lateness_stress"))
     notes = [
-        *([rival.note] if rival.note else []),
+        *rival.notes,
         f"{seconds:g} s in real time, then {stress_s:g} s beside {hogs}; the simulated "
         "devices have SCHED_FIFO too and take their share of the same cores",
     ]
@@ -52,17 +54,19 @@ def run(seconds=600.0, seed=1):
         *virtual_figures(config, seed),
         *path_figures(config, seed),
     ]
-    command = f"python -m hil bench rig --for {seconds:g}"
-    return document("rig", command, figures, notes, details, priority)
+    return Measured(figures, notes, details, priority)
 
 
-def real_time(config, seconds, seed):
-    """(document of the run, [[s, rss_kB, anonymous_kB]], the Cyclictest that ran beside it)."""
-    samples = []
+def real_time(
+    config: Config, seconds: float, seed: int
+) -> tuple[dict[str, Any], list[Sample], Cyclictest]:
+    """(document of the run, memory of the controller, the Cyclictest that ran beside it)."""
+    samples: list[Sample] = []
 
-    def see(rig, shown):
+    def see(rig: Rig, shown: dict[str, Any]) -> None:
         at_s = shown["elapsed_s"]
         if not samples or at_s >= samples[-1][0] + 5.0:
+            assert rig.controller is not None, "the run has begun"
             found = process_memory.memory_kB(rig.controller.pid)
             samples.append([round(at_s, 1), found["rss"], found["anonymous"]])
 
@@ -71,8 +75,8 @@ def real_time(config, seconds, seed):
     return doc, samples, rival
 
 
-def memory_figures(samples):
-    """Figures of [[s, rss_kB, anonymous_kB]]; growth counts from the end of the start."""
+def memory_figures(samples: list[Sample]) -> list[Figure]:
+    """Figures of the memory; growth counts from the end of the start."""
     settled = [sample for sample in samples if sample[0] >= SETTLED_S]
     if len(settled) < 2 * EDGE_SAMPLES:
         return []
@@ -91,11 +95,11 @@ def memory_figures(samples):
     ]
 
 
-def _middle(rows, column):
+def _middle(rows: list[Sample], column: int) -> float:
     return percentile([row[column] for row in rows], 500)
 
 
-def virtual_figures(config, seed):
+def virtual_figures(config: Config, seed: int) -> list[Figure]:
     """Speed in virtual time, of a run, of all scenarios, and of a replay."""
     realtime.freeze_collector()
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
@@ -117,25 +121,28 @@ def virtual_figures(config, seed):
     ]
 
 
-def path_figures(config, seed: int) -> list:
+def path_figures(config: Config, seed: int) -> list[Figure]:
     """Delays in ms of load steps of a fifth of the rating, with no control function in the way."""
     seeds = range(seed, seed + PATH_SEEDS)
-    delays_ms = sorted([ms for each in seeds for ms in path.delays_ms(config, PATH_EDGES, each)])
+    delays_ms = [ms for each in seeds for ms in path.delays_ms(config, PATH_EDGES, each)]
     hold_ms = track_path.sample_ms(track_path.source(config)) / 2
     names = {"a change of the load": 0.0, "the middle of a meter's window": hold_ms}
     return [
-        figure(
-            f"from {name} to the battery's power, {text} of {len(delays_ms)}",
-            round(percentile(delays_ms, permille) - less_ms, 1),
-            "ms",
-        )
+        each
         for name, less_ms in names.items()
-        for text, permille in (("p50", 500), ("p99", 990))
+        for each in spread(
+            f"from {name} to the battery's power",
+            [round(delay_ms - less_ms, 1) for delay_ms in delays_ms],
+            "ms",
+            names=("p50", "p99"),
+        )
     ]
 
 
-def _watch(config, chosen, seconds, seed, journal=None):
-    """(wall s, CPU s) of one run in virtual time, its start not counted."""
+def _watch(
+    config: Config, chosen: Scenario | None, seconds: float, seed: int, journal: str | None = None
+) -> Spent:
+    """Time of one run in virtual time, its start not counted."""
     load = load_of({"duration_s": seconds, "seed": seed}, chosen)
     actions, soc_pct = (chosen.actions, chosen.soc_pct) if chosen else ((), 55)
     virtual = VirtualRig(config, load.power, seed, actions, {"soc": soc_pct / 100}, journal)
@@ -144,12 +151,12 @@ def _watch(config, chosen, seconds, seed, journal=None):
     return watch.wall_s, watch.cpu_s
 
 
-def _total(pairs):
-    return tuple([sum(each) for each in zip(*pairs)])
+def _total(pairs: Sequence[Spent]) -> Spent:
+    return sum(wall_s for wall_s, _ in pairs), sum(cpu_s for _, cpu_s in pairs)
 
 
-def _speeds(what, lasted_s, taken):
-    """Figures from [(wall s, CPU s)]: by the clock, which the budget means, and by a core."""
+def _speeds(what: str, lasted_s: float, taken: Iterable[Spent]) -> list[Figure]:
+    """Figures of the quickest round: by the clock, which the budget means, and by a core."""
     wall_s, cpu_s = (min(each) for each in zip(*taken))
     return [
         figure(what, round(lasted_s / wall_s, 1), "x", budget="virtual_speed"),

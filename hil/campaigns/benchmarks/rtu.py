@@ -1,11 +1,8 @@
-"""`python -m hil bench rtu`: one Modbus RTU transaction (function 3, 20 registers) beside
-libmodbus, same pty, same slave.
+"""`python -m hil bench rtu`: one Modbus RTU transaction (FC3 x 20) beside libmodbus, on one pty.
 
-Both masters take turns round by round on one pty, each transaction after the same silence; once
-with a slave that answers at once (what the program itself costs), once paced to 19200 Bd (what is
-left of the wire). A transaction lasts from handing over the request to holding the verified reply;
-a cycle, from one request to the next, has the silence that the standard demands behind the reply.
-libmodbus keeps no silence, so it has no cycle.
+Both masters take turns round by round, each transaction after the same silence; once with a slave
+that answers at once (the cost of the program), once paced to 19200 Bd (what is left of the wire). A
+cycle has the silence behind the reply too; libmodbus keeps none.
 """
 
 import contextlib
@@ -13,6 +10,8 @@ import os
 import select
 import subprocess
 import tty
+from collections.abc import Iterator
+from typing import Any
 
 from controller.config.topology import Bus
 from controller.run.loop import Wire
@@ -21,12 +20,13 @@ from drivers.buses.port import RtuPort
 from drivers.buses.rtu import FAILURES, read_request
 from hil.campaigns import process
 from hil.campaigns.benchmarks import libmodbus, machine, rtu_slave, timing
-from hil.campaigns.benchmarks.document import document, figure, percentile
+from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
 
 # The engine drops what comes before its request can have left the wire, so the fast wire is the
 # fastest there is.
 FAST_BD, PACED_BD = 4_000_000, 19_200
 STOP_S = 10
+Rounds = dict[str, list[dict[str, float]]]  # of each master, the quietest first
 
 
 class RtuError(RuntimeError):
@@ -36,7 +36,7 @@ class RtuError(RuntimeError):
 class Engine:
     """The engine of the controller as its loop drives it between two ticks."""
 
-    def __init__(self, path, baud_Bd):
+    def __init__(self, path: str, baud_Bd: int) -> None:
         # a busy machine may hold the slave back; that is no failure here
         self.port = RtuPort("bench", baud_Bd, first_byte_timeout_us=2_000_000)
         bus = Bus("bench", "rtu", port=path, baud_Bd=baud_Bd)
@@ -44,13 +44,13 @@ class Engine:
         asked = (rtu_slave.UNIT_ID, rtu_slave.FUNCTION, rtu_slave.ADDRESS, rtu_slave.COUNT)
         self._request = read_request("bench", *asked, self._on_reply, self._on_failure)
 
-    def __enter__(self):
+    def __enter__(self) -> "Engine":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.wire.serial.close()
 
-    def read(self):
+    def read(self) -> tuple[int, int]:
         """One transaction after the silence: (when it was sent, how long it took) in ns."""
         fd = self.wire.serial.fileno()
         self._ended = False
@@ -65,41 +65,21 @@ class Engine:
             self.wire.give(clock.now_us())  # ends it when the time-out is over
         return sent_ns, timing.now_ns() - sent_ns
 
-    def _on_reply(self, pdu, now_us):
+    def _on_reply(self, pdu: bytes, now_us: int) -> None:
         self._ended = True
         if pdu != rtu_slave.REPLY[1:-2]:
             raise RtuError("the engine took another reply for the slave's")
 
-    def _on_failure(self, kind, code, now_us):
+    def _on_failure(self, kind: int, code: int, now_us: int) -> None:
         raise RtuError(f"the slave did not answer: {FAILURES[kind]}")
 
 
-class Rival(libmodbus.Client):
-    """libmodbus on the same port, each transaction after the same silence."""
-
-    def __init__(self, library, path, baud_Bd, gap_us):
-        super().__init__(
-            library, path, baud_Bd, rtu_slave.UNIT_ID, rtu_slave.ADDRESS, rtu_slave.COUNT
-        )
-        self._gap_us = gap_us
-
-    def read(self):
-        """One transaction: (when it was sent, how long it took) in ns."""
-        select.select((), (), (), self._gap_us / 1e6)
-        sent_ns = timing.now_ns()
-        super().read()
-        taken_ns = timing.now_ns() - sent_ns
-        if tuple(self.values) != rtu_slave.VALUES:
-            raise RtuError("libmodbus took another reply for the slave's")
-        return sent_ns, taken_ns
-
-
 @contextlib.contextmanager
-def slave(paced_Bd):
+def slave(paced_Bd: int) -> Iterator[str]:
     """Path of a pty with the slave behind it; paced_Bd 0: it answers at once."""
     master, tty_end = os.openpty()
     tty.setraw(tty_end)
-    answering = process.module(
+    answering: Any = process.module(
         "hil.campaigns.benchmarks.rtu_slave",
         master,
         paced_Bd,
@@ -119,8 +99,8 @@ def slave(paced_Bd):
         os.close(tty_end)
 
 
-def run(count=400, rounds=5):
-    """The document. count: transactions of each master and round; paced: a tenth of it."""
+def run(count: int = 400, rounds: int = 5) -> Measured:
+    """The findings. count: transactions of each master and round; paced: a tenth of it."""
     library, slow = libmodbus.load(), max(2, count // 10)
     realtime.prepare()
     fast = _compare(library, FAST_BD, 0, count, rounds)
@@ -130,30 +110,24 @@ def run(count=400, rounds=5):
         f"the quietest of {rounds} rounds of {count} transactions ({slow} paced), masters in "
         "turn; the slave is a Python process, its time is in both"
     )
-    return document(
-        "rtu",
-        "python -m hil bench rtu",
-        _figures(fast, paced),
-        notes,
-        {"fast": fast, "paced": paced},
-        machine.priority(),
-    )
+    details = {"fast": fast, "paced": paced}
+    return Measured(_figures(fast, paced), notes, details, machine.priority())
 
 
-def _compare(library, baud_Bd, paced_Bd, count, rounds):
+def _compare(library: Any, baud_Bd: int, paced_Bd: int, count: int, rounds: int) -> Rounds:
     """{"engine" and "libmodbus": [round {median_us, p99_us, cycle_us}], quietest first}."""
-    found = {"engine": [], "libmodbus": []}
+    found: Rounds = {"engine": [], "libmodbus": []}
     with slave(paced_Bd) as path:
         for _ in range(rounds):
             with Engine(path, baud_Bd) as engine:
                 found["engine"].append(_round(engine, count))
             if library:
-                with Rival(library, path, baud_Bd, engine.port.gap_us) as rival:
+                with libmodbus.Client(library, path, baud_Bd, engine.port.gap_us) as rival:
                     found["libmodbus"].append(_round(rival, count))
     return {name: sorted(each, key=lambda one: one["median_us"]) for name, each in found.items()}
 
 
-def _round(master, count):
+def _round(master: Engine | libmodbus.Client, count: int) -> dict[str, float]:
     master.read()  # the first one opens and warms up
     taken = [master.read() for _ in range(count)]
     times_ns = [time_ns for _, time_ns in taken]
@@ -165,27 +139,19 @@ def _round(master, count):
     }
 
 
-def _figures(fast, paced):
+def _figures(fast: Rounds, paced: Rounds) -> list[Figure]:
     what = f"RTU transaction, FC3 x {rtu_slave.COUNT}"
     slow_what = f"paced to {PACED_BD} Bd"
     transaction_us, cycle_us = rtu_slave.wire_us(PACED_BD)
     engine, slow = fast["engine"][0], paced["engine"][0]
-    name, rival, slow_rival = None, {}, {}
-    if fast["libmodbus"]:
-        name, rival, slow_rival = libmodbus.NAME, fast["libmodbus"][0], paced["libmodbus"][0]
-    return [
-        figure(f"{what}, {words}", value, "us", *beside)
-        for words, value, *beside in (
-            ("pty, median", engine["median_us"], name, rival.get("median_us"), "rtu_transaction"),
-            ("pty, p99", engine["p99_us"], name, rival.get("p99_us")),
-            (f"{slow_what}, median", slow["median_us"], name, slow_rival.get("median_us")),
-            ("the same against its wire time", slow["median_us"], "wire time", transaction_us),
-            (
-                f"cycle {slow_what}, both silences in it",
-                slow["cycle_us"],
-                "wire time",
-                cycle_us,
-                "rtu_paced",
-            ),
-        )
-    ]
+    name = libmodbus.NAME if fast["libmodbus"] else None
+    rival, slow_rival = (each["libmodbus"][0] if name else {} for each in (fast, paced))
+    cycle, wire = f"cycle {slow_what}, both silences in it", "wire time"
+    rows: tuple[tuple[Any, ...], ...] = (
+        ("pty, median", engine["median_us"], name, rival.get("median_us"), "rtu_transaction"),
+        ("pty, p99", engine["p99_us"], name, rival.get("p99_us")),
+        (f"{slow_what}, median", slow["median_us"], name, slow_rival.get("median_us")),
+        ("the same against its wire time", slow["median_us"], wire, transaction_us),
+        (cycle, slow["cycle_us"], wire, cycle_us, "rtu_paced"),
+    )
+    return [figure(f"{what}, {words}", value, "us", *beside) for words, value, *beside in rows]

@@ -1,9 +1,7 @@
 """A process with a Modbus slave that answers one request: function 3, COUNT constant registers.
 
-`python -m hil.campaigns.benchmarks.rtu_slave MASTER_FD BAUD`: BAUD 0 answers at once. Otherwise the
-pty is paced: the request takes its time on the wire, and 3.5 characters of silence follow. The
-reply comes in pieces of PIECE_BYTES, as from a UART. The process prints `ready`, and ends at the
-end of its standard input.
+`python -m ...rtu_slave MASTER_FD BAUD`: BAUD 0 answers at once. Otherwise the pty is paced, and the
+reply comes in pieces, as from a UART. Prints `ready`; ends with its standard input.
 """
 
 import os
@@ -25,26 +23,23 @@ REPLY = seal(
 )
 
 
-def wire_us(baud_Bd):
+def wire_us(baud_Bd: int) -> tuple[float, float]:
     """(transaction, cycle) on the wire, us: the cycle has the gap behind the reply too."""
     character_us = CHARACTER_BITS * 1e6 / baud_Bd
     transaction_us = (REQUEST_BYTES + GAP_CHARACTERS + len(REPLY)) * character_us
     return transaction_us, transaction_us + GAP_CHARACTERS * character_us
 
 
-def pieces(reply, baud_Bd):
+def pieces(reply: bytes, baud_Bd: int) -> list[tuple[int, bytes]]:
     """[(ns after the request was handed over, bytes)] of a paced reply."""
     character_ns = CHARACTER_BITS * 1e9 / baud_Bd
     begin_ns = (REQUEST_BYTES + GAP_CHARACTERS) * character_ns
-    starts = range(0, len(reply), PIECE_BYTES)
-    cut = [reply[start : start + PIECE_BYTES] for start in starts]
-    return [
-        (round(begin_ns + (start + len(piece)) * character_ns), piece)
-        for start, piece in zip(starts, cut)
-    ]
+    ends = [*range(PIECE_BYTES, len(reply), PIECE_BYTES), len(reply)]
+    cut = [reply[start:end] for start, end in zip([0, *ends], ends)]
+    return [(round(begin_ns + end * character_ns), piece) for end, piece in zip(ends, cut)]
 
 
-def _answer(fd, baud_Bd, came_ns):
+def _answer(fd: int, baud_Bd: int, came_ns: int) -> None:
     if not baud_Bd:
         os.write(fd, REPLY)
         return
@@ -55,7 +50,7 @@ def _answer(fd, baud_Bd, came_ns):
         os.write(fd, piece)
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """Serve until standard input ends."""
     fd, baud_Bd = int(argv[0]), int(argv[1])
     realtime.prepare()

@@ -1,9 +1,4 @@
-"""The real controller as a process on wires where no device answers: ptys, and python-can's virtual
-bus.
-
-Enough to see how punctual the loop is on a machine that has no rig: it polls, times out, steps and
-records as always.
-"""
+"""The real controller as a process on wires where no device answers: ptys and a virtual CAN bus."""
 
 import contextlib
 import os
@@ -11,6 +6,8 @@ import pathlib
 import select
 import tempfile
 import tty
+from collections.abc import Mapping
+from typing import Any
 
 from controller.config import configuration
 from controller.run import loop_statistics
@@ -25,17 +22,15 @@ class StartError(RuntimeError):
 
 
 class SilentCabinet(contextlib.ExitStack):
-    """A context: the controller runs and ticks inside. `directory` holds its files, `pid` its
-    process; `first_tick_ms`: from exec until its first tick was seen, `first_tick_cpu_ms` of
-    that on a core.
-    """
+    """A context: the controller ticks inside. first_tick_ms: from exec on; _cpu_ms: on a core."""
 
-    def __init__(self, environment=None):
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         """environment: of the process, this one's when None."""
         super().__init__()
-        self._environment, self._masters = environment, []
+        self._environment = environment
+        self._masters: list[int] = []
 
-    def __enter__(self):
+    def __enter__(self) -> "SilentCabinet":
         try:
             folder = tempfile.TemporaryDirectory(prefix="firebreak-bench-")
             self.directory = self.enter_context(folder)
@@ -46,8 +41,8 @@ class SilentCabinet(contextlib.ExitStack):
             raise
         return self
 
-    def _write_files(self):
-        wires = {"ports": {}, "cans": {}}
+    def _write_files(self) -> None:
+        wires: dict[str, dict[str, str]] = {"ports": {}, "cans": {}}
         example = configuration.load(str(EXAMPLE))
         for bus in example.buses:
             if bus.kind == "can":
@@ -63,20 +58,15 @@ class SilentCabinet(contextlib.ExitStack):
         pathlib.Path(self.directory, "cabinet.toml").write_text(text, encoding="ascii")
         run_directory.commission(self.directory, example)
 
-    def _start(self):
-        folders = (
-            "--run-dir",
-            self.directory,
-            "--state-dir",
-            os.path.join(self.directory, "state"),
-        )
+    def _start(self) -> None:
+        state = os.path.join(self.directory, "state")
         log = self.enter_context(open(os.path.join(self.directory, "log"), "wb"))
         began_ns = timing.now_ns()
         self._process = process.module(
             "controller",
             "run",
             os.path.join(self.directory, "cabinet.toml"),
-            *folders,
+            *("--run-dir", self.directory, "--state-dir", state),
             stderr=log,
             process_group=0,
             env=self._environment,
@@ -85,34 +75,32 @@ class SilentCabinet(contextlib.ExitStack):
         self.pid = self._process.pid
         while self.lateness() is None:
             if timing.now_ns() - began_ns > 20_000_000_000:
-                raise StartError(
-                    f"the controller has not ticked after 20 s: {self._last_message()}"
-                )
+                words = "the controller has not ticked after 20 s"
+                raise StartError(f"{words}: {self._last_message()}")
             self.wait(0.005)
         self.first_tick_ms = (timing.now_ns() - began_ns) // 1_000_000
         self.first_tick_cpu_ms = machine.cpu_ns(self.pid) // 1_000_000
 
-    def wait(self, seconds):
+    def wait(self, seconds: float) -> None:
         """Let it run so long. StartError when it ends meanwhile."""
         until_ns = timing.now_ns() + round(seconds * 1e9)
         while (left_s := (until_ns - timing.now_ns()) / 1e9) > 0:
             if self._process.poll() is not None:
-                raise StartError(
-                    f"the controller ended with {self._process.returncode}: {self._last_message()}"
-                )
+                words = f"the controller ended with {self._process.returncode}"
+                raise StartError(f"{words}: {self._last_message()}")
             # the ptys hold some seconds of polls; nothing else needs them empty
             timing.wait_s(min(left_s, 1.0))
             for master in select.select(self._masters, (), (), 0)[0]:
                 os.read(master, 65_536)
 
-    def lateness(self):
+    def lateness(self) -> Any:
         """The figures of controller.run.loop_statistics; None before the first tick."""
         return loop_statistics.read(os.path.join(self.directory, "loop.stats"))
 
-    def priority(self):
+    def priority(self) -> str:
         """Text about priority and memory of the process."""
         return machine.priority(self.pid)
 
-    def _last_message(self):
+    def _last_message(self) -> str:
         log = pathlib.Path(self.directory, "log").read_text(encoding="utf-8", errors="replace")
         return (log.strip().splitlines() or ["without a message"])[-1]

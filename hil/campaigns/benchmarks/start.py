@@ -1,6 +1,5 @@
 """`python -m hil bench start`: time to the first tick, memory, time of `firebreak status`.
 
-The controller is the real process, with the priority that it gets here, on wires without devices.
 Its memory is the private memory by the kernel (smaps, clean and dirty pages). The 64 MiB of the
 journal do not count, because all readers share that file.
 """
@@ -8,17 +7,19 @@ journal do not count, because all readers share that file.
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 
 from hil.campaigns import process
 from hil.campaigns.benchmarks import machine, timing
-from hil.campaigns.benchmarks.document import document, figure, percentile
+from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
 from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet, StartError
 
 SETTLED_S = 3.0
+Taken = tuple[int, int]  # (ms by the clock, ms on a core)
 
 
-def run(rounds=5):
-    """The document. Raises StartError."""
+def run(rounds: int = 5) -> Measured:
+    """The findings. Raises StartError."""
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as compiled:
         environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -28,9 +29,7 @@ def run(rounds=5):
             memory_kB = machine.private_kB(cabinet.pid, apart=f"{cabinet.directory}/journal")
             _, *pages = [_status_ms(cabinet.directory, environment) for _ in range(1 + rounds)]
             priority = cabinet.priority()
-    return document(
-        "start",
-        "python -m hil bench start",
+    return Measured(
         [
             *_times("exec to first tick", starts, "start"),
             *_memory(memory_kB),
@@ -42,8 +41,7 @@ def run(rounds=5):
     )
 
 
-def _times(what, times_ms, budget):
-    """Figures of [(by the clock, on a core)]."""
+def _times(what: str, times_ms: Sequence[Taken], budget: str) -> list[Figure]:
     by_clock, on_core = zip(*times_ms)
     return [
         figure(f"{what}, median", percentile(by_clock, 500), "ms", budget=budget),
@@ -52,7 +50,7 @@ def _times(what, times_ms, budget):
     ]
 
 
-def _memory(found_kB):
+def _memory(found_kB: dict[str, int]) -> list[Figure]:
     return [
         figure(f"memory {what}", round(found_kB[key] / 1024, 1), "MiB", budget=budget)
         for what, key, budget in (
@@ -63,12 +61,12 @@ def _memory(found_kB):
     ]
 
 
-def _start_ms(environment):
+def _start_ms(environment: Mapping[str, str]) -> Taken:
     with SilentCabinet(environment) as cabinet:
         return cabinet.first_tick_ms, cabinet.first_tick_cpu_ms
 
 
-def _status_ms(directory, environment):
+def _status_ms(directory: str, environment: Mapping[str, str]) -> Taken:
     began_ns = timing.now_ns()
     page = process.module(
         "controller", "status", "--run-dir", directory, stdout=subprocess.DEVNULL, env=environment

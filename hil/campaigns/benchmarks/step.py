@@ -1,16 +1,15 @@
-"""`python -m hil bench step`: how long a kernel step takes, every input fresh; how many
-instructions on MicroPython.
+"""`python -m hil bench step`: time of a kernel step, and its instructions on MicroPython.
 
-Several rounds; the quietest one counts (the least median), because the kernel always does the same
-and all the rest is what ran beside it. All rounds are in the details.
+The quietest of several rounds counts (the least median), because the kernel always does the same.
 """
 
 import pathlib
 import tempfile
+from typing import Any
 
 from controller.system import realtime
 from hil.campaigns.benchmarks import course, kernel_steps, machine, timing, wasm
-from hil.campaigns.benchmarks.document import document, figure, percentile
+from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
 
 # racks, modules per rack, budget
 TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))
@@ -23,10 +22,12 @@ kernel_steps.main(*[int(word) for word in sys.argv[1:]])
 """
 
 
-def run(rounds=5, steps=2000):
-    """The document."""
+def run(rounds: int = 5, steps: int = 2000) -> Measured:
+    """The findings."""
     realtime.freeze_collector()
-    figures, details, notes = [], {}, []
+    figures: list[Figure] = []
+    details: dict[str, Any] = {}
+    notes: list[str] = []
     for racks, modules, budget in TOPOLOGIES:
         taken = sorted(_rounds(racks, modules, rounds, steps))
         name = _name(racks, modules)
@@ -44,12 +45,10 @@ def run(rounds=5, steps=2000):
     except ImportError:
         notes.append(wasm.MISSING)
     notes.append(f"the quietest of {rounds} rounds of {steps} steps, every group of inputs fresh")
-    return document(
-        "step", "python -m hil bench step", figures, notes, {"rounds": details}, machine.priority()
-    )
+    return Measured(figures, notes, {"rounds": details}, machine.priority())
 
 
-def _rounds(racks, modules, rounds, steps):
+def _rounds(racks: int, modules: int, rounds: int, steps: int) -> list[tuple[float, float]]:
     """[(median, p99)] in us of one topology."""
     bench = kernel_steps.Steps(racks, modules)
     bench.start()
@@ -57,14 +56,14 @@ def _rounds(racks, modules, rounds, steps):
     return [(percentile(ns, 500) / 1000, percentile(ns, 990) / 1000) for ns in rounds_ns]
 
 
-def _step_ns(bench):
+def _step_ns(bench: kernel_steps.Steps) -> int:
     bench.prepare()
     began_ns = timing.now_ns()
     bench.kernel.step(1)
     return timing.now_ns() - began_ns
 
 
-def _instructions():
+def _instructions() -> list[Figure]:
     """Figures of MicroPython. Raises ImportError."""
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
         program = wasm.Program(pathlib.Path(folder), (kernel_steps, course), SCRIPT)
@@ -76,7 +75,7 @@ def _instructions():
     return figures
 
 
-def _per_step(program, racks, modules):
+def _per_step(program: wasm.Program, racks: int, modules: int) -> int:
     """Instructions of one step: begin and end of a run cancel out."""
     prepared, stepped = (
         program.instructions(racks, modules, 2 * FUEL_STEPS, stepping)
@@ -86,5 +85,5 @@ def _per_step(program, racks, modules):
     return round((stepped - prepared) / FUEL_STEPS)
 
 
-def _name(racks, modules):
+def _name(racks: int, modules: int) -> str:
     return f"kernel step, {racks} rack{'s' if racks > 1 else ''} of {modules} modules"

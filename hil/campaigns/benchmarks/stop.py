@@ -1,18 +1,18 @@
-"""`python -m hil bench stop`: emergency stops in real time, from the press to the last byte of the
-permit.
+"""`python -m hil bench stop`: emergency stops in real time, from press to permit.
 
-The rig's own processes, wires and observer; the relay chain is bridged, so that the program alone
-must act. After each press the mushroom is released, the key resets, a start closes the contactors,
-and the next press comes at another phase of the tick. cyclictest runs meanwhile: its maximum is
-what the host itself held back.
+The relay chain is bridged, so that the program alone must act. Each press comes at another phase of
+the tick. cyclictest runs meanwhile: its maximum is what the host itself held back.
 """
 
 import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from controller.config import bus_times, configuration
+from controller.config.configuration import Config
 from hil.campaigns import order
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import document, figure, spread
+from hil.campaigns.benchmarks.document import Figure, Measured, figure, spread
 from hil.campaigns.benchmarks.lateness import figures_of, stall_figures
 
 FIRST_S, CYCLE_S = 8.0, 11.0
@@ -43,17 +43,19 @@ EFFECTS = {  # event, words
     "relay": ("pcs_enable_off", "the relay of the PCS enable"),
     "pcs_frame": ("pcs_stop_sent", "the stop frame of the PCS"),
 }
+# ms of each press, by effect; None: it did not come before the next press
+Stops = dict[str, list[float | None]]
 
 
-def run(count=200, seed=1):
-    """The document. Raises RigError, OSError."""
+def run(count: int = 200, seed: int = 1) -> Measured:
+    """The findings. Raises RigError, OSError."""
     config, text = configuration.load(order.EXAMPLE), scenario_text(count, seed)
     duration_s = FIRST_S + count * CYCLE_S
     with Cyclictest() as rival:
         doc, _ = order.played(config, duration_s, seed, lambda rig, shown: None, text)
     stops = reactions_ms(doc["timeline"])
     notes = [
-        *([rival.note] if rival.note else []),
+        *rival.notes,
         f"seed {seed}, one press every {CYCLE_S:g} s at a random phase of the tick; seen by an "
         "observer on the wire, whose own lateness is in it",
         *_not_answered(stops, count),
@@ -61,20 +63,13 @@ def run(count=200, seed=1):
         *doc["violations"][:3],
         *doc["controller_messages"][:3],
     ]
-    return document(
-        "stop",
-        f"python -m hil bench stop --count {count}",
-        [
-            *_figures(stops, config, rival),
-            *figures_of("loop lateness during it", order.loop(doc), rival),
-        ],
-        notes,
-        {"reactions_ms": stops, "cyclictest": rival.result},
-        order.priority(doc),
-    )
+    lateness = figures_of("loop lateness during it", order.loop(doc), rival)
+    figures = [*_figures(stops, config, rival), *lateness]
+    details = {"reactions_ms": stops, "cyclictest": rival.result}
+    return Measured(figures, notes, details, order.priority(doc))
 
 
-def scenario_text(count, seed):
+def scenario_text(count: int, seed: int) -> str:
     """A scenario file: `count` presses, each with its release and reset."""
     phase = random.Random(seed)
     parts = [HEAD.format(duration_s=FIRST_S + count * CYCLE_S)]
@@ -86,11 +81,9 @@ def scenario_text(count, seed):
     return "".join(parts)
 
 
-def reactions_ms(timeline):
-    """{effect: [ms of each press]} of a timeline [[s, event, detail]]; a press while no permit was
-    given is left out, None where an effect did not come before the next press.
-    """
-    out = {name: [] for name in EFFECTS}
+def reactions_ms(timeline: Iterable[Sequence[Any]]) -> Stops:
+    """Reactions of a timeline [[s, event, detail]]; a press without a permit is left out."""
+    out: Stops = {name: [] for name in EFFECTS}
     permitted, pressed_s = False, None
     for at_s, event, _ in timeline:
         if event == "estop_press":
@@ -105,7 +98,7 @@ def reactions_ms(timeline):
     return out
 
 
-def _not_answered(stops, count):
+def _not_answered(stops: Stops, count: int) -> list[str]:
     """Lines about presses that do not count, or that should have had an effect and had none."""
     uncounted = count - len(stops["permit"])
     lines = [f"{uncounted} presses came while no permit was given and do not count"]
@@ -116,9 +109,9 @@ def _not_answered(stops, count):
     ]
 
 
-def _other_trips(trips):
+def _other_trips(trips: Iterable[Mapping[str, Any]]) -> list[str]:
     """A line that names what else has tripped, and when first: it costs presses."""
-    first = {}
+    first: dict[str, str] = {}
     for trip in trips:
         if trip["row"] != 1:
             first.setdefault(f"{trip['stage']} ({trip['scope']})", f"{trip['t_s']:.0f} s")
@@ -126,8 +119,8 @@ def _other_trips(trips):
     return [f"also tripped: {words}"] if first else []
 
 
-def _figures(stops, config, rival):
-    figures = []
+def _figures(stops: Stops, config: Config, rival: Cyclictest) -> list[Figure]:
+    figures: list[Figure] = []
     for name, values in stops.items():
         seen = [value for value in values if value is not None]
         budget = "estop_modbus" if name == "permit" else None

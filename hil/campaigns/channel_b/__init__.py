@@ -1,3 +1,1 @@
-"""Channel B in the rig: its firmware on an emulated Cortex-M3, or the same program as a process, on
-a link of bytes.
-"""
+"""Channel B in the rig: its firmware on an emulated Cortex-M3, or the same program as a process."""

@@ -1,15 +1,17 @@
-"""`python -m hil mcu`: channel B on an emulated microcontroller (or as a process) tried on a live
-link, in lockstep and counted.
+"""`python -m hil mcu`: channel B on an emulated microcontroller (or as a process), tried, counted.
 
 Exit codes: 0 all as expected, 1 not, 2 wrong input, 3 something is missing here, 130 interrupted.
 """
 
+import argparse
 import contextlib
 import pathlib
 import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from hil.campaigns.benchmarks import course, machine, timing, wasm
-from hil.campaigns.benchmarks.document import document, figure, finish, percentile
+from hil.campaigns.benchmarks.document import Figure, Measured, document, figure, finish, percentile
 from hil.campaigns.channel_b import firmware, memory as mem, trials
 from hil.campaigns.channel_b.emulator import Emulator, EmulatorError
 from hil.campaigns.channel_b.partner import Partner, TrialError
@@ -46,7 +48,7 @@ COUNTS = (
     ),
     ("healthy", "whole", "a whole kernel step, which channel B does not run", None),
 )
-OPTIONS = {
+OPTIONS: options.Options = {
     "--count": {
         "type": whole(1, COUNT_MAX),
         "default": 10,
@@ -74,7 +76,7 @@ for _ in range({steps}):
 """
 
 
-def run(given):
+def run(given: argparse.Namespace) -> int:
     """The exit code."""
     checks = report.Checks()
     with tempfile.TemporaryDirectory(prefix="firebreak-mcu-") as folder:
@@ -83,42 +85,49 @@ def run(given):
         except firmware.FirmwareError as error:
             return report.refuse("mcu", error, report.NO_START)
         figures = measured(Lab(given.count, folder, made), checks)
-    doc = document(
-        "mcu",
-        f"python -m hil mcu --count {given.count}",
-        figures,
-        STANDIN_NOTES if given.standin else EMULATOR_NOTES,
-        {"checks": checks.rows},
-        machine.priority(),
-    )
-    code = finish(doc, given)
+    notes = STANDIN_NOTES if given.standin else EMULATOR_NOTES
+    found = Measured(figures, notes, {"checks": checks.rows}, machine.priority())
+    code = finish(document("mcu", f"python -m hil mcu --count {given.count}", found), given)
     return code if checks.ok else report.NOT_MET
 
 
 class Lab:
-    """The tools of the trials. `live`: the board; `partner`: None before its start."""
+    """The tools of the trials. `live`: the board; `partner`: from its start on."""
 
-    def __init__(self, count, folder, made):
-        """made: the firmware's path, or None for the stand-in."""
+    def __init__(self, count: int, folder: str, made: pathlib.Path | None) -> None:
+        """made: the firmware, or None for the stand-in."""
         self.count, self.folder, self.made = count, folder, made
         self.image = course.default_image(1, 3)
+        self.live: Emulator | Standin
         self.live = Emulator(made, folder, self.image) if made else Standin(folder, self.image)
-        self.partner = None
+        self.partner: Partner | None = None
 
-    def emulator(self, mode, steps=0):
+    @property
+    def channel_a(self) -> Partner:
+        """The partner, once the board has started."""
+        if self.partner is None:
+            raise TrialError("channel B has not started")
+        return self.partner
+
+    def emulator(self, mode: int, steps: int = 0) -> contextlib.closing[Emulator]:
         """A context: another emulator, not started."""
+        assert self.made is not None, "no stand-in counts"
         return contextlib.closing(Emulator(self.made, self.folder, self.image, mode, steps))
 
 
-def _ms(seconds):
+Tried = tuple[str, list[Figure]]  # (detail, figures)
+Trial = Callable[[Lab], Tried]
+
+
+def _ms(seconds: float) -> float:
     return round(seconds * 1000, 1)
 
 
-def _range(taken_s):
+def _range(taken_s: Sequence[float]) -> str:
     return f"{_ms(min(taken_s))} .. {_ms(max(taken_s))} ms"
 
 
-def _spread(name, taken_s, budget=None):
+def _spread(name: str, taken_s: Sequence[float], budget: str | None = None) -> list[Figure]:
     """p50 and maximum of times as figures."""
     return [
         figure(f"{name}, p50 of {len(taken_s)}", _ms(percentile(taken_s, 500)), "ms"),
@@ -126,14 +135,14 @@ def _spread(name, taken_s, budget=None):
     ]
 
 
-def measured(lab, checks):
+def measured(lab: Lab, checks: report.Checks) -> list[Figure]:
     """Run all trials; the figures of those that passed."""
-    figures = []
+    figures: list[Figure] = []
 
-    def tried(name, trial, failures=FAILURES):
+    def tried(name: str, trial: Trial, failures: Any = FAILURES) -> bool:
         """Keep the figures of a trial; its detail is the report's."""
 
-        def action():
+        def action() -> str:
             detail, new = trial(lab)
             figures.extend(new)
             return detail
@@ -153,7 +162,7 @@ def measured(lab, checks):
     return figures
 
 
-def _boot(lab):
+def _boot(lab: Lab) -> Tried:
     began_s = lab.live.start()
     lab.partner = Partner(lab.live, lab.image)
     first_s, permit_s = trials.boot(lab.partner, began_s)
@@ -162,27 +171,27 @@ def _boot(lab):
     ]
 
 
-def _estop(lab):
-    taken_s = trials.several(lab.partner, trials.estop, lab.count)
+def _estop(lab: Lab) -> Tried:
+    taken_s = trials.several(lab.channel_a, trials.estop, lab.count)
     figures = _spread("E-stop at channel B alone to permit off", taken_s)
     return f"row 1 named, permit off after {_range(taken_s)}", figures
 
 
-def _silence(lab):
-    taken_s = trials.several(lab.partner, trials.silence, lab.count)
+def _silence(lab: Lab) -> Tried:
+    taken_s = trials.several(lab.channel_a, trials.silence, lab.count)
     figures = _spread("last frame of channel A to permit off", taken_s, "channel_b_expiry")
     words = f"named, permit off {_range(taken_s)} after the last frame"
     return f"{words}; back only when A gave none", figures
 
 
-def _corrupted(lab):
-    reasons = trials.corrupted(lab.partner)
+def _corrupted(lab: Lab) -> Tried:
+    reasons = trials.corrupted(lab.channel_a)
     return f"none taken, refused as {', '.join(reasons)}; permit off, back with right frames", []
 
 
-def _hang(lab):
-    falls_s, returns_s = zip(*trials.several(lab.partner, trials.hang, lab.count), strict=True)
-    trials.reset(lab.partner)
+def _hang(lab: Lab) -> Tried:
+    falls_s, returns_s = zip(*trials.several(lab.channel_a, trials.hang, lab.count), strict=True)
+    trials.reset(lab.channel_a)
     words = f"watchdog: permit off after {_range(falls_s)}"
     return f"{words}; started by itself, waited for a reset, took it", [
         *_spread("hang of channel B to permit off", falls_s, "channel_b_expiry"),
@@ -190,14 +199,14 @@ def _hang(lab):
     ]
 
 
-def _other_image(lab):
+def _other_image(lab: Lab) -> Tried:
     image = lab.image[:]
     image[len(p.HEADER) + p.P_GAS_SILENT_MS] -= course.TICK_MS
-    frames = trials.other_image(lab.partner, image, OTHER_IMAGE_S)
+    frames = trials.other_image(lab.channel_a, image, OTHER_IMAGE_S)
     return f"named, no permit in {frames} frames", []
 
 
-def _lockstep(lab):
+def _lockstep(lab: Lab) -> Tried:
     with lab.emulator(mem.MODE_LOCKSTEP) as board:
         board.start()
         equal = trials.lockstep(board, lab.image, SEED, LOCKSTEP_STEPS)
@@ -209,7 +218,7 @@ def _lockstep(lab):
     )
 
 
-def _instructions(lab):
+def _instructions(lab: Lab) -> Tried:
     counts, again = _count_instructions(lab), _count_instructions(lab)
     if counts != again:
         raise TrialError(f"two runs counted differently: {counts} and {again}")
@@ -224,11 +233,11 @@ def _instructions(lab):
     ]
 
 
-def _steps(state):
+def _steps(state: str) -> int:
     return sc.RELAY_BIT if state == "combinations" else COUNTED_STEPS
 
 
-def _count_instructions(lab):
+def _count_instructions(lab: Lab) -> dict[tuple[str, str], int]:
     """{(state, what): instructions of the longest}."""
     with lab.emulator(mem.MODE_COUNT, COUNTED_STEPS) as board:
         board.start()
@@ -237,7 +246,7 @@ def _count_instructions(lab):
     return {(row[1], row[2]): int(row[4]) * NS_PER_TIMER_TICK // NS_PER_INSTRUCTION for row in rows}
 
 
-def _fuel(lab):
+def _fuel(lab: Lab) -> Tried:
     folder = pathlib.Path(lab.folder, "wasm")
     folder.mkdir()
     program = wasm.Program(folder, (course,), FUEL_SCRIPT.format(steps=COUNTED_STEPS))

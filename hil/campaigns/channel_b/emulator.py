@@ -1,8 +1,7 @@
 """The emulated microcontroller: QEMU's mps2-an385, its link on a pty.
 
-Its outer memory is a file that is mapped here: a word in it stands for a contact, a switch or a
-backup register of a real board. The output that permits is read as QEMU itself holds it, through
-its machine protocol (QMP).
+A word of its mapped memory stands for a contact, a switch or a backup register of a real board. The
+output that permits is read as QEMU itself holds it, by its machine protocol (QMP).
 """
 
 import json
@@ -15,6 +14,8 @@ import subprocess
 import tempfile
 import time
 import tty
+from array import array
+from typing import Any
 
 from hil.campaigns import process
 from hil.campaigns.channel_b import memory as mem
@@ -45,7 +46,14 @@ class Emulator:
 
     what = "MicroPython on an emulated Cortex-M3 (QEMU mps2-an385)"
 
-    def __init__(self, firmware, folder, image, mode=mem.MODE_RUN, steps=0):
+    def __init__(
+        self,
+        firmware: pathlib.Path,
+        folder: str,
+        image: "array[int]",
+        mode: int = mem.MODE_RUN,
+        steps: int = 0,
+    ) -> None:
         """firmware: path; folder: for sockets and memory; image: of channel A. Not started.
 
         mode COUNT runs without a link on a clock that counts instructions.
@@ -58,9 +66,12 @@ class Emulator:
         self.memory.forget()
         for place, word in ((mem.MODE, mode), (mem.WATCHDOG_MS, mem.WATCHDOG), (mem.STEPS, steps)):
             self.memory.write(place, word)
-        self.link, self._process, self._qmp, self._answers = -1, None, None, None
+        self.link = -1
+        self._process: Any = None
+        self._qmp: Any = None
+        self._answers: Any = None
 
-    def start(self):
+    def start(self) -> float:
         """Start QEMU. Returns when its clock begins (time.monotonic, s). Raises EmulatorError."""
         socket_path = os.path.join(self._folder, "qmp")
         try:
@@ -78,7 +89,7 @@ class Emulator:
         self.ask("cont")
         return began_s
 
-    def _arguments(self, socket_path):
+    def _arguments(self, socket_path: str) -> list[str]:
         """Command line of QEMU."""
         text = COMMAND.format(
             mem.MEMORY_BYTES, self.memory.path, self._firmware, socket_path, self._printed
@@ -87,7 +98,7 @@ class Emulator:
         nice = ["nice", "-n", "-10"] if os.geteuid() == 0 else []
         return [*nice, "qemu-system-arm", *process.options(text)]
 
-    def _open_link(self):
+    def _open_link(self) -> None:
         if not select.select([self._process.stdout], (), (), HANG_GUARD_S)[0]:
             raise EmulatorError("qemu-system-arm prints nothing")
         line = self._process.stdout.readline().decode(errors="replace")
@@ -97,7 +108,7 @@ class Emulator:
         self.link = os.open(found.group(1), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         tty.setraw(self.link)
 
-    def _connect(self, path):
+    def _connect(self, path: str) -> None:
         until_s = time.monotonic() + HANG_GUARD_S
         while not os.path.exists(path):
             if self._process.poll() is not None or time.monotonic() > until_s:
@@ -111,7 +122,7 @@ class Emulator:
         self._answers.readline()
         self.ask("qmp_capabilities")
 
-    def ask(self, command, **arguments):
+    def ask(self, command: str, **arguments: object) -> Any:
         """QEMU's answer to a command of its machine protocol."""
         self._qmp.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while True:
@@ -122,32 +133,28 @@ class Emulator:
             if "return" in answer:
                 return answer["return"]
 
-    def permit(self):
+    def permit(self) -> int:
         """The output that permits, as QEMU holds it: 0 or 1."""
         text = self.ask("human-monitor-command", **{"command-line": f"xp /1wx {OUTPUT_REGISTER}"})
         return int(text.split(":")[1], 16) & 1
 
-    def reset(self):
+    def reset(self) -> None:
         """Power off and on: the outer memory alone is kept."""
         self.ask("system_reset")
 
-    def wait_printed(self, word):
-        """The console's text after the program has printed `word`; the console is not the link.
-
-        EmulatorError: `word` did not come in time.
-        """
+    def wait_printed(self, word: str) -> str:
+        """The console's text after the program has printed `word`; EmulatorError: not in time."""
         until_s = time.monotonic() + HANG_GUARD_S * 4
         while True:
             printed = pathlib.Path(self._printed).read_text(encoding="utf-8", errors="replace")
             if word in printed:
                 return printed
             if time.monotonic() > until_s or self._process.poll() is not None:
-                raise EmulatorError(
-                    f"the microcontroller did not come to an end: {printed[-300:]!r}"
-                )
+                words = "the microcontroller did not come to an end"
+                raise EmulatorError(f"{words}: {printed[-300:]!r}")
             time.sleep(0.02)
 
-    def close(self):
+    def close(self) -> None:
         """End QEMU."""
         if self._process is not None:
             self._process.kill()

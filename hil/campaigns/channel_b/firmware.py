@@ -1,21 +1,20 @@
-"""Builds the firmware of the emulated microcontroller: MicroPython from Debian's source, channel B
-frozen in.
+"""Builds the firmware of the emulated microcontroller: MicroPython, with channel B frozen in.
 
-MicroPython's source is Debian's package of the release RELEASE, fetched by apt into lists of its
-own, so that nothing of this machine changes. Source and compiler are kept in a cache; a firmware is
-made anew when a frozen module changes.
+The source is Debian's, fetched by apt into lists of its own, so that nothing of this machine
+changes. It is kept in a cache; a firmware is made anew when a frozen module changes.
 """
 
 import hashlib
 import os
-import pathlib
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from hil.campaigns.process import needed
 from hil.engine.rig import ROOT
 
-HERE = pathlib.Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent
 CACHE = "~/.cache/firebreak-mcu"
 # Debian 13 has MicroPython 1.25; its port for QEMU's Cortex-M3 is in the source only
 RELEASE = "trixie"
@@ -34,6 +33,8 @@ APT = """Dir::Etc "{0}/etc"; Dir::State "{0}/state"; Dir::State::status "{0}/sta
 Dir::Cache "{0}/cache";
 APT::Sandbox::User "root"; Acquire::Languages "none";
 """
+APT_FOLDERS = """etc/apt.conf.d etc/preferences.d etc/trusted.gpg.d
+state/lists/partial cache/archives/partial source"""
 MANIFEST = (
     'package("safety", base_path="{0}")\nmodule("course.py", base_path="{0}")\n'
     'module("autostart.py", base_path="{0}")\n'
@@ -44,12 +45,12 @@ class FirmwareError(RuntimeError):
     """The firmware could not be made; one line."""
 
 
-def build(cache):
-    """Path of the firmware; prints what takes long. cache: folder. Raises FirmwareError."""
+def build(folder: str) -> Path:
+    """Path of the firmware; prints what takes long. folder: the cache. Raises FirmwareError."""
     packages = needed(PROGRAMS)
     if packages:
         raise FirmwareError(packages)
-    cache = pathlib.Path(cache).expanduser().resolve()
+    cache = Path(folder).expanduser().resolve()
     cache.mkdir(parents=True, exist_ok=True)
     stage = _laid_out(cache)
     firmware = cache / f"firmware-{_digest(stage)}.elf"
@@ -63,7 +64,7 @@ def build(cache):
     return firmware
 
 
-def _laid_out(cache):
+def _laid_out(cache: Path) -> Path:
     """Folder of the frozen modules: the kernel, QEMU's board as the board, course and modes."""
     stage = cache / "stage"
     shutil.rmtree(stage, ignore_errors=True)
@@ -75,15 +76,15 @@ def _laid_out(cache):
     return stage
 
 
-def _digest(stage):
+def _digest(stage: Path) -> str:
     """Digest of everything that is frozen in, and of this recipe."""
-    total = hashlib.sha256(pathlib.Path(__file__).read_bytes())
+    total = hashlib.sha256(Path(__file__).read_bytes())
     for path in sorted(stage.rglob("*.py")):
         total.update(f"{path.relative_to(stage)}\0".encode() + path.read_bytes())
     return total.hexdigest()[:12]
 
 
-def _source(cache):
+def _source(cache: Path) -> Path:
     """Folder of MicroPython's source with its compiler built; fetched once."""
     source = cache / "micropython"
     if not (source / "mpy-cross" / "build" / "mpy-cross").exists():
@@ -100,7 +101,7 @@ def _source(cache):
     return source
 
 
-def _start_by_itself(path):
+def _start_by_itself(path: Path) -> None:
     """Have the port start our module after each reset, before its console."""
     text = path.read_text(encoding="utf-8")
     if "mp_init();" not in text:
@@ -108,17 +109,10 @@ def _start_by_itself(path):
     path.write_text(text.replace("mp_init();", AUTOSTART, 1), encoding="utf-8")
 
 
-def _fetch(cache):
+def _fetch(cache: Path) -> Path:
     """Folder of MicroPython's source package of RELEASE, unpacked."""
     apt = cache / "apt"
-    for name in (
-        "etc/apt.conf.d",
-        "etc/preferences.d",
-        "etc/trusted.gpg.d",
-        "state/lists/partial",
-        "cache/archives/partial",
-        "source",
-    ):
+    for name in APT_FOLDERS.split():
         (apt / name).mkdir(parents=True, exist_ok=True)
     (apt / "status").touch()
     (apt / "apt.conf").write_text(APT.format(apt), encoding="utf-8")
@@ -137,7 +131,7 @@ def _fetch(cache):
     return unpacked
 
 
-def _site():
+def _site() -> str:
     """The Debian archive that this machine itself uses."""
     command = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]
     sites = [line for line in _run(command, ROOT).split() if line.rstrip("/").endswith("/debian")]
@@ -146,30 +140,22 @@ def _site():
     return sites[0]
 
 
-def _make(cache, source, stage):
+def _make(cache: Path, source: Path, stage: Path) -> Path:
     # Debian's source comes without micropython-lib, of which nothing is needed
     library = cache / "library"
     library.mkdir(exist_ok=True)
     (library / "README.md").touch()
     manifest = cache / "manifest.py"
     manifest.write_text(MANIFEST.format(stage), encoding="utf-8")
-    _run(
-        [
-            "make",
-            "-C",
-            source / "ports" / "qemu",
-            "-j2",
-            f"BUILD={cache / 'build'}",
-            f"FROZEN_MANIFEST={manifest}",
-            f"MPY_LIB_DIR={library}",
-            "MICROPY_PY_SSL=0",
-        ],
-        cache,
-    )
+    settings = f"BUILD={cache / 'build'}", f"FROZEN_MANIFEST={manifest}", f"MPY_LIB_DIR={library}"
+    port = source / "ports" / "qemu"
+    _run(["make", "-C", port, "-j2", *settings, "MICROPY_PY_SSL=0"], cache)
     return cache / "build" / "firmware.elf"
 
 
-def _run(command, folder, environment=None):
+def _run(
+    command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None
+) -> str:
     """Output of a command. FirmwareError with its last line when it fails."""
     words = [str(word) for word in command]
     try:

@@ -1,10 +1,10 @@
-"""The words that the rig shares with a channel B under test: contacts, a switch that hangs it, its
-image, its latches. The outer memory of the emulated board; the stand-in maps the same file.
-"""
+"""The words that the rig shares with a channel B under test: the outer memory of its board."""
 
 import contextlib
 import mmap
 import os
+import pathlib
+from array import array
 
 from safety import second as sc, second_image as si
 
@@ -24,7 +24,7 @@ ALL_CLOSED = sc.RELAY_BIT - 1
 class Memory:
     """The mapped file: a new one, or with `create` false one that exists."""
 
-    def __init__(self, path, create=True):
+    def __init__(self, path: str | pathlib.Path, create: bool = True) -> None:
         self.path = str(path)
         self._created = create
         if create:
@@ -33,31 +33,31 @@ class Memory:
         with open(self.path, "r+b") as file:
             self._words = mmap.mmap(file.fileno(), MAPPED_BYTES)
 
-    def write(self, place, word):
+    def write(self, place: int, word: int) -> None:
         """Set a word."""
         self._words[place : place + 4] = word.to_bytes(4, "little")
 
-    def read(self, place):
+    def read(self, place: int) -> int:
         """A word."""
         return int.from_bytes(self._words[place : place + 4], "little")
 
-    def set_image(self, image):
+    def set_image(self, image: "array[int]") -> None:
         """Lay a limit image where the board takes it from at its next start."""
         data = si.file_bytes(image)
         self._words[IMAGE : IMAGE + len(data)] = data
         self.write(IMAGE_BYTES, len(data))
 
-    def image(self):
+    def image(self) -> bytes:
         """The bytes of the limit image."""
         return self._words[IMAGE : IMAGE + self.read(IMAGE_BYTES)]
 
-    def forget(self):
+    def forget(self) -> None:
         """Its state is as before its first run: no latch, no run that the watchdog ended."""
         for place in (LATCH_LEVEL, KEPT_COUNT, KEPT_DIGEST, RUNNING, HANG, OUTPUT):
             self.write(place, 0)
         self.write(CONTACTS, ALL_CLOSED)
 
-    def close(self):
+    def close(self) -> None:
         """Harmless when closed."""
         self._words.close()
         if self._created:

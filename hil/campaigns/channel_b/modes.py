@@ -1,9 +1,10 @@
 """Modes of the emulated microcontroller after a reset, by a word in its outer memory.
 
-Only the rig's firmware contains this module. In lockstep, each request on the link is one step
-(elapsed, contacts, received bytes); the answer is a digest of all state. In counting, the program
-prints how many timer ticks some steps took.
+Only the rig's firmware contains this module. In lockstep, each request on the link is one step; the
+answer is a digest of all state. In counting, the program prints the timer ticks of some steps.
 """
+
+from array import array
 
 import course
 from machine import mem32
@@ -18,24 +19,24 @@ TIMER_VALUE = 0x40000004
 HELD_STEPS, HELD_TICKS = 3, 10  # 0.6 s: what waits 0.5 s (rows 1 and 44) has tripped by then
 
 
-def take(board, one):
+def take(board: board_qemu.Board, one: bytearray) -> int:
     """The next byte of the link; `one` is a buffer of one."""
     while not board.read(one):
         pass
     return one[0]
 
 
-def answer(board, value, word):
+def answer(board: board_qemu.Board, value: int, word: bytearray) -> None:
     """Four bytes of an integer."""
     for at in range(4):
         word[at] = value >> 8 * at & 255
     board.send(word)
 
 
-def lockstep(board, second):
+def lockstep(board: board_qemu.Board, second: sc.Second) -> None:
     """Answer requests: elapsed (1 byte), contacts (2), length (1), that many bytes."""
     line, word, one = bytearray(256), bytearray(4), bytearray(1)
-    second.blocks = second.kernel.state_blocks()
+    second.blocks = second.kernel.state_blocks()  # type: ignore[attr-defined]
     answer(board, 0, word)
     heap_lock()
     while True:
@@ -48,7 +49,7 @@ def lockstep(board, second):
         answer(board, course.digest(crc.START, second), word)
 
 
-def measure(steps, image):
+def measure(steps: int, image: "array[int]") -> None:
     """Print what each kind of work takes (see `report`), healthy and tripped."""
     second = sc.Second(image, 0)
     way = course.Course(1, image)
@@ -70,7 +71,7 @@ def measure(steps, image):
     print("permit", second.permit, "end")
 
 
-def report(state, name, steps, work, second, way):
+def report(state: str, name: str, steps: int, work, second: sc.Second, way) -> None:  # type: ignore[no-untyped-def]
     """Print the least, the greatest and the sum of timer ticks of `work`."""
     least, most, total = 1 << 29, 0, 0
     for _ in range(steps):
@@ -92,11 +93,8 @@ def report(state, name, steps, work, second, way):
     print("count", state, name, least, most, total)
 
 
-def combinations(second, way):
-    """Print the time of the kernel's half in the first step of each combination of contacts.
-
-    Latches stay from one combination to the next; each lasts long enough for more rows to trip.
-    """
+def combinations(second: sc.Second, way: course.Course) -> None:
+    """Print the time of the kernel's half in the first step of each combination of contacts."""
     least, most, total = 1 << 29, 0, 0
     for open_bits in range(sc.RELAY_BIT):
         contacts = course.ALL_CLOSED & ~open_bits
@@ -115,7 +113,7 @@ def combinations(second, way):
     print("count combinations kernel", least, most, total)
 
 
-def main():
+def main() -> None:
     """Run what the mode word names."""
     mode = mem32[MODE]
     if mode == RUN:

@@ -3,8 +3,12 @@
 import os
 import select
 import time
+from array import array
+from collections.abc import Callable
 
 from hil.campaigns.benchmarks import course
+from hil.campaigns.channel_b.emulator import Emulator
+from hil.campaigns.channel_b.standin import Standin
 from safety import channel as c, frame as f, parameters as p, peer as pe, second as sc
 
 TICK_S = course.TICK_MS / 1000
@@ -20,19 +24,20 @@ class TrialError(RuntimeError):
 class Partner:
     """`spoil(data)` changes what is sent; `sending` False: silence."""
 
-    def __init__(self, board, image):
-        """board: an Emulator or Standin, started."""
+    def __init__(self, board: Emulator | Standin, image: "array[int]") -> None:
+        """board: started."""
         self.board = board
         self.sender = c.Sender(f.CHANNEL_A, p.image_crc(image), pe.table_crc())
         self.receiver = c.Receiver(f.CHANNEL_B)
-        self.sending, self.spoil, self.vote = True, None, 0
+        self.sending, self.vote = True, 0
+        self.spoil: Callable[[bytes], bytes] | None = None
         # late_s: the longest this observer was held up since it was set to 0; held_up_s: in a fall
         self.sent_s = self.late_s = self.held_up_s = 0.0
         self.repeated = 0  # trials
         self._due_s = self._turned_s = time.monotonic()
         self._even = False
 
-    def turn(self):
+    def turn(self) -> None:
         """Take what has come, send what is due, wait a millisecond."""
         if select.select([self.board.link], (), (), 0.001)[0]:
             data = os.read(self.board.link, 4096)
@@ -47,7 +52,7 @@ class Partner:
                 os.write(self.board.link, data)
                 self.sent_s = time.monotonic()
 
-    def _frame(self):
+    def _frame(self) -> bytes:
         """The bytes to send in a tick: a frame in every second tick, nothing while silent."""
         self.sender.tick(1)
         self._even = not self._even
@@ -58,15 +63,15 @@ class Partner:
         data = bytes(self.sender.finish())
         return self.spoil(data) if self.spoil else data
 
-    def reported(self, field):
+    def reported(self, field: int) -> int:
         """A field of the last frame that came."""
         return self.receiver.frame.get(field)
 
-    def reason(self):
+    def reason(self) -> str:
         """The reason of the last frame that came, in words."""
         return pe.REASONS[self.reported(f.REASON)]
 
-    def wait(self, condition, what):
+    def wait(self, condition: Callable[[], bool], what: str) -> float:
         """Turn until condition(). Returns how long it took, s. TrialError names `what`."""
         began_s = time.monotonic()
         while not condition():
@@ -78,28 +83,28 @@ class Partner:
             self.turn()
         return time.monotonic() - began_s
 
-    def wait_for(self, reason):
+    def wait_for(self, reason: int) -> None:
         """Wait until channel B gives this reason."""
         self.wait(lambda: self.reported(f.REASON) == reason, f"the reason {pe.REASONS[reason]!r}")
 
-    def rest(self, seconds):
+    def rest(self, seconds: float) -> None:
         """Let time pass."""
         until_s = time.monotonic() + seconds
         while time.monotonic() < until_s:
             self.turn()
 
-    def permitted(self):
+    def permitted(self) -> bool:
         """True while the output that permits is on."""
         return self.board.permit() == 1
 
-    def fall(self):
+    def fall(self) -> float:
         """Wait for the fall of the permit. Returns the time, s; sets `held_up_s`."""
         self.late_s = 0.0
         taken_s = self.wait(lambda: not self.permitted(), "the permit falls")
         self.held_up_s = self.late_s
         return taken_s
 
-    def begin(self, number=0):
+    def begin(self, number: int = 0) -> None:
         """A fresh start up to a common permit; each number ends at another phase."""
         self.board.memory.forget()
         self.receiver.forget()

@@ -1,7 +1,6 @@
 """Channel B as a process: the same loop and channel, on a pty instead of a UART, for fast trials.
 
-`python -m hil.campaigns.channel_b.standin MEMORY TTY` runs until it is killed; a watchdog of its
-own ends and restarts it as the hardware would.
+`python -m ...standin MEMORY TTY` runs until it is killed; a watchdog restarts it as hardware would.
 """
 
 import contextlib
@@ -12,6 +11,8 @@ import signal
 import sys
 import time
 import tty
+from array import array
+from typing import Any, NoReturn
 
 from hil.campaigns import process
 from hil.campaigns.channel_b import memory as mem
@@ -21,46 +22,45 @@ from safety.mcu import loop
 from safety.second import RELAY_BIT
 
 
-class Board:
+class Board(loop.Board):
     """The board: clock and watchdog of the operating system, pins in the shared memory."""
 
-    def __init__(self, memory, link):
+    def __init__(self, memory: mem.Memory, link: int) -> None:
         """link: descriptor of the tty."""
         self._memory, self._link = memory, link
         self._tick_ns = self._due_ns = 0
 
-    def service(self):
+    def service(self) -> bool:
         """There is no service jumper."""
         return False
 
-    def image(self):
+    def image(self) -> bytes:
         """The limit image."""
         return self._memory.image()
 
-    def remembered(self):
-        """Latch level of the last run; one that the watchdog ended waits for a remote reset at
-        least. Behind it count and digest of channel A's store.
-        """
-        level, *mark = map(self._memory.read, (mem.LATCH_LEVEL, mem.KEPT_COUNT, mem.KEPT_DIGEST))
-        return (max(level, m.REMOTE) if self._memory.read(mem.RUNNING) else level, *mark)
+    def remembered(self) -> tuple[int, int, int]:
+        """Latch level, after a watchdog at least REMOTE; count and digest of channel A's store."""
+        read = self._memory.read
+        level = max(read(mem.LATCH_LEVEL), m.REMOTE if read(mem.RUNNING) else 0)
+        return level, read(mem.KEPT_COUNT), read(mem.KEPT_DIGEST)
 
-    def remember(self, level, count, digest):
+    def remember(self, level: int, count: int, digest: int) -> None:
         """Keep a latch level and the mark of the store."""
         self._memory.write(mem.LATCH_LEVEL, level)
         self._memory.write(mem.KEPT_COUNT, count)
         self._memory.write(mem.KEPT_DIGEST, digest)
 
-    def contacts(self):
+    def contacts(self) -> int:
         """The contact bits; the mirror contact follows the output."""
         while self._memory.read(mem.HANG):
             pass
         return self._memory.read(mem.CONTACTS) | (RELAY_BIT if self._memory.read(mem.OUTPUT) else 0)
 
-    def relay(self, on):
+    def relay(self, on: int) -> None:
         """The output that permits."""
         self._memory.write(mem.OUTPUT, on)
 
-    def read(self, buffer):
+    def read(self, buffer: bytearray) -> int:
         """The bytes received from the link."""
         wait_s = max(0, self._due_ns + self._tick_ns - time.monotonic_ns()) / 1e9
         if not select.select([self._link], (), (), wait_s)[0]:
@@ -69,12 +69,12 @@ class Board:
             return os.readv(self._link, [buffer])
         return 0
 
-    def send(self, data):
+    def send(self, data: bytearray) -> None:
         """Send a frame; a full line loses it."""
         with contextlib.suppress(BlockingIOError):
             os.write(self._link, data)
 
-    def start(self, tick_ms):
+    def start(self, tick_ms: int) -> None:
         """Start watchdog and tick."""
         self._memory.write(mem.RUNNING, 1)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -82,18 +82,15 @@ class Board:
         self._due_ns = time.monotonic_ns()
         self.kick()
 
-    def elapsed(self):
+    def elapsed(self) -> int:
         """Whole ticks since the last call."""
         ticks = (time.monotonic_ns() - self._due_ns) // self._tick_ns
         self._due_ns += ticks * self._tick_ns
         return ticks
 
-    def kick(self):
+    def kick(self) -> None:
         """Reload the watchdog: without it the process dies of SIGALRM, whatever it does."""
         signal.setitimer(signal.ITIMER_REAL, self._memory.read(mem.WATCHDOG_MS) / 1000)
-
-    def lock_heap(self):
-        """CPython has none to lock."""
 
 
 class Standin:
@@ -101,7 +98,7 @@ class Standin:
 
     what = "the same program on CPython as a process"
 
-    def __init__(self, folder, image):
+    def __init__(self, folder: str, image: "array[int]") -> None:
         """folder: for the shared memory; image: of channel A."""
         self.memory = mem.Memory(os.path.join(folder, "memory"))
         self.memory.set_image(image)
@@ -110,9 +107,9 @@ class Standin:
         self.link, self._slave = pty.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self.link, False)
-        self._process = None
+        self._process: Any = None
 
-    def start(self):
+    def start(self) -> float:
         """Start it. Returns when (time.monotonic, s)."""
         began_s = time.monotonic()
         self._process = process.module(
@@ -120,19 +117,19 @@ class Standin:
         )
         return began_s
 
-    def permit(self):
+    def permit(self) -> int:
         """The output that permits."""
         if self._process.poll() is not None:
             raise EmulatorError(f"the stand-in has ended with {self._process.returncode}")
         return self.memory.read(mem.OUTPUT)
 
-    def reset(self):
+    def reset(self) -> None:
         """Power off and on."""
         process.end(self._process)
         self.memory.write(mem.OUTPUT, 0)
         self.start()
 
-    def close(self):
+    def close(self) -> None:
         """End it."""
         if self._process is not None:
             process.end(self._process)
@@ -141,7 +138,7 @@ class Standin:
         self.memory.close()
 
 
-def _live(memory, link):
+def _live(memory: mem.Memory, link: int) -> NoReturn:
     """One life of the board, in a process of its own."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
@@ -152,7 +149,7 @@ def _live(memory, link):
         os._exit(1)
 
 
-def main(path, tty_name):
+def main(path: str, tty_name: str) -> int:
     """Run, and run again after the watchdog has bitten."""
     memory = mem.Memory(path, create=False)
     link = os.open(tty_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)

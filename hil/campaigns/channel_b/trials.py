@@ -1,26 +1,28 @@
-"""Trials of channel B on a live link: on the emulated microcontroller or its stand-in.
-
-The times are measured from outside. A trial takes the Partner, which plays channel A.
-"""
+"""Trials of channel B on a live link, timed from outside by the Partner, which plays channel A."""
 
 import os
 import select
 import time
+from array import array
+from collections.abc import Callable
+from typing import TypeVar
 
 from hil.campaigns.benchmarks import course
 from hil.campaigns.channel_b import memory as mem
-from hil.campaigns.channel_b.partner import GUARD_S, TrialError
+from hil.campaigns.channel_b.emulator import Emulator
+from hil.campaigns.channel_b.partner import GUARD_S, Partner, TrialError
 from safety import channel as c, crc, frame as f, latches, matrix as m, peer as pe, second as sc
 
 HELD_UP_S_MAX = 0.015
 # an observer held up for longer may have been what made channel B do something else
 SEEMS_SILENT_S = 0.1
 TRIES = 10
+Found = TypeVar("Found")
 # why a frame is not taken whose bits are all right
 OF_RIGHT_FRAMES = (c.R_CHANNEL, c.R_SEQUENCE, c.R_FIRST)
 
 
-def boot(partner, began_s):
+def boot(partner: Partner, began_s: float) -> tuple[float, float]:
     """Time to the first frame, s, and to the first permit, s."""
     first_s = began_s
     while partner.receiver.refused[c.R_FIRST] == 0 and time.monotonic() < began_s + GUARD_S:
@@ -30,11 +32,9 @@ def boot(partner, began_s):
     return first_s - began_s, first_s - began_s + permit_s
 
 
-def several(partner, trial, count):
-    """Results of `count` trials. One in which the machine held up this observer, who is channel A,
-    counts for nothing and is made again, also when it went wrong.
-    """
-    results = []
+def several(partner: Partner, trial: Callable[[Partner, int], Found], count: int) -> list[Found]:
+    """Results of `count` trials. If the machine held up this observer, a trial is made again."""
+    results: list[Found] = []
     for number in range(TRIES * count):
         try:
             result = trial(partner, number)
@@ -50,13 +50,12 @@ def several(partner, trial, count):
         if len(results) == count:
             return results
     raise TrialError(
-        f"the machine is too busy: of {TRIES * count} trials only {len(results)} "
-        f"were not held up for "
-        f"{HELD_UP_S_MAX * 1000:g} ms or more"
+        f"the machine is too busy: of {TRIES * count} trials only {len(results)} were not held up "
+        f"for {HELD_UP_S_MAX * 1000:g} ms or more"
     )
 
 
-def estop(partner, number):
+def estop(partner: Partner, number: int) -> float:
     """An E-stop at channel B alone, channel A stopped: time to the fallen permit, s."""
     partner.begin(number)
     partner.board.memory.write(mem.CONTACTS, mem.ALL_CLOSED & ~1)
@@ -71,7 +70,7 @@ def estop(partner, number):
     return taken_s
 
 
-def silence(partner, number):
+def silence(partner: Partner, number: int) -> float:
     """Channel A falls silent: time from its last frame to the fallen permit, s."""
     partner.begin(number)
     partner.sending = False
@@ -87,13 +86,13 @@ def silence(partner, number):
     return taken_s
 
 
-def corrupted(partner):
+def corrupted(partner: Partner) -> list[str]:
     """Each frame has another wrong bit: none is taken. The reasons that channel B counted."""
     partner.begin()
     bits = 8 * f.FRAME_BYTES
     flipped = 0
 
-    def flip(data):
+    def flip(data: bytes) -> bytes:
         nonlocal flipped
         spoilt, bit = bytearray(data), flipped % bits
         spoilt[bit // 8] ^= 1 << bit % 8
@@ -120,7 +119,7 @@ def corrupted(partner):
     return sorted(seen)
 
 
-def hang(partner, number):
+def hang(partner: Partner, number: int) -> tuple[float, float]:
     """The program hangs: s to the fallen permit, and from there to its first frame."""
     partner.begin(number)
     memory = partner.board.memory
@@ -135,7 +134,7 @@ def hang(partner, number):
     return falls_s, returns_s
 
 
-def reset(partner):
+def reset(partner: Partner) -> None:
     """The remote reset that the watchdog's latch waits for (5 s after its cause has gone)."""
     frame = partner.sender.frame
     partner.rest(5.5)
@@ -150,7 +149,7 @@ def reset(partner):
     partner.wait(partner.permitted, "the permit after the reset")
 
 
-def other_image(partner, image, seconds):
+def other_image(partner: Partner, image: "array[int]", seconds: float) -> int:
     """Channel B never permits with another limit image. The frames that came meanwhile."""
     partner.board.memory.set_image(image)
     partner.board.memory.forget()
@@ -168,10 +167,10 @@ def other_image(partner, image, seconds):
     return partner.receiver.accepted - before
 
 
-def lockstep(board, image, seed, steps):
+def lockstep(board: Emulator, image: "array[int]", seed: int, steps: int) -> int:
     """How many of `steps` steps had the same state and frame on board and CPython."""
     second, way = sc.Second(image, 0), course.Course(seed, image)
-    second.blocks = second.kernel.state_blocks()
+    second.blocks = second.kernel.state_blocks()  # type: ignore[attr-defined]
     _answer(board)
     equal = 0
     for _ in range(steps):
@@ -183,7 +182,7 @@ def lockstep(board, image, seed, steps):
     return equal
 
 
-def _answer(board):
+def _answer(board: Emulator) -> int:
     """Four bytes as an integer."""
     data, until_s = b"", time.monotonic() + GUARD_S
     while len(data) < 4:

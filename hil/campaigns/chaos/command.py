@@ -1,17 +1,21 @@
 """The command line of `python -m hil chaos`, its report and its JSON."""
 
+import argparse
 import contextlib
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
+from typing import Any
 
 from hil.campaigns import order, process
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.chaos import namespace
 from hil.campaigns.chaos.companions import Companions
 from hil.campaigns.chaos.course import PHASES, Course, judged
-from hil.campaigns.chaos.disturbances import DISTURBANCES
+from hil.campaigns.chaos.disturbances import DISTURBANCES, Disturbance
 from hil.campaigns.chaos.stage import Stage
+from hil.campaigns.chaos.verdict import Sentence
 from hil.engine import coverage
 from hil.engine.arguments import number
 from hil.engine.rig import Rig, RigError
@@ -26,7 +30,7 @@ HEAD = (
     f"{'gap ms':>6} {'gap ms':>6} {'+kB':>5} {'us':>6}",
 )
 SECONDS = {"type": number(0.5, 3600), "metavar": "SECONDS"}
-OPTIONS = {
+OPTIONS: options.Options = {
     "--only": {
         "metavar": "NAME",
         "action": "append",
@@ -41,7 +45,7 @@ OPTIONS = {
 }
 
 
-def main(arguments):
+def main(arguments: argparse.Namespace) -> int:
     """Returns 0 if the loop ran on undisturbed, else 1. Raises RigError, OSError."""
     print(f"seed       {arguments.seed}", flush=True)
     why_not = namespace.private_mounts()
@@ -79,7 +83,12 @@ class ControllerEnded(Exception):
     """The controller has ended because of a disturbance; one line."""
 
 
-def _run(directory, doing, arguments, has_mounts):
+def _run(
+    directory: str,
+    doing: Mapping[str, Disturbance],
+    arguments: argparse.Namespace,
+    has_mounts: bool,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
     """([figures and verdicts of each disturbance], [{ok, text}] of the end, is_interrupted)."""
     config = coverage.loaded(arguments.cabinet, is_virtual=False)
     path = os.path.join(directory, "run")
@@ -100,8 +109,10 @@ def _run(directory, doing, arguments, has_mounts):
     return rows, [{"ok": ok, "text": text} for ok, text in ended], rig.interrupted
 
 
-def _play(rig, log_directory, doing, arguments):
-    """(the played Course, [(ok, sentence)] of the end)."""
+def _play(
+    rig: Rig, log_directory: str, doing: Mapping[str, Disturbance], arguments: argparse.Namespace
+) -> tuple[Course, list[Sentence]]:
+    """(the played Course, sentences of the end)."""
     try:
         rig.start()
         state = os.path.join(rig.directory, "state")
@@ -111,7 +122,7 @@ def _play(rig, log_directory, doing, arguments):
             try:
                 course.beside(stage.see)
             except RigError as error:
-                if rig.controller.poll() is None:
+                if stage.controller.poll() is None:
                     raise
                 raise ControllerEnded(f"{course.doing}: {error}") from None
             pages = sum([line.startswith("pages:") for line in companions.reader.log_lines()])
@@ -123,8 +134,8 @@ def _play(rig, log_directory, doing, arguments):
         rig.stop()
 
 
-def _record(stage, gap_ms_max):
-    """[(ok, sentence)] about the ended recorder's record and history."""
+def _record(stage: Stage, gap_ms_max: float) -> list[Sentence]:
+    """Sentences about the ended recorder's record and history."""
     folder = ("--state-dir", stage.state_directory)
     verified = process.module(
         "controller", "verify", *folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -140,7 +151,7 @@ def _record(stage, gap_ms_max):
     ]
 
 
-def lines(doc):
+def lines(doc: dict[str, Any]) -> list[str]:
     """The report as lines: a table, the notes, the verdict."""
     out, found = [*words.mirrored_lines(doc), *HEAD], doc["disturbances"]
     for each in found:
@@ -154,11 +165,11 @@ def lines(doc):
     return [*out, report.verdict(result)]
 
 
-def _ok(one):
+def _ok(one: Mapping[str, Any]) -> str:
     return "ok" if one["ok"] else "NOT OK"
 
 
-def _row(each):
+def _row(each: Mapping[str, Any]) -> str:
     before, during, after = (each["loop"][phase] for phase in PHASES)
     late = during["lateness_us"]
     columns = [

@@ -1,14 +1,13 @@
-"""The processes beside a controller: recorder, gateway, page reader, serial console, witnesses.
-
-Each starts as on a cabinet, with the module's command line. The campaign ends each by its handle,
-never by a name. The witnesses measure the machine's stalls.
-"""
+"""The processes beside a controller, each started as on a cabinet, and ended by its handle."""
 
 import json
 import os
 import pathlib
 import signal
 import socket
+import subprocess
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -17,41 +16,51 @@ from hil.campaigns import process
 from hil.campaigns.chaos.terminal import Terminal
 from hil.campaigns.hint_attack.attack import SOURCE
 
+Works = Callable[[], tuple[bool, str]]
+
 
 class Companion:
     """One process that can be killed, stopped and started again."""
 
-    def __init__(self, name, command, log_path, works):
-        """command: of `python -m`; works(): (ok, sentence) about its function, or None."""
+    def __init__(
+        self, name: str, command: tuple[Any, ...], log_path: str, works: Works | None
+    ) -> None:
+        """command: of `python -m`; works(): (ok, sentence) about its function."""
         self.name, self.works = name, works
         self._command, self._log_path = command, log_path
-        self.process = None
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self):
+    def start(self) -> None:
         """Start the process, or start it again."""
         with open(self._log_path, "ab") as log:
-            self.process = process.module(*self._command, stdout=log, stderr=log, process_group=0)
+            self._process = process.module(*self._command, stdout=log, stderr=log, process_group=0)
 
     @property
-    def alive(self):
+    def alive(self) -> bool:
         """True while the process runs or is stopped."""
-        return self.process is not None and self.process.poll() is None
+        return self._process is not None and self._process.poll() is None
 
-    def kill(self):
+    def kill(self) -> None:
         """kill -9, and wait for the end."""
-        self.process.kill()
-        self.process.wait()
+        self.signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
 
-    def log_lines(self):
+    def signal(self, number: int) -> None:
+        """Send a signal to the process."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def log_lines(self) -> list[str]:
         """The lines of its log."""
         text = pathlib.Path(self._log_path).read_text(encoding="utf-8", errors="replace")
         return text.splitlines()
 
-    def end(self):
+    def end(self) -> None:
         """End the process in order, or by force."""
-        if self.alive:
-            self.process.send_signal(signal.SIGCONT)
-            process.end(self.process)
+        if self._process is not None and self.alive:
+            self.signal(signal.SIGCONT)
+            process.end(self._process)
 
 
 class Companions:
@@ -60,7 +69,7 @@ class Companions:
     `clock_offset_us`: a shared array of one number; `upstream`: path of the gateway's socket.
     """
 
-    def __init__(self, run_directory, state_directory, log_directory):
+    def __init__(self, run_directory: str, state_directory: str, log_directory: str) -> None:
         where, state = ["--run-dir", run_directory], ["--state-dir", state_directory]
         cores = sorted(os.sched_getaffinity(0))
         offset_path, stall_path = (
@@ -70,7 +79,7 @@ class Companions:
         self._stall_us = np.memmap(stall_path, "<u8", "w+", shape=(cores[-1] + 1, 2))
         self.terminal = terminal = Terminal()
 
-        def made(name, *command, works=None):
+        def made(name: str, *command: Any, works: Works | None = None) -> Companion:
             return Companion(name, command, os.path.join(log_directory, f"{name}.log"), works)
 
         self.upstream = os.path.join(run_directory, "upstream.sock")
@@ -92,25 +101,25 @@ class Companions:
         ]
         self.all = (self.recorder, self.gateway, self.reader, self.console, *witnesses)
 
-    def __enter__(self):
+    def __enter__(self) -> "Companions":
         self.terminal.__enter__()
         for each in self.all:
             each.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         for each in self.all:
             each.end()
         self.terminal.__exit__()
 
-    def take_stall_us(self):
+    def take_stall_us(self) -> tuple[int, int]:
         """(largest, sum) of the stalls of all cores since the last call."""
         found = int(self._stall_us[:, 0].max()), int(self._stall_us[:, 1].sum())
         self._stall_us[:] = 0
         return found
 
 
-def gateway_works(path):
+def gateway_works(path: str) -> tuple[bool, str]:
     """(ok, sentence): the gateway passes a hello to the loop, and the answer back."""
     try:
         with socket.socket(socket.AF_UNIX) as client, sockets.short(path) as name:

@@ -1,10 +1,15 @@
 """The course of a run, in a thread beside the rig: calm, disturbance, calm, for each; figures."""
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from controller.run import loop_statistics
 from hil.campaigns import course
 from hil.campaigns.chaos import verdict
+from hil.campaigns.chaos.companions import Works
+from hil.campaigns.chaos.disturbances import Disturbance
+from hil.campaigns.chaos.stage import Stage
 from hil.engine.rig import RigError
 from hil.observer.beats import largest_gap_us
 
@@ -17,15 +22,17 @@ class Course(course.Course):
     notes: [(ok, sentence)]}] of the ended disturbances; `doing`: name of the present one.
     """
 
-    def __init__(self, stage, chosen, calm_s, during_s):
-        """chosen: {name: Disturbance}."""
+    def __init__(
+        self, stage: Stage, chosen: Mapping[str, Disturbance], calm_s: float, during_s: float
+    ) -> None:
         super().__init__(stage.rig)
         self._stage, self._chosen = stage, chosen
         self._calm_s, self._during_s = calm_s, during_s
-        self.taken, self.doing = [], "before any disturbance"
+        self.taken: list[dict[str, Any]] = []
+        self.doing = "before any disturbance"
         stage.wait = self.wait
 
-    def _play(self):
+    def _play(self) -> None:
         stage = self._stage
         if not stage.wait_for(lambda: stage.state == "running"):
             raise RigError(f"the cabinet does not start, it is {stage.state}")
@@ -35,8 +42,9 @@ class Course(course.Course):
             print(f"chaos: {name}: {disturbance.what}", file=sys.stderr, flush=True)
             self._disturb(name, disturbance)
 
-    def _disturb(self, name, disturbance):
-        stage, counters = self._stage, {}
+    def _disturb(self, name: str, disturbance: Disturbance) -> None:
+        stage = self._stage
+        counters: dict[str, Any] = {}
         stage.notes = []
         # A disturbance begins with a running cabinet, or a note reports that it does not run.
         if stage.state != "running":
@@ -61,7 +69,7 @@ class Course(course.Course):
         self.taken.append(
             {
                 "name": name,
-                "alive": stage.rig.controller.poll() is None,
+                "alive": stage.controller.poll() is None,
                 "state": state,
                 "stall_us": stall_us,
                 "stalled_us": stalled_us,
@@ -70,31 +78,33 @@ class Course(course.Course):
             }
         )
 
-    def _begin(self, name, phase, counters):
+    def _begin(self, name: str, phase: str, counters: dict[str, Any]) -> None:
         self._stage.mark(mark(name, phase))
         counters[phase] = self._stage.counters()
 
-    def _check_companions(self):
+    def _check_companions(self) -> None:
         for each in self._stage.companions.all:
             if not each.alive:
                 log = each.log_lines() or ["without a message"]
                 self._stage.note(False, f"the {each.name} does not run: {log[-1]}")
             elif each.works is not None:
-                # time to start again on a busy machine
-                self._stage.wait_for(lambda each=each: each.works()[0], 20.0)
-                self._stage.note(*each.works())
+                self._stage.note(*self._found(each.works))
+
+    def _found(self, works: Works) -> tuple[bool, str]:
+        # time to start again on a busy machine
+        self._stage.wait_for(lambda: works()[0], 20.0)
+        return works()
 
 
-def mark(name, phase):
+def mark(name: str, phase: str) -> str:
     """The name of a phase on the timeline of the plant process."""
     return f"{name}/{phase}"
 
 
-def judged(taken, content, disturbance):
-    """Figures and verdicts of one disturbance.
-
-    taken: of Course; content: recording of the plant process with unpacked beats.
-    """
+def judged(
+    taken: dict[str, Any], content: dict[str, Any], disturbance: Disturbance
+) -> dict[str, Any]:
+    """Figures and verdicts. content: recording of the plant process with unpacked beats."""
     taken = dict(taken)
     name, counters, notes = taken["name"], taken.pop("counters"), taken.pop("notes")
     times_us = {label: time_us for time_us, label, _ in content["timeline"]}
@@ -118,7 +128,7 @@ def judged(taken, content, disturbance):
     }
 
 
-def _wires(content, spans_us):
+def _wires(content: dict[str, Any], spans_us: dict[str, tuple[int, int]]) -> dict[str, Any]:
     """{trips, violations, gaps_ms} within the spans {phase: (us, us)}."""
     begin_s, end_s = spans_us["during"][0] / 1e6, spans_us["after"][1] / 1e6
     return {

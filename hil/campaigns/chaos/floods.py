@@ -1,8 +1,4 @@
-"""Floods: CAN frames at the rate of a full bus, hints and commands, a file system kept full.
-
-Each is a generator of turns for course.Background, from a seed. Hints and commands come as fast as
-the controller takes them.
-"""
+"""Floods from a seed, as turns of course.Background: CAN frames, hints, commands, files."""
 
 import contextlib
 import itertools
@@ -12,27 +8,28 @@ import random
 import socket
 import struct
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 
 from controller.core.base import hint_codes as h
-from controller.hints import hint_statistics, wire as w
+from controller.hints import wire as w
 from controller.hints.client import HintClient
 from controller.run import operator_commands
 from controller.system import sockets
+from hil.campaigns.course import Turns
 from hil.campaigns.hint_attack.attack import SOURCE, Attack, datagram_socket, drain, import_cap
 from hil.campaigns.vm.slcan import connect
 from hil.devices.native_bms import NODE_STRIDE, crc8
+from hil.engine.rig import RigError
 
 # 3000 frames/s of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's 8 %, the bus is 90 % busy
 CAN_PACE_S, CAN_FRAMES = 0.01, 30
 CONNECTIONS = 24  # one and a half times the places of a gateway
 SEND_S, STANDARD_ID_MAX = 5, 0x7FF
+Frames = Iterator[tuple[int, bytes]]  # (id, data)
 
 
-def can(channel, seed, frames):
-    """A CAN node that never stops sending.
-
-    channel: host:port/name of the rig's CAN server; frames(random): yields (id, data).
-    """
+def can(channel: str, seed: int, frames: Callable[[random.Random], Frames]) -> Turns:
+    """A CAN node that never stops sending. channel: host:port/name of the rig's CAN server."""
     made = frames(random.Random(seed))
     with connect(channel) as connection:
         wait = struct.pack("ll", SEND_S, 0)
@@ -43,18 +40,18 @@ def can(channel, seed, frames):
             yield {"sent": CAN_FRAMES}, CAN_PACE_S
 
 
-def _line(can_id, data):
+def _line(can_id: int, data: bytes) -> bytes:
     word = b"%0*X" % (8 if can_id > STANDARD_ID_MAX else 3, can_id)
     return b"< send %s %d %s >" % (word, len(data), data.hex(" ").encode())
 
 
-def unknown_frames(draw):
+def unknown_frames(draw: random.Random) -> Frames:
     """Frames of unused standard ids, above those of every BMS."""
     while True:
         yield draw.randrange(0x400, 0x800), draw.randbytes(8)
 
 
-def spoiled_frames(draw):
+def spoiled_frames(draw: random.Random) -> Frames:
     """Frames of the racks' ids with a wrong CRC."""
     while True:
         can_id = 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
@@ -63,24 +60,7 @@ def spoiled_frames(draw):
         yield can_id, body + bytes((crc8(body, crc8((can_id & 255, can_id >> 8))),))
 
 
-def _send(sender, path, data):
-    """Send to a socket of the controller; waits while its queue is full."""
-    with sockets.short(path) as name:
-        sender.sendto(data, name)
-
-
-def senseless_commands(run_directory, seed):
-    """Commands without effect: resets of wrong causes, unknown commands, garbage of any length."""
-    draw, path = random.Random(seed), os.path.join(run_directory, "command.sock")
-    with datagram_socket(SEND_S) as sender:
-        while True:
-            _send(sender, path, senseless_command(draw))
-            while drain(sender, 16):
-                pass
-            yield {"sent": 1}, 0
-
-
-def malformed_frames(draw):
+def malformed_frames(draw: random.Random) -> Frames:
     """Frames of the racks' ids with a wrong length, and of 29-bit ids that end in these ids."""
     while True:
         can_id = 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
@@ -92,7 +72,27 @@ def malformed_frames(draw):
         )
 
 
-def senseless_command(draw):
+FRAMES = {"unknown": unknown_frames, "spoiled": spoiled_frames, "malformed": malformed_frames}
+
+
+def _send(sender: socket.socket, path: str, data: bytes) -> None:
+    """Send to a socket of the controller; waits while its queue is full."""
+    with sockets.short(path) as name:
+        sender.sendto(data, name)
+
+
+def senseless_commands(run_directory: str, seed: int) -> Turns:
+    """Commands without effect: resets of wrong causes, unknown commands, garbage of any length."""
+    draw, path = random.Random(seed), os.path.join(run_directory, "command.sock")
+    with datagram_socket(SEND_S) as sender:
+        while True:
+            _send(sender, path, senseless_command(draw))
+            while drain(sender, 16):
+                pass
+            yield {"sent": 1}, 0
+
+
+def senseless_command(draw: random.Random) -> bytes:
     """A datagram that the controller must not act on: its number, then a command."""
     what = draw.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
     seen = [draw.randrange(first, end) for first, end in ((0, 100), (1, 2**30)) * 2]
@@ -105,16 +105,18 @@ def senseless_command(draw):
     )
 
 
-def valid_hints(run_directory, key):
+def valid_hints(run_directory: str, key: bytes) -> Turns:
     """A faulty source: right MAC, right sequence, far above its quota."""
-    path, welcome, sequence = os.path.join(run_directory, "hints.sock"), None, 0
+    path, sequence = os.path.join(run_directory, "hints.sock"), 0
+    welcome: w.Welcome | None = None
     with datagram_socket(SEND_S) as sender:
         for number in itertools.count():
             if number % 200 == 0:
                 with HintClient(run_directory) as client:
                     welcome = client.hello(SOURCE) or welcome
-                sequence = max(sequence, welcome.sequence)
-            sequence += 1
+            if welcome is None:
+                raise RigError("the controller did not answer a hello")
+            sequence = max(sequence, welcome.sequence) + 1
             hint = import_cap(welcome.nonce, sequence, welcome.uptime_ms, 400_000)
             _send(sender, path, w.signed(hint, key))
             counts = Counter(sent=1)
@@ -124,17 +126,17 @@ def valid_hints(run_directory, key):
             yield counts, 0
 
 
-def bad_hints(run_directory, keys, seed):
+def bad_hints(run_directory: str, keys: Mapping[str, bytes], seed: int) -> Turns:
     """The bad hints of hint_attack, with genuine hints between them."""
     # A turn takes a second, so that the genuine hints stay below their quota.
     attack = Attack(run_directory, keys, 400, seed)
-    path, before = os.path.join(run_directory, "hints.stats"), Counter()
-    accepted = hint_statistics.read(path)["accepted"]
+    before: Counter[str] = Counter()
+    accepted = attack.statistics()["accepted"]
     while True:
         attack.run()
         now = Counter(
             sent=sum(attack.sent.values()),
-            accepted=hint_statistics.read(path)["accepted"] - accepted,
+            accepted=attack.statistics()["accepted"] - accepted,
             genuine=attack.genuine,
             taken=attack.genuine_taken,
         )
@@ -142,12 +144,12 @@ def bad_hints(run_directory, keys, seed):
         before = now
 
 
-def gateway(path, seed):
+def gateway(path: str, seed: int) -> Turns:
     """More connections than the gateway has places; each sends garbage and reads nothing."""
     draw, connections = random.Random(seed), [_connected(path) for _ in range(CONNECTIONS)]
     try:
         while True:
-            counts = Counter()
+            counts: Counter[str] = Counter()
             for place, each in enumerate(connections):
                 try:
                     counts["sent"] += each.send(senseless_bytes(draw))
@@ -162,7 +164,7 @@ def gateway(path, seed):
             each.close()
 
 
-def _connected(path):
+def _connected(path: str) -> socket.socket:
     """A new connection; a closed socket if the gateway accepts none now."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     with contextlib.suppress(OSError), sockets.short(path) as name:
@@ -170,7 +172,7 @@ def _connected(path):
     return made
 
 
-def senseless_bytes(draw):
+def senseless_bytes(draw: random.Random) -> bytes:
     """Bytes without a valid hint: fragments, garbage, unsigned hints."""
     hint = {
         **{"source": SOURCE, "quantity": "charge_W_max", "value_W": 1000, "valid_ms": 5000},
@@ -188,12 +190,12 @@ def senseless_bytes(draw):
     )
 
 
-def inodes(directory):
+def inodes(directory: str) -> Turns:
     """Use up all inodes of a folder's file system; remove the files at the end."""
-    made = []
+    made: list[str] = []
     try:
         while True:
-            counts = Counter()
+            counts: Counter[str] = Counter()
             with contextlib.suppress(OSError):  # ENOSPC: no inode is left, as intended
                 while True:
                     path = os.path.join(directory, f"filling.{len(made)}")
@@ -206,13 +208,13 @@ def inodes(directory):
             os.unlink(path)
 
 
-def filling(directory):
+def filling(directory: str) -> Turns:
     """Keep a folder's file system full, also after others delete files; empty it at the end."""
     path = os.path.join(directory, "filling")
     with open(path, "wb", buffering=0) as file:
         try:
             while True:
-                counts = Counter()
+                counts: Counter[str] = Counter()
                 with contextlib.suppress(OSError):  # ENOSPC: full, as intended
                     while True:
                         counts["sent"] += file.write(bytes(1 << 16))

@@ -1,8 +1,4 @@
-"""Memory pressure: `python -m hil.campaigns.chaos.memory_hog MEBIBYTES PARENT`.
-
-Takes the memory and frees it, again and again. RLIMIT_AS limits the process. If memory runs out,
-the kernel kills this process first.
-"""
+"""Memory pressure: `python -m ...memory_hog MEBIBYTES PARENT`; killed first without memory."""
 
 import mmap
 import os
@@ -10,7 +6,7 @@ import resource
 import sys
 
 
-def main(size_MiB, parent):
+def main(size_MiB: int, parent: int) -> None:
     """Run until the parent process has ended."""
     size_bytes = size_MiB << 20
     limit_bytes = size_bytes + (512 << 20)  # the interpreter itself

@@ -3,17 +3,15 @@
 import contextlib
 import ctypes
 import os
+from collections.abc import Iterator
 
 INODES = 4096  # few, to be used up quickly
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 0x40000, 2
 LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 
-def private_mounts():
-    """Enter a new mount namespace, so that other processes do not see later mounts.
-
-    Returns None, or one line with the reason why it is not possible.
-    """
+def private_mounts() -> str | None:
+    """Enter a mount namespace that no other process sees. Returns None, or a line why it cannot."""
     try:
         _checked(LIBRARY.unshare(CLONE_NEWNS))
         _checked(LIBRARY.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
@@ -23,11 +21,8 @@ def private_mounts():
 
 
 @contextlib.contextmanager
-def small(path, size_MiB):
-    """Context with a tmpfs of that size at a folder. Raises OSError.
-
-    Files that are open at the end stay until they are closed.
-    """
+def small(path: str, size_MiB: int) -> Iterator[None]:
+    """A tmpfs of that size at a folder; open files outlast it. Raises OSError."""
     options = f"size={size_MiB}m,nr_inodes={INODES},mode=0700".encode()
     _checked(LIBRARY.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, options))
     try:
@@ -36,7 +31,7 @@ def small(path, size_MiB):
         _checked(LIBRARY.umount2(os.fsencode(path), MNT_DETACH))
 
 
-def _checked(result):
+def _checked(result: int) -> None:
     if result:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))

@@ -3,16 +3,19 @@
 import contextlib
 import os
 import subprocess
+from collections.abc import Iterator
+from typing import Any
 
 from controller.journal.ring import JournalReader
 from hil.campaigns import process
 from hil.campaigns.benchmarks.timing import hogs
+from hil.campaigns.chaos.stage import Stage
 
 READERS = 4
 
 
 @contextlib.contextmanager
-def memory(stage):
+def memory(stage: Stage) -> Iterator[None]:
     """Take and free a quarter of the free memory, again and again."""
     size_MiB = memory_MiB(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     hog = process.module("hil.campaigns.chaos.memory_hog", size_MiB, os.getpid())
@@ -25,16 +28,16 @@ def memory(stage):
     stage.note(not ended_early, f"{size_MiB} MiB taken, page by page, again and again")
 
 
-def memory_MiB(free_bytes):
+def memory_MiB(free_bytes: int) -> int:
     """Memory that is safe to take on this machine: a quarter of the free memory, at most 2 GiB."""
     return min(2048, free_bytes // 4 >> 20)
 
 
 @contextlib.contextmanager
-def readers(stage):
+def readers(stage: Stage) -> Iterator[None]:
     """Processes that map the journal and open the database again and again."""
     where = stage.directory, stage.state_directory
-    readers = [
+    readers: list[Any] = [
         process.module(
             "hil.campaigns.chaos.page_reader", *where, 0, stdout=subprocess.PIPE, text=True
         )
@@ -55,7 +58,7 @@ def readers(stage):
 
 
 @contextlib.contextmanager
-def cpu(stage):
+def cpu(stage: Stage) -> Iterator[None]:
     """Busy processes on every core."""
     with hogs() as words:
         yield
@@ -63,7 +66,7 @@ def cpu(stage):
 
 
 @contextlib.contextmanager
-def stalled_reader(stage):
+def stalled_reader(stage: Stage) -> Iterator[None]:
     """A reader that stops in the middle of the journal, continues later, and must lose nothing."""
     reader = JournalReader(os.path.join(stage.directory, "journal"))
     frames = reader.frames()

@@ -11,7 +11,7 @@ from controller.console import pages, watch
 from controller.journal.ring import JournalError
 
 
-def main(run_directory, state_directory, waits="20"):
+def main(run_directory: str, state_directory: str, waits: str = "20") -> None:
     """Read all pages again and again until the process is ended."""
     while True:
         try:

@@ -1,8 +1,7 @@
 """`firebreak record` with a wall clock that can step: `python -m ...shifted_clock FILE record ...`.
 
-FILE holds one i64: the error of the wall clock, us. The error is applied at the one place where the
-recorder reads the wall clock. The host's clock stays untouched, and a time namespace cannot shift
-CLOCK_REALTIME.
+FILE holds one i64: the error of the wall clock, us, where the recorder reads it. The host's clock
+stays untouched: a time namespace cannot shift CLOCK_REALTIME.
 """
 
 import mmap

@@ -4,34 +4,47 @@ import contextlib
 import os
 import signal
 import sqlite3
+import subprocess
+from collections.abc import Callable
+from typing import Any
 
 from controller.journal import snapshot
 from controller.run import loop_statistics, operator_client, operator_commands
+from hil.campaigns.chaos.companions import Companions
 from hil.engine.process_memory import memory_kB
+from hil.engine.rig import Rig
 
 POLL_S = 0.1
 
 
 class Stage:
-    """What a disturbance acts on; `notes`: its (ok, sentence)."""
+    """The rig and the processes of a disturbance; `notes`: its (ok, sentence)."""
 
-    def __init__(self, rig, companions, seed):
+    wait: Callable[[float], None]  # of the Course: wait(seconds), raises Over
+
+    def __init__(self, rig: Rig, companions: Companions, seed: int) -> None:
         """rig: started; companions: running."""
         self.rig, self.companions, self.seed = rig, companions, seed
         self.directory = rig.directory
         self.state_directory = os.path.join(rig.directory, "state")
-        self.notes, self.state = [], None
-        self.wait = None  # of the Course: wait(seconds), raises Over
+        self.notes: list[tuple[bool, str]] = []
+        self.state: str | None = None
 
-    def see(self, shown):
+    @property
+    def controller(self) -> "subprocess.Popen[bytes]":
+        """The controller's process."""
+        assert self.rig.controller is not None, "the rig is started"
+        return self.rig.controller
+
+    def see(self, shown: dict[str, Any]) -> None:
         """Take a view of the plant process, which has the state in the controller's journal."""
         self.state = shown.get("state", self.state)
 
-    def note(self, ok, sentence):
+    def note(self, ok: object, sentence: str) -> None:
         """Add a note about the disturbance."""
         self.notes.append((bool(ok), sentence))
 
-    def wait_for(self, condition, guard_s=60.0):
+    def wait_for(self, condition: Callable[[], bool], guard_s: float = 60.0) -> bool:
         """Wait until condition(), at most guard_s (a restart takes 10 s). Its last value."""
         for _ in range(round(guard_s / POLL_S)):
             if condition():
@@ -39,15 +52,15 @@ class Stage:
             self.wait(POLL_S)
         return condition()
 
-    def mark(self, name):
+    def mark(self, name: str) -> None:
         """Put a mark on the timeline of the plant process, which has the clock of the wires."""
         self.rig.send({"what": "mark", "name": name})
 
-    def act(self, what, **arguments):
+    def act(self, what: str, **arguments: object) -> None:
         """Apply an action of the scenarios now."""
         self.rig.send({"what": "act", "do": what, "arguments": arguments})
 
-    def runs_again(self):
+    def runs_again(self) -> tuple[bool, str]:
         """(ok, sentence): the cabinet runs again, if necessary after a reset with the key."""
         # the cause of a trip must be clear for 5 s
         if self.wait_for(lambda: self.state == "running", 6.0):
@@ -62,22 +75,22 @@ class Stage:
         ok = self.wait_for(lambda: self.state == "running")
         return ok, f"runs again after a reset with the key: {answer.words()}"
 
-    def _reset(self):
+    def _reset(self) -> Any:
         """command.Answer to a reset of the present causes."""
         with contextlib.closing(snapshot.read(os.path.join(self.directory, "journal"))) as seen:
             socket = os.path.join(self.directory, "command.sock")
             return operator_client.reset(socket, operator_commands.KEY_RESET, *seen.causes)
 
-    def counters(self):
+    def counters(self) -> dict[str, Any]:
         """{loop: bytes of loop.stats, memory_kB: private memory of the controller}."""
         return {
             "loop": loop_statistics.content(os.path.join(self.directory, "loop.stats")),
-            "memory_kB": memory_kB(self.rig.controller.pid)["anonymous"],
+            "memory_kB": memory_kB(self.controller.pid)["anonymous"],
         }
 
-    def signal_keeper(self, number):
+    def signal_keeper(self, number: int) -> None:
         """Send a signal to the controller's child process that stores the latches."""
-        for pid in map(int, _proc(self.rig.controller.pid, "children").split()):
+        for pid in map(int, _proc(self.controller.pid, "children").split()):
             descriptor = os.pidfd_open(pid)
             try:
                 if "controller.store.keeper" in _proc(pid, "cmdline"):
@@ -85,17 +98,17 @@ class Stage:
             finally:
                 os.close(descriptor)
 
-    def clock_notes(self):
+    def clock_notes(self) -> list[str]:
         """The recorder's notes about steps of the wall clock, oldest first."""
         return self._column("SELECT text FROM events WHERE kind = 'note' AND code = 'CLOCK'")
 
-    def recorded_gap_ms(self):
+    def recorded_gap_ms(self) -> int | None:
         """The longest time between two seconds of the history; None: fewer than two."""
         uptimes_ms = self._column("SELECT uptime_ms FROM seconds ORDER BY uptime_ms")
         gaps_ms = [after - before for before, after in zip(uptimes_ms, uptimes_ms[1:])]
         return max(gaps_ms, default=None)
 
-    def _column(self, query):
+    def _column(self, query: str) -> list[Any]:
         path = os.path.join(self.state_directory, "record.db")
         try:
             with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
@@ -104,7 +117,7 @@ class Stage:
             return []
 
 
-def _proc(pid, name):
+def _proc(pid: int, name: str) -> str:
     """A file of the main thread of a process."""
     with open(f"/proc/{pid}/task/{pid}/{name}", encoding="utf-8", errors="replace") as file:
         return file.read()

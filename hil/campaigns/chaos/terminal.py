@@ -6,7 +6,7 @@ import select
 import threading
 import tty
 
-from hil.campaigns.course import Background
+from hil.campaigns.course import Background, Turns
 
 READ_BYTES = 4096
 LOOK_S = 0.05
@@ -14,12 +14,9 @@ KEYS = b"0123456789?RAETKLnb \r\n\x1b[A\x03\x00\xff"
 
 
 class Terminal(Background):
-    """A pty; `slave_name` is the console's line.
+    """A pty (`slave_name`): reads the console's output while `reads` is set; sets `fresh`."""
 
-    The terminal reads the console's output while `reads` is set, and then sets `fresh`.
-    """
-
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(self._reading())
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
@@ -28,7 +25,7 @@ class Terminal(Background):
         self.reads, self.fresh = threading.Event(), threading.Event()
         self.reads.set()
 
-    def _reading(self):
+    def _reading(self) -> Turns:
         try:
             while True:
                 is_drawn = self.reads.is_set() and select.select([self._master], (), (), LOOK_S)[0]
@@ -40,14 +37,14 @@ class Terminal(Background):
             os.close(self._master)
             os.close(self._slave)
 
-    def type(self, keys):
+    def type(self, keys: bytes) -> int:
         """Type these bytes. Returns how many the line has taken."""
         try:
             return os.write(self._master, keys)
         except BlockingIOError:
             return 0
 
-    def works(self):
+    def works(self) -> tuple[bool, str]:
         """(ok, sentence): the console draws after a key."""
         self.fresh.clear()
         self.type(b"0")
@@ -55,7 +52,7 @@ class Terminal(Background):
         return self.fresh.wait(5.0), "the console draws its page"
 
 
-def typing(terminal, seed):
+def typing(terminal: Terminal, seed: int) -> Turns:
     """Turns of a course.Background: random keys, as fast as the line takes them."""
     draw = random.Random(seed)
     while True:

@@ -4,6 +4,13 @@ Two kinds of deviations are excused: those that were as large in the calm before
 machine itself (witness.py).
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from hil.campaigns.chaos.disturbances import Disturbance
+
+Figures = Mapping[str, Any]
+Sentence = tuple[bool, str]  # (ok, sentence)
 GROWTH_kB_MAX = 512
 # Timeouts of the receivers: set-point 4 s (an unchanged one is repeated every 2 s), heartbeat 5 s
 # (sent every second), coils 0.5 s, commands to racks 1 s. The limits are half of these, but above
@@ -11,12 +18,8 @@ GROWTH_kB_MAX = 512
 GAPS_ms_MAX = (("set-point", 2500), ("heartbeat", 2500), ("coils", 250), ("command", 500))
 
 
-def judged(figures, disturbance):
-    """[(ok, sentence)] of one Disturbance.
-
-    figures: {alive, state, trips: [stage], loop: {before, during, after}, gaps_ms: {name: {before,
-    during, after}}, stall_us, stalled_us, growth_kB, violations: [sentence]}.
-    """
+def judged(figures: Figures, disturbance: Disturbance) -> list[Sentence]:
+    """The sentences of one Disturbance. figures: of course.judged."""
     growth_kB, alive = figures["growth_kB"], figures["alive"]
     found = [
         (alive, "controller alive" if alive else "the controller has ended"),
@@ -32,7 +35,7 @@ def judged(figures, disturbance):
     return found + [(False, f"invariant broken: {line}") for line in figures["violations"]]
 
 
-def _trips(figures, right):
+def _trips(figures: Figures, right: tuple[str, ...]) -> Sentence:
     """Only expected stages may trip."""
     stages = sorted(set(figures["trips"]))
     wrong = [stage for stage in stages if stage not in right]
@@ -41,7 +44,7 @@ def _trips(figures, right):
     return True, f"tripped as expected: {', '.join(stages)}" if stages else "no trip"
 
 
-def _ticks(figures):
+def _ticks(figures: Figures) -> Sentence:
     """Ticks may be missed only by stalls of the machine, or as often as in the calm before."""
     before, during, after = (figures["loop"][phase] for phase in ("before", "during", "after"))
     lost = during["missed"] + after["missed"]
@@ -55,7 +58,7 @@ def _ticks(figures):
     )
 
 
-def _lateness(figures):
+def _lateness(figures: Figures) -> Sentence:
     """Lateness p99: up to a quarter of a tick, or four times the calm, or the machine's stalls."""
     before, during = (
         figures["loop"][phase]["lateness_us"]["p99"] for phase in ("before", "during")
@@ -67,15 +70,15 @@ def _lateness(figures):
     )
 
 
-def _stalled(figures, is_needed):
+def _stalled(figures: Figures, is_needed: object) -> str:
     """Text about the machine's stalls, if a figure passes only because of them."""
     stall_ms, stalled_ms = figures["stall_us"] / 1000, figures["stalled_us"] / 1000
     words = f" (the machine itself stalled: longest {stall_ms:.1f} ms, in all {stalled_ms:.0f} ms)"
     return words if is_needed else ""
 
 
-def _gaps(figures):
-    """[(ok, sentence)] for each output that was silent for too long, or one for all outputs."""
+def _gaps(figures: Figures) -> list[Sentence]:
+    """A sentence for each output that was silent for too long, or one for all outputs."""
     found = []
     for name, phases in figures["gaps_ms"].items():
         limit_ms = next(limit_ms for kind, limit_ms in GAPS_ms_MAX if name.startswith(kind))

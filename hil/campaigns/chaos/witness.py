@@ -1,9 +1,8 @@
 """Measures stalls of the machine itself: `python -m hil.campaigns.chaos.witness FILE CORE PARENT`.
 
-On each core a witness runs just above the controller's priority. Like the loop, it wakes and sends
-a byte through a pty, which an ordinary kernel thread carries. FILE holds two u64 per core, us: the
-largest lateness, and the sum of those above STALL_US; the campaign resets them to 0. A witness is
-bound to its core, because a stall of a virtual core delays only the processes on that core.
+On each core a witness runs just above the controller's priority, because a stall of a virtual core
+delays that core alone. Like the loop, it wakes and sends a byte through a pty. FILE holds two u64
+per core, us: the largest lateness, and the sum of those above STALL_US; the campaign resets them.
 """
 
 import mmap
@@ -20,7 +19,7 @@ STALLS = struct.Struct("<QQ")
 STALL_US = 5000  # a stall of the machine, by the design
 
 
-def watch(path, core, parent):
+def watch(path: str, core: int, parent: int) -> None:
     """Runs until the parent process has ended."""
     with open(path, "r+b") as file:
         shown = mmap.mmap(file.fileno(), 0)
@@ -35,11 +34,12 @@ def watch(path, core, parent):
         os.write(master, b"x")
         os.read(slave, 1)
         late_us = (time.monotonic_ns() - due_ns) // 1000
-        STALLS.pack_into(shown, at, *added(*STALLS.unpack_from(shown, at), late_us))
+        worst_us, sum_us = STALLS.unpack_from(shown, at)
+        STALLS.pack_into(shown, at, *added(worst_us, sum_us, late_us))
         due_ns += late_us * 1000 // PERIOD_NS * PERIOD_NS
 
 
-def added(worst_us, sum_us, late_us):
+def added(worst_us: int, sum_us: int, late_us: int) -> tuple[int, int]:
     """(worst, sum) after one more lateness."""
     return max(worst_us, late_us), sum_us + (late_us if late_us > STALL_US else 0)
 

@@ -1,15 +1,12 @@
-"""Bad hints as fast as the controller takes them, from a seed, with genuine hints between them.
-
-The attacker can write to the socket and has recorded genuine hints. Late and reordered hints, hints
-of another boot and hints against a role need the key. The forger has the key, so that it can act
-like an attacker who delays genuine datagrams.
-"""
+"""Bad hints from a seed, with genuine ones between. The forger has the key of its source."""
 
 import os
 import random
 import socket
 import struct
 from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from controller.core.base import hint_codes as h
 from controller.hints import hint_statistics, wire as w
@@ -20,19 +17,10 @@ from hil.engine.rig import RigError
 GENUINE_EVERY = 500
 GENUINE_W = 400_000
 SEND_S = 60  # guards against a hang; sending takes milliseconds
-TOLD = (
-    *hint_statistics.TOTALS,
-    "wrong_length",
-    "wrong_magic",
-    "unknown_source",
-    "hellos",
-    "unsent",
-)
-
-
+TOLD = *hint_statistics.TOTALS, "wrong_length", "wrong_magic", "unknown_source", "hellos", "unsent"
 SOURCE, LESSER = "site_ems", "scheduler"  # of the example site: roles grid_cap and request
 VALID_MS = 60_000
-NONSENSE = (
+NONSENSE: tuple[dict[str, int], ...] = (
     {"kind": 0},
     {"kind": 9},
     {"quantity": 7},
@@ -44,7 +32,9 @@ NONSENSE = (
 )
 
 
-def import_cap(nonce, sequence, sent_ms, value_W, source=SOURCE):
+def import_cap(
+    nonce: bytes, sequence: int, sent_ms: int, value_W: int, source: str = SOURCE
+) -> w.Hint:
     """A hint that caps the import from the grid."""
     return w.Hint(
         source, nonce, sequence, sent_ms, h.GRID_CAP, h.IMPORT_W_MAX, 0, value_W, VALID_MS
@@ -54,7 +44,7 @@ def import_cap(nonce, sequence, sent_ms, value_W, source=SOURCE):
 class Forger:
     """Makes bad datagrams of KINDS from a seed."""
 
-    def __init__(self, seed, keys):
+    def __init__(self, seed: int, keys: Mapping[str, bytes]) -> None:
         """keys: of the sources, by name."""
         self.random = random.Random(seed)
         self.keys = keys
@@ -62,21 +52,22 @@ class Forger:
         # It counts up, so that no hint is refused only because of its sequence.
         self.sequences = dict.fromkeys(keys, 0)
         # genuine datagrams as they went over the wire
-        self.recorded, self.recorded_sequence = [], 0
+        self.recorded: list[bytes] = []
+        self.recorded_sequence = 0
 
-    def note(self, welcome, genuine):
+    def note(self, welcome: w.Welcome, genuine: bytes) -> None:
         """Note overheard datagrams: the newest hello and the genuine hint after it."""
         self.nonce, self.uptime_ms = welcome.nonce, welcome.uptime_ms
         self.sequences[SOURCE] = welcome.sequence + 1
         self.recorded_sequence = self.sequences[SOURCE]
         self.recorded.append(genuine)
 
-    def make(self):
+    def make(self) -> tuple[str, bytes]:
         """(kind, datagram) of the next bad hint."""
         kind = self.random.choice(ORDER)
         return kind, KINDS[kind](self)
 
-    def hint(self, source=SOURCE, **changes):
+    def hint(self, source: str = SOURCE, **changes: Any) -> w.Hint:
         """The next hint of a source, valid except for the changes."""
         self.sequences[source] = sequence = self.sequences.get(source, 0) + 1
         plain = import_cap(
@@ -84,25 +75,25 @@ class Forger:
         )
         return plain._replace(**changes)
 
-    def signed(self, *source, **changes):
+    def signed(self, *source: str, **changes: Any) -> bytes:
         """The same as a datagram with the MAC of the source."""
         hint = self.hint(*source, **changes)
         return w.signed(hint, self.keys[hint.source])
 
 
-def _flipped_bit(forger):
+def _flipped_bit(forger: Forger) -> bytes:
     data = bytearray(forger.signed())
     bit = forger.random.randrange(8 * len(data))
     data[bit // 8] ^= 1 << bit % 8
     return bytes(data)
 
 
-def _garbage(forger):
+def _garbage(forger: Forger) -> bytes:
     sizes = (w.HINT.size, w.HELLO.size, forger.random.randrange(300))
     return forger.random.randbytes(forger.random.choice(sizes))
 
 
-KINDS = {
+KINDS: dict[str, Callable[[Forger], bytes]] = {
     "forged_mac": lambda forger: w.unsigned(forger.hint()) + forger.random.randbytes(32),
     "other_key": lambda forger: w.signed(forger.hint(), forger.keys[LESSER]),
     "flipped_bit": _flipped_bit,
@@ -129,18 +120,15 @@ KINDS = {
 ORDER = sorted(KINDS)
 
 
-def datagram_socket(send_s):
-    """A socket with an address for the controller's answers; send waits at most send_s.
-
-    Without `settimeout`, because that would make readers wait too.
-    """
+def datagram_socket(send_s: int) -> socket.socket:
+    """A socket with an address for answers; only sending waits, at most send_s."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     made.bind("")
     made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", send_s, 0))
     return made
 
 
-def drain(connection, size_bytes):
+def drain(connection: socket.socket, size_bytes: int) -> bytes:
     """A waiting datagram, or b"" without waiting."""
     try:
         return connection.recv(size_bytes, socket.MSG_DONTWAIT)
@@ -151,14 +139,15 @@ def drain(connection, size_bytes):
 class Attack:
     """Sends `count` bad datagrams with genuine ones between; `figures` after `run`."""
 
-    def __init__(self, directory, keys, count, seed):
+    def __init__(self, directory: str, keys: Mapping[str, bytes], count: int, seed: int) -> None:
         """directory: the controller's run directory."""
         self.directory, self.keys, self.count = directory, keys, count
         self.forger = Forger(seed, keys)
-        self.sent, self.replies = Counter(), Counter()
+        self.sent: Counter[str] = Counter()
+        self.replies: Counter[str] = Counter()
         self.genuine = self.genuine_taken = 0
 
-    def run(self):
+    def run(self) -> None:
         """Send all datagrams. RigError: the controller does not answer."""
         with HintClient(self.directory) as client, datagram_socket(SEND_S) as attacker:
             for number in range(self.count):
@@ -173,7 +162,7 @@ class Attack:
             self._send_genuine(client)  # the loop takes it after all the others
             self._count_replies(attacker)
 
-    def _send_genuine(self, client):
+    def _send_genuine(self, client: HintClient) -> None:
         welcome = client.hello(SOURCE)
         if welcome is None:
             raise RigError("the controller did not answer a hello under attack")
@@ -183,15 +172,22 @@ class Attack:
         self.genuine_taken += reply is not None and h.taken(reply.code)
         self.forger.note(welcome, w.signed(hint, self.keys[SOURCE]))
 
-    def _count_replies(self, attacker):
+    def _count_replies(self, attacker: socket.socket) -> None:
         """Count the replies; the controller answers only authentic hints."""
         while data := drain(attacker, 256):
             reply = w.reply_of(data)
             self.replies[h.label(reply.code) if reply else "hello"] += 1
 
-    def figures(self):
+    def statistics(self) -> dict[str, Any]:
+        """The controller's own counts of hints. Raises RigError."""
+        found = hint_statistics.read(os.path.join(self.directory, "hints.stats"))
+        if found is None:
+            raise RigError("the controller has no counts of hints")
+        return found
+
+    def figures(self) -> dict[str, Any]:
         """Counts of the sent hints and their results."""
-        hints = hint_statistics.read(os.path.join(self.directory, "hints.stats"))
+        hints = self.statistics()
         return {
             "sent": sum(self.sent.values()),
             "by_kind": dict(sorted(self.sent.items())),

@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from argparse import Namespace
+from typing import Any
 
 from controller.run import loop_statistics
 from hil.campaigns import course, order
@@ -23,21 +25,20 @@ OPTIONS |= {"--count": options.value(whole(1, COUNT_MAX), "NUMBER", "(%(default)
 class Course(course.Course):
     """A quiet phase, then the attack; `figures` afterwards."""
 
-    def __init__(self, rig, count, seed):
+    def __init__(self, rig: Rig, count: int, seed: int) -> None:
         super().__init__(rig)
         self._attack = Attack(rig.directory, rig.keys, count, seed)
-        self.figures = {}
+        self.figures: dict[str, Any] = {}
 
-    def _play(self):
+    def _play(self) -> None:
         stats = os.path.join(self.rig.directory, "loop.stats")
         socket = os.path.join(self.rig.directory, "hints.sock")
-        while not os.path.exists(socket) or loop_statistics.content(stats) is None:
+        while not os.path.exists(socket) or not (at_start := loop_statistics.content(stats)):
             self.wait(READY_S)
-        at_start = loop_statistics.content(stats)
         self.wait(QUIET_S)
-        before = loop_statistics.content(stats)
+        before = loop_statistics.content(stats) or at_start
         self._attack.run()
-        after = loop_statistics.content(stats)
+        after = loop_statistics.content(stats) or before
         self.figures = {
             **self._attack.figures(),
             "loop_quiet": loop_statistics.figures(before, at_start),
@@ -45,12 +46,8 @@ class Course(course.Course):
         }
 
 
-def main(arguments):
-    """Run the attack. Returns 0 if all bad hints were refused and all genuine accepted, else 1.
-
-    The report has the loop's lateness before and during the attack, because both depend on the
-    machine.
-    """
+def main(arguments: Namespace) -> int:
+    """Returns 0 if all bad hints were refused and all genuine ones accepted, else 1."""
     config = coverage.loaded(arguments.cabinet, is_virtual=False)
     with tempfile.TemporaryDirectory(prefix="firebreak-attack-") as directory:
         given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=directory)
@@ -70,7 +67,7 @@ def main(arguments):
     return report.finish(arguments, doc, lines(doc), ok)
 
 
-def lines(doc):
+def lines(doc: dict[str, Any]) -> list[str]:
     """The report as lines."""
     kinds = ", ".join(f"{count} {kind}" for kind, count in doc["by_kind"].items())
     return [
@@ -84,7 +81,7 @@ def lines(doc):
     ]
 
 
-def _loop(name, loop):
+def _loop(name: str, loop: dict[str, Any]) -> str:
     late = loop["lateness_us"]
     return (
         f"{name:10} {loop['ticks']} ticks, {loop['missed']} missed, {loop['late']} late; lateness "

@@ -1,3 +1,1 @@
-"""How surely the coded step at a start finds a grid meter the wrong way round, and how well it
-measures the path delay.
-"""
+"""The coded step at a start: does it find a reversed grid meter, and measure the path delay?"""

@@ -1,7 +1,4 @@
-"""`python -m hil meter-sign`: trials of the coded step by load, wiring and path.
-
-It shows how surely the step finds a reversed meter, and how well it measures the path delay.
-"""
+"""`python -m hil meter-sign`: trials of the coded step by load, wiring and path."""
 
 import statistics
 from argparse import Namespace

@@ -71,10 +71,7 @@ def _line(course: dict[str, Any]) -> str:
 
 
 def summary(played: list[dict[str, Any]], hours: float) -> dict[str, Any]:
-    """The courses; per condition and in all: hours, trips of each kind, upper bound of the rate.
-
-    The bound is the rate per 1000 cabinet-days that gives so few trips with 5 % probability.
-    """
+    """The courses; per condition and in all: hours, trips of each kind, 95 % bound of the rate."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for each in played:
         groups.setdefault(each["condition"], []).append(each)

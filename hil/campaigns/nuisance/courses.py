@@ -87,11 +87,7 @@ def run(course: Course) -> dict[str, Any]:
 
 
 def power_of(course: Course, config: Config) -> Callable[[float], Any]:
-    """t_s -> W; a file begins again at its end.
-
-    The power is as measured if the grid carries its peak and the peak is large enough for the
-    battery. Otherwise the power is scaled to a peak that fits the cabinet.
-    """
+    """t_s -> W, repeated; scaled where grid and battery do not fit the measured peak."""
     fits_W = peak_W(config)
     if course.file is None:
         return synthetic_load(course.seed, course.duration_s, fits_W, "training")

@@ -1,8 +1,4 @@
-"""One run with several outages, byte by byte in virtual time, and what each did to the load.
-
-The site has a transfer switch, and the converters of the cabinet can make the voltage of an island.
-The battery charges between two outages as load tracking likes it.
-"""
+"""One run with several outages, byte by byte in virtual time, and what each did to the load."""
 
 import random
 from collections.abc import Callable

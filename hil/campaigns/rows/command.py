@@ -2,19 +2,22 @@
 
 import argparse
 import difflib
+from collections.abc import Callable
+from typing import Any
 
 from controller.config import configuration
+from controller.config.configuration import Config
 from controller.sites import EXAMPLE
 from controller.system import realtime
 from hil.campaigns.rows import measured, page, play, verdict
-from hil.campaigns.rows.courses import COURSES
+from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import NOT_DONE, REAL as IN_REAL, Campaign, STEP_ms
-from hil.campaigns.rows.stopped import EVERY, STOPPED
+from hil.campaigns.rows.verdict import Row
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
 from hil.runner import options, report
-from hil.runner.cases import Runner, on_processes
+from hil.runner.cases import Engine, Runner, on_processes
 
 JOBS_MAX = 64
 MEASURED = "save the figures of these courses for the hazard log (safety/hazards/measured.json)"
@@ -22,10 +25,10 @@ REAL = "real processes and real time: the controller on ptys and a CAN server"
 DISARMED = "without the stage of each course: each must be found not met, or it proves nothing"
 
 
-def add(commands):
+def add(commands: Any) -> None:
     """Add the command to the subparsers."""
     words = "trip every stage of the matrix; check its effects and times"
-    own = {
+    own: options.Options = {
         "--only": {
             "metavar": "STAGE[,STAGE]",
             "action": "extend",
@@ -47,7 +50,7 @@ def add(commands):
     options.add(commands, "rows", words, main, options.JSON | options.SEED | own | options.KEPT)
 
 
-def main(arguments):
+def main(arguments: argparse.Namespace) -> int:
     """Returns 0 if every course is met (with --disarmed: none), else 1."""
     wanted = arguments.only or list(COURSES if arguments.disarmed else EVERY)
     refusal = _refusal(arguments, wanted)
@@ -57,7 +60,7 @@ def main(arguments):
     return _run(configuration.load(str(EXAMPLE)), arguments, wanted)
 
 
-def _refusal(arguments, wanted):
+def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
     """Refusal of options that exclude each other, or None."""
     if arguments.real and arguments.dask:
         return "--real: in real processes the courses run on this machine; leave --dask out"
@@ -76,8 +79,9 @@ def _refusal(arguments, wanted):
     return None
 
 
-def _run(config, arguments, wanted):
-    seed, not_done = arguments.seed, None
+def _run(config: Config, arguments: argparse.Namespace, wanted: list[str]) -> int:
+    seed = arguments.seed
+    not_done: dict[str, str] | None = None
     limits = Limits(config, STEP_ms) if arguments.real else Limits(config)
     if arguments.real:
         not_done = {label: NOT_DONE[label] for label in wanted if label in NOT_DONE}
@@ -103,34 +107,38 @@ def _run(config, arguments, wanted):
     return report.NOT_MET if wrong else report.MET
 
 
-def _rows(runner, arguments, labels, limits):
+def _rows(
+    runner: Runner, arguments: argparse.Namespace, labels: list[str], limits: Limits
+) -> list[Row]:
     """Rows in the order of the labels, each line printed as its course ends."""
+    engine: Engine = on_processes
+    row: Callable[[str], dict[str, Any]]
     if arguments.real:
         courses, campaign = IN_REAL, Campaign(limits, arguments.seed)
         ordered, row = campaign.ordered(labels), campaign.plain_row
         engine = campaign.on_threads
     else:
         realtime.freeze_collector()
-        courses, ordered, engine = EVERY, play.ordered(labels), on_processes
+        courses, ordered = EVERY, play.ordered(labels)
         shared = () if arguments.dask else labels
         row = play.work(limits, shared, arguments.disarmed, arguments.seed)
 
-    def line(found):
-        return page.line(verdict.Row.of(found, courses), limits)
+    def line(found: dict[str, Any]) -> str:
+        return page.line(Row.of(found, courses), limits)
 
     found = runner.play(ordered, row, line, engine=engine)
-    rows = [verdict.Row.of(each, courses) for each in found]
+    rows = [Row.of(each, courses) for each in found]
     return sorted(rows, key=lambda row: labels.index(row.course.label))
 
 
-def _is_wrong(row, limits, disarmed):
+def _is_wrong(row: Row, limits: Limits, disarmed: bool) -> bool:
     """True for "not met". If disarmed, True for "met", or if only the stage itself is missing."""
     if not disarmed:
         return not row.is_met
     return row.is_met or verdict.comes_anyway(row.course, row.result, limits, row.wanted)
 
 
-def _labels(text):
+def _labels(text: str) -> list[str]:
     labels = [label.strip() for label in text.split(",")]
     for label in labels:
         if label not in EVERY:

@@ -1,9 +1,11 @@
 """One course as data: the cause of a stage, and its circumstances. Actions are as in a scenario."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from hil import oracle
 from hil.campaigns.rows.inside import INSIDE
+from hil.plant.cabinet import CabinetPlant
 from safety import matrix as m
 
 STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
@@ -15,22 +17,22 @@ class Do(NamedTuple):
 
     at_s: float
     do: str
-    arguments: dict
+    arguments: dict[str, Any]
 
     @property
-    def is_inside(self):
+    def is_inside(self) -> bool:
         """True if the action works inside the controller, not over a wire."""
         return self.do in INSIDE
 
     @property
-    def words(self):
+    def words(self) -> str:
         """The action as text of the table."""
         values = [f"{key}={value}" for key, value in self.arguments.items()]
         later = f" after {self.at_s:g} s" if self.at_s else ""
         return " ".join([self.do, *values]) + later
 
 
-def do(action, at_s=0.0, /, **arguments):
+def do(action: str, at_s: float = 0.0, /, **arguments: Any) -> Do:
     """One Do."""
     return Do(at_s, action, arguments)
 
@@ -51,51 +53,51 @@ class Course(NamedTuple):
     """
 
     stage: str
-    cause: tuple
+    cause: tuple[Do, ...]
     power_kW: int = DISCHARGE_kW
-    at_start: tuple = ()
-    before: tuple = ()
+    at_start: tuple[Do, ...] = ()
+    before: tuple[Do, ...] = ()
     settle_s: float = 0.0
-    seen: object = None
-    armed: tuple = ()
+    seen: Callable[[CabinetPlant], bool] | None = None
+    armed: tuple[str, ...] = ()
     starts: bool = False
-    repair: tuple = ()
+    repair: tuple[Do, ...] = ()
     soc_pct: float = 55.0
     name: str = ""
-    alone: tuple = ()
+    alone: tuple[str, ...] = ()
     behind: bool = False
 
     @property
-    def label(self):
+    def label(self) -> str:
         """Name of the course in the table."""
         return self.name or self.stage
 
     @property
-    def asks(self):
+    def asks(self) -> set[str]:
         """Effects of the stage, in letters of the oracle."""
         return oracle.effects(self.stage)
 
-    def does(self, action):
+    def does(self, action: str) -> bool:
         """True if the cause contains this action."""
         return any(each.do == action for each in self.cause)
 
     @property
-    def is_inside(self):
+    def is_inside(self) -> bool:
         """True if the cause works inside the controller, not over a wire."""
         return any(each.is_inside for each in self.cause)
 
     @property
-    def is_stopped(self):
+    def is_stopped(self) -> bool:
         """True if the controller stays killed, so that only the wiring acts."""
         return self.does("controller_kill") and not self.does("controller_start")
 
     @property
-    def ends_s(self):
+    def ends_s(self) -> float:
         """Time of the last action of the cause."""
         return max(each.at_s for each in self.cause)
 
     @property
-    def how(self):
+    def how(self) -> str:
         """The cause as text: its actions and the actions before."""
         prepared = ", ".join(each.words for each in self.at_start + self.before)
         notes = [f"before: {prepared}"] if prepared else []

@@ -1,14 +1,15 @@
-"""The effects of a row in the plant, with their times.
+"""The effects of a row in the plant, with their times; the oracle demands them.
 
-The demanded effects come from the oracle, never from the controller's arrays or table. Two outputs
-have no wire: `maintenance` and `operator` inform a person. An inhibit of closing shows only when a
-start is requested.
+Two outputs have no wire: `maintenance` and `operator` inform a person. An inhibit of closing shows
+only when a start is requested.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from hil import oracle
 from hil.plant import bms, contactors
+from hil.plant.cabinet import CabinetPlant
 
 ZERO_SHARE = 0.01  # of rated power, as for the observer's `power_zero`
 DERATE_MARGIN_SHARE = 0.02  # of rated power: losses and error of the converter
@@ -21,7 +22,7 @@ PANEL, PRE_ALARM, SHUNT_TRIP, AUX_SHED = "fire panel", "pre-alarm", "shunt trip"
 class Coil(NamedTuple):
     """A relay: letters in the oracle, name in the plant, acting level, output."""
 
-    letters: set
+    letters: set[str]
     coil: str
     level: bool
     output: str
@@ -37,17 +38,18 @@ COILS = {
     SHUNT_TRIP: Coil({"T"}, "shunt_trip", True, "shunt_trip_on"),
     AUX_SHED: Coil({"A"}, "aux_load", False, "aux_load_ok"),
 }
+OTHERS = {ENABLE: {"S"}, POWER: {"S", "R"}, OPENED: {"Z", "I"}, CHARGE: {"ich"}, DISCHARGE: {"idc"}}
 OPENS = {"Z", "I", "I0"}  # letters of the effects that open contactors
 # Effects that are on or off. Limits are not here: they also follow from measured values.
 DISCRETE = (ENABLE, POWER, OPENED, *COILS)
 
 
-def demanded(stage_id):
+def demanded(stage_id: str) -> list[str]:
     """Names of a stage's demanded effects that the plant shows."""
     does = oracle.effects(stage_id)
     opens, moves = does & OPENS, not does & {"S", "R"}
     derates = [oracle.derate_pct(stage_id, way) for way in "cd"]
-    found = {
+    found: dict[str, object] = {
         ENABLE: opens or "S" in does,
         POWER: not moves,
         OPENED: opens,
@@ -59,19 +61,12 @@ def demanded(stage_id):
     return [name for name, is_demanded in found.items() if is_demanded]
 
 
-def letters(effect):
+def letters(effect: str) -> set[str]:
     """Letters of the oracle that cause an effect, for its time."""
-    own = {
-        ENABLE: {"S"},
-        POWER: {"S", "R"},
-        OPENED: {"Z", "I"},
-        CHARGE: {"ich"},
-        DISCHARGE: {"idc"},
-    }
-    return COILS[effect].letters if effect in COILS else own.get(effect, set())
+    return COILS[effect].letters if effect in COILS else OTHERS.get(effect, set())
 
 
-def shown(plant, stage_id):
+def shown(plant: CabinetPlant, stage_id: str) -> dict[str, bool]:
     """{name: True while the plant shows it} of all effects, with the derate of the stage."""
     rated_W = sum([pcs.rated_W for pcs in plant.pcs])
     power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
@@ -89,21 +84,18 @@ def shown(plant, stage_id):
     return found | {name: coils[each.coil] == each.level for name, each in COILS.items()}
 
 
-def _is_on_bus(rack):
+def _is_on_bus(rack: Any) -> bool:
     return rack.contactors.conducting or rack.contactors.state == contactors.PRECHARGE
 
 
-def asks_for_zero(names, power_kW):
+def asks_for_zero(names: Iterable[str], power_kW: float) -> bool:
     """True if one of these effects makes the power in this direction zero."""
     inhibit = DISCHARGE if power_kW > 0 else CHARGE
     return any([name in names for name in (ENABLE, OPENED, inhibit)])
 
 
-def racks_allow_none(plant, power_kW):
-    """True if a rack's limit allows no power in this direction, or will at the BMS's next update.
-
-    The controller may see the cells before the BMS updates its limit.
-    """
+def racks_allow_none(plant: CabinetPlant, power_kW: float) -> bool:
+    """A rack's limit allows no power in this direction, or will at the BMS's next update."""
     way = int(power_kW > 0)
     return any(
         [
@@ -116,14 +108,16 @@ def racks_allow_none(plant, power_kW):
 class Witness:
     """`since_us`: begin of each effect that shows now, else None."""
 
-    def __init__(self, plant, stage_id, now_us):
+    def __init__(self, plant: CabinetPlant, stage_id: str, now_us: int) -> None:
         self._plant, self._stage = plant, stage_id
         is_shown = shown(plant, stage_id)
-        self.since_us = {name: now_us if is_shown[name] else None for name in is_shown}
+        self.since_us: dict[str, int | None] = {
+            name: now_us if is_shown[name] else None for name in is_shown
+        }
         self.at_first = {name for name in is_shown if is_shown[name]}
-        self.unwanted = {}  # name: time of an effect that no active stage demanded
+        self.unwanted: dict[str, int] = {}  # time of an effect that no active stage demanded
 
-    def see(self, now_us, allowed):
+    def see(self, now_us: int, allowed: set[str]) -> None:
         """Sample the plant; allowed: demanded names of DISCRETE."""
         for name, is_shown in shown(self._plant, self._stage).items():
             if not is_shown:

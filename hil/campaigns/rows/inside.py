@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
 from controller.core.policies.meter_sign import REVERSED, UNDECIDED
 from controller.run.self_test import SelfTest
@@ -10,7 +12,7 @@ from safety import parameters as p
 COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating system reports them
 
 
-def flip_word(rig):
+def flip_word(rig: Any) -> None:
     """Flip a bit of the limit image in memory: of the wait for a fuse, not used in the course."""
     at = rig.config.image_map().cabinet + p.P_FUSE_WAIT_MS
     rig.controller.cabinet.core.kernel.image[at] ^= 1
@@ -19,17 +21,17 @@ def flip_word(rig):
 class _SelfTestOnRig(SelfTest):
     """The controller's self-test with the rig's time."""
 
-    def __init__(self, rig, zone):
+    def __init__(self, rig: Any, zone: str) -> None:
         """zone: file with the processor's temperature."""
         super().__init__(rig.controller.cabinet.core.kernel.state_blocks(), zones=zone)
         self._rig = rig
 
-    def step(self, monotonic_us=None, raw_us=None):
+    def step(self, monotonic_us: int | None = None, raw_us: int | None = None) -> None:
         """Run a slice; both clocks have the rig's time."""
         super().step(self._rig.now_us, self._rig.now_us)
 
 
-def watch_itself(rig):
+def watch_itself(rig: Any) -> None:
     """Start the self-test, with a cool processor."""
     rig.zone, path = tempfile.mkstemp(prefix="firebreak-zone-")
     os.write(rig.zone, COOL)
@@ -37,32 +39,34 @@ def watch_itself(rig):
     os.unlink(path)
 
 
-def change_program(rig):
+def change_program(rig: Any) -> None:
     """Change a constant of the kernel's function `in_range`, which only a start calls."""
     code = p.in_range.__code__
     p.in_range.__code__ = code.replace(co_consts=(*code.co_consts, 1))
 
 
-def hot_processor(rig):
+def hot_processor(rig: Any) -> None:
     """Let the operating system report a hot processor."""
     os.pwrite(rig.zone, HOT, 0)
 
 
-def forget_obligations(rig):
+def forget_obligations(rig: Any) -> None:
     """Remove the obligations, as with a wrong model of the connection."""
     rig.controller.cabinet.core.chain.obligations.add = lambda obligation: None
 
 
-def meter_50c(rig):
+def meter_50c(rig: Any) -> None:
     """End the test of the grid meter as undecided."""
     rig.controller.cabinet.core.functions["meter_sign"].out[0] = UNDECIDED
 
 
-def meter_50d(rig):
+def meter_50d(rig: Any) -> None:
     """End the test of the grid meter as reversed."""
     rig.controller.cabinet.core.functions["meter_sign"].out[0] = REVERSED
 
 
-_EACH = (flip_word, watch_itself, change_program, hot_processor, forget_obligations)
-_EACH += (meter_50c, meter_50d)
-INSIDE = {each.__name__: each for each in _EACH}
+_EACH = (
+    *(flip_word, watch_itself, change_program, hot_processor, forget_obligations),
+    *(meter_50c, meter_50d),
+)
+INSIDE: dict[str, Callable[[Any], None]] = {each.__name__: each for each in _EACH}

@@ -1,6 +1,8 @@
 """Checks the reset of a stage: the cause ends, then comes a remote reset, then one with the key."""
 
-from hil.campaigns.rows.course import do
+from typing import Any
+
+from hil.campaigns.rows.course import Course, Do, do
 from hil.campaigns.rows.start import apply
 from hil.scenarios import faults
 
@@ -9,14 +11,21 @@ ANSWER_S = 2.0
 RELEASES = {"estop_press": "estop_release", "estop_channel": "estop_release"}
 RELEASES |= {"contact": "contact_repair", "cool": "heat"}
 # values without a fault
-CALM = {"on": False, "open": False, "run": True, "reads": "true", "degC": 25.0, "rate_K_per_s": 0}
+CALM: dict[str, Any] = {
+    "on": False,
+    "open": False,
+    "run": True,
+    "reads": "true",
+    "degC": 25.0,
+    "rate_K_per_s": 0,
+}
 CALM |= {"kohm": 5000, "minutes": 600, "days": 365}
 ZERO = "lfl_pct ppm ppm_per_s offset_mV drop_mV over_s offset_V current_A bits count kW"
 CALM |= dict.fromkeys([*ZERO.split(), "ingress_g_per_s"], 0)
 BY_ITSELF, REMOTE, KEY, CLOSES = "by itself", "remote", "key", "closes"
 
 
-def undone(each):
+def undone(each: Do) -> Do | None:
     """The Do that ends the effect of an action, or None."""
     name = RELEASES.get(each.do, each.do)
     fields, own = faults.ACTIONS[name][0], each.arguments
@@ -27,9 +36,10 @@ def undone(each):
     return do(name, **kept | changed) if changed or name != each.do else None
 
 
-def freed(rig, course):
-    """{kind of reset: True if the stage is clear after it}, in order of time, and CLOSES: True if a
-    rack gets a close command before the first reset. Empty if the cause cannot be ended.
+def freed(rig: Any, course: Course) -> dict[str, bool]:
+    """{kind of reset: the stage is clear after it}, in order of time; {}: the cause cannot end.
+
+    CLOSES: a rack gets a close command before the first reset.
     """
     if any(each.do not in faults.ACTIONS for each in course.before + course.cause):
         return {}
@@ -48,6 +58,6 @@ def freed(rig, course):
     return found
 
 
-def _is_free_after(rig, course, duration_s):
+def _is_free_after(rig: Any, course: Course, duration_s: float) -> bool:
     rig.run(rig.now_us / 1e6 + duration_s)
     return course.stage not in [name.partition(".")[0] for name in rig.trips.active()]

@@ -1,15 +1,16 @@
 """Limits of each course: the shorter of the oracle's time and the site's time chain.
 
-The time chain is controller/config/time_chain.py without its assumptions about sensors: the lag of
-the plant's sensor is measured instead. In virtual time, times of the plant have the accuracy of one
-tick, times of a stage are exact. In real processes both have the accuracy of one step of the plant
-process.
+The chain has no assumptions about sensors: their lag is measured. In virtual time, times of the
+plant have the accuracy of one tick; in real processes all times have that of one step of the plant.
 """
 
+from collections.abc import Iterable, Sequence
+
 from controller.config import bus_times, time_chain
+from controller.config.configuration import Config
 from hil import oracle
 from hil.campaigns.rows import effects
-from hil.campaigns.rows.course import STAGES
+from hil.campaigns.rows.course import STAGES, Course, Do
 from safety import matrix as m
 
 PLANT_RAMP_MS = 100  # the simulated converter: rated power in 0.1 s
@@ -20,24 +21,21 @@ ORDER_MS = 100
 class Limits:
     """Limits of one site, in ms from the time when the sensor shows the cause."""
 
-    def __init__(self, config, step_ms=0):
+    def __init__(self, config: Config, step_ms: int = 0) -> None:
         """step_ms: step of the plant process; 0 in virtual time."""
         self.config, self.schedule = config, bus_times.schedule(config)
         self._seen_ms, self._sampled_ms = step_ms, step_ms or config.tick_ms
 
-    def decision_ms(self, stage_id):
+    def decision_ms(self, stage_id: str) -> int:
         """Latest time until the stage is active."""
         return self._decided_ms(stage_id) + self._seen_ms
 
-    def _decided_ms(self, stage_id):
+    def _decided_ms(self, stage_id: str) -> int:
         parts = [part for part in self._decision(stage_id) if not part.is_assumed]
         return min(oracle.decision_ms(stage_id), sum(part.time_ms for part in parts))
 
-    def earliest_ms(self, stage_id, cause):
-        """Earliest time of the stage: its debounce and its silence, less the accuracy of a step.
-
-        Silence counts from the last frame.
-        """
+    def earliest_ms(self, stage_id: str, cause: Iterable[Do]) -> int:
+        """Earliest time of the stage: debounce and silence since the last frame, less a step."""
         parts = {part.what: part.time_ms for part in self._decision(stage_id)}
         period_ms = self._period_ms(cause)
         debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
@@ -49,15 +47,12 @@ class Limits:
         found_ms = max(silence_ms - period_ms + debounce_ms, oracle.ROWS[stage_id].debounce_ms)
         return max(0, found_ms - self.config.tick_ms) - self._seen_ms
 
-    def permit_ms(self, stage_id):
+    def permit_ms(self, stage_id: str) -> int:
         """Latest time of the byte that drops the converter's permit."""
         return self._decided_ms(stage_id) + self._write_ms("pcs_enable_ok")
 
-    def effect_ms(self, course, effect):
-        """Latest time of an effect in the plant: by the time chain and by the oracle.
-
-        If the effect removes energy, the process safety time is a limit too.
-        """
+    def effect_ms(self, course: Course, effect: str) -> int:
+        """Latest time of an effect: by the time chain, the oracle, and the process safety time."""
         stage_id = course.stage
         limits_ms = [self._chain_ms(stage_id, effect)]
         acts_ms = oracle.acts_ms(stage_id, effects.letters(effect))
@@ -70,7 +65,7 @@ class Limits:
             return min(limits_ms) + self._connected_ms(effects.COILS[effect].output)
         return min(limits_ms)
 
-    def _chain_ms(self, stage_id, effect):
+    def _chain_ms(self, stage_id: str, effect: str) -> int:
         seen_ms = self._decided_ms(stage_id) + self._sampled_ms
         asks = oracle.effects(stage_id)
         if effect in effects.COILS:
@@ -84,20 +79,17 @@ class Limits:
         zero_ms += self.config.cabinet["ramp_to_zero_ms"] if "R" in asks else 0
         return zero_ms if effect == effects.POWER else self._opened_ms(stage_id, seen_ms, zero_ms)
 
-    def held_ms(self, stage_id, effect):
+    def held_ms(self, stage_id: str, effect: str) -> int:
         """Earliest time of an effect after its stage (the fan waits for the agent), or 0."""
         return max(0, self._held_ms(stage_id, effect) - self._seen_ms)
 
-    def _held_ms(self, stage_id, effect):
+    def _held_ms(self, stage_id: str, effect: str) -> int:
         """Hold-off of the fan for the agent, from the hazard analysis."""
         waits = (stage_id, effect) == ("3", effects.FAN)
         return self.config.cabinet["agent_hold_off_ms"] if waits else 0
 
-    def stopped_ms(self, course, wanted):
-        """{effect: (earliest, latest)} with the controller stopped.
-
-        Times count from the open contact; if the modules act, from the controller's end.
-        """
+    def stopped_ms(self, course: Course, wanted: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """{effect: (earliest, latest)} without the controller, from the open contact or its end."""
         tick_ms, lapse_ms = self.config.tick_ms, self.config.cabinet["permit_expiry_ms"]
         first_ms, last_ms = 0, time_chain.CONTACT_MS + tick_ms
         if effects.FAN in wanted:
@@ -108,16 +100,16 @@ class Limits:
             effects.OPENED: (first_ms + ORDER_MS, seen_ms + time_chain.OPENING_MS),
         }
 
-    def _coil_ms(self, stage_id, effect):
+    def _coil_ms(self, stage_id: str, effect: str) -> int:
         """Latest time of a coil. A coil with a hold-off comes with a periodic write."""
         held_ms = self._held_ms(stage_id, effect)
         stops = "S" in oracle.effects(stage_id)
         return held_ms + self._write_ms(effects.COILS[effect].output, bool(held_ms) or not stops)
 
-    def _decision(self, stage_id):
+    def _decision(self, stage_id: str) -> list[time_chain.Part]:
         return time_chain.decision(self.config, self.schedule, STAGES[stage_id])
 
-    def _opened_ms(self, stage_id, seen_ms, zero_ms):
+    def _opened_ms(self, stage_id: str, seen_ms: int, zero_ms: int) -> int:
         """Latest opening of the contactors; rows that wait for zero current wait for its report."""
         actuation_ms = self._write_ms("contactor_supply_ok") + time_chain.RELAY_MS
         waits_ms = time_chain.opening_ms(self.config, STAGES[stage_id])
@@ -127,10 +119,10 @@ class Limits:
         reported_ms = time_chain.ASSUMED_MS["BMS"] + bus_ms + self.config.tick_ms
         return zero_ms + reported_ms + actuation_ms + time_chain.OPENING_MS
 
-    def _write_ms(self, output, keeps=False):
+    def _write_ms(self, output: str, keeps: bool = False) -> int:
         return time_chain.write_ms(self.config, self.schedule, (output,), keeps)
 
-    def _connected_ms(self, output):
+    def _connected_ms(self, output: str) -> int:
         """Time until a module takes the first write of a controller that has just started.
 
         The time is one exchange in flight on its bus, a read of each module's inputs and of its
@@ -142,12 +134,12 @@ class Limits:
         in_flight_us = max([one.time_us for one in self.schedule[bus]])
         return -(-(in_flight_us + 2 * sum(reads_us)) // 1000) + self.config.tick_ms
 
-    def _setpoint_ms(self):
+    def _setpoint_ms(self) -> int:
         """Tick to the last byte of a set-point: exchange in flight, period, own time."""
         buses = {device.bus for device in self.config.devices if device.role == "pcs"}
         return -(-3 * max(one.time_us for bus in buses for one in self.schedule[bus]) // 1000)
 
-    def _period_ms(self, cause):
+    def _period_ms(self, cause: Iterable[Do]) -> int:
         """Longest age of the silenced device's last frame: its period; of a PCS, the slower."""
         names = {each.arguments.get("device") for each in cause}
         profiles = [device.profile for device in self.config.devices if device.name in names]

@@ -1,18 +1,19 @@
 """The figures of each course for the hazard log (safety/hazards/measured.json)."""
 
 import json
+from collections.abc import Iterable
+from typing import Any
 
 from controller.documents.hazard_log import MEASURED, numbers
 from hil.campaigns.rows import effects
 from hil.campaigns.rows.course import STAGES
-from hil.campaigns.rows.stopped import EVERY
+from hil.campaigns.rows.courses import EVERY
+from hil.campaigns.rows.verdict import Row
+from hil.campaigns.rows.watch import Result
 
 
-def figures(row):
-    """{stage, numbers, active_ms, off_ms, off, met} of a course.
-
-    Times count from the time when the sensor shows the cause. off: the last effect, energy first.
-    """
+def figures(row: Row) -> dict[str, Any]:
+    """Figures of a course, from the sensor on. off: the last effect, energy first."""
     result, stage = row.result, row.course.stage
     name, off_ms = _off(result)
     return {
@@ -25,7 +26,7 @@ def figures(row):
     }
 
 
-def _off(result):
+def _off(result: Result) -> tuple[str, float | None]:
     """(effect, ms from the cause): open contactors, or zero power, or the slowest effect."""
     for name in (effects.OPENED, effects.POWER):
         if name in result.since_ms:
@@ -35,12 +36,13 @@ def _off(result):
     return name, since_ms[name]
 
 
-def _since(result, time_ms):
+def _since(result: Result, time_ms: float | None) -> int | None:
     """ms since the sensor showed the cause; 0: present before the cause, None: missing."""
-    return None if None in (time_ms, result.lag_ms) else max(0, round(time_ms - result.lag_ms))
+    after_ms = result.counted_ms(time_ms)
+    return None if after_ms is None else max(0, round(after_ms))
 
 
-def keep(rows):
+def keep(rows: Iterable[Row]) -> None:
     """Update the figures of these courses in the file: one line each, in the order of EVERY."""
     kept = json.loads(MEASURED.read_text(encoding="ascii"))
     kept |= {row.course.label: figures(row) for row in rows}

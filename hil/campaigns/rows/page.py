@@ -1,15 +1,20 @@
 """The results as lines, as a Markdown page and as JSON."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 from hil.campaigns.rows import effects, verdict
 from hil.campaigns.rows.course import STAGES
+from hil.campaigns.rows.courses import EVERY
+from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import BESIDE
-from hil.campaigns.rows.stopped import EVERY
+from hil.campaigns.rows.verdict import Row
 from hil.results import template
 from hil.results.run_result import machine
 from safety import matrix as m
 
 
-def line(row, limits):
+def line(row: Row, limits: Limits) -> str:
     """One line of the terminal for a course."""
     since_ms, stage = row.result.since_ms, row.course.stage
     ending = "met" if row.is_met else "NOT MET: " + "; ".join(row.complaints)
@@ -22,7 +27,7 @@ def line(row, limits):
     return f"{row.course.label:11} active {active} s; {effects_seen}  {ending}"
 
 
-def page(rows, limits, not_done=None):
+def page(rows: list[Row], limits: Limits, not_done: dict[str, str] | None = None) -> str:
     """The Markdown page of all rows. not_done: {label: reason}, only of real processes."""
     rows = sorted(rows, key=lambda row: list(EVERY).index(row.course.label))
     plain = [row for row in rows if not row.course.is_stopped]
@@ -43,17 +48,16 @@ def page(rows, limits, not_done=None):
     )
 
 
-def _each(rows, words_of):
+def _each(rows: list[Row], words_of: Callable[[Row], Iterable[str]]) -> list[str]:
     """One line for each row with a text."""
     words = [(row.course.label, "; ".join(words_of(row))) for row in rows]
     return [f"- {label}: {own}" for label, own in words if own]
 
 
-def document(rows, limits, seed, not_done=None):
-    """The JSON document. not_done: {label: reason}, only of real processes.
-
-    In real processes, a course that is not met includes the observer's events.
-    """
+def document(
+    rows: list[Row], limits: Limits, seed: int, not_done: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """The JSON document. not_done: {label: reason}, only of real processes."""
     found = {
         "command": "rows",
         "seed": seed,
@@ -65,7 +69,7 @@ def document(rows, limits, seed, not_done=None):
     return found
 
 
-def _course(row, limits, is_real):
+def _course(row: Row, limits: Limits, is_real: bool) -> dict[str, Any]:
     seen = {"held_back": row.machine, "repeated": row.repeated} if is_real else {}
     return {
         "course": row.course.label,
@@ -76,13 +80,13 @@ def _course(row, limits, is_real):
         "met": row.is_met,
         "complaints": row.complaints,
         "limits_ms": _limits(row, limits),
-        **row.result.plain(),
+        **row.result._asdict(),
         **seen,
         **({"timeline": row.timeline} if is_real and not row.is_met else {}),
     }
 
 
-def _limits(row, limits):
+def _limits(row: Row, limits: Limits) -> dict[str, Any]:
     if row.course.is_stopped:
         return limits.stopped_ms(row.course, row.wanted)
     stage = row.course.stage
@@ -93,7 +97,7 @@ def _limits(row, limits):
     }
 
 
-def _cells(row, limits):
+def _cells(row: Row, limits: Limits) -> tuple[str, ...]:
     each, result = row.course, row.result
     stops = "S" in each.asks
     permit = _of(row, result.permit_ms, limits.permit_ms(each.stage)) if stops else "-"
@@ -114,20 +118,21 @@ def _cells(row, limits):
     )
 
 
-def _others(row, limits):
+def _others(row: Row, limits: Limits) -> str:
     """The slowest of the other effects, and all their names."""
     result, at_first = row.result, row.result.at_first
     own = (effects.ENABLE, effects.POWER, effects.OPENED)
     names = [name for name in row.wanted if name not in own]
-    since = {name: result.since_ms.get(name) for name in names if name not in at_first}
+    since = [(result.since_ms.get(name), name) for name in names if name not in at_first]
     listed = [name + " (before)" * (name in at_first) for name in names]
     words = ", ".join(listed + [name for name in result.after if name not in names])
-    if not since or None in since.values():
+    known = [(time_ms, name) for time_ms, name in since if time_ms is not None]
+    if not known or len(known) < len(since):
         return words or "-"
-    return f"{words}: {_effect(row, limits, max(since, key=since.get))}"
+    return f"{words}: {_effect(row, limits, max(known, key=lambda each: each[0])[1])}"
 
 
-def _effect(row, limits, name):
+def _effect(row: Row, limits: Limits, name: str) -> str:
     if name not in row.wanted:
         return "-"
     since_ms = row.result.since_ms.get(name)
@@ -136,7 +141,7 @@ def _effect(row, limits, name):
     return _of(row, since_ms, limits.effect_ms(row.course, name))
 
 
-def _wired(row, limits):
+def _wired(row: Row, limits: Limits) -> tuple[str, ...]:
     allowed = limits.stopped_ms(row.course, row.wanted)
     cells = [
         f"{_of(row, row.result.since_ms[name], allowed[name][0])} .. {_s(allowed[name][1])}"
@@ -147,11 +152,10 @@ def _wired(row, limits):
     return number, row.course.how, *cells[:3], ", ".join(others) or "-", met
 
 
-def _of(row, time_ms, limit_ms):
+def _of(row: Row, time_ms: float | None, limit_ms: float) -> str:
     """Measured / allowed, from the time when the sensor shows the cause."""
-    lag_ms = row.result.lag_ms
-    return f"{_s(None if None in (time_ms, lag_ms) else time_ms - lag_ms)} / {_s(limit_ms)}"
+    return f"{_s(row.result.counted_ms(time_ms))} / {_s(limit_ms)}"
 
 
-def _s(time_ms):
+def _s(time_ms: float | None) -> str:
     return "never" if time_ms is None else f"{time_ms / 1000:.2f}"

@@ -1,20 +1,22 @@
-"""A plant process that runs one course against the real controller; real.py's rig starts it.
-
-The course is that of virtual time; its steps are those of the plant process, in real time. The
-process reads the journal at every step, so times of a stage have the accuracy of one step.
-"""
+"""A plant process that runs one course against the real controller; real.py's rig starts it."""
 
 import contextlib
 import os
 import select
+import socket
 import sys
+from array import array
+from typing import Any
 
 from controller.run import loop_statistics
+from hil.campaigns.course import Over
 from hil.campaigns.rows import play, start
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import CHANNEL_B, REAL, STEP_ms
+from hil.campaigns.rows.watch import Result
 from hil.devices.channel_b import VirtualChannelB
 from hil.engine import plant_process, wired_cabinet
+from hil.plant.cabinet import CabinetPlant
 from hil.wires.pty_wire import PtyWire
 from hil.wires.virtual import NEVER
 
@@ -23,25 +25,21 @@ FIRST_TICK_S_MAX = 60.0  # from the start of a controller, on a busy machine
 
 
 class SecondChannel(PtyWire):
-    """Channel B and its line to the controller, full duplex and without a baud rate.
-
-    `device`: the VirtualChannelB, which has the faults.
-    """
+    """Channel B (`device`, which has the faults) and its line: full duplex, without a baud rate."""
 
     next_us = NEVER
 
-    def __init__(self, plant, image):
+    def __init__(self, plant: CabinetPlant, image: "array[int]") -> None:
         """image: the limit image of channel A."""
         super().__init__(115_200)
         self.device = VirtualChannelB(plant, image)
 
-    def service(self, now_us):
+    def service(self, now_us: int) -> None:
         """Read the controller's bytes."""
-        data = self.sent()
-        if data:
+        for data in self.sent():
             self.device.receive(data)
 
-    def step(self, now_us):
+    def step(self, now_us: int) -> None:
         """Do all due steps, and send."""
         self.device.advance(now_us)
         data = self.device.take()
@@ -49,40 +47,36 @@ class SecondChannel(PtyWire):
             self._write(data, now_us)
 
 
-class Over(Exception):
-    """The rig has ended the course, or the controller does not tick."""
-
-
 class SteppedRig:
     """The rig of a course: a plant process with steps in real time. A cause is on no tick."""
 
     tick_us = 0
 
-    def __init__(self, of):
+    def __init__(self, of: Any) -> None:
         """of: the PlantProcess."""
         self._process = of
         self.config, self.cabinet, self.plant = of.config, of.cabinet, of.cabinet.plant
         self.observer, self.trips, self.controller = of.observer, of.trips, of.controller
 
     @property
-    def now_us(self):
+    def now_us(self) -> int:
         """Time of the last step."""
         return self._process.last_us
 
     @property
-    def clockwork(self):
+    def clockwork(self) -> Any:
         """The clockwork of the actions."""
         return self._process.clockwork
 
     @clockwork.setter
-    def clockwork(self, clockwork):
+    def clockwork(self, clockwork: Any) -> Any:
         self._process.clockwork = clockwork
 
-    def world(self):
+    def world(self) -> Any:
         """The World of the actions."""
         return self._process.world
 
-    def step(self):
+    def step(self) -> None:
         """Serve the wires until the next step of the plant. Raises Over."""
         before_us = self.now_us
         while self.now_us == before_us:
@@ -91,7 +85,7 @@ class SteppedRig:
                 raise Over
         self._process.note_step(self.now_us - before_us)
 
-    def run(self, until_s):
+    def run(self, until_s: float) -> None:
         """Step until the time until_s."""
         while self.now_us < until_s * 1e6:
             self.step()
@@ -100,10 +94,12 @@ class SteppedRig:
 class CoursePlantProcess(plant_process.PlantProcess):
     """A plant process that plays one course, no scenario. `found`: its Result, None before."""
 
-    def __init__(self, order, connection):
+    def __init__(self, order: dict[str, Any], connection: socket.socket) -> None:
         super().__init__(order, connection)
         self.cabinet.plant.load = start.load_W
-        self.found = self.machine = self._second = None
+        self.found: Result | None = None
+        self.machine: dict[str, float] | None = None
+        self._second: SecondChannel | None = None
         self._step_us_max = self._own_steps = 0
         self._limits = Limits(self.config, STEP_ms)
         self._course = REAL[order["course"]]
@@ -118,19 +114,19 @@ class CoursePlantProcess(plant_process.PlantProcess):
         for each in self._course.at_start:
             start.apply(self._rig, each)
 
-    def _step(self, now_us):
+    def _step(self, now_us: int) -> None:
         if self._second is not None:
             self._second.step(now_us)
         super()._step(now_us)
 
-    def note_step(self, elapsed_us):
+    def note_step(self, elapsed_us: int) -> None:
         """Note the length of a step; a stall of the machine makes it long."""
         if self._own_steps:
             self._own_steps -= 1
         else:
             self._step_us_max = max(self._step_us_max, elapsed_us)
 
-    def _play(self):
+    def _play(self) -> None:
         with contextlib.suppress(Over):
             self._run_course()
         if self.recording:
@@ -138,7 +134,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
         while not self.ending:
             self.turn()
 
-    def _run_course(self):
+    def _run_course(self) -> None:
         each, rig = self._course, self._rig
         before = self.seen_ino
         if not each.starts:
@@ -153,27 +149,28 @@ class CoursePlantProcess(plant_process.PlantProcess):
         after = None if each.does("controller_stall") else self._loop_statistics()
         self.machine = machine(self._step_us_max, loop, after)
 
-    def _wait_for_first_tick(self):
+    def _wait_for_first_tick(self) -> None:
         while not self._has_ticked(None):
             self._rig.step()
             if self.last_us > FIRST_TICK_S_MAX * 1e6:
                 raise Over
 
-    def _has_ticked(self, before):
+    def _has_ticked(self, before: int | None) -> bool:
         """True after the first tick of a controller whose journal is a new file."""
-        return self.seen_ino != before and self.snapshot.sequence is not None
+        seen = self.snapshot
+        return self.seen_ino != before and seen is not None and seen.sequence is not None
 
-    def _follow(self, now_us):
+    def _follow(self, now_us: int) -> None:
         before = self.seen_ino
         super()._follow(now_us)
         # Mapping a journal takes long; that time does not count as a stall of the machine.
         if self.seen_ino != before:
             self._own_steps = 2
 
-    def _loop_statistics(self):
+    def _loop_statistics(self) -> bytes | None:
         return loop_statistics.content(os.path.join(self.order["run_dir"], "loop.stats"))
 
-    def _watch(self, now_us):
+    def _watch(self, now_us: int) -> None:
         """Follow journal and plant; record no rows, send no views."""
         self._follow(now_us)
         self.observer.sample(now_us, self.cabinet.plant)
@@ -181,23 +178,18 @@ class CoursePlantProcess(plant_process.PlantProcess):
             self.view_due_us = now_us + ALIVE_US
             self.send({"what": "view", "view": {}})
 
-    def _content(self):
-        found = self.found and self.found.plain()
+    def _content(self) -> dict[str, Any]:
         return {
             **super()._content(),
-            "course": found,
+            "course": self.found and self.found._asdict(),
             "machine": self.machine,
             "wanted": play.wanted(self._course, self.cabinet.devices),
         }
 
 
-def machine(step_us_max, before, after):
-    """Delays by the machine: longest step of this process, skipped or late ticks of the loop.
-
-    before, after: content of the loop's statistics; after: None if it is not valid. A restarted
-    controller counts from 0.
-    """
-    found = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
+def machine(step_us_max: int, before: bytes | None, after: bytes | None) -> dict[str, float]:
+    """Delays by the machine: longest step here, bad ticks of the loop (after: None: not valid)."""
+    found: dict[str, float] = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
     if after is None:
         return found
     figures = loop_statistics.figures

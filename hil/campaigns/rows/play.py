@@ -1,12 +1,15 @@
-"""Plays courses, each on a running cabinet until all demanded effects have come.
+"""Plays courses until all demanded effects have come, each in a process forked from its start."""
 
-Courses share starts: each course runs in a process forked from its start.
-"""
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from hil.campaigns.rows import effects, latch, start, verdict
+from hil.campaigns.rows.course import Course
+from hil.campaigns.rows.courses import EVERY
+from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.start import apply, ask
-from hil.campaigns.rows.stopped import EVERY
-from hil.campaigns.rows.watch import HOLD_S, LAG_S_MAX, Watch
+from hil.campaigns.rows.watch import HOLD_S, LAG_S_MAX, Result, Watch
+from hil.engine.simulate import VirtualRig
 
 TURNED_S = 22.0  # from 200 kW in one direction to 200 kW in the other
 ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
@@ -19,36 +22,39 @@ WIRED = (effects.ENABLE, effects.POWER, effects.OPENED)
 LAPSED = (*WIRED, effects.FAN, effects.RED_LAMP, effects.PANEL, effects.AUX_SHED)
 
 
-def ordered(labels):
+def ordered(labels: Sequence[str]) -> list[str]:
     """The long ones come first."""
     return [each for each in LONG if each in labels] + [each for each in labels if each not in LONG]
 
 
-def work(limits, labels, disarmed=False, seed=1):
+def work(
+    limits: Limits, labels: Sequence[str], disarmed: bool = False, seed: int = 1
+) -> Callable[[str], dict[str, Any]]:
     """Function of a label that plays it in a process of its own and gives its plain Row.
 
     labels: of the courses whose starts are shared; a course without one starts by itself.
     disarmed: each course runs with only its stage not armed.
     """
-    config, starts = limits.config, {}
+    config = limits.config
+    starts: dict[str, VirtualRig] = {}
     for each in [EVERY[label] for label in labels if not disarmed]:
         key = start.start_key(each)
         starts[key] = starts.get(key) or start.started(config, each, (), seed)
 
-    def row(label):
+    def row(label: str) -> dict[str, Any]:
         each = EVERY[label]
         rig = None if disarmed else starts.get(start.start_key(each))
         rig = rig or start.started(config, each, (each.stage,) if disarmed else (), seed)
         result = measured(rig, each, limits)
         if not (disarmed or each.is_stopped):
             result = result._replace(freed=latch.freed(rig, each))
-        must_come = tuple(wanted(each, rig.cabinet.devices))
+        must_come = wanted(each, rig.cabinet.devices)
         return verdict.judged(each, result, limits, must_come).plain()
 
     return row
 
 
-def measured(rig, course, limits):
+def measured(rig: Any, course: Course, limits: Limits) -> Result:
     """Run the course on a started rig; returns its Result."""
     for each in course.before:
         apply(rig, each)
@@ -69,20 +75,17 @@ def measured(rig, course, limits):
     return result if course.is_stopped else result._replace(after=_probed(rig, course))
 
 
-def slowest_s(course, limits):
+def slowest_s(course: Course, limits: Limits) -> float:
     """Time to wait for the slowest effect after the sensor shows the cause."""
     names = (effects.OPENED, effects.CHARGE, *effects.COILS)
     return 2 * HOLD_S + max(limits.effect_ms(course, name) for name in names) / 1000
 
 
-def wanted(course, devices):
-    """Effects that must come: the stage's, without those that a silenced module would energise.
-
-    With the controller stopped: effects of the wiring or of the modules.
-    """
+def wanted(course: Course, devices: Mapping[str, Any]) -> Sequence[str]:
+    """Effects that must come: not those of a silenced module; when stopped, of the wiring."""
     if course.is_stopped:
         return LAPSED if course.stage == "44c" else WIRED
-    dead = set()
+    dead: set[str] = set()
     for each in course.cause:
         if each.arguments.get("fault") == "silent":
             dead.update(getattr(devices.get(each.arguments["device"]), "coil_names", ()))
@@ -90,13 +93,13 @@ def wanted(course, devices):
     return [name for name in effects.demanded(course.stage) if name not in energised]
 
 
-def _probed(rig, course):
+def _probed(rig: Any, course: Course) -> dict[str, bool]:
     """{effect: True if it holds}: request the other direction, then a stop and a new start.
 
     After a restart, the modules' expiry has had the effects already. There the controller must not
     start by itself.
     """
-    found = {}
+    found: dict[str, bool] = {}
     limited = [name for name in effects.demanded(course.stage) if name in effects.LIMITED]
     if limited and not course.starts:
         ask(rig, -course.power_kW, TURNED_S)
@@ -115,7 +118,7 @@ def _probed(rig, course):
     return found
 
 
-def _stays_open(rig):
+def _stays_open(rig: Any) -> bool:
     """True if no rack gets a close command in the time of a start."""
     before = len(rig.observer.timeline)
     rig.run(rig.now_us / 1e6 + ASKED_S)

@@ -1,9 +1,7 @@
-"""The courses in real processes: one Rig per course, several at a time.
+"""The courses in real processes: one Rig per course, several at a time, each in a thread.
 
-A course is repeated if the machine stalled. A thread waits for each rig; each course has a
-controller and a plant process. An interruption ends every running course in order. No configuration
-can disarm a required row. So if a course has `alone` stages in virtual time, only the time of its
-own stage is proven here.
+A course is repeated if the machine stalled. No configuration can disarm a required row: if a course
+has `alone` stages in virtual time, only the time of its own stage is proven here.
 """
 
 import contextlib
@@ -12,19 +10,24 @@ import pathlib
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any
 
-from controller.config.configuration import load
+from controller.config.configuration import Config, load
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import read
 from controller.sites import FOLDER as SITES
 from hil.campaigns import order as orders
 from hil.campaigns.rows import play, start
-from hil.campaigns.rows.stopped import EVERY
+from hil.campaigns.rows.course import Course
+from hil.campaigns.rows.courses import EVERY
+from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.verdict import Row, judged
 from hil.campaigns.rows.watch import Result
 from hil.engine import wired_cabinet
 from hil.engine.rig import Rig, RigError
+from hil.runner.cases import Results, Work
 
 STEP_ms = wired_cabinet.STEP_US // 1000
 STALL_ms = 40  # a longer step of the plant process (two ticks) is a stall of the machine
@@ -44,26 +47,26 @@ WHY_NOT = {
     "hot_processor": "the operating system reports the temperature of the real machine",
 }
 # A hazard analysis that demands the derate arms 46b. Row 51 has another site.
-CABINET_MORE = {("46b",): "[hma]\nnoc_derate = true\n"}
+CABINET_MORE: dict[tuple[str, ...], str] = {("46b",): "[hma]\nnoc_derate = true\n"}
 
 
 # In virtual time these disarm row 55.
 ROW_55_FIRST = dict.fromkeys(("35a", "35b"), "row 55 trips first: only one source reports it")
 
 
-def _why_not(course):
+def _why_not(course: Course) -> str | None:
     if course.label in ROW_55_FIRST:
         return ROW_55_FIRST[course.label]
     inside = [each.do for each in course.before + course.cause if each.is_inside]
     return f"inside the controller: {WHY_NOT[inside[-1]]}" if inside else None
 
 
-NOT_DONE = {label: _why_not(each) for label, each in EVERY.items() if _why_not(each)}
+NOT_DONE = {label: why for label, each in EVERY.items() if (why := _why_not(each))}
 REAL = {label: each._replace(alone=()) for label, each in EVERY.items() if label not in NOT_DONE}
 BESIDE = {label: EVERY[label].alone for label in REAL if EVERY[label].alone}
 
 
-def site(directory):
+def site(directory: str) -> dict[str, str]:
     """Part of an order: a copy of the example site with channel B, in this directory."""
     folder = pathlib.Path(directory, "sites")
     shutil.copytree(SITES, folder)
@@ -78,7 +81,7 @@ def site(directory):
 class CourseRig(Rig):
     """The rig of one course."""
 
-    def __init__(self, config, each, seed, directory):
+    def __init__(self, config: Config, each: Course, seed: int, directory: str) -> None:
         order = orders.made(
             config,
             1.0,  # of a load that start.py replaces
@@ -95,23 +98,26 @@ class CourseRig(Rig):
         super().__init__(order, None, config)
         self.may_be_killed = each.does("controller_kill")
 
-    def _whole(self, shown):
+    def _whole(self, shown: Any) -> Any:
         return shown
 
-    def _do_hint(self, message):
-        if self.controller.poll() is None:  # a killed controller takes no hint
+    def _do_hint(self, message: dict[str, Any]) -> None:
+        if not self._is_dead():  # a killed controller takes no hint
             super()._do_hint(message)
 
-    def _command(self, give):
+    def _command(self, give: Callable[[str], Any]) -> None:
         """Send an operator's command; a controller that has just started must tick first."""
         waiting = threading.Event()
         for _ in range(ASKS_MAX):
-            if self.controller.poll() is not None or self._has_ticked():
+            if self._is_dead() or self._has_ticked():
                 break
             waiting.wait(ASK_AGAIN_S)
         super()._command(give)
 
-    def _has_ticked(self):
+    def _is_dead(self) -> bool:
+        return self.controller is None or self.controller.poll() is not None
+
+    def _has_ticked(self) -> bool:
         try:
             read(os.path.join(self.directory, "journal")).close()
         except (OSError, JournalError):
@@ -122,21 +128,22 @@ class CourseRig(Rig):
 class Campaign:
     """Runs courses; prints a line about each repeated one."""
 
-    def __init__(self, limits, seed):
+    def __init__(self, limits: Limits, seed: int) -> None:
         self._limits, self._seed = limits, seed
-        self._running, self._interrupted = set(), False
+        self._running: set[Rig] = set()
+        self._interrupted = False
 
-    def ordered(self, labels):
+    def ordered(self, labels: Sequence[str]) -> list[str]:
         """The longest come first."""
         return sorted(labels, key=lambda label: -duration_s(REAL[label], self._limits))
 
-    def plain_row(self, label):
+    def plain_row(self, label: str) -> dict[str, Any]:
         """The plain Row of a course, after repetitions. RigError: its rig did not start."""
         return self.row(label).plain()
 
-    def row(self, label):
+    def row(self, label: str) -> Row:
         """The Row of a course, after repetitions."""
-        repeated = []
+        repeated: list[str] = []
         while True:
             row = self._attempt(label)
             stalled = stall(row.machine)
@@ -146,7 +153,7 @@ class Campaign:
             repeated.append(f"repeated because the machine stalled: {stalled}; seen: {seen}")
             print(f"{label:11} {repeated[-1]}", flush=True)
 
-    def on_threads(self, labels, work, workers):
+    def on_threads(self, labels: Sequence[str], work: Work, workers: int) -> Results:
         """Yield (place, work(label)) as they end: an engine of the runner."""
         pool = ThreadPoolExecutor(workers)
         try:
@@ -161,7 +168,7 @@ class Campaign:
                     rig.send(FINISH)
             pool.shutdown()
 
-    def _attempt(self, label):
+    def _attempt(self, label: str) -> Row:
         with tempfile.TemporaryDirectory(prefix="firebreak-rows-") as directory:
             rig = CourseRig(self._limits.config, REAL[label], self._seed, directory)
             try:
@@ -180,29 +187,29 @@ class Campaign:
             return ended(label, orders.recorded(directory), self._limits)
 
 
-def duration_s(each, limits):
+def duration_s(each: Course, limits: Limits) -> float:
     """Shortest duration of a course, for the order of begin."""
     started_s = start.start_duration_s(each) + each.settle_s + each.ends_s
     return started_s if each.is_stopped else started_s + limits.decision_ms(each.stage) / 1000
 
 
-def ended(label, content, limits):
-    """Row from the recording of the plant process, whose file has lists for sets and tuples."""
+def ended(label: str, content: dict[str, Any], limits: Limits) -> Row:
+    """The Row from the recording of the plant process."""
     found = content["course"]
     if found is None:
         return ended_early(label, "the controller made no tick, or the course was interrupted")
     seen = {name: content[name] for name in ("machine", "timeline")}
-    return judged(REAL[label], Result.of(found), limits, tuple(content["wanted"]), **seen)
+    return judged(REAL[label], Result(**found), limits, content["wanted"], **seen)
 
 
-def ended_early(label, why):
+def ended_early(label: str, why: str) -> Row:
     """Row of a course that ended without a result."""
-    wanted = tuple(play.wanted(REAL[label], {}))
-    nothing = Result(label, None, None, None, dict.fromkeys(wanted), set(), {}, {}, [], [])
+    wanted = play.wanted(REAL[label], {})
+    nothing = Result(label, None, None, None, dict.fromkeys(wanted), [], {}, {}, [], [])
     return Row(REAL[label], nothing, wanted, [why])
 
 
-def stall(machine):
+def stall(machine: Mapping[str, float]) -> str:
     """Text of the delays by the machine; empty: none."""
     step_ms, bad_ticks = machine.get("step_ms_max", 0), machine.get("bad_ticks", 0)
     words = [f"the plant process for {step_ms:g} ms"] if step_ms > STALL_ms else []

@@ -1,68 +1,87 @@
-"""Conditions of the plant: its sensor shows the cause of a course."""
+"""Conditions of the plant: its sensor shows the cause of a course. `courses.toml` names them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hil.plant import contactors
+from hil.plant.cabinet import CabinetPlant
+from hil.plant.relays import LFL_RELAY_PCT
+from safety import permit
+
+Condition = Callable[[CabinetPlant], bool]
 
 
-def hotter(degC):
-    """The hottest module of rack 1 reads at least degC."""
-    return lambda plant: round(max(plant.racks[0].temperatures_degC), 1) >= degC
-
-
-def air(degC):
-    """The air in the cabinet has at least degC."""
-    return lambda plant: round(plant.air_degC, 1) >= degC
-
-
-def gas(lfl_pct):
-    """Gas detector 1 reads at least lfl_pct."""
-    return lambda plant: round(plant.gas_lfl_pct[0], 1) >= lfl_pct
-
-
-def vapour(count):
-    """Vapour: at least `count` off-gas sensors read 20 ppm."""
-    return lambda plant: sum(round(ppm) >= 20 for ppm in plant.offgas_ppm) >= count
-
-
-def toxic(ppm):
-    """A head of toxic gas reads at least ppm."""
-    return lambda plant: max(round(each) for each in plant.toxic_ppm) >= ppm
-
-
-def suspicious(plant):
+def _suspicious(plant: CabinetPlant) -> bool:
     """Two signs add up to the threshold of row 53."""
     signs = round(max(plant.offgas_ppm)) * 5, round(max(plant.toxic_ppm)) * 2
     return sum(signs) >= 100 and min(signs) >= 25
 
 
-def opened(contact):
-    """A contact of the plant is open."""
-    return lambda plant: not plant.contacts[contact]
+# Each reads its sensor in the resolution of the wire; the words after its name are its arguments.
+PLAIN: dict[str, Callable[..., Any]] = {
+    "module": lambda plant, degC: round(max(plant.racks[0].temperatures_degC), 1) >= degC,
+    "cell_below": lambda plant, cell_V: plant.racks[0].cell_voltage_V_min < cell_V,
+    "air": lambda plant, degC: round(plant.air_degC, 1) >= degC,
+    "humidity": lambda plant, permille: plant.humidity_permille >= permille,
+    "smoke": lambda plant: plant.air.smoke[0],
+    "no_airflow": lambda plant: not plant.air.airflow,
+    "louvre_closed": lambda plant: not plant.air.louvre_open,
+    "gas": lambda plant, lfl_pct: round(plant.gas_lfl_pct[0], 1) >= lfl_pct,
+    "vapour": lambda plant, count: sum(round(ppm) >= 20 for ppm in plant.offgas_ppm) >= count,
+    "toxic": lambda plant, ppm: max(round(each) for each in plant.toxic_ppm) >= ppm,
+    "suspicious": _suspicious,
+    "opened": lambda plant, contact: not plant.contacts[contact],
+    "supply_off": lambda plant: not plant.relays.coils["contactor_supply"],
+    "gas_relay": lambda plant: plant.gas_lfl_pct[0] >= LFL_RELAY_PCT,
+    "voltage_relay": lambda plant: not plant.relays.cell_voltage_closed,
+}
 
 
-def supply_off(plant):
-    """The supply of the contactors is withdrawn."""
-    return not plant.relays.coils["contactor_supply"]
-
-
-def third_time(condition, after_ms=0):
+class _ThirdTime:
     """after_ms have passed since the condition became true for the third time; call every tick."""
-    times_us, was = [], False
 
-    def is_over(plant):
-        nonlocal was
-        is_so = condition(plant)
-        if is_so and not was:
-            times_us.append(plant.now_us)
-        was = is_so
-        return len(times_us) >= 3 and plant.now_us - times_us[2] >= after_ms * 1000
+    def __init__(self, condition: Condition, after_ms: int = 0) -> None:
+        self._condition, self._after_us = condition, after_ms * 1000
+        self._times_us: list[int] = []
+        self._was = False
 
-    return is_over
+    def __call__(self, plant: CabinetPlant) -> bool:
+        is_so = self._condition(plant)
+        if is_so and not self._was:
+            self._times_us.append(plant.now_us)
+        self._was = is_so
+        third_us = self._times_us[2:3]
+        return bool(third_us) and plant.now_us - third_us[0] >= self._after_us
 
 
-def moved(current_A):
+class _Moved:
     """The converter's DC current has changed by current_A since the first call."""
-    began = []
 
-    def has_moved(plant):
-        began.append(plant.pcs[0].dc_current_A)
-        return abs(began[-1] - began[0]) > current_A
+    def __init__(self, current_A: float) -> None:
+        self._current_A = current_A
+        self._first_A: float | None = None
 
-    return has_moved
+    def __call__(self, plant: CabinetPlant) -> bool:
+        now_A = plant.pcs[0].dc_current_A
+        if self._first_A is None:
+            self._first_A = now_A
+        return abs(now_A - self._first_A) > self._current_A
+
+
+# Each keeps what it saw before.
+KEEPING: dict[str, Callable[..., Condition]] = {
+    "third_fault": lambda: _ThirdTime(
+        lambda plant: plant.racks[0].contactors.state == contactors.FAULT
+    ),
+    "third_supply": lambda: _ThirdTime(
+        lambda plant: plant.relays.coils["contactor_supply"], permit.RELAY_MS
+    ),
+    "moved": _Moved,
+}
+
+
+def condition(name: str, *given: Any) -> Condition:
+    """The condition of this name."""
+    if name in KEEPING:
+        return KEEPING[name](*given)
+    return lambda plant: PLAIN[name](plant, *given)

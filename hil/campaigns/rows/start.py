@@ -4,9 +4,13 @@ A rig is a VirtualRig, or the SteppedRig of plant_watch.py.
 """
 
 import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from controller.config.configuration import Config
 from controller.config.topology import Bus
 from controller.forms import reading
+from hil.campaigns.rows.course import Course, Do
 from hil.campaigns.rows.inside import INSIDE
 from hil.engine.simulate import VirtualRig
 from hil.scenarios import faults, scenario
@@ -25,11 +29,8 @@ SECOND_CHANNEL = "51"
 CHANNEL_B = Bus("channel_b", "channel", "", "", 0, "/dev/null", 115_200, "8N1")
 
 
-def armed(config, more, less):
-    """The configuration with the stages `more` armed and `less` disarmed, for every instance.
-
-    If row 51 is armed, the configuration has channel B, unlike the example site.
-    """
+def armed(config: Config, more: Iterable[str], less: Sequence[str]) -> Config:
+    """The configuration with `more` armed and `less` disarmed; row 51 has channel B."""
     image = config.safety_image[:]
     scopes = ((m.CABINET, 1), (m.UNIT, config.units), (m.RACK, config.racks))
     stages = [
@@ -46,13 +47,15 @@ def armed(config, more, less):
     return dataclasses.replace(config, safety_image=image, topology=topology)
 
 
-def start_key(course):
+def start_key(course: Course) -> str:
     """Courses with the same key share a start."""
     fields = ("power_kW", "at_start", "armed", "alone", "starts", "soc_pct")
     return str([getattr(course, name) for name in fields])
 
 
-def started(config, course, less=(), seed=1):
+def started(
+    config: Config, course: Course, less: tuple[str, ...] = (), seed: int = 1
+) -> VirtualRig:
     """A VirtualRig whose cabinet runs at the course's power; less: disarmed stages."""
     armed_here = armed(config, course.armed, less + course.alone)
     rig = VirtualRig(armed_here, load_W, seed, (), {"soc": course.soc_pct / 100})
@@ -63,26 +66,28 @@ def started(config, course, less=(), seed=1):
     return rig
 
 
-def load_W(t_s):
+def load_W(t_s: float) -> float:
     """The constant load."""
     return LOAD_W
 
 
-def bring_up(rig, course):
+def bring_up(rig: Any, course: Course) -> None:
     """Run from the controller's first tick until the cabinet has the course's power."""
     begin_s, start_s = rig.now_us / 1e6, start_duration_s(course)
     ask(rig, course.power_kW, start_s, wait_s=SETTLED_S)
     rig.run(begin_s + start_s)
 
 
-def start_duration_s(course):
+def start_duration_s(course: Course) -> float:
     """Time until the course's power flows; 0 for a course that is the start itself."""
     if course.starts:
         return 0.0
     return START_S if abs(course.power_kW) > 100 else GENTLE_START_S
 
 
-def ask(rig, power_kW, duration_s, causes=(), wait_s=0.0):
+def ask(
+    rig: Any, power_kW: float, duration_s: float, causes: Iterable[Do] = (), wait_s: float = 0.0
+) -> None:
     """Request power from wait_s on for duration_s, and apply the causes at their times."""
     from_s = rig.now_us / 1e6 + wait_s
     request = REQUEST | {"value_W": power_kW * 1000}
@@ -97,11 +102,11 @@ def ask(rig, power_kW, duration_s, causes=(), wait_s=0.0):
     rig.clockwork = faults.Clockwork(actions, rig.world(), rig.observer.mark)
 
 
-def _arguments(each):
+def _arguments(each: Do) -> dict[str, Any]:
     return reading.read("rows", (each.do,), each.arguments, faults.ACTIONS[each.do][0])
 
 
-def apply(rig, each):
+def apply(rig: Any, each: Do) -> None:
     """Apply the action now."""
     if each.do in INSIDE:
         INSIDE[each.do](rig)

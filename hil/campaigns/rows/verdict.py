@@ -1,9 +1,12 @@
 """Judges the result of a course by the oracle and the site's time chain: one line per deviation."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from hil import oracle
 from hil.campaigns.rows import effects, latch
+from hil.campaigns.rows.course import Course
+from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.watch import Result
 
 HOLDS_OPEN = effects.OPENS | {"N"}
@@ -13,50 +16,50 @@ OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
 class Row(NamedTuple):
     """One ended course: the Course, its Result, demanded effects, deviations.
 
-    In real processes also: delays by the machine, the observer's events, a line per earlier
-    attempt.
+    In real processes also: delays by the machine, observer's events, a line per earlier attempt.
     """
 
-    course: object
-    result: object
-    wanted: tuple
-    complaints: list
-    machine: dict = {}
-    timeline: list = []
-    repeated: tuple = ()
+    course: Course
+    result: Result
+    wanted: Sequence[str]
+    complaints: list[str]
+    machine: Mapping[str, float] = {}
+    timeline: Sequence[Any] = ()
+    repeated: Sequence[str] = ()
 
     @property
-    def is_met(self):
+    def is_met(self) -> bool:
         """True without deviations."""
         return not self.complaints
 
-    def plain(self):
+    def plain(self) -> dict[str, Any]:
         """The Row as JSON can write it."""
-        return {**self._asdict(), "course": self.course.label, "result": self.result.plain()}
+        return {**self._asdict(), "course": self.course.label, "result": self.result._asdict()}
 
     @classmethod
-    def of(cls, found, courses):
+    def of(cls, found: dict[str, Any], courses: Mapping[str, Course]) -> "Row":
         """The Row of `plain` after it was read again. courses: {label: Course}."""
-        course, result = courses[found["course"]], Result.of(found["result"])
-        given = {"course": course, "result": result, "wanted": tuple(found["wanted"])}
-        return cls(**found | given | {"repeated": tuple(found["repeated"])})
+        course, result = courses[found["course"]], Result(**found["result"])
+        return cls(**found | {"course": course, "result": result})
 
 
-def judged(course, result, limits, wanted, **seen):
+def judged(
+    course: Course, result: Result, limits: Limits, wanted: Sequence[str], **seen: Any
+) -> Row:
     """The Row of a Result. seen: its further fields."""
     return Row(course, result, wanted, complaints(course, result, limits, wanted), **seen)
 
 
-def complaints(course, result, limits, wanted):
+def complaints(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:
     """[line] of each deviation from the effects `wanted`, since the sensor showed the cause."""
     if course.is_stopped:
         return _of_stopped(course, result, limits, wanted)
-    lag_ms, decided_ms = result.lag_ms, result.stands_ms
-    if None in (lag_ms, decided_ms):
+    decided_ms = result.counted_ms(result.stands_ms)
+    if decided_ms is None:
         found = [f"stage {course.stage} did not trip"]
     else:
-        found = _detection(course, decided_ms - lag_ms, limits)
-    if lag_ms is not None:
+        found = _detection(course, decided_ms, limits)
+    if result.lag_ms is not None:
         found += missing(course, result, limits, wanted)
     found += [*_elsewhere(course, result), *_freed(course, result.freed)]
     found += [
@@ -66,23 +69,22 @@ def complaints(course, result, limits, wanted):
     return found + [line for line in result.violations if line not in asked_for(result)]
 
 
-def _of_stopped(course, result, limits, wanted):
+def _of_stopped(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:
     if result.lag_ms is None:
         return ["the cause did not show"]
     found = [] if result.stands_ms is None else ["the killed controller still decided"]
     for name, (first_ms, last_ms) in limits.stopped_ms(course, wanted).items():
-        since_ms = result.since_ms[name]
-        if since_ms is None:
+        after_ms = result.counted_ms(result.since_ms[name])
+        if after_ms is None:
             found.append(f"{name} did not come")
-        elif not first_ms <= since_ms - result.lag_ms <= last_ms:
-            after = f"{name} after {_g(since_ms - result.lag_ms)}"
-            found.append(f"{after}, not within {first_ms} .. {last_ms} ms")
+        elif not first_ms <= after_ms <= last_ms:
+            found.append(f"{name} after {_g(after_ms)}, not within {first_ms} .. {last_ms} ms")
     return found
 
 
-def missing(course, result, limits, wanted):
+def missing(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:
     """[line] for each demanded effect that did not come in time, or did not hold."""
-    stage, lag_ms, since_ms = course.stage, result.lag_ms, result.since_ms
+    stage, lag_ms, since_ms = course.stage, result.lag_ms or 0, result.since_ms
     found = []
     was_off = effects.ENABLE in result.at_first or (since_ms.get(effects.ENABLE) or 0) < 0
     if "S" in course.asks and not was_off:
@@ -93,7 +95,7 @@ def missing(course, result, limits, wanted):
     return found + [f"{name} does not hold" for name, holds in result.after.items() if not holds]
 
 
-def _elsewhere(course, result):
+def _elsewhere(course: Course, result: Result) -> list[str]:
     """[line] if the stage trips at the wrong place; causes of a rack or unit trip there."""
     whose, racks = oracle.scope(course.stage), _racks(course)
     own = [name.partition(" ") for name, _ in result.stood if name.split()[0] == course.stage]
@@ -106,7 +108,7 @@ def _elsewhere(course, result):
     return []
 
 
-def _racks(course):
+def _racks(course: Course) -> set[str]:
     """Names of the racks of the cause."""
     numbers = [each.arguments.get("rack") for each in course.cause]
     devices = [each.arguments.get("device", "") for each in course.cause]
@@ -114,7 +116,7 @@ def _racks(course):
     return {f"rack {number}" for number in numbers if number}
 
 
-def _freed(course, freed):
+def _freed(course: Course, freed: Mapping[str, bool]) -> list[str]:
     """[line] if the stage cleared, or a rack closes, without the required reset."""
     stage_id, found = course.stage, []
     reset = oracle.ROWS[stage_id].reset
@@ -127,43 +129,41 @@ def _freed(course, freed):
     return found
 
 
-def comes_anyway(course, result, limits, wanted):
-    """True if all effects come although the stage is not armed, so that the course proves nothing.
-
-    False for a course that proves only the trip, see Course.behind.
-    """
+def comes_anyway(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> bool:
+    """All effects come although the stage is not armed. False for Course.behind."""
     if course.behind or not (wanted or result.after):
         return False
     return result.lag_ms is None or not missing(course, result, limits, wanted)
 
 
-def _detection(course, decided_ms, limits):
+def _detection(course: Course, decided_ms: float, limits: Limits) -> list[str]:
     earliest_ms = limits.earliest_ms(course.stage, course.cause)
     if decided_ms < earliest_ms:
         return [f"tripped after {_g(decided_ms)}, too early: not before {earliest_ms} ms"]
     return _late("trip", decided_ms, limits.decision_ms(course.stage))
 
 
-def _late(what, time_ms, limit_ms):
+def _late(what: str, time_ms: float | None, limit_ms: float) -> list[str]:
     if time_ms is None:
         return [f"{what} did not come"]
     return [f"{what} after {_g(time_ms)}, later than {_g(limit_ms)}"] if time_ms > limit_ms else []
 
 
-def _early(name, result, held_ms):
+def _early(name: str, result: Result, held_ms: float) -> list[str]:
     """[line] if an effect with a hold-off comes too early."""
-    if not held_ms or None in (result.since_ms[name], result.stands_ms):
+    came_ms, stands_ms = result.since_ms[name], result.stands_ms
+    if not held_ms or came_ms is None or stands_ms is None:
         return []
-    waited_ms = result.since_ms[name] - result.stands_ms
+    waited_ms = came_ms - stands_ms
     after = f"{name} {_g(waited_ms)} after its stage"
     return [f"{after}, too early: it waits {held_ms} ms"] if waited_ms < held_ms else []
 
 
-def _g(time_ms):
+def _g(time_ms: float) -> str:
     return f"{time_ms:g} ms"
 
 
-def asked_for(result):
+def asked_for(result: Result) -> list[str]:
     """The observer's lines about openings under current that an active row demanded.
 
     After their time such rows open the contactors at any current. Only row 12 never does.

@@ -1,15 +1,17 @@
 """Watches one course from outside, on every tick since its cause."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from hil.campaigns.rows import effects
+from hil.campaigns.rows.course import Course
 
 HOLD_S = 3.0  # an effect must last this long; a ramp to zero without a demand ends within it
 LAG_S_MAX = 240.0  # of a sensor of the plant
 
 
 class Result(NamedTuple):
-    """Times in ms from the cause; None: never.
+    """Times in ms from the cause, as plain data; None: never.
 
     - lag_ms: until the sensor showed the cause; stands_ms: until the stage was active;
     - since_ms: {effect: ms}; at_first: effects present before the cause; unwanted: {effect: ms};
@@ -19,32 +21,26 @@ class Result(NamedTuple):
     """
 
     label: str
-    lag_ms: object
-    stands_ms: object
-    permit_ms: object
-    since_ms: dict
-    at_first: set
-    unwanted: dict
-    after: dict
-    stood: list
-    violations: list
-    freed: dict = {}
+    lag_ms: float | None
+    stands_ms: float | None
+    permit_ms: float | None
+    since_ms: dict[str, float | None]
+    at_first: list[str]
+    unwanted: dict[str, Any]
+    after: dict[str, bool]
+    stood: list[list[Any]]
+    violations: list[str]
+    freed: dict[str, bool] = {}
 
-    def plain(self):
-        """The Result as JSON and msgpack can write it."""
-        return {**self._asdict(), "at_first": sorted(self.at_first)}
-
-    @classmethod
-    def of(cls, found):
-        """The Result of `plain` after it was read again."""
-        stood = [tuple(each) for each in found["stood"]]
-        return cls(**found | {"at_first": set(found["at_first"]), "stood": stood})
+    def counted_ms(self, time_ms: float | None) -> float | None:
+        """A time since the sensor showed the cause; None: one of both is missing."""
+        return None if time_ms is None or self.lag_ms is None else time_ms - self.lag_ms
 
 
 class Watch:
     """Call `see` on every tick since the cause; then `result`."""
 
-    def __init__(self, rig, course, must_come):
+    def __init__(self, rig: Any, course: Course, must_come: Sequence[str]) -> None:
         """must_come: names of the expected effects."""
         self._rig, self._course, self._wanted = rig, course, must_come
         last = max(course.cause, key=lambda each: each.at_s)
@@ -52,13 +48,14 @@ class Watch:
         self.caused_us = rig.now_us + after_us
         self._acts = self._own_acts()
         self.witness = effects.Witness(rig.plant, course.stage, rig.now_us)
-        self._seen_us = None if course.seen else self.caused_us
-        self._stands_us = self._done_us = None
-        self._allowed = set()
+        self._seen_us: int | None = None if course.seen else self.caused_us
+        self._stands_us: int | None = None
+        self._done_us: int | None = None
+        self._allowed: set[str] = set()
         self._trips, self._events = len(rig.trips.trips), len(rig.observer.timeline)
         self._tripped, self._violations = 0, len(rig.observer.violations)
 
-    def _own_acts(self):
+    def _own_acts(self) -> tuple[int, int]:
         """(expiries of the I/O modules, reversions of the converters)."""
         devices = self._rig.cabinet.devices.items()
         return (
@@ -66,7 +63,7 @@ class Watch:
             sum([device.reversions for name, device in devices if name.startswith("pcs_")]),
         )
 
-    def see(self):
+    def see(self) -> None:
         """Look at the rig; call this after each step."""
         rig = self._rig
         if self._course.seen and self._stands_us is None:
@@ -82,13 +79,13 @@ class Watch:
         self._allow()
         self.witness.see(rig.now_us, self._allowed)
 
-    def _note(self, stage_id, at_us):
+    def _note(self, stage_id: str, at_us: int) -> None:
         self._allowed.update(effects.demanded(stage_id))
         is_own = stage_id == self._course.stage and at_us >= self.caused_us
         if is_own and self._stands_us is None:
             self._stands_us = at_us
 
-    def _allow(self):
+    def _allow(self) -> None:
         """Allow effects that need no stage of this course.
 
         These are effects of rows that were active before, of a dead or silenced module or channel
@@ -113,11 +110,11 @@ class Watch:
         if self._course.starts or lapsed:
             self._allowed.update(effects.DISCRETE)
 
-    def shown_us(self):
+    def shown_us(self) -> int:
         """Time when the sensor showed the cause; the latest possible if not yet."""
         return self.caused_us + round(LAG_S_MAX * 1e6) if self._seen_us is None else self._seen_us
 
-    def complete(self):
+    def complete(self) -> bool:
         """True HOLD_S after the last expected effect."""
         since_us = [self._stands_us, *[self.witness.since_us[name] for name in self._wanted]]
         if None in since_us:
@@ -126,7 +123,7 @@ class Watch:
         self._done_us = self._done_us or self._rig.now_us
         return self._rig.now_us - self._done_us >= HOLD_S * 1e6
 
-    def result(self):
+    def result(self) -> Result:
         """The Result so far."""
         permits_us = [
             time_us
@@ -139,16 +136,16 @@ class Watch:
             self._ms(self._stands_us),
             self._ms(next(iter(permits_us), None)),
             {name: self._ms(self.witness.since_us[name]) for name in self._wanted},
-            self.witness.at_first,
+            sorted(self.witness.at_first),
             {name: self._ms(time_us) for name, time_us in self.witness.unwanted.items()},
             {},
             [self._stood(trip) for trip in self._rig.trips.trips[self._trips :]],
             self._rig.observer.violations[self._violations :],
         )
 
-    def _stood(self, trip):
+    def _stood(self, trip: Mapping[str, Any]) -> list[Any]:
         scope = "" if trip["scope"] == "cabinet" else f" {trip['scope']}"
-        return trip["stage"] + scope, self._ms(round(trip["t_s"] * 1e6))
+        return [trip["stage"] + scope, self._ms(round(trip["t_s"] * 1e6))]
 
-    def _ms(self, time_us):
+    def _ms(self, time_us: int | None) -> float | None:
         return None if time_us is None else round((time_us - self.caused_us) / 1000, 1)

@@ -1,15 +1,13 @@
-"""Courses of the cabinet: true runaways, and makers of false alarms, drawn from a seed.
-
-A maker is a cause of false alarms. A step is (second, function of the plant). Events of a maker
-come far more often than in a cabinet, so alarms are counted per event and weighted by its rate.
-"""
+"""True runaways, and makers (causes) of false alarms, drawn from a seed."""
 
 import math
 import pathlib
-import random
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any, NamedTuple
 
 from hil.loads import reader, trace as traces
+from hil.plant.cabinet import CabinetPlant
 
 MAKER_S = 1200.0  # of a course of makers
 FAULT_S = 60  # begin of a runaway's fault in its course
@@ -17,18 +15,20 @@ SETTLE_S = 40  # first event of a maker: the kernel has at least 30 s of history
 # one sigma of a module's temperature; the kernel's heating allows for 0.1 K
 NOISES_K = (0.02, 0.05, 0.1)
 # on the hottest cell; four in a module; one in its middle
-SENSOR_CELLS = ((), (2, 6, 10, 14), (7,))
+SENSOR_CELLS: tuple[tuple[int, ...], ...] = ((), (2, 6, 10, 14), (7,))
 # An external heater (C31); an internal short that warms its cell (assumed, no source).
 RATES_K_PER_MIN = {"heater": (4.0, 7.0), "short": (12.0, 60.0)}
 SUDDEN_DEGC = 165.0
 START_DEGC, TRIGGER_DEGC = 25.0, 160.0
+Steps = list[tuple[float, Callable[[CabinetPlant], object]]]  # (second, function of the plant)
+Load = Callable[[float], Any]  # second -> W
 SHARES = (("heater", 0.5), ("short", 0.375), ("sudden", 0.125))
 LOAD_FILES = (
     ("gpt3_512xh100_2s.csv.gz", "ac_total_kW"),
     *(("lora_512xh100_2s.csv.gz", f"run0{number}_kW") for number in range(1, 6)),
 )
 LOAD_NAMES = ", ".join(sorted({name for name, _ in LOAD_FILES}))
-BASES = {
+BASES: dict[str, dict[str, Any]] = {
     "lfp 30 %": {"soc": 0.3},
     "lfp 55 %": {"soc": 0.55},
     "lfp 90 %": {"soc": 0.9},
@@ -37,16 +37,16 @@ BASES = {
 }
 
 
-def _place(deal):
+def _place(deal: Random) -> tuple[int, int]:
     """(rack, module)."""
     return deal.randrange(3), deal.randrange(15)
 
 
-def _logarithmic(deal, low, high):
+def _logarithmic(deal: Random, low: float, high: float) -> float:
     return math.exp(deal.uniform(math.log(low), math.log(high)))
 
 
-def _zero(deal, at_s):
+def _zero(deal: Random, at_s: float) -> Steps:
     (rack, module), for_s = _place(deal), deal.uniform(2.0, 60.0)
     return [
         (at_s, lambda plant: plant.racks[rack].stick_sensor(module, 0.0)),
@@ -54,7 +54,7 @@ def _zero(deal, at_s):
     ]
 
 
-def _invalid(deal, at_s):
+def _invalid(deal: Random, at_s: float) -> Steps:
     (rack, module), for_s = _place(deal), deal.uniform(2.0, 60.0)
     return [
         (at_s, lambda plant: plant.racks[rack].invalidate_sensors(module, 2)),
@@ -62,16 +62,16 @@ def _invalid(deal, at_s):
     ]
 
 
-def _misread(deal, at_s):
+def _misread(deal: Random, at_s: float) -> Steps:
     (rack, module), offset_K = _place(deal), deal.choice((-1.0, 1.0)) * deal.uniform(1.0, 60.0)
     return [(at_s, lambda plant: plant.racks[rack].misread(module, offset_K))]
 
 
-def _stuck(deal, at_s):
+def _stuck(deal: Random, at_s: float) -> Steps:
     """A sensor repeats its last reading for minutes, then recovers."""
     (rack, module), for_s = _place(deal), deal.uniform(120.0, 500.0)
 
-    def stick(plant):
+    def stick(plant: CabinetPlant) -> None:
         plant.racks[rack].stick_sensor(module, plant.racks[rack].temperatures_degC[module])
 
     return [
@@ -80,7 +80,7 @@ def _stuck(deal, at_s):
     ]
 
 
-def _solvent(deal, at_s):
+def _solvent(deal: Random, at_s: float) -> Steps:
     """Painting or cleaning nearby: 2 to 60 ppm for minutes, one head more than the other."""
     ppm, for_s = _logarithmic(deal, 2.0, 60.0), deal.uniform(20.0, 200.0)
     share = deal.random()
@@ -91,26 +91,27 @@ def _solvent(deal, at_s):
     ]
 
 
-def _drift(deal, at_s):
+def _drift(deal: Random, at_s: float) -> Steps:
     """The zero of one detector drifts within a course as far as in months."""
     offgas_ppm, toxic_ppm = deal.choice(
         ((deal.uniform(2.0, 18.0), 0.0), (0.0, deal.uniform(5.0, 45.0)))
     )
 
-    def wander(share):
-        return lambda plant: (
-            plant.air.cap("vapour", offgas_ppm * share, (0,)),
-            plant.air.cap("toxic", toxic_ppm * share, (0,)),
-        )
+    def wander(share: float) -> Callable[[CabinetPlant], object]:
+        def drift(plant: CabinetPlant) -> None:
+            plant.air.cap("vapour", offgas_ppm * share, (0,))
+            plant.air.cap("toxic", toxic_ppm * share, (0,))
+
+        return drift
 
     return [(at_s + 50.0 * part, wander(part / 20.0)) for part in range(1, 21)]
 
 
-def _hvac(deal, at_s):
+def _hvac(deal: Random, at_s: float) -> Steps:
     return [(at_s, lambda plant: setattr(plant.climate, "hvac_failed", True))]
 
 
-def _balancing(deal, at_s):
+def _balancing(deal: Random, at_s: float) -> Steps:
     """A balancer or a contact moves one cell's voltage suddenly, and back."""
     rack, module = _place(deal)
     offset_V, cell = deal.choice((-1.0, 1.0)) * deal.uniform(0.005, 0.06), deal.randrange(16)
@@ -120,7 +121,7 @@ def _balancing(deal, at_s):
     ]
 
 
-def _door(deal, at_s):
+def _door(deal: Random, at_s: float) -> Steps:
     """The door is open for two minutes; the air inside mixes with that of the hall."""
     hall_degC = deal.uniform(5.0, 40.0)
     return [
@@ -131,7 +132,7 @@ def _door(deal, at_s):
     ]
 
 
-def _two(deal, at_s):
+def _two(deal: Random, at_s: float) -> Steps:
     """Solvent in the air, and another event at the same time."""
     steps = _solvent(deal, at_s)
     return steps + deal.choice((_zero, _misread, _balancing, _door))(deal, at_s + 10.0)
@@ -139,7 +140,7 @@ def _two(deal, at_s):
 
 # Maker, events per 1000 cabinet-days, seconds of observation per event. The rates are assumptions
 # without a source: a cabinet of 45 sensors, 5 detectors, one service visit per quarter.
-TABLE = {
+TABLE: dict[str, tuple[Callable[[Random, float], Steps], float, int]] = {
     "sensor_zero": (_zero, 3.0, 240),
     "sensor_invalid": (_invalid, 3.0, 180),
     "misread": (_misread, 1000.0, 60),
@@ -157,23 +158,21 @@ WINDOW_S = {name: seconds for name, (_, _, seconds) in TABLE.items()} | {"load":
 
 
 class Course(NamedTuple):
-    """kind: of SHARES or RATES, or "load"; base: of BASES; events: seconds at which a maker acts;
-    rack: of the fault.
-    """
+    """kind: of SHARES, RATES, "load"; base: of BASES; events: of a maker, s; rack: of the fault."""
 
     kind: str
     base: str
     seed: str
     duration_s: float
     noise_K: float
-    sensor_cells: tuple
-    load: object
+    sensor_cells: tuple[int, ...]
+    load: Load
     steps: tuple
-    events: tuple = ()
-    rack: object = None
+    events: tuple[float, ...] = ()
+    rack: int | None = None
 
 
-def drawn(seed, runaways, days, load_folder=None):
+def drawn(seed: int, runaways: int, days: float, load_folder: str | None = None) -> list[Course]:
     """Courses: `runaways` true runaways, and makers of false alarms for `days` in all."""
     loads = _traces(load_folder)
     found = [
@@ -190,7 +189,7 @@ def drawn(seed, runaways, days, load_folder=None):
     ]
 
 
-def _counts(runaways):
+def _counts(runaways: int) -> Iterable[tuple[str, int]]:
     """[(kind, count)] by SHARES; the rest after rounding down goes to the largest remainders."""
     counts = {kind: int(share * runaways) for kind, share in SHARES}
     left = sorted(SHARES, key=lambda each: counts[each[0]] - each[1] * runaways)
@@ -199,11 +198,8 @@ def _counts(runaways):
     return counts.items()
 
 
-def _traces(folder):
-    """The measured loads of the folder: functions of the second, which begin again at their end.
-
-    LoadError: the folder has none of them. Otherwise all loads would be synthetic without notice.
-    """
+def _traces(folder: str | None) -> list[traces.Trace]:
+    """The measured loads of the folder, which begin again at their end. LoadError: it has none."""
     if not folder:
         return []
     paths = [(pathlib.Path(folder, name), column) for name, column in LOAD_FILES]
@@ -213,18 +209,15 @@ def _traces(folder):
     return found
 
 
-def _load(deal, loads, seed):
-    """A measured load from a random place on, or in half of the courses a synthetic one.
-
-    Without measured loads, all are synthetic.
-    """
+def _load(deal: Random, loads: list[traces.Trace], seed: str) -> Load:
+    """A measured load from a random place on; synthetic in half of the courses, or without."""
     if loads and deal.random() < 0.5:
         trace, from_s = deal.choice(loads), deal.uniform(0.0, 3600.0)
         return lambda t_s: trace((t_s + from_s) % trace.duration_s)
     return traces.synthetic_load(seed, 4000.0, deal.choice((250_000.0, 400_000.0, 600_000.0)))
 
 
-def _common(deal, loads, seed):
+def _common(deal: Random, loads: list[traces.Trace], seed: str) -> dict[str, Any]:
     return {
         "seed": seed,
         "noise_K": deal.choice(NOISES_K),
@@ -233,16 +226,17 @@ def _common(deal, loads, seed):
     }
 
 
-def _runaway(kind, seed, loads):
-    deal = random.Random(seed)
+def _runaway(kind: str, seed: str, loads: list[traces.Trace]) -> Course:
+    deal = Random(seed)
     rack, module, cell = deal.randrange(3), deal.randrange(15), deal.randrange(16)
     common = _common(deal, loads, seed)
-    start, lasts_s = (None, SUDDEN_DEGC), 0.0
+    start: tuple[float | None, float | None] = (None, SUDDEN_DEGC)
+    lasts_s = 0.0
     if kind != "sudden":
         rate_K_per_min = math.exp(deal.uniform(*[math.log(end) for end in RATES_K_PER_MIN[kind]]))
         start = (rate_K_per_min / 60.0, None)
         lasts_s = 60.0 * (TRIGGER_DEGC - START_DEGC) / rate_K_per_min
-    steps = [(FAULT_S, lambda plant: plant.racks[rack].start_runaway(module, cell, *start))]
+    steps: Steps = [(FAULT_S, lambda plant: plant.racks[rack].start_runaway(module, cell, *start))]
     if kind == "short":
         drop_V = deal.uniform(0.02, 0.4)
         steps.append(
@@ -261,11 +255,12 @@ def _runaway(kind, seed, loads):
     )
 
 
-def _maker(kind, seed, loads):
-    deal = random.Random(seed)
+def _maker(kind: str, seed: str, loads: list[traces.Trace]) -> Course:
+    deal = Random(seed)
     common = _common(deal, loads, seed)
-    steps, events = [], []
-    at_s = SETTLE_S
+    steps: Steps = []
+    events: list[float] = []
+    at_s: float = SETTLE_S
     while kind != "load" and at_s + min(WINDOW_S[kind], MAKER_S - SETTLE_S) <= MAKER_S:
         events.append(at_s)
         steps += MAKERS[kind](deal, at_s)

@@ -7,11 +7,13 @@ seconds, and its gate is open. An unknown feature counts as not beyond.
 import collections
 import itertools
 import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from hil.campaigns.runaway import courses as c
-from hil.campaigns.runaway.watching import CABINET_COLUMNS, RACK_COLUMNS, STAGES, UNKNOWN
+from hil.campaigns.runaway.watching import CABINET_COLUMNS, RACK_COLUMNS, STAGES, UNKNOWN, Series
 from safety import matrix as m, runaway
 
 GATE_STANDS_S = 60  # a row that gates another one stays active this time after its cause
@@ -19,22 +21,24 @@ SCORE_PCT = tuple(range(40, 201, 10))  # thresholds of the suspicion
 DAY_S = 86_400.0
 NONE_SEEN = 3.0  # rule of three: 0 of n trials means below 3 / n, with 95 % confidence
 GATES = dict(m.ALERTS)
+Stage = tuple[Any, ...]
+Trips = list[np.ndarray]  # bool per second: one array per rack, or one for the cabinet
 
 
-def held(hits, seconds):
+def held(hits: np.ndarray, seconds: int) -> np.ndarray:
     """True where `hits` (bool per second) was true for the last `seconds` seconds."""
     place = np.arange(len(hits))
     return hits & (place - np.maximum.accumulate(np.where(hits, -1, place)) >= seconds)
 
 
-def edges(values):
+def edges(values: np.ndarray) -> np.ndarray:
     """Seconds (from 1) at which a bool series becomes true."""
     return np.flatnonzero(values & ~np.concatenate(([False], values[:-1]))) + 1
 
 
-def stage_trips(series):
-    """{stage id: [bool per second; one array per rack, or one for the cabinet]} of STAGES."""
-    found = {}
+def stage_trips(series: Series) -> dict[str, Trips]:
+    """Trips of each stage of STAGES, by its id."""
+    found: dict[str, Trips] = {}
     # stages that other rows gate come last
     for stage in sorted(STAGES, key=lambda stage: bool(_gate_rows(stage))):
         racks = range(len(series.racks)) if stage[m.S_SCOPE] == m.RACK else (None,)
@@ -42,14 +46,16 @@ def stage_trips(series):
     return found
 
 
-def _gate_rows(stage):
+def _gate_rows(stage: Stage) -> tuple[int, ...]:
     """Rows of which one must be active; (): no gate. Row 24's gate is any sign of the cabinet."""
     if stage[m.S_ROW] == 24:
         return GATES.get(m.F_ANY_SIGN, ())
     return GATES.get(stage[m.S_GATE], ()) if stage[m.S_SCOPE] == m.CABINET else ()
 
 
-def _trips(stage, series, rack, found):
+def _trips(
+    stage: Stage, series: Series, rack: int | None, found: Mapping[str, Trips]
+) -> np.ndarray:
     values = column(series, stage[m.S_FEATURE], rack)
     hits = (values != UNKNOWN) & (values * stage[m.S_SENSE] >= stage[m.S_SET] * stage[m.S_SENSE])
     if _gate_rows(stage):
@@ -59,7 +65,7 @@ def _trips(stage, series, rack, found):
     return held(hits, max(1, math.ceil(stage[m.S_SET_MS] / 1000)))
 
 
-def _active(rows, found, seconds):
+def _active(rows: Sequence[int], found: Mapping[str, Trips], seconds: int) -> np.ndarray:
     """True if one of these rows was active in the second before."""
     active = np.zeros(seconds + GATE_STANDS_S + 1, bool)
     names = [stage[m.S_ID] for stage in STAGES if stage[m.S_ROW] in rows]
@@ -69,14 +75,14 @@ def _active(rows, found, seconds):
     return active[:seconds]
 
 
-def column(series, feature, rack):
+def column(series: Series, feature: int, rack: int | None) -> np.ndarray:
     """A feature over time. rack: from 0, or None for the cabinet."""
     if rack is None:
         return series.cabinet[:, CABINET_COLUMNS.index(feature)]
     return series.racks[rack, :, RACK_COLUMNS.index(feature)]
 
 
-def signs(series, rack):
+def signs(series: Series, rack: int) -> np.ndarray:
     """[sign, second]: the rack's signs of suspicion, percent, as in safety/runaway.py."""
     rows = [
         column(series, feature, rack if of_rack else None) * 100 // trips_at
@@ -85,7 +91,7 @@ def signs(series, rack):
     return np.clip(np.array(rows), 0, runaway.SIGN_PCT_MAX)
 
 
-def suspicion(all_signs, second_pct_min):
+def suspicion(all_signs: np.ndarray, second_pct_min: int) -> np.ndarray:
     """Sum of the two largest signs(), percent per second; 0: the second is below second_pct_min."""
     two = np.sort(all_signs, axis=0)[-2:]
     return np.where(two[0] >= second_pct_min, two.sum(axis=0), 0)
@@ -94,13 +100,14 @@ def suspicion(all_signs, second_pct_min):
 class Tally:
     """Lead times of one detector over the true runaways, and its false alarms."""
 
-    def __init__(self):
-        self.leads_s = {kind: [] for kind, _ in c.SHARES}  # None: not before the runaway
+    def __init__(self) -> None:
+        # None: not before the runaway
+        self.leads_s: dict[str, list[float | None]] = {kind: [] for kind, _ in c.SHARES}
         self.makers = {kind: [0, 0] for kind in ("load", *c.RATES)}  # alarms, events
         self.load = {noise_K: [0, 0] for noise_K in c.NOISES_K}  # alarms, seconds of it alone
 
-    def add(self, series, tripped):
-        """Add a course. tripped: bool arrays, one per rack, or one for the cabinet."""
+    def add(self, series: Series, tripped: Trips) -> None:
+        """Add a course."""
         course = series.course
         if course.rack is not None:
             self._lead(series, tripped[course.rack] if len(tripped) > 1 else tripped[0])
@@ -115,24 +122,20 @@ class Tally:
             self.makers[course.kind][0] += bool(found.any())
             self.makers[course.kind][1] += 1
 
-    def _lead(self, series, tripped):
+    def _lead(self, series: Series, tripped: np.ndarray) -> None:
         if series.runaway_s is None:
             return
         began = [second for second in edges(tripped) if c.FAULT_S < second < series.runaway_s]
         self.leads_s[series.course.kind].append(series.runaway_s - began[0] if began else None)
 
-    def leads(self):
+    def leads(self) -> dict[str, Any]:
         """{detected, of, missed, median_s, p5_s} of the detectable kinds, and of each kind."""
         found = {kind: _lead_figures(values) for kind, values in self.leads_s.items()}
         slow = self.leads_s["heater"] + self.leads_s["short"]
         return {**_lead_figures(slow), "kinds": found}
 
-    def false_alarms(self):
-        """{per_1000_d, per_1000_d_upper, events_per_1000_d, makers}.
-
-        per_1000_d: expected with RATES; upper: with each share at its 95 % bound; events: without
-        the courses of only the load.
-        """
+    def false_alarms(self) -> dict[str, Any]:
+        """per_1000_d: by RATES; upper: each share at its 95 % bound; events: without load alone."""
         alarms, seconds = (sum(column) for column in zip(*self.load.values()))
         load = _load_figures(alarms, seconds)
         by_noise = {str(noise_K): _load_figures(*each) for noise_K, each in self.load.items()}
@@ -154,11 +157,11 @@ class Tally:
         return {**sums, "events_per_1000_d": events_only, "makers": makers}
 
 
-def _load_figures(alarms, seconds):
+def _load_figures(alarms: int, seconds: int) -> dict[str, Any]:
     return {"alarms": alarms, "hours": seconds / 3600.0}
 
 
-def count_upper(count):
+def count_upper(count: int) -> float:
     """Upper one-sided 95 % bound of a Poisson count: rule of three for 0, else Wilson-Hilferty."""
     if not count:
         return NONE_SEEN
@@ -166,7 +169,7 @@ def count_upper(count):
     return next_one * (1.0 - 1.0 / (9.0 * next_one) + 1.645 / (3.0 * math.sqrt(next_one))) ** 3
 
 
-def _lead_figures(leads_s):
+def _lead_figures(leads_s: Sequence[float | None]) -> dict[str, Any]:
     """Figures of the lead times; the 5th percentile counts a missed runaway as 0 s."""
     whole = [lead or 0 for lead in leads_s]
     return {
@@ -178,20 +181,19 @@ def _lead_figures(leads_s):
 
 
 def judge(
-    all_series,
-    second_pct_mins=(runaway.SECOND_PCT_MIN,),
-    debounces_s=(3,),
-    thresholds_pct=SCORE_PCT,
-):
+    all_series: Iterable[Series],
+    second_pct_mins: Sequence[int] = (runaway.SECOND_PCT_MIN,),
+    debounces_s: Sequence[int] = (3,),
+) -> dict[str, dict[str, Any]]:
     """{detector: {leads, false_alarms}} of each row, of all rows together, of each suspicion."""
-    tallies = collections.defaultdict(Tally)
+    tallies: dict[str, Tally] = collections.defaultdict(Tally)
     for series in all_series:
         for name, tripped in _of_rows(stage_trips(series)).items():
             tallies[name].add(series, tripped)
         by_rack = [signs(series, rack) for rack in range(len(series.racks))]
         for second in second_pct_mins:
             levels = [suspicion(each, second) for each in by_rack]
-            for threshold, seconds in itertools.product(thresholds_pct, debounces_s):
+            for threshold, seconds in itertools.product(SCORE_PCT, debounces_s):
                 tripped = [held(level >= threshold, seconds) for level in levels]
                 tallies[suspicion_name(threshold, second, seconds)].add(series, tripped)
     return {
@@ -200,14 +202,14 @@ def judge(
     }
 
 
-def suspicion_name(threshold_pct, second_pct_min, seconds):
+def suspicion_name(threshold_pct: int, second_pct_min: int, seconds: int) -> str:
     """Name of a suspicion in judge()."""
     return f"suspicion {threshold_pct} %, second {second_pct_min} %, {seconds} s"
 
 
-def _of_rows(trips):
+def _of_rows(trips: Mapping[str, Trips]) -> dict[str, Trips]:
     """{"row 7": arrays, ...}: a row trips with any of its stages; also "any row" and without 53."""
-    found = {}
+    found: dict[str, Trips] = {}
     for stage in STAGES:
         name, arrays = f"row {stage[m.S_ROW]}", trips[stage[m.S_ID]]
         found[name] = [a | b for a, b in zip(found.get(name, arrays), arrays)]

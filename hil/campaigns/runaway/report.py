@@ -2,9 +2,12 @@
 
 import math
 import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from controller.siting.labels import Placer
 from hil.campaigns.runaway import courses as c, metrics
+from hil.campaigns.runaway.watching import Series
 from safety import matrix as m, runaway
 
 HONESTY = (
@@ -20,10 +23,12 @@ BY_MAKER = ("row 7", "row 22", "row 23", "row 26", "row 53")  # rows of the last
 # Labels of the picture: points within NEAR_px share one.
 NEAR_px, WIDE_characters = 12, 30
 UNTORN = "\u00a0"
+Detector = Mapping[str, Any]
+Point = tuple[float, float]
 ARROW = {"arrowstyle": "-", "color": "0.5", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
 
 
-def document(all_series, seed):
+def document(all_series: Sequence[Series], seed: int) -> dict[str, Any]:
     """Everything as plain data."""
     judged = metrics.judge(all_series, SECONDS_PCT, (OWN_S,))
     judged |= metrics.judge(all_series, (runaway.SECOND_PCT_MIN,), DEBOUNCES_S)
@@ -44,24 +49,26 @@ def document(all_series, seed):
     }
 
 
-def _hours(all_series):
+def _hours(all_series: Iterable[Series]) -> float:
     return round(sum(series.seconds for series in all_series) / 3600.0, 2)
 
 
-def curve(doc):
+def curve(doc: Mapping[str, Any]) -> list[tuple[int, Detector]]:
     """[(threshold, detector)] of the suspicion over metrics.SCORE_PCT."""
     names = [_suspicion(threshold_pct=pct) for pct in metrics.SCORE_PCT]
     return [(pct, doc["detectors"][name]) for pct, name in zip(metrics.SCORE_PCT, names)]
 
 
 def _suspicion(
-    threshold_pct=SUSPICION[m.S_SET], second_pct_min=runaway.SECOND_PCT_MIN, seconds=OWN_S
-):
+    threshold_pct: int = SUSPICION[m.S_SET],
+    second_pct_min: int = runaway.SECOND_PCT_MIN,
+    seconds: int = OWN_S,
+) -> str:
     """Name of a suspicion; the defaults are those of row 53."""
     return metrics.suspicion_name(threshold_pct, second_pct_min, seconds)
 
 
-def table(doc):
+def table(doc: Mapping[str, Any]) -> list[str]:
     """Lines: the rows, the curve of the suspicion, its variants at the threshold of row 53."""
     detectors = doc["detectors"]
     names = [name for name in detectors if not name.startswith("suspicion")]
@@ -69,19 +76,16 @@ def table(doc):
     variants += [(runaway.SECOND_PCT_MIN, held) for held in DEBOUNCES_S]
     return [
         f"{doc['hours_of_runaways']} h with {sum(doc['runaways'].values())} runaways "
-        f"{doc['runaways']}, "
-        f"{doc['hours_of_makers']} h with makers of false alarms "
-        f"({doc['hours_of_load_alone']} h load alone), "
-        f"seed {doc['seed']}",
+        f"{doc['runaways']}, {doc['hours_of_makers']} h with makers of false alarms "
+        f"({doc['hours_of_load_alone']} h load alone), seed {doc['seed']}",
         doc["about"],
         "",
         f"{'':25}missed  lead s: median  5 %   false alarms per 1000 cabinet-days: events, "
         f"load alone, 95 %",
         *[_line(name, detectors[name]) for name in names],
         "",
-        f"suspicion, second sign {runaway.SECOND_PCT_MIN} %, {OWN_S} s, over its "
-        f"threshold (row 53: "
-        f"{SUSPICION[m.S_SET]} %)",
+        f"suspicion, second sign {runaway.SECOND_PCT_MIN} %, {OWN_S} s, over its threshold "
+        f"(row 53: {SUSPICION[m.S_SET]} %)",
         *[_line(f"  {pct} %", detector) for pct, detector in curve(doc)],
         "",
         "at the threshold of row 53, other least second signs and debounces",
@@ -97,7 +101,7 @@ def table(doc):
     ]
 
 
-def _line(name, detector):
+def _line(name: str, detector: Detector) -> str:
     leads, false = detector["leads"], detector["false_alarms"]
     load = false["makers"]["load"]["per_1000_d"]
     return (
@@ -107,11 +111,11 @@ def _line(name, detector):
     )
 
 
-def _number(value):
+def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
 
 
-def _by_maker(all_makers):
+def _by_maker(all_makers: Sequence[Mapping[str, Any]]) -> list[str]:
     """Lines: alarms per events, for each maker and each detector of BY_MAKER."""
     rows = {kind: [makers[kind] for makers in all_makers] for kind in all_makers[0]}
     loads = [cell["by_noise_K"] for cell in rows["load"]]
@@ -123,12 +127,12 @@ def _by_maker(all_makers):
     ]
 
 
-def _share(cell):
+def _share(cell: Mapping[str, Any]) -> str:
     of = cell["events"] if "events" in cell else f"{cell['hours']:.1f} h"
     return f"{cell['alarms']}/{of}"
 
 
-def draw(doc):
+def draw(doc: Mapping[str, Any]) -> Any:
     """The picture: lead time and detected share over false alarms; a curve, and rows as points."""
     from matplotlib.figure import Figure
 
@@ -159,7 +163,7 @@ def draw(doc):
     return figure
 
 
-def _write(axes, named, line):
+def _write(axes: Any, named: Iterable[tuple[float, float, str]], line: Iterable[Point]) -> None:
     """Label points [(x, y, name)] without overlap with each other and the line."""
     placer = Placer(axes.bbox.width, axes.bbox.height)
     on_line = [_place_px(axes, *point) for point in line]
@@ -185,9 +189,9 @@ def _write(axes, named, line):
         )
 
 
-def _grouped(placed):
+def _grouped(placed: Iterable[tuple[Point, str, Point]]) -> list[tuple[Point, Point, list[str]]]:
     """[(place_px, point, [name])]: points within NEAR_px share a label."""
-    groups = []
+    groups: list[tuple[Point, Point, list[str]]] = []
     for place_px, name, point in placed:
         near = [names for place, _, names in groups if math.dist(place, place_px) <= NEAR_px]
         if not near:
@@ -197,20 +201,20 @@ def _grouped(placed):
     return groups
 
 
-def _place_px(axes, x, y):
+def _place_px(axes: Any, x: float, y: float) -> Point:
     across_px, up_px = axes.transData.transform((x, y))
     return float(across_px - axes.bbox.x0), float(up_px - axes.bbox.y0)
 
 
-def _false(detector):
+def _false(detector: Detector) -> float:
     return detector["false_alarms"]["per_1000_d"]
 
 
-def _median_min(detector):
+def _median_min(detector: Detector) -> float:
     return (detector["leads"]["median_s"] or 0.0) / 60.0
 
 
-def _detected_pct(detector):
+def _detected_pct(detector: Detector) -> float:
     leads = detector["leads"]
     return 100.0 * (leads["of"] - leads["missed"]) / max(1, leads["of"])
 

@@ -1,29 +1,33 @@
 """A course in the simulated cabinet: the features of the kernel once a second, and the runaway.
 
-The cabinet starts byte by byte. Then the plant runs in steps of PLANT_STEP_S, and once a second the
-devices' values are written into the kernel's inputs. The controller does not act, so every row is
-judged on the same cabinet, as if no other row had tripped. Only the racks' BMS still acts.
+After a start byte by byte, the plant alone runs, and once a second the devices' values go into the
+kernel's inputs. The controller does not act, so every row is judged on the same cabinet.
 """
 
+import argparse
 import base64
 import random
 import zlib
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.campaigns.runaway import courses
+from hil.campaigns.runaway.courses import Course
+from hil.devices.sensors import METHANE_LFL_SHARE
 from hil.engine.simulate import VirtualRig
 from hil.plant import chemistry
+from hil.plant.cabinet import CabinetPlant
 from hil.runner.cases import Runner
 from safety import matrix as m, signals as s
+from safety.features import Features
 
 PLANT_STEP_S = 0.2
 # Window of the load's mean; the battery carries the difference, as in load tracking.
 MEAN_S = 300.0
-METHANE_LFL_SHARE = 0.05  # of volume: gas detectors are calibrated with methane
 START_S = 45.0  # contactors closed and limits recovered to rated
 PARTS = round(1.0 / PLANT_STEP_S)
 AFTER_S = 60  # of a course after the first cell has run away
@@ -32,7 +36,7 @@ ROWS = (7, 8, 9, 10, 11, 12, 21, 22, 23, 24, 26, 34, 53)
 STAGES = tuple([stage for stage in m.STAGES if stage[m.S_ROW] in ROWS])
 
 
-def _columns(scope, *more):
+def _columns(scope: int, *more: int) -> list[int]:
     return sorted({stage[m.S_FEATURE] for stage in STAGES if stage[m.S_SCOPE] == scope} | set(more))
 
 
@@ -41,23 +45,22 @@ RACK_COLUMNS = _columns(m.RACK, m.F_TEMPERATURE_RISING)
 
 
 class Series(NamedTuple):
-    """One course, a row per second. cabinet: [second, CABINET_COLUMNS].
+    """One course: [second, CABINET_COLUMNS], [rack, second, RACK_COLUMNS]; time of a runaway.
 
-    racks: [rack, second, RACK_COLUMNS], UNKNOWN if the kernel has no value; runaway_s: time of the
-    first runaway, or None.
+    UNKNOWN if the kernel has no value.
     """
 
-    course: object
-    cabinet: object
-    racks: object
-    runaway_s: object
+    course: Course
+    cabinet: np.ndarray
+    racks: np.ndarray
+    runaway_s: int | None
 
     @property
-    def seconds(self):
+    def seconds(self) -> int:
         """Duration of the observation."""
         return self.cabinet.shape[0]
 
-    def plain(self):
+    def plain(self) -> dict[str, Any]:
         """The recorded part as JSON can write it; numbers that hardly change become small."""
         return {
             name: (table.shape, base64.b64encode(zlib.compress(table.tobytes())).decode())
@@ -65,7 +68,7 @@ class Series(NamedTuple):
         } | {"runaway_s": self.runaway_s}
 
     @classmethod
-    def of(cls, course, found):
+    def of(cls, course: Course, found: Mapping[str, Any]) -> "Series":
         """The Series of `plain` after it was read again."""
         cabinet, racks = [
             np.frombuffer(zlib.decompress(base64.b64decode(text)), np.int32).reshape(shape)
@@ -74,34 +77,30 @@ class Series(NamedTuple):
         return cls(course, cabinet, racks, found["runaway_s"])
 
 
-def run(todo, arguments, line):
-    """[Series] of courses.Course, in their order. line(plain): called after each.
-
-    Each kind of cabinet starts once, and every course runs in a process forked from it; a worker of
-    dask has to start it again.
-    """
+def run(todo: Sequence[Course], arguments: argparse.Namespace) -> list[Series]:
+    """The Series of the courses, in order. Each kind of cabinet starts once (on dask: always)."""
     bases = () if arguments.dask else sorted({course.base for course in todo})
     starts = {base: started(courses.BASES[base], arguments.seed) for base in bases}
 
-    def watched(place):
+    def watched(place: int) -> dict[str, Any]:
         base = todo[place].base
         rig = starts.get(base) or started(courses.BASES[base], arguments.seed)
         return watch(rig, todo[place]).plain()
 
     with Runner(arguments) as runner:
-        found = runner.play(range(len(todo)), watched, line, name=lambda at: f"course {at}")
+        found = runner.play(range(len(todo)), watched, name=lambda at: f"course {at}")
     return [Series.of(*each) for each in zip(todo, found)]
 
 
-def started(plant_config, seed):
+def started(plant_config: dict[str, Any], seed: int) -> VirtualRig:
     """A VirtualRig after START_S under half load: contactors closed, every device heard."""
-    config = configuration.load(EXAMPLE)
+    config = configuration.load(str(EXAMPLE))
     return VirtualRig(config, lambda t_s: 200_000.0, seed, plant_config=plant_config).run(START_S)
 
 
-def watch(rig, course):
+def watch(rig: VirtualRig, course: Course) -> Series:
     """Series of a course on a rig of `started`; seconds count from now."""
-    plant, features = rig.plant, rig.controller.cabinet.core.kernel.features
+    plant, features = rig.plant, rig.core.kernel.features
     for number, rack in enumerate(plant.racks):
         rack.sensor_noise_K = course.noise_K
         rack.sensor_random = random.Random(f"{course.seed}/sensors/{number}")
@@ -109,7 +108,8 @@ def watch(rig, course):
     plant.load = None
     due, follow = list(course.steps), Follow(course.load)
     bases = [features.rack_base + rack * m.RACK_FEATURE_COUNT for rack in range(len(plant.racks))]
-    cabinet, racks, runaway_s = [], [], None
+    cabinet, racks = [], []
+    runaway_s: int | None = None
     for second in range(1, round(course.duration_s) + 1):
         while due and due[0][0] < second:
             due.pop(0)[1](plant)
@@ -130,11 +130,11 @@ def watch(rig, course):
 class Follow:
     """Simple load tracking: the converter takes load minus mean, within the racks' limits."""
 
-    def __init__(self, load):
+    def __init__(self, load: Callable[[float], float]) -> None:
         """load: second -> W."""
         self._load, self._mean_W = load, load(0.0)
 
-    def __call__(self, plant, now_s):
+    def __call__(self, plant: CabinetPlant, now_s: float) -> None:
         """Command the plant's converters for the present load."""
         load_W = self._load(now_s)
         self._mean_W += (load_W - self._mean_W) * PLANT_STEP_S / MEAN_S
@@ -145,7 +145,7 @@ class Follow:
             pcs.command_setpoint((load_W - self._mean_W) / len(plant.pcs) * share)
 
 
-def report(plant, features):
+def report(plant: CabinetPlant, features: Features) -> None:
     """Write the devices' present values, in their resolution, to the kernel; advance a second."""
     inp, layout = features.inp, features.layout
     lfl = 10.0 * plant.vent_lfl_share / METHANE_LFL_SHARE
@@ -167,14 +167,14 @@ def report(plant, features):
     features.update(1000 // features.tick_ms)
 
 
-def _row(features, base, columns):
+def _row(features: Features, base: int, columns: Sequence[int]) -> list[int]:
     return [
         features.value[base + column] if features.known[base + column] else UNKNOWN
         for column in columns
     ]
 
 
-def _burns(plant):
+def _burns(plant: CabinetPlant) -> bool:
     """True after a cell has reached its trigger temperature."""
     trigger_degC = chemistry.CHEMISTRIES[plant.config.chemistry].trigger_degC
     burning = [rack for rack in plant.racks if rack.burning]

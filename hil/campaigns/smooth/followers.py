@@ -40,9 +40,7 @@ class Ours:
         track: Track | None = None,
         is_new: Sequence[bool] | None = None,
     ) -> None:
-        """seen_W: the meter's value in each tick; track: the function, that of the path if not
-        given; is_new: in which ticks a value arrives, each of the meter's if not given.
-        """
+        """seen_W: in each tick; track: default: that of the path; is_new: a value arrives."""
         self._track = track or function(path)
         self._seen_W = np.rint(seen_W).astype(int).tolist()
         self._is_new = is_new or [

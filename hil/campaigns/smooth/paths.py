@@ -6,9 +6,7 @@ TICK_MS = 20
 
 
 class Path(NamedTuple):
-    """sample_ms: the meter shows the mean over this window until the next; dead_ms: until the
-    converter begins to act; lag_ms: time constant of the converter.
-    """
+    """sample_ms: window of the meter; dead_ms: until the converter acts; lag_ms: its constant."""
 
     name: str
     sample_ms: int

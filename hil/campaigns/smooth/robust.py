@@ -1,7 +1,4 @@
-"""Load tracking with a wrong delay, meter noise, lost samples or a weak converter, at 170 ms.
-
-Each seed is one disturbance, in turn; its figures are those of the study's chapter 5.
-"""
+"""Load tracking at 170 ms with a wrong delay, noise, lost samples or a weak converter."""
 
 from typing import Any, NamedTuple
 

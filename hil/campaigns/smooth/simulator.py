@@ -1,8 +1,4 @@
-"""Load, meter, converter and battery at a tick of 20 ms; numpy where nothing feeds back.
-
-The grid draws the load less the battery. Only the state of charge feeds back, so the load and the
-meter's values are computed for a whole load at once.
-"""
+"""Load, meter, converter and battery at a tick of 20 ms; only the state of charge feeds back."""
 
 import math
 from typing import NamedTuple, Protocol
@@ -41,10 +37,7 @@ def samples_W(load_W: np.ndarray, path: Path) -> np.ndarray:
 
 
 def seen_W(load_W: np.ndarray, path: Path) -> np.ndarray:
-    """The load in each tick as the controller knows it, W: the last whole window of the meter.
-
-    Until the first window has ended, it is the first value of the load.
-    """
+    """The load in each tick as the controller knows it, W: the meter's last whole window."""
     values = np.append(load_W[:1], samples_W(load_W, path))
     return np.repeat(values, path.sample_ticks)[: len(load_W)]
 

@@ -25,9 +25,7 @@ class Job(NamedTuple):
 
 
 def run(paths: tuple, runner: Runner) -> list:
-    """Rows {edge_ms, path, overshoot_pct, back_ms, missed}: the worst phase; prints them. back_ms:
-    from the middle of the edge until the grid stays within 5 % of the step.
-    """
+    """Rows of the worst phase; prints them. back_ms: until the grid stays within 5 %."""
     todo = [Job(edge_ms, path) for path in paths for edge_ms in EDGES_ms]
     rows = runner.play(todo, played, name=lambda job: f"edge of {job.edge_ms} ms, {job.path} ms")
     print(f"{'edge, ms':14}{'ms':>5}  battery overshoot, time until the grid is within 5 %")

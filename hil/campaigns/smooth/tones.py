@@ -59,9 +59,7 @@ def played(job: Job) -> dict:
 
 
 def learned_s(load_W: np.ndarray, grid_W: np.ndarray) -> float | None:
-    """Time after which the grid moves at most 1.05 times as much as the load in every second, s;
-    None if it never does.
-    """
+    """Time until the grid moves at most 1.05 times as much as the load, s; None: never."""
     ticks = round(1 / TICK_S)
     load, grid = (
         x[: len(x) // ticks * ticks].reshape(-1, ticks).std(axis=1) for x in (load_W, grid_W)

@@ -1,3 +1,1 @@
-"""The installation tried on an emulated box: a Debian with systemd and a real-time kernel in
-QEMU.
-"""
+"""The installation tried on an emulated box: Debian with systemd and a real-time kernel."""

@@ -1,12 +1,13 @@
-"""`./flash.sh vm-test`: installs the controller on a Debian in QEMU, runs it there, hangs it, cuts
-its power: 5 to 15 minutes.
+"""`./flash.sh vm-test`: the controller on a Debian in QEMU, hung, without power: 5 to 15 minutes.
 
 Exit codes: 0 all checks passed, 1 one did not, 2 wrong input, 3 something is missing here, or this
 machine is too slow for the box.
 """
 
+import argparse
 import contextlib
 import fcntl
+import functools
 import os
 import pathlib
 import tempfile
@@ -15,6 +16,7 @@ from hil.campaigns.process import needed
 from hil.campaigns.vm import image, intruders, network, pace, running, trust
 from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import Machine
+from hil.campaigns.vm.pace import Figures
 from hil.campaigns.vm.rig import VmRig
 from hil.engine.rig import RigError
 from hil.runner import options, report
@@ -24,7 +26,7 @@ NAME = "vm-test"
 # among the lines.
 FAILURES = (RigError, OSError, ValueError, LookupError)
 NOT_ROOT = f"needs root, to make a disk with the owners of a real one: sudo ./flash.sh {NAME}"
-CACHE = {
+CACHE: options.Options = {
     "--cache": {
         "metavar": "DIR",
         "default": "~/.cache/firebreak-vm",
@@ -71,7 +73,7 @@ WHATEVER_THE_PACE = {
 }
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> int:
     """Returns the exit code. Raises RigError, OSError."""
     missing = needed(image.PROGRAMS) or (os.geteuid() != 0 and NOT_ROOT)
     if missing:
@@ -88,7 +90,7 @@ def run(arguments):
         return report.refuse(NAME, "interrupted", report.INTERRUPTED)
 
 
-def _test(cache, json_path):
+def _test(cache: pathlib.Path, json_path: str | None) -> int:
     checks = report.Checks()
     with contextlib.ExitStack() as ends:
         rig = VmRig(ends.enter_context(tempfile.TemporaryDirectory(prefix="firebreak-vm-")))
@@ -103,7 +105,7 @@ def _test(cache, json_path):
     return _exit_code([row["name"] for row in checks.rows if not row["ok"]], lab.paces)
 
 
-def _exit_code(failed, paces):
+def _exit_code(failed: list[str], paces: list[Figures]) -> int:
     """Says who fell behind, and does not blame the controller for the pace of this host."""
     for figures in paces:
         print(f"pace       {pace.words(figures)}", flush=True)
@@ -112,10 +114,10 @@ def _exit_code(failed, paces):
     return report.NOT_MET if failed else report.MET
 
 
-def _run(checks, lab):
+def _run(checks: report.Checks, lab: Lab) -> None:
     """All checks; the first that fails ends the test."""
     for position, (name, action) in enumerate(CHECKS):
-        if not checks.check(name, lambda action=action: action(lab), FAILURES):
+        if not checks.check(name, functools.partial(action, lab), FAILURES):
             left = [other for other, _ in CHECKS[position + 1 :]]
             if left:
                 print(f"not reached: {', '.join(left)}", flush=True)

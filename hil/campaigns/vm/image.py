@@ -1,5 +1,4 @@
-"""Makes the box's disk: a Debian base (made once, kept), the controller installed into it, the
-scaffold of the test.
+"""Makes the box's disk: a Debian base (kept), the installed controller, the scaffold of the test.
 
 A check takes the Lab and returns what it found, or raises CheckError or ImageError.
 """
@@ -12,9 +11,12 @@ import pathlib
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from drivers import toml_text
 from hil.campaigns import process
+from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import port_name
 from hil.engine.rig import ROOT, RigError
 from hil.runner.report import CheckError
@@ -52,7 +54,7 @@ class ImageError(RigError):
     """The disk could not be made; one line."""
 
 
-def base(lab):
+def base(lab: Lab) -> str:
     """The Debian base, unpacked as a tree; the box itself makes its device nodes."""
     free = shutil.disk_usage(lab.cache).free
     if free < FREE_BYTES_MIN:
@@ -75,13 +77,13 @@ def base(lab):
     return f"{path.name}, {path.stat().st_size >> 20} MB, {'kept from before' if kept else 'made'}"
 
 
-def _install(tree):
+def _install(tree: pathlib.Path) -> tuple[int, list[str]]:
     """`flash.sh install --root` as a person would type it. Returns (exit code, lines)."""
     code, out, err = _finished([ROOT / "flash.sh", "install", "--root", tree], "flash.sh install")
     return code, (out + err).splitlines()
 
 
-def installed(lab):
+def installed(lab: Lab) -> str:
     """A first installation into the tree."""
     code, lines = _install(lab.tree)
     if code:
@@ -89,7 +91,7 @@ def installed(lab):
     return f"{len(lines)} lines; {next(line for line in lines if 'release' in line)}"
 
 
-def installed_twice(lab):
+def installed_twice(lab: Lab) -> str:
     """A second installation changes nothing, and keeps a file that its owner has changed."""
     owned = lab.tree / "etc/firebreak/example/site.toml"
     owned.write_text(owned.read_text() + "# mine\n")
@@ -100,7 +102,7 @@ def installed_twice(lab):
     return next(line for line in lines if line.startswith("kept"))
 
 
-def disk(lab):
+def disk(lab: Lab) -> str:
     """The scaffold, then disk.img, vmlinuz and initrd from the tree, which is removed."""
     _add_scaffold(lab.tree, lab.rig.wires["ports"], lab.cache / "work")
     (kernel,) = (lab.tree / "boot").glob("vmlinuz-*")
@@ -109,13 +111,13 @@ def disk(lab):
     shutil.copy(initrd, lab.cache / "initrd")
     made = lab.cache / "disk.img"
     made.unlink(missing_ok=True)
-    options = ["-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", lab.tree]
-    _run(["mke2fs", *options, made, DISK_SIZE], lab.cache, "mke2fs")
+    options = "-q -F -t ext4 -E lazy_itable_init=1 -d".split()
+    _run(["mke2fs", *options, lab.tree, made, DISK_SIZE], lab.cache, "mke2fs")
     shutil.rmtree(lab.tree)
     return f"{made.stat().st_blocks * 512 >> 20} MB"
 
 
-def cabinet_file(buses):
+def cabinet_file(buses: Iterable[str]) -> str:
     """cabinet.toml of the box: ports as its USB sockets come, its first CAN interface."""
     ports = [
         f"[bus.{bus}]\nport = {json.dumps(port_name(number))}\n"
@@ -124,13 +126,13 @@ def cabinet_file(buses):
     return CABINET + "".join(ports)
 
 
-def slower():
+def slower() -> dict[str, str]:
     """{file: text} of slower.toml."""
     files = toml_text.read(HERE / "slower.toml")["file"]
     return {each["name"]: _replaced(ROOT / each["from"], each["replace"]) for each in files}
 
 
-def _replaced(path, changes):
+def _replaced(path: pathlib.Path, changes: Iterable[tuple[str, str]]) -> str:
     text = path.read_text(encoding="ascii")
     for old, new in changes:
         if old not in text:
@@ -141,10 +143,8 @@ def _replaced(path, changes):
     return text
 
 
-def _add_scaffold(tree, buses, work):
-    """The root shell, the plant process's CAN, the cabinet's files, a first store, and sources for
-    a second installation.
-    """
+def _add_scaffold(tree: pathlib.Path, buses: Iterable[str], work: pathlib.Path) -> None:
+    """Root shell, CAN, files of the cabinet, a first store, sources for a second installation."""
     work.mkdir(exist_ok=True)
     for name, text in (slower() | {"cabinet.toml": cabinet_file(buses)}).items():
         (work / name).write_text(text, encoding="ascii")
@@ -160,7 +160,7 @@ def _add_scaffold(tree, buses, work):
             shutil.copy(ROOT / name, target)
 
 
-def _run(command, directory, name):
+def _run(command: Sequence[str | pathlib.Path], directory: pathlib.Path, name: str) -> None:
     environment = {**os.environ, "PATH": process.search_path()}
     code, _, err = _finished(command, name, cwd=directory, env=environment)
     if code:
@@ -169,7 +169,9 @@ def _run(command, directory, name):
         raise ImageError(f"{name}: {line}")
 
 
-def _finished(command, name, **options):
+def _finished(
+    command: Sequence[str | pathlib.Path], name: str, **options: Any
+) -> tuple[int, str, str]:
     """(exit code, stdout, stderr); the command ends with all that it has started."""
     limit_s = LIMITS_S.get(name, LIMIT_S)
     process = subprocess.Popen(
@@ -194,7 +196,7 @@ def _finished(command, name, **options):
     return process.returncode, out, err
 
 
-def _stopped(process):
+def _stopped(process: "subprocess.Popen[Any]") -> tuple[Any, ...]:
     """Output of a process group that is ended, by SIGTERM first, so that it can unmount."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):

@@ -1,17 +1,17 @@
 #!/opt/firebreak/current/bin/python3
 """Runs in the box as `bench`, and prints one line of JSON.
 
-`state`: content of the controller's journal and statistics; without a running controller, it ends
-with a traceback, whose last line the caller shows. `set`: adds a second to the clock and steers it,
-in place of a time service. `event`: the newest recorded event about a set clock, or null.
-`approve`: writes an approval of the limit image to the store before a start, because the box has no
-key.
+`state`: content of journal and statistics, or a traceback, whose last line the caller shows. `set`:
+adds a second to the clock and steers it. `event`: the newest recorded event about a set clock, or
+null. `approve`: writes an approval of the limit image to the store, because the box has no key.
 """
 
 import ctypes
 import json
+import os
 import sys
 from dataclasses import replace
+from typing import Any
 
 from controller.config import approval, configuration
 from controller.journal import snapshot
@@ -30,14 +30,14 @@ CABINET = "/etc/firebreak/cabinet/cabinet.toml"
 EVENTS = 200  # the newest ones, to be looked through
 
 
-def state():
+def state() -> dict[str, Any]:
     """State, active stages and the loop's statistics of a running controller."""
     seen = snapshot.read(f"{RUN_DIRECTORY}/journal")
     loop = loop_statistics.read(f"{RUN_DIRECTORY}/loop.stats")
     return {"state": s.STATES[seen.out[s.STATE]], "standing": list(seen.standing), "loop": loop}
 
 
-def set_clock(library):
+def set_clock(library: Any) -> int:
     """Exit code. library: ctypes.CDLL(None), the C library."""
     wanted = Timex(
         modes=SETOFFSET | MAXERROR | STATUS, time_s=OFFSET_S, status=STA_PLL, maxerror=ERROR_US
@@ -45,22 +45,24 @@ def set_clock(library):
     return int(library.adjtimex(ctypes.byref(wanted)) < 0)
 
 
-def newest(state_directory):
+def newest(state_directory: str) -> dict[str, Any] | None:
     """The newest event with code CLOCK, None without one."""
     found = record.opened(state_directory)
     events = found.events(EVENTS) if found else ()
     return next((event for event in reversed(events) if event["code"] == "CLOCK"), None)
 
 
-def approve(path, state_directory):
+def approve(path: str | os.PathLike[str], state_directory: str) -> int:
     """Exit code. path: of cabinet.toml."""
     kept = two_copies.Store(state_directory)
     image = approval.packed(approval.of(configuration.load(path)))
-    kept.save(replace(kept.load().record, approved=image, approved_by="lab"))
+    record = kept.load().record
+    assert record is not None, "`firebreak prepare` has made it"
+    kept.save(replace(record, approved=image, approved_by="lab"))
     return 0
 
 
-def main(word):
+def main(word: str) -> int:
     """word: `state`, `set`, `event` or `approve`. Returns the exit code."""
     if word == "approve":
         return approve(CABINET, STATE_DIRECTORY)

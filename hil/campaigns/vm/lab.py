@@ -1,10 +1,14 @@
 """The box, the simulated cabinet it runs, and the shell that asks it."""
 
 import json
+import pathlib
 import select
+from collections.abc import Callable
+from typing import Any
 
-from hil.campaigns.vm.pace import Pace
-from hil.campaigns.vm.rig import contactors
+from hil.campaigns.vm.machine import Machine
+from hil.campaigns.vm.pace import Figures, Pace
+from hil.campaigns.vm.rig import VmRig, contactors
 from hil.engine import forks
 from hil.runner.report import CheckError
 
@@ -27,12 +31,12 @@ BATTERY_W_MIN = 10_000
 POLL_S = 0.3
 
 
-def open_(view):
+def open_(view: dict[str, Any]) -> bool:
     """All contactors of the plant are open."""
     return contactors(view) == ["open"]
 
 
-def powered(view):
+def powered(view: dict[str, Any]) -> bool:
     """All contactors are closed and power flows, either way."""
     return contactors(view) == ["closed"] and abs(view["battery_W"]) > BATTERY_W_MIN
 
@@ -40,44 +44,44 @@ def powered(view):
 class Lab:
     """The box, the plant process and where the disk is made."""
 
-    def __init__(self, cache, machine, rig):
-        """cache: pathlib.Path; machine, rig: of this package."""
+    def __init__(self, cache: pathlib.Path, machine: Machine, rig: VmRig) -> None:
         self.cache, self.machine, self.rig = cache, machine, rig
         self.tree = cache / "tree"
-        self.pace, self.paces = None, []  # of the power that it has, figures of that it had
+        self.pace: Pace | None = None  # of the power that it has
+        self.paces: list[Figures] = []  # of the power that it had
 
-    def boot(self):
+    def boot(self) -> None:
         """Boot from power to a shell."""
         self.machine.power_on()
         self.rig.go(self.machine.process.pid)
         self.machine.wait_for_shell()
         self.pace = Pace(self)
 
-    def cut_power(self):
+    def cut_power(self) -> None:
         """The plug is pulled; what was counted until then is kept."""
         self.end_pace()
         self.machine.cut_power()
 
-    def end_pace(self):
+    def end_pace(self) -> None:
         """The figures of the power that it has had until now."""
         if self.pace:
             self.paces.append(self.pace.figures())
         self.pace = None
 
-    def ask(self, command):
+    def ask(self, command: str) -> str:
         """Output of a command. CheckError: the command failed."""
         code, text = self.machine.run(command)
         if code:
             raise CheckError(f"{command}: exit code {code}: {' '.join(text.split()[-40:])}")
         return text
 
-    def shown(self, *names):
+    def shown(self, *names: str) -> list[str]:
         """Properties of the controller's unit, in the order of the names."""
         lines = self.ask(f"systemctl show {UNIT} -p {','.join(names)}").splitlines()
         found = dict(line.split("=", 1) for line in lines)
         return [found[name] for name in names]
 
-    def until(self, what, condition, timeout_s):
+    def until(self, what: str, condition: Callable[[], Any], timeout_s: float) -> Any:
         """condition() of the box, again and again, until it is true. Returns its value."""
         until_s = forks.wall_s() + timeout_s
         while forks.wall_s() < until_s:
@@ -87,15 +91,17 @@ class Lab:
             select.select((), (), (), POLL_S)
         raise CheckError(f"not {what} after {timeout_s:.0f} s")
 
-    def until_active(self):
+    def until_active(self) -> None:
         """Wait for the controller's unit."""
         self.until("active", lambda: self.shown("ActiveState", "SubState") == RUNNING, START_S)
 
-    def until_accepted(self, what, command, word="", mend=lambda: None):
-        """What an accepted operator's command prints; mend() after each refusal."""
+    def until_accepted(
+        self, what: str, command: str, word: str = "", mend: Callable[[], object] = bool
+    ) -> str:
+        """The output of an accepted operator's command; mend() after each refusal."""
         output = ""
 
-        def accepted():
+        def accepted() -> object:
             nonlocal output
             code, output = self.machine.run(command)
             return output if code == 0 and word in output else mend()
@@ -106,7 +112,7 @@ class Lab:
             standing = ", ".join(sorted(self.standing())) or "nothing"
             raise CheckError(f"{error}: {' '.join(output.split())}; active: {standing}") from None
 
-    def state(self):
+    def state(self) -> dict[str, Any] | None:
         """State from the controller's journal: {state, standing, loop}; None: no journal yet."""
         code, text = self.machine.run("bench state")
         if code:
@@ -116,36 +122,39 @@ class Lab:
             self.pace.saw(found["loop"])
         return found
 
-    def standing(self):
+    def seen(self) -> dict[str, Any]:
+        """The same. CheckError without a journal."""
+        found = self.state()
+        if found is None:
+            raise CheckError("the controller has no journal yet")
+        return found
+
+    def standing(self) -> set[str]:
         """Ids of the active stages."""
         return {name.split(".")[0] for name in (self.state() or {"standing": ()})["standing"]}
 
-    def until_open(self):
+    def until_open(self) -> float:
         """Wait for the contactors of the plant; returns the seconds it took."""
         took_s = self.rig.wait(open_, OPEN_S)
         if took_s is None:
             raise CheckError(f"contactors open: not within {OPEN_S:.0f} s")
         return took_s
 
-    def journal(self):
+    def journal(self) -> str:
         """The last words of the controller in the box's log."""
         text = self.machine.run(f"journalctl -u {UNIT} -n 3 -o cat --no-pager")[1]
         return text.replace("\n", " | ")
 
-    def start(self):
-        """Start the cabinet when the controller takes commands. Returns the output.
-
-        A row that latched during a stall of the emulator refuses the start; then the box gets a new
-        store.
-        """
+    def start(self) -> str:
+        """Start the cabinet, with a new store after a stall that latched. Returns the output."""
         return self.until_accepted("a start", START, mend=self._renew)
 
-    def _renew(self):
+    def _renew(self) -> None:
         standing = self.standing()
         if standing and standing <= STALL_STAGES:
             self.ask(RENEW)
 
-    def until_powered(self):
+    def until_powered(self) -> str:
         """Wait until the contactors are closed and power flows, without a latch. Returns a line.
 
         During a stall of 0.5 s the I/O modules are silent, so the cabinet trips, as required. Then
@@ -165,9 +174,9 @@ class Lab:
             self.start()
         raise CheckError(f"no power, {STALLS_MAX + 1} times; state {self.state()}")
 
-    def lateness(self):
+    def lateness(self) -> str:
         """The loop's own figures in this emulated box: to be read, not judged."""
-        loop = self.state()["loop"]
+        loop = self.seen()["loop"]
         late = loop["lateness_us"]
         return (
             f"{loop['ticks']} ticks, {loop['missed']} missed, lateness p50 {late['p50']} us, p99 "

@@ -1,8 +1,4 @@
-"""One box in QEMU: its devices, its power, and a root shell on its first serial line.
-
-Everything is emulated (TCG): it runs on any machine, some ten times slower than one. The disk is
-written through, so ending the process is an honest power cut.
-"""
+"""One box in QEMU: devices, root shell, and a power cut that is honest (written through)."""
 
 import os
 import pathlib
@@ -11,6 +7,8 @@ import select
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from hil.campaigns import process
 from hil.engine.rig import RigError
@@ -31,7 +29,7 @@ class MachineError(RigError):
     """The box did not do what it was asked to; one line."""
 
 
-def port_name(socket_number):
+def port_name(socket_number: int) -> str:
     """The stable name of the serial adapter in a USB socket (from 1)."""
     return f"/dev/serial/by-path/pci-0000:00:{USB_SLOT}.0-usb-0:{socket_number}:1.0-port0"
 
@@ -66,10 +64,8 @@ PORT = """
 """
 
 
-def arguments(directory, ports, can_line):
-    """Command line of QEMU. ports: ttys of the plant process, in the order of the USB sockets;
-    can_line: that of the SLCAN bridge.
-    """
+def arguments(directory: str, ports: Iterable[str], can_line: str) -> list[str]:
+    """Command line of QEMU. ports: of the plant process; can_line: tty of the SLCAN bridge."""
     text = QEMU.format(directory, can_line, USB_SLOT)
     text += "".join([PORT.format(number, port) for number, port in enumerate(ports, 1)])
     return ["nice", "-n", str(NICENESS), "qemu-system-x86_64", *process.options(text)]
@@ -78,13 +74,14 @@ def arguments(directory, ports, can_line):
 class Machine:
     """Power and shell of the box. `power_on`, `run`, `cut_power`."""
 
-    def __init__(self, directory, ports, can_line):
+    def __init__(self, directory: str, ports: Iterable[str], can_line: str) -> None:
         self.directory, self._arguments = directory, arguments(directory, ports, can_line)
-        self.process = self._console = None
+        self.process: Any = None
+        self._console: Any = None
         self._heard = b""
         self._commands = 0
 
-    def power_on(self):
+    def power_on(self) -> None:
         """Start QEMU; returns at once."""
         path = os.path.join(self.directory, "console.sock")
         if os.path.exists(path):
@@ -104,7 +101,7 @@ class Machine:
                 self._check(until_s, f"no console after {COMMAND_S:.0f} s")
                 select.select((), (), (), 0.05)
 
-    def _put_lines_first(self):
+    def _put_lines_first(self) -> None:
         """Real-time priority for the main thread alone: its processors have begun without."""
         until_s = time.monotonic() + COMMAND_S
         pid = self.process.pid
@@ -113,7 +110,7 @@ class Machine:
             select.select((), (), (), 0.05)
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(LINES_PRIORITY))
 
-    def _check(self, until_s, what):
+    def _check(self, until_s: float, what: str) -> None:
         """what: the words for the time being over."""
         lines = self._heard.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
         last = f"last words: {lines[-1]}"
@@ -125,7 +122,7 @@ class Machine:
         if time.monotonic() > until_s:
             raise MachineError(f"{what}: the box does not answer; its {last}")
 
-    def _expect(self, pattern, timeout_s, what):
+    def _expect(self, pattern: bytes, timeout_s: float, what: str) -> re.Match[bytes]:
         """Read the console until the pattern comes. Returns its match, forgets all before."""
         until_s = time.monotonic() + timeout_s
         while True:
@@ -139,7 +136,7 @@ class Machine:
             if not waits or time.monotonic() > until_s:
                 self._check(until_s, f"{what} after {timeout_s:.0f} s")
 
-    def _read(self):
+    def _read(self) -> bytes:
         try:
             data = self._console.recv(READ_BYTES)
         except ConnectionResetError:
@@ -148,7 +145,7 @@ class Machine:
             self._check_end()
         return data
 
-    def _check_end(self):
+    def _check_end(self) -> NoReturn:
         """The console is closed: the process is ending, if it has not yet."""
         try:
             self.process.wait(END_S)
@@ -157,12 +154,13 @@ class Machine:
                 f"the box's console is closed, QEMU goes on for {END_S:.0f} s"
             ) from None
         self._check(0, "ended")
+        raise MachineError("the box has ended")
 
-    def wait_for_shell(self):
+    def wait_for_shell(self) -> None:
         """Wait until root's shell is there."""
         self._expect(rb"@shell@\r?\n", BOOT_S, "no shell")
 
-    def run(self, command, timeout_s=COMMAND_S):
+    def run(self, command: str, timeout_s: float = COMMAND_S) -> tuple[int, str]:
         """(exit code, text) of a shell command in the box. Raises MachineError when it hangs."""
         self._commands += 1
         mark = b"@%d@" % self._commands
@@ -180,7 +178,7 @@ class Machine:
         )
         return int(match[2]), match[1].decode("utf-8", "replace").replace("\r\n", "\n").strip()
 
-    def cut_power(self):
+    def cut_power(self) -> None:
         """End the process without a word to the system in it."""
         if self.process is not None:
             self.process.kill()

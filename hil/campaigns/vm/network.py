@@ -4,6 +4,7 @@ A transient service tries to connect, with the settings of `firebreak.service` a
 `firebreak check --drop-in` prints. The running controller is not disturbed.
 """
 
+from hil.campaigns.vm.lab import Lab
 from hil.runner.report import CheckError
 
 SITES = "/opt/firebreak/current/lib/python3*/site-packages/controller/sites"
@@ -17,7 +18,7 @@ LISTEN = (
 CONNECT = "import socket; socket.create_connection(('{address}', {port}), 3)"
 
 
-def opened(lab):
+def opened(lab: Lab) -> str:
     """The drop-in opens the configured address, and no other; without it none."""
     settings = [
         line for line in lab.ask(DROP_IN).splitlines() if "=" in line[:40] and line[0] != "#"
@@ -26,7 +27,8 @@ def opened(lab):
         lab.ask(f"ip address add {address}/32 dev lo")
     listen = LISTEN.format(allowed=ALLOWED, other=OTHER, port=PORT)
     lab.ask(f'systemd-run --quiet --unit bench-lan python3 -c "{listen}"')
-    tries = ((ALLOWED, settings, True), (OTHER, settings, False), (ALLOWED, [], False))
+    none: list[str] = []
+    tries = ((ALLOWED, settings, True), (OTHER, settings, False), (ALLOWED, none, False))
     lab.until("listening", lambda: _connects(lab, ALLOWED, None), 60.0)
     for address, more, expected in tries:
         if _connects(lab, address, [*UNIT, *more]) != expected:
@@ -36,7 +38,7 @@ def opened(lab):
     return f"{ALLOWED} is reached with {', '.join(settings)}; {OTHER} is not"
 
 
-def _connects(lab, address, settings):
+def _connects(lab: Lab, address: str, settings: list[str] | None) -> bool:
     """True if a process with these settings of a unit reaches the address; None: without a unit."""
     connect = f'python3 -c "{CONNECT.format(address=address, port=PORT)}"'
     if settings is not None:

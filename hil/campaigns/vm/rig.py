@@ -1,9 +1,9 @@
-"""The simulated cabinet for a controller that runs in a box: its wires, and what its plant does
-(hil.engine.plant_process).
-"""
+"""The simulated cabinet for a controller that runs in a box: its wires and its plant process."""
 
 import select
 import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from controller.config import configuration
 from hil.campaigns import order, process
@@ -12,9 +12,10 @@ from hil.engine.rig import HANG_GUARD_S, Rig, RigError
 
 DURATION_S = 7200  # of the recording; far more than the test needs
 SEED = 1
+Condition = Callable[[dict[str, Any]], bool]  # of a view
 
 
-def contactors(view):
+def contactors(view: dict[str, Any]) -> list[str]:
     """States of the racks' contactors in a view, each once: ["closed"] when all are."""
     return sorted({rack[-1] for rack in view["racks"]})
 
@@ -22,23 +23,23 @@ def contactors(view):
 class VmRig(Rig):
     """A rig whose controller is in the box; `start` gives `wires`."""
 
-    def __init__(self, directory):
+    def __init__(self, directory: str) -> None:
         """directory: for the result."""
         config = configuration.load(order.EXAMPLE)
         super().__init__(order.made(config, DURATION_S, SEED, run_dir=directory), None, config)
-        self.bridge = None
+        self.bridge: Any = None
 
-    def _write_cabinet_file(self, wires):
+    def _write_cabinet_file(self, wires: Any) -> None:
         """The box has its own."""
 
-    def _start_controller(self):
+    def _start_controller(self) -> None:
         """Its init does."""
 
-    def go(self, pid):
+    def go(self, pid: int) -> None:
         """Begin. pid: whose end is noticed. The CAN server answers from now on."""
         self.send({"what": "go", "pid": pid})
 
-    def open_can(self):
+    def open_can(self) -> str:
         """Start the bridge from the plant process's CAN to a tty, which it returns."""
         self.bridge = process.module(
             "hil.campaigns.vm.slcan",
@@ -51,12 +52,11 @@ class VmRig(Rig):
         lines = self.bridge.stdout
         tty = lines.readline().strip() if select.select([lines], (), (), HANG_GUARD_S)[0] else ""
         if not tty:
-            raise RigError(
-                f"the CAN bridge has not begun within {HANG_GUARD_S:.0f} s, or has ended"
-            )
+            words = f"has not begun within {HANG_GUARD_S:.0f} s, or has ended"
+            raise RigError(f"the CAN bridge {words}")
         return tty
 
-    def views(self, timeout_s):
+    def views(self, timeout_s: float) -> Iterator[dict[str, Any]]:
         """The plant as it is from now on, ten times a second, until the time is over."""
         while select.select([self.connection], (), (), 0)[0]:
             self._receive()
@@ -66,7 +66,7 @@ class VmRig(Rig):
             if message["what"] == "view":
                 yield message["view"]
 
-    def wait(self, condition, timeout_s):
+    def wait(self, condition: Condition, timeout_s: float) -> float | None:
         """Seconds until condition(view) held, None when it did not."""
         began_s = forks.wall_s()
         for view in self.views(timeout_s):
@@ -74,22 +74,21 @@ class VmRig(Rig):
                 return forks.wall_s() - began_s
         return None
 
-    def stays(self, condition, duration_s):
+    def stays(self, condition: Condition, duration_s: float) -> bool:
         """True when condition(view) held all the time."""
         return all(condition(view) for view in self.views(duration_s))
 
-    def violations(self):
+    def violations(self) -> list[str]:
         """End the recording; the observer's findings as lines."""
         self.send({"what": "finish"})
         until_s = forks.wall_s() + HANG_GUARD_S
         while self._receive()["what"] != "done":
             if forks.wall_s() >= until_s:
-                raise RigError(
-                    f"the simulated cabinet's recording has not ended within {HANG_GUARD_S:.0f} s"
-                )
+                words = f"recording has not ended within {HANG_GUARD_S:.0f} s"
+                raise RigError(f"the simulated cabinet's {words}")
         return order.recorded(self.directory)["violations"]
 
-    def stop(self):
+    def stop(self) -> None:
         """End the plant process and the bridge."""
         super().stop()
         if self.bridge is not None:

@@ -1,14 +1,11 @@
-"""A box that runs: kernel, service, ports, rights, first start; a hang, a power cut, its end.
-
-A check takes the Lab and returns what it found, or raises CheckError. The simulated plant, outside
-the box, shows what the cabinet does; the box's shell shows the state of the box.
-"""
+"""Checks of a box that runs: service, ports, rights, first start; a hang, a power cut, its end."""
 
 import json
 import re
+from typing import Any
 
 from hil.campaigns.vm import image
-from hil.campaigns.vm.lab import POWER_S, RESTART_S, START_S, UNIT, open_
+from hil.campaigns.vm.lab import POWER_S, RESTART_S, START_S, UNIT, Lab, open_
 from hil.engine import forks
 from hil.runner.report import CheckError
 
@@ -29,7 +26,7 @@ RESET_CODE = re.compile(r": firebreak reset ([0-9A-F]{8})\s*$")
 CAN_WORDS = ("UP", "qlen 100", "restart-ms 100", "bitrate 500000")
 
 
-def boots(lab):
+def boots(lab: Lab) -> str:
     """Boots from power to a shell, on the real-time kernel."""
     lab.boot()
     version = lab.ask("uname -rv")
@@ -38,7 +35,7 @@ def boots(lab):
     return version
 
 
-def starts(lab):
+def starts(lab: Lab) -> str:
     """The service becomes active by itself."""
     try:
         lab.until_active()
@@ -47,10 +44,10 @@ def starts(lab):
     return lab.ask(f"systemctl show {UNIT} -p StatusText --value")
 
 
-def can_interface(lab):
+def can_interface(lab: Lab) -> str:
     """The CAN interface has what field experience asks for (linux-can/can-utils #262, #400)."""
 
-    def missing():
+    def missing() -> list[str]:
         _, text = lab.machine.run("ip -d link show can0")
         return [word for word in CAN_WORDS if not re.search(rf"\b{word}\b", text)]
 
@@ -61,7 +58,7 @@ def can_interface(lab):
     return "up, bit rate 500000, restart-ms 100, queue 100"
 
 
-def port_names(lab):
+def port_names(lab: Lab) -> str:
     """Stable names exist, and the controller holds all of them."""
     names = lab.ask("ls /dev/serial/by-path").split()
     (pid,) = lab.shown("MainPID")
@@ -72,7 +69,7 @@ def port_names(lab):
     return f"{held} open, {names[0]} ..."
 
 
-def rights(lab):
+def rights(lab: Lab) -> str:
     """Own user, FIFO priority, locked memory, no capability, memory below its limit."""
     pid, memory, limit = lab.shown("MainPID", "MemoryCurrent", "MemoryMax")
     status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
@@ -97,7 +94,7 @@ def rights(lab):
     )
 
 
-def exposure(lab):
+def exposure(lab: Lab) -> str:
     """The sandbox, as systemd reports it."""
     found = []
     for unit in UNITS:
@@ -111,20 +108,20 @@ def exposure(lab):
     return ", ".join(found)
 
 
-def stays_open(lab):
+def stays_open(lab: Lab) -> str:
     """A new, prepared cabinet keeps its contactors open before the first start."""
     lab.until("ticking", lab.state, RESTART_S)
     if not lab.rig.stays(open_, POWER_S):
         raise CheckError(f"a contactor closed without a start; state {lab.state()}")
-    return f"open for {POWER_S:.0f} s, state {lab.state()['state']}"
+    return f"open for {POWER_S:.0f} s, state {lab.seen()['state']}"
 
 
-def closes(lab):
+def closes(lab: Lab) -> str:
     """The contactors close after a start without a latch, and power flows."""
     return f"{lab.start()}; {lab.until_powered()}; {lab.lateness()}"
 
 
-def commands(lab):
+def commands(lab: Lab) -> str:
     """An operator's command is taken from the controller's user alone."""
     test = "runuser -u firebreak -- firebreak lamp-test"
     printed = lab.until_accepted("a lamp test of the user firebreak", test, "accepted")
@@ -134,7 +131,7 @@ def commands(lab):
     return f"{printed}; refused to nobody"
 
 
-def wall_clock(lab):
+def wall_clock(lab: Lab) -> str:
     """The recorder may ask how good the clock is: a steered one gives "ntp"."""
     for _ in range(CLOCK_TRIES):
         found = _clock_event(lab)
@@ -144,10 +141,10 @@ def wall_clock(lab):
     raise CheckError(f"a steered clock has the source {source}, uncertainty {uncertainty_us} us")
 
 
-def _clock_event(lab):
+def _clock_event(lab: Lab) -> dict[str, Any]:
     """The event that the recorder writes when the clock is set."""
 
-    def event():
+    def event() -> dict[str, Any]:
         return json.loads(lab.ask("runuser -u firebreak -- bench event"))
 
     before = event()
@@ -156,7 +153,7 @@ def _clock_event(lab):
     return event()
 
 
-def hangs(lab):
+def hangs(lab: Lab) -> str:
     """The watchdog kills a stopped process and starts it again; the outputs lapse."""
     pid, before = lab.shown("MainPID", "NRestarts")
     lab.ask(f"kill -STOP {pid}")
@@ -172,25 +169,25 @@ def hangs(lab):
     )
 
 
-def latched(lab):
+def latched(lab: Lab) -> str:
     """The ARMED store without CLEAN is seen: its row is active and nothing closes."""
     lab.until("ticking", lab.state, RESTART_S)
     lab.until(f"latched {ARMED_STAGE}", lambda: ARMED_STAGE in lab.standing(), RESTART_S)
     if not lab.rig.stays(open_, STAYS_S):
         raise CheckError("a contactor closed without a reset")
-    state = lab.state()
+    state = lab.seen()
     return (
         f"{', '.join(state['standing'])} active, state {state['state']}, open for {STAYS_S:.0f} s"
     )
 
 
-def resets(lab):
+def resets(lab: Lab) -> str:
     """One remote reset, and it runs again."""
     words = lab.until("reset", lambda: _reset(lab), RESTART_S)
     return f"{words}; {lab.until_powered()}"
 
 
-def _reset(lab):
+def _reset(lab: Lab) -> str | None:
     """Reads the latches and names them: the controller refuses a reset of anything else."""
     _, seen = lab.machine.run(RESET)
     typed = RESET_CODE.search(seen)
@@ -198,7 +195,7 @@ def _reset(lab):
     return text if code == 0 else None
 
 
-def power_cut(lab):
+def power_cut(lab: Lab) -> str:
     """The plug is pulled under power, and the box boots from the same disk."""
     lab.until_powered()
     lab.cut_power()
@@ -212,7 +209,7 @@ def power_cut(lab):
     )
 
 
-def stops_clean(lab):
+def stops_clean(lab: Lab) -> str:
     """A controlled stop stores CLEAN: the next start needs no reset."""
     lab.ask(f"systemctl stop {UNIT}")
     result, code = lab.shown("Result", "ExecMainStatus")
@@ -222,7 +219,7 @@ def stops_clean(lab):
     return f"exit code 0, started again without a latch, {lab.until_powered()}; {lab.lateness()}"
 
 
-def installs_live(lab):
+def installs_live(lab: Lab) -> str:
     """A second installation finds everything and leaves the controller running."""
     (pid,) = lab.shown("MainPID")
     text = lab.ask(f"/{image.SOURCE_IN_BOX}/flash.sh install")
@@ -231,7 +228,7 @@ def installs_live(lab):
     return " | ".join(text.splitlines())
 
 
-def uninstalls(lab):
+def uninstalls(lab: Lab) -> str:
     """Gone but for configuration and state; with --purge, those too."""
     lab.ask(f"/{image.SOURCE_IN_BOX}/flash.sh uninstall")
     lab.ask("test -e /etc/firebreak/cabinet/cabinet.toml && test -e /var/lib/firebreak/store.a")
@@ -244,7 +241,7 @@ def uninstalls(lab):
     return "configuration and state kept, then purged"
 
 
-def invariants(lab):
+def invariants(lab: Lab) -> str:
     """The observer on the wires and in the plant finds nothing wrong."""
     found = lab.rig.violations()
     if found:

@@ -1,9 +1,7 @@
-"""Carries CAN frames between the plant process's CAN server and a serial line of the box.
+"""Carries CAN frames between the plant process's CAN server and a serial line of the box (slcand).
 
-The box reads the line with slcand, so the machine that runs QEMU needs no CAN. A frame is one line
-(LAWICEL): t + 3 hex digits of id + length + data, or T + 8 digits for a 29-bit id. The argument is
-HOST:PORT/NAME. The process prints the tty for QEMU, then runs until its standard input ends. A line
-that the box does not read is dropped, as on a bus.
+A frame is one line (LAWICEL): t + 3 hex digits of id + length + data, or T + 8 digits for a 29-bit
+id. Prints the tty for QEMU; runs until its standard input ends. A line that is not read is dropped.
 """
 
 import contextlib
@@ -22,7 +20,7 @@ _FRAME = re.compile(rb"< frame ([0-9A-Fa-f]+) [0-9.]+ ([0-9A-Fa-f]*) ")
 _LINE = re.compile(rb"(?:t([0-9A-Fa-f]{3})|T([0-9A-Fa-f]{8}))([0-8])((?:[0-9A-Fa-f]{2}){0,8})")
 
 
-def line_of(word, data_hex):
+def line_of(word: bytes, data_hex: bytes) -> bytes:
     """SLCAN line of a frame: its id as 3 or 8 hex digits, its data as hex."""
     return b"%c%s%d%s\r" % (
         b"T" if len(word) > 3 else b"t",
@@ -32,7 +30,7 @@ def line_of(word, data_hex):
     )
 
 
-def send_command(line):
+def send_command(line: bytes) -> bytes | None:
     """socketcand `send` command of an SLCAN line, None if it is no data frame."""
     found = _LINE.fullmatch(line)
     if not found or len(found[4]) != 2 * int(found[3]):
@@ -41,7 +39,7 @@ def send_command(line):
     return b"< send %s %s %s >" % (found[1] or found[2], found[3], pieces)
 
 
-def connect(channel):
+def connect(channel: str) -> socket.socket:
     """Socket in raw mode from host:port/name. Raises OSError."""
     server, _, name = channel.rpartition("/")
     host, _, port = server.partition(":")
@@ -54,11 +52,11 @@ def connect(channel):
 class Bridge:
     """`server`: socket of the CAN server; `master`: the pty of the box's serial line."""
 
-    def __init__(self, server, master):
+    def __init__(self, server: socket.socket, master: int) -> None:
         self.server, self.master = server, master
         self._heard, self._said = b"", b""
 
-    def to_box(self):
+    def to_box(self) -> bool:
         """Pass on what the server has. False when it has gone."""
         data = self.server.recv(READ_BYTES)
         *pieces, self._heard = (self._heard + data).split(b">")
@@ -67,14 +65,14 @@ class Bridge:
                 os.write(self.master, line_of(*match.groups()))
         return bool(data)
 
-    def from_box(self):
+    def from_box(self) -> None:
         """Pass on what the box has sent."""
         *lines, self._said = (self._said + os.read(self.master, READ_BYTES)).split(b"\r")
         self._said = self._said[-LINE_BYTES_MAX:]
         self.server.sendall(b"".join(filter(None, map(send_command, lines))))
 
 
-def main(argv):
+def main(argv: list[str]) -> int:
     """argv: HOST:PORT/NAME."""
     server = connect(argv[0])
     master, slave = os.openpty()

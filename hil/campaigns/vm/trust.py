@@ -4,6 +4,7 @@ The tables of SECURITY.md are made of this; `agrees` is a check of vm-test.
 """
 
 import re
+from collections.abc import Iterator
 
 from controller.system.paths import (
     GATEWAY,
@@ -13,9 +14,12 @@ from controller.system.paths import (
     SERVICE,
     STATE_DIRECTORY,
 )
+from hil.campaigns.vm.lab import Lab
 from hil.engine.rig import ROOT
 from hil.runner.report import CheckError, table
 
+Found = dict[str, list[str]]  # {key: values} of a unit
+Columns = dict[str, list[str]]  # {column of COLUMNS: words}
 UNITS = ROOT / "controller" / "systemd"
 USERS = UNITS / "firebreak.sysusers.conf"
 # access modes beside the devices; and the clock that ProtectClock= allows to read
@@ -44,14 +48,14 @@ PLACES = {
 }
 
 
-def units():
+def units() -> dict[str, Columns]:
     """{unit's file name: {column: value}} of all services."""
     return {path.name: row(settings(path.read_text())) for path in sorted(UNITS.glob("*.service"))}
 
 
-def settings(text):
+def settings(text: str) -> Found:
     """{key: [values]} of a unit: a key given twice adds, an empty value takes back."""
-    found = {}
+    found: Found = {}
     for line in text.replace("\\\n", " ").splitlines():
         key, is_setting, value = line.partition("=")
         if is_setting and not line.startswith("#"):
@@ -59,7 +63,7 @@ def settings(text):
     return found
 
 
-def row(found):
+def row(found: Found) -> Columns:
     """One process's columns, each a sorted list of words; found: of `settings`."""
     folders = [f"/run/{name}" for name in found.get("RuntimeDirectory", ())]
     folders += [f"/var/lib/{name}" for name in found.get("StateDirectory", ())]
@@ -72,22 +76,22 @@ def row(found):
     return dict(zip(COLUMNS[1:], map(sorted, values)))
 
 
-def memberships(user):
+def memberships(user: str) -> list[str]:
     """Groups of a user that the installer made it a member of: its services have them too."""
     return re.findall(rf"(?m)^m {user} (\S+)$", USERS.read_text())
 
 
-def processes():
+def processes() -> list[str]:
     """Lines of the table of processes."""
     rows = [(name, *[" ".join(each) or "none" for each in one.values()]) for name, one in _named()]
     return table(COLUMNS, rows)
 
 
-def _named():
+def _named() -> list[tuple[str, Columns]]:
     return [(f"`{name}`", one) for name, one in units().items()]
 
 
-def places():
+def places() -> list[str]:
     """Lines of the table of places."""
     rows = [
         (f"`{path}`", f"{user}:{group}", mode, whom)
@@ -96,7 +100,7 @@ def places():
     return table(("place", "owner", "mode", "for"), rows)
 
 
-def agrees(lab):
+def agrees(lab: Lab) -> str:
     """Each place and each process of the box is what the tables say."""
     wrong = [*_wrong_places(lab), *_wrong_processes(lab)]
     if wrong:
@@ -104,7 +108,7 @@ def agrees(lab):
     return f"{len(PLACES)} places and {len(units())} units are as SECURITY.md says"
 
 
-def _wrong_places(lab):
+def _wrong_places(lab: Lab) -> Iterator[str]:
     lab.ask(f"runuser -u {SERVICE} -- firebreak key create site_ems >/dev/null")
     shown = lab.ask(f"find {' '.join(PLACES)} -maxdepth 0 -printf '%p %u %g %m %y\\n'")
     found = {line.split()[0]: line.split()[1:] for line in shown.splitlines()}
@@ -113,7 +117,7 @@ def _wrong_places(lab):
             yield f"{path}: {found.get(path)}, asked {asked[:4]}"
 
 
-def _wrong_processes(lab):
+def _wrong_processes(lab: Lab) -> Iterator[str]:
     keys = "User Group SupplementaryGroups RuntimeDirectory StateDirectory ReadWritePaths"
     keys += " DeviceAllow AmbientCapabilities RestrictAddressFamilies MainPID"
     for name, asked in units().items():
@@ -132,7 +136,7 @@ def _wrong_processes(lab):
             yield from _wrong_process(lab, unit, pid, asked)
 
 
-def _wrong_process(lab, unit, pid, asked):
+def _wrong_process(lab: Lab, unit: str, pid: str, asked: Columns) -> Iterator[str]:
     """Differences between a process that runs, as the kernel reports it, and its unit."""
     status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
     user = lab.ask(f"id -nu {status['Uid'].split()[0]}")
@@ -148,7 +152,7 @@ def _wrong_process(lab, unit, pid, asked):
             yield f"{unit}, process {pid}: {what}: {found}, asked {wanted}"
 
 
-def _writable(lab, pid, user):
+def _writable(lab: Lab, pid: str, user: str) -> list[str]:
     """Folders that a user may write to where the process sees them."""
     own = [path for path, (*_, kind, _) in PLACES.items() if kind == "d"]
     tried = " ".join([*own, *SYSTEM_FOLDERS])
@@ -158,6 +162,6 @@ def _writable(lab, pid, user):
     return sorted([path for path in found if path not in _parts(found)])
 
 
-def _parts(folders):
+def _parts(folders: list[str]) -> set[str]:
     """Folders within others of the list."""
     return {path for path in folders for other in folders if path.startswith(f"{other}/")}

@@ -186,9 +186,7 @@ def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict
 
 
 def ideal_short(needed_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> int:
-    """Intervals that a battery could not keep either which uses all room below the limit to charge.
-    needed_W: mean of each interval.
-    """
+    """Intervals that a battery could not keep either which always charges up to the limit."""
     stored_Wh = full_Wh = float(of.energy_Wh.max())
     count, rated_W = 0, float(of.able_W.max())
     for needed in needed_W.tolist():

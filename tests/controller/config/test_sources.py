@@ -43,11 +43,14 @@ def test_at_most_eight_sources_with_names_of_sixteen_characters(files):
 
 def test_the_image_says_all_that_the_core_needs():
     image = EXAMPLE.source_image
-    assert hint_sources.count(image) == 2
     first = [1, 1, 120, 10, 25_000, 100_000, -1, -1, -1, -1, -1]
     second = [2, 2, 300, 10, 25_000, 100_000, -1, -1, -1, 450_000, -1]
-    assert [list(hint_sources.words(image, index)) for index in (0, 1)] == [first, second]
-    assert hint_sources.count(hint_sources.image(())) == 0
+    assert list(image) == [1, 2, *first, *second]
+    assert [(*each[:-1], *each[-1]) for each in hint_sources.sources(image)] == [
+        tuple(first),
+        tuple(second),
+    ]
+    assert hint_sources.sources(hint_sources.image(())) == []
 
 
 @pytest.mark.parametrize(
@@ -55,7 +58,7 @@ def test_the_image_says_all_that_the_core_needs():
 )
 def test_an_image_of_another_version_is_refused(image):
     with pytest.raises(ValueError, match="source image"):
-        hint_sources.count(array("i", image))
+        hint_sources.sources(array("i", image))
 
 
 def test_the_words_are_those_of_the_table():

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from command_line import answered, refused, run
+from command_line import answered, run
 from watched import CONFIG, Watched, action
 
 from controller.config import approval
-from controller.console import approve, person
+from controller.console import approve
 from controller.console.terminal import view
 from controller.journal.journal_header import open_journal
-from controller.run import operator_client, operator_commands as oc
+from controller.run import operator_client
 
 NOW = approval.of(CONFIG)
 BEFORE = NOW | {"armed 29.rack1": 0, "stage 29.set": 3640}
@@ -79,27 +79,3 @@ def test_without_an_approval_it_compares_with_the_matrix():
     lines, _ = approve.changed(header)
     assert lines[0].startswith(approve.NOTHING) and all(line.isascii() for line in lines)
     assert "  NO LONGER ARMED: stage 46b, remote link lost" in lines
-
-
-@pytest.mark.parametrize(
-    "answer, code, words",
-    [
-        (oc.ACCEPTED, 0, "accepted; turn the key to RUN, then `firebreak start`"),
-        (oc.KEY_IN_RUN, 1, "turn the key out of RUN first"),
-        (oc.OTHER_IMAGE, 1, "another configuration runs"),
-        (oc.IS_APPROVED, 1, "it is approved already"),
-        (oc.NOT_STORED, 1, "the store does not take it"),
-    ],
-)
-def test_a_name_and_a_code_approve(capsys, watched, monkeypatch, answer, code, words):
-    for module, name in ((operator_client, "reach"), (person, "prove")):
-        answered(monkeypatch, module, name, None)
-    asked = answered(monkeypatch, operator_client, "approve", answer)
-    found, out, err = approve_(capsys, watched, "anna", CODE.lower())
-    assert (found, err, len(out)) == (code, [], 1) and out[0].startswith(f"approval: {words}")
-    assert [details[1:] for details in asked] == [("anna", int(CODE, 16))]
-
-
-@pytest.mark.parametrize("words", ["anna", "anna 123", "anna 123456789", "anna 1234567G"])
-def test_a_missing_or_wrong_code_approves_nothing(capsys, watched, words):
-    refused(capsys, 2, "CODE is 8 characters", f"approve {words} --run-dir", watched.folder)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from command_line import refused, run
+from command_line import run
 from watched import Watched, action
 
 from controller.console import watch
@@ -89,18 +89,6 @@ def test_the_answer_has_an_exit_code_and_every_line_fits(capsys, live, words, co
     found, out, err = ask(capsys, live, words, "--json")
     told = json.loads("\n".join(out))
     assert (found, told["answer"]) == (code, ("yes", "no")[code]) and told["assumptions"]
-
-
-@cases("""words  line
-    "--power x --for 1h"  "--power 'x' is not allowed; allowed a number with W, kW, MW"
-    "--power 0W --for 1h"  "allowed 1 .. 1000000000 W"
-    "--power 1kW --for 25h"  "--for '25h' is not allowed; allowed 1000 .. 86400000 ms"
-    "--power 1kW --for 0s"  "--for '0s' is not allowed"
-    "--power 1kW --for 1h --at -1s"  "--at '-1s' is not allowed; allowed 0 .. 86400000 ms"
-    "--power 1kW"  "the following arguments are required: --for"
-""")
-def test_bad_input_gets_one_line(capsys, live, words, line):
-    refused(capsys, 2, line, f"ask {words} --run-dir", live.folder)
 
 
 def test_without_a_controller_the_answer_is_not_known(capsys, tmp_path):

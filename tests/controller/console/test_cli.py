@@ -3,7 +3,6 @@
 import errno
 import io
 import os
-import signal
 import sys
 from array import array
 from dataclasses import replace
@@ -22,7 +21,7 @@ from controller.hints import keys
 from controller.journal import journal_header
 from controller.journal.frame import Counts
 from controller.journal.writer import JournalWriter
-from controller.run import command, operator_client, operator_commands, self_test
+from controller.run import command, operator_client, self_test
 from controller.store import two_copies
 from controller.store.stored_record import Record
 from controller.system import sockets
@@ -31,7 +30,6 @@ from safety import signals as s
 from tests.tables import cases, table
 
 EXAMPLE = str(sites.EXAMPLE)
-DENIED = PermissionError(13, "Permission denied")
 
 
 WRONG_FILES = r"""
@@ -68,28 +66,6 @@ def test_run_names_a_missing_wire_and_a_missing_store(capsys, tmp_path):
     assert code == 3 and "no store here yet" in err[0]
     words = "serial port /dev/serial/by-path/.*no such device"
     refused(capsys, 3, words, *run_command(stored(tmp_path)))
-
-
-SYSTEM_ERRORS = """
-run SITE --run-dir {0}/file/run | {0}/file/run: Not a directory
-run SITE --run-dir {0}/run --state-dir {0}/file/state | {0}/file/state: Not a directory
-prepare --state-dir {0}/file | {0}/file: File exists
-prepare --state-dir= | '': No such file or directory
-upstream --run-dir {0} --listen {0}/absent/s | {0}/absent: No such file or directory
-reset --run-dir {0}/absent | no controller answers in {0}/absent: {0}/absent/journal: No such file\
- or directory
-"""
-
-
-@pytest.mark.parametrize("argv, line", table(SYSTEM_ERRORS))
-def test_errors_of_the_system_are_shown_in_words(capsys, tmp_path, argv, line):
-    """ "[Errno 2] No such file or directory: ''" was printed."""
-    (tmp_path / "file").write_text("")
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    found = run(capsys, argv.format(tmp_path).replace("SITE", EXAMPLE))
-    for number, handler in zip((signal.SIGTERM, signal.SIGINT), before):
-        signal.signal(number, handler)
-    assert found == (3, [], [f"firebreak: {line.format(tmp_path)}"])
 
 
 @pytest.fixture
@@ -140,49 +116,16 @@ def test_a_store_that_another_controller_writes_is_not_loaded(capsys, tmp_path, 
     os.close(held)
 
 
-STANDBY = "; the cabinet is in standby until `firebreak start`"
-
-
-def test_prepare_makes_a_clean_store_and_never_replaces_one(capsys, tmp_path):
-    for place, what in (tmp_path / "new", "the folder and the first"), (tmp_path, "the first"):
-        made = ", ".join([str(place / name) for name in two_copies.COPIES])
-        words = f"made {what} store: {made}{STANDBY}"
-        assert run(capsys, "prepare --state-dir", place) == (0, [words], [])
-        loaded = two_copies.Store(str(place)).load()
-        assert (loaded.state, loaded.record) == (two_copies.CLEAN, Record(rest=(4, "")))
-        refused(capsys, 2, "holds a store already", "prepare --state-dir", place)
-    for name in two_copies.COPIES:
-        place = tmp_path / f"damaged_{name}"
-        place.mkdir()
-        (place / name).write_bytes(b"x")
-        refused(capsys, 2, "holds a store already", "prepare --state-dir", place)
-        assert (place / name).read_bytes() == b"x"
-
-
 @pytest.mark.parametrize("trace", ["record.db", "trips.log", "proof_tests.jsonl"])
 def test_a_new_store_of_a_cabinet_that_has_run_needs_the_key(capsys, tmp_path, trace):
     """The lost store may have held a latch, and writing files must not clear it."""
     (tmp_path / trace).write_bytes(b"")
-    made = ", ".join([str(tmp_path / name) for name in two_copies.COPIES])
-    words = (
-        f"made the first store: {made}; the cabinet has run before ({trace}), so it needs the key"
-        f"{STANDBY}"
-    )
-    assert run(capsys, "prepare --state-dir", tmp_path) == (0, [words], [])
+    assert run(capsys, "prepare --state-dir", tmp_path)[0] == 0
     loaded = two_copies.Store(str(tmp_path)).load()
     bench = Bench(loaded._replace(record=replace(loaded.record, approved=READY.approved)))
     assert bench.tick(3).standing == ["44d"]
     assert bench.clear().reset(1).standing == ["44d"] and bench.key(0).clear().reset(2)
     assert bench.key(1).standing == []
-
-
-def test_prepare_makes_no_parent_folders(capsys, tmp_path):
-    """A mistyped path got a store of its own, and the cabinet needed the key."""
-    (tmp_path / "file").write_text("")
-    for above in (tmp_path / "absent", tmp_path / "file"):
-        words = f"--state-dir {above}/state: {above} is no folder"
-        refused(capsys, 2, words, "prepare --state-dir", above / "state")
-    assert os.listdir(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize("before", [None, "eve"])
@@ -210,7 +153,6 @@ def test_replay_compares_every_byte_of_a_journal_of_this_version(capsys, tmp_pat
     rig.controller.cabinet.journal.close()
     code, out, err = run(capsys, "replay", path)
     assert (code, err, out[-1]) == (0, [], "the same bytes")
-    refused(capsys, 2, "none: No such file", "replay", tmp_path / "none")
     (tmp_path / "trace.csv").write_bytes(b"t_s,power_W\n0,1\n")
     refused(capsys, 2, "trace.csv: not a journal", "replay", tmp_path / "trace.csv")
     image = array("i", settings.safety_image)
@@ -220,44 +162,63 @@ def test_replay_compares_every_byte_of_a_journal_of_this_version(capsys, tmp_pat
     refused(capsys, 2, "another version", "replay", path)
 
 
-LOCK_OUTS = """
-100 | 0 | accepted ; 105 | 1 | locked out already ; 106 | 1 | not locked out
-107 | 1 | somebody else ; 103 | 1 | store does not take it ; None | 1 | no answer
-113 | 1 | in effect, but a restart loses it
+def typed(monkeypatch, *words):
+    """Answer the questions of test mode, then end the input; returns the questions."""
+    questions, left = [], iter(words)
+
+    def given(question):
+        questions.append(question)
+        for word in left:
+            return word
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", given)
+    return questions
+
+
+# command: (what the controller is asked, its name in the answer, the end of an accepted answer)
+ASKED = {
+    "start": (("ask", 3), "start", ": it closes once the checklist is complete"),
+    "stop": (("ask", 4), "stop", ": it ramps to zero and opens"),
+    "lamp-test": (("ask", 5), "lamp test", ""),
+    "test-mode": (("ask", 6), "test mode", ""),
+    "lock-out jo": (("lock_out", "jo", True), "lock-out by jo", ""),
+    "lock-out jo --end": (
+        ("lock_out", "jo", False),
+        "end of the lock-out by jo",
+        ": start it with `firebreak start`",
+    ),
+    "approve jo 0badCAFE": (
+        ("approve", "jo", 0x0BADCAFE),
+        "approval",
+        "; turn the key to RUN, then `firebreak start`",
+    ),
+}
+ANSWERS = """
+None | no answer ; 103 | the store does not take it: see the controller's messages
+105 | it is locked out already ; 106 | it is not locked out ; 108 | turn the key out of RUN first
+107 | somebody else has locked it out: only they may end that, or the key out of RUN
+109 | a test is under way: ask again when its minute is over
+112 | it is locked out, and that has to end first ; 115 | it is approved already
+113 | in effect, but a restart loses it: see the controller's messages
+116 | another configuration runs: look at what has changed again ; 100 | accepted
 """
 
 
-@pytest.mark.parametrize("answer, code, words", table(LOCK_OUTS))
-def test_lock_out(capsys, monkeypatch, tmp_path, answer, code, words):
-    for option, is_locked in (("", True), (" --end", False)):
-        for module, name in ((operator_client, "reach"), (person, "prove")):
-            answered(monkeypatch, module, name, None)
-        asked = answered(monkeypatch, operator_client, "lock_out", answer)
-        found, out, err = run(capsys, f"lock-out anna{option} --run-dir", tmp_path)
-        assert (found, err, len(out)) == (code, [], 1) and words in out[0]
-        is_remedy_shown = out[0].endswith("accepted: start it with `firebreak start`")
-        assert is_remedy_shown == (code == 0 and not is_locked)
-        assert asked == [(str(tmp_path / "command.sock"), "anna", is_locked)]
-
-
-ACCEPTED = {
-    "start": (operator_commands.RUN, ": it closes once the checklist is complete"),
-    "stop": (operator_commands.STOP, ": it ramps to zero and opens"),
-    "lamp-test": (operator_commands.LAMP_TEST, ""),
-}
-ANSWERS = [(100, 0, "accepted"), (103, 1, "the store does not take it"), (None, 1, "no answer")]
-
-
-@pytest.mark.parametrize("what", ACCEPTED)
-def test_start_stop_and_lamp_test(capsys, monkeypatch, tmp_path, what):
-    number, consequence = ACCEPTED[what]
-    for answer, code, words in ANSWERS:
-        asked = answered(monkeypatch, operator_client, "ask", answer)
-        found, out, err = run(capsys, f"{what} --run-dir", tmp_path)
-        assert (found, err, len(out)) == (code, [], 1)
-        assert out[0].startswith(f"{what.replace('-', ' ')}: {words}")
-        assert code or out[0].endswith(f"accepted{consequence}")
-        assert asked == [(str(tmp_path / "command.sock"), number)]
+@pytest.mark.parametrize("argv", ASKED)
+def test_a_command_shows_the_answer_of_the_controller(capsys, monkeypatch, tmp_path, argv):
+    (function, *details), name, more = ASKED[argv]
+    for module, other in ((operator_client, "reach"), (person, "prove")):
+        answered(monkeypatch, module, other, None)
+    for answer, words in table(ANSWERS):
+        questions = typed(monkeypatch, "TEST", " TEST ")
+        asked = answered(monkeypatch, operator_client, function, answer)
+        line = f"{name}: {words}{more if answer == 100 else ''}"
+        assert run(capsys, f"{argv} --run-dir", tmp_path) == (int(answer != 100), [line], [])
+        assert asked == [(str(tmp_path / "command.sock"), *details)]
+        assert len(questions) == 2 * (argv == "test-mode")
+    for question, part in zip(questions, ("key out of RUN", "60 s from now")):
+        assert part in question
 
 
 def test_a_start_shows_its_missing_condition(capsys, monkeypatch, tmp_path):
@@ -288,39 +249,6 @@ def test_a_start_of_a_tripped_cabinet_names_the_rows():
     assert run_words.started(seen) == (run_words.CLOSES, "is tripped")
 
 
-def typed(monkeypatch, *words):
-    """Answer the questions of test mode, then end the input; returns the questions."""
-    questions, left = [], iter(words)
-
-    def given(question):
-        questions.append(question)
-        for word in left:
-            return word
-        raise EOFError
-
-    monkeypatch.setattr("builtins.input", given)
-    return questions
-
-
-TEST_MODES = """
-100 | 0 | accepted ; 108 | 1 | turn the key out of RUN first ; 109 | 1 | a test is under way
-112 | 1 | it is locked out, and that has to end first ; None | 1 | no answer
-"""
-
-
-@pytest.mark.parametrize("answer, code, words", table(TEST_MODES))
-def test_test_mode(capsys, monkeypatch, tmp_path, answer, code, words):
-    questions = typed(monkeypatch, "TEST", " TEST ")
-    reached = answered(monkeypatch, operator_client, "reach", None)
-    asked = answered(monkeypatch, operator_client, "ask", answer)
-    found, out, err = run(capsys, "test-mode --run-dir", tmp_path)
-    assert (found, err, len(out), len(questions)) == (code, [], 1, 2)
-    assert out[0].startswith("test mode: ") and words in out[0]
-    path = str(tmp_path / "command.sock")
-    assert (asked, reached) == ([(path, operator_commands.TEST_MODE)], [(path,)])
-    assert "key out of RUN" in questions[0] and "60 s from now" in questions[1]
-
-
 def test_test_mode_needs_two_confirmations(capsys, monkeypatch, tmp_path):
     answered(monkeypatch, operator_client, "reach", None)
     monkeypatch.setattr(operator_client, "ask", None)
@@ -337,9 +265,6 @@ def test_a_closed_input_is_no_confirmation_and_no_password(capsys, monkeypatch, 
     refused(capsys, 1, "test mode: not confirmed", "test-mode --run-dir", tmp_path)
     words = "a password has 15 .. 64"
     refused(capsys, 2, words, "console-user add jo --state-dir", tmp_path)
-    refused(
-        capsys, 2, "absent: no such folder", "console-user list --state-dir", tmp_path / "absent"
-    )
 
 
 def test_test_mode_asks_only_if_a_controller_runs(capsys, monkeypatch, tmp_path):
@@ -355,33 +280,13 @@ def test_test_mode_asks_only_if_a_controller_runs(capsys, monkeypatch, tmp_path)
     assert questions == []
 
 
-def test_commands_need_a_controller_and_its_user(capsys, monkeypatch, tmp_path):
+def test_commands_need_the_user_of_the_controller(capsys, monkeypatch, tmp_path):
     """The socket on a box is 0600 of the user firebreak; the tests run as root."""
-    commands = [f"{what} --run-dir" for what in (*ACCEPTED, "lock-out anna", "test-mode")]
-    for each in commands:
-        refused(capsys, 3, "no controller answers in", each, tmp_path)
     for name in ("ask", "lock_out", "reach"):
-        answered(monkeypatch, operator_client, name, DENIED)
-    for each in commands:
-        refused(capsys, 3, "put sudo -u firebreak before it", each, tmp_path)
-
-
-def test_a_wrong_command_line_is_refused_in_one_line(capsys, tmp_path):
-    for name, shown in ("Anna!", "'Anna!'"), ("", "''"), ("a" * 99, f"'{'a' * 20}'"):
-        words = f"firebreak: {shown} is no name of a user; allowed 1 .. 16 of a-z"
-        refused(capsys, 2, words, "lock-out --run-dir", tmp_path, name)
-    for argv, words in table(WRONG):
-        refused(capsys, 2, words, argv)
-
-
-WRONG = """
- | required: COMMAND ; fly | invalid choice: 'fly' ; run | required: ; replay | required: file
-reset --keys | unrecognized arguments: --keys
-check file.toml another | unrecognized arguments: another
-console --baud 300 | invalid choice: 300
-console --idle-min 61 | allowed is a whole number from 1 to 60
-record --history-MB 7 | from 8 to 65536 ; record --capture-after-s 601 | from 1 to 600
-"""
+        answered(monkeypatch, operator_client, name, PermissionError(13, "Permission denied"))
+    for what in ("start", "stop", "lamp-test", "lock-out anna", "test-mode"):
+        words = "put sudo -u firebreak before it"
+        refused(capsys, 3, words, f"{what} --run-dir", tmp_path)
 
 
 def test_help_and_a_wrong_command_list_every_command(capsys):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from command_line import refused, run
+from command_line import run
 
 from controller.__main__ import COMMANDS
 from tests.tables import cases
@@ -58,13 +58,3 @@ def test_every_command_is_in_the_script_of_each_shell(capsys, shell, mark):
     text = "\n".join(lines)
     assert (code, said) == (0, []) and re.search(mark, text, re.MULTILINE)
     assert [name for name in COMMANDS if name.replace("-", "_") not in text.replace("-", "_")] == []
-
-
-@cases("""command  words
-    "statsu"  "'statsu', nearest 'status' [(]choose from 'run', "
-    "document hazrds"  "'hazrds', nearest 'hazards' [(]"
-    "matrix --format htlm"  "'htlm', nearest 'html' [(]"
-    "xyzzy"  "'xyzzy' [(]choose"
-""")
-def test_a_mistyped_word_names_the_nearest(capsys, command, words):
-    refused(capsys, 2, words, command)

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from command_line import refused, run
+from command_line import run
 
 from controller.config import equipment
 from controller.console.document import PAGES
@@ -60,4 +60,3 @@ def test_without_a_name_the_names_are_listed(capsys):
     code, lines, said = run(capsys, "document")
     names = [line.split()[1] for line in lines if line[:2] == "| "]
     assert (code, said, names) == (0, [], ["name", "---", *PAGES])
-    refused(capsys, 2, "invalid choice: 'hazrds'", "document hazrds")

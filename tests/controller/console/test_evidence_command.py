@@ -39,7 +39,6 @@ def test_a_missing_link_is_code_1(capsys, monkeypatch, part, module, names):
     assert run(capsys, f"evidence --{part}")[0] == 1
 
 
-def test_refusals(capsys, monkeypatch, tmp_path):
-    refused(capsys, 2, "give one of --hazards, --faults, --sbom", "evidence")
+def test_an_unreadable_log_is_code_3(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(hazard_log, "LOG", tmp_path / "log.toml")
     refused(capsys, 3, "log.toml", "evidence --hazards")

@@ -6,7 +6,6 @@ from watched import CONFIG, Watched, action
 
 from controller.config import stage_states
 from controller.console import pages
-from controller.console.pages import alarms, status
 from controller.console.pages.text import CELLS, HEIGHT, WIDTH
 from controller.console.terminal.view import BODY_ROWS, fitted
 from controller.core.base import reasons
@@ -55,7 +54,7 @@ def test_every_row_is_whole_on_both_pages(facts):
     for stage in m.STAGES:
         row, own = standing(stage), f"row {stage[m.S_ID]}"
         page = {**facts["alarms"], "standing": [row, row], "check": [row_words(stage)]}
-        found = whole(alarms.lines(page))
+        found = whole(pages.lines("alarms", page))
         words = f"{row['reason']['name']}, {row['scope']}: {row['effect']}"
         latched = f"gone for 83 min, latched, {row['reset']}"
         since = "since 2026-03-10 14:47:32Z"
@@ -63,7 +62,7 @@ def test_every_row_is_whole_on_both_pages(facts):
         assert f"{first} {row['reason']['sentence']}" in found
         assert f"{own} {words}; {latched}" in found.partition("ALSO")[2]
         assert row["reason"]["remedy"] in found and " ..." not in found
-        lines = status.lines({**facts["status"], "standing": [row] * 14})
+        lines = pages.lines("status", {**facts["status"], "standing": [row] * 14})
         shown = [line for line in lines if line.startswith(f" ! {own} ")]
         reset = f"; {since}, {row['reset']} reset"
         assert len(shown) == 2 and shown[0].endswith(reset)
@@ -80,15 +79,15 @@ def test_the_start_shows_its_missing_condition_and_the_standby(facts):
     for missing in range(1, len(start_checklist.INHIBIT_REASONS)):
         reason = base.reason(reasons.inhibit_code(missing))
         start = starting(facts, 33, "lock-out", reason)
-        found = whole(alarms.lines({**facts["alarms"], "start": start}))
+        found = whole(pages.lines("alarms", {**facts["alarms"], "start": start}))
         waits = f"waits for {reason['label']} {reason['name']}: {reason['sentence']} "
         assert f"{waits}{reason['remedy']} And " in found
         assert f"And {LONG}'s lock-out has ended: start it (firebreak start)." in found
     # the page once cut the command: "start it (fireb..."
     for why in alarms_facts.STANDBY.values():
         start = starting(facts, 39, why, None)
-        for page, name in ((alarms, "alarms"), (status, "status")):
-            lines = page.lines({**facts[name], "start": start})
+        for name in ("alarms", "status"):
+            lines = pages.lines(name, {**facts[name], "start": start})
             line = next(line for line in lines if line.startswith("START"))
             assert line.removesuffix(".").endswith(": start it (firebreak start)")
             assert len(line) <= WIDTH
@@ -108,16 +107,15 @@ def test_reset_and_start_are_shown_with_every_row_active(facts):
         "reset": quiet["reset"] | reset,
         "start": quiet["start"] | start,
     }
-    lines = alarms.lines(page)
+    lines, *more = pages.PAGES["alarms"](page)
     begins = {line[:6].strip() for line in lines}
     assert begins >= set("ALARM ALSO FIRST CHECK RESET WAITS RESETS START".split())
     followed = len([line for line in lines if line[15:21] == "  row "])
     assert lines[-1] == f"{CELLS}  To reset: {typed}"
-    more = f"and {len(m.STAGES) - 1 - followed} more: firebreak alarms --page 2"
-    assert more in whole(lines)
+    words = f"and {len(m.STAGES) - 1 - followed} more: firebreak alarms --page 2"
+    assert words in whole(lines)
     assert len(fitted(lines[2:-1])) <= BODY_ROWS, "the serial console has a line less"
-    count = pages.count("alarms", page)
-    parts = [whole(alarms.lines(page, number)) for number in range(2, count + 1)]
+    parts = list(map(whole, more))
     assert all(is_whole_in(parts, row) for row in page["standing"])
 
 
@@ -136,7 +134,9 @@ def test_the_key_out_of_run_is_beside_the_counts(facts, tmp_path):
         (12, 10, 11, "52 armed  12 tripped  10 warnings  11 not fitted"),
     ):
         counts = dict(armed=52, built=53, tripped=tripped, warnings=warnings, not_fitted=absent)
-        line = status.lines({**facts["status"], "interlocks": counts, "contacts": contacts})[3]
+        line = pages.lines("status", facts["status"] | dict(interlocks=counts, contacts=contacts))[
+            3
+        ]
         assert line == f"INTERLOCKS  {words}".ljust(WIDTH - 15) + "Key: out of RUN"
     turned = [action(5, "key", run=False)]
     line = Watched(tmp_path, actions=turned).run(8).lines("status")[3]
@@ -168,7 +168,6 @@ def test_links_and_devices_show_every_name_in_full(tmp_path):
     bus = {"name": "", "kind": "can", "speed": 1_000_000, **can}
     found |= {"devices": [one | {"device": name, "bus": f"b{name[1:]}"} for name in names]}
     found |= {"buses": [bus | {"name": f"b{name[1:]}"} for name in names], "is_live": True}
-    parts = [pages.lines("links", found, at + 1) for at in range(pages.count("links", found))]
-    text = " ".join([whole(lines) for lines in parts])
+    text = " ".join(map(whole, pages.PAGES["links"](found)))
     assert all(f"{name} on b{name[1:]}" in text and f"BUS b{name[1:]}" in text for name in names)
     assert text.count("1000000000") == len(names) * 5

@@ -59,26 +59,14 @@ def test_the_json_of_a_page_keeps_its_keys(capsys, live, page):
     assert HEAD | words(KEYS[page]) == set(doc)
 
 
-def test_a_dead_controller_is_code_1_and_a_wrong_option_2(capsys, live, monkeypatch):
+def test_a_dead_controller_is_code_1_and_a_page_beyond_2(capsys, live, monkeypatch):
     monkeypatch.setattr(watch.Watch.update, "__defaults__", (lambda: None,))
     code, out, err = run(capsys, "status", *where(live))
     assert (code, err) == (1, []) and "NOT TICKING" in out[0]
-    for argv in (
-        "events --page 0",
-        "trend --for x",
-        "trend --for 7201",
-        "racks --page 1.5",
-        "why --page 0",
-    ):
-        refused(capsys, 2, "from 1 to 7200", argv)
     refused(capsys, 2, "allowed is a whole number from 1 to 1", "why --page 2", *where(live))
-    refused(capsys, 2, "unrecognized arguments", "status --page 1")
 
 
-def test_no_controller_or_a_journal_without_two_ticks_is_code_3(capsys, tmp_path, monkeypatch):
-    for page in watch.PAGES:
-        words = f"no controller found in {tmp_path}: "
-        refused(capsys, 3, words, f"{page} --run-dir", tmp_path)
+def test_a_journal_without_two_ticks_is_code_3(capsys, tmp_path, monkeypatch):
     (tmp_path / "journal").write_bytes(b"x" * 1000)
     refused(capsys, 3, "not a journal", "why --run-dir", tmp_path)
     os.unlink(tmp_path / "journal")

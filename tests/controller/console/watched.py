@@ -2,10 +2,12 @@
 
 import copy
 import os
+import re
 import shutil
 
 from controller.config import configuration
 from controller.console import pages, watch
+from controller.console.pages import text
 from controller.journal.journal_header import open_journal
 from controller.sites import EXAMPLE, FOLDER as SITES
 from hil.engine.simulate import VirtualRig
@@ -105,3 +107,15 @@ def of_scenario(name, folder, sooner_s=0):
     actions = [each._replace(at_us=each.at_us - sooner_us) for each in chosen.actions]
     soc = chosen.soc_pct / 100
     return Watched(folder, lambda t_s: load.power(t_s + sooner_s), actions, soc)
+
+
+# The words of the project are request, limit, available power.
+NO_WORDS = "safe safely wish bound bounds lease envelope L0 L1 L2 compliant certified None nan"
+FORBIDDEN = re.compile(rf"\b({NO_WORDS.replace(' ', '|')})\b")
+
+
+def check(lines, page):
+    assert 3 <= len(lines) <= text.HEIGHT, (page, len(lines))
+    for line in lines:
+        assert len(line) <= text.WIDTH and line.isascii() and line == line.rstrip(), (page, line)
+        assert not FORBIDDEN.search(line), (page, line)

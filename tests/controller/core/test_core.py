@@ -40,7 +40,8 @@ GOOD = RATED | {
 class Walk:
     """Inputs of a cabinet: a good start, then random disturbances by seed."""
 
-    def __init__(self, core, seed):
+    def __init__(self, core, seed, unrest=0.03):
+        """unrest: how often something goes wrong, per tick."""
         self.layout, self.draw = core.layout, random.Random(seed)
         self.rows = self._rows()
         self.inp = array("i", [GOOD.get(name, 0) for name, *_ in self.rows])
@@ -49,7 +50,7 @@ class Walk:
                 self.inp[at] = 1
         self.inp[s.PERMIT_1_CLOSED] = self.inp[s.PERMIT_2_CLOSED] = 0
         self.ticks = self.wrong_until = self.wrong_at = self.wrong = 0
-        self.unrest = 0.03  # how often something goes wrong, per tick
+        self.unrest = unrest
 
     def _rows(self):
         layout = self.layout
@@ -160,18 +161,13 @@ def test_state_words_are_compact_and_fit_one_topology():
         with pytest.raises(ValueError, match="topology"):
             core.load_state(other)
     with pytest.raises(ValueError, match="control image"):
-        Core(
-            FIREBREAK.safety_image,
-            parameters.default_image()[:-1],
-            FIREBREAK.source_image,
-            FIREBREAK.site_image,
-        )
+        images = FIREBREAK.source_image, FIREBREAK.site_image
+        Core(FIREBREAK.safety_image, parameters.default_image()[:-1], *images)
 
 
 def running_core():
     core = core_of(FIREBREAK)
-    walk = Walk(core, 7)
-    walk.unrest = 0
+    walk = Walk(core, 7, unrest=0)
 
     def tick(elapsed_ticks=1, **changes):
         walk.feed(core)
@@ -329,8 +325,7 @@ LOOKED_AT = "load_meter_W", "grid_meter_W", "battery_W", "soc_permille"
 @pytest.mark.parametrize("name", [None, *LOOKED_AT])
 def test_the_functions_see_what_is_known_and_nothing_that_is_silent(name):
     core = core_of(FIREBREAK)
-    walk = Walk(core, 1)
-    walk.unrest = 0
+    walk = Walk(core, 1, unrest=0)
     layout = core.layout
     groups = dict(zip(LOOKED_AT, (s.G_METER_LOAD, s.G_METER_GRID)))
     groups["battery_W"] = layout.unit_group(0, s.G_PCS_MEASURE)
@@ -354,8 +349,7 @@ def test_the_functions_see_what_is_known_and_nothing_that_is_silent(name):
 @pytest.mark.parametrize("unit", range(2))
 def test_one_converter_that_gives_less_is_enough_for_upstream(files, unit):
     core = core_of(believed(files.two_units().load()))
-    walk = Walk(core, 7)
-    walk.unrest = 0
+    walk = Walk(core, 7, unrest=0)
     given = (s.PCS_STATE, s.PCS_RUNNING), (s.PCS_SENT_W, 50_000), (s.PCS_POWER_W, 700)
     for signal, value in given:
         walk.inp[core.layout.unit_input(unit, signal)] = value
@@ -402,8 +396,7 @@ def test_each_direction_has_the_limit_and_the_reason_of_its_own(charge):
 @pytest.mark.parametrize("meter", ("load", "grid"))
 def test_it_is_known_which_meter_has_replied_in_this_tick(meter):
     core = core_of(FIREBREAK)
-    walk = Walk(core, 1)
-    walk.unrest = 0
+    walk = Walk(core, 1, unrest=0)
     groups = {"load": s.G_METER_LOAD, "grid": s.G_METER_GRID}
     for is_new in (True, False, True):
         walk.feed(core)

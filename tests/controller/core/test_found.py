@@ -22,9 +22,8 @@ from controller.core.policies.found import Found
 from controller.core.policies.known import GRID, ISLAND, Known
 from controller.core.policies.source_reports import given_W, metered_W
 
-HELPERS = {
-    each.__name__: each for each in (given_W, metered_W)
-}  # that read for a function of another file
+# they read for a function of another file
+HELPERS = {each.__name__: each for each in (given_W, metered_W)}
 
 
 def used(tree):
@@ -83,9 +82,8 @@ def test_a_running_function_touches_only_what_it_declares():
     """A helper in another file cannot hide what it reads."""
     control = control_of(**ON)
     for function in control.functions.values():
-        function.step, function.hold = [
-            watched(function, each) for each in (function.step, function.hold)
-        ]
+        function.step = watched(function, function.step)
+        function.hold = watched(function, function.hold)
     tick(control, KNOWN | ASKED, WIDE_W, 1)
     island = KNOWN | {"contact": ISLAND, "is_reported_forming": True}
     for known in (KNOWN, island, KNOWN | {"contact": GRID}, UNKNOWN):

@@ -94,8 +94,3 @@ def test_the_crc_is_the_one_of_modbus(data):
     assert gate.frame_crc(data) == int.from_bytes(
         struct.pack(">H", FramerRTU.compute_CRC(data)), "little"
     )
-
-
-def test_crc_of_a_published_frame():
-    """Worked example of Modbus over serial line V1.02: 02 07 -> CRC 41 12 on the wire."""
-    assert gate.frame_crc(b"\x02\x07") == 0x1241

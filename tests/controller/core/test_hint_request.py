@@ -132,14 +132,9 @@ def test_an_obligation_is_no_request():
 
 
 POWER_W = st.integers(-300_000, 300_000)
-STEP = st.tuples(
-    st.integers(0, 1),
-    st.none() | POWER_W,
-    st.integers(1, 5),
-    st.integers(-300_000, 0),
-    st.integers(0, 300_000),
-    st.integers(1, 60),
-)
+ENDS = st.integers(-300_000, 0), st.integers(0, 300_000)
+HINT = st.integers(0, 1), st.none() | POWER_W, st.integers(1, 5)
+STEP = st.tuples(*HINT, *ENDS, st.integers(1, 60))
 
 
 @given(st.lists(STEP, min_size=1, max_size=15), *[st.integers(100, 10**6)] * 2)
@@ -191,11 +186,8 @@ def test_a_request_that_rests_leaves_the_field_to_the_next_one_and_expires():
 
 
 def test_energy_is_counted_for_the_source_in_control_alone():
-    bench = Bench(
-        source(0, priority=2, energy_Wh=10, **FAST),
-        source(1, priority=1, energy_Wh=10**6, **FAST),
-        tick_ms=1000,
-    )
+    small = source(0, priority=2, energy_Wh=10, **FAST)
+    bench = Bench(small, source(1, priority=1, energy_Wh=10**6, **FAST), tick_ms=1000)
     bench.tick((0, 1000, 300), (1, 100_000, 300), ticks=100)
     assert bench.control == 2 and bench.state(0) == bench.state(1) == "valid"
     assert list(bench.requests.state[r.LEVEL :]) == [0, 0]

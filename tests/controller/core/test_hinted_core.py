@@ -5,16 +5,14 @@ from array import array
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from test_core import CONFIGS, FIREBREAK, Walk, core_of, is_standing, square_W, word
+from test_core import CONFIGS, FIREBREAK, Walk, core_of, is_standing, word
 from test_hint_table import KNOWN, made
 
 from controller.core import image as images
 from controller.core.base import hint_codes as codes, hint_sources, reasons, setpoint
 from controller.core.policies import hint_outputs as o
 from controller.core.tracking import reference
-from controller.journal import journal_header, replay, ring
-from hil.engine.simulate import VirtualRig
-from safety import matrix, signals as s
+from safety import signals as s
 from tests import late_steps
 
 
@@ -23,9 +21,8 @@ def put(core, hints):
     core.inp[at : at + images.HINT_WORDS] = array("i", [0] * images.HINT_WORDS)
     for slot, (index, quantity, value_W, valid_ms) in enumerate(hints):
         first = at + slot * images.SLOT_WORDS
-        core.inp[first : first + images.SLOT_WORDS] = array(
-            "i", [index + 1, codes.KIND_OF[quantity], quantity, value_W, valid_ms, 0]
-        )
+        words = index + 1, codes.KIND_OF[quantity], quantity, value_W, valid_ms, 0
+        core.inp[first : first + images.SLOT_WORDS] = array("i", words)
 
 
 def drawn_hints(draw, count):
@@ -54,9 +51,8 @@ def test_limits_hold_and_caps_only_narrow_whatever_the_hints(drawn, seed, name):
     for hinted, plain in ticked(known, seed, CONFIGS[name]):
         assert hinted.kernel.out == plain.kernel.out
         low_W, high_W = (word(hinted, at) for at in LIMITS)
-        assert [low_W, high_W] == [word(plain, at) for at in LIMITS] and is_narrower(
-            hinted, plain, CAPS
-        )
+        assert [low_W, high_W] == [word(plain, at) for at in LIMITS]
+        assert is_narrower(hinted, plain, CAPS)
         power_W = word(hinted, setpoint.O_SETPOINT_W)
         assert low_W <= power_W <= high_W and sum(hinted.setpoints()) == power_W
         check_short(hinted, known, power_W)
@@ -107,8 +103,7 @@ class Steady:
 
     def __init__(self, before=None):
         self.core, self.gives_W = core_of(FIREBREAK), None
-        self.walk = Walk(self.core, 7)
-        self.walk.unrest = 0
+        self.walk = Walk(self.core, 7, unrest=0)
         if before is None:
             self.tick(ticks=20)
             self.tick(ticks=300, elapsed=5)
@@ -256,8 +251,7 @@ def test_the_remaining_energy_is_that_of_the_lowest_rack_above_the_reserve(stead
 def test_unknown_energy_is_not_none_left():
     core = core_of(FIREBREAK, ())
     remaining_at = core.out_at["hint_table"] + o.O_REMAINING_WH
-    walk = Walk(core, 1)
-    walk.unrest = 0
+    walk = Walk(core, 1, unrest=0)
     walk.set_rack(s.SOC_PERMILLE, 0, 0, 0)
     assert core.out[remaining_at] == 0
     for is_known in (False, True):
@@ -284,31 +278,3 @@ def test_slots_fill_in_order_and_empty_with_the_freeze():
 def test_no_number_of_a_datagram_breaks_the_image(value_W, valid_ms):
     image = images.ProcessImage(FIREBREAK.layout(), FIREBREAK.site_devices)
     assert image.add_hint(0, 255, 255, value_W, valid_ms) == 0
-
-
-def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp_path):
-    path = str(tmp_path / "journal")
-    rig, draw = VirtualRig(FIREBREAK, square_W, 1, (), {"soc": 0.55}), random.Random(5)
-    cabinet = rig.controller.cabinet
-    cabinet.journal = journal_header.open_journal(path, FIREBREAK, cabinet.core, 1 << 20)
-    for _ in range(16 * 50):
-        for index, quantity, *rest in drawn_hints(draw, 2):
-            hint = index, codes.KIND_OF[quantity], quantity, *rest
-            cabinet.request_hint(*hint)
-        rig.step()
-    cabinet.journal.close()
-    found = replay.replay(path, replay.core_of)
-    assert found.exit_code == replay.EQUAL
-    replayed = "799 frames replayed, 1 to 799, 4 keyframes compared"
-    assert found.lines() == [replayed, "the same bytes"]
-    header, core = ring.JournalReader(path).header, cabinet.core
-    assert header["source_names"] == ["scheduler", "site_ems"]
-    counts = {"input_names": len(core.inp), "output_names": core.standing_at}
-    assert {name: len(set(header[name])) for name in counts} == counts
-    assert {name: len(header[name]) for name in counts} == counts
-    assert (replay.core_of(header).layout.units, replay.core_of(header).layout.racks) == (1, 3)
-    assert header["stage_instances"][0] == matrix.STAGES[0][matrix.S_ID]
-    assert header["output_names"][core.out_at["hint_table"]] == "hint_control_source"
-    changed = dict(header, source_image=CONFIGS["pylontech"].source_image)
-    with pytest.raises(ValueError, match="other inputs, outputs or sources"):
-        replay.replay(path, lambda _: replay.core_of(changed))

@@ -5,8 +5,9 @@ from test_meter_sign import SYMBOL_TICKS, TICKS_PER_S, Site
 from views import both, setup
 
 from controller.core.policies import meter_sign as mp, path_delay
-from controller.core.policies.path_delay import GOOD_MIN, PathDelay
+from controller.core.policies.path_delay import PathDelay
 from hil.campaigns.meter_sign import trials
+from tests.tables import cases
 
 STORED_MS = 333
 
@@ -43,15 +44,14 @@ def test_a_difference_larger_than_the_delay_leaves_one_that_is_not_believed():
     assert used(proven(meter_delay_difference_ms=-500)) == (1, path_delay.NOT_BELIEVED, 0)
 
 
-@pytest.mark.parametrize(
-    "low_ms, high_ms, is_believed",
-    [(179, 500, 1), (180, 500, 1), (181, 500, 0), (40, 179, 0), (40, 180, 1), (40, 181, 1)],
-)
+@cases("""
+    low_ms  high_ms  is_believed
+    179  500  1 | 180  500  1 | 181  500  0 | 40  179  0 | 40  180  1 | 40  181  1
+""")
 def test_a_delay_outside_of_the_range_is_not_believed(low_ms, high_ms, is_believed):
     site = proven(track_path_delay_ms_min=low_ms, track_path_delay_ms_max=high_ms)
-    assert used(site) == (
-        (180, path_delay.MEASURED, 180) if is_believed else (180, path_delay.NOT_BELIEVED, 0)
-    )
+    believed, doubted = (180, path_delay.MEASURED, 180), (180, path_delay.NOT_BELIEVED, 0)
+    assert used(site) == (believed if is_believed else doubted)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,7 @@ def test_the_stored_delay_is_used_until_a_start_has_measured():
     assert site.result == mp.PROVEN
     assert used(site.tick()) == (180, path_delay.MEASURED, 180)
     site.view.is_running = False
-    assert used(site.tick(100)) == (180, path_delay.MEASURED, 180), (
-        "it lasts as long as the process"
-    )
+    assert used(site.tick(100)) == (180, path_delay.MEASURED, 180), "as long as the process"
 
 
 @pytest.mark.parametrize("sign", [1 / 3, -1])
@@ -122,36 +120,18 @@ def fed(delays_ticks, chip_ticks=24, missing_tick=None):
     return found
 
 
-def test_it_takes_eight_steps():
-    assert GOOD_MIN == 8
-    assert fed([9] * 7).mean_ms() == 0
-    assert fed([9] * 8).mean_ms() == fed([9] * 9).mean_ms() == 180
-
-
-@pytest.mark.parametrize("missing_tick", [0, 9, 22])
-def test_a_chip_with_a_missing_tick_does_not_count(missing_tick):
-    assert fed([9] * 20, missing_tick=missing_tick).mean_ms() == 0
-
-
-def test_more_than_half_of_the_steps_must_be_good():
-    """A delay beyond 18 of 24 ticks is not seen whole: such a step does not count."""
-    assert fed([18] * 8).mean_ms() == 360 and fed([19] * 8).mean_ms() == 0
-    assert fed([9] * 8 + [19] * 8).mean_ms() == 180
-    assert fed([9] * 8 + [19] * 9).mean_ms() == 0
-
-
-def test_steps_that_differ_too_much_measure_nothing():
-    """The middle half may be 2/5 of the mean wide: 80 ms at a mean of 200 ms, not at 194 ms."""
-    assert fed([8] * 5 + [12] * 5).mean_ms() == 200
-    assert fed([8] * 6 + [12] * 5).mean_ms() == 0
-
-
-def test_a_few_steps_that_the_load_has_spoilt_do_not_count():
-    assert fed([1, 2, *[9] * 12, 16, 17]).mean_ms() == 180
-
-
-def test_no_more_steps_are_kept_than_there_is_room_for():
-    assert fed([9] * 200).mean_ms() == 180
+@cases("""
+    delays_ticks  missing_tick  mean_ms
+    [9] * 7  None  0 | [9] * 8  None  180 | [9] * 9  None  180  # it takes eight steps
+    [9] * 20  0  0 | [9] * 20  9  0 | [9] * 20  22  0  # a chip with a missing tick does not count
+    [18] * 8  None  360 | [19] * 8  None  0  # a longer one than 18 of 24 ticks is not seen whole
+    [9] * 8 + [19] * 8  None  180 | [9] * 8 + [19] * 9  None  0  # more than half must be good
+    [8] * 5 + [12] * 5  None  200 | [8] * 6 + [12] * 5  None  0  # middle half: 2/5 of the mean wide
+    [1, 2, *[9] * 12, 16, 17]  None  180  # a few steps that the load has spoilt
+    [9] * 200  None  180  # no more are kept than there is room for
+""")
+def test_the_mean_is_that_of_enough_good_steps_that_agree(delays_ticks, missing_tick, mean_ms):
+    assert fed(delays_ticks, missing_tick=missing_tick).mean_ms() == mean_ms
 
 
 @pytest.mark.parametrize("load", ["square 2 s", "random steps, 0.5 s", "square 0.3 s"])

@@ -7,7 +7,9 @@ from hypothesis import given, settings, strategies as st
 from views import Tick, both, device, setup, site_of
 
 from controller.core.base.answers import WIDE_W
-from controller.core.policies.peak_shaving import DAY_MS, NO_CLOCK, PEAK_SHAVING, RANK, PeakShaving
+from controller.core.base.reasons import NO_CLOCK, PEAK_SHAVING
+from controller.core.policies.peak_shaving import DAY_MS, RANK, PeakShaving
+from tests.tables import cases
 
 LIMIT_W, CONNECTION_W = 300_000, 500_000
 TICK_MS, INTERVAL_MS = 100, 300_000
@@ -63,6 +65,12 @@ class Box:
         is_new = self.is_first or self.now_ms % 500 < elapsed * TICK_MS
         self.site.step(bytes([is_clock and is_new and each for each in self.heard]), elapsed)
         self.is_first = False
+
+    def given(self, grid_W, connection_W, limit_W=1, elapsed=1):
+        """The answer to these powers; the clock stands still."""
+        seen = Tick(site=self.site, grid_W=grid_W, connection_W=connection_W, limit_W=limit_W)
+        (answer,) = self.function.step(seen, seen, elapsed)
+        return answer
 
     def down(self, ticks):
         """The controller is not running; the load takes what the connection gives."""
@@ -136,10 +144,10 @@ def test_the_energy_that_is_left_is_spread_over_the_time_that_is_left():
     assert answer == (RANK, 900_000 - box.allowed_W, PEAK_SHAVING, WIDE_W, PEAK_SHAVING)
 
 
-@pytest.mark.parametrize(
-    "uncertainty_ms, reason",
-    ((1499, PEAK_SHAVING), (1500, PEAK_SHAVING), (1501, NO_CLOCK), (10**9, NO_CLOCK)),
-)
+@cases("""
+    uncertainty_ms  reason
+    1499  PEAK_SHAVING | 1500  PEAK_SHAVING | 1501  NO_CLOCK | 10**9  NO_CLOCK
+""")
 def test_an_untrusted_clock_makes_the_limit_instantaneous_and_says_so(uncertainty_ms, reason):
     """A hundredth of 300 s, less 1.5 s of reading the clock."""
     box = Box(uncertainty_ms=uncertainty_ms)
@@ -298,17 +306,14 @@ def test_without_a_clock_the_mean_is_kept_although_no_load_is_met_for_a_while():
     box = Box()
     box.run(LIMIT_W, 10, is_clock=False)
     box.allowed_W = CONNECTION_W
-    function, paid = box.function, 0
+    paid = 0
     for grid_W in [400_000] * 600 + [LIMIT_W] * 10:
-        seen = Tick(site=box.site, grid_W=grid_W, connection_W=grid_W, limit_W=WIDE_W)
-        (answer,) = function.step(seen, seen, 1)
+        answer = box.given(grid_W, grid_W, WIDE_W)
     assert answer.low_W == pytest.approx(6_000_000 / (INTERVAL_MS / 4000), rel=0.01)
     for _ in range(3000):
         allowed_W = 200_000 - answer.low_W
         paid += (LIMIT_W - min(allowed_W, CONNECTION_W)) * TICK_MS
-        grid_W = min(allowed_W, CONNECTION_W)
-        seen = Tick(site=box.site, grid_W=grid_W, connection_W=200_000, limit_W=WIDE_W)
-        (answer,) = function.step(seen, seen, 1)
+        answer = box.given(min(allowed_W, CONNECTION_W), 200_000, WIDE_W)
     assert paid == pytest.approx(6_000_000_000, rel=0.05)
     assert LIMIT_W * 0.98 < 200_000 - answer.low_W <= LIMIT_W
 
@@ -316,11 +321,9 @@ def test_without_a_clock_the_mean_is_kept_although_no_load_is_met_for_a_while():
 def test_the_debt_is_at_most_a_quarter_of_an_interval():
     box = Box()
     for _ in range(5000):
-        seen = Tick(site=box.site, grid_W=CONNECTION_W, connection_W=CONNECTION_W, limit_W=1)
-        (answer,) = box.function.step(seen, seen, 1)
+        answer = box.given(CONNECTION_W, CONNECTION_W)
     assert answer.low_W == CONNECTION_W
-    seen = Tick(site=box.site, grid_W=0, connection_W=CONNECTION_W, limit_W=1)
-    (answer,) = box.function.step(seen, seen, INTERVAL_MS // 4 // TICK_MS)
+    answer = box.given(0, CONNECTION_W, elapsed=INTERVAL_MS // 4 // TICK_MS)
     assert answer.low_W == CONNECTION_W - LIMIT_W
 
 
@@ -353,33 +356,26 @@ def test_an_empty_battery_charges_in_each_interval_although_there_has_never_been
         assert box.run(100_000, INTERVAL_MS // TICK_MS // 2, is_clock=False).low_W < -50_000
 
 
-def after_debt(**known):
-    """Allowed import without a clock: a debt of 6 MJ, then 10 s with these fields of the view."""
+def indebted():
+    """A debt of 6 MJ after a minute without a clock."""
     box = Box()
-    for second in range(70):
-        grid_W = 400_000 if second < 60 else known["grid_W"]
-        now = known if second >= 60 else {}
-        seen = Tick(
-            **{"site": box.site, "grid_W": grid_W, "connection_W": 400_000, "limit_W": 1} | now
-        )
-        box.function.step(seen, seen, 10)
-    seen = Tick(site=box.site, grid_W=LIMIT_W, connection_W=400_000, limit_W=1)
-    return 400_000 - box.function.step(seen, seen, 1)[0].low_W
+    for _ in range(60):
+        box.given(400_000, 400_000, elapsed=10)
+    return box
 
 
-def test_a_silent_grid_meter_forgives_no_debt():
-    owed_W = 6_000_000_000 // (INTERVAL_MS // 4)
-    assert after_debt(grid_W=LIMIT_W) == pytest.approx(LIMIT_W - owed_W, abs=2)
-    assert after_debt(grid_W=None) == pytest.approx(LIMIT_W - owed_W * 70 / 60, abs=2)
-    assert after_debt(grid_W=0) == pytest.approx(LIMIT_W - owed_W / 2, abs=2)
+@pytest.mark.parametrize("grid_W, owed", ((LIMIT_W, 1), (None, 70 / 60), (0, 1 / 2)))
+def test_a_silent_grid_meter_forgives_no_debt(grid_W, owed):
+    """10 s with this import, of the debt of a minute."""
+    box, owed_W = indebted(), 6_000_000_000 // (INTERVAL_MS // 4)
+    for _ in range(10):
+        box.given(grid_W, 400_000, elapsed=10)
+    found_W = 400_000 - box.given(LIMIT_W, 400_000).low_W
+    assert found_W == pytest.approx(LIMIT_W - owed_W * owed, abs=2)
 
 
 def test_an_island_pays_the_debt():
-    box = Box()
-    for _ in range(60):
-        seen = Tick(site=box.site, grid_W=400_000, connection_W=400_000, limit_W=1)
-        box.function.step(seen, seen, 10)
+    box = indebted()
     for _ in range(60):
         box.function.hold(*both(site=box.site, grid_W=0), 10)
-    seen = Tick(site=box.site, grid_W=LIMIT_W, connection_W=400_000, limit_W=1)
-    assert 400_000 - box.function.step(seen, seen, 1)[0].low_W == LIMIT_W
+    assert 400_000 - box.given(LIMIT_W, 400_000).low_W == LIMIT_W

@@ -6,6 +6,7 @@ from views import RATED_W, Tick, both, setup
 from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W, Cap, Limit
 from controller.core.policies import reserve
+from tests.tables import cases
 
 # Default image, permille: peaks 150, backup 100, hysteresis 20. Ramp 100 W a tick, backup in 2 s.
 PEAKS_STEP_W = 100
@@ -28,12 +29,12 @@ def powers(unit):
     return unit.peaks.discharge_W_max, unit.backup.discharge_W_max
 
 
-@pytest.mark.parametrize(
-    "socs_permille, peaks_W, backup_W",
-    [((1000, 151), RATED_W, RATED_W), ((150, 149, 101), 0, RATED_W), ((100, 99, 0), 0, 0)],
-)
-def test_at_start_they_are_where_the_state_of_charge_puts_them(socs_permille, peaks_W, backup_W):
-    assert {powers(started(soc)) for soc in socs_permille} == {(peaks_W, backup_W)}
+@cases("""
+    socs_permille  found_W
+    (1000, 151)  (RATED_W, RATED_W) | (150, 149, 101)  (0, RATED_W) | (100, 99, 0)  (0, 0)
+""")
+def test_at_start_they_are_where_the_state_of_charge_puts_them(socs_permille, found_W):
+    assert {powers(started(soc)) for soc in socs_permille} == {found_W}
 
 
 @pytest.mark.parametrize("floor, level", [(150, "peaks"), (100, "backup")])
@@ -99,16 +100,11 @@ def test_the_state_of_charge_at_the_edge_does_not_make_it_flip():
         assert unit.peaks.is_reached == 1
 
 
-@pytest.mark.parametrize(
-    "scheduled, soc_permille, reason",
-    [
-        (200, 200, reasons.SCHEDULE_RESERVE),
-        (200, 201, None),
-        (150, 150, reasons.RESERVE_PEAKS),
-        (120, 150, reasons.RESERVE_PEAKS),
-        (120, 151, None),
-    ],
-)
+@cases("""
+    scheduled  soc_permille  reason
+    200  200  reasons.SCHEDULE_RESERVE | 200  201  None | 150  150  reasons.RESERVE_PEAKS
+    120  150  reasons.RESERVE_PEAKS | 120  151  None
+""")
 def test_a_schedule_may_raise_the_level_of_the_peaks_and_never_lower_it(
     scheduled, soc_permille, reason
 ):

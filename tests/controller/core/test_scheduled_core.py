@@ -7,17 +7,18 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from test_core import CONFIGS, FIREBREAK, Walk, core_of, square_W, word
 from test_hint_table import source
-from test_hinted_core import CAPS, LIMITS, is_narrower, put
+from test_hinted_core import CAPS, LIMITS, drawn_hints, is_narrower, put
 
 from controller.config import configuration
 from controller.core.base import hint_codes as h, reasons, setpoint
 from controller.core.base.schedule_table import BLOCK, OPEN_W, Slot, Table, steps_of
 from controller.core.image import ProcessImage, places
 from controller.core.policies import schedule as s
-from controller.journal import journal_header, replay
+from controller.journal import journal_header, replay, ring
 from controller.sites import FOLDER
 from hil.engine.simulate import VirtualRig
 from hil.site.pv import Pv
+from safety import matrix
 
 START_MIN = 29_453_760  # of the rig's clock at 0
 SITE_EMS = 1
@@ -75,7 +76,7 @@ def test_a_negative_price_curtails_pv_to_the_load_until_the_notice_ends():
     assert pv.feeds_W > 199_000
 
 
-def test_a_journal_with_schedules_replays_to_the_same_bytes(tmp_path):
+def test_a_journal_with_hints_and_schedules_replays_and_names_every_word(tmp_path):
     path, rig, draw = str(tmp_path / "journal"), rig_of(), random.Random(7)
     cabinet = rig.controller.cabinet
     cabinet.journal = journal_header.open_journal(path, FIREBREAK, cabinet.core, 1 << 22)
@@ -88,11 +89,24 @@ def test_a_journal_with_schedules_replays_to_the_same_bytes(tmp_path):
         if draw.random() < 0.3:
             rig.controller.hint("site_ems", h.NOTICE, h.PRICE_IS_NEGATIVE, 1, 2000)
         cabinet.site_clock.error_us = draw.choice([5000, 5000, None, 20_000_000])
-        seen |= {core.functions["schedule"].out[s.O_STATE] for core in steps(rig, 5)}
+        for core in steps(rig, 5):
+            seen.add(core.functions["schedule"].out[s.O_STATE])
+            for index, quantity, *rest in drawn_hints(draw, 2):
+                cabinet.request_hint(index, h.KIND_OF[quantity], quantity, *rest)
     cabinet.journal.close()
     found = replay.replay(path, replay.core_of)
     assert found.exit_code == replay.EQUAL, found.lines()
     assert {s.NONE, s.ACTS, s.SILENT, s.CLOCK} <= seen
+    header, core = ring.JournalReader(path).header, cabinet.core
+    assert header["source_names"] == ["scheduler", "site_ems"]
+    for name, count in (("input_names", len(core.inp)), ("output_names", core.standing_at)):
+        assert len(set(header[name])) == len(header[name]) == count
+    assert (replay.core_of(header).layout.units, replay.core_of(header).layout.racks) == (1, 3)
+    assert header["stage_instances"][0] == matrix.STAGES[0][matrix.S_ID]
+    assert header["output_names"][core.out_at["hint_table"]] == "hint_control_source"
+    changed = dict(header, source_image=CONFIGS["pylontech"].source_image)
+    with pytest.raises(ValueError, match="other inputs, outputs or sources"):
+        replay.replay(path, lambda _: replay.core_of(changed))
 
 
 @pytest.fixture(scope="module")

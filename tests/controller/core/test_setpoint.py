@@ -160,12 +160,6 @@ def test_the_ramp_counts_elapsed_ticks_from_the_set_point_in_force(elapsed, powe
     assert finish(unit, 90_000, 1) == min(power_W + 200, 90_000)
 
 
-def test_caps_and_limits_are_given_anew_each_tick():
-    unit = chain(caps=[kW(1, 1)], limits=[kW(1, 1)])
-    unit.begin()
-    assert finish(unit, 50_000, 1) == 50_000
-
-
 def connected(connection_W, import_W, export_W, quantum_W=100):
     unit = chain()
     imported, exported = (import_W, IMPORT), (export_W, EXPORT)

@@ -61,19 +61,13 @@ EVERY = [
     if (mode, signal, kind) not in OTHERS
 ]
 SHORT = [
-    (ISLAND, "is_running", "0"),
-    (ISLAND, "is_running", "jumping"),
-    (ISLAND, "genset_W", "0"),
-    (ISLAND, "genset_W", "negated"),
-    (ISLAND, "load", "negated"),
-    (FORMING, "is_running", "0"),
-    (BLACK_START, "is_running", "1"),
-    (BLACK_START, "is_running", "0"),
-    (BLACK_START, "forming", "1"),
-    (BLACK_START, "genset_W", "/10"),
-    (BLACK_START, "grid", "jumping"),
-    (GRID, "source", "1"),
-    (RETURN, "is_running", "0"),
+    (mode, *fault.split())
+    for mode, faults in (
+        (ISLAND, "is_running 0, is_running jumping, genset_W 0, genset_W negated, load negated"),
+        (BLACK_START, "is_running 1, is_running 0, forming 1, genset_W /10, grid jumping"),
+        *((FORMING, "is_running 0"), (RETURN, "is_running 0"), (GRID, "source 1")),
+    )
+    for fault in faults.split(", ")
 ]
 LONG = [each for each in EVERY if each not in SHORT]
 

@@ -1,6 +1,5 @@
 """One power into several: the sum is exact, no unit passes its limits, none charges another."""
 
-import pytest
 from hypothesis import given, strategies as st
 
 from controller.core.split import Split
@@ -63,13 +62,6 @@ def test_units_of_weight_zero_come_last_and_one_without_permission_gets_nothing(
     assert split(90, [0] * 3, [500] * 3, [0, 0, 0])[1] == [30, 30, 30]
     assert split(300, [0, 250], [0, 250], [1, 1]) == (250, [0, 250])
     assert split(-300, [250, 0], [250, 0], [1, 1]) == (-250, [-250, 0])
-
-
-@pytest.mark.parametrize(
-    "total_W, power_W", ((251, 250), (250, 250), (249, 249), (-99, -99), (-100, -100), (-101, -100))
-)
-def test_one_unit_is_clamped(total_W, power_W):
-    assert split(total_W, [100], [250], [0]) == (power_W, [power_W])
 
 
 def test_nothing_is_left_from_the_step_before():

@@ -46,7 +46,7 @@ STEPS = [
     (delay_ms, edge_ms, phase, history)
     for delay_ms, (meter_ms, _, _) in PATHS.items()
     for edge_ms in EDGES_MS
-    for phase in range(meter_ms // 20)
+    for phase in range(0, meter_ms // 20, 2)
     for history in HISTORIES
 ]
 

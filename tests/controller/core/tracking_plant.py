@@ -57,18 +57,13 @@ class Plant:
         self.load, self.available = np.asarray(load, float), available
         self.phase, self.soc = changes.pop("phase", 0), changes.pop("soc", 0.5)
         self.gain, self.source = changes.pop("gain", 1.0), changes.pop("source", MEASURED)
-        self.noise_W, self.lost = (
-            changes.pop("noise_W", 0),
-            changes.pop("lost", lambda number: False),
-        )
+        self.noise_W = changes.pop("noise_W", 0)
+        self.lost = changes.pop("lost", lambda number: False)
         self.import_W_max = changes.pop("import_W_max", None)
         meter_ms, dead_ms, self.lag_ms = PATHS[delay_ms]
         self.meter_ticks = meter_ms // TICK_MS
-        told = {
-            "track_path_delay_ms": changes.pop("known_ms", delay_ms),
-            "track_sample_ms": meter_ms,
-        }
-        self.track = tracking(**told | changes)
+        told = {"track_path_delay_ms": changes.pop("known_ms", delay_ms)}
+        self.track = tracking(**told | {"track_sample_ms": meter_ms} | changes)
         self.pipe = [0] * (dead_ms * PARTS // TICK_MS)
         self.noise = np.random.default_rng(7)
         self.grid, self.battery, self.sent, self.asked = [], [], [], []
@@ -135,9 +130,8 @@ def amplified(plant, start, stop=None):
 
 def sine(frequency_Hz, seconds, amplitude_W=60_000):
     """Load about 300 kW."""
-    return 300_000 + amplitude_W * np.sin(
-        2 * np.pi * frequency_Hz * np.arange(seconds * SECOND) / SECOND
-    )
+    turns = frequency_Hz * np.arange(seconds * SECOND) / SECOND
+    return 300_000 + amplitude_W * np.sin(2 * np.pi * turns)
 
 
 def square(frequency_Hz, seconds, amplitude_W=60_000):

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from controller import __main__
-from controller.config import approval, bus_times, equipment, limit_images
+from controller.config import approval, bus_times
 from controller.core import functions
 from controller.documents import check, check_tables
 from controller.documents.document import WIDTH
@@ -244,148 +244,8 @@ def test_the_report_of_the_default_cabinet(files):
     )
 
 
-def test_the_path_of_load_tracking_is_printed(files):
-    """Numbers of each part: tests/controller/config/test_track_path.py."""
-    _, title, path = _report(files.load()).partition("PATH OF LOAD TRACKING, ")
-    lines = path.split("\n")
-    assert title and lines[1].split() == ["least", "typical", "most"]
-    assert "  meter wait             0.0    10.0    20.0  the meter refreshes" in path
-    assert "  sum                   78.7   109.7   198.9" in lines
-    assert "  of one value          78.7    99.7   178.9  the sum without hold" in lines
-    words = (
-        "uses a delay of 110 ms and a new value every 20 ms. It accepts a measured delay from 62"
-    )
-    assert words in " ".join(path.split())
-    files.say("site", "control.track_path_delay_ms", 150)
-    assert "Load tracking uses a delay of 150 ms" in _report(files.load())
-
-
-BY_STATE = {
-    "done by BMS, by its own limits": "18 19 20 21 25 27 28 29 31 32 33",
-    "not available: the BMS does not report module temperatures; ": "22 23 26 53",
-    "not available: the BMS does not report cell voltages; ": "24 34",
-    "not available: the BMS does not report which sensors are invalid; ": "45",
-    "armed": "1 2 4 5 6 11 12 13 14 35 36 38 39 40 41 44 47 48 49 50",
-    "not fitted": "3 7 8 9 10 16 17 30 37 42 43 46 51 52",
-}
-
-
-def test_the_report_of_pylontech_has_the_state_of_each_row_and_its_acceptance(pylontech):
-    text = _report(pylontech.load())
-    for state, rows in BY_STATE.items():
-        for row in rows.split():
-            line = _row(text, row.rjust(3))
-            assert f" {state}" in line if state.endswith(" ") else f" {state}: " in line
-            assert "not " not in state or "accepted by: " in line
-            assert "not available" not in state or "accepted by: J. Doe, fire officer" in line
-    acceptance = "J. Doe, fire officer, 2026-03-01: the brigade floods the cabinet through its dry"
-    assert _row(text, 3) == (
-        f"3 3 not fitted: suppression agent released accepted by: {acceptance} pipe"
-    )
-    flat = " ".join(text.split())
-    for what, person in (
-        ("supervised path of the fire panel", "J. Doe"),
-        ("relay of auxiliary loads not rated for gas", "N. N."),
-        ("pre-alarm to the fire panel", "J. Doe"),
-    ):
-        assert f"not fitted: {what} accepted by: {person}" in flat
-    assert "rack 1: 15 cells, 100 A, no cell voltages, no module temperatures" in text
-
-
-def test_the_report_names_racks_in_different_states(files):
-    files.rack_3_of_pylontech().accepted(["insulation", *equipment.UNREPORTED], NORA)
-    text, armed = _report(files.load()), "armed (rack 1 2)"
-    by_bms = "done by BMS, by its own limits (rack 3): cell over-voltage trip"
-    assert _row(text, 29) == f"29 29 {armed}, {by_bms}"
-    unreported = "not available: the BMS does not report module temperatures (rack 3)"
-    heats = "a module heats more than its current explains"
-    assert _row(text, 22) == f"22 22 {armed}, {unreported}; {heats} accepted by: {NORA}"
-    low = "not fitted (rack 3): insulation low"
-    assert _row(text, 37) == f"37 37a 37b {armed}, {low} accepted by: {NORA}"
-
-
-NOTHING_TIGHTENED = "\nTHRESHOLDS TIGHTENED (matrix -> here): none\n"
-
-
-TIGHTENED = """
-[stage.17b]\nset = 440\nclear = 420\n[stage.29]\nset = 3640\nset_ms = 1001\nclear_ms = 5000
-[stage.34a]\nset = 90\n[stage.49]\nset_ms = 0\n[cabinet]\nmeter_silent_ms = 300
-"""
-AS_TIGHTENED = """
-THRESHOLDS TIGHTENED (matrix -> here)
-17b air in the cabinet: trips at 45.1 degC -> 44 degC, clears at 43 degC -> 42 degC
-29 highest cell: trips at 3.65 V -> 3.64 V, after 2 s -> 1.02 s, clear for at once -> 5 s
-34a highest minus lowest cell: trips at 100 mV -> 90 mV
-"""
-
-
-def test_the_report_lists_tightened_thresholds_in_readable_units(files, pylontech):
-    """A slower meter and NMC cells tighten no threshold."""
-    assert NOTHING_TIGHTENED in _report(files.load())
-    assert NOTHING_TIGHTENED in _report(pylontech.load())
-    pylontech.say("type", "hma.chemistry", '"NMC"')
-    assert NOTHING_TIGHTENED in _report(pylontech.load())
-    text = _report(files.append("site", TIGHTENED).load())
-    found = text[text.index("THRESHOLDS") : text.index("ROWS OF")]
-    assert found.split() == AS_TIGHTENED.split()
-
-
-def test_the_margin_of_row_55_is_printed(files):
-    """5 % of three racks of 140 A, or the errors of the type file: 4 % of racks and converter."""
-    says = "row 55 acts if the currents of PCS and racks differ by more than {} A".format
-    assert says("21") in _report(files.load())
-    files.say("type", "rack.all.current_error_permille", 40)
-    files.say("type", "unit.1.pcs_current_error_permille", 40)
-    assert says("33.6") in _report(files.load())
-
-
-LONGER_AT_40_ms = set("1a 1b 1c 3 5 22 23a 23b 24 36 39 40e 44f 47b 55".split())
-
-
-def test_the_report_lists_debounces_that_whole_ticks_make_longer(files):
-    """A site may not set such a debounce by hand."""
-    assert "Whole ticks" not in _report(files.load())
-    config = files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ").load()
-    assert {each["stage"] for each in limit_images.longer_by_tick(config)} == LONGER_AT_40_ms
-    words = (
-        "THRESHOLDS TIGHTENED (matrix -> here): none Whole ticks make these debounce times longer "
-        "than in the matrix, and the rows act that much later: 1a 0.02 s -> 0.04 s, 1b 0.02 s -> "
-        "0.04 s, 1c 0.5 s -> 0.52 s, 3 0.1 s -> 0.12 s, 5 "
-    )
-    assert words in " ".join(_report(config).split())
-    files.append("site", "[stage.3]\nset_ms = 80")
-    assert "3" not in [each["stage"] for each in limit_images.longer_by_tick(files.load())]
-
-
-def test_the_report_lists_a_door_that_is_not_fitted_and_folds_long_texts(files):
-    who = f"2026-01-01: {'very long acceptance ' * 8}".strip()
-    files.append("site", f'[not_fitted]\ndoor = "{who}"')
-    files.replace("cabinet", "platform-xhci-usb-0:1.1:1.0-port0", "x" * 150)
-    row = "48 48a 48b not fitted: door open while energised, or beside a gas alarm accepted by: "
-    assert _row(_report(files.load()), 48).startswith(row + who[:40])
-
-
 def ended(*argv):
     return __main__.main(["check", *map(str, argv)])
-
-
-def test_the_command_prints_the_report_or_refuses_in_one_line(files, capsys):
-    assert ended(files.paths[2]) == 0
-    out, err = capsys.readouterr()
-    # a long path begins the next line
-    assert out.split()[0] == "Accepted:" and out.endswith("\n") and err == ""
-    files.append("site", "[rack.all]\nrated_current_mA = 140001")
-    assert ended(files.paths[2]) == 2 and ended("nowhere.toml") == 2
-    out, err = capsys.readouterr()
-    refused, absent = err.splitlines()
-    assert out.startswith(
-        "REFUSED. What it says all the same, without rack.all.rated_current_mA:\n\nPEAK"
-    )
-    assert "site.toml:rack.all.rated_current_mA: 140001" in refused
-    assert absent == "firebreak: nowhere.toml: cannot be read: No such file or directory"
-    usage = "give a FILE (cabinet.toml, which names the layers above it), --keys or --functions"
-    for argv in [], ["--keys", "a"]:
-        assert (ended(*argv), capsys.readouterr().err) == (2, f"firebreak: {usage}\n")
 
 
 def test_the_functions_are_listed_with_all_that_they_read_and_write(capsys):
@@ -433,12 +293,6 @@ def test_every_key_is_listed(capsys):
     assert all(words in flat for words in KEYS_IN_WORDS.strip().splitlines())
 
 
-def test_the_report_lists_the_open_hazard_of_a_cabinet_without_channel_b(files):
-    assert "OPEN HAZARD: H6: without channel B " in _report(files.load())
-    files.second_channel()
-    assert "OPEN HAZARD" not in _report(files.load())
-
-
 @pytest.mark.parametrize(
     "stored_ms, words",
     [
@@ -459,29 +313,3 @@ def test_the_report_has_the_stored_delay_of_this_path(files, tmp_path, capsys, s
 def test_the_report_has_no_delay_of_another_path(files, tmp_path):
     two_copies.Store(str(tmp_path)).save(Record(path_delay=("0badcafe", 182)))
     assert check_tables.stored_ms(files.load(), str(tmp_path)) == 0
-
-
-PEAK = "  import   at most 400 kW as the mean of 900 s by the clock"
-REFUSED = """
-type | energy_Wh = 645000 -> energy_Wh = 64500 | 0 | doubt: | True
-site | _Bd = 115200\\n[device -> _Bd = 9600\\n[device | 2 | busy 346.0 % of the time | True
-site | peaks_permille = 150 -> peaks_permille = 99 | 2 | peaks_permille: 99 is | True
-type | "damper_ok" -> "" | 2 | damper_ok | True
-site | soc_reserve_peaks_permille = 150 -> soc_reserve_peaks_permille = 5.0 | 2 | 5.0 is not | True
-site | "firebreak_fast_meter" -> "no_meter" | 2 | no_meter | False
-site | [control] -> [control | 2 | is not TOML | False
-"""
-
-
-@pytest.mark.parametrize("layer, change, code, words, is_known", table(REFUSED))
-def test_check_prints_peak_shaving_and_the_buses_of_a_refused_file_too(
-    files, capsys, layer, change, code, words, is_known
-):
-    files.say("site", "control.peak_import_W_max", 400_000)
-    files.replace(layer, *change.replace("\\n", "\n").split(" -> "))
-    assert ended(files.paths[-1]) == code
-    told = capsys.readouterr()
-    assert words in told.out + told.err
-    assert (PEAK in told.out.splitlines()) == is_known
-    assert ("BUSES (cyclic" in told.out and "read meter" in told.out) == is_known
-    assert told.err.count("\n") == (code > 0)

@@ -63,19 +63,6 @@ def test_the_page_has_letters_and_signatures_for_one_limit_image(capsys):
 
 
 @pytest.mark.parametrize("form", ["md", "html", "grid-html", "grid-csv"])
-def test_a_banner_says_why_the_cabinet_must_not_be_energised(files, capsys, form):
+def test_a_matrix_without_a_site_says_so(capsys, form):
     words = "NOT A SITE&#x27;S MATRIX" if "html" in form else "NOT A SITE'S MATRIX"
     assert any(words in line for line in made(capsys, form))
-    banner = "MUST NOT BE ENERGISED: "
-    (line,) = [line for line in made(capsys, form, "--site", EXAMPLE) if banner in line]
-    assert "placeholders (hma.report, hma.lfl_source, hma.hard_wired_accepted, hma.dc_fuse)" in line
-    for key in ("report", "lfl_source", "hard_wired_accepted", "dc_fuse"):
-        files.say("type", f"hma.{key}", '"analysis 12"')
-    lines = made(capsys, form, "--site", files.paths[2])
-    assert not [line for line in lines if banner in line], "a site with papers has none"
-    files.replace("type", '"suppression_ok", ', '"", ')
-    lines = made(capsys, form, "--site", files.paths[2], code=1)
-    (line,) = [line for line in lines if banner in line]
-    assert "required equipment is missing: " in line and "suppression_ok" in line
-    if form == "grid-html":
-        assert any("no limit image: this file is refused" in line for line in lines)

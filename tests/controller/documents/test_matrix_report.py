@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from command_line import refused, run as lines_of
+from command_line import run as lines_of
 
 from controller.config import (
     bus_times,
@@ -173,15 +173,6 @@ def test_every_row_prints_its_source_and_clause_in_words():
             assert one.key or one.words in text
 
 
-def test_the_matrix_says_that_a_site_tightened_a_number(files):
-    files.append("site", "[stage.29]\nset = 3640\nset_ms = 1500\n[stage.32]\nset_ms = 4900")
-    found = stages_of(matrix_facts.facts(files.load()))
-    words = "; the site tightened >= 3.65 V; the site shortened 2 s"
-    assert found["29"]["numbers_from"].endswith(words)
-    assert found["32"]["numbers_from"].endswith("D; the site shortened 5 s")
-    assert found["28"]["numbers_from"] == number_sources.short("28")
-
-
 # stage; trips at; after; clears at; reset; one effect
 IN_WORDS = """
 12a; >= 25 % LFL; at once; <= 20 % LFL; key on site; contactors open at zero current only
@@ -236,24 +227,6 @@ def test_the_state_of_every_stage(example, of_example):
     assert named["limits_words"] == len(image) == example.image_map().words
 
 
-def test_thresholds_are_those_of_the_site(files):
-    files.append("site", "[stage.29]\nset = 3640\nset_ms = 1000\n[rack.all]\nbms_ramp_ms = 900")
-    facts = stages_of(matrix_facts.facts(files.load()))
-    assert (facts["29"]["trips_at"], facts["29"]["debounce_ms"]) == (">= 3.64 V", 1000)
-    assert facts["40b"]["trips_at"] == ">= 0.9 s"
-
-
-def test_the_matrix_lists_racks_in_different_states_apart(files):
-    files.rack_3_of_pylontech().accepted(["insulation", *equipment.UNREPORTED], NORA)
-    found = stages_of(matrix_facts.facts(files.load()))
-    keys = ("state", "where", "accepted_by")
-    states = [tuple([each[key] for key in keys]) for each in found["37a"]["states"]]
-    assert states == [("armed", "rack 1 2", ""), ("not fitted", "rack 3", NORA)]
-    words = "armed (rack 1 2); done by BMS, by its own limits (rack 3)"
-    assert matrix_tables.state_cell(found["29"]["states"]) == document.Mark("other", words)
-    assert (found["29"]["set"], found["29"]["instead"]) == (3650, ""), "of the armed racks"
-
-
 def test_a_stage_that_the_bms_does_has_no_numbers_and_no_effects(pylontech, capsys):
     found = stages_of(matrix_facts.facts(pylontech.load()))
     for name, words in BY_BMS.items():
@@ -288,21 +261,6 @@ def test_a_row_that_is_not_accepted_is_required(pylontech, capsys):
     assert run(capsys, "check", pylontech.paths[2])[0] == 2
 
 
-SILENCES = """
-[rack.2]\\nbms_ramp_ms = 800 | 40b | >= 0.8 or 1 s
-[rack.all]\\nbms_ramp_ms = 800 | 40b | >= 0.8 s
-[rack.1]\\nbms_stop_ms = 2500\\n[rack.2]\\nbms_stop_ms = 2000 | 40c | >= 2 or 2.5 or 3 s
-"""
-
-
-@pytest.mark.parametrize("lines, stage, words", table(SILENCES))
-def test_the_matrix_has_the_silence_of_every_rack(files, lines, stage, words):
-    found = files.append("site", lines.replace("\\n", "\n")).load()
-    assert stages_of(matrix_facts.facts(found))[stage]["trips_at"] == words
-    tests = {test["stage"]: test["trips_at"] for test in checklist.facts(found)["tests"]}
-    assert tests[stage] == words
-
-
 def test_the_matrix_lists_all_missing_equipment_at_once(files, capsys):
     toxic, pcs = ("toxic", "toxic_detector"), ("pcs", "sunspec_pcs")
     role, other = (f'role = "{name}"\n{{}}profile = "{profile}"' for name, profile in (toxic, pcs))
@@ -331,52 +289,6 @@ def test_the_matrix_lists_all_missing_equipment_at_once(files, capsys):
     assert required(out) == {"4", "5", "9", "10a", "10b", "16a", "16b"}
     assert all(line.removeprefix("firebreak: ") in out for line in err)
     assert run(capsys, "check", files.paths[2])[0] == 2
-
-
-LACKING = {
-    "11": ["pre-alarm to fire panel", "loads not rated for gas off"],
-    "2": ["pre-alarm to fire panel"],
-    "1a": [],
-}
-
-
-def test_an_effect_without_an_output_has_its_acceptance(pylontech, capsys):
-    """The effect is last in its cell, because the text of an acceptance has commas."""
-    made = checklist.facts(pylontech.load())
-    found = stages_of(matrix_facts.facts(pylontech.load()))
-    panel = "J. Doe, fire officer, 2026-03-01: the panel has one input for this cabinet, its"
-    panel += " supervisory contact"
-    absent = {"effect": "pre-alarm to fire panel", "equipment": "pre_alarm", "accepted_by": panel}
-    lacking = [found[stage]["demands_not_fitted"] for stage in ("1a", "2")]
-    assert lacking == [[], [absent]]
-    out = run(capsys, "matrix --site", pylontech.paths[2])[1].splitlines()
-    line = next(line for line in out if line.startswith("| 2 | 2 |"))
-    other_effects = "fire panel notified, operator notified"
-    assert f"{other_effects}; pre-alarm to fire panel: not fitted, accepted by {panel} |" in line
-    (line,) = [line for line in out if line.startswith("| 11 | 11 |")]
-    assert all(f"; {words}: not fitted, accepted by " in line for words in LACKING["11"])
-    by_stage = {test["stage"]: test for test in made["tests"]}
-    for stage, effects in LACKING.items():
-        test = by_stage[stage]
-        assert [each["effect"] for each in test["demands_not_fitted"]] == effects
-        wanted = [words for words in matrix_words.demands(BY_ID[stage]) if words not in effects]
-        assert test["demands"] == wanted and "PCS stop" in wanted
-    text = checklist_text(made)
-    for words in LACKING["11"]:
-        (line,) = [line for line in text.splitlines() if words in line]
-        assert line.startswith(f"| {words} | ") and ", 2026-0" in line
-    assert "Effects that are not fitted (2)" in text
-
-
-def test_an_effect_without_an_output_has_to_be_accepted(pylontech, capsys):
-    pylontech.drop("site", "pre_alarm")
-    code, out, err = run(capsys, "matrix --site", pylontech.paths[2])
-    assert (code, len(err)) == (1, 1)
-    allowed = "allowed all 9 needed outputs, each once, or not_fitted.pre_alarm"
-    assert f'"pre_alarm_on" is not mapped; {allowed}' in err[0]
-    # the first such line is in the table of the rows
-    line = next(line for line in out.splitlines() if line.startswith("| 2 |"))
-    assert "; pre-alarm to fire panel: REQUIRED, NOT FITTED |" in line
 
 
 def listed_and_marked(files):
@@ -478,28 +390,6 @@ def test_a_missing_required_contact_hides_no_other_missing_equipment(files, caps
         assert unknown in files.refusal(), "it cannot be accepted"
 
 
-@pytest.mark.parametrize("command", ("matrix", "checklist"))
-def test_the_head_lists_debounces_that_whole_ticks_make_longer(files, capsys, command):
-    """The document says that a site may only tighten: the head has the exceptions."""
-    words = "Whole ticks make these debounce times longer than in the matrix"
-    files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ")
-    for form in ("md", "html"):
-        out = html.unescape(run(capsys, f"{command} --format", form, "--site", files.paths[2])[1])
-        assert words in out and "3 0.1 s -> 0.12 s" in out
-    facts = json.loads(run(capsys, f"{command} --format json --site", files.paths[2])[1])
-    longer = {"stage": "3", "matrix_ms": 100, "here_ms": 120}
-    assert longer in facts["site"]["longer_by_tick"]
-    assert words not in run(capsys, command, "--site", EXAMPLE)[1]
-
-
-@pytest.mark.parametrize("command", ("matrix", "checklist"))
-def test_a_wrong_file_or_format_is_refused_in_one_line(files, capsys, command):
-    files.append("site", "[rack.all]\nrated_curent_mA = 1000")
-    words = 'nearest key "rack.all.rated_current_mA"'
-    refused(capsys, 2, words, f"{command} --site", files.paths[2])
-    refused(capsys, 2, "invalid choice", f"{command} --format pdf --site", files.paths[2])
-
-
 def test_a_cabinet_without_a_required_row_has_no_checklist_and_never_runs(files, capsys):
     files.replace("type", '"leak_ok"', '""')
     code, out, err = run(capsys, "checklist --site", files.paths[2])
@@ -572,19 +462,6 @@ def test_the_checklist_has_all_hard_wired_rows_of_a_site(files, named):
     planned, allowed_ms = proof_plan.plan(loaded), proof_plan.allowed_ms(loaded)
     assert {key for key in planned if key.endswith("w")} == set(keys) <= set(allowed_ms)
     assert matrix_tables.site(loaded)["hard_wired_rows"] == rows
-
-
-@pytest.mark.parametrize(
-    "line, keys", [("# hard_wired_rows", []), ("hard_wired_rows = [30]  #", ["30w"])]
-)
-def test_a_site_with_a_second_channel_tests_by_wire_only_the_rows_of_its_file(files, line, keys):
-    files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
-    files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
-    made = checklist.facts(
-        files.replace("type", "hard_wired_rows = [1, 2, 3, 12, 30, 44]", line).load()
-    )
-    assert [each["key"] for each in made["hard_wired"]] == keys
-    assert ("| 30w | " in checklist_text(made)) == bool(keys)
 
 
 def test_the_time_of_every_stage(example, schedule):
@@ -704,15 +581,6 @@ def test_json_holds_the_same_facts(capsys, of_example, tests_of_example, command
     given = [EXAMPLE] if command.endswith("--site") else []
     code, out, _ = run(capsys, command, *given, "--format", "json")
     assert code == 0 and json.loads(out) == json.loads(json.dumps(made[command]))
-
-
-@pytest.mark.parametrize("command", ("matrix", "checklist"))
-def test_markdown_escapes_html_in_a_name(files, capsys, command):
-    files.replace("cabinet", 'name = "', 'name = "<script>alert(1)</script> <!-- <?x ')
-    code, out, _ = run(capsys, f"{command} --site", files.paths[2])
-    assert code == 0 and "&lt;script>alert(1)&lt;/script> &lt;!-- &lt;?x " in out.splitlines()[0]
-    assert not [opens for opens in ("<script", "</script", "<!--", "<?x") if opens in out]
-    assert "<= 20 % LFL" in out or command == "checklist"
 
 
 def test_html_and_markdown_escape_every_part_of_a_cell():

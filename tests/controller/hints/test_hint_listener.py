@@ -63,6 +63,30 @@ class Sender:
         self.site.listener.receive(self.site.bench.now_us)
         return w.state_of(self.socket.recv(256), KEYS[self.source])
 
+    def plan(self, *slots, **fields):
+        self.sequence += 1
+        now_ms = self.site.bench.now_us // 1000
+        run = (self.source, self.site.listener.admission.nonce, self.sequence, now_ms)
+        schedule = sw.Schedule(*run, 29_600_000, 15, 0, slots)._replace(**fields)
+        self.send(sw.signed(schedule, KEYS[self.source]))
+        return self
+
+    def answered(self, ticks=1):
+        """(code, refused slot, slot count), None without an answer within these ticks."""
+        for _ in range(ticks):
+            self.site.step()
+        try:
+            data = self.socket.recv(2000)
+        except BlockingIOError:
+            return None
+        answer = sw.answer_of(data, KEYS[self.source])
+        return answer.code, answer.refused_slot, answer.slot_count
+
+    def read(self):
+        self.send(sw.read(self.source))
+        self.site.listener.receive(self.site.bench.now_us)
+        return sw.held_of(self.socket.recv(2000), KEYS[self.source])
+
 
 @pytest.fixture
 def sender(site):
@@ -430,50 +454,9 @@ def test_a_key_changes_live_through_the_command_socket(site, sender):
 SLOT = Slot(400_000, -50_000, 60_000, 300)
 
 
-class Planner(Sender):
-    """A source that sends schedules, and beats."""
-
-    def plan(self, *slots, **fields):
-        self.sequence += 1
-        now_ms = self.site.bench.now_us // 1000
-        run = (self.source, self.site.listener.admission.nonce, self.sequence, now_ms)
-        schedule = sw.Schedule(*run, 29_600_000, 15, 0, slots)._replace(**fields)
-        self.send(sw.signed(schedule, KEYS[self.source]))
-        return self
-
-    def answered(self, ticks=1):
-        """(code, refused slot, slot count), None without an answer within these ticks."""
-        for _ in range(ticks):
-            self.site.step()
-        try:
-            data = self.socket.recv(2000)
-        except BlockingIOError:
-            return None
-        answer = sw.answer_of(data, KEYS[self.source])
-        return answer.code, answer.refused_slot, answer.slot_count
-
-    def read(self):
-        self.send(sw.read(self.source))
-        self.site.listener.receive(self.site.bench.now_us)
-        return sw.held_of(self.socket.recv(2000), KEYS[self.source])
-
-
-@pytest.fixture
-def planner(site):
-    made = []
-
-    def make(source):
-        made.append(Planner(site, source))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.socket.close()
-
-
 @pytest.mark.parametrize("count, ticks", [(96, 25), (4, 2), (5, 3), (1, 2), (0, 1)])
-def test_a_schedule_is_answered_when_it_is_whole_and_read_back(planner, count, ticks):
-    one = planner("site_ems")
+def test_a_schedule_is_answered_when_it_is_whole_and_read_back(sender, count, ticks):
+    one = sender("site_ems")
     slots = tuple([SLOT._replace(grid_cap_W=1000 * at) for at in range(count)])
     assert one.plan(*slots).answered(ticks - 1) is None
     assert one.answered() == (h.GRANTED, 0, count)
@@ -482,8 +465,8 @@ def test_a_schedule_is_answered_when_it_is_whole_and_read_back(planner, count, t
     assert held.state == (schedule.SILENT if count else schedule.NONE)
 
 
-def test_a_second_schedule_waits_and_a_wrong_one_leaves_the_first(planner):
-    one = planner("site_ems")
+def test_a_second_schedule_waits_and_a_wrong_one_leaves_the_first(sender):
+    one = sender("site_ems")
     one.plan(*[SLOT] * 96).answered()
     assert one.plan(SLOT).answered() == (h.BUSY, 0, 0)
     assert one.answered(30) == (h.GRANTED, 0, 96)
@@ -494,19 +477,19 @@ def test_a_second_schedule_waits_and_a_wrong_one_leaves_the_first(planner):
 @cases("""ahead_min  error_ms  code
     10_080  0  h.GRANTED | 10_081  0  h.START_FAR | 10_081  10_001  h.GRANTED""")
 def test_a_schedule_begins_within_a_week_of_a_trusted_clock(
-    site, planner, ahead_min, error_ms, code
+    site, sender, ahead_min, error_ms, code
 ):
     """No schedule acts without a trusted clock, so a far one does nothing."""
     site.set_clock(DAY_MIN, error_ms)
     site.step()
-    one = planner("site_ems").plan(SLOT, start_min=DAY_MIN + ahead_min)
+    one = sender("site_ems").plan(SLOT, start_min=DAY_MIN + ahead_min)
     assert one.answered(2) == (code, 0, int(code == h.GRANTED))
 
 
 def test_the_schedule_of_the_source_that_comes_first_stays_while_its_heartbeat_is_valid(
-    site, planner
+    site, sender
 ):
-    first, second = planner("site_ems"), planner("scheduler")
+    first, second = sender("site_ems"), sender("scheduler")
     band = SLOT._replace(grid_cap_W=-(2**31))
     assert second.plan(band).answered(2) == (h.GRANTED, 0, 1)
     assert second.say(0).code == first.say(0, valid_ms=2000).code == h.GRANTED
@@ -516,8 +499,8 @@ def test_the_schedule_of_the_source_that_comes_first_stays_while_its_heartbeat_i
     assert second.plan(band, band).answered(2) == (h.GRANTED, 0, 2)
 
 
-def test_notices_and_a_later_start_are_answered_with_what_is_known(site, planner):
-    one = planner("site_ems")
+def test_notices_and_a_later_start_are_answered_with_what_is_known(site, sender):
+    one = sender("site_ems")
     now_ms = site.bench.now_us // 1000
     reply = one.say(h.PRICE_IS_NEGATIVE, 1)
     assert (reply.code, reply.granted_W, reply.valid_ms) == (h.GRANTED, 1, 60_000)

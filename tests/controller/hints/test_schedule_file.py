@@ -47,17 +47,17 @@ def test_96_slots_are_allowed_and_none_ends_the_schedule(tmp_path):
         read(tmp_path, HEAD + "[[slot]]\n" * 97)
 
 
-WRONG = """
-[[slot]]/reserve_permille = 1001 | slot 1: reserve_permille 1001; allowed 0 .. 1000
-[[slot]]/reserve_permille = -1 | slot 1: reserve_permille -1; allowed 0 .. 1000
-[[slot]]/[[slot]]/grid_cap_W = -1 | slot 2: grid_cap_W -1; allowed 0 .. 10.9
-[[slot]]/battery_low_W = 1/battery_high_W = 0 | slot 1: battery_high_W 0; allowed battery_low_W
-[[slot]]/grid_cap_W = 1.5 | slot 1: grid_cap_W is missing or no whole number
-[[slot]]/grid_cap_kW = 1 | slot 1: grid_cap_kW is not a known key; allowed grid_cap_W
-slots = 5 | slots is not a known key; allowed start, slot_min, slot
-slot = 5 | slot is no list of tables
+WRONG = table("""
+[[slot]]/reserve_permille = 1001 | slot.1.reserve_permille: 1001 is not allowed; allowed 0..1000
+[[slot]]/reserve_permille = -1 | slot.1.reserve_permille: -1 is not allowed; allowed 0..1000
+[[slot]]/[[slot]]/grid_cap_W = -1 | slot.2.grid_cap_W: -1 is not allowed; allowed 0..10{9}$
+[[slot]]/battery_low_W = 1/battery_high_W = 0 | slot.1.battery_high_W: 0 is .*allowed battery_low_W
+[[slot]]/grid_cap_W = 1.5 | slot.1.grid_cap_W: 1.5 is not allowed; allowed a whole number
+[[slot]]/grid_cap_kW = 1 | slot.1.grid_cap_kW: is not a known key; nearest key "grid_cap_W"
+x = 5 | plan.toml:x: is not a known key; allowed start, slot_min, slot
+slot = 5 | slot: 5 is not allowed; allowed a list of tables
 x = | Invalid value
-"""
+""")
 
 
 def test_a_comment_may_have_any_letter_of_utf_8(tmp_path):
@@ -70,22 +70,25 @@ def test_a_comment_may_have_any_letter_of_utf_8(tmp_path):
         schedule_file.read(str(path))
 
 
-def test_a_wrong_table_is_named_with_what_is_allowed(tmp_path):
-    for text, words in table(WRONG):
-        with pytest.raises(schedule_file.ScheduleFileError, match=words) as refused:
-            read(tmp_path, HEAD + text.replace("/", "\n"))
-        assert "plan.toml: " in str(refused.value) and "\n" not in str(refused.value)
-    for head, words in (
-        ("start = 2026-11-25T12:00:00\nslot_min = 15", "whole minutes with a time zone"),
-        ("start = 2026-11-25T12:00:01Z\nslot_min = 15", "whole minutes with a time zone"),
-        ("start = 5\nslot_min = 15", "start is missing or no time"),
-        ("start = 2026-11-25T12:00:00Z\nslot_min = 61", "slot_min 61; allowed 1 .. 60"),
-        ("start = 2026-11-25T12:00:00Z\nslot_min = 0", "slot_min 0; allowed 1 .. 60"),
-        ("start = 2026-11-25T12:00:00Z", "slot_min is missing"),
-        (HEAD.replace("15", f"0x{'f' * 5000}"), "not usable TOML: a number is too long"),
-    ):
-        with pytest.raises(schedule_file.ScheduleFileError, match=words):
-            read(tmp_path, head)
+START = "start = 2026-11-25T12:00:00"
+LONG = f"0x{'f' * 5000}"
+
+
+@cases(r"""text  words
+    *((HEAD + text.replace("/", "\n"), words) for text, words in WRONG)
+    START + "\nslot_min = 15"  "start: .* is not allowed; allowed whole minutes with a time zone"
+    START[:-1] + "1Z\nslot_min = 15"  "allowed whole minutes with a time zone"
+    "start = 5\nslot_min = 15"  "start: 5 is not allowed; allowed whole minutes with a time zone"
+    START + "Z\nslot_min = 61"  "slot_min: 61 is not allowed; allowed 1..60"
+    START + "Z\nslot_min = 0"  "slot_min: 0 is not allowed; allowed 1..60"
+    START + "Z"  "slot_min: is missing; allowed 1..60"
+    HEAD.replace("15", LONG)  "not usable TOML: a number is too long"
+""")
+def test_a_wrong_table_is_named_with_what_is_allowed(tmp_path, text, words):
+    with pytest.raises(schedule_file.ScheduleFileError, match=words) as refused:
+        read(tmp_path, text)
+    assert str(refused.value).startswith(f"{tmp_path}/plan.toml:")
+    assert "\n" not in str(refused.value)
 
 
 TOO_MANY = "".join(f"2026-11-25T{at // 60:02}:{at % 60:02}Z,,,,\n" for at in range(97))
@@ -95,7 +98,7 @@ TOO_MANY = "".join(f"2026-11-25T{at // 60:02}:{at % 60:02}Z,,,,\n" for at in ran
     NAMES + "2026-11-25T12:00Z,,,,\n"  "less than two rows"
     CSV + "2026-11-25T12:31Z,,,,\n"  "slot 3: start is not 15 min after"
     CSV + "2026-11-25T12:30Z,,,\n"  "line 4: slot 3 with 4 cells; allowed"
-    CSV + "2026-11-25T12:30Z,a,,,\n"  "line 4: grid_cap_W = 'a'; allowed a whole number"
+    CSV + "2026-11-25T12:30Z,a,,,\n"  'line 4:grid_cap_W: "a" is not allowed; allowed a whole'
     CSV.replace(",", ";")  "line 1: the separator is ';': allowed is ','"
     NAMES + TOO_MANY  "line 98: slot 97 with 5 cells; allowed at most 96 slots, each with"
     CSV.replace("12:00Z", "noon")  "line 2: start = .*noon': allowed is a time as"

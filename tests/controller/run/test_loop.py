@@ -1,6 +1,5 @@
 """The real loop on real ptys."""
 
-import argparse
 import contextlib
 import os
 import select
@@ -13,12 +12,12 @@ import pytest
 from cabinet_bench import Keeper, found
 from wired_site import WiredSite, said
 
+from controller import __main__
 from controller.config import configuration
 from controller.core.base import hint_codes as h
 from controller.hints import admission, keys as key_files
 from controller.hints.client import HintClient
 from controller.run import (
-    command,
     link_statistics,
     loop,
     loop_statistics,
@@ -470,11 +469,8 @@ def test_a_second_process_does_not_get_the_lock_until_the_first_has_ended(tmp_pa
 
 
 def run_command(tmp_path, *more):
-    parser = argparse.ArgumentParser()
-    command.add(parser.add_subparsers())
     folders = "--run-dir", str(tmp_path / "run"), "--state-dir", str(tmp_path / "state")
-    arguments = parser.parse_args(["run", str(EXAMPLE), *folders, *more])
-    return arguments.run(arguments)
+    return __main__.main(["run", str(EXAMPLE), *folders, *more])
 
 
 @pytest.mark.parametrize("more, is_prepared", [([], True), (["--no-realtime"], False)])

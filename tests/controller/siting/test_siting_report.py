@@ -475,7 +475,7 @@ def test_ticks_of_an_open_lot_line_point_into_the_lot(inside_m, factor):
 
 def extensions(root):
     """[[(x, y), (x, y)]], pixels, of an open lot line."""
-    dashes = plan_parts.EXTENDED_DASHES
+    dashes = plan_parts.EXTENDED.stroke_dasharray
     found = [each for each in root.iter(f"{SVG}polyline") if each.get("stroke-dasharray") == dashes]
     return [points_of(each) for each in found]
 
@@ -558,6 +558,12 @@ def test_the_examples_are_installed_with_the_package(tmp_path):
     shutil.copytree(EXAMPLES, tmp_path / "sites" / "siting")
     shipped = {path.name for pattern in patterns for path in tmp_path.glob(pattern)}
     assert {f"{name}.toml" for name in NAMES} <= shipped
+
+
+def test_the_page_names_every_example_and_claims_no_compliance_or_certification():
+    page = (ROOT / "controller" / "siting" / "AUDIT.md").read_text(encoding="utf-8")
+    assert all(f"`{name}.toml`" in page for name in NAMES)
+    assert not re.search("complian|certif", page, re.IGNORECASE)
 
 
 def test_lengths_in_feet_are_the_same_lengths(tmp_path, capsys):

@@ -162,8 +162,9 @@ def test_a_limit_is_explained_for_the_unit_that_it_binds(two, monkeypatch):
     """The racks of unit 2 allow less than those of unit 1, but its rating is still lower."""
     limits_W = {(0, bounds.L_BMS_CURRENT): 150_000, (1, bounds.L_BMS_CURRENT): 120_000}
     limits_W[1, bounds.L_PCS_RATED] = 100_000
+    facts = type(two.shadow.core.facts)
     monkeypatch.setattr(
-        limits, "_limit_W", lambda _, unit, way, number: limits_W.get((unit, number), 200_000)
+        facts, "limit_W", lambda _, unit, way, number: limits_W.get((unit, number), 200_000)
     )
     code = limits.CODES[1][bounds.L_BMS_CURRENT]
     assert limits.cause(two.shadow, code)["unit"] == 1
@@ -197,8 +198,8 @@ def test_the_rack_with_the_smallest_share_is_named_with_its_taper(
 def of_racks(monkeypatch, values):
     """A shadow of three racks; values: {index: of each rack}."""
     monkeypatch.setattr(base, "rack_value", lambda seen, rack, index: values[index][rack])
-    monkeypatch.setattr(base, "rack_parameter", lambda *_: 1)
-    return SimpleNamespace(layout=SimpleNamespace(racks=3), chain=lambda index: index)
+    core = SimpleNamespace(facts=SimpleNamespace(rack_parameter=lambda *_: 1))
+    return SimpleNamespace(core=core, layout=SimpleNamespace(racks=3), chain=lambda index: index)
 
 
 def test_racks_that_differ(monkeypatch):

@@ -40,7 +40,7 @@ def test_the_page_shows_the_delay_and_its_source(tmp_path, stored_ms, words):
     watched = Watched(tmp_path)
     watched.rig.controller.cabinet.image.put("path_delay", [stored_ms])
     facts = watched.run(1).facts("links")
-    assert words in links.lines(facts)
+    assert words in links.parts(facts)[0]
     assert facts["path_delay"]["found_ms"] == (stored_ms or None)
 
 

@@ -30,13 +30,13 @@ def test_the_page_shows_the_module_and_the_times(heated):
     assert (found["rack"], found["module"], found["burning_s"]) == (2, 5, None)
     assert 75.0 < found["degC"] < 90.0 and 10.0 < found["warming_s"] < 14.0
     assert found["rise_K_per_min"] > 30.0 and json.loads(json.dumps(found))
-    lines = page.lines(alarms)
+    lines = page.parts(alarms)[0]
     check(lines, "alarms")
     ahead = [line.strip() for line in lines[[line[:5] for line in lines].index("AHEAD") :]]
     assert ahead[0].startswith("AHEAD  Rack 2 module 5, ")
     assert "Estimate if nothing changes: next cell" in " ".join(ahead[:2])
     many = {**alarms, "standing": alarms["standing"] * 4}
-    pages_of = [page.lines({**many, "propagation": each}) for each in (found, None)]
+    pages_of = [page.parts({**many, "propagation": each})[0] for each in (found, None)]
     beside, alone = [{line for line in each if line != RULE} for each in pages_of]
     assert alone < beside, "the estimate pushes nothing off the page"
 

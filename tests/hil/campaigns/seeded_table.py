@@ -68,13 +68,13 @@ def main(labels):
     """Run the courses; print label, kind and verdict of each, and the count of detected ones."""
     from controller.config import configuration
     from controller.sites import EXAMPLE
-    from hil.campaigns.rows import limits, play, stopped, verdict
+    from hil.campaigns.rows import courses, limits, play, verdict
     from hil.engine import forks
 
     detected = 0
     row_of = play.work(limits.Limits(configuration.load(str(EXAMPLE))), labels)
     for found in forks.values(play.ordered(labels), row_of, forks.cores()):
-        row = verdict.Row.of(found, stopped.EVERY)
+        row = verdict.Row.of(found, courses.EVERY)
         detected += not row.is_met
         label, words = row.course.label, "; ".join(row.complaints)
         print(label, ERRORS[label][0], words, sep="\t", flush=True)

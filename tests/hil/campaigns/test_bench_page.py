@@ -46,9 +46,13 @@ def test_every_benchmark_has_a_committed_result_of_a_readable_size():
         assert path.stat().st_size <= BYTES_MAX, path
 
 
+def found(*figures):
+    return document.Measured(list(figures), [], {}, "fifo")
+
+
 def doc(benchmark, *figures, **changes):
     command = f"python -m hil bench {benchmark}"
-    return document.document(benchmark, command, figures, [], {}, "fifo") | changes
+    return document.document(benchmark, command, found(*figures)) | changes
 
 
 def test_sections_come_in_a_fixed_order_and_name_what_is_missing():
@@ -70,16 +74,17 @@ def test_the_page_refuses_a_file_without_results(capsys, tmp_path):
 
 def test_a_measurement_prints_and_writes_the_same(capsys, tmp_path):
     for value, code in ((99.0, 0), (101.0, 1)):
-        made = doc("step", document.figure("one rack", value, "us", budget="step_1"))
+        figure = document.figure("one rack", value, "us", budget="step_1")
         given = SimpleNamespace(json=str(tmp_path / "a.json"), beside="a build")
-        assert command.measure(given, lambda: made) == code
+        assert command.measure("step", given, lambda: found(figure)) == code
         assert f"one rack: {value:.0f} us" in capsys.readouterr().out
-        assert document.read(given.json) == made | {"beside": "a build"}
+        written = document.read(given.json)
+        assert written | {"measured": ""} == doc("step", figure, beside="a build", measured="")
 
 
 def test_an_impossible_measurement_is_one_line(capsys):
     for error, code in ((RuntimeError("x"), 3), (ValueError("y"), 3), (JournalError("z"), 2)):
-        assert command.measure(None, Mock(side_effect=error)) == code
+        assert command.measure("step", None, Mock(side_effect=error)) == code
         assert capsys.readouterr() == ("", f"bench: {error}\n")
 
 
@@ -119,8 +124,9 @@ def test_all_goes_on_with_what_was_measured_before(monkeypatch, tmp_path, capsys
 
 
 def test_a_benchmark_is_given_its_own_options(monkeypatch, tmp_path):
-    run = Mock(side_effect=lambda seconds, seed: doc("rig"))
+    run, path = Mock(side_effect=lambda seconds, seed: found()), tmp_path / "a.json"
     monkeypatch.setattr(rig, "run", run)
     run.__signature__ = inspect.signature(lambda seconds, seed: None)
-    assert cli.main(["bench", "rig", "--for", "5", "--seed", "7"]) == 0
+    assert cli.main(["bench", "rig", "--for", "5", "--seed", "7", "--json", str(path)]) == 0
     run.assert_called_once_with(seconds=5.0, seed=7)
+    assert document.read(path)["command"] == "python -m hil bench rig --for 5"

@@ -39,7 +39,7 @@ def test_without_cyclictest_one_line_says_how_to_get_it():
     with cyclictest.Cyclictest(program="no-such-cyclictest") as rival:
         pass
     assert rival.result is None and rival.value("p50") is None
-    assert "apt-get install rt-tests" in rival.note
+    assert "apt-get install rt-tests" in rival.notes[0]
 
 
 def stand_in(folder, script):
@@ -53,8 +53,9 @@ def stand_in(folder, script):
 def test_a_cyclictest_that_is_refused_is_quoted(tmp_path):
     with stand_in(tmp_path, "sys.exit('Unable to change scheduling policy!')") as rival:
         rival._process.wait(20)
-    assert rival.result is None and "Unable to change scheduling policy!" in rival.note
-    assert len(rival.note.splitlines()) == 1
+    (note,) = rival.notes
+    assert rival.result is None and "Unable to change scheduling policy!" in note
+    assert len(note.splitlines()) == 1
 
 
 @pytest.mark.wire
@@ -70,7 +71,7 @@ json.dump({report({30: 5, 6000: 1})!r}, open(path, "w"))
     os.mkfifo(tmp_path / "ready")
     with stand_in(tmp_path, script) as rival, open(tmp_path / "ready"):
         pass
-    assert rival.note == "" and rival.result["max"] == 6000 and rival.value("stalls") == 1
+    assert rival.notes == [] and rival.result["max"] == 6000 and rival.value("stalls") == 1
 
 
 FOUND = {"ticks": 100, "missed": 1, "late": 2, "runs": 0} | {
@@ -154,7 +155,7 @@ def test_both_masters_read_the_slave_right(paced_Bd):
             for _ in range(3):
                 engine.read()  # raises when the reply is not the slave's
         if library:
-            with rtu.Rival(library, path, paced_Bd or rtu.FAST_BD, 0) as rival:
+            with libmodbus.Client(library, path, paced_Bd or rtu.FAST_BD, 0) as rival:
                 rival.read()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hil.campaigns.benchmarks import document, kernel_steps, replay, step
+from hil.campaigns.benchmarks import kernel_steps, replay, step
 from safety import matrix, parameters as p, signals as s
 
 
@@ -44,6 +44,6 @@ def test_the_step_document_has_its_budgets(monkeypatch):
     monkeypatch.setattr(step, "TOPOLOGIES", ((1, 15, "step_1"),))
     monkeypatch.setattr(step, "_instructions", lambda: (_ for _ in ()).throw(ImportError()))
     monkeypatch.setattr(step.realtime, "freeze_collector", lambda: None)
-    doc = document.check(step.run(rounds=2, steps=3), "step")
-    assert [each["budget"] for each in doc["figures"]] == ["step_1", None]
-    assert "pip install" in doc["notes"][0] and len(doc["details"]["rounds"]["1 x 15"]) == 2
+    found = step.run(rounds=2, steps=3)
+    assert [each["budget"] for each in found.figures] == ["step_1", None]
+    assert "pip install" in found.notes[0] and len(found.details["rounds"]["1 x 15"]) == 2

@@ -151,19 +151,22 @@ def test_each_phase_has_its_own_figures():
         assert found["ok"] is ok and found["verdicts"][-1] == {"ok": ok, "text": "a note"}
 
 
-def test_spoiled_frames_have_ids_of_the_racks_and_never_a_right_crc():
-    """The driver's own check must refuse them."""
-    print("seed", SEED)
-    frames = floods.spoiled_frames(random.Random(SEED))
-    for can_id, data in [next(frames) for _ in range(500)]:
+def frames_of(kind):
+    frames = floods.FRAMES[kind](random.Random(SEED))
+    return [next(frames) for _ in range(500)]
+
+
+def test_no_driver_takes_a_frame_of_a_flood():
+    """Spoiled ones have ids of the racks and never a right CRC; malformed ones another form."""
+    for can_id, data in frames_of("spoiled"):
         assert 0x120 <= can_id <= 0x168 and can_id & 0x1F < 9 and len(data) == 8
         assert bms.crc8(bms.crc_seed(can_id), data) != data[7]
-
-
-def test_unknown_frames_have_no_device():
-    frames = floods.unknown_frames(random.Random(SEED))
-    assert all(0x400 <= can_id < 0x800 for can_id, _ in [next(frames) for _ in range(500)])
+    assert all(0x400 <= can_id < 0x800 for can_id, _ in frames_of("unknown"))
+    malformed = frames_of("malformed")
+    assert {len(data) for can_id, data in malformed if can_id < 0x800} == set(range(8))
+    assert all(0x120 <= can_id & 0x7FF <= 0x168 and can_id < 1 << 29 for can_id, _ in malformed)
     assert floods._line(0x321, bytes((1, 255))) == b"< send 321 2 01 ff >"
+    assert floods._line(0x1234568, b"") == b"< send 01234568 0  >"
 
 
 @cases("""name kinds
@@ -177,14 +180,6 @@ def test_noise_is_asked_of_each_kind_and_ends(name, kinds):
         begun = list(acts)
     assert [{kind for kind in NOISE if given[kind]} for given in begun] == [kinds] * 5
     assert [sum(given[kind] for kind in NOISE) for given in acts[5:]] == [0] * 5
-
-
-def test_malformed_frames_are_like_those_of_racks_and_no_driver_takes_them():
-    frames = floods.malformed_frames(random.Random(SEED))
-    found = [next(frames) for _ in range(500)]
-    assert {len(data) for can_id, data in found if can_id < 0x800} == set(range(8))
-    assert all(0x120 <= can_id & 0x7FF <= 0x168 and can_id < 1 << 29 for can_id, _ in found)
-    assert floods._line(0x1234568, b"") == b"< send 01234568 0  >"
 
 
 def test_no_senseless_command_can_act():

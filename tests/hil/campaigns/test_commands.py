@@ -48,6 +48,18 @@ bench replay /nowhere/journal: /nowhere/journal: No such file
 bench all: the following arguments are required: --json
 vm-test now: unrecognized arguments: now
 vm-test --json /nowhere/at/all.json: argument --json: /nowhere/at
+runaway --loads /sys: --loads /sys: has none of gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv.gz
+nuisance --loads /sys: --loads /sys: has no .csv or .csv.gz with a power column
+smooth --delays 170,180: argument --delays: 180: allowed are 50, 100, 100f, 170, 250, 500
+smooth --seeds 0: argument --seeds: 0: allowed is a whole number from 1 to 10000
+run munich --value-day 1 --failures: --value-day 1: allowed is a run without --failures
+run munich --days 2 --value-day 3: --value-day 3: allowed are the 2 days of the run
+run all --value-day 1: --value-day 1: needs one system, not all
+rig --system x: --system x: allowed are munich,
+rig --system munich --begin 168: --begin 168: allowed is below 168, its run
+rig --begin 3: --begin is an hour of a system's run
+rig --system munich --raw: --system munich takes no --raw
+rig --system munich --scenario estp: no scenario 'estp', did you mean 'estop'
 """
 WITH_STOPPED = ["--only", "1 stopped,12 stopped,30 stopped,44 stopped"]
 
@@ -80,11 +92,6 @@ def test_no_command_at_all_is_headed_with_the_program(capsys):
         main([])
     assert left.value.code == 2
     assert capsys.readouterr().err == "hil: the following arguments are required: COMMAND\n"
-
-
-def test_the_verdict_counts_and_names():
-    assert report.verdict(report.counted(3, [], "met")) == "verdict    3 of 3 met"
-    assert report.counted(3, ["1a", "2"], "met") == "1 of 3 met; not: 1a, 2"
 
 
 def test_every_check_is_a_line_and_a_row():
@@ -170,17 +177,6 @@ def test_background_work_repeats_until_the_end_or_an_error(error):
         assert turned.wait(30) and events[0] == "begin" and made.counts["sent"] >= 1
     assert events == ["begin", "finish"] and made.error is error
     assert made.counts == {"sent": 1 if error else 3}
-
-
-def test_a_missing_package_is_named_with_the_command(monkeypatch, tmp_path):
-    monkeypatch.setattr(process, "search_path", lambda: str(tmp_path))
-    wanted = {"sh": "dash", "bash": "bash", "sed": "dash"}
-    assert process.needed(wanted) == "needs bash dash: apt-get install bash dash"
-    assert process.needed({}) is None
-
-
-def test_options_of_a_command_line_are_one_a_line():
-    assert process.options("\n-a b c\n-d\n") == ["-a", "b c", "-d"]
 
 
 @pytest.mark.wire

@@ -12,7 +12,7 @@ from matplotlib.text import Text
 
 from hil.__main__ import main
 from hil.campaigns.rows import command as rows
-from hil.campaigns.runaway import command, courses, metrics, report, watching
+from hil.campaigns.runaway import courses, metrics, report, watching
 from safety import matrix as m, runaway, signals as s
 from tests.tables import cases
 
@@ -173,12 +173,6 @@ def test_as_many_runaways_as_asked_by_their_shares():
         assert all(abs(counts[kind] - share * count) < 1.0 for kind, share in courses.SHARES)
 
 
-def test_a_folder_without_any_measured_load_is_refused(tmp_path, capsys):
-    assert main(["runaway", "--loads", str(tmp_path)]) == 2
-    names = "gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv.gz"
-    assert capsys.readouterr().err == f"runaway: --loads {tmp_path}: has none of {names}\n"
-
-
 def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
     steps = ((60, lambda plant: plant.racks[0].start_runaway(2, 3, 1.0, 120.0)),)
     todo = [course("heater", rack=0, events=(60,), steps=steps), course(duration_s=90.0)]
@@ -190,25 +184,11 @@ def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
     assert doc["detectors"]["row 22"]["leads"]["missed"] == 0 and doc["runaways"]["heater"] == 1
     assert "not field data" in doc["about"] and 0.0 < doc["hours_of_load_alone"] < 0.04
     assert files[1].read_bytes()[:4] == b"\x89PNG"
-    lines = capsys.readouterr().out.splitlines()
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert err.startswith("runaway: 2 courses, 0.1 h of simulated operation\n")
     assert [line for line in lines if line.startswith("row 53 ")]
     assert all(len(line) <= 250 for line in lines)
-
-
-@cases("""count lines ends
-    400  19  ["20 of 400 courses, about 190 s", "380 of 400 courses, about 10 s"]
-    3  2  ["1 of 3 courses, about 1 s", "2 of 3 courses, about 0 s"] | 1  0  [] | 0  0  []""")
-def test_progress_is_printed_by_shares_with_the_remaining_time(capsys, count, lines, ends):
-    now_s = [100.0]
-    tell = command.progress([course(duration_s=900.0)] * count, lambda: now_s[0])
-    hours = f"{count / 4:.1f} h of simulated operation"
-    assert capsys.readouterr().err == f"runaway: {count} courses, {hours}\n"
-    for _ in range(count):
-        now_s[0] += 0.5
-        tell({})
-    printed = capsys.readouterr().err.splitlines()
-    assert len(printed) == lines
-    assert printed[:1] + printed[1:][-1:] == [f"runaway: {each} left" for each in ends]
 
 
 @pytest.mark.parametrize("name", ["runaway", "rows"])

@@ -14,10 +14,9 @@ from hil.__main__ import main
 from hil.campaigns.rows import command, effects, measured, page, play, start, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.course import STAGES, do
-from hil.campaigns.rows.courses import COURSES
+from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.inside import INSIDE
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.stopped import EVERY, STOPPED
 from hil.engine import forks
 from hil.scenarios import faults
 from safety import matrix as m, parameters as p
@@ -33,9 +32,7 @@ SAMPLE += ["23b rate", "49 io_1", "51 contact", "51 silent"]
 slow = pytest.mark.slow
 RUNNING = {}
 DEMANDED = effects.demanded("29")
-GOOD = watch.Result(
-    "29", 0.0, 2020.0, 2021.0, dict.fromkeys(DEMANDED, 2040.0), set(), {}, {}, [], []
-)
+GOOD = watch.Result("29", 0.0, 2020.0, 2021.0, dict.fromkeys(DEMANDED, 2040.0), [], {}, {}, [], [])
 
 
 @pytest.fixture(autouse=True)
@@ -217,7 +214,7 @@ TARDY = GOOD.since_ms | {effects.HORN: 2171.0, effects.LAMP: None}
     {"stands_ms": 2200.0}  "trip after 2200 ms, later than 2122 ms"
     {"lag_ms": None}  "stage 29 did not trip" | {"permit_ms": None}  "permit byte did not come"
     {"permit_ms": 2200.0}  "permit byte after 2200 ms, later than 2130 ms"
-    {"permit_ms": None, "at_first": {effects.ENABLE}}  ""
+    {"permit_ms": None, "at_first": [effects.ENABLE]}  ""
     {"permit_ms": None, "since_ms": dict.fromkeys(DEMANDED, -40.0)}  ""
     {"unwanted": {"fan": 40.0}}  "fan after 40 ms, which no active row demands"
     {"after": {"no closing": False}}  "no closing does not hold"

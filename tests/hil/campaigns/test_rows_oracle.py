@@ -86,7 +86,7 @@ def test_a_shorter_debounce_may_trip_no_sooner():
     ["37a rack 1"]  []""")
 def test_row_12_alone_lets_nothing_open_under_current(stood, lines):
     tripped = [(each, 1) for each in stood]
-    result = watch.Result("12b", 0.0, 0.0, 0.0, {}, set(), {}, {}, tripped, [CURRENT])
+    result = watch.Result("12b", 0.0, 0.0, 0.0, {}, [], {}, {}, tripped, [CURRENT])
     assert verdict.asked_for(result) == lines
 
 
@@ -99,9 +99,7 @@ def test_row_12_alone_lets_nothing_open_under_current(stood, lines):
     "40c"  ["40c rack 3"]  "stage 40c trips for rack 3, not for rack 1"
     "35b"  ["35b rack 3"]  "" | "41a"  ["41a unit 1"]  "" """)
 def test_a_stage_trips_where_its_cause_is(label, stood, words):
-    result = watch.Result(
-        label, 0.0, 0.0, 0.0, {}, set(), {}, {}, [(each, 1) for each in stood], []
-    )
+    result = watch.Result(label, 0.0, 0.0, 0.0, {}, [], {}, {}, [(each, 1) for each in stood], [])
     assert "; ".join(verdict._elsewhere(COURSES[label], result)) == words
 
 

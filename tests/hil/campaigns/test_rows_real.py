@@ -17,9 +17,9 @@ from controller.store import two_copies
 from hil.__main__ import main
 from hil.campaigns.rows import effects, page, plant_watch, real, start
 from hil.campaigns.rows.command import EXAMPLE
+from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import BESIDE, NOT_DONE, REAL
-from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.watch import Result
 from hil.engine import run_directory
 from hil.engine.rig import RigError
@@ -209,8 +209,8 @@ LATE, HELD = content(2500.0), content(2500.0, STALLED)
 
 def test_the_file_of_a_plant_process_is_judged_as_in_virtual_time():
     met = real.ended("29", content(at_first=["derated"]), STEPPED)
-    assert met.is_met and met.result.at_first == {"derated"}
-    assert met.result.stood == [("29 rack 1", 2025.0)]
+    assert met.is_met and met.result.at_first == ["derated"]
+    assert met.result.stood == [["29 rack 1", 2025.0]]
     late = real.ended("29", content(2133.0), STEPPED)
     assert late.complaints == ["trip after 2133 ms, later than 2132 ms"]
     early = real.ended("29", content() | {"course": None}, STEPPED)

@@ -167,6 +167,9 @@ def test_ports_are_named_by_their_sockets():
     assert {"serial,id=port2,path=/dev/pts/6", "serial,id=can,path=/dev/pts/9"} <= set(words)
     assert any("port=2,chardev=port2" in word for word in words)
     assert machine.port_name(2).endswith("-usb-0:2:1.0-port0")
+    assert process.options("-nographic\n-append root=/dev/vda ro") == [
+        *("-nographic", "-append", "root=/dev/vda ro")
+    ]
     drive = next(word for word in words if "disk.img" in word)
     assert "cache=writethrough" in drive, "else killing QEMU is no honest power cut"
 

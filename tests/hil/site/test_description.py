@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from controller.forms.refusal import ConfigError
+from hil.__main__ import main
 from hil.loads.trace import LoadError
 from hil.site import description
 from tests.repository import ROOT
@@ -90,6 +91,17 @@ def test_the_queue_of_a_file_runs_its_jobs_or_draws_them(tmp_path):
     assert [one.load(t_s) for t_s in (5, 12, 17, 22)] == [0, 1000, 0, 2000]
     first, second = (built(tmp_path, text, seed).load for seed in (1, 2))
     assert [first(t_s) for t_s in range(0, 9000, 9)] != [second(t_s) for t_s in range(0, 9000, 9)]
+
+
+def test_every_key_is_printed_with_its_meaning(capsys):
+    assert main(["keys", "site"]) == 0
+    lines = capsys.readouterr().out
+    for part in (
+        "share_permille: 0..1000; required\n",
+        "queue: a cluster with jobs",
+        "base_permille",
+    ):
+        assert part in lines
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

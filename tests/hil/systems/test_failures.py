@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+import test_systems
 
-from hil import __main__ as hil
 from hil.systems import command, failures, run, spec, violations
 
 NAMES = "a", "b", "c"
@@ -30,22 +30,12 @@ def test_a_part_is_silent_from_its_second_on_until_the_next_failure():
     assert failures.silent_in(pair, is_so) == {"a": 2, "b": 1}
 
 
-TABLE = {
-    "name": "test",
-    "text": "test",
-    "start": "2026-06-01",
-    "days": 1,
+BATTERY = {"energy_Wh": 4_000_000, "control": {"grid_import_W_max": 380_000}}
+SITE = {"load": {"kind": "constant", "power_W": 400_000}, "connection": {"import_W": 410_000}}
+TABLE = test_systems.TABLE | {
     "soc_permille": 800,
-    "battery": {
-        "units": 1,
-        "racks_per_unit": 3,
-        "rated_W": 250_000,
-        "energy_Wh": 4_000_000,
-        "control": {"grid_import_W_max": 380_000},
-    },
-    "site": {"load": {"kind": "constant", "power_W": 400_000}, "connection": {"import_W": 410_000}},
-    "tariff": {"currency": "EUR"},
-    "prices": {},
+    "battery": test_systems.TABLE["battery"] | BATTERY,
+    "site": SITE,
     "schedule": {"cap_W": 350_000, "is_trading": False},
     "figure": [{"name": "import_1s", "text": "import", "status": "projected"}],
 }
@@ -93,8 +83,3 @@ def test_the_violations_name_the_silent_part(monkeypatch):
     result = found._replace(seconds_W=found.seconds_W.copy())
     result.seconds_W[1, begin_s : begin_s + 3] = 420_000
     assert violations.of(result) == [f"import above 410 kW in 3 s, by 10 kW; {name} silent: 3 s"]
-
-
-def test_a_day_in_value_mode_has_no_failures(capsys):
-    assert hil.main(["run", "munich", "--value-day", "1", "--failures"]) == 2
-    assert capsys.readouterr().err == "run: --value-day 1: allowed is a run without --failures\n"

@@ -1,24 +1,18 @@
 """A system on the rig: sun, load and schedule are those of the hour at which it begins."""
 
 import pytest
+import test_systems
 
-from hil import __main__ as hil
 from hil.engine import pod_command
 from hil.scenarios import scenario
 from hil.systems import live, run, spec
 
-TABLE = {
-    "name": "test",
-    "text": "test",
-    "start": "2026-06-01",
+TABLE = test_systems.TABLE | {
     "days": 2,
     "battery": {"units": 1, "racks_per_unit": 1, "rated_W": 250_000, "energy_Wh": 645_000},
-    "site": {"load": {"kind": "constant", "power_W": 200_000}},
-    "tariff": {"currency": "EUR"},
     "prices": {"kind": "time_of_use", "valley": 0.1, "flat": 0.2, "peak": 0.9,
                "valley_hours": [[0, 6]], "peak_hours": [[18, 21]]},
     "schedule": {"cap_W": 400_000},
-    "figure": [{"name": "peak_kW", "text": "peak", "status": "projected"}],
 }  # fmt: skip
 
 
@@ -79,15 +73,3 @@ def test_a_scenario_acts_on_the_cabinet_of_a_system(tmp_path):
     assert trip["t_s"] == pytest.approx(33.1, abs=0.11)
     judged = pod_command._judged(pod, acted)
     assert judged and not any("W" in each["text"].split() for each in judged)
-
-
-def test_the_rig_refuses_what_a_system_does_not_take(capsys):
-    for words, line in (
-        ("--system x", "--system x: allowed are munich, "),
-        ("--system munich --begin 168", "--begin 168: allowed is below 168, its run"),
-        ("--begin 3", "--begin is an hour of a system's run"),
-        ("--system munich --raw", "--system munich takes no --raw"),
-        ("--system munich --scenario estp", "estp"),
-    ):
-        assert hil.main(["rig", *words.split()]) == 2
-        assert line in capsys.readouterr().err

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from test_live import TABLE
 
-from hil import __main__ as hil
 from hil.systems import run, spec, value_day
 
 DAYS = 2
@@ -54,16 +53,3 @@ def test_its_records_are_those_of_the_real_controller(monkeypatch):
     text = "\n".join(value_day.lines(found | {"trips": [{"stage": "50c", "t_s": 3.25}]}))
     assert "rows that tripped in value mode: 50c after 3.2 s" in text
     assert text.splitlines()[0].split() == "day 1 value, 100 ms chain only, 1 s".split()
-
-
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        ("munich --days 2 --value-day 3", "--value-day 3: allowed are the 2 days of the run"),
-        ("all --value-day 1", "--value-day 1: needs one system, not all"),
-    ],
-)
-def test_a_day_that_cannot_be_is_refused_in_one_line(capsys, words, line):
-    assert hil.main(["run", *words.split()]) == 2
-    said = capsys.readouterr().err
-    assert line in said and said.count("\n") == 1

@@ -84,8 +84,3 @@ def test_equality_is_the_difference_from_the_reference():
     assert row["soc_permille"] == 0.5 and row["grid_permille"] == pytest.approx(1.0)
     assert row["mean_W_max"] == 4.0 and row["mean_bias_W"] == -0.5 and row["rows_equal"]
     assert "equal" in equality.lines([row])[1]
-
-
-def test_every_scenario_of_the_equality_runs_in_each_mode():
-    assert len(equality.SCENARIOS) == 8
-    assert {tick_ms for _, tick_ms in equality.MODES.values()} == {20, 100}

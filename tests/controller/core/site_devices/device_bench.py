@@ -35,7 +35,8 @@ class Bench:
         seen.low_W, seen.high_W = low_W, high_W
         return [tuple(each) for each in self.function.step(seen, seen, ticks)]
 
-    def asked(self, **known):
-        """{actuator: (request, reason)}."""
-        answers = self.step(**known)
+    def asked(self, times=1, **known):
+        """{actuator: (request, reason)} of the last of so many ticks."""
+        for _ in range(times):
+            answers = self.step(**known)
         return {n: (*one,) for n, one in answers if isinstance(one, BaseRequest)}

@@ -14,6 +14,7 @@ from controller.core.site_devices.signals_view import Site
 from tests.tables import cases
 
 TICK_MS = 20
+ASKED = st.integers(-(1 << 30), 1 << 30)
 
 
 class Bench:
@@ -124,12 +125,7 @@ def test_a_generator_rests_its_least_time_but_may_start_first():
 
 @given(
     st.sampled_from([name for name in roles.ROLES if roles.ROLES[name].actuators]),
-    st.lists(
-        st.tuples(
-            st.integers(-(1 << 30), 1 << 30), st.booleans(), st.booleans(), st.integers(1, 9)
-        ),
-        max_size=30,
-    ),
+    st.lists(st.tuples(ASKED, st.booleans(), st.booleans(), st.integers(1, 9)), max_size=30),
 )
 def test_a_value_stays_in_range_and_replays(role, steps):
     benches = Bench(role), Bench(role)

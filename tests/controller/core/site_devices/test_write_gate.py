@@ -64,11 +64,6 @@ def test_any_other_form_is_refused_with_its_reason(made, frame, code):
     assert WriteGate(made).check(frame, 0, 1 << 30) == code
 
 
-def test_a_wrong_scale_in_the_encoder_is_refused():
-    """The driver encodes 50 kW as 50 000 where the register counts tens of watts."""
-    assert WriteGate(form(scale="10")).check(write([50_000]), 0, 50_000) == reasons.GATE_RANGE
-
-
 @given(st.integers(0, 8 * 11 - 1), st.integers(0, 65_535))
 def test_no_single_flipped_bit_passes(bit, value):
     data = bytearray(write([value]))

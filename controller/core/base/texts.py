@@ -1,0 +1,19 @@
+"""Tables that are written as a text: a row a line, its cells between bars."""
+
+import re
+from textwrap import dedent
+
+Text = tuple[str, str, str]  # name, sentence, remedy of a code
+
+
+def table(text: str) -> list[list[str]]:
+    """The cells of each row. A line that begins with a space continues the one before, and one that
+    begins with # is a remark.
+    """
+    entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", dedent(text).strip())]
+    return [[cell.strip() for cell in one.split("|")] for one in entries if one and one[0] != "#"]
+
+
+def of_codes(codes: dict[str, int], text: str) -> dict[int, Text]:
+    """Text of each code. codes: by the name in the first cell."""
+    return {codes[key]: (name, sentence, remedy) for key, name, sentence, remedy in table(text)}
