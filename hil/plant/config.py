@@ -75,8 +75,8 @@ class CabinetConfig(NamedTuple):
 
     @property
     def cell_size(self) -> float:
-        """Of a cell, relative to 280 Ah: it has as much more mass, surface and busbars, because a
-        larger one stands for cells in parallel.
+        """Size of a cell relative to 280 Ah. A larger one stands for cells in parallel, so mass,
+        surface and busbars grow with it.
         """
         return self.capacity_Ah / CELL_AH
 

@@ -74,7 +74,7 @@ def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any
 
 
 def _wait_for_start(pod: LivePod) -> None:
-    """Until the cabinet runs, load and sun are within the connection, as while it ran before."""
+    """Load and sun are within the connection until the cabinet runs, as while it ran before."""
     site, import_W = pod.site, pod.members[0].config.cabinet["grid_import_W_max"]
     load = site.load
     assert load is not None, "the file of a system has [load]"

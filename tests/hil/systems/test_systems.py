@@ -14,7 +14,17 @@ from hil import __main__ as hil
 from hil.loads.trace import LoadError
 from hil.results import site_page
 from hil.site import description
-from hil.systems import command, cost, figures, page, run, series as system_series, spec, violations
+from hil.systems import (
+    command,
+    cost,
+    event_figures,
+    figures,
+    page,
+    run,
+    series as system_series,
+    spec,
+    violations,
+)
 from tests.tables import cases
 
 TABLE = {
@@ -208,12 +218,12 @@ def test_the_hours_of_an_outage_are_those_with_the_kernel(seed):
     result = made(48, days=2, outage_s=3600, seed=seed)
     at_s = system_series.outage_at_s(result.spec)
     assert 86_400 <= at_s <= 2 * 86_400 - 7200
-    assert figures.carried_h(result)[0] is figures.critical_kWh(result)[0] is None
+    assert event_figures.carried_h(result)[0] is event_figures.critical_kWh(result)[0] is None
     plain = {"at_s": 9, "for_s": 600, "is_outage": False, "critical_kWh": 7.0}
     played = {"at_s": at_s, "for_s": 3600, "is_outage": True, "critical_kWh": 5.0}
     result = result._replace(minutes=(plain, played | {"carried_s": 3000.0}))
-    assert figures.carried_h(result) == (pytest.approx(50 / 60), 1.0, 0.0)
-    assert figures.critical_kWh(result)[0] == 5.0
+    assert event_figures.carried_h(result) == (pytest.approx(50 / 60), 1.0, 0.0)
+    assert event_figures.critical_kWh(result)[0] == 5.0
 
 
 def test_events_are_judged_by_their_cap_and_their_rebound():
@@ -222,18 +232,18 @@ def test_events_are_judged_by_their_cap_and_their_rebound():
     result = result._replace(spec=result.spec._replace(events=[event]))
     result.grid_W[12:16] = [150_000, 140_000, 152_000, 150_000]
     result.grid_W[16:24] = 230_000
-    assert figures.event_over_kW(result) == (2.0, 0.0, 50.0)
-    assert figures.rebound_kW(result)[0] == 30.0
-    assert figures.event_over_kW(made(24)) == (None, None, None)
+    assert event_figures.event_over_kW(result) == (2.0, 0.0, 50.0)
+    assert event_figures.rebound_kW(result)[0] == 30.0
+    assert event_figures.event_over_kW(made(24)) == (None, None, None)
 
 
 def test_the_load_above_the_connection_counts_while_no_second_is_above_it():
     result = made(12)
     limit_W = result.spec.size.import_W
     result.seconds_W[0] = limit_W + 1e6
-    assert figures.extra_4h_MW(result) == pytest.approx((1.0, 1.0, 0.0))
+    assert event_figures.extra_4h_MW(result) == pytest.approx((1.0, 1.0, 0.0))
     result.seconds_W[1, ::10_000] = limit_W + 1
-    assert figures.extra_4h_MW(result) == (0.0, pytest.approx(1.0), 0.0)
+    assert event_figures.extra_4h_MW(result) == (0.0, pytest.approx(1.0), 0.0)
 
 
 SITE = {"name": "test", "load": {"kind": "constant", "power_W": 1}}
@@ -405,7 +415,7 @@ def test_no_claim_works_by_a_run_that_leaves_out_the_kernel():
     stormy = [name for name in spec.NAMES if "storm" in spec.variants(name)]
     for name in stormy:
         figures_ = spec.load(name, "storm").figures
-        assert {each["name"] for each in figures_} <= set(figures.OF_EVENTS), name
+        assert {each["name"] for each in figures_} <= set(event_figures.WITH_KERNEL), name
 
 
 @pytest.mark.parametrize("load_W, price", [(0.0, 0.0), (0.5, 0.0001)])
