@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from hil.site.part import SitePart
 
+WALK_IN_S = 30.0  # in which its charge begins
 DEFAULTS = {"energy_Wh": 50_000.0, "efficiency_permille": 960.0, "recharge_permille": 100.0}
 
 
@@ -16,6 +17,7 @@ class LoadUps(SitePart):
     kind, DEFAULTS = "load_ups", DEFAULTS
     draws_W = unserved_W = 0.0
     may_recharge = True
+    _charges_s = 0.0
 
     def __init__(self, parameters: Mapping[str, float]) -> None:
         super().__init__(parameters)
@@ -35,12 +37,15 @@ class LoadUps(SitePart):
         given = self.parameters
         missing_Wh, hours = given["energy_Wh"] - self.left_Wh, dt_s / 3600
         if self.is_live:
-            charge_W = given["recharge_permille"] * given["rated_W"] / 1000 * self.may_recharge
+            self._charges_s = (self._charges_s + dt_s) * self.may_recharge
+            part = min(1.0, self._charges_s / WALK_IN_S)
+            charge_W = part * given["recharge_permille"] * given["rated_W"] / 1000
             charge_W = min(charge_W, missing_Wh / hours)
             self.draws_W = self.needed_W(load_W) + charge_W
             self.left_Wh += charge_W * hours
             self.unserved_W = 0.0
         else:
+            self._charges_s = 0.0
             taken_W = min(self.needed_W(load_W) - self.beside_W(load_W), self.left_Wh / hours)
             self.left_Wh = max(0.0, self.left_Wh - taken_W * hours)
             self.draws_W = 0.0

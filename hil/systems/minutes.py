@@ -23,6 +23,8 @@ from safety import signals as s
 MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
 LEAD_S, AFTER_S = 90, 120
 START_S = 20.0  # of a cabinet
+# A lumped battery has no cells that differ; those of the plant would begin beyond row 34.
+SOC_MAX = 0.97
 OUTAGE_S = 600  # of the drawn ones
 KWH_J = 3.6e6
 LESS_W = 1.0  # is rounding
@@ -51,7 +53,7 @@ def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
     moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
     moments += [(deal.randint(LEAD_S, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(outages)]
     return [
-        Minutes(at_s, for_s, float(result.soc[(at_s - LEAD_S) // SLOT_S]), is_outage)
+        Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[(at_s - LEAD_S) // SLOT_S])), is_outage)
         for at_s, for_s, is_outage in moments
     ]
 

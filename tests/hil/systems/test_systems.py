@@ -187,7 +187,8 @@ def test_a_swing_counts_if_the_grid_does_not_follow_it(low_kW, grid_kW, all, tra
 @pytest.mark.whole
 def test_the_command_prints_and_writes_its_figures(tmp_path, capsys):
     json_file, page = tmp_path / "m.json", tmp_path / "m.html"
-    code = hil.main(["run", "munich", "--days", "1", "--json", str(json_file), "--html", str(page)])
+    files = "--json", str(json_file), "--html", str(page)
+    code = hil.main(["run", "munich", "--days", "1", "--kernel-minutes", "1", *files])
     out = capsys.readouterr().out
     (document,) = json.loads(json_file.read_text())
     found = {each["name"]: each for each in document["figures"]}
