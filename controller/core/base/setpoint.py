@@ -105,8 +105,8 @@ class Chain:
         value_W, reason = self.obligations.apply(ramped_W)
         out[O_OBLIGATION_W] = value_W
         out[O_OBLIGATION_REASON] = reasons.NONE if value_W == ramped_W else reason
-        places = O_LIMITS_LOW_W, O_SETPOINT_W, O_LIMIT_REASON
-        setpoint_W = self._bounded(value_W, self.limits, *places)
+        ends = self.limits
+        setpoint_W = self._bounded(value_W, ends, O_LIMITS_LOW_W, O_SETPOINT_W, O_LIMIT_REASON)
         shown_W = within(setpoint_W - self.meter_off_W, -WIDE_W, WIDE_W)
         short_W, short_reason = self.obligations.short(shown_W)
         out[O_OBLIGATION_SHORT_W], out[O_OBLIGATION_SHORT_REASON] = short_W, short_reason
