@@ -31,6 +31,7 @@ class Units:
         self._split = Split(len(rated_W))
         self.out = self._split.out
         self.forming: list[int] = []
+        self.formed_W = array("i", [0])  # sum of the set-points while units form; 0: none does
         self.powers_W: list[int] | None = None
 
     def step(self, total_W: int, charge_W: array, discharge_W: array, elapsed_ms: int) -> None:
@@ -40,13 +41,14 @@ class Units:
         room_W = discharge_W if is_discharge else charge_W
         weights = self.in_use.step(total_W, weights, room_W, elapsed_ms)
         self._split.step(total_W, charge_W, discharge_W, weights)
-        if self.powers_W is not None:
-            for unit in self.forming:
-                given_W = self.powers_W[unit]
-                part_W = abs(given_W) // 1000 * FORMED_PERMILLE
-                formed_W = part_W if given_W > 0 else -part_W
-                self.out[unit] = within(formed_W, -charge_W[unit], discharge_W[unit])
+        powers_W = self.powers_W or self.out
+        for unit in self.forming if self.powers_W else ():
+            given_W = powers_W[unit]
+            part_W = abs(given_W) // 1000 * FORMED_PERMILLE
+            formed_W = part_W if given_W > 0 else -part_W
+            self.out[unit] = within(formed_W, -charge_W[unit], discharge_W[unit])
+        self.formed_W[0] = sum(self.out) if self.forming else 0
 
-    def state_blocks(self) -> tuple[array, array]:
+    def state_blocks(self) -> tuple[array, array, array]:
         """Arrays that carry over to the next tick, in the order of the journal."""
-        return self.weights.held, self.in_use.state
+        return self.weights.held, self.in_use.state, self.formed_W

@@ -18,6 +18,8 @@ def extra_4h_MW(result: Result) -> Found:
     it.
     """
     limit_W = result.spec.size.import_W
+    if len(result.seconds_W[0]) < FOUR_H_S:
+        return None, None, None
     over_W = np.maximum(0.0, result.seconds_W[0] - limit_W).astype(np.float64)
     broken = result.seconds_W[1] > limit_W
     sums = [np.concatenate([[0.0], each.cumsum()]) for each in (over_W, broken)]

@@ -53,9 +53,9 @@ class Size(NamedTuple):
     energy_Wh: int
     import_W: int
     export_W: int = 0
-    can_form: bool = False
     control: dict[str, int] = {}
     devices: dict[str, dict[str, Any]] = {}
+    can_form: bool = False
 
     @property
     def is_aggregate(self) -> bool:

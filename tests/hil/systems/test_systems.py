@@ -20,6 +20,7 @@ from hil.systems import (
     event_figures,
     figures,
     page,
+    plays,
     run,
     series as system_series,
     spec,
@@ -342,9 +343,9 @@ def test_prices_of_a_file_are_those_of_the_zone_of_the_system(tmp_path):
 
 
 def test_a_variant_is_not_longer_than_asked_unless_it_has_an_outage():
-    assert command._chosen("shanghai", "four_cabinets", {"days": 2}).days == 2
-    assert command._chosen("shanghai", "four_cabinets", {"days": 14}).days == 7
-    assert command._chosen("berlin", "storm", {"days": 1}).days == 2
+    assert plays.chosen("shanghai", "four_cabinets", {"days": 2}).days == 2
+    assert plays.chosen("shanghai", "four_cabinets", {"days": 14}).days == 7
+    assert plays.chosen("berlin", "storm", {"days": 1}).days == 2
 
 
 def test_the_claims_are_counted_and_each_that_works_names_its_proof():
@@ -433,5 +434,13 @@ def test_no_figure_is_a_part_of_nothing(load_W, price):
     assert {name: figures.FIGURES[name](result)[0] for name in ratios} == dict.fromkeys(ratios)
 
 
-NO_RATIO = ("import_15min", "import_1s", "seconds_over", "swings", "peak_kW", "cycles")
+NO_RATIO = (
+    "extra_4h_MW",
+    "import_15min",
+    "import_1s",
+    "seconds_over",
+    "swings",
+    "peak_kW",
+    "cycles",
+)
 NO_RATIO += ("extra_power_h", "carried_h", "noticed_kWh", *figures.thermal.FIGURES)
