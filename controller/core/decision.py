@@ -33,10 +33,7 @@ class Decision:
 
     def step(self, elapsed_ticks: int) -> None:
         """Decide on one tick. The site devices have been stepped."""
-        known, formed_W = self._look(), self.units.formed_W[0]
-        if formed_W and not self.units.forming:  # the grid is back: the chain begins from there
-            self.control.chain.state[0] = formed_W
-        total_W = self.control.step(known, elapsed_ticks)
+        total_W = self.control.step(self._look(), elapsed_ticks)
         source, elapsed_ms = self._source, elapsed_ticks * self._tick_ms
         self.units.step(total_W, source.charge_W, source.discharge_W, elapsed_ms)
 

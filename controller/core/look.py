@@ -47,7 +47,6 @@ class Look:
         self._health.step(rack, now.soh_permille)
         hottest = self._temperatures.hottest()
         self._units.weights.update(now.soc_permille, hottest, self._health.lowest())
-        self._units.forming, self._units.powers_W = now.forming, now.unit_powers_W
         grid_W, powers_W, soc = now.proven_grid_W, now.unit_powers_W, now.soc_permille
         return Known(
             now.is_running,
@@ -56,8 +55,8 @@ class Look:
             now.is_short,
             now.limit,
             now.contact,
-            bool(now.forming),
-            sum([self._source.discharge_W[unit] for unit in now.forming]),
+            bool(now.forming_limits_W),
+            sum(now.forming_limits_W),
             *now.load_meter,
             *now.grid_meter,
             None if grid_W is None else grid_W * self._settings[parameters.SHARE] // 1000,

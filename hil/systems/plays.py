@@ -14,7 +14,9 @@ def chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
     changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
     if "days" in changes and found.days != spec.load(name).days:
         changes["days"] = found.days if found.outage_s else min(found.days, changes["days"])
-    return found._replace(**changes)
+    days = changes.get("days", found.days)
+    events = [each for each in found.events if each["day"] <= days]
+    return found._replace(**changes, events=events)
 
 
 def whole(chosen: spec.Spec, inputs: dict[str, Any]) -> Result:

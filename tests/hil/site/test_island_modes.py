@@ -3,8 +3,6 @@
 from array import array
 from dataclasses import replace
 
-import pytest
-
 from controller.config import configuration
 from controller.core.policies.modes import BLACK_START, GRID, HAND_OVER, ISLAND, RETURN
 from controller.sites import FOLDER
@@ -58,8 +56,7 @@ def test_an_outage_that_the_converter_carries_until_the_generator_set_charges_it
     assert one.modes() == [HAND_OVER, ISLAND, RETURN, GRID]
     stages, battery_W, genset_W, sent_W = zip(*one.of(HAND_OVER, ISLAND))
     assert {2, 3} <= set(stages) <= {1, 2, 3}, "15 % is half of island_soc_permille"
-    assert max(battery_W) > 100_000 and max(sent_W) > 90_000, "it goes on with it on the grid"
-    assert sent_W[-1] == pytest.approx(battery_W[-1], rel=0.05), "no step when the grid is back"
+    assert max(battery_W) > 100_000 and max(map(abs, sent_W)) <= 1000, "no measured power is sent"
     assert max(genset_W) >= 90_000 and min(battery_W) < -30_000, "its least load charges"
     assert not one.is_genset_wanted() and max(row[0] for row in one.of(RETURN)) <= 3
     assert [trip["stage"] for trip in one.rig.trips.trips] in ([], ["57a"])
