@@ -27,7 +27,14 @@ def check(values: Values, config: Config) -> None:
         _check_rating(values, config, number, table)
     for number, table in enumerate(config.rack_tables, 1):
         _check_ends(values, number, table)
-    checks = (_check_cells, _check_fault_contact, _check_expiry, _check_frames, _check_link)
+    checks = (
+        _check_forming,
+        _check_cells,
+        _check_fault_contact,
+        _check_expiry,
+        _check_frames,
+        _check_link,
+    )
     for check_site in (*checks, pairs.check):
         check_site(values, config)
 
@@ -38,6 +45,18 @@ def _check_rating(values: Values, config: Config, number: int, table: dict[str, 
     if register is not None and register.high is not None and table["rated_W"] > register.high:
         allowed = f"1000..{round(register.high)} by {profile.path.name}"
         _refuse_number(values, "unit", number, "rated_W", table, allowed)
+
+
+def _check_forming(values: Values, config: Config) -> None:
+    """Refuse a converter that forms an island without the contact that tells the kernel of it."""
+    for unit, forms in enumerate(config.topology.forming, 1):
+        if forms and config.topology.mapped("source_code") is None:
+            path, _ = entry_of(values, ("unit", str(unit), "can_form"))
+            problem = (
+                "true is not allowed: no I/O module has the input source_code, so row 56 would "
+                "stop the converter in an island"
+            )
+            values.refuse(path, problem, "false, or the input")
 
 
 def _check_armed(values: Values, config: Config) -> None:

@@ -43,14 +43,16 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """rack_units: unit of each rack from 0. dc_buses: name of each unit's DC bus. not_fitted:
-    {equipment: acceptance, "" without one}. hma: {key of [hma]: value}.
+    """rack_units: unit of each rack from 0. dc_buses: name of each unit's DC bus. forming: each
+    unit can make the voltage of an island. not_fitted: {equipment: acceptance, "" without one}.
+    hma: {key of [hma]: value}.
     """
 
     units: int
     racks: int
     rack_units: tuple[int, ...]
     dc_buses: tuple[str, ...]
+    forming: tuple[bool, ...]
     buses: tuple[Bus, ...]
     devices: tuple[Device, ...]
     not_fitted: dict[str, str]

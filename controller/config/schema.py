@@ -120,7 +120,9 @@ _OF_PROFILE = {
     if row[0].endswith(("_reported", "_bits"))
 }
 _OF_PROFILE["unit"] = "it follows from dc_bus"
-UNIT = _DC_BUS | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE)
+# its converter can make the voltage of an island
+_CAN_FORM = {"can_form": Field("bool", (False, True), False, "down")}
+UNIT = _DC_BUS | _CAN_FORM | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE)
 RACK = _DC_BUS | _parameters(parameters.RACK_PARAMETERS, _OF_PROFILE)
 # The tapers of NMC cells end at the thresholds of rows 28 and 31.
 _NMC_DEFAULTS_MV = {

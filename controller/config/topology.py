@@ -40,6 +40,7 @@ def build(values: Values, missing: Sequence[str] = ()) -> Topology:
         racks,
         rack_units,
         dc_buses,
+        tuple([values.get("unit", str(unit), "can_form") for unit in range(1, units + 1)]),
         buses,
         # the module that drops the PCS enable first: its coils are written before those of others
         tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs)),

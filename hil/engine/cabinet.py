@@ -101,6 +101,8 @@ class SimulatedCabinet:
             "wired_rows": tuple(wired.rows(config)),
         }
         self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed, site)
+        for unit, forms in zip(self.plant.pcs, topology.forming):
+            unit.can_form = forms
         self.rated_A = [rack["rated_current_mA"] / 1000 for rack in config.rack_tables]
         self.rack_nodes: dict[Place, int] = {}  # of the racks whose BMS has a node: (bus, node)
         grid = config.cabinet

@@ -63,7 +63,7 @@ def let_form(members: Sequence[Any], given: Sequence[Mapping[str, Any]]) -> None
     """Let the converters of each member form an island, where its table says so."""
     for member, table in zip(members, given):
         for unit in member.plant.pcs:
-            unit.can_form = table["can_form"]
+            unit.can_form = unit.can_form or table["can_form"]
 
 
 class Played(Protocol):

@@ -157,7 +157,7 @@ class CabinetPlant:
         if not self.relays.coils["aux_load"]:
             aux_W -= self.config.aux_shed_W
         self.ups.step(dt_s, aux_W)
-        more_W = self.ups.charge_W + self.climate.heater_W
+        more_W = self.ups.charge_W + self.climate.heater_W + self.climate.hvac_draws_W
         self._aux_W = aux_W + more_W if self.ups.mains else 0.0
         for one in self.racks:
             one.update(dt_s)
@@ -183,7 +183,7 @@ class CabinetPlant:
         """Take over heater, chiller and fans. The auxiliary load carries the heater."""
         devices, config = self.air_devices, self.config
         heater_W = air_devices.heater_W(devices) if self.relays.coils["aux_load"] else 0.0
-        self.climate.heater_W, self.climate.colder_K = heater_W, air_devices.colder_K(devices)
+        self.climate.heater_W, self.climate.colder_K = (heater_W, air_devices.colder_K(devices))
         for one, unit in zip(self.racks, config.unit_of_rack):
             weak = config.weak_fan_permille / 1000 if unit + 1 == config.weak_fan_unit else 1.0
             one.blow(weak * air_devices.flow(devices, unit + 1))

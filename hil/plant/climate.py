@@ -36,6 +36,7 @@ class Climate:
         self.heater_W = self.colder_K = 0.0
         self.powered = True  # by the mains, not by the UPS
         self._setpoint_degC, self._cool_W = config.air_degC, config.hvac_W
+        self._cop = config.hvac_cop
         self._heat_W = config.hvac_W * config.hvac_heating_share
         self._wall_W_per_K = config.wall_W_per_K
         self._volume_m3 = config.free_volume_m3
@@ -47,6 +48,11 @@ class Climate:
         # (degC, K/s): a test heater holds the air at this temperature
         self._held: tuple[float, float] | None = None
         self._held_degC = config.start_degC
+
+    @property
+    def hvac_draws_W(self) -> float:
+        """Electric power of the cooling, where it is not a part of the auxiliaries."""
+        return abs(self.hvac_power_W) / self._cop if self._cop else 0.0
 
     hvac_ok = property(lambda self: self.powered and not self.hvac_failed)
     leak_ok = property(lambda self: self._spilt_L < FLOOR_L)

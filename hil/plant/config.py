@@ -8,7 +8,7 @@ from controller.forms.field import anything, choice, number
 from controller.forms.refusal import not_allowed
 from hil.plant.chemistry import CHEMISTRIES
 
-AIR_DEGC = 25.0
+AIR_DEGC, CELL_AH = 25.0, 280.0
 
 
 class CabinetConfig(NamedTuple):
@@ -23,7 +23,7 @@ class CabinetConfig(NamedTuple):
     modules: Annotated[int, number(1, 64)] = 15
     cells_per_module: Annotated[int, number(1, 32)] = 16
     capacity_Ah: Annotated[float, number(1, 5000)] = 280.0
-    rated_current_A: Annotated[float, number(1, 3000)] = 140.0
+    rated_current_A: Annotated[float, number(1, 5000)] = 140.0
     soc: Annotated[float, number(0, 1)] = 0.5
     soh: Annotated[float, number(0.3, 1)] = 0.99
     cycles: Annotated[float, number(0, 65535)] = 120.0
@@ -34,12 +34,17 @@ class CabinetConfig(NamedTuple):
     sensor_cells: tuple[int, ...] = ()
     # one sigma of a module's temperature, drawn once a second
     sensor_noise_K: Annotated[float, number(0, 5)] = 0.0
+    # one sigma of the cell voltages that a BMS reports, drawn once a second. 0: a large cell at a
+    # small current stands still to the mV, and row 54 takes that for a fault
+    cell_noise_V: Annotated[float, number(0, 0.01)] = 0.0
     ambient_degC: Annotated[float, number(-40, 60)] = 25.0
     ambient_humidity_permille: Annotated[float, number(0, 1000)] = 500.0
     air_degC: Annotated[float, number(-40, 60)] = AIR_DEGC  # set-point of the cooling
     # of cells and air; as air_degC where nothing is said
     start_degC: Annotated[float, number(-40, 60)] = 25.0
     hvac_W: Annotated[float, number(0, 1e8)] = 12_000.0  # cooling
+    # heat that the cooling moves per electric power; 0: its power is a part of aux_W
+    hvac_cop: Annotated[float, number(0, 20)] = 0.0
     # of hvac_W, as heating; 0: the cooling cannot heat
     hvac_heating_share: Annotated[float, number(0, 1)] = 1.0 / 3.0
     wall_W_per_K: Annotated[float, number(0, 1e6)] = 30.0  # an insulated cabinet of 25 m2
@@ -61,12 +66,19 @@ class CabinetConfig(NamedTuple):
     # from closed to the contact that proves it open
     louvre_s: Annotated[float, number(0, 60)] = 8.0
     free_volume_m3: Annotated[float, number(0.1, 100_000)] = 3.0
-    aux_W: Annotated[float, number(0, 1e6)] = 1500.0
+    aux_W: Annotated[float, number(0, 1e7)] = 1500.0
     # part of aux_W, not rated for gas: lights, sockets, heaters
-    aux_shed_W: Annotated[float, number(0, 1e6)] = 400.0
-    fan_W: Annotated[float, number(0, 1e5)] = 350.0
+    aux_shed_W: Annotated[float, number(0, 1e7)] = 400.0
+    fan_W: Annotated[float, number(0, 1e7)] = 350.0
     # more than 3 h of all auxiliaries; facts A26 and A38 require 2 h
-    ups_Wh: Annotated[float, number(0, 1e6)] = 6000.0
+    ups_Wh: Annotated[float, number(0, 1e8)] = 6000.0
+
+    @property
+    def cell_size(self) -> float:
+        """Size of a cell relative to 280 Ah. A larger one stands for cells in parallel, so mass,
+        surface and busbars grow with it.
+        """
+        return self.capacity_Ah / CELL_AH
 
 
 KEYS = {

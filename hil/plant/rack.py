@@ -7,7 +7,7 @@ from hil.plant import bms, cells, contactors, thermal
 from hil.plant.config import CabinetConfig
 from hil.plant.runaway import Chain
 
-CONNECTION_OHM = 0.015  # busbars, fuse and contactors of one rack
+CONNECTION_OHM = 0.015  # busbars, fuse and contactors of one rack of 280 Ah
 CELL_V_TOP = 3.55  # requested charge voltage per cell
 COOLING_SIGMA = 0.05
 BREAK_TIMES_RATED = 2.0  # the contactors cannot break more; the BMS waits for the fuse (C65)
@@ -46,11 +46,13 @@ class Rack:
         self.feedback = None  # fault: contactor state that is reported instead of the true state
         self.bms = bms.Bms(config.rated_current_A)
         self.contactors = contactors.Contactors()
-        self.sensor_noise_K = config.sensor_noise_K
+        self.sensor_noise_K, self._cell_sigma_V = (config.sensor_noise_K, config.cell_noise_V)
+        self._cell_noise_V = 0.0
         self.sensor_random = random.Random(f"{seed}/sensors")
         self._prepare(config)
 
     def _prepare(self, config: CabinetConfig) -> None:
+        self._connection_ohm = CONNECTION_OHM / config.cell_size
         capacity_As = config.capacity_Ah * self.soh * 3600.0
         self._depth = 1.0 - self.soc
         self._depth_per_As, self._cycle_per_As = 1.0 / capacity_As, 0.5 / capacity_As
@@ -129,8 +131,8 @@ class Rack:
         # If the current has changed sign since the last scan, the two are swapped for up to 1 s.
         if low > high:
             low, high = high, low
-        self.cell_voltage_V_min = low
-        self.cell_voltage_V_max = high
+        self.cell_voltage_V_min = low + self._cell_noise_V
+        self.cell_voltage_V_max = high + self._cell_noise_V
 
     def refresh(self, module: int, air_degC: float) -> float:
         """Refresh one module: temperature, emf, resistance; after the last, the extreme cells.
@@ -263,8 +265,10 @@ class Rack:
         """Find the lowest and highest cell; sum the totals anew, because increments drift."""
         modules = self._modules
         self.emf_V = sum([part.emf_V for part in modules])
-        self._ohm = sum([part.resistance_ohm for part in modules]) + CONNECTION_OHM
+        self._ohm = sum([part.resistance_ohm for part in modules]) + self._connection_ohm
         _, self._low_emf, self._low_ohm, self.position_min = min([part.low for part in modules])
+        if self._cell_sigma_V:
+            self._cell_noise_V = self.sensor_random.gauss(0.0, self._cell_sigma_V)
         _, self._high_emf, self._high_ohm, self.position_max = max([part.high for part in modules])
 
     def _reconnect(self) -> None:

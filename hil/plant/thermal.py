@@ -30,8 +30,8 @@ class ModuleThermal:
         self.flow = 1.0  # of the air; the cooling of a module is proportional to it
         self.air_J = self._rate = self._excess = 0.0
         self._cells = cells = config.cells_per_module
-        self._capacity = cells * HEAT_CAPACITY_J_PER_K_CELL
-        self._cooling = cooling_factor * COOLING_K_PER_W * 16.0 / cells
+        self._capacity = cells * config.cell_size * HEAT_CAPACITY_J_PER_K_CELL
+        self._cooling = cooling_factor * COOLING_K_PER_W * 16.0 / cells / config.cell_size
         self._config, self._kind = config, chemistry.CHEMISTRIES[config.chemistry]
         self.sensor_cells = config.sensor_cells
 
@@ -48,7 +48,8 @@ class ModuleThermal:
     def cells_apart(self) -> runaway.Chain:
         """The module's chain, made at the first call."""
         if self.chain is None:
-            of_cell = HEAT_CAPACITY_J_PER_K_CELL, self._kind, self._config.capacity_Ah
+            J_per_K = HEAT_CAPACITY_J_PER_K_CELL * self._config.cell_size
+            of_cell = J_per_K, self._kind, self._config.capacity_Ah
             self.chain = runaway.Chain(self._cells, *of_cell, self._config.barrier_mm)
             self.chain.degC[:] = [self.body_degC] * self._cells
         return self.chain

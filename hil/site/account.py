@@ -5,7 +5,7 @@ from hil.site.parts import FEEDING
 QUARTER_S = 900.0
 FLOWS = (
     *("load", "other", "auxiliaries", "imported", "exported", *FEEDING),
-    *("discharged", "charged", "unserved"),
+    *("discharged", "charged", "unserved", "shed"),
 )
 
 

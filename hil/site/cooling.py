@@ -18,12 +18,16 @@ class Cooling:
     def __init__(self, water_degC: float = 12.0) -> None:
         self.water_degC = water_degC
         self.power_W = 0.0
+        self._has_begun = False
 
-    def step(self, dt_s: float, heat_W: float, outside_degC: float) -> None:
-        """Advance by dt_s."""
+    def step(self, dt_s: float, heat_W: float, outside_degC: float, is_live: bool = True) -> None:
+        """Advance by dt_s. A run begins in a steady state; without a voltage it stops, and begins
+        again from nothing.
+        """
         wanted_W = heat_W * share_of_heat(self.water_degC, outside_degC)
-        before_W = self.power_W or wanted_W  # a run begins in a steady state
-        self.power_W = towards(before_W, wanted_W, dt_s, TIME_CONSTANT_S)
+        before_W = self.power_W if self._has_begun else wanted_W
+        self._has_begun = True
+        self.power_W = is_live * towards(before_W, wanted_W, dt_s, TIME_CONSTANT_S)
 
 
 def share_of_heat(water_degC: float, outside_degC: float) -> float:

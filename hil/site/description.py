@@ -45,9 +45,12 @@ LOADS = {
         "capacity_W": forms.number(1000, POWER_W[1]),
         "idle_W": forms.number(*POWER_W, 0),
         "jobs": forms.rows(TIME_S, TIME_S, POWER_W),  # at_s, for_s, W; none: they are drawn:
-        "every_s": forms.number(1, 86_400, 300),
-        "job_s_min": forms.number(1, 30 * 86_400, 60),
-        "job_s_max": forms.number(1, 30 * 86_400, 3600),
+        "use_permille": forms.integer(1, 1000, 650),  # of the capacity, in the mean
+        "day_swing_permille": forms.integer(0, 1000, 300),  # of the rate, most at 15 h
+        "weekend_permille": forms.integer(0, 1000, 800),  # of the rate of a working day
+        "weekday": forms.integer(0, 6, 0),  # of the first day, 0 is Monday
+        "job_s_min": forms.number(1, 30 * 86_400, 900),
+        "job_s_max": forms.number(1, 30 * 86_400, 604_800),
         "job_W_min": forms.number(1, POWER_W[1], 10_000),
         "job_W_max": forms.number(1, POWER_W[1], 100_000),
     },
@@ -68,9 +71,16 @@ WEATHER = {
     "time_of_day_s": forms.number(0, 86_400, 0),
     "mean_degC": forms.number(-50, 50, 15),
     "swing_K": forms.number(0, 30, 6),
+    "season_K": forms.number(0, 40, 0),
     "file": forms.text(None),
 }
-PV = RATED | {"cloud_cover_permille": forms.number(0, 950, 0), "file": forms.text(None)} | OF_FILE
+PV = (
+    RATED
+    | {"cloud_cover_permille": forms.number(0, 950, 0)}  # the same at any time, or
+    | {"clear_index_permille": forms.number(560, 720, 0)}  # days that differ; mean of the year
+    | {"file": forms.text(None)}
+    | OF_FILE
+)
 TOP = {
     "name": forms.text(),
     "connection": forms.table(CONNECTION, {}),
@@ -126,7 +136,7 @@ def built(site: dict[str, Any], seed: object, folder: str) -> Site:
     """The Site of checked tables; folder: of its file. LoadError: one line about a file."""
     weather, connection = _weather(site["weather"], folder), site["connection"]
     grid = Grid(seed, connection["import_W"], connection["outages"], connection["dips"])
-    load = site_load.of_table(site["load"], seed, folder)
+    load = site_load.of_table(site["load"], seed, folder, site["weather"]["time_of_day_s"])
     cooling = site["cooling"] and Cooling(site["cooling"]["water_degC"])
     parts = _parts(site, seed, folder, weather)
     return Site(load, seed, grid, parts, cooling, weather)

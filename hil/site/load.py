@@ -1,7 +1,7 @@
 """The load of a site, as its file says: t_s -> W, made or read as time goes on."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hil.loads import stream
@@ -12,8 +12,12 @@ def constant(power_W: float) -> Callable[[float], float]:
     return lambda t_s: power_W
 
 
-def of_table(load: dict[str, Any], seed: object, folder: str) -> Callable[[float], float]:
-    """load: checked table of description.LOADS; folder: of the site's file."""
+def of_table(
+    load: dict[str, Any], seed: object, folder: str, time_of_day_s: float = 0.0
+) -> Callable[[float], float]:
+    """load: checked table of description.LOADS; folder: of the site's file; time_of_day_s: of the
+    first second.
+    """
     if load["kind"] == "constant":
         return constant(load["power_W"])
     if load["kind"] == "training":
@@ -22,10 +26,14 @@ def of_table(load: dict[str, Any], seed: object, folder: str) -> Callable[[float
         path = os.path.join(folder, load["file"])
         return stream.of_file(path, load["column"], load["scale"], load["zone"])
     given = [stream.Job(*job) for job in sorted(load["jobs"])]
-    jobs = iter(given) if given else _drawn(load, seed)
+    jobs = iter(given) if given else _drawn(load, seed, time_of_day_s)
     return stream.queue(jobs, load["capacity_W"], load["idle_W"])
 
 
-def _drawn(load: dict[str, Any], seed: object) -> Any:
+def _drawn(load: dict[str, Any], seed: object, time_of_day_s: float) -> Iterator[stream.Job]:
     length_s, power_W = ((load[f"job_{name}_min"], load[f"job_{name}_max"]) for name in ("s", "W"))
-    return stream.drawn_jobs(seed, load["every_s"], length_s, power_W)
+    swing, weekend, use = [
+        load[f"{name}_permille"] / 1000 for name in ("day_swing", "weekend", "use")
+    ]
+    pattern = stream.Pattern(swing, weekend, load["weekday"], time_of_day_s)
+    return stream.drawn_jobs(seed, use * load["capacity_W"], length_s, power_W, pattern)

@@ -1,11 +1,13 @@
-"""The UPS of the load: double conversion. Its battery carries the load while the site is dark, and
-is charged from the grid alone: an island needs its power for the load.
+"""The UPS of the load: double conversion; its battery carries the load while the site is dark, and
+is charged again from the grid alone, because an island needs its power for the load. Load above its
+rating is fed beside it.
 """
 
 from collections.abc import Mapping
 
 from hil.site.part import SitePart
 
+WALK_IN_S = 30.0  # in which its charge begins
 DEFAULTS = {"energy_Wh": 50_000.0, "efficiency_permille": 960.0, "recharge_permille": 100.0}
 
 
@@ -15,6 +17,7 @@ class LoadUps(SitePart):
     kind, DEFAULTS = "load_ups", DEFAULTS
     draws_W = unserved_W = 0.0
     may_recharge = True
+    _charges_s = 0.0
 
     def __init__(self, parameters: Mapping[str, float]) -> None:
         super().__init__(parameters)
@@ -22,25 +25,32 @@ class LoadUps(SitePart):
 
     def needed_W(self, load_W: float) -> float:
         """Power for this load, losses included."""
-        given = self.parameters
-        return min(load_W, given["rated_W"]) / given["efficiency_permille"] * 1000
+        carried_W = min(load_W, self.parameters["rated_W"])
+        return carried_W / self.parameters["efficiency_permille"] * 1000 + load_W - carried_W
+
+    def beside_W(self, load_W: float) -> float:
+        """The load that it does not carry."""
+        return max(0.0, load_W - self.parameters["rated_W"])
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         """load_W: of the load alone."""
         given = self.parameters
-        carried_W, used_W = min(load_W, given["rated_W"]), self.needed_W(load_W)
         missing_Wh, hours = given["energy_Wh"] - self.left_Wh, dt_s / 3600
         if self.is_live:
-            charge_W = given["recharge_permille"] * given["rated_W"] / 1000 * self.may_recharge
+            self._charges_s = (self._charges_s + dt_s) * self.may_recharge
+            part = min(1.0, self._charges_s / WALK_IN_S)
+            charge_W = part * given["recharge_permille"] * given["rated_W"] / 1000
             charge_W = min(charge_W, missing_Wh / hours)
-            self.draws_W = used_W + charge_W
+            self.draws_W = self.needed_W(load_W) + charge_W
             self.left_Wh += charge_W * hours
-            self.unserved_W = load_W - carried_W
+            self.unserved_W = 0.0
         else:
-            taken_W = min(used_W, self.left_Wh / hours)
+            self._charges_s = 0.0
+            taken_W = min(self.needed_W(load_W) - self.beside_W(load_W), self.left_Wh / hours)
             self.left_Wh = max(0.0, self.left_Wh - taken_W * hours)
             self.draws_W = 0.0
-            self.unserved_W = max(0.0, load_W - taken_W * given["efficiency_permille"] / 1000)
+            carried_W = taken_W * given["efficiency_permille"] / 1000
+            self.unserved_W = max(0.0, load_W - carried_W)
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""

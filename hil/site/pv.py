@@ -1,55 +1,13 @@
-"""PV: from the irradiance to the power of an inverter, with the edges of clouds: 40 to 75 % of the
-sun go within 3 to 12 s, after up to 15 % more beside the edge (cloud enhancement).
-"""
+"""PV: from the irradiance to the power of an inverter."""
 
-import random
 from collections.abc import Callable, Mapping
 
+from hil.site.clouds import Clouds, Sky
 from hil.site.part import SitePart, towards
 from hil.site.weather import Weather
 
-CYCLE_S = 180.0  # of a cloud and the gap after it, in the mean
-EDGE_S, BRIGHT_S = (3.0, 12.0), 5.0
-PASSES, BRIGHT = (0.25, 0.6), (1.0, 1.15)
 FULL_W_PER_M2 = 1000.0
-ROSS_K_PER_W_PER_M2, PER_K = 0.03, -0.004  # of the cells above the air; power per kelvin from 25
-
-
-class Clouds:
-    """Share of the clear sky's irradiance, from a seed; time only goes on."""
-
-    def __init__(self, seed: object, cover_permille: float) -> None:
-        self._deal = random.Random(f"{seed}/clouds")
-        self._cover = cover_permille / 1000
-        self._from_s, self._until_s = 0.0, 0.0
-        self._before = self._after = 1.0
-        self._ahead: list[tuple[float, float]] = []
-
-    def __call__(self, time_s: float) -> float:
-        """The share at this time."""
-        if not self._cover:
-            return 1.0
-        while time_s >= self._until_s:
-            self._next()
-        part = (time_s - self._from_s) / (self._until_s - self._from_s)
-        return self._before + (self._after - self._before) * min(1.0, max(0.0, part))
-
-    def _next(self) -> None:
-        if not self._ahead:
-            self._ahead = self._cloud()
-        duration_s, share = self._ahead.pop(0)
-        self._from_s, self._until_s = self._until_s, self._until_s + duration_s
-        self._before, self._after = self._after, share
-
-    def _cloud(self) -> list[tuple[float, float]]:
-        """(duration, share at its end): a gap, then a cloud with its edges."""
-        deal = self._deal
-        passes, bright = deal.uniform(*PASSES), deal.uniform(*BRIGHT)
-        gap_s = deal.expovariate(1.0) * CYCLE_S * (1 - self._cover)
-        cloud_s = deal.expovariate(1.0) * CYCLE_S * self._cover
-        edges_s = deal.uniform(*EDGE_S), deal.uniform(*EDGE_S)
-        rising = [(0.1 + gap_s, 1.0), (BRIGHT_S, bright), (edges_s[0], passes)]
-        return [*rising, (0.1 + cloud_s, passes), (edges_s[1], bright), (BRIGHT_S, 1.0)]
+ROSS_K_PER_W_PER_M2, PER_K = (0.03, -0.004)  # of the cells above the air; power per kelvin from 25
 
 
 class Pv(SitePart):
@@ -67,7 +25,10 @@ class Pv(SitePart):
     ):
         super().__init__(parameters)
         self._weather = weather or Weather()
-        self._clouds = Clouds(seed, parameters.get("cloud_cover_permille", 0))
+        index, cover = [
+            parameters.get(f"{name}_permille", 0) / 1000 for name in ("clear_index", "cloud_cover")
+        ]
+        self._clouds = Sky(seed, index) if index else Clouds(seed, cover)
         self._measured = measured
         self.available_W = 0.0
 

@@ -157,7 +157,8 @@ class Site:
         for part in self.parts:
             if part is not self.load_ups and part is not self.switch:
                 part.is_live = self.source != DARK
-                part.step(now_us / 1e6, dt_s, drawn_W)
+                is_shed = isinstance(part, LoadShed)
+                part.step(now_us / 1e6, dt_s, self._beside_W(drawn_W) if is_shed else drawn_W)
                 self.load_power_W -= part.sheds_W
                 fed_W += part.feeds_W
         for member in self.members:
@@ -200,20 +201,28 @@ class Site:
         load_W, ups = self.load_wanted_W, self.load_ups
         wanted_W = (ups.needed_W(load_W) if ups else load_W) + cooling_W
         open_W = sum(part.open_W for part in self.parts if isinstance(part, LoadShed))
-        wanted_W = max(0.0, wanted_W - open_W) + self.other_load_W
+        wanted_W += self.other_load_W - min(self._beside_W(wanted_W), open_W)
         sun_W = sum(part.feeds_W for part in self.parts if part.GIVES_WAY)
         return wanted_W <= capacity_W + sun_W and self._rest_s <= 0.0
+
+    def _beside_W(self, drawn_W: float) -> float:
+        """What stages may shed of this power: the load behind a UPS is none of them."""
+        if self.load_ups is None:
+            return drawn_W
+        return self.load_ups.beside_W(self.load_wanted_W) if drawn_W else 0.0
 
     def _step_load(self, dt_s: float) -> float:
         """The power of the load with its UPS and its cooling."""
         drawn_W, is_live = self.load_wanted_W, self.source != DARK
         if self.load_ups is not None:
-            self.load_ups.is_live, self.load_ups.may_recharge = is_live, self.source == ON_GRID
+            self.load_ups.is_live, self.load_ups.may_recharge = (is_live, self.source == ON_GRID)
             self.load_ups.step(self.now_us / 1e6, dt_s, drawn_W)
             drawn_W = self.load_ups.draws_W
         if self.cooling is not None:
             outside_degC = self.weather.outside_degC(self.now_us / 1e6)
-            self.cooling.step(dt_s, self.load_wanted_W, outside_degC)
+            shed_W = sum([part.sheds_W for part in self.parts])
+            heat_W = max(0.0, self.load_wanted_W - shed_W)
+            self.cooling.step(dt_s, heat_W, outside_degC, is_live)
             drawn_W += self.cooling.power_W
         self.load_power_W = drawn_W if is_live else 0.0
         return self.load_power_W
@@ -265,6 +274,7 @@ class Site:
         for part in self.parts:
             if part.feeds_W:
                 energy_J[part.kind] += part.feeds_W * dt_s
+            energy_J["shed"] += part.sheds_W * is_live * dt_s
         for unit in self.units:
             power_W = unit.ac_power_W
             energy_J["discharged" if power_W > 0 else "charged"] += abs(power_W) * dt_s

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 DAY_S, HOUR_S, YEAR_H = 86_400, 3600, 8760
-WARMEST_S = 15 * HOUR_S
+WARMEST_S, WARMEST_DAY, YEAR_DAYS = 15 * HOUR_S, 200, 365
 
 
 class Weather(NamedTuple):
-    """day: of the year, from 1; time_of_day_s: local solar time at the begin; hours: (irradiance
-    W/m2, air degC) of a year instead of the model.
+    """day: of the year, from 1; time_of_day_s: local solar time at the begin of the run;
+    mean_degC, season_K, swing_K: of the outside air over the year, half of what it swings in a
+    year and in a day; hours: (irradiance W/m2, air degC) of each hour of a year instead.
     """
 
     latitude_deg: float = 45.0
@@ -21,14 +22,18 @@ class Weather(NamedTuple):
     time_of_day_s: float = 0.0
     mean_degC: float = 15.0
     swing_K: float = 6.0
+    season_K: float = 0.0
     hours: Sequence[tuple[float, float]] = ()
 
     def outside_degC(self, time_s: float) -> float:
-        """Temperature of the outside air; in the model highest at 15 h."""
+        """Temperature of the outside air; in the model highest at 15 h, and on 19 July."""
         if self.hours:
             return self._of_hours(time_s, 1)
-        phase = 2 * math.pi * (self.time_of_day_s + time_s - WARMEST_S) / DAY_S
-        return self.mean_degC + self.swing_K * math.cos(phase)
+        local_s = self.time_of_day_s + time_s
+        of_day = math.cos(2 * math.pi * (local_s - WARMEST_S) / DAY_S)
+        days = self.day + local_s / DAY_S - WARMEST_DAY
+        of_year = math.cos(2 * math.pi * days / YEAR_DAYS)
+        return self.mean_degC + self.season_K * of_year + self.swing_K * of_day
 
     def irradiance_W_per_m2(self, time_s: float) -> float:
         """Irradiance on a level surface."""

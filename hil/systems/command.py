@@ -10,7 +10,20 @@ from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
 from hil.runner import options, report
 from hil.runner.cases import Runner
-from hil.systems import cost, figures, page, run, series, spec, value_day, violations
+from hil.systems import (
+    cost,
+    figures,
+    minutes,
+    page,
+    plays,
+    run,
+    self_check,
+    series,
+    spec,
+    value_day,
+    violations as of_limits,
+    year as of_year,
+)
 from hil.systems.figures import Figure
 from hil.systems.run import Result
 from hil.values.mean_readings import NOT_KNOWN
@@ -38,11 +51,22 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--value-day": options.value(
         whole(1, 366), "DAY", "run this day of one system in value mode too (minutes to an hour)"
     ),
+    "--kernel-minutes": options.value(
+        whole(0, 1440), "N", "of a plain day with the kernel, at a drawn moment (%(default)s)", 10
+    ),
+    "--outages": options.value(
+        whole(0, 1000),
+        "N",
+        f"of {minutes.OUTAGE_S} s with the kernel, at drawn moments (%(default)s)",
+        0,
+    ),
     "--failures": {
         "action": "store_true",
         "default": None,
         "help": "each meter, the clock, the sender and each device are silent 10 min a day",
     },
+    "--year": options.flag("instead: a week of each season, weighted to a year"),
+    "--self-check": options.flag("break each system on purpose: which promises can say no"),
     "--html": options.value(output_file(), "FILE", "write a page to FILE"),
 }
 
@@ -53,15 +77,19 @@ def main(arguments: argparse.Namespace) -> int:
     inputs = {key: each for key, each in vars(arguments).items() if each is not None}
     jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
     _check_files(inputs)
-    longest = max([_chosen(*job, inputs) for job in jobs], key=lambda each: each.days)
+    longest = max([plays.chosen(*job, inputs) for job in jobs], key=lambda each: each.days)
     print("".join([f"{line}\n" for line in series.remarks(longest, inputs)]), end="")
     for job in jobs:  # refused before the first one runs
-        chosen = _chosen(*job, inputs)
+        chosen = plays.chosen(*job, inputs)
         series.site_of(chosen, inputs)
         series.prices_of(chosen, inputs)
         _check_figures(chosen)
         if not job[1]:  # only the run without a variant has a day in value mode
             _check_day(chosen, arguments)
+    if arguments.self_check:
+        return self_check.main(jobs, inputs, arguments)
+    if arguments.year:
+        return of_year.main(jobs, inputs, arguments)
     done = _all(jobs, arguments, inputs)
     documents = [found for found, _ in done]
     for found in documents:
@@ -94,7 +122,7 @@ def _all(
     jobs: list[tuple[str, str]], arguments: argparse.Namespace, inputs: dict[str, Any]
 ) -> list[Done]:
     """Run them side by side; the longest begin first."""
-    longest = sorted(jobs, key=lambda job: -_chosen(job[0], job[1], inputs).days)
+    longest = sorted(jobs, key=lambda job: -plays.chosen(job[0], job[1], inputs).days)
     with Runner(arguments) as runner:
         found = runner.play(longest, lambda job: _one(job, inputs), name=" ".join)
     return [found[longest.index(job)] for job in jobs]
@@ -115,19 +143,8 @@ def _check_files(inputs: dict[str, Any]) -> None:
             raise LoadError(f"--{name}-scale {inputs[f'{name}_scale']:g}: allowed is more than 0")
 
 
-def _chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
-    """The system with --days and --seed. A variant with a length of its own is not longer than
-    that, and keeps its length if it has an outage.
-    """
-    found = spec.load(name, variant)
-    changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
-    if "days" in changes and found.days != spec.load(name).days:
-        changes["days"] = found.days if found.outage_s else min(found.days, changes["days"])
-    return found._replace(**changes)
-
-
 def _one(job: tuple[str, str], inputs: dict[str, Any]) -> Done:
-    result = run.run(_chosen(*job, inputs), inputs)
+    result = plays.whole(plays.chosen(*job, inputs), inputs)
     found = document(*job, result)
     day, (_, variant) = inputs.get("value_day"), job
     if day and not variant:
@@ -149,12 +166,13 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "soc_begin": result.spec.soc_permille / 1000,
         "soc_end": float(result.soc[-1]),
         "figures": [each._asdict() for each in figures.of(result)],
-        "violations": violations.of(result),
+        "violations": of_limits.of(result),
         "modes_s": result.modes_s,
         "not_known": NOT_KNOWN,
         "failures": sorted({name for name, _ in result.failures}),
         "sizing": result.spec.sizing,
         "cost": cost.of(result),
+        "minutes": list(result.minutes),
     }
 
 
@@ -191,6 +209,7 @@ def lines(document: dict[str, Any]) -> list[str]:
         *[f"  cost: {each}" for each in [cost.words(document["cost"])[1]]],
         *[f"  VIOLATED: {each}" for each in document["violations"] or ()],
         *([] if document["violations"] else ["  no violation"]),
+        *minutes.lines(document["minutes"]),
         *[f"  sizing: {each}" for each in document["sizing"]],
         *(value_day.lines(document["value_day"]) if "value_day" in document else ()),
     ]

@@ -10,17 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hil.results.ratio import MONEY_MIN, less_pct
-from hil.systems import replay, tariff, thermal
+from hil.systems import event_figures, minutes, replay, tariff, thermal
 from hil.systems.run import MODE, Result
-from hil.systems.series import SLOT_S, outage_at_s
+from hil.systems.series import SLOT_S
 from hil.systems.thermal import Found
 
 SLOT_H = SLOT_S / 3600
 SWING_PART = 0.1  # of the highest load: a smaller movement is no swing
+TRACKED_PART = 0.3  # of a swing, at most, that the grid sees of a tracked one
 SHIFTED_KWH_MIN = 1.0
-# Figures of an event. The kernel acts in an event, and this mode leaves the kernel out.
-OF_EVENTS = ("carried_h",)
-NOT_SHOWN = f"not shown: {MODE} leaves out the kernel"
 # A share of less than this has no meaning.
 POWER_W_MIN, PRICE_MIN, STILL_W = 1000.0, 0.001, 50.0
 
@@ -47,15 +45,21 @@ def of(result: Result) -> list[Figure]:
 
 def _figure(result: Result, asked: dict[str, Any]) -> Figure:
     reached, optimum, baseline = FIGURES[asked["name"]](result)
-    is_met, is_event = None, asked["name"] in OF_EVENTS
-    if asked["asked"] is not None and reached is not None and not is_event:
+    is_met = None
+    if asked["asked"] is not None and reached is not None:
         is_least = asked["way"] == "least"
         is_met = reached >= asked["asked"] if is_least else reached <= asked["asked"]
     return Figure(
         **{key: asked[key] for key in ("name", "text", "asked", "status", "unit")},
         reached=reached, optimum=optimum, baseline=baseline, is_met=is_met,
-        mode=NOT_SHOWN if is_event else replay.MODE if asked["name"] in replay.FIGURES else MODE,
+        mode=_mode_of(asked["name"]),
     )  # fmt: skip
+
+
+def _mode_of(name: str) -> str:
+    if name in event_figures.WITH_KERNEL:
+        return minutes.MODE
+    return replay.MODE if name in replay.FIGURES else MODE
 
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
@@ -129,7 +133,7 @@ def shifted_price_cut(result: Result) -> Found:
     given = np.maximum(0.0, result.battery_W) * SLOT_H / 1000
     if given.sum() < SHIFTED_KWH_MIN or charged.sum() < SHIFTED_KWH_MIN:
         return None, None, None
-    tariff_, series, grid = result.spec.tariff, result.series, result.grid_W * SLOT_H / 1000
+    tariff_, series, grid = (result.spec.tariff, result.series, result.grid_W * SLOT_H / 1000)
     price, feed_in = series.price + tariff_["adder_per_kWh"], tariff_["feed_in_per_kWh"]
     paid = _worth(charged, np.minimum(charged, np.maximum(0.0, grid)), price, feed_in)
     spared = _worth(given, given - np.minimum(given, np.maximum(0.0, -grid)), price, feed_in)
@@ -141,7 +145,7 @@ def shifted_price_cut(result: Result) -> Found:
     cheapest = _first_mean(np.sort(cost), charged.sum() / full_kWh) * charged.sum() * again
     dearest = _first_mean(np.sort(worth)[::-1], given.sum() / full_kWh) * given.sum()
     least = PRICE_MIN * float(given.sum())
-    reached, bound = less_pct(paid * again, spared, least), less_pct(cheapest, dearest, least)
+    reached, bound = (less_pct(paid * again, spared, least), less_pct(cheapest, dearest, least))
     return reached, bound, spared / float(given.sum())
 
 
@@ -158,7 +162,7 @@ def import_over(result: Result) -> Found:
     """Highest import in percent of the connection, means of 15 minutes."""
     limit_W = result.spec.size.import_W
     without_W = float((result.series.load_W - result.series.pv_W).max())
-    return 100.0 * float(result.grid_W.max()) / limit_W, None, 100.0 * without_W / limit_W
+    return (100.0 * float(result.grid_W.max()) / limit_W, None, 100.0 * without_W / limit_W)
 
 
 def import_over_1s(result: Result) -> Found:
@@ -191,18 +195,31 @@ def _rms_change(seconds_W: np.ndarray, window_s: int) -> float:
 
 
 def swings(result: Result) -> Found:
-    """Turns of the load, each at least SWING_PART of its highest power away from the last one, in a
-    quarter of 90 days.
+    """Tracked swings of the load in a quarter of 90 days: from one turn to the next the grid moved
+    by at most TRACKED_PART of what the load did. Without: all swings.
     """
-    load_W = result.seconds_W[0]
+    grid_W, found = result.seconds_W[1], 0
+    turns = _turns(result.seconds_W[0])
+    for (begin, from_W), (end, to_W) in zip(turns, turns[1:]):
+        moved_W = float(np.ptp(grid_W[begin : end + 1]))
+        found += moved_W <= TRACKED_PART * abs(to_W - from_W)
+    quarters = 90 / result.spec.days
+    return found * quarters, None, max(0, len(turns) - 1) * quarters
+
+
+def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
+    """(second, W) of each turn of the load, at least SWING_PART of its highest power away from the
+    last one.
+    """
     step_W = SWING_PART * float(load_W.max())
-    count, turn_W, is_rising = 0, float(load_W[0]), True
-    for power_W in load_W.tolist():
+    turns, at, turn_W, is_rising = [(0, float(load_W[0]))], 0, float(load_W[0]), True
+    for second, power_W in enumerate(load_W.tolist()):
         if (power_W > turn_W) == is_rising:
-            turn_W = power_W
+            at, turn_W = second, power_W
         elif abs(power_W - turn_W) >= step_W:
-            turn_W, is_rising, count = power_W, not is_rising, count + 1
-    return count * 90 / result.spec.days, None, None
+            turns.append((at, turn_W))
+            at, turn_W, is_rising = second, power_W, not is_rising
+    return turns
 
 
 def peak_kW(result: Result) -> Found:
@@ -234,26 +251,6 @@ def cycles(result: Result) -> Found:
     return given_Wh / result.spec.size.energy_Wh * 365 / result.spec.days, None, None
 
 
-def extra_power_h(result: Result) -> Found:
-    """Hours in which the load is above the connection and the import is not."""
-    limit_W = result.spec.size.import_W
-    over = result.seconds_W[0] > limit_W
-    held = over & (result.seconds_W[1] <= limit_W)
-    return float(held.sum()) / 3600, float(over.sum()) / 3600, 0.0
-
-
-def carried_h(result: Result) -> Found:
-    """Hours of the outage in which the load has power. In chain-only mode the control functions do
-    not know that the site is an island.
-    """
-    for_s = result.spec.outage_s
-    if not for_s:
-        return None, None, None
-    first = outage_at_s(result.spec) - 1  # the first value is of second 1
-    load_W = result.seconds_W[0, first : first + for_s]
-    return float((load_W > 0).sum()) / 3600, for_s / 3600, 0.0
-
-
 FIGURES: dict[str, Callable[[Result], Found]] = {
     "peak_cut": peak_cut,
     "purchase_cut": purchase_cut,
@@ -274,7 +271,6 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     **thermal.FIGURES,
     "per_it": per_it,
     "cycles": cycles,
-    "extra_power_h": extra_power_h,
-    "carried_h": carried_h,
+    **event_figures.FIGURES,
     **replay.FIGURES,
 }

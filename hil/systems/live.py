@@ -13,8 +13,10 @@ from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_controller import VirtualClock
 from hil.scenarios.scenario import Scenario
 from hil.systems import run, sized
+from hil.systems.failures import SENDER
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S
 from hil.systems.planner import Planner
+from hil.systems.series import outages_of
 from hil.systems.spec import Spec
 from hil.values.rig import ValueRig
 
@@ -34,8 +36,8 @@ class LivePod(Pod):
         inputs: dict[str, Any] | None = None,
         scenario: Scenario | None = None,
     ) -> None:
-        """folder: for the files of the configuration; begin_s: of the system's run, a whole slot;
-        soc: state of charge at begin_s, None: that of the system's file; scenario: its actions.
+        """folder: for the files of the configuration; begin_s: of the system's run; soc: state of
+        charge at begin_s, None: that of the system's file; scenario: its actions.
         NotSimulatedError: one line, the scenario acts on what the system lacks.
         """
         inputs = inputs or {}
@@ -52,21 +54,19 @@ class LivePod(Pod):
         for part in site.parts:
             part.begin_at(begin_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
-        plant = spec.size.of_rack | spec.plant
+        plant = spec.size.plant | spec.plant
         super().__init__(site, [config], spec.seed, soc, kind, plant, actions)
-        for unit in self.members[0].plant.pcs:
-            unit.can_form = spec.can_form
         cabinet = self.members[0].controller.cabinet
         assert cabinet is not None, "nobody has killed it yet"
-        begin = spec.start.replace(tzinfo=UTC) + timedelta(seconds=begin_s)
-        cabinet.site_clock = VirtualClock(cabinet.image, round(begin.timestamp() * 1e6))
-        self._begin_min = round(begin.timestamp()) // 60
-        self._heartbeat_s = 0
+        start_s = round(spec.start.replace(tzinfo=UTC).timestamp())
+        cabinet.site_clock = VirtualClock(cabinet.image, (start_s + begin_s) * 1_000_000)
+        self._start_min = start_s // 60
+        self._heartbeat_s, self._is_sender_dead = 0, SENDER in inputs.get("dead", ())
 
     def step(self) -> None:
         """A tick; before it the heartbeat when it is due, at first and each hour the schedule."""
         now_s, cabinet = self.now_us // 1_000_000, self.members[0].controller.cabinet
-        if now_s >= self._heartbeat_s and cabinet is not None:
+        if now_s >= self._heartbeat_s and cabinet is not None and not self._is_sender_dead:
             cabinet.image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
             if now_s == 0 or (self._begin_s + now_s) % HOUR_S < HEARTBEAT_S:
                 cabinet.image.add_schedule(self._table(now_s))
@@ -77,9 +77,9 @@ class LivePod(Pod):
         """The schedule from the present slot on."""
         racks = self.members[0].plant.racks
         soc = sum([rack.soc for rack in racks]) / len(racks)
-        first = (self._begin_s + now_s) // run.SLOT_S % len(self._series.price)
-        rows = self._planner.rows(first, soc)
-        start_min = self._begin_min + now_s // run.SLOT_S * SLOT_MIN
+        slot = (self._begin_s + now_s) // run.SLOT_S
+        rows = self._planner.rows(slot % len(self._series.price), soc)
+        start_min = self._start_min + slot * SLOT_MIN
         return Table(0, start_min, SLOT_MIN, tuple([Slot(*row) for row in rows]))
 
 
@@ -88,8 +88,9 @@ def _later(spec: Spec, begin_s: int) -> Spec:
     weather = {"day": 172, **spec.site.get("weather", {})}
     days, weather["time_of_day_s"] = divmod(begin_s, run.DAY_S)
     weather["day"] = (weather["day"] - 1 + days) % 365 + 1
+    outages = [[at_s - begin_s, for_s] for at_s, for_s in outages_of(spec) if at_s >= begin_s]
     start = spec.start + timedelta(seconds=begin_s)
-    return spec._replace(start=start, site={**spec.site, "weather": weather})
+    return spec._replace(start=start, site={**spec.site, "weather": weather}, outages=outages)
 
 
 def _from(at_W: Callable[[float], float], begin_s: int) -> Callable[[float], float]:

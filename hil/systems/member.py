@@ -84,13 +84,7 @@ class ChainMember:
     """A controller on a site (hil.site.site.Member). Call `schedule` with each new day."""
 
     def __init__(
-        self,
-        config: Config,
-        site: Site,
-        soc: float,
-        begin_s: int,
-        plant: dict[str, float],
-        can_form: bool = False,
+        self, config: Config, site: Site, soc: float, begin_s: int, plant: dict[str, float]
     ) -> None:
         """begin_s: UTC of the first second, since 1970; plant: keys of the plant's config."""
         self.site, self._begin_s, self.now_s = site, begin_s, 0
@@ -106,7 +100,8 @@ class ChainMember:
         self._share_permille = config.control["share_permille"]
         self.charge_opens_s: int | None = None  # CHARGE_OPENS was allowed; None: not yet
         self._rated_W = sum(self.loop.limits.rated_W)
-        self.pcs = [ChainUnit(battery, can_form) for battery in batteries]
+        forming = config.topology.forming
+        self.pcs = [ChainUnit(battery, forms) for battery, forms in zip(batteries, forming)]
         site.join(self)
 
     def _prepare(self, config: Config, soh: float) -> None:

@@ -5,21 +5,23 @@ the load of now, which fades out over FADES_SLOTS; and the jobs of the next `not
 day has no yesterday: its forecast is exact.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 import numpy as np
 
 from hil.plant import pcs
-from hil.systems import rules, tariff
+from hil.systems import round_trip, rules, tariff
 from hil.systems.series import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
 
 J_PER_WH = 3600.0
 PRICES_AT = 52  # slot of the day, 13:00
 FADES_SLOTS = 16
-HALVINGS, CAP_MARGIN = 24, 1.02  # search of the lowest cap; margin for a load that is not known
+HALVINGS, CAP_MARGIN = (24, 1.02)  # search of the lowest cap; margin for a load that is not known
 OPEN_PART = 0.9  # of the connection: highest import while none is billed; the rest is for clouds
-TAG_DAYS = 20  # of a summer on which a site takes part: they contain the hours that set the tag
+TAG_DAYS = 20  # of a summer on which a site takes part: they contain the days that set the tag
 
 
 class Planner:
@@ -31,8 +33,10 @@ class Planner:
         times = [spec.start + timedelta(seconds=SLOT_S * at) for at in range(len(series.load_W))]
         hours = spec.tariff["demand_hours"]
         is_billed = np.array([tariff.is_billed(each, hours) for each in times])
+        self._store = store_of(spec, 0.0)
         self.cap_W = cap_of(spec, series, is_billed)
         self.caps_W = np.where(is_billed, self.cap_W, OPEN_PART * spec.size.import_W)
+        self._events = [event_of(each) for each in spec.events]
         likely = np.array([tariff.may_set_tag(spec.tariff, each) for each in times])
         tag_per_kWh = spec.tariff["tag_per_kW_year"] / TAG_DAYS
         self._price = series.price + spec.tariff["adder_per_kWh"] + tag_per_kWh * likely
@@ -45,7 +49,8 @@ class Planner:
         """The slots of a schedule from this one on, at a state of charge of 0 to 1."""
         price = self._ahead(self._price, slot, slot % SLOTS_PER_DAY >= PRICES_AT)
         is_trading = self.spec.schedule["is_trading"]
-        store, caps_W = store_of(self.spec, soc), self._ahead(self.caps_W, slot)
+        store = self._store._replace(now_J=self._store.energy_J * soc)
+        caps_W = self._ahead(self._capped_W(slot), slot)
         plan = rules.plan(self.forecast_W(slot), price, SLOT_S, store, caps_W, is_trading)
         return rules.slots(plan, store, caps_W)[:SLOTS_PER_DAY]
 
@@ -64,6 +69,16 @@ class Planner:
         load_W[: len(known_W)] = known_W
         return load_W - self._ahead(series.pv_W, slot - SLOTS_PER_DAY * (not is_first), False)
 
+    def _capped_W(self, slot: int) -> np.ndarray:
+        """The cap of each slot of the run, with the events that are announced at this slot."""
+        caps_W = self.caps_W.copy()
+        for event in self._events:
+            if event.known <= slot:
+                caps_W[event.first : event.end] = np.minimum(
+                    caps_W[event.first : event.end], event.cap_W
+                )
+        return caps_W
+
     def _ahead(self, values: np.ndarray, slot: int, is_known: bool = True) -> np.ndarray:
         """Values until the end of the next day, which repeats today where it is not known."""
         day = slot // SLOTS_PER_DAY
@@ -72,15 +87,31 @@ class Planner:
         return np.concatenate(days)[slot % SLOTS_PER_DAY :]
 
 
+class Event(NamedTuple):
+    """Slots of a demand-response event; known: from this slot on."""
+
+    first: int
+    end: int
+    known: int
+    cap_W: float
+
+
+def event_of(given: Mapping[str, float]) -> Event:
+    """given: a table `event` of a system's file."""
+    first = round((given["day"] - 1) * SLOTS_PER_DAY + given["hour"] * HOUR_SLOTS)
+    end = first + round(given["hours"] * HOUR_SLOTS)
+    return Event(first, end, first - round(given["announced_h"] * HOUR_SLOTS), given["cap_W"])
+
+
 def store_of(spec: Spec, soc: float) -> rules.Store:
-    """The battery of a system for the rules."""
+    """The battery of a system for the rules. soc: 0 to 1."""
     given, size = spec.schedule, spec.size
     energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.units * size.rated_W)
     sleeps = spec.plant.get("pcs_sleeps", 0)
     return rules.Store(
         *(energy_J, energy_J * given["reserve_permille"] / 1000),
         *(energy_J * given["high_permille"] / 1000, energy_J * soc),
-        *(power_W, power_W, given["efficiency"], given["wear_per_kWh"]),
+        *(power_W, power_W, round_trip.efficiency(size, spec.plant), given["wear_per_kWh"]),
         size.units * pcs.losses_W(0.0, size.rated_W, sleeps),
         given["saving_permille"] / 1000,
     )
@@ -92,10 +123,11 @@ def cap_of(spec: Spec, series: Series, is_billed: np.ndarray) -> float:
     peak_W = float(net_W[is_billed].max())
     asked_W = float(spec.schedule["cap_W"] or peak_W * spec.schedule["cap_permille"] / 1000)
     low_W, high_W = 0.0, max(peak_W, asked_W)
+    store = store_of(spec, spec.soc_permille / 1000)
     for _ in range(HALVINGS):
         middle_W = (low_W + high_W) / 2
         room_W = np.where(is_billed, middle_W, OPEN_PART * spec.size.import_W) - net_W
-        is_held = _is_held(store_of(spec, spec.soc_permille / 1000), room_W)
+        is_held = _is_held(store, room_W)
         low_W, high_W = (low_W, middle_W) if is_held else (middle_W, high_W)
     return max(asked_W, min(high_W * CAP_MARGIN, peak_W))
 

@@ -46,6 +46,7 @@ class Result(NamedTuple):
     thermal: dict[str, float] = {}  # of _thermal
     failures: tuple[Failure, ...] = ()
     modes_s: dict[str, int] = {}  # time of the first controller in each mode
+    minutes: tuple[dict[str, Any], ...] = ()  # played with the kernel (minutes.py)
 
 
 def run(
@@ -55,19 +56,21 @@ def run(
     inputs = inputs or {}
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)
-    has_failures = bool(inputs.get("failures"))
-    return Run(spec, series, site, members_of(spec, site, ChainMember), has_failures).all_days(show)
+    one = Run(spec, series, site, members_of(spec, site, ChainMember), bool(inputs.get("failures")))
+    one.silence(inputs.get("dead", ()))
+    return one.all_days(show)
 
 
 def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
     """The controllers of a system, joined to its site. kind: ChainMember or a class of it."""
     begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
-    plant, soc = spec.size.of_rack | spec.plant, spec.soc_permille / 1000
+    soc = spec.soc_permille / 1000
     members = []
     for size in sized.cabinets(spec.size, spec.cabinets):
         with tempfile.TemporaryDirectory() as folder:
             config = sized.load(size, Path(folder), TICK_MS)
-            members.append(kind(config, site, soc, begin_s, plant, can_form=spec.can_form))
+            plant = size.plant | spec.plant
+            members.append(kind(config, site, soc, begin_s, plant))
     return members
 
 
@@ -109,6 +112,11 @@ class Run:
             self._seconds, self._planner.cap_W, dict(self.site.account.energy_J),
             _thermal(self.members), self._failures, self._of_modes(),
         )  # fmt: skip
+
+    def silence(self, names: Sequence[str]) -> None:
+        """Let these parts be silent from the first second on."""
+        for member in self.members:
+            member.silent = frozenset(names)
 
     def second(self, second: int) -> None:
         """Let this second of the run pass."""

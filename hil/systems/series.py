@@ -121,8 +121,8 @@ def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
             raise LoadError(f"--jobs: {spec.name} has no queue: allowed where the load is one")
         found = jobs_of(inputs["jobs"], tables["load"]["capacity_W"])
         tables["load"] = {**tables["load"], "jobs": found}
-    if spec.outage_s:
-        outages = [[outage_at_s(spec), spec.outage_s]]
+    outages = outages_of(spec)
+    if outages:
         tables["connection"] = {**tables.get("connection", {}), "outages": outages}
     checked = description.of_table({"name": spec.name, **tables}, spec.name, ("site",))
     return description.built(checked, spec.seed, "")
@@ -146,6 +146,13 @@ def _begin(start: datetime) -> dict[str, Any]:
     is_after_leap_day = calendar.isleap(start.year) and day > LEAP_DAY - 1
     since_midnight = start - start.replace(hour=0, minute=0, second=0, microsecond=0)
     return {"day": day - is_after_leap_day, "time_of_day_s": since_midnight.total_seconds()}
+
+
+def outages_of(spec: Spec) -> list[list[int]]:
+    """[at_s, for_s] of each outage: those that were given, otherwise one by the system's file."""
+    if spec.outages is not None:
+        return spec.outages
+    return [[outage_at_s(spec), spec.outage_s]] if spec.outage_s else []
 
 
 def outage_at_s(spec: Spec) -> int:

@@ -17,7 +17,7 @@ from hil.engine import cabinet_file
 
 TYPE, SITE = "types/firebreak_1935.toml", "three_units/site.toml"
 CABINET = "three_units/cabinet.toml"
-BMS, PCS, PV, METER = "firebreak_rack", "sunspec_pcs", "sunspec_pv", "firebreak_fast_meter"
+BMS, PCS, PV, METER = ("firebreak_rack", "sunspec_pcs", "sunspec_pv", "firebreak_fast_meter")
 DBC = "firebreak_rack.dbc"
 # ranges of profiles, because one device stands for several
 WIDER = {
@@ -34,6 +34,12 @@ PLANNER = {
     "request_ramp_W_per_s": 100_000,
 }
 CELLS, CELL_V, CELL_V_MIN = 240, 3.2, 2.8
+# of the plant, for each CABINET_AH that the racks hold: a system is as many cabinets side by side
+CABINET_AH = 3 * 280.0
+PER_CABINET = {"hvac_W": 12_000.0, "wall_W_per_K": 30.0, "free_volume_m3": 3.0, "aux_W": 1000.0}
+PER_CABINET |= {"aux_shed_W": 400.0, "fan_W": 350.0, "ups_Wh": 6000.0}
+COP = 3.0  # of the cooling
+CELL_NOISE_V = 0.0007  # of the voltages that a BMS reports (project)
 CURRENT_MARGIN = 1.15  # of the rack's rating above what its share of the unit needs
 REAL_UNIT_W = 250_000
 
@@ -49,6 +55,7 @@ class Size(NamedTuple):
     export_W: int = 0
     control: dict[str, int] = {}
     devices: dict[str, dict[str, Any]] = {}
+    can_form: bool = False
 
     @property
     def is_aggregate(self) -> bool:
@@ -67,9 +74,16 @@ class Size(NamedTuple):
         return self.rated_W / self.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
 
     @property
-    def of_rack(self) -> dict[str, float]:
+    def plant(self) -> dict[str, float]:
         """Keys of the plant."""
-        return {"capacity_Ah": self.capacity_Ah, "rated_current_A": self.rated_current_A}
+        cabinets = self.units * self.racks_per_unit * self.capacity_Ah / CABINET_AH
+        return {
+            "capacity_Ah": self.capacity_Ah,
+            "rated_current_A": self.rated_current_A,
+            "hvac_cop": COP,
+            "cell_noise_V": CELL_NOISE_V,
+            **{key: each * cabinets for key, each in PER_CABINET.items()},
+        }
 
 
 def cabinets(size: Size, count: int) -> list[Size]:
@@ -108,14 +122,12 @@ def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
     for table in ("unit", "rack"):
         type_[table] = {"all": type_[table]["all"]}
     power = ("rated_W", "installer_charge_W_max", "installer_discharge_W_max")
-    type_["unit"]["all"] |= dict.fromkeys(power, size.rated_W)
+    type_["unit"]["all"] |= dict.fromkeys(power, size.rated_W) | {"can_form": size.can_form}
     type_["unit"] |= {str(unit): {"dc_bus": f"dc_{unit}"} for unit in range(1, size.units + 1)}
     current_mA = round(size.rated_current_A * 1000)
     type_["rack"]["all"] |= {"rated_current_mA": current_mA, "break_current_mA": 2 * current_mA}
     type_["rack"] |= {str(rack): {"dc_bus": f"dc_{unit_of[rack]}"} for rack in racks}
     type_["control"] = {**type_["control"], "energy_Wh": size.energy_Wh}
-    inputs = type_["device"]["io_3"]["inputs"]
-    inputs[inputs.index("")] = "source_code"  # the contact of a transfer switch; open without one
     site["extends"], cabinet["extends"] = "type.toml", "site.toml"
     cabinet["name"] = f"{size.units} x {size.rated_W // 1000} kW"
     site["control"] |= {"grid_import_W_max": size.import_W, "grid_export_W_max": size.export_W}

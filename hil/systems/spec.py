@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from controller.forms import field as forms
 from controller.forms.reading import read, tables_of
-from controller.forms.refusal import ConfigError, not_allowed
+from controller.forms.refusal import ConfigError, not_allowed, refuse
 from controller.series import times
 from controller.series.refusal import SeriesError
 from hil.plant import config as plant_config
@@ -49,13 +49,20 @@ SCHEDULE = {
     "is_trading": forms.flag(True),
     "reserve_permille": forms.integer(50, 900, 150),
     "high_permille": forms.integer(100, 1000, 900),
-    "efficiency": forms.number(0.1, 1, 0.86),
     "wear_per_kWh": forms.number(0, 1, 0.01),
     "saving_permille": forms.integer(0, 900, 0),  # least saving by a kWh of the grid
     "is_load_known": forms.flag(False),  # otherwise the same slot of yesterday
     "forecast_error_permille": forms.integer(0, 500, 0),  # rms of each slot
     "notice_min": forms.integer(0, 1440, 0),  # the load of so many minutes ahead is known
 }
+EVENT = {  # of demand response: the import is at most cap_W
+    "day": forms.integer(1, 366),  # of the run
+    "hour": forms.number(0, 24),
+    "hours": forms.number(0.25, 12, 2),
+    "cap_W": forms.number(0, 50e6),
+    "announced_h": forms.number(0, 24, 1),  # ahead of it
+}
+BREAKS = ("battery", "sender", "set", "pv")  # what --self-check takes away (self_check.py)
 FIGURE = {
     "name": forms.text(),
     "text": forms.text(),
@@ -63,6 +70,8 @@ FIGURE = {
     "way": forms.choice(("least", "most"), "least"),
     "unit": forms.text(""),
     "status": forms.choice(STATUS),
+    "breaks": forms.texts([]),  # of BREAKS: without it this promise must be missed
+    "survives": forms.texts([]),  # of BREAKS: without it this promise must be kept
 }
 TOP = {
     "name": forms.text(),
@@ -73,12 +82,15 @@ TOP = {
     "seed": forms.integer(0, 2**31 - 1, 1),
     "soc_permille": forms.integer(50, 950, 500),
     "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
+    "critical_W": forms.number(1, 100e6, None),  # load that is never shed; without it all
     "battery": forms.table(BATTERY),
     "plant": forms.table(default={}),
+    "device": forms.table(default={}),  # more site devices, as in a cabinet's file without a bus
     "site": forms.table(),
     "tariff": forms.table(tariff.FIELDS),
     "prices": forms.table(PRICES),
     "schedule": forms.table(SCHEDULE, {}),
+    "event": forms.tables(EVENT, []),
     "figure": forms.tables(FIGURE),
     "sizing": forms.texts([]),
     "variant": forms.table(default={}),
@@ -98,7 +110,6 @@ class Spec(NamedTuple):
     outage_s: int
     size: Size
     cabinets: int
-    can_form: bool
     plant: dict[str, float]
     site: dict[str, Any]
     tariff: dict[str, Any]
@@ -106,6 +117,13 @@ class Spec(NamedTuple):
     schedule: dict[str, Any]
     figures: list[dict[str, Any]]
     sizing: list[str]
+    events: list[dict[str, float]] = []
+    critical_W: float | None = None  # load that is never shed; None: all
+    outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
+
+    def begun(self, start: datetime) -> "Spec":
+        """The same system with the sun, the air and the working days of another first day."""
+        return self._replace(start=start, site=_with_days(self.site, start))
 
 
 def variants(name: str) -> list[str]:
@@ -139,25 +157,28 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
     """The checked system. Raises ConfigError."""
     top = read(file, (), content, TOP)
     _check(file, top)
+    start = datetime.fromisoformat(top["start"])
+    _check_days(file, top["site"], start)
+    top["site"] = _with_days(top["site"], start)
     battery = top["battery"]
     import_W = round(top["site"].get("connection", {}).get("import_W", 500_000))
-    devices = _devices(top["site"], battery["heater_W"])
+    devices = _devices(top["site"], battery["heater_W"]) | top["device"]
     sizes = {key: battery[key] for key in Size._fields if key in battery}
     size = Size(**sizes, import_W=import_W, devices=devices)
     alike = {key: top[key] for key in Spec._fields if key in top and key != "start"}
     return Spec(
         **alike,
-        start=datetime.fromisoformat(top["start"]),
+        start=start,
         size=size,
         cabinets=battery["cabinets"],
-        can_form=battery["can_form"],
         figures=top["figure"],
+        events=top["event"],
     )
 
 
 def _check(file: str, top: dict[str, Any]) -> None:
     """Refuse values that contradict each other."""
-    battery, schedule, hours = top["battery"], top["schedule"], top["tariff"]["demand_hours"]
+    battery, schedule, hours = (top["battery"], top["schedule"], top["tariff"]["demand_hours"])
     units, high = battery["units"], schedule["high_permille"]
     if battery["units"] % battery["cabinets"]:
         allowed = f"a divisor of units = {units}"
@@ -172,6 +193,26 @@ def _check(file: str, top: dict[str, Any]) -> None:
     except SeriesError as error:
         raise ConfigError(f"{file}: {error}") from None
     plant_config.checked(top["plant"], file, "plant")
+
+
+def _days_of(site: dict[str, Any], start: datetime) -> dict[str, tuple[str, int]]:
+    """{table: (key, value)} of what follows from the first day: sun, air and working days."""
+    keys = {"weather": ("day", start.timetuple().tm_yday)}
+    if site.get("load", {}).get("kind") == "queue":
+        keys["load"] = "weekday", start.weekday()
+    return keys
+
+
+def _check_days(file: str, site: dict[str, Any], start: datetime) -> None:
+    for table, (key, _) in _days_of(site, start).items():
+        if key in site.get(table, {}):
+            allowed = f"none, it follows from start = {start:%Y-%m-%d}"
+            refuse(file, ("site", table, key), "is given", allowed)
+
+
+def _with_days(site: dict[str, Any], start: datetime) -> dict[str, Any]:
+    days = _days_of(site, start).items()
+    return site | {table: {**site.get(table, {}), key: day} for table, (key, day) in days}
 
 
 def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:

@@ -4,8 +4,10 @@ A run may be shorter than a month: the demand charge is then that of the run's p
 Money is relative: no tariff here is a contract.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+import math
+import random
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +32,8 @@ FIELDS = {
     ),  # [first, end]: only these hours of working days count
     "tag_per_kW_year": number(*MONEY, 0.0),
     "tag_hours": integer(1, 100, 5),  # most expensive summer days that set the tag ...
-    "tag_hour": integer(0, 23, 16),  # ... in this hour of theirs
+    # ... each in one of these hours, [first, end], which is known afterwards only
+    "tag_window": numbers(*HOURS, [14, 18], (2, 2)),
 }
 
 
@@ -115,20 +118,33 @@ def _tags(
 def hours_of_tags(
     tariff: Mapping[str, Any], price_per_kWh: Series, interval_s: float, start: datetime
 ) -> list[int]:
-    """Hours since the start that set the tags: the tag hour of the most expensive working days."""
+    """Hours since the start that set the tags: one of the window of the dearest working days, drawn
+    from the date.
+    """
     per_hour = round(HOUR_S / interval_s)
     count = len(price_per_kWh) // per_hour
     prices = price_per_kWh[: count * per_hour].reshape(count, per_hour).mean(axis=1)
-    likely = [at for at in range(count) if may_set_tag(tariff, start + timedelta(hours=at))]
-    dearest = sorted(likely, key=lambda hour: -prices[hour])
-    return sorted(dearest[: tariff["tag_hours"]])
+    times = [start + timedelta(hours=at) for at in range(count)]
+    dearest: dict[date, float] = {}
+    for at, time in enumerate(times):
+        if may_set_tag(tariff, time):
+            dearest[time.date()] = max(dearest.get(time.date(), -math.inf), prices[at])
+    days = sorted(dearest, key=lambda day: -dearest[day])[: tariff["tag_hours"]]
+    hours = {day: _drawn_hour(tariff["tag_window"], day) for day in days}
+    return [at for at, time in enumerate(times) if hours.get(time.date()) == time.hour]
+
+
+def _drawn_hour(window: Sequence[float], day: date) -> int:
+    first, end = map(int, window)
+    return random.Random(f"{day}/tag").randrange(first, end)
 
 
 def may_set_tag(tariff: Mapping[str, Any], time: datetime) -> bool:
-    """This time may set the tag. The hour of the day is known in advance, the days are not."""
+    """This hour may set the tag. The window is known in advance, the days and the hour are not."""
+    first, end = tariff["tag_window"]
     return (
         tariff["tag_per_kW_year"] > 0
         and time.month in SUMMER
         and time.weekday() < WEEKDAYS
-        and time.hour == tariff["tag_hour"]
+        and first <= time.hour < end
     )

@@ -11,7 +11,7 @@ HARD_PERMILLE, SOC_MARGIN = 100, 1.0  # margin: percent
 
 def of(result: Result) -> list[str]:
     """Limits of the connection in every second, and the backup reserve at the end of every slot."""
-    size, grid_W, least_soc = result.spec.size, result.seconds_W[1], 100 * float(result.soc.min())
+    size, grid_W, least_soc = (result.spec.size, result.seconds_W[1], 100 * float(result.soc.min()))
     found = [
         *_over("import", result, grid_W, size.import_W),
         *_over("export", result, -grid_W, size.export_W),
@@ -19,7 +19,11 @@ def of(result: Result) -> list[str]:
     hard = size.control.get("soc_reserve_backup_permille", HARD_PERMILLE) / 10
     if least_soc < hard - SOC_MARGIN:
         found.append(f"state of charge {least_soc:.1f} %, backup reserve {hard:g} %")
-    return found
+    return found + [
+        f"{'outage' if each['is_outage'] else 'plain day'} at {each['at_s']} s: {fault}"
+        for each in result.minutes
+        for fault in each["faults"]
+    ]
 
 
 def _over(name: str, result: Result, power_W: np.ndarray, limit_W: int) -> list[str]:

@@ -27,8 +27,7 @@ class LumpedUnit:
             cells.scaled_ohm(ohm, config.capacity_Ah) / config.soh * self._cells
             for ohm in (cells.OHMIC_OHM_280AH, cells.POLARISATION_OHM_280AH)
         ]
-        # larger cells stand for racks in parallel, each with its own mass, surface and busbars
-        size = config.capacity_Ah / 280.0
+        size = config.cell_size
         self._connection_ohm = CONNECTION_OHM / size
         self._J_per_K = size * self._cells * thermal.HEAT_CAPACITY_J_PER_K_CELL
         self._W_per_K = size * self._cells / 16.0 / thermal.COOLING_K_PER_W

@@ -1,6 +1,4 @@
-"""The air of a cabinet in chain-only mode: that of the plant, scaled with the charge that the racks
-hold, so that a larger system is as many cabinets side by side.
-"""
+"""The air of a cabinet in chain-only mode: that of the plant."""
 
 from collections.abc import Sequence
 
@@ -12,8 +10,6 @@ from hil.site import air_devices
 from hil.site.part import SitePart
 from hil.values.lumped import LumpedUnit
 
-CABINET_AH = 3 * 280.0
-
 
 class LumpedAir:
     """parts: site devices of the cabinet; call `step` once for each step of the batteries."""
@@ -22,16 +18,12 @@ class LumpedAir:
         self, config: CabinetConfig, batteries: Sequence[LumpedUnit], parts: Sequence[SitePart]
     ) -> None:
         self._batteries, self._parts, self._config = batteries, parts, config
-        racks = sum([battery.racks for battery in batteries])
-        size = racks * config.capacity_Ah / CABINET_AH
-        scaled = ("hvac_W", "wall_W_per_K", "free_volume_m3")
-        changes = {name: getattr(config, name) * size for name in scaled}
-        self.climate = Climate(config._replace(**changes))
+        self.climate = Climate(config)
         self.heat_J = 0.0  # of the heaters
         self._blow()
 
     def step(self, dt_s: float, outside_degC: float) -> float:
-        """Advance by dt_s. Returns the power that the heaters draw, W."""
+        """Advance by dt_s. Returns the power that heaters and cooling draw, W."""
         climate, batteries = self.climate, self._batteries
         heat_W = sum([each.air_W + CONVERTER_SHARE * each.losses_W for each in batteries])
         climate.outside_degC = outside_degC
@@ -40,7 +32,7 @@ class LumpedAir:
         climate.step(dt_s, heat_W, 0.0)
         self.heat_J += heater_W * dt_s
         self._blow()
-        return heater_W
+        return heater_W + climate.hvac_draws_W
 
     def _blow(self) -> None:
         """The air at the modules: its temperature and its flow."""

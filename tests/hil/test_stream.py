@@ -4,10 +4,11 @@ import gzip
 import itertools
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from hil.loads import shape, stream
-from hil.loads.stream import Job
+from hil.loads.stream import DAY_S, Job
 from hil.loads.trace import LoadError, Trace
 
 
@@ -74,14 +75,35 @@ def test_jobs_wait_until_they_fit_and_start_in_order():
     assert [one(t_s) for t_s in at_s] == list(at_s.values())
 
 
-def test_drawn_jobs_repeat_by_seed_and_keep_their_ranges():
+def test_drawn_jobs_repeat_by_seed_keep_their_ranges_and_use_what_was_asked():
     def drawn(seed):
-        return list(itertools.islice(stream.drawn_jobs(seed, 60, (10, 20), (1e3, 2e3)), 500))
+        given = stream.drawn_jobs(seed, 650.0, (900, 86_400), (2.0, 32.0))
+        return list(itertools.takewhile(lambda job: job.at_s < 30 * DAY_S, given))
 
     jobs = drawn(1)
     assert jobs == drawn(1) != drawn(2)
-    assert jobs[-1].at_s == pytest.approx(500 * 60, rel=0.15)
-    assert all(10 <= job.for_s <= 20 and 1e3 <= job.power_W <= 2e3 for job in jobs)
-    one = stream.queue(iter(jobs), 5e3)
-    powers_W = [one(t_s) for t_s in range(30_000)]
-    assert 2e3 < max(powers_W) <= 5e3 and min(powers_W) == pytest.approx(0, abs=1e-6)
+    assert all(900 <= job.for_s <= 86_400 and 2 <= job.power_W <= 32 for job in jobs)
+    energy_Ws = sum([job.for_s * job.power_W for job in jobs if job.at_s >= 0])
+    assert energy_Ws / (30 * DAY_S) == pytest.approx(650, rel=0.1)
+    one = stream.queue(iter(jobs), 5e3, 7.0)
+    assert one(0.0) > 300  # the jobs that are older than the run
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_drawn_queue_is_like_a_counted_one(seed):
+    pattern = stream.Pattern(0.3, 0.8)
+    jobs = stream.drawn_jobs(seed, 556.0, (900, 604_800), (2.0, 32.0), pattern)
+    one = stream.queue(jobs, 856.0)
+    W = np.array([one(minute * 60.0) for minute in range(28 * 1440)])
+    by_hour = W.reshape(28, 24, 60).mean(axis=2)
+    assert 0.55 < W.mean() / W.max() < 0.75
+    assert 1.15 < np.median(by_hour.max(axis=1) / by_hour.min(axis=1)) < 1.5
+    assert 0.02 < np.percentile(np.abs(np.diff(W)), 99) / W.max() < 0.04
+
+
+def test_jobs_follow_the_hours_and_the_week():
+    pattern = stream.Pattern(0.5, 0.5, weekday=4, time_of_day_s=3600)  # Friday, 01:00
+    rates = [pattern.rate(hour * 3600) for hour in range(7 * 24)]
+    assert sum(rates) / len(rates) == pytest.approx(1)
+    assert rates.index(max(rates)) == 14 and rates[2] / rates[14] == pytest.approx(1 / 3)
+    assert rates[23 + 14 + 1] == rates[14] / 2 and rates[3 * 24 + 14] == rates[14]

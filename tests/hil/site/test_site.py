@@ -167,7 +167,9 @@ def test_the_ups_of_the_load_bridges_and_recharges():
     run(one, 40)  # 1 kWh last 69 s
     assert one.account.energy_J["unserved"] == 0 and ups.left_Wh < 500
     recharging_W = one.load_power_W - 50_000 / 0.96
-    assert recharging_W == pytest.approx(10_000)
+    assert recharging_W == pytest.approx(
+        10_000 / 3, rel=0.02
+    )  # after 10 s of the 30 s of its walk-in
     one = run(site(50_000.0, grid=Grid(1, outages=[[0, 100]]), parts=[ups]), 100)
     assert one.account.energy_J["unserved"] > 50_000 * 50
 

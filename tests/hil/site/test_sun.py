@@ -1,11 +1,13 @@
 """Weather, PV and cooling against published values."""
 
 import statistics
+from unittest import mock
 
 import pytest
 
 from hil.site import cooling
-from hil.site.pv import Clouds, Pv
+from hil.site.clouds import Clouds, Sky
+from hil.site.pv import Pv
 from hil.site.weather import Weather
 from tests.tables import cases
 
@@ -36,16 +38,42 @@ def test_hours_of_a_file_are_joined_in_their_middles():
 
 
 def test_clouds_cover_their_share_with_steep_edges_and_repeat_by_seed():
-    one, again = Clouds(1, 400), Clouds(1, 400)
+    one, again = Clouds(1, 0.4), Clouds(1, 0.4)
     shares = [one(second / 2) for second in range(200_000)]
     assert [again(second / 2) for second in range(2000)] == shares[:2000]
-    assert Clouds(2, 400)(500.0) != shares[1000]
+    assert Clouds(2, 0.4)(500.0) != shares[1000]
     dark = sum(share < 0.7 for share in shares) / len(shares)
     assert dark == pytest.approx(0.4, abs=0.06)
     assert 1.1 < max(shares) <= 1.15 and 0.25 <= min(shares) < 0.3
     steepest = max(abs(a - b) * 2 for a, b in zip(shares, shares[1:]))
     assert 0.1 < steepest <= 0.3  # per second
     assert statistics.mean(shares) < 0.85 and Clouds(1, 0)(5.0) == 1
+
+
+@pytest.mark.parametrize("index", [0.56, 0.64, 0.72])
+def test_days_of_a_sky_differ_as_those_of_typical_years(index):
+    sky = Sky(1, index)
+    days = [
+        statistics.mean([sky(day * 86_400.0 + 60 * minute) for minute in range(360, 1080, 4)])
+        for day in range(300)
+    ]
+    pairs = statistics.correlation(days[:-1], days[1:])
+    assert statistics.mean(days) == pytest.approx(index, abs=0.03)
+    assert 0.17 < statistics.stdev(days) < 0.25 and 0.2 < pairs < 0.5
+    assert min(days) < 0.25 and max(days) > 0.95  # overcast and clear
+
+
+def test_a_front_takes_an_hour():
+    sky = Sky(2, 0.64)
+    sky.clouds = mock.Mock(return_value=1.0)
+    changes = [abs(sky(at * 60.0) - sky(at * 60.0 + 30)) for at in range(20_000)]
+    assert 0 < max(changes) < 1.5 * 30 / 3600
+
+
+def test_the_year_has_its_seasons():
+    one = Weather(day=200, mean_degC=10, season_K=12, swing_K=5)
+    assert one.outside_degC(15 * 3600) == pytest.approx(27, abs=0.1)
+    assert one.outside_degC(15 * 3600 + 182.5 * 86_400) == pytest.approx(-7, abs=0.2)
 
 
 def test_an_inverter_follows_limit_heat_and_file():

@@ -35,9 +35,9 @@ def test_what_a_file_leaves_out_costs_nothing():
     assert tariff_of() == {
         "currency": "EUR", "adder_per_kWh": 0.0, "feed_in_per_kWh": 0.0,
         "demand_per_kW_month": [0.0], "demand_interval_min": 15, "demand_hours": [],
-        "tag_per_kW_year": 0.0, "tag_hours": 5, "tag_hour": 16,
+        "tag_per_kW_year": 0.0, "tag_hours": 5, "tag_window": [14, 18],
     }  # fmt: skip
-    for key, low, high in (("adder_per_kWh", 0, 1000), ("tag_hours", 1, 100), ("tag_hour", 0, 23)):
+    for key, low, high in (("adder_per_kWh", 0, 1000), ("tag_hours", 1, 100)):
         assert tariff_of(**{key: low})[key] == low and tariff_of(**{key: high})[key] == high
         for value in (low - 1, high + 1):
             with pytest.raises(ConfigError, match=key):
@@ -80,24 +80,28 @@ def test_each_month_has_its_own_rate_and_peak():
     assert found.demand == pytest.approx((10 * 100 * 30 + 20 * 200 * 31) / 30.4375)
 
 
-def test_tags_are_set_in_one_hour_of_the_dearest_working_days():
+def test_tags_are_set_in_a_drawn_hour_of_the_dearest_working_days():
     price = np.full(30 * QUARTERS_PER_DAY, 0.1)
-    for day, hour in ((0, 16), (2, 16), (3, 17), (5, 16)):  # the last one is a Saturday
+    for day, hour in ((0, 16), (2, 14), (3, 18), (5, 16)):  # outside the window; a Saturday
         price[day * 96 + hour * 4 : day * 96 + hour * 4 + 4] = 0.5 + day / 100
     chosen = tariff_of(tag_per_kW_year=60.0, tag_hours=2)
-    assert tariff.hours_of_tags(chosen, price, 900, START) == [16, 64]
+    hours = tariff.hours_of_tags(chosen, price, 900, START)
+    assert [hour // 24 for hour in hours] == [0, 2]
+    assert all(14 <= hour % 24 < 18 for hour in hours)
+    many = tariff.hours_of_tags({**chosen, "tag_hours": 20}, price, 900, START)
+    assert len({hour % 24 for hour in many}) == 4  # not the dearest, nor the same each day
     found = bill_of([300], price, tag_per_kW_year=60.0, tag_hours=2)
     assert found.tags == pytest.approx(60 * 300 * 30 / 365.25)
     assert found.total == found.energy + found.demand + found.tags
 
 
 def test_a_tag_counts_the_four_quarters_of_its_hour():
-    """The dearest hour of 16 h is that of the first day; the quarters beside it are higher."""
+    """The dearest hour of the window is that of the first day; quarters beside it are higher."""
     price, grid = np.full(5 * QUARTERS_PER_DAY, 0.1), np.full(5 * QUARTERS_PER_DAY, 900.0)
     price[64:68], grid[64:68] = 1.0, [100, 200, 300, 400]
-    found = bill_of(grid, price, days=5, tag_per_kW_year=365.25, tag_hours=1)
-    assert found.tags == pytest.approx(250 * 5)
-    assert bill_of([100], days=5, tag_per_kW_year=365.25, tag_hours=1, tag_hour=0).tags > 0
+    given = {"tag_per_kW_year": 365.25, "tag_hours": 1, "tag_window": [16, 17]}
+    assert bill_of(grid, price, days=5, **given).tags == pytest.approx(250 * 5)
+    assert bill_of([100], days=5, **{**given, "tag_window": [0, 1]}).tags > 0
     winter = tariff.bill(
         tariff_of(tag_per_kW_year=60.0), np.full(96, 1e5), 900, np.full(96, 0.1),
         datetime(2026, 1, 5),
@@ -112,10 +116,11 @@ def test_the_highest_interval_is_that_of_all_months():
 
 @cases("""
     month  day  hour  rate  may
-    6  1  16  60  True | 6  1  15  60  False | 6  1  17  60  False | 6  6  16  60  False
+    6  1  14  60  True | 6  1  17  60  True | 6  1  13  60  False | 6  1  18  60  False
+    6  6  16  60  False
     5  29  16  60  False | 10  1  16  60  False | 6  1  16  0  False
 """)
-def test_a_tag_may_be_set_in_its_hour_of_working_days_in_summer(month, day, hour, rate, may):
+def test_a_tag_may_be_set_in_its_window_of_working_days_in_summer(month, day, hour, rate, may):
     chosen = tariff_of(tag_per_kW_year=float(rate))
     assert tariff.may_set_tag(chosen, datetime(2026, month, day, hour, 45)) == may
 

@@ -1,0 +1,95 @@
+"""The share of the sun that the sky lets through: clouds by the second, weather by the day.
+
+A cloud takes 40 to 75 % of the sun within 3 to 12 s. Beside its edge the sky reflects up to 15 %
+more (cloud enhancement), so the power jumps from above the clear sky to far below.
+"""
+
+import random
+
+import numpy as np
+
+CYCLE_S = 180.0  # of a cloud and the gap after it, in the mean
+EDGE_S, BRIGHT_S = (3.0, 12.0), 5.0
+PASSES, BRIGHT = (0.25, 0.6), (1.0, 1.15)
+TAKES = 1 - sum(PASSES) / 2  # by a cloud, in the mean
+# Clear-sky index of a day (irradiance by that of a clear sky): quantiles of a typical year at
+# Greensboro (mean 0.72) and Sand Point (0.56), by NREL TMY3; from one day to the next their
+# correlation is 0.31 and 0.36.
+RANKS = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+DAYS = {0.56: (0.15, 0.22, 0.26, 0.33, 0.56, 0.76, 0.92, 1.0)}
+DAYS |= {0.72: (0.2, 0.25, 0.39, 0.54, 0.77, 0.89, 0.97, 1.0)}
+LASTS_S, FRONT_S = (65_000.0, 3600.0)  # of one kind of sky, in the mean; between two of them
+OVERCAST = 0.4  # a lower index is a closed layer, a higher one broken clouds
+LAYER_COVER = 0.2  # of a closed layer
+
+
+class Clouds:
+    """Share of the clear sky's irradiance, from a seed; time only goes on. cover: share of the time
+    in which a cloud stands before the sun.
+    """
+
+    def __init__(self, seed: object, cover: float) -> None:
+        self._deal = random.Random(f"{seed}/clouds")
+        self.cover = cover
+        self._from_s, self._until_s = 0.0, 0.0
+        self._before = self._after = 1.0
+        self._ahead: list[tuple[float, float]] = []
+
+    def __call__(self, time_s: float) -> float:
+        """The share at this time."""
+        if not self.cover and not self._ahead:
+            return 1.0
+        while time_s >= self._until_s:
+            self._next()
+        part = (time_s - self._from_s) / (self._until_s - self._from_s)
+        return self._before + (self._after - self._before) * min(1.0, max(0.0, part))
+
+    def _next(self) -> None:
+        if not self._ahead:
+            self._ahead = self._cloud()
+        duration_s, share = self._ahead.pop(0)
+        self._from_s, self._until_s = self._until_s, self._until_s + duration_s
+        self._before, self._after = self._after, share
+
+    def _cloud(self) -> list[tuple[float, float]]:
+        """(duration, share at its end): a gap, then a cloud with its edges."""
+        deal = self._deal
+        passes, bright = deal.uniform(*PASSES), deal.uniform(*BRIGHT)
+        gap_s = deal.expovariate(1.0) * CYCLE_S * (1 - self.cover)
+        cloud_s = deal.expovariate(1.0) * CYCLE_S * self.cover
+        edges_s = deal.uniform(*EDGE_S), deal.uniform(*EDGE_S)
+        rising = [(0.1 + gap_s, 1.0), (BRIGHT_S, bright), (edges_s[0], passes)]
+        return [*rising, (0.1 + cloud_s, passes), (edges_s[1], bright), (BRIGHT_S, 1.0)]
+
+
+class Sky:
+    """Share of the clear sky's irradiance over days: kinds of sky follow each other, each with its
+    clouds; a front of an hour lies between them. index: mean, between those of DAYS.
+    """
+
+    def __init__(self, seed: object, index: float) -> None:
+        self._deal = random.Random(f"{seed}/sky")
+        (low, few), (high, many) = DAYS.items()
+        part = (index - low) / (high - low)
+        self._days = [one + (other - one) * part for one, other in zip(few, many)]
+        self.clouds = Clouds(seed, 0.0)
+        self._from_s = self._until_s = 0.0
+        self._before = self._after = self._kind()
+
+    def _kind(self) -> tuple[float, float]:
+        """(index, share that clouds take; the rest of the loss is a layer)."""
+        index = float(np.interp(self._deal.random(), RANKS, self._days))
+        return index, TAKES * LAYER_COVER if index < OVERCAST else min(1 - index, TAKES)
+
+    def __call__(self, time_s: float) -> float:
+        """The share at this time."""
+        while time_s >= self._until_s:
+            self._from_s = self._until_s
+            self._until_s += self._deal.expovariate(1 / LASTS_S)
+            self._before, self._after = self._after, self._kind()
+        part = min(1.0, (time_s - self._from_s) / FRONT_S)
+        index, takes = [
+            before + (after - before) * part for before, after in zip(self._before, self._after)
+        ]
+        self.clouds.cover = takes / TAKES
+        return index / (1 - takes) * self.clouds(time_s)

@@ -1,0 +1,77 @@
+"""Figures of events: outages with the kernel, demand response, hours above the connection."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hil.systems.planner import event_of
+from hil.systems.run import Result
+from hil.systems.series import outages_of
+from hil.systems.thermal import Found
+
+FOUR_H_S, REBOUND_SLOTS = 4 * 3600, 8
+WITH_KERNEL = ("carried_h", "critical_kWh")
+
+
+def extra_4h_MW(result: Result) -> Found:
+    """Highest mean over 4 h of the load above the connection, while no import of a second was above
+    it.
+    """
+    limit_W = result.spec.size.import_W
+    if len(result.seconds_W[0]) < FOUR_H_S:
+        return None, None, None
+    over_W = np.maximum(0.0, result.seconds_W[0] - limit_W).astype(np.float64)
+    broken = result.seconds_W[1] > limit_W
+    sums = [np.concatenate([[0.0], each.cumsum()]) for each in (over_W, broken)]
+    means_W, breaks = [(each[FOUR_H_S:] - each[:-FOUR_H_S]) for each in sums]
+    held_W = np.where(breaks == 0, means_W / FOUR_H_S, 0.0)
+    return float(held_W.max()) / 1e6, float(means_W.max()) / FOUR_H_S / 1e6, 0.0
+
+
+def event_over_kW(result: Result) -> Found:
+    """Highest import of an interval above the cap of an event of demand response."""
+    events = [event_of(each) for each in result.spec.events]
+    if not events:
+        return None, None, None
+    net_W = result.series.load_W - result.series.pv_W
+    over_W, without_W = [
+        max([float(each_W[event.first : event.end].max()) - event.cap_W for event in events])
+        for each_W in (result.grid_W, net_W)
+    ]
+    return max(0.0, over_W) / 1000, 0.0, max(0.0, without_W) / 1000
+
+
+def rebound_kW(result: Result) -> Found:
+    """Highest import in the 2 h after an event, above that in the 2 h before."""
+    events = [event_of(each) for each in result.spec.events]
+    grid_W = result.grid_W
+    rises_W = [
+        float(grid_W[event.end : event.end + REBOUND_SLOTS].max())
+        - float(grid_W[max(0, event.first - REBOUND_SLOTS) : event.first].max())
+        for event in events
+    ]
+    return max(rises_W) / 1000 if rises_W else None, 0.0, None
+
+
+def carried_h(result: Result) -> Found:
+    """Hours of the run's outage in which the critical load has power, with the kernel."""
+    events = outages_of(result.spec)
+    played = [each for each in result.minutes if [each["at_s"], each["for_s"]] in events]
+    if not played:
+        return None, None, None
+    return played[0]["carried_s"] / 3600, played[0]["for_s"] / 3600, 0.0
+
+
+def critical_kWh(result: Result) -> Found:
+    """Energy that the critical load did not get in all outages, with the kernel."""
+    outages = [each for each in result.minutes if each["is_outage"]]
+    return (sum([each["critical_kWh"] for each in outages]) if outages else None, 0.0, None)
+
+
+FIGURES: dict[str, Callable[[Result], Found]] = {
+    "extra_4h_MW": extra_4h_MW,
+    "event_over_kW": event_over_kW,
+    "rebound_kW": rebound_kW,
+    "carried_h": carried_h,
+    "critical_kWh": critical_kWh,
+}

@@ -1,0 +1,203 @@
+"""Minutes of a system with its kernel: value mode around each event that the system claims.
+
+The rest of a run is chain-only, which has no kernel: it trips nothing and transfers nothing. So
+what a run says of an outage comes from here: cabinet, kernel and site from LEAD_S before the loss
+of the grid, with the charge of that moment, until AFTER_S after its return.
+"""
+
+import random
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hil.site.genset import Genset
+from hil.site.site import ISLAND, ON_GRID, Site
+from hil.systems.live import LivePod
+from hil.systems.run import DAY_S, Result
+from hil.systems.series import SLOT_S, outages_of
+from hil.systems.spec import Spec
+from hil.values.rig import TICK_MS, ValueRig
+from safety import signals as s
+
+MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
+LEAD_S, AFTER_S = 90, 120
+START_S = 20.0  # of a cabinet
+# A lumped battery has no cells that differ; those of the plant would begin beyond row 34.
+SOC_MAX = 0.97
+OUTAGE_S = 600  # of the drawn ones
+KWH_J = 3.6e6
+LESS_W = 1.0  # is rounding
+# A dark site has no voltage at its meters and its auxiliaries: these rows say so, and clear
+# themselves when the voltage is back.
+OF_DARKNESS = ("43a", "50a", "50b")
+
+
+class Minutes(NamedTuple):
+    """What is played: an outage of for_s at at_s of the run, or, without `is_outage`, for_s of the
+    plain day from there on. soc: at the begin, 0 to 1.
+    """
+
+    at_s: int
+    for_s: int
+    soc: float
+    is_outage: bool = True
+
+
+def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
+    """plain_s of a day at a drawn moment, each outage of the run, and drawn ones of OUTAGE_S."""
+    spec = result.spec
+    deal = random.Random(f"{spec.seed}/minutes")
+    end_s = spec.days * DAY_S - AFTER_S
+    moments = [(deal.randint(LEAD_S, end_s - plain_s), plain_s, False)] if plain_s else []
+    moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
+    moments += [(deal.randint(LEAD_S, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(outages)]
+    return [
+        Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[(at_s - LEAD_S) // SLOT_S])), is_outage)
+        for at_s, for_s, is_outage in moments
+    ]
+
+
+def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any]:
+    """The figures of these minutes (`Watch.figures`), with what they tripped and violated."""
+    outages = [[one.at_s, one.for_s]] if one.is_outage else []
+    spec = spec._replace(outages=outages)
+    with tempfile.TemporaryDirectory() as folder:
+        begin_s = one.at_s - LEAD_S
+        pod = LivePod(spec, Path(folder), begin_s, one.soc, True, dict(inputs))
+        pod.members[0].quicken()
+        _wait_for_start(pod)
+        watch = Watch(pod, spec.critical_W)
+        while pod.now_us < (LEAD_S + one.for_s + AFTER_S) * 1_000_000:
+            pod.step()
+            watch.see(LEAD_S <= pod.now_us / 1e6 < LEAD_S + one.for_s)
+    found = {**one._asdict(), **watch.figures()}
+    return {**found, "faults": _faults(found)}
+
+
+def _wait_for_start(pod: LivePod) -> None:
+    """Load and sun are within the connection until the cabinet runs, as while it ran before."""
+    site, import_W = pod.site, pod.members[0].config.cabinet["grid_import_W_max"]
+    load = site.load
+    assert load is not None, "the file of a system has [load]"
+    for part in site.parts:
+        if part.GIVES_WAY:
+            part.ask("limit_W", 0)  # until the controller says more
+    site.load = lambda now_s: load(now_s) if now_s > START_S else min(load(now_s), import_W / 2)
+
+
+def _faults(found: Mapping[str, Any]) -> list[str]:
+    """What these minutes broke."""
+    lost = f"critical load without {found['critical_kWh']:g} kWh"
+    is_dark = found["dark_s"] > 0
+    trips = [
+        f"row {stage} tripped, {scope}, at {at_s:.1f} s"
+        for stage, scope, at_s in found["trips"]
+        if at_s >= 0 and not (is_dark and stage in OF_DARKNESS)  # before: the cabinet's own start
+    ]
+    stopped = ["a unit does not run at the end"] * (not found["is_running"])
+    return [*[lost] * (found["critical_kWh"] > 0), *trips, *found["violations"], *stopped]
+
+
+class Watch:
+    """Looks at each tick of the minutes. critical_W: load that is never shed; None: all."""
+
+    def __init__(self, pod: LivePod, critical_W: float | None) -> None:
+        self.pod, self.critical_W = pod, critical_W
+        self.carried_s = self.island_s = self.dark_s = 0.0
+        self.lost_J = self.critical_J = self.wanted_J = 0.0
+        self.import_W = self.step_W = 0.0
+        self.stages: list[tuple[float, int]] = []
+        self.engine_s: float | None = None  # from the loss until a set carries load
+        self._lost_s: float | None = None
+        self._grid_W: float | None = None
+
+    def see(self, is_event: bool) -> None:
+        """Count one tick, after it. is_event: it is one of those that were asked for."""
+        site, dt_s = self.pod.site, self.pod.tick_us / 1e6
+        wanted_W, missing_W = site.load_wanted_W, _missing_W(site)
+        needed_W = min(wanted_W, self.critical_W or wanted_W)
+        critical_W = max(0.0, needed_W - (wanted_W - missing_W))
+        self.carried_s += (is_event and critical_W < LESS_W) * dt_s
+        self.island_s += (site.source == ISLAND) * dt_s
+        self.dark_s += (not site.is_live) * dt_s
+        self.wanted_J += wanted_W * dt_s
+        self.lost_J += missing_W * dt_s
+        self.critical_J += critical_W * dt_s
+        self._see_grid(site)
+        self._see_devices(site)
+
+    def _see_grid(self, site: Site) -> None:
+        """The import, and the largest step from one tick to the next once the grid is back."""
+        now_s, grid_W = site.now_us / 1e6, site.grid_power_W
+        if site.source != ON_GRID:
+            self._lost_s = now_s if self._lost_s is None else self._lost_s
+            self._grid_W = 0.0
+            return
+        self.import_W = max(self.import_W, grid_W)
+        if self._grid_W is not None:
+            self.step_W = max(self.step_W, abs(grid_W - self._grid_W))
+            self._grid_W = grid_W
+
+    def _see_devices(self, site: Site) -> None:
+        since_s = site.now_us / 1e6 - (self._lost_s or 0.0)
+        open_ = sum([part.asked.get("stages", 0) for part in site.parts])
+        if open_ != (self.stages[-1][1] if self.stages else 0):
+            self.stages.append((round(since_s, 1), open_))
+        is_carried = any(each.feeds_W > 0 for each in site.parts if isinstance(each, Genset))
+        if is_carried and site.source == ISLAND and self.engine_s is None:
+            self.engine_s = since_s
+
+    def figures(self) -> dict[str, Any]:
+        """Plain data."""
+        member = self.pod.members[0]
+        racks, cabinet = member.plant.racks, member.controller.cabinet
+        return {
+            "load_W": round(self.wanted_J / (self.pod.now_us / 1e6)),
+            "carried_s": round(self.carried_s, 1),
+            "island_s": round(self.island_s, 1),
+            "dark_s": round(self.dark_s, 1),
+            "lost_kWh": round(self.lost_J / KWH_J, 2),
+            "critical_kWh": round(self.critical_J / KWH_J, 2),
+            "engine_s": None if self.engine_s is None else round(self.engine_s, 1),
+            "stages": self.stages,
+            "import_W": round(self.import_W),
+            "step_W": round(self.step_W),
+            "soc_end": round(sum([rack.soc for rack in racks]) / len(racks), 3),
+            "trips": [
+                (each["stage"], each["scope"], each["t_s"] - LEAD_S) for each in member.trips.trips
+            ],
+            "violations": list(member.observer.violations),
+            "is_running": cabinet is not None and cabinet.summary()[1] == s.RUNNING,
+        }
+
+
+def _missing_W(site: Site) -> float:
+    """Load that has no power in this step: dark or shed."""
+    shed_W = sum([part.sheds_W for part in site.parts]) if site.is_live else 0.0
+    if site.load_ups is not None:
+        return site.load_ups.unserved_W + shed_W
+    return shed_W if site.is_live else site.load_wanted_W
+
+
+COLUMNS = "  {:<34}{:>10}{:>8}{:>9}{:>9}{:>9}{:>10}{:>10}{:>9}  {}"
+HEAD = ("with the kernel", "load kW", "charge", "island s", "dark s", "set s", "lost kWh",
+        "critical", "step kW", "")  # fmt: skip
+
+
+def lines(documents: list[dict[str, Any]]) -> list[str]:
+    """A table of `played`."""
+    if not documents:
+        return ["  no minutes with the kernel were played"]
+    return [COLUMNS.format(*HEAD).rstrip(), *[_line(each) for each in documents]]
+
+
+def _line(found: Mapping[str, Any]) -> str:
+    kind = "outage" if found["is_outage"] else "plain day"
+    hours, seconds = divmod(found["at_s"], 3600)
+    name = f"{kind} of {found['for_s']} s at {hours} h {seconds // 60:02d}"
+    engine = "-" if found["engine_s"] is None else f"{found['engine_s']:g}"
+    values = (f"{found['load_W'] / 1000:,.0f}", f"{found['soc']:.0%}", f"{found['island_s']:g}",
+              f"{found['dark_s']:g}", engine, f"{found['lost_kWh']:g}",
+              f"{found['critical_kWh']:g}", f"{found['step_W'] / 1000:,.0f}")  # fmt: skip
+    return COLUMNS.format(name, *values, "; ".join(found["faults"]) or "ok").rstrip()

@@ -1,0 +1,27 @@
+"""Whole runs of a system: chain-only, then the minutes with the kernel."""
+
+from typing import Any
+
+from hil.systems import minutes, run, spec
+from hil.systems.run import Result
+
+
+def chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
+    """The system with --days and --seed. A variant with a length of its own is not longer than
+    that, and keeps its length if it has an outage.
+    """
+    found = spec.load(name, variant)
+    changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
+    if "days" in changes and found.days != spec.load(name).days:
+        changes["days"] = found.days if found.outage_s else min(found.days, changes["days"])
+    days = changes.get("days", found.days)
+    events = [each for each in found.events if each["day"] <= days]
+    return found._replace(**changes, events=events)
+
+
+def whole(chosen: spec.Spec, inputs: dict[str, Any]) -> Result:
+    """The run with its minutes with the kernel."""
+    result = run.run(chosen, inputs)
+    wanted = minutes.of(result, 60 * inputs["kernel_minutes"], inputs["outages"])
+    played = [minutes.played(chosen, inputs, each) for each in wanted]
+    return result._replace(minutes=tuple(played))

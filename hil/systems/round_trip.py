@@ -1,0 +1,33 @@
+"""The efficiency that a plan counts with: that of the simulated unit, with what cools its heat."""
+
+from collections.abc import Mapping
+
+from hil.plant import config as plant_config
+from hil.plant.cabinet import CONVERTER_SHARE
+from hil.systems.sized import COP, Size
+from hil.values.lumped import LumpedUnit
+
+STEP_S, CYCLE = 10.0, 0.1  # CYCLE: of the charge
+PART, SOC = (0.2, 0.3)  # of the rated power, as usual in these systems; where the cycle begins
+DEGC = 27.0
+
+
+def efficiency(size: Size, plant: Mapping[str, float]) -> float:
+    """Energy out of the energy in at the AC terminals, at PART of the rated power, 0 to 1. plant:
+    keys of the system's file.
+    """
+    keys = {**size.plant, **plant, "racks": size.racks_per_unit, "pcs_rated_W": size.rated_W}
+    unit = LumpedUnit(plant_config.checked(keys), size.racks_per_unit, SOC, DEGC)
+    power_W = PART * size.rated_W
+    taken_J = given_J = 0.0
+    while unit.soc < SOC + CYCLE:
+        taken_J += power_W * STEP_S + _stepped_J(unit, -power_W)
+    while unit.soc > SOC:
+        given_J += power_W * STEP_S - _stepped_J(unit, power_W)
+    return given_J / taken_J
+
+
+def _stepped_J(unit: LumpedUnit, power_W: float) -> float:
+    """Let power_W flow for a step; returns the energy that its heat takes to be cooled."""
+    unit.step(power_W, STEP_S)
+    return (unit.air_W + CONVERTER_SHARE * unit.losses_W) / COP * STEP_S

@@ -1,0 +1,118 @@
+"""`run --self-check`: each system is broken on purpose, so that its promises can say no.
+
+For each fault every promise is judged again. A promise names the faults that must break it and
+those that it must survive; what it names neither way is printed and not judged.
+"""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from hil.results import run_result
+from hil.runner import report
+from hil.runner.cases import Runner
+from hil.systems import figures, plays
+from hil.systems.failures import SENDER
+from hil.systems.spec import BREAKS, Spec
+
+TEXTS = {
+    "battery": "a hundredth of the battery",
+    "sender": "the sender of the schedule is dead",
+    "set": "the generator set does not start",
+    "pv": "no sun on the PV",
+}
+HUNDREDTH, UNIT_W_MIN, ENERGY_WH_MIN = 100, 1000, 1000
+NEVER_STARTS, DARK_W = 100, 1.0
+
+
+class Case(NamedTuple):
+    """A system with a fault; fault "": none."""
+
+    name: str
+    variant: str
+    fault: str
+
+
+def faults_of(spec: Spec) -> list[str]:
+    """The faults that this system can have."""
+    missing = {"set": "genset", "pv": "pv"}
+    return [each for each in BREAKS if each not in missing or missing[each] in spec.site]
+
+
+def broken(spec: Spec, inputs: Mapping[str, Any], fault: str) -> tuple[Spec, dict[str, Any]]:
+    """The system and its inputs with this fault."""
+    size, site = spec.size, spec.site
+    if fault == "battery":
+        small = size._replace(
+            rated_W=max(UNIT_W_MIN, size.rated_W // HUNDREDTH),
+            energy_Wh=max(ENERGY_WH_MIN, size.energy_Wh // HUNDREDTH),
+        )
+        return spec._replace(size=small), dict(inputs)
+    if fault == "set":
+        genset = {**site["genset"], "failed_starts": NEVER_STARTS}
+        return spec._replace(site={**site, "genset": genset}), dict(inputs)
+    if fault == "pv":
+        pv = {"rated_W": DARK_W}
+        devices = {**size.devices, "pv": {**size.devices["pv"], "rated_W": round(DARK_W)}}
+        dark = spec._replace(site={**site, "pv": pv}, size=size._replace(devices=devices))
+        return dark, {key: each for key, each in inputs.items() if not key.startswith("pv")}
+    return spec, {**inputs, "dead": (SENDER,)}
+
+
+def judged(figure: Mapping[str, Any], asked: Mapping[str, Any], fault: str) -> dict[str, Any]:
+    """One promise under one fault. figure: of a run's document; asked: of the system's file."""
+    must = {True: "break", False: "survive", None: ""}[
+        True if fault in asked["breaks"] else False if fault in asked["survives"] else None
+    ]
+    is_right = {"break": figure["is_met"] is False, "survive": figure["is_met"] is True}
+    return {
+        "figure": figure["name"],
+        "fault": fault,
+        "reached": figure["reached"],
+        "is_met": figure["is_met"],
+        "must": must,
+        "is_right": is_right.get(must),
+    }
+
+
+COLUMNS = "  {:<22}{:<38}{:>12}  {:<8}{:<9}{}"
+WORDS = {True: "kept", False: "missed", None: "-"}
+RIGHT = {True: "", False: "WRONG", None: "not judged"}
+
+
+def lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
+    """The promises of a system under each fault."""
+    head = COLUMNS.format("promise", "fault", "reached", "", "must", "").rstrip()
+    return ["", name, head, *[_line(row) for row in rows]]
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    reached = "-" if row["reached"] is None else f"{row['reached']:.4g}"
+    words = WORDS[row["is_met"]], row["must"], RIGHT[row["is_right"]]
+    return COLUMNS.format(row["figure"], TEXTS[row["fault"]], reached, *words).rstrip()
+
+
+def main(jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace) -> int:
+    """Play and print each system with each of its faults. Returns the exit code."""
+    cases = [Case(*job, fault) for job in jobs for fault in faults_of(plays.chosen(*job, inputs))]
+    with Runner(arguments) as runner:
+        found = runner.play(cases, lambda case: _broken(case, inputs), name=" ".join)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for case, judged_ in zip(cases, found):
+        rows.setdefault(f"{case.name} {case.variant}".strip(), []).extend(judged_)
+    for name, each in rows.items():
+        print("\n".join(lines(name, each)))
+    report.write_json(arguments.json, rows)
+    is_wrong = any(row["is_right"] is False for each in rows.values() for row in each)
+    return run_result.NOT_MET if is_wrong else run_result.MET
+
+
+def _broken(case: Case, inputs: dict[str, Any]) -> list[dict[str, Any]]:
+    chosen = plays.chosen(case.name, case.variant, inputs)
+    faulty, its = broken(chosen, inputs, case.fault)
+    asked = {each["name"]: each for each in chosen.figures if each["asked"] is not None}
+    return [
+        judged(each._asdict(), asked[each.name], case.fault)
+        for each in figures.of(plays.whole(faulty, its))
+        if each.name in asked and each.status != "unreachable"
+    ]

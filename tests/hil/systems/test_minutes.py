@@ -1,0 +1,84 @@
+"""Minutes of a system with its kernel: what an outage does, what a fault of a system does to it."""
+
+import pytest
+
+from hil.systems import minutes, self_check, spec, year
+from hil.systems.minutes import Minutes
+from tests.slow import whole
+
+NOON_S = 40_000
+
+
+def found(name, variant="", for_s=40, soc=0.6, fault="", is_outage=True):
+    chosen, inputs = spec.load(name, variant), {}
+    if fault:
+        chosen, inputs = self_check.broken(chosen, inputs, fault)
+    return minutes.played(chosen, inputs, Minutes(NOON_S, for_s, soc, is_outage))
+
+
+@pytest.mark.parametrize("name", whole("berlin", "norway"))
+def test_three_units_carry_the_load_alone(name):
+    outage = found(name)
+    assert outage["faults"] == [] and outage["critical_kWh"] == 0
+    assert outage["carried_s"] == 40 and 65 < outage["island_s"] < 75
+
+
+@pytest.mark.whole
+def test_a_hundredth_of_the_battery_carries_nothing():
+    outage = found("berlin", fault="battery")
+    assert outage["critical_kWh"] > 1 and outage["carried_s"] < 5
+    assert any("critical load without" in fault for fault in outage["faults"])
+
+
+@pytest.mark.whole
+def test_the_critical_load_waits_on_its_ups_until_the_set_carries_all():
+    outage = found("north_america", for_s=280)
+    assert outage["faults"] == [] and outage["critical_kWh"] == 0
+    assert 2 < outage["dark_s"] < 4 and outage["engine_s"] < 20
+    opened = [stages for _, stages in outage["stages"]]
+    assert opened == [8, 7, 6, 5, 4, 3, 2, 1, 0]
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("name", ["munich", "nordic", "north_america", "shanghai"])
+def test_no_row_trips_on_a_plain_day(name):
+    assert found(name, for_s=60, is_outage=False)["faults"] == []
+
+
+def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
+    known = {"critical_kWh": 0, "violations": [], "is_running": True}
+    trips = [("50a", "cabinet", 0.5), ("56a", "unit 2", 1.7)]
+    dark = minutes._faults({**known, "trips": trips, "dark_s": 2.7})
+    assert dark == ["row 56a tripped, unit 2, at 1.7 s"]
+    assert len(minutes._faults({**known, "trips": trips, "dark_s": 0})) == 2
+    start = {**known, "trips": [("50c", "cabinet", -46.1)], "dark_s": 0}
+    assert minutes._faults(start) == []
+
+
+@pytest.mark.parametrize("name", spec.NAMES)
+def test_each_promise_names_faults_that_its_system_can_have(name):
+    for variant in ("", *spec.variants(name)):
+        one = spec.load(name, variant)
+        can = set(self_check.faults_of(one))
+        for figure in one.figures:
+            named = [*figure["breaks"], *figure["survives"]]
+            assert set(named) <= can and len(set(named)) == len(named), figure
+        for fault in can - {"set"} if variant == "failed_start" else can:
+            assert self_check.broken(one, {}, fault) != (one, {})
+
+
+@pytest.mark.parametrize("is_met, must, is_right", [
+    (False, "breaks", True), (True, "breaks", False), (None, "breaks", False),
+    (True, "survives", True), (False, "survives", False),
+])  # fmt: skip
+def test_a_promise_must_break_or_survive(is_met, must, is_right):
+    asked = {"breaks": [], "survives": [], must: ["battery"]}
+    figure = {"name": "x", "reached": 1.0, "is_met": is_met}
+    assert self_check.judged(figure, asked, "battery")["is_right"] is is_right
+    assert self_check.judged(figure, asked, "sender")["is_right"] is None
+
+
+def test_the_weeks_of_a_year_have_their_own_sun():
+    weeks = year.weeks(spec.load("north_america"))
+    assert [each.site["weather"]["day"] for each in weeks.values()] == [12, 103, 194, 285]
+    assert all(each.start.weekday() == 0 and each.days == 7 for each in weeks.values())
