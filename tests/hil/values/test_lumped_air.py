@@ -7,6 +7,7 @@ from controller.sites import FOLDER
 from hil.plant.config import checked
 from hil.site.air_devices import Fan, Heater
 from hil.site.cooling import Chiller
+from hil.systems.sized import Size
 from hil.values.chain_only import ChainOnly
 from hil.values.lumped import LumpedUnit
 from hil.values.lumped_air import LumpedAir
@@ -45,8 +46,9 @@ def test_a_heater_warms_the_cells_by_its_energy_less_what_the_walls_lose():
 
 def test_air_of_larger_cells_is_that_of_more_cabinets():
     ends = []
-    for capacity_Ah in (280.0, 2800.0):
-        air, (battery,) = air_of(capacity_Ah=capacity_Ah, pcs_rated_W=250_000 * capacity_Ah / 280)
+    for rated_W, energy_Wh in ((250_000, 645_120), (2_500_000, 6_451_200)):
+        size = Size(1, 3, rated_W, energy_Wh, 1_000_000)
+        air, (battery,) = air_of(pcs_rated_W=rated_W, **size.plant)
         for _ in range(HOUR_S):
             battery.step(0.8 * battery.rated_W, 1.0)
             air.step(1.0, 25.0)
