@@ -51,7 +51,8 @@ def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
     end_s = spec.days * DAY_S - AFTER_S
     moments = [(deal.randint(LEAD_S, end_s - plain_s), plain_s, False)] if plain_s else []
     moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
-    moments += [(deal.randint(LEAD_S, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(outages)]
+    count = outages if spec.size.can_form else 0  # the others claim nothing of an outage
+    moments += [(deal.randint(LEAD_S, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(count)]
     return [
         Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[(at_s - LEAD_S) // SLOT_S])), is_outage)
         for at_s, for_s, is_outage in moments
