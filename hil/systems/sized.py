@@ -38,6 +38,7 @@ CELLS, CELL_V, CELL_V_MIN = 240, 3.2, 2.8
 CABINET_AH = 3 * 280.0
 PER_CABINET = {"hvac_W": 12_000.0, "wall_W_per_K": 30.0, "free_volume_m3": 3.0, "aux_W": 1000.0}
 PER_CABINET |= {"aux_shed_W": 400.0, "fan_W": 350.0, "ups_Wh": 6000.0}
+LEAST = 0.1  # of each, in its unit
 COP = 3.0  # of the cooling
 CELL_NOISE_V = 0.0007  # of the voltages that a BMS reports (project)
 CURRENT_MARGIN = 1.15  # of the rack's rating above what its share of the unit needs
@@ -82,7 +83,7 @@ class Size(NamedTuple):
             "rated_current_A": self.rated_current_A,
             "hvac_cop": COP,
             "cell_noise_V": CELL_NOISE_V,
-            **{key: each * cabinets for key, each in PER_CABINET.items()},
+            **{key: max(LEAST, each * cabinets) for key, each in PER_CABINET.items()},
         }
 
 
