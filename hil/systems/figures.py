@@ -63,12 +63,14 @@ def _mode_of(name: str) -> str:
 
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
-    """(with the system, without battery, without battery and PV)."""
+    """(with the system and the fuel of its set, without battery, without battery and PV)."""
     series, spec = result.series, result.spec
-    powers_W = result.grid_W, series.load_W - series.pv_W, series.load_W
-    return tuple(  # type: ignore[return-value]
-        tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start) for each_W in powers_W
-    )
+    with_it, *others = [
+        tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start)
+        for each_W in (result.grid_W, series.load_W - series.pv_W, series.load_W)
+    ]
+    fuel = float(result.genset_W.sum()) * SLOT_H / 1000 * spec.tariff["fuel_per_kWh"]
+    return with_it._replace(energy=with_it.energy + fuel), others[0], others[1]
 
 
 def _start_W(result: Result) -> float:

@@ -45,8 +45,12 @@ class Minutes(NamedTuple):
 
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
-    """plain_s of a day at a drawn moment, each outage of the run, and drawn ones of OUTAGE_S."""
+    """plain_s of a day at a drawn moment, each outage of the run, and drawn ones of OUTAGE_S. None
+    of a battery with several controllers: the minutes have one.
+    """
     spec = result.spec
+    if spec.cabinets > 1:
+        return []
     deal = random.Random(f"{spec.seed}/minutes")
     end_s = spec.days * DAY_S - AFTER_S
     moments = [(deal.randint(LEAD_S, end_s - plain_s), plain_s, False)] if plain_s else []

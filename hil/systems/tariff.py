@@ -25,6 +25,7 @@ FIELDS = {
     "currency": text(),
     "adder_per_kWh": number(*MONEY, 0.0),
     "feed_in_per_kWh": number(*MONEY, 0.0),
+    "fuel_per_kWh": number(*MONEY, 0.35),  # that a generator set gives
     "demand_per_kW_month": numbers(*MONEY, [0.0], (1, 12)),  # one number, or one for each month
     "demand_interval_min": choice((15, 30, 60), 15),
     "demand_hours": numbers(

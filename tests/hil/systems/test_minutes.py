@@ -1,5 +1,7 @@
 """Minutes of a system with its kernel: what an outage does, what a fault of a system does to it."""
 
+from unittest import mock
+
 import pytest
 
 from hil.systems import minutes, self_check, spec, year
@@ -76,6 +78,14 @@ def test_a_promise_must_break_or_survive(is_met, must, is_right):
     figure = {"name": "x", "reached": 1.0, "is_met": is_met}
     assert self_check.judged(figure, asked, "battery")["is_right"] is is_right
     assert self_check.judged(figure, asked, "sender")["is_right"] is None
+
+
+def test_a_battery_with_several_controllers_has_no_minutes_of_one():
+    result = mock.Mock(spec=None)
+    result.spec, result.soc = spec.load("shanghai", "four_cabinets"), [0.5] * 96 * 14
+    assert minutes.of(result, 600, 2) == []
+    result.spec = spec.load("shanghai")
+    assert len(minutes.of(result, 600, 2)) == 3
 
 
 def test_the_weeks_of_a_year_have_their_own_sun():

@@ -410,6 +410,17 @@ def test_what_a_run_does_not_show_and_what_got_worse_is_named():
     assert said.endswith("Not shown by this run: carried.")
 
 
+def test_the_fuel_of_a_generator_set_is_on_the_bill():
+    result = made(4)
+    by_set = result._replace(grid_W=result.grid_W - 100_000, genset_W=result.genset_W + 100_000)
+    spec_ = result.spec
+    by_set = by_set._replace(spec=spec_._replace(tariff={**spec_.tariff, "fuel_per_kWh": 0.5}))
+    spared = float((result.series.price[:16] * 25).sum())
+    bill, other = figures.bills(by_set)[0].energy, figures.bills(result)[0].energy
+    assert bill == pytest.approx(other - spared + 400 * 0.5)
+    assert figures.bills(by_set)[1:] == figures.bills(result)[1:]
+
+
 def test_what_a_system_says_of_an_outage_comes_from_the_kernel():
     for name in spec.NAMES:
         for variant in spec.variants(name):

@@ -33,7 +33,7 @@ def test_energy_costs_its_price_and_the_adder_and_export_pays_the_feed_in():
 
 def test_what_a_file_leaves_out_costs_nothing():
     assert tariff_of() == {
-        "currency": "EUR", "adder_per_kWh": 0.0, "feed_in_per_kWh": 0.0,
+        "currency": "EUR", "adder_per_kWh": 0.0, "feed_in_per_kWh": 0.0, "fuel_per_kWh": 0.35,
         "demand_per_kW_month": [0.0], "demand_interval_min": 15, "demand_hours": [],
         "tag_per_kW_year": 0.0, "tag_hours": 5, "tag_window": [14, 18],
     }  # fmt: skip
