@@ -1,0 +1,1 @@
+"""The planner: it sends schedules as hints."""

@@ -1,0 +1,109 @@
+"""The plan of least cost against a linear program."""
+
+import highspy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.planner.exact import BREAKS_PER_KWH, J_PER_KWH, Slot, Store, floors, plan
+
+SLOT_S = 900.0
+KWH = J_PER_KWH
+POWERS_W = st.integers(-300, 600).map(lambda each: each * 1000.0)
+
+
+@st.composite
+def slots_of(draw):
+    price = draw(st.integers(-100, 500)) / 1000
+    feed_in = draw(st.integers(0, 200)) / 1000
+    export_W = draw(st.sampled_from([0.0, 50e3, 400e3]))
+    cap_W = draw(st.integers(0, 500)) * 1000.0
+    return Slot(draw(POWERS_W), price, min(price, feed_in), cap_W, export_W)
+
+
+@st.composite
+def stores(draw):
+    low, high, now = [draw(st.integers(*each)) * KWH for each in ((0, 40), (50, 300), (0, 350))]
+    power_W = st.integers(10, 300).map(lambda each: each * 1000.0)
+    wear, idle_W = draw(st.sampled_from([0.0, 0.01, 0.05])), draw(st.sampled_from([0.0, 900.0]))
+    one_way = draw(st.sampled_from([1.0, 0.93]))
+    now = max(now, 5 * KWH)
+    return Store(low, high, now, draw(power_W), draw(power_W), one_way, wear, idle_W)
+
+
+def least_cost(slots, store, end_per_kWh):
+    """The same as a linear program."""
+    solver = highspy.Highs()
+    solver.silent()
+    low_J, kWh_per_W = floors(slots, SLOT_S, store), SLOT_S / KWH
+    high_kWh, at_kWh, cost = max(store.high_J, store.now_J) / KWH, store.now_J / KWH, 0.0
+    for slot, floor_J in zip(slots, low_J[1:]):
+        bought, sold, broken, given_, taken = [solver.addVariable(lb=0.0) for _ in range(5)]
+        lost = solver.addVariable(lb=0.0, ub=max(0.0, -slot.net_W - slot.export_W))  # PV
+        stored = solver.addVariable(lb=min(floor_J, high_kWh * KWH) / KWH, ub=high_kWh)
+        for one, most_W in (
+            (given_, store.discharge_W),
+            (taken, store.charge_W),
+            (sold, slot.export_W),
+        ):
+            solver.addConstr(one <= most_W)
+        solver.addConstr(bought + broken - sold - lost == slot.net_W + taken - given_)
+        solver.addConstr(bought <= slot.cap_W)
+        moved = taken * (store.one_way * kWh_per_W) - given_ * (kWh_per_W / store.one_way)
+        solver.addConstr(stored - at_kWh == moved - store.idle_W * kWh_per_W)
+        cost += kWh_per_W * (
+            slot.price_per_kWh * bought
+            + BREAKS_PER_KWH * broken
+            - slot.feed_in_per_kWh * sold
+            + store.wear_per_kWh * given_
+        )
+        at_kWh = stored
+    solver.minimize(cost - end_per_kWh * at_kWh)
+    return solver.getObjectiveValue()
+
+
+def cost_of(slots, found, store, end_per_kWh):
+    """What the plan's net power costs."""
+    cost = -end_per_kWh * found.stored_J[-1] / KWH
+    for slot, power_W in zip(slots, found.power_W):
+        grid_W = slot.net_W - power_W
+        within_W, broken_W = min(grid_W, slot.cap_W), max(0.0, grid_W - slot.cap_W)
+        bought_W, sold_W = max(0.0, within_W), min(slot.export_W, max(0.0, -grid_W))
+        cost += (SLOT_S / KWH) * (
+            slot.price_per_kWh * bought_W
+            + BREAKS_PER_KWH * broken_W
+            - slot.feed_in_per_kWh * sold_W
+            + store.wear_per_kWh * max(0.0, power_W)
+        )
+    return cost
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(slots_of(), min_size=1, max_size=10), stores(), st.integers(0, 300))
+def test_the_plan_costs_what_a_linear_program_costs(slots, store, end):
+    slots = [
+        slot._replace(
+            price_per_kWh=abs(slot.price_per_kWh), feed_in_per_kWh=max(0.0, slot.feed_in_per_kWh)
+        )
+        for slot in slots
+    ]
+    found = plan(slots, SLOT_S, store, end / 1000)
+    best = least_cost(slots, store, end / 1000)
+    assert cost_of(slots, found, store, end / 1000) == pytest.approx(best, rel=1e-6, abs=1e-4)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(slots_of(), min_size=1, max_size=10), stores(), st.integers(-100, 300))
+def test_at_a_negative_price_the_net_power_is_sent(slots, store, end):
+    """A linear program may charge and discharge at once there, and waste what it is paid for."""
+    found = plan(slots, SLOT_S, store, end / 1000)
+    wasted = sum([_wasted(slot, store) for slot in slots])
+    over = cost_of(slots, found, store, end / 1000) - least_cost(slots, store, end / 1000)
+    assert -1e-4 <= over <= wasted + 1e-3
+
+
+def _wasted(slot, store):
+    """The most that a slot earns by losses, or by PV that it does not take while it buys."""
+    paid = max(0.0, -slot.price_per_kWh, -slot.feed_in_per_kWh)
+    losses_W = (1 / store.one_way**2 - 1) * (store.charge_W + store.discharge_W)
+    return paid * (losses_W + max(0.0, -slot.net_W)) * SLOT_S / KWH
