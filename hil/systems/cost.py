@@ -6,10 +6,10 @@ than without. Worse figures come first.
 
 from typing import Any
 
+from controller.planner.tariff import J_PER_KWH
 from hil.results import ratio
 from hil.systems import figures
 from hil.systems.run import Result
-from hil.systems.tariff import J_PER_KWH
 
 MONEY_MIN, KWH_MIN = 0.5, 0.5  # smaller differences are not mentioned
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from controller.planner import tariff
 from hil.results.ratio import MONEY_MIN, less_pct
-from hil.systems import event_figures, minutes, replay, tariff, thermal
+from hil.systems import event_figures, minutes, replay, thermal
 from hil.systems.run import MODE, Result
 from hil.systems.series import SLOT_S
 from hil.systems.thermal import Found

@@ -10,10 +10,10 @@ from datetime import timedelta
 import highspy
 import numpy as np
 
-from hil.systems import tariff
+from controller.planner import tariff
+from controller.planner.tariff import MONTH_S, W_PER_KW
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S
-from hil.systems.tariff import MONTH_S, W_PER_KW
 
 SLOT_H = SLOT_S / 3600
 EFFICIENCY = 0.945  # of a round trip at its best power

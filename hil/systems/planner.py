@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from controller.planner import tariff
 from hil.plant import pcs
-from hil.systems import round_trip, rules, tariff
+from hil.systems import round_trip, rules
 from hil.systems.series import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
 

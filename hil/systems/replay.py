@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from controller.planner import tariff
 from hil.results.ratio import MONEY_MIN
-from hil.systems import tariff
 from hil.systems.planner import Planner, store_of
 from hil.systems.rules import OPEN_W, Store
 from hil.systems.run import Result

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from controller.forms import field as forms
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import ConfigError, not_allowed, refuse
+from controller.planner import tariff
 from controller.series import times
 from controller.series.refusal import SeriesError
 from hil.plant import config as plant_config
-from hil.systems import tariff
 from hil.systems.sized import Size
 
 FOLDER = Path(__file__).parent

@@ -7,7 +7,8 @@ import pytest
 
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError
-from hil.systems import prices, tariff
+from controller.planner import tariff
+from hil.systems import prices
 from tests.tables import cases
 
 START = datetime(2026, 6, 1)  # a Monday

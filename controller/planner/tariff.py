@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from controller.forms.field import choice, integer, number, numbers, text
 
-Series = np.ndarray
 W_PER_KW, J_PER_KWH = 1000.0, 3.6e6
 MONTH_S = 30.4375 * 86_400
 HOUR_S = 3600
 WEEKDAYS, SUMMER = 5, (6, 7, 8, 9)
+TAG_DAYS = 20  # of a summer on which a site takes part: they contain the days that set the tag
 
+Month = tuple[int, int]
 MONEY, HOURS = (0, 1000), (0, 24)
 FIELDS = {
     "currency": text(),
@@ -54,43 +53,54 @@ class Bill(NamedTuple):
 
 def bill(
     tariff: Mapping[str, Any],
-    grid_W: Series,
+    grid_W: Sequence[float],
     interval_s: float,
-    price_per_kWh: Series,
+    price_per_kWh: Sequence[float],
     start: datetime,
 ) -> Bill:
     """grid_W: means over interval_s; price_per_kWh: before the adder; start: local time."""
-    energy_kWh = grid_W * interval_s / J_PER_KWH
-    bought = np.where(
-        energy_kWh > 0,
-        energy_kWh * (price_per_kWh + tariff["adder_per_kWh"]),
-        energy_kWh * tariff["feed_in_per_kWh"],
+    adder, feed_in = tariff["adder_per_kWh"], tariff["feed_in_per_kWh"]
+    energy = sum(
+        [
+            float(each_W) * (float(price) + adder if each_W > 0 else feed_in)
+            for each_W, price in zip(grid_W, price_per_kWh, strict=True)
+        ]
     )
     demand, peak_W = _demand(tariff, grid_W, interval_s, start)
-    return Bill(
-        float(bought.sum()), demand, _tags(tariff, grid_W, interval_s, price_per_kWh, start), peak_W
-    )
+    tags = _tags(tariff, grid_W, interval_s, price_per_kWh, start)
+    return Bill(energy * interval_s / J_PER_KWH, demand, tags, peak_W)
 
 
 def _demand(
-    tariff: Mapping[str, Any], grid_W: Series, interval_s: float, start: datetime
+    tariff: Mapping[str, Any], grid_W: Sequence[float], interval_s: float, start: datetime
 ) -> tuple[float, float]:
     """(money, highest billed mean in W): the highest interval of each month, by its time."""
-    per_interval = round(tariff["demand_interval_min"] * 60 / interval_s)
-    count = len(grid_W) // per_interval
-    means_W = grid_W[: count * per_interval].reshape(count, per_interval).mean(axis=1)
-    length_s = per_interval * interval_s
-    times = [start + timedelta(seconds=length_s * at) for at in range(count)]
-    rates = tariff["demand_per_kW_month"]
-    money = highest_W = 0.0
-    for month in sorted({(each.year, each.month) for each in times}):
-        own = [at for at, each in enumerate(times) if (each.year, each.month) == month]
-        billed = [at for at in own if is_billed(times[at], tariff["demand_hours"])]
-        peak_W = max([0.0, *[float(means_W[at]) for at in billed]])
-        rate = rates[(month[1] - 1) % len(rates)]
-        money += rate * peak_W / W_PER_KW * len(own) * length_s / MONTH_S
-        highest_W = max(highest_W, peak_W)
-    return money, highest_W
+    length_s = tariff["demand_interval_min"] * 60
+    means_W = means(grid_W, round(length_s / interval_s))
+    rates, peaks_W, spans_s = (
+        tariff["demand_per_kW_month"],
+        dict[Month, float](),
+        dict[Month, float](),
+    )
+    for at, mean_W in enumerate(means_W):
+        time = start + timedelta(seconds=length_s * at)
+        month = time.year, time.month
+        spans_s[month] = spans_s.get(month, 0.0) + length_s
+        if is_billed(time, tariff["demand_hours"]):
+            peaks_W[month] = max(peaks_W.get(month, 0.0), mean_W)
+    money = sum(
+        [
+            rates[(month[1] - 1) % len(rates)] * peak_W / W_PER_KW * spans_s[month] / MONTH_S
+            for month, peak_W in sorted(peaks_W.items())
+        ]
+    )
+    return money, max(peaks_W.values(), default=0.0)
+
+
+def means(values: Sequence[float], count: int) -> list[float]:
+    """The mean of each whole group of `count` values."""
+    ends = range(count, len(values) + 1, count)
+    return [float(sum(values[end - count : end])) / count for end in ends]
 
 
 def is_billed(time: datetime, hours: list[int]) -> bool:
@@ -100,9 +110,9 @@ def is_billed(time: datetime, hours: list[int]) -> bool:
 
 def _tags(
     tariff: Mapping[str, Any],
-    grid_W: Series,
+    grid_W: Sequence[float],
     interval_s: float,
-    price_per_kWh: Series,
+    price_per_kWh: Sequence[float],
     start: datetime,
 ) -> float:
     """The mean import in the hours that set the tags, for the run's part of a year."""
@@ -110,26 +120,24 @@ def _tags(
     hours = hours_of_tags(tariff, price_per_kWh, interval_s, start)
     if not rate or not hours:
         return 0.0
-    per_hour = round(HOUR_S / interval_s)
-    means_W = [float(grid_W[at * per_hour : (at + 1) * per_hour].mean()) for at in hours]
+    means_W = means(grid_W, round(HOUR_S / interval_s))
+    mean_W = sum([means_W[at] for at in hours]) / len(hours)
     share = len(grid_W) * interval_s / (12 * MONTH_S)
-    return rate * max(0.0, sum(means_W) / len(means_W)) / W_PER_KW * share
+    return rate * max(0.0, mean_W) / W_PER_KW * share
 
 
 def hours_of_tags(
-    tariff: Mapping[str, Any], price_per_kWh: Series, interval_s: float, start: datetime
+    tariff: Mapping[str, Any], price_per_kWh: Sequence[float], interval_s: float, start: datetime
 ) -> list[int]:
     """Hours since the start that set the tags: one of the window of the dearest working days, drawn
     from the date.
     """
-    per_hour = round(HOUR_S / interval_s)
-    count = len(price_per_kWh) // per_hour
-    prices = price_per_kWh[: count * per_hour].reshape(count, per_hour).mean(axis=1)
-    times = [start + timedelta(hours=at) for at in range(count)]
+    prices = means(price_per_kWh, round(HOUR_S / interval_s))
+    times = [start + timedelta(hours=at) for at in range(len(prices))]
     dearest: dict[date, float] = {}
-    for at, time in enumerate(times):
+    for time, price in zip(times, prices):
         if may_set_tag(tariff, time):
-            dearest[time.date()] = max(dearest.get(time.date(), -math.inf), prices[at])
+            dearest[time.date()] = max(dearest.get(time.date(), -math.inf), price)
     days = sorted(dearest, key=lambda day: -dearest[day])[: tariff["tag_hours"]]
     hours = {day: _drawn_hour(tariff["tag_window"], day) for day in days}
     return [at for at, time in enumerate(times) if hours.get(time.date()) == time.hour]

@@ -1,0 +1,49 @@
+"""The lowest import that a battery holds: in the last days, or in those to come."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from controller.planner.exact import Store
+
+HALVINGS = 16
+
+
+class Span(NamedTuple):
+    """Slots in a row. open_W: highest import of a slot that no demand charge counts."""
+
+    net_W: Sequence[float]
+    is_billed: Sequence[bool]
+    open_W: float
+
+
+def lowest(span: Span, slot_s: float, store: Store, least_W: float = 0.0) -> float:
+    """The lowest import in billed slots that the store holds from its energy of now on, W; at least
+    least_W.
+    """
+    if is_held(span, slot_s, store, least_W):
+        return least_W
+    billed_W = [net_W for net_W, billed in zip(span.net_W, span.is_billed) if billed]
+    low_W, high_W = least_W, max(billed_W, default=least_W)
+    for _ in range(HALVINGS):
+        middle_W = (low_W + high_W) / 2
+        held = is_held(span, slot_s, store, middle_W)
+        low_W, high_W = (low_W, middle_W) if held else (middle_W, high_W)
+    return high_W
+
+
+def is_held(span: Span, slot_s: float, store: Store, cap_W: float) -> bool:
+    """The store carries each power above the cap, and charges below it."""
+    low_J, high_J, stored_J, take_W, give_W, one_way, *_ = store
+    idle_J, open_W = store.idle_W * slot_s, span.open_W
+    into, out_of = one_way * slot_s, slot_s / one_way
+    for net_W, billed in zip(span.net_W, span.is_billed):
+        room_W = (cap_W if billed else open_W) - net_W
+        if room_W < 0:
+            stored_J += room_W * out_of - idle_J
+            if stored_J < low_J or room_W < -give_W:
+                return False
+        else:
+            stored_J += (room_W if room_W < take_W else take_W) * into - idle_J
+            if stored_J > high_J:
+                stored_J = high_J
+    return True

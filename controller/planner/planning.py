@@ -1,0 +1,169 @@
+"""One schedule: what the past shows, what is to come, the cap to hold, the plan, its slots.
+
+Cap and reserve decide what a plan is worth, not forecasts. The cap is the lowest import that a part
+of the battery would have held in the last days, or the peak that the month has already. A part of
+the band is kept out of the plan, and the controller spends it only to hold the cap.
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from controller.core.base.schedule_table import OPEN_W, SLOTS_MAX, Slot as Row
+from controller.planner import cap, exact, forecast, tariff
+from controller.planner.exact import Plan, Slot, Store
+
+SLOT_S, SLOTS_PER_DAY = 900, 96
+PAST_DAYS = 14
+BEGINS, ADAPTS, LOWER = 1.0, True, 1.0
+OPEN_PART = 0.9  # of the connection: highest import of a slot that is not billed
+SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
+DEAR_DEMAND = 30.0  # a month's charge per kW over what a kWh of the battery earns by prices in it
+MONTH_DAYS = 30.4
+
+
+class Habit(NamedTuple):
+    """part: of the battery that the cap is learnt with; kept: of the band, not in the plan."""
+
+    part: float
+    kept: float
+
+
+HOLDS_CAP, TRADES, ENERGY_ONLY = Habit(1.0, 0.8), Habit(0.6, 0.2), Habit(1.0, 0.0)
+
+
+class Site(NamedTuple):
+    """What a plan counts with. import_W, export_W: of the connection; full_J: of the battery."""
+
+    store: Store
+    full_J: float
+    import_W: float
+    export_W: float
+    tariff: Mapping[str, Any]
+
+
+class Known(NamedTuple):
+    """What is known at a slot, by quarters of an hour. The past ends with the slot before this one
+    and has at least one; price_per_kWh begins with this slot, and ends where it is unknown. Prices
+    are without adders. peak_W: highest billed import of this month so far. limits_W: highest import
+    that something else sets, by slot ahead. load_W: to come, as far as a job plan tells.
+    """
+
+    time: datetime
+    past_load_W: Sequence[float]
+    past_pv_W: Sequence[float]
+    past_price_per_kWh: Sequence[float]
+    price_per_kWh: Sequence[float]
+    stored_J: float
+    peak_W: float = 0.0
+    limits_W: Mapping[int, float] = {}
+    load_W: Sequence[float] = ()
+
+
+class Planned(NamedTuple):
+    """rows: of a schedule (schedule_table.Slot); slots and plan: what they come from."""
+
+    cap_W: float
+    slots: list[Slot]
+    plan: Plan
+    rows: list[Row]
+
+
+def habit_of(site: Site, time: datetime, price_per_kWh: Sequence[float]) -> Habit:
+    """How to plan by the tariff of this month. price_per_kWh: of the last days."""
+    rates = site.tariff["demand_per_kW_month"]
+    rate = rates[(time.month - 1) % len(rates)]
+    if not rate:
+        return ENERGY_ONLY
+    return HOLDS_CAP if rate > DEAR_DEMAND * MONTH_DAYS * _spread(price_per_kWh) else TRADES
+
+
+def _spread(price_per_kWh: Sequence[float]) -> float:
+    """What a day's dearest hours cost above its cheapest, mean of the days."""
+    days = [
+        sorted(price_per_kWh[first : first + SLOTS_PER_DAY])
+        for first in range(0, len(price_per_kWh) - SLOTS_PER_DAY + 1, SLOTS_PER_DAY)
+    ]
+    eighth = SLOTS_PER_DAY // 8
+    spreads = [sum(day[-eighth:]) - sum(day[:eighth]) for day in days]
+    return statistics.fmean(spreads) / eighth if spreads else 0.0
+
+
+def cap_of(site: Site, known: Known, habit: Habit) -> float:
+    """The import to hold in billed slots, W, from the past alone."""
+    count = min(PAST_DAYS * SLOTS_PER_DAY, len(known.past_load_W))
+    net_W = [a - b for a, b in zip(known.past_load_W[-count:], known.past_pv_W[-count:])]
+    billed = [_is_billed(site, known.time, at) for at in range(-count, 0)]
+    store, part = site.store, habit.part
+    room_J = part * (store.high_J - store.low_J)
+    own = store._replace(
+        low_J=0.0,
+        high_J=room_J,
+        now_J=BEGINS * room_J,
+        charge_W=part * store.charge_W,
+        discharge_W=part * store.discharge_W,
+    )
+    span = cap.Span(net_W, billed, OPEN_PART * site.import_W)
+    return min(cap.lowest(span, SLOT_S, own, known.peak_W), span.open_W)
+
+
+def _is_billed(site: Site, time: datetime, ahead: int) -> bool:
+    hours = site.tariff["demand_hours"]
+    return not hours or tariff.is_billed(time + timedelta(seconds=SLOT_S * ahead), hours)
+
+
+def planned(site: Site, known: Known, cap_W: float, kept: float) -> Planned:
+    """The schedule from this slot until the end of tomorrow."""
+    count = 2 * SLOTS_PER_DAY - _slot_of_day(known.time)
+    store = site.store
+    forecast_ = _slots(site, known, cap_W, count)
+    if ADAPTS:
+        span = cap.Span([x.net_W for x in forecast_],[_is_billed(site, known.time, at) for at in range(count)],OPEN_PART*site.import_W)
+        cap_W = cap.lowest(span, SLOT_S, store._replace(low_J=store.low_J*LOWER, now_J=known.stored_J), cap_W)
+    slots = _slots(site, known, cap_W, count)
+    low_J = store.low_J + kept * (store.high_J - store.low_J)
+    worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
+    own = store._replace(low_J=low_J, now_J=known.stored_J)
+    found = exact.plan(slots, SLOT_S, own, max(0.0, worth))
+    rows = [
+        _row(slot, power_W, int(1000 * low_J / site.full_J))
+        for slot, power_W in zip(slots[:SLOTS_MAX], found.power_W)
+    ]
+    return Planned(cap_W, slots, found, rows)
+
+
+def _slot_of_day(time: datetime) -> int:
+    return (time.hour * 3600 + time.minute * 60 + time.second) // SLOT_S
+
+
+def _slots(site: Site, known: Known, cap_W: float, count: int) -> list[Slot]:
+    load_W = forecast.load(known.past_load_W, SLOTS_PER_DAY, count)
+    load_W[: len(known.load_W)] = known.load_W[:count]
+    pv_W = forecast.repeated(known.past_pv_W, SLOTS_PER_DAY, count)
+    price = [*known.price_per_kWh[:count]]
+    before = [*known.past_price_per_kWh, *price]
+    price += forecast.repeated(before, SLOTS_PER_DAY, count - len(price))
+    feed_in, adder = site.tariff["feed_in_per_kWh"], site.tariff["adder_per_kWh"]
+    tag = site.tariff["tag_per_kW_year"] / tariff.TAG_DAYS
+    found = []
+    for at in range(count):
+        time = known.time + timedelta(seconds=SLOT_S * at)
+        own = price[at] + adder + tag * tariff.may_set_tag(site.tariff, time)
+        most_W = cap_W if _is_billed(site, known.time, at) else OPEN_PART * site.import_W
+        most_W = min(most_W, known.limits_W.get(at, most_W))
+        found.append(Slot(load_W[at] - pv_W[at], own, min(feed_in, own), most_W, site.export_W))
+    return found
+
+
+def _row(slot: Slot, power_W: float, reserve_permille: int) -> Row:
+    """A slot that charges from the grid, or discharges, has one bound: its power. The other side
+    stays open for load tracking. A slot that stores PV only forbids discharging, because the
+    export limit makes the battery take the surplus of each moment.
+    """
+    low_W = high_W = OPEN_W
+    if power_W < 0:
+        high_W = round(power_W) if slot.net_W - power_W > SURPLUS_W else 0
+    elif power_W > 0:
+        low_W = round(power_W)
+    return Row(round(slot.cap_W), low_W, high_W, reserve_permille)
