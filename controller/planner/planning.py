@@ -16,7 +16,7 @@ from controller.planner.exact import Plan, Slot, Store
 
 SLOT_S, SLOTS_PER_DAY = 900, 96
 PAST_DAYS = 14
-BEGINS, ADAPTS, LOWER = 1.0, True, 1.0
+HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
 OPEN_PART = 0.9  # of the connection: highest import of a slot that is not billed
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
 DEAR_DEMAND = 30.0  # a month's charge per kW over what a kWh of the battery earns by prices in it
@@ -24,13 +24,20 @@ MONTH_DAYS = 30.4
 
 
 class Habit(NamedTuple):
-    """part: of the battery that the cap is learnt with; kept: of the band, not in the plan."""
+    """part: of the battery that the cap is learnt with; kept: of the band, not in the plan. Within
+    the next `looks` slots the cap rises to what the battery can hold from now on.
+    """
 
     part: float
     kept: float
+    looks: int
 
 
-HOLDS_CAP, TRADES, ENERGY_ONLY = Habit(1.0, 0.8), Habit(0.6, 0.2), Habit(1.0, 0.0)
+HOLDS_CAP = Habit(1.0, 0.8, 2 * SLOTS_PER_DAY)
+# a battery that trades is often low, and the sun of tomorrow is uncertain: a cap that rose for
+# nothing is paid for the whole month
+TRADES = Habit(0.6, 0.2, 16)
+ENERGY_ONLY = Habit(1.0, 0.0, 0)
 
 
 class Site(NamedTuple):
@@ -94,13 +101,13 @@ def cap_of(site: Site, known: Known, habit: Habit) -> float:
     """The import to hold in billed slots, W, from the past alone."""
     count = min(PAST_DAYS * SLOTS_PER_DAY, len(known.past_load_W))
     net_W = [a - b for a, b in zip(known.past_load_W[-count:], known.past_pv_W[-count:])]
-    billed = [_is_billed(site, known.time, at) for at in range(-count, 0)]
+    billed = [is_billed(site, known.time, at) for at in range(-count, 0)]
     store, part = site.store, habit.part
     room_J = part * (store.high_J - store.low_J)
     own = store._replace(
         low_J=0.0,
         high_J=room_J,
-        now_J=BEGINS * room_J,
+        now_J=room_J,
         charge_W=part * store.charge_W,
         discharge_W=part * store.discharge_W,
     )
@@ -108,51 +115,56 @@ def cap_of(site: Site, known: Known, habit: Habit) -> float:
     return min(cap.lowest(span, SLOT_S, own, known.peak_W), span.open_W)
 
 
-def _is_billed(site: Site, time: datetime, ahead: int) -> bool:
+def is_billed(site: Site, time: datetime, ahead: int) -> bool:
+    """The demand charge counts in the slot that begins `ahead` slots after this time."""
     hours = site.tariff["demand_hours"]
     return not hours or tariff.is_billed(time + timedelta(seconds=SLOT_S * ahead), hours)
 
 
-def planned(site: Site, known: Known, cap_W: float, kept: float) -> Planned:
-    """The schedule from this slot until the end of tomorrow."""
+def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
+    """The schedule from this slot until the end of tomorrow, with this cap, or the lowest one that
+    the battery can hold from now on.
+    """
     count = 2 * SLOTS_PER_DAY - _slot_of_day(known.time)
-    store = site.store
-    forecast_ = _slots(site, known, cap_W, count)
-    if ADAPTS:
-        span = cap.Span([x.net_W for x in forecast_],[_is_billed(site, known.time, at) for at in range(count)],OPEN_PART*site.import_W)
-        cap_W = cap.lowest(span, SLOT_S, store._replace(low_J=store.low_J*LOWER, now_J=known.stored_J), cap_W)
-    slots = _slots(site, known, cap_W, count)
-    low_J = store.low_J + kept * (store.high_J - store.low_J)
+    net_W = net_ahead_W(known, count)
+    billed = [is_billed(site, known.time, at) for at in range(count)]
+    store, open_W = site.store._replace(now_J=known.stored_J), OPEN_PART * site.import_W
+    span = cap.Span(net_W[: habit.looks], billed[: habit.looks], open_W)
+    hard = store._replace(low_J=HARD_PART * site.full_J)
+    held_W = cap.lowest(span, SLOT_S, hard, cap_W)
+    slots = _slots(site, known, net_W, [held_W if each else open_W for each in billed])
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
-    own = store._replace(low_J=low_J, now_J=known.stored_J)
-    found = exact.plan(slots, SLOT_S, own, max(0.0, worth))
-    rows = [
-        _row(slot, power_W, int(1000 * low_J / site.full_J))
-        for slot, power_W in zip(slots[:SLOTS_MAX], found.power_W)
-    ]
-    return Planned(cap_W, slots, found, rows)
+    low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
+    found = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
+    permille = int(1000 * low_J / site.full_J)
+    every = zip(slots[:SLOTS_MAX], found.power_W)
+    return Planned(held_W, slots, found, [_row(*each, permille) for each in every])
 
 
 def _slot_of_day(time: datetime) -> int:
     return (time.hour * 3600 + time.minute * 60 + time.second) // SLOT_S
 
 
-def _slots(site: Site, known: Known, cap_W: float, count: int) -> list[Slot]:
+def net_ahead_W(known: Known, count: int) -> list[float]:
+    """Forecast of the load less PV of the next slots."""
     load_W = forecast.load(known.past_load_W, SLOTS_PER_DAY, count)
     load_W[: len(known.load_W)] = known.load_W[:count]
     pv_W = forecast.repeated(known.past_pv_W, SLOTS_PER_DAY, count)
-    price = [*known.price_per_kWh[:count]]
+    return [own_W - sun_W for own_W, sun_W in zip(load_W, pv_W)]
+
+
+def _slots(site: Site, known: Known, net_W: list[float], caps_W: list[float]) -> list[Slot]:
+    price = [*known.price_per_kWh[: len(net_W)]]
     before = [*known.past_price_per_kWh, *price]
-    price += forecast.repeated(before, SLOTS_PER_DAY, count - len(price))
+    price += forecast.repeated(before, SLOTS_PER_DAY, len(net_W) - len(price))
     feed_in, adder = site.tariff["feed_in_per_kWh"], site.tariff["adder_per_kWh"]
     tag = site.tariff["tag_per_kW_year"] / tariff.TAG_DAYS
     found = []
-    for at in range(count):
+    for at, cap_W in enumerate(caps_W):
         time = known.time + timedelta(seconds=SLOT_S * at)
         own = price[at] + adder + tag * tariff.may_set_tag(site.tariff, time)
-        most_W = cap_W if _is_billed(site, known.time, at) else OPEN_PART * site.import_W
-        most_W = min(most_W, known.limits_W.get(at, most_W))
-        found.append(Slot(load_W[at] - pv_W[at], own, min(feed_in, own), most_W, site.export_W))
+        most_W = min(cap_W, known.limits_W.get(at, cap_W))
+        found.append(Slot(net_W[at], own, min(feed_in, own), most_W, site.export_W))
     return found
 
 

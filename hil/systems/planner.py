@@ -22,7 +22,6 @@ PRICES_AT = 52  # slot of the day, 13:00
 FADES_SLOTS = 16
 HALVINGS, CAP_MARGIN = (24, 1.02)  # search of the lowest cap; margin for a load that is not known
 OPEN_PART = 0.9  # of the connection: highest import while none is billed; the rest is for clouds
-TAG_DAYS = 20  # of a summer on which a site takes part: they contain the days that set the tag
 
 
 class Planner:
@@ -39,7 +38,7 @@ class Planner:
         self.caps_W = np.where(is_billed, self.cap_W, OPEN_PART * spec.size.import_W)
         self._events = [event_of(each) for each in spec.events]
         likely = np.array([tariff.may_set_tag(spec.tariff, each) for each in times])
-        tag_per_kWh = spec.tariff["tag_per_kW_year"] / TAG_DAYS
+        tag_per_kWh = spec.tariff["tag_per_kW_year"] / tariff.TAG_DAYS
         self._price = series.price + spec.tariff["adder_per_kWh"] + tag_per_kWh * likely
 
     def is_due(self, slot: int) -> bool:

@@ -1,0 +1,209 @@
+"""What a way to plan makes of past slots: a model of the controller, slot by slot, and the bound.
+
+The model is that of the layer below the plan: it holds the cap and the export limit with whatever
+the battery has, and follows the schedule between them. It sees means of a quarter of an hour.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from controller.core.base.schedule_table import OPEN_W, Slot as Row
+from controller.planner import exact, tariff
+from controller.planner.exact import J_PER_KWH, Slot
+from controller.planner.planning import (
+    HARD_PART,
+    OPEN_PART,
+    SLOT_S,
+    SLOTS_PER_DAY,
+    Known,
+    Site,
+    is_billed,
+)
+
+PRICES_AT = 52  # slot of the day, 13:00: from here on tomorrow's prices are known
+HOUR_SLOTS = 4
+SEARCHES = 18  # of the cap with perfect foresight
+GOLDEN = (5**0.5 - 1) / 2
+
+
+class Past(NamedTuple):
+    """Quarters of an hour from `start` on, a local time. The first `before` are history only."""
+
+    start: datetime
+    load_W: Sequence[float]
+    pv_W: Sequence[float]
+    price_per_kWh: Sequence[float]
+    before: int
+
+
+class Outcome(NamedTuple):
+    """Import of each judged slot; energy that the battery gained, and gave."""
+
+    grid_W: list[float]
+    gained_J: float
+    given_J: float
+
+
+Way = Callable[[Known], Sequence[Row]]  # rows of a schedule from this slot on
+
+
+def power_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
+    """The battery's mean power in a slot: request, cap, export limit, stored energy."""
+    store = site.store
+    wanted_W = float(max(row.battery_low_W, 0))
+    if not wanted_W and row.battery_high_W != OPEN_W:
+        wanted_W = float(min(row.battery_high_W, 0))
+    if wanted_W > 0 and stored_J < row.reserve_permille / 1000 * site.full_J:
+        wanted_W = 0.0
+    wanted_W = min(max(wanted_W, net_W - row.grid_cap_W), net_W + site.export_W)
+    given_W = max(0.0, stored_J - HARD_PART * site.full_J) * store.one_way / SLOT_S
+    taken_W = max(0.0, site.full_J - stored_J) / store.one_way / SLOT_S
+    return max(-store.charge_W, -taken_W, min(store.discharge_W, given_W, wanted_W))
+
+
+def moved_J(power_W: float, site: Site) -> float:
+    """Energy that a slot at this power takes from the store, idle converters included."""
+    one_way = site.store.one_way
+    own_W = power_W * one_way if power_W < 0 else power_W / one_way
+    return (own_W + site.store.idle_W * (power_W == 0)) * SLOT_S
+
+
+def followed(site: Site, past: Past, stored_J: float, way: Way) -> Outcome:
+    """Plan each hour, and let the controller follow. way: of the caller, may keep a state."""
+    peaks, begun_J, given_J, grid_W = Peaks(site), stored_J, 0.0, list[float]()
+    rows: Sequence[Row] = ()
+    for at in range(past.before, len(past.load_W)):
+        time = past.start + timedelta(seconds=SLOT_S * at)
+        if not at % HOUR_SLOTS:
+            rows = way(known_at(past, at, stored_J, peaks.of(time)))
+        net_W = past.load_W[at] - past.pv_W[at]
+        own_W = power_W(rows[at % HOUR_SLOTS], net_W, stored_J, site)
+        stored_J -= moved_J(own_W, site)
+        given_J += max(0.0, own_W) * SLOT_S
+        grid_W.append(net_W - own_W)
+        peaks.see(time, net_W - own_W)
+    return Outcome(grid_W, stored_J - begun_J, given_J)
+
+
+def known_at(past: Past, at: int, stored_J: float, peak_W: float) -> Known:
+    """What a sender knows at a slot."""
+    days = at // SLOTS_PER_DAY + (2 if at % SLOTS_PER_DAY >= PRICES_AT else 1)
+    return Known(
+        past.start + timedelta(seconds=SLOT_S * at),
+        past.load_W[:at],
+        past.pv_W[:at],
+        past.price_per_kWh[:at],
+        past.price_per_kWh[at : days * SLOTS_PER_DAY],
+        stored_J,
+        peak_W,
+    )
+
+
+class Peaks:
+    """The highest billed interval of the month so far."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._count = round(site.tariff["demand_interval_min"] * 60 / SLOT_S)
+        self._month, self._peak_W, self._interval = (0, 0), 0.0, list[float]()
+
+    def of(self, time: datetime) -> float:
+        """W, at this time."""
+        return self._peak_W if self._month == (time.year, time.month) else 0.0
+
+    def see(self, time: datetime, grid_W: float) -> None:
+        """A slot has ended that began at this time."""
+        self._peak_W, self._month = self.of(time), (time.year, time.month)
+        self._interval.append(grid_W)
+        if len(self._interval) == self._count:
+            if tariff.is_billed(time, self._site.tariff["demand_hours"]):
+                self._peak_W = max(self._peak_W, sum(self._interval) / self._count)
+            self._interval = []
+
+
+def cost(site: Site, past: Past, done: Outcome) -> float:
+    """The bill with wear; energy that the battery gained counts at the mean price."""
+    start = past.start + timedelta(seconds=SLOT_S * past.before)
+    price = past.price_per_kWh[past.before : past.before + len(done.grid_W)]
+    bill = tariff.bill(site.tariff, done.grid_W, SLOT_S, price, start)
+    mean = sum(price) / len(price) + site.tariff["adder_per_kWh"]
+    own = done.given_J * site.store.wear_per_kWh - done.gained_J * mean
+    return bill.total + own / J_PER_KWH
+
+
+def without(past: Past) -> Outcome:
+    """The same slots without a battery."""
+    nets = zip(past.load_W[past.before :], past.pv_W[past.before :])
+    return Outcome([load_W - pv_W for load_W, pv_W in nets], 0.0, 0.0)
+
+
+def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
+    """The least cost with perfect foresight, in the band of the plan; one demand period."""
+    net_W = without(past).grid_W
+    high_W = max(net_W)
+    low_W = max(0.0, high_W - site.store.discharge_W)
+    found = _Foresight(site, past, stored_J)
+    first_W, second_W = high_W - GOLDEN * (high_W - low_W), low_W + GOLDEN * (high_W - low_W)
+    for _ in range(SEARCHES):
+        if found.loss(first_W) < found.loss(second_W):
+            high_W, second_W = second_W, first_W
+            first_W = high_W - GOLDEN * (high_W - low_W)
+        else:
+            low_W, first_W = first_W, second_W
+            second_W = low_W + GOLDEN * (high_W - low_W)
+    return found.best()
+
+
+class _Foresight:
+    """The plan at a cap, with all known."""
+
+    def __init__(self, site: Site, past: Past, stored_J: float) -> None:
+        self._site, self._past = site, past
+        self._store = site.store._replace(now_J=stored_J)
+        self._net_W = without(past).grid_W
+        self._start = past.start + timedelta(seconds=SLOT_S * past.before)
+        self._price = _own_prices(site, past, self._start)
+        self._losses: dict[float, tuple[float, Outcome]] = {}
+
+    def loss(self, cap_W: float) -> float:
+        """Cost at this cap; import above the cap costs more than it can save."""
+        if cap_W not in self._losses:
+            self._losses[cap_W] = self._at(cap_W)
+        return self._losses[cap_W][0]
+
+    def best(self) -> Outcome:
+        """The cheapest one of those that were asked for."""
+        return min(self._losses.values(), key=lambda each: each[0])[1]
+
+    def _at(self, cap_W: float) -> tuple[float, Outcome]:
+        site = self._site
+        feed_in = site.tariff["feed_in_per_kWh"]
+        slots = [
+            Slot(
+                *(net_W, price, min(feed_in, price)),
+                cap_W if is_billed(site, self._start, at) else OPEN_PART * site.import_W,
+                site.export_W,
+            )
+            for at, (net_W, price) in enumerate(zip(self._net_W, self._price))
+        ]
+        mean = sum(self._price) / len(self._price)
+        found = exact.plan(slots, SLOT_S, self._store, max(0.0, mean))
+        grid_W = [slot.net_W - own_W for slot, own_W in zip(slots, found.power_W)]
+        given_J = sum([max(0.0, own_W) for own_W in found.power_W]) * SLOT_S
+        done = Outcome(grid_W, found.stored_J[-1] - self._store.now_J, given_J)
+        broken_J = sum([max(0.0, each - slot.cap_W) for each, slot in zip(grid_W, slots)]) * SLOT_S
+        loss = cost(site, self._past, done) + broken_J * exact.BREAKS_PER_KWH / J_PER_KWH
+        return loss, done
+
+
+def _own_prices(site: Site, past: Past, start: datetime) -> list[float]:
+    """Prices of the judged slots with adders and the tags of the hours that set them."""
+    own = past.price_per_kWh[past.before :]
+    found = [price + site.tariff["adder_per_kWh"] for price in own]
+    hours = tariff.hours_of_tags(site.tariff, own, SLOT_S, start)
+    share = len(own) * SLOT_S / (12 * tariff.MONTH_S)
+    for hour in hours:
+        for at in range(HOUR_SLOTS * hour, HOUR_SLOTS * (hour + 1)):
+            found[at] += site.tariff["tag_per_kW_year"] * share / len(hours)
+    return found
