@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 from controller.core.base.schedule_table import OPEN_W, SLOTS_MAX, Slot as Row
 from controller.planner import cap, exact, forecast, tariff
 from controller.planner.exact import Plan, Slot, Store
+from controller.planner.tariff import W_PER_KW
 
 SLOT_S, SLOTS_PER_DAY = 900, 96
 PAST_DAYS = 14
 HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
 OPEN_PART = 0.9  # of the connection: highest import of a slot that is not billed
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
-DEAR_DEMAND = 30.0  # a month's charge per kW over what a kWh of the battery earns by prices in it
+DEAR_DEMAND = 2.3  # so many times what the battery earns by prices: then it holds the cap first
 MONTH_DAYS = 30.4
 
 
@@ -77,31 +78,57 @@ class Planned(NamedTuple):
     rows: list[Row]
 
 
-def habit_of(site: Site, time: datetime, price_per_kWh: Sequence[float]) -> Habit:
-    """How to plan by the tariff of this month. price_per_kWh: of the last days."""
+def habit_of(site: Site, known: Known) -> Habit:
+    """How to plan, by what the last days show: what the battery takes off the demand charge of a
+    month, against what it earns by prices and the own sun alone.
+    """
     rates = site.tariff["demand_per_kW_month"]
-    rate = rates[(time.month - 1) % len(rates)]
+    rate = rates[(known.time.month - 1) % len(rates)]
     if not rate:
         return ENERGY_ONLY
-    return HOLDS_CAP if rate > DEAR_DEMAND * MONTH_DAYS * _spread(price_per_kWh) else TRADES
+    net_W, billed = _past(site, known)
+    peak_W = max([each for each, is_paid in zip(net_W, billed) if is_paid], default=0.0)
+    off = rate / W_PER_KW * max(0.0, peak_W - cap_of(site, known._replace(peak_W=0.0), HOLDS_CAP))
+    return HOLDS_CAP if off > DEAR_DEMAND * _earned(site, known, net_W) else TRADES
 
 
-def _spread(price_per_kWh: Sequence[float]) -> float:
-    """What a day's dearest hours cost above its cheapest, mean of the days."""
-    days = [
-        sorted(price_per_kWh[first : first + SLOTS_PER_DAY])
-        for first in range(0, len(price_per_kWh) - SLOTS_PER_DAY + 1, SLOTS_PER_DAY)
+def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
+    """Money of a month that the battery earns without a cap, by the prices of the last days."""
+    prices = known.past_price_per_kWh[-len(net_W) :]
+    net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
+    own = [price + site.tariff["adder_per_kWh"] for price in prices]
+    slots = [
+        Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
+        for each_W, price in zip(net_W, own)
     ]
-    eighth = SLOTS_PER_DAY // 8
-    spreads = [sum(day[-eighth:]) - sum(day[:eighth]) for day in days]
-    return statistics.fmean(spreads) / eighth if spreads else 0.0
+    if not slots:
+        return 0.0
+    mean = sum(own) / len(own)
+    store = site.store._replace(now_J=(site.store.low_J + site.store.high_J) / 2)
+    found = exact.plan(slots, SLOT_S, store, max(0.0, mean))
+    money = sum([_paid(slot, 0.0) - _paid(slot, each) for slot, each in zip(slots, found.power_W)])
+    given_W = sum([max(0.0, each) for each in found.power_W])
+    money = (money - given_W * store.wear_per_kWh) * SLOT_S
+    gained = (found.stored_J[-1] - store.now_J) * mean
+    return (money + gained) / exact.J_PER_KWH * MONTH_DAYS * SLOTS_PER_DAY / len(slots)
+
+
+def _paid(slot: Slot, power_W: float) -> float:
+    grid_W = slot.net_W - power_W
+    return grid_W * (slot.price_per_kWh if grid_W > 0 else slot.feed_in_per_kWh)
+
+
+def _past(site: Site, known: Known) -> tuple[list[float], list[bool]]:
+    """Load less PV of the last days, and whether the demand charge counts."""
+    count = min(PAST_DAYS * SLOTS_PER_DAY, len(known.past_load_W))
+    pairs = zip(known.past_load_W[-count:], known.past_pv_W[-count:])
+    billed = [is_billed(site, known.time, at) for at in range(-count, 0)]
+    return [load_W - pv_W for load_W, pv_W in pairs], billed
 
 
 def cap_of(site: Site, known: Known, habit: Habit) -> float:
     """The import to hold in billed slots, W, from the past alone."""
-    count = min(PAST_DAYS * SLOTS_PER_DAY, len(known.past_load_W))
-    net_W = [a - b for a, b in zip(known.past_load_W[-count:], known.past_pv_W[-count:])]
-    billed = [is_billed(site, known.time, at) for at in range(-count, 0)]
+    net_W, billed = _past(site, known)
     store, part = site.store, habit.part
     room_J = part * (store.high_J - store.low_J)
     own = store._replace(
