@@ -141,7 +141,7 @@ def without(past: Past) -> Outcome:
 def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
     """The least cost with perfect foresight, in the band of the plan; one demand period."""
     net_W = without(past).grid_W
-    high_W = max(net_W)
+    high_W = min(max(net_W), CAP_PART * site.import_W)
     low_W = max(0.0, high_W - site.store.discharge_W)
     found = _Foresight(site, past, stored_J)
     first_W, second_W = high_W - GOLDEN * (high_W - low_W), low_W + GOLDEN * (high_W - low_W)

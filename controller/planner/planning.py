@@ -18,7 +18,9 @@ from controller.planner.tariff import W_PER_KW
 SLOT_S, SLOTS_PER_DAY = 900, 96
 PAST_DAYS = 14
 HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
-OPEN_PART = 0.9  # of the connection: highest import of a slot that is not billed
+# of the connection: highest import of a slot that is not billed, and highest cap; the rest is for
+# what a mean does not show
+OPEN_PART, CAP_PART = 0.9, 0.98
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
 DEAR_DEMAND = 2.3  # so many times what the battery earns by prices: then it holds the cap first
 MONTH_DAYS = 30.4
@@ -96,7 +98,10 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     """Money of a month that the battery earns without a cap, by the prices of the last days."""
     prices = known.past_price_per_kWh[-len(net_W) :]
     net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
-    own = [price + site.tariff["adder_per_kWh"] for price in prices]
+    own = [
+        price + _adder(site, known.time + timedelta(seconds=SLOT_S * at))
+        for at, price in enumerate(prices, -len(prices))
+    ]
     slots = [
         Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
         for each_W, price in zip(net_W, own)
@@ -139,7 +144,7 @@ def cap_of(site: Site, known: Known, habit: Habit) -> float:
         discharge_W=part * store.discharge_W,
     )
     span = cap.Span(net_W, billed, OPEN_PART * site.import_W)
-    return min(cap.lowest(span, SLOT_S, own, known.peak_W), span.open_W)
+    return min(cap.lowest(span, SLOT_S, own, known.peak_W), CAP_PART * site.import_W)
 
 
 def is_billed(site: Site, time: datetime, ahead: int) -> bool:
@@ -158,7 +163,7 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     store, open_W = site.store._replace(now_J=known.stored_J), OPEN_PART * site.import_W
     span = cap.Span(net_W[: habit.looks], billed[: habit.looks], open_W)
     hard = store._replace(low_J=HARD_PART * site.full_J)
-    held_W = cap.lowest(span, SLOT_S, hard, cap_W)
+    held_W = min(cap.lowest(span, SLOT_S, hard, cap_W), max(cap_W, CAP_PART * site.import_W))
     slots = _slots(site, known, net_W, [held_W if each else open_W for each in billed])
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
@@ -184,15 +189,18 @@ def _slots(site: Site, known: Known, net_W: list[float], caps_W: list[float]) ->
     price = [*known.price_per_kWh[: len(net_W)]]
     before = [*known.past_price_per_kWh, *price]
     price += forecast.repeated(before, SLOTS_PER_DAY, len(net_W) - len(price))
-    feed_in, adder = site.tariff["feed_in_per_kWh"], site.tariff["adder_per_kWh"]
-    tag = site.tariff["tag_per_kW_year"] / tariff.TAG_DAYS
-    found = []
+    feed_in, found = site.tariff["feed_in_per_kWh"], []
     for at, cap_W in enumerate(caps_W):
-        time = known.time + timedelta(seconds=SLOT_S * at)
-        own = price[at] + adder + tag * tariff.may_set_tag(site.tariff, time)
+        own = price[at] + _adder(site, known.time + timedelta(seconds=SLOT_S * at))
         most_W = min(cap_W, known.limits_W.get(at, cap_W))
         found.append(Slot(net_W[at], own, min(feed_in, own), most_W, site.export_W))
     return found
+
+
+def _adder(site: Site, time: datetime) -> float:
+    """What a bought kWh costs beside its price: each hour that may set a tag has its share."""
+    share = tariff.may_set_tag(site.tariff, time) / tariff.TAG_DAYS
+    return float(site.tariff["adder_per_kWh"] + site.tariff["tag_per_kW_year"] * share)
 
 
 def _row(slot: Slot, power_W: float, reserve_permille: int) -> Row:
