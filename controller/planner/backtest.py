@@ -12,6 +12,7 @@ from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import exact, tariff
 from controller.planner.exact import J_PER_KWH, Slot
 from controller.planner.planning import (
+    CAP_PART,
     HARD_PART,
     OPEN_PART,
     SLOT_S,
