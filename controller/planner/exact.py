@@ -39,6 +39,7 @@ class Slot(NamedTuple):
     feed_in_per_kWh: float
     cap_W: float  # highest import
     export_W: float  # highest export
+    low_J: float = 0.0  # lowest energy at its end, where that is above the band's
 
 
 class Plan(NamedTuple):
@@ -69,13 +70,13 @@ def floors(slots: Sequence[Slot], slot_s: float, store: Store) -> list[float]:
     for slot in slots:
         room_W = max(0.0, min(store.charge_W, slot.cap_W - slot.net_W))
         reached_J = min(store.high_J, reached_J + (room_W * store.one_way - store.idle_W) * slot_s)
-        found.append(min(store.low_J, reached_J))
+        found.append(min(max(store.low_J, min(slot.low_J, store.high_J)), reached_J))
     return found
 
 
 def _pieces(slot: Slot, slot_s: float, store: Store) -> Cost:
     """The cost of a slot over the energy that it moves into the store, J."""
-    one_way, (net_W, price, feed_in, cap_W, export_W) = store.one_way, slot
+    one_way, (net_W, price, feed_in, cap_W, export_W, _) = store.one_way, slot
     give_W, take_W = store.discharge_W, store.charge_W
     per_given, per_taken = slot_s / one_way, slot_s * one_way
     given = [  # (cost for each kWh given less, least and highest power)

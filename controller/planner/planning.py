@@ -26,20 +26,25 @@ DEAR_DEMAND = 2.3  # so many times what the battery earns by prices: then it hol
 MONTH_DAYS = 30.4
 
 
+Place = tuple[int, bool]
+
+
 class Habit(NamedTuple):
     """part: of the battery that the cap is learnt with; kept: of the band, not in the plan. Within
-    the next `looks` slots the cap rises to what the battery can hold from now on.
+    the next `looks` slots the cap rises to what the battery can hold from now on. keeps_need: the
+    plan keeps what the worst of the last days needed to hold the cap.
     """
 
     part: float
     kept: float
     looks: int
+    keeps_need: bool = False
 
 
 HOLDS_CAP = Habit(1.0, 0.8, 2 * SLOTS_PER_DAY)
-# a battery that trades is often low, and the sun of tomorrow is uncertain: a cap that rose for
-# nothing is paid for the whole month
-TRADES = Habit(0.6, 0.2, 16)
+# the forecast is yesterday, which on a Monday is a Sunday; and the sun of tomorrow is uncertain, so
+# a cap that rises early is paid for nothing
+TRADES = Habit(0.8, 0.0, 16, True)
 ENERGY_ONLY = Habit(1.0, 0.0, 0)
 
 
@@ -167,10 +172,23 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     slots = _slots(site, known, net_W, [held_W if each else open_W for each in billed])
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
+    if habit.keeps_need:
+        slots = _floored(site, known, slots, held_W)
     found = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
-    permille = int(1000 * low_J / site.full_J)
     every = zip(slots[:SLOTS_MAX], found.power_W)
-    return Planned(held_W, slots, found, [_row(*each, permille) for each in every])
+    rows = [
+        _row(slot, power_W, int(1000 * max(low_J, min(slot.low_J, store.high_J)) / site.full_J))
+        for slot, power_W in every
+    ]
+    return Planned(held_W, slots, found, rows)
+
+
+def _floored(site: Site, known: Known, slots: list[Slot], cap_W: float) -> list[Slot]:
+    """No slot ends with less energy than the worst of the last days needed from there on."""
+    need_J = needed_J(site, known, cap_W)
+    ends = [known.time + timedelta(seconds=SLOT_S * (at + 1)) for at in range(len(slots))]
+    lows_J = [site.store.low_J + need_J.get(place_of(site, end), 0.0) for end in ends]
+    return [slot._replace(low_J=low_J) for slot, low_J in zip(slots, lows_J)]
 
 
 def _slot_of_day(time: datetime) -> int:
@@ -195,6 +213,31 @@ def _slots(site: Site, known: Known, net_W: list[float], caps_W: list[float]) ->
         most_W = min(cap_W, known.limits_W.get(at, cap_W))
         found.append(Slot(net_W[at], own, min(feed_in, own), most_W, site.export_W))
     return found
+
+
+def needed_J(site: Site, known: Known, cap_W: float) -> dict[Place, float]:
+    """Energy above the band's lowest at the begin of a slot of the day, with which the battery held
+    the cap from there on in each of the last days.
+    """
+    net_W, billed = _past(site, known)
+    store, open_W, need_J = site.store, OPEN_PART * site.import_W, 0.0
+    band_J, found = store.high_J - store.low_J, dict[Place, float]()
+    for at in range(-1, -len(net_W) - 1, -1):
+        room_W = (cap_W if billed[at] else open_W) - net_W[at]
+        if room_W < 0:
+            need_J += -room_W / store.one_way * SLOT_S
+        else:
+            need_J -= min(room_W, store.charge_W) * store.one_way * SLOT_S
+        need_J = min(max(0.0, need_J + store.idle_W * SLOT_S), band_J)
+        place = place_of(site, known.time + timedelta(seconds=SLOT_S * at))
+        found[place] = max(found.get(place, 0.0), need_J)
+    return found
+
+
+def place_of(site: Site, time: datetime) -> Place:
+    """Slot of the day, and whether its day is one of those that the demand charge counts."""
+    hours = site.tariff["demand_hours"]
+    return _slot_of_day(time), not hours or time.weekday() < tariff.WEEKDAYS
 
 
 def _adder(site: Site, time: datetime) -> float:
