@@ -19,19 +19,16 @@ from controller.series.refusal import SeriesError
 
 J_PER_WH, HOUR_S = 3600.0, 3600.0
 POWER_W, ENERGY_WH = (1.0, 100e6), (1000.0, 500e6)
-# hours after which values to come are too old: day-ahead prices of a day hold until the next ones
-MAX_AGE_H = {
-    **{"prices": 36.0, "load": 2.0, "pv": 24.0, "weather": 24.0, "air": 24.0, "carbon": 36.0},
-    "jobs": 24.0,
+KINDS = {  # max_age_h: day-ahead prices of a day count until the next ones; the units allowed
+    "prices": (36.0, "EUR/MWh, EUR/kWh or ct/kWh"),
+    "load": (2.0, "W, kW or MW"),
+    "pv": (24.0, "W, kW or MW"),
+    "weather": (24.0, "W/m2 or kW/m2"),
+    "air": (24.0, "degC or K"),
+    "carbon": (36.0, "g/kWh or kg/MWh"),
+    "jobs": (24.0, ""),
 }
-UNITS = {
-    **{"prices": "EUR/MWh, EUR/kWh or ct/kWh", "load": "W, kW or MW", "pv": "W, kW or MW"},
-    **{"weather": "W/m2 or kW/m2", "air": "degC or K", "carbon": "g/kWh or kg/MWh"},
-}
-KINDS = {  # of each format
-    **{"csv": tuple(MAX_AGE_H), "json": tuple(UNITS), "http_json": tuple(UNITS)},
-    **{"entsoe_xml": ("prices",), "recorder": ("load", "pv")},
-}
+KINDS_OF = {"jobs": ("jobs",), "entsoe_xml": ("prices",), "recorder": ("load", "pv")}
 SITE: Form = {
     "zone": text(),
     "latitude_deg": number(-90, 90, None),
@@ -50,10 +47,10 @@ BATTERY: Form = {
     "high_permille": integer(100, 1000, 900),
     "wear_per_kWh": number(0, 10, 0.01),
 }
-COMMON: Form = {"kind": choice(tuple(MAX_AGE_H)), "max_age_h": number(0.25, 8760, None)}
+COMMON: Form = {"kind": choice(tuple(KINDS)), "max_age_h": number(0.25, 8760, None)}
 WAY: Form = {"list": text(""), "time": text(), "value": text(), "unit": text()}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-URL_ALLOWED = "https://..., or http:// to localhost or a private address"
+TIME_FORM, TIME = re.compile(r"[%\w:.+-]{1,40}"), re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d)?")
 
 
 def _is_url(value: Any) -> bool:
@@ -62,24 +59,24 @@ def _is_url(value: Any) -> bool:
     return isinstance(value, str) and fetch.is_allowed(value)
 
 
-def _web(default: Any) -> dict[str, Any]:
-    url = passing(_is_url, URL_ALLOWED, *default)
-    return {
-        **{"url": url, "key_file": text(""), "timeout_s": number(1, 60, 10.0)},
-        **{"every_min": number(5, 1440, 30.0)},
-        "time_form": matching(re.compile(r"[%\w:.+-]{1,40}"), "a form as %Y%m%d%H%M", "%Y%m%d%H%M"),
-    }
-
-
+WEB: Form = {
+    "url": passing(_is_url, "https://..., or http:// to localhost or a private address"),
+    "key_file": text(""),
+    "time_form": matching(TIME_FORM, "a form as %Y%m%d%H%M", "%Y%m%d%H%M"),
+    "timeout_s": number(1, 60, 10.0),
+    "every_min": number(5, 1440, 30.0),
+}
 FORMATS: Mapping[str, Form] = {
-    "csv": {
-        **{"path": text(), "column": text(""), "unit": text(""), "begin": text("")},
-        "base_W": number(0, POWER_W[1], None),
-    },
+    "csv": {"path": text(), "column": text(""), "unit": text("")},
     "json": {"path": text(), **WAY},
-    "http_json": {**_web(()), **WAY},
-    "entsoe_xml": {"path": text(""), **_web((None,))},
+    "http_json": {**WEB, **WAY},
+    "entsoe_xml": {**WEB, "path": text(""), "url": WEB["url"]._replace(default=None)},
     "recorder": {"path": text()},
+    "jobs": {
+        "path": text(),
+        "base_W": number(0, POWER_W[1]),
+        "begin": matching(TIME, "a time as 2026-11-26T00:00", ""),
+    },
 }
 
 
@@ -163,25 +160,19 @@ def _feed(path: str, name: str, given: Any, zone: tzinfo, currency: str) -> Feed
     if not NAME.fullmatch(name):
         refuse(path, key, "is no name", "a small letter, then up to 31 of a-z, 0-9 and _")
     found = read_variant(path, key, given, "format", FORMATS, COMMON)
-    kind, form = found["kind"], found["format"]
-    if kind not in KINDS[form]:
-        not_allowed(path, (*key, "kind"), kind, f"{', '.join(KINDS[form])} for format {form}")
+    kind, form, url = found["kind"], found["format"], found.get("url")
+    max_age_h, units = KINDS[kind]
+    kinds = KINDS_OF.get(form, [each for each in KINDS if each != "jobs"])
+    if kind not in kinds:
+        not_allowed(path, (*key, "kind"), kind, f"{', '.join(kinds)} for format {form}")
     unit = found.get("unit", "")
     if (unit or form.endswith("json")) and unit_of(kind, unit) is None:
-        not_allowed(path, (*key, "unit"), unit, UNITS[kind])
-    _check_source(path, key, found)
-    for each in ("path", "key_file"):
-        if each in found:
-            found[each] = _beside(path, found[each])
-    age_h = MAX_AGE_H[kind] if found["max_age_h"] is None else found["max_age_h"]
-    return Feed(name, kind, form, age_h * HOUR_S, zone, currency, found)
-
-
-def _check_source(path: str, key: tuple[str, str], found: dict[str, Any]) -> None:
-    url, file = found.get("url"), found.get("path")
-    if not url and not file or url and file:
+        not_allowed(path, (*key, "unit"), unit, units)
+    if bool(url) == bool(found.get("path")):
         refuse(path, key, "has no source or two", "one of path and url")
     if url and ("{key}" in url) != bool(found["key_file"]):
         refuse(path, (*key, "key_file"), "and {key} in url need each other", "both or none")
-    if found["kind"] == "jobs" and found["base_W"] is None:
-        refuse(path, (*key, "base_W"), "is missing", "the load without jobs, W")
+    for each in {"path", "key_file"} & found.keys():
+        found[each] = _beside(path, found[each])
+    age_h = max_age_h if found["max_age_h"] is None else found["max_age_h"]
+    return Feed(name, kind, form, age_h * HOUR_S, zone, currency, found)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from xml.etree import ElementTree
 
-from controller.planner.feeds.points import QUARTER_S, Points, points
+from controller.planner.feeds.points import QUARTER_S, Points, of_quarters
 from controller.series import table
 from controller.series.refusal import SeriesError, shown
 from controller.series.units import PER_MWH, PRICE
@@ -23,10 +23,10 @@ Block = tuple[int, dict[int, float]]  # quarters of a step; price per kWh by qua
 
 def parsed(data: bytes, currency: str, made_s: float) -> Points:
     """The points of a document. SeriesError: one line."""
-    every = [each for each in _root(data).findall("{*}TimeSeries") if _is_day_ahead(each)]
-    first = min([_sequence(each) for each in every], default=0)
-    series = [each for each in every if _sequence(each) == first]
-    blocks = [block for each in series for block in _blocks(each, currency)]
+    series = [each for each in _root(data).findall("{*}TimeSeries") if _is_day_ahead(each)]
+    first = min(map(_sequence, series), default=0)
+    kept = [each for each in series if _sequence(each) == first]
+    blocks = [block for each in kept for block in _blocks(each, currency)]
     found, steps, twice = dict[int, float](), dict[int, int](), 0
     for step, prices in sorted(blocks, key=lambda block: -block[0]):
         for at, price in prices.items():
@@ -34,15 +34,8 @@ def parsed(data: bytes, currency: str, made_s: float) -> Points:
             found[at], steps[at] = price, step
     if not found:
         raise SeriesError("no day-ahead price: needed is a TimeSeries with a Period")
-    lines = [f"{twice} prices are twice and differ: the last one counts"] if twice else []
-    quarters = sorted(found)
-    return points(
-        [each * QUARTER_S for each in quarters],
-        [found[each] for each in quarters],
-        None,
-        made_s,
-        lines,
-    )
+    lines = [f"{twice} prices are twice and differ: the last one counts"] * (twice > 0)
+    return of_quarters({at * QUARTER_S: price for at, price in found.items()}, made_s, lines)
 
 
 def _root(data: bytes) -> Element:
@@ -78,22 +71,22 @@ def _blocks(series: Element, currency: str) -> Iterator[Block]:
     for name, wanted in (("currency_Unit.name", currency), ("price_Measure_Unit.name", "MWH")):
         if _text(series, name) != wanted:
             raise SeriesError(f"{name} = {shown(_text(series, name))}: allowed is {wanted}")
-    for period in series.findall("{*}Period"):
-        resolution = _text(period, "resolution")
+    for block in series.findall("{*}Period"):
+        resolution = _text(block, "resolution")
         step = QUARTERS.get(resolution)
-        ends = [_quarter(_text(period, f"timeInterval/{{*}}{each}")) for each in ("start", "end")]
+        ends = [_quarter(_text(block, f"timeInterval/{{*}}{each}")) for each in ("start", "end")]
         span = ends[1] - ends[0]
         if step is None or not 0 < span <= QUARTERS_MAX or span % step:
             raise SeriesError(
                 f"{shown(resolution)} over {span} quarters of an hour: allowed are "
                 f"{', '.join(QUARTERS)}, and a period of whole steps"
             )
-        yield step, _prices(period, ends[0], step, span // step, _text(series, "curveType"))
+        yield step, _prices(block, ends[0], step, span // step, _text(series, "curveType"))
 
 
-def _prices(period: Element, start: int, step: int, count: int, curve: str) -> dict[int, float]:
+def _prices(block: Element, start: int, step: int, count: int, curve: str) -> dict[int, float]:
     given: dict[int, float] = {}
-    for point in period.findall("{*}Point"):
+    for point in block.findall("{*}Point"):
         position, text = _text(point, "position"), _text(point, "price.amount")
         price = table.number(text, False)
         if not position.isdecimal() or not 1 <= int(position[:9]) <= count or price != price:

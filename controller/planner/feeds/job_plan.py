@@ -7,7 +7,7 @@ the file was written. The plan tells nothing beyond the end of its last job.
 import math
 from datetime import datetime
 
-from controller.planner.feeds.points import QUARTER_S, Feed, Points, Span, points
+from controller.planner.feeds.points import QUARTER_S, Feed, Points, Span, of_quarters
 from controller.series import jobs, times
 from controller.series.refusal import SeriesError
 
@@ -35,5 +35,4 @@ def read(path: str, feed: Feed, span: Span, made_s: float) -> Points:
             slot_s = slot * QUARTER_S
             part_s = min(end_s, slot_s + QUARTER_S) - max(at_s, slot_s)
             load_W[slot] += job.power_W * part_s / QUARTER_S
-    utc_s = [first + at * QUARTER_S for at in range(count)]
-    return points(utc_s, load_W, None, min(made_s, span.now_s), [])
+    return of_quarters({first + at * QUARTER_S: each for at, each in enumerate(load_W)}, made_s)

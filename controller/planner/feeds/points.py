@@ -94,29 +94,27 @@ def of_readings(
     if quantity is POWER and sum(values) < 0:
         raise SeriesError(f"{names[1]}: mostly below 0: allowed is above 0 for a load and for PV")
     lines = [f"{blank} rows without a number, first {first}"] * (blank > 0)
-    return points(utc_s, values, _steps_s(utc_s), made_s, lines)
+    return _points(utc_s, values, _steps_s(utc_s), made_s, lines)
 
 
-def points(
-    utc_s: Iterable[float],
-    values: Iterable[float],
-    step_s: Sequence[float] | None,
-    made_s: float,
-    doubts: list[str],
+def of_quarters(values: Mapping[float, float], made_s: float, doubts: Sequence[str] = ()) -> Points:
+    """Points of values by the begin of their quarter of an hour."""
+    utc_s = array("d", sorted(values))
+    found = array("d", [values[each] for each in utc_s])
+    return _points(utc_s, found, array("d", [QUARTER_S]) * len(utc_s), made_s, doubts)
+
+
+def _points(
+    utc_s: array, values: array, step_s: array, made_s: float, doubts: Sequence[str]
 ) -> Points:
-    """Points in order of time. step_s: None for quarters of an hour. What ends before made_s is as
-    old as its end.
-    """
-    utc_s = array("d", utc_s)
-    steps_s = array("d", [QUARTER_S] * len(utc_s) if step_s is None else step_s)
-    made_s = min(made_s, utc_s[-1] + steps_s[-1])
-    return Points(utc_s, array("d", values), steps_s, made_s, doubts)
+    """Points in order of time. Values that end before made_s are as old as their end."""
+    return Points(utc_s, values, step_s, min(made_s, utc_s[-1] + step_s[-1]), list(doubts))
 
 
-def _steps_s(utc_s: Sequence[float]) -> list[float]:
+def _steps_s(utc_s: Sequence[float]) -> array:
     gaps_s = [after - before for before, after in itertools.pairwise(utc_s)]
     gaps_s.append(min(gaps_s[-2:], default=STEP_S_MAX))
-    found = []
+    found = array("d")
     for at, gap_s in enumerate(gaps_s):
         beside_s = gaps_s[max(0, at - 1) : at] + gaps_s[at + 1 : at + 2]
         found.append(min(STEP_S_MAX, gap_s if gap_s in beside_s else min([gap_s, *beside_s])))
@@ -154,6 +152,4 @@ def merged(files: Sequence[tuple[str, Points]], span: Span, zone: tzinfo) -> Poi
             doubts.append(f"{name} replaces {len(replaced)} values of older files from {since} on")
     if not kept:
         raise SeriesError("no value near now: needed are files of the days around today")
-    every = sorted(kept)
-    made_s = max([found.made_s for _, found in files])
-    return points(every, [kept[each] for each in every], None, made_s, doubts)
+    return of_quarters(kept, max([found.made_s for _, found in files]), doubts)

@@ -8,9 +8,15 @@ from controller.series.refusal import SeriesError
 from controller.system import regular_file
 
 FILES_MAX = 32  # of a folder, the newest
-ENDINGS = {"csv": (".csv", ".csv.gz"), "json": (".json",), "entsoe_xml": (".xml",)}
-# A file of rows is read line by line; the tree of the others takes ten times their size.
-BYTES_MAX = {"csv": 16 << 20, "json": 1 << 20, "entsoe_xml": 1 << 20}
+ENDINGS = {
+    "csv": (".csv", ".csv.gz"),
+    "jobs": (".csv", ".csv.gz"),
+    "json": (".json",),
+    "entsoe_xml": (".xml",),
+}
+# Rows of prices are read line by line; jobs, and the trees of the others, are held as a whole.
+TREES = ("json", "entsoe_xml")
+BYTES_MAX = {"csv": 16 << 20, "jobs": 1 << 20, "json": 1 << 20, "entsoe_xml": 1 << 20}
 
 
 def read(feed: Feed, span: Span) -> Points:
@@ -55,13 +61,13 @@ def _of_file(feed: Feed, path: str, span: Span) -> Points:
     try:
         with open(path, "rb", opener=regular_file.link_opener) as file:
             size, made_s = os.fstat(file.fileno()).st_size, os.fstat(file.fileno()).st_mtime
-            data = file.read(most if feed.format != "csv" and size <= most else 0)
+            data = file.read(most if feed.format in TREES and size <= most else 0)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", "") or "its name has a character that no file has"
         raise SeriesError(f"{path}: cannot be read: {why}") from None
     if not 0 < size <= most:
         raise SeriesError(f"{path}: has {size} bytes: allowed are 1..{most}")
-    if feed.kind == "jobs":
+    if feed.format == "jobs":
         return job_plan.read(path, feed, span, made_s)
     if feed.format == "csv":
         return rows.read(path, feed, made_s)

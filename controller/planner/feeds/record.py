@@ -7,7 +7,7 @@ second: the number of a row bounds what is read.
 
 import sqlite3
 
-from controller.planner.feeds.points import KNOWN_PART, QUARTER_S, Points, Span, points
+from controller.planner.feeds.points import KNOWN_PART, QUARTER_S, Points, Span, of_quarters
 from controller.recorder import reading
 from controller.series.refusal import SeriesError
 
@@ -36,5 +36,4 @@ def read(path: str, kind: str, span: Span) -> Points:
         raise SeriesError(f"{path}: cannot be read as a record{why}") from None
     if not found:
         raise SeriesError(f"{path}: no new quarter of an hour with a known {kind}")
-    utc_s = [quarter * QUARTER_S for quarter, _ in found]
-    return points(utc_s, [max(0.0, mean_W) for _, mean_W in found], None, span.now_s, [])
+    return of_quarters({at * QUARTER_S: max(0.0, mean_W) for at, mean_W in found}, span.now_s)

@@ -213,10 +213,10 @@ JOBS = "at_s,for_s,power_kW\n43200,1800,100\n45000,450,200\n"
 
 def test_a_job_plan_tells_the_load_until_its_last_job_ends(tmp_path):
     path = written(tmp_path / "jobs.csv", JOBS)
-    points, _ = answer(feed(path, "jobs", base_W=50e3))
+    points, _ = answer(feed(path, "jobs", "jobs", base_W=50e3))
     found = slots(points, utc_s("2026-11-26T11:45"), 5)
     assert found[:4] == [50e3, 150e3, 150e3, 150e3] and found[4] != found[4]
-    points, _ = answer(feed(path, "jobs", base_W=0.0, begin="2026-11-26T01:00"))
+    points, _ = answer(feed(path, "jobs", "jobs", base_W=0.0, begin="2026-11-26T01:00"))
     assert slots(points, utc_s("2026-11-26T13:00"), 1) == [100e3]
 
 
@@ -227,7 +227,7 @@ def test_a_job_plan_tells_the_load_until_its_last_job_ends(tmp_path):
 """)
 def test_a_wrong_job_plan_is_one_line(tmp_path, data, keys, line):
     path = written(tmp_path / "jobs.csv", data)
-    assert answer(feed(path, "jobs", base_W=0.0, **keys)) == (None, f"{path}: {line}")
+    assert answer(feed(path, "jobs", "jobs", base_W=0.0, **keys)) == (None, f"{path}: {line}")
 
 
 @pytest.mark.parametrize("kind", ["load", "pv"])

@@ -12,7 +12,7 @@ from series_files import FOREIGN
 
 from controller.planner import inputs, planning, site_file
 from controller.planner.feeds import held, reading, record, sun
-from controller.planner.feeds.points import QUARTER_S, points, slots
+from controller.planner.feeds.points import QUARTER_S, of_quarters
 from controller.recorder.database import INSERT_SECOND, TABLES
 from tests.repository import ROOT
 
@@ -128,7 +128,7 @@ def test_a_web_feed_is_asked_at_its_pace(monkeypatch, load):
 
     def read(own, wanted):
         asked.append(wanted.now_s)
-        return points([NOW_S], [0.1], None, wanted.now_s, [])
+        return of_quarters({NOW_S: 0.1}, wanted.now_s)
 
     monkeypatch.setattr(reading, "read", read)
     own = held.Held(feed("", url="x", every_min=30))
@@ -254,11 +254,10 @@ def test_air_carbon_and_a_job_plan_begin_now(tmp_path, load):
     air = feed(table(tmp_path / "air.csv", "air_degC", NOW_S - HOUR_S, [1, 2, 3], HOUR_S), "air")
     carbon = feed(table(tmp_path / "c.csv", "g/kWh", NOW_S, [400], HOUR_S), "carbon")
     rows = "at_s,for_s,power_W\n43200,3600,1000\n"
-    jobs = feed(written(tmp_path / "j.csv", rows, NOW_S), "jobs", base_W=500.0)
+    jobs = feed(written(tmp_path / "j.csv", rows, NOW_S), "jobs", "jobs", base_W=500.0)
     found = inputs.Inputs(planner(load, air, carbon, jobs)).read(NOW_S)
     assert found.air_degC[:8] == [2] * 4 + [3] * 4 and found.carbon_g_per_kWh[0] == 400
     assert math.isnan(found.air_degC[8]) and math.isnan(found.carbon_g_per_kWh[4])
     assert found.load_W == [1500.0] * 4
     assert inputs.known(found, 1e9).load_W == [1500.0] * 4
     assert BERLIN.key == found.time.tzinfo.key == "Europe/Berlin"
-    assert slots(points([NOW_S], [1.0], None, NOW_S, []), NOW_S, 1) == [1.0]

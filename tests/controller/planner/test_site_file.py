@@ -16,7 +16,7 @@ WEB = (
     '[feed.web]\nkind = "prices"\nformat = "http_json"\ntime = "t"\nvalue = "p"\nunit = "EUR/MWh"\n'
 )
 WEB_URL = 'url = "https://a.org/"\n'
-JOBS = '[feed.jobs]\nkind = "jobs"\nformat = "csv"\npath = "jobs.csv"\n'
+JOBS = '[feed.jobs]\nkind = "jobs"\nformat = "jobs"\npath = "jobs.csv"\n'
 RECORD = '[feed.site_load]\nkind = "load"'
 
 
@@ -81,7 +81,7 @@ DROP = 'path = "prices.csv"'
     'currency = "EUR"'  ""  "tariff.currency: is missing; allowed a text"
     "[feed.day_ahead]"  "[feed.Day]"  "feed.Day: is no name; allowed a small letter, then up to"
     'kind = "prices"'  'kind = "price"'  'feed.day_ahead.kind: "price" is not allowed; allowed pri'
-    '= "csv"'  '= "xml"'  'feed.day_ahead.format: "xml" is not allowed; allowed csv, json, http_json'
+    '= "csv"'  '= "xml"'  'feed.day_ahead.format: "xml" is not allowed; allowed csv, json'
     'format = "csv"'  'format = "recorder"'  'feed.day_ahead.kind: "prices" is not allowed; allow'
     DROP  ""  "feed.day_ahead.path: is missing; allowed a text"
     DROP  'path = ""'  "feed.day_ahead: has no source or two; allowed one of path and url"
@@ -92,7 +92,8 @@ DROP = 'path = "prices.csv"'
     TEXT  TEXT + WEB + 'url = "http://a.org"'  'feed.web.url: "http://a.org" is not allowed; allo'
     TEXT  TEXT + WEB + 'url = "https://a.org/{key}"'  "feed.web.key_file: and {key} in url need"
     TEXT  TEXT + WEB + WEB_URL + "every_min = 1"  "feed.web.every_min: 1 is not allowed; allowed"
-    TEXT  TEXT + JOBS  "feed.jobs.base_W: is missing; allowed the load without jobs, W"
+    TEXT  TEXT + JOBS  "feed.jobs.base_W: is missing; allowed a number 0..1e+08"
+    TEXT  TEXT + JOBS + "base_W = 0\\nbegin = 1"  "feed.jobs.begin: 1 is not allowed"
     TEXT  "feed = 1\\n" + TEXT[: TEXT.index("[feed")]  "feed: 1 is not allowed; allowed a table"
     TEXT  TEXT + "[feed.day_ahead]"  " is not TOML"
 """)
