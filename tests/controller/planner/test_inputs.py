@@ -88,6 +88,23 @@ def test_an_old_feed_ages_is_named_and_then_the_day_before_counts(load, prices):
     assert min(late.past_load_W[-96:]) >= 100e3
 
 
+def test_old_values_say_nothing_of_the_future(load, prices):
+    own = inputs.Inputs(planner(load, prices._replace(max_age_s=HOUR_S)))
+    assert len(own.read(NOW_S + HOUR_S).price_per_kWh) == 44
+    late = own.read(NOW_S + 2 * HOUR_S)
+    assert late.price_per_kWh == [] and late.past_price_per_kWh[-1] == pytest.approx(0.049)
+    assert late.doubts[0] == (
+        "feed prices: its values are 2.0 h old, allowed are 1 h: yesterday's count"
+    )
+
+
+def test_a_hole_to_come_has_the_value_of_the_day_before(tmp_path, load):
+    values = [*range(24), None, 25, 26]
+    path = table(tmp_path / "p.csv", "EUR/MWh", NOW_S - 23 * HOUR_S, values, HOUR_S)
+    found = inputs.Inputs(planner(load, feed(path))).read(NOW_S)
+    assert [round(1000 * each) for each in found.price_per_kWh[::4]] == [23, 0, 25, 26]
+
+
 def test_a_hole_has_the_values_of_the_day_before(tmp_path, load):
     values = [None if 150 <= at < 160 else at for at in range(192)]
     path = table(tmp_path / "p.csv", "EUR/MWh", NOW_S - 2 * DAY_S + 6 * HOUR_S, values)
@@ -185,16 +202,16 @@ def test_the_record_gives_means_of_whole_quarters(tmp_path):
     quarters = [(300, 400, 60), (200, None, -50), (None, None, 60), (250, 400, 200)]
     rows = [each for each in quarters for _ in range(QUARTER_S)]
     rows[:300] = [(None, None, None)] * 300
-    rows += [(900, 900, 0)] * 200  # of a quarter that is not over
+    rows += [(900, 900, 0)] * 500  # of a quarter that is not over
     path = record_of(tmp_path / "record.db", first_s, rows)
-    load = record.read(str(path), "load", span(NOW_S + 200))
+    load = record.read(str(path), "load", span(NOW_S + 500))
     assert dict(zip(load.utc_s, load.values)) == {
         first_s: 400, first_s + 900: 150, first_s + 2700: 400
     }  # fmt: skip
-    sunny = record.read(str(path), "pv", span(NOW_S + 200))
+    sunny = record.read(str(path), "pv", span(NOW_S + 500))
     assert dict(zip(sunny.utc_s, sunny.values)) == {first_s: 40, first_s + 2700: 0}
     assert load.made_s == NOW_S
-    newer = record.read(str(path), "load", span(NOW_S + 200, since_s=NOW_S - QUARTER_S))
+    newer = record.read(str(path), "load", span(NOW_S + 500, since_s=NOW_S - QUARTER_S))
     assert list(newer.values) == [400]
 
 
