@@ -41,7 +41,7 @@ class Given(NamedTuple):
 def known(
     given: Given, stored_J: float, peak_W: float = 0.0, limits_W: Mapping[int, float] | None = None
 ) -> Known | None:
-    """What a plan counts with; None while something that it needs was never known."""
+    """Inputs of a plan in its form; None while something that it needs was never known."""
     if given.lacks:
         return None
     series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
@@ -56,7 +56,7 @@ class Inputs:
         self._held = [Held(each) for each in planner.feeds]
 
     def read(self, now_s: float) -> Given:
-        """What is known at this time, UTC in s since 1970."""
+        """Everything known at this time, UTC in s since 1970."""
         now = int(now_s // QUARTER_S)
         first, count = now - PAST, PAST + AHEAD
         doubts = [line for each in self._held for line in each.update(first, count, now_s)]

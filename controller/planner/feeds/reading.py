@@ -20,7 +20,7 @@ BYTES_MAX = {"csv": 16 << 20, "jobs": 1 << 20, "json": 1 << 20, "entsoe_xml": 1 
 
 
 def read(feed: Feed, span: Span) -> Points:
-    """What the source has now. SeriesError: one line."""
+    """Points that the source has now. SeriesError: one line."""
     if feed.format == "recorder":
         return record.read(feed.keys["path"], feed.kind, span)
     if feed.keys.get("url"):

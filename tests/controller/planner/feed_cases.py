@@ -1,4 +1,4 @@
-"""Feeds for the tests: a Feed of some keys, quarters around a time, and the line of a refusal."""
+"""Feeds for the tests: a Feed, quarters around a time, the line of a refusal, files to write."""
 
 import os
 from datetime import datetime
@@ -19,6 +19,7 @@ def utc_s(local):
     return datetime.fromisoformat(local).replace(tzinfo=BERLIN).timestamp()
 
 
+DAY = "2026-11-25T23:00Z", "2026-11-26T23:00Z"
 NOW_S = utc_s("2026-11-26T12:00")
 
 
@@ -52,3 +53,38 @@ def hourly(points, local, count):
     every = slots(points, utc_s(local), 4 * count)[::4]
     factor = 1000 if max(points.values) < 10 else 1
     return [round(each * factor, 6) if each == each else None for each in every]
+
+
+# ---- ENTSO-E documents, by the schema of publication document 7.3
+
+
+def period(prices, resolution="PT60M", ends=DAY):
+    points = "".join(
+        f"<Point><position>{at}</position><price.amount>{price}</price.amount></Point>"
+        for at, price in prices.items()
+    )
+    start, end = ends
+    return (
+        f"<Period><timeInterval><start>{start}</start><end>{end}</end></timeInterval>"
+        f"<resolution>{resolution}</resolution>{points}</Period>"
+    )
+
+
+def series(*periods, curve="A03", contract="A01", currency="EUR", unit="MWH", sequence=1):
+    return (
+        f"<TimeSeries><mRID>1</mRID><auction.type>A01</auction.type>"
+        f"<contract_MarketAgreement.type>{contract}</contract_MarketAgreement.type>"
+        f"<currency_Unit.name>{currency}</currency_Unit.name>"
+        f"<price_Measure_Unit.name>{unit}</price_Measure_Unit.name>"
+        f"<classificationSequence_AttributeInstanceComponent.position>{sequence}"
+        f"</classificationSequence_AttributeInstanceComponent.position>"
+        f"<curveType>{curve}</curveType>{''.join(periods)}</TimeSeries>"
+    )
+
+
+def document(*every, name="Publication_MarketDocument", kind="A44", head=""):
+    space = "urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:3"
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>{head}<{name} xmlns="{space}"><type>{kind}</type>'
+        f"{''.join(every)}</{name}>"
+    )

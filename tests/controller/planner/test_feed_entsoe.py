@@ -1,44 +1,10 @@
-"""Prices of ENTSO-E documents, written here by the schema of publication document 7.3."""
+"""Prices of ENTSO-E documents: series, steps, gaps, and wrong ones."""
 
 import pytest
-from feed_cases import answer, feed, hourly, utc_s, written
+from feed_cases import DAY, answer, document, feed, hourly, period, series, utc_s, written
 
 from controller.planner.feeds.points import slots
 from tests.tables import cases
-
-DAY = "2026-11-25T23:00Z", "2026-11-26T23:00Z"
-
-
-def period(prices, resolution="PT60M", ends=DAY):
-    points = "".join(
-        f"<Point><position>{at}</position><price.amount>{price}</price.amount></Point>"
-        for at, price in prices.items()
-    )
-    start, end = ends
-    return (
-        f"<Period><timeInterval><start>{start}</start><end>{end}</end></timeInterval>"
-        f"<resolution>{resolution}</resolution>{points}</Period>"
-    )
-
-
-def series(*periods, curve="A03", contract="A01", currency="EUR", unit="MWH", sequence=1):
-    return (
-        f"<TimeSeries><mRID>1</mRID><auction.type>A01</auction.type>"
-        f"<contract_MarketAgreement.type>{contract}</contract_MarketAgreement.type>"
-        f"<currency_Unit.name>{currency}</currency_Unit.name>"
-        f"<price_Measure_Unit.name>{unit}</price_Measure_Unit.name>"
-        f"<classificationSequence_AttributeInstanceComponent.position>{sequence}"
-        f"</classificationSequence_AttributeInstanceComponent.position>"
-        f"<curveType>{curve}</curveType>{''.join(periods)}</TimeSeries>"
-    )
-
-
-def document(*every, name="Publication_MarketDocument", kind="A44", head=""):
-    space = "urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:3"
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?>{head}<{name} xmlns="{space}"><type>{kind}</type>'
-        f"{''.join(every)}</{name}>"
-    )
 
 
 def read(tmp_path, text):
