@@ -3,10 +3,12 @@
 import gzip
 
 import pytest
+from feed_cases import document, feed, period, series as series_of, span
 from hypothesis import given, strategies as st
 from series_files import FOREIGN, written
 
 from controller.hints import schedule_file
+from controller.planner.feeds import reading
 from controller.series.refusal import SeriesError
 from hil.loads import reader, stream
 from hil.site import description
@@ -32,7 +34,28 @@ def remarks(path):
     return stream.remarks(path, None, 1.0, 900.0)
 
 
+def feed_csv(path):
+    return reading.read(feed(path), span())
+
+
+def feed_json(path):
+    keys = {"list": "data", "time": "t", "value": "p", "unit": "EUR/MWh"}
+    return reading.read(feed(path, format="json", **keys), span())
+
+
+def feed_entsoe(path):
+    return reading.read(feed(path, format="entsoe_xml"), span())
+
+
+def feed_jobs(path):
+    return reading.read(feed(path, "jobs", "jobs", base_W=0.0), span())
+
+
 READERS = {
+    feed_csv: "start,EUR/MWh\n" + "".join(f"{time},50\n" for time in HOURS),
+    feed_json: '{"data": [{"t": "2026-05-01T00:00Z", "p": 5}, {"t": 1777593600, "p": "6"}]}',
+    feed_entsoe: document(series_of(period({1: 5, 3: 7}))),
+    feed_jobs: "at_s,for_s,power_W\n900,900,100000\n",
     prices: "time,price\n" + "".join(f"{time},50\n" for time in HOURS),
     remarks: POWERS,
     reader.read_trace: POWERS,

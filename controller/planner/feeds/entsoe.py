@@ -1,0 +1,117 @@
+"""Day-ahead prices of an ENTSO-E document (Publication_MarketDocument, type A44).
+
+A document may have several series. Those of a continuous market (contract other than A01) and of a
+second auction (a higher classification sequence) are left out. Of two steps the finer one counts.
+In a series of curve type A03 a position that is left out has the price before it.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from xml.etree import ElementTree
+
+from controller.planner.feeds.points import QUARTER_S, Points, of_quarters
+from controller.series import table
+from controller.series.refusal import SeriesError, shown
+from controller.series.units import PER_MWH, PRICE
+
+QUARTERS = {"PT15M": 1, "PT30M": 2, "PT60M": 4, "PT1H": 4}  # of each resolution
+QUARTERS_MAX = 400 * 96
+DAY_AHEAD, FILLED = "A01", "A03"
+Element = ElementTree.Element
+Block = tuple[int, dict[int, float]]  # quarters of a step; price per kWh by quarter since 1970
+
+
+def parsed(data: bytes, currency: str, made_s: float) -> Points:
+    """The points of a document. SeriesError: one line."""
+    series = [each for each in _root(data).findall("{*}TimeSeries") if _is_day_ahead(each)]
+    first = min(map(_sequence, series), default=0)
+    kept = [each for each in series if _sequence(each) == first]
+    blocks = [block for each in kept for block in _blocks(each, currency)]
+    found, steps, twice = dict[int, float](), dict[int, int](), 0
+    for step, prices in sorted(blocks, key=lambda block: -block[0]):
+        for at, price in prices.items():
+            twice += steps.get(at) == step and found[at] != price
+            found[at], steps[at] = price, step
+    if not found:
+        raise SeriesError("no day-ahead price: needed is a TimeSeries with a Period")
+    lines = [f"{twice} prices are twice and differ: the last one counts"] * (twice > 0)
+    return of_quarters({at * QUARTER_S: price for at, price in found.items()}, made_s, lines)
+
+
+def _root(data: bytes) -> Element:
+    """The document. It may define no entities, which could grow without a bound."""
+    if b"<!DOCTYPE" in data or b"\0" in data:
+        raise SeriesError("has a DOCTYPE or is no UTF-8: allowed is a plain ENTSO-E document")
+    try:
+        root = ElementTree.fromstring(data)
+    except (ElementTree.ParseError, ValueError, LookupError):
+        raise SeriesError("not whole XML") from None
+    name = root.tag.rpartition("}")[2]
+    if name == "Acknowledgement_MarketDocument":
+        raise SeriesError(f"no prices: the answer is {shown(_text(root, 'Reason/{*}text'))}")
+    if name != "Publication_MarketDocument" or _text(root, "type") != "A44":
+        raise SeriesError(f"{shown(name)}: needed is a Publication_MarketDocument of type A44")
+    return root
+
+
+def _is_day_ahead(series: Element) -> bool:
+    return _text(series, "contract_MarketAgreement.type") in ("", DAY_AHEAD)
+
+
+def _sequence(series: Element) -> int:
+    text = _text(series, "classificationSequence_AttributeInstanceComponent.position")
+    return int(text) if text.isdecimal() else 1
+
+
+def _text(element: Element, way: str) -> str:
+    return (element.findtext(f"{{*}}{way}") or "").strip()
+
+
+def _blocks(series: Element, currency: str) -> Iterator[Block]:
+    for name, wanted in (("currency_Unit.name", currency), ("price_Measure_Unit.name", "MWH")):
+        if _text(series, name) != wanted:
+            raise SeriesError(f"{name} = {shown(_text(series, name))}: allowed is {wanted}")
+    for block in series.findall("{*}Period"):
+        resolution = _text(block, "resolution")
+        step = QUARTERS.get(resolution)
+        ends = [_quarter(_text(block, f"timeInterval/{{*}}{each}")) for each in ("start", "end")]
+        span = ends[1] - ends[0]
+        if step is None or not 0 < span <= QUARTERS_MAX or span % step:
+            raise SeriesError(
+                f"{shown(resolution)} over {span} quarters of an hour: allowed are "
+                f"{', '.join(QUARTERS)}, and a period of whole steps"
+            )
+        yield step, _prices(block, ends[0], step, span // step, _text(series, "curveType"))
+
+
+def _prices(block: Element, start: int, step: int, count: int, curve: str) -> dict[int, float]:
+    given: dict[int, float] = {}
+    for point in block.findall("{*}Point"):
+        position, text = _text(point, "position"), _text(point, "price.amount")
+        price = table.number(text, False)
+        if not position.isdecimal() or not 1 <= int(position[:9]) <= count or price != price:
+            raise SeriesError(
+                f"position {shown(position)}, price {shown(text)}: allowed is 1..{count}, a number"
+            )
+        if int(position) in given:
+            raise SeriesError(f"position {position} is twice in a period")
+        given[int(position)] = PRICE.value(price, PER_MWH, text)
+    prices, before = dict[int, float](), None
+    for place in range(count):
+        before = given.get(place + 1, before if curve == FILLED else None)
+        if before is not None:
+            begin = start + place * step
+            prices |= dict.fromkeys(range(begin, begin + step), before)
+    return prices
+
+
+def _quarter(text: str) -> int:
+    """A time of the document in quarters of an hour since 1970."""
+    try:
+        time = datetime.fromisoformat(text)
+        seconds = time.timestamp() if time.tzinfo else -1.0
+    except (ValueError, OverflowError):
+        seconds = -1.0
+    if seconds < 0 or seconds % QUARTER_S:
+        raise SeriesError(f"{shown(text)}: allowed is a quarter of an hour as 2026-11-25T23:00Z")
+    return int(seconds // QUARTER_S)

@@ -1,0 +1,101 @@
+"""One answer of an HTTP source, with bounds of time and size.
+
+A redirect is not followed, since it could lead from an allowed address to another. No message
+repeats the address, because a key may be a part of it.
+"""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+from urllib import error, request
+from urllib.parse import quote, urlsplit
+
+from controller.series.refusal import SeriesError
+from controller.system import clock, regular_file
+
+BYTES_MAX, PIECE_BYTES, KEY_BYTES_MAX = 1 << 20, 1 << 16, 4096
+WORDS = {
+    TimeoutError: "no whole answer in the time of timeout_s",
+    ssl.SSLError: "its certificate or encryption is not accepted",
+    socket.gaierror: "no address for this name",
+    http.client.HTTPException: "the answer is no HTTP, or cut",
+}
+
+
+def is_allowed(url: str) -> bool:
+    """True for https, and for http to this machine or an address of the local network."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    is_plain = url.isascii() and url.isprintable() and not set(url) & set(" @")
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_near(host))
+    return bool(is_plain and is_safe and host and port != 0)
+
+
+def _is_near(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
+
+
+def fetched(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> bytes:
+    """The answer of keys["url"]. SeriesError: one line."""
+    host = urlsplit(keys["url"]).hostname or ""
+    url = _filled(keys, zone, now_s)
+    failed: object
+    try:
+        return _answer(url, _is_near(host), keys["timeout_s"])
+    except error.HTTPError as refused:
+        refused.close()
+        raise SeriesError(f"{host}: the server answers {refused.code}: needed is 200") from None
+    except error.URLError as found:
+        failed = found.reason
+    except (OSError, http.client.HTTPException) as found:
+        failed = found
+    words = [each for kind, each in WORDS.items() if isinstance(failed, kind)]
+    reached = f"cannot be reached: {getattr(failed, 'strerror', None) or 'no connection'}"
+    raise SeriesError(f"{host}: {[*words, reached][0]}")
+
+
+def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
+    """The address with the key, and with yesterday's begin and tomorrow's end in UTC."""
+    day = datetime.fromtimestamp(now_s, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    url = str(keys["url"])
+    for name, days in (("{start}", -1), ("{end}", 2)):
+        time = (day + timedelta(days=days)).astimezone(UTC)
+        url = url.replace(name, quote(time.strftime(keys["time_form"])))
+    if keys["key_file"]:
+        try:
+            with open(keys["key_file"], "rb", opener=regular_file.link_opener) as file:
+                url = url.replace("{key}", quote(file.read(KEY_BYTES_MAX).strip(), safe=""))
+        except OSError as failed:
+            raise SeriesError(f"key_file cannot be read: {failed.strerror}") from None
+    return url
+
+
+class _Stay(request.HTTPRedirectHandler):
+    def redirect_request(self, *given: Any) -> None:
+        """None: the answer counts as an error."""
+
+
+def _answer(url: str, is_near: bool, timeout_s: float) -> bytes:
+    ends_us = clock.now_us() + int(timeout_s * 1e6)
+    opener = request.build_opener(request.ProxyHandler({} if is_near else None), _Stay)
+    data = bytearray()
+    with opener.open(url, timeout=timeout_s) as answer:
+        while piece := answer.read1(PIECE_BYTES):
+            data += piece
+            if len(data) > BYTES_MAX:
+                raise SeriesError(f"the answer has more than {BYTES_MAX} bytes")
+            if clock.now_us() > ends_us:
+                raise TimeoutError
+        if answer.length:
+            raise http.client.IncompleteRead(b"")
+    return bytes(data)

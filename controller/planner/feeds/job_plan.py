@@ -1,0 +1,38 @@
+"""The load that a plan of jobs tells: base_W, and the power of the jobs that run.
+
+Times of the file count from `begin`, a local time; by default from the begin of the day on which
+the file was written. The plan tells nothing beyond the end of its last job.
+"""
+
+import math
+from datetime import datetime
+
+from controller.planner.feeds.points import QUARTER_S, Feed, Points, Span, of_quarters
+from controller.series import jobs, times
+from controller.series.refusal import SeriesError
+
+JOBS_MAX = 20_000
+
+
+def read(path: str, feed: Feed, span: Span, made_s: float) -> Points:
+    """The points of a file. SeriesError: one line."""
+    day = datetime.fromtimestamp(made_s, feed.zone)
+    begin_s = day.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    if feed.keys["begin"]:
+        begin_s = times.TimeCells(feed.zone)(feed.keys["begin"])
+    found = jobs.read(path)
+    if len(found) > JOBS_MAX:
+        raise SeriesError(f"{path}: {len(found)} jobs: allowed are {JOBS_MAX}")
+    first = max(begin_s // QUARTER_S, span.start_s // QUARTER_S) * QUARTER_S
+    ends_s = begin_s + max([each.at_s + each.for_s for each in found])
+    count = min(math.ceil((ends_s - first) / QUARTER_S), span.quarters)
+    if count <= 0:
+        raise SeriesError(f"{path}: no job near now")
+    load_W = [feed.keys["base_W"]] * count
+    for job in found:
+        at_s, end_s = begin_s + job.at_s - first, begin_s + job.at_s + job.for_s - first
+        for slot in range(max(0, int(at_s // QUARTER_S)), min(count, math.ceil(end_s / QUARTER_S))):
+            slot_s = slot * QUARTER_S
+            part_s = min(end_s, slot_s + QUARTER_S) - max(at_s, slot_s)
+            load_W[slot] += job.power_W * part_s / QUARTER_S
+    return of_quarters({first + at * QUARTER_S: each for at, each in enumerate(load_W)}, made_s)

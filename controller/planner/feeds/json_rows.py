@@ -1,0 +1,57 @@
+"""Rows of a JSON text. The site file says where they lie.
+
+list = "data.prices" is the way to a list of objects or lists, or to an object of columns of equal
+length. time and value are the way within an entry, or the names of the columns.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from controller.planner.feeds.points import Feed, Points, Reading, of_readings, unit_of
+from controller.series.refusal import SeriesError, shown
+from controller.system import json_text
+
+
+def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
+    """The points of a JSON text. SeriesError: one line."""
+    try:
+        content = json_text.loads(data)
+    except (ValueError, RecursionError):
+        raise SeriesError("not whole JSON in UTF-8") from None
+    names, unit = (feed.keys["time"], feed.keys["value"]), unit_of(feed.kind, feed.keys["unit"])
+    assert unit is not None  # of a checked site file
+    rows = list(_rows(_at(content, feed.keys["list"]), *names))
+    if rows and rows[0][1] > rows[-1][1]:  # the newest first
+        rows.reverse()
+    return of_readings(rows, feed, unit, names, made_s)
+
+
+def _rows(found: Any, time: str, value: str) -> Iterator[Reading]:
+    if isinstance(found, dict):
+        columns = [_at(found, time), _at(found, value)]
+        sizes = [len(each) if isinstance(each, list) else None for each in columns]
+        if None in sizes or sizes[0] != sizes[1]:
+            raise SeriesError(f"{time} and {value}: needed are two lists of equal length")
+        found, time, value = list(zip(*columns)), "0", "1"
+    if not isinstance(found, list):
+        raise SeriesError(f"{shown(str(found))}: needed is a list or an object of lists")
+    for number, entry in enumerate(found, 1):
+        where = f"entry {number}"
+        yield where, _text(_at(entry, time, where)), _text(_at(entry, value, where))
+
+
+def _at(found: Any, way: str, where: str = "the text") -> Any:
+    """The value at the end of a dotted way; a number is the place in a list."""
+    for name in way.split(".") if way else ():
+        if isinstance(found, dict) and name in found:
+            found = found[name]
+        elif isinstance(found, (list, tuple)) and name.isdecimal() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            raise SeriesError(f"{where} has no {shown(way)}")
+    return found
+
+
+def _text(value: Any) -> str:
+    """A cell; true and lists are neither numbers nor times."""
+    return str(value) if isinstance(value, (str, int, float)) and value is not True else ""

@@ -1,0 +1,155 @@
+"""Points: the one form of what a feed gives, and its quarters of an hour.
+
+A value holds until the next one. Where a row is missing, the value before it holds for the shorter
+step beside it only, so that a hole stays a hole: unknown, never zero.
+"""
+
+import itertools
+import math
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
+from typing import Any, NamedTuple
+
+from controller.series import powers, table, times
+from controller.series.refusal import SeriesError, shown
+from controller.series.units import AIR, POWER, PRICE, SUN, Quantity, Unit, price_unit
+
+QUARTER_S = 900
+STEP_S_MAX = 3600.0
+KNOWN_PART = 0.5  # of a quarter of an hour: below it, the mean is unknown
+ROWS_MAX = 100_000  # a year of quarters of an hour has 35 136
+_GRAMS = "g/kWh gCO2/kWh gCO2eq/kWh g_per_kWh gCO2_per_kWh kg/MWh kg_per_MWh".split()
+CARBON = Quantity("carbon", "g/kWh", 0.0, 5000.0, dict.fromkeys(_GRAMS, Unit("g/kWh", 1.0)))
+POWERS = dict.fromkeys(("load", "pv"), POWER)
+QUANTITIES = POWERS | {"prices": PRICE, "weather": SUN, "air": AIR, "carbon": CARBON}
+ABOVE_ZERO = ("pv", "weather")  # an instrument reads a little below 0 at night
+Reading = tuple[str, str, str]  # place for messages, as "line 7"; time; value
+
+
+class Feed(NamedTuple):
+    """A table [feed.NAME]. zone: of times without an offset; keys: of its format."""
+
+    name: str
+    kind: str
+    format: str
+    max_age_s: float
+    zone: tzinfo
+    currency: str
+    keys: Mapping[str, Any]
+
+
+class Span(NamedTuple):
+    """Quarters of an hour that are wanted. since_s: end of the newest value that is known."""
+
+    start_s: float
+    quarters: int
+    now_s: float
+    since_s: float
+
+
+class Points(NamedTuple):
+    """Values, each from utc_s on for its step_s. made_s: when they were made; doubts: lines."""
+
+    utc_s: array
+    values: array
+    step_s: array
+    made_s: float
+    doubts: list[str]
+
+
+def unit_of(kind: str, name: str) -> Unit | None:
+    """The unit that a name shows, or that is the whole name; None: none of this kind."""
+    return price_unit(name) if kind == "prices" else QUANTITIES[kind].unit_of(f"x {name}")
+
+
+def of_readings(
+    readings: Iterable[Reading],
+    feed: Feed,
+    unit: Unit,
+    names: tuple[str, str],
+    made_s: float,
+    has_comma: bool = False,
+) -> Points:
+    """Points of rows in order of time. names: of time and value. SeriesError: one line."""
+    clock, quantity = times.TimeCells(feed.zone, name=names[0]), QUANTITIES[feed.kind]
+    utc_s, values, blank, first = array("d"), array("d"), 0, ""
+    for where, time, cell in readings:
+        name = names[0]
+        try:
+            at_s, name = clock(time), names[1]
+            value = table.number(cell, has_comma)
+            if math.isnan(value) or (quantity is POWER and value in powers.BLANKS):
+                blank, first = blank + 1, first or f"{where}: {shown(cell)}"
+                continue
+            value = quantity.value(value, unit, cell)
+            if len(values) == ROWS_MAX:
+                raise SeriesError(f"allowed are at most {ROWS_MAX} rows")
+        except SeriesError as error:
+            raise SeriesError(f"{where}: {name} = {error}") from None
+        utc_s.append(at_s)
+        values.append(max(0.0, value) if feed.kind in ABOVE_ZERO else value)
+    if not values:
+        raise SeriesError(f"no values: needed are rows of {names[0]} and {names[1]}")
+    if quantity is POWER and sum(values) < 0:
+        raise SeriesError(f"{names[1]}: mostly below 0: allowed is above 0 for a load and for PV")
+    lines = [f"{blank} rows without a number, first {first}"] * (blank > 0)
+    return _points(utc_s, values, _steps_s(utc_s), made_s, lines)
+
+
+def of_quarters(values: Mapping[float, float], made_s: float, doubts: Sequence[str] = ()) -> Points:
+    """Points of values by the begin of their quarter of an hour."""
+    utc_s = array("d", sorted(values))
+    found = array("d", [values[each] for each in utc_s])
+    return _points(utc_s, found, array("d", [QUARTER_S]) * len(utc_s), made_s, doubts)
+
+
+def _points(
+    utc_s: array, values: array, step_s: array, made_s: float, doubts: Sequence[str]
+) -> Points:
+    """Points in order of time. Values that end before made_s are as old as their end."""
+    return Points(utc_s, values, step_s, min(made_s, utc_s[-1] + step_s[-1]), list(doubts))
+
+
+def _steps_s(utc_s: Sequence[float]) -> array:
+    gaps_s = [after - before for before, after in itertools.pairwise(utc_s)]
+    gaps_s.append(min(gaps_s[-2:], default=STEP_S_MAX))
+    found = array("d")
+    for at, gap_s in enumerate(gaps_s):
+        beside_s = gaps_s[max(0, at - 1) : at] + gaps_s[at + 1 : at + 2]
+        found.append(min(STEP_S_MAX, gap_s if gap_s in beside_s else min([gap_s, *beside_s])))
+    return found
+
+
+def slots(found: Points, start_s: float, count: int) -> list[float]:
+    """The mean of each quarter of an hour from start_s on; NaN where it is unknown."""
+    sums, known_s = [0.0] * count, [0.0] * count
+    for at_s, value, step_s in zip(found.utc_s, found.values, found.step_s):
+        first = max(0, math.floor((at_s - start_s) / QUARTER_S))
+        for slot in range(first, min(count, math.ceil((at_s + step_s - start_s) / QUARTER_S))):
+            begin_s = start_s + slot * QUARTER_S
+            part_s = min(at_s + step_s, begin_s + QUARTER_S) - max(at_s, begin_s)
+            sums[slot] += value * part_s
+            known_s[slot] += part_s
+    least_s = KNOWN_PART * QUARTER_S
+    return [each / part if part >= least_s else math.nan for each, part in zip(sums, known_s)]
+
+
+def merged(files: Sequence[tuple[str, Points]], span: Span, zone: tzinfo) -> Points:
+    """Points of several files, oldest first, in these quarters: the later file counts."""
+    kept, doubts = dict[float, float](), list[str]()
+    for name, found in files:
+        replaced = []
+        for at, value in enumerate(slots(found, span.start_s, span.quarters)):
+            at_s = span.start_s + at * QUARTER_S
+            if value == value:
+                if not math.isclose(kept.get(at_s, value), value, abs_tol=1e-9):
+                    replaced.append(at_s)
+                kept[at_s] = value
+        doubts += [f"{name}: {line}" for line in found.doubts]
+        if replaced:
+            since = times.local(replaced[0], zone)
+            doubts.append(f"{name} replaces {len(replaced)} values of older files from {since} on")
+    if not kept:
+        raise SeriesError("no value near now: needed are files of the days around today")
+    return of_quarters(kept, max([found.made_s for _, found in files]), doubts)

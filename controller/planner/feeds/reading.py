@@ -1,0 +1,83 @@
+"""Reading of one feed by the adapter of its format: a file, a folder of files, an address."""
+
+import os
+
+from controller.planner.feeds import entsoe, job_plan, json_rows, record, rows
+from controller.planner.feeds.points import Feed, Points, Span, merged
+from controller.series.refusal import SeriesError
+from controller.system import regular_file
+
+FILES_MAX = 32  # of a folder, the newest
+ENDINGS = {
+    "csv": (".csv", ".csv.gz"),
+    "jobs": (".csv", ".csv.gz"),
+    "json": (".json",),
+    "entsoe_xml": (".xml",),
+}
+# Rows of prices are read line by line; jobs, and the trees of the others, are held as a whole.
+TREES = ("json", "entsoe_xml")
+BYTES_MAX = {"csv": 16 << 20, "jobs": 1 << 20, "json": 1 << 20, "entsoe_xml": 1 << 20}
+
+
+def read(feed: Feed, span: Span) -> Points:
+    """Points that the source has now. SeriesError: one line."""
+    if feed.format == "recorder":
+        return record.read(feed.keys["path"], feed.kind, span)
+    if feed.keys.get("url"):
+        from controller.planner.feeds import fetch  # 8 MiB, which a site of files saves
+
+        return _parsed(feed, fetch.fetched(feed.keys, feed.zone, span.now_s), span.now_s)
+    path = feed.keys["path"]
+    return _of_folder(feed, path, span) if os.path.isdir(path) else _of_file(feed, path, span)
+
+
+def _of_folder(feed: Feed, folder: str, span: Span) -> Points:
+    """The newest files; a bad one is named and left out."""
+    found, bad = list[tuple[str, Points]](), list[str]()
+    for path in _newest(folder, ENDINGS[feed.format]):
+        try:
+            found.append((os.path.basename(path), _of_file(feed, path, span)))
+        except SeriesError as error:
+            bad.append(str(error))
+    if not found:
+        raise SeriesError(bad[-1])
+    points = merged(found, span, feed.zone)
+    return points._replace(doubts=bad + points.doubts)
+
+
+def _newest(folder: str, endings: tuple[str, ...]) -> list[str]:
+    try:
+        files = [each for each in os.scandir(folder) if each.name.endswith(endings)]
+        times = {each.path: each.stat().st_mtime for each in files if each.is_file()}
+    except OSError as error:
+        raise SeriesError(f"{folder}: cannot be read: {error.strerror}") from None
+    if not times:
+        raise SeriesError(f"{folder}: has no file *{endings[0]}: needed is one")
+    return sorted(times, key=lambda path: (times[path], path))[-FILES_MAX:]
+
+
+def _of_file(feed: Feed, path: str, span: Span) -> Points:
+    most = BYTES_MAX[feed.format]
+    try:
+        with open(path, "rb", opener=regular_file.link_opener) as file:
+            size, made_s = os.fstat(file.fileno()).st_size, os.fstat(file.fileno()).st_mtime
+            data = file.read(most if feed.format in TREES and size <= most else 0)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", "") or "its name has a character that no file has"
+        raise SeriesError(f"{path}: cannot be read: {why}") from None
+    if not 0 < size <= most:
+        raise SeriesError(f"{path}: has {size} bytes: allowed are 1..{most}")
+    if feed.format == "jobs":
+        return job_plan.read(path, feed, span, made_s)
+    if feed.format == "csv":
+        return rows.read(path, feed, made_s)
+    try:
+        return _parsed(feed, data, made_s)
+    except SeriesError as error:
+        raise SeriesError(f"{path}: {error}") from None
+
+
+def _parsed(feed: Feed, data: bytes, made_s: float) -> Points:
+    if feed.format == "entsoe_xml":
+        return entsoe.parsed(data, feed.currency, made_s)
+    return json_rows.parsed(data, feed, made_s)

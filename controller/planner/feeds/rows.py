@@ -1,0 +1,64 @@
+"""Rows of a CSV file or its gzip: one column with times, one with values.
+
+A last line without an end may be cut in the middle of a number, so it does not count.
+"""
+
+import os
+from collections.abc import Iterator
+
+from controller.planner.feeds.points import QUANTITIES, Feed, Points, Reading, of_readings, unit_of
+from controller.series import table, times
+from controller.series.refusal import SeriesError, listed
+from controller.series.units import Unit
+
+LINE_ENDS = b"\r\n\0"  # the last byte of a line in UTF-8 and UTF-16
+GZIP = b"\x1f\x8b"
+CUT = "the last line has no end, so it may be cut and does not count"
+
+
+def read(path: str, feed: Feed, made_s: float) -> Points:
+    """The points of a file. SeriesError: one line with the path."""
+    with table.opened(path) as found:
+        at = times.columns(found.names, found.first) or (0,)
+        place, unit = _column(found, feed, at)
+        names, is_cut = (found.names[at[0]], found.names[place]), _is_cut(path)
+        readings = _readings(found, at, place, is_cut)
+        points = of_readings(readings, feed, unit, names, made_s, found.has_comma)
+        return points._replace(doubts=points.doubts + [f"{path}: {CUT}"] * is_cut)
+
+
+def _readings(
+    found: table.Table, at: tuple[int, ...], place: int, is_cut: bool
+) -> Iterator[Reading]:
+    before: list[Reading] = []
+    for line, cells in found:
+        yield from before
+        time = " ".join([cells[each] for each in at if each < len(cells)])
+        before = [(f"line {line}", time, cells[place] if place < len(cells) else "")]
+    yield from before if not is_cut else ()
+
+
+def _is_cut(path: str) -> bool:
+    with open(path, "rb") as file:
+        if file.read(2) in (b"", GZIP):  # whose end has a sum
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) not in LINE_ENDS
+
+
+def _column(found: table.Table, feed: Feed, at: tuple[int, ...]) -> tuple[int, Unit]:
+    """The place and unit of the values: the named column, else the only one with such a unit."""
+    named, given = feed.keys["column"], feed.keys["unit"]
+    others = [place for place in range(len(found.names)) if place not in at]
+    fits = [place for place in others if unit_of(feed.kind, found.names[place])]
+    if named:
+        fits = [found.at(named)]
+    elif not fits and given:
+        fits = others
+    unit = unit_of(feed.kind, given or found.names[fits[0]]) if len(fits) == 1 else None
+    if unit is None:
+        raise SeriesError(
+            f"line {found.line}: {len(fits) or 'no'} columns of {QUANTITIES[feed.kind].name} in "
+            f"{listed(found.names)}: needed is one, chosen by column and unit of the feed"
+        )
+    return fits[0], unit

@@ -1,0 +1,56 @@
+"""PV from irradiance: a factor learnt from the last measured days, or a clear sky times it.
+
+The factor of a weather feed holds what the plant makes of 1 W/m2. That of the clear sky holds the
+recent clearness too.
+"""
+
+import math
+from collections.abc import Sequence
+
+from controller.planner.feeds.points import QUARTER_S
+
+J2000_S = 946_728_000  # 2000-01-01 12:00 UTC, s since 1970
+DAY_S = 86_400
+USUAL = 0.8  # of the rated power at 1000 W/m2, before anything is measured
+LOW_W_PER_M2 = 50.0  # below it, an instrument and a low sun say little
+LEARNT_SLOTS = 3 * 96
+LEAST_SLOTS = 16  # of daylight, to learn from
+
+
+def clear_W_per_m2(utc_s: float, latitude_deg: float, longitude_deg: float) -> float:
+    """Irradiance of a clear sky on a level surface (Haurwitz 1945; position: the Astronomical
+    Almanac's short form, within 0.01 degrees).
+    """
+    days = (utc_s - J2000_S) / DAY_S
+    mean, anomaly = 280.460 + 0.9856474 * days, math.radians(357.528 + 0.9856003 * days)
+    way = math.radians(mean + 1.915 * math.sin(anomaly) + 0.020 * math.sin(2 * anomaly))
+    tilt = math.radians(23.439 - 4e-7 * days)
+    declination = math.asin(math.sin(tilt) * math.sin(way))
+    ascension = math.atan2(math.cos(tilt) * math.sin(way), math.cos(way))
+    turn = math.radians(280.46062 + 360.98564737 * days + longitude_deg)
+    latitude = math.radians(latitude_deg)
+    up = math.sin(latitude) * math.sin(declination) + math.cos(latitude) * math.cos(
+        declination
+    ) * math.cos(turn - ascension)
+    return 1098.0 * up * math.exp(-0.057 / up) if up > 1e-3 else 0.0
+
+
+def clear_sky(start_s: float, count: int, place: tuple[float, float]) -> list[float]:
+    """Irradiance of a clear sky in the middle of each quarter of an hour."""
+    return [clear_W_per_m2(start_s + (at + 0.5) * QUARTER_S, *place) for at in range(count)]
+
+
+def estimated(
+    measured_W: Sequence[float], sun_W_per_m2: Sequence[float], rated_W: float, default: float
+) -> list[float]:
+    """PV of each slot by its irradiance; NaN where it is unknown. default: part of the rated power
+    at 1000 W/m2 before anything is measured; NaN: none. A rated power of 0 is no bound.
+    """
+    recent = list(zip(measured_W, sun_W_per_m2))[-LEARNT_SLOTS:]
+    pairs = [(own_W, each) for own_W, each in recent if own_W == own_W and each > LOW_W_PER_M2]
+    factor = default * rated_W / 1000 if rated_W else math.nan
+    if len(pairs) >= LEAST_SLOTS:
+        factor = sum([own_W for own_W, _ in pairs]) / sum([each for _, each in pairs])
+    most_W = rated_W or math.inf
+    every_W = [factor * each for each in sun_W_per_m2]
+    return [most_W if each_W > most_W else each_W for each_W in every_W]

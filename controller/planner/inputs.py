@@ -1,0 +1,142 @@
+"""Inputs of a plan: all feeds together, and what counts in place of an unknown value.
+
+An unknown value is never zero. It is that of another feed of its kind, then that of the day before.
+A site has no PV if the file has neither a feed of PV nor pv_rated_W, and without a feed of prices
+its energy costs the adder alone. `read` raises nothing: each problem is one line of `doubts`.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from controller.planner.feeds import sun
+from controller.planner.feeds.held import Held
+from controller.planner.feeds.points import QUARTER_S
+from controller.planner.planning import PAST_DAYS, SLOTS_PER_DAY, Known
+from controller.planner.site_file import Planner
+
+PAST, AHEAD = PAST_DAYS * SLOTS_PER_DAY, 2 * SLOTS_PER_DAY + 4  # a day may have 25 hours
+
+
+class Given(NamedTuple):
+    """Quarters of an hour. The past ends before the slot that begins at `time`, a local time; the
+    rest begins with it. load_W (of a job plan), pv_W and prices end where nothing tells them. The
+    last two have NaN there. lacks: kinds that a plan needs and that were never known.
+    """
+
+    time: datetime
+    past_load_W: list[float]
+    past_pv_W: list[float]
+    past_price_per_kWh: list[float]
+    price_per_kWh: list[float]
+    load_W: list[float]
+    pv_W: list[float]
+    air_degC: list[float]
+    carbon_g_per_kWh: list[float]
+    lacks: list[str]
+    doubts: list[str]
+
+
+def known(
+    given: Given, stored_J: float, peak_W: float = 0.0, limits_W: Mapping[int, float] | None = None
+) -> Known | None:
+    """Inputs of a plan in its form; None while something that it needs was never known."""
+    if given.lacks:
+        return None
+    series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
+    return Known(given.time, *series, stored_J, peak_W, limits_W or {}, given.load_W)
+
+
+class Inputs:
+    """All feeds of a file. `read` now and again: good values are kept between."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+        self._held = [Held(each) for each in planner.feeds]
+
+    def read(self, now_s: float) -> Given:
+        """Everything known at this time, UTC in s since 1970."""
+        now = int(now_s // QUARTER_S)
+        first, count = now - PAST, PAST + AHEAD
+        doubts = [line for each in self._held for line in each.update(first, count, now_s)]
+        load_W = self._of_kind("load", first, now_s)
+        begin = next((at for at, each in enumerate(load_W[:PAST]) if each == each), PAST)
+        pv_W = self._pv_W(first, now_s)
+        prices = self._of_kind("prices", first, now_s) if self._has("prices") else [0.0] * count
+        found = {"load": load_W, "pv": pv_W, "prices": prices}
+        past = {name: _filled(each[:PAST]) for name, each in found.items()}
+        lacks = [name for name, each in past.items() if math.isnan(each[-1])]
+        price_begin = next((at for at, each in enumerate(prices) if each == each), PAST)
+        price_per_kWh = _ahead(prices)
+        if price_per_kWh and "prices" in lacks:
+            lacks.remove("prices")
+        doubts += [f"{each}: never known, so there is no plan" for each in lacks]
+        doubts += [line for pair in found.items() for line in _holes(*pair)]
+        if not price_per_kWh and "prices" not in lacks:
+            doubts.append("prices: none is known from now on: those of the day before count")
+        return Given(
+            time=datetime.fromtimestamp(now * QUARTER_S, self._planner.zone),
+            past_load_W=past["load"][begin:],
+            past_pv_W=past["pv"][begin:],
+            past_price_per_kWh=past["prices"][price_begin:],
+            price_per_kWh=price_per_kWh,
+            load_W=_ahead(self._of_kind("jobs", first, now_s)),
+            pv_W=_ahead(pv_W),
+            air_degC=self._of_kind("air", first, now_s)[PAST:],
+            carbon_g_per_kWh=self._of_kind("carbon", first, now_s)[PAST:],
+            lacks=lacks,
+            doubts=doubts,
+        )
+
+    def _has(self, kind: str) -> bool:
+        return any([each.feed.kind == kind for each in self._held])
+
+    def _of_kind(self, kind: str, first: int, now_s: float) -> list[float]:
+        """Values of a kind, of the first feed in the file that knows each."""
+        found = [math.nan] * (PAST + AHEAD)
+        for each in self._held:
+            if each.feed.kind == kind:
+                found = _or(found, each.window(first, len(found), now_s))
+        return found
+
+    def _pv_W(self, first: int, now_s: float) -> list[float]:
+        """PV as measured or foretold, else by the irradiance of the weather or of a clear sky."""
+        rated_W, place = self._planner.pv_rated_W, self._planner.place
+        found = self._of_kind("pv", first, now_s)
+        if not self._has("pv") and not rated_W:
+            return [0.0] * len(found)
+        measured_W = found[:PAST]
+        weather = self._of_kind("weather", first, now_s)
+        found = _or(found, sun.estimated(measured_W, weather, rated_W, sun.USUAL))
+        if place:
+            clear = sun.clear_sky(first * QUARTER_S, len(found), place)
+            found = _or(found, sun.estimated(measured_W, clear, rated_W, math.nan))
+        return found
+
+
+def _or(found: list[float], other: list[float]) -> list[float]:
+    return [each if each == each else second for each, second in zip(found, other)]
+
+
+def _filled(values: list[float]) -> list[float]:
+    """Unknown values from the day before, then the day after, then the value beside."""
+    found = list(values)
+    for step in (SLOTS_PER_DAY, -SLOTS_PER_DAY, 1, -1):
+        for at in range(len(found)) if step > 0 else reversed(range(len(found))):
+            if math.isnan(found[at]) and 0 <= at - step < len(found):
+                found[at] = found[at - step]
+    return found
+
+
+def _ahead(values: list[float]) -> list[float]:
+    """The values from now to the last known one; a hole between has that of the day before."""
+    end = max([at + 1 for at, each in enumerate(values) if each == each], default=0)
+    return _filled(values[:end])[PAST:]
+
+
+def _holes(name: str, values: list[float]) -> list[str]:
+    is_known = [each == each for each in values[:PAST]]
+    count = is_known[-SLOTS_PER_DAY:].count(False)
+    line = f"{name}: {count} of the last {SLOTS_PER_DAY} quarters of an hour are unknown"
+    return [f"{line}: the day before counts"] * (count > 0 and any(is_known))

@@ -1,0 +1,178 @@
+"""planner.toml, the planner's own file: site, battery, tariff and feeds. Raises ConfigError."""
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from datetime import tzinfo
+from typing import Any, NamedTuple
+
+from controller.forms.field import Form, choice, integer, matching, number, passing, table, text
+from controller.forms.reading import check_tables, read, read_variant, tables_of
+from controller.forms.refusal import ConfigError, not_allowed, refuse
+from controller.planner import tariff
+from controller.planner.exact import Store
+from controller.planner.feeds.points import Feed, unit_of
+from controller.planner.planning import Site
+from controller.series import times
+from controller.series.refusal import SeriesError
+
+J_PER_WH, HOUR_S = 3600.0, 3600.0
+POWER_W, ENERGY_WH = (1.0, 100e6), (1000.0, 500e6)
+KINDS = {  # max_age_h: day-ahead prices of a day count until the next ones; the units allowed
+    "prices": (36.0, "EUR/MWh, EUR/kWh or ct/kWh"),
+    "load": (2.0, "W, kW or MW"),
+    "pv": (24.0, "W, kW or MW"),
+    "weather": (24.0, "W/m2 or kW/m2"),
+    "air": (24.0, "degC or K"),
+    "carbon": (36.0, "g/kWh or kg/MWh"),
+    "jobs": (24.0, ""),
+}
+KINDS_OF = {"jobs": ("jobs",), "entsoe_xml": ("prices",), "recorder": ("load", "pv")}
+SITE: Form = {
+    "zone": text(),
+    "latitude_deg": number(-90, 90, None),
+    "longitude_deg": number(-180, 180, None),
+    "import_W_max": number(*POWER_W),
+    "export_W_max": number(0, POWER_W[1]),
+    "pv_rated_W": number(0, POWER_W[1], 0.0),
+}
+BATTERY: Form = {
+    "cabinet": text(""),
+    "energy_Wh": number(*ENERGY_WH, None),
+    "power_W": number(*POWER_W, None),
+    "round_trip_permille": integer(500, 1000, 880),
+    "idle_W": number(0, 1e6, 0.0),
+    "reserve_permille": integer(0, 900, 150),
+    "high_permille": integer(100, 1000, 900),
+    "wear_per_kWh": number(0, 10, 0.01),
+}
+COMMON: Form = {"kind": choice(tuple(KINDS)), "max_age_h": number(0.25, 8760, None)}
+WAY: Form = {"list": text(""), "time": text(), "value": text(), "unit": text()}
+NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+TIME_FORM, TIME = re.compile(r"[%\w:.+-]{1,40}"), re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d)?")
+
+
+def _is_url(value: Any) -> bool:
+    from controller.planner.feeds import fetch  # urllib takes 8 MiB, and most sites have files
+
+    return isinstance(value, str) and fetch.is_allowed(value)
+
+
+WEB: Form = {
+    "url": passing(_is_url, "https://..., or http:// to localhost or a private address"),
+    "key_file": text(""),
+    "time_form": matching(TIME_FORM, "a form as %Y%m%d%H%M", "%Y%m%d%H%M"),
+    "timeout_s": number(1, 60, 10.0),
+    "every_min": number(5, 1440, 30.0),
+}
+FORMATS: Mapping[str, Form] = {
+    "csv": {"path": text(), "column": text(""), "unit": text("")},
+    "json": {"path": text(), **WAY},
+    "http_json": {**WEB, **WAY},
+    "entsoe_xml": {**WEB, "path": text(""), "url": WEB["url"]._replace(default=None)},
+    "recorder": {"path": text()},
+    "jobs": {
+        "path": text(),
+        "base_W": number(0, POWER_W[1]),
+        "begin": matching(TIME, "a time as 2026-11-26T00:00", ""),
+    },
+}
+
+
+class Planner(NamedTuple):
+    """The whole file. place: latitude and longitude, deg; feeds: in the order of the file."""
+
+    site: Site
+    zone: tzinfo
+    place: tuple[float, float] | None
+    pv_rated_W: float
+    feeds: tuple[Feed, ...]
+
+
+def load(path: str) -> Planner:
+    """The checked file. ConfigError: one line with file, key and what is allowed."""
+    form = {"site": table(SITE), "battery": table(BATTERY), "tariff": table(tariff.FIELDS)}
+    found = read(path, (), tables_of(path, "a planner.toml"), {**form, "feed": table(default={})})
+    site = found["site"]
+    try:
+        zone = times.zone_of(site["zone"])
+    except SeriesError as error:
+        refuse(path, ("site", "zone"), str(error))
+    place = site["latitude_deg"], site["longitude_deg"]
+    if place.count(None) == 1:
+        refuse(path, ("site",), "has one of latitude_deg and longitude_deg", "both or none")
+    feeds = _feeds(path, found["feed"], zone, found["tariff"]["currency"])
+    if "load" not in [each.kind for each in feeds]:
+        refuse(path, ("feed",), "has no load", 'at least one feed with kind = "load"')
+    store, full_J = _store(path, found["battery"])
+    limits = site["import_W_max"], site["export_W_max"]
+    return Planner(
+        Site(store, full_J, *limits, found["tariff"]),
+        *(zone, None if None in place else place, site["pv_rated_W"], feeds),
+    )
+
+
+def _store(path: str, given: dict[str, Any]) -> tuple[Store, float]:
+    """The store with nothing known of its energy now, and its full energy."""
+    energy_Wh, power_W = given["energy_Wh"], given["power_W"]
+    if given["cabinet"]:
+        if energy_Wh is not None or power_W is not None:
+            refuse(path, ("battery",), "has cabinet beside energy_Wh or power_W", "one of the two")
+        energy_Wh, power_W = _of_cabinet(path, given["cabinet"])
+    for key, value in (("energy_Wh", energy_Wh), ("power_W", power_W)):
+        if value is None:
+            refuse(path, ("battery", key), "is missing", "a number, or cabinet = a cabinet.toml")
+    low, high = given["reserve_permille"], given["high_permille"]
+    if low >= high:
+        not_allowed(path, ("battery", "reserve_permille"), low, f"below high_permille = {high}")
+    full_J = energy_Wh * J_PER_WH
+    bounds_J = full_J * low / 1000, full_J * high / 1000
+    one_way = math.sqrt(given["round_trip_permille"] / 1000)
+    more = one_way, given["wear_per_kWh"], given["idle_W"]
+    return Store(*bounds_J, bounds_J[0], power_W, power_W, *more), full_J
+
+
+def _of_cabinet(path: str, cabinet: str) -> tuple[float, float]:
+    """Rated energy and power of a cabinet's configuration."""
+    from controller.config import configuration  # 12 MiB, which files without this key save
+
+    try:
+        config = configuration.load(_beside(path, cabinet))
+    except ConfigError as error:
+        refuse(path, ("battery", "cabinet"), str(error))
+    rated_W = sum([each["rated_W"] for each in config.unit_tables])
+    return float(config.control["energy_Wh"]), float(rated_W)
+
+
+def _beside(path: str, name: str) -> str:
+    """A path of the file, which counts from its folder."""
+    return os.path.join(os.path.dirname(path), name) if name else ""
+
+
+def _feeds(path: str, given: Any, zone: tzinfo, currency: str) -> tuple[Feed, ...]:
+    check_tables(path, ("feed",), given)
+    return tuple([_feed(path, name, each, zone, currency) for name, each in given.items()])
+
+
+def _feed(path: str, name: str, given: Any, zone: tzinfo, currency: str) -> Feed:
+    key = "feed", name
+    if not NAME.fullmatch(name):
+        refuse(path, key, "is no name", "a small letter, then up to 31 of a-z, 0-9 and _")
+    found = read_variant(path, key, given, "format", FORMATS, COMMON)
+    kind, form, url = found["kind"], found["format"], found.get("url")
+    max_age_h, units = KINDS[kind]
+    kinds = KINDS_OF.get(form, [each for each in KINDS if each != "jobs"])
+    if kind not in kinds:
+        not_allowed(path, (*key, "kind"), kind, f"{', '.join(kinds)} for format {form}")
+    unit = found.get("unit", "")
+    if (unit or form.endswith("json")) and unit_of(kind, unit) is None:
+        not_allowed(path, (*key, "unit"), unit, units)
+    if bool(url) == bool(found.get("path")):
+        refuse(path, key, "has no source or two", "one of path and url")
+    if url and ("{key}" in url) != bool(found["key_file"]):
+        refuse(path, (*key, "key_file"), "and {key} in url need each other", "both or none")
+    for each in {"path", "key_file"} & found.keys():
+        found[each] = _beside(path, found[each])
+    age_h = max_age_h if found["max_age_h"] is None else found["max_age_h"]
+    return Feed(name, kind, form, age_h * HOUR_S, zone, currency, found)

@@ -1,0 +1,280 @@
+"""All feeds together: ages, what stands in for unknown values, and that nothing raises."""
+
+import contextlib
+import math
+import sqlite3
+from pathlib import Path
+
+import pytest
+from feed_cases import BERLIN, NOW_S, feed, span, utc_s, written
+from hypothesis import given, settings, strategies as st
+from series_files import FOREIGN
+
+from controller.planner import inputs, planning, site_file
+from controller.planner.feeds import held, reading, record, sun
+from controller.planner.feeds.points import QUARTER_S, of_quarters
+from controller.recorder.database import INSERT_SECOND, TABLES
+from tests.repository import ROOT
+
+SITE = site_file.load(str(ROOT / "controller/planner/example/planner.toml"))
+DAY_S, HOUR_S = 86_400, 3600
+
+
+def planner(*feeds, place=None, rated_W=0.0):
+    return SITE._replace(feeds=feeds, place=place, pv_rated_W=rated_W)
+
+
+def table(path, name, begin_s, values, step_s=QUARTER_S, at_s=NOW_S):
+    """A file of values from a time on; None: no row."""
+    rows = [
+        f"{begin_s + at * step_s:.0f},{each}" for at, each in enumerate(values) if each is not None
+    ]
+    return written(path, "\n".join([f"unix,{name}", *rows]) + "\n", at_s)
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Two days of load until now: its quarter of the day, in kW, the second day 100 kW more."""
+    values = [at % 96 + 100 * (at >= 96) for at in range(192)]
+    return feed(table(tmp_path / "load.csv", "load_kW", NOW_S - 2 * DAY_S, values), "load")
+
+
+@pytest.fixture
+def prices(tmp_path):
+    """Prices from two days before to the end of the day, per MWh: hours since then."""
+    begin_s = NOW_S - 2 * DAY_S
+    return feed(table(tmp_path / "prices.csv", "EUR/MWh", begin_s, range(60), HOUR_S))
+
+
+def test_a_plan_follows_from_files_alone(load, prices):
+    own = planner(load, prices)
+    found = inputs.Inputs(own).read(NOW_S + 400)
+    assert (found.lacks, found.doubts, found.time.isoformat()) == (
+        [],
+        [],
+        "2026-11-26T12:00:00+01:00",
+    )
+    assert found.past_load_W[-96:] == [(each + 100) * 1000 for each in range(96)]
+    assert len(found.past_load_W) == len(found.past_pv_W) == 192 and set(found.past_pv_W) == {0.0}
+    assert [round(1000 * each) for each in found.price_per_kWh] == [
+        48 + at // 4 for at in range(48)
+    ]
+    known = inputs.known(found, 1e9, 5.0)
+    cap_W = planning.cap_of(own.site, known, planning.TRADES)
+    assert planning.planned(own.site, known, cap_W, planning.TRADES).rows
+
+
+def test_an_old_feed_ages_is_named_and_then_the_day_before_counts(load, prices):
+    own = inputs.Inputs(planner(load, prices))
+    first = own.read(NOW_S)
+    written(Path(prices.keys["path"]), "torn")
+    kept = own.read(NOW_S + 30 * 60)
+    assert (
+        kept.price_per_kWh == first.price_per_kWh[2:]
+        and kept.past_price_per_kWh[-2:] == (first.price_per_kWh[:2])
+    )
+    assert kept.doubts[0].startswith("feed prices: ")
+    assert kept.doubts[0].endswith("; its values are 0.5 h old and count until 36 h")
+    late = own.read(NOW_S + 37 * HOUR_S)
+    assert late.price_per_kWh == [] and late.lacks == []
+    assert late.doubts[0].startswith("feed load: its values are 37.0 h old, allowed are 36 h: yest")
+    assert late.doubts[1].startswith("feed prices: ")
+    assert "; its values are 37.0 h old, allowed are 36 h: yesterday's count" in late.doubts[1]
+    assert "prices: none is known from now on: those of the day before count" in late.doubts
+    assert "prices: 96 of the last 96 quarters of an hour are unknown: the day before counts" in (
+        late.doubts
+    )
+    assert late.past_price_per_kWh[-4:] == late.past_price_per_kWh[-100:-96] != [0.0] * 4
+    assert min(late.past_load_W[-96:]) >= 100e3
+
+
+def test_old_values_say_nothing_of_the_future(load, prices):
+    own = inputs.Inputs(planner(load, prices._replace(max_age_s=HOUR_S)))
+    assert len(own.read(NOW_S + HOUR_S).price_per_kWh) == 44
+    late = own.read(NOW_S + 2 * HOUR_S)
+    assert late.price_per_kWh == [] and late.past_price_per_kWh[-1] == pytest.approx(0.049)
+    assert late.doubts[0] == (
+        "feed prices: its values are 2.0 h old, allowed are 1 h: yesterday's count"
+    )
+
+
+def test_a_hole_to_come_has_the_value_of_the_day_before(tmp_path, load):
+    values = [*range(24), None, 25, 26]
+    path = table(tmp_path / "p.csv", "EUR/MWh", NOW_S - 23 * HOUR_S, values, HOUR_S)
+    found = inputs.Inputs(planner(load, feed(path))).read(NOW_S)
+    assert [round(1000 * each) for each in found.price_per_kWh[::4]] == [23, 0, 25, 26]
+
+
+def test_a_hole_has_the_values_of_the_day_before(tmp_path, load):
+    values = [None if 150 <= at < 160 else at for at in range(192)]
+    path = table(tmp_path / "p.csv", "EUR/MWh", NOW_S - 2 * DAY_S + 6 * HOUR_S, values)
+    found = inputs.Inputs(planner(load, feed(path))).read(NOW_S)
+    assert [round(1000 * each) for each in found.past_price_per_kWh[149:161]] == [
+        *(149, *range(54, 64), 160)
+    ]
+    assert found.doubts == [
+        "prices: 10 of the last 96 quarters of an hour are unknown: the day before counts"
+    ]
+
+
+def test_what_was_never_known_makes_no_plan(tmp_path, prices):
+    own = inputs.Inputs(planner(feed(tmp_path / "none.csv", "load"), prices, rated_W=1e5))
+    found = own.read(NOW_S)
+    assert found.lacks == ["load", "pv"] and inputs.known(found, 1e9) is None
+    assert found.doubts[0].endswith("No such file or directory; it was never read")
+    assert "load: never known, so there is no plan" in found.doubts
+
+
+def test_of_two_feeds_of_a_kind_the_first_that_knows_counts(tmp_path, load):
+    main = feed(table(tmp_path / "a.csv", "EUR/MWh", NOW_S, [1, 2], HOUR_S))
+    spare = feed(table(tmp_path / "b.csv", "EUR/MWh", NOW_S - HOUR_S, [7, 7, 7, 7], HOUR_S))
+    found = inputs.Inputs(planner(load, main, spare)).read(NOW_S)
+    assert [round(1000 * each) for each in found.price_per_kWh[::4]] == [1, 2, 7]
+
+
+def test_a_file_of_the_future_does_not_count(load):
+    path = Path(load.keys["path"])
+    written(path, path.read_text(), NOW_S + HOUR_S)
+    found = inputs.Inputs(planner(load)).read(NOW_S - 60 * QUARTER_S)
+    assert found.lacks == ["load"]
+    assert found.doubts[0].endswith("h after now: is the clock right?; it was never read")
+
+
+def test_a_web_feed_is_asked_at_its_pace(monkeypatch, load):
+    asked = []
+
+    def read(own, wanted):
+        asked.append(wanted.now_s)
+        return of_quarters({NOW_S: 0.1}, wanted.now_s)
+
+    monkeypatch.setattr(reading, "read", read)
+    own = held.Held(feed("", url="x", every_min=30))
+    for minute in (0, 10, 29, 31, 45, 62):
+        own.update(0, 1, NOW_S + 60 * minute)
+    assert [(each - NOW_S) / 60 for each in asked] == [0, 31, 62]
+
+
+def test_a_failing_reader_is_one_line_and_the_others_go_on(monkeypatch, load, prices):
+    read = reading.read
+
+    def broken(own, wanted):
+        return 1 / 0 if own.kind == "prices" else read(own, wanted)
+
+    monkeypatch.setattr(reading, "read", broken)
+    found = inputs.Inputs(planner(load, prices)).read(NOW_S)
+    assert found.lacks == ["prices"] and len(found.past_load_W) == 192
+    assert found.doubts[0].startswith("feed prices: its reader failed: ZeroDivisionError")
+
+
+NAMES = st.sampled_from(["csv", "json", "entsoe_xml", "recorder"])
+
+
+@settings(max_examples=60)
+@given(NAMES, st.sampled_from(["prices", "load", "pv"]), st.binary(max_size=300))
+def test_no_content_raises(tmp_path_factory, form, kind, data):
+    path = written(tmp_path_factory.mktemp("any") / "a\nb", data)
+    own = feed(
+        path, kind, form, list="", time="t", value="p", unit="EUR/MWh" if kind == "prices" else "W"
+    )
+    for line in inputs.Inputs(planner(own)).read(NOW_S).doubts:
+        assert line.isprintable() and not [word for word in FOREIGN if word in line]
+
+
+# ---- the record
+
+
+def record_of(path, first_s, seconds):
+    """A record with these rows of (grid, load, battery), one a second."""
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.executescript(TABLES)
+        database.executemany(
+            INSERT_SECOND,
+            [
+                (0, int((first_s + at) * 1e6), *powers, *[None] * 9)
+                for at, powers in enumerate(seconds)
+            ],
+        )
+    return path
+
+
+def test_the_record_gives_means_of_whole_quarters(tmp_path):
+    first_s = NOW_S - 4 * QUARTER_S
+    quarters = [(300, 400, 60), (200, None, -50), (None, None, 60), (250, 400, 200)]
+    rows = [each for each in quarters for _ in range(QUARTER_S)]
+    rows[:300] = [(None, None, None)] * 300
+    rows += [(900, 900, 0)] * 500  # of a quarter that is not over
+    path = record_of(tmp_path / "record.db", first_s, rows)
+    load = record.read(str(path), "load", span(NOW_S + 500))
+    assert dict(zip(load.utc_s, load.values)) == {
+        first_s: 400, first_s + 900: 150, first_s + 2700: 400
+    }  # fmt: skip
+    sunny = record.read(str(path), "pv", span(NOW_S + 500))
+    assert dict(zip(sunny.utc_s, sunny.values)) == {first_s: 40, first_s + 2700: 0}
+    assert load.made_s == NOW_S
+    newer = record.read(str(path), "load", span(NOW_S + 500, since_s=NOW_S - QUARTER_S))
+    assert list(newer.values) == [400]
+
+
+def test_the_record_is_read_once_a_quarter_and_its_silence_is_named(tmp_path):
+    path = record_of(tmp_path / "record.db", NOW_S - DAY_S, [(5000, 5000, 0)] * DAY_S)
+    own = inputs.Inputs(planner(feed(path, "load", "recorder")._replace(max_age_s=2 * HOUR_S)))
+    assert own.read(NOW_S + 5).doubts == [] == own.read(NOW_S + 600).doubts
+    silent = own.read(NOW_S + 3 * HOUR_S)
+    assert set(silent.past_load_W) == {5000.0}
+    assert silent.doubts[0].endswith(
+        "no new quarter of an hour with a known load; its values are 3.0 h old, allowed are 2 h: "
+        "yesterday's count"
+    )
+    assert silent.doubts[1].startswith("load: 12 of the last 96 quarters")
+
+
+# ---- the sun
+
+
+def test_a_clear_sky_stands_where_the_almanac_says():
+    """Berlin, 21 June and 21 December: altitude of the sun at its highest 60.9 and 14.1 degrees."""
+    for day, altitude_deg in (("2026-06-21", 60.9), ("2026-12-21", 14.06)):
+        sky = sun.clear_sky(utc_s(f"{day}T00:00"), 96, (52.52, 13.40))
+        up = math.sin(math.radians(altitude_deg))
+        assert max(sky) == pytest.approx(1098 * up * math.exp(-0.057 / up), rel=0.01)
+        assert sky[0] == 0.0
+        noon = 96 * (13.14 if day == "2026-06-21" else 12.07) / 24
+        assert abs(sum(at * each for at, each in enumerate(sky)) / sum(sky) - noon) < 0.7
+
+
+def test_pv_follows_the_weather_by_what_was_measured(tmp_path, load):
+    begin_s = NOW_S - 2 * DAY_S
+    ghi = [500 if 30 <= at % 96 < 60 else 0 for at in range(96 * 4)]
+    weather = feed(table(tmp_path / "w.csv", "ghi_W_per_m2", begin_s, ghi), "weather")
+    pv = feed(table(tmp_path / "pv.csv", "pv_W", begin_s, [60 * each for each in ghi[:192]]), "pv")
+    found = inputs.Inputs(planner(load, weather, pv, rated_W=1e5)).read(NOW_S)
+    assert found.pv_W[:96] == pytest.approx([60.0 * each for each in ghi[:96]])
+    found = inputs.Inputs(planner(load, weather, rated_W=1e5)).read(NOW_S)
+    assert max(found.pv_W) == pytest.approx(0.8 * 0.5 * 1e5)  # before anything is measured
+    found = inputs.Inputs(planner(load, weather, pv, rated_W=2e4)).read(NOW_S)
+    assert max(found.pv_W[:96]) == 2e4
+
+
+def test_without_weather_pv_is_a_clear_sky_as_clear_as_the_last_days(tmp_path, load):
+    place, begin_s = (52.5, 13.4), NOW_S - 3 * DAY_S
+    sky = sun.clear_sky(begin_s, 96 * 5, place)
+    pv = feed(table(tmp_path / "pv.csv", "pv_W", begin_s, [40 * each for each in sky[:288]]), "pv")
+    found = inputs.Inputs(planner(load, pv, place=place)).read(NOW_S)
+    assert found.pv_W[:192] == pytest.approx([40 * each for each in sky[288:]], rel=1e-3, abs=1)
+    late = inputs.Inputs(planner(load, pv)).read(NOW_S)
+    assert late.pv_W == [] and late.past_pv_W[-96:] == pytest.approx(
+        [40 * each for each in sky[192:288]], abs=1
+    )
+
+
+def test_air_carbon_and_a_job_plan_begin_now(tmp_path, load):
+    air = feed(table(tmp_path / "air.csv", "air_degC", NOW_S - HOUR_S, [1, 2, 3], HOUR_S), "air")
+    carbon = feed(table(tmp_path / "c.csv", "g/kWh", NOW_S, [400], HOUR_S), "carbon")
+    rows = "at_s,for_s,power_W\n43200,3600,1000\n"
+    jobs = feed(written(tmp_path / "j.csv", rows, NOW_S), "jobs", "jobs", base_W=500.0)
+    found = inputs.Inputs(planner(load, air, carbon, jobs)).read(NOW_S)
+    assert found.air_degC[:8] == [2] * 4 + [3] * 4 and found.carbon_g_per_kWh[0] == 400
+    assert math.isnan(found.air_degC[8]) and math.isnan(found.carbon_g_per_kWh[4])
+    assert found.load_W == [1500.0] * 4
+    assert inputs.known(found, 1e9).load_W == [1500.0] * 4
+    assert BERLIN.key == found.time.tzinfo.key == "Europe/Berlin"
