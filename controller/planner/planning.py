@@ -45,6 +45,7 @@ HOLDS_CAP = Habit(1.0, 0.8, 2 * SLOTS_PER_DAY)
 # the forecast is yesterday, which on a Monday is a Sunday; and the sun of tomorrow is uncertain, so
 # a cap that rises early is paid for nothing
 TRADES = Habit(0.8, 0.0, 16, True)
+TOLD = Habit(0.6, 0.2, 2 * SLOTS_PER_DAY)  # a job plan tells the load of a day
 ENERGY_ONLY = Habit(1.0, 0.0, 0)
 
 
@@ -93,6 +94,8 @@ def habit_of(site: Site, known: Known) -> Habit:
     rate = rates[(known.time.month - 1) % len(rates)]
     if not rate:
         return ENERGY_ONLY
+    if len(known.load_W) >= SLOTS_PER_DAY:
+        return TOLD
     net_W, billed = _past(site, known)
     peak_W = max([each for each, is_paid in zip(net_W, billed) if is_paid], default=0.0)
     off = rate / W_PER_KW * max(0.0, peak_W - cap_of(site, known._replace(peak_W=0.0), HOLDS_CAP))
@@ -166,7 +169,8 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     net_W = net_ahead_W(known, count)
     billed = [is_billed(site, known.time, at) for at in range(count)]
     store, open_W = site.store._replace(now_J=known.stored_J), OPEN_PART * site.import_W
-    span = cap.Span(net_W[: habit.looks], billed[: habit.looks], open_W)
+    looks = max(habit.looks, len(known.load_W))  # a job plan is sure
+    span = cap.Span(net_W[:looks], billed[:looks], open_W)
     hard = store._replace(low_J=HARD_PART * site.full_J)
     held_W = min(cap.lowest(span, SLOT_S, hard, cap_W), max(cap_W, CAP_PART * site.import_W))
     slots = _slots(site, known, net_W, [held_W if each else open_W for each in billed])
