@@ -6,7 +6,7 @@ import json
 import os
 
 from controller.forms.refusal import ConfigError
-from controller.siting import audit, geometry, plan, reading, report
+from controller.siting import audit, geometry, places, plan, reading, report
 from controller.siting.site import Site
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
@@ -19,6 +19,7 @@ NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
     cli.option("file", help="a siting file; `firebreak document siting` lists its keys"),
     cli.option("--json", metavar="FILE", help="write the findings as JSON"),
     cli.option("--svg", metavar="FILE", help="write the plan"),
+    cli.option("--places", metavar="FILE", help="write the places, for [plan] of a site file"),
     cli.option(
         "--lengths",
         choices=tuple(geometry.LENGTHS),
@@ -34,13 +35,14 @@ def run(arguments: argparse.Namespace) -> int:
         say(report.ascii_only(str(error)))
         return WRONG_INPUT
     site.lengths = arguments.lengths
-    outputs = [(arguments.json, _json), (arguments.svg, plan.svg)]
-    paths = [path for path in (arguments.file, arguments.json, arguments.svg) if path is not None]
+    outputs = [(arguments.json, _json), (arguments.svg, plan.svg), (arguments.places, places.toml)]
+    every = (arguments.file, *[path for path, _ in outputs])
+    paths = [path for path in every if path is not None]
     for first, second in itertools.combinations(paths, 2):
         if _is_same(second, first):
             say(
-                f"{second}: is named twice; allowed three different files for the site, --json and "
-                "--svg"
+                f"{second}: is named twice; allowed a file of its own for the site and for each "
+                "output"
             )
             return WRONG_INPUT
     findings = audit.audit(site)
