@@ -58,6 +58,11 @@ class SitePlan(NamedTuple):
     racks: list[str]
     places: list[dict[str, Any]]
     ways: list[dict[str, Any]]
+    path: str  # of the file
+
+    def shown(self) -> dict[str, Any]:
+        """All but the path, for the header of a journal."""
+        return {key: value for key, value in self._asdict().items() if key != "path"}
 
 
 def load(values: Values, racks: int) -> SitePlan | None:
@@ -79,7 +84,7 @@ def load(values: Values, racks: int) -> SitePlan | None:
     ways = [each for each in found["way"] if each["from"] in around]
     near = {*around, *[each["to"] for each in ways]}
     places = [each for each in found["place"] if each["name"] in near]
-    return SitePlan(found["name"], found["audit"], found["open"], around, places, ways)
+    return SitePlan(found["name"], found["audit"], found["open"], around, places, ways, path)
 
 
 def read_places(path: str) -> dict[str, Any]:
