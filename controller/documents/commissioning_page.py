@@ -12,8 +12,10 @@ def blocks(made: Facts) -> list[Block]:
     """The report as a document. made: of commissioning.facts."""
     named = made["site"]
     open_points = [(str(at), Mark("missing", line)) for at, line in enumerate(made["open"], 1)]
+    banner = [document.Banner("NOT READY TO SIGN: points are open.")] if open_points else []
     return [
         document.Heading(1, f"Commissioning report: {list(named['names'].values())[-1]}"),
+        *banner,
         document.Text(matrix_tables.identity(named)),
         document.Text(
             f"Printed {made['utc']} (clock: {made['clock']}) by firebreak {made['program']}."

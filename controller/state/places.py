@@ -69,6 +69,7 @@ def _own(shadow: Shadow, name: str, inside: list[int]) -> Facts:
         "is_here": True,
         "racks": [rack + 1 for rack in inside],
         "units": sorted({_unit(shadow, rack) + 1 for rack in inside}),
+        "each_rack": warmest,
         "unknown_racks": len(warmest) - len(known),
         **hottest,
         "rows": rows,
@@ -81,7 +82,14 @@ def _own(shadow: Shadow, name: str, inside: list[int]) -> Facts:
 def _of_others(name: str) -> Facts:
     """A place of another cabinet, of which this controller knows no value."""
     values = dict.fromkeys(("rack", "module", "temperature_ddegC", "rise_ddegC_per_min"))
-    more = {"racks": [], "units": [], "unknown_racks": 0, "rows": [], "is_alarm": None}
+    more = {
+        "racks": [],
+        "units": [],
+        "each_rack": [],
+        "unknown_racks": 0,
+        "rows": [],
+        "is_alarm": None,
+    }
     return {"place": name, "is_here": False, **more, **values}
 
 
@@ -91,7 +99,7 @@ def _drawn(place: Facts | None) -> Facts:
 
 
 def _warmest(shadow: Shadow, rack: int) -> Facts:
-    """The hottest module of a rack; None: unknown."""
+    """The hottest module of a rack (from 0); None: unknown."""
     found = racks.temperatures(shadow, rack)
     module, now_ddegC = found["hottest_module"], found["temperature_ddegC_max"]
     rise = None
@@ -101,7 +109,7 @@ def _warmest(shadow: Shadow, rack: int) -> Facts:
         if before_ddegC != heating.NO_HISTORY_DDEGC:
             rise = round((now_ddegC - before_ddegC) * 60 / kept_s)
     return {
-        "rack": rack + 1 if module else None,
+        "rack": rack + 1,
         "module": module,
         "temperature_ddegC": now_ddegC,
         "rise_ddegC_per_min": rise,

@@ -66,7 +66,7 @@ def report(capsys, done, *more):
 
 def test_nothing_is_open(capsys, done):
     code, text = report(capsys, done)
-    assert code == 0 and "Nothing is open. Sign below." in text
+    assert code == 0 and "Nothing is open. Sign below." in text and "NOT READY" not in text
     for part in (
         f"CRC {json.loads(report(capsys, done, '--format', 'json')[1])['site']['limits_crc']}",
         "Limit image: approved by anna.",
@@ -158,6 +158,7 @@ def test_missing_equipment_is_open_and_no_limit_image(capsys, done):
     done.files.cut_device("toxic")
     code, text = report(capsys, done)
     assert code == 1 and "Limit image: none, this file is refused" in text
+    assert "**NOT READY TO SIGN: points are open.**" in text
     assert "toxic" in text.split("## Approval")[0]
 
 

@@ -42,6 +42,11 @@ def test_each_place_has_its_values_and_the_others_have_none(heated):
     assert hot["is_alarm"] and "21a.rack5" in hot["rows"] and not by_name["pod_1"]["is_alarm"]
     assert (silent["unknown_racks"], silent["rack"], silent["is_alarm"]) == (1, 7, False)
     assert silent["temperature_ddegC"] < 300
+    assert [each["rack"] for each in silent["each_rack"]] == [7, 8, 9]
+    assert silent["each_rack"][2] == {
+        **dict.fromkeys(("module", "temperature_ddegC", "rise_ddegC_per_min")),
+        "rack": 9,
+    }
     assert other["is_here"] is False and other["temperature_ddegC"] is None
     assert other["is_alarm"] is None and other["racks"] == []
     assert found["propagation"]["rack"] == 5
