@@ -45,6 +45,8 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         **_power(shadow),
         "full_Wh": shadow.core.decision.health.energy_Wh,
         **{name: chain[name] for name in FROM_CHAIN},
+        "available_low_W": shadow.chain(setpoint.O_AVAILABLE_LOW_W),
+        "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W),
         "reserve_permille": _kept_permille(shadow),
         "hints": hints.in_force(shadow),
         "schedule": hints.schedule(shadow),
@@ -63,9 +65,13 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         "version": {"limits_crc": crc, **shadow.reader.header.get("names", {})},
         "start": alarms.start(shadow),
         "differs": shadow.differs,
-        "propagation": propagation.facts(shadow, history),
-        "map": places.on_plan(shadow),
+        **_heat(shadow, history),
     }
+
+
+def _heat(shadow: Shadow, history: History) -> Facts:
+    """How a runaway would go on, and where heat is on the plan of the site."""
+    return {"propagation": propagation.facts(shadow, history), "map": places.on_plan(shadow)}
 
 
 def _kept_permille(shadow: Shadow) -> int:
@@ -76,7 +82,7 @@ def _kept_permille(shadow: Shadow) -> int:
 
 
 def _power(shadow: Shadow) -> Facts:
-    """Powers, energy above _kept_permille, time until it is used; None: unknown."""
+    """Measured powers, energy above _kept_permille, time until it is used; None: unknown."""
     battery_W = base.battery_W(shadow)
     remaining_Wh, seconds = hints.remaining_Wh(shadow), None
     if remaining_Wh is not None and remaining_Wh < 0:
@@ -89,8 +95,6 @@ def _power(shadow: Shadow) -> Facts:
         "load_W": base.cabinet_value(shadow, s.LOAD_POWER_W),
         "remaining_Wh": remaining_Wh,
         "reserve_in_s": seconds,
-        "available_low_W": shadow.chain(setpoint.O_AVAILABLE_LOW_W),
-        "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W),
     }
 
 
