@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from hil.site.genset import Genset
 from hil.site.site import ISLAND, ON_GRID, Site
 from hil.systems.live import LivePod
+from hil.systems.member import SOC_FORMS
 from hil.systems.run import DAY_S, Result
 from hil.systems.series import SLOT_S, outages_of
 from hil.systems.spec import Spec
@@ -35,13 +36,14 @@ OF_DARKNESS = ("43a", "50a", "50b")
 
 class Minutes(NamedTuple):
     """What is played: an outage of for_s at at_s of the run, or, without `is_outage`, for_s of the
-    plain day from there on. soc: at the begin, 0 to 1.
+    plain day from there on. soc: at the begin, 0 to 1; degC: of the cells then.
     """
 
     at_s: int
     for_s: int
     soc: float
     is_outage: bool = True
+    degC: float | None = None  # None: of the system's file
 
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
@@ -57,10 +59,14 @@ def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
     moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
     count = outages if spec.size.can_form else 0  # the others claim nothing of an outage
     moments += [(deal.randint(LEAD_S, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(count)]
-    return [
-        Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[(at_s - LEAD_S) // SLOT_S])), is_outage)
-        for at_s, for_s, is_outage in moments
-    ]
+    return [_begun(result, *each) for each in moments]
+
+
+def _begun(result: Result, at_s: int, for_s: int, is_outage: bool) -> Minutes:
+    """With charge and cells of that moment."""
+    slot = (at_s - LEAD_S) // SLOT_S
+    degC = float(result.degC[slot]) if len(result.degC) else None
+    return Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[slot])), is_outage, degC)
 
 
 def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any]:
@@ -69,7 +75,7 @@ def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any
     spec = spec._replace(outages=outages)
     with tempfile.TemporaryDirectory() as folder:
         begin_s = one.at_s - LEAD_S
-        pod = LivePod(spec, Path(folder), begin_s, one.soc, True, dict(inputs))
+        pod = LivePod(spec, Path(folder), begin_s, one.soc, True, dict(inputs), degC=one.degC)
         pod.members[0].quicken()
         _wait_for_start(pod)
         watch = Watch(pod, spec.critical_W)
@@ -93,7 +99,10 @@ def _wait_for_start(pod: LivePod) -> None:
 
 def _faults(found: Mapping[str, Any]) -> list[str]:
     """What these minutes broke."""
-    lost = f"critical load without {found['critical_kWh']:g} kWh"
+    lost = (
+        f"critical load without {found['critical_kWh']:g} of {found['needed_kWh']:g} kWh: "
+        f"dark {found['dark_s']:g} s, charge {found['soc']:.0%} to {found['soc_end']:.0%}"
+    )
     is_dark = found["dark_s"] > 0
     trips = [
         f"row {stage} tripped, {scope}, at {at_s:.1f} s"
@@ -109,8 +118,9 @@ class Watch:
 
     def __init__(self, pod: LivePod, critical_W: float | None) -> None:
         self.pod, self.critical_W = pod, critical_W
-        self.carried_s = self.island_s = self.dark_s = 0.0
-        self.lost_J = self.critical_J = self.wanted_J = 0.0
+        self.carried_s = self.island_s = self.dark_s = self.alone_s = 0.0
+        self.lost_J = self.critical_J = self.wanted_J = self.off_grid_J = self.needed_J = 0.0
+        self.socs: tuple[float, float] | None = None  # while the battery alone carries: first, last
         self.import_W = self.step_W = 0.0
         self.stages: list[tuple[float, int]] = []
         self.engine_s: float | None = None  # from the loss until a set carries load
@@ -129,6 +139,9 @@ class Watch:
         self.wanted_J += wanted_W * dt_s
         self.lost_J += missing_W * dt_s
         self.critical_J += critical_W * dt_s
+        if site.source != ON_GRID:
+            self.off_grid_J += wanted_W * dt_s
+            self.needed_J += needed_W * dt_s
         self._see_grid(site)
         self._see_devices(site)
 
@@ -150,13 +163,30 @@ class Watch:
         if open_ != (self.stages[-1][1] if self.stages else 0):
             self.stages.append((round(since_s, 1), open_))
         is_carried = any(each.feeds_W > 0 for each in site.parts if isinstance(each, Genset))
-        if is_carried and site.source == ISLAND and self.engine_s is None:
-            self.engine_s = since_s
+        if site.source == ISLAND and is_carried:
+            self.engine_s = since_s if self.engine_s is None else self.engine_s
+        elif site.source == ISLAND and self.engine_s is None:
+            self.alone_s += self.pod.tick_us / 1e6
+            soc = self._soc()
+            self.socs = (self.socs or (soc, soc))[0], soc
+
+    def _soc(self) -> float:
+        racks = self.pod.members[0].plant.racks
+        return sum([rack.soc for rack in racks]) / len(racks)
+
+    def charge_h(self) -> float | None:
+        """Hours from the loss until SOC_FORMS, at the rate at which the charge fell while the
+        battery alone carried. None: it did not fall.
+        """
+        first, last = self.socs or (0.0, 0.0)
+        if first - last <= 0.0:
+            return None
+        return round((first - SOC_FORMS) / (first - last) * self.alone_s / 3600, 2)
 
     def figures(self) -> dict[str, Any]:
         """Plain data."""
         member = self.pod.members[0]
-        racks, cabinet = member.plant.racks, member.controller.cabinet
+        cabinet = member.controller.cabinet
         return {
             "load_W": round(self.wanted_J / (self.pod.now_us / 1e6)),
             "carried_s": round(self.carried_s, 1),
@@ -164,11 +194,14 @@ class Watch:
             "dark_s": round(self.dark_s, 1),
             "lost_kWh": round(self.lost_J / KWH_J, 2),
             "critical_kWh": round(self.critical_J / KWH_J, 2),
+            "needed_kWh": round(self.needed_J / KWH_J, 2),
+            "off_grid_kWh": round(self.off_grid_J / KWH_J, 2),
+            "charge_h": self.charge_h(),
             "engine_s": None if self.engine_s is None else round(self.engine_s, 1),
             "stages": self.stages,
             "import_W": round(self.import_W),
             "step_W": round(self.step_W),
-            "soc_end": round(sum([rack.soc for rack in racks]) / len(racks), 3),
+            "soc_end": round(self._soc(), 3),
             "trips": [
                 (each["stage"], each["scope"], each["t_s"] - LEAD_S) for each in member.trips.trips
             ],
@@ -185,8 +218,8 @@ def _missing_W(site: Site) -> float:
     return shed_W if site.is_live else site.load_wanted_W
 
 
-COLUMNS = "  {:<34}{:>10}{:>8}{:>9}{:>9}{:>9}{:>10}{:>10}{:>9}  {}"
-HEAD = ("with the kernel", "load kW", "charge", "island s", "dark s", "set s", "lost kWh",
+COLUMNS = "  {:<34}{:>10}{:>8}{:>7}{:>9}{:>9}{:>9}{:>10}{:>10}{:>9}  {}"
+HEAD = ("with the kernel", "load kW", "charge", "h", "island s", "dark s", "set s", "lost kWh",
         "critical", "step kW", "")  # fmt: skip
 
 
@@ -202,7 +235,9 @@ def _line(found: Mapping[str, Any]) -> str:
     hours, seconds = divmod(found["at_s"], 3600)
     name = f"{kind} of {found['for_s']} s at {hours} h {seconds // 60:02d}"
     engine = "-" if found["engine_s"] is None else f"{found['engine_s']:g}"
-    values = (f"{found['load_W'] / 1000:,.0f}", f"{found['soc']:.0%}", f"{found['island_s']:g}",
+    hours_ = "-" if found["charge_h"] is None else f"{found['charge_h']:.1f}"
+    values = (f"{found['load_W'] / 1000:,.0f}", f"{found['soc']:.0%}", hours_,
+              f"{found['island_s']:g}",
               f"{found['dark_s']:g}", engine, f"{found['lost_kWh']:g}",
               f"{found['critical_kWh']:g}", f"{found['step_W'] / 1000:,.0f}")  # fmt: skip
     return COLUMNS.format(name, *values, "; ".join(found["faults"]) or "ok").rstrip()

@@ -11,11 +11,11 @@ from tests.slow import whole
 NOON_S = 40_000
 
 
-def found(name, variant="", for_s=40, soc=0.6, fault="", is_outage=True):
+def found(name, variant="", for_s=40, soc=0.6, fault="", is_outage=True, degC=None):
     chosen, inputs = spec.load(name, variant), {}
     if fault:
         chosen, inputs = self_check.broken(chosen, inputs, fault)
-    return minutes.played(chosen, inputs, Minutes(NOON_S, for_s, soc, is_outage))
+    return minutes.played(chosen, inputs, Minutes(NOON_S, for_s, soc, is_outage, degC))
 
 
 @pytest.mark.parametrize("name", whole("berlin", "norway"))
@@ -23,6 +23,30 @@ def test_three_units_carry_the_load_alone(name):
     outage = found(name)
     assert outage["faults"] == [] and outage["critical_kWh"] == 0
     assert outage["carried_s"] == 40 and 65 < outage["island_s"] < 75
+
+
+def test_the_pods_carry_what_is_critical_and_shed_the_rest():
+    """8 MW of load on 4 MW of pods: dark until the contacts have shed, 3 MW on the UPS meanwhile."""
+    outage = found("shanghai")
+    assert outage["faults"] == [] and outage["carried_s"] == 40
+    assert 2 < outage["dark_s"] < 4 and outage["stages"][0][1] == 8
+    assert outage["lost_kWh"] > 40 and outage["critical_kWh"] == 0
+
+
+@pytest.mark.parametrize("degC, is_carried", whole((-25.0, False), (4.0, True)))
+def test_cells_carry_an_outage_in_the_frost_if_they_are_warm(degC, is_carried):
+    outage = found("norway", "cold_storm", degC=degC)
+    assert (outage["critical_kWh"] == 0 and outage["faults"] == []) is is_carried
+    assert (outage["carried_s"] == 40) is is_carried
+
+
+def test_the_hours_by_charge_end_at_three_percent():
+    watch = minutes.Watch(mock.Mock(), None)
+    assert watch.charge_h() is None
+    watch.socs, watch.alone_s = (0.53, 0.52), 360.0
+    assert watch.charge_h() == 5.0
+    watch.socs = 0.5, 0.5
+    assert watch.charge_h() is None
 
 
 @pytest.mark.whole
@@ -83,9 +107,12 @@ def test_a_promise_must_break_or_survive(is_met, must, is_right):
 def test_a_battery_with_several_controllers_has_no_minutes_of_one():
     result = mock.Mock(spec=None)
     result.spec, result.soc = spec.load("shanghai", "four_cabinets"), [0.5] * 96 * 14
+    result.degC = range(96 * 14)
     assert minutes.of(result, 600, 2) == []
     result.spec = spec.load("shanghai")
-    assert len(minutes.of(result, 600, 2)) == 3
+    found = minutes.of(result, 600, 2)
+    assert len(found) == 3
+    assert [each.degC for each in found] == [(each.at_s - 90) // 900 for each in found]
 
 
 def test_the_weeks_of_a_year_have_their_own_sun():
