@@ -12,7 +12,7 @@ from hil.systems.tariff import J_PER_KWH
 from hil.systems.thermal import Found
 
 FOUR_H_S, REBOUND_SLOTS = 4 * 3600, 8
-WITH_KERNEL = ("carried_h", "critical_kWh", "charge_h", "unserved_pct")
+WITH_KERNEL = ("carried_h", "critical_kWh", "charge_h", "fuel_h", "unserved_pct")
 
 
 def extra_4h_MW(result: Result) -> Found:
@@ -70,10 +70,14 @@ def _of_the_run(result: Result) -> dict[str, Any] | None:
     return played[0] if played else None
 
 
-def charge_h(result: Result) -> Found:
-    """Hours that the charge of the run's outage lasts, with the kernel (Watch.charge_h)."""
-    played = _of_the_run(result)
-    return (played and played["charge_h"], None, None)
+def lasts_h(key: str) -> Callable[[Result], Found]:
+    """Hours that charge or fuel lasts in the run's outage, with the kernel (minutes.Falling)."""
+
+    def figure(result: Result) -> Found:
+        played = _of_the_run(result)
+        return (played and played[key], None, None)
+
+    return figure
 
 
 def unserved_pct(result: Result) -> Found:
@@ -101,7 +105,8 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "rebound_kW": rebound_kW,
     "carried_h": carried_h,
     "critical_kWh": critical_kWh,
-    "charge_h": charge_h,
+    "charge_h": lasts_h("charge_h"),
+    "fuel_h": lasts_h("fuel_h"),
     "unserved_pct": unserved_pct,
     "shed_kWh": shed_kWh,
 }

@@ -29,6 +29,7 @@ SOC_MAX = 0.97
 OUTAGE_S = 600  # of the drawn ones
 KWH_J = 3.6e6
 LESS_W = 1.0  # is rounding
+STAGES_SHOWN = 8
 # A dark site has no voltage at its meters and its auxiliaries: these rows say so, and clear
 # themselves when the voltage is back.
 OF_DARKNESS = ("43a", "50a", "50b")
@@ -99,10 +100,6 @@ def _wait_for_start(pod: LivePod) -> None:
 
 def _faults(found: Mapping[str, Any]) -> list[str]:
     """What these minutes broke."""
-    lost = (
-        f"critical load without {found['critical_kWh']:g} of {found['needed_kWh']:g} kWh: "
-        f"dark {found['dark_s']:g} s, charge {found['soc']:.0%} to {found['soc_end']:.0%}"
-    )
     is_dark = found["dark_s"] > 0
     trips = [
         f"row {stage} tripped, {scope}, at {at_s:.1f} s"
@@ -110,7 +107,38 @@ def _faults(found: Mapping[str, Any]) -> list[str]:
         if at_s >= 0 and not (is_dark and stage in OF_DARKNESS)  # before: the cabinet's own start
     ]
     stopped = ["a unit does not run at the end"] * (not found["is_running"])
-    return [*[lost] * (found["critical_kWh"] > 0), *trips, *found["violations"], *stopped]
+    return [*_lost(found), *trips, *found["violations"], *stopped]
+
+
+def _lost(found: Mapping[str, Any]) -> list[str]:
+    """The critical load that had no power, and why."""
+    if not found["critical_kWh"]:
+        return []
+    return [
+        f"critical load without {found['critical_kWh']:g} of {found['needed_kWh']:g} kWh: "
+        f"dark {found['dark_s']:g} s, charge {found['soc']:.0%} to {found['soc_end']:.0%}"
+    ]
+
+
+class Falling:
+    """A store that falls while it carries an island; `least`: it is empty."""
+
+    def __init__(self, least: float) -> None:
+        self.least = least
+        self.first: tuple[float, float] | None = None
+        self.last = 0.0, 0.0
+
+    def see(self, now_s: float, level: float) -> None:
+        """The level of now."""
+        self.last = now_s, level
+        self.first = self.first or self.last
+
+    def hours(self) -> float | None:
+        """From the first level until it is empty, as fast as it fell. None: it did not fall."""
+        (begin_s, first), (end_s, last) = self.first or self.last, self.last
+        if first <= last:
+            return None
+        return round((first - self.least) / (first - last) * (end_s - begin_s) / 3600, 2)
 
 
 class Watch:
@@ -118,9 +146,10 @@ class Watch:
 
     def __init__(self, pod: LivePod, critical_W: float | None) -> None:
         self.pod, self.critical_W = pod, critical_W
-        self.carried_s = self.island_s = self.dark_s = self.alone_s = 0.0
+        self.carried_s = self.island_s = self.dark_s = 0.0
         self.lost_J = self.critical_J = self.wanted_J = self.off_grid_J = self.needed_J = 0.0
-        self.socs: tuple[float, float] | None = None  # while the battery alone carries: first, last
+        # while the battery alone carries; while a set does: l
+        self.charge, self.fuel = Falling(SOC_FORMS), Falling(0.0)
         self.import_W = self.step_W = 0.0
         self.stages: list[tuple[float, int]] = []
         self.engine_s: float | None = None  # from the loss until a set carries load
@@ -165,23 +194,13 @@ class Watch:
         is_carried = any(each.feeds_W > 0 for each in site.parts if isinstance(each, Genset))
         if site.source == ISLAND and is_carried:
             self.engine_s = since_s if self.engine_s is None else self.engine_s
+            self.fuel.see(since_s, sum([each.fuel_l for each in site.gensets]))
         elif site.source == ISLAND and self.engine_s is None:
-            self.alone_s += self.pod.tick_us / 1e6
-            soc = self._soc()
-            self.socs = (self.socs or (soc, soc))[0], soc
+            self.charge.see(since_s, self._soc())
 
     def _soc(self) -> float:
         racks = self.pod.members[0].plant.racks
         return sum([rack.soc for rack in racks]) / len(racks)
-
-    def charge_h(self) -> float | None:
-        """Hours from the loss until SOC_FORMS, at the rate at which the charge fell while the
-        battery alone carried. None: it did not fall.
-        """
-        first, last = self.socs or (0.0, 0.0)
-        if first - last <= 0.0:
-            return None
-        return round((first - SOC_FORMS) / (first - last) * self.alone_s / 3600, 2)
 
     def figures(self) -> dict[str, Any]:
         """Plain data."""
@@ -196,7 +215,8 @@ class Watch:
             "critical_kWh": round(self.critical_J / KWH_J, 2),
             "needed_kWh": round(self.needed_J / KWH_J, 2),
             "off_grid_kWh": round(self.off_grid_J / KWH_J, 2),
-            "charge_h": self.charge_h(),
+            "charge_h": self.charge.hours(),
+            "fuel_h": self.fuel.hours(),
             "engine_s": None if self.engine_s is None else round(self.engine_s, 1),
             "stages": self.stages,
             "import_W": round(self.import_W),
@@ -227,7 +247,17 @@ def lines(documents: list[dict[str, Any]]) -> list[str]:
     """A table of `played`."""
     if not documents:
         return ["  no minutes with the kernel were played"]
-    return [COLUMNS.format(*HEAD).rstrip(), *[_line(each) for each in documents]]
+    rows = [line for each in documents for line in (_line(each), *_shed_lines(each))]
+    return [COLUMNS.format(*HEAD).rstrip(), *rows]
+
+
+def _shed_lines(found: Mapping[str, Any]) -> list[str]:
+    """When how many contacts of the load were open."""
+    stages, most = found["stages"], STAGES_SHOWN
+    shown = [*stages[:most], *stages[most:][-1:]]
+    moments = ", ".join([f"{open_} after {at_s:.0f} s" for at_s, open_ in shown])
+    more = f"; {len(stages) - most - 1} more changes" * (len(stages) > most + 1)
+    return [f"    contacts open: {moments}{more}"] * bool(stages)
 
 
 def _line(found: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ def test_three_units_carry_the_load_alone(name):
 
 
 def test_the_pods_carry_what_is_critical_and_shed_the_rest():
-    """8 MW of load on 4 MW of pods: dark until the contacts have shed, 3 MW on the UPS meanwhile."""
+    """8 MW of load on 4 MW of pods: dark until the contacts have shed it, 3 MW on the UPS."""
     outage = found("shanghai")
     assert outage["faults"] == [] and outage["carried_s"] == 40
     assert 2 < outage["dark_s"] < 4 and outage["stages"][0][1] == 8
@@ -41,12 +41,12 @@ def test_cells_carry_an_outage_in_the_frost_if_they_are_warm(degC, is_carried):
 
 
 def test_the_hours_by_charge_end_at_three_percent():
-    watch = minutes.Watch(mock.Mock(), None)
-    assert watch.charge_h() is None
-    watch.socs, watch.alone_s = (0.53, 0.52), 360.0
-    assert watch.charge_h() == 5.0
-    watch.socs = 0.5, 0.5
-    assert watch.charge_h() is None
+    charge = minutes.Watch(mock.Mock(), None).charge
+    assert charge.hours() is None
+    charge.see(10.0, 0.53)
+    assert charge.hours() is None
+    charge.see(370.0, 0.52)
+    assert charge.hours() == 5.0
 
 
 @pytest.mark.whole
@@ -79,6 +79,15 @@ def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
     assert len(minutes._faults({**known, "trips": trips, "dark_s": 0})) == 2
     start = {**known, "trips": [("50c", "cabinet", -46.1)], "dark_s": 0}
     assert minutes._faults(start) == []
+
+
+def test_the_contacts_are_listed_with_their_moments():
+    stages = [(2.7 + 30 * at, open_) for at, open_ in enumerate(range(8, -1, -1))]
+    (line,) = minutes._shed_lines({"stages": stages[:2]})
+    assert line == "    contacts open: 8 after 3 s, 7 after 33 s"
+    (line,) = minutes._shed_lines({"stages": stages * 2})
+    assert line.endswith("1 after 213 s, 0 after 243 s; 9 more changes")
+    assert minutes._shed_lines({"stages": []}) == []
 
 
 @pytest.mark.parametrize("name", spec.NAMES)

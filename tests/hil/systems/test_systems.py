@@ -46,7 +46,7 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
     for variant in ("", *spec.variants(name)):
         found = spec.load(name, variant)
         assert found.figures and {each["name"] for each in found.figures} <= set(figures.FIGURES)
-        assert found.sizing and found.days >= (2 if found.outage_s else 4 if found.away else 7)
+        assert found.sizing and found.days >= (2 if found.outage_s else 3 if found.away else 7)
         assert system_series.site_of(found, {}).load is not None
 
 
@@ -223,11 +223,12 @@ def test_the_hours_of_an_outage_are_those_with_the_kernel(seed):
     assert event_figures.carried_h(result)[0] is event_figures.critical_kWh(result)[0] is None
     plain = {"at_s": 9, "for_s": 600, "is_outage": False, "critical_kWh": 7.0}
     played = {"at_s": at_s, "for_s": 3600, "is_outage": True, "critical_kWh": 5.0}
-    played |= {"charge_h": 2.5, "lost_kWh": 30.0, "off_grid_kWh": 120.0}
+    played |= {"charge_h": 2.5, "fuel_h": None, "lost_kWh": 30.0, "off_grid_kWh": 120.0}
     result = result._replace(minutes=(plain, played | {"carried_s": 3000.0}))
     assert event_figures.carried_h(result) == (pytest.approx(50 / 60), 1.0, 0.0)
     assert event_figures.critical_kWh(result)[0] == 5.0
-    assert event_figures.charge_h(result)[0] == 2.5
+    lasts_h = [event_figures.FIGURES[name](result)[0] for name in ("charge_h", "fuel_h")]
+    assert lasts_h == [2.5, None]
     assert event_figures.unserved_pct(result)[0] == 25.0
 
 
