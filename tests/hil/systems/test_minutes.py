@@ -124,6 +124,13 @@ def test_a_battery_with_several_controllers_has_no_minutes_of_one():
     assert [each.degC for each in found] == [(each.at_s - 90) // 900 for each in found]
 
 
+def test_a_variant_with_an_outage_plays_that_one():
+    result = mock.Mock(soc=[0.5] * 96 * 30, degC=())
+    result.spec = spec.load("berlin", "storm")
+    (one,) = minutes.of(result, 0, 2)
+    assert (one.for_s, one.degC) == (10_800, None)
+
+
 def test_the_weeks_of_a_year_have_their_own_sun():
     weeks = year.weeks(spec.load("north_america"))
     assert [each.site["weather"]["day"] for each in weeks.values()] == [12, 103, 194, 285]
