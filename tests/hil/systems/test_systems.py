@@ -46,7 +46,7 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
     for variant in ("", *spec.variants(name)):
         found = spec.load(name, variant)
         assert found.figures and {each["name"] for each in found.figures} <= set(figures.FIGURES)
-        assert found.sizing and found.days >= (2 if found.outage_s else 3 if found.away else 7)
+        assert found.sizing and found.days >= (2 if found.outage_s or found.away else 7)
         assert system_series.site_of(found, {}).load is not None
 
 
