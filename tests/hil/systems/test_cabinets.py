@@ -66,7 +66,7 @@ def test_a_cabinet_that_leaves_gives_nothing_and_the_other_takes_over():
 def test_the_moves_of_a_cabinet_are_seconds_of_the_run():
     chosen = spec.load("shanghai", "moved_pod")
     assert run.moves_of(chosen) == {79_200: [(3, None)], 129_600: [(3, 0.3)]}
-    assert run.moves_of(spec.load("shanghai", "dead_pod")) == {115_200: [(3, None)]}
+    assert run.moves_of(spec.load("shanghai", "dead_pod")) == {28_800: [(3, None)]}
 
 
 def test_a_cabinet_that_the_battery_does_not_have_cannot_leave():
