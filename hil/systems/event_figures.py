@@ -83,9 +83,9 @@ def lasts_h(key: str) -> Callable[[Result], Found]:
 def unserved_pct(result: Result) -> Found:
     """Energy of the whole load without power in the run's outage, shed stages too."""
     played = _of_the_run(result)
-    if played is None or not played["off_grid_kWh"]:
+    if played is None or not played["wanted_kWh"]:
         return None, None, None
-    return 100 * played["lost_kWh"] / played["off_grid_kWh"], 0.0, 100.0
+    return 100 * played["lost_kWh"] / played["wanted_kWh"], 0.0, 100.0
 
 
 def critical_kWh(result: Result) -> Found:

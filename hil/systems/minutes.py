@@ -143,18 +143,19 @@ class Falling:
 
 
 class Watch:
-    """Looks at each tick of the minutes. critical_W: load that is never shed; None: all."""
+    """Looks at each tick; energies count from the loss on. critical_W: load that is never shed, None:
+    all.
+    """
 
     def __init__(self, pod: LivePod, critical_W: float | None) -> None:
         self.pod, self.critical_W = pod, critical_W
         self.carried_s = self.island_s = self.dark_s = 0.0
-        self.lost_J = self.critical_J = self.wanted_J = self.off_grid_J = self.needed_J = 0.0
+        self.lost_J = self.critical_J = self.wanted_J = self.needed_J = 0.0
         # while the battery alone carries; while a set does: l
         self.charge, self.fuel = Falling(SOC_FORMS), Falling(0.0)
         self.import_W = self.step_W = 0.0
         self.stages: list[tuple[float, int]] = []
         self.engine_s: float | None = None  # from the loss until a set carries load
-        self._lost_s: float | None = None
         self._grid_W: float | None = None
 
     def see(self, is_event: bool) -> None:
@@ -166,20 +167,18 @@ class Watch:
         self.carried_s += (is_event and critical_W < LESS_W) * dt_s
         self.island_s += (site.source == ISLAND) * dt_s
         self.dark_s += (not site.is_live) * dt_s
-        self.wanted_J += wanted_W * dt_s
-        self.lost_J += missing_W * dt_s
-        self.critical_J += critical_W * dt_s
-        if site.source != ON_GRID:
-            self.off_grid_J += wanted_W * dt_s
+        if site.now_us / 1e6 > LEAD_S:
+            self.wanted_J += wanted_W * dt_s
+            self.lost_J += missing_W * dt_s
+            self.critical_J += critical_W * dt_s
             self.needed_J += needed_W * dt_s
         self._see_grid(site)
         self._see_devices(site)
 
     def _see_grid(self, site: Site) -> None:
         """The import, and the largest step from one tick to the next once the grid is back."""
-        now_s, grid_W = site.now_us / 1e6, site.grid_power_W
+        grid_W = site.grid_power_W
         if site.source != ON_GRID:
-            self._lost_s = now_s if self._lost_s is None else self._lost_s
             self._grid_W = 0.0
             return
         self.import_W = max(self.import_W, grid_W)
@@ -188,7 +187,7 @@ class Watch:
             self._grid_W = grid_W
 
     def _see_devices(self, site: Site) -> None:
-        since_s = site.now_us / 1e6 - (self._lost_s or 0.0)
+        since_s = site.now_us / 1e6 - LEAD_S
         open_ = sum([part.asked.get("stages", 0) for part in site.parts])
         if open_ != (self.stages[-1][1] if self.stages else 0):
             self.stages.append((round(since_s, 1), open_))
@@ -208,14 +207,14 @@ class Watch:
         member = self.pod.members[0]
         cabinet = member.controller.cabinet
         return {
-            "load_W": round(self.wanted_J / (self.pod.now_us / 1e6)),
+            "load_W": round(self.wanted_J / (self.pod.now_us / 1e6 - LEAD_S)),
             "carried_s": round(self.carried_s, 1),
             "island_s": round(self.island_s, 1),
             "dark_s": round(self.dark_s, 1),
             "lost_kWh": round(self.lost_J / KWH_J, 2),
             "critical_kWh": round(self.critical_J / KWH_J, 2),
             "needed_kWh": round(self.needed_J / KWH_J, 2),
-            "off_grid_kWh": round(self.off_grid_J / KWH_J, 2),
+            "wanted_kWh": round(self.wanted_J / KWH_J, 2),
             "charge_h": self.charge.hours(),
             "fuel_h": self.fuel.hours(),
             "engine_s": None if self.engine_s is None else round(self.engine_s, 1),

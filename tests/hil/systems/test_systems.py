@@ -223,7 +223,7 @@ def test_the_hours_of_an_outage_are_those_with_the_kernel(seed):
     assert event_figures.carried_h(result)[0] is event_figures.critical_kWh(result)[0] is None
     plain = {"at_s": 9, "for_s": 600, "is_outage": False, "critical_kWh": 7.0}
     played = {"at_s": at_s, "for_s": 3600, "is_outage": True, "critical_kWh": 5.0}
-    played |= {"charge_h": 2.5, "fuel_h": None, "lost_kWh": 30.0, "off_grid_kWh": 120.0}
+    played |= {"charge_h": 2.5, "fuel_h": None, "lost_kWh": 30.0, "wanted_kWh": 120.0}
     result = result._replace(minutes=(plain, played | {"carried_s": 3000.0}))
     assert event_figures.carried_h(result) == (pytest.approx(50 / 60), 1.0, 0.0)
     assert event_figures.critical_kWh(result)[0] == 5.0
