@@ -143,8 +143,8 @@ class Falling:
 
 
 class Watch:
-    """Looks at each tick; energies count from the loss on. critical_W: load that is never shed, None:
-    all.
+    """Looks at each tick; energies count from the loss on. critical_W: load that is never shed,
+    None: all.
     """
 
     def __init__(self, pod: LivePod, critical_W: float | None) -> None:
