@@ -1,16 +1,18 @@
 """Figures of events: outages with the kernel, demand response, hours above the connection."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from hil.systems.planner import event_of
 from hil.systems.run import Result
 from hil.systems.series import outages_of
+from hil.systems.tariff import J_PER_KWH
 from hil.systems.thermal import Found
 
 FOUR_H_S, REBOUND_SLOTS = 4 * 3600, 8
-WITH_KERNEL = ("carried_h", "critical_kWh")
+WITH_KERNEL = ("carried_h", "critical_kWh", "charge_h", "fuel_h", "unserved_pct")
 
 
 def extra_4h_MW(result: Result) -> Found:
@@ -55,11 +57,35 @@ def rebound_kW(result: Result) -> Found:
 
 def carried_h(result: Result) -> Found:
     """Hours of the run's outage in which the critical load has power, with the kernel."""
+    played = _of_the_run(result)
+    if played is None:
+        return None, None, None
+    return played["carried_s"] / 3600, played["for_s"] / 3600, 0.0
+
+
+def _of_the_run(result: Result) -> dict[str, Any] | None:
+    """The minutes of the run's outage."""
     events = outages_of(result.spec)
     played = [each for each in result.minutes if [each["at_s"], each["for_s"]] in events]
-    if not played:
+    return played[0] if played else None
+
+
+def lasts_h(key: str) -> Callable[[Result], Found]:
+    """Hours that charge or fuel lasts in the run's outage, with the kernel (minutes.Falling)."""
+
+    def figure(result: Result) -> Found:
+        played = _of_the_run(result)
+        return (played and played[key], None, None)
+
+    return figure
+
+
+def unserved_pct(result: Result) -> Found:
+    """Energy of the whole load without power in the run's outage, shed stages too."""
+    played = _of_the_run(result)
+    if played is None or not played["wanted_kWh"]:
         return None, None, None
-    return played[0]["carried_s"] / 3600, played[0]["for_s"] / 3600, 0.0
+    return 100 * played["lost_kWh"] / played["wanted_kWh"], 0.0, 100.0
 
 
 def critical_kWh(result: Result) -> Found:
@@ -68,10 +94,19 @@ def critical_kWh(result: Result) -> Found:
     return (sum([each["critical_kWh"] for each in outages]) if outages else None, 0.0, None)
 
 
+def shed_kWh(result: Result) -> Found:
+    """Load that contacts shed in the chain-only run; of a run without an outage: on the grid."""
+    return result.account.get("shed", 0.0) / J_PER_KWH, 0.0, None
+
+
 FIGURES: dict[str, Callable[[Result], Found]] = {
     "extra_4h_MW": extra_4h_MW,
     "event_over_kW": event_over_kW,
     "rebound_kW": rebound_kW,
     "carried_h": carried_h,
     "critical_kWh": critical_kWh,
+    "charge_h": lasts_h("charge_h"),
+    "fuel_h": lasts_h("fuel_h"),
+    "unserved_pct": unserved_pct,
+    "shed_kWh": shed_kWh,
 }

@@ -62,6 +62,13 @@ EVENT = {  # of demand response: the import is at most cap_W
     "cap_W": forms.number(0, 50e6),
     "announced_h": forms.number(0, 24, 1),  # ahead of it
 }
+AWAY = {  # a cabinet that is dead, or elsewhere for a while
+    "cabinet": forms.integer(2, 16),  # the first one has the site devices
+    "day": forms.integer(1, 366),
+    "hour": forms.number(0, 24),
+    "hours": forms.number(0.25, 24 * 366, None),  # None: for the rest of the run
+    "soc_permille": forms.integer(50, 950, 500),  # when it comes back
+}
 BREAKS = ("battery", "sender", "set", "pv")  # what --self-check takes away (self_check.py)
 FIGURE = {
     "name": forms.text(),
@@ -82,6 +89,7 @@ TOP = {
     "seed": forms.integer(0, 2**31 - 1, 1),
     "soc_permille": forms.integer(50, 950, 500),
     "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
+    "outage_h": forms.number(0, 24 * 366, None),  # hour of the run at which it begins instead
     "critical_W": forms.number(1, 100e6, None),  # load that is never shed; without it all
     "battery": forms.table(BATTERY),
     "plant": forms.table(default={}),
@@ -91,6 +99,7 @@ TOP = {
     "prices": forms.table(PRICES),
     "schedule": forms.table(SCHEDULE, {}),
     "event": forms.tables(EVENT, []),
+    "away": forms.tables(AWAY, []),
     "figure": forms.tables(FIGURE),
     "sizing": forms.texts([]),
     "variant": forms.table(default={}),
@@ -118,7 +127,9 @@ class Spec(NamedTuple):
     figures: list[dict[str, Any]]
     sizing: list[str]
     events: list[dict[str, float]] = []
+    away: list[dict[str, Any]] = []
     critical_W: float | None = None  # load that is never shed; None: all
+    outage_h: float | None = None  # begin of the outage; None: by the seed
     outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
 
     def begun(self, start: datetime) -> "Spec":
@@ -183,6 +194,10 @@ def _check(file: str, top: dict[str, Any]) -> None:
     if battery["units"] % battery["cabinets"]:
         allowed = f"a divisor of units = {units}"
         not_allowed(file, ("battery", "cabinets"), battery["cabinets"], allowed)
+    for number, away in enumerate(top["away"], 1):
+        if away["cabinet"] > battery["cabinets"]:
+            allowed = f"2 to cabinets = {battery['cabinets']}"
+            not_allowed(file, ("away", str(number), "cabinet"), away["cabinet"], allowed)
     if schedule["reserve_permille"] >= high:
         path = "schedule", "reserve_permille"
         not_allowed(file, path, schedule[path[1]], f"below high_permille = {high}")

@@ -46,7 +46,7 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
     for variant in ("", *spec.variants(name)):
         found = spec.load(name, variant)
         assert found.figures and {each["name"] for each in found.figures} <= set(figures.FIGURES)
-        assert found.sizing and found.days >= (2 if found.outage_s else 7)
+        assert found.sizing and found.days >= (2 if found.outage_s or found.away else 7)
         assert system_series.site_of(found, {}).load is not None
 
 
@@ -223,9 +223,24 @@ def test_the_hours_of_an_outage_are_those_with_the_kernel(seed):
     assert event_figures.carried_h(result)[0] is event_figures.critical_kWh(result)[0] is None
     plain = {"at_s": 9, "for_s": 600, "is_outage": False, "critical_kWh": 7.0}
     played = {"at_s": at_s, "for_s": 3600, "is_outage": True, "critical_kWh": 5.0}
+    played |= {"charge_h": 2.5, "fuel_h": None, "lost_kWh": 30.0, "wanted_kWh": 120.0}
     result = result._replace(minutes=(plain, played | {"carried_s": 3000.0}))
     assert event_figures.carried_h(result) == (pytest.approx(50 / 60), 1.0, 0.0)
     assert event_figures.critical_kWh(result)[0] == 5.0
+    lasts_h = [event_figures.FIGURES[name](result)[0] for name in ("charge_h", "fuel_h")]
+    assert lasts_h == [2.5, None]
+    assert event_figures.unserved_pct(result)[0] == 25.0
+
+
+def test_an_outage_may_have_its_hour():
+    found = spec.load("north_america", "heat_wave")
+    assert system_series.outages_of(found) == [[38 * 3600, 14_400]]
+
+
+def test_the_losses_of_the_ups_are_a_part_of_the_load():
+    site = TABLE["site"] | {"load_ups": {"rated_W": 100_000, "efficiency_permille": 800}}
+    found = system_series.series_of(spec.of_table(TABLE | {"site": site}, "test"), {})
+    assert (found.load_W - found.it_W).tolist() == [25_000.0] * 96
 
 
 def test_events_are_judged_by_their_cap_and_their_rebound():
@@ -426,7 +441,8 @@ def test_what_a_system_says_of_an_outage_comes_from_the_kernel():
         for variant in spec.variants(name):
             found = spec.load(name, variant)
             asked = {each["name"] for each in found.figures}
-            assert not found.outage_s or asked <= set(event_figures.WITH_KERNEL), (name, variant)
+            of_outage = {*event_figures.WITH_KERNEL, "heat_kWh"}
+            assert not found.outage_s or asked <= of_outage, (name, variant)
 
 
 @pytest.mark.parametrize("load_W, price", [(0.0, 0.0), (0.5, 0.0001)])
