@@ -13,7 +13,7 @@ from hil.runner import report
 from hil.runner.cases import Runner
 from hil.systems import figures, plays
 from hil.systems.failures import SENDER
-from hil.systems.spec import BREAKS, Spec
+from hil.systems.spec import Spec, faults_of
 
 TEXTS = {
     "battery": "a hundredth of the battery",
@@ -31,12 +31,6 @@ class Case(NamedTuple):
     name: str
     variant: str
     fault: str
-
-
-def faults_of(spec: Spec) -> list[str]:
-    """The faults that this system can have."""
-    missing = {"set": "genset", "pv": "pv"}
-    return [each for each in BREAKS if each not in missing or missing[each] in spec.site]
 
 
 def broken(spec: Spec, inputs: Mapping[str, Any], fault: str) -> tuple[Spec, dict[str, Any]]:
@@ -94,7 +88,9 @@ def _line(row: Mapping[str, Any]) -> str:
 
 def main(jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace) -> int:
     """Play and print each system with each of its faults. Returns the exit code."""
-    cases = [Case(*job, fault) for job in jobs for fault in faults_of(plays.chosen(*job, inputs))]
+    cases = [
+        Case(*job, fault) for job in jobs for fault in faults_of(plays.chosen(*job, inputs).site)
+    ]
     with Runner(arguments) as runner:
         found = runner.play(cases, lambda case: _broken(case, inputs), name=" ".join)
     rows: dict[str, list[dict[str, Any]]] = {}

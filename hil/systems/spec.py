@@ -70,8 +70,8 @@ FIGURE = {
     "way": forms.choice(("least", "most"), "least"),
     "unit": forms.text(""),
     "status": forms.choice(STATUS),
-    "breaks": forms.texts([]),  # of BREAKS: without it this promise must be missed
-    "survives": forms.texts([]),  # of BREAKS: without it this promise must be kept
+    "breaks": forms.some_of(BREAKS, []),  # with this fault the promise must be missed
+    "survives": forms.some_of(BREAKS, []),  # with this fault the promise must be kept
 }
 TOP = {
     "name": forms.text(),
@@ -83,6 +83,8 @@ TOP = {
     "soc_permille": forms.integer(50, 950, 500),
     "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
     "critical_W": forms.number(1, 100e6, None),  # load that is never shed; without it all
+    # [W, s]: how far the operator of the grid lets the import move within a time (ramps.py)
+    "ramps": forms.rows((1000, 50e6), (1, 3600)),
     "battery": forms.table(BATTERY),
     "plant": forms.table(default={}),
     "device": forms.table(default={}),  # more site devices, as in a cabinet's file without a bus
@@ -119,6 +121,7 @@ class Spec(NamedTuple):
     sizing: list[str]
     events: list[dict[str, float]] = []
     critical_W: float | None = None  # load that is never shed; None: all
+    ramps: list[list[float]] = []  # [W, s]
     outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
 
     def begun(self, start: datetime) -> "Spec":
@@ -193,6 +196,26 @@ def _check(file: str, top: dict[str, Any]) -> None:
     except SeriesError as error:
         raise ConfigError(f"{file}: {error}") from None
     plant_config.checked(top["plant"], file, "plant")
+    for number, figure in enumerate(top["figure"], 1):
+        _check_faults(file, number, figure, faults_of(top["site"]))
+
+
+def faults_of(site: dict[str, Any]) -> list[str]:
+    """The faults of BREAKS that a system with this site can have."""
+    needed = {"set": "genset", "pv": "pv"}
+    return [each for each in BREAKS if each not in needed or needed[each] in site]
+
+
+def _check_faults(file: str, number: int, figure: dict[str, Any], can: list[str]) -> None:
+    """Refuse a fault that the system cannot have, one named twice, and one of no promise."""
+    if figure["asked"] is None:
+        can = []
+    for key in ("breaks", "survives"):
+        for fault in figure[key]:
+            if fault not in can:
+                allowed = f"some of {', '.join(can)}" if can else "none, because nothing is asked"
+                not_allowed(file, ("figure", str(number), key), fault, allowed)
+        can = [each for each in can if each not in figure[key]]
 
 
 def _days_of(site: dict[str, Any], start: datetime) -> dict[str, tuple[str, int]]:

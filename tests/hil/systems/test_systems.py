@@ -24,8 +24,8 @@ from hil.systems import (
     run,
     series as system_series,
     spec,
-    violations,
 )
+from hil.systems.watched import Watched
 from tests.tables import cases
 
 TABLE = {
@@ -93,29 +93,8 @@ def made(hours=2, **changes):
     seconds_W = np.full((2, hours * 3600), 2e5, np.float32)
     return run.Result(
         chosen, series, series.load_W.copy(), zeros, zeros, zeros, series.load_W, zeros + 0.5,
-        zeros, seconds_W, 2e5, {},
+        zeros, seconds_W, 2e5, {}, Watched(zeros + np.inf, zeros.copy(), zeros, zeros, 0.5),
     )  # fmt: skip
-
-
-def test_violations_name_the_limit_and_the_time():
-    result = made()
-    assert violations.of(result) == []
-    result.seconds_W[1, :7] = 600_000
-    result.seconds_W[1, 7:10] = -10_000
-    result.soc[3] = 0.05
-    assert violations.of(result) == [
-        "import above 500 kW in 7 s, by 100 kW",
-        "export above 0 kW in 3 s, by 10 kW",
-        "state of charge 5.0 %, backup reserve 10 %",
-    ]
-
-
-def test_the_connection_has_no_tolerance():
-    result = made()
-    result.seconds_W[1, 0], result.seconds_W[1, 1] = 500_002, -2
-    assert [each[:6] for each in violations.of(result)] == ["import", "export"]
-    result.seconds_W[1, 0], result.seconds_W[1, 1] = 500_000, 0
-    assert violations.of(result) == []
 
 
 def test_bounds_count_the_energy_of_the_sun_and_of_the_first_charge():
