@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hil.results.ratio import MONEY_MIN, less_pct
-from hil.systems import event_figures, minutes, replay, tariff, thermal
+from hil.systems import bounds, event_figures, minutes, replay, tariff, thermal
 from hil.systems.run import MODE, Result
 from hil.systems.series import SLOT_S
 from hil.systems.thermal import Found
@@ -79,17 +79,18 @@ def _start_W(result: Result) -> float:
     return energy_Wh / (len(result.soc) * SLOT_H)
 
 
+def _net_W(result: Result) -> np.ndarray:
+    """What grid and battery have to feed together."""
+    return result.series.load_W - result.series.pv_W - result.genset_W
+
+
 def peak_cut(result: Result) -> Found:
-    """Highest billed import against the site without battery and PV. Bound: a level import all the
-    time, without losses; none where only some hours are billed.
-    """
+    """Highest billed import against the site without battery and PV. Bound: an ideal battery."""
     with_it, _, without = bills(result)
-    reached = less_pct(with_it.peak_W, without.peak_W, POWER_W_MIN)
-    series = result.series
-    if result.spec.tariff["demand_hours"]:
-        return reached, None, without.peak_W / 1000
-    level_W = float((series.load_W - series.pv_W - result.genset_W).mean()) - _start_W(result)
-    bound = less_pct(max(0.0, level_W), without.peak_W, POWER_W_MIN)
+    lowest_W = bounds.lowest_billed_W(result.spec, _net_W(result))
+    reached, bound = [
+        less_pct(each_W, without.peak_W, POWER_W_MIN) for each_W in (with_it.peak_W, lowest_W)
+    ]
     return reached, bound, without.peak_W / 1000
 
 
@@ -114,14 +115,22 @@ def renewable(result: Result) -> Found:
     return reached, bound, 0.0
 
 
-def cheaper(part: str, beside: int) -> Callable[[Result], Found]:
-    """This part of the bill against a bill of `bills`: 1: without battery, 2: without PV too."""
+def cheaper(beside: int) -> Callable[[Result], Found]:
+    """The whole bill against one of `bills`: 1: without battery, 2: without PV too."""
 
     def figure(result: Result) -> Found:
-        paid, without = (getattr(bills(result)[place], part) for place in (0, beside))
+        paid, without = (bills(result)[place].total for place in (0, beside))
         return less_pct(paid, without, MONEY_MIN), None, without
 
     return figure
+
+
+def energy_cost_cut(result: Result) -> Found:
+    """Energy on the bill against no battery and no PV. Bound: bought in the cheapest slots."""
+    paid, without = (bills(result)[place].energy for place in (0, 2))
+    least = bounds.lowest_energy_cost(result.spec, _net_W(result), result.series.price)
+    bound = None if least is None else less_pct(least, without, MONEY_MIN)
+    return less_pct(paid, without, MONEY_MIN), bound, without
 
 
 def shifted_price_cut(result: Result) -> Found:
@@ -161,16 +170,20 @@ def _first_mean(ordered: np.ndarray, slots: float) -> float:
 
 
 def import_over(result: Result) -> Found:
-    """Highest import in percent of the connection, means of 15 minutes."""
+    """Highest import in percent of the connection, means of 15 minutes. Bound: an ideal battery."""
     limit_W = result.spec.size.import_W
     without_W = float((result.series.load_W - result.series.pv_W).max())
-    return (100.0 * float(result.grid_W.max()) / limit_W, None, 100.0 * without_W / limit_W)
+    lowest_W = bounds.lowest_import_W(result.spec, _net_W(result))
+    powers_W = float(result.grid_W.max()), lowest_W, without_W
+    reached, bound, without = [100.0 * each_W / limit_W for each_W in powers_W]
+    return reached, bound, without
 
 
 def import_over_1s(result: Result) -> Found:
-    """The same, means of 1 s."""
+    """The same, means of 1 s. Its bound is that of the means of 15 minutes."""
     load_W, grid_W = [100.0 * float(each.max()) for each in result.seconds_W]
-    return grid_W / result.spec.size.import_W, None, load_W / result.spec.size.import_W
+    limit_W, bound = result.spec.size.import_W, import_over(result)[1]
+    return grid_W / limit_W, bound, load_W / limit_W
 
 
 def seconds_over(result: Result) -> Found:
@@ -206,7 +219,8 @@ def swings(result: Result) -> Found:
         moved_W = float(np.ptp(grid_W[begin : end + 1]))
         found += moved_W <= TRACKED_PART * abs(to_W - from_W)
     quarters = 90 / result.spec.days
-    return found * quarters, None, max(0, len(turns) - 1) * quarters
+    every = max(0, len(turns) - 1) * quarters
+    return found * quarters, every, every
 
 
 def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
@@ -239,12 +253,13 @@ def swing_5min(result: Result) -> Found:
 
 
 def per_it(result: Result) -> Found:
-    """Purchased kWh for each kWh of the computers."""
-    it = float(result.series.it_W.sum())
+    """Purchased kWh for each kWh of the computers. Bound: as that of purchase_cut."""
+    it, load = [float(each.sum()) for each in (result.series.it_W, result.series.load_W)]
     bought = float(np.maximum(0.0, result.grid_W).sum())
     if it < POWER_W_MIN:
         return None, None, None
-    return bought / it, None, float(result.series.load_W.sum()) / it
+    least = max(0.0, float((_net_W(result) - _start_W(result)).sum()))
+    return bought / it, least / it, load / it
 
 
 def cycles(result: Result) -> Found:
@@ -257,9 +272,9 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "peak_cut": peak_cut,
     "purchase_cut": purchase_cut,
     "renewable": renewable,
-    "energy_cost_cut": cheaper("energy", 2),
-    "bill_cut": cheaper("total", 2),
-    "battery_saves": cheaper("total", 1),
+    "energy_cost_cut": energy_cost_cut,
+    "bill_cut": cheaper(2),
+    "battery_saves": cheaper(1),
     "shifted_price_cut": shifted_price_cut,
     "import_15min": import_over,
     "import_1s": import_over_1s,

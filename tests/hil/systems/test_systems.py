@@ -100,6 +100,7 @@ def made(hours=2, **changes):
 def test_bounds_count_the_energy_of_the_sun_and_of_the_first_charge():
     """A load of 100 kW and 400 kW in turn, PV of 100 kW, a battery that is empty at first."""
     result = made()
+    result = result._replace(spec=result.spec._replace(soc_permille=0))
     result.series.load_W[:] = [1e5, 4e5] * 4
     result.series.pv_W[:] = 1e5
     result.soc[:] = 0
@@ -107,13 +108,39 @@ def test_bounds_count_the_energy_of_the_sun_and_of_the_first_charge():
     assert figures.peak_cut(result) == (pytest.approx(62.5), pytest.approx(62.5), 400.0)
     assert figures.purchase_cut(result)[:2] == (pytest.approx(40.0), pytest.approx(40.0))
     result.soc[0] = 2e5 / result.spec.size.energy_Wh  # 100 kW over the two hours
+    soc_permille = 1000 * float(result.soc[0])
+    result = result._replace(spec=result.spec._replace(soc_permille=soc_permille))
     assert figures.peak_cut(result)[1] == pytest.approx(87.5)
     assert figures.purchase_cut(result)[1] == pytest.approx(80.0)
 
 
-def test_peaks_that_are_billed_in_some_hours_have_no_bound():
-    result = made(tariff={"currency": "EUR", "demand_hours": [0, 1]}, start="2026-06-01")
-    assert figures.peak_cut(result)[1] is None
+@cases("""
+    energy_Wh  rated_W  cut
+    645_000    250_000  100.0  # half of it is charged: more than the hour takes
+    645_000    150_000  75.0   # by its power
+    200_000    250_000  50.0   # by its charge
+""")
+def test_the_bound_of_a_peak_in_some_hours_is_an_ideal_battery(energy_Wh, rated_W, cut):
+    battery = TABLE["battery"] | {"energy_Wh": energy_Wh, "rated_W": rated_W}
+    billed = {"currency": "EUR", "demand_hours": [0, 1]}
+    result = made(battery=battery, tariff=billed, start="2026-06-01")
+    assert figures.peak_cut(result)[1] == pytest.approx(cut, abs=0.01)
+    most_W = 200_000 - rated_W
+    expected = 40.0 * (1 - min(250_000, energy_Wh / 4, rated_W) / 200_000)
+    assert figures.import_over(result)[1] == pytest.approx(
+        max(0.0, expected, most_W / 5000), abs=0.01
+    )
+
+
+def test_the_bound_of_the_energy_is_bought_in_the_cheapest_slots():
+    """200 kW for an hour at 0.1, 0.2, 0.4 and 0.2; the battery of 50 kW is empty."""
+    result = made(1, battery=TABLE["battery"] | {"rated_W": 50_000})
+    result.series.price[:] = [0.1, 0.2, 0.4, 0.2]
+    result = result._replace(spec=result.spec._replace(soc_permille=0))
+    bound = 62.5 * 0.1 + (50 + 50) * 0.2 + 37.5 * 0.4
+    assert figures.energy_cost_cut(result)[1] == pytest.approx(100 * (1 - bound / 45))
+    paid = spec.of_table(TABLE | {"tariff": {"currency": "EUR", "feed_in_per_kWh": 0.1}}, "test")
+    assert figures.energy_cost_cut(result._replace(spec=paid))[1] is None
 
 
 @cases("""

@@ -29,9 +29,9 @@ def test_the_connection_has_no_tolerance():
     assert violations.of(result) == []
 
 
-def watching(hours=2, changes={}, **given):
+def watching(hours=2, changes=None, **given):
     """A run whose watched values of slots are as given, by slot."""
-    result = made(hours, **changes)
+    result = made(hours, **(changes or {}))
     for name, values in given.items():
         getattr(result.watched, name)[: len(values)] = values
     return result
