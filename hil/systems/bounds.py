@@ -44,8 +44,8 @@ def lowest_billed_W(spec: Spec, net_W: np.ndarray) -> float:
 
 
 def lowest_energy_cost(spec: Spec, net_W: np.ndarray, price: np.ndarray) -> float | None:
-    """Cost of the energy, at least: bought in the cheapest slots, as far as the battery's power lets
-    it move there. None where feed-in is paid. price: per kWh, without adders.
+    """Cost of the energy, at least: bought in the cheapest slots, as far as the battery's power
+    moves it there. None where feed-in is paid. price: per kWh, without adders.
     """
     given = spec.tariff
     if given["feed_in_per_kWh"]:

@@ -1,6 +1,6 @@
 """The TOML file of a system: sizes, series, tariff, schedule, and the asked figures."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from hil.systems.sized import Size
 
 FOLDER = Path(__file__).parent
 NAMES = ("munich", "berlin", "norway", "nordic", "north_america", "shanghai")
+SEASONS = ("winter", "spring", "summer", "autumn")
 STATUS = ("measured", "projected", "unreachable")
 
 
@@ -94,7 +95,6 @@ TOP = {
     "schedule": forms.table(SCHEDULE, {}),
     "event": forms.tables(EVENT, []),
     "figure": forms.tables(FIGURE),
-    "sizing": forms.texts([]),
     "variant": forms.table(default={}),
 }
 
@@ -118,11 +118,17 @@ class Spec(NamedTuple):
     prices: dict[str, Any]
     schedule: dict[str, Any]
     figures: list[dict[str, Any]]
-    sizing: list[str]
     events: list[dict[str, float]] = []
     critical_W: float | None = None  # load that is never shed; None: all
     ramps: list[list[float]] = []  # [W, s]
     outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
+
+    @property
+    def season(self) -> str:
+        """The season of the middle of the run, north or south."""
+        middle = self.start + timedelta(days=self.days / 2)
+        is_south = self.site.get("weather", {}).get("latitude_deg", 0) < 0
+        return SEASONS[(middle.month % 12 // 3 + 2 * is_south) % len(SEASONS)]
 
     def begun(self, start: datetime) -> "Spec":
         """The same system with the sun, the air and the working days of another first day."""

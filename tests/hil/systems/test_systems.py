@@ -24,6 +24,7 @@ from hil.systems import (
     run,
     series as system_series,
     spec,
+    swing_figures,
 )
 from hil.systems.watched import Watched
 from tests.tables import cases
@@ -46,7 +47,8 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
     for variant in ("", *spec.variants(name)):
         found = spec.load(name, variant)
         assert found.figures and {each["name"] for each in found.figures} <= set(figures.FIGURES)
-        assert found.sizing and found.days >= (2 if found.outage_s else 7)
+        assert not re.search(r"\d\s*[kM]?Wh?\b", found.name + found.text), "sizing.py computes it"
+        assert found.days >= (2 if found.outage_s else 7)
         assert system_series.site_of(found, {}).load is not None
 
 
@@ -167,8 +169,8 @@ def test_a_shifted_kWh_costs_the_feed_in_where_it_comes_from_the_sun(pv_W, grid_
 def test_a_calm_grid_and_a_low_peak_are_figures():
     result = made()
     result.seconds_W[0] = np.where(np.arange(7200) // 60 % 2, 400_000, 100_000)
-    assert figures.swing_5min(result) == (75.0, None, None)
-    reached, _, without_kW = figures.calmer(60)(result)
+    assert swing_figures.swing_5min(result) == (75.0, None, None)
+    reached, _, without_kW = swing_figures.calmer(60)(result)
     assert reached == 100.0 and without_kW == pytest.approx(300.0)
     result.grid_W[:] = 1e5
     assert figures.peak_cut(result)[0] == 50.0
@@ -186,7 +188,7 @@ def test_a_swing_counts_if_the_grid_does_not_follow_it(low_kW, grid_kW, all, tra
     result, is_high = made(), np.arange(7200) // 60 % 2
     result.seconds_W[0] = np.where(is_high, 200_000, low_kW * 1000)
     result.seconds_W[1] = 1000 * grid_kW * is_high
-    found, _, without = figures.swings(result)
+    found, _, without = swing_figures.swings(result)
     assert without == pytest.approx(all * 90, abs=180)
     assert found == pytest.approx(tracked * 90, abs=180)
 
@@ -459,3 +461,20 @@ NO_RATIO = (
     "cycles",
 )
 NO_RATIO += ("extra_power_h", "carried_h", "noticed_kWh", *figures.thermal.FIGURES)
+
+
+@cases("""
+    status         asked  reached  bound  is_so
+    "unreachable"  40     6        14.6   True
+    "unreachable"  40     24       54     False  # its bound would allow it
+    "unreachable"  40     24       None   False
+    "unreachable"  100    120      110    True
+    "unreachable"  100    120      90     False
+    "projected"    40     6        14.6   False
+""")
+def test_a_figure_is_unreachable_only_if_its_bound_says_so(status, asked, reached, bound, is_so):
+    figure = {"status": status, "asked": asked, "reached": reached, "optimum": bound}
+    assert figures.is_unreachable(figure | {"is_met": False}) is is_so
+    assert not figures.is_unreachable(figure | {"is_met": True})
+    document = {"figures": [figure | {"is_met": False}], "violations": []}
+    assert command._is_good(document) is is_so
