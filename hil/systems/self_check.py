@@ -20,6 +20,7 @@ TEXTS = {
     "sender": "the sender of the schedule is dead",
     "set": "the generator set does not start",
     "pv": "no sun on the PV",
+    "supply": "battery and set, both as above",
 }
 HUNDREDTH, UNIT_W_MIN, ENERGY_WH_MIN = 100, 1000, 1000
 NEVER_STARTS, DARK_W = 100, 1.0
@@ -35,6 +36,8 @@ class Case(NamedTuple):
 
 def broken(spec: Spec, inputs: Mapping[str, Any], fault: str) -> tuple[Spec, dict[str, Any]]:
     """The system and its inputs with this fault."""
+    if fault == "supply":
+        return broken(broken(spec, inputs, "battery")[0], inputs, "set")
     size, site = spec.size, spec.site
     if fault == "battery":
         small = size._replace(
@@ -110,5 +113,10 @@ def _broken(case: Case, inputs: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         judged(each._asdict(), asked[each.name], case.fault)
         for each in figures.of(plays.whole(faulty, its))
-        if each.name in asked and each.status != "unreachable"
+        if each.name in asked and each.status != "unreachable" and _may_show(each.name, chosen)
     ]
+
+
+def _may_show(name: str, chosen: Spec) -> bool:
+    """False: a promise of an event that lies behind the end of this run."""
+    return bool(chosen.events) or name != "event_over_kW"

@@ -63,7 +63,8 @@ EVENT = {  # of demand response: the import is at most cap_W
     "cap_W": forms.number(0, 50e6),
     "announced_h": forms.number(0, 24, 1),  # ahead of it
 }
-BREAKS = ("battery", "sender", "set", "pv")  # what --self-check takes away (self_check.py)
+# What --self-check takes away (self_check.py); supply: battery and set together.
+BREAKS = ("battery", "sender", "set", "pv", "supply")
 FIGURE = {
     "name": forms.text(),
     "text": forms.text(),
@@ -208,12 +209,12 @@ def _check(file: str, top: dict[str, Any]) -> None:
 
 def faults_of(site: dict[str, Any]) -> list[str]:
     """The faults of BREAKS that a system with this site can have."""
-    needed = {"set": "genset", "pv": "pv"}
+    needed = {"set": "genset", "pv": "pv", "supply": "genset"}
     return [each for each in BREAKS if each not in needed or needed[each] in site]
 
 
 def _check_faults(file: str, number: int, figure: dict[str, Any], can: list[str]) -> None:
-    """Refuse a fault that the system cannot have, one named twice, and one of no promise."""
+    """Refuse a fault that the system cannot have, one that must do both, and one of no promise."""
     if figure["asked"] is None:
         can = []
     for key in ("breaks", "survives"):
