@@ -87,7 +87,7 @@ def _start_W(result: Result) -> float:
 
 
 def _net_W(result: Result) -> np.ndarray:
-    """What grid and battery have to feed together."""
+    """Power that grid and battery feed together."""
     return result.series.load_W - result.series.pv_W - result.genset_W
 
 

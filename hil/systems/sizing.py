@@ -1,4 +1,4 @@
-"""What the series of a run ask of its sizes: load, sun and battery in sentences of numbers.
+"""Load, sun and battery of a run in sentences of numbers, and whether the size suffices.
 
 Every number is computed from the series of this run, so that a changed load or battery never stands
 beside a sentence of an older one.

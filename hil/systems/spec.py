@@ -63,7 +63,7 @@ EVENT = {  # of demand response: the import is at most cap_W
     "cap_W": forms.number(0, 50e6),
     "announced_h": forms.number(0, 24, 1),  # ahead of it
 }
-# What --self-check takes away (self_check.py); supply: battery and set together.
+# Faults of --self-check (self_check.py); supply: battery and set together.
 BREAKS = ("battery", "sender", "set", "pv", "supply")
 FIGURE = {
     "name": forms.text(),

@@ -1,7 +1,7 @@
-"""What a run keeps beside its powers, so that violations.py can judge it.
+"""Values that a run keeps beside its powers, so that violations.py can judge it.
 
-Powers alone hide a load that was shed, a cap that nobody kept and a schedule that had run out: all
-three leave the import within the connection.
+Powers alone hide load that was shed, a missed cap and a schedule that had run out: all three leave
+the import within the connection.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,8 @@ class Watched(NamedTuple):
 
     def part(self, slots: slice) -> "Watched":
         """Some slots of it."""
-        return Watched(*[each[slots] for each in self[:-1]], self.soc_min)
+        names = ("cap_W", "acted_s", "stale_s", "unserved_J")
+        return self._replace(**{name: getattr(self, name)[slots] for name in names})
 
 
 def missing_J(energy_J: Mapping[str, float]) -> float:
@@ -82,8 +83,9 @@ class Watch:
             self._soc_min = soc
 
     def watched(self) -> Watched:
-        """All that it saw."""
-        return Watched(self._cap_W, *self._rows, self._soc_min)
+        """The values of the whole run."""
+        acted_s, stale_s, unserved_J = self._rows
+        return Watched(self._cap_W, acted_s, stale_s, unserved_J, self._soc_min)
 
 
 def reserve_permille(spec: Spec) -> int:

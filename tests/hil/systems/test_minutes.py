@@ -11,11 +11,11 @@ from tests.slow import whole
 NOON_S = 40_000
 
 
-def found(name, variant="", for_s=40, soc=0.6, fault="", is_outage=True):
+def found(name, variant="", for_s=40, soc=0.6, fault="", is_outage=True, at_s=NOON_S):
     chosen, inputs = spec.load(name, variant), {}
     if fault:
         chosen, inputs = self_check.broken(chosen, inputs, fault)
-    return minutes.played(chosen, inputs, Minutes(NOON_S, for_s, soc, is_outage))
+    return minutes.played(chosen, inputs, Minutes(at_s, for_s, soc, is_outage))
 
 
 @pytest.mark.parametrize("name", whole("berlin", "norway"))
@@ -45,6 +45,16 @@ def test_the_critical_load_waits_on_its_ups_until_the_set_carries_all():
 @pytest.mark.parametrize("name", ["munich", "nordic", "north_america", "shanghai"])
 def test_no_row_trips_on_a_plain_day(name):
     assert found(name, for_s=60, is_outage=False)["faults"] == []
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("fault", ["", "battery"])
+def test_the_grid_of_a_cluster_ramps_as_asked_only_with_its_battery(fault):
+    """The load moves by 341 kW within a second four times in these minutes."""
+    faults = found("munich", for_s=120, fault=fault, is_outage=False, at_s=40_340)["faults"]
+    assert [each[:45] for each in faults] == [
+        "import moved by more than 104 kW within 1 s 2"
+    ] * bool(fault)
 
 
 def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
