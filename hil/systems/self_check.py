@@ -1,7 +1,7 @@
 """`run --self-check`: each system is broken on purpose, so that its promises can say no.
 
-For each fault every promise is judged again. A promise names the faults that must break it and
-those that it must survive; what it names neither way is printed and not judged.
+A promise names the faults that must break it and those that it must survive. With each fault that a
+promise of the system names, every promise is judged again; the others are printed and not judged.
 """
 
 import argparse
@@ -89,11 +89,19 @@ def _line(row: Mapping[str, Any]) -> str:
     return COLUMNS.format(row["figure"], TEXTS[row["fault"]], reached, *words).rstrip()
 
 
+def cases_of(jobs: list[tuple[str, str]], inputs: dict[str, Any]) -> list[Case]:
+    """Each system with each fault that one of its promises names."""
+    found = []
+    for job in jobs:
+        spec = plays.chosen(*job, inputs)
+        named = {fault for each in spec.figures for fault in each["breaks"] + each["survives"]}
+        found += [Case(*job, fault) for fault in faults_of(spec.site) if fault in named]
+    return found
+
+
 def main(jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace) -> int:
     """Play and print each system with each of its faults. Returns the exit code."""
-    cases = [
-        Case(*job, fault) for job in jobs for fault in faults_of(plays.chosen(*job, inputs).site)
-    ]
+    cases = cases_of(jobs, inputs)
     with Runner(arguments) as runner:
         found = runner.play(cases, lambda case: _broken(case, inputs), name=" ".join)
     rows: dict[str, list[dict[str, Any]]] = {}
