@@ -1,10 +1,13 @@
 """Each limit that a run can violate appears when it is broken, and names where and by how much."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from test_systems import TABLE, made
 
-from hil.systems import command, ramps, run, series, spec, violations
+from controller.core.policies import schedule
+from hil.systems import command, ramps, run, series, spec, violations, watched
 from tests.tables import cases
 
 
@@ -136,3 +139,27 @@ def test_a_sender_that_forgets_its_schedule_is_a_violation_and_a_dead_one_is_not
     (line,) = violations.of(played(30, long))
     assert "too old in 2 slots, although the sender was alive" in line
     assert violations.of(played(30, long, (run.failures.SENDER,))) == []
+
+
+def watch_of(soc):
+    """A Watch beside a schedule that acts. soc: (charge, is off grid) of each second."""
+    site = mock.Mock(is_off_grid=False)
+    site.account.energy_J = {"unserved": 0.0, "shed": 0.0}
+    member = mock.Mock(silent=frozenset())
+    member.control.functions = {"schedule": mock.Mock(out=[0, schedule.ACTS, 0])}
+    one = watched.Watch(spec.of_table(TABLE, "test"), site, [member])
+    for second, (member.soc, site.is_off_grid) in enumerate(soc):
+        one.see(second)
+    return one.watched()
+
+
+@cases("""
+    soc  least
+    [(0.5, 0), (0.08, 0), (0.5, 0)]  0.08  # one second is enough
+    [(0.5, 0), (0.08, 1), (0.09, 0), (0.2, 0)]  0.2  # an island took it
+    [(0.5, 1), (0.11, 0), (0.07, 0)]  0.07
+""")
+def test_the_reserve_is_judged_in_every_second_on_the_grid(soc, least):
+    found = watch_of(soc)
+    assert found.soc_min == min(least, 0.5)
+    assert found.acted_s[0] == len(soc) and not found.stale_s.any()
