@@ -192,10 +192,11 @@ def _is_good(document: dict[str, Any]) -> bool:
 def lines(document: dict[str, Any]) -> list[str]:
     """The figures as a table."""
     kind = ", aggregate: each unit stands for several" if document["aggregate"] else ""
+    days = "1 day" if document["days"] == 1 else f"{document['days']} days"
     return [
         "",
         f"{document['name']}",
-        f"  {document['text']}; {document['days']} days of {document['season']} from "
+        f"  {document['text']}; {days} of {document['season']} from "
         f"{document['start']}, {document['mode']}, seed {document['seed']}{kind}",
         f"  state of charge {document['soc_begin']:.0%} at first, "
         f"{document['soc_end']:.0%} at last",

@@ -35,6 +35,20 @@ def test_a_fault_that_cannot_be_is_refused_in_one_line(changes, line):
     assert str(error.value).startswith(f"test:figure.1.{line}") and "\n" not in str(error.value)
 
 
+def test_battery_and_set_fail_together():
+    both, _ = self_check.broken(spec.load("north_america"), {}, "supply")
+    alone = [
+        self_check.broken(spec.load("north_america"), {}, each)[0] for each in ("battery", "set")
+    ]
+    assert (both.size, both.site) == (alone[0].size, alone[1].site)
+
+
+def test_a_promise_of_an_event_behind_the_end_is_left_out():
+    names = [self_check._may_show("event_over_kW", plays.chosen("shanghai", "", {"days": days}))
+             for days in (2, 3)]  # fmt: skip
+    assert names == [False, True]
+
+
 def test_a_fault_that_no_promise_names_is_not_played():
     cases = self_check.cases_of([("berlin", ""), ("norway", ""), ("nordic", "")], {"days": 1})
     played = {name: [case.fault for case in cases if case.name == name] for name in spec.NAMES}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_systems import made
 
-from hil.systems import sizing
+from hil.systems import command, sizing
 
 DAYS = 7
 
@@ -64,5 +64,11 @@ def test_a_battery_that_cannot_hold_a_limit_is_named(battery):
     ],
 )
 def test_a_run_names_its_season(start, latitude_deg, season):
-    spec = made(24).spec._replace(site={"weather": {"latitude_deg": latitude_deg}})
-    assert spec._replace(start=datetime.fromisoformat(start)).season == season
+    result = made(24)
+    spec = result.spec._replace(site={"weather": {"latitude_deg": latitude_deg}})
+    result = result._replace(spec=spec._replace(start=datetime.fromisoformat(start)))
+    document = command.document("test", "", result)
+    assert (document["season"], document["start"]) == (season, start)
+    assert (
+        f"; 1 day of {season} from {start}, chain only, 1 s, seed 1" in command.lines(document)[2]
+    )
