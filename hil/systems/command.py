@@ -19,6 +19,7 @@ from hil.systems import (
     run,
     self_check,
     series,
+    sizing,
     spec,
     value_day,
     violations as of_limits,
@@ -159,6 +160,8 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "variant": variant,
         "name": result.spec.name,
         "text": result.spec.text,
+        "start": f"{result.spec.start:%Y-%m-%d}",
+        "season": result.spec.season,
         "days": result.spec.days,
         "seed": result.spec.seed,
         "mode": run.MODE,
@@ -170,7 +173,7 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "modes_s": result.modes_s,
         "not_known": NOT_KNOWN,
         "failures": sorted({name for name, _ in result.failures}),
-        "sizing": result.spec.sizing,
+        "sizing": sizing.lines(result),
         "cost": cost.of(result),
         "minutes": list(result.minutes),
     }
@@ -180,7 +183,7 @@ def _is_good(document: dict[str, Any]) -> bool:
     missed = [
         each
         for each in document["figures"]
-        if each["is_met"] is False and each["status"] != "unreachable"
+        if each["is_met"] is False and not figures.is_unreachable(each)
     ]
     is_day_good = not document.get("value_day", {}).get("violations")
     return is_day_good and not missed and not document["violations"]
@@ -189,11 +192,12 @@ def _is_good(document: dict[str, Any]) -> bool:
 def lines(document: dict[str, Any]) -> list[str]:
     """The figures as a table."""
     kind = ", aggregate: each unit stands for several" if document["aggregate"] else ""
+    days = "1 day" if document["days"] == 1 else f"{document['days']} days"
     return [
         "",
         f"{document['name']}",
-        f"  {document['text']}; {document['days']} days, {document['mode']}, seed "
-        f"{document['seed']}{kind}",
+        f"  {document['text']}; {days} of {document['season']} from "
+        f"{document['start']}, {document['mode']}, seed {document['seed']}{kind}",
         f"  state of charge {document['soc_begin']:.0%} at first, "
         f"{document['soc_end']:.0%} at last",
         f"  modes of the controller: {_hours(document['modes_s'])}",
@@ -225,7 +229,7 @@ def _line(figure: Figure, mode: str) -> str:
     known = [figure.asked, figure.reached, figure.optimum, figure.baseline]
     marks = {True: "met", False: "NOT MET", None: ""}
     words = marks[figure.is_met]
-    if figure.status == "unreachable" and figure.is_met is False:
+    if figures.is_unreachable(figure._asdict()):
         words = "unreachable at this size"
     if figure.mode != mode:
         words += f" ({figure.mode})"

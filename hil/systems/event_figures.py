@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from hil.systems.planner import event_of
+from hil.systems.planner import Event, event_of
 from hil.systems.run import Result
-from hil.systems.series import outages_of
+from hil.systems.series import SLOT_S, outages_of
+from hil.systems.sized import Size
 from hil.systems.tariff import J_PER_KWH
 from hil.systems.thermal import Found
 
@@ -40,7 +41,16 @@ def event_over_kW(result: Result) -> Found:
         max([float(each_W[event.first : event.end].max()) - event.cap_W for event in events])
         for each_W in (result.grid_W, net_W)
     ]
-    return max(0.0, over_W) / 1000, 0.0, max(0.0, without_W) / 1000
+    least_W = max([_least_over_W(result.spec.size, net_W, event) for event in events])
+    return max(0.0, over_W) / 1000, max(0.0, least_W) / 1000, max(0.0, without_W) / 1000
+
+
+def _least_over_W(size: Size, net_W: np.ndarray, event: Event) -> float:
+    """Import above the cap with a battery that is full at the begin and has no losses."""
+    during_W = net_W[event.first : event.end]
+    hours = len(during_W) * SLOT_S / 3600
+    by_power_W = float(during_W.max()) - size.units * size.rated_W
+    return max(by_power_W, float(during_W.mean()) - size.energy_Wh / hours) - event.cap_W
 
 
 def rebound_kW(result: Result) -> Found:
@@ -52,7 +62,7 @@ def rebound_kW(result: Result) -> Found:
         - float(grid_W[max(0, event.first - REBOUND_SLOTS) : event.first].max())
         for event in events
     ]
-    return max(rises_W) / 1000 if rises_W else None, 0.0, None
+    return max(rises_W) / 1000 if rises_W else None, None, None
 
 
 def carried_h(result: Result) -> Found:
@@ -75,7 +85,7 @@ def lasts_h(key: str) -> Callable[[Result], Found]:
 
     def figure(result: Result) -> Found:
         played = _of_the_run(result)
-        return (played and played[key], None, None)
+        return (played[key] if played else None), None, None
 
     return figure
 

@@ -5,14 +5,18 @@ what a run says of an outage comes from here: cabinet, kernel and site from LEAD
 of the grid, with the charge of that moment, until AFTER_S after its return.
 """
 
+import math
 import random
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from hil.site.genset import Genset
 from hil.site.site import ISLAND, ON_GRID, Site
+from hil.systems import ramps
 from hil.systems.live import LivePod
 from hil.systems.member import SOC_FORMS
 from hil.systems.run import DAY_S, Result
@@ -23,7 +27,7 @@ from safety import signals as s
 
 MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
 LEAD_S, AFTER_S = 90, 120
-START_S = 20.0  # of a cabinet
+START_S, SETTLED_S = 20.0, 60  # of a cabinet; its start no longer shows on the grid
 # A lumped battery has no cells that differ; those of the plant would begin beyond row 34.
 SOC_MAX = 0.97
 OUTAGE_S = 600  # of the drawn ones
@@ -85,7 +89,8 @@ def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any
             pod.step()
             watch.see(LEAD_S <= pod.now_us / 1e6 < LEAD_S + one.for_s)
     found = {**one._asdict(), **watch.figures()}
-    return {**found, "faults": _faults(found)}
+    moved = ramps.broken(watch.seconds_W(), spec.ramps)
+    return {**found, "faults": [*_faults(found), *moved]}
 
 
 def _wait_for_start(pod: LivePod) -> None:
@@ -157,6 +162,7 @@ class Watch:
         self.stages: list[tuple[float, int]] = []
         self.engine_s: float | None = None  # from the loss until a set carries load
         self._grid_W: float | None = None
+        self._grids_W: list[float] = []  # of each tick; nan off the grid
 
     def see(self, is_event: bool) -> None:
         """Count one tick, after it. is_event: it is one of those that were asked for."""
@@ -178,6 +184,7 @@ class Watch:
     def _see_grid(self, site: Site) -> None:
         """The import, and the largest step from one tick to the next once the grid is back."""
         grid_W = site.grid_power_W
+        self._grids_W.append(grid_W if site.source == ON_GRID else math.nan)
         if site.source != ON_GRID:
             self._grid_W = 0.0
             return
@@ -201,6 +208,12 @@ class Watch:
     def _soc(self) -> float:
         racks = self.pod.members[0].plant.racks
         return sum([rack.soc for rack in racks]) / len(racks)
+
+    def seconds_W(self) -> np.ndarray:
+        """Import as means of a second, once the start is over; nan beside time off the grid."""
+        per_s = 1_000_000 // self.pod.tick_us
+        grids_W = np.array(self._grids_W[SETTLED_S * per_s :])
+        return grids_W[: len(grids_W) // per_s * per_s].reshape(-1, per_s).mean(axis=1)
 
     def figures(self) -> dict[str, Any]:
         """Plain data."""

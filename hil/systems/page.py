@@ -58,7 +58,6 @@ def section(result: Result, document: dict[str, Any]) -> str:
         "system.html",
         run=document,
         summary=_summary(document),
-        start=f"{result.spec.start:%Y-%m-%d}",
         promises=[_row(each) for each in document["figures"]],
         broken=broken or unbroken,
         flows=site_page.flows({name: J * MWH_PER_J for name, J in result.account.items()}),
@@ -80,7 +79,7 @@ def _summary(document: dict[str, Any]) -> list[Cell]:
 def _row(figure: dict[str, Any]) -> list[Cell]:
     known = [figure[key] for key in ("asked", "reached", "optimum", "baseline")]
     text = KEPT[figure["is_met"]]
-    if figure["status"] == "unreachable" and figure["is_met"] is False:
+    if figures.is_unreachable(figure):
         text = "cannot be kept at this size"
     status = text or figure["status"]
     if figure["mode"] != run.MODE:

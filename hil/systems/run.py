@@ -18,6 +18,7 @@ from hil.systems.member import DAY_S, ChainMember
 from hil.systems.planner import Planner
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series, series_of, site_of
 from hil.systems.spec import Spec
+from hil.systems.watched import Watch, Watched
 
 MODE = "chain only, 1 s"
 FED = GIVING_WAY, ENGINES
@@ -43,10 +44,11 @@ class Result(NamedTuple):
     seconds_W: np.ndarray
     cap_W: float
     account: dict[str, float]
+    watched: Watched
     thermal: dict[str, float] = {}  # of _thermal
     failures: tuple[Failure, ...] = ()
     modes_s: dict[str, int] = {}  # time of the first controller in each mode
-    degC: Sequence[float] = ()  # of the cells, their mean, at the end of each slot
+    degC: np.ndarray = np.zeros(0)  # of the cells, their mean, at the end of each slot
     minutes: tuple[dict[str, Any], ...] = ()  # played with the kernel (minutes.py)
 
 
@@ -97,6 +99,7 @@ class Run:
         self._changes = failures.changes(self._failures)
         self._modes_s = [0] * len(modes.NEXT)
         self._moves = moves_of(spec)
+        self._watch = Watch(spec, site, members)
 
     def all_days(self, show: Callable[[float], object] | None = None) -> Result:
         """show: gets the share that is done."""
@@ -106,6 +109,7 @@ class Run:
                 rows = self._planner.rows(slot, _soc(here) * len(here) / len(self.members))
                 for member in here:
                     member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
+                self._watch.sent(slot, rows)
             self._slot(slot)
             if show is not None:
                 show((slot + 1) / self._count)
@@ -113,7 +117,8 @@ class Run:
         return Result(
             self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,
             self._seconds, self._planner.cap_W, dict(self.site.account.energy_J),
-            _thermal(self.members), self._failures, self._of_modes(), degC=self._degC,
+            self._watch.watched(), _thermal(self.members), self._failures, self._of_modes(),
+            degC=self._degC,
         )  # fmt: skip
 
     def silence(self, names: Sequence[str]) -> None:
@@ -133,6 +138,7 @@ class Run:
         self.site.step(1.0)
         self._seconds[:, second] = self.site.load_power_W, self.site.grid_power_W
         self._modes_s[self.members[0].control.found.mode] += 1
+        self._watch.see(second)
 
     def _of_modes(self) -> dict[str, int]:
         names = [modes.Modes.TEXTS[reasons.MODE + mode][0] for mode in range(len(modes.NEXT))]

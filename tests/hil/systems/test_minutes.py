@@ -11,11 +11,11 @@ from tests.slow import whole
 NOON_S = 40_000
 
 
-def found(name, variant="", for_s=40, soc=0.6, fault="", is_outage=True, degC=None):
+def found(name, variant="", for_s=40, soc=0.6, fault="", is_outage=True, degC=None, at_s=NOON_S):
     chosen, inputs = spec.load(name, variant), {}
     if fault:
         chosen, inputs = self_check.broken(chosen, inputs, fault)
-    return minutes.played(chosen, inputs, Minutes(NOON_S, for_s, soc, is_outage, degC))
+    return minutes.played(chosen, inputs, Minutes(at_s, for_s, soc, is_outage, degC))
 
 
 @pytest.mark.parametrize("name", whole("berlin", "norway"))
@@ -71,6 +71,16 @@ def test_no_row_trips_on_a_plain_day(name):
     assert found(name, for_s=60, is_outage=False)["faults"] == []
 
 
+@pytest.mark.whole
+@pytest.mark.parametrize("fault", ["", "battery"])
+def test_the_grid_of_a_cluster_ramps_as_asked_only_with_its_battery(fault):
+    """The load moves by 341 kW within a second four times in these minutes."""
+    faults = found("munich", for_s=120, fault=fault, is_outage=False, at_s=40_340)["faults"]
+    assert [each[:45] for each in faults] == [
+        "import moved by more than 104 kW within 1 s 2"
+    ] * bool(fault)
+
+
 def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
     known = {"critical_kWh": 0, "violations": [], "is_running": True}
     trips = [("50a", "cabinet", 0.5), ("56a", "unit 2", 1.7)]
@@ -94,7 +104,7 @@ def test_the_contacts_are_listed_with_their_moments():
 def test_each_promise_names_faults_that_its_system_can_have(name):
     for variant in ("", *spec.variants(name)):
         one = spec.load(name, variant)
-        can = set(self_check.faults_of(one))
+        can = set(spec.faults_of(one.site))
         for figure in one.figures:
             named = [*figure["breaks"], *figure["survives"]]
             assert set(named) <= can and len(set(named)) == len(named), figure
