@@ -10,6 +10,7 @@ import numpy as np
 
 from hil.systems import rules, tariff
 from hil.systems.planner import J_PER_WH, lowest_cap_W
+from hil.systems.run import Result
 from hil.systems.series import SLOT_S
 from hil.systems.spec import Spec
 
@@ -22,6 +23,15 @@ def _store(spec: Spec) -> rules.Store:
     energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.units * size.rated_W)
     soc = spec.soc_permille / 1000
     return rules.Store(energy_J, 0.0, energy_J, soc * energy_J, power_W, power_W, 1.0)
+
+
+def net_W(result: Result) -> np.ndarray:
+    """Power that grid and battery feed together, at least, of each slot. The series of the planner
+    are sampled once a minute and differ from the run: the kinder of both counts.
+    """
+    series = result.series
+    load_W = np.minimum(series.load_W, result.load_W)
+    return load_W - np.maximum(series.pv_W, result.pv_W) - result.genset_W
 
 
 def lowest_import_W(spec: Spec, net_W: np.ndarray) -> float:

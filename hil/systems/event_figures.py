@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from hil.systems import bounds
 from hil.systems.planner import Event, event_of
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S, outages_of
@@ -41,8 +42,9 @@ def event_over_kW(result: Result) -> Found:
         max([float(each_W[event.first : event.end].max()) - event.cap_W for event in events])
         for each_W in (result.grid_W, net_W)
     ]
-    least_W = max([_least_over_W(result.spec.size, net_W, event) for event in events])
-    return max(0.0, over_W) / 1000, max(0.0, least_W) / 1000, max(0.0, without_W) / 1000
+    least_W = bounds.net_W(result)
+    least_over_W = max([_least_over_W(result.spec.size, least_W, event) for event in events])
+    return max(0.0, over_W) / 1000, max(0.0, least_over_W) / 1000, max(0.0, without_W) / 1000
 
 
 def _least_over_W(size: Size, net_W: np.ndarray, event: Event) -> float:

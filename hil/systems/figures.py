@@ -86,15 +86,10 @@ def _start_W(result: Result) -> float:
     return energy_Wh / (len(result.soc) * SLOT_H)
 
 
-def _net_W(result: Result) -> np.ndarray:
-    """Power that grid and battery feed together."""
-    return result.series.load_W - result.series.pv_W - result.genset_W
-
-
 def peak_cut(result: Result) -> Found:
     """Highest billed import against the site without battery and PV. Bound: an ideal battery."""
     with_it, _, without = bills(result)
-    lowest_W = bounds.lowest_billed_W(result.spec, _net_W(result))
+    lowest_W = bounds.lowest_billed_W(result.spec, bounds.net_W(result))
     reached, bound = [
         less_pct(each_W, without.peak_W, POWER_W_MIN) for each_W in (with_it.peak_W, lowest_W)
     ]
@@ -104,10 +99,9 @@ def peak_cut(result: Result) -> Found:
 def purchase_cut(result: Result) -> Found:
     """Purchased energy. Bound: the battery's first energy and all of PV and generator set used."""
     load_W, bought_W = result.series.load_W.sum(), np.maximum(0.0, result.grid_W).sum()
-    own_W = (result.series.pv_W + result.genset_W + _start_W(result)).sum()
+    least_W = (bounds.net_W(result) - _start_W(result)).sum()
     reached, bound = [
-        less_pct(float(max(0.0, each)), float(load_W), POWER_W_MIN)
-        for each in (bought_W, load_W - own_W)
+        less_pct(float(max(0.0, each)), float(load_W), POWER_W_MIN) for each in (bought_W, least_W)
     ]
     return reached, bound, float(load_W) * SLOT_H / 1000
 
@@ -135,7 +129,7 @@ def cheaper(beside: int) -> Callable[[Result], Found]:
 def energy_cost_cut(result: Result) -> Found:
     """Energy on the bill against no battery and no PV. Bound: bought in the cheapest slots."""
     paid, without = (bills(result)[place].energy for place in (0, 2))
-    least = bounds.lowest_energy_cost(result.spec, _net_W(result), result.series.price)
+    least = bounds.lowest_energy_cost(result.spec, bounds.net_W(result), result.series.price)
     bound = None if least is None else less_pct(least, without, MONEY_MIN)
     return less_pct(paid, without, MONEY_MIN), bound, without
 
@@ -180,7 +174,7 @@ def import_over(result: Result) -> Found:
     """Highest import in percent of the connection, means of 15 minutes. Bound: an ideal battery."""
     limit_W = result.spec.size.import_W
     without_W = float((result.series.load_W - result.series.pv_W).max())
-    lowest_W = bounds.lowest_import_W(result.spec, _net_W(result))
+    lowest_W = bounds.lowest_import_W(result.spec, bounds.net_W(result))
     powers_W = float(result.grid_W.max()), lowest_W, without_W
     reached, bound, without = [100.0 * each_W / limit_W for each_W in powers_W]
     return reached, bound, without
@@ -206,7 +200,7 @@ def per_it(result: Result) -> Found:
     bought = float(np.maximum(0.0, result.grid_W).sum())
     if it < POWER_W_MIN:
         return None, None, None
-    least = max(0.0, float((_net_W(result) - _start_W(result)).sum()))
+    least = max(0.0, float((bounds.net_W(result) - _start_W(result)).sum()))
     return bought / it, least / it, load / it
 
 

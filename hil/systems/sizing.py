@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hil.systems import tariff
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY
 from hil.systems.spec import Spec
@@ -26,8 +27,8 @@ def lines(result: Result) -> list[str]:
         _sizes(result.spec),
         *_load(result),
         *_sun(result),
-        *_above(result, "connection", float(result.spec.size.import_W)),
-        *_above(result, "cap", result.cap_W),
+        *_above(result, "connection", float(result.spec.size.import_W), is_billed=False),
+        *_above(result, "cap", result.cap_W, is_billed=True),
     ]
 
 
@@ -107,15 +108,18 @@ def _sun(result: Result) -> list[str]:
     return [f"PV: {mean} a day{part}; from {least} to {most}, standard deviation {spread}"]
 
 
-def _above(result: Result, name: str, limit_W: float) -> list[str]:
-    """Power and energy that the battery has to give above a limit on the day that needs most."""
+def _above(result: Result, name: str, limit_W: float, is_billed: bool) -> list[str]:
+    """Power and energy that the battery has to give above a limit on the day that needs most.
+    is_billed: the limit is one of billed slots, and the others have the connection.
+    """
     spec, net_W = result.spec, result.series.load_W - result.series.pv_W
-    over_W = np.maximum(0.0, net_W - limit_W).reshape(-1, SLOTS_PER_DAY)
+    limits_W = _limits_W(spec, limit_W, len(net_W)) if is_billed else limit_W
+    over_W = np.maximum(0.0, net_W - limits_W).reshape(-1, SLOTS_PER_DAY)
     if not over_W.any():
         return [f"above the {name} of {_power(limit_W)}: nothing"]
     days_Wh = over_W.sum(axis=1) * SLOT_H
     day = int(days_Wh.argmax())
-    room_Wh = np.maximum(0.0, limit_W - net_W).reshape(-1, SLOTS_PER_DAY)[day].sum() * SLOT_H
+    room_Wh = np.maximum(0.0, limits_W - net_W).reshape(-1, SLOTS_PER_DAY)[day].sum() * SLOT_H
     power_W, usable_Wh = spec.size.units * spec.size.rated_W, _usable_Wh(spec)
     is_enough = over_W.max() <= power_W and days_Wh[day] <= min(usable_Wh, room_Wh)
     hours = float((over_W[day] > 0).sum()) * SLOT_H
@@ -125,6 +129,14 @@ def _above(result: Result, name: str, limit_W: float) -> list[str]:
         f"the battery gives {_power(power_W)} and {_energy(usable_Wh)}: "
         f"{'enough' if is_enough else 'not enough'}"
     ]
+
+
+def _limits_W(spec: Spec, limit_W: float, count: int) -> np.ndarray:
+    hours = spec.tariff["demand_hours"]
+    times = [spec.start + timedelta(seconds=SLOT_S * at) for at in range(count)]
+    return np.array(
+        [limit_W if tariff.is_billed(each, hours) else spec.size.import_W for each in times]
+    )
 
 
 def _power(value_W: float) -> str:

@@ -63,13 +63,14 @@ def _unserved(result: Result) -> list[str]:
 
 
 def _missed_cap(result: Result) -> list[str]:
-    """Means of slots above the cap of the schedule in force; those of events apart."""
+    """Means of slots above the cap of the schedule that acted in each of their seconds; those of
+    events apart.
+    """
     is_event = np.zeros(len(result.grid_W), bool)
     for event in map(event_of, result.spec.events):
         is_event[event.first : event.end] = True
     watched = result.watched
-    has_acted = watched.acted_s >= SLOT_S - ENTERS_S
-    is_over = has_acted & (result.grid_W > watched.cap_W * (1 + CAP_ERROR))
+    is_over = (watched.acted_s == SLOT_S) & (result.grid_W > watched.cap_W * (1 + CAP_ERROR))
     over_W = np.where(is_over, result.grid_W - watched.cap_W, 0.0)
     kinds = (("cap of the schedule", ~is_event), ("cap of an event", is_event))
     found = [(name, over_W[is_so]) for name, is_so in kinds]

@@ -46,6 +46,15 @@ def test_the_sentences_count_load_sun_and_what_lies_above_a_limit():
     ]
 
 
+def test_a_cap_of_billed_hours_leaves_the_connection_to_the_others():
+    result = week()
+    billed = {**result.spec.tariff, "demand_hours": [12, 18]}
+    result = result._replace(spec=result.spec._replace(tariff=billed))
+    assert (
+        "cap of 150 kW: up to 110 kW, on the worst day 340 kWh in 4 h" in sizing.lines(result)[-1]
+    )
+
+
 @pytest.mark.parametrize("battery", [{"rated_W": 100_000}, {"energy_Wh": 500_000}])
 def test_a_battery_that_cannot_hold_a_limit_is_named(battery):
     assert sizing.lines(week(**battery))[-1].endswith(": not enough")

@@ -15,6 +15,7 @@ from hil.loads.trace import LoadError
 from hil.results import site_page
 from hil.site import description
 from hil.systems import (
+    bounds,
     command,
     cost,
     event_figures,
@@ -132,6 +133,15 @@ def test_the_bound_of_a_peak_in_some_hours_is_an_ideal_battery(energy_Wh, rated_
     assert figures.import_over(result)[1] == pytest.approx(
         max(0.0, expected, most_W / 5000), abs=0.01
     )
+
+
+def test_a_bound_counts_the_sun_and_the_load_of_the_run():
+    """The planner's series have a sample a minute, the run has one a second."""
+    result = made()
+    result = result._replace(pv_W=result.pv_W + 30_000, load_W=result.load_W - 20_000)
+    assert bounds.net_W(result).tolist() == [150_000.0] * 8
+    result.series.pv_W[:] = 40_000
+    assert bounds.net_W(result).tolist() == [140_000.0] * 8
 
 
 def test_the_bound_of_the_energy_is_bought_in_the_cheapest_slots():
