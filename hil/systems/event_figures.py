@@ -75,7 +75,7 @@ def lasts_h(key: str) -> Callable[[Result], Found]:
 
     def figure(result: Result) -> Found:
         played = _of_the_run(result)
-        return (played and played[key], None, None)
+        return (None if played is None else played[key]), None, None
 
     return figure
 

@@ -113,7 +113,7 @@ class Run:
         return Result(
             self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,
             self._seconds, self._planner.cap_W, dict(self.site.account.energy_J),
-            _thermal(self.members), self._failures, self._of_modes(), degC=self._degC,
+            _thermal(self.members), self._failures, self._of_modes(), degC=self._degC.tolist(),
         )  # fmt: skip
 
     def silence(self, names: Sequence[str]) -> None:
