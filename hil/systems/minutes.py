@@ -135,7 +135,7 @@ class Falling:
         self.first = self.first or self.last
 
     def hours(self) -> float | None:
-        """Time from the first level until it is empty, as fast as it fell. None: it did not fall."""
+        """Time from the first level until empty, as fast as it fell. None: it did not fall."""
         (begin_s, first), (end_s, last) = self.first or self.last, self.last
         if first <= last:
             return None
