@@ -75,7 +75,16 @@ class KernelReadings:
         discharge = at(self._withholding(self.discharge_W), s.DISCHARGE_REASON)
         charge_reason = reasons.KERNEL_CHARGE[out[charge]]
         discharge_reason = reasons.KERNEL_DISCHARGE[out[discharge]]
-        return Limit(sum(self.charge_W), charge_reason, sum(self.discharge_W), discharge_reason)
+        return Limit(self._charge_W(), charge_reason, sum(self.discharge_W), discharge_reason)
+
+    def _charge_W(self) -> int:
+        """Converters that form an island share by their ratings, so the fullest one limits all."""
+        forming = self._forming()
+        if not forming:
+            return sum(self.charge_W)
+        rated_W = sum([self._rated_W[unit] for unit in forming])
+        shared = min([self.charge_W[unit] * rated_W // self._rated_W[unit] for unit in forming])
+        return shared + sum(self.charge_W) - sum([self.charge_W[unit] for unit in forming])
 
     def _withholding(self, limits_W: array) -> int:
         """The unit whose limit leaves the least of its rated power; the first of several."""
@@ -88,11 +97,14 @@ class KernelReadings:
         return ISLAND if self._kernel.features.pace.source.is_off_grid() else GRID
 
     def _forming_limits_W(self) -> list[int]:
+        return [self._out[self._limits_at[unit] + 1] for unit in self._forming()]
+
+    def _forming(self) -> list[int]:
+        """Units that report, off the grid, that they form the voltage."""
         if not self._kernel.features.pace.source.is_off_grid():
             return []
-        known, inp, out = self._ages.known, self._inp, self._out
-        places = zip(self._power_group, self._forming_at, self._limits_at)
-        return [out[first + 1] for group, at, first in places if known(group) and inp[at]]
+        places = enumerate(zip(self._power_group, self._forming_at))
+        return [unit for unit, (group, at) in places if self._ages.known(group) and self._inp[at]]
 
     def _meter(self, group: int, at: int, frozen: bool) -> Meter:
         is_known = self._ages.known(group) and not frozen

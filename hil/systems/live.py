@@ -57,9 +57,8 @@ class LivePod(Pod):
             part.begin_at(begin_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
         outside_degC = max(-40.0, min(60.0, site.weather.outside_degC(0.0)))
-        plant = spec.size.plant | {"ambient_degC": outside_degC} | spec.plant
-        if degC is not None:
-            plant["start_degC"] = degC
+        start = {} if degC is None else {"start_degC": degC}
+        plant = spec.size.plant | {"ambient_degC": outside_degC} | spec.plant | start
         super().__init__(site, [config], spec.seed, soc, kind, plant, actions)
         cabinet = self.members[0].controller.cabinet
         assert cabinet is not None, "nobody has killed it yet"

@@ -69,7 +69,7 @@ def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
 
 
 def _begun(result: Result, at_s: int, for_s: int, is_outage: bool) -> Minutes:
-    """With charge and cells of that moment."""
+    """Minutes with charge and cells of that moment."""
     slot = (at_s - LEAD_S) // SLOT_S
     degC = float(result.degC[slot]) if len(result.degC) else None
     return Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[slot])), is_outage, degC)
@@ -140,7 +140,7 @@ class Falling:
         self.first = self.first or self.last
 
     def hours(self) -> float | None:
-        """From the first level until it is empty, as fast as it fell. None: it did not fall."""
+        """Time from the first level until empty, as fast as it fell. None: it did not fall."""
         (begin_s, first), (end_s, last) = self.first or self.last, self.last
         if first <= last:
             return None

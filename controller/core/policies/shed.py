@@ -171,7 +171,7 @@ class Shed(Function):
             state.room_ms = 0
 
     def _is_room(self, found: Found, missing_W: int, place: int) -> bool:
-        """For the next stage of this device. Off the grid without the sun, which must be known."""
+        """The next stage of this device fits; off the grid without the sun, which must be known."""
         suns_W = [each.value("power_W") for each in self._suns] if found.is_off_grid else []
         sun_W = sum([max(0, each_W) for each_W in suns_W if each_W is not None])
         return None not in suns_W and missing_W + sun_W <= -self._needed_W(place)

@@ -50,6 +50,14 @@ def test_the_hours_by_charge_end_at_three_percent():
 
 
 @pytest.mark.whole
+def test_the_sun_of_an_island_does_not_overcharge_the_fullest_unit():
+    """Row 41d once stopped unit 1 after 116 s of an outage at noon, and all was dark."""
+    sunny = Minutes(220_604, 150, 0.97, True, 25.85)
+    outage = minutes.played(spec.load("berlin"), {}, sunny)
+    assert outage["faults"] == [] and outage["carried_s"] == 150
+
+
+@pytest.mark.whole
 def test_a_hundredth_of_the_battery_carries_nothing():
     outage = found("berlin", fault="battery")
     assert outage["critical_kWh"] > 1 and outage["carried_s"] < 5
