@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hil.results.ratio import MONEY_MIN, less_pct
-from hil.systems import event_figures, minutes, replay, tariff, thermal
+from hil.systems import event_figures, minutes, optimum, replay, tariff, thermal
 from hil.systems.run import MODE, Result
 from hil.systems.series import SLOT_S
 from hil.systems.thermal import Found
@@ -63,11 +63,13 @@ def _mode_of(name: str) -> str:
 
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
-    """(with the system and the fuel of its set, without battery, without battery and PV)."""
-    series, spec = result.series, result.spec
+    """(with the system and the fuel of its set, without battery, without battery and PV). The load
+    is that of each second: a series sampled once a minute misses the swings of a training job.
+    """
+    series, spec, load_W = result.series, result.spec, result.load_W
     with_it, *others = [
         tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start)
-        for each_W in (result.grid_W, series.load_W - series.pv_W, series.load_W)
+        for each_W in (result.grid_W, load_W - series.pv_W, load_W)
     ]
     fuel = float(result.genset_W.sum()) * SLOT_H / 1000 * spec.tariff["fuel_per_kWh"]
     return with_it._replace(energy=with_it.energy + fuel), others[0], others[1]
@@ -80,16 +82,14 @@ def _start_W(result: Result) -> float:
 
 
 def peak_cut(result: Result) -> Found:
-    """Highest billed import against the site without battery and PV. Bound: a level import all the
-    time, without losses; none where only some hours are billed.
+    """Highest billed import against the site without battery and PV. Bound: the lowest one with
+    perfect foresight.
     """
     with_it, _, without = bills(result)
-    reached = less_pct(with_it.peak_W, without.peak_W, POWER_W_MIN)
-    series = result.series
-    if result.spec.tariff["demand_hours"]:
-        return reached, None, without.peak_W / 1000
-    level_W = float((series.load_W - series.pv_W - result.genset_W).mean()) - _start_W(result)
-    bound = less_pct(max(0.0, level_W), without.peak_W, POWER_W_MIN)
+    best_W = optimum.peak_W(result)
+    reached, bound = [
+        less_pct(each, without.peak_W, POWER_W_MIN) for each in (with_it.peak_W, best_W)
+    ]
     return reached, bound, without.peak_W / 1000
 
 
@@ -115,11 +115,17 @@ def renewable(result: Result) -> Found:
 
 
 def cheaper(part: str, beside: int) -> Callable[[Result], Found]:
-    """This part of the bill against a bill of `bills`: 1: without battery, 2: without PV too."""
+    """This part of the bill against a bill of `bills`: 1: without battery, 2: without PV too.
+    Bound: perfect foresight.
+    """
 
     def figure(result: Result) -> Found:
         paid, without = (getattr(bills(result)[place], part) for place in (0, beside))
-        return less_pct(paid, without, MONEY_MIN), None, without
+        best = optimum.bill(result, part)
+        reached, bound = [
+            less_pct(each, without, MONEY_MIN) for each in (paid, best and getattr(best, part))
+        ]
+        return reached, bound, without
 
     return figure
 

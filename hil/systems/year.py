@@ -1,7 +1,8 @@
 """`run --year`: four weeks, one a season, weighted to a year.
 
 The default run of a system has one season, and savings fall out of season. Here each week has its
-own sun, air, load and, where they are built in, prices; the year is 13 times their sum and a rest.
+own sun, air, working days and draws of load, clouds and prices; the year is 13 times their sum. A
+capacity tag is set in the summer week and paid in all of them.
 """
 
 import argparse
@@ -11,108 +12,207 @@ from typing import Any
 from hil.results import run_result
 from hil.runner import report
 from hil.runner.cases import Runner
-from hil.systems import optimum, plays, run
-from hil.systems.figures import bills
+from hil.systems import cost, optimum, plays, resized, run
+from hil.systems.figures import bills, swings
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S
 from hil.systems.spec import Spec
+from hil.systems.tariff import J_PER_KWH
 
 SEASONS = {"winter": (1, 12), "spring": (4, 13), "summer": (7, 13), "autumn": (10, 12)}
-DAYS, WEIGHT = 7, 365.25 / 7 / 4
+DAYS, YEAR_DAYS, LIFE_YEARS = 7, 365.25, 10
 KWH_PER_W_SLOT = SLOT_S / 3.6e6
+BILLS = "with", "without", "bare", "best"  # bare: without battery and PV; best: optimum.bill
 
 
 def weeks(spec: Spec) -> dict[str, Spec]:
     """The system in a week of each season of its year; without its outages and events."""
+    days = min(DAYS, spec.days)
     return {
         season: spec.begun(datetime(spec.start.year, *day))._replace(
-            days=DAYS, outages=[], events=[]
+            days=days, seed=spec.seed * len(SEASONS) + at, outages=[], events=[]
         )
-        for season, day in SEASONS.items()
+        for at, (season, day) in enumerate(SEASONS.items())
     }
 
 
 def week(season: str, result: Result) -> dict[str, Any]:
-    """Money and energy of a week. saved: by the battery; best: with perfect foresight."""
-    with_it, without, bare = bills(result)
+    """Money and energy of a week. kept: worth of what the battery gained, at the mean price."""
+    spec, price = result.spec, float(result.series.price.mean())
+    gained_kWh = (float(result.soc[-1]) - spec.soc_permille / 1000) * spec.size.energy_Wh / 1000
     given_kWh = float(result.battery_W.clip(min=0).sum()) * KWH_PER_W_SLOT
-    wear = given_kWh * result.spec.schedule["wear_per_kWh"]
-    kept = _kept(result)
+    found = dict(zip(BILLS, [*bills(result), optimum.bill(result)]))
     return {
         "season": season,
-        "bare": bare.total,
-        "bill": with_it.total - kept,
-        "without_battery": without.total,
-        "saved": without.total - with_it.total + kept,
-        "best": optimum.saving(result),
-        "wear": wear,
+        "days": spec.days,
+        **{name: each and {**each._asdict(), "total": each.total} for name, each in found.items()},
+        "kept": gained_kWh * (price + spec.tariff["adder_per_kWh"]),
+        "wear": given_kWh * spec.schedule["wear_per_kWh"],
         "given_kWh": given_kWh,
-        "peak_kW": with_it.peak_W / 1000,
-        "peak_without_kW": without.peak_W / 1000,
+        "lost_kWh": cost.of(result)["lost_kWh"],
+        "auxiliaries_kWh": result.account["auxiliaries"] / J_PER_KWH,
+        "swings": (swings(result)[0] or 0.0) * spec.days / 90,
     }
 
 
-def _kept(result: Result) -> float:
-    """Worth of the energy that the battery gained over the week, at the mean price."""
-    spec = result.spec
-    gained_kWh = (float(result.soc[-1]) - spec.soc_permille / 1000) * spec.size.energy_Wh / 1000
-    return gained_kWh * (float(result.series.price.mean()) + spec.tariff["adder_per_kWh"])
-
-
 def document(spec: Spec, found: list[dict[str, Any]]) -> dict[str, Any]:
-    """The weeks and the year."""
-    keys = ("bare", "bill", "without_battery", "saved", "best", "wear", "given_kWh")
-    year = {key: WEIGHT * sum([each[key] for each in found]) for key in keys}
-    return {"name": spec.name, "currency": spec.tariff["currency"], "weeks": found, "year": year}
+    """The weeks and the year as plain data."""
+    weight = YEAR_DAYS / len(SEASONS) / found[0]["days"]
+    year = _sums(found, weight, weight * len(SEASONS))
+    energy_kWh = spec.size.energy_Wh / 1000
+    return {
+        "name": spec.name,
+        "size": resized.words(spec),
+        "energy_kWh": energy_kWh,
+        "currency": spec.tariff["currency"],
+        "weeks": found,
+        "seasons": {each["season"]: _sums([each], 1.0, 1.0) for each in found},
+        "year": year,
+        "net": year["saved"] - year["wear"],
+        "worth_per_kWh": (year["saved"] - year["wear"]) * LIFE_YEARS / energy_kWh,
+        "is_smoothing": not spec.schedule["is_trading"],
+        "hides": hides(spec),
+    }
 
 
-COLUMNS = "  {:<10}{:>14}{:>14}{:>12}{:>8}{:>12}{:>10}{:>10}{:>12}"
-HEAD = ("season", "no battery", "with it", "saved", "%", "optimum", "share %", "wear", "peak kW")
+def _sums(found: list[dict[str, Any]], weight: float, of_tags: float) -> dict[str, Any]:
+    """Money and energy of these weeks. saved: by the battery; best: with perfect foresight."""
+
+    def paid(name: str, *parts: str) -> float:
+        factors = {"energy": weight, "demand": weight, "tags": of_tags}
+        return sum([factors[part] * each[name][part] for each in found for part in parts])
+
+    every = "energy", "demand", "tags"
+    alike = ("kept", "wear", "given_kWh", "lost_kWh", "auxiliaries_kWh", "swings")
+    sums = {key: weight * sum([each[key] for each in found]) for key in alike}
+    drawn = weight * sum([min(0.0, each["kept"]) for each in found])
+    without, peaks_kW = paid("without", *every), [max(each[name]["peak_W"] for each in found) / 1000
+                                                  for name in BILLS[:2]]  # fmt: skip
+    has_best = all(each["best"] for each in found)
+    return {
+        **sums,
+        "bare": paid("bare", *every),
+        "bill": paid("with", *every) - sums["kept"],
+        "without_battery": without,
+        "saved": without - paid("with", *every) + sums["kept"],
+        "best": without - paid("best", *every) + drawn if has_best else None,
+        "energy_saved": paid("without", "energy") - paid("with", "energy") + sums["kept"],
+        "peak_saved": paid("without", *every[1:]) - paid("with", *every[1:]),
+        "peak_kW": peaks_kW[0],
+        "peak_without_kW": peaks_kW[1],
+    }
+
+
+def hides(spec: Spec) -> list[str]:
+    """What the four weeks do not show, by the inputs of this system."""
+    prices, hours = spec.prices, "its own noise, but the dearest and the cheapest days are missing"
+    of_prices = {
+        "built_in": f"prices: the same mean in each season, a low noon from April on; {hours}",
+        "time_of_use": "prices: by time of use, exact in each season",
+    }[prices["kind"]]
+    if prices["day"]:
+        of_prices = "prices: the hours of one month in all seasons, as if winter had summer's peaks"
+    found = [of_prices]
+    if not spec.site.get("weather", {}).get("season_K"):
+        found.append("air: as warm in winter as in summer, so cooling costs too much")
+    found.append("peaks: of a week; a month has the highest of four, and a battery is judged by it")
+    if spec.tariff["tag_per_kW_year"]:
+        found.append("tags: set in the summer week, by its working days, for the whole year")
+    return [
+        *found,
+        "outages, cold snaps, holidays, ageing of the cells and interest on their price",
+    ]
+
+
+COLUMNS = "  {:<10}{:>14}{:>14}{:>12}{:>8}{:>12}{:>10}{:>10}{:>12}{:>12}"
+HEAD = ("season", "no battery", "with it", "saved", "%", "optimum", "share %", "wear", "peak kW",
+        "without")  # fmt: skip
 
 
 def lines(document: dict[str, Any]) -> list[str]:
-    """The seasons as a table, and the year in a sentence."""
-    year, currency = document["year"], document["currency"]
-    rest = year["saved"] - year["wear"]
+    """The seasons as a table, and the year in sentences."""
+    currency = document["currency"]
     return [
         "",
-        f"{document['name']}: a year from four weeks, {currency}",
+        f"{document['name']}: a year from four weeks, {document['size']}, {currency}, {run.MODE}",
         COLUMNS.format(*HEAD),
-        *[_line(each["season"], each) for each in document["weeks"]],
-        _line("year", year),
-        f"  saved less wear {rest:,.0f} {currency} a year; optimum: perfect foresight at the best "
-        f"efficiency, so it cannot be reached",
+        *[_line(season, each) for season, each in document["seasons"].items()],
+        _line("year", document["year"]),
+        *[f"  {each}" for each in (verdict(document)[1], *smoothing(document))],
+        *([] if document["year"]["best"] is not None else [f"  {optimum.MISSING}"]),
+        "  optimum: perfect foresight at the best efficiency, so it cannot be reached",
+        *[f"  hidden: {each}" for each in document["hides"]],
     ]
 
 
 def _line(name: str, found: dict[str, Any]) -> str:
     without, best = found["without_battery"], found["best"]
     part = 100 * found["saved"] / without if without else 0.0
-    share = f"{100 * found['saved'] / best:.0f}" if best > 0 else "-"
-    peak = f"{found['peak_kW']:,.0f}" if "peak_kW" in found else ""
+    share = f"{100 * found['saved'] / best:.0f}" if best and best > 0 else "-"
     money = [f"{found[key]:,.0f}" for key in ("without_battery", "bill", "saved")]
-    values = [*money, f"{part:.1f}", f"{best:,.0f}", share, f"{found['wear']:,.0f}", peak]
-    return COLUMNS.format(name, *values).rstrip()
+    most = "-" if best is None else f"{best:,.0f}"
+    peaks = [f"{found[key]:,.0f}" for key in ("peak_kW", "peak_without_kW")]
+    values = [*money, f"{part:.1f}", most, share, f"{found['wear']:,.0f}", *peaks]
+    return COLUMNS.format(name, *values)
+
+
+def verdict(document: dict[str, Any]) -> tuple[bool, str]:
+    """(the battery saves more than its wear; the year in a sentence)."""
+    net, currency = document["net"], document["currency"]
+    if net <= 0:
+        return False, (
+            f"THE BATTERY DOES NOT PAY BY ITS BILL: it costs {-net:,.0f} {currency} a year, wear "
+            f"included."
+        )
+    return True, (
+        f"The battery saves {net:,.0f} {currency} a year, wear included. Over {LIFE_YEARS} years "
+        f"that is {document['worth_per_kWh']:,.0f} {currency} per kWh of it, without interest: "
+        f"dearer ones do not pay by the bill."
+    )
+
+
+def smoothing(document: dict[str, Any]) -> list[str]:
+    """The cost of load tracking where the battery does nothing else: beside the same site without
+    it.
+    """
+    if not document["is_smoothing"]:
+        return []
+    year, currency = document["year"], document["currency"]
+    energy, peak = -year["energy_saved"], -year["peak_saved"]
+    total, count = energy + peak + year["wear"], year["swings"]
+    per_swing = f", {100 * total / count:.2g} cents for each of {count:,.0f} tracked swings"
+    return [
+        f"Smoothing costs {total:,.0f} {currency} a year{per_swing if count else ''}: "
+        f"{energy:,.0f} for {year['lost_kWh']:,.0f} kWh of losses and "
+        f"{year['auxiliaries_kWh']:,.0f} kWh of auxiliaries, {peak:,.0f} for the peak, "
+        f"{year['wear']:,.0f} for wear."
+    ]
 
 
 def main(jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace) -> int:
     """Play and print a week of each season of each system. Returns the exit code."""
-    chosen = [plays.chosen(*job, inputs) for job in jobs if not job[1]]
+    documents = played(
+        [plays.chosen(*job, inputs) for job in jobs if not job[1]], inputs, arguments
+    )
+    for each in documents:
+        print("\n".join(lines(each)))
+    report.write_json(arguments.json, documents)
+    is_worse = any(each["net"] < 0 for each in documents)
+    return run_result.NOT_MET if is_worse else run_result.MET
+
+
+def played(
+    chosen: list[Spec], inputs: dict[str, Any], arguments: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """The document of each system, whose weeks run side by side."""
     parts = [(each, *of_week) for each in chosen for of_week in weeks(each).items()]
     with Runner(arguments) as runner:
         found = runner.play(
             parts, lambda part: week(part[1], run.run(part[2], inputs)), name=_name_of
         )
     count = len(SEASONS)
-    documents = [
-        document(each, found[at * count : (at + 1) * count]) for at, each in enumerate(chosen)
-    ]
-    for each in documents:
-        print("\n".join(lines(each)))
-    report.write_json(arguments.json, documents)
-    is_worse = any(each["year"]["saved"] < each["year"]["wear"] for each in documents)
-    return run_result.NOT_MET if is_worse else run_result.MET
+    return [document(each, found[at * count : (at + 1) * count]) for at, each in enumerate(chosen)]
 
 
 def _name_of(part: tuple[Spec, str, Spec]) -> str:
-    return f"{part[0].name} {part[1]}"
+    return f"{part[0].name} {resized.words(part[0])} {part[1]}"
