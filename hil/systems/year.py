@@ -1,4 +1,4 @@
-"""`run --year`: four weeks, one a season, weighted to a year.
+"""`run --year`: four weeks, one a season, weighted to a year; `--sweep`: with other batteries.
 
 The default run of a system has one season, and savings fall out of season. Here each week has its
 own sun, air, working days and draws of load, clouds and prices; the year is 13 times their sum. A
@@ -9,8 +9,6 @@ import argparse
 from datetime import datetime
 from typing import Any
 
-from hil.results import run_result
-from hil.runner import report
 from hil.runner.cases import Runner
 from hil.systems import cost, optimum, plays, resized, run
 from hil.systems.figures import bills, swings
@@ -21,6 +19,7 @@ from hil.systems.tariff import J_PER_KWH
 
 SEASONS = {"winter": (1, 12), "spring": (4, 13), "summer": (7, 13), "autumn": (10, 12)}
 DAYS, YEAR_DAYS, LIFE_YEARS = 7, 365.25, 10
+SIZES = 0.25, 0.5, 1.0, 1.5, 2.0  # of the battery, for --sweep
 KWH_PER_W_SLOT = SLOT_S / 3.6e6
 BILLS = "with", "without", "bare", "best"  # bare: without battery and PV; best: optimum.bill
 
@@ -63,6 +62,7 @@ def document(spec: Spec, found: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "name": spec.name,
         "size": resized.words(spec),
+        "battery": resized.battery(spec),
         "energy_kWh": energy_kWh,
         "currency": spec.tariff["currency"],
         "weeks": found,
@@ -159,7 +159,7 @@ def _line(name: str, found: dict[str, Any]) -> str:
 def verdict(document: dict[str, Any]) -> tuple[bool, str]:
     """(the battery saves more than its wear; the year in a sentence)."""
     net, currency = document["net"], document["currency"]
-    if net <= 0:
+    if not net > 0:
         return False, (
             f"THE BATTERY DOES NOT PAY BY ITS BILL: it costs {-net:,.0f} {currency} a year, wear "
             f"included."
@@ -189,30 +189,59 @@ def smoothing(document: dict[str, Any]) -> list[str]:
     ]
 
 
-def main(jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace) -> int:
-    """Play and print a week of each season of each system. Returns the exit code."""
-    documents = played(
-        [plays.chosen(*job, inputs) for job in jobs if not job[1]], inputs, arguments
-    )
-    for each in documents:
-        print("\n".join(lines(each)))
-    report.write_json(arguments.json, documents)
-    is_worse = any(each["net"] < 0 for each in documents)
-    return run_result.NOT_MET if is_worse else run_result.MET
-
-
 def played(
-    chosen: list[Spec], inputs: dict[str, Any], arguments: argparse.Namespace
-) -> list[dict[str, Any]]:
-    """The document of each system, whose weeks run side by side."""
-    parts = [(each, *of_week) for each in chosen for of_week in weeks(each).items()]
+    jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace
+) -> dict[str, dict[str, Any]]:
+    """Play and print the seasons of each system, with --sweep at each size; documents by name."""
+    sizes = SIZES if arguments.sweep else (1.0,)
+    chosen = {
+        (name, size): resized.scaled(plays.chosen(name, "", inputs), size)
+        for name in dict.fromkeys([name for name, _ in jobs])
+        for size in sizes
+    }
+    parts = [(*key, *of_week) for key, each in chosen.items() for of_week in weeks(each).items()]
     with Runner(arguments) as runner:
-        found = runner.play(
-            parts, lambda part: week(part[1], run.run(part[2], inputs)), name=_name_of
-        )
+        found = runner.play(parts, lambda part: week(part[2], run.run(part[3], inputs)), name=_name)
     count = len(SEASONS)
-    return [document(each, found[at * count : (at + 1) * count]) for at, each in enumerate(chosen)]
+    every = {
+        key: document(each, found[at * count : (at + 1) * count])
+        for at, (key, each) in enumerate(chosen.items())
+    }
+    documents = {}
+    for name, size in every:
+        if size == 1.0:
+            documents[name] = every[name, size] | {
+                "sweep": [{"factor": each} | every[name, each] for each in sizes]
+            }
+            print("\n".join([*lines(documents[name]), *sweep_lines(documents[name])]))
+    return documents
 
 
-def _name_of(part: tuple[Spec, str, Spec]) -> str:
-    return f"{part[0].name} {resized.words(part[0])} {part[1]}"
+def pays(documents: dict[str, dict[str, Any]]) -> bool:
+    """Each battery saves more than its wear."""
+    return all([each["net"] > 0 for each in documents.values()])
+
+
+def _name(part: tuple[str, float, str, Spec]) -> str:
+    name, size, season, _ = part
+    return f"{name}, {size:g} times, {season}"
+
+
+SWEPT = "  {:<30}{:>12}{:>14}{:>14}{:>12}{:>16}"
+
+
+def sweep_lines(document: dict[str, Any]) -> list[str]:
+    """The saving of a year against the size of the battery."""
+    if len(document["sweep"]) < 2:
+        return []
+    head = ("battery", "saved", "less wear", "optimum", "share %", "10 years per kWh")
+    return [SWEPT.format(*head), *[_swept(each) for each in document["sweep"]]]
+
+
+def _swept(found: dict[str, Any]) -> str:
+    year = found["year"]
+    share = f"{100 * year['saved'] / year['best']:.0f}" if (year["best"] or 0) > 0 else "-"
+    best = "-" if year["best"] is None else f"{year['best']:,.0f}"
+    values = f"{year['saved']:,.0f}", f"{found['net']:,.0f}", best, share
+    size = f"{found['factor']:g} x, {found['battery']}"
+    return SWEPT.format(size, *values, f"{found['worth_per_kWh']:,.0f}")
