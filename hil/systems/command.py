@@ -113,7 +113,8 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.html:
         with open(arguments.html, "w", encoding="utf-8") as file:
             file.write(page.html(done))
-    return report.MET if all(map(_is_good, documents)) else report.NOT_MET
+    is_good = all(map(_is_good, documents)) and of_year.pays(years)
+    return report.MET if is_good else report.NOT_MET
 
 
 def _check_figures(chosen: spec.Spec) -> None:

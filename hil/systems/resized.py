@@ -15,6 +15,7 @@ from hil.systems.spec import Spec
 RACK_KW, RACK_KWH = (2.0, 870.0), (2.0, 3800.0)
 HOURS_MAX = 24.0  # of a charge
 PV_KW = 1.0, 32_000.0  # of the inverter's profile
+HERE = " (here "
 ENERGY, POWER, PV = "--battery-kWh", "--battery-kW", "--pv-kW"
 OPTIONS = {ENERGY: "kWh of the battery", POWER: "kW of the battery", PV: "kW of the PV"}
 
@@ -41,7 +42,7 @@ def of(spec: Spec, inputs: Mapping[str, Any]) -> Spec:
     found = spec._replace(size=size._replace(rated_W=rated_W, energy_Wh=energy_Wh))
     if PV in given:
         found = _with_pv(found, round(1000 * given[PV]))
-    return found._replace(name=f"{spec.name} (here {words(found)})")
+    return found._replace(name=f"{spec.name.split(HERE)[0]}{HERE}{words(found)})")
 
 
 def scaled(spec: Spec, factor: float) -> Spec:

@@ -9,6 +9,7 @@ import argparse
 from datetime import datetime
 from typing import Any
 
+from hil.plant import pcs
 from hil.runner.cases import Runner
 from hil.systems import cost, optimum, plays, resized, run
 from hil.systems.figures import bills, swings
@@ -70,6 +71,7 @@ def document(spec: Spec, found: list[dict[str, Any]]) -> dict[str, Any]:
         "year": year,
         "net": year["saved"] - year["wear"],
         "worth_per_kWh": (year["saved"] - year["wear"]) * LIFE_YEARS / energy_kWh,
+        "fixed_kWh": spec.size.units * pcs.losses_W(0.0, spec.size.rated_W) / 1000 * YEAR_DAYS * 24,
         "is_smoothing": not spec.schedule["is_trading"],
         "hides": hides(spec),
     }
@@ -180,12 +182,14 @@ def smoothing(document: dict[str, Any]) -> list[str]:
     year, currency = document["year"], document["currency"]
     energy, peak = -year["energy_saved"], -year["peak_saved"]
     total, count = energy + peak + year["wear"], year["swings"]
-    per_swing = f", {100 * total / count:.2g} cents for each of {count:,.0f} tracked swings"
+    fixed = f"{document['fixed_kWh']:,.0f} at any power, even 0 W"
+    lost = f"{year['lost_kWh']:,.0f} kWh of losses ({fixed})"
+    cents = f"{100 * total / count:.2g}" if count else "-"
     return [
-        f"Smoothing costs {total:,.0f} {currency} a year{per_swing if count else ''}: "
-        f"{energy:,.0f} for {year['lost_kWh']:,.0f} kWh of losses and "
-        f"{year['auxiliaries_kWh']:,.0f} kWh of auxiliaries, {peak:,.0f} for the peak, "
-        f"{year['wear']:,.0f} for wear."
+        f"Smoothing costs {total:,.0f} {currency} a year, {cents} cents for each of {count:,.0f} "
+        f"tracked swings: "
+        f"{energy:,.0f} for {lost} and {year['auxiliaries_kWh']:,.0f} kWh of auxiliaries, "
+        f"{peak:,.0f} for the peak, {year['wear']:,.0f} for wear."
     ]
 
 

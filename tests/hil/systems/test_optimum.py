@@ -55,7 +55,7 @@ def test_an_optimum_that_ends_as_empty_as_the_run_may_spend_the_first_charge():
 
 @pytest.mark.parametrize("name", spec.NAMES)
 def test_no_schedule_is_cheaper_than_the_optimum(name):
-    chosen = spec.load(name)._replace(days=2, events=[])
+    chosen = spec.load(name)._replace(days=1, events=[])
     found = system_series.series_of(chosen, {})
     way = replay.followed(chosen, found, {})
     zeros, begin = np.zeros(len(found.load_W)), chosen.soc_permille / 1000

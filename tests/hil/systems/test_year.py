@@ -55,7 +55,10 @@ def test_a_battery_that_only_smooths_says_what_it_costs():
     assert (
         "Smoothing costs 1,722 EUR a year, 3.3 cents for each of 52,179 tracked swings" in printed
     )
-    assert "1,565 for 470 kWh of losses and 417 kWh of auxiliaries, 104 for the peak, 52" in printed
+    assert (
+        "1,565 for 470 kWh of losses (45,364 at any power, even 0 W) and 417 kWh of aux" in printed
+    )
+    assert "liaries, 104 for the peak, 52 for wear." in printed
     assert "air: as warm in winter as in summer" in printed and not year.pays({"": found})
 
 
