@@ -18,8 +18,13 @@ from hil.systems.run import Result
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY
 
 GENSET, PV, PRICE = "#999999", "#e69f00", "#cc79a7"
-WIDE, PHONE, SMALL = (12.5, 6.2), (4.8, 7.0), (4.8, 2.9)  # inches
-PHONE_TEXT = 13.5  # points: 14 px on a screen of 390 px
+WIDE, PHONE, SMALL = (12.5, 6.2), (4.4, 7.0), (4.4, 2.8)  # inches
+# points: 14 px on a screen of 390 px
+ON_PHONE: dict[Any, Any] = {
+    "font.size": 15,
+    "legend.handlelength": 1.0,
+    "legend.columnspacing": 1.0,
+}
 MINUTE_S = 60
 
 
@@ -110,11 +115,11 @@ def sweep(found: Mapping[str, Any]) -> template.Markup:
         axes.set_ylabel(f"{found['currency']} a year")
         axes.legend(**LEGEND_ABOVE)
 
-    return _svg(draw, (4.8, 3.6))
+    return _svg(draw, (4.4, 3.6))
 
 
 def _svg(draw: Callable[[Picture], None], size: tuple[float, float]) -> template.Markup:
-    style = STYLE if size == WIDE else STYLE | {"font.size": PHONE_TEXT}
+    style = STYLE if size == WIDE else STYLE | ON_PHONE
     with matplotlib.rc_context(style):
         picture = Picture(figsize=size)
         draw(picture)
