@@ -1,4 +1,4 @@
-"""What a facility manager asks first: the saving of a year, half the battery, an outage."""
+"""Questions of a facility manager: the saving of a year, half the battery, an outage."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +42,7 @@ def _yearly(found: Mapping[str, Any]) -> str:
 
 
 def outage(result: Result) -> list[Cell]:
-    """What carries the load without the grid, and what the minutes with the kernel showed."""
+    """Sources of the load without the grid, and figures of the minutes with the kernel."""
     size, genset = result.spec.size, result.spec.site.get("genset")
     found: list[Cell] = []
     if not size.can_form:

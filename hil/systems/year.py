@@ -106,7 +106,7 @@ def _sums(found: list[dict[str, Any]], weight: float, of_tags: float) -> dict[st
 
 
 def hides(spec: Spec) -> list[str]:
-    """What the four weeks do not show, by the inputs of this system."""
+    """The four weeks do not show these things, by the inputs of this system."""
     prices, hours = spec.prices, "its own noise, but the dearest and the cheapest days are missing"
     of_prices = {
         "built_in": f"prices: the same mean in each season, a low noon from April on; {hours}",
@@ -152,7 +152,7 @@ def _line(name: str, found: dict[str, Any]) -> str:
     part = 100 * found["saved"] / without if without else 0.0
     share = f"{100 * found['saved'] / best:.0f}" if best and best > 0 else "-"
     money = [f"{found[key]:,.0f}" for key in ("without_battery", "bill", "saved")]
-    most = "-" if best is None else f"{best:,.0f}"
+    most = "-" if best is None else f"{round(best):,}"
     peaks = [f"{found[key]:,.0f}" for key in ("peak_kW", "peak_without_kW")]
     values = [*money, f"{part:.1f}", most, share, f"{found['wear']:,.0f}", *peaks]
     return COLUMNS.format(name, *values)
@@ -163,8 +163,8 @@ def verdict(document: dict[str, Any]) -> tuple[bool, str]:
     net, currency = document["net"], document["currency"]
     if not net > 0:
         return False, (
-            f"THE BATTERY DOES NOT PAY BY ITS BILL: it costs {-net:,.0f} {currency} a year, wear "
-            f"included."
+            f"THE BATTERY DOES NOT PAY BY ITS BILL: it costs {abs(net):,.0f} {currency} a year, "
+            f"wear included."
         )
     return True, (
         f"The battery saves {net:,.0f} {currency} a year, wear included. Over {LIFE_YEARS} years "
@@ -180,7 +180,7 @@ def smoothing(document: dict[str, Any]) -> list[str]:
     if not document["is_smoothing"]:
         return []
     year, currency = document["year"], document["currency"]
-    energy, peak = -year["energy_saved"], -year["peak_saved"]
+    energy, peak = (0.0 - year[key] for key in ("energy_saved", "peak_saved"))
     total, count = energy + peak + year["wear"], year["swings"]
     fixed = f"{document['fixed_kWh']:,.0f} at any power, even 0 W"
     lost = f"{year['lost_kWh']:,.0f} kWh of losses ({fixed})"

@@ -1,9 +1,12 @@
 """A year from four weeks, other sizes, and what the page answers of both."""
 
+import json
+
 import numpy as np
 import pytest
 from test_systems import QUEUE, TABLE, made
 
+from hil import __main__ as hil
 from hil.results import site_page
 from hil.systems import answers, command, page, plays, resized, sized, spec, year
 
@@ -94,6 +97,25 @@ def test_the_ends_of_the_sizes_are_configurations(name, tmp_path):
     for kWh, kW in ((2, 2), (2, 870), (48, 2), (3800, 870)):
         found = resized.of(chosen, {"battery_kWh": kWh * racks, "battery_kW": kW * racks})
         assert sized.load(found.size, tmp_path, 100).topology
+
+
+def test_a_sweep_is_a_year_at_each_size_and_is_drawn(monkeypatch, tmp_path, capsys):
+    """Each run is faked: nothing flows, so no battery pays."""
+    energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 0.0)
+    still = made(24)._replace(account=energy_J)
+    still.soc[:] = 0.55  # as at the begin
+    monkeypatch.setattr(year.run, "run", lambda chosen, _: still._replace(spec=chosen))
+    files = [str(tmp_path / name) for name in ("b.json", "b.html")]
+    options = ["--sweep", "--days", "1", "--kernel-minutes", "0", "--json", files[0]]
+    assert hil.main(["run", "munich", *options, "--html", files[1]]) == 1
+    found = json.loads((tmp_path / "b.json").read_text())[0]["year"]
+    assert [each["factor"] for each in found["sweep"]] == [0.25, 0.5, 1.0, 1.5, 2.0]
+    assert [each["energy_kWh"] for each in found["sweep"]] == [483.75, 967.5, 1935, 2902.5, 3870]
+    out, text = capsys.readouterr().out, (tmp_path / "b.html").read_text()
+    assert "  0.5 x, 375 kW / 968 kWh" in out and "  1 x, 750 kW / 1,935 kWh" in out
+    assert "THE BATTERY DOES NOT PAY BY ITS BILL: it costs 0 EUR a year" in text
+    assert "Half the battery (375 kW / 968 kWh) costs 0 EUR a year" in text
+    assert text.count("<td>1,500 kW / 3,870 kWh") == 1
 
 
 def test_the_page_says_what_a_year_half_the_battery_and_an_outage_bring():
