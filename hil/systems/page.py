@@ -172,4 +172,4 @@ def _swept(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _size(found: dict[str, Any]) -> list[Cell]:
     money = [f"{each:,.0f}" for each in (found["year"]["saved"], found["worth_per_kWh"])]
-    return [found["battery"], money[0], marked(found["net"] > 0, f"{found['net']:,.0f}"), money[1]]
+    return [found["battery"], money[0], marked(found["pays"], f"{found['net']:,.0f}"), money[1]]

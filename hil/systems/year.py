@@ -21,6 +21,8 @@ from hil.systems.tariff import J_PER_KWH
 SEASONS = {"winter": (1, 12), "spring": (4, 13), "summer": (7, 13), "autumn": (10, 12)}
 DAYS, YEAR_DAYS, LIFE_YEARS = 7, 365.25, 10
 SIZES = 0.25, 0.5, 1.0, 1.5, 2.0  # of the battery, for --sweep
+# Of a battery as built, money per kWh (assumed; large ones in 2025). Other currencies: not judged.
+PRICES = {"EUR": 250, "USD": 250, "CNY": 800}
 KWH_PER_W_SLOT = SLOT_S / 3.6e6
 BILLS = "with", "without", "bare", "best"  # bare: without battery and PV; best: optimum.bill
 
@@ -59,7 +61,9 @@ def document(spec: Spec, found: list[dict[str, Any]]) -> dict[str, Any]:
     """The weeks and the year as plain data."""
     weight = YEAR_DAYS / len(SEASONS) / found[0]["days"]
     year = _sums(found, weight, weight * len(SEASONS))
-    energy_kWh = spec.size.energy_Wh / 1000
+    energy_kWh, price = spec.size.energy_Wh / 1000, PRICES.get(spec.tariff["currency"], 0)
+    net = year["saved"] - year["wear"]
+    worth = net * LIFE_YEARS / energy_kWh
     return {
         "name": spec.name,
         "size": resized.words(spec),
@@ -69,8 +73,10 @@ def document(spec: Spec, found: list[dict[str, Any]]) -> dict[str, Any]:
         "weeks": found,
         "seasons": {each["season"]: _sums([each], 1.0, 1.0) for each in found},
         "year": year,
-        "net": year["saved"] - year["wear"],
-        "worth_per_kWh": (year["saved"] - year["wear"]) * LIFE_YEARS / energy_kWh,
+        "net": net,
+        "worth_per_kWh": worth,
+        "price_per_kWh": price,
+        "pays": net > 0 and worth >= price,
         "fixed_kWh": spec.size.units * pcs.losses_W(0.0, spec.size.rated_W) / 1000 * YEAR_DAYS * 24,
         "is_smoothing": not spec.schedule["is_trading"],
         "hides": hides(spec),
@@ -159,18 +165,18 @@ def _line(name: str, found: dict[str, Any]) -> str:
 
 
 def verdict(document: dict[str, Any]) -> tuple[bool, str]:
-    """(the battery saves more than its wear; the year in a sentence)."""
-    net, currency = document["net"], document["currency"]
+    """(the battery pays; the year in a sentence)."""
+    net, currency, price = (document[key] for key in ("net", "currency", "price_per_kWh"))
     if not net > 0:
         return False, (
             f"THE BATTERY DOES NOT PAY BY ITS BILL: it costs {abs(net):,.0f} {currency} a year, "
             f"wear included."
         )
-    return True, (
-        f"The battery saves {net:,.0f} {currency} a year, wear included. Over {LIFE_YEARS} years "
-        f"that is {document['worth_per_kWh']:,.0f} {currency} per kWh of it, without interest: "
-        f"dearer ones do not pay by the bill."
-    )
+    saves = f"it saves {net:,.0f} {currency} a year, wear included"
+    worth = f"{LIFE_YEARS} years bring {document['worth_per_kWh']:,.0f} {currency} per kWh of it"
+    costs = f", and it costs about {price} (assumed, without interest)" if price else ""
+    word = "THE BATTERY PAYS" if document["pays"] else "THE BATTERY DOES NOT PAY BY ITS BILL"
+    return document["pays"], f"{word}: {saves}; {worth}{costs}."
 
 
 def smoothing(document: dict[str, Any]) -> list[str]:
@@ -222,8 +228,8 @@ def played(
 
 
 def pays(documents: dict[str, dict[str, Any]]) -> bool:
-    """Each battery saves more than its wear."""
-    return all([each["net"] > 0 for each in documents.values()])
+    """Each battery pays by its bill."""
+    return all([each["pays"] for each in documents.values()])
 
 
 def _name(part: tuple[str, float, str, Spec]) -> str:

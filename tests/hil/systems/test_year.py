@@ -36,9 +36,19 @@ def test_a_year_is_four_weeks_and_the_tags_of_its_summer_are_paid_all_year():
     assert found["net"] == pytest.approx(weight * (4 * 15 + 4 * 2 - 4))
     assert found["worth_per_kWh"] == pytest.approx(found["net"] * 10 / 40_000)
     printed = "\n".join(year.lines(found))
-    assert "The battery saves 835 USD a year, wear included." in printed
+    assert (
+        "THE BATTERY DOES NOT PAY BY ITS BILL: it saves 835 USD a year, wear included; 10"
+        in printed
+    )
+    assert "10 years bring 0 USD per kWh of it, and it costs about 250 (assumed, without" in printed
     assert "hidden: prices: the hours of one month in all seasons" in printed
-    assert "hidden: tags: set in the summer week" in printed and year.pays({"": found})
+    assert "hidden: tags: set in the summer week" in printed and not year.pays({"": found})
+    for each in weeks:
+        each["without"]["energy"] = 20_000.0
+    found = year.document(spec.load("north_america"), weeks)
+    assert year.pays({"": found}) and year.verdict(found)[1].startswith(
+        "THE BATTERY PAYS: it saves 1,0"
+    )
 
 
 def test_energy_that_the_battery_spent_is_no_saving():
