@@ -6,7 +6,7 @@ capacity tag is set in the summer week and paid in all of them.
 """
 
 import argparse
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hil.plant import pcs
@@ -14,12 +14,13 @@ from hil.runner.cases import Runner
 from hil.systems import cost, optimum, plays, resized, run
 from hil.systems.figures import bills, swings
 from hil.systems.run import Result
-from hil.systems.series import SLOT_S
+from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
 from hil.systems.tariff import J_PER_KWH
 
 SEASONS = {"winter": (1, 12), "spring": (4, 13), "summer": (7, 13), "autumn": (10, 12)}
 DAYS, YEAR_DAYS, LIFE_YEARS = 7, 365.25, 10
+START_SLOTS = 4
 SIZES = 0.25, 0.5, 1.0, 1.5, 2.0  # of the battery, for --sweep
 # Of a battery as built, money per kWh (assumed; large ones in 2025). Other currencies: not judged.
 PRICES = {"EUR": 250, "USD": 250, "CNY": 800}
@@ -38,23 +39,41 @@ def weeks(spec: Spec) -> dict[str, Spec]:
     }
 
 
-def week(season: str, result: Result) -> dict[str, Any]:
+def week(season: str, whole: Result) -> dict[str, Any]:
     """Money and energy of a week. kept: worth of what the battery gained, at the mean price."""
+    result = settled(whole)
     spec, price = result.spec, float(result.series.price.mean())
     gained_kWh = (float(result.soc[-1]) - spec.soc_permille / 1000) * spec.size.energy_Wh / 1000
     given_kWh = float(result.battery_W.clip(min=0).sum()) * KWH_PER_W_SLOT
     found = dict(zip(BILLS, [*bills(result), optimum.bill(result)]))
+    days = len(result.soc) / SLOTS_PER_DAY
     return {
         "season": season,
-        "days": spec.days,
+        "days": days,
         **{name: each and {**each._asdict(), "total": each.total} for name, each in found.items()},
         "kept": gained_kWh * (price + spec.tariff["adder_per_kWh"]),
         "wear": given_kWh * spec.schedule["wear_per_kWh"],
         "given_kWh": given_kWh,
-        "lost_kWh": cost.of(result)["lost_kWh"],
-        "auxiliaries_kWh": result.account["auxiliaries"] / J_PER_KWH,
+        "lost_kWh": cost.of(whole)["lost_kWh"],
+        "auxiliaries_kWh": whole.account["auxiliaries"] / J_PER_KWH,
         "swings": (swings(result)[0] or 0.0) * spec.days / 90,
     }
+
+
+def settled(whole: Result) -> Result:
+    """The run without its first hour. Load tracking begins at the load of one second, and the grid
+    comes down from there: weighted to a year, four such peaks would count as 52.
+    """
+    spec, cut = whole.spec, START_SLOTS
+    arrays = "grid_W", "battery_W", "pv_W", "genset_W", "load_W", "soc", "spread_K"
+    cut_arrays: dict[str, Any] = {name: getattr(whole, name)[cut:] for name in arrays}
+    start = spec.start + timedelta(seconds=cut * SLOT_S)
+    return whole._replace(
+        spec=spec._replace(start=start, soc_permille=round(1000 * float(whole.soc[cut - 1]))),
+        series=Series(*[each[cut:] for each in whole.series]),
+        seconds_W=whole.seconds_W[:, cut * SLOT_S :],
+        **cut_arrays,
+    )
 
 
 def document(spec: Spec, found: list[dict[str, Any]]) -> dict[str, Any]:

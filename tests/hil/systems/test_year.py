@@ -81,6 +81,14 @@ def test_without_the_solver_a_year_has_no_optimum_and_says_so():
     assert found["year"]["best"] is None and year.optimum.MISSING in printed
 
 
+def test_the_first_hour_of_a_week_sets_no_peak():
+    energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 0.0)
+    result = made(24)._replace(account=energy_J)
+    result.grid_W[:4], result.grid_W[4] = 4e5, 3e5
+    found = year.week("winter", result)
+    assert found["with"]["peak_W"] == 3e5 and found["days"] == pytest.approx(23 / 24)
+
+
 def test_each_week_has_its_own_draws_and_no_event():
     found = year.weeks(spec.load("north_america", "outage")._replace(days=10))
     assert [each.start.month for each in found.values()] == [1, 4, 7, 10]
