@@ -28,8 +28,8 @@ TICK_MS = 100  # of the configuration: how fast the limits of the kernel rise
 
 class Result(NamedTuple):
     """Means of each quarter of an hour: grid, battery (> 0 discharges), PV, generator set; SOC and
-    spread at its end. seconds_W: load and grid of each second, float32. cap_W: the import
-    that the schedule keeps to.
+    spread at its end. seconds_W: load and grid of each second, float32; battery_1s_W: the battery.
+    cap_W: the import that the schedule keeps to.
     """
 
     spec: Spec
@@ -50,6 +50,7 @@ class Result(NamedTuple):
     modes_s: dict[str, int] = {}  # time of the first controller in each mode
     degC: np.ndarray = np.zeros(0)  # of the cells, their mean, at the end of each slot
     minutes: tuple[dict[str, Any], ...] = ()  # played with the kernel (minutes.py)
+    battery_1s_W: np.ndarray = np.zeros(0, np.float32)
 
 
 def run(
@@ -92,6 +93,7 @@ class Run:
         self.spec, self.series, self.site, self.members = spec, series, site, members
         self._count = spec.days * SLOTS_PER_DAY
         self._seconds = np.zeros((2, spec.days * DAY_S), np.float32)
+        self._battery_W = np.zeros(spec.days * DAY_S, np.float32)
         self._rows, self._degC = np.zeros((7, self._count)), np.zeros(self._count)
         self._planner = Planner(spec, series)
         drawn = failures.drawn(spec.seed, spec.days, members[0].names) if has_failures else []
@@ -118,7 +120,7 @@ class Run:
             self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,
             self._seconds, self._planner.cap_W, dict(self.site.account.energy_J),
             self._watch.watched(), _thermal(self.members), self._failures, self._of_modes(),
-            degC=self._degC,
+            degC=self._degC, battery_1s_W=self._battery_W,
         )  # fmt: skip
 
     def silence(self, names: Sequence[str]) -> None:
@@ -137,6 +139,7 @@ class Run:
                 self.members[place].come(soc)
         self.site.step(1.0)
         self._seconds[:, second] = self.site.load_power_W, self.site.grid_power_W
+        self._battery_W[second] = sum([unit.ac_power_W for unit in self.site.units])
         self._modes_s[self.members[0].control.found.mode] += 1
         self._watch.see(second)
 
