@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hil.results.ratio import MONEY_MIN, less_pct
-from hil.systems import event_figures, minutes, replay, tariff, thermal
+from hil.systems import event_figures, minutes, replay, shape_figures, tariff, thermal
 from hil.systems.run import MODE, Result
 from hil.systems.series import SLOT_S
 from hil.systems.thermal import Found
@@ -274,5 +274,6 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "per_it": per_it,
     "cycles": cycles,
     **event_figures.FIGURES,
+    **shape_figures.FIGURES,
     **replay.FIGURES,
 }
