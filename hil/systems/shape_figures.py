@@ -17,7 +17,7 @@ PEAK_PART, GAP_SLOTS = (
 
 
 def low_and_dear(result: Result) -> Found:
-    """Of the energy that the battery gave while the load was below its day's mean: percent at a
+    """Energy that the battery gave while the load was below its day's mean: percent of it at a
     price above the day's mean. Without: percent of those hours, which chance would give.
     """
     load_W, price, given_W = [
