@@ -83,7 +83,13 @@ class Claim(NamedTuple):
             return "missed", _joined(self.words, *dict.fromkeys(filter(None, missed)))
         shown = [each.words(runs) for each in self.figures]
         named = sorted({f"`{Path(each.partition('::')[0]).name}`" for each in self.tests})
-        return "works", _joined(self.words, ", ".join(shown), ", ".join(named))
+        return "works", _joined(self.words, ", ".join(shown), *self._beside(runs), ", ".join(named))
+
+    def _beside(self, runs: Mapping[str, Any]) -> list[str]:
+        """What its runs violate that has nothing to do with it: a reader sees that too."""
+        named = sorted({each.run for each in self.figures})
+        wrong = [each for name in named for each in runs[name]["violations"]]
+        return [f"beside it: {each}" for each in wrong]
 
 
 def _joined(*parts: str) -> str:

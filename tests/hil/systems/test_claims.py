@@ -107,6 +107,12 @@ def test_states_follow_from_figures_tests_and_what_lacks():
     ):
         one = claims._claim(("munich", "1"), {"claim": "c", **given})
         assert one.judged(runs) == (state, text)
+    runs["munich"]["violations"] = ["cap of 1 kW missed"]
+    given = {"claim": "c", "figures": ["munich peak_kW >= 500"]}
+    missed = "munich violates a limit: cap of 1 kW missed"
+    assert claims._claim(("munich", "1"), given).judged(runs) == ("missed", missed)
+    works = "works", "peak_kW 512 (at least 500); beside it: cap of 1 kW missed"
+    assert claims._claim(("munich", "1"), given | {"apart": ["cap of"]}).judged(runs) == works
 
 
 @cases("""
