@@ -35,8 +35,9 @@ HEAD = """# The claims of the five sources
 
 `python -m hil claims` makes this page of `claims.toml` and of the figures of `hil run all`
 (`results/claims.json`, commit {commit}). A claim works if its figures are within their bounds,
-in runs that violate nothing and have minutes with the kernel, and if its tests exist.
-`hil X` stands for `.venv/bin/python -m hil X`.
+in runs that violate nothing and have minutes with the kernel, and if the tests that `claims.toml`
+names exist. `hil X` stands for `.venv/bin/python -m hil X`; a figure of berlin/storm is one of
+`hil run berlin`, variant storm.
 Of {count}: {states}."""
 STATES = "works", "missed", "unreachable", "context", "partly", "missing"
 CLAIM = {
@@ -81,9 +82,14 @@ class Claim(NamedTuple):
         missed = [each.missed(runs, self.apart) for each in self.figures]
         if any(missed):
             return "missed", _joined(self.words, *dict.fromkeys(filter(None, missed)))
-        shown = [each.words(runs) for each in self.figures]
-        named = sorted({f"`{Path(each.partition('::')[0]).name}`" for each in self.tests})
-        return "works", _joined(self.words, ", ".join(shown), *self._beside(runs), ", ".join(named))
+        named = list(dict.fromkeys([each.run for each in self.figures]))
+        shown = [
+            f"{run}: {', '.join([each.words(runs) for each in self.figures if each.run == run])}"
+            for run in named
+        ]
+        count = len(self.tests)
+        tests = f"{count} test{'s' * (count > 1)}" if count else ""
+        return "works", _joined(self.words, *shown, *self._beside(runs), tests)
 
     def _beside(self, runs: Mapping[str, Any]) -> list[str]:
         """What its runs violate that has nothing to do with it: a reader sees that too."""

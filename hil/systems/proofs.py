@@ -15,7 +15,6 @@ from hil.systems.page import number
 
 RESULTS = Path(__file__).parent / "results" / "claims.json"
 BOUND = re.compile(r"([\w/]+) (\w+) (>=|<=) (-?[\d.]+)")
-WORDS = {">=": "at least", "<=": "at most"}
 KEPT = "reached", "asked", "optimum", "status", "is_met"
 # figures that come from the minutes with the kernel
 OF_MINUTES = "kernel_min", "outages", "outages_carried", "set_s"
@@ -36,7 +35,7 @@ class Bound(NamedTuple):
         """
         run = runs.get(self.run)
         if run is None:
-            return f"{self.run} is not in these results"
+            return f"no results of {self.run}"
         wrong = [each for each in run["violations"] if not each.startswith(tuple(apart))]
         if wrong:
             return f"{self.run} violates a limit: {wrong[0]}"
@@ -46,13 +45,13 @@ class Bound(NamedTuple):
         if reached is None:
             return f"{self.run} has no figure {self.figure}"
         is_met = reached >= self.limit if self.way == ">=" else reached <= self.limit
-        words = f"{WORDS[self.way]} {number(self.limit)}"
-        return "" if is_met else f"{self.figure} reached {number(reached)} of {words}"
+        asked = f"{self.way} {number(self.limit)}"
+        return "" if is_met else f"{self.run}: {self.figure} {number(reached)}, asked {asked}"
 
     def words(self, runs: Mapping[str, Any]) -> str:
         """The figure as a reader sees it, with its limit."""
         reached = runs[self.run]["figures"][self.figure]["reached"]
-        return f"{self.figure} {number(reached)} ({WORDS[self.way]} {number(self.limit)})"
+        return f"{self.figure} {number(reached)} {self.way} {number(self.limit)}"
 
 
 def bound_of(text: str) -> Bound | None:

@@ -70,19 +70,19 @@ MIXED = [document()["minutes"][0], FAULTY[1]]
 @cases("""
     bound  run  words
     "munich peak_kW >= 500"  document()  ""
-    "munich peak_kW >= 513"  document()  "peak_kW reached 512 of at least 513"
-    "munich peak_kW <= 511"  document()  "peak_kW reached 512 of at most 511"
+    "munich peak_kW >= 513"  document()  "munich: peak_kW 512, asked >= 513"
+    "munich peak_kW <= 511"  document()  "munich: peak_kW 512, asked <= 511"
     "munich swings >= 1"  document()  "munich has no figure swings"
     "munich peak_kW >= 500"  figure_of(document(), reached=None)  "munich has no figure peak_kW"
-    "berlin peak_kW >= 500"  document()  "berlin is not in these results"
+    "berlin peak_kW >= 500"  document()  "no results of berlin"
     "munich/x peak_kW >= 500"  document(variant="x")  ""
     "munich peak_kW >= 500"  document(minutes=[])  "munich has no minutes with the kernel"
     "munich peak_kW >= 500"  document(minutes=FAULTY)  "munich has no minutes with the kernel"
     "munich peak_kW >= 500"  document(violations=["import"])  "munich violates a limit: import"
     "munich peak_kW >= 500"  document(violations=["cap of 1 kW"])  ""
     "munich outages_carried >= 1"  document()  ""
-    "munich outages_carried >= 1"  document(minutes=MIXED)  "outages_carried reached 0 of at least"
-    "munich set_s <= 15"  document()  "set_s reached 16 of at most 15"
+    "munich outages_carried >= 1"  document(minutes=MIXED)  "munich: outages_carried 0, asked >= 1"
+    "munich set_s <= 15"  document()  "munich: set_s 16, asked <= 15"
     "munich kernel_min >= 20"  document()  ""
 """)
 def test_a_figure_proves_a_claim_only_in_a_run_without_a_fault_and_with_the_kernel(
@@ -97,9 +97,9 @@ def test_a_figure_proves_a_claim_only_in_a_run_without_a_fault_and_with_the_kern
 def test_states_follow_from_figures_tests_and_what_lacks():
     runs = proofs.kept([document()], {"munich": ["peak_kW"]}, "abc")["runs"]
     for given, state, text in (
-        ({"figures": ["munich peak_kW >= 500"]}, "works", "peak_kW 512 (at least 500)"),
-        ({"figures": ["munich peak_kW >= 600"]}, "missed", "peak_kW reached 512 of at least 600"),
-        ({"tests": ["hil/test_pod.py::x"], "words": "w"}, "works", "w; `test_pod.py`"),
+        ({"figures": ["munich peak_kW >= 500"]}, "works", "munich: peak_kW 512 >= 500"),
+        ({"figures": ["munich peak_kW >= 600"]}, "missed", "munich: peak_kW 512, asked >= 600"),
+        ({"tests": ["hil/test_pod.py::x"], "words": "w"}, "works", "w; 1 test"),
         ({"lacks": "a page"}, "missing", "a page"),
         ({"lacks": "a page", "words": "files"}, "partly", "files; a page"),
         ({"unreachable": "2 < 3"}, "unreachable", "2 < 3"),
@@ -111,7 +111,7 @@ def test_states_follow_from_figures_tests_and_what_lacks():
     given = {"claim": "c", "figures": ["munich peak_kW >= 500"]}
     missed = "munich violates a limit: cap of 1 kW missed"
     assert claims._claim(("munich", "1"), given).judged(runs) == ("missed", missed)
-    works = "works", "peak_kW 512 (at least 500); beside it: cap of 1 kW missed"
+    works = "works", "munich: peak_kW 512 >= 500; beside it: cap of 1 kW missed"
     assert claims._claim(("munich", "1"), given | {"apart": ["cap of"]}).judged(runs) == works
 
 
