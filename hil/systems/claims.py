@@ -1,7 +1,7 @@
 """`python -m hil claims`: the claims of the sources with their proofs and the states that follow.
 
 A claim of `claims.toml` works if each of its figures is within its bound and each of its tests
-exists (tests/hil/systems/test_claims.py), otherwise it is missed. Nobody types a state.
+exists (tests/hil/systems/test_claims.py), otherwise it is missed. No state is typed.
 """
 
 import argparse
@@ -42,7 +42,7 @@ Of {count}: {states}."""
 STATES = "works", "missed", "unreachable", "context", "partly", "missing"
 CLAIM = {
     "claim": forms.text(),
-    "words": forms.text(""),  # commands, and what is there
+    "words": forms.text(""),  # commands, and the part that exists
     "figures": forms.passing(
         lambda value: forms.is_list(value, proofs.bound_of),
         'a list of bounds like "berlin/storm carried_h >= 3"',
@@ -92,7 +92,7 @@ class Claim(NamedTuple):
         return "works", _joined(self.words, *shown, *self._beside(runs), tests)
 
     def _beside(self, runs: Mapping[str, Any]) -> list[str]:
-        """What its runs violate that has nothing to do with it: a reader sees that too."""
+        """Violations of its runs that have nothing to do with it, for the reader."""
         named = sorted({each.run for each in self.figures})
         wrong = [each for name in named for each in runs[name]["violations"]]
         return [f"beside it: {each}" for each in wrong]

@@ -55,7 +55,7 @@ class Bound(NamedTuple):
 
 
 def bound_of(text: str) -> Bound | None:
-    """The bound of a line `berlin/storm carried_h >= 3`; None: it is none."""
+    """The bound of a line `berlin/storm carried_h >= 3`; None: another text."""
     found = BOUND.fullmatch(text)
     if found is None:
         return None
