@@ -8,7 +8,8 @@ from hil.systems.run import Result
 from hil.systems.series import SLOTS_PER_DAY
 from hil.systems.thermal import Found
 
-MOVED_W_MIN = 1000.0  # a slot mean below it is no discharge
+MOVED_W_MIN = 1000.0  # less energy, in W of a slot, has no share
+GIVEN_PART = 0.1  # of the rated power: a slot mean below it is load tracking, no decision to give
 NIGHT_H = 22, 6
 PEAK_PART, GAP_SLOTS = (
     0.1,
@@ -18,11 +19,14 @@ PEAK_PART, GAP_SLOTS = (
 
 def low_and_dear(result: Result) -> Found:
     """Energy that the battery gave while the load was below its day's mean: percent of it at a
-    price above the day's mean. Without: percent of those hours, which chance would give.
+    price above the day's mean. Slots below GIVEN_PART do not count. Without: percent of those
+    hours, which chance would give.
     """
+    size = result.spec.size
+    gives = result.battery_W >= GIVEN_PART * size.units * size.rated_W
     load_W, price, given_W = [
         each.reshape(-1, SLOTS_PER_DAY)
-        for each in (result.series.load_W, result.series.price, result.battery_W.clip(min=0))
+        for each in (result.series.load_W, result.series.price, result.battery_W * gives)
     ]
     is_low, is_dear = [each < each.mean(axis=1, keepdims=True) for each in (load_W, -price)]
     given = float(given_W[is_low].sum())
