@@ -16,6 +16,7 @@ from hil.systems import (
     minutes,
     optimum,
     replay,
+    shape_figures,
     swing_figures,
     tariff,
     thermal,
@@ -243,5 +244,6 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "per_it": per_it,
     "cycles": cycles,
     **event_figures.FIGURES,
+    **shape_figures.FIGURES,
     **replay.FIGURES,
 }

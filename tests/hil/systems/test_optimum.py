@@ -51,7 +51,19 @@ def test_no_schedule_is_cheaper_than_the_optimum(name):
     soc = np.full(len(zeros), replay.HARD)
     soc[0], soc[-1] = 1.0, begin + way.kept_J / 3600 / chosen.size.energy_Wh
     result = run.Result(
-        chosen, found, way.grid_W, zeros, zeros, zeros, found.load_W, soc, zeros, zeros, 0.0, {}, watched(len(zeros))
+        chosen,
+        found,
+        way.grid_W,
+        zeros,
+        zeros,
+        zeros,
+        found.load_W,
+        soc,
+        zeros,
+        zeros,
+        0.0,
+        {},
+        watched(len(zeros)),
     )
     paid, without, _ = figures.bills(result)
     assert optimum.bill(result).total <= paid.total + 0.01 < without.total * 1.2
