@@ -15,6 +15,7 @@ from controller.core.control import Control
 from controller.core.core import Core
 from controller.core.functions import FALLBACKS, FUNCTIONS
 from controller.core.policies import contract as c
+from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.known import GRID, ISLAND, Known
 from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
@@ -106,6 +107,7 @@ def test_name_parameters_and_codes_are_its_own(function):
 # With this every function has something to do.
 ON = {"peak_import_W_max": 200_000}
 MORE = {Shed: {"grid_import_W_max": 20_000}, PreHeat: {"peak_import_W_max": 400_000}}
+MORE[GensetStart] = {f"soc_reserve_{name}_permille": 620 for name in ("backup", "peaks")}
 KNOWN = {
     "load_meter_W": 320_000,
     "grid_W": 280_000,
