@@ -20,7 +20,7 @@ ONLY, AT_LEAST = (60, "formed"), (5, "formed")  # ranks: no other power is possi
 
 
 class State(Words):
-    """What is left of the set-point of an island on the grid."""
+    """The rest of the set-point of an island, on the grid."""
 
     sign: int  # of that set-point; 0: nothing is left
     left_W: int
