@@ -63,7 +63,7 @@ def test_no_schedule_is_cheaper_than_the_optimum(name):
         zeros,
         0.0,
         {},
-        watched(len(zeros)),
+        Watched(zeros, zeros, zeros, zeros, 0.5),
     )
     paid, without, _ = figures.bills(result)
     assert optimum.bill(result).total <= paid.total + 0.01 < without.total * 1.2
