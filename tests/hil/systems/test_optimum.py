@@ -5,6 +5,7 @@ import pytest
 from test_systems import made
 
 from hil.systems import command, figures, optimum, replay, run, series as system_series, spec
+from hil.systems.watched import Watched
 
 SMALL = {"units": 1, "racks_per_unit": 3, "rated_W": 50_000, "energy_Wh": 645_000}
 
@@ -14,7 +15,7 @@ def test_the_lowest_bill_moves_the_dear_half_hour_into_the_cheap_one():
     result = made(1)
     result.series.price[:] = [0.1, 0.1, 0.5, 0.5]
     assert optimum.bill(result).total == pytest.approx(10 + 10 / 0.945, abs=0.01)
-    assert figures.cheaper("total", 1)(result) == (
+    assert figures.cheaper(1)(result) == (
         pytest.approx(0.0),
         pytest.approx(100 * (1 - (10 + 10 / 0.945) / 60), abs=0.02),
         pytest.approx(60.0),
@@ -81,7 +82,7 @@ def test_no_run_is_cheaper_than_the_optimum(name):
 def test_without_the_solver_a_bound_is_not_known_and_a_line_says_so(monkeypatch):
     monkeypatch.setattr(optimum, "highspy", None)
     result = made(figure=[{"name": "battery_saves", "text": "saved", "status": "projected"}])
-    assert figures.of(result)[0].optimum is None and figures.peak_cut(result)[1] is None
+    assert figures.of(result)[0].optimum is None
     document = command.document("munich", "", result)
     assert f"  {optimum.MISSING}" in command.lines(document)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hil.systems import run, series, shape_figures, spec
+from hil.systems.watched import Watched
 
 SLOTS = 96
 TABLE = {
@@ -30,6 +31,7 @@ def day():
     return run.Result(
         chosen, given, load_W.copy(), zeros.copy(), zeros, zeros, load_W, zeros + 0.5, zeros,
         np.zeros((2, SLOTS * 900), np.float32), 350_000.0, {},
+        Watched(zeros, zeros, zeros, zeros, 0.5),
     )  # fmt: skip
 
 

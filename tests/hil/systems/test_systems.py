@@ -472,6 +472,7 @@ NO_RATIO = (
     "import_15min",
     "import_1s",
     "seconds_over",
+    "shed_kWh",
     "swings",
     "peak_kW",
     "cycles",
