@@ -436,5 +436,5 @@ def test_the_fullest_converter_of_an_island_limits_the_charge_of_all(forming, ch
     """They share by their ratings, so the sum of their limits is more than they can take."""
     readings = object.__new__(KernelReadings)
     readings.charge_W, readings._rated_W = [250, 100, 50], [250, 250, 100]
-    readings._forming = lambda: [*forming]
+    readings._forming_W = lambda: dict.fromkeys(forming, 0)
     assert readings._charge_W() == charge_W
