@@ -38,6 +38,7 @@ LAB = {
     "mcu": "campaigns.channel_b.command",
     "vm-test": "campaigns.vm.command",
     "run": "systems.command",
+    "claims": "systems.claims",
     "ask": "campaigns.ask.command",
     "windows": "campaigns.windows.command",
 }

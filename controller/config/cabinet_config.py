@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from controller.config import site_devices
 from controller.config.devices import Device
+from controller.config.site_plan import SitePlan
 from controller.config.sources import Source
 from controller.config.topology import Bus, Topology
 from controller.core.site_devices.layout import SiteDevice, image_of
@@ -29,7 +30,7 @@ class Config:
     unit_tables, rack_tables: one such dict for each. coil_period_ms: coils are written at least
     this often, otherwise permits expire. proof_tests: {key of proof_intervals: most days between
     two tests, or None}. neighbours: of [neighbours], for an estimate that no interlock uses.
-    responder: of [responder], for the responder sheet alone.
+    responder: of [responder], for the responder sheet alone. site_plan: of [plan], for people.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Config:
     proof_tests: dict[str, int | None]
     neighbours: dict[str, int]
     responder: dict[str, str | None]
+    site_plan: SitePlan | None
 
     @property
     def units(self) -> int:

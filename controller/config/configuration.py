@@ -19,6 +19,7 @@ from controller.config import (
     places,
     schema,
     silence,
+    site_plan,
     sources,
     topology,
     track_path,
@@ -151,6 +152,7 @@ def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) 
         proof_tests=proof_intervals.read(values.get),
         neighbours={key: values.get("neighbours", key) for key in schema.NEIGHBOURS},
         responder={key: values.get("responder", key) for key in places.RESPONDER},
+        site_plan=site_plan.load(values, plan.racks),
     )
 
 

@@ -1,6 +1,11 @@
-"""The section [responder]: the words of the place for the responder sheet alone."""
+"""The sections for people alone: [responder], the words of the place for the responder sheet, and
+[plan], the unit of the site's plan around each rack.
+"""
 
-from controller.forms.field import named
+import re
+from typing import Any
+
+from controller.forms.field import is_list, is_text, named, passing
 
 # key: its label on the sheet
 PLACES = {
@@ -12,3 +17,25 @@ PLACES = {
     "beside": "Beside it",
 }
 RESPONDER = {key: named(f"{words}, on one line of ASCII", "free") for key, words in PLACES.items()}
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
+NAME_WORDS = "a name of A-Z, a-z, 0-9, _ and -, at most 20 characters"
+RACKS_MAX = 16
+FILE_CHARACTERS = 1000  # of a path
+
+
+def _are_names(value: Any) -> bool:
+    is_some = is_list(value, lambda each: is_text(each) and NAME.fullmatch(each))
+    return is_some and 0 < len(value) <= RACKS_MAX
+
+
+def _is_file(value: Any) -> bool:
+    is_short = is_text(value) and len(value) <= FILE_CHARACTERS
+    return is_short and value.isprintable() and value.endswith(".toml")
+
+
+PLAN = {
+    "file": passing(_is_file, "a file of `firebreak siting --places`, seen from this one", None),
+    "racks": passing(_are_names, f"the plan's unit around each rack: {NAME_WORDS}", None),
+}
+PLAN = {key: field._replace(tighter="free") for key, field in PLAN.items()}

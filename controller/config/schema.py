@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from controller.config.bus_schema import BAUDS_BD, BUS, PORT
 from controller.config.equipment import BREAKERS, EQUIPMENT
-from controller.config.places import RESPONDER
+from controller.config.places import PLAN, RESPONDER
 from controller.config.profile_form import SITE_DEVICE
 from controller.config.thresholds import LFP, NMC, STAGES
 from controller.core.base.hint_codes import ROLES as SOURCE_ROLES
@@ -180,6 +180,7 @@ _FLAT = {
     PROOF_TEST: PROOF_TESTS,
     "neighbours": NEIGHBOURS,
     "responder": RESPONDER,
+    "plan": PLAN,
     "not_fitted": {name: named(_ACCEPTED, "free") for name in EQUIPMENT},
 }
 # section -> (names of its tables or None for any, keys of each)

@@ -40,14 +40,12 @@ def ascii_of(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def is_slow(row: Facts) -> bool:
-    """True when the last test was slower than the present configuration allows."""
-    return bool(row["last"] and row["last"]["reaction_ms"] > row["allowed_ms"])
-
-
 def _cells(row: Facts) -> Facts:
     """{column: value}, None for an absent value."""
-    last, state = row["last"] or {}, proof_state.words(row) + (f"; {SLOW}" * is_slow(row))
+    last, state = (
+        row["last"] or {},
+        proof_state.words(row) + (f"; {SLOW}" * proof_state.is_slow(row)),
+    )
     interval_d = "at commissioning" if row["interval_d"] is None else row["interval_d"]
     own = {**row, "interval_d": interval_d, "state": state}
     return {key: last.get(field) if field else own[key] for key, (_, field) in COLUMNS.items()}
@@ -128,7 +126,7 @@ def _html(facts: Facts) -> str:
 
 def _html_row(row: Facts) -> tuple:
     marks = {proof_state.OK: "armed", proof_state.DUE: "doubt"}
-    mark = "missing" if is_slow(row) else marks.get(row["state"], "missing")
+    mark = "missing" if proof_state.is_slow(row) else marks.get(row["state"], "missing")
     texts = _texts(row)
     state = document.Mark(mark, texts["state"])
     cells = {**texts, "state": state, "hash": texts["hash"][:16]}

@@ -205,7 +205,7 @@ def _list(arguments: Namespace) -> int:
     for line in lines:
         say(line)
     rows = facts["rows"]
-    is_wrong = found.breaks or proof_state.wrong(rows) or any(map(proof_list.is_slow, rows))
+    is_wrong = found.breaks or proof_state.wrong(rows) or any(map(proof_state.is_slow, rows))
     return NOT_DONE if is_wrong or is_timeless else DONE
 
 

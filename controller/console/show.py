@@ -1,5 +1,5 @@
-"""`firebreak status | why | alarms | events | trend | racks | devices | links`: one page of a
-running controller, or its JSON.
+"""`firebreak status | why | alarms | events | trend | racks | map | devices | links`: one page of
+a running controller, or its JSON.
 
 Exit codes: 0 the page is current, 1 the controller has stopped ticking (the page shows its last
 state), 2 wrong input, 3 no controller was found.

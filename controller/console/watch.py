@@ -16,6 +16,7 @@ from controller.state import (
     devices,
     events,
     links,
+    places,
     proof_tests,
     racks,
     record,
@@ -26,7 +27,7 @@ from controller.state import (
 from controller.state.base import Facts
 from controller.system import utc
 
-PAGES = ("status", "why", "alarms", "events", "trend", "racks", "devices", "links")
+PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links")
 
 
 def wait() -> None:
@@ -93,6 +94,7 @@ class Watch:
             "events": lambda: events.facts(shadow, self.history(), recorded),
             "trend": lambda: trend.facts(shadow, self.history(), recorded, boot_ms, span_s),
             "racks": lambda: racks.facts(shadow),
+            "map": lambda: places.facts(shadow, self.history()),
             "devices": lambda: devices.facts(shadow),
             "links": lambda: links.facts(shadow, link_statistics.read(self._path("links.stats"))),
         }[page]

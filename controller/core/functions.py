@@ -10,6 +10,7 @@ from typing import Any
 
 from controller.core.policies import contract as c, found
 from controller.core.policies.fan_boost import FanBoost
+from controller.core.policies.formed import Formed
 from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.health_cap import HealthCap
 from controller.core.policies.hint_request import HintRequest
@@ -49,6 +50,7 @@ FALLBACKS = {
     HealthCap: (c.HOLD, c.ACT),
     Modes: (c.WAIT, c.ACT),
     SiteBalance: (c.WAIT, c.ACT),
+    Formed: (c.WAIT, c.ACT),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PAUSED = frozenset([each.NAME for each, (_, off_grid) in FALLBACKS.items() if off_grid == c.PAUSE])

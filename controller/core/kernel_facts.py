@@ -87,6 +87,10 @@ class KernelFacts:
         first = (rack * self._kernel.layout.modules + module) * heating.HISTORY_S
         return kept.history[first + kept.place[rack * 2]]
 
+    def kept_s(self, rack: int) -> int:
+        """Age of the oldest kept second; 0 without the temperatures of every module."""
+        return self._kernel.features.racks.heating.whole_s[rack]
+
     def resets(self) -> tuple[int, int]:
         """(remote resets that are left of this hour, allowed in an hour)."""
         return self._kernel.latches.left(), self._kernel.latches.allowed

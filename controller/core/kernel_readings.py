@@ -54,7 +54,7 @@ class KernelReadings:
             is_short=any([active[index] for index in self._short]),
             limit=self.limit(),
             contact=self._contact(),
-            forming_limits_W=self._forming_limits_W(),
+            forming_W=self._forming_W(),
             load_meter=self._meter(s.G_METER_LOAD, s.LOAD_POWER_W, is_load_frozen),
             grid_meter=self._meter(s.G_METER_GRID, s.GRID_POWER_W, is_grid_frozen),
             proven_grid_W=inp[s.GRID_POWER_W] if self._out[s.OBLIGATIONS_OK] else None,
@@ -75,7 +75,16 @@ class KernelReadings:
         discharge = at(self._withholding(self.discharge_W), s.DISCHARGE_REASON)
         charge_reason = reasons.KERNEL_CHARGE[out[charge]]
         discharge_reason = reasons.KERNEL_DISCHARGE[out[discharge]]
-        return Limit(sum(self.charge_W), charge_reason, sum(self.discharge_W), discharge_reason)
+        return Limit(self._charge_W(), charge_reason, sum(self.discharge_W), discharge_reason)
+
+    def _charge_W(self) -> int:
+        """Converters that form an island share by their ratings, so the fullest one limits all."""
+        forming = self._forming_W()
+        if not forming:
+            return sum(self.charge_W)
+        rated_W = sum([self._rated_W[unit] for unit in forming])
+        shared = min([self.charge_W[unit] * rated_W // self._rated_W[unit] for unit in forming])
+        return shared + sum(self.charge_W) - sum([self.charge_W[unit] for unit in forming])
 
     def _withholding(self, limits_W: array) -> int:
         """The unit whose limit leaves the least of its rated power; the first of several."""
@@ -87,12 +96,13 @@ class KernelReadings:
             return None
         return ISLAND if self._kernel.features.pace.source.is_off_grid() else GRID
 
-    def _forming_limits_W(self) -> list[int]:
+    def _forming_W(self) -> dict[int, int]:
+        """Power of each unit that reports, off the grid, that it forms the voltage."""
         if not self._kernel.features.pace.source.is_off_grid():
-            return []
-        known, inp, out = self._ages.known, self._inp, self._out
-        places = zip(self._power_group, self._forming_at, self._limits_at)
-        return [out[first + 1] for group, at, first in places if known(group) and inp[at]]
+            return {}
+        known, inp = self._ages.known, self._inp
+        places = enumerate(zip(self._power_group, self._forming_at, self._power_at))
+        return {unit: inp[at] for unit, (group, of, at) in places if known(group) and inp[of]}
 
     def _meter(self, group: int, at: int, frozen: bool) -> Meter:
         is_known = self._ages.known(group) and not frozen

@@ -39,7 +39,7 @@ class Look:
         self._slots = (inp, places["hints"].start), (inp, places["schedule"].start)
         self._site = setup.site
 
-    def __call__(self) -> Known:
+    def __call__(self, elapsed_ms: int) -> Known:
         """Known of this tick."""
         rack, inp = self._temperatures.rack, self._inp
         now = self._source.read(rack)
@@ -47,6 +47,8 @@ class Look:
         self._health.step(rack, now.soh_permille)
         hottest = self._temperatures.hottest()
         self._units.weights.update(now.soc_permille, hottest, self._health.lowest())
+        limits_W = self._source.charge_W, self._source.discharge_W
+        shown_W = self._units.watch(now.forming_W, *limits_W, elapsed_ms)
         grid_W, powers_W, soc = now.proven_grid_W, now.unit_powers_W, now.soc_permille
         return Known(
             now.is_running,
@@ -55,8 +57,9 @@ class Look:
             now.is_short,
             now.limit,
             now.contact,
-            bool(now.forming_limits_W),
-            sum(now.forming_limits_W),
+            bool(now.forming_W),
+            sum([limits_W[1][unit] for unit in now.forming_W]),
+            shown_W,
             *now.load_meter,
             *now.grid_meter,
             None if grid_W is None else grid_W * self._settings[parameters.SHARE] // 1000,

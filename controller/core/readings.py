@@ -25,8 +25,8 @@ class Readings(NamedTuple):
     is_short: bool  # a converter gives less than it was sent
     limit: Limit  # sum of all units
     contact: int | None  # GRID or ISLAND, by the contact of the transfer switch
-    # limit of the discharge, off the grid, of each converter that reports that it forms the voltage
-    forming_limits_W: list[int]
+    # off the grid: power of each unit whose converter reports that it forms the voltage
+    forming_W: dict[int, int]
     load_meter: Meter
     grid_meter: Meter  # of the connection, > 0 imports
     proven_grid_W: int | None  # of the connection, as far as obligations may count on the meter

@@ -1,7 +1,15 @@
-"""The power of the cabinet to its units: weights, units in use, split."""
+"""The power of the cabinet to its units: weights, units in use, split.
+
+A unit that makes the voltage of an island gets the power that it gives as its set-point
+(policies/formed.py). A converter may say so and follow in truth: its own power, sent back to it,
+would then last for ever. So a unit has to show first that it ignores a set-point of 0. Later too,
+its set-point is LESS_PARTS of its rating below its power, so the power of one that follows falls.
+"""
 
 from array import array
 
+from controller.core.base.balance import tolerance_W
+from controller.core.base.integers import within
 from controller.core.in_use import InUse
 from controller.core.split import Split
 from controller.core.weights import Weights
@@ -9,6 +17,8 @@ from controller.core.weights import Weights
 PART_LOAD = "unit_part_load_permille"
 PARAMETERS = ((PART_LOAD, "permille", 0, 300, 0, "free"),)
 KEPT = "soc_reserve_backup_permille"
+SHOWN_MS = 2000  # for which a unit gives power at a set-point of 0; row 56a stops one that follows
+LESS_PARTS = 100
 
 
 class Units:
@@ -20,15 +30,48 @@ class Units:
         self.in_use = InUse(rated_W, settings[PART_LOAD])
         self._split = Split(len(rated_W))
         self.out = self._split.out
+        self._rated_W = rated_W
+        self._shown_ms, self.formed_W = (array("i", [0] * len(rated_W)) for _ in range(2))
 
-    def step(self, total_W: int, charge_W: array, discharge_W: array, elapsed_ms: int) -> None:
-        """total_W > 0 discharges; charge_W, discharge_W: limits of the units, >= 0."""
+    def watch(
+        self, forming_W: dict[int, int], charge_W: array, discharge_W: array, elapsed_ms: int
+    ) -> int | None:
+        """Sum of the set-points of the units that have shown that they form the voltage; None: none
+        has. forming_W: power of each that reports it.
+        """
+        shown_ms = self._shown_ms
+        if not forming_W and not any(shown_ms):
+            return None
+        for unit, rated_W in enumerate(self._rated_W):
+            given_W, self.formed_W[unit] = forming_W.get(unit, 0), 0
+            size_W, is_shown = abs(given_W), shown_ms[unit] >= SHOWN_MS and unit in forming_W
+            if is_shown:
+                less_W = max(0, size_W - rated_W // LESS_PARTS) * (1 if given_W > 0 else -1)
+                self.formed_W[unit] = within(less_W, -charge_W[unit], discharge_W[unit])
+            else:
+                is_own = self.out[unit] == 0 and size_W > tolerance_W(rated_W)
+                shown_ms[unit] = is_own and min(SHOWN_MS, shown_ms[unit] + elapsed_ms)
+        return sum(self.formed_W) if max(shown_ms) >= SHOWN_MS else None
+
+    def step(
+        self,
+        total_W: int,
+        charge_W: array,
+        discharge_W: array,
+        elapsed_ms: int,
+        is_formed: bool = False,
+    ) -> None:
+        """total_W > 0 discharges; charge_W, discharge_W: limits of the units, >= 0; is_formed: it
+        is the sum of `watch`.
+        """
         is_discharge = total_W > 0
         weights = self.weights.discharge if is_discharge else self.weights.charge
         room_W = discharge_W if is_discharge else charge_W
         weights = self.in_use.step(total_W, weights, room_W, elapsed_ms)
         self._split.step(total_W, charge_W, discharge_W, weights)
+        if is_formed:
+            self.out[:] = self.formed_W
 
-    def state_blocks(self) -> tuple[array, array]:
+    def state_blocks(self) -> tuple[array, ...]:
         """Arrays that carry over to the next tick, in the order of the journal."""
-        return self.weights.held, self.in_use.state
+        return self.weights.held, self.in_use.state, self._shown_ms, self.out

@@ -1,4 +1,9 @@
-"""Which unit gives more: weights by the energy that is left and by temperature."""
+"""Which unit gives more: weights by the energy that is left and by temperature.
+
+The neighbours of a hot unit get no less, because that would not cool them. Measured with three
+units in value mode: a cell heated at 6 K/min stops every unit after 12 s (row 22). At 0.9 K/min,
+too slow for that row, the neighbours have become 0.3 K warmer by their own power after 11 min.
+"""
 
 from array import array
 from collections.abc import Sequence

@@ -97,7 +97,7 @@ def report(
         *_head(config, day, doubts),
         *_topology(config),
         *_analysis(config),
-        *_open_hazards(config),
+        *[line for each in open_hazards(config) for line in wrapped("  OPEN HAZARD: ", each)],
         *_sources(config),
         *check_tables.peak_shaving(config),
         *_silence(config),
@@ -204,20 +204,20 @@ def _analysis(config: Config) -> Iterator[str]:
             )
 
 
-def _open_hazards(config: Config) -> Iterator[str]:
+def open_hazards(config: Config) -> list[str]:
     """Hazards that the hazard log leaves open on a cabinet like this."""
+    found = []
     if config.channel_b is None:
-        yield from wrapped(
-            "  OPEN HAZARD: ",
+        found.append(
             "H6: without channel B the controller cannot detect that an older store was put back: "
-            "later latches and lock-outs are then lost",
+            "later latches and lock-outs are then lost"
         )
     if not config.cabinet["close_command_fitted"]:
-        yield from wrapped(
-            "  OPEN HAZARD: ",
+        found.append(
             "H41: the BMS closes the contactors as soon as it has its supply, so no start tests "
-            "that the permits expire; test it by hand, with the controller off (row 44)",
+            "that the permits expire; test it by hand, with the controller off (row 44)"
         )
+    return found
 
 
 def _sources(config: Config) -> Iterator[str]:

@@ -85,7 +85,7 @@ def blocks(facts: Facts, day: str | None = None) -> list[Block]:
         grid(facts),
         *document.section("Letters", document.Table(("output", "letters"), _legend())),
         *matrix_tables.row_blocks(facts["rows"]),
-        *(_signatures(named) if named else []),
+        *(signatures(named) if named else []),
     ]
 
 
@@ -100,7 +100,8 @@ def _legend() -> list[tuple[str, str]]:
     return [*found, ("(X)", "demanded, and no output on this site carries it")]
 
 
-def _signatures(named: Facts) -> list[Block]:
+def signatures(named: Facts) -> list[Block]:
+    """A section to sign for a limit image. named: of matrix_tables.site."""
     crc = named["limits_crc"]
     what = f"limit image CRC {crc}" if crc else "no limit image: this file is refused"
     words = f"Signed for {what}. Another image needs new signatures."

@@ -28,6 +28,17 @@ FORMS: dict[str, Any] = {
     "names": {"cabinet": str},
     "not_fitted": {str: str},
     "rows_not_fitted": [int],
+    "plan": {
+        **dict.fromkeys(("name", "audit", "open"), str),
+        "racks": TEXTS,
+        "places": [{"name": str, "x_mm": int, "y_mm": int, "area": str}],
+        "ways": [
+            {
+                **dict.fromkeys(("from", "to", "kind", "wall", "paper"), str),
+                **dict.fromkeys(("distance_mm", "wall_min", "tested_mm"), int),
+            }
+        ],
+    },
     "buses": [{"name": str, "kind": str, "speed": int}],
     "devices": [
         {

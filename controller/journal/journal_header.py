@@ -46,6 +46,7 @@ def journal_header(config: Config, approved: bytes = b"") -> dict[str, Any]:
         "proof_allowed_ms": proof_plan.allowed_ms(config),
         "chemistry": config.hma["chemistry"],
         "neighbours": dict(config.neighbours),
+        **({"plan": config.site_plan.shown()} if config.site_plan else {}),
         "buses": [
             {"name": bus.name, "kind": bus.kind, "speed": bus.bitrate_bps or bus.baud_Bd}
             for bus in config.buses

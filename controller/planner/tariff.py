@@ -6,9 +6,9 @@ Money is relative: no tariff here is a contract.
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from controller.forms.field import choice, integer, number, numbers, text
 
@@ -37,6 +37,16 @@ FIELDS = {
 }
 
 
+class Values(Protocol):
+    """Numbers by slot: a list, or an array."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __getitem__(self, at: Any, /) -> Any: ...
+
+
 class Bill(NamedTuple):
     """Money of the run's time, by part. peak_W: highest billed mean of an interval."""
 
@@ -53,9 +63,9 @@ class Bill(NamedTuple):
 
 def bill(
     tariff: Mapping[str, Any],
-    grid_W: Sequence[float],
+    grid_W: Values,
     interval_s: float,
-    price_per_kWh: Sequence[float],
+    price_per_kWh: Values,
     start: datetime,
 ) -> Bill:
     """grid_W: means over interval_s; price_per_kWh: before the adder; start: local time."""
@@ -72,7 +82,7 @@ def bill(
 
 
 def _demand(
-    tariff: Mapping[str, Any], grid_W: Sequence[float], interval_s: float, start: datetime
+    tariff: Mapping[str, Any], grid_W: Values, interval_s: float, start: datetime
 ) -> tuple[float, float]:
     """(money, highest billed mean in W): the highest interval of each month, by its time."""
     length_s = tariff["demand_interval_min"] * 60
@@ -97,7 +107,7 @@ def _demand(
     return money, max(peaks_W.values(), default=0.0)
 
 
-def means(values: Sequence[float], count: int) -> list[float]:
+def means(values: Values, count: int) -> list[float]:
     """The mean of each whole group of `count` values."""
     ends = range(count, len(values) + 1, count)
     return [float(sum(values[end - count : end])) / count for end in ends]
@@ -110,9 +120,9 @@ def is_billed(time: datetime, hours: list[int]) -> bool:
 
 def _tags(
     tariff: Mapping[str, Any],
-    grid_W: Sequence[float],
+    grid_W: Values,
     interval_s: float,
-    price_per_kWh: Sequence[float],
+    price_per_kWh: Values,
     start: datetime,
 ) -> float:
     """The mean import in the hours that set the tags, for the run's part of a year."""
@@ -127,7 +137,7 @@ def _tags(
 
 
 def hours_of_tags(
-    tariff: Mapping[str, Any], price_per_kWh: Sequence[float], interval_s: float, start: datetime
+    tariff: Mapping[str, Any], price_per_kWh: Values, interval_s: float, start: datetime
 ) -> list[int]:
     """Hours since the start that set the tags: one of the window of the dearest working days, drawn
     from the date.

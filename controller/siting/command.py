@@ -6,7 +6,7 @@ import json
 import os
 
 from controller.forms.refusal import ConfigError
-from controller.siting import audit, geometry, plan, reading, report
+from controller.siting import audit, geometry, live, places, plan, reading, report
 from controller.siting.site import Site
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
@@ -19,6 +19,14 @@ NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
     cli.option("file", help="a siting file; `firebreak document siting` lists its keys"),
     cli.option("--json", metavar="FILE", help="write the findings as JSON"),
     cli.option("--svg", metavar="FILE", help="write the plan"),
+    cli.option("--places", metavar="FILE", help="write the places, for [plan] of a site file"),
+    cli.option(
+        "--live",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="show its values on the plan: `firebreak map --json` of a cabinet; may be repeated",
+    ),
     cli.option(
         "--lengths",
         choices=tuple(geometry.LENGTHS),
@@ -30,17 +38,20 @@ def run(arguments: argparse.Namespace) -> int:
     """1: a rule is not met or a fact is missing; 2: a wrong file, no folder; 3: nothing written."""
     try:
         site = reading.load(arguments.file)
+        if arguments.live:
+            site.live = live.load(arguments.live, [unit.name for unit in site.units])
     except ConfigError as error:
         say(report.ascii_only(str(error)))
         return WRONG_INPUT
     site.lengths = arguments.lengths
-    outputs = [(arguments.json, _json), (arguments.svg, plan.svg)]
-    paths = [path for path in (arguments.file, arguments.json, arguments.svg) if path is not None]
+    outputs = [(arguments.json, _json), (arguments.svg, plan.svg), (arguments.places, places.toml)]
+    every = (arguments.file, *arguments.live, *[path for path, _ in outputs])
+    paths = [path for path in every if path is not None]
     for first, second in itertools.combinations(paths, 2):
         if _is_same(second, first):
             say(
-                f"{second}: is named twice; allowed three different files for the site, --json and "
-                "--svg"
+                f"{second}: is named twice; allowed a file of its own for the site and for each "
+                "output"
             )
             return WRONG_INPUT
     findings = audit.audit(site)

@@ -13,6 +13,7 @@ from controller.siting.distances import Distance
 from controller.siting.fields import NEAR_m
 from controller.siting.geometry import Edge, Shape
 from controller.siting.labels import Pixel, Placer
+from controller.siting.live import LiveUnit
 from controller.siting.plan_page import page
 from controller.siting.site import Site
 from controller.siting.things import Area, Exposure, Unit
@@ -22,6 +23,7 @@ WIDE_px, HIGH_px, LARGEST_px = 1000.0, 640.0, 4000.0
 # With fewer units it may be shorter.
 UNIT_px, CROWD = 44, 40
 TICK_px = 12  # from an open lot line into its lot
+NO_VALUES = LiveUnit(("no live values",), False)
 
 Label = tuple[list[str], float, float, str]  # lines, x, y, color
 Drawn = Iterator[tuple[str, Label | None]]  # (element, label)
@@ -188,6 +190,10 @@ def _units(site: Site, view: parts.View, bad: set[str]) -> Drawn:
         is_bad, corners = unit.name in bad, unit.shape.points
         look = parts.BAD_UNIT if is_bad else parts.UNIT
         lines = [_marked(unit, is_bad), f"{unit.energy_kWh:g} kWh"]
+        if site.live:
+            values = site.live.units.get(unit.name, NO_VALUES)
+            look = parts.HOT_UNIT if values.is_alarm else look
+            lines += values.words
         label = (lines, *view.at(geometry.middle(corners[0], corners[2])), look.stroke)
         yield parts.draw_shape(view, unit.shape, look, f"unit.{unit.name}"), label
 

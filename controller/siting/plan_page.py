@@ -78,7 +78,8 @@ def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str,
     bar, bar_px = _scale_bar(view, site.lengths)
     signs, bottom = _signs(site, bar_px + 90, view.width_px)
     wanting = audit.open_ones(findings).items()
-    lines = [f"{verdict}: {report.ids(some)}" for verdict, some in wanting]
+    lines = list(site.live.lines) if site.live else []
+    lines += [f"{verdict}: {report.ids(some)}" for verdict, some in wanting]
     beyond = [each for each in site.exposures if not parts.is_seen(view, each.shape)]
     words = ", ".join([f"{each.name} ({each.kind})" for each in beyond])
     lines += [*site.placeholder_lines, *([f"beyond the plan: {words}"] if beyond else [])]
@@ -118,6 +119,7 @@ def _sign_rows(site: Site) -> list[tuple[str, parts.Look]]:
         ("distance (rule, ? unconfirmed: required)", parts.JUDGED, True),
         ("further distance", parts.FURTHER, True),
         ("! not met", parts.NOT_MET, True),
+        ("unit in alarm", parts.HOT_UNIT, site.live),
         ("wall", parts.WALL, site.areas),
         ("barrier", parts.BARRIER, site.barriers),
         ("fence", parts.FENCE, site.fence),

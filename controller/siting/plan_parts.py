@@ -33,6 +33,7 @@ OTHER_LOOK = Look("#f3e6d8", "#8a5a2b")
 INTO_LOT = Look(None, LOOKS["lot_line"].stroke, 2, None)
 EXTENDED = Look("none", LOOKS["lot_line"].stroke, 1, "8 6")  # of an open lot line, beyond the file
 UNIT, BAD_UNIT = Look("#dcecf9", GOOD), Look("#fde5e5", BAD, 3, "7 3")
+HOT_UNIT = Look("#ffb3a7", BAD, 6)  # in alarm, by live values
 WALL, FENCE = Look("none", INK, 6), Look("none", INK, 1.5, "3 3")
 BARRIER = Look(None, "#5b2c83", 6, None)
 JUDGED, FURTHER, NOT_MET = Look(None, INK), Look(None, PALE, 1), Look(None, BAD, 3, "6 4")

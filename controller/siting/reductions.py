@@ -19,7 +19,7 @@ def reduced(
     if site.edition != f.IFC_2018:
         if _is_wall(exposure.facts):
             return REDUCED_m, f"{WALL_h} h wall of {exposure.name}"
-        names = _shielding(site, unit, exposure, full_m)
+        names = shielding(site, unit, exposure.shape, full_m)
         if names:
             return REDUCED_m, "behind " + ", ".join(names)
     tested_m, test = unit.model["exposure_spacing_tested_m"], unit.model["large_scale_fire_test"]
@@ -33,8 +33,8 @@ def _is_wall(facts: Table) -> bool:
     return (rating_h or 0) >= WALL_h and all(others)
 
 
-def _shielding(site: Site, unit: Unit, exposure: Exposure, full_m: float) -> list[str]:
-    """Barriers that shield the whole part of an exposure within full_m; [] if a part is free."""
+def shielding(site: Site, unit: Unit, shape: geometry.Shape, full_m: float) -> list[str]:
+    """Barriers that shield the whole part of a shape within full_m; [] if a part is free."""
     fitting = {
         barrier.name: barrier.ends
         for barrier in site.barriers
@@ -42,7 +42,7 @@ def _shielding(site: Site, unit: Unit, exposure: Exposure, full_m: float) -> lis
         and barrier.height_m >= unit.model["height_m"] + BEYOND_m - geometry.TOUCH_m
     }
     names: list[str] = []
-    for edge in geometry.edges(exposure.shape) if fitting else ():
+    for edge in geometry.edges(shape) if fitting else ():
         near = sight.part_within(unit.shape, edge, full_m - geometry.TOUCH_m)
         if near is None:
             continue

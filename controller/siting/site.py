@@ -9,6 +9,7 @@ from typing import NamedTuple
 from controller.forms.acceptance_text import placeholder_line
 from controller.siting import fields as f, geometry
 from controller.siting.geometry import Box, Gap, Shape
+from controller.siting.live import Live
 from controller.siting.things import Area, Barrier, Exposure, Table, Unit, grouped
 
 # The thickest wall between two rooms. Outlines are inner faces of walls, so rooms within this
@@ -39,6 +40,7 @@ class Site:
     fence: Table | None
     la_r3: Table
     lengths: str = "m"  # unit of report and plan, of geometry.LENGTHS
+    live: Live | None = None  # values that the plan shows
 
     def __post_init__(self) -> None:
         self.mode: str = self.facts["mode"]

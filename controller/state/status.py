@@ -2,7 +2,6 @@
 
 from itertools import chain
 
-from controller.config import equipment
 from controller.core.base import setpoint
 from controller.core.policies.hint_table import LOW_PERMILLE
 from controller.journal.history import History
@@ -10,41 +9,21 @@ from controller.journal.snapshot import Shadow
 from controller.state import (
     alarms,
     base,
+    contacts,
     devices,
     hints,
     links,
     path_delay,
+    places,
     propagation,
     racks,
     rows,
     why,
 )
 from controller.state.base import Facts
-from safety import parameters as p, signals as s
+from safety import signals as s
 
-# contact: its inputs; `contact` leaves out inputs of equipment that is not fitted
-CONTACTS = {
-    "estop": (s.ESTOP_1_OK, s.ESTOP_2_OK),
-    "fire_panel": (s.FIRE_ALARM_OK,),
-    "smoke": (s.SMOKE_1_OK, s.SMOKE_2_OK),
-    "heat": (s.HEAT_OK,),
-    "fire_trouble": (s.FIRE_TROUBLE_OK,),
-    "suppression": (s.SUPPRESSION_OK,),
-    "gas_relay": (s.GAS_RELAY_OK,),
-    "airflow": (s.AIRFLOW_OK,),
-    "damper": (s.DAMPER_OK,),
-    "cell_voltage": (s.CELL_VOLTAGE_OK,),
-    "bms_fault": (s.BMS_FAULT_OK,),
-    "cooling": (s.HVAC_OK,),
-    "coolant": (s.COOLANT_OK,),
-    "leak": (s.LEAK_OK,),
-    "supervised": (s.SUPERVISED_OK,),
-    "key_run": (s.KEY_RUN_OK,),
-    "door": (s.DOOR_OK,),
-}
 FROM_CHAIN = ("request_W", "request", "setpoint_W", "binding", "cause", "limits")
-MOVED_BY_FAN = ("airflow", "damper")  # open while the fan is off
-NOT_FITTED, OK, NOT_OK, UNKNOWN, IDLE = "not fitted", "ok", "not ok", "unknown", "idle"
 RESERVE_POWER_W_MIN = 1000  # below it the time to the reserve has no meaning
 
 
@@ -57,8 +36,8 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         **base.head(shadow),
         "lamp": "red" if shadow.out[s.RED_LAMP_ON] else lamp,
         "horn_is_on": bool(shadow.out[s.HORN_ON]),
-        **gas(shadow),
-        "contacts": {name: contact(shadow, name) for name in CONTACTS},
+        **contacts.gas(shadow),
+        "contacts": contacts.every(shadow),
         "interlocks": _interlocks(shadow),
         "standing": active,
         "channel_b": rows.channel_b(shadow),
@@ -86,8 +65,13 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         "version": {"limits_crc": crc, **shadow.reader.header.get("names", {})},
         "start": alarms.start(shadow),
         "differs": shadow.differs,
-        "propagation": propagation.facts(shadow, history),
+        **_heat(shadow, history),
     }
+
+
+def _heat(shadow: Shadow, history: History) -> Facts:
+    """How a runaway would go on, and where heat is on the plan of the site."""
+    return {"propagation": propagation.facts(shadow, history), "map": places.on_plan(shadow)}
 
 
 def _kept_permille(shadow: Shadow) -> int:
@@ -112,34 +96,6 @@ def _power(shadow: Shadow) -> Facts:
         "remaining_Wh": remaining_Wh,
         "reserve_in_s": seconds,
     }
-
-
-def gas(shadow: Shadow) -> Facts:
-    """Reading of each fitted detector, by kind; None while a reading is unknown or faulty."""
-    return {
-        name: [
-            base.cabinet_value(shadow, first) if base.cabinet_value(shadow, first + 1) else None
-            for first in places
-        ]
-        for name, places in shadow.core.facts.detectors().items()
-    }
-
-
-def contact(shadow: Shadow, name: str) -> str:
-    """ "ok", "not ok", "unknown", "not fitted", or "idle": no air flows because the fan is off."""
-    lacking = shadow.reader.header.get("not_fitted", {})
-    every = equipment.EQUIPMENT.items()
-    absent: set[object] = {each for key, one in every if key in lacking for each in one.inputs}
-    names = {at: s.CABINET_INPUTS[at][base.INPUT_NAME] for at in CONTACTS[name]}
-    inputs = [at for at, each in names.items() if each not in absent]
-    if not inputs or name == "door" and not shadow.core.facts.cabinet_parameter(p.P_DOOR_FITTED):
-        return NOT_FITTED
-    values = [base.cabinet_value(shadow, index) for index in inputs]
-    if name in MOVED_BY_FAN and not shadow.out[s.FAN_ON] and 0 in values:
-        return IDLE
-    if 0 in values:
-        return NOT_OK
-    return UNKNOWN if None in values else OK
 
 
 def _interlocks(shadow: Shadow) -> dict[str, int]:

@@ -70,6 +70,11 @@ def wrong(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in found if row["state"] in (OVERDUE, NOT_PASSED)]
 
 
+def is_slow(row: dict[str, Any]) -> bool:
+    """True when the last test was slower than allowed_ms of the present configuration."""
+    return bool(row["last"] and row["last"]["reaction_ms"] > row["allowed_ms"])
+
+
 def nearest(found: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The row whose test is due first; None: no test will ever be due."""
     return min(

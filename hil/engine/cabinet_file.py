@@ -18,6 +18,8 @@ def text(order: dict, wires: dict[str, dict[str, str]]) -> str:
     for device in content.get("device", {}).values():
         if device.get("profile", "").endswith(".toml"):
             device["profile"] = _beside(path, device["profile"])
+    if "file" in content.get("plan", {}):
+        content["plan"]["file"] = _beside(path, content["plan"]["file"])
     if order.get("control"):
         content.setdefault("control", {}).update(order["control"])
     for name, wire in wires["ports"].items():

@@ -63,11 +63,15 @@ def _inside(text: str) -> str:
     return text if text.isupper() else text.lower()
 
 
-def flows(energy_kWh: Mapping[str, float]) -> dict[str, Any]:
+def flows(
+    energy_kWh: Mapping[str, float],
+    came_in: Mapping[str, tuple[str, str]] = CAME_IN,
+    went_out: Mapping[str, tuple[str, str]] = WENT_OUT,
+) -> dict[str, Any]:
     """Energies that came in, from the left to a bus, and out of it to the right (macros.html)."""
     sides = [
         [(*names[name], energy_kWh[name]) for name in names if energy_kWh[name] > 0]
-        for names in (CAME_IN, WENT_OUT)
+        for names in (came_in, went_out)
     ]
     total_kWh = max(sum(each[2] for each in side) for side in sides) or 1.0
     drawn = [_side(side, total_kWh, is_left) for side, is_left in zip(sides, (True, False))]

@@ -13,8 +13,9 @@ EDGE_S, BRIGHT_S = (3.0, 12.0), 5.0
 PASSES, BRIGHT = (0.25, 0.6), (1.0, 1.15)
 TAKES = 1 - sum(PASSES) / 2  # by a cloud, in the mean
 # Clear-sky index of a day (irradiance by that of a clear sky): quantiles of a typical year at
-# Greensboro (mean 0.72) and Sand Point (0.56), by NREL TMY3; from one day to the next their
-# correlation is 0.31 and 0.36.
+# Greensboro and Sand Point, by NREL TMY3. Theirs and, second, this sky's (tests/hil/site/test_sun):
+# mean 0.72 and 0.71, 0.56 and 0.57; standard deviation 0.22 and 0.19, 0.25 and 0.22; correlation of
+# a day with the next 0.31 and 0.33, 0.36 and 0.33; days below 0.4: 11 and 8 %, 35 and 31 %.
 RANKS = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 DAYS = {0.56: (0.15, 0.22, 0.26, 0.33, 0.56, 0.76, 0.92, 1.0)}
 DAYS |= {0.72: (0.2, 0.25, 0.39, 0.54, 0.77, 0.89, 0.97, 1.0)}

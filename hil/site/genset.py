@@ -1,5 +1,6 @@
 """A generator set: cranking with failed starts, warm-up, ramp, least load, cool-down, fuel. Beside
-the grid it gives its base power; in an island the site sets `feeds_W`.
+the grid it gives its base power; in an island the site sets `feeds_W`. Its own controller takes the
+load off at the ramp before the breaker opens, so that the others find no step.
 """
 
 from collections.abc import Mapping
@@ -48,7 +49,7 @@ class Genset(SitePart):
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         self._left_s -= dt_s
         self._change(bool(self.asked.get("run")) or self.called)
-        if self.state == LOADED and self.is_live:
+        if self.state in (LOADED, COOLING) and self.is_live:
             self._ramp(dt_s, load_W)
         else:
             self.feeds_W = 0.0
@@ -90,7 +91,7 @@ class Genset(SitePart):
         given = self.parameters
         names = "base_permille", "least_permille"
         base_W, least_W = (given[name] * given["rated_W"] / 1000 for name in names)
-        wanted_W = max(least_W, min(base_W, load_W))
+        wanted_W = max(least_W, min(base_W, load_W)) if self.state == LOADED else 0.0
         step_W = given["ramp_permille_per_s"] * given["rated_W"] / 1000 * dt_s
         self.feeds_W = max(self.feeds_W - step_W, min(self.feeds_W + step_W, wanted_W))
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hil.site.part import SitePart
 
 WALK_IN_S = 30.0  # in which its charge begins
+TAPER_S = 30.0  # time constant of its end, as at constant voltage
 DEFAULTS = {"energy_Wh": 50_000.0, "efficiency_permille": 960.0, "recharge_permille": 100.0}
 
 
@@ -40,7 +41,7 @@ class LoadUps(SitePart):
             self._charges_s = (self._charges_s + dt_s) * self.may_recharge
             part = min(1.0, self._charges_s / WALK_IN_S)
             charge_W = part * given["recharge_permille"] * given["rated_W"] / 1000
-            charge_W = min(charge_W, missing_Wh / hours)
+            charge_W = min(charge_W, missing_Wh * 3600 / max(TAPER_S, dt_s))
             self.draws_W = self.needed_W(load_W) + charge_W
             self.left_Wh += charge_W * hours
             self.unserved_W = 0.0

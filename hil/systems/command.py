@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.forms.refusal import ConfigError, not_allowed
+from hil.engine import arguments as of_values
 from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
 from hil.runner import options, report
@@ -14,11 +15,14 @@ from hil.systems import (
     cost,
     figures,
     minutes,
+    optimum,
     page,
     plays,
+    resized,
     run,
     self_check,
     series,
+    sizing,
     spec,
     value_day,
     violations as of_limits,
@@ -65,9 +69,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": None,
         "help": "each meter, the clock, the sender and each device are silent 10 min a day",
     },
-    "--year": options.flag("instead: a week of each season, weighted to a year"),
+    **{
+        option: options.value(of_values.number(1, 10_000_000), "SIZE", f"{text}, not the file's")
+        for option, text in resized.OPTIONS.items()
+    },
+    "--year": options.flag("a week of each season, weighted to a year, instead of the run"),
+    "--sweep": options.flag("--year with other sizes of the battery (half an hour of CPU time)"),
     "--self-check": options.flag("break each system on purpose: which promises can say no"),
-    "--html": options.value(output_file(), "FILE", "write a page to FILE"),
+    "--html": options.value(
+        output_file(), "FILE", "write a page to FILE; after --year with the run"
+    ),
 }
 
 
@@ -77,6 +88,7 @@ def main(arguments: argparse.Namespace) -> int:
     inputs = {key: each for key, each in vars(arguments).items() if each is not None}
     jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
     _check_files(inputs)
+    _check_size(arguments)
     longest = max([plays.chosen(*job, inputs) for job in jobs], key=lambda each: each.days)
     print("".join([f"{line}\n" for line in series.remarks(longest, inputs)]), end="")
     for job in jobs:  # refused before the first one runs
@@ -88,9 +100,13 @@ def main(arguments: argparse.Namespace) -> int:
             _check_day(chosen, arguments)
     if arguments.self_check:
         return self_check.main(jobs, inputs, arguments)
-    if arguments.year:
-        return of_year.main(jobs, inputs, arguments)
-    done = _all(jobs, arguments, inputs)
+    years: dict[str, dict[str, Any]] = {}
+    if arguments.year or arguments.sweep:
+        years = of_year.played(jobs, inputs, arguments)
+        if not arguments.html:
+            report.write_json(arguments.json, list(years.values()))
+            return report.MET if of_year.pays(years) else report.NOT_MET
+    done = _all(jobs, arguments, inputs, years)
     documents = [found for found, _ in done]
     for found in documents:
         print("\n".join(lines(found)))
@@ -98,7 +114,8 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.html:
         with open(arguments.html, "w", encoding="utf-8") as file:
             file.write(page.html(done))
-    return report.MET if all(map(_is_good, documents)) else report.NOT_MET
+    is_good = all(map(_is_good, documents)) and of_year.pays(years)
+    return report.MET if is_good else report.NOT_MET
 
 
 def _check_figures(chosen: spec.Spec) -> None:
@@ -106,6 +123,12 @@ def _check_figures(chosen: spec.Spec) -> None:
         if each["name"] not in figures.FIGURES:
             path, known = ("figure", str(number), "name"), figures.FIGURES
             not_allowed(chosen.name, path, each["name"], ", ".join(known), known)
+
+
+def _check_size(arguments: argparse.Namespace) -> None:
+    for option in resized.OPTIONS:
+        if arguments.system == "all" and getattr(arguments, resized.key(option)) is not None:
+            raise ConfigError(f"{option}: needs one system, not all")
 
 
 def _check_day(chosen: spec.Spec, arguments: argparse.Namespace) -> None:
@@ -119,12 +142,15 @@ def _check_day(chosen: spec.Spec, arguments: argparse.Namespace) -> None:
 
 
 def _all(
-    jobs: list[tuple[str, str]], arguments: argparse.Namespace, inputs: dict[str, Any]
+    jobs: list[tuple[str, str]],
+    arguments: argparse.Namespace,
+    inputs: dict[str, Any],
+    years: dict[str, dict[str, Any]],
 ) -> list[Done]:
-    """Run them side by side; the longest begin first."""
+    """Run them side by side; the longest begin first. years: of `--year`, by name."""
     longest = sorted(jobs, key=lambda job: -plays.chosen(job[0], job[1], inputs).days)
     with Runner(arguments) as runner:
-        found = runner.play(longest, lambda job: _one(job, inputs), name=" ".join)
+        found = runner.play(longest, lambda job: _one(job, inputs, years), name=" ".join)
     return [found[longest.index(job)] for job in jobs]
 
 
@@ -143,10 +169,12 @@ def _check_files(inputs: dict[str, Any]) -> None:
             raise LoadError(f"--{name}-scale {inputs[f'{name}_scale']:g}: allowed is more than 0")
 
 
-def _one(job: tuple[str, str], inputs: dict[str, Any]) -> Done:
+def _one(job: tuple[str, str], inputs: dict[str, Any], years: dict[str, dict[str, Any]]) -> Done:
     result = plays.whole(plays.chosen(*job, inputs), inputs)
     found = document(*job, result)
-    day, (_, variant) = inputs.get("value_day"), job
+    day, (name, variant) = inputs.get("value_day"), job
+    if not variant and name in years:
+        found["year"] = years[name]
     if day and not variant:
         found["value_day"] = value_day.document(result, inputs, day)
     return found, page.section(result, found)
@@ -159,6 +187,8 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "variant": variant,
         "name": result.spec.name,
         "text": result.spec.text,
+        "start": f"{result.spec.start:%Y-%m-%d}",
+        "season": result.spec.season,
         "days": result.spec.days,
         "seed": result.spec.seed,
         "mode": run.MODE,
@@ -170,7 +200,7 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "modes_s": result.modes_s,
         "not_known": NOT_KNOWN,
         "failures": sorted({name for name, _ in result.failures}),
-        "sizing": result.spec.sizing,
+        "sizing": sizing.lines(result),
         "cost": cost.of(result),
         "minutes": list(result.minutes),
     }
@@ -180,7 +210,7 @@ def _is_good(document: dict[str, Any]) -> bool:
     missed = [
         each
         for each in document["figures"]
-        if each["is_met"] is False and each["status"] != "unreachable"
+        if each["is_met"] is False and not figures.is_unreachable(each)
     ]
     is_day_good = not document.get("value_day", {}).get("violations")
     return is_day_good and not missed and not document["violations"]
@@ -189,11 +219,12 @@ def _is_good(document: dict[str, Any]) -> bool:
 def lines(document: dict[str, Any]) -> list[str]:
     """The figures as a table."""
     kind = ", aggregate: each unit stands for several" if document["aggregate"] else ""
+    days = "1 day" if document["days"] == 1 else f"{document['days']} days"
     return [
         "",
         f"{document['name']}",
-        f"  {document['text']}; {document['days']} days, {document['mode']}, seed "
-        f"{document['seed']}{kind}",
+        f"  {document['text']}; {days} of {document['season']} from "
+        f"{document['start']}, {document['mode']}, seed {document['seed']}{kind}",
         f"  state of charge {document['soc_begin']:.0%} at first, "
         f"{document['soc_end']:.0%} at last",
         f"  modes of the controller: {_hours(document['modes_s'])}",
@@ -206,6 +237,7 @@ def lines(document: dict[str, Any]) -> list[str]:
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
         *[_line(Figure(**each), document["mode"]) for each in document["figures"]],
         "  without: beside a figure in %, the quantity itself in kW, kWh or money",
+        *[f"  {optimum.MISSING}"] * (optimum.highspy is None),
         *[f"  cost: {each}" for each in [cost.words(document["cost"])[1]]],
         *[f"  VIOLATED: {each}" for each in document["violations"] or ()],
         *([] if document["violations"] else ["  no violation"]),
@@ -225,7 +257,7 @@ def _line(figure: Figure, mode: str) -> str:
     known = [figure.asked, figure.reached, figure.optimum, figure.baseline]
     marks = {True: "met", False: "NOT MET", None: ""}
     words = marks[figure.is_met]
-    if figure.status == "unreachable" and figure.is_met is False:
+    if figures.is_unreachable(figure._asdict()):
         words = "unreachable at this size"
     if figure.mode != mode:
         words += f" ({figure.mode})"

@@ -1,16 +1,20 @@
 """Figures of events: outages with the kernel, demand response, hours above the connection."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from hil.systems.planner import event_of
+from controller.planner.tariff import J_PER_KWH
+from hil.systems import bounds
+from hil.systems.planner import Event, event_of
 from hil.systems.run import Result
-from hil.systems.series import outages_of
+from hil.systems.series import SLOT_S, outages_of
+from hil.systems.sized import Size
 from hil.systems.thermal import Found
 
 FOUR_H_S, REBOUND_SLOTS = 4 * 3600, 8
-WITH_KERNEL = ("carried_h", "critical_kWh")
+WITH_KERNEL = ("carried_h", "critical_kWh", "charge_h", "fuel_h", "unserved_pct")
 
 
 def extra_4h_MW(result: Result) -> Found:
@@ -38,7 +42,17 @@ def event_over_kW(result: Result) -> Found:
         max([float(each_W[event.first : event.end].max()) - event.cap_W for event in events])
         for each_W in (result.grid_W, net_W)
     ]
-    return max(0.0, over_W) / 1000, 0.0, max(0.0, without_W) / 1000
+    least_W = bounds.net_W(result)
+    least_over_W = max([_least_over_W(result.spec.size, least_W, event) for event in events])
+    return max(0.0, over_W) / 1000, max(0.0, least_over_W) / 1000, max(0.0, without_W) / 1000
+
+
+def _least_over_W(size: Size, net_W: np.ndarray, event: Event) -> float:
+    """Import above the cap with a battery that is full at the begin and has no losses."""
+    during_W = net_W[event.first : event.end]
+    hours = len(during_W) * SLOT_S / 3600
+    by_power_W = float(during_W.max()) - size.units * size.rated_W
+    return max(by_power_W, float(during_W.mean()) - size.energy_Wh / hours) - event.cap_W
 
 
 def rebound_kW(result: Result) -> Found:
@@ -50,16 +64,40 @@ def rebound_kW(result: Result) -> Found:
         - float(grid_W[max(0, event.first - REBOUND_SLOTS) : event.first].max())
         for event in events
     ]
-    return max(rises_W) / 1000 if rises_W else None, 0.0, None
+    return max(rises_W) / 1000 if rises_W else None, None, None
 
 
 def carried_h(result: Result) -> Found:
     """Hours of the run's outage in which the critical load has power, with the kernel."""
+    played = _of_the_run(result)
+    if played is None:
+        return None, None, None
+    return played["carried_s"] / 3600, played["for_s"] / 3600, 0.0
+
+
+def _of_the_run(result: Result) -> dict[str, Any] | None:
+    """The minutes of the run's outage."""
     events = outages_of(result.spec)
     played = [each for each in result.minutes if [each["at_s"], each["for_s"]] in events]
-    if not played:
+    return played[0] if played else None
+
+
+def lasts_h(key: str) -> Callable[[Result], Found]:
+    """Hours that charge or fuel lasts in the run's outage, with the kernel (minutes.Falling)."""
+
+    def figure(result: Result) -> Found:
+        played = _of_the_run(result)
+        return (played[key] if played else None), None, None
+
+    return figure
+
+
+def unserved_pct(result: Result) -> Found:
+    """Energy of the whole load without power in the run's outage, shed stages too."""
+    played = _of_the_run(result)
+    if played is None or not played["wanted_kWh"]:
         return None, None, None
-    return played[0]["carried_s"] / 3600, played[0]["for_s"] / 3600, 0.0
+    return 100 * played["lost_kWh"] / played["wanted_kWh"], 0.0, 100.0
 
 
 def critical_kWh(result: Result) -> Found:
@@ -68,10 +106,19 @@ def critical_kWh(result: Result) -> Found:
     return (sum([each["critical_kWh"] for each in outages]) if outages else None, 0.0, None)
 
 
+def shed_kWh(result: Result) -> Found:
+    """Load that contacts shed in the chain-only run; of a run without an outage: on the grid."""
+    return result.account.get("shed", 0.0) / J_PER_KWH, 0.0, None
+
+
 FIGURES: dict[str, Callable[[Result], Found]] = {
     "extra_4h_MW": extra_4h_MW,
     "event_over_kW": event_over_kW,
     "rebound_kW": rebound_kW,
     "carried_h": carried_h,
     "critical_kWh": critical_kWh,
+    "charge_h": lasts_h("charge_h"),
+    "fuel_h": lasts_h("fuel_h"),
+    "unserved_pct": unserved_pct,
+    "shed_kWh": shed_kWh,
 }

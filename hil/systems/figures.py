@@ -4,24 +4,32 @@ value without the system.
 Each figure is a function of a Result: (reached, bound, without). None: not known in this run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from controller.planner import tariff
 from hil.results.ratio import MONEY_MIN, less_pct
-from hil.systems import event_figures, minutes, replay, thermal
+from hil.systems import (
+    bounds,
+    event_figures,
+    minutes,
+    optimum,
+    replay,
+    shape_figures,
+    swing_figures,
+    thermal,
+)
 from hil.systems.run import MODE, Result
 from hil.systems.series import SLOT_S
+from hil.systems.swing_figures import POWER_W_MIN
 from hil.systems.thermal import Found
 
 SLOT_H = SLOT_S / 3600
-SWING_PART = 0.1  # of the highest load: a smaller movement is no swing
-TRACKED_PART = 0.3  # of a swing, at most, that the grid sees of a tracked one
 SHIFTED_KWH_MIN = 1.0
 # A share of less than this has no meaning.
-POWER_W_MIN, PRICE_MIN, STILL_W = 1000.0, 0.001, 50.0
+PRICE_MIN = 0.001
 
 
 class Figure(NamedTuple):
@@ -37,6 +45,14 @@ class Figure(NamedTuple):
     unit: str
     is_met: bool | None
     mode: str
+
+
+def is_unreachable(figure: Mapping[str, Any]) -> bool:
+    """It is missed, its file says that this size cannot reach it, and its bound proves that."""
+    asked, bound, reached = (figure[key] for key in ("asked", "optimum", "reached"))
+    if figure["status"] != "unreachable" or figure["is_met"] is not False or bound is None:
+        return False
+    return bound < asked if reached < asked else bound > asked
 
 
 def of(result: Result) -> list[Figure]:
@@ -64,11 +80,13 @@ def _mode_of(name: str) -> str:
 
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
-    """(with the system and the fuel of its set, without battery, without battery and PV)."""
-    series, spec = result.series, result.spec
+    """(with the system and the fuel of its set, without battery, without battery and PV). The load
+    is that of each second: a series sampled once a minute misses the swings of a training job.
+    """
+    series, spec, load_W = result.series, result.spec, result.load_W
     with_it, *others = [
         tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start)
-        for each_W in (result.grid_W, series.load_W - series.pv_W, series.load_W)
+        for each_W in (result.grid_W, load_W - series.pv_W, load_W)
     ]
     fuel = float(result.genset_W.sum()) * SLOT_H / 1000 * spec.tariff["fuel_per_kWh"]
     return with_it._replace(energy=with_it.energy + fuel), others[0], others[1]
@@ -81,26 +99,21 @@ def _start_W(result: Result) -> float:
 
 
 def peak_cut(result: Result) -> Found:
-    """Highest billed import against the site without battery and PV. Bound: a level import all the
-    time, without losses; none where only some hours are billed.
-    """
+    """Highest billed import against the site without battery and PV. Bound: an ideal battery."""
     with_it, _, without = bills(result)
-    reached = less_pct(with_it.peak_W, without.peak_W, POWER_W_MIN)
-    series = result.series
-    if result.spec.tariff["demand_hours"]:
-        return reached, None, without.peak_W / 1000
-    level_W = float((series.load_W - series.pv_W - result.genset_W).mean()) - _start_W(result)
-    bound = less_pct(max(0.0, level_W), without.peak_W, POWER_W_MIN)
+    lowest_W = bounds.lowest_billed_W(result.spec, bounds.net_W(result))
+    reached, bound = [
+        less_pct(each_W, without.peak_W, POWER_W_MIN) for each_W in (with_it.peak_W, lowest_W)
+    ]
     return reached, bound, without.peak_W / 1000
 
 
 def purchase_cut(result: Result) -> Found:
     """Purchased energy. Bound: the battery's first energy and all of PV and generator set used."""
     load_W, bought_W = result.series.load_W.sum(), np.maximum(0.0, result.grid_W).sum()
-    own_W = (result.series.pv_W + result.genset_W + _start_W(result)).sum()
+    least_W = (bounds.net_W(result) - _start_W(result)).sum()
     reached, bound = [
-        less_pct(float(max(0.0, each)), float(load_W), POWER_W_MIN)
-        for each in (bought_W, load_W - own_W)
+        less_pct(float(max(0.0, each)), float(load_W), POWER_W_MIN) for each in (bought_W, least_W)
     ]
     return reached, bound, float(load_W) * SLOT_H / 1000
 
@@ -115,14 +128,28 @@ def renewable(result: Result) -> Found:
     return reached, bound, 0.0
 
 
-def cheaper(part: str, beside: int) -> Callable[[Result], Found]:
-    """This part of the bill against a bill of `bills`: 1: without battery, 2: without PV too."""
+def cheaper(beside: int) -> Callable[[Result], Found]:
+    """The whole bill against one of `bills`: 1: without battery, 2: without PV too. Bound: perfect
+    foresight.
+    """
 
     def figure(result: Result) -> Found:
-        paid, without = (getattr(bills(result)[place], part) for place in (0, beside))
-        return less_pct(paid, without, MONEY_MIN), None, without
+        paid, without = (bills(result)[place].total for place in (0, beside))
+        best = optimum.bill(result)
+        reached, bound = [
+            less_pct(each, without, MONEY_MIN) for each in (paid, best and best.total)
+        ]
+        return reached, bound, without
 
     return figure
+
+
+def energy_cost_cut(result: Result) -> Found:
+    """Energy on the bill against no battery and no PV. Bound: bought in the cheapest slots."""
+    paid, without = (bills(result)[place].energy for place in (0, 2))
+    least = bounds.lowest_energy_cost(result.spec, bounds.net_W(result), result.series.price)
+    bound = None if least is None else less_pct(least, without, MONEY_MIN)
+    return less_pct(paid, without, MONEY_MIN), bound, without
 
 
 def shifted_price_cut(result: Result) -> Found:
@@ -162,16 +189,20 @@ def _first_mean(ordered: np.ndarray, slots: float) -> float:
 
 
 def import_over(result: Result) -> Found:
-    """Highest import in percent of the connection, means of 15 minutes."""
+    """Highest import in percent of the connection, means of 15 minutes. Bound: an ideal battery."""
     limit_W = result.spec.size.import_W
     without_W = float((result.series.load_W - result.series.pv_W).max())
-    return (100.0 * float(result.grid_W.max()) / limit_W, None, 100.0 * without_W / limit_W)
+    lowest_W = bounds.lowest_import_W(result.spec, bounds.net_W(result))
+    powers_W = float(result.grid_W.max()), lowest_W, without_W
+    reached, bound, without = [100.0 * each_W / limit_W for each_W in powers_W]
+    return reached, bound, without
 
 
 def import_over_1s(result: Result) -> Found:
-    """The same, means of 1 s."""
+    """The same, means of 1 s. Its bound is that of the means of 15 minutes."""
     load_W, grid_W = [100.0 * float(each.max()) for each in result.seconds_W]
-    return grid_W / result.spec.size.import_W, None, load_W / result.spec.size.import_W
+    limit_W, bound = result.spec.size.import_W, import_over(result)[1]
+    return grid_W / limit_W, bound, load_W / limit_W
 
 
 def seconds_over(result: Result) -> Found:
@@ -181,71 +212,14 @@ def seconds_over(result: Result) -> Found:
     return grid_s, 0.0, load_s
 
 
-def calmer(window_s: int) -> Callable[[Result], Found]:
-    """Fluctuation of means over window_s: rms of their changes, against the load's."""
-
-    def figure(result: Result) -> Found:
-        load, grid = [_rms_change(each, window_s) for each in result.seconds_W]
-        return less_pct(grid, load, STILL_W), None, load / 1000
-
-    return figure
-
-
-def _rms_change(seconds_W: np.ndarray, window_s: int) -> float:
-    count = len(seconds_W) // window_s
-    means = seconds_W[: count * window_s].reshape(count, window_s).mean(axis=1, dtype=np.float64)
-    return float(np.sqrt(np.mean(np.diff(means) ** 2)))
-
-
-def swings(result: Result) -> Found:
-    """Tracked swings of the load in a quarter of 90 days: from one turn to the next the grid moved
-    by at most TRACKED_PART of what the load did. Without: all swings.
-    """
-    grid_W, found = result.seconds_W[1], 0
-    turns = _turns(result.seconds_W[0])
-    for (begin, from_W), (end, to_W) in zip(turns, turns[1:]):
-        moved_W = float(np.ptp(grid_W[begin : end + 1]))
-        found += moved_W <= TRACKED_PART * abs(to_W - from_W)
-    quarters = 90 / result.spec.days
-    return found * quarters, None, max(0, len(turns) - 1) * quarters
-
-
-def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
-    """(second, W) of each turn of the load, at least SWING_PART of its highest power away from the
-    last one.
-    """
-    step_W = SWING_PART * float(load_W.max())
-    turns, at, turn_W, is_rising = [(0, float(load_W[0]))], 0, float(load_W[0]), True
-    for second, power_W in enumerate(load_W.tolist()):
-        if (power_W > turn_W) == is_rising:
-            at, turn_W = second, power_W
-        elif abs(power_W - turn_W) >= step_W:
-            turns.append((at, turn_W))
-            at, turn_W, is_rising = second, power_W, not is_rising
-    return turns
-
-
-def peak_kW(result: Result) -> Found:
-    """Highest load."""
-    return float(result.seconds_W[0].max()) / 1000, None, None
-
-
-def swing_5min(result: Result) -> Found:
-    """Largest swing within 5 minutes, in percent of the highest load."""
-    load_W = result.seconds_W[0]
-    blocks = load_W[: len(load_W) // 300 * 300].reshape(-1, 300)
-    largest = float((blocks.max(axis=1) - blocks.min(axis=1)).max())
-    highest_W = float(load_W.max())
-    return 100.0 * largest / highest_W if highest_W >= POWER_W_MIN else None, None, None
-
-
 def per_it(result: Result) -> Found:
-    """Purchased kWh for each kWh of the computers."""
-    it = float(result.series.it_W.sum())
+    """Purchased kWh for each kWh of the computers. Bound: as that of purchase_cut."""
+    it, load = [float(each.sum()) for each in (result.series.it_W, result.series.load_W)]
     bought = float(np.maximum(0.0, result.grid_W).sum())
     if it < POWER_W_MIN:
         return None, None, None
-    return bought / it, None, float(result.series.load_W.sum()) / it
+    least = max(0.0, float((bounds.net_W(result) - _start_W(result)).sum()))
+    return bought / it, least / it, load / it
 
 
 def cycles(result: Result) -> Found:
@@ -258,22 +232,18 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "peak_cut": peak_cut,
     "purchase_cut": purchase_cut,
     "renewable": renewable,
-    "energy_cost_cut": cheaper("energy", 2),
-    "bill_cut": cheaper("total", 2),
-    "battery_saves": cheaper("total", 1),
+    "energy_cost_cut": energy_cost_cut,
+    "bill_cut": cheaper(2),
+    "battery_saves": cheaper(1),
     "shifted_price_cut": shifted_price_cut,
     "import_15min": import_over,
     "import_1s": import_over_1s,
     "seconds_over": seconds_over,
-    "calmer_2s": calmer(2),
-    "calmer_60s": calmer(60),
-    "calmer_300s": calmer(300),
-    "swings": swings,
-    "peak_kW": peak_kW,
-    "swing_5min": swing_5min,
+    **swing_figures.FIGURES,
     **thermal.FIGURES,
     "per_it": per_it,
     "cycles": cycles,
     **event_figures.FIGURES,
+    **shape_figures.FIGURES,
     **replay.FIGURES,
 }

@@ -35,9 +35,11 @@ class LivePod(Pod):
         values: bool = False,
         inputs: dict[str, Any] | None = None,
         scenario: Scenario | None = None,
+        degC: float | None = None,
     ) -> None:
         """folder: for the files of the configuration; begin_s: of the system's run; soc: state of
-        charge at begin_s, None: that of the system's file; scenario: its actions.
+        charge at begin_s, None: that of the system's file; scenario: its actions; degC: of
+        the cells and of the air among them at begin_s.
         NotSimulatedError: one line, the scenario acts on what the system lacks.
         """
         inputs = inputs or {}
@@ -54,7 +56,9 @@ class LivePod(Pod):
         for part in site.parts:
             part.begin_at(begin_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
-        plant = spec.size.plant | spec.plant
+        outside_degC = max(-40.0, min(60.0, site.weather.outside_degC(0.0)))
+        start = {} if degC is None else {"start_degC": degC}
+        plant = spec.size.plant | {"ambient_degC": outside_degC} | spec.plant | start
         super().__init__(site, [config], spec.seed, soc, kind, plant, actions)
         cabinet = self.members[0].controller.cabinet
         assert cabinet is not None, "nobody has killed it yet"

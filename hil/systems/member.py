@@ -87,14 +87,13 @@ class ChainMember:
         self, config: Config, site: Site, soc: float, begin_s: int, plant: dict[str, float]
     ) -> None:
         """begin_s: UTC of the first second, since 1970; plant: keys of the plant's config."""
-        self.site, self._begin_s, self.now_s = site, begin_s, 0
-        of_plant = SimulatedCabinet(config, None, 1, plant).plant.config
+        self.site, self._begin_s, self.now_s, self.is_here = site, begin_s, 0, True
+        self._config = config
+        self._plant = of_plant = SimulatedCabinet(config, None, 1, plant).plant.config
         self._aux_W = self.drawn_W = float(of_plant.aux_W)
         self._parts = [site.part(each.role.name, each.settings) for each in config.site_devices[1:]]
         self._has_contact = any("source_code" in each.inputs for each in config.topology.devices)
-        self._prepare(config, of_plant.soh)
-        batteries = self.loop.batteries(of_plant, soc, of_plant.start_degC)
-        self._air = LumpedAir(of_plant, batteries, self._parts)
+        batteries = self._start(soc)
         self.clock_off_s, self.clock_error_ms = 0.0, CLOCK_ERROR_MS
         self.silent: frozenset[str] = frozenset()  # failures.PARTS, or the name of a site device
         self._share_permille = config.control["share_permille"]
@@ -103,6 +102,28 @@ class ChainMember:
         forming = config.topology.forming
         self.pcs = [ChainUnit(battery, forms) for battery, forms in zip(batteries, forming)]
         site.join(self)
+
+    def leave(self) -> None:
+        """The cabinet is dead or elsewhere: its contactors are open, and it decides nothing."""
+        self.is_here, self.drawn_W = False, 0.0
+        for unit in self.pcs:
+            unit.send(0)
+            unit.can_form = False
+
+    def come(self, soc: float) -> None:
+        """The cabinet stands here again, with this charge, 0 to 1, and a controller that starts."""
+        self.is_here = True
+        forming = self._config.topology.forming
+        for unit, battery, forms in zip(self.pcs, self._start(soc), forming):
+            unit.battery, unit.can_form = battery, forms
+
+    def _start(self, soc: float) -> list[LumpedUnit]:
+        """Controller and batteries anew. soc: 0 to 1."""
+        config, plant = self._config, self._plant
+        self._prepare(config, plant.soh)
+        batteries = self.loop.batteries(plant, soc, plant.start_degC)
+        self._air = LumpedAir(plant, batteries, self._parts)
+        return batteries
 
     def _prepare(self, config: Config, soh: float) -> None:
         """soh: of all racks, 0 to 1."""
@@ -149,10 +170,11 @@ class ChainMember:
         decisions of all, so that no meter shows a decision of this second.
         """
         self.now_s += 1
-        for unit in self.pcs:
-            unit.advance(dt_s)
-        outside_degC = self.site.weather.outside_degC(self.now_s)
-        self.drawn_W = self._aux_W + self._air.step(dt_s, outside_degC)
+        if self.is_here:
+            for unit in self.pcs:
+                unit.advance(dt_s)
+            outside_degC = self.site.weather.outside_degC(self.now_s)
+            self.drawn_W = self._aux_W + self._air.step(dt_s, outside_degC)
         if self is self.site.members[-1]:
             self._decide_all()
 
@@ -166,8 +188,9 @@ class ChainMember:
         if site.is_off_grid and site.is_live:
             # the sources of an island take a change at once, before anything reads them
             site.carry(grid_W)
-        for member in site.members:
-            cast(ChainMember, member).decide(grid_W)
+        for member in cast(list[ChainMember], site.members):
+            if member.is_here:
+                member.decide(grid_W)
         site.load_power_W, fed = before
         for part, feeds_W in zip(site.parts, fed):
             part.feeds_W = feeds_W

@@ -5,15 +5,20 @@ what a run says of an outage comes from here: cabinet, kernel and site from LEAD
 of the grid, with the charge of that moment, until AFTER_S after its return.
 """
 
+import math
 import random
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from hil.site.genset import Genset
 from hil.site.site import ISLAND, ON_GRID, Site
+from hil.systems import ramps
 from hil.systems.live import LivePod
+from hil.systems.member import SOC_FORMS
 from hil.systems.run import DAY_S, Result
 from hil.systems.series import SLOT_S, outages_of
 from hil.systems.spec import Spec
@@ -22,12 +27,13 @@ from safety import signals as s
 
 MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
 LEAD_S, AFTER_S = 90, 120
-START_S = 20.0  # of a cabinet
+START_S, SETTLED_S = 20.0, 60  # of a cabinet; its start no longer shows on the grid
 # A lumped battery has no cells that differ; those of the plant would begin beyond row 34.
 SOC_MAX = 0.97
 OUTAGE_S = 600  # of the drawn ones
 KWH_J = 3.6e6
 LESS_W = 1.0  # is rounding
+STAGES_SHOWN = 8
 # A dark site has no voltage at its meters and its auxiliaries: these rows say so, and clear
 # themselves when the voltage is back.
 OF_DARKNESS = ("43a", "50a", "50b")
@@ -35,13 +41,14 @@ OF_DARKNESS = ("43a", "50a", "50b")
 
 class Minutes(NamedTuple):
     """What is played: an outage of for_s at at_s of the run, or, without `is_outage`, for_s of the
-    plain day from there on. soc: at the begin, 0 to 1.
+    plain day from there on. soc: at the begin, 0 to 1; degC: of the cells then.
     """
 
     at_s: int
     for_s: int
     soc: float
     is_outage: bool = True
+    degC: float | None = None  # None: of the system's file
 
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
@@ -55,12 +62,17 @@ def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
     end_s = spec.days * DAY_S - AFTER_S
     moments = [(deal.randint(LEAD_S, end_s - plain_s), plain_s, False)] if plain_s else []
     moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
-    count = outages if spec.size.can_form else 0  # the others claim nothing of an outage
+    # the others claim nothing of an outage, or have one of their own
+    count = outages if spec.size.can_form and not spec.outage_s else 0
     moments += [(deal.randint(LEAD_S, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(count)]
-    return [
-        Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[(at_s - LEAD_S) // SLOT_S])), is_outage)
-        for at_s, for_s, is_outage in moments
-    ]
+    return [_begun(result, *each) for each in moments]
+
+
+def _begun(result: Result, at_s: int, for_s: int, is_outage: bool) -> Minutes:
+    """Minutes with charge and cells of that moment."""
+    slot = (at_s - LEAD_S) // SLOT_S
+    degC = float(result.degC[slot]) if len(result.degC) else None
+    return Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[slot])), is_outage, degC)
 
 
 def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any]:
@@ -69,7 +81,7 @@ def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any
     spec = spec._replace(outages=outages)
     with tempfile.TemporaryDirectory() as folder:
         begin_s = one.at_s - LEAD_S
-        pod = LivePod(spec, Path(folder), begin_s, one.soc, True, dict(inputs))
+        pod = LivePod(spec, Path(folder), begin_s, one.soc, True, dict(inputs), degC=one.degC)
         pod.members[0].quicken()
         _wait_for_start(pod)
         watch = Watch(pod, spec.critical_W)
@@ -77,7 +89,8 @@ def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any
             pod.step()
             watch.see(LEAD_S <= pod.now_us / 1e6 < LEAD_S + one.for_s)
     found = {**one._asdict(), **watch.figures()}
-    return {**found, "faults": _faults(found)}
+    moved = ramps.broken(watch.seconds_W(), spec.ramps)
+    return {**found, "faults": [*_faults(found), *moved]}
 
 
 def _wait_for_start(pod: LivePod) -> None:
@@ -93,7 +106,6 @@ def _wait_for_start(pod: LivePod) -> None:
 
 def _faults(found: Mapping[str, Any]) -> list[str]:
     """What these minutes broke."""
-    lost = f"critical load without {found['critical_kWh']:g} kWh"
     is_dark = found["dark_s"] > 0
     trips = [
         f"row {stage} tripped, {scope}, at {at_s:.1f} s"
@@ -101,21 +113,56 @@ def _faults(found: Mapping[str, Any]) -> list[str]:
         if at_s >= 0 and not (is_dark and stage in OF_DARKNESS)  # before: the cabinet's own start
     ]
     stopped = ["a unit does not run at the end"] * (not found["is_running"])
-    return [*[lost] * (found["critical_kWh"] > 0), *trips, *found["violations"], *stopped]
+    return [*_lost(found), *trips, *found["violations"], *stopped]
+
+
+def _lost(found: Mapping[str, Any]) -> list[str]:
+    """The critical load that had no power, and why."""
+    if not found["critical_kWh"]:
+        return []
+    return [
+        f"critical load without {found['critical_kWh']:g} of {found['needed_kWh']:g} kWh: "
+        f"dark {found['dark_s']:g} s, charge {found['soc']:.0%} to {found['soc_end']:.0%}"
+    ]
+
+
+class Falling:
+    """A store that falls while it carries an island; `least`: it is empty."""
+
+    def __init__(self, least: float) -> None:
+        self.least = least
+        self.first: tuple[float, float] | None = None
+        self.last = 0.0, 0.0
+
+    def see(self, now_s: float, level: float) -> None:
+        """The level of now."""
+        self.last = now_s, level
+        self.first = self.first or self.last
+
+    def hours(self) -> float | None:
+        """Time from the first level until empty, as fast as it fell. None: it did not fall."""
+        (begin_s, first), (end_s, last) = self.first or self.last, self.last
+        if first <= last:
+            return None
+        return round((first - self.least) / (first - last) * (end_s - begin_s) / 3600, 2)
 
 
 class Watch:
-    """Looks at each tick of the minutes. critical_W: load that is never shed; None: all."""
+    """Looks at each tick; energies count from the loss on. critical_W: load that is never shed,
+    None: all.
+    """
 
     def __init__(self, pod: LivePod, critical_W: float | None) -> None:
         self.pod, self.critical_W = pod, critical_W
         self.carried_s = self.island_s = self.dark_s = 0.0
-        self.lost_J = self.critical_J = self.wanted_J = 0.0
+        self.lost_J = self.critical_J = self.wanted_J = self.needed_J = 0.0
+        # while the battery alone carries; while a set does: l
+        self.charge, self.fuel = Falling(SOC_FORMS), Falling(0.0)
         self.import_W = self.step_W = 0.0
         self.stages: list[tuple[float, int]] = []
         self.engine_s: float | None = None  # from the loss until a set carries load
-        self._lost_s: float | None = None
         self._grid_W: float | None = None
+        self._grids_W: list[float] = []  # of each tick; nan off the grid
 
     def see(self, is_event: bool) -> None:
         """Count one tick, after it. is_event: it is one of those that were asked for."""
@@ -126,17 +173,19 @@ class Watch:
         self.carried_s += (is_event and critical_W < LESS_W) * dt_s
         self.island_s += (site.source == ISLAND) * dt_s
         self.dark_s += (not site.is_live) * dt_s
-        self.wanted_J += wanted_W * dt_s
-        self.lost_J += missing_W * dt_s
-        self.critical_J += critical_W * dt_s
+        if site.now_us / 1e6 > LEAD_S:
+            self.wanted_J += wanted_W * dt_s
+            self.lost_J += missing_W * dt_s
+            self.critical_J += critical_W * dt_s
+            self.needed_J += needed_W * dt_s
         self._see_grid(site)
         self._see_devices(site)
 
     def _see_grid(self, site: Site) -> None:
         """The import, and the largest step from one tick to the next once the grid is back."""
-        now_s, grid_W = site.now_us / 1e6, site.grid_power_W
+        grid_W = site.grid_power_W
+        self._grids_W.append(grid_W if site.source == ON_GRID else math.nan)
         if site.source != ON_GRID:
-            self._lost_s = now_s if self._lost_s is None else self._lost_s
             self._grid_W = 0.0
             return
         self.import_W = max(self.import_W, grid_W)
@@ -145,30 +194,47 @@ class Watch:
             self._grid_W = grid_W
 
     def _see_devices(self, site: Site) -> None:
-        since_s = site.now_us / 1e6 - (self._lost_s or 0.0)
+        since_s = site.now_us / 1e6 - LEAD_S
         open_ = sum([part.asked.get("stages", 0) for part in site.parts])
         if open_ != (self.stages[-1][1] if self.stages else 0):
             self.stages.append((round(since_s, 1), open_))
         is_carried = any(each.feeds_W > 0 for each in site.parts if isinstance(each, Genset))
-        if is_carried and site.source == ISLAND and self.engine_s is None:
-            self.engine_s = since_s
+        if site.source == ISLAND and is_carried:
+            self.engine_s = since_s if self.engine_s is None else self.engine_s
+            self.fuel.see(since_s, sum([each.fuel_l for each in site.gensets]))
+        elif site.source == ISLAND and self.engine_s is None:
+            self.charge.see(since_s, self._soc())
+
+    def _soc(self) -> float:
+        racks = self.pod.members[0].plant.racks
+        return sum([rack.soc for rack in racks]) / len(racks)
+
+    def seconds_W(self) -> np.ndarray:
+        """Import as means of a second, once the start is over; nan beside time off the grid."""
+        per_s = 1_000_000 // self.pod.tick_us
+        grids_W = np.array(self._grids_W[SETTLED_S * per_s :])
+        return grids_W[: len(grids_W) // per_s * per_s].reshape(-1, per_s).mean(axis=1)
 
     def figures(self) -> dict[str, Any]:
         """Plain data."""
         member = self.pod.members[0]
-        racks, cabinet = member.plant.racks, member.controller.cabinet
+        cabinet = member.controller.cabinet
         return {
-            "load_W": round(self.wanted_J / (self.pod.now_us / 1e6)),
+            "load_W": round(self.wanted_J / (self.pod.now_us / 1e6 - LEAD_S)),
             "carried_s": round(self.carried_s, 1),
             "island_s": round(self.island_s, 1),
             "dark_s": round(self.dark_s, 1),
             "lost_kWh": round(self.lost_J / KWH_J, 2),
             "critical_kWh": round(self.critical_J / KWH_J, 2),
+            "needed_kWh": round(self.needed_J / KWH_J, 2),
+            "wanted_kWh": round(self.wanted_J / KWH_J, 2),
+            "charge_h": self.charge.hours(),
+            "fuel_h": self.fuel.hours(),
             "engine_s": None if self.engine_s is None else round(self.engine_s, 1),
             "stages": self.stages,
             "import_W": round(self.import_W),
             "step_W": round(self.step_W),
-            "soc_end": round(sum([rack.soc for rack in racks]) / len(racks), 3),
+            "soc_end": round(self._soc(), 3),
             "trips": [
                 (each["stage"], each["scope"], each["t_s"] - LEAD_S) for each in member.trips.trips
             ],
@@ -185,8 +251,8 @@ def _missing_W(site: Site) -> float:
     return shed_W if site.is_live else site.load_wanted_W
 
 
-COLUMNS = "  {:<34}{:>10}{:>8}{:>9}{:>9}{:>9}{:>10}{:>10}{:>9}  {}"
-HEAD = ("with the kernel", "load kW", "charge", "island s", "dark s", "set s", "lost kWh",
+COLUMNS = "  {:<34}{:>10}{:>8}{:>7}{:>9}{:>9}{:>9}{:>10}{:>10}{:>9}  {}"
+HEAD = ("with the kernel", "load kW", "charge", "h", "island s", "dark s", "set s", "lost kWh",
         "critical", "step kW", "")  # fmt: skip
 
 
@@ -194,7 +260,17 @@ def lines(documents: list[dict[str, Any]]) -> list[str]:
     """A table of `played`."""
     if not documents:
         return ["  no minutes with the kernel were played"]
-    return [COLUMNS.format(*HEAD).rstrip(), *[_line(each) for each in documents]]
+    rows = [line for each in documents for line in (_line(each), *_shed_lines(each))]
+    return [COLUMNS.format(*HEAD).rstrip(), *rows]
+
+
+def _shed_lines(found: Mapping[str, Any]) -> list[str]:
+    """When how many contacts of the load were open."""
+    stages, most = found["stages"], STAGES_SHOWN
+    shown = [*stages[:most], *stages[most:][-1:]]
+    moments = ", ".join([f"{open_} after {at_s:.0f} s" for at_s, open_ in shown])
+    more = f"; {len(stages) - most - 1} more changes" * (len(stages) > most + 1)
+    return [f"    contacts open: {moments}{more}"] * bool(stages)
 
 
 def _line(found: Mapping[str, Any]) -> str:
@@ -202,7 +278,9 @@ def _line(found: Mapping[str, Any]) -> str:
     hours, seconds = divmod(found["at_s"], 3600)
     name = f"{kind} of {found['for_s']} s at {hours} h {seconds // 60:02d}"
     engine = "-" if found["engine_s"] is None else f"{found['engine_s']:g}"
-    values = (f"{found['load_W'] / 1000:,.0f}", f"{found['soc']:.0%}", f"{found['island_s']:g}",
+    hours_ = "-" if found["charge_h"] is None else f"{found['charge_h']:.1f}"
+    values = (f"{found['load_W'] / 1000:,.0f}", f"{found['soc']:.0%}", hours_,
+              f"{found['island_s']:g}",
               f"{found['dark_s']:g}", engine, f"{found['lost_kWh']:g}",
               f"{found['critical_kWh']:g}", f"{found['step_W'] / 1000:,.0f}")  # fmt: skip
     return COLUMNS.format(name, *values, "; ".join(found["faults"]) or "ok").rstrip()

@@ -8,7 +8,8 @@ from hil.engine import pod_command, rig_command
 from hil.engine.arguments import CABINET, number
 from hil.scenarios import scenario
 from hil.systems import live, spec
-from hil.systems.series import SLOT_S
+from hil.systems.minutes import LEAD_S
+from hil.systems.series import SLOT_S, outages_of
 
 BEGIN_H = 9.0
 
@@ -20,11 +21,13 @@ def extend(parser: ArgumentParser) -> None:
         metavar="NAME",
         help=f"a system of the mission on its site, in virtual time: {', '.join(spec.NAMES)}",
     )
+    parser.add_argument("--variant", metavar="NAME", help="of --system: a variant of its file")
     parser.add_argument(
         "--begin",
         type=number(0, 366 * 24),
         metavar="HOURS",
-        help=f"of --system: hours after the first midnight of its run ({BEGIN_H:g})",
+        help=f"of --system: hours after the first midnight of its run ({BEGIN_H:g}, or "
+        f"{LEAD_S} s before an outage)",
     )
     parser.set_defaults(run=main)
 
@@ -33,8 +36,9 @@ def main(arguments: Namespace) -> int:
     """Run the system, or without one the cabinet. Returns the exit code."""
     if arguments.system:
         return _played(arguments)
-    if arguments.begin is not None:
-        raise rig_command.InputError("--begin is an hour of a system's run: it needs --system NAME")
+    for option, words in (("begin", "an hour of a system's run"), ("variant", "of a system")):
+        if getattr(arguments, option) is not None:
+            raise rig_command.InputError(f"--{option} is {words}: it needs --system NAME")
     return rig_command.main(arguments)
 
 
@@ -48,13 +52,8 @@ def _played(arguments: Namespace) -> int:
     acted = scenario.load(arguments.scenario) if arguments.scenario else None
     if acted and not arguments.seconds:
         order["seconds"] = acted.duration_s
-    hours = BEGIN_H if arguments.begin is None else arguments.begin
-    begin_s = round(hours * 3600) // SLOT_S * SLOT_S
-    chosen = spec.load(name)._replace(seed=order["seed"])
-    if hours >= chosen.days * 24:
-        raise rig_command.InputError(
-            f"--begin {hours:g}: allowed is below {chosen.days * 24}, its run"
-        )
+    chosen = spec.load(name, _variant(arguments))._replace(seed=order["seed"])
+    begin_s = _begin_s(chosen, arguments.begin)
     order["soc_pct"] = arguments.soc or chosen.soc_permille / 10
     with tempfile.TemporaryDirectory() as folder:
         soc = order["soc_pct"] / 100
@@ -64,3 +63,24 @@ def _played(arguments: Namespace) -> int:
             system, {**names, **order}, arguments.plot, acted, arguments.headless
         )
     return pod_command.finished(doc, arguments.json)
+
+
+def _variant(arguments: Namespace) -> str:
+    known, variant = spec.variants(arguments.system), arguments.variant or ""
+    if variant and variant not in known:
+        allowed = f"allowed are {', '.join(known)}" if known else "it has none"
+        raise rig_command.InputError(f"--variant {variant}: of {arguments.system} {allowed}")
+    return variant
+
+
+def _begin_s(chosen: spec.Spec, hours: float | None) -> int:
+    """The second of its run at which the rig begins: as asked, otherwise before its outage."""
+    if hours is None:
+        for at_s, _ in outages_of(chosen):
+            return at_s - LEAD_S
+    hours = BEGIN_H if hours is None else hours
+    if hours >= chosen.days * 24:
+        raise rig_command.InputError(
+            f"--begin {hours:g}: allowed is below {chosen.days * 24}, its run"
+        )
+    return round(hours * 3600) // SLOT_S * SLOT_S

@@ -1,90 +1,135 @@
 """The bound of a system: the lowest bill that its battery and its PV allow when all is known.
 
 A linear program over the slots of the run, by HiGHS: energy by price, the highest billed interval
-of each month, tags; power, energy and losses of the battery at its best efficiency, and as much
-energy at the end as at the begin. What a sender without foresight saves is a share of this.
+of each month, tags; power, energy and losses of the battery at its best efficiency. It begins and
+ends with the charge of the run. It needs no auxiliaries, may spill PV, and its store is as wide as
+the run used it, so that no run does better. What a sender without foresight saves is a share of it.
 """
 
+import os
+import sys
 from datetime import timedelta
+from typing import Any, NamedTuple
 
-import highspy
 import numpy as np
 
 from controller.planner import tariff
-from controller.planner.tariff import MONTH_S, W_PER_KW
+from controller.planner.tariff import MONTH_S, W_PER_KW, Bill
+from hil.plant.cells import OCV_V
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S
+from hil.systems.sized import CELL_V
+
+try:
+    import highspy
+except ImportError:  # a machine without the extra "lab"
+    highspy = None  # type: ignore[assignment]
 
 SLOT_H = SLOT_S / 3600
 EFFICIENCY = 0.945  # of a round trip at its best power
+MISSING = "no bound of the bill: it needs a package that is not here: .venv/bin/pip install highspy"
 
 
-def saving(result: Result) -> float:
-    """Money that the battery saves with perfect foresight, against the site without it."""
-    series, spec = result.series, result.spec
-    net_W = series.load_W - series.pv_W - result.genset_W
-    without = tariff.bill(spec.tariff, net_W, SLOT_S, series.price, spec.start)
-    best = tariff.bill(spec.tariff, grid_W(result, net_W), SLOT_S, series.price, spec.start)
-    return without.total - best.total
+class Model(NamedTuple):
+    """The program of a run; its variables by slot, kW and kWh."""
+
+    solver: Any
+    result: Result
+    bought: Any
+    sold: Any
 
 
-def grid_W(result: Result, net_W: np.ndarray) -> np.ndarray:
-    """The import of each slot with the lowest bill. net_W: load less PV."""
-    spec, count = result.spec, len(net_W)
-    size, solver = spec.size, highspy.Highs()
-    solver.silent()
-    power_kW = size.units * size.rated_W / W_PER_KW
-    energy_kWh, one_way = size.energy_Wh / W_PER_KW, EFFICIENCY**0.5
-    low, high = spec.schedule["reserve_permille"] / 1000, spec.schedule["high_permille"] / 1000
-    soc = spec.soc_permille / 1000
-    charge, discharge = [solver.addVariables(count, lb=0.0, ub=power_kW) for _ in range(2)]
-    stored = solver.addVariables(
-        count, lb=min(low, soc) * energy_kWh, ub=max(high, soc) * energy_kWh
-    )
-    bought, sold = [solver.addVariables(count, lb=0.0) for _ in range(2)]
-    for at in range(count):
-        before = stored[at - 1] if at else soc * energy_kWh
-        gained = charge[at] * (one_way * SLOT_H) - discharge[at] * (SLOT_H / one_way)
-        solver.addConstr(stored[at] - before == gained)
-        balance = bought[at] - sold[at] - charge[at] + discharge[at]
-        solver.addConstr(balance == float(net_W[at]) / W_PER_KW)
-    solver.addConstr(stored[count - 1] >= soc * energy_kWh)
-    price = (result.series.price + spec.tariff["adder_per_kWh"]) * SLOT_H
+def bill(result: Result, part: str = "total") -> Bill | None:
+    """The bill, without fuel, with the least of this part: "energy" or "total". None: HiGHS is not
+    installed.
+    """
+    if highspy is None:
+        return None
+    series, spec, model = result.series, result.spec, _model(result)
+    price = (series.price + spec.tariff["adder_per_kWh"]) * SLOT_H
     # a price below the feed-in is no reason to buy and sell at once
     feed_in = np.minimum(spec.tariff["feed_in_per_kWh"] * SLOT_H, price)
-    cost = sum(
-        [bought[at] * float(price[at]) - sold[at] * float(feed_in[at]) for at in range(count)]
+    cost = _dot(model.bought, price) - _dot(model.sold, feed_in)
+    if part == "total":
+        cost += _tags(model) + sum([peak * rate for rate, peak in _peaks(model)])
+    return tariff.bill(spec.tariff, _solved_W(model, cost), SLOT_S, series.price, spec.start)
+
+
+def _dot(variables: Any, factors: np.ndarray) -> Any:
+    return sum([one * float(factor) for one, factor in zip(variables, factors)])
+
+
+def _model(result: Result) -> Model:
+    """The balance of each slot and the store, without an aim."""
+    spec, pv_W = result.spec, np.maximum(result.series.pv_W, result.pv_W)
+    solver, size, count = _solver(), spec.size, len(pv_W)
+    power_kW = size.units * size.rated_W / W_PER_KW
+    begin, one_way = spec.soc_permille / 1000, EFFICIENCY**0.5
+    low = min(spec.schedule["reserve_permille"] / 1000, begin, float(result.soc.min()))
+    high = max(spec.schedule["high_permille"] / 1000, begin, float(result.soc.max()))
+    whole_kWh = size.energy_Wh / W_PER_KW * OCV_V.at(high) / CELL_V
+    charge, discharge = [solver.addVariables(count, lb=0.0, ub=power_kW) for _ in range(2)]
+    stored = solver.addVariables(count, lb=low * whole_kWh, ub=high * whole_kWh)
+    bought, sold = [solver.addVariables(count, lb=0.0) for _ in range(2)]
+    spilled = [solver.addVariable(lb=0.0, ub=float(each_W) / W_PER_KW) for each_W in pv_W]
+    needed_kW = (result.load_W - pv_W - result.genset_W) / W_PER_KW
+    for at in range(count):
+        before = stored[at - 1] if at else begin * whole_kWh
+        gained = charge[at] * (one_way * SLOT_H) - discharge[at] * (SLOT_H / one_way)
+        solver.addConstr(stored[at] - before == gained)
+        balance = bought[at] - sold[at] - charge[at] + discharge[at] - spilled[at]
+        solver.addConstr(balance == float(needed_kW[at]))
+    solver.addConstr(stored[count - 1] >= min(begin, float(result.soc[-1])) * whole_kWh)
+    return Model(solver, result, bought, sold)
+
+
+def _solver() -> Any:
+    """A solver that prints nothing: its first one in a process writes a banner past Python."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        try:
+            solver = highspy.Highs()
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+    solver.silent()
+    return solver
+
+
+def _solved_W(model: Model, cost: Any) -> np.ndarray:
+    """The import of each slot at the lowest cost."""
+    model.solver.minimize(cost)
+    values = np.array(model.solver.getSolution().col_value) * W_PER_KW
+    bought, sold = [[one.index for one in each] for each in (model.bought, model.sold)]
+    return values[bought] - values[sold]
+
+
+def _peaks(model: Model) -> list[tuple[float, Any]]:
+    """(money per kW, highest billed mean) of each month."""
+    spec, per = (
+        model.result.spec,
+        round(model.result.spec.tariff["demand_interval_min"] * 60 / SLOT_S),
     )
-    cost += _demand(solver, result, bought, sold) + _tags(result, bought, sold)
-    solver.minimize(cost)
-    values = np.array(solver.getSolution().col_value)
-    return (values[3 * count : 4 * count] - values[4 * count : 5 * count]) * W_PER_KW
-
-
-def _demand(solver, result, bought, sold):  # type: ignore[no-untyped-def]
-    spec, per = result.spec, round(result.spec.tariff["demand_interval_min"] * 60 / SLOT_S)
     rates, hours = spec.tariff["demand_per_kW_month"], spec.tariff["demand_hours"]
-    peaks, cost = {}, 0.0
+    peaks: dict[tuple[int, int], list[Any]] = {}
+    bought, sold = model.bought, model.sold
     for first in range(0, len(bought) - per + 1, per):
         time = spec.start + timedelta(seconds=first * SLOT_S)
-        month = time.year, time.month
-        if month not in peaks:
-            peaks[month] = solver.addVariable(lb=0.0)
-        rate = rates[(time.month - 1) % len(rates)]
-        cost += peaks[month] * (rate * per * SLOT_S / MONTH_S)
+        month = peaks.setdefault((time.year, time.month), [0.0, model.solver.addVariable(lb=0.0)])
+        month[0] += rates[(time.month - 1) % len(rates)] * per * SLOT_S / MONTH_S
         if tariff.is_billed(time, hours):
             mean = sum([bought[at] - sold[at] for at in range(first, first + per)]) * (1 / per)
-            solver.addConstr(peaks[month] >= mean)
-    return cost
+            model.solver.addConstr(month[1] >= mean)
+    return [(rate, peak) for rate, peak in peaks.values()]
 
 
-def _tags(result, bought, sold):  # type: ignore[no-untyped-def]
-    spec = result.spec
-    hours = tariff.hours_of_tags(spec.tariff, result.series.price, SLOT_S, spec.start)
+def _tags(model: Model) -> Any:
+    spec, count = model.result.spec, len(model.bought)
+    hours = tariff.hours_of_tags(spec.tariff, model.result.series.price, SLOT_S, spec.start)
     if not hours or not spec.tariff["tag_per_kW_year"]:
         return 0.0
-    share = len(bought) * SLOT_S / (12 * MONTH_S)
-    weight = spec.tariff["tag_per_kW_year"] * share / len(hours) * SLOT_H
-    return sum(
-        [(bought[at] - sold[at]) * weight for hour in hours for at in range(4 * hour, 4 * hour + 4)]
-    )
+    weight = spec.tariff["tag_per_kW_year"] * count * SLOT_S / (12 * MONTH_S) / len(hours) * SLOT_H
+    slots = [at for hour in hours for at in range(4 * hour, 4 * hour + 4)]
+    return sum([(model.bought[at] - model.sold[at]) * weight for at in slots])

@@ -1,24 +1,34 @@
-"""The HTML page of a command's runs: promised and kept, where energy came from, worst day, bill."""
+"""The HTML page of a command's runs: what a manager asks, the worst day, the flows of energy, the
+bill, the promises.
+"""
 
-import io
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure as Picture
 
 from hil.results import site_page, template
-from hil.results.plot import COLOURS, SOC, STYLE
-from hil.results.site_plot import LEGEND as LEGEND_ABOVE
+from hil.results.plot import BATTERY
 from hil.results.template import Cell, marked
-from hil.systems import cost, figures, run
+from hil.site.parts import FEEDING
+from hil.systems import answers, cost, drawings, figures, run
 from hil.systems.run import Result
-from hil.systems.series import SLOT_S, SLOTS_PER_DAY
+from hil.systems.series import SLOT_S
 
-GENSET, PV, PRICE = "#999999", "#e69f00", "#cc79a7"
-MWH_PER_J = 1 / 3.6e9
+MWH_PER_J, MWH_PER_W = 1 / 3.6e9, SLOT_S / 3.6e9
+UNUSED = ("PV, unused", drawings.GENSET)
+CAME_IN = {
+    **{name: site_page.CAME_IN[name] for name in ("imported", *FEEDING)},
+    "unused_in": UNUSED,
+    "spent": ("Battery, from its charge", BATTERY),
+}
+WENT_OUT = {
+    **{name: site_page.WENT_OUT[name] for name in ("load", "other", "auxiliaries", "exported")},
+    "lost": ("Battery, losses", BATTERY),
+    "unused": UNUSED,
+    "gained": ("Battery, into its charge", BATTERY),
+}
 KEPT = {True: "kept", False: "not kept", None: ""}
 BILL = ("energy", "demand charge", "tags", "total", "highest billed import")
 
@@ -58,11 +68,17 @@ def section(result: Result, document: dict[str, Any]) -> str:
         "system.html",
         run=document,
         summary=_summary(document),
-        start=f"{result.spec.start:%Y-%m-%d}",
         promises=[_row(each) for each in document["figures"]],
         broken=broken or unbroken,
-        flows=site_page.flows({name: J * MWH_PER_J for name, J in result.account.items()}),
-        picture=_picture(result),
+        money=answers.money(result, document),
+        outage=answers.outage(result),
+        hours=answers.hours(result),
+        sweep=drawings.sweep(document["year"]) if len(_swept(document)) > 1 else "",
+        swept=[_size(each) for each in _swept(document)],
+        flows=site_page.flows(balance(result), CAME_IN, WENT_OUT),
+        sides=[_side(balance(result), side) for side in (CAME_IN, WENT_OUT)],
+        pictures=[drawings.day(result, size) for size in (drawings.WIDE, drawings.PHONE)],
+        minutes=drawings.minutes(result),
         worst=_worst(result),
         bill_head=(result.spec.tariff["currency"], *BILL),
         bill=_bill(result),
@@ -80,7 +96,7 @@ def _summary(document: dict[str, Any]) -> list[Cell]:
 def _row(figure: dict[str, Any]) -> list[Cell]:
     known = [figure[key] for key in ("asked", "reached", "optimum", "baseline")]
     text = KEPT[figure["is_met"]]
-    if figure["status"] == "unreachable" and figure["is_met"] is False:
+    if figures.is_unreachable(figure):
         text = "cannot be kept at this size"
     status = text or figure["status"]
     if figure["mode"] != run.MODE:
@@ -126,33 +142,33 @@ def _bill(result: Result) -> list[list[str]]:
     ]
 
 
-def _picture(result: Result) -> template.Markup:
-    """Powers, charge and price of the day with the highest import, as SVG."""
-    day = int(result.grid_W.argmax()) // SLOTS_PER_DAY
-    span = slice(day * SLOTS_PER_DAY, (day + 1) * SLOTS_PER_DAY)
-    hours = np.arange(SLOTS_PER_DAY) * SLOT_S / 3600
-    with matplotlib.rc_context(STYLE):
-        picture = Picture(figsize=(12.5, 6.2))
-        power, charge, price = picture.subplots(3, 1, sharex=True, height_ratios=(4, 1.2, 1.2))
-        series = (
-            ("load", result.load_W, COLOURS["load"]),
-            ("grid", result.grid_W, COLOURS["grid"]),
-            ("battery", result.battery_W, COLOURS["battery"]),
-            ("PV", result.pv_W, PV),
-            ("generator set", result.genset_W, GENSET),
-        )
-        for name, values, colour in series:
-            if values.any():
-                power.step(hours, values[span] / 1000, where="post", color=colour, label=name)
-        power.axhline(result.cap_W / 1000, color=COLOURS["grid"], lw=0.8, ls=":")
-        power.set_ylabel("kW, means of 15 min")
-        power.legend(ncols=5, **LEGEND_ABOVE)
-        charge.plot(hours, 100 * result.soc[span], color=SOC)
-        charge.set_ylabel("charge, %")
-        price.step(hours, result.series.price[span], where="post", color=PRICE)
-        price.set_ylabel(f"{result.spec.tariff['currency']}/kWh")
-        price.set_xlabel(f"hours of {(result.spec.start + timedelta(days=day)):%Y-%m-%d}")
-        price.set_xlim(0, 24)
-        file = io.StringIO()
-        picture.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
-    return template.svg(file.getvalue())
+def balance(result: Result) -> dict[str, float]:
+    """Energies of the run, MWh: those that came in are as much as those that went out. The battery
+    has its losses, and the difference between its charge at the begin and at the end.
+    """
+    found = {name: J * MWH_PER_J for name, J in result.account.items()}
+    spec = result.spec
+    gained = (float(result.soc[-1]) - spec.soc_permille / 1000) * spec.size.energy_Wh / 1e6
+    unused = max(0.0, float((result.series.pv_W - result.pv_W).sum()) * MWH_PER_W)
+    lost = found["charged"] - found["discharged"] - gained
+    return found | {
+        **{"unused_in": unused, "unused": unused, "lost": lost},
+        **{"spent": max(0.0, -gained), "gained": max(0.0, gained)},
+    }
+
+
+def _side(energy_MWh: dict[str, float], names: dict[str, tuple[str, str]]) -> list[list[str]]:
+    """The energies of one side as a table, for a phone."""
+    known = [
+        (label, energy_MWh[name]) for name, (label, _) in names.items() if energy_MWh[name] > 0
+    ]
+    return [[label, f"{value:,.2f}"] for label, value in known]
+
+
+def _swept(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return document.get("year", {}).get("sweep", [])
+
+
+def _size(found: dict[str, Any]) -> list[Cell]:
+    money = [f"{each:,.0f}" for each in (found["year"]["saved"], found["worth_per_kWh"])]
+    return [found["battery"], money[0], marked(found["pays"], f"{found['net']:,.0f}"), money[1]]

@@ -122,24 +122,39 @@ def cap_of(spec: Spec, series: Series, is_billed: np.ndarray) -> float:
     net_W = series.load_W - series.pv_W
     peak_W = float(net_W[is_billed].max())
     asked_W = float(spec.schedule["cap_W"] or peak_W * spec.schedule["cap_permille"] / 1000)
-    low_W, high_W = 0.0, max(peak_W, asked_W)
     store = store_of(spec, spec.soc_permille / 1000)
+    open_W = OPEN_PART * spec.size.import_W
+    lowest_W = lowest_cap_W(store, net_W, is_billed, open_W, max(peak_W, asked_W))
+    return max(asked_W, min(lowest_W * CAP_MARGIN, peak_W))
+
+
+def lowest_cap_W(
+    store: rules.Store,
+    net_W: np.ndarray,
+    is_billed: np.ndarray,
+    open_W: float,
+    high_W: float,
+    slot_s: float = SLOT_S,
+) -> float:
+    """Lowest import in billed slots that the store can hold, at most high_W. open_W: import of the
+    other slots.
+    """
+    low_W = 0.0
     for _ in range(HALVINGS):
         middle_W = (low_W + high_W) / 2
-        room_W = np.where(is_billed, middle_W, OPEN_PART * spec.size.import_W) - net_W
-        is_held = _is_held(store, room_W)
+        is_held = _is_held(store, np.where(is_billed, middle_W, open_W) - net_W, slot_s)
         low_W, high_W = (low_W, middle_W) if is_held else (middle_W, high_W)
-    return max(asked_W, min(high_W * CAP_MARGIN, peak_W))
+    return high_W
 
 
-def _is_held(store: rules.Store, room_W: np.ndarray) -> bool:
+def _is_held(store: rules.Store, room_W: np.ndarray, slot_s: float = SLOT_S) -> bool:
     """The battery carries each power above the cap. room_W: cap less load, of each slot."""
     one_way, stored_J = store.efficiency**0.5, store.now_J
     for room in room_W.tolist():
         if room < -store.discharge_W:
             return False
         moved_W = min(room, store.charge_W) * one_way if room > 0 else room / one_way
-        stored_J = min(store.high_J, stored_J + (moved_W - store.idle_W) * SLOT_S)
+        stored_J = min(store.high_J, stored_J + (moved_W - store.idle_W) * slot_s)
         if stored_J < store.low_J:
             return False
     return True

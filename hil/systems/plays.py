@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from hil.systems import minutes, run, spec
+from hil.systems import minutes, resized, run, spec
 from hil.systems.run import Result
 
 
 def chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
-    """The system with --days and --seed. A variant with a length of its own is not longer than
-    that, and keeps its length if it has an outage.
+    """The system with --days, --seed and other sizes. A variant with a length of its own is not
+    longer than that, and keeps its length if it has an outage.
     """
     found = spec.load(name, variant)
     changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
@@ -16,7 +16,7 @@ def chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
         changes["days"] = found.days if found.outage_s else min(found.days, changes["days"])
     days = changes.get("days", found.days)
     events = [each for each in found.events if each["day"] <= days]
-    return found._replace(**changes, events=events)
+    return resized.of(found._replace(**changes, events=events), inputs)
 
 
 def whole(chosen: spec.Spec, inputs: dict[str, Any]) -> Result:

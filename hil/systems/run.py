@@ -18,6 +18,7 @@ from hil.systems.member import DAY_S, ChainMember
 from hil.systems.planner import Planner
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series, series_of, site_of
 from hil.systems.spec import Spec
+from hil.systems.watched import Watch, Watched
 
 MODE = "chain only, 1 s"
 FED = GIVING_WAY, ENGINES
@@ -27,8 +28,8 @@ TICK_MS = 100  # of the configuration: how fast the limits of the kernel rise
 
 class Result(NamedTuple):
     """Means of each quarter of an hour: grid, battery (> 0 discharges), PV, generator set; SOC and
-    spread at its end. seconds_W: load and grid of each second, float32. cap_W: the import
-    that the schedule keeps to.
+    spread at its end. seconds_W: load and grid of each second, float32; battery_1s_W: the battery.
+    cap_W: the import that the schedule keeps to.
     """
 
     spec: Spec
@@ -43,10 +44,13 @@ class Result(NamedTuple):
     seconds_W: np.ndarray
     cap_W: float
     account: dict[str, float]
+    watched: Watched
     thermal: dict[str, float] = {}  # of _thermal
     failures: tuple[Failure, ...] = ()
     modes_s: dict[str, int] = {}  # time of the first controller in each mode
+    degC: np.ndarray = np.zeros(0)  # of the cells, their mean, at the end of each slot
     minutes: tuple[dict[str, Any], ...] = ()  # played with the kernel (minutes.py)
+    battery_1s_W: np.ndarray = np.zeros(0, np.float32)
 
 
 def run(
@@ -89,20 +93,25 @@ class Run:
         self.spec, self.series, self.site, self.members = spec, series, site, members
         self._count = spec.days * SLOTS_PER_DAY
         self._seconds = np.zeros((2, spec.days * DAY_S), np.float32)
-        self._rows = np.zeros((7, self._count))
+        self._battery_W = np.zeros(spec.days * DAY_S, np.float32)
+        self._rows, self._degC = np.zeros((7, self._count)), np.zeros(self._count)
         self._planner = Planner(spec, series)
         drawn = failures.drawn(spec.seed, spec.days, members[0].names) if has_failures else []
         self._failures = tuple(drawn)
         self._changes = failures.changes(self._failures)
         self._modes_s = [0] * len(modes.NEXT)
+        self._moves = moves_of(spec)
+        self._watch = Watch(spec, site, members)
 
     def all_days(self, show: Callable[[float], object] | None = None) -> Result:
         """show: gets the share that is done."""
         for slot in range(self._count):
             if self._planner.is_due(slot) and failures.SENDER not in self.members[0].silent:
-                rows = self._planner.rows(slot, _soc(self.members))
-                for member in self.members:
+                here = [member for member in self.members if member.is_here]
+                rows = self._planner.rows(slot, _soc(here) * len(here) / len(self.members))
+                for member in here:
                     member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
+                self._watch.sent(slot, rows)
             self._slot(slot)
             if show is not None:
                 show((slot + 1) / self._count)
@@ -110,7 +119,8 @@ class Run:
         return Result(
             self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,
             self._seconds, self._planner.cap_W, dict(self.site.account.energy_J),
-            _thermal(self.members), self._failures, self._of_modes(),
+            self._watch.watched(), _thermal(self.members), self._failures, self._of_modes(),
+            degC=self._degC, battery_1s_W=self._battery_W,
         )  # fmt: skip
 
     def silence(self, names: Sequence[str]) -> None:
@@ -122,9 +132,16 @@ class Run:
         """Let this second of the run pass."""
         for member in self.members:
             member.silent = self._changes.get(second, member.silent)
+        for place, soc in self._moves.get(second, ()):
+            if soc is None:
+                self.members[place].leave()
+            else:
+                self.members[place].come(soc)
         self.site.step(1.0)
         self._seconds[:, second] = self.site.load_power_W, self.site.grid_power_W
+        self._battery_W[second] = sum([unit.ac_power_W for unit in self.site.units])
         self._modes_s[self.members[0].control.found.mode] += 1
+        self._watch.see(second)
 
     def _of_modes(self) -> dict[str, int]:
         names = [modes.Modes.TEXTS[reasons.MODE + mode][0] for mode in range(len(modes.NEXT))]
@@ -138,6 +155,7 @@ class Run:
             self.second(second)
         slot_W = means_W(before_J, site.account.energy_J, SLOT_S)
         self._rows[:, slot] = *slot_W, _soc(members), _spread_K(members)
+        self._degC[slot] = np.mean(_degC(members))
 
 
 def means_W(
@@ -153,14 +171,32 @@ def means_W(
     )
 
 
+def moves_of(spec: Spec) -> dict[int, list[tuple[int, float | None]]]:
+    """{second: [(place of a cabinet, its charge where it comes; None: it leaves)]}."""
+    found: dict[int, list[tuple[int, float | None]]] = {}
+    for away in spec.away:
+        place, from_s = away["cabinet"] - 1, round((away["day"] - 1) * DAY_S + away["hour"] * 3600)
+        found.setdefault(from_s, []).append((place, None))
+        if away["hours"] is not None:
+            back_s = from_s + round(away["hours"] * 3600)
+            found.setdefault(back_s, []).append((place, away["soc_permille"] / 1000))
+    return found
+
+
 def _soc(members: Sequence[ChainMember]) -> float:
-    """Mean of all units."""
-    return sum([member.soc for member in members]) / len(members)
+    """Mean of all units that are here."""
+    here = [member.soc for member in members if member.is_here]
+    return sum(here) / len(here)
+
+
+def _degC(members: Sequence[ChainMember]) -> list[float]:
+    """Temperature of the cells of each unit."""
+    return [unit.battery.degC for member in members for unit in member.pcs]
 
 
 def _spread_K(members: Sequence[ChainMember]) -> float:
     """Difference between the warmest and the coldest unit."""
-    found = [unit.battery.degC for member in members for unit in member.pcs]
+    found = _degC(members)
     return max(found) - min(found)
 
 

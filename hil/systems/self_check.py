@@ -1,7 +1,7 @@
 """`run --self-check`: each system is broken on purpose, so that its promises can say no.
 
-For each fault every promise is judged again. A promise names the faults that must break it and
-those that it must survive; what it names neither way is printed and not judged.
+A promise names the faults that must break it and those that it must survive. With each fault that a
+promise of the system names, every promise is judged again; the others are printed and not judged.
 """
 
 import argparse
@@ -13,13 +13,14 @@ from hil.runner import report
 from hil.runner.cases import Runner
 from hil.systems import figures, plays
 from hil.systems.failures import SENDER
-from hil.systems.spec import BREAKS, Spec
+from hil.systems.spec import Spec, faults_of
 
 TEXTS = {
     "battery": "a hundredth of the battery",
     "sender": "the sender of the schedule is dead",
     "set": "the generator set does not start",
     "pv": "no sun on the PV",
+    "supply": "battery and set, both as above",
 }
 HUNDREDTH, UNIT_W_MIN, ENERGY_WH_MIN = 100, 1000, 1000
 NEVER_STARTS, DARK_W = 100, 1.0
@@ -33,14 +34,10 @@ class Case(NamedTuple):
     fault: str
 
 
-def faults_of(spec: Spec) -> list[str]:
-    """The faults that this system can have."""
-    missing = {"set": "genset", "pv": "pv"}
-    return [each for each in BREAKS if each not in missing or missing[each] in spec.site]
-
-
 def broken(spec: Spec, inputs: Mapping[str, Any], fault: str) -> tuple[Spec, dict[str, Any]]:
     """The system and its inputs with this fault."""
+    if fault == "supply":
+        return broken(broken(spec, inputs, "battery")[0], inputs, "set")
     size, site = spec.size, spec.site
     if fault == "battery":
         small = size._replace(
@@ -92,9 +89,19 @@ def _line(row: Mapping[str, Any]) -> str:
     return COLUMNS.format(row["figure"], TEXTS[row["fault"]], reached, *words).rstrip()
 
 
+def cases_of(jobs: list[tuple[str, str]], inputs: dict[str, Any]) -> list[Case]:
+    """Each system with each fault that one of its promises names."""
+    found = []
+    for job in jobs:
+        spec = plays.chosen(*job, inputs)
+        named = {fault for each in spec.figures for fault in each["breaks"] + each["survives"]}
+        found += [Case(*job, fault) for fault in faults_of(spec.site) if fault in named]
+    return found
+
+
 def main(jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace) -> int:
     """Play and print each system with each of its faults. Returns the exit code."""
-    cases = [Case(*job, fault) for job in jobs for fault in faults_of(plays.chosen(*job, inputs))]
+    cases = cases_of(jobs, inputs)
     with Runner(arguments) as runner:
         found = runner.play(cases, lambda case: _broken(case, inputs), name=" ".join)
     rows: dict[str, list[dict[str, Any]]] = {}
@@ -114,5 +121,10 @@ def _broken(case: Case, inputs: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         judged(each._asdict(), asked[each.name], case.fault)
         for each in figures.of(plays.whole(faulty, its))
-        if each.name in asked and each.status != "unreachable"
+        if each.name in asked and each.status != "unreachable" and _may_show(each.name, chosen)
     ]
+
+
+def _may_show(name: str, chosen: Spec) -> bool:
+    """False: a promise of an event that lies behind the end of this run."""
+    return bool(chosen.events) or name != "event_over_kW"

@@ -27,7 +27,7 @@ LEAP_DAY = 60  # of a leap year: 29 February
 
 
 class Series(NamedTuple):
-    """Means of each quarter of an hour, without a battery. load_W: it_W with its cooling."""
+    """Means of each quarter of an hour, without a battery. load_W: it_W with cooling and UPS."""
 
     it_W: np.ndarray
     load_W: np.ndarray
@@ -55,7 +55,8 @@ def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
             if part.GIVES_WAY:
                 part.step(now_s, SAMPLE_S, it_W)
                 pv_W += part.feeds_W
-        powers[:, step] = it_W, it_W + cool_W, pv_W
+        fed_W = site.load_ups.needed_W(it_W) if site.load_ups else it_W
+        powers[:, step] = it_W, fed_W + cool_W, pv_W
     means = powers.reshape(3, count, SLOT_S // SAMPLE_S).mean(axis=2)
     return Series._make([*means, prices_of(spec, inputs)])
 
@@ -156,7 +157,11 @@ def outages_of(spec: Spec) -> list[list[int]]:
 
 
 def outage_at_s(spec: Spec) -> int:
-    """The second in which the grid is lost, from the seed; after the first day if it can."""
+    """The second in which the grid is lost: of the file, or from the seed, then after the first day
+    if it can.
+    """
+    if spec.outage_h is not None:
+        return round(spec.outage_h * 3600)
     last_s = max(0, spec.days * SLOTS_PER_DAY * SLOT_S - 2 * spec.outage_s)
     first_s = min(SLOTS_PER_DAY * SLOT_S, last_s)
     return random.Random(f"{spec.seed}/outage").randint(first_s, last_s)

@@ -129,6 +129,7 @@ def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
     type_["rack"]["all"] |= {"rated_current_mA": current_mA, "break_current_mA": 2 * current_mA}
     type_["rack"] |= {str(rack): {"dc_bus": f"dc_{unit_of[rack]}"} for rack in racks}
     type_["control"] = {**type_["control"], "energy_Wh": size.energy_Wh}
+    cabinet.pop("plan", None)  # of the shipped size
     site["extends"], cabinet["extends"] = "type.toml", "site.toml"
     cabinet["name"] = f"{size.units} x {size.rated_W // 1000} kW"
     site["control"] |= {"grid_import_W_max": size.import_W, "grid_export_W_max": size.export_W}

@@ -1,6 +1,6 @@
 """The TOML file of a system: sizes, series, tariff, schedule, and the asked figures."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from hil.systems.sized import Size
 
 FOLDER = Path(__file__).parent
 NAMES = ("munich", "berlin", "norway", "nordic", "north_america", "shanghai")
+SEASONS = ("winter", "spring", "summer", "autumn")
 STATUS = ("measured", "projected", "unreachable")
 
 
@@ -62,7 +63,15 @@ EVENT = {  # of demand response: the import is at most cap_W
     "cap_W": forms.number(0, 50e6),
     "announced_h": forms.number(0, 24, 1),  # ahead of it
 }
-BREAKS = ("battery", "sender", "set", "pv")  # what --self-check takes away (self_check.py)
+AWAY = {  # a cabinet that is dead, or elsewhere for a while
+    "cabinet": forms.integer(2, 16),  # the first one has the site devices
+    "day": forms.integer(1, 366),
+    "hour": forms.number(0, 24),
+    "hours": forms.number(0.25, 24 * 366, None),  # None: for the rest of the run
+    "soc_permille": forms.integer(50, 950, 500),  # when it comes back
+}
+# Faults of --self-check (self_check.py); supply: battery and set together.
+BREAKS = ("battery", "sender", "set", "pv", "supply")
 FIGURE = {
     "name": forms.text(),
     "text": forms.text(),
@@ -70,8 +79,8 @@ FIGURE = {
     "way": forms.choice(("least", "most"), "least"),
     "unit": forms.text(""),
     "status": forms.choice(STATUS),
-    "breaks": forms.texts([]),  # of BREAKS: without it this promise must be missed
-    "survives": forms.texts([]),  # of BREAKS: without it this promise must be kept
+    "breaks": forms.some_of(BREAKS, []),  # with this fault the promise must be missed
+    "survives": forms.some_of(BREAKS, []),  # with this fault the promise must be kept
 }
 TOP = {
     "name": forms.text(),
@@ -82,7 +91,10 @@ TOP = {
     "seed": forms.integer(0, 2**31 - 1, 1),
     "soc_permille": forms.integer(50, 950, 500),
     "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
+    "outage_h": forms.number(0, 24 * 366, None),  # hour of the run at which it begins instead
     "critical_W": forms.number(1, 100e6, None),  # load that is never shed; without it all
+    # [W, s]: how far the operator of the grid lets the import move within a time (ramps.py)
+    "ramps": forms.rows((1000, 50e6), (1, 3600)),
     "battery": forms.table(BATTERY),
     "plant": forms.table(default={}),
     "device": forms.table(default={}),  # more site devices, as in a cabinet's file without a bus
@@ -91,8 +103,8 @@ TOP = {
     "prices": forms.table(PRICES),
     "schedule": forms.table(SCHEDULE, {}),
     "event": forms.tables(EVENT, []),
+    "away": forms.tables(AWAY, []),
     "figure": forms.tables(FIGURE),
-    "sizing": forms.texts([]),
     "variant": forms.table(default={}),
 }
 
@@ -116,10 +128,19 @@ class Spec(NamedTuple):
     prices: dict[str, Any]
     schedule: dict[str, Any]
     figures: list[dict[str, Any]]
-    sizing: list[str]
     events: list[dict[str, float]] = []
+    away: list[dict[str, Any]] = []
     critical_W: float | None = None  # load that is never shed; None: all
+    outage_h: float | None = None  # begin of the outage; None: by the seed
+    ramps: list[list[float]] = []  # [W, s]
     outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
+
+    @property
+    def season(self) -> str:
+        """The season of the middle of the run, north or south."""
+        middle = self.start + timedelta(days=self.days / 2)
+        is_south = self.site.get("weather", {}).get("latitude_deg", 0) < 0
+        return SEASONS[(middle.month % 12 // 3 + 2 * is_south) % len(SEASONS)]
 
     def begun(self, start: datetime) -> "Spec":
         """The same system with the sun, the air and the working days of another first day."""
@@ -183,6 +204,10 @@ def _check(file: str, top: dict[str, Any]) -> None:
     if battery["units"] % battery["cabinets"]:
         allowed = f"a divisor of units = {units}"
         not_allowed(file, ("battery", "cabinets"), battery["cabinets"], allowed)
+    for number, away in enumerate(top["away"], 1):
+        if away["cabinet"] > battery["cabinets"]:
+            allowed = f"2 to cabinets = {battery['cabinets']}"
+            not_allowed(file, ("away", str(number), "cabinet"), away["cabinet"], allowed)
     if schedule["reserve_permille"] >= high:
         path = "schedule", "reserve_permille"
         not_allowed(file, path, schedule[path[1]], f"below high_permille = {high}")
@@ -193,6 +218,26 @@ def _check(file: str, top: dict[str, Any]) -> None:
     except SeriesError as error:
         raise ConfigError(f"{file}: {error}") from None
     plant_config.checked(top["plant"], file, "plant")
+    for number, figure in enumerate(top["figure"], 1):
+        _check_faults(file, number, figure, faults_of(top["site"]))
+
+
+def faults_of(site: dict[str, Any]) -> list[str]:
+    """The faults of BREAKS that a system with this site can have."""
+    needed = {"set": "genset", "pv": "pv", "supply": "genset"}
+    return [each for each in BREAKS if each not in needed or needed[each] in site]
+
+
+def _check_faults(file: str, number: int, figure: dict[str, Any], can: list[str]) -> None:
+    """Refuse a fault that the system cannot have, one that must do both, and one of no promise."""
+    if figure["asked"] is None:
+        can = []
+    for key in ("breaks", "survives"):
+        for fault in figure[key]:
+            if fault not in can:
+                allowed = f"some of {', '.join(can)}" if can else "none, because nothing is asked"
+                not_allowed(file, ("figure", str(number), key), fault, allowed)
+        can = [each for each in can if each not in figure[key]]
 
 
 def _days_of(site: dict[str, Any], start: datetime) -> dict[str, tuple[str, int]]:

@@ -15,6 +15,7 @@ from hil.systems import figures, run, violations
 from hil.systems.live import LivePod
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series
+from hil.systems.watched import missing_J
 
 SLOT_ARRAYS = ("grid_W", "battery_W", "pv_W", "genset_W", "load_W", "soc", "spread_K")
 COLUMNS = "  {:<78}{:>16}{:>18}"
@@ -55,6 +56,7 @@ def day_of(result: Result, day: int) -> Result:
         spec=spec,
         series=Series(*[each[slots] for each in result.series]),
         seconds_W=result.seconds_W[:, seconds],
+        watched=result.watched.part(slots),
         **{name: getattr(result, name)[slots] for name in SLOT_ARRAYS},
     )
 
@@ -62,16 +64,18 @@ def day_of(result: Result, day: int) -> Result:
 def played(pod: LivePod, like: Result) -> Result:
     """Run the pod for the slots of `like`; returns the same records of it."""
     count = len(like.soc)
-    rows = np.zeros((len(SLOT_ARRAYS), count))
+    rows, unserved_J = np.zeros((len(SLOT_ARRAYS), count)), np.zeros(count)
     seconds_W = np.zeros((2, count * SLOT_S), np.float32)
     energy_J = pod.site.account.energy_J
     for slot in range(count):
         before_J = dict(energy_J)
         for second in range(slot * SLOT_S, (slot + 1) * SLOT_S):
             seconds_W[:, second] = _second_W(pod)
+        unserved_J[slot] = missing_J(energy_J) - missing_J(before_J)
         rows[:, slot] = *run.means_W(before_J, energy_J, SLOT_S), *_charge_and_spread(pod)
     found: dict[str, Any] = dict(zip(SLOT_ARRAYS, rows))
-    return like._replace(seconds_W=seconds_W, account=dict(energy_J), **found)
+    watched = like.watched._replace(unserved_J=unserved_J, soc_min=float(found["soc"].min()))
+    return like._replace(seconds_W=seconds_W, account=dict(energy_J), watched=watched, **found)
 
 
 def _second_W(pod: LivePod) -> tuple[float, float]:

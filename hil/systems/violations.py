@@ -1,28 +1,36 @@
-"""Limits that a run of a system violates: connection and backup reserve."""
+"""Limits that a run of a system violates: connection, ramps, cap, schedule, reserve, the load."""
 
 import numpy as np
 
+from controller.planner.tariff import J_PER_KWH
+from hil.systems import ramps
 from hil.systems.failures import silent_in
+from hil.systems.planner import event_of
 from hil.systems.run import Result
+from hil.systems.series import SLOT_S, outages_of
+from hil.systems.watched import AFTER_S, reserve_permille
 
 ROUNDING_W = 1.0  # of seconds_W, which is float32
-HARD_PERMILLE, SOC_MARGIN = 100, 1.0  # margin: percent
+SOC_MARGIN = 1.0  # percent
+UNSERVED_KWH_MIN = 0.01
+CAP_ERROR = 0.002  # of the cap: a billing meter of class 0.2 S (IEC 62053-22) sees no less
+# A table of 96 slots takes half a minute to enter, and a heartbeat comes each 100 s.
+ENTERS_S = 150
 
 
 def of(result: Result) -> list[str]:
-    """Limits of the connection in every second, and the backup reserve at the end of every slot."""
-    size, grid_W, least_soc = (result.spec.size, result.seconds_W[1], 100 * float(result.soc.min()))
-    found = [
+    """Everything that was violated in a second or in an interval, a sentence each."""
+    size, grid_W = result.spec.size, result.seconds_W[1]
+    return [
         *_over("import", result, grid_W, size.import_W),
         *_over("export", result, -grid_W, size.export_W),
-    ]
-    hard = size.control.get("soc_reserve_backup_permille", HARD_PERMILLE) / 10
-    if least_soc < hard - SOC_MARGIN:
-        found.append(f"state of charge {least_soc:.1f} %, backup reserve {hard:g} %")
-    return found + [
-        f"{'outage' if each['is_outage'] else 'plain day'} at {each['at_s']} s: {fault}"
-        for each in result.minutes
-        for fault in each["faults"]
+        *_ramps(result),
+        *[line for each in (_unserved, _missed_cap, _stale, _charge) for line in each(result)],
+        *[
+            f"{'outage' if each['is_outage'] else 'plain day'} at {each['at_s']} s: {fault}"
+            for each in result.minutes
+            for fault in each["faults"]
+        ],
     ]
 
 
@@ -34,3 +42,56 @@ def _over(name: str, result: Result, power_W: np.ndarray, limit_W: int) -> list[
     over = f"{name} above {limit_W / 1000:g} kW in {is_over.sum()} s, by {most_kW:.3g} kW"
     silent_s = silent_in(result.failures, is_over).items()
     return ["; ".join([over, *[f"{part} silent: {count} s" for part, count in silent_s]])]
+
+
+def _ramps(result: Result) -> list[str]:
+    """Ramps of the operator, but for the loss of the grid and its return."""
+    wanted = [each for each in result.spec.ramps if each[1] >= ramps.SHORT_S]
+    if not wanted:
+        return []
+    grid_W = result.seconds_W[1].copy()
+    for at_s, for_s in outages_of(result.spec):
+        grid_W[at_s : at_s + for_s + AFTER_S] = np.nan
+    return ramps.broken(grid_W, wanted)
+
+
+def _unserved(result: Result) -> list[str]:
+    missing_kWh = float(result.watched.unserved_J.sum()) / J_PER_KWH
+    slots = int((result.watched.unserved_J > 0).sum())
+    words = f"{missing_kWh:.3g} kWh of the load had no power outside of an outage, in {slots} slots"
+    return [words] if missing_kWh >= UNSERVED_KWH_MIN else []
+
+
+def _missed_cap(result: Result) -> list[str]:
+    """Means of slots above the cap of the schedule that acted in each of their seconds; those of
+    events apart.
+    """
+    is_event = np.zeros(len(result.grid_W), bool)
+    for event in map(event_of, result.spec.events):
+        is_event[event.first : event.end] = True
+    watched = result.watched
+    is_over = (watched.acted_s == SLOT_S) & (result.grid_W > watched.cap_W * (1 + CAP_ERROR))
+    over_W = np.where(is_over, result.grid_W - watched.cap_W, 0.0)
+    kinds = (("cap of the schedule", ~is_event), ("cap of an event", is_event))
+    found = [(name, over_W[is_so]) for name, is_so in kinds]
+    return [
+        f"{name} missed in {(each > 0).sum()} of {len(each)} intervals, "
+        f"by up to {each.max() / 1000:.3g} kW"
+        for name, each in found
+        if (each > 0).any()
+    ]
+
+
+def _stale(result: Result) -> list[str]:
+    count = int((result.watched.stale_s > ENTERS_S).sum())
+    words = f"the schedule had run out or its heartbeat was too old in {count} slots"
+    return [f"{words}, although the sender was alive"] if count else []
+
+
+def _charge(result: Result) -> list[str]:
+    """The backup reserve in every second on the grid."""
+    hard = reserve_permille(result.spec) / 10
+    least = result.watched.soc_min
+    if 100 * least >= hard - SOC_MARGIN:
+        return []
+    return [f"state of charge {100 * least:.1f} %, backup reserve {hard:g} %"]

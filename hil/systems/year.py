@@ -1,118 +1,277 @@
-"""`run --year`: four weeks, one a season, weighted to a year.
+"""`run --year`: four weeks, one a season, weighted to a year; `--sweep`: with other batteries.
 
 The default run of a system has one season, and savings fall out of season. Here each week has its
-own sun, air, load and, where they are built in, prices; the year is 13 times their sum and a rest.
+own sun, air, working days and draws of load, clouds and prices; the year is 13 times their sum. A
+capacity tag is set in the summer week and paid in all of them.
 """
 
 import argparse
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from hil.results import run_result
-from hil.runner import report
+from controller.planner.tariff import J_PER_KWH
+from hil.plant import pcs
 from hil.runner.cases import Runner
-from hil.systems import optimum, plays, run
+from hil.systems import cost, optimum, plays, resized, run
 from hil.systems.figures import bills
 from hil.systems.run import Result
-from hil.systems.series import SLOT_S
+from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
+from hil.systems.swing_figures import swings
 
 SEASONS = {"winter": (1, 12), "spring": (4, 13), "summer": (7, 13), "autumn": (10, 12)}
-DAYS, WEIGHT = 7, 365.25 / 7 / 4
+DAYS, YEAR_DAYS, LIFE_YEARS = 7, 365.25, 10
+START_SLOTS = 4
+SIZES = 0.25, 0.5, 1.0, 1.5, 2.0  # of the battery, for --sweep
+# Of a battery as built, money per kWh (assumed; large ones in 2025). Other currencies: not judged.
+PRICES = {"EUR": 250, "USD": 250, "CNY": 800}
 KWH_PER_W_SLOT = SLOT_S / 3.6e6
+BILLS = "with", "without", "bare", "best"  # bare: without battery and PV; best: optimum.bill
 
 
 def weeks(spec: Spec) -> dict[str, Spec]:
     """The system in a week of each season of its year; without its outages and events."""
+    days = min(DAYS, spec.days)
     return {
         season: spec.begun(datetime(spec.start.year, *day))._replace(
-            days=DAYS, outages=[], events=[]
+            days=days, seed=spec.seed * len(SEASONS) + at, outages=[], events=[]
         )
-        for season, day in SEASONS.items()
+        for at, (season, day) in enumerate(SEASONS.items())
     }
 
 
-def week(season: str, result: Result) -> dict[str, Any]:
-    """Money and energy of a week. saved: by the battery; best: with perfect foresight."""
-    with_it, without, bare = bills(result)
+def week(season: str, whole: Result) -> dict[str, Any]:
+    """Money and energy of a week. kept: worth of what the battery gained, at the mean price."""
+    result = settled(whole)
+    spec, price = result.spec, float(result.series.price.mean())
+    gained_kWh = (float(result.soc[-1]) - spec.soc_permille / 1000) * spec.size.energy_Wh / 1000
     given_kWh = float(result.battery_W.clip(min=0).sum()) * KWH_PER_W_SLOT
-    wear = given_kWh * result.spec.schedule["wear_per_kWh"]
-    kept = _kept(result)
+    found = dict(zip(BILLS, [*bills(result), optimum.bill(result)]))
+    days = len(result.soc) / SLOTS_PER_DAY
     return {
         "season": season,
-        "bare": bare.total,
-        "bill": with_it.total - kept,
-        "without_battery": without.total,
-        "saved": without.total - with_it.total + kept,
-        "best": optimum.saving(result),
-        "wear": wear,
+        "days": days,
+        **{name: each and {**each._asdict(), "total": each.total} for name, each in found.items()},
+        "kept": gained_kWh * (price + spec.tariff["adder_per_kWh"]),
+        "wear": given_kWh * spec.schedule["wear_per_kWh"],
         "given_kWh": given_kWh,
-        "peak_kW": with_it.peak_W / 1000,
-        "peak_without_kW": without.peak_W / 1000,
+        "lost_kWh": cost.of(whole)["lost_kWh"],
+        "auxiliaries_kWh": whole.account["auxiliaries"] / J_PER_KWH,
+        "swings": (swings(result)[0] or 0.0) * spec.days / 90,
     }
 
 
-def _kept(result: Result) -> float:
-    """Worth of the energy that the battery gained over the week, at the mean price."""
-    spec = result.spec
-    gained_kWh = (float(result.soc[-1]) - spec.soc_permille / 1000) * spec.size.energy_Wh / 1000
-    return gained_kWh * (float(result.series.price.mean()) + spec.tariff["adder_per_kWh"])
+def settled(whole: Result) -> Result:
+    """The run without its first hour. Load tracking begins at the load of one second, and the grid
+    comes down from there: weighted to a year, four such peaks would count as 52.
+    """
+    spec, cut = whole.spec, START_SLOTS
+    arrays = "grid_W", "battery_W", "pv_W", "genset_W", "load_W", "soc", "spread_K"
+    cut_arrays: dict[str, Any] = {name: getattr(whole, name)[cut:] for name in arrays}
+    start = spec.start + timedelta(seconds=cut * SLOT_S)
+    return whole._replace(
+        spec=spec._replace(start=start, soc_permille=round(1000 * float(whole.soc[cut - 1]))),
+        series=Series(*[each[cut:] for each in whole.series]),
+        seconds_W=whole.seconds_W[:, cut * SLOT_S :],
+        **cut_arrays,
+    )
 
 
 def document(spec: Spec, found: list[dict[str, Any]]) -> dict[str, Any]:
-    """The weeks and the year."""
-    keys = ("bare", "bill", "without_battery", "saved", "best", "wear", "given_kWh")
-    year = {key: WEIGHT * sum([each[key] for each in found]) for key in keys}
-    return {"name": spec.name, "currency": spec.tariff["currency"], "weeks": found, "year": year}
+    """The weeks and the year as plain data."""
+    weight = YEAR_DAYS / len(SEASONS) / found[0]["days"]
+    year = _sums(found, weight, weight * len(SEASONS))
+    energy_kWh, price = spec.size.energy_Wh / 1000, PRICES.get(spec.tariff["currency"], 0)
+    net = year["saved"] - year["wear"]
+    worth = net * LIFE_YEARS / energy_kWh
+    return {
+        "name": spec.name,
+        "size": resized.words(spec),
+        "battery": resized.battery(spec),
+        "energy_kWh": energy_kWh,
+        "currency": spec.tariff["currency"],
+        "weeks": found,
+        "seasons": {each["season"]: _sums([each], 1.0, 1.0) for each in found},
+        "year": year,
+        "net": net,
+        "worth_per_kWh": worth,
+        "price_per_kWh": price,
+        "pays": net > 0 and worth >= price,
+        "fixed_kWh": spec.size.units * pcs.losses_W(0.0, spec.size.rated_W) / 1000 * YEAR_DAYS * 24,
+        "is_smoothing": not spec.schedule["is_trading"],
+        "hides": hides(spec),
+    }
 
 
-COLUMNS = "  {:<10}{:>14}{:>14}{:>12}{:>8}{:>12}{:>10}{:>10}{:>12}"
-HEAD = ("season", "no battery", "with it", "saved", "%", "optimum", "share %", "wear", "peak kW")
+def _sums(found: list[dict[str, Any]], weight: float, of_tags: float) -> dict[str, Any]:
+    """Money and energy of these weeks. saved: by the battery; best: with perfect foresight."""
+
+    def paid(name: str, *parts: str) -> float:
+        factors = {"energy": weight, "demand": weight, "tags": of_tags}
+        return sum([factors[part] * each[name][part] for each in found for part in parts])
+
+    every = "energy", "demand", "tags"
+    alike = ("kept", "wear", "given_kWh", "lost_kWh", "auxiliaries_kWh", "swings")
+    sums = {key: weight * sum([each[key] for each in found]) for key in alike}
+    drawn = weight * sum([min(0.0, each["kept"]) for each in found])
+    without, peaks_kW = paid("without", *every), [max(each[name]["peak_W"] for each in found) / 1000
+                                                  for name in BILLS[:2]]  # fmt: skip
+    has_best = all(each["best"] for each in found)
+    return {
+        **sums,
+        "bare": paid("bare", *every),
+        "bill": paid("with", *every) - sums["kept"],
+        "without_battery": without,
+        "saved": without - paid("with", *every) + sums["kept"],
+        "best": without - paid("best", *every) + drawn if has_best else None,
+        "energy_saved": paid("without", "energy") - paid("with", "energy") + sums["kept"],
+        "peak_saved": paid("without", *every[1:]) - paid("with", *every[1:]),
+        "peak_kW": peaks_kW[0],
+        "peak_without_kW": peaks_kW[1],
+    }
+
+
+def hides(spec: Spec) -> list[str]:
+    """The four weeks do not show these things, by the inputs of this system."""
+    prices, hours = spec.prices, "its own noise, but the dearest and the cheapest days are missing"
+    of_prices = {
+        "built_in": f"prices: the same mean in each season, a low noon from April on; {hours}",
+        "time_of_use": "prices: by time of use, exact in each season",
+    }[prices["kind"]]
+    if prices["day"]:
+        of_prices = "prices: the hours of one month in all seasons, as if winter had summer's peaks"
+    found = [of_prices]
+    if not spec.site.get("weather", {}).get("season_K"):
+        found.append("air: as warm in winter as in summer, so cooling costs too much")
+    found.append("peaks: of a week; a month has the highest of four, and a battery is judged by it")
+    if spec.tariff["tag_per_kW_year"]:
+        found.append("tags: set in the summer week, by its working days, for the whole year")
+    return [
+        *found,
+        "outages, cold snaps, holidays, ageing of the cells and interest on their price",
+    ]
+
+
+COLUMNS = "  {:<10}{:>14}{:>14}{:>12}{:>8}{:>12}{:>10}{:>10}{:>12}{:>12}"
+HEAD = ("season", "no battery", "with it", "saved", "%", "optimum", "share %", "wear", "peak kW",
+        "without")  # fmt: skip
 
 
 def lines(document: dict[str, Any]) -> list[str]:
-    """The seasons as a table, and the year in a sentence."""
-    year, currency = document["year"], document["currency"]
-    rest = year["saved"] - year["wear"]
+    """The seasons as a table, and the year in sentences."""
+    currency = document["currency"]
     return [
         "",
-        f"{document['name']}: a year from four weeks, {currency}",
+        f"{document['name']}: a year from four weeks, {document['size']}, {currency}, {run.MODE}",
         COLUMNS.format(*HEAD),
-        *[_line(each["season"], each) for each in document["weeks"]],
-        _line("year", year),
-        f"  saved less wear {rest:,.0f} {currency} a year; optimum: perfect foresight at the best "
-        f"efficiency, so it cannot be reached",
+        *[_line(season, each) for season, each in document["seasons"].items()],
+        _line("year", document["year"]),
+        *[f"  {each}" for each in (verdict(document)[1], *smoothing(document))],
+        *([] if document["year"]["best"] is not None else [f"  {optimum.MISSING}"]),
+        "  optimum: perfect foresight at the best efficiency, so it cannot be reached",
+        *[f"  hidden: {each}" for each in document["hides"]],
     ]
 
 
 def _line(name: str, found: dict[str, Any]) -> str:
     without, best = found["without_battery"], found["best"]
     part = 100 * found["saved"] / without if without else 0.0
-    share = f"{100 * found['saved'] / best:.0f}" if best > 0 else "-"
-    peak = f"{found['peak_kW']:,.0f}" if "peak_kW" in found else ""
+    share = f"{100 * found['saved'] / best:.0f}" if best and best > 0 else "-"
     money = [f"{found[key]:,.0f}" for key in ("without_battery", "bill", "saved")]
-    values = [*money, f"{part:.1f}", f"{best:,.0f}", share, f"{found['wear']:,.0f}", peak]
-    return COLUMNS.format(name, *values).rstrip()
+    most = "-" if best is None else f"{round(best):,}"
+    peaks = [f"{found[key]:,.0f}" for key in ("peak_kW", "peak_without_kW")]
+    values = [*money, f"{part:.1f}", most, share, f"{found['wear']:,.0f}", *peaks]
+    return COLUMNS.format(name, *values)
 
 
-def main(jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace) -> int:
-    """Play and print a week of each season of each system. Returns the exit code."""
-    chosen = [plays.chosen(*job, inputs) for job in jobs if not job[1]]
-    parts = [(each, *of_week) for each in chosen for of_week in weeks(each).items()]
-    with Runner(arguments) as runner:
-        found = runner.play(
-            parts, lambda part: week(part[1], run.run(part[2], inputs)), name=_name_of
+def verdict(document: dict[str, Any]) -> tuple[bool, str]:
+    """(the battery pays; the year in a sentence)."""
+    net, currency, price = (document[key] for key in ("net", "currency", "price_per_kWh"))
+    if not net > 0:
+        return False, (
+            f"THE BATTERY DOES NOT PAY BY ITS BILL: it costs {abs(net):,.0f} {currency} a year, "
+            f"wear included."
         )
-    count = len(SEASONS)
-    documents = [
-        document(each, found[at * count : (at + 1) * count]) for at, each in enumerate(chosen)
+    saves = f"it saves {net:,.0f} {currency} a year, wear included"
+    worth = f"{LIFE_YEARS} years bring {document['worth_per_kWh']:,.0f} {currency} per kWh of it"
+    costs = f", and it costs about {price} (assumed, without interest)" if price else ""
+    word = "THE BATTERY PAYS" if document["pays"] else "THE BATTERY DOES NOT PAY BY ITS BILL"
+    return document["pays"], f"{word}: {saves}; {worth}{costs}."
+
+
+def smoothing(document: dict[str, Any]) -> list[str]:
+    """The cost of load tracking where the battery does nothing else: beside the same site without
+    it.
+    """
+    if not document["is_smoothing"]:
+        return []
+    year, currency = document["year"], document["currency"]
+    energy, peak = (0.0 - year[key] for key in ("energy_saved", "peak_saved"))
+    total, count = energy + peak + year["wear"], year["swings"]
+    fixed = f"{document['fixed_kWh']:,.0f} at any power, even 0 W"
+    lost = f"{year['lost_kWh']:,.0f} kWh of losses ({fixed})"
+    cents = f"{100 * total / count:.2g}" if count else "-"
+    return [
+        f"Smoothing costs {total:,.0f} {currency} a year, {cents} cents for each of {count:,.0f} "
+        f"tracked swings: "
+        f"{energy:,.0f} for {lost} and {year['auxiliaries_kWh']:,.0f} kWh of auxiliaries, "
+        f"{peak:,.0f} for the peak, {year['wear']:,.0f} for wear."
     ]
-    for each in documents:
-        print("\n".join(lines(each)))
-    report.write_json(arguments.json, documents)
-    is_worse = any(each["year"]["saved"] < each["year"]["wear"] for each in documents)
-    return run_result.NOT_MET if is_worse else run_result.MET
 
 
-def _name_of(part: tuple[Spec, str, Spec]) -> str:
-    return f"{part[0].name} {part[1]}"
+def played(
+    jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace
+) -> dict[str, dict[str, Any]]:
+    """Play and print the seasons of each system, with --sweep at each size; documents by name."""
+    sizes = SIZES if arguments.sweep else (1.0,)
+    chosen = {
+        (name, size): resized.scaled(plays.chosen(name, "", inputs), size)
+        for name in dict.fromkeys([name for name, _ in jobs])
+        for size in sizes
+    }
+    parts = [(*key, *of_week) for key, each in chosen.items() for of_week in weeks(each).items()]
+    with Runner(arguments) as runner:
+        found = runner.play(parts, lambda part: week(part[2], run.run(part[3], inputs)), name=_name)
+    count = len(SEASONS)
+    every = {
+        key: document(each, found[at * count : (at + 1) * count])
+        for at, (key, each) in enumerate(chosen.items())
+    }
+    documents = {}
+    for name, size in every:
+        if size == 1.0:
+            documents[name] = every[name, size] | {
+                "sweep": [{"factor": each} | every[name, each] for each in sizes]
+            }
+            print("\n".join([*lines(documents[name]), *sweep_lines(documents[name])]))
+    return documents
+
+
+def pays(documents: dict[str, dict[str, Any]]) -> bool:
+    """Each battery pays by its bill."""
+    return all([each["pays"] for each in documents.values()])
+
+
+def _name(part: tuple[str, float, str, Spec]) -> str:
+    name, size, season, _ = part
+    return f"{name}, {size:g} times, {season}"
+
+
+SWEPT = "  {:<30}{:>12}{:>14}{:>14}{:>12}{:>16}"
+
+
+def sweep_lines(document: dict[str, Any]) -> list[str]:
+    """The saving of a year against the size of the battery."""
+    if len(document["sweep"]) < 2:
+        return []
+    head = ("battery", "saved", "less wear", "optimum", "share %", "10 years per kWh")
+    return [SWEPT.format(*head), *[_swept(each) for each in document["sweep"]]]
+
+
+def _swept(found: dict[str, Any]) -> str:
+    year = found["year"]
+    share = f"{100 * year['saved'] / year['best']:.0f}" if (year["best"] or 0) > 0 else "-"
+    best = "-" if year["best"] is None else f"{year['best']:,.0f}"
+    values = f"{year['saved']:,.0f}", f"{found['net']:,.0f}", best, share
+    size = f"{found['factor']:g} x, {found['battery']}"
+    return SWEPT.format(size, *values, f"{found['worth_per_kWh']:,.0f}")

@@ -54,14 +54,14 @@ class MeanReadings:
     def read(self, rack: int) -> Readings:
         """See readings.Source and NOT_KNOWN. All modules of a unit have its mean temperature."""
         soc = [within(int(unit.soc * 1000), 0, 1000) for unit in self.units]
-        forming = zip(self.discharge_W, self.forming) if self.is_off_grid else ()
+        forming = zip(self.powers_W, self.forming) if self.is_off_grid else ()
         return Readings(
             is_running=True,
             is_estop=False,
             is_short=False,
             limit=self.bounds,
             contact=ISLAND if self.is_off_grid else GRID,
-            forming_limits_W=[limit_W for limit_W, forms in forming if forms],
+            forming_W={unit: power_W for unit, (power_W, forms) in enumerate(forming) if forms},
             load_meter=Meter(self.load_W, self.load_W is not None),
             grid_meter=Meter(self.grid_W, self.grid_W is not None),
             proven_grid_W=self.grid_W,

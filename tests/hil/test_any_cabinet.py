@@ -252,3 +252,9 @@ def test_the_file_of_the_rig_is_the_cabinet_with_other_plugs(tmp_path):
     plugs = {bus.name: bus.port or bus.address or bus.channel for bus in loaded.buses}
     assert plugs == {**wires["ports"], **wires["cans"]}
     assert {bus.interface for bus in loaded.buses} == {"", "socketcand"}
+
+
+def test_the_file_of_the_rig_keeps_the_plan(tmp_path):
+    made = tmp_path / "cabinet.toml"
+    made.write_text(cabinet_file.text({"site": str(THREE_UNITS)}, {"ports": {}, "cans": {}}))
+    assert configuration.load(str(made)).site_plan == configuration.load(THREE_UNITS).site_plan

@@ -216,3 +216,37 @@ def test_a_scenario_reaches_the_site_of_a_pod_or_is_refused(tmp_path, capsys):
         said = capsys.readouterr().err
         assert f"{action.partition(chr(34))[0]}: the site has no {part}" in said
         assert said.count("\n") == 1
+
+
+AWAY = """name = "away"
+title = "Cabinet 1 stops, is off, and starts again while the others run"
+duration_s = 80
+load = {{ kind = "steps", steps_kW = [[0, 300]] }}
+action = [
+    {{ at_s = 30, do = "run_request", on = false }}, {{ at_s = 38, do = "controller_kill" }},
+    {{ at_s = 39, do = "{then}" }}, {{ at_s = 60, do = "controller_start" }},
+    {{ at_s = 70, do = "run_request" }},
+]
+expect = [{{ what = "state", is = "{state}" }}]
+"""
+THREE = ROOT / "hil/site/examples/three_cabinets.toml"
+
+
+@cases("""
+    then  seconds  state  trip
+    "run_request"  100  "running"  ""
+    "store_other_image"  76  "inhibited"  "58"
+""")
+def test_a_cabinet_leaves_and_joins_while_the_others_run(tmp_path, then, seconds, state, trip):
+    """A moved one, whose image is not the approved one, stays open (row 58)."""
+    path, out = tmp_path / "away.toml", tmp_path / "pod.json"
+    path.write_text(AWAY.format(then=then, state=state))
+    options = "--scenario", str(path), "--for", str(seconds), "--values", "--json", str(out)
+    assert main(["pod", str(THREE), *options]) == 0
+    doc = json.loads(out.read_text())
+    first, *others = doc["members"]
+    assert first["state"] == state
+    assert trip in {each["stage"] for each in first["trips"]} | {""}
+    assert [each["state"] for each in others] == ["running", "running"]
+    assert others[0]["discharged_kWh"] > 0 and not others[0]["violations"]
+    assert doc["site"]["import_W_max"] < 500_000

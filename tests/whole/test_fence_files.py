@@ -9,7 +9,7 @@ import pytest
 from cabinet_bench import CONFIG, Bench
 from wire_ends import ODD
 
-from controller.config import layers, profiles
+from controller.config import layers, profiles, site_plan
 from controller.forms.refusal import ConfigError
 from controller.hints import schedule_file as sf, schedule_wire as sw
 from controller.journal import journal_header, replay
@@ -42,6 +42,7 @@ HOSTILE = {
 READERS = {
     "configuration": (lambda path: layers.read_chain(path), ConfigError),
     "siting": (reading.load, ConfigError),
+    "places": (site_plan.read_places, ConfigError),
     "profile": (profiles.load, ConfigError),
     "schedule": (sf.read, sf.ScheduleFileError),
     "scenario": (scenario.load, ConfigError),

@@ -2,7 +2,17 @@
 
 from collections.abc import Callable
 
-from controller.console.pages import alarms, devices, events, links, racks, status, trend, why
+from controller.console.pages import (
+    alarms,
+    devices,
+    events,
+    links,
+    places,
+    racks,
+    status,
+    trend,
+    why,
+)
 from controller.state.base import Facts
 
 # page: its parts, each as the lines of a screen
@@ -13,6 +23,7 @@ PAGES: dict[str, Callable[[Facts], list[list[str]]]] = {
     "events": events.parts,
     "trend": trend.parts,
     "racks": racks.parts,
+    "map": places.parts,
     "devices": devices.parts,
     "links": links.parts,
 }

@@ -37,7 +37,7 @@ def parts(facts: Facts) -> list[list[str]]:
 
 
 def _overview(facts: Facts) -> list[str]:
-    besides = [*_firsts(facts), *_in_b(facts["channel_b"]), *_ahead(facts["propagation"])]
+    besides = [*_firsts(facts), *_in_b(facts["channel_b"]), *ahead(facts["propagation"])]
     top = [*head(facts), *_leading(facts["standing"][0], facts)]
     # the conditions of a reset and a start are more urgent than the third remedy
     for shown in range(CHECKS_SHOWN, 0, -1):
@@ -155,7 +155,7 @@ def _in_b(found: Facts | None) -> list[str]:
     )
 
 
-def _ahead(found: Facts | None) -> list[str]:
+def ahead(found: Facts | None) -> list[str]:
     """When fire would reach the neighbours; nothing while no row suspects a runaway."""
     if found is None:
         return []

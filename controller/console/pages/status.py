@@ -77,15 +77,15 @@ def parts(facts: Facts) -> list[list[str]]:
 
 
 def _safety(facts: Facts) -> list[str]:
-    words = [f"LAMP {facts['lamp']}" + (" HORN" if facts["horn_is_on"] else ""), *_gas(facts)]
+    words = [f"LAMP {facts['lamp']}" + (" HORN" if facts["horn_is_on"] else ""), *gas(facts)]
     contacts = facts["contacts"]
     wrong = [
-        _contact(name, value)
+        contact(name, value)
         for value in ("not ok", "unknown")
         for name in CONTACT_WORDS
         if contacts[name] == value
     ]
-    right = [f"  {_contact(name, 'ok')}" for name in SHOWN_WHEN_OK if contacts[name] == "ok"]
+    right = [f"  {contact(name, 'ok')}" for name in SHOWN_WHEN_OK if contacts[name] == "ok"]
     count = facts["interlocks"]
     first = "  ".join([*words, *wrong])
     return [
@@ -100,17 +100,18 @@ def _safety(facts: Facts) -> list[str]:
     ]
 
 
-def _gas(facts: Facts) -> list[str]:
+def gas(facts: Facts) -> list[str]:
     """Combustible gas always; vapour, hydrogen or CO unless every detector reports 0."""
-    gas = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
-    words = [f"Gas {' '.join(gas)} %LFL"] if gas else []
+    found = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
+    words = [f"Gas {' '.join(found)} %LFL"] if found else []
     for name, values in (("Vapour", facts["vapour_ppm"]), ("H2/CO", facts["toxic_ppm"])):
         if any(value != 0 for value in values):
             words.append(f"{name} {' '.join([scaled(value, 1, 0) for value in values])} ppm")
     return words
 
 
-def _contact(name: str, value: str) -> str:
+def contact(name: str, value: str) -> str:
+    """A contact and its state in words."""
     return f"{CONTACT_WORDS[name]} {OWN_WORDS.get(name, {}).get(value, VALUE_WORDS[value])}"
 
 

@@ -17,6 +17,7 @@ PAGES = {
     "8": "export",
     "9": "events",
     "D": "devices",
+    "M": "map",
     "?": "help",
 }
 # columns of the page of tests where a folded line continues
@@ -40,7 +41,7 @@ _AS_KEYS = (
 
 HELP = [
     "LOOK   0 status   1 why the power is what it is   2 alarms   3 racks   4 links",
-    "       5 hints   6 trend   7 tests   8 export   9 events   D site devices",
+    "       5 hints   6 trend   7 tests   8 export   9 events   D devices   M map",
     "       Space or N: next part of a page, B: back. The same key again: draw anew.",
     "LOGIN  L logs in, and out again; a login without keys ends after minutes. One",
     "       person acts, others see the name. Without a password: turn the key",

@@ -44,10 +44,11 @@ class State(Words):
 
 
 class EngineStart:
-    """One set. number: of its actuator."""
+    """One set. number: of its actuator; grid_permille: a charge that nothing on the grid takes."""
 
-    def __init__(self, device: DeviceView, number: int):
+    def __init__(self, device: DeviceView, number: int, grid_permille: int):
         self.device, self.number, self.state = device, number, State.zero()
+        self._grid_permille = min(grid_permille, device.settings["start_soc_permille"])
 
     def count_run(self, is_running: int | None, passed_ms: int) -> None:
         """Count how long the engine has run."""
@@ -83,7 +84,8 @@ class EngineStart:
         the charge is; may_stop: another source carries the bus.
         """
         state, settings = self.state, self.device.settings
-        is_low = soc_permille and soc_permille[0] <= settings["start_soc_permille"]
+        level = self._grid_permille if is_on_grid else settings["start_soc_permille"]
+        is_low = soc_permille and soc_permille[0] <= level
         if is_called or is_low:
             state.is_wanted = 1
         elif soc_permille and may_stop and not state.found_ms:

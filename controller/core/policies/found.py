@@ -49,8 +49,7 @@ class Found:
         self.notices: tuple[Any, ...] = ()
         # schedule: source index + 1 while a slot acts, the power that its band asks for, its
         # reserve, a bit for each fallback that it replaces
-        self.scheduled_source = self.scheduled_W = self.scheduled_reserve_permille = 0
-        self.lifted = 0
+        self.scheduled_source = self.scheduled_W = self.scheduled_reserve_permille = self.lifted = 0
         # hint_request: a source decides on the power; load tracking pauses beside it; what it
         # leaves to load tracking of the set-point and of the available power
         self.is_requested = self.is_exact = False
@@ -58,6 +57,7 @@ class Found:
         # shed: a stage of the load is open since an outage; an island needs a generator set
         self.is_shed = self.is_set_needed = False
         self.genset_W = 0  # genset_start: the load that the sets carry off the grid
+        self.formed_W: int | None = None  # formed: set-point of the converters that form, if known
 
 
 class Kept:

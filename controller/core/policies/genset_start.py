@@ -21,6 +21,7 @@ from controller.core.policies.modes import BLACK_START, GRID, RETURN
 from controller.core.policies.source_reports import given_W, metered_W, runs
 
 SHARE = (30, "genset")
+KEPT = "backup", "hysteresis"
 # Battery and engine are measured at different moments; the low-pass hides the difference.
 LOAD_MS = 5000
 
@@ -62,7 +63,9 @@ class GensetStart(Function):
     """)
 
     def __init__(self, setup: Setup):
-        self.engines = [EngineStart(*each) for each in setup.actuators(self.ROLES)]
+        # On the grid the schedule may discharge below the level of a start: no reason to burn fuel.
+        backup, most = [setup.settings[f"soc_reserve_{name}_permille"] for name in KEPT]
+        self.engines = [EngineStart(*each, backup - most) for each in setup.actuators(self.ROLES)]
         self.more = [each.state for each in self.engines]
         self._suns = setup.site.feeding(is_engine=False)
         self._share_permille = setup.settings["share_permille"]

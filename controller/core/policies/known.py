@@ -25,6 +25,7 @@ class Known(NamedTuple):
     contact: int | None = None
     is_reported_forming: bool = False
     reported_forming_W: int = 0  # what the kernel's limits leave of the discharge of those
+    shown_W: int | None = None  # set-points of those that have shown it (units.py); None: none has
     # as the meters tell; a reply of this meter arrived in this tick
     load_meter_W: int | None = None
     is_load_meter_new: bool = False

@@ -29,6 +29,8 @@ from controller.core.base.words import Words
 from controller.core.policies import meter_drift, meter_watch, path_delay
 from controller.core.policies.contract import PROVE, Found, Function, Known, Setup
 from controller.core.policies.meter_statistics import Statistics
+from controller.core.policies.modes import RETURN
+from controller.core.policies.source_reports import gives, runs
 
 METER_SIGN = 307  # reason code
 _TEXTS = """
@@ -76,7 +78,7 @@ class MeterSign(Function):
     NAME, STAGE = "meter_sign", PROVE
     READS = (
         *("battery_W", "grid_meter_W", "is_running", "is_stopped_by_person", "load_meter_W"),
-        *("setpoint_W", "stored_path_delay_ms"),
+        *("mode", "setpoint_W", "stored_path_delay_ms"),
     )
     WRITES = ("is_meter_tested", "path_delay_ms")
     OUTPUTS = "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
@@ -98,6 +100,7 @@ class MeterSign(Function):
         # one quantum at least: a small cabinet's meter is not believed untested
         self._code_W = max(code_W // quantum_W, 1) * quantum_W if code_W else 0
         self._load_fitted = settings["load_meter_fitted"]
+        self._engines = setup.site.feeding(is_engine=True)
         self._window_ticks = -(-WINDOW_MS // tick_ms)
         sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
         ends_ms = [(settings[name] - difference_ms, more) for name, more in CHIPS_MS.items()]
@@ -139,7 +142,7 @@ class MeterSign(Function):
                 self._begin(-elapsed_ticks)
         state.ticks += elapsed_ticks
         if out[O_RESULT] in (PROVEN, UNDECIDED):
-            self._await_test(known, elapsed_ticks)
+            self._await_test(known, found, elapsed_ticks)
         if out[O_RESULT] != TESTING:
             return ()
         found.is_meter_tested = True
@@ -269,11 +272,15 @@ class MeterSign(Function):
         self.out[O_RESULT], self.state.ticks = result, 0
         self.watch.begin()
 
-    def _await_test(self, known: Known, elapsed_ticks: int) -> None:
-        """Test anew a meter that looks reversed, and an undecided one after its time."""
+    def _await_test(self, known: Known, found: Found, elapsed_ticks: int) -> None:
+        """Test anew a meter that looks reversed, and an undecided one after its time. A generator
+        set that takes or leaves the load moves the meter, too: beside it nothing looks reversed.
+        """
         state, watch, is_proven = self.state, self.watch, self.out[O_RESULT] == PROVEN
         load_W, battery_W = self._load_W(known), known.battery_W
         expected_W = load_W - battery_W if load_W is not None and battery_W is not None else None
+        if found.mode == RETURN or any([runs(each) or gives(each) for each in self._engines]):
+            expected_W = None
         is_watched, shown_W = is_proven or watch.is_in_doubt, known.grid_meter_W
         is_reversed = is_watched and watch.is_reversed(expected_W, shown_W, elapsed_ticks)
         if is_reversed and watch.is_in_doubt:

@@ -12,8 +12,8 @@ crossed to 6 % (victronenergy/venus issue 1194).
 Both levels have hysteresis, and count as reached while the state of charge is unknown. A slot of
 the schedule may raise the peaks level. Off the grid both open at once, and the kernel's limits
 alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`, the limit closes within
-2 s, so the grid takes the load over smoothly. A reserve never forces a charge and never narrows one
-(victronenergy/venus issue 904).
+2 s, back from an outage 30 s, so the grid takes the load over smoothly. A reserve never forces a
+charge and never narrows one (victronenergy/venus issue 904).
 """
 
 from typing import Any
@@ -22,9 +22,10 @@ from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W, Cap, Limit
 from controller.core.base.words import Words
 from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
+from controller.core.policies.modes import RETURN
 from safety import signals
 
-BACKUP_CLOSE_MS = 2000
+BACKUP_CLOSE_MS, RETURN_CLOSE_MS = 2000, 30_000  # in a return as slowly as formed.py
 
 
 class State(Words):
@@ -47,7 +48,7 @@ class Reserve(Function):
 
     state: State
     NAME, STAGE = "reserve", BOUND
-    READS = ("is_off_grid", "scheduled_reserve_permille", "soc_permille")
+    READS = ("is_off_grid", "mode", "scheduled_reserve_permille", "soc_permille")
     PARAMETERS = (
         # ends of the levels "peaks" and "backup"
         ("soc_reserve_peaks_permille", "permille", 0, 900, 150, "up"),
@@ -77,7 +78,8 @@ class Reserve(Function):
         self._backup_permille = settings["soc_reserve_backup_permille"]
         self._hysteresis = settings["soc_reserve_hysteresis_permille"]
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
-        self._close_W = max(1, -(-self.rated_W * tick_ms // BACKUP_CLOSE_MS))
+        closes_ms = BACKUP_CLOSE_MS, RETURN_CLOSE_MS
+        self._close_W = [max(1, -(-self.rated_W * tick_ms // each_ms)) for each_ms in closes_ms]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list:
         """The cap of the peaks level, the limit of the backup level, while they bound anything."""
@@ -86,7 +88,8 @@ class Reserve(Function):
             return []
         soc = known.soc_permille
         self.state.peaks_permille = max(self._peaks_permille, found.scheduled_reserve_permille)
-        self._move(None if soc is None else soc[0], elapsed_ticks)
+        close_W = self._close_W[found.mode == RETURN] * elapsed_ticks
+        self._move(None if soc is None else soc[0], elapsed_ticks, close_W)
         answers = []
         for level, answer in ((self.peaks, Cap), (self.backup, Limit)):
             if level.discharge_W_max < self.rated_W:
@@ -113,11 +116,13 @@ class Reserve(Function):
         for level in (self.peaks, self.backup):
             level.is_reached, level.discharge_W_max = 0, self.rated_W
 
-    def _move(self, soc_permille: int | None, elapsed_ticks: int) -> None:
-        """Move both levels. soc_permille: the lowest of the racks; None: unknown."""
+    def _move(self, soc_permille: int | None, elapsed_ticks: int, close_W: int) -> None:
+        """Move both levels. soc_permille: the lowest of the racks; None: unknown; close_W: step of
+        the backup level.
+        """
         state, open_W = self.state, self._step_W * elapsed_ticks
         peaks = self.peaks, state.peaks_permille, open_W
-        backup = self.backup, self._backup_permille, self._close_W * elapsed_ticks
+        backup = self.backup, self._backup_permille, close_W
         self.peaks.reason, self.backup.reason = self._reasons(soc_permille is not None)
         for level, end_permille, close_W in (peaks, backup):
             level.is_reached = self._reached(soc_permille, end_permille, level.is_reached)

@@ -7,8 +7,10 @@ and the way back needs more than the way there:
     missing power > 0               for SHED_MS    --> open, lowest shed_order first
     room for the stage and a tenth  for RETURN_MS  --> close the last one
 
-Stages come back one at a time, each after the device reports the one before it. While the missing
-power is unknown, as in an island whose source no device reports, the stages stay.
+Stages come back one at a time, each after the device reports the one before it. In an island the
+sun makes no room: a cloud takes it away within seconds, and the whole bus with it. While the
+missing power or the sun is unknown, as in an island whose source no device reports, the stages
+stay.
 
 Off the grid without a generator set, stages also go by the state of charge, from
 `island_soc_permille` on: the rest of the load then lasts longer. They come back HYSTERESIS_PERMILLE
@@ -153,7 +155,7 @@ class Shed(Function):
 
     def _decide(self, known: Known, found: Found, missing_W: int, passed_ms: int) -> None:
         state, last = self.state, self._last(known, found)
-        is_room = last >= 0 and missing_W <= -self._needed_W(last) and self._has_followed(last)
+        is_room = last >= 0 and self._is_room(found, missing_W, last) and self._has_followed(last)
         if found.is_off_grid:
             next_W = self._needed_W(last) if last >= 0 else 0
             is_short = missing_W + found.genset_W + next_W > 0
@@ -167,6 +169,12 @@ class Shed(Function):
         elif state.room_ms >= RETURN_MS:
             self.stages[last].open -= 1
             state.room_ms = 0
+
+    def _is_room(self, found: Found, missing_W: int, place: int) -> bool:
+        """The next stage of this device fits; off the grid without the sun, which must be known."""
+        suns_W = [each.value("power_W") for each in self._suns] if found.is_off_grid else []
+        sun_W = sum([max(0, each_W) for each_W in suns_W if each_W is not None])
+        return None not in suns_W and missing_W + sun_W <= -self._needed_W(place)
 
     def _has_followed(self, place: int) -> bool:
         """False while a stage that came back is still open, or unknown: its load does not show."""

@@ -79,7 +79,7 @@ class SiteBalance(Function):
     NAME, STAGE = "site_balance", BALANCE
     READS = (
         *("battery_W", "contact", "grid_meter_W", "is_reported_forming", "load_meter_W"),
-        *("reported_forming_W", "setpoint_W"),
+        *("reported_forming_W", "setpoint_W", "shown_W"),
     )
     BEFORE = ("is_off_grid",)
     WRITES = (
@@ -139,7 +139,8 @@ class SiteBalance(Function):
             self._keep(self._judged(site), passed_ms)
             battery_W = site.battery_W or 0
             follows = abs(battery_W - site.setpoint_W) < balance.tolerance_W(self._rated_W)
-            state.is_formed = known.is_reported_forming and (state.is_formed or not follows)
+            is_shown = known.shown_W is not None or not follows
+            state.is_formed = known.is_reported_forming and (state.is_formed or is_shown)
             state.is_carried = not state.is_formed and balance.carries(site)
         else:
             state.is_formed = state.is_carried = 0

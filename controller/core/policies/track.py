@@ -121,9 +121,11 @@ class Track(Function):
         low_W, high_W = self._grid_range_W(load_W, found)
         if found.load_source != state.source:
             self.guess.begin(load_W)
+            # What an island leaves (formed.py) goes to the grid: held, it would hide the grid.
+            own_W = found.left_setpoint_W if found.mode != RETURN else 0
             if state.lost_ms >= LOST_MS_MAX:
-                reference.begin(load_W - found.left_setpoint_W, low_W, high_W)
-            state.source, state.out_W = found.load_source, found.left_setpoint_W
+                reference.begin(load_W - own_W, low_W, high_W)
+            state.source, state.out_W = found.load_source, own_W
             state.lost_ms = 0
         delay_ms = found.path_delay_ms or self._delay_ms
         is_own = found.load_source == MEASURED

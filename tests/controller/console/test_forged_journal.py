@@ -16,7 +16,7 @@ from controller.journal import header_form, ring as j
 from controller.sites import EXAMPLE
 from hil.engine.simulate import VirtualRig
 
-COMMANDS = "status", "links", "sources", "approve", "reset", "proof-test list"
+COMMANDS = "status", "map", "links", "sources", "approve", "reset", "proof-test list"
 MEMORY_BYTES = 300 << 20  # more than the test itself uses
 RING_BYTES = 1 << 18
 
@@ -71,6 +71,21 @@ def test_an_impossible_count_is_refused(tmp_path, sound, place, number):
     """34 kB made `status` take 10.5 GB."""
     counts = [number if at == place else count for at, count in enumerate(sound[1])]
     forged(tmp_path, sound, counts=counts)
+    assert code(tmp_path) == 0
+
+
+WAY = {"from": "a", "to": "z", "kind": "unit", "paper": "x" * 900, "wall": ""}
+WAY |= {"distance_mm": -(2**40), "wall_min": 2**40, "tested_mm": -1}
+PLACE = {"name": "a", "x_mm": 2**62, "y_mm": -(2**62), "area": "y" * 500}
+PLAN = {"name": "n" * 5000, "audit": "", "open": "", "racks": ["a"], "places": [], "ways": []}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"racks": []}, {"racks": ["b"] * 99}, {"places": [PLACE] * 9, "ways": [WAY] * 999}],
+)
+def test_a_plan_that_contradicts_itself(tmp_path, sound, changes):
+    forged(tmp_path, sound, header={**sound[0], "plan": {**PLAN, **changes}})
     assert code(tmp_path) == 0
 
 

@@ -21,7 +21,7 @@ from controller.journal.journal_header import journal_header, open_journal
 from controller.journal.replay import core_of
 from controller.rows import proof_intervals, records
 from controller.sites import EXAMPLE
-from controller.store import proof_lines as pl, proof_tests as pt, spool
+from controller.store import proof_lines as pl, proof_state, proof_tests as pt, spool
 from safety import parameters
 from tests.tables import table
 
@@ -163,7 +163,7 @@ def test_a_ledger_without_tests_of_stages_is_read(ledger):
     rows = {row["row"]: row for row in facts["rows"]}
     assert facts["wrong"] == [] and [rows[key]["state"] for key in ("12", "12b", "2")] == ["ok"] * 3
     assert rows["12w"]["last"] is None
-    assert [proof_list.is_slow(rows[key]) for key in ("12", "1")] == [False, True]
+    assert [proof_state.is_slow(rows[key]) for key in ("12", "1")] == [False, True]
     assert ledger.verify()[0] == 0
 
 

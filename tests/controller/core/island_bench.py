@@ -3,9 +3,11 @@ functions do while one signal is wrong.
 """
 
 import random
+from array import array
 
 from views import WIDE, device, setup, site_of
 
+from controller.core import units
 from controller.core.control import Control
 from controller.core.policies.known import GRID, ISLAND, Known
 from controller.core.policies.site_balance import SiteBalance
@@ -15,6 +17,8 @@ TICK_MS, TICK_S = 100, 0.1
 LOAD_W, OTHERS_W, SUN_W, RATED_W = 240_000, 5000, 40_000, 300_000
 STAGES, STAGE_W = 4, 50_000
 DARK_S, START_S, IMPORT_W = 5.0, 10.0, 500_000
+BATTERY_W = 250_000
+LIMITS_W = (array("i", [BATTERY_W]),) * 2
 DEVICES = (
     device("genset", rated_W=RATED_W),
     device("pv", rated_W=200_000),
@@ -56,6 +60,7 @@ class Site:
         settings = {"meter_code_permille": 0, "grid_import_W_max": IMPORT_W, "mode_return_s": 10}
         self.control = Control(setup(TICK_MS, site=self.site, **settings, **more))
         self.balance = self.control.functions[SiteBalance.NAME]
+        self.units = units.Units([BATTERY_W], (0,), {units.PART_LOAD: 0, units.KEPT: 100})
         self.faults = {}
         self.is_grid_present, self.is_live, self.engine_s, self.rest_s = True, True, 0.0, 0.0
         self.battery_W = self.set_W = self.setpoint_W = self.stages = 0
@@ -66,8 +71,9 @@ class Site:
     def copy(self, **more):
         """Another site in the same state, as after a restart of the controller."""
         again = self.restarted(**more)
-        for block, stored in zip(again.control.state_blocks(), self.control.state_blocks()):
-            block[:] = stored
+        for of in (lambda site: site.control, lambda site: site.units):
+            for block, stored in zip(of(again).state_blocks(), of(self).state_blocks()):
+                block[:] = stored
         again.site.inp[:], again.site.state[:] = self.site.inp, self.site.state
         again.site.look()
         again.control.kept.load()
@@ -107,7 +113,7 @@ class Site:
         if self.is_live and not self.is_grid_present:
             self.set_W = runs * (min(210_000, net_W) if forms else net_W - self.battery_W)
             self.battery_W = net_W - self.set_W if forms else self.battery_W
-            if not 0 <= self.set_W <= RATED_W or abs(self.battery_W) > 250_000:
+            if not 0 <= self.set_W <= RATED_W or abs(self.battery_W) > BATTERY_W:
                 self.collapses, self.rest_s, self.is_live = self.collapses + 1, DARK_S, False
                 self.battery_W = self.set_W = 0
         self.grid_W = (net_W - self.battery_W - self.set_W) * self.is_grid_present
@@ -137,6 +143,8 @@ class Site:
         contact = self._debounced(self._seen("source", source))
         is_forming = self.can_form and self.is_live and not self.is_grid_present
         forming = self._seen("forming", int(is_forming)) if contact == ISLAND else 0
+        battery_W = self._seen("battery", self.battery_W)
+        given_W = {0: battery_W} if forming and battery_W is not None else {}
         jitter_W = self.noise.randrange(-20, 21)
         grid_W = self._seen("grid", self.grid_W + jitter_W)
         load_W = self._seen("load", self.load_W)
@@ -145,13 +153,14 @@ class Site:
             limit=WIDE,
             contact=contact,
             is_reported_forming=bool(forming),
-            reported_forming_W=250_000 * bool(forming),
+            reported_forming_W=BATTERY_W * bool(forming),
+            shown_W=self.units.watch(given_W, *LIMITS_W, TICK_MS),
             load_meter_W=None if load_W is None else load_W + jitter_W,
             is_load_meter_new=True,
             grid_meter_W=grid_W,
             is_grid_meter_new=True,
             grid_W=grid_W,
-            battery_W=self._seen("battery", self.battery_W),
+            battery_W=battery_W,
             soc_permille=(self.soc_permille, self.soc_permille),
             site=self.site,
         )
@@ -163,7 +172,9 @@ class Site:
         return GRID if off else source
 
     def _control(self):
-        self.setpoint_W = self.control.step(self.known, 1)
+        self.setpoint_W = setpoint_W = self.control.step(self.known, 1)
+        is_formed = self.control.found.formed_W == setpoint_W
+        self.units.step(setpoint_W, *LIMITS_W, TICK_MS, is_formed)
         asked = {each.name: each.value for each in self.control.actuators}
         run, was_s = asked["genset_1.run"], self.engine_s
         genset = self.site.devices[0]

@@ -427,3 +427,14 @@ def test_only_a_stop_by_a_person_is_one(code, is_by_person):
     core.inp[s.RUN_REQUEST] = 0
     core.tick(1)
     assert core.known.is_stopped_by_person == is_by_person
+
+
+@pytest.mark.parametrize(
+    "forming, charge_W", [((), 400), ((0, 1), 250), ((1, 2), 390), ((2,), 400)]
+)
+def test_the_fullest_converter_of_an_island_limits_the_charge_of_all(forming, charge_W):
+    """They share by their ratings, so the sum of their limits is more than they can take."""
+    readings = object.__new__(KernelReadings)
+    readings.charge_W, readings._rated_W = [250, 100, 50], [250, 250, 100]
+    readings._forming_W = lambda: dict.fromkeys(forming, 0)
+    assert readings._charge_W() == charge_W

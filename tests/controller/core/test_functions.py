@@ -15,6 +15,7 @@ from controller.core.control import Control
 from controller.core.core import Core
 from controller.core.functions import FALLBACKS, FUNCTIONS
 from controller.core.policies import contract as c
+from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.known import GRID, ISLAND, Known
 from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
@@ -106,6 +107,7 @@ def test_name_parameters_and_codes_are_its_own(function):
 # With this every function has something to do.
 ON = {"peak_import_W_max": 200_000}
 MORE = {Shed: {"grid_import_W_max": 20_000}, PreHeat: {"peak_import_W_max": 400_000}}
+MORE[GensetStart] = {f"soc_reserve_{name}_permille": 620 for name in ("backup", "peaks")}
 KNOWN = {
     "load_meter_W": 320_000,
     "grid_W": 280_000,
@@ -215,6 +217,26 @@ def test_back_on_the_grid_the_power_does_not_jump():
     calm |= {"battery_W": 0, "contact": GRID}
     found = [tick(control, KNOWN | calm, WIDE_W, 1) for _ in range(50)]
     assert max(map(abs, found)) <= 1000, found
+
+
+WHOLE = tuple([each for each in DEVICES if each.role.name != "load_shed"])
+
+
+@pytest.mark.parametrize("devices", [DEVICES, WHOLE], ids=["shed", "whole"])
+def test_back_on_the_grid_what_a_converter_gave_goes_to_the_grid_in_small_steps(devices):
+    """Held by tracking, the grid would stay at 0 W and show nothing."""
+    control, power_W, powers_W = Control(setup(site=site_of(devices))), 0, []
+    shown = {"shown_W": 100_000, "battery_W": 100_000, "reported_forming_W": 250_000}
+    for _ in range(200):
+        power_W = tick(control, KNOWN | OFF_GRID | shown, WIDE_W, 1)
+    assert power_W == 100_000
+    calm = {"is_load_meter_new": True, "load_meter_W": 100_000, "contact": GRID}
+    for _ in range(1000):
+        more = {"grid_W": 100_000 - power_W, "battery_W": power_W}
+        powers_W.append(power_W)
+        power_W = tick(control, KNOWN | calm | more, WIDE_W, 1)
+    assert max([abs(b - a) for a, b in zip(powers_W, powers_W[1:])]) <= 5000
+    assert power_W < 30_000
 
 
 # Bytecodes of one tick: of one function, and of 16 racks and 16 units without the kernel.

@@ -1,9 +1,10 @@
 """The coded step: what it decides, and when it does not."""
 
 import pytest
-from views import Tick, both, setup
+from views import Tick, both, device, setup, site_of
 
-from controller.core.policies import meter_sign as mp
+from controller.core.policies import meter_sign as mp, modes
+from controller.core.site_devices import layout
 from hil.campaigns.meter_sign import trials
 
 TICKS_PER_S = 50
@@ -249,6 +250,24 @@ def test_without_a_load_meter_a_meter_that_was_tested_anew_is_believed_for_an_ho
     assert moving(site, 120).result == mp.PROVEN
     site.proof.watch.state.believed_ticks = 1  # the hour is over
     assert mp.TESTING in {moving(site, 6).result for _ in range(10)}
+
+
+@pytest.mark.parametrize(
+    "runs, mode, is_tested", [(0, modes.GRID, 1), (1, modes.GRID, 0), (0, modes.RETURN, 0)]
+)
+def test_a_generator_set_that_takes_the_load_makes_no_meter_look_reversed(runs, mode, is_tested):
+    """The load rises by 40 kW, and the set takes 100 kW of it from the meter; then both fall."""
+    genset = device("genset")
+    devices = site_of((genset,))
+    site = Site(site=devices).tick(15 * SYMBOL_TICKS)
+    devices.inp[layout.words(genset).index("genset_1.is_running")] = runs
+    devices.step(bytes([1] * len(genset.role.signals)), 1)
+    site.view.mode, seen = mode, {site.result}
+    for second in range(60):
+        sign = 1 if second % 2 else -1
+        site.load_W, site.hidden_W = site.load_W + sign * 40_000, site.hidden_W - sign * 100_000
+        seen.add(site.tick(TICKS_PER_S).result)
+    assert (seen != {mp.PROVEN}) == is_tested
 
 
 DOUBT_TICKS = 600 * TICKS_PER_S

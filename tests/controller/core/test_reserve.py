@@ -5,7 +5,7 @@ from views import RATED_W, Tick, both, setup
 
 from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W, Cap, Limit
-from controller.core.policies import reserve
+from controller.core.policies import modes, reserve
 from tests.tables import cases
 
 # Default image, permille: peaks 150, backup 100, hysteresis 20. Ramp 100 W a tick, backup in 2 s.
@@ -57,6 +57,13 @@ def test_the_peaks_level_closes_and_opens_at_its_ramp_so_the_grid_takes_over_smo
     assert powers(unit) == (0, RATED_W)
     step(unit, 170)
     assert powers(unit) == (PEAKS_STEP_W, RATED_W)
+
+
+def test_back_from_an_outage_the_backup_level_closes_within_30_s():
+    unit = started()
+    for ticks in range(1, 31):
+        unit.step(*both(mode=modes.RETURN, soc_permille=(50, 50)), 50)
+        assert abs(powers(unit)[1] - RATED_W * (30 - ticks) // 30) <= 500
 
 
 def test_the_backup_level_closes_within_two_seconds_and_opens_slowly():

@@ -84,7 +84,7 @@ def test_times_are_a_range_and_shown_only_under_suspicion(tmp_path):
     never = {"next_module_s": (None, None), "next_rack_s": (600.0, None), "cells_at_risk": (0, 6)}
     for range_s, words in table(RANGES):
         found = {"rack": 1, "module": 2, "degC": 161.0, "next_cell_s": range_s, **never}
-        text = " ".join(line.strip() for line in page._ahead(found))
+        text = " ".join(line.strip() for line in page.ahead(found))
         for part in (f"next cell {words},", "rack in 10 min or later;", "0 to 6 more cells"):
             assert part in text
     watched = Watched(tmp_path, actions=[action(8, "estop_press")]).run(10)
@@ -93,12 +93,12 @@ def test_times_are_a_range_and_shown_only_under_suspicion(tmp_path):
     assert not [line for line in pages.lines("alarms", alarms) if "AHEAD" in line]
 
 
-def test_only_two_pages_import_the_estimate():
+def test_only_three_pages_import_the_estimate():
     users = {"controller.state.propagation_map": set(), "controller.state.propagation": set()}
     for folder in ("safety", "controller", "drivers"):
         for path in ROOT.glob(f"{folder}/**/*.py"):
             for _, name in imported(path.read_text(encoding="utf-8")):
                 if name in users:
                     users[name].add(Path(path).relative_to(ROOT / "controller/state").as_posix())
-    assert list(users.values()) == [{"propagation.py"}, {"alarms.py", "status.py"}]
+    assert list(users.values()) == [{"propagation.py"}, {"alarms.py", "places.py", "status.py"}]
     assert facts.SUSPECTING == (21, 22, 23, 24, 53)

@@ -2,6 +2,7 @@
 
 from array import array
 from dataclasses import replace
+from itertools import pairwise
 
 from controller.config import configuration
 from controller.core.policies.modes import BLACK_START, GRID, HAND_OVER, ISLAND, RETURN
@@ -14,6 +15,7 @@ from hil.values.rig import ValueRig
 from safety import signals as s
 
 LOAD_W, OUTAGE_S, AWAY_S = 240_000.0, 30, 90
+STEP_W = 5000  # 2 % of the converter
 
 
 def config():
@@ -40,6 +42,8 @@ class Outage:
             given_W = rig.plant.pcs[0].ac_power_W, self.genset.feeds_W
             stages = sum([each.value for each in core.actuators if each.name.endswith("stages")])
             self.rows.append((core.found.mode, stages, *given_W, core.inp[sent_at]))
+            charge_W, discharge_W = core.kernel.bounds.published_W[:2]
+            assert -charge_W <= core.setpoints()[0] <= discharge_W, "limits of this tick"
 
     def modes(self):
         return [row[0] for at, row in enumerate(self.rows) if row[0] != self.rows[at - 1][0]]
@@ -56,7 +60,10 @@ def test_an_outage_that_the_converter_carries_until_the_generator_set_charges_it
     assert one.modes() == [HAND_OVER, ISLAND, RETURN, GRID]
     stages, battery_W, genset_W, sent_W = zip(*one.of(HAND_OVER, ISLAND))
     assert {2, 3} <= set(stages) <= {1, 2, 3}, "15 % is half of island_soc_permille"
-    assert max(battery_W) > 100_000 and max(map(abs, sent_W)) <= 1000, "no measured power is sent"
+    assert max(battery_W) > 100_000 and not any(sent_W[:20]), "its power is not believed yet"
+    assert abs(battery_W[-1] - sent_W[-1]) <= STEP_W, "the grid finds no step"
+    of_return_W = [row[1] for row in one.of(RETURN)]
+    assert max([abs(b - a) for a, b in pairwise(of_return_W)]) <= STEP_W
     assert max(genset_W) >= 90_000 and min(battery_W) < -30_000, "its least load charges"
     assert not one.is_genset_wanted() and max(row[0] for row in one.of(RETURN)) <= 3
     assert [trip["stage"] for trip in one.rig.trips.trips] in ([], ["57a"])

@@ -1,5 +1,7 @@
 """Weather, PV and cooling against published values."""
 
+import csv
+import gzip
 import statistics
 from unittest import mock
 
@@ -50,17 +52,60 @@ def test_clouds_cover_their_share_with_steep_edges_and_repeat_by_seed():
     assert statistics.mean(shares) < 0.85 and Clouds(1, 0)(5.0) == 1
 
 
+def day_of(sky, day):
+    """Share of the clear sky between 6 and 18 h."""
+    return statistics.mean([sky(day * 86_400.0 + 60 * minute) for minute in range(360, 1080, 4)])
+
+
 @pytest.mark.parametrize("index", [0.56, 0.64, 0.72])
 def test_days_of_a_sky_differ_as_those_of_typical_years(index):
     sky = Sky(1, index)
-    days = [
-        statistics.mean([sky(day * 86_400.0 + 60 * minute) for minute in range(360, 1080, 4)])
-        for day in range(300)
-    ]
+    days = [day_of(sky, day) for day in range(300)]
     pairs = statistics.correlation(days[:-1], days[1:])
     assert statistics.mean(days) == pytest.approx(index, abs=0.03)
     assert 0.17 < statistics.stdev(days) < 0.25 and 0.2 < pairs < 0.5
     assert min(days) < 0.25 and max(days) > 0.95  # overcast and clear
+
+
+def days_of(index):
+    """(mean, standard deviation, correlation from a day to the next, share of overcast days)."""
+    pairs = statistics.correlation(index[:-1], index[1:])
+    overcast = sum([each < 0.4 for each in index]) / len(index)
+    return statistics.mean(index), statistics.stdev(index), pairs, overcast
+
+
+@pytest.mark.parametrize(
+    "file, latitude_deg, index, expected",
+    [
+        ("greensboro_nc", 36.1, 0.72, (0.72, 0.22, 0.31, 0.11)),
+        ("sand_point_ak", 55.3, 0.56, (0.56, 0.25, 0.36, 0.35)),
+    ],
+)
+def test_the_sky_has_the_days_of_typical_years(shared, file, latitude_deg, index, expected):
+    with gzip.open(shared / f"data/weather/{file}_tmy_hourly.csv.gz", "rt", newline="") as rows:
+        ghi = [float(row["ghi_W_per_m2"]) for row in csv.DictReader(rows)]
+    clear = [
+        sum([Weather(latitude_deg, day + 1, 3600 * hour).irradiance_W_per_m2(1800)
+             for hour in range(24)]) for day in range(365)
+    ]  # fmt: skip
+    measured = [sum(ghi[24 * day : 24 * day + 24]) / clear[day] for day in range(365)]
+    assert days_of(measured) == pytest.approx(expected, abs=0.01)
+    skies = [Sky(seed, index) for seed in range(3)]
+    found = [days_of([day_of(sky, day) for day in range(300)]) for sky in skies]
+    means = [statistics.mean(each) for each in zip(*found)]
+    assert means == pytest.approx(expected, abs=0.07)
+
+
+def test_the_sky_is_beside_a_measured_roof(shared):
+    """104 days of 2016 in Colorado, by the highest of 21 days at the same hour: kinder days than
+    those of a typical year, with less memory.
+    """
+    with gzip.open(shared / "data/pv/serf_east_15min.csv.gz", "rt", newline="") as rows:
+        power = [max(0.0, float(row["ac_power"] or 0)) for row in csv.DictReader(rows)]
+    days = [power[96 * day : 96 * day + 96] for day in range(len(power) // 96)]
+    clear = [sum(map(max, zip(*days[max(0, day - 10) : day + 11]))) for day in range(len(days))]
+    measured = [sum(day) / best for day, best in zip(days, clear)]
+    assert days_of(measured) == pytest.approx((0.70, 0.17, 0.22, 0.05), abs=0.01)
 
 
 def test_a_front_takes_an_hour():

@@ -40,6 +40,41 @@ def test_cabinets_share_what_one_controller_does():
     assert two.grid_power_W == pytest.approx(one.grid_power_W, abs=1000)
 
 
+def test_a_cabinet_that_leaves_gives_nothing_and_the_other_takes_over():
+    """The other one follows the meter of the site until the cap is kept. Coming back, the cabinet
+    has its own charge.
+    """
+    site, members = site_of(2)
+    for _ in range(60):
+        site.step(1.0)
+    members[1].leave()
+    site.step(1.0)
+    assert site.grid_power_W > CAP_W + 80_000
+    for _ in range(120):
+        site.step(1.0)
+    assert members[1].pcs[0].ac_power_W == members[1].drawn_W == 0.0
+    assert site.grid_power_W == pytest.approx(CAP_W, abs=1000)
+    assert run._soc(members) == members[0].soc
+    members[1].come(0.3)
+    members[1].schedule(0, 15, [(CAP_W, OPEN_W, OPEN_W, 0)] * 4)
+    for _ in range(200):
+        site.step(1.0)
+    assert members[1].soc == pytest.approx(0.3, abs=0.01) and members[1].pcs[0].ac_power_W > 10_000
+    assert site.grid_power_W < CAP_W + 1000
+
+
+def test_the_moves_of_a_cabinet_are_seconds_of_the_run():
+    chosen = spec.load("shanghai", "moved_pod")
+    assert run.moves_of(chosen) == {79_200: [(3, None)], 129_600: [(3, 0.3)]}
+    assert run.moves_of(spec.load("shanghai", "dead_pod")) == {28_800: [(3, None)]}
+
+
+def test_a_cabinet_that_the_battery_does_not_have_cannot_leave():
+    away = {"away": [{"cabinet": 3, "day": 1, "hour": 0}], "battery": BATTERY | {"cabinets": 2}}
+    with pytest.raises(ConfigError, match="^test:away.1.cabinet: 3 is not allowed; allowed 2 to "):
+        spec.of_table(TABLE | away, "test")
+
+
 def test_the_first_cabinet_alone_limits_the_sun():
     _, members = site_of(2)
     assert [len(member.control.actuators) for member in members] == [1, 0]

@@ -5,7 +5,7 @@ import test_systems
 
 from hil.engine import pod_command
 from hil.scenarios import scenario
-from hil.systems import live, run, spec
+from hil.systems import live, on_rig, run, series, spec
 
 TABLE = test_systems.TABLE | {
     "days": 2,
@@ -63,6 +63,13 @@ def test_a_new_schedule_comes_at_midnight(tmp_path):
     pod.now_us = run.SLOT_S * 1_000_000
     pod.step()
     assert [table.start_min - tables[0].start_min for table in tables] == [0, 15]
+
+
+def test_the_rig_begins_a_variant_before_its_outage():
+    chosen = spec.load("north_america", "outage")
+    assert on_rig._begin_s(chosen, None) == series.outage_at_s(chosen) - 90
+    assert on_rig._begin_s(chosen, 10.1) == 10 * 3600
+    assert on_rig._begin_s(spec.load("north_america", "double_conversion"), None) == 9 * 3600
 
 
 def test_a_scenario_acts_on_the_cabinet_of_a_system(tmp_path):

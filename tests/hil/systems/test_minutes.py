@@ -11,11 +11,11 @@ from tests.slow import whole
 NOON_S = 40_000
 
 
-def found(name, variant="", for_s=40, soc=0.6, fault="", is_outage=True):
+def found(name, variant="", for_s=40, soc=0.6, fault="", is_outage=True, degC=None, at_s=NOON_S):
     chosen, inputs = spec.load(name, variant), {}
     if fault:
         chosen, inputs = self_check.broken(chosen, inputs, fault)
-    return minutes.played(chosen, inputs, Minutes(NOON_S, for_s, soc, is_outage))
+    return minutes.played(chosen, inputs, Minutes(at_s, for_s, soc, is_outage, degC))
 
 
 @pytest.mark.parametrize("name", whole("berlin", "norway"))
@@ -23,6 +23,38 @@ def test_three_units_carry_the_load_alone(name):
     outage = found(name)
     assert outage["faults"] == [] and outage["critical_kWh"] == 0
     assert outage["carried_s"] == 40 and 65 < outage["island_s"] < 75
+
+
+def test_the_pods_carry_what_is_critical_and_shed_the_rest():
+    """8 MW of load on 4 MW of pods: dark until the contacts have shed it, 3 MW on the UPS."""
+    outage = found("shanghai")
+    assert outage["faults"] == [] and outage["carried_s"] == 40
+    assert 2 < outage["dark_s"] < 4 and outage["stages"][0][1] == 8
+    assert outage["lost_kWh"] > 40 and outage["critical_kWh"] == 0
+
+
+@pytest.mark.parametrize("degC, is_carried", whole((-25.0, False), (4.0, True)))
+def test_cells_carry_an_outage_in_the_frost_if_they_are_warm(degC, is_carried):
+    outage = found("norway", "cold_storm", degC=degC)
+    assert (outage["critical_kWh"] == 0 and outage["faults"] == []) is is_carried
+    assert (outage["carried_s"] == 40) is is_carried
+
+
+def test_the_hours_by_charge_end_at_three_percent():
+    charge = minutes.Watch(mock.Mock(), None).charge
+    assert charge.hours() is None
+    charge.see(10.0, 0.53)
+    assert charge.hours() is None
+    charge.see(370.0, 0.52)
+    assert charge.hours() == 5.0
+
+
+@pytest.mark.whole
+def test_the_sun_of_an_island_does_not_overcharge_the_fullest_unit():
+    """Row 41d once stopped unit 1 after 116 s of an outage at noon, and all was dark."""
+    sunny = Minutes(220_604, 150, 0.97, True, 25.85)
+    outage = minutes.played(spec.load("berlin"), {}, sunny)
+    assert outage["faults"] == [] and outage["carried_s"] == 150
 
 
 @pytest.mark.whole
@@ -47,6 +79,16 @@ def test_no_row_trips_on_a_plain_day(name):
     assert found(name, for_s=60, is_outage=False)["faults"] == []
 
 
+@pytest.mark.whole
+@pytest.mark.parametrize("fault", ["", "battery"])
+def test_the_grid_of_a_cluster_ramps_as_asked_only_with_its_battery(fault):
+    """The load moves by 341 kW within a second four times in these minutes."""
+    faults = found("munich", for_s=120, fault=fault, is_outage=False, at_s=40_340)["faults"]
+    assert [each[:45] for each in faults] == [
+        "import moved by more than 104 kW within 1 s 2"
+    ] * bool(fault)
+
+
 def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
     known = {"critical_kWh": 0, "violations": [], "is_running": True}
     trips = [("50a", "cabinet", 0.5), ("56a", "unit 2", 1.7)]
@@ -57,11 +99,20 @@ def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
     assert minutes._faults(start) == []
 
 
+def test_the_contacts_are_listed_with_their_moments():
+    stages = [(2.7 + 30 * at, open_) for at, open_ in enumerate(range(8, -1, -1))]
+    (line,) = minutes._shed_lines({"stages": stages[:2]})
+    assert line == "    contacts open: 8 after 3 s, 7 after 33 s"
+    (line,) = minutes._shed_lines({"stages": stages * 2})
+    assert line.endswith("1 after 213 s, 0 after 243 s; 9 more changes")
+    assert minutes._shed_lines({"stages": []}) == []
+
+
 @pytest.mark.parametrize("name", spec.NAMES)
 def test_each_promise_names_faults_that_its_system_can_have(name):
     for variant in ("", *spec.variants(name)):
         one = spec.load(name, variant)
-        can = set(self_check.faults_of(one))
+        can = set(spec.faults_of(one.site))
         for figure in one.figures:
             named = [*figure["breaks"], *figure["survives"]]
             assert set(named) <= can and len(set(named)) == len(named), figure
@@ -83,9 +134,19 @@ def test_a_promise_must_break_or_survive(is_met, must, is_right):
 def test_a_battery_with_several_controllers_has_no_minutes_of_one():
     result = mock.Mock(spec=None)
     result.spec, result.soc = spec.load("shanghai", "four_cabinets"), [0.5] * 96 * 14
+    result.degC = range(96 * 14)
     assert minutes.of(result, 600, 2) == []
     result.spec = spec.load("shanghai")
-    assert len(minutes.of(result, 600, 2)) == 3
+    found = minutes.of(result, 600, 2)
+    assert len(found) == 3
+    assert [each.degC for each in found] == [(each.at_s - 90) // 900 for each in found]
+
+
+def test_a_variant_with_an_outage_plays_that_one():
+    result = mock.Mock(soc=[0.5] * 96 * 30, degC=())
+    result.spec = spec.load("berlin", "storm")
+    (one,) = minutes.of(result, 0, 2)
+    assert (one.for_s, one.degC) == (10_800, None)
 
 
 def test_the_weeks_of_a_year_have_their_own_sun():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_live import TABLE
 
-from hil.systems import run, spec, value_day
+from hil.systems import run, spec, value_day, watched
 
 DAYS = 2
 
@@ -17,7 +17,8 @@ def chain(slots_per_day):
     soc = 0.5 + slots / 1000
     rows = [slots] * 5
     series, given = run.Series(*[slots] * 4), spec.of_table(TABLE, "test")
-    return run.Result(given, series, *rows, soc, slots, seconds_W, 0.0, {})
+    kept = watched.Watched(slots, slots, slots, slots, 0.5)
+    return run.Result(given, series, *rows, soc, slots, seconds_W, 0.0, {}, kept)
 
 
 def test_a_day_of_a_run_is_a_run_of_one_day():

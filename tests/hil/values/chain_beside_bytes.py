@@ -71,7 +71,8 @@ SLACK = (
 )
 START_S = 15
 PAUSED = "found.left_"  # off the grid the last tick before it stands, and nothing reads it
-PER_TICK = "chain.ramp_low_W", "chain.ramp_high_W"  # what the set-point may move in one tick
+# What the set-point may move in one tick, and whether that holds it: a tick is 50 times as long.
+PER_TICK = "chain.ramp_low_W", "chain.ramp_high_W", "chain.ramp_reason"
 
 
 class Case(NamedTuple):

@@ -51,7 +51,7 @@ CASES = {
             Slack("genset_1.power_W", 70_000, SETTLED_S, SECOND),
         ),
     ),
-    "set on the grid": Case(lambda t_s: 240_000.0, 120, 0.12, OUTAGE, BACK, from_s=39),
+    "set on the grid": Case(lambda t_s: 240_000.0, 120, 0.07, OUTAGE, BACK, from_s=39),
     "UPS of the load": Case(
         lambda t_s: 200_000.0,
         125,

@@ -10,7 +10,7 @@ from controller.core.policies import modes
 from controller.core.policies.genset_start import SHARE, GensetStart
 from tests.tables import cases
 
-LOW, HALF, FULL = ({"soc_permille": (soc, 900)} for soc in (150, 300, 400))
+LOW, HALF, FULL = ({"soc_permille": (soc, 900)} for soc in (80, 300, 400))
 ISLAND = {"mode": modes.ISLAND, "is_off_grid": True}
 FORMED = ISLAND | {"is_forming": True}
 GRID, RETURN = {"mode": modes.GRID}, {"mode": modes.RETURN}
@@ -22,11 +22,13 @@ def genset():
 
 
 @cases("""
-    soc  wanted
-    (151, 900)  0 | (150, 900)  1 | None  0
+    soc  mode  wanted
+    (151, 900)  FORMED  0 | (150, 900)  FORMED  1 | (150, 900)  RETURN  1
+    (81, 900)  GRID  0 | (80, 900)  GRID  1 | None  GRID  0 | None  FORMED  0
 """)
-def test_a_generator_starts_at_the_lowest_charge(soc, wanted):
-    assert genset().asked(soc_permille=soc)[0][0] == wanted
+def test_a_generator_starts_at_the_lowest_charge_on_the_grid_below_what_is_kept(soc, mode, wanted):
+    """The schedule may take the battery on the grid down to the reserve: no reason for a start."""
+    assert genset().asked(soc_permille=soc, **mode)[0][0] == wanted
 
 
 @cases("""
@@ -55,7 +57,7 @@ def test_a_generator_that_is_not_ready_is_not_asked_and_why_says_so(is_ready, wa
 """)
 def test_a_generator_stops_at_its_charge_and_goes_on_while_the_charge_is_unknown(soc, wanted):
     bench = genset()
-    bench.asked(soc_permille=(100, 100))
+    bench.asked(soc_permille=(80, 100))
     assert bench.asked(soc_permille=soc)[0][0] == wanted
 
 

@@ -130,6 +130,21 @@ def test_they_come_back_above_the_hysteresis(soc_permille, stages):
 
 
 @cases("""
+    load_W  sun_W  stages
+    195_000  100_000  0 | 195_001  100_000  1 | 195_000  0  0
+""")
+def test_a_stage_does_not_come_back_on_the_sun_of_an_island(load_W, sun_W, stages):
+    """The battery may give 250 kW. A cloud would take the bus down with all of its load."""
+    made = device("load_shed", stages_max=3, stage_W=50_000)
+    bench = Bench(Shed, made, device("pv", rated_W=200_000))
+    bench.hear(pv_1__power_W=sun_W, load_shed_1__stages=0)
+    bench.asked(25, **off_grid(load_meter_W=280_000 + sun_W))
+    bench.hear(pv_1__power_W=sun_W, load_shed_1__stages=1)
+    found = bench.asked(1500, **off_grid(load_meter_W=load_W, battery_W=load_W - sun_W))
+    assert found[0][0] == stages
+
+
+@cases("""
     ticks  known  is_needed
     249  {"load_meter_W": 300_000}  False | 250  {"load_meter_W": 300_000}  True
     250  {"load_meter_W": 250_000}  False | 250  {"load_meter_W": 250_001}  True

@@ -1,0 +1,103 @@
+"""Reads [plan]: the units of the site's plan in which the racks of this cabinet are.
+
+`firebreak siting PLAN --places FILE` makes the file: each unit with its center, and its ways to the
+next units and exposures, as the papers of the plan describe them. So the box needs no audit. For
+people alone: no interlock and no control function reads it.
+"""
+
+import os
+from typing import Any, NamedTuple
+
+from controller.config.places import NAME, NAME_WORDS
+from controller.config.values import Values
+from controller.forms.field import LINE, Form, integer, matching, tables
+from controller.forms.reading import read, tables_of
+from controller.forms.refusal import refuse
+
+SCHEMA = 1
+BYTES_MAX = 1 << 20  # 400 units, each with its ways
+FAR_mm, WALL_min_MAX = 300_000_000, 24 * 60
+UNIT = "unit"  # kind of a way to a unit; the others are kinds of exposures
+
+_NAME = matching(NAME, NAME_WORDS)
+_LINE = matching(LINE, "a text on one line of ASCII", "")
+_PLACE: Form = {
+    "name": _NAME,
+    "x_mm": integer(-FAR_mm, FAR_mm),
+    "y_mm": integer(-FAR_mm, FAR_mm),
+    "area": _LINE,
+}
+_WAY: Form = {
+    "from": _NAME,
+    "to": _NAME,
+    "kind": _NAME,
+    "distance_mm": integer(0, FAR_mm),
+    "wall_min": integer(0, WALL_min_MAX, 0),  # rating of the wall or barrier between; 0: none
+    "tested_mm": integer(0, FAR_mm, 0),  # no spread in its fire test over this; 0: no such test
+    "wall": _LINE,
+    "paper": _LINE,
+}
+_TOP: Form = {
+    "schema": integer(SCHEMA, SCHEMA),
+    "name": matching(LINE, "the name of the plan, on one line of ASCII"),
+    "audit": matching(LINE, "the result of the audit, on one line of ASCII"),
+    "open": matching(LINE, "the rules that are not met or lack a fact, or no such key", ""),
+    "place": tables(_PLACE),
+    "way": tables(_WAY, []),
+}
+
+
+class SitePlan(NamedTuple):
+    """racks: the unit around each rack. places, ways: entries of the file, those of these units and
+    of what is next to them.
+    """
+
+    name: str
+    audit: str
+    open: str
+    racks: list[str]
+    places: list[dict[str, Any]]
+    ways: list[dict[str, Any]]
+    path: str  # of the file
+
+    def shown(self) -> dict[str, Any]:
+        """All but the path, for the header of a journal."""
+        return {key: value for key, value in self._asdict().items() if key != "path"}
+
+
+def load(values: Values, racks: int) -> SitePlan | None:
+    """The SitePlan of a configuration with so many racks, None without [plan]."""
+    given = [key for key in ("file", "racks") if values.get("plan", key) is not None]
+    if not given:
+        return None
+    # refuses the one that is missing
+    name, around = [values.need("plan", key) for key in ("file", "racks")]
+    if len(around) != racks:
+        allowed = f"{racks}, one for each rack"
+        values.refuse(("plan", "racks"), f"has {len(around)} names", allowed)
+    path = os.path.join(os.path.dirname(values.file("plan", "file")), name)
+    found = read_places(path)
+    names = [each["name"] for each in found["place"]]
+    for wrong in [each for each in around if each not in names]:
+        problem = f'"{wrong}" is no unit of {name}'
+        values.refuse(("plan", "racks"), problem, ", ".join(names))
+    ways = [each for each in found["way"] if each["from"] in around]
+    near = {*around, *[each["to"] for each in ways]}
+    places = [each for each in found["place"] if each["name"] in near]
+    return SitePlan(found["name"], found["audit"], found["open"], around, places, ways, path)
+
+
+def read_places(path: str) -> dict[str, Any]:
+    """The tables of a file of places. Raises ConfigError."""
+    found = read(path, (), tables_of(path, "the places of a plan", BYTES_MAX), _TOP)
+    names = [each["name"] for each in found["place"]]
+    twice = next((each for at, each in enumerate(names) if each in names[:at]), None)
+    if twice is not None or not names:
+        problem = f'has "{twice}" twice' if names else "is empty"
+        refuse(path, ("place",), problem, "each unit of the plan, once")
+    for at, way in enumerate(found["way"], 1):
+        for end in ("from", "to"):
+            if way[end] not in names and (end == "from" or way["kind"] == UNIT):
+                problem = f'"{way[end]}" is no [[place]] of this file'
+                refuse(path, ("way", str(at), end), problem, "the name of a place")
+    return found

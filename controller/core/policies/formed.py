@@ -1,0 +1,65 @@
+"""The set-point of converters that make the voltage of an island: the power that they give.
+
+Such a converter ignores its set-point. The naive way sends 0. When the transfer switch closes, the
+converter follows again, and the grid has to give at once all that the battery gave.
+
+    island   set-point = power of the converters that have shown that they form (../units.py)
+    return   the set-point falls no faster than the rated power in FALL_S, until tracking, schedule
+             or reserve ask for no less: each may ask for 0 at once
+    charge   grows for SHOW_MS first: a grid at 0 W has shown nothing, and site_balance.py would
+             keep the generator set running
+"""
+
+from controller.core.base import reasons
+from controller.core.base.answers import WIDE_W, Answer, BaseRequest, Obligation
+from controller.core.base.words import Words
+from controller.core.policies.contract import BASE, Found, Function, Known, Setup
+
+FALL_S, SHOW_MS = 30, 2000
+ONLY, AT_LEAST = (60, "formed"), (5, "formed")  # ranks: no other power is possible; all others win
+
+
+class State(Words):
+    """The rest of the set-point of an island, on the grid."""
+
+    sign: int  # of that set-point; 0: nothing is left
+    left_W: int
+    show_ms: int  # until a charge falls
+
+
+class Formed(Function):
+    """An obligation, after the others know the available power: it narrows nothing for them."""
+
+    state: State
+    NAME, STAGE = "formed", BASE
+    READS = ("is_forming", "is_off_grid", "setpoint_W", "shown_W")
+    WRITES = ("formed_W",)
+    TEXTS = reasons.texts("""
+        FORMED | converter forms | In an island the set-point follows the converters' power. Back on
+          the grid it leaves it without a step. | Nothing.
+    """)
+
+    def __init__(self, setup: Setup):
+        self.state = State.zero()
+        self._tick_ms = setup.tick_ms
+        self._fall_W = max(1, setup.rated_W * setup.tick_ms // (1000 * FALL_S))
+
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Answer, ...]:
+        """Request and obligation in an island, and an obligation while anything is left of it."""
+        state, code = self.state, reasons.FORMED
+        found.formed_W = known.shown_W if found.is_forming else None
+        if found.formed_W is not None:
+            state.left_W = power_W = found.formed_W
+            state.sign = (power_W > 0) - (power_W < 0)
+            state.show_ms = SHOW_MS * (power_W < 0)
+            only = Obligation(ONLY, power_W, code, power_W, code)
+            return (BaseRequest(power_W, code), only)
+        is_over = state.sign * state.left_W < min(1, state.sign * found.setpoint_W)
+        fall_W = self._fall_W * elapsed_ticks
+        state.left_W -= fall_W if state.show_ms > 0 else state.sign * fall_W
+        state.show_ms = max(0, state.show_ms - elapsed_ticks * self._tick_ms)
+        if found.is_off_grid or is_over or not state.sign:
+            state.sign = state.left_W = 0
+            return ()
+        low_W, high_W = (state.left_W, WIDE_W) if state.sign > 0 else (-WIDE_W, state.left_W)
+        return (Obligation(AT_LEAST, low_W, code, high_W, code),)

@@ -1,0 +1,188 @@
+"""`firebreak commissioning`: one report to sign, made of configuration, proof tests and store.
+
+Its parts: the hashes of the files, the result of each test of the checklist, the rows that are not
+armed with the reasons, the approval of the limit image, the audit of the site's plan, and what is
+still open. Exit code 1: something is open.
+"""
+
+import argparse
+import hashlib
+import importlib.metadata
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+
+from controller.config import approval, configuration, hma, layers, proof_plan, stage_states
+from controller.config.configuration import Config
+from controller.config.places import RESPONDER
+from controller.documents import check, commissioning_page, document, matrix_facts, matrix_tables
+from controller.documents.document import Facts
+from controller.forms.refusal import ConfigError
+from controller.rows import proof_intervals, records
+from controller.store import proof_lines, proof_state, proof_tests, two_copies
+from controller.store.two_copies import Loaded
+from controller.system import cli, utc
+from controller.system.paths import DONE, NO_START, NOT_DONE, STATE_DIRECTORY, WRONG_INPUT
+from safety import matrix as m
+
+APPROVED, CHANGED, NEVER = "approved", "another limit image is approved", "not approved"
+UNREAD = "not known: the store cannot be read"
+
+
+@cli.command("commissioning", document.SITE, document.FORM, cli.STATE_DIR)
+def _run(arguments: argparse.Namespace) -> int:
+    directory = arguments.state_dir
+    if directory != STATE_DIRECTORY and not os.path.isdir(directory):
+        line = f"--state-dir {directory or repr('')}: there is no such folder"
+        raise cli.Ended(WRONG_INPUT, line)
+    with cli.ends(WRONG_INPUT, ConfigError):
+        found, missing = configuration.survey(arguments.site)
+        doubts = () if missing else configuration.with_doubts(arguments.site)[1]
+    with cli.ends(NO_START, OSError, at=proof_tests.path_of(directory)):
+        ledger = proof_tests.read(directory)
+    stored = two_copies.Store(directory).load()
+    made = facts(found, missing, ledger, stored, moment())
+    made["open"] += doubts
+    document.show(arguments.format, made, lambda: commissioning_page.blocks(made))
+    return NOT_DONE if made["open"] else DONE
+
+
+def moment() -> tuple[int, str]:
+    """(utc_us, source) of now."""
+    wall = utc.WallClock(None)
+    now_us, _ = wall.poll()
+    utc_us, source, _ = wall.label(now_us)
+    return utc_us, source
+
+
+def facts(
+    found: Config,
+    missing: list[str],
+    ledger: proof_lines.Found,
+    stored: Loaded,
+    now: tuple[int, str],
+) -> Facts:
+    """The report as plain data. missing: lines of configuration.survey."""
+    utc_text = proof_lines.utc_text(now[0])
+    named = matrix_tables.site(found, missing)
+    rows = matrix_facts.facts(found)["rows"]
+    made = {
+        "site": named,
+        "utc": utc_text,
+        "clock": now[1],
+        "program": importlib.metadata.version("firebreak"),
+        "files": _files(found),
+        "devices": {name: f"{crc:08X}" for name, crc in approval.devices(found).items()},
+        "tests": _tests(found, ledger, utc_text),
+        "ledger": {"records": len(ledger.records), "tests": ledger.tests, "head": ledger.head},
+        "not_armed": _not_armed(rows),
+        "open_hazards": check.open_hazards(found),
+        "approval": _approval(found, stored),
+        "plan": _plan(found),
+    }
+    return {**made, "open": [*missing, *_open(made, found, ledger, stored)]}
+
+
+def _files(found: Config) -> list[Facts]:
+    """{file, sha256} of each layer and of the places of the plan."""
+    paths = [layer.file for layer in layers.read_chain(found.path)]
+    paths += [found.site_plan.path] if found.site_plan else []
+    return [
+        {"file": path, "sha256": hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()}
+        for path in paths
+    ]
+
+
+def _tests(found: Config, ledger: proof_lines.Found, utc_text: str) -> list[Facts]:
+    """The checklist by test: latest time, and result of the last test of the ledger."""
+    allowed_ms, stages = proof_plan.allowed_ms(found), _stages(found)
+    due = proof_state.rows(proof_plan.plan(found), ledger.records, proof_lines.day(utc_text))
+    tests = [{**row, "allowed_ms": allowed_ms[row["row"]]} for row in due]
+    return [
+        {**test, "stages": stages.get(test["row"], []), "is_slow": proof_state.is_slow(test)}
+        for test in tests
+    ]
+
+
+def _stages(found: Config) -> dict[str, list[str]]:
+    by_key: dict[str, list[str]] = {}
+    for stages in records.by_row().values():
+        for stage in stages:
+            states = matrix_tables.own_states(stage, found)
+            if not states.isdisjoint(stage_states.ARMED_STATES):
+                by_key.setdefault(proof_intervals.key_of(stage), []).append(stage[m.S_ID])
+    return by_key
+
+
+def _not_armed(rows: list[Facts]) -> list[Facts]:
+    """Each stage that is not armed everywhere, with its states and who accepted them."""
+    return [
+        {key: stage[key] for key in ("stage", "cause", "states")}
+        for row in rows
+        for stage in row["stages"]
+        if any([state["kind"] != "armed" for state in stage["states"]])
+    ]
+
+
+def _approval(found: Config, stored: Loaded) -> Facts:
+    """{state, by, latched, locked_out} of the store of this cabinet."""
+    loaded = two_copies.of_cabinet(stored, found.names[-1][1])
+    record = loaded.record
+    if record is None or loaded.state == two_copies.UNREADABLE:
+        is_new = loaded.state == two_copies.MISSING
+        nothing = {"by": "", "latched": [], "locked_out": ""}
+        return {"state": NEVER if is_new else UNREAD, "lines": loaded.lines, **nothing}
+    before = approval.unpacked(record.approved)
+    state = APPROVED if before == approval.of(found) else CHANGED if before else NEVER
+    latched = sorted(record.latches, key=lambda name: record.latches[name])
+    more = {"latched": latched, "locked_out": record.locked_out}
+    return {"state": state, "by": record.approved_by, "lines": loaded.lines, **more}
+
+
+def _plan(found: Config) -> Facts | None:
+    plan = found.site_plan
+    return plan and {"name": plan.name, "audit": plan.audit, "open": plan.open, "racks": plan.racks}
+
+
+def _open(made: Facts, found: Config, ledger: proof_lines.Found, stored: Loaded) -> Iterator[str]:
+    """A line for each point that is open."""
+    papers = found.hma, made["site"]["not_fitted"]
+    yield from hma.placeholder_lines(*papers)
+    yield from hma.ahead_lines(*papers, made["utc"][:10])
+    yield from _open_tests(made["tests"])
+    yield from [f"ledger of proof tests: {line}" for line in ledger.lines]
+    given = made["approval"]
+    if given["state"] != APPROVED:
+        yield f"limit image: {given['state']} (firebreak approve)"
+    if stored.state != two_copies.MISSING:
+        yield from [f"store: {line}" for line in given["lines"]]
+    if given["latched"]:
+        yield f"latched in the store: {', '.join(given['latched'])}"
+    if given["locked_out"]:
+        yield f"locked out by {given['locked_out']}"
+    places = [key for key in RESPONDER if not found.responder[key]]
+    if places:
+        yield f"sheet for the fire service: [responder] does not give {', '.join(places)}"
+    if made["plan"] and made["plan"]["open"]:
+        yield f"plan of the site: {made['plan']['open']}"
+    if made["utc"] < proof_lines.utc_text(utc.EARLIEST_US):
+        yield f"the clock shows {made['utc']}, which is impossible: more tests may be overdue"
+
+
+def _open_tests(tests: Iterable[Facts]) -> Iterator[str]:
+    """Tests without a valid result, by what is wrong."""
+    found: dict[str, list[str]] = {}
+    for test in tests:
+        words = ""
+        if test["last"] is None:
+            words = "never done"
+        elif test["state"] == proof_state.NOT_PASSED:
+            words = "failed"
+        elif test["is_slow"]:
+            words = "slower than this configuration allows"
+        elif test["state"] == proof_state.OVERDUE:
+            words = "overdue"
+        if words:
+            found.setdefault(words, []).append(test["row"])
+    for words, keys in found.items():
+        yield f"{len(keys)} test{'s' * (len(keys) != 1)} {words}: {', '.join(keys)}"

@@ -1,0 +1,109 @@
+"""The commissioning report as a document to print and sign."""
+
+from controller.documents import document, matrix_grid, matrix_tables
+from controller.documents.document import Block, Column, Facts, Mark, Table
+from controller.store import proof_state
+
+NOTHING = "Nothing is open. Sign below."
+MARKS = {proof_state.OK: "armed", proof_state.DUE: "doubt"}
+
+
+def blocks(made: Facts) -> list[Block]:
+    """The report as a document. made: of commissioning.facts."""
+    named = made["site"]
+    open_points = [(str(at), Mark("missing", line)) for at, line in enumerate(made["open"], 1)]
+    banner = [document.Banner("NOT READY TO SIGN: points are open.")] if open_points else []
+    return [
+        document.Heading(1, f"Commissioning report: {list(named['names'].values())[-1]}"),
+        *banner,
+        document.Text(matrix_tables.identity(named)),
+        document.Text(
+            f"Printed {made['utc']} (clock: {made['clock']}) by firebreak {made['program']}."
+        ),
+        *(
+            document.section(
+                f"Open points ({len(open_points)})", Table(("no.", "what"), open_points)
+            )
+            if open_points
+            else [document.Heading(2, "Open points (0)"), document.Text(NOTHING)]
+        ),
+        *_approval(made),
+        *_plan(made["plan"]),
+        *_tests(made),
+        *_not_armed(made),
+        *_hashes(made),
+        *matrix_grid.signatures(named),
+    ]
+
+
+def _approval(made: Facts) -> list[Block]:
+    given = made["approval"]
+    by = f" by {given['by']}" if given["by"] else ""
+    words = f"Limit image: {given['state']}{by}."
+    return [document.Heading(2, "Approval at the cabinet"), document.Text(words)]
+
+
+def _plan(plan: Facts | None) -> list[Block]:
+    title = "Audit of the site's plan"
+    if plan is None:
+        words = "The configuration names no plan ([plan]): distances were not checked here."
+        return [document.Heading(2, title), document.Text(words)]
+    around = ", ".join([f"rack {at} in {name}" for at, name in enumerate(plan["racks"], 1)])
+    result = f" Open: {plan['open']}." if plan["open"] else ""
+    words = f"{plan['name']}: {plan['audit']}.{result} {around.capitalize()}."
+    return [document.Heading(2, title), document.Text(words)]
+
+
+def _tests(made: Facts) -> list[Block]:
+    columns: dict[str, Column] = {
+        "test": "row",
+        "what": "what",
+        "stages": lambda test: " ".join(test["stages"]) or "by wire",
+        "latest, ms": "allowed_ms",
+        "measured, ms": lambda test: _last(test, "reaction_ms"),
+        "date": lambda test: _last(test, "date"),
+        "tester": lambda test: _last(test, "tester"),
+        "result": _result,
+    }
+    ledger = made["ledger"]
+    words = (
+        f"The tests of `firebreak checklist`, as the ledger has them: {ledger['tests']} tests in "
+        f"{ledger['records']} records, newest hash {ledger['head']}."
+    )
+    title = f"Checklist and proof tests ({len(made['tests'])})"
+    return document.section(title, document.table(made["tests"], columns), words)
+
+
+def _last(test: Facts, key: str) -> str:
+    return str(test["last"][key]) if test["last"] else "-"
+
+
+def _result(test: Facts) -> Mark:
+    words = "passed" if test["state"] == proof_state.OK else proof_state.words(test)
+    if test["is_slow"]:
+        return Mark("missing", f"{words}; slower than allowed")
+    return Mark(MARKS.get(test["state"], "missing"), words)
+
+
+def _not_armed(made: Facts) -> list[Block]:
+    columns: dict[str, Column] = {
+        "stage": "stage",
+        "cause": "cause",
+        "state": lambda each: matrix_tables.state_cell(each["states"]),
+    }
+    fitted = Table(("equipment", "accepted by"), list(made["site"]["not_fitted"].items()))
+    hazards = [document.Text(f"Hazard that stays open: {line}.") for line in made["open_hazards"]]
+    table = document.table(made["not_armed"], columns)
+    title = f"Stages that are not armed ({len(made['not_armed'])})"
+    return [
+        *(document.section("Not fitted, and who accepted it", fitted) if fitted.rows else []),
+        *(document.section(title, table) if table.rows else [document.Heading(2, title)]),
+        *hazards,
+    ]
+
+
+def _hashes(made: Facts) -> list[Block]:
+    files = [(each["file"], each["sha256"]) for each in made["files"]]
+    devices = ", ".join([f"{name} {crc}" for name, crc in made["devices"].items()])
+    words = f"CRC of each device's place, contacts and profile: {devices}."
+    return [*document.section("Files", Table(("file", "SHA-256"), files)), document.Text(words)]

@@ -1,0 +1,138 @@
+"""Live values on a plan: the output of `firebreak map --json` of each cabinet of the site.
+
+The file may come from another machine and be old. The plan shows when the values were read, and
+that a controller has stopped.
+"""
+
+from typing import Any, NamedTuple
+
+from controller.forms import field as forms
+from controller.forms.reading import Form, file_text, read
+from controller.forms.refusal import ConfigError, not_allowed, refuse
+from controller.system import json_text
+
+BYTES_MAX = 4_000_000
+COUNT_MAX = 1_000_000
+ALLOWED = "the output of `firebreak map --json` of a cabinet with [plan]"
+OK = ("ok", "idle", "not fitted")
+
+
+def _is_line(value: Any) -> bool:
+    return forms.is_text(value) and bool(forms.LINE.fullmatch(value))
+
+
+def _are_states(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_line, [*value, *value.values()]))
+
+
+_LINE = forms.matching(forms.LINE, "a text on one line of ASCII", "")
+_WHOLE = forms.integer(-COUNT_MAX, COUNT_MAX, None)
+_TABLES = forms.tables(default=())
+_PLACE: Form = {
+    "place": forms.matching(forms.LINE, "the name of a unit"),
+    "is_here": forms.flag(),
+    **dict.fromkeys(("rack", "module", "temperature_ddegC", "rise_ddegC_per_min"), _WHOLE),
+    "rows": forms.passing(lambda value: forms.is_list(value, _is_line), "a list of texts", ()),
+}
+_NEXT: Form = {"place": _LINE, "next_to": _LINE, "distance_mm": forms.integer(0, 1 << 30)}
+_TOP: Form = {
+    "cabinet": _LINE,
+    "is_live": forms.flag(False),
+    "utc_text": _LINE,
+    "uptime_ms": forms.integer(0, 1 << 50, 0),
+    "plan": forms.table(),
+    "places": _TABLES,
+    "unload": _TABLES,
+    "contacts": forms.passing(_are_states, "names with their states", {}),
+    "gas_lfl_permille": forms.passing(lambda value: isinstance(value, list), "a list", ()),
+}
+
+
+class LiveUnit(NamedTuple):
+    """words: lines for the label of a unit; is_alarm: a row of heat, fire or gas is active."""
+
+    words: tuple[str, ...]
+    is_alarm: bool
+
+
+class Live(NamedTuple):
+    """units: {name: LiveUnit}; lines: one about each cabinet, and its order of unloading."""
+
+    units: dict[str, LiveUnit]
+    lines: tuple[str, ...]
+
+
+def load(paths: list[str], names: list[str]) -> Live:
+    """The values of these files. names: of the units of the plan. Raises ConfigError."""
+    units: dict[str, LiveUnit] = {}
+    lines: list[str] = []
+    for path in paths:
+        found = _read(path, (), _document(path), _TOP)
+        for at, table in enumerate(found["places"], 1):
+            where = ("places", str(at))
+            place = _read(path, where, table, _PLACE)
+            name = place["place"]
+            if not place["is_here"]:
+                continue
+            if name not in names:
+                not_allowed(
+                    path, (*where, "place"), name, f"a unit of the plan: {forms.few(names)}"
+                )
+            if name in units:
+                refuse(path, where, f"{name} has live values of two files", "one file for a unit")
+            units[name] = _unit(place)
+        lines += _lines(path, found)
+    return Live(units, tuple(lines))
+
+
+def _document(path: str) -> Any:
+    try:
+        return json_text.loads(file_text(path, BYTES_MAX, ALLOWED))
+    except ConfigError:
+        raise
+    except ValueError:  # of the text, its encoding, or its depth
+        raise ConfigError(f"{path}: is not JSON; allowed {ALLOWED}") from None
+
+
+def _read(path: str, where: tuple[str, ...], table: Any, form: Form) -> dict[str, Any]:
+    """The values of the keys of a form; other keys of the output, and null, are left out."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: is another JSON; allowed {ALLOWED}")
+    given = {key: table[key] for key in form if table.get(key) is not None}
+    if "plan" in form and "plan" not in given:
+        refuse(path, ("plan",), "is missing", ALLOWED)
+    return read(path, where, given, form)
+
+
+def _unit(place: dict[str, Any]) -> LiveUnit:
+    temperature, rise = place["temperature_ddegC"], place["rise_ddegC_per_min"]
+    words = ["- C" if temperature is None else f"{temperature / 10:.1f} C"]
+    if rise is not None:
+        words[0] += f" {rise / 10:+.1f} K/min"
+    if place["rows"]:
+        words.append(f"ALARM {place['rows'][0]}"[:40])
+    return LiveUnit(tuple(words), bool(place["rows"]))
+
+
+def _lines(path: str, found: dict[str, Any]) -> list[str]:
+    state = "" if found["is_live"] else " NOT TICKING, last state"
+    read_at = found["utc_text"] or f"up {found['uptime_ms'] // 1000} s"
+    gas = [
+        "-" if value is None else f"{value / 10:.1f}"
+        for value in found["gas_lfl_permille"]
+        if value is None or forms.is_number(value, 0, COUNT_MAX)
+    ]
+    wrong = [f"{name} {state}" for name, state in found["contacts"].items() if state not in OK]
+    parts = [f"gas {' '.join(gas)} %LFL"] if gas else []
+    parts += [", ".join(wrong) if wrong else "contacts ok"]
+    lines = [f"live: {found['cabinet']}{state} ({read_at}): {'; '.join(parts)}"]
+    order = [
+        _read(path, ("unload", str(at)), each, _NEXT) for at, each in enumerate(found["unload"], 1)
+    ]
+    if order:
+        words = [
+            f"{each['place']} ({each['distance_mm'] / 1000:.3f} m from {each['next_to']})"
+            for each in order
+        ]
+        lines.append(f"unload first {', then '.join(words)}")
+    return lines

@@ -1,0 +1,120 @@
+"""The places of a plan as a file for the cabinets of the site (`[plan]`, config/site_plan.py).
+
+It has each unit, and the ways of a fire from it: the nearest units and exposures, the rated wall
+between, the fire test. A distance and a rating are rounded down, the distance of a test up.
+"""
+
+import json
+import math
+
+from controller.siting import audit, geometry, reductions, report
+from controller.siting.audit import Finding
+from controller.siting.site import Site
+from controller.siting.things import Exposure, Unit
+
+UNITS_NEAR, EXPOSURES_NEAR = 4, 3
+LOOKED_AT = 4 * UNITS_NEAR  # by their boxes, which are never further apart than the units
+LINE_CHARACTERS = 200
+SHOWN_OF_TEST = ("no_flaming_outside", "no_explosion", "neighbours_below_vent")
+Way = dict[str, str | int]
+
+
+def toml(site: Site, findings: list[Finding]) -> str:
+    """The file as text."""
+    head: Way = {"schema": 1, "name": site.facts["name"], "audit": report.headline(findings)}
+    head["open"] = _open(findings)
+    lines = ["# Made by `firebreak siting --places`: do not edit, make it anew.", *_lines(head)]
+    for unit in site.units:
+        x_m, y_m = geometry.middle(unit.shape.points[0], unit.shape.points[2])
+        place: Way = {"name": unit.name, "x_mm": round(x_m * 1000), "y_mm": round(y_m * 1000)}
+        lines += ["", "[[place]]", *_lines({**place, "area": unit.area})]
+    for unit in site.units:
+        for way in (*_to_units(site, unit), *_to_exposures(site, unit)):
+            lines += ["", "[[way]]", *_lines(way)]
+    return "\n".join([*lines, ""])
+
+
+def _open(findings: list[Finding]) -> str:
+    wanting = audit.open_ones(findings).items()
+    return "; ".join([f"{verdict}: {report.ids(some)}" for verdict, some in wanting])
+
+
+def _lines(table: Way) -> list[str]:
+    """Keys and values without empty texts."""
+    lines = []
+    for key, value in table.items():
+        if isinstance(value, str):
+            value = report.ascii_only(value)[:LINE_CHARACTERS]
+        if value != "":
+            lines.append(f"{key} = {json.dumps(value)}")
+    return lines
+
+
+def _to_units(site: Site, unit: Unit) -> list[Way]:
+    box = geometry.box(unit.shape)
+    others = [other for other in site.units if other is not unit]
+    others.sort(key=lambda other: geometry.box_distance_m(box, geometry.box(other.shape)))
+    gaps = [(geometry.gap(unit.shape, each.shape).distance_m, each) for each in others[:LOOKED_AT]]
+    gaps.sort(key=lambda each: each[0])
+    return [_to_unit(site, unit, other, apart_m) for apart_m, other in gaps[:UNITS_NEAR]]
+
+
+def _to_unit(site: Site, unit: Unit, other: Unit, apart_m: float) -> Way:
+    rated_h, wall = _wall(site, unit, other)
+    tests_m = [_tested_m(each) for each in (unit, other)]
+    tested_m = 0.0 if None in tests_m else max([each or 0.0 for each in tests_m])
+    papers = [each.model["ul_9540a_report"] for each in (unit, other)] if tested_m else []
+    return {
+        **_head(unit, other.name, "unit", apart_m),
+        **({"wall_min": int(rated_h * 60), "wall": wall} if rated_h else {}),
+        **({"tested_mm": _up_mm(tested_m)} if tested_m else {}),
+        "paper": ", ".join(dict.fromkeys(papers)),
+    }
+
+
+def _head(unit: Unit, to: str, kind: str, apart_m: float) -> Way:
+    down_mm = int((apart_m + geometry.TOUCH_m) * 1000)
+    return {"from": unit.name, "to": to, "kind": kind, "distance_mm": down_mm}
+
+
+def _up_mm(length_m: float) -> int:
+    return math.ceil((length_m - geometry.TOUCH_m) * 1000)
+
+
+def _wall(site: Site, unit: Unit, other: Unit) -> tuple[float, str]:
+    """(rating in h, names) of the best wall or row of barriers that a fire has to pass."""
+    found = [(0.0, "")]
+    if unit.area != other.area:
+        rated = {area.name: area.facts["fire_rating_h"] or 0.0 for area in site.areas}
+        found += [(rated[name], f"walls of {name}") for name in (unit.area, other.area) if name]
+    names = reductions.shielding(site, unit, other.shape, math.inf)
+    if names:
+        rating_h = min([each.fire_rating_h for each in site.barriers if each.name in names])
+        found.append((rating_h, ", ".join(names)))
+    return max(found)
+
+
+def _tested_m(unit: Unit) -> float | None:
+    """Distance of a UL 9540A test of a unit without flames, explosion or spread, or None."""
+    model = unit.model
+    is_shown = all([model[f"ul_9540a_{each}"] for each in SHOWN_OF_TEST])
+    return model["ul_9540a_spacing_m"] if is_shown and model["ul_9540a_report"] else None
+
+
+def _to_exposures(site: Site, unit: Unit) -> list[Way]:
+    own = [each for each in site.exposure_gaps if each.unit is unit]
+    own.sort(key=lambda each: each.gap.distance_m)
+    return [_to_exposure(unit, each.exposure, each.gap.distance_m) for each in own[:EXPOSURES_NEAR]]
+
+
+def _to_exposure(unit: Unit, exposure: Exposure, apart_m: float) -> Way:
+    rated_h = exposure.facts["wall_fire_rating_h"] or 0
+    tested_m, test = [
+        unit.model[key] for key in ("exposure_spacing_tested_m", "large_scale_fire_test")
+    ]
+    is_tested = bool(test and tested_m)
+    return {
+        **_head(unit, exposure.name, exposure.kind, apart_m),
+        **({"wall_min": int(rated_h * 60), "wall": f"wall of {exposure.name}"} if rated_h else {}),
+        **({"tested_mm": _up_mm(tested_m), "paper": test} if is_tested else {}),
+    }

@@ -1,0 +1,156 @@
+"""The page `map`: heat and alarms on the plan of the site, and the way of a fire to its neighbours.
+
+A place is a unit of the plan around racks of this cabinet; without [plan], a unit of the cabinet.
+The times are those of the papers of the plan: how long a wall is rated, over which distance a fire
+test has shown no spread. Without such a paper the time is unknown. From cell to rack the estimate
+of `propagation` tells it. For people only, as that estimate.
+"""
+
+from collections.abc import Iterable
+
+from controller.journal.history import STAGES, History
+from controller.journal.snapshot import Shadow
+from controller.rows import danger
+from controller.state import base, contacts, propagation, racks
+from controller.state.base import Facts
+from safety import heating, matrix as m, parameters as p
+
+HOT = (*range(18, 25), 53)  # rows of one rack: its cells are warm, heat up, or burn
+UNKNOWN, TEST, WALL = "unknown", "test", "wall"  # what a way says; the weakest first
+UNIT = "unit"  # kind of a way that leads to a unit of the plan
+RISE_S_MIN = 10  # in a shorter time a sensor that rounds to 0.1 K shows no rate
+
+
+def facts(shadow: Shadow, history: History) -> Facts:
+    """The page `map` as plain data."""
+    return {
+        **base.head(shadow),
+        **contacts.gas(shadow),
+        "contacts": contacts.every(shadow),
+        **on_plan(shadow),
+        "propagation": propagation.facts(shadow, history),
+    }
+
+
+def on_plan(shadow: Shadow) -> Facts:
+    """{plan, places, unload}. plan: {name, audit, open}, None without [plan]; unload: the places to
+    take power from first, the ones next to a hot place with no paper between before the others.
+    """
+    plan = shadow.reader.header.get("plan")
+    around = plan["racks"] if plan else []
+    by_place: dict[str, list[int]] = {}
+    for rack in range(shadow.layout.racks):
+        name = around[rack] if rack < len(around) else f"unit {_unit(shadow, rack) + 1}"
+        by_place.setdefault(name, []).append(rack)
+    found = [_own(shadow, name, inside) for name, inside in by_place.items()]
+    if plan is None:
+        return {"plan": None, "places": found, "unload": []}
+    ends = {each["name"]: each for each in plan["places"]}
+    others = [_of_others(name) for name in ends if name not in by_place]
+    for each in [*found, *others]:
+        each |= _drawn(ends.get(each["place"]))
+        each["ways"] = [_way(way) for way in plan["ways"] if way["from"] == each["place"]]
+    words = {key: plan[key] for key in ("name", "audit", "open")}
+    return {"plan": words, "places": [*found, *others], "unload": _unload(found, others)}
+
+
+def _unit(shadow: Shadow, rack: int) -> int:
+    return shadow.core.facts.rack_parameter(rack, p.R_UNIT)
+
+
+def _own(shadow: Shadow, name: str, inside: list[int]) -> Facts:
+    """A place with racks (from 0) of this cabinet."""
+    warmest = [_warmest(shadow, rack) for rack in inside]
+    known = [each for each in warmest if each["temperature_ddegC"] is not None]
+    hottest = max(known, key=lambda each: each["temperature_ddegC"], default=warmest[0])
+    rows = _rows(shadow, inside)
+    return {
+        "place": name,
+        "is_here": True,
+        "racks": [rack + 1 for rack in inside],
+        "units": sorted({_unit(shadow, rack) + 1 for rack in inside}),
+        "each_rack": warmest,
+        "unknown_racks": len(warmest) - len(known),
+        **hottest,
+        "rows": rows,
+        "is_alarm": bool(rows),
+        **_drawn(None),
+        "ways": [],
+    }
+
+
+def _of_others(name: str) -> Facts:
+    """A place of another cabinet, of which this controller knows no value."""
+    values = dict.fromkeys(("rack", "module", "temperature_ddegC", "rise_ddegC_per_min"))
+    more = {
+        "racks": [],
+        "units": [],
+        "each_rack": [],
+        "unknown_racks": 0,
+        "rows": [],
+        "is_alarm": None,
+    }
+    return {"place": name, "is_here": False, **more, **values}
+
+
+def _drawn(place: Facts | None) -> Facts:
+    keys = ("x_mm", "y_mm", "area")
+    return {key: place[key] if place else None for key in keys}
+
+
+def _warmest(shadow: Shadow, rack: int) -> Facts:
+    """The hottest module of a rack (from 0); None: unknown."""
+    found = racks.temperatures(shadow, rack)
+    module, now_ddegC = found["hottest_module"], found["temperature_ddegC_max"]
+    rise = None
+    kept_s = shadow.core.facts.kept_s(rack)
+    if module and now_ddegC is not None and kept_s >= RISE_S_MIN:
+        before_ddegC = shadow.core.facts.oldest_reading_ddegC(rack, module - 1)
+        if before_ddegC != heating.NO_HISTORY_DDEGC:
+            rise = round((now_ddegC - before_ddegC) * 60 / kept_s)
+    return {
+        "rack": rack + 1,
+        "module": module,
+        "temperature_ddegC": now_ddegC,
+        "rise_ddegC_per_min": rise,
+    }
+
+
+def _rows(shadow: Shadow, inside: Iterable[int]) -> list[str]:
+    """Stages of heat on these racks, and stages of fire or gas of the whole cabinet."""
+    scopes = [f"rack{rack + 1}" for rack in inside]
+    found = []
+    for name in shadow.standing:
+        stage, _, scope = name.partition(".")
+        is_sign = not scope and danger.level(STAGES[stage]) >= danger.SIGN
+        if is_sign or scope in scopes and STAGES[stage][m.S_ROW] in HOT:
+            found.append(name)
+    found.sort(key=lambda name: danger.order(base.stage_of(name)))
+    return found
+
+
+def _way(way: Facts) -> Facts:
+    """A way with `by`: the paper that speaks, and time_s: at least so long by its wall's rating."""
+    is_tested = way["tested_mm"] and way["distance_mm"] >= way["tested_mm"]
+    by = WALL if way["wall_min"] else TEST if is_tested else UNKNOWN
+    time_s = way["wall_min"] * 60 if by == WALL else None
+    return {key: each for key, each in way.items() if key != "from"} | {"by": by, "time_s": time_s}
+
+
+def _unload(found: list[Facts], others: list[Facts]) -> list[Facts]:
+    """[{place, units, next_to, by, distance_mm}], the first to unload first."""
+    strength = (UNKNOWN, TEST, WALL).index
+    places = {each["place"]: each for each in [*found, *others]}
+    nearest: dict[str, Facts] = {}
+    for hot in [each for each in found if each["is_alarm"]]:
+        for way in hot["ways"]:
+            place = places.get(way["to"])
+            if way["kind"] != UNIT or place is None or place["is_alarm"]:
+                continue
+            one = {"place": way["to"], "units": place["units"], "next_to": hot["place"]}
+            one |= {key: way[key] for key in ("by", "time_s", "distance_mm")}
+            before = nearest.get(way["to"], one)
+            nearest[way["to"]] = min(
+                before, one, key=lambda e: (strength(e["by"]), e["distance_mm"])
+            )
+    return sorted(nearest.values(), key=lambda e: (strength(e["by"]), e["distance_mm"]))

@@ -1,0 +1,100 @@
+"""Questions of a facility manager: the saving of a year, half the battery, an outage."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hil.results.template import Cell, marked
+from hil.site.genset import DEFAULTS as GENSET
+from hil.systems import cost, round_trip, year
+from hil.systems.member import SOC_FORMS
+from hil.systems.run import Result
+
+CHARGES = 0.2, 0.4, 0.6, 0.8, 0.97
+HALF = 0.5
+
+
+def money(result: Result, document: Mapping[str, Any]) -> list[Cell]:
+    """The saving of a year, and with half the battery; without --year that of the run."""
+    found = document.get("year")
+    if found is None:
+        is_dearer, text = cost.words(document["cost"])
+        season = f"{result.spec.days} days from {result.spec.start:%-d %B}"
+        lines = [marked(not is_dearer, f"In {season}: {text}")]
+        return [
+            *lines,
+            "One season is not a year: --year plays a week of each, --sweep half the battery.",
+        ]
+    lines = [marked(*year.verdict(found)), *year.smoothing(found), *_half(found)]
+    return [*lines, f"Hidden by four weeks: {'; '.join(found['hides'])}."]
+
+
+def _half(found: Mapping[str, Any]) -> list[str]:
+    other = [each for each in found["sweep"] if each["factor"] == HALF]
+    return [
+        f"Half the battery ({each['battery']}) {_yearly(each)}; this one {_yearly(found)}."
+        for each in other
+    ]
+
+
+def _yearly(found: Mapping[str, Any]) -> str:
+    word = "saves" if found["net"] > 0 else "costs"
+    return f"{word} {abs(found['net']):,.0f} {found['currency']} a year"
+
+
+def outage(result: Result) -> list[Cell]:
+    """Sources of the load without the grid, and figures of the minutes with the kernel."""
+    size, genset = result.spec.size, result.spec.site.get("genset")
+    found: list[Cell] = []
+    if not size.can_form:
+        found.append("The battery carries no island: without the grid the site is dark.")
+    if genset:
+        given = {**GENSET, **genset}
+        litres, load_kW = given["tank_l"] * given["fuel_permille"] / 1000, _mean_kW(result)
+        hours = litres / (given["fuel_l_per_kWh"] * min(load_kW, given["rated_W"] / 1000))
+        power = f"{given['rated_W'] / 1000:,.0f} kW"
+        found.append(f"A generator set of {power} takes over; its fuel lasts {hours:.0f} h.")
+    return [*found, *[_played(each) for each in result.minutes if each["is_outage"]]]
+
+
+def _mean_kW(result: Result) -> float:
+    return float(result.load_W.mean()) / 1000
+
+
+def _played(found: Mapping[str, Any]) -> Cell:
+    """One outage with the kernel."""
+    shed = max([open_ for _, open_ in found["stages"]], default=0)
+    engine = found["engine_s"]
+    parts = [
+        f"With the kernel, {found['for_s']:,} s without the grid at a charge of {found['soc']:.0%} "
+        f"and {found['load_W'] / 1000:,.0f} kW: the critical load had power for "
+        f"{found['carried_s']:,.0f} s",
+        *([f"{shed} stages of the load were shed"] if shed else []),
+        *([f"the set carried after {engine:.0f} s"] if engine is not None else []),
+        *found["faults"],
+    ]
+    return marked(not found["faults"], f"{'; '.join(parts)}.")
+
+
+def hours(result: Result) -> tuple[tuple[str, ...], list[list[str]]]:
+    """(head, rows): hours by arithmetic for each charge; empty where the battery forms no island.
+    The energy is that above SOC_FORMS, less losses; PV is not counted.
+    """
+    spec = result.spec
+    if not spec.size.can_form:
+        return (), []
+    loads_kW = {
+        "the mean load": _mean_kW(result),
+        "the highest load": float(result.load_W.max()) / 1000,
+    }
+    if spec.critical_W:
+        loads_kW["the critical load, the rest shed"] = spec.critical_W / 1000
+    power_kW = spec.size.units * spec.size.rated_W / 1000
+    whole_kWh = spec.size.energy_Wh / 1000 * round_trip.efficiency(spec.size, spec.plant) ** 0.5
+    rows = []
+    for charge in CHARGES:
+        kWh = (charge - SOC_FORMS) * whole_kWh
+        carried = [
+            f"{kWh / kW:.1f} h" if kW <= power_kW else "not carried" for kW in loads_kW.values()
+        ]
+        rows.append([f"{100 * charge:.0f} % charged", f"{kWh:,.0f} kWh", *carried])
+    return ("", "usable", *[f"{name}, {kW:,.0f} kW" for name, kW in loads_kW.items()]), rows

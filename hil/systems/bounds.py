@@ -1,0 +1,75 @@
+"""Bounds that power, energy and arithmetic set to a figure: a battery without losses, whose owner
+knows the future.
+
+A bound is never below what a real run can reach; a kind one only says less.
+"""
+
+from datetime import timedelta
+
+import numpy as np
+
+from controller.planner import tariff
+from hil.systems import rules
+from hil.systems.planner import J_PER_WH, lowest_cap_W
+from hil.systems.run import Result
+from hil.systems.series import SLOT_S
+from hil.systems.spec import Spec
+
+KWH_PER_W_SLOT = SLOT_S / 3.6e6
+
+
+def _store(spec: Spec) -> rules.Store:
+    """The battery without losses and reserves."""
+    size = spec.size
+    energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.units * size.rated_W)
+    soc = spec.soc_permille / 1000
+    return rules.Store(energy_J, 0.0, energy_J, soc * energy_J, power_W, power_W, 1.0)
+
+
+def net_W(result: Result) -> np.ndarray:
+    """Power that grid and battery feed together, at least, of each slot. The series of the planner
+    are sampled once a minute and differ from the run: the kinder of both counts.
+    """
+    series = result.series
+    load_W = np.minimum(series.load_W, result.load_W)
+    return load_W - np.maximum(series.pv_W, result.pv_W) - result.genset_W
+
+
+def lowest_import_W(spec: Spec, net_W: np.ndarray) -> float:
+    """Highest mean of a slot, at least. net_W: of each slot, what the battery does not feed."""
+    every = np.ones(len(net_W), bool)
+    return lowest_cap_W(_store(spec), net_W, every, 0.0, max(0.0, float(net_W.max())))
+
+
+def lowest_billed_W(spec: Spec, net_W: np.ndarray) -> float:
+    """Highest mean of a billed interval, at least. net_W: as above."""
+    slots = round(spec.tariff["demand_interval_min"] * 60 / SLOT_S)
+    count = len(net_W) // slots
+    net_W = net_W[: count * slots].reshape(count, slots).mean(axis=1)
+    length_s, hours = slots * SLOT_S, spec.tariff["demand_hours"]
+    times = [spec.start + timedelta(seconds=length_s * at) for at in range(count)]
+    is_billed = np.array([tariff.is_billed(each, hours) for each in times])
+    high_W = max(0.0, float(net_W[is_billed].max(initial=0.0)))
+    open_W = float(spec.size.import_W)
+    return lowest_cap_W(_store(spec), net_W, is_billed, open_W, high_W, length_s)
+
+
+def lowest_energy_cost(spec: Spec, net_W: np.ndarray, price: np.ndarray) -> float | None:
+    """Cost of the energy, at least: bought in the cheapest slots, as far as the battery's power
+    moves it there. None where feed-in is paid. price: per kWh, without adders.
+    """
+    given = spec.tariff
+    if given["feed_in_per_kWh"]:
+        return None
+    power_W = spec.size.units * spec.size.rated_W
+    first_W = spec.size.energy_Wh * J_PER_WH * spec.soc_permille / 1000 / SLOT_S
+    least_W = np.maximum(0.0, net_W - power_W)
+    left_W = max(0.0, float(net_W.sum()) - first_W - float(least_W.sum()))
+    price = price + given["adder_per_kWh"]
+    order = np.argsort(price)
+    room_W = np.maximum(0.0, net_W + power_W)[order] - least_W[order]
+    taken_W = np.diff(np.minimum(room_W.cumsum(), left_W), prepend=0.0)
+    bought_W = least_W.copy()
+    bought_W[order] += taken_W
+    negative = np.minimum(0.0, price) * np.maximum(0.0, net_W + power_W - bought_W)
+    return float((bought_W * price + negative).sum()) * KWH_PER_W_SLOT

@@ -1,0 +1,237 @@
+"""`python -m hil claims`: the claims of the sources with their proofs and the states that follow.
+
+A claim of `claims.toml` works if each of its figures is within its bound and each of its tests
+exists (tests/hil/systems/test_claims.py), otherwise it is missed. No state is typed.
+"""
+
+import argparse
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from controller.forms import field as forms
+from controller.forms.reading import read, tables_of
+from controller.forms.refusal import not_allowed, refuse
+from hil.results import files
+from hil.runner import options, report
+from hil.runner.options import WrongOptionError
+from hil.systems import proofs, spec
+from hil.systems.page import number
+
+FILE = Path(__file__).parent / "claims.toml"
+PAGE = FILE.with_name("CLAIMS.md")
+README = FILE.parents[2] / "README.md"
+SOURCES = {
+    "munich": "Munich: load tracking",
+    "berlin": "Berlin and Norway: nodes with PV",
+    "nordic": "Nordic laboratory",
+    "north_america": "North America, 20 MW",
+    "shanghai": "Shanghai: pods",
+}
+HEAD = """# The claims of the five sources
+
+`python -m hil claims` makes this page of `claims.toml` and of the figures of `hil run all`
+(`results/claims.json`, commit {commit}). A claim works if its figures are within their bounds,
+in runs that violate nothing and have minutes with the kernel, and if the tests that `claims.toml`
+names exist. `hil X` stands for `.venv/bin/python -m hil X`; a figure of berlin/storm is one of
+`hil run berlin`, variant storm.
+Of {count}: {states}."""
+STATES = "works", "missed", "unreachable", "context", "partly", "missing"
+CLAIM = {
+    "claim": forms.text(),
+    "words": forms.text(""),  # commands, and the part that exists
+    "figures": forms.passing(
+        lambda value: forms.is_list(value, proofs.bound_of),
+        'a list of bounds like "berlin/storm carried_h >= 3"',
+        [],
+    ),
+    "apart": forms.texts([]),  # begins of violations that have nothing to do with the claim
+    "tests": forms.texts([]),  # "FILE::test_name", FILE below tests/
+    "lacks": forms.text(""),
+    "unreachable": forms.text(""),  # the arithmetic
+    "context": forms.text(""),  # whose work it is
+}
+ROW = {key: forms.text() for key in ("run", "system", "asked", "reached")}
+TOP = {**{name: forms.table() for name in SOURCES}, "row": forms.tables(ROW)}
+VALUE = re.compile(r"\{(?:(\w+):)?(\w+)\}")  # {figure} or {variant:figure} of a row
+COLUMNS = "system", "asked", "reached", "command `.venv/bin/python -m hil run`"
+
+
+class Claim(NamedTuple):
+    """A claim of a source with its proof."""
+
+    claim: str
+    words: str
+    figures: list[proofs.Bound]
+    apart: list[str]
+    tests: list[str]
+    lacks: str
+    unreachable: str
+    context: str
+
+    def judged(self, runs: Mapping[str, Any]) -> tuple[str, str]:
+        """(state, last column of the page)."""
+        if self.unreachable or self.context:
+            state = "unreachable" if self.unreachable else "context"
+            return state, self.unreachable or self.context
+        if self.lacks:
+            return "partly" if self.words else "missing", _joined(self.words, self.lacks)
+        missed = [each.missed(runs, self.apart) for each in self.figures]
+        if any(missed):
+            return "missed", _joined(self.words, *dict.fromkeys(filter(None, missed)))
+        named = list(dict.fromkeys([each.run for each in self.figures]))
+        shown = [
+            f"{run}: {', '.join([each.words(runs) for each in self.figures if each.run == run])}"
+            for run in named
+        ]
+        count = len(self.tests)
+        tests = f"{count} test{'s' * (count > 1)}" if count else ""
+        return "works", _joined(self.words, *shown, *self._beside(runs), tests)
+
+    def _beside(self, runs: Mapping[str, Any]) -> list[str]:
+        """Violations of its runs that have nothing to do with it, for the reader."""
+        named = sorted({each.run for each in self.figures})
+        wrong = [each for name in named for each in runs[name]["violations"]]
+        return [f"beside it: {each}" for each in wrong]
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join([each for each in parts if each])
+
+
+def load() -> tuple[dict[str, dict[int, Claim]], list[dict[str, str]]]:
+    """(claims of each source by number, rows of README's table). Raises ConfigError."""
+    top = read(FILE.name, (), tables_of(str(FILE), "claims", name=FILE.name), TOP)
+    found = {
+        source: {int(key): _claim((source, key), each) for key, each in top[source].items()}
+        for source in SOURCES
+    }
+    return found, top["row"]
+
+
+def _claim(path: tuple[str, str], table: Any) -> Claim:
+    if not path[1].isdecimal():
+        not_allowed(FILE.name, path, path[1], "the number of a claim")
+    given = read(FILE.name, path, table, CLAIM)
+    given["figures"] = [proofs.bound_of(each) for each in given["figures"]]
+    is_proven = bool(given["figures"] or given["tests"])
+    kinds = is_proven + sum([bool(given[key]) for key in ("lacks", "unreachable", "context")])
+    if kinds != 1:
+        refuse(FILE.name, path, f"has {kinds} of these", "one: proof, lacks, unreachable, context")
+    return Claim(**given)
+
+
+def wanted() -> dict[str, set[str]]:
+    """The figures of each run that claims and table use."""
+    claims, rows = load()
+    found: dict[str, set[str]] = {}
+    for each in [each for source in claims.values() for each in source.values()]:
+        for bound in each.figures:
+            found.setdefault(bound.run, set()).add(bound.figure)
+    for row in rows:
+        for variant, name in VALUE.findall(row["reached"]):
+            found.setdefault(_run(row, variant), set()).add(name)
+    return found
+
+
+def _run(row: Mapping[str, str], variant: str) -> str:
+    return f"{row['run']}/{variant}" if variant else row["run"]
+
+
+def page(results: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of CLAIMS.md."""
+    judged = {
+        source: [(number_, each.claim, *each.judged(results["runs"])) for number_, each in claims]
+        for source, claims in [(source, each.items()) for source, each in load()[0].items()]
+    }
+    count = Counter([row[2] for rows in judged.values() for row in rows])
+    states = ", ".join([f"{count[state]} {state}" for state in STATES])
+    yield HEAD.format(commit=results["commit"], count=count.total(), states=states)
+    for source, rows in judged.items():
+        yield from ("", f"## {SOURCES[source]}", "")
+        cells = [(str(each[0]), *each[1:]) for each in rows]
+        yield from report.table(("", "claim", "state", "proof, or what lacks"), cells)
+
+
+def table(results: Mapping[str, Any]) -> list[str]:
+    """README's table: asked, reached, command; missed figures in bold."""
+    runs = results["runs"]
+    return report.table(COLUMNS, [_cells(row, runs) for row in load()[1]])
+
+
+def _cells(row: Mapping[str, str], runs: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    def value(found: re.Match[str]) -> str:
+        run = runs.get(_run(row, found[1] or ""), {"figures": {}})
+        return _value(run["figures"].get(found[2], {}))
+
+    run, start = row["run"], spec.load(row["run"]).start
+    days = f", {runs[run]['days']} days of {start:%B}" if run in runs else ""
+    return row["system"] + days, row["asked"], VALUE.sub(value, row["reached"]), f"`{run}`"
+
+
+def _value(figure: Mapping[str, Any]) -> str:
+    text = number(figure.get("reached"))
+    if figure.get("is_met") is not False:
+        return text
+    if figure["status"] == "unreachable":
+        return f"{text} (bound {number(figure.get('optimum'))})"
+    return f"**{text}**"
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print the page or the table, and write them. Returns the exit code."""
+    results = _results(arguments)
+    lines = list(page(results))
+    print("\n".join(table(results) if arguments.table else lines))
+    if arguments.write:
+        _write(results, lines)
+    is_missed = any("| missed |" in line for line in lines)
+    return report.NOT_MET if is_missed else report.MET
+
+
+def _results(arguments: argparse.Namespace) -> dict[str, Any]:
+    if not arguments.results:
+        return proofs.stored()
+    documents: list[Any] = []
+    for path in arguments.results:
+        try:
+            found = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = None
+        if not isinstance(found, list):
+            raise WrongOptionError(f"--results {path}: {proofs.ALLOWED}")
+        documents += found
+    return proofs.kept(documents, wanted(), arguments.commit)
+
+
+def _write(results: Mapping[str, Any], lines: list[str]) -> None:
+    if not README.is_file():
+        raise WrongOptionError(f"--write: allowed is a tree of the project, with {README}")
+    runs = [f' "{name}": {json.dumps(each)}' for name, each in results["runs"].items()]
+    head = f'{{"commit": {json.dumps(results["commit"])}, "runs": {{\n'
+    text = README.read_text(encoding="utf-8")
+    old = "\n".join(in_readme(text))
+    with files.naming(str(PAGE)):
+        proofs.RESULTS.write_text(head + ",\n".join(runs) + "\n}}\n", encoding="ascii")
+        PAGE.write_text("\n".join(lines) + "\n", encoding="ascii")
+        README.write_text(text.replace(old, "\n".join(table(results))), encoding="utf-8")
+
+
+def in_readme(text: str) -> list[str]:
+    """The lines of README's table."""
+    lines = text.splitlines()
+    first = next(at for at, line in enumerate(lines) if line.startswith(f"| {COLUMNS[0]} |"))
+    return lines[first : lines.index("", first)]
+
+
+OPTIONS = {
+    "--results": options.value(str, "FILE", "of `hil run --json` (the kept figures)")
+    | {"nargs": "+"},
+    "--commit": options.value(str, "ID", "of the tree that made these results", "unknown"),
+    "--table": options.flag("the table of README, instead of the page"),
+    "--write": options.flag("also write CLAIMS.md, results/claims.json and README's table"),
+}
+add = options.command("claims", "the claims of the sources and their proofs", main, OPTIONS)

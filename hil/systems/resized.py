@@ -1,0 +1,83 @@
+"""Other sizes of a system: `--battery-kWh`, `--battery-kW`, `--pv-kW`, and those of `--sweep`.
+
+The units and racks of the file stay, and each becomes larger or smaller. So a unit above 250 kW
+stands for several real ones, as in the file.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from controller.forms.refusal import ConfigError
+from hil.systems.spec import Spec
+
+# Least and most of a rack: its current (1 .. 1500 A) and its capacity (1 .. 5000 Ah) in a type.
+RACK_KW, RACK_KWH = (2.0, 870.0), (2.0, 3800.0)
+HOURS_MAX = 24.0  # of a charge
+PV_KW = 1.0, 32_000.0  # of the inverter's profile
+HERE = " (here "
+ENERGY, POWER, PV = "--battery-kWh", "--battery-kW", "--pv-kW"
+OPTIONS = {ENERGY: "kWh of the battery", POWER: "kW of the battery", PV: "kW of the PV"}
+
+
+def key(option: str) -> str:
+    """The name of an option among the inputs."""
+    return option.removeprefix("--").replace("-", "_")
+
+
+def of(spec: Spec, inputs: Mapping[str, Any]) -> Spec:
+    """The system with the sizes of the options. ConfigError: one line."""
+    given = {each: inputs[key(each)] for each in OPTIONS if inputs.get(key(each)) is not None}
+    if not given:
+        return spec
+    size = spec.size
+    racks = size.units * size.racks_per_unit
+    kWh = given.get(ENERGY, size.energy_Wh / 1000)
+    kW = given.get(POWER, size.units * size.rated_W / 1000)
+    least_kW = 0.0 if ENERGY in given else kWh / HOURS_MAX
+    _check(spec, given, POWER, max(racks * RACK_KW[0], least_kW), racks * RACK_KW[1])
+    _check(spec, given, ENERGY, racks * RACK_KWH[0], min(racks * RACK_KWH[1], HOURS_MAX * kW))
+    _check(spec, given, PV, *PV_KW)
+    rated_W, energy_Wh = round(1000 * kW / size.units), round(1000 * kWh)
+    found = spec._replace(size=size._replace(rated_W=rated_W, energy_Wh=energy_Wh))
+    if PV in given:
+        found = _with_pv(found, round(1000 * given[PV]))
+    return found._replace(name=f"{spec.name.split(HERE)[0]}{HERE}{words(found)})")
+
+
+def scaled(spec: Spec, factor: float) -> Spec:
+    """The system with so many times its battery, power and energy."""
+    size = spec.size
+    kWh, kW = size.energy_Wh / 1000, size.units * size.rated_W / 1000
+    if factor == 1.0:
+        return spec
+    return of(spec, {key(ENERGY): factor * kWh, key(POWER): factor * kW})
+
+
+def words(spec: Spec) -> str:
+    """Its sizes in a few words."""
+    pv = spec.site.get("pv")
+    return battery(spec) + (f" and {pv['rated_W'] / 1000:,.0f} kW of PV" if pv else "")
+
+
+def battery(spec: Spec) -> str:
+    """Power and energy of the battery."""
+    size = spec.size
+    return f"{size.units * size.rated_W / 1000:,.0f} kW / {size.energy_Wh / 1000:,.0f} kWh"
+
+
+def _check(spec: Spec, given: Mapping[str, float], option: str, low: float, high: float) -> None:
+    """Refuse a size beyond low .. high, and PV that the system lacks."""
+    if option == PV and PV in given and "pv" not in spec.site:
+        raise ConfigError(f"{option}: {spec.name} has no PV: allowed where the system has it")
+    if option in given and not low <= given[option] <= high:
+        allowed = f"{math.ceil(low)} to {math.floor(high)}"
+        raise ConfigError(f"{option} {given[option]:g}: allowed are {allowed} for {spec.name}")
+
+
+def _with_pv(spec: Spec, rated_W: int) -> Spec:
+    """The inverter of the site, and the device that the controller commands."""
+    size = spec.size
+    devices = {**size.devices, "pv": {**size.devices["pv"], "rated_W": rated_W}}
+    site = {**spec.site, "pv": {**spec.site["pv"], "rated_W": rated_W}}
+    return spec._replace(site=site, size=size._replace(devices=devices))

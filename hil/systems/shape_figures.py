@@ -1,0 +1,73 @@
+"""Figures of when the battery gives and takes: beside load, price, cap and hour."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hil.systems.run import Result
+from hil.systems.series import SLOTS_PER_DAY
+from hil.systems.thermal import Found
+
+MOVED_W_MIN = 1000.0  # less energy, in W of a slot, has no share
+GIVEN_PART = 0.1  # of the rated power: a slot mean below it is load tracking, no decision to give
+NIGHT_H = 22, 6
+PEAK_PART, GAP_SLOTS = (
+    0.1,
+    4,
+)  # of the energy: a smaller peak counts not; a gap that parts two peaks
+
+
+def low_and_dear(result: Result) -> Found:
+    """Energy that the battery gave while the load was below its day's mean: percent of it at a
+    price above the day's mean. Slots below GIVEN_PART do not count. Without: percent of those
+    hours, which chance would give.
+    """
+    size = result.spec.size
+    gives = result.battery_W >= GIVEN_PART * size.units * size.rated_W
+    load_W, price, given_W = [
+        each.reshape(-1, SLOTS_PER_DAY)
+        for each in (result.series.load_W, result.series.price, result.battery_W * gives)
+    ]
+    is_low, is_dear = [each < each.mean(axis=1, keepdims=True) for each in (load_W, -price)]
+    given = float(given_W[is_low].sum())
+    if given < MOVED_W_MIN:
+        return None, None, None
+    reached = float(given_W[is_low & is_dear].sum()) / given
+    return 100 * reached, 100.0, 100 * float((is_low & is_dear).sum()) / float(is_low.sum())
+
+
+def charge_before_peak(result: Result) -> Found:
+    """Least charge, percent of the highest that the schedule allows, before a time above the cap
+    that takes a tenth of the battery or more.
+    """
+    spec, net_W = result.spec, result.series.load_W - result.series.pv_W
+    over = np.flatnonzero(net_W > result.cap_W)
+    peaks = np.split(over, np.flatnonzero(np.diff(over) > GAP_SLOTS) + 1)
+    soc = np.concatenate([[spec.soc_permille / 1000], result.soc])
+    slot_h = 24 / SLOTS_PER_DAY
+    before = [
+        float(soc[peak[0]])
+        for peak in peaks
+        if (net_W[peak] - result.cap_W).sum() * slot_h > PEAK_PART * spec.size.energy_Wh
+    ]
+    high = spec.schedule["high_permille"] / 1000
+    return (100 * min(before) / high if before else None), 100.0, None
+
+
+def night_charge(result: Result) -> Found:
+    """Percent of the charged energy that came from the grid at night."""
+    taken_W = result.battery_W.clip(max=0) * -1
+    hours = np.arange(len(taken_W)) % SLOTS_PER_DAY * 24 / SLOTS_PER_DAY
+    is_night = (hours >= NIGHT_H[0]) | (hours < NIGHT_H[1])
+    taken = float(taken_W.sum())
+    if taken < MOVED_W_MIN:
+        return None, None, None
+    bought_W = np.minimum(taken_W, result.grid_W.clip(min=0))
+    return 100 * float(bought_W[is_night].sum()) / taken, 100.0, None
+
+
+FIGURES: dict[str, Callable[[Result], Found]] = {
+    "low_and_dear": low_and_dear,
+    "charge_before_peak": charge_before_peak,
+    "night_charge": night_charge,
+}

@@ -1,0 +1,153 @@
+"""Load, sun and battery of a run in sentences of numbers, and whether the size suffices.
+
+Every number is computed from the series of this run, so that a changed load or battery never stands
+beside a sentence of an older one.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from controller.planner import tariff
+from controller.planner.tariff import WEEKDAYS
+from hil.systems.run import Result
+from hil.systems.series import SLOT_S, SLOTS_PER_DAY
+from hil.systems.spec import Spec
+
+SLOT_H, MINUTE_S = SLOT_S / 3600, 60
+HOUR_SLOTS = 3600 // SLOT_S
+STEP_SHARE = 99  # percent of all changes from a minute to the next that are smaller
+KW = 1000.0
+
+
+def lines(result: Result) -> list[str]:
+    """The sentences."""
+    return [
+        _sizes(result.spec),
+        *_load(result),
+        *_sun(result),
+        *_above(result, "connection", float(result.spec.size.import_W), is_billed=False),
+        *_above(result, "cap", result.cap_W, is_billed=True),
+    ]
+
+
+def of(result: Result) -> dict[str, Any]:
+    """Shape of the load as plain data: W; ratios; steps as a share of the highest power."""
+    load_W, seconds_W = result.series.load_W, result.seconds_W[0]
+    minutes_W = seconds_W.reshape(-1, MINUTE_S).mean(axis=1, dtype=np.float64)
+    steps_W = np.abs(np.diff(minutes_W))
+    highest_W = float(load_W.max())
+    days_W = load_W.reshape(-1, SLOTS_PER_DAY).mean(axis=1)
+    hours_W = load_W.reshape(-1, 24, HOUR_SLOTS).mean(axis=(0, 2))
+    is_work = [(result.spec.start + timedelta(days=at)).weekday() < WEEKDAYS
+               for at in range(len(days_W))]  # fmt: skip
+    work, rest = days_W[is_work], days_W[np.invert(is_work)]
+    return {
+        "mean_W": float(load_W.mean()),
+        "highest_W": highest_W,
+        "load_factor": _ratio(float(load_W.mean()), highest_W),
+        "day": _ratio(float(hours_W.max()), float(hours_W.min())),
+        "weekend": _ratio(float(rest.mean()), float(work.mean()))
+        if len(work) and len(rest)
+        else None,
+        "step": _ratio(float(np.percentile(steps_W, STEP_SHARE)), highest_W),
+    }
+
+
+def _ratio(one: float, other: float) -> float | None:
+    return one / other if other > 0 else None
+
+
+def _sizes(spec: Spec) -> str:
+    size = spec.size
+    cabinets = f" in {spec.cabinets} cabinets" if spec.cabinets > 1 else ""
+    battery = f"{size.units} units of {_power(size.rated_W)}{cabinets}, {_energy(size.energy_Wh)}"
+    parts = [
+        f"{name} {_power(spec.site[key]['rated_W'])}" for key, name in PARTS if key in spec.site
+    ]
+    return ", ".join([battery, *parts, f"connection {_power(size.import_W)}"])
+
+
+PARTS = ("pv", "PV"), ("genset", "generator set"), ("load_ups", "UPS")
+
+
+def _load(result: Result) -> list[str]:
+    found, size = of(result), result.spec.size
+    mean_W, power_W = found["mean_W"], size.units * size.rated_W
+    if mean_W <= 0:
+        return ["no load"]
+    weekend = found["weekend"]
+    week = f", a day of the weekend {weekend:.2f} of a working day" if weekend is not None else ""
+    day = f"{found['day']:.2f} times" if found["day"] else "more than"
+    return [
+        f"load: mean {_power(mean_W)}, highest quarter of an hour {_power(found['highest_W'])}, "
+        f"load factor {found['load_factor']:.2f}",
+        f"load: busiest hour of the day {day} the quietest{week}; {STEP_SHARE} % of its steps of a "
+        f"minute are below {100 * found['step']:.2g} % of the highest",
+        f"battery: {power_W / mean_W:.2g} times the mean load for {size.energy_Wh / power_W:.2g} "
+        f"h, or {size.energy_Wh / mean_W:.2g} h of it; the schedule uses "
+        f"{_energy(_usable_Wh(result.spec))}",
+    ]
+
+
+def _usable_Wh(spec: Spec) -> float:
+    given = spec.schedule
+    return (given["high_permille"] - given["reserve_permille"]) / 1000 * spec.size.energy_Wh
+
+
+def _sun(result: Result) -> list[str]:
+    if "pv" not in result.spec.site:
+        return []
+    days_Wh = result.series.pv_W.reshape(-1, SLOTS_PER_DAY).sum(axis=1) * SLOT_H
+    share = _ratio(float(result.series.pv_W.sum()), float(result.series.load_W.sum()))
+    part = "" if share is None else f", {100 * share:.2g} % of the load's energy"
+    mean, least, most, spread = map(
+        _energy, (days_Wh.mean(), days_Wh.min(), days_Wh.max(), days_Wh.std())
+    )
+    return [f"PV: {mean} a day{part}; from {least} to {most}, standard deviation {spread}"]
+
+
+def _above(result: Result, name: str, limit_W: float, is_billed: bool) -> list[str]:
+    """Power and energy that the battery has to give above a limit on the day that needs most.
+    is_billed: the limit is one of billed slots, and the others have the connection.
+    """
+    spec, net_W = result.spec, result.series.load_W - result.series.pv_W
+    limits_W = _limits_W(spec, limit_W, len(net_W)) if is_billed else limit_W
+    over_W = np.maximum(0.0, net_W - limits_W).reshape(-1, SLOTS_PER_DAY)
+    if not over_W.any():
+        return [f"above the {name} of {_power(limit_W)}: nothing"]
+    days_Wh = over_W.sum(axis=1) * SLOT_H
+    day = int(days_Wh.argmax())
+    room_Wh = np.maximum(0.0, limits_W - net_W).reshape(-1, SLOTS_PER_DAY)[day].sum() * SLOT_H
+    power_W, usable_Wh = spec.size.units * spec.size.rated_W, _usable_Wh(spec)
+    is_enough = over_W.max() <= power_W and days_Wh[day] <= min(usable_Wh, room_Wh)
+    hours = float((over_W[day] > 0).sum()) * SLOT_H
+    return [
+        f"above the {name} of {_power(limit_W)}: up to {_power(over_W.max())}, on the worst day "
+        f"{_energy(days_Wh[day])} in {hours:g} h, and {_energy(room_Wh)} of room to charge; "
+        f"the battery gives {_power(power_W)} and {_energy(usable_Wh)}: "
+        f"{'enough' if is_enough else 'not enough'}"
+    ]
+
+
+def _limits_W(spec: Spec, limit_W: float, count: int) -> np.ndarray:
+    hours = spec.tariff["demand_hours"]
+    times = [spec.start + timedelta(seconds=SLOT_S * at) for at in range(count)]
+    return np.array(
+        [limit_W if tariff.is_billed(each, hours) else spec.size.import_W for each in times]
+    )
+
+
+def _power(value_W: float) -> str:
+    return _scaled(value_W, "W")
+
+
+def _energy(value_Wh: float) -> str:
+    return _scaled(value_Wh, "Wh")
+
+
+def _scaled(value: float, unit: str) -> str:
+    """Three digits in kilo or mega."""
+    kilo = value / KW
+    return f"{kilo / KW:.3g} M{unit}" if abs(kilo) >= 9999.5 else f"{kilo:,.4g} k{unit}"

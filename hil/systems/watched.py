@@ -1,0 +1,93 @@
+"""Values that a run keeps beside its powers, so that violations.py can judge it.
+
+Powers alone hide load that was shed, a missed cap and a schedule that had run out: all three leave
+the import within the connection.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from controller.core.policies import schedule
+from hil.site.site import Site
+from hil.systems.failures import SENDER
+from hil.systems.member import ChainMember
+from hil.systems.series import SLOT_S, SLOTS_PER_DAY, outages_of
+from hil.systems.spec import Spec
+
+AFTER_S = 120  # of an outage: until then its minutes with the kernel judge the load
+STALE = schedule.NONE, schedule.LATER, schedule.OVER, schedule.SILENT
+HARD_PERMILLE = 100  # the reserve of a configuration that names none
+
+
+class Watched(NamedTuple):
+    """One value for each slot; soc_min: lowest charge of any second on the grid, 0 to 1."""
+
+    cap_W: np.ndarray  # of the schedule that was sent last; inf: none
+    acted_s: np.ndarray  # the schedule acted
+    stale_s: np.ndarray  # it had run out, or its heartbeat was too old, although the sender lived
+    unserved_J: np.ndarray  # load without power outside of outages
+    soc_min: float
+
+    def part(self, slots: slice) -> "Watched":
+        """Some slots of it."""
+        names = ("cap_W", "acted_s", "stale_s", "unserved_J")
+        return self._replace(**{name: getattr(self, name)[slots] for name in names})
+
+
+def missing_J(energy_J: Mapping[str, float]) -> float:
+    """Load that had no power, dark or shed. energy_J: of a site's account."""
+    return energy_J["unserved"] + energy_J["shed"]
+
+
+class Watch:
+    """Sees each second of a run."""
+
+    def __init__(self, spec: Spec, site: Site, members: Sequence[ChainMember]) -> None:
+        count = spec.days * SLOTS_PER_DAY
+        self._site, self._members = site, members
+        self._schedule = members[0].control.functions[schedule.Schedule.NAME]
+        self._cap_W = np.full(count, np.inf)
+        self._rows = np.zeros((3, count))
+        self._missing_J = 0.0
+        self._outages = [range(at_s, at_s + for_s + AFTER_S) for at_s, for_s in outages_of(spec)]
+        self._hard = reserve_permille(spec) / 1000
+        self._soc_min, self._is_backup = 1.0, False
+
+    def sent(self, slot: int, rows: Sequence[tuple[int, ...]]) -> None:
+        """A schedule from this slot on reached the controllers."""
+        caps_W = [row[0] for row in rows][: len(self._cap_W) - slot]
+        self._cap_W[slot : slot + len(caps_W)] = caps_W
+
+    def see(self, second: int) -> None:
+        """Judge the second that ended."""
+        acted_s, stale_s, unserved_J = self._rows
+        slot, state = second // SLOT_S, self._schedule.out[schedule.O_STATE]
+        acted_s[slot] += state == schedule.ACTS
+        stale_s[slot] += state in STALE and SENDER not in self._members[0].silent
+        all_J, before_J = missing_J(self._site.account.energy_J), self._missing_J
+        if all_J != before_J and not any([second in each for each in self._outages]):
+            unserved_J[slot] += all_J - before_J
+        self._missing_J = all_J
+        self._see_charge()
+
+    def _see_charge(self) -> None:
+        """The reserve is there for an island; what it took there is charged again afterwards."""
+        soc = min([member.soc for member in self._members])
+        if self._site.is_off_grid:
+            self._is_backup = True
+        elif soc >= self._hard:
+            self._is_backup = False
+        if not self._is_backup and soc < self._soc_min:
+            self._soc_min = soc
+
+    def watched(self) -> Watched:
+        """The values of the whole run."""
+        acted_s, stale_s, unserved_J = self._rows
+        return Watched(self._cap_W, acted_s, stale_s, unserved_J, self._soc_min)
+
+
+def reserve_permille(spec: Spec) -> int:
+    """Charge that the battery keeps for an island."""
+    return spec.size.control.get("soc_reserve_backup_permille", HARD_PERMILLE)

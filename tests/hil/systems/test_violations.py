@@ -1,0 +1,165 @@
+"""Each limit that a run can violate appears when it is broken, and names where and by how much."""
+
+from unittest import mock
+
+import numpy as np
+import pytest
+from test_systems import TABLE, made
+
+from controller.core.policies import schedule
+from hil.systems import command, ramps, run, series, spec, violations, watched
+from tests.tables import cases
+
+
+def test_violations_name_the_limit_and_the_time():
+    result = made()
+    assert violations.of(result) == []
+    result.seconds_W[1, :7] = 600_000
+    result.seconds_W[1, 7:10] = -10_000
+    result = result._replace(watched=result.watched._replace(soc_min=0.05))
+    assert violations.of(result) == [
+        "import above 500 kW in 7 s, by 100 kW",
+        "export above 0 kW in 3 s, by 10 kW",
+        "state of charge 5.0 %, backup reserve 10 %",
+    ]
+
+
+def test_the_connection_has_no_tolerance():
+    result = made()
+    result.seconds_W[1, 0], result.seconds_W[1, 1] = 500_002, -2
+    assert [each[:6] for each in violations.of(result)] == ["import", "export"]
+    result.seconds_W[1, 0], result.seconds_W[1, 1] = 500_000, 0
+    assert violations.of(result) == []
+
+
+def watching(hours=2, changes=None, **given):
+    """A run whose watched values of slots are as given, by slot."""
+    result = made(hours, **(changes or {}))
+    for name, values in given.items():
+        getattr(result.watched, name)[: len(values)] = values
+    return result
+
+
+@pytest.mark.parametrize("acted_s, is_judged", [(900, True), (876, False)])
+def test_a_cap_is_missed_where_the_schedule_acted(acted_s, is_judged):
+    result = watching(cap_W=[150_000, 2e5, 199_700], acted_s=[acted_s] * 3)
+    line = "cap of the schedule missed in 1 of 8 intervals, by up to 50 kW"
+    assert violations.of(result) == [line] * is_judged
+
+
+def test_a_missed_cap_of_an_event_is_named_apart():
+    event = {"day": 1, "hour": 1.0, "hours": 1.0, "cap_W": 150_000.0, "announced_h": 1.0}
+    result = watching(cap_W=[2e5] * 4 + [150_000] * 2, acted_s=[900] * 8)
+    result = result._replace(spec=result.spec._replace(events=[event]))
+    line = "cap of an event missed in 2 of 4 intervals, by up to 50 kW"
+    assert violations.of(result) == [line]
+
+
+def test_load_without_power_and_a_stale_schedule_are_violations():
+    result = made()
+    result.watched.unserved_J[2:4] = 1.8e6
+    assert violations.of(result)[0].startswith(
+        "1 kWh of the load had no power outside of an outage, in 2"
+    )
+    result = watching(stale_s=[150, 151, 900])
+    assert "too old in 2 slots, although the sender was alive" in violations.of(result)[0]
+
+
+@cases("""
+    within_s  moved_kW  words
+    15  50  ""
+    15  51  "once, by up to 51 kW"
+    9   51  ""
+""")
+def test_a_ramp_of_the_operator_is_held_by_means_of_a_second(within_s, moved_kW, words):
+    """A time below 10 s is judged in the minutes with the kernel alone."""
+    result = made(ramps=[[50_000, within_s]])
+    result.seconds_W[1, 100:] += 1000 * moved_kW / 2
+    result.seconds_W[1, 108:] += 1000 * moved_kW / 2
+    found = violations.of(result)
+    assert found == [f"import moved by more than 50 kW within 15 s {words}"] * bool(words)
+
+
+def test_a_ramp_is_not_judged_over_the_loss_of_the_grid_and_counts_each_time():
+    seconds_W = np.zeros(300)
+    seconds_W[100:200] = np.nan
+    seconds_W[200:] = 9000.0
+    assert ramps.broken(seconds_W, [[1000, 1], [1000, 60]]) == []
+    seconds_W[[20, 60, 250]] = 5000.0
+    (line,) = ramps.broken(seconds_W, [[1000, 1]])
+    assert line == "import moved by more than 1 kW within 1 s 3 times, by up to 5 kW"
+    assert ramps.broken(seconds_W[:1], [[1000, 1]]) == []
+    result = made(24, days=2, outage_s=600, ramps=[[50_000, 15]])
+    at_s = series.outage_at_s(result.spec._replace(days=1))
+    result = result._replace(spec=result.spec._replace(outages=[[at_s, 600]]))
+    result.seconds_W[1, at_s : at_s + 600] = 0
+    assert violations.of(result) == []
+
+
+def test_a_violation_is_never_hidden_by_a_status():
+    asked = {"name": "peak_kW", "text": "peak", "asked": 300, "status": "unreachable"}
+    result = watching(24, changes={"figure": [asked]}, stale_s=[900])
+    document = command.document("test", "", result)
+    assert not command._is_good(document)
+    assert any(line.startswith("  VIOLATED: the schedule") for line in command.lines(document))
+
+
+BATTERY = TABLE["battery"] | {"energy_Wh": 20_000}
+SHED = {"role": "load_shed", "profile": "waveshare_relays", "stages_max": 8, "stage_W": 20_000}
+SHORT = {"soc_permille": 150, "battery": BATTERY}
+SHORT["event"] = [{"day": 1, "hour": 0.25, "hours": 0.75, "cap_W": 140_000}]
+SHEDS = {"device": {"shed": SHED}, "battery": BATTERY | {"control": {"grid_import_W_max": 150_000}}}
+
+
+def played(minutes, changes, dead=()):
+    """The first minutes of a run, whose other seconds do not pass."""
+    chosen = spec.of_table(TABLE | changes, "test")
+    step = run.Run.second
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run.Run, "second", lambda one, at_s: at_s < 60 * minutes and step(one, at_s))
+        return run.run(chosen, {"dead": dead})
+
+
+@pytest.mark.parametrize(
+    "changes, line",
+    [
+        ({}, "cap of an event missed in "),
+        (SHEDS, "kWh of the load had no power outside of an outage"),
+    ],
+)
+def test_an_empty_battery_misses_its_cap_or_sheds_load(changes, line):
+    """20 kWh carry 60 kW above the cap for less than a quarter of an hour."""
+    found = violations.of(played(60, SHORT | changes))
+    assert len([each for each in found if line in each]) == 1, found
+
+
+def test_a_sender_that_forgets_its_schedule_is_a_violation_and_a_dead_one_is_not(monkeypatch):
+    long = TABLE | {"schedule": {"is_trading": False}}
+    monkeypatch.setattr(run.ChainMember, "schedule", lambda *_: None)
+    (line,) = violations.of(played(30, long))
+    assert "too old in 2 slots, although the sender was alive" in line
+    assert violations.of(played(30, long, (run.failures.SENDER,))) == []
+
+
+def watch_of(soc):
+    """A Watch beside a schedule that acts. soc: (charge, is off grid) of each second."""
+    site = mock.Mock(is_off_grid=False)
+    site.account.energy_J = {"unserved": 0.0, "shed": 0.0}
+    member = mock.Mock(silent=frozenset())
+    member.control.functions = {"schedule": mock.Mock(out=[0, schedule.ACTS, 0])}
+    one = watched.Watch(spec.of_table(TABLE, "test"), site, [member])
+    for second, (member.soc, site.is_off_grid) in enumerate(soc):
+        one.see(second)
+    return one.watched()
+
+
+@cases("""
+    soc  least
+    [(0.5, 0), (0.08, 0), (0.5, 0)]  0.08  # one second is enough
+    [(0.5, 0), (0.08, 1), (0.09, 0), (0.2, 0)]  0.2  # an island took it
+    [(0.5, 1), (0.11, 0), (0.07, 0)]  0.07
+""")
+def test_the_reserve_is_judged_in_every_second_on_the_grid(soc, least):
+    found = watch_of(soc)
+    assert found.soc_min == min(least, 0.5)
+    assert found.acted_s[0] == len(soc) and not found.stale_s.any()
