@@ -45,7 +45,8 @@ def known(
     if given.lacks:
         return None
     series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
-    return Known(given.time, *series, stored_J, peak_W, limits_W or {}, given.load_W)
+    ahead = given.load_W, given.pv_W
+    return Known(given.time, *series, stored_J, peak_W, limits_W or {}, *ahead)
 
 
 class Inputs:

@@ -7,7 +7,7 @@ the band is kept out of the plan, and the controller spends it only to hold the 
 
 import statistics
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, SLOTS_MAX, Slot as Row
@@ -63,7 +63,8 @@ class Known(NamedTuple):
     """What is known at a slot, by quarters of an hour. The past ends with the slot before this one
     and has at least one; price_per_kWh begins with this slot, and ends where it is unknown. Prices
     are without adders. peak_W: highest billed import of this month so far. limits_W: highest import
-    that something else sets, by slot ahead. load_W: to come, as far as a job plan tells.
+    that something else sets, by slot ahead. load_W, pv_W: to come, as far as a
+    job plan or a weather forecast tells.
     """
 
     time: datetime
@@ -75,6 +76,7 @@ class Known(NamedTuple):
     peak_W: float = 0.0
     limits_W: Mapping[int, float] = {}
     load_W: Sequence[float] = ()
+    pv_W: Sequence[float] = ()
 
 
 class Planned(NamedTuple):
@@ -107,8 +109,7 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     prices = known.past_price_per_kWh[-len(net_W) :]
     net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
     own = [
-        price + _adder(site, known.time + timedelta(seconds=SLOT_S * at))
-        for at, price in enumerate(prices, -len(prices))
+        price + _adder(site, later(known.time, at)) for at, price in enumerate(prices, -len(prices))
     ]
     slots = [
         Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
@@ -158,7 +159,7 @@ def cap_of(site: Site, known: Known, habit: Habit) -> float:
 def is_billed(site: Site, time: datetime, ahead: int) -> bool:
     """The demand charge counts in the slot that begins `ahead` slots after this time."""
     hours = site.tariff["demand_hours"]
-    return not hours or tariff.is_billed(time + timedelta(seconds=SLOT_S * ahead), hours)
+    return not hours or tariff.is_billed(later(time, ahead), hours)
 
 
 def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
@@ -190,9 +191,19 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
 def _floored(site: Site, known: Known, slots: list[Slot], cap_W: float) -> list[Slot]:
     """No slot ends with less energy than the worst of the last days needed from there on."""
     need_J = needed_J(site, known, cap_W)
-    ends = [known.time + timedelta(seconds=SLOT_S * (at + 1)) for at in range(len(slots))]
+    ends = [later(known.time, at + 1) for at in range(len(slots))]
     lows_J = [site.store.low_J + need_J.get(place_of(site, end), 0.0) for end in ends]
     return [slot._replace(low_J=low_J) for slot, low_J in zip(slots, lows_J)]
+
+
+def later(time: datetime, slots: int) -> datetime:
+    """The local time so many slots later, also in the nights in which the clock changes."""
+    step = timedelta(seconds=SLOT_S * slots)
+    return (
+        time + step
+        if time.tzinfo is None
+        else (time.astimezone(UTC) + step).astimezone(time.tzinfo)
+    )
 
 
 def _slot_of_day(time: datetime) -> int:
@@ -204,6 +215,7 @@ def net_ahead_W(known: Known, count: int) -> list[float]:
     load_W = forecast.load(known.past_load_W, SLOTS_PER_DAY, count)
     load_W[: len(known.load_W)] = known.load_W[:count]
     pv_W = forecast.repeated(known.past_pv_W, SLOTS_PER_DAY, count)
+    pv_W[: len(known.pv_W)] = known.pv_W[:count]
     return [own_W - sun_W for own_W, sun_W in zip(load_W, pv_W)]
 
 
@@ -213,7 +225,7 @@ def _slots(site: Site, known: Known, net_W: list[float], caps_W: list[float]) ->
     price += forecast.repeated(before, SLOTS_PER_DAY, len(net_W) - len(price))
     feed_in, found = site.tariff["feed_in_per_kWh"], []
     for at, cap_W in enumerate(caps_W):
-        own = price[at] + _adder(site, known.time + timedelta(seconds=SLOT_S * at))
+        own = price[at] + _adder(site, later(known.time, at))
         most_W = min(cap_W, known.limits_W.get(at, cap_W))
         found.append(Slot(net_W[at], own, min(feed_in, own), most_W, site.export_W))
     return found
@@ -233,7 +245,7 @@ def needed_J(site: Site, known: Known, cap_W: float) -> dict[Place, float]:
         else:
             need_J -= min(room_W, store.charge_W) * store.one_way * SLOT_S
         need_J = min(max(0.0, need_J + store.idle_W * SLOT_S), band_J)
-        place = place_of(site, known.time + timedelta(seconds=SLOT_S * at))
+        place = place_of(site, later(known.time, at))
         found[place] = max(found.get(place, 0.0), need_J)
     return found
 
