@@ -106,11 +106,6 @@ def critical_kWh(result: Result) -> Found:
     return (sum([each["critical_kWh"] for each in outages]) if outages else None, 0.0, None)
 
 
-def shed_kWh(result: Result) -> Found:
-    """Load that contacts shed in the chain-only run; of a run without an outage: on the grid."""
-    return result.account.get("shed", 0.0) / J_PER_KWH, 0.0, None
-
-
 FIGURES: dict[str, Callable[[Result], Found]] = {
     "extra_4h_MW": extra_4h_MW,
     "event_over_kW": event_over_kW,
@@ -120,5 +115,4 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "charge_h": lasts_h("charge_h"),
     "fuel_h": lasts_h("fuel_h"),
     "unserved_pct": unserved_pct,
-    "shed_kWh": shed_kWh,
 }

@@ -27,7 +27,7 @@ def test_three_units_carry_the_load_alone(name):
 
 def test_the_pods_carry_what_is_critical_and_shed_the_rest():
     """8 MW of load on 4 MW of pods: dark until the contacts have shed it, 3 MW on the UPS."""
-    outage = found("shanghai")
+    outage = found("shanghai", "outage")
     assert outage["faults"] == [] and outage["carried_s"] == 40
     assert 2 < outage["dark_s"] < 4 and outage["stages"][0][1] == 8
     assert outage["lost_kWh"] > 40 and outage["critical_kWh"] == 0
@@ -136,7 +136,7 @@ def test_a_battery_with_several_controllers_has_no_minutes_of_one():
     result.spec, result.soc = spec.load("shanghai", "four_cabinets"), [0.5] * 96 * 14
     result.degC = range(96 * 14)
     assert minutes.of(result, 600, 2) == []
-    result.spec = spec.load("shanghai")
+    result.spec = spec.load("berlin")
     found = minutes.of(result, 600, 2)
     assert len(found) == 3
     assert [each.degC for each in found] == [(each.at_s - 90) // 900 for each in found]
