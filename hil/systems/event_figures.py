@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from controller.planner.tariff import J_PER_KWH
 from hil.systems import bounds
 from hil.systems.planner import Event, event_of
 from hil.systems.run import Result

@@ -16,7 +16,7 @@ from hil.systems.member import ChainMember
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, outages_of
 from hil.systems.spec import Spec
 
-AFTER_S = 120  # of an outage: until then its minutes with the kernel judge the load
+AFTER_S = 600  # of an outage: the stages of its load come back one at a time
 STALE = schedule.NONE, schedule.LATER, schedule.OVER, schedule.SILENT
 HARD_PERMILLE = 100  # the reserve of a configuration that names none
 
