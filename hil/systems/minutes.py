@@ -216,7 +216,10 @@ class Watch:
         """Import as means of a second, once the start is over; nan beside time off the grid."""
         per_s = 1_000_000 // self.pod.tick_us
         grids_W = np.array(self._grids_W[SETTLED_S * per_s :])
-        return grids_W[: len(grids_W) // per_s * per_s].reshape(-1, per_s).mean(axis=1)
+        found_W = grids_W[: len(grids_W) // per_s * per_s].reshape(-1, per_s).mean(axis=1)
+        # until the switch opens, a grid that is lost gives nothing
+        found_W[:-1][np.isnan(found_W[1:])] = np.nan
+        return found_W
 
     def figures(self) -> dict[str, Any]:
         """Plain data."""

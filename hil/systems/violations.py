@@ -51,7 +51,7 @@ def _ramps(result: Result) -> list[str]:
         return []
     grid_W = result.seconds_W[1].copy()
     for at_s, for_s in outages_of(result.spec):
-        grid_W[at_s : at_s + for_s + AFTER_S] = np.nan
+        grid_W[at_s - 1 : at_s + for_s + AFTER_S] = np.nan  # the second that ends with the loss too
     return ramps.broken(grid_W, wanted)
 
 

@@ -51,7 +51,8 @@ class Watch:
         self._cap_W = np.full(count, np.inf)
         self._rows = np.zeros((3, count))
         self._missing_J = 0.0
-        self._outages = [range(at_s, at_s + for_s + AFTER_S) for at_s, for_s in outages_of(spec)]
+        # the second that ends with the loss has no power already
+        self._outages = [range(at - 1, at + for_s + AFTER_S) for at, for_s in outages_of(spec)]
         self._hard = reserve_permille(spec) / 1000
         self._soc_min, self._is_backup = 1.0, False
 
