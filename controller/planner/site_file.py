@@ -43,7 +43,7 @@ BATTERY: Form = {
     "power_W": number(*POWER_W, None),
     "round_trip_permille": integer(500, 1000, 880),
     "idle_W": number(0, 1e6, 0.0),
-    "reserve_permille": integer(0, 900, 150),
+    "reserve_permille": integer(100, 900, 150),  # planning.HARD_PART: no plan may count on less
     "high_permille": integer(100, 1000, 900),
     "wear_per_kWh": number(0, 10, 0.01),
 }

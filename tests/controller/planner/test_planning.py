@@ -1,0 +1,81 @@
+"""Cap, habit and schedule on a week made by hand, and what they cost beside the bound."""
+
+from datetime import datetime
+
+import pytest
+
+from controller.planner import backtest, cap, planning
+from controller.planner.exact import J_PER_KWH, Store
+from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
+
+TARIFF = {
+    "adder_per_kWh": 0.05, "feed_in_per_kWh": 0.0, "demand_per_kW_month": [10.0],
+    "demand_interval_min": 15, "demand_hours": [], "tag_per_kW_year": 0.0, "tag_hours": 5,
+    "tag_window": [14, 18],
+}  # fmt: skip
+STORE = Store(60 * J_PER_KWH, 460 * J_PER_KWH, 200 * J_PER_KWH, 100e3, 100e3, 1.0, 0.0, 0.0)
+SITE = Site(STORE, 500 * J_PER_KWH, 1e6, 0.0, TARIFF)
+DAY_W = [100e3] * 48 + [200e3] * 8 + [100e3] * 40  # 100 kW more for two hours at noon
+DAY_PRICE = [0.05] * 24 + [0.10] * 72
+
+
+def past(days=8, before=7):
+    count = days * SLOTS_PER_DAY
+    return backtest.Past(
+        datetime(2026, 6, 1), DAY_W * days, [0.0] * count, DAY_PRICE * days, before * SLOTS_PER_DAY
+    )
+
+
+@pytest.mark.parametrize(
+    "energy_kWh, power_W, lowest_W",
+    [(400, 100e3, 108_333), (50, 100e3, 175_000), (400, 20e3, 180_000), (0, 100e3, 200_000)],
+)
+def test_the_lowest_cap_is_that_of_mean_energy_or_power(energy_kWh, power_W, lowest_W):
+    span = cap.Span(DAY_W * 7, [True] * SLOTS_PER_DAY * 7, 1e6)
+    full_J = energy_kWh * J_PER_KWH
+    store = STORE._replace(
+        low_J=0.0, high_J=full_J, now_J=full_J, charge_W=power_W, discharge_W=power_W
+    )
+    found_W = cap.lowest(span, SLOT_S, store)
+    # seven days begin full, so a large store may end empty
+    assert found_W <= lowest_W + 10 and cap.is_held(span, SLOT_S, store, found_W)
+    assert not cap.is_held(span, SLOT_S, store, found_W - 10)
+    if energy_kWh < 400 or power_W < 100e3:
+        assert found_W == pytest.approx(lowest_W, abs=10)
+
+
+def test_a_cap_that_the_month_has_paid_already_is_not_undercut():
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, 190e3)
+    assert planning.cap_of(SITE, known, planning.TRADES) == 190e3
+
+
+def test_a_schedule_keeps_the_cap_and_says_each_slot_once():
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, 0.0)
+    cap_W = planning.cap_of(SITE, known, planning.TRADES)
+    found = planning.planned(SITE, known, cap_W, planning.TRADES)
+    grid_W = [slot.net_W - power_W for slot, power_W in zip(found.slots, found.plan.power_W)]
+    assert found.cap_W == cap_W < 150e3 and max(grid_W) <= cap_W + 1
+    assert len(found.rows) == SLOTS_PER_DAY
+    assert all(row.battery_low_W < 0 or row.battery_high_W < 0 for row in found.rows)
+
+
+def test_an_empty_battery_raises_the_cap_to_what_it_can_hold():
+    at = 7 * SLOTS_PER_DAY + 46  # half an hour before the load rises
+    known = backtest.known_at(past(), at, STORE.low_J, 0.0)
+    found = planning.planned(SITE, known, 120e3, planning.TRADES)
+    assert 150e3 < found.cap_W < 200e3
+
+
+def test_a_plan_saves_and_no_plan_beats_the_bound():
+    given = past()
+    habit = planning.habit_of(SITE, backtest.known_at(given, given.before, STORE.now_J, 0.0))
+
+    def way(known):
+        cap_W = planning.cap_of(SITE, known, habit)
+        return planning.planned(SITE, known, cap_W, habit).rows
+
+    done = backtest.followed(SITE, given, STORE.now_J, way)
+    best = backtest.optimum(SITE, given, STORE.now_J)
+    costs = [backtest.cost(SITE, given, each) for each in (best, done, backtest.without(given))]
+    assert costs == sorted(costs) and costs[1] < costs[2]
+    assert max(done.grid_W) < max(backtest.without(given).grid_W)
