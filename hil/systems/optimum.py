@@ -39,10 +39,8 @@ class Model(NamedTuple):
     sold: Any
 
 
-def bill(result: Result, part: str = "total") -> Bill | None:
-    """The bill, without fuel, with the least of this part: "energy" or "total". None: HiGHS is not
-    installed.
-    """
+def bill(result: Result) -> Bill | None:
+    """The lowest bill, without fuel. None: HiGHS is not installed."""
     if highspy is None:
         return None
     series, spec, model = result.series, result.spec, _model(result)
@@ -50,8 +48,7 @@ def bill(result: Result, part: str = "total") -> Bill | None:
     # a price below the feed-in is no reason to buy and sell at once
     feed_in = np.minimum(spec.tariff["feed_in_per_kWh"] * SLOT_H, price)
     cost = _dot(model.bought, price) - _dot(model.sold, feed_in)
-    if part == "total":
-        cost += _tags(model) + sum([peak * rate for rate, peak in _peaks(model)])
+    cost += _tags(model) + sum([peak * rate for rate, peak in _peaks(model)])
     return tariff.bill(spec.tariff, _solved_W(model, cost), SLOT_S, series.price, spec.start)
 
 
