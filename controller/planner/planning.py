@@ -109,7 +109,8 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     prices = known.past_price_per_kWh[-len(net_W) :]
     net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
     own = [
-        price + _adder(site, later(known.time, at)) for at, price in enumerate(prices, -len(prices))
+        price + adder_per_kWh(site, later(known.time, at))
+        for at, price in enumerate(prices, -len(prices))
     ]
     slots = [
         Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
@@ -225,7 +226,7 @@ def _slots(site: Site, known: Known, net_W: list[float], caps_W: list[float]) ->
     price += forecast.repeated(before, SLOTS_PER_DAY, len(net_W) - len(price))
     feed_in, found = site.tariff["feed_in_per_kWh"], []
     for at, cap_W in enumerate(caps_W):
-        own = price[at] + _adder(site, later(known.time, at))
+        own = price[at] + adder_per_kWh(site, later(known.time, at))
         most_W = min(cap_W, known.limits_W.get(at, cap_W))
         found.append(Slot(net_W[at], own, min(feed_in, own), most_W, site.export_W))
     return found
@@ -256,7 +257,7 @@ def place_of(site: Site, time: datetime) -> Place:
     return _slot_of_day(time), not hours or time.weekday() < tariff.WEEKDAYS
 
 
-def _adder(site: Site, time: datetime) -> float:
+def adder_per_kWh(site: Site, time: datetime) -> float:
     """What a bought kWh costs beside its price: each hour that may set a tag has its share."""
     share = tariff.may_set_tag(site.tariff, time) / tariff.TAG_DAYS
     return float(site.tariff["adder_per_kWh"] + site.tariff["tag_per_kW_year"] * share)
