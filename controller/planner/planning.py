@@ -183,7 +183,7 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     found = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
     every = zip(slots[:SLOTS_MAX], found.power_W)
     rows = [
-        _row(slot, power_W, int(1000 * max(low_J, min(slot.low_J, store.high_J)) / site.full_J))
+        row_of(slot, power_W, int(1000 * max(low_J, min(slot.low_J, store.high_J)) / site.full_J))
         for slot, power_W in every
     ]
     return Planned(held_W, slots, found, rows)
@@ -263,7 +263,7 @@ def adder_per_kWh(site: Site, time: datetime) -> float:
     return float(site.tariff["adder_per_kWh"] + site.tariff["tag_per_kW_year"] * share)
 
 
-def _row(slot: Slot, power_W: float, reserve_permille: int) -> Row:
+def row_of(slot: Slot, power_W: float, reserve_permille: int) -> Row:
     """A slot that charges from the grid, or discharges, has one bound: its power. The other side
     stays open for load tracking. A slot that stores PV only forbids discharging, because the
     export limit makes the battery take the surplus of each moment.
