@@ -32,7 +32,7 @@ def blocks(facts: dict[str, Any]) -> list[Block]:
     plan: Plan = facts["plan"]
     at, since = words.time_of(plan), words.time_of(plan["month"], "since")
     found: list[Block] = [Heading(1, f"Plan of {at:%A} {at.day} {at:%B %Y}, {at:%H:%M}")]
-    found.append(Text(words.today(plan)))
+    found.append(Text(f"{words.today(plan)} {words.next_spans(plan)}"))
     if facts["is_old"]:
         found.append(Banner(f"Old: {text_page.old(plan)}"))
     found += [Banner(f"It waits: {each}") for each in plan["waits"]]

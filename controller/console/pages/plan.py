@@ -7,6 +7,7 @@ from controller.state.base import Facts
 from controller.system.paths import ascii_only
 
 ROOM = HEIGHT - 3  # below the head and above the number of the part
+ROWS = 9  # of the table that stay below its header
 DO = "Check that it runs: systemctl status firebreak-planner."
 DOES = {1: "discharge", -1: "charge", 0: "rest"}
 COLUMNS = "{:<18} {:<9} {:>7} {:>8} {:>7} {:>8} {:>7} {:>8}"
@@ -27,13 +28,14 @@ def blocks(facts: Facts) -> list[list[str]]:
         return [_said("", facts["trouble"] or "")]
     found = [_said("OLD", old(plan))] * bool(facts["is_old"])
     found += [_said("WAITS", each) for each in plan["waits"]]
-    found += [_said("TODAY", words.today(plan), 5)]
-    found += [_said(*each) for each in (*words.state(plan), *words.month(plan))]
-    found += [_said("DOUBT", each) for each in plan["doubts"]]
+    found += [_said(*each) for each in (("TODAY", words.today(plan)), *words.state(plan))]
+    rows = [_row(span) for span in words.spans(plan["slots"])]
+    if rows:
+        found += [[RULE, HEADER, *rows[:ROWS]], *[[row] for row in rows[ROWS:]], [RULE]]
+    found += [_said(*each) for each in words.month(plan)]
     others = [" ".join(filter(None, each)) for each in words.shadows(plan)]
     found += [_said("OTHERS", "; ".join(others) + ".", 5)] * bool(others)
-    rows = [_row(span) for span in words.spans(plan["slots"])]
-    return [*found, [RULE, HEADER], *[[row] for row in rows]] if rows else found
+    return found + [_said("DOUBT", each) for each in plan["doubts"]]
 
 
 def old(plan: Plan) -> str:

@@ -109,8 +109,8 @@ def kilowatt(power_W: float | None) -> str:
 
 
 def today(plan: Plan) -> str:
-    """What the battery saves today by prices, and what it does next: for a reader in a hurry."""
-    return " ".join(filter(None, (saving(plan), peak(plan), next_spans(plan))))
+    """What the battery saves today."""
+    return " ".join(filter(None, (saving(plan), peak(plan))))
 
 
 def saving(plan: Plan) -> str:
@@ -253,9 +253,9 @@ def state(plan: Plan) -> list[tuple[str, str]]:
     plan_words = f"{words} {clock(time_of(plan, 'next_at'), now)}; it {habit}."
     if not habit:
         plan_words = f"{words} {clock(time_of(plan, 'next_at'), now)}."
-    lines = [("Plan", plan_words), ("Cap", f"import at most {kilowatt(plan['cap_W'])}.")]
     stored, full = [number(plan[key], WH_PER_KWH, "kWh", 0) for key in ("stored_Wh", "full_Wh")]
-    lines.append(("Stored", f"{stored} of {full}."))
+    cap = f"import at most {kilowatt(plan['cap_W'])}; {stored} of {full} are stored."
+    lines = [("Plan", plan_words), ("Cap", cap)]
     sent = plan["sent"]
     if sent:
         text = f"{sent['text']} ({sent['code']})" if sent["text"] else sent["code"]

@@ -39,7 +39,7 @@ def test_the_page_says_what_the_battery_does_and_what_it_saved(capsys, box):
     code, out, err = run(capsys, "plan --run-dir", box)
     text = flat(out)
     assert (code, err) == (0, []) and all(len(line) <= 79 and line.isascii() for line in out)
-    assert "It discharges from 17:00 to 20:00 with 30.0 kW, charges from tomorrow 01:00" in text
+    assert "saves about 3.94 EUR by prices. It lowers the highest import of this time from" in text
     assert "4,194 EUR, without battery 4,680 EUR: 486 EUR saved." in text
     assert "86 % of what a plan that knows the future saves" in text
     assert "no battery 4,680 EUR +486" in text and "import at most 265.0 kW" in text
@@ -91,6 +91,8 @@ def test_the_html_page_is_one_file_with_words_first(capsys, box):
     assert text.isascii() and "http" not in text and "src=" not in text
     assert text.index("Today the battery saves") < text.index("<svg") < text.index("no battery")
     assert text.count("<svg") == 2 and "486 EUR saved" in text
+    assert "It discharges from 17:00 to 20:00 with 30.0 kW, charges from tomorrow 01:00" in text
+    assert "from tomorrow 01:00 to 07:00 with 26.0 kW, discharges from tomorrow 09:00" in text
 
 
 @pytest.fixture
