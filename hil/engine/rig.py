@@ -194,10 +194,11 @@ def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Pope
 
 
 def start_controller(directory: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start the controller of a run directory, as installed."""
+    """Start the controller of a run directory, as installed, in a box with a time source."""
     cabinet, state = os.path.join(directory, "cabinet.toml"), os.path.join(directory, "state")
     where = [cabinet, "--run-dir", directory, "--state-dir", state]
-    command, nothing = [sys.executable, "-m", "controller", "run", *where], subprocess.DEVNULL
+    module, nothing = "hil.engine.timed_controller", subprocess.DEVNULL
+    command = [sys.executable, "-m", module, "run", *where]
     return subprocess.Popen(command, cwd=ROOT, stderr=log, stdin=nothing, process_group=0)
 
 

@@ -101,6 +101,12 @@ def test_a_short_run_in_real_time_with_a_hint_over_the_wire(tmp_path):
     assert "seed       1" in out and "written    out.json" in out
 
 
+def sent_schedule(*arguments):
+    program = ROOT / "controller" / "upstream" / "examples" / "send_schedule.py"
+    command = [sys.executable, program, *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def test_an_interrupted_run_stops_in_order_keeps_its_figures_and_its_directory(tmp_path, capsys):
     place = tmp_path / "run"
     run = Run(tmp_path, "--for", "100", "--run-dir", str(place), "--json", "out.json")
@@ -109,6 +115,10 @@ def test_an_interrupted_run_stops_in_order_keeps_its_figures_and_its_directory(t
     for page in ("status", "why", "links"):
         assert controller.main([page, *where]) == 0
         assert "Rig" in capsys.readouterr().out.splitlines()[0]
+    key, socket = place / "state" / "keys" / "site_ems.key", place / "hints.sock"
+    assert sent_schedule(socket, key, "site_ems", "450000", "-9000", "9000").endswith(
+        "it acts, slot 1"
+    )
     run.process.send_signal(signal.SIGINT)
     code, _, err = run.end()
     assert code == 130 and len(err) == 1
