@@ -98,10 +98,10 @@ def test_beside_a_planner_the_answer_names_its_earliest_start(capsys, live, monk
     (folder := Path(live.folder, "planner")).mkdir()
     (folder / "plan.json").write_text(json.dumps(plan()))
     monkeypatch.setattr(clock, "utc_us", lambda: int(NOW_S * 1e6))
-    _, out, _ = ask(capsys, live, "--power 30kW --for 5min")
-    assert "plan        it fits under the plan's cap as asked; it costs 0.23 EUR as asked." in out
+    _, out, _ = ask(capsys, live, "--power 30kW --for 10min")
+    assert "plan        it fits under the plan's cap as asked; it costs 0.45 EUR as asked." in out
     assert max(map(len, out)) <= 79
-    _, out, _ = ask(capsys, live, "--power 30kW --for 5min", "--json")
+    _, out, _ = ask(capsys, live, "--power 30kW --for 10min", "--json")
     assert json.loads("\n".join(out))["plan"]["earliest"]["at_s"] == 0
 
 
