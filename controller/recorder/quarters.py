@@ -75,7 +75,7 @@ class Quarters:
         self._paths = [os.path.join(each, FILE) for each in (state_directory, run_directory)]
         self._say, self._told = say, ""
         self._rows = self._kept()
-        self._at = 0
+        self._soc_permille: float | None = None
         self._begin(0)
         if self._rows:
             self._publish()
@@ -112,7 +112,7 @@ class Quarters:
 
     def _begin(self, at: int) -> None:
         self._at, self._sums_W, self._counts = at, [0.0] * 4, [0] * 4
-        self._soc_permille: float | None = None
+        self._soc_permille = None
 
     def _end(self) -> None:
         """Keep the finished quarter. Later ones are of a clock that was wrong."""
@@ -122,9 +122,9 @@ class Quarters:
         ]
         if all([each is None for each in means]):
             return
-        load_W, pv_W, *others = [each if each is None else float(each) for each in means]
-        above = [each if each is None else max(0.0, each) for each in (load_W, pv_W)]
-        self._rows[self._at] = Quarter(self._at, *above, *others, self._soc_permille)
+        load_W, pv_W = [each if each is None else max(0.0, each) for each in means[:2]]
+        found = Quarter(self._at, load_W, pv_W, means[2], means[3], self._soc_permille)
+        self._rows[self._at] = found
         kept = range(self._at - KEPT + 1, self._at + 1)
         self._rows = {at: each for at, each in sorted(self._rows.items()) if at in kept}
         self._publish()

@@ -27,10 +27,7 @@ from controller.core.policies.contract import MEASURE, Found, Function, Known, S
 from controller.core.policies.hint_table import HintTable
 
 GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # beside (20, "grid_cap_hint")
-STATES = (
-    *("none", "acts", "begins later", "is over", "waits for a heartbeat", "waits for the clock"),
-    "pauses off the grid",
-)
+STATES = t.STATES
 NONE, ACTS, LATER, OVER, SILENT, CLOCK, OFF_GRID = range(7)
 OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
 O_SOURCE, O_STATE, O_SLOT = range(3)  # source index + 1; of STATES; of now, from 1, 0: none
