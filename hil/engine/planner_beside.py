@@ -97,14 +97,14 @@ def welcome(directory: str) -> list[str]:
 class Beside:
     """The two processes; `start` after the controller, `stop` before it."""
 
-    def __init__(self, directory: str, config: Config, load: Load, soc_pct: float) -> None:
-        """load: of the rig, which its two weeks are like."""
+    def __init__(self, directory: str, config: Config, mean_W: float, soc_pct: float) -> None:
+        """mean_W: of the load of the two weeks."""
         self._directory, self._own = directory, os.path.join(directory, NAME)
         self._logs: dict[str, IO[bytes]] = {}
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
         os.makedirs(self._own, exist_ok=True)
         now_s, soc_permille = time.time(), round(10 * soc_pct)
-        past = history(now_s, mean_W(load), soc_permille)
+        past = history(now_s, mean_W, soc_permille)
         own = {"planner.toml": planner_toml(config), "prices.csv": prices(now_s)}
         for path, text in {**own, f"../state/{quarters.FILE}": past}.items():
             pathlib.Path(self._own, path).write_text(text, encoding="ascii")
@@ -123,13 +123,13 @@ class Beside:
         self._logs[name] = log = open(os.path.join(self._directory, f"{name}.log"), "ab")
         command = [sys.executable, "-m", clocked.__name__, clocked.BESIDE, *arguments]
         nothing = subprocess.DEVNULL
-        self._running[name] = subprocess.Popen(
+        self.running[name] = subprocess.Popen(
             command, cwd=ROOT, stdin=nothing, stdout=nothing, stderr=log, process_group=0
         )
 
     def trouble(self) -> str | None:
         """A line about a process that has ended."""
-        for name, process in self._running.items():
+        for name, process in self.running.items():
             if process.poll() is not None:
                 last = run_directory.last_message(self._directory, name)
                 return f"the {name} ended with exit code {process.returncode}: {last}"
@@ -137,7 +137,7 @@ class Beside:
 
     def stop(self) -> None:
         """End both by SIGTERM, the planner first."""
-        for name, process in reversed(self._running.items()):
+        for name, process in reversed(self.running.items()):
             process.terminate()
             try:
                 process.wait(STOP_S)

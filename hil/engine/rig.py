@@ -70,6 +70,11 @@ class Rig(ScenarioOperator):
         self._write_cabinet_file(self.wires)
         self.keys = run_directory.commission(self.directory, self.config)
         self._start_controller()
+        if self.order.get("planner"):
+            self.beside = planner_beside.Beside(
+                self.directory, self.config, **self.order["planner"]
+            )
+            self.beside.start()
 
     def _write_cabinet_file(self, wires: dict) -> None:
         path = pathlib.Path(self.directory, "cabinet.toml")
@@ -238,11 +243,8 @@ def run(
         try:
             with files.naming(directory):
                 rig.start()
-                if order.get("with_planner"):
-                    soc_pct = order["soc_pct"]
-                    rig.beside = planner_beside.Beside(directory, rig.config, load, soc_pct)
-                    rig.beside.start()
-                    print("\n".join(planner_beside.welcome(directory)), flush=True)
+            if rig.beside:
+                print("\n".join(planner_beside.welcome(directory)), flush=True)
             with shown_on(headless, order["progress"], time.monotonic) as show:
                 rig.run(lambda shown: show and show({**shown, **common}))
         finally:

@@ -65,6 +65,8 @@ def main(arguments: Namespace) -> int:
     load = selection.load_of(order, chosen)
     if arguments.seconds is None and order["file"]:
         order["duration_s"] = load.duration_s
+    if arguments.beside:
+        order["planner"] = {"mean_W": planner_beside.mean_W(load), "soc_pct": order["soc_pct"]}
     began_s = time.monotonic()
     run = virtual_run.run if arguments.virtual else rig.run
     outcome = run(order, chosen, config, arguments.headless, load)
@@ -173,7 +175,6 @@ def order_of(
         "soc_pct": arguments.soc or soc_pct,
         "journal": arguments.journal,
         "keep_dir": arguments.run_dir and os.path.abspath(arguments.run_dir),
-        "with_planner": bool(arguments.beside),
         "progress": arguments.progress or sys.stderr.isatty(),
     }
 

@@ -206,8 +206,9 @@ def _notes(facts: Facts) -> list[str]:
             f"{kilowatt(facts['short_W'])} kW too little to meet {short['label']} {short['name']}.",
             1,
         )
-    schedule, cause = facts.get("schedule"), _reason_shown(facts)[1]
-    if schedule and (cause is None or cause["kind"] != "schedule"):
+    schedule, (shown, cause) = facts.get("schedule"), _reason_shown(facts)
+    named = cause if shown else facts["request"]["base_cause"]
+    if schedule and (named is None or named["kind"] != "schedule"):
         out += folded("Slot", causes.slot_bounds(schedule), 2)
     if facts["differs"]:
         out += folded("Note", "Another version wrote this journal: the numbers may be wrong.", 1)
