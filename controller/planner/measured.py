@@ -71,7 +71,7 @@ class Measured:
             grid_W=own.grid_W,
             battery_W=own.battery_W,
             stored_Wh=self._stored_Wh(own),
-            price_per_kWh=price if price == price else None,
+            price_per_kWh=None if price is None or price != price else round(price, 6),
             planned_battery_W=slot.get("battery_W"),
             planned_grid_W=slot.get("grid_W"),
             forecast_load_W=slot.get("load_W"),

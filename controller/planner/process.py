@@ -75,7 +75,7 @@ class Process:
         self._last = caught.Last("planner: tried again", LINES_MAX, say)
         self._series = accounts.series_of(self._books.rows)
         self._shadows, self._share, self._share_day = Shadows(own.site), NO_SHARE, -1
-        self._now_us = self._check_us = self._hour = 0
+        self._now_us = self._check_us = self._retry_us = self._hour = 0
         self._now_s = 0.0
         self._made: Made | None = None
         self._expected = dict[int, dict[str, Any]]()  # slot of the plan by number of the quarter
@@ -87,7 +87,7 @@ class Process:
         self._now_us, step_us = self._wall.poll()
         self._now_s = (self._now_us + self._wall.offset_us) / SECOND_US
         if step_us:  # the slots of a plan count by the clock
-            self._made, self._check_us, self._hour = None, 0, 0
+            self._made, self._retry_us, self._hour = None, 0, 0
         for do in (self._measure, self._plan, self._speak):
             with self._last:
                 do()
@@ -150,7 +150,7 @@ class Process:
         self._hour = int(self._now_s // HOUR_S)
         self._is_changed, made = True, self._planned(self._read())
         if made is None:
-            self._hour, self._check_us = -1, self._now_us + RETRY_US
+            self._hour, self._retry_us = -1, self._now_us + RETRY_US
             return
         self._made = made
         self._expected |= {made.first + at: slot for at, slot in enumerate(made.slots)}
@@ -158,11 +158,11 @@ class Process:
         self._say(report.of_plan(made.planned, made.habit, made.known.time))
 
     def _is_due(self) -> bool:
-        is_checked = self._now_us < self._check_us
-        if not is_checked and self._made and self._is_news(self._made, self._read()):
+        is_check = self._now_us >= self._check_us and self._hour >= 0
+        if is_check and self._made and self._is_news(self._made, self._read()):
             return True
         hour, since_s = divmod(self._now_s, HOUR_S)
-        if hour == self._hour or self._hour < 0 and is_checked:
+        if hour == self._hour or self._now_us < self._retry_us:
             return False
         return self._measured.newest >= self._now - 1 or since_s >= LATE_S
 
