@@ -49,6 +49,7 @@ COMMANDS = {
     "key": "keys of the sources of hints",
     "upstream": "take hints as JSON lines or msgpack and hand them to the controller",
     "record": "store events, history and captures of a running controller",
+    "planner": "plan the battery's day by prices, load and sun, and send it as a schedule",
     "verify": "check the hash chain of the recorded events",
     "export": "write events, seconds (CSV) or captures (journals) to a directory",
     "console": "pages and actions on a terminal of 80 x 24, or a serial line",
@@ -90,7 +91,7 @@ MODULES = {
 }
 COMPLETION = "completion"  # the only command that needs the parsers of all
 CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user
-SERVICES = ("run", "record", "upstream", CONSOLE)  # these print nothing
+SERVICES = ("run", "record", "upstream", "planner", CONSOLE)  # these print nothing
 
 
 class _Output:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 J_PER_KWH = 3.6e6
+BLOCK = 200  # slots whose costs are kept at once: all costs of 28 days would take 25 MiB
 BREAKS_PER_KWH = 1e4  # cost of import above the cap: more than any saving
 Piece = tuple[float, float]  # (cost for each J more, length in J)
 Cost = tuple[float, list[Piece]]  # (lowest energy, pieces of rising slope from there on)
@@ -51,15 +52,27 @@ class Plan(NamedTuple):
 
 def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float) -> Plan:
     """The plan of least cost. end_per_kWh: worth of a stored kWh after the last slot."""
-    floors_J = floors(slots, slot_s, store)
-    high_J = max(store.high_J, store.now_J)
-    to_go: list[Cost] = [
-        (floors_J[-1], [(-end_per_kWh / J_PER_KWH, high_J - floors_J[-1])])
-    ]  # of the slots from the last one backwards
-    own = [_pieces(slot, slot_s, store) for slot in slots]
-    for at in range(len(slots) - 1, 0, -1):
-        to_go.append(_before(to_go[-1], own[at], floors_J[at], high_J, store.idle_W * slot_s))
-    return _forward(own, to_go[::-1], slot_s, store)
+    floors_J, high_J = floors(slots, slot_s, store), max(store.high_J, store.now_J)
+    own, idle_J = [_pieces(slot, slot_s, store) for slot in slots], store.idle_W * slot_s
+
+    def to_go(first: int, after: Cost, end: int) -> list[Cost]:
+        """The cost to go at the end of each slot, from that after the last one."""
+        found = [after]
+        for at in range(end - 1, first, -1):
+            found.append(_before(found[-1], own[at], floors_J[at], high_J, idle_J))
+        return found[::-1]
+
+    after = floors_J[-1], [(-end_per_kWh / J_PER_KWH, high_J - floors_J[-1])]
+    blocks = list[tuple[int, Cost, int]]()  # (first slot, cost to go after the last, its end)
+    for end in range(len(slots), 0, -BLOCK):
+        first = max(0, end - BLOCK)
+        blocks.append((first, after, end))
+        if first:
+            after = to_go(first - 1, after, end)[0]
+    found, now_J = Plan([], []), store.now_J
+    for first, after, end in reversed(blocks):
+        now_J = _forward(found, own[first:end], to_go(first, after, end), slot_s, store, now_J)
+    return found
 
 
 def floors(slots: Sequence[Slot], slot_s: float, store: Store) -> list[float]:
@@ -129,16 +142,18 @@ def _cut(begin_J: float, pieces: list[Piece], low_J: float, high_J: float) -> Co
     return max(begin_J, low_J), found
 
 
-def _forward(own: list[Cost], to_go: list[Cost], slot_s: float, store: Store) -> Plan:
-    """Follow the cheapest way from the energy of now."""
-    power_W, stored_J, now_J, idle_J = [], [], store.now_J, store.idle_W * slot_s
+def _forward(
+    found: Plan, own: list[Cost], to_go: list[Cost], slot_s: float, store: Store, now_J: float
+) -> float:
+    """Follow the cheapest way from the energy of now; the energy at its end."""
+    idle_J = store.idle_W * slot_s
     for mine, after in zip(own, to_go):
         moved_J = _cheapest(mine, after, now_J - idle_J)
         now_J += moved_J - idle_J
         rate_W = -moved_J / slot_s
-        power_W.append(rate_W * store.one_way if rate_W > 0 else rate_W / store.one_way)
-        stored_J.append(now_J)
-    return Plan(power_W, stored_J)
+        found.power_W.append(rate_W * store.one_way if rate_W > 0 else rate_W / store.one_way)
+        found.stored_J.append(now_J)
+    return now_J
 
 
 def _cheapest(own: Cost, after: Cost, begin_J: float) -> float:

@@ -45,8 +45,14 @@ def known(
     if given.lacks:
         return None
     series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
-    ahead = given.load_W, given.pv_W
+    ahead = given.load_W, given.pv_W, _known_part(given.carbon_g_per_kWh)
     return Known(given.time, *series, stored_J, peak_W, limits_W or {}, *ahead)
+
+
+def _known_part(values: list[float]) -> list[float]:
+    """The values until the last known one; in a hole the one before, or the first one, counts."""
+    end = max([at + 1 for at, each in enumerate(values) if each == each], default=0)
+    return _filled(values[:end])
 
 
 class Inputs:

@@ -24,6 +24,7 @@ OPEN_PART, CAP_PART = 0.9, 0.98
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
 DEAR_DEMAND = 2.3  # so many times what the battery earns by prices: then it holds the cap first
 MONTH_DAYS = 30.4
+G_PER_T = 1e6
 
 
 Place = tuple[int, bool]
@@ -77,6 +78,7 @@ class Known(NamedTuple):
     limits_W: Mapping[int, float] = {}
     load_W: Sequence[float] = ()
     pv_W: Sequence[float] = ()
+    carbon_g_per_kWh: Sequence[float] = ()  # to come
 
 
 class Planned(NamedTuple):
@@ -213,11 +215,16 @@ def _slot_of_day(time: datetime) -> int:
 
 def net_ahead_W(known: Known, count: int) -> list[float]:
     """Forecast of the load less PV of the next slots."""
+    return [own_W - sun_W for own_W, sun_W in zip(*ahead_W(known, count))]
+
+
+def ahead_W(known: Known, count: int) -> tuple[list[float], list[float]]:
+    """Forecast of load and PV of the next slots."""
     load_W = forecast.load(known.past_load_W, SLOTS_PER_DAY, count)
     load_W[: len(known.load_W)] = known.load_W[:count]
     pv_W = forecast.repeated(known.past_pv_W, SLOTS_PER_DAY, count)
     pv_W[: len(known.pv_W)] = known.pv_W[:count]
-    return [own_W - sun_W for own_W, sun_W in zip(load_W, pv_W)]
+    return load_W, pv_W
 
 
 def _slots(site: Site, known: Known, net_W: list[float], caps_W: list[float]) -> list[Slot]:
@@ -226,7 +233,7 @@ def _slots(site: Site, known: Known, net_W: list[float], caps_W: list[float]) ->
     price += forecast.repeated(before, SLOTS_PER_DAY, len(net_W) - len(price))
     feed_in, found = site.tariff["feed_in_per_kWh"], []
     for at, cap_W in enumerate(caps_W):
-        own = price[at] + adder_per_kWh(site, later(known.time, at))
+        own = price[at] + adder(site, known, at)
         most_W = min(cap_W, known.limits_W.get(at, cap_W))
         found.append(Slot(net_W[at], own, min(feed_in, own), most_W, site.export_W))
     return found
@@ -257,8 +264,23 @@ def place_of(site: Site, time: datetime) -> Place:
     return _slot_of_day(time), not hours or time.weekday() < tariff.WEEKDAYS
 
 
+def adder(site: Site, known: Known, ahead: int) -> float:
+    """What a plan counts beside the price of a bought kWh in a slot ahead: adders and carbon."""
+    return adder_per_kWh(site, later(known.time, ahead)) + _carbon(site, known, ahead)
+
+
+def _carbon(site: Site, known: Known, ahead: int) -> float:
+    """Money for the carbon of a kWh; after the last known value that one counts."""
+    grams = known.carbon_g_per_kWh
+    if not grams or ahead < 0:
+        return 0.0
+    return float(grams[min(ahead, len(grams) - 1)] * site.tariff["carbon_per_t"] / G_PER_T)
+
+
 def adder_per_kWh(site: Site, time: datetime) -> float:
-    """What a bought kWh costs beside its price: each hour that may set a tag has its share."""
+    """What a bought kWh costs by the tariff beside its price: each hour that may set a tag has its
+    share.
+    """
     share = tariff.may_set_tag(site.tariff, time) / tariff.TAG_DAYS
     return float(site.tariff["adder_per_kWh"] + site.tariff["tag_per_kW_year"] * share)
 

@@ -24,6 +24,7 @@ FIELDS = {
     "currency": text(),
     "adder_per_kWh": number(*MONEY, 0.0),
     "feed_in_per_kWh": number(*MONEY, 0.0),
+    "carbon_per_t": number(0, 10_000, 0.0),  # a weight of the plan: the bill has no part of it
     "fuel_per_kWh": number(*MONEY, 0.35),  # that a generator set gives
     "demand_per_kW_month": numbers(*MONEY, [0.0], (1, 12)),  # one number, or one for each month
     "demand_interval_min": choice((15, 30, 60), 15),

@@ -43,7 +43,7 @@ def test_the_example_is_a_site():
         *(("day_ahead", "prices", 36), ("site_load", "load", 2), ("site_pv", "pv", 24))
     ]
     assert found.feeds[0].keys["path"] == str(EXAMPLE.parent / "prices.csv")
-    assert found.feeds[1].keys["path"] == "/var/lib/firebreak/record.db"
+    assert found.feeds[1].keys["path"] == "/run/firebreak/quarters.csv"
 
 
 def test_the_remarks_of_the_example_are_feeds_too(tmp_path):

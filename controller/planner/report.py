@@ -1,0 +1,82 @@
+"""The content of `plan.json` from a plan and the books, and the line of the log for each plan."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from controller.core.base.schedule_table import OPEN_W
+from controller.planner import accounts, plan_file, planning
+from controller.planner.accounts import Quarter
+from controller.planner.planning import Known, Planned, Site
+
+UNKNOWN = plan_file.MONTH.keys() - {"since", "share_days", "shadows"}
+
+
+def slots(
+    site: Site, known: Known, planned: Planned, carbon_g_per_kWh: Sequence[float]
+) -> list[dict[str, Any]]:
+    """`slots` of plan.json."""
+    count = len(planned.slots)
+    load_W, pv_W = planning.ahead_W(known, count)
+    rows = [*planned.rows, *[None] * count][:count]
+    carbon = [*carbon_g_per_kWh, *[math.nan] * count][:count]
+    return [
+        {
+            "at": planning.later(known.time, at).isoformat(),
+            "load_W": round(load_W[at]),
+            "pv_W": round(pv_W[at]),
+            "price_per_kWh": round(slot.price_per_kWh - planning.adder(site, known, at), 6),
+            "battery_W": round(power_W),
+            "grid_W": round(slot.net_W - power_W),
+            "cap_W": round(slot.cap_W),
+            "reserve_permille": row and row.reserve_permille,
+            "stored_Wh": round(stored_J / accounts.J_PER_WH),
+            "carbon_g_per_kWh": None if math.isnan(grams) else grams,
+        }
+        for at, (slot, row, power_W, stored_J, grams) in enumerate(
+            zip(planned.slots, rows, *planned.plan, carbon)
+        )
+    ][: plan_file.SLOTS_MAX]
+
+
+def actual(rows: Sequence[Quarter]) -> list[dict[str, Any]]:
+    """`actual` of plan.json."""
+    return [
+        {"at": each.at.isoformat(), **{name: getattr(each, name) for name in ACTUAL}}
+        for each in rows[-plan_file.ACTUAL_MAX :]
+    ]
+
+
+ACTUAL = [name for name in plan_file.ACTUAL if name != "at"]
+
+
+def no_month(now: datetime) -> dict[str, Any]:
+    """`month` of plan.json while nothing is known of it."""
+    since = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).isoformat()
+    return {"since": since, **dict.fromkeys(UNKNOWN), "share_days": 0, "shadows": []}
+
+
+def lines(every: Sequence[str]) -> list[str]:
+    """Lines as plan.json takes them."""
+    most, longest = plan_file.LINES_MAX, plan_file.CHARACTERS_MAX
+    clean = ["".join([c if c.isprintable() else "?" for c in each]) for each in every[:most]]
+    return [each if len(each) <= longest else f"{each[: longest - 3]}..." for each in clean]
+
+
+def of_plan(planned: Planned, habit: str, time: datetime) -> str:
+    """One line for the log."""
+    every_W = planned.plan.power_W
+    until = planning.later(time, len(planned.rows)).strftime("%H:%M")
+    charged = [row for row in planned.rows if OPEN_W < row.battery_high_W < 0]
+    given = [row for row in planned.rows if row.battery_low_W > 0]
+    return (
+        f"plan by {habit}: cap {planned.cap_W / 1000:.0f} kW, {len(planned.rows)} slots from "
+        f"{time:%H:%M} to {until}, {len(charged)} charge, {len(given)} discharge, battery "
+        f"{min(every_W) / 1000:.0f} .. {max(every_W) / 1000:.0f} kW"
+    )
+
+
+def content(**found: Any) -> dict[str, Any]:
+    """The whole file, in the order of its form."""
+    return {name: (found | {"version": plan_file.VERSION})[name] for name in plan_file.FORM}
