@@ -7,7 +7,7 @@ the band is kept out of the plan, and the controller spends it only to hold the 
 
 import statistics
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, SLOTS_MAX, Slot as Row
@@ -201,12 +201,7 @@ def _floored(site: Site, known: Known, slots: list[Slot], cap_W: float) -> list[
 
 def later(time: datetime, slots: int) -> datetime:
     """The local time so many slots later, also in the nights in which the clock changes."""
-    step = timedelta(seconds=SLOT_S * slots)
-    return (
-        time + step
-        if time.tzinfo is None
-        else (time.astimezone(UTC) + step).astimezone(time.tzinfo)
-    )
+    return tariff.later(time, SLOT_S * slots)
 
 
 def _slot_of_day(time: datetime) -> int:
