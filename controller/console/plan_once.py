@@ -8,8 +8,9 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from controller.planner import plan_rows, planning, site_file
-from controller.planner.accounts import J_PER_WH
+from controller.planner import planning, report, site_file
+from controller.planner.accounts import J_PER_WH, Quarter
+from controller.planner.daily import Daily
 from controller.planner.feeds import reading
 from controller.planner.feeds.points import QUANTITIES, QUARTER_S, Feed, Span
 from controller.planner.inputs import AHEAD, PAST, Given, Inputs, known
@@ -23,10 +24,6 @@ from controller.series.times import TimeCells
 ENDINGS = (".csv", ".csv.gz")
 PERMILLE = 1000
 NO_PEAK = "the highest import of this month is unknown: the cap is learnt from the last days alone"
-MONTH_NUMBERS = (
-    "cost cost_without peak_W peak_without_W share_permille share_days CO2_kg CO2_without_kg "
-    "forecast_error_W yesterday_error_W"
-).split()
 
 
 class NoPlan(Exception):
@@ -84,9 +81,8 @@ def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
 def _content(
     path: str, planner: Planner, given: Given, found: Known, now_s: float
 ) -> dict[str, Any]:
-    habit = planning.habit_of(planner.site, found)
-    cap_W = planning.cap_of(planner.site, found, habit)
-    plan = planning.planned(planner.site, found, cap_W, habit)
+    daily = Daily(planner.site)
+    plan = daily.planned(found)
     at = datetime.fromtimestamp(now_s, planner.zone).replace(microsecond=0).isoformat()
     hour = datetime.fromtimestamp(now_s, UTC).replace(minute=0, second=0, microsecond=0)
     return {
@@ -97,38 +93,25 @@ def _content(
         "site": path,
         "made_at": at,
         "next_at": (hour + timedelta(hours=1)).astimezone(planner.zone).isoformat(),
-        "habit": next(name for name, each in HABITS.items() if each == habit),
+        "habit": next(name for name, each in HABITS.items() if each == daily.habit),
         "cap_W": plan.cap_W,
         "stored_Wh": found.stored_J / J_PER_WH,
         "full_Wh": planner.site.full_J / J_PER_WH,
         "sent": None,
         "waits": [],
-        "doubts": [*given.doubts, NO_PEAK],
-        "slots": plan_rows.slots(planner.site, found, plan, given.carbon_g_per_kWh),
-        "actual": _actual(planner, found),
-        "month": {"since": at, **dict.fromkeys(MONTH_NUMBERS), "shadows": []},
+        "doubts": report.lines([*given.doubts, NO_PEAK]),
+        "slots": report.slots(planner.site, found, plan, given.carbon_g_per_kWh),
+        "actual": report.actual(planner.site, _quarters(found)),
+        "month": report.no_month(datetime.fromtimestamp(now_s, planner.zone)),
     }
 
 
-def _actual(planner: Planner, found: Known) -> list[dict[str, Any]]:
-    """The quarters of the last day as far as the feeds know them; the battery is unknown."""
-    count = min(SLOTS_PER_DAY, len(found.past_load_W))
-    rows = []
-    for at in range(-count, 0):
-        time, prices = planning.later(found.time, at), found.past_price_per_kWh
-        adder = planning.adder_per_kWh(planner.site, time)
-        rows.append(
-            dict.fromkeys(
-                (
-                    *("grid_W", "battery_W", "stored_Wh", "planned_battery_W", "planned_grid_W"),
-                    *("forecast_load_W", "yesterday_load_W"),
-                )
-            )
-            | {
-                "at": time.isoformat(),
-                "load_W": found.past_load_W[at],
-                "pv_W": found.past_pv_W[at],
-                "price_per_kWh": prices[at] + adder if -at <= len(prices) else None,
-            }
-        )
-    return rows
+def _quarters(found: Known) -> list[Quarter]:
+    """The last day as far as the feeds know it; the battery is unknown."""
+    count = min(SLOTS_PER_DAY, len(found.past_load_W), len(found.past_price_per_kWh))
+    past = zip(found.past_load_W[-count:], found.past_pv_W[-count:])
+    prices = found.past_price_per_kWh[-count:]
+    return [
+        Quarter(planning.later(found.time, at - count), *both, price_per_kWh=prices[at])
+        for at, both in enumerate(past if count else ())
+    ]

@@ -1,6 +1,5 @@
 """What the pages show of plan.json: its content, or one line about why there is none."""
 
-import os
 from typing import Any
 
 from controller.planner import plan_file
@@ -12,14 +11,9 @@ START = (
 )
 
 
-def path_of(run_directory: str) -> str:
-    """The plan.json beside a controller: /run/firebreak-planner beside /run/firebreak."""
-    return os.path.join(f"{os.path.abspath(run_directory)}-planner", plan_file.FILE)
-
-
 def facts(run_directory: str, now_s: float) -> dict[str, Any]:
     """{plan: content or None, trouble: why there is none, or None, is_old, age_s}."""
-    path = path_of(run_directory)
+    path = plan_file.beside(run_directory)
     found: dict[str, Any] = {"plan": None, "trouble": None, "is_old": False, "age_s": None}
     try:
         plan = plan_file.read(path)

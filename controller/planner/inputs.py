@@ -52,7 +52,7 @@ def known(
 def _known_part(values: list[float]) -> list[float]:
     """The values until the last known one; in a hole the one before, or the first one, counts."""
     end = max([at + 1 for at, each in enumerate(values) if each == each], default=0)
-    return _filled(values[:end])
+    return filled(values[:end])
 
 
 class Inputs:

@@ -15,7 +15,7 @@ from whole_box import CABINETS, PODS
 
 from controller import __main__ as cli
 from controller.config import configuration
-from controller.console import pages, plan_seen, watch
+from controller.console import pages, watch
 from controller.console.login import Failures
 from controller.console.terminal import words
 from controller.console.terminal.session import SHOWN, Session
@@ -111,7 +111,7 @@ def on_the_box(folder, config, course):
     counters.note(1)
     counters.close()
     HintStatistics(f"{folder}/hints.stats", config.sources).close()
-    plan_path = plan_seen.path_of(str(folder))
+    plan_path = plan_file.beside(str(folder))
     os.makedirs(os.path.dirname(plan_path), exist_ok=True)
     plan_file.written(plan_path, sample_plan.plan(datetime.now(sample_plan.ZONE)))
     return found

@@ -10,7 +10,6 @@ import sample_plan
 from command_line import refused, run
 from sample_plan import NOW
 
-from controller.console import plan_seen
 from controller.planner import plan_file
 from controller.system import clock
 from tests.repository import ROOT
@@ -22,7 +21,7 @@ SITE = ROOT / "controller/planner/example/planner.toml"
 def box(tmp_path, monkeypatch):
     """The run directory of a controller, with a plan beside it; the clock stands at NOW."""
     monkeypatch.setattr(clock, "utc_us", lambda: round(NOW.timestamp() * 1e6))
-    (tmp_path / "run-planner").mkdir()
+    (tmp_path / "run/planner").mkdir(parents=True)
     write(tmp_path / "run", sample_plan.plan())
     return tmp_path / "run"
 
@@ -32,7 +31,7 @@ def flat(lines):
 
 
 def write(run_dir, content):
-    plan_file.written(plan_seen.path_of(str(run_dir)), content)
+    plan_file.written(plan_file.beside(str(run_dir)), content)
 
 
 def test_the_page_says_what_the_battery_does_and_what_it_saved(capsys, box):
@@ -61,7 +60,7 @@ def test_an_old_plan_says_since_when_and_what_to_do(capsys, box):
 
 def test_a_missing_or_damaged_plan_is_one_line(capsys, box):
     refused(capsys, 3, "no plan yet: start the planner", "plan --run-dir", box / "other")
-    Path(plan_seen.path_of(str(box))).write_text("{")
+    Path(plan_file.beside(str(box))).write_text("{")
     refused(capsys, 3, "plan.json: is not JSON", "plan --run-dir", box)
 
 

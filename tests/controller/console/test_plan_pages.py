@@ -17,8 +17,8 @@ FOREIGN = "Z\u00fcrich \U0001f600 <b>&"
 
 
 def written(folder, content):
-    path = plan_seen.path_of(str(folder))
-    Path(path).parent.mkdir(exist_ok=True)
+    path = plan_file.beside(str(folder))
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, dict):
         plan_file.written(path, content)
     elif content is not None:
