@@ -29,7 +29,7 @@ class Battery(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """Of the plan. spare_Wh: stored at its end, above the reserve; least_Wh: the same within it."""
+    """A slot of the plan. spare_Wh: stored at its end, above the reserve; least_Wh: within it."""
 
     grid_W: float
     cap_W: float
