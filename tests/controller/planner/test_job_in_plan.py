@@ -47,6 +47,8 @@ def answer(found, job, given=None):
     100e3  [{}, SPENT, {}, {}]  (0, 5000, 2.25)   (1800, 2.25)
     # the import is at its cap at first, then dear
     40e3   [TIGHT, {"price_per_kWh": 0.3}]  (40000, 0, 0.9)  (900, 3)
+    # 15 kWh of the battery are bought where they are cheapest, with room for 10 kWh a slot
+    100e3  [{}, {"price_per_kWh": 0.3}, {"price_per_kWh": 0.2}, {}]  (0, 0, 2.8)  (0, 2.8)
     40e3   [{"price_per_kWh": None}, {}]         (0, 0, None)      (0, None)
     # a reserve that is not told is that of the slot before; an unknown number is never room
     100e3  [{}, {"reserve_permille": None}, {}]  (0, 0, 2.25)      (0, 2.25)
