@@ -29,7 +29,7 @@ class Battery(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """Of the plan. spare_Wh: stored at its end, above the reserve; least_Wh: the same within it."""
+    """A slot of the plan. spare_Wh: stored at its end, above the reserve; least_Wh: within it."""
 
     grid_W: float
     cap_W: float
@@ -136,10 +136,12 @@ def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
     debt = _Debt(battery)
     for slot_s, slot in slots.items():
         slot_end_s = slot_s + SLOT_S
-        if slot_end_s <= begin_s or (slot_s >= end_s and not debt.owed_Wh):
+        if slot_end_s <= begin_s or (slot_s >= end_s and not debt.given_Wh):
             continue
-        if slot is None:
+        if slot is None and (slot_s < end_s or debt.owed_Wh):
             return unknown
+        if slot is None:
+            continue
         from_s, until_s = max(begin_s, slot_s), max(slot_s, min(end_s, slot_end_s))
         spare_Wh = slot.spare_Wh if until_s == slot_end_s else slot.least_Wh
         debt.step(slot, job.power_W, until_s - from_s, spare_Wh)
@@ -149,38 +151,46 @@ def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
 
 
 class _Debt:
-    """Energy that the battery has given for a job, and what the import has cost since."""
+    """Energy that the battery has given for a job and takes back, and what the import costs."""
 
     def __init__(self, battery: Battery) -> None:
         self._battery = battery
-        self.owed_Wh = self.missing_W = self.missing_Wh = 0.0
+        self.owed_Wh = self.given_Wh = self.missing_W = self.missing_Wh = 0.0
         self._cost: float | None = 0.0
+        self._rooms: list[tuple[float, float]] = []  # (price, Wh of import that may be stored)
 
     def step(self, slot: Slot, job_W: float, span_s: float, spare_Wh: float) -> None:
         """A part of a slot, in which the job takes job_W; spare_Wh: of the plan at its end."""
         if span_s <= 0:
             return
-        battery, hours = self._battery, span_s / HOUR_S
+        battery, hours, price = self._battery, span_s / HOUR_S, slot.price_per_kWh
         over_W = job_W - max(0.0, slot.cap_W - slot.grid_W)
-        given_W = min(over_W, max(0.0, battery.discharge_W - slot.battery_W))
-        if over_W > 0:
-            self.missing_W = max(self.missing_W, over_W - given_W)
-            self.owed_Wh += given_W * hours / battery.one_way
-        else:
-            room_W = min(-over_W, max(0.0, battery.charge_W + slot.battery_W))
-            given_W = -min(room_W, self.owed_Wh / hours / battery.one_way)
-            self.owed_Wh = max(0.0, self.owed_Wh + given_W * hours * battery.one_way)
+        given_W = min(max(0.0, over_W), max(0.0, battery.discharge_W - slot.battery_W))
+        self.missing_W = max(self.missing_W, over_W - given_W)
+        given_Wh = given_W * hours / battery.one_way
+        room_Wh = min(max(0.0, -over_W), max(0.0, battery.charge_W + slot.battery_W)) * hours
+        self.given_Wh += given_Wh
+        self.owed_Wh = max(0.0, self.owed_Wh + given_Wh - room_Wh * battery.one_way)
         self.missing_Wh = max(self.missing_Wh, self.owed_Wh - spare_Wh)
-        self._pay((job_W - given_W) * hours, slot.price_per_kWh)
+        if price is not None:
+            self._rooms.append((price, room_Wh))
+        self._pay((job_W - given_W) * hours, price)
 
     def _pay(self, energy_Wh: float, price_per_kWh: float | None) -> None:
-        if price_per_kWh is None:
+        if energy_Wh and price_per_kWh is None:
             self._cost = None
         elif self._cost is not None:
-            self._cost += energy_Wh / WH_PER_KWH * price_per_kWh
+            self._cost += energy_Wh / WH_PER_KWH * (price_per_kWh or 0.0)
 
     def settled(self, prices: Sequence[float | None]) -> float | None:
-        """The cost, with what is owed at the end of the plan at its mean price."""
+        """The cost. The next plan stores again where it is cheapest; what has no room until the end
+        of this one costs the mean price.
+        """
+        left_Wh = self.given_Wh / self._battery.one_way
+        for price, room_Wh in sorted(self._rooms):
+            taken_Wh = min(left_Wh, room_Wh)
+            left_Wh -= taken_Wh
+            self._pay(taken_Wh, price)
         known = [each for each in prices if each is not None]
-        self._pay(self.owed_Wh / self._battery.one_way, statistics.fmean(known) if known else None)
+        self._pay(left_Wh, statistics.fmean(known) if known else None)
         return self._cost

@@ -10,14 +10,15 @@ import pathlib
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import IO, Any
 
 from controller import planner
 from controller.config.configuration import Config
 from controller.planner import plan_file
 from controller.recorder import quarters
+from controller.system import clock
 from drivers import toml_text
 from hil.engine import cabinet_file, clocked, run_directory
 from hil.loads.trace import Load
@@ -33,9 +34,9 @@ PRICES = 75.0, 30.0, 15.0  # EUR/MWh: mean, twice a day, once a day
 DEAR_H = 20
 
 
-def hours(now_s: float, first_d: int, last_d: int) -> Iterator[tuple[int, float]]:
+def hours(now_s: int, first_d: int, last_d: int) -> Iterator[tuple[int, float]]:
     """(number of the quarter since 1970, hour of the day, UTC) of these days around now."""
-    now = int(now_s) // QUARTER_S
+    now = now_s // QUARTER_S
     for at in range(now + first_d * DAY_S // QUARTER_S, now + last_d * DAY_S // QUARTER_S):
         yield at, at * QUARTER_S % DAY_S / 3600
 
@@ -46,7 +47,7 @@ def mean_W(load: Load) -> float:
     return statistics.fmean([each[0] if isinstance(each, tuple) else each for each in found])
 
 
-def history(now_s: float, mean_W: float, soc_permille: int) -> str:
+def history(now_s: int, mean_W: float, soc_permille: int) -> str:
     """quarters.csv of the last two weeks; the battery stood still."""
     level, swing, peak_h = CLUSTER
     lines = [quarters.HEADER]
@@ -57,14 +58,14 @@ def history(now_s: float, mean_W: float, soc_permille: int) -> str:
     return "\n".join([*lines, ""])
 
 
-def prices(now_s: float) -> str:
+def prices(now_s: int) -> str:
     """prices.csv until the day after tomorrow."""
     mean, half_day, day = PRICES
     lines = ["start,price_EUR_per_MWh"]
     for at, hour in hours(now_s, -PAST_DAYS, AHEAD_DAYS):
         angle = math.tau * (hour - DEAR_H) / 24
         price = mean + half_day * math.cos(2 * angle) + day * math.cos(angle)
-        utc = time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(at * QUARTER_S))
+        utc = datetime.fromtimestamp(at * QUARTER_S, UTC).strftime("%Y-%m-%dT%H:%MZ")
         lines.append(f"{utc},{price:.2f}")
     return "\n".join([*lines, ""])
 
@@ -103,7 +104,7 @@ class Beside:
         self._logs: dict[str, IO[bytes]] = {}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         os.makedirs(self._own, exist_ok=True)
-        now_s, soc_permille = time.time(), round(10 * soc_pct)
+        now_s, soc_permille = clock.utc_us() // 1_000_000, round(10 * soc_pct)
         past = history(now_s, mean_W, soc_permille)
         own = {"planner.toml": planner_toml(config), "prices.csv": prices(now_s)}
         for path, text in {**own, f"../state/{quarters.FILE}": past}.items():
@@ -147,7 +148,7 @@ class Beside:
             self._logs[name].close()
 
     def facts(self) -> dict[str, Any]:
-        """For the document of the run: the head of the last plan.json; {} without one."""
+        """Head of the last plan.json, for the document of the run; {} without one."""
         try:
             plan = plan_file.read(os.path.join(self._own, plan_file.FILE))
         except (FileNotFoundError, plan_file.PlanFileError):

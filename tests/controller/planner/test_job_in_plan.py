@@ -33,7 +33,7 @@ def answer(found, job, given=None):
 
 
 # The slots have room for 40 kW under the cap, and 129 kWh above the reserve; a quarter of an hour.
-@cases("""power  slots  asked  earliest
+@cases("""power_W  slots  asked  earliest
     40e3   [{}] * 4                              (0, 0, 0.9)       (0, 0.9)
     # 60 kW from the battery, 15 kWh: it takes 10 kWh back in a slot, with 40 kW
     100e3  [{}] * 4                              (0, 0, 2.25)      (0, 2.25)
@@ -47,6 +47,8 @@ def answer(found, job, given=None):
     100e3  [{}, SPENT, {}, {}]  (0, 5000, 2.25)   (1800, 2.25)
     # the import is at its cap at first, then dear
     40e3   [TIGHT, {"price_per_kWh": 0.3}]  (40000, 0, 0.9)  (900, 3)
+    # 15 kWh of the battery are bought where they are cheapest, with room for 10 kWh a slot
+    100e3  [{}, {"price_per_kWh": 0.3}, {"price_per_kWh": 0.2}, {}]  (0, 0, 2.8)  (0, 2.8)
     40e3   [{"price_per_kWh": None}, {}]         (0, 0, None)      (0, None)
     # a reserve that is not told is that of the slot before; an unknown number is never room
     100e3  [{}, {"reserve_permille": None}, {}]  (0, 0, 2.25)      (0, 2.25)
@@ -54,8 +56,8 @@ def answer(found, job, given=None):
     100e3  [{}, {"stored_Wh": None}, {}]         (None, None, None)  (1800, 2.25)
     40e3   [{"reserve_permille": None}] * 3      (None, None, None)  None
 """)
-def test_a_job_fits_where_cap_battery_and_reserve_leave_room(power, slots, asked, earliest):
-    found = answer(planned(slots), Job(int(power), 0, 900))["plan"]
+def test_a_job_fits_where_cap_battery_and_reserve_leave_room(power_W, slots, asked, earliest):
+    found = answer(planned(slots), Job(int(power_W), 0, 900))["plan"]
     told = found["asked"]
     assert (told["missing_W"], told["missing_Wh"]) == asked[:2]
     assert told["cost"] == (asked[2] if asked[2] is None else pytest.approx(asked[2]))
@@ -126,7 +128,7 @@ def test_without_a_plan_of_these_two_hours_the_answer_is_as_before(tmp_path):
     assert joined(plain, found, unknown, job, NOW_S) == plain
 
 
-@cases("""power  slots  words
+@cases("""power_W  slots  words
     40e3   [{}]           "fits under the plan's cap as asked; it costs 0.90 EUR as asked."
     40e3   [TIGHT, {}]    "from 2026-11-26 13:15 on (in 15 min), for 0.90 EUR; it costs 0.90 EUR"
     40e3   [TIGHT, {}]    "as asked, 40.0 kW above the cap."
@@ -134,8 +136,8 @@ def test_without_a_plan_of_these_two_hours_the_answer_is_as_before(tmp_path):
     40e3   [{"cap_W": None}, {}]  "costs - EUR as asked, the plan does not know that time."
     900e3  [{}]  "fits nowhere under the plan's cap until 2026-11-26 13:15; it costs 20.25 EUR"
 """)
-def test_the_text_names_time_cost_and_lack(power, slots, words):
-    lines = page.lines(answer(planned(slots), Job(int(power), 0, 900)))
+def test_the_text_names_time_cost_and_lack(power_W, slots, words):
+    lines = page.lines(answer(planned(slots), Job(int(power_W), 0, 900)))
     text = " ".join(" ".join(lines).split())
     assert words in text and " plan it fits " in text, text
     assert max(map(len, lines)) <= 79
