@@ -70,13 +70,13 @@ def moved_J(power_W: float, site: Site) -> float:
     return (own_W + site.store.idle_W * (power_W == 0)) * SLOT_S
 
 
-def followed(site: Site, past: Past, stored_J: float, way: Way) -> Outcome:
+def followed(site: Site, past: Past, stored_J: float, way: Way, every: int = HOUR_SLOTS) -> Outcome:
     """Plan each hour, and let the controller follow. way: of the caller, may keep a state."""
     peaks, begun_J, given_J, grid_W = Peaks(site), stored_J, 0.0, list[float]()
     rows, first = list[Row](), past.before
     for at in range(past.before, len(past.load_W)):
         time = later(past.start, at)
-        if not (at - past.before) % HOUR_SLOTS:
+        if not (at - past.before) % every:
             rows, first = way(known_at(past, at, stored_J, peaks.of(time))), at
         net_W = past.load_W[at] - past.pv_W[at]
         own_W = power_W(rows[at - first], net_W, stored_J, site)

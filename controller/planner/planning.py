@@ -92,16 +92,21 @@ def habit_of(site: Site, known: Known) -> Habit:
     """How to plan, by what the last days show: what the battery takes off the demand charge of a
     month, against what it earns by prices and the own sun alone.
     """
-    rates = site.tariff["demand_per_kW_month"]
-    rate = rates[(known.time.month - 1) % len(rates)]
+    rate = rate_of(site, known.time)
     if not rate:
         return ENERGY_ONLY
     if len(known.load_W) >= SLOTS_PER_DAY:
         return TOLD
-    net_W, billed = _past(site, known)
+    net_W, billed = past_of(site, known)
     peak_W = max([each for each, is_paid in zip(net_W, billed) if is_paid], default=0.0)
     off = rate / W_PER_KW * max(0.0, peak_W - cap_of(site, known._replace(peak_W=0.0), HOLDS_CAP))
     return HOLDS_CAP if off > DEAR_DEMAND * _earned(site, known, net_W) else TRADES
+
+
+def rate_of(site: Site, time: datetime) -> float:
+    """The demand charge of this month, money per kW."""
+    rates = site.tariff["demand_per_kW_month"]
+    return float(rates[(time.month - 1) % len(rates)])
 
 
 def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
@@ -132,7 +137,7 @@ def _paid(slot: Slot, power_W: float) -> float:
     return grid_W * (slot.price_per_kWh if grid_W > 0 else slot.feed_in_per_kWh)
 
 
-def _past(site: Site, known: Known) -> tuple[list[float], list[bool]]:
+def past_of(site: Site, known: Known) -> tuple[list[float], list[bool]]:
     """Load less PV of the last days, and whether the demand charge counts."""
     count = min(PAST_DAYS * SLOTS_PER_DAY, len(known.past_load_W))
     pairs = zip(known.past_load_W[-count:], known.past_pv_W[-count:])
@@ -141,8 +146,12 @@ def _past(site: Site, known: Known) -> tuple[list[float], list[bool]]:
 
 
 def cap_of(site: Site, known: Known, habit: Habit) -> float:
-    """The import to hold in billed slots, W, from the past alone."""
-    net_W, billed = _past(site, known)
+    """The import to hold in billed slots, W, from the past alone; without a demand charge, that of
+    other slots.
+    """
+    if not rate_of(site, known.time):
+        return OPEN_PART * site.import_W
+    net_W, billed = past_of(site, known)
     store, part = site.store, habit.part
     room_J = part * (store.high_J - store.low_J)
     own = store._replace(
@@ -174,7 +183,7 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     span = cap.Span(net_W[:looks], billed[:looks], open_W)
     hard = store._replace(low_J=HARD_PART * site.full_J)
     held_W = min(cap.lowest(span, SLOT_S, hard, cap_W), max(cap_W, CAP_PART * site.import_W))
-    slots = _slots(site, known, net_W, [held_W if each else open_W for each in billed])
+    slots = slots_ahead(site, known, net_W, [held_W if each else open_W for each in billed])
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:
@@ -214,7 +223,8 @@ def net_ahead_W(known: Known, count: int) -> list[float]:
     return [own_W - sun_W for own_W, sun_W in zip(load_W, pv_W)]
 
 
-def _slots(site: Site, known: Known, net_W: list[float], caps_W: list[float]) -> list[Slot]:
+def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float]) -> list[Slot]:
+    """The slots to come, at the prices that are known, or at those of the day before."""
     price = [*known.price_per_kWh[: len(net_W)]]
     before = [*known.past_price_per_kWh, *price]
     price += forecast.repeated(before, SLOTS_PER_DAY, len(net_W) - len(price))
@@ -230,7 +240,7 @@ def needed_J(site: Site, known: Known, cap_W: float) -> dict[Place, float]:
     """Energy above the band's lowest at the begin of a slot of the day, with which the battery held
     the cap from there on in each of the last days.
     """
-    net_W, billed = _past(site, known)
+    net_W, billed = past_of(site, known)
     store, open_W, need_J = site.store, OPEN_PART * site.import_W, 0.0
     band_J, found = store.high_J - store.low_J, dict[Place, float]()
     for at in range(-1, -len(net_W) - 1, -1):
