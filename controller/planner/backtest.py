@@ -18,7 +18,7 @@ from controller.planner.planning import (
     SLOT_S,
     Known,
     Site,
-    is_billed,
+    billed_of,
     later,
 )
 
@@ -189,13 +189,14 @@ class _Foresight:
     def _at(self, cap_W: float) -> tuple[float, Outcome]:
         site = self._site
         feed_in = site.tariff["feed_in_per_kWh"]
+        billed = billed_of(site, self._start, 0, len(self._net_W))
         slots = [
             Slot(
                 *(net_W, price, min(feed_in, price)),
-                cap_W if is_billed(site, self._start, at) else OPEN_PART * site.import_W,
+                cap_W if is_paid else OPEN_PART * site.import_W,
                 site.export_W,
             )
-            for at, (net_W, price) in enumerate(zip(self._net_W, self._price))
+            for net_W, price, is_paid in zip(self._net_W, self._price, billed)
         ]
         mean = sum(self._price) / len(self._price)
         found = exact.plan(slots, SLOT_S, self._store, max(0.0, mean))

@@ -51,7 +51,7 @@ class Rules:
         """The rows of a schedule from this slot on."""
         site, count = self._site, 2 * SLOTS_PER_DAY
         self._cap_W = self._cap_W or self._lowest_W(known)
-        is_billed = [planning.is_billed(site, known.time, at) for at in range(count)]
+        is_billed = planning.billed_of(site, known.time, 0, count)
         caps_W = [self._cap_W if each else OPEN_PART * site.import_W for each in is_billed]
         ahead = planning.slots_ahead(site, known, planning.net_ahead_W(known, count), caps_W)
         net_W, price, _, cap_W, *_ = np.array(ahead).T

@@ -64,7 +64,7 @@ def _unserved(result: Result) -> list[str]:
 
 
 def _missed_cap(result: Result) -> list[str]:
-    """Means of slots above the cap of the schedule that acted in each of their seconds, although the
+    """Means of slots above the cap of the schedule that acted in each of their seconds, while the
     battery had more to give; those of events apart, whatever it had.
     """
     is_event = np.zeros(len(result.grid_W), bool)
