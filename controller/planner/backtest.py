@@ -18,7 +18,7 @@ from controller.planner.planning import (
     SLOT_S,
     Known,
     Site,
-    is_billed,
+    billed_of,
     later,
 )
 
@@ -70,13 +70,13 @@ def moved_J(power_W: float, site: Site) -> float:
     return (own_W + site.store.idle_W * (power_W == 0)) * SLOT_S
 
 
-def followed(site: Site, past: Past, stored_J: float, way: Way) -> Outcome:
+def followed(site: Site, past: Past, stored_J: float, way: Way, every: int = HOUR_SLOTS) -> Outcome:
     """Plan each hour, and let the controller follow. way: of the caller, may keep a state."""
     peaks, begun_J, given_J, grid_W = Peaks(site), stored_J, 0.0, list[float]()
     rows, first = list[Row](), past.before
     for at in range(past.before, len(past.load_W)):
         time = later(past.start, at)
-        if not (at - past.before) % HOUR_SLOTS:
+        if not (at - past.before) % every:
             rows, first = way(known_at(past, at, stored_J, peaks.of(time))), at
         net_W = past.load_W[at] - past.pv_W[at]
         own_W = power_W(rows[at - first], net_W, stored_J, site)
@@ -189,13 +189,14 @@ class _Foresight:
     def _at(self, cap_W: float) -> tuple[float, Outcome]:
         site = self._site
         feed_in = site.tariff["feed_in_per_kWh"]
+        billed = billed_of(site, self._start, 0, len(self._net_W))
         slots = [
             Slot(
                 *(net_W, price, min(feed_in, price)),
-                cap_W if is_billed(site, self._start, at) else OPEN_PART * site.import_W,
+                cap_W if is_paid else OPEN_PART * site.import_W,
                 site.export_W,
             )
-            for at, (net_W, price) in enumerate(zip(self._net_W, self._price))
+            for net_W, price, is_paid in zip(self._net_W, self._price, billed)
         ]
         mean = sum(self._price) / len(self._price)
         found = exact.plan(slots, SLOT_S, self._store, max(0.0, mean))

@@ -11,6 +11,7 @@ from controller.planner.planning import SLOT_S, Habit, Known
 from controller.planner.tariff import J_PER_KWH
 from hil.systems import pasts
 from hil.systems.pasts import Case
+from hil.systems.rival_rules import Rules
 
 BEGIN = 0.5  # of the full energy
 SLOT_KWH_PER_W = SLOT_S / J_PER_KWH
@@ -20,21 +21,16 @@ class Watched:
     """The planner's way, with the caps that it sent and the CPU time of each plan."""
 
     def __init__(self, case: Case, habit: Habit | None = None) -> None:
-        self._case, self._daily = case, Daily(case.site, habit)
-        self._at = case.past.before
+        self._daily = Daily(case.site, habit)
         self.caps_W, self.ms = list[float](), list[float]()
 
     def __call__(self, known: Known) -> list[Row]:
         """The rows of a schedule."""
-        if self._case.is_told:
-            told_W = self._case.past.load_W[self._at : self._at + 2 * planning.SLOTS_PER_DAY]
-            known = known._replace(load_W=told_W)
         self._daily.begin(known)
         begun_s = time.process_time()
         rows = self._daily.planned(known).rows
         self.ms.append(1000 * (time.process_time() - begun_s))
         self.caps_W += [row.grid_cap_W for row in rows[: backtest.HOUR_SLOTS]]
-        self._at += backtest.HOUR_SLOTS
         return rows
 
 
@@ -42,9 +38,10 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     """The figures of one month as plain data."""
     site, past, stored_J = case.site, case.past, BEGIN * case.site.full_J
     way = Watched(case, habit)
-    done = backtest.followed(site, past, stored_J, way)
+    done = backtest.followed(site, past, stored_J, case.told(way))
     without, best = backtest.without(past), backtest.optimum(site, past, stored_J)
-    costs = [backtest.cost(site, past, each) for each in (without, done, best)]
+    rules = backtest.followed(site, past, stored_J, case.told(Rules(site)))
+    costs = [backtest.cost(site, past, each) for each in (without, done, best, rules)]
     peaks_W = [_peak_W(case, each) for each in (without, done, best)]
     over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, way.caps_W)]
     beyond_W = [max(0.0, each_W - site.import_W) for each_W in done.grid_W]
@@ -57,6 +54,7 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
         "bill": costs[0],
         "saved": costs[0] - costs[1],
         "best": costs[0] - costs[2],
+        "rules": costs[0] - costs[3],
         "cut_W": peaks_W[0] - peaks_W[1],
         "best_cut_W": peaks_W[0] - peaks_W[2],
         "cycles": done.given_J / (site.store.high_J - site.store.low_J),

@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
+from controller.core.base.schedule_table import Slot as Row
 from controller.forms.refusal import ConfigError
-from controller.planner import exact, inputs, site_file
-from controller.planner.backtest import Past
+from controller.planner import inputs, site_file
+from controller.planner.backtest import Past, Way
 from controller.planner.feeds import points, rows
-from controller.planner.planning import PAST_DAYS, SLOT_S, SLOTS_PER_DAY, Site, later
+from controller.planner.planning import PAST_DAYS, SLOT_S, SLOTS_PER_DAY, Known, Site, later
 from controller.series.refusal import SeriesError
-from hil.systems import planner, series, spec as specs
+from hil.systems import sender, series, spec as specs
 from hil.systems.spec import Spec
 
 DAYS_MIN = 7  # of a month that is judged
@@ -35,24 +36,24 @@ class Case(NamedTuple):
     is_told: bool = False
     doubts: tuple[str, ...] = ()
 
+    def told(self, way: Way) -> Way:
+        """The same way to plan, told the load to come if it is known."""
+        if not self.is_told:
+            return way
+        load_W = self.past.load_W
 
-def site_of(spec: Spec) -> Site:
-    """What the product's planner is told of a system."""
-    given = planner.store_of(spec, 0.0)
-    store = exact.Store(
-        *(given.low_J, given.high_J, 0.0, given.charge_W, given.discharge_W),
-        *(given.efficiency**0.5, given.wear_per_kWh, given.idle_W),
-    )
-    export_W = spec.size.control.get("grid_export_W_max", spec.size.export_W)
-    limits_W = float(spec.size.import_W), float(export_W)
-    return Site(store, given.energy_J, *limits_W, spec.tariff)
+        def told(known: Known) -> list[Row]:
+            at = len(known.past_load_W)
+            return way(known._replace(load_W=load_W[at : at + 2 * SLOTS_PER_DAY]))
+
+        return told
 
 
 def begun(name: str, variant: str, first: datetime, days: int, seed: int) -> Spec:
     """A system without events, from the days on that come before this first day."""
     spec = specs.load(name, variant).begun(first - timedelta(days=PAST_DAYS))
-    changes = {"days": PAST_DAYS + days, "seed": seed, "outage_s": 0}
-    return spec._replace(**changes, events=[], outages=[])
+    days += PAST_DAYS
+    return spec._replace(days=days, seed=seed, outage_s=0, events=[], outages=[])
 
 
 def built_in(name: str, variant: str, month: int, days: int, seed: int) -> Case:
@@ -68,7 +69,13 @@ def of_series(spec: Spec, found: series.Series, label: str, name: str, variant: 
     past = Past(spec.start, *each, PAST_DAYS * SLOTS_PER_DAY)
     return Case(
         f"{name}/{variant}".rstrip("/"),
-        *(label, site_of(spec), past, spec.tariff["currency"], spec.schedule["is_load_known"]),
+        *(
+            label,
+            sender.site_of(spec, False),
+            past,
+            spec.tariff["currency"],
+            spec.schedule["is_load_known"],
+        ),
     )
 
 

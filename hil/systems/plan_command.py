@@ -24,9 +24,9 @@ GOALS = {
 }
 EUR = {"EUR": 1.0, "USD": 0.9, "CNY": 0.13}  # to add savings up
 WORSE_PERMILLE = 2.5  # of the bill: a month may be so much worse than no battery
-HEAD = "{:<22} {:>8} {:>9} {:>9} {:>6} {:>6} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9}  {}".format
+HEAD = "{:<22} {:>9} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9}  {}".format
 COLUMNS = (
-    "system, month", "bill", "saved", "optimum", "share%", "goal%", "cut%", "goal%",
+    "system, month", "bill", "saved", "rules", "optimum", "share%", "goal%", "cut%", "goal%",
     "cycles", "most kW", "above kWh", "p50/p99 ms", "",
 )  # fmt: skip
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -137,14 +137,16 @@ def goal_of(name: str) -> tuple[int, int | None] | None:
 
 
 def _line(head: str, rows: Sequence[dict[str, Any]], goal: Any = None) -> str:
-    sums = {key: sum([row[key] for row in rows]) for key in ("bill", "saved", "best", "cycles")}
+    sums = {
+        key: sum([row[key] for row in rows]) for key in ("bill", "saved", "rules", "best", "cycles")
+    }
     cut_W, best_W = [sum([row[key] for row in rows]) for key in ("cut_W", "best_cut_W")]
     most = {key: max([row[key] for row in rows]) for key in ("highest_W", "p50_ms", "p99_ms")}
     above = sum([row["above_connection_kWh"] for row in rows])
     goals = goal or (None, None)
     worse = "" if all(map(is_good, rows)) else "WORSE than no battery"
     return HEAD(
-        head, *[f"{sums[key]:.0f}" for key in ("bill", "saved", "best")],
+        head, *[f"{sums[key]:.0f}" for key in ("bill", "saved", "rules", "best")],
         _percent(sums["saved"], sums["best"]), goals[0] or "",
         _percent(cut_W, best_W), goals[1] or "",
         f"{sums['cycles']:.1f}", f"{most['highest_W'] / 1000:.0f}", f"{above:.1f}",

@@ -86,8 +86,8 @@ def test_a_folder_without_history_is_refused(folder):
 
 ROW = {
     "name": "berlin", "label": "2017-01", "currency": "EUR", "bill": 1000.0, "saved": 85.0,
-    "best": 100.0, "cut_W": 40e3, "best_cut_W": 50e3, "cycles": 20.0, "highest_W": 300e3,
-    "above_connection_kWh": 0.0, "p50_ms": 1.0, "p99_ms": 2.0, "doubts": [],
+    "rules": 50.0, "best": 100.0, "cut_W": 40e3, "best_cut_W": 50e3, "cycles": 20.0,
+    "highest_W": 300e3, "above_connection_kWh": 0.0, "p50_ms": 1.0, "p99_ms": 2.0, "doubts": [],
 }  # fmt: skip
 
 
@@ -96,4 +96,4 @@ def test_a_month_that_is_worse_than_no_battery_is_named():
     text = plan_command.lines([ROW, worse])
     assert not plan_command.is_good(worse) and plan_command.is_good(ROW)
     assert "85" in text[1] and text[2].endswith("WORSE than no battery")
-    assert text[3].split()[:7] == ["berlin", "2000", "82", "200", "41", "85", "80"]
+    assert text[3].split()[:8] == ["berlin", "2000", "82", "100", "200", "41", "85", "80"]
