@@ -113,8 +113,7 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     prices = known.past_price_per_kWh[-len(net_W) :]
     net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
     own = [
-        price + adder_per_kWh(site, known.time, at)
-        for at, price in enumerate(prices, -len(prices))
+        price + adder_per_kWh(site, known.time, at) for at, price in enumerate(prices, -len(prices))
     ]
     slots = [
         Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
