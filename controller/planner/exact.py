@@ -130,16 +130,24 @@ def _before(after: Cost, own: Cost, low_J: float, high_J: float, idle_J: float) 
 
 
 def _cut(begin_J: float, pieces: list[Piece], low_J: float, high_J: float) -> Cost:
-    """The part of a cost between two energies."""
-    found, at_J = [], begin_J
-    for slope, length in pieces:
-        first_J, end_J = max(at_J, low_J), min(at_J + length, high_J)
-        if end_J > first_J:
-            found.append((slope, end_J - first_J))
-        at_J += length
-        if at_J >= high_J:
-            break
-    return max(begin_J, low_J), found
+    """The part of a cost between two energies. Only pieces at the ends change: a long plan has
+    hundreds of them.
+    """
+    over_J = begin_J + sum([length for _, length in pieces]) - high_J
+    while over_J > 0 and pieces:
+        slope, length = pieces.pop()
+        over_J -= length
+        if over_J < 0:
+            pieces.append((slope, -over_J))
+    first, under_J = 0, low_J - begin_J
+    while under_J > 0 and first < len(pieces):
+        slope, length = pieces[first]
+        under_J -= length
+        if under_J < 0:
+            pieces[first] = slope, -under_J
+        else:
+            first += 1
+    return max(begin_J, low_J), pieces[first:]
 
 
 def _forward(

@@ -5,6 +5,7 @@ else of the planner. None is an unknown number. Times are texts with the offset 
 """
 
 import json
+import os
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ from controller.forms.field import (
 )
 from controller.forms.refusal import ConfigError, refuse
 from controller.store import durable
-from controller.system import json_text
+from controller.system import json_text, paths
 
 RUN_DIRECTORY, FILE = "/run/firebreak-planner", "plan.json"
 VERSION, BYTES_MAX, OLD_S, EARLY_S = 1, 256 << 10, 7200.0, 300.0
@@ -106,6 +107,14 @@ FORM: Form = {
     "month": table(MONTH),
 }
 SENT: Form = dict.fromkeys(("at", "code", "text"), LINE) | {"at": TIME}
+
+
+def beside(run_directory: str) -> str:
+    """Path of the file of the planner beside a controller; that of a cabinet has a directory of its
+    own, any other (of the rig) a folder in that of the controller.
+    """
+    own = run_directory == paths.RUN_DIRECTORY
+    return os.path.join(RUN_DIRECTORY if own else os.path.join(run_directory, "planner"), FILE)
 
 
 class PlanFileError(Exception):
