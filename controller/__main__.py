@@ -34,6 +34,7 @@ COMMANDS = {
     "racks": "the values that each rack's BMS reports",
     "map": "the plan of the site with heat, alarms, door and gas; the way of a fire to neighbours",
     "devices": "PV, generator, load shedding, chiller, fan, heater: signals and requests of each",
+    "plan": "what the planner intends and has saved; with --once a plan of a site file's feeds",
     "links": "state of each device, counters of each bus",
     "start": "start a cabinet in standby: it closes and runs",
     "stop": "ramp to zero, open the contactors, stay in standby until `start`",

@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.planner.accounts import J_PER_WH, Quarter
 from controller.planner.inputs import Given
-from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
+from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site, adder_per_kWh
 from controller.recorder import quarters
 from controller.system.paths import why
 
@@ -61,11 +61,14 @@ class Measured:
     def quarter(self, at: int, given: Given, slot: Mapping[str, Any]) -> Quarter:
         """A finished quarter with its price. slot: of the plan before it, in plan.json's form."""
         own, price = self._rows[at], slot.get("price_per_kWh")
+        time = datetime.fromtimestamp(at * SLOT_S, self._zone)
+        if price is not None:
+            price -= adder_per_kWh(self._site, time)
         ago = int(given.time.timestamp()) // SLOT_S - at
         if 0 < ago <= len(given.past_price_per_kWh):
             price = given.past_price_per_kWh[-ago]
         return Quarter(
-            at=datetime.fromtimestamp(at * SLOT_S, self._zone),
+            at=time,
             load_W=own.load_W,
             pv_W=own.pv_W,
             grid_W=own.grid_W,

@@ -36,7 +36,7 @@ def _is_time(value: Any) -> bool:
         time = datetime.fromisoformat(value) if is_text(value) else None
     except ValueError:
         return False
-    return time is not None and time.tzinfo is not None and 2000 <= time.year < 2200
+    return time is not None and time.tzinfo is not None and 1970 <= time.year < 2200
 
 
 def _is_line(value: Any) -> bool:

@@ -257,7 +257,7 @@ class Process:
             waits=report.lines(list(filter(None, self._waits.values()))),
             doubts=report.lines(given.doubts if given else []),
             slots=made.slots if made else [],
-            actual=report.actual(self._books.rows),
+            actual=report.actual(self._site, self._books.rows),
             month=month,
         )
         plan_file.written(os.path.join(self._places.out_directory, plan_file.FILE), content)

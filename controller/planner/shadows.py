@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from controller.planner import accounts, backtest, planning
 from controller.planner.accounts import Series
-from controller.planner.backtest import HOUR_SLOTS, PRICES_AT, Outcome
-from controller.planner.planning import PAST_DAYS, SLOT_S, SLOTS_PER_DAY, Habit, Known, Site
+from controller.planner.backtest import HOUR_SLOTS, Outcome, Past
+from controller.planner.daily import Daily
+from controller.planner.planning import SLOT_S, Habit, Site, later
 
 HABITS = {
     "holds_cap": planning.HOLDS_CAP,
@@ -44,8 +45,10 @@ class Shadows:
         end = -(-(at + 1) // HOUR_SLOTS) * HOUR_SLOTS
         if end > len(found.load_W):
             return False
+        prices = [*found.price_per_kWh, *price_per_kWh]
+        past = Past(found.start, found.load_W, found.pv_W, prices, 0)
         for each in self._own.values():
-            each.follow(found, at, end, price_per_kWh)
+            each.follow(past, at, end)
         self._until += (end - at) * SLOT_S
         return True
 
@@ -68,40 +71,22 @@ class Shadows:
 
 class _Shadow:
     def __init__(self, site: Site, habit: Habit, stored_J: float) -> None:
-        self._site, self._habit, self._peaks = site, habit, backtest.Peaks(site)
+        self._site, self._daily, self._peaks = site, Daily(site, habit), backtest.Peaks(site)
         self._begun_J = self._stored_J = stored_J
         self._given_J, self._grid_W = 0.0, list[float]()
 
-    def follow(self, found: Series, first: int, end: int, price_per_kWh: Sequence[float]) -> None:
+    def follow(self, past: Past, first: int, end: int) -> None:
         """Plan at the first of these quarters, and follow the plan until the end."""
-        site, time = self._site, planning.later(found.start, first)
-        prices = [*found.price_per_kWh, *price_per_kWh]
-        known = known_at(found, first, prices, self._stored_J, self._peaks.of(time))
-        cap_W = planning.cap_of(site, known, self._habit)
-        rows = planning.planned(site, known, cap_W, self._habit).rows
-        for row, at in zip(rows, range(first, end)):
-            net_W = found.load_W[at] - found.pv_W[at]
+        site, time = self._site, later(past.start, first)
+        known = backtest.known_at(past, first, self._stored_J, self._peaks.of(time))
+        for row, at in zip(self._daily.planned(known).rows, range(first, end)):
+            net_W = past.load_W[at] - past.pv_W[at]
             own_W = backtest.power_W(row, net_W, self._stored_J, site)
             self._stored_J -= backtest.moved_J(own_W, site)
             self._given_J += max(0.0, own_W) * SLOT_S
             self._grid_W.append(net_W - own_W)
-            self._peaks.see(planning.later(found.start, at), net_W - own_W)
+            self._peaks.see(later(past.start, at), net_W - own_W)
 
     def outcome(self) -> Outcome:
         """What it made of the month so far."""
         return Outcome(self._grid_W, self._stored_J - self._begun_J, self._given_J)
-
-
-def known_at(
-    found: Series, at: int, prices: Sequence[float], stored_J: float, peak_W: float
-) -> Known:
-    """What a sender knew at a quarter: from 13:00 on, the prices of tomorrow."""
-    time = planning.later(found.start, at)
-    slot = (time.hour * 60 + time.minute) * 60 // SLOT_S
-    ahead = SLOTS_PER_DAY * (2 if slot >= PRICES_AT else 1) - slot
-    own = slice(max(0, at - PAST_DAYS * SLOTS_PER_DAY), at)
-    return Known(
-        time,
-        *(found.load_W[own], found.pv_W[own], found.price_per_kWh[own]),
-        *(prices[at : at + ahead], stored_J, peak_W),
-    )

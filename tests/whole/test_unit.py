@@ -21,7 +21,7 @@ from controller.planner import plan_file
 from controller.recorder import quarters, reading
 from controller.run import link_statistics
 from controller.sites import EXAMPLE
-from hil.engine import forks
+from controller.system import clock
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]  # a guard: a wheel, then processes
 # The loop asks for both; a machine may not let its root grant them.
@@ -153,7 +153,7 @@ def planner_files(made):
     assert unit_box.run("bash", "-c", stub).returncode == 0
     folder, user = tree / "etc/firebreak/planner", "firebreak-planner"
     os.chown(folder / "planner.key", unit_box.UIDS[user], unit_box.GIDS[user])
-    now = int(forks.wall_s()) // QUARTER_S
+    now = clock.utc_us() // (QUARTER_S * 1_000_000)
     rows = [f"{at * QUARTER_S},300000,0,300000,0,600" for at in range(now - 192, now)]
     prices = [f"{at * QUARTER_S},{80 + at % 96}" for at in range(now - 192, now + 96)]
     for path, lines in (
