@@ -260,4 +260,19 @@ def state(plan: Plan) -> list[tuple[str, str]]:
     if sent:
         text = f"{sent['text']} ({sent['code']})" if sent["text"] else sent["code"]
         lines.append(("Sent", f"at {clock(time_of(sent), now)}: {text}"))
-    return lines
+    return lines + [("Actual", words) for words in (differs(plan),) if words]
+
+
+def differs(plan: Plan) -> str:
+    """How far today's import was from the plan; "" while that is unknown."""
+    today = time_of(plan).date()
+    off_W = {
+        time_of(row): abs(row["grid_W"] - row["planned_grid_W"])
+        for row in ordered(plan["actual"])
+        if None not in (row["grid_W"], row["planned_grid_W"]) and time_of(row).date() == today
+    }
+    if not off_W:
+        return ""
+    worst = max(off_W, key=lambda each: off_W[each])
+    mean, most = kilowatt(sum(off_W.values()) / len(off_W)), kilowatt(off_W[worst])
+    return f"today's import was {mean} off the plan, at most {most} at {worst:%H:%M}."

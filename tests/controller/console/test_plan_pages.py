@@ -117,6 +117,16 @@ def test_what_a_day_saves_is_import_and_stored_energy():
     assert words.peak(plan).endswith("from 100.0 to 60.0 kW.")
 
 
+def test_today_s_import_is_compared_with_the_plan():
+    assert words.differs(sample_plan.plan()).startswith("today's import was 4.0 kW off the plan")
+    off = rows(
+        "actual", 4, grid_W=100e3, planned_grid_W=lambda at: None if at == 1 else 1e5 + 3e3 * at
+    )
+    found = words.differs(sample_plan.plan(actual=off))
+    assert found == "today's import was 5.0 kW off the plan, at most 9.0 kW at 13:45."
+    assert words.differs(sample_plan.plan(actual=off[1:2])) == ""
+
+
 def test_the_picture_breaks_a_line_at_an_unknown_value():
     slots = rows("slots", 4, battery_W=lambda at: None if at == 2 else 1e3)
     drawn = plan_chart.chart(sample_plan.plan(slots=slots, actual=[]), plan_chart.WIDE_px)
