@@ -34,6 +34,7 @@ COMMANDS = {
     "racks": "the values that each rack's BMS reports",
     "map": "the plan of the site with heat, alarms, door and gas; the way of a fire to neighbours",
     "devices": "PV, generator, load shedding, chiller, fan, heater: signals and requests of each",
+    "plan": "what the planner intends and has saved; with --once a plan of a site file's feeds",
     "links": "state of each device, counters of each bus",
     "start": "start a cabinet in standby: it closes and runs",
     "stop": "ramp to zero, open the contactors, stay in standby until `start`",
@@ -48,6 +49,7 @@ COMMANDS = {
     "key": "keys of the sources of hints",
     "upstream": "take hints as JSON lines or msgpack and hand them to the controller",
     "record": "store events, history and captures of a running controller",
+    "planner": "plan the battery's day by prices, load and sun, and send it as a schedule",
     "verify": "check the hash chain of the recorded events",
     "export": "write events, seconds (CSV) or captures (journals) to a directory",
     "console": "pages and actions on a terminal of 80 x 24, or a serial line",
@@ -89,7 +91,7 @@ MODULES = {
 }
 COMPLETION = "completion"  # the only command that needs the parsers of all
 CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user
-SERVICES = ("run", "record", "upstream", CONSOLE)  # these print nothing
+SERVICES = ("run", "record", "upstream", "planner", CONSOLE)  # these print nothing
 
 
 class _Output:

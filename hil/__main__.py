@@ -39,6 +39,7 @@ LAB = {
     "vm-test": "campaigns.vm.command",
     "run": "systems.command",
     "claims": "systems.claims",
+    "plan": "systems.plan_command",
     "ask": "campaigns.ask.command",
     "windows": "campaigns.windows.command",
 }

@@ -57,7 +57,7 @@ MAY_IMPORT = (
 # Rooms of box, bench and lab: each may import the ones before it.
 BOX = (
     *("sites", "system", "forms", "series", "core", "rows", "config", "journal", "store", "hints"),
-    *("run", "state", "documents", "recorder", "upstream", "planner", "systemd", "console"),
+    *("run", "state", "documents", "recorder", "planner", "upstream", "systemd", "console"),
     "__main__",
     "siting",  # the package office: the box works without it
 )

@@ -81,6 +81,8 @@ pv genset | rating_W <= 100 x rated_W | doubt | {KW}
 pv genset | rated_W <= 100 x rating_W | doubt | {MORE}
 pv | rated_W <= 100 x limit_W_max | doubt |
   it is less than a hundredth of what the inverter gives (in kW?)
+load_cap | rating_W <= 100 x lower_W_max | doubt | {KW}
+load_cap | lower_W_max <= control.grid_import_W_max | doubt | it is more than the connection carries
 load_shed | rating_W <= 100 x shed_W | doubt | {KW}
 load_shed | shed_W <= 10 x control.grid_import_W_max | doubt |
   it is more than ten times what the connection carries
@@ -124,9 +126,9 @@ cabinet | meter_period_ms <= 1/5 x meter_frozen_ms | doubt |
 control | meter_sample_ms <= track_sample_ms | doubt | the meter has no new value so often
 control | schedule_clock_ms_max <= interval_ms | doubt |
   the schedule may lie off by a whole metering interval
-pv genset load_shed chiller meter fan heater | period_ms <= stale_ms | refused |
+pv genset load_shed load_cap chiller meter fan heater | period_ms <= stale_ms | refused |
   each value is unknown before the next one comes
-pv genset load_shed chiller meter fan heater | period_ms <= 1/2 x stale_ms | doubt |
+pv genset load_shed load_cap chiller meter fan heater | period_ms <= 1/2 x stale_ms | doubt |
   one lost answer makes the device unknown
 # temperatures, structure
 chiller | stop_ddegC <= start_ddegC | refused | {SAME_MOMENT}

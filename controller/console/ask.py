@@ -13,9 +13,11 @@ from controller.console.pages import ask as page
 from controller.journal.ring import JournalError
 from controller.state import ask, situation
 from controller.state.forecast import Job
-from controller.system import cli
+from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, plain
+from controller.upstream import job_in_plan
 
+SECOND_US = 1_000_000
 CODES = {ask.YES: DONE, ask.NO: NOT_DONE, ask.NOT_KNOWN: NO_START}
 
 
@@ -40,7 +42,9 @@ def job_of(arguments: Namespace) -> Job:
 def _run(arguments: Namespace) -> int:
     job, path = job_of(arguments), os.path.join(arguments.run_dir, "journal")
     try:
-        found = ask.answer(situation.of_journal(path, watch.wait), job)
+        given = situation.of_journal(path, watch.wait)
+        plan, now_s = job_in_plan.read(arguments.run_dir), clock.utc_us() / SECOND_US
+        found = job_in_plan.joined(ask.answer(given, job), plan, given, job, now_s)
     except (JournalError, OSError) as error:
         found = ask.not_known(job, [f"no controller found: {plain(error, path)}"])
     print(json.dumps(found, indent=1) if arguments.json else "\n".join(page.lines(found)))

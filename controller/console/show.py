@@ -46,6 +46,6 @@ def _show(arguments: Namespace) -> int:
     return DONE if facts["is_live"] else NOT_DONE
 
 
-for _name in pages.PAGES:
+for _name in pages.PAGES.keys() - {"plan"}:  # needs no controller: plan.py
     _own = _OPTIONS.get(_name, (_PAGE,))
     cli.command(_name, cli.RUN_DIR, cli.STATE_DIR, _JSON, *_own)(_show)

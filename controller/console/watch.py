@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 
+from controller.console import plan_seen
 from controller.journal import snapshot
 from controller.journal.history import History
 from controller.journal.ring import JournalError
@@ -27,7 +28,7 @@ from controller.state import (
 from controller.state.base import Facts
 from controller.system import utc
 
-PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links")
+PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links", "plan")
 
 
 def wait() -> None:
@@ -97,6 +98,10 @@ class Watch:
             "map": lambda: places.facts(shadow, self.history()),
             "devices": lambda: devices.facts(shadow),
             "links": lambda: links.facts(shadow, link_statistics.read(self._path("links.stats"))),
+            "plan": lambda: {
+                **base.head(shadow),
+                **plan_seen.facts(self._run_directory, self._utc_s()),
+            },
         }[page]
         return {**make(), "is_live": self.is_live, **self._utc(recorded)}
 
@@ -110,7 +115,12 @@ class Watch:
         tests = proof_tests.facts(self.shadow.reader.header, self._ledger, utc_us, source)
         summary = recorded.summary() if recorded else None
         made = status.facts(self.shadow, self.history(), loop, summary)
-        return {**made, "proof_tests": tests, "bands": self.bands()}
+        plan = plan_seen.summary(self._run_directory, utc_us / 1e6)
+        return {**made, "proof_tests": tests, "bands": self.bands(), "plan": plan}
+
+    def _utc_s(self) -> float:
+        now_us, _ = self._wall.poll()
+        return self._wall.label(now_us)[0] / 1e6
 
     def _utc(self, recorded: record.Record | None) -> Facts:
         """The UTC of now, and since when the recorder is silent; {} without a record."""

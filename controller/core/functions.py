@@ -16,6 +16,7 @@ from controller.core.policies.health_cap import HealthCap
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.known import Known
+from controller.core.policies.load_cap import LoadCap
 from controller.core.policies.meter_sign import MeterSign
 from controller.core.policies.modes import Modes
 from controller.core.policies.notices import Notices
@@ -51,6 +52,7 @@ FALLBACKS = {
     Modes: (c.WAIT, c.ACT),
     SiteBalance: (c.WAIT, c.ACT),
     Formed: (c.WAIT, c.ACT),
+    LoadCap: (c.HOLD, c.ACT),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PAUSED = frozenset([each.NAME for each, (_, off_grid) in FALLBACKS.items() if off_grid == c.PAUSE])

@@ -68,7 +68,14 @@ class Table(NamedTuple):
     blanks: int = 0
 
 
-Block = Banner | Heading | Text | Table
+class Picture(NamedTuple):
+    """A drawing as SVG, for HTML alone. kind: its class."""
+
+    svg: str
+    kind: str
+
+
+Block = Banner | Heading | Text | Table | Picture
 Facts = dict[str, Any]  # a document as plain data: what `--format json` prints
 
 
@@ -138,7 +145,7 @@ def markdown(blocks: Sequence[Block]) -> str:
             lines += [block.text, ""]
         elif isinstance(block, Banner):
             lines += [f"**{block.text}**", ""]
-        else:
+        elif isinstance(block, Table):
             lines += [_row(block.headers), _row(["---"] * len(block.headers))]
             lines += [*[_row(cells) for cells in block.rows], ""]
     return _OPENS_TAG.sub("&lt;", ascii_only("\n".join(lines)))
@@ -167,7 +174,7 @@ def plain(blocks: Sequence[Block]) -> str:
             lines.append("")
         elif isinstance(block, Heading):
             lines += [block.text.upper(), ""] if block.level == 1 else [block.text.upper()]
-        else:
+        elif not isinstance(block, Picture):
             lines += [*wrapped("*** " * isinstance(block, Banner), block.text, TERMINAL), ""]
     return ascii_only("\n".join(lines).rstrip())
 
@@ -193,6 +200,8 @@ def _html(block: Block) -> str:
         return f"<p>{html.escape(block.text)}</p>"
     if isinstance(block, Banner):
         return f"<p class=banner>{html.escape(block.text)}</p>"
+    if isinstance(block, Picture):
+        return f"<div class={block.kind}>{block.svg}</div>"
     filled = len(block.headers) - block.blanks
     head = "".join(
         [

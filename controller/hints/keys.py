@@ -8,21 +8,15 @@ import contextlib
 import fcntl
 import os
 import secrets
-import stat
 from collections.abc import Iterator
 
 from controller.config.schema import SOURCE_NAME
 from controller.hints import admission, wire as w
+from controller.hints.key_file import REMEDY, KeyStoreError, explained, read
 from controller.store import durable
-from controller.system import regular_file
 
 DIRECTORY, SUFFIX, OLD_SUFFIX = "keys", ".key", ".key.old"
 OLD_S = admission.OLD_KEY_MS // 1000
-REMEDY = "; run this as the controller's user or as root"
-
-
-class KeyStoreError(Exception):
-    """A key cannot be made, read or removed; one line with the remedy."""
 
 
 def checked_name(name: str) -> str:
@@ -93,25 +87,13 @@ def revoke(state_directory: str, name: str) -> None:
 def _changing(state_directory: str) -> Iterator[None]:
     """One change of the keys at a time, durable at its end. KeyStoreError for an OSError."""
     folder = os.path.join(state_directory, DIRECTORY)
-    with _explained(state_directory):
+    with explained(state_directory):
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with durable.opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
             os.fsync(descriptor)
         durable.sync_directory(state_directory)
-
-
-@contextlib.contextmanager
-def _explained(
-    path: str, remedy: str = "", passing: type[OSError] | tuple[()] = ()
-) -> Iterator[None]:
-    try:
-        yield
-    except passing:
-        raise
-    except OSError as error:
-        raise KeyStoreError(f"{error.filename or path}: {error.strerror}{remedy}") from None
 
 
 def _remove(path: str) -> None:
@@ -127,26 +109,6 @@ def _write_new(path: str) -> bytes:
         durable.write(descriptor, key.hex().encode() + b"\n")
         os.fsync(descriptor)
     return key
-
-
-def read(path: str) -> tuple[bytes, int]:
-    """(key bytes, made_s) of a key file. Raises KeyStoreError, FileNotFoundError."""
-    with (
-        _explained(path, REMEDY, FileNotFoundError),
-        open(path, "rb", opener=regular_file.opener) as file,
-    ):
-        state, text = os.fstat(file.fileno()), file.read(2 * w.KEY_BYTES + 2)
-    if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise KeyStoreError(
-            f"{path}: other users may read it, so it is not used; make a new key, or chmod 600"
-        )
-    try:
-        key = bytes.fromhex(text.decode("ascii"))
-    except ValueError:
-        key = b""
-    if len(key) != w.KEY_BYTES:
-        raise KeyStoreError(f"{path}: holds no key of {w.KEY_BYTES} bytes in hex; make a new key")
-    return key, max(0, int(state.st_mtime))
 
 
 def load(
@@ -181,6 +143,6 @@ def names(state_directory: str) -> list[str]:
     """Sorted names of all sources with a key file. KeyStoreError: the folder is unreadable."""
     files: list[str] = []
     folder = os.path.join(state_directory, DIRECTORY)
-    with _explained(folder, REMEDY), contextlib.suppress(FileNotFoundError):
+    with explained(folder, REMEDY), contextlib.suppress(FileNotFoundError):
         files = os.listdir(folder)
     return sorted(file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX))

@@ -5,7 +5,7 @@ the battery has, and follows the schedule between them. It sees means of a quart
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
@@ -16,13 +16,13 @@ from controller.planner.planning import (
     HARD_PART,
     OPEN_PART,
     SLOT_S,
-    SLOTS_PER_DAY,
     Known,
     Site,
-    is_billed,
+    billed_of,
+    later,
 )
 
-PRICES_AT = 52  # slot of the day, 13:00: from here on tomorrow's prices are known
+PRICES_AT_H = 13  # from this hour on tomorrow's prices are known
 HOUR_SLOTS = 4
 SEARCHES = 18  # of the cap with perfect foresight
 GOLDEN = (5**0.5 - 1) / 2
@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
     given_J: float
 
 
-Way = Callable[[Known], Sequence[Row]]  # rows of a schedule from this slot on
+Way = Callable[[Known], list[Row]]  # rows of a schedule from this slot on
 
 
 def power_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
@@ -70,16 +70,16 @@ def moved_J(power_W: float, site: Site) -> float:
     return (own_W + site.store.idle_W * (power_W == 0)) * SLOT_S
 
 
-def followed(site: Site, past: Past, stored_J: float, way: Way) -> Outcome:
+def followed(site: Site, past: Past, stored_J: float, way: Way, every: int = HOUR_SLOTS) -> Outcome:
     """Plan each hour, and let the controller follow. way: of the caller, may keep a state."""
     peaks, begun_J, given_J, grid_W = Peaks(site), stored_J, 0.0, list[float]()
-    rows: Sequence[Row] = ()
+    rows, first = list[Row](), past.before
     for at in range(past.before, len(past.load_W)):
-        time = past.start + timedelta(seconds=SLOT_S * at)
-        if not at % HOUR_SLOTS:
-            rows = way(known_at(past, at, stored_J, peaks.of(time)))
+        time = later(past.start, at)
+        if not (at - past.before) % every:
+            rows, first = way(known_at(past, at, stored_J, peaks.of(time))), at
         net_W = past.load_W[at] - past.pv_W[at]
-        own_W = power_W(rows[at % HOUR_SLOTS], net_W, stored_J, site)
+        own_W = power_W(rows[at - first], net_W, stored_J, site)
         stored_J -= moved_J(own_W, site)
         given_J += max(0.0, own_W) * SLOT_S
         grid_W.append(net_W - own_W)
@@ -89,16 +89,25 @@ def followed(site: Site, past: Past, stored_J: float, way: Way) -> Outcome:
 
 def known_at(past: Past, at: int, stored_J: float, peak_W: float) -> Known:
     """What a sender knows at a slot."""
-    days = at // SLOTS_PER_DAY + (2 if at % SLOTS_PER_DAY >= PRICES_AT else 1)
+    time = later(past.start, at)
+    end = _midnight(past.start, time, 2 if time.hour >= PRICES_AT_H else 1)
     return Known(
-        past.start + timedelta(seconds=SLOT_S * at),
+        time,
         past.load_W[:at],
         past.pv_W[:at],
         past.price_per_kWh[:at],
-        past.price_per_kWh[at : days * SLOTS_PER_DAY],
+        past.price_per_kWh[at:end],
         stored_J,
         peak_W,
     )
+
+
+def _midnight(start: datetime, time: datetime, days: int) -> int:
+    """The slot since the start at which the days end that begin with that of this time."""
+    end = time.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days)
+    if start.tzinfo:
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
+    return round((end - start).total_seconds() / SLOT_S)
 
 
 class Peaks:
@@ -125,7 +134,7 @@ class Peaks:
 
 def cost(site: Site, past: Past, done: Outcome) -> float:
     """The bill with wear; energy that the battery gained counts at the mean price."""
-    start = past.start + timedelta(seconds=SLOT_S * past.before)
+    start = later(past.start, past.before)
     price = past.price_per_kWh[past.before : past.before + len(done.grid_W)]
     bill = tariff.bill(site.tariff, done.grid_W, SLOT_S, price, start)
     mean = sum(price) / len(price) + site.tariff["adder_per_kWh"]
@@ -163,7 +172,7 @@ class _Foresight:
         self._site, self._past = site, past
         self._store = site.store._replace(now_J=stored_J)
         self._net_W = without(past).grid_W
-        self._start = past.start + timedelta(seconds=SLOT_S * past.before)
+        self._start = later(past.start, past.before)
         self._price = _own_prices(site, past, self._start)
         self._losses: dict[float, tuple[float, Outcome]] = {}
 
@@ -180,13 +189,14 @@ class _Foresight:
     def _at(self, cap_W: float) -> tuple[float, Outcome]:
         site = self._site
         feed_in = site.tariff["feed_in_per_kWh"]
+        billed = billed_of(site, self._start, 0, len(self._net_W))
         slots = [
             Slot(
                 *(net_W, price, min(feed_in, price)),
-                cap_W if is_billed(site, self._start, at) else OPEN_PART * site.import_W,
+                cap_W if is_paid else OPEN_PART * site.import_W,
                 site.export_W,
             )
-            for at, (net_W, price) in enumerate(zip(self._net_W, self._price))
+            for net_W, price, is_paid in zip(self._net_W, self._price, billed)
         ]
         mean = sum(self._price) / len(self._price)
         found = exact.plan(slots, SLOT_S, self._store, max(0.0, mean))

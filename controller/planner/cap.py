@@ -16,7 +16,9 @@ class Span(NamedTuple):
     open_W: float
 
 
-def lowest(span: Span, slot_s: float, store: Store, least_W: float = 0.0) -> float:
+def lowest(
+    span: Span, slot_s: float, store: Store, least_W: float = 0.0, halvings: int = HALVINGS
+) -> float:
     """The lowest import in billed slots that the store holds from its energy of now on, W; at least
     least_W.
     """
@@ -24,7 +26,7 @@ def lowest(span: Span, slot_s: float, store: Store, least_W: float = 0.0) -> flo
         return least_W
     billed_W = [net_W for net_W, billed in zip(span.net_W, span.is_billed) if billed]
     low_W, high_W = least_W, max(billed_W, default=least_W)
-    for _ in range(HALVINGS):
+    for _ in range(halvings):
         middle_W = (low_W + high_W) / 2
         held = is_held(span, slot_s, store, middle_W)
         low_W, high_W = (low_W, middle_W) if held else (middle_W, high_W)

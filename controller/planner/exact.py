@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 J_PER_KWH = 3.6e6
+BLOCK = 200  # slots whose costs are kept at once: all costs of 28 days would take 25 MiB
 BREAKS_PER_KWH = 1e4  # cost of import above the cap: more than any saving
 Piece = tuple[float, float]  # (cost for each J more, length in J)
-Cost = tuple[float, list[Piece]]  # (lowest energy, pieces of rising slope from there on)
+Cost = tuple[float, float, list[Piece]]  # lowest and highest energy, pieces of rising slope
 
 
 class Store(NamedTuple):
@@ -51,15 +52,27 @@ class Plan(NamedTuple):
 
 def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float) -> Plan:
     """The plan of least cost. end_per_kWh: worth of a stored kWh after the last slot."""
-    floors_J = floors(slots, slot_s, store)
-    high_J = max(store.high_J, store.now_J)
-    to_go: list[Cost] = [
-        (floors_J[-1], [(-end_per_kWh / J_PER_KWH, high_J - floors_J[-1])])
-    ]  # of the slots from the last one backwards
-    own = [_pieces(slot, slot_s, store) for slot in slots]
-    for at in range(len(slots) - 1, 0, -1):
-        to_go.append(_before(to_go[-1], own[at], floors_J[at], high_J, store.idle_W * slot_s))
-    return _forward(own, to_go[::-1], slot_s, store)
+    floors_J, high_J = floors(slots, slot_s, store), max(store.high_J, store.now_J)
+    own, idle_J = [_pieces(slot, slot_s, store) for slot in slots], store.idle_W * slot_s
+
+    def to_go(first: int, after: Cost, end: int) -> list[Cost]:
+        """The cost to go at the end of each slot, from that after the last one."""
+        found = [after]
+        for at in range(end - 1, first, -1):
+            found.append(_before(found[-1], own[at], floors_J[at], high_J, idle_J))
+        return found[::-1]
+
+    after = floors_J[-1], high_J, [(-end_per_kWh / J_PER_KWH, high_J - floors_J[-1])]
+    blocks = list[tuple[int, Cost, int]]()  # (first slot, cost to go after the last, its end)
+    for end in range(len(slots), 0, -BLOCK):
+        first = max(0, end - BLOCK)
+        blocks.append((first, after, end))
+        if first:
+            after = to_go(first - 1, after, end)[0]
+    found, now_J = Plan([], []), store.now_J
+    for first, after, end in reversed(blocks):
+        now_J = _forward(found, own[first:end], to_go(first, after, end), slot_s, store, now_J)
+    return found
 
 
 def floors(slots: Sequence[Slot], slot_s: float, store: Store) -> list[float]:
@@ -90,60 +103,68 @@ def _pieces(slot: Slot, slot_s: float, store: Store) -> Cost:
         (price, -net_W, cap_W - net_W),
         (BREAKS_PER_KWH, cap_W - net_W, take_W),
     ]
-    pieces = [
-        ((worth - store.wear_per_kWh) * one_way / J_PER_KWH, _span(least, most, give_W) * per_given)
-        for worth, least, most in given
-    ]
-    pieces += [
-        (cost / one_way / J_PER_KWH, _span(least, most, take_W) * per_taken)
-        for cost, least, most in taken
-    ]
-    lowest_J = -sum([length for _, length in pieces[: len(given)]])
-    return lowest_J, sorted([piece for piece in pieces if piece[1] > 0])
-
-
-def _span(least_W: float, most_W: float, highest_W: float) -> float:
-    """Length of a range of powers within 0 to highest_W."""
-    return max(0.0, min(most_W, highest_W) - max(least_W, 0.0))
+    lowest_J, pieces = 0.0, list[Piece]()
+    for worth, least, most in given:
+        length = (most if most < give_W else give_W) - (least if least > 0 else 0.0)
+        if length > 0:
+            lowest_J -= length * per_given
+            pieces.append(((worth - store.wear_per_kWh) * one_way / J_PER_KWH, length * per_given))
+    highest_J = 0.0
+    for cost, least, most in taken:
+        length = (most if most < take_W else take_W) - (least if least > 0 else 0.0)
+        if length > 0:
+            highest_J += length * per_taken
+            pieces.append((cost / one_way / J_PER_KWH, length * per_taken))
+    pieces.sort()
+    return lowest_J, highest_J, pieces
 
 
 def _before(after: Cost, own: Cost, low_J: float, high_J: float, idle_J: float) -> Cost:
     """The cost to go at the begin of a slot, from that at its end."""
-    (lowest_J, later), (moved_J, pieces) = after, own
-    highest_moved_J = moved_J + sum([length for _, length in pieces])
-    begin_J = lowest_J - highest_moved_J + idle_J
+    (lowest_J, highest_J, later), (least_J, most_J, pieces) = after, own
     merged = sorted([*later, *[(-slope, length) for slope, length in pieces]])
-    return _cut(begin_J, merged, low_J, high_J)
+    return _cut((lowest_J - most_J + idle_J, highest_J - least_J + idle_J, merged), low_J, high_J)
 
 
-def _cut(begin_J: float, pieces: list[Piece], low_J: float, high_J: float) -> Cost:
+def _cut(whole: Cost, low_J: float, high_J: float) -> Cost:
     """The part of a cost between two energies."""
-    found, at_J = [], begin_J
-    for slope, length in pieces:
-        first_J, end_J = max(at_J, low_J), min(at_J + length, high_J)
-        if end_J > first_J:
-            found.append((slope, end_J - first_J))
-        at_J += length
-        if at_J >= high_J:
-            break
-    return max(begin_J, low_J), found
+    begin_J, end_J, pieces = whole
+    first, last = 0, len(pieces)
+    while first < last and begin_J + pieces[first][1] <= low_J:
+        begin_J += pieces[first][1]
+        first += 1
+    while first < last and end_J - pieces[last - 1][1] >= high_J:
+        last -= 1
+        end_J -= pieces[last][1]
+    found = pieces[first:last]
+    if not found:
+        begin_J = end_J = max(begin_J, low_J)
+    if begin_J < low_J:
+        found[0] = found[0][0], found[0][1] - (low_J - begin_J)
+        begin_J = low_J
+    if end_J > high_J and found:
+        found[-1] = found[-1][0], found[-1][1] - (end_J - high_J)
+        end_J = high_J
+    return begin_J, end_J, found
 
 
-def _forward(own: list[Cost], to_go: list[Cost], slot_s: float, store: Store) -> Plan:
-    """Follow the cheapest way from the energy of now."""
-    power_W, stored_J, now_J, idle_J = [], [], store.now_J, store.idle_W * slot_s
+def _forward(
+    found: Plan, own: list[Cost], to_go: list[Cost], slot_s: float, store: Store, now_J: float
+) -> float:
+    """Follow the cheapest way from the energy of now; the energy at its end."""
+    idle_J = store.idle_W * slot_s
     for mine, after in zip(own, to_go):
         moved_J = _cheapest(mine, after, now_J - idle_J)
         now_J += moved_J - idle_J
         rate_W = -moved_J / slot_s
-        power_W.append(rate_W * store.one_way if rate_W > 0 else rate_W / store.one_way)
-        stored_J.append(now_J)
-    return Plan(power_W, stored_J)
+        found.power_W.append(rate_W * store.one_way if rate_W > 0 else rate_W / store.one_way)
+        found.stored_J.append(now_J)
+    return now_J
 
 
 def _cheapest(own: Cost, after: Cost, begin_J: float) -> float:
     """The energy moved into the store in a slot, J. begin_J: what is stored without a move."""
-    (moved_J, pieces), (lowest_J, later) = own, after
+    (moved_J, _, pieces), (lowest_J, _, later) = own, after
     # from the lowest energy that a move reaches, up while the next J costs less than it saves
     at_J = begin_J + moved_J
     for slope, length in pieces:

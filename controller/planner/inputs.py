@@ -45,8 +45,14 @@ def known(
     if given.lacks:
         return None
     series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
-    ahead = given.load_W, given.pv_W
+    ahead = given.load_W, given.pv_W, _known_part(given.carbon_g_per_kWh)
     return Known(given.time, *series, stored_J, peak_W, limits_W or {}, *ahead)
+
+
+def _known_part(values: list[float]) -> list[float]:
+    """The values until the last known one; in a hole the one before, or the first one, counts."""
+    end = max([at + 1 for at, each in enumerate(values) if each == each], default=0)
+    return filled(values[:end])
 
 
 class Inputs:
@@ -66,7 +72,7 @@ class Inputs:
         pv_W = self._pv_W(first, now_s)
         prices = self._of_kind("prices", first, now_s) if self._has("prices") else [0.0] * count
         found = {"load": load_W, "pv": pv_W, "prices": prices}
-        past = {name: _filled(each[:PAST]) for name, each in found.items()}
+        past = {name: filled(each[:PAST]) for name, each in found.items()}
         lacks = [name for name, each in past.items() if math.isnan(each[-1])]
         price_begin = next((at for at, each in enumerate(prices) if each == each), PAST)
         price_per_kWh = _ahead(prices)
@@ -120,7 +126,7 @@ def _or(found: list[float], other: list[float]) -> list[float]:
     return [each if each == each else second for each, second in zip(found, other)]
 
 
-def _filled(values: list[float]) -> list[float]:
+def filled(values: list[float]) -> list[float]:
     """Unknown values from the day before, then the day after, then the value beside."""
     found = list(values)
     for step in (SLOTS_PER_DAY, -SLOTS_PER_DAY, 1, -1):
@@ -133,7 +139,7 @@ def _filled(values: list[float]) -> list[float]:
 def _ahead(values: list[float]) -> list[float]:
     """The values from now to the last known one; a hole between has that of the day before."""
     end = max([at + 1 for at, each in enumerate(values) if each == each], default=0)
-    return _filled(values[:end])[PAST:]
+    return filled(values[:end])[PAST:]
 
 
 def _holes(name: str, values: list[float]) -> list[str]:

@@ -7,15 +7,15 @@ the band is kept out of the plan, and the controller spends it only to hold the 
 
 import statistics
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, SLOTS_MAX, Slot as Row
-from controller.planner import cap, exact, forecast, tariff
+from controller.planner import cap, exact, forecast, places, tariff
 from controller.planner.exact import Plan, Slot, Store
+from controller.planner.places import SLOT_S, SLOTS_PER_DAY, Place
 from controller.planner.tariff import W_PER_KW
 
-SLOT_S, SLOTS_PER_DAY = 900, 96
 PAST_DAYS = 14
 HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
 # of the connection: highest import of a slot that is not billed, and highest cap; the rest is for
@@ -24,9 +24,7 @@ OPEN_PART, CAP_PART = 0.9, 0.98
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
 DEAR_DEMAND = 2.3  # so many times what the battery earns by prices: then it holds the cap first
 MONTH_DAYS = 30.4
-
-
-Place = tuple[int, bool]
+G_PER_T = 1e6
 
 
 class Habit(NamedTuple):
@@ -77,6 +75,7 @@ class Known(NamedTuple):
     limits_W: Mapping[int, float] = {}
     load_W: Sequence[float] = ()
     pv_W: Sequence[float] = ()
+    carbon_g_per_kWh: Sequence[float] = ()  # to come
 
 
 class Planned(NamedTuple):
@@ -92,16 +91,21 @@ def habit_of(site: Site, known: Known) -> Habit:
     """How to plan, by what the last days show: what the battery takes off the demand charge of a
     month, against what it earns by prices and the own sun alone.
     """
-    rates = site.tariff["demand_per_kW_month"]
-    rate = rates[(known.time.month - 1) % len(rates)]
+    rate = rate_of(site, known.time)
     if not rate:
         return ENERGY_ONLY
     if len(known.load_W) >= SLOTS_PER_DAY:
         return TOLD
-    net_W, billed = _past(site, known)
+    net_W, billed = past_of(site, known)
     peak_W = max([each for each, is_paid in zip(net_W, billed) if is_paid], default=0.0)
     off = rate / W_PER_KW * max(0.0, peak_W - cap_of(site, known._replace(peak_W=0.0), HOLDS_CAP))
     return HOLDS_CAP if off > DEAR_DEMAND * _earned(site, known, net_W) else TRADES
+
+
+def rate_of(site: Site, time: datetime) -> float:
+    """The demand charge of this month, money per kW."""
+    rates = site.tariff["demand_per_kW_month"]
+    return float(rates[(time.month - 1) % len(rates)])
 
 
 def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
@@ -109,7 +113,7 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     prices = known.past_price_per_kWh[-len(net_W) :]
     net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
     own = [
-        price + _adder(site, later(known.time, at)) for at, price in enumerate(prices, -len(prices))
+        price + adder_per_kWh(site, known.time, at) for at, price in enumerate(prices, -len(prices))
     ]
     slots = [
         Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
@@ -132,17 +136,21 @@ def _paid(slot: Slot, power_W: float) -> float:
     return grid_W * (slot.price_per_kWh if grid_W > 0 else slot.feed_in_per_kWh)
 
 
-def _past(site: Site, known: Known) -> tuple[list[float], list[bool]]:
+def past_of(site: Site, known: Known) -> tuple[list[float], list[bool]]:
     """Load less PV of the last days, and whether the demand charge counts."""
     count = min(PAST_DAYS * SLOTS_PER_DAY, len(known.past_load_W))
     pairs = zip(known.past_load_W[-count:], known.past_pv_W[-count:])
-    billed = [is_billed(site, known.time, at) for at in range(-count, 0)]
+    billed = billed_of(site, known.time, -count, count)
     return [load_W - pv_W for load_W, pv_W in pairs], billed
 
 
 def cap_of(site: Site, known: Known, habit: Habit) -> float:
-    """The import to hold in billed slots, W, from the past alone."""
-    net_W, billed = _past(site, known)
+    """The import to hold in billed slots, W, from the past alone; without a demand charge, that of
+    other slots.
+    """
+    if not rate_of(site, known.time):
+        return OPEN_PART * site.import_W
+    net_W, billed = past_of(site, known)
     store, part = site.store, habit.part
     room_J = part * (store.high_J - store.low_J)
     own = store._replace(
@@ -156,25 +164,25 @@ def cap_of(site: Site, known: Known, habit: Habit) -> float:
     return min(cap.lowest(span, SLOT_S, own, known.peak_W), CAP_PART * site.import_W)
 
 
-def is_billed(site: Site, time: datetime, ahead: int) -> bool:
-    """The demand charge counts in the slot that begins `ahead` slots after this time."""
+def billed_of(site: Site, time: datetime, first: int, count: int) -> list[bool]:
+    """The demand charge counts in these slots, which begin `first` slots after this time."""
     hours = site.tariff["demand_hours"]
-    return not hours or tariff.is_billed(later(time, ahead), hours)
+    return [each.is_billed(hours) for each in places.of(time, first, count)]
 
 
 def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     """The schedule from this slot until the end of tomorrow, with this cap, or the lowest one that
     the battery can hold from now on.
     """
-    count = 2 * SLOTS_PER_DAY - _slot_of_day(known.time)
+    count = 2 * SLOTS_PER_DAY - places.slot_of(known.time)
     net_W = net_ahead_W(known, count)
-    billed = [is_billed(site, known.time, at) for at in range(count)]
+    billed = billed_of(site, known.time, 0, count)
     store, open_W = site.store._replace(now_J=known.stored_J), OPEN_PART * site.import_W
     looks = max(habit.looks, len(known.load_W))  # a job plan is sure
     span = cap.Span(net_W[:looks], billed[:looks], open_W)
     hard = store._replace(low_J=HARD_PART * site.full_J)
     held_W = min(cap.lowest(span, SLOT_S, hard, cap_W), max(cap_W, CAP_PART * site.import_W))
-    slots = _slots(site, known, net_W, [held_W if each else open_W for each in billed])
+    slots = slots_ahead(site, known, net_W, [held_W if each else open_W for each in billed])
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:
@@ -182,7 +190,7 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     found = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
     every = zip(slots[:SLOTS_MAX], found.power_W)
     rows = [
-        _row(slot, power_W, int(1000 * max(low_J, min(slot.low_J, store.high_J)) / site.full_J))
+        row_of(slot, power_W, int(1000 * max(low_J, min(slot.low_J, store.high_J)) / site.full_J))
         for slot, power_W in every
     ]
     return Planned(held_W, slots, found, rows)
@@ -190,42 +198,38 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
 
 def _floored(site: Site, known: Known, slots: list[Slot], cap_W: float) -> list[Slot]:
     """No slot ends with less energy than the worst of the last days needed from there on."""
-    need_J = needed_J(site, known, cap_W)
-    ends = [later(known.time, at + 1) for at in range(len(slots))]
-    lows_J = [site.store.low_J + need_J.get(place_of(site, end), 0.0) for end in ends]
+    need_J, ends = needed_J(site, known, cap_W), places.of(known.time, 1, len(slots))
+    lows_J = [site.store.low_J + need_J.get(_of_need(site, end), 0.0) for end in ends]
     return [slot._replace(low_J=low_J) for slot, low_J in zip(slots, lows_J)]
 
 
 def later(time: datetime, slots: int) -> datetime:
     """The local time so many slots later, also in the nights in which the clock changes."""
-    step = timedelta(seconds=SLOT_S * slots)
-    return (
-        time + step
-        if time.tzinfo is None
-        else (time.astimezone(UTC) + step).astimezone(time.tzinfo)
-    )
-
-
-def _slot_of_day(time: datetime) -> int:
-    return (time.hour * 3600 + time.minute * 60 + time.second) // SLOT_S
+    return tariff.later(time, SLOT_S * slots)
 
 
 def net_ahead_W(known: Known, count: int) -> list[float]:
     """Forecast of the load less PV of the next slots."""
+    return [own_W - sun_W for own_W, sun_W in zip(*ahead_W(known, count))]
+
+
+def ahead_W(known: Known, count: int) -> tuple[list[float], list[float]]:
+    """Forecast of load and PV of the next slots."""
     load_W = forecast.load(known.past_load_W, SLOTS_PER_DAY, count)
     load_W[: len(known.load_W)] = known.load_W[:count]
     pv_W = forecast.repeated(known.past_pv_W, SLOTS_PER_DAY, count)
     pv_W[: len(known.pv_W)] = known.pv_W[:count]
-    return [own_W - sun_W for own_W, sun_W in zip(load_W, pv_W)]
+    return load_W, pv_W
 
 
-def _slots(site: Site, known: Known, net_W: list[float], caps_W: list[float]) -> list[Slot]:
+def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float]) -> list[Slot]:
+    """The slots to come, at the prices that are known, or at those of the day before."""
     price = [*known.price_per_kWh[: len(net_W)]]
     before = [*known.past_price_per_kWh, *price]
     price += forecast.repeated(before, SLOTS_PER_DAY, len(net_W) - len(price))
     feed_in, found = site.tariff["feed_in_per_kWh"], []
     for at, cap_W in enumerate(caps_W):
-        own = price[at] + _adder(site, later(known.time, at))
+        own = price[at] + adder(site, known, at)
         most_W = min(cap_W, known.limits_W.get(at, cap_W))
         found.append(Slot(net_W[at], own, min(feed_in, own), most_W, site.export_W))
     return found
@@ -235,34 +239,52 @@ def needed_J(site: Site, known: Known, cap_W: float) -> dict[Place, float]:
     """Energy above the band's lowest at the begin of a slot of the day, with which the battery held
     the cap from there on in each of the last days.
     """
-    net_W, billed = _past(site, known)
+    net_W, billed = past_of(site, known)
     store, open_W, need_J = site.store, OPEN_PART * site.import_W, 0.0
-    band_J, found = store.high_J - store.low_J, dict[Place, float]()
-    for at in range(-1, -len(net_W) - 1, -1):
-        room_W = (cap_W if billed[at] else open_W) - net_W[at]
+    band_J, idle_J, found = store.high_J - store.low_J, store.idle_W * SLOT_S, dict[Place, float]()
+    into, out_of, take_W = store.one_way * SLOT_S, SLOT_S / store.one_way, store.charge_W
+    every = [_of_need(site, each) for each in places.of(known.time, -len(net_W), len(net_W))]
+    for own_W, is_paid, place in zip(reversed(net_W), reversed(billed), reversed(every)):
+        room_W = (cap_W if is_paid else open_W) - own_W
         if room_W < 0:
-            need_J += -room_W / store.one_way * SLOT_S
+            need_J += idle_J - room_W * out_of
         else:
-            need_J -= min(room_W, store.charge_W) * store.one_way * SLOT_S
-        need_J = min(max(0.0, need_J + store.idle_W * SLOT_S), band_J)
-        place = place_of(site, later(known.time, at))
-        found[place] = max(found.get(place, 0.0), need_J)
+            need_J += idle_J - (room_W if room_W < take_W else take_W) * into
+        need_J = 0.0 if need_J < 0 else band_J if need_J > band_J else need_J
+        if need_J > found.get(place, -1.0):
+            found[place] = need_J
     return found
 
 
-def place_of(site: Site, time: datetime) -> Place:
-    """Slot of the day, and whether its day is one of those that the demand charge counts."""
-    hours = site.tariff["demand_hours"]
-    return _slot_of_day(time), not hours or time.weekday() < tariff.WEEKDAYS
+def _of_need(site: Site, place: Place) -> Place:
+    """Days are told apart only where the demand charge tells them apart."""
+    return place if site.tariff["demand_hours"] else Place(place.slot, True)
 
 
-def _adder(site: Site, time: datetime) -> float:
-    """What a bought kWh costs beside its price: each hour that may set a tag has its share."""
-    share = tariff.may_set_tag(site.tariff, time) / tariff.TAG_DAYS
+def adder(site: Site, known: Known, ahead: int) -> float:
+    """What a plan counts beside the price of a bought kWh in a slot ahead: adders and carbon."""
+    return adder_per_kWh(site, known.time, ahead) + _carbon(site, known, ahead)
+
+
+def _carbon(site: Site, known: Known, ahead: int) -> float:
+    """Money for the carbon of a kWh; after the last known value that one counts."""
+    grams = known.carbon_g_per_kWh
+    if not grams or ahead < 0:
+        return 0.0
+    return float(grams[min(ahead, len(grams) - 1)] * site.tariff["carbon_per_t"] / G_PER_T)
+
+
+def adder_per_kWh(site: Site, time: datetime, ahead: int = 0) -> float:
+    """What a bought kWh costs by the tariff beside its price, so many slots after this time: each
+    hour that may set a tag has its share.
+    """
+    if not site.tariff["tag_per_kW_year"]:
+        return float(site.tariff["adder_per_kWh"])
+    share = tariff.may_set_tag(site.tariff, later(time, ahead)) / tariff.TAG_DAYS
     return float(site.tariff["adder_per_kWh"] + site.tariff["tag_per_kW_year"] * share)
 
 
-def _row(slot: Slot, power_W: float, reserve_permille: int) -> Row:
+def row_of(slot: Slot, power_W: float, reserve_permille: int) -> Row:
     """A slot that charges from the grid, or discharges, has one bound: its power. The other side
     stays open for load tracking. A slot that stores PV only forbids discharging, because the
     export limit makes the battery take the surplus of each moment.

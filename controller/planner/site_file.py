@@ -16,6 +16,7 @@ from controller.planner.feeds.points import Feed, unit_of
 from controller.planner.planning import Site
 from controller.series import times
 from controller.series.refusal import SeriesError
+from controller.system import child
 
 J_PER_WH, HOUR_S = 3600.0, 3600.0
 POWER_W, ENERGY_WH = (1.0, 100e6), (1000.0, 500e6)
@@ -33,7 +34,7 @@ SITE: Form = {
     "zone": text(),
     "latitude_deg": number(-90, 90, None),
     "longitude_deg": number(-180, 180, None),
-    "import_W_max": number(*POWER_W),
+    "import_W_max": number(*POWER_W, None),
     "export_W_max": number(0, POWER_W[1]),
     "pv_rated_W": number(0, POWER_W[1], 0.0),
 }
@@ -105,24 +106,26 @@ def load(path: str) -> Planner:
     feeds = _feeds(path, found["feed"], zone, found["tariff"]["currency"])
     if "load" not in [each.kind for each in feeds]:
         refuse(path, ("feed",), "has no load", 'at least one feed with kind = "load"')
-    store, full_J = _store(path, found["battery"])
-    limits = site["import_W_max"], site["export_W_max"]
+    store, full_J, import_W = _store(path, found["battery"], site["import_W_max"])
+    limits = import_W, site["export_W_max"]
     return Planner(
         Site(store, full_J, *limits, found["tariff"]),
         *(zone, None if None in place else place, site["pv_rated_W"], feeds),
     )
 
 
-def _store(path: str, given: dict[str, Any]) -> tuple[Store, float]:
-    """The store with nothing known of its energy now, and its full energy."""
+def _store(path: str, given: dict[str, Any], import_W: Any) -> tuple[Store, float, float]:
+    """The store with nothing known of its energy now, its full energy; import of the site."""
     energy_Wh, power_W = given["energy_Wh"], given["power_W"]
     if given["cabinet"]:
         if energy_Wh is not None or power_W is not None:
             refuse(path, ("battery",), "has cabinet beside energy_Wh or power_W", "one of the two")
-        energy_Wh, power_W = _of_cabinet(path, given["cabinet"])
-    for key, value in (("energy_Wh", energy_Wh), ("power_W", power_W)):
+        energy_Wh, power_W, most_W = _of_cabinet(path, given["cabinet"])
+        import_W = most_W if import_W is None else min(import_W, most_W)
+    battery = ("battery", "energy_Wh", energy_Wh), ("battery", "power_W", power_W)
+    for *key, value in (*battery, ("site", "import_W_max", import_W)):
         if value is None:
-            refuse(path, ("battery", key), "is missing", "a number, or cabinet = a cabinet.toml")
+            refuse(path, tuple(key), "is missing", "a number, or cabinet = a cabinet.toml")
     low, high = given["reserve_permille"], given["high_permille"]
     if low >= high:
         not_allowed(path, ("battery", "reserve_permille"), low, f"below high_permille = {high}")
@@ -130,19 +133,28 @@ def _store(path: str, given: dict[str, Any]) -> tuple[Store, float]:
     bounds_J = full_J * low / 1000, full_J * high / 1000
     one_way = math.sqrt(given["round_trip_permille"] / 1000)
     more = one_way, given["wear_per_kWh"], given["idle_W"]
-    return Store(*bounds_J, bounds_J[0], power_W, power_W, *more), full_J
+    return Store(*bounds_J, bounds_J[0], power_W, power_W, *more), full_J, import_W
 
 
-def _of_cabinet(path: str, cabinet: str) -> tuple[float, float]:
-    """Rated energy and power of a cabinet's configuration."""
-    from controller.config import configuration  # 12 MiB, which files without this key save
+def _of_cabinet(path: str, cabinet: str) -> tuple[float, float, float]:
+    """Rated energy and power of a cabinet's configuration, and the import of its site."""
+    found = child.result(lambda: _in_child(_beside(path, cabinet)))
+    if isinstance(found, str):
+        refuse(path, ("battery", "cabinet"), found)
+    energy_Wh, rated_W, import_W = map(float, found)
+    return energy_Wh, rated_W, import_W
+
+
+def _in_child(path: str) -> list[float] | str:
+    """The same, or why not. Reading a configuration takes 12 MiB."""
+    from controller.config import configuration
 
     try:
-        config = configuration.load(_beside(path, cabinet))
+        config = configuration.load(path)
     except ConfigError as error:
-        refuse(path, ("battery", "cabinet"), str(error))
+        return str(error)
     rated_W = sum([each["rated_W"] for each in config.unit_tables])
-    return float(config.control["energy_Wh"]), float(rated_W)
+    return [config.control["energy_Wh"], rated_W, config.control["grid_import_W_max"]]
 
 
 def _beside(path: str, name: str) -> str:

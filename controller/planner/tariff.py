@@ -7,7 +7,7 @@ Money is relative: no tariff here is a contract.
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from controller.forms.field import choice, integer, number, numbers, text
@@ -24,6 +24,7 @@ FIELDS = {
     "currency": text(),
     "adder_per_kWh": number(*MONEY, 0.0),
     "feed_in_per_kWh": number(*MONEY, 0.0),
+    "carbon_per_t": number(0, 10_000, 0.0),  # a weight of the plan: the bill has no part of it
     "fuel_per_kWh": number(*MONEY, 0.35),  # that a generator set gives
     "demand_per_kW_month": numbers(*MONEY, [0.0], (1, 12)),  # one number, or one for each month
     "demand_interval_min": choice((15, 30, 60), 15),
@@ -93,7 +94,7 @@ def _demand(
         dict[Month, float](),
     )
     for at, mean_W in enumerate(means_W):
-        time = start + timedelta(seconds=length_s * at)
+        time = later(start, length_s * at)
         month = time.year, time.month
         spans_s[month] = spans_s.get(month, 0.0) + length_s
         if is_billed(time, tariff["demand_hours"]):
@@ -105,6 +106,14 @@ def _demand(
         ]
     )
     return money, max(peaks_W.values(), default=0.0)
+
+
+def later(time: datetime, seconds: float) -> datetime:
+    """The local time so much later, also in the nights in which the clock changes."""
+    step = timedelta(seconds=seconds)
+    if time.tzinfo is None:
+        return time + step
+    return (time.astimezone(UTC) + step).astimezone(time.tzinfo)
 
 
 def means(values: Values, count: int) -> list[float]:
@@ -143,7 +152,7 @@ def hours_of_tags(
     from the date.
     """
     prices = means(price_per_kWh, round(HOUR_S / interval_s))
-    times = [start + timedelta(hours=at) for at in range(len(prices))]
+    times = [later(start, HOUR_S * at) for at in range(len(prices))]
     dearest: dict[date, float] = {}
     for time, price in zip(times, prices):
         if may_set_tag(tariff, time):

@@ -3,6 +3,7 @@
 from controller.recorder import events
 from controller.recorder.database import Row
 from controller.recorder.events import Event
+from controller.recorder.quarters import Quarters
 from controller.system.utc import WallClock
 
 # however many there are
@@ -13,9 +14,9 @@ BURST, PER_SECOND = 200, 5  # of all other kinds
 class Batch:
     """`rows`, `seconds`, `minutes`; `trips`: sequences of the trips among the rows."""
 
-    def __init__(self, wall: WallClock):
-        """wall: labels the moments."""
-        self._wall = wall
+    def __init__(self, wall: WallClock, quarters: Quarters):
+        """wall: labels the moments; quarters: take each second."""
+        self._wall, self._quarters = wall, quarters
         self._tokens: float = BURST
         self._filled_us: int | None = None
         self.too_many = 0
@@ -60,6 +61,8 @@ class Batch:
 
     def history(self, second: tuple | None, minute: tuple | None, moment_us: int) -> None:
         """Take the rows of the two histories, of those that have one at this moment."""
+        if second is not None:
+            self._quarters.feed(second, moment_us + self._wall.offset_us)
         for rows, values in ((self.seconds, second), (self.minutes, minute)):
             if values is not None:
                 rows.append((moment_us // 1000, moment_us + self._wall.offset_us, *values))

@@ -20,6 +20,7 @@ from controller.recorder.hint_watch import HintWatch
 from controller.recorder.limits import Limits
 from controller.recorder.minutes import Minutes
 from controller.recorder.proof_watch import ProofWatch
+from controller.recorder.quarters import Quarters
 from controller.recorder.seconds import Seconds
 from controller.recorder.timeline import Timeline, boot_id
 from controller.store import spool
@@ -60,15 +61,14 @@ class Recorder:
         self.limits, self._say = limits, say
         self.wall = WallClock(clocks)
         self._now_us, _ = self.wall.poll()
-        self.batch = Batch(self.wall)
+        self.batch = Batch(self.wall, Quarters(run_directory, state_directory, say))
         self._last = caught.Last("a frame or event is not recorded", LINES_MAX, self._lost)
         folder = Folder(state_directory)
         self.archive = Archive(
             run_directory, state_directory, limits, self._label_now, say, folder.kept
         )
         self.captures = Captures(folder, self.archive, limits, say)
-        self._follower = Follower(run_directory)
-        self._hints = HintWatch(run_directory)
+        self._follower, self._hints = Follower(run_directory), HintWatch(run_directory)
         self._proof_tests = ProofWatch(state_directory, self.archive.meta("proof_tests"))
         self._inbox = spool.Inbox(run_directory, self.archive.meta("acts") or [])
         self._reading: Reading | None = None

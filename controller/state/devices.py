@@ -48,10 +48,11 @@ def _refused(view: DeviceView) -> Facts:
 
 def _beyond(view: DeviceView) -> dict[str, int]:
     """{actuator: power reported} over what was sent by 5 % of the rating."""
-    found = {}
-    for each in view.device.role.actuators:
+    found: dict[str, int] = {}
+    rated_W = view.settings.get("rated_W", 0)
+    for each in view.device.role.actuators if rated_W else ():
         power_W = view.value(each.feedback) if each.name.endswith("_W") else None
-        if power_W is not None and power_W > view.sent(each.name) + view.settings["rated_W"] // 20:
+        if power_W is not None and power_W > view.sent(each.name) + rated_W // 20:
             found[each.name] = power_W
     return found
 

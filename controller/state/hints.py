@@ -1,6 +1,7 @@
 """Hints in force: value, validity, fallback, the source that binds; notices and schedule."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from controller.core.base import hint_codes, hint_sources
 from controller.core.policies import hint_outputs as t, hint_table, schedule as of_slots
@@ -71,17 +72,28 @@ def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: 
 
 
 def schedule(shadow: Shadow) -> Facts | None:
-    """{source, state, slot, count} of the schedule in force, or None; slot: of now, from 1."""
+    """The schedule in force, or None: {source, state, count, starts: of slot 1}; of the slot of now
+    {slot: from 1, begins, ends, its bounds}, each None while none acts. Times are UTC.
+    """
     table = shadow.core.functions[of_slots.Schedule.NAME]
-    number = table.state.source
-    if not number:
+    state, number = table.state, table.out[of_slots.O_SLOT]
+    if not state.source:
         return None
+    begin_min = state.start_min + (number - 1) * state.slot_min
     return {
-        "source": source_names(shadow)[number - 1],
+        "source": source_names(shadow)[state.source - 1],
         "state": of_slots.STATES[table.out[of_slots.O_STATE]],
-        "slot": table.out[of_slots.O_SLOT] or None,
-        "count": table.state.slot_count,
+        "count": state.slot_count,
+        "starts": _utc(state.start_min),
+        "slot": number or None,
+        "begins": _utc(begin_min) if number else None,
+        "ends": _utc(begin_min + state.slot_min) if number else None,
+        **table.bounds(),
     }
+
+
+def _utc(minute: int) -> str:
+    return datetime.fromtimestamp(60 * minute, UTC).isoformat().replace("+00:00", "Z")
 
 
 def notices(shadow: Shadow) -> list[Facts]:

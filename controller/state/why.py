@@ -43,6 +43,7 @@ def facts(shadow: Shadow) -> Facts:
         "binding": base.reason(code),
         "cause": cause(shadow, code),
         "without": without(shadow) if code else None,
+        "schedule": hints.schedule(shadow),
         "actuators": actuators.facts(shadow),
         "units": [_unit(shadow, unit) for unit in range(shadow.layout.units)],
         "standing_count": len(shadow.standing),
@@ -65,7 +66,10 @@ def cause(shadow: Shadow, code: int) -> Facts | None:
         quantity = "export_W_max"
     if quantity:
         return {"kind": "hint", "hints": hints.of_source(shadow, quantity)}
-    return limits.cause(shadow, code)
+    found = limits.cause(shadow, code)
+    if found and found["kind"] == "schedule":
+        found |= hints.schedule(shadow) or {}
+    return found
 
 
 def _interval(shadow: Shadow, first: int, after: int, acted: int) -> Facts:

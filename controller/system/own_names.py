@@ -16,7 +16,7 @@ ACTS = "console"
 RUN_NAMES = {
     **dict.fromkeys(("journal", "journal.new", "journal.previous", "lock", "store.failed"), FILE),
     **dict.fromkeys(("loop.stats", "links.stats", "hints.stats"), FILE),
-    **dict.fromkeys(("record.head", "record.head.new"), FILE),
+    **dict.fromkeys(("record.head", "record.head.new", "quarters.csv", "quarters.csv.new"), FILE),
     **dict.fromkeys(("command.sock", "hints.sock"), SOCKET),
     ACTS: FOLDER,
 }
@@ -26,6 +26,7 @@ STATE_NAMES = {
     **dict.fromkeys(("store.a", "store.a.new", "store.b", "store.b.new"), FILE),
     **dict.fromkeys(("trips.log", "trips.log.previous"), FILE),
     **dict.fromkeys((*DATABASE, "record.reserve", "proof_tests.jsonl"), FILE),
+    **dict.fromkeys(("quarters.csv", "quarters.csv.new"), FILE),
     **dict.fromkeys(("keys", "console", "captures"), FOLDER),
 }
 KINDS = {stat.S_IFLNK: "a link", FOLDER: "a folder", FILE: "a file", SOCKET: "a socket"}

@@ -297,6 +297,41 @@ has_command() {
     on_target "/$opt/current/bin/firebreak" "$1" --help >/dev/null 2>&1
 }
 
+# Puts the planner's unit, its file and its key. A person enables the planner when the file has the site's tariff.
+install_planner() {
+    local file="$etc/planner/planner.toml" key="$etc/planner/planner.key"
+    has_command planner || return 0
+    put "$here/firebreak-planner.service" "$units/firebreak-planner.service"
+    if [ ! -e "$root/$file" ]; then
+        sed 's|^energy_Wh = .*|cabinet = "../cabinet/cabinet.toml"   # energy, power and import of this box|
+            /^\(power_W\|import_W_max\) = /d; s|^path = "prices.csv"|path = "prices"|' \
+            "$tree/controller/planner/example/planner.toml" >"$work/planner.toml"
+        mkdir -p "$root/$etc/planner/prices"
+        place "$work/planner.toml" "$file"
+        say "installed" "/$file"
+    fi
+    if [ ! -e "$root/$key" ]; then
+        make_key planner
+        if [ -s "$root/$key.part" ]; then
+            mv -fT "$root/$key.part" "$root/$key"
+            say "installed" "/$key"
+        else
+            rm -f "$root/$key.part"
+            say "warning" "no key of the planner: firebreak key create planner >/$key, for the user firebreak-planner"
+        fi
+    fi
+}
+
+# Makes the key of a source and writes it to /etc/firebreak/NAME/NAME.key.part, for the user firebreak-NAME.
+make_key() {
+    local name="$1" target="$root/$etc/$1/$1.key.part"
+    mkdir -p "$root/$etc/$1"
+    install -m 600 /dev/null "$target"
+    as_service key create "$name" >"$target" 2>>"$work/log" || true # 1: a running controller does not know it yet
+    [ -s "$target" ] || as_service key rotate "$name" >"$target" 2>>"$work/log" || true
+    on_target chown "firebreak-$name:" "/$etc/$name/$name.key.part"
+}
+
 install_services() {
     local name
     put "$here/firebreak.modules.conf" etc/modules-load.d/firebreak.conf
@@ -315,6 +350,7 @@ install_services() {
     if has_command console; then
         install_service firebreak-console@.service
     fi
+    install_planner
 }
 
 # Lets bash and zsh complete the commands of this release. An older release has no such scripts.
@@ -411,7 +447,7 @@ stop_services() {
         systemctl stop 'firebreak-console@*.service'
     fi
     rm -f "$root/$units"/*.wants/firebreak-console@*.service
-    for unit in firebreak-upstream.service firebreak-record.service firebreak.service; do
+    for unit in firebreak-{planner,upstream,record}.service firebreak.service; do
         [ -e "$root/$units/$unit" ] || continue
         if is_live; then
             systemctl --quiet disable --now "$unit"
@@ -430,7 +466,7 @@ do_uninstall() {
     local file
     lock
     stop_services
-    for file in "$units/firebreak.service" "$units"/firebreak-{record,upstream,can@,console@}.service \
+    for file in "$units/firebreak.service" "$units"/firebreak-{record,upstream,planner,can@,console@}.service \
         "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
         "$units/firebreak.service.d/addresses.conf" etc/needrestart/conf.d/firebreak.conf \
         etc/sysusers.d/firebreak.conf usr/local/bin/firebreak "$bash_completion" "$zsh_completion"; do
@@ -458,7 +494,7 @@ do_uninstall() {
 # Paths of the owner's files: configuration, state and drop-ins of the services, each with a NUL after it.
 owned() {
     local each
-    for each in "${root:?}/$etc" "$root/var/lib/firebreak" "$root/$units"/{firebreak*.service,run-firebreak.mount}.d; do
+    for each in "${root:?}/$etc" "$root"/var/lib/firebreak{,-planner} "$root/$units"/{firebreak*.service,run-firebreak.mount}.d; do
         [ ! -e "$each" ] || printf '%s\0' "$each"
     done
 }
@@ -475,17 +511,17 @@ remove_kept() {
     local name
     owned | xargs -0r rm -rf --
     rm -rf -- "${root:?}/run/firebreak" 2>/dev/null || true # in use: the next boot removes it
-    for name in firebreak-upstream firebreak; do
+    for name in firebreak-upstream firebreak-planner firebreak; do
         if on_target getent passwd "$name" >/dev/null; then
             on_target userdel "$name"
         fi
     done
-    for name in firebreak-upstream firebreak-hints firebreak-operators firebreak; do
+    for name in firebreak-upstream firebreak-planner firebreak-hints firebreak-operators firebreak; do
         if on_target getent group "$name" >/dev/null; then
             on_target groupdel "$name"
         fi
     done
-    say "removed" "/$etc, /var/lib/firebreak, drop-ins, users and groups"
+    say "removed" "/$etc, /var/lib/firebreak*, drop-ins, users and groups"
 }
 
 main() {

@@ -5,6 +5,7 @@ a second at most, because that takes 0.1 s and the gateway serves no other clien
 import functools
 import os
 import select
+from typing import Any
 
 from controller.forms.field import Form, integer
 from controller.forms.reading import read
@@ -13,9 +14,12 @@ from controller.journal.ring import JournalError
 from controller.journal.snapshot import POLL_S
 from controller.state import ask, situation
 from controller.state.forecast import Job
+from controller.system import clock
 from controller.system.paths import plain
+from controller.upstream import job_in_plan
 from controller.upstream.framing import Message
 
+SECOND_US = 1_000_000
 JOB: Form = {
     "power_W": integer(1, ask.POWER_W_MAX),
     "at_s": integer(0, ask.AT_S_MAX, 0),
@@ -25,10 +29,12 @@ JOB: Form = {
 
 def answer(run_directory: str, asked: object, now_us: int) -> Message:
     """The answer to the value of `ask`. ValueError (one line) if it is no job."""
-    job = job_of(asked)
-    path = os.path.join(run_directory, "journal")
-    found = _situation(path, now_us // 1_000_000)
-    return ask.not_known(job, [found]) if isinstance(found, str) else ask.answer(found, job)
+    job, second = job_of(asked), now_us // SECOND_US
+    given = _situation(os.path.join(run_directory, "journal"), second)
+    if isinstance(given, str):
+        return ask.not_known(job, [given])
+    plan, now_s = _plan(run_directory, second), clock.utc_us() / SECOND_US
+    return job_in_plan.joined(ask.answer(given, job), plan, given, job, now_s)
 
 
 def job_of(asked: object) -> Job:
@@ -46,3 +52,9 @@ def _situation(path: str, second: int) -> situation.Situation | str:
         return situation.of_journal(path, lambda: select.select((), (), (), POLL_S))
     except (JournalError, OSError) as error:
         return f"no controller found: {plain(error, path)}"
+
+
+@functools.lru_cache(maxsize=1)
+def _plan(run_directory: str, second: int) -> dict[str, Any] | None:
+    """The plan, read once in a `second` too."""
+    return job_in_plan.read(run_directory)

@@ -21,7 +21,7 @@ import msgpack
 from controller.config.configuration import Config
 from controller.hints import hint_statistics
 from controller.run import loop_statistics
-from hil.engine import cabinet_file, plant_process, run_directory
+from hil.engine import cabinet_file, planner_beside, plant_process, run_directory
 from hil.engine.scenario_operator import ScenarioOperator
 from hil.loads.trace import Load
 from hil.results import files, recorder, run_result, view
@@ -48,6 +48,7 @@ class Rig(ScenarioOperator):
         self.order, self.scenario, self.config = order, scenario, config
         self.directory = order["run_dir"]
         self.plant: subprocess.Popen[bytes] | None = None
+        self.beside: planner_beside.Beside | None = None  # a planner, of `--with planner`
         self.restarts = 0
         actions = scenario.actions if scenario else ()
         self.may_be_killed = any(action.do == "controller_kill" for action in actions)
@@ -69,6 +70,11 @@ class Rig(ScenarioOperator):
         self._write_cabinet_file(self.wires)
         self.keys = run_directory.commission(self.directory, self.config)
         self._start_controller()
+        if self.order.get("planner"):
+            self.beside = planner_beside.Beside(
+                self.directory, self.config, **self.order["planner"]
+            )
+            self.beside.start()
 
     def _write_cabinet_file(self, wires: dict) -> None:
         path = pathlib.Path(self.directory, "cabinet.toml")
@@ -148,6 +154,8 @@ class Rig(ScenarioOperator):
         if code is not None and not (self.may_be_killed and code == -signal.SIGKILL):
             last = run_directory.last_message(self.directory)
             raise RigError(f"the controller ended with exit code {code}: {last}")
+        if self.beside and (trouble := self.beside.trouble()):
+            raise RigError(trouble)
 
     def _note_statistics(self) -> None:
         """Add the figures of this controller process. A restarted controller begins new files."""
@@ -162,9 +170,11 @@ class Rig(ScenarioOperator):
             self.lateness_us = loop["lateness_us"]
 
     def stop(self) -> None:
-        """End the controller by SIGTERM (a controlled stop), then the plant process. Ctrl-C kills
-        at once.
+        """End the planner, then the controller by SIGTERM (a controlled stop), then the plant
+        process. Ctrl-C kills at once.
         """
+        if self.beside:
+            self.beside.stop()
         if self.controller is not None:
             self.controller.terminate()
             wait(self.controller, CONTROLLER_STOP_S)
@@ -194,10 +204,11 @@ def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Pope
 
 
 def start_controller(directory: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start the controller of a run directory, as installed."""
+    """Start the controller of a run directory, as installed, in a box with a time source."""
     cabinet, state = os.path.join(directory, "cabinet.toml"), os.path.join(directory, "state")
     where = [cabinet, "--run-dir", directory, "--state-dir", state]
-    command, nothing = [sys.executable, "-m", "controller", "run", *where], subprocess.DEVNULL
+    module, nothing = "hil.engine.clocked", subprocess.DEVNULL
+    command = [sys.executable, "-m", module, "run", *where]
     return subprocess.Popen(command, cwd=ROOT, stderr=log, stdin=nothing, process_group=0)
 
 
@@ -232,6 +243,8 @@ def run(
         try:
             with files.naming(directory):
                 rig.start()
+            if rig.beside:
+                print("\n".join(planner_beside.welcome(directory)), flush=True)
             with shown_on(headless, order["progress"], time.monotonic) as show:
                 rig.run(lambda shown: show and show({**shown, **common}))
         finally:
@@ -239,4 +252,6 @@ def run(
         if order["journal"]:
             run_directory.keep_journals(directory, order["journal"])
         about = {"mode": "real time", "seed": order["seed"], "mirrored": order["mirrored"]}
+        if rig.beside:
+            about["planner"] = rig.beside.facts()
         return rig.outcome(load, about)

@@ -7,7 +7,8 @@ from argparse import Namespace
 from typing import Any
 
 from controller.config import configuration
-from hil.engine import coverage, pod, pod_command, pod_rig, rig, virtual_run
+from controller.core.base.hint_sources import GRID_CAP
+from hil.engine import coverage, planner_beside, pod, pod_command, pod_rig, rig, virtual_run
 from hil.engine.arguments import CABINET, number, output_file, run_options
 from hil.loads import selection
 from hil.scenarios import scenario
@@ -18,6 +19,8 @@ RAW = "replay the file's meter rows unchanged, also wrong ones"
 PROGRESS = "with --headless: progress on stderr, also when it is no terminal"
 JOURNAL = "keep the controller's journal in FILE, for firebreak replay"
 PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
+WITH = "planner: recorder and planner run too; two weeks and prices are made by a formula"
+OPTIONS = {"beside": "with"}
 OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
 
 
@@ -42,6 +45,7 @@ def add(commands: Any) -> None:
     option("--headless", action="store_true", help="no screen; progress on stderr")
     option("--progress", action="store_true", help=PROGRESS)
     option("--run-dir", metavar="DIR", help=RUN_DIR)
+    option("--with", dest="beside", choices=("planner",), help=WITH)
     option("--journal", type=output_file(), metavar="FILE", help=JOURNAL)
     option("--plot", type=picture, metavar="FILE", default="rig.html", help=PLOT)
     parser.set_defaults(run=main)
@@ -55,10 +59,14 @@ def main(arguments: Namespace) -> int:
     chosen = scenario.load(arguments.scenario) if arguments.scenario else None
     config = coverage.loaded(arguments.cabinet, arguments.virtual)
     coverage.check_scenario(config, chosen)
+    if arguments.beside:
+        _check_source(config)
     order = order_of(arguments, chosen, config)
     load = selection.load_of(order, chosen)
     if arguments.seconds is None and order["file"]:
         order["duration_s"] = load.duration_s
+    if arguments.beside:
+        order["planner"] = {"mean_W": planner_beside.mean_W(load), "soc_pct": order["soc_pct"]}
     began_s = time.monotonic()
     run = virtual_run.run if arguments.virtual else rig.run
     outcome = run(order, chosen, config, arguments.headless, load)
@@ -98,10 +106,11 @@ def _pod_in_real_time(arguments: Namespace, order: dict[str, Any]) -> dict[str, 
 def site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]:
     """The order for pod_command; refuses options that a site does not take, and `refused`."""
     also = "".join([f", {option}" for name, option in OF_PODS.items() if name not in refused])
-    for name in ("load", "column", "scale", "raw", "journal", *refused):
-        if getattr(arguments, name):
+    for name in ("load", "column", "scale", "raw", "journal", "beside", *refused):
+        if getattr(arguments, name, None):
+            option = OPTIONS.get(name, name.replace("_", "-"))
             raise InputError(
-                f"{site} takes no --{name.replace('_', '-')}; allowed are --virtual, --for, "
+                f"{site} takes no --{option}; allowed are --virtual, --for, "
                 f"--seed, --soc, --headless, --json, --plot FILE.html{also}"
             )
     page = arguments.plot
@@ -122,10 +131,19 @@ def _check(arguments: Namespace) -> None:
             raise InputError(f"--{option} describes a file: it needs --load FILE")
     if arguments.progress and not arguments.headless:
         raise InputError("--progress has no effect beside the screen: it needs --headless")
-    path = arguments.run_dir
-    if path and arguments.virtual:
-        raise InputError("--run-dir works only in real time: leave --virtual out")
-    _check_run_dir(path)
+    for name, option in (("run_dir", "--run-dir"), ("beside", "--with")):
+        if getattr(arguments, name) and arguments.virtual:
+            raise InputError(f"{option} works only in real time: leave --virtual out")
+    _check_run_dir(arguments.run_dir)
+
+
+def _check_source(config: configuration.Config) -> None:
+    name = planner_beside.SOURCE
+    if not any([each.name == name and each.rank >= GRID_CAP for each in config.sources]):
+        raise InputError(
+            f"--with planner: {config.path} has no such source; add [source.{name}] with "
+            'role = "grid_cap" and a priority to its site.toml'
+        )
 
 
 def _check_run_dir(path: str | None) -> None:
@@ -141,6 +159,8 @@ def order_of(
     if chosen is not None:
         usual = chosen.duration_s, chosen.seed, chosen.soc_pct
     duration_s, seed, soc_pct = usual
+    if arguments.beside and chosen is None:
+        duration_s = planner_beside.DEFAULT_S
     return {
         "site": os.path.abspath(config.path),
         "scenario": arguments.scenario,

@@ -41,15 +41,15 @@ def commission(directory: str, config: Config) -> dict[str, bytes]:
     return {source.name: keys.create(state, source.name) for source in config.sources}
 
 
-def messages(directory: str) -> list[str]:
-    """Lines that the controller has written on stderr."""
-    text = Path(directory, "controller.log").read_text(encoding="utf-8", errors="replace")
+def messages(directory: str, name: str = "controller") -> list[str]:
+    """Lines that the controller, or another process of the box, has written on stderr."""
+    text = Path(directory, f"{name}.log").read_text(encoding="utf-8", errors="replace")
     return [line.removeprefix("firebreak: ") for line in text.splitlines() if line.strip()]
 
 
-def last_message(directory: str) -> str:
-    """The reason that the controller gave for its end."""
-    return (messages(directory) or ["without a message"])[-1]
+def last_message(directory: str, name: str = "controller") -> str:
+    """The reason that the process gave for its end."""
+    return (messages(directory, name) or ["without a message"])[-1]
 
 
 def keep_journals(directory: str, path: str) -> None:

@@ -46,6 +46,7 @@ class Outcome:
     def lines(self) -> list[str]:
         """Closing lines, then the expectations: all of a scenario, else those not met."""
         lines = words.closing_lines(self.doc)
+        lines += words.planner_lines(self.doc.get("planner"))
         lines += [f"controller {line}" for line in self.doc.get("controller_messages", ())]
         for ok, text in self.results:
             if self.scenario or not ok:

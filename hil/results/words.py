@@ -42,6 +42,21 @@ def closing_lines(doc: dict) -> list[str]:
     ).splitlines()
 
 
+def planner_lines(plan: dict | None) -> list[str]:
+    """What the planner beside the rig has sent last; plan: None without a planner."""
+    if plan is None:
+        return []
+    if not plan.get("sent"):
+        waits = "; ".join(plan.get("waits", ())) or "it has written no plan.json"
+        return [f"planner    NO SCHEDULE WAS SENT: {waits}"]
+    sent = plan["sent"]
+    cap = "-" if plan["cap_W"] is None else f"{plan['cap_W'] / 1000:.0f} kW"
+    return [
+        f"planner    plan of {plan['made_at'][11:16]}, cap {cap}: {sent['code']} {sent['text']}",
+        *[f"           waits: {line}" for line in plan["waits"]],
+    ]
+
+
 def paused(pauses: Sequence[dict]) -> str:
     """The pauses of this machine in one sentence."""
     found = [f"{each['s']:.1f} s at {each['t_s']:.1f} s ({each['who']})" for each in pauses]

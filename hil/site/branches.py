@@ -1,6 +1,6 @@
-"""Parts of the load's wiring: relays that shed stages of it, and the meter of a branch."""
+"""Parts of the load: relays that shed stages, a scheduler that lowers it, the meter of a branch."""
 
-from hil.site.part import SitePart
+from hil.site.part import SitePart, towards
 
 
 class LoadShed(SitePart):
@@ -19,6 +19,22 @@ class LoadShed(SitePart):
     def signals(self) -> dict[str, float]:
         """See SitePart."""
         return {"stages": self.asked.get("stages", 0)}
+
+
+class LoadCap(SitePart):
+    """A scheduler that lowers the load on request, within seconds, and lets it run again when it
+    hears nothing.
+    """
+
+    kind, UNHEARD_S, FOLLOWS_S = "load_cap", 60.0, 5.0
+
+    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+        asked_W = min(self.asked.get("lower_W", 0), self.parameters["lower_W_max"])
+        self.sheds_W = min(load_W, towards(self.sheds_W, asked_W, dt_s, self.FOLLOWS_S))
+
+    def signals(self) -> dict[str, float]:
+        """See SitePart."""
+        return {"lowered_W": self.sheds_W, "is_ready_ok": True}
 
 
 class BranchMeter(SitePart):

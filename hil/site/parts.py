@@ -1,7 +1,7 @@
 """The part of a site for each role of site devices that the rig simulates."""
 
 from hil.site.air_devices import Fan, Heater
-from hil.site.branches import BranchMeter, LoadShed
+from hil.site.branches import BranchMeter, LoadCap, LoadShed
 from hil.site.cooling import Chiller
 from hil.site.genset import Genset
 from hil.site.load_ups import LoadUps
@@ -12,7 +12,8 @@ from hil.site.transfer_switch import TransferSwitch
 PARTS: dict[str, type[SitePart]] = {
     part.kind: part
     for part in (
-        *(Pv, Genset, LoadShed, Chiller, BranchMeter, TransferSwitch, LoadUps, Fan, Heater),
+        *(Pv, Genset, LoadShed, LoadCap, Chiller, BranchMeter, TransferSwitch, LoadUps),
+        *(Fan, Heater),
     )
 }
 FEEDING = tuple([kind for kind, part in PARTS.items() if part.FEEDS])

@@ -8,22 +8,24 @@ from datetime import timedelta
 
 import numpy as np
 
-from controller.planner import tariff
-from hil.systems import rules
-from hil.systems.planner import J_PER_WH, lowest_cap_W
+from controller.planner import cap, tariff
+from controller.planner.cap import Span
+from controller.planner.exact import Store
 from hil.systems.run import Result
+from hil.systems.sender import J_PER_WH
 from hil.systems.series import SLOT_S
 from hil.systems.spec import Spec
 
 KWH_PER_W_SLOT = SLOT_S / 3.6e6
+HALVINGS = 24  # what is found is above the bound by less than 1 W in 16 MW
 
 
-def _store(spec: Spec) -> rules.Store:
+def _store(spec: Spec) -> Store:
     """The battery without losses and reserves."""
     size = spec.size
     energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.units * size.rated_W)
     soc = spec.soc_permille / 1000
-    return rules.Store(energy_J, 0.0, energy_J, soc * energy_J, power_W, power_W, 1.0)
+    return Store(0.0, energy_J, soc * energy_J, power_W, power_W, 1.0)
 
 
 def net_W(result: Result) -> np.ndarray:
@@ -37,8 +39,8 @@ def net_W(result: Result) -> np.ndarray:
 
 def lowest_import_W(spec: Spec, net_W: np.ndarray) -> float:
     """Highest mean of a slot, at least. net_W: of each slot, what the battery does not feed."""
-    every = np.ones(len(net_W), bool)
-    return lowest_cap_W(_store(spec), net_W, every, 0.0, max(0.0, float(net_W.max())))
+    span = Span(net_W.tolist(), [True] * len(net_W), 0.0)
+    return cap.lowest(span, SLOT_S, _store(spec), halvings=HALVINGS)
 
 
 def lowest_billed_W(spec: Spec, net_W: np.ndarray) -> float:
@@ -48,10 +50,9 @@ def lowest_billed_W(spec: Spec, net_W: np.ndarray) -> float:
     net_W = net_W[: count * slots].reshape(count, slots).mean(axis=1)
     length_s, hours = slots * SLOT_S, spec.tariff["demand_hours"]
     times = [spec.start + timedelta(seconds=length_s * at) for at in range(count)]
-    is_billed = np.array([tariff.is_billed(each, hours) for each in times])
-    high_W = max(0.0, float(net_W[is_billed].max(initial=0.0)))
-    open_W = float(spec.size.import_W)
-    return lowest_cap_W(_store(spec), net_W, is_billed, open_W, high_W, length_s)
+    is_billed = [tariff.is_billed(each, hours) for each in times]
+    span = Span(net_W.tolist(), is_billed, float(spec.size.import_W))
+    return cap.lowest(span, length_s, _store(spec), halvings=HALVINGS)
 
 
 def lowest_energy_cost(spec: Spec, net_W: np.ndarray, price: np.ndarray) -> float | None:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from hil.systems import bounds
-from hil.systems.planner import Event, event_of
 from hil.systems.run import Result
+from hil.systems.sender import Event, event_of
 from hil.systems.series import SLOT_S, outages_of
 from hil.systems.sized import Size
 from hil.systems.thermal import Found

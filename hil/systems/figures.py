@@ -16,7 +16,7 @@ from hil.systems import (
     event_figures,
     minutes,
     optimum,
-    replay,
+    schedule_alone,
     shape_figures,
     swing_figures,
     thermal,
@@ -76,7 +76,7 @@ def _figure(result: Result, asked: dict[str, Any]) -> Figure:
 def _mode_of(name: str) -> str:
     if name in event_figures.WITH_KERNEL:
         return minutes.MODE
-    return replay.MODE if name in replay.FIGURES else MODE
+    return schedule_alone.MODE if name in schedule_alone.FIGURES else MODE
 
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
@@ -245,5 +245,5 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "cycles": cycles,
     **event_figures.FIGURES,
     **shape_figures.FIGURES,
-    **replay.FIGURES,
+    **schedule_alone.FIGURES,
 }

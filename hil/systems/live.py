@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.core.base import hint_codes
-from controller.core.base.schedule_table import Slot, Table
+from controller.core.base.schedule_table import Table
 from hil.engine import coverage
 from hil.engine.pod import Pod
 from hil.engine.simulate import VirtualRig
@@ -15,7 +15,7 @@ from hil.scenarios.scenario import Scenario
 from hil.systems import run, sized
 from hil.systems.failures import SENDER
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S
-from hil.systems.planner import Planner
+from hil.systems.sender import Sender
 from hil.systems.series import outages_of
 from hil.systems.spec import Spec
 from hil.values.rig import ValueRig
@@ -45,7 +45,7 @@ class LivePod(Pod):
         inputs = inputs or {}
         self._begin_s = begin_s
         self._series = run.series_of(spec, inputs)
-        self._planner = Planner(spec, self._series)
+        self._sender = Sender(spec, self._series, run.before_of(spec, inputs))
         kind = ValueRig if values else VirtualRig
         config = sized.load(spec.size, folder, kind.POD_TICK_MS)
         coverage.check_scenario(config, scenario, tuple(spec.site))
@@ -82,9 +82,9 @@ class LivePod(Pod):
         racks = self.members[0].plant.racks
         soc = sum([rack.soc for rack in racks]) / len(racks)
         slot = (self._begin_s + now_s) // run.SLOT_S
-        rows = self._planner.rows(slot % len(self._series.price), soc)
+        rows = self._sender.rows(slot % len(self._series.price), soc)
         start_min = self._start_min + slot * SLOT_MIN
-        return Table(0, start_min, SLOT_MIN, tuple([Slot(*row) for row in rows]))
+        return Table(0, start_min, SLOT_MIN, tuple(rows))
 
 
 def _later(spec: Spec, begin_s: int) -> Spec:

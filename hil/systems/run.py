@@ -15,8 +15,8 @@ from hil.site.site import Site
 from hil.systems import failures, sized
 from hil.systems.failures import Failure
 from hil.systems.member import DAY_S, ChainMember
-from hil.systems.planner import Planner
-from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series, series_of, site_of
+from hil.systems.sender import Sender
+from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series, before_of, series_of, site_of
 from hil.systems.spec import Spec
 from hil.systems.watched import Watch, Watched
 
@@ -29,7 +29,7 @@ TICK_MS = 100  # of the configuration: how fast the limits of the kernel rise
 class Result(NamedTuple):
     """Means of each quarter of an hour: grid, battery (> 0 discharges), PV, generator set; SOC and
     spread at its end. seconds_W: load and grid of each second, float32; battery_1s_W: the battery.
-    cap_W: the import that the schedule keeps to.
+    cap_W: the import that the last plan keeps to; before: series of the days before the run.
     """
 
     spec: Spec
@@ -51,6 +51,7 @@ class Result(NamedTuple):
     degC: np.ndarray = np.zeros(0)  # of the cells, their mean, at the end of each slot
     minutes: tuple[dict[str, Any], ...] = ()  # played with the kernel (minutes.py)
     battery_1s_W: np.ndarray = np.zeros(0, np.float32)
+    before: Series = Series(*np.zeros((4, 0)))
 
 
 def run(
@@ -60,7 +61,9 @@ def run(
     inputs = inputs or {}
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)
-    one = Run(spec, series, site, members_of(spec, site, ChainMember), bool(inputs.get("failures")))
+    members = members_of(spec, site, ChainMember)
+    before = before_of(spec, inputs)
+    one = Run(spec, series, before, site, members, bool(inputs.get("failures")))
     one.silence(inputs.get("dead", ()))
     return one.all_days(show)
 
@@ -85,17 +88,19 @@ class Run:
         self,
         spec: Spec,
         series: Series,
+        before: Series,
         site: Site,
         members: Sequence[ChainMember],
         has_failures: bool = False,
     ) -> None:
         """has_failures: each part beside the controllers fails once a day (failures.py)."""
-        self.spec, self.series, self.site, self.members = spec, series, site, members
+        self.spec, self.series, self.before = spec, series, before
+        self.site, self.members = site, members
         self._count = spec.days * SLOTS_PER_DAY
         self._seconds = np.zeros((2, spec.days * DAY_S), np.float32)
         self._battery_W = np.zeros(spec.days * DAY_S, np.float32)
         self._rows, self._degC = np.zeros((7, self._count)), np.zeros(self._count)
-        self._planner = Planner(spec, series)
+        self._sender = Sender(spec, series, before)
         drawn = failures.drawn(spec.seed, spec.days, members[0].names) if has_failures else []
         self._failures = tuple(drawn)
         self._changes = failures.changes(self._failures)
@@ -106,21 +111,22 @@ class Run:
     def all_days(self, show: Callable[[float], object] | None = None) -> Result:
         """show: gets the share that is done."""
         for slot in range(self._count):
-            if self._planner.is_due(slot) and failures.SENDER not in self.members[0].silent:
+            if self._sender.is_due(slot) and failures.SENDER not in self.members[0].silent:
                 here = [member for member in self.members if member.is_here]
-                rows = self._planner.rows(slot, _soc(here) * len(here) / len(self.members))
+                rows = self._sender.rows(slot, _soc(here) * len(here) / len(self.members))
                 for member in here:
                     member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
                 self._watch.sent(slot, rows)
             self._slot(slot)
+            self._sender.saw(slot, float(self._rows[0, slot]))
             if show is not None:
                 show((slot + 1) / self._count)
         grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K = self._rows
         return Result(
             self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,
-            self._seconds, self._planner.cap_W, dict(self.site.account.energy_J),
+            self._seconds, self._sender.cap_W, dict(self.site.account.energy_J),
             self._watch.watched(), _thermal(self.members), self._failures, self._of_modes(),
-            degC=self._degC, battery_1s_W=self._battery_W,
+            degC=self._degC, battery_1s_W=self._battery_W, before=self.before,
         )  # fmt: skip
 
     def silence(self, names: Sequence[str]) -> None:

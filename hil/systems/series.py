@@ -4,12 +4,13 @@ import calendar
 import math
 import random
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from controller.planner.planning import PAST_DAYS
 from controller.series import jobs, prices as market, weather
 from controller.series.survey import LOW_W
 from controller.series.times import zone_of
@@ -21,6 +22,8 @@ from hil.systems import prices
 from hil.systems.spec import Spec
 
 SLOT_S, SLOTS_PER_DAY, SAMPLE_S = 900, 96, 60
+BEFORE_SAMPLE_S = 300  # of the days before a run
+EARLIER = 1 << 30  # makes another seed of the run's
 HOUR_SLOTS = 4
 CURRENCIES = {"EUR", "USD", "CNY", "NOK", "SEK", "DKK", "GBP", "CHF", "PLN", "CZK", "JPY"}
 LEAP_DAY = 60  # of a leap year: 29 February
@@ -35,16 +38,16 @@ class Series(NamedTuple):
     price: np.ndarray
 
 
-def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
-    """The series of a system from a site of its own, stepped once a minute."""
+def series_of(spec: Spec, inputs: dict[str, Any], sample_s: int = SAMPLE_S) -> Series:
+    """The series of a system from a site of its own, stepped once a sample."""
     count = spec.days * SLOTS_PER_DAY
     site = site_of(spec, inputs)
     assert site.load is not None, "the file of a system has [load]"
-    steps = count * SLOT_S // SAMPLE_S
+    steps = count * SLOT_S // sample_s
     powers = np.zeros((3, steps))
     cooling = site.cooling
     for step in range(steps):
-        now_s = (step + 0.5) * SAMPLE_S
+        now_s = (step + 0.5) * sample_s
         it_W = site.load(now_s)
         cool_W = 0.0
         if cooling is not None:
@@ -53,12 +56,25 @@ def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
         pv_W = 0.0
         for part in site.parts:
             if part.GIVES_WAY:
-                part.step(now_s, SAMPLE_S, it_W)
+                part.step(now_s, sample_s, it_W)
                 pv_W += part.feeds_W
         fed_W = site.load_ups.needed_W(it_W) if site.load_ups else it_W
         powers[:, step] = it_W, fed_W + cool_W, pv_W
-    means = powers.reshape(3, count, SLOT_S // SAMPLE_S).mean(axis=2)
+    means = powers.reshape(3, count, SLOT_S // sample_s).mean(axis=2)
     return Series._make([*means, prices_of(spec, inputs)])
+
+
+def before_of(spec: Spec, inputs: dict[str, Any]) -> Series:
+    """The days before a run, from which a planner learns: their own sun, air, working days and
+    draws. A file of powers has one begin, so its first days count; prices of a file are not known.
+    """
+    earlier = spec.begun(spec.start - timedelta(days=PAST_DAYS))
+    earlier = earlier._replace(
+        days=PAST_DAYS, seed=spec.seed ^ EARLIER, events=[], outages=[], outage_s=0
+    )
+    known = {key: each for key, each in inputs.items() if key != "prices"}
+    found = series_of(earlier, known, BEFORE_SAMPLE_S)
+    return found._replace(price=found.price[:0]) if inputs.get("prices") else found
 
 
 def prices_of(spec: Spec, inputs: dict[str, Any]) -> np.ndarray:

@@ -45,13 +45,11 @@ PRICES = {
     **{name: forms.rows(tariff.HOURS, tariff.HOURS) for name in SPANS},
 }
 SCHEDULE = {
-    "cap_permille": forms.integer(1, 1000, 1000),  # of the highest import without a battery
-    "cap_W": forms.number(0, 50e6, 0),  # instead of it
+    "cap_W": forms.number(0, 50e6, 0),  # no plan goes above it; 0: the connection
     "is_trading": forms.flag(True),
     "reserve_permille": forms.integer(50, 900, 150),
     "high_permille": forms.integer(100, 1000, 900),
     "wear_per_kWh": forms.number(0, 1, 0.01),
-    "saving_permille": forms.integer(0, 900, 0),  # least saving by a kWh of the grid
     "is_load_known": forms.flag(False),  # otherwise the same slot of yesterday
     "forecast_error_permille": forms.integer(0, 500, 0),  # rms of each slot
     "notice_min": forms.integer(0, 1440, 0),  # the load of so many minutes ahead is known

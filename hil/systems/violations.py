@@ -5,8 +5,8 @@ import numpy as np
 from controller.planner.tariff import J_PER_KWH
 from hil.systems import ramps
 from hil.systems.failures import silent_in
-from hil.systems.planner import event_of
 from hil.systems.run import Result
+from hil.systems.sender import event_of
 from hil.systems.series import SLOT_S, outages_of
 from hil.systems.watched import AFTER_S, reserve_permille
 
@@ -14,6 +14,7 @@ ROUNDING_W = 1.0  # of seconds_W, which is float32
 SOC_MARGIN = 1.0  # percent
 UNSERVED_KWH_MIN = 0.01
 CAP_ERROR = 0.002  # of the cap: a billing meter of class 0.2 S (IEC 62053-22) sees no less
+NEARLY = 0.98  # of the rated power
 # A table of 96 slots takes half a minute to enter, and a heartbeat comes each 100 s.
 ENTERS_S = 150
 
@@ -63,14 +64,17 @@ def _unserved(result: Result) -> list[str]:
 
 
 def _missed_cap(result: Result) -> list[str]:
-    """Means of slots above the cap of the schedule that acted in each of their seconds; those of
-    events apart.
+    """Means of slots above the cap of the schedule that acted in each of their seconds, while the
+    battery had more to give; those of events apart, whatever it had.
     """
     is_event = np.zeros(len(result.grid_W), bool)
     for event in map(event_of, result.spec.events):
         is_event[event.first : event.end] = True
     watched = result.watched
+    size, least = result.spec.size, (10 * SOC_MARGIN + reserve_permille(result.spec)) / 1000
+    had_more = result.battery_W < NEARLY * size.units * size.rated_W
     is_over = (watched.acted_s == SLOT_S) & (result.grid_W > watched.cap_W * (1 + CAP_ERROR))
+    is_over &= is_event | (had_more & (result.soc > least))
     over_W = np.where(is_over, result.grid_W - watched.cap_W, 0.0)
     kinds = (("cap of the schedule", ~is_event), ("cap of an event", is_event))
     found = [(name, over_W[is_so]) for name, is_so in kinds]

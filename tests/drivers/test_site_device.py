@@ -243,6 +243,7 @@ class TestGenset(SiteSuite):
     "fan_contact"  {}  "boost"  1  "01 05 0000 ff00"
     "heater_contact"  {"rated_W": 9000}  "heat"  1  "01 05 0000 ff00"
     "heater_contact"  {"rated_W": 9000}  "heat"  0  "01 05 0000 0000"
+    "load_cap_tcp"  {}  "lower_W"  70_000  "01 10 0005 0002 04 0001 1170"
 """)
 def test_each_profile_writes_what_its_document_says(name, settings, actuator, value, frame):
     registers = profiles.load(name).registers.values()

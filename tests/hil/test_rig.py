@@ -16,6 +16,7 @@ from controller import __main__ as controller
 from controller.config import configuration
 from controller.sites import EXAMPLE
 from controller.store import two_copies
+from controller.upstream import job_in_plan
 from hil import __main__ as cli
 from hil.engine import rig, rig_command
 from tests.repository import ROOT
@@ -101,6 +102,12 @@ def test_a_short_run_in_real_time_with_a_hint_over_the_wire(tmp_path):
     assert "seed       1" in out and "written    out.json" in out
 
 
+def sent_schedule(*arguments):
+    program = ROOT / "controller" / "upstream" / "examples" / "send_schedule.py"
+    command = [sys.executable, program, *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def test_an_interrupted_run_stops_in_order_keeps_its_figures_and_its_directory(tmp_path, capsys):
     place = tmp_path / "run"
     run = Run(tmp_path, "--for", "100", "--run-dir", str(place), "--json", "out.json")
@@ -109,6 +116,10 @@ def test_an_interrupted_run_stops_in_order_keeps_its_figures_and_its_directory(t
     for page in ("status", "why", "links"):
         assert controller.main([page, *where]) == 0
         assert "Rig" in capsys.readouterr().out.splitlines()[0]
+    key, socket = place / "state" / "keys" / "site_ems.key", place / "hints.sock"
+    assert sent_schedule(socket, key, "site_ems", "450000", "-9000", "9000").endswith(
+        "it acts, slot 1"
+    )
     run.process.send_signal(signal.SIGINT)
     code, _, err = run.end()
     assert code == 130 and len(err) == 1
@@ -118,6 +129,32 @@ def test_an_interrupted_run_stops_in_order_keeps_its_figures_and_its_directory(t
     assert (tmp_path / "rig.html").exists() and (place / "cabinet.toml").exists()
     assert controller.main(["status", *where]) == 1
     assert "NOT TICKING" in capsys.readouterr().out.splitlines()[0]
+
+
+@pytest.mark.timeout(180)
+def test_a_planner_beside_the_rig_sends_its_schedule_and_ends_with_it(tmp_path, capsys):
+    place = tmp_path / "run"
+    run = Run(tmp_path, "--with", "planner", "--run-dir", str(place), "--json", "out.json")
+    ask = ["ask", "--power=9kW", "--for=1h", "--run-dir", str(place)]
+    for _ in run.process.stdout:
+        plan = job_in_plan.read(str(place))
+        if plan and plan["sent"] and controller.main(ask) == 0:
+            break
+    assert "\nplan        it fits under the plan's cap as asked" in capsys.readouterr().out
+    assert plan["waits"] == [] and plan["sent"]["text"] == "96 slots, the schedule acts"
+    assert controller.main(["why", "--run-dir", str(place)]) == 0
+    assert "lot 1 of 96 of planner, " in capsys.readouterr().out
+    run.process.send_signal(signal.SIGINT)
+    code, out, _ = run.end()
+    assert code == 130 and re.search(r"\nplanner +plan of ..:.., cap \d+ kW: H1 96 slots", out)
+    assert json.loads((tmp_path / "out.json").read_text())["planner"]["sent"]["code"] == "H1"
+
+
+def test_the_death_of_the_planner_is_one_line(made):
+    run = made(planner={"mean_W": 200e3, "soc_pct": 50})
+    run.start()
+    with pytest.raises(rig.RigError, match=r"^the planner ended with exit code -9: .*\Z"):
+        run.run(lambda view: run.beside.running["planner"].kill())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, *slow(signal.SIGHUP)])
@@ -133,12 +170,13 @@ def test_a_run_interrupted_while_the_controller_starts_leaves_nothing_running(tm
     )
 
 
-def test_a_rig_that_is_killed_leaves_nothing_running(tmp_path):
+@pytest.mark.parametrize("more", [(), ("--with", "planner")])
+def test_a_rig_that_is_killed_leaves_nothing_running(tmp_path, more):
     """The plant process outlives it just as long as it takes to stop the controller."""
-    run = Run(tmp_path, "--for", "100")
+    run = Run(tmp_path, "--for", "100", *more)
     run.wait_for_line(" 0.0 s ")
     left = [os.pidfd_open(pid) for pid in processes_in(tmp_path)]
-    assert len(left) >= 2  # plant process and controller
+    assert len(left) >= (4 if more else 2)  # plant process and controller, recorder and planner
     run.process.kill()
     run.process.communicate()
     for process in left:

@@ -11,10 +11,11 @@ import pytest
 
 from controller.config import configuration
 from controller.journal.ring import JournalError
-from controller.sites import EXAMPLE
+from controller.sites import EXAMPLE, FOLDER as SITES
 from hil import __main__ as cli
 from hil.engine import rig_command, virtual_controller, virtual_run
 from hil.scenarios import scenario
+from tests.repository import ROOT
 from tests.tables import cases
 
 VIRTUAL = ("rig", "--virtual", "--headless", "--plot", "")
@@ -29,6 +30,12 @@ def refused(capsys, *arguments):
     lines = captured.err.splitlines()
     assert captured.out == "" and len(lines) == 1 and lines[0].startswith("rig: "), captured
     return code, lines[0].removeprefix("rig: ")
+
+
+def test_a_cabinet_without_a_source_for_the_planner_is_named(capsys):
+    cabinet = str(SITES / "pylontech" / "cabinet.toml")
+    code, line = refused(capsys, "--with", "planner", "--cabinet", cabinet)
+    assert code == 2 and line.startswith(f"--with planner: {cabinet} has no such source; add ")
 
 
 @pytest.fixture
@@ -46,6 +53,7 @@ def scenario_file(folder, actions, expectations=""):
     return str(path)
 
 
+POD = str(ROOT / "hil/site/examples/two_cabinets_pv_genset.toml")
 FILE = ("--load", "load.csv", "--column", "run01_kW")
 
 
@@ -55,6 +63,9 @@ FILE = ("--load", "load.csv", "--column", "run01_kW")
     ("--for", "nan")  "allowed is a number from 1"
     ("--for", "soon")  "argument --for: soon: allowed"
     ("--scale", "0")  "argument --scale: 0: allowed is a number from 0.001 to 1000"
+    ("--with", "planer")  "argument --with: invalid choice: 'planer', nearest 'planner'"
+    ("--with", "planner", "--virtual")  "--with works only in real time: leave --virtual out"
+    ("--with", "planner", "--cabinet", POD)  "takes no --with; allowed are"
     ("--seed", "1.5")  "allowed is a whole number from 0"
     ("--soc", "4.9")  "argument --soc: 4.9: allowed is a number from 5 to 95"
     ("--json", "/no/such/x.json")  "argument --json: /no/such: no such folder"

@@ -17,14 +17,18 @@ from slow import whole
 from whole_box import CABINETS
 
 from controller.journal.ring import JournalReader
-from controller.recorder import reading
+from controller.planner import plan_file
+from controller.recorder import quarters, reading
 from controller.run import link_statistics
 from controller.sites import EXAMPLE
+from controller.system import clock
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]  # a guard: a wheel, then processes
 # The loop asks for both; a machine may not let its root grant them.
 NOT_GRANTED = ("memory is not locked", "no real-time priority")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+QUARTER_S = quarters.QUARTER_S
+KIB_MAX = 30_000  # of the planner: 20 MiB above bare Python
 SITE_DEVICES = next(path for path in CABINETS if path.parent.name == "pv_genset")
 
 
@@ -128,6 +132,59 @@ def test_the_companions_run_under_their_units(box):
     with reading.opened(str(made.root / "var/lib/firebreak/record.db")) as connection:
         (anchor,) = connection.execute("SELECT value FROM meta WHERE key = 'anchor'").fetchone()
     assert json.loads(anchor)["boot"] == BOOT_ID.read_text().strip()
+
+
+def planner_files(made):
+    """What an installation makes for the planner, and two days of quarters of an hour."""
+    install, tree, work = unit_box.UNITS / "install.sh", made.root, made.root.parent / "work"
+    work.mkdir()
+    key = made.root / "key"
+    stub = (
+        f"source {install}; root={tree}; work={work}; has_command() {{ true; }}; "
+        f"as_service() {{ cat {key}; }}; on_target() {{ :; }}; install_planner"
+    )
+    key.write_text("11" * 32 + "\n")
+    (made.root / "var/lib/firebreak/keys").mkdir(mode=0o700)
+    stored = made.root / "var/lib/firebreak/keys/planner.key"
+    shutil.copy(key, stored)
+    stored.chmod(0o600)
+    for path in (stored, stored.parent):
+        os.chown(path, unit_box.UIDS["firebreak"], unit_box.GIDS["firebreak"])
+    assert unit_box.run("bash", "-c", stub).returncode == 0
+    folder, user = tree / "etc/firebreak/planner", "firebreak-planner"
+    os.chown(folder / "planner.key", unit_box.UIDS[user], unit_box.GIDS[user])
+    now = clock.utc_us() // (QUARTER_S * 1_000_000)
+    rows = [f"{at * QUARTER_S},300000,0,300000,0,600" for at in range(now - 192, now)]
+    prices = [f"{at * QUARTER_S},{80 + at % 96}" for at in range(now - 192, now + 96)]
+    for path, lines in (
+        (tree / "run/firebreak" / quarters.FILE, [quarters.HEADER, *rows]),
+        (folder / "prices" / "today.csv", ["unix,EUR/MWh", *prices]),
+    ):
+        path.write_text("\n".join([*lines, ""]))
+        os.chown(path, unit_box.UIDS["firebreak"], unit_box.GIDS["firebreak"])
+        path.chmod(0o640 if path.name == quarters.FILE else 0o644)
+
+
+def test_the_planner_runs_under_its_unit(box):
+    """From the installed planner.toml it plans and sends; it cannot read state or keys."""
+    made = box(EXAMPLE)
+    planner_files(made)
+    made.host([])
+    controller = made.start("firebreak.service")
+    controller.until_notified(b"WATCHDOG=1", 5)
+    service = made.start("firebreak-planner.service")
+    path = made.root / "run/firebreak-planner" / plan_file.FILE
+    service.until(path.exists)
+    service.until(lambda: plan_file.read(str(path))["slots"])
+    found = plan_file.read(str(path))
+    assert found["full_Wh"] == made.config.control["energy_Wh"]
+    assert found["sent"] or "clock" in found["waits"][0], found["waits"]
+    assert path.stat().st_mode & 0o777 == 0o644
+    status = Path(f"/proc/{service.process.pid}/status").read_text()
+    assert "/opt/firebreak" in Path(f"/proc/{service.process.pid}/cmdline").read_text()
+    assert int(status.split("VmHWM:")[1].split()[0]) < KIB_MAX
+    assert (service.stop(), controller.stop()) == (0, 0)
+    assert service.refused == []
 
 
 def asked(path, message):

@@ -63,7 +63,10 @@ def of_modules(layout):
 
 def facts_of(seen):
     """{page: its facts} of one moment, the ages of the console's own reading left out."""
-    return {page: json.dumps(seen.facts(page), sort_keys=True) for page in watch.PAGES}
+    found = {page: seen.facts(page) for page in watch.PAGES}
+    for of_plan in (found["plan"], found["status"]["plan"]):
+        del of_plan["age_s"]
+    return {page: json.dumps(each, sort_keys=True) for page, each in found.items()}
 
 
 def check_alarm(watched, name):
@@ -120,7 +123,7 @@ def test_every_page_opens(tmp_path, capsys, monkeypatch, cabinet, state, course)
     assert all(
         "NOT TICKING" in lines[0]
         for page, lines in walk_box.opened(capsys, folder, 1).items()
-        if page in watch.PAGES
+        if page in watch.PAGES and page != "plan"  # of the planner
     )
 
 

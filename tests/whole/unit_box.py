@@ -28,12 +28,12 @@ HERE = Path(__file__).parent
 UNITS = ROOT / "controller" / "systemd"
 RELEASE = "/opt/firebreak/releases/test"
 CABINET = "/etc/firebreak/cabinet/cabinet.toml"
-FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_NETLINK": 16, "AF_CAN": 29}
-UIDS = {"firebreak": 990, "firebreak-upstream": 991}
-GIDS = {"firebreak": 990, "firebreak-upstream": 991, "firebreak-hints": 992}
+FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16, "AF_CAN": 29}
+UIDS = {"firebreak": 990, "firebreak-upstream": 991, "firebreak-planner": 994}
+GIDS = {**UIDS, "firebreak-hints": 992}
 GIDS |= {"firebreak-operators": 993, "dialout": 20}
-MEMBERS = {"firebreak-hints": "firebreak,firebreak-upstream", "firebreak-operators": "firebreak"}
-MEMBERS |= {"firebreak": "firebreak-upstream"}
+MEMBERS = {"firebreak-hints": "firebreak,firebreak-upstream,firebreak-planner"}
+MEMBERS |= {"firebreak-operators": "firebreak", "firebreak": "firebreak-upstream,firebreak-planner"}
 LIMITS = {
     "LimitRTPRIO": "RLIMIT_RTPRIO",
     "LimitMEMLOCK": "RLIMIT_MEMLOCK",
@@ -253,6 +253,8 @@ class Box(contextlib.ExitStack):
         self.folder("run/firebreak", 0o751)
         self.folder("var/lib/firebreak", 0o750)
         self.folder("run/firebreak-upstream", 0o750, "firebreak-upstream", "firebreak-hints")
+        self.folder("run/firebreak-planner", 0o755, "firebreak-planner", "firebreak-planner")
+        self.folder("var/lib/firebreak-planner", 0o750, "firebreak-planner", "firebreak-planner")
 
     def folder(self, name, mode, user="firebreak", group="firebreak"):
         path = self.root / name

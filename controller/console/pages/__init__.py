@@ -8,6 +8,7 @@ from controller.console.pages import (
     events,
     links,
     places,
+    plan,
     racks,
     status,
     trend,
@@ -26,6 +27,7 @@ PAGES: dict[str, Callable[[Facts], list[list[str]]]] = {
     "map": places.parts,
     "devices": devices.parts,
     "links": links.parts,
+    "plan": plan.parts,
 }
 
 

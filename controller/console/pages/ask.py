@@ -19,6 +19,7 @@ def lines(facts: Facts) -> list[str]:
         *first,
         *_labelled("missing", [_missing(each) for each in facts["missing"]]),
         *_labelled("left", _left(facts)),
+        *_labelled("plan", _plan(facts["plan"]) if "plan" in facts else []),
         *_labelled("limits", [_limit(each) for each in facts["rests_on"]] + _course(facts)),
         *_labelled("connection", [_connection(facts)]),
         *_labelled("battery", [_battery(facts)]),
@@ -65,6 +66,35 @@ def _left(facts: Facts) -> list[str]:
     if facts["margin_Wh"] is None:
         return [f"{power} at the tightest moment; the connection carries the job alone."]
     return [f"{power} at the tightest moment, {_kWh(facts['margin_Wh'])} above the reserve."]
+
+
+def _plan(plan: Facts) -> list[str]:
+    """When the job fits under the cap of the plan, and what it costs then and as asked."""
+    asked, found, currency = plan["asked"], plan["earliest"], plan["currency"]
+    cost = f"costs {_money(asked['cost'])} {currency} as asked"
+    if found is None:
+        return [f"it fits nowhere under the plan's cap until {_time(plan['until'])}; it {cost}."]
+    if found == asked:
+        return [f"it fits under the plan's cap as asked; it {cost}."]
+    if asked["missing_W"] is None:
+        lack = "the plan does not know that time"
+    elif asked["missing_W"]:
+        lack = f"{kilowatt(asked['missing_W'])} kW above the cap"
+    else:
+        lack = f"{_kWh(asked['missing_Wh'])} below the reserve of the plan"
+    return [
+        f"it fits under the plan's cap from {_time(found['at'])} on ({_in(found['at_s'])}), for "
+        f"{_money(found['cost'])} {currency}; it {cost}, {lack}."
+    ]
+
+
+def _money(amount: float | None) -> str:
+    return "-" if amount is None else f"{amount:.2f}"
+
+
+def _time(time: str) -> str:
+    """ "2026-11-26 13:00" of an ISO time with an offset."""
+    return time[:16].replace("T", " ")
 
 
 def _limit(each: Facts) -> str:

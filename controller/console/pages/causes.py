@@ -29,6 +29,8 @@ def short(reason: Facts | None, cause: Facts | None) -> str:
         return f"{reason['label']} {cause['level']}: SOC {soc}, keep {_percent(cause)} %"
     if cause["kind"] == "hint":
         return f"{reason['label']} {in_short(cause['hints'][0])}" if cause["hints"] else name
+    if cause["kind"] == "schedule" and cause["slot"]:
+        return f"{reason['label']} {_place(cause)} ({cause['source']})"
     rack = f", rack {cause['rack']}" if "rack" in cause else ""
     return name + rack + (", rising" if cause.get("recovering") else "")
 
@@ -51,8 +53,34 @@ def hint(entry: Facts) -> str:
 
 def slot(schedule: Facts) -> str:
     """ "schedule of site_ems: acts, slot 3 of 96"."""
-    place = f", slot {schedule['slot']} of {schedule['count']}" if schedule["slot"] else ""
+    place = f", {_place(schedule)}" if schedule["slot"] else ""
     return f"schedule of {schedule['source']}: {schedule['state']}{place}"
+
+
+def _place(schedule: Facts) -> str:
+    return f"slot {schedule['slot']} of {schedule['count']}"
+
+
+def slot_bounds(schedule: Facts) -> str:
+    """The slot of now, whose it is, its time and bounds; else what the schedule waits for."""
+    if not schedule["slot"]:
+        return f"{_first_upper(slot(schedule))}. Its first slot: {_minute(schedule['starts'])} UTC."
+    names = ("grid_cap_W", "battery_low_W", "battery_high_W")
+    cap, low, high = ["-" if schedule[each] is None else kilowatt(schedule[each]) for each in names]
+    times = f"{_minute(schedule['begins'])} to {_minute(schedule['ends'])[-5:]} UTC"
+    return (
+        f"{_first_upper(_place(schedule))} of {schedule['source']}, {times}: import <= {cap} kW, "
+        f"battery {low} .. {high} kW, reserve {schedule['reserve_permille'] / 10:g} %."
+    )
+
+
+def _first_upper(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def _minute(time: str) -> str:
+    """ "2026-11-26 13:00" of an ISO time."""
+    return time[:16].replace("T", " ")
 
 
 def notice(entry: Facts) -> str:
@@ -192,17 +220,6 @@ def _hints(cause: Facts) -> str:
     return found and f"{found}."
 
 
-def _slot(cause: Facts) -> str:
-    if not cause["slot"]:
-        return ""
-    names = ("grid_cap_W", "battery_low_W", "battery_high_W")
-    cap, low, high = ["-" if cause[name] is None else kilowatt(cause[name]) for name in names]
-    return (
-        f"Slot {cause['slot']}: import <= {cap} kW, battery {low} .. {high} kW, reserve "
-        f"{cause['reserve_permille'] / 10:g} %."
-    )
-
-
 def request(facts: Facts) -> str:
     """The request and its origin: "Load tracking asks for discharge 81.5 kW."."""
     names = [
@@ -243,5 +260,5 @@ _WORDS: dict[str, Callable[[Facts], str]] = {
     ),
     "ramp": lambda cause: f"The set-point moves by {kilowatt(cause['W_per_s'])} kW/s.",
     "hint": _hints,
-    "schedule": _slot,
+    "schedule": lambda cause: slot_bounds(cause) if cause["slot"] else "",
 }

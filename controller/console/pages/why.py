@@ -96,6 +96,8 @@ def _asker(asked: Facts) -> str:
     cause = asked["base_cause"]
     entries = cause["hints"] if cause and cause["kind"] == "hint" else ()
     words = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
+    if cause and cause["kind"] == "schedule":
+        return causes.short(asked["base_reason"], cause)
     return words[0] if words else asked["base_reason"]["name"]
 
 
@@ -119,7 +121,7 @@ def _bounded(step: str, found: Facts, binding: Facts | None) -> list[str]:
     texts = [causes.short(*each) for each in named] or ["not acting"]
     bounds = interval(found["low_W"], found["high_W"])
     first = _row(step, texts[0], bounds, found["leaves_W"], binding is not None)
-    return [first, *[_row("", text, "", None) for text in texts[1:2]]]
+    return [first, *[_row("", text, "", None) for text in texts[1:2] if text != texts[0]]]
 
 
 def _obligations(facts: Facts, binding: Facts | None) -> list[str]:
@@ -204,6 +206,10 @@ def _notes(facts: Facts) -> list[str]:
             f"{kilowatt(facts['short_W'])} kW too little to meet {short['label']} {short['name']}.",
             1,
         )
+    schedule, (shown, cause) = facts.get("schedule"), _reason_shown(facts)
+    named = cause if shown else facts["request"]["base_cause"]
+    if schedule and (named is None or named["kind"] != "schedule"):
+        out += folded("Slot", causes.slot_bounds(schedule), 2)
     if facts["differs"]:
         out += folded("Note", "Another version wrote this journal: the numbers may be wrong.", 1)
     return out

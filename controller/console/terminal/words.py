@@ -18,6 +18,7 @@ PAGES = {
     "9": "events",
     "D": "devices",
     "M": "map",
+    "P": "plan",
     "?": "help",
 }
 # columns of the page of tests where a folded line continues
@@ -41,7 +42,7 @@ _AS_KEYS = (
 
 HELP = [
     "LOOK   0 status   1 why the power is what it is   2 alarms   3 racks   4 links",
-    "       5 hints   6 trend   7 tests   8 export   9 events   D devices   M map",
+    "       5 hints  6 trend  7 tests  8 export  9 events  D devices  M map  P plan",
     "       Space or N: next part of a page, B: back. The same key again: draw anew.",
     "LOGIN  L logs in, and out again; a login without keys ends after minutes. One",
     "       person acts, others see the name. Without a password: turn the key",

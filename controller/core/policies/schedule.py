@@ -30,10 +30,7 @@ from controller.core.policies.contract import MEASURE, Found, Function, Known, S
 from controller.core.policies.hint_table import HintTable
 
 GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # beside (20, "grid_cap_hint")
-STATES = (
-    *("none", "acts", "begins later", "is over", "waits for a heartbeat", "waits for the clock"),
-    "pauses off the grid",
-)
+STATES = t.STATES
 NONE, ACTS, LATER, OVER, SILENT, CLOCK, OFF_GRID = range(7)
 OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
 O_SOURCE, O_STATE, O_SLOT = range(3)  # source index + 1; of STATES; of now, from 1, 0: none
@@ -206,12 +203,17 @@ class Schedule(Function):
             answers.append(grid_obligation(GRID_CAP_SCHEDULE, connection_W, *bounds, quantum_W))
         return answers
 
+    def bounds(self) -> dict[str, int | None]:
+        """Bounds of the slot of now by name; None: no bound, or no slot acts."""
+        number = self.out[O_SLOT]
+        found = self._slot(number - 1) if number else [t.OPEN_W] * t.SLOT_WORDS
+        return {
+            name: None if value == t.OPEN_W else value for name, value in zip(t.Slot._fields, found)
+        }
+
     def numbers(self, code: int) -> dict[str, Any]:
         """See Function."""
-        number = self.out[O_SLOT]
-        fields = self._slot(number - 1)._asdict() if number else {}
-        known = {name: None if value == t.OPEN_W else value for name, value in fields.items()}
-        return {"kind": "schedule", "slot": number, **known}
+        return {"kind": "schedule"}
 
 
 def _lifted(source: int, has_low: bool, has_high: bool, has_grid_cap: bool) -> int:

@@ -263,7 +263,37 @@ HEATER = Role(
     ),
 )
 
-ROLES = {role.name: role for role in (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER, FAN, HEATER)}
+LOAD_CAP = Role(
+    "load_cap",
+    9,
+    "load cap",
+    None,
+    (
+        Signal("lowered_W", 0, POWER_W_MAX, "power by which the scheduler has lowered the load"),
+        Signal("is_ready_ok", 0, 1, "1: the scheduler takes requests"),
+    ),
+    (
+        Actuator(
+            "lower_W",
+            "lower_W_max",
+            "power by which the load should be lower",
+            "the scheduler lets the load run again after its time-out",
+            "lowered_W",
+            HOLD,
+            silent=HOLD,  # the load would come back while the import has no room for it
+        ),
+    ),
+    (
+        STALE,
+        ("lower_W_max", "W", 1, POWER_W_MAX, None, "down"),  # what the scheduler has agreed to
+        ("follow_s", "s", 1, 600, 30, "free"),  # in which the load follows a request
+        ("start_soc_permille", "permille", 0, 1000, 200, "free"),
+        ("on_s_min", "s", 0, 7200, 300, "up"),
+    ),
+)
+
+_ALL = (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER, FAN, HEATER, LOAD_CAP)
+ROLES = {role.name: role for role in _ALL}
 BY_NUMBER = {role.number: role for role in ROLES.values()}
 # those that a device of the configuration may have; the clock is the box's own
 OF_DEVICES = tuple([name for name in ROLES if name != CLOCK.name])

@@ -12,6 +12,10 @@ import sys
 import time
 
 HEARTBEAT, SLOT_MIN, COUNT, VALID_MS = 4, 15, 96, 300_000
+STATES = (
+    *("no schedule", "it acts", "it begins later", "it is over", "it waits for a heartbeat"),
+    *("it waits for the clock of the box", "it pauses off the grid"),
+)
 try:
     path, key_file, source, *powers = sys.argv[1:]
     key = bytes.fromhex(open(key_file).read())
@@ -50,5 +54,7 @@ except ValueError:
     sys.exit(f"KEYFILE: 64 hex digits, the powers: whole numbers. {__doc__.splitlines()[0]}")
 
 code, refused_slot, _, state, slot, count = struct.unpack_from("<6H", answer, 44)
-print(f"H{code}: {count} slots in force, state {state}, slot {slot}, refused slot {refused_slot}")
+what = "refused" + f", slot {refused_slot} is wrong" * (refused_slot > 0) if code > 10 else "taken"
+now = STATES[state] + f", slot {slot}" * (slot > 0)
+print(f"H{code}: {what}; the box has a schedule of {count} slots: {now}")
 sys.exit(code > 10)

@@ -31,6 +31,7 @@ BENCHMARKS = {
     "hint": "from a hint to the set-point it changes, on the wire",
     "rig": "lateness with devices, memory, virtual speed, replay",
     "pod": "two cabinets on one site in real time: lateness and memory of each controller",
+    "planner": "the planner beside rules, perfect foresight and, where installed, EMHASS",
 }
 MODULES = {"loop": "lateness"}
 PAGE = "BENCHMARKS.md"
@@ -43,6 +44,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "pod": {**options.SEED, "--for": SECONDS | {"default": 300.0}},
     "stop": {**options.SEED, "--count": COUNT},
     "hint": {**options.SEED, "--count": COUNT},
+    "planner": {
+        **options.SEED,
+        "--days": {"type": whole(7, 28), "default": 28, "help": "of each month (%(default)s)"},
+    },
     "replay": {"journal": {"nargs": "?", "help": "a journal; without one it makes one"}},
 }
 COMMITTED = sorted((Path(__file__).parent / "results").glob("*.json"))

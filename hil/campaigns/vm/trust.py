@@ -39,6 +39,7 @@ PLACES = {
     f"{RUN_DIRECTORY}/hints.sock": (SERVICE, SENDERS, "660", "s", "senders of hints"),
     f"/run/{GATEWAY}": (GATEWAY, SENDERS, "750", "d", "the gateway"),
     f"/run/{GATEWAY}/upstream.sock": (GATEWAY, SENDERS, "660", "s", "senders of hints"),
+    "/run/firebreak-planner": ("firebreak-planner", "firebreak-planner", "755", "d", "the planner"),
     STATE_DIRECTORY: (SERVICE, SERVICE, "750", "d", "the controller"),
     f"{STATE_DIRECTORY}/store.lock": (SERVICE, SERVICE, "600", "f", "the controller: its lock"),
     f"{STATE_DIRECTORY}/record.db": (SERVICE, SERVICE, "600", "f", "the recorder, the console"),

@@ -19,7 +19,7 @@ from drivers import toml_text
 from hil.site.site import Site
 from hil.systems import run
 from hil.systems.member import DAY_S, ChainMember
-from hil.systems.series import Series, series_of, site_of
+from hil.systems.series import Series, before_of, series_of, site_of
 from hil.systems.spec import Spec, of_table
 
 SITE = Path(__file__).parent / "site.toml"
@@ -111,7 +111,7 @@ class Quarter(run.Run):
 
     def __init__(self, spec: Spec, series: Series, site: Site, member: Member, seed: int) -> None:
         """seed: of restarts and clocks."""
-        super().__init__(spec, series, site, [member])
+        super().__init__(spec, series, before_of(spec, {}), site, [member])
         self.member: Member = member
         self._restarts, self._clocks = restarts(seed, spec.days), clocks(seed, spec.days)
         self._blind_until_s = 0

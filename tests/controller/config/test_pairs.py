@@ -15,7 +15,7 @@ PLACES = {
     "pv": ("cabinet", "device.roof"), "genset": ("cabinet", "device.diesel"),
     "load_shed": ("cabinet", "device.shed"), "chiller": ("cabinet", "device.cold"),
     "meter": ("cabinet", "device.branch"), "fan": ("cabinet", "device.fan"),
-    "heater": ("cabinet", "device.heat"),
+    "heater": ("cabinet", "device.heat"), "load_cap": ("cabinet", "device.scheduler"),
 }  # fmt: skip
 OF_TYPE = ("energy_Wh", "soc_reserve_backup_permille")
 # of a number that follows from several keys: the key to set, and how often it counts
@@ -111,6 +111,7 @@ genset | rated_W | 300 | False | ["expected at least 2500", "rated_W of all unit
 pv | limit_W_max | 140 | False | ["device.roof.limit_W_max: 140 is doubtful", "(in kW?)", "2000"]
 pv | rated_W | 200 | False | ["doubt: ", "cabinet.toml:device.roof.rated_W: 200 ", "(in kW?)"]
 load_shed | stage_W | 60 | False | ["240 (stages_max times stage_W)", "(in kW?)"]
+load_cap | lower_W_max | 20 | False | ["lower_W_max: 20 is doubtful", "(in kW?)"]
 heater | rated_W | 9 | False | ["device.heat.rated_W: 9 is doubtful", "least 25 (250000"]
 fan | fan_unit | 2 | True | ["at most 1: the number of units is 1"]
 chiller | start_ddegC | 32 | True | ["stop_ddegC is 280"]

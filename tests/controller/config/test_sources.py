@@ -24,11 +24,12 @@ def source(name, role="request", priority=1, more=""):
     return f'[source.{name}]\nrole = "{role}"\n{own}{more}'
 
 
-def test_the_example_has_an_energy_management_and_a_scheduler():
-    scheduler, site_ems = EXAMPLE.sources
+def test_the_example_has_a_planner_a_scheduler_and_an_energy_management():
+    planner, scheduler, site_ems = EXAMPLE.sources
     found = [(each.name, each.index, each.role, each.priority) for each in EXAMPLE.sources]
-    assert found == [("scheduler", 0, "request", 1), ("site_ems", 1, "grid_cap", 2)]
-    assert scheduler.fallback == dict.fromkeys(range(1, 6))
+    names = ("planner", 0, "grid_cap", 3), ("scheduler", 1, "request", 1)
+    assert found == [*names, ("site_ems", 2, "grid_cap", 2)]
+    assert planner.fallback == scheduler.fallback == dict.fromkeys(range(1, 6))
     assert site_ems.fallback == {1: None, 2: None, 3: None, 4: 450_000, 5: None}
 
 
@@ -43,10 +44,12 @@ def test_at_most_eight_sources_with_names_of_sixteen_characters(files):
 
 def test_the_image_says_all_that_the_core_needs():
     image = EXAMPLE.source_image
+    planner = [2, 3, 300, 10, 25_000, 100_000, -1, -1, -1, -1, -1]
     first = [1, 1, 120, 10, 25_000, 100_000, -1, -1, -1, -1, -1]
     second = [2, 2, 300, 10, 25_000, 100_000, -1, -1, -1, 450_000, -1]
-    assert list(image) == [1, 2, *first, *second]
+    assert list(image) == [1, 3, *planner, *first, *second]
     assert [(*each[:-1], *each[-1]) for each in hint_sources.sources(image)] == [
+        tuple(planner),
         tuple(first),
         tuple(second),
     ]

@@ -1,13 +1,16 @@
 """`firebreak ask` against a running rig: text, JSON, exit codes, one line for bad input."""
 
 import json
+from pathlib import Path
 
 import pytest
 from command_line import run
+from plan_cases import NOW_S, plan
 from watched import Watched, action
 
 from controller.console import watch
 from controller.state import situation
+from controller.system import clock
 from tests.tables import cases
 
 
@@ -89,6 +92,17 @@ def test_the_answer_has_an_exit_code_and_every_line_fits(capsys, live, words, co
     found, out, err = ask(capsys, live, words, "--json")
     told = json.loads("\n".join(out))
     assert (found, told["answer"]) == (code, ("yes", "no")[code]) and told["assumptions"]
+
+
+def test_beside_a_planner_the_answer_names_its_earliest_start(capsys, live, monkeypatch):
+    (folder := Path(live.folder, "planner")).mkdir()
+    (folder / "plan.json").write_text(json.dumps(plan()))
+    monkeypatch.setattr(clock, "utc_us", lambda: int(NOW_S * 1e6))
+    _, out, _ = ask(capsys, live, "--power 30kW --for 10min")
+    assert "plan        it fits under the plan's cap as asked; it costs 0.45 EUR as asked." in out
+    assert max(map(len, out)) <= 79
+    _, out, _ = ask(capsys, live, "--power 30kW --for 10min", "--json")
+    assert json.loads("\n".join(out))["plan"]["earliest"]["at_s"] == 0
 
 
 def test_without_a_controller_the_answer_is_not_known(capsys, tmp_path):

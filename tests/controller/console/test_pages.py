@@ -203,14 +203,16 @@ def test_events_are_newest_first_and_have_pages(stopped):
 
 
 def test_the_fullest_why_keeps_remedy_and_alternative(tmp_path):
-    """Short of power, three converters, an old journal: the remedy stays."""
+    """Short of power, three converters, an old journal, a schedule: the remedy stays."""
     watched = Watched(tmp_path, lambda t_s: 740_000.0 if t_s > 8 else 300_000.0).run(14)
     facts = watched.facts("why")
     assert facts["short_W"] > 0 and facts["binding"]["code"] == 213
-    lines = watched.lines("why", units=facts["units"] * 3, differs=True)
+    slot = {"slot": None, "source": "planner", "state": "waits for the clock"}
+    slot["starts"] = "2026-01-01T00:00:00Z"
+    lines = watched.lines("why", units=facts["units"] * 3, differs=True, schedule=slot)
     check(lines, "why")
     begins = [line.split(" ")[0] for line in lines]
-    assert "Else" in begins[-2:] and "Do" in begins and "Short" in begins
+    assert "Else" in begins[-2:] and "Do" in begins and {"Short", "Slot"} <= {*begins}
 
 
 def test_the_readme_shows_the_pages_as_they_are():
@@ -227,16 +229,28 @@ def test_pages_of_a_schedule_and_of_notices(tmp_path):
     controller.schedule("site_ems", 29_453_760, 5, (slot, slot))
     controller.hint("site_ems", h.HEARTBEAT, 0, 0, 300_000)
     controller.hint("site_ems", h.NOTICE, h.PRICE_IS_NEGATIVE, 1, 200_000)
-    controller.cabinet.request_hint(0, h.NOTICE, h.STEP_W, 90_000, 5000, 60_000)
+    controller.cabinet.request_hint(1, h.NOTICE, h.STEP_W, 90_000, 5000, 60_000)
     facts = check_all(watched, 15, 25).facts("status")
-    shown = {"source": "site_ems", "state": "acts", "slot": 1, "count": 2}
-    assert facts["schedule"] == shown and len(facts["notices"]) == 2
+    times = "2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z"
+    begin = {"starts": times[0], "slot": 1, "begins": times[0], "ends": times[1]}
+    shown = {"source": "site_ems", "state": "acts", "count": 2, **begin, **slot._asdict()}
+    assert facts["schedule"] == watched.facts("why")["schedule"] == shown
+    assert len(facts["notices"]) == 2
     lines = watched.lines("status")
     assert "HINT     schedule of site_ems: acts, slot 1 of 2" in lines
     assert "         site_ems: price is negative, 185 s left; 1 more" in lines
     assert causes.notice(facts["notices"][1]) == "scheduler: step of 90.0 kW in 45 s"
-    words = "Slot 1: import <= 400.0 kW, battery -60.0 .. -40.0 kW, reserve 20.5 %."
+    words = (
+        "Slot 1 of 2 of site_ems, 2026-01-01 00:00 to 00:05 UTC: import <= 400.0 kW, battery -60.0 "
+        ".. -40.0 kW, reserve 20.5 %."
+    )
     cause = watched.facts("why")["request"]["base_cause"]
     assert causes.sentences(cause) == words
-    (row,) = [line for line in watched.lines("why") if line.startswith(" request")]
-    assert "schedule" in row and "-40.0" in row
+    lines = watched.lines("why")
+    (row,) = [line for line in lines if line.startswith(" request")]
+    assert "R105 slot 1 of 2 (site_ems)" in row and "-40.0" in row
+    assert words in " ".join(" ".join(lines).split())
+    controller.cabinet.site_clock.error_us = None
+    found = " ".join(" ".join(check_all(watched, 2, 30).lines("why")).split())
+    waits = "Schedule of site_ems: waits for the clock. Its first slot: 2026-01-01 00:00 UTC."
+    assert f"Slot {waits}" in found and watched.facts("why")["schedule"]["begins"] is None

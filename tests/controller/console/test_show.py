@@ -20,9 +20,9 @@ status | lamp horn_is_on gas_lfl_permille vapour_ppm toxic_ppm contacts interloc
  battery_W grid_W load_W request_W request setpoint_W binding cause limits available_low_W\
  available_high_W remaining_Wh full_Wh reserve_in_s reserve_permille hints sources\
  binding_sources racks links loop record tick_ms gas_calibration_d version start differs\
- proof_tests propagation reset channel_b bands path_delay schedule notices meters site map
+ proof_tests propagation reset channel_b bands path_delay schedule notices meters site map plan
 why | request_W setpoint_W held_back_W request caps ramp obligations limits short_W short_reason\
- binding cause without units standing_count differs actuators is_off_grid
+ binding cause without units standing_count differs actuators is_off_grid schedule
 alarms | standing first_out first_out_per_scope channel_b check reset start cells_are_live\
  propagation
 events | source events
@@ -50,7 +50,7 @@ def where(watched):
     return "--run-dir", watched.folder, "--state-dir", watched.folder
 
 
-@pytest.mark.parametrize("page", sorted({*watch.PAGES, *KEYS}))
+@pytest.mark.parametrize("page", sorted({*watch.PAGES, *KEYS} - {"plan"}))  # test_plan_command
 def test_the_json_of_a_page_keeps_its_keys(capsys, live, page):
     code, out, err = run(capsys, page, *where(live))
     assert (code, err) == (0, []) and "TRIPPED" in out[0]

@@ -17,6 +17,7 @@ from controller.core.functions import FALLBACKS, FUNCTIONS
 from controller.core.policies import contract as c
 from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.known import GRID, ISLAND, Known
+from controller.core.policies.load_cap import LoadCap
 from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
 from controller.core.policies.shed import Shed
@@ -107,6 +108,7 @@ def test_name_parameters_and_codes_are_its_own(function):
 # With this every function has something to do.
 ON = {"peak_import_W_max": 200_000}
 MORE = {Shed: {"grid_import_W_max": 20_000}, PreHeat: {"peak_import_W_max": 400_000}}
+MORE[LoadCap] = {"peak_import_W_max": 20_000}
 MORE[GensetStart] = {f"soc_reserve_{name}_permille": 620 for name in ("backup", "peaks")}
 KNOWN = {
     "load_meter_W": 320_000,

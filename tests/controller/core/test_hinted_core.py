@@ -147,7 +147,7 @@ class Steady:
         return self.core.out[self.core.out_at["hint_table"] + index]
 
 
-SCHEDULER, SITE_EMS = 0, 1
+SCHEDULER, SITE_EMS = 1, 2
 
 
 @pytest.fixture(scope="module")

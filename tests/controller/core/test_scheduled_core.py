@@ -21,7 +21,7 @@ from hil.site.pv import Pv
 from safety import matrix
 
 START_MIN = 29_453_760  # of the rig's clock at 0
-SITE_EMS = 1
+SITE_EMS = 2
 
 
 def rig_of(load_W=square_W):
@@ -98,7 +98,7 @@ def test_a_journal_with_hints_and_schedules_replays_and_names_every_word(tmp_pat
     assert found.exit_code == replay.EQUAL, found.lines()
     assert {s.NONE, s.ACTS, s.SILENT, s.CLOCK} <= seen
     header, core = ring.JournalReader(path).header, cabinet.core
-    assert header["source_names"] == ["scheduler", "site_ems"]
+    assert header["source_names"] == ["planner", "scheduler", "site_ems"]
     for name, count in (("input_names", len(core.inp)), ("output_names", core.standing_at)):
         assert len(set(header[name])) == len(header[name]) == count
     assert (replay.core_of(header).layout.units, replay.core_of(header).layout.racks) == (1, 3)

@@ -186,8 +186,9 @@ def test_the_schedule_example_is_granted_refused_and_ends_in_one_line(site):
     with site.pumped():
         granted = sent(site, "send_schedule.py", *powers)
         refused = sent(site, "send_schedule.py", *powers[:-1], "-50001")
-    assert granted[:2] == (0, "H1: 96 slots in force, state 5, slot 0, refused slot 0"), granted
-    assert refused[:2] == (1, "H29: 96 slots in force, state 5, slot 0, refused slot 1"), refused
+    waits = "the box has a schedule of 96 slots: it waits for the clock of the box"
+    assert granted[:2] == (0, f"H1: taken; {waits}"), granted
+    assert refused[:2] == (1, f"H29: refused, slot 1 is wrong; {waits}"), refused
     ends(sent(site, "send_schedule.py"), "not enough|KEYFILE SOURCE CAP LOW HIGH")
     site.listener.close()
     ends(sent(site, "send_schedule.py", *powers), "No such file.*does the controller run")

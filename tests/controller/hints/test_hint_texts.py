@@ -29,7 +29,7 @@ def test_the_remedies_agree_with_the_page():
 
 def test_the_sources_of_the_rig_and_the_quantities_of_a_message_are_those_on_the_page():
     roles = {source.name: source.role for source in configuration.load(str(EXAMPLE)).sources}
-    assert roles == {"scheduler": "request", "site_ems": "grid_cap"}
+    assert roles == {"planner": "grid_cap", "scheduler": "request", "site_ems": "grid_cap"}
     assert all(re.search(rf"`{name}`\s\({role}\)", PAGE) for name, role in roles.items())
     names = re.findall(r"\b\w+_W(?:_max)?\b|price\w+|heartbeat", row("quantity")[1].split("(")[0])
     assert names == [*h.QUANTITIES.values(), *h.NOTICES.values(), "heartbeat"]

@@ -106,3 +106,12 @@ def _wasted(slot, store):
     paid = max(0.0, -slot.price_per_kWh, -slot.feed_in_per_kWh)
     losses_W = (1 / store.one_way**2 - 1) * (store.charge_W + store.discharge_W)
     return paid * (losses_W + max(0.0, -slot.net_W)) * SLOT_S / KWH
+
+
+def test_the_sun_is_stored_before_the_grid_charges_and_used_when_energy_is_dearest():
+    store = Store(100 * KWH, 900 * KWH, 100 * KWH, 500e3, 500e3, 0.9, 0.01, 0.0)
+    slots = [Slot(-200e3, 0.1, 0.0, 1e6, 0.0)] * 4 + [Slot(300e3, 0.1, 0.0, 1e6, 0.0)] * 16
+    slots += [Slot(300e3, 0.11, 0.0, 1e6, 0.0)] * 4
+    found = plan(slots, SLOT_S, store, 0.0)
+    assert found.power_W[:4] == [-200e3] * 4 and not any(found.power_W[4:20])
+    assert sum(found.power_W[20:]) * SLOT_S == pytest.approx(0.81 * 200 * KWH)

@@ -232,5 +232,6 @@ def test_a_wrong_job_plan_is_one_line(tmp_path, data, keys, line):
 
 @pytest.mark.parametrize("kind", ["load", "pv"])
 def test_a_file_that_is_no_record_is_one_line(tmp_path, kind):
-    own = feed(written(tmp_path / "record.db", b"no database" * 99), kind, "recorder")
-    assert answer(own) == (None, f"{tmp_path}/record.db: cannot be read as a record")
+    path = written(tmp_path / "quarters.csv", b"no quarters" * 99)
+    line = f"{path}: is no quarters.csv of the recorder: its header is another"
+    assert answer(feed(path, kind, "recorder")) == (None, line)

@@ -1,8 +1,6 @@
 """All feeds together: ages, what stands in for unknown values, and that nothing raises."""
 
-import contextlib
 import math
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from series_files import FOREIGN
 from controller.planner import inputs, planning, site_file
 from controller.planner.feeds import held, reading, record, sun
 from controller.planner.feeds.points import QUARTER_S, of_quarters
-from controller.recorder.database import INSERT_SECOND, TABLES
+from controller.recorder import quarters
 from tests.repository import ROOT
 
 SITE = site_file.load(str(ROOT / "controller/planner/example/planner.toml"))
@@ -183,27 +181,19 @@ def test_no_content_raises(tmp_path_factory, form, kind, data):
 # ---- the record
 
 
-def record_of(path, first_s, seconds):
-    """A record with these rows of (grid, load, battery), one a second."""
-    with contextlib.closing(sqlite3.connect(path)) as database, database:
-        database.executescript(TABLES)
-        database.executemany(
-            INSERT_SECOND,
-            [
-                (0, int((first_s + at) * 1e6), *powers, *[None] * 9)
-                for at, powers in enumerate(seconds)
-            ],
-        )
-    return path
+def record_of(path, first_s, powers_W):
+    """quarters.csv of the recorder from a time on, of (load, PV)."""
+    rows = [
+        f"{first_s + at * QUARTER_S:.0f},{load},{pv},,,550"
+        for at, (load, pv) in enumerate(powers_W)
+    ]
+    return written(path, "\n".join([quarters.HEADER, *rows]) + "\n")
 
 
-def test_the_record_gives_means_of_whole_quarters(tmp_path):
+def test_the_record_gives_known_finished_quarters(tmp_path):
     first_s = NOW_S - 4 * QUARTER_S
-    quarters = [(300, 400, 60), (200, None, -50), (None, None, 60), (250, 400, 200)]
-    rows = [each for each in quarters for _ in range(QUARTER_S)]
-    rows[:300] = [(None, None, None)] * 300
-    rows += [(900, 900, 0)] * 500  # of a quarter that is not over
-    path = record_of(tmp_path / "record.db", first_s, rows)
+    rows = [(400, 40), (150, ""), ("", ""), (400, 0), (900, 900)]
+    path = record_of(tmp_path / "quarters.csv", first_s, rows)
     load = record.read(str(path), "load", span(NOW_S + 500))
     assert dict(zip(load.utc_s, load.values)) == {
         first_s: 400, first_s + 900: 150, first_s + 2700: 400
@@ -216,7 +206,7 @@ def test_the_record_gives_means_of_whole_quarters(tmp_path):
 
 
 def test_the_record_is_read_once_a_quarter_and_its_silence_is_named(tmp_path):
-    path = record_of(tmp_path / "record.db", NOW_S - DAY_S, [(5000, 5000, 0)] * DAY_S)
+    path = record_of(tmp_path / "quarters.csv", NOW_S - DAY_S, [(5000, "")] * 96)
     own = inputs.Inputs(planner(feed(path, "load", "recorder")._replace(max_age_s=2 * HOUR_S)))
     assert own.read(NOW_S + 5).doubts == [] == own.read(NOW_S + 600).doubts
     silent = own.read(NOW_S + 3 * HOUR_S)

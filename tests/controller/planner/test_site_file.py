@@ -43,7 +43,7 @@ def test_the_example_is_a_site():
         *(("day_ahead", "prices", 36), ("site_load", "load", 2), ("site_pv", "pv", 24))
     ]
     assert found.feeds[0].keys["path"] == str(EXAMPLE.parent / "prices.csv")
-    assert found.feeds[1].keys["path"] == "/var/lib/firebreak/record.db"
+    assert found.feeds[1].keys["path"] == "/run/firebreak/quarters.csv"
 
 
 def test_the_remarks_of_the_example_are_feeds_too(tmp_path):
@@ -76,6 +76,7 @@ DROP = 'path = "prices.csv"'
     "= 13.4"  "= 200"  "site.longitude_deg: 200 is not allowed; allowed a number -180..180"
     "import_W_max = 5"  "import_W_max = -5"  "site.import_W_max: -500000 is not allowed; allowed"
     "energy_Wh"  "energy_kWh"  'battery.energy_kWh: is not a known key; nearest key "energy_Wh"'
+    "import_W_max = 500000"  ""  "site.import_W_max: is missing; allowed a number, or cabinet = a"
     "power_W = 250000"  ""  "battery.power_W: is missing; allowed a number, or cabinet = a cab"
     "= 150"  "= 900"  "battery.reserve_permille: 900 is not allowed; allowed below high_permille ="
     'currency = "EUR"'  ""  "tariff.currency: is missing; allowed a text"

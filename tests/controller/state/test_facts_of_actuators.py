@@ -16,7 +16,7 @@ from tests.controller.run.cabinet_bench import believed
 CONFIG = believed(configuration.load(PV_GENSET))
 LIMITED = (
     *("pv_1.limit_W", "genset_1.run", "load_shed_1.stages", "chiller_1.pre_cool"),
-    *("fan_1.boost", "heater_1.heat"),
+    *("fan_1.boost", "heater_1.heat", "load_cap_1.lower_W"),
 )
 
 
@@ -80,6 +80,19 @@ def test_the_page_has_a_part_for_each_actuator(seen):
         assert f", {name}: {int(name in HELD)} (" in lines[2]
     text = "\n".join(pages.lines("why", seen[1], 3))
     assert "generator needed" in text and "is_running reported -" in text
+
+
+def test_a_scheduler_lowers_the_load_on_the_wire_and_why_says_so(tmp_path):
+    """480 kW, of which a hint's fallback lets 450 kW in, and a battery that is low."""
+    watched = Watched(tmp_path, lambda t_s: 480_000.0, soc=0.18, settings=CONFIG).run(45)
+    facts = watched.facts("why")
+    asked = named(facts)["load_cap_1.lower_W"]
+    assert (asked["value"], asked["sent"], asked["request_reason"]["code"]) == (20_000, 20_000, 140)
+    assert asked["feedback_value"] > 19_000 and facts["obligations"]["standing"]
+    assert 459_000 < watched.rig.cabinet.plant.load_power_W < 461_000
+    watched.rig.cabinet.devices["load_cap_1"].silent = True
+    asked = named(watched.run(60).facts("why"))["load_cap_1.lower_W"]
+    assert asked["value"] == 20_000 and asked["feedback_value"] is None, "its silence frees no load"
 
 
 def test_cold_cells_are_heated_on_the_wire_and_why_says_so(tmp_path):

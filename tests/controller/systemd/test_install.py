@@ -13,9 +13,11 @@ from shlex import quote
 import pytest
 from slow import slow
 
-from controller.console import upstream
+from controller.console import planner, upstream
 from controller.journal import journal_header
+from controller.planner import plan_file, site_file
 from controller.run import loop
+from controller.sites import EXAMPLE
 from controller.system import paths, realtime
 from tests.repository import ROOT
 from tests.tables import cases
@@ -29,6 +31,7 @@ EXPOSURE_MAX = {
     "firebreak-record.service": 10,
     "firebreak-upstream.service": 15,  # tenths, as systemd-analyze takes a threshold
     "firebreak-console@.service": 15,
+    "firebreak-planner.service": 15,
 }
 
 
@@ -185,7 +188,7 @@ def test_a_copy_of_the_installed_example_loads(tmp_path):
 SERVICE = "etc/systemd/system/firebreak.service"
 CAN_DROP_INS = "etc/systemd/system/firebreak-can@.service.d"
 # the controller is last
-STOPPED = [f"firebreak{name}.service" for name in ("-upstream", "-record", "")]
+STOPPED = [f"firebreak{name}.service" for name in ("-planner", "-upstream", "-record", "")]
 ENABLED = ["systemctl --quiet enable firebreak.service"]
 ALONE = "has_command() { false; }; install_services"
 
@@ -333,7 +336,7 @@ def test_a_release_that_still_runs_is_not_removed(tmp_path):
 
 def test_an_older_release_can_be_installed(tmp_path):
     """The installation reports the switch, and each service without a command in that release."""
-    steps = "make_release {0}; switch_to {0}; install_services"
+    steps = "make_release {0}; switch_to {0}; install_planner() {{ :; }}; install_services"
     for name in ("old", "new"):
         add_release(tmp_path, name, "complete")
         assert bash("has_command() { true; }; " + steps.format(name), tmp_path)[0] == 0
@@ -457,7 +460,7 @@ def test_a_tree_may_be_in_any_folder(folder, tmp_path):
     stubs = (
         "id() { echo 0; }; check_target() { :; }; target_python() { echo 3.11; }; "
         'has_command() { true; }; make_release() { mkdir -p "$root/$opt/releases/$1"; '
-        'touch "$root/$opt/releases/$1/complete"; }; '
+        'touch "$root/$opt/releases/$1/complete"; }; as_service() { echo key; }; '
     )
 
     def done(*words):
@@ -480,7 +483,7 @@ def installed(tmp_path_factory):
     steps = (
         "switch_to one; install_configuration; install_services; install_completion; install_user"
     )
-    assert bash(f"has_command() {{ true; }}; {steps}", tree)[0] == 0
+    assert bash(f"has_command() {{ true; }}; as_service() {{ echo key; }}; {steps}", tree)[0] == 0
     for name in ("var/lib/firebreak/store.a", f"{CAN_DROP_INS}/my own.conf"):
         (tree / name).parent.mkdir(parents=True)
         (tree / name).touch()
@@ -540,7 +543,7 @@ def test_an_uninstallation_goes_on_if_the_run_directory_is_in_use(whole):
     busy = 'rm() { case "$*" in *run/firebreak) return 1 ;; *) command rm "$@" ;; esac; }; '
     live = LIVE.replace("run-firebreak", "no-such")
     assert bash(f"{live}{busy} purge=yes; do_uninstall", whole)[0] == 0
-    assert removed_users(whole) == ["firebreak-upstream", "firebreak"]
+    assert removed_users(whole) == ["firebreak-upstream", "firebreak-planner", "firebreak"]
 
 
 @pytest.mark.parametrize("place", ["opt", "etc/firebreak", "var/lib", "usr/local"])
@@ -566,10 +569,11 @@ def test_a_second_installer_or_uninstaller_ends_at_once(command, whole):
 
 def test_purge_removes_all_files_users_and_groups(whole):
     assert bash("purge=yes; do_uninstall", whole)[0] == 0
-    assert (left(whole), len(removed_users(whole))) == ([], 2)
-    assert set(removed_users(whole)) == {"firebreak", "firebreak-upstream"}
+    assert (left(whole), len(removed_users(whole))) == ([], 3)
+    assert set(removed_users(whole)) == {"firebreak", "firebreak-planner", "firebreak-upstream"}
     groups = {line.split()[-1] for line in asked(whole) if line.startswith("groupdel")}
-    assert groups == {"firebreak", "firebreak-upstream", "firebreak-hints", "firebreak-operators"}
+    own = {"firebreak", "firebreak-planner", "firebreak-upstream"}
+    assert groups == own | {"firebreak-hints", "firebreak-operators"}
 
 
 def unit(name):
@@ -612,6 +616,44 @@ def test_the_units_use_the_paths_of_the_program():
     gateway = unit("firebreak-upstream.service")
     assert gateway["ExecStart"][0].endswith(f"upstream --run-dir {run} --listen {upstream.LISTEN}")
     assert upstream.LISTEN.startswith(f"/run/{gateway['RuntimeDirectory'][0]}/")
+    own = unit("firebreak-planner.service")
+    assert own["ExecStart"][0].endswith(
+        f"planner {planner.SITE} --run-dir {run} --state-dir {planner.STATE_DIRECTORY} "
+        f"--plan-dir {plan_file.RUN_DIRECTORY}"
+    )
+    assert f"/run/{own['RuntimeDirectory'][0]}" == plan_file.RUN_DIRECTORY
+    assert f"/var/lib/{own['StateDirectory'][0]}" == planner.STATE_DIRECTORY
+
+
+def test_the_planner_reaches_no_address_and_no_state_until_a_person_allows_it():
+    own = unit("firebreak-planner.service")
+    assert own["IPAddressDeny"] == ["any"] and "IPAddressAllow" not in own
+    assert own["InaccessiblePaths"] == [f"-{paths.STATE_DIRECTORY}"]
+    assert "ReadWritePaths" not in own and own["UMask"] == ["0022"]
+
+
+def test_an_installation_makes_the_planners_file_and_key(installed, tmp_path):
+    folder = installed / "etc/firebreak/planner"
+    text = (folder / "planner.toml").read_text()
+    assert stat.S_IMODE((folder / "planner.key").stat().st_mode) == 0o600
+    assert (folder / "prices").is_dir() and not (folder / "prices.csv").exists()
+    cabinet = quote(str(EXAMPLE)).strip("'")
+    (tmp_path / "planner.toml").write_text(text.replace("../cabinet/cabinet.toml", cabinet))
+    site = site_file.load(str(tmp_path / "planner.toml")).site
+    assert (site.full_J / 3600, site.store.charge_W, site.import_W) == (645e3, 250e3, 500e3)
+
+
+def test_a_planners_file_and_key_stay_and_a_missing_key_is_a_warning(whole):
+    folder = whole / "etc/firebreak/planner"
+    for name in ("planner.toml", "planner.key"):
+        (folder / name).write_text("mine")
+    stub = "has_command() { true; }; as_service() { return 1; }; "
+    assert bash(stub + "install_planner", whole) == (0, [])
+    assert {(folder / name).read_text() for name in ("planner.toml", "planner.key")} == {"mine"}
+    (folder / "planner.key").unlink()
+    code, (line,) = bash(stub + "install_planner", whole)
+    assert code == 0 and "firebreak key create planner" in line
+    assert not (folder / "planner.key").exists()
 
 
 def test_the_gateway_has_no_device_and_does_not_write_in_the_run_directory():

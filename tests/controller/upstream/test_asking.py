@@ -3,6 +3,7 @@
 import pytest
 from ask_bench import situation as made
 from hinted_site import HintedSite
+from plan_cases import NOW_S, plan
 from test_upstream import Served, ask
 
 from controller.journal.ring import JournalError
@@ -41,6 +42,17 @@ def test_the_journal_is_read_once_a_second(monkeypatch):
     for now_us in (5_000_000, 5_999_999, 6_000_000):
         assert asking.answer("here", JOB, now_us) == answers.answer(made(), Job(**JOB))
     assert [path for path, _ in read] == ["here/journal"] * 2
+
+
+def test_the_plan_beside_the_controller_is_read_once_a_second(monkeypatch):
+    read = []
+    monkeypatch.setattr(asking.situation, "of_journal", lambda *given: made())
+    monkeypatch.setattr(asking.job_in_plan, "read", lambda *given: read.append(given) or plan())
+    monkeypatch.setattr(asking.clock, "utc_us", lambda: int(NOW_S * 1e6))
+    asking._situation.cache_clear()
+    for now_us in (15_000_000, 15_999_999, 16_000_000):
+        assert asking.answer("here", JOB, now_us)["plan"]["currency"] == "EUR"
+    assert read == [("here",)] * 2
 
 
 def test_a_journal_that_cannot_be_read_is_tried_once_a_second(monkeypatch):

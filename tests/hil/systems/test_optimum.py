@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from test_systems import made
 
-from hil.systems import command, figures, optimum, replay, run, series as system_series, spec
+from controller.planner.planning import HARD_PART
+from hil.systems import (
+    command,
+    figures,
+    optimum,
+    run,
+    schedule_alone,
+    series as system_series,
+    spec,
+)
 from hil.systems.watched import Watched
 
 SMALL = {"units": 1, "racks_per_unit": 3, "rated_W": 50_000, "energy_Wh": 645_000}
@@ -47,14 +56,14 @@ def test_an_optimum_that_ends_as_empty_as_the_run_may_spend_the_first_charge():
 def test_no_schedule_is_cheaper_than_the_optimum(name):
     chosen = spec.load(name)._replace(days=1, events=[])
     found = system_series.series_of(chosen, {})
-    way = replay.followed(chosen, found, {})
+    way = schedule_alone.followed(chosen, found, system_series.before_of(chosen, {}), {})
     zeros, begin = np.zeros(len(found.load_W)), chosen.soc_permille / 1000
-    soc = np.full(len(zeros), replay.HARD)
-    soc[0], soc[-1] = 1.0, begin + way.kept_J / 3600 / chosen.size.energy_Wh
+    soc = np.full(len(zeros), HARD_PART)
+    soc[0], soc[-1] = 1.0, begin + way.done.gained_J / 3600 / chosen.size.energy_Wh
     result = run.Result(
         chosen,
         found,
-        way.grid_W,
+        np.array(way.done.grid_W),
         zeros,
         zeros,
         zeros,

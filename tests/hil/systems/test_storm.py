@@ -25,7 +25,9 @@ def modes_of(changes, seconds):
     site = run.site_of(chosen, {})
     site.grid.cut(AT_S, FOR_S)
     members = run.members_of(chosen, site, run.ChainMember)
-    one = run.Run(chosen, series.series_of(chosen, {}), site, members)
+    one = run.Run(
+        chosen, *[of(chosen, {}) for of in (series.series_of, series.before_of)], site, members
+    )
     for second in range(seconds):
         one.second(second)
     return one._of_modes(), members[0]

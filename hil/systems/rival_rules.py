@@ -1,4 +1,4 @@
-"""A day's schedule by simple rules. A planner has to beat it.
+"""A rival that a back-test plans beside the planner: a day's schedule by simple rules.
 
 Energy that a plan sells early at a good price is missing when the load exceeds the cap later. So
 the rules do not optimise all at once. Each rule uses only what the rules before it leave:
@@ -10,7 +10,8 @@ the rules do not optimise all at once. Each rule uses only what the rules before
    wear.
 5. Spend in the dearest slots the energy that no later slot needs.
 
-The rules do not call the controller. They make the slots of a schedule.
+The cap is chosen once: 2 % above the lowest that the battery held in the days before. Nothing
+that runs a cabinet or a system uses these rules.
 """
 
 from dataclasses import dataclass
@@ -18,8 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from controller.core.base.schedule_table import OPEN_W, Slot as Row
+from controller.planner import cap, planning
+from controller.planner.planning import OPEN_PART, SLOT_S, SLOTS_PER_DAY, Known, Site
+
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
-OPEN_W = -(1 << 31)  # in the place of a power: no bound (controller/core/base/schedule_table.py)
+CAP_MARGIN = 1.02  # for a load that is not known
 
 
 class Store(NamedTuple):
@@ -34,7 +39,40 @@ class Store(NamedTuple):
     efficiency: float = 0.86  # of a round trip
     wear_per_kWh: float = 0.01  # cost of wear, in the currency of the prices
     idle_W: float = 0.0  # drawn by the converters at a power of 0
-    saving: float = 0.0  # least part of the later price that a traded kWh saves, after losses
+
+
+class Rules:
+    """A way to plan (controller/planner/backtest.py)."""
+
+    def __init__(self, site: Site) -> None:
+        self._site, self._cap_W = site, 0.0
+
+    def __call__(self, known: Known) -> list[Row]:
+        """The rows of a schedule from this slot on."""
+        site, count = self._site, 2 * SLOTS_PER_DAY
+        self._cap_W = self._cap_W or self._lowest_W(known)
+        is_billed = planning.billed_of(site, known.time, 0, count)
+        caps_W = [self._cap_W if each else OPEN_PART * site.import_W for each in is_billed]
+        ahead = planning.slots_ahead(site, known, planning.net_ahead_W(known, count), caps_W)
+        net_W, price, _, cap_W, *_ = np.array(ahead).T
+        store = _store(site, known.stored_J)
+        found = plan(net_W, price, SLOT_S, store, cap_W)
+        return slots(found, store, cap_W)[:SLOTS_PER_DAY]
+
+    def _lowest_W(self, known: Known) -> float:
+        site, past = self._site, planning.past_of(self._site, known)
+        span = cap.Span(*past, OPEN_PART * site.import_W)
+        store = site.store._replace(now_J=known.stored_J)
+        peak_W = max([each for each, is_paid in zip(*past) if is_paid], default=0.0)
+        return min(CAP_MARGIN * cap.lowest(span, SLOT_S, store), peak_W)
+
+
+def _store(site: Site, now_J: float) -> Store:
+    own = site.store
+    return Store(
+        *(site.full_J, own.low_J, own.high_J, now_J, own.charge_W, own.discharge_W),
+        *(own.one_way**2, own.wear_per_kWh, own.idle_W),
+    )
 
 
 @dataclass
@@ -48,24 +86,16 @@ class Plan:
 
 
 def plan(
-    net_W: np.ndarray,
-    price_per_kWh: np.ndarray,
-    slot_s: float,
-    store: Store,
-    cap_W: np.ndarray,
-    is_trading: bool = True,
+    net_W: np.ndarray, price_per_kWh: np.ndarray, slot_s: float, store: Store, cap_W: np.ndarray
 ) -> Plan:
-    """Apply the rules. net_W: forecast of the load less PV. cap_W: highest import. Without
-    is_trading rules 4 and 5 are left out, and load tracking has the battery for itself.
-    """
+    """Apply the rules. net_W: forecast of the load less PV. cap_W: highest import."""
     book = _Book(net_W, slot_s, store, cap_W)
     book.hold_cap()
     held_J = np.maximum(0.0, book.power_W) * slot_s / book.one_way
     book.keep_surplus(price_per_kWh)
     book.keep_floor(price_per_kWh)
-    if is_trading:
-        book.trade(price_per_kWh)
-        book.spend(price_per_kWh, len(net_W), float("inf"))
+    book.trade(price_per_kWh)
+    book.spend(price_per_kWh, len(net_W), float("inf"))
     later_J = held_J[::-1].cumsum()[::-1] - held_J
     needed_J = np.minimum(later_J, book.stored_J[1:])
     return Plan(book.power_W, net_W - book.power_W, book.stored_J[1:], needed_J)
@@ -170,10 +200,8 @@ class _Book:
                     break
 
     def _pays(self, bought: float, used: float) -> bool:
-        """True if a kWh at these prices pays for losses and wear, and saves enough."""
-        store = self.store
-        worth = used * store.efficiency
-        return worth - bought > store.wear_per_kWh and bought <= (1 - store.saving) * worth
+        """True if a kWh at these prices pays for losses and wear."""
+        return used * self.store.efficiency - bought > self.store.wear_per_kWh
 
     def _pair(self, early: int, late: int) -> bool:
         """Move energy from one slot to a later one; False: the later slot takes no more."""
@@ -189,8 +217,8 @@ class _Book:
         return True
 
 
-def slots(found: Plan, store: Store, cap_W: np.ndarray) -> list[tuple[int, int, int, int]]:
-    """(grid cap W, lowest and highest battery power W, reserve permille) of each slot.
+def slots(found: Plan, store: Store, cap_W: np.ndarray) -> list[Row]:
+    """A row of a schedule for each slot.
 
     A slot that charges from the grid, or discharges, has one bound: its power. The other side stays
     open for load tracking. A slot that stores PV only forbids discharging, because the export limit
@@ -206,5 +234,5 @@ def slots(found: Plan, store: Store, cap_W: np.ndarray) -> list[tuple[int, int, 
         elif power_W > 0:
             low_W = round(power_W)
         kept_J = min(store.low_J + float(needed_J), store.high_J)
-        rows.append((round(most_W), low_W, high_W, int(1000 * kept_J / store.energy_J)))
+        rows.append(Row(round(most_W), low_W, high_W, int(1000 * kept_J / store.energy_J)))
     return rows

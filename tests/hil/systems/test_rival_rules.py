@@ -1,12 +1,15 @@
-"""Rules for a schedule: never beyond the store, never above the cap by choice, never dearer."""
+"""The rival of the planner: never beyond the store, never above the cap by choice, never dearer."""
+
+from datetime import datetime
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from hil.systems import rules
-from hil.systems.rules import Store
-from tests.tables import table
+from controller.planner import backtest
+from hil.systems import rival_rules as rules
+from hil.systems.rival_rules import Store
+from tests.controller.planner.test_planning import SITE
 
 SLOT_S = 900.0
 KWH = 3.6e6
@@ -70,13 +73,6 @@ def test_nothing_is_traded_below_losses_and_wear(ratio, trades):
     assert found.power_W.any() == trades
 
 
-@pytest.mark.parametrize("saving, trades", ((0.40, True), (0.42, False)))
-def test_a_kWh_spares_the_least_part_of_its_price_or_stays(saving, trades):
-    """0.1 against 0.2 with losses of 14 %: 41.9 % are spared."""
-    store = STORE._replace(now_J=100 * KWH, saving=saving)
-    assert planned([400] * 24, [0.1] * 12 + [0.2] * 12, store).power_W.any() == trades
-
-
 def test_surplus_of_pv_is_stored_before_the_grid_charges_and_used_when_energy_is_dearest():
     price = [0.1] * 20 + [0.11] * 4
     found = planned([-200] * 4 + [300] * 20, price, STORE._replace(now_J=100 * KWH))
@@ -108,75 +104,6 @@ def test_a_slot_that_stores_surplus_asks_for_no_power_and_forbids_to_give_it_bac
     assert [row[1:3] for row in rows[:4]] == [(rules.OPEN_W, 0)] * 4
 
 
-# Slots of an hour, in kW and kWh. A battery of 100 kWh, of which 10 to 90 are used, 40 kW in, 30 kW
-# out, 90 % each way, wear of 0.01 a kWh. Of each case: net power, price, cap, what differs; then
-# power, stored and needed energy.
-SMALL = {"energy_J": 100, "low_J": 10, "high_J": 90, "now_J": 10, "charge_W": 40, "discharge_W": 30}
-SMALL |= {"efficiency": 0.81, "wear_per_kWh": 0.01}
-PLANS = """
-[20, 20, 20, 20] | [0.3, 0.14, 0.02, 0.01] | 1000 | {"now_J": 90} | \
-    [20, 20, 20, 0] | [67.78, 45.56, 23.33, 23.33] | 0
-[20, 20, 20] | [0.3, 0.14, 0.01] | 1000 | {"now_J": 60} | [20, 20, 0] | [37.78, 15.56, 15.56] | 0
-[20, 20, 20] | [0.14, 0.3, 0.2] | 1000 | {"now_J": 40} | [-40, 20, 20] | [76, 53.78, 31.56] | 0
-[10, 10, 50, 10] | [0.1, 0.1, 0.1, 0.1] | 30 | {} | \
-    [-4.69, -20, 20, 0] | [14.22, 32.22, 10, 10] | [14.22, 22.22, 0, 0]
-[10, 10, 50, 10] | [0.1, 0.1, 0.1, 0.1] | 30 | {"high_J": 20} | \
-    [0, -11.11, 9, 0] | [10, 20, 10, 10] | [10, 10, 0, 0]
-[10, 10, 80, 10] | [0.1, 0.1, 0.1, 0.1] | 30 | {"now_J": 60} | \
-    [10, 5, 30, 0] | [48.89, 43.33, 10, 10] | [33.33, 33.33, 0, 0]
-[20, 20, 20, 57, 57] | [0.1, 0.1, 0.1, 0.1, 0.1] | 30 | {} | \
-    [-10, -10, -10, 24.3, 0] | [19, 28, 37, 10, 10] | [19, 27, 27, 0, 0]
-[60, 10, 60, 10, 60] | [0.1, 0.1, 0.1, 0.1, 0.1] | 30 | {"now_J": 40} | \
-    [27, -20, 16.2, -20, 16.2] | [10, 28, 10, 28, 10] | [10, 28, 10, 18, 0]
-[50, 20, 50] | [0.1, 0.1, 0.1] | [60, 60, 40] | {} | \
-    [0, -12.35, 10] | [10, 21.11, 10] | [10, 11.11, 0]
-[20, 20, 20, 20] | [0.1, 0.05, 0.2, 0.1] | 1000 | {"now_J": 11, "idle_W": 1} | \
-    [0, -40, 20, 9.7] | [10, 45, 21.78, 10] | 0
-[20, 20, 20, 20] | [0.1, 0.05, 0.2, 0.02] | 1000 | {"now_J": 12, "idle_W": 1} | \
-    [0, -25.8, 20, -1.11] | [11, 33.22, 10, 10] | 0
-[20, 20, 20] | [0.2, 0.1, 0.15] | 1000 | {"now_J": 5} | [-5.56, -24.69, 20] | [10, 32.22, 10] | 0
-[20, 20, -40, 20] | [0.1, 0.2, 0.1, 0.01] | 1000 | {"now_J": 90} | \
-    [20, 20, -40, 0] | [67.78, 45.56, 81.56, 81.56] | 0
-[20, -60, -5, 20] | [0.1, 0.1, 0.1, 0.3] | 1000 | {} | \
-    [-24.69, -40, -5, 20] | [32.22, 68.22, 72.72, 50.5] | 0
-[-30, 20] | [0.1, 0.2] | 1000 | {"now_J": 95} | [0, 20] | [95, 72.78] | 0
-[20, 20, 20, 20] | [0.1, 0.05, 0.2, 0.3] | 1000 | {} | \
-    [-9.38, -40, 20, 20] | [18.44, 54.44, 32.22, 10] | 0
-[20, 20, 20, 20] | [0.05, 0.3, 0.06, 0.3] | 1000 | {"high_J": 40} | \
-    [-33.33, 20, -16.05, 20] | [40, 17.78, 32.22, 10] | 0
-[20, 20, 20] | [0.05, 0.06, 0.3] | 25 | {} | [-5, -5, 8.1] | [14.5, 19, 10] | 0
-[20, 20] | [0.1, 0.136] | 1000 | {} | [-24.69, 20] | [32.22, 10] | 0
-[20, 20] | [0.1, 0.135] | 1000 | {} | [0, 0] | [10, 10] | 0
-[20, 20] | [0.25, 1.0] | 1000 | {"efficiency": 0.5, "wear_per_kWh": 0.25} | [0, 0] | [10, 10] | 0
-[20, 20] | [0.25, 1.0] | 1000 | {"efficiency": 0.5, "saving": 0.5} | [-40, 20] | [38.28, 10] | 0
-"""
-
-
-@pytest.mark.parametrize(
-    "net_kW, price, cap_kW, changes, power_kW, stored_kWh, needed_kWh", table(PLANS)
-)
-def test_a_plan_by_hand(net_kW, price, cap_kW, changes, power_kW, stored_kWh, needed_kWh):
-    given_ = {
-        name: value * {"J": KWH, "W": 1000}.get(name.rpartition("_")[2], 1)
-        for name, value in (SMALL | changes).items()
-    }
-    caps_W = np.zeros(len(net_kW)) + np.array(cap_kW) * 1000.0
-    net_W = np.array(net_kW) * 1000.0
-    found = rules.plan(net_W, np.array(price), 3600.0, Store(**given_), caps_W)
-    assert found.power_W / 1000 == pytest.approx(power_kW, abs=0.006)
-    assert found.stored_J / KWH == pytest.approx(stored_kWh, abs=0.006)
-    assert found.needed_J / KWH == pytest.approx(np.zeros(len(net_kW)) + needed_kWh, abs=0.006)
-    assert found.grid_W == pytest.approx(net_W - found.power_W)
-
-
-def test_without_trading_the_battery_keeps_cap_surplus_and_floor_alone():
-    caps_W, price = np.full(4, 30e3), np.array([0.3, 0.05, 0.3, 0.3])
-    store = STORE._replace(now_J=500 * KWH, discharge_W=30e3)
-    net_W = np.array([20e3, 20e3, 40e3, -10e3])
-    found = rules.plan(net_W, price, 3600.0, store, caps_W, is_trading=False)
-    assert found.power_W.tolist() == pytest.approx([0, 0, 10e3, -10e3])
-
-
 def test_the_bands_of_the_slots_by_hand():
     """No power; from the grid; by 1000 W at most, so from PV; discharge; a full reserve."""
     found = rules.Plan(
@@ -193,3 +120,11 @@ def test_the_bands_of_the_slots_by_hand():
         (3, 7001, rules.OPEN_W, 899),
         (4, 1, rules.OPEN_W, 900),
     ]
+
+
+def test_as_a_way_to_plan_they_hold_the_cap_of_the_days_before():
+    day_W, price = [100e3] * 72 + [200e3] * 8 + [100e3] * 16, [0.05] * 24 + [0.1] * 72
+    past = backtest.Past(datetime(2026, 6, 1), day_W * 5, [0.0] * 480, price * 5, 3 * 96)
+    done = backtest.followed(SITE, past, SITE.store.now_J, rules.Rules(SITE))
+    costs = [backtest.cost(SITE, past, each) for each in (done, backtest.without(past))]
+    assert costs[0] < costs[1] and max(done.grid_W) < 130e3

@@ -1,0 +1,73 @@
+"""The page `plan`: what the planner intends, what it has saved, what it waits for."""
+
+from controller.console.pages import plan_words as words
+from controller.console.pages.plan_words import Plan, Span
+from controller.console.pages.text import HEIGHT, RULE, filled, folded, pages, wrapped
+from controller.state.base import Facts
+from controller.system.paths import ascii_only
+
+ROOM = HEIGHT - 3  # below the head and above the number of the part
+ROWS = 9  # of the table that stay below its header
+DO = "Check that it runs: systemctl status firebreak-planner."
+DOES = {1: "discharge", -1: "charge", 0: "rest"}
+COLUMNS = "{:<18} {:<9} {:>7} {:>8} {:>7} {:>8} {:>7} {:>8}"
+HEADER = COLUMNS.format(
+    *("FROM .. TO", "BATTERY", "kW", "load kW", "PV kW", "grid kW", "per kWh", "kWh then")
+)
+
+
+def parts(facts: Facts) -> list[list[str]]:
+    """The plan (console/plan_seen.py) as parts of a page below the controller's head."""
+    return pages(facts, filled(blocks(facts), ROOM))
+
+
+def blocks(facts: Facts) -> list[list[str]]:
+    """The lines; those of one block stay together on a page."""
+    plan = facts["plan"]
+    if plan is None:
+        return [_said("", facts["trouble"] or "")]
+    found = [_said("OLD", old(plan))] * bool(facts["is_old"])
+    found += [_said("WAITS", each) for each in plan["waits"]]
+    found += [_said(*each) for each in (("TODAY", words.today(plan)), *words.state(plan))]
+    rows = [_row(span) for span in words.spans(plan["slots"])]
+    if rows:
+        found += [[RULE, HEADER, *rows[:ROWS]], *[[row] for row in rows[ROWS:]], [RULE]]
+    found += [_said(*each) for each in words.month(plan)]
+    others = [" ".join(filter(None, each)) for each in words.shadows(plan)]
+    found += [_said("OTHERS", f"in the same hours: {'; '.join(others)}.", 5)] * bool(others)
+    return found + [_said("DOUBT", each) for each in plan["doubts"]]
+
+
+def old(plan: Plan) -> str:
+    """The time of the last plan.json, and what to do."""
+    written = words.time_of(plan)
+    return f"the planner has written nothing since {written.day} {written:%B %H:%M}. {DO}"
+
+
+def _said(label: str, sentence: str, lines_max: int = 3) -> list[str]:
+    return folded(label.upper(), ascii_only(sentence), lines_max)
+
+
+def _row(span: Span) -> str:
+    names = "battery_W", "load_W", "pv_W", "grid_W"
+    power, *powers = [_kilowatt(span.mean(name)) for name in names]
+    price, stored_Wh = span.mean("price_per_kWh"), span.rows[-1]["stored_Wh"]
+    return COLUMNS.format(
+        f"{span.begin:%a %H:%M} .. {span.end:%H:%M}",
+        DOES[span.does],
+        power.lstrip("-"),
+        *powers,
+        "-" if price is None else f"{price:.3f}",
+        "-" if stored_Wh is None else f"{stored_Wh / words.WH_PER_KWH:.0f}",
+    )
+
+
+def _kilowatt(power_W: float | None) -> str:
+    return "-" if power_W is None else f"{power_W / words.W_PER_KW:.1f}"
+
+
+def lines(facts: Facts) -> list[str]:
+    """The page of the command, which needs no controller."""
+    plan = facts["plan"]
+    head = ascii_only(f"Plan of {plan['site']}, times of {plan['zone']}")
+    return [*wrapped(head, 8), RULE, *[line for block in blocks(facts) for line in block]]

@@ -1,0 +1,278 @@
+"""Sentences about plan.json: what the battery does next, what it saves, what it waits for.
+
+An unknown number is named or left out, and never counts as 0. Times are local to the site.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+QUARTER = timedelta(minutes=15)
+W_PER_KW, H_PER_SLOT, WH_PER_KWH = 1000.0, 0.25, 1000.0
+LEAST_W = 500.0  # rounds to 0.5 kW: the battery rests
+LEAST_PEAK_W = 1000.0
+SHORT = 2  # so many quarters of rest do not end a span
+SPANS_MAX = 4  # that a sentence names
+SMALL_PART = 0.1  # of the energy of the largest span: below it, a sentence leaves a span out
+CURRENCY_MAX = 8
+MEANINGS = {"holds_cap": "holds the cap before all", "trades": "earns by prices below the cap",
+            "told": "follows a plan of jobs", "energy_only": "earns by prices alone"}  # fmt: skip
+Row = dict[str, Any]
+Plan = dict[str, Any]
+
+
+class Span(NamedTuple):
+    """Rows in a row in which the battery does one thing: does is 1 to discharge, -1, or 0."""
+
+    begin: datetime
+    end: datetime
+    does: int
+    rows: Sequence[Row]
+
+    def mean(self, key: str) -> float | None:
+        """Mean of the known values."""
+        known = [row[key] for row in self.rows if row[key] is not None]
+        return sum(known) / len(known) if known else None
+
+
+def time_of(row: Row, key: str = "at") -> datetime:
+    """A time of the file."""
+    return datetime.fromisoformat(row[key])
+
+
+def ordered(rows: Sequence[Row]) -> list[Row]:
+    """The rows by time."""
+    return sorted(rows, key=time_of)
+
+
+def spans(rows: Sequence[Row]) -> list[Span]:
+    """What the battery does, in order of time. A short rest between two equal spans is a part of
+    them; an unknown power counts as a rest.
+    """
+    found: list[Span] = []
+    for row in ordered(rows):
+        power_W, begin = row["battery_W"] or 0.0, time_of(row)
+        does = 0 if abs(power_W) < LEAST_W else int(math.copysign(1, power_W))
+        last = found[-1] if found else None
+        if last and last.does == does and last.end == begin:
+            found[-1] = _joined(last, Span(begin, begin + QUARTER, does, [row]))
+        else:
+            found.append(Span(begin, begin + QUARTER, does, [row]))
+    return _merged(found)
+
+
+def _joined(first: Span, *others: Span) -> Span:
+    rows = [row for each in (first, *others) for row in each.rows]
+    return Span(first.begin, others[-1].end, first.does, rows)
+
+
+def _merged(given: Sequence[Span]) -> list[Span]:
+    found: list[Span] = []
+    for each in given:
+        *_, before, rest = [None, None, *found]
+        is_short = rest is not None and rest.does == 0 and len(rest.rows) <= SHORT
+        if before and rest and is_short and each.does == before.does != 0:
+            is_unbroken = before.end == rest.begin and rest.end == each.begin
+        else:
+            is_unbroken = False
+        if before and rest and is_unbroken:
+            found[-2:] = [_joined(before, rest, each)]
+        else:
+            found.append(each)
+    return found
+
+
+def clock(time: datetime, now: datetime) -> str:
+    """ "17:15", "tomorrow 02:00", "28 November 02:00"."""
+    days = (time.date() - now.date()).days
+    day = {0: "", 1: "tomorrow "}.get(days, f"{time.day} {time:%B} ")
+    return f"{day}{time:%H:%M}"
+
+
+def money(value: float | None, currency: str) -> str:
+    """ "41 EUR", "1.20 EUR", "unknown"."""
+    if value is None:
+        return "unknown"
+    digits = 0 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f} {currency[:CURRENCY_MAX]}"
+
+
+def number(value: float | None, divisor: float, unit: str, digits: int = 1) -> str:
+    """ "81.5 kW", "unknown"."""
+    return "unknown" if value is None else f"{value / divisor:,.{digits}f} {unit}"
+
+
+def kilowatt(power_W: float | None) -> str:
+    """ "81.5 kW", "unknown"."""
+    return number(power_W, W_PER_KW, "kW")
+
+
+def today(plan: Plan) -> str:
+    """What the battery saves today."""
+    return " ".join(filter(None, (saving(plan), peak(plan))))
+
+
+def saving(plan: Plan) -> str:
+    """ "Today the battery saves about 41 EUR by prices."."""
+    rows = _of_today(plan)
+    now, begin = time_of(plan), time_of(rows[0]) if rows else None
+    value = saved(rows, plan["stored_Wh"]) if rows else None
+    if begin is None or value is None:
+        return "What the battery saves today is not known yet."
+    since = "Today" if not begin.hour and not begin.minute else f"From {clock(begin, now)} on today"
+    verb = "saves" if value >= 0 else "costs"
+    return f"{since} the battery {verb} about {money(abs(value), plan['currency'])} by prices."
+
+
+def peak(plan: Plan) -> str:
+    """ "It lowers the highest import of today from 160.0 to 104.4 kW."; "" if it does not."""
+    rows = _of_today(plan)
+    without_W = max([row["load_W"] - row["pv_W"] for row in rows], default=0.0)
+    grid_W = max([row["grid_W"] for row in rows], default=0.0)
+    if without_W - grid_W < LEAST_PEAK_W:
+        return ""
+    lowered = f"{without_W / W_PER_KW:,.1f} to {kilowatt(grid_W)}"
+    return f"It lowers the highest import of this time from {lowered}."
+
+
+def _of_today(plan: Plan) -> list[Row]:
+    """Known quarters of today, measured and planned, up to its end and without a hole."""
+    slots = ordered(plan["slots"])
+    first = time_of(slots[0]) if slots else None
+    measured = [row for row in ordered(plan["actual"]) if first is None or time_of(row) < first]
+    day, found = time_of(plan).date(), list[Row]()
+    for row in reversed([*measured, *slots]):
+        if time_of(row).date() == day:
+            if found and time_of(found[-1]) - time_of(row) != QUARTER or not _is_known(row):
+                break
+            found.append(row)
+    return found[::-1]
+
+
+def _is_known(row: Row) -> bool:
+    names = "load_W", "pv_W", "grid_W", "price_per_kWh", "stored_Wh"
+    return None not in [row[name] for name in names]
+
+
+def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
+    """Money of import that the battery saves; energy that it gains counts at the mean price. None:
+    not known. stored_Wh: now, for rows that begin now.
+    """
+    if not rows:
+        return None
+    paid = [
+        row["price_per_kWh"] * (max(0.0, row["load_W"] - row["pv_W"]) - max(0.0, row["grid_W"]))
+        for row in rows
+    ]
+    mean = sum([row["price_per_kWh"] for row in rows]) / len(rows)
+    begun_Wh = rows[0]["stored_Wh"] if "planned_grid_W" in rows[0] else stored_Wh
+    if begun_Wh is None:
+        return None
+    gained_kWh = (rows[-1]["stored_Wh"] - begun_Wh) / WH_PER_KWH
+    return sum(paid) * H_PER_SLOT / W_PER_KW + gained_kWh * mean
+
+
+def next_spans(plan: Plan) -> str:
+    """ "It charges from 02:00 to 04:15 and discharges from 17:00 to 20:30."."""
+    now = time_of(plan)
+    found = [span for span in spans(plan["slots"]) if span.does and span.end > now]
+    least_W = SMALL_PART * max(map(_size_W, found), default=0.0)
+    ahead = [span for span in found if _size_W(span) >= least_W]
+    if not plan["slots"]:
+        return "There is no plan yet."
+    if not ahead:
+        return "It neither charges nor discharges until the end of the plan."
+    words = []
+    for at, span in enumerate(ahead[:SPANS_MAX]):
+        verb = "charges" if span.does < 0 else "discharges"
+        begin, end = "until ", clock(span.end, now)
+        if span.begin > now:
+            begin = f"from {clock(span.begin, now)} to "
+            end = clock(span.end, max(now, span.begin))
+        mean = span.mean("battery_W")
+        own = f" with {kilowatt(abs(mean))}" if mean is not None else ""
+        is_same = at and ahead[at - 1].does == span.does
+        verb = "again" if is_same else verb
+        words.append(f"{verb} {begin}{end}{own}")
+    *first, last = words
+    return f"It {', '.join(first)}{', then ' * bool(first)}{last}."
+
+
+def _size_W(span: Span) -> float:
+    return abs(sum([row["battery_W"] or 0.0 for row in span.rows]))
+
+
+def month(plan: Plan) -> list[tuple[str, str]]:
+    """(label, sentence) of the month so far: cost, peak, share, error of the forecast, carbon."""
+    found, currency = plan["month"], plan["currency"]
+    since = time_of(found, "since")
+    cost, without = found["cost"], found["cost_without"]
+    every: list[tuple[str, Callable[[], str], Sequence[Any]]] = [
+        ("Cost", lambda: (
+            f"since {since.day} {since:%B}: {money(cost, currency)}, without battery "
+            f"{money(without, currency)}: {money(abs(without - cost), currency)} "
+            f"{'saved' if cost <= without else 'more'}."), (cost, without)),
+        ("Peak", lambda: (
+            f"highest billed import {kilowatt(found['peak_W'])}, without battery "
+            f"{kilowatt(found['peak_without_W'])}."), (found["peak_W"], found["peak_without_W"])),
+        ("Share", lambda: (
+            f"{found['share_permille'] / 10:.0f} % of what a plan that knows the future saves, in "
+            f"the last {found['share_days']:.0f} days."),
+         (found["share_permille"], found["share_days"])),
+        ("Error", lambda: (
+            f"forecast of the load {kilowatt(found['forecast_error_W'])} on average; yesterday's "
+            f"load as a forecast {kilowatt(found['yesterday_error_W'])}."),
+         (found["forecast_error_W"], found["yesterday_error_W"])),
+        ("CO2", lambda: (
+            f"{found['CO2_kg']:,.0f} kg of the import, without battery "
+            f"{found['CO2_without_kg']:,.0f} kg."), (found["CO2_kg"], found["CO2_without_kg"])),
+    ]  # fmt: skip
+    return [(label, words()) for label, words, needs in every if None not in needs]
+
+
+def shadows(plan: Plan) -> list[tuple[str, str, str]]:
+    """(name, cost, what it is more than as run) of each other way in the same hours."""
+    found, currency = plan["month"]["shadows"], plan["currency"]
+    own = next((each["cost"] for each in found if each["name"] == "as run"), None)
+    rows = []
+    for each in found:
+        cost = each["cost"]
+        is_own = None in (cost, own) or each["name"] == "as run"
+        more = "" if is_own else f"{cost - own:+,.{0 if abs(cost - own) >= 10 else 2}f}"
+        rows.append((each["name"].replace("_", " "), money(cost, currency), more))
+    return rows
+
+
+def state(plan: Plan) -> list[tuple[str, str]]:
+    """(label, sentence) of the plan itself: age, cap, energy, schedule that was sent."""
+    now = time_of(plan)
+    made = clock(time_of(plan, "made_at"), now) if plan["made_at"] else None
+    habit = MEANINGS.get(plan["habit"] or "", "")
+    words = f"made at {made}, next at" if made else "none is made yet, next try at"
+    plan_words = f"{words} {clock(time_of(plan, 'next_at'), now)}; it {habit}."
+    if not habit:
+        plan_words = f"{words} {clock(time_of(plan, 'next_at'), now)}."
+    stored, full = [number(plan[key], WH_PER_KWH, "kWh", 0) for key in ("stored_Wh", "full_Wh")]
+    cap = f"import at most {kilowatt(plan['cap_W'])}; {stored} of {full} are stored."
+    lines = [("Plan", plan_words), ("Cap", cap)]
+    sent = plan["sent"]
+    if sent:
+        text = f"{sent['text']} ({sent['code']})" if sent["text"] else sent["code"]
+        lines.append(("Sent", f"at {clock(time_of(sent), now)}: {text}"))
+    return lines + [("Actual", words) for words in (differs(plan),) if words]
+
+
+def differs(plan: Plan) -> str:
+    """How far today's import was from the plan; "" while that is unknown."""
+    today = time_of(plan).date()
+    off_W = {
+        time_of(row): abs(row["grid_W"] - row["planned_grid_W"])
+        for row in ordered(plan["actual"])
+        if None not in (row["grid_W"], row["planned_grid_W"]) and time_of(row).date() == today
+    }
+    if not off_W:
+        return ""
+    worst = max(off_W, key=lambda each: off_W[each])
+    mean, most = kilowatt(sum(off_W.values()) / len(off_W)), kilowatt(off_W[worst])
+    return f"today's import was {mean} off the plan, at most {most} at {worst:%H:%M}."

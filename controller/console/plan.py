@@ -1,0 +1,76 @@
+"""`firebreak plan`: what the planner intends and has saved; with --once a plan without it.
+
+Exit codes: 0 the plan is current, 1 it is old, 2 wrong input, 3 there is no plan.
+"""
+
+import json
+from argparse import Namespace
+from typing import Any
+
+from controller.console import plan_seen
+from controller.console.pages import plan as page
+from controller.forms.refusal import ConfigError
+from controller.series.refusal import SeriesError
+from controller.system import cli, clock
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+
+ONCE = "with --once: "
+
+
+@cli.command(
+    "plan",
+    cli.RUN_DIR,
+    cli.option("--json", action="store_true", help="the same facts as JSON, units in the names"),
+    cli.option("--html", metavar="FILE", help="write one page with pictures to a new file"),
+    cli.option("--once", action="store_true", help="plan from --site now, without the planner"),
+    cli.option("--site", metavar="FILE", help=f"{ONCE}planner.toml"),
+    cli.option(
+        "--series",
+        metavar="DIR",
+        help=f"{ONCE}load.csv, prices.csv, pv.csv, carbon.csv there count before the feeds",
+    ),
+    cli.option("--at", metavar="TIME", help=f"{ONCE}as 2026-11-26T13:00Z (now)"),
+    cli.option(
+        "--charge",
+        type=cli.whole(0, 100),
+        default=50,
+        metavar="PERCENT",
+        help=f"{ONCE}stored energy at the start (%(default)s)",
+    ),
+)
+def _plan(arguments: Namespace) -> int:
+    facts = _once(arguments) if arguments.once or arguments.site else _seen(arguments)
+    if arguments.html:
+        from controller.console import plan_page
+
+        plan_page.write(arguments.html, facts)
+    if arguments.json:
+        own = {name: facts[name] for name in ("age_s", "is_old")}
+        print(json.dumps(facts["plan"] | own, indent=1))
+    elif not arguments.html:
+        print("\n".join(page.lines(facts)))
+    return NOT_DONE if facts["is_old"] else DONE
+
+
+def _seen(arguments: Namespace) -> dict[str, Any]:
+    for name in ("series", "at"):
+        if getattr(arguments, name) is not None:
+            raise cli.Ended(WRONG_INPUT, f"--{name}: allowed is with --once --site FILE alone")
+    facts = plan_seen.facts(arguments.run_dir, clock.utc_us() / 1e6)
+    if facts["plan"] is None:
+        raise cli.Ended(NO_START, facts["trouble"])
+    return facts
+
+
+def _once(arguments: Namespace) -> dict[str, Any]:
+    from controller.console import plan_once
+
+    if not (arguments.once and arguments.site):
+        raise cli.Ended(WRONG_INPUT, "--once and --site FILE: allowed are both together")
+    at = arguments.at or clock.utc_us() / 1e6
+    with (
+        cli.ends(WRONG_INPUT, ConfigError, SeriesError),
+        cli.ends(NO_START, plan_once.NoPlan, before="no plan: "),
+    ):
+        made = plan_once.planned(arguments.site, arguments.series, at, 10 * arguments.charge)
+    return {"plan": made, "trouble": None, "is_old": False, "age_s": 0}

@@ -1,0 +1,117 @@
+"""A plan from now on without the planner's process: feeds and CSV series in, plan.json's form out.
+
+Nothing is measured here: the stored energy is assumed, and the peak of the month is unknown.
+"""
+
+import math
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from controller.planner import planning, report, site_file
+from controller.planner.accounts import J_PER_WH, Quarter
+from controller.planner.daily import Daily
+from controller.planner.feeds import reading
+from controller.planner.feeds.points import QUANTITIES, QUARTER_S, Feed, Span
+from controller.planner.inputs import AHEAD, PAST, Given, Inputs, known
+from controller.planner.plan_file import VERSION
+from controller.planner.planning import SLOTS_PER_DAY, Known
+from controller.planner.shadows import HABITS
+from controller.planner.site_file import Planner
+from controller.series.refusal import SeriesError
+from controller.series.times import TimeCells
+
+ENDINGS = (".csv", ".csv.gz")
+PERMILLE = 1000
+NO_PEAK = "the highest import of this month is unknown: the cap is learnt from the last days alone"
+
+
+class NoPlan(Exception):
+    """What the plan lacks, in one line."""
+
+
+def planned(path: str, series: str | None, at: str | float, stored_permille: int) -> dict[str, Any]:
+    """The plan from a time on, a text or UTC in s since 1970. ConfigError, SeriesError: wrong
+    input; NoPlan. series: a folder of CSV files that count before the feeds of the site file.
+    """
+    planner = site_file.load(path)
+    now_s = _moment_s(at, planner) if isinstance(at, str) else at
+    feeds = planner.feeds
+    if isinstance(at, str):  # at another moment than now, the age of a file says nothing
+        feeds = tuple([each._replace(max_age_s=math.inf) for each in feeds])
+    laid = _laid_over(series, planner, now_s) if series else ()
+    given = Inputs(planner._replace(feeds=(*laid, *feeds))).read(now_s)
+    stored_J = planner.site.full_J * stored_permille / PERMILLE
+    found = known(given, stored_J)
+    if found is None:
+        raise NoPlan("; ".join(given.doubts))
+    return _content(path, planner, given, found, now_s)
+
+
+def _moment_s(text: str, planner: Planner) -> float:
+    try:
+        return TimeCells(planner.zone)(text)
+    except SeriesError as error:
+        raise SeriesError(f"--at: {error}") from None
+
+
+def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
+    """A feed for each file that is named after a kind; it has no age. Each is read once here, so
+    that a wrong file is refused.
+    """
+    zone, currency = planner.zone, planner.feeds[0].currency
+    names = [(kind, f"{kind}{end}") for kind in QUANTITIES for end in ENDINGS]
+    found = [
+        Feed(
+            *(f"series_{kind}", kind, "csv", math.inf, zone, currency),
+            {"path": os.path.join(folder, name), "column": "", "unit": ""},
+        )
+        for kind, name in names
+        if os.path.isfile(os.path.join(folder, name))
+    ]
+    if not found:
+        allowed = ", ".join([f"{kind}.csv" for kind in QUANTITIES])
+        raise SeriesError(f"{folder}: has no series; allowed are {allowed}, also as .csv.gz")
+    first = int(now_s // QUARTER_S) - PAST
+    for feed in found:
+        reading.read(feed, Span(first * QUARTER_S, PAST + AHEAD, now_s, -math.inf))
+    return tuple(found)
+
+
+def _content(
+    path: str, planner: Planner, given: Given, found: Known, now_s: float
+) -> dict[str, Any]:
+    daily = Daily(planner.site)
+    plan = daily.planned(found)
+    at = datetime.fromtimestamp(now_s, planner.zone).replace(microsecond=0).isoformat()
+    hour = datetime.fromtimestamp(now_s, UTC).replace(minute=0, second=0, microsecond=0)
+    return {
+        "version": VERSION,
+        "at": at,
+        "zone": str(planner.zone),
+        "currency": planner.feeds[0].currency,
+        "site": path,
+        "made_at": at,
+        "next_at": (hour + timedelta(hours=1)).astimezone(planner.zone).isoformat(),
+        "habit": next(name for name, each in HABITS.items() if each == daily.habit),
+        "cap_W": plan.cap_W,
+        "stored_Wh": found.stored_J / J_PER_WH,
+        "full_Wh": planner.site.full_J / J_PER_WH,
+        "sent": None,
+        "waits": [],
+        "doubts": report.lines([*given.doubts, NO_PEAK]),
+        "slots": report.slots(planner.site, found, plan, given.carbon_g_per_kWh),
+        "actual": report.actual(planner.site, _quarters(found)),
+        "month": report.no_month(datetime.fromtimestamp(now_s, planner.zone)),
+    }
+
+
+def _quarters(found: Known) -> list[Quarter]:
+    """The last day as far as the feeds know it; the battery is unknown."""
+    count = min(SLOTS_PER_DAY, len(found.past_load_W), len(found.past_price_per_kWh))
+    past = zip(found.past_load_W[-count:], found.past_pv_W[-count:])
+    prices = found.past_price_per_kWh[-count:]
+    return [
+        Quarter(planning.later(found.time, at - count), *both, price_per_kWh=prices[at])
+        for at, both in enumerate(past if count else ())
+    ]

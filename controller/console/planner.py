@@ -1,0 +1,71 @@
+"""`firebreak planner`: the process that plans and sends schedules (controller/planner)."""
+
+import os
+import signal
+from argparse import Namespace
+
+from controller.forms.refusal import ConfigError
+from controller.planner import plan_file
+from controller.system import cli, realtime, regular_file
+from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
+from controller.system.stop import Stop
+
+SITE, KEY = "/etc/firebreak/planner/planner.toml", "/etc/firebreak/planner/planner.key"
+STATE_DIRECTORY = "/var/lib/firebreak-planner"
+POLL_S, SLICE_S = 5.0, 0.2  # SLICE_S: between two hours of the shadows
+
+
+@cli.command(
+    "planner",
+    cli.option("site", nargs="?", default=SITE, metavar="FILE", help="planner.toml (%(default)s)"),
+    cli.RUN_DIR,
+    cli.option("--state-dir", default=STATE_DIRECTORY, help="where its books last (%(default)s)"),
+    cli.option(
+        "--plan-dir",
+        default=plan_file.RUN_DIRECTORY,
+        metavar="DIR",
+        help=f"where it writes {plan_file.FILE} (%(default)s)",
+    ),
+    cli.option("--key-file", default=KEY, metavar="FILE", help="key of its source (%(default)s)"),
+    cli.option("--source", default="planner", metavar="NAME", help="as in [source.NAME]"),
+    cli.option(
+        "--trust-clock",
+        action="store_true",
+        help="send also while it is not known how good the clock is (a rig)",
+    ),
+)
+def _run(arguments: Namespace) -> int:
+    from controller.planner import process  # slow to load
+
+    places = process.Places(
+        os.path.abspath(arguments.site),
+        *(arguments.run_dir, arguments.state_dir, arguments.plan_dir),
+        *(arguments.key_file, arguments.source, arguments.trust_clock),
+    )
+    with cli.ends(NO_START, OSError, at=arguments.state_dir):
+        for folder in (places.state_directory, places.out_directory):
+            os.makedirs(folder, mode=0o755, exist_ok=True)
+        _lock(places.state_directory)
+        with cli.ends(WRONG_INPUT, ConfigError):
+            planner = process.Process(places, say)
+    stop, notifier = Stop(signal.SIGTERM, signal.SIGINT), realtime.Notifier()
+    notifier.ready("planning")
+    while not stop.asked:
+        more = planner.step()
+        notifier.alive()
+        stop.wait(SLICE_S if more else POLL_S)
+    notifier.stopping()
+    return DONE
+
+
+def _lock(directory: str) -> None:
+    """Hold the lock of this directory until the process ends. Raises OSError."""
+    descriptor = regular_file.opened(
+        os.path.join(directory, "planner.lock"), os.O_RDWR | os.O_CREAT, 0o600
+    )
+    try:
+        os.lockf(descriptor, os.F_TLOCK, 0)
+    except OSError:
+        os.close(descriptor)
+        line = f"{directory}: another planner writes here; a cabinet has one planner"
+        raise cli.Ended(NO_START, line) from None

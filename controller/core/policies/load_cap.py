@@ -1,0 +1,126 @@
+"""Load cap: asks the scheduler for less load while the battery cannot hold a limit of the import.
+
+A peak of the import is paid all month, so a few hours with a little less load are worth more than
+any forecast. The naive way asks for what is missing again in each tick. A scheduler takes seconds
+to lower its load, and would get the same power asked again and again. So each device gets its time:
+
+    obligations need more than the battery can give, for ASK_MS  --> ask for the rest
+    they need discharge, and the charge is low                   --> ask for all of it
+    after a request                  --> wait follow_s, until the meter shows the lower load
+    room for all that was asked and a tenth, for RETURN_MS       --> ask the last device for 0
+
+Only the grid meter shows that the load is lower. A promise of the scheduler counts as nothing: the
+battery holds its limits as if nothing had been asked. While the power of the connection is unknown,
+and off the grid, what was asked stays: the load must not rise then. A request of 0 asks for
+nothing, so no request raises a load.
+"""
+
+from controller.core.base import reasons
+from controller.core.base.answers import BaseRequest, ForDevice
+from controller.core.base.integers import within
+from controller.core.base.words import Words
+from controller.core.policies.contract import BASE, Found, Function, Known, Setup
+
+ASK_MS, RETURN_MS = 2000, 60_000
+TENTH_MORE = 11, 10
+STEP_W = 1000  # requests are whole kW
+LOAD_LOWERED, LOAD_LOWERED_LOW = 139, 140  # reason codes
+_TEXTS = """
+    LOAD_LOWERED | load asked for less | The battery cannot hold the limit of the import alone: the
+      scheduler is asked to lower the load. | Nothing: the load may rise again when there is room.
+    LOAD_LOWERED_LOW | load asked for less, battery low | The battery is low and a limit of the
+      import needs it: the scheduler is asked to lower the load. | Nothing: the load may rise again
+      when there is room.
+"""
+
+
+class State(Words):
+    """`is_low`: the charge was the cause of the last request."""
+
+    short_ms: int  # for which power has been missing
+    room_ms: int  # for which there was room for all that is asked
+    wait_ms: int  # until more may be asked
+    is_low: int
+
+
+class Asked(Words):
+    """The request to one device."""
+
+    is_heard: int  # it has reported, or has been asked, since the start of the controller
+    lower_W: int
+
+
+class LoadCap(Function):
+    """One request for each device, W less load."""
+
+    state: State
+    NAME, STAGE = "load_cap", BASE
+    ROLES = ("load_cap",)
+    READS = ("connection_W", "import_room_W", "is_off_grid", "limit_W", "soc_permille")
+    TEXTS = reasons.texts(_TEXTS, LOAD_LOWERED=LOAD_LOWERED, LOAD_LOWERED_LOW=LOAD_LOWERED_LOW)
+
+    def __init__(self, setup: Setup):
+        self._devices = setup.actuators(self.ROLES)
+        self._tick_ms = setup.tick_ms
+        self.state = State.zero() if self._devices else State("q")
+        self.more = self.asked = [Asked.zero() for _ in self._devices]
+
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
+        """W less load for each device."""
+        self._find()
+        if found.connection_W is not None and not found.is_off_grid:
+            self._decide(known, found, elapsed_ticks * self._tick_ms)
+        code = LOAD_LOWERED_LOW if self.state.is_low else LOAD_LOWERED
+        answers = []
+        for asked, (_, number) in zip(self.asked, self._devices):
+            reason = code if asked.lower_W else reasons.NO_REQUEST
+            answers.append(ForDevice(number, BaseRequest(asked.lower_W, reason)))
+        return answers
+
+    def _find(self) -> None:
+        """A load that a device has lowered before the start of the controller stays lowered."""
+        for asked, (device, _) in zip(self.asked, self._devices):
+            reported_W = device.value("lowered_W")
+            if not asked.is_heard and reported_W is not None:
+                asked.is_heard = 1
+                asked.lower_W = within(reported_W, 0, device.settings["lower_W_max"])
+
+    def _decide(self, known: Known, found: Found, passed_ms: int) -> None:
+        state, room_W = self.state, found.import_room_W
+        need_W, asked_W = max(0, -room_W), sum([each.lower_W for each in self.asked])
+        wanted_W = need_W - max(0, found.limit_W)
+        is_low = need_W > max(0, wanted_W) and self._is_low(known)
+        if is_low:
+            wanted_W = need_W
+        is_room = asked_W > 0 and room_W >= asked_W * TENTH_MORE[0] // TENTH_MORE[1]
+        state.wait_ms = max(0, state.wait_ms - passed_ms)
+        state.short_ms = min(state.short_ms + passed_ms, ASK_MS) * (wanted_W > 0)
+        state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) * is_room
+        if state.short_ms >= ASK_MS and not state.wait_ms:
+            state.is_low = is_low
+            self._ask(wanted_W)
+        elif state.room_ms >= RETURN_MS:
+            state.room_ms = 0
+            self._return()
+
+    def _is_low(self, known: Known) -> bool:
+        levels = [device.settings["start_soc_permille"] for device, _ in self._devices]
+        return known.soc_permille is not None and known.soc_permille[0] <= max(levels)
+
+    def _ask(self, wanted_W: int) -> None:
+        """The first devices lower the load first; one that is not ready is left out."""
+        wanted_W = -(-wanted_W // STEP_W) * STEP_W
+        for asked, (device, _) in zip(self.asked, self._devices):
+            if device.value("is_ready_ok") == 0:
+                continue
+            more_W = within(wanted_W, 0, device.settings["lower_W_max"] - asked.lower_W)
+            asked.is_heard, asked.lower_W = 1, asked.lower_W + more_W
+            wanted_W -= more_W
+            if more_W:
+                self.state.wait_ms = max(self.state.wait_ms, device.settings["follow_s"] * 1000)
+
+    def _return(self) -> None:
+        for asked in reversed(self.asked):
+            if asked.lower_W:
+                asked.lower_W = 0
+                return

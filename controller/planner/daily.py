@@ -1,0 +1,30 @@
+"""What a day keeps to: its habit and its cap are chosen at its first plan, from the days before."""
+
+from datetime import date
+
+from controller.planner import planning
+from controller.planner.planning import Habit, Known, Planned, Site
+
+
+class Daily:
+    """Plans one after the other, as the process and a back-test make them."""
+
+    def __init__(self, site: Site, habit: Habit | None = None) -> None:
+        """habit: None: by what the last days show."""
+        self._site, self._given, self._day = site, habit, date.min
+        self.habit, self.cap_W = planning.ENERGY_ONLY, 0.0
+
+    def begin(self, known: Known) -> None:
+        """Choose for this day: once a day, which takes as long as some tens of plans."""
+        if known.time.date() != self._day:
+            self._day = known.time.date()
+            self.habit = self._given or planning.habit_of(self._site, known)
+            self.cap_W = planning.cap_of(self._site, known._replace(peak_W=0.0), self.habit)
+
+    def planned(self, known: Known) -> Planned:
+        """The schedule from now on."""
+        self.begin(known)
+        # what the month has paid already is not undercut
+        most_W = planning.CAP_PART * self._site.import_W
+        cap_W = min(max(self.cap_W, known.peak_W), most_W)
+        return planning.planned(self._site, known, cap_W, self.habit)

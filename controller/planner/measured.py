@@ -1,0 +1,83 @@
+"""The quarters of an hour that the recorder publishes, as the planner's books take them."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+from controller.planner.accounts import J_PER_WH, Quarter
+from controller.planner.inputs import Given
+from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site, adder_per_kWh
+from controller.recorder import quarters
+from controller.system.paths import why
+
+STORED_OLD = 3  # quarters of an hour, after which the state of charge is unknown
+NONE = quarters.Quarter(0, None, None, None, None, None)
+
+
+class Measured:
+    """`look` now and again. line: why nothing is known, else empty."""
+
+    def __init__(self, run_directory: str, site: Site, zone: tzinfo) -> None:
+        self._path, self._site, self._zone = os.path.join(run_directory, quarters.FILE), site, zone
+        self._seen, self._rows, self.line = 0, dict[int, quarters.Quarter](), ""
+
+    @property
+    def newest(self) -> int:
+        """Number of the newest quarter since 1970, UTC; -1 without any."""
+        return max(self._rows, default=-1)
+
+    def look(self) -> bool:
+        """Read the file if it is another one. True if it was read."""
+        try:
+            seen = os.stat(self._path).st_mtime_ns
+            if seen == self._seen:
+                return False
+            self._rows = {each.at: each for each in quarters.read(self._path)}
+        except (OSError, quarters.QuartersError) as error:
+            problem = why(error).removeprefix(f"{self._path}: ")
+            remedy = "is firebreak-record running, and may this user read it?"
+            self.line = f"{self._path}: {problem}: {remedy}"
+            return False
+        self._seen, self.line = seen, ""
+        return True
+
+    def since(self, newest: int, now: int) -> list[int]:
+        """Numbers of the quarters that are later than `newest` and have ended."""
+        return [at for at in self._rows if newest < at < now]
+
+    def stored_Wh(self, now: int) -> float | None:
+        """Energy at the end of the newest quarter; None: unknown, or too long ago."""
+        for at in range(now - 1, now - STORED_OLD - 1, -1):
+            found = self._stored_Wh(self._rows.get(at, NONE))
+            if found is not None:
+                return found
+        return None
+
+    def _stored_Wh(self, own: quarters.Quarter) -> float | None:
+        soc = own.soc_permille
+        return None if soc is None else soc / 1000 * self._site.full_J / J_PER_WH
+
+    def quarter(self, at: int, given: Given, slot: Mapping[str, Any]) -> Quarter:
+        """A finished quarter with its price. slot: of the plan before it, in plan.json's form."""
+        own, price = self._rows[at], slot.get("price_per_kWh")
+        time = datetime.fromtimestamp(at * SLOT_S, self._zone)
+        if price is not None:
+            price -= adder_per_kWh(self._site, time)
+        ago = int(given.time.timestamp()) // SLOT_S - at
+        if 0 < ago <= len(given.past_price_per_kWh):
+            price = given.past_price_per_kWh[-ago]
+        return Quarter(
+            at=time,
+            load_W=own.load_W,
+            pv_W=own.pv_W,
+            grid_W=own.grid_W,
+            battery_W=own.battery_W,
+            stored_Wh=self._stored_Wh(own),
+            price_per_kWh=None if price is None or price != price else round(price, 6),
+            planned_battery_W=slot.get("battery_W"),
+            planned_grid_W=slot.get("grid_W"),
+            forecast_load_W=slot.get("load_W"),
+            yesterday_load_W=self._rows.get(at - SLOTS_PER_DAY, NONE).load_W,
+            carbon_g_per_kWh=slot.get("carbon_g_per_kWh"),
+        )

@@ -1,0 +1,267 @@
+"""The planner's one loop: quarters of an hour into the books, a plan each hour, a schedule to the
+controller, a heartbeat each minute, `plan.json` for everybody.
+
+It plans at each full hour, after new prices or another plan of jobs, and after a failure each
+minute. A schedule acts while its heartbeat is valid, and a plan that is too old has no heartbeat:
+then the controller's own peak shaving and reserve act. So a feed that fails, a planner that hangs
+and a planner that is gone end alike.
+"""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from controller.planner import accounts, inputs, plan_file, planning, report, site_file
+from controller.planner.books import Books
+from controller.planner.measured import Measured
+from controller.planner.planning import SLOT_S, Known, Planned
+from controller.planner.sender import Sender
+from controller.planner.shadows import HABITS, Shadows
+from controller.system import caught
+from controller.system.paths import why
+from controller.system.utc import EARLIEST_US, Clocks, WallClock
+
+HOUR_S, SECOND_US = 3600, 1_000_000
+CHECK_US, RETRY_US = 300 * SECOND_US, 60 * SECOND_US
+LATE_S = 60.0  # after the full hour a plan waits so long for the recorder's quarter
+PLAN_OLD_US = 7200 * SECOND_US  # then it has no heartbeat
+CLOCK_ERROR_US_MAX = 10 * SECOND_US  # as schedule_clock_ms_max of the controller
+NIGHT_HOUR = 2  # local time from which the share of the optimum is computed anew
+NO_SHARE: tuple[float | None, int] = (None, 0)
+LINES_MAX = 100  # of the last catcher
+REMEDY = "give it a time source (NTP)"
+
+
+class Places(NamedTuple):
+    """Files and folders of a planner. trusts_clock: of a rig whose clock nobody steers."""
+
+    site: str
+    run_directory: str
+    state_directory: str
+    out_directory: str
+    key_path: str
+    source: str = "planner"
+    trusts_clock: bool = False
+
+
+class Made(NamedTuple):
+    """One plan. first: number of its first quarter; tells: prices and jobs that it knew."""
+
+    planned: Planned
+    known: Known
+    habit: str
+    first: int
+    at_us: int
+    made_s: float
+    slots: list[dict[str, Any]]
+
+
+class Process:
+    """`step` does what is due. say(line): the operator's messages."""
+
+    def __init__(
+        self, places: Places, say: Callable[[str], object], clocks: Clocks | None = None
+    ) -> None:
+        """Raises ConfigError for a wrong planner.toml, OSError for a state directory."""
+        self._places, self._say = places, say
+        self._planner = own = site_file.load(places.site)
+        self._site, self._wall = own.site, WallClock(clocks)
+        self._inputs = inputs.Inputs(own)
+        self._given: inputs.Given | None = None
+        self._books = Books(places.state_directory, own.zone)
+        self._measured = Measured(places.run_directory, own.site, own.zone)
+        self._sender = Sender(places.run_directory, places.source, places.key_path)
+        self._last = caught.Last("planner: tried again", LINES_MAX, say)
+        self._series = accounts.series_of(self._books.rows)
+        self._shadows, self._share, self._share_day = Shadows(own.site), NO_SHARE, -1
+        self._now_us = self._check_us = self._retry_us = self._hour = 0
+        self._now_s = 0.0
+        self._made: Made | None = None
+        self._expected = dict[int, dict[str, Any]]()  # slot of the plan by number of the quarter
+        self._waits = dict[str, str]()
+        self._is_changed = True
+
+    def step(self) -> bool:
+        """One poll. True when more work of the shadows waits."""
+        self._now_us, step_us = self._wall.poll()
+        self._now_s = (self._now_us + self._wall.offset_us) / SECOND_US
+        if step_us:  # the slots of a plan count by the clock
+            self._made, self._retry_us, self._hour = None, 0, 0
+        for do in (self._measure, self._plan, self._speak):
+            with self._last:
+                do()
+        more = False
+        with self._last:
+            more = self._shadow()
+        if self._is_changed:
+            self._is_changed = False
+            with self._last:
+                self._write()
+        return more
+
+    @property
+    def _now(self) -> int:
+        """Number of this quarter of an hour since 1970, UTC."""
+        return int(self._now_s // SLOT_S)
+
+    def _local(self) -> datetime:
+        return datetime.fromtimestamp(int(self._now_s), self._planner.zone)
+
+    def _wait(self, what: str, line: str) -> None:
+        """What it waits for, "" for nothing. A new line is logged."""
+        if line != self._waits.get(what, ""):
+            self._is_changed = True
+            if line:
+                self._say(f"planner waits: {line}")
+        self._waits[what] = line
+
+    # -- quarters of an hour that have ended
+
+    def _measure(self) -> None:
+        """Take new quarters of the recorder into the books."""
+        is_new = self._measured.look()
+        self._wait("measured", self._measured.line)
+        fresh = self._measured.since(self._books.newest, self._now) if is_new else []
+        if not fresh:
+            return
+        given, line = self._read(), ""
+        rows = [self._measured.quarter(at, given, self._expected.pop(at, {})) for at in fresh]
+        try:
+            self._books.add(rows)
+        except OSError as error:
+            line = f"books: {self._places.state_directory}: {why(error)}"
+        self._wait("books", line)
+        self._series, self._is_changed = accounts.series_of(self._books.rows), True
+
+    # -- the plan
+
+    def _read(self) -> inputs.Given:
+        self._given = given = self._inputs.read(self._now_s)
+        self._check_us = self._now_us + CHECK_US
+        return given
+
+    def _plan(self) -> None:
+        """Plan at the full hour, after a change of prices or jobs, and again after a failure."""
+        is_set = self._now_s * SECOND_US >= EARLIEST_US
+        self._wait("day", "" if is_set else f"the clock of this box is not set: {REMEDY}")
+        if not is_set or not self._is_due():
+            return
+        self._hour = int(self._now_s // HOUR_S)
+        self._is_changed, made = True, self._planned(self._read())
+        if made is None:
+            self._hour, self._retry_us = -1, self._now_us + RETRY_US
+            return
+        self._made = made
+        self._expected |= {made.first + at: slot for at, slot in enumerate(made.slots)}
+        self._sender.renew()
+        self._say(report.of_plan(made.planned, made.habit, made.known.time))
+
+    def _is_due(self) -> bool:
+        is_check = self._now_us >= self._check_us and self._hour >= 0
+        if is_check and self._made and self._is_news(self._made, self._read()):
+            return True
+        hour, since_s = divmod(self._now_s, HOUR_S)
+        if hour == self._hour or self._now_us < self._retry_us:
+            return False
+        return self._measured.newest >= self._now - 1 or since_s >= LATE_S
+
+    def _is_news(self, made: Made, given: inputs.Given) -> bool:
+        """Prices or jobs differ from those of the last plan, within its slots."""
+        passed, count = self._now - made.first, len(made.slots)
+        pairs = ((given.price_per_kWh, made.known.price_per_kWh), (given.load_W, made.known.load_W))
+        return any([list(old[passed:count]) != new[: count - passed] for new, old in pairs])
+
+    def _planned(self, given: inputs.Given) -> Made | None:
+        stored_Wh = self._measured.stored_Wh(self._now)
+        missing = [*given.lacks, *["state of charge"] * (stored_Wh is None)]
+        self._wait("inputs", f"unknown: {', '.join(missing)}" if missing else "")
+        known = inputs.known(given, (stored_Wh or 0.0) * accounts.J_PER_WH, self._peak_W())
+        if known is None or missing:
+            return None
+        habit = planning.habit_of(self._site, known)
+        cap_W = planning.cap_of(self._site, known, habit)
+        planned = planning.planned(self._site, known, cap_W, habit)
+        name = next(name for name, each in HABITS.items() if each == habit)
+        slots = report.slots(self._site, known, planned, given.carbon_g_per_kWh)
+        return Made(planned, known, name, self._now, self._now_us, self._now_s, slots)
+
+    def _peak_W(self) -> float:
+        """The month's highest billed import so far."""
+        found, now = self._series, self._local()
+        if found is None:
+            return 0.0
+        first = accounts.month_begin(found)
+        start = planning.later(found.start, first)
+        is_now = (start.year, start.month) == (now.year, now.month)
+        return accounts.peak_W(self._site, start, found.grid_W[first:]) if is_now else 0.0
+
+    # -- the controller
+
+    def _speak(self) -> None:
+        """Renew heartbeat and schedule, while the plan is young and the clock is sure."""
+        made = self._made
+        if made is None or self._now_us - made.at_us > PLAN_OLD_US or self._is_unsure():
+            return
+        rows = made.planned.rows[self._now - made.first :]
+        if self._sender.step(self._now_us, self._now * SLOT_S // 60, rows):
+            if self._sender.sent.at_us == self._now_us:
+                self._sent_at, self._is_changed = self._local().isoformat(), True
+            self._wait("send", self._sender.line)
+            self._wait("schedule", self._sender.sent.waits)
+
+    def _is_unsure(self) -> bool:
+        """The clock is not sure: no plan is sent."""
+        _, source, error_us = self._wall.label(self._now_us)
+        is_sure = error_us is not None and error_us <= CLOCK_ERROR_US_MAX
+        is_sure |= self._places.trusts_clock
+        line = f"the clock of this box is not sure (its source: {source}): {REMEDY}"
+        self._wait("clock", "" if is_sure else line)
+        return not is_sure
+
+    # -- for people
+
+    def _shadow(self) -> bool:
+        """One hour of the other habits; once a day the share of the optimum, at night."""
+        found, given = self._series, self._given
+        if found is None or given is None:
+            return False
+        now = self._local()
+        if self._share_day != now.day and (now.hour >= NIGHT_HOUR or self._share_day < 0):
+            self._share, self._share_day = accounts.share(self._site, found), now.day
+            self._is_changed = True
+            return True
+        missing = int(given.time.timestamp()) // SLOT_S - self._books.newest - 1
+        before = given.past_price_per_kWh[-missing:] if missing > 0 else []
+        return self._shadows.step(found, [*before, *given.price_per_kWh])
+
+    def _write(self) -> None:
+        made, given, sent = self._made, self._given, self._sender.sent
+        now, found = self._local(), self._series
+        next_s = (self._now_s // HOUR_S + 1) * HOUR_S
+        month = report.no_month(now)
+        if found is not None:
+            month = accounts.month(self._site, found, self._share, self._shadows.costs(found))
+        content = report.content(
+            at=now.isoformat(),
+            zone=str(self._planner.zone),
+            currency=self._site.tariff["currency"],
+            site=self._places.site,
+            made_at=made and _iso(made.made_s, now),
+            next_at=_iso(next_s, now),
+            habit=made and made.habit,
+            cap_W=made and made.planned.cap_W,
+            stored_Wh=self._measured.stored_Wh(self._now),
+            full_Wh=self._site.full_J / accounts.J_PER_WH,
+            sent=sent.code and {"at": self._sent_at, "code": sent.code, "text": sent.text} or None,
+            waits=report.lines(list(filter(None, self._waits.values()))),
+            doubts=report.lines(given.doubts if given else []),
+            slots=made.slots if made else [],
+            actual=report.actual(self._site, self._books.rows),
+            month=month,
+        )
+        plan_file.written(os.path.join(self._places.out_directory, plan_file.FILE), content)
+
+
+def _iso(at_s: float, now: datetime) -> str:
+    return datetime.fromtimestamp(int(at_s), now.tzinfo).isoformat()

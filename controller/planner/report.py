@@ -1,0 +1,98 @@
+"""The content of `plan.json` from a plan and the books, and the line of the log for each plan."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from controller.core.base.schedule_table import OPEN_W, Slot as Row
+from controller.planner import accounts, backtest, plan_file, planning
+from controller.planner.accounts import Quarter
+from controller.planner.planning import Known, Planned, Site, later
+
+UNKNOWN = plan_file.MONTH.keys() - {"since", "share_days", "shadows"}
+
+
+def slots(
+    site: Site, known: Known, planned: Planned, carbon_g_per_kWh: Sequence[float]
+) -> list[dict[str, Any]]:
+    """`slots` of plan.json, as the controller will follow them: it also spends what a plan keeps,
+    to hold the cap. So the powers are those of the model of backtest.py.
+    """
+    count, stored_J = len(planned.slots), known.stored_J
+    load_W, pv_W = planning.ahead_W(known, count)
+    carbon = [*carbon_g_per_kWh, *[math.nan] * count][:count]
+    found = []
+    for at, (slot, row) in enumerate(zip(planned.slots, rows_of(planned))):
+        power_W, time = backtest.power_W(row, slot.net_W, stored_J, site), later(known.time, at)
+        stored_J -= backtest.moved_J(power_W, site)
+        price = slot.price_per_kWh - planning.adder(site, known, at)
+        found.append(
+            {
+                "at": time.isoformat(),
+                "load_W": round(load_W[at]),
+                "pv_W": round(pv_W[at]),
+                "price_per_kWh": bought(site, time, price),
+                "battery_W": round(power_W),
+                "grid_W": round(slot.net_W - power_W),
+                "cap_W": round(slot.cap_W),
+                "reserve_permille": row.reserve_permille,
+                "stored_Wh": round(stored_J / accounts.J_PER_WH),
+                "carbon_g_per_kWh": None if math.isnan(carbon[at]) else carbon[at],
+            }
+        )
+    return found[: plan_file.SLOTS_MAX]
+
+
+def rows_of(planned: Planned) -> list[Row]:
+    """The rows of the schedule, then those that the next ones will have, with its last reserve."""
+    permille, count = planned.rows[-1].reserve_permille, len(planned.rows)
+    later_ones = zip(planned.slots[count:], planned.plan.power_W[count:])
+    return [*planned.rows, *[planning.row_of(*each, permille) for each in later_ones]]
+
+
+def bought(site: Site, time: datetime, price_per_kWh: float | None) -> float | None:
+    """Price of plan.json: what a bought kWh costs with adders, so that a page needs no tariff."""
+    if price_per_kWh is None:
+        return None
+    return round(price_per_kWh + planning.adder_per_kWh(site, time), 6)
+
+
+def actual(site: Site, rows: Sequence[Quarter]) -> list[dict[str, Any]]:
+    """`actual` of plan.json."""
+    return [
+        {name: getattr(each, name) for name in plan_file.ACTUAL}
+        | {"at": each.at.isoformat(), "price_per_kWh": bought(site, each.at, each.price_per_kWh)}
+        for each in rows[-plan_file.ACTUAL_MAX :]
+    ]
+
+
+def no_month(now: datetime) -> dict[str, Any]:
+    """`month` of plan.json while nothing is known of it."""
+    since = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).isoformat()
+    return {"since": since, **dict.fromkeys(UNKNOWN), "share_days": 0, "shadows": []}
+
+
+def lines(every: Sequence[str]) -> list[str]:
+    """Lines as plan.json takes them."""
+    most, longest = plan_file.LINES_MAX, plan_file.CHARACTERS_MAX
+    clean = ["".join([c if c.isprintable() else "?" for c in each]) for each in every[:most]]
+    return [each if len(each) <= longest else f"{each[: longest - 3]}..." for each in clean]
+
+
+def of_plan(planned: Planned, habit: str, time: datetime) -> str:
+    """One line for the log."""
+    every_W = planned.plan.power_W
+    until = planning.later(time, len(planned.rows)).strftime("%H:%M")
+    charged = [row for row in planned.rows if OPEN_W < row.battery_high_W < 0]
+    given = [row for row in planned.rows if row.battery_low_W > 0]
+    return (
+        f"plan by {habit}: cap {planned.cap_W / 1000:.0f} kW, {len(planned.rows)} slots from "
+        f"{time:%H:%M} to {until}, {len(charged)} charge, {len(given)} discharge, battery "
+        f"{min(every_W) / 1000:.0f} .. {max(every_W) / 1000:.0f} kW"
+    )
+
+
+def content(**found: Any) -> dict[str, Any]:
+    """The whole file, in the order of its form."""
+    return {name: (found | {"version": plan_file.VERSION})[name] for name in plan_file.FORM}

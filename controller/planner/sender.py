@@ -1,0 +1,142 @@
+"""Sends schedules and heartbeats to the controller of this box, as the source of the planner.
+
+A heartbeat is renewed each minute. The schedule is sent when it is new, and again when another run
+of the controller answers, because that run has none. Each exchange is a hello and one signed
+message over a socket of its own, so that no late answer is taken for another. An exchange waits for
+a few seconds at most; after a failure the next one comes a minute later, or when the controller's
+socket is another one.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from controller.core.base import hint_codes as h
+from controller.core.base.schedule_table import STATES, Slot
+from controller.hints import client, key_file
+
+SLOT_MIN, VALID_MS, BEAT_US = 15, 300_000, 60_000_000
+WAITING = tuple([each for each in STATES if each.startswith("waits")])
+Found = TypeVar("Found")
+
+
+class SendError(Exception):
+    """Nothing is in force: one line says what to do."""
+
+
+class Sent(NamedTuple):
+    """An answer. waits: what the schedule waits for, empty if it acts; at_us: monotonic clock."""
+
+    code: str
+    text: str
+    waits: str
+    at_us: int
+
+
+class Sender:
+    """sent: the last answer to a schedule; line: why nothing is in force, else empty."""
+
+    def __init__(self, run_directory: str, source: str, key_path: str) -> None:
+        self._run_directory, self._source, self._key_path = run_directory, source, key_path
+        self._run, self._door, self._due_us = b"", (0, 0), 0
+        self._is_new, self.sent, self.line = False, Sent("", "", "", -1), ""
+
+    def renew(self) -> None:
+        """The next `step` has another schedule."""
+        self._is_new = True
+
+    def step(self, now_us: int, start_min: int, slots: Sequence[Slot]) -> bool:
+        """Renew the heartbeat, and send the schedule, if they are due. True if that was tried."""
+        before, self._door = self._door, self._identity()
+        is_new = self._is_new and not self.line
+        if now_us < self._due_us and self._door == before and not is_new:
+            return False
+        self._due_us = now_us + BEAT_US
+        try:
+            run = self._run
+            self._beat()
+            if self._is_new or run != self._run:
+                self._is_new = True
+                self.sent = self._schedule(start_min, slots)._replace(at_us=now_us)
+            self._is_new, self.line = False, ""
+        except SendError as error:
+            self.line = str(error)
+        return True
+
+    def _identity(self) -> tuple[int, int]:
+        try:
+            found = os.stat(os.path.join(self._run_directory, "hints.sock"))
+        except OSError:
+            return 0, 0
+        return found.st_ino, found.st_mtime_ns
+
+    def _beat(self) -> None:
+        _, reply = self._asked(
+            lambda link, key: link.say(self._source, key, h.HEARTBEAT, 0, 0, VALID_MS)
+        )
+        self._run = reply.nonce
+        if not h.taken(reply.code):
+            raise SendError(f"heartbeat refused: {_words(reply.code)}")
+
+    def _schedule(self, start_min: int, slots: Sequence[Slot]) -> Sent:
+        """Send a table of quarters of an hour. start_min: UTC since 1970."""
+        answer = self._asked(
+            lambda link, key: link.schedule(self._source, key, start_min, SLOT_MIN, tuple(slots))
+        )
+        self._run = answer.nonce
+        if not h.taken(answer.code):
+            slot = f", slot {answer.refused_slot}" if answer.refused_slot else ""
+            raise SendError(f"schedule refused{slot}: {_words(answer.code)}")
+        state = STATES[answer.state] if answer.state < len(STATES) else "unknown"
+        waits = f"schedule: {state}" if state in WAITING else ""
+        return Sent(h.label(answer.code), f"{len(slots)} slots, the schedule {state}", waits, 0)
+
+    def _asked(self, ask: Callable[[client.HintClient, bytes], Found | None]) -> Found:
+        try:
+            key, _ = key_file.read(self._key_path)
+            with client.HintClient(self._run_directory) as link:
+                found = ask(link, key)
+        except FileNotFoundError as error:
+            raise SendError(self._absent(error)) from None
+        except BlockingIOError:
+            raise SendError("the controller's queue of hints is full") from None
+        except OSError as error:
+            where = f"{self._run_directory}/hints.sock: {error.strerror}"
+            raise SendError(f"no controller answers: {where}") from None
+        except (key_file.KeyStoreError, client.SequenceError) as error:
+            raise SendError(str(error)) from None
+        if found is None:
+            raise SendError(f"no answer came: {self._unanswered()}")
+        return found
+
+    def _absent(self, error: OSError) -> str:
+        if error.filename == self._key_path or not os.path.exists(self._key_path):
+            return (
+                f"{self._key_path}: there is no key: as the user firebreak, `firebreak key create "
+                f"{self._source}` prints one"
+            )
+        return f"no controller runs in {self._run_directory}"
+
+    def _unanswered(self) -> str:
+        """The likely cause, by the counters that the controller keeps of each source."""
+        from controller.hints import hint_statistics  # 6 MiB, which an answer saves
+
+        path = os.path.join(self._run_directory, "hints.stats")
+        if hint_statistics.read(path) is None:
+            return "firebreak sources shows what the controller received"
+        own = hint_statistics.of_source(path, self._source)
+        if own is None:
+            return (
+                f"the controller does not know this source: add [source.{self._source}] with "
+                'role = "grid_cap" and a priority to site.toml'
+            )
+        if own["last_code"] in (h.NO_KEY, h.BAD_MAC):
+            return _words(own["last_code"])
+        return "the controller is busy, or another program sends as this source"
+
+
+def _words(code: int) -> str:
+    if code not in h.TEXTS:
+        return h.label(code)
+    _, sentence, remedy = h.text(code)
+    return f"{h.label(code)} {sentence} {remedy}"

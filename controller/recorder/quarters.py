@@ -1,0 +1,143 @@
+"""`quarters.csv`: means of quarters of an hour, for the planner: its user may not open the record.
+
+The recorder keeps the last 28 days in the state directory, so that a restart of the box loses none,
+and publishes the same file in the run directory, for the group. PV is what the balance leaves, load
+less battery less grid, so a generator set counts as PV. Without a load meter the load is grid and
+battery. An empty cell is unknown: less than half of the quarter is known.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from controller.store import durable
+from controller.system import regular_file
+from controller.system.utc import EARLIEST_US
+
+FILE, BYTES_MAX = "quarters.csv", 1 << 20
+QUARTER_S, KEPT = 900, 28 * 96
+KNOWN_MIN = 450  # seconds of a quarter
+NUMBER_MAX = 1e10
+
+
+class Quarter(NamedTuple):
+    """One finished quarter of an hour. at: number of quarters since 1970, UTC; soc: at its end."""
+
+    at: int
+    load_W: float | None
+    pv_W: float | None
+    grid_W: float | None
+    battery_W: float | None
+    soc_permille: float | None
+
+
+HEADER = ",".join(["utc_s", *Quarter._fields[1:]])
+
+
+class QuartersError(Exception):
+    """The file has another form; one line."""
+
+
+def read(path: str) -> list[Quarter]:
+    """The quarters of a file, in order of time. QuartersError, OSError."""
+    with open(path, "rb", opener=regular_file.link_opener) as file:
+        data = file.read(BYTES_MAX + 1)
+    lines = data.decode("ascii", "replace").splitlines()
+    if len(data) > BYTES_MAX or not lines or lines[0] != HEADER:
+        raise QuartersError(f"{path}: is no quarters.csv of the recorder: its header is another")
+    try:
+        found = {each.at: each for each in map(_of_line, lines[1:])}
+    except ValueError:
+        raise QuartersError(f"{path}: a line has no time or a wrong number") from None
+    return [found[at] for at in sorted(found)]
+
+
+def _of_line(line: str) -> Quarter:
+    time, *cells = line.split(",")
+    values = [float(cell) if cell else None for cell in cells]
+    known = [each for each in values if each is not None]
+    if len(values) != len(Quarter._fields) - 1 or not all([abs(v) < NUMBER_MAX for v in known]):
+        raise ValueError("a wrong number of cells, or a number out of range")
+    return Quarter(int(time) // QUARTER_S, *values)
+
+
+def _line(row: Quarter) -> str:
+    cells = ["" if each is None else f"{each:.0f}" for each in row[1:]]
+    return ",".join([str(row.at * QUARTER_S), *cells])
+
+
+class Quarters:
+    """Feed it the row of each second. It writes at the end of each quarter of an hour."""
+
+    def __init__(
+        self, run_directory: str, state_directory: str, say: Callable[[str], object]
+    ) -> None:
+        self._paths = [os.path.join(each, FILE) for each in (state_directory, run_directory)]
+        self._say, self._told = say, ""
+        self._rows = self._kept()
+        self._soc_permille: float | None = None
+        self._begin(0)
+        if self._rows:
+            self._publish()
+
+    def _kept(self) -> dict[int, Quarter]:
+        """The quarters of an earlier run. A damaged file is left: the next quarter replaces it."""
+        try:
+            return {each.at: each for each in read(self._paths[0])}
+        except FileNotFoundError:
+            return {}
+        except (OSError, QuartersError) as error:
+            self._say(f"{error}; quarters of an hour begin anew")
+            return {}
+
+    def feed(self, second: Sequence, utc_us: int) -> None:
+        """second: in the order of seconds.COLUMNS; utc_us: its label."""
+        if utc_us < EARLIEST_US:
+            return
+        at = utc_us // (QUARTER_S * 1_000_000)
+        if at != self._at:
+            self._end()
+            self._begin(at)
+        grid_W, load_W, battery_W = second[:3]
+        soc_permille = second[6]
+        both = None not in (grid_W, battery_W)
+        pv_W = load_W - battery_W - grid_W if both and load_W is not None else None
+        if load_W is None and both:
+            load_W = grid_W + battery_W
+        for place, value in enumerate((load_W, pv_W, grid_W, battery_W)):
+            if value is not None:
+                self._sums_W[place] += value
+                self._counts[place] += 1
+        self._soc_permille = self._soc_permille if soc_permille is None else soc_permille
+
+    def _begin(self, at: int) -> None:
+        self._at, self._sums_W, self._counts = at, [0.0] * 4, [0] * 4
+        self._soc_permille = None
+
+    def _end(self) -> None:
+        """Keep the finished quarter. Later ones are of a clock that was wrong."""
+        means = [
+            total / count if count >= KNOWN_MIN else None
+            for total, count in zip(self._sums_W, self._counts)
+        ]
+        if all([each is None for each in means]):
+            return
+        load_W, pv_W = [each if each is None else max(0.0, each) for each in means[:2]]
+        found = Quarter(self._at, load_W, pv_W, means[2], means[3], self._soc_permille)
+        self._rows[self._at] = found
+        kept = range(self._at - KEPT + 1, self._at + 1)
+        self._rows = {at: each for at, each in sorted(self._rows.items()) if at in kept}
+        self._publish()
+
+    def _publish(self) -> None:
+        """Write both files. A failure is said once, and the record goes on."""
+        text = "\n".join([HEADER, *map(_line, self._rows.values()), ""]).encode("ascii")
+        line = ""
+        for path in self._paths:
+            try:
+                durable.put(path, ".new", [text], 0o640)
+            except OSError as error:
+                line = f"{path}: {error.strerror}: the planner gets no new quarters of an hour"
+        if line and line != self._told:
+            self._say(line)
+        self._told = line

@@ -1,0 +1,26 @@
+"""Work in a child process, for what needs much memory once: an imported library stays for good."""
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from controller.system import json_text
+
+
+def result(work: Callable[[], Any]) -> Any:
+    """What `work` returns, as JSON has it. OSError: no child, or it ended without a result."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if not child:
+        try:
+            os.write(writing, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as file:
+        data = file.read()
+    os.waitpid(child, 0)
+    if not data:
+        raise ChildProcessError(0, "the child process ended without a result")
+    return json_text.loads(data)

@@ -1,0 +1,196 @@
+"""When may a job run by the plan: the earliest start under its cap, and the cost of its energy.
+
+The battery carries what the cap leaves of the job, with energy that the plan has above its reserve.
+It takes this energy back where the plan has room under the cap. A slot with an unknown number
+carries no job. A plan that is missing, damaged or older than two hours gives no answer.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from controller.planner import plan_file
+from controller.state.base import Facts
+from controller.state.forecast import Job
+from controller.state.situation_forms import Situation
+
+SLOT_S, HOUR_S, WH_PER_KWH, PERMILLE = 900, 3600, 1000, 1000
+NOT_WORTH = 0.5  # W or Wh
+
+
+class Battery(NamedTuple):
+    """charge_W, discharge_W: what it can do now; one_way: efficiency."""
+
+    charge_W: float
+    discharge_W: float
+    one_way: float
+
+
+class Slot(NamedTuple):
+    """A slot of the plan. spare_Wh: stored at its end, above the reserve; least_Wh: within it."""
+
+    grid_W: float
+    cap_W: float
+    battery_W: float
+    spare_Wh: float
+    least_Wh: float
+    price_per_kWh: float | None
+
+
+Slots = dict[float, Slot | None]  # by begin, UTC in s; None: a number of it is unknown
+
+
+class Trial(NamedTuple):
+    """The job from a start on. missing_W: above the cap; missing_Wh: below the reserve; both None
+    where the plan ends earlier or has an unknown number.
+    """
+
+    begin_s: float
+    missing_W: float | None
+    missing_Wh: float | None
+    cost: float | None
+
+    def lacks(self) -> dict[str, int | None]:
+        """missing_W and missing_Wh, as whole numbers that are not too small."""
+        both = {"missing_W": self.missing_W, "missing_Wh": self.missing_Wh}
+        return {
+            name: None if each is None else max(0, math.ceil(each - NOT_WORTH))
+            for name, each in both.items()
+        }
+
+    @property
+    def fits(self) -> bool:
+        """The job breaks neither cap nor reserve."""
+        return set(self.lacks().values()) == {0}
+
+
+def read(run_directory: str) -> dict[str, Any] | None:
+    """The plan beside a controller; None: missing or damaged."""
+    try:
+        return plan_file.read(plan_file.beside(run_directory))
+    except (plan_file.PlanFileError, FileNotFoundError):
+        return None
+
+
+def joined(
+    found: Facts, plan: dict[str, Any] | None, given: Situation, job: Job, now_s: float
+) -> Facts:
+    """The answer of `ask`, with `plan` where a plan of the last two hours knows more."""
+    is_known = not (given.unknown or given.unknown_battery)
+    if plan is None or not is_known or not plan["slots"] or plan_file.is_old(plan, now_s):
+        return found
+    return {**found, "plan": _answer(plan, given, job, now_s)}
+
+
+def _answer(plan: dict[str, Any], given: Situation, job: Job, now_s: float) -> Facts:
+    """{made_at, until, currency, asked: {at_s, at, missing_W, missing_Wh, cost}, earliest: the same
+    of the first start from then on that fits, or None}.
+    """
+    own, slots, first_s = given.battery, slots_of(plan), now_s + job.at_s
+    battery = Battery(own.charge_W_max, own.discharge_W_max, own.efficiency_permille / PERMILLE)
+    begins_s = [first_s, *[each for each in slots if each > first_s]]
+    trials = [tried(slots, battery, job, each) for each in begins_s]
+    earliest = next((each for each in trials if each.fits), None)
+    zone = datetime.fromisoformat(plan["at"]).tzinfo
+
+    def words(trial: Trial) -> Facts:
+        at = datetime.fromtimestamp(int(trial.begin_s), zone).isoformat()
+        return {"at_s": round(trial.begin_s - now_s), "at": at, **trial.lacks(), "cost": trial.cost}
+
+    return {
+        "made_at": plan["made_at"],
+        "until": datetime.fromtimestamp(max(slots) + SLOT_S, zone).isoformat(),
+        "currency": plan["currency"],
+        "asked": words(trials[0]),
+        "earliest": earliest and words(earliest),
+    }
+
+
+def slots_of(plan: dict[str, Any]) -> Slots:
+    """The slots of a read plan. A reserve that it does not tell is that of the slot before."""
+    found: Slots = {}
+    reserve_permille, before_Wh = None, math.inf
+    for each in plan["slots"]:
+        if each["reserve_permille"] is not None:
+            reserve_permille = each["reserve_permille"]
+        begin_s = datetime.fromisoformat(each["at"]).timestamp()
+        powers_W = each["grid_W"], each["cap_W"], each["battery_W"]
+        if None in (*powers_W, each["stored_Wh"], plan["full_Wh"], reserve_permille):
+            found[begin_s], before_Wh = None, math.inf
+            continue
+        spare_Wh = max(0.0, each["stored_Wh"] - plan["full_Wh"] * reserve_permille / PERMILLE)
+        ends_Wh = spare_Wh, min(before_Wh, spare_Wh)
+        found[begin_s] = Slot(*powers_W, *ends_Wh, each["price_per_kWh"])
+        before_Wh = spare_Wh
+    return found
+
+
+def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
+    """The job in the plan from this time on, UTC in s."""
+    end_s = begin_s + job.for_s
+    unknown = Trial(begin_s, None, None, None)
+    if not slots or min(slots) > begin_s or max(slots) + SLOT_S < end_s:
+        return unknown
+    debt = _Debt(battery)
+    for slot_s, slot in slots.items():
+        slot_end_s = slot_s + SLOT_S
+        if slot_end_s <= begin_s or (slot_s >= end_s and not debt.given_Wh):
+            continue
+        if slot is None and (slot_s < end_s or debt.owed_Wh):
+            return unknown
+        if slot is None:
+            continue
+        from_s, until_s = max(begin_s, slot_s), max(slot_s, min(end_s, slot_end_s))
+        spare_Wh = slot.spare_Wh if until_s == slot_end_s else slot.least_Wh
+        debt.step(slot, job.power_W, until_s - from_s, spare_Wh)
+        debt.step(slot, 0, slot_end_s - until_s, slot.spare_Wh)
+    prices = [each.price_per_kWh for each in slots.values() if each]
+    return Trial(begin_s, debt.missing_W, debt.missing_Wh, debt.settled(prices))
+
+
+class _Debt:
+    """Energy that the battery has given for a job and takes back, and what the import costs."""
+
+    def __init__(self, battery: Battery) -> None:
+        self._battery = battery
+        self.owed_Wh = self.given_Wh = self.missing_W = self.missing_Wh = 0.0
+        self._cost: float | None = 0.0
+        self._rooms: list[tuple[float, float]] = []  # (price, Wh of import that may be stored)
+
+    def step(self, slot: Slot, job_W: float, span_s: float, spare_Wh: float) -> None:
+        """A part of a slot, in which the job takes job_W; spare_Wh: of the plan at its end."""
+        if span_s <= 0:
+            return
+        battery, hours, price = self._battery, span_s / HOUR_S, slot.price_per_kWh
+        over_W = job_W - max(0.0, slot.cap_W - slot.grid_W)
+        given_W = min(max(0.0, over_W), max(0.0, battery.discharge_W - slot.battery_W))
+        self.missing_W = max(self.missing_W, over_W - given_W)
+        given_Wh = given_W * hours / battery.one_way
+        room_Wh = min(max(0.0, -over_W), max(0.0, battery.charge_W + slot.battery_W)) * hours
+        self.given_Wh += given_Wh
+        self.owed_Wh = max(0.0, self.owed_Wh + given_Wh - room_Wh * battery.one_way)
+        self.missing_Wh = max(self.missing_Wh, self.owed_Wh - spare_Wh)
+        if price is not None:
+            self._rooms.append((price, room_Wh))
+        self._pay((job_W - given_W) * hours, price)
+
+    def _pay(self, energy_Wh: float, price_per_kWh: float | None) -> None:
+        if energy_Wh and price_per_kWh is None:
+            self._cost = None
+        elif self._cost is not None:
+            self._cost += energy_Wh / WH_PER_KWH * (price_per_kWh or 0.0)
+
+    def settled(self, prices: Sequence[float | None]) -> float | None:
+        """The cost. The next plan stores again where it is cheapest; what has no room until the end
+        of this one costs the mean price.
+        """
+        left_Wh = self.given_Wh / self._battery.one_way
+        for price, room_Wh in sorted(self._rooms):
+            taken_Wh = min(left_Wh, room_Wh)
+            left_Wh -= taken_Wh
+            self._pay(taken_Wh, price)
+        known = [each for each in prices if each is not None]
+        self._pay(left_Wh, statistics.fmean(known) if known else None)
+        return self._cost

@@ -1,0 +1,75 @@
+"""The process of one way to plan, for `bench planner`: a month in, what came of it out, as JSON.
+
+It imports only what its way needs, because its memory is measured.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+
+def main(name: str) -> dict[str, Any]:
+    """Imports of each slot, CPU time of each plan, memory; or what this way lacks."""
+    if name == "nothing":
+        return {"kB": _memory_kB()}
+    from controller.planner import backtest
+    from controller.planner.backtest import Past
+    from controller.planner.exact import Store
+    from controller.planner.planning import Site
+
+    (store, *site), (start, *past) = json.load(sys.stdin)
+    own, given = Site(Store(*store), *site), Past(datetime.fromisoformat(start), *past)
+    try:
+        way = WAYS[name](own)
+    except ImportError as error:
+        return {"lacks": f"not tried, it needs {error.name}: .venv/bin/pip install emhass"}
+    ms = list[float]()
+
+    def timed(known: Any) -> Any:
+        if hasattr(way, "begin"):  # once a night
+            way.begin(known)
+        begun_s = time.process_time()
+        rows = way(known)
+        ms.append(1000 * (time.process_time() - begun_s))
+        return rows
+
+    done = backtest.followed(own, given, 0.5 * own.full_J, timed)
+    return {"done": done, "ms": ms, "kB": _memory_kB()}
+
+
+def _planner(site: Any) -> Callable[[Any], Any]:
+    from controller.planner.daily import Daily
+
+    class Planner(Daily):
+        def __call__(self, known: Any) -> Any:
+            return self.planned(known).rows
+
+    return Planner(site)
+
+
+def _rules(site: Any) -> Callable[[Any], Any]:
+    from hil.systems.rival_rules import Rules
+
+    return Rules(site)
+
+
+def _emhass(site: Any) -> Callable[[Any], Any]:
+    from hil.campaigns.benchmarks.emhass_way import Emhass
+
+    return Emhass(site)
+
+
+WAYS = {"planner": _planner, "rules": _rules, "EMHASS": _emhass}
+
+
+def _memory_kB() -> int:
+    """The most that this process had."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1])))

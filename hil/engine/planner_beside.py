@@ -1,0 +1,156 @@
+"""`rig --with planner`: recorder and planner beside the rig's controller, each as installed.
+
+A planner learns from two weeks of quarters of an hour. So the rig writes two weeks before its
+start, with the mean of the rig's load, and prices by a formula: the first plan is made at once.
+"""
+
+import math
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from controller import planner
+from controller.config.configuration import Config
+from controller.planner import plan_file
+from controller.recorder import quarters
+from controller.system import clock
+from drivers import toml_text
+from hil.engine import cabinet_file, clocked, run_directory
+from hil.loads.trace import Load
+
+ROOT = pathlib.Path(__file__).parents[2]
+EXAMPLE = pathlib.Path(planner.__file__).parent / "example" / "planner.toml"
+NAME, SOURCE, STOP_S = "planner", "planner", 10.0
+QUARTER_S, DAY_S, PAST_DAYS, AHEAD_DAYS = 900, 86_400, 14, 2
+DEFAULT_S, MEAN_S = 1800.0, 600
+CLUSTER = 0.975, 0.1, 15  # of the mean load: level, swing of a day, the hour of its peak
+EVENING, EVENING_H = 0.2, range(17, 20)  # more load in the evening
+PRICES = 75.0, 30.0, 15.0  # EUR/MWh: mean, twice a day, once a day
+DEAR_H = 20
+
+
+def hours(now_s: int, first_d: int, last_d: int) -> Iterator[tuple[int, float]]:
+    """(number of the quarter since 1970, hour of the day, UTC) of these days around now."""
+    now = now_s // QUARTER_S
+    for at in range(now + first_d * DAY_S // QUARTER_S, now + last_d * DAY_S // QUARTER_S):
+        yield at, at * QUARTER_S % DAY_S / 3600
+
+
+def mean_W(load: Load) -> float:
+    """Mean of the load's first minutes, a value each second."""
+    found = [load.power(float(at_s)) for at_s in range(MEAN_S)]
+    return statistics.fmean([each[0] if isinstance(each, tuple) else each for each in found])
+
+
+def history(now_s: int, mean_W: float, soc_permille: int) -> str:
+    """quarters.csv of the last two weeks; the battery stood still."""
+    level, swing, peak_h = CLUSTER
+    lines = [quarters.HEADER]
+    for at, hour in hours(now_s, -PAST_DAYS, 0):
+        part = level + swing * math.cos(math.tau * (hour - peak_h) / 24)
+        load_W = round(mean_W * (part + EVENING * (int(hour) in EVENING_H)))
+        lines.append(f"{at * QUARTER_S},{load_W},0,{load_W},0,{soc_permille}")
+    return "\n".join([*lines, ""])
+
+
+def prices(now_s: int) -> str:
+    """prices.csv until the day after tomorrow."""
+    mean, half_day, day = PRICES
+    lines = ["start,price_EUR_per_MWh"]
+    for at, hour in hours(now_s, -PAST_DAYS, AHEAD_DAYS):
+        angle = math.tau * (hour - DEAR_H) / 24
+        price = mean + half_day * math.cos(2 * angle) + day * math.cos(angle)
+        utc = datetime.fromtimestamp(at * QUARTER_S, UTC).strftime("%Y-%m-%dT%H:%MZ")
+        lines.append(f"{utc},{price:.2f}")
+    return "\n".join([*lines, ""])
+
+
+def planner_toml(config: Config) -> str:
+    """The example planner.toml for the rig's cabinet, without its own PV."""
+    content = toml_text.read(str(EXAMPLE))
+    ways = ("import_W_max", "export_W_max")
+    content["site"] |= {name: config.control[f"grid_{name}"] for name in ways}
+    del content["site"]["pv_rated_W"]
+    kept = {key: content["battery"][key] for key in ("reserve_permille", "high_permille")}
+    content["battery"] = {"cabinet": "../cabinet.toml", **kept}
+    for feed in content["feed"].values():
+        if feed["format"] == "recorder":
+            feed["path"] = f"../{quarters.FILE}"
+    return cabinet_file.toml(content)
+
+
+def welcome(directory: str) -> list[str]:
+    """Lines for the beginning of a run: what to look at from a second terminal."""
+    return [
+        "planner    its first plan comes within seconds; look at it from a second terminal, with",
+        f"           --run-dir {directory} behind each command:",
+        "           .venv/bin/firebreak plan          what it planned, and what it costs",
+        "           .venv/bin/firebreak why           the slot of the schedule that acts",
+        "           .venv/bin/firebreak ask --power 150kW --for 1h    when such a job fits",
+    ]
+
+
+class Beside:
+    """The two processes; `start` after the controller, `stop` before it."""
+
+    def __init__(self, directory: str, config: Config, mean_W: float, soc_pct: float) -> None:
+        """mean_W: of the load of the two weeks."""
+        self._directory, self._own = directory, os.path.join(directory, NAME)
+        self._logs: dict[str, IO[bytes]] = {}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        os.makedirs(self._own, exist_ok=True)
+        now_s, soc_permille = clock.utc_us() // 1_000_000, round(10 * soc_pct)
+        past = history(now_s, mean_W, soc_permille)
+        own = {"planner.toml": planner_toml(config), "prices.csv": prices(now_s)}
+        for path, text in {**own, f"../state/{quarters.FILE}": past}.items():
+            pathlib.Path(self._own, path).write_text(text, encoding="ascii")
+
+    def start(self) -> None:
+        """Start recorder and planner."""
+        state = os.path.join(self._directory, "state")
+        where = ("--run-dir", self._directory, "--state-dir")
+        key = os.path.join(state, "keys", f"{SOURCE}.key")
+        more = ("--plan-dir", self._own, "--key-file", key, "--source", SOURCE)
+        site = os.path.join(self._own, "planner.toml")
+        self._begin("recorder", "record", *where, state)
+        self._begin(NAME, "planner", site, *where, os.path.join(self._own, "books"), *more)
+
+    def _begin(self, name: str, *arguments: str) -> None:
+        self._logs[name] = log = open(os.path.join(self._directory, f"{name}.log"), "ab")
+        command = [sys.executable, "-m", clocked.__name__, clocked.BESIDE, *arguments]
+        nothing = subprocess.DEVNULL
+        self.running[name] = subprocess.Popen(
+            command, cwd=ROOT, stdin=nothing, stdout=nothing, stderr=log, process_group=0
+        )
+
+    def trouble(self) -> str | None:
+        """A line about a process that has ended."""
+        for name, process in self.running.items():
+            if process.poll() is not None:
+                last = run_directory.last_message(self._directory, name)
+                return f"the {name} ended with exit code {process.returncode}: {last}"
+        return None
+
+    def stop(self) -> None:
+        """End both by SIGTERM, the planner first."""
+        for name, process in reversed(self.running.items()):
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            self._logs[name].close()
+
+    def facts(self) -> dict[str, Any]:
+        """Head of the last plan.json, for the document of the run; {} without one."""
+        try:
+            plan = plan_file.read(os.path.join(self._own, plan_file.FILE))
+        except (FileNotFoundError, plan_file.PlanFileError):
+            return {}
+        return {key: plan[key] for key in ("made_at", "habit", "cap_W", "sent", "waits")}

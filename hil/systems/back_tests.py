@@ -1,0 +1,74 @@
+"""One month planned again: what the planner saved, beside nothing, the rules and the bound."""
+
+import time
+from typing import Any
+
+from controller.core.base.schedule_table import Slot as Row
+from controller.planner import backtest, planning, tariff
+from controller.planner.backtest import Outcome
+from controller.planner.daily import Daily
+from controller.planner.planning import SLOT_S, Habit, Known
+from controller.planner.tariff import J_PER_KWH
+from hil.systems import pasts
+from hil.systems.pasts import Case
+from hil.systems.rival_rules import Rules
+
+BEGIN = 0.5  # of the full energy
+SLOT_KWH_PER_W = SLOT_S / J_PER_KWH
+
+
+class Watched:
+    """The planner's way, with the caps that it sent and the CPU time of each plan."""
+
+    def __init__(self, case: Case, habit: Habit | None = None) -> None:
+        self._daily = Daily(case.site, habit)
+        self.caps_W, self.ms = list[float](), list[float]()
+
+    def __call__(self, known: Known) -> list[Row]:
+        """The rows of a schedule."""
+        self._daily.begin(known)
+        begun_s = time.process_time()
+        rows = self._daily.planned(known).rows
+        self.ms.append(1000 * (time.process_time() - begun_s))
+        self.caps_W += [row.grid_cap_W for row in rows[: backtest.HOUR_SLOTS]]
+        return rows
+
+
+def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
+    """The figures of one month as plain data."""
+    site, past, stored_J = case.site, case.past, BEGIN * case.site.full_J
+    way = Watched(case, habit)
+    done = backtest.followed(site, past, stored_J, case.told(way))
+    without, best = backtest.without(past), backtest.optimum(site, past, stored_J)
+    rules = backtest.followed(site, past, stored_J, case.told(Rules(site)))
+    costs = [backtest.cost(site, past, each) for each in (without, done, best, rules)]
+    peaks_W = [_peak_W(case, each) for each in (without, done, best)]
+    over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, way.caps_W)]
+    beyond_W = [max(0.0, each_W - site.import_W) for each_W in done.grid_W]
+    ms = sorted(way.ms)
+    return {
+        "name": case.name,
+        "label": case.label,
+        "days": len(done.grid_W) / planning.SLOTS_PER_DAY,
+        "currency": case.currency,
+        "bill": costs[0],
+        "saved": costs[0] - costs[1],
+        "best": costs[0] - costs[2],
+        "rules": costs[0] - costs[3],
+        "cut_W": peaks_W[0] - peaks_W[1],
+        "best_cut_W": peaks_W[0] - peaks_W[2],
+        "cycles": done.given_J / (site.store.high_J - site.store.low_J),
+        "highest_W": max(done.grid_W),
+        "above_cap_kWh": sum(over_W) * SLOT_KWH_PER_W,
+        "above_connection_kWh": sum(beyond_W) * SLOT_KWH_PER_W,
+        "p50_ms": ms[len(ms) // 2],
+        "p99_ms": ms[int(0.99 * (len(ms) - 1))],
+        "doubts": list(case.doubts),
+    }
+
+
+def _peak_W(case: Case, done: Outcome) -> float:
+    """The highest billed import."""
+    price = case.past.price_per_kWh[case.past.before :]
+    start = pasts.begin_of(case.past)
+    return tariff.bill(case.site.tariff, done.grid_W, SLOT_S, price, start).peak_W

@@ -1,0 +1,123 @@
+"""Months of measured series, from a folder beside the project (`data/README.md` there).
+
+Load: running GPUs of a cluster, its weeks by weekday, on the capacity of a system's file. Sun: a
+typical year's irradiance. Prices: of an exchange in their own year, so that weekdays fit.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from controller.forms.refusal import ConfigError
+from controller.planner.planning import SLOTS_PER_DAY
+from controller.series import table
+from controller.series.refusal import SeriesError
+from hil.systems import pasts, prices
+from hil.systems.pasts import Case
+from hil.systems.series import HOUR_SLOTS, Series
+from hil.systems.spec import Spec
+
+GPUS = "jobs/helios_gpus_1min.csv.gz", "running_gpu_num", 856
+FIRST_DAY, DAYS, DAY_MIN = 3, 20, 1440  # from a Monday on; days of the file
+DE, NORDIC, PJM = "germany", "nordpool_system", "pjm_comed"
+MARKETS = {"berlin": (DE, 2017), "north_america": (PJM, 2018)}
+WEATHER = {"berlin": "sand_point_ak", "norway": "sand_point_ak", "nordic": "sand_point_ak"}
+PV_PART = 0.85  # of the rating at 1 kW/m2
+# Shanghai: base, times running GPUs, and jobs of working days: (last weekday, hours, W)
+BASE_W, PART_W = 4.55e6, 0.75e6
+JOBS = (range(4), 10, 14, 2.8e6), (range(4, 5), 10, 13, 3.8e6)
+
+
+def month(
+    folder: str, system: tuple[str, str], at: int, days: int, seed: int, year: int | None
+) -> Case:
+    """year: of the prices. ConfigError: one line."""
+    name, variant = system
+    market, own_year = MARKETS.get(name, (NORDIC, 2018))
+    first = datetime(year or own_year, at, 1)
+    spec = pasts.begun(name, variant, first, days, seed)
+    sun = WEATHER.get(name, "greensboro_nc")
+    load_W = _load_W(folder, spec, name, seed)
+    pv_W = _sun(folder, sun, spec) * spec.site["pv"]["rated_W"] if "pv" in spec.site else load_W * 0
+    if spec.prices["kind"] == "time_of_use":
+        price = prices.time_of_use(spec.prices, spec.start, spec.days * 24)
+    else:
+        price = _price(folder, market, spec)
+    found = Series(load_W, load_W, pv_W, np.repeat(price, HOUR_SLOTS))
+    return pasts.of_series(spec, found, f"{first:%Y-%m}", name, variant)
+
+
+def _load_W(folder: str, spec: Spec, name: str, seed: int) -> np.ndarray:
+    """Each day is one of the same weekday; the seed shifts the weeks."""
+    busy, parts = _gpus(folder), []
+    for day in range(spec.days):
+        time = spec.start + timedelta(days=day)
+        same = range(time.weekday(), len(busy), 7)
+        part = busy[same[(day // 7 + seed) % 3 % len(same)]]
+        parts.append(_with_jobs(part, time.weekday()) if name == "shanghai" else part)
+    found = np.concatenate(parts)
+    load = spec.site["load"]
+    return found if name == "shanghai" else load["idle_W"] + load["capacity_W"] * found
+
+
+def _with_jobs(part: np.ndarray, weekday: int) -> np.ndarray:
+    found = BASE_W + PART_W * part
+    for days, first, end, job_W in JOBS:
+        if weekday in days:
+            found[first * HOUR_SLOTS : end * HOUR_SLOTS] += job_W
+    return found
+
+
+@cache
+def _gpus(folder: str) -> np.ndarray:
+    """Part of the cluster that runs, a row for each day; a gap keeps the value before."""
+    path, column, whole = GPUS
+    found = np.array(list(_column(folder, path, column)))
+    for at in np.flatnonzero(found <= 0):
+        found[at] = found[at - 1]
+    shape = DAYS, SLOTS_PER_DAY, DAY_MIN // SLOTS_PER_DAY
+    return found[: DAYS * DAY_MIN].reshape(shape).mean(axis=2)[FIRST_DAY:] / whole
+
+
+def _sun(folder: str, station: str, spec: Spec) -> np.ndarray:
+    """Part of the rating that the PV gives."""
+    path = f"weather/{station}_tmy_hourly.csv.gz"
+    hours = np.array(list(_column(folder, path, "ghi_W_per_m2")))
+    first = (spec.start.timetuple().tm_yday - 1) * 24
+    return np.repeat(hours[(first + np.arange(spec.days * 24)) % 8760], HOUR_SLOTS) / 1000 * PV_PART
+
+
+def _price(folder: str, market: str, spec: Spec) -> np.ndarray:
+    """Money per kWh of each hour."""
+    path, of_hour = f"price/{market}_dayahead_hourly.csv.gz", dict[datetime, float]()
+    with _opened(folder, path) as found:
+        for _, cells in found:
+            of_hour[datetime.fromisoformat(cells[0])] = float(cells[1]) / prices.KWH_PER_MWH
+    times = [spec.start + timedelta(hours=at) for at in range(spec.days * 24)]
+    missing = [each for each in times if each not in of_hour]
+    if missing:
+        raise ConfigError(
+            f"{path}: no price of {missing[0]:%Y-%m-%d}: allowed are months from "
+            f"{min(of_hour):%Y-%m} to {max(of_hour):%Y-%m} with the 14 days before"
+        )
+    return np.array([of_hour[each] for each in times])
+
+
+def _column(folder: str, path: str, name: str) -> Iterator[float]:
+    with _opened(folder, path) as found:
+        at = found.at(name)
+        for _, cells in found:
+            yield float(cells[at])
+
+
+@contextmanager
+def _opened(folder: str, path: str) -> Iterator[table.Table]:
+    try:
+        with table.opened(str(Path(folder) / path)) as found:
+            yield found
+    except SeriesError as error:
+        raise ConfigError(f"--data: {error}") from None

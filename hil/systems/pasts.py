@@ -1,0 +1,161 @@
+"""Past months to plan again: those of a system's built-in series, or of a folder of CSV files.
+
+Each has the days before it that a planner learns from.
+"""
+
+import calendar
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import NamedTuple
+
+from controller.core.base.schedule_table import Slot as Row
+from controller.forms.refusal import ConfigError
+from controller.planner import inputs, site_file
+from controller.planner.backtest import Past, Way
+from controller.planner.feeds import points, rows
+from controller.planner.planning import PAST_DAYS, SLOT_S, SLOTS_PER_DAY, Known, Site, later
+from controller.series.refusal import SeriesError
+from hil.systems import sender, series, spec as specs
+from hil.systems.spec import Spec
+
+DAYS_MIN = 7  # of a month that is judged
+KINDS = {"load": True, "prices": False, "pv": False}  # file of a folder: it is needed
+NO_KEYS = {"column": "", "unit": ""}
+
+
+class Case(NamedTuple):
+    """One month. is_told: the load to come is known; doubts: of its series."""
+
+    name: str
+    label: str
+    site: Site
+    past: Past
+    currency: str
+    is_told: bool = False
+    doubts: tuple[str, ...] = ()
+
+    def told(self, way: Way) -> Way:
+        """The same way to plan, told the load to come if it is known."""
+        if not self.is_told:
+            return way
+        load_W = self.past.load_W
+
+        def told(known: Known) -> list[Row]:
+            at = len(known.past_load_W)
+            return way(known._replace(load_W=load_W[at : at + 2 * SLOTS_PER_DAY]))
+
+        return told
+
+
+def begun(name: str, variant: str, first: datetime, days: int, seed: int) -> Spec:
+    """A system without events, from the days on that come before this first day."""
+    spec = specs.load(name, variant).begun(first - timedelta(days=PAST_DAYS))
+    days += PAST_DAYS
+    return spec._replace(days=days, seed=seed, outage_s=0, events=[], outages=[])
+
+
+def built_in(name: str, variant: str, month: int, days: int, seed: int) -> Case:
+    """A month of the built-in series of a system."""
+    first = datetime(specs.load(name, variant).start.year, month, 1)
+    spec = begun(name, variant, first, days, seed)
+    return of_series(spec, series.series_of(spec, {}), f"{first:%Y-%m}", name, variant)
+
+
+def of_series(spec: Spec, found: series.Series, label: str, name: str, variant: str) -> Case:
+    """A case of series that begin with the spec."""
+    each = found.load_W.tolist(), found.pv_W.tolist(), found.price.tolist()
+    past = Past(spec.start, *each, PAST_DAYS * SLOTS_PER_DAY)
+    return Case(
+        f"{name}/{variant}".rstrip("/"),
+        *(
+            label,
+            sender.site_of(spec, False),
+            past,
+            spec.tariff["currency"],
+            spec.schedule["is_load_known"],
+        ),
+    )
+
+
+def of_folder(site: str, folder: str, days: int) -> list[Case]:
+    """All months that load.csv, prices.csv and pv.csv of a folder cover. ConfigError: one line."""
+    found = site_file.load(site)
+    read = {kind: _points(found, Path(folder), kind, needed) for kind, needed in KINDS.items()}
+    load = read["load"]
+    assert load is not None, "it is needed"
+    spans = _months(load.utc_s[0], load.utc_s[-1] + load.step_s[-1], found.zone, days)
+    cases = [_month(found, read, first, end) for first, end in spans]
+    if not cases:
+        raise ConfigError(
+            f"{folder}: load.csv covers no {DAYS_MIN} days of one month after {PAST_DAYS} days of "
+            f"history: needed are {PAST_DAYS + DAYS_MIN} days"
+        )
+    return cases
+
+
+def _points(
+    found: site_file.Planner, folder: Path, kind: str, is_needed: bool
+) -> points.Points | None:
+    names = [folder / f"{kind}{ending}" for ending in (".csv", ".csv.gz")]
+    path = next((each for each in names if each.is_file()), None)
+    has_it = is_needed or kind in [each.kind for each in found.feeds]
+    if path is None:
+        if has_it or (kind == "pv" and found.pv_rated_W):
+            raise ConfigError(f"{names[0]}: no such file: the site file has {kind}")
+        return None
+    feed = next((each for each in found.feeds if each.kind == kind), found.feeds[0])
+    feed = feed._replace(kind=kind, format="csv", keys=NO_KEYS)
+    try:
+        return rows.read(str(path), feed, math.inf)
+    except SeriesError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _months(
+    start_s: float, end_s: float, zone: tzinfo, days: int
+) -> Iterator[tuple[datetime, datetime]]:
+    """The first days of each month that have a history, at most `days`; (begin, end)."""
+    start, end = (datetime.fromtimestamp(each, zone) for each in (start_s, end_s))
+    day = start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=PAST_DAYS + 1)
+    if day - timedelta(days=1) - timedelta(days=PAST_DAYS) == start:
+        day -= timedelta(days=1)
+    while day < end:
+        length = calendar.monthrange(day.year, day.month)[1] - day.day + 1
+        last = min(day + timedelta(days=min(days, length)), end.replace(hour=0, minute=0, second=0))
+        if last - day >= timedelta(days=DAYS_MIN):
+            yield day, last
+        day = (day + timedelta(days=length)).replace(day=1)
+
+
+def _month(
+    found: site_file.Planner, read: dict[str, points.Points | None], first: datetime, end: datetime
+) -> Case:
+    """The case of one month; a hole has the values of the day before, as the planner takes it."""
+    start = first - timedelta(days=PAST_DAYS)
+    before, count = (_slots(start, each) for each in (first, end))
+    each, doubts = [], []
+    for kind, known in read.items():
+        values = [0.0] * count
+        if known is not None:
+            values = points.slots(known, start.astimezone(UTC).timestamp(), count)
+            holes = sum([value != value for value in values])
+            doubts += [f"{kind}: {holes} of {count} quarters unknown"] * (holes > 0)
+            values = inputs.filled(values)
+        if values[0] != values[0]:
+            raise ConfigError(f"{kind}.csv: knows nothing from {start:%Y-%m-%d} to {end:%Y-%m-%d}")
+        each.append(values)
+    load_W, prices, pv_W = each
+    past = Past(start, load_W, pv_W, prices, before)
+    currency, label = found.site.tariff["currency"], f"{first:%Y-%m}"
+    return Case("site", label, found.site, past, currency, False, tuple(doubts))
+
+
+def _slots(start: datetime, end: datetime) -> int:
+    return round((end.astimezone(UTC) - start.astimezone(UTC)).total_seconds() / SLOT_S)
+
+
+def begin_of(past: Past) -> datetime:
+    """The first judged slot."""
+    return later(past.start, past.before)

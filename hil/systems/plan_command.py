@@ -1,0 +1,166 @@
+"""`python -m hil plan --weeks`: the planner on past months, beside no battery and the optimum."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from controller.forms.refusal import ConfigError
+from hil.engine.arguments import whole
+from hil.runner import options, report
+from hil.runner.cases import Runner
+from hil.systems import back_tests, measured, pasts, spec
+from hil.systems.pasts import Case
+
+# (system, variant): goals, percent: share of what perfect foresight saves, part of its peak cut
+GOALS = {
+    ("berlin", ""): (85, 80),
+    ("norway", "weekday"): (75, 85),
+    ("norway", ""): (55, 45),
+    ("nordic", ""): (35, 25),
+    ("nordic", "small"): (80, 90),
+    ("north_america", ""): (75, 70),
+    ("shanghai", ""): (95, None),
+}
+EUR = {"EUR": 1.0, "USD": 0.9, "CNY": 0.13}  # to add savings up
+WORSE_PERMILLE = 2.5  # of the bill: a month may be so much worse than no battery
+HEAD = "{:<22} {:>9} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9}  {}".format
+COLUMNS = (
+    "system, month", "bill", "saved", "rules", "optimum", "share%", "goal%", "cut%", "goal%",
+    "cycles", "most kW", "above kWh", "p50/p99 ms", "",
+)  # fmt: skip
+OPTIONS: dict[str, dict[str, Any]] = {
+    "system": {
+        "nargs": "?",
+        "metavar": "SYSTEM",
+        "default": "all",
+        "help": "berlin, norway/weekday, ...: a system or one of its variants (all of the goals)",
+    },
+    "--weeks": {
+        "nargs": "?",
+        "type": whole(1, 5),
+        "metavar": "N",
+        "const": 4,
+        "default": 4,
+        "help": "of each month (4); 5: the whole month",
+    },
+    "--months": options.value(str, "LIST", "of the year (%(default)s)", "1,4,7,10"),
+    "--data": options.value(str, "DIR", "measured loads, prices and sun, not the built-in ones"),
+    "--year": options.value(whole(1900, 2100), "YEAR", "of the prices of --data"),
+    "--site": options.value(str, "FILE", "a planner.toml, with --series"),
+    "--series": options.value(str, "DIR", "its load.csv, prices.csv, pv.csv: all their months"),
+}
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Plan each month again and print. Returns the exit code."""
+    if bool(arguments.site) != bool(arguments.series):
+        raise ConfigError("--site and --series: allowed are both, or none of them")
+    works = _works(arguments)  # files are refused before the first month is planned
+    with Runner(arguments) as runner:
+        found = runner.play(list(works), lambda name: back_tests.judged(works[name]()))
+    print("\n".join(lines(found)))
+    report.write_json(arguments.json, found)
+    return report.MET if all(map(is_good, found)) else report.NOT_MET
+
+
+def _works(arguments: argparse.Namespace) -> dict[str, Callable[[], Case]]:
+    """What makes the case of each month, by its name."""
+    days, seed = 7 * arguments.weeks, arguments.seed
+    if arguments.site:
+        cases = pasts.of_folder(arguments.site, arguments.series, days)
+        return {case.label: partial(_same, case) for case in cases}
+    found: dict[str, Callable[[], Case]] = {}
+    for name, variant in _systems(arguments):
+        for month in _months(arguments):
+            work: Callable[[], Case] = partial(pasts.built_in, name, variant, month, days, seed)
+            if arguments.data:
+                folder, year = arguments.data, arguments.year
+                case = measured.month(folder, (name, variant), month, days, seed, year)
+                work = partial(_same, case)
+            found[f"{name}/{variant} {month}"] = work
+    return found
+
+
+def _same(case: Case) -> Case:
+    return case
+
+
+def _systems(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    if arguments.system == "all":
+        return list(GOALS)
+    name, _, variant = arguments.system.partition("/")
+    known = [
+        f"{each}/{more}".rstrip("/") for each in spec.NAMES for more in ("", *spec.variants(each))
+    ]
+    if arguments.system not in known:
+        raise ConfigError(f"SYSTEM {arguments.system}: allowed are all, {', '.join(known)}")
+    return [(name, variant)]
+
+
+def _months(arguments: argparse.Namespace) -> list[int]:
+    try:
+        found = [int(each) for each in arguments.months.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all([1 <= each <= 12 for each in found]):
+        raise ConfigError(
+            f"--months {arguments.months}: allowed are numbers from 1 to 12, as 1,4,7"
+        )
+    return found
+
+
+def is_good(row: dict[str, Any]) -> bool:
+    """Never worse than no battery, and no billed peak above the one without it."""
+    return row["saved"] >= -WORSE_PERMILLE / 1000 * row["bill"] and row["cut_W"] >= -1.0
+
+
+def lines(found: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each month, one for each system, and the sum of all."""
+    text = [HEAD(*COLUMNS).rstrip()]
+    for name in dict.fromkeys([row["name"] for row in found]):
+        rows = [row for row in found if row["name"] == name]
+        text += [_line(f"  {row['label']}", [row]) for row in rows]
+        text.append(_line(name, rows, goal_of(name)))
+    saved, best = [
+        sum([row[key] * EUR.get(row["currency"], 1.0) for row in found])
+        for key in ("saved", "best")
+    ]
+    text.append(f"weighted by what can be saved: {_percent(saved, best)} %")
+    text += [f"{row['name']} {row['label']}: {each}" for row in found for each in row["doubts"]]
+    return text
+
+
+def goal_of(name: str) -> tuple[int, int | None] | None:
+    """The goals of a system as its rows name it."""
+    return {f"{'/'.join(filter(None, key))}": each for key, each in GOALS.items()}.get(name)
+
+
+def _line(head: str, rows: Sequence[dict[str, Any]], goal: Any = None) -> str:
+    sums = {
+        key: sum([row[key] for row in rows]) for key in ("bill", "saved", "rules", "best", "cycles")
+    }
+    cut_W, best_W = [sum([row[key] for row in rows]) for key in ("cut_W", "best_cut_W")]
+    most = {key: max([row[key] for row in rows]) for key in ("highest_W", "p50_ms", "p99_ms")}
+    above = sum([row["above_connection_kWh"] for row in rows])
+    goals = goal or (None, None)
+    worse = "" if all(map(is_good, rows)) else "WORSE than no battery"
+    return HEAD(
+        head, *[f"{sums[key]:.0f}" for key in ("bill", "saved", "rules", "best")],
+        _percent(sums["saved"], sums["best"]), goals[0] or "",
+        _percent(cut_W, best_W), goals[1] or "",
+        f"{sums['cycles']:.1f}", f"{most['highest_W'] / 1000:.0f}", f"{above:.1f}",
+        f"{most['p50_ms']:.1f}/{most['p99_ms']:.1f}", worse,
+    ).rstrip()  # fmt: skip
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.0f}" if whole > 0 else "-"
+
+
+add = options.command(
+    "plan",
+    "the planner on past months: its share of what perfect foresight saves",
+    main,
+    options.JSON | options.SEED | options.CASES | OPTIONS,
+)

@@ -1,0 +1,79 @@
+"""Figures of the schedule alone, to compare forecasts: slot by slot, without a controller."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from controller.core.base.schedule_table import Slot as Row
+from controller.planner import backtest
+from controller.planner.backtest import Outcome, Past
+from controller.planner.daily import Daily
+from controller.planner.planning import SLOT_S, Known, Site
+from controller.planner.tariff import J_PER_KWH
+from hil.results.ratio import MONEY_MIN
+from hil.systems import sender
+from hil.systems.run import Result
+from hil.systems.series import SLOTS_PER_DAY, Series
+from hil.systems.spec import Spec
+from hil.systems.thermal import Found
+
+MODE = "schedule alone, 15 min"
+DAYS = 7
+EXACT = {"is_load_known": True}
+YESTERDAY = {"is_load_known": False, "notice_min": 0}
+ERRING = {"is_load_known": True, "forecast_error_permille": 150}
+NOTICED, UNNOTICED = {"notice_min": 15}, {"notice_min": 0}
+
+
+class Way(NamedTuple):
+    """One way to plan: what it was planned on, and what came of it."""
+
+    site: Site
+    past: Past
+    done: Outcome
+    over_kWh: float  # import above the caps of the schedule
+
+
+def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, Any]) -> Way:
+    """The first days with these keys of the schedule."""
+    spec = spec._replace(schedule={**spec.schedule, **changes})
+    count, site = min(DAYS * SLOTS_PER_DAY, len(series.load_W)), sender.site_of(spec)
+    past = sender.past_of(spec, before, Series(*[each[:count] for each in series]))
+    daily, told, caps_W = Daily(site), sender.Told(spec, past), dict[int, float]()
+
+    def way(known: Known) -> list[Row]:
+        rows = daily.planned(told(known)).rows
+        caps_W.update(enumerate([row.grid_cap_W for row in rows], len(known.past_load_W)))
+        return rows
+
+    every = 1 if spec.schedule["notice_min"] else backtest.HOUR_SLOTS
+    done = backtest.followed(site, past, site.store.now_J, way, every)
+    over_W = [max(0.0, each - caps_W[at]) for at, each in enumerate(done.grid_W, past.before)]
+    return Way(site, past, done, sum(over_W) * SLOT_S / J_PER_KWH)
+
+
+def loses(changes: Mapping[str, Any]) -> Callable[[Result], Found]:
+    """Part of the saving with an exact forecast of the load that is lost, percent."""
+
+    def figure(result: Result) -> Found:
+        given = result.spec, result.series, result.before
+        exact, other = (followed(*given, each) for each in (EXACT, changes))
+        outcomes = backtest.without(exact.past), exact.done, other.done
+        costs = [backtest.cost(exact.site, exact.past, each) for each in outcomes]
+        saved = costs[0] - costs[1]
+        return (100 * (costs[2] - costs[1]) / saved if saved >= MONEY_MIN else None), None, None
+
+    return figure
+
+
+def noticed_kWh(result: Result) -> Found:
+    """Import above the schedule's caps with notices of the jobs of the next slot; without them."""
+    given = result.spec, result.series, result.before
+    noticed, unnoticed = [followed(*given, each).over_kWh for each in (NOTICED, UNNOTICED)]
+    return noticed, 0.0, unnoticed
+
+
+FIGURES: dict[str, Callable[[Result], Found]] = {
+    "yesterday_loses": loses(YESTERDAY),
+    "error_loses": loses(ERRING),
+    "noticed_kWh": noticed_kWh,
+}

@@ -1,0 +1,133 @@
+"""The sender of a system's schedule: the box's planner, told what the system's file says.
+
+It learns from the days before the run. It knows the price of today, from 13:00 on that of tomorrow;
+events when they are announced; the jobs of the next `notice_min`, or the whole load.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from controller.core.base.schedule_table import Slot as Row
+from controller.planner import backtest
+from controller.planner.backtest import Past
+from controller.planner.daily import Daily
+from controller.planner.exact import Store
+from controller.planner.planning import CAP_PART, PAST_DAYS, Known, Site, later
+from hil.plant import pcs
+from hil.systems import round_trip
+from hil.systems.series import HOUR_SLOTS, SLOTS_PER_DAY, Series
+from hil.systems.spec import Spec
+
+J_PER_WH = 3600.0
+ONE_PRICE = 0.1  # per kWh, in place of prices: nothing is gained by moving energy
+
+
+class Sender:
+    """Plans from slots of the run on. cap_W: import that the last plan keeps to."""
+
+    def __init__(self, spec: Spec, series: Series, before: Series) -> None:
+        self.site, self.cap_W = site_of(spec), 0.0
+        self._spec, self._past = spec, past_of(spec, before, series)
+        self._daily, self._peaks = Daily(self.site), backtest.Peaks(self.site)
+        self._events = [event_of(each) for each in spec.events]
+        self._told = Told(spec, self._past)
+
+    def is_due(self, slot: int) -> bool:
+        """A new schedule is sent at this slot: each hour, with notices in each slot."""
+        return slot % HOUR_SLOTS == 0 or self._spec.schedule["notice_min"] > 0
+
+    def rows(self, slot: int, soc: float) -> list[Row]:
+        """The slots of a schedule from this one on, at a state of charge of 0 to 1."""
+        at = self._past.before + slot
+        peak_W = self._peaks.of(later(self._past.start, at))
+        known = backtest.known_at(self._past, at, soc * self.site.full_J, peak_W)
+        found = self._daily.planned(self._told(known._replace(limits_W=self._limits_W(slot))))
+        self.cap_W = found.cap_W
+        return found.rows
+
+    def saw(self, slot: int, grid_W: float) -> None:
+        """A slot of the run has ended with this mean import."""
+        self._peaks.see(later(self._past.start, self._past.before + slot), grid_W)
+
+    def _limits_W(self, slot: int) -> dict[int, float]:
+        """Caps of the events that are announced at this slot, by slot ahead."""
+        return {
+            at - slot: event.cap_W
+            for event in self._events
+            if event.known <= slot
+            for at in range(max(slot, event.first), event.end)
+        }
+
+
+class Told:
+    """Adds to what is known the load that notices, or an owner, tell."""
+
+    def __init__(self, spec: Spec, past: Past) -> None:
+        given = spec.schedule
+        self._past, self._deal = past, np.random.default_rng(spec.seed)
+        self._error = given["forecast_error_permille"] / 1000
+        slots = 2 * SLOTS_PER_DAY if given["is_load_known"] else given["notice_min"] // 15
+        self._slots = slots
+
+    def __call__(self, known: Known) -> Known:
+        """What is known with that load."""
+        at = len(known.past_load_W)
+        load_W = np.array(self._past.load_W[at : at + self._slots])
+        load_W *= 1 + self._error * self._deal.normal(size=len(load_W))
+        return known._replace(load_W=load_W.tolist())
+
+
+class Event(NamedTuple):
+    """Slots of a demand-response event; known: from this slot on."""
+
+    first: int
+    end: int
+    known: int
+    cap_W: float
+
+
+def event_of(given: Mapping[str, float]) -> Event:
+    """given: a table `event` of a system's file."""
+    first = round((given["day"] - 1) * SLOTS_PER_DAY + given["hour"] * HOUR_SLOTS)
+    end = first + round(given["hours"] * HOUR_SLOTS)
+    return Event(first, end, first - round(given["announced_h"] * HOUR_SLOTS), given["cap_W"])
+
+
+def past_of(spec: Spec, before: Series, series: Series) -> Past:
+    """The slots of the run behind those before it."""
+    load_W, pv_W, price = [
+        [*each.tolist(), *own.tolist()] for each, own in list(zip(before, series))[1:]
+    ]
+    if not spec.schedule["is_trading"]:
+        price = [ONE_PRICE] * len(price)
+    start = spec.start - timedelta(days=PAST_DAYS)
+    return Past(start, load_W, pv_W, price, len(before.load_W))
+
+
+def site_of(spec: Spec, is_capped: bool = True) -> Site:
+    """What the planner is told of a system. is_capped: with the cap of its file as connection."""
+    size, most_W = spec.size, spec.schedule["cap_W"] / CAP_PART
+    import_W = most_W if is_capped and most_W else float(size.import_W)
+    export_W = float(size.control.get("grid_export_W_max", size.export_W))
+    tariff: dict[str, Any] = spec.tariff
+    if not spec.schedule["is_trading"]:  # load tracking has the battery for itself
+        tariff = {**tariff, "demand_per_kW_month": [0.0]}
+    return Site(store_of(spec), size.energy_Wh * J_PER_WH, import_W, export_W, tariff)
+
+
+def store_of(spec: Spec) -> Store:
+    """The battery of a system, with its charge at the first slot."""
+    given, size = spec.schedule, spec.size
+    energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.units * size.rated_W)
+    sleeps = spec.plant.get("pcs_sleeps", 0)
+    return Store(
+        energy_J * given["reserve_permille"] / 1000,
+        energy_J * given["high_permille"] / 1000,
+        energy_J * spec.soc_permille / 1000,
+        *(power_W, power_W, round_trip.efficiency(size, spec.plant) ** 0.5),
+        given["wear_per_kWh"],
+        size.units * pcs.losses_W(0.0, size.rated_W, sleeps),
+    )

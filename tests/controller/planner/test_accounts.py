@@ -1,0 +1,180 @@
+"""Accounts of a month made by hand, in the month in which the clock goes back; its shadows."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from test_planning import SITE
+
+from controller.planner import accounts, backtest, shadows
+from controller.planner.accounts import Quarter
+
+ZONE = ZoneInfo("Europe/Berlin")
+SLOT_S, DAY = 900, 96
+BEGIN_S = datetime(2026, 10, 18, tzinfo=ZONE).timestamp()
+
+
+def quarters(days, **changes):
+    """100 kW, 200 kW from 12:00 to 14:00; cheap until 06:00. changes: a value by (time, number)."""
+    found = []
+    for at in range(DAY * days):
+        time = datetime.fromtimestamp(BEGIN_S + SLOT_S * at, ZONE)
+        load_W = 200e3 if 12 <= time.hour < 14 else 100e3
+        own = {
+            "load_W": load_W, "pv_W": 0.0, "grid_W": load_W, "battery_W": 0.0, "stored_Wh": 200e3,
+            "price_per_kWh": 0.05 if time.hour < 6 else 0.10,
+        }  # fmt: skip
+        for name, each in changes.items():
+            own[name] = each(time, at) if callable(each) else each
+        found.append(Quarter(time, **own))
+    return found
+
+
+def month(rows):
+    return accounts.month(SITE, accounts.series_of(rows), (None, 0))
+
+
+def test_an_idle_battery_costs_what_no_battery_costs():
+    found = month(quarters(20))
+    assert found["cost"] == pytest.approx(found["cost_without"])
+    assert found["since"] == "2026-11-01T00:00:00+01:00"
+    assert (found["peak_W"], found["peak_without_W"]) == (200e3, 200e3)
+    assert found["CO2_kg"] is None
+
+
+def test_a_peak_of_the_hour_that_exists_twice_is_in_its_hour():
+    rows = quarters(14)
+    found = accounts.series_of(rows)
+    assert len(found.load_W) == 14 * DAY and accounts.month_begin(found) == 0
+    at = [each.at.isoformat() for each in rows].index("2026-10-25T02:45:00+01:00")
+    own, _ = accounts.part(found, at, at + 2)
+    assert own.start.isoformat() == "2026-10-25T02:45:00+01:00"
+
+
+def test_energy_that_stays_in_the_battery_is_no_cost():
+    charges = lambda time, at: at == 15 * DAY  # noqa: E731
+    rows = quarters(
+        20,
+        grid_W=lambda time, at: (
+            (200e3 if 12 <= time.hour < 14 else 100e3) + 80e3 * charges(time, at)
+        ),
+        battery_W=lambda time, at: -80e3 * charges(time, at),
+        stored_Wh=lambda time, at: 200e3 + 20e3 * (at >= 15 * DAY),
+    )
+    found = month(rows)
+    # 20 kWh at their price, worth the mean price
+    assert abs(found["cost"] - found["cost_without"]) < 20 * 0.05
+
+
+def test_a_hole_is_no_saving():
+    none = dict.fromkeys(("load_W", "grid_W", "battery_W", "stored_Wh", "price_per_kWh"))
+    rows = quarters(20)
+    holed = [each._replace(**none) if at % 7 == 3 else each for at, each in enumerate(rows)]
+    gone = [each for at, each in enumerate(rows) if at % 7 != 3]
+    for given in (holed, gone):
+        found = month(given)
+        assert found["cost"] == pytest.approx(found["cost_without"]) and found["cost"] > 1000
+
+
+def test_a_battery_that_is_measured_without_the_grid_counts():
+    rows = quarters(20, grid_W=None, battery_W=lambda time, at: 50e3 * (12 <= time.hour < 14))
+    assert (month(rows)["peak_W"], month(rows)["peak_without_W"]) == (150e3, 200e3)
+    rows = quarters(20, battery_W=None, grid_W=100e3)
+    assert accounts.series_of(rows).battery_W[48 : 48 + 9] == [100e3] * 8 + [0.0]
+
+
+def test_nothing_known_is_no_account():
+    assert accounts.series_of([]) is None
+    for name in ("load_W", "stored_Wh", "price_per_kWh"):
+        assert accounts.series_of(quarters(1, **{name: None})) is None
+
+
+def test_errors_carbon_and_a_site_without_pv():
+    rows = quarters(
+        20,
+        pv_W=None,
+        carbon_g_per_kWh=500.0,
+        forecast_load_W=lambda time, at: None if at % 2 else 103e3,
+        yesterday_load_W=90e3,
+    )
+    found = month(rows)
+    assert found["yesterday_error_W"] == pytest.approx((10e3 * 11 + 110e3) / 12, rel=0.02)
+    assert found["forecast_error_W"] == pytest.approx((3e3 * 11 + 97e3) / 12, rel=0.02)
+    assert (
+        found["CO2_kg"]
+        == found["CO2_without_kg"]
+        == pytest.approx(5.96 * 2.6e6 / 1000 / 2, rel=0.01)
+    )
+
+
+def played(days, way):
+    """Quarters in which the model of the controller follows a way."""
+    rows = quarters(days)
+    found = accounts.series_of(rows)
+    past = backtest.Past(found.start, found.load_W, found.pv_W, found.price_per_kWh, 0)
+    done = way(past)
+    stored_J, filled = 200e3 * 3600, []
+    for row, grid_W in zip(rows, done.grid_W):
+        own_W = row.load_W - grid_W
+        stored_J -= backtest.moved_J(own_W, SITE)
+        own = {"grid_W": grid_W, "battery_W": own_W, "stored_Wh": stored_J / 3600}
+        filled.append(row._replace(**own))
+    return accounts.series_of(filled)
+
+
+def test_the_share_of_the_optimum_is_1000_and_of_no_battery_0():
+    best = played(7, lambda past: backtest.optimum(SITE, past, 200e3 * 3600))
+    permille, days = accounts.share(SITE, best)
+    assert days == 7 and permille == pytest.approx(1000, abs=5)
+    permille, days = accounts.share(SITE, played(7, backtest.without))
+    assert days == 7 and permille == pytest.approx(0, abs=1)
+    assert accounts.share(SITE, accounts.series_of(quarters(1)[:95])) == (None, 0)
+    flat = accounts.series_of(quarters(2, load_W=100e3, grid_W=100e3, price_per_kWh=0.1))
+    free = SITE._replace(tariff=SITE.tariff | {"demand_per_kW_month": [0.0]})
+    assert accounts.share(free, flat) == (None, 2), "nothing to save"
+
+
+def stepped(rows, ahead=()):
+    own = shadows.Shadows(SITE)
+    found = accounts.series_of(rows)
+    while own.step(found, ahead):
+        pass
+    return own, found
+
+
+def test_shadows_cost_what_their_habit_costs():
+    own, found = stepped(quarters(17), [0.1] * DAY)
+    costs = {each["name"]: each["cost"] for each in own.costs(found)}
+    assert list(costs) == ["as run", "no battery", *shadows.HABITS]
+    assert costs["as run"] == pytest.approx(costs["no battery"])
+    assert costs["holds_cap"] < costs["energy_only"] < costs["no battery"]
+
+
+def test_a_shadow_knows_no_future_and_goes_on_hour_by_hour():
+    rows = quarters(17)
+    early, late = (
+        rows[: 15 * DAY + 6],
+        [
+            each._replace(load_W=300e3) if at >= 15 * DAY + 4 else each
+            for at, each in enumerate(rows)
+        ],
+    )
+    whole, found = stepped(rows, [0.1] * DAY)
+    other, _ = stepped(late, [0.1] * DAY)
+    begun, first = stepped(early, [0.1] * 2 * DAY)
+    count = len(begun._own["trades"].outcome().grid_W)
+    assert count > 0 and count % 4 == 0
+    grids = [each._own["trades"].outcome().grid_W[:count] for each in (whole, other, begun)]
+    assert grids[0] == grids[1] == grids[2]
+    while begun.step(found, [0.1] * DAY):
+        pass
+    assert begun.costs(found) == whole.costs(found)
+
+
+def test_a_shadow_begins_the_month_with_the_energy_of_the_battery():
+    dear = lambda time, at: 0.3 if time.hour < 3 else 0.1  # noqa: E731
+    first_W = []
+    for stored_Wh in (460e3, 60e3):
+        own, _ = stepped(quarters(16, price_per_kWh=dear, stored_Wh=stored_Wh), [0.1] * DAY)
+        first_W.append(own._own["energy_only"].outcome().grid_W[0])
+    assert first_W[0] < 1e3 and first_W[1] >= 100e3

@@ -1,0 +1,205 @@
+"""The planner beside the sockets of a real controller: what it sends, and what it waits for."""
+
+import os
+
+import pytest
+from hinted_site import KEYS, fill
+from planner_bench import HOUR_S, QUARTER_S, SOURCE, START_S, PlannerBench, load_W
+
+from controller.hints import admission, client
+from controller.planner import books, inputs, plan_file, shadows
+from controller.recorder import quarters
+
+pytestmark = pytest.mark.wire
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    # no wait for an answer that never comes
+    monkeypatch.setattr(client, "ANSWER_S", 0.3)
+    monkeypatch.setattr(shadows.Shadows, "step", lambda *_: False)
+    made = PlannerBench(tmp_path)
+    yield made
+    made.site.close()
+
+
+def test_a_plan_is_sent_acts_and_is_published(bench):
+    bench.step()
+    found, held = bench.plan(), bench.held()
+    assert found["waits"] == [] == found["doubts"]
+    assert (found["sent"]["code"], found["made_at"]) == ("H1", "2026-11-26T13:00:20+01:00")
+    assert (held.owner, held.start_min, held.slot) == (SOURCE, (START_S - 20) / 60, 1)
+    assert len(held.slots) == 96 and len(found["slots"]) == 2 * 96 - 13 * 4
+    for slot, row in zip(held.slots, found["slots"]):
+        assert (slot.grid_cap_W, slot.reserve_permille) == (row["cap_W"], row["reserve_permille"])
+        asked_W, power_W = max(slot.battery_low_W, 0), row["battery_W"]
+        # the controller also gives what holds the cap
+        assert asked_W <= max(power_W, 0) + 1
+        assert power_W <= asked_W + 1 or row["grid_W"] >= slot.grid_cap_W - 1
+    assert max(row["battery_W"] for row in found["slots"]) > 1000
+    assert (found["stored_Wh"], found["full_Wh"]) == (0.55 * 645e3, 645e3)
+    assert len(bench.plans()) == 1 and bench.heard() == 2
+
+
+def test_a_heartbeat_each_minute_and_a_plan_each_hour(bench):
+    bench.step()
+    for _ in range(12):
+        bench.pass_s(5).step()
+    assert bench.heard() == 3
+    for quarter in range(1, 5):
+        bench.pass_s(QUARTER_S).measured(quarter)
+        bench.step()
+    assert len(bench.plans()) == 2 and bench.heard() == 8  # five heartbeats, a schedule
+    assert bench.held().start_min == (START_S - 20) / 60 + 60
+    found = bench.plan()
+    actual = found["actual"][-1]
+    assert actual["at"] == "2026-11-26T13:45:00+01:00"
+    assert actual["load_W"] == pytest.approx(load_W(bench.now + 3), abs=1)
+    assert actual["forecast_load_W"] == actual["yesterday_load_W"] == actual["load_W"]
+    assert actual["planned_grid_W"] + actual["planned_battery_W"] == actual["load_W"]
+    assert found["month"]["cost"] > 0 and found["month"]["peak_W"] == pytest.approx(330e3, rel=0.01)
+
+
+def test_a_late_recorder_delays_the_plan_by_a_minute(bench):
+    bench.step()
+    bench.pass_s(HOUR_S - 15).step()
+    assert len(bench.plans()) == 1
+    bench.pass_s(60).step()
+    assert len(bench.plans()) == 1  # the state of charge is four quarters old
+    assert bench.plan()["waits"] == ["unknown: state of charge"]
+    bench.measured(4)
+    bench.pass_s(60).step()
+    assert len(bench.plans()) == 2 and bench.plan()["waits"] == []
+
+
+def test_new_prices_are_planned_with_at_once(bench):
+    bench.prices(12)
+    bench.start()
+    bench.step().pass_s(200).step()
+    assert len(bench.plans()) == 1
+    bench.prices(36)
+    bench.pass_s(101).step()
+    assert len(bench.plans()) == 2
+    bench.pass_s(900).step()
+    assert len(bench.plans()) == 2
+
+
+def test_another_run_of_the_controller_gets_the_schedule_at_once(bench):
+    bench.step()
+    bench.site.listener.close()
+    bench.planner.step()
+    (line,) = bench.plan()["waits"]
+    assert line.startswith("no controller runs in ") and line in bench.said[-1]
+    bench.site.reopen({name: (admission.key_of(key, 0),) for name, key in KEYS.items()})
+    bench.pass_s(5).step()
+    assert bench.heard() == 2 and bench.plan()["waits"] == []
+
+
+def test_a_controller_that_is_away_is_asked_once_a_minute(bench, monkeypatch):
+    asked = []
+    monkeypatch.setattr(client.HintClient, "hello", lambda *_: asked.append(1))
+    for _ in range(24):
+        bench.pass_s(5).planner.step()
+    assert len(asked) == 2 and len(bench.said) == 2  # the plan, and what it waits for
+    assert bench.plan()["waits"][0].startswith("no answer came: the controller is busy")
+
+
+def test_a_full_queue_and_a_wrong_key_are_named(bench):
+    with_others = fill(str(bench.folder / "run" / "hints.sock"))
+    bench.planner.step()
+    assert bench.plan()["waits"] == ["the controller's queue of hints is full"]
+    for each in with_others:
+        each.close()
+    while bench.site.step():
+        pass
+    bench.pass_s(61).step()
+    assert bench.plan()["waits"] == []
+    bench.site.write_key(SOURCE, bytes(32))
+    bench.pass_s(61).step()
+    assert bench.plan()["waits"][0].startswith("no answer came: H15 ")
+
+
+def test_what_is_missing_is_one_line_with_its_remedy(bench):
+    for changed, words in (
+        ({"source": "nobody"}, "add [source.nobody] with role"),
+        ({"key_path": str(bench.folder / "none.key")}, "`firebreak key create site_ems` prints"),
+        ({"source": "scheduler", "key_path": f"{bench.folder}/state/keys/scheduler.key"}, "H32 "),
+    ):
+        bench.start(**changed)
+        bench.step()
+        (line,) = bench.plan()["waits"]
+        assert words in line and len(bench.said) == 2, line
+        bench.said.clear()
+
+
+def test_without_a_sure_clock_nothing_is_sent(bench):
+    for steered_us, wall_us in ((None, 0), (11_000_000, 0), (1500, -int(START_S * 1e6))):
+        bench.clocks.steered, before_us = steered_us, bench.clocks.wall_us
+        bench.clocks.wall_us += wall_us
+        bench.start()
+        bench.step()
+        assert any("clock of this box is not" in each for each in bench.plan()["waits"])
+        bench.clocks.wall_us = before_us
+    assert bench.heard() == 0
+    bench.clocks.steered = 1500
+    bench.pass_s(61).step()
+    assert bench.heard() == 2 and bench.plan()["waits"] == []
+
+
+def test_a_clock_that_is_set_makes_another_plan(bench):
+    bench.step()
+    for seconds in (-7200, 10_800):
+        bench.clocks.wall_us += seconds * 1_000_000
+        bench.measured(int(bench.clocks.wall_us // 9e8) - bench.now)
+        bench.pass_s(5).step()
+        assert bench.held().start_min == bench.clocks.wall_us // 9e8 * 15
+    assert len(bench.plans()) == 3
+
+
+def test_a_plan_that_is_old_has_no_heartbeat(bench):
+    bench.step()
+    os.unlink(bench.folder / "run" / quarters.FILE)
+    for count in (3, 4, 4):
+        bench.pass_s(HOUR_S - 1).step()
+        assert bench.heard() == count and len(bench.plans()) == 1
+    assert "is firebreak-record running" in bench.plan()["waits"][0]
+
+
+def test_an_exception_is_a_line_and_the_heartbeat_goes_on(bench, monkeypatch):
+    bench.step()
+    monkeypatch.setattr(inputs.Inputs, "read", lambda *_: 1 / 0)
+    before = bench.heard()
+    bench.pass_s(HOUR_S + 61).step()
+    assert bench.heard() == before + 1
+    assert (
+        bench.said[-1]
+        == "planner: tried again: ZeroDivisionError at process.py:"
+        + (bench.said[-1].rpartition(":")[2])
+    )
+
+
+def test_the_books_outlast_a_restart_and_a_power_cut(bench):
+    bench.step()
+    bench.pass_s(QUARTER_S).measured(1)
+    bench.step()
+    path = bench.folder / "books" / books.FILE
+    before = bench.plan()["actual"]
+    path.write_bytes(path.read_bytes() + b"1790000000,12,3\n17900")
+    bench.start()
+    bench.step()
+    assert bench.plan()["actual"] == before and len(before) == 96
+    bench.pass_s(QUARTER_S).measured(2)
+    bench.step()
+    bench.start()
+    bench.step()
+    assert bench.plan()["actual"][:-1] == before[1:]
+
+
+def test_a_folder_that_takes_nothing_ends_no_process(bench):
+    os.rmdir(bench.folder / "plan")
+    bench.step()
+    assert bench.heard() == 2 and any("tried again" in each for each in bench.said)
+    (bench.folder / "plan").mkdir()
+    bench.pass_s(QUARTER_S).measured(1)
+    bench.step()
+    assert not plan_file.is_old(bench.plan(), bench.clocks.wall_us / 1e6)

@@ -1,0 +1,105 @@
+"""quarters.csv: means of quarters of an hour, kept over restarts; a damaged one is one line."""
+
+import os
+import stat
+
+import pytest
+
+from controller.recorder import quarters
+from controller.recorder.quarters import KEPT, QUARTER_S, Quarter
+from controller.recorder.seconds import COLUMNS
+from tests.tables import table
+
+FIRST = 1_800_000_000 // QUARTER_S  # a quarter of 2027
+UNKNOWN = dict.fromkeys(COLUMNS)
+
+
+@pytest.fixture
+def places(tmp_path):
+    for name in ("run", "state"):
+        (tmp_path / name).mkdir()
+    return str(tmp_path / "run"), str(tmp_path / "state")
+
+
+def second(**known):
+    return tuple((UNKNOWN | known).values())
+
+
+def fed(places, *each, first=FIRST, said=None):
+    """A recorder's Quarters after so many seconds of each row, a quarter each."""
+    found = quarters.Quarters(*places, (said if said is not None else []).append)
+    for at, (count, known) in enumerate(each):
+        for number in range(count):
+            found.feed(second(**known), ((first + at) * QUARTER_S + number) * 1_000_000)
+    return found
+
+
+def published(places):
+    paths = [os.path.join(each, quarters.FILE) for each in places]
+    (found, kept), modes = (
+        [quarters.read(each) for each in paths],
+        {os.stat(p).st_mode for p in paths},
+    )
+    assert found == kept and {stat.S_IMODE(each) for each in modes} <= {0o640}
+    return found
+
+
+def test_means_balance_and_what_is_unknown(places):
+    known = dict(grid_W=300, load_W=400, battery_W=60)
+    fed(
+        places,
+        (900, {**known, "soc_permille": 612}),
+        (900, dict(grid_W=200, battery_W=-50)),
+        (440, known),
+        (900, dict(load_W=5)),
+        (1, {}),
+    )
+    assert published(places) == [
+        Quarter(FIRST, 400, 40, 300, 60, 612),
+        Quarter(FIRST + 1, 150, None, 200, -50, None),
+        Quarter(FIRST + 3, 5, None, None, None, None),
+    ]
+
+
+def test_a_restart_goes_on_and_28_days_are_kept(places):
+    fed(places, (900, dict(load_W=1)), (1, {}))
+    os.unlink(os.path.join(places[0], quarters.FILE))  # a new boot
+    found = fed(places)
+    assert [each.at for each in published(places)] == [FIRST]
+    far = FIRST + KEPT - 1
+    for at in (far, far + 1, far + 2):
+        for number in range(450):
+            found.feed(second(load_W=2), (at * QUARTER_S + number) * 1_000_000)
+    assert [each.at for each in published(places)] == [far, far + 1]
+
+
+def test_a_clock_that_is_set_back_leaves_no_quarter_of_the_future(places):
+    fed(places, (900, dict(load_W=1)), (1, {}), first=FIRST + 50)
+    fed(places, (900, dict(load_W=1)), (1, {}))
+    fed(places, (900, dict(load_W=1)), (1, {}), first=0)
+    assert [each.at for each in published(places)] == [FIRST]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff", b"a,b\n1,2\n", f"{quarters.HEADER}\n9,1,1,1,1\n".encode()]
+    + [f"{quarters.HEADER}\n{line}\n".encode() for (line,) in table("9,x,1,1,1,1 ; 9,nan,1,1,1,1")]
+    + [f"{quarters.HEADER}\n{'9' * 5000},,,,,\n".encode(), b"9" * (2 << 20)],
+)
+def test_a_damaged_file_is_one_line_and_is_replaced(places, content):
+    path = os.path.join(places[1], quarters.FILE)
+    with open(path, "wb") as file:
+        file.write(content)
+    with pytest.raises(quarters.QuartersError) as refused:
+        quarters.read(path)
+    assert str(refused.value).isprintable() and str(refused.value).startswith(path)
+    said = []
+    fed(places, (900, dict(load_W=1)), (1, {}), said=said)
+    assert len(said) == 1 and [each.at for each in published(places)] == [FIRST]
+
+
+def test_a_disk_that_takes_nothing_is_said_once(places):
+    said = []
+    os.rmdir(places[0])
+    fed(places, *[(900, dict(load_W=1))] * 3, (1, {}), said=said)
+    assert len(said) == 1 and "planner" in said[0]

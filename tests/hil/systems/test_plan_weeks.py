@@ -1,0 +1,99 @@
+"""`python -m hil plan --weeks` on a folder of files: gaps, half hours, a night with 25 hours."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from controller.forms.refusal import ConfigError
+from hil import __main__ as hil
+from hil.systems import back_tests, pasts, plan_command
+
+ZONE = ZoneInfo("Europe/Berlin")
+SITE = """
+[site]
+zone = "Europe/Berlin"
+import_W_max = 500000
+export_W_max = 0
+[battery]
+energy_Wh = 400000
+power_W = 100000
+[tariff]
+currency = "EUR"
+demand_per_kW_month = [10.0]
+[feed.load]
+kind = "load"
+format = "csv"
+path = "load.csv"
+[feed.prices]
+kind = "prices"
+format = "csv"
+path = "prices.csv"
+"""
+FIRST, DAYS, STEP_MIN = datetime(2025, 10, 11, tzinfo=ZONE), 21, 30  # the clock: 26 October
+GAP = datetime(2025, 10, 28, 2, tzinfo=ZONE), datetime(2025, 10, 28, 5, tzinfo=ZONE)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "planner.toml").write_text(SITE)
+    end, time = (FIRST + timedelta(days=DAYS)).astimezone(UTC), FIRST.astimezone(UTC)
+    load, prices = ["time,load_kW"], ["time,price_EUR_per_MWh"]
+    while time < end:
+        local = time.astimezone(ZONE)
+        if not GAP[0] <= local < GAP[1]:
+            load.append(f"{time:%Y-%m-%dT%H:%MZ},{200 if 12 <= local.hour < 14 else 100}")
+        prices.append(f"{time:%Y-%m-%dT%H:%MZ},{50 if local.hour < 6 else 100}")
+        time += timedelta(minutes=STEP_MIN)
+    (tmp_path / "load.csv").write_text("\n".join([*load, ""]))
+    (tmp_path / "prices.csv").write_text("\n".join([*prices, ""]))
+    return tmp_path
+
+
+def test_a_folder_is_planned_again_with_its_gap_and_its_long_night(folder):
+    (case,) = pasts.of_folder(str(folder / "planner.toml"), str(folder), 31)
+    assert pasts.begin_of(case.past) == datetime(2025, 10, 25, tzinfo=ZONE)
+    assert len(case.past.load_W) == (DAYS * 24 + 1) * 4
+    assert case.doubts == ("load: 12 of 2020 quarters unknown",)
+    found = back_tests.judged(case)
+    assert 0 < found["saved"] <= found["best"] and found["above_connection_kWh"] == 0
+    # each day is alike, so the plan knows all but what the clock shifts
+    assert found["saved"] > 0.9 * found["best"] and found["cut_W"] > 0.9 * found["best_cut_W"]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--site", "{}/planner.toml"], "allowed are both"),
+        (["--site", "{}/planner.toml", "--series", "{}/none"], "no such file"),
+        (["atlantis"], "allowed are all, munich"),
+        (["berlin", "--months", "13"], "allowed are numbers from 1 to 12"),
+        (["berlin", "--data", "{}"], "--data: {}/jobs/helios_gpus_1min.csv.gz: "),
+    ],
+)
+def test_wrong_input_is_one_line(folder, arguments, words, capsys):
+    given = [each.format(folder) for each in arguments]
+    assert hil.main(["plan", "--weeks", "4", *given, "--processes", "1"]) == 2
+    assert words.format(folder) in capsys.readouterr().err
+
+
+def test_a_folder_without_history_is_refused(folder):
+    load = (folder / "load.csv").read_text().splitlines()[:400]
+    (folder / "load.csv").write_text("\n".join([*load, ""]))
+    with pytest.raises(ConfigError, match="needed are 21 days"):
+        pasts.of_folder(str(folder / "planner.toml"), str(folder), 31)
+
+
+ROW = {
+    "name": "berlin", "label": "2017-01", "currency": "EUR", "bill": 1000.0, "saved": 85.0,
+    "rules": 50.0, "best": 100.0, "cut_W": 40e3, "best_cut_W": 50e3, "cycles": 20.0,
+    "highest_W": 300e3, "above_connection_kWh": 0.0, "p50_ms": 1.0, "p99_ms": 2.0, "doubts": [],
+}  # fmt: skip
+
+
+def test_a_month_that_is_worse_than_no_battery_is_named():
+    worse = ROW | {"label": "2017-04", "saved": -3.0}
+    text = plan_command.lines([ROW, worse])
+    assert not plan_command.is_good(worse) and plan_command.is_good(ROW)
+    assert "85" in text[1] and text[2].endswith("WORSE than no battery")
+    assert text[3].split()[:8] == ["berlin", "2000", "82", "100", "200", "41", "85", "80"]
