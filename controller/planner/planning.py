@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, SLOTS_MAX, Slot as Row
-from controller.planner import cap, exact, forecast, places, tariff
+from controller.planner import cap, exact, forecast, guard, places, tariff
 from controller.planner.exact import Plan, Slot, Store
 from controller.planner.places import SLOT_S, SLOTS_PER_DAY, Place
 from controller.planner.tariff import W_PER_KW
@@ -113,8 +113,7 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     prices = known.past_price_per_kWh[-len(net_W) :]
     net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
     own = [
-        price + adder_per_kWh(site, known.time, at)
-        for at, price in enumerate(prices, -len(prices))
+        price + adder_per_kWh(site, known.time, at) for at, price in enumerate(prices, -len(prices))
     ]
     slots = [
         Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
@@ -184,6 +183,8 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     hard = store._replace(low_J=HARD_PART * site.full_J)
     held_W = min(cap.lowest(span, SLOT_S, hard, cap_W), max(cap_W, CAP_PART * site.import_W))
     slots = slots_ahead(site, known, net_W, [held_W if each else open_W for each in billed])
+    to_W = guard.charge_to_W(site.tariff, known.time, past_of(site, known), known.peak_W)
+    slots = [slot._replace(charge_to_W=to_W) if each else slot for slot, each in zip(slots, billed)]
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:
@@ -269,9 +270,7 @@ def adder(site: Site, known: Known, ahead: int) -> float:
 
 def _carbon(site: Site, known: Known, ahead: int) -> float:
     """Money for the carbon of a kWh; after the last known value that one counts."""
-    grams = known.carbon_g_per_kWh
-    if not grams or ahead < 0:
-        return 0.0
+    grams = known.carbon_g_per_kWh or (0.0,)
     return float(grams[min(ahead, len(grams) - 1)] * site.tariff["carbon_per_t"] / G_PER_T)
 
 
@@ -287,12 +286,14 @@ def adder_per_kWh(site: Site, time: datetime, ahead: int = 0) -> float:
 
 def row_of(slot: Slot, power_W: float, reserve_permille: int) -> Row:
     """A slot that charges from the grid, or discharges, has one bound: its power. The other side
-    stays open for load tracking. A slot that stores PV only forbids discharging, because the
-    export limit makes the battery take the surplus of each moment.
+    stays open for load tracking. A slot that stores PV only forbids discharging: the export limit
+    makes the battery take the surplus. A charge stays below what a charge may reach (guard.py).
     """
-    low_W = high_W = OPEN_W
-    if power_W < 0:
-        high_W = round(power_W) if slot.net_W - power_W > SURPLUS_W else 0
-    elif power_W > 0:
+    low_W, high_W, cap_W = OPEN_W, OPEN_W, slot.cap_W
+    if power_W > 0:
         low_W = round(power_W)
-    return Row(round(slot.cap_W), low_W, high_W, reserve_permille)
+    elif power_W < 0 and slot.net_W - power_W <= SURPLUS_W:
+        high_W = 0
+    elif power_W < 0:
+        high_W, cap_W = round(power_W), min(cap_W, max(slot.charge_to_W, slot.net_W))
+    return Row(round(cap_W), low_W, high_W, reserve_permille)
