@@ -270,8 +270,8 @@ def adder(site: Site, known: Known, ahead: int) -> float:
 
 def _carbon(site: Site, known: Known, ahead: int) -> float:
     """Money for the carbon of a kWh; after the last known value that one counts."""
-    grams = known.carbon_g_per_kWh or (0.0,)
-    return float(grams[min(ahead, len(grams) - 1)] * site.tariff["carbon_per_t"] / G_PER_T)
+    grams, rate = known.carbon_g_per_kWh, site.tariff.get("carbon_per_t", 0.0)
+    return float(grams[min(ahead, len(grams) - 1)] * rate / G_PER_T) if grams else 0.0
 
 
 def adder_per_kWh(site: Site, time: datetime, ahead: int = 0) -> float:
