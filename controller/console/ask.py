@@ -11,11 +11,11 @@ from controller.console import watch
 from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
 from controller.console.pages import ask as page
 from controller.journal.ring import JournalError
-from controller.planner import job_in_plan
 from controller.state import ask, situation
 from controller.state.forecast import Job
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, plain
+from controller.upstream import job_in_plan
 
 SECOND_US = 1_000_000
 CODES = {ask.YES: DONE, ask.NO: NOT_DONE, ask.NOT_KNOWN: NO_START}

@@ -12,11 +12,11 @@ from controller.forms.reading import read
 from controller.forms.refusal import shown
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import POLL_S
-from controller.planner import job_in_plan
 from controller.state import ask, situation
 from controller.state.forecast import Job
 from controller.system import clock
 from controller.system.paths import plain
+from controller.upstream import job_in_plan
 from controller.upstream.framing import Message
 
 SECOND_US = 1_000_000

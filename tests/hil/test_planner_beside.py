@@ -26,7 +26,7 @@ def test_a_plan_exists_at_once(tmp_path):
     rows = quarters.read(str(tmp_path / quarters.FILE))
     assert len(rows) == 14 * 96 and rows[-1].at == NOW_S // 900 - 1
     loads_W = [each.load_W for each in rows]
-    assert sum(loads_W) / len(loads_W) == pytest.approx(185e3) and rows[-1].soc_permille == 500
+    assert sum(loads_W) / len(loads_W) == pytest.approx(200e3) and rows[-1].soc_permille == 500
     planner = site_file.load(str(tmp_path / "planner" / "planner.toml"))
     given = Inputs(planner).read(NOW_S)
     assert given.lacks == given.doubts == []

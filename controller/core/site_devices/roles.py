@@ -287,7 +287,6 @@ LOAD_CAP = Role(
         STALE,
         ("lower_W_max", "W", 1, POWER_W_MAX, None, "down"),  # what the scheduler has agreed to
         ("follow_s", "s", 1, 600, 30, "free"),  # in which the load follows a request
-        # the load is asked for less from this charge on, before the battery is empty
         ("start_soc_permille", "permille", 0, 1000, 200, "free"),
         ("on_s_min", "s", 0, 7200, 300, "up"),
     ),

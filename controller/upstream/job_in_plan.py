@@ -1,7 +1,7 @@
 """When may a job run by the plan: the earliest start under its cap, and the cost of its energy.
 
-The battery carries the part of the job that the cap leaves, as far as the plan has energy above its
-reserve, and takes it back where the plan has room under the cap. A slot with an unknown number
+The battery carries what the cap leaves of the job, with energy that the plan has above its reserve.
+It takes this energy back where the plan has room under the cap. A slot with an unknown number
 carries no job. A plan that is missing, damaged or older than two hours gives no answer.
 """
 
