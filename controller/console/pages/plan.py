@@ -34,12 +34,12 @@ def blocks(facts: Facts) -> list[list[str]]:
         found += [[RULE, HEADER, *rows[:ROWS]], *[[row] for row in rows[ROWS:]], [RULE]]
     found += [_said(*each) for each in words.month(plan)]
     others = [" ".join(filter(None, each)) for each in words.shadows(plan)]
-    found += [_said("OTHERS", "; ".join(others) + ".", 5)] * bool(others)
+    found += [_said("OTHERS", f"in the same hours: {'; '.join(others)}.", 5)] * bool(others)
     return found + [_said("DOUBT", each) for each in plan["doubts"]]
 
 
 def old(plan: Plan) -> str:
-    """Since when the planner has been silent, and what to do."""
+    """The time of the last plan.json, and what to do."""
     written = words.time_of(plan)
     return f"the planner has written nothing since {written.day} {written:%B %H:%M}. {DO}"
 

@@ -94,6 +94,11 @@ def test_the_html_page_is_one_file_with_words_first(capsys, box):
     assert "from tomorrow 01:00 to 07:00 with 26.0 kW, discharges from tomorrow 09:00" in text
 
 
+def test_a_page_without_a_place_is_refused(capsys, box):
+    for path in (box.parent, box / "absent/x.html"):
+        refused(capsys, 2, str(path), "plan --run-dir", box, "--html", path)
+
+
 @pytest.fixture
 def series(tmp_path):
     """18 days of load: 100 kW, and 60 kW more from 17:00 to 19:00 UTC."""
