@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from controller.planner import accounts, inputs, plan_file, planning, report, site_file
 from controller.planner.books import Books
+from controller.planner.daily import Daily
 from controller.planner.measured import Measured
 from controller.planner.planning import SLOT_S, Known, Planned
 from controller.planner.sender import Sender
@@ -67,7 +68,7 @@ class Process:
         self._places, self._say = places, say
         self._planner = own = site_file.load(places.site)
         self._site, self._wall = own.site, WallClock(clocks)
-        self._inputs = inputs.Inputs(own)
+        self._inputs, self._daily = inputs.Inputs(own), Daily(own.site)
         self._given: inputs.Given | None = None
         self._books = Books(places.state_directory, own.zone)
         self._measured = Measured(places.run_directory, own.site, own.zone)
@@ -179,10 +180,8 @@ class Process:
         known = inputs.known(given, (stored_Wh or 0.0) * accounts.J_PER_WH, self._peak_W())
         if known is None or missing:
             return None
-        habit = planning.habit_of(self._site, known)
-        cap_W = planning.cap_of(self._site, known, habit)
-        planned = planning.planned(self._site, known, cap_W, habit)
-        name = next(name for name, each in HABITS.items() if each == habit)
+        planned = self._daily.planned(known)
+        name = next(name for name, each in HABITS.items() if each == self._daily.habit)
         slots = report.slots(self._site, known, planned, given.carbon_g_per_kWh)
         return Made(planned, known, name, self._now, self._now_us, self._now_s, slots)
 

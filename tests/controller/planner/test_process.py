@@ -4,6 +4,7 @@ import os
 
 import pytest
 from hinted_site import KEYS, fill
+from hypothesis import HealthCheck, given, settings, strategies as st
 from planner_bench import HOUR_S, QUARTER_S, SOURCE, START_S, PlannerBench, load_W
 
 from controller.hints import admission, client
@@ -203,3 +204,29 @@ def test_a_folder_that_takes_nothing_ends_no_process(bench):
     bench.pass_s(QUARTER_S).measured(1)
     bench.step()
     assert not plan_file.is_old(bench.plan(), bench.clocks.wall_us / 1e6)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200), st.sampled_from(["run/quarters.csv", "books/books.csv"]))
+def test_no_content_of_its_files_ends_it(bench, data, name):
+    path = bench.folder / name
+    for content in (data, path.read_bytes()[:200] + data if path.exists() else data):
+        path.write_bytes(content)
+        bench.start()
+        bench.planner.step()
+        assert not [each for each in bench.said if "tried again" in each], bench.said
+        assert all(each.isprintable() for each in bench.said)
+
+
+def test_a_day_without_a_controller_leaves_descriptors_and_the_log_as_they_were(bench):
+    bench.site.listener.close()
+    bench.planner.step()
+    before = len(os.listdir("/proc/self/fd")), len(bench.said)
+    for at in range(96):
+        bench.pass_s(QUARTER_S).measured(at + 1)
+        bench.planner.step()
+    assert (len(os.listdir("/proc/self/fd")), len(bench.said) - len(bench.plans())) == (
+        *before[:1],
+        before[1] - 1,
+    )
+    assert len(bench.plans()) == 25
