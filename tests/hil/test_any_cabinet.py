@@ -27,7 +27,7 @@ CABINETS = sorted(FOLDER.glob("*/cabinet.toml"))
 THREE_UNITS = FOLDER / "three_units" / "cabinet.toml"
 CONFIG = configuration.load(str(THREE_UNITS))
 SECONDS = 120
-SITE_DEVICES = ["roof", "diesel", "shed", "cold", "fan", "heat", "branch"]
+SITE_DEVICES = ["roof", "diesel", "shed", "cold", "fan", "heat", "branch", "scheduler"]
 
 
 def played(config, seconds=SECONDS):
@@ -243,7 +243,10 @@ def test_the_file_of_the_rig_is_the_cabinet_with_other_plugs(tmp_path):
     path = site(tmp_path, *changes).parents[1] / "pv_genset" / "cabinet.toml"
     config = configuration.load(str(path))
     ports = {bus.name: f"/dev/pts/{at}" for at, bus in enumerate(config.buses) if bus.kind == "rtu"}
-    wires = {"ports": ports | {"lan": "127.0.0.1:99"}, "cans": {"can0": "127.0.0.1:1/can0"}}
+    wires = {
+        "ports": ports | {"lan": "127.0.0.1:99", "cluster": "127.0.0.1:98"},
+        "cans": {"can0": "127.0.0.1:1/can0"},
+    }
     made = tmp_path / "cabinet.toml"
     made.write_text(cabinet_file.text({"site": str(path)}, wires))
     loaded = configuration.load(str(made))

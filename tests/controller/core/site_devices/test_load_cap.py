@@ -116,7 +116,7 @@ def test_no_input_asks_for_more_load_or_for_more_than_was_agreed(ticks):
     for connection_W, room_W, limit_W, soc, lowered_W, count in ticks:
         found.hear(load_cap_1__lowered_W=lowered_W)
         known = {"connection_W": connection_W, "import_room_W": room_W, "limit_W": limit_W}
-        answers = found.step(count, soc_permille=soc and (soc, soc), **known)
+        answers = found.step(count, soc_permille=None if soc is None else (soc, soc), **known)
         assert all([0 <= each.power_W <= 80_000 for _, each in answers])
 
 
