@@ -15,10 +15,10 @@ from controller.planner import backtest
 from controller.planner.backtest import Past
 from controller.planner.daily import Daily
 from controller.planner.exact import Store
-from controller.planner.planning import CAP_PART, PAST_DAYS, Known, Site, later
+from controller.planner.planning import CAP_PART, Known, Site, later
 from hil.plant import pcs
 from hil.systems import round_trip
-from hil.systems.series import HOUR_SLOTS, SLOTS_PER_DAY, Series
+from hil.systems.series import BEFORE_DAYS, HOUR_SLOTS, SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
 
 J_PER_WH = 3600.0
@@ -103,7 +103,7 @@ def past_of(spec: Spec, before: Series, series: Series) -> Past:
     ]
     if not spec.schedule["is_trading"]:
         price = [ONE_PRICE] * len(price)
-    start = spec.start - timedelta(days=PAST_DAYS)
+    start = spec.start - timedelta(days=BEFORE_DAYS)
     return Past(start, load_W, pv_W, price, len(before.load_W))
 
 
