@@ -73,7 +73,7 @@ class Told:
         self._slots = slots
 
     def __call__(self, known: Known) -> Known:
-        """What is known with that load."""
+        """The same with that load."""
         at = len(known.past_load_W)
         load_W = np.array(self._past.load_W[at : at + self._slots])
         load_W *= 1 + self._error * self._deal.normal(size=len(load_W))
@@ -108,7 +108,7 @@ def past_of(spec: Spec, before: Series, series: Series) -> Past:
 
 
 def site_of(spec: Spec, is_capped: bool = True) -> Site:
-    """What the planner is told of a system. is_capped: with the cap of its file as connection."""
+    """A system as its planner is told of it. is_capped: with the cap of its file as connection."""
     size, most_W = spec.size, spec.schedule["cap_W"] / CAP_PART
     import_W = most_W if is_capped and most_W else float(size.import_W)
     export_W = float(size.control.get("grid_export_W_max", size.export_W))

@@ -51,7 +51,7 @@ def _of_month(case: Case) -> dict[str, dict[str, float]]:
 
 
 def _child(way: str, case: Case) -> dict[str, Any]:
-    """What a process of this way writes. Raises RuntimeError."""
+    """The line that a process of this way writes. Raises RuntimeError."""
     start, *series = case.past
     text = json.dumps([case.site, [start.isoformat(), *series]])
     done = subprocess.run(
