@@ -41,7 +41,7 @@ class Habit(NamedTuple):
 
 
 HOLDS_CAP = Habit(0.7, 0.8, 2 * SLOTS_PER_DAY)
-TRADES = Habit(0.75, 0.0, 2 * SLOTS_PER_DAY, True)
+TRADES = Habit(0.7, 0.0, 2 * SLOTS_PER_DAY, True)
 TOLD = Habit(0.6, 0.2, 2 * SLOTS_PER_DAY)  # a job plan tells the load of a day
 ENERGY_ONLY = Habit(1.0, 0.0, 0)
 

@@ -128,7 +128,8 @@ def test_the_days_before_a_run_are_other_days_of_the_same_system():
     own, before = system_series.series_of(given, {}), system_series.before_of(given, {})
     assert len(before.load_W) == len(before.price) == BEFORE_DAYS * 96
     assert 0.5 < before.load_W.mean() / own.load_W.mean() < 2
-    assert not np.array_equal(before.load_W[:96], own.load_W), "no run knows its own days"
+    alike = np.corrcoef(before.load_W[:96], own.load_W)[0, 1]
+    assert alike < 0.8, "no run knows its own days: the same seed and weekday draw the same jobs"
     past = sender.past_of(given, before, own)
     assert past.start == datetime(2026, 4, 17) and past.load_W[past.before] == own.load_W[0]
 
