@@ -72,6 +72,8 @@ def _panels(
 ) -> list[tuple[str, int, Sequence[Line]]]:
     """(title, height in px, lines) from top to bottom."""
     currency = plan["currency"][: words.CURRENCY_MAX]
+    pv = _lines("PV", PV, "pv_W", 1000, actual, slots)
+    pv = pv if any([value for line in pv for _, value in line.values]) else ()
     return [
         (f"{currency} per kWh", 80, _lines("price", PRICE, "price_per_kWh", 1, actual, slots)),
         (
@@ -79,7 +81,7 @@ def _panels(
             190,
             (
                 *_lines("load", INK, "load_W", 1000, actual, slots),
-                *_lines("PV", PV, "pv_W", 1000, actual, slots),
+                *pv,
                 *_lines("grid", GRID, "grid_W", 1000, actual, slots, "planned_grid_W"),
                 Line("cap", FAINT, _values(slots, "cap_W", 1000), True),
             ),
@@ -101,7 +103,7 @@ def _lines(
     actual: list[Row],
     slots: list[Row],
     planned: str = "",
-) -> tuple[Line, Line]:
+) -> tuple[Line, ...]:
     """The measured line, and the planned one; planned: its key in the past."""
     before = _values(actual, planned, divisor) if planned else []
     ahead = [*before, *_values(slots, key, divisor)]

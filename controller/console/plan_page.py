@@ -8,7 +8,7 @@ from controller.console.pages.plan_words import Plan, Span
 from controller.documents import document
 from controller.documents.document import Banner, Block, Heading, Picture, Table, Text
 from controller.system import cli
-from controller.system.paths import NO_START
+from controller.system.paths import NO_START, WRONG_INPUT
 
 STYLE = """
 body { max-width: 1100px; font-size: 15px; } h1 + p { font-size: 1.25rem; }
@@ -23,7 +23,11 @@ table { width: auto; } td { font-variant-numeric: tabular-nums; }
 def write(path: str, facts: dict[str, Any]) -> None:
     """Write the page. Ends the command if the file cannot be written."""
     page = document.page(blocks(facts), STYLE)
-    with cli.ends(NO_START, OSError), open(path, "w", encoding="ascii") as file:
+    with (
+        cli.ends(NO_START, OSError),
+        cli.ends(WRONG_INPUT, FileNotFoundError, NotADirectoryError, IsADirectoryError),
+        open(path, "w", encoding="ascii") as file,
+    ):
         file.write(page + "\n")
 
 
@@ -59,10 +63,12 @@ def _section(title: str, headers: tuple[str, ...], rows: list[Any]) -> list[Bloc
 def _row(span: Span) -> tuple[str, ...]:
     power, stored_Wh = span.mean("battery_W"), span.rows[-1]["stored_Wh"]
     price = span.mean("price_per_kWh")
-    does = f"{text_page.DOES[span.does]}s" if span.does else "rests"
+    does = f"{text_page.DOES[span.does]}s"
     return (
         f"{span.begin:%a\u00a0%H:%M}\u2011{span.end:%H:%M}",
-        does if not span.does or power is None else f"{does} {words.kilowatt(abs(power))}",
+        does
+        if span.does == words.RESTS or power is None
+        else f"{does} {words.kilowatt(abs(power))}",
         "unknown" if price is None else f"{price:.3f}",
         words.number(stored_Wh, words.WH_PER_KWH, "kWh", 0),
     )

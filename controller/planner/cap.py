@@ -1,5 +1,6 @@
 """The lowest import that a battery holds: in the last days, or in those to come."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,11 +10,14 @@ HALVINGS = 16
 
 
 class Span(NamedTuple):
-    """Slots in a row. open_W: highest import of a slot that no demand charge counts."""
+    """Slots in a row. open_W: highest import of a slot that no demand charge counts; charge_W: to
+    which import the store charges in the others, at most.
+    """
 
     net_W: Sequence[float]
     is_billed: Sequence[bool]
     open_W: float
+    charge_W: float = math.inf
 
 
 def lowest(
@@ -38,6 +42,7 @@ def is_held(span: Span, slot_s: float, store: Store, cap_W: float) -> bool:
     low_J, high_J, stored_J, take_W, give_W, one_way, *_ = store
     idle_J, open_W = store.idle_W * slot_s, span.open_W
     into, out_of = one_way * slot_s, slot_s / one_way
+    most_W = min(cap_W, span.charge_W)
     for net_W, billed in zip(span.net_W, span.is_billed):
         room_W = (cap_W if billed else open_W) - net_W
         if room_W < 0:
@@ -45,6 +50,8 @@ def is_held(span: Span, slot_s: float, store: Store, cap_W: float) -> bool:
             if stored_J < low_J or room_W < -give_W:
                 return False
         else:
+            if billed:
+                room_W = max(0.0, most_W - net_W)
             stored_J += (room_W if room_W < take_W else take_W) * into - idle_J
             if stored_J > high_J:
                 stored_J = high_J

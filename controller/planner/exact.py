@@ -9,6 +9,7 @@ Where a price is negative, sorted slopes let a slot charge and discharge at once
 program does. What is planned is the net power.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -41,6 +42,7 @@ class Slot(NamedTuple):
     cap_W: float  # highest import
     export_W: float  # highest export
     low_J: float = 0.0  # lowest energy at its end, where that is above the band's
+    charge_to_W: float = math.inf  # highest import of a charge, where that is below the cap
 
 
 class Plan(NamedTuple):
@@ -81,7 +83,8 @@ def floors(slots: Sequence[Slot], slot_s: float, store: Store) -> list[float]:
     """
     reached_J, found = store.now_J, [min(store.low_J, store.now_J)]
     for slot in slots:
-        room_W = max(0.0, min(store.charge_W, slot.cap_W - slot.net_W))
+        most_W = min(slot.cap_W, slot.charge_to_W)
+        room_W = max(0.0, min(store.charge_W, most_W - slot.net_W))
         reached_J = min(store.high_J, reached_J + (room_W * store.one_way - store.idle_W) * slot_s)
         found.append(min(max(store.low_J, min(slot.low_J, store.high_J)), reached_J))
     return found
@@ -89,7 +92,7 @@ def floors(slots: Sequence[Slot], slot_s: float, store: Store) -> list[float]:
 
 def _pieces(slot: Slot, slot_s: float, store: Store) -> Cost:
     """The cost of a slot over the energy that it moves into the store, J."""
-    one_way, (net_W, price, feed_in, cap_W, export_W, _) = store.one_way, slot
+    one_way, (net_W, price, feed_in, cap_W, export_W, _, charge_to_W) = store.one_way, slot
     give_W, take_W = store.discharge_W, store.charge_W
     per_given, per_taken = slot_s / one_way, slot_s * one_way
     given = [  # (cost for each kWh given less, least and highest power)
@@ -100,8 +103,8 @@ def _pieces(slot: Slot, slot_s: float, store: Store) -> Cost:
     taken = [
         (0.0, 0.0, -net_W - export_W),  # surplus that nobody takes
         (feed_in, max(0.0, -net_W - export_W), -net_W),
-        (price, -net_W, cap_W - net_W),
-        (BREAKS_PER_KWH, cap_W - net_W, take_W),
+        (price, -net_W, min(cap_W, charge_to_W) - net_W),
+        (BREAKS_PER_KWH, min(cap_W, charge_to_W) - net_W, take_W),
     ]
     lowest_J, pieces = 0.0, list[Piece]()
     for worth, least, most in given:

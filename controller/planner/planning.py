@@ -5,13 +5,14 @@ of the battery would have held in the last days, or the peak that the month has 
 the band is kept out of the plan, and the controller spends it only to hold the cap.
 """
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, SLOTS_MAX, Slot as Row
-from controller.planner import cap, exact, forecast, places, tariff
+from controller.planner import cap, exact, forecast, guard, places, tariff
 from controller.planner.exact import Plan, Slot, Store
 from controller.planner.places import SLOT_S, SLOTS_PER_DAY, Place
 from controller.planner.tariff import W_PER_KW
@@ -23,8 +24,7 @@ HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
 OPEN_PART, CAP_PART = 0.9, 0.98
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
 DEAR_DEMAND = 2.3  # so many times what the battery earns by prices: then it holds the cap first
-MONTH_DAYS = 30.4
-G_PER_T = 1e6
+MONTH_DAYS, G_PER_T = 30.4, 1e6
 
 
 class Habit(NamedTuple):
@@ -40,9 +40,7 @@ class Habit(NamedTuple):
 
 
 HOLDS_CAP = Habit(1.0, 0.8, 2 * SLOTS_PER_DAY)
-# the forecast is yesterday, which on a Monday is a Sunday; and the sun of tomorrow is uncertain, so
-# a cap that rises early is paid for nothing
-TRADES = Habit(0.8, 0.0, 16, True)
+TRADES = Habit(0.8, 0.0, 2 * SLOTS_PER_DAY, True)
 TOLD = Habit(0.6, 0.2, 2 * SLOTS_PER_DAY)  # a job plan tells the load of a day
 ENERGY_ONLY = Habit(1.0, 0.0, 0)
 
@@ -113,8 +111,7 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     prices = known.past_price_per_kWh[-len(net_W) :]
     net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
     own = [
-        price + adder_per_kWh(site, known.time, at)
-        for at, price in enumerate(prices, -len(prices))
+        price + adder_per_kWh(site, known.time, at) for at, price in enumerate(prices, -len(prices))
     ]
     slots = [
         Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
@@ -180,19 +177,24 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     billed = billed_of(site, known.time, 0, count)
     store, open_W = site.store._replace(now_J=known.stored_J), OPEN_PART * site.import_W
     looks = max(habit.looks, len(known.load_W))  # a job plan is sure
-    span = cap.Span(net_W[:looks], billed[:looks], open_W)
+    # the cap rises to spare the battery: a charge up to it would be paid for, needed or not
+    is_told = len(known.load_W) >= SLOTS_PER_DAY
+    span = cap.Span(net_W[:looks], billed[:looks], open_W, math.inf if is_told else cap_W)
     hard = store._replace(low_J=HARD_PART * site.full_J)
     held_W = min(cap.lowest(span, SLOT_S, hard, cap_W), max(cap_W, CAP_PART * site.import_W))
-    slots = slots_ahead(site, known, net_W, [held_W if each else open_W for each in billed])
+    own_W = [held_W if is_told or each_W > cap_W else cap_W for each_W in net_W]
+    caps_W = [each_W if is_paid else open_W for each_W, is_paid in zip(own_W, billed)]
+    slots = slots_ahead(site, known, net_W, caps_W)
+    to_W = guard.charge_to_W(site.tariff, known.time, past_of(site, known), known.peak_W)
+    slots = [slot._replace(charge_to_W=to_W) if each else slot for slot, each in zip(slots, billed)]
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:
         slots = _floored(site, known, slots, held_W)
     found = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
-    every = zip(slots[:SLOTS_MAX], found.power_W)
     rows = [
         row_of(slot, power_W, int(1000 * max(low_J, min(slot.low_J, store.high_J)) / site.full_J))
-        for slot, power_W in every
+        for slot, power_W in zip(slots[:SLOTS_MAX], found.power_W)
     ]
     return Planned(held_W, slots, found, rows)
 
@@ -269,10 +271,8 @@ def adder(site: Site, known: Known, ahead: int) -> float:
 
 def _carbon(site: Site, known: Known, ahead: int) -> float:
     """Money for the carbon of a kWh; after the last known value that one counts."""
-    grams = known.carbon_g_per_kWh
-    if not grams or ahead < 0:
-        return 0.0
-    return float(grams[min(ahead, len(grams) - 1)] * site.tariff["carbon_per_t"] / G_PER_T)
+    grams, rate = known.carbon_g_per_kWh, site.tariff.get("carbon_per_t", 0.0)
+    return float(grams[min(ahead, len(grams) - 1)] * rate / G_PER_T) if grams else 0.0
 
 
 def adder_per_kWh(site: Site, time: datetime, ahead: int = 0) -> float:
@@ -287,12 +287,14 @@ def adder_per_kWh(site: Site, time: datetime, ahead: int = 0) -> float:
 
 def row_of(slot: Slot, power_W: float, reserve_permille: int) -> Row:
     """A slot that charges from the grid, or discharges, has one bound: its power. The other side
-    stays open for load tracking. A slot that stores PV only forbids discharging, because the
-    export limit makes the battery take the surplus of each moment.
+    stays open for load tracking. A slot that stores PV only forbids discharging: the export limit
+    makes the battery take the surplus. A charge stays below what a charge may reach (guard.py).
     """
-    low_W = high_W = OPEN_W
-    if power_W < 0:
-        high_W = round(power_W) if slot.net_W - power_W > SURPLUS_W else 0
-    elif power_W > 0:
+    low_W, high_W, cap_W = OPEN_W, OPEN_W, slot.cap_W
+    if power_W > 0:
         low_W = round(power_W)
-    return Row(round(slot.cap_W), low_W, high_W, reserve_permille)
+    elif power_W < 0 and slot.net_W - power_W <= SURPLUS_W:
+        high_W = 0
+    elif power_W < 0:
+        high_W, cap_W = round(power_W), min(cap_W, max(slot.charge_to_W, slot.net_W))
+    return Row(round(cap_W), low_W, high_W, reserve_permille)

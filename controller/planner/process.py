@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from controller.planner import accounts, inputs, plan_file, planning, report, site_file
 from controller.planner.books import Books
+from controller.planner.daily import Daily
 from controller.planner.measured import Measured
 from controller.planner.planning import SLOT_S, Known, Planned
 from controller.planner.sender import Sender
@@ -46,7 +47,7 @@ class Places(NamedTuple):
 
 
 class Made(NamedTuple):
-    """One plan. first: number of its first quarter; tells: prices and jobs that it knew."""
+    """One plan. first: number of its first quarter; known: what it was made of."""
 
     planned: Planned
     known: Known
@@ -67,7 +68,7 @@ class Process:
         self._places, self._say = places, say
         self._planner = own = site_file.load(places.site)
         self._site, self._wall = own.site, WallClock(clocks)
-        self._inputs = inputs.Inputs(own)
+        self._inputs, self._daily = inputs.Inputs(own), Daily(own.site)
         self._given: inputs.Given | None = None
         self._books = Books(places.state_directory, own.zone)
         self._measured = Measured(places.run_directory, own.site, own.zone)
@@ -75,7 +76,7 @@ class Process:
         self._last = caught.Last("planner: tried again", LINES_MAX, say)
         self._series = accounts.series_of(self._books.rows)
         self._shadows, self._share, self._share_day = Shadows(own.site), NO_SHARE, -1
-        self._now_us = self._check_us = self._retry_us = self._hour = 0
+        self._now_us = self._check_us = self._retry_us = self._hour = self._written = 0
         self._now_s = 0.0
         self._made: Made | None = None
         self._expected = dict[int, dict[str, Any]]()  # slot of the plan by number of the quarter
@@ -94,8 +95,8 @@ class Process:
         more = False
         with self._last:
             more = self._shadow()
-        if self._is_changed:
-            self._is_changed = False
+        if self._is_changed or self._now != self._written:  # a file that ages is of a dead planner
+            self._is_changed, self._written = False, self._now
             with self._last:
                 self._write()
         return more
@@ -147,12 +148,11 @@ class Process:
         self._wait("day", "" if is_set else f"the clock of this box is not set: {REMEDY}")
         if not is_set or not self._is_due():
             return
-        self._hour = int(self._now_s // HOUR_S)
+        self._hour, self._retry_us = -1, self._now_us + RETRY_US
         self._is_changed, made = True, self._planned(self._read())
         if made is None:
-            self._hour, self._retry_us = -1, self._now_us + RETRY_US
             return
-        self._made = made
+        self._hour, self._made = int(self._now_s // HOUR_S), made
         self._expected |= {made.first + at: slot for at, slot in enumerate(made.slots)}
         self._sender.renew()
         self._say(report.of_plan(made.planned, made.habit, made.known.time))
@@ -179,10 +179,8 @@ class Process:
         known = inputs.known(given, (stored_Wh or 0.0) * accounts.J_PER_WH, self._peak_W())
         if known is None or missing:
             return None
-        habit = planning.habit_of(self._site, known)
-        cap_W = planning.cap_of(self._site, known, habit)
-        planned = planning.planned(self._site, known, cap_W, habit)
-        name = next(name for name, each in HABITS.items() if each == habit)
+        planned = self._daily.planned(known)
+        name = next(name for name, each in HABITS.items() if each == self._daily.habit)
         slots = report.slots(self._site, known, planned, given.carbon_g_per_kWh)
         return Made(planned, known, name, self._now, self._now_us, self._now_s, slots)
 

@@ -494,7 +494,8 @@ do_uninstall() {
 # Paths of the owner's files: configuration, state and drop-ins of the services, each with a NUL after it.
 owned() {
     local each
-    for each in "${root:?}/$etc" "$root"/var/lib/firebreak{,-planner} "$root/$units"/{firebreak*.service,run-firebreak.mount}.d; do
+    for each in "${root:?}/$etc" "$root"/var/lib/firebreak{,-planner} \
+        "$root/$units"/{firebreak*.service,run-firebreak.mount}.d; do
         [ ! -e "$each" ] || printf '%s\0' "$each"
     done
 }

@@ -166,7 +166,7 @@ def planner_files(made):
 
 
 def test_the_planner_runs_under_its_unit(box):
-    """From the installed planner.toml it plans and sends; it cannot read state or keys."""
+    """The installed planner.toml is enough; the service cannot read state or keys."""
     made = box(EXAMPLE)
     planner_files(made)
     made.host([])

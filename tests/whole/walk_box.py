@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import pathlib
 import re
 from datetime import datetime
 
@@ -111,9 +112,7 @@ def on_the_box(folder, config, course):
     counters.note(1)
     counters.close()
     HintStatistics(f"{folder}/hints.stats", config.sources).close()
-    plan_path = plan_file.beside(str(folder))
-    os.makedirs(os.path.dirname(plan_path), exist_ok=True)
-    plan_file.written(plan_path, sample_plan.plan(datetime.now(sample_plan.ZONE)))
+    write_plan(folder)
     return found
 
 
@@ -132,7 +131,7 @@ def opened(capsys, folder, code):
     for command in PAGES:
         of_it = places if "--state-dir" in options(command) else places[:2]
         result, out, err = run(capsys, *argv(command, *of_it, "--json"))
-        codes = {"ask": (0, 1, 3), "plan": (0,)}.get(command, (code,))  # plan needs no controller
+        codes = {"ask": (0, 1, 3), "plan": (0, 1)}.get(command, (code,))  # plan needs no controller
         assert result in codes and err == [] and isinstance(json.loads("\n".join(out)), dict)
         found[command], part = [], 0
         while part == 0 or ("--page" in options(command) and result != 2):
@@ -164,8 +163,29 @@ def pressed(folder, pause):
             assert len(page.body) <= BODY_ROWS, session.page
             found[session.page] += fits([*page.head, *page.body], session.page)
         assert "has an error" not in " ".join(found[session.page])
+    check_plans(folder, view)
     view.close()
     return found
+
+
+def check_plans(folder, view):
+    """The page `plan` with an old, a damaged, a foreign and no plan.json."""
+    path = plan_file.beside(folder)
+    old = json.dumps(sample_plan.plan(datetime(2020, 1, 2, tzinfo=sample_plan.ZONE)))
+    cases = {"nothing since": old, "is not JSON": old[:-9], "not a table": "[]", "no plan yet": ""}
+    for words_of_it, text in cases.items():
+        os.remove(path)
+        if text:
+            pathlib.Path(path).write_text(text)
+        page = view.page("plan", 0)
+        body = fits([*page.head, *page.body], "plan")
+        assert len(page.body) <= BODY_ROWS and words_of_it in re.sub(r"\s+", " ", " ".join(body))
+    write_plan(folder)
+
+
+def write_plan(folder):
+    os.makedirs(os.path.dirname(plan_file.beside(str(folder))), exist_ok=True)
+    plan_file.written(plan_file.beside(str(folder)), sample_plan.plan())
 
 
 def seen_by_watch(watched):

@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.planner import backtest, planning, tariff
 from controller.planner.backtest import Outcome
-from hil.campaigns.benchmarks import machine
+from hil.campaigns.benchmarks import document, machine
 from hil.campaigns.benchmarks.document import Figure, Measured, figure
 from hil.systems import back_tests, pasts
 from hil.systems.pasts import Case
@@ -19,6 +19,7 @@ from hil.systems.pasts import Case
 MONTHS = (("berlin", "", 7), ("nordic", "small", 7), ("north_america", "", 7))
 CHILD = "hil.campaigns.benchmarks.planner_ways"
 WAYS = ("rules", "planner", "EMHASS")
+ROW = "{:<24} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}".format
 NOTHING = "nothing"  # a process without a way to plan: what Python takes itself
 
 
@@ -28,9 +29,10 @@ def run(seed: int = 1, days: int = 28) -> Measured:
     for name, variant, month in MONTHS:
         case = pasts.built_in(name, variant, month, days, seed)
         found, lines = _of_month(case)
-        details[f"{case.name} {case.label}"] = found
-        figures += _figures(case, found)
-        notes += [each for each in lines if each not in notes]
+        head = f"{case.name} {case.label}"
+        details[head] = found
+        figures += _figures(head, found)
+        notes += [*_table(head, found), *lines]
     return Measured(figures, notes, details, machine.priority())
 
 
@@ -80,23 +82,26 @@ def _bill(case: Case, done: Outcome) -> tariff.Bill:
     return tariff.bill(case.site.tariff, done.grid_W, planning.SLOT_S, price, start)
 
 
-def _figures(case: Case, found: dict[str, dict[str, float]]) -> list[Figure]:
-    head, best = f"{case.name} {case.label}", found["perfect foresight"]
-    lines = list[Figure]()
+def _figures(head: str, found: dict[str, dict[str, float]]) -> list[Figure]:
+    own, rules = found["planner"], _share(found, "rules")
+    share = "share of perfect foresight"
+    return [
+        figure(f"{head}: {share}", _share(found, "planner"), "%", "rules", rules),
+        figure(f"{head}: a plan, p99", own["p99_ms"], "ms", budget="plan_ms"),
+        figure(f"{head}: memory above bare Python", own["MiB"], "MiB", budget="plan_MiB"),
+    ]
+
+
+def _share(found: dict[str, dict[str, float]], way: str) -> float | None:
+    best = found["perfect foresight"]["saved"]
+    return 100 * found[way]["saved"] / best if best > 0 else None
+
+
+def _table(head: str, found: dict[str, dict[str, float]]) -> list[str]:
+    """All ways beside each other; a "-" where nothing is measured."""
+    lines = [ROW(head, "share %", "peak kW", "cycles", "p50 ms", "p99 ms", "MiB")]
     for way, own in found.items():
-        share = 100 * own["saved"] / best["saved"] if best["saved"] > 0 else None
-        lines += [
-            figure(f"{head}, {way}: share of perfect foresight", share, "%"),
-            figure(f"{head}, {way}: less of the peak", own["cut_kW"], "kW"),
-            figure(f"{head}, {way}: full cycles", own["cycles"], "cycles"),
-        ]
-        if "p99_ms" in own:
-            is_own = way == "planner"
-            lines += [
-                figure(f"{head}, {way}: a plan, median of its use of a core", own["p50_ms"], "ms"),
-                figure(f"{head}, {way}: a plan, p99", own["p99_ms"], "ms",
-                       budget="plan_ms" if is_own else None),
-                figure(f"{head}, {way}: memory above bare Python", own["MiB"], "MiB",
-                       budget="plan_MiB" if is_own else None),
-            ]  # fmt: skip
+        keys = ("cut_kW", "cycles", "p50_ms", "p99_ms", "MiB")
+        values = [_share(found, way), *[own.get(key) for key in keys]]
+        lines.append(ROW(way, *[document.number(each) for each in values]))
     return lines

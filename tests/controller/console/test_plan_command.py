@@ -94,6 +94,11 @@ def test_the_html_page_is_one_file_with_words_first(capsys, box):
     assert "from tomorrow 01:00 to 07:00 with 26.0 kW, discharges from tomorrow 09:00" in text
 
 
+def test_a_page_without_a_place_is_refused(capsys, box):
+    for path in (box.parent, box / "absent/x.html"):
+        refused(capsys, 2, str(path), "plan --run-dir", box, "--html", path)
+
+
 @pytest.fixture
 def series(tmp_path):
     """18 days of load: 100 kW, and 60 kW more from 17:00 to 19:00 UTC."""
@@ -123,8 +128,11 @@ def test_a_plan_needs_no_process(capsys, series):
     plan = {name: each for name, each in found.items() if name not in ("age_s", "is_old")}
     assert (code, err) == (0, []) and plan_file.checked("made", plan) == plan
     assert 90e3 < found["cap_W"] < 140e3 and found["stored_Wh"] == 322_500
-    evening = [each for each in found["slots"] if each["at"].startswith("2025-11-27T18:3")]
+    evening = [each for each in found["slots"] if each["at"].startswith("2025-11-27T18")]
     assert evening[0]["load_W"] == 160e3 and evening[0]["battery_W"] > 50e3
+    assert evening[0]["price_per_kWh"] == pytest.approx(0.067 + 0.12)
+    assert found["actual"][-1]["price_per_kWh"] == pytest.approx(0.050 + 0.12)
+    assert evening[0]["stored_Wh"] > evening[1]["stored_Wh"] + 10e3
     code, out, err = once(capsys, "--series", series, *at)
     assert (code, err) == (0, []) and "highest import of this month is unknown" in flat(out)
     assert "lowers the highest import of this time from 160.0 to 104.4 kW" in flat(out)
@@ -152,6 +160,17 @@ def test_once_without_a_load_names_what_lacks(capsys, series):
     refused(
         capsys, 3, "no plan: .*load: never known", "plan --once --site", SITE, "--series", series
     )
+
+
+def test_at_another_moment_no_file_is_too_old(capsys, series):
+    (series / "prices.csv").unlink()
+    rows = [each.split(",") for each in (series / "load.csv").read_text().split()[1:]]
+    moved = [f"{int(time) + 364 * 86_400},{load}" for time, load in rows]
+    (series / "load.csv").write_text("unix,load_kW\n" + "\n".join(moved) + "\n")
+    (series / "pv.csv").write_text((series / "load.csv").read_text().replace("load", "pv"))
+    code, out, err = once(capsys, "--series", series, "--at", "2026-11-26T10:00", "--json")
+    (first, *_) = json.loads("\n".join(out))["slots"]
+    assert (code, err) == (0, []) and first["price_per_kWh"] == pytest.approx(0.12 + 0.08, abs=0.03)
 
 
 def test_options_of_once_alone_are_refused_without_it(capsys, tmp_path):

@@ -100,9 +100,9 @@ def test_waits_and_age_come_first(tmp_path):
 def test_a_short_rest_does_not_end_a_span():
     row = rows("slots", 8, battery_W=lambda at: [5e4, 5e4, 0, 0, 5e4, 0, 0, 0][at])
     found = words.spans(row)
-    assert [(each.does, len(each.rows)) for each in found] == [(1, 5), (0, 3)]
+    assert [(each.does, len(each.rows)) for each in found] == [("+", 5), (".", 3)]
     row = rows("slots", 7, battery_W=lambda at: [5e4, 5e4, 0, 0, 0, 5e4, 5e4][at])
-    assert [each.does for each in words.spans(row)] == [1, 0, 1]
+    assert [each.does for each in words.spans(row)] == ["+", ".", "+"]
 
 
 def test_what_a_day_saves_is_import_and_stored_energy():
@@ -115,6 +115,16 @@ def test_what_a_day_saves_is_import_and_stored_energy():
     plan = sample_plan.plan(slots=slots, actual=[], stored_Wh=90e3)
     assert words.saving(plan) == "From 13:00 on today the battery saves about 2.50 EUR by prices."
     assert words.peak(plan).endswith("from 100.0 to 60.0 kW.")
+
+
+def test_today_s_import_is_compared_with_the_plan():
+    assert words.differs(sample_plan.plan()).startswith("today's import was 4.0 kW off the plan")
+    off = rows(
+        "actual", 4, grid_W=100e3, planned_grid_W=lambda at: None if at == 1 else 1e5 + 3e3 * at
+    )
+    found = words.differs(sample_plan.plan(actual=off))
+    assert found == "today's import was 5.0 kW off the plan, at most 9.0 kW at 13:45."
+    assert words.differs(sample_plan.plan(actual=off[1:2])) == ""
 
 
 def test_the_picture_breaks_a_line_at_an_unknown_value():

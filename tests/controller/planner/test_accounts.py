@@ -169,3 +169,12 @@ def test_a_shadow_knows_no_future_and_goes_on_hour_by_hour():
     while begun.step(found, [0.1] * DAY):
         pass
     assert begun.costs(found) == whole.costs(found)
+
+
+def test_a_shadow_begins_the_month_with_the_energy_of_the_battery():
+    dear = lambda time, at: 0.3 if time.hour < 3 else 0.1  # noqa: E731
+    first_W = []
+    for stored_Wh in (460e3, 60e3):
+        own, _ = stepped(quarters(16, price_per_kWh=dear, stored_Wh=stored_Wh), [0.1] * DAY)
+        first_W.append(own._own["energy_only"].outcome().grid_W[0])
+    assert first_W[0] < 1e3 and first_W[1] >= 100e3

@@ -66,6 +66,17 @@ def test_an_empty_battery_raises_the_cap_to_what_it_can_hold():
     assert 150e3 < found.cap_W < 200e3
 
 
+def test_a_cap_that_rises_spares_the_battery_and_lets_no_charge_rise_with_it():
+    at = 7 * SLOTS_PER_DAY + 8  # in the cheap hours, with a low battery of little power
+    site = SITE._replace(store=STORE._replace(charge_W=20e3, discharge_W=60e3, high_J=90 * 3.6e6))
+    known = backtest.known_at(past(), at, STORE.low_J, 0.0)
+    habit = planning.TRADES._replace(looks=2 * SLOTS_PER_DAY)
+    found = planning.planned(site, known, 110e3, habit)
+    grid_W = [slot.net_W - own_W for slot, own_W in zip(found.slots, found.plan.power_W)]
+    assert found.cap_W > 150e3
+    assert max([each for slot, each in zip(found.slots, grid_W) if slot.net_W < 110e3]) <= 110e3 + 1
+
+
 def test_a_plan_saves_and_no_plan_beats_the_bound():
     given = past()
     habit = planning.habit_of(SITE, backtest.known_at(given, given.before, STORE.now_J, 0.0))

@@ -4,9 +4,9 @@ import os
 
 import pytest
 from hinted_site import KEYS, fill
+from hypothesis import HealthCheck, given, settings, strategies as st
 from planner_bench import HOUR_S, QUARTER_S, SOURCE, START_S, PlannerBench, load_W
 
-from controller.core.base.schedule_table import OPEN_W
 from controller.hints import admission, client
 from controller.planner import books, inputs, plan_file, shadows
 from controller.recorder import quarters
@@ -33,7 +33,10 @@ def test_a_plan_is_sent_acts_and_is_published(bench):
     assert len(held.slots) == 96 and len(found["slots"]) == 2 * 96 - 13 * 4
     for slot, row in zip(held.slots, found["slots"]):
         assert (slot.grid_cap_W, slot.reserve_permille) == (row["cap_W"], row["reserve_permille"])
-        assert slot.battery_low_W == (row["battery_W"] if row["battery_W"] > 0 else OPEN_W)
+        asked_W, power_W = max(slot.battery_low_W, 0), row["battery_W"]
+        # the controller also gives what holds the cap
+        assert asked_W <= max(power_W, 0) + 1
+        assert power_W <= asked_W + 1 or row["grid_W"] >= slot.grid_cap_W - 1
     assert max(row["battery_W"] for row in found["slots"]) > 1000
     assert (found["stored_Wh"], found["full_Wh"]) == (0.55 * 645e3, 645e3)
     assert len(bench.plans()) == 1 and bench.heard() == 2
@@ -163,6 +166,22 @@ def test_a_plan_that_is_old_has_no_heartbeat(bench):
     assert "is firebreak-record running" in bench.plan()["waits"][0]
 
 
+def test_a_schedule_that_waits_is_sent_again_until_it_acts(bench):
+    bench.site.set_clock(bench.clocks.wall_us // 60_000_000, error_ms=20_000)
+    bench.step()
+    assert bench.plan()["waits"] == ["schedule: waits for the clock"]
+    bench.pass_s(60).step()
+    assert bench.plan()["waits"] == [] and bench.heard() == 4
+
+
+def test_a_planner_without_news_still_writes_each_quarter(bench):
+    bench.step()
+    os.unlink(bench.folder / "run" / quarters.FILE)
+    for _ in range(10):
+        bench.pass_s(QUARTER_S).step()
+        assert plan_file.age_s(bench.plan(), bench.clocks.wall_us / 1e6) == pytest.approx(0, abs=1)
+
+
 def test_an_exception_is_a_line_and_the_heartbeat_goes_on(bench, monkeypatch):
     bench.step()
     monkeypatch.setattr(inputs.Inputs, "read", lambda *_: 1 / 0)
@@ -201,3 +220,29 @@ def test_a_folder_that_takes_nothing_ends_no_process(bench):
     bench.pass_s(QUARTER_S).measured(1)
     bench.step()
     assert not plan_file.is_old(bench.plan(), bench.clocks.wall_us / 1e6)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200), st.sampled_from(["run/quarters.csv", "books/books.csv"]))
+def test_no_content_of_its_files_ends_it(bench, data, name):
+    path = bench.folder / name
+    for content in (data, path.read_bytes()[:200] + data if path.exists() else data):
+        path.write_bytes(content)
+        bench.start()
+        bench.planner.step()
+        assert not [each for each in bench.said if "tried again" in each], bench.said
+        assert all(each.isprintable() for each in bench.said)
+
+
+def test_a_day_without_a_controller_leaves_descriptors_and_the_log_as_they_were(bench):
+    bench.site.listener.close()
+    bench.planner.step()
+    before = len(os.listdir("/proc/self/fd")), len(bench.said)
+    for at in range(96):
+        bench.pass_s(QUARTER_S).measured(at + 1)
+        bench.planner.step()
+    assert (len(os.listdir("/proc/self/fd")), len(bench.said) - len(bench.plans())) == (
+        *before[:1],
+        before[1] - 1,
+    )
+    assert len(bench.plans()) == 25

@@ -36,7 +36,7 @@ def test_what_a_file_leaves_out_costs_nothing():
     assert tariff_of() == {
         "currency": "EUR", "adder_per_kWh": 0.0, "feed_in_per_kWh": 0.0, "fuel_per_kWh": 0.35,
         "demand_per_kW_month": [0.0], "demand_interval_min": 15, "demand_hours": [],
-        "tag_per_kW_year": 0.0, "tag_hours": 5, "tag_window": [14, 18],
+        "tag_per_kW_year": 0.0, "tag_hours": 5, "tag_window": [14, 18], "carbon_per_t": 0.0,
     }  # fmt: skip
     for key, low, high in (("adder_per_kWh", 0, 1000), ("tag_hours", 1, 100)):
         assert tariff_of(**{key: low})[key] == low and tariff_of(**{key: high})[key] == high
