@@ -170,7 +170,7 @@ def test_a_run_interrupted_while_the_controller_starts_leaves_nothing_running(tm
     )
 
 
-@pytest.mark.parametrize("more", [(), ("--with", "planner")])
+@pytest.mark.parametrize("more", [(), *slow((("--with", "planner"),))])
 def test_a_rig_that_is_killed_leaves_nothing_running(tmp_path, more):
     """The plant process outlives it just as long as it takes to stop the controller."""
     run = Run(tmp_path, "--for", "100", *more)
