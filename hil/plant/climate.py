@@ -43,8 +43,11 @@ class Climate:
         self._J_per_K = AIR_J_PER_M3_K * METAL_FACTOR * config.free_volume_m3
         humid = saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille
         self._outside_g_per_m3 = humid / 1000.0
-        self._water_g_per_m3 = min(self._outside_g_per_m3, saturation_g_per_m3(config.start_degC))
         self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
+        # air that is cooler than outside was cooled for long, and the coil has dried it
+        cools = config.hvac_W > 0 and config.ambient_degC > config.start_degC
+        dried = self._coil_g_per_m3 if cools else saturation_g_per_m3(config.start_degC)
+        self._water_g_per_m3 = min(self._outside_g_per_m3, dried)
         # (degC, K/s): a test heater holds the air at this temperature
         self._held: tuple[float, float] | None = None
         self._held_degC = config.start_degC

@@ -230,7 +230,9 @@ class ChainMember:
         image = self.image
         if self.now_s % HEARTBEAT_S == 1 and failures.SENDER not in self.silent:
             image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
-        day_d, time_s = divmod(int(self._begin_s + self.now_s - self.clock_off_s), DAY_S)
+        # what it decides counts from the begin of the second on
+        now_s = self._begin_s + self.now_s - 1 - self.clock_off_s
+        day_d, time_s = divmod(int(now_s), DAY_S)
         at = image.places["site"].start
         image.inp[at : at + 3] = array("i", [day_d, time_s, self.clock_error_ms])
         image.fresh[self._groups :] = bytes(

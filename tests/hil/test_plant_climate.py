@@ -96,6 +96,13 @@ def test_held_air_a_leak_and_a_stopped_pump():
     assert not one.hvac_ok
 
 
+@pytest.mark.parametrize("hvac_W, permille", [(2000.0, 490.1), (0.0, 862.8)])
+def test_air_that_begins_cooler_than_outside_was_dried_by_the_coil(hvac_W, permille):
+    """A hot day once began humid: row 42c, and then the limits of an island were 0."""
+    one = _climate(hvac_W=hvac_W, ambient_degC=34.0, start_degC=24.0)
+    assert one.humidity_permille == pytest.approx(permille, abs=0.1)
+
+
 def test_humidity_is_that_of_the_closed_form_and_the_coil():
     found = [climate.saturation_g_per_m3(degC) for degC in (0.0, 20.0, 25.0, 40.0)]
     assert found == pytest.approx([4.85, 17.3, 23.0, 51.2], rel=0.01)

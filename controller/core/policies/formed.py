@@ -4,8 +4,8 @@ Such a converter ignores its set-point. The naive way sends 0. When the transfer
 converter follows again, and the grid has to give at once all that the battery gave.
 
     island   set-point = power of the converters that have shown that they form (../units.py)
-    return   the set-point falls no faster than the rated power in FALL_S, until tracking, schedule
-             or reserve ask for no less: each may ask for 0 at once
+    return   the set-point falls no faster than the rated power in FALL_S or setpoint_ramp_W_per_s,
+             until tracking, schedule or reserve ask for no less: each may ask for 0 at once
     charge   grows for SHOW_MS first: a grid at 0 W has shown nothing, and site_balance.py would
              keep the generator set running
 """
@@ -42,7 +42,8 @@ class Formed(Function):
     def __init__(self, setup: Setup):
         self.state = State.zero()
         self._tick_ms = setup.tick_ms
-        self._fall_W = max(1, setup.rated_W * setup.tick_ms // (1000 * FALL_S))
+        fall_W_per_s = min(setup.rated_W // FALL_S, setup.settings["setpoint_ramp_W_per_s"])
+        self._fall_W = max(1, fall_W_per_s * setup.tick_ms // 1000)
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Answer, ...]:
         """Request and obligation in an island, and an obligation while anything is left of it."""

@@ -9,6 +9,9 @@ clock, and for a sender that is gone.
     clock trusted, heartbeat of the source valid  ->  grid cap, band, reserve of this slot
     one of them not                               ->  nothing of it; the source's fallbacks act
 
+A slot with a lower cap than the one before begins EARLY_S early: the second that a step takes would
+be in the mean of its first interval.
+
 The grid cap is an obligation of the rank of the grid limit by hint. The band is a cap that contains
 0. A band that excludes 0 is a request too: the base request goes to its nearer end at the ramp of
 the source, but every request by hint comes first. The reserve raises the level of the peaks
@@ -31,7 +34,8 @@ STATES = t.STATES
 NONE, ACTS, LATER, OVER, SILENT, CLOCK, OFF_GRID = range(7)
 OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
 O_SOURCE, O_STATE, O_SLOT = range(3)  # source index + 1; of STATES; of now, from 1, 0: none
-DAY_MIN = 1440
+DAY_S = 86400
+EARLY_S = 2
 
 
 class State(Words):
@@ -149,25 +153,36 @@ class Schedule(Function):
 
     def _now(self, elapsed_ticks: int) -> tuple[int, int]:
         """(state of STATES, the slot of now; -1 while none acts)."""
-        state, minute = self.state, self.minute()
-        if minute is None:
+        state, second = self.state, self._second()
+        if second is None:
             return CLOCK, -1
         if not self._hints.alive(state.source - 1, elapsed_ticks):
             return SILENT, -1
-        slot = (minute - state.start_min) // state.slot_min
+        passed_s, slot_s = second - 60 * state.start_min, 60 * state.slot_min
+        slot, early = passed_s // slot_s, (passed_s + EARLY_S) // slot_s
+        if 0 <= slot < early < state.slot_count and self._cap_W(early) < self._cap_W(slot):
+            slot = early
         if 0 <= slot < state.slot_count:
             return ACTS, slot
         return LATER if slot < 0 else OVER, -1
 
+    def _cap_W(self, slot: int) -> int:
+        cap_W = self._slot(slot).grid_cap_W
+        return cap_W if cap_W >= 0 else WIDE_W
+
     def minute(self) -> int | None:
         """Minutes since 1970, UTC; None while the clock is not trusted."""
+        second = self._second()
+        return None if second is None else second // 60
+
+    def _second(self) -> int | None:
         for clock in self._clocks:
             names = "day_d", "time_of_day_s", "uncertainty_ms"
             day_d, time_of_day_s, error_ms = [clock.value(name) for name in names]
             if day_d is None or time_of_day_s is None or error_ms is None:
                 return None
             if error_ms <= self._error_ms_max:
-                return day_d * DAY_MIN + time_of_day_s // 60
+                return day_d * DAY_S + time_of_day_s
         return None
 
     def _answers(self, found: Found, slot: t.Slot) -> list[Answer]:

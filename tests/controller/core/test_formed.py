@@ -80,8 +80,8 @@ def test_a_replay_goes_on_from_its_words():
     assert tick(again, {0: 90_000}) == tick(units, {0: 90_000}) == [87_500, 0, 0]
 
 
-def formed(shown_W):
-    one = Formed(setup(TICK_MS))
+def formed(shown_W, **settings):
+    one = Formed(setup(TICK_MS, **settings))
     known = both(shown_W=shown_W, is_forming=True, is_off_grid=True)
     request, obligation = one.step(*known, 1)
     assert request.power_W == obligation.low_W == obligation.high_W == shown_W
@@ -106,6 +106,11 @@ def test_back_on_the_grid_a_discharge_falls_slowly_until_it_does_not_bind():
     assert falls_W[0] == 100_000 - step_W
     assert {a - b for a, b in zip(falls_W, falls_W[1:])} == {step_W} and falls_W[-1] < -100_000
     assert left(one, 1, setpoint_W=0) == [None] * 10, "another one asks for more"
+
+
+def test_no_fall_is_faster_than_the_ramp_of_the_set_point():
+    falls_W = [low_W for low_W, _ in left(formed(100_000, setpoint_ramp_W_per_s=2000), 10)]
+    assert falls_W[0] == 100_000 - 200 and falls_W[-1] == 100_000 - 10 * 2000
 
 
 def test_back_on_the_grid_a_charge_shows_the_grid_before_it_falls():

@@ -157,6 +157,18 @@ def test_the_slot_is_that_of_the_clock(minutes, second, state):
 
 
 @cases("""
+    cap_W  next_cap_W  slot
+    300_000  299_999  2 | 300_000  300_000  1 | 300_000  300_001  1 | OPEN  300_000  2
+    300_000  OPEN  1 | OPEN  OPEN  1 | 300_000  0  2
+""")
+def test_a_slot_with_a_lower_cap_begins_2_s_early(cap_W, next_cap_W, slot):
+    bench = Bench(*[PLAIN._replace(grid_cap_W=each_W) for each_W in (cap_W, next_cap_W)])
+    assert bench.clock(14, 60 - s.EARLY_S - 1).tick().state == ("acts", 1)
+    assert bench.clock(14, 60 - s.EARLY_S).tick().state == ("acts", slot)
+    assert bench.clock(29, 59).tick().state == ("acts", 2), "no slot follows"
+
+
+@cases("""
     clock  is_trusted
     {"error_ms": 10_000}  True | {"error_ms": 10_001}  False
     {"is_fresh": False, "elapsed": 149}  True | {"is_fresh": False, "elapsed": 150}  False

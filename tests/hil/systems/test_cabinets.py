@@ -40,6 +40,17 @@ def test_cabinets_share_what_one_controller_does():
     assert two.grid_power_W == pytest.approx(one.grid_power_W, abs=1000)
 
 
+def test_a_cap_ends_with_the_last_second_of_its_slot():
+    """That second once had the next slot's power, so a cap for two hours was missed in its mean."""
+    site, (member,) = site_of(1)
+    member.schedule(0, 15, [(CAP_W, OPEN_W, OPEN_W, 0), (OPEN_W, OPEN_W, OPEN_W, 0)])
+    grid_W = []
+    for _ in range(930):
+        site.step(1.0)
+        grid_W.append(site.grid_power_W)
+    assert grid_W[899] == pytest.approx(grid_W[890], abs=1) and grid_W[900] > grid_W[899] + 50
+
+
 def test_a_cabinet_that_leaves_gives_nothing_and_the_other_takes_over():
     """The other one follows the meter of the site until the cap is kept. Coming back, the cabinet
     has its own charge.
