@@ -27,7 +27,7 @@ NO_PEAK = "the highest import of this month is unknown: the cap is learnt from t
 
 
 class NoPlan(Exception):
-    """What the plan lacks, in one line."""
+    """The plan lacks something: one line."""
 
 
 def planned(path: str, series: str | None, at: str | float, stored_permille: int) -> dict[str, Any]:

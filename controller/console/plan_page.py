@@ -63,10 +63,12 @@ def _section(title: str, headers: tuple[str, ...], rows: list[Any]) -> list[Bloc
 def _row(span: Span) -> tuple[str, ...]:
     power, stored_Wh = span.mean("battery_W"), span.rows[-1]["stored_Wh"]
     price = span.mean("price_per_kWh")
-    does = f"{text_page.DOES[span.does]}s" if span.does else "rests"
+    does = f"{text_page.DOES[span.does]}s"
     return (
         f"{span.begin:%a\u00a0%H:%M}\u2011{span.end:%H:%M}",
-        does if not span.does or power is None else f"{does} {words.kilowatt(abs(power))}",
+        does
+        if span.does == words.RESTS or power is None
+        else f"{does} {words.kilowatt(abs(power))}",
         "unknown" if price is None else f"{price:.3f}",
         words.number(stored_Wh, words.WH_PER_KWH, "kWh", 0),
     )

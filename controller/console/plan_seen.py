@@ -1,4 +1,4 @@
-"""What the pages show of plan.json: its content, or one line about why there is none."""
+"""The facts of the page `plan`: the content of plan.json, or one line about why none is there."""
 
 from typing import Any
 

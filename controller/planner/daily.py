@@ -1,4 +1,4 @@
-"""What a day keeps to: its habit and its cap are chosen at its first plan, from the days before."""
+"""Plans one after the other: habit and cap of a day are chosen at its first one, from the past."""
 
 from datetime import date
 
@@ -10,7 +10,7 @@ class Daily:
     """Plans one after the other, as the process and a back-test make them."""
 
     def __init__(self, site: Site, habit: Habit | None = None) -> None:
-        """habit: None: by what the last days show."""
+        """No habit: the last days show it."""
         self._site, self._given, self._day = site, habit, date.min
         self.habit, self.cap_W = planning.ENERGY_ONLY, 0.0
 

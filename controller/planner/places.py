@@ -1,6 +1,6 @@
 """Places of quarters of an hour in their local day, also in the nights in which the clock changes.
 
-A plan asks for those of two weeks each time, and only a few are new: the rest is remembered.
+A plan asks for those of four weeks each time, and only a few are new: the rest is remembered.
 """
 
 from datetime import datetime, tzinfo
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from controller.planner import tariff
 
 SLOT_S, SLOTS_PER_DAY, HOUR_SLOTS = 900, 96, 4
-REMEMBERED = 2048  # two weeks and two days
+REMEMBERED = 4096  # four weeks and two days
 
 
 class Place(NamedTuple):

@@ -17,13 +17,14 @@ from controller.planner.exact import Plan, Slot, Store
 from controller.planner.places import SLOT_S, SLOTS_PER_DAY, Place
 from controller.planner.tariff import W_PER_KW
 
-PAST_DAYS = 14
+PAST_DAYS = 28  # from which a cap is learnt, as far as they are known
+PRICE_DAYS = 14  # whose prices show what the battery earns
 HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
 # of the connection: highest import of a slot that is not billed, and highest cap; the rest is for
 # what a mean does not show
 OPEN_PART, CAP_PART = 0.9, 0.98
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
-DEAR_DEMAND = 2.3  # so many times what the battery earns by prices: then it holds the cap first
+DEAR_DEMAND = 6.0  # so many times what the battery earns by prices: then it holds the cap first
 MONTH_DAYS, G_PER_T = 30.4, 1e6
 
 
@@ -39,8 +40,8 @@ class Habit(NamedTuple):
     keeps_need: bool = False
 
 
-HOLDS_CAP = Habit(1.0, 0.8, 2 * SLOTS_PER_DAY)
-TRADES = Habit(0.8, 0.0, 2 * SLOTS_PER_DAY, True)
+HOLDS_CAP = Habit(0.7, 0.8, 2 * SLOTS_PER_DAY)
+TRADES = Habit(0.7, 0.0, 2 * SLOTS_PER_DAY, True)
 TOLD = Habit(0.6, 0.2, 2 * SLOTS_PER_DAY)  # a job plan tells the load of a day
 ENERGY_ONLY = Habit(1.0, 0.0, 0)
 
@@ -108,7 +109,7 @@ def rate_of(site: Site, time: datetime) -> float:
 
 def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     """Money of a month that the battery earns without a cap, by the prices of the last days."""
-    prices = known.past_price_per_kWh[-len(net_W) :]
+    prices = known.past_price_per_kWh[-min(len(net_W), PRICE_DAYS * SLOTS_PER_DAY) :]
     net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
     own = [
         price + adder_per_kWh(site, known.time, at) for at, price in enumerate(prices, -len(prices))

@@ -47,7 +47,7 @@ class Places(NamedTuple):
 
 
 class Made(NamedTuple):
-    """One plan. first: number of its first quarter; tells: prices and jobs that it knew."""
+    """One plan. first: number of its first quarter; known: what it was made of."""
 
     planned: Planned
     known: Known
@@ -76,7 +76,7 @@ class Process:
         self._last = caught.Last("planner: tried again", LINES_MAX, say)
         self._series = accounts.series_of(self._books.rows)
         self._shadows, self._share, self._share_day = Shadows(own.site), NO_SHARE, -1
-        self._now_us = self._check_us = self._retry_us = self._hour = 0
+        self._now_us = self._check_us = self._retry_us = self._hour = self._written = 0
         self._now_s = 0.0
         self._made: Made | None = None
         self._expected = dict[int, dict[str, Any]]()  # slot of the plan by number of the quarter
@@ -95,8 +95,8 @@ class Process:
         more = False
         with self._last:
             more = self._shadow()
-        if self._is_changed:
-            self._is_changed = False
+        if self._is_changed or self._now != self._written:  # a file that ages is of a dead planner
+            self._is_changed, self._written = False, self._now
             with self._last:
                 self._write()
         return more
@@ -148,12 +148,11 @@ class Process:
         self._wait("day", "" if is_set else f"the clock of this box is not set: {REMEDY}")
         if not is_set or not self._is_due():
             return
-        self._hour = int(self._now_s // HOUR_S)
+        self._hour, self._retry_us = -1, self._now_us + RETRY_US
         self._is_changed, made = True, self._planned(self._read())
         if made is None:
-            self._hour, self._retry_us = -1, self._now_us + RETRY_US
             return
-        self._made = made
+        self._hour, self._made = int(self._now_s // HOUR_S), made
         self._expected |= {made.first + at: slot for at, slot in enumerate(made.slots)}
         self._sender.renew()
         self._say(report.of_plan(made.planned, made.habit, made.known.time))

@@ -1,10 +1,10 @@
 """Sends schedules and heartbeats to the controller of this box, as the source of the planner.
 
-A heartbeat is renewed each minute. The schedule is sent when it is new, and again when another run
-of the controller answers, because that run has none. Each exchange is a hello and one signed
-message over a socket of its own, so that no late answer is taken for another. An exchange waits for
-a few seconds at most; after a failure the next one comes a minute later, or when the controller's
-socket is another one.
+A heartbeat is renewed each minute. The schedule is sent when it is new, again when another run of
+the controller answers, because that run has none, and each minute while it waits for something.
+Each exchange is a hello and one signed message over a socket of its own, so that no late answer is
+taken for another. An exchange waits for a few seconds at most; after a failure the next one comes a
+minute later, or when the controller's socket is another one.
 """
 
 import os
@@ -55,7 +55,7 @@ class Sender:
         try:
             run = self._run
             self._beat()
-            if self._is_new or run != self._run:
+            if self._is_new or run != self._run or self.sent.waits:
                 self._is_new = True
                 self.sent = self._schedule(start_min, slots)._replace(at_us=now_us)
             self._is_new, self.line = False, ""

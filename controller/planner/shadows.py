@@ -88,5 +88,5 @@ class _Shadow:
             self._peaks.see(later(past.start, at), net_W - own_W)
 
     def outcome(self) -> Outcome:
-        """What it made of the month so far."""
+        """The month so far as this habit would have made it."""
         return Outcome(self._grid_W, self._stored_J - self._begun_J, self._given_J)

@@ -122,7 +122,8 @@ class Beside:
 
     def _begin(self, name: str, *arguments: str) -> None:
         self._logs[name] = log = open(os.path.join(self._directory, f"{name}.log"), "ab")
-        command = [sys.executable, "-m", clocked.__name__, clocked.BESIDE, *arguments]
+        command = [sys.executable, "-m", clocked.__name__, clocked.BESIDE]
+        command += [str(os.getpid()), *arguments]
         nothing = subprocess.DEVNULL
         self.running[name] = subprocess.Popen(
             command, cwd=ROOT, stdin=nothing, stdout=nothing, stderr=log, process_group=0

@@ -15,9 +15,10 @@ from controller.forms.refusal import ConfigError
 from controller.planner import inputs, site_file
 from controller.planner.backtest import Past, Way
 from controller.planner.feeds import points, rows
-from controller.planner.planning import PAST_DAYS, SLOT_S, SLOTS_PER_DAY, Known, Site, later
+from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Known, Site, later
 from controller.series.refusal import SeriesError
 from hil.systems import sender, series, spec as specs
+from hil.systems.series import BEFORE_DAYS
 from hil.systems.spec import Spec
 
 DAYS_MIN = 7  # of a month that is judged
@@ -51,8 +52,8 @@ class Case(NamedTuple):
 
 def begun(name: str, variant: str, first: datetime, days: int, seed: int) -> Spec:
     """A system without events, from the days on that come before this first day."""
-    spec = specs.load(name, variant).begun(first - timedelta(days=PAST_DAYS))
-    days += PAST_DAYS
+    spec = specs.load(name, variant).begun(first - timedelta(days=BEFORE_DAYS))
+    days += BEFORE_DAYS
     return spec._replace(days=days, seed=seed, outage_s=0, events=[], outages=[])
 
 
@@ -66,7 +67,7 @@ def built_in(name: str, variant: str, month: int, days: int, seed: int) -> Case:
 def of_series(spec: Spec, found: series.Series, label: str, name: str, variant: str) -> Case:
     """A case of series that begin with the spec."""
     each = found.load_W.tolist(), found.pv_W.tolist(), found.price.tolist()
-    past = Past(spec.start, *each, PAST_DAYS * SLOTS_PER_DAY)
+    past = Past(spec.start, *each, BEFORE_DAYS * SLOTS_PER_DAY)
     return Case(
         f"{name}/{variant}".rstrip("/"),
         *(
@@ -89,8 +90,8 @@ def of_folder(site: str, folder: str, days: int) -> list[Case]:
     cases = [_month(found, read, first, end) for first, end in spans]
     if not cases:
         raise ConfigError(
-            f"{folder}: load.csv covers no {DAYS_MIN} days of one month after {PAST_DAYS} days of "
-            f"history: needed are {PAST_DAYS + DAYS_MIN} days"
+            f"{folder}: load.csv covers no {DAYS_MIN} days of one month after {BEFORE_DAYS} days "
+            f"of history: needed are {BEFORE_DAYS + DAYS_MIN} days"
         )
     return cases
 
@@ -118,8 +119,8 @@ def _months(
 ) -> Iterator[tuple[datetime, datetime]]:
     """The first days of each month that have a history, at most `days`; (begin, end)."""
     start, end = (datetime.fromtimestamp(each, zone) for each in (start_s, end_s))
-    day = start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=PAST_DAYS + 1)
-    if day - timedelta(days=1) - timedelta(days=PAST_DAYS) == start:
+    day = start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=BEFORE_DAYS + 1)
+    if day - timedelta(days=1) - timedelta(days=BEFORE_DAYS) == start:
         day -= timedelta(days=1)
     while day < end:
         length = calendar.monthrange(day.year, day.month)[1] - day.day + 1
@@ -133,7 +134,7 @@ def _month(
     found: site_file.Planner, read: dict[str, points.Points | None], first: datetime, end: datetime
 ) -> Case:
     """The case of one month; a hole has the values of the day before, as the planner takes it."""
-    start = first - timedelta(days=PAST_DAYS)
+    start = first - timedelta(days=BEFORE_DAYS)
     before, count = (_slots(start, each) for each in (first, end))
     each, doubts = [], []
     for kind, known in read.items():

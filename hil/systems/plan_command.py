@@ -65,7 +65,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _works(arguments: argparse.Namespace) -> dict[str, Callable[[], Case]]:
-    """What makes the case of each month, by its name."""
+    """A function for the case of each month, by its name."""
     days, seed = 7 * arguments.weeks, arguments.seed
     if arguments.site:
         cases = pasts.of_folder(arguments.site, arguments.series, days)

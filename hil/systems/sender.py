@@ -15,10 +15,10 @@ from controller.planner import backtest
 from controller.planner.backtest import Past
 from controller.planner.daily import Daily
 from controller.planner.exact import Store
-from controller.planner.planning import CAP_PART, PAST_DAYS, Known, Site, later
+from controller.planner.planning import CAP_PART, Known, Site, later
 from hil.plant import pcs
 from hil.systems import round_trip
-from hil.systems.series import HOUR_SLOTS, SLOTS_PER_DAY, Series
+from hil.systems.series import BEFORE_DAYS, HOUR_SLOTS, SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
 
 J_PER_WH = 3600.0
@@ -73,7 +73,7 @@ class Told:
         self._slots = slots
 
     def __call__(self, known: Known) -> Known:
-        """What is known with that load."""
+        """The same with that load."""
         at = len(known.past_load_W)
         load_W = np.array(self._past.load_W[at : at + self._slots])
         load_W *= 1 + self._error * self._deal.normal(size=len(load_W))
@@ -103,12 +103,12 @@ def past_of(spec: Spec, before: Series, series: Series) -> Past:
     ]
     if not spec.schedule["is_trading"]:
         price = [ONE_PRICE] * len(price)
-    start = spec.start - timedelta(days=PAST_DAYS)
+    start = spec.start - timedelta(days=BEFORE_DAYS)
     return Past(start, load_W, pv_W, price, len(before.load_W))
 
 
 def site_of(spec: Spec, is_capped: bool = True) -> Site:
-    """What the planner is told of a system. is_capped: with the cap of its file as connection."""
+    """A system as its planner is told of it. is_capped: with the cap of its file as connection."""
     size, most_W = spec.size, spec.schedule["cap_W"] / CAP_PART
     import_W = most_W if is_capped and most_W else float(size.import_W)
     export_W = float(size.control.get("grid_export_W_max", size.export_W))

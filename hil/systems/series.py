@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from controller.planner.planning import PAST_DAYS
 from controller.series import jobs, prices as market, weather
 from controller.series.survey import LOW_W
 from controller.series.times import zone_of
@@ -22,7 +21,7 @@ from hil.systems import prices
 from hil.systems.spec import Spec
 
 SLOT_S, SLOTS_PER_DAY, SAMPLE_S = 900, 96, 60
-BEFORE_SAMPLE_S = 300  # of the days before a run
+BEFORE_DAYS, BEFORE_SAMPLE_S = 14, 300  # a run has so many days before it
 EARLIER = 1 << 30  # makes another seed of the run's
 HOUR_SLOTS = 4
 CURRENCIES = {"EUR", "USD", "CNY", "NOK", "SEK", "DKK", "GBP", "CHF", "PLN", "CZK", "JPY"}
@@ -68,9 +67,9 @@ def before_of(spec: Spec, inputs: dict[str, Any]) -> Series:
     """The days before a run, from which a planner learns: their own sun, air, working days and
     draws. A file of powers has one begin, so its first days count; prices of a file are not known.
     """
-    earlier = spec.begun(spec.start - timedelta(days=PAST_DAYS))
+    earlier = spec.begun(spec.start - timedelta(days=BEFORE_DAYS))
     earlier = earlier._replace(
-        days=PAST_DAYS, seed=spec.seed ^ EARLIER, events=[], outages=[], outage_s=0
+        days=BEFORE_DAYS, seed=spec.seed ^ EARLIER, events=[], outages=[], outage_s=0
     )
     known = {key: each for key, each in inputs.items() if key != "prices"}
     found = series_of(earlier, known, BEFORE_SAMPLE_S)

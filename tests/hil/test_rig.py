@@ -143,7 +143,7 @@ def test_a_planner_beside_the_rig_sends_its_schedule_and_ends_with_it(tmp_path, 
     assert "\nplan        it fits under the plan's cap as asked" in capsys.readouterr().out
     assert plan["waits"] == [] and plan["sent"]["text"] == "96 slots, the schedule acts"
     assert controller.main(["why", "--run-dir", str(place)]) == 0
-    assert "lot 1 of 96 of planner, " in capsys.readouterr().out
+    assert re.search("lot [12] of 96 of planner, ", capsys.readouterr().out)
     run.process.send_signal(signal.SIGINT)
     code, out, _ = run.end()
     assert code == 130 and re.search(r"\nplanner +plan of ..:.., cap \d+ kW: H1 96 slots", out)
@@ -170,7 +170,7 @@ def test_a_run_interrupted_while_the_controller_starts_leaves_nothing_running(tm
     )
 
 
-@pytest.mark.parametrize("more", [(), ("--with", "planner")])
+@pytest.mark.parametrize("more", [(), *slow((("--with", "planner"),))])
 def test_a_rig_that_is_killed_leaves_nothing_running(tmp_path, more):
     """The plant process outlives it just as long as it takes to stop the controller."""
     run = Run(tmp_path, "--for", "100", *more)

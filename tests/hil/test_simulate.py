@@ -46,7 +46,7 @@ def test_a_hint_is_in_the_image_of_the_next_tick_and_lost_on_a_dead_controller()
     virtual.controller.hint("site_ems", 3, 4, 9000, 1500)
     core = virtual.controller.cabinet.core
     virtual.step()
-    assert list(core.inp[core.layout.inputs : core.layout.inputs + 6]) == [2, 3, 4, 9000, 1500, 0]
+    assert list(core.inp[core.layout.inputs : core.layout.inputs + 6]) == [3, 3, 4, 9000, 1500, 0]
     with pytest.raises(ValueError, match="no source 'ems'; allowed: scheduler, site_ems"):
         virtual.controller.hint("ems", 3, 4, 9000, 1500)
     virtual.controller.kill()

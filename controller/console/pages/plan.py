@@ -1,4 +1,4 @@
-"""The page `plan`: what the planner intends, what it has saved, what it waits for."""
+"""The page `plan`: the next slots, the cap, the money saved, and the things it waits for."""
 
 from controller.console.pages import plan_words as words
 from controller.console.pages.plan_words import Plan, Span
@@ -9,7 +9,7 @@ from controller.system.paths import ascii_only
 ROOM = HEIGHT - 3  # below the head and above the number of the part
 ROWS = 9  # of the table that stay below its header
 DO = "Check that it runs: systemctl status firebreak-planner."
-DOES = {1: "discharge", -1: "charge", 0: "rest"}
+DOES = {words.DISCHARGES: "discharge", words.CHARGES: "charge", words.RESTS: "rest"}
 COLUMNS = "{:<18} {:<9} {:>7} {:>8} {:>7} {:>8} {:>7} {:>8}"
 HEADER = COLUMNS.format(
     *("FROM .. TO", "BATTERY", "kW", "load kW", "PV kW", "grid kW", "per kWh", "kWh then")

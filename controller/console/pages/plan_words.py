@@ -3,7 +3,7 @@
 An unknown number is named or left out, and never counts as 0. Times are local to the site.
 """
 
-import math
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ W_PER_KW, H_PER_SLOT, WH_PER_KWH = 1000.0, 0.25, 1000.0
 LEAST_W = 500.0  # rounds to 0.5 kW: the battery rests
 LEAST_PEAK_W = 1000.0
 SHORT = 2  # so many quarters of rest do not end a span
+CHARGES, DISCHARGES, RESTS = "-+."
 SPANS_MAX = 4  # that a sentence names
 SMALL_PART = 0.1  # of the energy of the largest span: below it, a sentence leaves a span out
 CURRENCY_MAX = 8
@@ -23,11 +24,11 @@ Plan = dict[str, Any]
 
 
 class Span(NamedTuple):
-    """Rows in a row in which the battery does one thing: does is 1 to discharge, -1, or 0."""
+    """Rows in a row in which the battery does one thing: CHARGES, DISCHARGES or RESTS."""
 
     begin: datetime
     end: datetime
-    does: int
+    does: str
     rows: Sequence[Row]
 
     def mean(self, key: str) -> float | None:
@@ -47,39 +48,27 @@ def ordered(rows: Sequence[Row]) -> list[Row]:
 
 
 def spans(rows: Sequence[Row]) -> list[Span]:
-    """What the battery does, in order of time. A short rest between two equal spans is a part of
-    them; an unknown power counts as a rest.
-    """
-    found: list[Span] = []
-    for row in ordered(rows):
-        power_W, begin = row["battery_W"] or 0.0, time_of(row)
-        does = 0 if abs(power_W) < LEAST_W else int(math.copysign(1, power_W))
-        last = found[-1] if found else None
-        if last and last.does == does and last.end == begin:
-            found[-1] = _joined(last, Span(begin, begin + QUARTER, does, [row]))
+    """One span for each thing that the battery does, in order of time."""
+    found, every = list[Span](), ordered(rows)
+    for row, does in zip(every, _doing(every)):
+        begin, last = time_of(row), found[-1] if found else None
+        if last and (last.does, last.end) == (does, begin):
+            found[-1] = Span(last.begin, begin + QUARTER, does, [*last.rows, row])
         else:
             found.append(Span(begin, begin + QUARTER, does, [row]))
-    return _merged(found)
+    return found
 
 
-def _joined(first: Span, *others: Span) -> Span:
-    rows = [row for each in (first, *others) for row in each.rows]
-    return Span(first.begin, others[-1].end, first.does, rows)
-
-
-def _merged(given: Sequence[Span]) -> list[Span]:
-    found: list[Span] = []
-    for each in given:
-        *_, before, rest = [None, None, *found]
-        is_short = rest is not None and rest.does == 0 and len(rest.rows) <= SHORT
-        if before and rest and is_short and each.does == before.does != 0:
-            is_unbroken = before.end == rest.begin and rest.end == each.begin
-        else:
-            is_unbroken = False
-        if before and rest and is_unbroken:
-            found[-2:] = [_joined(before, rest, each)]
-        else:
-            found.append(each)
+def _doing(rows: Sequence[Row]) -> str:
+    """A sign for each row. An unknown power counts as a rest, and a short rest between two equal
+    signs as what is around it.
+    """
+    powers_W = [row["battery_W"] or 0.0 for row in rows]
+    found = "".join([RESTS if abs(each) < LEAST_W else "-+"[each > 0] for each in powers_W])
+    for sign in (CHARGES, DISCHARGES):
+        for count in range(1, SHORT + 1):
+            between = rf"(?<=[{sign}])\{RESTS}{{{count}}}(?=[{sign}])"
+            found = re.sub(between, sign * count, found)
     return found
 
 
@@ -109,7 +98,7 @@ def kilowatt(power_W: float | None) -> str:
 
 
 def today(plan: Plan) -> str:
-    """What the battery saves today."""
+    """Money and highest import that the battery saves today."""
     return " ".join(filter(None, (saving(plan), peak(plan))))
 
 
@@ -159,24 +148,23 @@ def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
     """Money of import that the battery saves; energy that it gains counts at the mean price. None:
     not known. stored_Wh: now, for rows that begin now.
     """
-    if not rows:
+    if rows and "planned_grid_W" in rows[0]:  # measured: what was stored before is not known
+        stored_Wh, rows = rows[0]["stored_Wh"], rows[1:]
+    if not rows or stored_Wh is None:
         return None
     paid = [
         row["price_per_kWh"] * (max(0.0, row["load_W"] - row["pv_W"]) - max(0.0, row["grid_W"]))
         for row in rows
     ]
     mean = sum([row["price_per_kWh"] for row in rows]) / len(rows)
-    begun_Wh = rows[0]["stored_Wh"] if "planned_grid_W" in rows[0] else stored_Wh
-    if begun_Wh is None:
-        return None
-    gained_kWh = (rows[-1]["stored_Wh"] - begun_Wh) / WH_PER_KWH
+    gained_kWh = (rows[-1]["stored_Wh"] - stored_Wh) / WH_PER_KWH
     return sum(paid) * H_PER_SLOT / W_PER_KW + gained_kWh * mean
 
 
 def next_spans(plan: Plan) -> str:
     """ "It charges from 02:00 to 04:15 and discharges from 17:00 to 20:30."."""
     now = time_of(plan)
-    found = [span for span in spans(plan["slots"]) if span.does and span.end > now]
+    found = [span for span in spans(plan["slots"]) if span.does != RESTS and span.end > now]
     least_W = SMALL_PART * max(map(_size_W, found), default=0.0)
     ahead = [span for span in found if _size_W(span) >= least_W]
     if not plan["slots"]:
@@ -185,7 +173,7 @@ def next_spans(plan: Plan) -> str:
         return "It neither charges nor discharges until the end of the plan."
     words = []
     for at, span in enumerate(ahead[:SPANS_MAX]):
-        verb = "charges" if span.does < 0 else "discharges"
+        verb = "charges" if span.does == CHARGES else "discharges"
         begin, end = "until ", clock(span.end, now)
         if span.begin > now:
             begin = f"from {clock(span.begin, now)} to "

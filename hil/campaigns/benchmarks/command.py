@@ -31,7 +31,7 @@ BENCHMARKS = {
     "hint": "from a hint to the set-point it changes, on the wire",
     "rig": "lateness with devices, memory, virtual speed, replay",
     "pod": "two cabinets on one site in real time: lateness and memory of each controller",
-    "planner": "the planner beside rules, perfect foresight and, where installed, EMHASS",
+    "planner": "the planner beside rules and perfect foresight",
 }
 MODULES = {"loop": "lateness"}
 PAGE = "BENCHMARKS.md"

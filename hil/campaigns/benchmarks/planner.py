@@ -1,7 +1,6 @@
-"""`python -m hil bench planner`: the planner beside rules, perfect foresight and EMHASS.
+"""`python -m hil bench planner`: the planner beside rules and perfect foresight.
 
-Each way to plan has a process of its own on the same month, so its memory is its own. EMHASS is
-tried where it is installed by hand (extra `rivals`); what it lacks is one line.
+Each way to plan has a process of its own on the same month, so its memory is its own.
 """
 
 import json
@@ -18,7 +17,7 @@ from hil.systems.pasts import Case
 
 MONTHS = (("berlin", "", 7), ("nordic", "small", 7), ("north_america", "", 7))
 CHILD = "hil.campaigns.benchmarks.planner_ways"
-WAYS = ("rules", "planner", "EMHASS")
+WAYS = ("rules", "planner")
 ROW = "{:<24} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}".format
 NOTHING = "nothing"  # a process without a way to plan: what Python takes itself
 
@@ -28,35 +27,33 @@ def run(seed: int = 1, days: int = 28) -> Measured:
     figures, notes, details = list[Figure](), list[str](), dict[str, Any]()
     for name, variant, month in MONTHS:
         case = pasts.built_in(name, variant, month, days, seed)
-        found, lines = _of_month(case)
+        found = _of_month(case)
         head = f"{case.name} {case.label}"
         details[head] = found
         figures += _figures(head, found)
-        notes += [*_table(head, found), *lines]
+        notes += _table(head, found)
     return Measured(figures, notes, details, machine.priority())
 
 
-def _of_month(case: Case) -> tuple[dict[str, dict[str, float]], list[str]]:
-    """Figures of each way; a line for each way that cannot be tried."""
+def _of_month(case: Case) -> dict[str, dict[str, float]]:
+    """Figures of each way."""
     stored_J = back_tests.BEGIN * case.site.full_J
     none = backtest.without(case.past)
     best = _measures(case, none, backtest.optimum(case.site, case.past, stored_J))
-    found, lines, bare_kB = {"perfect foresight": best}, list[str](), _child(NOTHING, case)["kB"]
+    found, bare_kB = {"perfect foresight": best}, _child(NOTHING, case)["kB"]
     for way in WAYS:
         given = _child(way, case)
-        if "lacks" in given:
-            lines.append(f"{way}: {given['lacks']}")
-            continue
         ms = sorted(given["ms"])
         own = _measures(case, none, Outcome(*given["done"]))
         own |= {"p50_ms": ms[len(ms) // 2], "p99_ms": ms[int(0.99 * (len(ms) - 1))]}
         found[way] = own | {"MiB": (given["kB"] - bare_kB) / 1024}
-    return found, lines
+    return found
 
 
 def _child(way: str, case: Case) -> dict[str, Any]:
-    """What a process of this way writes. Raises RuntimeError."""
-    text = json.dumps([case.site, case.past._replace(start=case.past.start.isoformat())])
+    """The line that a process of this way writes. Raises RuntimeError."""
+    start, *series = case.past
+    text = json.dumps([case.site, [start.isoformat(), *series]])
     done = subprocess.run(
         [sys.executable, "-m", CHILD, way], input=text, capture_output=True, text=True
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 
 def main(name: str) -> dict[str, Any]:
-    """Imports of each slot, CPU time of each plan, memory; or what this way lacks."""
+    """Imports of each slot, CPU time of each plan, memory."""
     if name == "nothing":
         return {"kB": _memory_kB()}
     from controller.planner import backtest
@@ -22,11 +22,7 @@ def main(name: str) -> dict[str, Any]:
 
     (store, *site), (start, *past) = json.load(sys.stdin)
     own, given = Site(Store(*store), *site), Past(datetime.fromisoformat(start), *past)
-    try:
-        way = WAYS[name](own)
-    except ImportError as error:
-        return {"lacks": f"not tried, it needs {error.name}: .venv/bin/pip install emhass"}
-    ms = list[float]()
+    way, ms = WAYS[name](own), list[float]()
 
     def timed(known: Any) -> Any:
         if hasattr(way, "begin"):  # once a night
@@ -56,13 +52,7 @@ def _rules(site: Any) -> Callable[[Any], Any]:
     return Rules(site)
 
 
-def _emhass(site: Any) -> Callable[[Any], Any]:
-    from hil.campaigns.benchmarks.emhass_way import Emhass
-
-    return Emhass(site)
-
-
-WAYS = {"planner": _planner, "rules": _rules, "EMHASS": _emhass}
+WAYS = {"planner": _planner, "rules": _rules}
 
 
 def _memory_kB() -> int:

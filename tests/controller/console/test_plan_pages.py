@@ -100,9 +100,9 @@ def test_waits_and_age_come_first(tmp_path):
 def test_a_short_rest_does_not_end_a_span():
     row = rows("slots", 8, battery_W=lambda at: [5e4, 5e4, 0, 0, 5e4, 0, 0, 0][at])
     found = words.spans(row)
-    assert [(each.does, len(each.rows)) for each in found] == [(1, 5), (0, 3)]
+    assert [(each.does, len(each.rows)) for each in found] == [("+", 5), (".", 3)]
     row = rows("slots", 7, battery_W=lambda at: [5e4, 5e4, 0, 0, 0, 5e4, 5e4][at])
-    assert [each.does for each in words.spans(row)] == [1, 0, 1]
+    assert [each.does for each in words.spans(row)] == ["+", ".", "+"]
 
 
 def test_what_a_day_saves_is_import_and_stored_energy():

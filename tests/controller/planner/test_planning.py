@@ -1,10 +1,11 @@
 """Cap, habit and schedule on a week made by hand, and what they cost beside the bound."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from controller.planner import backtest, cap, planning
+from controller.planner import backtest, cap, places, planning
 from controller.planner.exact import J_PER_KWH, Store
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
 
@@ -75,6 +76,20 @@ def test_a_cap_that_rises_spares_the_battery_and_lets_no_charge_rise_with_it():
     grid_W = [slot.net_W - own_W for slot, own_W in zip(found.slots, found.plan.power_W)]
     assert found.cap_W > 150e3
     assert max([each for slot, each in zip(found.slots, grid_W) if slot.net_W < 110e3]) <= 110e3 + 1
+
+
+def test_a_back_test_knows_a_day_of_25_hours():
+    """26 October 2025: the hour from 2 to 3 comes twice; at 13 h tomorrow's prices come."""
+    start, count = datetime(2025, 10, 25, tzinfo=ZoneInfo("Europe/Berlin")), 4 * SLOTS_PER_DAY
+    given = backtest.Past(start, [1.0] * count, [0.0] * count, [0.1] * count, SLOTS_PER_DAY)
+    midnight, noon, one = [backtest.known_at(given, 96 + each, 0.0, 0.0) for each in (0, 52, 56)]
+    assert (midnight.time.day, midnight.time.hour, len(midnight.price_per_kWh)) == (26, 0, 100)
+    assert (noon.time.hour, len(noon.price_per_kWh)) == (12, 48)
+    assert (one.time.hour, len(one.price_per_kWh)) == (13, 44 + SLOTS_PER_DAY)
+    slots = [each.slot for each in places.of(midnight.time, 0, 101)]
+    assert slots == [*range(12), *range(8, SLOTS_PER_DAY), 0]
+    working = [each.is_working for each in places.of(midnight.time, -4, 105)]
+    assert working == [False] * 104 + [True], "Saturday, Sunday, Monday"
 
 
 def test_a_plan_saves_and_no_plan_beats_the_bound():

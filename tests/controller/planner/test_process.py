@@ -166,6 +166,22 @@ def test_a_plan_that_is_old_has_no_heartbeat(bench):
     assert "is firebreak-record running" in bench.plan()["waits"][0]
 
 
+def test_a_schedule_that_waits_is_sent_again_until_it_acts(bench):
+    bench.site.set_clock(bench.clocks.wall_us // 60_000_000, error_ms=20_000)
+    bench.step()
+    assert bench.plan()["waits"] == ["schedule: waits for the clock"]
+    bench.pass_s(60).step()
+    assert bench.plan()["waits"] == [] and bench.heard() == 4
+
+
+def test_a_planner_without_news_still_writes_each_quarter(bench):
+    bench.step()
+    os.unlink(bench.folder / "run" / quarters.FILE)
+    for _ in range(10):
+        bench.pass_s(QUARTER_S).step()
+        assert plan_file.age_s(bench.plan(), bench.clocks.wall_us / 1e6) == pytest.approx(0, abs=1)
+
+
 def test_an_exception_is_a_line_and_the_heartbeat_goes_on(bench, monkeypatch):
     bench.step()
     monkeypatch.setattr(inputs.Inputs, "read", lambda *_: 1 / 0)
