@@ -22,7 +22,7 @@ TABLES = (
     "controller/siting/rules.py",
 )
 # The parity test sleeps once, at its end, for threads of the WebAssembly runtime; the rig's
-# commands time themselves; keep_hint.py is a program of somebody upstream.
+# commands time themselves, a back-test its plans; keep_hint.py is a program of somebody upstream.
 CLOCK_READERS = """
 controller/console/watch.py controller/system/clock.py controller/system/realtime.py
 controller/upstream/examples/keep_hint.py controller/upstream/examples/send_schedule.py
@@ -31,8 +31,8 @@ hil/campaigns/channel_b/emulator.py hil/campaigns/channel_b/partner.py
 hil/campaigns/channel_b/standin.py hil/campaigns/channel_b/trials.py hil/campaigns/chaos/witness.py
 hil/campaigns/vm/box_timer.py hil/campaigns/vm/machine.py hil/engine/rig.py
 hil/engine/rig_command.py hil/engine/scenario_operator.py hil/engine/virtual_run.py
-hil/engine/wired_cabinet.py safety/mcu/board_machine.py tests/prove/parity.py
-tests/safety/test_parity.py
+hil/engine/wired_cabinet.py hil/systems/back_tests.py safety/mcu/board_machine.py
+tests/prove/parity.py tests/safety/test_parity.py
 """.split()
 BOARDS = "safety/mcu/board_"  # only here: a microcontroller's hardware
 BOARD_MODULES = ("machine", "micropython", "os", "time")

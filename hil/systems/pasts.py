@@ -1,4 +1,4 @@
-"""Past months to plan again: those of a system's built-in series, or of a folder of CSV files.
+"""Months to plan again: those of a system's built-in series, or of a folder of CSV files.
 
 Each has the days before it that a planner learns from.
 """
