@@ -46,6 +46,10 @@ class Measured:
         """Numbers of the quarters that are later than `newest` and have ended."""
         return [at for at in self._rows if newest < at < now]
 
+    def forget(self, before: int) -> None:
+        """The quarters before this one are in the books."""
+        self._rows = {at: each for at, each in self._rows.items() if at >= before}
+
     def stored_Wh(self, now: int) -> float | None:
         """Energy at the end of the newest quarter; None: unknown, or too long ago."""
         for at in range(now - 1, now - STORED_OLD - 1, -1):

@@ -20,8 +20,7 @@ from controller.planner.tariff import W_PER_KW
 PAST_DAYS = 28  # from which a cap is learnt, as far as they are known
 PRICE_DAYS = 14  # whose prices show what the battery earns
 HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
-# of the connection: highest import of a slot that is not billed, and highest cap; the rest is for
-# what a mean does not show
+# of the connection: highest import of an unbilled slot, and highest cap; a mean does not show all
 OPEN_PART, CAP_PART = 0.9, 0.98
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
 DEAR_DEMAND = 6.0  # so many times what the battery earns by prices: then it holds the cap first

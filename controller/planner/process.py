@@ -124,8 +124,12 @@ class Process:
         is_new = self._measured.look()
         self._wait("measured", self._measured.line)
         fresh = self._measured.since(self._books.newest, self._now) if is_new else []
-        if not fresh:
-            return
+        if fresh:
+            self._enter(fresh)
+        if is_new:
+            self._measured.forget(self._now - 2 * planning.SLOTS_PER_DAY)
+
+    def _enter(self, fresh: list[int]) -> None:
         given, line = self._read(), ""
         rows = [self._measured.quarter(at, given, self._expected.pop(at, {})) for at in fresh]
         try:

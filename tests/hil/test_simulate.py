@@ -47,7 +47,7 @@ def test_a_hint_is_in_the_image_of_the_next_tick_and_lost_on_a_dead_controller()
     core = virtual.controller.cabinet.core
     virtual.step()
     assert list(core.inp[core.layout.inputs : core.layout.inputs + 6]) == [3, 3, 4, 9000, 1500, 0]
-    with pytest.raises(ValueError, match="no source 'ems'; allowed: scheduler, site_ems"):
+    with pytest.raises(ValueError, match="no source 'ems'; allowed: planner, scheduler, site_ems"):
         virtual.controller.hint("ems", 3, 4, 9000, 1500)
     virtual.controller.kill()
     virtual.controller.hint("site_ems", 3, 4, 9000, 1500)
