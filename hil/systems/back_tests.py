@@ -1,5 +1,6 @@
 """One month planned again: what the planner saved, beside nothing, the rules and the bound."""
 
+import gc
 import time
 from typing import Any
 
@@ -36,6 +37,7 @@ class Watched:
 
 def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     """The figures of one month as plain data."""
+    gc.freeze()  # a plan's time is not that of looking through the modules of the lab
     site, past, stored_J = case.site, case.past, BEGIN * case.site.full_J
     way = Watched(case, habit)
     done = backtest.followed(site, past, stored_J, case.told(way))
