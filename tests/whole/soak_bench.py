@@ -200,8 +200,7 @@ class SoakedLoop(contextlib.ExitStack):
         super().__init__()
         self.hand, self.folder, self.monkeypatch = Hand(step_us), folder, monkeypatch
         self.hand.rule(monkeypatch, loop)
-        self.lan = self.enter_context(socket.create_server(("127.0.0.1", 0)))
-        self.lan.setblocking(False)
+        self.lans = []
         self.keeping = Keeping(monkeypatch)
         config = configuration.load(self._cabinet_file(path))
         self.virtual = self.turned = 0
@@ -217,18 +216,24 @@ class SoakedLoop(contextlib.ExitStack):
     def _cabinet_file(self, path):
         given = configuration.load(path)
         buses = given.buses
-        lan = "{}:{}".format(*self.lan.getsockname())
         rtu = [bus.name for bus in buses if bus.kind == "rtu"]
         rtu += ["channel_b"] if given.channel_b else []
         self.plugs = {name: Plug(self.folder / f"port_{name}") for name in rtu}
         for plug in self.plugs.values():
             self.callback(plug.pull_out)
         ports = {name: plug.path for name, plug in self.plugs.items()}
-        ports |= {bus.name: lan for bus in buses if bus.kind == "tcp"}
+        ports |= {bus.name: self._lan() for bus in buses if bus.kind == "tcp"}
         wires = {"ports": ports, "cans": {bus.name: "x" for bus in buses if bus.kind == "can"}}
         made = self.folder / "cabinet.toml"
         made.write_text(cabinet_file.text({"site": path, "can_interface": "virtual"}, wires))
         return str(made)
+
+    def _lan(self):
+        """The address of a new server."""
+        made = self.enter_context(socket.create_server(("127.0.0.1", 0)))
+        made.setblocking(False)
+        self.lans.append(made)
+        return "{}:{}".format(*made.getsockname())
 
     def _can(self):
         self.virtual += 1
@@ -269,15 +274,13 @@ class SoakedLoop(contextlib.ExitStack):
         plugs[(self.turned - 1) % len(plugs)].plug_in()
         plugs[self.turned % len(plugs)].pull_out()
         self.bus.shutdown()
-        client = None
-        if self.turned % 4 == 0:
-            with contextlib.suppress(BlockingIOError):
-                client = self.lan.accept()[0]
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                client.send(STRAY)
-        self.turn()
-        if client:
-            client.close()
+        with contextlib.ExitStack() as clients:
+            for lan in self.lans * (self.turned % 4 == 0):
+                with contextlib.suppress(BlockingIOError):
+                    client = clients.enter_context(lan.accept()[0])
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                    client.send(STRAY)
+            self.turn()
 
 
 def replies(address, *datagrams):

@@ -28,7 +28,7 @@ LOAD_LOWERED, LOAD_LOWERED_LOW = 139, 140  # reason codes
 _TEXTS = """
     LOAD_LOWERED | load asked for less | The battery cannot hold the limit of the import alone: the
       scheduler is asked to lower the load. | Nothing: the load may rise again when there is room.
-    LOAD_LOWERED_LOW | load asked for less, battery low | The battery is low and a limit of the
+    LOAD_LOWERED_LOW | less load asked, battery low | The battery is low and a limit of the
       import needs it: the scheduler is asked to lower the load. | Nothing: the load may rise again
       when there is room.
 """

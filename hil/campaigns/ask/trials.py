@@ -122,6 +122,7 @@ class Trial:
         self._begin_s = BEGIN_S + draw.begin_min * 60
         plant = {"air_degC": draw.degC, "ambient_degC": draw.degC}
         self.member = ChainMember(config, self._site, draw.soc, self._begin_s, plant)
+        self.member.clock_off_s = -1.0  # it is asked at the end of a second
         self._used_Ws = draw.load[0] * draw.begin_min * 60
         stored_peak = self._begin_s // 60, round(self._used_Ws / 3600)
         self.member.image.put("peak", stored_peak)
