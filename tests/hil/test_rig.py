@@ -131,6 +131,7 @@ def test_an_interrupted_run_stops_in_order_keeps_its_figures_and_its_directory(t
     assert "NOT TICKING" in capsys.readouterr().out.splitlines()[0]
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(180)
 def test_a_planner_beside_the_rig_sends_its_schedule_and_ends_with_it(tmp_path, capsys):
     place = tmp_path / "run"

@@ -150,6 +150,7 @@ def test_shadows_cost_what_their_habit_costs():
     assert costs["holds_cap"] < costs["energy_only"] < costs["no battery"]
 
 
+@pytest.mark.whole
 def test_a_shadow_knows_no_future_and_goes_on_hour_by_hour():
     rows = quarters(17)
     early, late = (

@@ -4,6 +4,7 @@ from array import array
 from dataclasses import replace
 
 import pytest
+from slow import whole
 
 from controller.config import configuration
 from controller.core.base import hint_codes as h, setpoint
@@ -29,7 +30,7 @@ def clock_lost(rig):
     rig.controller.cabinet.site_clock.error_us = None
 
 
-@pytest.mark.parametrize("end, state", [(gone, s.SILENT), (clock_lost, s.CLOCK)])
+@pytest.mark.parametrize("end, state", [(gone, s.SILENT), *whole((clock_lost, s.CLOCK))])
 def test_after_its_end_the_box_holds_peak_and_reserve_by_itself(end, state):
     config = configuration.load(EXAMPLE)
     control = config.control | CONTROL
