@@ -1,7 +1,9 @@
-"""The lowest import that a battery holds: in the last days, or in those to come."""
+"""The lowest import that a battery holds, in the last days or in those to come, and the energy that
+holding it needs.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from controller.planner.exact import Store
@@ -56,3 +58,25 @@ def is_held(span: Span, slot_s: float, store: Store, cap_W: float) -> bool:
             if stored_J > high_J:
                 stored_J = high_J
     return True
+
+
+def needed_J(
+    span: Span, slot_s: float, store: Store, cap_W: float, places: Sequence[Hashable]
+) -> dict[Hashable, float]:
+    """{place: energy above the band's lowest at the begin of a slot of this place, with which the
+    store held the cap from there on, whenever there was one}. places: of the slots of the span.
+    """
+    band_J, idle_J, need_J = store.high_J - store.low_J, store.idle_W * slot_s, 0.0
+    into, out_of, take_W = store.one_way * slot_s, slot_s / store.one_way, store.charge_W
+    every = zip(reversed(span.net_W), reversed(span.is_billed), reversed(places))
+    found = dict[Hashable, float]()
+    for net_W, billed, place in every:
+        room_W = (cap_W if billed else span.open_W) - net_W
+        if room_W < 0:
+            need_J += idle_J - room_W * out_of
+        else:
+            need_J += idle_J - (room_W if room_W < take_W else take_W) * into
+        need_J = 0.0 if need_J < 0 else band_J if need_J > band_J else need_J
+        if need_J > found.get(place, -1.0):
+            found[place] = need_J
+    return found

@@ -7,14 +7,14 @@ the band is kept out of the plan, and the controller spends it only to hold the 
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, SLOTS_MAX, Slot as Row
 from controller.planner import cap, exact, forecast, guard, places, tariff
 from controller.planner.exact import Plan, Slot, Store
-from controller.planner.places import SLOT_S, SLOTS_PER_DAY, Place
+from controller.planner.places import SLOT_S, SLOTS_PER_DAY
 from controller.planner.tariff import W_PER_KW
 
 PAST_DAYS = 28  # from which a cap is learnt, as far as they are known
@@ -76,6 +76,9 @@ class Known(NamedTuple):
     carbon_g_per_kWh: Sequence[float] = ()  # to come
 
 
+Net = tuple[list[float], list[bool]]  # load less PV of past slots, and whether each is billed
+
+
 class Planned(NamedTuple):
     """rows: of a schedule (schedule_table.Slot); slots and plan: what they come from."""
 
@@ -134,7 +137,7 @@ def _paid(slot: Slot, power_W: float) -> float:
     return grid_W * (slot.price_per_kWh if grid_W > 0 else slot.feed_in_per_kWh)
 
 
-def past_of(site: Site, known: Known) -> tuple[list[float], list[bool]]:
+def past_of(site: Site, known: Known) -> Net:
     """Load less PV of the last days, and whether the demand charge counts."""
     count = min(PAST_DAYS * SLOTS_PER_DAY, len(known.past_load_W))
     pairs = zip(known.past_load_W[-count:], known.past_pv_W[-count:])
@@ -165,6 +168,8 @@ def cap_of(site: Site, known: Known, habit: Habit) -> float:
 def billed_of(site: Site, time: datetime, first: int, count: int) -> list[bool]:
     """The demand charge counts in these slots, which begin `first` slots after this time."""
     hours = site.tariff["demand_hours"]
+    if not hours:
+        return [True] * count
     return [each.is_billed(hours) for each in places.of(time, first, count)]
 
 
@@ -185,12 +190,13 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     own_W = [held_W if is_told or each_W > cap_W else cap_W for each_W in net_W]
     caps_W = [each_W if is_paid else open_W for each_W, is_paid in zip(own_W, billed)]
     slots = slots_ahead(site, known, net_W, caps_W)
-    to_W = guard.charge_to_W(site.tariff, known.time, past_of(site, known), known.peak_W)
+    past = past_of(site, known)
+    to_W = guard.charge_to_W(site.tariff, known.time, past, known.peak_W)
     slots = [slot._replace(charge_to_W=to_W) if each else slot for slot, each in zip(slots, billed)]
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:
-        slots = _floored(site, known, slots, held_W)
+        slots = _floored(site, known.time, past, slots, held_W)
     found = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
     rows = [
         row_of(slot, power_W, int(1000 * max(low_J, min(slot.low_J, store.high_J)) / site.full_J))
@@ -199,10 +205,12 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     return Planned(held_W, slots, found, rows)
 
 
-def _floored(site: Site, known: Known, slots: list[Slot], cap_W: float) -> list[Slot]:
+def _floored(site: Site, time: datetime, past: Net, slots: list[Slot], cap_W: float) -> list[Slot]:
     """No slot ends with less energy than the worst of the last days needed from there on."""
-    need_J, ends = needed_J(site, known, cap_W), places.of(known.time, 1, len(slots))
-    lows_J = [site.store.low_J + need_J.get(_of_need(site, end), 0.0) for end in ends]
+    count, ends = len(past[0]), _of_need(site, time, 1, len(slots))
+    span = cap.Span(*past, OPEN_PART * site.import_W)
+    need_J = cap.needed_J(span, SLOT_S, site.store, cap_W, _of_need(site, time, -count, count))
+    lows_J = [site.store.low_J + need_J.get(end, 0.0) for end in ends]
     return [slot._replace(low_J=low_J) for slot, low_J in zip(slots, lows_J)]
 
 
@@ -238,30 +246,10 @@ def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float
     return found
 
 
-def needed_J(site: Site, known: Known, cap_W: float) -> dict[Place, float]:
-    """Energy above the band's lowest at the begin of a slot of the day, with which the battery held
-    the cap from there on in each of the last days.
-    """
-    net_W, billed = past_of(site, known)
-    store, open_W, need_J = site.store, OPEN_PART * site.import_W, 0.0
-    band_J, idle_J, found = store.high_J - store.low_J, store.idle_W * SLOT_S, dict[Place, float]()
-    into, out_of, take_W = store.one_way * SLOT_S, SLOT_S / store.one_way, store.charge_W
-    every = [_of_need(site, each) for each in places.of(known.time, -len(net_W), len(net_W))]
-    for own_W, is_paid, place in zip(reversed(net_W), reversed(billed), reversed(every)):
-        room_W = (cap_W if is_paid else open_W) - own_W
-        if room_W < 0:
-            need_J += idle_J - room_W * out_of
-        else:
-            need_J += idle_J - (room_W if room_W < take_W else take_W) * into
-        need_J = 0.0 if need_J < 0 else band_J if need_J > band_J else need_J
-        if need_J > found.get(place, -1.0):
-            found[place] = need_J
-    return found
-
-
-def _of_need(site: Site, place: Place) -> Place:
-    """Days are told apart only where the demand charge tells them apart."""
-    return place if site.tariff["demand_hours"] else Place(place.slot, True)
+def _of_need(site: Site, time: datetime, first: int, count: int) -> Sequence[Hashable]:
+    """Places, or slots of the day where the demand charge does not tell days apart."""
+    found = places.of(time, first, count)
+    return found if site.tariff["demand_hours"] else [each.slot for each in found]
 
 
 def adder(site: Site, known: Known, ahead: int) -> float:
