@@ -165,6 +165,7 @@ def planner_files(made):
         path.chmod(0o640 if path.name == quarters.FILE else 0o644)
 
 
+@pytest.mark.whole
 def test_the_planner_runs_under_its_unit(box):
     """The installed planner.toml is enough; the service cannot read state or keys."""
     made = box(EXAMPLE)

@@ -50,6 +50,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.whole
 def test_a_folder_is_planned_again_with_its_gap_and_its_long_night(folder):
     (case,) = pasts.of_folder(str(folder / "planner.toml"), str(folder), 31)
     assert pasts.begin_of(case.past) == datetime(2025, 10, 25, tzinfo=ZONE)
