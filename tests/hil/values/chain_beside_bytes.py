@@ -98,6 +98,9 @@ class Case(NamedTuple):
     slack: tuple = ()
 
 
+SOURCE = 1  # the scheduler: it may ask for power, and its caps do not count
+
+
 def loaded(case, tick_ms):
     """A rig whose meter is believed: the test of it needs ticks of milliseconds."""
     if isinstance(case.file, sized.Size):
@@ -132,7 +135,7 @@ def bytes_of(case, kind=VirtualRig, tick_ms=20):
         if second == START_S:
             soc = min([rack.soc for rack in rig.plant.racks])
         if second % HEARTBEAT_S == 0:
-            image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
+            image.add_hint(SOURCE, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
         if case.rows and second == case.rows_s:
             image.add_schedule(table(case))
         ticks = []
@@ -150,8 +153,11 @@ def chain_of(case, soc):
     for unit, forms in zip(member.pcs, case.forms):
         unit.can_form = forms
     member.clock_error_ms = ERROR_US // 1000
+    member.clock_off_s = -1.0  # compared with the last tick of a second, at its end
     found = []
     for second in range(case.for_s):
+        if second % HEARTBEAT_S == 0:
+            member.image.add_hint(SOURCE, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
         if case.rows and second == case.rows_s:
             member.image.add_schedule(table(case))
         site.step(1.0)
@@ -161,7 +167,7 @@ def chain_of(case, soc):
 
 def table(case):
     start_min = (BEGIN_S + case.rows_s) // 60
-    return Table(0, start_min, 1, tuple([Slot(*row) for row in case.rows]))
+    return Table(SOURCE, start_min, 1, tuple([Slot(*row) for row in case.rows]))
 
 
 def fields(control, units):
