@@ -1,6 +1,6 @@
 """Never worse than no battery: the import up to which a charge may lift a billed slot.
 
-A cap is learnt from the last two weeks. In a month whose load falls, a charge up to that cap sets a
+A cap is learnt from the last weeks. In a month whose load falls, a charge up to that cap sets a
 peak that the load alone never reaches, and the site pays it: 294 kW became 330 kW. So a charge
 stays below what the month has paid already, with the battery or without. On the first day of a
 month it waits for the load.

@@ -1,7 +1,8 @@
 """`rig --with planner`: recorder and planner beside the rig's controller, each as installed.
 
-A planner learns from two weeks of quarters of an hour. So the rig writes two weeks before its
-start, with the mean of the rig's load, and prices by a formula: the first plan is made at once.
+A planner learns from quarters of an hour, up to four weeks of them. So the rig writes two weeks
+before its start, with the mean of the rig's load, and prices by a formula: the first plan is made
+at once.
 """
 
 import math
