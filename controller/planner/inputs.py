@@ -21,8 +21,8 @@ PAST, AHEAD = PAST_DAYS * SLOTS_PER_DAY, 2 * SLOTS_PER_DAY + 4  # a day may have
 
 class Given(NamedTuple):
     """Quarters of an hour. The past ends before the slot that begins at `time`, a local time; the
-    rest begins with it. load_W (of a job plan), pv_W and prices end where nothing tells them. The
-    last two have NaN there. lacks: kinds that a plan needs and that were never known.
+    rest begins with it. load_W (of a job plan), pv_W and prices end where nothing tells them,
+    carbon has NaN there. cooling_W is of both. lacks: kinds that a plan needs and that were never known.
     """
 
     time: datetime
@@ -32,7 +32,7 @@ class Given(NamedTuple):
     price_per_kWh: list[float]
     load_W: list[float]
     pv_W: list[float]
-    air_degC: list[float]
+    cooling_W: list[float]
     carbon_g_per_kWh: list[float]
     lacks: list[str]
     doubts: list[str]
@@ -46,7 +46,7 @@ def known(
         return None
     series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
     ahead = given.load_W, given.pv_W, _known_part(given.carbon_g_per_kWh)
-    return Known(given.time, *series, stored_J, peak_W, limits_W or {}, *ahead)
+    return Known(given.time, *series, stored_J, peak_W, limits_W or {}, *ahead, given.cooling_W)
 
 
 def _known_part(values: list[float]) -> list[float]:
@@ -90,7 +90,7 @@ class Inputs:
             price_per_kWh=price_per_kWh,
             load_W=_ahead(self._of_kind("jobs", first, now_s)),
             pv_W=_ahead(pv_W),
-            air_degC=self._of_kind("air", first, now_s)[PAST:],
+            cooling_W=self._cooling_W(first, now_s)[begin:],
             carbon_g_per_kWh=self._of_kind("carbon", first, now_s)[PAST:],
             lacks=lacks,
             doubts=doubts,
@@ -106,6 +106,14 @@ class Inputs:
             if each.feed.kind == kind:
                 found = _or(found, each.window(first, len(found), now_s))
         return found
+
+    def _cooling_W(self, first: int, now_s: float) -> list[float]:
+        """What the cooling takes at the air of each slot; empty if that was never known."""
+        air_degC = filled(self._of_kind("air", first, now_s))
+        per_K, from_degC = self._planner.cooling_W_per_K, self._planner.cooling_from_degC
+        if not per_K or math.isnan(air_degC[0]):
+            return []
+        return [per_K * max(0.0, each - from_degC) for each in air_degC]
 
     def _pv_W(self, first: int, now_s: float) -> list[float]:
         """PV as measured or foretold, else by the irradiance of the weather or of a clear sky."""

@@ -74,6 +74,7 @@ class Known(NamedTuple):
     load_W: Sequence[float] = ()
     pv_W: Sequence[float] = ()
     carbon_g_per_kWh: Sequence[float] = ()  # to come
+    cooling_W: Sequence[float] = ()  # of the past slots of the load, and to come
 
 
 Net = tuple[list[float], list[bool]]  # load less PV of past slots, and whether each is billed
@@ -226,7 +227,7 @@ def net_ahead_W(known: Known, count: int) -> list[float]:
 
 def ahead_W(known: Known, count: int) -> tuple[list[float], list[float]]:
     """Forecast of load and PV of the next slots."""
-    load_W = forecast.load(known.past_load_W, SLOTS_PER_DAY, count)
+    load_W = forecast.load(known.past_load_W, SLOTS_PER_DAY, count, known.cooling_W)
     load_W[: len(known.load_W)] = known.load_W[:count]
     pv_W = forecast.repeated(known.past_pv_W, SLOTS_PER_DAY, count)
     pv_W[: len(known.pv_W)] = known.pv_W[:count]

@@ -37,6 +37,8 @@ SITE: Form = {
     "import_W_max": number(*POWER_W, None),
     "export_W_max": number(0, POWER_W[1]),
     "pv_rated_W": number(0, POWER_W[1], 0.0),
+    "cooling_W_per_K": number(0, POWER_W[1], 0.0),
+    "cooling_from_degC": number(-50, 50, 15.0),
 }
 BATTERY: Form = {
     "cabinet": text(""),
@@ -88,6 +90,8 @@ class Planner(NamedTuple):
     zone: tzinfo
     place: tuple[float, float] | None
     pv_rated_W: float
+    cooling_W_per_K: float
+    cooling_from_degC: float
     feeds: tuple[Feed, ...]
 
 
@@ -110,7 +114,8 @@ def load(path: str) -> Planner:
     limits = import_W, site["export_W_max"]
     return Planner(
         Site(store, full_J, *limits, found["tariff"]),
-        *(zone, None if None in place else place, site["pv_rated_W"], feeds),
+        *(zone, None if None in place else place, site["pv_rated_W"]),
+        *(site["cooling_W_per_K"], site["cooling_from_degC"], feeds),
     )
 
 

@@ -257,14 +257,40 @@ def test_without_weather_pv_is_a_clear_sky_as_clear_as_the_last_days(tmp_path, l
     )
 
 
-def test_air_carbon_and_a_job_plan_begin_now(tmp_path, load):
-    air = feed(table(tmp_path / "air.csv", "air_degC", NOW_S - HOUR_S, [1, 2, 3], HOUR_S), "air")
+COOLED = {"cooling_W_per_K": 4e3, "cooling_from_degC": 15.0}
+
+
+def cooled(folder, air_degC, **keys):
+    """Load to come, W, 100 kW and the cooling at 20 degC for two days; 10 K more since 1 h."""
+    load_kW = [120] * 188 + [160] * 4
+    load = feed(table(folder / "load.csv", "load_kW", NOW_S - 2 * DAY_S, load_kW), "load")
+    path = table(folder / "air.csv", "air_degC", NOW_S - 2 * DAY_S, air_degC, HOUR_S)
+    free = feed(table(folder / "p.csv", "EUR/MWh", NOW_S - 2 * DAY_S, [50] * 80, HOUR_S))
+    made = planner(load, free, feed(path, "air"))._replace(**keys)
+    given = inputs.known(inputs.Inputs(made).read(NOW_S), 1e9)
+    return planning.ahead_W(given, 192)[0]
+
+
+def test_the_cooling_follows_the_air_that_is_foretold(tmp_path):
+    warm, past = [30] * 12 + [10] * 12, [20] * 47 + [30]
+    ahead_W = cooled(tmp_path, past + warm, **COOLED)
+    assert ahead_W[:96] == pytest.approx([160e3] * 48 + [100e3] * 48)
+    # after the last foretold hour the air of the day before counts
+    assert ahead_W[96:] == pytest.approx(ahead_W[:96])
+
+
+@pytest.mark.parametrize("air, keys", [([None] * 48, COOLED), ([20] * 47 + [30] * 25, {})])
+def test_without_air_or_its_effect_the_difference_to_now_fades(tmp_path, air, keys):
+    ahead_W = cooled(tmp_path, [*air, *[None] * 20], **keys)
+    assert ahead_W[0] == 160e3 and 120e3 < ahead_W[48] < 130e3
+
+
+def test_carbon_and_a_job_plan_begin_now(tmp_path, load):
     carbon = feed(table(tmp_path / "c.csv", "g/kWh", NOW_S, [400], HOUR_S), "carbon")
     rows = "at_s,for_s,power_W\n43200,3600,1000\n"
     jobs = feed(written(tmp_path / "j.csv", rows, NOW_S), "jobs", "jobs", base_W=500.0)
-    found = inputs.Inputs(planner(load, air, carbon, jobs)).read(NOW_S)
-    assert found.air_degC[:8] == [2] * 4 + [3] * 4 and found.carbon_g_per_kWh[0] == 400
-    assert math.isnan(found.air_degC[8]) and math.isnan(found.carbon_g_per_kWh[4])
+    found = inputs.Inputs(planner(load, carbon, jobs)).read(NOW_S)
+    assert found.carbon_g_per_kWh[0] == 400 and math.isnan(found.carbon_g_per_kWh[4])
     assert found.load_W == [1500.0] * 4
     assert inputs.known(found, 1e9).load_W == [1500.0] * 4
     assert BERLIN.key == found.time.tzinfo.key == "Europe/Berlin"
