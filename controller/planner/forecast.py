@@ -1,7 +1,8 @@
 """The load and the sun of the slots to come: yesterday's, the load with its difference to now.
 
-The difference fades out. What the cooling takes follows the air instead, where that is foretold. A study over the loads of clusters found nothing better without a job
-plan: the same weekday of last week, and the load of now alone, are both far worse.
+The difference fades out. What the cooling takes follows the air instead, where that is foretold. A
+study over the loads of clusters found nothing better without a job plan: the same weekday of last
+week, and the load of now alone, are both far worse.
 """
 
 import math

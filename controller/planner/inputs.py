@@ -22,7 +22,8 @@ PAST, AHEAD = PAST_DAYS * SLOTS_PER_DAY, 2 * SLOTS_PER_DAY + 4  # a day may have
 class Given(NamedTuple):
     """Quarters of an hour. The past ends before the slot that begins at `time`, a local time; the
     rest begins with it. load_W (of a job plan), pv_W and prices end where nothing tells them,
-    carbon has NaN there. cooling_W is of both. lacks: kinds that a plan needs and that were never known.
+    carbon has NaN there. cooling_W is of both. lacks: kinds that a plan needs and that were never
+    known.
     """
 
     time: datetime
