@@ -33,6 +33,7 @@ from hil.systems.run import Result
 from hil.values.mean_readings import NOT_KNOWN
 
 Done = tuple[dict[str, Any], str]  # (document, section of the page)
+BASE = "base"  # of --variant
 COLUMNS = "  {:<58}{:>12}{:>12}{:>12}{:>12}  {}"
 FILES = {
     "load": "CSV with t_s and powers, instead of the built-in load",
@@ -46,6 +47,7 @@ FILES = {
 OPTIONS: dict[str, dict[str, Any]] = {
     "system": {"choices": (*spec.NAMES, "all"), "help": "which one"},
     **{f"--{name}": {"metavar": "FILE", "help": text} for name, text in FILES.items()},
+    "--variant": {"metavar": "NAME", "help": f"only this variant; {BASE}: the system without one"},
     "--load-column": {"metavar": "NAME", "help": "power column of --load"},
     "--pv-column": {"metavar": "NAME", "help": "power column of --pv"},
     "--load-scale": options.value(float, "FACTOR", "of --load"),
@@ -84,9 +86,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def main(arguments: argparse.Namespace) -> int:
     """Run one system or all with their variants, and print. Returns the exit code."""
-    names = spec.NAMES if arguments.system == "all" else (arguments.system,)
     inputs = {key: each for key, each in vars(arguments).items() if each is not None}
-    jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
+    jobs = _jobs(arguments)
     _check_files(inputs)
     _check_size(arguments)
     longest = max([plays.chosen(*job, inputs) for job in jobs], key=lambda each: each.days)
@@ -116,6 +117,17 @@ def main(arguments: argparse.Namespace) -> int:
             file.write(page.html(done))
     is_good = all(map(_is_good, documents)) and of_year.pays(years)
     return report.MET if is_good else report.NOT_MET
+
+
+def _jobs(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """System and variant of each run."""
+    names = spec.NAMES if arguments.system == "all" else (arguments.system,)
+    jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
+    found = [job for job in jobs if arguments.variant in (None, job[1] or BASE)]
+    if not found:
+        known = ", ".join(dict.fromkeys([variant or BASE for _, variant in jobs]))
+        raise ConfigError(f"--variant {arguments.variant}: allowed are {known}")
+    return found
 
 
 def _check_figures(chosen: spec.Spec) -> None:

@@ -382,6 +382,18 @@ def test_a_variant_is_not_longer_than_asked_unless_it_has_an_outage():
     assert plays.chosen("berlin", "storm", {"days": 1}).days == 2
 
 
+def test_one_variant_may_be_chosen(monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(command, "_all", lambda jobs, *given: seen.append(jobs) or [])
+    for words in (["berlin", "--variant", "storm"], ["berlin", "--variant", "base"]):
+        assert hil.main(["run", *words]) == 0
+    assert hil.main(["run", "all", "--variant", "cold"]) == 0
+    assert seen == [[("berlin", "storm")], [("berlin", "")], [("norway", "cold")]]
+    assert hil.main(["run", "berlin", "--variant", "strom"]) == 2
+    line = "--variant strom: allowed are base, two_rate, storm, storm_unannounced\n"
+    assert capsys.readouterr().err.endswith(line)
+
+
 DEARER = "The bill is 2 EUR, 0.42 % higher with the battery than without: 482 instead of 480 EUR. "
 CHEAPER = "The bill is 2 EUR, 0.42 % lower with the battery than without: 478 instead of 480 EUR."
 SAME = "The bill is the same with and without the battery (480 EUR)."
