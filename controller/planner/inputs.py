@@ -19,6 +19,13 @@ from controller.planner.site_file import Planner
 PAST, AHEAD = PAST_DAYS * SLOTS_PER_DAY, 2 * SLOTS_PER_DAY + 4  # a day may have 25 hours
 
 
+NEEDED = {
+    "load": "needed is a feed with the last day of the load",
+    "pv": "needed is a feed of kind pv or weather, or a site without pv_rated_W and feeds of PV",
+    "prices": "needed is a feed with the prices of now",
+}
+
+
 class Given(NamedTuple):
     """Quarters of an hour. The past ends before the slot that begins at `time`, a local time; the
     rest begins with it. load_W (of a job plan), pv_W and prices end where nothing tells them,
@@ -79,7 +86,7 @@ class Inputs:
         price_per_kWh = _ahead(prices)
         if price_per_kWh and "prices" in lacks:
             lacks.remove("prices")
-        doubts += [f"{each}: never known, so there is no plan" for each in lacks]
+        doubts += [f"{each}: never known, so there is no plan; {NEEDED[each]}" for each in lacks]
         doubts += [line for pair in found.items() for line in _holes(*pair)]
         if not price_per_kWh and "prices" not in lacks:
             doubts.append("prices: none is known from now on: those of the day before count")

@@ -120,7 +120,8 @@ def test_what_was_never_known_makes_no_plan(tmp_path, prices):
     found = own.read(NOW_S)
     assert found.lacks == ["load", "pv"] and inputs.known(found, 1e9) is None
     assert found.doubts[0].endswith("No such file or directory; it was never read")
-    assert "load: never known, so there is no plan" in found.doubts
+    words = "load: never known, so there is no plan; needed is a feed with the last day of the load"
+    assert words in found.doubts
 
 
 def test_of_two_feeds_of_a_kind_the_first_that_knows_counts(tmp_path, load):
