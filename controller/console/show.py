@@ -11,6 +11,7 @@ from argparse import Namespace
 
 from controller.console import pages, watch
 from controller.journal.ring import JournalError
+from controller.state import schema
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 
@@ -27,12 +28,18 @@ _SPAN = cli.option(
     help="length of the trend (%(default)s)",
 )
 _JSON = cli.option("--json", action="store_true", help="the same facts as JSON, units in the names")
+_SCHEMA = cli.option(
+    "--schema", action="store_true", help="each field of --json as a JSON Schema; no controller"
+)
 # page: its options; the others may have several parts
-_OPTIONS: dict[str, tuple] = {"status": (), "trend": (_SPAN,)}
+_OPTIONS: dict[str, tuple] = {"status": (_SCHEMA,), "trend": (_SPAN,)}
 
 
 def _show(arguments: Namespace) -> int:
     page, number = arguments.command, getattr(arguments, "page", 1)
+    if getattr(arguments, "schema", False):
+        print(json.dumps(schema.schema(), indent=1))
+        return DONE
     before = f"no controller found in {arguments.run_dir}: "
     with cli.ends(NO_START, OSError, JournalError, sqlite3.Error, before=before):
         seen = watch.Watch(arguments.run_dir, arguments.state_dir)

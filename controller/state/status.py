@@ -24,6 +24,7 @@ from controller.state.base import Facts
 from safety import signals as s
 
 FROM_CHAIN = ("request_W", "request", "setpoint_W", "binding", "cause", "limits")
+HELD_MIN = 15
 RESERVE_POWER_W_MIN = 1000  # below it the time to the reserve has no meaning
 
 
@@ -32,6 +33,8 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
     chain, crc = why.facts(shadow), f"{shadow.out[s.IMAGE_CRC]:08X}"
     active = rows.by_danger([rows.row_of(shadow, name, history) for name in shadow.standing])
     lamp = "amber" if shadow.out[s.LAMP_ON] else "off"
+    every_rack, full_Wh = racks.facts(shadow)["racks"], shadow.core.decision.health.energy_Wh
+    charge = _of_racks(every_rack)
     return {
         **base.head(shadow),
         "lamp": "red" if shadow.out[s.RED_LAMP_ON] else lamp,
@@ -42,18 +45,20 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         "standing": active,
         "channel_b": rows.channel_b(shadow),
         "reset": alarms.typed(shadow, active),
+        **charge,
         **_power(shadow),
-        "full_Wh": shadow.core.decision.health.energy_Wh,
+        "full_Wh": full_Wh,
         **{name: chain[name] for name in FROM_CHAIN},
         "available_low_W": shadow.chain(setpoint.O_AVAILABLE_LOW_W),
         "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W),
+        **_held(shadow, charge["soc_permille_max"], full_Wh),
         "reserve_permille": _kept_permille(shadow),
         "hints": hints.in_force(shadow),
         "schedule": hints.schedule(shadow),
         "notices": hints.notices(shadow),
         "sources": hints.source_names(shadow),
         "binding_sources": hints.binding(shadow),
-        "racks": racks.facts(shadow)["racks"],
+        "racks": every_rack,
         "links": links.facts(shadow, None)["summary"],
         "meters": links.meters(shadow),
         "site": devices.powers(shadow),
@@ -72,6 +77,33 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
 def _heat(shadow: Shadow, history: History) -> Facts:
     """How a runaway would go on, and where heat is on the plan of the site."""
     return {"propagation": propagation.facts(shadow, history), "map": places.on_plan(shadow)}
+
+
+def _of_racks(every: list[Facts]) -> dict[str, int | None]:
+    """Ends of charge, health and temperature over all racks; None while one is unknown."""
+    ends = {"soc_permille_min": ("soc_permille", min), "soc_permille_max": ("soc_permille", max)}
+    ends["soh_permille_min"] = "soh_counted_permille", min
+    for name, end in (("temperature_ddegC_min", min), ("temperature_ddegC_max", max)):
+        ends[name] = name, end
+    values = {name: [rack[key] for rack in every] for name, (key, _) in ends.items()}
+    return {
+        name: None if None in values[name] else end(values[name]) for name, (_, end) in ends.items()
+    }
+
+
+def _held(shadow: Shadow, soc_permille: int | None, full_Wh: int) -> dict[str, int | None]:
+    """Powers that last for HELD_MIN by the energy of now, within the limits of now."""
+    low_W, high_W = [
+        shadow.chain(place) for place in (setpoint.O_AVAILABLE_LOW_W, setpoint.O_AVAILABLE_HIGH_W)
+    ]
+    stored_Wh = hints.remaining_Wh(shadow)
+    given_W = taken_W = None
+    if stored_Wh is not None and stored_Wh >= 0:
+        given_W = min(high_W, stored_Wh * 60 // HELD_MIN)
+    if soc_permille is not None:
+        free_Wh = full_Wh * max(0, 1000 - soc_permille) // 1000
+        taken_W = max(low_W, -free_Wh * 60 // HELD_MIN)
+    return {f"held_{HELD_MIN}min_low_W": taken_W, f"held_{HELD_MIN}min_high_W": given_W}
 
 
 def _kept_permille(shadow: Shadow) -> int:

@@ -7,6 +7,7 @@ import pathlib
 import re
 from datetime import datetime
 
+import fastjsonschema
 import pytest
 import sample_plan
 from command_line import run
@@ -24,10 +25,12 @@ from controller.console.terminal.view import BODY_ROWS, View
 from controller.core.site_devices.roles import ROLES
 from controller.hints.hint_statistics import HintStatistics
 from controller.planner import plan_file
+from controller.state import schema
 from controller.run.link_statistics import LinkStatistics
 from hil.engine import pod
 from hil.loads import selection
 
+check_state = fastjsonschema.compile(schema.schema())
 WIDTH, BOOTED_S, FAULT_S, SEEN_S = 79, 0.06, 5, 20
 SOON_S = 12  # a frozen meter and a silent PCS set their last row after 5 s
 LATE_ROLES = ("gas_", "offgas_", "toxic", "climate", "ups")  # after 10 s; a gas detector: 13 s
@@ -132,7 +135,10 @@ def opened(capsys, folder, code):
         of_it = places if "--state-dir" in options(command) else places[:2]
         result, out, err = run(capsys, *argv(command, *of_it, "--json"))
         codes = {"ask": (0, 1, 3), "plan": (0, 1)}.get(command, (code,))  # plan needs no controller
-        assert result in codes and err == [] and isinstance(json.loads("\n".join(out)), dict)
+        facts = json.loads("\n".join(out))
+        assert result in codes and err == [] and isinstance(facts, dict)
+        if command == "status":
+            check_state(facts)
         found[command], part = [], 0
         while part == 0 or ("--page" in options(command) and result != 2):
             part += 1
@@ -193,7 +199,9 @@ def seen_by_watch(watched):
     found = {}
     for page in watch.PAGES:
         facts = watched.facts(page)
-        assert json.loads(json.dumps(facts))
+        facts = json.loads(json.dumps(facts))
+        if page == "status":
+            check_state(facts)
         found[page] = [line for part in pages.PAGES[page](facts) for line in part]
         fits(found[page], page)
     return found

@@ -1,0 +1,79 @@
+"""JSON Schema of the state of a cabinet, made of `fields.py`: `firebreak status --schema`."""
+
+import re
+from typing import Any
+
+from controller.state.base import Facts
+from controller.state.fields import FIELDS, SHARED
+from safety import signals as s
+
+TYPES = {"text": "string", "int": "integer", "num": "number", "bool": "boolean"}
+UNITS = {"ddegC": "0.1 degC", "permille": "0.1 %", "d": "day", "us": "us"}
+UNIT = re.compile(r"_(W|Wh|mV|mA|ms|us|s|d|min|permille|ddegC|mm|Hz|ppm)(?=_|$)(?:_per_(min|s))?")
+CAUSE = {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}}
+LINE = re.compile(r"(\S+) \| (\w+)(!?)(\??) \| (.+)")
+SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema() -> Facts:
+    """JSON Schema of the state. An object has the listed fields and no others."""
+    found = _object(FIELDS)
+    found["properties"]["state"]["enum"] = list(s.STATES)
+    shared = {name: _object(text) for name, text in SHARED.items()}
+    return {"$schema": SCHEMA, "title": "Firebreak", **found, "$defs": {**shared, "cause": CAUSE}}
+
+
+def _object(text: str) -> Facts:
+    made: Facts = {"type": "object"}
+    for line in text.strip().splitlines():
+        found = LINE.fullmatch(line)
+        assert found, line
+        path, kind, is_left_out, is_nullable, words = found.groups()
+        _put(made, path, _value(path, kind, bool(is_nullable), words), bool(is_left_out))
+    return made
+
+
+def _value(path: str, kind: str, is_nullable: bool, words: str) -> Facts:
+    """kind: one of TYPES, object, or a shared form."""
+    made: Facts
+    if kind in TYPES:
+        made = {"type": [TYPES[kind], "null"] if is_nullable else TYPES[kind]}
+    elif kind == "object":
+        made = {"type": ["object", "null"] if is_nullable else "object"}
+    else:
+        form = {"$ref": f"#/$defs/{kind}"}
+        made = {"anyOf": [form, {"type": "null"}]} if is_nullable else form
+    made["description"] = words
+    unit = _unit(path)
+    return {**made, "unit": unit} if unit and kind in ("int", "num") else made
+
+
+def _unit(path: str) -> str:
+    """The unit that ends a name: of `rise_ddegC_per_min` 0.1 degC/min."""
+    found = UNIT.findall("_" + path.rpartition(".")[2].rstrip("[]{}"))
+    if not found:
+        return ""
+    unit, per = found[0]  # a later one is the smallest: _min
+    return UNITS.get(unit, unit) + (f"/{per}" if per else "")
+
+
+def _put(into: Facts, path: str, value: Any, is_left_out: bool) -> None:
+    """Put the form of a field at its place in the form of an object."""
+    name, _, rest = path.partition(".")
+    key = name.rstrip("[]{}")
+    own = into.setdefault("properties", {})
+    into.setdefault("additionalProperties", False)
+    if key not in own and not is_left_out:
+        into.setdefault("required", []).append(key)
+    part = value if not rest else own.get(key, {})
+    if name.endswith("[]"):
+        own.setdefault(key, {"type": "array"})
+        part = own[key].setdefault("items", value)
+    elif name.endswith("{}"):
+        own.setdefault(key, {"type": "object"})
+        part = own[key].setdefault("additionalProperties", value)
+    else:
+        own.setdefault(key, value)
+        part = own[key]
+    if rest:
+        _put(part, rest, value, is_left_out)
