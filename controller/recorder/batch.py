@@ -4,10 +4,16 @@ from controller.recorder import events
 from controller.recorder.database import Row
 from controller.recorder.events import Event
 from controller.recorder.quarters import Quarters
+from controller.recorder.seconds import COLUMNS
+from controller.store.lifetime import Lifetime
 from controller.system.utc import WallClock
+from safety import signals as s
 
 # however many there are
 ALWAYS = (events.TRIP, events.LATCH, events.RESET, events.START, events.STOP, events.LOSS)
+COUNTED = {events.START: "starts", events.TRIP: "trips"}
+BATTERY, STATE = COLUMNS.index("battery_W"), COLUMNS.index("state")
+RUNNING = s.STATES[s.RUNNING]
 BURST, PER_SECOND = 200, 5  # of all other kinds
 
 
@@ -15,8 +21,8 @@ class Batch:
     """`rows`, `seconds`, `minutes`; `trips`: sequences of the trips among the rows."""
 
     def __init__(self, wall: WallClock, quarters: Quarters):
-        """wall: labels the moments; quarters: take each second."""
-        self._wall, self._quarters = wall, quarters
+        """wall: labels the moments; quarters: take each second, as does `lifetime`."""
+        self._wall, self._quarters, self.lifetime = wall, quarters, Lifetime(None)
         self._tokens: float = BURST
         self._filled_us: int | None = None
         self.too_many = 0
@@ -39,6 +45,8 @@ class Batch:
         """Take an event, unless there are too many of a kind that may be many."""
         if event.kind in ALWAYS or self._token(moment_us):
             self.rows.append(self.label(event, moment_us, within_us))
+            if event.kind in COUNTED:
+                self.lifetime.count(COUNTED[event.kind])
             if event.kind == events.TRIP and event.sequence is not None:
                 self.trips.append(event.sequence)
         else:
@@ -59,10 +67,19 @@ class Batch:
             self.rows.append(self.label(events.event(events.LOSS, text), moment_us))
         return True
 
-    def history(self, second: tuple | None, minute: tuple | None, moment_us: int) -> None:
+    def history(
+        self,
+        second: tuple | None,
+        minute: tuple | None,
+        moment_us: int,
+        health_permille: int | None,
+    ) -> None:
         """Take the rows of the two histories, of those that have one at this moment."""
         if second is not None:
-            self._quarters.feed(second, moment_us + self._wall.offset_us)
+            utc_us = moment_us + self._wall.offset_us
+            self._quarters.feed(second, utc_us)
+            battery_W, is_running = second[BATTERY], second[STATE] == RUNNING
+            self.lifetime.second(battery_W, is_running, utc_us, health_permille)
         for rows, values in ((self.seconds, second), (self.minutes, minute)):
             if values is not None:
                 rows.append((moment_us // 1000, moment_us + self._wall.offset_us, *values))

@@ -24,6 +24,7 @@ from controller.recorder.quarters import Quarters
 from controller.recorder.seconds import Seconds
 from controller.recorder.timeline import Timeline, boot_id
 from controller.store import spool
+from controller.store.lifetime import Lifetime
 from controller.system import caught
 from controller.system.utc import Clocks, WallClock
 from safety import parameters as p
@@ -67,6 +68,7 @@ class Recorder:
         self.archive = Archive(
             run_directory, state_directory, limits, self._label_now, say, folder.kept
         )
+        self.batch.lifetime = Lifetime(self.archive.meta("lifetime"))
         self.captures = Captures(folder, self.archive, limits, say)
         self._follower, self._hints = Follower(run_directory), HintWatch(run_directory)
         self._proof_tests = ProofWatch(state_directory, self.archive.meta("proof_tests"))
@@ -151,7 +153,8 @@ class Recorder:
             return
         for each in [*_begun(reading, sequence), *found]:
             self.batch.add(each, *moment)
-        self.batch.history(second, minute, moment[0])
+        health_permille = reading.seconds.health_permille() if second is not None else None
+        self.batch.history(second, minute, moment[0], health_permille)
 
     def _notice_silence(self, reading: Reading, taken: int) -> None:
         quiet_us = reading.timeline.quiet_us(self._now_us)
@@ -271,6 +274,7 @@ class Recorder:
         return {
             "position": position | ({"over": True} if is_over else {}),
             "standing": sorted(reading.finder.standing),
+            "lifetime": self.batch.lifetime.content,
             "anchor": anchor and {**anchor, "boot": self._boot},
         }
 

@@ -19,9 +19,9 @@ from controller.system import json_text
 
 ASIDE, UNDER_WAY, NEW = ".damaged", ".rescuing", ".new"
 # meta that lets the recorder go on where it was
-STATE_KEYS = ("position", "standing", "capture", "anchor")
+STATE_KEYS = ("position", "standing", "capture", "anchor", "lifetime")
 # of these the published one is taken when it is newer
-PUBLISHED_KEYS = ("position", "standing", "anchor")
+PUBLISHED_KEYS = ("position", "standing", "anchor", "lifetime")
 # of the history the last day, and no more than this many bytes of the limit for each second
 SECONDS_MAX = 86_400
 BYTES_A_SECOND = 512

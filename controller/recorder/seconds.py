@@ -79,6 +79,10 @@ class Seconds:
             seen.chain(setpoint.O_BINDING_REASON),
         )
 
+    def health_permille(self) -> int | None:
+        """State of health of the most worn rack; None while one is not known."""
+        return min(self._racks(s.G_BMS_CHARGE, s.SOH_PERMILLE), default=None)
+
     def _racks(self, group: int, index: int, count: int = 1) -> list[int]:
         """Values of so many signals of every rack; empty when one of the racks is not known."""
         layout = self.seen.layout

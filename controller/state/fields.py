@@ -166,6 +166,17 @@ record | object? | the newest of the recorder
 record.events | int | how many are kept
 record.first_utc_us | int? | of the oldest event
 record.newest | event? | the newest event
+record.lifetime | object? | counters that no retention removes
+record.lifetime.since_utc_us | int? | since when, since 1970
+record.lifetime.given_Wh | int | by the battery
+record.lifetime.taken_Wh | int | by the battery
+record.lifetime.running_s | int | time in state running
+record.lifetime.recorded_s | int | time with a record
+record.lifetime.starts | int | of the controller
+record.lifetime.trips | int | of the interlocks
+record.lifetime.health[] | object | the trend of the health
+record.lifetime.health[].month | text | such as 2026-11
+record.lifetime.health[].soh_permille | int | of the most worn rack, at its end
 tick_ms | int | of the loop
 gas_calibration_d | int? | until the first gas detector is due
 version | object | of the limits and the files

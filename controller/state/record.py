@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from controller.state.base import Facts
+from controller.store import lifetime
 from controller.store.chain import COLUMNS
-from controller.system import regular_file
+from controller.system import json_text, regular_file
 from controller.system.paths import why
 from controller.system.utc import UTC_US_MAX
 
@@ -59,14 +60,22 @@ class Record:
         return self._dated(SECOND_FIELDS, "seconds ORDER BY rowid DESC LIMIT ?", span_s)[::-1]
 
     def summary(self) -> Facts:
-        """{events, first_utc_us, newest: the newest event or None}."""
+        """{events, first_utc_us, newest: the newest event or None, lifetime: counters or None}."""
         (count,) = self._rows(("count(*)", "min(utc_us)"), "events")
         newest = self.events(1)
         return {
             "events": count["count(*)"],
             "first_utc_us": count["min(utc_us)"],
             "newest": newest[0] if newest else None,
+            "lifetime": self._lifetime(),
         }
+
+    def _lifetime(self) -> Facts | None:
+        """Counters since the first start; None in a record without them."""
+        for row in self._rows(("value",), "meta WHERE key = 'lifetime'"):
+            with contextlib.suppress(ValueError, TypeError):
+                return lifetime.facts(json_text.loads(row["value"]))
+        return None
 
     def silent_since(self, boot_ms: int, uptime_ms: int) -> str | None:
         """UTC of the last row as text; None while a recorder writes. boot_ms: since the boot."""

@@ -1,0 +1,63 @@
+"""Counters of the life of a cabinet, which no retention removes: energy, time, trips and health.
+
+They are stored with the position of the frames that they count, so a kill counts nothing twice. A
+second without a known power counts no energy.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.system.utc import EARLIEST_US
+
+COUNTERS = ("given_J", "taken_J", "running_s", "recorded_s", "starts", "trips")
+MONTHS_MAX = 600  # of 50 years; a clock that jumps must not fill the row
+COUNT_MAX, J_PER_WH = 2**62, 3600
+
+
+class Lifetime:
+    """`content`: what is stored, and read back by the next recorder."""
+
+    def __init__(self, kept: object) -> None:
+        """kept: `content` of before; what is no count in it begins at 0."""
+        found = kept if isinstance(kept, dict) else {}
+        self.content: dict[str, Any] = {name: _count(found.get(name)) for name in COUNTERS}
+        since_us, months = found.get("since_utc_us"), found.get("health")
+        self.content["since_utc_us"] = since_us if isinstance(since_us, int) else None
+        months = months if isinstance(months, dict) else {}
+        self.content["health"] = {name: _count(each) for name, each in months.items()}
+
+    def count(self, name: str) -> None:
+        """One more of "starts" or "trips"."""
+        self.content[name] += 1
+
+    def second(
+        self, battery_W: int | None, is_running: bool, utc_us: int, health_permille: int | None
+    ) -> None:
+        """A recorded second. health_permille: of the most worn rack."""
+        content = self.content
+        content["recorded_s"] += 1
+        content["running_s"] += is_running
+        if battery_W is not None:
+            content["given_J" if battery_W > 0 else "taken_J"] += abs(battery_W)
+        if utc_us < EARLIEST_US:
+            return
+        if content["since_utc_us"] is None:
+            content["since_utc_us"] = utc_us
+        month, health = f"{datetime.fromtimestamp(utc_us / 1e6, UTC):%Y-%m}", content["health"]
+        if health_permille is not None and (month in health or len(health) < MONTHS_MAX):
+            health[month] = health_permille
+
+
+def facts(stored: object) -> dict[str, Any]:
+    """A stored `content` as the pages show it: energies in Wh, the health by month."""
+    found = Lifetime(stored).content
+    Wh = {f"{way}_Wh": found[f"{way}_J"] // J_PER_WH for way in ("given", "taken")}
+    counts = {name: found[name] for name in COUNTERS if not name.endswith("_J")}
+    health = [{"month": name, "soh_permille": each} for name, each in found["health"].items()]
+    return {"since_utc_us": found["since_utc_us"], **Wh, **counts, "health": health}
+
+
+def _count(value: object) -> int:
+    """A count that was stored; 0 for anything else."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < COUNT_MAX
+    return value if isinstance(value, int) and is_count else 0
