@@ -1,5 +1,7 @@
 """The rows that are not durable yet: one bounded transaction, kept until the disk has taken it."""
 
+from collections.abc import Callable
+
 from controller.recorder import events
 from controller.recorder.database import Row
 from controller.recorder.events import Event
@@ -22,7 +24,7 @@ class Batch:
 
     def __init__(self, wall: WallClock, quarters: Quarters):
         """wall: labels the moments; quarters: take each second, as does `lifetime`."""
-        self._wall, self._quarters, self.lifetime = wall, quarters, Lifetime(None)
+        self._wall, self._quarters, self.lifetime = wall, quarters, Lifetime()
         self._tokens: float = BURST
         self._filled_us: int | None = None
         self.too_many = 0
@@ -72,14 +74,14 @@ class Batch:
         second: tuple | None,
         minute: tuple | None,
         moment_us: int,
-        health_permille: int | None,
+        health_permille: Callable[[], int | None],
     ) -> None:
         """Take the rows of the two histories, of those that have one at this moment."""
         if second is not None:
             utc_us = moment_us + self._wall.offset_us
             self._quarters.feed(second, utc_us)
             battery_W, is_running = second[BATTERY], second[STATE] == RUNNING
-            self.lifetime.second(battery_W, is_running, utc_us, health_permille)
+            self.lifetime.second(battery_W, is_running, utc_us, health_permille())
         for rows, values in ((self.seconds, second), (self.minutes, minute)):
             if values is not None:
                 rows.append((moment_us // 1000, moment_us + self._wall.offset_us, *values))

@@ -24,7 +24,6 @@ from controller.recorder.quarters import Quarters
 from controller.recorder.seconds import Seconds
 from controller.recorder.timeline import Timeline, boot_id
 from controller.store import spool
-from controller.store.lifetime import Lifetime
 from controller.system import caught
 from controller.system.utc import Clocks, WallClock
 from safety import parameters as p
@@ -59,8 +58,7 @@ class Recorder:
         clocks: Clocks | None = None,
     ):
         """Raises OSError or DatabaseError when there is nothing to write on."""
-        self.limits, self._say = limits, say
-        self.wall = WallClock(clocks)
+        self.limits, self._say, self.wall = limits, say, WallClock(clocks)
         self._now_us, _ = self.wall.poll()
         self.batch = Batch(self.wall, Quarters(run_directory, state_directory, say))
         self._last = caught.Last("a frame or event is not recorded", LINES_MAX, self._lost)
@@ -68,7 +66,7 @@ class Recorder:
         self.archive = Archive(
             run_directory, state_directory, limits, self._label_now, say, folder.kept
         )
-        self.batch.lifetime = Lifetime(self.archive.meta("lifetime"))
+        self.batch.lifetime.take(self.archive.meta("lifetime"))
         self.captures = Captures(folder, self.archive, limits, say)
         self._follower, self._hints = Follower(run_directory), HintWatch(run_directory)
         self._proof_tests = ProofWatch(state_directory, self.archive.meta("proof_tests"))
@@ -144,8 +142,7 @@ class Recorder:
         return self._next(reading) if ended else False
 
     def _take(self, reading: Reading, frame: Frame) -> None:
-        sequence = frame.sequence
-        moment = reading.timeline.moment(sequence)
+        sequence, moment = frame.sequence, reading.timeline.moment(frame.sequence)
         found = reading.finder.feed(frame)
         second, minute = reading.seconds.feed(frame), reading.minutes.feed(frame)
         self.captures.take(frame, reading.run.tick)
@@ -153,8 +150,7 @@ class Recorder:
             return
         for each in [*_begun(reading, sequence), *found]:
             self.batch.add(each, *moment)
-        health_permille = reading.seconds.health_permille() if second is not None else None
-        self.batch.history(second, minute, moment[0], health_permille)
+        self.batch.history(second, minute, moment[0], reading.seconds.health_permille)
 
     def _notice_silence(self, reading: Reading, taken: int) -> None:
         quiet_us = reading.timeline.quiet_us(self._now_us)

@@ -72,8 +72,8 @@ class Record:
 
     def _lifetime(self) -> Facts | None:
         """Counters since the first start; None in a record without them."""
-        for row in self._rows(("value",), "meta WHERE key = 'lifetime'"):
-            with contextlib.suppress(ValueError, TypeError):
+        with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
+            for row in self._rows(("value",), "meta WHERE key = 'lifetime'"):
                 return lifetime.facts(json_text.loads(row["value"]))
         return None
 

@@ -4,9 +4,54 @@ import re
 from typing import Any
 
 from controller.state.base import Facts
-from controller.state.fields import FIELDS, SHARED
+from controller.state.fields import FIELDS
 from safety import signals as s
 
+SHARED = {
+    "reason": """
+code | int | number of the reason
+label | text | R or row and number
+name | text | a few words
+sentence | text | what it means
+remedy | text | what to do
+""",
+    "alarm": """
+stage | text | stage of the matrix
+row | int | row of the matrix
+scope | text | cabinet, or the unit or rack
+instance | text | stage and scope
+devices[] | text | behind it
+where | text | devices or scope
+reason | reason | what it means, and what to do
+reset | text | which reset it needs
+is_active | bool | its cause is there
+is_latched | bool | it waits for a reset
+began_ms | int? | uptime of its begin
+clear_for_ms | int | since its cause is gone
+reset_clear_ms | int | how long that must last
+demands{} | int | level of each output
+effect | text | on the power
+danger | text | how dangerous
+source | text | where the row comes from
+""",
+    "event": """
+sequence | int? | ticks at that time
+uptime_ms | int | of the controller
+utc_us | int | since 1970
+utc_source | text? | of the time
+utc_uncertainty_us | int? | how wrong it may be
+kind | text? | of the event
+code | text? | of the event
+scope | text? | cabinet, unit or rack
+text | text? | what happened
+""",
+    "band": """
+sample_ms | int? | time between two samples
+observable_to_Hz | num? | a third of their rate
+rms_W{} | int? | in each band
+not_observable{} | text | why a band has no value
+""",
+}
 TYPES = {"text": "string", "int": "integer", "num": "number", "bool": "boolean"}
 UNITS = {"ddegC": "0.1 degC", "permille": "0.1 %", "d": "day", "us": "us"}
 UNIT = re.compile(r"_(W|Wh|mV|mA|ms|us|s|d|min|permille|ddegC|mm|Hz|ppm)(?=_|$)(?:_per_(min|s))?")

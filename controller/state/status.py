@@ -32,15 +32,11 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
     """The page `status` as plain data; loop: of loop_statistics.read; record: of Record.summary."""
     chain, crc = why.facts(shadow), f"{shadow.out[s.IMAGE_CRC]:08X}"
     active = rows.by_danger([rows.row_of(shadow, name, history) for name in shadow.standing])
-    lamp = "amber" if shadow.out[s.LAMP_ON] else "off"
     every_rack, full_Wh = racks.facts(shadow)["racks"], shadow.core.decision.health.energy_Wh
     charge = _of_racks(every_rack)
     return {
         **base.head(shadow),
-        "lamp": "red" if shadow.out[s.RED_LAMP_ON] else lamp,
-        "horn_is_on": bool(shadow.out[s.HORN_ON]),
-        **contacts.gas(shadow),
-        "contacts": contacts.every(shadow),
+        **_seen_and_heard(shadow),
         "interlocks": _interlocks(shadow),
         "standing": active,
         "channel_b": rows.channel_b(shadow),
@@ -49,9 +45,7 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         **_power(shadow),
         "full_Wh": full_Wh,
         **{name: chain[name] for name in FROM_CHAIN},
-        "available_low_W": shadow.chain(setpoint.O_AVAILABLE_LOW_W),
-        "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W),
-        **_held(shadow, charge["soc_permille_max"], full_Wh),
+        **_available(shadow, charge["soc_permille_max"], full_Wh),
         "reserve_permille": _kept_permille(shadow),
         "hints": hints.in_force(shadow),
         "schedule": hints.schedule(shadow),
@@ -74,6 +68,17 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
     }
 
 
+def _seen_and_heard(shadow: Shadow) -> Facts:
+    """Lamps and horn, gas detectors, contacts."""
+    lamp = "amber" if shadow.out[s.LAMP_ON] else "off"
+    return {
+        "lamp": "red" if shadow.out[s.RED_LAMP_ON] else lamp,
+        "horn_is_on": bool(shadow.out[s.HORN_ON]),
+        **contacts.gas(shadow),
+        "contacts": contacts.every(shadow),
+    }
+
+
 def _heat(shadow: Shadow, history: History) -> Facts:
     """How a runaway would go on, and where heat is on the plan of the site."""
     return {"propagation": propagation.facts(shadow, history), "map": places.on_plan(shadow)}
@@ -91,8 +96,8 @@ def _of_racks(every: list[Facts]) -> dict[str, int | None]:
     }
 
 
-def _held(shadow: Shadow, soc_permille: int | None, full_Wh: int) -> dict[str, int | None]:
-    """Powers that last for HELD_MIN by the energy of now, within the limits of now."""
+def _available(shadow: Shadow, soc_permille: int | None, full_Wh: int) -> dict[str, int | None]:
+    """The range of a request now, and what of it lasts for HELD_MIN by the energy of now."""
     low_W, high_W = [
         shadow.chain(place) for place in (setpoint.O_AVAILABLE_LOW_W, setpoint.O_AVAILABLE_HIGH_W)
     ]
@@ -103,7 +108,12 @@ def _held(shadow: Shadow, soc_permille: int | None, full_Wh: int) -> dict[str, i
     if soc_permille is not None:
         free_Wh = full_Wh * max(0, 1000 - soc_permille) // 1000
         taken_W = max(low_W, -free_Wh * 60 // HELD_MIN)
-    return {f"held_{HELD_MIN}min_low_W": taken_W, f"held_{HELD_MIN}min_high_W": given_W}
+    return {
+        "available_low_W": low_W,
+        "available_high_W": high_W,
+        f"held_{HELD_MIN}min_low_W": taken_W,
+        f"held_{HELD_MIN}min_high_W": given_W,
+    }
 
 
 def _kept_permille(shadow: Shadow) -> int:

@@ -17,10 +17,14 @@ COUNT_MAX, J_PER_WH = 2**62, 3600
 class Lifetime:
     """`content`: what is stored, and read back by the next recorder."""
 
-    def __init__(self, kept: object) -> None:
-        """kept: `content` of before; what is no count in it begins at 0."""
+    def __init__(self) -> None:
+        self.content: dict[str, Any] = {}
+        self.take(None)
+
+    def take(self, kept: object) -> None:
+        """Go on with a `content` of before; what is no count in it begins at 0."""
         found = kept if isinstance(kept, dict) else {}
-        self.content: dict[str, Any] = {name: _count(found.get(name)) for name in COUNTERS}
+        self.content = {name: _count(found.get(name)) for name in COUNTERS}
         since_us, months = found.get("since_utc_us"), found.get("health")
         self.content["since_utc_us"] = since_us if isinstance(since_us, int) else None
         months = months if isinstance(months, dict) else {}
@@ -50,7 +54,9 @@ class Lifetime:
 
 def facts(stored: object) -> dict[str, Any]:
     """A stored `content` as the pages show it: energies in Wh, the health by month."""
-    found = Lifetime(stored).content
+    counters = Lifetime()
+    counters.take(stored)
+    found = counters.content
     Wh = {f"{way}_Wh": found[f"{way}_J"] // J_PER_WH for way in ("given", "taken")}
     counts = {name: found[name] for name in COUNTERS if not name.endswith("_J")}
     health = [{"month": name, "soh_permille": each} for name, each in found["health"].items()]

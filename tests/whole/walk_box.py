@@ -25,8 +25,8 @@ from controller.console.terminal.view import BODY_ROWS, View
 from controller.core.site_devices.roles import ROLES
 from controller.hints.hint_statistics import HintStatistics
 from controller.planner import plan_file
-from controller.state import schema
 from controller.run.link_statistics import LinkStatistics
+from controller.state import schema
 from hil.engine import pod
 from hil.loads import selection
 

@@ -73,7 +73,7 @@ def test_what_is_no_count_begins_at_zero(kept):
 
 
 def test_seconds_without_power_or_time_count_no_energy_and_no_month():
-    counters = lifetime.Lifetime(None)
+    counters = lifetime.Lifetime()
     counters.second(None, False, EARLIEST_US - 1, 990)
     counters.second(-7200, True, EARLIEST_US, 990)
     counters.second(3600, True, EARLIEST_US + 1, None)
