@@ -9,8 +9,9 @@ clock, and for a sender that is gone.
     clock trusted, heartbeat of the source valid  ->  grid cap, band, reserve of this slot
     one of them not                               ->  nothing of it; the source's fallbacks act
 
-A slot with a lower cap than the one before begins EARLY_S early: the second that a step takes would
-be in the mean of its first interval.
+A step to a lower cap would move the import of the site by the whole power of the battery within a
+second. So before such a slot the cap falls by `setpoint_ramp_W_per_s`, and is there EARLY_S early:
+the last second would be in the mean of the first interval.
 
 The grid cap is an obligation of the rank of the grid limit by hint. The band is a cap that contains
 0. A band that excludes 0 is a request too: the base request goes to its nearer end at the ramp of
@@ -35,7 +36,7 @@ NONE, ACTS, LATER, OVER, SILENT, CLOCK, OFF_GRID = range(7)
 OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
 O_SOURCE, O_STATE, O_SLOT = range(3)  # source index + 1; of STATES; of now, from 1, 0: none
 DAY_S = 86400
-EARLY_S = 2
+EARLY_S, LEAD_S = 2, 120  # a slower ramp than one of 2 minutes ends in a step
 
 
 class State(Words):
@@ -79,6 +80,7 @@ class Schedule(Function):
         self._clocks = setup.site.of_role("clock")
         self._error_ms_max = settings["schedule_clock_ms_max"]
         self._quantum_W = settings["setpoint_quantum_W"]
+        self._ramp_W_per_s = settings["setpoint_ramp_W_per_s"]
         self._rank = [each.rank for each in setup.sources]
         self.state = State.zero(2 * t.TABLE_WORDS, "i")
         self.out = array("i", [0] * len(OUTPUTS))
@@ -88,9 +90,9 @@ class Schedule(Function):
         self._enter(known, found)
         if not self.state.source:
             return ()
-        state, slot = self._now(elapsed_ticks)
+        state, slot, left_s = self._now(elapsed_ticks)
         self.out[O_STATE], self.out[O_SLOT] = state, slot + 1
-        return self._answers(found, self._slot(slot)) if state == ACTS else ()
+        return self._answers(found, slot, left_s) if state == ACTS else ()
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """See Function; a table that enters is taken."""
@@ -151,24 +153,25 @@ class Schedule(Function):
         source = self.state.source - 1
         return source if source >= 0 and self._hints.alive(source) else -1
 
-    def _now(self, elapsed_ticks: int) -> tuple[int, int]:
-        """(state of STATES, the slot of now; -1 while none acts)."""
+    def _now(self, elapsed_ticks: int) -> tuple[int, int, int]:
+        """(state of STATES, the slot of now, seconds until its end); -1, 0 while none acts."""
         state, second = self.state, self._second()
         if second is None:
-            return CLOCK, -1
+            return CLOCK, -1, 0
         if not self._hints.alive(state.source - 1, elapsed_ticks):
-            return SILENT, -1
-        passed_s, slot_s = second - 60 * state.start_min, 60 * state.slot_min
-        slot, early = passed_s // slot_s, (passed_s + EARLY_S) // slot_s
-        if 0 <= slot < early < state.slot_count and self._cap_W(early) < self._cap_W(slot):
-            slot = early
+            return SILENT, -1, 0
+        slot_s = 60 * state.slot_min
+        slot, passed_s = divmod(second - 60 * state.start_min, slot_s)
         if 0 <= slot < state.slot_count:
-            return ACTS, slot
-        return LATER if slot < 0 else OVER, -1
+            return ACTS, slot, slot_s - passed_s
+        return LATER if slot < 0 else OVER, -1, 0
 
-    def _cap_W(self, slot: int) -> int:
-        cap_W = self._slot(slot).grid_cap_W
-        return cap_W if cap_W >= 0 else WIDE_W
+    def _falling_W(self, place: int, cap_W: int, left_s: int) -> int:
+        """Cap of a slot in its last seconds. place: of the slot after it."""
+        next_W = self._slot(place).grid_cap_W if place < self.state.slot_count else t.OPEN_W
+        if next_W < 0:
+            return cap_W
+        return min(cap_W, next_W + self._ramp_W_per_s * max(0, left_s - EARLY_S))
 
     def minute(self) -> int | None:
         """Minutes since 1970, UTC; None while the clock is not trusted."""
@@ -185,20 +188,24 @@ class Schedule(Function):
                 return day_d * DAY_S + time_of_day_s
         return None
 
-    def _answers(self, found: Found, slot: t.Slot) -> list[Answer]:
-        source = self.state.source - 1
+    def _answers(self, found: Found, place: int, left_s: int) -> list[Answer]:
+        source, slot = self.state.source - 1, self._slot(place)
+        cap_W = slot.grid_cap_W if slot.grid_cap_W >= 0 else WIDE_W
+        if left_s <= LEAD_S:
+            cap_W = self._falling_W(place + 1, cap_W, left_s)
         low_W = -WIDE_W if slot.battery_low_W == t.OPEN_W else slot.battery_low_W
         high_W = WIDE_W if slot.battery_high_W == t.OPEN_W else slot.battery_high_W
         found.scheduled_source = source + 1
         found.scheduled_W = within(max(low_W, 0) or min(high_W, 0), -WIDE_W, WIDE_W)
-        has_grid_cap = slot.grid_cap_W >= 0 and self._rank[source] >= hint_sources.GRID_CAP
-        found.lifted = _lifted(source, low_W > -WIDE_W, high_W < WIDE_W, has_grid_cap)
+        has_grid_cap = cap_W < WIDE_W and self._rank[source] >= hint_sources.GRID_CAP
+        is_own = has_grid_cap and slot.grid_cap_W >= 0
+        found.lifted = _lifted(source, low_W > -WIDE_W, high_W < WIDE_W, is_own)
         found.scheduled_reserve_permille = slot.reserve_permille
         reason = reasons.SCHEDULE_BAND
         answers: list[Answer] = [Cap(max(-low_W, 0), reason, max(high_W, 0), reason)]
         if has_grid_cap and found.connection_W is not None:
             reason = reasons.SCHEDULE_GRID_CAP
-            bounds = (slot.grid_cap_W, reason), (WIDE_W, reason)
+            bounds = (cap_W, reason), (WIDE_W, reason)
             connection_W, quantum_W = found.connection_W, self._quantum_W
             answers.append(grid_obligation(GRID_CAP_SCHEDULE, connection_W, *bounds, quantum_W))
         return answers

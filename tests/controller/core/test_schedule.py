@@ -157,15 +157,29 @@ def test_the_slot_is_that_of_the_clock(minutes, second, state):
 
 
 @cases("""
-    cap_W  next_cap_W  slot
-    300_000  299_999  2 | 300_000  300_000  1 | 300_000  300_001  1 | OPEN  300_000  2
-    300_000  OPEN  1 | OPEN  OPEN  1 | 300_000  0  2
+    cap_W  next_cap_W  left_s  cap_now_W
+    300_000  100_000  121  300_000 | 300_000  100_000  120  300_000 | 300_000  100_000  60  216_000
+    300_000  100_000  3  102_000 | 300_000  100_000  2  100_000 | 300_000  100_000  1  100_000
+    300_000  300_000  1  300_000 | 300_000  300_001  1  300_000 | 300_000  OPEN  1  300_000
+    OPEN  100_000  121  None | OPEN  100_000  120  336_000 | OPEN  OPEN  1  None | 9000  0  4  4000
 """)
-def test_a_slot_with_a_lower_cap_begins_2_s_early(cap_W, next_cap_W, slot):
-    bench = Bench(*[PLAIN._replace(grid_cap_W=each_W) for each_W in (cap_W, next_cap_W)])
-    assert bench.clock(14, 60 - s.EARLY_S - 1).tick().state == ("acts", 1)
-    assert bench.clock(14, 60 - s.EARLY_S).tick().state == ("acts", slot)
-    assert bench.clock(29, 59).tick().state == ("acts", 2), "no slot follows"
+def test_before_a_lower_cap_it_falls_by_the_ramp_and_is_there_2_s_early(
+    cap_W, next_cap_W, left_s, cap_now_W
+):
+    slots_ = [PLAIN._replace(grid_cap_W=each_W) for each_W in (cap_W, next_cap_W)]
+    bench = Bench(*slots_, settings={"setpoint_ramp_W_per_s": 2000})
+    minutes, second = divmod(15 * 60 - left_s, 60)
+    bench.clock(minutes, second).tick()
+    found = [250_000 - each.low_W for each in bench.answers if isinstance(each, Obligation)]
+    assert bench.state == ("acts", 1) and found == ([] if cap_now_W is None else [cap_now_W])
+
+
+def test_the_fallback_of_a_slot_without_a_cap_holds_until_the_next_slot():
+    slots_ = [PLAIN._replace(grid_cap_W=each_W) for each_W in (OPEN, 50_000)]
+    bench = Bench(*slots_).tick(ticks=2).clock(14, 59).tick(ticks=2)
+    caps_W = [250_000 - each.low_W for each in bench.hint_answers if isinstance(each, Obligation)]
+    assert caps_W == [100_000]
+    assert not bench.clock(15, 0).tick(ticks=2).hint_answers
 
 
 @cases("""
