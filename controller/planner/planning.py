@@ -11,10 +11,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from controller.core.base.schedule_table import OPEN_W, SLOTS_MAX, Slot as Row
+from controller.core.base.schedule_table import Slot as Row
 from controller.planner import cap, exact, forecast, guard, places, tariff
 from controller.planner.exact import Plan, Slot, Store
 from controller.planner.places import SLOT_S, SLOTS_PER_DAY
+from controller.planner.rows import rows_of
 from controller.planner.tariff import W_PER_KW
 
 PAST_DAYS = 28  # from which a cap is learnt, as far as they are known
@@ -22,7 +23,6 @@ PRICE_DAYS = 14  # whose prices show what the battery earns
 HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
 # of the connection: highest import of an unbilled slot, and highest cap; a mean does not show all
 OPEN_PART, CAP_PART = 0.9, 0.98
-SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
 DEAR_DEMAND = 6.0  # so many times what the battery earns by prices: then it holds the cap first
 MONTH_DAYS, G_PER_T = 30.4, 1e6
 
@@ -199,10 +199,7 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     if habit.keeps_need:
         slots = _floored(site, known.time, past, slots, held_W)
     found = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
-    rows = [
-        row_of(slot, power_W, int(1000 * max(low_J, min(slot.low_J, store.high_J)) / site.full_J))
-        for slot, power_W in zip(slots[:SLOTS_MAX], found.power_W)
-    ]
+    rows = rows_of(hard, slots, found, low_J, site.full_J)
     return Planned(held_W, slots, found, rows)
 
 
@@ -272,18 +269,3 @@ def adder_per_kWh(site: Site, time: datetime, ahead: int = 0) -> float:
         return float(site.tariff["adder_per_kWh"])
     share = tariff.may_set_tag(site.tariff, later(time, ahead)) / tariff.TAG_DAYS
     return float(site.tariff["adder_per_kWh"] + site.tariff["tag_per_kW_year"] * share)
-
-
-def row_of(slot: Slot, power_W: float, reserve_permille: int) -> Row:
-    """A slot that charges from the grid, or discharges, has one bound: its power. The other side
-    stays open for load tracking. A slot that stores PV only forbids discharging: the export limit
-    makes the battery take the surplus. A charge stays below what a charge may reach (guard.py).
-    """
-    low_W, high_W, cap_W = OPEN_W, OPEN_W, slot.cap_W
-    if power_W > 0:
-        low_W = round(power_W)
-    elif power_W < 0 and slot.net_W - power_W <= SURPLUS_W:
-        high_W = 0
-    elif power_W < 0:
-        high_W, cap_W = round(power_W), min(cap_W, max(slot.charge_to_W, slot.net_W))
-    return Row(round(cap_W), low_W, high_W, reserve_permille)

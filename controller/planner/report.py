@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import accounts, backtest, plan_file, planning
+from controller.planner import accounts, backtest, plan_file, planning, rows
 from controller.planner.accounts import Quarter
 from controller.planner.planning import Known, Planned, Site, later
 
@@ -48,7 +48,7 @@ def rows_of(planned: Planned) -> list[Row]:
     """The rows of the schedule, then those that the next ones will have, with its last reserve."""
     permille, count = planned.rows[-1].reserve_permille, len(planned.rows)
     later_ones = zip(planned.slots[count:], planned.plan.power_W[count:])
-    return [*planned.rows, *[planning.row_of(*each, permille) for each in later_ones]]
+    return [*planned.rows, *[rows.row_of(*each, permille) for each in later_ones]]
 
 
 def bought(site: Site, time: datetime, price_per_kWh: float | None) -> float | None:

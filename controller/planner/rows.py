@@ -1,0 +1,50 @@
+"""The rows of a schedule that a plan becomes: grid cap, band of the battery, reserve."""
+
+from collections.abc import Sequence
+
+from controller.core.base.schedule_table import OPEN_W, SLOTS_MAX, Slot as Row
+from controller.planner import cap
+from controller.planner.exact import Plan, Slot, Store
+from controller.planner.places import SLOT_S
+
+NEED_MARGIN = 1.2  # of a forecast
+SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
+
+
+def rows_of(
+    store: Store, slots: Sequence[Slot], plan: Plan, low_J: float, full_J: float
+) -> list[Row]:
+    """store: down to which the controller holds a cap; low_J: which the plan keeps."""
+    kept_J = [max(low_J, min(slot.low_J, store.high_J)) for slot in slots]
+    every = zip(slots, plan.power_W, kept_J, _scarce(store, slots, plan))
+    return [
+        row_of(slot, power_W, int(1000 * each_J / full_J), is_scarce)
+        for slot, power_W, each_J, is_scarce in list(every)[:SLOTS_MAX]
+    ]
+
+
+def _scarce(store: Store, slots: Sequence[Slot], plan: Plan) -> list[bool]:
+    """Whether the caps from a slot on may need all the energy that is there at its begin."""
+    over_W = [slot.net_W - slot.cap_W for slot in slots]
+    every = range(len(slots))
+    need_J = cap.needed_J(cap.Span(over_W, [True] * len(slots), 0.0), SLOT_S, store, 0.0, every)
+    stored_J = [store.now_J, *plan.stored_J]
+    return [stored_J[at] - store.low_J < NEED_MARGIN * need_J[at] for at in every]
+
+
+def row_of(slot: Slot, power_W: float, reserve_permille: int, is_scarce: bool = False) -> Row:
+    """A slot that charges from the grid, or discharges, has one bound: its power. The other side
+    stays open for load tracking. A slot that stores PV only forbids discharging: the export limit
+    makes the battery take the surplus. A charge stays below what a charge may reach (guard.py).
+    While energy is scarce only the cap discharges: load tracking would add to a request.
+    """
+    low_W, high_W, cap_W = OPEN_W, OPEN_W, slot.cap_W
+    if is_scarce and power_W >= 0:
+        high_W = 0
+    elif power_W > 0:
+        low_W = round(power_W)
+    elif power_W < 0 and slot.net_W - power_W <= SURPLUS_W:
+        high_W = 0
+    elif power_W < 0:
+        high_W, cap_W = round(power_W), min(cap_W, max(slot.charge_to_W, slot.net_W))
+    return Row(round(cap_W), low_W, high_W, reserve_permille)
