@@ -74,6 +74,24 @@ def test_a_cabinet_that_leaves_gives_nothing_and_the_other_takes_over():
     assert site.grid_power_W < CAP_W + 1000
 
 
+def test_a_pod_that_comes_to_its_backup_reserve_leaves_the_others_time_to_follow():
+    """It stopped from 619 kW within a second, and the import was above 6 MW for 3 s."""
+    chosen = spec.load("shanghai", "four_cabinets")
+    site = run.site_of(chosen, {})
+    site.load = lambda t_s: 8e6
+    members = run.members_of(chosen, site, run.ChainMember)
+    for member, soc in zip(members, (0.1045, 0.5, 0.5, 0.5)):
+        member.come(soc)
+        member.schedule(0, 15, [(5_550_000, OPEN_W, OPEN_W, 0)] * 4)
+    found = []
+    for _ in range(150):
+        site.step(1.0)
+        found.append((members[0].pcs[0].ac_power_W, site.grid_power_W))
+    assert found[30][0] > 600e3 and found[-1][0] == 0
+    assert max(grid_W for _, grid_W in found[30:]) < 5.7e6
+    assert 0.1009 < members[0].soc < 0.102
+
+
 def test_the_moves_of_a_cabinet_are_seconds_of_the_run():
     chosen = spec.load("shanghai", "moved_pod")
     assert run.moves_of(chosen) == {79_200: [(3, None)], 129_600: [(3, 0.3)]}
