@@ -51,6 +51,16 @@ def test_a_cap_ends_with_the_last_second_of_its_slot():
     assert grid_W[899] == pytest.approx(grid_W[890], abs=1) and grid_W[900] > grid_W[899] + 50
 
 
+def test_a_request_of_the_slot_behind_a_cap_is_followed():
+    """Tracking held the grid where the cap had left it, against 55 of the 60 kW of a charge."""
+    site, (member,) = site_of(1)
+    site.load = lambda t_s: 400e3
+    member.schedule(0, 15, [(CAP_W, OPEN_W, OPEN_W, 0), (OPEN_W, OPEN_W, -60_000, 0)])
+    for _ in range(910):
+        site.step(1.0)
+    assert sum([unit.ac_power_W for unit in member.pcs]) == pytest.approx(-60_000, abs=3000)
+
+
 def test_a_cabinet_that_leaves_gives_nothing_and_the_other_takes_over():
     """The other one follows the meter of the site until the cap is kept. Coming back, the cabinet
     has its own charge.

@@ -98,7 +98,7 @@ class Case(NamedTuple):
     slack: tuple = ()
 
 
-SOURCE = 1  # the scheduler: it may ask for power, and its caps do not count
+SOURCE = 0  # the planner: it asks for power, and its caps count
 
 
 def loaded(case, tick_ms):
