@@ -29,7 +29,9 @@ from safety import signals
 
 BACKUP_CLOSE_MS, RETURN_CLOSE_MS = 2000, 30_000  # in a return as slowly as formed.py
 TAPER_MS = 60_000  # from the rated power to 0
-PERMILLE_MS = 3240  # W x ms at the terminals of a permille of 1 Wh: 3600 less 10 % of losses
+# W x ms at the terminals of a permille of 1 Wh: 3600, less 10 % of losses, of which a worn battery
+# still has 70 % (the usual end of a warranty)
+PERMILLE_MS = 2268
 
 
 class State(Words):
@@ -52,7 +54,7 @@ class Reserve(Function):
 
     state: State
     NAME, STAGE = "reserve", BOUND
-    READS = ("full_Wh", "is_off_grid", "mode", "scheduled_reserve_permille", "soc_permille")
+    READS = ("is_off_grid", "mode", "scheduled_reserve_permille", "soc_permille")
     PARAMETERS = (
         # ends of the levels "peaks" and "backup"
         ("soc_reserve_peaks_permille", "permille", 0, 900, 150, "up"),
@@ -83,7 +85,9 @@ class Reserve(Function):
         self._backup_permille = settings["soc_reserve_backup_permille"]
         self._hysteresis = settings["soc_reserve_hysteresis_permille"]
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
-        self._tick_ms, self._taper_W = tick_ms, max(1, self.rated_W * tick_ms // TAPER_MS)
+        self._taper_W = max(1, self.rated_W * tick_ms // TAPER_MS)
+        energy = settings["energy_Wh"] * PERMILLE_MS
+        self._taper_part = 2 * self._taper_W * energy // tick_ms  # square of a power, by permille
         closes_ms = BACKUP_CLOSE_MS, RETURN_CLOSE_MS
         self._close_W = [max(1, -(-self.rated_W * tick_ms // each_ms)) for each_ms in closes_ms]
 
@@ -95,7 +99,7 @@ class Reserve(Function):
         soc = known.soc_permille
         self.state.peaks_permille = max(self._peaks_permille, found.scheduled_reserve_permille)
         close_W = self._close_W[found.mode == RETURN] * elapsed_ticks
-        most_W = 0 if soc is None else self._most_W(soc[0], known.full_Wh)
+        most_W = 0 if soc is None else self._most_W(soc[0])
         self._move(None if soc is None else soc[0], elapsed_ticks, close_W, most_W)
         answers = []
         for level, answer in ((self.peaks, Cap), (self.backup, Limit)):
@@ -123,12 +127,12 @@ class Reserve(Function):
         for level in (self.peaks, self.backup):
             level.is_reached, level.discharge_W_max = 0, self.rated_W
 
-    def _most_W(self, soc_permille: int, full_Wh: int) -> int:
+    def _most_W(self, soc_permille: int) -> int:
         """Most of the backup level: a ramp of _taper_W from there to 0 takes the energy that is
         left. One permille is kept, because a state of charge is rounded.
         """
-        left = max(0, soc_permille - self._backup_permille - 1) * full_Wh * PERMILLE_MS
-        return min(self.rated_W, isqrt(2 * self._taper_W * left // self._tick_ms))
+        left_permille = max(0, soc_permille - self._backup_permille - 1)
+        return min(self.rated_W, isqrt(left_permille * self._taper_part))
 
     def _move(
         self, soc_permille: int | None, elapsed_ticks: int, close_W: int, most_W: int

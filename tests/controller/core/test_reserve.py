@@ -12,7 +12,7 @@ from tests.tables import cases
 # Default image, permille: peaks 150, backup 100, hysteresis 20. Ramp 100 W a tick, backup in 2 s.
 PEAKS_STEP_W = 100
 BACKUP_STEP_W = RATED_W // 100
-FULL_WH = 645_000
+ENERGY_WH = 645_000
 
 
 def started(soc_permille=500):
@@ -24,7 +24,7 @@ def started(soc_permille=500):
 def step(unit, soc_permille, elapsed_ticks=1):
     """soc_permille: of the lowest rack, None: unknown; the highest rack is full."""
     soc = None if soc_permille is None else (soc_permille, 1000)
-    return unit.step(*both(soc_permille=soc, full_Wh=FULL_WH), elapsed_ticks)
+    return unit.step(*both(soc_permille=soc), elapsed_ticks)
 
 
 def powers(unit):
@@ -33,8 +33,9 @@ def powers(unit):
 
 @cases("""
     socs_permille  found_W
-    (1000, 151)  (RATED_W, RATED_W) | (150, 149, 105)  (0, RATED_W) | (104,)  (0, 228_114)
-    (103,)  (0, 186_254) | (102,)  (0, 131_701) | (101, 100, 99, 0)  (0, 0)
+    (1000, 151)  (RATED_W, RATED_W) | (150, 149, 107)  (0, RATED_W) | (106,)  (0, 246_391)
+    (105,)  (0, 220_379) | (103,)  (0, 155_831) | (102,)  (0, 110_189)
+    (101, 100, 99, 0)  (0, 0)
 """)
 def test_at_start_they_are_where_the_state_of_charge_puts_them(socs_permille, found_W):
     assert {powers(started(soc)) for soc in socs_permille} == {found_W}
@@ -118,7 +119,7 @@ def test_the_state_of_charge_at_the_edge_does_not_make_it_flip():
 def test_a_schedule_may_raise_the_level_of_the_peaks_and_never_lower_it(
     scheduled, soc_permille, reason
 ):
-    unit, known = started(), Tick(scheduled_reserve_permille=scheduled, full_Wh=FULL_WH)
+    unit, known = started(), Tick(scheduled_reserve_permille=scheduled)
     known.soc_permille = soc_permille, 1000
     found = unit.step(known, known, 1)
     assert [each.discharge_reason for each in found] == ([reason] if reason else [])
@@ -140,35 +141,29 @@ def test_off_the_grid_both_open_at_once_and_close_again_on_the_grid(soc_permille
     assert powers(unit)[1] == 0
 
 
-def discharged(power_W, tick_ms=20, full_Wh=FULL_WH):
+def discharged(power_W, tick_ms=20, health=1.0):
     """[(limit of the backup level, charge in permille)] of a discharge from 11 % on. The battery
-    loses 8 %, and a BMS reports whole permille.
+    loses 8 %, and a BMS reports whole permille of its present capacity.
     """
     unit, soc, found = reserve.Reserve(setup(tick_ms)), 110.0, []
     while not found or unit.backup.discharge_W_max:
-        unit.step(*both(soc_permille=(int(soc), 1000), full_Wh=full_Wh), 1)
+        unit.step(*both(soc_permille=(int(soc), 1000)), 1)
         flows_W = min(power_W, unit.backup.discharge_W_max)
-        soc -= flows_W * tick_ms / 0.92 / 3600 / full_Wh
+        soc -= flows_W * tick_ms / 0.92 / 3600 / ENERGY_WH / health
         found.append((unit.backup.discharge_W_max, soc))
     return found
 
 
-@pytest.mark.parametrize("tick_ms", [20, 100, 1000])
+@pytest.mark.parametrize("tick_ms, health", [(20, 1.0), (100, 0.7), (1000, 1.0), (1000, 0.7)])
 @pytest.mark.parametrize("power_W", [5000, 120_000, RATED_W])
-def test_a_discharge_ends_within_a_minute_or_more_and_keeps_little(power_W, tick_ms):
+def test_a_discharge_ends_within_a_minute_or_more_and_keeps_little(power_W, tick_ms, health):
     """It stopped from 485 kW within a second, and the other cabinets of a site needed 4."""
-    found = discharged(power_W, tick_ms)
+    found = discharged(power_W, tick_ms, health)
     limits = [limit_W for limit_W, _ in found]
     falls = [before_W - after_W for before_W, after_W in zip(limits, limits[1:])]
     assert min(falls) >= 0 and max(falls) <= RATED_W * tick_ms / 60_000
     assert sum(limit_W < RATED_W for limit_W in limits) * tick_ms >= 59_900
     assert 100.9 < found[-1][1] < 102
-
-
-def test_a_worn_battery_is_tapered_sooner():
-    assert max(soc for limit_W, soc in discharged(RATED_W) if limit_W < RATED_W) < 105
-    worn = discharged(RATED_W, full_Wh=FULL_WH // 2)
-    assert max(soc for limit_W, soc in worn if limit_W < RATED_W) > 107
 
 
 def test_in_the_taper_the_limit_only_falls_and_its_end_counts_as_the_level():
