@@ -35,7 +35,7 @@ def test_the_example_has_a_planner_a_scheduler_and_an_energy_management():
 
 @pytest.mark.parametrize("name, rated_W", [("example", 250_000), ("three_units", 750_000)])
 def test_the_planner_may_charge_at_the_rated_power_for_hours(name, rated_W):
-    """With the default quota of 100 kWh its charge of 200 kW rested after 15 min."""
+    """Its charge of 200 kW rested after 15 min, on the default quota of 100 kWh."""
     planner = configuration.load(FOLDER / name / "cabinet.toml").sources[0]
     assert planner.name == "planner" and planner.energy_Wh_per_h_max >= 2 * rated_W
     assert planner.request_ramp_W_per_s == rated_W // 10
