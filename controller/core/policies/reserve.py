@@ -12,9 +12,9 @@ crossed to 6 % (victronenergy/venus issue 1194).
 Both levels have hysteresis, and count as reached while the state of charge is unknown. A slot of
 the schedule may raise the peaks level. Off the grid both open at once, and the kernel's limits
 alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`. The limit closes within
-2 s, back from an outage 30 s. Other cabinets on the connection need seconds to follow, so the limit
-falls before its level: to the power that a ramp of a minute ends within the energy that is left. A
-reserve never forces a charge and never narrows one (victronenergy/venus issue 904).
+2 s, back from an outage 30 s. Other cabinets on the connection need seconds to follow. So the limit
+falls before its level: from its power a ramp (rated power in a minute) reaches 0 within the energy
+that is left. A reserve never forces a charge and never narrows one (victronenergy/venus issue 904).
 """
 
 from math import isqrt
@@ -29,8 +29,8 @@ from safety import signals
 
 BACKUP_CLOSE_MS, RETURN_CLOSE_MS = 2000, 30_000  # in a return as slowly as formed.py
 TAPER_MS = 60_000  # from the rated power to 0
-# W x ms at the terminals of a permille of 1 Wh: 3600, less 10 % of losses, of which a worn battery
-# still has 70 % (the usual end of a warranty)
+# W x ms at the terminals of a permille of 1 Wh: 3600, less 10 % of losses. A worn battery has 70 %
+# of it, the usual end of a warranty.
 PERMILLE_MS = 2268
 
 
