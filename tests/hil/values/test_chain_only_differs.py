@@ -31,7 +31,6 @@ TAKES = "the load of the set has a time constant of 5 s and steps each 10 s"
 TAKES_BACK = "the UPS takes its load back, and the set goes down, within the second of a return"
 TRACKS = "load tracking begins anew at the return, from the readings of that moment"
 SECOND = "the set takes a stage that comes back for one whole second, then the battery"
-OPENS = "the reserve opens by 5 kW within the second in which the cap lets the grid go"
 KINDS = "known", "found"
 PEAK = {"peak_import_W_max": 150_000, "peak_interval_s": 60}
 CASES = {
@@ -85,9 +84,8 @@ CASES = {
             Slack("_W$|obligation.peak", 9000, AFTER_S, STEP),
         ),
     ),
-    "schedule": Case(
-        lambda t_s: 200_000.0, 320, 0.5, rows=PLAN, slack=(Slack("_W$", 9000, AFTER_S, OPENS),)
-    ),
+    "schedule": Case(lambda t_s: 200_000.0, 320, 0.5, rows=PLAN),
+    "caps of a schedule": Case(lambda t_s: 200_000.0, 295, 0.5, rows=PLAN, source=0),
     "units": Case(
         lambda t_s: 400_000.0, 120, 0.6, OUTAGE, BACK, forms=(True, True, False), file=UNITS
     ),
