@@ -11,11 +11,13 @@ crossed to 6 % (victronenergy/venus issue 1194).
 
 Both levels have hysteresis, and count as reached while the state of charge is unknown. A slot of
 the schedule may raise the peaks level. Off the grid both open at once, and the kernel's limits
-alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`, the limit closes within
-2 s, back from an outage 30 s, so the grid takes the load over smoothly. A reserve never forces a
-charge and never narrows one (victronenergy/venus issue 904).
+alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`. The limit closes within
+2 s, back from an outage 30 s. Other cabinets on the connection need seconds to follow. So the limit
+falls before its level: from its power a ramp (rated power in a minute) reaches 0 within the energy
+that is left. A reserve never forces a charge and never narrows one (victronenergy/venus issue 904).
 """
 
+from math import isqrt
 from typing import Any
 
 from controller.core.base import reasons
@@ -26,6 +28,10 @@ from controller.core.policies.modes import RETURN
 from safety import signals
 
 BACKUP_CLOSE_MS, RETURN_CLOSE_MS = 2000, 30_000  # in a return as slowly as formed.py
+TAPER_MS = 60_000  # from the rated power to 0
+# W x ms at the terminals of a permille of 1 Wh: 3600, less 10 % of losses. A worn battery has 70 %
+# of it, the usual end of a warranty.
+PERMILLE_MS = 2268
 
 
 class State(Words):
@@ -57,8 +63,9 @@ class Reserve(Function):
         ("reserve_ramp_W_per_s", "W/s", 100, 100_000_000, 5000, "free"),
     )
     TEXTS = reasons.texts("""
-        RESERVE_BACKUP | backup reserve | The energy that is left is kept for an outage: no
-          discharge on the grid. | Let the battery charge. If it does not, see what limits charging.
+        RESERVE_BACKUP | backup reserve | The energy that is left is kept for an outage: little
+          or no discharge on the grid. | Let the battery charge. If it does not, see what limits
+          charging.
         RESERVE_BACKUP_SOC_UNKNOWN | backup reserve, SOC unknown | The state of charge is unknown,
           so the backup reserve counts as reached. | Check the BMS: page Links.
         RESERVE_PEAKS | peaks reserve | The energy left is kept for peak shaving and the limits of
@@ -78,6 +85,9 @@ class Reserve(Function):
         self._backup_permille = settings["soc_reserve_backup_permille"]
         self._hysteresis = settings["soc_reserve_hysteresis_permille"]
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
+        self._taper_W = max(1, self.rated_W * tick_ms // TAPER_MS)
+        energy = settings["energy_Wh"] * PERMILLE_MS
+        self._taper_part = 2 * self._taper_W * energy // tick_ms  # square of a power, by permille
         closes_ms = BACKUP_CLOSE_MS, RETURN_CLOSE_MS
         self._close_W = [max(1, -(-self.rated_W * tick_ms // each_ms)) for each_ms in closes_ms]
 
@@ -89,7 +99,8 @@ class Reserve(Function):
         soc = known.soc_permille
         self.state.peaks_permille = max(self._peaks_permille, found.scheduled_reserve_permille)
         close_W = self._close_W[found.mode == RETURN] * elapsed_ticks
-        self._move(None if soc is None else soc[0], elapsed_ticks, close_W)
+        most_W = 0 if soc is None else self._most_W(soc[0])
+        self._move(None if soc is None else soc[0], elapsed_ticks, close_W, most_W)
         answers = []
         for level, answer in ((self.peaks, Cap), (self.backup, Limit)):
             if level.discharge_W_max < self.rated_W:
@@ -116,22 +127,37 @@ class Reserve(Function):
         for level in (self.peaks, self.backup):
             level.is_reached, level.discharge_W_max = 0, self.rated_W
 
-    def _move(self, soc_permille: int | None, elapsed_ticks: int, close_W: int) -> None:
+    def _most_W(self, soc_permille: int) -> int:
+        """Most of the backup level: a ramp of _taper_W from there to 0 takes the energy that is
+        left. One permille is kept, because a state of charge is rounded.
+        """
+        left_permille = max(0, soc_permille - self._backup_permille - 1)
+        return min(self.rated_W, isqrt(left_permille * self._taper_part))
+
+    def _move(
+        self, soc_permille: int | None, elapsed_ticks: int, close_W: int, most_W: int
+    ) -> None:
         """Move both levels. soc_permille: the lowest of the racks; None: unknown; close_W: step of
-        the backup level.
+        the backup level where it is reached; most_W: its most where it is not.
         """
         state, open_W = self.state, self._step_W * elapsed_ticks
-        peaks = self.peaks, state.peaks_permille, open_W
-        backup = self.backup, self._backup_permille, close_W
+        taper_W = self._taper_W * elapsed_ticks
+        peaks = self.peaks, state.peaks_permille, open_W, self.rated_W
+        backup = self.backup, self._backup_permille, close_W, most_W
         self.peaks.reason, self.backup.reason = self._reasons(soc_permille is not None)
-        for level, end_permille, close_W in (peaks, backup):
-            level.is_reached = self._reached(soc_permille, end_permille, level.is_reached)
+        for level, end_permille, close_W, most_W in (peaks, backup):
+            power_W = level.discharge_W_max
+            was = level.is_reached or state.is_started and not power_W
+            level.is_reached = self._reached(soc_permille, end_permille, was)
             if not state.is_started:  # begins where the first known state of charge puts it
-                level.discharge_W_max = 0 if level.is_reached else self.rated_W
+                power_W = 0 if level.is_reached else most_W
             elif level.is_reached:
-                level.discharge_W_max = max(0, level.discharge_W_max - close_W)
-            else:
-                level.discharge_W_max = min(self.rated_W, level.discharge_W_max + open_W)
+                power_W = max(0, power_W - close_W)
+            elif most_W < power_W:
+                power_W = max(most_W, power_W - taper_W)
+            elif most_W == self.rated_W:  # in the taper it only falls, or it would flip
+                power_W = min(most_W, power_W + open_W)
+            level.discharge_W_max = power_W
         if soc_permille is not None:
             state.is_started = 1
 

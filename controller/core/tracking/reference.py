@@ -61,13 +61,17 @@ class Reference:
         words = self.words
         before, owner = words[R_OWNER], SENDER if soc_error_permille is None else CABINET
         words[R_OWNER] = owner
+        grid_W = words[R_WANTED] + (own_W << 16)  # the grid without this battery
+        if before == NOT_BEGUN:
+            words[R_BASE] = words[R_WANTED] if owner == SENDER else grid_W
         if soc_error_permille is not None:
             words[R_MISSING] = soc_error_permille * self._energy_Wh * 3600
+            words[R_BASE] += (grid_W - words[R_BASE]) * self._quick * elapsed_ticks >> 32
         else:
             given_mJ = own_W * self._tick_ms * elapsed_ticks
             words[R_MISSING] = words[R_MISSING] + given_mJ if before == SENDER else 0
-        if owner == SENDER != before:
-            words[R_BASE] = words[R_WANTED]
+        if owner == SENDER and before == CABINET:  # or a cap before would act against the request
+            words[R_FREE], words[R_HELD_MS] = words[R_BASE], 0
         if before == NOT_BEGUN:  # nothing moves at the start, whatever the state of charge
             words[R_MEAN] = words[R_WANTED] - self._recovery()
         self._move(elapsed_ticks)

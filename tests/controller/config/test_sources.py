@@ -9,7 +9,7 @@ from controller.config import configuration, schema, sources
 from controller.core import parameters
 from controller.core.base import hint_sources
 from controller.documents import check
-from controller.sites import EXAMPLE
+from controller.sites import EXAMPLE, FOLDER
 
 EXAMPLE = configuration.load(EXAMPLE)
 
@@ -33,6 +33,14 @@ def test_the_example_has_a_planner_a_scheduler_and_an_energy_management():
     assert site_ems.fallback == {1: None, 2: None, 3: None, 4: 450_000, 5: None}
 
 
+@pytest.mark.parametrize("name, rated_W", [("example", 250_000), ("three_units", 750_000)])
+def test_the_planner_may_charge_at_the_rated_power_for_hours(name, rated_W):
+    """Its charge of 200 kW rested after 15 min, on the default quota of 100 kWh."""
+    planner = configuration.load(FOLDER / name / "cabinet.toml").sources[0]
+    assert planner.name == "planner" and planner.energy_Wh_per_h_max >= 2 * rated_W
+    assert planner.request_ramp_W_per_s == rated_W // 10
+
+
 def test_at_most_eight_sources_with_names_of_sixteen_characters(files):
     for number in range(7):
         files.append("site", source(f"s{number}", "cap"))
@@ -44,7 +52,7 @@ def test_at_most_eight_sources_with_names_of_sixteen_characters(files):
 
 def test_the_image_says_all_that_the_core_needs():
     image = EXAMPLE.source_image
-    planner = [2, 3, 300, 10, 25_000, 100_000, -1, -1, -1, -1, -1]
+    planner = [2, 3, 300, 10, 25_000, 500_000, -1, -1, -1, -1, -1]
     first = [1, 1, 120, 10, 25_000, 100_000, -1, -1, -1, -1, -1]
     second = [2, 2, 300, 10, 25_000, 100_000, -1, -1, -1, 450_000, -1]
     assert list(image) == [1, 3, *planner, *first, *second]

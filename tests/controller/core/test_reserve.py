@@ -1,6 +1,7 @@
 """The two reserves: thresholds, hysteresis, speed of closing and opening."""
 
 import pytest
+from hypothesis import given, settings, strategies as st
 from views import RATED_W, Tick, both, setup
 
 from controller.core.base import reasons
@@ -11,6 +12,7 @@ from tests.tables import cases
 # Default image, permille: peaks 150, backup 100, hysteresis 20. Ramp 100 W a tick, backup in 2 s.
 PEAKS_STEP_W = 100
 BACKUP_STEP_W = RATED_W // 100
+ENERGY_WH = 645_000
 
 
 def started(soc_permille=500):
@@ -31,7 +33,9 @@ def powers(unit):
 
 @cases("""
     socs_permille  found_W
-    (1000, 151)  (RATED_W, RATED_W) | (150, 149, 101)  (0, RATED_W) | (100, 99, 0)  (0, 0)
+    (1000, 151)  (RATED_W, RATED_W) | (150, 149, 107)  (0, RATED_W) | (106,)  (0, 246_391)
+    (105,)  (0, 220_379) | (103,)  (0, 155_831) | (102,)  (0, 110_189)
+    (101, 100, 99, 0)  (0, 0)
 """)
 def test_at_start_they_are_where_the_state_of_charge_puts_them(socs_permille, found_W):
     assert {powers(started(soc)) for soc in socs_permille} == {found_W}
@@ -135,6 +139,70 @@ def test_off_the_grid_both_open_at_once_and_close_again_on_the_grid(soc_permille
     assert powers(unit)[1] == BACKUP_STEP_W
     step(unit, soc_permille)
     assert powers(unit)[1] == 0
+
+
+def discharged(power_W, tick_ms=20, health=1.0):
+    """[(limit of the backup level, charge in permille)] of a discharge from 11 % on. The battery
+    loses 8 %, and a BMS reports whole permille of its present capacity.
+    """
+    unit, soc, found = reserve.Reserve(setup(tick_ms)), 110.0, []
+    while not found or unit.backup.discharge_W_max:
+        unit.step(*both(soc_permille=(int(soc), 1000)), 1)
+        flows_W = min(power_W, unit.backup.discharge_W_max)
+        soc -= flows_W * tick_ms / 0.92 / 3600 / ENERGY_WH / health
+        found.append((unit.backup.discharge_W_max, soc))
+    return found
+
+
+@pytest.mark.parametrize("tick_ms, health", [(20, 1.0), (100, 0.7), (1000, 1.0), (1000, 0.7)])
+@pytest.mark.parametrize("power_W", [5000, 120_000, RATED_W])
+def test_a_discharge_ends_within_a_minute_or_more_and_keeps_little(power_W, tick_ms, health):
+    """It stopped from 485 kW within a second, and the other cabinets of a site needed 4."""
+    found = discharged(power_W, tick_ms, health)
+    limits = [limit_W for limit_W, _ in found]
+    falls = [before_W - after_W for before_W, after_W in zip(limits, limits[1:])]
+    assert min(falls) >= 0 and max(falls) <= RATED_W * tick_ms / 60_000
+    assert sum(limit_W < RATED_W for limit_W in limits) * tick_ms >= 59_900
+    assert 100.9 < found[-1][1] < 102
+
+
+def test_in_the_taper_the_limit_only_falls_and_its_end_counts_as_the_level():
+    unit, limits_W = started(110), []
+    for _ in range(400):
+        for soc_permille in (102, 103, 104, 102, 101):
+            limits_W.append(step(unit, soc_permille, 6) and powers(unit)[1])
+    assert limits_W == sorted(limits_W, reverse=True) and limits_W[-1] == 0
+    found = [step(unit, soc) and powers(unit)[1] for soc in (119, 120)]
+    assert found == [0, PEAKS_STEP_W]
+
+
+SOC = st.none() | st.integers(90, 130)
+TICKS = st.tuples(SOC, st.integers(1, 200))
+
+
+def threshold_alone(ticks):
+    """Limit of the backup level at each tick as it was before the taper."""
+    reached, limit_W = 0, None
+    for soc_permille, elapsed_ticks in ticks:
+        is_below = soc_permille is None or soc_permille <= 100
+        reached = is_below or bool(reached) and soc_permille < 120
+        if limit_W is None:
+            yield 0 if reached else RATED_W
+        else:
+            step_W = -BACKUP_STEP_W if reached else PEAKS_STEP_W
+            limit_W = min(RATED_W, max(0, limit_W + step_W * elapsed_ticks))
+            yield limit_W
+        if limit_W is None and soc_permille is not None:
+            limit_W = 0 if reached else RATED_W
+
+
+@settings(max_examples=200)
+@given(st.lists(TICKS, max_size=60))
+def test_the_taper_never_allows_more_than_the_threshold_alone(ticks):
+    unit = reserve.Reserve(setup())
+    for tick, most_W in zip(ticks, threshold_alone(ticks)):
+        step(unit, *tick)
+        assert powers(unit)[1] <= most_W
 
 
 def test_small_ratings_still_move():

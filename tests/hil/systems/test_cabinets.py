@@ -51,6 +51,16 @@ def test_a_cap_ends_with_the_last_second_of_its_slot():
     assert grid_W[899] == pytest.approx(grid_W[890], abs=1) and grid_W[900] > grid_W[899] + 50
 
 
+def test_a_request_of_the_slot_behind_a_cap_is_followed():
+    """Tracking held the grid where the cap had left it, against 55 of the 60 kW of a charge."""
+    site, (member,) = site_of(1)
+    site.load = lambda t_s: 400e3
+    member.schedule(0, 15, [(CAP_W, OPEN_W, OPEN_W, 0), (OPEN_W, OPEN_W, -60_000, 0)])
+    for _ in range(910):
+        site.step(1.0)
+    assert sum([unit.ac_power_W for unit in member.pcs]) == pytest.approx(-60_000, abs=3000)
+
+
 def test_a_cabinet_that_leaves_gives_nothing_and_the_other_takes_over():
     """The other one follows the meter of the site until the cap is kept. Coming back, the cabinet
     has its own charge.
@@ -72,6 +82,24 @@ def test_a_cabinet_that_leaves_gives_nothing_and_the_other_takes_over():
         site.step(1.0)
     assert members[1].soc == pytest.approx(0.3, abs=0.01) and members[1].pcs[0].ac_power_W > 10_000
     assert site.grid_power_W < CAP_W + 1000
+
+
+def test_a_pod_that_comes_to_its_backup_reserve_leaves_the_others_time_to_follow():
+    """It stopped from 619 kW within a second, and the import was above 6 MW for 3 s."""
+    chosen = spec.load("shanghai", "four_cabinets")
+    site = run.site_of(chosen, {})
+    site.load = lambda t_s: 8e6
+    members = run.members_of(chosen, site, run.ChainMember)
+    for member, soc in zip(members, (0.1045, 0.5, 0.5, 0.5)):
+        member.come(soc)
+        member.schedule(0, 15, [(5_550_000, OPEN_W, OPEN_W, 0)] * 4)
+    found = []
+    for _ in range(150):
+        site.step(1.0)
+        found.append((members[0].pcs[0].ac_power_W, site.grid_power_W))
+    assert found[30][0] > 600e3 and found[-1][0] == 0
+    assert max(grid_W for _, grid_W in found[30:]) < 5.7e6
+    assert 0.1009 < members[0].soc < 0.102
 
 
 def test_the_moves_of_a_cabinet_are_seconds_of_the_run():

@@ -76,8 +76,9 @@ PER_TICK = "chain.ramp_low_W", "chain.ramp_high_W", "chain.ramp_reason"
 
 
 class Case(NamedTuple):
-    """load: t_s -> W; outage: (at_s, for_s); rows: of a schedule, from rows_s on; from_s: byte
-    mode has started, and nothing before it counts; forms: of each unit; slack: comes first.
+    """load: t_s -> W; outage: (at_s, for_s); rows: of a schedule, from rows_s on; source: its
+    index, 0 the planner, whose caps count, 1 the scheduler; from_s: byte mode has started, and
+    nothing before it counts; forms: of each unit; slack: comes first.
     """
 
     load: object
@@ -87,6 +88,7 @@ class Case(NamedTuple):
     control: dict = {}
     rows: tuple = ()
     rows_s: int = 20
+    source: int = 1
     plant: dict = {}
     switch: dict = {}
     genset: dict = {}
@@ -96,9 +98,6 @@ class Case(NamedTuple):
     file: object = PV_GENSET
     from_s: int = 34
     slack: tuple = ()
-
-
-SOURCE = 1  # the scheduler: it may ask for power, and its caps do not count
 
 
 def loaded(case, tick_ms):
@@ -135,7 +134,7 @@ def bytes_of(case, kind=VirtualRig, tick_ms=20):
         if second == START_S:
             soc = min([rack.soc for rack in rig.plant.racks])
         if second % HEARTBEAT_S == 0:
-            image.add_hint(SOURCE, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
+            image.add_hint(case.source, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
         if case.rows and second == case.rows_s:
             image.add_schedule(table(case))
         ticks = []
@@ -157,7 +156,7 @@ def chain_of(case, soc):
     found = []
     for second in range(case.for_s):
         if second % HEARTBEAT_S == 0:
-            member.image.add_hint(SOURCE, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
+            member.image.add_hint(case.source, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
         if case.rows and second == case.rows_s:
             member.image.add_schedule(table(case))
         site.step(1.0)
@@ -167,7 +166,7 @@ def chain_of(case, soc):
 
 def table(case):
     start_min = (BEGIN_S + case.rows_s) // 60
-    return Table(SOURCE, start_min, 1, tuple([Slot(*row) for row in case.rows]))
+    return Table(case.source, start_min, 1, tuple([Slot(*row) for row in case.rows]))
 
 
 def fields(control, units):

@@ -85,6 +85,7 @@ CASES = {
         ),
     ),
     "schedule": Case(lambda t_s: 200_000.0, 320, 0.5, rows=PLAN),
+    "caps of a schedule": Case(lambda t_s: 200_000.0, 295, 0.5, rows=PLAN, source=0),
     "units": Case(
         lambda t_s: 400_000.0, 120, 0.6, OUTAGE, BACK, forms=(True, True, False), file=UNITS
     ),

@@ -82,6 +82,20 @@ def test_after_a_request_the_charge_comes_back_slowly():
     assert 1300 < reference.wanted_W - 300_000 < 1400
 
 
+@pytest.mark.parametrize("load_W", (150_000, 200_000))
+def test_a_request_begins_at_the_mean_load_wherever_a_cap_held_the_grid(load_W):
+    """Tracking kept the grid at 120 kW, against the request behind the cap."""
+    reference = begun(120_000)
+    for second in range(900):
+        reference.step(0, load_W - 120_000 + (20_000 if second % 2 else -20_000), 1)
+        reference.hold(0, 120_000, 1 << 24, 1)
+    assert reference.wanted_W == 120_000
+    for _ in range(2):
+        reference.step(None, load_W - 120_000, 1)
+        reference.hold(0, 500_000, 1 << 24, 1)
+    assert reference.wanted_W == pytest.approx(load_W, abs=5000)
+
+
 def test_while_the_charge_is_the_senders_the_energy_of_tracking_itself_comes_back():
     """100 kW for 232 s are a tenth of T: the reference rises towards 10 kW in T / 4."""
     reference = begun()
