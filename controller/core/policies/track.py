@@ -136,9 +136,11 @@ class Track(Function):
         if found.is_meter_tested or found.is_exact or found.is_shed or is_uncertain:
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
-        reference.step(self._soc_error(known, found), found.left_setpoint_W, elapsed_ticks)
+        shows_load = not _is_surplus(found)
+        error = self._soc_error(known, found)
+        reference.step(error, found.left_setpoint_W, elapsed_ticks, learns=shows_load)
         part = low_pass(self._tick_ms, FAST_DELAYS * delay_ms)
-        reference.hold(low_W, high_W, part, elapsed_ticks, leaves_trace=not _is_surplus(found))
+        reference.hold(low_W, high_W, part, elapsed_ticks, leaves_trace=shows_load)
         return self._settle(self._request_W(guess_W, found))
 
     def _grid_range_W(self, load_W: int, found: Found) -> tuple[int, int]:
