@@ -24,6 +24,8 @@ from controller.planner.planning import (
 
 PRICES_AT_H = 13  # from this hour on tomorrow's prices are known
 HOUR_SLOTS = 4
+# of the energy: charge that load tracking aims at, and what the rated power moves in its time
+TARGET_PART, TRACKED_PART = 0.55, 0.25
 SEARCHES = 18  # of the cap with perfect foresight
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -46,7 +48,8 @@ class Outcome(NamedTuple):
     given_J: float
 
 
-Way = Callable[[Known], list[Row]]  # rows of a schedule from this slot on
+# Rows of a schedule from this slot on; where they end, the controller acts without a schedule.
+Way = Callable[[Known], list[Row]]
 
 
 def power_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
@@ -61,6 +64,18 @@ def power_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
     given_W = max(0.0, stored_J - HARD_PART * site.full_J) * store.one_way / SLOT_S
     taken_W = max(0.0, site.full_J - stored_J) / store.one_way / SLOT_S
     return max(-store.charge_W, -taken_W, min(store.discharge_W, given_W, wanted_W))
+
+
+def unplanned(site: Site, stored_J: float) -> Row:
+    """What the controller does in a slot without a schedule, as the row that asks for it: load
+    tracking brings the charge to its target (controller/core/tracking/reference.py).
+    """
+    missing_J = TARGET_PART * site.full_J - stored_J
+    rated_W = site.store.discharge_W
+    lasts_s = max(SLOT_S, TRACKED_PART * site.full_J / rated_W)
+    asked_W = round(max(-rated_W, min(rated_W, -missing_J / lasts_s)))
+    low_W, high_W = (asked_W, OPEN_W) if asked_W > 0 else (OPEN_W, asked_W)
+    return Row(round(site.import_W), low_W, high_W, 0)
 
 
 def moved_J(power_W: float, site: Site) -> float:
@@ -79,7 +94,8 @@ def followed(site: Site, past: Past, stored_J: float, way: Way, every: int = HOU
         if not (at - past.before) % every:
             rows, first = way(known_at(past, at, stored_J, peaks.of(time))), at
         net_W = past.load_W[at] - past.pv_W[at]
-        own_W = power_W(rows[at - first], net_W, stored_J, site)
+        row = rows[at - first] if at - first < len(rows) else unplanned(site, stored_J)
+        own_W = power_W(row, net_W, stored_J, site)
         stored_J -= moved_J(own_W, site)
         given_J += max(0.0, own_W) * SLOT_S
         grid_W.append(net_W - own_W)
