@@ -35,8 +35,8 @@ class State(Words):
     source: int  # of the load's power: site_load.UNKNOWN, CALCULATED or MEASURED
     out_W: int
     lost_ms: int  # for how long the load has been unknown
-    is_held: int  # the charge stays at held_permille
-    held_permille: int
+    held_from: int  # 1 + charge of the last tick, permille; 0: the charge does not stay
+    held_permille: int  # where the charge stays
 
 
 BEGIN = State("q", [UNKNOWN, 0, LOST_MS_MAX, 0, 0])
@@ -159,18 +159,22 @@ class Track(Function):
     def _soc_error(self, known: Known, found: Found) -> int | None:
         """Charge missing up to the target, permille. While a request is in force the state of
         charge is its sender's. Between the requests of a schedule the charge stays as it is, and
-        a surplus that the export limit stores stays too.
+        a surplus that the export limit stores stays too. What tracking itself took before comes
+        back all the same, or clouds would fill the battery from the grid.
         """
         state = self.state
         if known.soc_permille is None or found.is_requested:
-            state.is_held = 0
+            state.held_from = 0
             return None
         mean = known.soc_permille[1]
         if not found.scheduled_source:
-            state.is_held = 0
+            state.held_from = 0
             return self._soc_target - mean
-        if not state.is_held or _is_surplus(found):
-            state.is_held, state.held_permille = 1, mean
+        if not state.held_from:
+            state.held_permille = mean
+        elif _is_surplus(found):
+            state.held_permille += mean - (state.held_from - 1)
+        state.held_from = mean + 1
         return state.held_permille - mean
 
     def _request_W(self, guess_W: int, found: Found) -> int:
