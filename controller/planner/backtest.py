@@ -4,6 +4,7 @@ The model is that of the layer below the plan: it holds the cap and the export l
 the battery has, and follows the schedule between them. It sees means of a quarter of an hour.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -66,16 +67,15 @@ def power_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
     return max(-store.charge_W, -taken_W, min(store.discharge_W, given_W, wanted_W))
 
 
-def unplanned(site: Site, stored_J: float) -> Row:
+def unplanned(site: Site, stored_J: float, cap_W: float) -> Row:
     """What the controller does in a slot without a schedule, as the row that asks for it: load
-    tracking brings the charge to its target (controller/core/tracking/reference.py).
+    tracking brings the charge to its target (controller/core/tracking/reference.py) below cap_W.
     """
-    missing_J = TARGET_PART * site.full_J - stored_J
     rated_W = site.store.discharge_W
     lasts_s = max(SLOT_S, TRACKED_PART * site.full_J / rated_W)
-    asked_W = round(max(-rated_W, min(rated_W, -missing_J / lasts_s)))
+    asked_W = round((stored_J - TARGET_PART * site.full_J) / lasts_s)
     low_W, high_W = (asked_W, OPEN_W) if asked_W > 0 else (OPEN_W, asked_W)
-    return Row(round(site.import_W), low_W, high_W, 0)
+    return Row(round(min(cap_W, site.import_W)), low_W, high_W, 0)
 
 
 def moved_J(power_W: float, site: Site) -> float:
@@ -85,8 +85,17 @@ def moved_J(power_W: float, site: Site) -> float:
     return (own_W + site.store.idle_W * (power_W == 0)) * SLOT_S
 
 
-def followed(site: Site, past: Past, stored_J: float, way: Way, every: int = HOUR_SLOTS) -> Outcome:
-    """Plan each hour, and let the controller follow. way: of the caller, may keep a state."""
+def followed(
+    site: Site,
+    past: Past,
+    stored_J: float,
+    way: Way,
+    every: int = HOUR_SLOTS,
+    alone_W: float = math.inf,
+) -> Outcome:
+    """Plan each hour, and let the controller follow. way: of the caller, may keep a state.
+    alone_W: cap of the controller's own peak shaving, where it has no schedule.
+    """
     peaks, begun_J, given_J, grid_W = Peaks(site), stored_J, 0.0, list[float]()
     rows, first = list[Row](), past.before
     for at in range(past.before, len(past.load_W)):
@@ -94,7 +103,8 @@ def followed(site: Site, past: Past, stored_J: float, way: Way, every: int = HOU
         if not (at - past.before) % every:
             rows, first = way(known_at(past, at, stored_J, peaks.of(time))), at
         net_W = past.load_W[at] - past.pv_W[at]
-        row = rows[at - first] if at - first < len(rows) else unplanned(site, stored_J)
+        is_told = at - first < len(rows)
+        row = rows[at - first] if is_told else unplanned(site, stored_J, alone_W)
         own_W = power_W(row, net_W, stored_J, site)
         stored_J -= moved_J(own_W, site)
         given_J += max(0.0, own_W) * SLOT_S

@@ -1,6 +1,7 @@
 """What a fault of the planner costs: past months, planned by a way that is dead, late or wrong.
 
-Each fault changes a way to plan of a back-test. Where the schedule ends, the controller acts alone.
+Each fault changes a way to plan of a back-test. Where the schedule ends, the controller acts alone,
+with the highest import of the days before as the cap of its own peak shaving (peak_import_W_max).
 """
 
 import random
@@ -87,11 +88,13 @@ def saved(case: Case, stored_J: float) -> dict[str, float]:
     """Money that the planner saves with each fault."""
     site, past = case.site, case.past
     without = backtest.cost(site, past, backtest.without(past))
+    pairs = list(zip(past.load_W, past.pv_W))[: past.before]
+    alone_W = max([load_W - pv_W for load_W, pv_W in pairs])
     found = {}
     for name, fault in FAULTS.items():
         daily = Daily(site)
         way = case.told(fault(lambda known, daily=daily: daily.planned(known).rows, case))
-        done = backtest.followed(site, past, stored_J, way)
+        done = backtest.followed(site, past, stored_J, way, alone_W=alone_W)
         found[name] = without - backtest.cost(site, past, done)
     return found
 
