@@ -94,7 +94,7 @@ def followed(
     alone_W: float = math.inf,
 ) -> Outcome:
     """Plan each hour, and let the controller follow. way: of the caller, may keep a state.
-    alone_W: cap of the controller's own peak shaving, where it has no schedule.
+    alone_W: fallback of the import, where the controller has no schedule.
     """
     peaks, begun_J, given_J, grid_W = Peaks(site), stored_J, 0.0, list[float]()
     rows, first = list[Row](), past.before

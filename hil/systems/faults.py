@@ -1,7 +1,7 @@
 """What a fault of the planner costs: past months, planned by a way that is dead, late or wrong.
 
 Each fault changes a way to plan of a back-test. Where the schedule ends, the controller acts alone,
-with the highest import of the days before as the cap of its own peak shaving (peak_import_W_max).
+with the highest import of the days before as the fallback of the source (fallback_import_W_max).
 """
 
 import random
