@@ -113,8 +113,8 @@ class Run:
         for slot in range(self._count):
             if self._sender.is_due(slot) and failures.SENDER not in self.members[0].silent:
                 here = [member for member in self.members if member.is_here]
-                soc = _soc(here) * len(here) / len(self.members)
-                rows = self._sender.rows(slot, soc, self._own_W(slot))
+                stored = _soc(here) * len(here) / len(self.members)
+                rows = self._sender.rows(slot, stored, self._own_W(slot))
                 for member in here:
                     member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
                 self._watch.sent(slot, rows)
