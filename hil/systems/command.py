@@ -215,7 +215,7 @@ def _is_good(document: dict[str, Any]) -> bool:
         if each["is_met"] is False and not figures.is_unreachable(each)
     ]
     is_day_good = not document.get("value_day", {}).get("violations")
-    is_kept = shares.is_kept(document["shares"])
+    is_kept = shares.is_kept(document.get("shares"))
     return is_day_good and is_kept and not missed and not document["violations"]
 
 

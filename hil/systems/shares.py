@@ -19,9 +19,10 @@ LEAST_PART = 0.005  # of the bill: below it, what perfect foresight saves has no
 
 
 def of(result: Result) -> dict[str, float] | None:
-    """Percent, and the auxiliaries; None: an outage, or perfect foresight saves too little."""
+    """Percent, and the auxiliaries; None: no plan is followed, or it can save too little."""
     spec = result.spec
-    if spec.outage_s or spec.away or not spec.schedule["is_trading"]:
+    is_planned = len(result.before.load_W) and "discharged" in result.account
+    if spec.outage_s or spec.away or not (is_planned and spec.schedule["is_trading"]):
         return None
     fed_W = result.battery_W + result.pv_W + result.genset_W
     own_W = float((result.grid_W + fed_W - result.load_W).mean())
