@@ -4,6 +4,7 @@ The model is that of the layer below the plan: it holds the cap and the export l
 the battery has, and follows the schedule between them. It sees means of a quarter of an hour.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from controller.planner.planning import (
 
 PRICES_AT_H = 13  # from this hour on tomorrow's prices are known
 HOUR_SLOTS = 4
+# of the energy: charge that load tracking aims at, and what the rated power moves in its time
+TARGET_PART, TRACKED_PART = 0.55, 0.25
 SEARCHES = 18  # of the cap with perfect foresight
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -46,7 +49,8 @@ class Outcome(NamedTuple):
     given_J: float
 
 
-Way = Callable[[Known], list[Row]]  # rows of a schedule from this slot on
+# Rows of a schedule from this slot on; where they end, the controller acts without a schedule.
+Way = Callable[[Known], list[Row]]
 
 
 def power_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
@@ -63,6 +67,17 @@ def power_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
     return max(-store.charge_W, -taken_W, min(store.discharge_W, given_W, wanted_W))
 
 
+def unplanned(site: Site, stored_J: float, cap_W: float) -> Row:
+    """What the controller does in a slot without a schedule, as the row that asks for it: load
+    tracking brings the charge to its target (controller/core/tracking/reference.py) below cap_W.
+    """
+    rated_W = site.store.discharge_W
+    lasts_s = max(SLOT_S, TRACKED_PART * site.full_J / rated_W)
+    asked_W = round((stored_J - TARGET_PART * site.full_J) / lasts_s)
+    low_W, high_W = (asked_W, OPEN_W) if asked_W > 0 else (OPEN_W, asked_W)
+    return Row(round(min(cap_W, site.import_W)), low_W, high_W, 0)
+
+
 def moved_J(power_W: float, site: Site) -> float:
     """Energy that a slot at this power takes from the store, idle converters included."""
     one_way = site.store.one_way
@@ -70,8 +85,17 @@ def moved_J(power_W: float, site: Site) -> float:
     return (own_W + site.store.idle_W * (power_W == 0)) * SLOT_S
 
 
-def followed(site: Site, past: Past, stored_J: float, way: Way, every: int = HOUR_SLOTS) -> Outcome:
-    """Plan each hour, and let the controller follow. way: of the caller, may keep a state."""
+def followed(
+    site: Site,
+    past: Past,
+    stored_J: float,
+    way: Way,
+    every: int = HOUR_SLOTS,
+    alone_W: float = math.inf,
+) -> Outcome:
+    """Plan each hour, and let the controller follow. way: of the caller, may keep a state.
+    alone_W: fallback of the import, where the controller has no schedule.
+    """
     peaks, begun_J, given_J, grid_W = Peaks(site), stored_J, 0.0, list[float]()
     rows, first = list[Row](), past.before
     for at in range(past.before, len(past.load_W)):
@@ -79,7 +103,9 @@ def followed(site: Site, past: Past, stored_J: float, way: Way, every: int = HOU
         if not (at - past.before) % every:
             rows, first = way(known_at(past, at, stored_J, peaks.of(time))), at
         net_W = past.load_W[at] - past.pv_W[at]
-        own_W = power_W(rows[at - first], net_W, stored_J, site)
+        is_told = at - first < len(rows)
+        row = rows[at - first] if is_told else unplanned(site, stored_J, alone_W)
+        own_W = power_W(row, net_W, stored_J, site)
         stored_J -= moved_J(own_W, site)
         given_J += max(0.0, own_W) * SLOT_S
         grid_W.append(net_W - own_W)

@@ -2,7 +2,8 @@
 
 The recorder keeps the last 28 days in the state directory, so that a restart of the box loses none,
 and publishes the same file in the run directory, for the group. PV is what the balance leaves, load
-less battery less grid, so a generator set counts as PV. Without a load meter the load is grid and
+less battery less grid, so a generator set counts as PV. A balance below 0 is what the load meter
+does not see, and the site pays it: it counts as load. Without a load meter the load is grid and
 battery. An empty cell is unknown: less than half of the quarter is known.
 """
 
@@ -122,7 +123,10 @@ class Quarters:
         ]
         if all([each is None for each in means]):
             return
-        load_W, pv_W = [each if each is None else max(0.0, each) for each in means[:2]]
+        load_W, pv_W = means[:2]
+        if load_W is not None:
+            load_W = max(0.0, load_W - min(0.0, pv_W or 0.0))
+        pv_W = None if pv_W is None else max(0.0, pv_W)
         found = Quarter(self._at, load_W, pv_W, means[2], means[3], self._soc_permille)
         self._rows[self._at] = found
         kept = range(self._at - KEPT + 1, self._at + 1)

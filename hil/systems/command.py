@@ -22,6 +22,7 @@ from hil.systems import (
     run,
     self_check,
     series,
+    shares,
     sizing,
     spec,
     value_day,
@@ -214,6 +215,7 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "failures": sorted({name for name, _ in result.failures}),
         "sizing": sizing.lines(result),
         "cost": cost.of(result),
+        "shares": None if result.failures else shares.of(result),
         "minutes": list(result.minutes),
     }
 
@@ -225,7 +227,8 @@ def _is_good(document: dict[str, Any]) -> bool:
         if each["is_met"] is False and not figures.is_unreachable(each)
     ]
     is_day_good = not document.get("value_day", {}).get("violations")
-    return is_day_good and not missed and not document["violations"]
+    is_kept = shares.is_kept(document.get("shares"))
+    return is_day_good and is_kept and not missed and not document["violations"]
 
 
 def lines(document: dict[str, Any]) -> list[str]:
@@ -251,6 +254,7 @@ def lines(document: dict[str, Any]) -> list[str]:
         "  without: beside a figure in %, the quantity itself in kW, kWh or money",
         *[f"  {optimum.MISSING}"] * (optimum.highspy is None),
         *[f"  cost: {each}" for each in [cost.words(document["cost"])[1]]],
+        *shares.lines(document["shares"], document["cost"]["currency"]),
         *[f"  VIOLATED: {each}" for each in document["violations"] or ()],
         *([] if document["violations"] else ["  no violation"]),
         *minutes.lines(document["minutes"]),

@@ -113,7 +113,8 @@ class Run:
         for slot in range(self._count):
             if self._sender.is_due(slot) and failures.SENDER not in self.members[0].silent:
                 here = [member for member in self.members if member.is_here]
-                rows = self._sender.rows(slot, _soc(here) * len(here) / len(self.members))
+                stored = _soc(here) * len(here) / len(self.members)
+                rows = self._sender.rows(slot, stored, self._own_W(slot))
                 for member in here:
                     member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
                 self._watch.sent(slot, rows)
@@ -148,6 +149,12 @@ class Run:
         self._battery_W[second] = sum([unit.ac_power_W for unit in self.site.units])
         self._modes_s[self.members[0].control.found.mode] += 1
         self._watch.see(second)
+
+    def _own_W(self, slot: int) -> float:
+        """Mean that the cabinets have drawn so far."""
+        if not slot:
+            return sum([member.drawn_W for member in self.members])
+        return self.site.account.energy_J["auxiliaries"] / (slot * SLOT_S)
 
     def _of_modes(self) -> dict[str, int]:
         names = [modes.Modes.TEXTS[reasons.MODE + mode][0] for mode in range(len(modes.NEXT))]

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from controller.core.base.schedule_table import Slot as Row
 from controller.planner import backtest
 from controller.planner.backtest import Outcome, Past
-from controller.planner.daily import Daily
 from controller.planner.planning import SLOT_S, Known, Site
 from controller.planner.tariff import J_PER_KWH
 from hil.results.ratio import MONEY_MIN
@@ -35,20 +34,18 @@ class Way(NamedTuple):
 
 def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, Any]) -> Way:
     """The first days with these keys of the schedule."""
-    spec = spec._replace(schedule={**spec.schedule, **changes})
-    count, site = min(DAYS * SLOTS_PER_DAY, len(series.load_W)), sender.site_of(spec)
-    past = sender.past_of(spec, before, Series(*[each[:count] for each in series]))
-    daily, told, caps_W = Daily(site), sender.Told(spec, past), dict[int, float]()
+    spec = spec._replace(schedule={**spec.schedule, **changes}, events=[])
+    count, caps_W = min(DAYS * SLOTS_PER_DAY, len(series.load_W)), dict[int, float]()
+    own = sender.Sender(spec, Series(*[each[:count] for each in series]), before)
 
     def way(known: Known) -> list[Row]:
-        rows = daily.planned(told(known)).rows
+        rows = own.way(known)
         caps_W.update(enumerate([row.grid_cap_W for row in rows], len(known.past_load_W)))
         return rows
 
-    every = 1 if spec.schedule["notice_min"] else backtest.HOUR_SLOTS
-    done = backtest.followed(site, past, site.store.now_J, way, every)
-    over_W = [max(0.0, each - caps_W[at]) for at, each in enumerate(done.grid_W, past.before)]
-    return Way(site, past, done, sum(over_W) * SLOT_S / J_PER_KWH)
+    done = own.alone(way)
+    over_W = [max(0.0, each - caps_W[at]) for at, each in enumerate(done.grid_W, own.past.before)]
+    return Way(own.site, own.past, done, sum(over_W) * SLOT_S / J_PER_KWH)
 
 
 def loses(changes: Mapping[str, Any]) -> Callable[[Result], Found]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from controller.core.base.schedule_table import Slot as Row
 from controller.planner import backtest
-from controller.planner.backtest import Past
+from controller.planner.backtest import Outcome, Past, Way
 from controller.planner.daily import Daily
 from controller.planner.exact import Store
 from controller.planner.planning import CAP_PART, Known, Site, later
@@ -30,27 +30,42 @@ class Sender:
 
     def __init__(self, spec: Spec, series: Series, before: Series) -> None:
         self.site, self.cap_W = site_of(spec), 0.0
-        self._spec, self._past = spec, past_of(spec, before, series)
+        self._spec, self.past = spec, past_of(spec, before, series)
         self._daily, self._peaks = Daily(self.site), backtest.Peaks(self.site)
         self._events = [event_of(each) for each in spec.events]
-        self._told = Told(spec, self._past)
+        self._told = Told(spec, self.past)
 
     def is_due(self, slot: int) -> bool:
         """A new schedule is sent at this slot: each hour, with notices in each slot."""
         return slot % HOUR_SLOTS == 0 or self._spec.schedule["notice_min"] > 0
 
-    def rows(self, slot: int, soc: float) -> list[Row]:
-        """The slots of a schedule from this one on, at a state of charge of 0 to 1."""
-        at = self._past.before + slot
-        peak_W = self._peaks.of(later(self._past.start, at))
-        known = backtest.known_at(self._past, at, soc * self.site.full_J, peak_W)
-        found = self._daily.planned(self._told(known._replace(limits_W=self._limits_W(slot))))
+    def rows(self, slot: int, soc: float, own_W: float = 0.0) -> list[Row]:
+        """The slots of a schedule from this one on, at a state of charge of 0 to 1. own_W: what the
+        cabinets draw beside their batteries, as the grid meter shows it.
+        """
+        at = self.past.before + slot
+        peak_W = self._peaks.of(later(self.past.start, at))
+        known = backtest.known_at(self.past, at, soc * self.site.full_J, peak_W)
+        return self.way(known, own_W)
+
+    def way(self, known: Known, own_W: float = 0.0) -> list[Row]:
+        """The same, of what is known at that slot: a way to plan of a back-test."""
+        limits_W = self._limits_W(len(known.past_load_W) - self.past.before)
+        told = self._told(known._replace(limits_W=limits_W))
+        loads = [[each + own_W for each in some] for some in (told.past_load_W, told.load_W)]
+        found = self._daily.planned(told._replace(past_load_W=loads[0], load_W=loads[1]))
         self.cap_W = found.cap_W
         return found.rows
 
+    def alone(self, way: Way | None = None) -> Outcome:
+        """What the model of a back-test makes of the slots of the run. way: that of `way`."""
+        every = 1 if self._spec.schedule["notice_min"] else HOUR_SLOTS
+        stored_J = self.site.store.now_J
+        return backtest.followed(self.site, self.past, stored_J, way or self.way, every)
+
     def saw(self, slot: int, grid_W: float) -> None:
         """A slot of the run has ended with this mean import."""
-        self._peaks.see(later(self._past.start, self._past.before + slot), grid_W)
+        self._peaks.see(later(self.past.start, self.past.before + slot), grid_W)
 
     def _limits_W(self, slot: int) -> dict[int, float]:
         """Caps of the events that are announced at this slot, by slot ahead."""

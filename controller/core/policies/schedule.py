@@ -15,7 +15,9 @@ the last second would be in the mean of the first interval.
 
 The grid cap is an obligation of the rank of the grid limit by hint. The band is a cap that contains
 0. A band that excludes 0 is a request too: the base request goes to its nearer end at the ramp of
-the source, but every request by hint comes first. The reserve raises the level of the peaks
+the source, but every request by hint comes first. A discharge that the export limit forbids does
+not keep the battery from charging: PV would be curtailed for it (pv_limit.py), and energy of the
+own sun lost. The reserve raises the level of the peaks
 (reserve.py).
 """
 
@@ -81,6 +83,7 @@ class Schedule(Function):
         self._error_ms_max = settings["schedule_clock_ms_max"]
         self._quantum_W = settings["setpoint_quantum_W"]
         self._ramp_W_per_s = settings["setpoint_ramp_W_per_s"]
+        self._export_W = settings["grid_export_W_max"]
         self._rank = [each.rank for each in setup.sources]
         self.state = State.zero(2 * t.TABLE_WORDS, "i")
         self.out = array("i", [0] * len(OUTPUTS))
@@ -202,13 +205,18 @@ class Schedule(Function):
         found.lifted = _lifted(source, low_W > -WIDE_W, high_W < WIDE_W, is_own)
         found.scheduled_reserve_permille = slot.reserve_permille
         reason = reasons.SCHEDULE_BAND
-        answers: list[Answer] = [Cap(max(-low_W, 0), reason, max(high_W, 0), reason)]
+        charge_W = WIDE_W if self._would_export(low_W, found.connection_W) else max(-low_W, 0)
+        answers: list[Answer] = [Cap(charge_W, reason, max(high_W, 0), reason)]
         if has_grid_cap and found.connection_W is not None:
             reason = reasons.SCHEDULE_GRID_CAP
             bounds = (cap_W, reason), (WIDE_W, reason)
             connection_W, quantum_W = found.connection_W, self._quantum_W
             answers.append(grid_obligation(GRID_CAP_SCHEDULE, connection_W, *bounds, quantum_W))
         return answers
+
+    def _would_export(self, low_W: int, connection_W: int | None) -> bool:
+        """This discharge is more than the import and the export limit together."""
+        return connection_W is not None and low_W > max(0, connection_W + self._export_W)
 
     def bounds(self) -> dict[str, int | None]:
         """Bounds of the slot of now by name; None: no bound, or no slot acts."""

@@ -35,8 +35,8 @@ class State(Words):
     source: int  # of the load's power: site_load.UNKNOWN, CALCULATED or MEASURED
     out_W: int
     lost_ms: int  # for how long the load has been unknown
-    is_held: int  # the charge stays at held_permille
-    held_permille: int
+    held_from: int  # 1 + charge of the last tick, permille; 0: the charge does not stay
+    held_permille: int  # where the charge stays
 
 
 BEGIN = State("q", [UNKNOWN, 0, LOST_MS_MAX, 0, 0])
@@ -136,9 +136,11 @@ class Track(Function):
         if found.is_meter_tested or found.is_exact or found.is_shed or is_uncertain:
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
-        reference.step(self._soc_error(known, found), found.left_setpoint_W, elapsed_ticks)
+        shows_load = not _is_surplus(found)
+        error = self._soc_error(known, found)
+        reference.step(error, found.left_setpoint_W, elapsed_ticks, learns=shows_load)
         part = low_pass(self._tick_ms, FAST_DELAYS * delay_ms)
-        reference.hold(low_W, high_W, part, elapsed_ticks, leaves_trace=not _is_surplus(found))
+        reference.hold(low_W, high_W, part, elapsed_ticks, leaves_trace=shows_load)
         return self._settle(self._request_W(guess_W, found))
 
     def _grid_range_W(self, load_W: int, found: Found) -> tuple[int, int]:
@@ -157,18 +159,22 @@ class Track(Function):
     def _soc_error(self, known: Known, found: Found) -> int | None:
         """Charge missing up to the target, permille. While a request is in force the state of
         charge is its sender's. Between the requests of a schedule the charge stays as it is, and
-        a surplus that the export limit stores stays too.
+        a surplus that the export limit stores stays too. What tracking itself took before comes
+        back all the same, or clouds would fill the battery from the grid.
         """
         state = self.state
         if known.soc_permille is None or found.is_requested:
-            state.is_held = 0
+            state.held_from = 0
             return None
         mean = known.soc_permille[1]
         if not found.scheduled_source:
-            state.is_held = 0
+            state.held_from = 0
             return self._soc_target - mean
-        if not state.is_held or _is_surplus(found):
-            state.is_held, state.held_permille = 1, mean
+        if not state.held_from:
+            state.held_permille = mean
+        elif _is_surplus(found):
+            state.held_permille += mean - (state.held_from - 1)
+        state.held_from = mean + 1
         return state.held_permille - mean
 
     def _request_W(self, guess_W: int, found: Found) -> int:

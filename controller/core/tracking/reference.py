@@ -53,10 +53,13 @@ class Reference:
         words[R_LOW], words[R_HIGH] = low_W << 16, high_W << 16
         words[R_OWNER] = NOT_BEGUN
 
-    def step(self, soc_error_permille: int | None, own_W: int, elapsed_ticks: int) -> None:
+    def step(
+        self, soc_error_permille: int | None, own_W: int, elapsed_ticks: int, learns: bool = True
+    ) -> None:
         """Move the reference. soc_error_permille: what is missing up to the target; None while the
         state of charge is unknown or belongs to the sender of a request. Then the energy that
-        tracking itself gives (own_W) is what comes back.
+        tracking itself gives (own_W) is what comes back. learns: the grid power shows the load;
+        a surplus of the sun that the battery has to store does not.
         """
         words = self.words
         before, owner = words[R_OWNER], SENDER if soc_error_permille is None else CABINET
@@ -66,7 +69,8 @@ class Reference:
             words[R_BASE] = words[R_WANTED] if owner == SENDER else grid_W
         if soc_error_permille is not None:
             words[R_MISSING] = soc_error_permille * self._energy_Wh * 3600
-            words[R_BASE] += (grid_W - words[R_BASE]) * self._quick * elapsed_ticks >> 32
+            if learns:
+                words[R_BASE] += (grid_W - words[R_BASE]) * self._quick * elapsed_ticks >> 32
         else:
             given_mJ = own_W * self._tick_ms * elapsed_ticks
             words[R_MISSING] = words[R_MISSING] + given_mJ if before == SENDER else 0
@@ -74,15 +78,15 @@ class Reference:
             words[R_FREE], words[R_HELD_MS] = words[R_BASE], 0
         if before == NOT_BEGUN:  # nothing moves at the start, whatever the state of charge
             words[R_MEAN] = words[R_WANTED] - self._recovery()
-        self._move(elapsed_ticks)
+        self._move(elapsed_ticks, learns)
 
-    def _move(self, elapsed_ticks: int) -> None:
+    def _move(self, elapsed_ticks: int, learns: bool) -> None:
         words = self.words
         is_own = words[R_OWNER] == CABINET
         towards = words[R_MEAN if is_own else R_BASE] + self._recovery()
         for slot in (R_WANTED, R_FREE):
             words[slot] += (towards - words[slot]) * self._quick * elapsed_ticks >> 32
-        if is_own:
+        if is_own and learns:
             words[R_MEAN] += (words[R_WANTED] - words[R_MEAN]) * self._mean * elapsed_ticks >> 32
 
     def hold(
@@ -91,18 +95,22 @@ class Reference:
         """Hold the reference where the available power leaves the grid. Both ends pass a low-pass
         (part of integers.low_pass): a wrong sample must not shift the grid for minutes.
 
-        leaves_trace: after a long hold the grid stays where the limit left it.
+        leaves_trace: after a long hold the grid stays where the limit left it. A surplus of the sun
+        leaves none, and the battery takes no more: it would charge from the grid in each cloud.
         """
         words = self.words
         for slot, end_W in ((R_LOW, low_W), (R_HIGH, high_W)):
             words[slot] = approach(words[slot], end_W << 16, part, elapsed_ticks)
+        if not leaves_trace:
+            words[R_WANTED] = approach(words[R_WANTED], words[R_FREE], part, elapsed_ticks)
         words[R_WANTED] = within(words[R_WANTED], words[R_LOW], words[R_HIGH])
         elapsed_ms = self._tick_ms * elapsed_ticks
         if low_W << 16 <= words[R_FREE] <= high_W << 16:
             self._let_go(part, elapsed_ticks)
         elif leaves_trace:
             words[R_HELD_MS] = min(words[R_HELD_MS] + 4 * elapsed_ms, 2 * LONG_HELD_MS)
-        words[R_CLOSED_MS] = words[R_CLOSED_MS] + elapsed_ms if low_W == high_W else 0
+        is_closed = low_W == high_W and leaves_trace
+        words[R_CLOSED_MS] = words[R_CLOSED_MS] + elapsed_ms if is_closed else 0
         if words[R_CLOSED_MS] >= CLOSED_MS:  # the mean of before says nothing of the load now
             words[R_OWNER], words[R_FREE] = NOT_BEGUN, words[R_WANTED]
 

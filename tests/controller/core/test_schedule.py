@@ -106,6 +106,24 @@ def test_a_band_is_a_cap_around_0_and_a_request_where_it_excludes_0(
     assert bench.base == expected
 
 
+@pytest.mark.parametrize(
+    "connection_W, export_W, charge_W",
+    [
+        (39_999, 0, s.WIDE_W),
+        (40_000, 0, 0),
+        (-9000, 49_000, 0),
+        (-9001, 49_000, s.WIDE_W),
+        (None, 0, 0),
+    ],
+)
+def test_a_discharge_that_may_not_be_exported_leaves_the_sun_its_way_into_the_battery(
+    connection_W, export_W, charge_W
+):
+    bench = Bench(t.Slot(OPEN, 40_000, OPEN, 0), settings={"grid_export_W_max": export_W})
+    bench.view.connection_W = connection_W
+    assert bench.tick().cap[0] == charge_W and bench.base == [BaseRequest(40_000, reasons.SCHEDULE)]
+
+
 def test_a_request_of_a_hint_comes_before_that_of_the_schedule():
     bench = Bench(t.Slot(OPEN, 40_000, 60_000, 0))
     assert bench.tick().table.out[o.O_CONTROL_SOURCE] == 1

@@ -73,6 +73,12 @@ def test_a_restart_goes_on_and_28_days_are_kept(places):
     assert [each.at for each in published(places)] == [far, far + 1]
 
 
+@pytest.mark.parametrize("grid_W, load_W, pv_W", [(115, 105, 0), (110, 100, 0), (90, 100, 20)])
+def test_what_only_the_grid_meter_sees_counts_as_load(places, grid_W, load_W, pv_W):
+    fed(places, (900, dict(load_W=100, grid_W=grid_W, battery_W=-10)), (1, {}))
+    assert published(places)[0][1:4] == (load_W, pv_W, grid_W)
+
+
 def test_a_clock_that_is_set_back_leaves_no_quarter_of_the_future(places):
     fed(places, (900, dict(load_W=1)), (1, {}), first=FIRST + 50)
     fed(places, (900, dict(load_W=1)), (1, {}))

@@ -89,6 +89,7 @@ ROW = {
     "name": "berlin", "label": "2017-01", "currency": "EUR", "bill": 1000.0, "saved": 85.0,
     "rules": 50.0, "best": 100.0, "cut_W": 40e3, "best_cut_W": 50e3, "cycles": 20.0,
     "highest_W": 300e3, "above_connection_kWh": 0.0, "p50_ms": 1.0, "p99_ms": 2.0, "doubts": [],
+    "faults": {},
 }  # fmt: skip
 
 

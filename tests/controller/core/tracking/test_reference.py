@@ -131,3 +131,21 @@ def test_missed_ticks_count(elapsed_ticks):
     many.step(200, 0, elapsed_ticks)
     moved_W = one.wanted_W - 300_000
     assert moved_W > 100 and abs(many.wanted_W - one.wanted_W) <= 0.01 * moved_W * elapsed_ticks
+
+
+def test_a_surplus_of_the_sun_takes_no_power_from_the_grid_and_leaves_none():
+    """700 kW of sun, twice 400 kW in a cloud: the store takes what there is. Then the sun is gone,
+    and the grid gives what it gave before.
+    """
+    reference = begun(100_000)
+    for second in range(2 * TIME_S):
+        surplus_W = 400_000 if second % 1000 > 800 else 700_000
+        reference.step(0, -surplus_W, 1, learns=False)
+        high_W = 700_000 if second % 3 else 900_000  # now and then more than the store may take
+        reference.hold(surplus_W, max(surplus_W, high_W), 1 << 30, 1, leaves_trace=False)
+        if second % 1000 > 830:
+            assert reference.wanted_W <= 401_000
+    for _ in range(30):
+        reference.step(0, 0, 1)
+        reference.hold(-150_000, 350_000, 1 << 30, 1)
+    assert abs(reference.wanted_W - 100_000) < 1000

@@ -1,0 +1,74 @@
+"""The share of perfect foresight that a run at 1 s reaches, beside that of the model on its slots.
+
+A promise of the planner is one of the box, not of the model (controller/planner/backtest.py). Both
+are judged by the load that the run had, and by the same bill with wear. What the cabinets draw
+beside their batteries is a part of that load also without a battery, and is told apart.
+"""
+
+from collections.abc import Mapping
+
+from controller.planner import backtest
+from controller.planner.backtest import Outcome
+from controller.planner.planning import SLOT_S
+from controller.planner.tariff import J_PER_KWH
+from hil.systems.run import Result
+from hil.systems.sender import J_PER_WH, Sender
+
+POINTS_MAX = 5.0  # a run may stay so far below the model
+LEAST_PART = 0.005  # of the bill: below it, what perfect foresight saves has no share
+
+
+def of(result: Result) -> dict[str, float] | None:
+    """Percent, and the auxiliaries; None: no plan is followed, or it can save too little."""
+    spec = result.spec
+    is_planned = len(result.before.load_W) and "discharged" in result.account
+    if spec.outage_s or spec.away or not (is_planned and spec.schedule["is_trading"]):
+        return None
+    fed_W = result.battery_W + result.pv_W + result.genset_W
+    own_W = float((result.grid_W + fed_W - result.load_W).mean())
+    alone = _sender(result, 0.0).past
+    sender = _sender(result, own_W)
+    site, past = sender.site, sender.past
+    best = backtest.optimum(site, past, site.store.now_J)
+    ways = backtest.without(past), best, at_1s(result), sender.alone()
+    without, least, *paid = [backtest.cost(site, past, each) for each in ways]
+    if without - least < LEAST_PART * without:
+        return None
+    shares = [100 * (without - each) / (without - least) for each in paid]
+    return {
+        "at_1s": shares[0],
+        "by_model": shares[1],
+        "own_kWh": own_W * len(result.grid_W) * SLOT_S / J_PER_KWH,
+        "own_cost": without - backtest.cost(site, alone, backtest.without(alone)),
+    }
+
+
+def _sender(result: Result, own_W: float) -> Sender:
+    loads = result.series._replace(load_W=result.load_W + own_W)
+    before = result.before._replace(load_W=result.before.load_W + own_W)
+    return Sender(result.spec, loads, before)
+
+
+def at_1s(result: Result) -> Outcome:
+    """The run as a back-test sees it."""
+    spec = result.spec
+    gained = float(result.soc[-1]) - spec.soc_permille / 1000
+    gained_J = gained * spec.size.energy_Wh * J_PER_WH
+    return Outcome(result.grid_W.tolist(), gained_J, result.account["discharged"])
+
+
+def is_kept(shares: Mapping[str, float] | None) -> bool:
+    """True also without shares."""
+    return shares is None or shares["at_1s"] >= shares["by_model"] - POINTS_MAX
+
+
+def lines(shares: Mapping[str, float] | None, currency: str) -> list[str]:
+    """One line for people, none without shares."""
+    if shares is None:
+        return []
+    words = "" if is_kept(shares) else f"NOT MET, asked are at most {POINTS_MAX:.0f} points less; "
+    return [
+        f"  share of perfect foresight: {shares['at_1s']:.0f} % at 1 s, {shares['by_model']:.0f} % "
+        f"by the model of `hil plan`; {words}beside it {shares['own_kWh']:,.0f} kWh of the "
+        f"cabinets' own use cost {shares['own_cost']:,.0f} {currency}"
+    ]

@@ -1,0 +1,40 @@
+"""The share of perfect foresight at 1 s beside that of the model on the same slots."""
+
+import numpy as np
+import pytest
+
+from hil.systems import sender, series as system_series, shares, spec
+from hil.systems.run import Result
+from hil.systems.watched import Watched
+
+OWN_W = 3000.0  # auxiliaries
+
+
+def result(**changes):
+    """A day of Berlin as the model itself would have run it."""
+    chosen = spec.load("berlin")._replace(days=1, **changes)
+    found, before = system_series.series_of(chosen, {}), system_series.before_of(chosen, {})
+    seen = [each._replace(load_W=each.load_W + OWN_W) for each in (found, before)]
+    done = sender.Sender(chosen, *seen).alone()
+    grid_W, zeros = np.array(done.grid_W), np.zeros(len(found.load_W))
+    soc = np.full(len(zeros), 0.5 + done.gained_J / 3600 / chosen.size.energy_Wh)
+    return Result(
+        *(chosen, found, grid_W, found.load_W + OWN_W - found.pv_W - grid_W, found.pv_W, zeros),
+        *(found.load_W, soc, zeros, zeros, 0.0, {"discharged": done.given_J}),
+        *(Watched(zeros, zeros, zeros, zeros, 0.5),),
+        before=before,
+    )
+
+
+def test_a_run_like_the_model_has_its_share_and_auxiliaries_are_apart():
+    found = shares.of(result())
+    assert found["at_1s"] == pytest.approx(found["by_model"], abs=0.1) and found["by_model"] > 50
+    assert found["own_kWh"] == pytest.approx(72) and found["own_cost"] > 1
+    assert shares.is_kept(found) and "NOT MET" not in shares.lines(found, "EUR")[0]
+    lost = found | {"at_1s": found["by_model"] - 5.1}
+    assert not shares.is_kept(lost) and "NOT MET" in shares.lines(lost, "EUR")[0]
+
+
+def test_an_outage_has_no_share():
+    assert shares.of(result(outage_s=600)) is None
+    assert shares.is_kept(None) and shares.lines(None, "EUR") == []
