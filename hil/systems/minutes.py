@@ -63,8 +63,7 @@ def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
     end_s = spec.days * DAY_S - AFTER_S
     moments = [(deal.randint(LEAD_S, end_s - plain_s), plain_s, False)] if plain_s else []
     moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
-    # the others claim nothing of an outage, or have one of their own
-    count = outages if spec.size.can_form and not spec.outage_s else 0
+    count = outages if spec.size.can_form else 0  # the others claim nothing of an outage
     moments += [(deal.randint(LEAD_S, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(count)]
     return [_begun(result, *each) for each in moments]
 
