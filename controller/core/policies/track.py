@@ -136,7 +136,8 @@ class Track(Function):
         if found.is_meter_tested or found.is_exact or found.is_shed or is_uncertain:
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
-        reference.step(self._soc_error(known, found), found.left_setpoint_W, elapsed_ticks)
+        error_permille, own_W = self._soc_error(known, found), found.left_setpoint_W
+        reference.step(error_permille, own_W, elapsed_ticks, found.is_requested)
         part = low_pass(self._tick_ms, FAST_DELAYS * delay_ms)
         reference.hold(low_W, high_W, part, elapsed_ticks, leaves_trace=not _is_surplus(found))
         return self._settle(self._request_W(guess_W, found))
