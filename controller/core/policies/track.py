@@ -137,8 +137,8 @@ class Track(Function):
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
         shows_load = not _is_surplus(found)
-        error = self._soc_error(known, found)
-        reference.step(error, found.left_setpoint_W, elapsed_ticks, learns=shows_load)
+        error_permille, own_W = self._soc_error(known, found), found.left_setpoint_W
+        reference.step(error_permille, own_W, elapsed_ticks, found.is_requested, learns=shows_load)
         part = low_pass(self._tick_ms, FAST_DELAYS * delay_ms)
         reference.hold(low_W, high_W, part, elapsed_ticks, leaves_trace=shows_load)
         return self._settle(self._request_W(guess_W, found))

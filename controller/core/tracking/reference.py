@@ -54,28 +54,36 @@ class Reference:
         words[R_OWNER] = NOT_BEGUN
 
     def step(
-        self, soc_error_permille: int | None, own_W: int, elapsed_ticks: int, learns: bool = True
+        self,
+        soc_error_permille: int | None,
+        own_W: int,
+        elapsed_ticks: int,
+        is_requested: bool = False,
+        learns: bool = True,
     ) -> None:
         """Move the reference. soc_error_permille: what is missing up to the target; None while the
         state of charge is unknown or belongs to the sender of a request. Then the energy that
-        tracking itself gives (own_W) is what comes back. learns: the grid power shows the load;
-        a surplus of the sun that the battery has to store does not.
+        tracking itself gives (own_W) is what comes back. A request begins at the mean load. learns:
+        the grid power shows the load; a surplus of the sun that the battery has to store does not.
         """
         words = self.words
         before, owner = words[R_OWNER], SENDER if soc_error_permille is None else CABINET
         words[R_OWNER] = owner
-        grid_W = words[R_WANTED] + (own_W << 16)  # the grid without this battery
-        if before == NOT_BEGUN:
-            words[R_BASE] = words[R_WANTED] if owner == SENDER else grid_W
         if soc_error_permille is not None:
             words[R_MISSING] = soc_error_permille * self._energy_Wh * 3600
+            without_W = words[R_WANTED] + (own_W << 16)  # the grid without tracking
+            if before == NOT_BEGUN:
+                words[R_BASE] = without_W
             if learns:
-                words[R_BASE] += (grid_W - words[R_BASE]) * self._quick * elapsed_ticks >> 32
+                words[R_BASE] += (without_W - words[R_BASE]) * self._quick * elapsed_ticks >> 32
+        elif before == SENDER:
+            words[R_MISSING] += own_W * self._tick_ms * elapsed_ticks
         else:
-            given_mJ = own_W * self._tick_ms * elapsed_ticks
-            words[R_MISSING] = words[R_MISSING] + given_mJ if before == SENDER else 0
-        if owner == SENDER and before == CABINET:  # or a cap before would act against the request
-            words[R_FREE], words[R_HELD_MS] = words[R_BASE], 0
+            words[R_MISSING] = 0
+            if is_requested and before == CABINET:  # or a cap before acts against the request
+                words[R_FREE], words[R_HELD_MS] = words[R_BASE], 0
+            else:
+                words[R_BASE] = words[R_WANTED if learns else R_FREE]
         if before == NOT_BEGUN:  # nothing moves at the start, whatever the state of charge
             words[R_MEAN] = words[R_WANTED] - self._recovery()
         self._move(elapsed_ticks, learns)

@@ -71,6 +71,15 @@ def test_a_state_of_charge_that_is_unknown_for_a_while_moves_nothing():
         assert abs(reference.wanted_W - before_W) <= 5
 
 
+def test_an_unknown_charge_moves_nothing_beside_the_power_that_brings_the_charge_back():
+    """83 kW of 300 permille: taken for a request, they would fall to 0 at once."""
+    reference = begun(217_000)
+    for error_permille in (-300, -300, None, None, None):
+        reference.step(error_permille, 83_000, 1)
+        reference.hold(0, 10**6, 1 << 24, 1)
+    assert reference.wanted_W == pytest.approx(217_000, abs=100)
+
+
 def test_after_a_request_the_charge_comes_back_slowly():
     """80 permille of 645 kWh in T are 80 kW: at first 80 kW / (T / 4) = 138 W/s."""
     reference = begun()
@@ -91,7 +100,7 @@ def test_a_request_begins_at_the_mean_load_wherever_a_cap_held_the_grid(load_W):
         reference.hold(0, 120_000, 1 << 24, 1)
     assert reference.wanted_W == 120_000
     for _ in range(2):
-        reference.step(None, load_W - 120_000, 1)
+        reference.step(None, load_W - 120_000, 1, is_requested=True)
         reference.hold(0, 500_000, 1 << 24, 1)
     assert reference.wanted_W == pytest.approx(load_W, abs=5000)
 
