@@ -136,11 +136,11 @@ class Track(Function):
         if found.is_meter_tested or found.is_exact or found.is_shed or is_uncertain:
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
-        shows_load = not _is_surplus(found)
+        is_sun, is_surplus = _stores_sun(found), _is_surplus(found)
         error_permille, own_W = self._soc_error(known, found), found.left_setpoint_W
-        reference.step(error_permille, own_W, elapsed_ticks, found.is_requested, learns=shows_load)
+        reference.step(error_permille, own_W, elapsed_ticks, found.is_requested, learns=not is_sun)
         part = low_pass(self._tick_ms, FAST_DELAYS * delay_ms)
-        reference.hold(low_W, high_W, part, elapsed_ticks, leaves_trace=shows_load)
+        reference.hold(low_W, high_W, part, elapsed_ticks, not is_surplus, is_sun)
         return self._settle(self._request_W(guess_W, found))
 
     def _grid_range_W(self, load_W: int, found: Found) -> tuple[int, int]:
@@ -170,10 +170,10 @@ class Track(Function):
         if not found.scheduled_source:
             state.held_from = 0
             return self._soc_target - mean
-        if not state.held_from:
-            state.held_permille = mean
-        elif _is_surplus(found):
+        if state.held_from and _stores_sun(found):
             state.held_permille += mean - (state.held_from - 1)
+        elif not state.held_from or _is_surplus(found):
+            state.held_permille = mean
         state.held_from = mean + 1
         return state.held_permille - mean
 
@@ -208,5 +208,10 @@ class Track(Function):
 
 
 def _is_surplus(found: Found) -> bool:
-    """An obligation charges the battery: the site would export more than it may."""
+    """The battery has to charge beside the request, or may not give all of it."""
     return found.left_high_W < 0
+
+
+def _stores_sun(found: Found) -> bool:
+    """An obligation charges the battery: the site would export more than it may."""
+    return _is_surplus(found) and found.is_high_obliged

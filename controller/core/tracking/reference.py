@@ -98,18 +98,24 @@ class Reference:
             words[R_MEAN] += (words[R_WANTED] - words[R_MEAN]) * self._mean * elapsed_ticks >> 32
 
     def hold(
-        self, low_W: int, high_W: int, part: int, elapsed_ticks: int, leaves_trace: bool = True
+        self,
+        low_W: int,
+        high_W: int,
+        part: int,
+        elapsed_ticks: int,
+        leaves_trace: bool = True,
+        is_sun: bool = False,
     ) -> None:
         """Hold the reference where the available power leaves the grid. Both ends pass a low-pass
         (part of integers.low_pass): a wrong sample must not shift the grid for minutes.
 
-        leaves_trace: after a long hold the grid stays where the limit left it. A surplus of the sun
-        leaves none, and the battery takes no more: it would charge from the grid in each cloud.
+        leaves_trace: after a long hold the grid stays where the limit left it. is_sun: the battery
+        has to store a surplus, and takes no more: it would charge from the grid in each cloud.
         """
         words = self.words
         for slot, end_W in ((R_LOW, low_W), (R_HIGH, high_W)):
             words[slot] = approach(words[slot], end_W << 16, part, elapsed_ticks)
-        if not leaves_trace:
+        if is_sun:
             words[R_WANTED] = approach(words[R_WANTED], words[R_FREE], part, elapsed_ticks)
         words[R_WANTED] = within(words[R_WANTED], words[R_LOW], words[R_HIGH])
         elapsed_ms = self._tick_ms * elapsed_ticks
@@ -117,7 +123,7 @@ class Reference:
             self._let_go(part, elapsed_ticks)
         elif leaves_trace:
             words[R_HELD_MS] = min(words[R_HELD_MS] + 4 * elapsed_ms, 2 * LONG_HELD_MS)
-        is_closed = low_W == high_W and leaves_trace
+        is_closed = low_W == high_W and not is_sun
         words[R_CLOSED_MS] = words[R_CLOSED_MS] + elapsed_ms if is_closed else 0
         if words[R_CLOSED_MS] >= CLOSED_MS:  # the mean of before says nothing of the load now
             words[R_OWNER], words[R_FREE] = NOT_BEGUN, words[R_WANTED]

@@ -377,7 +377,7 @@ def test_a_surplus_that_the_export_limit_stores_stays_stored():
     assert function._soc_error(seen, seen) == 10
     seen.soc_permille = (420, 420)  # from the grid, in a cloud
     assert function._soc_error(seen, seen) == -20
-    seen.soc_permille, seen.left_high_W = (470, 470), -1
+    seen.soc_permille, seen.left_high_W, seen.is_high_obliged = (470, 470), -1, True
     assert function._soc_error(seen, seen) == -20, "the sun stays, what the grid gave comes back"
 
 

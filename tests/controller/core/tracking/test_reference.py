@@ -151,7 +151,9 @@ def test_a_surplus_of_the_sun_takes_no_power_from_the_grid_and_leaves_none():
         surplus_W = 400_000 if second % 1000 > 800 else 700_000
         reference.step(0, -surplus_W, 1, learns=False)
         high_W = 700_000 if second % 3 else 900_000  # now and then more than the store may take
-        reference.hold(surplus_W, max(surplus_W, high_W), 1 << 30, 1, leaves_trace=False)
+        reference.hold(
+            surplus_W, max(surplus_W, high_W), 1 << 30, 1, leaves_trace=False, is_sun=True
+        )
         if second % 1000 > 830:
             assert reference.wanted_W <= 401_000
     for _ in range(30):
