@@ -16,7 +16,7 @@ from controller.planner import backtest, planning, tariff
 from controller.planner.backtest import Outcome
 from hil.campaigns.benchmarks import document, machine
 from hil.campaigns.benchmarks.document import Figure, Measured, figure
-from hil.systems import back_tests, pasts
+from hil.systems import back_tests, measured, pasts
 from hil.systems.pasts import Case
 
 MONTHS = (
@@ -37,10 +37,15 @@ ROW = "{:<24} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>13}".format
 NOTHING = "nothing"  # a process without a way to plan: what Python takes itself
 
 
-def run(seed: int = 1, days: int = 28) -> Measured:
-    """The findings. Raises RuntimeError: one line."""
+def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
+    """The findings. data: folder of measured series. Raises RuntimeError: one line."""
     figures, notes, details = list[Figure](), list[str](), dict[str, Any]()
-    cases = [pasts.built_in(*month, days, seed) for month in MONTHS]
+    cases = [
+        measured.month(data, (name, variant), month, days, seed, None)
+        if data
+        else pasts.built_in(name, variant, month, days, seed)
+        for name, variant, month in MONTHS
+    ]
     months = [_of_month(case) for case in cases]
     if RIVAL_PYTHON.exists():  # some hundred times the planner's time: each core has one
         with ThreadPoolExecutor(os.cpu_count()) as pool:
