@@ -1,11 +1,11 @@
 """EMHASS as a way to plan: its optimization with prices, forecasts and battery of the planner, and
 the same layer below. Its program knows no losses of idle converters.
 
-Tuned: a plan of 48 h, by a program that is built once, a small gap, the peak counted by slot, wear
-and the worth of the last energy as in the planner. Its peak: a demand charge for the judged days on
-what exceeds the month's peak so far; the peak of its plan is the cap of the layer. Our cap: the
-planner's cap costs nothing, and a kW above it some months' charge; the layer gets that cap. The
-part of the band that the planner keeps for the cap is not in the plan.
+Tuned: a plan of 48 h, a program that is built once, a small gap, the peak counted by slot. Wear and
+the worth of the last energy are those of the planner. Its peak: a demand charge for the judged days
+on what exceeds the month's peak so far; the peak of its plan is the cap of the layer. Our cap: the
+planner's cap costs nothing, and a kW above it some months' charge. The layer gets that cap, and the
+part of the band that the planner keeps for it is not in the plan.
 """
 
 import json
