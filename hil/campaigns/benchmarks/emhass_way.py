@@ -106,6 +106,7 @@ def _program(site: Site, rate: float, gap: float, low_J: float) -> Optimization:
         "number_of_deferrable_loads": 0,
         "num_threads": 1,
         "lp_solver_mip_rel_gap": gap,
+        "lp_solver_timeout": 3600,  # of the wall clock: a busy machine must not cut a plan short
         "capacity_cost_per_kw": rate,
         "maximum_power_from_grid": planning.CAP_PART * site.import_W,
         "maximum_power_to_grid": site.export_W,
