@@ -4,23 +4,23 @@ Load: running GPUs of a cluster, its weeks by weekday, on the capacity of a syst
 typical year's irradiance. Prices: of an exchange in their own year, so that weekdays fit.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from controller.forms.refusal import ConfigError
 from controller.planner.planning import SLOTS_PER_DAY
-from controller.series import table
+from controller.series import prices, table, weather
 from controller.series.refusal import SeriesError
-from hil.systems import pasts, prices
+from hil.systems import pasts
 from hil.systems.pasts import Case
-from hil.systems.series import HOUR_SLOTS, Series
+from hil.systems.series import HOUR_SLOTS, SLOT_S, Series, prices_of
 from hil.systems.spec import Spec
 
+Found = TypeVar("Found")
 GPUS = "jobs/helios_gpus_1min.csv.gz", "running_gpu_num", 856
 FIRST_DAY, DAYS, DAY_MIN = 3, 20, 1440  # from a Monday on; days of the file
 DE, NORDIC, PJM = "germany", "nordpool_system", "pjm_comed"
@@ -43,11 +43,10 @@ def month(
     sun = WEATHER.get(name, "greensboro_nc")
     load_W = _load_W(folder, spec, name, seed)
     pv_W = _sun(folder, sun, spec) * spec.site["pv"]["rated_W"] if "pv" in spec.site else load_W * 0
-    if spec.prices["kind"] == "time_of_use":
-        price = prices.time_of_use(spec.prices, spec.start, spec.days * 24)
-    else:
+    price = prices_of(spec, {})
+    if spec.prices["kind"] != "time_of_use":
         price = _price(folder, market, spec)
-    found = Series(load_W, load_W, pv_W, np.repeat(price, HOUR_SLOTS))
+    found = Series(load_W, load_W, pv_W, price)
     return pasts.of_series(spec, found, f"{first:%Y-%m}", name, variant)
 
 
@@ -76,48 +75,35 @@ def _with_jobs(part: np.ndarray, weekday: int) -> np.ndarray:
 def _gpus(folder: str) -> np.ndarray:
     """Part of the cluster that runs, a row for each day; a gap keeps the value before."""
     path, column, whole = GPUS
-    found = np.array(list(_column(folder, path, column)))
+    found = np.array(_read(lambda: _column(f"{folder}/{path}", column)))
     for at in np.flatnonzero(found <= 0):
         found[at] = found[at - 1]
     shape = DAYS, SLOTS_PER_DAY, DAY_MIN // SLOTS_PER_DAY
     return found[: DAYS * DAY_MIN].reshape(shape).mean(axis=2)[FIRST_DAY:] / whole
 
 
+def _price(folder: str, market: str, spec: Spec) -> np.ndarray:
+    """Money per kWh of each slot."""
+    path, count = f"{folder}/price/{market}_dayahead_hourly.csv.gz", spec.days * SLOTS_PER_DAY
+    return np.array(_read(lambda: prices.read(path, spec.start, "UTC", SLOT_S, count)).per_kWh)
+
+
 def _sun(folder: str, station: str, spec: Spec) -> np.ndarray:
     """Part of the rating that the PV gives."""
-    path = f"weather/{station}_tmy_hourly.csv.gz"
-    hours = np.array(list(_column(folder, path, "ghi_W_per_m2")))
+    path = f"{folder}/weather/{station}_tmy_hourly.csv.gz"
+    hours = np.array(_read(lambda: weather.read(path)).ghi_W_per_m2)
     first = (spec.start.timetuple().tm_yday - 1) * 24
     return np.repeat(hours[(first + np.arange(spec.days * 24)) % 8760], HOUR_SLOTS) / 1000 * PV_PART
 
 
-def _price(folder: str, market: str, spec: Spec) -> np.ndarray:
-    """Money per kWh of each hour."""
-    path, of_hour = f"price/{market}_dayahead_hourly.csv.gz", dict[datetime, float]()
-    with _opened(folder, path) as found:
-        for _, cells in found:
-            of_hour[datetime.fromisoformat(cells[0])] = float(cells[1]) / prices.KWH_PER_MWH
-    times = [spec.start + timedelta(hours=at) for at in range(spec.days * 24)]
-    missing = [each for each in times if each not in of_hour]
-    if missing:
-        raise ConfigError(
-            f"{path}: no price of {missing[0]:%Y-%m-%d}: allowed are months from "
-            f"{min(of_hour):%Y-%m} to {max(of_hour):%Y-%m} with the 14 days before"
-        )
-    return np.array([of_hour[each] for each in times])
-
-
-def _column(folder: str, path: str, name: str) -> Iterator[float]:
-    with _opened(folder, path) as found:
+def _column(path: str, name: str) -> list[float]:
+    with table.opened(path) as found:
         at = found.at(name)
-        for _, cells in found:
-            yield float(cells[at])
+        return [float(cells[at]) for _, cells in found]
 
 
-@contextmanager
-def _opened(folder: str, path: str) -> Iterator[table.Table]:
+def _read(read: Callable[[], Found]) -> Found:
     try:
-        with table.opened(str(Path(folder) / path)) as found:
-            yield found
+        return read()
     except SeriesError as error:
         raise ConfigError(f"--data: {error}") from None

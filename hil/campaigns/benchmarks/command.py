@@ -31,7 +31,7 @@ BENCHMARKS = {
     "hint": "from a hint to the set-point it changes, on the wire",
     "rig": "lateness with devices, memory, virtual speed, replay",
     "pod": "two cabinets on one site in real time: lateness and memory of each controller",
-    "planner": "the planner beside rules and perfect foresight",
+    "planner": "the planner beside rules, perfect foresight, and EMHASS where it is installed",
 }
 MODULES = {"loop": "lateness"}
 PAGE = "BENCHMARKS.md"
@@ -46,7 +46,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "hint": {**options.SEED, "--count": COUNT},
     "planner": {
         **options.SEED,
-        "--days": {"type": whole(7, 28), "default": 28, "help": "of each month (%(default)s)"},
+        "--days": {"type": whole(1, 28), "default": 28, "help": "of each month (%(default)s)"},
+        "--data": options.value(
+            str, "DIR", "measured loads, prices and sun, not the built-in ones"
+        ),
     },
     "replay": {"journal": {"nargs": "?", "help": "a journal; without one it makes one"}},
 }
@@ -113,6 +116,8 @@ def _again(name: str, given: argparse.Namespace) -> str:
     if name in LENGTHS:
         option = LENGTHS[name][0]
         words = [option, format(given.seconds if option == "--for" else given.count, "g")]
+    if name == "planner":
+        words = ["--days", str(given.days), *["--data DIR"] * bool(given.data)]
     return " ".join(["python -m hil bench", name, *words])
 
 

@@ -1,33 +1,58 @@
 """`python -m hil bench planner`: the planner beside rules and perfect foresight.
 
-Each way to plan has a process of its own on the same month, so its memory is its own.
+Each way to plan has a process of its own on the same month, so its memory is its own. EMHASS has an
+environment of its own too, where a person has made it: it wants an older numpy than the rig.
 """
 
 import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from controller.planner import backtest, planning, tariff
 from controller.planner.backtest import Outcome
 from hil.campaigns.benchmarks import document, machine
 from hil.campaigns.benchmarks.document import Figure, Measured, figure
-from hil.systems import back_tests, pasts
+from hil.systems import back_tests, measured, pasts
 from hil.systems.pasts import Case
 
-MONTHS = (("berlin", "", 7), ("nordic", "small", 7), ("north_america", "", 7))
+MONTHS = (
+    ("berlin", "", 7),
+    ("norway", "weekday", 1),
+    ("nordic", "small", 7),
+    ("north_america", "", 7),
+    ("shanghai", "", 7),
+)
 CHILD = "hil.campaigns.benchmarks.planner_ways"
 WAYS = ("rules", "planner")
-ROW = "{:<24} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}".format
+RIVALS = ("EMHASS, its peak", "EMHASS, our cap")
+ROOT = Path(__file__).parents[3]
+RIVAL_PYTHON = ROOT / "build" / "rivals" / "bin" / "python"
+MISSING = "not installed: python3 -m venv build/rivals && build/rivals/bin/pip install '.[rivals]'"
+COLUMNS = ("share %", "peak kW", "cycles", "p50 ms", "p99 ms", "MiB", "over cap", "over grid kWh")
+ROW = "{:<24} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>13}".format
 NOTHING = "nothing"  # a process without a way to plan: what Python takes itself
 
 
-def run(seed: int = 1, days: int = 28) -> Measured:
-    """The findings. Raises RuntimeError: one line."""
+def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
+    """The findings. data: folder of measured series. Raises RuntimeError: one line."""
     figures, notes, details = list[Figure](), list[str](), dict[str, Any]()
-    for name, variant, month in MONTHS:
-        case = pasts.built_in(name, variant, month, days, seed)
-        found = _of_month(case)
+    cases = [
+        measured.month(data, (name, variant), month, days, seed, None)
+        if data
+        else pasts.built_in(name, variant, month, days, seed)
+        for name, variant, month in MONTHS
+    ]
+    months = [_of_month(case) for case in cases]
+    if RIVAL_PYTHON.exists():  # some hundred times the planner's time: each core has one
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            played = [[pool.submit(_played, way, case) for way in RIVALS] for case in cases]
+            for found, each in zip(months, played):
+                found |= {way: one.result() for way, one in zip(RIVALS, each)}
+    for case, found in zip(cases, months):
         head = f"{case.name} {case.label}"
         details[head] = found
         figures += _figures(head, found)
@@ -36,40 +61,48 @@ def run(seed: int = 1, days: int = 28) -> Measured:
 
 
 def _of_month(case: Case) -> dict[str, dict[str, float]]:
-    """Figures of each way."""
-    stored_J = back_tests.BEGIN * case.site.full_J
-    none = backtest.without(case.past)
-    best = _measures(case, none, backtest.optimum(case.site, case.past, stored_J))
-    found, bare_kB = {"perfect foresight": best}, _child(NOTHING, case)["kB"]
-    for way in WAYS:
-        given = _child(way, case)
-        ms = sorted(given["ms"])
-        own = _measures(case, none, Outcome(*given["done"]))
-        own |= {"p50_ms": ms[len(ms) // 2], "p99_ms": ms[int(0.99 * (len(ms) - 1))]}
-        found[way] = own | {"MiB": (given["kB"] - bare_kB) / 1024}
-    return found
+    """Figures of each way that needs nothing more."""
+    best = backtest.optimum(case.site, case.past, back_tests.BEGIN * case.site.full_J)
+    return {"perfect foresight": _measures(case, best), **{way: _played(way, case) for way in WAYS}}
 
 
-def _child(way: str, case: Case) -> dict[str, Any]:
+def _played(way: str, case: Case) -> dict[str, float]:
+    """Figures of one way. Raises RuntimeError."""
+    python = str(RIVAL_PYTHON) if way in RIVALS else sys.executable
+    given, bare_kB = _child(python, way, case), _child(python, NOTHING, case)["kB"]
+    ms, done = sorted(given["ms"]), Outcome(*given["done"])
+    over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, given["caps_W"])]
+    return _measures(case, done) | {
+        "p50_ms": ms[len(ms) // 2],
+        "p99_ms": ms[int(0.99 * (len(ms) - 1))],
+        "MiB": (given["kB"] - bare_kB) / 1024,
+        "over_cap_kWh": sum(over_W) * back_tests.SLOT_KWH_PER_W,
+        "failed": given["failed"],
+    }
+
+
+def _child(python: str, way: str, case: Case) -> dict[str, Any]:
     """The line that a process of this way writes. Raises RuntimeError."""
     start, *series = case.past
-    text = json.dumps([case.site, [start.isoformat(), *series]])
+    text = json.dumps([case.site, [start.isoformat(), *series], case.is_told])
     done = subprocess.run(
-        [sys.executable, "-m", CHILD, way], input=text, capture_output=True, text=True
+        [python, "-m", CHILD, way], input=text, capture_output=True, text=True, cwd=ROOT
     )
     if done.returncode:
         raise RuntimeError(f"{way}: {(done.stderr.strip().splitlines() or ['it ended'])[-1]}")
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _measures(case: Case, none: Outcome, done: Outcome) -> dict[str, float]:
+def _measures(case: Case, done: Outcome) -> dict[str, float]:
+    none, site = backtest.without(case.past), case.site
     bills = [_bill(case, each) for each in (none, done)]
-    costs = [backtest.cost(case.site, case.past, each) for each in (none, done)]
-    band_J = case.site.store.high_J - case.site.store.low_J
+    costs = [backtest.cost(site, case.past, each) for each in (none, done)]
+    beyond_W = [max(0.0, each_W - site.import_W) for each_W in done.grid_W]
     return {
         "saved": costs[0] - costs[1],
         "cut_kW": (bills[0].peak_W - bills[1].peak_W) / tariff.W_PER_KW,
-        "cycles": done.given_J / band_J,
+        "cycles": done.given_J / (site.store.high_J - site.store.low_J),
+        "over_grid_kWh": sum(beyond_W) * back_tests.SLOT_KWH_PER_W,
     }
 
 
@@ -96,9 +129,9 @@ def _share(found: dict[str, dict[str, float]], way: str) -> float | None:
 
 def _table(head: str, found: dict[str, dict[str, float]]) -> list[str]:
     """All ways beside each other; a "-" where nothing is measured."""
-    lines = [ROW(head, "share %", "peak kW", "cycles", "p50 ms", "p99 ms", "MiB")]
+    lines = [ROW(head, *COLUMNS)]
     for way, own in found.items():
-        keys = ("cut_kW", "cycles", "p50_ms", "p99_ms", "MiB")
+        keys = ("cut_kW", "cycles", "p50_ms", "p99_ms", "MiB", "over_cap_kWh", "over_grid_kWh")
         values = [_share(found, way), *[own.get(key) for key in keys]]
         lines.append(ROW(way, *[document.number(each) for each in values]))
-    return lines
+    return lines + [f"{'EMHASS':<24} {MISSING}"] * (not found.keys() >= {*RIVALS})

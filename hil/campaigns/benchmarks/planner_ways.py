@@ -7,13 +7,16 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from hil.campaigns.benchmarks import timing
 
+TOLD_SLOTS = 192  # of a load to come that is known
+
 
 def main(name: str) -> dict[str, Any]:
-    """Imports of each slot, CPU time of each plan, memory."""
+    """What came of it, CPU time of each plan, the cap of each slot, memory."""
     if name == "nothing":
         return {"kB": _memory_kB()}
     from controller.planner import backtest
@@ -21,23 +24,27 @@ def main(name: str) -> dict[str, Any]:
     from controller.planner.exact import Store
     from controller.planner.planning import Site
 
-    (store, *site), (start, *past) = json.load(sys.stdin)
+    (store, *site), (start, *past), is_told = json.load(sys.stdin)
     own, given = Site(Store(*store), *site), Past(datetime.fromisoformat(start), *past)
-    way, ms = WAYS[name](own), list[float]()
+    way, ms, caps_W = WAYS[name](own, given), list[float](), list[float]()
 
     def timed(known: Any) -> Any:
+        at = len(known.past_load_W)
+        known = known._replace(load_W=given.load_W[at : at + TOLD_SLOTS] if is_told else ())
         if hasattr(way, "begin"):  # once a night
             way.begin(known)
         begun_ns = timing.cpu_ns()
         rows = way(known)
         ms.append((timing.cpu_ns() - begun_ns) / 1e6)
+        caps_W.extend([row.grid_cap_W for row in rows[: backtest.HOUR_SLOTS]])
         return rows
 
     done = backtest.followed(own, given, 0.5 * own.full_J, timed)
-    return {"done": done, "ms": ms, "kB": _memory_kB()}
+    failed = getattr(way, "failed", 0)
+    return {"done": done, "ms": ms, "caps_W": caps_W, "failed": failed, "kB": _memory_kB()}
 
 
-def _planner(site: Any) -> Callable[[Any], Any]:
+def _planner(site: Any, _past: Any) -> Callable[[Any], Any]:
     from controller.planner.daily import Daily
 
     class Planner(Daily):
@@ -47,13 +54,24 @@ def _planner(site: Any) -> Callable[[Any], Any]:
     return Planner(site)
 
 
-def _rules(site: Any) -> Callable[[Any], Any]:
+def _rules(site: Any, _past: Any) -> Callable[[Any], Any]:
     from hil.systems.rival_rules import Rules
 
     return Rules(site)
 
 
-WAYS = {"planner": _planner, "rules": _rules}
+def _emhass(site: Any, past: Any, has_our_cap: bool = False) -> Callable[[Any], Any]:
+    from hil.campaigns.benchmarks.emhass_way import Emhass
+
+    return Emhass(site, past, has_our_cap)
+
+
+WAYS: dict[str, Callable[[Any, Any], Any]] = {
+    "planner": _planner,
+    "rules": _rules,
+    "EMHASS, its peak": _emhass,
+    "EMHASS, our cap": partial(_emhass, has_our_cap=True),
+}
 
 
 def _memory_kB() -> int:

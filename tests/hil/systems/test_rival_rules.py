@@ -1,25 +1,28 @@
 """The rival of the planner: never beyond the store, never above the cap by choice, never dearer."""
 
+import math
 from datetime import datetime
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from controller.planner import backtest
+from controller.core.base.schedule_table import OPEN_W
+from controller.planner import backtest, planning
+from controller.planner.exact import Slot, Store
 from hil.systems import rival_rules as rules
-from hil.systems.rival_rules import Store
 from tests.controller.planner.test_planning import SITE
 
 SLOT_S = 900.0
 KWH = 3.6e6
-STORE = Store(1000 * KWH, 100 * KWH, 900 * KWH, 500 * KWH, 500e3, 500e3)
+STORE = Store(100 * KWH, 900 * KWH, 500 * KWH, 500e3, 500e3, math.sqrt(0.86))
 
 
 def planned(net_kW, price, store=STORE, cap_kW=10_000):
-    net_W = np.array(net_kW, float) * 1000
-    caps_W = np.full(len(net_W), cap_kW * 1000.0)
-    return rules.plan(net_W, np.array(price, float), SLOT_S, store, caps_W)
+    caps_kW = cap_kW if isinstance(cap_kW, list) else [cap_kW] * len(net_kW)
+    every = zip(net_kW, price, caps_kW)
+    slots = [Slot(1000.0 * own, each, 0.0, 1000.0 * most, 0.0) for own, each, most in every]
+    return rules.planned(slots, SLOT_S, store)
 
 
 DAY = st.lists(st.integers(-800, 800), min_size=24, max_size=24)
@@ -44,17 +47,16 @@ def test_a_peak_above_the_cap_is_filled_for_before():
     found = planned(net_kW, [0.1] * 24, store, cap_kW=500)
     grid_kW = (np.array(net_kW) * 1000 - found.power_W) / 1000
     assert grid_kW.max() == pytest.approx(500)
-    assert found.stored_J[19] == pytest.approx((100 + 200 / 0.86**0.5) * KWH)
+    assert found.stored_J[20] == pytest.approx((100 + 200 / 0.86**0.5) * KWH)
     assert list(found.power_W[:14]) == [0.0] * 14, "as late as the room below the cap allows"
 
 
 def test_the_cap_of_a_slot_holds_in_this_slot_alone():
     """The cap of 500 kW holds from slot 20 on: before it any power may charge."""
-    caps_W = np.array([1000.0] * 20 + [500.0] * 4) * 1000
-    store, net_W = STORE._replace(now_J=100 * KWH), np.array([450.0] * 20 + [700.0] * 4) * 1000
-    found = rules.plan(net_W, np.full(24, 0.1), SLOT_S, store, caps_W)
-    assert found.grid_W[20:] == pytest.approx(500_000)
-    assert not found.power_W[:18].any() and found.grid_W[19] == pytest.approx(950_000)
+    store, net_kW = STORE._replace(now_J=100 * KWH), [450] * 20 + [700] * 4
+    found = planned(net_kW, [0.1] * 24, store, [1000] * 20 + [500] * 4)
+    assert found.power_W[20:] == pytest.approx(200_000)
+    assert not found.power_W[:18].any() and found.power_W[19] == pytest.approx(-500_000)
 
 
 def test_the_cheapest_slots_charge_for_the_dearest_later_ones():
@@ -88,38 +90,16 @@ def test_the_dearest_slots_before_a_surplus_make_room_for_it():
     assert found.power_W[16:20] == pytest.approx(400_000), "the dearest slots give first"
 
 
-def test_slots_ask_for_the_power_and_keep_what_later_ones_need():
-    found = planned([400] * 24, [0.05] * 12 + [0.3] * 12)
-    rows = rules.slots(found, STORE, np.full(24, 600e3))
-    charging = [row for row, power_W in zip(rows, found.power_W) if power_W < 0]
-    giving = [row for row, power_W in zip(rows, found.power_W) if power_W > 0]
-    assert charging and all(row[1] == rules.OPEN_W and row[2] < 0 for row in charging)
-    assert giving and all(row[1] > 0 and row[2] == rules.OPEN_W for row in giving)
-    assert all(row[0] == 600_000 and 100 <= row[3] <= 900 for row in rows)
-
-
-def test_a_slot_that_stores_surplus_asks_for_no_power_and_forbids_to_give_it_back():
-    found = planned([-200] * 4 + [300] * 20, [0.1] * 24, STORE._replace(now_J=100 * KWH))
-    rows = rules.slots(found, STORE, np.full(24, 600e3))
-    assert [row[1:3] for row in rows[:4]] == [(rules.OPEN_W, 0)] * 4
-
-
-def test_the_bands_of_the_slots_by_hand():
-    """No power; from the grid; by 1000 W at most, so from PV; discharge; a full reserve."""
-    found = rules.Plan(
-        np.array([0.0, -5000.4, -5000.0, 7000.6, 1.0]),
-        np.array([1000.0, 1001.0, 1000.0, 500.0, 0.0]),
-        np.zeros(5),
-        np.array([0.0, 5.0, 20.0, 79.9, 85.0]) * KWH,
-    )
-    store = Store(100 * KWH, 10 * KWH, 90 * KWH, 50 * KWH, 40e3, 30e3)
-    assert rules.slots(found, store, np.array([400.6, 1, 2, 3, 4])) == [
-        (401, rules.OPEN_W, rules.OPEN_W, 100),
-        (1, rules.OPEN_W, -5000, 150),
-        (2, rules.OPEN_W, 0, 300),
-        (3, 7001, rules.OPEN_W, 899),
-        (4, 1, rules.OPEN_W, 900),
-    ]
+def test_the_reserve_is_what_later_slots_need_below_the_cap(monkeypatch):
+    """Two hours of 80 kW above it on each of two days: 160 and 320 of 500 kWh, beside 60."""
+    day_W, way = [100e3] * 72 + [200e3] * 8 + [100e3] * 16, rules.Rules(SITE)
+    history = day_W * 7, [0.0] * 672, [0.1] * 672, [0.1] * 96
+    monkeypatch.setattr(way, "_cap_W", 120e3)
+    rows = way(planning.Known(datetime(2026, 6, 8), *history, SITE.store.high_J))
+    assert len(rows) == 96 and {row.grid_cap_W for row in rows} == {120_000}
+    assert [rows[at].reserve_permille for at in (0, 71, 79, 95)] == [760, 760, 440, 440]
+    assert [row.battery_low_W for row in rows[72:80]] == [80_000] * 8
+    assert rows[80].battery_low_W == rows[80].battery_high_W == OPEN_W
 
 
 def test_as_a_way_to_plan_they_hold_the_cap_of_the_days_before():

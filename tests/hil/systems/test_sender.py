@@ -151,6 +151,6 @@ def test_the_lab_has_no_planner_of_its_own():
         imported = [each for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)]
         names = {f"{each.module}.{one.name}" for each in imported for one in each.names}
         if path.name != "rival_rules.py":
-            assert not called & {"Row", "exact.plan", "plan", "rules.plan"}, path
+            assert not called & {"Row", "exact.plan", "planned", "rules.planned"}, path
         if path.name != "back_tests.py":
             assert not [each for each in names if "rival_rules" in each], path

@@ -1,0 +1,124 @@
+"""EMHASS as a way to plan: its optimization with prices, forecasts and battery of the planner, and
+the same layer below. Its program knows no losses of idle converters.
+
+Tuned: a plan of 48 h, a program that is built once, a small gap, the peak counted by slot. Wear and
+the worth of the last energy are those of the planner. Its peak: a demand charge for the judged days
+on what exceeds the month's peak so far; the peak of its plan is the cap of the layer. Our cap: the
+planner's cap costs nothing, and a kW above it some months' charge. The layer gets that cap, and the
+part of the band that the planner keeps for it is not in the plan.
+"""
+
+import json
+import logging
+import statistics
+from collections.abc import Sequence
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+from emhass.optimization import Optimization
+
+from controller.core.base.schedule_table import SLOTS_MAX, Slot as Row
+from controller.planner import planning
+from controller.planner.backtest import Past
+from controller.planner.daily import Daily
+from controller.planner.exact import Slot
+from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Known, Site
+from controller.planner.tariff import MONTH_S
+
+J_PER_WH = 3600.0
+COUNT = 2 * SLOTS_PER_DAY
+DEAR = 100.0  # money per kW above our cap: some months' charge
+GAPS = 1e-4, 1e-6  # of the cost: of its own peak, and where that cost has the cap times DEAR
+LEAST = 1e-4  # money per kWh: the worth of the last energy is a factor of the last price
+SLOTS = pd.date_range("2026-01-01", periods=COUNT, freq=f"{round(SLOT_S)}s", tz="UTC")
+LOGGER = logging.getLogger("emhass")
+LOGGER.setLevel(logging.CRITICAL)
+
+
+class Emhass:
+    """A way to plan (controller/planner/backtest.py)."""
+
+    def __init__(self, site: Site, past: Past, has_our_cap: bool) -> None:
+        self._site, self._daily, self._has_our_cap = site, Daily(site), has_our_cap
+        self._judged = (len(past.load_W) - past.before) * SLOT_S / MONTH_S
+        self._programs: dict[tuple[float, float], Optimization] = {}
+        self.failed = 0
+
+    def begin(self, known: Known) -> None:
+        """Once a night: the cap of the day."""
+        self._daily.begin(known)
+
+    def __call__(self, known: Known) -> list[Row]:
+        """The rows of a schedule from this slot on."""
+        site, low_J, free_W = self._site, self._site.store.low_J, known.peak_W
+        if self._has_our_cap:
+            free_W = self._daily.planned(known).cap_W
+            low_J += self._daily.habit.kept * (site.store.high_J - low_J)
+        billed = planning.billed_of(site, known.time, 0, COUNT)
+        net_W = planning.net_ahead_W(known, COUNT)
+        slots = planning.slots_ahead(
+            site, known, net_W, [planning.OPEN_PART * site.import_W] * COUNT
+        )
+        power_W = self._planned(known, slots, billed, free_W, low_J)
+        if not self._has_our_cap:
+            grid_W = [each_W - own_W for each_W, own_W, paid in zip(net_W, power_W, billed) if paid]
+            free_W = max([free_W, *grid_W])
+        permille = int(1000 * low_J / site.full_J)
+        slots = [slot._replace(cap_W=free_W) if each else slot for slot, each in zip(slots, billed)]
+        return [planning.row_of(*each, permille) for each in zip(slots[:SLOTS_MAX], power_W)]
+
+    def _planned(
+        self, known: Known, slots: Sequence[Slot], billed: list[bool], free_W: float, low_J: float
+    ) -> list[float]:
+        """The battery's power by slot; no plan: 0."""
+        site, store = self._site, self._site.store
+        rate = DEAR if self._has_our_cap else planning.rate_of(site, known.time) * self._judged
+        if (rate, low_J) not in self._programs:
+            own = _program(site, rate, GAPS[self._has_our_cap], low_J)
+            self._programs[rate, low_J] = own
+        program = self._programs[rate, low_J]
+        load_W, pv_W = planning.ahead_W(known, COUNT)
+        price = np.array([each.price_per_kWh for each in slots])
+        price[-1] = max(price[-1], LEAST)
+        worth = max(0.0, statistics.median(price) * store.one_way)
+        program.optim_conf["battery_soc_final_reward_factor"] = worth / price[-1]
+        found = program.perform_naive_mpc_optim(
+            pd.DataFrame({"cost": price, "feed_in": [s.feed_in_per_kWh for s in slots]}, SLOTS),
+            *(pd.Series(pv_W, SLOTS), pd.Series(load_W, SLOTS), COUNT),
+            soc_init=known.stored_J / site.full_J,
+            soc_final=low_J / site.full_J,
+            current_period_peak=free_W,
+            capacity_charge_window=[float(each) for each in billed],
+        )
+        self.failed += "P_batt" not in found
+        return found.get("P_batt", pd.Series(0.0, SLOTS)).tolist()
+
+
+def _program(site: Site, rate: float, gap: float, low_J: float) -> Optimization:
+    """EMHASS's own defaults, but for these keys."""
+    store = site.store
+    conf = json.loads(files("emhass").joinpath("data/config_defaults.json").read_text())
+    conf |= {
+        "optimization_time_step": pd.Timedelta(seconds=SLOT_S),
+        "time_zone": "UTC",
+        "delta_forecast_daily": COUNT / SLOTS_PER_DAY,
+        "number_of_deferrable_loads": 0,
+        "num_threads": 1,
+        "lp_solver_mip_rel_gap": gap,
+        "lp_solver_timeout": 3600,  # of the wall clock: a busy machine must not cut a plan short
+        "capacity_cost_per_kw": rate,
+        "maximum_power_from_grid": planning.CAP_PART * site.import_W,
+        "maximum_power_to_grid": site.export_W,
+        "compute_curtailment": True,
+        "set_use_battery": True,
+        "weight_battery_discharge": store.wear_per_kWh,
+        "battery_charge_power_max": store.charge_W,
+        "battery_discharge_power_max": store.discharge_W / store.one_way,  # of its DC side
+        "battery_charge_efficiency": store.one_way,
+        "battery_discharge_efficiency": store.one_way,
+        "battery_nominal_energy_capacity": site.full_J / J_PER_WH,
+        "battery_minimum_state_of_charge": low_J / site.full_J,
+        "battery_maximum_state_of_charge": store.high_J / site.full_J,
+    }
+    return Optimization(conf, conf, conf, "cost", "feed_in", "profit", {}, LOGGER)
