@@ -22,6 +22,7 @@ from controller.core.base.schedule_table import Slot as Row
 from controller.planner import cap, planning
 from controller.planner.exact import Slot, Store
 from controller.planner.planning import OPEN_PART, SLOT_S, SLOTS_PER_DAY, Known, Site
+from controller.planner.rows import row_of
 
 CAP_MARGIN = 1.02  # for a load that is not known
 
@@ -44,7 +45,7 @@ class Rules:
         book = planned(ahead, SLOT_S, site.store._replace(now_J=known.stored_J))
         kept_J = np.minimum(site.store.low_J + book.needed_J, site.store.high_J)
         rows = zip(ahead[:SLOTS_PER_DAY], book.power_W, 1000 * kept_J / site.full_J)
-        return [planning.row_of(slot, power_W, int(part)) for slot, power_W, part in rows]
+        return [row_of(slot, power_W, int(part)) for slot, power_W, part in rows]
 
     def _lowest_W(self, known: Known) -> float:
         site, past = self._site, planning.past_of(self._site, known)

@@ -24,6 +24,7 @@ from controller.planner.backtest import Past
 from controller.planner.daily import Daily
 from controller.planner.exact import Slot
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Known, Site
+from controller.planner.rows import row_of
 from controller.planner.tariff import MONTH_S
 
 J_PER_WH = 3600.0
@@ -66,7 +67,7 @@ class Emhass:
             free_W = max([free_W, *grid_W])
         permille = int(1000 * low_J / site.full_J)
         slots = [slot._replace(cap_W=free_W) if each else slot for slot, each in zip(slots, billed)]
-        return [planning.row_of(*each, permille) for each in zip(slots[:SLOTS_MAX], power_W)]
+        return [row_of(*each, permille) for each in zip(slots[:SLOTS_MAX], power_W)]
 
     def _planned(
         self, known: Known, slots: Sequence[Slot], billed: list[bool], free_W: float, low_J: float
