@@ -7,6 +7,7 @@ from typing import Any
 from controller.core.base.schedule_table import Slot as Row
 from controller.planner import backtest, planning, tariff
 from controller.planner.backtest import Outcome
+from controller.planner.cap import Agreed
 from controller.planner.daily import Daily
 from controller.planner.planning import SLOT_S, Habit, Known
 from controller.planner.tariff import J_PER_KWH
@@ -48,6 +49,10 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, way.caps_W)]
     beyond_W = [max(0.0, each_W - site.import_W) for each_W in done.grid_W]
     ms = sorted(way.ms)
+    alone = done
+    if site.yields.most_W:
+        site = site._replace(yields=Agreed())
+        alone = backtest.followed(site, past, stored_J, case.told(Daily(site, habit).rows))
     return {
         "name": case.name,
         "label": case.label,
@@ -63,6 +68,12 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
         "highest_W": max(done.grid_W),
         "above_cap_kWh": sum(over_W) * SLOT_KWH_PER_W,
         "above_connection_kWh": sum(beyond_W) * SLOT_KWH_PER_W,
+        "alone": costs[0] - backtest.cost(site, past, alone),
+        "alone_cut_W": peaks_W[0] - _peak_W(case, alone),
+        "yields_W": case.site.yields.most_W,
+        "yielded_kWh": done.yielded_J / J_PER_KWH,
+        "yielded_h": done.yielded_h,
+        "yields_h": case.site.yields.h_per_month,
         "p50_ms": ms[len(ms) // 2],
         "p99_ms": ms[int(0.99 * (len(ms) - 1))],
         "doubts": list(case.doubts),

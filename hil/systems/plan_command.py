@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from controller.forms.refusal import ConfigError
-from hil.engine.arguments import whole
+from hil.engine.arguments import number, whole
 from hil.runner import options, report
 from hil.runner.cases import Runner
 from hil.systems import back_tests, measured, pasts, spec
@@ -47,6 +47,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--months": options.value(str, "LIST", "of the year (%(default)s)", "1,4,7,10"),
     "--data": options.value(str, "DIR", "measured loads, prices and sun, not the built-in ones"),
     "--year": options.value(whole(1900, 2100), "YEAR", "of the prices of --data"),
+    "--yields": options.value(
+        number(0, 50),
+        "PERCENT",
+        "of the highest load, for 20 h a month: what a load that yields is worth",
+    ),
     "--site": options.value(str, "FILE", "a planner.toml, with --series"),
     "--series": options.value(str, "DIR", "its load.csv, prices.csv, pv.csv: all their months"),
 }
@@ -58,7 +63,9 @@ def main(arguments: argparse.Namespace) -> int:
         raise ConfigError("--site and --series: allowed are both, or none of them")
     works = _works(arguments)  # files are refused before the first month is planned
     with Runner(arguments) as runner:
-        found = runner.play(list(works), lambda name: back_tests.judged(works[name]()))
+        found = runner.play(
+            list(works), lambda name: back_tests.judged(_yielding(works[name](), arguments))
+        )
     print("\n".join(lines(found)))
     report.write_json(arguments.json, found)
     return report.MET if all(map(is_good, found)) else report.NOT_MET
@@ -80,6 +87,10 @@ def _works(arguments: argparse.Namespace) -> dict[str, Callable[[], Case]]:
                 work = partial(_same, case)
             found[f"{name}/{variant} {month}"] = work
     return found
+
+
+def _yielding(case: Case, arguments: argparse.Namespace) -> Case:
+    return case.yielding(arguments.yields) if arguments.yields else case
 
 
 def _same(case: Case) -> Case:
@@ -122,6 +133,8 @@ def lines(found: Sequence[dict[str, Any]]) -> list[str]:
         rows = [row for row in found if row["name"] == name]
         text += [_line(f"  {row['label']}", [row]) for row in rows]
         text.append(_line(name, rows, goal_of(name)))
+        if any([row["yields_W"] for row in rows]):
+            text.append(_yields(rows))
     saved, best = [
         sum([row[key] * EUR.get(row["currency"], 1.0) for row in found])
         for key in ("saved", "best")
@@ -129,6 +142,20 @@ def lines(found: Sequence[dict[str, Any]]) -> list[str]:
     text.append(f"weighted by what can be saved: {_percent(saved, best)} %")
     text += [f"{row['name']} {row['label']}: {each}" for row in found for each in row["doubts"]]
     return text
+
+
+def _yields(rows: Sequence[dict[str, Any]]) -> str:
+    """What the load did not get, and what that is worth beside the battery alone."""
+    keys = "saved", "alone", "best", "cut_W", "alone_cut_W", "best_cut_W", "yielded_kWh"
+    saved, alone, best, cut_W, alone_cut_W, best_cut_W, less_kWh = [
+        sum([row[key] for row in rows]) for key in keys
+    ]
+    most_W, most_h = [max([row[key] for row in rows]) for key in ("yields_W", "yielded_h")]
+    return (
+        f"  the load yields up to {most_W / 1000:.0f} kW: {less_kWh:.0f} kWh later, at most "
+        f"{most_h:.1f} h a month (agreed {rows[0]['yields_h']:.0f}); without that share "
+        f"{_percent(alone, best)} %, cut {_percent(alone_cut_W, best_cut_W)} %"
+    )
 
 
 def goal_of(name: str) -> tuple[int, int | None] | None:
