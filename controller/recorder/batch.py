@@ -59,10 +59,12 @@ class Batch:
             self.rows.append(self.label(events.event(events.LOSS, text), moment_us))
         return True
 
-    def history(self, second: tuple | None, minute: tuple | None, moment_us: int) -> None:
+    def history(
+        self, second: tuple | None, minute: tuple | None, moment_us: int, lowered_W: int | None
+    ) -> None:
         """Take the rows of the two histories, of those that have one at this moment."""
         if second is not None:
-            self._quarters.feed(second, moment_us + self._wall.offset_us)
+            self._quarters.feed(second, moment_us + self._wall.offset_us, lowered_W)
         for rows, values in ((self.seconds, second), (self.minutes, minute)):
             if values is not None:
                 rows.append((moment_us // 1000, moment_us + self._wall.offset_us, *values))

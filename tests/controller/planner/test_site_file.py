@@ -86,7 +86,7 @@ DROP = 'path = "prices.csv"'
     "power_W = 250000"  ""  "battery.power_W: is missing; allowed a number, or cabinet = a cab"
     "= 150"  "= 900"  "battery.reserve_permille: 900 is not allowed; allowed below high_permille ="
     'currency = "EUR"'  ""  "tariff.currency: is missing; allowed a text"
-    "[tariff]"  "[load]\\nyields_W = -1\\n[tariff]"  "load.yields_W: -1 is not allowed; allowed a num"
+    "[tariff]"  "[load]\\nyields_W = -1\\n[tariff]"  "load.yields_W: -1 is not allowed; allowed a n"
     "[feed.day_ahead]"  "[feed.Day]"  "feed.Day: is no name; allowed a small letter, then up to"
     'kind = "prices"'  'kind = "price"'  'feed.day_ahead.kind: "price" is not allowed; allowed pri'
     '= "csv"'  '= "xml"'  'feed.day_ahead.format: "xml" is not allowed; allowed csv, json'
