@@ -134,7 +134,7 @@ class Quarters:
         if all([each is None for each in means[:4]]):
             return
         load_W, pv_W = [each if each is None else max(0.0, each) for each in means[:2]]
-        found = Quarter(self._at, load_W, pv_W, *means[2:4], self._soc_permille, means[4])
+        found = Quarter(self._at, load_W, pv_W, means[2], means[3], self._soc_permille, means[4])
         self._rows[self._at] = found
         kept = range(self._at - KEPT + 1, self._at + 1)
         self._rows = {at: each for at, each in sorted(self._rows.items()) if at in kept}

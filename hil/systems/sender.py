@@ -47,8 +47,8 @@ class Sender:
         time = later(self._past.start, at)
         stored_J, peak_W = soc * self.site.full_J, self._peaks.of(time)
         known = backtest.known_at(self._past, at, stored_J, peak_W)
-        more = {"limits_W": self._limits_W(slot), "yielded_h": self.yielded_h(time)}
-        found = self._daily.planned(self._told(known._replace(**more)))
+        known = known._replace(limits_W=self._limits_W(slot), yielded_h=self.yielded_h(time))
+        found = self._daily.planned(self._told(known))
         self.cap_W = found.cap_W
         return found.rows
 
