@@ -14,8 +14,8 @@ ROUNDING_J = 1.0
 
 
 class Yields(NamedTuple):
-    """A load that is lower by at most most_W on request of the controller (its role load_cap), in
-    so many slots: where the store cannot hold the cap alone, and where it has no more than low_J.
+    """A load that is lower by at most most_W on request of the controller (its role load_cap). It
+    yields in so many slots, where the store cannot hold the cap alone or has no more than low_J.
     """
 
     most_W: float = 0.0
@@ -27,7 +27,7 @@ NEVER = Yields()
 
 
 class Agreed(NamedTuple):
-    """What a scheduler has agreed to: less load by at most most_W in so many hours of a month.
+    """Agreement with a scheduler: less load by at most most_W in so many hours of a month.
     low_part: of the battery's energy, at which load_cap asks for all that a cap needs.
     """
 
@@ -36,7 +36,7 @@ class Agreed(NamedTuple):
     low_part: float = 0.2
 
     def left(self, gone_h: float, low_J: float, months: float = 1.0) -> Yields:
-        """For a span of so many months, at most the rest of this one; gone_h: of it so far."""
+        """What a span of so many months has, at most the rest of this one; gone_h: used of it."""
         left_h = min(months * self.h_per_month, self.h_per_month - gone_h)
         if not self.most_W or left_h <= 0:
             return NEVER

@@ -49,10 +49,7 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, way.caps_W)]
     beyond_W = [max(0.0, each_W - site.import_W) for each_W in done.grid_W]
     ms = sorted(way.ms)
-    alone = done
-    if site.yields.most_W:
-        site = site._replace(yields=Agreed())
-        alone = backtest.followed(site, past, stored_J, case.told(Daily(site, habit).rows))
+    alone = _alone(case, habit) if site.yields.most_W else done
     return {
         "name": case.name,
         "label": case.label,
@@ -78,6 +75,13 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
         "p99_ms": ms[int(0.99 * (len(ms) - 1))],
         "doubts": list(case.doubts),
     }
+
+
+def _alone(case: Case, habit: Habit | None) -> Outcome:
+    """The same month with a load that does not yield."""
+    site = case.site._replace(yields=Agreed())
+    way = case.told(Daily(site, habit).rows)
+    return backtest.followed(site, case.past, BEGIN * site.full_J, way)
 
 
 def _peak_W(case: Case, done: Outcome) -> float:
