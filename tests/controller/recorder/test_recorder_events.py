@@ -397,6 +397,15 @@ def finder_of_modules(seen):
     return made, seen
 
 
+def test_less_load_is_the_sum_of_what_all_schedulers_report():
+    names = ["grid_power_W", "load_cap_1.lowered_W", "load_cap_1.lower_W", "load_cap_12.lowered_W"]
+    header = {"safety_image": [20] * 9, "input_names": names}
+    words = {"layout": LAYOUT, "inp": [9, 100, 5, 20], "reader": SimpleNamespace(header=header)}
+    assert Seconds(SimpleNamespace(**words)).lowered_W == 120
+    header["input_names"] = names[:1]
+    assert Seconds(SimpleNamespace(**words)).lowered_W is None
+
+
 def test_the_power_of_a_frozen_meter_is_not_recorded():
     layout = CONFIG.layout()
     inp, out = [7] * layout.inputs, [0] * 200
