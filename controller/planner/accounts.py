@@ -35,6 +35,7 @@ class Quarter(NamedTuple):
     forecast_load_W: float | None = None
     yesterday_load_W: float | None = None
     carbon_g_per_kWh: float | None = None
+    lowered_W: float | None = None  # by which load_W, the wanted load, was lower on request
 
 
 class Series(NamedTuple):
@@ -49,6 +50,7 @@ class Series(NamedTuple):
     price_per_kWh: list[float]
     carbon_g_per_kWh: list[float]  # NaN: never known
     errors_W: list[tuple[float, float] | None]  # of the load's forecast, and of yesterday's load
+    lowered_W: list[float]
 
 
 def series_of(quarters: Sequence[Quarter]) -> Series | None:
@@ -73,6 +75,7 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
         *(load_W, pv_W, [each for each, _ in pairs], [each for _, each in pairs]),
         *([each * J_PER_WH for each in stored_Wh], price, _column(rows, "carbon_g_per_kWh")),
         [_errors_W(each) for each in rows],
+        [(each and each.lowered_W) or 0.0 for each in rows],
     )
 
 
@@ -85,7 +88,7 @@ def _column(rows: Sequence[Quarter | None], name: str) -> list[float]:
 
 def _pair(row: Quarter | None, load_W: float, pv_W: float) -> tuple[float, float]:
     """Import and battery power of a quarter: one from the other, or an idle battery."""
-    net_W = load_W - pv_W
+    net_W = load_W - pv_W - ((row and row.lowered_W) or 0.0)
     grid_W, battery_W = (row.grid_W, row.battery_W) if row else (None, None)
     if battery_W is None:
         battery_W = 0.0 if grid_W is None or row is None or row.load_W is None else net_W - grid_W
@@ -101,7 +104,10 @@ def part(found: Series, first: int, end: int) -> tuple[Past, Outcome]:
         *(found.load_W[own], found.pv_W[own], found.price_per_kWh[own], 0),
     )
     given_J = sum([max(0.0, each) for each in found.battery_W[own]]) * SLOT_S
-    return past, Outcome(found.grid_W[own], found.stored_J[end - 1] - begun_J, given_J)
+    lowered_W = found.lowered_W[own]
+    hours = sum([each > 0 for each in lowered_W]) / HOUR_SLOTS
+    more = given_J, sum(lowered_W) * SLOT_S, hours
+    return past, Outcome(found.grid_W[own], found.stored_J[end - 1] - begun_J, *more)
 
 
 def month_begin(found: Series) -> int:
@@ -152,6 +158,8 @@ def month(
         "share_days": of_past[1],
         "CO2_kg": _CO2_kg(done.grid_W, carbon),
         "CO2_without_kg": _CO2_kg(none.grid_W, carbon),
+        "yielded_kWh": done.yielded_J / exact.J_PER_KWH,
+        "yielded_h": done.yielded_h,
         "forecast_error_W": forecast_W,
         "yesterday_error_W": yesterday_W,
         "shadows": list(shadows),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import exact, tariff
+from controller.planner import cap, exact, tariff
 from controller.planner.exact import J_PER_KWH, Slot
 from controller.planner.planning import (
     CAP_PART,
@@ -42,11 +42,15 @@ class Past(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Import of each judged slot; energy that the battery gained, and gave."""
+    """Import of each judged slot; energy that the battery gained, and gave; energy that the load
+    did not get because it was lowered on request, and the hours in which it was.
+    """
 
     grid_W: list[float]
     gained_J: float
     given_J: float
+    yielded_J: float = 0.0
+    yielded_h: float = 0.0
 
 
 # Rows of a schedule from this slot on; where they end, the controller acts without a schedule.
@@ -78,6 +82,16 @@ def unplanned(site: Site, stored_J: float, cap_W: float) -> Row:
     return Row(round(min(cap_W, site.import_W)), low_W, high_W, 0)
 
 
+def lowered_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
+    """Power by which the controller's load_cap has the load lowered in a slot."""
+    need_W = net_W - row.grid_cap_W
+    if need_W <= 0 or not site.yields.most_W:
+        return 0.0
+    is_low = stored_J <= site.yields.low_part * site.full_J
+    can_W = power_W(row, net_W, stored_J, site)
+    return cap.lowered_W(need_W, can_W, is_low, site.yields.most_W)
+
+
 def moved_J(power_W: float, site: Site) -> float:
     """Energy that a slot at this power takes from the store, idle converters included."""
     one_way = site.store.one_way
@@ -96,21 +110,46 @@ def followed(
     """Plan each hour, and let the controller follow. way: of the caller, may keep a state.
     alone_W: fallback of the import, where the controller has no schedule.
     """
-    peaks, begun_J, given_J, grid_W = Peaks(site), stored_J, 0.0, list[float]()
-    rows, first = list[Row](), past.before
-    for at in range(past.before, len(past.load_W)):
-        time = later(past.start, at)
-        if not (at - past.before) % every:
-            rows, first = way(known_at(past, at, stored_J, peaks.of(time))), at
-        net_W = past.load_W[at] - past.pv_W[at]
-        is_told = at - first < len(rows)
-        row = rows[at - first] if is_told else unplanned(site, stored_J, alone_W)
-        own_W = power_W(row, net_W, stored_J, site)
-        stored_J -= moved_J(own_W, site)
-        given_J += max(0.0, own_W) * SLOT_S
-        grid_W.append(net_W - own_W)
-        peaks.see(time, net_W - own_W)
-    return Outcome(grid_W, stored_J - begun_J, given_J)
+    layer, end = Layer(site, stored_J, alone_W), len(past.load_W)
+    for at in range(past.before, end, every):
+        rows = way(layer.known(past, at))
+        layer.follow(past, at, min(at + every, end), rows)
+    return layer.outcome()
+
+
+class Layer:
+    """The controller below a plan, with its battery and its site, slot by slot."""
+
+    def __init__(self, site: Site, stored_J: float, alone_W: float = math.inf) -> None:
+        self._site, self._peaks, self._begun_J, self._alone_W = site, Peaks(site), stored_J, alone_W
+        self._stored_J, self._given_J, self._yielded_J = stored_J, 0.0, 0.0
+        self._grid_W, self._yielded = list[float](), 0
+
+    def known(self, past: Past, at: int) -> Known:
+        """What a sender knows at a slot."""
+        peak_W, hours = self._peaks.of(later(past.start, at)), self._yielded / HOUR_SLOTS
+        return known_at(past, at, self._stored_J, peak_W)._replace(yielded_h=hours)
+
+    def follow(self, past: Past, first: int, end: int, rows: Sequence[Row]) -> None:
+        """Follow a schedule in these slots, the first of which is its first."""
+        site = self._site
+        for at in range(first, end):
+            is_told = at - first < len(rows)
+            row = rows[at - first] if is_told else unplanned(site, self._stored_J, self._alone_W)
+            net_W = past.load_W[at] - past.pv_W[at]
+            less_W = lowered_W(row, net_W, self._stored_J, site)
+            own_W = power_W(row, net_W - less_W, self._stored_J, site)
+            self._stored_J -= moved_J(own_W, site)
+            self._given_J += max(0.0, own_W) * SLOT_S
+            self._yielded_J += less_W * SLOT_S
+            self._yielded += less_W > 0
+            self._grid_W.append(net_W - less_W - own_W)
+            self._peaks.see(later(past.start, at), self._grid_W[-1])
+
+    def outcome(self) -> Outcome:
+        """All so far."""
+        moved_J = self._stored_J - self._begun_J, self._given_J, self._yielded_J
+        return Outcome(self._grid_W, *moved_J, self._yielded / HOUR_SLOTS)
 
 
 def known_at(past: Past, at: int, stored_J: float, peak_W: float) -> Known:
@@ -159,12 +198,14 @@ class Peaks:
 
 
 def cost(site: Site, past: Past, done: Outcome) -> float:
-    """The bill with wear; energy that the battery gained counts at the mean price."""
+    """The bill with wear. Energy that the battery gained counts at the mean price, and so does what
+    the load did not get: its work is done later.
+    """
     start = later(past.start, past.before)
     price = past.price_per_kWh[past.before : past.before + len(done.grid_W)]
     bill = tariff.bill(site.tariff, done.grid_W, SLOT_S, price, start)
     mean = sum(price) / len(price) + site.tariff["adder_per_kWh"]
-    own = done.given_J * site.store.wear_per_kWh - done.gained_J * mean
+    own = done.given_J * site.store.wear_per_kWh - (done.gained_J - done.yielded_J) * mean
     return bill.total + own / J_PER_KWH
 
 

@@ -33,7 +33,8 @@ class Measured:
             seen = os.stat(self._path).st_mtime_ns
             if seen == self._seen:
                 return False
-            self._rows = {each.at: each for each in quarters.read(self._path)}
+            every = map(quarters.wanted, quarters.read(self._path))
+            self._rows = {each.at: each for each in every}
         except (OSError, quarters.QuartersError) as error:
             problem = why(error).removeprefix(f"{self._path}: ")
             remedy = "is firebreak-record running, and may this user read it?"
@@ -84,4 +85,5 @@ class Measured:
             forecast_load_W=slot.get("load_W"),
             yesterday_load_W=self._rows.get(at - SLOTS_PER_DAY, NONE).load_W,
             carbon_g_per_kWh=slot.get("carbon_g_per_kWh"),
+            lowered_W=own.lowered_W,
         )

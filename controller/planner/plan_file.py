@@ -88,6 +88,8 @@ MONTH: Form = {
     "share_days": _number(0, 366),
     **dict.fromkeys(("CO2_kg", "CO2_without_kg"), MASS),
     **dict.fromkeys(("forecast_error_W", "yesterday_error_W"), POWER),
+    # energy that the load got later, because it was lowered on request; a version 1 may lack it
+    **dict.fromkeys(("yielded_kWh", "yielded_h"), MASS._replace(default=None)),
     "shadows": tables({"name": LINE, "cost": MONEY}),
 }
 VERSIONS: Form = {"version": choice((VERSION,))}

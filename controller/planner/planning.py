@@ -24,7 +24,7 @@ HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
 # of the connection: highest import of an unbilled slot, and highest cap; a mean does not show all
 OPEN_PART, CAP_PART = 0.9, 0.98
 DEAR_DEMAND = 6.0  # so many times what the battery earns by prices: then it holds the cap first
-MONTH_DAYS, G_PER_T = 30.4, 1e6
+MONTH_SLOTS, G_PER_T = 30.4 * SLOTS_PER_DAY, 1e6
 
 
 class Habit(NamedTuple):
@@ -53,6 +53,7 @@ class Site(NamedTuple):
     import_W: float
     export_W: float
     tariff: Mapping[str, Any]
+    yields: cap.Agreed = cap.Agreed()
 
 
 class Known(NamedTuple):
@@ -75,6 +76,7 @@ class Known(NamedTuple):
     pv_W: Sequence[float] = ()
     carbon_g_per_kWh: Sequence[float] = ()  # to come
     cooling_W: Sequence[float] = ()  # of the past slots of the load, and to come
+    yielded_h: float = 0.0  # of this month, in which the load was lowered on request
 
 
 Net = tuple[list[float], list[bool]]  # load less PV of past slots, and whether each is billed
@@ -130,7 +132,7 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     given_W = sum([max(0.0, each) for each in found.power_W])
     money = (money - given_W * store.wear_per_kWh) * SLOT_S
     gained = (found.stored_J[-1] - store.now_J) * mean
-    return (money + gained) / exact.J_PER_KWH * MONTH_DAYS * SLOTS_PER_DAY / len(slots)
+    return (money + gained) / exact.J_PER_KWH * MONTH_SLOTS / len(slots)
 
 
 def _paid(slot: Slot, power_W: float) -> float:
@@ -162,7 +164,9 @@ def cap_of(site: Site, known: Known, habit: Habit) -> float:
         charge_W=part * store.charge_W,
         discharge_W=part * store.discharge_W,
     )
-    span = cap.Span(net_W, billed, OPEN_PART * site.import_W)
+    low_J = part * (site.yields.low_part * site.full_J - store.low_J)
+    yields = site.yields.left(known.yielded_h, low_J, len(net_W) / MONTH_SLOTS)
+    span = cap.Span(net_W, billed, OPEN_PART * site.import_W, math.inf, yields)
     return min(cap.lowest(span, SLOT_S, own, known.peak_W), CAP_PART * site.import_W)
 
 
@@ -185,7 +189,9 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     looks = max(habit.looks, len(known.load_W))  # a job plan is sure
     # the cap rises to spare the battery: a charge up to it would be paid for, needed or not
     is_told = len(known.load_W) >= SLOTS_PER_DAY
-    span = cap.Span(net_W[:looks], billed[:looks], open_W, math.inf if is_told else cap_W)
+    yields = site.yields.left(known.yielded_h, site.yields.low_part * site.full_J)
+    to_W = math.inf if is_told else cap_W
+    span = cap.Span(net_W[:looks], billed[:looks], open_W, to_W, yields)
     hard = store._replace(low_J=HARD_PART * site.full_J)
     held_W = min(cap.lowest(span, SLOT_S, hard, cap_W), max(cap_W, CAP_PART * site.import_W))
     own_W = [held_W if is_told or each_W > cap_W else cap_W for each_W in net_W]

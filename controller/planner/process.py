@@ -180,23 +180,28 @@ class Process:
         stored_Wh = self._measured.stored_Wh(self._now)
         missing = [*given.lacks, *["state of charge"] * (stored_Wh is None)]
         self._wait("inputs", f"unknown: {', '.join(missing)}" if missing else "")
-        known = inputs.known(given, (stored_Wh or 0.0) * accounts.J_PER_WH, self._peak_W())
+        peak_W, yielded_h = self._month()
+        known = inputs.known(given, (stored_Wh or 0.0) * accounts.J_PER_WH, peak_W)
         if known is None or missing:
             return None
+        known = known._replace(yielded_h=yielded_h)
         planned = self._daily.planned(known)
         name = next(name for name, each in HABITS.items() if each == self._daily.habit)
         slots = report.slots(self._site, known, planned, given.carbon_g_per_kWh)
         return Made(planned, known, name, self._now, self._now_us, self._now_s, slots)
 
-    def _peak_W(self) -> float:
-        """The month's highest billed import so far."""
+    def _month(self) -> tuple[float, float]:
+        """The month's highest billed import so far, and hours in which the load was lowered."""
         found, now = self._series, self._local()
         if found is None:
-            return 0.0
+            return 0.0, 0.0
         first = accounts.month_begin(found)
         start = planning.later(found.start, first)
         is_now = (start.year, start.month) == (now.year, now.month)
-        return accounts.peak_W(self._site, start, found.grid_W[first:]) if is_now else 0.0
+        if not is_now:
+            return 0.0, 0.0
+        done = accounts.part(found, first, len(found.grid_W))[1]
+        return accounts.peak_W(self._site, start, done.grid_W), done.yielded_h
 
     # -- the controller
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from controller.planner import accounts, backtest, planning
 from controller.planner.accounts import Series
-from controller.planner.backtest import HOUR_SLOTS, Outcome, Past
+from controller.planner.backtest import HOUR_SLOTS, Layer, Past
 from controller.planner.daily import Daily
-from controller.planner.planning import SLOT_S, Habit, Site, later
+from controller.planner.planning import SLOT_S, Habit, Site
 
 HABITS = {
     "holds_cap": planning.HOLDS_CAP,
@@ -48,7 +48,7 @@ class Shadows:
         prices = [*found.price_per_kWh, *price_per_kWh]
         past = Past(found.start, found.load_W, found.pv_W, prices, 0)
         for each in self._own.values():
-            each.follow(past, at, end)
+            each.hour(past, at, end)
         self._until += (end - at) * SLOT_S
         return True
 
@@ -69,24 +69,11 @@ class Shadows:
         ]
 
 
-class _Shadow:
+class _Shadow(Layer):
     def __init__(self, site: Site, habit: Habit, stored_J: float) -> None:
-        self._site, self._daily, self._peaks = site, Daily(site, habit), backtest.Peaks(site)
-        self._begun_J = self._stored_J = stored_J
-        self._given_J, self._grid_W = 0.0, list[float]()
+        super().__init__(site, stored_J)
+        self._daily = Daily(site, habit)
 
-    def follow(self, past: Past, first: int, end: int) -> None:
+    def hour(self, past: Past, first: int, end: int) -> None:
         """Plan at the first of these quarters, and follow the plan until the end."""
-        site, time = self._site, later(past.start, first)
-        known = backtest.known_at(past, first, self._stored_J, self._peaks.of(time))
-        for row, at in zip(self._daily.planned(known).rows, range(first, end)):
-            net_W = past.load_W[at] - past.pv_W[at]
-            own_W = backtest.power_W(row, net_W, self._stored_J, site)
-            self._stored_J -= backtest.moved_J(own_W, site)
-            self._given_J += max(0.0, own_W) * SLOT_S
-            self._grid_W.append(net_W - own_W)
-            self._peaks.see(later(past.start, at), net_W - own_W)
-
-    def outcome(self) -> Outcome:
-        """The month so far as this habit would have made it."""
-        return Outcome(self._grid_W, self._stored_J - self._begun_J, self._given_J)
+        self.follow(past, first, end, self._daily.planned(self.known(past, first)).rows)

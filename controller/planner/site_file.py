@@ -11,6 +11,7 @@ from controller.forms.field import Form, choice, integer, matching, number, pass
 from controller.forms.reading import check_tables, read, read_variant, tables_of
 from controller.forms.refusal import ConfigError, not_allowed, refuse
 from controller.planner import tariff
+from controller.planner.cap import Agreed
 from controller.planner.exact import Store
 from controller.planner.feeds.points import Feed, unit_of
 from controller.planner.planning import Site
@@ -49,6 +50,11 @@ BATTERY: Form = {
     "reserve_permille": integer(100, 900, 150),  # planning.HARD_PART: no plan may count on less
     "high_permille": integer(100, 1000, 900),
     "wear_per_kWh": number(0, 10, 0.01),
+}
+LOAD: Form = {  # what a scheduler has agreed to, and of its load_cap in the cabinet's file
+    "yields_W": number(0, POWER_W[1], 0.0),
+    "yields_h_per_month": number(0, 744, 20.0),
+    "start_soc_permille": integer(0, 1000, 200),
 }
 COMMON: Form = {"kind": choice(tuple(KINDS)), "max_age_h": number(0.25, 8760, None)}
 WAY: Form = {"list": text(""), "time": text(), "value": text(), "unit": text()}
@@ -97,7 +103,8 @@ class Planner(NamedTuple):
 
 def load(path: str) -> Planner:
     """The checked file. ConfigError: one line with file, key and what is allowed."""
-    form = {"site": table(SITE), "battery": table(BATTERY), "tariff": table(tariff.FIELDS)}
+    form = {"site": table(SITE), "battery": table(BATTERY), "load": table(LOAD, {})}
+    form |= {"tariff": table(tariff.FIELDS)}
     found = read(path, (), tables_of(path, "a planner.toml"), {**form, "feed": table(default={})})
     site = found["site"]
     try:
@@ -112,8 +119,9 @@ def load(path: str) -> Planner:
         refuse(path, ("feed",), "has no load", 'at least one feed with kind = "load"')
     store, full_J, import_W = _store(path, found["battery"], site["import_W_max"])
     limits = import_W, site["export_W_max"]
+    yields_W, hours, low = found["load"].values()
     return Planner(
-        Site(store, full_J, *limits, found["tariff"]),
+        Site(store, full_J, *limits, found["tariff"], Agreed(yields_W, hours, low / 1000)),
         *(zone, None if None in place else place, site["pv_rated_W"]),
         *(site["cooling_W_per_K"], site["cooling_from_degC"], feeds),
     )

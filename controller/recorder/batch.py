@@ -1,12 +1,10 @@
 """The rows that are not durable yet: one bounded transaction, kept until the disk has taken it."""
 
-from collections.abc import Callable
-
 from controller.recorder import events
 from controller.recorder.database import Row
 from controller.recorder.events import Event
 from controller.recorder.quarters import Quarters
-from controller.recorder.seconds import COLUMNS
+from controller.recorder.seconds import COLUMNS, Seconds
 from controller.store.lifetime import Lifetime
 from controller.system.utc import WallClock
 from safety import signals as s
@@ -70,18 +68,14 @@ class Batch:
         return True
 
     def history(
-        self,
-        second: tuple | None,
-        minute: tuple | None,
-        moment_us: int,
-        health_permille: Callable[[], int | None],
+        self, second: tuple | None, minute: tuple | None, moment_us: int, beside: Seconds
     ) -> None:
         """Take the rows of the two histories, of those that have one at this moment."""
         if second is not None:
-            utc_us = moment_us + self._wall.offset_us
-            self._quarters.feed(second, utc_us)
+            utc_us, health_permille = moment_us + self._wall.offset_us, beside.health_permille()
+            self._quarters.feed(second, utc_us, beside.lowered_W)
             battery_W, is_running = second[BATTERY], second[STATE] == RUNNING
-            self.lifetime.second(battery_W, is_running, utc_us, health_permille())
+            self.lifetime.second(battery_W, is_running, utc_us, health_permille)
         for rows, values in ((self.seconds, second), (self.minutes, minute)):
             if values is not None:
                 rows.append((moment_us // 1000, moment_us + self._wall.offset_us, *values))

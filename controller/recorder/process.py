@@ -150,7 +150,7 @@ class Recorder:
             return
         for each in [*_begun(reading, sequence), *found]:
             self.batch.add(each, *moment)
-        self.batch.history(second, minute, moment[0], reading.seconds.health_permille)
+        self.batch.history(second, minute, moment[0], reading.seconds)
 
     def _notice_silence(self, reading: Reading, taken: int) -> None:
         quiet_us = reading.timeline.quiet_us(self._now_us)

@@ -4,7 +4,9 @@ The recorder keeps the last 28 days in the state directory, so that a restart of
 and publishes the same file in the run directory, for the group. PV is what the balance leaves, load
 less battery less grid, so a generator set counts as PV. A balance below 0 is what the load meter
 does not see, and the site pays it: it counts as load. Without a load meter the load is grid and
-battery. An empty cell is unknown: less than half of the quarter is known.
+battery. An empty cell is unknown: less than half of the quarter is known. lowered_W is what
+schedulers report by which they have lowered the load (role load_cap); a file of an earlier version
+has no such column.
 """
 
 import os
@@ -30,9 +32,18 @@ class Quarter(NamedTuple):
     grid_W: float | None
     battery_W: float | None
     soc_permille: float | None
+    lowered_W: float | None = None
 
 
 HEADER = ",".join(["utc_s", *Quarter._fields[1:]])
+HEADERS = HEADER, HEADER.removesuffix(",lowered_W")
+CELLS = range(len(Quarter._fields) - 2, len(Quarter._fields))
+
+
+def wanted(row: Quarter) -> Quarter:
+    """The same with the load as it would have been, had no scheduler lowered it."""
+    more_W = row.lowered_W or 0.0
+    return row if row.load_W is None else row._replace(load_W=row.load_W + more_W)
 
 
 class QuartersError(Exception):
@@ -44,7 +55,7 @@ def read(path: str) -> list[Quarter]:
     with open(path, "rb", opener=regular_file.link_opener) as file:
         data = file.read(BYTES_MAX + 1)
     lines = data.decode("ascii", "replace").splitlines()
-    if len(data) > BYTES_MAX or not lines or lines[0] != HEADER:
+    if len(data) > BYTES_MAX or not lines or lines[0] not in HEADERS:
         raise QuartersError(f"{path}: is no quarters.csv of the recorder: its header is another")
     try:
         found = {each.at: each for each in map(_of_line, lines[1:])}
@@ -57,7 +68,7 @@ def _of_line(line: str) -> Quarter:
     time, *cells = line.split(",")
     values = [float(cell) if cell else None for cell in cells]
     known = [each for each in values if each is not None]
-    if len(values) != len(Quarter._fields) - 1 or not all([abs(v) < NUMBER_MAX for v in known]):
+    if len(values) not in CELLS or not all([abs(v) < NUMBER_MAX for v in known]):
         raise ValueError("a wrong number of cells, or a number out of range")
     return Quarter(int(time) // QUARTER_S, *values)
 
@@ -91,7 +102,7 @@ class Quarters:
             self._say(f"{error}; quarters of an hour begin anew")
             return {}
 
-    def feed(self, second: Sequence, utc_us: int) -> None:
+    def feed(self, second: Sequence, utc_us: int, lowered_W: int | None = None) -> None:
         """second: in the order of seconds.COLUMNS; utc_us: its label."""
         if utc_us < EARLIEST_US:
             return
@@ -105,14 +116,14 @@ class Quarters:
         pv_W = load_W - battery_W - grid_W if both and load_W is not None else None
         if load_W is None and both:
             load_W = grid_W + battery_W
-        for place, value in enumerate((load_W, pv_W, grid_W, battery_W)):
+        for place, value in enumerate((load_W, pv_W, grid_W, battery_W, lowered_W)):
             if value is not None:
                 self._sums_W[place] += value
                 self._counts[place] += 1
         self._soc_permille = self._soc_permille if soc_permille is None else soc_permille
 
     def _begin(self, at: int) -> None:
-        self._at, self._sums_W, self._counts = at, [0.0] * 4, [0] * 4
+        self._at, self._sums_W, self._counts = at, [0.0] * 5, [0] * 5
         self._soc_permille = None
 
     def _end(self) -> None:
@@ -121,13 +132,13 @@ class Quarters:
             total / count if count >= KNOWN_MIN else None
             for total, count in zip(self._sums_W, self._counts)
         ]
-        if all([each is None for each in means]):
+        if all([each is None for each in means[:4]]):
             return
         load_W, pv_W = means[:2]
         if load_W is not None:
             load_W = max(0.0, load_W - min(0.0, pv_W or 0.0))
         pv_W = None if pv_W is None else max(0.0, pv_W)
-        found = Quarter(self._at, load_W, pv_W, means[2], means[3], self._soc_permille)
+        found = Quarter(self._at, load_W, pv_W, means[2], means[3], self._soc_permille, means[4])
         self._rows[self._at] = found
         kept = range(self._at - KEPT + 1, self._at + 1)
         self._rows = {at: each for at, each in sorted(self._rows.items()) if at in kept}

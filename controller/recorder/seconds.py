@@ -3,6 +3,8 @@
 Old values, and those of a frozen meter, are None.
 """
 
+import re
+
 from controller.core.base import setpoint
 from controller.journal.frame import Frame
 from controller.journal.heard import OfFrames
@@ -14,6 +16,7 @@ COLUMNS = tuple(
     "temperature_ddegC_max state reason".split()
 )
 SECOND_MS = 1000
+LOWERED = re.compile(r"load_cap_\d+\.lowered_W")
 KNOWN_MS = 2000  # a measurement older than this is left out
 
 
@@ -27,8 +30,15 @@ class Seconds:
         self._known_ticks = p.ticks(KNOWN_MS, tick_ms)
         self._ticks, self._row_ticks = 0, self._second_ticks
         self._heard = OfFrames(seen.reader.header["safety_image"], seen.layout)
+        names = enumerate(seen.reader.header["input_names"])
+        self._lowered_at = [at for at, name in names if LOWERED.fullmatch(name)]
         # grid, load, battery, set-point: of each frame, if known
         self._powers: list[list[int]] = [[], [], [], []]
+
+    @property
+    def lowered_W(self) -> int | None:
+        """Power by which schedulers say that the load is lower; None without such a device."""
+        return sum([self.seen.inp[at] for at in self._lowered_at]) if self._lowered_at else None
 
     def feed(self, frame: Frame) -> tuple | None:
         """The row of the second this frame ends, in the order of COLUMNS, or None."""

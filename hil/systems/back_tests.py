@@ -7,6 +7,7 @@ from typing import Any
 from controller.core.base.schedule_table import Slot as Row
 from controller.planner import backtest, planning, tariff
 from controller.planner.backtest import Outcome
+from controller.planner.cap import Agreed
 from controller.planner.daily import Daily
 from controller.planner.planning import SLOT_S, Habit, Known
 from controller.planner.tariff import J_PER_KWH
@@ -48,6 +49,7 @@ def judged(case: Case, habit: Habit | None = None, has_faults: bool = False) -> 
     over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, way.caps_W)]
     beyond_W = [max(0.0, each_W - site.import_W) for each_W in done.grid_W]
     ms = sorted(way.ms)
+    alone = _alone(case, habit) if site.yields.most_W else done
     return {
         "name": case.name,
         "label": case.label,
@@ -63,11 +65,24 @@ def judged(case: Case, habit: Habit | None = None, has_faults: bool = False) -> 
         "highest_W": max(done.grid_W),
         "above_cap_kWh": sum(over_W) * SLOT_KWH_PER_W,
         "above_connection_kWh": sum(beyond_W) * SLOT_KWH_PER_W,
+        "alone": costs[0] - backtest.cost(site, past, alone),
+        "alone_cut_W": peaks_W[0] - _peak_W(case, alone),
+        "yields_W": case.site.yields.most_W,
+        "yielded_kWh": done.yielded_J / J_PER_KWH,
+        "yielded_h": done.yielded_h,
+        "yields_h": case.site.yields.h_per_month,
         "p50_ms": ms[len(ms) // 2],
         "p99_ms": ms[int(0.99 * (len(ms) - 1))],
         "doubts": list(case.doubts),
         "faults": faults.saved(case, stored_J) if has_faults else {},
     }
+
+
+def _alone(case: Case, habit: Habit | None) -> Outcome:
+    """The same month with a load that does not yield."""
+    site = case.site._replace(yields=Agreed())
+    way = case.told(Daily(site, habit).rows)
+    return backtest.followed(site, case.past, BEGIN * site.full_J, way)
 
 
 def _peak_W(case: Case, done: Outcome) -> float:

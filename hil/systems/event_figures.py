@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from controller.planner.planning import MONTH_SLOTS, SLOTS_PER_DAY
+from controller.planner.tariff import J_PER_KWH
 from hil.systems import bounds
 from hil.systems.run import Result
 from hil.systems.sender import Event, event_of
@@ -105,6 +107,17 @@ def critical_kWh(result: Result) -> Found:
     return (sum([each["critical_kWh"] for each in outages]) if outages else None, 0.0, None)
 
 
+def yielded_kWh(result: Result) -> tuple[float, None, None]:
+    """Energy that the load did not get because a scheduler lowered it on request."""
+    return float(result.lowered_W.sum()) * SLOT_S / J_PER_KWH, None, None
+
+
+def yielded_h(result: Result) -> Found:
+    """Hours of a month in which the controller asked for less load."""
+    months = result.spec.days * SLOTS_PER_DAY / MONTH_SLOTS
+    return float(result.asked_s.sum()) / 3600 / months, 0.0, 0.0
+
+
 FIGURES: dict[str, Callable[[Result], Found]] = {
     "extra_4h_MW": extra_4h_MW,
     "event_over_kW": event_over_kW,
@@ -114,4 +127,6 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "charge_h": lasts_h("charge_h"),
     "fuel_h": lasts_h("fuel_h"),
     "unserved_pct": unserved_pct,
+    "yielded_kWh": yielded_kWh,
+    "yielded_h": yielded_h,
 }

@@ -81,15 +81,18 @@ def _mode_of(name: str) -> str:
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
     """(with the system and the fuel of its set, without battery, without battery and PV). The load
-    is that of each second: a series sampled once a minute misses the swings of a training job.
+    is that of each second: a series sampled once a minute misses the swings of a training job. A
+    load that yields gets its energy later, at the mean price.
     """
-    series, spec, load_W = result.series, result.spec, result.load_W
+    series, spec, load_W = result.series, result.spec, result.wanted_W
     with_it, *others = [
         tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start)
         for each_W in (result.grid_W, load_W - series.pv_W, load_W)
     ]
     fuel = float(result.genset_W.sum()) * SLOT_H / 1000 * spec.tariff["fuel_per_kWh"]
-    return with_it._replace(energy=with_it.energy + fuel), others[0], others[1]
+    price = float(series.price.mean()) + spec.tariff["adder_per_kWh"]
+    later = event_figures.yielded_kWh(result)[0] * price
+    return with_it._replace(energy=with_it.energy + fuel + later), others[0], others[1]
 
 
 def _start_W(result: Result) -> float:

@@ -69,7 +69,7 @@ def _model(result: Result) -> Model:
     stored = solver.addVariables(count, lb=low * whole_kWh, ub=high * whole_kWh)
     bought, sold = [solver.addVariables(count, lb=0.0) for _ in range(2)]
     spilled = [solver.addVariable(lb=0.0, ub=float(each_W) / W_PER_KW) for each_W in pv_W]
-    needed_kW = (result.load_W - pv_W - result.genset_W) / W_PER_KW
+    needed_kW = (result.wanted_W - pv_W - result.genset_W) / W_PER_KW
     for at in range(count):
         before = stored[at - 1] if at else begin * whole_kWh
         gained = charge[at] * (one_way * SLOT_H) - discharge[at] * (SLOT_H / one_way)

@@ -21,6 +21,7 @@ from hil.systems import sender, series, spec as specs
 from hil.systems.series import BEFORE_DAYS
 from hil.systems.spec import Spec
 
+LOW_PART = 0.3  # of the energy, below which the load yields at once
 DAYS_MIN = 7  # of a month that is judged
 KINDS = {"load": True, "prices": False, "pv": False}  # file of a folder: it is needed
 NO_KEYS = {"column": "", "unit": ""}
@@ -36,6 +37,12 @@ class Case(NamedTuple):
     currency: str
     is_told: bool = False
     doubts: tuple[str, ...] = ()
+
+    def yielding(self, percent: float) -> "Case":
+        """The same with a load that yields: percent of the highest one of the days before."""
+        most_W = percent / 100 * max(self.past.load_W[: self.past.before])
+        yields = self.site.yields._replace(most_W=most_W, low_part=LOW_PART)
+        return self._replace(site=self.site._replace(yields=yields))
 
     def told(self, way: Way) -> Way:
         """The same way to plan, told the load to come if it is known."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from controller.forms.refusal import ConfigError
-from hil.engine.arguments import whole
+from hil.engine.arguments import number, whole
 from hil.runner import options, report
 from hil.runner.cases import Runner
 from hil.systems import back_tests, faults, measured, pasts, spec
@@ -48,6 +48,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--data": options.value(str, "DIR", "measured loads, prices and sun, not the built-in ones"),
     "--year": options.value(whole(1900, 2100), "YEAR", "of the prices of --data"),
     "--faults": options.flag("also with a planner that is dead, late or wrong"),
+    "--yields": options.value(
+        number(0, 50),
+        "PERCENT",
+        "of the highest load, for 20 h a month: what a load that yields is worth",
+    ),
     "--site": options.value(str, "FILE", "a planner.toml, with --series"),
     "--series": options.value(str, "DIR", "its load.csv, prices.csv, pv.csv: all their months"),
 }
@@ -60,7 +65,10 @@ def main(arguments: argparse.Namespace) -> int:
     works = _works(arguments)  # files are refused before the first month is planned
     with Runner(arguments) as runner:
         found = runner.play(
-            list(works), lambda name: back_tests.judged(works[name](), has_faults=arguments.faults)
+            list(works),
+            lambda name: back_tests.judged(
+                _yielding(works[name](), arguments), has_faults=arguments.faults
+            ),
         )
     print("\n".join(lines(found)))
     report.write_json(arguments.json, found)
@@ -84,6 +92,10 @@ def _works(arguments: argparse.Namespace) -> dict[str, Callable[[], Case]]:
                 work = partial(_same, case)
             found[f"{name}/{variant} {month}"] = work
     return found
+
+
+def _yielding(case: Case, arguments: argparse.Namespace) -> Case:
+    return case.yielding(arguments.yields) if arguments.yields else case
 
 
 def _same(case: Case) -> Case:
@@ -126,6 +138,8 @@ def lines(found: Sequence[dict[str, Any]]) -> list[str]:
         rows = [row for row in found if row["name"] == name]
         text += [_line(f"  {row['label']}", [row]) for row in rows]
         text.append(_line(name, rows, goal_of(name)))
+        if any([row["yields_W"] for row in rows]):
+            text.append(_yields(rows))
     saved, best = [
         sum([row[key] * EUR.get(row["currency"], 1.0) for row in found])
         for key in ("saved", "best")
@@ -135,6 +149,20 @@ def lines(found: Sequence[dict[str, Any]]) -> list[str]:
         text += faults.lines(found)
     text += [f"{row['name']} {row['label']}: {each}" for row in found for each in row["doubts"]]
     return text
+
+
+def _yields(rows: Sequence[dict[str, Any]]) -> str:
+    """What the load did not get, and what that is worth beside the battery alone."""
+    keys = "saved", "alone", "best", "cut_W", "alone_cut_W", "best_cut_W", "yielded_kWh"
+    saved, alone, best, cut_W, alone_cut_W, best_cut_W, less_kWh = [
+        sum([row[key] for row in rows]) for key in keys
+    ]
+    most_W, most_h = [max([row[key] for row in rows]) for key in ("yields_W", "yielded_h")]
+    return (
+        f"  the load yields up to {most_W / 1000:.0f} kW: {less_kWh:.0f} kWh later, at most "
+        f"{most_h:.1f} h a month (agreed {rows[0]['yields_h']:.0f}); without that share "
+        f"{_percent(alone, best)} %, cut {_percent(alone_cut_W, best_cut_W)} %"
+    )
 
 
 def goal_of(name: str) -> tuple[int, int | None] | None:

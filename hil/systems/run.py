@@ -10,6 +10,7 @@ import numpy as np
 
 from controller.core.base import reasons
 from controller.core.policies import modes
+from hil.site.branches import LoadCap
 from hil.site.parts import ENGINES, GIVING_WAY
 from hil.site.site import Site
 from hil.systems import failures, sized
@@ -52,6 +53,14 @@ class Result(NamedTuple):
     minutes: tuple[dict[str, Any], ...] = ()  # played with the kernel (minutes.py)
     battery_1s_W: np.ndarray = np.zeros(0, np.float32)
     before: Series = Series(*np.zeros((4, 0)))
+    # of each slot: power by which a scheduler lowered the load, seconds in which it was asked to
+    lowered_W: np.ndarray = np.zeros(1)
+    asked_s: np.ndarray = np.zeros(1)
+
+    @property
+    def wanted_W(self) -> np.ndarray:
+        """The load as it would have been, also where it was lowered on request."""
+        return self.load_W + self.lowered_W
 
 
 def run(
@@ -100,6 +109,8 @@ class Run:
         self._seconds = np.zeros((2, spec.days * DAY_S), np.float32)
         self._battery_W = np.zeros(spec.days * DAY_S, np.float32)
         self._rows, self._degC = np.zeros((7, self._count)), np.zeros(self._count)
+        self._schedulers = [part for part in site.parts if part.kind == LoadCap.kind]
+        self._lowered = np.zeros((2, self._count))
         self._sender = Sender(spec, series, before)
         drawn = failures.drawn(spec.seed, spec.days, members[0].names) if has_failures else []
         self._failures = tuple(drawn)
@@ -119,7 +130,7 @@ class Run:
                     member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
                 self._watch.sent(slot, rows)
             self._slot(slot)
-            self._sender.saw(slot, float(self._rows[0, slot]))
+            self._sender.saw(slot, float(self._rows[0, slot]), float(self._lowered[1, slot]))
             if show is not None:
                 show((slot + 1) / self._count)
         grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K = self._rows
@@ -128,6 +139,7 @@ class Run:
             self._seconds, self._sender.cap_W, dict(self.site.account.energy_J),
             self._watch.watched(), _thermal(self.members), self._failures, self._of_modes(),
             degC=self._degC, battery_1s_W=self._battery_W, before=self.before,
+            lowered_W=self._lowered[0], asked_s=self._lowered[1],
         )  # fmt: skip
 
     def silence(self, names: Sequence[str]) -> None:
@@ -166,6 +178,9 @@ class Run:
         first = slot * SLOT_S
         for second in range(first, first + SLOT_S):
             self.second(second)
+            for part in self._schedulers:
+                asked = part.asked.get("lower_W", 0) > 0
+                self._lowered[:, slot] += part.sheds_W / SLOT_S, asked
         slot_W = means_W(before_J, site.account.energy_J, SLOT_S)
         self._rows[:, slot] = *slot_W, _soc(members), _spread_K(members)
         self._degC[slot] = np.mean(_degC(members))

@@ -5,7 +5,7 @@ events when they are announced; the jobs of the next `notice_min`, or the whole 
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from controller.core.base.schedule_table import Slot as Row
 from controller.planner import backtest
 from controller.planner.backtest import Outcome, Past, Way
+from controller.planner.cap import Agreed
 from controller.planner.daily import Daily
 from controller.planner.exact import Store
 from controller.planner.planning import CAP_PART, Known, Site, later
@@ -21,7 +22,7 @@ from hil.systems import round_trip
 from hil.systems.series import BEFORE_DAYS, HOUR_SLOTS, SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
 
-J_PER_WH = 3600.0
+J_PER_WH, HOUR_S = 3600.0, 3600.0
 ONE_PRICE = 0.1  # per kWh, in place of prices: nothing is gained by moving energy
 
 
@@ -34,6 +35,7 @@ class Sender:
         self._daily, self._peaks = Daily(self.site), backtest.Peaks(self.site)
         self._events = [event_of(each) for each in spec.events]
         self._told = Told(spec, self.past)
+        self._yielded_s: dict[tuple[int, int], float] = {}  # by month
 
     def is_due(self, slot: int) -> bool:
         """A new schedule is sent at this slot: each hour, with notices in each slot."""
@@ -46,7 +48,8 @@ class Sender:
         at = self.past.before + slot
         peak_W = self._peaks.of(later(self.past.start, at))
         known = backtest.known_at(self.past, at, soc * self.site.full_J, peak_W)
-        return self.way(known, own_W)
+        yielded_h = self.yielded_h(later(self.past.start, at))
+        return self.way(known._replace(yielded_h=yielded_h), own_W)
 
     def way(self, known: Known, own_W: float = 0.0) -> list[Row]:
         """The same, of what is known at that slot: a way to plan of a back-test."""
@@ -63,9 +66,16 @@ class Sender:
         stored_J = self.site.store.now_J
         return backtest.followed(self.site, self.past, stored_J, way or self.way, every)
 
-    def saw(self, slot: int, grid_W: float) -> None:
-        """A slot of the run has ended with this mean import."""
-        self._peaks.see(later(self.past.start, self.past.before + slot), grid_W)
+    def saw(self, slot: int, grid_W: float, yielded_s: float = 0.0) -> None:
+        """A slot of the run has ended with this mean import, and so many seconds of less load."""
+        time = later(self.past.start, self.past.before + slot)
+        self._peaks.see(time, grid_W)
+        month = time.year, time.month
+        self._yielded_s[month] = self._yielded_s.get(month, 0.0) + yielded_s
+
+    def yielded_h(self, time: datetime) -> float:
+        """Hours of less load in the month of this time so far."""
+        return self._yielded_s.get((time.year, time.month), 0.0) / HOUR_S
 
     def _limits_W(self, slot: int) -> dict[int, float]:
         """Caps of the events that are announced at this slot, by slot ahead."""
@@ -130,7 +140,16 @@ def site_of(spec: Spec, is_capped: bool = True) -> Site:
     tariff: dict[str, Any] = spec.tariff
     if not spec.schedule["is_trading"]:  # load tracking has the battery for itself
         tariff = {**tariff, "demand_per_kW_month": [0.0]}
-    return Site(store_of(spec), size.energy_Wh * J_PER_WH, import_W, export_W, tariff)
+    limits = import_W, export_W, tariff, _agreed(spec)
+    return Site(store_of(spec), size.energy_Wh * J_PER_WH, *limits)
+
+
+def _agreed(spec: Spec) -> Agreed:
+    """What the scheduler of the system's file has agreed to, 20 h a month."""
+    for device in spec.size.devices.values():
+        if device["role"] == "load_cap":
+            return Agreed(device["lower_W_max"], low_part=device["start_soc_permille"] / 1000)
+    return Agreed()
 
 
 def store_of(spec: Spec) -> Store:

@@ -212,6 +212,9 @@ def month(plan: Plan) -> list[tuple[str, str]]:
             f"forecast of the load {kilowatt(found['forecast_error_W'])} on average; yesterday's "
             f"load as a forecast {kilowatt(found['yesterday_error_W'])}."),
          (found["forecast_error_W"], found["yesterday_error_W"])),
+        ("Later", lambda: (
+            f"{found['yielded_kWh']:,.0f} kWh that the load gets later: it was lowered on request "
+            f"in {found['yielded_h']:.1f} h."), (found["yielded_kWh"] or None, found["yielded_h"])),
         ("CO2", lambda: (
             f"{found['CO2_kg']:,.0f} kg of the import, without battery "
             f"{found['CO2_without_kg']:,.0f} kg."), (found["CO2_kg"], found["CO2_without_kg"])),

@@ -1,4 +1,4 @@
-"""Load and PV of the recorder's `quarters.csv`."""
+"""Load and PV of the recorder's `quarters.csv`. The load is that without a scheduler's lowering."""
 
 from controller.planner.feeds.points import QUARTER_S, Points, Span, of_quarters
 from controller.recorder import quarters
@@ -18,6 +18,7 @@ def read(path: str, kind: str, span: Span) -> Points:
     except quarters.QuartersError as error:
         raise SeriesError(str(error)) from None
     first, end = [each // QUARTER_S for each in (max(span.start_s, span.since_s), span.now_s)]
+    rows = [quarters.wanted(row) for row in rows]
     known = [(row.at, row[VALUES[kind]]) for row in rows if first <= row.at < end]
     found = {float(at) * QUARTER_S: each_W for at, each_W in known if each_W is not None}
     if not found:

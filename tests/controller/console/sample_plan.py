@@ -51,6 +51,7 @@ def plan(now=NOW, **changes):
             "since": now.replace(day=1, hour=0, minute=0, second=0).isoformat(), "cost": 4194.4,
             "cost_without": 4680.5, "peak_W": 262.4e3, "peak_without_W": 318.9e3,
             "share_permille": 861.0, "share_days": 28, "CO2_kg": 8214.2, "CO2_without_kg": 8544.2,
+            "yielded_kWh": 42.0, "yielded_h": 3.5,
             "forecast_error_W": 11.2e3, "yesterday_error_W": 14.9e3,
             "shadows": [{"name": name, "cost": cost} for name, cost in SHADOWS.items()],
         },

@@ -132,3 +132,11 @@ def test_the_picture_breaks_a_line_at_an_unknown_value():
     drawn = plan_chart.chart(sample_plan.plan(slots=slots, actual=[]), plan_chart.WIDE_px)
     (path,) = [each for each in drawn.split("<path ") if f'stroke="{plan_chart.BATTERY}"' in each]
     assert path.count("M") == 2 and path.count("H") == 3
+
+
+def test_what_the_load_gets_later_is_named_where_it_was_lowered():
+    plan = sample_plan.plan()
+    sentence = "42 kWh that the load gets later: it was lowered on request in 3.5 h."
+    assert ("Later", sentence) in words.month(plan)
+    plan["month"]["yielded_kWh"] = 0.0
+    assert "Later" not in dict(words.month(plan))

@@ -37,6 +37,8 @@ MONTH = {
     "share_days": 28,
     "CO2_kg": None,
     "CO2_without_kg": None,
+    "yielded_kWh": None,
+    "yielded_h": None,
     "forecast_error_W": 21e3,
     "yesterday_error_W": 30e3,
     "shadows": [{"name": "no battery", "cost": 9400.5}, {"name": "holds_cap", "cost": 9010.0}],

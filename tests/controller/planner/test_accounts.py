@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from test_planning import SITE
 
-from controller.planner import accounts, backtest, shadows
+from controller.planner import accounts, backtest, books, shadows
 from controller.planner.accounts import Quarter
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -87,6 +87,27 @@ def test_nothing_known_is_no_account():
     assert accounts.series_of([]) is None
     for name in ("load_W", "stored_Wh", "price_per_kWh"):
         assert accounts.series_of(quarters(1, **{name: None})) is None
+
+
+def test_energy_that_the_load_gets_later_is_named_and_no_saving():
+    """Less load in an hour of one day: the month's peak, of the other days, stays."""
+    yields = lambda time, at: 20e3 * ((time.month, time.day, time.hour) == (11, 3, 12))  # noqa: E731
+    grid_W = lambda time, at: 100e3 * (1 + (12 <= time.hour < 14)) - yields(time, at)  # noqa: E731
+    for battery_W in (0.0, None):
+        rows = quarters(20, lowered_W=yields, grid_W=grid_W, battery_W=battery_W)
+        assert set(accounts.series_of(rows).battery_W) == {0.0}
+        found = month(rows)
+        assert (found["yielded_kWh"], found["yielded_h"]) == (20.0, 1.0)
+        # at its price, and bought later at the mean price
+        assert found["cost_without"] - found["cost"] == pytest.approx(20 * 0.0125, abs=0.02)
+
+
+def test_a_line_of_books_without_the_lowered_load_is_read(tmp_path):
+    line = f"{int(BEGIN_S)},{','.join(['1'] * 11)}"
+    (tmp_path / books.FILE).write_text(f"{line}\n{line},5\n{line},5,5\n")
+    assert [each.lowered_W for each in books.Books(str(tmp_path), ZONE).rows] == [5.0]
+    (tmp_path / books.FILE).write_text(f"{line}\n")
+    assert [each.lowered_W for each in books.Books(str(tmp_path), ZONE).rows] == [None]
 
 
 def test_errors_carbon_and_a_site_without_pv():

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from controller.core.base.schedule_table import OPEN_W
+from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import backtest, cap, exact, places, planning, rows
 from controller.planner.exact import J_PER_KWH, Store
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
@@ -44,6 +44,53 @@ def test_the_lowest_cap_is_that_of_mean_energy_or_power(energy_kWh, power_W, low
     assert not cap.is_held(span, SLOT_S, store, found_W - 10)
     if energy_kWh < 400 or power_W < 100e3:
         assert found_W == pytest.approx(lowest_W, abs=10)
+
+
+@pytest.mark.parametrize("slots, lowest_W", [(0, 175e3), (55, 166_250), (56, 165e3), (57, 165e3)])
+def test_a_load_that_yields_lowers_the_cap_in_so_many_slots(slots, lowest_W):
+    store = STORE._replace(low_J=0.0, high_J=50 * J_PER_KWH, now_J=50 * J_PER_KWH)
+    yields = cap.Yields(10e3, slots, store.high_J)
+    span = cap.Span(DAY_W * 7, [True] * SLOTS_PER_DAY * 7, 1e6, yields=yields)
+    assert cap.lowest(span, SLOT_S, store) == pytest.approx(lowest_W, abs=10)
+
+
+def test_a_battery_that_is_not_low_gives_first_and_the_load_yields_the_rest():
+    store = STORE._replace(low_J=0.0, high_J=50 * J_PER_KWH, now_J=50 * J_PER_KWH)
+    # it is empty after 6 of 8 slots, and the load yields all of 30 kW in the last two
+    span = cap.Span(DAY_W, [True] * SLOTS_PER_DAY, 1e6, yields=cap.Yields(30e3, 2))
+    assert cap.lowest(span, SLOT_S, store) == pytest.approx(170e3, abs=4000)
+    assert cap.lowered_W(50e3, 30e3, False, 40e3) == 20e3
+    assert cap.lowered_W(50e3, 60e3, False, 40e3) == 0.0
+    assert cap.lowered_W(50e3, 60e3, True, 40e3) == 40e3
+
+
+YIELDING = SITE._replace(yields=cap.Agreed(20e3, 100.0, 1.0))
+
+
+def test_hours_that_are_used_up_do_not_count_in_a_cap():
+    store = STORE._replace(high_J=110 * J_PER_KWH)
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.low_J, 0.0)
+    caps_W = []
+    for gone_h in (86.0, 87.0, 100.0):  # seven days need 14 h
+        own, site = known._replace(yielded_h=gone_h), YIELDING._replace(store=store)
+        caps_W.append(planning.cap_of(site, own, planning.TRADES))
+    assert caps_W[0] == pytest.approx(caps_W[2] - 20e3, abs=10)
+    assert caps_W[0] < caps_W[1] < caps_W[2]
+    assert caps_W[2] == planning.cap_of(SITE._replace(store=store), known, planning.TRADES)
+
+
+def test_energy_that_the_load_gets_later_is_named_and_no_saving():
+    """An empty battery: the load yields 20 of 50 kW in eight slots of the judged day."""
+    tariff = {**TARIFF, "demand_per_kW_month": [0.0]}
+    site = YIELDING._replace(tariff=tariff, store=STORE._replace(charge_W=0.0))
+    given = past()._replace(price_per_kWh=[0.1] * 8 * SLOTS_PER_DAY)
+    rows = [Row(150_000, OPEN_W, OPEN_W, 0)] * SLOTS_PER_DAY
+    empty_J = backtest.HARD_PART * site.full_J
+    done = backtest.followed(site, given, empty_J, lambda known: rows)
+    assert (max(done.grid_W), done.yielded_h) == (180e3, 2.0)
+    assert done.yielded_J == pytest.approx(40 * J_PER_KWH)
+    without = backtest.cost(site, given, backtest.without(given))
+    assert backtest.cost(site, given, done) == pytest.approx(without)
 
 
 def test_a_cap_that_the_month_has_paid_already_is_not_undercut():

@@ -24,6 +24,18 @@ def bench(tmp_path, monkeypatch):
     made.site.close()
 
 
+def test_a_plan_knows_the_hours_of_less_load_and_the_load_without_it(bench):
+    path = bench.folder / "run" / quarters.FILE
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:-4], *[f"{each},5000" for each in lines[-4:]], ""]))
+    bench.start()
+    known = bench.step().planner._made.known
+    assert known.yielded_h == 1.0
+    wanted_W = [load_W(bench.now - 5), load_W(bench.now - 4) + 5000]
+    assert known.past_load_W[-5:-3] == pytest.approx(wanted_W, abs=1)
+    assert bench.plan()["month"]["yielded_kWh"] == 5.0
+
+
 def test_a_plan_is_sent_acts_and_is_published(bench):
     bench.step()
     found, held = bench.plan(), bench.held()

@@ -54,6 +54,12 @@ def test_the_remarks_of_the_example_are_feeds_too(tmp_path):
     assert " " not in found.feeds[3].keys["url"]
 
 
+def test_a_load_yields_if_the_file_says_so(tmp_path):
+    assert load(tmp_path, TEXT).site.yields.most_W == 0
+    found = load(tmp_path, TEXT.replace("# [load]", "[load]").replace("# yields_W", "yields_W"))
+    assert found.site.yields == (20_000, 20, 0.2)
+
+
 def test_a_cabinet_gives_energy_and_power(tmp_path):
     cabinet = ROOT / "controller" / "sites" / "three_units" / "cabinet.toml"
     own = TEXT.replace("energy_Wh = 645000", f'cabinet = "{cabinet}" # ').replace("power_W =", "# ")
@@ -80,6 +86,7 @@ DROP = 'path = "prices.csv"'
     "power_W = 250000"  ""  "battery.power_W: is missing; allowed a number, or cabinet = a cab"
     "= 150"  "= 900"  "battery.reserve_permille: 900 is not allowed; allowed below high_permille ="
     'currency = "EUR"'  ""  "tariff.currency: is missing; allowed a text"
+    "[tariff]"  "[load]\\nyields_W = -1\\n[tariff]"  "load.yields_W: -1 is not allowed; allowed a n"
     "[feed.day_ahead]"  "[feed.Day]"  "feed.Day: is no name; allowed a small letter, then up to"
     'kind = "prices"'  'kind = "price"'  'feed.day_ahead.kind: "price" is not allowed; allowed pri'
     '= "csv"'  '= "xml"'  'feed.day_ahead.format: "xml" is not allowed; allowed csv, json'

@@ -325,7 +325,7 @@ def seconds_of(missing, steps=(1,) * 50):
         for rack, value in enumerate(values):
             inp[LAYOUT.rack_input(rack, signal)] = value
     fresh = bytearray(at != missing for at in range(LAYOUT.groups))
-    reader = SimpleNamespace(header={"safety_image": [20] * 9})
+    reader = SimpleNamespace(header={"safety_image": [20] * 9, "input_names": []})
     words = {"layout": LAYOUT, "inp": inp, "out": out, "reader": reader, "chain": lambda at: at}
     seconds, rows = Seconds(SimpleNamespace(**words)), []
     for number, elapsed_ticks in enumerate(steps, 1):
@@ -356,7 +356,7 @@ def test_a_stall_is_one_row_and_the_seconds_go_on_where_they_were():
 def test_a_minute_has_the_rms_of_each_band_or_nothing():
     """The load swings at 1 Hz by 100 kW around 300 kW; the grid meter is silent."""
     inp = [0] * LAYOUT.inputs
-    reader = SimpleNamespace(header={"safety_image": [20] * 9})
+    reader = SimpleNamespace(header={"safety_image": [20] * 9, "input_names": []})
     minutes = Minutes(SimpleNamespace(layout=LAYOUT, inp=inp, reader=reader))
     fresh = bytes(group != s.G_METER_GRID for group in range(LAYOUT.groups))
     rows = {}
@@ -397,10 +397,19 @@ def finder_of_modules(seen):
     return made, seen
 
 
+def test_less_load_is_the_sum_of_what_all_schedulers_report():
+    names = ["grid_power_W", "load_cap_1.lowered_W", "load_cap_1.lower_W", "load_cap_12.lowered_W"]
+    header = {"safety_image": [20] * 9, "input_names": names}
+    words = {"layout": LAYOUT, "inp": [9, 100, 5, 20], "reader": SimpleNamespace(header=header)}
+    assert Seconds(SimpleNamespace(**words)).lowered_W == 120
+    header["input_names"] = names[:1]
+    assert Seconds(SimpleNamespace(**words)).lowered_W is None
+
+
 def test_the_power_of_a_frozen_meter_is_not_recorded():
     layout = CONFIG.layout()
     inp, out = [7] * layout.inputs, [0] * 200
-    reader = SimpleNamespace(header={"safety_image": CONFIG.safety_image})
+    reader = SimpleNamespace(header={"safety_image": CONFIG.safety_image, "input_names": []})
     words = {"layout": layout, "inp": inp, "out": out, "reader": reader, "chain": lambda at: at}
     seconds, rows = Seconds(SimpleNamespace(**words)), []
     for tick in range(7 * 50):

@@ -61,6 +61,25 @@ def test_means_balance_and_what_is_unknown(places):
     ]
 
 
+def test_a_lowered_load_is_a_mean_of_its_own(places):
+    found = fed(places)
+    for number in range(901):
+        lowered_W = 20_000 if number < 450 else 0
+        found.feed(second(load_W=80_000), (FIRST * QUARTER_S + number) * 1_000_000, lowered_W)
+    (row,) = published(places)
+    assert (row.load_W, row.lowered_W) == (80_000, 10_000)
+    assert quarters.wanted(row).load_W == 90_000 and quarters.wanted(row._replace(load_W=None))
+
+
+def test_a_file_of_an_earlier_version_is_read(places):
+    path = os.path.join(places[0], quarters.FILE)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(
+            f"{quarters.HEADER.removesuffix(',lowered_W')}\n{FIRST * QUARTER_S},5,0,5,0,612\n"
+        )
+    assert quarters.read(path) == [Quarter(FIRST, 5, 0, 5, 0, 612)]
+
+
 def test_a_restart_goes_on_and_28_days_are_kept(places):
     fed(places, (900, dict(load_W=1)), (1, {}))
     os.unlink(os.path.join(places[0], quarters.FILE))  # a new boot

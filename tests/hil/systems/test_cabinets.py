@@ -1,11 +1,16 @@
 """Several cabinets of a system, each with its own controller and a fixed share."""
 
+from datetime import datetime
+
+import numpy as np
 import pytest
 from test_systems import TABLE
 
 from controller.core.base.schedule_table import OPEN_W
 from controller.forms.refusal import ConfigError
-from hil.systems import run, spec
+from hil.systems import event_figures, run, sender, spec
+from hil.systems.sender import Sender
+from hil.systems.series import Series
 
 BATTERY = {"units": 2, "racks_per_unit": 3, "rated_W": 250_000, "energy_Wh": 1_290_000}
 CAP_W = 301_000
@@ -100,6 +105,37 @@ def test_a_pod_that_comes_to_its_backup_reserve_leaves_the_others_time_to_follow
     assert found[30][0] > 600e3 and found[-1][0] == 0
     assert max(grid_W for _, grid_W in found[30:]) < 5.7e6
     assert 0.1009 < members[0].soc < 0.102
+
+
+def test_a_load_that_yields_is_lower_while_the_charge_is_low(monkeypatch):
+    """The plan's cap is 490 of 500 kW; the charge is below start_soc_permille."""
+    scheduler = {"role": "load_cap", "profile": "load_cap_tcp", "lower_W_max": 25_000}
+    changes = {
+        "battery": BATTERY,
+        "soc_permille": 250,
+        "schedule": {"cap_W": 490e3},
+        "site": {"load": {"kind": "constant", "power_W": 500_000}},
+        "device": {"scheduler": scheduler | {"start_soc_permille": 300}},
+    }
+    chosen = spec.of_table(TABLE | changes, "test")
+    assert sender.site_of(chosen).yields == (25_000, 20.0, 0.3)
+    step = run.Run.second
+    monkeypatch.setattr(run.Run, "second", lambda one, at_s: at_s < 900 and step(one, at_s))
+    found = run.run(chosen)
+    assert 890 <= found.asked_s[0] <= 900 and found.asked_s[1:].max() == 900
+    assert 10e3 < found.lowered_W[0] <= 25e3 and found.grid_W[0] < 491e3
+    assert found.wanted_W[0] == pytest.approx(500e3, abs=100)
+    assert event_figures.yielded_h(found)[0] > 24 * 30
+    assert event_figures.yielded_kWh(found)[0] == pytest.approx(found.lowered_W.sum() / 4000)
+
+
+def test_hours_in_which_the_load_yielded_count_by_month():
+    days = Series(*[np.full(14 * 96, each) for each in (200e3, 200e3, 0.0, 0.1)])
+    one = Sender(spec.of_table(TABLE | {"start": "2026-06-29"}, "test"), days, days)
+    for slot in range(3 * 96):
+        one.saw(slot, 200e3, 900.0 if slot % 96 < 4 else 0.0)
+    assert one.yielded_h(datetime(2026, 6, 30)) == 2.0
+    assert one.yielded_h(datetime(2026, 7, 1)) == 1.0 and one.yielded_h(datetime(2026, 8, 1)) == 0.0
 
 
 def test_the_moves_of_a_cabinet_are_seconds_of_the_run():

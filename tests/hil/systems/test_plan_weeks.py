@@ -90,7 +90,21 @@ ROW = {
     "rules": 50.0, "best": 100.0, "cut_W": 40e3, "best_cut_W": 50e3, "cycles": 20.0,
     "highest_W": 300e3, "above_connection_kWh": 0.0, "p50_ms": 1.0, "p99_ms": 2.0, "doubts": [],
     "faults": {},
+    "yields_W": 0.0,
 }  # fmt: skip
+YIELDS = {
+    "yields_W": 30e3, "yielded_kWh": 200.0, "yielded_h": 9.0, "yields_h": 20.0, "alone": 80.0,
+    "alone_cut_W": 38e3,
+}  # fmt: skip
+
+
+def test_what_a_load_that_yields_does_not_get_is_a_line_of_its_own():
+    text = plan_command.lines([ROW | YIELDS, ROW | YIELDS | {"yielded_h": 21.5}])
+    assert text[4] == (
+        "  the load yields up to 30 kW: 400 kWh later, at most 21.5 h a month (agreed 20); without "
+        "that share 80 %, cut 76 %"
+    )
+    assert "yields" not in "".join(plan_command.lines([ROW]))
 
 
 def test_a_month_that_is_worse_than_no_battery_is_named():
