@@ -20,6 +20,7 @@ def test_two_days_have_all_ways_in_one_table_and_say_how_to_get_the_rival(monkey
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_emhass_plans_a_day_and_saves_most_of_what_can_be_saved(monkeypatch):
     if not planner.RIVAL_PYTHON.exists():
         pytest.skip(f"EMHASS is {planner.MISSING}")
