@@ -142,11 +142,12 @@ def test_a_battery_with_several_controllers_has_no_minutes_of_one():
     assert [each.degC for each in found] == [(each.at_s - 90) // 900 for each in found]
 
 
-def test_a_variant_with_an_outage_plays_that_one():
+def test_a_variant_with_an_outage_plays_that_one_and_drawn_ones():
     result = mock.Mock(soc=[0.5] * 96 * 30, degC=())
     result.spec = spec.load("berlin", "storm")
-    (one,) = minutes.of(result, 0, 2)
+    one, *drawn = minutes.of(result, 0, 2)
     assert (one.for_s, one.degC) == (10_800, None)
+    assert [each.for_s for each in drawn] == [600, 600]
 
 
 def test_the_weeks_of_a_year_have_their_own_sun():

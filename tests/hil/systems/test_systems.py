@@ -390,7 +390,7 @@ def test_one_variant_may_be_chosen(monkeypatch, capsys):
     assert hil.main(["run", "all", "--variant", "cold"]) == 0
     assert seen == [[("berlin", "storm")], [("berlin", "")], [("norway", "cold")]]
     assert hil.main(["run", "berlin", "--variant", "strom"]) == 2
-    line = "--variant strom: allowed are base, two_rate, storm, storm_unannounced\n"
+    line = "--variant strom: allowed are base, two_rate, yields, storm, storm_unannounced\n"
     assert capsys.readouterr().err.endswith(line)
 
 
@@ -488,7 +488,14 @@ NO_RATIO = (
     "peak_kW",
     "cycles",
 )
-NO_RATIO += ("extra_power_h", "carried_h", "noticed_kWh", *figures.thermal.FIGURES)
+NO_RATIO += (
+    "extra_power_h",
+    "carried_h",
+    "noticed_kWh",
+    "yielded_h",
+    "yielded_kWh",
+    *figures.thermal.FIGURES,
+)
 
 
 @cases("""
