@@ -72,7 +72,8 @@ class LivePod(Pod):
         now_s, cabinet = self.now_us // 1_000_000, self.members[0].controller.cabinet
         if now_s >= self._heartbeat_s and cabinet is not None and not self._is_sender_dead:
             cabinet.image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
-            if now_s == 0 or (self._begin_s + now_s) % HOUR_S < HEARTBEAT_S:
+            is_hour = now_s == 0 or (self._begin_s + now_s) % HOUR_S < HEARTBEAT_S
+            if is_hour and self._sender.sends:
                 cabinet.image.add_schedule(self._table(now_s))
             self._heartbeat_s = now_s + HEARTBEAT_S
         super().step()

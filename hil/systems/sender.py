@@ -31,6 +31,8 @@ class Sender:
 
     def __init__(self, spec: Spec, series: Series, before: Series) -> None:
         self.site, self.cap_W = site_of(spec), 0.0
+        # what load tracking has for itself gets no schedule: a slot would hold its charge
+        self.sends = spec.schedule["is_trading"]
         self._spec, self.past = spec, past_of(spec, before, series)
         self._daily, self._peaks = Daily(self.site), backtest.Peaks(self.site)
         self._events = [event_of(each) for each in spec.events]
@@ -39,7 +41,7 @@ class Sender:
 
     def is_due(self, slot: int) -> bool:
         """A new schedule is sent at this slot: each hour, with notices in each slot."""
-        return slot % HOUR_SLOTS == 0 or self._spec.schedule["notice_min"] > 0
+        return self.sends and (slot % HOUR_SLOTS == 0 or self._spec.schedule["notice_min"] > 0)
 
     def rows(self, slot: int, soc: float, own_W: float = 0.0) -> list[Row]:
         """The slots of a schedule from this one on, at a state of charge of 0 to 1. own_W: what the

@@ -154,3 +154,11 @@ def test_the_lab_has_no_planner_of_its_own():
             assert not called & {"Row", "exact.plan", "planned", "rules.planned"}, path
         if path.name != "back_tests.py":
             assert not [each for each in names if "rival_rules" in each], path
+
+
+def test_a_battery_that_load_tracking_has_for_itself_gets_no_schedule():
+    """With one, Munich's grid moved 75 % less at 300 s instead of 97 %."""
+    flat = series(FLAT_W)
+    for is_trading in (True, False):
+        one = made(flat, flat, {"is_trading": is_trading})
+        assert [slot for slot in range(8) if one.is_due(slot)] == [0, 4] * is_trading
