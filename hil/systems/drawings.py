@@ -46,7 +46,8 @@ def day(result: Result, size: tuple[float, float]) -> template.Markup:
         for name, values, colour in series:
             if values.any():
                 power.step(hours, values[span] / 1000, where="post", color=colour, label=name)
-        power.axhline(result.cap_W / 1000, color=COLOURS["grid"], lw=0.8, ls=":")
+        if result.cap_W:
+            power.axhline(result.cap_W / 1000, color=COLOURS["grid"], lw=0.8, ls=":")
         power.set_ylabel("kW, means of 15 min")
         power.legend(ncols=5 if size == WIDE else 2, **LEGEND_ABOVE)
         charge.plot(hours, 100 * result.soc[span], color=SOC)

@@ -28,7 +28,7 @@ def lines(result: Result) -> list[str]:
         *_load(result),
         *_sun(result),
         *_above(result, "connection", float(result.spec.size.import_W), is_billed=False),
-        *_above(result, "cap", result.cap_W, is_billed=True),
+        *(_above(result, "cap", result.cap_W, is_billed=True) if result.cap_W else ()),
     ]
 
 
