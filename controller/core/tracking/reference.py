@@ -49,7 +49,7 @@ class Reference:
     def begin(self, grid_W: int, low_W: int, high_W: int) -> None:
         """Begin without a bump at what the grid draws now; it must lie within low_W .. high_W."""
         words = self.words
-        words[R_WANTED] = words[R_FREE] = grid_W << 16
+        words[R_WANTED] = words[R_FREE] = words[R_BASE] = grid_W << 16
         words[R_LOW], words[R_HIGH] = low_W << 16, high_W << 16
         words[R_OWNER] = NOT_BEGUN
 
@@ -72,8 +72,6 @@ class Reference:
         if soc_error_permille is not None:
             words[R_MISSING] = soc_error_permille * self._energy_Wh * 3600
             without_W = words[R_WANTED] + (own_W << 16)  # the grid without tracking
-            if before == NOT_BEGUN:
-                words[R_BASE] = without_W
             if learns:
                 words[R_BASE] += (without_W - words[R_BASE]) * self._quick * elapsed_ticks >> 32
         elif before == SENDER:

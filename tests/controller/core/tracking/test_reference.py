@@ -71,6 +71,15 @@ def test_a_state_of_charge_that_is_unknown_for_a_while_moves_nothing():
         assert abs(reference.wanted_W - before_W) <= 5
 
 
+def test_what_tracking_gave_before_its_begin_is_no_load():
+    """A set-point of before the begin, of 4.8 kW, stood on each request for half an hour."""
+    reference = begun()
+    reference.step(0, -4800, 1)
+    for _ in range(2):
+        reference.step(None, 0, 1, is_requested=True)
+    assert reference.free_W == pytest.approx(300_000, abs=100)
+
+
 def test_an_unknown_charge_moves_nothing_beside_the_power_that_brings_the_charge_back():
     """83 kW of 300 permille: taken for a request, they would fall to 0 at once."""
     reference = begun(217_000)
@@ -94,7 +103,8 @@ def test_after_a_request_the_charge_comes_back_slowly():
 @pytest.mark.parametrize("load_W", (150_000, 200_000))
 def test_a_request_begins_at_the_mean_load_wherever_a_cap_held_the_grid(load_W):
     """Tracking kept the grid at 120 kW, against the request behind the cap."""
-    reference = begun(120_000)
+    reference = begun(load_W)
+    reference.hold(0, 120_000, 1 << 32, 1)
     for second in range(900):
         reference.step(0, load_W - 120_000 + (20_000 if second % 2 else -20_000), 1)
         reference.hold(0, 120_000, 1 << 24, 1)
