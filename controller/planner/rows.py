@@ -36,13 +36,13 @@ def row_of(slot: Slot, power_W: float, reserve_permille: int, is_scarce: bool = 
     """A slot that charges from the grid, or discharges, has one bound: its power. The other side
     stays open for load tracking. A slot that stores PV only forbids discharging: the export limit
     makes the battery take the surplus. A charge stays below what a charge may reach (guard.py).
-    While energy is scarce only the cap discharges: load tracking would add to a request.
+    While energy is scarce a discharge has both bounds: load tracking adds nothing, the cap may.
     """
     low_W, high_W, cap_W = OPEN_W, OPEN_W, slot.cap_W
-    if is_scarce and power_W >= 0:
-        high_W = 0
-    elif power_W > 0:
+    if power_W > 0:
         low_W = round(power_W)
+    if is_scarce and power_W >= 0:
+        high_W = round(power_W)
     elif power_W < 0 and slot.net_W - power_W <= SURPLUS_W:
         high_W = 0
     elif power_W < 0:

@@ -31,8 +31,7 @@ class Sender:
 
     def __init__(self, spec: Spec, series: Series, before: Series) -> None:
         self.site, self.cap_W = site_of(spec), 0.0
-        # what load tracking has for itself gets no schedule: a slot would hold its charge
-        self.sends = spec.schedule["is_trading"]
+        self.sends = sends(spec)
         self._spec, self.past = spec, past_of(spec, before, series)
         self._daily, self._peaks = Daily(self.site), backtest.Peaks(self.site)
         self._events = [event_of(each) for each in spec.events]
@@ -87,6 +86,14 @@ class Sender:
             if event.known <= slot
             for at in range(max(slot, event.first), event.end)
         }
+
+
+def sends(spec: Spec) -> bool:
+    """A battery that load tracking has for itself gets no schedule: a slot would hold its charge
+    where it is.
+    """
+    given = spec.schedule
+    return bool(given["is_trading"] or given["cap_W"] or spec.events)
 
 
 class Told:

@@ -6,7 +6,7 @@ from controller.planner.tariff import J_PER_KWH
 from hil.systems import ramps
 from hil.systems.failures import silent_in
 from hil.systems.run import Result
-from hil.systems.sender import event_of
+from hil.systems.sender import event_of, sends
 from hil.systems.series import SLOT_S, outages_of
 from hil.systems.watched import AFTER_S, reserve_permille
 
@@ -87,7 +87,7 @@ def _missed_cap(result: Result) -> list[str]:
 
 
 def _stale(result: Result) -> list[str]:
-    if not result.spec.schedule["is_trading"]:  # no schedule is sent
+    if not sends(result.spec):
         return []
     count = int((result.watched.stale_s > ENTERS_S).sum())
     words = f"the schedule had run out or its heartbeat was too old in {count} slots"
