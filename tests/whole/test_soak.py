@@ -120,6 +120,7 @@ NOT_PERIODIC = {
     "controller/journal/heard.py": ("behind",),
     "controller/journal/history.py": ("_remember",),
     "controller/journal/snapshot.py": ("ticks",),
+    "controller/store/lifetime.py": ("second",),  # of the recorder, which has a soak of its own
     "controller/store/keeper.py": ("serve", "main", "end_soon"),
     "controller/store/proof_tests.py": ("check_test",),
     "controller/store/two_copies.py": ("_pause", "hold"),

@@ -21,11 +21,13 @@ def main(name: str) -> dict[str, Any]:
         return {"kB": _memory_kB()}
     from controller.planner import backtest
     from controller.planner.backtest import Past
+    from controller.planner.cap import Agreed
     from controller.planner.exact import Store
     from controller.planner.planning import Site
 
-    (store, *site), (start, *past), is_told = json.load(sys.stdin)
-    own, given = Site(Store(*store), *site), Past(datetime.fromisoformat(start), *past)
+    (store, *site, agreed), (start, *past), is_told = json.load(sys.stdin)
+    own = Site(Store(*store), *site)._replace(yields=Agreed(*agreed))
+    given = Past(datetime.fromisoformat(start), *past)
     way, ms, caps_W = WAYS[name](own, given), list[float](), list[float]()
 
     def timed(known: Any) -> Any:
