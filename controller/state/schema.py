@@ -35,7 +35,7 @@ danger | text | how dangerous
 source | text | where the row comes from
 """,
     "event": """
-sequence | int? | ticks at that time
+id | int? | its number in the record
 uptime_ms | int | of the controller
 utc_us | int | since 1970
 utc_source | text? | of the time

@@ -4,10 +4,11 @@ import contextlib
 import json
 import sqlite3
 
+import fastjsonschema
 import pytest
 from recorder_bench import UTC_US, Bench, estop, release
 
-from controller.state import record
+from controller.state import record, schema
 from controller.store import lifetime
 from controller.system.utc import EARLIEST_US
 
@@ -50,6 +51,9 @@ def test_counters_are_those_of_the_record_however_often_it_is_killed(bench, cuts
         bench.run(cut_s).kill_recorder().start_recorder()
     bench.run(1).recorder.close()
     bench.recorder = None
+    whole = schema.schema()
+    form = fastjsonschema.compile(whole["properties"]["record"] | {"$defs": whole["$defs"]})
+    form(record.Record(str(bench.state_dir)).summary())
     assert counted(bench) == in_record(bench)
     assert counted(bench)["trips"] and counted(bench)["starts"] == 1
 
