@@ -242,13 +242,31 @@ map.places[].ways[].wall | text? | the wall
 map.places[].ways[].paper | text? | of the test
 map.places[].ways[].by | text | what the time comes from
 map.places[].ways[].time_s | int? | until a fire passes
-map.unload[] | text | places to take power from first
+map.unload[] | object | a place to take power from, the first one first
+map.unload[].place | text | its name
+map.unload[].units[] | int | units in it
+map.unload[].next_to | text | the place with an alarm
+map.unload[].by | text | what the time comes from
+map.unload[].time_s | int? | until a fire passes
+map.unload[].distance_mm | int? | between them
 proof_tests | object? | tests of the interlocks
 proof_tests.rows[] | object | each test
 proof_tests.rows[].row | text | its row of the matrix
 proof_tests.rows[].what | text | what is tested
 proof_tests.rows[].interval_d | int? | between two tests
-proof_tests.rows[].last | text? | day of the last one
+proof_tests.rows[].last | object? | the last one, as the ledger has it
+proof_tests.rows[].last.number | int | line of the ledger
+proof_tests.rows[].last.kind | text | a test
+proof_tests.rows[].last.row | text | its row
+proof_tests.rows[].last.date | text | day of the test
+proof_tests.rows[].last.recorded_utc | text | when it was written
+proof_tests.rows[].last.clock | text | by which clock
+proof_tests.rows[].last.tester | text | who tested
+proof_tests.rows[].last.reaction_ms | int | as measured
+proof_tests.rows[].last.result | text | passed or failed
+proof_tests.rows[].last.remark | text | of the tester
+proof_tests.rows[].last.previous | text | hash of the line before
+proof_tests.rows[].last.hash | text | of this line
 proof_tests.rows[].due | text? | day of the next one
 proof_tests.rows[].days_left | int? | until then
 proof_tests.rows[].level | int | how urgent

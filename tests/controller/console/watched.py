@@ -1,15 +1,19 @@
 """A virtual rig with a journal in a folder, and a Watch of it."""
 
 import copy
+import json
 import os
 import re
 import shutil
+
+import fastjsonschema
 
 from controller.config import configuration
 from controller.console import pages, watch
 from controller.console.pages import text
 from controller.journal.journal_header import open_journal
 from controller.sites import EXAMPLE, FOLDER as SITES
+from controller.state import schema
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.scenarios import scenario
@@ -18,6 +22,7 @@ from tests.controller.run.cabinet_bench import believed
 
 CONFIG = believed(configuration.load(EXAMPLE))
 SECOND_US = 1_000_000
+check_state = fastjsonschema.compile(schema.schema())
 BOOT_US = 24_500 * SECOND_US  # the box has run for hours when its controller starts
 UTC_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31, when it starts
 RING_BYTES = 4 << 20  # over half a minute; rings of a cabinet's size would fill the disk
@@ -72,7 +77,10 @@ class Watched:
         return self.seen
 
     def facts(self, page, **options):
-        return self.watch().facts(page, **options)
+        found = self.watch().facts(page, **options)
+        if page == "status":
+            check_state(json.loads(json.dumps(found)))
+        return found
 
     def lines(self, page, **changes):
         return pages.lines(page, {**self.facts(page), **changes})

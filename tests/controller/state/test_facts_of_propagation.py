@@ -26,6 +26,7 @@ def heated(tmp_path_factory):
 
 def test_the_page_shows_the_module_and_the_times(heated):
     alarms = heated.facts("alarms")
+    assert heated.facts("status")["propagation"]
     found = alarms["propagation"]
     assert (found["rack"], found["module"], found["burning_s"]) == (2, 5, None)
     assert 75.0 < found["degC"] < 90.0 and 10.0 < found["warming_s"] < 14.0
