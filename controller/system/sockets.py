@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import Iterator
 
+NEW = ".new"  # of a socket that does not answer yet
 CREDENTIALS = struct.Struct("@iII")  # SCM_CREDENTIALS: process, user, group
 
 
@@ -21,21 +22,31 @@ def short(path: str) -> Iterator[str]:
         os.close(directory)
 
 
+@contextlib.contextmanager
+def ready(made: socket.socket, path: str) -> Iterator[str]:
+    """Bind `made` beside `path`, in place of what lies there at the end of the block only: whoever
+    finds the path is answered. Gives the name until then, for rights.
+    """
+    with short(path + NEW) as name:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        made.bind(name)
+        yield name
+        os.rename(name, name.removesuffix(NEW))
+
+
 def bound(path: str, group: str) -> socket.socket:
     """A non-blocking datagram socket at `path`, for its owner and the group, if it exists."""
-    if os.path.lexists(path):
-        os.unlink(path)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    with short(path) as name:
-        made.bind(name)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    made.setblocking(False)
+    with ready(made, path) as name:
         members = _group(group)
         if members is None:
             os.chmod(name, 0o600)
         else:
             os.chown(name, -1, members.gr_gid, follow_symlinks=False)
             os.chmod(name, 0o660)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-    made.setblocking(False)
     return made
 
 

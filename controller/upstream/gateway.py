@@ -152,9 +152,9 @@ def _listening(path: str) -> socket.socket:
     made = socket.socket(socket.AF_UNIX, KIND)
     with sockets.short(path) as name:
         _remove_left_over(path, name)
-        made.bind(name)
-    os.chmod(path, 0o660)
-    made.listen(BACKLOG)
+    with sockets.ready(made, path) as name:
+        os.chmod(name, 0o660)
+        made.listen(BACKLOG)
     return made
 
 

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from controller.system import sockets
+from controller.upstream import gateway
 
 pytestmark = pytest.mark.wire
 UNREAD = 400  # more than the send buffer of one socket holds (about 286)
@@ -16,6 +17,34 @@ def reader():
     made.bind("")
     made.setblocking(False)
     return made
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["new", "in-place"])
+@pytest.mark.parametrize(
+    "made_at",
+    [lambda path: sockets.bound(path, ""), gateway._listening],
+    ids=["datagram", "stream"],
+)
+def test_whoever_finds_the_path_is_answered(made_at, old, tmp_path, monkeypatch):
+    """A socket stands at its path with its rights and its queue, or not at all."""
+    path, seen, rename = tmp_path / "sock", [], os.rename
+
+    def renamed(name, to):
+        with socket.socket(socket.AF_UNIX, kind) as client:
+            client.connect(name)
+        seen.append((path.exists(), os.stat(name).st_mode & 0o777))
+        rename(name, to)
+
+    if old:
+        sockets.bound(str(path), "").close()
+    kind = socket.SOCK_STREAM if made_at is gateway._listening else socket.SOCK_DGRAM
+    monkeypatch.setattr(os, "rename", renamed)
+    with made_at(str(path)):
+        assert seen == [(old and kind == socket.SOCK_DGRAM, seen[0][1])]
+        assert (
+            path.stat().st_mode & 0o777 == seen[0][1] == 0o600 | (kind == socket.SOCK_STREAM) * 0o60
+        )
+        assert os.listdir(tmp_path) == ["sock"]
 
 
 @pytest.fixture
