@@ -24,7 +24,7 @@ TABLES = (
 # The parity test sleeps once, at its end, for threads of the WebAssembly runtime; the rig's
 # commands time themselves, a back-test its plans; keep_hint.py is a program of somebody upstream.
 CLOCK_READERS = """
-controller/console/watch.py controller/system/clock.py controller/system/realtime.py
+controller/state/watch.py controller/system/clock.py controller/system/realtime.py
 controller/upstream/examples/keep_hint.py controller/upstream/examples/send_schedule.py
 controller/upstream/examples/slurm_steps.py hil/campaigns/benchmarks/timing.py
 hil/campaigns/channel_b/emulator.py hil/campaigns/channel_b/partner.py
@@ -57,7 +57,17 @@ MAY_IMPORT = (
 # Rooms of box, bench and lab: each may import the ones before it.
 BOX = (
     *("sites", "system", "forms", "series", "core", "rows", "config", "journal", "store", "hints"),
-    *("run", "state", "documents", "recorder", "planner", "upstream", "systemd", "console"),
+    *(
+        "run",
+        "state",
+        "documents",
+        "recorder",
+        "planner",
+        "upstream",
+        "doors",
+        "systemd",
+        "console",
+    ),
     "__main__",
     "siting",  # the package office: the box works without it
 )

@@ -7,11 +7,10 @@ import json
 import os
 from argparse import Namespace
 
-from controller.console import watch
 from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
 from controller.console.pages import ask as page
 from controller.journal.ring import JournalError
-from controller.state import ask, situation
+from controller.state import ask, situation, watch
 from controller.state.forecast import Job
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, plain

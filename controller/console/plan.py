@@ -7,10 +7,10 @@ import json
 from argparse import Namespace
 from typing import Any
 
-from controller.console import plan_seen
 from controller.console.pages import plan as page
 from controller.forms.refusal import ConfigError
 from controller.series.refusal import SeriesError
+from controller.state import plan_seen
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 

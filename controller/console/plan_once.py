@@ -14,12 +14,12 @@ from controller.planner.daily import Daily
 from controller.planner.feeds import reading
 from controller.planner.feeds.points import QUANTITIES, QUARTER_S, Feed, Span
 from controller.planner.inputs import AHEAD, PAST, Given, Inputs, known
-from controller.planner.plan_file import VERSION
 from controller.planner.planning import SLOTS_PER_DAY, Known
 from controller.planner.shadows import HABITS
 from controller.planner.site_file import Planner
 from controller.series.refusal import SeriesError
 from controller.series.times import TimeCells
+from controller.state.plan_file import VERSION
 
 ENDINGS = (".csv", ".csv.gz")
 PERMILLE = 1000

@@ -5,7 +5,7 @@ import signal
 from argparse import Namespace
 
 from controller.forms.refusal import ConfigError
-from controller.planner import plan_file
+from controller.state import plan_file
 from controller.system import cli, realtime, regular_file
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 from controller.system.stop import Stop

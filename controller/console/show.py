@@ -9,9 +9,9 @@ import json
 import sqlite3
 from argparse import Namespace
 
-from controller.console import pages, watch
+from controller.console import pages
 from controller.journal.ring import JournalError
-from controller.state import schema
+from controller.state import schema, watch
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 

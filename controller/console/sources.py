@@ -6,7 +6,6 @@ import os
 from argparse import Namespace
 from collections.abc import Sequence
 
-from controller.console import watch
 from controller.console.key import fingerprint, span
 from controller.core.base import hint_codes as h
 from controller.core.policies import hint_outputs
@@ -14,6 +13,7 @@ from controller.hints import hint_statistics
 from controller.hints.words import kW, quantity
 from controller.journal import snapshot
 from controller.journal.ring import JournalError
+from controller.state import watch
 from controller.state.base import Facts
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE

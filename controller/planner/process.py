@@ -12,13 +12,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from controller.planner import accounts, inputs, plan_file, planning, report, site_file
+from controller.planner import accounts, inputs, planning, report, site_file
 from controller.planner.books import Books
 from controller.planner.daily import Daily
 from controller.planner.measured import Measured
 from controller.planner.planning import SLOT_S, Known, Planned
 from controller.planner.sender import Sender
 from controller.planner.shadows import HABITS, Shadows
+from controller.state import plan_file
 from controller.system import caught
 from controller.system.paths import why
 from controller.system.utc import EARLIEST_US, Clocks, WallClock

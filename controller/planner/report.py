@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import accounts, backtest, plan_file, planning, rows
+from controller.planner import accounts, backtest, planning, rows
 from controller.planner.accounts import Quarter
 from controller.planner.planning import Known, Planned, Site, later
+from controller.state import plan_file
 
 UNKNOWN = plan_file.MONTH.keys() - {"since", "share_days", "shadows"}
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from controller.planner import plan_file
+from controller.state import plan_file
 from controller.state.base import Facts
 from controller.state.forecast import Job
 from controller.state.situation_forms import Situation

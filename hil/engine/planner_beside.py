@@ -17,8 +17,8 @@ from typing import IO, Any
 
 from controller import planner
 from controller.config.configuration import Config
-from controller.planner import plan_file
 from controller.recorder import quarters
+from controller.state import plan_file
 from controller.system import clock
 from drivers import toml_text
 from hil.engine import cabinet_file, clocked, run_directory

@@ -17,10 +17,10 @@ from slow import whole
 from whole_box import CABINETS
 
 from controller.journal.ring import JournalReader
-from controller.planner import plan_file
 from controller.recorder import quarters, reading
 from controller.run import link_statistics
 from controller.sites import EXAMPLE
+from controller.state import plan_file
 from controller.system import clock
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]  # a guard: a wheel, then processes

@@ -14,9 +14,8 @@ from whole_box import CABINETS
 
 from controller import __main__ as cli
 from controller.config import schema
-from controller.console import watch
 from controller.core.site_devices.roles import ROLES
-from controller.state import links
+from controller.state import links, watch
 from safety import signals as s
 
 

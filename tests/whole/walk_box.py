@@ -17,16 +17,15 @@ from whole_box import CABINETS, PODS
 
 from controller import __main__ as cli
 from controller.config import configuration
-from controller.console import pages, watch
+from controller.console import pages
 from controller.console.login import Failures
 from controller.console.terminal import words
 from controller.console.terminal.session import SHOWN, Session
 from controller.console.terminal.view import BODY_ROWS, View
 from controller.core.site_devices.roles import ROLES
 from controller.hints.hint_statistics import HintStatistics
-from controller.planner import plan_file
 from controller.run.link_statistics import LinkStatistics
-from controller.state import schema
+from controller.state import plan_file, schema, watch
 from hil.engine import pod
 from hil.loads import selection
 

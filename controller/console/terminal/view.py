@@ -5,12 +5,12 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from controller.console import approve, pages, sources, watch
+from controller.console import approve, pages, sources
 from controller.console.pages.text import CELLS, RULE
 from controller.console.terminal import words
 from controller.hints import hint_statistics
 from controller.journal.ring import JournalError
-from controller.state import alarms, base
+from controller.state import alarms, base, watch
 from controller.state.base import Facts
 from controller.system import clock
 from controller.system.paths import why

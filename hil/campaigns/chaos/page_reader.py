@@ -7,8 +7,9 @@ between two rounds. Prints one line for each round, also for a failed one.
 import sqlite3
 import sys
 
-from controller.console import pages, watch
+from controller.console import pages
 from controller.journal.ring import JournalError
+from controller.state import watch
 
 
 def main(run_directory: str, state_directory: str, waits: str = "20") -> None:

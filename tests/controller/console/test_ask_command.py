@@ -8,8 +8,7 @@ from command_line import run
 from plan_cases import NOW_S, plan
 from watched import Watched, action
 
-from controller.console import watch
-from controller.state import situation
+from controller.state import situation, watch
 from controller.system import clock
 from tests.tables import cases
 

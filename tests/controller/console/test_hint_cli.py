@@ -9,11 +9,12 @@ import pytest
 from command_line import refused, run
 from hinted_site import KEYS, HintedSite, fill
 
-from controller.console import sources, watch
+from controller.console import sources
 from controller.console.key import span
 from controller.core.base import hint_codes as h
 from controller.hints import client as hint_client, hint_statistics, wire as w, words as hint_words
 from controller.journal import snapshot
+from controller.state import watch
 from tests.tables import table
 
 pytestmark = pytest.mark.wire

@@ -9,7 +9,7 @@ from command_line import run
 from hinted_site import HintedSite
 from transcripts import each_part, form
 
-from controller.console import watch
+from controller.state import watch
 
 pytestmark = pytest.mark.wire
 WIDTHS = {"hint": 80, "sources": 90}

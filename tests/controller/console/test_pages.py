@@ -10,10 +10,11 @@ from readme_pages import PLACE, README, filled, made
 from slow import slow
 from watched import Watched, action, check, of_scenario
 
-from controller.console import pages, watch
+from controller.console import pages
 from controller.console.pages import causes, text
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import Slot
+from controller.state import watch
 from tests.tables import table
 
 

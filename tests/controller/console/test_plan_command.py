@@ -10,7 +10,7 @@ import sample_plan
 from command_line import refused, run
 from sample_plan import NOW
 
-from controller.planner import plan_file
+from controller.state import plan_file
 from controller.system import clock
 from tests.repository import ROOT
 

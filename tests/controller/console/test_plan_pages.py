@@ -7,10 +7,10 @@ import pytest
 import sample_plan
 from sample_plan import NOW, QUARTER
 
-from controller.console import pages, plan_chart, plan_page, plan_seen
+from controller.console import pages, plan_chart, plan_page
 from controller.console.pages import plan_words as words
 from controller.console.pages.text import HEIGHT, WIDTH
-from controller.planner import plan_file
+from controller.state import plan_file, plan_seen
 
 HEAD = {"cabinet": "one", "state": "running", "uptime_ms": 3, "is_live": True}
 FOREIGN = "Z\u00fcrich \U0001f600 <b>&"

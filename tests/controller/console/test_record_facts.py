@@ -6,8 +6,8 @@ import pytest
 from site_files import PROOF_TESTS
 from watched import BOOT_US, UTC_US, Watched, action
 
-from controller.console import pages, watch
-from controller.state import record
+from controller.console import pages
+from controller.state import record, watch
 
 TABLES = """
 CREATE TABLE events(id INTEGER PRIMARY KEY, sequence INTEGER, uptime_ms INTEGER, utc_us INTEGER,

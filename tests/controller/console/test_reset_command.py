@@ -7,10 +7,10 @@ import pytest
 from command_line import answered, refused, run
 from watched import Watched, action, two_channels
 
-from controller.console import reset as reset_command, watch
+from controller.console import reset as reset_command
 from controller.console.pages.text import CELLS, WIDTH
 from controller.run import operator_client, operator_commands
-from controller.state import reset_code
+from controller.state import reset_code, watch
 from tests.tables import table
 
 OTHER = "0123ABCD"

@@ -8,7 +8,7 @@ from command_line import refused, run
 from watched import Watched, action
 from word_sets import words
 
-from controller.console import watch
+from controller.state import watch
 from tests.tables import table
 
 # JSON keys of each page. A key may be added here, but never renamed or removed.

@@ -9,11 +9,11 @@ import shutil
 import fastjsonschema
 
 from controller.config import configuration
-from controller.console import pages, watch
+from controller.console import pages
 from controller.console.pages import text
 from controller.journal.journal_header import open_journal
 from controller.sites import EXAMPLE, FOLDER as SITES
-from controller.state import schema
+from controller.state import schema, watch
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.scenarios import scenario

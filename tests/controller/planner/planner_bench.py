@@ -8,9 +8,9 @@ from pathlib import Path
 from hinted_site import HintedSite
 from recorder_bench import FakeClocks
 
-from controller.planner import plan_file
 from controller.planner.process import Places, Process
 from controller.recorder.quarters import HEADER
+from controller.state import plan_file
 
 SOURCE = "site_ems"
 START_S = datetime(2026, 11, 26, 12, 0, 20, tzinfo=UTC).timestamp()

@@ -9,7 +9,7 @@ import sys
 import pytest
 from planner_bench import SITE
 
-from controller.planner import plan_file
+from controller.state import plan_file
 from tests.tables import cases
 
 pytestmark = pytest.mark.wire

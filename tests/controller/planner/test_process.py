@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from planner_bench import HOUR_S, QUARTER_S, SOURCE, START_S, PlannerBench, load_W
 
 from controller.hints import admission, client
-from controller.planner import books, inputs, plan_file, shadows
+from controller.planner import books, inputs, shadows
 from controller.recorder import quarters
+from controller.state import plan_file
 
 pytestmark = pytest.mark.wire
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 from watched import Watched, action
 
-from controller.console import pages, watch
+from controller.console import pages
 from controller.core import image
 from controller.run import peer_words
-from controller.state import base
+from controller.state import base, watch
 from safety import matrix as m
 from tests.tables import table
 

@@ -15,9 +15,10 @@ from slow import slow
 
 from controller.console import planner, upstream
 from controller.journal import journal_header
-from controller.planner import plan_file, site_file
+from controller.planner import site_file
 from controller.run import loop
 from controller.sites import EXAMPLE
+from controller.state import plan_file
 from controller.system import paths, realtime
 from tests.repository import ROOT
 from tests.tables import cases

@@ -9,8 +9,7 @@ from ask_bench import situation
 from plan_cases import AT, NOW_S, SLOT, plan
 
 from controller.console.pages import ask as page
-from controller.planner import plan_file
-from controller.state import ask
+from controller.state import ask, plan_file
 from controller.state.forecast import Job
 from controller.upstream import job_in_plan
 from tests.tables import cases

@@ -8,7 +8,7 @@ import pytest
 from plan_cases import NOW_S, plan
 from series_files import FOREIGN
 
-from controller.planner import plan_file
+from controller.state import plan_file
 from tests.tables import table
 
 DEEP = "[" * 100_000

@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 
-from controller.console import plan_seen
 from controller.journal import snapshot
 from controller.journal.history import History
 from controller.journal.ring import JournalError
@@ -18,6 +17,7 @@ from controller.state import (
     events,
     links,
     places,
+    plan_seen,
     proof_tests,
     racks,
     record,

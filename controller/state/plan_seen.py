@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from controller.planner import plan_file
-from controller.planner.plan_file import PlanFileError
+from controller.state import plan_file
+from controller.state.plan_file import PlanFileError
 from controller.system.paths import plain
 
 START = (
