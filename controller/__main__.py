@@ -48,6 +48,7 @@ COMMANDS = {
     "sources": "the sources of hints, their counters, the hints in force",
     "key": "keys of the sources of hints",
     "upstream": "take hints as JSON lines or msgpack and hand them to the controller",
+    "doors": "open the doors of one kind (mqtt, modbus, http, alarms), or check what would be open",
     "record": "store events, history and captures of a running controller",
     "planner": "plan the battery's day by prices, load and sun, and send it as a schedule",
     "verify": "check the hash chain of the recorded events",
@@ -91,7 +92,7 @@ MODULES = {
 }
 COMPLETION = "completion"  # the only command that needs the parsers of all
 CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user
-SERVICES = ("run", "record", "upstream", "planner", CONSOLE)  # these print nothing
+SERVICES = ("run", "record", "upstream", "doors", "planner", CONSOLE)  # these print nothing
 
 
 class _Output:

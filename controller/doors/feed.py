@@ -1,0 +1,58 @@
+"""The state of the cabinet for the doors, read from the journal once for all clients."""
+
+import asyncio
+import sqlite3
+from typing import Any
+
+from controller.journal.ring import JournalError
+from controller.state.watch import Watch
+from controller.system.paths import plain
+
+PERIOD_S = 0.2
+Facts = dict[str, Any]
+
+
+class Feed:
+    """`state`: the facts of `firebreak status --json`, None while no controller answers; `trouble`
+    says why. `run` keeps them new until it is cancelled, and wakes who waits in `changed`.
+    """
+
+    def __init__(self, run_directory: str, state_directory: str) -> None:
+        self._directories = run_directory, state_directory
+        self._watch: Watch | None = None
+        self._lock = asyncio.Lock()  # the watch is for one thread at a time
+        self._next: asyncio.Event = asyncio.Event()
+        self.state: Facts | None = None
+        self.trouble = "the journal has not been read yet"
+
+    async def run(self) -> None:
+        """Read for ever."""
+        while True:
+            await self.read()
+            await asyncio.sleep(PERIOD_S)
+
+    async def read(self) -> None:
+        """Read the state once."""
+        try:
+            self.state, self.trouble = await self.page("status"), ""
+        except (JournalError, OSError, sqlite3.Error) as error:
+            self.state, self._watch = None, None
+            self.trouble = plain(error, self._directories[0])
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def changed(self) -> Facts | None:
+        """Wait for the next reading. The state, or None."""
+        await self._next.wait()
+        return self.state
+
+    async def page(self, name: str) -> Facts:
+        """One page of watch.PAGES, read now. Raises JournalError, OSError."""
+        async with self._lock:
+            return await asyncio.to_thread(self._facts, name)
+
+    def _facts(self, name: str) -> Facts:
+        if self._watch is None:
+            self._watch = Watch(*self._directories)
+        self._watch.update()
+        return self._watch.facts(name)

@@ -1,0 +1,1 @@
+"""HTTP: metrics, an interface for programs and a page."""

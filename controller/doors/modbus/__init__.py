@@ -1,0 +1,1 @@
+"""Modbus TCP with SunSpec models."""

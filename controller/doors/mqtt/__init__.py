@@ -1,0 +1,1 @@
+"""MQTT: state, events and alarms to a broker, hints from it."""

@@ -1,0 +1,85 @@
+"""`doors.toml`: what is open, for whom. A door without a table in it is closed.
+
+[source.site_ems]      # as in [source.site_ems] of site.toml; its key lies beside this file
+key = "site_ems.key"
+[mqtt.plant]           # KIND.NAME; the keys of each kind: form.py in the kind's folder
+"""
+
+import importlib
+import os
+from typing import Any, NamedTuple
+
+from controller.core.base import hint_codes as h
+from controller.forms.field import Form, choice, integer, text
+from controller.forms.reading import read_each, tables_of, unknown
+from controller.forms.refusal import refuse
+
+FILE = "/etc/firebreak/doors/doors.toml"
+KINDS = ("mqtt", "modbus", "http", "alarms")
+MAY = h.ROLES[:3]  # an operator is a person at the cabinet
+SOURCE: Form = {"key": text(), "may": choice(MAY, MAY[0]), "hints_per_min_max": integer(1, 600, 60)}
+
+
+class Source(NamedTuple):
+    """may: the most that comes in through the doors, also if site.toml allows more."""
+
+    name: str
+    key_path: str
+    may: str
+    hints_per_min_max: int
+
+
+class Settings(NamedTuple):
+    """doors: {kind: {name: values of its form}}. path: of the file."""
+
+    path: str
+    sources: dict[str, Source]
+    doors: dict[str, dict[str, dict[str, Any]]]
+
+    def beside(self, name: str) -> str:
+        """The path of a file that doors.toml names."""
+        return os.path.join(os.path.dirname(self.path), name)
+
+
+def load(path: str) -> Settings:
+    """Raises ConfigError, one line."""
+    tables = tables_of(path, "the tables of doors.toml")
+    for kind in tables:
+        if kind not in (*KINDS, "source"):
+            unknown(path, (kind,), (*KINDS, "source"))
+    folder = os.path.dirname(os.path.abspath(path))
+    sources = {
+        name: Source(
+            name, os.path.join(folder, each["key"]), each["may"], each["hints_per_min_max"]
+        )
+        for name, each in read_each(path, ("source",), tables.get("source", {}), SOURCE).items()
+    }
+    doors = {
+        kind: read_each(path, (kind,), tables[kind], form(kind)) for kind in tables if kind in KINDS
+    }
+    made = Settings(os.path.join(folder, os.path.basename(path)), sources, doors)
+    for kind, found in doors.items():
+        for name, values in found.items():
+            importlib.import_module(f"controller.doors.{kind}.form").check(
+                made, (kind, name), values
+            )
+    return made
+
+
+def form(kind: str) -> Form:
+    """The form of one door; its module takes no library, so that a file is checked without it."""
+    found: Form = importlib.import_module(f"controller.doors.{kind}.form").FORM
+    return found
+
+
+def source_of(settings: Settings, path: tuple[str, ...], name: str) -> Source:
+    """The source that a door names. Raises ConfigError."""
+    if name not in settings.sources:
+        names = ", ".join(settings.sources) or "none is in this file"
+        refuse(
+            settings.path,
+            path,
+            f"names the source {name!r}",
+            f"a [source.NAME] of this file: {names}",
+        )
+    return settings.sources[name]

@@ -1,0 +1,85 @@
+"""What all doors share: the file, the state, a hint in words and its answer."""
+
+import asyncio
+
+import pytest
+
+from controller.core.base import hint_codes as h
+from controller.doors import sending, settings
+from controller.forms.refusal import ConfigError
+from tests.controller.doors.doors_site import answering, written
+
+pytestmark = pytest.mark.wire
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[ftp.x]\n", "ftp: is not a known key"),
+        ("[source.other]\nmay = 'cap'\n", "source.other.key: is missing"),
+        ("[source.other]\nkey = 'a'\nmay = 'operator'\n", "allowed cap, request, grid_cap"),
+        ("[source.other]\nkey = 'a'\nhints_per_min_max = 0\n", "allowed 1..600"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_line(text, words, tmp_path):
+    with pytest.raises(ConfigError, match=words) as error:
+        settings.load(written(tmp_path, text))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "hint", "code"),
+    [
+        ("site_ems", {"quantity": "import_W_max", "value_W": 300_000, "valid_s": 60}, h.GRANTED),
+        ("scheduler", {"quantity": "import_W_max", "value_W": 300_000, "valid_s": 60}, h.ROLE),
+        ("scheduler", {"quantity": "heartbeat", "valid_s": 60}, h.GRANTED),
+        ("site_ems", {"quantity": "import_W_max", "value_W": -1, "valid_s": 60}, h.WRONG_VALUE),
+    ],
+)
+def test_a_hint_in_words_has_the_answer_of_the_loop(source, hint, code, tmp_path):
+    with answering(tmp_path) as (_, house):
+        answer = asyncio.run(house.senders[source].hint(hint))
+    assert (answer["code"], answer["granted"]) == (code, h.taken(code))
+    assert answer["sentence"] == h.text(code)[1]
+
+
+@pytest.mark.parametrize(
+    ("hint", "words"),
+    [
+        ([], "is not an object"),
+        ({"quantity": "power", "valid_s": 1}, "quantity"),
+        ({"quantity": "power_W", "value_W": 1.5, "valid_s": 1}, "value_W"),
+        ({"quantity": "power_W", "value_W": True, "valid_s": 1}, "value_W"),
+        ({"quantity": "power_W", "value_W": 1, "valid_s": 0}, "valid_s"),
+        ({"quantity": "power_W", "value_W": 1}, "valid_s: is missing"),
+        ({"quantity": "power_W", "value_W": 1, "valid_s": 1, "mac": ""}, "mac: is not a known key"),
+    ],
+)
+def test_a_wrong_hint_is_refused_before_it_is_sent(hint, words):
+    with pytest.raises(ConfigError, match=words):
+        sending.read_hint(hint)
+
+
+def test_no_more_than_the_quota_reaches_the_loop(tmp_path):
+    """Each source has its own; an answer says so."""
+
+    async def codes(sender):
+        return [(await sender.hint({"quantity": "heartbeat", "valid_s": 9}))["code"] for _ in "123"]
+
+    with answering(tmp_path) as (_, house):
+        sender = house.senders["site_ems"]
+        sender.source = sender.source._replace(hints_per_min_max=2)
+        assert asyncio.run(codes(sender)) == [h.GRANTED, h.GRANTED, h.RATE]
+        assert asyncio.run(codes(house.senders["scheduler"])) == [h.GRANTED] * 3
+
+
+def test_without_a_controller_or_a_key_the_answer_says_so(tmp_path):
+    hint = {"quantity": "heartbeat", "valid_s": 9}
+    with answering(tmp_path) as (_, house):
+        pass
+    assert asyncio.run(house.senders["site_ems"].hint(hint))["code"] == h.NO_CONTROLLER
+    (tmp_path / "doors/site_ems.key").unlink()
+    assert asyncio.run(house.senders["site_ems"].hint(hint))["code"] == h.NO_KEY
+    asyncio.run(house.feed.read())
+    assert house.feed.state is None
+    assert house.feed.trouble
