@@ -5,6 +5,7 @@ import sqlite3
 from typing import Any
 
 from controller.journal.ring import JournalError
+from controller.state import trend
 from controller.state.watch import Watch
 from controller.system.paths import plain
 
@@ -46,13 +47,13 @@ class Feed:
         await self._next.wait()
         return self.state
 
-    async def page(self, name: str) -> Facts:
-        """One page of watch.PAGES, read now. Raises JournalError, OSError."""
+    async def page(self, name: str, span_s: int = trend.SPAN_S) -> Facts:
+        """One page of watch.PAGES, read now; span_s: of the trend. Raises JournalError, OSError."""
         async with self._lock:
-            return await asyncio.to_thread(self._facts, name)
+            return await asyncio.to_thread(self._facts, name, span_s)
 
-    def _facts(self, name: str) -> Facts:
+    def _facts(self, name: str, span_s: int) -> Facts:
         if self._watch is None:
             self._watch = Watch(*self._directories)
         self._watch.update()
-        return self._watch.facts(name)
+        return self._watch.facts(name, span_s)
