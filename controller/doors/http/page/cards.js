@@ -69,11 +69,11 @@ export function alarms(state) {
   return found;
 }
 
-const STEPS = ["Step", "What acts", ">From .. to kW", ">Result kW"];
+const STEPS = ["Step", ">From .. to kW", ">Result kW"];
 
 function step(name, what, low_W, high_W, leaves_W, acts) {
   const bounds = known(low_W) ? `${kilowatt(low_W)} .. ${kilowatt(high_W)}` : "";
-  return line([name, what, bounds, kilowatt(leaves_W)], STEPS, acts ? "acts" : "");
+  return line([h("span", {}, name, h("span", { class: "small" }, what)), bounds, kilowatt(leaves_W)], STEPS, acts ? "acts" : "");
 }
 
 function interval(name, found) {
@@ -166,34 +166,58 @@ export function site(state) {
   if (state.gas_lfl_permille.length) gas.push(["Gas", `${state.gas_lfl_permille.map((each) => scaled(each, 10)).join(" ")} % of the lower flammable limit`]);
   if (state.vapour_ppm.length) gas.push(["Vapour", list(state.vapour_ppm, "ppm")]);
   if (state.toxic_ppm.length) gas.push(["H2, CO", list(state.toxic_ppm, "ppm")]);
+  const named = Object.entries(state.contacts).map(([name, value]) => [CONTACTS[name] || name, value]);
   const late = state.loop && state.loop.lateness_us;
   return [
     h("h3", {}, "Hints"), hints.length ? hints : p(`${upper(heard)}.`, "words"),
     h("h3", {}, "Links"), chips(Object.entries(state.links)),
-    h("h3", {}, "Contacts"), chips(Object.entries(state.contacts).map(([name, value]) => [CONTACTS[name] || name, value])),
+    h("h3", {}, "Contacts"), chips(named.filter(([, value]) => value !== "ok")),
+    p(`Ok: ${named.filter(([, value]) => value === "ok").map(([name]) => name).join(", ") || "none"}.`, "words"),
     facts([...gas,
-      ["Proof tests", state.proof_tests ? state.proof_tests.summary : "-"],
+      ["Proof tests", state.proof_tests && state.proof_tests.summary ? state.proof_tests.summary : "-"],
       ["Gas calibration", known(state.gas_calibration_d) ? `in ${state.gas_calibration_d} d` : "-"],
       ["Record", state.record ? `${state.record.events} events` : state.record_trouble || "no recorder"],
       ["Loop", late ? `${state.tick_ms} ms; 99 % at most ${late.p99} us late; ${state.loop.missed + state.loop.late} missed of ${state.loop.ticks}` : "-"]]),
   ].flat();
 }
 
-const SLOTS = ["From", "Battery", ">kW", ">Load kW", ">Grid kW", ">Price per kWh", ">kWh then"];
+const SLOTS = ["From .. to", "Battery", ">Grid kW", ">Price", ">kWh then"];
+const RESTS_W = 500;
+
+const does = (slot) => !known(slot.battery_W) ? "-" : Math.abs(slot.battery_W) < RESTS_W ? "rest" : slot.battery_W > 0 ? "discharge" : "charge";
+const mean = (slots, name) => {
+  const found = slots.map((each) => each[name]).filter(known);
+  return found.length ? found.reduce((sum, each) => sum + each, 0) / found.length : null;
+};
+
+// Consecutive slots in which the battery does one thing
+function spans(slots) {
+  const found = [];
+  for (const slot of slots) {
+    const last = found[found.length - 1];
+    if (last && does(last[0]) === does(slot)) last.push(slot);
+    else found.push([slot]);
+  }
+  return found;
+}
+
+function span(slots, next) {
+  const first = slots[0], end = next ? next[0].at.slice(11, 16) : "";
+  const power_W = mean(slots, "battery_W"), word = does(first);
+  return line([`${first.at.slice(5, 16).replace("T", " ")} .. ${end}`, word === "rest" || word === "-" ? word : `${word} ${kilowatt(Math.abs(power_W))} kW`,
+    kilowatt(mean(slots, "grid_W")), scaled(mean(slots, "price_per_kWh"), 1, 3), scaled(slots[slots.length - 1].stored_Wh, 1000, 0)], SLOTS);
+}
 
 export function plan(facts) {
   if (!facts) return [p("Not known.")];
   const own = facts.plan;
   if (!own) return [p(`No plan: ${facts.trouble || "none is there"}.`, "words")];
-  const found = [];
-  if (facts.is_old) found.push(h("p", {}, h("b", {}, "Old: "), `written ${duration(1000 * facts.age_s)} ago, so it counts no longer.`));
+  const found = [], every = spans(own.slots).slice(0, 13);
+  const age = facts.age_s >= 0 ? `written ${duration(1000 * facts.age_s)} ago` : "its time is not yet reached by the clock of the box";
+  if (facts.is_old) found.push(h("p", {}, h("b", {}, "Counts no longer: "), `${age}.`));
   for (const each of own.waits) found.push(h("p", {}, h("b", {}, "Waits: "), each));
-  if (known(own.cap_W)) found.push(p(`Keeps the import at or below ${kilowatt(own.cap_W)} kW.`));
-  const hours = own.slots.filter((_, at) => at % 4 === 0).slice(0, 24);
-  found.push(table("Plan of the next hours", SLOTS, hours.map((each) => line([each.at.slice(5, 16).replace("T", " "),
-    !known(each.battery_W) ? "-" : Math.abs(each.battery_W) < 500 ? "rest" : each.battery_W > 0 ? "discharge" : "charge",
-    known(each.battery_W) ? kilowatt(Math.abs(each.battery_W)) : "-", kilowatt(each.load_W), kilowatt(each.grid_W),
-    scaled(each.price_per_kWh, 1, 3), scaled(each.stored_Wh, 1000, 0)], SLOTS))));
+  if (known(own.cap_W)) found.push(p(`Keeps the import at or below ${kilowatt(own.cap_W)} kW. Times of ${own.zone}, prices in ${own.currency} per kWh.`, "words"));
+  found.push(table("Plan of the next hours", SLOTS, every.slice(0, 12).map((each, at) => span(each, every[at + 1]))));
   for (const each of own.doubts) found.push(h("p", { class: "words" }, h("b", {}, "Doubt: "), each));
   return found;
 }

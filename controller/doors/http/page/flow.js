@@ -54,6 +54,7 @@ export function draw(into, words, state) {
     svg("rect", { class: "tank", x: 276, y: 224, width: 14, height: 68, rx: 3 }),
     ...(known(soc) ? [svg("rect", { class: "level", x: 278, y: 290 - 64 * soc / 1000, width: 10, height: 64 * soc / 1000 })] : []),
     svg("text", { class: "name", x: 322, y: 263 }, known(soc) ? `${scaled(soc, 10)} %` : "- %")));
+  into.setAttribute("viewBox", feeds.length ? "0 0 400 300" : "0 96 400 204");
   into.replaceChildren(...parts);
   words.textContent = `Grid ${directed(own.grid_W, "imports", "exports")}, load ${known(own.load_W) ? `${kilowatt(own.load_W)} kW` : "-"}, ` +
     `battery ${directed(own.battery_W, "gives", "takes")}` +

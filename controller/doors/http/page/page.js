@@ -8,7 +8,7 @@ import { duration, known, upper } from "./words.js";
 const SILENT_MS = 3000; // a running controller sends five events a second
 const SLOW = { why: 2000, trend: 5000, events: 5000, plan: 30000 };
 const find = (name) => document.getElementById(name);
-const seen = { state: null, trouble: "Waiting for the first values.", heard_ms: 0, drawn_ms: 0, drawn: {} };
+const seen = { state: null, last: "", last_ms: 0, trouble: "Waiting for the first values.", heard_ms: 0, drawn_ms: 0, drawn: {} };
 const facts = {};
 let span_s = 600;
 
@@ -50,7 +50,12 @@ function current() {
     seen.trouble = "The controller does not tick. Its outputs expire by themselves, so the power goes to zero.";
     return null;
   }
-  if (seen.state) seen.trouble = "";
+  if (seen.state) {
+    const count = seen.state.standing.length;
+    seen.trouble = "";
+    seen.last = `${seen.state.state}, ${count ? `${count} alarm${count > 1 ? "s" : ""}` : "no alarm"}`;
+    seen.last_ms = performance.now();
+  }
   return seen.state;
 }
 
@@ -86,7 +91,8 @@ function head(state) {
   set(find("when"), !state ? "" : `${state.utc_text || ""} up ${duration(state.uptime_ms)}`.trim());
   const trouble = find("trouble"), danger = find("danger");
   trouble.hidden = !seen.trouble;
-  set(trouble, seen.trouble && `${seen.trouble} The values below are unknown until it is back.`);
+  const last = seen.last && ` Last heard less than ${duration(10000 * Math.ceil((performance.now() - seen.last_ms) / 10000))} ago: ${seen.last}.`;
+  set(trouble, seen.trouble && `${seen.trouble} All values are unknown until it is back.${last}`);
   danger.hidden = !(state && state.danger.words);
   set(danger, state ? state.danger.words : "");
   set(find("version"), !state ? "" : [state.version.type, state.version.site, `limits CRC ${state.version.limits_crc}`].filter(Boolean).join(" \u00b7 "));

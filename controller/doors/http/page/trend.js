@@ -1,9 +1,10 @@
 // The last minutes as lines. A hole in a line is an unknown value.
 
-import { known } from "./words.js";
+import { known, scaled } from "./words.js";
 
 const POWER = [["load_W", "Load", "--load"], ["grid_W", "Grid", "--grid"], ["battery_W", "Battery", "--battery"]];
 const HEAT = [["soc_permille", "Charge %", "--feed"], ["temperature_ddegC_max", "Hottest \u00b0C", "--battery"]];
+const DASHES = [[], [8, 3], [3, 3]];
 const charts = [];
 
 function colour(name) {
@@ -15,17 +16,21 @@ function values(facts, field) {
   return found.values.map((each) => known(each) ? each / found.divisor : null);
 }
 
-function chart(into, facts, title, series, unit) {
+function now(facts, field) {
+  const found = facts.quantities.find((each) => each.field === field);
+  return scaled(found.now, found.divisor, found.digits);
+}
+
+function chart(into, facts, series, unit) {
   const width = Math.max(240, into.clientWidth);
   const axis = { stroke: colour("--faint"), grid: { stroke: colour("--rule"), width: 1 }, ticks: { show: false } };
   const count = facts.quantities[0].values.length, step = facts.span_ms / 60000 / count;
   const x = Array.from({ length: count }, (_, at) => (at - count + 0.5) * step);
   return new uPlot({
-    width, height: 220, title: "", scales: { x: { time: false } },
+    width, height: 220, legend: { live: false }, scales: { x: { time: false } },
     axes: [{ ...axis, values: (_, all) => all.map((each) => `${each} min`) }, { ...axis, label: unit, size: 56 }],
-    series: [{ label: "min" , value: (_, v) => known(v) ? v.toFixed(1) : "-" },
-      ...series.map(([, label, ink], at) => ({ label, stroke: colour(ink), width: 2, dash: at ? [[8, 3], [3, 3]][at - 1] : [],
-        value: (_, v) => known(v) ? v.toFixed(1) : "-" }))],
+    series: [{ label: "" }, ...series.map(([field, label, ink], at) => ({ label: `${label} ${now(facts, field)}`,
+      stroke: colour(ink), width: 2, dash: DASHES[at], points: { show: false } }))],
   }, [x, ...series.map(([field]) => values(facts, field))], into);
 }
 
@@ -39,6 +44,6 @@ export function draw(into, facts) {
     head.textContent = title;
     place.append(head);
     into.append(place);
-    charts.push(chart(place, facts, title, series, unit));
+    charts.push(chart(place, facts, series, unit));
   }
 }

@@ -21,6 +21,7 @@ export function directed(power_W, gives = "discharge", takes = "charge") {
 }
 
 export function range(low_W, high_W) {
+  if (!known(low_W) && !known(high_W)) return "-";
   return `${kilowatt(low_W)} .. ${kilowatt(high_W)} kW`;
 }
 
