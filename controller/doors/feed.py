@@ -7,9 +7,10 @@ from typing import Any
 from controller.journal.ring import JournalError
 from controller.state import trend
 from controller.state.watch import Watch
+from controller.system import caught
 from controller.system.paths import plain
 
-PERIOD_S = 0.2
+PERIOD_S, LINES_MAX = 0.2, 20
 Facts = dict[str, Any]
 
 
@@ -21,6 +22,7 @@ class Feed:
     def __init__(self, run_directory: str, state_directory: str) -> None:
         self._directories = run_directory, state_directory
         self._watch: Watch | None = None
+        self._last = caught.Last("doors: no state", LINES_MAX)
         self._lock = asyncio.Lock()  # the watch is for one thread at a time
         self._next: asyncio.Event = asyncio.Event()
         self.state: Facts | None = None
@@ -34,11 +36,15 @@ class Feed:
 
     async def read(self) -> None:
         """Read the state once."""
-        try:
-            self.state, self.trouble = await self.page("status"), ""
-        except (JournalError, OSError, sqlite3.Error) as error:
-            self.state, self._watch = None, None
-            self.trouble = plain(error, self._directories[0])
+        state, trouble = None, "the state could not be made of the journal"
+        with self._last:  # a state that is read no more must not look new
+            try:
+                state, trouble = await self.page("status"), ""
+            except (JournalError, OSError, sqlite3.Error) as error:
+                trouble = plain(error, self._directories[0])
+        if state is None:
+            self._watch = None
+        self.state, self.trouble = state, trouble
         self._next.set()
         self._next = asyncio.Event()
 

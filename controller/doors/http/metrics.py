@@ -24,7 +24,7 @@ charge_ratio_max | soc_permille_max | 1000 | Charge of the fullest rack
 health_ratio_min | soh_permille_min | 1000 | Health of the most worn rack
 temperature_celsius_min | temperature_ddegC_min | 10 | Coldest module
 temperature_celsius_max | temperature_ddegC_max | 10 | Hottest module
-danger_level | danger.level | 1 | Most dangerous row: 0 is none or a warning
+danger_level | danger.level | 1 | Most dangerous row: 3 a sign of fire or gas, 4 keep away
 interlocks_armed | interlocks.armed | 1 | Rows of the matrix that act here
 interlocks_tripped | interlocks.tripped | 1 | Rows that stop power now
 interlocks_warning | interlocks.warnings | 1 | Rows that only warn now

@@ -75,6 +75,27 @@ class Served:
         finally:
             connection.close()
 
+    @contextlib.contextmanager
+    def stream(self):
+        """(name, data) of each event."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=GUARD_S)
+        connection.request("GET", "/api/v1/stream")
+        answer = connection.getresponse()
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        try:
+            yield _events(answer)
+        finally:
+            connection.close()
+
+    def until(self, is_so):
+        """Wait for a reading of the feed after which it is so."""
+        for _ in range(100):
+            done = asyncio.run_coroutine_threadsafe(self.house.feed.changed(), self._loop)
+            done.result(GUARD_S)
+            if is_so():
+                return
+        raise AssertionError("never so")
+
     def raw(self, *parts):
         """All bytes that come back for parts, each sent by itself; the sending half closes then."""
         with socket.create_connection(("127.0.0.1", self.port), GUARD_S) as link:
@@ -90,11 +111,23 @@ class Served:
             return found
 
 
+def _events(answer):
+    name = ""
+    for line in answer:
+        key, _, value = line.decode().rstrip("\n").partition(": ")
+        if key == "event":
+            name = value
+        elif key == "data":
+            yield name, json.loads(value)
+
+
 @contextlib.contextmanager
-def served(folder, text="", **values):
-    """(site, Served): a door with tokens before a loop that answers."""
+def served(folder, text="", run_dir=None, **values):
+    """(site, Served): a door with tokens before a loop that answers; run_dir: another one."""
     with answering(folder, f"[http.page]\n{text}\n{TABLE}") as (site, house):
         site.run()
+        if run_dir:
+            house.run_directory, house.feed._directories = run_dir, (run_dir, run_dir)
         own = {**house.settings.doors["http"]["page"], "port": 0, **values}
         with Served(house, own).open() as door:
             yield site, door

@@ -190,6 +190,8 @@ const mean = (slots, name) => {
   return found.length ? found.reduce((sum, each) => sum + each, 0) / found.length : null;
 };
 
+const day = (at) => ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][new Date(`${at.slice(0, 10)}T00:00:00Z`).getUTCDay()];
+
 // Consecutive slots in which the battery does one thing
 function spans(slots) {
   const found = [];
@@ -204,7 +206,7 @@ function spans(slots) {
 function span(slots, next) {
   const first = slots[0], end = next ? next[0].at.slice(11, 16) : "";
   const power_W = mean(slots, "battery_W"), word = does(first);
-  return line([`${first.at.slice(5, 16).replace("T", " ")} .. ${end}`, word === "rest" || word === "-" ? word : `${word} ${kilowatt(Math.abs(power_W))} kW`,
+  return line([`${day(first.at)} ${first.at.slice(11, 16)} .. ${end}`, word === "rest" || word === "-" ? word : `${word} ${kilowatt(Math.abs(power_W))} kW`,
     kilowatt(mean(slots, "grid_W")), scaled(mean(slots, "price_per_kWh"), 1, 3), scaled(slots[slots.length - 1].stored_Wh, 1000, 0)], SLOTS);
 }
 
@@ -213,8 +215,8 @@ export function plan(facts) {
   const own = facts.plan;
   if (!own) return [p(`No plan: ${facts.trouble || "none is there"}.`, "words")];
   const found = [], every = spans(own.slots).slice(0, 13);
-  const age = facts.age_s >= 0 ? `written ${duration(1000 * facts.age_s)} ago` : "its time is not yet reached by the clock of the box";
-  if (facts.is_old) found.push(h("p", {}, h("b", {}, "Counts no longer: "), `${age}.`));
+  const age = facts.age_s >= 0 ? `written ${duration(1000 * facts.age_s)} ago` : "its time is ahead of the clock of the box";
+  if (facts.is_old) found.push(h("p", {}, h("b", {}, "Not of now: "), `${age}.`));
   for (const each of own.waits) found.push(h("p", {}, h("b", {}, "Waits: "), each));
   if (known(own.cap_W)) found.push(p(`Keeps the import at or below ${kilowatt(own.cap_W)} kW. Times of ${own.zone}, prices in ${own.currency} per kWh.`, "words"));
   found.push(table("Plan of the next hours", SLOTS, every.slice(0, 12).map((each, at) => span(each, every[at + 1]))));
