@@ -13,7 +13,7 @@ from controller.doors.http import guard
 from controller.doors.http.counts import Counts
 from controller.doors.http.guard import Access, Guard, Headers, Query, Refused
 
-HEADER_BYTES_MAX, BODY_BYTES_MAX, READ_BYTES = 8192, 4096, 4096
+HEAD_MAX, BODY_BYTES_MAX, READ_BYTES = 8192, 4096, 4096
 IDLE_S, HEADER_S, BODY_S, WRITE_S, LINGER_S = 20.0, 5.0, 5.0, 5.0, 1.0
 REQUESTS_MAX, LINGER_READS_MAX = 1000, 100  # of one connection
 METHODS = "GET, POST"
@@ -73,7 +73,7 @@ class Client:
     ) -> None:
         self._reader, self._writer = streams
         self._rules, self._handler, self._counts = rules, handler, counts
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES_MAX)
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
         self.is_waiting, self.is_broken = True, False
 
     async def serve(self) -> None:
@@ -112,6 +112,8 @@ class Client:
         if not isinstance(head, h11.Request):
             return None
         headers: Headers = list(head.headers)
+        if len(head.target) + sum(len(name) + len(value) for name, value in headers) > HEAD_MAX:
+            raise Refused(431, "header", f"the header has more than {HEAD_MAX} bytes")
         method = head.method.decode("ascii")
         if method not in METHODS.split(", "):
             raise Refused(405, "method", f"allowed {METHODS}", ("Allow", METHODS))

@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import Any
 
-from controller.doors.http.connection import HEADER_BYTES_MAX, Client
+from controller.doors.http.connection import HEAD_MAX, Client
 from controller.doors.http.counts import Counts
 from controller.doors.http.guard import Guard
 from controller.doors.http.pages import Pages
@@ -76,7 +76,7 @@ class Door:
 
     async def _serve(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
-        reader = asyncio.StreamReader(HEADER_BYTES_MAX)
+        reader = asyncio.StreamReader(HEAD_MAX)
         protocol, loop = asyncio.StreamReaderProtocol(reader), asyncio.get_running_loop()
         limit_s = HANDSHAKE_S if self._tls else None
         with contextlib.suppress(OSError):

@@ -111,5 +111,5 @@ def test_keyboard_and_a_lost_connection(page, tmp_path, monkeypatch):
     playwright.expect(page.locator("#trouble")).to_contain_text("The connection to the box is lost")
     playwright.expect(page.locator("#trouble")).to_contain_text("running, no alarm")
     assert page.locator("#state").inner_text() == "Not known"
-    assert set(page.locator("#flow .value").all_inner_texts()) == {"-"}
+    assert set(page.locator("#flow .value").all_text_contents()) == {"-"}
     assert "kW" not in page.locator("#can").inner_text()

@@ -26,7 +26,7 @@ function node(name, colour, x, y, into_W, word) {
     made.append(svg("path", { class: "tip", d: "M-9 -9L9 0L-9 9z",
       transform: `translate(${x + (hub.x - x) * at} ${y + (hub.y - y) * at}) rotate(${turn})` }));
   }
-  made.append(svg("rect", { class: "node", x: x - 62, y: y - 38, width: 124, height: 76, rx: 10 }),
+  made.append(svg("rect", { class: "node", x: x - 66, y: y - 38, width: 132, height: 76, rx: 10 }),
     svg("text", { class: "name", x, y: y - 19 }, name),
     svg("text", { class: "value", x, y: y + 6 }, known(into_W) ? `${kilowatt(Math.abs(into_W))} kW` : "-"),
     svg("text", { class: "name", x, y: y + 27 }, word));
@@ -41,19 +41,19 @@ export function draw(into, words, state) {
   const feeds = own.site.filter((each) => "power_W" in each && each.role !== "meter");
   const soc = own.soc_permille_min;
   const parts = [
-    node("Grid", "grid", 64, 150, own.grid_W, way(own.grid_W, "importing", "exporting")),
-    node("Load", "load", 336, 150, known(own.load_W) ? -own.load_W : null, known(own.load_W) ? "takes" : "unknown"),
+    node("Grid", "grid", 68, 150, own.grid_W, way(own.grid_W, "importing", "exporting")),
+    node("Load", "load", 332, 150, known(own.load_W) ? -own.load_W : null, known(own.load_W) ? "takes" : "unknown"),
     node("Battery", "battery", 200, 258, own.battery_W, way(own.battery_W, "discharging", "charging")),
   ];
   feeds.slice(0, FEEDS_MAX).forEach((each, at, all) => {
-    const x = 200 + (at - (all.length - 1) / 2) * 134;
+    const x = 200 + (at - (all.length - 1) / 2) * 133;
     parts.push(node(each.device, "feed", x, 42, each.power_W, known(each.power_W) ? each.role : "not heard"));
   });
   parts.push(svg("circle", { class: "hub", cx: 200, cy: 150, r: 8 }));
   parts.push(svg("g", { class: "c-battery" },
-    svg("rect", { class: "tank", x: 276, y: 224, width: 14, height: 68, rx: 3 }),
-    ...(known(soc) ? [svg("rect", { class: "level", x: 278, y: 290 - 64 * soc / 1000, width: 10, height: 64 * soc / 1000 })] : []),
-    svg("text", { class: "name", x: 322, y: 263 }, known(soc) ? `${scaled(soc, 10)} %` : "- %")));
+    svg("rect", { class: "tank", x: 280, y: 224, width: 14, height: 68, rx: 3 }),
+    ...(known(soc) ? [svg("rect", { class: "level", x: 282, y: 290 - 64 * soc / 1000, width: 10, height: 64 * soc / 1000 })] : []),
+    svg("text", { class: "name", x: 330, y: 263 }, known(soc) ? `${scaled(soc, 10)} %` : "- %")));
   into.setAttribute("viewBox", feeds.length ? "0 0 400 300" : "0 96 400 204");
   into.replaceChildren(...parts);
   words.textContent = `Grid ${directed(own.grid_W, "imports", "exports")}, load ${known(own.load_W) ? `${kilowatt(own.load_W)} kW` : "-"}, ` +
