@@ -7,6 +7,8 @@ from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import WRONG_INPUT
 
+OWN_DIRECTORY = "/var/lib/firebreak-doors"
+
 
 @cli.command(
     "doors",
@@ -14,6 +16,7 @@ from controller.system.paths import WRONG_INPUT
     cli.option("file", nargs="?", default=settings.FILE, metavar="FILE", help="doors.toml"),
     cli.RUN_DIR,
     cli.STATE_DIR,
+    cli.option("--own-dir", default=OWN_DIRECTORY, help="what the doors keep (%(default)s)"),
 )
 def _run(arguments: Namespace) -> int:
     from controller.doors import process  # slow to load
@@ -23,4 +26,5 @@ def _run(arguments: Namespace) -> int:
         if arguments.kind not in found.doors:
             line = f"{arguments.file}: has no [{arguments.kind}.NAME], so nothing is to be opened"
             raise cli.Ended(WRONG_INPUT, line)
-    return process.run(arguments.kind, found, arguments.run_dir, arguments.state_dir)
+    directories = arguments.run_dir, arguments.state_dir, arguments.own_dir
+    return process.run(arguments.kind, found, *directories)
