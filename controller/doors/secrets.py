@@ -18,7 +18,7 @@ def secret(path: str) -> str:
         raise DoorError(f"{path}: cannot be read: {error.strerror}") from None
     if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise DoorError(f"{path}: other users may read it, so it is not used: chmod 600")
-    found = data.decode("ascii", "replace").partition("\n")[0].strip()
-    if not found.isprintable() or not found or "�" in found:
+    found = data.decode("latin-1").partition("\n")[0].strip()
+    if not (found and found.isascii() and found.isprintable()):
         raise DoorError(f"{path}: holds no line of printable ASCII")
     return found

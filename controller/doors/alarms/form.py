@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from controller.doors.exposure import CONNECTS, Exposure
 from controller.doors.settings import Settings
 from controller.forms.field import Form, choice, integer, is_list, is_text, matching, passing
 from controller.forms.refusal import refuse
@@ -52,6 +53,17 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
         refuse(
             settings.path, path, words, 'https, tls = "starttls" or "tls", or a loopback address'
         )
+
+
+def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
+    """It only sends."""
+    url = values["url"]
+    what = "webhook, alarms" if url else f"mail to {len(values['to'])}, alarms"
+    encryption = (
+        "TLS" if (url or "").startswith("https") or not url and values["tls"] != "none" else "no"
+    )
+    place = url or values["server"]
+    return [Exposure(".".join(path), CONNECTS, place, what, encryption, "-", "nothing comes in")]
 
 
 def _is_safe(values: dict[str, Any]) -> bool:
