@@ -5,10 +5,11 @@ import sqlite3
 from typing import Any
 
 from controller.journal.ring import JournalError
-from controller.state.watch import Watch
+from controller.state.watch import Kept
 from controller.system.paths import plain
 
 PERIOD_S = 0.2
+UPDATES_MAX = 18_000  # an hour
 Facts = dict[str, Any]
 
 
@@ -18,8 +19,8 @@ class Feed:
     """
 
     def __init__(self, run_directory: str, state_directory: str) -> None:
-        self._directories = run_directory, state_directory
-        self._watch: Watch | None = None
+        self._run_directory = run_directory
+        self._kept = Kept(run_directory, state_directory, UPDATES_MAX)
         self._lock = asyncio.Lock()  # the watch is for one thread at a time
         self._next: asyncio.Event = asyncio.Event()
         self.state: Facts | None = None
@@ -36,8 +37,7 @@ class Feed:
         try:
             self.state, self.trouble = await self.page("status"), ""
         except (JournalError, OSError, sqlite3.Error) as error:
-            self.state, self._watch = None, None
-            self.trouble = plain(error, self._directories[0])
+            self.state, self.trouble = None, plain(error, self._run_directory)
         self._next.set()
         self._next = asyncio.Event()
 
@@ -52,7 +52,4 @@ class Feed:
             return await asyncio.to_thread(self._facts, name)
 
     def _facts(self, name: str) -> Facts:
-        if self._watch is None:
-            self._watch = Watch(*self._directories)
-        self._watch.update()
-        return self._watch.facts(name)
+        return self._kept.update().facts(name)

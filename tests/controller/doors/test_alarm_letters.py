@@ -142,7 +142,7 @@ def test_an_alarm_is_told_once_over_a_restart_and_one_in_between_is_not_lost(inb
 
 
 def test_a_refused_letter_is_tried_until_it_is_taken(inbox, tmp_path, capfd):
-    """With what came meanwhile, once each, over a restart too; one line for each cause."""
+    """What came meanwhile, once each, over a restart too; one line for each cause."""
     inbox.refusals = ["451 later", "451 later", "554 no"]
     place = Place(tmp_path, MAIL.format(inbox.port), inbox)
     place.turns((state("12a"),), (state("12a"),))

@@ -679,7 +679,7 @@ OPEN += ' "${@:4}"; }; '
 
 
 def test_doors_bring_their_unit_their_file_and_the_addresses_that_it_needs(whole):
-    """Without --doors nothing of them is there; a kind that leaves the file loses its drop-in."""
+    """Nothing of them is there else; a kind that leaves the file loses its drop-in."""
     folder, file = whole / "etc/systemd/system", whole / "etc/firebreak/doors/doors.toml"
     assert bash("has_command() { true; }; install_doors", whole) == (0, [])
     assert not [*folder.glob("firebreak-doors*"), *file.parent.glob("*")]
