@@ -18,7 +18,7 @@ usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabin
                                   the box; --all: the slow ones too); OPTIONS go to pytest
        flash.sh prove [--quick]   prove the safety kernel: coverage, mutants, proofs, parity (--help lists the options)
        flash.sh check FILE        check a site file
-       flash.sh install [--root DIR] [--wheels DIR]     put the controller on this box, or into the tree of one
+       flash.sh install [--root DIR] [--wheels DIR] [--doors]  put the controller on this box, or into the tree of one
        flash.sh uninstall [--root DIR] [--purge]        take it away; --purge: configuration and state too
        flash.sh mcu PORT [--cabinet FILE] [--dry-run]   put channel B on a microcontroller (Pico, STM32)
        flash.sh vm-test [OPTIONS] install it on a Debian in QEMU, run it there, hang it, cut its power

@@ -24,6 +24,8 @@ COMMANDS = {
     "reset": "reset the latched rows (remote, or with --key on site)",
     "prepare": "write the first store of a new cabinet, in standby until `start`; without a store "
     "the start also needs the key",
+    "backup": "configuration, keys, users and latches of this cabinet as one file",
+    "restore": "put back what a box of this cabinet lacks; replaces nothing, removes no latch",
     "migrate": "the files of an earlier version, and the steps before this version starts with "
     "them",
     "status": "state, interlocks, power, hints, racks, links: one page",
@@ -69,6 +71,7 @@ COMMANDS = {
 # module in controller/: its commands; every other command has a module of its name in console/
 MODULES = {
     "run.command": ("run",),
+    "console.backup": ("backup", "restore"),
     "console.operator": ("start", "stop", "lock-out", "lamp-test", "test-mode"),
     "console.record": ("record", "verify"),
     "console.show": (

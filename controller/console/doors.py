@@ -1,26 +1,49 @@
-"""`firebreak doors`: the process of the doors of one kind (controller/doors)."""
+"""`firebreak doors`: the process of the doors of one kind (controller/doors), or what is open."""
 
 from argparse import Namespace
 
-from controller.doors import settings
+from controller.doors import exposure, settings
 from controller.forms.refusal import ConfigError
 from controller.system import cli
-from controller.system.paths import WRONG_INPUT
+from controller.system.paths import DONE, WRONG_INPUT
+
+OWN_DIRECTORY = "/var/lib/firebreak-doors"
+CHECK = "check"
 
 
 @cli.command(
     "doors",
-    cli.option("kind", choices=settings.KINDS, help="which doors this process serves"),
+    cli.option(
+        "kind", choices=(*settings.KINDS, CHECK), help="doors to serve; check: print what is open"
+    ),
     cli.option("file", nargs="?", default=settings.FILE, metavar="FILE", help="doors.toml"),
     cli.RUN_DIR,
     cli.STATE_DIR,
+    cli.option("--own-dir", default=OWN_DIRECTORY, help="what the doors keep (%(default)s)"),
+    cli.option(
+        "--drop-in",
+        choices=settings.KINDS,
+        metavar="KIND",
+        help="with check: print the drop-in of the unit of one kind, with its addresses",
+    ),
 )
 def _run(arguments: Namespace) -> int:
-    from controller.doors import process  # slow to load
-
     with cli.ends(WRONG_INPUT, ConfigError):
         found = settings.load(arguments.file)
-        if arguments.kind not in found.doors:
-            line = f"{arguments.file}: has no [{arguments.kind}.NAME], so nothing is to be opened"
-            raise cli.Ended(WRONG_INPUT, line)
-    return process.run(arguments.kind, found, arguments.run_dir, arguments.state_dir)
+    if arguments.kind == CHECK:
+        return _check(found, arguments.drop_in)
+    if arguments.kind not in found.doors:
+        line = f"{arguments.file}: has no [{arguments.kind}.NAME], so nothing is to be opened"
+        raise cli.Ended(WRONG_INPUT, line)
+    from controller.doors import process  # slow to load
+
+    directories = arguments.run_dir, arguments.state_dir, arguments.own_dir
+    return process.run(arguments.kind, found, *directories)
+
+
+def _check(found: settings.Settings, kind: str | None) -> int:
+    if kind is None:
+        print("\n".join(exposure.table(found)))
+    elif kind in found.doors:
+        print(exposure.drop_in(found, kind), end="")
+    return DONE

@@ -1,5 +1,5 @@
 """Prints the part of requirements.lock that the controller needs to run, or to be built:
-`locked.py run|build`.
+`locked.py run [EXTRA] | build`.
 
 The lock has every package, those of tests and rig too. A cabinet gets only the packages in
 setup.cfg's install_requires and the packages that they need, by the lock's "via" comments. The
@@ -46,11 +46,13 @@ def needed(packages: dict[str, Package], roots: Iterable[str]) -> list[str]:
     return sorted(wanted)
 
 
-def run_roots(setup: str) -> list[str]:
-    """Names in install_requires of setup.cfg's text, as the lock writes them."""
+def run_roots(setup: str, extras: Iterable[str] = ()) -> list[str]:
+    """Names in install_requires and in extras of setup.cfg's text, as the lock writes them."""
     parser = configparser.ConfigParser()
     parser.read_string(setup)
     lines = parser["options"]["install_requires"].split()
+    for extra in extras:
+        lines += parser["options.extras_require"][extra].split()
     return [line.split("==")[0].lower().replace("_", "-") for line in lines]
 
 
@@ -60,12 +62,12 @@ def build_roots(packages: dict[str, Package]) -> list[str]:
 
 
 def main(argv: list[str]) -> None:
-    """argv: `run` or `build`."""
+    """argv: `run` with extras, or `build`."""
     packages = blocks((ROOT / "requirements.lock").read_text(encoding="ascii"))
     roots = (
         build_roots(packages)
         if argv == ["build"]
-        else run_roots((ROOT / "setup.cfg").read_text(encoding="ascii"))
+        else run_roots((ROOT / "setup.cfg").read_text(encoding="ascii"), argv[1:])
     )
     print("".join(packages[name].text for name in needed(packages, roots)), end="")
 

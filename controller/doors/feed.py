@@ -6,11 +6,12 @@ from typing import Any
 
 from controller.journal.ring import JournalError
 from controller.state import trend
-from controller.state.watch import Watch
+from controller.state.watch import Kept
 from controller.system import caught
 from controller.system.paths import plain
 
 PERIOD_S, LINES_MAX = 0.2, 20
+UPDATES_MAX = 18_000  # an hour
 Facts = dict[str, Any]
 
 
@@ -20,8 +21,8 @@ class Feed:
     """
 
     def __init__(self, run_directory: str, state_directory: str) -> None:
-        self._directories = run_directory, state_directory
-        self._watch: Watch | None = None
+        self._run_directory = run_directory
+        self._kept = Kept(run_directory, state_directory, UPDATES_MAX)
         self._last = caught.Last("doors: no state", LINES_MAX)
         self._lock = asyncio.Lock()  # the watch is for one thread at a time
         self._next: asyncio.Event = asyncio.Event()
@@ -41,9 +42,7 @@ class Feed:
             try:
                 state, trouble = await self.page("status"), ""
             except (JournalError, OSError, sqlite3.Error) as error:
-                trouble = plain(error, self._directories[0])
-        if state is None:
-            self._watch = None
+                trouble = plain(error, self._run_directory)
         self.state, self.trouble = state, trouble
         self._next.set()
         self._next = asyncio.Event()
@@ -59,7 +58,4 @@ class Feed:
             return await asyncio.to_thread(self._facts, name, span_s)
 
     def _facts(self, name: str, span_s: int) -> Facts:
-        if self._watch is None:
-            self._watch = Watch(*self._directories)
-        self._watch.update()
-        return self._watch.facts(name, span_s)
+        return self._kept.update().facts(name, span_s)

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -24,33 +25,40 @@ class DoorError(Exception):
 class House:
     """What every door of a process shares."""
 
-    def __init__(self, settings: Settings, run_directory: str, state_directory: str) -> None:
+    def __init__(
+        self, settings: Settings, run_directory: str, state_directory: str, own_directory: str
+    ) -> None:
         self.settings, self.run_directory = settings, run_directory
+        self._own_directory = own_directory
         self.feed = Feed(run_directory, state_directory)
         self.senders = {
             name: Sender(run_directory, source) for name, source in settings.sources.items()
         }
 
+    def own(self, name: str) -> str:
+        """The path of a file that the doors keep over restarts."""
+        return os.path.join(self._own_directory, name)
+
 
 Serve = Callable[[House, str, dict[str, Any]], Awaitable[None]]
 
 
-def run(kind: str, settings: Settings, run_directory: str, state_directory: str) -> int:
-    """Serve all doors of a kind until SIGTERM or SIGINT. Returns the exit code."""
+def run(kind: str, settings: Settings, *directories: str) -> int:
+    """Serve all doors of a kind until SIGTERM or SIGINT. directories: as of House. Returns the exit
+    code.
+    """
     serve: Serve = importlib.import_module(f"controller.doors.{kind}.door").serve
-    asyncio.run(_all(kind, serve, settings, run_directory, state_directory))
+    asyncio.run(_all(kind, serve, House(settings, *directories)))
     return DONE
 
 
-async def _all(
-    kind: str, serve: Serve, settings: Settings, run_directory: str, state_directory: str
-) -> None:
-    house, asked = House(settings, run_directory, state_directory), asyncio.Event()
+async def _all(kind: str, serve: Serve, house: House) -> None:
+    asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
     tasks = [asyncio.create_task(house.feed.run()), asyncio.create_task(_alive())]
-    for name, values in settings.doors.get(kind, {}).items():
+    for name, values in house.settings.doors.get(kind, {}).items():
         tasks.append(asyncio.create_task(_kept(f"{kind}.{name}", serve, house, name, values)))
     await asked.wait()
     for task in tasks:

@@ -30,6 +30,10 @@ from controller.system import utc
 
 PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links", "plan")
 
+# one that is further behind skips to the newest keyframe
+BEHIND_FRAMES_MAX = 1500
+UPDATES_MAX = 3600  # of one each second: a new watch every hour, because its history grows
+
 
 def wait() -> None:
     """Let a little time pass."""
@@ -136,3 +140,45 @@ class Watch:
             "utc_uncertainty_us": uncertainty_us,
             "recorder_silent_since": since,
         }
+
+
+class Kept:
+    """A watch for a process that stays: opened again when a restarted controller has made another
+    journal, when it is far behind, and after `updates_max`. watch: None while no controller is
+    there.
+    """
+
+    def __init__(
+        self, run_directory: str, state_directory: str, updates_max: int | None = None
+    ) -> None:
+        self._directories, self._updates_max = (run_directory, state_directory), updates_max
+        self._inode = self._updates = 0
+        self.watch: Watch | None = None
+
+    def update(self, pause: Callable[[], object] = wait) -> Watch:
+        """The watch with the newest tick. Raises JournalError, OSError, sqlite3.Error."""
+        try:
+            inode = os.stat(os.path.join(self._directories[0], "journal")).st_ino
+            updates_max = UPDATES_MAX if self._updates_max is None else self._updates_max
+            is_old = inode != self._inode or self._updates >= updates_max
+            if self.watch is None or is_old or _is_behind(self.watch):
+                self.close()
+                self.watch = Watch(*self._directories)
+                self._inode, self._updates = inode, 0
+            self._updates += 1
+            self.watch.update(pause)
+        except (JournalError, OSError, sqlite3.Error):
+            self.close()
+            raise
+        return self.watch
+
+    def close(self) -> None:
+        """Close the journal."""
+        if self.watch is not None:
+            self.watch.shadow.close()
+        self.watch = None
+
+
+def _is_behind(seen: Watch) -> bool:
+    newest, own = seen.shadow.reader.newest(), seen.shadow.sequence
+    return newest is not None and own is not None and newest - own > BEHIND_FRAMES_MAX

@@ -13,6 +13,7 @@ tree="$(dirname "$(dirname "$here")")"
 root=/
 wheels=""
 purge=no
+doors=no
 command=""
 work=""
 
@@ -59,6 +60,7 @@ is_live() {
 parse() {
     local own_option="--wheels DIR"
     [ "$command" = install ] || own_option="--purge"
+    [ "$command" != install ] || own_option="--wheels DIR, --doors"
     while [ $# -gt 0 ]; do
         case "$1" in
             --wheels)
@@ -69,6 +71,11 @@ parse() {
                 [ -d "$2" ] || fail "$1 $2: there is no such directory" 2
                 if [ "$1" = --root ]; then root="$(readlink -f "$2")"; else wheels="$(readlink -f "$2")"; fi
                 shift 2
+                ;;
+            --doors)
+                [ "$command" = install ] || fail "--doors belongs to install" 2
+                doors=yes
+                shift
                 ;;
             --purge)
                 [ "$command" = uninstall ] || fail "--purge belongs to uninstall" 2
@@ -125,10 +132,12 @@ digests() {
 }
 
 # Version and digest of all sources of the release: the same sources give the same name, so no release is built twice.
+# A release with the libraries of the doors has another one.
 release_name() {
     local version digests
     version="$(sed -n 's/^version = //p' "$tree/setup.cfg")"
     digests="$(digests)" || fail "$tree: cannot be read as a whole"
+    [ "$doors" = no ] || version="$version-doors"
     echo "$version-$(sha256sum <<<"$digests" | cut -c 1-12)"
 }
 
@@ -145,7 +154,7 @@ make_wheels() {
     "$python" -c 'import venv, ensurepip' 2>/dev/null || python="$(command -v python3)"
     "$python" -m venv "$work/venv" >"$work/log" 2>&1 ||
         fail "no virtual environment made: $(tail -n 1 "$work/log")"
-    "$python" "$here/../documents/locked.py" run >"$work/run.lock"
+    "$python" "$here/../documents/locked.py" run $([ "$doors" = no ] || echo doors) >"$work/run.lock"
     "$python" "$here/../documents/locked.py" build >"$work/build.lock"
     pip_here install --require-hashes --no-deps --only-binary :all: "${from[@]}" -r "$work/build.lock"
     mkdir "$work/source" "$work/wheels"
@@ -322,6 +331,28 @@ install_planner() {
     fi
 }
 
+# With --doors, or once doors.toml is there: unit, an empty file, and for each kind in it the addresses that it needs.
+install_doors() {
+    local kind file="$etc/doors/doors.toml" target
+    [ "$doors" = yes ] && has_command doors || return 0
+    put "$here/firebreak-doors@.service" "$units/firebreak-doors@.service"
+    if [ ! -e "$root/$file" ]; then
+        place "$tree/controller/doors/example/doors.toml" "$file"
+        say "installed" "/$file: nothing is open"
+    fi
+    for kind in mqtt modbus http alarms; do
+        target="$units/firebreak-doors@$kind.service.d/addresses.conf"
+        on_target "/$opt/current/bin/firebreak" doors check "/$file" --drop-in "$kind" \
+            >"$work/$kind.conf" 2>>"$work/log" || continue
+        if [ -s "$work/$kind.conf" ]; then
+            put "$work/$kind.conf" "$target"
+        elif [ -e "$root/$target" ]; then
+            rm -f -- "$root/$target"
+            say "removed" "/$target"
+        fi
+    done
+}
+
 # Makes the key of a source and writes it to /etc/firebreak/NAME/NAME.key.part, for the user firebreak-NAME.
 make_key() {
     local name="$1" target="$root/$etc/$1/$1.key.part"
@@ -351,6 +382,7 @@ install_services() {
         install_service firebreak-console@.service
     fi
     install_planner
+    install_doors
 }
 
 # Lets bash and zsh complete the commands of this release. An older release has no such scripts.
@@ -426,6 +458,7 @@ do_install() {
     check_target
     mkdir -p "$root/$opt"
     lock
+    [ ! -e "$root/$etc/doors/doors.toml" ] || doors=yes
     work="$(mktemp -d)"
     trap clean_up EXIT
     install_user
@@ -444,9 +477,9 @@ do_install() {
 stop_services() {
     local unit
     if is_live; then
-        systemctl stop 'firebreak-console@*.service'
+        systemctl stop 'firebreak-console@*.service' 'firebreak-doors@*.service'
     fi
-    rm -f "$root/$units"/*.wants/firebreak-console@*.service
+    rm -f "$root/$units"/*.wants/firebreak-{console,doors}@*.service
     for unit in firebreak-{planner,upstream,record}.service firebreak.service; do
         [ -e "$root/$units/$unit" ] || continue
         if is_live; then
@@ -466,16 +499,19 @@ do_uninstall() {
     local file
     lock
     stop_services
-    for file in "$units/firebreak.service" "$units"/firebreak-{record,upstream,planner,can@,console@}.service \
+    for file in "$units/firebreak.service" \
+        "$units"/firebreak-{record,upstream,planner,doors@,can@,console@}.service \
         "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
-        "$units/firebreak.service.d/addresses.conf" etc/needrestart/conf.d/firebreak.conf \
-        etc/sysusers.d/firebreak.conf usr/local/bin/firebreak "$bash_completion" "$zsh_completion"; do
+        "$units"/firebreak{,-doors@{mqtt,modbus,http,alarms}}.service.d/addresses.conf \
+        etc/needrestart/conf.d/firebreak.conf etc/sysusers.d/firebreak.conf \
+        usr/local/bin/firebreak "$bash_completion" "$zsh_completion"; do
         if [ -e "$root/$file" ] || [ -L "$root/$file" ]; then
             rm -f -- "$root/$file"
             say "removed" "/$file"
         fi
     done
-    rmdir -- "$root/$units/firebreak.service.d" 2>/dev/null || true # kept with drop-ins of the owner
+    # kept with drop-ins of the owner
+    rmdir -- "$root/$units"/firebreak{,-doors@{mqtt,modbus,http,alarms}}.service.d 2>/dev/null || true
     if [ -d "$root/$opt" ]; then
         rm -rf -- "${root:?}/$opt"
         say "removed" "/$opt"
@@ -494,7 +530,7 @@ do_uninstall() {
 # Paths of the owner's files: configuration, state and drop-ins of the services, each with a NUL after it.
 owned() {
     local each
-    for each in "${root:?}/$etc" "$root"/var/lib/firebreak{,-planner} \
+    for each in "${root:?}/$etc" "$root"/var/lib/firebreak{,-planner,-doors} \
         "$root/$units"/{firebreak*.service,run-firebreak.mount}.d; do
         [ ! -e "$each" ] || printf '%s\0' "$each"
     done
@@ -512,12 +548,12 @@ remove_kept() {
     local name
     owned | xargs -0r rm -rf --
     rm -rf -- "${root:?}/run/firebreak" 2>/dev/null || true # in use: the next boot removes it
-    for name in firebreak-upstream firebreak-planner firebreak; do
+    for name in firebreak-upstream firebreak-planner firebreak-doors firebreak; do
         if on_target getent passwd "$name" >/dev/null; then
             on_target userdel "$name"
         fi
     done
-    for name in firebreak-upstream firebreak-planner firebreak-hints firebreak-operators firebreak; do
+    for name in firebreak-upstream firebreak-planner firebreak-doors firebreak-hints firebreak-operators firebreak; do
         if on_target getent group "$name" >/dev/null; then
             on_target groupdel "$name"
         fi

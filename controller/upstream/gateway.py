@@ -16,6 +16,7 @@ from controller.core.base import hint_codes as h
 from controller.system import caught, clock, sockets
 from controller.system.paths import DONE, NO_START, plain, say
 from controller.upstream import framing, link, messages
+from controller.upstream.subscription import Publisher
 from drivers.buses.serial_port import SerialPortError
 
 LINKS_MAX = 16
@@ -40,6 +41,7 @@ class Gateway:
         self._hints_path = os.path.join(run_directory, "hints.sock")
         self._listen_path = listen_path
         self._listening = _listening(listen_path)
+        self._publisher = Publisher(run_directory)
         self._last = caught.Last("upstream: a client is closed")
         self.links: list[_SocketLink] = []
         self._line: link.Link[link.SerialLine] | None = None
@@ -64,7 +66,7 @@ class Gateway:
             to_read, to_write = each.waits_for()
             reading += to_read
             writing += to_write
-        due_us = [each.due_us for each in served if each.message is not None]
+        due_us = [due for each in served if (due := each.next_us) is not None]
         due_us += [now_us + SERIAL_RETRY_US] if is_lost else []
         wait_s = max(0, min(due_us) - now_us) / 1e6 if due_us else None
         ready_in, ready_out, _ = select.select(reading, writing, (), wait_s)
@@ -74,7 +76,8 @@ class Gateway:
         for each in served:
             with self._last:
                 waited = {descriptor for group in each.waits_for() for descriptor in group}
-                if waited & ready or each.message is not None and now_us >= each.due_us:
+                due_us = each.next_us
+                if waited & ready or due_us is not None and now_us >= due_us:
                     each.service(now_us)
             if self._last.is_caught:
                 self._drop(each, now_us)
@@ -104,7 +107,8 @@ class Gateway:
             with contextlib.suppress(OSError), connection:
                 connection.send(refused, socket.MSG_DONTWAIT)
             return
-        self.links.append(link.Link(stream, self._hints_path, now_us))
+        made = link.Link(stream, self._hints_path, now_us, publisher=self._publisher)
+        self.links.append(made)
 
     def _make_room(self, stream: link.Stream, now_us: int) -> bool:
         """Close a connection in favour of a new one. True if one was closed.

@@ -8,11 +8,13 @@ import struct
 from typing import Generic, TypeVar
 
 from controller.core.base import hint_codes as h
+from controller.forms.refusal import ConfigError
 from controller.hints import wire as w
 from controller.hints.client import sender
 from controller.system import sockets
 from controller.upstream import framing, messages
 from controller.upstream.framing import Framing, Message
+from controller.upstream.subscription import Publisher, Subscription
 from drivers.buses.serial_port import SerialPort
 
 ANSWER_US = 2_000_000
@@ -78,13 +80,22 @@ class Link(Generic[S]):
     """
 
     def __init__(
-        self, stream: S, hints_path: str, now_us: int, form: Framing | None = None
+        self,
+        stream: S,
+        hints_path: str,
+        now_us: int,
+        form: Framing | None = None,
+        publisher: Publisher | None = None,
     ) -> None:
-        """form: the framing, or None to recognise it by the first byte."""
+        """form: the framing, or None to recognise it by the first byte. publisher: of states for a
+        client that subscribes; None on a line too slow for them.
+        """
         self.stream: S = stream
         self._path, self._framing = hints_path, form
         self.out, self.due_us = b"", 0
         self.message: Message | None = None
+        self._publisher = publisher
+        self._subscription: Subscription | None = None
         self.ended = self._last = False
         self.heard_us = now_us
         self._answers = sender(SEND_S)
@@ -95,6 +106,13 @@ class Link(Generic[S]):
             return (), (self.stream,)
         return ((self._answers,) if self.message is not None else (self.stream,)), ()
 
+    @property
+    def next_us(self) -> int | None:
+        """When `service` has work without an event; None: at an event only."""
+        if self.message is not None:
+            return self.due_us
+        return self._subscription.due_us if self._subscription and not self.out else None
+
     def service(self, now_us: int) -> None:
         """Do all work that is possible without waiting."""
         if self.message is not None:
@@ -103,6 +121,21 @@ class Link(Generic[S]):
             self._read(now_us)
         while not self.ended and self._advance(now_us):
             pass
+        news = self._news(now_us) if self._is_idle else None
+        if news is not None:
+            self._answer(news)
+            self._advance(now_us)
+            self.heard_us = now_us
+
+    def _news(self, now_us: int) -> Message | None:
+        """What a subscriber has to get now, None for nothing."""
+        if self._subscription is None or now_us < self._subscription.due_us:
+            return None
+        return self._subscription.next(now_us)
+
+    @property
+    def _is_idle(self) -> bool:
+        return not self.ended and not self.out and self.message is None
 
     def _read(self, now_us: int) -> None:
         data = self.stream.read()
@@ -144,6 +177,8 @@ class Link(Generic[S]):
                 return messages.record_head(os.path.dirname(self._path))
             if message is not None and message.keys() == {"ask"}:
                 return messages.asked(os.path.dirname(self._path), message["ask"], now_us)
+            if message is not None and "subscribe" in message:
+                return self._subscribe(message, now_us)
             data = messages.datagram(message)
             with sockets.short(self._path) as name:
                 self._answers.sendto(data, name)
@@ -156,6 +191,19 @@ class Link(Generic[S]):
             return messages.problem(h.NO_CONTROLLER)
         self.message, self.due_us = message, now_us + ANSWER_US
         return None
+
+    def _subscribe(self, message: Message, now_us: int) -> Message:
+        """Begin, or with null end, a subscription. Returns the answer."""
+        if self._publisher is None:
+            raise messages.MessageError("subscribe: not on a serial line; allowed on the socket")
+        if message == {"subscribe": None}:
+            self._subscription = None
+            return {"subscribed": None}
+        try:
+            self._subscription = Subscription(self._publisher, message, now_us)
+        except ConfigError as error:
+            raise messages.MessageError(str(error)) from None
+        return {"subscribed": message["subscribe"]}
 
     def _hear(self, now_us: int) -> None:
         """Take the loop's answer, or end the wait for it."""

@@ -21,6 +21,7 @@ from hil.systems.spec import Spec
 from hil.values.rig import ValueRig
 
 SLOT_MIN, HOUR_S = run.SLOT_S // 60, 3600
+HOT_DEGC = 60.0  # the hottest that a plant begins with
 
 
 class LivePod(Pod):
@@ -56,8 +57,9 @@ class LivePod(Pod):
         for part in site.parts:
             part.begin_at(begin_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
-        outside_degC = max(-40.0, min(60.0, site.weather.outside_degC(0.0)))
-        start = {} if degC is None else {"start_degC": degC}
+        outside_degC = max(-40.0, min(HOT_DEGC, site.weather.outside_degC(0.0)))
+        # without the kernel a battery far too small goes beyond what a plant begins with
+        start = {} if degC is None else {"start_degC": min(HOT_DEGC, degC)}
         plant = spec.size.plant | {"ambient_degC": outside_degC} | spec.plant | start
         super().__init__(site, [config], spec.seed, soc, kind, plant, actions)
         cabinet = self.members[0].controller.cabinet

@@ -61,7 +61,8 @@ def judged(figure: Mapping[str, Any], asked: Mapping[str, Any], fault: str) -> d
     must = {True: "break", False: "survive", None: ""}[
         True if fault in asked["breaks"] else False if fault in asked["survives"] else None
     ]
-    is_right = {"break": figure["is_met"] is False, "survive": figure["is_met"] is True}
+    # None: the fault has left nothing that the figure could be of
+    is_right = {"break": figure["is_met"] is not True, "survive": figure["is_met"] is True}
     return {
         "figure": figure["name"],
         "fault": fault,

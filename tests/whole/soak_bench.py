@@ -30,6 +30,7 @@ from controller.run import loop, operator_commands, self_test
 from controller.run.cabinet import Cabinet
 from controller.run.site_clock import SiteClock
 from controller.sites import FOLDER
+from controller.state import watch
 from controller.store import keeper, spool, two_copies
 from controller.system import clock, realtime, utc
 from controller.upstream import gateway, link
@@ -401,7 +402,7 @@ class Companions:
         self.folder, self.turned = str(soaked.folder), 0
         self.hand.rule(monkeypatch, gateway, process)
         soaked.callback(self.close)
-        monkeypatch.setattr(view, "UPDATES_MAX", 20)  # an hour, then the console forgets all
+        monkeypatch.setattr(watch, "UPDATES_MAX", 20)  # an hour, then the console forgets all
         monkeypatch.setattr(users, "N", 2)  # a wrong password costs 0.2 s otherwise
         for _ in range(3):
             soaked.turn()

@@ -29,11 +29,17 @@ UNITS = ROOT / "controller" / "systemd"
 RELEASE = "/opt/firebreak/releases/test"
 CABINET = "/etc/firebreak/cabinet/cabinet.toml"
 FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16, "AF_CAN": 29}
-UIDS = {"firebreak": 990, "firebreak-upstream": 991, "firebreak-planner": 994}
+UIDS = {
+    "firebreak": 990,
+    "firebreak-upstream": 991,
+    "firebreak-planner": 994,
+    "firebreak-doors": 995,
+}
 GIDS = {**UIDS, "firebreak-hints": 992}
 GIDS |= {"firebreak-operators": 993, "dialout": 20}
-MEMBERS = {"firebreak-hints": "firebreak,firebreak-upstream,firebreak-planner"}
-MEMBERS |= {"firebreak-operators": "firebreak", "firebreak": "firebreak-upstream,firebreak-planner"}
+OTHERS = "firebreak-upstream,firebreak-planner,firebreak-doors"
+MEMBERS = {"firebreak-hints": f"firebreak,{OTHERS}"}
+MEMBERS |= {"firebreak-operators": "firebreak", "firebreak": OTHERS}
 LIMITS = {
     "LimitRTPRIO": "RLIMIT_RTPRIO",
     "LimitMEMLOCK": "RLIMIT_MEMLOCK",

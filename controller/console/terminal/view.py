@@ -17,9 +17,6 @@ from controller.system.paths import why
 from safety import signals as s
 
 HEAD_ROWS, BODY_ROWS = 2, 19  # of 24: two of the head, a message, who acts, the keys
-# a console that is further behind skips to the newest keyframe
-BEHIND_FRAMES_MAX = 1500
-UPDATES_MAX = 3600  # a new watch every hour, because its history grows
 PAGES_MAX = 10  # parts of a page that the console joins
 APPROVE = ["", "To approve this in your name: turn the key out of RUN and press V."]
 _TROUBLE = (OSError, JournalError, sqlite3.Error)
@@ -52,32 +49,24 @@ class View:
         """pause(): a short wait between two looks for a tick."""
         self._run_directory, self._state_directory = run_directory, state_directory
         self._pause = pause
-        self._watch: watch.Watch | None = None
-        self._inode, self._updates = 0, 0
+        self._kept = watch.Kept(run_directory, state_directory)
         self.trouble: str | None = "not looked yet"
 
     def update(self) -> None:
         """Read the new ticks. A restarted controller has another journal."""
         try:
-            inode = os.stat(os.path.join(self._run_directory, "journal")).st_ino
-            seen = self._watch
-            is_old = inode != self._inode or self._updates >= UPDATES_MAX
-            if seen is None or is_old or _is_behind(seen):
-                self.close()
-                seen = watch.Watch(self._run_directory, self._state_directory)
-                self._watch, self._inode, self._updates = seen, inode, 0
-            self._updates += 1
-            seen.update(self._pause)
+            self._kept.update(self._pause)
             self.trouble = None
         except _TROUBLE as error:
-            self.close()
             self.trouble = f"No controller found in {self._run_directory}: {why(error)}."
 
     def close(self) -> None:
         """Close the journal."""
-        if self._watch is not None:
-            self._watch.shadow.close()
-        self._watch = None
+        self._kept.close()
+
+    @property
+    def _watch(self) -> watch.Watch | None:
+        return self._kept.watch
 
     @property
     def is_live(self) -> bool:
@@ -149,11 +138,6 @@ class View:
             if not line.startswith((CELLS, "Page "))
         ]
         return _cut(parts[0][:HEAD_ROWS], [*body, *extra], part)
-
-
-def _is_behind(seen: watch.Watch) -> bool:
-    newest, own = seen.shadow.reader.newest(), seen.shadow.sequence
-    return newest is not None and own is not None and newest - own > BEHIND_FRAMES_MAX
 
 
 def _approval(seen: watch.Watch, part: int) -> Page:

@@ -1,10 +1,97 @@
-"""The door."""
+"""Alarms leave the cabinet: each in one letter with its words, tried until taken."""
 
+import asyncio
+import collections
+import concurrent.futures
+import contextlib
 from typing import Any
 
+from controller.doors.alarms import letter, post
+from controller.doors.alarms.outbox import Outbox, Row
 from controller.doors.process import DoorError, House
+from controller.doors.secrets import secret
+from controller.system import clock
+from controller.system.paths import say
+
+SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
+PAUSE_S, PAUSE_S_MAX = 5, 600
+UNKNOWN = "a cabinet without an answer yet"
+
+
+class Door:
+    """One receiver. `turn` with each reading of the state; it never waits for the receiver."""
+
+    def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
+        self._house, self._values, self._title = house, values, f"alarms.{name}"
+        self._outbox = Outbox(house.own(f"{name}.json"), values["again_min"] * 60 * SECOND_US)
+        path = values["secret_file"]
+        self._secret = "" if path is None else secret(house.settings.beside(path))
+        self._send = post.webhook if values["url"] else post.mail
+        self._pool = concurrent.futures.ThreadPoolExecutor(1)
+        self._sending: asyncio.Task[None] | None = None
+        self._heard_us = self._due_us = clock.now_us()
+        self._sent_us: collections.deque[int] = collections.deque()
+        self._cabinet, self._pause_s, self._said = UNKNOWN, PAUSE_S, ""
+
+    def turn(self, now_us: int) -> None:
+        """Take the state in, and begin to send if something waits and it is time."""
+        if (standing := self._standing(now_us)) is not None:
+            self._outbox.seen(standing, now_us)
+        while self._sent_us and now_us - self._sent_us[0] >= HOUR_US:
+            self._sent_us.popleft()
+        is_busy = self._sending is not None and not self._sending.done()
+        is_full = len(self._sent_us) >= self._values["letters_per_h_max"]
+        if self._outbox.waiting and not is_busy and not is_full and now_us >= self._due_us:
+            self._sending = asyncio.create_task(self._tried())
+
+    def _standing(self, now_us: int) -> dict[str, Row] | None:
+        """{instance: row}; None while it is not known, which ends no alarm."""
+        state = self._house.feed.state
+        if state is not None and state["is_live"]:
+            self._heard_us, self._cabinet = now_us, state["cabinet"]
+            seen = state.get("utc_text") or ""
+            return {row["instance"]: {**row, "seen_text": seen} for row in state["standing"]}
+        if now_us - self._heard_us < self._values["silent_s"] * SECOND_US:
+            return None
+        words = self._house.feed.trouble or "no new tick comes from the controller"
+        row = letter.silent(self._cabinet, words)
+        return {**dict.fromkeys(self._outbox.told, {}), row["instance"]: row}
+
+    async def _tried(self) -> None:
+        """Send all that waits as one letter. After a failure the pause grows."""
+        rows = dict(self._outbox.waiting)
+        made = letter.letter(self._cabinet, list(rows.values()))
+        try:
+            await asyncio.get_running_loop().run_in_executor(
+                self._pool, self._send, self._values, self._secret, made
+            )
+        except DoorError as error:
+            self._due_us = clock.now_us() + self._pause_s * SECOND_US
+            self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
+            if (line := str(error)) != self._said:
+                say(f"door {self._title}: {line}; tried again")
+            self._said = line
+            return
+        now_us = clock.now_us()
+        self._sent_us.append(now_us)
+        self._outbox.taken(list(rows), now_us)
+        self._pause_s, self._said = PAUSE_S, ""
+
+    async def close(self) -> None:
+        """Wait for nothing: a letter that is not taken yet stays in the outbox."""
+        if self._sending is not None:
+            self._sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sending
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 async def serve(house: House, name: str, values: dict[str, Any]) -> None:
-    """Serve until cancelled. Raises DoorError, OSError."""
-    raise DoorError("is not built yet")
+    """Serve one receiver until cancelled. Raises DoorError, OSError."""
+    door = Door(house, name, values)
+    try:
+        while True:
+            await house.feed.changed()
+            door.turn(clock.now_us())
+    finally:
+        await door.close()

@@ -1,12 +1,74 @@
-"""The keys of [alarms.NAME] in doors.toml."""
+"""The keys of [alarms.NAME] in doors.toml: one relay of mails, or one address of a webhook."""
 
+import re
 from typing import Any
 
+from controller.doors.exposure import CONNECTS, Exposure
 from controller.doors.settings import Settings
-from controller.forms.field import Form
+from controller.forms.field import Form, choice, integer, is_list, is_text, matching, passing
+from controller.forms.refusal import refuse
 
-FORM: Form = {}
+ADDRESS = re.compile(r"[!-~]{1,64}@[A-Za-z0-9.-]{1,190}")
+SERVER = re.compile(r"[A-Za-z0-9.:-]{1,190}:[0-9]{1,5}")
+URL = re.compile(r"https?://[A-Za-z0-9.-]{1,190}(:[0-9]{1,5})?(/[!-~]{0,500})?")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+TLS = ("starttls", "tls", "none")
+
+
+def _are_addresses(value: Any) -> bool:
+    return (
+        is_list(value, lambda each: is_text(each) and ADDRESS.fullmatch(each))
+        and 1 <= len(value) <= 20
+    )
+
+
+FORM: Form = {
+    "server": matching(SERVER, "HOST:PORT of the relay", None),
+    "tls": choice(TLS, TLS[0]),
+    "from": matching(ADDRESS, "one mail address", None),
+    "to": passing(_are_addresses, "a list of 1 to 20 mail addresses", None),
+    "user": matching(re.compile(r"[!-~]{1,100}"), "a name without blanks", None),
+    "url": matching(URL, "an address http://... or https://... without blanks", None),
+    "secret_file": matching(re.compile(r"[^/\0][^\0]{0,200}"), "a file beside doors.toml", None),
+    "ca_file": matching(re.compile(r"[^\0]{1,200}"), "a file with certificates", None),
+    "again_min": integer(1, 1440, 15),
+    "letters_per_h_max": integer(1, 120, 20),
+    "silent_s": integer(10, 3600, 60),
+}
+MAIL = ("server", "from", "to")
 
 
 def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> None:
-    """Refuse what no form can see. Raises ConfigError."""
+    """Either a relay with its addresses, or a url. Raises ConfigError."""
+    found = [key for key in MAIL if values[key] is not None]
+    if values["url"] is None and len(found) < len(MAIL):
+        missing = ", ".join(key for key in MAIL if key not in found)
+        refuse(settings.path, path, f"lacks {missing}", "a url, or server, from and to")
+    if values["url"] is not None and found:
+        refuse(settings.path, (*path, found[0]), "is beside url", "a url, or server, from and to")
+    if (values["user"] is None) != (values["secret_file"] is None) and values["url"] is None:
+        refuse(settings.path, path, "has one of user and secret_file", "both or none")
+    if not _is_safe(values) and values["secret_file"] is not None:
+        words = "would send its secret in clear text"
+        refuse(
+            settings.path, path, words, 'https, tls = "starttls" or "tls", or a loopback address'
+        )
+
+
+def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
+    """It only sends."""
+    url = values["url"]
+    what = "webhook, alarms" if url else f"mail to {len(values['to'])}, alarms"
+    encryption = (
+        "TLS" if (url or "").startswith("https") or not url and values["tls"] != "none" else "no"
+    )
+    place = url or values["server"]
+    return [Exposure(".".join(path), CONNECTS, place, what, encryption, "-", "nothing comes in")]
+
+
+def _is_safe(values: dict[str, Any]) -> bool:
+    """True if nobody on the network reads what is sent."""
+    url = values["url"]
+    place = url.partition("://")[2].partition("/")[0] if url else values["server"] or ""
+    is_near = place.partition(":")[0] in LOOPBACK
+    return is_near or (url.startswith("https") if url else values["tls"] != "none")

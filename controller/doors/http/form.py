@@ -4,6 +4,7 @@ import ipaddress
 import re
 from typing import Any
 
+from controller.doors.exposure import LISTENS, Exposure
 from controller.doors.settings import Settings, source_of
 from controller.forms.field import Form, flag, integer, matching, passing, tables, text, texts
 from controller.forms.refusal import Path, refuse
@@ -88,3 +89,23 @@ def _check_open(file: str, path: Path, values: dict[str, Any], is_safe: bool) ->
     if not values["token"]:
         allowed = f"[[{'.'.join(path)}.token]] with name and sha256"
         refuse(file, (*path, "token"), f"is missing, and {where}", allowed)
+
+
+def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
+    """One row for readers, and one for each source that may send."""
+    host = f"[{values['listen']}]" if ":" in values["listen"] else values["listen"]
+    plain = "no: plain = true" if values["plain"] and not is_local(values) else "no"
+    place = f"{host}:{values['port']}", "TLS" if values["certificate"] else plain
+    count = len(values["token"])
+    proof = "nobody on this box" if is_local(values) else f"{count} token{'s' * (count != 1)}"
+    rows = [("page, metrics, state", proof, "reads")] + [
+        (
+            f"hints of {each['source']}",
+            f"token {each['name']}",
+            settings.sources[each["source"]].may,
+        )
+        for each in values["token"]
+        if each["source"]
+    ]
+    door = ".".join(path)
+    return [Exposure(door, LISTENS, place[0], what, place[1], *more) for what, *more in rows]

@@ -8,6 +8,7 @@ from watched import Watched, action, two_channels
 
 from controller.console.pages.text import RULE
 from controller.console.terminal import view, words
+from controller.state import watch
 from safety import latches, matrix
 
 ESTOP = [action(9, "estop_press"), action(10, "estop_release")]
@@ -110,18 +111,18 @@ def test_no_controller_then_one_then_another(tmp_path):
 def test_the_view_makes_a_new_watch_every_hour_and_after_a_sleep(tripped, monkeypatch):
     """Its history grows; after a sleep it begins with the newest keyframe."""
     hour_of_looks, half_a_minute_of_ticks = 3600, 1500
-    limits = view.UPDATES_MAX, view.BEHIND_FRAMES_MAX
+    limits = watch.UPDATES_MAX, watch.BEHIND_FRAMES_MAX
     assert limits == (hour_of_looks, half_a_minute_of_ticks)
     made = look(tripped)
     before = made._watch
-    monkeypatch.setattr(view, "UPDATES_MAX", 3)
+    monkeypatch.setattr(watch, "UPDATES_MAX", 3)
     made.update()
     made.update()
     assert made._watch is before
     made.update()
     assert made._watch is not before and made.is_live
     monkeypatch.undo()
-    monkeypatch.setattr(view, "BEHIND_FRAMES_MAX", 100)
+    monkeypatch.setattr(watch, "BEHIND_FRAMES_MAX", 100)
     now_s, before = tripped.rig.now_us / 1e6, made._watch
     tripped.run(now_s + 1)
     made.update()

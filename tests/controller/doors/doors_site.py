@@ -34,5 +34,8 @@ def answering(folder, text=""):
     path = written(folder / "doors", text)
     site = HintedSite(folder)
     with site.pumped():
-        yield site, House(settings.load(path), str(site.run_dir), str(site.state_dir))
+        yield (
+            site,
+            House(settings.load(path), str(site.run_dir), str(site.state_dir), str(folder / "own")),
+        )
     site.close()

@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 
+from controller.doors.feed import Feed
 from controller.doors.http.door import Door
 from tests.controller.doors.doors_site import answering
 
@@ -127,7 +128,7 @@ def served(folder, text="", run_dir=None, **values):
     with answering(folder, f"[http.page]\n{text}\n{TABLE}") as (site, house):
         site.run()
         if run_dir:
-            house.run_directory, house.feed._directories = run_dir, (run_dir, run_dir)
+            house.run_directory, house.feed = run_dir, Feed(run_dir, run_dir)
         own = {**house.settings.doors["http"]["page"], "port": 0, **values}
         with Served(house, own).open() as door:
             yield site, door

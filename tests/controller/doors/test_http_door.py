@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from controller.core.base import hint_codes as h
 from controller.documents import bill_of_materials
-from controller.doors import settings
+from controller.doors import exposure, settings
 from controller.doors.http import openapi, pages
 from controller.doors.http.door import Door
 from controller.doors.http.guard import Guard, Refused
@@ -70,6 +70,29 @@ def test_a_wrong_table_is_refused_in_one_line(text, words, tmp_path):
 @pytest.mark.parametrize("text", ["", TABLE, PEM, OPEN + PEM + TABLE])
 def test_a_right_table_is_taken(text, tmp_path):
     settings.load(written(tmp_path, f"[http.page]\n{text}"))
+
+
+def test_what_is_open_is_a_row_each(tmp_path):
+    for text, rows in (
+        ("", [("127.0.0.1:8080", "no", "nobody on this box", "reads")]),
+        (
+            OPEN + PEM + TABLE,
+            [
+                ("0.0.0.0:8080", "TLS", "3 tokens", "reads"),
+                ("0.0.0.0:8080", "TLS", "token ems", "grid_cap"),
+                ("0.0.0.0:8080", "TLS", "token slurm", "request"),
+            ],
+        ),
+        (
+            OPEN + "plain = true\n" + TABLE.replace("site_ems", ""),
+            [
+                ("0.0.0.0:8080", "no: plain = true", "3 tokens", "reads"),
+                ("0.0.0.0:8080", "no: plain = true", "token slurm", "request"),
+            ],
+        ),
+    ):
+        found = exposure.of(settings.load(written(tmp_path, f"[http.page]\n{text}")))
+        assert [(row.place, row.encryption, row.proof, row.may) for row in found] == rows
 
 
 def test_every_fact_has_its_path_and_its_description(door):

@@ -52,9 +52,9 @@ def page(browser):
 def opened(folder, monkeypatch, cabinet, course):
     """A door before a rig that steps whenever its journal is read."""
     box = walk_box.on_the_box(folder, walk_box.CONFIGS[cabinet], course)
-    monkeypatch.setattr(watch.Watch.update, "__defaults__", (box.rig.step,))
+    monkeypatch.setattr(watch.Kept.update, "__defaults__", (box.rig.step,))
     own = settings.load(written(folder / "doors", "[http.page]\n"))
-    house = House(own, str(folder), str(folder))
+    house = House(own, str(folder), str(folder), str(folder))
     return Served(house, {**own.doors["http"]["page"], "port": 0}).open()
 
 

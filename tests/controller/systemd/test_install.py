@@ -7,13 +7,16 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from shlex import quote
 
 import pytest
 from slow import slow
 
-from controller.console import planner, upstream
+from controller.console import doors, planner, upstream
+from controller.documents import locked
+from controller.doors import settings as door_file
 from controller.journal import journal_header
 from controller.planner import site_file
 from controller.run import loop
@@ -24,6 +27,7 @@ from tests.repository import ROOT
 from tests.tables import cases
 
 FOLDER = ROOT / "controller" / "systemd"
+DOORS = ROOT / "controller" / "doors" / "example" / "doors.toml"
 SCRIPT = FOLDER / "install.sh"
 SERVICES = sorted(path.name for path in FOLDER.glob("*.service"))
 EXPOSURE_MAX = {
@@ -33,7 +37,9 @@ EXPOSURE_MAX = {
     "firebreak-upstream.service": 15,  # tenths, as systemd-analyze takes a threshold
     "firebreak-console@.service": 15,
     "firebreak-planner.service": 15,
+    "firebreak-doors@.service": 15,
 }
+USERS = ["firebreak-upstream", "firebreak-planner", "firebreak-doors", "firebreak"]
 
 
 def bash(command, tree, **environment):
@@ -544,7 +550,7 @@ def test_an_uninstallation_goes_on_if_the_run_directory_is_in_use(whole):
     busy = 'rm() { case "$*" in *run/firebreak) return 1 ;; *) command rm "$@" ;; esac; }; '
     live = LIVE.replace("run-firebreak", "no-such")
     assert bash(f"{live}{busy} purge=yes; do_uninstall", whole)[0] == 0
-    assert removed_users(whole) == ["firebreak-upstream", "firebreak-planner", "firebreak"]
+    assert removed_users(whole) == USERS
 
 
 @pytest.mark.parametrize("place", ["opt", "etc/firebreak", "var/lib", "usr/local"])
@@ -570,11 +576,9 @@ def test_a_second_installer_or_uninstaller_ends_at_once(command, whole):
 
 def test_purge_removes_all_files_users_and_groups(whole):
     assert bash("purge=yes; do_uninstall", whole)[0] == 0
-    assert (left(whole), len(removed_users(whole))) == ([], 3)
-    assert set(removed_users(whole)) == {"firebreak", "firebreak-planner", "firebreak-upstream"}
+    assert (left(whole), removed_users(whole)) == ([], USERS)
     groups = {line.split()[-1] for line in asked(whole) if line.startswith("groupdel")}
-    own = {"firebreak", "firebreak-planner", "firebreak-upstream"}
-    assert groups == own | {"firebreak-hints", "firebreak-operators"}
+    assert groups == {*USERS, "firebreak-hints", "firebreak-operators"}
 
 
 def unit(name):
@@ -626,6 +630,18 @@ def test_the_units_use_the_paths_of_the_program():
     assert f"/var/lib/{own['StateDirectory'][0]}" == planner.STATE_DIRECTORY
 
 
+def test_the_doors_reach_no_address_and_no_key_until_a_person_allows_it():
+    own = unit("firebreak-doors@.service")
+    assert own["IPAddressDeny"] == ["any"] and "IPAddressAllow" not in own
+    assert own["InaccessiblePaths"] == [f"-{paths.STATE_DIRECTORY}/keys"]
+    assert own["ExecStart"][0].endswith(
+        f"doors %I {door_file.FILE} --run-dir {paths.RUN_DIRECTORY} "
+        f"--state-dir {paths.STATE_DIRECTORY} --own-dir {doors.OWN_DIRECTORY}"
+    )
+    assert f"/var/lib/{own['StateDirectory'][0]}" == doors.OWN_DIRECTORY
+    assert door_file.load(str(DOORS)).doors == door_file.load(str(DOORS)).sources == {}
+
+
 def test_the_planner_reaches_no_address_and_no_state_until_a_person_allows_it():
     own = unit("firebreak-planner.service")
     assert own["IPAddressDeny"] == ["any"] and "IPAddressAllow" not in own
@@ -655,6 +671,38 @@ def test_a_planners_file_and_key_stay_and_a_missing_key_is_a_warning(whole):
     code, (line,) = bash(stub + "install_planner", whole)
     assert code == 0 and "firebreak key create planner" in line
     assert not (folder / "planner.key").exists()
+
+
+OPEN = 'doors=yes; has_command() { true; }; on_target() { shift; doors_command "$@"; }; '
+OPEN += f'doors_command() {{ {quote(sys.executable)} -m controller doors check "$root$3"'
+OPEN += ' "${@:4}"; }; '
+
+
+def test_doors_bring_their_unit_their_file_and_the_addresses_that_it_needs(whole):
+    """Nothing of them is there else; a kind that leaves the file loses its drop-in."""
+    folder, file = whole / "etc/systemd/system", whole / "etc/firebreak/doors/doors.toml"
+    assert bash("has_command() { true; }; install_doors", whole) == (0, [])
+    assert not [*folder.glob("firebreak-doors*"), *file.parent.glob("*")]
+    assert bash(OPEN + "install_doors", whole)[0] == 0
+    assert [path.name for path in folder.glob("firebreak-doors*")] == ["firebreak-doors@.service"]
+    file.write_text('[alarms.x]\nurl = "https://10.1.2.3/in"\n')
+    assert bash(OPEN + "install_doors", whole)[0] == 0
+    drop_in = folder / "firebreak-doors@alarms.service.d/addresses.conf"
+    assert drop_in.read_text() == "[Service]\nIPAddressAllow=10.1.2.3\n"
+    file.write_text("")
+    assert bash(OPEN + "install_doors", whole)[0] == 0
+    assert not drop_in.exists()
+    file.write_text("wrong")  # what is there stays as it is
+    assert bash(OPEN + "install_doors", whole) == (0, [])
+
+
+def test_the_doors_have_their_own_libraries_and_a_release_of_their_own(tmp_path):
+    lock, setup = ((ROOT / name).read_text() for name in ("requirements.lock", "setup.cfg"))
+    box = locked.needed(locked.blocks(lock), locked.run_roots(setup))
+    more = locked.needed(locked.blocks(lock), locked.run_roots(setup, ["doors"]))
+    assert {*more} - {*box} == {"h11", "paho-mqtt"}
+    one, two = (bash(f"doors={word}; release_name", tmp_path)[1][0] for word in ("no", "yes"))
+    assert two == one.replace("0.3.0", "0.3.0-doors")
 
 
 def test_the_gateway_has_no_device_and_does_not_write_in_the_run_directory():

@@ -1,0 +1,222 @@
+"""`firebreak backup` and `restore`: what a box needs to become this cabinet again.
+
+A backup has configuration, keys, console users, the proof-test ledger and the trips as files, and
+latches and lock-out of the store. It has no record: `firebreak export` writes that. A restore puts
+back what is missing and replaces nothing; what lasts (--state-dir) only on a box without a store,
+so that no revoked key or user returns to a cabinet in use. The restored store is never better than
+the old one: latches and lock-out stand, it needs the key and a new approval.
+"""
+
+import hashlib
+import json
+import os
+import pwd
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any
+
+from controller.console import backup_file, users
+from controller.console.backup_file import Kept
+from controller.core.base import standby
+from controller.forms import reading
+from controller.forms.refusal import ConfigError
+from controller.store import durable, two_copies
+from controller.store.stored_record import Record, StoreError
+from controller.system import cli, clock
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, ascii_only
+
+ETC = "/etc/firebreak"
+KEY_NEEDED = {"44d": 1}
+ETC_DIR = cli.option("--etc-dir", default=ETC, help="configuration (%(default)s)")
+
+
+@cli.command(
+    "backup", cli.option("file", metavar="FILE", help="a new file"), ETC_DIR, cli.STATE_DIR
+)
+def _backup(arguments: Namespace) -> int:
+    roots = {"etc": arguments.etc_dir, "state": arguments.state_dir}
+    with cli.ends(NO_START, OSError, StoreError, at=arguments.state_dir):
+        files = list(_files(roots))
+        manifest = _manifest(files, arguments)
+        with cli.ends(WRONG_INPUT, FileExistsError, before="exists already: ", at=arguments.file):
+            descriptor = os.open(arguments.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(
+                backup_file.packed([Kept(backup_file.MANIFEST, 0o600, "", manifest), *files])
+            )
+            file.flush()
+            os.fsync(file.fileno())
+    print(
+        ascii_only(f"{arguments.file}: {len(files)} files; it has the keys, so keep it like a key")
+    )
+    return DONE
+
+
+@cli.command(
+    "restore",
+    cli.option("file", metavar="FILE", help="a backup of this cabinet"),
+    ETC_DIR,
+    cli.STATE_DIR,
+    cli.option("--dry-run", action="store_true", help="print what would be done"),
+)
+def _restore(arguments: Namespace) -> int:
+    """Exit code 1: a file that is there differs from the backup's."""
+    with cli.ends(WRONG_INPUT, ConfigError, OSError, at=arguments.file):
+        manifest, files = backup_file.unpacked(arguments.file)
+        _check_cabinet(manifest, arguments)
+    roots = {"etc": arguments.etc_dir, "state": arguments.state_dir}
+    with cli.ends(NO_START, OSError, StoreError, at=arguments.state_dir):
+        is_used = two_copies.Store(arguments.state_dir).load().state != two_copies.MISSING
+        differs = False
+        for each in files:
+            is_left = is_used and each.name.startswith("state/")
+            word = LEFT if is_left else _put(each, roots, arguments.dry_run)
+            differs = differs or word == DIFFERS
+            print(ascii_only(f"{word:<9} {_path(each, roots)}"))
+        print(ascii_only(_put_store(manifest["store"], arguments, is_used)))
+    print("next: firebreak check, approve (key out of RUN), and a start with the key")
+    return NOT_DONE if differs else DONE
+
+
+def _files(roots: dict[str, str]) -> Iterator[Kept]:
+    """All files of a backup, sorted; links and sockets are left out."""
+    parts = ("etc", backup_file.FOLDERS), ("state", backup_file.STATE_FOLDERS)
+    for part, folders in parts:
+        for folder in folders:
+            for above, below, names in os.walk(os.path.join(roots[part], folder)):
+                below.sort()
+                yield from _kept(part, roots[part], [os.path.join(above, name) for name in names])
+    paths = [os.path.join(roots["state"], name) for name in backup_file.STATE_FILES]
+    yield from _kept("state", roots["state"], paths)
+
+
+def _kept(part: str, root: str, paths: list[str]) -> Iterator[Kept]:
+    for path in sorted(paths):
+        folder = os.path.basename(os.path.dirname(path))
+        if folder == users.FOLDER and not path.endswith(users.SUFFIX):
+            continue  # the acts of a person, until the recorder has stored them
+        if not os.path.isfile(path) or os.path.islink(path):
+            continue
+        with open(path, "rb") as file:
+            state, content = os.fstat(file.fileno()), file.read(backup_file.BYTES_MAX)
+        yield Kept(
+            f"{part}/{os.path.relpath(path, root)}",
+            state.st_mode & 0o777,
+            _user(state.st_uid),
+            content,
+        )
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return ""
+
+
+def _manifest(files: list[Kept], arguments: Namespace) -> bytes:
+    found = two_copies.Store(arguments.state_dir).load().record
+    store = found and {
+        "latches": list(found.latches),
+        "locked_out": found.locked_out,
+        "trips": found.trips,
+    }
+    content = {
+        "version": backup_file.VERSION,
+        "cabinet": _cabinet(arguments.etc_dir),
+        "utc_s": clock.utc_us() // 1_000_000,
+        "store": store or None,
+        "sha256": {each.name: hashlib.sha256(each.content).hexdigest() for each in files},
+    }
+    return json.dumps(content, indent=1).encode() + b"\n"
+
+
+def _cabinet(etc: str) -> str | None:
+    """The name in cabinet.toml; None without one."""
+    path = os.path.join(etc, "cabinet", "cabinet.toml")
+    if not os.path.exists(path):
+        return None
+    try:
+        return str(reading.tables_of(path, "a cabinet").get("name"))
+    except ConfigError as error:
+        raise cli.Ended(WRONG_INPUT, error) from None
+
+
+def _check_cabinet(manifest: dict[str, Any], arguments: Namespace) -> None:
+    here = _cabinet(arguments.etc_dir)
+    if here is not None and here != manifest["cabinet"]:
+        raise ConfigError(
+            f"{arguments.file}: is of {manifest['cabinet']!r}, but this box is {here!r}"
+        )
+
+
+MADE, SAME, DIFFERS, LEFT = "restored", "is there", "differs", "left out"
+
+
+def _path(each: Kept, roots: dict[str, str]) -> str:
+    part, _, rest = each.name.partition("/")
+    return os.path.join(roots[part], rest)
+
+
+def _put(each: Kept, roots: dict[str, str], is_dry: bool) -> str:
+    """MADE; or what is there stays, and SAME or DIFFERS says how it compares."""
+    path = _path(each, roots)
+    if os.path.lexists(path):
+        with open(path, "rb") as file:
+            return SAME if file.read(backup_file.BYTES_MAX) == each.content else DIFFERS
+    if not is_dry:
+        _make_folders(os.path.dirname(path))
+        durable.put(path, ".part", [each.content], each.mode)
+        _give(path, each.owner)
+        durable.sync_directory(os.path.dirname(path))
+    return MADE
+
+
+def _make_folders(path: str) -> None:
+    """Missing folders, each owned as the one above; keys and users are for their owner alone."""
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path)
+    _make_folders(above)
+    is_secret = os.path.basename(path) in backup_file.STATE_FOLDERS
+    os.mkdir(path, 0o700 if is_secret else 0o755)
+    _give(path, "")
+
+
+def _give(path: str, owner: str) -> None:
+    """Its user if this box has him, else the owner of the folder."""
+    try:
+        found = pwd.getpwnam(owner)
+        number, group = found.pw_uid, found.pw_gid
+    except KeyError:
+        state = os.stat(os.path.dirname(path))
+        number, group = state.st_uid, state.st_gid
+    if os.geteuid() == 0:
+        os.chown(path, number, group)
+
+
+def _put_store(held: dict[str, Any] | None, arguments: Namespace, is_used: bool) -> str:
+    """A line. A store that is there stays: it may have newer latches."""
+    directory = arguments.state_dir
+    if is_used:
+        return f"{SAME:<9} the store in {directory}, so keys and users stay as they are"
+    names = [] if held is None else held["latches"]
+    latches = KEY_NEEDED | {name: number for number, name in enumerate(names, 2)}
+    locked_out = "" if held is None else held["locked_out"]
+    if not arguments.dry_run:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        place = two_copies.Store(directory)
+        place.save(
+            Record(
+                rest=(standby.UNKNOWN, ""),
+                latches=latches,
+                locked_out=locked_out,
+                trips=0 if held is None else held["trips"],
+            )
+        )
+        for path in place.paths:
+            _give(path, "")
+    words = f", locked out by {locked_out}" if locked_out else ""
+    return (
+        f"{MADE:<9} the store: latches {', '.join(names) or 'none'}{words}; the start needs the key"
+    )

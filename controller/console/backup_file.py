@@ -1,0 +1,86 @@
+"""The file of a backup: a tar of plain files that begins with a list of their hashes."""
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from typing import Any, NamedTuple
+
+from controller.console import users
+from controller.forms.refusal import ConfigError
+from controller.hints import keys
+from controller.store import proof_tests, trips
+
+VERSION = 1
+FOLDERS = ("cabinet", "types", "planner", "doors")
+STATE_FILES = (proof_tests.FILE, trips.FILE)
+STATE_FOLDERS = (keys.DIRECTORY, users.FOLDER)
+FILES_MAX, BYTES_MAX = 2000, 32 << 20
+MANIFEST = "backup.json"
+
+
+class Kept(NamedTuple):
+    """A file of a backup. name: etc/... or state/...; owner: a user's name."""
+
+    name: str
+    mode: int
+    owner: str
+    content: bytes
+
+
+def packed(files: list[Kept]) -> bytes:
+    """The bytes of a backup; the first file is its list."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for each in files:
+            entry = tarfile.TarInfo(each.name)
+            entry.size, entry.mode, entry.uname = len(each.content), each.mode, each.owner
+            archive.addfile(entry, io.BytesIO(each.content))
+    return out.getvalue()
+
+
+def unpacked(path: str) -> tuple[dict[str, Any], list[Kept]]:
+    """(manifest, files), checked: nothing but whole files of a backup. Raises ConfigError."""
+    with open(path, "rb") as file:
+        data = file.read(BYTES_MAX + 1)
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+            files = [_entry(path, archive, each) for each in archive.getmembers()[: FILES_MAX + 1]]
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise ConfigError(f"{path}: is no backup: {type(error).__name__}") from None
+    if len(data) > BYTES_MAX or len(files) > FILES_MAX or not files or files[0].name != MANIFEST:
+        raise ConfigError(f"{path}: is no backup; allowed a file that `firebreak backup` has made")
+    manifest = _checked(path, files[0].content)
+    hashes = {each.name: hashlib.sha256(each.content).hexdigest() for each in files[1:]}
+    if manifest["sha256"] != hashes or len(hashes) != len(files) - 1:
+        raise ConfigError(f"{path}: is damaged: its files are not those of its list")
+    return manifest, files[1:]
+
+
+def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
+    file = archive.extractfile(entry) if entry.isreg() else None
+    part, _, rest = entry.name.partition("/")
+    allowed = {"etc": FOLDERS, "state": (*STATE_FOLDERS, *STATE_FILES)}.get(part, ())
+    is_right = entry.name == MANIFEST or (
+        os.path.normpath(rest) == rest and rest.partition("/")[0] in allowed
+    )
+    if file is None or not is_right:
+        raise ConfigError(f"{path}: has {entry.name!r}, which is no file of a backup")
+    return Kept(entry.name, entry.mode & 0o750, entry.uname, file.read())
+
+
+def _checked(path: str, content: bytes) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(content)
+        store = found["store"]
+        is_right = found["version"] == VERSION and isinstance(found["sha256"], dict)
+        if store is not None:
+            names = [*store["latches"], store["locked_out"]]
+            is_right = is_right and all(isinstance(each, str) for each in names)
+            is_right = is_right and type(store["trips"]) is int
+    except (ValueError, KeyError, TypeError):
+        is_right = False
+    if not is_right:
+        raise ConfigError(f"{path}: has no list of version {VERSION}; restore with its own release")
+    return found

@@ -1,0 +1,102 @@
+"""Hands a letter to a relay (SMTP) or to a webhook (HTTP POST, JSON). Both block, with time limits.
+
+Only an answer that says "taken" counts. Raises DoorError, one line without a secret.
+"""
+
+import email.message
+import http.client
+import json
+import smtplib
+import ssl
+import urllib.parse
+from typing import Any
+
+from controller.doors.alarms.letter import Letter
+from controller.doors.process import DoorError
+
+TIMEOUT_S = 20.0
+ANSWER_BYTES_MAX = 1 << 16
+
+
+def mail(values: dict[str, Any], secret: str, letter: Letter) -> None:
+    """Send by the site's relay."""
+    host, _, port = values["server"].rpartition(":")
+    made = email.message.EmailMessage()
+    made["Subject"], made["From"], made["To"] = letter.subject, values["from"], values["to"]
+    made["Message-ID"] = f"<{letter.identity}@firebreak>"
+    made["Auto-Submitted"] = "auto-generated"
+    made.set_content(letter.text)
+    try:
+        with _relay(values, host, int(port)) as relay:
+            if values["user"] is not None:
+                relay.login(values["user"], secret)
+            refused = relay.send_message(made)
+    except (smtplib.SMTPException, OSError) as error:
+        raise DoorError(f"relay {values['server']}: {_words(error)}") from None
+    if refused:
+        raise DoorError(f"relay {values['server']}: refuses {', '.join(sorted(refused))}")
+
+
+def _relay(values: dict[str, Any], host: str, port: int) -> smtplib.SMTP:
+    context = _context(values)
+    if values["tls"] == "tls":
+        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context)
+    made = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+    if values["tls"] == "starttls":
+        try:
+            made.starttls(context=context)
+        except (smtplib.SMTPException, OSError):
+            made.close()
+            raise
+    return made
+
+
+def webhook(values: dict[str, Any], secret: str, letter: Letter) -> None:
+    """POST {cabinet, alarms, text} with an Idempotency-Key; 2xx means taken."""
+    parts = urllib.parse.urlsplit(values["url"])
+    headers = {"Content-Type": "application/json", "Idempotency-Key": letter.identity}
+    if secret:
+        headers["Authorization"] = f"Bearer {secret}"
+    body = json.dumps({**letter.content, "text": letter.text}).encode()
+    path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    link = _connection(values, parts)
+    try:
+        link.request("POST", path, body, headers)
+        answer = link.getresponse()
+        answer.read(ANSWER_BYTES_MAX)
+    except (http.client.HTTPException, OSError) as error:
+        raise DoorError(f"webhook {parts.netloc}: {_words(error)}") from None
+    finally:
+        link.close()
+    if not 200 <= answer.status < 300:
+        raise DoorError(f"webhook {parts.netloc}: answers {answer.status}, not 2xx")
+
+
+def _connection(
+    values: dict[str, Any], parts: urllib.parse.SplitResult
+) -> http.client.HTTPConnection:
+    place = str(parts.hostname), parts.port
+    if parts.scheme == "http":
+        return http.client.HTTPConnection(*place, timeout=TIMEOUT_S)
+    return http.client.HTTPSConnection(*place, timeout=TIMEOUT_S, context=_context(values))
+
+
+def _context(values: dict[str, Any]) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=values["ca_file"])
+
+
+def _words(error: Exception) -> str:
+    """One line of ours: no text of a library or of the far end, which may repeat a secret."""
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return "refuses user or password"
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return "does not offer what the table asks for (starttls, or a log-in)"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"answers {error.smtp_code}"
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return f"refuses {', '.join(sorted(error.recipients))}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or 'no handshake'}"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {TIMEOUT_S:.0f} s"
+    return getattr(error, "strerror", None) or "the connection ended early"

@@ -1,0 +1,271 @@
+"""Alarms by mail and webhook, against a real SMTP server and a real HTTP server on loopback."""
+
+import asyncio
+import contextlib
+import functools
+import http.server
+import json
+import os
+import socket
+import threading
+
+import pytest
+from aiosmtpd.smtp import SMTP
+
+from controller.doors import settings
+from controller.doors.alarms import letter
+from controller.doors.alarms.door import SECOND_US, Door
+from controller.doors.alarms.outbox import Outbox
+from controller.doors.process import DoorError, House
+from controller.doors.secrets import secret
+from controller.forms.refusal import ConfigError
+from tests.controller.doors.doors_site import written
+
+pytestmark = pytest.mark.wire
+MINUTE_US = 60 * SECOND_US
+MAIL = (
+    '[alarms.x]\nserver = "127.0.0.1:{}"\ntls = "none"\nfrom = "a@b.c"\nto = ["d@e.f", "g@h.i"]\n'
+)
+HOOK = '[alarms.x]\nurl = "http://127.0.0.1:{}/in?a=b"\n'
+
+
+def row(instance, name="cell too hot"):
+    reason = {"name": name, "sentence": "A cell is hot.", "remedy": "Keep away."}
+    return {"instance": instance, "danger": "shutdown", "reason": reason, "where": "rack 1"}
+
+
+def state(*instances, live=True):
+    standing = [row(each) for each in instances]
+    return {"is_live": live, "cabinet": "Cabinet 1", "standing": standing, "utc_text": "12:00"}
+
+
+class Place:
+    """A door to one receiver, its state and its clock moved by hand."""
+
+    def __init__(self, folder, text, inbox=None):
+        self._folder, self._text, self._inbox = folder, text, inbox
+        self.open()
+
+    def open(self):
+        found = settings.load(written(self._folder / "doors", self._text))
+        own = str(self._folder / "own")
+        self.house = House(found, str(self._folder), str(self._folder), own)
+        self.door, self.now_us = Door(self.house, "x", found.doors["alarms"]["x"]), 0
+        self.door._heard_us = self.door._due_us = 0
+
+    async def turn(self, facts, seconds=1):
+        """One reading, and the end of what it began to send."""
+        self.now_us += seconds * SECOND_US
+        self.house.feed.state, self.house.feed.trouble = facts, "" if facts else "gone"
+        self.door.turn(self.now_us)
+        if self.door._sending is not None:
+            await self.door._sending
+            self.door._due_us = min(self.door._due_us, self.now_us)
+
+    def turns(self, *readings):
+        async def all_of():
+            async with contextlib.AsyncExitStack() as stack:
+                if self._inbox is not None:
+                    loop, listening = asyncio.get_running_loop(), self._inbox.listening.dup()
+                    made = functools.partial(SMTP, self._inbox, hostname="relay", loop=loop)
+                    await stack.enter_async_context(await loop.create_server(made, sock=listening))
+                for each in readings:
+                    await self.turn(*each)
+
+        asyncio.run(all_of())
+
+
+class Inbox:
+    """Takes mails; `refusals` answers come first."""
+
+    def __init__(self):
+        self.mails, self.refusals = [], []
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.refusals:
+            return self.refusals.pop(0)
+        self.mails.append(envelope)
+        return "250 taken"
+
+
+@pytest.fixture
+def inbox():
+    """An SMTP server, which runs while a place makes its turns."""
+    made = Inbox()
+    with socket.create_server(("127.0.0.1", 0)) as made.listening:
+        made.port = made.listening.getsockname()[1]
+        yield made
+
+
+@pytest.fixture
+def hook():
+    """A web server that keeps what it is sent."""
+
+    class Taking(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            server.got.append((self.path, dict(self.headers), json.loads(body)))
+            self.send_response(server.answers.pop(0) if server.answers else 204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Taking)
+    server.got, server.answers, server.port = [], [], server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_alarm_is_one_mail_with_words_and_remedy(inbox, tmp_path):
+    """Two that come at once are one letter; one that stands is not told again."""
+    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
+    place.turns((state(),), (state("12a", "3b"),), (state("12a", "3b"),), (state("12a"),))
+    (mail,) = inbox.mails
+    text = mail.content.decode()
+    assert mail.rcpt_tos == ["d@e.f", "g@h.i"]
+    assert "Subject: Cabinet 1: shutdown: cell too hot (+1)" in text
+    assert text.count("Check  Keep away.") == 2 and "What   A cell is hot." in text
+
+
+def test_an_alarm_is_told_once_over_a_restart_and_one_in_between_is_not_lost(inbox, tmp_path):
+    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
+    place.turns((state("12a"),))
+    place.open()
+    place.turns((None,), (state("12a", "3b"),), (state("12a", "3b"),))
+    assert [b"(+1)" in each.content for each in inbox.mails] == [False, False]
+    assert b"3b" not in inbox.mails[0].content and len(inbox.mails) == 2
+
+
+def test_a_refused_letter_is_tried_until_it_is_taken(inbox, tmp_path, capfd):
+    """What came meanwhile, once each, over a restart too; one line for each cause."""
+    inbox.refusals = ["451 later", "451 later", "554 no"]
+    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
+    place.turns((state("12a"),), (state("12a"),))
+    place.open()
+    place.turns((state("12a", "3b"),), (state("12a", "3b"),), (state("12a", "3b"),))
+    (mail,) = inbox.mails
+    assert b"(+1)" in mail.content
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.partition("relay ")[2].partition(": ")[2] for line in lines] == [
+        "answers 451; tried again",
+        "answers 554; tried again",
+    ]
+
+
+@pytest.mark.parametrize(("wait_min", "letters"), [(14, 1), (15, 2)])
+def test_an_alarm_that_comes_and_goes_is_told_again_after_a_pause(
+    wait_min, letters, inbox, tmp_path
+):
+    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
+    place.turns((state("12a"),), (state(),))
+    place.now_us = max(place.door._outbox._sent_us.values()) - SECOND_US
+    place.turns((state("12a"), wait_min * 60 + 1))
+    assert len(inbox.mails) == letters
+
+
+def test_more_letters_than_the_hour_allows_wait_and_go_as_one(inbox, tmp_path):
+    place = Place(tmp_path, MAIL.format(inbox.port) + "letters_per_h_max = 2\n", inbox)
+    names = [str(each) for each in range(6)]
+    place.turns(*[(state(*names[:count]),) for count in range(1, 7)])
+    assert len(inbox.mails) == 2
+    place.door._sent_us.clear()
+    place.turns((state(*names),))
+    assert b"(+3)" in inbox.mails[2].content
+
+
+@pytest.mark.parametrize("facts", [None, state("12a", live=False)])
+def test_a_controller_that_is_silent_is_an_alarm_and_ends_none(facts, inbox, tmp_path):
+    """Unknown is not gone: the alarm that stood before is not told again afterwards."""
+    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
+    place.turns((state("12a"),), (facts, 59), (facts, 1), (facts, 60), (state("12a"),), (facts, 9))
+    assert len(inbox.mails) == 2
+    assert b"Cabinet 1: unknown: the controller does not answer" in inbox.mails[1].content
+
+
+def test_a_webhook_gets_the_rows_and_an_identity(hook, tmp_path):
+    hook.answers = [500, 301]
+    secret_path = tmp_path / "doors/token"
+    place = Place(tmp_path, HOOK.format(hook.port))
+    secret_path.write_text("s3cret\n")
+    secret_path.chmod(0o600)
+    place._text += 'secret_file = "token"\n'
+    place.open()
+    place.turns((state("12a"),), (state("12a"),), (state("12a"),), (state("12a"),))
+    assert [path for path, *_ in hook.got] == ["/in?a=b"] * 3
+    assert {head["Authorization"] for _, head, _ in hook.got} == {"Bearer s3cret"}
+    assert len({head["Idempotency-Key"] for _, head, _ in hook.got}) == 1
+    assert hook.got[2][2]["alarms"] == [{**row("12a"), "seen_text": "12:00"}]
+
+
+def test_a_receiver_that_is_not_there_is_one_line_without_the_secret(tmp_path, capfd):
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as gone:
+        port = gone.server_address[1]
+    place = Place(tmp_path, HOOK.format(port))
+    place.turns((state("12a"),), (state("12a"),), (state("12a"),))
+    (line,) = capfd.readouterr().err.splitlines()
+    assert f"door alarms.x: webhook 127.0.0.1:{port}: Connection refused" in line
+    assert list(place.door._outbox.waiting) == ["12a"]
+
+
+def test_a_wrong_outbox_file_is_none(tmp_path):
+    for content in (
+        "",
+        "[]",
+        '{"told": [1], "waiting": {}}',
+        '{"told": 3, "waiting": {}}',
+        "{" * 9,
+    ):
+        (tmp_path / "x.json").write_text(content)
+        made = Outbox(str(tmp_path / "x.json"), MINUTE_US)
+        assert (made.told, made.waiting) == (set(), {})
+
+
+def test_no_line_of_an_alarm_becomes_a_header():
+    found = letter.letter("Cabinet\r\nBcc: x", [row("12a", "hot\nTo: y")])
+    assert found.subject == "Cabinet??Bcc: x: shutdown: hot?To: y"
+    assert all(" " <= each <= "~" or each == "\n" for each in found.text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "lacks server, from, to"),
+        ('server = "a:25"\nfrom = "a@b"\n', "lacks to"),
+        ('url = "http://a/"\nserver = "a:25"\n', "is beside url"),
+        ('url = "ftp://a/"\n', "an address http"),
+        ('url = "http://a/ b"\n', "an address http"),
+        ('url = "http://a.b/"\nsecret_file = "x"\n', "clear text"),
+        ('server = "a:25"\nfrom = "a@b"\nto = ["a@b\\nBcc: c@d"]\n', "1 to 20 mail addresses"),
+        (
+            'server = "a:25"\nfrom = "a@b"\nto = ["c@d"]\nuser = "u"\n',
+            "one of user and secret_file",
+        ),
+    ],
+)
+def test_a_wrong_table_is_refused_in_one_line(text, words, tmp_path):
+    with pytest.raises(ConfigError, match=words) as error:
+        settings.load(written(tmp_path, f"[alarms.x]\n{text}"))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "words"),
+    [
+        ("x", 0o640, "other users may read it"),
+        ("", 0o600, "holds no line"),
+        ("\xff", 0o600, "holds no line"),
+        (None, 0, "cannot be read: No such file"),
+    ],
+)
+def test_a_secret_that_others_may_read_is_not_used(content, mode, words, tmp_path):
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_text(content, encoding="latin-1")
+        os.chmod(path, mode)
+    with pytest.raises(DoorError, match=words):
+        secret(str(path))
