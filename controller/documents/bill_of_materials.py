@@ -119,7 +119,10 @@ def _dependencies(
         }
         for name in sorted(packages)
     ]
-    return [{"ref": PROGRAM, "dependsOn": [refs[name] for name in (*own, CHARTS[0], *DEBIAN)]}, *lines]
+    return [
+        {"ref": PROGRAM, "dependsOn": [refs[name] for name in (*own, CHARTS[0], *DEBIAN)]},
+        *lines,
+    ]
 
 
 def blocks(found: Facts) -> list[Block]:

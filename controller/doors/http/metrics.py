@@ -53,8 +53,9 @@ rack_temperature_celsius_max | temperature_ddegC_max | 10 | Hottest module
 rack_online | is_online | 1 | 1: it carries current
 """
 LAMPS = "off", "amber", "red"
+HINT, DEVICE = ("source", "quantity", "state"), ("device", "role")
 Labels = Mapping[str, object]
-Sample = tuple[Labels, float | None]
+Sample = tuple[Labels, Any]
 
 
 def text(state: Facts | None, counts: Counts) -> str:
@@ -75,66 +76,43 @@ def text(state: Facts | None, counts: Counts) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _labelled(state: Facts) -> Iterator[tuple[str, str, list[Sample]]]:
-    binding, limits = state["binding"], state["limits"]
-    own, site = "is_known", state["site"]
+def _labelled(state: Facts) -> Iterator[tuple[str, str, Iterable[Sample]]]:
+    binding, limits, site = state["binding"], state["limits"], state["site"]
+    ends = [(end, limits[f"{end}_reason"], limits[f"{end}_W"]) for end in ("low", "high")]
+    tests, silent = state["proof_tests"], bool(state.get("recorder_silent_since"))
+    overdue: list[Sample] = (
+        [({}, sum(row["state"] == "overdue" for row in tests["rows"]))] if tests else []
+    )
     yield "state", "1: of the power", [({"state": e}, state["state"] == e) for e in s.STATES]
     yield "lamp", "1: so is the lamp", [({"lamp": e}, state["lamp"] == e) for e in LAMPS]
-    yield (
-        "alarm",
-        "1: a row of the matrix is active or latched",
-        [(_alarm(row), 1) for row in state["standing"]],
-    )
+    yield "alarm", "1: a row is active or latched", [(_alarm(row), 1) for row in state["standing"]]
     yield "binding", "1: the limit that cuts the request", [(_reason(e), 1) for e in [binding] if e]
-    yield (
-        "limit_watts",
-        "Range of the set-point, and the reason of each end",
-        [
-            ({"end": end, **_reason(limits[f"{end}_reason"])}, limits[f"{end}_W"])
-            for end in ("low", "high")
-        ],
-    )
+    found = [({"end": end, **_reason(why)}, value) for end, why, value in ends]
+    yield "limit_watts", "Range of the set-point, and the reason of each end", found
     yield "link_ok", "1: heard", [({"kind": k}, v == "ok") for k, v in state["links"].items()]
-    yield (
-        "hint_watts",
-        "Value that a source sets, and whether it is valid or a fallback",
-        [
-            ({e: hint[e] for e in ("source", "quantity", "state")}, hint["value_W"])
-            for hint in state["hints"]
-        ],
-    )
-    yield (
-        "device_watts",
-        "Power of a device of the site",
-        [({"device": e["device"], "role": e["role"]}, e.get("power_W")) for e in site],
-    )
-    yield (
-        "device_known",
-        "1: its readings are new",
-        [({"device": e["device"]}, e[own]) for e in site],
-    )
-    tests = state["proof_tests"]
-    overdue = sum(row["state"] == "overdue" for row in tests["rows"]) if tests else None
-    yield "proof_tests_overdue", "Tests of interlocks to be done", [({}, overdue)]
-    yield (
-        "recorder_silent",
-        "1: the recorder writes nothing",
-        [({}, None if state["record"] is None else bool(state.get("recorder_silent_since")))],
-    )
+    hints = [({name: hint[name] for name in HINT}, hint["value_W"]) for hint in state["hints"]]
+    yield "hint_watts", "Value that a source sets, and whether it is a fallback", hints
+    found = [({name: each[name] for name in DEVICE}, each.get("power_W")) for each in site]
+    yield "device_watts", "Power of a device of the site", found
+    found = [({name: each[name] for name in DEVICE}, each["is_known"]) for each in site]
+    yield "device_known", "1: its readings are new", found
+    yield "proof_tests_overdue", "Tests of interlocks to be done", overdue
+    recorder: list[Sample] = [({}, silent)] if state["record"] is not None else []
+    yield "recorder_silent", "1: the recorder writes nothing", recorder
 
 
-def _of_door(counts: Counts) -> Iterator[tuple[str, str, str, list[Sample]]]:
+def _of_door(counts: Counts) -> Iterator[tuple[str, str, str, Iterable[Sample]]]:
     connections, streams = counts.gauges()
-    answered: list[Sample] = [
-        ({"status": key}, value) for key, value in sorted(counts.answered.items())
-    ]
-    refused: list[Sample] = [
-        ({"cause": key}, value) for key, value in sorted(counts.refused.items())
-    ]
     yield "http_connections", "gauge", "Connections of this door", [({}, connections)]
     yield "http_streams", "gauge", "Readers of its stream", [({}, streams)]
+    answered = _counted("status", counts.answered.items())
     yield "http_answers_total", "counter", "Answers by their status", answered
+    refused = _counted("cause", counts.refused.items())
     yield "http_refused_total", "counter", "Refused requests and connections", refused
+
+
+def _counted(label: str, counts: Iterable[tuple[Any, int]]) -> list[Sample]:
+    return [({label: key}, value) for key, value in sorted(counts)]
 
 
 def _alarm(row: Facts) -> Labels:

@@ -3,24 +3,30 @@
 from typing import Any
 
 from controller.doors.sending import HINT, NAMES
-from controller.forms.field import REQUIRED, Form
+from controller.forms.field import REQUIRED, Field, Form
 from controller.state import schema
 from controller.upstream.asking import JOB
 
-VERSION = "1"
-FACTS = {
-    "why": "Why the power is what it is: the chain from request to set-point",
-    "alarms": "Rows that are active or latched, what to check, what a reset and a start need",
-    "events": "What happened, oldest first",
-    "trend": "The last ten minutes",
-    "plan": "The plan of the planner",
-    "devices": "Devices of the site: signals and what they are asked for",
-    "links": "Each device and bus: how it is heard",
-    "racks": "What each BMS reports",
-    "map": "Heat and alarms on the plan of the site",
-}
-REASON = {"label": "string", "name": "string", "sentence": "string", "remedy": "string"}
+# path | media type | form of the answer, - for any object | meaning
+READ = """
+/api/v1/state | application/json | State | The state of the cabinet
+/api/v1/why | application/json | - | The chain from request to set-point, and why
+/api/v1/alarms | application/json | - | Active or latched rows, and what a reset and a start need
+/api/v1/events | application/json | - | What happened, oldest first
+/api/v1/trend | application/json | - | The last minutes; behind ?: span_s=600, 3600 or 21600
+/api/v1/plan | application/json | - | The plan of the planner
+/api/v1/devices | application/json | - | Devices of the site: signals, and what they are asked for
+/api/v1/links | application/json | - | Each device and bus: how it is heard
+/api/v1/racks | application/json | - | What each BMS reports
+/api/v1/map | application/json | - | Heat and alarms on the plan of the site
+/api/v1/schema | application/json | - | JSON Schema of the state
+/api/v1/openapi.json | application/json | - | This description
+/api/v1/stream | text/event-stream | - | `state`, then `patch` (JSON merge patch), or `trouble`
+/metrics | text/plain | - | The state for Prometheus
+"""
 PROBLEM = {"status": "integer", "title": "string", "detail": "string"}
+ANSWER = {"granted": "boolean", "code": "integer", "label": "string", "remedy": "string"}
+TITLE = "Firebreak: reading, and hints that only narrow or ask within limits"
 Json = dict[str, Any]
 
 
@@ -29,96 +35,65 @@ def document() -> Json:
     state = _moved(schema.schema())
     shared = state.pop("$defs")
     del state["$schema"]
-    answer = {"granted": "boolean", "code": "integer", **REASON}
-    schemas = {
-        **shared,
-        "State": state,
-        "Hint": _form(HINT, {"quantity": list(NAMES.values())}),
-        "Job": _form(JOB, {}),
-        "Answer": _object(answer),
-        "Problem": _object(PROBLEM),
-    }
+    own = {"Hint": _form(HINT), "Job": _form(JOB)}
+    own["Hint"]["properties"]["quantity"]["enum"] = list(NAMES.values())
+    answers = {"Answer": _object(ANSWER), "Problem": _object(PROBLEM)}
+    bearer = {"bearer": {"type": "http", "scheme": "bearer"}}
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": "Firebreak",
-            "version": VERSION,
-            "description": "Reading, and hints that can only narrow or ask within limits.",
-        },
+        "info": {"title": TITLE, "version": "1"},
         "security": [{"bearer": []}],
         "paths": _paths(),
         "components": {
-            "schemas": schemas,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "schemas": {**shared, "State": state, **own, **answers},
+            "securitySchemes": bearer,
         },
     }
 
 
 def _paths() -> Json:
-    api = "/api/v1/"
+    rows = [line.split(" | ") for line in READ.strip().splitlines()]
+    found: Json = {path: {"get": _one(words, kind, form)} for path, kind, form, words in rows}
+    for name, form, answer in (("hints", "Hint", "Answer"), ("ask", "Job", "-")):
+        made = _one(f"{form} of the source of the token", "application/json", answer)
+        made["requestBody"] = {"required": True, "content": _content("application/json", form)}
+        found[f"/api/v1/{name}"] = {"post": made}
+    return found
+
+
+def _one(words: str, kind: str, form: str) -> Json:
+    problem = _content("application/problem+json", "Problem")
     return {
-        f"{api}state": _get("The state of the cabinet", _ref("State")),
-        **{f"{api}{name}": _get(words, {"type": "object"}) for name, words in FACTS.items()},
-        f"{api}schema": _get("JSON Schema of the state", {"type": "object"}),
-        f"{api}openapi.json": _get("This description", {"type": "object"}),
-        f"{api}stream": _get(
-            "Server-sent events, at most 5 a second: `state` has the whole, each `patch` a JSON "
-            "merge patch (a missing name is null), `trouble` says why no state is known",
-            {"type": "string"},
-            "text/event-stream",
-        ),
-        "/metrics": _get("The state for Prometheus", {"type": "string"}, "text/plain"),
-        f"{api}hints": _post(
-            "A hint of the source of the token; the answer is that of the loop", "Hint", "Answer"
-        ),
-        f"{api}ask": _post("May a job that raises the load run", "Job", None),
+        "summary": words,
+        "responses": {
+            "200": {"description": "Done", "content": _content(kind, form)},
+            "default": {"description": "Refused; detail or remedy says why", "content": problem},
+        },
     }
 
 
-def _get(words: str, form: Json, kind: str = "application/json") -> Json:
-    return {"get": {"summary": words, "responses": _responses(form, kind)}}
+def _content(kind: str, form: str) -> Json:
+    named = {"$ref": f"#/components/schemas/{form}"}
+    return {kind: {"schema": {"type": "object"} if form == "-" else named}}
 
 
-def _post(words: str, form: str, answer: str | None) -> Json:
-    body = {"required": True, "content": {"application/json": {"schema": _ref(form)}}}
-    found = _responses(_ref(answer) if answer else {"type": "object"}, "application/json")
-    if answer:
-        found["409"] = {**found["200"], "description": "The loop refuses it, and says why"}
-    return {"post": {"summary": words, "requestBody": body, "responses": found}}
-
-
-def _responses(form: Json, kind: str) -> Json:
-    problem = {"application/problem+json": {"schema": _ref("Problem")}}
-    return {
-        "200": {"description": "Done", "content": {kind: {"schema": form}}},
-        "default": {"description": "Refused; detail says why", "content": problem},
-    }
-
-
-def _form(form: Form, options: Json) -> Json:
+def _form(form: Form) -> Json:
     """The schema of a form of whole numbers, names and flags."""
-    made: Json = {"type": "object", "additionalProperties": False, "properties": {}}
-    made["required"] = [name for name, field in form.items() if field.default is REQUIRED]
-    for name, field in form.items():
-        own: Json = {"type": "boolean"} if isinstance(field.default, bool) else {"type": "string"}
-        if field.kind == "int":
-            low, high = field.allowed
-            own = {"type": "integer", "minimum": low, "maximum": high}
-        if name in options:
-            own["enum"] = options[name]
-        if field.default is not REQUIRED:
-            own["default"] = field.default
-        made["properties"][name] = own
-    return made
+    needed = [name for name, field in form.items() if field.default is REQUIRED]
+    own = {name: _field(field) for name, field in form.items()}
+    return {"type": "object", "additionalProperties": False, "required": needed, "properties": own}
+
+
+def _field(field: Field) -> Json:
+    made: Json = {"type": "boolean" if isinstance(field.default, bool) else "string"}
+    if field.kind == "int":
+        made = {"type": "integer", "minimum": field.allowed[0], "maximum": field.allowed[1]}
+    return made if field.default is REQUIRED else {**made, "default": field.default}
 
 
 def _object(kinds: dict[str, str]) -> Json:
     properties = {name: {"type": kind} for name, kind in kinds.items()}
     return {"type": "object", "required": list(kinds), "properties": properties}
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _moved(value: Any) -> Any:
@@ -127,5 +102,4 @@ def _moved(value: Any) -> Any:
         return {key: _moved(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_moved(each) for each in value]
-    is_ref = isinstance(value, str) and value.startswith("#/$defs/")
-    return value.replace("#/$defs/", "#/components/schemas/") if is_ref else value
+    return value.replace("#/$defs/", "#/components/schemas/") if isinstance(value, str) else value

@@ -302,7 +302,7 @@ def merged(target, change):
 
 
 def bare(value):
-    """Without the names that are null, which a merge patch cannot tell from missing."""
+    """The value less the names that are null, which a merge patch cannot tell from missing."""
     if not isinstance(value, dict):
         return value
     return {name: bare(each) for name, each in value.items() if each is not None}

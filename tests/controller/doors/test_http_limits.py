@@ -220,7 +220,7 @@ CALLS = st.tuples(
 
 
 class Loop:
-    """In place of the client of hints: keeps what would leave."""
+    """A client of hints that keeps what would leave."""
 
     said: list = []
 
