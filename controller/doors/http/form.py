@@ -97,7 +97,7 @@ def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) 
     plain = "no: plain = true" if values["plain"] and not is_local(values) else "no"
     place = f"{host}:{values['port']}", "TLS" if values["certificate"] else plain
     count = len(values["token"])
-    proof = "nobody on this box" if is_local(values) else f"{count} token{'s' * (count != 1)}"
+    proof = "none: this box only" if is_local(values) else f"{count} token{'s' * (count != 1)}"
     rows = [("page, metrics, state", proof, "reads")] + [
         (
             f"hints of {each['source']}",

@@ -58,6 +58,6 @@ def patch(before: Facts, after: Facts) -> dict[str, Any]:
         if isinstance(old, dict) and isinstance(value, dict):
             if inside := patch(old, value):
                 found[name] = inside
-        elif old != value or isinstance(old, bool) != isinstance(value, bool):
+        elif old != value:
             found[name] = value
     return found

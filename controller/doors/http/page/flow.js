@@ -28,10 +28,13 @@ function node(name, colour, x, y, into_W, word) {
   }
   made.append(svg("rect", { class: "node", x: x - 66, y: y - 38, width: 132, height: 76, rx: 10 }),
     svg("text", { class: "name", x, y: y - 19 }, name),
-    svg("text", { class: "value", x, y: y + 6 }, known(into_W) ? `${kilowatt(Math.abs(into_W))} kW` : "-"),
+    svg("text", { class: "value", x, y: y + 6 }, shown(into_W)),
     svg("text", { class: "name", x, y: y + 27 }, word));
   return made;
 }
+
+const shown = (power_W) => !known(power_W) ? "-" : Math.abs(power_W) < 1e6 ? `${kilowatt(Math.abs(power_W))} kW` :
+  `${Math.abs(power_W / 1e6).toFixed(3)} MW`;
 
 const way = (power_W, gives, takes) => !known(power_W) ? "unknown" :
   Math.abs(power_W) < LEAST_W ? "rests" : power_W > 0 ? gives : takes;
