@@ -28,6 +28,11 @@ WAIT_MS = 60_000
 FLAGS = ("--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
 SIZES = {"phone": (390, 844), "desk": (1024, 768)}
 CARDS = ("alarms", "power", "why", "trend", "racks", "site", "plan", "events")
+UNKNOWN = """async () => {
+  const w = await import("/words.js");
+  return [w.kilowatt(null), w.kilowatt(undefined), w.scaled(null, 10), w.directed(null),
+    w.duration(null), w.range(null, 0), w.kilowatt(0)];
+}"""
 WRONG = ("undefined", "NaN", "null", "[object", "Infinity")
 
 
@@ -103,6 +108,7 @@ def test_keyboard_and_a_lost_connection(page, tmp_path, monkeypatch):
         page.goto(f"http://127.0.0.1:{door.port}/")
         playwright.expect(page.locator("#state")).to_have_text("Running")
         playwright.expect(page.locator("#flow .value").first).to_contain_text("kW")
+        assert page.evaluate(UNKNOWN) == ["-", "-", "-", "-", "-", "- .. 0.0 kW", "0.0"]
         page.keyboard.press("Tab")
         assert page.locator(":focus").inner_text() == "Go to the values"
         page.keyboard.press("Enter")
