@@ -12,6 +12,7 @@ from typing import NamedTuple
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import cap, exact, tariff
 from controller.planner.exact import J_PER_KWH, Slot
+from controller.planner.places import HOUR_SLOTS
 from controller.planner.planning import (
     CAP_PART,
     HARD_PART,
@@ -24,7 +25,6 @@ from controller.planner.planning import (
 )
 
 PRICES_AT_H = 13  # from this hour on tomorrow's prices are known
-HOUR_SLOTS = 4
 # of the energy: charge that load tracking aims at, and what the rated power moves in its time
 TARGET_PART, TRACKED_PART = 0.55, 0.25
 SEARCHES = 18  # of the cap with perfect foresight

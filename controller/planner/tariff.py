@@ -11,8 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from controller.forms.field import choice, integer, number, numbers, text
+from controller.planner.exact import J_PER_KWH
 
-W_PER_KW, J_PER_KWH = 1000.0, 3.6e6
+W_PER_KW = 1000.0
 MONTH_S = 30.4375 * 86_400
 HOUR_S = 3600
 WEEKDAYS, SUMMER = 5, (6, 7, 8, 9)

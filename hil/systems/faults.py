@@ -92,15 +92,10 @@ def saved(case: Case, stored_J: float) -> dict[str, float]:
     alone_W = max([load_W - pv_W for load_W, pv_W in pairs])
     found = {}
     for name, fault in FAULTS.items():
-        way = case.told(fault(_planner(case), case))
+        way = case.told(fault(Daily(site).rows, case))
         done = backtest.followed(site, past, stored_J, way, alone_W=alone_W)
         found[name] = without - backtest.cost(site, past, done)
     return found
-
-
-def _planner(case: Case) -> Way:
-    daily = Daily(case.site)
-    return lambda known: daily.planned(known).rows
 
 
 def is_good(row: Mapping[str, Any], name: str) -> bool:
