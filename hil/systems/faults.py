@@ -1,7 +1,8 @@
 """What a fault of the planner costs: past months, planned by a way that is dead, late or wrong.
 
 Each fault changes a way to plan of a back-test. Where the schedule ends, the controller acts alone,
-with the highest import of the days before as the fallback of the source (fallback_import_W_max).
+with the highest import of the quieter week before as the fallback of the source
+(fallback_import_W_max): below the peak of the month it lifts no billed import above the load.
 """
 
 import random
@@ -88,8 +89,8 @@ def saved(case: Case, stored_J: float) -> dict[str, float]:
     """Money that the planner saves with each fault."""
     site, past = case.site, case.past
     without = backtest.cost(site, past, backtest.without(past))
-    pairs = list(zip(past.load_W, past.pv_W))[: past.before]
-    alone_W = max([load_W - pv_W for load_W, pv_W in pairs])
+    net_W = [load_W - pv_W for load_W, pv_W in zip(past.load_W, past.pv_W)][: past.before]
+    alone_W = min(max(net_W[: len(net_W) // 2]), max(net_W[len(net_W) // 2 :]))
     found = {}
     for name, fault in FAULTS.items():
         way = case.told(fault(Daily(site).rows, case))
