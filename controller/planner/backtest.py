@@ -156,15 +156,8 @@ def known_at(past: Past, at: int, stored_J: float, peak_W: float) -> Known:
     """What a sender knows at a slot."""
     time = later(past.start, at)
     end = _midnight(past.start, time, 2 if time.hour >= PRICES_AT_H else 1)
-    return Known(
-        time,
-        past.load_W[:at],
-        past.pv_W[:at],
-        past.price_per_kWh[:at],
-        past.price_per_kWh[at:end],
-        stored_J,
-        peak_W,
-    )
+    before = [each[:at] for each in (past.load_W, past.pv_W, past.price_per_kWh)]
+    return Known(time, *before, past.price_per_kWh[at:end], stored_J, peak_W)
 
 
 def _midnight(start: datetime, time: datetime, days: int) -> int:

@@ -105,10 +105,8 @@ def _solved_W(model: Model, cost: Any) -> np.ndarray:
 
 def _peaks(model: Model) -> list[tuple[float, Any]]:
     """(money per kW, highest billed mean) of each month."""
-    spec, per = (
-        model.result.spec,
-        round(model.result.spec.tariff["demand_interval_min"] * 60 / SLOT_S),
-    )
+    spec = model.result.spec
+    per = round(spec.tariff["demand_interval_min"] * 60 / SLOT_S)
     rates, hours = spec.tariff["demand_per_kW_month"], spec.tariff["demand_hours"]
     peaks: dict[tuple[int, int], list[Any]] = {}
     bought, sold = model.bought, model.sold

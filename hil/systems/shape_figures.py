@@ -11,10 +11,8 @@ from hil.systems.thermal import Found
 MOVED_W_MIN = 1000.0  # less energy, in W of a slot, has no share
 GIVEN_PART = 0.1  # of the rated power: a slot mean below it is load tracking, no decision to give
 NIGHT_H = 22, 6
-PEAK_PART, GAP_SLOTS = (
-    0.1,
-    4,
-)  # of the energy: a smaller peak counts not; a gap that parts two peaks
+PEAK_PART = 0.1  # of the energy: a smaller peak does not count
+GAP_SLOTS = 4  # parts two peaks
 
 
 def low_and_dear(result: Result) -> Found:
