@@ -410,7 +410,7 @@ def test_less_load_is_the_sum_of_what_all_schedulers_report_and_unknown_while_on
     found = Seconds(SimpleNamespace(**words, reader=SimpleNamespace(header=header)))
 
     def lowered_W(ticks, *heard):
-        """After so many ticks, these devices reported in the first one."""
+        """Less load after so many ticks. heard: devices that reported in the first of them."""
         for tick in range(ticks):
             reports = bytes([tick == 0 and each in heard for each in (1, 1, 2, 2)])
             frame = SimpleNamespace(elapsed_ticks=1, fresh=bytes(layout.groups) + reports)
