@@ -30,7 +30,7 @@ def test_the_example_has_a_planner_a_scheduler_and_an_energy_management():
     names = ("planner", 0, "grid_cap", 3), ("scheduler", 1, "request", 1)
     assert found == [*names, ("site_ems", 2, "grid_cap", 2)]
     assert scheduler.fallback == dict.fromkeys(range(1, 6))
-    assert planner.fallback == scheduler.fallback | {4: 480_000}
+    assert planner.fallback == scheduler.fallback | {4: 475_000}
     assert site_ems.fallback == scheduler.fallback | {4: 450_000}
 
 
@@ -53,7 +53,7 @@ def test_at_most_eight_sources_with_names_of_sixteen_characters(files):
 
 def test_the_image_says_all_that_the_core_needs():
     image = EXAMPLE.source_image
-    planner = [2, 3, 300, 10, 25_000, 500_000, -1, -1, -1, 480_000, -1]
+    planner = [2, 3, 300, 10, 25_000, 500_000, -1, -1, -1, 475_000, -1]
     first = [1, 1, 120, 10, 25_000, 100_000, -1, -1, -1, -1, -1]
     second = [2, 2, 300, 10, 25_000, 100_000, -1, -1, -1, 450_000, -1]
     assert list(image) == [1, 3, *planner, *first, *second]
