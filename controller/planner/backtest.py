@@ -156,7 +156,7 @@ def known_at(past: Past, at: int, stored_J: float, peak_W: float) -> Known:
     """What a sender knows at a slot."""
     time = later(past.start, at)
     end = _midnight(past.start, time, 2 if time.hour >= PRICES_AT_H else 1)
-    before = [each[:at] for each in (past.load_W, past.pv_W, past.price_per_kWh)]
+    before = past.load_W[:at], past.pv_W[:at], past.price_per_kWh[:at]
     return Known(time, *before, past.price_per_kWh[at:end], stored_J, peak_W)
 
 

@@ -120,16 +120,20 @@ class ChainMember:
     def _start(self, soc: float) -> list[LumpedUnit]:
         """Controller and batteries anew. soc: 0 to 1."""
         config, plant = self._config, self._plant
+        self._prepare(config, plant.soh)
+        batteries = self.loop.batteries(plant, soc, plant.start_degC)
+        self._air = LumpedAir(plant, batteries, self._parts)
+        return batteries
+
+    def _prepare(self, config: Config, soh: float) -> None:
+        """soh: of all racks, 0 to 1."""
         layout = config.layout()
         self.image = image = ProcessImage(layout, config.site_devices)
         self._inp, self._fresh = array("i", image.inp), bytearray(image.fresh)
         self._groups = layout.groups
-        self.loop = ChainLoop(config, plant.soh, self._inp)
+        self.loop = ChainLoop(config, soh, self._inp)
         self.devices, self.control = self.loop.site, self.loop.control
         self._device_names = [view.device.name for view in self.devices.devices]
-        batteries = self.loop.batteries(plant, soc, plant.start_degC)
-        self._air = LumpedAir(plant, batteries, self._parts)
-        return batteries
 
     @property
     def soc(self) -> float:
