@@ -99,6 +99,13 @@ def moved_J(power_W: float, site: Site) -> float:
     return (own_W + site.store.idle_W * (power_W == 0)) * SLOT_S
 
 
+def stepped(row: Row, net_W: float, stored_J: float, site: Site) -> tuple[float, float, float]:
+    """A slot as the controller follows it: (less load, battery power, energy at its end)."""
+    less_W = lowered_W(row, net_W, stored_J, site)
+    own_W = power_W(row, net_W - less_W, stored_J, site)
+    return less_W, own_W, stored_J - moved_J(own_W, site)
+
+
 def followed(
     site: Site,
     past: Past,
@@ -137,9 +144,7 @@ class Layer:
             is_told = at - first < len(rows)
             row = rows[at - first] if is_told else unplanned(site, self._stored_J, self._alone_W)
             net_W = past.load_W[at] - past.pv_W[at]
-            less_W = lowered_W(row, net_W, self._stored_J, site)
-            own_W = power_W(row, net_W - less_W, self._stored_J, site)
-            self._stored_J -= moved_J(own_W, site)
+            less_W, own_W, self._stored_J = stepped(row, net_W, self._stored_J, site)
             self._given_J += max(0.0, own_W) * SLOT_S
             self._yielded_J += less_W * SLOT_S
             self._yielded += less_W > 0

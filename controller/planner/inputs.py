@@ -16,8 +16,6 @@ from controller.planner.planning import PAST_DAYS, SLOTS_PER_DAY, Known
 from controller.planner.site_file import Planner
 
 PAST, AHEAD = PAST_DAYS * SLOTS_PER_DAY, 2 * SLOTS_PER_DAY + 4  # a day may have 25 hours
-
-
 NEEDED = {
     "load": "needed is a feed with the last day of the load",
     "pv": "needed is a feed of kind pv or weather, or a site without pv_rated_W and feeds of PV",
