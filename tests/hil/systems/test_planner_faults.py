@@ -64,6 +64,18 @@ def test_each_fault_costs_and_none_lifts_the_connection():
     assert max(found.values()) < 1.05 * saved and min(found.values()) > -0.02 * without
 
 
+def test_alone_the_box_bills_no_higher_peak_with_a_fallback_that_the_load_reaches():
+    site, past, low_J = CASE.site, CASE.past, 0.15 * CASE.site.full_J
+    peak_W = max(backtest.without(past).grid_W)
+
+    def highest_W(**fallback):
+        return max(backtest.followed(site, past, low_J, lambda known: [], **fallback).grid_W)
+
+    for part in (0.5, 0.9, 1.0):
+        assert highest_W(alone_W=part * peak_W) <= peak_W + 1
+    assert highest_W() > 1.05 * peak_W, "without one it charges at the rated power"
+
+
 def test_a_fault_that_costs_too_much_is_marked():
     row = {"name": "berlin", "label": "2017-01", "bill": 1000.0, "rules": 50.0, "saved": 60.0}
     row["faults"] = dict.fromkeys(faults.FAULTS, 30.0) | {"dead": -2.5, "late 1 h": 29.9}
