@@ -47,13 +47,7 @@ PYLONTECH = FOLDER / "pylontech" / "cabinet.toml"
 STEP_US = 1_300_000  # longer than all periods but the slowest
 
 
-def cabinets(*short):
-    """The shipped cabinets; all but these in the long form only."""
-    names = {path.parent.name: path for path in CABINETS}
-    return [names.pop(name) for name in short] + whole(*names.values())
-
-
-@pytest.mark.parametrize("path", cabinets("pylontech"), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", whole(*CABINETS), ids=lambda path: path.parent.name)
 def test_the_loop_keeps_its_size_on_silent_wires(soaked, path):
     assert_stays(soaked(path, STEP_US).turn, 400)
 
