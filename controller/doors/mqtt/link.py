@@ -66,13 +66,17 @@ class Message(NamedTuple):
 class Client(mqtt.Client):
     """The library's client with two bounds that it lacks."""
 
+    trouble = ""
+
     def _sock_recv(self, bufsize: int) -> bytes:
         if bufsize > PACKET_BYTES_MAX:
-            raise ConnectionError("packet too large")
+            self.trouble = f"sends {bufsize} bytes at once; allowed {PACKET_BYTES_MAX}"
+            raise ConnectionError
         return super()._sock_recv(bufsize)
 
     def _send_pubrec(self, mid: int) -> mqtt.MQTTErrorCode:
-        return mqtt.MQTT_ERR_PROTOCOL  # QoS 2 would be kept, and this door asks for QoS 1
+        self.trouble = "sends with QoS 2, which the door has not asked for"
+        return mqtt.MQTT_ERR_PROTOCOL
 
 
 class Link:
@@ -180,7 +184,8 @@ class Link:
         if (held := self._client.socket()) is not None:
             held.close()
         before = "" if self._opened.done() else " before it answered"
-        return self._cause or f"the broker {self.place} closed the connection{before}"
+        trouble = self._client.trouble or f"closed the connection{before}"
+        return self._cause or f"the broker {self.place} {trouble}"
 
     def _note(self, cause: object) -> None:
         self._cause = str(cause)
