@@ -25,7 +25,7 @@ WAITING_MAX = 20
 LATE_US = 5_000_000  # a command that waited longer is not taken
 KEPT_US = 300_000_000  # how long an id keeps its answer
 MINUTE_US = 60_000_000
-REFUSALS_PER_MIN = 60  # answers to what no hint can be; more are counted only
+MORE_PER_MIN = 60  # commands beside all hints and questions; more are counted and not answered
 ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ID_WORDS = "id: is missing or wrong; allowed 1 to 64 letters, digits, _ . and - in quotes"
 Answer = dict[str, Any]
@@ -71,8 +71,8 @@ class Desk:
         self._woken, self._loop = asyncio.Event(), asyncio.get_running_loop()
         self._given: collections.OrderedDict[str, tuple[int, bytes, Answer]]
         self._given = collections.OrderedDict()
-        self._asks = Allowance(sender.source.hints_per_min_max)
-        self._refusals = Allowance(REFUSALS_PER_MIN)
+        count = sender.source.hints_per_min_max
+        self._asks, self._all = Allowance(count), Allowance(2 * count + MORE_PER_MIN)
 
     def take(self, verb: str, message: Message) -> None:
         """Queue a message; called in the thread of the connection."""
@@ -98,24 +98,25 @@ class Desk:
                     await self._serve(command, reply)
 
     async def _serve(self, command: Command, reply: Reply) -> None:
+        if not self._all.has_room():
+            self._counts["over_quota"] += 1
+            return
         message, name = command.message, ""
         fields: Answer = {}
         with contextlib.suppress(ValueError, RecursionError):
             name, fields = _named(json_text.loads(message.payload))
         digest = hashlib.sha256(command.verb.encode() + message.payload).digest()
         answer = self._before(name, digest) if name else self._refused(ID_WORDS)
-        if answer is None and name:
-            answer = await self._answer(command, fields)
-            if answer is not None and answer.get("code") not in (h.RATE, h.TOO_LATE):
-                self._given[name] = clock.now_us(), digest, answer
         if answer is None:
-            return
+            answer = await self._answer(command, fields)
+            if answer.get("code") not in (h.RATE, h.TOO_LATE):
+                self._given[name] = clock.now_us(), digest, answer
         self._counts["answered"] += 1
         topic = self._place(message.response) or self._replies + (name or "unnamed")
         reply(topic, {"id": name or None, **answer}, message.correlation)
 
-    async def _answer(self, command: Command, fields: Answer) -> Answer | None:
-        """The answer to a command that has not come before; None: there is none."""
+    async def _answer(self, command: Command, fields: Answer) -> Answer:
+        """The answer to a command that has not come before."""
         expires_s = command.message.expires_s
         late_us = LATE_US if expires_s is None else min(LATE_US, expires_s * 1_000_000)
         if clock.now_us() - command.came_us >= late_us:
@@ -137,10 +138,10 @@ class Desk:
         self._counts["asked"] += 1
         return found
 
-    def _refused(self, line: str) -> Answer | None:
-        """The answer to what nothing is sent for; None once there were too many."""
+    def _refused(self, line: str) -> Answer:
+        """The answer to what is no command."""
         self._counts["not_understood"] += 1
-        return messages.problem(h.NOT_UNDERSTOOD, line) if self._refusals.has_room() else None
+        return messages.problem(h.NOT_UNDERSTOOD, line)
 
     def _before(self, name: str, digest: bytes) -> Answer | None:
         """The first answer to this id."""

@@ -95,10 +95,9 @@ class Door:
             await self._outlet.run(link)
         except Lost as lost:
             return str(lost)
-        except asyncio.CancelledError:
-            await self._farewell(link)
-            raise
         finally:
+            if self._link is not None:
+                await self._farewell(link)
             self._link = None
             await link.close()
         return "ended"

@@ -24,7 +24,7 @@ from controller.system import caught, clock
 from controller.system.paths import why
 
 PACKET_BYTES_MAX = 65_536
-RECEIVED_MAX = 20  # QoS 1 messages that a broker of MQTT 5 may have under way to the door
+UNDER_WAY_MAX = 10  # QoS 1 messages, each way; the smallest number of the usual brokers
 UNREAD_MAX = 1000  # packets that a broker sends while it takes none
 UNANSWERED_MAX = 100  # publishes that a broker has not acknowledged
 CONNECT_S = 5.0
@@ -104,7 +104,7 @@ class Link:
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_S
-        client.max_inflight_messages_set(RECEIVED_MAX)
+        client.max_inflight_messages_set(UNDER_WAY_MAX)
         client.will_set(broker.will, "offline", qos=1, retain=True)
         if broker.context is not None:
             client.tls_set_context(broker.context)
@@ -119,8 +119,7 @@ class Link:
 
     async def open(self) -> None:
         """Connect and subscribe. Raises Lost."""
-        ended = self._loop.run_in_executor(self._pool, self._step)
-        ended.add_done_callback(lambda done: self.lost.set_result(done.result()))
+        self._pool.submit(lambda: self._tell(self.lost.set_result, self._step()))
         await asyncio.wait(
             (self._opened, self.lost), timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED
         )
@@ -194,7 +193,7 @@ class Link:
         broker, wanted = self._broker, None
         if broker.is_5:
             wanted = Properties(PacketTypes.CONNECT)
-            wanted.MaximumPacketSize, wanted.ReceiveMaximum = PACKET_BYTES_MAX, RECEIVED_MAX
+            wanted.MaximumPacketSize, wanted.ReceiveMaximum = PACKET_BYTES_MAX, UNDER_WAY_MAX
         self._client.connect(broker.host, broker.port, broker.keepalive_s, properties=wanted)
 
     def _turn(self) -> bool:

@@ -19,6 +19,7 @@ CODES = {  # MQTT 5; the library converts those of 3.1.1
     142: "another client has the same client id",
     143: "it does not allow the filter of a topic",
     144: "it does not allow the name of a topic",
+    147: "more messages at once than it takes",
     149: "a packet is too large for it",
     150: "too many messages",
     151: "a quota is used up",
