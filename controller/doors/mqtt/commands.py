@@ -1,7 +1,8 @@
-"""The commands of one source: a message becomes a hint or a question, and its answer goes back.
+"""The commands of one topic: a message becomes a hint or a question, and its answer goes back.
 
 The thread of the connection calls `take`, everything else runs in asyncio. A source that floods
-fills only its own queue. A repeated id gets the first answer, so that no hint is sent twice.
+fills only its own queue, and no hint waits for a question. A repeated id gets the first answer, so
+that no hint is sent twice.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ WAITING_MAX = 20
 LATE_US = 5_000_000  # a command that waited longer is not taken
 KEPT_US = 300_000_000  # how long an id keeps its answer
 MINUTE_US = 60_000_000
-MORE_PER_MIN = 60  # commands beside all hints and questions; more are counted and not answered
+MORE_PER_MIN = 60  # commands above hints_per_min_max; more are counted and not answered
 ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ID_WORDS = "id: is missing or wrong; allowed 1 to 64 letters, digits, _ . and - in quotes"
 Answer = dict[str, Any]
@@ -33,9 +34,8 @@ Reply = Callable[[str, Answer, bytes | None], None]
 
 
 class Command(NamedTuple):
-    """A message in the queue of its source."""
+    """A message in the queue of its topic."""
 
-    verb: str
     message: Message
     came_us: int
 
@@ -59,22 +59,28 @@ class Allowance:
 
 
 class Desk:
-    """`take` each message of the source, and `run` until cancelled."""
+    """`take` each message of one source and one of VERBS, and `run` until cancelled."""
 
     def __init__(
-        self, run_directory: str, sender: Sender, base: str, counts: collections.Counter[str]
+        self,
+        run_directory: str,
+        sender: Sender,
+        verb: str,
+        base: str,
+        counts: collections.Counter[str],
     ) -> None:
         """base: of the topics; counts: what happened, by a word."""
         self._run_directory, self._sender, self._counts = run_directory, sender, counts
+        self._verb = verb
         self._replies = f"{base}/reply/{sender.source.name}/"
         self._waiting: collections.deque[Command] = collections.deque()
         self._woken, self._loop = asyncio.Event(), asyncio.get_running_loop()
         self._given: collections.OrderedDict[str, tuple[int, bytes, Answer]]
         self._given = collections.OrderedDict()
         count = sender.source.hints_per_min_max
-        self._asks, self._all = Allowance(count), Allowance(2 * count + MORE_PER_MIN)
+        self._asks, self._all = Allowance(count), Allowance(count + MORE_PER_MIN)
 
-    def take(self, verb: str, message: Message) -> None:
+    def take(self, message: Message) -> None:
         """Queue a message; called in the thread of the connection."""
         if message.is_retained:
             self._counts["retained"] += 1
@@ -83,7 +89,7 @@ class Desk:
         elif len(self._waiting) >= WAITING_MAX:
             self._counts["crowded"] += 1
         else:
-            self._waiting.append(Command(verb, message, clock.now_us()))
+            self._waiting.append(Command(message, clock.now_us()))
             self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self, reply: Reply) -> None:
@@ -105,7 +111,7 @@ class Desk:
         fields: Answer = {}
         with contextlib.suppress(ValueError, RecursionError):
             name, fields = _named(json_text.loads(message.payload))
-        digest = hashlib.sha256(command.verb.encode() + message.payload).digest()
+        digest = hashlib.sha256(message.payload).digest()
         answer = self._before(name, digest) if name else self._refused(ID_WORDS)
         if answer is None:
             answer = await self._answer(command, fields)
@@ -123,7 +129,7 @@ class Desk:
             self._counts["late"] += 1
             return messages.problem(h.TOO_LATE, "The command came too late, so it was not taken.")
         try:
-            if command.verb == "ask":
+            if self._verb == "ask":
                 return await self._asked(fields)
             answer = await self._sender.hint(fields)
         except (ConfigError, messages.MessageError) as error:

@@ -53,12 +53,10 @@ class Door:
         self._told, self.counts = Told(f"mqtt.{name}"), collections.Counter[str]()
         self._base = f"firebreak/{values['cabinet']}"
         self._desks = {
-            source: Desk(house.run_directory, house.senders[source], self._base, self.counts)
+            f"{self._base}/command/{source}/{verb}": Desk(
+                house.run_directory, house.senders[source], verb, self._base, self.counts
+            )
             for source in values["sources"]
-        }
-        self._topics = {
-            f"{self._base}/command/{source}/{verb}": (desk, verb)
-            for source, desk in self._desks.items()
             for verb in VERBS
         }
         self._outlet = Outlet(house.feed, self._base, values, self.counts)
@@ -109,11 +107,10 @@ class Door:
 
     def _heard(self, message: Message) -> None:
         """Called in the thread of the connection."""
-        if message.topic not in self._topics:
+        if message.topic in self._desks:
+            self._desks[message.topic].take(message)
+        else:
             self.counts["foreign"] += 1
-            return
-        desk, verb = self._topics[message.topic]
-        desk.take(verb, message)
 
     def _reply(self, topic: str, answer: Answer, correlation: bytes | None) -> None:
         """An answer that cannot leave is counted: the same command again brings it."""
@@ -139,7 +136,7 @@ class Door:
             f"firebreak-{values['cabinet']}-{self._name}",
             self._context() if values["tls"] else None,
             login,
-            list(self._topics),
+            list(self._desks),
             f"{self._base}/online",
         )
 

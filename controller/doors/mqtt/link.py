@@ -53,7 +53,7 @@ class Broker(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What came. expires_s: left by the broker's count; None without one."""
+    """A message from the broker. expires_s: left by the broker's count; None without one."""
 
     topic: str
     payload: bytes
@@ -157,7 +157,7 @@ class Link:
             raise Lost(f"the broker {self.place} does not acknowledge what it gets")
 
     async def close(self) -> None:
-        """End the connection and its thread. Whoever waits for an answer is cancelled."""
+        """End the connection and its thread. Futures that still wait are cancelled."""
         self._is_ending = True
         self._client.disconnect()
         if self._opened.done() or self.lost.done():

@@ -1,4 +1,4 @@
-"""What leaves: the state and its main values, alarms, events, and whether all that is alive."""
+"""The messages that leave: state, main values, alarms, events, and whether all that is alive."""
 
 import asyncio
 import collections
@@ -41,7 +41,7 @@ def steady(value: Any) -> Any:
 
 
 class Outlet:
-    """Everything that one door publishes by itself. `position`: number of the last event that a
+    """The messages that one door publishes by itself. `position`: number of the last event that a
     broker has acknowledged; it outlives a connection.
     """
 

@@ -1,4 +1,4 @@
-"""What went wrong between the door and a broker, in words of this project."""
+"""Failures between the door and a broker, in words of this project."""
 
 import ssl
 

@@ -93,7 +93,9 @@ class Peer:
         ready = threading.Event()
         self.client.on_connect = lambda c, *_: c.subscribe([(topic, 1) for topic in topics])
         self.client.on_subscribe = lambda *_: ready.set()
-        self.client.on_message = lambda c, d, m: self.got.put((m.topic, m.payload.decode(), m))
+        self.client.on_message = lambda c, d, m: self.got.put(
+            (m.topic, m.payload.decode(errors="replace"), m)
+        )
         self.client.connect("127.0.0.1", broker.port, 60)
         self.client.loop_start()
         assert ready.wait(GUARD_S)

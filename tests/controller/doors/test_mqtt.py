@@ -73,17 +73,14 @@ def test_on_loopback_plain_is_allowed(tmp_path):
 def test_state_values_and_alarms_stay_at_the_broker(kind, protocol, tmp_path):
     alarm = {"stage": "21a", "clear_for_ms": 1}
     with served(tmp_path, kind, protocol) as (_, broker, peer, _, feed):
-        assert json.loads(whole_state(peer)) == FACTS
-        feed.pages["status"] = {**FACTS, "standing": [alarm], "battery_W": -7}
+        feed.pages["status"] = changed = {**FACTS, "standing": [alarm], "battery_W": -7}
         assert json.loads(peer.until("alarms", lambda text: "21a" in text)) == [alarm]
         assert peer.until("value/battery_W", "-7".__eq__)
         with Peer(broker, [f"{BASE}/online", f"{BASE}/value/state"]) as late:
             assert (late.until("online"), late.message.retain) == ("online", True)
             assert late.until("value/state") == "running"
-
-
-def whole_state(peer):
-    return peer.until("state", lambda text: "battery" in text)
+        with Peer(broker, [f"{BASE}/state"]) as late:
+            assert json.loads(late.until("state")) == changed
 
 
 def test_nothing_is_sent_again_that_has_not_changed_or_is_under_way():

@@ -49,19 +49,18 @@ def broker_of(port, host="127.0.0.1", context=None, topics=(), is_5=True):
     return link.Broker(host, port, is_5, 10, "door", context, None, topics, "t/online")
 
 
-async def ended(sent, after=b""):
-    """Why a connection ends whose broker sends these bytes, and `after` behind a publish."""
+async def ended(sent, context=None):
+    """Why a connection ends whose broker sends these bytes."""
 
     async def serve(reader, writer):
         await reader.read(1)
         writer.write(sent)
-        if after:
-            await made.publish("t", "x")
         await writer.drain()
         await asyncio.get_running_loop().create_future()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        made = link.Link(broker_of(server.sockets[0].getsockname()[1]), lambda message: None)
+        broker = broker_of(server.sockets[0].getsockname()[1], context=context)
+        made = link.Link(broker, lambda message: None)
         try:
             await made.open()
             return await made.lost
@@ -214,8 +213,7 @@ def test_a_client_certificate_opens_a_broker_that_asks_for_one(client, is_open, 
 def test_without_tls_the_port_of_tls_gives_one_line(papers, tmp_path):
     with Broker(tmp_path, lines=tls_lines(papers, "broker")) as broker:
         assert "before it answered" in asyncio.run(outcome(broker.port, None))
-    with Broker(tmp_path) as broker:
-        found = asyncio.run(outcome(broker.port, ssl.create_default_context()))
+    found = asyncio.run(ended(b"\x20\x02\x00\x00\x00", ssl.create_default_context()))
     assert "TLS failed; is this its port for TLS" in found
 
 
@@ -255,11 +253,11 @@ def test_a_flood_fills_only_its_own_queue_and_is_counted(tmp_path):
     async def run():
         counts = commands.collections.Counter()
         sender = sending.Sender("", Source("a", "", "cap", 60))
-        desk = commands.Desk("", sender, "t", counts)
+        desk = commands.Desk("", sender, "hint", "t", counts)
         for _ in range(1000):
-            desk.take("hint", link.Message("", b"{}", False, "", None, None))
-        desk.take("hint", link.Message("", b"x" * 4097, False, "", None, None))
-        desk.take("hint", link.Message("", b"{}", True, "", None, None))
+            desk.take(link.Message("", b"{}", False, "", None, None))
+        desk.take(link.Message("", b"x" * 4097, False, "", None, None))
+        desk.take(link.Message("", b"{}", True, "", None, None))
         return counts
 
     assert asyncio.run(run()) == {"crowded": 980, "too_long": 1, "retained": 1}
@@ -301,11 +299,11 @@ def test_only_what_the_sender_itself_would_send_leaves(messages, role):
 
     async def run():
         tried, direct, answers = Recorded(), Recorded(), []
-        desk = commands.Desk("", tried, "t", commands.collections.Counter())
+        desk = commands.Desk("", tried, "hint", "t", commands.collections.Counter())
         first = {}
         for payload in messages:
             message = link.Message("", payload, False, "", None, None)
-            command = commands.Command("hint", message, commands.clock.now_us())
+            command = commands.Command(message, commands.clock.now_us())
             await desk._serve(command, lambda *answer: answers.append(answer))
             try:
                 fields = json.loads(payload)
