@@ -8,6 +8,7 @@ belong to the thread of asyncio.
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +114,9 @@ class Link:
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
         client.on_message = self._on_message
+        client.on_socket_open = lambda *given: given[-1].setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )
         # With this callback the library writes in `loop` alone, never in the thread that publishes.
         client.on_socket_register_write = lambda *_: None
         return client

@@ -76,10 +76,10 @@ def test_state_values_and_alarms_stay_at_the_broker(kind, protocol, tmp_path):
         feed.pages["status"] = changed = {**FACTS, "standing": [alarm], "battery_W": -7}
         assert json.loads(peer.until("alarms", lambda text: "21a" in text)) == [alarm]
         assert peer.until("value/battery_W", "-7".__eq__)
-        with Peer(broker, [f"{BASE}/online", f"{BASE}/value/state"]) as late:
+        with Peer(broker, [f"{BASE}/online", f"{BASE}/value/state"], protocol) as late:
             assert (late.until("online"), late.message.retain) == ("online", True)
             assert late.until("value/state") == "running"
-        with Peer(broker, [f"{BASE}/state"]) as late:
+        with Peer(broker, [f"{BASE}/state"], protocol) as late:
             assert json.loads(late.until("state")) == changed
 
 
@@ -129,7 +129,6 @@ def test_offline_stands_when_the_door_is_gone(is_crashed, tmp_path):
 
 def test_without_a_controller_nothing_old_is_called_alive(tmp_path):
     with served(tmp_path) as (_, _, peer, _, feed):
-        peer.until("online", "online".__eq__)
         feed.pages["status"] = None
         assert peer.until("online", "offline".__eq__)
         assert peer.until("value/battery_W", "null".__eq__)
