@@ -30,7 +30,7 @@ MORE_PER_MIN = 60  # commands above hints_per_min_max; more are counted and not 
 ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ID_WORDS = "id: is missing or wrong; allowed 1 to 64 letters, digits, _ . and - in quotes"
 Answer = dict[str, Any]
-Reply = Callable[[str, Answer, bytes | None], None]
+Reply = Callable[[str, str, Answer, bytes | None], None]
 
 
 class Command(NamedTuple):
@@ -93,7 +93,7 @@ class Desk:
             self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self, reply: Reply) -> None:
-        """Serve one command after the other. reply(topic, answer, correlation)."""
+        """Serve one command after the other. reply(source, topic, answer, correlation)."""
         fault = caught.Last(f"a command of {self._sender.source.name} is not served", 5)
         while True:
             await self._woken.wait()
@@ -119,7 +119,8 @@ class Desk:
                 self._given[name] = clock.now_us(), digest, answer
         self._counts["answered"] += 1
         topic = self._place(message.response) or self._replies + (name or "unnamed")
-        reply(topic, {"id": name or None, **answer}, message.correlation)
+        source = self._sender.source.name
+        reply(source, topic, {"id": name or None, **answer}, message.correlation)
 
     async def _answer(self, command: Command, fields: Answer) -> Answer:
         """The answer to a command that has not come before."""

@@ -1,10 +1,11 @@
-"""The door: keeps one connection to its broker, and connects again after growing pauses."""
+"""The door: holds its connections to the broker, and connects again after growing pauses."""
 
 import asyncio
 import collections
 import contextlib
 import random
 import ssl
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from controller.doors.mqtt.commands import VERBS, Answer, Desk
@@ -61,44 +62,62 @@ class Door:
         }
         self._outlet = Outlet(house.feed, self._base, values, self.counts)
         self._name = name
-        self._link: Link | None = None
+        self._links: dict[str, Link] = {}
 
     async def run(self) -> None:
-        """Serve until cancelled."""
-        desks = [asyncio.create_task(desk.run(self._reply)) for desk in self._desks.values()]
-        pause_s = PAUSE_S
+        """Serve until cancelled. Each source has a connection of its own, so that a broker drops
+        only its own messages when it floods.
+        """
+        sources = self._values["sources"]
+        calls = [
+            self._keep(self._outlet.run),
+            *[self._keep(self._listen, name) for name in sources],
+        ]
+        calls += [desk.run(self._reply) for desk in self._desks.values()]
+        tasks = [asyncio.create_task(call) for call in calls]
         try:
-            while True:
-                began_us = clock.now_us()
-                self._told.say(await self._connected())
-                self.counts["lost"] += 1
-                if clock.now_us() - began_us >= STEADY_US:
-                    pause_s = PAUSE_S
-                await asyncio.sleep(pause_s * random.uniform(0.5, 1))
-                pause_s = min(PAUSE_S_MAX, 2 * pause_s)
+            await asyncio.gather(*tasks)
         finally:
-            for desk in desks:
-                desk.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _connected(self) -> str:
+    async def _keep(self, use: Callable[[Link], Awaitable[None]], source: str = "") -> None:
+        """Hold one connection: that of a source, or the one of all that leaves."""
+        pause_s = PAUSE_S
+        while True:
+            began_us = clock.now_us()
+            self._told.say(await self._connected(use, source))
+            self.counts["lost"] += 1
+            if clock.now_us() - began_us >= STEADY_US:
+                pause_s = PAUSE_S
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))
+            pause_s = min(PAUSE_S_MAX, 2 * pause_s)
+
+    async def _connected(self, use: Callable[[Link], Awaitable[None]], source: str) -> str:
         """One connection from begin to end. Returns why it ended."""
-        link = Link(self._broker(), self._heard)
+        link = Link(self._broker(source), self._heard)
         try:
             await link.open()
             self.counts["connected"] += 1
             self._told.say(f"connected to {link.place}")
             if link.refused_topics:
-                self._told.say("the broker refuses topics of commands; see its access list")
-            self._link = link
-            await self._outlet.run(link)
+                self._told.say(f"the broker refuses the commands of {source}; see its access list")
+            self._links[source] = link
+            await use(link)
         except Lost as lost:
             return str(lost)
         finally:
-            if self._link is not None:
+            if self._links.pop(source, None) and not source:
                 await self._farewell(link)
-            self._link = None
             await link.close()
         return "ended"
+
+    async def _listen(self, link: Link) -> None:
+        """The connection of a source. Raises Lost."""
+        while True:
+            link.check()
+            await self._house.feed.changed()
 
     async def _farewell(self, link: Link) -> None:
         with contextlib.suppress(Lost, TimeoutError):
@@ -112,13 +131,11 @@ class Door:
         else:
             self.counts["foreign"] += 1
 
-    def _reply(self, topic: str, answer: Answer, correlation: bytes | None) -> None:
+    def _reply(self, source: str, topic: str, answer: Answer, correlation: bytes | None) -> None:
         """An answer that cannot leave is counted: the same command again brings it."""
         try:
-            if self._link is None:
-                raise Lost
-            done = self._link.publish(topic, text(answer), correlation=correlation)
-        except Lost:
+            done = self._links[source].publish(topic, text(answer), correlation=correlation)
+        except (KeyError, Lost):
             self.counts["unanswered"] += 1
             return
         done.add_done_callback(self._replied)
@@ -127,17 +144,16 @@ class Door:
         if done.cancelled() or done.result() >= REFUSED:
             self.counts["unanswered"] += 1
 
-    def _broker(self) -> Broker:
-        """Read the files anew, since certificates are renewed. Raises DoorError."""
-        values = self._values
-        login = (values["user"], self._password()) if values["user"] else None
+    def _broker(self, source: str) -> Broker:
+        """Read the files anew, since certificates are renewed. Raises DoorError, OSError."""
+        values, name = self._values, f"firebreak-{self._values['cabinet']}-{self._name}"
         return Broker(
             *(values["host"], values["port"], values["protocol"] == "5", values["keepalive_s"]),
-            f"firebreak-{values['cabinet']}-{self._name}",
+            f"{name}-{source}" if source else name,
             self._context() if values["tls"] else None,
-            login,
-            list(self._desks),
-            f"{self._base}/online",
+            (values["user"], self._password()) if values["user"] else None,
+            [f"{self._base}/command/{source}/{verb}" for verb in VERBS] if source else [],
+            "" if source else f"{self._base}/online",
         )
 
     def _password(self) -> str:
@@ -155,13 +171,14 @@ class Door:
             values[name] and beside(values[name])
             for name in ("ca", "certificate", "certificate_key")
         ]
+        place = ca
         try:
-            place = ca
             context = ssl.create_default_context(cafile=ca)
             if certificate:
-                place = certificate
-                context.load_cert_chain(certificate, key)
-        except OSError as error:  # an SSLError is one
-            words = "is no certificate" if isinstance(error, ssl.SSLError) else plain(error, place)
-            raise DoorError(f"{place}: {words}" if words[0] != "/" else words) from None
+                place = f"{certificate}, {key}"
+                context.load_cert_chain(certificate, key, "no password is asked for")
+        except ssl.SSLError:
+            raise DoorError(f"{place}: is no certificate with its key") from None
+        except OSError as error:
+            raise DoorError(plain(error, place)) from None
         return context

@@ -40,7 +40,7 @@ class Lost(Exception):
 
 
 class Broker(NamedTuple):
-    """Where to connect, and as whom. topics: to subscribe to; will: topic of the last will."""
+    """The place and the login. topics: to subscribe to; will: topic of the last will, or ''."""
 
     host: str
     port: int
@@ -106,7 +106,8 @@ class Link:
         )
         client.connect_timeout = CONNECT_S
         client.max_inflight_messages_set(UNDER_WAY_MAX)
-        client.will_set(broker.will, "offline", qos=1, retain=True)
+        if broker.will:
+            client.will_set(broker.will, "offline", qos=1, retain=True)
         if broker.context is not None:
             client.tls_set_context(broker.context)
         if broker.login is not None:

@@ -84,8 +84,10 @@ class Outlet:
         number = newest.get("id")
         if number is None or clock.now_us() < self._again_us:
             return False
-        if self.position is None or number < self.position:  # the first one, or another record
+        if self.position is None:
             self.position = number
+        elif number < self.position:  # another record
+            self.position = 0
         return bool(number > self.position)
 
     async def _follow(self, link: Link) -> None:

@@ -117,6 +117,10 @@ class Peer:
             if name == f"{BASE}/{topic}" and test(payload):
                 return payload
 
+    def connected(self, count=3):
+        """Wait until the door has so many connections."""
+        self.until("door", lambda text: json.loads(text)["connected"] >= count)
+
     def answer(self, source, name):
         return json.loads(self.until(f"reply/{source}/{name}"))
 
@@ -185,13 +189,13 @@ class Served(NamedTuple):
 
 
 @contextlib.contextmanager
-def served(folder, kind="mosquitto", protocol="5", **values):
-    """Served, once the door is connected."""
+def served(folder, kind="mosquitto", protocol="5", heard="#", **values):
+    """Served, once the door has its three connections. heard: topics of the peer."""
     with (
         Broker(folder / "broker", kind) as broker,
         answering(folder) as (site, house),
-        Peer(broker, protocol=protocol) as peer,
+        Peer(broker, [f"{BASE}/{each}" for each in heard.split()], protocol) as peer,
         opened(house, broker.port, protocol=protocol, sources=SOURCES, **values) as (door, feed),
     ):
-        peer.until("door")
+        peer.connected()
         yield Served(site, broker, peer, door, feed)

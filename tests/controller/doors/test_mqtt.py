@@ -19,6 +19,7 @@ from tests.controller.doors.mqtt_site import (
     Peer,
     opened,
     served,
+    values_of,
 )
 
 pytestmark = pytest.mark.wire
@@ -34,6 +35,7 @@ def quick(monkeypatch):
     """A door that connects again at once, and a feed of 50 Hz."""
     monkeypatch.setattr(door, "PAUSE_S", 0.02)
     monkeypatch.setattr(door, "PAUSE_S_MAX", 0.05)
+    monkeypatch.setattr(outlet, "COUNTS_US", 0)
     monkeypatch.setattr("controller.doors.feed.PERIOD_S", 0.02)
 
 
@@ -121,7 +123,7 @@ def test_offline_stands_when_the_door_is_gone(is_crashed, tmp_path):
         with opened(house, broker.port) as (made, _):
             peer.until("online", "online".__eq__)
             if is_crashed:
-                made._link._client.socket().shutdown(2)
+                made._links[""]._client.socket().shutdown(2)
                 assert peer.until("online", "offline".__eq__)
         if not is_crashed:
             assert peer.until("online", "offline".__eq__)
@@ -191,13 +193,14 @@ def test_no_command_waits_at_the_broker_for_the_door(kind, protocol, tmp_path):
             peer.send("command/site_ems/hint", {"id": "queued", **IMPORT})
             peer.send("command/scheduler/hint", {"id": "kept", **HEARTBEAT}, retain=True)
             with opened(house, broker.port, **own) as (made, _):
-                peer.until("door")
+                peer.connected()
                 peer.send("command/site_ems/hint", {"id": "now", **HEARTBEAT})
                 topics = [""]
                 while topics[-1] != f"{BASE}/reply/site_ems/now":
                     topics.append(peer.got.get(timeout=GUARD_S)[0])
                 assert [each for each in topics if "/reply/" in each] == topics[-1:]
                 assert made.counts["retained"] == 1
+            peer.until("online", "offline".__eq__)
         assert site.source("scheduler")["accepted"] == 0
 
 
@@ -252,3 +255,57 @@ def test_a_refused_event_is_kept_and_counted(tmp_path):
         feed.events(1, 2)
         acknowledged(peer, feed)
         assert (made._outlet.position, made.counts["refused_publishes"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("protocol", "lost"), [("5", 0), ("3.1.1", 1)])
+def test_ten_megabytes_of_a_source_harm_no_other(protocol, lost, tmp_path):
+    """MQTT 5 has a bound that the broker keeps; with 3.1.1 the connection of the source ends."""
+    with served(tmp_path, "mosquitto", protocol, "reply/# door") as (_, _, peer, made, _):
+        peer.send("command/scheduler/hint", b"x" * 10_000_000)
+        peer.send("command/site_ems/hint", {"id": "a", **HEARTBEAT})
+        assert peer.answer("site_ems", "a")["granted"]
+        peer.connected(3 + lost)
+        peer.send("command/scheduler/hint", {"id": "b", **HEARTBEAT})
+        assert peer.answer("scheduler", "b")["granted"]
+        assert (made.counts["lost"], made.counts["taken"]) == (lost, 2)
+
+
+def test_pauses_grow_to_a_minute_and_a_cause_has_one_line(tmp_path, monkeypatch, capsys):
+    pauses = []
+
+    async def pause(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 10:
+            raise asyncio.CancelledError
+
+    async def run():
+        made = door.Door(house, "plant", values_of(1))
+        monkeypatch.setattr(door.asyncio, "sleep", pause)
+        await made.run()
+
+    monkeypatch.setattr(door, "PAUSE_S", 1.0)
+    monkeypatch.setattr(door, "PAUSE_S_MAX", 60.0)
+    monkeypatch.setattr(door.random, "uniform", lambda low, high: high)
+    with answering(tmp_path) as (_, house), pytest.raises(asyncio.CancelledError):
+        asyncio.run(run())
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+    line = (
+        "firebreak: door mqtt.plant: the broker 127.0.0.1:1 cannot be reached: Connection refused\n"
+    )
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [("ca.crt", "is no certificate"), ("none.crt", "none.crt: No such file")]
+)
+def test_a_file_that_is_missing_or_wrong_is_one_line(name, line, tmp_path):
+    with answering(tmp_path) as (_, house):
+        (tmp_path / "doors/ca.crt").write_text("no certificate")
+
+        async def run():
+            await door.serve(house, "plant", values_of(1, tls=True, ca=name))
+
+        with pytest.raises(door.DoorError, match=line) as error:
+            asyncio.run(run())
+    assert "\n" not in str(error.value)
+    assert "SSL" not in str(error.value)
