@@ -192,7 +192,7 @@ class Served(NamedTuple):
 def served(folder, kind="mosquitto", protocol="5", heard="#", **values):
     """Served, once the door has its three connections. heard: topics of the peer."""
     with (
-        Broker(folder / "broker", kind) as broker,
+        Broker(folder / "broker", kind, "allow_anonymous true\nmax_queued_messages 0\n") as broker,
         answering(folder) as (site, house),
         Peer(broker, [f"{BASE}/{each}" for each in heard.split()], protocol) as peer,
         opened(house, broker.port, protocol=protocol, sources=SOURCES, **values) as (door, feed),

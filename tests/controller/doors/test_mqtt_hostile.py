@@ -13,11 +13,13 @@ from controller.doors import sending
 from controller.doors.mqtt import commands, link, outlet, words
 from controller.doors.settings import Source
 from controller.forms.refusal import ConfigError
-from tests.controller.doors.mqtt_site import BASE, FACTS, Broker, Peer, free_port, served
+from tests.controller.doors.mqtt_site import BASE, FACTS, GUARD_S, Broker, Peer, free_port, served
 
 pytestmark = pytest.mark.wire
 OPEN = b"\x20\x03\x00\x00\x00"
 TEN_MB = b"\x30\x80\xad\xe2\x04" + b"\x00\x01a\x00" + b"x" * (1 << 20)
+FATES = ("crowded", "over_quota", "too_long", "not_understood", "repeated", "refused", "late")
+ZEROS = (0,) * len(FATES)
 HEARTBEAT = {"quantity": "heartbeat", "valid_s": 60}
 GARBAGE = [
     b"",
@@ -248,14 +250,16 @@ def test_hostile_messages_change_nothing_and_honest_ones_go_on(count, tmp_path):
         Peer(broker, ["none"]) as enemy,
     ):
         for number, payload in enumerate(hostile(count)):
-            enemy.client.publish(f"{BASE}/command/scheduler/hint", payload, 1)
+            sent = enemy.client.publish(f"{BASE}/command/scheduler/hint", payload, 1)
+            if number % 100 == 99:
+                sent.wait_for_publish(GUARD_S)
             if number % (count // 3) == 0:
                 names.append(str(number))
                 peer.send("command/site_ems/hint", {"id": names[-1], **HEARTBEAT})
                 assert peer.answer("site_ems", names[-1])["granted"]
-        enemy.send("command/scheduler/hint", b"")
         feed.pages["status"] = {**FACTS, "battery_W": -9}
         assert peer.until("value/battery_W", "-9".__eq__)
+        peer.until("door", lambda text: sum(map(json.loads(text).get, FATES, ZEROS)) == count)
         assert site.source("scheduler")["accepted"] == 0
         assert door.counts["taken"] == site.source("site_ems")["accepted"] == len(names)
         assert door.counts["lost"] == 0
