@@ -1,6 +1,5 @@
 """The Modbus door: registers, writes as hints, clients that are wrong, slow or many."""
 
-import math
 import random
 import socket
 import struct
@@ -9,7 +8,6 @@ import pytest
 import sunspec2.modbus.client as sunspec
 from sunspec2 import device
 
-from controller.core.base import hint_codes as h
 from controller.doors import settings
 from controller.doors.modbus.image import POINTS, REGISTERS, TEMPLATE
 from controller.doors.modbus.points import BASE, MODELS
@@ -28,7 +26,7 @@ from tests.controller.doors.modbus_site import (
 
 pytestmark = pytest.mark.wire
 
-ON = {"WSet": 20_000, "WSetRvrtTms": 100, "WSetEna": 1}
+ON = {"WSet": -20_000, "WSetRvrtTms": 100, "WSetEna": 1}
 
 
 def oracle():
@@ -48,7 +46,7 @@ def test_every_point_lies_where_the_public_models_have_it():
     own = {name: (each.at, each.registers, bool(each.access)) for name, each in POINTS.items()}
     theirs = [each for each in oracle() if not each[0].endswith((".ID", ".L"))]
     assert own == {name: (at, size, may_set) for name, at, size, _, may_set in theirs}
-    assert REGISTERS == theirs[-1][1] + theirs[-1][2] + 2 - BASE
+    assert theirs[-1][1] + theirs[-1][2] + 2 - BASE == REGISTERS
 
 
 def test_an_unknown_value_is_not_implemented_in_every_type():
@@ -72,10 +70,14 @@ def test_a_client_of_sunspec_scans_reads_and_sets(tmp_path):
         assert measured.Hz.cvalue is None
         assert capacity.SoC.cvalue == state["soc_permille_min"] / 10
         control = client.models[704][0]
-        control.WSetEna.value, control.WSet.value, control.WSetRvrtTms.value = 1, 20_000, 100
+        control.WSetEna.value, control.WSet.value, control.WSetRvrtTms.value = 1, -20_000, 100
         control.write()
         control.read()
-        assert (control.WSetEna.value, control.WSet.value, control.WSetPct.cvalue) == (1, 20_000, 8)
+        assert (control.WSetEna.value, control.WSet.value, control.WSetPct.cvalue) == (
+            1,
+            -20_000,
+            -8,
+        )
         assert 90 < control.WSetRvrtRem.value <= 100
         control.WSetEna.value = 0
         control.write()
@@ -107,7 +109,7 @@ def test_bytes_one_by_one_and_many_requests_at_once_are_answered_in_order(tmp_pa
                 b"\x03\x06" + TEMPLATE[2 * each : 2 * each + 6] if each < 1 else answers[each][1]
                 for each in range(100)
             ]
-            assert answers[-1][1] == b"\x03\x04" + (20_000).to_bytes(4, "big")
+            assert answers[-1][1] == b"\x03\x04" + (-20_000).to_bytes(4, "big", signed=True)
 
     with running(tmp_path) as (_, house):
         served(house, work)
@@ -160,10 +162,13 @@ def test_a_refused_write_reads_back_as_it_is_in_force(tmp_path):
         with Raw(port) as raw:
             for pdu in setting(**ON):
                 assert raw.ask(pdu)[0] == 16
+            assert raw.ask(setting(WSet=9_000)[0])[0] == 16  # the connection may not export
+            assert raw.number("704.WSet") == 0
+            assert raw.ask(setting(WSet=-20_000)[0])[0] == 16
             sender = house.senders["scheduler"]
             sender.source = sender.source._replace(hints_per_min_max=1)
-            assert raw.ask(setting(WSet=30_000)[0]) == b"\x90\x06"
-            assert raw.number("704.WSet") == 20_000
+            assert raw.ask(setting(WSet=-30_000)[0]) == b"\x90\x06"
+            assert raw.number("704.WSet") == -20_000
             assert raw.ask(setting(WMaxLimPct=100, WMaxLimPctEna=1)[1])[0] == 16  # no value yet
             assert raw.number("704.WMaxLimPctEna") == 0
             assert raw.ask(write("715.ControllerHb", b"\0\0\0\1")) == b"\x90\x06"
@@ -178,7 +183,7 @@ def test_only_a_listed_client_writes_and_only_what_the_table_allows(tmp_path):
         with Raw(port, "127.0.0.2") as other, Raw(port) as own:
             assert other.ask(read(BASE, 2)) == b"\x03\x04SunS"
             assert other.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
-            assert [own.ask(pdu)[0] for pdu in setting(WSet=20_000)] == [16]
+            assert [own.ask(pdu)[0] for pdu in setting(WSet=-20_000)] == [16]
             assert own.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
             assert own.ask(setting(WMaxLimPct=5000)[0])[0] == 16
             assert own.ask(setting(WMaxLimPctEna=1)[0])[0] == 16
@@ -305,8 +310,8 @@ def test_hostile_frames_change_nothing_and_honest_traffic_goes_on(count, tmp_pat
                     stranger = None
                 sent += 1
                 if sent % 100 == 0:
-                    assert honest.number("704.WSet") == 20_000
-            assert honest.ask(setting(WSet=15_000)[0])[0] == 16
+                    assert honest.number("704.WSet") == -20_000
+            assert honest.ask(setting(WSet=-15_000)[0])[0] == 16
 
     with running(tmp_path) as (site, house):
         served(house, work)
