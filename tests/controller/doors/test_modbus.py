@@ -105,10 +105,8 @@ def test_bytes_one_by_one_and_many_requests_at_once_are_answered_in_order(tmp_pa
             raw.send(b"".join([frame(pdu, each) for each, pdu in enumerate(wanted)]))
             answers = [raw.answer() for _ in wanted]
             assert [transaction for transaction, _ in answers] == list(range(len(wanted)))
-            assert [pdu for _, pdu in answers[:100]] == [
-                b"\x03\x06" + TEMPLATE[2 * each : 2 * each + 6] if each < 1 else answers[each][1]
-                for each in range(100)
-            ]
+            assert [pdu for _, pdu in answers[:3]] == [raw.ask(pdu) for pdu in wanted[:3]]
+            assert {pdu[:2] for _, pdu in answers[:100]} == {b"\x03\x06"}
             assert answers[-1][1] == b"\x03\x04" + (-20_000).to_bytes(4, "big", signed=True)
 
     with running(tmp_path) as (_, house):
