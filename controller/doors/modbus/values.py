@@ -15,7 +15,12 @@ INVERTER = dict(zip(STATES, (0, 7, 2, 3, 5, 6)))
 THROTTLED = 4
 BATTERY = dict(zip(STATES, (1, 4, 2, 3, 6, 99)))
 OFF, DISCHARGING, CHARGING, HOLDING = 1, 3, 4, 6
-FORMS = {reasons.MODE_GRID: 1, reasons.MODE_ISLAND: 2, reasons.MODE_BLACK_START: 2}  # DERMode
+# {mode of the cabinet: 701.DERMode}
+FORMS: dict[int | None, int] = {
+    reasons.MODE_GRID: 1,
+    reasons.MODE_ISLAND: 2,
+    reasons.MODE_BLACK_START: 2,
+}
 U32, U16 = (1 << 31) - 1, (1 << 15) - 1  # of counters that begin again at 0
 NAME_BITS = 31  # rows in one vendor event field, whose highest bit marks "not implemented"
 

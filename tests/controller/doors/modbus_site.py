@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import shutil
 import socket
 import struct
+import subprocess
 
 from controller.doors import settings
 from controller.doors.modbus.connection import Connection
@@ -82,9 +84,11 @@ def setting(**values):
 class Raw:
     """A client of bytes. source: the address that it comes from."""
 
-    def __init__(self, port, source="127.0.0.1"):
+    def __init__(self, port, source="127.0.0.1", tls=None):
         self.socket = socket.create_connection(("127.0.0.1", port), GUARD_S, (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
 
     def send(self, data):
         self.socket.sendall(data)
@@ -124,3 +128,44 @@ class Raw:
 
     def __exit__(self, *_):
         self.socket.close()
+
+
+def certificates(folder):
+    """Files of a site's authority, a foreign one, the door, and clients; False without openssl.
+
+    CLIENT.crt and .key: ems (good), old (expired), foreign (of another authority), two (two names).
+    """
+    if shutil.which("openssl") is None:
+        return False
+
+    def run(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    for name in ("site", "other"):
+        run(
+            "req", "-x509", *key, "-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", "/CN=CA"
+        )
+    (folder / "door.ext").write_text("subjectAltName=IP:127.0.0.1\n")
+    for name, issuer, days, subject in (
+        ("door", "site", "9", "/CN=door"),
+        ("ems", "site", "9", "/O=Plant/CN=ems 1"),
+        ("old", "site", "-1", "/CN=ems 1"),
+        ("foreign", "other", "9", "/CN=ems 1"),
+        ("two", "site", "9", "/CN=x/CN=ems 1"),
+    ):
+        run("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject)
+        sign = ("-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial")
+        run(
+            "x509",
+            "-req",
+            "-in",
+            f"{name}.csr",
+            *sign,
+            "-days",
+            days,
+            "-out",
+            f"{name}.crt",
+            *(("-extfile", "door.ext") if name == "door" else ()),
+        )
+    return True

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import ssl
 import struct
 
 import pytest
@@ -9,6 +10,7 @@ import sunspec2.modbus.client as sunspec
 from sunspec2 import device
 
 from controller.doors import settings
+from controller.doors.modbus.form import TLS
 from controller.doors.modbus.image import POINTS, REGISTERS, TEMPLATE
 from controller.doors.modbus.points import BASE, MODELS
 from controller.forms.refusal import ConfigError
@@ -16,6 +18,7 @@ from tests.controller.doors.doors_site import written
 from tests.controller.doors.modbus_site import (
     TABLE,
     Raw,
+    certificates,
     frame,
     read,
     running,
@@ -315,6 +318,48 @@ def test_hostile_frames_change_nothing_and_honest_traffic_goes_on(count, tmp_pat
         served(house, work)
         assert site.source("scheduler")["accepted"] == 2
         assert site.source("scheduler")["refused"] == 0
+
+
+def test_with_tls_the_certificate_says_who_writes(tmp_path):
+    """A foreign, expired or missing certificate gets no byte; plain Modbus neither."""
+    folder = tmp_path / "doors"
+    folder.mkdir()
+    if not certificates(folder):
+        pytest.skip("openssl is not installed")
+
+    def client(name):
+        made = ssl.create_default_context(cafile=folder / "site.crt")
+        if name:
+            made.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
+        return made
+
+    def work(door, port):
+        with Raw(port, tls=client("ems")) as own, Raw(port, tls=client("two")) as other:
+            assert [own.ask(pdu)[0] for pdu in setting(**ON)] == [16] * 3
+            assert own.number("704.WSet") == -20_000
+            assert other.ask(read(BASE, 2)) == b"\x03\x04SunS"
+            assert other.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
+            own.send(b"".join([frame(read(BASE, 125), each) for each in range(200)]))
+            assert [own.answer()[0] for _ in range(200)] == [*range(200)]
+        for name in ("foreign", "old", ""):
+            with (
+                pytest.raises((ssl.SSLError, ConnectionError)),
+                Raw(port, tls=client(name)) as wrong,
+            ):
+                if wrong.ask(read(BASE, 2)) is None:
+                    raise ConnectionError
+        with Raw(port) as plain:
+            assert plain.ask(read(BASE, 2)) in (None, b"")
+        with Raw(port, tls=client("ems")) as own:
+            assert own.ask(read(BASE, 2)) == b"\x03\x04SunS"
+        assert door.counts["fails the handshake of TLS"] == 4
+
+    files = [*zip(TLS, ("door.crt", "door.key", "site.crt"))]
+    keys = "".join([f'{name} = "{file}"\n' for name, file in files])
+    text = TABLE.partition("[modbus.plant.clients]")[0] + keys
+    text += '[modbus.plant.clients]\n"ems 1" = "scheduler"\n'
+    with running(tmp_path, text) as (_, house):
+        served(house, work)
 
 
 @pytest.mark.parametrize(
