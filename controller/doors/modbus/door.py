@@ -12,6 +12,7 @@ from typing import Any
 from controller.doors.modbus import in_force
 from controller.doors.modbus.connection import UNSENT_BYTES_MAX, Connection
 from controller.doors.modbus.controls import (
+    BUSY,
     FAILURE,
     FUNCTION,
     OK,
@@ -32,6 +33,12 @@ from controller.system.paths import say
 READ, WRITE_ONE, WRITE = 3, 6, 16
 READ_MAX, WRITE_MAX = 125, 123
 ADDRESS, NO_UNIT = 2, 0x0B
+CAUSES = {
+    FUNCTION: "writes what `may` of its source, or of the door, does not allow in doors.toml",
+    VALUE: "writes a value that is refused",
+    FAILURE: "writes, and no controller answers",
+    BUSY: "writes more often than its source may",
+}
 SWEEP_S = 1.0
 HANDSHAKE_S = 5.0
 LINES_MAX = 20
@@ -78,7 +85,7 @@ class Door:
         self._connections.add(connection)
         peer = connection.transport.get_extra_info("peername")
         connection.client = address = _plain_address(peer[0])
-        if len(self._connections) > self._values["connections_max"]:
+        if not self._has_room(connection):
             connection.abort("finds all connections taken")
         elif self._tls is not None:
             connection.transport.pause_reading()
@@ -88,6 +95,22 @@ class Door:
         else:
             connection.transport.set_write_buffer_limits(UNSENT_BYTES_MAX)
             self._admit(connection)
+
+    def _has_room(self, newcomer: Connection) -> bool:
+        """A listed client takes the place of the stranger who is silent for longest. With TLS every
+        newcomer may be listed, so strangers who begin handshakes keep no place either.
+        """
+        if len(self._connections) <= self._values["connections_max"]:
+            return True
+        strangers = [
+            each
+            for each in self._connections
+            if each.client not in self._controls and each is not newcomer
+        ]
+        if not strangers or not self._tls and newcomer.client not in self._controls:
+            return False
+        min(strangers, key=lambda each: each.request_s).abort("gives its place to a listed client")
+        return True
 
     async def _secured(self, connection: Connection, address: str) -> None:
         """The handshake of TLS: no certificate of the authority, no connection."""
@@ -169,7 +192,7 @@ class Door:
         return bytes((READ, len(found))) + found
 
     async def _written(self, client: str, pdu: bytes) -> bytes:
-        code, cause = FAILURE, "writes, and no controller answers"
+        code, cause = FAILURE, CAUSES[FAILURE]
         with self._last:
             code, cause = await self._write(client, pdu)
         if code != OK:
@@ -188,7 +211,7 @@ class Door:
         if found is None:
             return ADDRESS, "writes half a point, or no register"
         if state is None:
-            return FAILURE, "writes, and no controller answers"
+            return FAILURE, CAUSES[FAILURE]
         present, changes = self._registers(client), {}
         for name, point, data in found:
             is_same = data == part(present, point.at, point.registers)
@@ -204,7 +227,7 @@ class Door:
         controls.valid_s_max = self._valid_s_max(controls.shared.name)
         began_s = self._house.feed.began_s
         code = await controls.write(changes, in_force.enabled(state, began_s, controls))
-        return code, "writes a value that is refused"
+        return code, CAUSES.get(code, "")
 
     def _state(self) -> Any:
         """The state, None while no tick comes."""

@@ -21,7 +21,7 @@ FORM: Form = {
     "is_exact": flag(False),
     "valid_s": integer(2, 300, 60),
     "others": choice(OTHERS, OTHERS[0]),
-    "connections_max": integer(1, 1000, 64),
+    "connections_max": integer(1, 500, 64),
     "idle_s": integer(1, 3600, 120),
     "clients": table(None, {}),
     **dict.fromkeys(TLS, text("")),
@@ -36,13 +36,17 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
     if given and len(given) < len(TLS):
         missing = next(name for name in TLS if name not in given)
         refuse(settings.path, (*path, missing), "is missing", f"all of {', '.join(TLS)}, or none")
+    roles = set()
     for client, source in values["clients"].items():
         at = (*path, "clients", client)
         if given and not NAME.fullmatch(client):
             refuse(settings.path, at, "is no subject", "the common name of a client certificate")
         if not given and not _is_address(client):
             refuse(settings.path, at, "is no IP address", "an address, or TLS and a common name")
-        source_of(settings, at, source)
+        roles.add(source_of(settings, at, source).may)
+    if values["may"] != MAY[0] and roles == {MAY[0]}:
+        words = 'may = "request" also in a [source.NAME] of its clients'
+        refuse(settings.path, (*path, "may"), "is more than any of its sources may", words)
 
 
 def _is_address(text: str) -> bool:

@@ -1,16 +1,19 @@
 """The Modbus door: registers, writes as hints, clients that are wrong, slow or many."""
 
 import random
+import re
 import socket
 import ssl
 import struct
+from pathlib import Path
 
 import pytest
 import sunspec2.modbus.client as sunspec
 from sunspec2 import device
 
 from controller.doors import settings
-from controller.doors.modbus.form import TLS
+from controller.doors.modbus import form
+from controller.doors.modbus.controls import RANGES
 from controller.doors.modbus.image import POINTS, REGISTERS, TEMPLATE
 from controller.doors.modbus.points import BASE, MODELS
 from controller.forms.refusal import ConfigError
@@ -29,6 +32,7 @@ from tests.controller.doors.modbus_site import (
 
 pytestmark = pytest.mark.wire
 
+WEAK = "[source.weak]\nkey = 'weak.key'\n"
 ON = {"WSet": -20_000, "WSetRvrtTms": 100, "WSetEna": 1}
 
 
@@ -50,6 +54,20 @@ def test_every_point_lies_where_the_public_models_have_it():
     theirs = [each for each in oracle() if not each[0].endswith((".ID", ".L"))]
     assert own == {name: (at, size, may_set) for name, at, size, _, may_set in theirs}
     assert theirs[-1][1] + theirs[-1][2] + 2 - BASE == REGISTERS
+
+
+def test_the_readme_has_the_registers_that_are():
+    """Each row: | model: first register | NAME REGISTER, ... |; bold: a master may set it."""
+    text = (Path(form.__file__).parent / "README.md").read_text()
+    shown = {}
+    for model, points in re.findall(r"(?m)^\| (\d+): \d+ \| (.*) \|$", text):
+        for bold, name, at in re.findall(r"(\**)(\w+)\** (\d+)", points):
+            shown[f"{model}.{name}"] = int(at), bool(bold)
+    assert {model.partition(".")[0] for model in shown} == {str(model) for model in MODELS}
+    own = {name: (POINTS[name].at, POINTS[name].access == "!") for name in shown}
+    assert shown == own
+    assert {*RANGES} == {name for name in POINTS if POINTS[name].access == "!"}
+    assert {*RANGES} <= {*shown}
 
 
 def test_an_unknown_value_is_not_implemented_in_every_type():
@@ -249,6 +267,23 @@ def test_what_hangs_is_closed_and_the_others_are_served(tmp_path):
         served(house, work)
 
 
+def test_strangers_who_take_all_connections_lock_no_master_out(tmp_path):
+    def work(door, port):
+        strangers = [Raw(port, "127.0.0.2") for _ in range(3)]
+        for each in strangers:
+            assert each.ask(read(BASE, 2)) == b"\x03\x04SunS"
+        with Raw(port) as own, Raw(port, "127.0.0.2") as late:
+            assert own.ask(setting(WSet=-20_000)[0])[0] == 16
+            assert strangers[0].answer() is None
+            assert late.ask(read(BASE, 2)) is None
+            assert strangers[1].ask(read(BASE, 2)) == b"\x03\x04SunS"
+        for each in strangers:
+            each.socket.close()
+
+    with running(tmp_path) as (_, house):
+        served(house, work)
+
+
 def test_a_client_that_does_not_read_is_dropped(tmp_path):
     def work(door, port):
         with Raw(port) as slow, Raw(port) as honest:
@@ -354,7 +389,7 @@ def test_with_tls_the_certificate_says_who_writes(tmp_path):
             assert own.ask(read(BASE, 2)) == b"\x03\x04SunS"
         assert door.counts["fails the handshake of TLS"] == 4
 
-    files = [*zip(TLS, ("door.crt", "door.key", "site.crt"))]
+    files = [*zip(form.TLS, ("door.crt", "door.key", "site.crt"))]
     keys = "".join([f'{name} = "{file}"\n' for name, file in files])
     text = TABLE.partition("[modbus.plant.clients]")[0] + keys
     text += '[modbus.plant.clients]\n"ems 1" = "scheduler"\n'
@@ -368,6 +403,7 @@ def test_with_tls_the_certificate_says_who_writes(tmp_path):
         ("port = 0\n", "modbus.plant.port: 0 is not allowed"),
         ("listen = '1.2.3'\n", "listen: is no IP address"),
         ("may = 'grid_cap'\n", "allowed cap, request"),
+        ("may = 'request'\n[modbus.plant.clients]\n'::1' = 'weak'\n", "may: is more than any"),
         ("certificate = 'a'\n", "certificate_key: is missing; allowed all of"),
         ("[modbus.plant.clients]\nhost = 'scheduler'\n", "host: is no IP address"),
         ("[modbus.plant.clients]\n'127.0.0.1' = 'desk'\n", "names the source 'desk'"),
@@ -376,5 +412,5 @@ def test_with_tls_the_certificate_says_who_writes(tmp_path):
 )
 def test_a_wrong_table_is_one_line(text, words, tmp_path):
     with pytest.raises(ConfigError, match=words) as error:
-        settings.load(written(tmp_path / "doors", "[modbus.plant]\n" + text))
+        settings.load(written(tmp_path / "doors", WEAK + "[modbus.plant]\n" + text))
     assert "\n" not in str(error.value)

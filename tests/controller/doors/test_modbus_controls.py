@@ -93,15 +93,15 @@ def test_a_reversion_time_that_is_too_long_is_held_by_the_heartbeat_alone(clock)
     loop = Loop()
     made = master(loop)
     made.valid_s_max = 120
-    put(made, WSet=9_000, WSetRvrtTms=400, WSetEna=1)
+    put(made, WSet=9_000, WSetRvrtTms=390, WSetEna=1)
     for beat in range(1, 500):
         clock[0] += 1
         assert put(made, ControllerHb=beat) == c.OK
     hints = [each for each in loop.sent if each[0] == "power_W"]
     assert hints[0] == ("power_W", 9_000, 120)
-    assert sum([valid_s for _, _, valid_s in hints]) > 400
+    assert sum([valid_s for _, _, valid_s in hints]) > 390
     ends = [1000 + 40 * number + valid_s for number, (_, _, valid_s) in enumerate(hints)]
-    assert max(ends) == 1400
+    assert max(ends) == 1390
     assert len([each for each in loop.sent if each[0] == "heartbeat"]) <= 26
 
 
