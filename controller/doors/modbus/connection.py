@@ -46,6 +46,7 @@ class Connection(asyncio.BufferedProtocol):
         self.client = ""
         self._buffer, self._used = bytearray(BUFFER_BYTES), 0
         self._task: asyncio.Task[None] | None = None
+        self._is_ready = False
         self.request_s, self.half_s = door.now(), 0.0  # of the last request; of a begun frame
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,11 +55,13 @@ class Connection(asyncio.BufferedProtocol):
         self.transport = transport
         self._door.opened(self)
 
-    def upgraded(self, transport: asyncio.Transport, client: str) -> None:
-        """TLS is there: serve from now on."""
-        self.transport, self.client = transport, client
-        transport.set_write_buffer_limits(UNSENT_BYTES_MAX)
-        transport.resume_reading()
+    def ready(self) -> None:
+        """Serve from now on. With TLS the first requests may have come with its last handshake
+        bytes: they wait in the buffer, or their answers would leave unencrypted.
+        """
+        self._is_ready = True
+        self.transport.set_write_buffer_limits(UNSENT_BYTES_MAX)
+        self._frames()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the connection. A write that waits for the loop goes on: the loop may have it."""
@@ -81,7 +84,8 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, count: int) -> None:
         """Bytes have come."""
         self._used += count
-        self._frames()
+        if self._is_ready:
+            self._frames()
 
     def sweep(self, now_s: float, idle_s: float) -> None:
         """Close a connection that is idle, or has begun a frame and does not end it."""

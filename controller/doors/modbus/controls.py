@@ -121,8 +121,6 @@ class Controls:
             return await self._say(group.kind, ends, END_S) if is_on else OK
         if not (enable or is_on or group in self._waiting):
             return OK
-        if not may(self._may, group.kind):
-            return FUNCTION
         value_W = self._value_W(group)
         if value_W is None:
             self._waiting.add(group)

@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import os
+import socket
 import ssl
 import struct
 from collections import Counter
@@ -83,6 +84,8 @@ class Door:
     def opened(self, connection: Connection) -> None:
         """Take a connection, or abort it."""
         self._connections.add(connection)
+        own = connection.transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES_MAX)
         peer = connection.transport.get_extra_info("peername")
         connection.client = address = _plain_address(peer[0])
         if not self._has_room(connection):
@@ -93,7 +96,6 @@ class Door:
             self._handshakes.add(task)
             task.add_done_callback(self._handshakes.discard)
         else:
-            connection.transport.set_write_buffer_limits(UNSENT_BYTES_MAX)
             self._admit(connection)
 
     def _has_room(self, newcomer: Connection) -> bool:
@@ -131,12 +133,15 @@ class Door:
             self.closed(connection)
             connection.transport.abort()
             return
-        connection.upgraded(made, _common_name(made.get_extra_info("peercert")))
+        connection.transport = made
+        connection.client = _common_name(made.get_extra_info("peercert"))
         self._admit(connection)
 
     def _admit(self, connection: Connection) -> None:
         if connection.client not in self._controls and self._values["others"] == "none":
             connection.abort("is not listed")
+        else:
+            connection.ready()
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 
@@ -47,6 +48,7 @@ def served(house, work):
     async def run():
         door = Door(house, "plant", house.settings.doors["modbus"]["plant"])
         loop = asyncio.get_running_loop()
+        door.soon = loop.call_soon_threadsafe
         server = await loop.create_server(lambda: Connection(door), "127.0.0.1", 0)
         try:
             return await asyncio.to_thread(work, door, server.sockets[0].getsockname()[1])
@@ -106,6 +108,14 @@ class Raw:
         found = self.send(frame(pdu, **other)).answer()
         return found and found[1]
 
+    def rest(self):
+        """All bytes until the door closes."""
+        found = b""
+        with contextlib.suppress(ConnectionError):
+            while more := self.socket.recv(4096):
+                found += more
+        return found
+
     def number(self, name):
         """The number that a point reads; None for "not implemented"."""
         point = POINTS[name]
@@ -128,6 +138,27 @@ class Raw:
 
     def __exit__(self, *_):
         self.socket.close()
+
+
+def at_once(port, tls, data):
+    """The answer to data that leaves with the last bytes of the handshake of TLS."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    secured = tls.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with socket.create_connection(("127.0.0.1", port), GUARD_S) as plain:
+        while True:
+            try:
+                secured.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                plain.sendall(outgoing.read())
+                incoming.write(plain.recv(65536))
+        secured.write(data)
+        plain.sendall(outgoing.read())
+        while True:
+            try:
+                return secured.read(65536)
+            except ssl.SSLWantReadError:
+                incoming.write(plain.recv(65536))
 
 
 def certificates(folder):

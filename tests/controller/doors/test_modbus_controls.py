@@ -1,6 +1,7 @@
 """Set-points of a master as hints: order of writes, validity, heartbeat, and what bytes can do."""
 
 import asyncio
+import socket
 
 import pytest
 from hypothesis import given, settings as profile, strategies as st
@@ -181,11 +182,14 @@ def test_a_request_that_another_source_outranks_reads_zero(clock):
     assert (points["704.WSetEna"], points["704.WSet"]) == (1, 0)
 
 
+SOCKET = socket.socket()  # never connected
+
+
 class Wire(asyncio.Transport):
     """Keeps what is written; it comes from one client."""
 
     def __init__(self, client):
-        super().__init__({"peername": (client, 1)})
+        super().__init__({"peername": (client, 1), "socket": SOCKET})
         self.written, self.is_closed = [], False
 
     def write(self, data):
