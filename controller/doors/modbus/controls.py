@@ -2,14 +2,15 @@
 
 A master writes registers one by one, in any order. So a set-point is stored first, without effect,
 and becomes a hint when its enable register is 1. The loop's answer decides: a refused write leaves
-everything as it was. What is in force is read from the state, never from what was written.
+everything as it was. Registers show what is in force by the state, never what was written.
 
-The door sends a hint again only when ControllerHb changes, so a master that hangs loses its
-set-point when the validity has passed, also if it asked for a long reversion time.
+The door sends a hint again only when ControllerHb changes. So the set-point of a master that hangs
+ends with its validity, however long a reversion time the master asked for.
 """
 
 import asyncio
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from controller.core.base import hint_codes as h
@@ -95,17 +96,17 @@ class Controls:
         self._beat_s = -math.inf
         self.valid_s_max, self.rated_W = VALID_S_MAX, 0
 
-    async def write(self, changes: dict[str, int], enabled: set[Group]) -> int:
-        """Exception code of Modbus, OK if all is in force. enabled: groups in force now."""
+    async def write(self, changes: dict[str, int], enabled: Callable[[], set[Group]]) -> int:
+        """Exception code of Modbus, OK if all is in force. enabled(): groups in force now."""
         if any([not low <= changes[name] <= high for name, (low, high) in _ranges(changes)]):
             return VALUE
         async with self.shared.lock:
-            before = dict(self.stored)
+            before, is_on = dict(self.stored), enabled()
             self.stored |= {name: value for name, value in changes.items() if name != HEARTBEAT}
             code = OK
             for group in (LIMIT, SET):  # the one that narrows comes first
                 if not code and any([name.startswith(group.prefix) for name in changes]):
-                    code = await self._set(group, changes, group in enabled)
+                    code = await self._set(group, changes, group in is_on)
             if not code and HEARTBEAT in changes:
                 code = await self._beat(changes[HEARTBEAT])
             if code:
@@ -165,7 +166,7 @@ class Controls:
         return OK
 
     async def _renew(self, group: Group, held: Held, now_s: float) -> int:
-        """Send a hint again when a third of its validity has passed. One that is over stays so."""
+        """Send a hint again when a third of its validity has passed, and never after its end."""
         end_s = held.sent_s + held.valid_s
         if now_s >= min(end_s, held.until_s):
             del self.shared.held[group]

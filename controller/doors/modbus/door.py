@@ -231,7 +231,7 @@ class Door:
         controls.rated_W = state["rated_W"]
         controls.valid_s_max = self._valid_s_max(controls.shared.name)
         began_s = self._house.feed.began_s
-        code = await controls.write(changes, in_force.enabled(state, began_s, controls))
+        code = await controls.write(changes, lambda: in_force.enabled(state, began_s, controls))
         return code, CAUSES.get(code, "")
 
     def _state(self) -> Any:

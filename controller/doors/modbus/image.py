@@ -91,7 +91,7 @@ def put(data: bytearray, values: Mapping[str, Value]) -> bytearray:
 
 
 def part(data: bytes | bytearray, first: int, count: int) -> bytes | None:
-    """The bytes of registers; None if one of them is none of the door's."""
+    """The bytes of registers; None if the door lacks one of them."""
     if first < BASE or first + count > BASE + REGISTERS:
         return None
     return bytes(data[2 * (first - BASE) : 2 * (first - BASE + count)])
@@ -99,7 +99,7 @@ def part(data: bytes | bytearray, first: int, count: int) -> bytes | None:
 
 def covered(first: int, data: bytes) -> Iterable[tuple[str, Point, bytes]] | None:
     """(name, point, bytes) of each point that a write covers; None if it covers half a point, or a
-    register that is none of a point.
+    register without a point.
     """
     found, at = [], 0
     while at < len(data):

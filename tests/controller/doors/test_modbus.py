@@ -218,8 +218,9 @@ def test_only_a_listed_client_writes_and_only_what_the_table_allows(tmp_path):
 
 def test_others_are_closed_if_the_table_says_so(tmp_path):
     def work(door, port):
-        with Raw(port, "127.0.0.2") as other:
+        with Raw(port, "127.0.0.2") as other, Raw(port) as own:
             assert other.ask(read(BASE, 2)) is None
+            assert own.ask(read(BASE, 2)) == b"\x03\x04SunS"
         assert door.counts == {"is not listed": 1}
 
     with running(tmp_path, TABLE.replace("may =", 'others = "none"\nmay =')) as (_, house):

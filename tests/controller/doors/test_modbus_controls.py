@@ -67,7 +67,7 @@ def put(controls, is_on=False, **points):
     changes = {
         ("715." if name == "ControllerHb" else "704.") + name: points[name] for name in points
     }
-    return asyncio.run(controls.write(changes, {c.SET, c.LIMIT} if is_on else set()))
+    return asyncio.run(controls.write(changes, lambda: {c.SET, c.LIMIT} if is_on else set()))
 
 
 def test_writes_in_any_order_become_one_hint_when_value_and_enable_are_there(clock):
