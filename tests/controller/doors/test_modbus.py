@@ -368,6 +368,12 @@ def test_with_tls_the_certificate_says_who_writes(tmp_path):
             assert other.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
             own.send(b"".join([frame(read(BASE, 125), each) for each in range(200)]))
             assert [own.answer()[0] for _ in range(200)] == [*range(200)]
+        files = [str(folder / name) for name in ("site.crt", "ems.crt", "ems.key")]
+        keys = dict(zip(("cafile", "certfile", "keyfile"), files))
+        other = sunspec.SunSpecModbusClientDeviceTCP(1, "127.0.0.1", port, 20, tls=True, **keys)
+        other.scan()
+        assert other.models[704][0].WSet.value == -20_000
+        other.disconnect()
         first = at_once(port, client("ems"), frame(read("704.WSet", 2)))
         assert first == frame(b"\x03\x04" + (-20_000).to_bytes(4, "big", signed=True))
         for name in ("foreign", "old", ""):
