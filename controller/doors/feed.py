@@ -6,6 +6,7 @@ from typing import Any
 
 from controller.journal.ring import JournalError
 from controller.state.watch import Kept
+from controller.system import clock
 from controller.system.paths import plain
 
 PERIOD_S = 0.2
@@ -24,6 +25,7 @@ class Feed:
         self._lock = asyncio.Lock()  # the watch is for one thread at a time
         self._next: asyncio.Event = asyncio.Event()
         self.state: Facts | None = None
+        self.began_s = 0.0  # of the reading: the state has all that the loop answered before
         self.trouble = "the journal has not been read yet"
 
     async def run(self) -> None:
@@ -34,10 +36,12 @@ class Feed:
 
     async def read(self) -> None:
         """Read the state once."""
+        began_s = clock.now_us() / 1e6
         try:
             self.state, self.trouble = await self.page("status"), ""
         except (JournalError, OSError, sqlite3.Error) as error:
             self.state, self.trouble = None, plain(error, self._run_directory)
+        self.began_s = began_s
         self._next.set()
         self._next = asyncio.Event()
 
