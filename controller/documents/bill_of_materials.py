@@ -17,6 +17,8 @@ from controller.documents.locked import Package
 LOCKS = (locked.ROOT / "requirements.lock", pathlib.Path(sys.prefix) / "run.lock")
 # packages that `install.sh` requires
 DEBIAN = ("python3", "python3-venv", "systemd", "iproute2", "util-linux")
+# in this program's own files (controller/doors/http/page), unchanged: name, version, SHA-256
+CHARTS = ("uPlot", "1.6.32", "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f")
 QUERY = ("dpkg-query", "--show", "--showformat", "${Package} ${Version} ${Architecture}\n")
 PROGRAM = "firebreak"
 HEAD = (
@@ -32,7 +34,7 @@ def document() -> Facts:
     packages = locked.blocks(path.read_text(encoding="ascii"))
     runs = _runs(path, packages)
     libraries = [_library(name, packages[name].text, name in runs) for name in sorted(packages)]
-    components = [*libraries, *map(_of_debian, DEBIAN, _installed())]
+    components = [*libraries, _charts(), *map(_of_debian, DEBIAN, _installed())]
     refs = {each["name"]: each["bom-ref"] for each in components}
     serial = uuid.uuid5(uuid.NAMESPACE_OID, " ".join(refs.values()))
     return {
@@ -73,6 +75,12 @@ def _library(name: str, text: str, is_run: bool) -> Facts:
     return {**_component(name, version, purl, scope), "externalReferences": files}
 
 
+def _charts() -> Facts:
+    name, version, digest = CHARTS
+    own = _component(name, version, f"pkg:npm/{name.lower()}@{version}", "required")
+    return {**own, "hashes": [{"alg": "SHA-256", "content": digest}]}
+
+
 def _component(name: str, version: str, purl: str, scope: str) -> Facts:
     own = {"type": "library", "bom-ref": purl, "name": name, "scope": scope, "purl": purl}
     return {**own, "version": version} if version else own
@@ -111,7 +119,10 @@ def _dependencies(
         }
         for name in sorted(packages)
     ]
-    return [{"ref": PROGRAM, "dependsOn": [refs[name] for name in (*own, *DEBIAN)]}, *lines]
+    return [
+        {"ref": PROGRAM, "dependsOn": [refs[name] for name in (*own, CHARTS[0], *DEBIAN)]},
+        *lines,
+    ]
 
 
 def blocks(found: Facts) -> list[Block]:

@@ -5,11 +5,12 @@ import sqlite3
 from typing import Any
 
 from controller.journal.ring import JournalError
+from controller.state import trend
 from controller.state.watch import Kept
-from controller.system import clock
+from controller.system import caught, clock
 from controller.system.paths import plain
 
-PERIOD_S = 0.2
+PERIOD_S, LINES_MAX = 0.2, 20
 UPDATES_MAX = 18_000  # an hour
 Facts = dict[str, Any]
 
@@ -22,6 +23,7 @@ class Feed:
     def __init__(self, run_directory: str, state_directory: str) -> None:
         self._run_directory = run_directory
         self._kept = Kept(run_directory, state_directory, UPDATES_MAX)
+        self._last = caught.Last("doors: no state", LINES_MAX)
         self._lock = asyncio.Lock()  # the watch is for one thread at a time
         self._next: asyncio.Event = asyncio.Event()
         self.state: Facts | None = None
@@ -37,11 +39,13 @@ class Feed:
     async def read(self) -> None:
         """Read the state once."""
         began_s = clock.now_us() / 1e6
-        try:
-            self.state, self.trouble = await self.page("status"), ""
-        except (JournalError, OSError, sqlite3.Error) as error:
-            self.state, self.trouble = None, plain(error, self._run_directory)
-        self.began_s = began_s
+        state, trouble = None, "the state could not be made of the journal"
+        with self._last:  # a state that is read no more must not look new
+            try:
+                state, trouble = await self.page("status"), ""
+            except (JournalError, OSError, sqlite3.Error) as error:
+                trouble = plain(error, self._run_directory)
+        self.state, self.trouble, self.began_s = state, trouble, began_s
         self._next.set()
         self._next = asyncio.Event()
 
@@ -50,10 +54,10 @@ class Feed:
         await self._next.wait()
         return self.state
 
-    async def page(self, name: str) -> Facts:
-        """One page of watch.PAGES, read now. Raises JournalError, OSError."""
+    async def page(self, name: str, span_s: int = trend.SPAN_S) -> Facts:
+        """One page of watch.PAGES, read now; span_s: of the trend. Raises JournalError, OSError."""
         async with self._lock:
-            return await asyncio.to_thread(self._facts, name)
+            return await asyncio.to_thread(self._facts, name, span_s)
 
-    def _facts(self, name: str) -> Facts:
-        return self._kept.update().facts(name)
+    def _facts(self, name: str, span_s: int) -> Facts:
+        return self._kept.update().facts(name, span_s)

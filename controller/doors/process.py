@@ -11,7 +11,7 @@ from controller.doors.feed import Feed
 from controller.doors.sending import Sender
 from controller.doors.settings import Settings
 from controller.system import caught, realtime
-from controller.system.paths import DONE, plain, say
+from controller.system.paths import DONE, NO_START, plain, say
 
 LINES_MAX = 20
 AGAIN_S = 5.0
@@ -47,7 +47,11 @@ def run(kind: str, settings: Settings, *directories: str) -> int:
     """Serve all doors of a kind until SIGTERM or SIGINT. directories: as of House. Returns the exit
     code.
     """
-    serve: Serve = importlib.import_module(f"controller.doors.{kind}.door").serve
+    try:
+        serve: Serve = importlib.import_module(f"controller.doors.{kind}.door").serve
+    except ModuleNotFoundError as error:
+        say(f"doors {kind}: {error.name} is not installed: pip install 'firebreak[doors]'")
+        return NO_START
     asyncio.run(_all(kind, serve, House(settings, *directories)))
     return DONE
 

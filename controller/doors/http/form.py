@@ -1,18 +1,111 @@
 """The keys of [http.NAME] in doors.toml."""
 
+import ipaddress
+import re
 from typing import Any
 
-from controller.doors.exposure import Exposure
-from controller.doors.settings import Settings
-from controller.forms.field import Form
+from controller.doors.exposure import LISTENS, Exposure
+from controller.doors.settings import Settings, source_of
+from controller.forms.field import Form, flag, integer, matching, passing, tables, text, texts
+from controller.forms.refusal import Path, refuse
 
-FORM: Form = {}
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
+TOKEN: Form = {
+    "name": matching(re.compile("[a-z0-9_]{1,32}"), "1..32 of a-z, 0-9, _"),
+    "sha256": matching(re.compile("[0-9a-f]{64}"), "64 digits 0-9, a-f: SHA-256 of the token"),
+    "source": text(""),
+}
+
+
+def _is_address(value: Any) -> bool:
+    try:
+        return bool(ipaddress.ip_address(value)) and isinstance(value, str)
+    except ValueError:
+        return False
+
+
+FORM: Form = {
+    "listen": passing(_is_address, "an IP address, such as 127.0.0.1 or 0.0.0.0", "127.0.0.1"),
+    "port": integer(1, 65535, 8080),
+    "names": texts([]),
+    "certificate": text(""),
+    "key": text(""),
+    "client_ca": text(""),
+    "plain": flag(False),
+    "token": tables(TOKEN, []),
+    "connections_max": integer(2, 500, 64),
+    "requests_per_min_max": integer(10, 6000, 1200),
+}
+
+
+def is_local(values: dict[str, Any]) -> bool:
+    """Only programs of this box reach the door."""
+    return ipaddress.ip_address(values["listen"]).is_loopback
 
 
 def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> None:
     """Refuse what no form can see. Raises ConfigError."""
+    is_safe = is_local(values) or bool(values["certificate"])
+    _check_tls(settings, path, values)
+    _check_names(settings.path, path, values)
+    if not is_local(values):
+        _check_open(settings.path, path, values, is_safe)
+    seen: set[str] = set()
+    for at, token in enumerate(values["token"], 1):
+        place = (*path, "token", str(at))
+        for key in ("name", "sha256"):
+            if token[key] in seen:
+                refuse(settings.path, (*place, key), "is that of another token", "each once")
+            seen.add(token[key])
+        if token["source"]:
+            source = source_of(settings, (*place, "source"), token["source"])
+            if source.may == "grid_cap" and not is_safe:
+                allowed = "certificate and key, or a [source.NAME] that may less"
+                refuse(settings.path, (*place, "source"), "may grid_cap without TLS", allowed)
+
+
+def _check_tls(settings: Settings, path: Path, values: dict[str, Any]) -> None:
+    for key, other in (("certificate", "key"), ("key", "certificate"), ("client_ca", "key")):
+        if values[key] and not values[other]:
+            refuse(settings.path, (*path, other), f"is missing beside {key}", "the name of a file")
+
+
+def _check_names(file: str, path: Path, values: dict[str, Any]) -> None:
+    for name in values["names"]:
+        if not NAME.fullmatch(name) and not _is_address(name):
+            allowed = "host names in small letters, or addresses"
+            refuse(file, (*path, "names"), f"contains {name!r}", allowed)
+    if ipaddress.ip_address(values["listen"]).is_unspecified and not values["names"]:
+        allowed = "the names and addresses that clients use"
+        refuse(file, (*path, "names"), f"is empty, and listen is {values['listen']}", allowed)
+
+
+def _check_open(file: str, path: Path, values: dict[str, Any], is_safe: bool) -> None:
+    """A door that other machines reach."""
+    where = f"listen is {values['listen']}, which other machines reach"
+    if not is_safe and not values["plain"]:
+        allowed = "certificate and key, or plain = true for an open line"
+        refuse(file, (*path, "certificate"), f"is missing, and {where}", allowed)
+    if not values["token"]:
+        allowed = f"[[{'.'.join(path)}.token]] with name and sha256"
+        refuse(file, (*path, "token"), f"is missing, and {where}", allowed)
 
 
 def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
-    """Nothing yet."""
-    return []
+    """One row for readers, and one for each source that may send."""
+    host = f"[{values['listen']}]" if ":" in values["listen"] else values["listen"]
+    plain = "no: plain = true" if values["plain"] and not is_local(values) else "no"
+    place = f"{host}:{values['port']}", "TLS" if values["certificate"] else plain
+    count = len(values["token"])
+    proof = "none: this box only" if is_local(values) else f"{count} token{'s' * (count != 1)}"
+    rows = [("page, metrics, state", proof, "reads")] + [
+        (
+            f"hints of {each['source']}",
+            f"token {each['name']}",
+            settings.sources[each["source"]].may,
+        )
+        for each in values["token"]
+        if each["source"]
+    ]
+    door = ".".join(path)
+    return [Exposure(door, LISTENS, place[0], what, place[1], *more) for what, *more in rows]

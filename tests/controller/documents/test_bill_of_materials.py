@@ -31,8 +31,8 @@ def names(found, **wanted):
 
 def test_the_document_has_every_package_with_all_its_hashes():
     found = bom.document()
-    assert names(found) == {*PACKAGES, *bom.DEBIAN}
-    assert names(found, scope="required") == {*runtime(), *bom.DEBIAN}
+    assert names(found) == {*PACKAGES, "uPlot", *bom.DEBIAN}
+    assert names(found, scope="required") == {*runtime(), "uPlot", *bom.DEBIAN}
     digests = [
         file["hashes"][0]["content"]
         for each in found["components"]
@@ -54,7 +54,7 @@ def test_the_form_is_that_of_cyclonedx():
     lines = {line["ref"]: line["dependsOn"] for line in found["dependencies"]}
     assert {*lines, *[ref for needs in lines.values() for ref in needs]} <= set(refs)
     direct = {ref.partition("@")[0].rpartition("/")[2] for ref in lines[bom.PROGRAM]}
-    assert direct == {"msgpack", "pyserial", "python-can", "shtab", *bom.DEBIAN}
+    assert direct == {"msgpack", "pyserial", "python-can", "shtab", "uplot", *bom.DEBIAN}
     (can,) = [line for ref, line in lines.items() if ref.startswith("pkg:pypi/python-can@")]
     assert {ref.partition("@")[0] for ref in can} == {
         f"pkg:pypi/{name}" for name in ("packaging", "typing-extensions", "wrapt")
@@ -67,7 +67,7 @@ def test_a_release_reports_its_own_lock(monkeypatch, tmp_path):
     lock.write_text("".join([PACKAGES[name].text for name in sorted(runtime())]))
     monkeypatch.setattr(bom, "LOCKS", (tmp_path / "none", lock))
     found = bom.document()
-    assert names(found, scope="required") == names(found) == {*runtime(), *bom.DEBIAN}
+    assert names(found, scope="required") == names(found) == {*runtime(), "uPlot", *bom.DEBIAN}
     assert len(found["dependencies"][0]["dependsOn"]) == len(found["components"])
 
 
@@ -85,7 +85,7 @@ def test_debian_packages_have_the_version_of_the_box(monkeypatch, text):
 
 def test_a_box_without_dpkg_lists_packages_without_a_version(monkeypatch):
     monkeypatch.setattr(bom, "QUERY", ("no-such-program",))
-    assert names(bom.document()) == {*PACKAGES, *bom.DEBIAN}
+    assert names(bom.document()) == {*PACKAGES, "uPlot", *bom.DEBIAN}
 
 
 def test_the_installer_requires_these_debian_packages():

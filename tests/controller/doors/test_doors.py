@@ -1,11 +1,12 @@
 """What all doors share: the file, the state, a hint in words and its answer."""
 
 import asyncio
+import sys
 
 import pytest
 
 from controller.core.base import hint_codes as h
-from controller.doors import sending, settings
+from controller.doors import process, sending, settings
 from controller.forms.refusal import ConfigError
 from tests.controller.doors.doors_site import answering, written
 
@@ -83,3 +84,13 @@ def test_without_a_controller_or_a_key_the_answer_says_so(tmp_path):
     asyncio.run(house.feed.read())
     assert house.feed.state is None
     assert house.feed.trouble
+
+
+def test_a_package_that_is_missing_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "h11", None)
+    for name in [name for name in sys.modules if name.startswith("controller.doors.http.")]:
+        monkeypatch.delitem(sys.modules, name)
+    found = settings.load(written(tmp_path, "[http.page]\n"))
+    assert process.run("http", found, "run", "state", "own") == 3
+    line = "firebreak: doors http: h11 is not installed: pip install 'firebreak[doors]'\n"
+    assert capsys.readouterr().err == line

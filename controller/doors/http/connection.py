@@ -1,0 +1,218 @@
+"""One client: requests one after the other, each within limits of bytes and time (h11)."""
+
+import asyncio
+import contextlib
+import http
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple, TypeVar
+
+import h11
+
+from controller.doors.http import guard
+from controller.doors.http.counts import Counts
+from controller.doors.http.guard import Access, Guard, Headers, Query, Refused
+
+HEAD_MAX, BODY_BYTES_MAX, READ_BYTES = 8192, 4096, 4096
+IDLE_S, HEADER_S, BODY_S, WRITE_S, LINGER_S = 20.0, 5.0, 5.0, 5.0, 1.0
+REQUESTS_MAX, LINGER_READS_MAX = 1000, 100  # of one connection
+METHODS = "GET, POST"
+JSON, PROBLEM = "application/json", "application/problem+json"
+ALWAYS = (
+    ("Cache-Control", "no-store"),
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+class Request(NamedTuple):
+    """A whole request of somebody who may send it."""
+
+    method: str
+    path: str
+    query: Query
+    body: bytes
+    access: Access
+
+
+class Answer(NamedTuple):
+    """events: of a stream, which begins with `body` and never ends."""
+
+    status: int
+    body: bytes
+    kind: str = JSON
+    more: tuple[tuple[str, str], ...] = ()
+    events: AsyncIterator[bytes] | None = None
+
+
+Found = TypeVar("Found")
+Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
+Handler = Callable[[Request], Awaitable[Answer]]
+
+
+class Slow(Exception):
+    """A client that sends or reads too slowly. cause: the counter of it."""
+
+
+class Client:
+    """One connection. `is_waiting`: no whole request has come, so it may make room; `is_broken`:
+    nothing can be sent any more.
+    """
+
+    def __init__(
+        self,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        rules: Guard,
+        handler: Handler,
+        counts: Counts,
+    ) -> None:
+        self._reader, self._writer = streams
+        self._rules, self._handler, self._counts = rules, handler, counts
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
+        self.is_waiting, self.is_broken = True, False
+
+    async def serve(self) -> None:
+        """Answer requests until the client goes, breaks a rule, or is too slow."""
+        try:
+            await self._requests()
+        except Slow as error:
+            self.is_broken = True
+            self._counts.refused[str(error)] += 1
+        except OSError:  # the client has gone
+            self.is_broken = True
+
+    async def _requests(self) -> None:
+        for left in reversed(range(REQUESTS_MAX)):
+            try:
+                request = await self._request()
+                if request is None:
+                    return
+                self.is_waiting = False
+                answer = await self._handler(request)
+            except h11.RemoteProtocolError as error:
+                status = error.error_status_hint
+                return await self._refuse(Refused(status, "protocol", "this is not HTTP/1.1"))
+            except Refused as error:
+                return await self._refuse(error)
+            self._counts.answered[answer.status] += 1
+            await self._send(answer, is_last=not left)
+            if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+                return
+            self._http.start_next_cycle()
+            self.is_waiting = True
+
+    async def _request(self) -> Request | None:
+        """The next request; None: the client has closed. Its rights are checked before its body."""
+        head = await self._head()
+        if not isinstance(head, h11.Request):
+            return None
+        headers: Headers = list(head.headers)
+        if len(head.target) + sum(len(name) + len(value) for name, value in headers) > HEAD_MAX:
+            raise Refused(431, "header", f"the header has more than {HEAD_MAX} bytes")
+        method = head.method.decode("ascii")
+        if method not in METHODS.split(", "):
+            raise Refused(405, "method", f"allowed {METHODS}", ("Allow", METHODS))
+        path, query = self._rules.target(head.target)
+        access = self._rules.admit(method, headers)
+        _check_framing(method, headers)
+        if self._http.they_are_waiting_for_100_continue:
+            await self._write(
+                self._http.send(h11.InformationalResponse(status_code=100, headers=[]))
+            )
+        body = await _within(BODY_S, self._body(), "slow_body")
+        return Request(method, path, query, body, access)
+
+    async def _head(self) -> Event:
+        """The first event of a request: waits long for its first byte, then not."""
+        event = self._http.next_event()
+        if event is h11.NEED_DATA and not self._http.trailing_data[0]:
+            data = await _within(IDLE_S, self._reader.read(READ_BYTES), "idle")
+            self._http.receive_data(data)
+            event = self._http.next_event()
+        if event is h11.NEED_DATA:
+            event = await _within(HEADER_S, self._event(), "slow_header")
+        return event
+
+    async def _event(self) -> Event:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            self._http.receive_data(await self._reader.read(READ_BYTES))
+        return event
+
+    async def _body(self) -> bytes:
+        found = b""
+        while isinstance(event := await self._event(), h11.Data):
+            found += event.data
+            if len(found) > BODY_BYTES_MAX:
+                raise Refused(413, "body", f"the body has more than {BODY_BYTES_MAX} bytes")
+        return found
+
+    async def _refuse(self, error: Refused) -> None:
+        """Say why, and close: what follows on this connection is not read."""
+        self._counts.refused[error.cause] += 1
+        self._counts.answered[error.status] += 1
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            await self._send(problem(error.status, str(error), *error.more), is_last=True)
+            await self._linger()
+
+    async def _linger(self) -> None:
+        """Read what is on its way: a close before would take the answer away from the client."""
+        if self._writer.can_write_eof():
+            self._writer.write_eof()
+        with contextlib.suppress(Slow):
+            await _within(LINGER_S, self._rest(), "")
+
+    async def _rest(self) -> None:
+        for _ in range(LINGER_READS_MAX):
+            if not await self._reader.read(READ_BYTES):
+                return
+
+    async def _send(self, answer: Answer, is_last: bool) -> None:
+        headers = [*ALWAYS, *answer.more, ("Content-Type", answer.kind)]
+        if answer.events is None:
+            headers.append(("Content-Length", str(len(answer.body))))
+        if is_last:
+            headers.append(("Connection", "close"))
+        data = self._http.send(h11.Response(status_code=answer.status, headers=headers)) or b""
+        data += self._http.send(h11.Data(data=answer.body)) or b""
+        if answer.events is None:
+            return await self._write(data + (self._http.send(h11.EndOfMessage()) or b""))
+        await self._write(data)
+        async for event in answer.events:
+            await self._write(self._http.send(h11.Data(data=event)) or b"")
+
+    async def _write(self, data: bytes | None) -> None:
+        self._writer.write(data or b"")
+        await _within(WRITE_S, self._writer.drain(), "slow_reader")
+
+
+def problem(status: int, line: str, *more: tuple[str, str]) -> Answer:
+    """An answer that refuses, in the form of RFC 9457."""
+    title = http.HTTPStatus(status).phrase
+    body = json.dumps({"status": status, "title": title, "detail": line}) + "\n"
+    return Answer(status, body.encode(), PROBLEM, more)
+
+
+def _check_framing(method: str, headers: Headers) -> None:
+    """One way to tell where a body ends, so that no two readers can differ."""
+    length, coding = [
+        guard.only(headers, name) for name in (b"content-length", b"transfer-encoding")
+    ]
+    if length is not None and coding is not None:
+        raise Refused(400, "framing", "Content-Length beside Transfer-Encoding")
+    has_body = coding is not None or length not in (None, "0")
+    if method == "GET" and has_body:
+        raise Refused(400, "framing", "a GET has no body")
+    if length is not None and int(length) > BODY_BYTES_MAX:
+        raise Refused(413, "body", f"the body has more than {BODY_BYTES_MAX} bytes")
+
+
+async def _within(time_s: float, work: Awaitable[Found], cause: str) -> Found:
+    try:
+        return await asyncio.wait_for(work, time_s)
+    except TimeoutError:
+        raise Slow(cause) from None

@@ -1,0 +1,14 @@
+"""What one door has answered and refused since it was opened, by status and cause."""
+
+from collections import Counter
+from collections.abc import Callable
+
+
+class Counts:
+    """gauges: connections and streams of now."""
+
+    def __init__(self, streams_max: int) -> None:
+        self.streams_max = streams_max
+        self.answered: Counter[int] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.gauges: Callable[[], tuple[int, int]] = lambda: (0, 0)

@@ -1,0 +1,154 @@
+"""Who may do what: host names, tokens, roles and quotas of one door.
+
+A browser that was lured to a foreign page can reach this door by a name that leads to its address
+(DNS rebinding), so only the names of the file count. A token is a random text; only its SHA-256 is
+kept. A browser shows the page with the token as password, but sends nothing by it: a foreign page
+could make it do so.
+"""
+
+import base64
+import binascii
+import collections
+import hashlib
+import hmac
+import re
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+from controller.doors.http import form
+from controller.system import clock
+
+MINUTE_US = 60_000_000
+TOKEN = re.compile(rb"[A-Za-z0-9._~+/=-]{32,256}")  # a shorter one can be guessed
+HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(?::[0-9]{1,5})?")
+ORIGIN = re.compile(r"https?://(.+)")
+SECRET_NAMES = set(
+    "token access_token bearer key apikey api_key auth authorization password".split()
+)
+ASK = ("WWW-Authenticate", 'Basic realm="Firebreak: any name, the token as password"')
+Headers = list[tuple[bytes, bytes]]
+Query = dict[str, str]
+
+
+class Refused(Exception):
+    """One line for the client. cause: the counter of it; more: headers."""
+
+    def __init__(self, status: int, cause: str, line: str, *more: tuple[str, str]) -> None:
+        super().__init__(line)
+        self.status, self.cause, self.more = status, cause, more
+
+
+class Access(NamedTuple):
+    """Who asks: a token's name, or the box itself. source: "" of a reader."""
+
+    name: str
+    source: str
+
+
+LOCAL = Access("local", "")
+
+
+class Guard:
+    """The rules of one door, by its table in doors.toml."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._tokens = [
+            (bytes.fromhex(each["sha256"]), Access(each["name"], each["source"]))
+            for each in values["token"]
+        ]
+        self._is_local = form.is_local(values)
+        self._requests_max = values["requests_per_min_max"]
+        self._asked_us: dict[Access, collections.deque[int]] = {}
+        self._names = {*values["names"], values["listen"]}
+        if self._is_local:
+            self._names |= {"localhost", "127.0.0.1", "::1"}
+
+    def admit(self, method: str, headers: Headers) -> Access:
+        """Whose request this is. Raises Refused."""
+        host = only(headers, b"host")
+        if host is None or not self._is_ours(host):
+            raise Refused(421, "host", "this name is not in `names` of the door")
+        origin = only(headers, b"origin")
+        found = origin and ORIGIN.fullmatch(origin)
+        if origin is not None and not (found and self._is_ours(found[1])):
+            raise Refused(403, "origin", "pages of other sites have no access")
+        access = self._access(method, only(headers, b"authorization"))
+        self._count(access)
+        return access
+
+    def _is_ours(self, host: str) -> bool:
+        found = HOST.fullmatch(host.lower())
+        return bool(found and found[1].strip("[]") in self._names)
+
+    def _access(self, method: str, given: str | None) -> Access:
+        if given is None:
+            if self._is_local and method == "GET":
+                return LOCAL
+            raise Refused(401, "token", "send a token: Authorization: Bearer TOKEN", ASK)
+        kind, _, text = given.partition(" ")
+        if kind.lower() == "basic" and method != "GET":
+            raise Refused(401, "token", "to send something, use Authorization: Bearer TOKEN")
+        token = text if kind.lower() == "bearer" else _password(kind, text)
+        access = self._known(token)
+        if access is None:
+            raise Refused(401, "token", "this token is not known here", ASK)
+        if method != "GET" and not access.source:
+            raise Refused(403, "role", "this token only reads: it names no source")
+        return access
+
+    def _known(self, token: str) -> Access | None:
+        """The owner of a token. All are compared, each in constant time."""
+        data, found = token.strip().encode("ascii", "replace"), None
+        digest = hashlib.sha256(data).digest()
+        for own, access in self._tokens:
+            if hmac.compare_digest(own, digest):
+                found = access
+        return found if TOKEN.fullmatch(data) else None
+
+    def _count(self, access: Access) -> None:
+        asked, now_us = self._asked_us.setdefault(access, collections.deque()), clock.now_us()
+        while asked and now_us - asked[0] >= MINUTE_US:
+            asked.popleft()
+        if len(asked) >= self._requests_max:
+            line = f"more than {self._requests_max} requests in a minute"
+            raise Refused(429, "quota", line, ("Retry-After", "10"))
+        asked.append(now_us)
+
+    def target(self, raw: bytes) -> tuple[str, Query]:
+        """Path and query of a request. Raises Refused."""
+        text = raw.decode("ascii", "replace")
+        path, _, query = text.partition("?")
+        if not path.startswith("/") or path.startswith("//"):
+            raise Refused(400, "target", "the address is not a path that begins with /")
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
+        except ValueError:
+            raise Refused(400, "target", "what follows ? is not NAME=VALUE") from None
+        words = [*[value for _, value in pairs], *map(unquote, path.split("/"))]
+        is_named = any(name.lower() in SECRET_NAMES for name, _ in pairs)
+        if is_named or any(self._known(word) for word in words if len(word) >= 32):
+            line = (
+                "a token in the address stays in logs: replace this token, and send the new one "
+                "as Authorization: Bearer TOKEN"
+            )
+            raise Refused(400, "token_in_address", line)
+        if len(dict(pairs)) < len(pairs):
+            raise Refused(400, "target", "a name occurs twice behind ?")
+        return path, dict(pairs)
+
+
+def only(headers: Headers, name: bytes) -> str | None:
+    """The value of a header, None without it. Raises Refused if it occurs twice."""
+    found = [value for own, value in headers if own == name]
+    if len(found) > 1:
+        raise Refused(400, "header", f"{name.decode()} occurs twice")
+    return found[0].decode("ascii", "replace") if found else None
+
+
+def _password(kind: str, text: str) -> str:
+    """The password of HTTP Basic, "" for what is none."""
+    try:
+        data = base64.b64decode(text, validate=True) if kind.lower() == "basic" else b""
+    except (binascii.Error, ValueError):
+        return ""
+    return data.partition(b":")[2].decode("ascii", "replace")

@@ -1,0 +1,105 @@
+"""The description of the interface for programs, OpenAPI 3.1, made of the forms that check it."""
+
+from typing import Any
+
+from controller.doors.sending import HINT, NAMES
+from controller.forms.field import REQUIRED, Field, Form
+from controller.state import schema
+from controller.upstream.asking import JOB
+
+# path | media type | form of the answer, - for any object | meaning
+READ = """
+/api/v1/state | application/json | State | The state of the cabinet
+/api/v1/why | application/json | - | The chain from request to set-point, and why
+/api/v1/alarms | application/json | - | Active or latched rows, and what a reset and a start need
+/api/v1/events | application/json | - | What happened, oldest first
+/api/v1/trend | application/json | - | The last minutes; behind ?: span_s=600, 3600 or 21600
+/api/v1/plan | application/json | - | The plan of the planner
+/api/v1/devices | application/json | - | Devices of the site: signals, and what they are asked for
+/api/v1/links | application/json | - | Each device and bus: how it is heard
+/api/v1/racks | application/json | - | What each BMS reports
+/api/v1/map | application/json | - | Heat and alarms on the plan of the site
+/api/v1/schema | application/json | - | JSON Schema of the state
+/api/v1/openapi.json | application/json | - | This description
+/api/v1/stream | text/event-stream | - | `state`, then `patch` (JSON merge patch), or `trouble`
+/metrics | text/plain | - | The state for Prometheus
+"""
+PROBLEM = {"status": "integer", "title": "string", "detail": "string"}
+ANSWER = {"granted": "boolean", "code": "integer", "label": "string", "remedy": "string"}
+TITLE = "Firebreak: reading, and hints that only narrow or ask within limits"
+Json = dict[str, Any]
+
+
+def document() -> Json:
+    """The whole description."""
+    state = _moved(schema.schema())
+    shared = state.pop("$defs")
+    del state["$schema"]
+    own = {"Hint": _form(HINT), "Job": _form(JOB)}
+    own["Hint"]["properties"]["quantity"]["enum"] = list(NAMES.values())
+    answers = {"Answer": _object(ANSWER), "Problem": _object(PROBLEM)}
+    bearer = {"bearer": {"type": "http", "scheme": "bearer"}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": TITLE, "version": "1"},
+        "security": [{"bearer": []}],
+        "paths": _paths(),
+        "components": {
+            "schemas": {**shared, "State": state, **own, **answers},
+            "securitySchemes": bearer,
+        },
+    }
+
+
+def _paths() -> Json:
+    rows = [line.split(" | ") for line in READ.strip().splitlines()]
+    found: Json = {path: {"get": _one(words, kind, form)} for path, kind, form, words in rows}
+    for name, form, answer in (("hints", "Hint", "Answer"), ("ask", "Job", "-")):
+        made = _one(f"{form} of the source of the token", "application/json", answer)
+        made["requestBody"] = {"required": True, "content": _content("application/json", form)}
+        found[f"/api/v1/{name}"] = {"post": made}
+    return found
+
+
+def _one(words: str, kind: str, form: str) -> Json:
+    problem = _content("application/problem+json", "Problem")
+    return {
+        "summary": words,
+        "responses": {
+            "200": {"description": "Done", "content": _content(kind, form)},
+            "default": {"description": "Refused; detail or remedy says why", "content": problem},
+        },
+    }
+
+
+def _content(kind: str, form: str) -> Json:
+    named = {"$ref": f"#/components/schemas/{form}"}
+    return {kind: {"schema": {"type": "object"} if form == "-" else named}}
+
+
+def _form(form: Form) -> Json:
+    """The schema of a form of whole numbers, names and flags."""
+    needed = [name for name, field in form.items() if field.default is REQUIRED]
+    own = {name: _field(field) for name, field in form.items()}
+    return {"type": "object", "additionalProperties": False, "required": needed, "properties": own}
+
+
+def _field(field: Field) -> Json:
+    made: Json = {"type": "boolean" if isinstance(field.default, bool) else "string"}
+    if field.kind == "int":
+        made = {"type": "integer", "minimum": field.allowed[0], "maximum": field.allowed[1]}
+    return made if field.default is REQUIRED else {**made, "default": field.default}
+
+
+def _object(kinds: dict[str, str]) -> Json:
+    properties = {name: {"type": kind} for name, kind in kinds.items()}
+    return {"type": "object", "required": list(kinds), "properties": properties}
+
+
+def _moved(value: Any) -> Any:
+    """The schema with its references into components."""
+    if isinstance(value, dict):
+        return {key: _moved(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_moved(each) for each in value]
+    return value.replace("#/$defs/", "#/components/schemas/") if isinstance(value, str) else value

@@ -1,0 +1,134 @@
+"""An HTTP door before the loop of HintedSite, served in a thread, for tests with mark.wire."""
+
+import asyncio
+import contextlib
+import hashlib
+import http.client
+import json
+import socket
+import threading
+
+from controller.doors.feed import Feed
+from controller.doors.http.door import Door
+from tests.controller.doors.doors_site import answering
+
+GUARD_S = 30
+HINT_TOKEN, READ_TOKEN, CAP_TOKEN = "h" * 40, "r" * 40, "c" * 40
+TABLE = "".join(
+    f"""[[http.page.token]]
+name = "{name}"
+sha256 = "{hashlib.sha256(token.encode()).hexdigest()}"
+source = "{source}"
+"""
+    for name, token, source in (
+        ("ems", HINT_TOKEN, "site_ems"),
+        ("slurm", CAP_TOKEN, "scheduler"),
+        ("grafana", READ_TOKEN, ""),
+    )
+)
+
+
+class Served:
+    """A door in a thread: `port`, and the House."""
+
+    def __init__(self, house, values):
+        self.house, self.values = house, values
+        self._ready, self._loop, self._asked = threading.Event(), None, None
+
+    @contextlib.contextmanager
+    def open(self):
+        thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        thread.start()
+        try:
+            assert self._ready.wait(GUARD_S)
+            yield self
+        finally:
+            self._loop.call_soon_threadsafe(self._asked.set)
+            thread.join(GUARD_S)
+
+    async def _serve(self):
+        self._loop, self._asked = asyncio.get_running_loop(), asyncio.Event()
+        self.door = Door(self.house, self.values)
+        await self.house.feed.read()
+        tasks = [asyncio.create_task(self.door.run()), asyncio.create_task(self.house.feed.run())]
+        while not self.door.port:
+            await asyncio.sleep(0)
+        self.port = self.door.port
+        self._ready.set()
+        await asyncio.wait(
+            [asyncio.create_task(self._asked.wait()), tasks[0]], return_when="FIRST_COMPLETED"
+        )
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def ask(self, method, path, body=None, token="", **headers):
+        """(status, headers, body) of one request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=GUARD_S)
+        given = {key.replace("_", "-"): value for key, value in headers.items()}
+        if token:
+            given["Authorization"] = f"Bearer {token}"
+        text = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        try:
+            connection.request(method, path, text, given)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    @contextlib.contextmanager
+    def stream(self):
+        """(name, data) of each event."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=GUARD_S)
+        connection.request("GET", "/api/v1/stream")
+        answer = connection.getresponse()
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        try:
+            yield _events(answer)
+        finally:
+            connection.close()
+
+    def until(self, is_so):
+        """Wait for a reading of the feed after which it is so."""
+        for _ in range(100):
+            done = asyncio.run_coroutine_threadsafe(self.house.feed.changed(), self._loop)
+            done.result(GUARD_S)
+            if is_so():
+                return
+        raise AssertionError("never so")
+
+    def raw(self, *parts):
+        """All bytes that come back for parts, each sent by itself; the sending half closes then."""
+        with socket.create_connection(("127.0.0.1", self.port), GUARD_S) as link:
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):
+                for part in parts:
+                    link.sendall(part)
+                link.shutdown(socket.SHUT_WR)
+            found = b""
+            with contextlib.suppress(ConnectionResetError):
+                while data := link.recv(65536):
+                    found += data
+            return found
+
+
+def _events(answer):
+    name = ""
+    for line in answer:
+        key, _, value = line.decode().rstrip("\n").partition(": ")
+        if key == "event":
+            name = value
+        elif key == "data":
+            yield name, json.loads(value)
+
+
+@contextlib.contextmanager
+def served(folder, text="", run_dir=None, **values):
+    """(site, Served): a door with tokens before a loop that answers; run_dir: another one."""
+    with answering(folder, f"[http.page]\n{text}\n{TABLE}") as (site, house):
+        site.run()
+        if run_dir:
+            house.run_directory, house.feed = run_dir, Feed(run_dir, run_dir)
+        own = {**house.settings.doors["http"]["page"], "port": 0, **values}
+        with Served(house, own).open() as door:
+            yield site, door

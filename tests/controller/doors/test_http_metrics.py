@@ -1,0 +1,116 @@
+"""The metrics of the HTTP door: read by Prometheus itself; rules and dashboard name them."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from controller.doors.http import metrics
+from controller.doors.http.counts import Counts
+from controller.state import schema
+from tests.controller.doors.http_site import GUARD_S, READ_TOKEN, served
+from tests.repository import ROOT
+
+pytestmark = pytest.mark.wire
+FOLDER = ROOT / "controller/doors/http/monitoring"
+PROMTOOL, PROMETHEUS = shutil.which("promtool"), shutil.which("prometheus")
+needs_promtool = pytest.mark.skipif(not PROMTOOL, reason="promtool of Debian's prometheus")
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("door")) as (_, door):
+        yield door
+
+
+def live(door):
+    return door.house.feed.state | {"is_live": True}
+
+
+def checked(*words, given=None):
+    done = subprocess.run(
+        [PROMTOOL, "check", *words], input=given, capture_output=True, check=False
+    )
+    return done.returncode, (done.stdout + done.stderr).decode()
+
+
+@needs_promtool
+def test_promtool_accepts_metrics_and_rules(door):
+    assert checked("metrics", given=metrics.text(live(door), Counts(1)).encode()) == (0, "")
+    code, words = checked("rules", str(FOLDER / "rules.yml"))
+    assert code == 0 and "SUCCESS" in words
+
+
+def test_an_unknown_value_has_no_line(door):
+    state = live(door)
+    assert "\nfirebreak_grid_watts " in metrics.text(state, Counts(1))
+    text = metrics.text(state | {"grid_W": None}, Counts(1))
+    assert "firebreak_grid_watts" not in text and "\nfirebreak_up 1\n" in text
+    for gone in (None, state | {"is_live": False}):
+        text = metrics.text(gone, Counts(1))
+        assert "\nfirebreak_up 0\n" in text and "watts" not in text
+
+
+def test_every_place_of_a_table_is_a_field_of_the_state():
+    fields = schema.schema()["properties"]
+    for table in (metrics.GAUGES, metrics.COUNTERS):
+        for _, place, *_ in metrics._rows(table):
+            found = {"properties": fields}
+            for name in place.split("."):
+                found = found["properties"][name]
+    for _, place, *_ in metrics._rows(metrics.RACKS):
+        assert place in fields["racks"]["items"]["properties"]
+
+
+def test_a_name_cannot_end_its_label():
+    (line,) = list(metrics._family("x", "gauge", "X", [({"name": 'a"} 1\nb\\'}, 2)]))[2:]
+    assert line == r'firebreak_x{name="a\"} 1\nb\\"} 2'
+
+
+def test_rules_and_dashboard_name_metrics_that_are_there(door):
+    known = set(re.findall(r"^# HELP (\w+)", metrics.text(live(door), Counts(1)), re.M))
+    source = (ROOT / "controller/doors/http/metrics.py").read_text()
+    known |= {f"firebreak_{name}" for name in re.findall(r"^(\w+) \| ", source, re.M)}
+    known |= {f"firebreak_{name}" for name in re.findall(r'yield \(?\s*"(\w+)"', source)}
+    board = json.loads((FOLDER / "grafana.json").read_text())
+    exprs = [each["expr"] for panel in board["panels"] for each in panel["targets"]]
+    exprs += re.findall(r"expr: (.*)", (FOLDER / "rules.yml").read_text())
+    assert len(exprs) > 30
+    for expr in exprs:
+        names = set(re.findall(r"firebreak_\w+", expr))
+        assert names and names <= known, names - known
+
+
+CONFIG = """
+global: {scrape_interval: 1s, scrape_timeout: 1s}
+rule_files: [RULES]
+scrape_configs:
+  - job_name: firebreak
+    authorization: {credentials: TOKEN}
+    static_configs: [{targets: ["127.0.0.1:PORT"]}]
+"""
+
+
+@pytest.mark.skipif(not PROMETHEUS, reason="prometheus of Debian")
+def test_prometheus_scrapes_the_door(door, tmp_path):
+    text = CONFIG.replace("PORT", str(door.port)).replace("TOKEN", READ_TOKEN)
+    (tmp_path / "p.yml").write_text(text.replace("RULES", str(FOLDER / "rules.yml")))
+    started = subprocess.Popen(
+        [
+            PROMETHEUS,
+            f"--config.file={tmp_path}/p.yml",
+            f"--storage.tsdb.path={tmp_path}/data",
+            "--web.listen-address=127.0.0.1:0",
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert any("Server is ready" in line for line in started.stderr)
+        door.until(lambda: door.door.counts.answered[200] >= 2)
+    finally:
+        started.terminate()
+        started.communicate(timeout=GUARD_S)
+    assert not door.door.counts.refused
