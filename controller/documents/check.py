@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from controller.config import bus_times, configuration, hma, profile_form, schema, unit_access
 from controller.config.configuration import Config
 from controller.config.devices import key_of_address
-from controller.core.base import hint_codes
+from controller.core.base import hint_codes, hint_sources
 from controller.documents import check_functions, check_rows, check_tables, effect_words
 from controller.documents.document import wrapped
 from controller.forms.field import REQUIRED, allowed_text
@@ -245,7 +245,22 @@ def _sources(config: Config) -> Iterator[str]:
             if watts is not None
         ]
         words = ", ".join(fallbacks) or "none; an expired hint no longer acts"
+        if (
+            source.rank >= hint_sources.GRID_CAP
+            and source.fallback[hint_codes.IMPORT_W_MAX] is None
+        ):
+            words += f"; {_without_import(config)}"
         yield from wrapped(f"{'':19}fallback: ", words)
+
+
+def _without_import(config: Config) -> str:
+    """The cost of a planner that is gone: load tracking brings the charge to its target."""
+    control = config.control
+    most_W = min(control["grid_import_W_max"], control["peak_import_W_max"])
+    return (
+        f"without fallback_import_W_max a charge may lift the import to {most_W / 1000:g} kW when "
+        "its schedule ends"
+    )
 
 
 def _silence(config: Config) -> Iterator[str]:

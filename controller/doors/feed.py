@@ -7,7 +7,7 @@ from typing import Any
 from controller.journal.ring import JournalError
 from controller.state import trend
 from controller.state.watch import Kept
-from controller.system import caught
+from controller.system import caught, clock
 from controller.system.paths import plain
 
 PERIOD_S, LINES_MAX = 0.2, 20
@@ -27,6 +27,7 @@ class Feed:
         self._lock = asyncio.Lock()  # the watch is for one thread at a time
         self._next: asyncio.Event = asyncio.Event()
         self.state: Facts | None = None
+        self.began_s = 0.0  # of the reading: the state has all that the loop answered before
         self.trouble = "the journal has not been read yet"
 
     async def run(self) -> None:
@@ -37,13 +38,14 @@ class Feed:
 
     async def read(self) -> None:
         """Read the state once."""
+        began_s = clock.now_us() / 1e6
         state, trouble = None, "the state could not be made of the journal"
         with self._last:  # a state that is read no more must not look new
             try:
                 state, trouble = await self.page("status"), ""
             except (JournalError, OSError, sqlite3.Error) as error:
                 trouble = plain(error, self._run_directory)
-        self.state, self.trouble = state, trouble
+        self.state, self.trouble, self.began_s = state, trouble, began_s
         self._next.set()
         self._next = asyncio.Event()
 

@@ -74,7 +74,7 @@ def form(kind: str) -> Form:
 
 def source_of(settings: Settings, path: tuple[str, ...], name: str) -> Source:
     """The source that a door names. Raises ConfigError."""
-    if name not in settings.sources:
+    if not isinstance(name, str) or name not in settings.sources:
         names = ", ".join(settings.sources) or "none is in this file"
         refuse(
             settings.path,

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from controller.planner import backtest, exact, planning
 from controller.planner.backtest import HOUR_SLOTS, Outcome, Past
+from controller.planner.exact import J_PER_WH
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
 
 SHARE_DAYS = 28
 LEAST_PART = 0.001  # of the bill: below it, what perfect foresight saves has no share
-J_PER_WH, G_PER_KG = 3600.0, 1000.0
+G_PER_KG = 1000.0
 
 
 class Quarter(NamedTuple):

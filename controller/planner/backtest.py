@@ -12,6 +12,7 @@ from typing import NamedTuple
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import cap, exact, tariff
 from controller.planner.exact import J_PER_KWH, Slot
+from controller.planner.places import HOUR_SLOTS
 from controller.planner.planning import (
     CAP_PART,
     HARD_PART,
@@ -24,7 +25,6 @@ from controller.planner.planning import (
 )
 
 PRICES_AT_H = 13  # from this hour on tomorrow's prices are known
-HOUR_SLOTS = 4
 # of the energy: charge that load tracking aims at, and what the rated power moves in its time
 TARGET_PART, TRACKED_PART = 0.55, 0.25
 SEARCHES = 18  # of the cap with perfect foresight
@@ -99,6 +99,13 @@ def moved_J(power_W: float, site: Site) -> float:
     return (own_W + site.store.idle_W * (power_W == 0)) * SLOT_S
 
 
+def stepped(row: Row, net_W: float, stored_J: float, site: Site) -> tuple[float, float, float]:
+    """A slot as the controller follows it: (less load, battery power, energy at its end)."""
+    less_W = lowered_W(row, net_W, stored_J, site)
+    own_W = power_W(row, net_W - less_W, stored_J, site)
+    return less_W, own_W, stored_J - moved_J(own_W, site)
+
+
 def followed(
     site: Site,
     past: Past,
@@ -137,9 +144,7 @@ class Layer:
             is_told = at - first < len(rows)
             row = rows[at - first] if is_told else unplanned(site, self._stored_J, self._alone_W)
             net_W = past.load_W[at] - past.pv_W[at]
-            less_W = lowered_W(row, net_W, self._stored_J, site)
-            own_W = power_W(row, net_W - less_W, self._stored_J, site)
-            self._stored_J -= moved_J(own_W, site)
+            less_W, own_W, self._stored_J = stepped(row, net_W, self._stored_J, site)
             self._given_J += max(0.0, own_W) * SLOT_S
             self._yielded_J += less_W * SLOT_S
             self._yielded += less_W > 0
@@ -156,15 +161,8 @@ def known_at(past: Past, at: int, stored_J: float, peak_W: float) -> Known:
     """What a sender knows at a slot."""
     time = later(past.start, at)
     end = _midnight(past.start, time, 2 if time.hour >= PRICES_AT_H else 1)
-    return Known(
-        time,
-        past.load_W[:at],
-        past.pv_W[:at],
-        past.price_per_kWh[:at],
-        past.price_per_kWh[at:end],
-        stored_J,
-        peak_W,
-    )
+    before = past.load_W[:at], past.pv_W[:at], past.price_per_kWh[:at]
+    return Known(time, *before, past.price_per_kWh[at:end], stored_J, peak_W)
 
 
 def _midnight(start: datetime, time: datetime, days: int) -> int:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-J_PER_KWH = 3.6e6
+J_PER_WH, J_PER_KWH = 3600.0, 3.6e6
 BLOCK = 200  # slots whose costs are kept at once: all costs of 28 days would take 25 MiB
 BREAKS_PER_KWH = 1e4  # cost of import above the cap: more than any saving
 Piece = tuple[float, float]  # (cost for each J more, length in J)

@@ -6,7 +6,6 @@ its energy costs the adder alone. `read` raises nothing: each problem is one lin
 """
 
 import math
-from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,8 +16,6 @@ from controller.planner.planning import PAST_DAYS, SLOTS_PER_DAY, Known
 from controller.planner.site_file import Planner
 
 PAST, AHEAD = PAST_DAYS * SLOTS_PER_DAY, 2 * SLOTS_PER_DAY + 4  # a day may have 25 hours
-
-
 NEEDED = {
     "load": "needed is a feed with the last day of the load",
     "pv": "needed is a feed of kind pv or weather, or a site without pv_rated_W and feeds of PV",
@@ -46,19 +43,21 @@ class Given(NamedTuple):
     doubts: list[str]
 
 
-def known(
-    given: Given, stored_J: float, peak_W: float = 0.0, limits_W: Mapping[int, float] | None = None
-) -> Known | None:
+def known(given: Given, stored_J: float, peak_W: float = 0.0) -> Known | None:
     """Inputs of a plan in its form; None while something that it needs was never known."""
     if given.lacks:
         return None
     series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
     ahead = given.load_W, given.pv_W, _known_part(given.carbon_g_per_kWh)
-    return Known(given.time, *series, stored_J, peak_W, limits_W or {}, *ahead, given.cooling_W)
+    return Known(given.time, *series, stored_J, peak_W, {}, *ahead, given.cooling_W)
+
+
+def _first_known(values: list[float]) -> int:
+    return next((at for at, each in enumerate(values) if each == each), PAST)
 
 
 def _known_part(values: list[float]) -> list[float]:
-    """The values until the last known one; in a hole the one before, or the first one, counts."""
+    """The values until the last known one, holes filled."""
     end = max([at + 1 for at, each in enumerate(values) if each == each], default=0)
     return filled(values[:end])
 
@@ -76,13 +75,11 @@ class Inputs:
         first, count = now - PAST, PAST + AHEAD
         doubts = [line for each in self._held for line in each.update(first, count, now_s)]
         load_W = self._of_kind("load", first, now_s)
-        begin = next((at for at, each in enumerate(load_W[:PAST]) if each == each), PAST)
         pv_W = self._pv_W(first, now_s)
         prices = self._of_kind("prices", first, now_s) if self._has("prices") else [0.0] * count
         found = {"load": load_W, "pv": pv_W, "prices": prices}
         past = {name: filled(each[:PAST]) for name, each in found.items()}
         lacks = [name for name, each in past.items() if math.isnan(each[-1])]
-        price_begin = next((at for at, each in enumerate(prices) if each == each), PAST)
         price_per_kWh = _ahead(prices)
         if price_per_kWh and "prices" in lacks:
             lacks.remove("prices")
@@ -90,11 +87,12 @@ class Inputs:
         doubts += [line for pair in found.items() for line in _holes(*pair)]
         if not price_per_kWh and "prices" not in lacks:
             doubts.append("prices: none is known from now on: those of the day before count")
+        begin = _first_known(load_W[:PAST])
         return Given(
             time=datetime.fromtimestamp(now * QUARTER_S, self._planner.zone),
             past_load_W=past["load"][begin:],
             past_pv_W=past["pv"][begin:],
-            past_price_per_kWh=past["prices"][price_begin:],
+            past_price_per_kWh=past["prices"][_first_known(prices) :],
             price_per_kWh=price_per_kWh,
             load_W=_ahead(self._of_kind("jobs", first, now_s)),
             pv_W=_ahead(pv_W),
@@ -153,9 +151,8 @@ def filled(values: list[float]) -> list[float]:
 
 
 def _ahead(values: list[float]) -> list[float]:
-    """The values from now to the last known one; a hole between has that of the day before."""
-    end = max([at + 1 for at, each in enumerate(values) if each == each], default=0)
-    return filled(values[:end])[PAST:]
+    """The values from now to the last known one."""
+    return _known_part(values)[PAST:]
 
 
 def _holes(name: str, values: list[float]) -> list[str]:

@@ -26,9 +26,7 @@ def slots(
     found = []
     for at, (slot, row) in enumerate(zip(planned.slots, rows_of(planned))):
         time = later(known.time, at)
-        net_W = slot.net_W - backtest.lowered_W(row, slot.net_W, stored_J, site)
-        power_W = backtest.power_W(row, net_W, stored_J, site)
-        stored_J -= backtest.moved_J(power_W, site)
+        less_W, power_W, stored_J = backtest.stepped(row, slot.net_W, stored_J, site)
         price = slot.price_per_kWh - planning.adder(site, known, at)
         found.append(
             {
@@ -37,7 +35,7 @@ def slots(
                 "pv_W": round(pv_W[at]),
                 "price_per_kWh": bought(site, time, price),
                 "battery_W": round(power_W),
-                "grid_W": round(net_W - power_W),
+                "grid_W": round(slot.net_W - less_W - power_W),
                 "cap_W": round(slot.cap_W),
                 "reserve_permille": row.reserve_permille,
                 "stored_Wh": round(stored_J / accounts.J_PER_WH),

@@ -76,4 +76,4 @@ class _Shadow(Layer):
 
     def hour(self, past: Past, first: int, end: int) -> None:
         """Plan at the first of these quarters, and follow the plan until the end."""
-        self.follow(past, first, end, self._daily.planned(self.known(past, first)).rows)
+        self.follow(past, first, end, self._daily.rows(self.known(past, first)))

@@ -12,14 +12,14 @@ from controller.forms.reading import check_tables, read, read_variant, tables_of
 from controller.forms.refusal import ConfigError, not_allowed, refuse
 from controller.planner import tariff
 from controller.planner.cap import Agreed
-from controller.planner.exact import Store
+from controller.planner.exact import J_PER_WH, Store
 from controller.planner.feeds.points import Feed, unit_of
 from controller.planner.planning import Site
 from controller.series import times
 from controller.series.refusal import SeriesError
 from controller.system import child
 
-J_PER_WH, HOUR_S = 3600.0, 3600.0
+HOUR_S = 3600.0
 POWER_W, ENERGY_WH = (1.0, 100e6), (1000.0, 500e6)
 KINDS = {  # max_age_h: day-ahead prices of a day count until the next ones; the units allowed
     "prices": (36.0, "EUR/MWh, EUR/kWh or ct/kWh"),

@@ -11,8 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from controller.forms.field import choice, integer, number, numbers, text
+from controller.planner.exact import J_PER_KWH
 
-W_PER_KW, J_PER_KWH = 1000.0, 3.6e6
+W_PER_KW = 1000.0
 MONTH_S = 30.4375 * 86_400
 HOUR_S = 3600
 WEEKDAYS, SUMMER = 5, (6, 7, 8, 9)
@@ -28,9 +29,8 @@ FIELDS = {
     "fuel_per_kWh": number(*MONEY, 0.35),  # that a generator set gives
     "demand_per_kW_month": numbers(*MONEY, [0.0], (1, 12)),  # one number, or one for each month
     "demand_interval_min": choice((15, 30, 60), 15),
-    "demand_hours": numbers(
-        *HOURS, [], (0, 2)
-    ),  # [first, end]: only these hours of working days count
+    # [first, end]: only these hours of working days count
+    "demand_hours": numbers(*HOURS, [], (0, 2)),
     "tag_per_kW_year": number(*MONEY, 0.0),
     "tag_hours": integer(1, 100, 5),  # most expensive summer days that set the tag ...
     # ... each in one of these hours, [first, end], which is known afterwards only
@@ -88,11 +88,8 @@ def _demand(
     """(money, highest billed mean in W): the highest interval of each month, by its time."""
     length_s = tariff["demand_interval_min"] * 60
     means_W = means(grid_W, round(length_s / interval_s))
-    rates, peaks_W, spans_s = (
-        tariff["demand_per_kW_month"],
-        dict[Month, float](),
-        dict[Month, float](),
-    )
+    rates = tariff["demand_per_kW_month"]
+    peaks_W, spans_s = dict[Month, float](), dict[Month, float]()
     for at, mean_W in enumerate(means_W):
         time = later(start, length_s * at)
         month = time.year, time.month

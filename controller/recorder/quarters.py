@@ -5,8 +5,8 @@ and publishes the same file in the run directory, for the group. PV is what the 
 less battery less grid, so a generator set counts as PV. A balance below 0 is what the load meter
 does not see, and the site pays it: it counts as load. Without a load meter the load is grid and
 battery. An empty cell is unknown: less than half of the quarter is known. lowered_W is what
-schedulers report by which they have lowered the load (role load_cap); a file of an earlier version
-has no such column.
+schedulers report by which they have lowered the load (role load_cap), unknown while one of them is
+silent; a file of an earlier version has no such column.
 """
 
 import os
@@ -41,7 +41,9 @@ CELLS = range(len(Quarter._fields) - 2, len(Quarter._fields))
 
 
 def wanted(row: Quarter) -> Quarter:
-    """The same with the load as it would have been, had no scheduler lowered it."""
+    """The same with the load as it would have been, had no scheduler lowered it. While it is
+    unknown by how much, the load is as measured.
+    """
     more_W = row.lowered_W or 0.0
     return row if row.load_W is None else row._replace(load_W=row.load_W + more_W)
 

@@ -3,9 +3,13 @@
 Old values, and those of a frozen meter, are None.
 """
 
-import re
+import contextlib
+from array import array
 
 from controller.core.base import setpoint
+from controller.core.image import places
+from controller.core.site_devices.layout import SiteDevice, devices_of, words
+from controller.core.site_devices.signals_view import Site
 from controller.journal.frame import Frame
 from controller.journal.heard import OfFrames
 from controller.journal.snapshot import Snapshot
@@ -16,7 +20,6 @@ COLUMNS = tuple(
     "temperature_ddegC_max state reason".split()
 )
 SECOND_MS = 1000
-LOWERED = re.compile(r"load_cap_\d+\.lowered_W")
 KNOWN_MS = 2000  # a measurement older than this is left out
 
 
@@ -30,20 +33,26 @@ class Seconds:
         self._known_ticks = p.ticks(KNOWN_MS, tick_ms)
         self._ticks, self._row_ticks = 0, self._second_ticks
         self._heard = OfFrames(seen.reader.header["safety_image"], seen.layout)
-        names = enumerate(seen.reader.header["input_names"])
-        self._lowered_at = [at for at, name in names if LOWERED.fullmatch(name)]
+        self._site = _site_of(seen, tick_ms)
+        self._load_caps = self._site.of_role("load_cap")
         # grid, load, battery, set-point: of each frame, if known
         self._powers: list[list[int]] = [[], [], [], []]
 
     @property
     def lowered_W(self) -> int | None:
-        """Power by which schedulers say that the load is lower; None without such a device."""
-        return sum([self.seen.inp[at] for at in self._lowered_at]) if self._lowered_at else None
+        """Power by which schedulers say that the load is lower; None without such a device, and
+        while a report is too old.
+        """
+        found = [each.value("lowered_W") for each in self._load_caps]
+        known = [each for each in found if each is not None]
+        return sum(known) if found and len(known) == len(found) else None
 
     def feed(self, frame: Frame) -> tuple | None:
         """The row of the second this frame ends, in the order of COLUMNS, or None."""
         self._ticks += frame.elapsed_ticks
         self._heard.feed(frame, self.seen.inp)
+        if self._load_caps:
+            self._site.step(frame.fresh[self.seen.layout.groups :], frame.elapsed_ticks)
         for powers, now in zip(self._powers, self._powers_now()):
             powers += now
         late_ticks = self._ticks - self._row_ticks
@@ -101,6 +110,17 @@ class Seconds:
             return []
         firsts = [layout.rack_input(rack, index) for rack in racks]
         return [value for at in firsts for value in self.seen.inp[at : at + count]]
+
+
+def _site_of(seen: Snapshot, tick_ms: int) -> Site:
+    """The site devices of a journal; none where another version wrote it."""
+    header, devices = seen.reader.header, tuple[SiteDevice, ...]()
+    with contextlib.suppress(ValueError):
+        devices = devices_of(header.get("site_image", array("i")))
+    first = places(seen.layout, devices)["site"].start
+    if header["input_names"][first:] != [name for each in devices for name in words(each)]:
+        devices = ()
+    return Site(devices, seen.inp, first, tick_ms)
 
 
 def _mean(values: list[int]) -> int | None:

@@ -20,6 +20,7 @@ from controller.core.base import reasons
 from controller.core.base.answers import WIDE_W
 from controller.core.base.schedule_table import OPEN_W, Slot
 from controller.core.policies import hint_groups as g
+from controller.core.policies.schedule import falling_W
 from controller.state.situation_forms import Held, Situation, Step
 
 RENEWED, SILENT, MIXED = "renewed", "silent", "mixed"
@@ -65,16 +66,28 @@ class Course:
             return tracking.base_W, True, tracking.is_exact
         return (asked_W(slot) if slot else 0), False, False
 
-    def import_cap(self, now_s: int, slot: Slot | None) -> Cap:
-        """The tightest largest import; of the connection if a hint has the same."""
+    def import_cap(self, now_s: int, slot: Slot | None, step_s: int = 0) -> Cap:
+        """The tightest largest import until step_s later, by hints now; of the connection if a hint
+        has the same.
+        """
         connection = self._given.connection
         found = [Cap(connection.import_W_max, connection.import_reason, "")]
         for each, value_W in self._in_force(now_s, slot, g.IMPORT):
             found.append(Cap(value_W, reasons.GRID_CAP_HINT, each.source))
-        if slot and slot.grid_cap_W >= 0:
+        scheduled_W = self._scheduled_W(slot, now_s, now_s + step_s) if slot else WIDE_W
+        if scheduled_W < WIDE_W:
             source = self._given.schedule_source
-            found.append(Cap(slot.grid_cap_W, reasons.SCHEDULE_GRID_CAP, source))
+            found.append(Cap(scheduled_W, reasons.SCHEDULE_GRID_CAP, source))
         return min(found, key=lambda cap: cap.import_W)
+
+    def _scheduled_W(self, slot: Slot, now_s: int, until_s: int) -> int:
+        """Cap of a slot until then; before a slot with a lower cap it falls."""
+        cap_W = slot.grid_cap_W if slot.grid_cap_W >= 0 else WIDE_W
+        following = next((each for each in self._given.slots if each[0] > now_s), None)
+        if following is None:
+            return cap_W
+        begin_s, _, slot = following
+        return falling_W(cap_W, slot.grid_cap_W, begin_s - until_s, self._given.ramp_W_per_s)
 
     def export_W_max(self, now_s: int, slot: Slot | None) -> int:
         """The tightest largest export."""

@@ -50,6 +50,8 @@ load_W | int? | measured or computed power of the load
 remaining_Wh | int? | stored above the reserve
 reserve_in_s | int? | until the reserve is reached at the power of now
 full_Wh | int | energy of all racks, by their health
+rated_W | int | rated power of all converters, charge and discharge alike
+rated_Wh | int | energy of all racks when they were new
 request_W | int | what the control functions ask for
 request | object | its parts
 request.base_W | int | the slow part

@@ -129,7 +129,7 @@ class Forecast:
         runs = has_begun and now_s < self._job.at_s + self._job.for_s
         slot = self.course.slot(now_s)
         more_W = self.course.steps_W(now_s) + (self._job_W if runs else 0)
-        cap = self.course.import_cap(now_s, slot)
+        cap = self.course.import_cap(now_s, slot, step_s)
         cap_W = cap.import_W
         least_W = min(cap_W, self._peak_W(now_s))
         can_W = self._cool_W * self._warm_share()

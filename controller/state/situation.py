@@ -102,6 +102,7 @@ def of_control(
         _peak(control, settings),
         _slots(control),
         _steps(control, settings[parameters.SHARE]),
+        settings["setpoint_ramp_W_per_s"],
         _held(control, names),
         *_schedule(control, names),
     )

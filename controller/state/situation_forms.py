@@ -91,6 +91,7 @@ class Situation(NamedTuple):
     peak: Peak | None
     slots: tuple[tuple[int, int, Slot], ...]
     steps: tuple[Step, ...]
+    ramp_W_per_s: int  # by which a cap falls before a slot with a lower one
     hints: tuple[Held, ...] = ()
     heard_s: int | None = None
     schedule_source: str = ""

@@ -44,6 +44,8 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         **charge,
         **_power(shadow),
         "full_Wh": full_Wh,
+        "rated_W": sum(shadow.core.rated_W),
+        "rated_Wh": shadow.core.settings["energy_Wh"],
         **{name: chain[name] for name in FROM_CHAIN},
         **_available(shadow, charge["soc_permille_max"], full_Wh),
         "reserve_permille": _kept_permille(shadow),

@@ -2,7 +2,8 @@
 
 The battery carries what the cap leaves of the job, with energy that the plan has above its reserve.
 It takes this energy back where the plan has room under the cap. A slot with an unknown number
-carries no job. A plan that is missing, damaged or older than two hours gives no answer.
+carries no job. Before a slot with a lower cap the cap falls (core/policies/schedule.py). A plan
+that is missing, damaged or older than two hours gives no answer.
 """
 
 import math
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from controller.core.policies.schedule import EARLY_S, LEAD_S, falling_W
 from controller.state import plan_file
 from controller.state.base import Facts
 from controller.state.forecast import Job
@@ -21,11 +23,12 @@ NOT_WORTH = 0.5  # W or Wh
 
 
 class Battery(NamedTuple):
-    """charge_W, discharge_W: what it can do now; one_way: efficiency."""
+    """charge_W, discharge_W: what it can do now; one_way: efficiency; ramp_W_per_s: of a cap."""
 
     charge_W: float
     discharge_W: float
     one_way: float
+    ramp_W_per_s: int
 
 
 class Slot(NamedTuple):
@@ -89,7 +92,8 @@ def _answer(plan: dict[str, Any], given: Situation, job: Job, now_s: float) -> F
     of the first start from then on that fits, or None}.
     """
     own, slots, first_s = given.battery, slots_of(plan), now_s + job.at_s
-    battery = Battery(own.charge_W_max, own.discharge_W_max, own.efficiency_permille / PERMILLE)
+    one_way = own.efficiency_permille / PERMILLE
+    battery = Battery(own.charge_W_max, own.discharge_W_max, one_way, given.ramp_W_per_s)
     begins_s = [first_s, *[each for each in slots if each > first_s]]
     trials = [tried(slots, battery, job, each) for each in begins_s]
     earliest = next((each for each in trials if each.fits), None)
@@ -142,12 +146,37 @@ def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
             return unknown
         if slot is None:
             continue
+        following = slots.get(slot_end_s, slot)
+        if following is None and end_s > slot_end_s - LEAD_S:
+            return unknown  # its cap may be lower
+        next_W = (following or slot).cap_W
         from_s, until_s = max(begin_s, slot_s), max(slot_s, min(end_s, slot_end_s))
         spare_Wh = slot.spare_Wh if until_s == slot_end_s else slot.least_Wh
-        debt.step(slot, job.power_W, until_s - from_s, spare_Wh)
-        debt.step(slot, 0, slot_end_s - until_s, slot.spare_Wh)
+        spans = (from_s, until_s, job.power_W, spare_Wh), (until_s, slot_end_s, 0, slot.spare_Wh)
+        for *span, job_W, kept_Wh in spans:
+            for part, span_s in _parts(slot, next_W, span, slot_end_s, battery.ramp_W_per_s):
+                debt.step(part, job_W, span_s, kept_Wh)
     prices = [each.price_per_kWh for each in slots.values() if each]
     return Trial(begin_s, debt.missing_W, debt.missing_Wh, debt.settled(prices))
+
+
+def _parts(
+    slot: Slot, next_W: float, span: Sequence[float], end_s: float, ramp_W_per_s: int
+) -> list[tuple[Slot, float]]:
+    """(slot, length in s) of the parts of a span of a slot: before its cap falls to that of the
+    next one, and with the lowest cap of the fall. There the battery gives what the plan imports
+    above it.
+    """
+    (from_s, until_s), drop_W = span, slot.cap_W - next_W
+    fall_s = min(LEAD_S, math.ceil(drop_W / ramp_W_per_s) + EARLY_S) if drop_W > 0 else 0
+    at_s = min(max(from_s, end_s - fall_s), until_s)
+    if at_s == until_s:
+        return [(slot, until_s - from_s)]
+    left_s = math.floor(end_s - until_s)
+    cap_W = falling_W(round(slot.cap_W), round(next_W), left_s, ramp_W_per_s)
+    more_W = max(0.0, min(slot.grid_W, slot.cap_W) - cap_W)
+    powers_W = {"grid_W": slot.grid_W - more_W, "battery_W": slot.battery_W + more_W}
+    return [(slot, at_s - from_s), (slot._replace(cap_W=cap_W, **powers_W), until_s - at_s)]
 
 
 class _Debt:

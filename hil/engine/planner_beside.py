@@ -9,11 +9,9 @@ import math
 import os
 import pathlib
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import Any
 
 from controller import planner
 from controller.config.configuration import Config
@@ -21,12 +19,11 @@ from controller.recorder import quarters
 from controller.state import plan_file
 from controller.system import clock
 from drivers import toml_text
-from hil.engine import cabinet_file, clocked, run_directory
+from hil.engine import cabinet_file, processes
 from hil.loads.trace import Load
 
-ROOT = pathlib.Path(__file__).parents[2]
 EXAMPLE = pathlib.Path(planner.__file__).parent / "example" / "planner.toml"
-NAME, SOURCE, STOP_S = "planner", "planner", 10.0
+NAME, SOURCE = "planner", "planner"
 QUARTER_S, DAY_S, PAST_DAYS, AHEAD_DAYS = 900, 86_400, 14, 2
 DEFAULT_S, MEAN_S = 1800.0, 600
 CLUSTER = 0.975, 0.1, 15  # of the mean load: level, swing of a day, the hour of its peak
@@ -85,25 +82,13 @@ def planner_toml(config: Config) -> str:
     return cabinet_file.toml(content)
 
 
-def welcome(directory: str) -> list[str]:
-    """Lines for the beginning of a run: what to look at from a second terminal."""
-    return [
-        "planner    its first plan comes within seconds; look at it from a second terminal, with",
-        f"           --run-dir {directory} behind each command:",
-        "           .venv/bin/firebreak plan          what it planned, and what it costs",
-        "           .venv/bin/firebreak why           the slot of the schedule that acts",
-        "           .venv/bin/firebreak ask --power 150kW --for 1h    when such a job fits",
-    ]
-
-
-class Beside:
-    """The two processes; `start` after the controller, `stop` before it."""
+class Beside(processes.Processes):
+    """Recorder and planner."""
 
     def __init__(self, directory: str, config: Config, mean_W: float, soc_pct: float) -> None:
         """mean_W: of the load of the two weeks."""
-        self._directory, self._own = directory, os.path.join(directory, NAME)
-        self._logs: dict[str, IO[bytes]] = {}
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        super().__init__(directory)
+        self._own = os.path.join(directory, NAME)
         os.makedirs(self._own, exist_ok=True)
         now_s, soc_permille = clock.utc_us() // 1_000_000, round(10 * soc_pct)
         past = history(now_s, mean_W, soc_permille)
@@ -113,46 +98,29 @@ class Beside:
 
     def start(self) -> None:
         """Start recorder and planner."""
-        state = os.path.join(self._directory, "state")
-        where = ("--run-dir", self._directory, "--state-dir")
+        state = os.path.join(self.directory, "state")
+        where = ("--run-dir", self.directory, "--state-dir")
         key = os.path.join(state, "keys", f"{SOURCE}.key")
         more = ("--plan-dir", self._own, "--key-file", key, "--source", SOURCE)
         site = os.path.join(self._own, "planner.toml")
-        self._begin("recorder", "record", *where, state)
-        self._begin(NAME, "planner", site, *where, os.path.join(self._own, "books"), *more)
+        self.begin("recorder", "record", *where, state)
+        self.begin(NAME, "planner", site, *where, os.path.join(self._own, "books"), *more)
 
-    def _begin(self, name: str, *arguments: str) -> None:
-        self._logs[name] = log = open(os.path.join(self._directory, f"{name}.log"), "ab")
-        command = [sys.executable, "-m", clocked.__name__, clocked.BESIDE]
-        command += [str(os.getpid()), *arguments]
-        nothing = subprocess.DEVNULL
-        self.running[name] = subprocess.Popen(
-            command, cwd=ROOT, stdin=nothing, stdout=nothing, stderr=log, process_group=0
-        )
-
-    def trouble(self) -> str | None:
-        """A line about a process that has ended."""
-        for name, process in self.running.items():
-            if process.poll() is not None:
-                last = run_directory.last_message(self._directory, name)
-                return f"the {name} ended with exit code {process.returncode}: {last}"
-        return None
-
-    def stop(self) -> None:
-        """End both by SIGTERM, the planner first."""
-        for name, process in reversed(self.running.items()):
-            process.terminate()
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            self._logs[name].close()
+    def welcome(self) -> list[str]:
+        """What to look at from a second terminal."""
+        return [
+            "planner    its first plan comes within seconds; from a second terminal, with",
+            f"           --run-dir {self.directory} behind each command:",
+            "           .venv/bin/firebreak plan          what it planned, and what it costs",
+            "           .venv/bin/firebreak why           the slot of the schedule that acts",
+            "           .venv/bin/firebreak ask --power 150kW --for 1h    when such a job fits",
+        ]
 
     def facts(self) -> dict[str, Any]:
         """Head of the last plan.json, for the document of the run; {} without one."""
         try:
             plan = plan_file.read(os.path.join(self._own, plan_file.FILE))
         except (FileNotFoundError, plan_file.PlanFileError):
-            return {}
-        return {key: plan[key] for key in ("made_at", "habit", "cap_W", "sent", "waits")}
+            return {"planner": {}}
+        keys = "made_at", "habit", "cap_W", "sent", "waits"
+        return {"planner": {key: plan[key] for key in keys}}

@@ -21,7 +21,14 @@ import msgpack
 from controller.config.configuration import Config
 from controller.hints import hint_statistics
 from controller.run import loop_statistics
-from hil.engine import cabinet_file, planner_beside, plant_process, run_directory
+from hil.engine import (
+    cabinet_file,
+    doors_beside,
+    planner_beside,
+    plant_process,
+    processes,
+    run_directory,
+)
 from hil.engine.scenario_operator import ScenarioOperator
 from hil.loads.trace import Load
 from hil.results import files, recorder, run_result, view
@@ -48,7 +55,7 @@ class Rig(ScenarioOperator):
         self.order, self.scenario, self.config = order, scenario, config
         self.directory = order["run_dir"]
         self.plant: subprocess.Popen[bytes] | None = None
-        self.beside: planner_beside.Beside | None = None  # a planner, of `--with planner`
+        self.beside: processes.Processes | None = None  # of `--with`
         self.restarts = 0
         actions = scenario.actions if scenario else ()
         self.may_be_killed = any(action.do == "controller_kill" for action in actions)
@@ -71,9 +78,11 @@ class Rig(ScenarioOperator):
         self.keys = run_directory.commission(self.directory, self.config)
         self._start_controller()
         if self.order.get("planner"):
-            self.beside = planner_beside.Beside(
-                self.directory, self.config, **self.order["planner"]
-            )
+            more = self.order["planner"]
+            self.beside = planner_beside.Beside(self.directory, self.config, **more)
+        elif self.order.get("doors"):
+            self.beside = doors_beside.Beside(self.directory)
+        if self.beside:
             self.beside.start()
 
     def _write_cabinet_file(self, wires: dict) -> None:
@@ -170,7 +179,7 @@ class Rig(ScenarioOperator):
             self.lateness_us = loop["lateness_us"]
 
     def stop(self) -> None:
-        """End the planner, then the controller by SIGTERM (a controlled stop), then the plant
+        """End what runs beside, then the controller by SIGTERM (a controlled stop), then the plant
         process. Ctrl-C kills at once.
         """
         if self.beside:
@@ -244,7 +253,7 @@ def run(
             with files.naming(directory):
                 rig.start()
             if rig.beside:
-                print("\n".join(planner_beside.welcome(directory)), flush=True)
+                print("\n".join(rig.beside.welcome()), flush=True)
             with shown_on(headless, order["progress"], time.monotonic) as show:
                 rig.run(lambda shown: show and show({**shown, **common}))
         finally:
@@ -253,5 +262,5 @@ def run(
             run_directory.keep_journals(directory, order["journal"])
         about = {"mode": "real time", "seed": order["seed"], "mirrored": order["mirrored"]}
         if rig.beside:
-            about["planner"] = rig.beside.facts()
+            about |= rig.beside.facts()
         return rig.outcome(load, about)

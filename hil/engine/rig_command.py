@@ -19,7 +19,8 @@ RAW = "replay the file's meter rows unchanged, also wrong ones"
 PROGRESS = "with --headless: progress on stderr, also when it is no terminal"
 JOURNAL = "keep the controller's journal in FILE, for firebreak replay"
 PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
-WITH = "planner: recorder and planner run too; two weeks and prices are made by a formula"
+WITH = "planner: recorder and planner run too; two weeks and prices are made by a formula. "
+WITH += "doors: recorder, page and Modbus TCP on 127.0.0.1"
 OPTIONS = {"beside": "with"}
 OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
 
@@ -45,7 +46,7 @@ def add(commands: Any) -> None:
     option("--headless", action="store_true", help="no screen; progress on stderr")
     option("--progress", action="store_true", help=PROGRESS)
     option("--run-dir", metavar="DIR", help=RUN_DIR)
-    option("--with", dest="beside", choices=("planner",), help=WITH)
+    option("--with", dest="beside", choices=("planner", "doors"), help=WITH)
     option("--journal", type=output_file(), metavar="FILE", help=JOURNAL)
     option("--plot", type=picture, metavar="FILE", default="rig.html", help=PLOT)
     parser.set_defaults(run=main)
@@ -59,13 +60,14 @@ def main(arguments: Namespace) -> int:
     chosen = scenario.load(arguments.scenario) if arguments.scenario else None
     config = coverage.loaded(arguments.cabinet, arguments.virtual)
     coverage.check_scenario(config, chosen)
-    if arguments.beside:
+    if arguments.beside == "planner":
         _check_source(config)
     order = order_of(arguments, chosen, config)
     load = selection.load_of(order, chosen)
     if arguments.seconds is None and order["file"]:
         order["duration_s"] = load.duration_s
-    if arguments.beside:
+    order["doors"] = arguments.beside == "doors"
+    if arguments.beside == "planner":
         order["planner"] = {"mean_W": planner_beside.mean_W(load), "soc_pct": order["soc_pct"]}
     began_s = time.monotonic()
     run = virtual_run.run if arguments.virtual else rig.run
@@ -159,7 +161,7 @@ def order_of(
     if chosen is not None:
         usual = chosen.duration_s, chosen.seed, chosen.soc_pct
     duration_s, seed, soc_pct = usual
-    if arguments.beside and chosen is None:
+    if arguments.beside and chosen is None:  # time for a person to look
         duration_s = planner_beside.DEFAULT_S
     return {
         "site": os.path.abspath(config.path),

@@ -88,7 +88,7 @@ def hours(result: Result) -> tuple[tuple[str, ...], list[list[str]]]:
     }
     if spec.critical_W:
         loads_kW["the critical load, the rest shed"] = spec.critical_W / 1000
-    power_kW = spec.size.units * spec.size.rated_W / 1000
+    power_kW = spec.size.power_W / 1000
     whole_kWh = spec.size.energy_Wh / 1000 * round_trip.efficiency(spec.size, spec.plant) ** 0.5
     rows = []
     for charge in CHARGES:

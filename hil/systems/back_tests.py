@@ -14,9 +14,9 @@ from controller.planner.tariff import J_PER_KWH
 from hil.systems import faults, pasts
 from hil.systems.pasts import Case
 from hil.systems.rival_rules import Rules
+from hil.systems.series import KWH_PER_W_SLOT
 
 BEGIN = 0.5  # of the full energy
-SLOT_KWH_PER_W = SLOT_S / J_PER_KWH
 
 
 class Watched:
@@ -63,8 +63,8 @@ def judged(case: Case, habit: Habit | None = None, has_faults: bool = False) -> 
         "best_cut_W": peaks_W[0] - peaks_W[2],
         "cycles": done.given_J / (site.store.high_J - site.store.low_J),
         "highest_W": max(done.grid_W),
-        "above_cap_kWh": sum(over_W) * SLOT_KWH_PER_W,
-        "above_connection_kWh": sum(beyond_W) * SLOT_KWH_PER_W,
+        "above_cap_kWh": sum(over_W) * KWH_PER_W_SLOT,
+        "above_connection_kWh": sum(beyond_W) * KWH_PER_W_SLOT,
         "alone": costs[0] - backtest.cost(site, past, alone),
         "alone_cut_W": peaks_W[0] - _peak_W(case, alone),
         "yields_W": case.site.yields.most_W,

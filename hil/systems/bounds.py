@@ -13,17 +13,16 @@ from controller.planner.cap import Span
 from controller.planner.exact import Store
 from hil.systems.run import Result
 from hil.systems.sender import J_PER_WH
-from hil.systems.series import SLOT_S
+from hil.systems.series import KWH_PER_W_SLOT, SLOT_S
 from hil.systems.spec import Spec
 
-KWH_PER_W_SLOT = SLOT_S / 3.6e6
 HALVINGS = 24  # what is found is above the bound by less than 1 W in 16 MW
 
 
 def _store(spec: Spec) -> Store:
     """The battery without losses and reserves."""
     size = spec.size
-    energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.units * size.rated_W)
+    energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.power_W)
     soc = spec.soc_permille / 1000
     return Store(0.0, energy_J, soc * energy_J, power_W, power_W, 1.0)
 
@@ -62,7 +61,7 @@ def lowest_energy_cost(spec: Spec, net_W: np.ndarray, price: np.ndarray) -> floa
     given = spec.tariff
     if given["feed_in_per_kWh"]:
         return None
-    power_W = spec.size.units * spec.size.rated_W
+    power_W = spec.size.power_W
     first_W = spec.size.energy_Wh * J_PER_WH * spec.soc_permille / 1000 / SLOT_S
     least_W = np.maximum(0.0, net_W - power_W)
     left_W = max(0.0, float(net_W.sum()) - first_W - float(least_W.sum()))

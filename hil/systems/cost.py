@@ -17,11 +17,10 @@ MONEY_MIN, KWH_MIN = 0.5, 0.5  # smaller differences are not mentioned
 def of(result: Result) -> dict[str, Any]:
     """The bills; lost_kWh: what the battery took more than it gave or holds, if known."""
     bill, without_battery, without_system = [each.total for each in figures.bills(result)]
-    size, account = result.spec.size, result.account
-    gained_kWh = (float(result.soc[-1]) - result.spec.soc_permille / 1000) * size.energy_Wh / 1000
-    lost_kWh = None
+    account, lost_kWh = result.account, None
     if {"charged", "discharged"} <= set(account):
-        lost_kWh = (account["charged"] - account["discharged"]) / J_PER_KWH - gained_kWh
+        moved_kWh = (account["charged"] - account["discharged"]) / J_PER_KWH
+        lost_kWh = moved_kWh - result.gained_Wh / 1000
     return {
         "currency": result.spec.tariff["currency"],
         "bill": bill,

@@ -38,7 +38,7 @@ def event_over_kW(result: Result) -> Found:
     events = [event_of(each) for each in result.spec.events]
     if not events:
         return None, None, None
-    net_W = result.series.load_W - result.series.pv_W
+    net_W = result.series.net_W
     over_W, without_W = [
         max([float(each_W[event.first : event.end].max()) - event.cap_W for event in events])
         for each_W in (result.grid_W, net_W)
@@ -52,7 +52,7 @@ def _least_over_W(size: Size, net_W: np.ndarray, event: Event) -> float:
     """Import above the cap with a battery that is full at the begin and has no losses."""
     during_W = net_W[event.first : event.end]
     hours = len(during_W) * SLOT_S / 3600
-    by_power_W = float(during_W.max()) - size.units * size.rated_W
+    by_power_W = float(during_W.max()) - size.power_W
     return max(by_power_W, float(during_W.mean()) - size.energy_Wh / hours) - event.cap_W
 
 

@@ -172,7 +172,7 @@ def shifted_price_cut(result: Result) -> Found:
     spared = _worth(given, given - np.minimum(given, np.maximum(0.0, -grid)), price, feed_in)
     cost = np.where(series.pv_W > series.load_W, np.minimum(price, feed_in), price)
     size, worth = result.spec.size, np.maximum(price, feed_in)
-    full_kWh = size.units * size.rated_W * SLOT_H / 1000
+    full_kWh = size.power_W * SLOT_H / 1000
     lost_kWh = max(0.0, float(result.soc[0] - result.soc[-1])) * size.energy_Wh / 1000
     again = 1.0 + lost_kWh / float(charged.sum())
     cheapest = _first_mean(np.sort(cost), charged.sum() / full_kWh) * charged.sum() * again
@@ -194,7 +194,7 @@ def _first_mean(ordered: np.ndarray, slots: float) -> float:
 def import_over(result: Result) -> Found:
     """Highest import in percent of the connection, means of 15 minutes. Bound: an ideal battery."""
     limit_W = result.spec.size.import_W
-    without_W = float((result.series.load_W - result.series.pv_W).max())
+    without_W = float((result.series.net_W).max())
     lowest_W = bounds.lowest_import_W(result.spec, bounds.net_W(result))
     powers_W = float(result.grid_W.max()), lowest_W, without_W
     reached, bound, without = [100.0 * each_W / limit_W for each_W in powers_W]

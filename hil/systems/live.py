@@ -80,12 +80,16 @@ class LivePod(Pod):
             self._heartbeat_s = now_s + HEARTBEAT_S
         super().step()
 
+    @property
+    def soc(self) -> float:
+        """Mean of the racks."""
+        racks = self.members[0].plant.racks
+        return sum([rack.soc for rack in racks]) / len(racks)
+
     def _table(self, now_s: int) -> Table:
         """The schedule from the present slot on."""
-        racks = self.members[0].plant.racks
-        soc = sum([rack.soc for rack in racks]) / len(racks)
         slot = (self._begin_s + now_s) // run.SLOT_S
-        rows = self._sender.rows(slot % len(self._series.price), soc)
+        rows = self._sender.rows(slot % len(self._series.price), self.soc)
         start_min = self._start_min + slot * SLOT_MIN
         return Table(0, start_min, SLOT_MIN, tuple(rows))
 

@@ -205,11 +205,7 @@ class Watch:
             self.engine_s = since_s if self.engine_s is None else self.engine_s
             self.fuel.see(since_s, sum([each.fuel_l for each in site.gensets]))
         elif site.source == ISLAND and self.engine_s is None:
-            self.charge.see(since_s, self._soc())
-
-    def _soc(self) -> float:
-        racks = self.pod.members[0].plant.racks
-        return sum([rack.soc for rack in racks]) / len(racks)
+            self.charge.see(since_s, self.pod.soc)
 
     def seconds_W(self) -> np.ndarray:
         """Import as means of a second, once the start is over; nan beside time off the grid."""
@@ -239,7 +235,7 @@ class Watch:
             "stages": self.stages,
             "import_W": round(self.import_W),
             "step_W": round(self.step_W),
-            "soc_end": round(self._soc(), 3),
+            "soc_end": round(self.pod.soc, 3),
             "trips": [
                 (each["stage"], each["scope"], each["t_s"] - LEAD_S) for each in member.trips.trips
             ],

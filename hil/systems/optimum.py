@@ -60,7 +60,7 @@ def _model(result: Result) -> Model:
     """The balance of each slot and the store, without an aim."""
     spec, pv_W = result.spec, np.maximum(result.series.pv_W, result.pv_W)
     solver, size, count = _solver(), spec.size, len(pv_W)
-    power_kW = size.units * size.rated_W / W_PER_KW
+    power_kW = size.power_W / W_PER_KW
     begin, one_way = spec.soc_permille / 1000, EFFICIENCY**0.5
     low = min(spec.schedule["reserve_permille"] / 1000, begin, float(result.soc.min()))
     high = max(spec.schedule["high_permille"] / 1000, begin, float(result.soc.max()))
@@ -105,10 +105,8 @@ def _solved_W(model: Model, cost: Any) -> np.ndarray:
 
 def _peaks(model: Model) -> list[tuple[float, Any]]:
     """(money per kW, highest billed mean) of each month."""
-    spec, per = (
-        model.result.spec,
-        round(model.result.spec.tariff["demand_interval_min"] * 60 / SLOT_S),
-    )
+    spec = model.result.spec
+    per = round(spec.tariff["demand_interval_min"] * 60 / SLOT_S)
     rates, hours = spec.tariff["demand_per_kW_month"], spec.tariff["demand_hours"]
     peaks: dict[tuple[int, int], list[Any]] = {}
     bought, sold = model.bought, model.sold

@@ -147,8 +147,7 @@ def balance(result: Result) -> dict[str, float]:
     has its losses, and the difference between its charge at the begin and at the end.
     """
     found = {name: J * MWH_PER_J for name, J in result.account.items()}
-    spec = result.spec
-    gained = (float(result.soc[-1]) - spec.soc_permille / 1000) * spec.size.energy_Wh / 1e6
+    gained = result.gained_Wh / 1e6
     unused = max(0.0, float((result.series.pv_W - result.pv_W).sum()) * MWH_PER_W)
     lost = found["charged"] - found["discharged"] - gained
     return found | {

@@ -38,8 +38,10 @@ class Case(NamedTuple):
     is_told: bool = False
     doubts: tuple[str, ...] = ()
 
-    def yielding(self, percent: float) -> "Case":
+    def yielding(self, percent: float | None) -> "Case":
         """The same with a load that yields: percent of the highest one of the days before."""
+        if not percent:
+            return self
         most_W = percent / 100 * max(self.past.load_W[: self.past.before])
         yields = self.site.yields._replace(most_W=most_W, low_part=LOW_PART)
         return self._replace(site=self.site._replace(yields=yields))

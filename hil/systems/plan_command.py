@@ -67,7 +67,7 @@ def main(arguments: argparse.Namespace) -> int:
         found = runner.play(
             list(works),
             lambda name: back_tests.judged(
-                _yielding(works[name](), arguments), has_faults=arguments.faults
+                works[name]().yielding(arguments.yields), has_faults=arguments.faults
             ),
         )
     print("\n".join(lines(found)))
@@ -92,10 +92,6 @@ def _works(arguments: argparse.Namespace) -> dict[str, Callable[[], Case]]:
                 work = partial(_same, case)
             found[f"{name}/{variant} {month}"] = work
     return found
-
-
-def _yielding(case: Case, arguments: argparse.Namespace) -> Case:
-    return case.yielding(arguments.yields) if arguments.yields else case
 
 
 def _same(case: Case) -> Case:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-HOURS_PER_DAY, KWH_PER_MWH = 24, 1000.0
+KWH_PER_MWH = 1000.0
 # Built in: mean and swing in money per MWh; noise of an hour that decays over HOURS_KEPT.
 MEAN, SWING, NOISE, HOURS_KEPT = 45.0, 18.0, 9.0, 8.0
 PEAK_HOURS, NOON = (8, 19), 13

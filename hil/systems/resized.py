@@ -33,7 +33,7 @@ def of(spec: Spec, inputs: Mapping[str, Any]) -> Spec:
     size = spec.size
     racks = size.units * size.racks_per_unit
     kWh = given.get(ENERGY, size.energy_Wh / 1000)
-    kW = given.get(POWER, size.units * size.rated_W / 1000)
+    kW = given.get(POWER, size.power_W / 1000)
     least_kW = 0.0 if ENERGY in given else kWh / HOURS_MAX
     _check(spec, given, POWER, max(racks * RACK_KW[0], least_kW), racks * RACK_KW[1])
     _check(spec, given, ENERGY, racks * RACK_KWH[0], min(racks * RACK_KWH[1], HOURS_MAX * kW))
@@ -48,7 +48,7 @@ def of(spec: Spec, inputs: Mapping[str, Any]) -> Spec:
 def scaled(spec: Spec, factor: float) -> Spec:
     """The system with so many times its battery, power and energy."""
     size = spec.size
-    kWh, kW = size.energy_Wh / 1000, size.units * size.rated_W / 1000
+    kWh, kW = size.energy_Wh / 1000, size.power_W / 1000
     if factor == 1.0:
         return spec
     return of(spec, {key(ENERGY): factor * kWh, key(POWER): factor * kW})
@@ -63,7 +63,7 @@ def words(spec: Spec) -> str:
 def battery(spec: Spec) -> str:
     """Power and energy of the battery."""
     size = spec.size
-    return f"{size.units * size.rated_W / 1000:,.0f} kW / {size.energy_Wh / 1000:,.0f} kWh"
+    return f"{size.power_W / 1000:,.0f} kW / {size.energy_Wh / 1000:,.0f} kWh"
 
 
 def _check(spec: Spec, given: Mapping[str, float], option: str, low: float, high: float) -> None:

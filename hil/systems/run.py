@@ -62,6 +62,11 @@ class Result(NamedTuple):
         """The load as it would have been, also where it was lowered on request."""
         return self.load_W + self.lowered_W
 
+    @property
+    def gained_Wh(self) -> float:
+        """Energy that the battery holds more at the end than at the begin."""
+        return (float(self.soc[-1]) - self.spec.soc_permille / 1000) * self.spec.size.energy_Wh
+
 
 def run(
     spec: Spec, inputs: dict[str, Any] | None = None, show: Callable[[float], object] | None = None

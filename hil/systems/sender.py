@@ -15,14 +15,14 @@ from controller.planner import backtest
 from controller.planner.backtest import Outcome, Past, Way
 from controller.planner.cap import Agreed
 from controller.planner.daily import Daily
-from controller.planner.exact import Store
+from controller.planner.exact import J_PER_WH, Store
 from controller.planner.planning import CAP_PART, Known, Site, later
 from hil.plant import pcs
 from hil.systems import round_trip
 from hil.systems.series import BEFORE_DAYS, HOUR_SLOTS, SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
 
-J_PER_WH, HOUR_S = 3600.0, 3600.0
+HOUR_S = 3600.0
 ONE_PRICE = 0.1  # per kWh, in place of prices: nothing is gained by moving energy
 
 
@@ -164,7 +164,7 @@ def _agreed(spec: Spec) -> Agreed:
 def store_of(spec: Spec) -> Store:
     """The battery of a system, with its charge at the first slot."""
     given, size = spec.schedule, spec.size
-    energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.units * size.rated_W)
+    energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.power_W)
     sleeps = spec.plant.get("pcs_sleeps", 0)
     return Store(
         energy_J * given["reserve_permille"] / 1000,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from controller.planner.places import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY
 from controller.series import jobs, prices as market, weather
 from controller.series.survey import LOW_W
 from controller.series.times import zone_of
@@ -20,10 +21,9 @@ from hil.site.site import Site
 from hil.systems import prices
 from hil.systems.spec import Spec
 
-SLOT_S, SLOTS_PER_DAY, SAMPLE_S = 900, 96, 60
+SAMPLE_S, KWH_PER_W_SLOT = 60, SLOT_S / 3.6e6
 BEFORE_DAYS, BEFORE_SAMPLE_S = 14, 300  # a run has so many days before it
 EARLIER = 1 << 30  # makes another seed of the run's
-HOUR_SLOTS = 4
 CURRENCIES = {"EUR", "USD", "CNY", "NOK", "SEK", "DKK", "GBP", "CHF", "PLN", "CZK", "JPY"}
 LEAP_DAY = 60  # of a leap year: 29 February
 
@@ -35,6 +35,11 @@ class Series(NamedTuple):
     load_W: np.ndarray
     pv_W: np.ndarray
     price: np.ndarray
+
+    @property
+    def net_W(self) -> np.ndarray:
+        """Load less PV."""
+        return self.load_W - self.pv_W
 
 
 def series_of(spec: Spec, inputs: dict[str, Any], sample_s: int = SAMPLE_S) -> Series:

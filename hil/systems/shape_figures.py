@@ -11,10 +11,8 @@ from hil.systems.thermal import Found
 MOVED_W_MIN = 1000.0  # less energy, in W of a slot, has no share
 GIVEN_PART = 0.1  # of the rated power: a slot mean below it is load tracking, no decision to give
 NIGHT_H = 22, 6
-PEAK_PART, GAP_SLOTS = (
-    0.1,
-    4,
-)  # of the energy: a smaller peak counts not; a gap that parts two peaks
+PEAK_PART = 0.1  # of the energy: a smaller peak does not count
+GAP_SLOTS = 4  # parts two peaks
 
 
 def low_and_dear(result: Result) -> Found:
@@ -23,7 +21,7 @@ def low_and_dear(result: Result) -> Found:
     hours, which chance would give.
     """
     size = result.spec.size
-    gives = result.battery_W >= GIVEN_PART * size.units * size.rated_W
+    gives = result.battery_W >= GIVEN_PART * size.power_W
     load_W, price, given_W = [
         each.reshape(-1, SLOTS_PER_DAY)
         for each in (result.series.load_W, result.series.price, result.battery_W * gives)
@@ -40,7 +38,7 @@ def charge_before_peak(result: Result) -> Found:
     """Least charge, percent of the highest that the schedule allows, before a time above the cap
     that takes a tenth of the battery or more.
     """
-    spec, net_W = result.spec, result.series.load_W - result.series.pv_W
+    spec, net_W = result.spec, result.series.net_W
     over = np.flatnonzero(net_W > result.cap_W)
     peaks = np.split(over, np.flatnonzero(np.diff(over) > GAP_SLOTS) + 1)
     soc = np.concatenate([[spec.soc_permille / 1000], result.soc])

@@ -51,9 +51,7 @@ def _sender(result: Result, own_W: float) -> Sender:
 
 def at_1s(result: Result) -> Outcome:
     """The run as a back-test sees it."""
-    spec = result.spec
-    gained = float(result.soc[-1]) - spec.soc_permille / 1000
-    gained_J = gained * spec.size.energy_Wh * J_PER_WH
+    gained_J = result.gained_Wh * J_PER_WH
     return Outcome(result.grid_W.tolist(), gained_J, result.account["discharged"])
 
 

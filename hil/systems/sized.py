@@ -59,6 +59,11 @@ class Size(NamedTuple):
     can_form: bool = False
 
     @property
+    def power_W(self) -> int:
+        """Rated power of all units."""
+        return self.units * self.rated_W
+
+    @property
     def is_aggregate(self) -> bool:
         """A unit stands for several real ones."""
         return self.rated_W > REAL_UNIT_W

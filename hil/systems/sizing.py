@@ -12,11 +12,10 @@ import numpy as np
 from controller.planner import tariff
 from controller.planner.tariff import WEEKDAYS
 from hil.systems.run import Result
-from hil.systems.series import SLOT_S, SLOTS_PER_DAY
+from hil.systems.series import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY
 from hil.systems.spec import Spec
 
 SLOT_H, MINUTE_S = SLOT_S / 3600, 60
-HOUR_SLOTS = 3600 // SLOT_S
 STEP_SHARE = 99  # percent of all changes from a minute to the next that are smaller
 KW = 1000.0
 
@@ -74,7 +73,7 @@ PARTS = ("pv", "PV"), ("genset", "generator set"), ("load_ups", "UPS")
 
 def _load(result: Result) -> list[str]:
     found, size = of(result), result.spec.size
-    mean_W, power_W = found["mean_W"], size.units * size.rated_W
+    mean_W, power_W = found["mean_W"], size.power_W
     if mean_W <= 0:
         return ["no load"]
     weekend = found["weekend"]
@@ -112,7 +111,7 @@ def _above(result: Result, name: str, limit_W: float, is_billed: bool) -> list[s
     """Power and energy that the battery has to give above a limit on the day that needs most.
     is_billed: the limit is one of billed slots, and the others have the connection.
     """
-    spec, net_W = result.spec, result.series.load_W - result.series.pv_W
+    spec, net_W = result.spec, result.series.net_W
     limits_W = _limits_W(spec, limit_W, len(net_W)) if is_billed else limit_W
     over_W = np.maximum(0.0, net_W - limits_W).reshape(-1, SLOTS_PER_DAY)
     if not over_W.any():
@@ -120,7 +119,7 @@ def _above(result: Result, name: str, limit_W: float, is_billed: bool) -> list[s
     days_Wh = over_W.sum(axis=1) * SLOT_H
     day = int(days_Wh.argmax())
     room_Wh = np.maximum(0.0, limits_W - net_W).reshape(-1, SLOTS_PER_DAY)[day].sum() * SLOT_H
-    power_W, usable_Wh = spec.size.units * spec.size.rated_W, _usable_Wh(spec)
+    power_W, usable_Wh = spec.size.power_W, _usable_Wh(spec)
     is_enough = over_W.max() <= power_W and days_Wh[day] <= min(usable_Wh, room_Wh)
     hours = float((over_W[day] > 0).sum()) * SLOT_H
     return [

@@ -72,7 +72,7 @@ def _missed_cap(result: Result) -> list[str]:
         is_event[event.first : event.end] = True
     watched = result.watched
     size, least = result.spec.size, (10 * SOC_MARGIN + reserve_permille(result.spec)) / 1000
-    had_more = result.battery_W < NEARLY * size.units * size.rated_W
+    had_more = result.battery_W < NEARLY * size.power_W
     is_over = (watched.acted_s == SLOT_S) & (result.grid_W > watched.cap_W * (1 + CAP_ERROR))
     is_over &= is_event | (had_more & (result.soc > least))
     over_W = np.where(is_over, result.grid_W - watched.cap_W, 0.0)

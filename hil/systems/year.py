@@ -15,7 +15,7 @@ from hil.runner.cases import Runner
 from hil.systems import cost, optimum, plays, resized, run
 from hil.systems.figures import bills
 from hil.systems.run import Result
-from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series
+from hil.systems.series import KWH_PER_W_SLOT, SLOT_S, SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
 from hil.systems.swing_figures import swings
 
@@ -25,7 +25,6 @@ START_SLOTS = 4
 SIZES = 0.25, 0.5, 1.0, 1.5, 2.0  # of the battery, for --sweep
 # Of a battery as built, money per kWh (assumed; large ones in 2025). Other currencies: not judged.
 PRICES = {"EUR": 250, "USD": 250, "CNY": 800}
-KWH_PER_W_SLOT = SLOT_S / 3.6e6
 BILLS = "with", "without", "bare", "best"  # bare: without battery and PV; best: optimum.bill
 
 
@@ -44,7 +43,6 @@ def week(season: str, whole: Result) -> dict[str, Any]:
     """Money and energy of a week. kept: worth of what the battery gained, at the mean price."""
     result = settled(whole)
     spec, price = result.spec, float(result.series.price.mean())
-    gained_kWh = (float(result.soc[-1]) - spec.soc_permille / 1000) * spec.size.energy_Wh / 1000
     given_kWh = float(result.battery_W.clip(min=0).sum()) * KWH_PER_W_SLOT
     found = dict(zip(BILLS, [*bills(result), optimum.bill(result)]))
     days = len(result.soc) / SLOTS_PER_DAY
@@ -52,7 +50,7 @@ def week(season: str, whole: Result) -> dict[str, Any]:
         "season": season,
         "days": days,
         **{name: each and {**each._asdict(), "total": each.total} for name, each in found.items()},
-        "kept": gained_kWh * (price + spec.tariff["adder_per_kWh"]),
+        "kept": result.gained_Wh / 1000 * (price + spec.tariff["adder_per_kWh"]),
         "wear": given_kWh * spec.schedule["wear_per_kWh"],
         "given_kWh": given_kWh,
         "lost_kWh": cost.of(whole)["lost_kWh"],
@@ -176,12 +174,17 @@ def lines(document: dict[str, Any]) -> list[str]:
 def _line(name: str, found: dict[str, Any]) -> str:
     without, best = found["without_battery"], found["best"]
     part = 100 * found["saved"] / without if without else 0.0
-    share = f"{100 * found['saved'] / best:.0f}" if best and best > 0 else "-"
     money = [f"{found[key]:,.0f}" for key in ("without_battery", "bill", "saved")]
     most = "-" if best is None else f"{round(best):,}"
     peaks = [f"{found[key]:,.0f}" for key in ("peak_kW", "peak_without_kW")]
-    values = [*money, f"{part:.1f}", most, share, f"{found['wear']:,.0f}", *peaks]
+    values = [*money, f"{part:.1f}", most, _share(found), f"{found['wear']:,.0f}", *peaks]
     return COLUMNS.format(name, *values)
+
+
+def _share(found: dict[str, Any]) -> str:
+    """Percent of what perfect foresight saves."""
+    best = found["best"] or 0
+    return f"{100 * found['saved'] / best:.0f}" if best > 0 else "-"
 
 
 def verdict(document: dict[str, Any]) -> tuple[bool, str]:
@@ -270,8 +273,7 @@ def sweep_lines(document: dict[str, Any]) -> list[str]:
 
 def _swept(found: dict[str, Any]) -> str:
     year = found["year"]
-    share = f"{100 * year['saved'] / year['best']:.0f}" if (year["best"] or 0) > 0 else "-"
     best = "-" if year["best"] is None else f"{year['best']:,.0f}"
-    values = f"{year['saved']:,.0f}", f"{found['net']:,.0f}", best, share
+    values = f"{year['saved']:,.0f}", f"{found['net']:,.0f}", best, _share(year)
     size = f"{found['factor']:g} x, {found['battery']}"
     return SWEPT.format(size, *values, f"{found['worth_per_kWh']:,.0f}")

@@ -1,10 +1,12 @@
 """A cabinet with hint sources, sockets and keys in a folder, for tests with mark.wire."""
 
 import contextlib
+import functools
 import os
 import re
 import select
 import socket
+import tempfile
 import threading
 from array import array
 from pathlib import Path
@@ -54,6 +56,13 @@ def _files(folder):
     return files.append("site", SOURCES)
 
 
+@functools.cache
+def settings_of_sources():
+    """Read once: the files are the same for each test."""
+    with tempfile.TemporaryDirectory() as folder:
+        return believed(_files(Path(folder)).load())
+
+
 class HintedSite:
     def __init__(self, folder):
         self.run_dir, self.state_dir = Path(folder, "run"), Path(folder, "state")
@@ -62,7 +71,7 @@ class HintedSite:
         (self.state_dir / "keys").mkdir(mode=0o700)
         for name, key in KEYS.items():
             self.write_key(name, key)
-        settings = believed(_files(folder).load())
+        settings = settings_of_sources()
         self.bench = Bench(found(two_copies.CLEAN), settings=settings)
         cabinet = self.bench.cabinet
         cabinet.journal = journal_header.open_journal(

@@ -1,4 +1,7 @@
-"""Bench of the recorder: a virtual cabinet that writes a journal, a recorder on its own clocks."""
+"""Bench of the recorder: a virtual cabinet that writes a journal, a recorder on its own clocks.
+
+Value mode: the journal of byte mode (tests/hil/values/test_words.py) for less time.
+"""
 
 from cabinet_bench import believed
 
@@ -9,8 +12,8 @@ from controller.recorder.limits import Limits
 from controller.recorder.process import Recorder
 from controller.sites import EXAMPLE
 from controller.store import chain
-from hil.engine.simulate import VirtualRig
 from hil.scenarios.scenario import Action
+from hil.values.rig import ValueRig
 
 CONFIG = believed(configuration.load(EXAMPLE))
 UTC_US = 1_800_000_000_000_000  # some moment of 2027
@@ -72,7 +75,7 @@ class Bench(Place):
         """A new run with a new journal; the journal before is kept."""
         if self.rig is not None:
             self.rig.controller.cabinet.journal.close()
-        self.rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55})
+        self.rig = ValueRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55})
         cabinet = self.rig.controller.cabinet
         cabinet.journal = journal_header.open_journal(
             str(self.run_dir / "journal"), CONFIG, cabinet.core, self.ring_bytes

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from slow import whole
 
 from controller.core import parameters
 from hil.__main__ import main
@@ -230,12 +231,13 @@ action = [
 expect = [{{ what = "state", is = "{state}" }}]
 """
 THREE = ROOT / "hil/site/examples/three_cabinets.toml"
+OTHER_IMAGE = whole(("store_other_image", 76, "inhibited", "58"))
 
 
 @cases("""
     then  seconds  state  trip
     "run_request"  100  "running"  ""
-    "store_other_image"  76  "inhibited"  "58"
+    *OTHER_IMAGE
 """)
 def test_a_cabinet_leaves_and_joins_while_the_others_run(tmp_path, then, seconds, state, trip):
     """A moved one, whose image is not the approved one, stays open (row 58)."""

@@ -70,14 +70,14 @@ BLINDED = [(each[0]._replace(before=BLIND), *each[1:]) for each in CHARGING + UN
 
 
 @pytest.mark.parametrize(
-    "course, less, duration_s, words", CASES[:2] + BLINDED[:1] + whole(*CASES[2:], *BLINDED[1:])
+    "course, less, duration_s, words", CASES[:1] + BLINDED[:1] + whole(*CASES[1:], *BLINDED[1:])
 )
 def test_a_condition_without_its_row_is_reported(course, less, duration_s, words):
     assert words in violations(course, less, duration_s)
 
 
 @pytest.mark.parametrize(
-    "course, less, duration_s, words", CASES[:1] + CHARGING[:1] + whole(*CASES[1:], *CHARGING[1:])
+    "course, less, duration_s, words", CASES[:1] + whole(*CASES[1:], *CHARGING)
 )
 def test_a_condition_with_its_row_is_not_reported(course, less, duration_s, words):
     assert words not in violations(course, (), duration_s)

@@ -108,6 +108,7 @@ def test_an_address_family_that_is_missing_is_one_line_and_no_end(box):
     assert {(call, family) for call, family, *_ in service.refused} == {("socket", 2)}
 
 
+@pytest.mark.whole
 def test_the_companions_run_under_their_units(box):
     """Each does its work beside the controller, and no call is refused."""
     made, controller = running(box, EXAMPLE)

@@ -7,12 +7,11 @@ import pathlib
 import re
 from datetime import datetime
 
-import fastjsonschema
 import pytest
 import sample_plan
 from command_line import run
 from terminal_bench import FakeActions, FakeActor
-from watched import Watched, action
+from watched import Watched, action, check_state
 from whole_box import CABINETS, PODS
 
 from controller import __main__ as cli
@@ -25,11 +24,11 @@ from controller.console.terminal.view import BODY_ROWS, View
 from controller.core.site_devices.roles import ROLES
 from controller.hints.hint_statistics import HintStatistics
 from controller.run.link_statistics import LinkStatistics
-from controller.state import plan_file, schema, watch
+from controller.state import plan_file, watch
 from hil.engine import pod
+from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 
-check_state = fastjsonschema.compile(schema.schema())
 WIDTH, BOOTED_S, FAULT_S, SEEN_S = 79, 0.06, 5, 20
 SOON_S = 12  # a frozen meter and a silent PCS set their last row after 5 s
 LATE_ROLES = ("gas_", "offgas_", "toxic", "climate", "ups")  # after 10 s; a gas detector: 13 s
@@ -90,7 +89,7 @@ WALKS = [(cabinet, state, course) for cabinet in CONFIGS for state, course in ST
 WALKS += [*faulty("silent", ""), *faulty("frozen", "meter_")]
 SHORT = (
     "pv_genset running",
-    "pv_genset tripped",
+    "pylontech tripped",
     "pv_genset roof silent",
     "pylontech meter_grid frozen",
 )
@@ -107,7 +106,8 @@ def on_the_box(folder, config, course):
     """A rig in this state, with the counters that the loop writes."""
     until_s, actions = course
     load_W = selection.peak_W(config) / 2
-    found = Watched(folder, lambda t_s: load_W, actions, settings=config).run(until_s)
+    found = Watched(folder, lambda t_s: load_W, actions, settings=config, rig=VirtualRig)
+    found.run(until_s)
     cabinet = found.rig.controller.cabinet
     can_ports = {name: bus.port for name, bus in cabinet.field.can.items()}
     counters = LinkStatistics(f"{folder}/links.stats", cabinet.field.ports, can_ports)

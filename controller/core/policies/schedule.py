@@ -172,9 +172,7 @@ class Schedule(Function):
     def _falling_W(self, place: int, cap_W: int, left_s: int) -> int:
         """Cap of a slot in its last seconds. place: of the slot after it."""
         next_W = self._slot(place).grid_cap_W if place < self.state.slot_count else t.OPEN_W
-        if next_W < 0:
-            return cap_W
-        return min(cap_W, next_W + self._ramp_W_per_s * max(0, left_s - EARLY_S))
+        return falling_W(cap_W, next_W, left_s, self._ramp_W_per_s)
 
     def minute(self) -> int | None:
         """Minutes since 1970, UTC; None while the clock is not trusted."""
@@ -229,6 +227,13 @@ class Schedule(Function):
     def numbers(self, code: int) -> dict[str, Any]:
         """See Function."""
         return {"kind": "schedule"}
+
+
+def falling_W(cap_W: int, next_W: int, left_s: int, ramp_W_per_s: int) -> int:
+    """Cap of a slot so many seconds before the next one, whose cap is next_W; below 0: none."""
+    if next_W < 0 or left_s > LEAD_S:
+        return cap_W
+    return min(cap_W, next_W + ramp_W_per_s * max(0, left_s - EARLY_S))
 
 
 def _lifted(source: int, has_low: bool, has_high: bool, has_grid_cap: bool) -> int:

@@ -1,18 +1,72 @@
 """The keys of [modbus.NAME] in doors.toml."""
 
+import ipaddress
+import re
 from typing import Any
 
-from controller.doors.exposure import Exposure
-from controller.doors.settings import Settings
-from controller.forms.field import Form
+from controller.doors.exposure import LISTENS, Exposure
+from controller.doors.settings import MAY as ROLES, Settings, source_of
+from controller.forms.field import Form, choice, flag, integer, matching, table, text
+from controller.forms.refusal import refuse
 
-FORM: Form = {}
+NAME = re.compile(r"[ -~]{1,64}")
+LISTEN = re.compile(r"[0-9a-fA-F.:]{2,45}")
+OTHERS = ("read", "none")
+MAY = ("cap", "request")  # no point of these models limits the connection to the grid
+TLS = ("certificate", "certificate_key", "client_authority")
+FORM: Form = {
+    "listen": matching(LISTEN, "an IP address of this box", "127.0.0.1"),
+    "port": integer(1, 65535, 1502),
+    "unit": integer(1, 247, 1),
+    "may": choice(MAY, MAY[0]),
+    "is_exact": flag(False),
+    "valid_s": integer(2, 300, 60),
+    "others": choice(OTHERS, OTHERS[0]),
+    "connections_max": integer(1, 500, 64),
+    "idle_s": integer(1, 3600, 120),
+    "clients": table(None, {}),
+    **dict.fromkeys(TLS, text("")),
+}
 
 
 def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> None:
     """Refuse what no form can see. Raises ConfigError."""
+    if not _is_address(values["listen"]):
+        refuse(settings.path, (*path, "listen"), "is no IP address")
+    given = [name for name in TLS if values[name]]
+    if given and len(given) < len(TLS):
+        missing = next(name for name in TLS if name not in given)
+        refuse(settings.path, (*path, missing), "is missing", f"all of {', '.join(TLS)}, or none")
+    roles = set()
+    for client, source in values["clients"].items():
+        at = (*path, "clients", client)
+        if given and not NAME.fullmatch(client):
+            refuse(settings.path, at, "is no subject", "the common name of a client certificate")
+        if not given and not _is_address(client):
+            refuse(settings.path, at, "is no IP address", "an address, or TLS and a common name")
+        roles.add(source_of(settings, at, source).may)
+    if values["may"] != MAY[0] and roles == {MAY[0]}:
+        words = 'may = "request" also in a [source.NAME] of its clients'
+        refuse(settings.path, (*path, "may"), "is more than any of its sources may", words)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return str(ipaddress.ip_address(text)) == text
+    except ValueError:
+        return False
 
 
 def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
-    """Nothing yet."""
-    return []
+    """One row for readers, and one for each master."""
+    host = f"[{values['listen']}]" if ":" in values["listen"] else values["listen"]
+    place, door = f"{host}:{values['port']}", ".".join(path)
+    has_tls = bool(values["certificate"])
+    encryption, proof = ("TLS", "certificate") if has_tls else ("no", "address only: UNPROVED")
+    what = "Modbus TCP, SunSpec"
+    others = "a certificate of the CA" if has_tls else "nothing: whoever connects"
+    rows = [(what, others, "reads" if values["others"] == "read" else "nothing")]
+    for client, name in values["clients"].items():
+        most = min(values["may"], settings.sources[name].may, key=ROLES.index)
+        rows.append((f"set-points of {name}", f"{proof} {client}", most))
+    return [Exposure(door, LISTENS, place, about, encryption, *more) for about, *more in rows]

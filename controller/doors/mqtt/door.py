@@ -1,10 +1,184 @@
-"""The door."""
+"""The door: holds its connections to the broker, and connects again after growing pauses."""
 
+import asyncio
+import collections
+import contextlib
+import random
+import ssl
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from controller.doors.mqtt.commands import VERBS, Answer, Desk
+from controller.doors.mqtt.link import REFUSED, Broker, Link, Lost, Message
+from controller.doors.mqtt.outlet import Outlet, text
 from controller.doors.process import DoorError, House
+from controller.system import clock
+from controller.system.paths import plain, say
+
+PAUSE_S, PAUSE_S_MAX = 1.0, 60.0
+STEADY_US = 60_000_000  # a connection that lasted so long begins with the shortest pause again
+AGAIN_US = 3_600_000_000  # one cause has one line an hour
+CAUSES_MAX = 20
+FAREWELL_S = 2.0
+PASSWORD_BYTES_MAX = 1024
 
 
 async def serve(house: House, name: str, values: dict[str, Any]) -> None:
     """Serve until cancelled. Raises DoorError, OSError."""
-    raise DoorError("is not built yet")
+    await Door(house, name, values).run()
+
+
+class Told:
+    """A line for each cause, at most once an hour."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._said: dict[str, int] = {}
+
+    def say(self, cause: str) -> None:
+        """Say it if it is new."""
+        now_us = clock.now_us()
+        if now_us - self._said.get(cause, -AGAIN_US) < AGAIN_US:
+            return
+        if len(self._said) >= CAUSES_MAX:
+            self._said.pop(next(iter(self._said)))
+        self._said[cause] = now_us
+        say(f"door {self._title}: {cause}")
+
+
+class Door:
+    """One table [mqtt.NAME]."""
+
+    def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
+        self._house, self._values = house, values
+        self._told, self.counts = Told(f"mqtt.{name}"), collections.Counter[str]()
+        self._base = f"firebreak/{values['cabinet']}"
+        self._desks = {
+            f"{self._base}/command/{source}/{verb}": Desk(
+                house.run_directory, house.senders[source], verb, self._base, self.counts
+            )
+            for source in values["sources"]
+            for verb in VERBS
+        }
+        self._outlet = Outlet(house.feed, self._base, values, self.counts)
+        self._name = name
+        self._links: dict[str, Link] = {}
+
+    async def run(self) -> None:
+        """Serve until cancelled. Each source has a connection of its own, so that a broker drops
+        only its own messages when it floods.
+        """
+        sources = self._values["sources"]
+        calls = [
+            self._keep(self._outlet.run),
+            *[self._keep(self._listen, name) for name in sources],
+        ]
+        calls += [desk.run(self._reply) for desk in self._desks.values()]
+        tasks = [asyncio.create_task(call) for call in calls]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep(self, use: Callable[[Link], Awaitable[None]], source: str = "") -> None:
+        """Hold one connection: that of a source, or the one of all that leaves."""
+        pause_s = PAUSE_S
+        while True:
+            began_us = clock.now_us()
+            self._told.say(await self._connected(use, source))
+            self.counts["lost"] += 1
+            if clock.now_us() - began_us >= STEADY_US:
+                pause_s = PAUSE_S
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))
+            pause_s = min(PAUSE_S_MAX, 2 * pause_s)
+
+    async def _connected(self, use: Callable[[Link], Awaitable[None]], source: str) -> str:
+        """One connection from begin to end. Returns why it ended."""
+        link = Link(self._broker(source), self._heard)
+        try:
+            await link.open()
+            self.counts["connected"] += 1
+            self._told.say(f"connected to {link.place}")
+            if link.refused_topics:
+                self._told.say(f"the broker refuses the commands of {source}; see its access list")
+            self._links[source] = link
+            await use(link)
+        except Lost as lost:
+            return str(lost)
+        finally:
+            if self._links.pop(source, None) and not source:
+                await self._farewell(link)
+            await link.close()
+        return "ended"
+
+    async def _listen(self, link: Link) -> None:
+        """The connection of a source. Raises Lost."""
+        while True:
+            link.check()
+            await self._house.feed.changed()
+
+    async def _farewell(self, link: Link) -> None:
+        with contextlib.suppress(Lost, TimeoutError):
+            answer = link.publish(f"{self._base}/online", "offline", retain=True)
+            await asyncio.wait_for(answer, FAREWELL_S)
+
+    def _heard(self, message: Message) -> None:
+        """Called in the thread of the connection."""
+        if message.topic in self._desks:
+            self._desks[message.topic].take(message)
+        else:
+            self.counts["foreign"] += 1
+
+    def _reply(self, source: str, topic: str, answer: Answer, correlation: bytes | None) -> None:
+        """An answer that cannot leave is counted: the same command again brings it."""
+        try:
+            done = self._links[source].publish(topic, text(answer), correlation=correlation)
+        except (KeyError, Lost):
+            self.counts["unanswered"] += 1
+            return
+        done.add_done_callback(self._replied)
+
+    def _replied(self, done: asyncio.Future[int]) -> None:
+        if done.cancelled() or done.result() >= REFUSED:
+            self.counts["unanswered"] += 1
+
+    def _broker(self, source: str) -> Broker:
+        """Read the files anew, since certificates are renewed. Raises DoorError, OSError."""
+        values, name = self._values, f"firebreak-{self._values['cabinet']}-{self._name}"
+        return Broker(
+            *(values["host"], values["port"], values["protocol"] == "5", values["keepalive_s"]),
+            f"{name}-{source}" if source else name,
+            self._context() if values["tls"] else None,
+            (values["user"], self._password()) if values["user"] else None,
+            [f"{self._base}/command/{source}/{verb}" for verb in VERBS] if source else [],
+            "" if source else f"{self._base}/online",
+        )
+
+    def _password(self) -> str:
+        path = self._house.settings.beside(self._values["password_file"])
+        with open(path, "rb") as file:
+            line = file.read(PASSWORD_BYTES_MAX)
+        try:
+            return line.decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise DoorError(f"{path}: is not a text") from None
+
+    def _context(self) -> ssl.SSLContext:
+        beside, values = self._house.settings.beside, self._values
+        ca, certificate, key = [
+            values[name] and beside(values[name])
+            for name in ("ca", "certificate", "certificate_key")
+        ]
+        place = ca
+        try:
+            context = ssl.create_default_context(cafile=ca)
+            if certificate:
+                place = f"{certificate}, {key}"
+                context.load_cert_chain(certificate, key, "no password is asked for")
+        except ssl.SSLError:
+            raise DoorError(f"{place}: is no certificate with its key") from None
+        except OSError as error:
+            raise DoorError(plain(error, place)) from None
+        return context

@@ -1,18 +1,80 @@
 """The keys of [mqtt.NAME] in doors.toml."""
 
+import ipaddress
+import re
 from typing import Any
 
-from controller.doors.exposure import Exposure
-from controller.doors.settings import Settings
-from controller.forms.field import Form
+from controller.doors.exposure import CONNECTS, Exposure
+from controller.doors.settings import Settings, source_of
+from controller.forms.field import Form, choice, flag, integer, matching, number, text, texts
+from controller.forms.refusal import Path, refuse
 
-FORM: Form = {}
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # one level of a topic
+NAME_WORDS = "1 to 64 letters, digits, _ and -"
+HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
+FORM: Form = {
+    "host": matching(HOST, "a name or an address"),
+    "port": integer(1, 65535, 8883),
+    "cabinet": matching(NAME, NAME_WORDS),
+    "protocol": choice(("5", "3.1.1"), "5"),
+    "tls": flag(True),
+    "ca": text(""),
+    "certificate": text(""),
+    "certificate_key": text(""),
+    "user": text(""),
+    "password_file": text(""),
+    "sources": texts([]),
+    "period_s": number(0.2, 3600, 1.0),
+    "keepalive_s": integer(5, 60, 10),
+    "events_max": integer(1, 1000, 1000),
+}
+TOGETHER = (("certificate", "certificate_key"), ("user", "password_file"))
 
 
-def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> None:
+def check(settings: Settings, path: Path, values: dict[str, Any]) -> None:
     """Refuse what no form can see. Raises ConfigError."""
+    file = settings.path
+    found = [source_of(settings, (*path, "sources"), name) for name in values["sources"]]
+    for source in found:
+        if not NAME.fullmatch(source.name):
+            refuse(file, (*path, "sources"), "names a source that fits no topic", NAME_WORDS)
+    for one, other in TOGETHER:
+        if bool(values[one]) != bool(values[other]):
+            refuse(file, (*path, one), f"stands without {other}", f"{one} and {other}, or neither")
+    if values["tls"] and not values["ca"]:
+        refuse(file, (*path, "ca"), "is missing", "the file with the certificate of the site's CA")
+    if values["tls"]:
+        return
+    if values["ca"] or values["certificate"]:
+        refuse(file, (*path, "tls"), "is false beside a certificate", "tls = true")
+    if not is_loopback(values["host"]):
+        _check_plain(file, path, values, [each.name for each in found if each.may == "grid_cap"])
+
+
+def _check_plain(file: str, path: Path, values: dict[str, Any], obliging: list[str]) -> None:
+    allowed = "tls = true, or a host of this machine such as 127.0.0.1"
+    if obliging:
+        refuse(file, (*path, "sources"), f"{obliging[0]} may send grid_cap without TLS", allowed)
+    if values["user"]:
+        refuse(file, (*path, "password_file"), "would cross the network without TLS", allowed)
+
+
+def is_loopback(host: str) -> bool:
+    """True for a host of this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
-    """Nothing yet."""
-    return []
+    """One row for what goes out, and one for each source that the broker may speak for."""
+    host = f"[{values['host']}]" if ":" in values["host"] else values["host"]
+    place = f"{host}:{values['port']}"
+    encryption = "TLS" if values["tls"] else "no"
+    door = ".".join(path)
+    rows = [("state, events, alarms", "-", "nothing comes in")] + [
+        (f"hints of {name}", "the broker's ACL", settings.sources[name].may)
+        for name in values["sources"]
+    ]
+    return [Exposure(door, CONNECTS, place, what, encryption, *more) for what, *more in rows]

@@ -7,7 +7,7 @@ the file was written. The plan tells nothing beyond the end of its last job.
 import math
 from datetime import datetime
 
-from controller.planner.feeds.points import QUARTER_S, Feed, Points, Span, of_quarters
+from controller.planner.feeds.points import QUARTER_S, Feed, Points, Span, of_quarters, parts_s
 from controller.series import jobs, times
 from controller.series.refusal import SeriesError
 
@@ -30,9 +30,7 @@ def read(path: str, feed: Feed, span: Span, made_s: float) -> Points:
         raise SeriesError(f"{path}: no job near now")
     load_W = [feed.keys["base_W"]] * count
     for job in found:
-        at_s, end_s = begin_s + job.at_s - first, begin_s + job.at_s + job.for_s - first
-        for slot in range(max(0, int(at_s // QUARTER_S)), min(count, math.ceil(end_s / QUARTER_S))):
-            slot_s = slot * QUARTER_S
-            part_s = min(end_s, slot_s + QUARTER_S) - max(at_s, slot_s)
+        at_s = begin_s + job.at_s - first
+        for slot, part_s in parts_s(at_s, at_s + job.for_s, count):
             load_W[slot] += job.power_W * part_s / QUARTER_S
     return of_quarters({first + at * QUARTER_S: each for at, each in enumerate(load_W)}, made_s)

@@ -7,7 +7,7 @@ step beside it only, so that a hole stays a hole: unknown, never zero.
 import itertools
 import math
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
@@ -125,14 +125,20 @@ def slots(found: Points, start_s: float, count: int) -> list[float]:
     """The mean of each quarter of an hour from start_s on; NaN where it is unknown."""
     sums, known_s = [0.0] * count, [0.0] * count
     for at_s, value, step_s in zip(found.utc_s, found.values, found.step_s):
-        first = max(0, math.floor((at_s - start_s) / QUARTER_S))
-        for slot in range(first, min(count, math.ceil((at_s + step_s - start_s) / QUARTER_S))):
-            begin_s = start_s + slot * QUARTER_S
-            part_s = min(at_s + step_s, begin_s + QUARTER_S) - max(at_s, begin_s)
+        for slot, part_s in parts_s(at_s - start_s, at_s + step_s - start_s, count):
             sums[slot] += value * part_s
             known_s[slot] += part_s
     least_s = KNOWN_PART * QUARTER_S
     return [each / part if part >= least_s else math.nan for each, part in zip(sums, known_s)]
+
+
+def parts_s(begin_s: float, end_s: float, count: int) -> Iterator[tuple[int, float]]:
+    """(quarter of an hour, its time) between two times, of the first `count`, from which both
+    count.
+    """
+    for slot in range(max(0, int(begin_s // QUARTER_S)), min(count, math.ceil(end_s / QUARTER_S))):
+        slot_s = slot * QUARTER_S
+        yield slot, min(end_s, slot_s + QUARTER_S) - max(begin_s, slot_s)
 
 
 def merged(files: Sequence[tuple[str, Points]], span: Span, zone: tzinfo) -> Points:

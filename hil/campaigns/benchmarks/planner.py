@@ -18,6 +18,7 @@ from hil.campaigns.benchmarks import document, machine
 from hil.campaigns.benchmarks.document import Figure, Measured, figure
 from hil.systems import back_tests, measured, pasts
 from hil.systems.pasts import Case
+from hil.systems.series import KWH_PER_W_SLOT
 
 MONTHS = (
     ("berlin", "", 7),
@@ -76,7 +77,7 @@ def _played(way: str, case: Case) -> dict[str, float]:
         "p50_ms": ms[len(ms) // 2],
         "p99_ms": ms[int(0.99 * (len(ms) - 1))],
         "MiB": (given["kB"] - bare_kB) / 1024,
-        "over_cap_kWh": sum(over_W) * back_tests.SLOT_KWH_PER_W,
+        "over_cap_kWh": sum(over_W) * KWH_PER_W_SLOT,
         "failed": given["failed"],
     }
 
@@ -102,7 +103,7 @@ def _measures(case: Case, done: Outcome) -> dict[str, float]:
         "saved": costs[0] - costs[1],
         "cut_kW": (bills[0].peak_W - bills[1].peak_W) / tariff.W_PER_KW,
         "cycles": done.given_J / (site.store.high_J - site.store.low_J),
-        "over_grid_kWh": sum(beyond_W) * back_tests.SLOT_KWH_PER_W,
+        "over_grid_kWh": sum(beyond_W) * KWH_PER_W_SLOT,
     }
 
 

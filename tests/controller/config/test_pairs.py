@@ -42,8 +42,17 @@ BEFORE = {
 
 @pytest.fixture
 def site(tmp_path):
+    return site_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return tables_of(site_in(tmp_path_factory.mktemp("plain")))
+
+
+def site_in(folder):
     """The cabinet with a device of each role; each fallback is set."""
-    made = SiteFiles(tmp_path, (*FIREBREAK[:2], "pv_genset/cabinet.toml"))
+    made = SiteFiles(folder, (*FIREBREAK[:2], "pv_genset/cabinet.toml"))
     for name in ("export", "charge", "discharge"):
         made.say("site", f"source.site_ems.fallback_{name}_W_max", 0)
     return made
@@ -63,12 +72,12 @@ def lines(site):
         return [str(error)]
 
 
-def numbers(site, pair, monkeypatch):
+def tables_of(site):
     seen = []
-    monkeypatch.setattr(pairs, "doubts", lambda *given: seen.append(given) or ())
-    configuration.with_doubts(site.paths[2])
-    monkeypatch.undo()
-    return next(pair_values.Tables(*seen[0]).numbers(pair.scope, pair.low, pair.high))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pairs, "doubts", lambda *given: seen.append(given) or ())
+        configuration.with_doubts(site.paths[2])
+    return pair_values.Tables(*seen[0])
 
 
 def named(name):
@@ -87,11 +96,13 @@ def told(site, pair, key, value):
     pairs.PAIRS,
     ids=[f"{each.scope} {each.low} {each.high} {each.room}" for each in pairs.PAIRS],
 )
-def test_each_pair_has_a_bound(site, pair, monkeypatch):
-    for name in (pair.low, pair.high, f"{pair.scope} {pair.low}"):
-        for given in BEFORE.get(name, ()):
-            site.say(*given)
-    low, high = numbers(site, pair, monkeypatch)
+def test_each_pair_has_a_bound(site, plain, pair):
+    names = pair.low, pair.high, f"{pair.scope} {pair.low}"
+    before = [given for name in names for given in BEFORE.get(name, ())]
+    for given in before:
+        site.say(*given)
+    tables = tables_of(site) if before else plain
+    low, high = next(tables.numbers(pair.scope, pair.low, pair.high))
     if high.is_key and "." not in pair.high:
         side, right, step = pair.high, -(-(low.value + pair.room) // pair.times), -1
     else:

@@ -29,8 +29,9 @@ def test_the_example_has_a_planner_a_scheduler_and_an_energy_management():
     found = [(each.name, each.index, each.role, each.priority) for each in EXAMPLE.sources]
     names = ("planner", 0, "grid_cap", 3), ("scheduler", 1, "request", 1)
     assert found == [*names, ("site_ems", 2, "grid_cap", 2)]
-    assert planner.fallback == scheduler.fallback == dict.fromkeys(range(1, 6))
-    assert site_ems.fallback == {1: None, 2: None, 3: None, 4: 450_000, 5: None}
+    assert scheduler.fallback == dict.fromkeys(range(1, 6))
+    assert planner.fallback == scheduler.fallback | {4: 475_000}
+    assert site_ems.fallback == scheduler.fallback | {4: 450_000}
 
 
 @pytest.mark.parametrize("name, rated_W", [("example", 250_000), ("three_units", 750_000)])
@@ -52,7 +53,7 @@ def test_at_most_eight_sources_with_names_of_sixteen_characters(files):
 
 def test_the_image_says_all_that_the_core_needs():
     image = EXAMPLE.source_image
-    planner = [2, 3, 300, 10, 25_000, 500_000, -1, -1, -1, -1, -1]
+    planner = [2, 3, 300, 10, 25_000, 500_000, -1, -1, -1, 475_000, -1]
     first = [1, 1, 120, 10, 25_000, 100_000, -1, -1, -1, -1, -1]
     second = [2, 2, 300, 10, 25_000, 100_000, -1, -1, -1, 450_000, -1]
     assert list(image) == [1, 3, *planner, *first, *second]
@@ -76,6 +77,19 @@ def test_the_words_are_those_of_the_table():
     names = [row[0] for row in parameters.SOURCE_PARAMETERS]
     assert names[5:] == list(sources.FALLBACK_KEYS.values())
     assert set(schema.SOURCE) == {"role", *names}
+
+
+def test_check_says_what_a_planner_that_is_gone_may_cost(files):
+    files.append("site", source("a", "request", 1)).append("site", source("b", "grid_cap", 2))
+
+    def lines():
+        return " ".join(check.report(files.load()).split()).count(
+            "without fallback_import_W_max a charge may lift the import to 11 kW when its schedule"
+        )
+
+    assert lines() == 1, "a request alone limits no import"
+    files.say("site", "source.b.fallback_import_W_max", 9000)
+    assert lines() == 0
 
 
 def test_check_says_who_may_send_what(files):

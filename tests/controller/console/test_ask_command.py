@@ -38,7 +38,8 @@ def test_the_situation_is_that_of_the_rig(live):
     assert 299_900 <= min(found.connection.seen_W) <= max(found.connection.seen_W) <= 352_000
     assert max(found.connection.seen_W) > 340_000, "a keyframe of the step"
     assert found.connection[1:4] == (500_000, 301, 0)
-    (held,) = found.hints
+    of_planner, held = found.hints
+    assert (of_planner.source, of_planner.fallback_W) == ("planner", 475_000)
     assert (held.source, held.quantity) == ("site_ems", "import_W_max")
     assert (held.valid_s, held.fallback_W) == (0, 450_000)
     limits = core.chain.limits

@@ -1,6 +1,10 @@
-"""A virtual rig with a journal in a folder, and a Watch of it."""
+"""A virtual rig with a journal in a folder, and a Watch of it.
+
+Value mode: the words of byte mode (tests/hil/values/test_words.py) for less time.
+"""
 
 import copy
+import functools
 import json
 import os
 import re
@@ -14,18 +18,26 @@ from controller.console.pages import text
 from controller.journal.journal_header import open_journal
 from controller.sites import EXAMPLE, FOLDER as SITES
 from controller.state import schema, watch
-from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.scenarios import scenario
 from hil.scenarios.scenario import Action
+from hil.values.rig import ValueRig
 from tests.controller.run.cabinet_bench import believed
 
 CONFIG = believed(configuration.load(EXAMPLE))
 SECOND_US = 1_000_000
-check_state = fastjsonschema.compile(schema.schema())
 BOOT_US = 24_500 * SECOND_US  # the box has run for hours when its controller starts
 UTC_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31, when it starts
 RING_BYTES = 4 << 20  # over half a minute; rings of a cabinet's size would fill the disk
+
+
+@functools.cache
+def form_of_state():
+    return fastjsonschema.compile(schema.schema())
+
+
+def check_state(facts):
+    form_of_state()(facts)
 
 
 def action(at_s, do, **arguments):
@@ -50,9 +62,17 @@ class BoxClocks:
 class Watched:
     """A rig and a Watch of its journal, which waits for the rig's next step."""
 
-    def __init__(self, folder, load=lambda t_s: 300_000.0, actions=(), soc=0.55, settings=CONFIG):
+    def __init__(
+        self,
+        folder,
+        load=lambda t_s: 300_000.0,
+        actions=(),
+        soc=0.55,
+        settings=CONFIG,
+        rig=ValueRig,
+    ):
         self.folder = self.state = str(folder)
-        self.rig = VirtualRig(settings, load, 1, actions, {"soc": soc})
+        self.rig = rig(settings, load, 1, actions, {"soc": soc})
         self.clocks = BoxClocks(self.rig)
         cabinet = self.rig.controller.cabinet
         cabinet.journal = open_journal(

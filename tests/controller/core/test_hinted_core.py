@@ -44,7 +44,7 @@ def ticked(known, seed, settings_=FIREBREAK, ticks=200):
         yield hinted, plain
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(KNOWN, st.integers(0, 10**6), st.sampled_from(sorted(CONFIGS)))
 def test_limits_hold_and_caps_only_narrow_whatever_the_hints(drawn, seed, name):
     known = made(drawn)

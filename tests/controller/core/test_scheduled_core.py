@@ -16,8 +16,8 @@ from controller.core.image import ProcessImage, places
 from controller.core.policies import schedule as s
 from controller.journal import journal_header, replay, ring
 from controller.sites import FOLDER
-from hil.engine.simulate import VirtualRig
 from hil.site.pv import Pv
+from hil.values.rig import ValueRig
 from safety import matrix
 
 START_MIN = 29_453_760  # of the rig's clock at 0
@@ -25,7 +25,7 @@ SITE_EMS = 2
 
 
 def rig_of(load_W=square_W):
-    return VirtualRig(FIREBREAK, load_W, 1, (), {"soc": 0.55})
+    return ValueRig(FIREBREAK, load_W, 1, (), {"soc": 0.55})
 
 
 def steps(rig, seconds):
@@ -64,7 +64,7 @@ def test_a_table_enters_once_a_part_a_tick():
 def test_a_negative_price_curtails_pv_to_the_load_until_the_notice_ends():
     """The rig, with frames of the inverter: the battery takes 140 kW of 200 kW before it."""
     config = configuration.load(str(FOLDER / "pv_genset" / "cabinet.toml"))
-    rig = VirtualRig(config, lambda t_s: 60_000.0, 1, (), {"soc": 0.55})
+    rig = ValueRig(config, lambda t_s: 60_000.0, 1, (), {"soc": 0.55})
     (pv,) = [part for part in rig.plant.site.parts if isinstance(part, Pv)]
     pv._measured = lambda time_s: 200_000.0
     run(rig, 40)

@@ -16,7 +16,6 @@ from controller.journal import journal_header
 from controller.journal.replay import Replay, core_of
 from controller.journal.ring import JournalReader
 from controller.sites import FOLDER
-from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_controller import UTC_US
 from hil.site.genset import Genset
 from hil.site.grid import Grid
@@ -24,6 +23,7 @@ from hil.site.pv import Pv
 from hil.site.site import Site
 from hil.site.transfer_switch import TransferSwitch
 from hil.site.weather import Weather
+from hil.values.rig import ValueRig
 from tests.slow import slow
 
 CONTROL = {"meter_code_permille": 0, "peak_import_W_max": 150_000, "peak_interval_s": 60}
@@ -55,7 +55,7 @@ def day(tmp_path_factory):
     config = configuration.load(FOLDER / "pv_genset" / "cabinet.toml", tick_ms=100)
     control = config.control | CONTROL
     config = replace(config, control=control, control_image=array("i", control.values()))
-    rig = VirtualRig(config, None, 1, (), {"soc": 0.16}, None, site())
+    rig = ValueRig(config, None, 1, (), {"soc": 0.16}, None, site())
     core, path = rig.core, str(tmp_path_factory.mktemp("day") / "journal")
     journal = journal_header.open_journal(path, config, core, 1 << 23)
     rig.controller.cabinet.journal, acted = journal, set()

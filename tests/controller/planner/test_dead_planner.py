@@ -12,8 +12,8 @@ from controller.core.base.schedule_table import Slot
 from controller.core.policies import schedule as s
 from controller.planner import sender
 from controller.sites import EXAMPLE
-from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_controller import UTC_US
+from hil.values.rig import ValueRig
 
 PEAK_W, LOW_W, HIGH_W, STEP_S = 280_000, 200_000, 330_000, 30
 CONTROL = {"peak_import_W_max": PEAK_W, "peak_interval_s": 60}
@@ -35,7 +35,7 @@ def test_after_its_end_the_box_holds_peak_and_reserve_by_itself(end, state):
     config = configuration.load(EXAMPLE)
     control = config.control | CONTROL
     config = replace(config, control=control, control_image=array("i", control.values()))
-    rig = VirtualRig(config, lambda t_s: HIGH_W if t_s > STEP_S else LOW_W, 1, (), {"soc": 0.55})
+    rig = ValueRig(config, lambda t_s: HIGH_W if t_s > STEP_S else LOW_W, 1, (), {"soc": 0.55})
     core = rig.controller.cabinet.core if rig.controller.cabinet else rig.core
     rig.run(10)
     rig.controller.schedule("planner", START_MIN, sender.SLOT_MIN, (CHARGES,) * 96)

@@ -4,6 +4,7 @@ import math
 from types import SimpleNamespace
 
 import pytest
+from views import device
 
 from controller.config import configuration
 from controller.core import image
@@ -11,6 +12,7 @@ from controller.core.base import reasons
 from controller.core.base.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
 from controller.core.base.standby import PERSON, TEST
 from controller.core.core import STANDING_BITS
+from controller.core.site_devices import layout as layouts
 from controller.journal import journal_header
 from controller.recorder.events import HELD_MS, EventFinder, row_event, row_kind
 from controller.recorder.held import Held
@@ -397,13 +399,34 @@ def finder_of_modules(seen):
     return made, seen
 
 
-def test_less_load_is_the_sum_of_what_all_schedulers_report():
-    names = ["grid_power_W", "load_cap_1.lowered_W", "load_cap_1.lower_W", "load_cap_12.lowered_W"]
-    header = {"safety_image": [20] * 9, "input_names": names}
-    words = {"layout": LAYOUT, "inp": [9, 100, 5, 20], "reader": SimpleNamespace(header=header)}
-    assert Seconds(SimpleNamespace(**words)).lowered_W == 120
-    header["input_names"] = names[:1]
-    assert Seconds(SimpleNamespace(**words)).lowered_W is None
+def test_less_load_is_the_sum_of_what_all_schedulers_report_and_unknown_while_one_is_silent():
+    devices = [device("load_cap", number=1, lower_W_max=80_000), device("load_cap", number=2)]
+    layout = CONFIG.layout()
+    made = image.ProcessImage(layout, devices)
+    names = ["x"] * layout.inputs + image.own_names(layout.units, devices)
+    header = {"safety_image": CONFIG.safety_image, "site_image": layouts.image_of(devices)}
+    header["input_names"] = names
+    words = {"layout": layout, "inp": made.inp, "out": [0] * 200, "chain": lambda at: at}
+    found = Seconds(SimpleNamespace(**words, reader=SimpleNamespace(header=header)))
+
+    def lowered_W(ticks, *heard):
+        """Less load after so many ticks. heard: devices that reported in the first of them."""
+        for tick in range(ticks):
+            reports = bytes([tick == 0 and each in heard for each in (1, 1, 2, 2)])
+            frame = SimpleNamespace(elapsed_ticks=1, fresh=bytes(layout.groups) + reports)
+            found.feed(frame)
+        return found.lowered_W
+
+    assert lowered_W(1) is None, "nothing reported yet"
+    for number, value_W in ((1, 100), (2, 20)):
+        made.inp[made.site_place("load_cap", number)[0]] = value_W
+    assert [lowered_W(1, 1), lowered_W(1, 2)] == [None, 120]
+    assert lowered_W(50, 1, 2) == 120
+    assert lowered_W(3000, 1) is None, "the second has been silent for a minute"
+    assert lowered_W(1, 1, 2) == 120
+    header["input_names"] = names[:-1]
+    old = Seconds(SimpleNamespace(**words, reader=SimpleNamespace(header=header)))
+    assert old.lowered_W is None, "another version wrote the journal"
 
 
 def test_the_power_of_a_frozen_meter_is_not_recorded():

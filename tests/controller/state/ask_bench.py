@@ -22,6 +22,7 @@ TRACKING = Tracking(
 
 def situation(connection=None, battery=None, tracking=None, **changes):
     plain = dict.fromkeys(("unknown", "unknown_battery", "slots", "steps"), ()) | {"peak": None}
+    plain["ramp_W_per_s"] = 10_000_000
     plain["connection"] = CONNECTION._replace(**connection or {})
     plain["battery"] = BATTERY._replace(**battery or {})
     plain["tracking"] = TRACKING._replace(**tracking or {})

@@ -151,6 +151,23 @@ def test_a_slot_of_the_schedule_binds_in_its_time():
     assert whats(answer(300_000, 0, 300, **kept)) == ["energy"]
 
 
+@cases("""cap_W  for_s  ramp_W_per_s  verdict
+    400_000  570  2000        "yes"
+    400_000  575  2000        "no"
+    -1       570  2000        "yes"
+    -1       575  2000        "no"
+    400_000  595  10_000_000  "yes"
+    400_000  600  10_000_000  "no"
+""")
+def test_a_job_must_fit_under_the_cap_that_falls_before_a_lower_slot(
+    cap_W, for_s, ramp_W_per_s, verdict
+):
+    slots = [Slot(each, OPEN_W, OPEN_W, 0) for each in (cap_W, 300_000)]
+    spans = (0, 600, slots[0]), (600, 1500, slots[1])
+    found = answer(300_000, 0, for_s, slots=spans, ramp_W_per_s=ramp_W_per_s)
+    assert found["answer"] == verdict
+
+
 def test_announced_steps_and_the_share_of_a_cabinet_count():
     assert answer(400_000, 100, steps=((50, 51_000),))["missing"][0]["missing_W"] == 1000
     assert answer(400_000, 0, 30, steps=((50, 51_000),))["answer"] == "yes"

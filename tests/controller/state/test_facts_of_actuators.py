@@ -1,6 +1,8 @@
 """`why` of each actuator of a site device, on real frames: running, and after the device is pulled
 off its bus."""
 
+from functools import partial
+
 import pytest
 from watched import Watched
 
@@ -11,9 +13,11 @@ from controller.core.base.answers import WIDE_W, BaseRequest, Cap, Limit
 from controller.core.base.setpoint import Chain
 from controller.sites import PV_GENSET
 from controller.state import actuators
+from hil.engine.simulate import VirtualRig
 from tests.controller.run.cabinet_bench import believed
 
 CONFIG = believed(configuration.load(PV_GENSET))
+on_wires = partial(Watched, settings=CONFIG, rig=VirtualRig)
 LIMITED = (
     *("pv_1.limit_W", "genset_1.run", "load_shed_1.stages", "chiller_1.pre_cool"),
     *("fan_1.boost", "heater_1.heat", "load_cap_1.lower_W"),
@@ -24,7 +28,7 @@ LIMITED = (
 def seen(tmp_path_factory):
     """The generator is needed at 7 % charge; a third of a minute, then all devices pulled off."""
     folder = tmp_path_factory.mktemp("actuators")
-    watched = Watched(folder, lambda t_s: 100_000.0, soc=0.07, settings=CONFIG).run(20)
+    watched = on_wires(folder, lambda t_s: 100_000.0, soc=0.07).run(20)
     before = watched.facts("why")
     for name in LIMITED:
         watched.rig.cabinet.devices[name.partition(".")[0]].silent = True
@@ -84,7 +88,7 @@ def test_the_page_has_a_part_for_each_actuator(seen):
 
 def test_a_scheduler_lowers_the_load_on_the_wire_and_why_says_so(tmp_path):
     """480 kW, of which a hint's fallback lets 450 kW in, and a battery that is low."""
-    watched = Watched(tmp_path, lambda t_s: 480_000.0, soc=0.18, settings=CONFIG).run(45)
+    watched = on_wires(tmp_path, lambda t_s: 480_000.0, soc=0.18).run(45)
     facts = watched.facts("why")
     asked = named(facts)["load_cap_1.lower_W"]
     assert (asked["value"], asked["sent"], asked["request_reason"]["code"]) == (20_000, 20_000, 140)
@@ -96,7 +100,7 @@ def test_a_scheduler_lowers_the_load_on_the_wire_and_why_says_so(tmp_path):
 
 
 def test_cold_cells_are_heated_on_the_wire_and_why_says_so(tmp_path):
-    watched = Watched(tmp_path, lambda t_s: 100_000.0, settings=CONFIG)
+    watched = on_wires(tmp_path, lambda t_s: 100_000.0)
     plant = watched.rig.cabinet.plant
     for rack in plant.racks:
         rack.place_temperature(-5.0)

@@ -14,7 +14,7 @@ from controller.state import places
 from safety import signals as s
 
 PAPERS = {"wall_min": 0, "tested_mm": 0, "wall": "", "paper": ""}
-HEATED = action(35, "runaway", rack=5, module=3, cell=3, heater_K_per_min=60.0, from_degC=70.0)
+HEATED = action(15, "runaway", rack=5, module=3, cell=3, heater_K_per_min=60.0, from_degC=70.0)
 
 
 def config(folder):
@@ -26,8 +26,8 @@ def config(folder):
 def heated(tmp_path_factory):
     """Rack 5, of unit 2 in pod_2, heats; rack 9 is silent."""
     folder = tmp_path_factory.mktemp("places")
-    silent = action(30, "device_fault", device="bms_9", fault="silent")
-    return Watched(folder, actions=[silent, HEATED], settings=config(folder)).run(48)
+    silent = action(10, "device_fault", device="bms_9", fault="silent")
+    return Watched(folder, actions=[silent, HEATED], settings=config(folder)).run(28)
 
 
 def test_each_place_has_its_values_and_the_others_have_none(heated):
@@ -118,8 +118,8 @@ def test_no_paper_comes_before_a_test_and_a_test_before_a_wall():
 
 
 def test_a_gas_alarm_is_of_every_place_of_the_cabinet(tmp_path):
-    gas = action(31, "gas", lfl_pct=40.0, detector=None)
-    watched = Watched(tmp_path, actions=[gas], settings=config(tmp_path)).run(45)
+    gas = action(11, "gas", lfl_pct=40.0, detector=None)
+    watched = Watched(tmp_path, actions=[gas], settings=config(tmp_path)).run(25)
     found = watched.facts("map")
     assert [each["is_alarm"] for each in found["places"]] == [True, True, True, None]
     assert [each["place"] for each in found["unload"]] == ["pod_4"]

@@ -69,6 +69,23 @@ def test_a_job_fits_where_cap_battery_and_reserve_leave_room(power_W, slots, ask
         assert first["at"] == (BEGIN + timedelta(seconds=earliest[0])).isoformat()
 
 
+@cases("""power_W  for_s  following  missing_W
+    330_000  798  {"cap_W": 300e3}  0
+    # 50 s before the slot the cap is 348 kW, and the battery gives the plan 12 kW
+    330_000  850  {"cap_W": 300e3}  42_000
+    330_000  900  {"cap_W": 300e3}  90_000
+    330_000  900  {"cap_W": 500e3}  0
+    40_000   780  {"cap_W": None}   0
+    40_000   781  {"cap_W": None}   None
+""")
+def test_before_a_slot_with_a_lower_cap_a_job_has_the_cap_that_falls(
+    power_W, for_s, following, missing_W
+):
+    given = situation(ramp_W_per_s=1000)
+    found = answer(planned([{}, following]), Job(power_W, 0, for_s), given)["plan"]
+    assert found["asked"]["missing_W"] == missing_W
+
+
 def test_a_job_begins_within_a_slot_and_ends_within_the_plan():
     slots = [TIGHT, {}, {}, {}]
     job = Job(40_000, 300, 1200)

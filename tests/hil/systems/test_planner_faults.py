@@ -1,5 +1,6 @@
 """What a planner saves that is dead, late or wrong: each fault on a short past."""
 
+import functools
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,16 +14,20 @@ NOW = datetime(2026, 4, 6, 12)
 KNOWN = Known(NOW, [1e5] * 8, [0.0] * 8, [*range(8)], [*range(8, 16)], 0.0)
 
 
-WHOLE = pasts.built_in("berlin", "", 5, 7, 1)
-COUNT = WHOLE.past.before + 3 * 96
-SERIES = {name: getattr(WHOLE.past, name)[:COUNT] for name in ("load_W", "pv_W", "price_per_kWh")}
-CASE = WHOLE._replace(past=WHOLE.past._replace(**SERIES))
+@functools.cache
+def case():
+    """A past of which three days are to come."""
+    whole = pasts.built_in("berlin", "", 5, 7, 1)
+    count = whole.past.before + 3 * 96
+    names = "load_W", "pv_W", "price_per_kWh"
+    series = {name: getattr(whole.past, name)[:count] for name in names}
+    return whole._replace(past=whole.past._replace(**series))
 
 
 def seen(fault, calls=1, known=KNOWN):
     """What the way to plan is told, and what comes of it, through this fault."""
     told = []
-    way = faults.FAULTS[fault](lambda known: told.append(known) or [len(told)] * 8, CASE)
+    way = faults.FAULTS[fault](lambda known: told.append(known) or [len(told)] * 8, case())
     return told, [way(known) for _ in range(calls)]
 
 
@@ -45,23 +50,36 @@ def test_prices_and_time_are_those_of_another_hour(fault, past, to_come, hours):
 
 
 def test_a_dead_planner_is_dead_for_the_rest_and_the_load_is_mirrored_at_its_mean():
-    count = CASE.past.before
+    past = case().past
+    count, end = past.before, len(past.load_W)
     assert seen("dead", known=KNOWN._replace(past_load_W=[0.0] * count))[1] == [[1] * 8]
-    assert seen("dead", known=KNOWN._replace(past_load_W=[0.0] * COUNT))[1] == [[]]
+    assert seen("dead", known=KNOWN._replace(past_load_W=[0.0] * end))[1] == [[]]
     (known,), _ = seen("load mirrored", known=KNOWN._replace(load_W=[2e5] * 96 + [1e5] * 96))
     assert known.load_W == [1e5] * 96 + [2e5] * 96
 
 
 def test_each_fault_costs_and_none_lifts_the_connection():
-    site, past = CASE.site, CASE.past
+    site, past = case().site, case().past
     stored_J = 0.5 * site.full_J
-    found = faults.saved(CASE, stored_J)
+    found = faults.saved(case(), stored_J)
     daily = Daily(site)
     done = backtest.followed(site, past, stored_J, lambda known: daily.planned(known).rows)
     without = backtest.cost(site, past, backtest.without(past))
     saved = without - backtest.cost(site, past, done)
     assert set(found) == set(faults.FAULTS) and found["dead"] < saved
     assert max(found.values()) < 1.05 * saved and min(found.values()) > -0.02 * without
+
+
+def test_alone_the_box_bills_no_higher_peak_with_a_fallback_that_the_load_reaches():
+    site, past, low_J = case().site, case().past, 0.15 * case().site.full_J
+    peak_W = max(backtest.without(past).grid_W)
+
+    def highest_W(**fallback):
+        return max(backtest.followed(site, past, low_J, lambda known: [], **fallback).grid_W)
+
+    for part in (0.5, 0.9, 1.0):
+        assert highest_W(alone_W=part * peak_W) <= peak_W + 1
+    assert highest_W() > 1.05 * peak_W, "without one it charges at the rated power"
 
 
 def test_a_fault_that_costs_too_much_is_marked():

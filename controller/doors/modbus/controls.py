@@ -1,0 +1,207 @@
+"""Set-points of SunSpec models 704 and 715 as hints of one source.
+
+A master writes registers one by one, in any order. So a set-point is stored first, without effect,
+and becomes a hint when its enable register is 1. The loop's answer decides: a refused write leaves
+everything as it was. Registers show what is in force by the state, never what was written.
+
+The door sends a hint again only when ControllerHb changes. So the set-point of a master that hangs
+ends with its validity, however long a reversion time the master asked for.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from controller.core.base import hint_codes as h
+from controller.doors.sending import Answer, may
+from controller.system import clock
+
+FUNCTION, VALUE, FAILURE, BUSY = 1, 3, 4, 6  # exception codes of Modbus
+OK = 0
+REFUSALS = {
+    **{h.ROLE: FUNCTION, h.RATE: BUSY, h.BUSY: BUSY},
+    **dict.fromkeys((h.WRONG_VALUE, h.VALID_SHORT, h.VALID_LONG), VALUE),
+}
+ALL_W = 1_000_000_000  # a cap that narrows nothing
+END_S = 1  # validity of a hint that ends another one
+VALID_S_MAX = 300
+HEARTBEAT = "715.ControllerHb"
+WATTS = 1  # WSetMod
+# {point that a master may set: lowest, highest number}
+RANGES = {
+    "704.WMaxLimPctEna": (0, 1),
+    "704.WMaxLimPct": (0, 10_000),
+    "704.WMaxLimPctRvrtTms": (0, 2**32 - 2),
+    "704.WSetEna": (0, 1),
+    "704.WSetMod": (0, 1),
+    "704.WSet": (-ALL_W, ALL_W),
+    "704.WSetPct": (-10_000, 10_000),
+    "704.WSetRvrtTms": (0, 2**32 - 2),
+    HEARTBEAT: (0, 2**32 - 2),
+}
+FULL = 10_000  # 100 % in WSetPct and WMaxLimPct
+
+
+class Group(NamedTuple):
+    """Points that make one set-point, and the value that ends its hints."""
+
+    prefix: str
+    kind: int
+    quantities: tuple[str, ...]
+    end_W: int
+
+
+LIMIT = Group("704.WMaxLimPct", h.CAP, ("charge_W_max", "discharge_W_max"), ALL_W)
+SET = Group("704.WSet", h.REQUEST, ("power_W",), 0)
+
+
+class Sends(Protocol):
+    """The part of sending.Sender that a door needs."""
+
+    async def hint(self, message: object) -> Answer:
+        """The loop's answer."""
+
+
+class Held(NamedTuple):
+    """Hints in force by a master. until_s: end of its reversion time, on the clock of `now_s`."""
+
+    master: str
+    hints: list[dict[str, Any]]
+    sent_s: float
+    valid_s: int
+    until_s: float
+
+
+class Shared:
+    """All masters of one source: what is held, and each answer until the state has it."""
+
+    def __init__(self, name: str, sender: Sends) -> None:
+        self.name, self.sender = name, sender
+        self.lock = asyncio.Lock()
+        self.held: dict[Group, Held] = {}
+        self.answers: dict[str, tuple[float, int | None, int]] = {}  # quantity: s, W, valid_s
+
+
+class Controls:
+    """The set-points of one master. valid_s_max: of the source, as the loop has it."""
+
+    def __init__(self, master: str, shared: Shared, values: dict[str, Any]) -> None:
+        self._master, self.shared = master, shared
+        self._may, self._valid_s = values["may"], values["valid_s"]
+        self._is_exact = values["is_exact"]
+        self.stored: dict[str, int] = {"704.WSetMod": WATTS}
+        self._waiting: set[Group] = set()  # enabled, but without a value yet
+        self.heartbeat: int | None = None
+        self._beat_s = -math.inf
+        self.valid_s_max, self.rated_W = VALID_S_MAX, 0
+
+    async def write(self, changes: dict[str, int], enabled: Callable[[], set[Group]]) -> int:
+        """Exception code of Modbus, OK if all is in force. enabled(): groups in force now."""
+        if any([not low <= changes[name] <= high for name, (low, high) in _ranges(changes)]):
+            return VALUE
+        async with self.shared.lock:
+            before, is_on = dict(self.stored), enabled()
+            self.stored |= {name: value for name, value in changes.items() if name != HEARTBEAT}
+            code = OK
+            for group in (LIMIT, SET):  # the one that narrows comes first
+                if not code and any([name.startswith(group.prefix) for name in changes]):
+                    code = await self._set(group, changes, group in is_on)
+            if not code and HEARTBEAT in changes:
+                code = await self._beat(changes[HEARTBEAT])
+            if code:
+                self.stored = before
+            return code
+
+    async def _set(self, group: Group, changes: dict[str, int], is_on: bool) -> int:
+        enable = changes.get(f"{group.prefix}Ena")
+        if enable == 0:
+            self._waiting.discard(group)
+            self.shared.held.pop(group, None)
+            ends = [self._hint(quantity, group.end_W) for quantity in group.quantities]
+            return await self._say(group.kind, ends, END_S) if is_on else OK
+        if not (enable or is_on or group in self._waiting):
+            return OK
+        value_W = self._value_W(group)
+        if value_W is None:
+            self._waiting.add(group)
+            return OK
+        return await self._hold(group, value_W)
+
+    def _value_W(self, group: Group) -> int | None:
+        """The stored value; None without one."""
+        if group is SET and self.stored["704.WSetMod"] == WATTS:
+            return self.stored.get("704.WSet")
+        part = self.stored.get("704.WMaxLimPct" if group is LIMIT else "704.WSetPct")
+        if part is None or not self.rated_W:
+            return None
+        return abs(part) * self.rated_W // FULL * (1 if part > 0 else -1)
+
+    async def _hold(self, group: Group, value_W: int) -> int:
+        asked_s = self.stored.get(f"{group.prefix}RvrtTms", 0)
+        now_s = now()
+        valid_s = min(asked_s or self._valid_s, self.valid_s_max)
+        hints = [self._hint(quantity, value_W) for quantity in group.quantities]
+        code = await self._say(group.kind, hints, valid_s)
+        if not code:
+            self._waiting.discard(group)
+            until_s = now_s + asked_s if asked_s else math.inf
+            self.shared.held[group] = Held(self._master, hints, now_s, valid_s, until_s)
+        return code
+
+    async def _beat(self, value: int) -> int:
+        """A changed heartbeat: tell the loop, and send again what this master holds."""
+        if value == self.heartbeat:
+            return OK
+        now_s, valid_s = now(), min(self._valid_s, self.valid_s_max)
+        if now_s - self._beat_s >= valid_s / 3:
+            code = await self._say(h.HEARTBEAT, [self._hint("heartbeat", 0)], valid_s)
+            if code:
+                return code
+            self._beat_s = now_s
+        self.heartbeat = value
+        for group, held in [*self.shared.held.items()]:
+            if held.master == self._master and (code := await self._renew(group, held, now_s)):
+                return code
+        return OK
+
+    async def _renew(self, group: Group, held: Held, now_s: float) -> int:
+        """Send a hint again when a third of its validity has passed, and never after its end."""
+        end_s = held.sent_s + held.valid_s
+        if now_s >= min(end_s, held.until_s):
+            del self.shared.held[group]
+            return OK
+        if now_s - held.sent_s < held.valid_s / 3 or held.until_s <= end_s:
+            return OK
+        longest_s = held.valid_s if held.until_s == math.inf else self.valid_s_max
+        valid_s = max(1, int(min(longest_s, held.until_s - now_s)))
+        code = await self._say(group.kind, held.hints, valid_s)
+        if not code:
+            self.shared.held[group] = held._replace(sent_s=now_s, valid_s=valid_s)
+        return code
+
+    def _hint(self, quantity: str, value_W: int) -> dict[str, Any]:
+        is_exact = self._is_exact and quantity == "power_W"
+        return {"quantity": quantity, "value_W": value_W, "is_exact": is_exact}
+
+    async def _say(self, kind: int, hints: list[dict[str, Any]], valid_s: int) -> int:
+        """Send hints. The exception code of the first refusal ends it."""
+        if not may(self._may, kind):
+            return FUNCTION
+        for each in hints:
+            answer = await self.shared.sender.hint({**each, "valid_s": valid_s})
+            if "granted_W" in answer and each["quantity"] != "heartbeat":
+                left_s = answer["valid_ms"] // 1000
+                self.shared.answers[each["quantity"]] = now(), answer["granted_W"], left_s
+            if not answer["granted"]:
+                return REFUSALS.get(answer["code"], FAILURE)
+        return OK
+
+
+def _ranges(changes: dict[str, int]) -> list[tuple[str, tuple[int, int]]]:
+    return [(name, RANGES[name]) for name in changes]
+
+
+def now() -> float:
+    """Seconds on the clock of the box since its start."""
+    return clock.now_us() / 1e6

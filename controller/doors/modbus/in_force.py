@@ -1,0 +1,107 @@
+"""Models 704 and 715 as they read back: what is in force of a source, never what was asked."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from controller.doors.modbus.controls import FULL, HEARTBEAT, LIMIT, SET, Controls, Group
+from controller.doors.modbus.image import Value
+
+Facts = Mapping[str, Any]
+LASTING = ("valid", "resting")
+
+
+class InForce(NamedTuple):
+    """is_on: a hint holds, not a fallback; left_s: how long."""
+
+    value_W: int
+    is_on: bool
+    left_s: int
+    fallback_W: int | None
+
+
+def of(state: Facts, source: str | None, quantity: str) -> InForce | None:
+    """A quantity of a source; None if nothing holds."""
+    for each in state["hints"]:
+        if (each["source"], each["quantity"]) == (source, quantity):
+            value_W, is_on = each["value_W"], each["state"] in LASTING
+            if quantity == "power_W":
+                value_W = _reached_W(state, source, value_W)
+            return InForce(value_W, is_on, each["valid_s"], each["fallback_W"])
+    return None
+
+
+def _reached_W(state: Facts, source: str | None, value_W: int) -> int:
+    """The part of a request that acts: 0 if another source comes first, or it waits."""
+    if state["binding_sources"]["control"] != source:
+        return 0
+    return int(min(max(value_W, state["available_low_W"]), state["available_high_W"]))
+
+
+def newest(state: Facts, began_s: float, controls: Controls, quantity: str) -> InForce | None:
+    """As `of`, or the loop's answer while the state is older. began_s: of reading the state."""
+    found = of(state, controls.shared.name, quantity)
+    answered_s, value_W, left_s = controls.shared.answers.get(quantity, (0.0, None, 0))
+    if answered_s < began_s:
+        return found
+    if value_W is None:
+        return None
+    return InForce(value_W, left_s > 0, left_s, found.fallback_W if found else None)
+
+
+def enabled(state: Facts, began_s: float, controls: Controls) -> set[Group]:
+    """Groups with a hint in force."""
+    found = {each: newest(state, began_s, controls, each.quantities[-1]) for each in (LIMIT, SET)}
+    return {group for group, value in found.items() if value and value.is_on}
+
+
+def points(
+    state: Facts, began_s: float, controls: Controls | None, valid_s: int
+) -> dict[str, Value]:
+    """Points for a master; for a client without a source those of the source that binds."""
+    if controls is None:
+        binding = state["binding_sources"]
+        limit = of(state, binding["discharge_W_max"], LIMIT.quantities[-1])
+        asked = of(state, binding["control"], SET.quantities[-1])
+        return _shown(state["rated_W"], limit, asked, {}, valid_s)
+    limit, asked = [newest(state, began_s, controls, each.quantities[-1]) for each in (LIMIT, SET)]
+    shown = _shown(state["rated_W"], limit, asked, controls.stored, valid_s)
+    return {**shown, HEARTBEAT: controls.heartbeat}
+
+
+def _shown(
+    rated_W: int,
+    limit: InForce | None,
+    asked: InForce | None,
+    stored: Mapping[str, int],
+    valid_s: int,
+) -> dict[str, Value]:
+    is_set = asked is not None and asked.is_on
+    fallback_W = limit.fallback_W if limit else None
+    return {
+        "704.WMaxLimPctEna": int(limit is not None),
+        "704.WMaxLimPct": _percent(limit.value_W, rated_W) if limit else _of(stored, "WMaxLimPct"),
+        "704.WMaxLimPctRvrt": None if fallback_W is None else _percent(fallback_W, rated_W),
+        "704.WMaxLimPctEnaRvrt": int(fallback_W is not None),
+        "704.WMaxLimPctRvrtTms": _of(stored, "WMaxLimPctRvrtTms") or valid_s,
+        "704.WMaxLimPctRvrtRem": limit.left_s if limit else 0,
+        "704.WSetEna": int(is_set),
+        "704.WSetMod": _of(stored, "WSetMod"),
+        "704.WSet": asked.value_W if asked and is_set else _of(stored, "WSet"),
+        "704.WSetPct": _percent(asked.value_W, rated_W)
+        if asked and is_set
+        else _of(stored, "WSetPct"),
+        "704.WSetRvrtTms": _of(stored, "WSetRvrtTms") or valid_s,
+        "704.WSetRvrtRem": asked.left_s if asked and is_set else 0,
+    }
+
+
+def _of(stored: Mapping[str, int], name: str) -> int | None:
+    return stored.get(f"704.{name}")
+
+
+def _percent(value_W: int, rated_W: int) -> int | None:
+    """Hundredths of a percent of the rating, at most 100 %."""
+    if not rated_W:
+        return None
+    part = (abs(value_W) * FULL + rated_W // 2) // rated_W
+    return min(FULL, part) * (1 if value_W > 0 else -1)

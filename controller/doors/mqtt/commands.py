@@ -1,0 +1,178 @@
+"""The commands of one topic: a message becomes a hint or a question, and its answer goes back.
+
+The thread of the connection calls `take`, everything else runs in asyncio. A source that floods
+fills only its own queue, and no hint waits for a question. A repeated id gets the first answer, so
+that no hint is sent twice.
+"""
+
+import asyncio
+import collections
+import contextlib
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from controller.core.base import hint_codes as h
+from controller.doors.mqtt.link import Message
+from controller.doors.sending import Sender
+from controller.forms.refusal import ConfigError, shown
+from controller.system import caught, clock, json_text
+from controller.upstream import messages
+
+VERBS = ("hint", "ask")
+BYTES_MAX = 4096
+WAITING_MAX = 20
+LATE_US = 5_000_000  # a command that waited longer is not taken
+KEPT_US = 300_000_000  # how long an id keeps its answer
+MINUTE_US = 60_000_000
+MORE_PER_MIN = 60  # commands above hints_per_min_max; more are counted and not answered
+ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+ID_WORDS = "id: is missing or wrong; allowed 1 to 64 letters, digits, _ . and - in quotes"
+Answer = dict[str, Any]
+Reply = Callable[[str, str, Answer, bytes | None], None]
+
+
+class Command(NamedTuple):
+    """A message in the queue of its topic."""
+
+    message: Message
+    came_us: int
+
+
+class Allowance:
+    """`has_room` at most so many times in any minute."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._used_us: collections.deque[int] = collections.deque()
+
+    def has_room(self) -> bool:
+        """Count one."""
+        now_us = clock.now_us()
+        while self._used_us and now_us - self._used_us[0] >= MINUTE_US:
+            self._used_us.popleft()
+        if len(self._used_us) >= self._count:
+            return False
+        self._used_us.append(now_us)
+        return True
+
+
+class Desk:
+    """`take` each message of one source and one of VERBS, and `run` until cancelled."""
+
+    def __init__(
+        self,
+        run_directory: str,
+        sender: Sender,
+        verb: str,
+        base: str,
+        counts: collections.Counter[str],
+    ) -> None:
+        """base: of the topics; counts: what happened, by a word."""
+        self._run_directory, self._sender, self._counts = run_directory, sender, counts
+        self._verb = verb
+        self._replies = f"{base}/reply/{sender.source.name}/"
+        self._waiting: collections.deque[Command] = collections.deque()
+        self._woken, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        self._given: collections.OrderedDict[str, tuple[int, bytes, Answer]]
+        self._given = collections.OrderedDict()
+        count = sender.source.hints_per_min_max
+        self._asks, self._all = Allowance(count), Allowance(count + MORE_PER_MIN)
+
+    def take(self, message: Message) -> None:
+        """Queue a message; called in the thread of the connection."""
+        if message.is_retained:
+            self._counts["retained"] += 1
+        elif len(message.payload) > BYTES_MAX:
+            self._counts["too_long"] += 1
+        elif len(self._waiting) >= WAITING_MAX:
+            self._counts["crowded"] += 1
+        else:
+            self._waiting.append(Command(message, clock.now_us()))
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def run(self, reply: Reply) -> None:
+        """Serve one command after the other. reply(source, topic, answer, correlation)."""
+        fault = caught.Last(f"a command of {self._sender.source.name} is not served", 5)
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._waiting:
+                command = self._waiting.popleft()
+                with fault:
+                    await self._serve(command, reply)
+
+    async def _serve(self, command: Command, reply: Reply) -> None:
+        if not self._all.has_room():
+            self._counts["over_quota"] += 1
+            return
+        message, name = command.message, ""
+        fields: Answer = {}
+        with contextlib.suppress(ValueError, RecursionError):
+            name, fields = _named(json_text.loads(message.payload))
+        digest = hashlib.sha256(message.payload).digest()
+        answer = self._before(name, digest) if name else self._refused(ID_WORDS)
+        if answer is None:
+            answer = await self._answer(command, fields)
+            if answer.get("code") not in (h.RATE, h.TOO_LATE):
+                self._given[name] = clock.now_us(), digest, answer
+        self._counts["answered"] += 1
+        topic = self._place(message.response) or self._replies + (name or "unnamed")
+        source = self._sender.source.name
+        reply(source, topic, {"id": name or None, **answer}, message.correlation)
+
+    async def _answer(self, command: Command, fields: Answer) -> Answer:
+        """The answer to a command that has not come before."""
+        expires_s = command.message.expires_s
+        late_us = LATE_US if expires_s is None else min(LATE_US, expires_s * 1_000_000)
+        if clock.now_us() - command.came_us >= late_us:
+            self._counts["late"] += 1
+            return messages.problem(h.TOO_LATE, "The command came too late, so it was not taken.")
+        try:
+            if self._verb == "ask":
+                return await self._asked(fields)
+            answer = await self._sender.hint(fields)
+        except (ConfigError, messages.MessageError) as error:
+            return self._refused(str(error))
+        self._counts["taken" if answer["granted"] else "refused"] += 1
+        return answer
+
+    async def _asked(self, fields: Answer) -> Answer:
+        if not self._asks.has_room():
+            return messages.problem(h.RATE)
+        found = await asyncio.to_thread(messages.asked, self._run_directory, fields, clock.now_us())
+        self._counts["asked"] += 1
+        return found
+
+    def _refused(self, line: str) -> Answer:
+        """The answer to what is no command."""
+        self._counts["not_understood"] += 1
+        return messages.problem(h.NOT_UNDERSTOOD, line)
+
+    def _before(self, name: str, digest: bytes) -> Answer | None:
+        """The first answer to this id."""
+        now_us = clock.now_us()
+        while self._given and now_us - next(iter(self._given.values()))[0] >= KEPT_US:
+            self._given.popitem(last=False)
+        if name not in self._given:
+            return None
+        self._counts["repeated"] += 1
+        _, known, answer = self._given[name]
+        if known == digest:
+            return answer
+        line = f"id: {shown(name)} was that of another command in the last 5 minutes"
+        return messages.problem(h.NOT_UNDERSTOOD, line)
+
+    def _place(self, response: str) -> str:
+        """The response topic of MQTT 5 if it lies below that of the source's replies, else ''."""
+        is_own = response.startswith(self._replies) and len(response) <= 256
+        return response if is_own and not set(response) & set("+#\0") else ""
+
+
+def _named(value: object) -> tuple[str, Answer]:
+    """The id of a command, "" for a wrong one, and its other fields."""
+    if not isinstance(value, dict):
+        return "", {}
+    name = value.pop("id", None)
+    return (name if isinstance(name, str) and ID.fullmatch(name) else ""), value

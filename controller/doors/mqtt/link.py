@@ -1,0 +1,268 @@
+"""One connection to a broker: paho-mqtt's client, stepped in a thread of its own.
+
+The library's own thread dies at an exception and keeps a queue over a reconnect. So each connection
+is a new client whose `loop` this module calls: nothing is queued while the door is offline, and
+whatever a broker sends ends at most this connection. All methods but `_step` and the callbacks
+belong to the thread of asyncio.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from controller.doors.mqtt import words
+from controller.system import caught, clock
+from controller.system.paths import why
+
+PACKET_BYTES_MAX = 65_536
+UNDER_WAY_MAX = 10  # QoS 1 messages, each way; the smallest number of the usual brokers
+UNREAD_MAX = 1000  # packets that a broker sends while it takes none
+UNANSWERED_MAX = 100  # publishes that a broker has not acknowledged
+CONNECT_S = 5.0
+OPEN_S = 15.0
+ANSWER_US = 30_000_000
+STEP_S = 1.0
+REFUSED = 128  # this reason code and those above
+
+
+class Lost(Exception):
+    """The connection is gone, or never came; one line says why."""
+
+
+class Broker(NamedTuple):
+    """The place and the login. topics: to subscribe to; will: topic of the last will, or ''."""
+
+    host: str
+    port: int
+    is_5: bool
+    keepalive_s: int
+    client_id: str
+    context: ssl.SSLContext | None
+    login: tuple[str, str] | None
+    topics: Sequence[str]
+    will: str
+
+
+class Message(NamedTuple):
+    """A message from the broker. expires_s: left by the broker's count; None without one."""
+
+    topic: str
+    payload: bytes
+    is_retained: bool
+    response: str
+    correlation: bytes | None
+    expires_s: int | None
+
+
+class Client(mqtt.Client):
+    """The library's client with two bounds that it lacks."""
+
+    trouble = ""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if bufsize > PACKET_BYTES_MAX:
+            self.trouble = f"sends {bufsize} bytes at once; allowed {PACKET_BYTES_MAX}"
+            raise ConnectionError
+        return super()._sock_recv(bufsize)
+
+    def _send_pubrec(self, mid: int) -> mqtt.MQTTErrorCode:
+        self.trouble = "sends with QoS 2, which the door has not asked for"
+        return mqtt.MQTT_ERR_PROTOCOL
+
+
+class Link:
+    """`open`, then `publish` until `lost` has a line, then `close`."""
+
+    def __init__(self, broker: Broker, heard: Callable[[Message], None]) -> None:
+        """heard: gets each message, in the thread of the connection; it must not raise."""
+        self._broker, self._heard = broker, heard
+        self._loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[str] = self._loop.create_future()
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self.refused_topics = 0
+        self._waiting: dict[int, tuple[int, asyncio.Future[int]]] = {}
+        self._pool = ThreadPoolExecutor(1, "mqtt")
+        self._is_ending, self._unread, self._cause = False, 0, ""
+        self._client = self._made()
+
+    def _made(self) -> Client:
+        broker = self._broker
+        client = Client(
+            mqtt.CallbackAPIVersion.VERSION2,
+            client_id=broker.client_id,
+            protocol=mqtt.MQTTv5 if broker.is_5 else mqtt.MQTTv311,
+            clean_session=None if broker.is_5 else True,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_S
+        client.max_inflight_messages_set(UNDER_WAY_MAX)
+        if broker.will:
+            client.will_set(broker.will, "offline", qos=1, retain=True)
+        if broker.context is not None:
+            client.tls_set_context(broker.context)
+        if broker.login is not None:
+            client.username_pw_set(*broker.login)
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
+        client.on_message = self._on_message
+        client.on_socket_open = lambda *given: given[-1].setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )
+        # With this callback the library writes in `loop` alone, never in the thread that publishes.
+        client.on_socket_register_write = lambda *_: None
+        return client
+
+    async def open(self) -> None:
+        """Connect and subscribe. Raises Lost."""
+        self._pool.submit(lambda: self._tell(self.lost.set_result, self._step()))
+        await asyncio.wait(
+            (self._opened, self.lost), timeout=OPEN_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        if self.lost.done():
+            raise Lost(self.lost.result())
+        if not self._opened.done():
+            raise Lost(f"the broker {self.place} does not answer")
+
+    @property
+    def place(self) -> str:
+        """Host and port of the broker."""
+        return f"{self._broker.host}:{self._broker.port}"
+
+    def publish(
+        self, topic: str, payload: str, retain: bool = False, correlation: bytes | None = None
+    ) -> asyncio.Future[int]:
+        """Publish with QoS 1; the result: the broker's reason code. Raises Lost."""
+        if self.lost.done() or len(self._waiting) >= UNANSWERED_MAX:
+            raise Lost("the broker takes no messages")
+        properties = None
+        if correlation is not None and self._broker.is_5:
+            properties = Properties(PacketTypes.PUBLISH)
+            properties.CorrelationData = correlation
+        info = self._client.publish(topic, payload, 1, retain, properties)
+        answer: asyncio.Future[int] = self._loop.create_future()
+        self._waiting[info.mid] = clock.now_us(), answer
+        return answer
+
+    def check(self) -> None:
+        """Raises Lost if the connection is gone, or a publish has waited too long."""
+        if self.lost.done():
+            raise Lost(self.lost.result())
+        oldest = next(iter(self._waiting.values()), None)
+        if oldest is not None and clock.now_us() - oldest[0] > ANSWER_US:
+            raise Lost(f"the broker {self.place} does not acknowledge what it gets")
+
+    async def close(self) -> None:
+        """End the connection and its thread. Futures that still wait are cancelled."""
+        self._is_ending = True
+        self._client.disconnect()
+        if self._opened.done() or self.lost.done():
+            await asyncio.wait((self.lost,))
+        for _, answer in self._waiting.values():
+            answer.cancel()
+        self._pool.shutdown(wait=False)
+
+    # In the thread of the connection
+
+    def _step(self) -> str:
+        """The whole life of the connection; why it ended."""
+        effect = f"the broker {self.place} sends what is no MQTT"
+        with caught.Last(effect, told=self._note):
+            try:
+                self._connect()
+                while not self._turn():
+                    pass
+            except ssl.SSLError as error:
+                self._note(f"the broker {self.place}: {words.tls_words(error)}")
+            except OSError as error:
+                self._note(f"the broker {self.place} cannot be reached: {why(error)}")
+        if (held := self._client.socket()) is not None:
+            held.close()
+        before = "" if self._opened.done() else " before it answered"
+        trouble = self._client.trouble or f"closed the connection{before}"
+        return self._cause or f"the broker {self.place} {trouble}"
+
+    def _note(self, cause: object) -> None:
+        self._cause = str(cause)
+
+    def _connect(self) -> None:
+        broker, wanted = self._broker, None
+        if broker.is_5:
+            wanted = Properties(PacketTypes.CONNECT)
+            wanted.MaximumPacketSize, wanted.ReceiveMaximum = PACKET_BYTES_MAX, UNDER_WAY_MAX
+        self._client.connect(broker.host, broker.port, broker.keepalive_s, properties=wanted)
+
+    def _turn(self) -> bool:
+        """Wait for packets and write those that wait. True at the end of the connection."""
+        is_lost = self._client.loop(STEP_S) != mqtt.MQTT_ERR_SUCCESS
+        if not self._client.want_write():
+            self._unread = 0
+        if self._unread > UNREAD_MAX:
+            self._cause = f"the broker {self.place} sends and takes nothing"
+        return is_lost or bool(self._cause) or (self._is_ending and not self._client.is_connected())
+
+    def _tell(self, call: Callable[..., None], *values: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the program ends
+            self._loop.call_soon_threadsafe(call, *values)
+
+    def _on_connect(
+        self, client: mqtt.Client, data: Any, flags: Any, code: ReasonCode, properties: Any
+    ) -> None:
+        if code.is_failure:
+            self._cause = f"the broker {self.place} refuses: {words.code_words(code.value)}"
+        elif not self._broker.topics:
+            self._tell(self._ready, 0)
+        elif self._broker.is_5:
+            options = SubscribeOptions(qos=1, retainAsPublished=True)
+            client.subscribe([(topic, options) for topic in self._broker.topics])
+        else:
+            client.subscribe([(topic, 1) for topic in self._broker.topics])
+
+    def _on_subscribe(
+        self, client: Any, data: Any, mid: int, codes: list[ReasonCode], properties: Any
+    ) -> None:
+        self._unread += 1
+        if not self._opened.done():
+            self._tell(self._ready, sum([code.is_failure for code in codes]))
+
+    def _ready(self, refused: int) -> None:
+        if not self._opened.done():
+            self.refused_topics = refused
+            self._opened.set_result(None)
+
+    def _on_disconnect(
+        self, client: Any, data: Any, flags: Any, code: ReasonCode, properties: Any
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            cause = words.code_words(code.value)
+            self._cause = f"the broker {self.place} closed the connection: {cause}"
+
+    def _on_publish(self, client: Any, data: Any, mid: int, code: ReasonCode, info: Any) -> None:
+        self._tell(self._answered, mid, code.value)
+
+    def _answered(self, mid: int, code: int) -> None:
+        _, answer = self._waiting.pop(mid, (0, None))
+        if answer is not None and not answer.done():
+            answer.set_result(code)
+
+    def _on_message(self, client: Any, data: Any, found: mqtt.MQTTMessage) -> None:
+        self._unread += 1
+        given = found.properties
+        with contextlib.suppress(UnicodeDecodeError):  # a topic of no text
+            self._heard(
+                Message(
+                    *(found.topic, bytes(found.payload), found.retain),
+                    getattr(given, "ResponseTopic", ""),
+                    getattr(given, "CorrelationData", None),
+                    getattr(given, "MessageExpiryInterval", None),
+                )
+            )

@@ -1,0 +1,152 @@
+"""The messages that leave: state, main values, alarms, events, and whether all that is alive."""
+
+import asyncio
+import collections
+import contextlib
+import json
+import sqlite3
+from typing import Any
+
+from controller.doors.feed import Feed
+from controller.doors.mqtt.link import REFUSED, Link, Lost
+from controller.journal.ring import JournalError
+from controller.system import clock
+
+VALUES = (
+    *("state", "battery_W", "grid_W", "load_W", "setpoint_W", "soc_permille_min"),
+    *("soc_permille_max", "remaining_Wh", "available_low_W", "available_high_W"),
+    *("held_15min_low_W", "held_15min_high_W", "temperature_ddegC_max"),
+)
+# They change in every reading, and nothing with them.
+RUNNING = frozenset(
+    "sequence uptime_ms utc_us utc_text utc_uncertainty_us age_ms clear_for_ms loop valid_s left_s "
+    "start_s next_token_ms reserve_in_s".split()
+)
+COUNTS_US = 10_000_000
+BATCH = 20
+AGAIN_US = 60_000_000  # after a broker has refused an event
+Facts = dict[str, Any]
+
+
+def text(value: object) -> str:
+    """JSON without spaces."""
+    return json.dumps(value, separators=(",", ":"), default=str)
+
+
+def steady(value: Any) -> Any:
+    """The value without RUNNING."""
+    if isinstance(value, dict):
+        return {name: steady(each) for name, each in value.items() if name not in RUNNING}
+    return [steady(each) for each in value] if isinstance(value, list) else value
+
+
+class Outlet:
+    """The messages that one door publishes by itself. `position`: number of the last event that a
+    broker has acknowledged; it outlives a connection.
+    """
+
+    def __init__(
+        self, feed: Feed, base: str, values: Facts, counts: collections.Counter[str]
+    ) -> None:
+        self._feed, self._base, self._counts = feed, base, counts
+        self._period_us, self._events_max = int(values["period_s"] * 1e6), values["events_max"]
+        self.position: int | None = None
+        self._again_us = 0
+
+    async def run(self, link: Link) -> None:
+        """Publish until the connection is lost. Raises Lost."""
+        shown = Retained(link, self._base, self._counts)
+        next_us = counts_us = 0
+        events: asyncio.Task[None] | None = None
+        try:
+            while True:
+                link.check()
+                facts, now_us = self._feed.state, clock.now_us()
+                shown.put("online", "online" if facts else "offline")
+                if facts:
+                    shown.put("alarms", text(facts["standing"]), text(steady(facts["standing"])))
+                if now_us >= next_us:
+                    next_us = now_us + self._period_us
+                    shown.state(facts, self._feed.trouble)
+                if now_us >= counts_us:
+                    counts_us = now_us + COUNTS_US
+                    shown.put("door", text(self._counts))
+                if facts and (events is None or events.done()) and self._has_events(facts):
+                    events = asyncio.create_task(self._follow(link))
+                await self._feed.changed()
+        finally:
+            if events is not None:
+                events.cancel()
+
+    def _has_events(self, facts: Facts) -> bool:
+        """True if the record has events that no broker has acknowledged."""
+        newest = (facts.get("record") or {}).get("newest") or {}
+        number = newest.get("id")
+        if number is None or clock.now_us() < self._again_us:
+            return False
+        if self.position is None:
+            self.position = number
+        elif number < self.position:  # another record
+            self.position = 0
+        return bool(number > self.position)
+
+    async def _follow(self, link: Link) -> None:
+        with contextlib.suppress(Lost, JournalError, OSError, sqlite3.Error):
+            await self._send_events(link)
+
+    async def _send_events(self, link: Link) -> None:
+        """Send what is new, in order; what is not acknowledged is sent again."""
+        position = self.position or 0
+        page = await self._feed.page("events")
+        new = [each for each in page["events"] if (each.get("id") or 0) > position]
+        new = new[-self._events_max :]
+        if new and new[0]["id"] > position + 1:
+            gap = {"kind": "gap", "first": position + 1, "last": new[0]["id"] - 1}
+            words = "These events were not sent; firebreak events has what is kept of them."
+            new.insert(0, {"id": gap["last"], **gap, "text": words})
+        for start in range(0, len(new), BATCH):
+            batch = new[start : start + BATCH]
+            answers = [link.publish(f"{self._base}/events", text(each)) for each in batch]
+            for each, code in zip(batch, await asyncio.gather(*answers)):
+                if code >= REFUSED:
+                    self._counts["refused_publishes"] += 1
+                    self._again_us = clock.now_us() + AGAIN_US
+                    return
+                self.position = each["id"]
+                self._counts["events"] += 1
+
+
+class Retained:
+    """The retained topics of one connection: each is sent when it has changed and its last message
+    is acknowledged, so that a slow broker gets fewer messages and no queue.
+    """
+
+    def __init__(self, link: Link, base: str, counts: collections.Counter[str]) -> None:
+        self._link, self._base, self._counts = link, base, counts
+        self._sent: dict[str, str] = {}
+        self._under_way: set[str] = set()
+
+    def state(self, facts: Facts | None, trouble: str) -> None:
+        """The whole state and each main value; `null` is unknown."""
+        whole = facts or {"is_live": False, "trouble": trouble}
+        self.put("state", text(whole), text(steady(whole)))
+        for name in VALUES:
+            value = facts and facts.get(name)
+            self.put(f"value/{name}", value if isinstance(value, str) else text(value))
+        count = facts and len(facts["standing"])
+        self.put("value/alarms", text(count))
+
+    def put(self, topic: str, payload: str, key: str | None = None) -> None:
+        """Publish if the key (by default the payload) differs from that of the last one."""
+        key = payload if key is None else key
+        if topic in self._under_way or self._sent.get(topic) == key:
+            return
+        self._sent[topic] = key
+        self._under_way.add(topic)
+        answer = self._link.publish(f"{self._base}/{topic}", payload, retain=True)
+        answer.add_done_callback(lambda done: self._done(topic, done))
+
+    def _done(self, topic: str, answer: asyncio.Future[int]) -> None:
+        self._under_way.discard(topic)
+        with contextlib.suppress(asyncio.CancelledError):
+            self._counts["refused_publishes"] += answer.result() >= REFUSED

@@ -1,0 +1,62 @@
+"""`rig --with doors`: recorder, page and Modbus TCP beside the rig's controller, on loopback."""
+
+import hashlib
+import os
+import pathlib
+import secrets
+import shutil
+
+from hil.engine import processes
+
+HTTP_PORT, MODBUS_PORT = 8643, 1502
+SOURCE = "scheduler"
+FILE = f"""[source.{SOURCE}]
+key = "{SOURCE}.key"
+may = "request"
+
+[http.rig]
+port = {HTTP_PORT}
+[[http.rig.token]]
+name = "you"
+sha256 = "TOKEN_HASH"
+source = "{SOURCE}"
+
+[modbus.rig]
+port = {MODBUS_PORT}
+may = "request"
+[modbus.rig.clients]
+"127.0.0.1" = "{SOURCE}"
+"""
+
+
+class Beside(processes.Processes):
+    """Recorder and doors. The token is new in each run."""
+
+    def __init__(self, directory: str) -> None:
+        super().__init__(directory)
+        self._own, self._token = os.path.join(directory, "doors"), secrets.token_hex(16)
+        os.makedirs(self._own, mode=0o700, exist_ok=True)
+
+    def start(self) -> None:
+        """Start the recorder, then the doors."""
+        state = os.path.join(self.directory, "state")
+        shutil.copy(os.path.join(state, "keys", f"{SOURCE}.key"), self._own)
+        path = pathlib.Path(self._own, "doors.toml")
+        token_hash = hashlib.sha256(self._token.encode()).hexdigest()
+        path.write_text(FILE.replace("TOKEN_HASH", token_hash), encoding="ascii")
+        where = ("--run-dir", self.directory, "--state-dir", state)
+        self.begin("recorder", "record", *where)
+        for kind in ("http", "modbus"):
+            self.begin(kind, "doors", kind, str(path), *where, "--own-dir", self._own)
+
+    def welcome(self) -> list[str]:
+        """Addresses, and a hint to copy."""
+        url = f"http://127.0.0.1:{HTTP_PORT}"
+        return [
+            f"page       {url}/    (/metrics, /api/v1/state, /api/v1/openapi.json)",
+            f"Modbus     127.0.0.1:{MODBUS_PORT}, unit 1, SunSpec from register 40000 on",
+            "a hint     20 kW for a minute:",
+            f"           curl {url}/api/v1/hints -H 'Authorization: Bearer {self._token}' \\",
+            """             -d '{"quantity": "power_W", "value_W": 20000, "valid_s": 60}'""",
+            f"open       .venv/bin/firebreak doors check {self._own}/doors.toml",
+        ]

@@ -1,0 +1,201 @@
+"""Brokers of Debian on a free port of loopback, a client beside them, and a door that runs."""
+
+import asyncio
+import contextlib
+import json
+import os
+import queue
+import select
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from controller.doors.feed import Feed
+from controller.doors.mqtt import form
+from controller.doors.mqtt.door import Door
+from controller.forms.reading import read
+from tests.controller.doors.doors_site import answering
+
+GUARD_S = 240  # only a broken door waits so long
+BASE = "firebreak/cab1"
+SOURCES = ["site_ems", "scheduler"]
+FACTS = {"standing": [], "state": "running", "battery_W": 5000, "uptime_ms": 1}
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Broker:
+    """`start`, `stop` and `start` again on the same port."""
+
+    def __init__(self, folder, kind="mosquitto", lines="allow_anonymous true\n"):
+        folder.mkdir(exist_ok=True)
+        self.program = {"mosquitto": "mosquitto", "nats": "nats-server"}[kind]
+        if shutil.which(self.program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
+            pytest.skip(f"{self.program} is not installed")
+        self.kind, self.port, self.config = kind, free_port(), folder / f"{kind}.conf"
+        text = f"listener {self.port} 127.0.0.1\npersistence false\n{lines}"
+        if kind == "mosquitto":
+            text = f"user {os.environ.get('USER', 'root')}\n{text}"
+        if kind == "nats":
+            text = (
+                f"server_name: one\nhost: 127.0.0.1\nport: {free_port()}\n"
+                f'jetstream {{ store_dir: "{folder}/js", max_mem: 16M, max_file: 64M }}\n'
+                f"mqtt {{ host: 127.0.0.1, port: {self.port} }}\n"
+            )
+        self.config.write_text(text)
+
+    def start(self):
+        words = b"running" if self.kind == "mosquitto" else b"Server is ready"
+        path = shutil.which(self.program, path=f"{os.environ['PATH']}:/usr/sbin")
+        self.process = subprocess.Popen(
+            [path, "-c", str(self.config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        seen = b""
+        while words not in seen:
+            assert select.select([self.process.stdout], (), (), GUARD_S)[0]
+            more = os.read(self.process.stdout.fileno(), 4096)
+            assert more, seen
+            seen += more
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        return self
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait(GUARD_S)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *error):
+        self.stop()
+
+
+class Peer:
+    """A client of the site. `got`: a queue of (topic, payload, message)."""
+
+    def __init__(self, broker, topics=(f"{BASE}/#",), protocol="5", will=None):
+        self.is_5, self.got = protocol == "5", queue.Queue()
+        self.client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5 if self.is_5 else mqtt.MQTTv311
+        )
+        ready = threading.Event()
+        self.client.on_connect = lambda c, *_: c.subscribe([(topic, 1) for topic in topics])
+        self.client.on_subscribe = lambda *_: ready.set()
+        self.client.on_message = lambda c, d, m: self.got.put(
+            (m.topic, m.payload.decode(errors="replace"), m)
+        )
+        self.client.connect("127.0.0.1", broker.port, 60)
+        self.client.loop_start()
+        assert ready.wait(GUARD_S)
+
+    def send(self, topic, payload, retain=False, **properties):
+        given = None
+        if self.is_5:
+            given = Properties(PacketTypes.PUBLISH)
+            for name, value in properties.items():
+                setattr(given, name, value)
+        text = payload if isinstance(payload, bytes | str) else json.dumps(payload)
+        self.client.publish(f"{BASE}/{topic}", text, 1, retain, given).wait_for_publish(GUARD_S)
+
+    def until(self, topic, test=lambda payload: True):
+        """The payload of the first message on this topic that passes."""
+        end = time.monotonic() + GUARD_S
+        while True:
+            name, payload, self.message = self.got.get(timeout=max(0.0, end - time.monotonic()))
+            if name == f"{BASE}/{topic}" and test(payload):
+                return payload
+
+    def connected(self, count=3):
+        """Wait until the door has so many connections."""
+        self.until("door", lambda text: json.loads(text)["connected"] >= count)
+
+    def answer(self, source, name):
+        return json.loads(self.until(f"reply/{source}/{name}"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+class Shown(Feed):
+    """A feed whose pages a test writes."""
+
+    def __init__(self):
+        super().__init__("", "")
+        self.pages = {"status": FACTS, "events": {"events": []}}
+
+    def _facts(self, name):
+        return self.pages[name]
+
+    def events(self, *numbers):
+        """The record has these events."""
+        found = [{"id": number, "text": f"event {number}"} for number in numbers]
+        self.pages["events"] = {"events": found}
+        self.pages["status"] = {**FACTS, "record": {"newest": found[-1]}}
+
+
+def values_of(port, **values):
+    given = {"host": "127.0.0.1", "port": port, "cabinet": "cab1", "tls": False, **values}
+    return read("doors.toml", ("mqtt", "plant"), {"period_s": 0.2, **given}, form.FORM)
+
+
+@contextlib.contextmanager
+def opened(house, port, **values):
+    """(door, feed) while the door runs in a thread of its own."""
+    house.feed, ready, made = Shown(), threading.Event(), []
+
+    async def run():
+        made.extend([Door(house, "plant", values_of(port, **values)), asyncio.get_running_loop()])
+        tasks = [asyncio.create_task(each) for each in (house.feed.run(), made[0].run())]
+        made.append(tasks)
+        ready.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    assert ready.wait(GUARD_S)
+    try:
+        yield made[0], house.feed
+    finally:
+        for task in made[2]:
+            made[1].call_soon_threadsafe(task.cancel)
+        thread.join(GUARD_S)
+        assert not thread.is_alive()
+
+
+class Served(NamedTuple):
+    """A site, its broker, a peer that hears everything, the door, and its feed."""
+
+    site: Any
+    broker: Broker
+    peer: Peer
+    door: Door
+    feed: Shown
+
+
+@contextlib.contextmanager
+def served(folder, kind="mosquitto", protocol="5", heard="#", **values):
+    """Served, once the door has its three connections. heard: topics of the peer."""
+    with (
+        Broker(folder / "broker", kind, "allow_anonymous true\nmax_queued_messages 0\n") as broker,
+        answering(folder) as (site, house),
+        Peer(broker, [f"{BASE}/{each}" for each in heard.split()], protocol) as peer,
+        opened(house, broker.port, protocol=protocol, sources=SOURCES, **values) as (door, feed),
+    ):
+        peer.connected()
+        yield Served(site, broker, peer, door, feed)

@@ -1,0 +1,416 @@
+"""The Modbus door: registers, writes as hints, clients that are wrong, slow or many."""
+
+import random
+import re
+import socket
+import ssl
+import struct
+from pathlib import Path
+
+import pytest
+import sunspec2.modbus.client as sunspec
+from sunspec2 import device
+
+from controller.doors import settings
+from controller.doors.modbus import form
+from controller.doors.modbus.controls import RANGES
+from controller.doors.modbus.image import POINTS, REGISTERS, TEMPLATE
+from controller.doors.modbus.points import BASE, MODELS
+from controller.forms.refusal import ConfigError
+from tests.controller.doors.doors_site import written
+from tests.controller.doors.modbus_site import (
+    TABLE,
+    Raw,
+    at_once,
+    certificates,
+    frame,
+    read,
+    running,
+    served,
+    setting,
+    write,
+)
+
+pytestmark = pytest.mark.wire
+
+WEAK = "[source.weak]\nkey = 'weak.key'\n"
+ON = {"WSet": -20_000, "WSetRvrtTms": 100, "WSetEna": 1}
+
+
+def oracle():
+    """[(model, point, register, length, type, may be set)] of the public definitions."""
+    at = BASE + 2
+    for model in MODELS:
+        group = device.get_model_def(model)["group"]
+        for part in (group, *group.get("groups", ())):
+            prefix = "" if part is group else f"{part['name']}."
+            for point in part["points"]:
+                name = f"{model}.{prefix}{point['name']}"
+                yield name, at, point["size"], point["type"], point.get("access") == "RW"
+                at += point["size"]
+
+
+def test_every_point_lies_where_the_public_models_have_it():
+    own = {name: (each.at, each.registers, bool(each.access)) for name, each in POINTS.items()}
+    theirs = [each for each in oracle() if not each[0].endswith((".ID", ".L"))]
+    assert own == {name: (at, size, may_set) for name, at, size, _, may_set in theirs}
+    assert theirs[-1][1] + theirs[-1][2] + 2 - BASE == REGISTERS
+
+
+def test_the_readme_has_the_registers_that_are():
+    """Each row: | model: first register | NAME REGISTER, ... |; bold: a master may set it."""
+    text = (Path(form.__file__).parent / "README.md").read_text()
+    shown = {}
+    for model, points in re.findall(r"(?m)^\| (\d+): \d+ \| (.*) \|$", text):
+        for bold, name, at in re.findall(r"(\**)(\w+)\** (\d+)", points):
+            shown[f"{model}.{name}"] = int(at), bool(bold)
+    assert {model.partition(".")[0] for model in shown} == {str(model) for model in MODELS}
+    own = {name: (POINTS[name].at, POINTS[name].access == "!") for name in shown}
+    assert shown == own
+    assert {*RANGES} == {name for name in POINTS if POINTS[name].access == "!"}
+    assert {*RANGES} <= {*shown}
+
+
+def test_an_unknown_value_is_not_implemented_in_every_type():
+    for name, _, size, kind, _ in oracle():
+        if name in POINTS and kind not in ("string", "pad", "sunssf"):
+            none = 1 << 16 * size - 1 if kind.startswith("int") else (1 << 16 * size) - 1
+            point = POINTS[name]
+            largest = none - 1 if kind.startswith("int") else none
+            for value in (None, largest + 1, 1 << 80, -(1 << 80)):
+                assert int.from_bytes(point.packed(value), "big") == none, name
+
+
+def test_a_client_of_sunspec_scans_reads_and_sets(tmp_path):
+    def work(door, port):
+        client = sunspec.SunSpecModbusClientDeviceTCP(1, "127.0.0.1", port, timeout=20)
+        client.scan()
+        assert [each for each in client.models if isinstance(each, int)] == list(MODELS)
+        state = house.feed.state
+        measured, capacity = client.models[701][0], client.models[802][0]
+        assert measured.W.cvalue == round(state["battery_W"], -2)
+        assert measured.Hz.cvalue is None
+        assert capacity.SoC.cvalue == state["soc_permille_min"] / 10
+        control = client.models[704][0]
+        control.WSetEna.value, control.WSet.value, control.WSetRvrtTms.value = 1, -20_000, 100
+        control.write()
+        control.read()
+        assert (control.WSetEna.value, control.WSet.value, control.WSetPct.cvalue) == (
+            1,
+            -20_000,
+            -8,
+        )
+        assert 90 < control.WSetRvrtRem.value <= 100
+        control.WSetEna.value = 0
+        control.write()
+        control.WMaxLimPct.cvalue, control.WMaxLimPctEna.value = 30, 1
+        control.write()
+        control.read()
+        assert (control.WMaxLimPctEna.value, control.WMaxLimPct.cvalue) == (1, 30)
+
+    with running(tmp_path) as (site, house):
+        served(house, work)
+        assert site.source("scheduler")["refused"] == 0
+
+
+def test_bytes_one_by_one_and_many_requests_at_once_are_answered_in_order(tmp_path):
+    def work(door, port):
+        with Raw(port) as raw:
+            for byte in frame(read(BASE, 2)):
+                raw.send(bytes([byte]))
+            assert raw.answer() == (7, b"\x03\x04SunS")
+            wanted = [
+                *[read(BASE + each, 3) for each in range(100)],
+                *setting(**ON),
+                *[read("704.WSet", 2)] * 100,
+            ]
+            raw.send(b"".join([frame(pdu, each) for each, pdu in enumerate(wanted)]))
+            answers = [raw.answer() for _ in wanted]
+            assert [transaction for transaction, _ in answers] == list(range(len(wanted)))
+            assert [pdu for _, pdu in answers[:3]] == [raw.ask(pdu) for pdu in wanted[:3]]
+            assert {pdu[:2] for _, pdu in answers[:100]} == {b"\x03\x06"}
+            assert answers[-1][1] == b"\x03\x04" + (-20_000).to_bytes(4, "big", signed=True)
+
+    with running(tmp_path) as (_, house):
+        served(house, work)
+
+
+WRONG = [
+    (read(BASE), {"unit": 2}, 0x0B),
+    (b"\x2b\x0e\x01\x00", {}, 1),
+    (read(BASE, 126), {}, 3),
+    (read(BASE, 0), {}, 3),
+    (read(BASE - 1), {}, 2),
+    (read(BASE + REGISTERS - 1, 2), {}, 2),
+    (read(BASE)[:4], {}, 3),
+    (write("704.WSet", b"\0\0"), {}, 2),
+    (write(POINTS["704.WSet"].at + 1, b"\0\0"), {}, 2),
+    (write("701.W", b"\0\1"), {}, 2),
+    (write("704.WSetRvrtRem", b"\0\0\0\0"), {}, 2),
+    (write(BASE + 2, b"\0\1"), {}, 2),
+    (write(BASE + REGISTERS, b"\0\1"), {}, 2),
+    (write("704.WSet", b"\0\0\0\0")[:-1], {}, 3),
+    (write("704.WSetEna", b"\0\2"), {}, 3),
+    (write("704.WSet", b"\x7f\xff\xff\xff"), {}, 3),
+    (write("704.WMaxLimPct", (10_001).to_bytes(2, "big")), {}, 3),
+    (write("704.WSetRvrtTms", b"\xff\xff\xff\xff"), {}, 3),
+    (write("704.VarSetEna", b"\0\1"), {}, 3),
+    (write("715.AlarmReset", b"\0\1"), {}, 3),
+    (struct.pack(">BHH", 6, POINTS["704.WSetEna"].at, 2), {}, 3),
+]
+
+
+def test_a_wrong_request_has_its_exception_and_is_counted(tmp_path, capsys):
+    def work(door, port):
+        with Raw(port) as raw:
+            for pdu, other, code in WRONG:
+                before = door.counts.total()
+                assert raw.ask(pdu, **other) == bytes((pdu[0] | 0x80, code)), (pdu, other)
+                assert door.counts.total() == before + 1
+            assert raw.ask(read(BASE, 2)) == b"\x03\x04SunS"
+        assert len(capsys.readouterr().err.splitlines()) == len(door.counts)
+
+    with running(tmp_path) as (site, house):
+        served(house, work)
+        assert site.source("scheduler")["accepted"] == 0
+    assert len(capsys.readouterr().err.splitlines()) == 1  # the sums, at the end
+
+
+def test_a_refused_write_reads_back_as_it_is_in_force(tmp_path):
+    """A heartbeat is refused too once the quota of the source is used up."""
+
+    def work(door, port):
+        with Raw(port) as raw:
+            for pdu in setting(**ON):
+                assert raw.ask(pdu)[0] == 16
+            assert raw.ask(setting(WSet=9_000)[0])[0] == 16  # the connection may not export
+            assert raw.number("704.WSet") == 0
+            assert raw.ask(setting(WSet=-20_000)[0])[0] == 16
+            sender = house.senders["scheduler"]
+            sender.source = sender.source._replace(hints_per_min_max=1)
+            assert raw.ask(setting(WSet=-30_000)[0]) == b"\x90\x06"
+            assert raw.number("704.WSet") == -20_000
+            assert raw.ask(setting(WMaxLimPct=100, WMaxLimPctEna=1)[1])[0] == 16  # no value yet
+            assert raw.number("704.WMaxLimPctEna") == 0
+            assert raw.ask(write("715.ControllerHb", b"\0\0\0\1")) == b"\x90\x06"
+            assert raw.number("715.ControllerHb") is None
+
+    with running(tmp_path) as (_, house):
+        served(house, work)
+
+
+def test_only_a_listed_client_writes_and_only_what_the_table_allows(tmp_path):
+    def work(door, port):
+        with Raw(port, "127.0.0.2") as other, Raw(port) as own:
+            assert other.ask(read(BASE, 2)) == b"\x03\x04SunS"
+            assert other.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
+            assert [own.ask(pdu)[0] for pdu in setting(WSet=-20_000)] == [16]
+            assert own.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
+            assert own.ask(setting(WMaxLimPct=5000)[0])[0] == 16
+            assert own.ask(setting(WMaxLimPctEna=1)[0])[0] == 16
+            assert own.number("704.WMaxLimPct") == 5000
+
+    with running(tmp_path, TABLE.replace('may = "request"', "")) as (site, house):
+        served(house, work)
+        assert site.source("scheduler")["accepted"] == 2
+        assert site.source("scheduler")["refused"] == 0
+
+
+def test_others_are_closed_if_the_table_says_so(tmp_path):
+    def work(door, port):
+        with Raw(port, "127.0.0.2") as other, Raw(port) as own:
+            assert other.ask(read(BASE, 2)) is None
+            assert own.ask(read(BASE, 2)) == b"\x03\x04SunS"
+        assert door.counts == {"is not listed": 1}
+
+    with running(tmp_path, TABLE.replace("may =", 'others = "none"\nmay =')) as (_, house):
+        served(house, work)
+
+
+def test_two_masters_have_each_its_own_answer_and_the_last_one_counts(tmp_path):
+    def work(door, port):
+        with Raw(port) as one, Raw(port, "127.0.0.3") as two, Raw(port, "127.0.0.4") as cap:
+            assert [one.ask(pdu)[0] for pdu in setting(**ON)] == [16] * 3
+            assert [two.ask(pdu)[0] for pdu in setting(**{**ON, "WSet": -9_000})] == [16] * 3
+            assert two.ask(setting(WSetPct=10_001)[0]) == b"\x90\x03"
+            assert cap.ask(setting(WSet=1)[0])[0] == 16  # stored, without effect
+            assert [each.number("704.WSet") for each in (one, two, cap)] == [-9_000, -9_000, 1]
+            assert [each.number("704.WSetEna") for each in (one, two, cap)] == [1, 1, 0]
+
+    with running(tmp_path) as (_, house):
+        served(house, work)
+
+
+def test_what_hangs_is_closed_and_the_others_are_served(tmp_path):
+    def work(door, port):
+        with Raw(port) as honest, Raw(port) as half, Raw(port) as idle, Raw(port) as fourth:
+            assert fourth.answer() is None
+            assert idle.ask(read(BASE, 2))
+            half.send(frame(read(BASE))[:-1])
+            assert honest.ask(read(BASE, 2)) == b"\x03\x04SunS"
+            while not any([each.half_s for each in door._connections]):
+                assert honest.ask(read(BASE, 2))
+            door.soon(door.sweep, door.now() + 6)
+            assert half.answer() is None
+            assert idle.ask(read(BASE, 2)) == b"\x03\x04SunS"
+            door.soon(door.sweep, door.now() + 121)
+            assert idle.answer() is None and honest.answer() is None
+        with Raw(port) as wrong:
+            assert wrong.send(b"GET / HTTP/1.1\r\n\r\n").answer() is None
+        with Raw(port) as again:
+            assert again.ask(read(BASE, 2)) == b"\x03\x04SunS"
+        assert door.counts == {
+            "finds all connections taken": 1,
+            "does not end a frame": 1,
+            "is idle": 2,
+            "sends what is no Modbus frame": 1,
+        }
+
+    with running(tmp_path) as (_, house):
+        served(house, work)
+
+
+def test_strangers_who_take_all_connections_lock_no_master_out(tmp_path):
+    def work(door, port):
+        strangers = [Raw(port, "127.0.0.2") for _ in range(3)]
+        for each in strangers:
+            assert each.ask(read(BASE, 2)) == b"\x03\x04SunS"
+        with Raw(port) as own, Raw(port, "127.0.0.2") as late:
+            assert own.ask(setting(WSet=-20_000)[0])[0] == 16
+            assert strangers[0].answer() is None
+            assert late.ask(read(BASE, 2)) is None
+            assert strangers[1].ask(read(BASE, 2)) == b"\x03\x04SunS"
+        for each in strangers:
+            each.socket.close()
+
+    with running(tmp_path) as (_, house):
+        served(house, work)
+
+
+def test_a_client_that_does_not_read_is_dropped(tmp_path):
+    def work(door, port):
+        with Raw(port) as slow, Raw(port) as honest:
+            slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            with pytest.raises(ConnectionError):
+                while True:
+                    slow.send(frame(read(BASE, 125)) * 50)
+            assert honest.ask(read(BASE, 2)) == b"\x03\x04SunS"
+        assert door.counts == {"does not read its answers": 1}
+
+    with running(tmp_path) as (_, house):
+        served(house, work)
+
+
+def test_without_a_controller_nothing_is_known_and_nothing_taken(tmp_path):
+    def work(door, port):
+        with Raw(port) as raw:
+            for state in (None, {**house.feed.state, "is_live": False}):
+                house.feed.state = state
+                assert raw.ask(read(BASE, 125))[2:] == TEMPLATE[:250]
+                assert raw.number("715.DERHb") is None
+                assert raw.ask(setting(WSetEna=1)[0]) == b"\x90\x04"
+
+    with running(tmp_path) as (_, house):
+        served(house, work)
+
+
+@pytest.mark.parametrize("count", [3_000, pytest.param(100_000, marks=pytest.mark.whole)])
+def test_hostile_frames_change_nothing_and_honest_traffic_goes_on(count, tmp_path):
+    """A stranger sends noise, wrong frames and right writes; a master goes on beside it."""
+    chance = random.Random(58)
+
+    def hostile():
+        pdu = chance.choice([*setting(**ON), write("715.ControllerHb", chance.randbytes(4))])
+        kind, at = chance.randrange(3), chance.randrange(len(pdu))
+        if kind == 0:
+            return frame(pdu, chance.randrange(65536), chance.choice([0, 1, 1, 1, 255]))
+        changed = pdu[:at] + chance.randbytes(1) + pdu[at + 1 :]
+        return frame(changed if kind == 1 else chance.randbytes(chance.randrange(1, 250)))
+
+    def work(door, port):
+        stranger = Raw(port, "127.0.0.2")
+        with Raw(port) as honest:
+            assert [honest.ask(pdu)[0] for pdu in setting(**ON)] == [16] * 3
+            for sent in range(count):
+                found = stranger.send(hostile()).answer()
+                assert found[1][0] == 3 or found[1][0] >= 0x80
+                if sent % 50 == 0:
+                    stranger.send(chance.randbytes(chance.randrange(1, 300))).socket.close()
+                    stranger = Raw(port, "127.0.0.2")
+                    assert honest.number("704.WSet") == -20_000
+            stranger.socket.close()
+            assert honest.ask(setting(WSet=-15_000)[0])[0] == 16
+
+    with running(tmp_path) as (site, house):
+        served(house, work)
+        assert site.source("scheduler")["accepted"] == 2
+        assert site.source("scheduler")["refused"] == 0
+
+
+def test_with_tls_the_certificate_says_who_writes(tmp_path):
+    """A foreign, expired or missing certificate gets no byte; plain Modbus neither."""
+    folder = tmp_path / "doors"
+    folder.mkdir()
+    if not certificates(folder):
+        pytest.skip("openssl is not installed")
+
+    def client(name):
+        made = ssl.create_default_context(cafile=folder / "site.crt")
+        if name:
+            made.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
+        return made
+
+    def work(door, port):
+        with Raw(port, tls=client("ems")) as own, Raw(port, tls=client("two")) as other:
+            assert [own.ask(pdu)[0] for pdu in setting(**ON)] == [16] * 3
+            assert own.number("704.WSet") == -20_000
+            assert other.ask(read(BASE, 2)) == b"\x03\x04SunS"
+            assert other.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
+            own.send(b"".join([frame(read(BASE, 125), each) for each in range(200)]))
+            assert [own.answer()[0] for _ in range(200)] == [*range(200)]
+        files = [str(folder / name) for name in ("site.crt", "ems.crt", "ems.key")]
+        keys = dict(zip(("cafile", "certfile", "keyfile"), files))
+        other = sunspec.SunSpecModbusClientDeviceTCP(1, "127.0.0.1", port, 20, tls=True, **keys)
+        other.scan()
+        assert other.models[704][0].WSet.value == -20_000
+        other.disconnect()
+        first = at_once(port, client("ems"), frame(read("704.WSet", 2)))
+        assert first == frame(b"\x03\x04" + (-20_000).to_bytes(4, "big", signed=True))
+        for name in ("foreign", "old", ""):
+            with (
+                pytest.raises((ssl.SSLError, ConnectionError)),
+                Raw(port, tls=client(name)) as wrong,
+            ):
+                if wrong.ask(read(BASE, 2)) is None:
+                    raise ConnectionError
+        with Raw(port) as plain:
+            assert b"SunS" not in plain.send(frame(read(BASE, 2))).rest()
+        with Raw(port, tls=client("ems")) as own:
+            assert own.ask(read(BASE, 2)) == b"\x03\x04SunS"
+        assert door.counts["fails the handshake of TLS"] == 4
+
+    files = [*zip(form.TLS, ("door.crt", "door.key", "site.crt"))]
+    keys = "".join([f'{name} = "{file}"\n' for name, file in files])
+    text = TABLE.partition("[modbus.plant.clients]")[0] + keys
+    text += '[modbus.plant.clients]\n"ems 1" = "scheduler"\n'
+    with running(tmp_path, text) as (_, house):
+        served(house, work)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("port = 0\n", "modbus.plant.port: 0 is not allowed"),
+        ("listen = '1.2.3'\n", "listen: is no IP address"),
+        ("may = 'grid_cap'\n", "allowed cap, request"),
+        ("may = 'request'\n[modbus.plant.clients]\n'::1' = 'weak'\n", "may: is more than any"),
+        ("certificate = 'a'\n", "certificate_key: is missing; allowed all of"),
+        ("[modbus.plant.clients]\nhost = 'scheduler'\n", "host: is no IP address"),
+        ("[modbus.plant.clients]\n'127.0.0.1' = 'desk'\n", "names the source 'desk'"),
+        ("[modbus.plant.clients]\n'127.0.0.1' = 1\n", "names the source 1"),
+    ],
+)
+def test_a_wrong_table_is_one_line(text, words, tmp_path):
+    with pytest.raises(ConfigError, match=words) as error:
+        settings.load(written(tmp_path / "doors", WEAK + "[modbus.plant]\n" + text))
+    assert "\n" not in str(error.value)
