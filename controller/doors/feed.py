@@ -5,7 +5,6 @@ import sqlite3
 from typing import Any
 
 from controller.journal.ring import JournalError
-from controller.state import trend
 from controller.state.watch import Kept
 from controller.system import caught, clock
 from controller.system.paths import plain
@@ -54,10 +53,10 @@ class Feed:
         await self._next.wait()
         return self.state
 
-    async def page(self, name: str, span_s: int = trend.SPAN_S) -> Facts:
+    async def page(self, name: str, *span_s: int) -> Facts:
         """One page of watch.PAGES, read now; span_s: of the trend. Raises JournalError, OSError."""
         async with self._lock:
-            return await asyncio.to_thread(self._facts, name, span_s)
+            return await asyncio.to_thread(self._facts, name, *span_s)
 
-    def _facts(self, name: str, span_s: int) -> Facts:
-        return self._kept.update().facts(name, span_s)
+    def _facts(self, name: str, *span_s: int) -> Facts:
+        return self._kept.update().facts(name, *span_s)
