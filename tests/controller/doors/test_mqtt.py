@@ -117,7 +117,7 @@ def test_nothing_is_sent_again_that_has_not_changed_or_is_under_way():
 
 @pytest.mark.parametrize("is_crashed", [False, True])
 def test_offline_stands_when_the_door_is_gone(is_crashed, tmp_path):
-    """At its end the door says so, after a crash the last will."""
+    """The door says so at its end, the last will after a crash."""
     broker = Broker(tmp_path / "broker")
     with broker, answering(tmp_path) as (_, house), Peer(broker) as peer:
         with opened(house, broker.port) as (made, _):
