@@ -78,9 +78,9 @@ def test_state_values_and_alarms_stay_at_the_broker(kind, protocol, tmp_path):
         feed.pages["status"] = changed = {**FACTS, "standing": [alarm], "battery_W": -7}
         assert json.loads(peer.until("alarms", lambda text: "21a" in text)) == [alarm]
         assert peer.until("value/battery_W", "-7".__eq__)
-        with Peer(broker, [f"{BASE}/online", f"{BASE}/value/state"], protocol) as late:
-            assert (late.until("online"), late.message.retain) == ("online", True)
-            assert late.until("value/state") == "running"
+        for topic, payload in (("online", "online"), ("value/state", "running")):
+            with Peer(broker, [f"{BASE}/{topic}"], protocol) as late:
+                assert (late.until(topic), late.message.retain) == (payload, True)
         with Peer(broker, [f"{BASE}/state"], protocol) as late:
             assert json.loads(late.until("state")) == changed
 
