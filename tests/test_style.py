@@ -33,6 +33,7 @@ hil/campaigns/vm/box_timer.py hil/campaigns/vm/machine.py hil/engine/rig.py
 hil/engine/rig_command.py hil/engine/scenario_operator.py hil/engine/virtual_run.py
 hil/engine/wired_cabinet.py hil/systems/back_tests.py safety/mcu/board_machine.py
 tests/prove/parity.py tests/safety/test_parity.py
+tests/controller/doors/modbus_load.py
 """.split()
 BOARDS = "safety/mcu/board_"  # only here: a microcontroller's hardware
 BOARD_MODULES = ("machine", "micropython", "os", "time")

@@ -6,9 +6,9 @@ that is missing as null.
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 from controller.doors.feed import Facts, Feed
+from controller.state import patch
 
 TROUBLE_READINGS = 5  # one of so many readings says again that no controller is there
 
@@ -41,23 +41,10 @@ class Stream:
 
     def _changed(self, before: Facts, after: Facts) -> bytes:
         if self._made[0] is not before or self._made[1] is not after:
-            self._made = before, after, event("patch", patch(before, after))
+            self._made = before, after, event("patch", patch.between(before, after))
         return self._made[2]
 
 
 def event(name: str, data: object) -> bytes:
     """One event; JSON has no line end in it."""
     return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
-
-
-def patch(before: Facts, after: Facts) -> dict[str, Any]:
-    """The merge patch from one object to another; null and missing are the same."""
-    found: dict[str, Any] = {name: None for name in before if name not in after}
-    for name, value in after.items():
-        old = before.get(name)
-        if isinstance(old, dict) and isinstance(value, dict):
-            if inside := patch(old, value):
-                found[name] = inside
-        elif old != value:
-            found[name] = value
-    return found

@@ -1,7 +1,6 @@
 """The door: who connects, what each request reads or writes, and the file's limits on both."""
 
 import asyncio
-import ipaddress
 import os
 import socket
 import ssl
@@ -11,6 +10,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from controller.doors.modbus import in_force
+from controller.doors.modbus.clients import common_name, context, plain_address
 from controller.doors.modbus.connection import UNSENT_BYTES_MAX, Connection
 from controller.doors.modbus.controls import (
     BUSY,
@@ -26,7 +26,7 @@ from controller.doors.modbus.controls import (
 )
 from controller.doors.modbus.image import TEMPLATE, covered, part, put
 from controller.doors.modbus.values import of_state
-from controller.doors.process import DoorError, House
+from controller.doors.process import House
 from controller.hints import hint_statistics
 from controller.system import caught
 from controller.system.paths import say
@@ -64,7 +64,7 @@ class Door:
 
     def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
         self._house, self._title, self._values = house, f"modbus.{name}", values
-        self._tls = context(house, values) if values["certificate"] else None
+        self._tls = context(house.settings, values) if values["certificate"] else None
         self._last = caught.Last(f"door {self._title}: a request has failed", LINES_MAX)
         sources = {source: Shared(source, house.senders[source]) for source in _sources(values)}
         self._controls = {
@@ -87,7 +87,7 @@ class Door:
         own = connection.transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES_MAX)
         peer = connection.transport.get_extra_info("peername")
-        connection.client = address = _plain_address(peer[0])
+        connection.client = address = plain_address(peer[0])
         if not self._has_room(connection):
             connection.abort("finds all connections taken")
         elif self._tls is not None:
@@ -134,7 +134,7 @@ class Door:
             connection.transport.abort()
             return
         connection.transport = made
-        connection.client = _common_name(made.get_extra_info("peercert"))
+        connection.client = common_name(made.get_extra_info("peercert"))
         self._admit(connection)
 
     def _admit(self, connection: Connection) -> None:
@@ -264,38 +264,8 @@ class Door:
         return VALID_S_MAX
 
 
-def context(house: House, values: dict[str, Any]) -> ssl.SSLContext:
-    """TLS with client certificates of one authority. Raises DoorError."""
-    beside = house.settings.beside
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.verify_mode = ssl.CERT_REQUIRED
-    try:
-        made.load_cert_chain(beside(values["certificate"]), beside(values["certificate_key"]))
-        made.load_verify_locations(beside(values["client_authority"]))
-    except (OSError, ssl.SSLError) as error:
-        why = error.strerror if type(error) is FileNotFoundError else "is no PEM, or does not fit"
-        names = ", ".join([values[each] for each in ("certificate", "certificate_key")])
-        raise DoorError(f"a file of {names}, {values['client_authority']}: {why}") from None
-    return made
-
-
 def _sources(values: dict[str, Any]) -> set[str]:
     return set(values["clients"].values())
-
-
-def _plain_address(text: str) -> str:
-    """An IPv4 address also if it came in as IPv6."""
-    found = ipaddress.ip_address(text.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None)
-    return str(mapped or found)
-
-
-def _common_name(certificate: dict[str, Any] | None) -> str:
-    """The one common name of a certificate; empty without exactly one."""
-    parts = [pair for part in (certificate or {}).get("subject", ()) for pair in part]
-    names = [value for key, value in parts if key == "commonName"]
-    return names[0] if len(names) == 1 else ""
 
 
 def _registers_of(pdu: bytes) -> tuple[int, bytes] | None:

@@ -38,7 +38,7 @@ def _reached_W(state: Facts, source: str | None, value_W: int) -> int:
 
 
 def newest(state: Facts, began_s: float, controls: Controls, quantity: str) -> InForce | None:
-    """As `of`, or the loop's answer while the state is older. began_s: of reading the state."""
+    """The loop's answer while the state is older, else `of`. began_s: of reading the state."""
     found = of(state, controls.shared.name, quantity)
     answered_s, value_W, left_s = controls.shared.answers.get(quantity, (0.0, None, 0))
     if answered_s < began_s:

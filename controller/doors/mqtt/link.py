@@ -183,6 +183,8 @@ class Link:
                     pass
             except ssl.SSLError as error:
                 self._note(f"the broker {self.place}: {words.tls_words(error)}")
+            except TimeoutError:
+                self._note(f"the broker {self.place} does not answer")
             except OSError as error:
                 self._note(f"the broker {self.place} cannot be reached: {why(error)}")
         if (held := self._client.socket()) is not None:

@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
@@ -111,9 +110,8 @@ class Peer:
 
     def until(self, topic, test=lambda payload: True):
         """The payload of the first message on this topic that passes."""
-        end = time.monotonic() + GUARD_S
         while True:
-            name, payload, self.message = self.got.get(timeout=max(0.0, end - time.monotonic()))
+            name, payload, self.message = self.got.get(timeout=GUARD_S)
             if name == f"{BASE}/{topic}" and test(payload):
                 return payload
 

@@ -18,7 +18,7 @@ from controller.doors import exposure, settings
 from controller.doors.http import form, openapi, pages
 from controller.doors.http.door import Door
 from controller.doors.http.guard import Guard, Refused
-from controller.doors.http.stream import patch
+from controller.state.patch import between as patch
 from controller.doors.process import DoorError
 from controller.forms.refusal import ConfigError
 from controller.state import watch

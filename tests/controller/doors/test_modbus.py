@@ -347,8 +347,9 @@ def test_hostile_frames_change_nothing_and_honest_traffic_goes_on(count, tmp_pat
         assert site.source("scheduler")["refused"] == 0
 
 
-def test_with_tls_the_certificate_says_who_writes(tmp_path):
-    """A foreign, expired or missing certificate gets no byte; plain Modbus neither."""
+@pytest.fixture
+def secured(tmp_path):
+    """(port and door at work, client's TLS by the name of its certificate)."""
     folder = tmp_path / "doors"
     folder.mkdir()
     if not certificates(folder):
@@ -359,6 +360,17 @@ def test_with_tls_the_certificate_says_who_writes(tmp_path):
         if name:
             made.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
         return made
+
+    files = [*zip(form.TLS, ("door.crt", "door.key", "site.crt"))]
+    keys = "".join([f'{name} = "{file}"\n' for name, file in files])
+    text = TABLE.partition("[modbus.plant.clients]")[0] + keys
+    text += '[modbus.plant.clients]\n"ems 1" = "scheduler"\n'
+    with running(tmp_path, text) as (_, house):
+        yield lambda work: served(house, work), client, folder
+
+
+def test_with_tls_the_certificate_says_who_writes(secured):
+    serve, client, folder = secured
 
     def work(door, port):
         with Raw(port, tls=client("ems")) as own, Raw(port, tls=client("two")) as other:
@@ -374,8 +386,17 @@ def test_with_tls_the_certificate_says_who_writes(tmp_path):
         other.scan()
         assert other.models[704][0].WSet.value == -20_000
         other.disconnect()
-        first = at_once(port, client("ems"), frame(read("704.WSet", 2)))
-        assert first == frame(b"\x03\x04" + (-20_000).to_bytes(4, "big", signed=True))
+
+    serve(work)
+
+
+def test_no_byte_is_served_before_the_certificate_is_proved(secured):
+    """A foreign, expired or missing certificate gets nothing; plain Modbus neither."""
+    serve, client, _ = secured
+
+    def work(door, port):
+        first = at_once(port, client("ems"), frame(read(BASE, 2)))
+        assert first == frame(b"\x03\x04SunS")
         for name in ("foreign", "old", ""):
             with (
                 pytest.raises((ssl.SSLError, ConnectionError)),
@@ -387,14 +408,9 @@ def test_with_tls_the_certificate_says_who_writes(tmp_path):
             assert b"SunS" not in plain.send(frame(read(BASE, 2))).rest()
         with Raw(port, tls=client("ems")) as own:
             assert own.ask(read(BASE, 2)) == b"\x03\x04SunS"
-        assert door.counts["fails the handshake of TLS"] == 4
+        assert door.counts == {"fails the handshake of TLS": 4}
 
-    files = [*zip(form.TLS, ("door.crt", "door.key", "site.crt"))]
-    keys = "".join([f'{name} = "{file}"\n' for name, file in files])
-    text = TABLE.partition("[modbus.plant.clients]")[0] + keys
-    text += '[modbus.plant.clients]\n"ems 1" = "scheduler"\n'
-    with running(tmp_path, text) as (_, house):
-        served(house, work)
+    serve(work)
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,22 @@ CLIENTS = st.sampled_from(["10.0.0.1", "10.0.0.2", "10.9.9.9", "::1"])
 ROLES = st.sampled_from(["cap", "request"])
 
 
+async def fed(house, client, messages, table):
+    """A door has got the messages, in parts of seven bytes."""
+    door = Door(house, "plant", {**VALUES, "may": table})
+    door._base = house.feed.state, bytes(856)
+    wire, connection = Wire(client), Connection(door)
+    connection.connection_made(wire)
+    for message in messages:
+        for at in range(0, len(message), 7):
+            if not wire.is_closed:
+                part = message[at : at + 7]
+                connection.get_buffer(-1)[: len(part)] = part
+                connection.buffer_updated(len(part))
+                while connection._task is not None:
+                    await connection._task
+
+
 @profile(deadline=None, max_examples=150)
 @given(CLIENTS, MESSAGES, ROLES, ROLES)
 def test_no_bytes_send_more_than_the_role_of_a_listed_source(client, messages, table, role):
@@ -242,21 +258,7 @@ def test_no_bytes_send_more_than_the_role_of_a_listed_source(client, messages, t
     loop.hint = hint
     house.feed.state = {**STATE}
 
-    async def run():
-        door = Door(house, "plant", {**VALUES, "may": table})
-        door._base = house.feed.state, bytes(856)
-        wire, connection = Wire(client), Connection(door)
-        connection.connection_made(wire)
-        for message in messages:
-            for at in range(0, len(message), 7):
-                if not wire.is_closed:
-                    part = message[at : at + 7]
-                    connection.get_buffer(-1)[: len(part)] = part
-                    connection.buffer_updated(len(part))
-                    while connection._task is not None:
-                        await connection._task
-
-    asyncio.run(run())
+    asyncio.run(fed(house, client, messages, table))
     allowed = {"charge_W_max", "discharge_W_max", "heartbeat"}
     if "cap" not in (table, role):
         allowed.add("power_W")

@@ -78,9 +78,9 @@ def test_state_values_and_alarms_stay_at_the_broker(kind, protocol, tmp_path):
         feed.pages["status"] = changed = {**FACTS, "standing": [alarm], "battery_W": -7}
         assert json.loads(peer.until("alarms", lambda text: "21a" in text)) == [alarm]
         assert peer.until("value/battery_W", "-7".__eq__)
-        with Peer(broker, [f"{BASE}/online", f"{BASE}/value/state"], protocol) as late:
-            assert (late.until("online"), late.message.retain) == ("online", True)
-            assert late.until("value/state") == "running"
+        for topic, payload in (("online", "online"), ("value/state", "running")):
+            with Peer(broker, [f"{BASE}/{topic}"], protocol) as late:
+                assert (late.until(topic), late.message.retain) == (payload, True)
         with Peer(broker, [f"{BASE}/state"], protocol) as late:
             assert json.loads(late.until("state")) == changed
 
@@ -117,7 +117,7 @@ def test_nothing_is_sent_again_that_has_not_changed_or_is_under_way():
 
 @pytest.mark.parametrize("is_crashed", [False, True])
 def test_offline_stands_when_the_door_is_gone(is_crashed, tmp_path):
-    """At its end the door says so, after a crash the last will."""
+    """The door says so at its end, the last will after a crash."""
     broker = Broker(tmp_path / "broker")
     with broker, answering(tmp_path) as (_, house), Peer(broker) as peer:
         with opened(house, broker.port) as (made, _):
