@@ -18,10 +18,10 @@ from controller.doors import exposure, settings
 from controller.doors.http import form, openapi, pages
 from controller.doors.http.door import Door
 from controller.doors.http.guard import Guard, Refused
-from controller.state.patch import between as patch
 from controller.doors.process import DoorError
 from controller.forms.refusal import ConfigError
 from controller.state import watch
+from controller.state.patch import between as patch
 from tests.controller.doors.doors_site import answering, written
 from tests.controller.doors.http_site import (
     CAP_TOKEN,
