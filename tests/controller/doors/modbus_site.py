@@ -34,7 +34,7 @@ def running(folder, text=TABLE):
     path = written(folder / "doors", text)
     site = HintedSite(folder).run()
     with site.pumped():
-        house = House(settings.load(path), str(site.run_dir), str(site.state_dir))
+        house = House(settings.load(path), str(site.run_dir), str(site.state_dir), str(folder))
         asyncio.run(house.feed.read())
         house.feed.state = {**house.feed.state, "is_live": True}
         house.feed.began_s = 0.0  # the answers of the loop are newer

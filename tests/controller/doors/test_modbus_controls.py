@@ -246,7 +246,7 @@ def test_no_bytes_send_more_than_the_role_of_a_listed_source(client, messages, t
     """Hints of the one source leave, within its role, of at most 300 s, for a listed client."""
     loop = Loop()
     made = Settings("doors.toml", {"ems": Source("ems", "ems.key", role, 600)}, {})
-    house = House(made, "/nowhere", "/nowhere")
+    house = House(made, "/nowhere", "/nowhere", "/nowhere")
     real, house.senders["ems"] = house.senders["ems"], loop
 
     async def hint(message):
