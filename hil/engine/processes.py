@@ -28,7 +28,7 @@ class Processes:
         raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
-        """For the document of the run."""
+        """What the document of the run says of them."""
         return {}
 
     def begin(self, name: str, *arguments: str) -> None:

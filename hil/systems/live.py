@@ -21,7 +21,7 @@ from hil.systems.spec import Spec
 from hil.values.rig import ValueRig
 
 SLOT_MIN, HOUR_S = run.SLOT_S // 60, 3600
-HOT_DEGC = 60.0  # the hottest that a plant begins with
+HOT_DEGC = 60.0  # a plant begins below; a battery far too small goes beyond, without the kernel
 
 
 class LivePod(Pod):
@@ -58,7 +58,6 @@ class LivePod(Pod):
             part.begin_at(begin_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
         outside_degC = max(-40.0, min(HOT_DEGC, site.weather.outside_degC(0.0)))
-        # without the kernel a battery far too small goes beyond what a plant begins with
         start = {} if degC is None else {"start_degC": min(HOT_DEGC, degC)}
         plant = spec.size.plant | {"ambient_degC": outside_degC} | spec.plant | start
         super().__init__(site, [config], spec.seed, soc, kind, plant, actions)

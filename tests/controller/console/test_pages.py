@@ -238,8 +238,8 @@ def test_pages_of_a_schedule_and_of_notices(tmp_path):
     assert facts["schedule"] == watched.facts("why")["schedule"] == shown
     assert len(facts["notices"]) == 2
     lines = watched.lines("status")
-    assert "HINT     schedule of site_ems: acts, slot 1 of 2" in lines
-    assert "         site_ems: price is negative, 185 s left; 1 more" in lines
+    assert "         schedule of site_ems: acts, slot 1 of 2; 2 more" in lines
+    assert causes.notice(facts["notices"][0]) == "site_ems: price is negative, 185 s left"
     assert causes.notice(facts["notices"][1]) == "scheduler: step of 90.0 kW in 45 s"
     words = (
         "Slot 1 of 2 of site_ems, 2026-01-01 00:00 to 00:05 UTC: import <= 400.0 kW, battery -60.0 "
