@@ -402,7 +402,7 @@ class Companions:
         self.folder, self.turned = str(soaked.folder), 0
         self.hand.rule(monkeypatch, gateway, process)
         soaked.callback(self.close)
-        monkeypatch.setattr(watch, "UPDATES_MAX", 20)  # an hour, then the console forgets all
+        monkeypatch.setattr(watch, "UPDATES_MAX", 5)  # an hour, then the console forgets all
         monkeypatch.setattr(users, "N", 2)  # a wrong password costs 0.2 s otherwise
         for _ in range(3):
             soaked.turn()

@@ -123,8 +123,8 @@ def test_each_promise_names_faults_that_its_system_can_have(name):
 
 
 @pytest.mark.parametrize("is_met, must, is_right", [
-    (False, "breaks", True), (True, "breaks", False), (None, "breaks", False),
-    (True, "survives", True), (False, "survives", False),
+    (False, "breaks", True), (True, "breaks", False), (None, "breaks", True),
+    (True, "survives", True), (False, "survives", False), (None, "survives", False),
 ])  # fmt: skip
 def test_a_promise_must_break_or_survive(is_met, must, is_right):
     asked = {"breaks": [], "survives": [], must: ["battery"]}

@@ -90,16 +90,3 @@ def test_a_day_of_each_system_breaks_as_it_must(name):
     for case in self_check.cases_of([(name, "")], inputs):
         wrong = [row for row in self_check._broken(case, inputs) if row["is_right"] is False]
         assert wrong == [], case
-
-
-@cases("""
-    is_met  broken  survived
-    True    False   True
-    False   True    False
-    None    True    False
-""")
-def test_a_figure_that_a_fault_leaves_no_ground_for_is_not_kept(is_met, broken, survived):
-    figure = {"name": "x", "reached": None, "is_met": is_met}
-    asked = {"breaks": ["battery"], "survives": ["sender"]}
-    rows = [self_check.judged(figure, asked, fault) for fault in ("battery", "sender", "pv")]
-    assert [row["is_right"] for row in rows] == [broken, survived, None]
