@@ -16,6 +16,7 @@ import wheels
 from slow import whole
 from whole_box import CABINETS
 
+from controller.doors.settings import KINDS
 from controller.journal.ring import JournalReader
 from controller.recorder import quarters, reading
 from controller.run import link_statistics
@@ -43,8 +44,8 @@ def box(wheel, tmp_path):
         pytest.skip("needs root, unshare, ip and systemd-analyze")
     made = []
 
-    def make(cabinet):
-        made.append(unit_box.Box(tmp_path / "root", wheel, cabinet))
+    def make(cabinet, *extras):
+        made.append(unit_box.Box(tmp_path / "root", wheel, cabinet, extras))
         return made[0]
 
     yield make
@@ -187,6 +188,51 @@ def test_the_planner_runs_under_its_unit(box):
     assert int(status.split("VmHWM:")[1].split()[0]) < KIB_MAX
     assert (service.stop(), controller.stop()) == (0, 0)
     assert service.refused == []
+
+
+DOORS = """
+[mqtt.plant]
+host = "127.0.0.1"
+cabinet = "c1"
+tls = false
+[modbus.scada]
+[http.page]
+[alarms.night]
+url = "http://127.0.0.1:9/in"
+"""
+STATE_URL = "http://127.0.0.1:8080/api/v1/state"
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_door_runs_under_its_unit(kind, box):
+    """It begins, no call is refused; the page's door answers with the state of the controller."""
+    made = box(EXAMPLE, "doors")
+    folder, user = made.root / "etc/firebreak/doors", "firebreak-doors"
+    folder.mkdir()
+    (folder / "doors.toml").write_text(DOORS)
+    made.folder("var/lib/firebreak-doors", 0o750, user, user)
+    made.folder("var/lib/firebreak/keys", 0o700)
+    made.host([])
+    controller = made.start("firebreak.service")
+    controller.until_notified(b"WATCHDOG=1", 5)
+    service = made.start("firebreak-doors@.service", instance=kind)
+    service.until_notified(b"READY=1")
+    if kind == "http":
+        command = ["nsenter", f"--net=/proc/{made.network.pid}/ns/net", "curl", "-s", STATE_URL]
+        answers = []
+
+        def answered():
+            answers.append(unit_box.run(*command).stdout)
+            return answers[-1].startswith('{"') and json.loads(answers[-1]).get("is_live")
+
+        service.until(answered)
+        assert json.loads(answers[-1])["cabinet"] == "Cabinet 1, serial 0001"
+    expected = ["onnection refused"] if kind == "mqtt" else []
+    service.until(lambda: len(lines(service)) == len(expected))
+    assert (service.stop(), controller.stop()) == (0, 0)
+    assert service.refused == []
+    assert all(word in line for word, line in zip(expected, lines(service), strict=True))
 
 
 def asked(path, message):

@@ -128,7 +128,9 @@ def order_of(unit, links):
         "umask": int(unit["UMask"][0], 8),
         "command": command,
         "environment": {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
-                        "NOTIFY_SOCKET": "/run/notify"},
+                        "NOTIFY_SOCKET": "/run/notify",
+                        # of a Python that is not the system's: its modules need its own library
+                        "LD_LIBRARY_PATH": "/opt/python/lib"},
     }  # fmt: skip
 
 
@@ -211,12 +213,12 @@ def call_name(number):
 class Box(contextlib.ExitStack):
     """A root folder as after `install`: release, configuration, users, ports."""
 
-    def __init__(self, root, wheel, cabinet):
+    def __init__(self, root, wheel, cabinet, extras=()):
         super().__init__()
         self.root, self.config = root, configuration.load(str(cabinet))
         for name in ("proc", "tmp", "dev", "sys", "run", "etc", "media", "opt/python", "usr"):
             (root / name).mkdir(parents=True)
-        self._release(wheel)
+        self._release(wheel, extras)
         self._files(cabinet)
         self._users()
         self.links = {}
@@ -225,11 +227,13 @@ class Box(contextlib.ExitStack):
                 self.add_line(bus.port)
         self.notify = self._notify_socket()
 
-    def _release(self, wheel):
+    def _release(self, wheel, extras):
         release = self.root / RELEASE[1:]
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         (release / "bin").mkdir(parents=True)
-        wheels.installed(wheel, release / "lib" / version / "site-packages", wheels.run_packages())
+        wheels.installed(
+            wheel, release / "lib" / version / "site-packages", wheels.run_packages(*extras)
+        )
         python = Path(os.path.realpath(sys.executable))
         self.python = python.parent.parent
         (release / "bin" / "python3").symlink_to(f"/opt/python/bin/{python.name}")

@@ -71,9 +71,10 @@ def installed(wheel, target, packages=()):
                 shutil.copy(each.locate(), target / each)
 
 
-def run_packages():
+def run_packages(*extras):
     """The packages of a box, by the lock."""
-    lines = run(sys.executable, ROOT / "controller" / "documents" / "locked.py", "run").stdout
+    command = sys.executable, ROOT / "controller" / "documents" / "locked.py", "run", *extras
+    lines = run(*command).stdout
     return [line.partition("==")[0] for line in lines.splitlines() if "==" in line[:40]]
 
 
