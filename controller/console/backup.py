@@ -2,8 +2,8 @@
 
 A backup has configuration, keys, console users, the proof-test ledger and the trips as files, and
 latches and lock-out of the store. It has no record: `firebreak export` writes that. A restore puts
-back what is missing and replaces nothing; what lasts (--state-dir) only on a box without a store,
-so that no revoked key or user returns to a cabinet in use. The restored store is never better than
+back what is missing and replaces nothing; on a box with a store only cabinet and types, so that no
+revoked key, user or door returns to a cabinet in use. The restored store is never better than
 the old one: latches and lock-out stand, it needs the key and a new approval.
 """
 
@@ -68,12 +68,12 @@ def _restore(arguments: Namespace) -> int:
     with cli.ends(NO_START, OSError, StoreError, at=arguments.state_dir):
         is_used = two_copies.Store(arguments.state_dir).load().state != two_copies.MISSING
         differs = False
+        print(ascii_only(_put_store(manifest["store"], arguments, is_used)))
         for each in files:
-            is_left = is_used and each.name.startswith("state/")
+            is_left = is_used and not each.name.startswith(("etc/cabinet/", "etc/types/"))
             word = LEFT if is_left else _put(each, roots, arguments.dry_run)
             differs = differs or word == DIFFERS
             print(ascii_only(f"{word:<9} {_path(each, roots)}"))
-        print(ascii_only(_put_store(manifest["store"], arguments, is_used)))
     print("next: firebreak check, approve (key out of RUN), and a start with the key")
     return NOT_DONE if differs else DONE
 
@@ -115,7 +115,11 @@ def _user(number: int) -> str:
 
 
 def _manifest(files: list[Kept], arguments: Namespace) -> bytes:
-    found = two_copies.Store(arguments.state_dir).load().record
+    loaded = two_copies.Store(arguments.state_dir).load()
+    found = loaded.record
+    if found is None and loaded.state != two_copies.MISSING:
+        line = f"{'; '.join(loaded.lines)}: its latches are unknown, so there is no backup of them"
+        raise cli.Ended(NO_START, line)
     store = found and {
         "latches": list(found.latches),
         "locked_out": found.locked_out,
@@ -199,7 +203,7 @@ def _put_store(held: dict[str, Any] | None, arguments: Namespace, is_used: bool)
     """A line. A store that is there stays: it may have newer latches."""
     directory = arguments.state_dir
     if is_used:
-        return f"{SAME:<9} the store in {directory}, so keys and users stay as they are"
+        return f"{SAME:<9} the store in {directory}, so keys, users and doors stay as they are"
     names = [] if held is None else held["latches"]
     latches = KEY_NEEDED | {name: number for number, name in enumerate(names, 2)}
     locked_out = "" if held is None else held["locked_out"]

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 from typing import Any, NamedTuple
 
@@ -18,6 +19,9 @@ STATE_FILES = (proof_tests.FILE, trips.FILE)
 STATE_FOLDERS = (keys.DIRECTORY, users.FOLDER)
 FILES_MAX, BYTES_MAX = 2000, 32 << 20
 MANIFEST = "backup.json"
+DEEPEST = 6  # folders
+NAME = re.compile(r"[ -~]{1,64}")  # of a latch or a person
+TRIPS_MAX = 2**31 - 1
 
 
 class Kept(NamedTuple):
@@ -47,7 +51,9 @@ def unpacked(path: str) -> tuple[dict[str, Any], list[Kept]]:
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
             files = [_entry(path, archive, each) for each in archive.getmembers()[: FILES_MAX + 1]]
-    except (tarfile.TarError, EOFError, ValueError) as error:
+    except ConfigError:
+        raise
+    except (tarfile.TarError, EOFError, ValueError, RecursionError, OverflowError) as error:
         raise ConfigError(f"{path}: is no backup: {type(error).__name__}") from None
     if len(data) > BYTES_MAX or len(files) > FILES_MAX or not files or files[0].name != MANIFEST:
         raise ConfigError(f"{path}: is no backup; allowed a file that `firebreak backup` has made")
@@ -63,7 +69,9 @@ def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
     part, _, rest = entry.name.partition("/")
     allowed = {"etc": FOLDERS, "state": (*STATE_FOLDERS, *STATE_FILES)}.get(part, ())
     is_right = entry.name == MANIFEST or (
-        os.path.normpath(rest) == rest and rest.partition("/")[0] in allowed
+        os.path.normpath(rest) == rest
+        and rest.partition("/")[0] in allowed
+        and (rest in STATE_FILES or 0 < rest.count("/") < DEEPEST)
     )
     if file is None or not is_right:
         raise ConfigError(f"{path}: has {entry.name!r}, which is no file of a backup")
@@ -76,10 +84,12 @@ def _checked(path: str, content: bytes) -> dict[str, Any]:
         store = found["store"]
         is_right = found["version"] == VERSION and isinstance(found["sha256"], dict)
         if store is not None:
-            names = [*store["latches"], store["locked_out"]]
-            is_right = is_right and all(isinstance(each, str) for each in names)
-            is_right = is_right and type(store["trips"]) is int
-    except (ValueError, KeyError, TypeError):
+            latches, locked_out = store["latches"], store["locked_out"]
+            is_right = is_right and isinstance(latches, list) and len(latches) <= FILES_MAX
+            is_right = is_right and all(NAME.fullmatch(each) for each in latches)
+            is_right = is_right and (locked_out == "" or bool(NAME.fullmatch(locked_out)))
+            is_right = is_right and type(store["trips"]) is int and 0 <= store["trips"] <= TRIPS_MAX
+    except (ValueError, KeyError, TypeError, RecursionError):
         is_right = False
     if not is_right:
         raise ConfigError(f"{path}: has no list of version {VERSION}; restore with its own release")

@@ -29,6 +29,11 @@ class Feed:
         self.began_s = 0.0  # of the reading: the state has all that the loop answered before
         self.trouble = "the journal has not been read yet"
 
+    @property
+    def live(self) -> Facts | None:
+        """The state while the controller ticks, else None: a dead one leaves its last values."""
+        return self.state if self.state is not None and self.state["is_live"] else None
+
     async def run(self) -> None:
         """Read for ever."""
         while True:

@@ -75,14 +75,18 @@ class Sender:
 
         return await self._asked(ask, fields)
 
-    def _has_room(self) -> bool:
-        """Count one message of this minute. False if the quota of the source is used up."""
+    def has_room(self, count: int) -> bool:
+        """True if the quota of this minute is enough for so many messages."""
         now_us = clock.now_us()
         while self._sent_us and now_us - self._sent_us[0] >= MINUTE_US:
             self._sent_us.popleft()
-        if len(self._sent_us) >= self.source.hints_per_min_max:
+        return len(self._sent_us) + count <= self.source.hints_per_min_max
+
+    def _has_room(self) -> bool:
+        """Count one message of this minute. False if the quota of the source is used up."""
+        if not self.has_room(1):
             return False
-        self._sent_us.append(now_us)
+        self._sent_us.append(clock.now_us())
         return True
 
     async def _asked(

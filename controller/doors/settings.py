@@ -7,15 +7,17 @@ key = "site_ems.key"
 
 import importlib
 import os
+import re
 from typing import Any, NamedTuple
 
 from controller.core.base import hint_codes as h
 from controller.forms.field import Form, choice, integer, text
 from controller.forms.reading import read_each, tables_of, unknown
-from controller.forms.refusal import refuse
+from controller.forms.refusal import refuse, shown
 
 FILE = "/etc/firebreak/doors/doors.toml"
 KINDS = ("mqtt", "modbus", "http", "alarms")
+NAME, NAME_WORDS = re.compile("[A-Za-z0-9_-]{1,32}"), "1 to 32 letters, digits, _ and -"
 MAY = h.ROLES[:3]  # an operator is a person at the cabinet
 SOURCE: Form = {"key": text(), "may": choice(MAY, MAY[0]), "hints_per_min_max": integer(1, 600, 60)}
 
@@ -47,6 +49,8 @@ def load(path: str) -> Settings:
     for kind in tables:
         if kind not in (*KINDS, "source"):
             unknown(path, (kind,), (*KINDS, "source"))
+        if isinstance(tables[kind], dict):
+            _check_names(path, kind, tables[kind])
     folder = os.path.dirname(os.path.abspath(path))
     sources = {
         name: Source(
@@ -64,6 +68,15 @@ def load(path: str) -> Settings:
                 made, (kind, name), values
             )
     return made
+
+
+def _check_names(path: str, kind: str, tables: dict[str, Any]) -> None:
+    """A name becomes a part of lines and of file names."""
+    for name in tables:
+        if not NAME.fullmatch(str(name)):
+            refuse(
+                path, (kind,), f"has the name {shown(name)}", f"[{kind}.NAME], NAME of {NAME_WORDS}"
+            )
 
 
 def form(kind: str) -> Form:

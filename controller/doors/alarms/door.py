@@ -22,7 +22,9 @@ class Door:
     """One receiver. `turn` with each reading of the state; it never waits for the receiver."""
 
     def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
-        self._house, self._values, self._title = house, values, f"alarms.{name}"
+        ca_file = values["ca_file"] and house.settings.beside(values["ca_file"])
+        self._house, self._values = house, {**values, "ca_file": ca_file}
+        self._title = f"alarms.{name}"
         self._outbox = Outbox(house.own(f"{name}.json"), values["again_min"] * 60 * SECOND_US)
         path = values["secret_file"]
         self._secret = "" if path is None else secret(house.settings.beside(path))
@@ -65,10 +67,11 @@ class Door:
             await asyncio.get_running_loop().run_in_executor(
                 self._pool, self._send, self._values, self._secret, made
             )
-        except DoorError as error:
+        except Exception as error:  # noqa: BLE001  a library's: the letter stays, the pause grows
             self._due_us = clock.now_us() + self._pause_s * SECOND_US
             self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
-            if (line := str(error)) != self._said:
+            line = str(error) if isinstance(error, DoorError) else type(error).__name__
+            if line != self._said:
                 say(f"door {self._title}: {line}; tried again")
             self._said = line
             return
@@ -81,7 +84,7 @@ class Door:
         """Wait for nothing: a letter that is not taken yet stays in the outbox."""
         if self._sending is not None:
             self._sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            with contextlib.suppress(asyncio.CancelledError, Exception):
                 await self._sending
         self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -46,6 +46,12 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
         refuse(settings.path, path, f"lacks {missing}", "a url, or server, from and to")
     if values["url"] is not None and found:
         refuse(settings.path, (*path, found[0]), "is beside url", "a url, or server, from and to")
+    place = _host(values["url"]) if values["url"] else values["server"]
+    port = place.rpartition(":")[2] if ":" in place else "1"
+    labels = place.partition(":")[0].split(".")
+    if not 0 < int(port) < 65536 or not all(0 < len(each) < 64 for each in labels):
+        key = "url" if values["url"] else "server"
+        refuse(settings.path, (*path, key), "names no host and port", "HOST:PORT, port 1..65535")
     if (values["user"] is None) != (values["secret_file"] is None) and values["url"] is None:
         refuse(settings.path, path, "has one of user and secret_file", "both or none")
     if not _is_safe(values) and values["secret_file"] is not None:
@@ -58,17 +64,23 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
 def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
     """It only sends."""
     url = values["url"]
+    # the rest of such an address may be the secret of the receiver
+    shown = url and f"{url.partition('://')[0]}://{_host(url)}/"
     what = "webhook, alarms" if url else f"mail to {len(values['to'])}, alarms"
     encryption = (
         "TLS" if (url or "").startswith("https") or not url and values["tls"] != "none" else "no"
     )
-    place = url or values["server"]
+    place = shown or values["server"]
     return [Exposure(".".join(path), CONNECTS, place, what, encryption, "-", "nothing comes in")]
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0]
 
 
 def _is_safe(values: dict[str, Any]) -> bool:
     """True if nobody on the network reads what is sent."""
     url = values["url"]
-    place = url.partition("://")[2].partition("/")[0] if url else values["server"] or ""
+    place = _host(url) if url else values["server"] or ""
     is_near = place.partition(":")[0] in LOOPBACK
     return is_near or (url.startswith("https") if url else values["tls"] != "none")

@@ -31,7 +31,7 @@ def mail(values: dict[str, Any], secret: str, letter: Letter) -> None:
             if values["user"] is not None:
                 relay.login(values["user"], secret)
             refused = relay.send_message(made)
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, ValueError) as error:
         raise DoorError(f"relay {values['server']}: {_words(error)}") from None
     if refused:
         raise DoorError(f"relay {values['server']}: refuses {', '.join(sorted(refused))}")
@@ -59,15 +59,17 @@ def webhook(values: dict[str, Any], secret: str, letter: Letter) -> None:
         headers["Authorization"] = f"Bearer {secret}"
     body = json.dumps({**letter.content, "text": letter.text}).encode()
     path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-    link = _connection(values, parts)
+    link: http.client.HTTPConnection | None = None
     try:
+        link = _connection(values, parts)
         link.request("POST", path, body, headers)
         answer = link.getresponse()
         answer.read(ANSWER_BYTES_MAX)
-    except (http.client.HTTPException, OSError) as error:
+    except (http.client.HTTPException, OSError, ValueError) as error:
         raise DoorError(f"webhook {parts.netloc}: {_words(error)}") from None
     finally:
-        link.close()
+        if link is not None:
+            link.close()
     if not 200 <= answer.status < 300:
         raise DoorError(f"webhook {parts.netloc}: answers {answer.status}, not 2xx")
 
@@ -99,4 +101,8 @@ def _words(error: Exception) -> str:
         return f"TLS: {error.reason or 'no handshake'}"
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT_S:.0f} s"
-    return getattr(error, "strerror", None) or "the connection ended early"
+    if isinstance(error, ValueError):
+        return "its name is no name of a host"
+    name = getattr(error, "filename", None)
+    words = getattr(error, "strerror", None) or "the connection ended early"
+    return f"{name}: {words}" if name else words

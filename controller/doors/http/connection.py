@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import http
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 import h11
@@ -47,7 +47,7 @@ class Answer(NamedTuple):
     body: bytes
     kind: str = JSON
     more: tuple[tuple[str, str], ...] = ()
-    events: AsyncIterator[bytes] | None = None
+    events: AsyncGenerator[bytes, None] | None = None
 
 
 Found = TypeVar("Found")
@@ -182,7 +182,11 @@ class Client:
         if answer.events is None:
             return await self._write(data + (self._http.send(h11.EndOfMessage()) or b""))
         await self._write(data)
-        async for event in answer.events:
+        async with contextlib.aclosing(answer.events) as events:
+            await self._stream(events)
+
+    async def _stream(self, events: AsyncIterator[bytes]) -> None:
+        async for event in events:
             await self._write(self._http.send(h11.Data(data=event)) or b"")
 
     async def _write(self, data: bytes | None) -> None:

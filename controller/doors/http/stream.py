@@ -5,7 +5,7 @@ that is missing as null.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from controller.doors.feed import Facts, Feed
 from controller.state import patch
@@ -20,7 +20,7 @@ class Stream:
         self._feed, self.clients = feed, 0
         self._made: tuple[Facts | None, Facts | None, bytes] = (None, None, b"")
 
-    async def events(self) -> AsyncIterator[bytes]:
+    async def events(self) -> AsyncGenerator[bytes, None]:
         """The events of one client, at most one for each reading of the feed."""
         self.clients += 1
         try:

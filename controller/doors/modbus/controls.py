@@ -62,6 +62,9 @@ class Sends(Protocol):
     async def hint(self, message: object) -> Answer:
         """The loop's answer."""
 
+    def has_room(self, count: int) -> bool:
+        """True if the quota is enough for so many hints."""
+
 
 class Held(NamedTuple):
     """Hints in force by a master. until_s: end of its reversion time, on the clock of `now_s`."""
@@ -101,6 +104,8 @@ class Controls:
         if any([not low <= changes[name] <= high for name, (low, high) in _ranges(changes)]):
             return VALUE
         async with self.shared.lock:
+            if not self.shared.sender.has_room(_hints_max(changes)):
+                return BUSY  # before any of them: half of a write would stay in force
             before, is_on = dict(self.stored), enabled()
             self.stored |= {name: value for name, value in changes.items() if name != HEARTBEAT}
             code = OK
@@ -196,6 +201,16 @@ class Controls:
             if not answer["granted"]:
                 return REFUSALS.get(answer["code"], FAILURE)
         return OK
+
+
+def _hints_max(changes: dict[str, int]) -> int:
+    """The most hints that a write may send; a heartbeat may renew all."""
+    if HEARTBEAT in changes:
+        return 1 + sum([len(group.quantities) for group in (LIMIT, SET)])
+    touched = [
+        group for group in (LIMIT, SET) if any([name.startswith(group.prefix) for name in changes])
+    ]
+    return sum([len(group.quantities) for group in touched])
 
 
 def _ranges(changes: dict[str, int]) -> list[tuple[str, tuple[int, int]]]:

@@ -63,7 +63,11 @@ def points(
         limit = of(state, binding["discharge_W_max"], LIMIT.quantities[-1])
         asked = of(state, binding["control"], SET.quantities[-1])
         return _shown(state["rated_W"], limit, asked, {}, valid_s)
-    limit, asked = [newest(state, began_s, controls, each.quantities[-1]) for each in (LIMIT, SET)]
+    asked = newest(state, began_s, controls, SET.quantities[-1])
+    limits = [newest(state, began_s, controls, each) for each in LIMIT.quantities]
+    # one is told for both directions: the wider one; none, if one direction is not limited
+    known = [each for each in limits if each is not None]
+    limit = max(known, key=lambda each: each.value_W) if len(known) == len(limits) else None
     shown = _shown(state["rated_W"], limit, asked, controls.stored, valid_s)
     return {**shown, HEARTBEAT: controls.heartbeat}
 

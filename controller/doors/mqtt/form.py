@@ -35,9 +35,13 @@ def check(settings: Settings, path: Path, values: dict[str, Any]) -> None:
     """Refuse what no form can see. Raises ConfigError."""
     file = settings.path
     found = [source_of(settings, (*path, "sources"), name) for name in values["sources"]]
-    for source in found:
-        if not NAME.fullmatch(source.name):
-            refuse(file, (*path, "sources"), "names a source that fits no topic", NAME_WORDS)
+    if ":" in values["host"] and not _is_address(values["host"]):
+        refuse(
+            file,
+            (*path, "host"),
+            "has a colon",
+            "a name or an address; the port is a key of its own",
+        )
     for one, other in TOGETHER:
         if bool(values[one]) != bool(values[other]):
             refuse(file, (*path, one), f"stands without {other}", f"{one} and {other}, or neither")
@@ -57,6 +61,14 @@ def _check_plain(file: str, path: Path, values: dict[str, Any], obliging: list[s
         refuse(file, (*path, "sources"), f"{obliging[0]} may send grid_cap without TLS", allowed)
     if values["user"]:
         refuse(file, (*path, "password_file"), "would cross the network without TLS", allowed)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

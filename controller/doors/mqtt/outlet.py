@@ -61,13 +61,13 @@ class Outlet:
         try:
             while True:
                 link.check()
-                facts, now_us = self._feed.state, clock.now_us()
+                facts, now_us = self._feed.live, clock.now_us()
                 shown.put("online", "online" if facts else "offline")
                 if facts:
                     shown.put("alarms", text(facts["standing"]), text(steady(facts["standing"])))
                 if now_us >= next_us:
                     next_us = now_us + self._period_us
-                    shown.state(facts, self._feed.trouble)
+                    shown.state(facts, self._feed.trouble or "the controller makes no new tick")
                 if now_us >= counts_us:
                     counts_us = now_us + COUNTS_US
                     shown.put("door", text(self._counts))

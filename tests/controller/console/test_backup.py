@@ -75,7 +75,7 @@ def test_a_new_box_becomes_the_cabinet_with_its_latches_and_needs_the_key(box, t
     assert content(new) == {} and store(new).state == two_copies.MISSING
     code, lines = run(capsys, "restore", new, path)
     assert code == 0 and sum(line.startswith("restored ") for line in lines) == 8
-    assert "12a.1, 3b, locked out by anna; the start needs the key" in lines[-2]
+    assert "12a.1, 3b, locked out by anna; the start needs the key" in lines[0]
     wanted = {name: data for name, data in content(box).items() if name not in LEFT_OUT}
     assert content(new) == wanted
     found = store(new).record
@@ -90,16 +90,18 @@ def test_a_new_box_becomes_the_cabinet_with_its_latches_and_needs_the_key(box, t
 def test_a_box_in_use_keeps_every_file_every_key_and_every_latch(box, capsys):
     """A revoked key and a removed user do not return; a changed file is named."""
     path = backed_up(box, capsys)
-    for name in ("state/keys/site_ems.key", "state/console/anna.user", "etc/doors/doors.toml"):
+    gone = "state/keys/site_ems.key", "state/console/anna.user", "etc/doors/doors.toml"
+    for name in (*gone, "etc/cabinet/site.toml"):
         (box / name).unlink()
-    (box / "etc/planner/planner.key").write_text("newer")
+    site = (EXAMPLE.parent / "site.toml").read_bytes()
+    (box / "etc/cabinet/cabinet.toml").write_text('name = "Cabinet 1, serial 0001"\n')
     two_copies.Store(str(box / "state")).save(Record(latches={"newer": 1}))
     before = content(box)
     code, lines = run(capsys, "restore", box, path)
-    assert code == 1 and content(box) == before | {"etc/doors/doors.toml": b"# none\n"}
-    words = {line.split()[-1].removeprefix(f"{box}/"): line[:8] for line in lines[:-2]}
-    assert words["etc/planner/planner.key"].strip() == "differs"
-    assert words["state/keys/site_ems.key"] == words["state/console/anna.user"] == "left out"
+    assert code == 1 and content(box) == before | {"etc/cabinet/site.toml": site}
+    words = {line.split()[-1].removeprefix(f"{box}/"): line[:8] for line in lines[1:-1]}
+    assert words["etc/cabinet/cabinet.toml"].strip() == "differs"
+    assert {words[name] for name in gone} == {"left out"}
     assert store(box).record.latches == {"newer": 1}
 
 
@@ -157,6 +159,20 @@ FIRST = entry(backup_file.MANIFEST, json.dumps(LIST).encode())
                 "other/cabinet/a",
             )
         ],
+        *[
+            [entry(backup_file.MANIFEST, json.dumps(LIST | {"store": each}).encode())]
+            for each in (
+                {"latches": "19", "locked_out": "", "trips": 0},
+                {"latches": ["\ud800"], "locked_out": "", "trips": 0},
+                {"latches": [], "locked_out": "a\n", "trips": 0},
+                {"latches": [], "locked_out": "", "trips": 10**30},
+                {"latches": [], "locked_out": "", "trips": -1},
+            )
+        ],
+        [entry(backup_file.MANIFEST, b"[" * 200_000)],
+        [FIRST, entry("etc/cabinet/" + "a/" * 1500 + "b")],
+        [FIRST, entry("state/keys")],
+        [FIRST, entry("etc/cabinet")],
         [FIRST, entry("etc/cabinet/a", b"", tarfile.SYMTYPE)],
         [FIRST, entry("etc/cabinet/a", b"", tarfile.LNKTYPE)],
         [FIRST, entry("etc/cabinet", b"", tarfile.DIRTYPE)],
@@ -180,3 +196,14 @@ def test_a_damaged_backup_is_refused_whole(change, box, tmp_path, capsys):
     code, (line,) = run(capsys, "restore", new, path)
     assert code == 2 and "one.tar" in line and content(new) == {}
     assert os.listdir(new) == ["etc"]
+
+
+def test_a_store_that_cannot_be_read_gives_no_backup(box, capsys):
+    """Its latches are unknown, and a backup without them would lose them."""
+    for copy in two_copies.Store(str(box / "state")).paths:
+        with open(copy, "r+b") as file:
+            file.seek(8)
+            file.write(b"\xff" * 8)
+    code, (line,) = run(capsys, "backup", box, box.parent / "two.tar")
+    assert code == 3 and "latches are unknown" in line
+    assert not (box.parent / "two.tar").exists()

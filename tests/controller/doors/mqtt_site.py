@@ -26,7 +26,7 @@ from tests.controller.doors.doors_site import answering
 GUARD_S = 240  # only a broken door waits so long
 BASE = "firebreak/cab1"
 SOURCES = ["site_ems", "scheduler"]
-FACTS = {"standing": [], "state": "running", "battery_W": 5000, "uptime_ms": 1}
+FACTS = {"is_live": True, "standing": [], "state": "running", "battery_W": 5000, "uptime_ms": 1}
 
 
 def free_port():

@@ -12,7 +12,7 @@ import threading
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from controller.doors import settings
+from controller.doors import exposure, settings
 from controller.doors.alarms import letter
 from controller.doors.alarms.door import SECOND_US, Door
 from controller.doors.alarms.outbox import Outbox
@@ -239,6 +239,10 @@ def test_no_line_of_an_alarm_becomes_a_header():
         ('url = "http://a/"\nserver = "a:25"\n', "is beside url"),
         ('url = "ftp://a/"\n', "an address http"),
         ('url = "http://a/ b"\n', "an address http"),
+        ('url = "http://a:99999/"\n', "port 1..65535"),
+        (f'url = "http://{"a" * 64}/"\n', "names no host"),
+        ('server = "a..b:25"\nfrom = "a@b"\nto = ["c@d"]\n', "names no host"),
+        ('server = "a:0"\nfrom = "a@b"\nto = ["c@d"]\n', "port 1..65535"),
         ('url = "http://a.b/"\nsecret_file = "x"\n', "clear text"),
         ('server = "a:25"\nfrom = "a@b"\nto = ["a@b\\nBcc: c@d"]\n', "1 to 20 mail addresses"),
         (
@@ -269,3 +273,36 @@ def test_a_secret_that_others_may_read_is_not_used(content, mode, words, tmp_pat
         os.chmod(path, mode)
     with pytest.raises(DoorError, match=words):
         secret(str(path))
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), UnicodeError("x"), DoorError("x")])
+def test_whatever_fails_waits_for_a_longer_pause_and_ends_in_order(error, tmp_path, capfd):
+    place = Place(tmp_path, HOOK.format(9))
+
+    def fails(*_):
+        raise error
+
+    place.door._send = fails
+    place.turns((state("12a"),), (state("12a"),), (state("12a"),))
+    assert len(capfd.readouterr().err.splitlines()) == 1
+    assert place.door._pause_s == 40 and list(place.door._outbox.waiting) == ["12a"]
+
+    async def close():
+        place.door.turn(place.now_us)
+        await place.door.close()
+
+    asyncio.run(close())
+
+
+def test_a_wrong_ca_file_is_one_line_and_lies_beside_the_file(tmp_path, capfd):
+    place = Place(tmp_path, '[alarms.x]\nurl = "https://127.0.0.1:9/"\nca_file = "none.pem"\n')
+    place.turns((state("12a"),))
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "none.pem" in line or "No such file" in line
+    assert place.door._values["ca_file"] == str(tmp_path / "doors/none.pem")
+
+
+def test_the_table_of_what_is_open_hides_the_path_of_a_webhook(tmp_path):
+    found = settings.load(written(tmp_path, '[alarms.x]\nurl = "https://a.b/T0/SECRET"\n'))
+    assert "https://a.b/ " in "\n".join(exposure.table(found)) + " "
+    assert "SECRET" not in "\n".join(exposure.table(found))

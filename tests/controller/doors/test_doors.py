@@ -17,6 +17,11 @@ pytestmark = pytest.mark.wire
     ("text", "words"),
     [
         ("[ftp.x]\n", "ftp: is not a known key"),
+        ('[alarms."../../x"]\n', "has the name"),
+        ('[http."a\\nb"]\n', "has the name"),
+        ('[mqtt.""]\n', "has the name"),
+        (f"[modbus.{'a' * 33}]\n", "has the name"),
+        ("[mqtt.p]\nhost = 'broker:1883'\ncabinet = 'c'\ntls = false\n", "the port is a key"),
         ("[source.other]\nmay = 'cap'\n", "source.other.key: is missing"),
         ("[source.other]\nkey = 'a'\nmay = 'operator'\n", "allowed cap, request, grid_cap"),
         ("[source.other]\nkey = 'a'\nhints_per_min_max = 0\n", "allowed 1..600"),
@@ -94,3 +99,16 @@ def test_a_package_that_is_missing_is_one_line(tmp_path, monkeypatch, capsys):
     assert process.run("http", found, "run", "state", "own") == 3
     line = "firebreak: doors http: h11 is not installed: pip install 'firebreak[doors]'\n"
     assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_state_without_a_new_tick_is_not_live(is_live, tmp_path, monkeypatch):
+    with answering(tmp_path) as (_, house):
+
+        async def page(name):
+            return {"is_live": is_live}
+
+        monkeypatch.setattr(house.feed, "page", page)
+        assert house.feed.live is None
+        asyncio.run(house.feed.read())
+        assert house.feed.live == ({"is_live": True} if is_live else None)
