@@ -160,6 +160,14 @@ def test_streams_leave_room_for_requests(tmp_path):
         assert door.ask("GET", "/api/v1/state")[0] == 200
 
 
+def test_a_reader_of_the_stream_that_goes_makes_room(tmp_path):
+    with served(tmp_path, connections_max=4) as (_, door):
+        for _ in range(3):
+            with door.stream() as first, door.stream() as second:
+                next(first), next(second)
+            door.until(lambda: door.door.counts.gauges()[1] == 0)
+
+
 def test_each_token_has_its_quota(tmp_path):
     with served(tmp_path, requests_per_min_max=3) as (_, door):
         for _ in range(3):
