@@ -163,7 +163,7 @@ def _path(each: Kept, roots: dict[str, str]) -> str:
 
 
 def _put(each: Kept, roots: dict[str, str], is_dry: bool) -> str:
-    """MADE; or what is there stays, and SAME or DIFFERS says how it compares."""
+    """MADE for a new file. A file that is there stays: SAME or DIFFERS from the backup's."""
     path = _path(each, roots)
     if os.path.lexists(path):
         with open(path, "rb") as file:

@@ -1,7 +1,7 @@
-"""What each person has been told: kept on the disk, so that an alarm is sent once over restarts.
+"""The alarms that a receiver knows and those that wait, on the disk: a restart sends none twice.
 
-An alarm waits until a letter with it has been taken. One that stands and was sent is told; when it
-is gone it may come again, but not sooner than `again_us` after its letter.
+An alarm waits until the receiver has taken a letter with it. Then it is told while it stands. When
+it comes again, the next letter leaves `again_us` after the last one at the earliest.
 """
 
 import json
@@ -26,7 +26,7 @@ class Outbox:
         self._read()
 
     def seen(self, standing: dict[str, Row], now_us: int) -> None:
-        """What stands now. Stores a change."""
+        """Take in the alarms that stand now. Stores a change."""
         gone = self.told - standing.keys()
         new = {
             name: row
@@ -57,7 +57,7 @@ class Outbox:
         durable.put(self._path, ".new", [content.encode()], 0o600)
 
     def _read(self) -> None:
-        """A file that is no outbox is none: then a standing alarm is sent once more."""
+        """A damaged file counts as no file: then a standing alarm is sent once more."""
         try:
             with open(self._path, "rb") as file:
                 found = json.loads(file.read(BYTES_MAX))

@@ -12,6 +12,7 @@ from controller.doors.mqtt.commands import VERBS, Answer, Desk
 from controller.doors.mqtt.link import REFUSED, Broker, Link, Lost, Message
 from controller.doors.mqtt.outlet import Outlet, text
 from controller.doors.process import DoorError, House
+from controller.doors.secrets import secret
 from controller.system import clock
 from controller.system.paths import plain, say
 
@@ -20,7 +21,6 @@ STEADY_US = 60_000_000  # a connection that lasted so long begins with the short
 AGAIN_US = 3_600_000_000  # one cause has one line an hour
 CAUSES_MAX = 20
 FAREWELL_S = 2.0
-PASSWORD_BYTES_MAX = 1024
 
 
 async def serve(house: House, name: str, values: dict[str, Any]) -> None:
@@ -157,13 +157,7 @@ class Door:
         )
 
     def _password(self) -> str:
-        path = self._house.settings.beside(self._values["password_file"])
-        with open(path, "rb") as file:
-            line = file.read(PASSWORD_BYTES_MAX)
-        try:
-            return line.decode().rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise DoorError(f"{path}: is not a text") from None
+        return secret(self._house.settings.beside(self._values["password_file"]))
 
     def _context(self) -> ssl.SSLContext:
         beside, values = self._house.settings.beside, self._values

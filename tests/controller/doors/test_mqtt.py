@@ -8,6 +8,7 @@ import pytest
 from controller.core.base import hint_codes as h
 from controller.doors import settings
 from controller.doors.mqtt import commands, door, outlet
+from controller.doors.process import DoorError, House
 from controller.forms.refusal import ConfigError
 from tests.controller.doors.doors_site import answering, written
 from tests.controller.doors.mqtt_site import (
@@ -309,3 +310,16 @@ def test_a_file_that_is_missing_or_wrong_is_one_line(name, line, tmp_path):
             asyncio.run(run())
     assert "\n" not in str(error.value)
     assert "SSL" not in str(error.value)
+
+
+def test_a_password_that_others_may_read_is_not_used(tmp_path):
+    text = HERE + "tls = false\nuser = 'a'\npassword_file = 'b'\n"
+    found = settings.load(written(tmp_path, text))
+    (name,) = found.doors["mqtt"]
+    made = door.Door(House(found, "", "", ""), name, found.doors["mqtt"][name])
+    (tmp_path / "b").write_text("s3cret\n")
+    (tmp_path / "b").chmod(0o640)
+    with pytest.raises(DoorError, match="chmod 600"):
+        made._password()
+    (tmp_path / "b").chmod(0o600)
+    assert made._password() == "s3cret"
