@@ -61,7 +61,7 @@ async def _all(kind: str, serve: Serve, house: House) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    tasks = [asyncio.create_task(house.feed.run()), asyncio.create_task(_alive())]
+    tasks = [asyncio.create_task(_alive())]
     for name, values in house.settings.doors.get(kind, {}).items():
         tasks.append(asyncio.create_task(_kept(f"{kind}.{name}", serve, house, name, values)))
     await asked.wait()

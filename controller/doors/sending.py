@@ -5,12 +5,12 @@ whether the hint was taken. A door adds nothing and sends nothing again by itsel
 """
 
 import asyncio
-import collections
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import Slot
+from controller.doors.quota import Recent
 from controller.doors.settings import Source
 from controller.forms.field import Form, integer, passing
 from controller.forms.reading import read
@@ -18,10 +18,8 @@ from controller.forms.refusal import ConfigError, shown
 from controller.hints import client, key_file, schedule_wire as sw, wire as w
 from controller.hints.schedule_words import answer_fields
 from controller.hints.words import fields
-from controller.system import clock
 from controller.upstream import messages
 
-MINUTE_US = 60_000_000
 NAMES = {**h.QUANTITIES, **h.NOTICES, 0: "heartbeat"}
 HINT: Form = {
     "quantity": passing(lambda value: value in NAMES.values(), ", ".join(NAMES.values())),
@@ -40,7 +38,7 @@ class Sender:
     def __init__(self, run_directory: str, source: Source) -> None:
         self._run_directory, self.source = run_directory, source
         self._lock = asyncio.Lock()
-        self._sent_us: collections.deque[int] = collections.deque()
+        self._sent_us = Recent()
 
     async def hint(self, message: object) -> Answer:
         """The answer to a hint of form HINT. Raises ConfigError (one line) for a wrong one."""
@@ -50,8 +48,6 @@ class Sender:
         """The answer to a schedule; start_min: UTC since 1970."""
         if self.source.may != "grid_cap":
             return refused(h.ROLE)
-        if not self._has_room():
-            return refused(h.RATE)
 
         def ask(link: client.HintClient, key: bytes) -> sw.Answer | None:
             return link.schedule(self.source.name, key, start_min, slot_min, slots)
@@ -63,8 +59,6 @@ class Sender:
         kind = h.EXACT if given["is_exact"] else h.KIND_OF[quantity]
         if not may(self.source.may, kind):
             return refused(h.ROLE)
-        if not self._has_room():
-            return refused(h.RATE)
 
         def ask(link: client.HintClient, key: bytes) -> w.Reply | None:
             said = link.say(
@@ -77,23 +71,15 @@ class Sender:
 
     def has_room(self, count: int) -> bool:
         """True if the quota of this minute is enough for so many messages."""
-        now_us = clock.now_us()
-        while self._sent_us and now_us - self._sent_us[0] >= MINUTE_US:
-            self._sent_us.popleft()
-        return len(self._sent_us) + count <= self.source.hints_per_min_max
-
-    def _has_room(self) -> bool:
-        """Count one message of this minute. False if the quota of the source is used up."""
-        if not self.has_room(1):
-            return False
-        self._sent_us.append(clock.now_us())
-        return True
+        return self._sent_us.has_room(self.source.hints_per_min_max, count)
 
     async def _asked(
         self,
         ask: Callable[[client.HintClient, bytes], Found | None],
         words: Callable[[Found], Answer],
     ) -> Answer:
+        if not self._sent_us.take(self.source.hints_per_min_max):
+            return refused(h.RATE)
         async with self._lock:
             return await asyncio.to_thread(self._exchanged, ask, words)
 

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from controller.doors.exposure import CONNECTS, Exposure
+from controller.doors.addresses import LOCAL
+from controller.doors.exposure import CONNECTS, Exposure, rows as placed
 from controller.doors.settings import Settings
 from controller.forms.field import Form, choice, integer, is_list, is_text, matching, passing
 from controller.forms.refusal import refuse
@@ -11,7 +12,6 @@ from controller.forms.refusal import refuse
 ADDRESS = re.compile(r"[!-~]{1,64}@[A-Za-z0-9.-]{1,190}")
 SERVER = re.compile(r"[A-Za-z0-9.:-]{1,190}:[0-9]{1,5}")
 URL = re.compile(r"https?://[A-Za-z0-9.-]{1,190}(:[0-9]{1,5})?(/[!-~]{0,500})?")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TLS = ("starttls", "tls", "none")
 
 
@@ -71,7 +71,7 @@ def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) 
         "TLS" if (url or "").startswith("https") or not url and values["tls"] != "none" else "no"
     )
     place = shown or values["server"]
-    return [Exposure(".".join(path), CONNECTS, place, what, encryption, "-", "nothing comes in")]
+    return placed(path, CONNECTS, place, encryption, [(what, "-", "nothing comes in")])
 
 
 def _host(url: str) -> str:
@@ -82,5 +82,5 @@ def _is_safe(values: dict[str, Any]) -> bool:
     """True if nobody on the network reads what is sent."""
     url = values["url"]
     place = _host(url) if url else values["server"] or ""
-    is_near = place.partition(":")[0] in LOOPBACK
+    is_near = place.partition(":")[0] in LOCAL
     return is_near or (url.startswith("https") if url else values["tls"] != "none")

@@ -16,7 +16,7 @@ from controller.doors.http.guard import Access, Guard, Headers, Query, Refused
 HEAD_MAX, BODY_BYTES_MAX, READ_BYTES = 8192, 4096, 4096
 IDLE_S, HEADER_S, BODY_S, WRITE_S, LINGER_S = 20.0, 5.0, 5.0, 5.0, 1.0
 REQUESTS_MAX, LINGER_READS_MAX = 1000, 100  # of one connection
-METHODS = "GET, POST"
+METHODS, METRICS = "GET, POST", "/metrics"  # a scrape has a quota of its own
 JSON, PROBLEM = "application/json", "application/problem+json"
 ALWAYS = (
     ("Cache-Control", "no-store"),
@@ -73,6 +73,7 @@ class Client:
     ) -> None:
         self._reader, self._writer = streams
         self._rules, self._handler, self._counts = rules, handler, counts
+        self._address = str((self._writer.get_extra_info("peername") or ("",))[0])
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
         self.is_waiting, self.is_broken = True, False
 
@@ -118,7 +119,7 @@ class Client:
         if method not in METHODS.split(", "):
             raise Refused(405, "method", f"allowed {METHODS}", ("Allow", METHODS))
         path, query = self._rules.target(head.target)
-        access = self._rules.admit(method, headers)
+        access = self._rules.admit(method, headers, (self._address, path * (path == METRICS)))
         _check_framing(method, headers)
         if self._http.they_are_waiting_for_100_continue:
             await self._write(

@@ -41,6 +41,7 @@ CAUSES = {
     BUSY: "writes more often than its source may",
 }
 SWEEP_S = 1.0
+OLD_S = 1.0  # the first client after a pause waits for a reading
 HANDSHAKE_S = 5.0
 LINES_MAX = 20
 
@@ -50,12 +51,14 @@ async def serve(house: House, name: str, values: dict[str, Any]) -> None:
     door = Door(house, name, values)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(door), values["listen"], values["port"])
+    followed = asyncio.create_task(door.follow())
     try:
         while True:
             await asyncio.sleep(SWEEP_S)
             door.sweep(door.now())
     finally:
         server.close()
+        followed.cancel()
         door.close()
 
 
@@ -72,6 +75,7 @@ class Door:
             for client, source in values["clients"].items()
         }
         self._connections: set[Connection] = set()
+        self._occupied = asyncio.Event()
         self._handshakes: set[asyncio.Task[None]] = set()
         self._base: tuple[Any, bytes] = (None, TEMPLATE)
         self.counts: Counter[str] = Counter()
@@ -84,6 +88,7 @@ class Door:
     def opened(self, connection: Connection) -> None:
         """Take a connection, or abort it."""
         self._connections.add(connection)
+        self._occupied.set()
         own = connection.transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES_MAX)
         peer = connection.transport.get_extra_info("peername")
@@ -146,6 +151,14 @@ class Door:
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
         self._connections.discard(connection)
+        if not self._connections:
+            self._occupied.clear()
+
+    async def follow(self) -> None:
+        """Keep the state new while somebody is connected."""
+        while True:
+            await self._occupied.wait()
+            await self._house.feed.changed()
 
     def close(self) -> None:
         """Abort all connections; the totals are one line."""
@@ -173,13 +186,19 @@ class Door:
             return self._refused(client, function, NO_UNIT, "asks for an unknown unit")
         if function not in (READ, WRITE_ONE, WRITE):
             return self._refused(client, function, FUNCTION, "asks for an unknown function")
-        if function == READ:
-            return self._read(client, pdu)
-        return self._written(client, pdu)
+        if function != READ:
+            return self._written(client, pdu)
+        if self._house.feed.is_older(OLD_S):
+            return self._read_anew(client, pdu)
+        return self._read(client, pdu)
 
     def _refused(self, client: str, function: int, code: int, cause: str) -> bytes:
         self.count(cause, client)
         return bytes((function | 0x80, code))
+
+    async def _read_anew(self, client: str, pdu: bytes) -> bytes:
+        await self._house.feed.fresh(OLD_S)
+        return self._read(client, pdu)
 
     def _read(self, client: str, pdu: bytes) -> bytes:
         if len(pdu) != 5:
@@ -199,6 +218,7 @@ class Door:
     async def _written(self, client: str, pdu: bytes) -> bytes:
         code, cause = FAILURE, CAUSES[FAILURE]
         with self._last:
+            await self._house.feed.fresh(OLD_S)
             code, cause = await self._write(client, pdu)
         if code != OK:
             return self._refused(client, pdu[0], code, cause)
@@ -212,7 +232,7 @@ class Door:
         controls = self._controls.get(client)
         if controls is None:
             return FUNCTION, "writes, but only reads are allowed to it"
-        state, found = self._state(), covered(*written)
+        state, found = self._house.feed.live, covered(*written)
         if found is None:
             return ADDRESS, "writes half a point, or no register"
         if state is None:
@@ -234,14 +254,9 @@ class Door:
         code = await controls.write(changes, lambda: in_force.enabled(state, began_s, controls))
         return code, CAUSES.get(code, "")
 
-    def _state(self) -> Any:
-        """The state, None while no tick comes."""
-        state = self._house.feed.state
-        return state if state and state["is_live"] else None
-
     def _registers(self, client: str) -> bytes | bytearray:
         """All registers as this client sees them."""
-        state = self._state()
+        state = self._house.feed.live
         if state is None:
             return TEMPLATE
         if self._base[0] is not state:

@@ -21,6 +21,7 @@ STEADY_US = 60_000_000  # a connection that lasted so long begins with the short
 AGAIN_US = 3_600_000_000  # one cause has one line an hour
 CAUSES_MAX = 20
 FAREWELL_S = 2.0
+CHECK_S = 1.0
 
 
 async def serve(house: House, name: str, values: dict[str, Any]) -> None:
@@ -117,7 +118,7 @@ class Door:
         """The connection of a source. Raises Lost."""
         while True:
             link.check()
-            await self._house.feed.changed()
+            await asyncio.wait((link.lost,), timeout=CHECK_S)
 
     async def _farewell(self, link: Link) -> None:
         with contextlib.suppress(Lost, TimeoutError):

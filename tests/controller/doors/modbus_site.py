@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import shutil
 import socket
 import ssl
@@ -38,6 +39,7 @@ def running(folder, text=TABLE):
         asyncio.run(house.feed.read())
         house.feed.state = {**house.feed.state, "is_live": True}
         house.feed.began_s = 0.0  # the answers of the loop are newer
+        house.feed._read_s = math.inf  # and this state stays new
         yield site, house
     site.close()
 

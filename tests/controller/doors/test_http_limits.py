@@ -13,8 +13,10 @@ from controller.doors import sending
 from controller.doors.http import connection, pages, stream
 from controller.doors.http.connection import Request
 from controller.doors.http.counts import Counts
-from controller.doors.http.guard import Guard, Refused
+from controller.doors.http.guard import CLIENTS_MAX, Guard, Refused
+from controller.doors.quota import MINUTE_US
 from controller.forms.refusal import ConfigError
+from controller.system import clock
 from tests.controller.doors.doors_site import answering
 from tests.controller.doors.http_site import (
     CAP_TOKEN,
@@ -176,6 +178,34 @@ def test_each_token_has_its_quota(tmp_path):
         assert (status, headers["Retry-After"]) == (429, "10")
         assert door.ask("GET", "/api/v1/state")[0] == 200
         assert door.ask("POST", "/api/v1/hints", BEAT, HINT_TOKEN)[0] == 200
+
+
+def test_a_greedy_client_without_a_token_costs_only_itself(tmp_path):
+    """A scrape beside it has a quota of its own, and so has another address."""
+    with served(tmp_path, requests_per_min_max=3) as (_, door):
+        codes = [door.ask("GET", "/api/v1/state")[0] for _ in range(4)]
+        assert codes == [200, 200, 200, 429]
+        assert door.ask("GET", "/metrics")[0] == 200
+        assert door.ask("GET", "/api/v1/state", source="127.0.0.2")[0] == 200
+
+
+def test_the_table_of_clients_is_bounded_and_forgets_who_is_silent(monkeypatch):
+    """More at once share one quota."""
+    now_us = [0]
+    monkeypatch.setattr(clock, "now_us", lambda: now_us[0])
+    rules = Guard({"token": [], "listen": "127.0.0.1", "names": [], "requests_per_min_max": 10})
+
+    def admitted(count):
+        done = 0
+        for number in range(count):
+            with contextlib.suppress(Refused):
+                done += bool(rules.admit("GET", [(b"host", b"localhost")], (str(number),)))
+        return done
+
+    assert admitted(1000) == CLIENTS_MAX + 10
+    now_us[0] += MINUTE_US
+    assert admitted(1000) == CLIENTS_MAX + 10
+    assert len(rules._asked_us) == CLIENTS_MAX + 1
 
 
 def test_an_exception_ends_one_client_with_one_line(door, monkeypatch, capsys):

@@ -242,6 +242,7 @@ def quick(monkeypatch):
     """A feed of 50 Hz, and each count at once."""
     monkeypatch.setattr(outlet, "COUNTS_US", 0)
     monkeypatch.setattr("controller.doors.feed.PERIOD_S", 0.02)
+    monkeypatch.setattr(outlet, "ALARMS_S", 0.02)
 
 
 def hostile(count):
