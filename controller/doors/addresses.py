@@ -21,6 +21,12 @@ def is_local(host: str) -> bool:
     return host == "localhost" if found is None else found.is_loopback
 
 
+def plain(peer: str) -> str:
+    """The address of a client; an IPv4 address also if it came in as IPv6."""
+    found = ipaddress.ip_address(peer.partition("%")[0])
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
 def place(host: str, port: int) -> str:
     """HOST:PORT, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

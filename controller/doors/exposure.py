@@ -1,12 +1,11 @@
 """What is open: one row for each place where a door listens or that it connects to."""
 
-import importlib
 import urllib.parse
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from controller.doors.addresses import LOCAL, address
-from controller.doors.settings import Settings
+from controller.doors.settings import Settings, form
 
 LISTENS, CONNECTS = "listens", "connects"
 HEAD = ("door", "way", "place", "what", "encrypted", "who proves it", "may at most")
@@ -27,16 +26,13 @@ class Exposure(NamedTuple):
     only: tuple[str, ...] = ()
 
 
-Rows = Callable[[Settings, tuple[str, str], dict[str, Any]], list[Exposure]]
-
-
 def of(settings: Settings) -> list[Exposure]:
     """All rows, door by door."""
     return [
         row
         for kind, doors in settings.doors.items()
         for name, values in doors.items()
-        for row in _rows(kind)(settings, (kind, name), values)
+        for row in form(kind).exposure(settings, (kind, name), values)
     ]
 
 
@@ -83,8 +79,3 @@ def _allowed(row: Exposure) -> Iterable[str]:
     if row.way == LISTENS:
         return row.only or ["any"]
     return [str(address(host) or "any")]
-
-
-def _rows(kind: str) -> Rows:
-    found: Rows = importlib.import_module(f"controller.doors.{kind}.form").exposure
-    return found

@@ -15,7 +15,7 @@ PERIOD_S, LINES_MAX = 0.2, 20
 OLD_S = 5.0  # a reading that hangs makes no old values
 UPDATES_MAX = 18_000  # an hour
 BEHIND_FRAMES_MAX = 30_000  # beyond, a new watch costs less than what it has not read
-NO_TICK = "the controller makes no new tick"
+NO_TICK = "the controller makes no new tick: its outputs expire, and the power goes to zero"
 Facts = dict[str, Any]
 
 
@@ -63,14 +63,10 @@ class Feed:
                 trouble = plain(error, self._run_directory)
         self.state, self.trouble, self.began_s = state, trouble, began_s
 
-    def is_older(self, age_s: float) -> bool:
-        """True if the last reading is over for so long."""
-        return _now_s() - self._read_s >= max(PERIOD_S, age_s)
-
     async def fresh(self, age_s_max: float = 0) -> Facts | None:
         """The state, read now if it is older than age_s_max, at least PERIOD_S."""
         async with self._reading:
-            if self.is_older(age_s_max):
+            if _now_s() - self._read_s >= max(PERIOD_S, age_s_max):
                 await self.read()
         return self.state
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from controller.doors.alarms import letter, post
 from controller.doors.alarms.outbox import Outbox, Row
-from controller.doors.process import DoorError, House
+from controller.doors.process import DoorError, House, Told
 from controller.doors.quota import Recent
 from controller.doors.secrets import secret
 from controller.system import clock
-from controller.system.paths import say
 
 SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 PAUSE_S, PAUSE_S_MAX = 5, 600
@@ -25,7 +24,7 @@ class Door:
     def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
         ca_file = values["ca_file"] and house.settings.beside(values["ca_file"])
         self._house, self._values = house, {**values, "ca_file": ca_file}
-        self._title = f"alarms.{name}"
+        self._told = Told(f"alarms.{name}")
         self._outbox = Outbox(house.own(f"{name}.json"), values["again_min"] * 60 * SECOND_US)
         path = values["secret_file"]
         self._secret = "" if path is None else secret(house.settings.beside(path))
@@ -34,7 +33,7 @@ class Door:
         self._sending: asyncio.Task[None] | None = None
         self._heard_us = self._due_us = clock.now_us()
         self._sent_us = Recent(HOUR_US)
-        self._cabinet, self._pause_s, self._said = UNKNOWN, PAUSE_S, ""
+        self._cabinet, self._pause_s = UNKNOWN, PAUSE_S
 
     def turn(self, now_us: int) -> None:
         """Take the state in, and begin to send if something waits and it is time."""
@@ -68,14 +67,12 @@ class Door:
             self._due_us = clock.now_us() + self._pause_s * SECOND_US
             self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
             line = str(error) if isinstance(error, DoorError) else type(error).__name__
-            if line != self._said:
-                say(f"door {self._title}: {line}; tried again")
-            self._said = line
+            self._told.say(f"{line}; tried again")
             return
         now_us = clock.now_us()
         self._sent_us.append(now_us)
         self._outbox.taken(list(rows), now_us)
-        self._pause_s, self._said = PAUSE_S, ""
+        self._pause_s = PAUSE_S
 
     async def close(self) -> None:
         """Wait for nothing: a letter that is not taken yet stays in the outbox."""

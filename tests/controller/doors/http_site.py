@@ -51,9 +51,9 @@ class Served:
         self.door = Door(self.house, self.values)
         await self.house.feed.read()
         tasks = [asyncio.create_task(self.door.run()), asyncio.create_task(self._asked_for())]
-        while not self.door.port:
+        while not self.door.listener.port:
             await asyncio.sleep(0)
-        self.port = self.door.port
+        self.port = self.door.listener.port
         self._ready.set()
         await asyncio.wait(
             [asyncio.create_task(self._asked.wait()), tasks[0]], return_when="FIRST_COMPLETED"

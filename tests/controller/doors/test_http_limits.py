@@ -9,7 +9,7 @@ import socket
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.doors import sending
+from controller.doors import listener, sending
 from controller.doors.http import connection, pages, stream
 from controller.doors.http.connection import Request
 from controller.doors.http.counts import Counts
@@ -128,7 +128,7 @@ def test_a_client_that_sends_half_a_message_is_closed(limit, data, door, monkeyp
 
 
 def test_a_reader_that_does_not_read_is_dropped(door, monkeypatch):
-    monkeypatch.setattr(connection, "WRITE_S", 0.1)
+    monkeypatch.setattr(listener, "WRITE_S", 0.1)
 
     async def endless(self):
         while True:
@@ -240,6 +240,7 @@ def test_hostile_messages_change_nothing(count, door):
         assert 200 not in statuses(door.raw(hostile(number))), number
         if number % (count // 20) == 0:
             assert door.ask("POST", "/api/v1/hints", BEAT, CAP_TOKEN)[0] in (200, 429)
+    door.until(lambda: door.house.feed.state)
     assert (door.site.source("site_ems"), door.house.feed.state["hints"]) == before
 
 

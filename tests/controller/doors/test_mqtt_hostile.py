@@ -316,12 +316,8 @@ def test_only_what_the_sender_itself_would_send_leaves(messages, role):
             super().__init__("", Source("a", "", role, 600))
             self.sent = []
 
-        async def _asked(self, ask, words):
-            class Hints:
-                def say(_, *values, **more):
-                    self.sent.append((values, more))
-
-            ask(Hints(), b"key")
+        async def _asked(self, hint, ahead_ms):
+            self.sent.append((hint, ahead_ms))
             return {"granted": True, "code": 1}
 
     async def run():
