@@ -12,7 +12,7 @@ from controller.system import caught, clock
 from controller.system.paths import plain
 
 PERIOD_S, LINES_MAX = 0.2, 20
-OLD_S = 5.0  # a reading that hangs makes no old values
+OLD_S, HANGS_S = 5.0, 15.0  # a reading that hangs makes no old values
 UPDATES_MAX = 18_000  # an hour
 BEHIND_FRAMES_MAX = 30_000  # beyond, a new watch costs less than what it has not read
 NO_TICK = "the controller makes no new tick: its outputs expire, and the power goes to zero"
@@ -65,10 +65,14 @@ class Feed:
 
     async def fresh(self, age_s_max: float = 0) -> Facts | None:
         """The state, read now if it is older than age_s_max, at least PERIOD_S."""
-        async with self._reading:
-            if _now_s() - self._read_s >= max(PERIOD_S, age_s_max):
-                await self.read()
+        if self._is_old(age_s_max):
+            async with self._reading:
+                if self._is_old(age_s_max):
+                    await self.read()
         return self.state
+
+    def _is_old(self, age_s_max: float) -> bool:
+        return _now_s() - self._read_s >= max(PERIOD_S, age_s_max)
 
     async def changed(self, period_s: float = 0) -> Facts | None:
         """Wait for the next reading, period_s after the last one. The state, or None."""
@@ -78,7 +82,11 @@ class Feed:
     async def page(self, name: str, *span_s: int) -> Facts:
         """One page of watch.PAGES, read now; span_s: of the trend. Raises JournalError, OSError."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._facts, name, *span_s)
+        try:
+            async with asyncio.timeout(HANGS_S):
+                return await loop.run_in_executor(self._pool, self._facts, name, *span_s)
+        except TimeoutError:
+            raise JournalError(f"the journal has not been read within {HANGS_S:g} s") from None
 
     def _facts(self, name: str, *span_s: int) -> Facts:
         seen = self._kept.update(is_rough=self.is_rough)

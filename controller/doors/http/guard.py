@@ -58,7 +58,8 @@ class Guard:
         ]
         self._is_local = is_local(values["listen"])
         self._requests_max = values["requests_per_min_max"]
-        self._asked_us: dict[Place, Recent] = {}
+        self._of_tokens = {access: Recent() for _, access in self._tokens}
+        self._of_clients: dict[Place, Recent] = {}
         self._names = {*values["names"], values["listen"]}
         if self._is_local:
             self._names |= {"localhost", "127.0.0.1", "::1"}
@@ -73,7 +74,8 @@ class Guard:
         if origin is not None and not (found and self._is_ours(found[1])):
             raise Refused(403, "origin", "pages of other sites have no access")
         access = self._access(method, only(headers, b"authorization"))
-        if not self._asked(client if access is LOCAL else access).take(self._requests_max):
+        asked_us = self._of_client(client) if access is LOCAL else self._of_tokens[access]
+        if not asked_us.take(self._requests_max):
             line = f"more than {self._requests_max} requests in a minute"
             raise Refused(429, "quota", line, ("Retry-After", "10"))
         return access
@@ -107,15 +109,14 @@ class Guard:
                 found = access
         return found if TOKEN.fullmatch(data) else None
 
-    def _asked(self, place: Place) -> Recent:
-        """When a place has asked. Places that are silent for a minute are forgotten."""
-        if place not in self._asked_us and len(self._asked_us) >= CLIENTS_MAX + len(self._tokens):
-            self._asked_us = {
-                name: each for name, each in self._asked_us.items() if not each.has_room(0, 0)
-            }
-            if len(self._asked_us) >= CLIENTS_MAX + len(self._tokens):
-                place = ()
-        return self._asked_us.setdefault(place, Recent())
+    def _of_client(self, client: Place) -> Recent:
+        """When a client has asked. Those that are silent for a minute are forgotten."""
+        known = self._of_clients
+        if client not in known and len(known) >= CLIENTS_MAX:
+            kept = {place: each for place, each in known.items() if not each.has_room(0, 0)}
+            self._of_clients = known = kept
+        is_known = client in known or len(known) < CLIENTS_MAX
+        return known.setdefault(client if is_known else (), Recent())
 
     def target(self, raw: bytes) -> tuple[str, Query]:
         """Path and query of a request. Raises Refused."""

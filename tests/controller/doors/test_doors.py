@@ -2,12 +2,13 @@
 
 import asyncio
 import sys
+import threading
 
 import pytest
 from watched import Watched
 
 from controller.core.base import hint_codes as h
-from controller.doors import exposure, process, sending, settings
+from controller.doors import exposure, feed, process, sending, settings
 from controller.forms.refusal import ConfigError
 from controller.state import watch
 from controller.system import clock
@@ -124,10 +125,10 @@ def test_many_who_ask_share_a_reading_and_nobody_costs_none(tmp_path, monkeypatc
         made.append(name)
         return {"is_live": True}
 
-    async def asked(feed):
-        await asyncio.gather(*[feed.fresh() for _ in range(9)])
+    async def asked(own):
+        await asyncio.gather(*[own.fresh() for _ in range(9)])
         assert len(made) == 1
-        await asyncio.gather(*[feed.changed() for _ in range(9)])
+        await asyncio.gather(*[own.changed() for _ in range(9)])
 
     with answering(tmp_path) as (_, house):
         monkeypatch.setattr(house.feed, "_facts", page)
@@ -142,6 +143,16 @@ def test_a_reading_that_hangs_leaves_no_old_values(tmp_path, monkeypatch):
         later_us = clock.now_us() + 5_000_000
         monkeypatch.setattr(clock, "now_us", lambda: later_us)
         assert house.feed.state is None and house.feed.live is None
+
+
+def test_who_asks_while_a_reading_hangs_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(feed, "HANGS_S", 0.01)
+    ends = threading.Event()
+    with answering(tmp_path) as (_, house):
+        monkeypatch.setattr(house.feed, "_facts", lambda name: ends.wait(20))
+        assert asyncio.run(house.feed.fresh()) is None
+        ends.set()
+    assert house.feed.trouble == "the journal has not been read within 0.01 s"
 
 
 def test_after_a_pause_the_state_is_the_same_as_that_of_a_reader_that_saw_all(tmp_path):

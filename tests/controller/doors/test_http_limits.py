@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import random
 import socket
@@ -190,22 +191,26 @@ def test_a_greedy_client_without_a_token_costs_only_itself(tmp_path):
 
 
 def test_the_table_of_clients_is_bounded_and_forgets_who_is_silent(monkeypatch):
-    """More at once share one quota."""
+    """More at once share one quota; a token never does."""
     now_us = [0]
     monkeypatch.setattr(clock, "now_us", lambda: now_us[0])
-    rules = Guard({"token": [], "listen": "127.0.0.1", "names": [], "requests_per_min_max": 10})
+    token = {"name": "a", "source": "", "sha256": hashlib.sha256(READ_TOKEN.encode()).hexdigest()}
+    table = {"token": [token], "listen": "127.0.0.1", "names": [], "requests_per_min_max": 10}
+    rules, headers = Guard(table), [(b"host", b"localhost")]
+    bearer = (b"authorization", b"Bearer " + READ_TOKEN.encode())
 
     def admitted(count):
         done = 0
         for number in range(count):
             with contextlib.suppress(Refused):
-                done += bool(rules.admit("GET", [(b"host", b"localhost")], (str(number),)))
+                done += bool(rules.admit("GET", headers, (str(number),)))
         return done
 
     assert admitted(1000) == CLIENTS_MAX + 10
     now_us[0] += MINUTE_US
     assert admitted(1000) == CLIENTS_MAX + 10
-    assert len(rules._asked_us) == CLIENTS_MAX + 1
+    assert len(rules._of_clients) == CLIENTS_MAX + 1
+    assert rules.admit("GET", [*headers, bearer], ("1",)).name == "a"
 
 
 def test_an_exception_ends_one_client_with_one_line(door, monkeypatch, capsys):
