@@ -19,6 +19,10 @@ NO_TICK = "the controller makes no new tick: its outputs expire, and the power g
 Facts = dict[str, Any]
 
 
+class NoState(Exception):
+    """No controller; one line says why."""
+
+
 class Feed:
     """`state`: the facts of `firebreak status --json`, None while no controller answers; `trouble`
     says why it is not `live`. Nothing is read while nobody waits in `changed` or asks `fresh`.
@@ -59,8 +63,8 @@ class Feed:
             try:
                 state = await self.page("status")
                 trouble = "" if state and state["is_live"] else NO_TICK
-            except (JournalError, OSError, sqlite3.Error) as error:
-                trouble = plain(error, self._run_directory)
+            except NoState as error:
+                trouble = str(error)
         self.state, self.trouble, self.began_s = state, trouble, began_s
 
     async def fresh(self, age_s_max: float = 0) -> Facts | None:
@@ -80,13 +84,15 @@ class Feed:
         return await self.fresh(period_s)
 
     async def page(self, name: str, *span_s: int) -> Facts:
-        """One page of watch.PAGES, read now; span_s: of the trend. Raises JournalError, OSError."""
+        """One page of watch.PAGES, read now; span_s: of the trend. Raises NoState."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(HANGS_S):
                 return await loop.run_in_executor(self._pool, self._facts, name, *span_s)
         except TimeoutError:
-            raise JournalError(f"the journal has not been read within {HANGS_S:g} s") from None
+            raise NoState(f"the journal has not been read within {HANGS_S:g} s") from None
+        except (JournalError, OSError, sqlite3.Error) as error:
+            raise NoState(plain(error, self._run_directory)) from None
 
     def _facts(self, name: str, *span_s: int) -> Facts:
         seen = self._kept.update(is_rough=self.is_rough)

@@ -58,7 +58,7 @@ class Watch:
         self._recent: snapshot.Snapshot | None = None
         self._samples: bands.Samples | None = None
 
-    def update(self, pause: Callable[[], object] = wait, is_rough: bool = False) -> None:
+    def update(self, pause: Callable[[], object] = wait, *, is_rough: bool = False) -> None:
         """Wait for a new tick, LIVE_S at most; then the pages show the newest tick. is_rough: the
         tick behind the newest keyframe; alarms and run state are those of the newest tick too.
         """
@@ -180,7 +180,7 @@ class Kept:
         self._inode = self._updates = 0
         self.watch: Watch | None = None
 
-    def update(self, pause: Callable[[], object] = wait, is_rough: bool = False) -> Watch:
+    def update(self, pause: Callable[[], object] = wait, *, is_rough: bool = False) -> Watch:
         """The watch with the newest tick. Raises JournalError, OSError, sqlite3.Error."""
         try:
             inode = os.stat(os.path.join(self._directories[0], "journal")).st_ino
@@ -192,7 +192,7 @@ class Kept:
                 self.watch = Watch(*self._directories)
                 self._inode, self._updates = inode, 0
             self._updates += 1
-            self.watch.update(pause, is_rough)
+            self.watch.update(pause, is_rough=is_rough)
         except (JournalError, OSError, sqlite3.Error):
             self.close()
             raise

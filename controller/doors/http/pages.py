@@ -4,12 +4,11 @@ import asyncio
 import importlib.resources
 import json
 import mimetypes
-import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from controller.core.base import hint_codes as h
-from controller.doors.feed import NO_TICK, Facts
+from controller.doors.feed import NO_TICK, NoState
 from controller.doors.http import metrics, openapi
 from controller.doors.http.connection import METRICS, Answer, Request
 from controller.doors.http.counts import Counts
@@ -17,10 +16,8 @@ from controller.doors.http.guard import Refused
 from controller.doors.http.stream import Stream
 from controller.doors.process import House
 from controller.forms.refusal import ConfigError
-from controller.journal.ring import JournalError
 from controller.state import schema
 from controller.system import clock, json_text
-from controller.system.paths import plain
 from controller.upstream import asking
 
 API = "/api/v1/"
@@ -88,19 +85,15 @@ class Pages:
         async with self._locks[name]:
             made_us, answer = self._kept.get(f"{name} {span_s}", (-KEPT_US, None))
             if answer is None or clock.now_us() - made_us >= KEPT_US:
-                facts = await self._facts(name, span_s)
+                try:
+                    facts = await self._house.feed.page(name, span_s)
+                except NoState as error:
+                    raise Refused(503, "controller", str(error)) from None
                 if name not in DATED and not facts["is_live"]:
                     raise Refused(503, "controller", NO_TICK)
                 answer = Answer(200, json.dumps(facts).encode())
                 self._kept[f"{name} {span_s}"] = clock.now_us(), answer
             return answer
-
-    async def _facts(self, name: str, span_s: int) -> Facts:
-        try:
-            return await self._house.feed.page(name, span_s)
-        except (JournalError, OSError, sqlite3.Error) as error:
-            line = plain(error, self._house.run_directory)
-            raise Refused(503, "controller", line) from None
 
     async def _hint(self, request: Request) -> Answer:
         message = _message(request)

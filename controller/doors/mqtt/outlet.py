@@ -4,12 +4,10 @@ import asyncio
 import collections
 import contextlib
 import json
-import sqlite3
 from typing import Any
 
-from controller.doors.feed import Feed
+from controller.doors.feed import Feed, NoState
 from controller.doors.mqtt.link import REFUSED, Link, Lost
-from controller.journal.ring import JournalError
 from controller.system import clock
 
 VALUES = (
@@ -93,7 +91,7 @@ class Outlet:
         return bool(number > self.position)
 
     async def _follow(self, link: Link) -> None:
-        with contextlib.suppress(Lost, JournalError, OSError, sqlite3.Error):
+        with contextlib.suppress(Lost, NoState):
             await self._send_events(link)
 
     async def _send_events(self, link: Link) -> None:

@@ -166,7 +166,7 @@ def test_after_a_pause_the_state_is_the_same_as_that_of_a_reader_that_saw_all(tm
         seen[0].update(box.rig.step)
     assert seen[1].behind() > watch.JUMP_FRAMES
     for each, is_rough in zip(seen, (False, False, True)):
-        each.update(lambda: None, is_rough)
+        each.update(lambda: None, is_rough=is_rough)
     every, jumped, rough = [each.facts("status") for each in seen]
     assert every == jumped and every["sequence"] - rough["sequence"] > 50
     for name in ("standing", "state", "interlocks", "reset"):
