@@ -7,7 +7,7 @@ import sqlite3
 from typing import Any
 
 from controller.journal.ring import JournalError
-from controller.state.watch import Kept
+from controller.state.watch import Kept, Watch
 from controller.system import caught, clock
 from controller.system.paths import plain
 
@@ -36,6 +36,7 @@ class Feed:
         self._reading = asyncio.Lock()
         self._read_s = -math.inf
         self._state: Facts | None = None
+        self._made_of: tuple[Watch, int | None] | None = None
         self.is_rough = False  # True: alarms are exact, values are of the newest keyframe
         self.began_s = 0.0  # of the reading: the state has all that the loop answered before
         self.trouble = "the journal has not been read yet"
@@ -96,7 +97,8 @@ class Feed:
 
     def _facts(self, name: str, *span_s: int) -> Facts:
         seen = self._kept.update(is_rough=self.is_rough)
-        if self.is_rough and self._state and self._state["sequence"] == seen.shadow.sequence:
+        before, self._made_of = self._made_of, (seen, seen.shadow.sequence)
+        if self.is_rough and self._state and before == self._made_of:
             return {**self._state, "is_live": seen.is_live}
         return seen.facts(name, *span_s)
 

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+import types
 
 import pytest
 from watched import Watched
@@ -193,3 +194,24 @@ def test_the_unit_of_a_kind_reaches_the_listed_addresses_and_no_other(
 ):
     found = settings.load(written(tmp_path, text))
     assert exposure.drop_in(found, kind) == f"[Service]\nIPAddressAllow={allowed}\n"
+
+
+def test_a_rough_state_is_made_anew_for_a_keyframe_and_for_another_controller():
+    made = []
+
+    def seen(sequence):
+        shadow = types.SimpleNamespace(sequence=sequence)
+        return types.SimpleNamespace(
+            shadow=shadow, is_live=True, facts=lambda name: {"made": made.append(name)}
+        )
+
+    own, first = feed.Feed("", ""), seen(501)
+    shown = [first, first, seen(501)]
+    own.is_rough, own._kept.update = True, lambda is_rough: shown.pop(0)
+    for count in (1, 1, 2):
+        own.state = own._facts("status")
+        assert len(made) == count
+    shown.append(first)
+    first.shadow.sequence = 1001
+    own._facts("status")
+    assert len(made) == 3
