@@ -49,7 +49,7 @@ GATE: Form = {
 }
 FORM: Form = {
     "horizon_s": integer(60, 3600, 900),
-    "every_s": integer(5, 600, 30),
+    "every_s": integer(10, 600, 30),
     "cabinet": table(CABINET),
     "node_W": table(default={}),
     "gpu_W": table(default={}),

@@ -117,16 +117,16 @@ def _power_W(each: Record, state: str, watts: Table) -> int | None:
     if each["state_reason"] == "JobArrayTaskLimit":  # the others run in place of those that end
         return 0
     count, most = tasks_of(tasks), number(each["array_max_tasks"])
-    return power_W * (min(count, most) if most else count)
+    return power_W * min(count, most or count) if count else None
 
 
 def tasks_of(text: str) -> int:
-    """Number of tasks in a list of an array: 0-3,7,10-20:2%4. Raises ValueError."""
+    """Number of tasks in a list of an array, 0-3,7,10-20:2%4; 0: not known."""
     count = 0
     for part in text.partition("%")[0].split(","):
         match = _TASKS.fullmatch(part)
         if match is None:
-            raise ValueError(part)
+            return 0
         first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
         count += len(range(first, last + 1, step))
     return count

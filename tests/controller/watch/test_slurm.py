@@ -18,13 +18,99 @@ from controller.watch import slurm
 from controller.watch.__main__ import turned
 from controller.watch.cabinet import Cabinet
 from controller.watch.gate import Gate
-from controller.watch.jobs import Table
+from controller.watch.jobs import Away, Job, Table
 from controller.watch.settings import GATE
 from controller.watch.watcher import Watcher
 from tests.controller.doors.http_site import CAP_TOKEN, served
+from tests.tables import cases, table
 
 USER = "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"
 WATTS = Table({"*": 1000}, {"h100": 10_000, "*": 9000})
+
+
+FIELDS = """job_id job_state start_time time_limit node_count partition priority admin_comment
+    tres_per_node state_reason array_task_string array_max_tasks""".split()
+QUEUE = {
+    "jobs": [
+        {"submit_time": 9, "gres_detail": [], "dependency": "", **dict(zip(FIELDS, row))}
+        for row in table("""
+            1 | RUNNING | 100 | 10 | 1 | a | 7 | | gres:gpu:4 | None | | 0
+            2 | PENDING | 700 | | 3 | b | 7 | | gres:gpu:h100:1 | Resources | | 0
+            3 | PENDING | 0 | 20 | 2 | b | 0 | | | JobHeldUser | | 0
+            4 | PENDING | 0 | 20 | 2 | b | 0 | firebreak | gres/gpu | JobHeldUser | | 0
+            5 | PENDING | 0 | 20 | 1 | b | 0 | firebreak: no | | JobHeldUser | 0-8:2% | 3
+            6 | PENDING | 0 | 20 | 1 | b | 7 | firebreak | | JobArrayTaskLimit | 3,7-9 | 2
+            7 | COMPLETED | 100 | 20 | 1 | a | 7 | | | None | | 0
+        """)
+    ]
+}
+
+
+def newer(queue):
+    """Later versions nest numbers, and list states."""
+    numbers = (
+        "start_time",
+        "time_limit",
+        "node_count",
+        "priority",
+        "array_max_tasks",
+        "submit_time",
+    )
+
+    def nested(name, value):
+        if name in numbers:
+            return {"set": value != "", "infinite": False, "number": value or 0}
+        return [value] if name == "job_state" else value
+
+    return {"jobs": [{name: nested(name, job[name]) for name in job} for job in queue["jobs"]]}
+
+
+@pytest.mark.parametrize("queue", [QUEUE, newer(QUEUE)], ids=["22.05", "newer"])
+def test_starts_and_ends_of_a_queue(queue):
+    """A job without a limit runs for a year; a held job of others is pending."""
+    assert slurm.jobs_of(queue, Table({"*": 1000}, {"h100": 10_000, "*": 9000})) == [
+        Job("1", "running", 37_000, 100, 600, 9),
+        Job("2", "pending", 33_000, 700, 31_536_000, 9),
+        Job("3", "pending", 2000, 0, 1200, 9),
+        Job("4", "gated", 20_000, 0, 1200, 9),
+        Job("5", "gated", 3000, 0, 1200, 9),
+        Job("6", "released", 0, 0, 1200, 9),
+    ]
+
+
+@cases("""text  count
+    '3'  1
+    '0-9'  10
+    '0-8:2%2'  5
+    '1,3,5-7'  5
+    '1,3,...'  0  # cut: not known
+""")
+def test_tasks_of_an_array(text, count):
+    assert slurm.tasks_of(text) == count
+
+
+@cases("""changes  gpus
+    {"gres_detail": ["gpu:h100:4(IDX:0-3)", "gpu:h100:2(IDX:0,2)"]}  (6, "h100")
+    {"tres_per_node": "gres/gpu:a100=2"}  (6, "a100")
+    {"tres_per_node": "gres:gpu"}  (3, "")
+    {"tres_per_task": "gres:gpu:2", "tasks": 5}  (10, "")
+    {"tres_per_job": "gres:gpu:h100:7"}  (7, "h100")
+    {"tres_per_node": "gres:nic:2"}  (0, "")
+    {"tres_per_socket": "gres:gpu:2"}  (None, "")  # unknown is not zero
+""")
+def test_gpus_of_a_job(changes, gpus):
+    assert slurm.gpus_of({"gres_detail": [], "node_count": 3} | changes) == gpus
+
+
+def test_a_queue_of_another_form_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "squeue").write_text("#!/bin/sh\necho '{\"jobs\": [{}]}'\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    with pytest.raises(Away, match="squeue --json: its output is not understood"):
+        slurm.Slurm(9, WATTS).queue()
+    monkeypatch.setenv("PATH", str(tmp_path / "none"))
+    with pytest.raises(Away, match="squeue: No such file or directory"):
+        slurm.Slurm(9, WATTS).queue()
 
 
 class Place:
