@@ -57,12 +57,13 @@ def _whole(*units: str) -> Callable[[str], int]:
 
 def _parser() -> _Parser:
     parser = _Parser(prog="firebreak-watch", description="Tells the cabinet what a queue will do.")
-    parser.add_argument("--config", default=settings.FILE, help="watch.toml (%(default)s)")
+    own = _Parser(add_help=False)
+    own.add_argument("--config", default=settings.FILE, help="watch.toml (%(default)s)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    commands.add_parser("run", help="announce the steps of the queue, until stopped")
-    ask = commands.add_parser("ask", help="may this job of the queue start now?")
+    commands.add_parser("run", help="announce the steps of the queue, until stopped", parents=[own])
+    ask = commands.add_parser("ask", help="may this job of the queue start now?", parents=[own])
     ask.add_argument("job", metavar="JOB")
-    gate = commands.add_parser("gate", help="may the load rise by so much now?")
+    gate = commands.add_parser("gate", help="may the load rise by so much now?", parents=[own])
     gate.add_argument("--power", required=True, type=_whole("kW", "MW", "W"), metavar="400kW")
     gate.add_argument("--for", dest="for_s", required=True, type=_whole("min", "h", "s"))
     return parser

@@ -59,7 +59,7 @@ def test_the_example_is_right():
     ],
 )
 def test_a_wrong_file_is_one_line_and_exit_code_2(text, words, tmp_path, capsys):
-    assert command.main(["--config", written(tmp_path, text), "run"]) == 2
+    assert command.main(["run", "--config", written(tmp_path, text)]) == 2
     out, error = capsys.readouterr()
     assert not out and len(error.splitlines()) == 1
     assert re.search(words, error), error
@@ -137,7 +137,7 @@ def test_an_odd_answer_is_one_line(status, body, words, odd):
 def test_exit_codes_of_the_gate(odd, tmp_path, capsys):
     place = odd._url.netloc
     text = CABINET.replace("https://box:8080", f"http://{place}") + REST
-    words = ["--config", written(tmp_path, text), "gate", "--power", "400kW", "--for", "20min"]
+    words = ["gate", "--config", written(tmp_path, text), "--power", "400kW", "--for", "20min"]
     answers = [
         b'{"answer": "%s", "missing": [], "unknown": []}' % each
         for each in (b"yes", b"no", b"not known")
