@@ -8,6 +8,7 @@ from controller.watch.cabinet import Answer, Cabinet
 from controller.watch.jobs import PENDING, Away, Job, steps_of
 
 LACKS = "missing_W", "missing_Wh"
+Clock = Callable[[], float]
 Told = Callable[[str], object]
 
 
@@ -28,9 +29,7 @@ def _lack(missing: dict[str, Any]) -> str:
 class Watcher:
     """Call `turn` with each reading of the queue. sent: {Unix time: W} that the cabinet knows."""
 
-    def __init__(
-        self, cabinet: Cabinet, horizon_s: int, now_s: Callable[[], float], told: Told
-    ) -> None:
+    def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Told) -> None:
         self._cabinet, self._horizon_s, self._now_s = cabinet, horizon_s, now_s
         self._told = told
         self.sent: dict[int, int] = {}

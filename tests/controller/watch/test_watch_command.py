@@ -67,7 +67,7 @@ def test_a_wrong_file_is_one_line_and_exit_code_2(text, words, tmp_path, capsys)
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["gate"], ["gate", "--power", "0kW", "--for", "1h"], ["gate", "--power", "1"], ["x"]],
+    [[], ["gate"], ["gate", "--power-W", "0", "--for-s", "1"], ["gate", "--power-W", "1"], ["x"]],
 )
 def test_a_wrong_command_is_one_line_and_exit_code_2(words, capsys):
     with pytest.raises(SystemExit) as end:
@@ -137,7 +137,7 @@ def test_an_odd_answer_is_one_line(status, body, words, odd):
 def test_exit_codes_of_the_gate(odd, tmp_path, capsys):
     place = odd._url.netloc
     text = CABINET.replace("https://box:8080", f"http://{place}") + REST
-    words = ["gate", "--config", written(tmp_path, text), "--power", "400kW", "--for", "20min"]
+    words = ["gate", "--config", written(tmp_path, text), "--power-W", "400000", "--for-s", "1200"]
     answers = [
         b'{"answer": "%s", "missing": [], "unknown": []}' % each
         for each in (b"yes", b"no", b"not known")
