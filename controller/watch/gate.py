@@ -51,9 +51,7 @@ class Gate:
         jobs = list(jobs)
         gated = [job for job in jobs if job.state == GATED]
         gated.sort(key=lambda job: (job.name in self._failed, job.since_s, job.name))
-        names = {job.name for job in gated}
-        self._said = {name: each for name, each in self._said.items() if name in names}
-        self._failed &= names
+        self._said = {job.name: self._said[job.name] for job in gated if job.name in self._said}
         self._refused, away = [], ""
         if not gated:
             self._dark_since_s = None
