@@ -121,6 +121,17 @@ def test_a_queue_is_asked_for_announced_moved_and_withdrawn(place):
 
 
 @pytest.mark.wire
+def test_a_question_is_asked_within_what_the_cabinet_answers(place):
+    """A job without a time limit, and one that should have begun."""
+    for words, asked in (
+        ((2_000_000_000, -5, 31_536_000), (1_000_000_000, 0, 86_400)),
+        ((1, 90_000, 0), (1, 86_400, 1)),
+    ):
+        found = place[2].ask(*words)
+        assert (found["power_W"], found["at_s"], found["for_s"]) == asked
+
+
+@pytest.mark.wire
 def test_a_cabinet_that_is_away_is_one_line_and_its_steps_are_not_forgotten(place):
     _, _, cabinet = place
     with socket.socket() as closed:
