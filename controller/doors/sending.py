@@ -10,7 +10,7 @@ from typing import Any
 from controller.core.base import hint_codes as h
 from controller.doors.quota import Recent
 from controller.doors.settings import Source
-from controller.forms.field import Form, integer, passing
+from controller.forms.field import Form, integer, number, passing
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError, shown
 from controller.hints import client, key_file
@@ -22,7 +22,7 @@ HINT: Form = {
     "quantity": passing(lambda value: value in NAMES.values(), ", ".join(NAMES.values())),
     "value_W": integer(-1_000_000_000, 1_000_000_000, 0),
     "valid_s": integer(1, 300),
-    "start_in_s": integer(0, 3600, 0),
+    "start_in_s": number(0, 3600, 0),
     "is_exact": passing(lambda value: isinstance(value, bool), "true or false", False),
 }
 Answer = dict[str, Any]
@@ -47,7 +47,7 @@ class Sender:
         if not self._sent_us.take(self.source.hints_per_min_max):
             return refused(h.RATE)
         hint = kind, quantity, given["value_W"], given["valid_s"] * 1000
-        return await self._asked(hint, given["start_in_s"] * 1000)
+        return await self._asked(hint, round(given["start_in_s"] * 1000))
 
     def has_room(self, count: int) -> bool:
         """True if the quota of this minute is enough for so many messages."""
