@@ -1,0 +1,139 @@
+"""Kubernetes as a Scheduler: pods of one group are one job, and GATE holds a pod until a yes.
+
+Kubernetes knows no time at which a pod will start. So a start is announced for start_s after its
+pods got their node or lost their gate, and none for pods that wait for a node. An end is announced
+where Kubernetes knows the latest one: of a pod with activeDeadlineSeconds, or in deletion.
+"""
+
+import os
+import threading
+import urllib.parse
+from collections import defaultdict
+from typing import Any
+
+from controller.forms.field import Form, integer, is_list, is_text, passing, text
+from controller.system import clock
+from controller.watch import jobs as j
+from controller.watch.jobs import Job, Table
+from controller.watch.kube_api import Api, KubeError
+from controller.watch.pods import GATE, Pod, Pods
+
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/"
+LOCAL = ("127.0.0.1", "::1", "localhost")
+UNLIMITED_S = 365 * j.DAY_S
+COMPLETE_S = 10  # a job makes its pods one after the other, and all are one question
+CHANGED = (404, 409, 422)  # the pod has ended, is another one, or has lost its gate
+When = tuple[str, int, int]  # state, start, length
+
+
+def _is_url(value: Any) -> bool:
+    """The token goes over TLS; `kubectl proxy` needs none."""
+    try:
+        parts = urllib.parse.urlsplit(value if is_text(value) else "")
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL)
+        bare = not (parts.query or parts.fragment or parts.username or parts.port == 0)
+        return is_safe and bare and bool(parts.hostname) and value.isascii() and " " not in value
+    except ValueError:  # a port that is none
+        return False
+
+
+def _is_path(value: Any) -> bool:
+    return is_text(value) and (not value or os.path.isabs(value))
+
+
+def form(folder: str) -> Form:
+    """The keys of [kubernetes]; by default those of a pod of the cluster."""
+    where = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost (kubectl proxy)"
+    return {
+        "url": passing(_is_url, where, "https://kubernetes.default.svc"),
+        "token": passing(_is_path, "an absolute path", ACCOUNT + "token"),
+        "ca": passing(_is_path, "an absolute path", ACCOUNT + "ca.crt"),
+        "namespace": text(""),
+        "resources": passing(
+            lambda value: is_list(value, is_text) and value, "names", ["nvidia.com/gpu"]
+        ),
+        "start_s": integer(1, 3600, 30),
+    }
+
+
+def opened(values: dict[str, Any], power: Table) -> "Kubernetes":
+    """The pods of a cluster."""
+    is_proxy = values["url"].startswith("http:")
+    token, ca = [values[key] * (not is_proxy) for key in ("token", "ca")]
+    api = Api(values["url"], token, ca, values["namespace"])
+    return Kubernetes(api, Pods(api, frozenset(values["resources"]), power), values["start_s"])
+
+
+class Kubernetes:
+    """See Scheduler."""
+
+    def __init__(self, api: Api, pods: Pods, start_s: int) -> None:
+        self._api, self._pods, self._start_s = api, pods, start_s
+        self._released: dict[str, int] = {}  # by uid of a pod: when
+        self._thread = threading.Thread(target=pods.run, name="pods", daemon=True)
+
+    def queue(self) -> list[Job]:
+        """All groups of pods that wait or run. Raises Away."""
+        if not self._thread.ident:
+            self._thread.start()
+        pods, now_s = self._pods.now(), int(clock.utc_us() // 1_000_000)
+        self._released = {pod.uid: at for pod in pods if (at := self._released.get(pod.uid, 0))}
+        asked_s: dict[str, int] = {}
+        for pod in pods:
+            if pod.has_gate:
+                asked_s.setdefault(pod.group, pod.created_s)
+        found: dict[tuple[str, When], list[Pod]] = defaultdict(list)
+        for pod in pods:
+            state, start_s, length_s = self._when(pod)
+            if state == j.GATED and abs(now_s - asked_s[pod.group]) < COMPLETE_S:
+                state = j.PENDING
+            if state:
+                found[pod.group, (state, start_s, length_s)].append(pod)
+        return [_job(group, when, each) for (group, when), each in found.items()]
+
+    def release(self, name: str) -> None:
+        """Remove GATE of the pods of a group, and no other gate. Raises Away."""
+        for pod in self._pods.now():
+            if pod.group != name or not pod.has_gate or pod.uid in self._released:
+                continue
+            try:
+                self._api.patched(pod.namespace, pod.name, _ungated(pod))
+            except KubeError as error:
+                if error.code not in CHANGED:
+                    raise
+                continue
+            self._released[pod.uid] = int(clock.utc_us() // 1_000_000)
+
+    def _when(self, pod: Pod) -> When:
+        """State "": the pod leaves before it has begun."""
+        length_s = pod.length_s or UNLIMITED_S
+        if pod.is_running:
+            begun_s = pod.began_s or pod.created_s
+            return j.RUNNING, begun_s, pod.ends_s - begun_s if pod.ends_s else UNLIMITED_S
+        released_s = self._released.get(pod.uid, 0)
+        if pod.ends_s and not pod.length_s:
+            return "", 0, 0
+        if pod.has_gate and not released_s:
+            return j.GATED, 0, UNLIMITED_S
+        start_s = pod.bound_s or released_s
+        state = j.RELEASED if released_s else j.PENDING
+        return state, start_s and start_s + self._start_s, length_s
+
+
+def _job(group: str, when: When, pods: list[Pod]) -> Job:
+    state, start_s, length_s = when
+    if state == j.GATED:
+        length_s = max(pod.length_s or UNLIMITED_S for pod in pods)
+    powers = [pod.power_W for pod in pods if pod.power_W is not None]
+    power_W = sum(powers) if len(powers) == len(pods) else None
+    return Job(group, state, power_W, start_s, length_s, min(pod.created_s for pod in pods))
+
+
+def _ungated(pod: Pod) -> list[dict[str, Any]]:
+    """The pod must be the same one still, and GATE its first and only gate."""
+    gate = "/spec/schedulingGates/0"
+    return [
+        {"op": "test", "path": "/metadata/uid", "value": pod.uid},
+        {"op": "test", "path": f"{gate}/name", "value": GATE},
+        {"op": "remove", "path": gate},
+    ]
