@@ -47,6 +47,10 @@ MAY_IMPORT = (
         "controller/siting/",
         ("controller.siting", "controller.forms", "controller.documents", "controller.system"),
     ),
+    (  # on a host of the cluster, without the libraries of the box
+        "controller/watch/",
+        ("controller.watch", "controller.forms", "controller.system"),
+    ),
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
     ("hil/plant/", ("hil", "safety", "controller.forms")),
@@ -70,6 +74,7 @@ BOX = (
         "console",
     ),
     "__main__",
+    "watch",  # its own command, on a host of the cluster
     "siting",  # the package office: the box works without it
 )
 BENCH = (

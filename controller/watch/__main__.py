@@ -1,0 +1,120 @@
+"""`firebreak-watch`: runs beside the scheduler of the cluster, not in the box.
+
+Exit codes: 0 yes or done, 1 no, 2 wrong input, 3 not known or could not start.
+"""
+
+import argparse
+import re
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from controller.forms.refusal import ConfigError
+from controller.system import clock
+from controller.system.caught import Last
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+from controller.system.stop import Stop
+from controller.watch import settings
+from controller.watch.cabinet import Cabinet
+from controller.watch.jobs import Away
+from controller.watch.watcher import Watcher, reply
+
+CODES = {"yes": DONE, "no": NOT_DONE}
+UNITS = {"kW": 1000, "MW": 1_000_000, "W": 1, "min": 60, "s": 1, "h": 3600}
+
+
+def now_s() -> float:
+    """Unix time, by which schedulers plan."""
+    return clock.utc_us() / 1e6
+
+
+def say(line: str) -> None:
+    """A line of the log."""
+    print(f"firebreak-watch: {line}", flush=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, and the code of wrong input."""
+        self.exit(WRONG_INPUT, f"firebreak-watch: {message}\n")
+
+
+def _whole(*units: str) -> Callable[[str], int]:
+    """An argparse type: a whole number with one of these units, above 0."""
+
+    def read(text: str) -> int:
+        match = re.fullmatch(f"([1-9][0-9]{{0,6}})({'|'.join(units)})", text)
+        if match is None:
+            allowed = f"a whole number with {', '.join(units)}"
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not allowed; allowed {allowed}")
+        return int(match[1]) * UNITS[match[2]]
+
+    return read
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="firebreak-watch", description="Tells the cabinet what a queue will do.")
+    parser.add_argument("--config", default=settings.FILE, help="watch.toml (%(default)s)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    commands.add_parser("run", help="announce the steps of the queue, until stopped")
+    ask = commands.add_parser("ask", help="may this job of the queue start now?")
+    ask.add_argument("job", metavar="JOB")
+    gate = commands.add_parser("gate", help="may the load rise by so much now?")
+    gate.add_argument("--power", required=True, type=_whole("kW", "MW", "W"), metavar="400kW")
+    gate.add_argument("--for", dest="for_s", required=True, type=_whole("min", "h", "s"))
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit code of a command; argv without the program's name."""
+    given = _parser().parse_args(argv)
+    try:
+        found = settings.load(given.config)
+    except ConfigError as error:
+        print(f"firebreak-watch: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    cabinet = Cabinet(**found.values["cabinet"])
+    try:
+        if given.command == "run":
+            return run(found, cabinet, Stop(signal.SIGTERM, signal.SIGINT))
+        if given.command == "gate":
+            return _asked(cabinet, given.power, given.for_s)
+        jobs = [job for job in found.opened().queue() if job.name == given.job]
+        if not jobs or not jobs[0].power_W:
+            say(f"job {given.job}: {'watch.toml has no W for it' if jobs else 'is not queued'}")
+            return NO_START
+        return _asked(cabinet, jobs[0].power_W, jobs[0].length_s)
+    except Away as error:
+        say(f"not known: {error}")
+        return NO_START
+
+
+def _asked(cabinet: Cabinet, power_W: int, for_s: int) -> int:
+    answer = cabinet.ask(power_W, 0, for_s)
+    say(f"{power_W} W: {reply(answer)}")
+    return CODES.get(answer["answer"], NO_START)
+
+
+def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
+    """Turn after turn. Nothing but a signal ends it."""
+    scheduler, values = found.opened(), found.values
+    watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
+    last, before = Last("this turn ends here", told=say), ""
+    while not stop.asked:
+        line = ""
+        with last:
+            try:
+                watcher.turn(scheduler.queue())
+            except Away as error:
+                line = str(error)
+        if line != before:
+            say(f"nothing announced: {line}" if line else "announces again")
+        before = line
+        stop.wait(values["every_s"])
+    watcher.withdraw()
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

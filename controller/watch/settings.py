@@ -1,0 +1,98 @@
+"""`watch.toml`: the cabinet, the power of a job, and one table for the scheduler.
+
+every_s = 30
+[cabinet]
+url = "https://cabinet.example:8080"
+token = "token"          # files beside watch.toml; that of the token has mode 600
+ca = "ca.pem"
+[node_W]                 # a node above idle, by partition; "*": every other one
+"*" = 5600
+[slurm]
+"""
+
+import importlib
+import os
+import urllib.parse
+from typing import Any, NamedTuple
+
+from controller.forms.field import Form, choice, integer, is_text, passing, table, text
+from controller.forms.reading import read, tables_of
+from controller.forms.refusal import refuse
+from controller.watch.jobs import Scheduler, Table
+
+FILE = "/etc/firebreak-watch/watch.toml"
+SCHEDULERS = ("slurm",)
+LOCAL = ("127.0.0.1", "::1", "localhost")
+URL_WORDS = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost"
+
+
+def _is_url(value: Any) -> bool:
+    """The token goes over TLS, or does not leave this machine."""
+    if not is_text(value):
+        return False
+    try:
+        parts = urllib.parse.urlsplit(value)
+        is_plain = parts.scheme == "http" and parts.hostname in LOCAL
+        bare = not (parts.path.strip("/") or parts.query or parts.username or parts.port == 0)
+        return bare and bool(parts.hostname) and (is_plain or parts.scheme == "https")
+    except ValueError:  # a port that is none
+        return False
+
+
+CABINET: Form = {"url": passing(_is_url, URL_WORDS), "token": text(), "ca": text("")}
+GATE: Form = {
+    "wait_max_s": integer(60, 30 * 86_400, 21_600),
+    "after_wait": choice(("report", "release"), "report"),
+    "dark_max_s": integer(60, 86_400, 900),
+    "after_dark": choice(("release", "hold"), "release"),
+    "settle_s": integer(10, 3600, 60),
+}
+FORM: Form = {
+    "horizon_s": integer(60, 3600, 900),
+    "every_s": integer(5, 600, 30),
+    "cabinet": table(CABINET),
+    "node_W": table(default={}),
+    "gpu_W": table(default={}),
+    "gate": table(GATE, None),
+    **{name: table(default=None) for name in SCHEDULERS},
+}
+
+
+class Settings(NamedTuple):
+    """values: of FORM, files with their paths. scheduler: name and values of its own table."""
+
+    path: str
+    values: dict[str, Any]
+    watts: Table
+    scheduler: tuple[str, dict[str, Any]]
+
+    def opened(self) -> Scheduler:
+        """The scheduler of the file."""
+        name, values = self.scheduler
+        found: Scheduler = _module(name).opened(values, self.watts)
+        return found
+
+
+def load(path: str) -> Settings:
+    """Raises ConfigError, one line."""
+    values = read(path, (), tables_of(path, "the tables of watch.toml"), FORM)
+    own = [name for name in SCHEDULERS if values[name] is not None]
+    if len(own) != 1:
+        words = " or ".join([f"[{name}]" for name in SCHEDULERS])
+        refuse(path, ("slurm",), f"is one of {len(own)} schedulers", f"one table {words}")
+    folder, cabinet = os.path.dirname(os.path.abspath(path)), values["cabinet"]
+    for key in ("token", "ca"):
+        cabinet[key] = cabinet[key] and os.path.join(folder, cabinet[key])
+    watts = Table(*[_watts(path, key, values[key]) for key in ("node_W", "gpu_W")])
+    if not any(watts):
+        refuse(path, ("node_W",), "is missing, and gpu_W too", 'W by partition, as "*" = 5600')
+    form = _module(own[0]).form(folder)
+    return Settings(path, values, watts, (own[0], read(path, (own[0],), values[own[0]], form)))
+
+
+def _watts(path: str, key: str, given: dict[str, Any]) -> dict[str, int]:
+    return read(path, (key,), given, {name: integer(1, 10_000_000) for name in given})
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"controller.watch.{name}")
