@@ -8,16 +8,17 @@ import re
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from controller.forms.refusal import ConfigError
 from controller.system import clock
 from controller.system.caught import Last
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 from controller.system.stop import Stop
-from controller.watch import settings
+from controller.watch import settings, telemetry
 from controller.watch.cabinet import Cabinet
-from controller.watch.jobs import Away
+from controller.watch.dcgm import Cluster
+from controller.watch.jobs import Away, Job
 from controller.watch.watcher import Watcher, reply
 
 CODES = {"yes": DONE, "no": NOT_DONE}
@@ -60,6 +61,7 @@ def _parser() -> _Parser:
     commands.add_parser("run", help="announce the steps of the queue, until stopped")
     ask = commands.add_parser("ask", help="may this job of the queue start now?")
     ask.add_argument("job", metavar="JOB")
+    commands.add_parser("gpus", help="what the GPUs of [telemetry] take now")
     gate = commands.add_parser("gate", help="may the load rise by so much now?")
     gate.add_argument("--power", required=True, type=_whole("kW", "MW", "W"), metavar="400kW")
     gate.add_argument("--for", dest="for_s", required=True, type=_whole("min", "h", "s"))
@@ -76,6 +78,8 @@ def main(argv: list[str] | None = None) -> int:
         return WRONG_INPUT
     cabinet = Cabinet(**found.values["cabinet"])
     try:
+        if given.command == "gpus":
+            return _gpus(found.values["telemetry"])
         if given.command == "run":
             return run(found, cabinet, Stop(signal.SIGTERM, signal.SIGINT))
         if given.command == "gate":
@@ -96,21 +100,36 @@ def _asked(cabinet: Cabinet, power_W: int, for_s: int) -> int:
     return CODES.get(answer["answer"], NO_START)
 
 
+def _gpus(values: dict[str, Any] | None) -> int:
+    if not values:
+        say("watch.toml has no [telemetry]")
+        return WRONG_INPUT
+    now = Cluster(values["urls"], values["gpus"]).now(now_s())
+    say(telemetry.line(now))
+    return NO_START if now.why else DONE
+
+
 def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
     """Turn after turn. Nothing but a signal ends it."""
     scheduler, values = found.opened(), found.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
+    gpus = values["telemetry"] and telemetry.Telemetry(values["telemetry"], say)
+    jobs: list[Job] = []
     last, before = Last("this turn ends here", told=say), ""
     while not stop.asked:
         line = ""
         with last:
             try:
-                watcher.turn(scheduler.queue())
+                jobs = scheduler.queue()
+                watcher.turn(jobs)
             except Away as error:
                 line = str(error)
         if line != before:
             say(f"nothing announced: {line}" if line else "announces again")
         before = line
+        if gpus:
+            with last:
+                gpus.turn(jobs, now_s())
         stop.wait(values["every_s"])
     watcher.withdraw()
     return DONE

@@ -23,7 +23,6 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 UNLIMITED_S = 365 * j.DAY_S
 COMPLETE_S = 10  # a job makes its pods one after the other, and all are one question
 CHANGED = (404, 409, 422)  # the pod has ended, is another one, or has lost its gate
-When = tuple[str, int, int]  # state, start, length
 
 
 def _is_url(value: Any) -> bool:
@@ -31,27 +30,23 @@ def _is_url(value: Any) -> bool:
     try:
         parts = urllib.parse.urlsplit(value if is_text(value) else "")
         is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL)
-        bare = not (parts.query or parts.fragment or parts.username or parts.port == 0)
-        return is_safe and bare and bool(parts.hostname) and value.isascii() and " " not in value
+        is_bare = not (parts.query or parts.fragment or parts.username or parts.port == 0)
+        return is_safe and is_bare and bool(parts.hostname) and value.isascii()
     except ValueError:  # a port that is none
         return False
-
-
-def _is_path(value: Any) -> bool:
-    return is_text(value) and (not value or os.path.isabs(value))
 
 
 def form(folder: str) -> Form:
     """The keys of [kubernetes]; by default those of a pod of the cluster."""
     where = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost (kubectl proxy)"
+    file = passing(lambda value: is_text(value) and os.path.isabs(value), "an absolute path")
+    names = passing(lambda value: is_list(value, is_text) and value, "a list of names")
     return {
         "url": passing(_is_url, where, "https://kubernetes.default.svc"),
-        "token": passing(_is_path, "an absolute path", ACCOUNT + "token"),
-        "ca": passing(_is_path, "an absolute path", ACCOUNT + "ca.crt"),
+        "token": file._replace(default=ACCOUNT + "token"),
+        "ca": file._replace(default=ACCOUNT + "ca.crt"),
         "namespace": text(""),
-        "resources": passing(
-            lambda value: is_list(value, is_text) and value, "names", ["nvidia.com/gpu"]
-        ),
+        "resources": names._replace(default=["nvidia.com/gpu"]),
         "start_s": integer(1, 3600, 30),
     }
 
@@ -76,61 +71,58 @@ class Kubernetes:
         """All groups of pods that wait or run. Raises Away."""
         if not self._thread.ident:
             self._thread.start()
-        pods, now_s = self._pods.now(), int(clock.utc_us() // 1_000_000)
-        self._released = {pod.uid: at for pod in pods if (at := self._released.get(pod.uid, 0))}
-        asked_s: dict[str, int] = {}
+        pods, now_s = self._pods.now(), _now_s()
+        self._released = {pod.uid: at for pod in pods if (at := self._released.get(pod.uid))}
+        found: dict[tuple[str, str, int, int], list[Pod]] = defaultdict(list)
         for pod in pods:
-            if pod.has_gate:
-                asked_s.setdefault(pod.group, pod.created_s)
-        found: dict[tuple[str, When], list[Pod]] = defaultdict(list)
-        for pod in pods:
-            state, start_s, length_s = self._when(pod)
-            if state == j.GATED and abs(now_s - asked_s[pod.group]) < COMPLETE_S:
-                state = j.PENDING
-            if state:
-                found[pod.group, (state, start_s, length_s)].append(pod)
-        return [_job(group, when, each) for (group, when), each in found.items()]
+            found[pod.group, *self._when(pod)].append(pod)
+        return [_job(*when, each, now_s) for when, each in found.items()]
 
     def release(self, name: str) -> None:
         """Remove GATE of the pods of a group, and no other gate. Raises Away."""
         for pod in self._pods.now():
-            if pod.group != name or not pod.has_gate or pod.uid in self._released:
-                continue
-            try:
-                self._api.patched(pod.namespace, pod.name, _ungated(pod))
-            except KubeError as error:
-                if error.code not in CHANGED:
-                    raise
-                continue
-            self._released[pod.uid] = int(clock.utc_us() // 1_000_000)
+            if pod.group == name and self._when(pod)[0] == j.GATED:
+                try:
+                    self._api.patched(pod.namespace, pod.name, _ungated(pod))
+                    self._released[pod.uid] = _now_s()
+                except KubeError as error:
+                    if error.code not in CHANGED:
+                        raise
 
-    def _when(self, pod: Pod) -> When:
-        """State "": the pod leaves before it has begun."""
-        length_s = pod.length_s or UNLIMITED_S
+    def explain(self, name: str, words: str) -> None:
+        """Nothing: the watch writes nothing to Kubernetes but the removal of GATE."""
+
+    def _when(self, pod: Pod) -> tuple[str, int, int]:
+        """State, start and length; UNLIMITED_S: without a known end."""
+        released_s, length_s = self._released.get(pod.uid, 0), pod.length_s or UNLIMITED_S
         if pod.is_running:
             begun_s = pod.began_s or pod.created_s
-            return j.RUNNING, begun_s, pod.ends_s - begun_s if pod.ends_s else UNLIMITED_S
-        released_s = self._released.get(pod.uid, 0)
-        if pod.ends_s and not pod.length_s:
-            return "", 0, 0
+            return j.RUNNING, begun_s, pod.leaves_s - begun_s if pod.leaves_s else length_s
+        if pod.leaves_s:
+            return j.PENDING, 0, length_s
         if pod.has_gate and not released_s:
-            return j.GATED, 0, UNLIMITED_S
+            return j.GATED, 0, 0
         start_s = pod.bound_s or released_s
         state = j.RELEASED if released_s else j.PENDING
-        return state, start_s and start_s + self._start_s, length_s
+        return state, start_s + self._start_s if start_s else 0, length_s
 
 
-def _job(group: str, when: When, pods: list[Pod]) -> Job:
-    state, start_s, length_s = when
+def _now_s() -> int:
+    return clock.utc_us() // 1_000_000
+
+
+def _job(group: str, state: str, start_s: int, length_s: int, pods: list[Pod], now_s: int) -> Job:
+    since_s = min([pod.created_s for pod in pods])
     if state == j.GATED:
-        length_s = max(pod.length_s or UNLIMITED_S for pod in pods)
+        length_s = max([pod.length_s or UNLIMITED_S for pod in pods])
+        state = j.PENDING if abs(now_s - since_s) < COMPLETE_S else state
     powers = [pod.power_W for pod in pods if pod.power_W is not None]
     power_W = sum(powers) if len(powers) == len(pods) else None
-    return Job(group, state, power_W, start_s, length_s, min(pod.created_s for pod in pods))
+    return Job(group, state, power_W, start_s, length_s, since_s)
 
 
 def _ungated(pod: Pod) -> list[dict[str, Any]]:
-    """The pod must be the same one still, and GATE its first and only gate."""
+    """The pod must be the same one still, and GATE its first gate, which is its only one."""
     gate = "/spec/schedulingGates/0"
     return [
         {"op": "test", "path": "/metadata/uid", "value": pod.uid},

@@ -17,26 +17,24 @@ from controller.system import clock
 from controller.system.caught import Last
 from controller.system.paths import say
 from controller.watch.jobs import Table
-from controller.watch.kube_api import ANSWER_S, GONE, Api, Event, KubeError, Object
+from controller.watch.kube_api import ANSWER_S, GONE, Api, KubeError, Object, version_of
 
 GATE = "firebreak/ask"
 GROUP_LABELS = (
-    *(
-        "pod-group.scheduling.sigs.k8s.io",
-        "scheduling.x-k8s.io/pod-group",
-        "kueue.x-k8s.io/pod-group-name",
-    ),
-    *("jobset.sigs.k8s.io/jobset-name", "training.kubeflow.org/job-name"),
-    *("batch.kubernetes.io/job-name", "job-name"),
+    "scheduling.x-k8s.io/pod-group",
+    "kueue.x-k8s.io/pod-group-name",
+    "jobset.sigs.k8s.io/jobset-name",
+    "training.kubeflow.org/job-name",
+    "batch.kubernetes.io/job-name",
+    "job-name",
 )
-ENDED = ("Succeeded", "Failed")
 PODS_MAX, GPUS_MAX = 20_000, 1024
 STALE_S, PAUSE_S, PAUSE_S_MAX, LINES_MAX = 180, 1.0, 60.0, 20
 
 
 class Pod(NamedTuple):
     """power_W: None: unknown. has_gate: GATE is its only gate. Times in s since 1970, 0: unknown;
-    bound_s: got its node; began_s: the node took it; ends_s: the latest end.
+    bound_s: got its node; began_s: the node took it; leaves_s: the end of its deletion.
     """
 
     uid: str
@@ -45,12 +43,12 @@ class Pod(NamedTuple):
     group: str
     power_W: int | None
     has_gate: bool
+    is_running: bool
     created_s: int
     bound_s: int
     began_s: int
-    ends_s: int
+    leaves_s: int
     length_s: int
-    is_running: bool
 
 
 def pod_of(found: Object, resources: Collection[str], power: Table) -> Pod | None:
@@ -58,75 +56,64 @@ def pod_of(found: Object, resources: Collection[str], power: Table) -> Pod | Non
     try:
         about, spec, status = found["metadata"], found["spec"], found.get("status") or {}
         counts, phase = _counts(spec, resources), status.get("phase") or "Pending"
-        if not any(counts.values()) or phase in ENDED:
+        if not any(counts.values()) or phase in ("Succeeded", "Failed"):
             return None
-        namespace, name = str(about["namespace"]), str(about["name"])
+        namespace, name, labels = str(about["namespace"]), about["name"], about.get("labels") or {}
         gates = [each["name"] for each in spec.get("schedulingGates") or ()]
-        leaves_s, began_s = _seconds(about, "deletionTimestamp"), _seconds(status, "startTime")
-        length_s = int(spec.get("activeDeadlineSeconds") or 0)
+        own = next((labels[key] for key in GROUP_LABELS if labels.get(key)), name)
         return Pod(
             uid=str(about["uid"]),
             namespace=namespace,
-            name=name,
-            group=_group(namespace, name, about.get("labels") or {}),
+            name=str(name),
+            group=f"{namespace}/{own}",
             power_W=_power_W(
                 counts, power, [*(spec.get("nodeSelector") or {}).values(), namespace]
             ),
-            has_gate=gates == [GATE] and not leaves_s,
-            created_s=_seconds(about, "creationTimestamp"),
-            bound_s=_bound_s(status) if spec.get("nodeName") else 0,
-            began_s=began_s,
-            ends_s=leaves_s or (began_s + length_s if began_s and length_s else 0),
-            length_s=length_s,
+            has_gate=gates == [GATE],
             is_running=phase != "Pending",
+            created_s=_seconds(about.get("creationTimestamp")),
+            bound_s=_bound_s(status) if spec.get("nodeName") else 0,
+            began_s=_seconds(status.get("startTime")),
+            leaves_s=_seconds(about.get("deletionTimestamp")),
+            length_s=int(spec.get("activeDeadlineSeconds") or 0),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         raise KubeError("its fields are not understood") from None
 
 
 def _counts(spec: Object, resources: Collection[str]) -> dict[str, int]:
     """GPUs by resource. Init containers run before the others, so the larger part counts."""
-    counts: dict[str, int] = {}
-    for key, is_sum in (("containers", True), ("initContainers", False)):
-        part: dict[str, int] = {}
+    parts: dict[str, dict[str, int]] = {"containers": {}, "initContainers": {}}
+    for key, part in parts.items():
         for each in spec.get(key) or ():
             given = each.get("resources") or {}
             asked = (given.get("limits") or {}) | (given.get("requests") or {})
             for name in asked.keys() & set(resources):
                 before, own = part.get(name, 0), int(str(asked[name]))
-                part[name] = before + own if is_sum else max(before, own)
-        for name, most in part.items():
-            counts[name] = max(most, counts.get(name, 0))
-    if any(not 0 <= each <= GPUS_MAX for each in counts.values()):
-        raise ValueError
-    return counts
+                if not 0 <= own <= GPUS_MAX:
+                    raise ValueError
+                part[name] = before + own if key == "containers" else max(before, own)
+    first, most = parts.values()
+    most |= {name: max(each, most.get(name, 0)) for name, each in first.items()}
+    return most
 
 
 def _power_W(counts: dict[str, int], power: Table, names: list[str]) -> int | None:
     """The power of all GPUs; None if the table has none for one of them."""
-    if not power.gpu_W:
-        return None
     parts = [power.power_W(0, each, [*names, name]) for name, each in counts.items()]
-    return None if None in parts else sum([each for each in parts if each])
+    return sum([each or 0 for each in parts]) if power.gpu_W and None not in parts else None
 
 
-def _seconds(found: Object, key: str) -> int:
+def _seconds(text: Any) -> int:
     """A time of the API in s since 1970; 0: none."""
-    text = found.get(key)
     return int(datetime.fromisoformat(text).timestamp()) if text else 0
 
 
 def _bound_s(status: Object) -> int:
     for each in status.get("conditions") or ():
         if each.get("type") == "PodScheduled" and each.get("status") == "True":
-            return _seconds(each, "lastTransitionTime")
+            return _seconds(each.get("lastTransitionTime"))
     return 0
-
-
-def _group(namespace: str, name: str, labels: Object) -> str:
-    """Pods with the same label of a group are one job; a pod without one is a job."""
-    label = next((f"{labels[key]}" for key in GROUP_LABELS if labels.get(key)), "")
-    return f"{namespace}/{label or name}"
 
 
 class Pods:
@@ -137,22 +124,21 @@ class Pods:
         self._lock, self._pods, self._version = threading.Lock(), dict[str, Pod](), ""
         self._tried, self._heard_us = threading.Event(), -STALE_S * 1_000_000 - 1
         self._said, self._why = set[str](), "no list has arrived yet"
-        self._last = Last("the watch begins again", LINES_MAX)
 
     def now(self) -> list[Pod]:
         """The pods, the oldest first. KubeError: they are unknown."""
         self._tried.wait(ANSWER_S)
+        if clock.now_us() - self._heard_us > STALE_S * 1_000_000:
+            raise KubeError(f"pods are unknown: {self._why}")
         with self._lock:
-            if clock.now_us() - self._heard_us > STALE_S * 1_000_000:
-                raise KubeError(f"pods are unknown: {self._why}")
             return sorted(self._pods.values(), key=lambda pod: (pod.created_s, pod.uid))
 
     def run(self) -> None:
         """List and watch, without an end."""
-        pause_s, pause = PAUSE_S, threading.Event()
+        pause_s, pause, last = PAUSE_S, threading.Event(), Last("the watch begins again", LINES_MAX)
         while True:
             before_us = self._heard_us
-            with self._last:
+            with last:
                 self.round()
             pause_s = PAUSE_S if self._heard_us != before_us else min(PAUSE_S_MAX, 2 * pause_s)
             pause.wait(pause_s)
@@ -162,9 +148,12 @@ class Pods:
         try:
             if not self._version:
                 self._list()
-            for event in self._api.watched(self._version):
-                self._take(event)
-            self._hear()
+            for kind, pod in self._api.watched(self._version):
+                with self._lock:
+                    self._keep(self._pods, pod, kind)
+                    self._version = version_of(pod)
+                self._heard_us = clock.now_us()
+            self._heard_us = clock.now_us()
         except KubeError as error:
             self._why = str(error)
             if error.code == GONE:
@@ -180,27 +169,20 @@ class Pods:
                 self._keep(found, each)
         with self._lock:
             self._pods, self._version = found, begun
-        self._hear()
+        self._heard_us = clock.now_us()
         self._tried.set()
 
-    def _take(self, event: Event) -> None:
-        with self._lock:
-            if event.kind == "DELETED":
-                self._pods.pop(_uid(event.pod), None)
-            elif event.kind != "BOOKMARK":
-                self._keep(self._pods, event.pod)
-            self._version = event.version
-        self._hear()
-
-    def _hear(self) -> None:
-        self._heard_us = clock.now_us()
-
-    def _keep(self, pods: dict[str, Pod], found: Object) -> None:
-        """A pod that is not understood is left out, and named once."""
-        uid = _uid(found)
+    def _keep(self, pods: dict[str, Pod], found: Object, kind: str = "ADDED") -> None:
+        """Take in a pod. One that is not understood is left out, and named once."""
+        if kind == "BOOKMARK":
+            return
+        try:
+            uid = str(found["metadata"]["uid"])
+        except (LookupError, TypeError):
+            raise KubeError("an object of the API server is no pod: it has no uid") from None
         pods.pop(uid, None)
         try:
-            pod = pod_of(found, self._resources, self._power)
+            pod = None if kind == "DELETED" else pod_of(found, self._resources, self._power)
         except KubeError as error:
             if len(self._said) < LINES_MAX and uid not in self._said:
                 self._said.add(uid)
@@ -210,11 +192,3 @@ class Pods:
             raise KubeError(f"more than {PODS_MAX} pods have GPUs; allowed are {PODS_MAX}")
         if pod:
             pods[uid] = pod
-
-
-def _uid(found: Any) -> str:
-    about = found.get("metadata") if isinstance(found, dict) else None
-    uid = about.get("uid") if isinstance(about, dict) else None
-    if not isinstance(uid, str):
-        raise KubeError("an object of the API server is no pod: it has no uid")
-    return uid

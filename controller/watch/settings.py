@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 from controller.forms.field import Form, choice, integer, is_text, passing, table, text
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import refuse
+from controller.watch import telemetry
 from controller.watch.jobs import Scheduler, Table
 
 FILE = "/etc/firebreak-watch/watch.toml"
-SCHEDULERS = ("slurm",)
+SCHEDULERS = ("slurm", "kubernetes")
 LOCAL = ("127.0.0.1", "::1", "localhost")
 URL_WORDS = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost"
 
@@ -54,6 +55,7 @@ FORM: Form = {
     "node_W": table(default={}),
     "gpu_W": table(default={}),
     "gate": table(GATE, None),
+    "telemetry": table(telemetry.FORM, None),
     **{name: table(default=None) for name in SCHEDULERS},
 }
 
@@ -83,6 +85,8 @@ def load(path: str) -> Settings:
     folder, cabinet = os.path.dirname(os.path.abspath(path)), values["cabinet"]
     for key in ("token", "ca"):
         cabinet[key] = cabinet[key] and os.path.join(folder, cabinet[key])
+    if gpus := values["telemetry"]:
+        gpus["folder"] = os.path.join(folder, gpus["folder"])
     watts = Table(*[_watts(path, key, values[key]) for key in ("node_W", "gpu_W")])
     if not any(watts):
         refuse(path, ("node_W",), "is missing, and gpu_W too", 'W by partition, as "*" = 5600')

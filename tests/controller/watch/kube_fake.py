@@ -125,14 +125,15 @@ class Fake:
         self.server.shutdown()
         self.server.server_close()
 
-    def scheduler(self, gpu_W=None, **values):
-        """The Scheduler of a watch.toml with this server; its thread does not run."""
-        given = {
-            key: field.default for key, field in kubernetes.form("").items() if key not in values
-        }
+    def values(self, **more):
+        """The table [kubernetes] of a watch.toml with this server."""
+        given = {key: field.default for key, field in kubernetes.form("").items()}
         given |= {"url": f"https://127.0.0.1:{self.port}", "token": str(self.token)}
-        given |= {"ca": f"{self.folder}/ca.crt", **values}
-        return kubernetes.opened(given, Table({}, gpu_W or {"*": 1000}))
+        return given | {"ca": f"{self.folder}/ca.crt", **more}
+
+    def scheduler(self, **more):
+        """The Scheduler of such a table; its thread does not run."""
+        return kubernetes.opened(self.values(**more), Table({}, {"*": 1000}))
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -1,0 +1,60 @@
+"""GPU telemetry beside any scheduler: each turn a scrape (dcgm.py) and the files (load_files.py)."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from controller.forms.field import Form, integer, is_list, is_text, number, passing, text
+from controller.series.refusal import SeriesError
+from controller.watch.dcgm import Cluster, Now
+from controller.watch.jobs import Away, Job
+from controller.watch.load_files import Files
+
+URLS_MAX = 32
+
+
+def _are_urls(value: Any) -> bool:
+    schemes = "http://", "https://"
+    is_right = is_list(value, lambda each: is_text(each) and each.startswith(schemes))
+    return is_right and 0 < len(value) <= URLS_MAX and "".join(value).isascii()
+
+
+FORM: Form = {
+    "urls": passing(_are_urls, f"1 to {URLS_MAX} addresses as http://HOST:9400/metrics"),
+    "gpus": integer(0, 100_000, 0),
+    "base_W": number(0, 1e8, 0.0),
+    "factor": number(1, 3, 1.0),
+    "folder": text(""),
+}
+
+
+def line(now: Now) -> str:
+    """The utilisation and power of the cluster in words."""
+    if now.why:
+        return f"the power of the GPUs is unknown: {now.why}"
+    util = f"{now.util_percent:.0f} %" if now.util_percent == now.util_percent else "unknown"
+    return f"{now.gpus} GPUs take {now.power_W / 1000:.1f} kW, utilisation {util}"
+
+
+class Telemetry:
+    """Call `turn` at most every 10 s."""
+
+    def __init__(self, values: dict[str, Any], told: Callable[[str], object]) -> None:
+        """Away: load.csv of before cannot be read."""
+        self._told = told
+        self._said: str | None = None
+        self._cluster = Cluster(values["urls"], values["gpus"])
+        try:
+            self._files = Files(values["folder"], values["base_W"], values["factor"])
+        except SeriesError as error:
+            raise Away(str(error)) from None
+
+    def turn(self, jobs: Iterable[Job], now_s: float) -> None:
+        """One scrape; a line when the power becomes unknown, or known again."""
+        now = self._cluster.now(now_s)
+        try:
+            self._files.add(now, jobs)
+        except OSError as error:
+            now = now._replace(why=f"{error.filename}: cannot be written: {error.strerror}")
+        if now.why != self._said:
+            self._told(line(now))
+        self._said = now.why
