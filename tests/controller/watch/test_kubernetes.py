@@ -16,15 +16,7 @@ from controller.watch.jobs import Away, Job, Table
 from controller.watch.kube_api import KubeError
 from controller.watch.watcher import Watcher
 from tests.controller.doors.http_site import CAP_TOKEN, served
-from tests.controller.watch.kube_fake import (
-    GATE,
-    GUARD_S,
-    TOKEN,
-    certificate,
-    chunk,
-    opened,
-    pod,
-)
+from tests.controller.watch.kube_fake import GATE, GUARD_S, TOKEN, certificate, chunk, opened, pod
 from tests.tables import cases
 
 pytestmark = pytest.mark.wire
