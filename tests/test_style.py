@@ -26,7 +26,7 @@ TABLES = (
 CLOCK_READERS = """
 controller/state/watch.py controller/system/clock.py controller/system/realtime.py
 controller/upstream/examples/keep_hint.py controller/upstream/examples/send_schedule.py
-controller/upstream/examples/slurm_steps.py hil/campaigns/benchmarks/timing.py
+hil/campaigns/benchmarks/timing.py
 hil/campaigns/channel_b/emulator.py hil/campaigns/channel_b/partner.py
 hil/campaigns/channel_b/standin.py hil/campaigns/channel_b/trials.py hil/campaigns/chaos/witness.py
 hil/campaigns/vm/box_timer.py hil/campaigns/vm/machine.py hil/engine/rig.py

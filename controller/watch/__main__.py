@@ -7,7 +7,7 @@ import argparse
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from controller.forms.refusal import ConfigError
@@ -18,10 +18,12 @@ from controller.system.stop import Stop
 from controller.watch import settings, telemetry
 from controller.watch.cabinet import Cabinet
 from controller.watch.dcgm import Cluster
-from controller.watch.jobs import Away, Job
+from controller.watch.gate import Gate, coming_W
+from controller.watch.jobs import Away, Job, Scheduler
 from controller.watch.watcher import Watcher, reply
 
 CODES = {"yes": DONE, "no": NOT_DONE}
+LINES_MAX = 20  # about errors of this program, each once
 UNITS = {"kW": 1000, "MW": 1_000_000, "W": 1, "min": 60, "s": 1, "h": 3600}
 
 
@@ -84,14 +86,21 @@ def main(argv: list[str] | None = None) -> int:
             return run(found, cabinet, Stop(signal.SIGTERM, signal.SIGINT))
         if given.command == "gate":
             return _asked(cabinet, given.power, given.for_s)
-        jobs = [job for job in found.opened().queue() if job.name == given.job]
-        if not jobs or not jobs[0].power_W:
-            say(f"job {given.job}: {'watch.toml has no W for it' if jobs else 'is not queued'}")
-            return NO_START
-        return _asked(cabinet, jobs[0].power_W, jobs[0].length_s)
+        return _asked_for_job(found, cabinet, given.job)
     except Away as error:
         say(f"not known: {error}")
         return NO_START
+
+
+def _asked_for_job(found: settings.Settings, cabinet: Cabinet, name: str) -> int:
+    """The answer for a job of the queue and what comes beside it."""
+    queue = found.opened().queue()
+    jobs = [job for job in queue if job.name == name]
+    if not jobs or not jobs[0].power_W:
+        say(f"job {name}: {'watch.toml has no W for it' if jobs else 'it is not in the queue'}")
+        return NO_START
+    beside_W = coming_W([job for job in queue if job.name != name], now_s(), found.values)
+    return _asked(cabinet, jobs[0].power_W + beside_W, jobs[0].length_s)
 
 
 def _asked(cabinet: Cabinet, power_W: int, for_s: int) -> int:
@@ -113,26 +122,37 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
     """Turn after turn. Nothing but a signal ends it."""
     scheduler, values = found.opened(), found.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
-    gpus = values["telemetry"] and telemetry.Telemetry(values["telemetry"], say)
-    jobs: list[Job] = []
-    last, before = Last("this turn ends here", told=say), ""
+    gate = Gate(scheduler, cabinet, values, now_s, say) if values["gate"] else None
+    gpus = telemetry.Telemetry(values["telemetry"], say) if values["telemetry"] else None
+    turns = [*([gpus.hear] if gpus else []), watcher.turn, *([gate.turn] if gate else [])]
+    last, before = Last("a turn ended here", LINES_MAX, say), ""
     while not stop.asked:
-        line = ""
         with last:
-            try:
-                jobs = scheduler.queue()
-                watcher.turn(jobs)
-            except Away as error:
-                line = str(error)
-        if line != before:
-            say(f"nothing announced: {line}" if line else "announces again")
-        before = line
-        if gpus:
-            with last:
-                gpus.turn(jobs, now_s())
+            trouble = turned(scheduler, turns)
+            if trouble != before:
+                say(trouble or "all is well again")
+            before = trouble
+        with last:
+            if gpus:
+                gpus.turn(now_s())
         stop.wait(values["every_s"])
     watcher.withdraw()
     return DONE
+
+
+def turned(scheduler: Scheduler, turns: Sequence[Callable[[list[Job]], None]]) -> str:
+    """Why this turn is not whole; "" if it is."""
+    try:
+        jobs = scheduler.queue()
+    except Away as error:
+        return f"the queue is not known: {error}"
+    troubles = []
+    for turn in turns:
+        try:
+            turn(jobs)
+        except Away as error:
+            troubles.append(str(error))
+    return "; ".join(troubles)
 
 
 if __name__ == "__main__":

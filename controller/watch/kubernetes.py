@@ -47,16 +47,16 @@ def form(folder: str) -> Form:
         "ca": file._replace(default=ACCOUNT + "ca.crt"),
         "namespace": text(""),
         "resources": names._replace(default=["nvidia.com/gpu"]),
-        "start_s": integer(1, 3600, 30),
+        "start_s": integer(1, 3600, 60),
     }
 
 
-def opened(values: dict[str, Any], power: Table) -> "Kubernetes":
+def opened(values: dict[str, Any], watts: Table) -> "Kubernetes":
     """The pods of a cluster."""
     is_proxy = values["url"].startswith("http:")
     token, ca = [values[key] * (not is_proxy) for key in ("token", "ca")]
     api = Api(values["url"], token, ca, values["namespace"])
-    return Kubernetes(api, Pods(api, frozenset(values["resources"]), power), values["start_s"])
+    return Kubernetes(api, Pods(api, frozenset(values["resources"]), watts), values["start_s"])
 
 
 class Kubernetes:

@@ -51,7 +51,7 @@ class Pod(NamedTuple):
     length_s: int
 
 
-def pod_of(found: Object, resources: Collection[str], power: Table) -> Pod | None:
+def pod_of(found: Object, resources: Collection[str], watts: Table) -> Pod | None:
     """None: it has no such resource, or has ended. KubeError: its fields are not understood."""
     try:
         about, spec, status = found["metadata"], found["spec"], found.get("status") or {}
@@ -67,7 +67,7 @@ def pod_of(found: Object, resources: Collection[str], power: Table) -> Pod | Non
             name=str(name),
             group=f"{namespace}/{own}",
             power_W=_power_W(
-                counts, power, [*(spec.get("nodeSelector") or {}).values(), namespace]
+                counts, watts, [*(spec.get("nodeSelector") or {}).values(), namespace]
             ),
             has_gate=gates == [GATE],
             is_running=phase != "Pending",
@@ -98,10 +98,10 @@ def _counts(spec: Object, resources: Collection[str]) -> dict[str, int]:
     return most
 
 
-def _power_W(counts: dict[str, int], power: Table, names: list[str]) -> int | None:
+def _power_W(counts: dict[str, int], watts: Table, names: list[str]) -> int | None:
     """The power of all GPUs; None if the table has none for one of them."""
-    parts = [power.power_W(0, each, [*names, name]) for name, each in counts.items()]
-    return sum([each or 0 for each in parts]) if power.gpu_W and None not in parts else None
+    parts = [watts.power_W(0, each, [*names, name]) for name, each in counts.items()]
+    return sum([each or 0 for each in parts]) if watts.gpu_W and None not in parts else None
 
 
 def _seconds(text: Any) -> int:
@@ -119,8 +119,8 @@ def _bound_s(status: Object) -> int:
 class Pods:
     """`run` is for a thread, `now` for any other."""
 
-    def __init__(self, api: Api, resources: Collection[str], power: Table) -> None:
-        self._api, self._resources, self._power = api, resources, power
+    def __init__(self, api: Api, resources: Collection[str], watts: Table) -> None:
+        self._api, self._resources, self._watts = api, resources, watts
         self._lock, self._pods, self._version = threading.Lock(), dict[str, Pod](), ""
         self._tried, self._heard_us = threading.Event(), -STALE_S * 1_000_000 - 1
         self._said, self._why = set[str](), "no list has arrived yet"
@@ -182,7 +182,7 @@ class Pods:
             raise KubeError("an object of the API server is no pod: it has no uid") from None
         pods.pop(uid, None)
         try:
-            pod = None if kind == "DELETED" else pod_of(found, self._resources, self._power)
+            pod = None if kind == "DELETED" else pod_of(found, self._resources, self._watts)
         except KubeError as error:
             if len(self._said) < LINES_MAX and uid not in self._said:
                 self._said.add(uid)

@@ -46,11 +46,11 @@ GATE: Form = {
     "after_wait": choice(("report", "release"), "report"),
     "dark_max_s": integer(60, 86_400, 900),
     "after_dark": choice(("release", "hold"), "release"),
-    "settle_s": integer(10, 3600, 60),
+    "settle_s": integer(10, 3600, 300),
 }
 FORM: Form = {
     "horizon_s": integer(60, 3600, 900),
-    "every_s": integer(5, 600, 30),
+    "every_s": integer(10, 600, 30),
     "cabinet": table(CABINET),
     "node_W": table(default={}),
     "gpu_W": table(default={}),

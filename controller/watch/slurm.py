@@ -5,20 +5,26 @@ for its next task. What waits behind a job without a time limit starts in a year
 0: both are beyond every horizon.
 """
 
+import os
+import re
 import subprocess
 from typing import Any
 
 from controller.forms.field import Form, integer
 from controller.system import json_text
-from controller.watch import jobs as j
-from controller.watch.jobs import Away, Job, Table
-
+from controller.watch.jobs import DAY_S, GATED, PENDING, RELEASED, RUNNING, Away, Job, Table
 
 MARK = "firebreak"  # begins the AdminComment of a job that waits for the cabinet
+YEAR_S = 365 * DAY_S
+# gres:gpu, gres:gpu:4, gres/gpu:h100:4, gres/gpu=4
+_GPU = re.compile(r"gres[:/]gpu(?::([A-Za-z]\w*))?(?:[:=](\d+))?")
+_HELD_GPU = re.compile(r"gpu(?::([^:,(]+))?:(\d+)\(")  # gpu:h100:4(IDX:0-3)
+_TASKS = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
+Record = dict[str, Any]
 
 
 def form(folder: str) -> Form:
-    """The keys of [slurm]. wait_s: squeue blocks for 9 s while slurmctld is gone."""
+    """The keys of [slurm]. wait_s: squeue itself waits 9 s for a slurmctld that is gone."""
     return {"wait_s": integer(1, 60, 15)}
 
 
@@ -50,14 +56,16 @@ class Slurm:
         self._done("scontrol", "update", f"JobId={name}", f"AdminComment={MARK}: {words}")
 
     def _done(self, *command: str) -> bytes:
+        own = os.environ | {"SLURM_BITSTR_LEN": "0"}  # else long lists of tasks are cut
+        settings: dict[str, Any] = {"capture_output": True, "timeout": self._wait_s, "env": own}
         try:
-            run = subprocess.run(command, capture_output=True, timeout=self._wait_s, check=False)
+            run = subprocess.run(command, check=False, **settings)
         except subprocess.TimeoutExpired:
             raise Away(f"{command[0]}: no answer within {self._wait_s} s") from None
         except OSError as error:
             raise Away(f"{command[0]}: {error.strerror}") from None
         if run.returncode:
-            words = run.stderr.decode("utf-8", "replace").strip().splitlines() or [""]
+            words = run.stderr.decode("ascii", "replace").strip().splitlines() or [""]
             raise Away(f"{command[0]}: exit code {run.returncode}: {words[-1][:200]}")
         return run.stdout
 
@@ -69,17 +77,73 @@ def number(value: Any) -> int:
     return int(value or 0)
 
 
-def jobs_of(queue: dict[str, Any], watts: Table) -> list[Job]:
-    """The jobs of the output of `squeue --json`."""
+def jobs_of(queue: Record, watts: Table) -> list[Job]:
+    """The jobs of the output of `squeue --json` that wait or run."""
     found = []
     for each in queue["jobs"]:
-        states = each["job_state"]
-        state = states if isinstance(states, str) else states[0]
-        if state not in ("PENDING", "RUNNING"):
-            continue
-        power_W = watts.power_W(number(each["node_count"]), 0, [each["partition"]])
-        length_s = number(each["time_limit"]) * 60 or 365 * j.DAY_S
-        own = j.RUNNING if state == "RUNNING" else j.PENDING
-        times = number(each["start_time"]), length_s, number(each["submit_time"])
-        found.append(Job(str(each["job_id"]), own, power_W, *times))
+        state = _state(each)
+        if state:
+            length_s = number(each["time_limit"]) * 60 or YEAR_S
+            times = number(each["start_time"]), length_s, number(each["submit_time"])
+            found.append(Job(str(each["job_id"]), state, _power_W(each, state, watts), *times))
     return found
+
+
+def _state(each: Record) -> str:
+    """State of a job; "" if it is over, or waits for something besides the cabinet."""
+    states = each["job_state"]
+    states = [states] if isinstance(states, str) else states
+    if "RUNNING" in states and "COMPLETING" not in states:
+        return RUNNING
+    if "PENDING" not in states:
+        return ""
+    if not str(each.get("admin_comment") or "").startswith(MARK):
+        return PENDING
+    if number(each["priority"]):
+        return RELEASED
+    return PENDING if each.get("dependency") else GATED
+
+
+def _power_W(each: Record, state: str, watts: Table) -> int | None:
+    """Rise of the load; of a gated array that of all tasks that may start at once."""
+    gpus, kind = gpus_of(each)
+    if gpus is None and watts.gpu_W:
+        return None
+    names = [kind, each["partition"]] if kind else [each["partition"]]
+    power_W = watts.power_W(number(each["node_count"]), gpus or 0, names)
+    tasks = str(each.get("array_task_string") or "")
+    if not tasks or state not in (GATED, RELEASED) or power_W is None:
+        return power_W
+    if each["state_reason"] == "JobArrayTaskLimit":  # the others run in place of those that end
+        return 0
+    count, most = tasks_of(tasks), number(each["array_max_tasks"])
+    return power_W * min(count, most or count) if count else None
+
+
+def tasks_of(text: str) -> int:
+    """Number of tasks in a list of an array, 0-3,7,10-20:2%4; 0: not known."""
+    count = 0
+    for part in text.partition("%")[0].split(","):
+        match = _TASKS.fullmatch(part)
+        if match is None:
+            return 0
+        first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
+        count += len(range(first, last + 1, step))
+    return count
+
+
+def gpus_of(each: Record) -> tuple[int | None, str]:
+    """(GPUs, their kind) of a job; None: their number is not known before it runs."""
+    held = [match for part in each["gres_detail"] for match in _HELD_GPU.finditer(part)]
+    if held:
+        return sum([int(match[2]) for match in held]), held[0][1] or ""
+    total, kind = 0, ""
+    for key, times in (("tres_per_node", "node_count"), ("tres_per_task", "tasks")):
+        for match in _GPU.finditer(each.get(key) or ""):
+            total += int(match[2] or 1) * number(each[times])
+            kind = kind or match[1] or ""
+    for match in _GPU.finditer(each.get("tres_per_job") or ""):
+        return int(match[2] or 1), match[1] or kind
+    return (
+        (None, "") if not total and "gpu" in (each.get("tres_per_socket") or "") else (total, kind)
+    )

@@ -1,4 +1,4 @@
-"""GPU telemetry beside any scheduler: each turn a scrape (dcgm.py) and the files (load_files.py)."""
+"""GPU telemetry beside any scheduler: each turn a scrape, and the files for the planner."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -36,23 +36,28 @@ def line(now: Now) -> str:
 
 
 class Telemetry:
-    """Call `turn` at most every 10 s."""
+    """Call `turn` every 10 to 60 s, and `hear` with each queue that is known."""
 
     def __init__(self, values: dict[str, Any], told: Callable[[str], object]) -> None:
         """Away: load.csv of before cannot be read."""
         self._told = told
         self._said: str | None = None
+        self._jobs: Iterable[Job] = ()
         self._cluster = Cluster(values["urls"], values["gpus"])
         try:
             self._files = Files(values["folder"], values["base_W"], values["factor"])
         except SeriesError as error:
             raise Away(str(error)) from None
 
-    def turn(self, jobs: Iterable[Job], now_s: float) -> None:
+    def hear(self, jobs: Iterable[Job]) -> None:
+        """Jobs whose starts and ends belong to the forecast."""
+        self._jobs = jobs
+
+    def turn(self, now_s: float) -> None:
         """One scrape; a line when the power becomes unknown, or known again."""
         now = self._cluster.now(now_s)
         try:
-            self._files.add(now, jobs)
+            self._files.add(now, self._jobs)
         except OSError as error:
             now = now._replace(why=f"{error.filename}: cannot be written: {error.strerror}")
         if now.why != self._said:

@@ -57,11 +57,11 @@ class Watcher:
             is_near = job.state == PENDING and 0 < ahead_s <= self._horizon_s
             if not is_near or job.name in self._asked:
                 continue
-            if job.power_W:
+            if job.power_W is None:
+                self._told(f"job {job.name}: watch.toml has no W for it, so nothing is announced")
+            elif job.power_W:
                 answer = reply(self._cabinet.ask(job.power_W, ahead_s, job.length_s))
                 self._told(f"job {job.name}: {job.power_W} W in {ahead_s:.0f} s: {answer}")
-            else:
-                self._told(f"job {job.name}: watch.toml has no W for it, so nothing is announced")
             self._asked.add(job.name)
 
     def _send(self, at_s: int, power_W: int) -> None:

@@ -133,7 +133,7 @@ def series(path):
 
 def test_the_files_are_feeds_of_the_planner(tmp_path):
     files = load_files.Files(str(tmp_path), 500.0, 1.1)
-    filled(files, 26, lambda at_s: 10_000 + at_s % 86_400 / 10)
+    filled(files, 26, lambda at_s: 10_000 + at_s % 86_400 / 10, step_s=120)
     jobs = [
         Job("a", PENDING, 3000, NOW_S + 900, 1800),
         Job("b", RELEASED, 100, NOW_S + 3600 + 450, 90_000),
@@ -205,7 +205,7 @@ def test_telemetry_says_each_reason_once_and_a_full_disk_ends_nothing(tmp_path, 
     own = telemetry.Telemetry(values, lines.append)
     for text in (BOTH, BOTH, None, None, BOTH):
         scrapes.texts["a"] = text
-        own.turn([], NOW_S)
+        own.turn(NOW_S)
     assert lines == [
         "2 GPUs take 0.4 kW, utilisation 75 %",
         "the power of the GPUs is unknown: a: no whole answer in the time of timeout_s",
@@ -213,7 +213,7 @@ def test_telemetry_says_each_reason_once_and_a_full_disk_ends_nothing(tmp_path, 
     ]
     filled(own._files, 1, lambda at_s: 5.0)
     own._files._folder = str(tmp_path / "none")
-    own.turn([], NOW_S + 900)
+    own.turn(NOW_S + 900)
     assert "cannot be written: No such file or directory" in lines[-1]
     (tmp_path / "load.csv").write_text("a,b\n1,2\n")
     with pytest.raises(Away, match=r"load.csv"):

@@ -8,12 +8,18 @@ import subprocess
 import threading
 
 import pytest
+from ask_bench import situation
 
 from controller.core.policies.notices import Notices
+from controller.forms.reading import read
+from controller.forms.refusal import ConfigError
+from controller.upstream import asking
 from controller.watch import kube_api, kubernetes, pods
 from controller.watch.cabinet import Cabinet
+from controller.watch.gate import Gate
 from controller.watch.jobs import Away, Job, Table
 from controller.watch.kube_api import KubeError
+from controller.watch.settings import GATE as GATE_FORM
 from controller.watch.watcher import Watcher
 from tests.controller.doors.http_site import CAP_TOKEN, served
 from tests.controller.watch.kube_fake import GATE, GUARD_S, TOKEN, certificate, chunk, opened, pod
@@ -84,7 +90,7 @@ def test_pods_become_jobs(fake):
             job("waits", "pending"),
             job("gated", "gated"),
             job("both", "pending"),
-            job("bound", "pending", start_s=NOW_S + 20, length_s=600),
+            job("bound", "pending", start_s=NOW_S + 50, length_s=600),
             job("runs", "running", start_s=SINCE_S, length_s=3600),
             job("leaves", "running", start_s=SINCE_S, length_s=180),
             job("gone", "pending"),
@@ -249,8 +255,9 @@ def test_release_removes_its_gate_of_one_group_and_nothing_else(fake):
     scheduler = fake.scheduler()
     fake.put(*[pod(f"g{at}", gates=[GATE], group="g") for at in range(2)])
     fake.put(pod("late", gates=[GATE, OTHER], group="g"), pod("own", gates=[GATE]))
-    before = {each.name: each.state for each in queue(scheduler)}
-    assert before == {"train/g": "pending", "train/own": "gated"} or before["train/own"] == "gated"
+    assert [(each.name, each.state, each.power_W) for each in queue(scheduler)] == [
+        *(("train/g", "gated", 16_000), ("train/g", "pending", 8000), ("train/own", "gated", 8000))
+    ]
     scheduler.release("train/g")
     assert [gates(fake, name) for name in ("g0", "g1")] == [[], []]
     assert gates(fake, "late") == ["firebreak/ask", "other.example/gate"]
@@ -260,7 +267,7 @@ def test_release_removes_its_gate_of_one_group_and_nothing_else(fake):
     assert [each for each in fake.asked if each[0] == "PATCH"] == patches and len(patches) == 2
     released = [each for each in queue(scheduler) if each.state == "released"]
     assert [(each.name, each.power_W, each.start_s) for each in released] == [
-        ("train/g", 16_000, NOW_S + 30)
+        ("train/g", 16_000, NOW_S + 60)
     ]
 
 
@@ -337,31 +344,42 @@ def test_the_official_client_watches_the_same_events(fake):
     assert seen == [(kind, each["metadata"]["name"]) for kind, each in own[:2]]
 
 
-def test_a_pod_that_gets_its_node_becomes_a_step_of_the_loop(fake, tmp_path):
+def test_a_yes_of_the_loop_lifts_the_gate_and_the_node_of_a_pod_is_a_step(
+    fake, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(asking, "_situation", lambda path, second: situation())
     token = tmp_path / "token"
     token.write_text(CAP_TOKEN + "\n")
     token.chmod(0o600)
-    fake.is_live = True
-    fake.put(pod("a"))
+    fake.is_live, lines = True, []
+    fake.put(pod("a", gates=[GATE]), pod("b", gpus=800, gates=[GATE], at=AT))
+    values = {"horizon_s": 900, "gate": {key: each.default for key, each in GATE_FORM.items()}}
     with served(tmp_path) as (site, door):
         cabinet = Cabinet(f"http://127.0.0.1:{door.port}", str(token), "")
+        scheduler = fake.scheduler()  # its thread lists and watches
         watcher = Watcher(cabinet, 900, lambda: NOW_S, lambda line: None)
-        scheduler = fake.scheduler()
-        watcher.turn(scheduler.queue())  # its thread lists and watches
-
-        def steps():
-            known = site.bench.cabinet.core.functions[Notices.NAME].steps()
-            return [(each.step_W, round(each.start_ms / 1000)) for each in known]
-
-        assert steps() == []
-        fake.put(pod("a", nodeName="n1", bound="2026-11-25T14:10:00Z"))
-        seen(scheduler, lambda jobs: jobs[0].start_s)
+        gate = Gate(scheduler, cabinet, values, lambda: NOW_S, lines.append)
+        gate.turn(scheduler.queue())
+        assert (gates(fake, "a"), gates(fake, "b")) == ([], ["firebreak/ask"])
+        assert [line.partition(" (")[0] for line in lines] == [
+            "job train/a: 8000 W: released",
+            "job train/b: 800000 W: waits: no",
+        ]
         watcher.turn(scheduler.queue())
-        assert steps() == [(8000, 30)]
+        assert steps(site) == [(8000, 60)]
+        fake.put(pod("a", nodeName="n1", bound="2026-11-25T14:11:00Z"))
+        seen(scheduler, lambda jobs: NOW_S + 120 in [each.start_s for each in jobs])
+        watcher.turn(scheduler.queue())
+        assert steps(site) == [(8000, 120)]
         fake.remove("a")
-        seen(scheduler, lambda jobs: not jobs)
+        seen(scheduler, lambda jobs: len(jobs) == 1)
         watcher.turn(scheduler.queue())
-        assert steps() == []
+        assert steps(site) == []
+
+
+def steps(site):
+    known = site.bench.cabinet.core.functions[Notices.NAME].steps()
+    return [(each.step_W, round(each.start_ms / 1000)) for each in known]
 
 
 def seen(scheduler, is_so):
@@ -382,8 +400,5 @@ def seen(scheduler, is_so):
           {"start_s": 0}  "start_s: .* allowed a whole number 1..3600|start_s: "
 """)
 def test_a_wrong_table_is_refused(values, line):
-    from controller.forms.reading import read
-    from controller.forms.refusal import ConfigError
-
     with pytest.raises(ConfigError, match=line):
         read("watch.toml", ("kubernetes",), values, kubernetes.form(""))

@@ -1,5 +1,7 @@
 """The watch: a queue becomes steps that the loop knows, through the HTTP door."""
 
+import subprocess
+
 import pytest
 from ask_bench import situation
 from hypothesis import given, strategies as st
@@ -8,7 +10,7 @@ from controller.core.policies.notices import Notices
 from controller.upstream import asking
 from controller.watch import jobs as j
 from controller.watch.cabinet import Cabinet
-from controller.watch.jobs import Job, Table
+from controller.watch.jobs import Away, Job, Table
 from controller.watch.watcher import Watcher
 from tests.controller.doors.http_site import CAP_TOKEN, served
 from tests.tables import cases
@@ -69,6 +71,24 @@ def steps(site):
 
 
 @pytest.mark.wire
+def test_over_tls_only_with_the_ca_of_the_file(tmp_path):
+    files = tmp_path / "doors"
+    files.mkdir()
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    place = ["-subj", "/CN=box", "-addext", "subjectAltName=IP:127.0.0.1"]
+    out = ["-keyout", f"{files}/a.key", "-out", f"{files}/a.pem"]
+    subprocess.run(["openssl", *words.split(), *place, *out], check=True, capture_output=True)
+    token = tmp_path / "token"
+    token.write_text(CAP_TOKEN)
+    token.chmod(0o600)
+    with served(tmp_path, 'certificate = "a.pem"\nkey = "a.key"') as (_, door):
+        url = f"https://127.0.0.1:{door.port}"
+        assert Cabinet(url, str(token), f"{files}/a.pem").announce(1000, 60.25)["granted"]
+        with pytest.raises(Away, match="certificate"):
+            Cabinet(url, str(token), "").announce(1000, 60)
+
+
+@pytest.mark.wire
 def test_a_queue_is_asked_for_announced_moved_and_withdrawn(place):
     site, _, cabinet = place
     lines = []
@@ -81,3 +101,14 @@ def test_a_queue_is_asked_for_announced_moved_and_withdrawn(place):
     assert steps(site) == [(15_000, 300), (1000, 330)]
     watcher.withdraw()
     assert steps(site) == [] and watcher.sent == {}
+
+
+@pytest.mark.wire
+def test_a_moment_is_exact_else_it_would_be_two_steps(place):
+    """The controller takes steps that are more than 1 s apart for two."""
+    site, _, cabinet = place
+    known = site.bench.cabinet.core.functions[Notices.NAME]
+    for ahead_s, power_W, found in ((200.6, 1000, [True]), (199.7, 1000, [True]), (199.4, 0, [])):
+        assert cabinet.announce(power_W, ahead_s)["label"] == "H1"
+        late_ms = [ahead_s * 1000 - each.start_ms for each in known.steps()]
+        assert [-20 <= each < 100 for each in late_ms] == found
