@@ -4,27 +4,25 @@ Exit codes: 0 yes or done, 1 no, 2 wrong input, 3 not known or could not start.
 """
 
 import argparse
-import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from controller.forms.refusal import ConfigError
-from controller.system import clock
+from controller.system import cli, clock
 from controller.system.caught import Last
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 from controller.system.stop import Stop
 from controller.watch import settings, telemetry
-from controller.watch.cabinet import Cabinet
+from controller.watch.cabinet import POWER_W_MAX, Cabinet
 from controller.watch.dcgm import Cluster
 from controller.watch.gate import Gate, coming_W
-from controller.watch.jobs import Away, Job, Scheduler
+from controller.watch.jobs import DAY_S, Away, Job, Scheduler
 from controller.watch.watcher import Watcher, reply
 
 CODES = {"yes": DONE, "no": NOT_DONE}
 LINES_MAX = 20  # about errors of this program, each once
-UNITS = {"kW": 1000, "MW": 1_000_000, "W": 1, "min": 60, "s": 1, "h": 3600}
 
 
 def now_s() -> float:
@@ -43,30 +41,19 @@ class _Parser(argparse.ArgumentParser):
         self.exit(WRONG_INPUT, f"firebreak-watch: {message}\n")
 
 
-def _whole(*units: str) -> Callable[[str], int]:
-    """An argparse type: a whole number with one of these units, above 0."""
-
-    def read(text: str) -> int:
-        match = re.fullmatch(f"([1-9][0-9]{{0,6}})({'|'.join(units)})", text)
-        if match is None:
-            allowed = f"a whole number with {', '.join(units)}"
-            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not allowed; allowed {allowed}")
-        return int(match[1]) * UNITS[match[2]]
-
-    return read
-
-
 def _parser() -> _Parser:
     parser = _Parser(prog="firebreak-watch", description="Tells the cabinet what a queue will do.")
-    parser.add_argument("--config", default=settings.FILE, help="watch.toml (%(default)s)")
+    own = _Parser(add_help=False)
+    own.add_argument("--config", default=settings.FILE, help="watch.toml (%(default)s)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    commands.add_parser("run", help="announce the steps of the queue, until stopped")
-    ask = commands.add_parser("ask", help="may this job of the queue start now?")
+    commands.add_parser("run", help="announce the steps of the queue, until stopped", parents=[own])
+    ask = commands.add_parser("ask", help="may this job of the queue start now?", parents=[own])
     ask.add_argument("job", metavar="JOB")
-    commands.add_parser("gpus", help="what the GPUs of [telemetry] take now")
-    gate = commands.add_parser("gate", help="may the load rise by so much now?")
-    gate.add_argument("--power", required=True, type=_whole("kW", "MW", "W"), metavar="400kW")
-    gate.add_argument("--for", dest="for_s", required=True, type=_whole("min", "h", "s"))
+    gate = commands.add_parser("gate", help="may the load rise by so much now?", parents=[own])
+    gate.add_argument("--power-W", required=True, type=cli.whole(1, POWER_W_MAX), metavar="W")
+    gate.add_argument("--for-s", required=True, type=cli.whole(1, DAY_S), metavar="SECONDS")
+    words = "what the GPUs of [telemetry] take now"
+    commands.add_parser("gpus", help=words, parents=[own])
     return parser
 
 
@@ -85,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
         if given.command == "run":
             return run(found, cabinet, Stop(signal.SIGTERM, signal.SIGINT))
         if given.command == "gate":
-            return _asked(cabinet, given.power, given.for_s)
+            return _asked(cabinet, given.power_W, given.for_s)
         return _asked_for_job(found, cabinet, given.job)
     except Away as error:
         say(f"not known: {error}")

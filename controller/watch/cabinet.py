@@ -1,5 +1,6 @@
 """The HTTP door of the cabinet (controller/doors/http): step notices and questions."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -51,21 +52,15 @@ class Cabinet:
         return found
 
     def _exchanged(self, path: str, message: Answer, token: str) -> tuple[int, bytes]:
-        link = self._opened()
-        try:
-            head = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-            link.request("POST", path, json.dumps(message), head)
+        host, port = self._url.hostname or "", self._url.port
+        link = http.client.HTTPConnection(host, port, timeout=WAIT_S)
+        if self._url.scheme == "https":
+            context = ssl.create_default_context(cafile=self._ca or None)
+            link = http.client.HTTPSConnection(host, port, timeout=WAIT_S, context=context)
+        with contextlib.closing(link):
+            link.request("POST", path, json.dumps(message), {"Authorization": f"Bearer {token}"})
             answer = link.getresponse()
             return answer.status, answer.read(BYTES_MAX)
-        finally:
-            link.close()
-
-    def _opened(self) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=WAIT_S)
-        context = ssl.create_default_context(cafile=self._ca or None)
-        return http.client.HTTPSConnection(host, port, timeout=WAIT_S, context=context)
 
 
 def secret(path: str) -> str:

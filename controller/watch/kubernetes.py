@@ -6,43 +6,33 @@ where Kubernetes knows the latest one: of a pod with activeDeadlineSeconds, or i
 """
 
 import os
+import re
 import threading
-import urllib.parse
 from collections import defaultdict
 from typing import Any
 
-from controller.forms.field import Form, integer, is_list, is_text, passing, text
+from controller.forms.field import Form, integer, is_list, is_text, matching, passing, text
 from controller.system import clock
-from controller.watch import jobs as j
+from controller.watch import jobs as j, settings
 from controller.watch.jobs import Job, Table
 from controller.watch.kube_api import Api, KubeError
 from controller.watch.pods import GATE, Pod, Pods
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/"
-LOCAL = ("127.0.0.1", "::1", "localhost")
+URL = re.compile(rf"{settings.URL.pattern}[A-Za-z0-9._~/-]*")  # a gateway of clusters has a path
 UNLIMITED_S = 365 * j.DAY_S
 COMPLETE_S = 10  # a job makes its pods one after the other, and all are one question
 CHANGED = (404, 409, 422)  # the pod has ended, is another one, or has lost its gate
 
 
-def _is_url(value: Any) -> bool:
-    """The token goes over TLS; `kubectl proxy` needs none."""
-    try:
-        parts = urllib.parse.urlsplit(value if is_text(value) else "")
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL)
-        is_bare = not (parts.query or parts.fragment or parts.username or parts.port == 0)
-        return is_safe and is_bare and bool(parts.hostname) and value.isascii()
-    except ValueError:  # a port that is none
-        return False
-
-
 def form(folder: str) -> Form:
     """The keys of [kubernetes]; by default those of a pod of the cluster."""
-    where = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost (kubectl proxy)"
     file = passing(lambda value: is_text(value) and os.path.isabs(value), "an absolute path")
     names = passing(lambda value: is_list(value, is_text) and value, "a list of names")
     return {
-        "url": passing(_is_url, where, "https://kubernetes.default.svc"),
+        "url": matching(
+            URL, f"{settings.URL_WORDS} (kubectl proxy)", "https://kubernetes.default.svc"
+        ),
         "token": file._replace(default=ACCOUNT + "token"),
         "ca": file._replace(default=ACCOUNT + "ca.crt"),
         "namespace": text(""),

@@ -1,21 +1,11 @@
-"""`watch.toml`: the cabinet, the power of a job, and one table for the scheduler.
-
-every_s = 30
-[cabinet]
-url = "https://cabinet.example:8080"
-token = "token"          # files beside watch.toml; that of the token has mode 600
-ca = "ca.pem"
-[node_W]                 # a node above idle, by partition; "*": every other one
-"*" = 5600
-[slurm]
-"""
+"""`watch.toml`: the cabinet, the power of a job, and one table for the scheduler."""
 
 import importlib
 import os
-import urllib.parse
+import re
 from typing import Any, NamedTuple
 
-from controller.forms.field import Form, choice, integer, is_text, passing, table, text
+from controller.forms.field import Form, choice, integer, matching, table, text
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import refuse
 from controller.watch import telemetry
@@ -23,24 +13,12 @@ from controller.watch.jobs import Scheduler, Table
 
 FILE = "/etc/firebreak-watch/watch.toml"
 SCHEDULERS = ("slurm", "kubernetes")
-LOCAL = ("127.0.0.1", "::1", "localhost")
+# The token goes over TLS, or does not leave this machine.
+_HOST, _LOCAL = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])", r"(127\.0\.0\.1|\[::1\]|localhost)"
+_PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
+URL = re.compile(f"(https://{_HOST}|http://{_LOCAL}){_PORT}/?")
 URL_WORDS = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost"
-
-
-def _is_url(value: Any) -> bool:
-    """The token goes over TLS, or does not leave this machine."""
-    if not is_text(value):
-        return False
-    try:
-        parts = urllib.parse.urlsplit(value)
-        is_plain = parts.scheme == "http" and parts.hostname in LOCAL
-        bare = not (parts.path.strip("/") or parts.query or parts.username or parts.port == 0)
-        return bare and bool(parts.hostname) and (is_plain or parts.scheme == "https")
-    except ValueError:  # a port that is none
-        return False
-
-
-CABINET: Form = {"url": passing(_is_url, URL_WORDS), "token": text(), "ca": text("")}
+CABINET: Form = {"url": matching(URL, URL_WORDS), "token": text(), "ca": text("")}
 GATE: Form = {
     "wait_max_s": integer(60, 30 * 86_400, 21_600),
     "after_wait": choice(("report", "release"), "report"),
@@ -49,7 +27,7 @@ GATE: Form = {
     "settle_s": integer(10, 3600, 300),
 }
 FORM: Form = {
-    "horizon_s": integer(60, 3600, 900),
+    "horizon_s": integer(60, 3570, 900),  # the door takes an hour
     "every_s": integer(10, 600, 30),
     "cabinet": table(CABINET),
     "node_W": table(default={}),
@@ -63,7 +41,6 @@ FORM: Form = {
 class Settings(NamedTuple):
     """values: of FORM, files with their paths. scheduler: name and values of its own table."""
 
-    path: str
     values: dict[str, Any]
     watts: Table
     scheduler: tuple[str, dict[str, Any]]
@@ -91,7 +68,7 @@ def load(path: str) -> Settings:
     if not any(watts):
         refuse(path, ("node_W",), "is missing, and gpu_W too", 'W by partition, as "*" = 5600')
     form = _module(own[0]).form(folder)
-    return Settings(path, values, watts, (own[0], read(path, (own[0],), values[own[0]], form)))
+    return Settings(values, watts, (own[0], read(path, (own[0],), values[own[0]], form)))
 
 
 def _watts(path: str, key: str, given: dict[str, Any]) -> dict[str, int]:

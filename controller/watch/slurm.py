@@ -15,7 +15,6 @@ from controller.system import json_text
 from controller.watch.jobs import DAY_S, GATED, PENDING, RELEASED, RUNNING, Away, Job, Table
 
 MARK = "firebreak"  # begins the AdminComment of a job that waits for the cabinet
-YEAR_S = 365 * DAY_S
 # gres:gpu, gres:gpu:4, gres/gpu:h100:4, gres/gpu=4
 _GPU = re.compile(r"gres[:/]gpu(?::([A-Za-z]\w*))?(?:[:=](\d+))?")
 _HELD_GPU = re.compile(r"gpu(?::([^:,(]+))?:(\d+)\(")  # gpu:h100:4(IDX:0-3)
@@ -57,9 +56,8 @@ class Slurm:
 
     def _done(self, *command: str) -> bytes:
         own = os.environ | {"SLURM_BITSTR_LEN": "0"}  # else long lists of tasks are cut
-        settings: dict[str, Any] = {"capture_output": True, "timeout": self._wait_s, "env": own}
         try:
-            run = subprocess.run(command, check=False, **settings)
+            run = subprocess.run(command, capture_output=True, timeout=self._wait_s, env=own)
         except subprocess.TimeoutExpired:
             raise Away(f"{command[0]}: no answer within {self._wait_s} s") from None
         except OSError as error:
@@ -83,7 +81,7 @@ def jobs_of(queue: Record, watts: Table) -> list[Job]:
     for each in queue["jobs"]:
         state = _state(each)
         if state:
-            length_s = number(each["time_limit"]) * 60 or YEAR_S
+            length_s = number(each["time_limit"]) * 60 or 365 * DAY_S
             times = number(each["start_time"]), length_s, number(each["submit_time"])
             found.append(Job(str(each["job_id"]), state, _power_W(each, state, watts), *times))
     return found
@@ -137,13 +135,9 @@ def gpus_of(each: Record) -> tuple[int | None, str]:
     held = [match for part in each["gres_detail"] for match in _HELD_GPU.finditer(part)]
     if held:
         return sum([int(match[2]) for match in held]), held[0][1] or ""
-    total, kind = 0, ""
-    for key, times in (("tres_per_node", "node_count"), ("tres_per_task", "tasks")):
-        for match in _GPU.finditer(each.get(key) or ""):
-            total += int(match[2] or 1) * number(each[times])
-            kind = kind or match[1] or ""
-    for match in _GPU.finditer(each.get("tres_per_job") or ""):
-        return int(match[2] or 1), match[1] or kind
-    return (
-        (None, "") if not total and "gpu" in (each.get("tres_per_socket") or "") else (total, kind)
-    )
+    for key, times in (("job", ""), ("node", "node_count"), ("task", "tasks")):
+        found = [*_GPU.finditer(each.get(f"tres_per_{key}") or "")]
+        if found:
+            count = sum([int(match[2] or 1) for match in found])
+            return count * (number(each[times]) if times else 1), found[0][1] or ""
+    return (None if "gpu" in (each.get("tres_per_socket") or "") else 0), ""

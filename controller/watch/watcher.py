@@ -2,26 +2,34 @@
 
 import contextlib
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from controller.watch.cabinet import Answer, Cabinet
 from controller.watch.jobs import PENDING, Away, Job, steps_of
 
+LACKS = "missing_W", "missing_Wh"
+Clock = Callable[[], float]
 Told = Callable[[str], object]
 
 
 def reply(answer: Answer) -> str:
     """The answer to a question in words."""
-    lacks = [" ".join([str(part) for part in each.values()]) for each in answer.get("missing", [])]
-    why = "; ".join([*lacks, *map(str, answer.get("unknown", []))])
+    why = "; ".join([*map(_lack, answer.get("missing", [])), *map(str, answer.get("unknown", []))])
     return f"{answer['answer']}{f' ({why})' if why else ''}"
+
+
+def _lack(missing: dict[str, Any]) -> str:
+    """power: 483583 W are missing, R213 PCS discharge rating."""
+    found = [f"{missing[key]} {key[8:]} are missing" for key in LACKS if key in missing]
+    limit = missing.get("limit")
+    why = [f"{limit['label']} {limit['name']}"] if limit else []
+    return f"{missing['what']}: {', '.join(found + why)}"
 
 
 class Watcher:
     """Call `turn` with each reading of the queue. sent: {Unix time: W} that the cabinet knows."""
 
-    def __init__(
-        self, cabinet: Cabinet, horizon_s: int, now_s: Callable[[], float], told: Told
-    ) -> None:
+    def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Told) -> None:
         self._cabinet, self._horizon_s, self._now_s = cabinet, horizon_s, now_s
         self._told = told
         self.sent: dict[int, int] = {}

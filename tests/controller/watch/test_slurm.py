@@ -187,7 +187,7 @@ def test_a_big_job_is_released_only_when_the_answer_is_yes(place):
     job = cluster.submit("--time=5", "--gres=gpu:8", as_user=USER)
     place.turn()
     (line,) = place.lines
-    assert line.startswith(f"job {job}: 73000 W: waits: no (power ")
+    assert line.startswith(f"job {job}: 73000 W: waits: no (power: ")
     done = subprocess.run([*USER, "scontrol", "release", job], capture_output=True, text=True)
     assert done.returncode and "denied" in done.stderr
     place.turn()
@@ -209,7 +209,8 @@ def test_a_small_job_does_not_wait(place):
 
 @pytest.mark.wire
 def test_the_program_withdraws_its_steps_when_it_is_stopped(place, tmp_path):
-    (tmp_path / "watch.toml").write_text(
+    file = str(tmp_path / "watch.toml")
+    Path(file).write_text(
         f"""[cabinet]
         url = "{place.url}"
         token = "{place.token}"
@@ -219,14 +220,7 @@ def test_the_program_withdraws_its_steps_when_it_is_stopped(place, tmp_path):
         """
     )
     job = place.cluster.submit("--begin=now+600")
-    command = [
-        sys.executable,
-        "-m",
-        "controller.watch",
-        "--config",
-        str(tmp_path / "watch.toml"),
-        "run",
-    ]
+    command = [sys.executable, "-m", "controller.watch", "run", "--config", file]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
         for line in program.stdout:
             if "step of 1000 W" in line:

@@ -59,7 +59,7 @@ def test_the_example_is_right():
     ],
 )
 def test_a_wrong_file_is_one_line_and_exit_code_2(text, words, tmp_path, capsys):
-    assert command.main(["--config", written(tmp_path, text), "run"]) == 2
+    assert command.main(["run", "--config", written(tmp_path, text)]) == 2
     out, error = capsys.readouterr()
     assert not out and len(error.splitlines()) == 1
     assert re.search(words, error), error
@@ -67,7 +67,7 @@ def test_a_wrong_file_is_one_line_and_exit_code_2(text, words, tmp_path, capsys)
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["gate"], ["gate", "--power", "0kW", "--for", "1h"], ["gate", "--power", "1"], ["x"]],
+    [[], ["gate"], ["gate", "--power-W", "0", "--for-s", "1"], ["gate", "--power-W", "1"], ["x"]],
 )
 def test_a_wrong_command_is_one_line_and_exit_code_2(words, capsys):
     with pytest.raises(SystemExit) as end:
@@ -137,7 +137,7 @@ def test_an_odd_answer_is_one_line(status, body, words, odd):
 def test_exit_codes_of_the_gate(odd, tmp_path, capsys):
     place = odd._url.netloc
     text = CABINET.replace("https://box:8080", f"http://{place}") + REST
-    words = ["--config", written(tmp_path, text), "gate", "--power", "400kW", "--for", "20min"]
+    words = ["gate", "--config", written(tmp_path, text), "--power-W", "400000", "--for-s", "1200"]
     answers = [
         b'{"answer": "%s", "missing": [], "unknown": []}' % each
         for each in (b"yes", b"no", b"not known")
