@@ -5,6 +5,7 @@ begun anew; else the power counts that each GPU reports. A GPU of several rows (
 pods, seen by two exporters) counts once. A total without one of its parts is unknown, never less.
 """
 
+import contextlib
 import math
 import re
 from collections import defaultdict
@@ -18,7 +19,7 @@ from controller.series.refusal import SeriesError
 POWER, UTIL = "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_UTIL"  # W, %
 ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"  # mJ
 MOST = {POWER: 5000.0, UTIL: 100.0, ENERGY: 1e18}
-STALE_S, EARLY_S, WAIT_S, MJ_PER_J = 120.0, 30.0, 5, 1000
+STALE_S, EARLY_S, WAIT_S, MJ_PER_J = 120.0, 30.0, 2, 1000
 _LABELS = r'\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*+")*+)\}'
 _LINE = re.compile(rf"(?P<name>\w++){_LABELS}\s+(?P<value>\S++)(?:\s+(?P<ms>-?\d{{1,18}}))?\s*")
 _LABEL = re.compile(r'(\w++)="((?:[^"\\]|\\.)*+)"')
@@ -35,23 +36,24 @@ class Now(NamedTuple):
     why: str = ""
 
 
-def read(data: bytes, now_s: float) -> Gpus:
-    """The values of a scrape that are numbers, in range and not stale."""
+def read(data: bytes, now_s: float, where: str = "") -> Gpus:
+    """The values of a scrape that are numbers, in range and not stale. where: of GPUs without a
+    host. SeriesError: it is cut or no text of Prometheus, so a GPU may be missing.
+    """
     found: Gpus = defaultdict(dict)
-    for line in data.decode("utf-8", "replace").splitlines():
+    for line in data.decode("utf-8", "replace").split("\n"):
         row = _LINE.fullmatch(line)
+        if row is None and line.startswith(tuple(MOST)) or not data.endswith(b"\n"):
+            raise SeriesError(f"{where}: is cut, or a line is not text of Prometheus with labels")
         if row is None or row["name"] not in MOST:
             continue
-        labels, own = dict(_LABEL.findall(row["labels"])), row["name"]
-        host = labels.get("Hostname") or labels.get("instance", "")
-        values = found[labels.get("UUID") or f"{host} {labels.get('gpu', '')}"]
-        try:
-            value = float(row["value"])
-        except ValueError:
-            value = math.nan
-        age_s = now_s - int(row["ms"]) / 1000 if row["ms"] else 0.0
-        if 0 <= value <= MOST[own] and -EARLY_S <= age_s <= STALE_S:
-            values[own] = max(value, values.get(own, 0.0))
+        labels, name = dict(_LABEL.findall(row["labels"])), row["name"]
+        host = labels.get("Hostname") or labels.get("instance") or where
+        values = found[labels.get("UUID") or f"{host} {labels.get('gpu') or row['labels']}"]
+        with contextlib.suppress(ValueError):
+            value, age_s = float(row["value"]), now_s - int(row["ms"] or now_s * 1000) / 1000
+            if 0 <= value <= MOST[name] and -EARLY_S <= age_s <= STALE_S:
+                values[name] = max(value, values.get(name, 0.0))
     return dict(found)
 
 
@@ -68,7 +70,7 @@ class Cluster:
         try:
             for url in self._urls:
                 keys = {"url": url, "key_file": "", "time_form": "", "timeout_s": WAIT_S}
-                part = read(fetch.fetched(keys, UTC, now_s), now_s)
+                part = read(fetch.fetched(keys, UTC, now_s), now_s, url)
                 if not part:
                     raise SeriesError(f"{url}: shows no GPU; needed is {POWER}")
                 for gpu, values in part.items():

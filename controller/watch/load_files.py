@@ -15,6 +15,7 @@ from controller.planner import forecast
 from controller.planner.feeds import rows
 from controller.planner.feeds.points import KNOWN_PART, QUARTER_S, Feed
 from controller.planner.inputs import filled
+from controller.series.units import POWER
 from controller.store import durable
 from controller.watch.dcgm import Now
 from controller.watch.jobs import Job, edge
@@ -42,8 +43,9 @@ class Files:
         quarter, step_s, self._at_s = int(now.at_s // QUARTER_S), now.at_s - self._at_s, now.at_s
         if quarter != self._quarter:
             self._end(quarter)
-        if now.power_W == now.power_W and 0 < step_s <= GAP_S:
-            self._sum_J += (self._base_W + self._factor * now.power_W) * step_s
+        load_W = self._base_W + self._factor * now.power_W
+        if load_W <= POWER.high and 0 < step_s <= GAP_S:  # not of NaN
+            self._sum_J += load_W * step_s
             self._known_s += step_s
         past_W = [self._past_W.get(at, math.nan) for at in range(quarter - KEPT, quarter)]
         ahead_W = expected(past_W, quarter * QUARTER_S, jobs, now.at_s)

@@ -3,6 +3,7 @@
     list -> watch from its version on -> (60 s, or the server ends it) -> watch ...
               410: the server has forgotten that version -> list ...
               any other error -> a growing pause -> watch from the last version ...
+              a minute of errors, as of an event that is not understood -> list ...
 
 A thread does this. Of each pod only the words stay that a job needs, so 5 000 pods take 3 MB. Pods
 are unknown, not none, before the first list and when nothing was heard for STALE_S.
@@ -141,6 +142,8 @@ class Pods:
             with last:
                 self.round()
             pause_s = PAUSE_S if self._heard_us != before_us else min(PAUSE_S_MAX, 2 * pause_s)
+            if pause_s == PAUSE_S_MAX:
+                self._version = ""
             pause.wait(pause_s)
 
     def round(self) -> None:

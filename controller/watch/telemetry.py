@@ -1,5 +1,6 @@
 """GPU telemetry beside any scheduler: each turn a scrape, and the files for the planner."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,19 +10,21 @@ from controller.watch.dcgm import Cluster, Now
 from controller.watch.jobs import Away, Job
 from controller.watch.load_files import Files
 
-URLS_MAX = 32
+URLS_MAX = 16
+URL = re.compile(
+    r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[1-9]\d{0,3}|:[1-5]\d{4}|:6[0-4]\d{3})?(/[!-~]*)?"
+)
 
 
 def _are_urls(value: Any) -> bool:
-    schemes = "http://", "https://"
-    is_right = is_list(value, lambda each: is_text(each) and each.startswith(schemes))
-    return is_right and 0 < len(value) <= URLS_MAX and "".join(value).isascii()
+    is_right = is_list(value, lambda each: is_text(each) and URL.fullmatch(each))
+    return is_right and 0 < len(value) <= URLS_MAX
 
 
 FORM: Form = {
     "urls": passing(_are_urls, f"1 to {URLS_MAX} addresses as http://HOST:9400/metrics"),
     "gpus": integer(0, 100_000, 0),
-    "base_W": number(0, 1e8, 0.0),
+    "base_W": number(0, 50e6, 0.0),
     "factor": number(1, 3, 1.0),
     "folder": text(""),
 }

@@ -8,6 +8,8 @@ import pytest
 from feed_cases import NOW_S, feed, written
 from hypothesis import given, strategies as st
 
+from controller.forms.reading import read
+from controller.forms.refusal import ConfigError
 from controller.planner import inputs, site_file
 from controller.planner.feeds.points import QUARTER_S
 from controller.series.refusal import SeriesError
@@ -31,6 +33,7 @@ def row(labels, value, name=dcgm.POWER, more=""):
     return f"{name}{{{labels}}} {value}{more}\n"
 
 
+BARE = f"{dcgm.POWER} 5\n"
 BOTH = row(A, 300.5) + row(B, 100) + row(A, 100, dcgm.UTIL) + row(B, 50, dcgm.UTIL)
 
 
@@ -77,6 +80,9 @@ def test_a_scrape_is_power_and_utilisation(monkeypatch, text, gpus, now):
     {"a": BOTH.replace("300.5", "300,5")}  0  "the power of 1 of 2 GPUs is known"
     {"a": BOTH.replace("300.5", f"300 {NOW_S * 1000 - 121_000:.0f}")}  0  "the power of 1 of 2"
     {"a": BOTH.replace("300.5", f"300 {NOW_S * 1000 + 31_000:.0f}")}  0  "the power of 1 of 2"
+    {"a": BOTH + row(A, 7)[:-1]}  0  "a: is cut, or a line is not text of Prometheus with labels"
+    {"a": BOTH + BARE.replace(" ", '{gpu="3} ')}  0  "a: is cut, or a line is not text of Prometheus"
+    {"a": BOTH, "b": BARE}  0  "b: is cut, or a line is not text of Prometheus"
     {"a": row(B, 7) + row(A, 9, dcgm.UTIL)}  0  "the power of 1 of 2 GPUs is known"
 """)
 def test_a_total_that_lacks_a_part_is_unknown(monkeypatch, texts, gpus, why):
@@ -85,6 +91,12 @@ def test_a_total_that_lacks_a_part_is_unknown(monkeypatch, texts, gpus, why):
     assert telemetry.line(Now(0.0, 2, power_W, 5.0, found)).startswith(
         "the power of the GPUs is unk"
     )
+
+
+def test_gpus_without_a_host_of_two_exporters_are_two(monkeypatch):
+    one = row('gpu="0"', 5) + row('x="1"', 1)
+    scrapes = Scrapes(monkeypatch, 4, a=one, b=one.replace("5", "7"))
+    assert scrapes.now()[:2] == (4, 14.0)
 
 
 def test_a_mean_comes_from_the_counter_unless_it_begins_anew(monkeypatch):
@@ -102,9 +114,12 @@ def test_a_mean_comes_from_the_counter_unless_it_begins_anew(monkeypatch):
 
 
 @given(st.text(alphabet='D{}="\\ ,1eN\n') | st.text())
-def test_no_text_raises(text):
-    assert isinstance(dcgm.read((BOTH + text).encode("utf-8", "replace"), NOW_S), dict)
-    assert dcgm.read(f"{dcgm.POWER}{{{text}".encode("utf-8", "replace"), NOW_S) is not None
+def test_no_text_raises_but_for_one_line(text):
+    for found in (BOTH + text, f"{dcgm.POWER}{{{text}", f"{dcgm.POWER}{{{text}}} 1\n"):
+        try:
+            assert isinstance(dcgm.read(found.encode("utf-8", "replace"), NOW_S), dict)
+        except SeriesError as error:
+            assert "is cut, or a line is not text of Prometheus" in str(error)
 
 
 def test_promtool_reads_the_sample():
@@ -197,6 +212,22 @@ def test_scrapes_far_apart_and_a_clock_that_goes_back_count_for_nothing(tmp_path
     assert list(tmp_path.iterdir()) == []
     filled(files, 1, lambda at_s: 1000.0, NOW_S - 5 * QUARTER_S)
     assert {each for _, each in series(tmp_path / "load.csv")} == {"1000"}
+
+
+@cases("""urls
+    [] | ["ftp://a/"] | ["http://"] | ["http://[::1"] | ["http://a:70000/"] | ["http://a/ b"] | [5]
+    ["http://a/"] * 17 | "http://a/"
+""")
+def test_a_wrong_address_is_refused(urls):
+    with pytest.raises(ConfigError, match=r"urls: .*allowed 1 to 16 addresses"):
+        read("watch.toml", ("telemetry",), {"urls": urls}, telemetry.FORM)
+    right = {
+        "urls": [
+            "http://[::1]:9400/metrics",
+            "https://prometheus.monitoring/federate?match%5B%5D=a",
+        ]
+    }
+    read("watch.toml", ("telemetry",), right, telemetry.FORM)
 
 
 def test_telemetry_says_each_reason_once_and_a_full_disk_ends_nothing(tmp_path, monkeypatch):
