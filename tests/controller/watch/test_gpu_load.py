@@ -81,8 +81,8 @@ def test_a_scrape_is_power_and_utilisation(monkeypatch, text, gpus, now):
     {"a": BOTH.replace("300.5", f"300 {NOW_S * 1000 - 121_000:.0f}")}  0  "the power of 1 of 2"
     {"a": BOTH.replace("300.5", f"300 {NOW_S * 1000 + 31_000:.0f}")}  0  "the power of 1 of 2"
     {"a": BOTH + row(A, 7)[:-1]}  0  "a: is cut, or a line is not text of Prometheus with labels"
-    {"a": BOTH + BARE.replace(" ", '{gpu="3} ')}  0  "a: is cut, or a line is not text of Prometheus"
-    {"a": BOTH, "b": BARE}  0  "b: is cut, or a line is not text of Prometheus"
+    {"a": BOTH + BARE.replace(" ", '{gpu="3} ')}  0  "a: is cut, or a line is not text"
+    {"a": BOTH, "b": BARE}  0  "b: is cut, or a line is not text"
     {"a": row(B, 7) + row(A, 9, dcgm.UTIL)}  0  "the power of 1 of 2 GPUs is known"
 """)
 def test_a_total_that_lacks_a_part_is_unknown(monkeypatch, texts, gpus, why):
