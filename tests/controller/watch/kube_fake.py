@@ -69,8 +69,8 @@ SPEC = ("nodeName", "activeDeadlineSeconds", "nodeSelector", "initContainers")
 class Fake:
     """`put`, `remove` change pods. A watch brings what is new and ends, unless `is_live`.
 
-    answers: {verb: (status, body) or bytes after the header of a watch}, in place of the right
-    ones; asked: (method, path, body) of each request.
+    answers: {verb: status, bytes from "HTTP/" on, or chunks behind a right header}, in place of the
+    right ones; asked: (method, path, body) of each request.
     """
 
     def __init__(self, folder):
@@ -199,10 +199,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = self.fake.answers[verb]
             if isinstance(answer, int):
                 self.status(answer)
-            else:
+                return True
+            if not answer.startswith(b"HTTP/"):
                 self.begin()
-                self.wfile.write(answer)
-                self.close_connection = True
+            self.wfile.write(answer)
+            self.close_connection = True
         return True
 
     def list(self, namespace, ends, asked):
@@ -226,7 +227,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.json({"kind": "PodList", "apiVersion": "v1", "metadata": about, "items": items})
 
     def watch(self, namespace, ends, asked):
-        fake, at = self.fake, int(asked.get("resourceVersion") or fake_now(self.fake)) - 1000
+        fake, at = self.fake, int(asked.get("resourceVersion") or self.fake.version) - 1000
         self.begin()
         if at + 1000 < fake.oldest:
             gone = {"kind": "Status", "code": 410, "reason": "Expired"}
@@ -266,10 +267,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-
-def fake_now(fake):
-    return int(fake.version)
 
 
 def chunk(data):

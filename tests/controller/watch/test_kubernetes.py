@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
+from types import SimpleNamespace
 
 import pytest
 from ask_bench import situation
@@ -157,6 +158,21 @@ def test_a_list_comes_in_pages_and_one_that_ends_in_the_middle_counts_for_nothin
         queue(second)
 
 
+@cases(r"""head  body  line
+           b"Content-Length: 90"  b"{}"  "list: the answer has no end"
+           b"Content-Length: 5001"  b" " * 4999 + b"{}"  "list: the answer has more than 5000 bytes"
+           b"Content-Length: 5000"  b" " * 4998 + b"{}"  "has no resourceVersion"
+           b"Content-Length: 2"  b"[]"  "list: the answer is not JSON of an object"
+           b"Content-Length: no"  b"{}"  "list: 127.0.0.1|has no resourceVersion"
+           b"X: " + b"y" * 70000  b"{}"  "list: 127.0.0.1"
+""")
+def test_a_wrong_list_is_one_line(fake, monkeypatch, head, body, line):
+    monkeypatch.setattr(kube_api, "ANSWER_BYTES_MAX", 5000)
+    fake.answers["list"] = b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + body
+    with pytest.raises(Away, match=f"^pods are unknown: .*{line}"):
+        queue(fake.scheduler())
+
+
 EVENT = {"type": "ADDED", "object": {**pod("b"), "metadata": {"uid": "b", "resourceVersion": "1"}}}
 LINE = json.dumps(EVENT).encode()
 
@@ -231,6 +247,25 @@ def test_pods_are_unknown_when_nothing_was_heard_for_long(fake, monkeypatch):
         queue(scheduler)
 
 
+def test_pauses_grow_and_after_a_minute_of_errors_a_list_begins(fake, monkeypatch):
+    scheduler, pauses = fake.scheduler(), []
+    fake.put(pod("a"))
+    queue(scheduler)
+    fake.answers["watch"] = chunk(b"{}\n")
+
+    class Pause:
+        def wait(self, pause_s):
+            pauses.append(pause_s)
+            if len(pauses) == 8:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(pods, "threading", SimpleNamespace(Event=Pause))
+    with pytest.raises(KeyboardInterrupt):
+        scheduler._pods.run()
+    assert pauses == [2, 4, 8, 16, 32, 60, 1, 2]
+    assert sum("limit=" in path for _, path, _ in fake.asked) == 2
+
+
 def test_a_new_token_of_the_file_counts_at_once(fake):
     scheduler = fake.scheduler()
     fake.put(pod("a"))
@@ -280,8 +315,11 @@ def test_release_spares_a_pod_that_is_another_one_and_says_what_is_refused(fake)
     fake.put(other)
     scheduler.release("train/g")
     assert (gates(fake, "a"), gates(fake, "b")) == (["firebreak/ask"], [])
+    assert list(scheduler._released) == ["uid-b"]
+    fake.remove("b")
     fake.answers["patch"] = 403
     queue(scheduler)
+    assert scheduler._released == {}
     with pytest.raises(
         Away, match="patch: .* 403: not allowed; needed is a role with patch of pods"
     ):
