@@ -1,7 +1,7 @@
 """Releases gated jobs, in the order of their submission, when the cabinet says yes.
 
-Two jobs must not get the same answer, so each question is about the job and about what is coming:
-released jobs that have not begun, and jobs whose load the cabinet has not yet seen for long enough.
+Two jobs must not share one margin. So each question is about the job and about what is coming:
+released jobs that have not begun, and jobs whose load the cabinet has not seen for long enough.
 
 No job waits silently for ever. After `wait_max_s` without a yes a job is reported (default: a "no"
 is known, and a person may overrule it) or released. While no answer is known for `dark_max_s`, jobs
@@ -51,9 +51,7 @@ class Gate:
         jobs = list(jobs)
         gated = [job for job in jobs if job.state == GATED]
         gated.sort(key=lambda job: (job.name in self._failed, job.since_s, job.name))
-        names = {job.name for job in gated}
-        self._said = {name: each for name, each in self._said.items() if name in names}
-        self._failed &= names
+        self._said = {job.name: self._said[job.name] for job in gated if job.name in self._said}
         self._refused, away = [], ""
         if not gated:
             self._dark_since_s = None

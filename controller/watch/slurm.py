@@ -1,8 +1,8 @@
 """Slurm's queue by `squeue --json` (22.05 or newer).
 
 A start of a waiting job is Slurm's forecast by time limits; an array is one record, which stands
-for its next task. What waits behind a job without a time limit starts in a year, and a held job at
-0: both are beyond every horizon.
+for its next task. A job behind one without a time limit starts in a year, beyond every horizon. The
+start of a held job is 0.
 """
 
 import os

@@ -53,7 +53,7 @@ class Watcher:
             self._send(at_s, power_W)
 
     def withdraw(self) -> None:
-        """The watch ends: nobody would move its steps any more."""
+        """Withdraw all steps: the watch ends, and would move them no more."""
         with contextlib.suppress(Away):
             self.turn([])
 

@@ -83,7 +83,7 @@ class Site:
             self._own[name] = subprocess.Popen([name, *words], stdout=out, stderr=out)
 
     def stop(self, name):
-        """By SIGTERM: a slurmctld that is killed forgets the last jobs."""
+        """SIGTERM, because a slurmctld that is killed forgets the last jobs."""
         process = self._own.pop(name)
         process.terminate()
         process.wait(GUARD_S)

@@ -1,8 +1,11 @@
 """`firebreak-watch`: its file, its commands, and what it says when something is not there."""
 
+import ast
 import http.server
 import os
 import re
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from controller.watch import __main__ as command, settings
 from controller.watch.cabinet import Cabinet, secret
 from controller.watch.jobs import Away
+from tests.repository import ROOT
 
 CABINET = '[cabinet]\nurl = "https://box:8080"\ntoken = "token"\n'
 REST = '[node_W]\n"*" = 1000\n[slurm]\n'
@@ -73,6 +77,16 @@ def test_a_wrong_command_is_one_line_and_exit_code_2(words, capsys):
     with pytest.raises(SystemExit) as end:
         command.main(words)
     assert end.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.wire
+def test_the_program_needs_no_library():
+    """A host of the cluster has the wheel alone."""
+    modules = "controller.watch.__main__, controller.watch.slurm"
+    code = f"import sys, {modules}; print({{each.partition('.')[0] for each in sys.modules}})"
+    done = subprocess.run([sys.executable, "-Sc", code], capture_output=True, text=True, cwd=ROOT)
+    known = {*sys.stdlib_module_names, "controller", "drivers", "__main__"}
+    assert done.stdout and ast.literal_eval(done.stdout) <= known, done.stderr
 
 
 @pytest.mark.parametrize(

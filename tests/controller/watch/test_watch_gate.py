@@ -70,6 +70,11 @@ def test_the_first_to_come_is_the_first_to_start_and_counts_for_the_next():
     assert cluster.asked == [60 + 30]
 
 
+def test_a_job_that_raises_no_load_does_not_wait():
+    cluster = Cluster(None, [gated("a", 0)])
+    assert cluster.turn() == ["job a: 0 W: released (it raises no load)"] and not cluster.asked
+
+
 def test_a_job_larger_than_a_refused_one_is_not_asked_for():
     jobs = [gated("a", 200), gated("b", 300), gated("c", 300, length_s=500), gated("d", None)]
     cluster = Cluster(100, jobs)
