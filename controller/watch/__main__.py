@@ -7,16 +7,15 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from controller.forms.refusal import ConfigError
 from controller.system import cli, clock
 from controller.system.caught import Last
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 from controller.system.stop import Stop
-from controller.watch import settings, telemetry
+from controller.watch import settings
 from controller.watch.cabinet import POWER_W_MAX, Cabinet
-from controller.watch.dcgm import Cluster
 from controller.watch.gate import Gate, coming_W
 from controller.watch.jobs import DAY_S, Away, Job, Scheduler
 from controller.watch.watcher import Watcher, reply
@@ -68,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     cabinet = Cabinet(**found.values["cabinet"])
     try:
         if given.command == "gpus":
-            return _gpus(found.values["telemetry"])
+            return _gpus(found)
         if given.command == "run":
             return run(found, cabinet, Stop(signal.SIGTERM, signal.SIGINT))
         if given.command == "gate":
@@ -96,13 +95,12 @@ def _asked(cabinet: Cabinet, power_W: int, for_s: int) -> int:
     return CODES.get(answer["answer"], NO_START)
 
 
-def _gpus(values: dict[str, Any] | None) -> int:
-    if not values:
+def _gpus(found: settings.Settings) -> int:
+    gpus = found.telemetry(say)
+    if not gpus:
         say("watch.toml has no [telemetry]")
         return WRONG_INPUT
-    now = Cluster(values["urls"], values["gpus"]).now(now_s())
-    say(telemetry.line(now))
-    return NO_START if now.why else DONE
+    return DONE if gpus.show(now_s()) else NO_START
 
 
 def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
@@ -110,7 +108,7 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
     scheduler, values = found.opened(), found.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
     gate = Gate(scheduler, cabinet, values, now_s, say) if values["gate"] else None
-    gpus = telemetry.Telemetry(values["telemetry"], say) if values["telemetry"] else None
+    gpus = found.telemetry(say)
     turns = [*([gpus.hear] if gpus else []), watcher.turn, *([gate.turn] if gate else [])]
     last, before = Last("a turn ended here", LINES_MAX, say), ""
     while not stop.asked:

@@ -35,6 +35,13 @@ class Now(NamedTuple):
     util_percent: float
     why: str = ""
 
+    def __str__(self) -> str:
+        if self.why:
+            return f"the power of the GPUs is unknown: {self.why}"
+        known = self.util_percent == self.util_percent
+        util = f"{self.util_percent:.0f} %" if known else "unknown"
+        return f"{self.gpus} GPUs take {self.power_W / 1000:.1f} kW, utilisation {util}"
+
 
 def read(data: bytes, now_s: float, where: str = "") -> Gpus:
     """The values of a scrape that are numbers, in range and not stale. where: of GPUs without a
@@ -53,7 +60,7 @@ def read(data: bytes, now_s: float, where: str = "") -> Gpus:
         with contextlib.suppress(ValueError):
             value, age_s = float(row["value"]), now_s - int(row["ms"] or now_s * 1000) / 1000
             if 0 <= value <= MOST[name] and -EARLY_S <= age_s <= STALE_S:
-                values[name] = max(value, values.get(name, 0.0))
+                values[name] = max(value, values.get(name, value))
     return dict(found)
 
 

@@ -3,12 +3,12 @@
 import importlib
 import os
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from controller.forms.field import Form, choice, integer, matching, table, text
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import refuse
-from controller.watch import telemetry
 from controller.watch.jobs import Scheduler, Table
 
 FILE = "/etc/firebreak-watch/watch.toml"
@@ -33,7 +33,7 @@ FORM: Form = {
     "node_W": table(default={}),
     "gpu_W": table(default={}),
     "gate": table(GATE, None),
-    "telemetry": table(telemetry.FORM, None),
+    "telemetry": table(default=None),
     **{name: table(default=None) for name in SCHEDULERS},
 }
 
@@ -51,6 +51,11 @@ class Settings(NamedTuple):
         found: Scheduler = _module(name).opened(values, self.watts)
         return found
 
+    def telemetry(self, told: Callable[[str], object]) -> Any:
+        """The Telemetry of the file; None without one. Its module takes 12 MiB."""
+        values = self.values["telemetry"]
+        return values and _module("telemetry").Telemetry(values, told)
+
 
 def load(path: str) -> Settings:
     """Raises ConfigError, one line."""
@@ -62,8 +67,9 @@ def load(path: str) -> Settings:
     folder, cabinet = os.path.dirname(os.path.abspath(path)), values["cabinet"]
     for key in ("token", "ca"):
         cabinet[key] = cabinet[key] and os.path.join(folder, cabinet[key])
-    if gpus := values["telemetry"]:
-        gpus["folder"] = os.path.join(folder, gpus["folder"])
+    if values["telemetry"] is not None:
+        gpus = read(path, ("telemetry",), values["telemetry"], _module("telemetry").FORM)
+        values["telemetry"] = gpus | {"folder": os.path.join(folder, gpus["folder"])}
     watts = Table(*[_watts(path, key, values[key]) for key in ("node_W", "gpu_W")])
     if not any(watts):
         refuse(path, ("node_W",), "is missing, and gpu_W too", 'W by partition, as "*" = 5600')

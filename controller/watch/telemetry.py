@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.forms.field import Form, integer, is_list, is_text, number, passing, text
 from controller.series.refusal import SeriesError
-from controller.watch.dcgm import Cluster, Now
+from controller.watch.dcgm import Cluster
 from controller.watch.jobs import Away, Job
 from controller.watch.load_files import Files
 
@@ -28,14 +28,6 @@ FORM: Form = {
     "factor": number(1, 3, 1.0),
     "folder": text(""),
 }
-
-
-def line(now: Now) -> str:
-    """The utilisation and power of the cluster in words."""
-    if now.why:
-        return f"the power of the GPUs is unknown: {now.why}"
-    util = f"{now.util_percent:.0f} %" if now.util_percent == now.util_percent else "unknown"
-    return f"{now.gpus} GPUs take {now.power_W / 1000:.1f} kW, utilisation {util}"
 
 
 class Telemetry:
@@ -64,5 +56,11 @@ class Telemetry:
         except OSError as error:
             now = now._replace(why=f"{error.filename}: cannot be written: {error.strerror}")
         if now.why != self._said:
-            self._told(line(now))
+            self._told(str(now))
         self._said = now.why
+
+    def show(self, now_s: float) -> bool:
+        """One scrape in a line. True: the power is known."""
+        now = self._cluster.now(now_s)
+        self._told(str(now))
+        return not now.why

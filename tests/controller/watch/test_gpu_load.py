@@ -13,7 +13,7 @@ from controller.forms.refusal import ConfigError
 from controller.planner import inputs, site_file
 from controller.planner.feeds.points import QUARTER_S
 from controller.series.refusal import SeriesError
-from controller.watch import dcgm, load_files, telemetry
+from controller.watch import __main__ as command, dcgm, load_files, telemetry
 from controller.watch.dcgm import Cluster, Now
 from controller.watch.jobs import GATED, PENDING, RELEASED, RUNNING, Away, Job
 from tests.repository import ROOT
@@ -61,7 +61,7 @@ class Scrapes:
     BOTH  0  (2, 400.5, 75.0, "")
     BOTH + row(SHARED, 300.5) + row(SHARED, 100, dcgm.UTIL)  2  (2, 400.5, 75.0, "")  # MIG, pods
     BOTH.replace("GPU-1", "").replace("GPU-0", "")  2  (2, 400.5, 75.0, "")  # by host and number
-    row(A, 300.5) + row(B, 7)  2  (2, 307.5, math.nan, "")
+    row(A, 300.5) + row(B, 0)  2  (2, 300.5, math.nan, "")
     row(A, "1e2", more=f" {NOW_S * 1000 - 119_000:.0f}")  1  (1, 100.0, math.nan, "")
     row(A.replace("llm-0", 'a} "b'.replace('"', chr(92) + '"')), 5)  1  (1, 5.0, math.nan, "")
 """)
@@ -88,9 +88,7 @@ def test_a_scrape_is_power_and_utilisation(monkeypatch, text, gpus, now):
 def test_a_total_that_lacks_a_part_is_unknown(monkeypatch, texts, gpus, why):
     _, power_W, _, found = Scrapes(monkeypatch, gpus, **texts).now()
     assert math.isnan(power_W) and found.startswith(why)
-    assert telemetry.line(Now(0.0, 2, power_W, 5.0, found)).startswith(
-        "the power of the GPUs is unk"
-    )
+    assert str(Now(0.0, 2, power_W, 5.0, found)).startswith("the power of the GPUs is unk")
 
 
 def test_gpus_without_a_host_of_two_exporters_are_two(monkeypatch):
@@ -212,6 +210,34 @@ def test_scrapes_far_apart_and_a_clock_that_goes_back_count_for_nothing(tmp_path
     assert list(tmp_path.iterdir()) == []
     filled(files, 1, lambda at_s: 1000.0, NOW_S - 5 * QUARTER_S)
     assert {each for _, each in series(tmp_path / "load.csv")} == {"1000"}
+
+
+CONFIG = """[cabinet]
+url = "https://box"
+token = "t"
+[gpu_W]
+"*" = 5
+[kubernetes]
+"""
+
+
+def test_the_command_gpus(monkeypatch, tmp_path, capsys):
+    scrapes, path = (
+        Scrapes(monkeypatch, **{"http://a": BOTH, "http://b": None}),
+        tmp_path / "w.toml",
+    )
+    codes = []
+    for more in ("", '[telemetry]\nurls = ["http://a"]\n', '[telemetry]\nurls = ["http://b"]\n'):
+        path.write_text(CONFIG + more)
+        codes.append(command.main(["gpus", "--config", str(path)]))
+    assert codes == [2, 0, 3]
+    assert capsys.readouterr().out.splitlines() == [
+        "firebreak-watch: watch.toml has no [telemetry]",
+        "firebreak-watch: 2 GPUs take 0.4 kW, utilisation 75 %",
+        "firebreak-watch: the power of the GPUs is unknown: http://b: no whole answer in the time"
+        " of timeout_s",
+    ]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @cases("""urls

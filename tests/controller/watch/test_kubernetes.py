@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import textwrap
 import threading
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from controller.core.policies.notices import Notices
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError
 from controller.upstream import asking
-from controller.watch import kube_api, kubernetes, pods
+from controller.watch import kube_api, kubernetes, pods, settings
 from controller.watch.cabinet import Cabinet
 from controller.watch.gate import Gate
 from controller.watch.jobs import Away, Job, Table
@@ -24,6 +25,7 @@ from controller.watch.settings import GATE as GATE_FORM
 from controller.watch.watcher import Watcher
 from tests.controller.doors.http_site import CAP_TOKEN, served
 from tests.controller.watch.kube_fake import GATE, GUARD_S, TOKEN, certificate, chunk, opened, pod
+from tests.repository import ROOT
 from tests.tables import cases
 
 pytestmark = pytest.mark.wire
@@ -428,6 +430,19 @@ def seen(scheduler, is_so):
             return
         guard.wait(0.01)
     raise AssertionError("never so")
+
+
+def test_the_manifest_has_a_right_file_and_the_rights_that_the_calls_need(tmp_path):
+    text = (ROOT / "controller/watch/examples/kubernetes.yaml").read_text()
+    toml = text.partition("watch.toml: |\n")[2].partition("\n---")[0]
+    (tmp_path / "watch.toml").write_text(textwrap.dedent(toml))
+    found = settings.load(str(tmp_path / "watch.toml"))
+    assert found.scheduler[0] == "kubernetes" and found.values["gate"]
+    assert isinstance(found.opened(), kubernetes.Kubernetes)
+    assert re.findall(r"(resources|verbs): \[(.*?)\]", text) == [
+        ("resources", "pods"),
+        ("verbs", "list, watch, patch"),
+    ]
 
 
 @cases("""values  line
