@@ -222,11 +222,8 @@ token = "t"
 
 
 def test_the_command_gpus(monkeypatch, tmp_path, capsys):
-    scrapes, path = (
-        Scrapes(monkeypatch, **{"http://a": BOTH, "http://b": None}),
-        tmp_path / "w.toml",
-    )
-    codes = []
+    Scrapes(monkeypatch, **{"http://a": BOTH, "http://b": None})
+    path, codes = tmp_path / "watch.toml", []
     for more in ("", '[telemetry]\nurls = ["http://a"]\n', '[telemetry]\nurls = ["http://b"]\n'):
         path.write_text(CONFIG + more)
         codes.append(command.main(["gpus", "--config", str(path)]))

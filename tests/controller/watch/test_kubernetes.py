@@ -1,5 +1,6 @@
 """Kubernetes: list and watch of pods, jobs of them, and the removal of the gate."""
 
+import importlib.util
 import json
 import os
 import re
@@ -365,7 +366,9 @@ def test_kubectl_reads_and_patches_the_same_pods(fake, kubectl):
 
 
 def test_the_official_client_watches_the_same_events(fake):
-    client = pytest.importorskip("kubernetes", reason="the client `kubernetes` is not installed")
+    if importlib.util.find_spec("kubernetes") is None:
+        pytest.skip("the client `kubernetes` is not installed: no package of the lock needs it")
+    client = importlib.import_module("kubernetes")
     settings = client.client.Configuration(host=f"https://127.0.0.1:{fake.port}")
     settings.ssl_ca_cert = f"{fake.folder}/ca.crt"
     settings.api_key["authorization"] = f"Bearer {TOKEN}"
