@@ -55,6 +55,7 @@ class Kubernetes:
     def __init__(self, api: Api, pods: Pods, start_s: int) -> None:
         self._api, self._pods, self._start_s = api, pods, start_s
         self._released: dict[str, int] = {}  # by uid of a pod: when
+        self._gated: dict[str, list[Pod]] = {}  # by group: what a question is about
         self._thread = threading.Thread(target=pods.run, name="pods", daemon=True)
 
     def queue(self) -> list[Job]:
@@ -66,12 +67,16 @@ class Kubernetes:
         found: dict[tuple[str, str, int, int], list[Pod]] = defaultdict(list)
         for pod in pods:
             found[pod.group, *self._when(pod)].append(pod)
+        self._gated = {when[0]: each for when, each in found.items() if when[1] == j.GATED}
         return [_job(*when, each, now_s) for when, each in found.items()]
 
     def release(self, name: str) -> None:
-        """Remove GATE of the pods of a group, and no other gate. Raises Away."""
-        for pod in self._pods.now():
-            if pod.group == name and self._when(pod)[0] == j.GATED:
+        """Remove GATE of the pods of a group, and no other gate. Raises Away.
+
+        Pods that came after the queue was read keep it: nobody has asked for them.
+        """
+        for pod in self._gated.get(name, []):
+            if pod.uid not in self._released:
                 try:
                     self._api.patched(pod.namespace, pod.name, _ungated(pod))
                     self._released[pod.uid] = _now_s()
@@ -92,9 +97,9 @@ class Kubernetes:
             return j.PENDING, 0, length_s
         if pod.has_gate and not released_s:
             return j.GATED, 0, 0
-        start_s = pod.bound_s or released_s
-        state = j.RELEASED if released_s else j.PENDING
-        return state, start_s + self._start_s if start_s else 0, length_s
+        if start_s := pod.bound_s or released_s:  # from then on its load is sure to come
+            return j.RELEASED, start_s + self._start_s, length_s
+        return j.PENDING, 0, length_s
 
 
 def _now_s() -> int:

@@ -94,7 +94,7 @@ def test_pods_become_jobs(fake):
             job("waits", "pending"),
             job("gated", "gated"),
             job("both", "pending"),
-            job("bound", "pending", start_s=NOW_S + 50, length_s=600),
+            job("bound", "released", start_s=NOW_S + 50, length_s=600),
             job("runs", "running", start_s=SINCE_S, length_s=3600),
             job("leaves", "running", start_s=SINCE_S, length_s=180),
             job("gone", "pending"),
@@ -296,8 +296,12 @@ def test_release_removes_its_gate_of_one_group_and_nothing_else(fake):
     assert [(each.name, each.state, each.power_W) for each in queue(scheduler)] == [
         *(("train/g", "gated", 16_000), ("train/g", "pending", 8000), ("train/own", "gated", 8000))
     ]
+    fake.put(pod("g2", gates=[GATE], group="g"))
+    scheduler._pods.round()
     scheduler.release("train/g")
     assert [gates(fake, name) for name in ("g0", "g1")] == [[], []]
+    assert gates(fake, "g2") == ["firebreak/ask"]  # it was no part of the question
+    fake.remove("g2")
     assert gates(fake, "late") == ["firebreak/ask", "other.example/gate"]
     assert gates(fake, "own") == ["firebreak/ask"]
     patches = [each for each in fake.asked if each[0] == "PATCH"]
