@@ -23,7 +23,6 @@ class Cabinet:
     def __init__(self, url: str, token: str, ca: str) -> None:
         """token, ca: paths; both files are read anew each time, so they may be replaced."""
         self._url, self._token, self._ca = urllib.parse.urlsplit(url), token, ca
-        self._place = self._url.netloc
 
     def announce(self, power_W: int, ahead_s: float) -> Answer:
         """The loop's answer to a step of the load; 0 W withdraws the step of that moment."""
@@ -43,12 +42,12 @@ class Cabinet:
             found = json_text.loads(body)
         except (OSError, http.client.HTTPException) as error:
             words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise Away(f"{self._place}: {words}") from None
+            raise Away(f"{self._url.netloc}: {words}") from None
         except (ValueError, RecursionError):
-            raise Away(f"{self._place}: the answer is not that of a cabinet") from None
+            raise Away(f"{self._url.netloc}: the answer is not that of a cabinet") from None
         if not isinstance(found, dict) or not {"granted", "answer"} & found.keys():
             why = found.get("detail", "") if isinstance(found, dict) else ""
-            raise Away(f"{self._place}: refuses with status {status}: {str(why)[:200]}")
+            raise Away(f"{self._url.netloc}: refuses with status {status}: {str(why)[:200]}")
         return found
 
     def _exchanged(self, path: str, message: Answer, token: str) -> tuple[int, bytes]:

@@ -60,14 +60,15 @@ class Gate:
             answer, words = (AWAY, away) if away else self._answer(job, before_W)
             away = words if answer == AWAY else away
             if answer == YES or self._is_forced(job, answer, words):
-                self._release(job, "" if answer == YES else "WITHOUT A YES ", words)
                 before_W += job.power_W or 0
+                self._release(job, f"released {'' if answer == YES else 'WITHOUT A YES '}({words})")
 
-    def _release(self, job: Job, how: str, words: str) -> None:
+    def _release(self, job: Job, words: str) -> None:
         self._failed.add(job.name)
         self._scheduler.release(job.name)
         self._failed.discard(job.name)
-        self._told(f"job {job.name}: {job.power_W} W: released {how}({words})")
+        self._told(f"job {job.name}: {job.power_W} W: {words}")
+        self._scheduler.explain(job.name, words)
 
     def _answer(self, job: Job, before_W: int) -> tuple[str, str]:
         """An answer with its words: NO without a W, AWAY without a cabinet."""

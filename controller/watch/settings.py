@@ -19,6 +19,7 @@ _PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5
 URL = re.compile(f"(https://{_HOST}|http://{_LOCAL}){_PORT}/?")
 URL_WORDS = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost"
 CABINET: Form = {"url": matching(URL, URL_WORDS), "token": text(), "ca": text("")}
+WATTS = integer(1, 10_000_000)
 GATE: Form = {
     "wait_max_s": integer(60, 30 * 86_400, 21_600),
     "after_wait": choice(("report", "release"), "report"),
@@ -70,15 +71,12 @@ def load(path: str) -> Settings:
     if values["telemetry"] is not None:
         gpus = read(path, ("telemetry",), values["telemetry"], _module("telemetry").FORM)
         values["telemetry"] = gpus | {"folder": os.path.join(folder, gpus["folder"])}
-    watts = Table(*[_watts(path, key, values[key]) for key in ("node_W", "gpu_W")])
+    own_W = {key: dict.fromkeys(values[key], WATTS) for key in ("node_W", "gpu_W")}
+    watts = Table(*[read(path, (key,), values[key], own_W[key]) for key in own_W])
     if not any(watts):
         refuse(path, ("node_W",), "is missing, and gpu_W too", 'W by partition, as "*" = 5600')
     form = _module(own[0]).form(folder)
     return Settings(values, watts, (own[0], read(path, (own[0],), values[own[0]], form)))
-
-
-def _watts(path: str, key: str, given: dict[str, Any]) -> dict[str, int]:
-    return read(path, (key,), given, {name: integer(1, 10_000_000) for name in given})
 
 
 def _module(name: str) -> Any:

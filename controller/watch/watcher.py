@@ -80,4 +80,5 @@ class Watcher:
             raise Away(f"a step of {power_W} W is refused: {label}: {words}")
         self.sent[at_s] = power_W
         if power_W != before_W:
-            self._told(f"step of {power_W} W in {ahead_s:.0f} s: {answer.get('label')}")
+            what = f"step of {power_W} W" if power_W else "withdrawn: step"
+            self._told(f"{what} in {ahead_s:.0f} s: {answer.get('label')}")

@@ -15,7 +15,7 @@ from slurm_site import Site, is_there
 from controller.core.policies.notices import Notices
 from controller.upstream import asking
 from controller.watch import slurm
-from controller.watch.__main__ import turned
+from controller.watch.__main__ import main, turned
 from controller.watch.cabinet import Cabinet
 from controller.watch.gate import Gate
 from controller.watch.jobs import Away, Job, Table
@@ -163,6 +163,13 @@ def place(tmp_path_factory):
             cluster.end()
 
 
+def refused(*words):
+    """What a user reads who may not do this."""
+    done = subprocess.run([*USER, *words], capture_output=True, text=True, check=False)
+    assert done.returncode
+    return done.stderr
+
+
 @pytest.mark.wire
 def test_a_job_is_announced_and_withdrawn_when_it_is_cancelled(place):
     job = place.cluster.submit("--begin=now+600", "--gres=gpu:h100:2")
@@ -188,27 +195,30 @@ def test_a_big_job_is_released_only_when_the_answer_is_yes(place):
     place.turn()
     (line,) = place.lines
     assert line.startswith(f"job {job}: 73000 W: waits: no (power: ")
-    done = subprocess.run([*USER, "scontrol", "release", job], capture_output=True, text=True)
-    assert done.returncode and "denied" in done.stderr
+    assert "denied" in refused("scontrol", "release", job)
     place.turn()
     assert cluster.state(job) == "PENDING" and place.lines == []
     assert "AdminComment=firebreak: no (power" in cluster.run("scontrol", "show", "job", job)
     place.margin_W = 450_000
     place.turn()
     assert place.lines == [f"job {job}: 73000 W: released (yes)"]
+    assert "AdminComment=firebreak: released (yes)" in cluster.run("scontrol", "show", "job", job)
     cluster.until(lambda: cluster.state(job) == "RUNNING")
     cluster.run("scancel", job)
 
 
 @pytest.mark.wire
-def test_a_small_job_does_not_wait(place):
+def test_a_small_job_does_not_wait_and_does_not_become_big(place):
     job = place.cluster.submit("--gres=gpu:1", as_user=USER)
     place.cluster.until(lambda: place.cluster.state(job) == "RUNNING")
-    place.cluster.run("scancel", job)
+    later = place.cluster.submit("--begin=now+3000", as_user=USER)
+    assert "denied" in refused("scontrol", "update", f"JobId={later}", "NumNodes=4")
+    assert "without --hold" in refused("sbatch", "--hold", "--gpus=8", "--wrap=true")
+    place.cluster.run("scancel", job, later)
 
 
 @pytest.mark.wire
-def test_the_program_withdraws_its_steps_when_it_is_stopped(place, tmp_path):
+def test_the_program_asks_and_withdraws_its_steps_when_it_is_stopped(place, tmp_path, capsys):
     file = str(tmp_path / "watch.toml")
     Path(file).write_text(
         f"""[cabinet]
@@ -220,6 +230,9 @@ def test_the_program_withdraws_its_steps_when_it_is_stopped(place, tmp_path):
         """
     )
     job = place.cluster.submit("--begin=now+600")
+    assert [main(["ask", "--config", file, each]) for each in (job, "999")] == [0, 3]
+    words = ["1000 W: yes", "job 999: it is not in the queue"]
+    assert capsys.readouterr().out == "".join([f"firebreak-watch: {each}\n" for each in words])
     command = [sys.executable, "-m", "controller.watch", "run", "--config", file]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
         for line in program.stdout:

@@ -60,7 +60,7 @@ def test_the_first_to_come_is_the_first_to_start_and_counts_for_the_next():
         "job b: 60 W: waits: no (power: 7 W are missing)",
         "job c: 30 W: released (yes)",
     ]
-    assert cluster.asked == [70, 130, 100]
+    assert cluster.asked == [70, 130, 100] and cluster.explained[0] == ("a", "released (yes)")
     cluster.jobs[1] = cluster.jobs[1]._replace(state=j.RUNNING, start_s=1000)  # not seen for long
     assert cluster.turn() == [] and cluster.asked == [60 + 70 + 30]
     cluster.jobs[2] = cluster.jobs[2]._replace(start_s=1200)  # announced: the cabinet knows it
