@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from ask_bench import situation
+from hypothesis import given, strategies as st
 
 from controller.core.policies.notices import Notices
 from controller.forms.reading import read
@@ -174,6 +175,60 @@ def test_a_wrong_list_is_one_line(fake, monkeypatch, head, body, line):
     fake.answers["list"] = b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + body
     with pytest.raises(Away, match=f"^pods are unknown: .*{line}"):
         queue(fake.scheduler())
+
+
+class Server:
+    """An Api whose watch ends, is cut or forgets as `faults` says, one for each call."""
+
+    def __init__(self, changes, faults):
+        self.changes, self.faults, self.log, self.oldest = list(changes), list(faults), [], 0
+
+    def _fault(self):
+        for name, kind in self.changes[:3]:
+            found = pod(f"p{name}", phase="Succeeded" if kind == "ENDED" else "Running")
+            found["metadata"]["resourceVersion"] = str(len(self.log) + 1)
+            self.log.append((kind.replace("ENDED", "MODIFIED"), found))
+        del self.changes[:3]
+        return self.faults.pop() if self.faults else ""
+
+    def pods(self):
+        found = {}
+        for kind, each in self.log:
+            found.pop(each["metadata"]["uid"], None)
+            if kind != "DELETED" and each["status"]["phase"] == "Running":
+                found[each["metadata"]["uid"]] = each
+        return found
+
+    def listed(self):
+        fault, pods = self._fault(), list(self.pods().values())
+        yield str(len(self.log)), pods[:2]
+        if fault:
+            raise KubeError("cut", kube_api.GONE if fault == "gone" else 0)
+        yield str(len(self.log)), pods[2:]
+
+    def watched(self, version):
+        fault = self._fault()
+        if fault == "gone" or int(version) < self.oldest:
+            self.oldest = len(self.log)
+            raise KubeError("too old", kube_api.GONE)
+        for at, event in enumerate(self.log[int(version) :]):
+            if fault == "cut" and at == 1:
+                raise KubeError("cut")
+            yield event
+
+
+CHANGES = st.tuples(st.integers(0, 4), st.sampled_from(["MODIFIED", "DELETED", "ENDED"]))
+
+
+@given(st.lists(CHANGES, max_size=30), st.lists(st.sampled_from(["", "cut", "gone"]), max_size=9))
+def test_after_all_breaks_the_pods_are_those_of_the_server(changes, faults):
+    server = Server(changes, faults)
+    own = pods.Pods(server, ("nvidia.com/gpu",), POWER)
+    while server.changes or server.faults:
+        own.round()
+    own.round()
+    own.round()
+    assert {each.uid for each in own.now()} == server.pods().keys()
 
 
 EVENT = {"type": "ADDED", "object": {**pod("b"), "metadata": {"uid": "b", "resourceVersion": "1"}}}
