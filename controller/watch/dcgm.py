@@ -90,11 +90,8 @@ class Cluster:
         powers_W = [self._mean_W(gpu, values, now_s) for gpu, values in found.items()]
         self._energy = {gpu: each for gpu, each in self._energy.items() if gpu in found}
         utils = [values.get(UTIL, math.nan) for values in found.values()]
-        known, needed, why = (
-            sum([each == each for each in powers_W]),
-            max(len(found), self._gpus),
-            "",
-        )
+        known, needed = sum([each == each for each in powers_W]), max(len(found), self._gpus)
+        why = ""
         if known < needed:
             why = f"the power of {known} of {needed} GPUs is known"
         power_W = math.nan if why else sum(powers_W)

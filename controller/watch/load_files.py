@@ -74,10 +74,10 @@ def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: fl
         return []
     ahead_W = forecast.load(filled(past_W)[begin:], DAY, AHEAD)
     for job in jobs:
-        at_s, power_W = edge(job)
+        at_s, power_W = edge(job)  # a start that is late is now, and an end too
         for step_s, step_W in {(at_s, power_W), (job.start_s + job.length_s, -abs(power_W))}:
-            for at in range(AHEAD) if power_W and step_s > now_s else ():
-                part = (first_s + (at + 1) * QUARTER_S - step_s) / QUARTER_S
+            for at in range(AHEAD) if power_W else ():
+                part = (first_s + (at + 1) * QUARTER_S - max(step_s, now_s)) / QUARTER_S
                 ahead_W[at] += step_W * min(1.0, max(0.0, part))
     return [max(0.0, each) for each in ahead_W]
 

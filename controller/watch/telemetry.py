@@ -51,13 +51,15 @@ class Telemetry:
     def turn(self, now_s: float) -> None:
         """One scrape; a line when the power becomes unknown, or known again."""
         now = self._cluster.now(now_s)
+        words, why = str(now), now.why
         try:
             self._files.add(now, self._jobs)
         except OSError as error:
-            now = now._replace(why=f"{error.filename}: cannot be written: {error.strerror}")
-        if now.why != self._said:
-            self._told(str(now))
-        self._said = now.why
+            words = why = f"{error.filename}: cannot be written: {error.strerror}"
+        why = re.sub(r"\d", "", why)  # 5 of 8 GPUs, then 6 of 8: the same reason
+        if why != self._said:
+            self._told(words)
+        self._said = why
 
     def show(self, now_s: float) -> bool:
         """One scrape in a line. True: the power is known."""

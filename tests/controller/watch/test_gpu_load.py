@@ -151,6 +151,7 @@ def test_the_files_are_feeds_of_the_planner(tmp_path):
         Job("a", PENDING, 3000, NOW_S + 900, 1800),
         Job("b", RELEASED, 100, NOW_S + 3600 + 450, 90_000),
         Job("c", RUNNING, 2000, NOW_S - 900, 900 + 7200),
+        Job("late", RELEASED, 700, NOW_S - 60, 2760),
         Job("d", GATED, 9e9, NOW_S + 900, 100),
         Job("e", PENDING, None, NOW_S + 900, 100),
     ]
@@ -158,7 +159,7 @@ def test_the_files_are_feeds_of_the_planner(tmp_path):
     files.add(Now(NOW_S + 30, 1, 10_000.0, 50.0), jobs)
     ahead_W = [float(each) for _, each in series(tmp_path / "forecast.csv")]
     more_W = [round(a - b) for a, b in zip(ahead_W, plain_W)]
-    assert more_W == [0, 3000, 3000, 0, 50, 100, 100, 100] + [-1900] * 8
+    assert more_W == [677, 3700, 3700, 0, 50, 100, 100, 100] + [-1900] * 8
     kinds = [("load", "load.csv"), ("jobs", "forecast.csv")]
     feeds = [
         feed(written(tmp_path / f"x{name}", (tmp_path / name).read_text(), NOW_S), kind)
@@ -257,13 +258,15 @@ def test_telemetry_says_each_reason_once_and_a_full_disk_ends_nothing(tmp_path, 
     scrapes, lines = Scrapes(monkeypatch, a=BOTH), []
     values = {"urls": ["a"], "gpus": 0, "base_W": 0.0, "factor": 1.0, "folder": str(tmp_path)}
     own = telemetry.Telemetry(values, lines.append)
-    for text in (BOTH, BOTH, None, None, BOTH):
+    one, other = BOTH.replace("300.5", "NaN"), BOTH.replace("300.5", "NaN") + row(SHARED[:9], 5)
+    for text in (BOTH, BOTH, None, None, BOTH, one, other):
         scrapes.texts["a"] = text
         own.turn(NOW_S)
     assert lines == [
         "2 GPUs take 0.4 kW, utilisation 75 %",
         "the power of the GPUs is unknown: a: no whole answer in the time of timeout_s",
         "2 GPUs take 0.4 kW, utilisation 75 %",
+        "the power of the GPUs is unknown: the power of 1 of 2 GPUs is known",
     ]
     filled(own._files, 1, lambda at_s: 5.0)
     own._files._folder = str(tmp_path / "none")

@@ -119,6 +119,15 @@ def test_power_of_a_pod(more, power_W):
     assert pods.pod_of(pod("a"), ("nvidia.com/gpu",), Table({"*": 5}, {})).power_W is None
 
 
+@cases("""power_W  total_W
+          5  7205 | None  None
+""")
+def test_a_group_with_a_pod_of_unknown_power_is_unknown(power_W, total_W):
+    one = pods.pod_of(pod("a"), ("nvidia.com/gpu",), POWER)
+    several = [one, one._replace(power_W=power_W)]
+    assert kubernetes._job("g", "running", 0, 0, several, NOW_S).power_W == total_W
+
+
 @cases("""key  value
           "metadata"  None | "spec"  [] | "spec"  {"containers": 5}
           "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "-1"}}}]}
