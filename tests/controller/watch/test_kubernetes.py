@@ -333,6 +333,26 @@ def test_pauses_grow_and_after_a_minute_of_errors_a_list_begins(fake, monkeypatc
     assert sum("limit=" in path for _, path, _ in fake.asked) == 2
 
 
+def test_a_server_that_is_silent_is_left(fake, monkeypatch):
+    monkeypatch.setattr(kube_api, "WATCH_S", 0)
+    monkeypatch.setattr(kube_api, "ANSWER_S", 0.2)
+    scheduler, fake.is_live = fake.scheduler(), True
+    fake.put(pod("a"))
+    assert names(scheduler) == ["train/a"]
+    assert scheduler._pods._why.endswith("the connection was cut or silent")
+
+
+def test_a_restart_knows_all_but_a_release_without_a_node(fake):
+    first = fake.scheduler()
+    fake.put(pod("a", gates=[GATE]), pod("b", nodeName="n"), pod("c", gates=[GATE]))
+    queue(first)
+    first.release("train/a")
+    before = {each.name: each for each in queue(first)}
+    after = {each.name: each for each in queue(fake.scheduler())}
+    assert before.pop("train/a").state == "released" and after.pop("train/a").state == "pending"
+    assert before == after and after["train/c"].state == "gated"
+
+
 def test_a_new_token_of_the_file_counts_at_once(fake):
     scheduler = fake.scheduler()
     fake.put(pod("a"))
