@@ -84,6 +84,7 @@ def test_pods_become_jobs(fake):
             "leaves", at=AT, phase="Running", startTime=AT, deletionTimestamp="2026-11-25T14:12:00Z"
         ),
         pod("gone", at=AT, gates=[GATE], deletionTimestamp="2026-11-25T14:12:00Z"),
+        pod("lost", at=AT, phase="Unknown"),
         pod("done", at=AT, phase="Succeeded"),
         pod("cpu", at=AT, gpus=0),
         *[pod(f"g{at}", gpus=4, at=AT, group="g", gates=[GATE]) for at in range(3)],
@@ -98,6 +99,7 @@ def test_pods_become_jobs(fake):
             job("bound", "released", start_s=NOW_S + 50, length_s=600),
             job("runs", "running", start_s=SINCE_S, length_s=3600),
             job("leaves", "running", start_s=SINCE_S, length_s=180),
+            job("lost", "running", start_s=SINCE_S),
             job("gone", "pending"),
             job("g", "gated", 12_000),
             job("young", "pending", since_s=NOW_S - 5),
@@ -408,9 +410,12 @@ def test_release_spares_a_pod_that_is_another_one_and_says_what_is_refused(fake)
     assert (gates(fake, "a"), gates(fake, "b")) == (["firebreak/ask"], [])
     assert list(scheduler._released) == ["uid-b"]
     fake.remove("b")
-    fake.answers["patch"] = 403
     queue(scheduler)
     assert scheduler._released == {}
+    fake.answers["patch"] = 409
+    scheduler.release("train/g")
+    assert scheduler._released == {}
+    fake.answers["patch"] = 403
     with pytest.raises(
         Away, match="patch: .* 403: not allowed; needed is a role with patch of pods"
     ):
