@@ -1,6 +1,8 @@
 """The watch: a queue becomes steps that the loop knows, through the HTTP door."""
 
+import socket
 import subprocess
+import types
 
 import pytest
 from ask_bench import situation
@@ -9,13 +11,16 @@ from hypothesis import given, strategies as st
 from controller.core.policies.notices import Notices
 from controller.upstream import asking
 from controller.watch import jobs as j
+from controller.watch.__main__ import turned
 from controller.watch.cabinet import Cabinet
 from controller.watch.jobs import Away, Job, Table
-from controller.watch.watcher import Watcher
+from controller.watch.watcher import Watcher, reply
 from tests.controller.doors.http_site import CAP_TOKEN, served
 from tests.tables import cases
 
 NOW_S = 1_795_615_800
+LACK = {"what": "power", "missing_W": 9, "from_s": 0, "limit": {"label": "R213", "name": "PCS"}}
+LACKS = "no (energy: 7 Wh are missing)"
 POWERS = st.none() | st.integers(0, 10**6)
 STATES = st.sampled_from([j.PENDING, j.GATED, j.RELEASED, j.RUNNING])
 TIMES = st.just(0) | st.integers(NOW_S - 2000, NOW_S + 2000)
@@ -51,6 +56,16 @@ def test_the_announced_steps_are_the_sum_of_the_jobs(jobs, horizon_s):
 def test_power_of_a_job(nodes, gpus, names, power_W):
     table = Table({"batch": 600}, {"*": 500, "h100": 700})
     assert table.power_W(nodes, gpus, names) == power_W
+
+
+@cases("""answer  words
+    {"answer": "yes", "missing": [], "unknown": []}  "yes"
+    {"answer": "no", "missing": [{"what": "energy", "missing_Wh": 7}]}  LACKS
+    {"answer": "no", "missing": [LACK]}  "no (power: 9 W are missing, R213 PCS)"
+    {"answer": "not known", "unknown": ["the load", "the clock"]}  "not known (the load; the clock)"
+""")
+def test_an_answer_in_words(answer, words):
+    assert reply(answer) == words
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +109,8 @@ def test_a_queue_is_asked_for_announced_moved_and_withdrawn(place):
     lines = []
     watcher = Watcher(cabinet, 900, lambda: NOW_S, lines.append)
     watcher.turn([job(4, 120, 15_000)])
+    for row in site.bench.cabinet.core.functions[Notices.NAME].more:
+        row.left_ticks = 0  # as after a restart
     watcher.turn([job(4, 120, 15_000)])
     assert lines == ["job 4: 15000 W in 120 s: yes", "step of 15000 W in 120 s: H1"]
     assert steps(site) == [(15_000, 120)]
@@ -101,6 +118,32 @@ def test_a_queue_is_asked_for_announced_moved_and_withdrawn(place):
     assert steps(site) == [(15_000, 300), (1000, 330)]
     watcher.withdraw()
     assert steps(site) == [] and watcher.sent == {}
+
+
+@pytest.mark.wire
+def test_a_question_is_asked_within_what_the_cabinet_answers(place):
+    """A job without a time limit, and one that should have begun."""
+    for words, asked in (
+        ((2_000_000_000, -5, 31_536_000), (1_000_000_000, 0, 86_400)),
+        ((1, 90_000, 0), (1, 86_400, 1)),
+    ):
+        found = place[2].ask(*words)
+        assert (found["power_W"], found["at_s"], found["for_s"]) == asked
+
+
+@pytest.mark.wire
+def test_a_cabinet_that_is_away_is_one_line_and_its_steps_are_not_forgotten(place):
+    _, _, cabinet = place
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        away = Cabinet(f"http://127.0.0.1:{closed.getsockname()[1]}", cabinet._token, "")
+    watcher = Watcher(away, 900, lambda: NOW_S, [].append)
+    watcher.sent = {NOW_S + 60: 1000}
+    queue = types.SimpleNamespace(queue=lambda: [job(4, 120)])
+    trouble = turned(queue, [watcher.turn])
+    assert trouble.endswith(": Connection refused") and "\n" not in trouble
+    watcher.withdraw()
+    assert watcher.sent == {NOW_S + 60: 1000}
 
 
 @pytest.mark.wire
