@@ -110,6 +110,7 @@ def test_pods_become_jobs(fake):
 @cases("""more  power_W
           {}  900 * 8  # the namespace
           {"nodeSelector": {"gpu": "h100"}}  700 * 8
+          {"initContainers": [{"name": "has no resources"}]}  900 * 8
           {"initContainers": [{"resources": {"limits": {"nvidia.com/gpu": 9}}}]}  900 * 9
           {"initContainers": [{"resources": {"limits": {MIG: 2}}}]}  900 * 10
           {"initContainers": [{"resources": {"limits": {"amd.com/gpu": 2}}}]}  900 * 8
