@@ -73,7 +73,7 @@ class Kubernetes:
     def release(self, name: str) -> None:
         """Remove GATE of the pods of a group, and no other gate. Raises Away.
 
-        Pods that came after the queue was read keep it: nobody has asked for them.
+        Pods that came after the queue was read keep it, because no question was about them.
         """
         for pod in self._gated.get(name, []):
             if pod.uid not in self._released:

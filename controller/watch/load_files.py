@@ -3,7 +3,7 @@
 load.csv: the load of each quarter of an hour of the last days, as the GPUs report it.
 forecast.csv: the load of the next four hours: that of the day before with its difference to now
 (planner/forecast.py), and the announced starts and ends of jobs. The planner takes a series of a
-whole day for a plan that is sure, and four hours are none.
+whole day as a sure plan of jobs; four hours stay a forecast.
 """
 
 import math

@@ -176,7 +176,7 @@ class Pods:
         self._tried.set()
 
     def _keep(self, pods: dict[str, Pod], found: Object, kind: str = "ADDED") -> None:
-        """Take in a pod. One that is not understood is left out, and named once."""
+        """Take in a pod. A pod that is not understood is left out, and named once."""
         if kind == "BOOKMARK":
             return
         try:
