@@ -50,9 +50,10 @@ class Course:
             return
         except (OSError, RigError, JournalError) as error:
             self.error = error
-        # If the plant process has ended, the rig notices that.
-        with contextlib.suppress(RigError):
-            self.rig.send({"what": "finish"})
+        finally:  # after a fault too, or the run would never end
+            # If the plant process has ended, the rig notices that.
+            with contextlib.suppress(RigError):
+                self.rig.send({"what": "finish"})
 
 
 class Background:
