@@ -1,8 +1,8 @@
 """`python -m hil bench doors`: what the doors cost the loop, and what comes in through them.
 
-The controller of the rig in real time, then beside it recorder, broker and the four kinds of doors
-as their own processes: without doors, idle, at load, killed; hints through each door to the wire;
-hostile messages beside an honest client. What was accepted, the loop's own counters say.
+The rig's controller in real time: without doors, with doors idle, at load, and killed; hints
+through each door to the wire; hostile messages beside an honest client. What was taken, the loop's
+own counters say.
 """
 
 import json
@@ -21,20 +21,20 @@ from hil.campaigns import course, order, process
 from hil.campaigns.benchmarks import (
     doors_clients,
     doors_hostile,
-    doors_load,
     doors_report as report,
     hint,
     machine,
     timing,
 )
-from hil.campaigns.benchmarks.cyclictest import Cyclictest
-from hil.campaigns.benchmarks.document import Measured
+from hil.campaigns.benchmarks.document import Measured, figure
 from hil.campaigns.benchmarks.doors_open import SOURCES, Doors, until
+from hil.campaigns.benchmarks.lateness import NO_FIFO, figures_of, judged
 from hil.engine import process_memory
 from hil.engine.rig import Rig, RigError
 
 SETTLE_S, RAMP_S, SAMPLES = 5.0, 3.0, 40
 HONEST_S = 0.2  # between two hints of the honest client
+MODULE = "hil.campaigns.benchmarks."
 
 
 def run(seconds: float = 300.0, seed: int = 1) -> Measured:
@@ -49,171 +49,182 @@ def run(seconds: float = 300.0, seed: int = 1) -> Measured:
     text = hint.SCENARIO.format(duration_s=order.WHOLE_DAY_S)
     day = config, order.WHOLE_DAY_S, seed, lambda rig, shown: None, text
     doc, content = order.played(*day, course=made, beats=True)
-    (found,) = played
-    if found.error is not None:
-        raise RigError(found.error)
-    delays = {way: hint.delays_us(content, sent) for way, sent in found.sent.items()}
-    return report.measured(found, delays, order.priority(doc))
+    if (error := played[0].error) is not None:
+        raise RigError(error)
+    delays_us = {way: hint.delays_us(content, sent) for way, sent in played[0].sent.items()}
+    return played[0].measured(delays_us, order.priority(doc))
 
 
 class Course(course.Course):
-    """Plays all of it. `phases`, `sent` and `hostile` are what it found."""
+    """Plays all of it, then `measured`."""
 
     def __init__(self, rig: Rig, seconds: float, seed: int) -> None:
         super().__init__(rig)
-        self.seconds, self.seed = seconds, seed
-        self.rounds, self.count = max(3, round(seconds / 3)), round(seconds * 1000 / 3)
-        self.phases: dict[str, report.Phase] = {}
-        self.sent: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        self.hostile: dict[str, dict[str, Any]] = {}
-        self.loads: dict[str, dict[str, float]] = {}
-        self.odd_places: list[str] = []
-        self.letters = 0
-        self._stats = os.path.join(rig.directory, "loop.stats")
+        self._seconds, self._seed = seconds, seed
+        self._rounds, self._count = max(3, round(seconds / 3)), round(seconds * 1000 / 3)
+        self._phases: dict[str, report.Phase] = {}
+        self.sent: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._hostile: dict[str, dict[str, Any]] = {}
+        self._loads: dict[str, dict[str, float]] = {}
+        self._odd_places: list[str] = []
+
+    def measured(self, delays_us: dict[str, list[int | None]], priority: str) -> Measured:
+        """The findings. delays_us: of each way."""
+        budget, figures = judged("lateness_idle", priority), []
+        for name, phase in self._phases.items():
+            figures += figures_of(f"loop lateness, {name}", phase.loop, phase.rival, budget)
+        for name, phase in self._phases.items():
+            figures += report.processes(name, phase)
+        figures += report.hints(delays_us)
+        for door, found in self._hostile.items():
+            figures += report.hostile(door, found)
+        odd = figure("places open beside those of doors check", len(self._odd_places), "places")
+        notes = [
+            *self._phases["without doors"].rival.notes,
+            *(() if budget else [NO_FIFO]),
+            f"seed {self._seed}, {self._seconds:g} s of each phase; {report.HIDES}",
+            *[f"{name}: {json.dumps(counts)}" for name, counts in self._loads.items()],
+            *self._odd_places,
+        ]
+        rivals = {name: phase.rival.result for name, phase in self._phases.items()}
+        return Measured([*figures, odd], notes, {"cyclictest": rivals}, priority)
 
     def _play(self) -> None:
-        until(lambda: loop_statistics.content(self._stats), "the controller has not ticked")
-        self.doors = Doors(self.rig.directory)
-        self.doors.start()
+        until(self._loop, "the controller has not ticked")
+        self._doors = Doors(self.rig.directory)
+        self._doors.start()
         try:
-            self.doors.record()
             self.wait(hint.FIRST_S)
             self._phase("without doors", self._sampled)
             for kind in KINDS:
-                self.doors.open(kind)
-            self._open()
+                self._doors.open(kind)
+            self._opened()
             self._phase("doors idle", self._sampled)
             self._loaded("doors at load", self._sampled)
-            self._loaded("doors at load and killed", self._killed)
-            self._rounds()
+            self._loaded("doors killed at load", self._killed)
+            self._opened()
+            self._asked()
             for door in report.DOORS:
                 self._attacked(door)
         finally:
-            self.doors.stop()
-            self.letters = self.doors.letters
+            self._doors.stop()
 
-    def _open(self) -> None:
+    def _opened(self) -> None:
         """Wait until every door grants something."""
 
         def granted() -> bool:
-            with doors_clients.clients(self.doors.folder, SOURCES[1]) as made:
+            with doors_clients.clients(self._doors.folder, SOURCES[1]) as made:
                 return all([each.ask(1000 + at) for at, each in enumerate(made.values())])
 
         self.wait(SETTLE_S)
         until(granted, "not every door is open")
 
     def _phase(self, name: str, during: Callable[[report.Phase], None]) -> None:
-        phase = self.phases[name] = report.Phase()
-        before, pids = self._loop(), self._pids()
-        used_s, began_ns = (
-            {what: machine.used_s(pid) for what, pid in pids.items()},
-            timing.now_ns(),
-        )
-        with Cyclictest() as phase.rival:
+        phase = self._phases[name] = report.Phase()
+        before, pids, began_ns = self._loop(), self._pids(), timing.now_ns()
+        used_s = {what: machine.used_s(pid) for what, pid in pids.items()}
+        with phase.rival:
             during(phase)
-        phase.loop = loop_statistics.figures(self._loop(), before)
         lasted_s = (timing.now_ns() - began_ns) / 1e9
-        if pids == self._pids():
-            phase.share = {
-                what: (machine.used_s(pid) - used_s[what]) / lasted_s for what, pid in pids.items()
-            }
+        phase.loop = loop_statistics.figures(self._loop(), before)
+        for what, pid in pids.items() if pids == self._pids() else ():
+            phase.share_pct[what] = 100 * (machine.used_s(pid) - used_s[what]) / lasted_s
 
     def _loop(self) -> bytes:
-        found = loop_statistics.content(self._stats)
+        found = loop_statistics.content(os.path.join(self.rig.directory, "loop.stats"))
         if found is None:
-            raise RigError("the controller's statistics cannot be read")
+            raise OSError("the controller's statistics cannot be read")
         return found
 
     def _pids(self) -> dict[str, int]:
         assert self.rig.controller is not None, "the run has begun"
-        doors = {kind: self.doors.running[kind].pid for kind in KINDS if kind in self.doors.running}
+        running = self._doors.running
+        doors = {kind: running[kind].pid for kind in KINDS if kind in running}
         return {"loop": self.rig.controller.pid, **doors}
 
     def _sampled(self, phase: report.Phase) -> None:
-        for number in range(SAMPLES):
-            self.wait(self.seconds / SAMPLES)
+        for number in range(1, SAMPLES + 1):
+            self.wait(self._seconds / SAMPLES)
             for what, pid in self._pids().items():
                 found = process_memory.memory_kB(pid)
-                at_s = (number + 1) * self.seconds / SAMPLES
+                at_s = number * self._seconds / SAMPLES
                 phase.memory[what].append([at_s, found["rss"], found["anonymous"]])
 
     def _loaded(self, name: str, during: Callable[[report.Phase], None]) -> None:
-        lasts_s = self.seconds + 2 * RAMP_S
-        given = doors_load.__name__, lasts_s, self.doors.folder
-        load = process.module(*given, stdout=subprocess.PIPE, text=True)
+        given = self._seconds + 2 * RAMP_S, self._doors.folder
+        load = process.module(MODULE + "doors_load", *given, stdout=subprocess.PIPE, text=True)
         try:
             self.wait(RAMP_S)
             self._phase(name, during)
-            if not self.odd_places:
-                self.odd_places = self.doors.differences()
-            self.loads[name] = json.loads(load.communicate(timeout=lasts_s)[0])
+            if during == self._sampled:
+                self._odd_places = self._doors.differences()
+            self._loads[name] = json.loads(load.communicate(timeout=60)[0])
         finally:
             process.end(load)
 
     def _killed(self, phase: report.Phase) -> None:
-        """Each kind in turn, then all together; each is away for a third of its turn."""
-        for kinds in [*[[kind] for kind in KINDS], KINDS]:
-            turn_s = self.seconds / (len(KINDS) + 1)
-            self.wait(turn_s / 3)
+        """Each kind in turn, then all together; away for a third of its turn."""
+        third_s = self._seconds / (len(KINDS) + 1) / 3
+        for kinds in [*[(kind,) for kind in KINDS], KINDS]:
+            self.wait(third_s)
             for kind in kinds:
-                self.doors.kill(kind)
-            self.wait(turn_s / 3)
+                self._doors.kill(kind)
+            self.wait(third_s)
             for kind in kinds:
-                self.doors.open(kind)
-            self.wait(turn_s / 3)
+                self._doors.open(kind)
+            self.wait(third_s)
 
-    def _rounds(self) -> None:
+    def _asked(self) -> None:
         """Requests one way and the other, each at a random phase of the tick."""
-        self._open()
-        phase, sign = random.Random(self.seed), 1
-        with doors_clients.clients(self.doors.folder, SOURCES[0]) as made:
-            for _ in range(self.rounds):
-                for way in (report.DATAGRAM, *report.DOORS):
-                    self.wait(hint.CYCLE_S + phase.random() * 0.02)
-                    at_ns: int | None = timing.monotonic_ns()
-                    if way == report.DATAGRAM:
-                        at_ns = hint.request(self.rig, sign * 10_000)
-                    elif not made[way].ask(sign * 10_000):
-                        at_ns = None
-                    if at_ns is not None:
-                        self.sent[way].append((at_ns, sign))
-                    sign = -sign
+        phase, sign = random.Random(self._seed), 1
+        with doors_clients.clients(self._doors.folder, SOURCES[0]) as made:
+            for way in self._rounds * (report.DATAGRAM, *report.DOORS):
+                self.wait(hint.CYCLE_S + phase.random() * 0.02)
+                at_ns: int | None = timing.monotonic_ns()
+                if way == report.DATAGRAM:
+                    at_ns = hint.request(self.rig, sign * 10_000)
+                elif not made[way].ask(sign * 10_000):
+                    at_ns = None
+                if at_ns is not None:
+                    self.sent[way].append((at_ns, sign))
+                sign = -sign
 
     def _attacked(self, door: str) -> None:
         """Honest hints alone, then beside the hostile messages."""
-        with doors_clients.clients(self.doors.folder, SOURCES[0]) as made:
-            if door == "MQTT" and isinstance(peer := made[door], doors_clients.Mqtt):
-                peer.say(doors_hostile.FIRST)
-        with doors_clients.clients(self.doors.folder, SOURCES[1]) as made:
-            ends_ns = timing.now_ns() + self.seconds / 10 * 1e9
-            quiet = self._honest(made[door], lambda: timing.now_ns() > ends_ns)
-            before = self._accepted()
-            given = doors_hostile.__name__, door, self.count, self.seed, self.doors.folder
-            attack = process.module(*given, stdout=subprocess.PIPE, text=True)
+        if door == "MQTT":
+            doors_clients.Mqtt(SOURCES[0]).say(doors_hostile.FIRST)
+        with doors_clients.clients(self._doors.folder, SOURCES[1]) as made:
+            ends_ns = timing.now_ns() + self._seconds * 1e8
+            quiet_ms = self._honest(made[door], lambda: timing.now_ns() > ends_ns)
+            given = door, self._count, self._seed, self._doors.folder
+            before, piped = self._accepted(), {"stdout": subprocess.PIPE, "text": True}
+            attack = process.module(MODULE + "doors_hostile", *given, **piped)
             try:
-                beside = self._honest(made[door], lambda: attack.poll() is not None)
+                beside_ms = self._honest(made[door], lambda: attack.poll() is not None)
                 said = attack.communicate()[0]
             finally:
                 process.end(attack)
         if not said:
-            raise RigError(f"hostile messages through {door}: ended with {attack.returncode}")
-        more = {name: count - before[name] for name, count in self._accepted().items()}
-        self.hostile[door] = json.loads(said) | {"quiet": quiet, "beside": beside, "accepted": more}
+            raise RigError(f"hostile messages through {door}: no result")
+        times_ms = {"quiet_ms": quiet_ms, "beside_ms": beside_ms}
+        more = {"accepted": self._accepted() - before}
+        self._hostile[door] = json.loads(said) | times_ms | more
 
     def _honest(
         self, client: doors_clients.Client, is_over: Callable[[], bool]
     ) -> list[float | None]:
         """How long each answer took, ms; None: not granted."""
-        taken: list[float | None] = []
+        taken_ms: list[float | None] = []
         while not is_over():
             began_ns = timing.now_ns()
-            is_granted = client.ask(5000 - 10_000 * (len(taken) % 2))
-            taken.append((timing.now_ns() - began_ns) / 1e6 if is_granted else None)
+            is_granted = client.ask(5000 - 10_000 * (len(taken_ms) % 2))
+            taken_ms.append((timing.now_ns() - began_ns) / 1e6 if is_granted else None)
             self.wait(HONEST_S)
-        return taken
+        return taken_ms
 
-    def _accepted(self) -> dict[str, int]:
+    def _accepted(self) -> int:
+        """All hints that the loop has taken."""
         found = hint_statistics.read(os.path.join(self.rig.directory, "hints.stats"))
         if found is None:
             raise RigError("the controller's counters of hints cannot be read")
-        return {each["name"]: each["accepted"] for each in found["sources"]}
+        return int(found["accepted"])

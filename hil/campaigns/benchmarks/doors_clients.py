@@ -8,16 +8,14 @@ import socket
 import ssl
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from controller.doors.modbus.image import POINTS
-from hil.campaigns.benchmarks.doors_open import ADDRESSES, PORTS, token
+from hil.campaigns.benchmarks.doors_open import ADDRESSES, HOST, PORTS, token
 
 GUARD_S = 20.0
-VALID_S = 60
 BASE = "firebreak/bench"
 PUBLISH, REFUSED = 3, 0x80
-Reply = tuple[int, bytes]
 
 
 def frame(pdu: bytes, unit: int = 1, protocol: int = 0) -> bytes:
@@ -35,102 +33,84 @@ def power(value_W: int) -> bytes:
     return write(POINTS["704.WSetEna"].at, struct.pack(">HHi", 1, 1, value_W))
 
 
-def hint(value_W: int) -> dict[str, object]:
-    """A request as JSON."""
-    return {"quantity": "power_W", "value_W": value_W, "valid_s": VALID_S}
+def hint(value_W: int) -> dict[str, Any]:
+    """The same as JSON."""
+    return {"quantity": "power_W", "value_W": value_W, "valid_s": 60}
 
 
-def tls(folder: pathlib.Path, name: str) -> ssl.SSLContext:
-    """The TLS of a client with this certificate."""
+def tls(folder: pathlib.Path, name: str | None) -> ssl.SSLContext:
+    """The TLS of a client with this certificate, or none."""
     made = ssl.create_default_context(cafile=folder / "site.crt")
-    made.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.pem")
+    if name:
+        made.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.pem")
     return made
 
 
-def connected(port: int, address: str = "127.0.0.1") -> socket.socket:
-    """A connection that sends without delay."""
-    made = socket.create_connection(("127.0.0.1", port), GUARD_S, (address, 0))
+def connected(
+    port: str, address: str = HOST, context: ssl.SSLContext | None = None
+) -> socket.socket:
+    """A connection to one of PORTS that sends without delay."""
+    made = socket.create_connection((HOST, PORTS[port]), GUARD_S, (address, 0))
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return made
+    return context.wrap_socket(made, server_hostname=HOST) if context else made
 
 
 class Modbus:
     """A master; with a context by TLS."""
 
     def __init__(self, source: str, context: ssl.SSLContext | None = None) -> None:
-        self._socket = connected(PORTS["tls" if context else "modbus"], ADDRESSES[source])
-        if context:
-            self._socket = context.wrap_socket(self._socket, server_hostname="127.0.0.1")
-        self._file = self._socket.makefile("rb")
+        self.link = connected("tls" if context else "modbus", ADDRESSES[source], context)
+        self._file = self.link.makefile("rb")
 
     def ask(self, value_W: int) -> bool:
         """True if it was granted."""
-        self._socket.sendall(frame(power(value_W)))
+        self.link.sendall(frame(power(value_W)))
         return not answer(self._file)[0] & REFUSED
-
-    def close(self) -> None:
-        """Close it."""
-        self._socket.close()
 
 
 def answer(file: BinaryIO) -> bytes:
     """The PDU of an answer. ConnectionError: the door has closed."""
     head = file.read(7)
-    data = file.read(struct.unpack(">HHHB", head)[2] - 1) if len(head) == 7 else b""
-    if not data:
-        raise ConnectionError
-    return data
+    if data := file.read(struct.unpack(">HHHB", head)[2] - 1) if len(head) == 7 else b"":
+        return data
+    raise ConnectionError
 
 
 class Http:
     """A client with the token of a source."""
 
     def __init__(self, source: str) -> None:
-        self._token = f"Bearer {token(source)}"
-        self._link = http.client.HTTPConnection("127.0.0.1", PORTS["http"], timeout=GUARD_S)
-        self._link.connect()
+        self._headers = {"Authorization": f"Bearer {token(source)}"}
+        self.link = http.client.HTTPConnection(HOST, PORTS["http"], timeout=GUARD_S)
+        self.link.connect()
 
     def ask(self, value_W: int) -> bool:
         """True if it was granted."""
-        self._link.request(
-            "POST", "/api/v1/hints", json.dumps(hint(value_W)), {"Authorization": self._token}
-        )
-        with self._link.getresponse() as reply:
+        self.link.request("POST", "/api/v1/hints", json.dumps(hint(value_W)), self._headers)
+        with self.link.getresponse() as reply:
             return bool(json.loads(reply.read()).get("granted"))
-
-    def close(self) -> None:
-        """Close it."""
-        self._link.close()
 
 
 class Mqtt:
     """A client of the broker that sends as a source."""
 
     def __init__(self, source: str) -> None:
-        self._source, self._count, self._socket = source, 0, connected(PORTS["mqtt"])
-        self._file = self._socket.makefile("rb")
-        self._socket.sendall(opening(source, [f"{BASE}/reply/{source}/#"]))
-        for _ in range(2):  # CONNACK, SUBACK
-            read(self._file)
+        self._source, self._count, self.link = source, 0, connected("mqtt")
+        self._file = opened(self.link, source, f"{BASE}/reply/{source}/#")
 
     def ask(self, value_W: int) -> bool:
         """True if it was granted."""
         self._count += 1
         return self.say({"id": f"{id(self)}.{self._count}", **hint(value_W)})
 
-    def say(self, command: dict[str, object]) -> bool:
+    def say(self, command: dict[str, Any]) -> bool:
         """True if the command was granted."""
-        topic = f"{BASE}/command/{self._source}/hint"
-        self._socket.sendall(publish(topic, json.dumps(command).encode()))
+        self.link.sendall(publish(self._source, json.dumps(command).encode()))
         while True:
             kind, body = read(self._file)
             found = json.loads(body[2 + int.from_bytes(body[:2]) :]) if kind == PUBLISH else {}
             if found.get("id") == command["id"]:
                 return bool(found.get("granted"))
-
-    def close(self) -> None:
-        """Close it."""
-        self._socket.close()
 
 
 def packet(head: int, body: bytes) -> bytes:
@@ -146,20 +126,27 @@ def text(words: str) -> bytes:
     return struct.pack(">H", len(words)) + words.encode()
 
 
-def opening(name: str, topics: list[str]) -> bytes:
+def opening(name: str, topic: str) -> bytes:
     """CONNECT with MQTT 3.1.1, and SUBSCRIBE."""
     connect = text("MQTT") + bytes((4, 2, 0, 60)) + text(f"bench-{name}")
-    wanted = b"".join([text(topic) + b"\0" for topic in topics])
-    return packet(0x10, connect) + packet(0x82, b"\0\1" + wanted)
+    return packet(0x10, connect) + packet(0x82, b"\0\1" + text(topic) + b"\0")
 
 
-def publish(topic: str, payload: bytes, number: int = 0, flags: int = 0) -> bytes:
-    """PUBLISH; number: of the message, for QoS 1; flags: retained (1), again (8)."""
-    mark = struct.pack(">H", number) if number else b""
-    return packet(0x30 | flags | 2 * bool(number), text(topic) + mark + payload)
+def opened(link: socket.socket, name: str, topic: str) -> BinaryIO:
+    """What comes from the broker, behind its answers to `opening`."""
+    file = link.makefile("rb")
+    link.sendall(opening(name, topic))
+    read(file), read(file)
+    return file
 
 
-def read(file: BinaryIO) -> Reply:
+def publish(source: str, payload: bytes, number: int = 0, flags: int = 0) -> bytes:
+    """A command of a source; number: of the message, for QoS 1; flags: retained (1), again (8)."""
+    topic, mark = text(f"{BASE}/command/{source}/hint"), number.to_bytes(2) if number else b""
+    return packet(0x30 | flags | 2 * bool(number), topic + mark + payload)
+
+
+def read(file: BinaryIO) -> tuple[int, bytes]:
     """(kind, body) of the next packet. ConnectionError: the broker has closed."""
     head, length, shift = file.read(1), 0, 0
     while head:
@@ -177,12 +164,8 @@ Client = Modbus | Http | Mqtt
 def clients(folder: pathlib.Path, source: str) -> Iterator[dict[str, Client]]:
     """{door: client of this source}."""
     with contextlib.ExitStack() as stack:
-        made: dict[str, Client] = {
-            "MQTT": Mqtt(source),
-            "Modbus": Modbus(source),
-            "Modbus with TLS": Modbus(source, tls(folder, source)),
-            "HTTP": Http(source),
-        }
+        made: dict[str, Client] = {"MQTT": Mqtt(source), "Modbus": Modbus(source)}
+        made |= {"Modbus TLS": Modbus(source, tls(folder, source)), "HTTP": Http(source)}
         for each in made.values():
-            stack.callback(each.close)
+            stack.callback(each.link.close)
         yield made

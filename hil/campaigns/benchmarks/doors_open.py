@@ -1,5 +1,6 @@
-"""The doors of `bench doors`: broker, relay and each kind in a process of its own, on loopback."""
+"""Doors of `bench doors`: each kind in a process of its own; beside them broker and mail relay."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -8,6 +9,7 @@ import socketserver
 import subprocess
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from controller.doors import exposure, settings
 from hil.campaigns import process
@@ -15,12 +17,13 @@ from hil.campaigns.benchmarks import ports, timing
 from hil.engine import processes
 from hil.engine.rig import RigError
 
-SOURCES = ("scheduler", "site_ems")  # the second one is the honest client beside a hostile first
-ADDRESSES = dict(zip(SOURCES, ("127.0.0.1", "127.0.0.3")))
+HOST = "127.0.0.1"
+SOURCES = ("scheduler", "site_ems")  # hostile messages claim the first, the second one is honest
+ADDRESSES = dict(zip(SOURCES, (HOST, "127.0.0.3")))
 PORTS = {name: 18830 + at for at, name in enumerate(("mqtt", "http", "modbus", "tls", "relay"))}
 NEEDED = {"mosquitto": "mosquitto", "openssl": "openssl", "nice": "coreutils"}
-NICE = ("nice", "-n", "15")  # as in firebreak-doors@.service
-BROKER = f"""listener {PORTS["mqtt"]} 127.0.0.1
+NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split()
+BROKER = f"""listener {PORTS["mqtt"]} {HOST}
 user root
 allow_anonymous true
 persistence false
@@ -29,11 +32,11 @@ set_tcp_nodelay true
 """
 FILE = f"""
 [mqtt.bench]
-host = "127.0.0.1"
+host = "{HOST}"
 port = {PORTS["mqtt"]}
 tls = false
 cabinet = "bench"
-sources = ["scheduler", "site_ems"]
+sources = ["{SOURCES[0]}", "{SOURCES[1]}"]
 [http.bench]
 port = {PORTS["http"]}
 requests_per_min_max = 6000
@@ -47,12 +50,29 @@ certificate = "door.crt"
 certificate_key = "door.pem"
 client_authority = "site.crt"
 [alarms.bench]
-server = "127.0.0.1:{PORTS["relay"]}"
+server = "{HOST}:{PORTS["relay"]}"
 tls = "none"
 from = "box@site.example"
 to = ["desk@site.example"]
 """
-NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split()
+FILE_OF_SOURCE = """[source.{0}]
+key = "{0}.key"
+may = "request"
+hints_per_min_max = 600
+[modbus.plain.clients]
+"{1}" = "{0}"
+[modbus.tls.clients]
+"{0}" = "{0}"
+[[http.bench.token]]
+name = "{0}"
+source = "{0}"
+sha256 = "{2}"
+"""
+
+
+def token(name: str) -> str:
+    """The token of a source."""
+    return f"{name}-of-the-bench".ljust(40, "-")
 
 
 class Relay(socketserver.StreamRequestHandler):
@@ -67,66 +87,57 @@ class Relay(socketserver.StreamRequestHandler):
                 self.wfile.write(b"354 go on\r\n")
                 while self.rfile.readline() not in (b".\r\n", b""):
                     pass
-                self.server.letters += 1  # type: ignore[attr-defined]
             self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 taken\r\n")
 
 
 class Doors(processes.Processes):
-    """All of them, each below the priority of the loop as on a box; `kill` ends with SIGKILL."""
+    """All of them, below the priority of the loop as on a box, and a recorder."""
 
-    before = NICE
+    before = ("nice", "-n", "15")  # as in firebreak-doors@.service
 
     def __init__(self, directory: str) -> None:
         super().__init__(directory)
+        self.folder, state = pathlib.Path(directory, "doors"), os.path.join(directory, "state")
+        self._where = "--run-dir", directory, "--state-dir", state, "--own-dir", str(self.folder)
         if missing := process.needed(NEEDED):
             raise RigError(missing)
-        self.folder = pathlib.Path(directory, "doors")
         self.folder.mkdir(mode=0o700)
-        for name in SOURCES:
-            shutil.copy(os.path.join(directory, "state", "keys", f"{name}.key"), self.folder)
         _certificates(self.folder)
-        (self.folder / "doors.toml").write_text(_text(), encoding="ascii")
-        self.settings = settings.load(str(self.folder / "doors.toml"))
-        self.letters = 0
-        self._state = os.path.join(directory, "state")
+        text = FILE
+        for name in SOURCES:
+            shutil.copy(os.path.join(state, "keys", f"{name}.key"), self.folder)
+            digest = hashlib.sha256(token(name).encode()).hexdigest()
+            text += FILE_OF_SOURCE.format(name, ADDRESSES[name], digest)
+        self._file = self.folder / "doors.toml"
+        self._file.write_text(text, encoding="ascii")
 
     def start(self) -> None:
-        """Start broker and relay: they are no part of the box."""
-        (self.folder / "mosquitto.conf").write_text(BROKER, encoding="ascii")
+        """Start what is there without doors too: recorder, broker, relay."""
+        self.begin("recorder", "record", *self._where[:4])
+        config = self.folder / "mosquitto.conf"
+        config.write_text(BROKER, encoding="ascii")
         program = shutil.which("mosquitto", path=process.search_path()) or "mosquitto"
-        self._broker = subprocess.Popen(
-            [program, "-c", str(self.folder / "mosquitto.conf")], stderr=subprocess.DEVNULL
-        )
-        self._relay = socketserver.ThreadingTCPServer(("127.0.0.1", PORTS["relay"]), Relay)
-        self._relay.letters = 0  # type: ignore[attr-defined]
+        self._broker = subprocess.Popen([program, "-c", config], stderr=subprocess.DEVNULL)
+        self._relay = socketserver.ThreadingTCPServer((HOST, PORTS["relay"]), Relay)
         threading.Thread(target=self._relay.serve_forever, daemon=True).start()
-
-    def record(self) -> None:
-        """Start the recorder, which a box has without doors too."""
-        self.begin("recorder", "record", *self._where())
 
     def open(self, kind: str) -> None:
         """Start the process of a kind."""
-        path = str(self.folder / "doors.toml")
-        self.begin(kind, "doors", kind, path, *self._where(), "--own-dir", str(self.folder))
+        self.begin(kind, "doors", kind, str(self._file), *self._where)
 
     def kill(self, kind: str) -> None:
         """End it at once."""
         self.running[kind].kill()
         self.running[kind].wait()
 
-    def pids(self) -> dict[str, int]:
-        """{kind: process}."""
-        return {kind: self.running[kind].pid for kind in settings.KINDS}
-
     def differences(self) -> list[str]:
-        """Places of a port scan that are not in the table of `doors check`, and the reverse."""
-        rows, out = exposure.of(self.settings), []
-        for kind, pid in self.pids().items():
-            found, own = ports.places(pid), [row for row in rows if row.door.startswith(f"{kind}.")]
-            listens = {row.place for row in own if row.way == exposure.LISTENS}
-            connects = {row.place for row in own if row.way == exposure.CONNECTS}
-            odd = (found.listens ^ listens) | (found.connects - connects)
+        """Places that a port scan finds and `doors check` does not name, and the reverse."""
+        rows, out = exposure.of(settings.load(str(self._file))), []
+        for kind in settings.KINDS:
+            found = ports.places(self.running[kind].pid)
+            own = {(row.way, row.place) for row in rows if row.door.startswith(f"{kind}.")}
+            listens = {place for way, place in own if way == exposure.LISTENS}
+            odd = (found.listens ^ listens) | (found.connects - {place for _, place in own})
             out += [f"{kind} {place}" for place in sorted(odd)]
         return out
 
@@ -135,56 +146,33 @@ class Doors(processes.Processes):
         super().stop()
         self._relay.shutdown()
         self._relay.server_close()
-        self.letters = self._relay.letters  # type: ignore[attr-defined]
         process.end(self._broker)
-
-    def _where(self) -> tuple[str, ...]:
-        return "--run-dir", self.directory, "--state-dir", self._state
-
-
-def _text() -> str:
-    parts = [
-        f'[source.{name}]\nkey = "{name}.key"\nmay = "request"\nhints_per_min_max = 600\n'
-        for name in SOURCES
-    ] + [FILE]
-    for name in SOURCES:
-        parts.append(f'[[http.bench.token]]\nname = "{name}"\nsource = "{name}"\n')
-        parts.append(f'sha256 = "{hashlib.sha256(token(name).encode()).hexdigest()}"\n')
-    for table, key in (("plain", ADDRESSES), ("tls", {name: name for name in SOURCES})):
-        parts.append(f"[modbus.{table}.clients]\n")
-        parts += [f'"{client}" = "{name}"\n' for name, client in key.items()]
-    return "".join(parts)
-
-
-def token(name: str) -> str:
-    """The token of a source."""
-    return f"{name}-of-the-bench".ljust(40, "-")
 
 
 def _certificates(folder: pathlib.Path) -> None:
-    """NAME.crt and .pem (its key) of the site's authority, the door, its clients; `foreign`, of no one."""
-    (folder / "door.ext").write_text("subjectAltName=IP:127.0.0.1\n", encoding="ascii")
-    for name in ("site", "foreign"):
-        files = ["-keyout", f"{name}.pem", "-out", f"{name}.crt", "-subj", f"/CN={SOURCES[0]}"]
-        _openssl(folder, "req", "-x509", *NEW_KEY, *files)
-    for name in ("door", *SOURCES):
-        files = ["-keyout", f"{name}.pem", "-out", f"{name}.csr", "-subj", f"/CN={name}"]
-        _openssl(folder, "req", *NEW_KEY, *files)
-        signed = ["-in", f"{name}.csr", "-out", f"{name}.crt", "-extfile", "door.ext"]
-        _openssl(folder, *"x509 -req -CA site.crt -CAkey site.pem -CAcreateserial".split(), *signed)
+    """NAME.crt and NAME.pem of the authority, the door, its clients; `foreign`, of nobody."""
+    (folder / "door.ext").write_text(f"subjectAltName=IP:{HOST}\n", encoding="ascii")
+    by_site = "-CA site.crt -CAkey site.pem -CAcreateserial -extfile door.ext".split()
+    for name in ("site", "foreign", "door", *SOURCES):
+        is_own = name in ("site", "foreign")
+        subject = f"/CN={SOURCES[0] if is_own else name}"
+        made = ["-keyout", f"{name}.pem", "-subj", subject, "-out", f"{name}.crt"]
+        _openssl(folder, "req", *["-x509"] * is_own, *NEW_KEY, *made)
+        if not is_own:
+            files = ["-in", f"{name}.crt", "-out", f"{name}.crt"]
+            _openssl(folder, "x509", "-req", *by_site, *files)
 
 
 def _openssl(folder: pathlib.Path, *words: str) -> None:
     subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
 
 
-def until(is_so: Callable[[], object], what: str) -> None:
-    """Wait until it is so. RigError after 30 s."""
-    for _ in range(300):
-        try:
+def until(is_so: Callable[[], Any], what: str) -> None:
+    """Wait until it is so. RigError after 60 s."""
+    ends_ns = timing.now_ns() + 60_000_000_000
+    while timing.now_ns() < ends_ns:
+        with contextlib.suppress(OSError):
             if is_so():
                 return
-        except OSError:
-            pass
         timing.wait_s(0.1)
-    raise RigError(f"{what} after 30 s")
+    raise RigError(f"{what} after 60 s")
