@@ -31,7 +31,7 @@ BENCHMARKS = {
     "hint": "from a hint to the set-point it changes, on the wire",
     "rig": "lateness with devices, memory, virtual speed, replay",
     "pod": "two cabinets on one site in real time: lateness and memory of each controller",
-    "doors": "the doors beside the loop: idle, at load, killed; hints to the wire, hostile messages",
+    "doors": "the doors beside the loop: idle, at load, killed; hints to the wire, hostile ones",
     "planner": "the planner beside rules, perfect foresight, and EMHASS where it is installed",
 }
 MODULES = {"loop": "lateness"}

@@ -12,9 +12,9 @@ DATAGRAM = "datagram"
 DOORS = ("MQTT", "Modbus", "Modbus TLS", "HTTP")  # those of alarms only send
 HIDES = (
     "the doors have nice 15 as in their unit; broker, load and hostile senders share the cores "
-    "with them at ordinary priority, so a door's times are those of less than one core; the loop comes "
-    "before all of them: what load costs it (caches, memory, the kernel's network), it costs on a "
-    "box too; the simulated devices have SCHED_FIFO; loopback: no cable, no interrupts of a card"
+    "with them at ordinary priority, so a door's times are those of less than one core; the loop "
+    "comes before all of them: what load costs it (caches, memory, the kernel's network), it costs "
+    "on a box too; the simulated devices have SCHED_FIFO; loopback: no cable, no network card"
 )
 
 
