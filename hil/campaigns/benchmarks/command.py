@@ -101,7 +101,7 @@ def add(commands: Any) -> None:
         own = options.JSON | options.BESIDE | OPTIONS.get(name, {})
         options.add(kinds, name, words, functools.partial(_benchmark, name), own)
     options.add(kinds, "page", "print the page of these results", _page, RESULTS)
-    options.add(kinds, "all", "everything: two and a half hours", _all, EVERYTHING)
+    options.add(kinds, "all", "everything: three and a half hours", _all, EVERYTHING)
 
 
 def _benchmark(name: str, given: argparse.Namespace) -> int:
