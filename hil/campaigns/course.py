@@ -50,10 +50,14 @@ class Course:
             return
         except (OSError, RigError, JournalError) as error:
             self.error = error
-        finally:  # after a fault too, or the run would never end
-            # If the plant process has ended, the rig notices that.
-            with contextlib.suppress(RigError):
-                self.rig.send({"what": "finish"})
+        except BaseException:  # or the run would never end
+            self._finish()
+            raise
+        self._finish()
+
+    def _finish(self) -> None:
+        with contextlib.suppress(RigError):  # the plant process has ended: the rig notices that
+            self.rig.send({"what": "finish"})
 
 
 class Background:

@@ -113,6 +113,8 @@ class Course(course.Course):
         """Wait until every door grants something."""
 
         def granted() -> bool:
+            if trouble := self._doors.trouble():
+                raise RigError(trouble)
             with doors_clients.clients(self._doors.folder, SOURCES[1]) as made:
                 return all([each.ask(1000 + at) for at, each in enumerate(made.values())])
 

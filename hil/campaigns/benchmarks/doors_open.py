@@ -43,9 +43,11 @@ requests_per_min_max = 6000
 [modbus.plain]
 port = {PORTS["modbus"]}
 may = "request"
+clients = {{ "{HOST}" = "{SOURCES[0]}", "{ADDRESSES[SOURCES[1]]}" = "{SOURCES[1]}" }}
 [modbus.tls]
 port = {PORTS["tls"]}
 may = "request"
+clients = {{ {SOURCES[0]} = "{SOURCES[0]}", {SOURCES[1]} = "{SOURCES[1]}" }}
 certificate = "door.crt"
 certificate_key = "door.pem"
 client_authority = "site.crt"
@@ -59,14 +61,10 @@ FILE_OF_SOURCE = """[source.{0}]
 key = "{0}.key"
 may = "request"
 hints_per_min_max = 600
-[modbus.plain.clients]
-"{1}" = "{0}"
-[modbus.tls.clients]
-"{0}" = "{0}"
 [[http.bench.token]]
 name = "{0}"
 source = "{0}"
-sha256 = "{2}"
+sha256 = "{1}"
 """
 
 
@@ -107,7 +105,7 @@ class Doors(processes.Processes):
         for name in SOURCES:
             shutil.copy(os.path.join(state, "keys", f"{name}.key"), self.folder)
             digest = hashlib.sha256(token(name).encode()).hexdigest()
-            text += FILE_OF_SOURCE.format(name, ADDRESSES[name], digest)
+            text += FILE_OF_SOURCE.format(name, digest)
         self._file = self.folder / "doors.toml"
         self._file.write_text(text, encoding="ascii")
 

@@ -46,7 +46,7 @@ def processes(name: str, phase: Phase) -> list[Figure]:
 
 
 def growth_kB_per_h(samples: Sequence[Sample]) -> float:
-    """From the second quarter of the samples to the last one, by their medians."""
+    """Growth from the second quarter of the samples to the last one, by their medians."""
     quarter = len(samples) // 4
     begin, end = [
         [percentile([row[at] for row in rows], 500) for at in (0, 2)]

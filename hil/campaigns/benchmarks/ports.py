@@ -53,7 +53,7 @@ def _sockets(pid: int) -> list[tuple[str, str, str, bool]]:
 
 
 def _place(text: str) -> str:
-    """From the kernel's words of 4 bytes in the machine's order."""
+    """The place in the kernel's words of 4 bytes, each in the machine's order."""
     words, port = text.split(":")
     data = bytes.fromhex(words)
     count = len(data) // 4
