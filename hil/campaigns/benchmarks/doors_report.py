@@ -61,7 +61,7 @@ def hints(delays_us: Mapping[str, Sequence[int | None]]) -> list[Figure]:
     first_ms = [us / 1000 for us in delays_us[DATAGRAM] if us is not None]
     for way, values_us in delays_us.items():
         seen_ms = [us / 1000 for us in values_us if us is not None]
-        rival = DATAGRAM, first_ms
+        rival = (None, ()) if way == DATAGRAM else (DATAGRAM, first_ms)
         figures += beside(f"hint to wire by {way}", seen_ms, *rival)
         missed = len(values_us) - len(seen_ms)
         figures.append(figure(f"hints by {way} that moved no set-point", missed, "hints"))
@@ -69,12 +69,13 @@ def hints(delays_us: Mapping[str, Sequence[int | None]]) -> list[Figure]:
 
 
 def beside(
-    what: str, values_ms: Sequence[float], rival: str, rival_ms: Sequence[float]
+    what: str, values_ms: Sequence[float], rival: str | None, rival_ms: Sequence[float]
 ) -> Iterable[Figure]:
     """p50 and p99, each beside the rival's."""
-    for name in ("p50", "p99") if values_ms and rival_ms else ():
+    for name in ("p50", "p99") if values_ms else ():
         own, other = [
-            round(percentile(each, PERCENTILES[name]), 1) for each in (values_ms, rival_ms)
+            round(percentile(each, PERCENTILES[name]), 1) if each else None
+            for each in (values_ms, rival_ms)
         ]
         yield figure(f"{what}, {name} of {len(values_ms)}", own, "ms", rival, other)
 
