@@ -6,7 +6,7 @@ from typing import Any
 
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import PERCENTILES, Figure, figure, percentile
-from hil.campaigns.benchmarks.rig import Sample
+from hil.campaigns.benchmarks.rig import SETTLED_S, Sample
 
 DATAGRAM = "datagram"
 DOORS = ("MQTT", "Modbus", "Modbus TLS", "HTTP")  # those of alarms only send
@@ -45,8 +45,12 @@ def processes(name: str, phase: Phase) -> list[Figure]:
     return figures
 
 
-def growth_kB_per_h(samples: Sequence[Sample]) -> float:
-    """Growth from the second quarter of the samples to the last one, by their medians."""
+def growth_kB_per_h(samples: Sequence[Sample]) -> float | None:
+    """Growth from the second quarter of the samples to the last one, by their medians. None for a
+    short time: the history that a door keeps is full after a minute.
+    """
+    if samples[-1][0] < SETTLED_S:
+        return None
     quarter = len(samples) // 4
     begin, end = [
         [percentile([row[at] for row in rows], 500) for at in (0, 2)]

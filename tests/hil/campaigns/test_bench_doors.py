@@ -59,8 +59,9 @@ def test_the_loop_says_what_was_taken_and_not_the_door(accepted, taken):
 
 
 def test_growth_counts_from_the_second_quarter_on():
-    samples = [[float(at_s), 50_000, 20_000 + max(10, at_s)] for at_s in range(40)]
+    samples = [[float(at_s), 50_000, 20_000 + max(10, at_s)] for at_s in range(80)]
     assert report.growth_kB_per_h(samples) == 3600
+    assert report.growth_kB_per_h(samples[:40]) is None
     assert report.growth_kB_per_h([[each[0], 0, 7] for each in samples]) == 0
 
 
