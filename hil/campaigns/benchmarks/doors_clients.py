@@ -16,6 +16,7 @@ from hil.campaigns.benchmarks.doors_open import ADDRESSES, HOST, PORTS, token
 GUARD_S = 20.0
 BASE = "firebreak/bench"
 PUBLISH, REFUSED = 3, 0x80
+FATES = ("crowded", "too_long", "retained", "over_quota", "answered")
 
 
 def frame(pdu: bytes, unit: int = 1, protocol: int = 0) -> bytes:
@@ -155,6 +156,17 @@ def read(file: BinaryIO) -> tuple[int, bytes]:
         if byte < 128:
             return head[0] >> 4, file.read(length)
     raise ConnectionError
+
+
+def handled() -> int:
+    """Commands that the door of MQTT has done with, by its own count."""
+    kind, body = 0, b""
+    with connected("mqtt") as link:
+        file = opened(link, "counts", f"{BASE}/door")
+        while kind != PUBLISH:
+            kind, body = read(file)
+    counts = json.loads(body[2 + int.from_bytes(body[:2]) :])
+    return sum([counts.get(fate, 0) for fate in FATES])
 
 
 Client = Modbus | Http | Mqtt

@@ -11,8 +11,8 @@ from hil.campaigns.benchmarks.rig import SETTLED_S, Sample
 DATAGRAM = "datagram"
 DOORS = ("MQTT", "Modbus", "Modbus TLS", "HTTP")  # those of alarms only send
 HIDES = (
-    "the doors have nice 15 as in their unit; broker, load and hostile senders share the cores "
-    "with them at ordinary priority, so a door's times are those of less than one core; the loop "
+    "the doors have nice 15 as in their unit; load and hostile senders, with nice 19, and the "
+    "broker share the cores with them, so a door's times are those of less than one core; the loop "
     "comes before all of them: what load costs it (caches, memory, the kernel's network), it costs "
     "on a box too; the simulated devices have SCHED_FIFO; loopback: no cable, no network card"
 )
@@ -39,9 +39,10 @@ def processes(name: str, phase: Phase) -> list[Figure]:
         figures += [
             figure(f"{what}, {name}, all resident, most", resident_MiB, "MiB"),
             figure(f"{what}, {name}, its own, most", own_MiB, "MiB", budget=budget),
-            figure(f"{what}, {name}, growth of its own", growth_kB_per_h(samples), "kB/h"),
             figure(f"{what}, {name}, use of a core", round(phase.share_pct[what], 1), "%"),
         ]
+        if (grown := growth_kB_per_h(samples)) is not None:
+            figures.append(figure(f"{what}, {name}, growth of its own", grown, "kB/h"))
     return figures
 
 
@@ -62,14 +63,14 @@ def growth_kB_per_h(samples: Sequence[Sample]) -> float | None:
 def hints(delays_us: Mapping[str, Sequence[int | None]]) -> list[Figure]:
     """Each way beside the datagram."""
     figures: list[Figure] = []
+    missed = 0
     first_ms = [us / 1000 for us in delays_us[DATAGRAM] if us is not None]
     for way, values_us in delays_us.items():
         seen_ms = [us / 1000 for us in values_us if us is not None]
         rival = (None, ()) if way == DATAGRAM else (DATAGRAM, first_ms)
         figures += beside(f"hint to wire by {way}", seen_ms, *rival)
-        missed = len(values_us) - len(seen_ms)
-        figures.append(figure(f"hints by {way} that moved no set-point", missed, "hints"))
-    return figures
+        missed += len(values_us) - len(seen_ms)
+    return [*figures, figure("hints that moved no set-point", missed, "hints")]
 
 
 def beside(
