@@ -7,7 +7,6 @@ certificate or the token of a source, or the other way round.
 
 import contextlib
 import json
-import os
 import pathlib
 import random
 import struct
@@ -130,5 +129,4 @@ def main(door: str, count: int, seed: int, folder: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(19)
     main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), pathlib.Path(sys.argv[4]))

@@ -6,7 +6,6 @@ whose door has gone comes again.
 
 import asyncio
 import json
-import os
 import pathlib
 import ssl
 import struct
@@ -100,5 +99,4 @@ async def main(seconds: float, folder: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(19)
     asyncio.run(main(float(sys.argv[1]), pathlib.Path(sys.argv[2])))

@@ -1,7 +1,6 @@
 """Doors of `bench doors`: each kind in a process of its own; beside them broker and mail relay."""
 
 import contextlib
-import hashlib
 import os
 import pathlib
 import shutil
@@ -20,7 +19,8 @@ from hil.engine.rig import RigError
 HOST = "127.0.0.1"
 SOURCES = ("scheduler", "site_ems")  # hostile messages claim the first, the second one is honest
 ADDRESSES = dict(zip(SOURCES, (HOST, "127.0.0.3")))
-PORTS = {name: 18830 + at for at, name in enumerate(("mqtt", "http", "modbus", "tls", "relay"))}
+FILE = pathlib.Path(__file__).with_name("doors.toml")
+PORTS = {"mqtt": 18830, "http": 18831, "modbus": 18832, "tls": 18833, "relay": 18834}  # of FILE
 NEEDED = {"mosquitto": "mosquitto", "openssl": "openssl", "nice": "coreutils"}
 NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split()
 BROKER = f"""listener {PORTS["mqtt"]} {HOST}
@@ -29,42 +29,6 @@ allow_anonymous true
 persistence false
 max_queued_messages 0
 set_tcp_nodelay true
-"""
-FILE = f"""
-[mqtt.bench]
-host = "{HOST}"
-port = {PORTS["mqtt"]}
-tls = false
-cabinet = "bench"
-sources = ["{SOURCES[0]}", "{SOURCES[1]}"]
-[http.bench]
-port = {PORTS["http"]}
-requests_per_min_max = 6000
-[modbus.plain]
-port = {PORTS["modbus"]}
-may = "request"
-clients = {{ "{HOST}" = "{SOURCES[0]}", "{ADDRESSES[SOURCES[1]]}" = "{SOURCES[1]}" }}
-[modbus.tls]
-port = {PORTS["tls"]}
-may = "request"
-clients = {{ {SOURCES[0]} = "{SOURCES[0]}", {SOURCES[1]} = "{SOURCES[1]}" }}
-certificate = "door.crt"
-certificate_key = "door.pem"
-client_authority = "site.crt"
-[alarms.bench]
-server = "{HOST}:{PORTS["relay"]}"
-tls = "none"
-from = "box@site.example"
-to = ["desk@site.example"]
-"""
-FILE_OF_SOURCE = """[source.{0}]
-key = "{0}.key"
-may = "request"
-hints_per_min_max = 600
-[[http.bench.token]]
-name = "{0}"
-source = "{0}"
-sha256 = "{1}"
 """
 
 
@@ -101,13 +65,9 @@ class Doors(processes.Processes):
             raise RigError(missing)
         self.folder.mkdir(mode=0o700)
         _certificates(self.folder)
-        text = FILE
+        self._file = str(shutil.copy(FILE, self.folder))
         for name in SOURCES:
             shutil.copy(os.path.join(state, "keys", f"{name}.key"), self.folder)
-            digest = hashlib.sha256(token(name).encode()).hexdigest()
-            text += FILE_OF_SOURCE.format(name, digest)
-        self._file = self.folder / "doors.toml"
-        self._file.write_text(text, encoding="ascii")
 
     def start(self) -> None:
         """Start what is there without doors too: recorder, broker, relay."""
@@ -121,7 +81,7 @@ class Doors(processes.Processes):
 
     def open(self, kind: str) -> None:
         """Start the process of a kind."""
-        self.begin(kind, "doors", kind, str(self._file), *self._where)
+        self.begin(kind, "doors", kind, self._file, *self._where)
 
     def kill(self, kind: str) -> None:
         """End it at once."""
@@ -130,7 +90,7 @@ class Doors(processes.Processes):
 
     def differences(self) -> list[str]:
         """Places that a port scan finds and `doors check` does not name, and the reverse."""
-        rows, out = exposure.of(settings.load(str(self._file))), []
+        rows, out = exposure.of(settings.load(self._file)), []
         for kind in settings.KINDS:
             found = ports.places(self.running[kind].pid)
             own = {(row.way, row.place) for row in rows if row.door.startswith(f"{kind}.")}
