@@ -48,7 +48,10 @@ MAY_IMPORT = (
     ),
     (  # on a host of the cluster, without the libraries of the box
         "controller/watch/",
-        ("controller.watch", "controller.forms", "controller.system"),
+        (
+            *("controller.watch", "controller.forms", "controller.system"),
+            *("controller.series", "controller.store", "controller.planner"),
+        ),
     ),
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
