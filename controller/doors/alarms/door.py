@@ -78,6 +78,7 @@ class Door:
         now_us = clock.now_us()
         self._sent_us.append(now_us)
         self._outbox.taken(list(rows), now_us)
+        say(f"door {self._title}: letter taken: {made.subject}")
         self._pause_s, self._said = PAUSE_S, ""
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ import urllib.parse
 from typing import Any
 
 from controller.doors.alarms.letter import Letter
+from controller.doors.mqtt.words import tls_words
 from controller.doors.process import DoorError
 
 TIMEOUT_S = 20.0
@@ -97,8 +98,10 @@ def _words(error: Exception) -> str:
         return f"answers {error.smtp_code}"
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return f"refuses {', '.join(sorted(error.recipients))}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return tls_words(error)
     if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or 'no handshake'}"
+        return 'TLS failed; is this its port for TLS (tls = "tls"), or for starttls'
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT_S:.0f} s"
     if isinstance(error, ValueError):

@@ -150,7 +150,8 @@ def test_a_refused_letter_is_tried_until_it_is_taken(inbox, tmp_path, capfd):
     place.turns((state("12a", "3b"),), (state("12a", "3b"),), (state("12a", "3b"),))
     (mail,) = inbox.mails
     assert b"(+1)" in mail.content
-    lines = capfd.readouterr().err.splitlines()
+    *lines, last = capfd.readouterr().err.splitlines()
+    assert ": letter taken: " in last and last.endswith("(+1)")
     assert [line.partition("relay ")[2].partition(": ")[2] for line in lines] == [
         "answers 451; tried again",
         "answers 554; tried again",
