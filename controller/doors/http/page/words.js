@@ -22,7 +22,7 @@ export function directed(power_W, gives = "discharge", takes = "charge") {
 
 export function range(low_W, high_W) {
   if (!known(low_W) && !known(high_W)) return "-";
-  return `${kilowatt(low_W)} .. ${kilowatt(high_W)} kW`;
+  return `${directed(low_W)} .. ${directed(high_W)}`;
 }
 
 export function duration(time_ms) {
