@@ -4,6 +4,7 @@ Only an answer that says "taken" counts. Raises DoorError, one line without a se
 """
 
 import email.message
+import email.utils
 import http.client
 import json
 import smtplib
@@ -14,6 +15,7 @@ from typing import Any
 from controller.doors.alarms.letter import Letter
 from controller.doors.mqtt.words import tls_words
 from controller.doors.process import DoorError
+from controller.system import clock
 
 TIMEOUT_S = 20.0
 ANSWER_BYTES_MAX = 1 << 16
@@ -24,6 +26,7 @@ def mail(values: dict[str, Any], secret: str, letter: Letter) -> None:
     host, _, port = values["server"].rpartition(":")
     made = email.message.EmailMessage()
     made["Subject"], made["From"], made["To"] = letter.subject, values["from"], values["to"]
+    made["Date"] = email.utils.formatdate(clock.utc_us() / 1e6, usegmt=True)
     made["Message-ID"] = f"<{letter.identity}@firebreak>"
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(letter.text)

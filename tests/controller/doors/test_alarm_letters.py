@@ -128,6 +128,7 @@ def test_an_alarm_is_one_mail_with_words_and_remedy(inbox, tmp_path):
     (mail,) = inbox.mails
     text = mail.content.decode()
     assert mail.rcpt_tos == ["d@e.f", "g@h.i"]
+    assert text.count("\nDate: ") == 1
     assert "Subject: Cabinet 1: shutdown: cell too hot (+1)" in text
     assert text.count("Check  Keep away.") == 2 and "What   A cell is hot." in text
 
