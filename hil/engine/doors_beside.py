@@ -53,7 +53,7 @@ class Beside(processes.Processes):
         """Addresses, and a hint to copy."""
         url = f"http://127.0.0.1:{HTTP_PORT}"
         return [
-            f"page       {url}/    (/metrics, /api/v1/state, /api/v1/openapi.json)",
+            f"page       {url}/    (also /metrics, /api/v1/openapi.json)",
             f"Modbus     127.0.0.1:{MODBUS_PORT}, unit 1, SunSpec from register 40000 on",
             "a hint     20 kW for a minute; without is_exact load tracking adds its part:",
             f"  curl {url}/api/v1/hints \\",
