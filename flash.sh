@@ -19,6 +19,7 @@ usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabin
        flash.sh prove [--quick]   prove the safety kernel: coverage, mutants, proofs, parity (--help lists the options)
        flash.sh check FILE        check a site file
        flash.sh install [--root DIR] [--wheels DIR] [--doors]  put the controller on this box, or into the tree of one
+       flash.sh rollback [--root DIR]   the release before, with its units; configuration and state stay
        flash.sh uninstall [--root DIR] [--purge]        take it away; --purge: configuration and state too
        flash.sh mcu PORT [--cabinet FILE] [--dry-run]   put channel B on a microcontroller (Pico, STM32)
        flash.sh vm-test [OPTIONS] install it on a Debian in QEMU, run it there, hang it, cut its power
@@ -157,7 +158,7 @@ nearest() {
 }
 
 main() {
-    local command="${1:-}" chosen near all commands=(rig test prove check install uninstall mcu vm-test advisories)
+    local command="${1:-}" chosen near all commands=(rig test prove check install rollback uninstall mcu vm-test advisories)
     [ $# -eq 0 ] || shift
     case "$command" in
         rig)
@@ -192,6 +193,9 @@ main() {
             ;;
         install | uninstall)
             exec bash "$here/controller/systemd/install.sh" "$command" "$@"
+            ;;
+        rollback)
+            PYTHONPATH="$here" exec python3 -m controller rollback "$@"
             ;;
         mcu)
             set_up

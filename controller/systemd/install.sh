@@ -16,6 +16,7 @@ purge=no
 doors=no
 command=""
 work=""
+release="" # the name of the one that is being installed
 
 opt=opt/firebreak
 etc=etc/firebreak
@@ -219,6 +220,7 @@ switch_to() {
     mkdir -p "$root/usr/local/bin"
     ln -sfn "/$opt/current/bin/firebreak" "$root/usr/local/bin/firebreak"
     [ "$before" != "$name" ] || return 0
+    [ -z "$before" ] || ln -sfn "releases/$before" "$root/$opt/previous"
     say "switched" "to release $name${before:+, from $before}"
     for each in "$root/$opt"/releases/*; do
         case "$(basename "$each")" in
@@ -235,11 +237,51 @@ place() {
     mv -fT "$root/$2.part" "$root/$2"
 }
 
-# put SOURCE TARGET: replaces a file of this project if it differs.
-put() {
+# renew SOURCE TARGET: replaces a file if it differs.
+renew() {
     cmp -s "$1" "$root/$2" && return
     place "$1" "$2"
     say "installed" "/$2"
+}
+
+# Keeps a copy of a file of this release, for `firebreak rollback` (rollback.py).
+record() {
+    [ -z "$release" ] || install -D -m 644 "$1" "$root/$opt/releases/$release/files.part/$2"
+}
+
+# put SOURCE TARGET: renews a file of this project.
+put() {
+    record "$1" "$2"
+    renew "$1" "$2"
+}
+
+# The copies count from now on.
+end_record() {
+    local place="$root/$opt/releases/$1"
+    sync -f "$place/files.part"
+    rm -rf -- "$place/files"
+    mv -T "$place/files.part" "$place/files"
+}
+
+# Files of this project on a box, beside configuration, state and what is made of the configuration.
+own_files() {
+    printf '%s\n' "$units/firebreak.service" "$units"/firebreak-{record,upstream,planner,doors@,can@,console@}.service \
+        "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
+        etc/needrestart/conf.d/firebreak.conf etc/sysusers.d/firebreak.conf "$bash_completion" "$zsh_completion"
+}
+
+# The installer of an older release kept no copies: what is there now is of that release.
+record_previous() {
+    local file release
+    release="$(basename "$(readlink "$root/$opt/current" || true)")"
+    [ -n "$release" ] && [ "$release" != "$1" ] && [ ! -e "$root/$opt/releases/$release/files" ] || return 0
+    while IFS= read -r file; do
+        [ ! -f "$root/$file" ] || record "$root/$file" "$file"
+    done < <(own_files)
+    while read -r _ file; do
+        ! is_as_installed "$file" || record "$root/$file" "$file"
+    done <"$root/$as_installed"
+    end_record "$release"
 }
 
 digest_of() {
@@ -259,8 +301,9 @@ remember() {
 
 # keep SOURCE TARGET: installs a file, but keeps a file that the owner has changed.
 keep() {
+    record "$1" "$2"
     if [ ! -e "$root/$2" ] || is_as_installed "$2"; then
-        put "$1" "$2"
+        renew "$1" "$2"
     fi
     if cmp -s "$1" "$root/$2"; then
         rm -f "$root/$2.new"
@@ -345,7 +388,7 @@ install_doors() {
         on_target "/$opt/current/bin/firebreak" doors check "/$file" --drop-in "$kind" \
             >"$work/$kind.conf" 2>>"$work/log" || continue
         if [ -s "$work/$kind.conf" ]; then
-            put "$work/$kind.conf" "$target"
+            renew "$work/$kind.conf" "$target"
         elif [ -e "$root/$target" ]; then
             rm -f -- "$root/$target"
             say "removed" "/$target"
@@ -412,7 +455,7 @@ open_addresses() {
     [ -e "$root$file" ] || return 0
     as_service check --drop-in "$file" >"$work/addresses.conf" 2>/dev/null || return 0
     if [ -s "$work/addresses.conf" ]; then
-        put "$work/addresses.conf" "$target"
+        renew "$work/addresses.conf" "$target"
     elif [ -e "$root/$target" ]; then
         rm -f -- "$root/$target"
         say "removed" "/$target"
@@ -430,7 +473,7 @@ check_cabinet() {
     [ -e "$root$file" ] || return 0
     if ! reason="$(as_service check "$file" 2>&1 >/dev/null)"; then
         say "warning" "this release refuses $file: ${reason:-no reason given}"
-        say "" "correct it before: systemctl restart firebreak (the way back: INSTALLATION.md)"
+        say "" "correct it before: systemctl restart firebreak (the way back: firebreak rollback)"
     fi
 }
 
@@ -454,20 +497,22 @@ lock() {
 }
 
 do_install() {
-    local name
     check_target
     mkdir -p "$root/$opt"
     lock
     [ ! -e "$root/$etc/doors/doors.toml" ] || doors=yes
     work="$(mktemp -d)"
     trap clean_up EXIT
+    release="$(release_name)"
+    record_previous "$release"
+    make_release "$release"
+    rm -rf -- "$root/$opt/releases/$release/files.part" # of an interrupted installation
     install_user
-    name="$(release_name)"
-    make_release "$name"
-    switch_to "$name"
+    switch_to "$release"
     install_configuration
     install_services
     install_completion
+    end_record "$release"
     open_addresses
     reload_system
     check_cabinet
@@ -479,7 +524,6 @@ stop_services() {
     if is_live; then
         systemctl stop 'firebreak-console@*.service' 'firebreak-doors@*.service'
     fi
-    rm -f "$root/$units"/*.wants/firebreak-{console,doors}@*.service
     for unit in firebreak-{planner,upstream,record}.service firebreak.service; do
         [ -e "$root/$units/$unit" ] || continue
         if is_live; then
@@ -488,6 +532,7 @@ stop_services() {
             on_target systemctl --quiet disable "$unit"
         fi
     done
+    rm -f "$root/$units"/*.wants/firebreak*.service # also of a unit that a rollback took away
     if is_live; then
         # Patterns, because systemctl fails for the name of a missing unit, for example at a second run.
         systemctl stop 'firebreak-can@*.service' 'run-firebreak.moun[t]' ||
@@ -499,12 +544,8 @@ do_uninstall() {
     local file
     lock
     stop_services
-    for file in "$units/firebreak.service" \
-        "$units"/firebreak-{record,upstream,planner,doors@,can@,console@}.service \
-        "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
-        "$units"/firebreak{,-doors@{mqtt,modbus,http,alarms}}.service.d/addresses.conf \
-        etc/needrestart/conf.d/firebreak.conf etc/sysusers.d/firebreak.conf \
-        usr/local/bin/firebreak "$bash_completion" "$zsh_completion"; do
+    for file in $(own_files) usr/local/bin/firebreak \
+        "$units"/firebreak{,-doors@{mqtt,modbus,http,alarms}}.service.d/addresses.conf; do
         if [ -e "$root/$file" ] || [ -L "$root/$file" ]; then
             rm -f -- "$root/$file"
             say "removed" "/$file"

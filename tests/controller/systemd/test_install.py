@@ -275,7 +275,7 @@ def test_the_installation_warns_of_a_configuration_that_the_release_refuses(tmp_
     where = "/etc/firebreak/cabinet/cabinet.toml: cabinet.toml:name: is missing"
     assert code == 0 and refused == f"warning     this release refuses {where}"
     restart = "correct it before: systemctl restart firebreak"
-    assert remedy == f"{'':12}{restart} (the way back: INSTALLATION.md)"
+    assert remedy == f"{'':12}{restart} (the way back: firebreak rollback)"
     # this user has to read the files
     assert all(line.startswith("runuser -u firebreak -- ") for line in asked(tmp_path))
 
