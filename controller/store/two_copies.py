@@ -66,6 +66,7 @@ class Store:
         self.paths = [os.path.join(directory, name) for name in COPIES]
         self._files = files
         self._generation = 0
+        self._is_newer = False
 
     def load(self) -> Loaded:
         """Read both copies. A damaged file on the disk raises nothing and never counts as clean."""
@@ -76,7 +77,7 @@ class Store:
         newer = [line for _, line in found if line and line.endswith(NEWER_WORDS)]
         self._is_newer = bool(newer)
         if newer:
-            return Loaded(NEWER, None, 0, newer)
+            return Loaded(NEWER, None, 0, newer[:1])
         whole = [copy for copy, _ in found if copy]
         lines = [line for _, line in found if line]
         if not whole:

@@ -87,7 +87,7 @@ class Box:
     def put_there(self, release: str) -> dict[str, str]:
         """{name: path of the kept copy} of the files that an installation of a release has put."""
         folder = self.path(f"{OPT}/releases/{release}/files")
-        found = {}
+        found: dict[str, str] = {}
         for place in (f"{folder}.part", folder):  # .part: of an interrupted installation
             for above, _, names in os.walk(place):
                 paths = [os.path.join(above, name) for name in names]
@@ -160,6 +160,7 @@ def _check(box: Box, now: str, before: str) -> None:
         stack.callback(shutil.rmtree, box.path(TRIAL), ignore_errors=True)
         if os.path.exists(box.path(CABINET)):
             _try_configuration(box, now, before)
+            _give(box)
             done = box.asked(before, "check", f"/{TRIAL}/cabinet/cabinet.toml")
             if done.returncode:
                 line = _last(done).replace(f"/{TRIAL}/", f"/{ETC}/")
@@ -185,6 +186,15 @@ def _try_configuration(box: Box, now: str, before: str) -> None:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as file:
                 file.write(content)
+
+
+def _give(box: Box) -> None:
+    """The command of a release reads as the service's user, who owns the state folder."""
+    with contextlib.suppress(FileNotFoundError):
+        owner = os.stat(box.path(STATE_DIRECTORY[1:]))
+        for above, _, names in os.walk(box.path(TRIAL)):
+            for path in [above, *[os.path.join(above, name) for name in names]]:
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _check_state(box: Box, now: str, before: str) -> None:
