@@ -28,6 +28,7 @@ COMMANDS = {
     "restore": "put back what a box of this cabinet lacks; replaces nothing, removes no latch",
     "migrate": "the files of an earlier version, and the steps before this version starts with "
     "them",
+    "install": "as root: a release from a signed bundle, without a network",
     "rollback": "as root: the release before, with its units; configuration and state stay",
     "status": "state, interlocks, power, hints, racks, links: one page",
     "why": "why the power is what it is: the chain from request to wire",
@@ -94,6 +95,7 @@ MODULES = {
     "documents.responder": ("responder",),
     "siting.command": ("siting",),
     "systemd.rollback": ("rollback",),
+    "systemd.signed_bundle": ("install",),
 }
 COMPLETION = "completion"  # the only command that needs the parsers of all
 CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user

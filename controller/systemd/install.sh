@@ -150,15 +150,21 @@ pip_here() {
 # Puts wheels of the locked packages and of the box (setup.cfg) into one folder. This machine builds them, because
 # the target may be a tree without a network. --wheels DIR needs no network.
 make_wheels() {
-    local from=() python=/usr/bin/python3
+    local from=() python=/usr/bin/python3 extras=()
+    [ "$doors" = no ] || extras=(doors)
     [ -z "$wheels" ] || from=(--no-index --find-links "$wheels")
+    mkdir "$work/wheels"
+    "$python" "$here/../documents/locked.py" run "${extras[@]}" >"$work/run.lock"
+    if [ -n "$wheels" ] && cp "$wheels"/firebreak-*.whl "$work/wheels" 2>/dev/null; then
+        cp "$wheels"/*.whl "$work/wheels" # of a bundle
+        return
+    fi
     "$python" -c 'import venv, ensurepip' 2>/dev/null || python="$(command -v python3)"
     "$python" -m venv "$work/venv" >"$work/log" 2>&1 ||
         fail "no virtual environment made: $(tail -n 1 "$work/log")"
-    "$python" "$here/../documents/locked.py" run $([ "$doors" = no ] || echo doors) >"$work/run.lock"
     "$python" "$here/../documents/locked.py" build >"$work/build.lock"
     pip_here install --require-hashes --no-deps --only-binary :all: "${from[@]}" -r "$work/build.lock"
-    mkdir "$work/source" "$work/wheels"
+    mkdir "$work/source"
     tar -C "$tree" -c --exclude=__pycache__ setup.cfg pyproject.toml README.md LICENSE safety controller drivers |
         tar -C "$work/source" -x
     pip_here wheel --no-deps --no-build-isolation --wheel-dir "$work/wheels" "$work/source"
@@ -602,10 +608,21 @@ remove_kept() {
     say "removed" "/$etc, /var/lib/firebreak*, drop-ins, users and groups"
 }
 
+# wheels TARGET [SOURCE]: for a bundle (make_bundle.py).
+do_wheels() {
+    work="$(mktemp -d)"
+    trap 'rm -rf -- "$work"' EXIT
+    doors=yes
+    wheels="${2:-}"
+    make_wheels
+    cp "$work"/wheels/*.whl "$1"
+}
+
 main() {
     command="${1:-}"
     case "$command" in
         install | uninstall) shift ;;
+        wheels) shift && do_wheels "$@" && exit ;;
         *) fail "install.sh is started by flash.sh install or flash.sh uninstall" 2 ;;
     esac
     parse "$@"
