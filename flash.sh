@@ -226,8 +226,8 @@ main() {
         *)
             all="${commands[*]}"
             near="$(nearest "$command" "${commands[@]}")" || near=""
-            all="${all// /, }"
-            fail "there is no '$command' here${near:+, did you mean '$near'}; there are: $all" 2
+            [ -z "$near" ] || near=", did you mean '$near'"
+            fail "there is no '$command' here$near; there are: ${all// /, }" 2
             ;;
     esac
 }
