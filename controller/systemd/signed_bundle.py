@@ -205,7 +205,9 @@ def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
                 file.write(content)
         script = os.path.join(folder, "tree/controller/systemd/install.sh")
         words = "install", "--wheels", os.path.join(folder, "wheels"), "--root", root
-        code = subprocess.run(["bash", script, *words, *more]).returncode
+        # of flash.sh; the commands of the installed release must not see it
+        environment = {key: each for key, each in os.environ.items() if key != "PYTHONPATH"}
+        code = subprocess.run(["bash", script, *words, *more], env=environment).returncode
     if code == DONE:
         with open(os.path.join(root, OPT, "current", RELEASE), "wb") as file:
             file.write(bundle.files[RELEASE])
