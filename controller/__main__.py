@@ -26,6 +26,7 @@ COMMANDS = {
     "the start also needs the key",
     "backup": "configuration, keys, users and latches of this cabinet as one file",
     "restore": "put back what a box of this cabinet lacks; replaces nothing, removes no latch",
+    "provision": "configuration and keys of each cabinet of a list, from one type or site file",
     "migrate": "the files of an earlier version, and the steps before this version starts with "
     "them",
     "install": "as root: a release from a signed bundle, without a network",
