@@ -479,7 +479,8 @@ check_cabinet() {
     [ -e "$root$file" ] || return 0
     if ! reason="$(as_service check "$file" 2>&1 >/dev/null)"; then
         say "warning" "this release refuses $file: ${reason:-no reason given}"
-        say "" "correct it before: systemctl restart firebreak (the way back: firebreak rollback)"
+        say "" "correct it before: systemctl restart firebreak (all that is left to do: firebreak migrate;"
+        say "" "the way back: firebreak rollback)"
     fi
 }
 
