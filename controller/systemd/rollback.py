@@ -24,8 +24,17 @@ CABINET = f"{ETC}/cabinet/cabinet.toml"
 DROP_IN = f"{UNITS}/firebreak.service.d/addresses.conf"
 AS_INSTALLED = f"{ETC}/.installed"  # digests of files that the owner may change
 TRIAL = f"{OPT}/.rollback"  # the configuration as the old release would find it
-# The store's form of every release before `migrate --readable` (store/stored_record.py).
-FIRST_FORM = b"FBSTORE\x01"
+# Ends with 1 if a release from before `migrate --readable` cannot read the store. 0.2 has its own
+# place for the module, and takes a store with an approval for a damaged one.
+READER = """
+import sys
+try:
+    from controller.store.two_copies import Store
+except ImportError:
+    from controller.record.store import Store
+found = Store(sys.argv[1]).load()
+sys.exit(found.record is None and found.state != "missing")
+"""
 
 
 class Box:
@@ -71,9 +80,11 @@ class Box:
         os.rename(made, self.path(f"{OPT}/{name}"))
         durable.sync_directory(self.path(OPT))
 
-    def asked(self, release: str, *words: str) -> subprocess.CompletedProcess[str]:
+    def asked(
+        self, release: str, *words: str, program: str = "firebreak"
+    ) -> subprocess.CompletedProcess[str]:
         """The end of a command of a release, run in the tree."""
-        line = [f"/{OPT}/releases/{release}/bin/firebreak", *words]
+        line = [f"/{OPT}/releases/{release}/bin/{program}", *words]
         if self.root != "/":
             line = ["chroot", self.root, *line]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
@@ -202,9 +213,8 @@ def _check_state(box: Box, now: str, before: str) -> None:
     words = "migrate", "--readable", "--state-dir", STATE_DIRECTORY
     done = box.asked(before, *words)
     if done.returncode == WRONG_INPUT:  # a release from before this option
-        found = [box.content(f"{STATE_DIRECTORY[1:]}/store.{copy}") for copy in "ab"]
-        is_read = all(each is None or each.startswith(FIRST_FORM) for each in found)
-        lines = [] if is_read else ["its store is of a newer release"]
+        done = box.asked(before, "-P", "-c", READER, STATE_DIRECTORY, program="python3")
+        lines = ["its store"] if done.returncode else []
     else:
         known = box.asked(now, *words).stdout.splitlines() if done.returncode else []
         lines = [line for line in done.stdout.splitlines() if line not in known]

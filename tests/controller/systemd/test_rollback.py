@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -11,6 +12,7 @@ from controller import __main__ as program
 from controller.store import durable, two_copies
 from controller.store.stored_record import Record
 from controller.systemd import rollback
+from tests.repository import ROOT
 
 UNITS, TYPES = "etc/systemd/system", "etc/firebreak/types"
 OLD = {
@@ -82,10 +84,8 @@ def done(code=0, out="", err=""):
 
 def roll_back(tree, monkeypatch, capsys, answers=None):
     """(exit code, lines). answers: {(release, command): its end}."""
-    asked = []
 
-    def answer(box, release, *words):
-        asked.append((release, words))
+    def answer(box, release, *words, program=""):
         return (answers or {}).get((release, words[0]), done())
 
     monkeypatch.setattr(rollback.Box, "asked", answer)
@@ -180,7 +180,7 @@ def test_a_configuration_that_the_old_release_refuses_changes_nothing(tree, monk
     """It is asked about the files as they would be: with its own types, without added ones."""
     seen = {}
 
-    def answer(box, release, *words):
+    def answer(box, release, *words, program=""):
         if words[0] == "check" and not seen:
             trial = tree / rollback.TRIAL
             seen.update({path.name: path.read_text() for path in trial.rglob("*.toml")})
@@ -207,19 +207,33 @@ def test_a_state_that_only_the_old_release_cannot_read_changes_nothing(tree, mon
     assert roll_back(tree, monkeypatch, capsys, both)[0] == 0, "the new one cannot either"
 
 
-def test_a_release_that_cannot_be_asked_gets_a_store_of_the_first_form_only(
-    tree, monkeypatch, capsys
-):
-    """0.2 has no `migrate --readable`; every release without it reads form 1 alone."""
-    refused = {("old", "migrate"): done(2, err="unrecognized")}
-    store = two_copies.Store(str(tree / STATE))
-    store.save(Record(latches={"3b": 1}))
-    later = (tree / STATE / "store.b").read_bytes()
-    (tree / STATE / "store.b").write_bytes(later[:7] + b"\2" + later[8:])
+def read_by(folder, package, *options):
+    """Exit code of the reader beside modules as a release has them."""
+    line = [sys.executable, *options, "-P", "-c", rollback.READER, str(folder)]
+    env = {**os.environ, "PYTHONPATH": str(package)}
+    return subprocess.run(line, env=env, cwd="/", capture_output=True).returncode
+
+
+def test_a_release_that_cannot_be_asked_reads_the_store_itself(tree, monkeypatch, capsys):
+    """0.2 has no `migrate --readable`, and takes a store with an approval for a damaged one."""
+    refused = {("old", "migrate"): done(2, err="unrecognized"), ("old", "-P"): done(1)}
     code, line = unchanged(tree, monkeypatch, capsys, refused)
-    assert code == 2 and line.endswith("its store is of a newer release")
-    store.save(Record(latches={"3b": 1}))
+    assert code == 2 and line.endswith("release old cannot read /var/lib/firebreak: its store")
+    refused[("old", "-P")] = done()
     assert roll_back(tree, monkeypatch, capsys, refused)[0] == 0
+    folder = tree / STATE
+    assert read_by(folder, ROOT) == 0, "no store"
+    two_copies.Store(str(folder)).save(Record(latches={"3b": 1}))
+    assert read_by(folder, ROOT) == 0
+    for name in two_copies.COPIES:
+        (folder / name).write_bytes(b"damaged")
+    assert read_by(folder, ROOT) == 1
+    package = tree / "of_0_2"
+    write(package, {"controller/__init__.py": "", "controller/record/__init__.py": ""})
+    text = "class Store:\n    record, state = None, 'missing'\n"
+    text += "    __init__ = lambda *_: None\n    load = lambda self: self\n"
+    write(package, {"controller/record/store.py": text})
+    assert read_by(folder, package, "-S") == 0
 
 
 def test_what_is_no_release_to_go_back_to_is_one_line(tree, monkeypatch, capsys):
