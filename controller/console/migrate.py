@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from controller.config import approval, configuration
 from controller.console import users
+from controller.core.base import instances
 from controller.forms.refusal import ConfigError
 from controller.hints import keys
 from controller.recorder import reading
@@ -149,6 +150,9 @@ def _configuration(path: str, directory: str) -> list[str]:
     except (ConfigError, OSError) as error:
         return [*lines, f"{plain(error, path)} (then the next key: firebreak check {path})"]
     record = two_copies.Store(directory).load().record
+    known = instances.stage_instances(config.layout())
+    if lost := sorted({*(record.latches if record else ())} - {*known}):
+        lines.append(f"latch {', '.join(lost)} is of no row of this version: {KEY_NEEDED}")
     if record is None or record.approved != approval.packed(approval.of(config)):
         lines.append("the limits are not approved: key out of RUN, then firebreak approve")
     return lines
