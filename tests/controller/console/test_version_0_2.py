@@ -97,6 +97,11 @@ def test_a_type_of_0_2_that_the_owner_has_changed_needs_its_new_facts(box, capsy
             "[hma]\n",
             '[hma]\ndc_fuse = "Mersen DC-1, 2 s at 2 In"\n',
         ),
+        (
+            'device.io_3.inputs: "key_service_closed" is not mapped',
+            '"supervised_ok", ""',
+            '"supervised_ok", "key_service_closed"',
+        ),
     )
     for words, old, new in steps:
         code, (line,) = migrated(box, capsys)
