@@ -160,7 +160,8 @@ nearest() {
 }
 
 main() {
-    local command="${1:-}" chosen near all commands=(rig test prove check install bundle rollback uninstall mcu vm-test advisories)
+    local command="${1:-}" chosen near all
+    local commands=(rig test prove check install bundle rollback uninstall mcu vm-test advisories)
     [ $# -eq 0 ] || shift
     case "$command" in
         rig)

@@ -21,7 +21,7 @@ from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 from controller.systemd import signed_bundle
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-# What install.sh reads of a tree.
+# The parts of a tree that install.sh reads.
 PARTS = (
     *("setup.cfg", "pyproject.toml", "requirements.lock", "README.md", "LICENSE", "flash.sh"),
     *("safety", "controller", "drivers"),

@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, ROOT, WRONG_INPUT
+from controller.systemd.box_tree import OPT
 
 LIST, SIGNATURE, RELEASE = "SHA256SUMS", "SHA256SUMS.sig", "release.json"
 NAMESPACE = "firebreak-release"
-OPT = "opt/firebreak"
 BYTES_MAX, LIST_BYTES_MAX = 300 << 20, 1 << 20
 NAME = re.compile(r"(?!\.)[\w.+@-]+(/(?!\.\.?(/|$))[\w.+@-]+)*", re.ASCII)
 LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
@@ -167,7 +167,7 @@ def _check_fit(release: dict[str, Any], path: str) -> None:
 
 
 def python_version() -> str:
-    """Of the system's Python, which runs the release."""
+    """Version of the system's Python, which runs the release."""
     line = ["/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
     return subprocess.run(line, capture_output=True, text=True).stdout.strip()
 

@@ -259,7 +259,7 @@ def test_a_new_release_that_is_half_installed_is_taken_away_again(tree, monkeypa
 def test_a_link_out_of_the_tree_and_a_running_installation_change_nothing(
     tree, tmp_path_factory, monkeypatch, capsys
 ):
-    held = rollback._locked(rollback.Box(str(tree)))
+    held = rollback.locked(rollback.Box(str(tree)))
     with held:
         code, line = unchanged(tree, monkeypatch, capsys)
         assert code == 3 and "another installation" in line
