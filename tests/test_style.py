@@ -26,7 +26,7 @@ TABLES = (
 CLOCK_READERS = """
 controller/state/watch.py controller/system/clock.py controller/system/realtime.py
 controller/upstream/examples/keep_hint.py controller/upstream/examples/send_schedule.py
-controller/upstream/examples/slurm_steps.py hil/campaigns/benchmarks/timing.py
+hil/campaigns/benchmarks/timing.py
 hil/campaigns/channel_b/emulator.py hil/campaigns/channel_b/partner.py
 hil/campaigns/channel_b/standin.py hil/campaigns/channel_b/trials.py hil/campaigns/chaos/witness.py
 hil/campaigns/vm/box_timer.py hil/campaigns/vm/machine.py hil/engine/rig.py
@@ -46,6 +46,10 @@ MAY_IMPORT = (
     (
         "controller/siting/",
         ("controller.siting", "controller.forms", "controller.documents", "controller.system"),
+    ),
+    (  # on a host of the cluster, without the libraries of the box
+        "controller/watch/",
+        ("controller.watch", "controller.forms", "controller.system"),
     ),
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
@@ -70,6 +74,7 @@ BOX = (
         "console",
     ),
     "__main__",
+    "watch",  # its own command, on a host of the cluster
     "siting",  # the package office: the box works without it
 )
 BENCH = (

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import Slot
 from controller.doors.settings import Source
-from controller.forms.field import Form, integer, passing
+from controller.forms.field import Form, integer, number, passing
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError, shown
 from controller.hints import client, key_file, schedule_wire as sw, wire as w
@@ -27,7 +27,7 @@ HINT: Form = {
     "quantity": passing(lambda value: value in NAMES.values(), ", ".join(NAMES.values())),
     "value_W": integer(-1_000_000_000, 1_000_000_000, 0),
     "valid_s": integer(1, 300),
-    "start_in_s": integer(0, 3600, 0),
+    "start_in_s": number(0, 3600, 0),
     "is_exact": passing(lambda value: isinstance(value, bool), "true or false", False),
 }
 Found = TypeVar("Found")
@@ -69,7 +69,7 @@ class Sender:
         def ask(link: client.HintClient, key: bytes) -> w.Reply | None:
             said = link.say(
                 *(self.source.name, key, kind, quantity, given["value_W"], given["valid_s"] * 1000),
-                ahead_ms=given["start_in_s"] * 1000,
+                ahead_ms=round(given["start_in_s"] * 1000),
             )
             return said and said[1]
 

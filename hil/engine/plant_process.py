@@ -117,7 +117,8 @@ class PlantProcess(WiredCabinet, PlantLoop):
             if message["what"] == "go":
                 self.controller.runs_as(message["pid"])
             elif message["what"] == "mark":
-                self.observer.mark(self.clock_us(), message["name"])
+                detail = message.get("detail", "")
+                self.observer.mark(self.clock_us(), message["name"], detail)
             elif message["what"] == "act":
                 ACTIONS[message["do"]][1](self.world, message["arguments"])
             elif message["what"] != "finish":

@@ -22,6 +22,7 @@ from controller.config.configuration import Config
 from controller.hints import hint_statistics
 from controller.run import loop_statistics
 from hil.engine import (
+    by_hand,
     cabinet_file,
     doors_beside,
     planner_beside,
@@ -242,6 +243,21 @@ def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
         process.wait()
 
 
+def _drawn(show: Callable[[dict], None] | None, common: dict) -> Callable[[dict], None]:
+    return lambda shown: show({**shown, **common}) if show else None
+
+
+def _run_with_menu(rig: Rig, show: Callable[[dict], object]) -> None:
+    """Run once with the menu of faults, where a person sits at a terminal."""
+    with by_hand.keyboard() as read:
+        if read is None:
+            rig.run(show)
+            return
+        menu = by_hand.Menu(by_hand.fitting(rig.config), rig.send, read)
+        rig.may_be_killed = True
+        rig.run(lambda shown: show({**shown, **menu.turn()}))
+
+
 def run(
     order: dict, scenario: Scenario | None, config: Config, headless: bool, load: Load
 ) -> run_result.Outcome:
@@ -255,7 +271,11 @@ def run(
             if rig.beside:
                 print("\n".join(rig.beside.welcome()), flush=True)
             with shown_on(headless, order["progress"], time.monotonic) as show:
-                rig.run(lambda shown: show and show({**shown, **common}))
+                drawn = _drawn(show, common)
+                if headless or scenario:
+                    rig.run(drawn)
+                else:
+                    _run_with_menu(rig, drawn)
         finally:
             rig.stop()
         if order["journal"]:

@@ -33,14 +33,15 @@ def add(commands: Any) -> None:
     """Add the command to the subparsers."""
     parser = commands.add_parser("rig", help="run the controller against the simulated cabinet")
     option = parser.add_argument
-    scenarios, factor = ", ".join(scenario.names()), number(0.001, 1000)
+    factor = number(0.001, 1000)
     picture = output_file(".html", ".png", ".svg", or_none=True)
     option("--cabinet", **CABINET["--cabinet"])
     option("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")
     option("--column", metavar="NAME", help="power column of the file")
     option("--scale", type=factor, metavar="FACTOR", help="multiply the file's load by this (1)")
     option("--raw", action="store_true", help=RAW)
-    option("--scenario", metavar="NAME", help=f"one of {scenarios}")
+    option("--scenario", metavar="NAME", help="--list prints all")
+    option("--list", action="store_true", help="print the scenarios with their titles")
     run_options(option, f"that of file or scenario, else {DEFAULT_S:g}", "target of load tracking")
     option("--virtual", action="store_true", help="virtual time, as fast as possible")
     option("--headless", action="store_true", help="no screen; progress on stderr")
@@ -54,6 +55,9 @@ def add(commands: Any) -> None:
 
 def main(arguments: Namespace) -> int:
     """Run, write and print. Returns the exit code."""
+    if arguments.list:
+        _print([f"{name:20} {scenario.load(name).title}" for name in scenario.names()])
+        return 0
     if pod.is_pod(arguments.cabinet):
         return _pod(arguments)
     _check(arguments)

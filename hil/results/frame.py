@@ -11,6 +11,7 @@ The view is a dict; a missing value is shown as `-`. Its keys:
 - tripped: [(stage, sentence, scope, seconds, reset)] of every active or latched stage; reset:
   "self", "remote" or "key"; links: {name: text};
 - tick_ms, ticks, missed, late_us: (p50, p99, max);
+- menu: lines in place of the screen, or None; by_hand: what a person has done;
 - headline, worst, load_history, grid_history, battery_history: of hil/results/live.py.
 """
 
@@ -53,7 +54,9 @@ def frame(view: dict, width: int = WIDTH, height: int = HEIGHT, blocks: bool = F
     parts = {"charts": _charts(view, width, high, blocks), "racks": racks}
     parts["worst"] = (textwrap.wrap(view.get("worst") or "", width)[:2] + ["", ""])[:2]
     words = {"kilowatt": kilowatt, "directed": directed, "bar": _bar}
-    body = template.rendered("frame.txt", view=view, **sizes, **parts, **words).split("\n")
+    body = view.get("menu") or template.rendered(
+        "frame.txt", view=view, **sizes, **parts, **words
+    ).split("\n")
     foot = [_loop(view), _progress(view, width)]
     lines = (body + [""] * height)[: height - len(foot)] + foot
     return [line[:width].rstrip() for line in lines]
@@ -135,5 +138,6 @@ def _progress(view: dict, width: int) -> str:
     if not duration_s:
         return f"{elapsed_s:.1f} s"
     action = view.get("next_action")
-    text = f" {elapsed_s:.1f} / {duration_s:g} s{f'   next: {action}' if action else ''}"
+    more = f"   next: {action}" if action else view.get("by_hand") and f"   {view['by_hand']}"
+    text = f" {elapsed_s:.1f} / {duration_s:g} s{more or ''}"
     return _bar(100 * elapsed_s / duration_s, max(10, width - 2 - max(len(text), 42))) + text

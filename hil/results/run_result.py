@@ -8,7 +8,7 @@ from hil.loads import selection
 from hil.observer.reactions import first
 from hil.results import bands, figures, words
 from hil.results.recorder import Run
-from hil.scenarios import expectations
+from hil.scenarios import expectations, faults
 from hil.scenarios.scenario import Scenario
 from safety import parameters, signals as s
 
@@ -31,7 +31,8 @@ class Outcome:
         judged.
         """
         self.scenario, self._rows = scenario, run.rows
-        labels = {action.label for action in scenario.actions} if scenario else ()
+        # Without a scenario, a person acts on the screen.
+        labels = {action.label for action in scenario.actions} if scenario else {*faults.ACTIONS}
         self.marks = [(time_us / 1e6, name) for time_us, name, _ in run.timeline if name in labels]
         self.doc = figures.document(run, {**machine(), **extra}, from_us)
         expects = scenario.expects if scenario and not interrupted else ()

@@ -57,6 +57,13 @@ POD = str(ROOT / "hil/site/examples/two_cabinets_pv_genset.toml")
 FILE = ("--load", "load.csv", "--column", "run01_kW")
 
 
+def test_the_list_has_every_scenario_with_its_title(capsys):
+    assert cli.main(["rig", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == scenario.names()
+    assert "estop                Emergency stop, hardware chain intact" in lines
+
+
 @cases("""arguments  words
     ("--scenario", "estpo")  "no scenario 'estpo', did you mean 'estop'; allowed: airflow"
     ("--for", "0")  "argument --for: 0: allowed is a number from 1 to 2678400"

@@ -1,0 +1,138 @@
+"""The menu of faults on the live screen: a key does an action of a scenario; again undoes it."""
+
+import contextlib
+import os
+import select
+import sys
+import termios
+import tty
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from controller.config.configuration import Config
+from hil.engine import coverage
+from hil.scenarios.faults import Action
+from hil.scenarios.scenario import Scenario
+
+HELP, END = "?", "q"
+Act = tuple[str, dict[str, Any]]  # name and arguments of an action of a scenario
+
+
+class Item(NamedTuple):
+    """One line of the menu. undo: None for what happens once."""
+
+    key: str
+    words: str
+    do: Act
+    undo: Act | None = None
+
+
+def _silent(device: str, words: str, key: str) -> Item:
+    plain = {"device": device, "fault": "silent"}
+    falls, speaks = [("device_fault", {**plain, "value": on}) for on in (True, False)]
+    return Item(key, f"{words} silent", falls, speaks)
+
+
+ITEMS = (
+    Item("e", "emergency stop pressed", ("estop_press", {}), ("estop_release", {})),
+    Item("f", "fire alarm", ("fire_alarm", {"on": True}), ("fire_alarm", {"on": False})),
+    Item("g", "combustible gas, 15 % LFL", ("gas", {"lfl_pct": 15, "detector": None}),
+         ("gas", {"lfl_pct": 0, "detector": None})),
+    Item("d", "door open", ("door", {"open": True}), ("door", {"open": False})),
+    Item("h", "rack 1 heated to 75 degC",
+         ("heat", {"rack": 1, "module": None, "degC": 75, "rate_K_per_s": 2}),
+         ("heat_end", {"rack": 1})),
+    Item("c", "cooling of the cabinet failed", ("hvac_fail", {"on": True}),
+         ("hvac_fail", {"on": False})),
+    _silent("bms_1", "BMS of rack 1", "b"),
+    _silent("pcs_1", "converter 1", "p"),
+    _silent("meter_grid", "meter of the grid", "m"),
+    _silent("io_1", "I/O module 1", "i"),
+    Item("o", "grid lost for 30 s", ("outage", {"for_s": 30})),
+    Item("k", "controller killed; again: started", ("controller_kill", {}),
+         ("controller_start", {})),
+    Item("t", "key switch off", ("key", {"run": False}), ("key", {"run": True})),
+    Item("r", "reset from a console", ("reset", {"by": "remote"})),
+    Item("x", "reset by the key", ("reset", {"by": "key"})),
+    Item("s", "request to run", ("run_request", {"on": True})),
+)  # fmt: skip
+
+
+def fitting(config: Config) -> tuple[Item, ...]:
+    """The items whose device the cabinet has."""
+    found = []
+    for item in ITEMS:
+        action = Action(0, item.do[0], item.words, item.do[1])
+        plain = Scenario("menu", "", 0.0, 0, 0.0, {}, (action,), ())
+        with contextlib.suppress(coverage.NotSimulatedError):
+            coverage.check_scenario(config, plain)
+            found.append(item)
+    return tuple(found)
+
+
+class Menu:
+    """Keys become messages to the plant process. send(message); read(): the keys pressed since."""
+
+    def __init__(
+        self, items: tuple[Item, ...], send: Callable[[dict], object], read: Callable[[], str]
+    ) -> None:
+        self._items, self._send, self._read = {item.key: item for item in items}, send, read
+        self._active: list[str] = []
+        self._is_open = False
+
+    def turn(self) -> dict[str, Any]:
+        """Act on the keys; the part of the view. KeyboardInterrupt: the end was asked for."""
+        for key in self._read():
+            self._press(key)
+        active = "".join([f" {key}" for key in self._active])
+        foot = f"{HELP} faults{f'   by hand:{active}' if active else ''}"
+        return {"by_hand": foot, "menu": self._lines() if self._is_open else None}
+
+    def _press(self, key: str) -> None:
+        if key == END:
+            raise KeyboardInterrupt
+        self._is_open = key == HELP and not self._is_open
+        item = self._items.get(key)
+        if item is None:
+            return
+        is_active = key in self._active
+        do, arguments = item.undo if is_active and item.undo else item.do
+        detail = Action(0, do, do, arguments).detail()
+        if item.undo:
+            (self._active.remove if is_active else self._active.append)(key)
+        # The mark comes first, because the action may cause events at the same time.
+        self._send({"what": "mark", "name": do, "detail": detail})
+        self._send({"what": "act", "do": do, "arguments": arguments})
+
+    def _lines(self) -> list[str]:
+        """The page of the menu."""
+        lines = ["FAULTS  a key does it, the same key again undoes it", ""]
+        for item in self._items.values():
+            state = "  <- now" if item.key in self._active else ""
+            lines.append(f"  {item.key}  {item.words}{'' if item.undo else ' (once)'}{state}")
+        lines += ["", "  after a trip: undo its cause, t x t, then s"]
+        return [*lines, "", f"  {HELP}  back to the screen    {END}  end the run, with its result"]
+
+
+@contextlib.contextmanager
+def keyboard() -> Iterator[Callable[[], str] | None]:
+    """Context that gives read(), the keys pressed since; None without a terminal of our own."""
+    is_ours = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    if not is_ours or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
+        yield None
+        return
+    end = sys.stdin.fileno()
+    before = termios.tcgetattr(end)
+    tty.setcbreak(end)
+    try:
+        yield lambda: _pressed(end)
+    finally:
+        termios.tcsetattr(end, termios.TCSADRAIN, before)
+
+
+def _pressed(end: int) -> str:
+    """The keys in the terminal's buffer; "" for a key of several bytes, as an arrow."""
+    if not select.select([end], [], [], 0)[0]:
+        return ""
+    text = os.read(end, 64).decode("ascii", "replace")
+    return "" if text.startswith("\x1b") else text
