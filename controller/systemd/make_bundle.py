@@ -15,9 +15,10 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from typing import NoReturn
 
 from controller.system import clock
-from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
+from controller.system.paths import DONE, NO_START, WRONG_INPUT, plain, say
 from controller.systemd import signed_bundle
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -50,7 +51,8 @@ def signed(content: bytes, key: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, signed_bundle.LIST)
         pathlib.Path(path).write_bytes(content)
-        line = ["ssh-keygen", "-Y", "sign", "-f", key, "-n", signed_bundle.NAMESPACE, path]
+        program = signed_bundle.ssh_keygen()
+        line = [program, "-Y", "sign", "-f", key, "-n", signed_bundle.NAMESPACE, path]
         if subprocess.run(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
             raise signed_bundle.BundleError(f"{key}: ssh-keygen signs nothing with it")
         return pathlib.Path(f"{path}.sig").read_bytes()
@@ -80,9 +82,17 @@ def release() -> bytes:
     return json.dumps(made, indent=1).encode("ascii") + b"\n"
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses wrong input in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and exit with the code of wrong input."""
+        self.exit(WRONG_INPUT, f"flash.sh: bundle: {message}\n")
+
+
 def main(argv: list[str]) -> int:
     """Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="flash.sh bundle")
+    parser = _Parser(prog="flash.sh bundle")
     parser.add_argument("--key", required=True, help="private key of ssh-keygen, which signs")
     parser.add_argument("--wheels", help="build without a network, from this folder")
     parser.add_argument("out", metavar="OUT.tar", help="a new file")
@@ -107,7 +117,7 @@ def main(argv: list[str]) -> int:
         head[signed_bundle.SIGNATURE] = signed(head[signed_bundle.LIST], given.key)
         pathlib.Path(given.out).write_bytes(packed(head | files))
     except (signed_bundle.BundleError, OSError) as error:
-        say(error)
+        say(plain(error, given.out))
         return NO_START
     print(f"{given.out}: {len(files)} files")
     return DONE

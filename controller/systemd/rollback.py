@@ -43,6 +43,7 @@ def _rollback(arguments: Namespace) -> int:
     box = Box(arguments.root)
     if os.geteuid() != ROOT:
         raise cli.Ended(NO_START, "rollback needs root: sudo firebreak rollback")
+    os.umask(0o022)  # the service's user has to read all files
     with cli.ends(NO_START, OSError), locked(box):
         now, before = _releases(box)
         _check(box, now, before)

@@ -101,9 +101,7 @@ def _signer(path: str, listed: bytes, signature: bytes, signers: str) -> str:
     """Name of the signer of the list, by a key that `signers` allows."""
     if not os.path.isfile(signers):
         raise BundleError(f"{signers}: no such file of allowed signers")
-    program = shutil.which("ssh-keygen")
-    if program is None:
-        raise BundleError("this box has no ssh-keygen: apt-get install openssh-client")
+    program = ssh_keygen()
     with tempfile.TemporaryDirectory() as folder:
         place = os.path.join(folder, SIGNATURE)
         with open(place, "wb") as file:
@@ -116,6 +114,13 @@ def _signer(path: str, listed: bytes, signature: bytes, signers: str) -> str:
         if _asked(program, "verify", *words, given=listed).returncode:
             raise BundleError(f"{path}: its {LIST} is not what {names[0]} has signed")
     return names[0]
+
+
+def ssh_keygen() -> str:
+    """Path of the program. Raises BundleError."""
+    if found := shutil.which("ssh-keygen"):
+        return found
+    raise BundleError("there is no ssh-keygen here: apt-get install openssh-client")
 
 
 def _asked(program: str, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -231,4 +231,14 @@ def test_a_bundle_is_made_of_what_the_installer_reads(signers, tmp_path, monkeyp
     assert done(line, cwd=tmp_path / "by_hand", capture_output=True).returncode == 0
     assert make_bundle.main(["--key", str(signers / "own"), str(out)]) == 2
     assert make_bundle.main(["--key", "/nowhere", str(tmp_path / "new")]) == 2
-    assert capsys.readouterr().err.count("\n") == 2
+    with pytest.raises(SystemExit):
+        make_bundle.main([str(tmp_path / "new")])
+    assert capsys.readouterr().err.count("\n") == 3
+
+
+def test_a_box_without_ssh_keygen_is_told_its_package(box, signers, whole, capfd, monkeypatch):
+    monkeypatch.setenv("PATH", str(box))
+    line = refused(box, signers, make_bundle.packed(whole), capfd)
+    assert line == "there is no ssh-keygen here: apt-get install openssh-client"
+    with pytest.raises(signed_bundle.BundleError, match="there is no ssh-keygen here"):
+        make_bundle.signed(b"", str(signers / "own"))
