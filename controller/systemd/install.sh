@@ -478,7 +478,7 @@ check_cabinet() {
     local file="/$etc/cabinet/cabinet.toml" reason
     [ -e "$root$file" ] || return 0
     if ! reason="$(as_service check "$file" 2>&1 >/dev/null)"; then
-        say "warning" "this release refuses $file: ${reason:-no reason given}"
+        say "warning" "this release refuses $file: ${reason#firebreak: }"
         say "" "correct it before: systemctl restart firebreak (all that is left to do: firebreak migrate;"
         say "" "the way back: firebreak rollback)"
     fi

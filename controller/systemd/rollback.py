@@ -126,7 +126,11 @@ def _check_state(box: Box, now: str, before: str) -> None:
     done = box.asked(before, *words)
     if done.returncode == WRONG_INPUT:  # a release from before this option
         done = box.asked(before, "-P", "-c", READER, STATE_DIRECTORY, program="python3")
-        lines = ["its store"] if done.returncode else []
+        lines = (
+            ['its store: see "Back to the release before" in INSTALLATION.md']
+            if done.returncode
+            else []
+        )
     else:
         known = box.asked(now, *words).stdout.splitlines() if done.returncode else []
         lines = [line for line in done.stdout.splitlines() if line not in known]

@@ -267,7 +267,7 @@ def test_a_changed_unit_is_replaced_and_its_drop_ins_stay(tmp_path):
 def test_the_installation_warns_of_a_configuration_that_the_release_refuses(tmp_path):
     answers = (
         "on_target() { echo \"$*\" >>$root/asked; echo 'report'; "
-        "echo 'cabinet.toml:name: is missing' >&2; return $code; }; check_cabinet"
+        "echo 'firebreak: cabinet.toml:name: is missing' >&2; return $code; }; check_cabinet"
     )
     assert bash(f"code=2; {answers}", tmp_path) == (0, []), "no cabinet yet"
     path = tmp_path / "etc/firebreak/cabinet/cabinet.toml"
@@ -539,6 +539,9 @@ def installed(tmp_path_factory):
     for name in ("var/lib/firebreak/store.a", f"{CAN_DROP_INS}/my own.conf"):
         (tree / name).parent.mkdir(parents=True)
         (tree / name).touch()
+    wants = tree / "etc/systemd/system/multi-user.target.wants/firebreak-newer.service"
+    wants.parent.mkdir()
+    wants.symlink_to("../firebreak-newer.service")  # enabled; a rollback took the unit away
     (tree / "asked").unlink()
     return tree
 

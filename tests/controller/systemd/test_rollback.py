@@ -218,7 +218,7 @@ def test_a_release_that_cannot_be_asked_reads_the_store_itself(tree, monkeypatch
     """0.2 has no `migrate --readable`, and takes a store with an approval for a damaged one."""
     refused = {("old", "migrate"): done(2, err="unrecognized"), ("old", "-P"): done(1)}
     code, line = unchanged(tree, monkeypatch, capsys, refused)
-    assert code == 2 and line.endswith("release old cannot read /var/lib/firebreak: its store")
+    assert code == 2 and "release old cannot read /var/lib/firebreak: its store: see" in line
     refused[("old", "-P")] = done()
     assert roll_back(tree, monkeypatch, capsys, refused)[0] == 0
     folder = tree / STATE
@@ -269,6 +269,23 @@ def test_a_link_out_of_the_tree_and_a_running_installation_change_nothing(
     code, lines = roll_back(tree, monkeypatch, capsys)
     assert code == 3 and "leads out of the tree, to" in lines[-1]
     assert (outside / "udev/rules.d/70-firebreak.rules").read_text() == "new rules"
+
+
+def test_a_running_box_loads_its_units_and_no_service_stops(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def run(line, **_):
+        asked.append(" ".join(line))
+        return done()
+
+    monkeypatch.setattr(rollback.os.path, "isdir", lambda path: True)
+    monkeypatch.setattr(rollback.subprocess, "run", run)
+    rollback._reload(rollback.Box(str(tmp_path)))
+    assert asked == [], "the tree of another box"
+    rollback._reload(rollback.Box("/"))
+    active = "systemctl --quiet is-active firebreak.service"
+    assert asked == ["systemctl daemon-reload", "udevadm control --reload", active]
+    assert "runs its release until: systemctl restart firebreak" in capsys.readouterr().out
 
 
 def test_readable_prints_only_what_this_release_cannot_read(tmp_path, capsys):
