@@ -51,6 +51,8 @@ def _parser() -> _Parser:
     gate = commands.add_parser("gate", help="may the load rise by so much now?", parents=[own])
     gate.add_argument("--power-W", required=True, type=cli.whole(1, POWER_W_MAX), metavar="W")
     gate.add_argument("--for-s", required=True, type=cli.whole(1, DAY_S), metavar="SECONDS")
+    words = "what the GPUs of [telemetry] take now"
+    commands.add_parser("gpus", help=words, parents=[own])
     return parser
 
 
@@ -64,6 +66,8 @@ def main(argv: list[str] | None = None) -> int:
         return WRONG_INPUT
     cabinet = Cabinet(**found.values["cabinet"])
     try:
+        if given.command == "gpus":
+            return _gpus(found)
         if given.command == "run":
             return run(found, cabinet, Stop(signal.SIGTERM, signal.SIGINT))
         if given.command == "gate":
@@ -91,12 +95,21 @@ def _asked(cabinet: Cabinet, power_W: int, for_s: int) -> int:
     return CODES.get(answer["answer"], NO_START)
 
 
+def _gpus(found: settings.Settings) -> int:
+    gpus = found.telemetry(say)
+    if not gpus:
+        say("watch.toml has no [telemetry]")
+        return WRONG_INPUT
+    return DONE if gpus.show(now_s()) else NO_START
+
+
 def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
     """Turn after turn. Nothing but a signal ends it."""
     scheduler, values = found.opened(), found.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
     gate = Gate(scheduler, cabinet, values, now_s, say) if values["gate"] else None
-    turns = [watcher.turn, *([gate.turn] if gate else [])]
+    gpus = found.telemetry(say)
+    turns = [*([gpus.hear] if gpus else []), watcher.turn, *([gate.turn] if gate else [])]
     last, before = Last("a turn ended here", LINES_MAX, say), ""
     while not stop.asked:
         with last:
@@ -104,6 +117,9 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
             if trouble != before:
                 say(trouble or "all is well again")
             before = trouble
+        with last:
+            if gpus:
+                gpus.turn(now_s())
         stop.wait(values["every_s"])
     watcher.withdraw()
     return DONE

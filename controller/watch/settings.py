@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from controller.forms.field import Form, choice, integer, matching, table, text
@@ -11,7 +12,7 @@ from controller.forms.refusal import refuse
 from controller.watch.jobs import Scheduler, Table
 
 FILE = "/etc/firebreak-watch/watch.toml"
-SCHEDULERS = ("slurm",)
+SCHEDULERS = ("slurm", "kubernetes")
 # The token goes over TLS, or does not leave this machine.
 _HOST, _LOCAL = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])", r"(127\.0\.0\.1|\[::1\]|localhost)"
 _PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
@@ -33,6 +34,7 @@ FORM: Form = {
     "node_W": table(default={}),
     "gpu_W": table(default={}),
     "gate": table(GATE, None),
+    "telemetry": table(default=None),
     **{name: table(default=None) for name in SCHEDULERS},
 }
 
@@ -50,6 +52,11 @@ class Settings(NamedTuple):
         found: Scheduler = _module(name).opened(values, self.watts)
         return found
 
+    def telemetry(self, told: Callable[[str], object]) -> Any:
+        """The Telemetry of the file; None without one. Its module takes 12 MiB."""
+        values = self.values["telemetry"]
+        return values and _module("telemetry").Telemetry(values, told)
+
 
 def load(path: str) -> Settings:
     """Raises ConfigError, one line."""
@@ -61,6 +68,9 @@ def load(path: str) -> Settings:
     folder, cabinet = os.path.dirname(os.path.abspath(path)), values["cabinet"]
     for key in ("token", "ca"):
         cabinet[key] = cabinet[key] and os.path.join(folder, cabinet[key])
+    if values["telemetry"] is not None:
+        gpus = read(path, ("telemetry",), values["telemetry"], _module("telemetry").FORM)
+        values["telemetry"] = gpus | {"folder": os.path.join(folder, gpus["folder"])}
     own_W = {key: dict.fromkeys(values[key], WATTS) for key in ("node_W", "gpu_W")}
     watts = Table(*[read(path, (key,), values[key], own_W[key]) for key in own_W])
     if not any(watts):
