@@ -43,7 +43,7 @@ class Slurm:
         text = self._done("squeue", "--json")
         try:
             return jobs_of(json_text.loads(text), self._watts)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
             raise Away("squeue --json: its output is not understood") from None
 
     def release(self, name: str) -> None:
@@ -71,13 +71,17 @@ class Slurm:
 def number(value: Any) -> int:
     """A number of squeue: plain up to 22.05, {"set", "infinite", "number"} later; 0: none."""
     if isinstance(value, dict):
-        return int(value["number"]) if value.get("set") and not value.get("infinite") else 0
-    return int(value or 0)
+        value = value["number"] if value.get("set") and not value.get("infinite") else 0
+    if (found := int(value or 0)) < 0:
+        raise ValueError
+    return found
 
 
 def jobs_of(queue: Record, watts: Table) -> list[Job]:
     """The jobs of the output of `squeue --json` that wait or run."""
     found = []
+    if queue.get("errors"):  # a queue that squeue could not read is not an empty one
+        raise ValueError
     for each in queue["jobs"]:
         state = _state(each)
         if state:
