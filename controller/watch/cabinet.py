@@ -1,6 +1,5 @@
 """The HTTP door of the cabinet (controller/doors/http): step notices and questions."""
 
-import contextlib
 import http.client
 import json
 import os
@@ -11,6 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 from controller.system import json_text, regular_file
+from controller.watch import deadline
 from controller.watch.jobs import DAY_S, Away
 
 WAIT_S, VALID_S, BYTES_MAX = 10.0, 60, 1 << 20
@@ -62,7 +62,7 @@ class Cabinet:
         if self._url.scheme == "https":
             context = ssl.create_default_context(cafile=self._ca or None)
             link = http.client.HTTPSConnection(host, port, timeout=WAIT_S, context=context)
-        with contextlib.closing(link):
+        with deadline.cut_after(link, WAIT_S):
             link.request("POST", path, json.dumps(message), {"Authorization": f"Bearer {token}"})
             answer = link.getresponse()
             return answer.status, answer.read(BYTES_MAX)

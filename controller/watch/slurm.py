@@ -5,15 +5,16 @@ for its next task. A job behind one without a time limit starts in a year, beyon
 start of a held job is 0.
 """
 
-import os
 import re
-import subprocess
+import signal
 from typing import Any
 
 from controller.forms.field import Form, integer
 from controller.system import json_text
+from controller.watch import deadline
 from controller.watch.jobs import DAY_S, GATED, PENDING, RELEASED, RUNNING, Away, Job, Table
 
+BYTES_MAX = 32 << 20  # of squeue: 6 000 jobs, which take 160 MB
 MARK = "firebreak"  # begins the AdminComment of a job that waits for the cabinet
 # gres:gpu, gres:gpu:4, gres/gpu:h100:4, gres/gpu=4
 _GPU = re.compile(r"gres[:/]gpu(?::([A-Za-z]\w*))?(?:[:=](\d+))?")
@@ -55,17 +56,18 @@ class Slurm:
         self._done("scontrol", "update", f"JobId={name}", f"AdminComment={MARK}: {words}")
 
     def _done(self, *command: str) -> bytes:
-        own = os.environ | {"SLURM_BITSTR_LEN": "0"}  # else long lists of tasks are cut
         try:
-            run = subprocess.run(command, capture_output=True, timeout=self._wait_s, env=own)
-        except subprocess.TimeoutExpired:
-            raise Away(f"{command[0]}: no answer within {self._wait_s} s") from None
+            code, found, errors = deadline.printed(command, self._wait_s, BYTES_MAX)
         except OSError as error:
             raise Away(f"{command[0]}: {error.strerror}") from None
-        if run.returncode:
-            words = run.stderr.decode("ascii", "replace").strip().splitlines() or [""]
-            raise Away(f"{command[0]}: exit code {run.returncode}: {words[-1][:200]}")
-        return run.stdout
+        if len(found) > BYTES_MAX:
+            raise Away(f"{command[0]}: prints more than {BYTES_MAX >> 20} MiB")
+        if code == -signal.SIGKILL:
+            raise Away(f"{command[0]}: no answer within {self._wait_s} s")
+        if code:
+            words = errors.decode("ascii", "replace").strip().splitlines() or [""]
+            raise Away(f"{command[0]}: exit code {code}: {words[-1][:200]}")
+        return found
 
 
 def number(value: Any) -> int:
