@@ -89,6 +89,8 @@ SITE_REGISTER: dict[str, forms.Field] = {
     "mask": forms.integer(0, (1 << 32) - 1, 0),
     "values": _STATES,
 }
+# of a converter: what is read
+PCS_REGISTER = SITE_REGISTER | {"direction": forms.choice(("read",), "read")}
 # registers that tell a generic device from others: the raw value must be one of `equals`
 IDENTITY: dict[str, forms.Field] = {
     "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
@@ -98,6 +100,40 @@ IDENTITY: dict[str, forms.Field] = {
     "byte_order": forms.choice(("big", "little"), "big"),
     "mask": forms.integer(0, (1 << 32) - 1, 0),
     "equals": forms.integers(-(1 << 63), (1 << 64) - 1),
+}
+# A value in a frame of a set-point of a converter.
+SETPOINT_ROLES = ("power", "magnitude", "charge", "discharge", "mode", "constant")
+_RAW = forms.integer(-(1 << 31), (1 << 32) - 1, None)
+SETPOINT_VALUE: dict[str, forms.Field] = {
+    "role": forms.choice(SETPOINT_ROLES),
+    "type": forms.choice([kind for kind in SITE_TYPES if kind != "bit"]),
+    **{key: SITE_REGISTER[key] for key in ("word_order", "byte_order", "scale", "offset")},
+    "scale_by": forms.choice(("", "rated_W"), ""),
+    **dict.fromkeys(("charge", "discharge", "idle"), _RAW),  # of a mode
+    "equals": _RAW,  # of a constant
+}
+SETPOINT: dict[str, forms.Field] = {
+    "address": forms.integer(0, 65535),
+    "function": forms.choice((6, 16)),
+    "values": forms.tables(SETPOINT_VALUE),
+}
+# A step of the set-up, the start or the stop of a converter: 3 and 4 wait, 6 and 16 write.
+STEP: dict[str, forms.Field] = {
+    "address": forms.integer(0, 65535),
+    "function": forms.choice((3, 4, 6, 16)),
+    "type": forms.choice(("u16", "s16", "u32", "s32"), "u16"),
+    **{key: SITE_REGISTER[key] for key in ("word_order", "mask")},
+    "value": _RAW,
+    "read_back": forms.flag(False),
+    "equals": forms.integers(-(1 << 31), (1 << 32) - 1, []),
+    "timeout_ms": forms.integer(100, 600_000, 10_000),
+    "fault": forms.text(""),
+}
+HEARTBEAT: dict[str, forms.Field] = {
+    "address": forms.integer(0, 65535),
+    "function": forms.choice((6, 16)),
+    "period_ms": forms.integer(100, 60_000),
+    "count_max": forms.integer(2, 65535, 65535),
 }
 POINT: dict[str, forms.Field] = {
     "offset": forms.integer(2, 1000),
@@ -119,12 +155,17 @@ BIT_MAX = 29  # a signal holds thirty bits
 METER_UNITS = {"voltage": "V", "current": "A", "power": "W", "power_factor": ""}
 _MASK = forms.integer(1, 65535)  # bits of the register `status`
 _MASKS = {"fault_mask": _MASK, "warming_mask": forms.integer(1, 65535, 0)}
-REPORT_FAULTS = ("sunspec_pcs", "native_bms", "pylontech_bms")
+REPORT_FAULTS = ("sunspec_pcs", "register_pcs", "native_bms", "pylontech_bms")
 DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
-SITE_DEVICE = "site_device"
+SITE_DEVICE, REGISTER_PCS = "site_device", "register_pcs"
 
+# How the registers of a device are read: in one read, and unused ones between two of them.
+READS = {
+    "registers_per_read_max": forms.integer(1, 125, 32),
+    "gap_registers_max": forms.integer(0, 100, 0),
+}
 # The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
 # must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
 # warming_mask: likewise, while no other bit of fault_mask is set.
@@ -155,10 +196,26 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "ramp_ms": forms.integer(0, 60_000),
         "dc_port": forms.integer(0, 15, 0),
     },
-    SITE_DEVICE: {
-        "role": forms.text(),
-        "registers_per_read_max": forms.integer(1, 125, 32),
-        "gap_registers_max": forms.integer(0, 100, 0),
+    SITE_DEVICE: {"role": forms.text(), **READS},
+    REGISTER_PCS: {
+        "control_period_ms": forms.integer(20, 5000),
+        "heartbeat_ms_max": forms.integer(200, 60_000, 1500),
+        "restart_silence_ms": forms.integer(500, 60_000),
+        "retry_ms": forms.integer(100, 60_000),
+        "dead_time_ms": forms.integer(0, 5000),
+        "ramp_ms": forms.integer(0, 60_000),
+        "repeat_ms": forms.integer(
+            0, 600_000
+        ),  # all frames of a set-point are written again; 0: no
+        "setpoint_pause_ms": forms.integer(0, 5000, 0),  # between two frames, but not before a 0
+        "read_back": forms.flag(),  # the registers of the set-point can be read with function 3
+        "watchdog": forms.choice(("none", "setpoint", "heartbeat", "reads")),  # what restarts it
+        "watchdog_s": forms.number(0, 86_400),  # the device then does what `on_loss` says
+        "on_loss": forms.text(),
+        "enable_input": forms.flag(False),  # by its document it has a contact that stops it
+        "stored": forms.flag(False),  # each set-point is stored in flash
+        "writes_per_day_max": forms.integer(0, 86_400, 0),
+        **READS,
     },
     "native_bms": {
         "dbc": forms.text(),
@@ -188,6 +245,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
         *"704.WSetEnaRvrt 704.WSetRvrtTms 704.WSetRvrtRem 704.WSet_SF 715.LocRemCtl".split(),
         *"715.DERHb 715.ControllerHb 715.OpCtl".split(),
     ),
+    REGISTER_PCS: ("power_W", "dc_voltage_mV"),
     "native_bms": ("STATE", "CELLS", "PACK", "LIMITS", "CHARGE", "TEMPERATURES_0"),
 }
 OPTIONAL = {
@@ -204,13 +262,15 @@ def needed(family: str, settings: dict[str, Any]) -> tuple[str, ...]:
     return tuple([f"{quantity}_{phase}" for quantity in METER_UNITS for phase in phases])
 
 
-TABLES = ("settings", "registers", "identity", "frames", "fault_bits")
+TABLES = ("settings", "registers", "identity", "frames", "fault_bits", "heartbeat")
+SEQUENCES = ("setpoint", "setup", "start", "stop")
 TOP: dict[str, forms.Field] = {
     "maker": forms.text(),
     "model": forms.text(),
     "family": forms.choice(FAMILIES),
     "documents": forms.texts(),
     **dict.fromkeys(TABLES, forms.table(default={})),
+    **dict.fromkeys(SEQUENCES, forms.tables(default=[])),
     "timing": forms.table(TIMING, {}),
 }
 
@@ -218,13 +278,18 @@ TOP: dict[str, forms.Field] = {
 def every_key() -> list[tuple[str, forms.Field]]:
     """(key, Field) of every key of a profile, behind the families that have it. NAME: any name."""
     tables = {
-        "": {key: field for key, field in TOP.items() if field.kind != "table"},
+        "": {key: field for key, field in TOP.items() if field.kind[:5] != "table"},
         "timing.": TIMING,
         **{f"{family}.settings.": settings for family, settings in FAMILIES.items()},
         "meter,io.registers.NAME.": REGISTER,
         "sensors.registers.NAME.": SENSOR_REGISTER,
         "site_device.registers.NAME.": SITE_REGISTER,
-        "site_device.identity.NAME.": IDENTITY,
+        "register_pcs.registers.NAME.": PCS_REGISTER,
+        "site_device,register_pcs.identity.NAME.": IDENTITY,
+        "register_pcs.setpoint.": SETPOINT,
+        "register_pcs.setpoint.values.": SETPOINT_VALUE,
+        "register_pcs.setup,start,stop.": STEP,
+        "register_pcs.heartbeat.": HEARTBEAT,
         "sunspec_pcs.registers.MODEL.NAME.": POINT,
         "bms.frames.FRAME.NAME.": FRAME_SIGNAL,
     }

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
-from controller.config import bus_times, families, site_devices
+from controller.config import bus_times, converters, families, site_devices
 from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.core.base import reasons
+from controller.core.base.form_gate import FormGate, FormSent
 from controller.core.base.gate import Gate
 from controller.core.base.sent import Sent
 from controller.core.image import ProcessImage
@@ -21,6 +22,7 @@ from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from drivers.io import IoModule
 from drivers.pcs import SunSpecPcs
+from drivers.register_pcs import RegisterPcs
 from drivers.site_device import SiteDevice
 from safety import signals as s
 
@@ -84,15 +86,17 @@ class PcsChannel:
 
     def __init__(
         self,
-        pcs: SunSpecPcs,
+        pcs: SunSpecPcs | RegisterPcs,
         port: RtuPort,
         layout: s.Layout,
         unit: int,
         period_ms: int,
         tick_ms: int,
-        sent: Sent,
+        sent: Sent | FormSent,
+        form: FormGate | None = None,
     ):
-        self.sent, self.unit = sent, unit
+        """form: of a family that states the form of its set-point; else SunSpec's is checked."""
+        self.sent, self.unit, self._form, self._restarts = sent, unit, form, 0
         self.pcs, self.port, self.period_us = pcs, port, period_ms * 1000
         self._early_us = tick_ms * 1000 // 2
         self.run_at = layout.unit_output(unit, s.PCS_RUN_OK)
@@ -112,6 +116,9 @@ class PcsChannel:
         These are asked for first: if the device is lost, a set-point has no address.
         """
         requests = self.pcs.service(now_us)
+        if self._form is not None and self.pcs.restarts != self._restarts:
+            self._restarts = self.pcs.restarts
+            self._form.forget()
         running = out[self.run_at]
         if not running:
             setpoint_W = 0
@@ -142,17 +149,18 @@ class PcsChannel:
         request = self.pcs.start() if running else self.pcs.stop()
         if request is not None:
             self.was_running, self.run_due_us = running, now_us + RUN_REPEAT_US
-            self.port.submit(request)
+            self._submit(request)
 
     def _send(self, setpoint_W: int, out: Sequence[int], now_us: int, priority: int) -> None:
         request = self.pcs.setpoint(setpoint_W, priority)
+        if isinstance(self.pcs, RegisterPcs) and setpoint_W and self.pcs.is_spent:
+            self.sent.refuse(reasons.WRITE_BUDGET)
         if request is None:
             return
         turn_us = min(max(now_us, self.due_us), now_us + self.period_us) if setpoint_W else now_us
         self.due_us = turn_us + self.period_us
-        self.gate_verdict = self._gate_for_scale().check(
-            request.frame, out[self.charge_at], out[self.discharge_at]
-        )
+        gate = self._form or self._gate_for_scale()
+        self.gate_verdict = gate.check(request.frame, out[self.charge_at], out[self.discharge_at])
         if self.gate_verdict == reasons.NONE:
             self.sent_W = setpoint_W
             request.on_failure = partial(self._lost, request.on_failure)
@@ -162,7 +170,17 @@ class PcsChannel:
             self.sent.refuse(self.gate_verdict)
             request = self.pcs.stop()
         if request is not None:
-            self.port.submit(request)
+            self._submit(request)
+
+    def _submit(self, request: rtu.Request) -> None:
+        """Send a request; a gate with a form hears of its acknowledgement."""
+        if self._form is not None:
+            request.on_reply = partial(self._acknowledged, request.on_reply, request.frame)
+        self.port.submit(request)
+
+    def _acknowledged(self, tell: rtu.OnReply, frame: bytes, pdu: bytes, now_us: int) -> None:
+        cast(FormGate, self._form).acknowledged(frame)
+        tell(pdu, now_us)
 
     def _lost(
         self, tell: Callable[[int, int, int], object], kind: int, code: int, now_us: int
@@ -174,8 +192,8 @@ class PcsChannel:
     def _gate_for_scale(self) -> Gate:
         """The gate for the register scale the converter has now (it may change at run time)."""
         # both are known: the converter has just encoded a set-point
-        address, exponent = self.pcs.setpoint_address, self.pcs.setpoint_exponent
-        key = cast(int, address), cast(int, exponent)
+        pcs = cast(SunSpecPcs, self.pcs)
+        key = cast(int, pcs.setpoint_address), cast(int, pcs.setpoint_exponent)
         if self._gate is None or key != self._gate_key:
             self._gate_key, self._gate = key, Gate(self.pcs.unit_id, *key)
         return self._gate
@@ -218,7 +236,7 @@ class Field:
         if device.outputs:
             self._add_io(device, cast(IoModule, driver), port, config)
         elif device.role == "pcs":
-            self._add_pcs(device, cast(SunSpecPcs, driver), port, image, config.tick_ms)
+            self._add_pcs(device, driver, port, image, config)
         elif device.role in ROLES:
             self._add_site(device, cast(SiteDevice, driver), port, image)
         for request, period_us in driver.periodic():
@@ -233,13 +251,25 @@ class Field:
             channel.supply = cast(IoModule, self.drivers[supply.name])
 
     def _add_pcs(
-        self, device: Device, pcs: SunSpecPcs, port: RtuPort, image: ProcessImage, tick_ms: int
+        self,
+        device: Device,
+        driver: families.Driver,
+        port: RtuPort,
+        image: ProcessImage,
+        config: Config,
     ) -> None:
-        sent_at = image.layout.unit_input(device.index, s.PCS_SENT_W)
-        sent = Sent(pcs, image.inp, sent_at, image.places["sent"].start + device.index)
+        unit = device.index
+        places = image.layout.unit_input(unit, s.PCS_SENT_W), image.places["sent"].start + unit
+        sent: Sent | FormSent
+        form, pcs = None, cast(SunSpecPcs, driver)
+        if isinstance(driver, RegisterPcs):
+            form = converters.gate(device, config.unit_tables[unit]["rated_W"])
+            sent = FormSent(form, image.inp, *places)
+        else:
+            sent = Sent(pcs, image.inp, *places)
         port.watch[device.address] = sent.see
-        periods_ms = device.setpoint_ms, tick_ms
-        self.pcs.append(PcsChannel(pcs, port, image.layout, device.index, *periods_ms, sent))
+        periods_ms = device.setpoint_ms, config.tick_ms
+        self.pcs.append(PcsChannel(pcs, port, image.layout, unit, *periods_ms, sent, form))
 
     def _add_site(
         self, device: Device, driver: SiteDevice, port: RtuPort, image: ProcessImage

@@ -47,7 +47,7 @@ class MirroredDevice(RegisterDevice):
             elif not is_coil and function == registers.READ_HOLDING:
                 struct.pack_into(">H", words, 2 * address, written)
         for name, register in self._map.items():
-            if register.get("function", 3) != function or "read" not in register["direction"]:
+            if register.get("function", 3) != function or "read" not in register.get("direction", "read"):
                 continue
             value: float = self._signals.get(name, 0)
             if function in BITS:
@@ -57,6 +57,8 @@ class MirroredDevice(RegisterDevice):
             else:
                 at = 2 * register["address"]
                 data = self._encoded(register, value)
+                if register.get("mask"):
+                    data = self._masked(register, data, words[at : at + len(data)])
                 words[at : at + len(data)] = data
         for register in self.identity.values() if function not in BITS else ():
             if register.get("function", 3) == function:
@@ -72,6 +74,16 @@ class MirroredDevice(RegisterDevice):
         else:
             raw = round((value - register.get("offset", 0)) / self._scale(register))
         return self._ordered(register, struct.pack(f">{kind}", raw))
+
+    def _masked(self, register: dict[str, Any], data: bytes, there: bytes) -> bytes:
+        """The value in its bits of a register, beside what is there."""
+        mask, value, old = (
+            register["mask"],
+            *[int.from_bytes(self._ordered(register, each), "big") for each in (data, there)],
+        )
+        shift = (mask & -mask).bit_length() - 1
+        merged = old & ~mask | value << shift & mask
+        return self._ordered(register, merged.to_bytes(len(data), "big"))
 
     def _scale(self, register: dict[str, Any]) -> float:
         factor = register.get("scale_by")
