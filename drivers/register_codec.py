@@ -89,7 +89,8 @@ def _towards_zero(raw: int | Fraction, kind: str) -> bytes:
         words, is_signed = INTEGERS[kind]
         return math.trunc(raw).to_bytes(2 * words, "big", signed=is_signed)
     data = struct.pack(FLOATS[kind], raw)
-    if abs(Fraction(struct.unpack(FLOATS[kind], data)[0])) > abs(raw):
+    (number,) = struct.unpack(FLOATS[kind], data)
+    if abs(Fraction(number)) > abs(Fraction(raw)):
         # the sign is the first bit: without it floats have the order of their bits
         data = (int.from_bytes(data, "big") - 1).to_bytes(len(data), "big")
     return data

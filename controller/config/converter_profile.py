@@ -7,7 +7,7 @@ from controller.config import profile_form as form
 from controller.forms.reading import read
 from controller.forms.refusal import Path, not_allowed, refuse
 from drivers.profile import Register, SetpointFrame, Step
-from drivers.register_pcs import CONTROLLED, FAULT, POWERS
+from drivers.register_pcs_readings import CONTROLLED, FAULT, POWERS
 
 Table = dict[str, Any]
 Made = Callable[[str, Table], Register]

@@ -71,8 +71,8 @@ def _check_rating(values: Values, config: Config, device: Device) -> None:
         values.refuse(path, f"registers.power_W.range: {range_W}", f"-{rated_W}..{rated_W} within")
     if device.profile.settings["stored"] and config.control["track_dead_band_W"] <= rated_W:
         problem = f"stores each set-point of device.{device.name}, and load tracking asks for many"
-        path = ("control", "track_dead_band_W")
-        values.refuse(path, problem, f"more than {rated_W}: load tracking then asks for nothing")
+        key = ("control", "track_dead_band_W")
+        values.refuse(key, problem, f"more than {rated_W}: load tracking then asks for nothing")
 
 
 def lines(config: Config) -> Iterator[str]:

@@ -65,7 +65,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     }
     needed, is_bms = form.needed(family, settings), family.endswith("_bms")
     if family != form.SITE_DEVICE:  # site_devices.py knows the names of its role
-        optional = form.OPTIONAL.get(family, ())
+        optional: Names = form.OPTIONAL.get(family, ())
         if family == form.REGISTER_PCS:
             optional = converter_profile.optional(registers)
         _check_names(file, "registers", registers, () if is_bms else needed, optional)

@@ -47,7 +47,8 @@ class MirroredDevice(RegisterDevice):
             elif not is_coil and function == registers.READ_HOLDING:
                 struct.pack_into(">H", words, 2 * address, written)
         for name, register in self._map.items():
-            if register.get("function", 3) != function or "read" not in register.get("direction", "read"):
+            is_read = "read" in register.get("direction", "read")
+            if register.get("function", 3) != function or not is_read:
                 continue
             value: float = self._signals.get(name, 0)
             if function in BITS:
@@ -75,12 +76,11 @@ class MirroredDevice(RegisterDevice):
             raw = round((value - register.get("offset", 0)) / self._scale(register))
         return self._ordered(register, struct.pack(f">{kind}", raw))
 
-    def _masked(self, register: dict[str, Any], data: bytes, there: bytes) -> bytes:
+    def _masked(self, register: dict[str, Any], data: bytes, there: bytearray) -> bytes:
         """The value in its bits of a register, beside what is there."""
-        mask, value, old = (
-            register["mask"],
-            *[int.from_bytes(self._ordered(register, each), "big") for each in (data, there)],
-        )
+        mask = register["mask"]
+        value = int.from_bytes(self._ordered(register, data), "big")
+        old = int.from_bytes(self._ordered(register, bytes(there)), "big")
         shift = (mask & -mask).bit_length() - 1
         merged = old & ~mask | value << shift & mask
         return self._ordered(register, merged.to_bytes(len(data), "big"))

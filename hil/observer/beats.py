@@ -72,7 +72,7 @@ class Beats:
         if name == SETPOINT:
             # SunSpec 704 WSet has 32 bits; a write of one half has no set-point.
             place = 7 + 2 * (self._wiring.units[0].wset_address - (data[2] << 8 | data[3]))
-            whole = data[1] == 16 and 7 <= place and place + 4 <= len(data) - 2
+            whole = data[1] == 16 and place >= 7 and place + 4 <= len(data) - 2
             power_W = struct.unpack_from(">i", data, place)[0] if whole else UNKNOWN_W
             self.setpoints_W.append(power_W)
 

@@ -112,18 +112,18 @@ class FormGate:
 
     def _power_W(self) -> int | None:
         """The power of the last contents, toward zero."""
-        ways = [w for of, w in _values(self._forms, self._last) if of.role == "mode" and w != inf]
-        if ways and not ways[0]:
+        values = _values(self._forms, self._last)
+        way = next((each for of, each in values if of.role == "mode"), None)
+        if way == 0:
             return 0
         if None in self._last:
             return None
-        found: list[Number] = [0]
-        for of, value in _values(self._forms, self._last):
-            sign = {"power": 1, "magnitude": ways[0] if ways else 0, "charge": -1, "discharge": 1}
-            is_idle = ways and of.role in ("charge", "discharge") and sign[of.role] != ways[0]
-            found.append(0 if is_idle else value * sign.get(of.role, 0))
-        power = int(max(found, key=abs))
-        return max(-INT_MAX, min(INT_MAX, power))
+        found = [0]
+        for of, value in values:
+            sign = {"power": 1, "magnitude": way or 0, "charge": -1, "discharge": 1}.get(of.role, 0)
+            is_off = way and of.role in ("charge", "discharge") and sign != way
+            found.append(0 if is_off else int(value * sign))
+        return max(-INT_MAX, min(INT_MAX, max(found, key=abs)))
 
     # -- one frame
 
