@@ -49,7 +49,7 @@ class RegisterPcs:
 
     def _forget(self) -> None:
         self.state, self._is_wanted, self._is_starting = READING, False, False
-        self._beat_us = LONG_AGO_US
+        self._beat_us, self._asked_W = LONG_AGO_US, 0
         self._extra: list[rtu.Request] = []
         self.writer.forget()
         self.readings.forget()
@@ -112,12 +112,16 @@ class RegisterPcs:
         """The next frame on the way to this set-point (W, positive discharges), if there is one."""
         if self.state != READY:
             return None
-        asked_W = setpoint_W if self.readings.is_started else 0
-        return self.writer.request(asked_W, priority, self._now_us)
+        self._asked_W = setpoint_W
+        return self.writer.request(self._allowed_W(), priority, self._now_us)
+
+    def _allowed_W(self) -> int:
+        """The set-point that was asked for last; 0 before the converter has been started."""
+        return self._asked_W if self.readings.is_started else 0
 
     def write_due(self, now_us: int) -> bool:
         """True when a frame of the set-point is left, or all are to be repeated."""
-        return self.state == READY and self.writer.is_due(now_us)
+        return self.state == READY and self.writer.is_due(self._allowed_W(), now_us)
 
     def stop(self) -> rtu.Request | None:
         """The first step of [[stop]]; the others follow. Without any the next frame of a 0."""

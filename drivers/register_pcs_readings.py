@@ -96,16 +96,16 @@ class PcsReadings:
         """The device has answered something."""
         self.heard_us = now_us
 
-    def _is_alive(self, now_us: int) -> bool:
-        """A dead program repeats its last numbers: its heartbeat must change."""
-        if "heartbeat" not in self._profile.registers:
-            return True
+    def _counts(self, now_us: int) -> bool:
+        """Whether it is the right device, and not a dead program that repeats its last numbers."""
+        if not self.is_identified or "heartbeat" not in self._profile.registers:
+            return self.is_identified
         return now_us - self._heartbeat_us <= self._profile.settings["heartbeat_ms_max"] * 1000
 
     def _measured(self, now_us: int) -> None:
         values = self._measure.values
         current_mA = values.get("dc_current_mA", _current_mA(values))
-        if current_mA is None or not self.is_identified or not self._is_alive(now_us):
+        if current_mA is None or not self._counts(now_us):
             return
         inp, base = self._inp, self._base
         inp[base + signals.PCS_POWER_W] = sum([values.get(name, 0) for name in POWERS])
@@ -134,13 +134,13 @@ class PcsReadings:
         if self._heartbeat is not None and heartbeat != self._heartbeat:
             self._heartbeat_us = now_us
         self._heartbeat, self._is_local = heartbeat, bool(values.get("local", 0))
-        if self.is_ready:
-            self._compare(values)
         if self._held or "setpoint_W" in values:
             self._publish_control(values.get("setpoint_W", self._held_W(values)), now_us)
+        if self.is_ready:
+            self._compare(values)
 
     def _publish_control(self, setpoint_W: int | None, now_us: int) -> None:
-        if setpoint_W is None or self._is_local or not self._is_alive(now_us):
+        if setpoint_W is None or self._is_local or not self._counts(now_us):
             return
         self._inp[self._base + signals.PCS_SETPOINT_W] = setpoint_W
         self._inp[self._base + signals.PCS_HEARTBEAT] = (self._heartbeat or 0) & signals.INT_MAX

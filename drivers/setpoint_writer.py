@@ -37,7 +37,6 @@ class SetpointWriter:
     def forget(self) -> None:
         """The device may be another one, or have lost what was written."""
         self.held_W: int | None = None
-        self._asked_W = 0
         self._holds: list[Words | None] = [None] * len(self.frames)
         self._is_due = [True] * len(self.frames)
         self._way: int | None = None  # of what the device may hold, 0 after a whole set-point of 0
@@ -51,11 +50,11 @@ class SetpointWriter:
             self._day_us, self._writes = now_us, 0
         return self._writes_max is not None and self._writes >= self._writes_max
 
-    def is_due(self, now_us: int) -> bool:
-        """Whether a frame is left to write for the set-point that was asked for last."""
+    def is_due(self, asked_W: int, now_us: int) -> bool:
+        """Whether a frame is left to write for this set-point."""
         if self._is_waiting(now_us):
             return False
-        target_W = self._target_W(now_us)
+        target_W = self._target_W(asked_W, now_us)
         is_old = self._repeat_us and now_us - self._acknowledged_us >= self._repeat_us
         if is_old and self._next(target_W) is None:
             self.repeat()
@@ -65,10 +64,9 @@ class SetpointWriter:
         """The next frame on the way to this set-point, None while there is none to send. A 0 does
         not wait for the answer to another set-point.
         """
-        self._asked_W = asked_W
         if self._is_waiting(now_us) and (asked_W or self._is_zero_sent):
             return None
-        target_W = self._target_W(now_us)
+        target_W = self._target_W(asked_W, now_us)
         number = self._next(target_W)
         if number is None:
             return None
@@ -79,8 +77,9 @@ class SetpointWriter:
         since_us = now_us - self._sent_us
         return since_us < self._pause_us or self._waits_for is not None and since_us < LOST_US
 
-    def _target_W(self, now_us: int) -> int:
-        asked_W = 0 if self.is_spent(now_us) else self._asked_W
+    def _target_W(self, asked_W: int, now_us: int) -> int:
+        if asked_W != self.held_W and self.is_spent(now_us):
+            return 0
         one = len(self.frames) == 1
         return asked_W if one or self._way in (0, way_of(asked_W)) else 0
 

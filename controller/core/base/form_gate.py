@@ -216,7 +216,7 @@ def _worst(
                 numbers.append((of.role, *((-inf, inf) if found is None else _ends(found))))
     ways = ways or {-1, 1}
     worst: dict[int, Number] = {-1: 0, 1: 0}
-    for role, low, high in numbers if ways != {0} else ():
+    for role, low, high in numbers:
         for way in (-1, 1):
             most = high if role != "power" or way > 0 else -low
             is_way = role not in ("charge", "discharge") or (role == "discharge") == (way > 0)
