@@ -76,11 +76,12 @@ class RegisterPcs:
         """[(Request, period in us)]: the reads."""
         return self.readings.reads()
 
-    def schedule(self) -> list[tuple[rtu.Request, int]]:
-        """The reads and the heartbeat, for the site check."""
+    schedule = periodic
+
+    def beats(self) -> list[tuple[rtu.Request, int]]:
+        """The heartbeat and its period in us, for the site check."""
         beat = self.profile.heartbeat
-        beats = [(self._beat(), beat["period_ms"] * 1000)] if beat else []
-        return [*self.periodic(), *beats]
+        return [(self._beat(), beat["period_ms"] * 1000)] if beat else []
 
     def service(self, now_us: int) -> Sequence[rtu.Request]:
         """Requests to submit now: steps of a sequence, the heartbeat."""

@@ -30,7 +30,7 @@ SECOND_US = 1_000_000
 # start of motors for seconds.
 PCS_PERMILLE = 2000
 METER_PERMILLE = 1200
-SETPOINT = "write setpoint"
+SETPOINT, BEAT = "write setpoint", "write heartbeat"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 PYLONTECH_FRAMES = 7  # 0x351 355 356 359 35A 35C 35E, once a period
 Bms = NativeBms | PylontechBms
@@ -197,7 +197,7 @@ def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[Sent]:
     write = rtu.write_request(rtu.WRITE_REGISTERS, "write", device.address, 0, zero)
     return [
         (SETPOINT, write, device.setpoint_ms * 1000),
-        ("write heartbeat", write, SECOND_US),
+        (BEAT, write, SECOND_US),
         *[_read(*each) for each in driver.schedule()],
     ]
 
@@ -208,8 +208,9 @@ def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
     pause_ms = max(device.setpoint_ms, device.profile.settings["setpoint_pause_ms"])
     period_us = len(writes) * pause_ms * 1000  # one frame after the other
     names = [SETPOINT, *[f"{SETPOINT} {number}" for number in range(2, len(writes) + 1)]]
-    reads = [_read(*each) for each in driver.schedule()]
-    return [*[(name, each, period_us) for name, each in zip(names, writes)], *reads]
+    found = [(name, each, period_us) for name, each in zip(names, writes)]
+    found += [_read(*each) for each in driver.periodic()]
+    return found + [(BEAT, *each) for each in driver.beats()]
 
 
 def frames_of(device: Device, driver: Bms) -> list[tuple[str, int, int]]:

@@ -140,9 +140,7 @@ class MirroredPcs(MirroredDevice):
         faults = [name for name in self._map if name.startswith("fault_")]
         found |= {name: float(bool(pcs.alarm_bits)) for name in faults[:1]}
         has = self._map.get("state", {}).get("values", {}).values()
-        found["state"] = next(
-            each for each in (*STANDS_FOR[pcs.state], 0) if each in has or not each
-        )
+        found["state"] = next((each for each in STANDS_FOR[pcs.state] if each in has), 0)
         return found
 
     def payload(self, function: int, address: int, count: int) -> bytes:
