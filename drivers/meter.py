@@ -13,7 +13,7 @@ import zlib
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from drivers import meter_reads
 from drivers.buses import rtu
@@ -111,7 +111,9 @@ class Meter:
         """The reads of each period; that of the power comes last."""
         last = len(self._reads) - 1
         return [
-            self._request("meter" if number == last else f"meter {number + 1}", block, taker)
+            self._request(
+                "meter" if number == last else f"meter {number + 1}", block, taker, self._on_failure
+            )
             for number, (block, taker) in enumerate(zip(self._reads, self._takers()))
         ]
 
@@ -133,9 +135,9 @@ class Meter:
         """Requests to submit now: the identity, until all of it is found."""
         return self._identity.service(now_us) if self._identity else []
 
-    def _request(self, name: str, block: Block, on_reply: rtu.OnReply) -> rtu.Request:
+    def _request(self, name: str, block: Block, *on_end: Any) -> rtu.Request:
         key, place = (self.unit_id, name), (block.function, block.address, block.length)
-        return rtu.read_request(key, self.unit_id, *place, on_reply, self._on_failure)
+        return rtu.read_request(key, self.unit_id, *place, *on_end)
 
     def _takers(self) -> list[rtu.OnReply]:
         """For each read of a reading, what takes its reply."""
@@ -199,6 +201,11 @@ class Meter:
             sum_W = values[self._total]
         # before it is rounded, because infinity has no whole number
         return round(sum_W) * self._sign if abs(sum_W) <= self._power_W_max else None
+
+    def takes_voltage(self, voltage_V: float) -> bool:
+        """Whether this voltage of each phase refuses no reading."""
+        ends = [self._limits[at] for at, name in enumerate(self._numbers.names) if "voltage" in name]
+        return all([low <= voltage_V <= high for low, high in ends])
 
     def _agrees(self, values: Sequence[float], sum_W: float) -> bool:
         """Whether the total agrees with its phases, or with voltage times current without them."""
