@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from drivers import meter_reads
 from drivers.buses import rtu
-from drivers.meter_reads import PHASED, SINGLE, TOTAL, phases_of
+from drivers.meter_reads import PHASED, SINGLE, TOTAL, VOLTAGE, phases_of
 from drivers.profile import Profile
 from drivers.register_blocks import Block
 from drivers.register_numbers import Numbers
@@ -102,7 +102,7 @@ class Meter:
     @staticmethod
     def _limit(profile: Profile, name: str) -> tuple[float, float]:
         low, high = profile.registers[name].low, profile.registers[name].high
-        if not name.startswith("voltage"):
+        if name[:-2] != VOLTAGE:
             return low, high
         nominal_V = profile.settings["nominal_voltage_V"]
         return max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH)
@@ -204,7 +204,9 @@ class Meter:
 
     def takes_voltage(self, voltage_V: float) -> bool:
         """Whether this voltage of each phase refuses no reading."""
-        ends = [self._limits[at] for at, name in enumerate(self._numbers.names) if "voltage" in name]
+        ends = [
+            self._limits[at] for at, name in enumerate(self._numbers.names) if name[:-2] == VOLTAGE
+        ]
         return all([low <= voltage_V <= high for low, high in ends])
 
     def _agrees(self, values: Sequence[float], sum_W: float) -> bool:
@@ -236,7 +238,5 @@ class Meter:
             least_ms = min(between_us) // 1000
         other = self._identity.other_device if self._identity else 0
         stated_ms = max(self.profile.settings["refresh_ms"], self.profile.period_ms)
-        slow = [
-            round(self.slow[name] * 1000) if name in self.slow else UNKNOWN for name in SINGLE
-        ]
+        slow = [round(self.slow[name] * 1000) if name in self.slow else UNKNOWN for name in SINGLE]
         return stated_ms, mean_ms, least_ms, other, *slow

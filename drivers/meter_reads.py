@@ -7,7 +7,8 @@ from drivers.profile import Register
 from drivers.register_blocks import Block, blocks
 
 # each is read of all phases, or of none
-PHASED = ("voltage", "current", "power", "power_factor")
+VOLTAGE = "voltage"
+PHASED = (VOLTAGE, "current", "power", "power_factor")
 TOTAL = "power_W"
 FREQUENCY, IMPORTED, EXPORTED = SINGLE = ("frequency", "energy_import", "energy_export")
 SLOW_US = 10_000_000  # between two reads of what no decision depends on
@@ -24,7 +25,7 @@ def fast_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -
     """
     wanted = [*[name for each in PHASED for name in phases_of(each, settings)], TOTAL]
     found = [name for name in wanted if name in registers]
-    if not any(name.startswith("voltage") for name in found) and FREQUENCY in registers:
+    if not any(name in found for name in phases_of(VOLTAGE, settings)) and FREQUENCY in registers:
         found.append(FREQUENCY)
     return with_factors(registers, found)
 

@@ -72,7 +72,9 @@ class Numbers:
     def _made_steps(self, exponents: dict[int, int]) -> list[tuple]:
         steps = []
         for at, register in enumerate(self._registers):
-            scale = Fraction(str(register.scale)) * Fraction(10) ** exponents.get(self._scaled[at], 0)
+            scale = Fraction(str(register.scale)) * Fraction(10) ** exponents.get(
+                self._scaled[at], 0
+            )
             decode = None if _is_plain(register) else _decoder(register)
             invalid, offset = frozenset(register.invalid), register.offset
             if at in exponents or decode is None and not invalid and scale == 1 and not offset:
@@ -94,4 +96,3 @@ def _decoder(register: Register) -> Callable[[bytes], float]:
         return value
 
     return decode
-

@@ -102,7 +102,9 @@ def _meter(device: Facts) -> list[str]:
         return []
     words, measured_ms = [], meter["refresh_ms"]
     if meter["differs"]:
-        words.append(f"another device than the profile's: {meter['differs']} differs, no value counts")
+        words.append(
+            f"another device than the profile's: {meter['differs']} differs, no value counts"
+        )
     if measured_ms is not None:
         words.append(f"refresh stated {meter['refresh_stated_ms']} ms, measured {measured_ms} ms")
     if meter["is_slower"]:
