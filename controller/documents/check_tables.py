@@ -2,9 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from controller.config import approval, bus_times, track_path, unit_access
+from controller.config import (
+    approval,
+    bus_times,
+    meter_profile,
+    profile_form,
+    track_path,
+    unit_access,
+)
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
+from controller.config.devices import METERS
 from controller.core.parameters import SHARE
 from controller.core.policies.peak_shaving import OFF_W
 from controller.documents.document import wrapped
@@ -41,6 +49,18 @@ def peak_shaving(config: Config) -> Iterator[str]:
         f"  battery  {rated_W / 1000:g} kW for {usable_Wh / rated_W:.1f} h, from full down to the "
         f"backup reserve of {kept} permille"
     )
+
+
+def profiles(config: Config) -> Iterator[str]:
+    """What no reading proves of the devices' profiles, and what the meters do not compare."""
+    yield from ("", "PROFILES OF THE DEVICES")
+    names = [each.name for each in config.devices if each.profile.evidence in profile_form.MAP_ONLY]
+    if names:
+        words = "no captured or documented reading of a device proves their maps"
+        yield from wrapped("  map only: ", f"{', '.join(names)}; {words}")
+    for device in config.devices:
+        for words in meter_profile.lacks(device.profile) if device.role in METERS else ():
+            yield from wrapped(f"  {device.name}: ", words)
 
 
 def buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
