@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from controller.config import profile_form as form
+from controller.config import converter_form
 from controller.forms.reading import read
 from controller.forms.refusal import Path, not_allowed, refuse
 from drivers.profile import Register, SetpointFrame, Step
+from drivers.register_codec import FLOATS
 from drivers.register_pcs_readings import CONTROLLED, FAULT, POWERS
 
 Table = dict[str, Any]
@@ -40,7 +41,7 @@ def parts(file: str, top: Table, made: Made) -> Table:
         refuse(file, ("setpoint",), "is missing", f"[[setpoint]] with a role {', '.join(NUMBERS)}")
     taken = _places(file, frames)
     found: Table = {"setpoint": frames, "heartbeat": {}}
-    for name in form.SEQUENCES[1:]:
+    for name in converter_form.SEQUENCES[1:]:
         found[name] = [
             _step(file, (name, str(at)), each, made, taken) for at, each in _numbered(top, name)
         ]
@@ -48,7 +49,7 @@ def parts(file: str, top: Table, made: Made) -> Table:
         if step.function not in WRITES:
             not_allowed(file, ("stop", str(at), "function"), step.function, "6 or 16: a stop waits")
     if top["heartbeat"]:
-        found["heartbeat"] = read(file, ("heartbeat",), top["heartbeat"], form.HEARTBEAT)
+        found["heartbeat"] = read(file, ("heartbeat",), top["heartbeat"], converter_form.HEARTBEAT)
     _check_watchdog(file, settings, found["heartbeat"])
     return found
 
@@ -58,7 +59,7 @@ def _numbered(top: Table, name: str = "setpoint") -> list[tuple[int, Table]]:
 
 
 def _frame(file: str, path: Path, table: Table, made: Made) -> SetpointFrame:
-    fields = read(file, path, table, form.SETPOINT)
+    fields = read(file, path, table, converter_form.SETPOINT)
     values = []
     for at, value in enumerate(fields["values"], 1):
         own = (*path, "values", str(at))
@@ -85,7 +86,7 @@ def _check_role(file: str, path: Path, value: Table) -> None:
     raws = [value[key] for key in needed]
     if len(set(raws)) < len(raws):
         not_allowed(file, (*path, "idle"), value["idle"], "three raw values that differ")
-    if needed and value["type"] in form.FLOATS:
+    if needed and value["type"] in FLOATS:
         not_allowed(file, (*path, "type"), value["type"], f"an integer type for role {role}")
     if not needed and value["scale"] == 0:
         not_allowed(file, (*path, "scale"), 0, "any other number")
@@ -108,7 +109,7 @@ def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
 
 
 def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> Step:
-    fields = read(file, path, table, form.STEP)
+    fields = read(file, path, table, converter_form.STEP)
     is_write = fields["function"] in WRITES
     if is_write == (fields["value"] is None) or is_write == bool(fields["equals"]):
         refuse(file, path, "is not clear", "value to write (6, 16), equals to wait for (3, 4)")

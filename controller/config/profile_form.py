@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from controller.config import converter_form
 from controller.forms import field as forms
 
 VALUE_MAX = 10**9  # of a signal: a word of the image has 30 bits
@@ -112,40 +113,6 @@ IDENTITY: dict[str, forms.Field] = {
     "mask": forms.integer(0, (1 << 32) - 1, 0),
     "equals": forms.integers(-(1 << 63), (1 << 64) - 1),
 }
-# A value in a frame of a set-point of a converter.
-SETPOINT_ROLES = ("power", "magnitude", "charge", "discharge", "mode", "constant")
-_RAW = forms.integer(-(1 << 31), (1 << 32) - 1, None)
-SETPOINT_VALUE: dict[str, forms.Field] = {
-    "role": forms.choice(SETPOINT_ROLES),
-    "type": forms.choice([kind for kind in SITE_TYPES if kind != "bit"]),
-    **{key: SITE_REGISTER[key] for key in ("word_order", "byte_order", "scale", "offset")},
-    "scale_by": forms.choice(("", "rated_W"), ""),
-    **dict.fromkeys(("charge", "discharge", "idle"), _RAW),  # of a mode
-    "equals": _RAW,  # of a constant
-}
-SETPOINT: dict[str, forms.Field] = {
-    "address": forms.integer(0, 65535),
-    "function": forms.choice((6, 16)),
-    "values": forms.tables(SETPOINT_VALUE),
-}
-# A step of the set-up, the start or the stop of a converter: 3 and 4 wait, 6 and 16 write.
-STEP: dict[str, forms.Field] = {
-    "address": forms.integer(0, 65535),
-    "function": forms.choice((3, 4, 6, 16)),
-    "type": forms.choice(("u16", "s16", "u32", "s32"), "u16"),
-    **{key: SITE_REGISTER[key] for key in ("word_order", "mask")},
-    "value": _RAW,
-    "read_back": forms.flag(False),
-    "equals": forms.integers(-(1 << 31), (1 << 32) - 1, []),
-    "timeout_ms": forms.integer(100, 600_000, 10_000),
-    "fault": forms.text(""),
-}
-HEARTBEAT: dict[str, forms.Field] = {
-    "address": forms.integer(0, 65535),
-    "function": forms.choice((6, 16)),
-    "period_ms": forms.integer(100, 60_000),
-    "count_max": forms.integer(2, 65535, 65535),
-}
 POINT: dict[str, forms.Field] = {
     "offset": forms.integer(2, 1000),
     "type": forms.choice(TYPES),
@@ -172,11 +139,6 @@ SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 SITE_DEVICE, REGISTER_PCS = "site_device", "register_pcs"
 IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS)  # may have [identity]
 
-# How the registers of a device are read: in one read, and unused ones between two of them.
-READS = {
-    "registers_per_read_max": forms.integer(1, 125, 32),
-    "gap_registers_max": forms.integer(0, 100, 0),
-}
 # The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
 # must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
 # warming_mask: likewise, while no other bit of fault_mask is set.
@@ -210,27 +172,8 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "ramp_ms": forms.integer(0, 60_000),
         "dc_port": forms.integer(0, 15, 0),
     },
-    SITE_DEVICE: {"role": forms.text(), **READS},
-    REGISTER_PCS: {
-        "control_period_ms": forms.integer(20, 5000),
-        "heartbeat_ms_max": forms.integer(200, 60_000, 1500),
-        "restart_silence_ms": forms.integer(500, 60_000),
-        "retry_ms": forms.integer(100, 60_000),
-        "dead_time_ms": forms.integer(0, 5000),
-        "ramp_ms": forms.integer(0, 60_000),
-        "repeat_ms": forms.integer(
-            0, 600_000
-        ),  # all frames of a set-point are written again; 0: no
-        "setpoint_pause_ms": forms.integer(0, 5000, 0),  # between two frames, but not before a 0
-        "read_back": forms.flag(),  # the registers of the set-point can be read with function 3
-        "watchdog": forms.choice(("none", "setpoint", "heartbeat", "reads")),  # what restarts it
-        "watchdog_s": forms.number(0, 86_400),  # the device then does what `on_loss` says
-        "on_loss": forms.text(),
-        "enable_input": forms.flag(False),  # by its document it has a contact that stops it
-        "stored": forms.flag(False),  # each set-point is stored in flash
-        "writes_per_day_max": forms.integer(0, 86_400, 0),
-        **READS,
-    },
+    SITE_DEVICE: {"role": forms.text(), **converter_form.READS},
+    REGISTER_PCS: converter_form.SETTINGS,
     "native_bms": {
         "dbc": forms.text(),
         "node_stride": forms.integer(1, 1024),
@@ -274,7 +217,6 @@ PROVEN = ("simulated only", "hardware")
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "frames", "fault_bits", "heartbeat")
-SEQUENCES = ("setpoint", "setup", "start", "stop")
 TOP: dict[str, forms.Field] = {
     "maker": forms.text(),
     "model": forms.text(),
@@ -283,7 +225,7 @@ TOP: dict[str, forms.Field] = {
     "proven": forms.choice(PROVEN, PROVEN[0]),
     "evidence": forms.choice(EVIDENCE, EVIDENCE[-1]),
     **dict.fromkeys(TABLES, forms.table(default={})),
-    **dict.fromkeys(SEQUENCES, forms.tables(default=[])),
+    **dict.fromkeys(converter_form.SEQUENCES, forms.tables(default=[])),
     "timing": forms.table(TIMING, {}),
 }
 
@@ -300,10 +242,7 @@ def every_key() -> list[tuple[str, forms.Field]]:
         "site_device.registers.NAME.": SITE_REGISTER,
         "register_pcs.registers.NAME.": PCS_REGISTER,
         "meter,site_device,register_pcs.identity.NAME.": IDENTITY,
-        "register_pcs.setpoint.": SETPOINT,
-        "register_pcs.setpoint.values.": SETPOINT_VALUE,
-        "register_pcs.setup,start,stop.": STEP,
-        "register_pcs.heartbeat.": HEARTBEAT,
+        **converter_form.TABLES,
         "sunspec_pcs.registers.MODEL.NAME.": POINT,
         "bms.frames.FRAME.NAME.": FRAME_SIGNAL,
     }

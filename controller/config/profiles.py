@@ -8,7 +8,7 @@ import pickle
 from collections.abc import Iterable
 from typing import Any, cast
 
-from controller.config import converter_profile, meter_profile, profile_form as form
+from controller.config import converter_form, converter_profile, meter_profile, profile_form as form
 from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
@@ -83,7 +83,7 @@ def _sequences(file: str, family: str, top: Table) -> Table:
     """The set-point, the sequences and the heartbeat of a converter by registers."""
     if family == form.REGISTER_PCS:
         return converter_profile.parts(file, top, _plain_register)
-    for name in (*form.SEQUENCES, "heartbeat"):
+    for name in (*converter_form.SEQUENCES, "heartbeat"):
         if top[name]:
             refuse(file, (name,), f"is not a table of family {family}", form.REGISTER_PCS)
     return {}

@@ -79,11 +79,11 @@ class MirroredDevice(RegisterDevice):
     def _masked(self, register: dict[str, Any], data: bytes, there: bytearray) -> bytes:
         """The value in its bits of a register, beside what is there."""
         mask = register["mask"]
-        value = int.from_bytes(self._ordered(register, data), "big")
-        old = int.from_bytes(self._ordered(register, bytes(there)), "big")
+        value = int.from_bytes(ordered(register, data), "big")
+        old = int.from_bytes(ordered(register, bytes(there)), "big")
         shift = (mask & -mask).bit_length() - 1
         merged = old & ~mask | value << shift & mask
-        return self._ordered(register, merged.to_bytes(len(data), "big"))
+        return ordered(register, merged.to_bytes(len(data), "big"))
 
     def _scale(self, register: dict[str, Any]) -> float:
         factor = register.get("scale_by")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.devices import registers
-from hil.devices.mirrored import WORDS, MirroredDevice
+from hil.devices.mirrored import WORDS, MirroredDevice, ordered
 from hil.devices.registers import ModbusException
 from hil.plant.cabinet import CabinetPlant
 
@@ -66,7 +66,7 @@ class Asked:
         return _power(found)
 
     def _number(self, value: dict[str, Any], data: bytes) -> float:
-        (raw,) = struct.unpack(f">{WORDS[value['type']]}", MirroredDevice._ordered(value, data))
+        (raw,) = struct.unpack(f">{WORDS[value['type']]}", ordered(value, data))
         if value["role"] in ("mode", "constant"):
             return float(raw)
         factor = self._rated_W if value.get("scale_by") else 1

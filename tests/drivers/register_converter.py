@@ -62,6 +62,13 @@ class Converter(Slave):
             if step["address"] not in self.holding:
                 self.holding.update(enumerate(words_of(step, 0), step["address"]))
 
+        gap = data["settings"].get("gap_registers_max", 0)
+        for table in (self.holding, self.inputs):
+            places = sorted(table)
+            for first, after in zip(places, places[1:]):
+                if after - first <= gap + 1:
+                    table.update(dict.fromkeys(range(first + 1, after), 0))
+
     def put(self, entry, raw):
         table = self.holding if entry.get("function", 3) == 3 else self.inputs
         words = words_of(entry, raw)
