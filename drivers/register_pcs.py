@@ -8,6 +8,7 @@ only after [[start]]. Frames of the set-point: setpoint_writer.py.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from struct import Struct
 
 from drivers import steps
@@ -51,6 +52,7 @@ class RegisterPcs:
         self.state, self._is_wanted, self._is_starting = READING, False, False
         self._beat_us, self._asked_W = LONG_AGO_US, 0
         self._extra: list[rtu.Request] = []
+        self._unstopped: set[int] = set()
         self.writer.forget()
         self.readings.forget()
         self._steps.begin(self._start_up())
@@ -66,6 +68,11 @@ class RegisterPcs:
     def ready(self) -> bool:
         """True when set-points can be written."""
         return self.state == READY
+
+    @property
+    def is_started(self) -> bool:
+        """True after all steps of [[start]], until a stop."""
+        return self.readings.is_started
 
     @property
     def is_spent(self) -> bool:
@@ -132,7 +139,9 @@ class RegisterPcs:
         self.writer.refused()
         if not self.readings.has_measured:
             return None
-        requests = [self._step_request(each) for each in self.profile.stop]
+        self._unstopped = set(range(len(self.profile.stop)))
+        self.readings.is_commanded = bool(self._unstopped)
+        requests = [self._stop_request(at, each) for at, each in enumerate(self.profile.stop)]
         if not requests:
             return self.writer.request(0, rtu.STOP, self._now_us)
         self._extra = requests[1:]
@@ -170,6 +179,7 @@ class RegisterPcs:
             self._steps.begin(self._start_steps())
 
     def _start_steps(self) -> steps.Sequence[None]:
+        self.readings.is_commanded = True
         for step in self.profile.start:
             yield from self._step(step)
         self.readings.is_started, self._is_starting = True, False
@@ -213,11 +223,17 @@ class RegisterPcs:
             self.state, self.readings.is_identified = READING, False
             self._steps.begin(self._start_up(), retry_us)
 
-    def _step_request(self, step: Step) -> rtu.Request:
+    def _stop_request(self, number: int, step: Step) -> rtu.Request:
         codec = Codec(step.register, self._settings)
         place = step.register.address, codec.words(step.value)
-        key = self.unit_id, f"stop {place[0]}"
-        return rtu.write_request(step.function, key, self.unit_id, *place, priority=rtu.STOP)
+        key, taken = (self.unit_id, f"stop {number + 1}"), partial(self._on_stop, number)
+        return rtu.write_request(step.function, key, self.unit_id, *place, taken, priority=rtu.STOP)
+
+    def _on_stop(self, number: int, pdu: bytes, now_us: int) -> None:
+        self.readings.heard(now_us)
+        self._unstopped.discard(number)
+        if not self._is_wanted:
+            self.readings.is_commanded = bool(self._unstopped)
 
     def _beat(self) -> rtu.Request:
         """The write of the next heartbeat: it changes each time and is never 0."""

@@ -24,7 +24,7 @@ VOLTAGE_MV_MIN = 1000  # below it no current follows from power and voltage
 
 class PcsReadings:
     """`heard_us`: of the last answer. `has_measured`: the measurements were complete once.
-    `is_identified`, `is_ready`, `is_started`: set by the owner, see RegisterPcs.
+    `is_identified`, `is_ready`, `is_started`, `is_commanded`: set by RegisterPcs.
     """
 
     def __init__(
@@ -66,7 +66,8 @@ class PcsReadings:
 
     def forget(self) -> None:
         """Drop all values: the device may be another one."""
-        self.is_identified = self.is_ready = self.is_started = self.has_measured = False
+        self.is_identified = self.is_ready = self.has_measured = False
+        self.is_started = self.is_commanded = False
         self.heard_us = self._heartbeat_us = LONG_AGO_US
         self._heartbeat: int | None = None
         self._is_local = False
@@ -122,7 +123,7 @@ class PcsReadings:
 
     def _commanded_state(self) -> int:
         """The state of a device that reports none: what it was told and has acknowledged."""
-        return signals.PCS_RUNNING if self.is_started else signals.PCS_STANDBY
+        return signals.PCS_RUNNING if self.is_commanded else signals.PCS_STANDBY
 
     def _alarm_bits(self, values: dict[str, int]) -> int:
         names = [name for name, value in values.items() if name.startswith(FAULT) and value]

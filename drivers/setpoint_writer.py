@@ -42,7 +42,7 @@ class SetpointWriter:
         self._way: int | None = None  # of what the device may hold, 0 after a whole set-point of 0
         self._sent_us = self._acknowledged_us = LONG_AGO_US
         self._waits_for: Words | None = None
-        self._is_zero_sent = False
+        self._sent_W = 0  # on the way to it
 
     def is_spent(self, now_us: int) -> bool:
         """Whether the device may store no more set-points in these 24 h; 0 is always written."""
@@ -61,10 +61,11 @@ class SetpointWriter:
         return self._next(target_W) is not None
 
     def request(self, asked_W: int, priority: int, now_us: int) -> rtu.Request | None:
-        """The next frame on the way to this set-point, None while there is none to send. A 0 does
-        not wait for the answer to another set-point.
+        """The next frame on the way to this set-point, None while there is none to send. Less power,
+        or another direction, does not wait: the frame before may still lie on the bus.
         """
-        if self._is_waiting(now_us) and (asked_W or self._is_zero_sent):
+        is_less = abs(asked_W) < abs(self._sent_W) or asked_W * self._sent_W < 0
+        if self._is_waiting(now_us) and not is_less:
             return None
         target_W = self._target_W(asked_W, now_us)
         number = self._next(target_W)
@@ -96,11 +97,12 @@ class SetpointWriter:
     def _sent(self, number: int, target_W: int, priority: int, now_us: int) -> rtu.Request:
         words = self._words(target_W)[number]
         if words != self._holds[number]:
-            self.held_W = None
+            # until it is acknowledged: a 0 that follows may have to go behind it
+            self._holds[number] = self.held_W = None
         self._writes += words != self._zero[number]
         if target_W:
             self._way = way_of(target_W)
-        self._sent_us, self._waits_for, self._is_zero_sent = now_us, words, not target_W
+        self._sent_us, self._waits_for, self._sent_W = now_us, words, target_W
         written = partial(self._on_written, number, target_W, words)
         lost = partial(self._on_lost, number, words)
         request = self.frames[number].request(self.unit_id, words, written, lost)
@@ -120,6 +122,8 @@ class SetpointWriter:
     def _on_lost(self, number: int, words: Words, kind: int, code: int, now_us: int) -> None:
         """A frame without an answer may have been taken all the same."""
         self._holds[number] = self.held_W = None
+        if self._holds.count(None) > 1:
+            self._way = None  # an old mode may be there beside an old magnitude
         self._end(words)
 
     def _end(self, words: Words) -> None:
@@ -142,5 +146,5 @@ class SetpointWriter:
 
     def refused(self) -> None:
         """The frame that was made last may not have been sent."""
-        if not self._is_zero_sent:
+        if self._sent_W:
             self._waits_for = None

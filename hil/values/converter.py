@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from controller.core.base.sent import SENT
-from controller.run.field import PcsChannel
+from controller.run.pcs_channel import PcsChannel
 from drivers.pcs import SunSpecPcs as SunSpecDriver
 from hil.devices.sunspec_pcs import MANUFACTURER_ALARM, SunSpecPcs
 from hil.values.bus import Line, is_sound

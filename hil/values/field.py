@@ -9,7 +9,8 @@ from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.core.image import ProcessImage
 from controller.run.can_bus import CanBus
-from controller.run.field import Field, IoChannel, PcsChannel
+from controller.run.field import Field, IoChannel
+from controller.run.pcs_channel import PcsChannel
 from drivers.bms import NativeBms as NativeDriver
 from drivers.buses.port import RtuPort
 from drivers.io import IoModule
