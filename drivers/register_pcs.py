@@ -75,6 +75,11 @@ class RegisterPcs:
         return self.readings.is_started
 
     @property
+    def is_at_zero(self) -> bool:
+        """True when all frames of a set-point of 0 have been acknowledged last."""
+        return self.writer.held_W == 0
+
+    @property
     def is_spent(self) -> bool:
         """True when the device may store no more set-points today."""
         return self.writer.is_spent(self._now_us)
@@ -174,7 +179,7 @@ class RegisterPcs:
         self.readings.is_ready = True
 
     def _begin_start(self) -> None:
-        if self.state == READY and self.writer.held_W == 0 and self._steps.due_us == NEVER_US:
+        if self.state == READY and self.is_at_zero and self._steps.due_us == NEVER_US:
             self._is_starting = True
             self._steps.begin(self._start_steps())
 

@@ -121,9 +121,11 @@ class SetpointWriter:
 
     def _on_lost(self, number: int, words: Words, kind: int, code: int, now_us: int) -> None:
         """A frame without an answer may have been taken all the same."""
-        self._holds[number] = self.held_W = None
-        if self._holds.count(None) > 1:
-            self._way = None  # an old mode may be there beside an old magnitude
+        self._is_due[number] = True
+        if words != self._holds[number]:
+            self._holds[number] = self.held_W = None
+            if self.frames[number].has_mode or self._holds.count(None) > 1:
+                self._way = None  # either way may be there, with the old magnitude
         self._end(words)
 
     def _end(self, words: Words) -> None:

@@ -98,8 +98,8 @@ class PcsChannel:
 
     def _send(self, setpoint_W: int, out: Sequence[int], now_us: int, priority: int) -> None:
         request = self.pcs.setpoint(setpoint_W, priority)
-        if isinstance(self.pcs, RegisterPcs) and setpoint_W and self.pcs.is_spent:
-            self.sent.refuse(reasons.WRITE_BUDGET)
+        if isinstance(self.pcs, RegisterPcs):
+            self._judge(self.pcs, setpoint_W)
         if request is None:
             return
         turn_us = min(max(now_us, self.due_us), now_us + self.period_us) if setpoint_W else now_us
@@ -116,6 +116,13 @@ class PcsChannel:
             request = self.pcs.stop()
         if request is not None:
             self._submit(request)
+
+    def _judge(self, pcs: RegisterPcs, setpoint_W: int) -> None:
+        """After a refusal it may start again once it holds 0; a spent budget is shown."""
+        if pcs.is_at_zero:
+            self.gate_verdict = reasons.NONE
+        if setpoint_W and pcs.is_spent:
+            self.sent.refuse(reasons.WRITE_BUDGET)
 
     def _submit(self, request: rtu.Request) -> None:
         """Send a request; a gate with a form hears of its acknowledgement."""
