@@ -100,8 +100,7 @@ class SetpointWriter:
             # until it is acknowledged: a 0 that follows may have to go behind it
             self._holds[number] = self.held_W = None
         self._writes += words != self._zero[number]
-        if target_W:
-            self._way = way_of(target_W)
+        self._way = way_of(target_W) or None  # 0 only when it is there in all frames
         self._sent_us, self._waits_for, self._sent_W = now_us, words, target_W
         written = partial(self._on_written, number, target_W, words)
         lost = partial(self._on_lost, number, words)
