@@ -103,7 +103,7 @@ class TestSeveralReads(MeterSuite):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_mirrored_meter_is_read_to_its_power(name):
-    """Of both signs: the sign of the profile is that of the box."""
+    """Both signs: that of the profile is that of the box."""
     for load_W in (LOAD_W, -LOAD_W):
         device, sink = made(name)
         device._identity = None
