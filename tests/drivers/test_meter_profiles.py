@@ -7,7 +7,7 @@ import struct
 import types
 
 import pytest
-from device_suite import ModbusSuite, Sink, Slave
+from device_suite import Bus, ModbusSuite, Sink, Slave
 
 from controller.config import meter_profile, profiles
 from controller.forms.refusal import ConfigError
@@ -379,6 +379,22 @@ def test_the_refresh_is_measured_by_the_changes_of_the_words(tmp_path):
     assert report["refresh_ms"] == 250 and report["refresh_least_ms"] == 200
     device.fast()[0].on_failure(0, 0, 0)
     assert dict(zip(Meter.REPORT, device.report()))["refresh_ms"] == -1
+
+
+def test_no_value_of_another_device_counts():
+    device, sink = made("em24_ethernet")
+    bus = Bus(device, slave_of(device))
+    bus.slave.holding[0xA000] = 3
+    bus.run(3000)
+    assert not sink.taken() and device.report()[Meter.REPORT.index("other_device")] == 2
+    bus.slave.holding[0xA000] = 7
+    bus.run(1000)
+    assert sink.taken() == {signals.G_METER_GRID} and device.refused == 0
+    bus.slave.holding[11] = 1  # replaced without a silence
+    bus.run(31_000)
+    sink.taken()
+    bus.run(2000)
+    assert not sink.taken() and device.report()[Meter.REPORT.index("other_device")] == 1
 
 
 def test_energies_and_frequency_are_read_seldom_and_refuse_nothing(tmp_path):

@@ -168,7 +168,7 @@ def test_a_mirrored_meter_shows_the_whole_power_in_its_phases(tmp_path, phases, 
 GRID_METER = "[device.meter_grid]             # at the connection: positive when the site imports\n"
 OTHER_METERS = {
     # profile, kind of its bus, plug of it, what the check says of it
-    "em24_ethernet": ('kind = "tcp"\n', 'address = "192.168.1.20:502"', "map only"),
+    "em24_ethernet": ('kind = "tcp"\n', 'address = "192.168.1.20:502"', "has no signature"),
     "sdm72_v1": ('kind = "rtu"\nbaud_Bd = 9600\n', None, "the total alone"),
 }
 
