@@ -33,7 +33,7 @@ def fill(file: str, path: Path, fields: dict[str, Any]) -> None:
     """Set unit and range of the quantity where the profile gives none; refuse another unit."""
     name = path[-1]
     quantity = name[:-2] if name[:-2] in reads.PHASED else name
-    unit, bounds = QUANTITIES.get(quantity, ("", FACTOR_RANGE))
+    unit, bounds = QUANTITIES.get(quantity, (fields["unit"], FACTOR_RANGE))
     if fields["unit"] not in ("", unit):
         not_allowed(file, (*path, "unit"), fields["unit"], f'"{unit}"; use scale')
     fields["unit"], fields["range"] = unit, fields["range"] or list(bounds)

@@ -87,7 +87,7 @@ def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None
         return None
     known = {name: None if value < 0 else value for name, value in report.items()}
     number, names = known.pop("other_device") or 0, device.get("identity", [])
-    stated_ms, found_ms = known["refresh_stated_ms"], known["refresh_ms"]
+    stated_ms, found_ms = report["refresh_stated_ms"], known["refresh_ms"]
     return {
         **known,
         "is_slower": found_ms is not None and found_ms > stated_ms * SLOWER_PERCENT // 100,

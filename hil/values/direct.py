@@ -77,7 +77,7 @@ class DirectIo:
 
 
 def is_fast(device: RegisterDevice, driver: Meter, tick_ms: int) -> TypeGuard[PowerMeter]:
-    """Whether the device is a meter that is fast enough for this tick, and one read is all of it."""
+    """Whether the device is a meter that is fast enough for this tick and needs one read."""
     if len(driver.periodic()) > 1:
         return False
     if tick_ms < COARSE_MS or not isinstance(device, PowerMeter):

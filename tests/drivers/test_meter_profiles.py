@@ -7,7 +7,7 @@ import struct
 import types
 
 import pytest
-from device_suite import ModbusSuite, Sink, Slave
+from device_suite import Bus, ModbusSuite, Sink, Slave
 
 from controller.config import meter_profile, profiles
 from controller.forms.refusal import ConfigError
@@ -103,7 +103,7 @@ class TestSeveralReads(MeterSuite):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_mirrored_meter_is_read_to_its_power(name):
-    """Of both signs: the sign of the profile is that of the box."""
+    """Both signs: that of the profile is that of the box."""
     for load_W in (LOAD_W, -LOAD_W):
         device, sink = made(name)
         device._identity = None
@@ -204,16 +204,16 @@ def without(text, name):
 
 
 @cases("""registers  words
-    without(ALL, "current_2")  "current_2: is missing; current is read of all 3 phases or of none"
-    without(ALL, "power")  "registers: has no power; allowed power_1, power_2, power_3 (phases = 3)"
+    without(ALL, "current_2")  "current_2: is missing; current is read of"
+    without(ALL, "power")  "registers: has no power; allowed power_1,"
     ALL + "powr_W = {address = 50, type = 's32'}"  "powr_W: is not a known key; nearest key"
     ALL + "power_W = {address = 50, type = 's32', unit = 'kW'}"  'allowed "W"; use scale'
-    ALL + "power_W = {address = 50, type = 's32', scale = 0}"  "scale: 0 is not allowed; allowed any other"
-    ALL + "power_W = {address = 21, type = 's32'}"  "address: 21 is not allowed; allowed 22 or more: it"
+    ALL + "power_W = {address = 50, type = 's32', scale = 0}"  "scale: 0 is not allowed"
+    ALL + "power_W = {address = 21, type = 's32'}"  "allowed 22 or more: it overlaps"
     ALL + "power_W = {address = 50, type = 's16', invalid = [40000]}"  "allowed -32768..32767"
     ALL + "power_W = {address = 50, type = 's16', scale_from = 'x'}"  "an s16 register that is no"
-    ALL + "power_W = {address = 50, type = 's16', function = 2}"  "function: 2 is not allowed; allowed 3, 4"
-    FAR  "current_1: is not in one read with the other powers and currents, which it is compared"
+    ALL + "power_W = {address = 50, type = 's16', function = 2}"  "function: 2 is not allowed"
+    FAR  "current_1: is not in one read with the other"
 """)
 def test_registers_that_make_no_reading_are_refused(tmp_path, registers, words):
     with pytest.raises(ConfigError) as error:
@@ -379,6 +379,22 @@ def test_the_refresh_is_measured_by_the_changes_of_the_words(tmp_path):
     assert report["refresh_ms"] == 250 and report["refresh_least_ms"] == 200
     device.fast()[0].on_failure(0, 0, 0)
     assert dict(zip(Meter.REPORT, device.report()))["refresh_ms"] == -1
+
+
+def test_no_value_of_another_device_counts():
+    device, sink = made("em24_ethernet")
+    bus = Bus(device, slave_of(device))
+    bus.slave.holding[0xA000] = 3
+    bus.run(3000)
+    assert not sink.taken() and device.report()[Meter.REPORT.index("other_device")] == 2
+    bus.slave.holding[0xA000] = 7
+    bus.run(1000)
+    assert sink.taken() == {signals.G_METER_GRID} and device.refused == 0
+    bus.slave.holding[11] = 1  # replaced without a silence
+    bus.run(31_000)
+    sink.taken()
+    bus.run(2000)
+    assert not sink.taken() and device.report()[Meter.REPORT.index("other_device")] == 1
 
 
 def test_energies_and_frequency_are_read_seldom_and_refuse_nothing(tmp_path):

@@ -119,7 +119,7 @@ def _meter(device: Facts) -> list[str]:
         )
         if meter[key] is not None
     ]
-    return folded("Meter", f"{name}: {'; '.join(words)}.", 2) if words else []
+    return folded("Meter", f"{name}: {'; '.join(words)}.") if words else []
 
 
 def _faults(devices: list[Facts]) -> list[str]:
