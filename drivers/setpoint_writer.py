@@ -61,8 +61,8 @@ class SetpointWriter:
         return self._next(target_W) is not None
 
     def request(self, asked_W: int, priority: int, now_us: int) -> rtu.Request | None:
-        """The next frame on the way to this set-point, None while there is none to send. Less power,
-        or another direction, does not wait: the frame before may still lie on the bus.
+        """The next frame on the way to this set-point, None if there is none to send now. Less
+        power, or another direction, does not wait: the frame before may still lie on the bus.
         """
         is_less = abs(asked_W) < abs(self._sent_W) or asked_W * self._sent_W < 0
         if self._is_waiting(now_us) and not is_less:
