@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, Topology
-from controller.config.profile_form import FLOATS, REGISTER_PCS
+from controller.config.profile_form import FLOATS, MAP_ONLY, REGISTER_PCS
 from controller.config.values import Values
 from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
 from drivers.profile import Register
@@ -19,6 +19,7 @@ RESTS = {
     "pcs_readback": "has no set-point to read back: its acknowledgement counts as it",
     "pcs_heartbeat": "has no heartbeat: values of a program that hangs look new (row 41)",
     "pcs_watchdog": "has no watchdog and no enable input: what stops it if the controller dies",
+    "pcs_map": "has no captured or documented reading: a wrong map shows only at its start",
 }
 
 
@@ -34,6 +35,7 @@ def lacks(device: Device) -> list[str]:
         "pcs_readback": settings["read_back"] or "setpoint_W" in registers,
         "pcs_heartbeat": "heartbeat" in registers,
         "pcs_watchdog": settings["watchdog"] != "none" or settings["enable_input"],
+        "pcs_map": profile.evidence not in MAP_ONLY,
     }
     return [name for name in RESTS if not has[name]]
 
@@ -75,21 +77,23 @@ def _check_rating(values: Values, config: Config, device: Device) -> None:
         values.refuse(key, problem, f"more than {rated_W}: load tracking then asks for nothing")
 
 
-def lines(config: Config) -> Iterator[str]:
-    """What a person must know of each converter by registers."""
-    for device in [each for each in config.devices if each.profile.family == REGISTER_PCS]:
-        settings, watchdog = device.profile.settings, device.profile.settings["watchdog"]
-        loss = f"{settings['on_loss']} {settings['watchdog_s']:g} s after the last {watchdog}"
-        if watchdog == "none":
-            stop = config.topology.not_fitted.get("pcs_watchdog", "its enable input by wire")
-            loss = f"{settings['on_loss']}: it has no watchdog; what stops it: {stop}"
-        yield f"{device.name} without the controller: {loss}"
-        if settings["stored"]:
-            most = settings["writes_per_day_max"]
-            yield f"{device.name} stores each set-point: at most {most} in a day, then 0"
-        for name in lacks(device):
-            yield f"{device.name} {RESTS[name]} (not_fitted.{name})"
-        yield f"{device.name}: the sign of its power is stated by its maker; prove it at the start"
+def words_of(config: Config, device: Device) -> Iterator[str]:
+    """What a person must know of a converter by registers; nothing of another device."""
+    if device.profile.family != REGISTER_PCS:
+        return
+    settings = device.profile.settings
+    watchdog, loss = settings["watchdog"], settings["on_loss"]
+    if watchdog == "none":
+        stop = config.topology.not_fitted.get("pcs_watchdog", "its enable input, by wire")
+        yield f"without the controller: {loss}, for it has no watchdog; what stops it: {stop}"
+    else:
+        time_s = settings["watchdog_s"]
+        yield f"without the controller: {loss}, {time_s:g} s after the last {watchdog}"
+    if settings["stored"]:
+        yield f"stores each set-point: at most {settings['writes_per_day_max']} in a day, then 0"
+    for name in lacks(device):
+        yield f"{RESTS[name]} (not_fitted.{name})"
+    yield "the sign of its power is what its maker states; prove it with a small charge"
 
 
 def gate(device: Device, rated_W: int) -> FormGate:

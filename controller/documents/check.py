@@ -5,15 +5,7 @@ of at most document.WIDTH columns; lists every key.
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 
-from controller.config import (
-    bus_times,
-    configuration,
-    converters,
-    hma,
-    profile_form,
-    schema,
-    unit_access,
-)
+from controller.config import bus_times, configuration, hma, profile_form, schema, unit_access
 from controller.config.configuration import Config
 from controller.config.devices import key_of_address
 from controller.core.base import hint_codes, hint_sources
@@ -110,7 +102,6 @@ def report(
         *_sources(config),
         *check_tables.peak_shaving(config),
         *_silence(config),
-        *[line for each in converters.lines(config) for line in wrapped("  ", each)],
         *check_rows.thresholds(config),
         *check_rows.rows(config),
         *check_tables.buses(config, schedule),

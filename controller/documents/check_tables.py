@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from controller.config import (
     approval,
     bus_times,
+    converters,
     meter_profile,
     profile_form,
     track_path,
@@ -55,14 +56,15 @@ def peak_shaving(config: Config) -> Iterator[str]:
 
 
 def profiles(config: Config) -> Iterator[str]:
-    """What no reading proves of the devices' profiles, and what the meters do not compare."""
+    """What no reading proves of the devices' profiles, and what meters and converters lack."""
     yield from ("", "PROFILES OF THE DEVICES")
     names = [each.name for each in config.devices if each.profile.evidence in profile_form.MAP_ONLY]
     if names:
         words = "no captured or documented reading of a device proves their maps"
         yield from wrapped("  map only: ", f"{', '.join(names)}; {words}")
     for device in config.devices:
-        for words in _of_meter(config, device) if device.role in METERS else ():
+        found = _of_meter(config, device) if device.role in METERS else ()
+        for words in (*found, *converters.words_of(config, device)):
             yield from wrapped(f"  {device.name}: ", words)
 
 

@@ -118,7 +118,7 @@ class PcsChannel:
             self._submit(request)
 
     def _judge(self, pcs: RegisterPcs, setpoint_W: int) -> None:
-        """After a refusal it may start again once it holds 0; a spent budget is shown."""
+        """A converter that holds 0 may start again after a refusal. A spent budget is shown."""
         if pcs.is_at_zero:
             self.gate_verdict = reasons.NONE
         if setpoint_W and pcs.is_spent:

@@ -144,7 +144,7 @@ class MirroredPcs(MirroredDevice):
         return found
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """As of a site device; a step that waits finds its value while the converter runs."""
+        """The registers, as of a site device. A step that waits finds its value while it runs."""
         if self._settings["watchdog"] == "reads":
             self._fed_us = self._count * SECOND_US
         for step in self.data.get("start", []):

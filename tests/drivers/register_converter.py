@@ -144,7 +144,7 @@ def follow(bus, setpoint_W, duration_ms, check=None):
 
 
 def started(name, check=None, **settings):
-    """As `running`, and the converter has been started."""
+    """What `running` gives, of a converter that has been started."""
     bus, sink, groups = running(name, **settings)
     bus.device.start()
     follow(bus, 0, 8000, check)

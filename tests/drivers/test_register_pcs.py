@@ -32,10 +32,10 @@ class TestEachProfile(ModbusSuite):
         return {group + 1} if request.key[1].startswith("control") else {group}
 
     def test_random_damage_raises_nothing_and_no_bad_frame_or_value_is_taken(self):
-        """Below, for one of them."""
+        """TestFaults has it, of one profile."""
 
     def test_a_block_that_is_silent_alone_gives_none_of_its_signals_and_keeps_no_other(self):
-        """Below, for one of them."""
+        """TestFaults has it, of one profile."""
 
     def test_it_reads_what_its_registers_hold(self):
         bus, sink, group = self.started()

@@ -105,8 +105,8 @@ def test_the_watchdog_of_the_simulated_converter_ends_its_power(tmp_path):
     config = cabinet(tmp_path, SIGNED)
     rig = VirtualRig(config, lambda t_s: 150_000, 1, (), {"soc": 0.55})
     pcs = rig.cabinet.devices["pcs_1"]
-    for name, words in {"beat": (200, 7), "start": (211, 1)}.items():
-        pcs.write(6, words[0], [words[1]], 1_000_000)
+    for address, word in ((200, 7), (211, 1)):
+        pcs.write(6, address, [word], 1_000_000)
     pcs.write(16, 100, [0, 5000], 1_000_000)
     assert pcs.pcs.setpoint_W == 5000 and pcs.pcs.run_requested
     pcs.tick(3_000_000)

@@ -103,7 +103,7 @@ def test_check_prints_what_rests_on_each_gap_and_the_rows_that_are_not_armed(con
     config = converter(LACKING).load()
     page = " ".join(check.report(config).split())
     for name, words in RESTS.items():
-        assert f"pcs_1 {words} (not_fitted.{name})" in page
+        assert f"pcs_1: {words} (not_fitted.{name})" in page
     assert "it has no watchdog; what stops it: N. N., 2026-01-01: test" in page
     states = {
         stage[matrix.S_ID]: stage_states.stage_state(stage, config.topology, index)
@@ -121,7 +121,7 @@ def test_check_prints_what_rests_on_each_gap_and_the_rows_that_are_not_armed(con
     {"watchdog": "reads", "watchdog_s": 4}
 """)
 def test_an_enable_input_or_a_watchdog_needs_no_second_agent(converter, own):
-    files = converter(toml("signed", **own), ["pcs_faults", "pcs_heartbeat"])
+    files = converter(toml("signed", **own), ["pcs_faults", "pcs_heartbeat", "pcs_map"])
     assert "pcs_watchdog" not in files.load().topology.not_fitted
 
 
