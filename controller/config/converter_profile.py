@@ -50,7 +50,7 @@ def parts(file: str, top: Table, made: Made) -> Table:
             not_allowed(file, ("stop", str(at), "function"), step.function, "6 or 16: a stop waits")
     if top["heartbeat"]:
         found["heartbeat"] = read(file, ("heartbeat",), top["heartbeat"], converter_form.HEARTBEAT)
-    _check_watchdog(file, settings, found["heartbeat"])
+    _check_watchdog(file, settings, found["heartbeat"], top["timing"]["period_ms"])
     return found
 
 
@@ -125,15 +125,17 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
     return Step(function=fields["function"], register=register, **rest)
 
 
-def _check_watchdog(file: str, settings: Table, heartbeat: Table) -> None:
+def _check_watchdog(file: str, settings: Table, heartbeat: Table, read_ms: int) -> None:
     """Refuse a watchdog that what this family repeats would not feed in time."""
     kind, watchdog_s = settings["watchdog"], settings["watchdog_s"]
-    period_ms = settings["repeat_ms"] if kind == "setpoint" else heartbeat.get("period_ms", 0)
+    key, period_ms = {
+        "setpoint": ("settings.repeat_ms", settings["repeat_ms"]),
+        "heartbeat": ("heartbeat.period_ms", heartbeat.get("period_ms", 0)),
+    }.get(kind, ("timing.period_ms", read_ms))
     path: Path = ("settings", "watchdog_s")
     if (kind == "none") != (watchdog_s == 0):
         not_allowed(file, path, watchdog_s, "0 with watchdog none, else its time")
-    if kind in ("setpoint", "heartbeat") and not 0 < 2 * period_ms <= watchdog_s * 1000:
-        key = "settings.repeat_ms" if kind == "setpoint" else "heartbeat.period_ms"
+    if kind != "none" and not 0 < 2 * period_ms <= watchdog_s * 1000:
         most_ms = cast(float, watchdog_s) * 500
         refuse(file, path, f"is not fed in time: {key} is {period_ms}", f"1..{most_ms:g} ms")
     budget = settings["writes_per_day_max"]

@@ -8,9 +8,12 @@ from converter_forms import FRAMES, reach_W, toml
 from device_suite import Bus, ModbusSuite
 from register_converter import PROFILES, RATED_W, built, follow, running, started
 
+from drivers.buses import rtu
 from drivers.register_pcs_readings import _current_mA
 from drivers.setpoint_writer import DAY_US
+from drivers.steps import LOST_US
 from safety import signals as s
+from tests.tables import cases
 
 
 def value(sink, index):
@@ -344,3 +347,29 @@ def test_the_current_follows_from_power_and_voltage_or_is_not_known():
     assert _current_mA({"dc_voltage_mV": 500_000}) is None
     values = {"dc_charge_W": 1000, "dc_discharge_W": 0, "dc_voltage_mV": 500_000}
     assert _current_mA(values) == -2000
+
+
+def exact(bench, **own):
+    """A driver whose set-point of 1000 W was acknowledged at 0 us, as was its last answer."""
+    device = bench(built, **own)[0]
+    device.state, device.readings.is_identified = 2, True
+    device.readings.is_started = device.readings.is_ready = True
+    device.readings.heard_us = device.readings._heartbeat_us = 0
+    device.writer.request(1000, rtu.WRITE, 0).on_reply(b"", 0)
+    assert device.writer.held_W == 1000
+    return device
+
+
+@cases("""late_us  due  silent  dead  waits
+    -1  False  False  False  True | 0  True  False  False  False | 1  True  True  True  False""")
+def test_each_time_ends_to_the_microsecond(bench, late_us, due, silent, dead, waits):
+    """The repetition, the silence, the heartbeat of the device, and the wait for an answer."""
+    own = {"repeat_ms": 1000, "watchdog": "setpoint", "watchdog_s": 2, "registers": HEARTBEAT}
+    assert exact(bench, **own).writer.is_due(1000, 1_000_000 + late_us) == due
+    device = exact(bench, **own)
+    device.service(2_000_000 + late_us)
+    assert device.restarts == silent
+    assert exact(bench, **own).readings._counts(1_500_000 + late_us) != dead
+    device = exact(bench, **own)
+    assert device.writer.request(2000, rtu.WRITE, 500_000)  # without an answer
+    assert (device.writer.request(3000, rtu.WRITE, 500_000 + LOST_US + late_us) is None) == waits

@@ -50,6 +50,7 @@ def loaded(tmp_path, text):
     toml("signed", watchdog_s=5)  "watchdog_s: 5 is not allowed; allowed 0 with"
     toml("signed", watchdog="setpoint", watchdog_s=4, repeat_ms=2001)  "watchdog_s: is not fed"
     toml("signed", watchdog="heartbeat", watchdog_s=4)  "heartbeat.period_ms is 0"
+    toml("signed", watchdog="reads", watchdog_s=0.19)  "timing.period_ms is 100; allowed 1..95 ms"
     toml("signed", settings="stored = true")  "writes_per_day_max: 0 is not allowed"
     toml("signed", settings="writes_per_day_max = 9")  "writes_per_day_max: 9 is not allowed"
     toml("signed", repeat_ms=500, settings=STORED)  "allowed 0: each"
