@@ -74,6 +74,10 @@ class RegisterPcs:
         """True after all steps of [[start]], until a stop."""
         return self.readings.is_started
 
+    def has_followed(self, running: bool) -> bool:
+        """Whether the start, or each step of the stop, was acknowledged."""
+        return self.is_started == running and not (self._unstopped and not running)
+
     @property
     def is_at_zero(self) -> bool:
         """True when all frames of a set-point of 0 have been acknowledged last."""

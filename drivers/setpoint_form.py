@@ -33,7 +33,6 @@ class Frame:
         self.function, self.address = frame.function, frame.address
         self.registers = frame.values
         self._codecs = [Codec(each, settings) for each in frame.values]
-        self.has_mode = "mode" in [each.role for each in frame.values]
         self.count = sum([each.words for each in frame.values])
 
     def words(self, power_W: int) -> Words:

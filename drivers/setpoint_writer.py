@@ -123,8 +123,6 @@ class SetpointWriter:
         self._is_due[number] = True
         if words != self._holds[number]:
             self._holds[number] = self.held_W = None
-            if self.frames[number].has_mode or self._holds.count(None) > 1:
-                self._way = None  # either way may be there, with the old magnitude
         self._end(words)
 
     def _end(self, words: Words) -> None:

@@ -87,13 +87,12 @@ class PcsChannel:
         """Send start or stop when it changes, and again while the converter has not followed."""
         followed = (state in (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)) == bool(running)
         if isinstance(self.pcs, RegisterPcs):
-            followed = followed and self.pcs.is_started == bool(running)
+            followed = followed and self.pcs.has_followed(bool(running))
         if running == self.was_running and (followed or now_us < self.run_due_us):
             return
         request = self.pcs.start() if running else self.pcs.stop()
-        if request is not None or running and self._form is not None:  # it starts by itself
-            self.was_running, self.run_due_us = running, now_us + RUN_REPEAT_US
         if request is not None:
+            self.was_running, self.run_due_us = running, now_us + RUN_REPEAT_US
             self._submit(request)
 
     def _send(self, setpoint_W: int, out: Sequence[int], now_us: int, priority: int) -> None:

@@ -349,6 +349,30 @@ def test_the_current_follows_from_power_and_voltage_or_is_not_known():
     assert _current_mA(values) == -2000
 
 
+def test_a_zero_goes_behind_a_frame_that_waits_on_the_bus(bench):
+    """It is not there already: what waits may still be sent."""
+    writer = bench(built)[0].writer
+    writer.request(0, rtu.WRITE, 0).on_reply(b"", 0)
+    assert writer.held_W == 0 and writer.request(5000, rtu.WRITE, 20_000)
+    assert writer.request(5000, rtu.WRITE, 40_000) is None
+    behind = writer.request(0, rtu.STOP, 60_000)
+    assert behind is not None and behind.frame[7:11] == bytes(4)
+    assert writer.request(0, rtu.STOP, 80_000) is None
+
+
+def test_no_start_before_a_set_point_of_zero_was_acknowledged(bench):
+    device, slave, *_ = bench(built, tail=STEPS)
+    slave.mute = b"\x01\x10\x00\x64"  # the set-point gets no answer
+    bus = Bus(device, slave)
+    bus.run(2000)
+    device.start()
+    follow(bus, 0, 2000)
+    assert device.ready and not device.is_started and registers(bus, 211) == [0]
+    slave.mute = b""
+    follow(bus, 0, 6000)
+    assert device.is_started and registers(bus, 211) == [1]
+
+
 def exact(bench, **own):
     """A driver whose set-point of 1000 W was acknowledged at 0 us, as was its last answer."""
     device = bench(built, **own)[0]

@@ -119,8 +119,9 @@ def test_no_converter_gets_more_than_the_limits_whatever_is_lost(tmp_path, form,
     assert -3000 <= bench.sent_W <= -2900 and bench.code == [1]
 
 
-def test_a_frame_beyond_a_limit_is_replaced_by_a_zero_in_each_frame(tmp_path):
-    bench = Bench(tmp_path, "two_registers").run(4000, 4000)
+@pytest.mark.parametrize("form", ["signed", "two_registers"])
+def test_a_frame_beyond_a_limit_is_replaced_by_a_zero_in_each_frame(tmp_path, form):
+    bench = Bench(tmp_path, form).run(4000, 4000)
     assert bench.reach_W == (0, 4000)
     bench.limit(10_000, 3999)
     for frame in bench.pcs.writer.frames:  # an encoder that is wrong
@@ -128,6 +129,9 @@ def test_a_frame_beyond_a_limit_is_replaced_by_a_zero_in_each_frame(tmp_path):
     bench.run(3000, 400)
     assert bench.channel.gate_refusals and bench.code[0] in (reasons.GATE_DISCHARGE, 1)
     assert bench.reach_W == (0, 0)
+    bench.limit(10_000, 10_000)
+    bench.run(3000, 2000)
+    assert bench.reach_W == (0, 4100), "it starts again after a refusal"
 
 
 @pytest.mark.parametrize("form", ["signed", "mode_first"])
@@ -136,17 +140,20 @@ def test_a_converter_that_was_silent_starts_again_by_itself(tmp_path, form):
     assert bench.reach_W == (0, 4000) and bench.slave.holding[211] == 1
     bench.slave.silent = True
     bench.run(4000, 3000)
+    assert None in bench.channel._form._may, "the gate knows nothing of it any more"
     bench.slave.holding.update({100: 0, 101: 0, 211: 0})  # another one, or one that has lost all
     bench.slave.silent = False
     bench.run(4000, 4000)
     assert bench.pcs.restarts and bench.reach_W == (0, 4000) and bench.slave.holding[211] == 1
 
 
-@pytest.mark.parametrize("lost_ms", [0, 1500])
-def test_a_stop_goes_on_until_it_is_acknowledged(tmp_path, lost_ms):
-    """Also of a converter that reports no state."""
+@pytest.mark.parametrize("lost_ms, state", [(0, 2), (1500, 2), (0, 1), (1500, 1)])
+def test_a_stop_goes_on_until_it_is_acknowledged(tmp_path, lost_ms, state):
+    """state: 2 runs, 1 has gone to standby before the stop."""
     bench = Bench(tmp_path, "mode_first", tail=STOPS)
     bench.run(4000, 4000)
+    bench.slave.reading("state", state)
+    bench.run(4000, 300)
     bench.out[bench.run_at] = 0
     bench.slave.silent = bool(lost_ms)
     bench.run(4000, max(lost_ms, 300))
@@ -159,6 +166,7 @@ def test_a_stop_goes_on_until_it_is_acknowledged(tmp_path, lost_ms):
     bench.slave.writes.clear()
     bench.run(4000, 1000)
     assert not bench.slave.writes
+    bench.slave.reading("state", 2)
     bench.out[bench.run_at] = 1
     bench.run(4000, 2000)
     assert bench.slave.holding[211] == 1 and bench.reach_W == (0, 4000)
