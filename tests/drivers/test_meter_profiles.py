@@ -199,6 +199,10 @@ ALL = phased("power", 0) + phased("current", 10) + phased("voltage", 20)
 FAR = phased("power", 0) + phased("current", 300) + phased("voltage", 20)
 
 
+SCALED = ALL + "power_W = {address = 50, type = 's16', scale_from = 'far'}\nfar = {"
+SCALED += "address = 400, type = 's16'}"
+
+
 def without(text, name):
     return "".join(line + "\n" for line in text.splitlines() if not line.startswith(name))
 
@@ -213,6 +217,7 @@ def without(text, name):
     ALL + "power_W = {address = 50, type = 's16', invalid = [40000]}"  "allowed -32768..32767"
     ALL + "power_W = {address = 50, type = 's16', scale_from = 'x'}"  "an s16 register that is no"
     ALL + "power_W = {address = 50, type = 's16', function = 2}"  "function: 2 is not allowed"
+    SCALED  "power_W.scale_from: 'far' is not read with it; allowed one read for both"
     FAR  "current_1: is not in one read with the other"
 """)
 def test_registers_that_make_no_reading_are_refused(tmp_path, registers, words):
@@ -296,6 +301,27 @@ def test_a_total_must_agree_with_its_phases(tmp_path, change, is_taken):
     assert device.refused == 1 - is_taken and bool(sink.taken()) == is_taken
     if is_taken:
         assert sink.inp[signals.GRID_POWER_W] == (GOOD | change)[30]
+
+
+@cases("""watts  is_taken
+    3895  True | 3896  False | -3895  True | -3896  False""")
+def test_a_total_without_phases_is_compared_with_voltage_times_current(tmp_path, watts, is_taken):
+    lines = without(ALL, "power") + "power_W = {address = 30, type = 's32'}"
+    device, sink = fed(own(tmp_path, lines), low_first(GOOD | {30: watts}))
+    assert device.refused == 1 - is_taken and bool(sink.taken()) == is_taken
+
+
+@cases("""keys  words  watts
+    {"type": "s16", "offset": 1000}  [10, 20, 30]  3060
+    {"type": "s16", "byte_order": "little"}  [0x0A00, 0x1400, 0x1E00]  60
+    {"type": "s32", "word_order": "little"}  [10, 0, 20, 0, 0xFFFE, 0xFFFF]  28
+    {"type": "s32", "word_order": "little", "byte_order": "little"}  [0x0A00, 0, 0, 0, 0, 0]  10
+    {"type": "u16", "scale": -0.5}  [10, 20, 31]  -30
+    {"type": "s16", "scale": 1e-3}  [499, 1, 0]  0 | {"type": "s16", "scale": 1e3}  [1, 2, 3]  6000
+""")
+def test_orders_scales_and_offsets(tmp_path, keys, words, watts):
+    _, sink = fed(own(tmp_path, phased("power", 0, **keys)), dict(enumerate(words)))
+    assert sink.taken() and sink.inp[signals.GRID_POWER_W] == watts
 
 
 def test_an_inverted_meter_counts_export(tmp_path):
@@ -395,6 +421,32 @@ def test_no_value_of_another_device_counts():
     sink.taken()
     bus.run(2000)
     assert not sink.taken() and device.report()[Meter.REPORT.index("other_device")] == 1
+
+
+@cases("""fault  bad  good  for_ms
+    "silent"  True  False  1500 | "exception"  4  0  6000""")
+def test_after_a_silence_the_identity_comes_first(fault, bad, good, for_ms):
+    device, sink = made("em24_ethernet")
+    bus = Bus(device, slave_of(device))
+    bus.run(1000)
+    assert sink.taken()
+    setattr(bus.slave, fault, bad)
+    bus.run(for_ms)
+    sink.taken()
+    setattr(bus.slave, fault, good)
+    bus.slave.holding[11] = 1
+    bus.run(5000)
+    assert not sink.taken()
+
+
+def test_the_identity_of_a_meter_that_answers_costs_no_reading():
+    device, sink = made("em24_ethernet")
+    bus = Bus(device, slave_of(device))
+    bus.run(1000)
+    for _ in range(130):
+        sink.taken()
+        bus.run(250)
+        assert sink.taken() and device._identity.is_identified
 
 
 def test_energies_and_frequency_are_read_seldom_and_refuse_nothing(tmp_path):
