@@ -106,6 +106,7 @@ def test_the_values_of_every_tick_are_those_of_the_exact_codec(data, kinds, form
         code = dict(u16="H", s16="h", u32="I", s32="i", u64="Q", s64="q")[kind]
         words = INTEGERS[kind][0]
         more = {"address": address, "code": code, "words": words, "function": 3, "scale_from": ""}
+        more |= {"low": -(1 << 90), "high": 1 << 90}
         registers.append(Register(**PLAIN | keys | more | {"type": kind, "name": f"at_{address}"}))
         address += words + address % 2  # a register between some
     (block,) = blocks(registers, 125, 125)

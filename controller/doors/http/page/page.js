@@ -46,10 +46,6 @@ function current() {
     seen.trouble = `Nothing has come from the box for ${duration(performance.now() - seen.heard_ms)}.`;
     return null;
   }
-  if (seen.state && seen.state.is_live === false) {
-    seen.trouble = "The controller does not tick. Its outputs expire by themselves, so the power goes to zero.";
-    return null;
-  }
   if (seen.state) {
     const count = seen.state.standing.length;
     seen.trouble = "";
