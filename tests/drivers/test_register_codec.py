@@ -95,7 +95,7 @@ SCALES = st.sampled_from((1, 10, 1000, 0.1, 0.01, 1e-4, -1, 0.5, -0.001))
 
 
 @given(
-    data=st.binary(min_size=24, max_size=24),
+    data=st.binary(min_size=32, max_size=32),
     kinds=st.lists(st.sampled_from(sorted(INTEGERS)), min_size=1, max_size=3),
     forms=st.lists(st.tuples(ORDERS, ORDERS, SCALES, st.sampled_from((0, -400)))),
 )
