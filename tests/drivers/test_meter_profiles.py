@@ -230,6 +230,9 @@ def without(text, name):
     ALL + "power_W = {address = 50, type = 's16', scale_from = 'x'}"  "an s16 register that is no"
     ALL + "power_W = {address = 50, type = 's16', function = 2}"  "function: 2 is not allowed"
     SCALED  "power_W.scale_from: 'far' is not read with it; allowed one read for both"
+    ALL + "power_W = {address = 65535, type = 's32'}"  "65535 is not allowed; allowed 0..65534"
+    SCALED.replace("400", "31, scale = 2")  "an s16 register that is no value, with an address"
+    SCALED.replace("400", "31, offset = 1")  "an s16 register that is no value, with an address"
     FAR  "current_1: is not in one read with the other"
 """)
 def test_registers_that_make_no_reading_are_refused(tmp_path, registers, words):
