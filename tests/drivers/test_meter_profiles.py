@@ -8,6 +8,7 @@ import types
 
 import pytest
 from device_suite import Bus, ModbusSuite, Sink, Slave
+from hypothesis import given, strategies as st
 
 from controller.config import meter_profile, profiles
 from controller.forms.refusal import ConfigError
@@ -279,6 +280,52 @@ def test_what_a_meter_does_not_compare_is_said_with_its_cost(tmp_path):
     assert meter_reads.fast_names(
         *[vars(profiles.load(beside))[key] for key in ("registers", "settings")]
     ) == ["power_W", "frequency"]
+
+
+REGISTERS = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")),
+        "address": st.integers(0, 90) | st.sampled_from((400, 65_530, 65_535)),
+    },
+    optional={
+        "function": st.sampled_from((3, 4)),
+        "word_order": st.sampled_from(("big", "little")),
+        "byte_order": st.sampled_from(("big", "little")),
+        "scale": st.sampled_from((0.1, 10, -1, 1e-9, 1e9)),
+        "offset": st.sampled_from((-400, 0.5)),
+        "invalid": st.lists(st.integers(0, 32_767), max_size=2),
+        "scale_from": st.just("factor"),
+    },
+)
+SOME = st.dictionaries(st.sampled_from(meter_profile.NAMES), REGISTERS, max_size=6)
+
+
+def line_of(name, keys):
+    words = [f"{key} = {value!r}" for key, value in keys.items()]
+    return f"{name} = {{{', '.join(words)}}}\n"
+
+
+@given(some=SOME, power=REGISTERS, phases=st.integers(0, 3), data=st.data())
+def test_a_profile_is_refused_in_one_line_or_takes_any_reply(
+    tmp_path_factory, some, power, phases, data
+):
+    lines = {**some, "power_W": power, "factor": {"type": "s16", "address": 91}}
+    used = any("scale_from" in each for each in lines.values())
+    text = "".join(line_of(*each) for each in lines.items() if used or each[0] != "factor")
+    folder = tmp_path_factory.getbasetemp()
+    settings = SETTINGS.replace("phases = 3", f"phases = {phases}")
+    try:
+        device, sink = made(own(folder, text, settings))
+    except ConfigError as error:
+        assert "\n" not in str(error)
+        return
+    for request, _ in [*device.periodic(), *device.periodic()]:
+        size = request.reply_bytes - 5
+        pdu = bytes((request.function, size)) + data.draw(st.binary(min_size=size, max_size=size))
+        request.on_reply(pdu, 0)
+        request.on_reply(pdu, 0)
+    assert abs(sink.inp[signals.GRID_POWER_W]) <= signals.INT_MAX
+    assert all(-1 <= number < 1 << 62 for number in device.report())
 
 
 # -- what the driver refuses
