@@ -86,7 +86,7 @@ class MirroredMeter(PowerMeter):
         self._map, self._phases = profile["registers"], profile["settings"]["phases"] or 3
         self._sign = -1 if profile["settings"].get("inverted") else 1
         # a transformer to the meter's own voltage, with the same power
-        self._ratio = profile["settings"].get("nominal_voltage_V", PHASE_V) / PHASE_V
+        self.ratio = profile["settings"].get("nominal_voltage_V", PHASE_V) / PHASE_V
         self.REFRESH_US = profile["settings"]["refresh_ms"] * 1000
         self._images = {function: bytearray(0x20000) for function in (3, 4)}
         self._energy_kWh = [0.0, 0.0]  # import, export
@@ -116,8 +116,8 @@ class MirroredMeter(PowerMeter):
             **dict(zip(("energy_import", "energy_export"), self._energy_kWh)),
         }
         for name, of_phases, more, factor in (
-            ("voltage", phases.volts_V, 0.0, self._ratio),
-            ("current", phases.amps_A, sum(phases.amps_A[rest]), 1 / self._ratio),
+            ("voltage", phases.volts_V, 0.0, self.ratio),
+            ("current", phases.amps_A, sum(phases.amps_A[rest]), 1 / self.ratio),
             ("power", phases.powers_W, sum(phases.powers_W[rest]), self._sign),
             ("power_factor", phases.factors, 0.0, 1),
         ):

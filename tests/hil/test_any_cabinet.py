@@ -209,8 +209,12 @@ def test_a_meter_that_was_silent_is_asked_at_once_who_it_is(tmp_path):
         assert driver._identity.is_identified == is_identified
 
 
-def test_a_fast_meter_of_two_reads_goes_through_its_frames_in_value_mode(tmp_path):
-    more = ("refresh_ms = 20", "refresh_ms = 20\nregisters_per_read_max = 18")
+@cases("""old  new
+    "refresh_ms = 20"  "refresh_ms = 20\\nregisters_per_read_max = 18"
+    "nominal_voltage_V = 230"  "nominal_voltage_V = 120"
+""")
+def test_a_fast_meter_of_a_site_is_read_in_value_mode(tmp_path, old, new):
+    more = old, new
     path = site(tmp_path, own(tmp_path, "firebreak_fast_meter", SITE, more))
     rig = ValueRig(configuration.load(str(path), tick_ms=100), lambda t_s: 3e5, 1).run(2)
     power_W = rig.controller.cabinet.image.inp[signals.GRID_POWER_W]
