@@ -25,6 +25,15 @@ HINT: Form = {
     "start_in_s": number(0, 3600, 0),
     "is_exact": passing(lambda value: isinstance(value, bool), "true or false", False),
 }
+REMEDIES = {  # what to do at the box, where its doors.toml has the cause
+    h.ROLE: "Raise `may` of this [source.NAME] in doors.toml (its default is cap), and role in "
+    "site.toml; or send what it may.",
+    h.NO_KEY: "Copy the key of this source beside doors.toml, mode 600, and name it in `key` of "
+    "its [source.NAME].",
+    h.RATE: "Send less often, or raise `hints_per_min_max` of this [source.NAME] in doors.toml.",
+    h.NO_ANSWER: "Compare the key file beside doors.toml with that of the controller: a wrong key "
+    "gets no answer, and firebreak sources counts it.",
+}
 Answer = dict[str, Any]
 Hint = tuple[int, int, int, int]  # kind, quantity, value in W, validity in ms
 
@@ -88,4 +97,5 @@ def may(role: str, kind: int) -> bool:
 
 def refused(code: int) -> Answer:
     """An answer of the door itself: nothing has reached the loop, or nothing came back."""
-    return messages.problem(code)
+    answer = messages.problem(code)
+    return {**answer, "remedy": REMEDIES.get(code, answer["remedy"])}

@@ -11,6 +11,7 @@ from controller.doors.process import DoorError, House, Told
 from controller.doors.quota import Recent
 from controller.doors.secrets import secret
 from controller.system import clock
+from controller.system.paths import say
 
 SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 PAUSE_S, PAUSE_S_MAX = 5, 600
@@ -24,7 +25,8 @@ class Door:
     def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
         ca_file = values["ca_file"] and house.settings.beside(values["ca_file"])
         self._house, self._values = house, {**values, "ca_file": ca_file}
-        self._told = Told(f"alarms.{name}")
+        self._title = f"alarms.{name}"
+        self._told = Told(self._title)
         self._outbox = Outbox(house.own(f"{name}.json"), values["again_min"] * 60 * SECOND_US)
         path = values["secret_file"]
         self._secret = "" if path is None else secret(house.settings.beside(path))
@@ -73,6 +75,7 @@ class Door:
         self._sent_us.append(now_us)
         self._outbox.taken(list(rows), now_us)
         self._pause_s = PAUSE_S
+        say(f"door {self._title}: letter taken: {made.subject}")
 
     async def close(self) -> None:
         """Wait for nothing: a letter that is not taken yet stays in the outbox."""

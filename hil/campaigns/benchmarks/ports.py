@@ -20,8 +20,10 @@ class Places(NamedTuple):
 
 def places(pid: int) -> Places:
     """Where a process listens, and where it connects to."""
-    inodes = _inodes(pid)
-    own = [row for row in _sockets(pid) if row[0] in inodes]
+    before = _inodes(pid)
+    sockets = _sockets(pid)
+    inodes = before | _inodes(pid)  # one that was opened meanwhile is in one of them
+    own = [row for row in sockets if row[0] in inodes]
     listens = {local for _, local, _, is_open in own if is_open}
     pairs = [(local, far) for _, local, far, is_open in own if not is_open]
     ports = {place.rpartition(":")[2] for place in listens}

@@ -52,6 +52,7 @@ def test_a_hint_in_words_has_the_answer_of_the_loop(source, hint, code, tmp_path
         answer = asyncio.run(house.senders[source].hint(hint))
     assert (answer["code"], answer["granted"]) == (code, h.taken(code))
     assert answer["sentence"] == h.text(code)[1]
+    assert ("doors.toml" in answer["remedy"]) == (code == h.ROLE)  # the door's own answer
 
 
 @pytest.mark.parametrize(
