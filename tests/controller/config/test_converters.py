@@ -3,7 +3,7 @@
 import pytest
 from converter_forms import toml
 
-from controller.config import profiles, stage_states
+from controller.config import profiles, proof_plan, stage_states
 from controller.config.converters import RESTS
 from controller.documents import check, check_rows
 from controller.forms.refusal import ConfigError
@@ -124,6 +124,21 @@ def test_check_prints_what_rests_on_each_gap_and_the_rows_that_are_not_armed(con
 def test_an_enable_input_or_a_watchdog_needs_no_second_agent(converter, own):
     files = converter(toml("signed", **own), ["pcs_faults", "pcs_heartbeat", "pcs_map"])
     assert "pcs_watchdog" not in files.load().topology.not_fitted
+
+
+def test_the_longest_time_of_a_row_counts_its_slowest_read(converter):
+    """The slower of measurements, 500 or 100 ms, and of read-backs, 200 ms."""
+    config = converter(GOOD).load()
+    slow = converter_of(config)
+    slow.period_ms = 500
+    late_ms = proof_plan.allowed_ms(config)
+    slow.period_ms = 100
+    soon_ms = proof_plan.allowed_ms(config)
+    assert {key: late_ms[key] - soon_ms[key] for key in ("55", "56")} == {"55": 300, "56": 300}
+
+
+def converter_of(config):
+    return config.topology.required("pcs", 0).profile
 
 
 def test_a_converter_may_be_on_modbus_tcp(converter):
