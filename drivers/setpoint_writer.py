@@ -25,6 +25,7 @@ class SetpointWriter:
         self.unit_id = unit_id
         self.frames = [Frame(each, settings) for each in profile.setpoint]
         self._zero = [frame.words(0) for frame in self.frames]
+        self._encoded_W, self._encoded = 0, self._zero
         self._repeat_us = profile.settings["repeat_ms"] * 1000
         spare_ms = settings["setpoint_ms"] - EARLY_MS
         self._pause_us = max(profile.settings["setpoint_pause_ms"], spare_ms) * 1000
@@ -92,7 +93,10 @@ class SetpointWriter:
         return next(iter(changed + [number for number in numbers if self._is_due[number]]), None)
 
     def _words(self, target_W: int) -> list[Words]:
-        return [each.words(target_W) for each in self.frames] if target_W else self._zero
+        if target_W != self._encoded_W:  # asked for in each tick
+            self._encoded_W = target_W
+            self._encoded = [each.words(target_W) for each in self.frames]
+        return self._encoded
 
     def _sent(self, number: int, target_W: int, priority: int, now_us: int) -> rtu.Request:
         words = self._words(target_W)[number]
