@@ -49,7 +49,9 @@ def parts(file: str, top: Table, made: Made) -> Table:
         if step.function not in WRITES:
             not_allowed(file, ("stop", str(at), "function"), step.function, "6 or 16: a stop waits")
     if top["heartbeat"]:
-        found["heartbeat"] = read(file, ("heartbeat",), top["heartbeat"], converter_form.HEARTBEAT)
+        beat = read(file, ("heartbeat",), top["heartbeat"], converter_form.HEARTBEAT)
+        _check_apart(file, ("heartbeat", "address"), beat["address"], 1, taken)
+        found["heartbeat"] = beat
     _check_watchdog(file, settings, found["heartbeat"], top["timing"]["period_ms"])
     return found
 
@@ -117,12 +119,17 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
     register.function, register.word_order = fields["function"], fields["word_order"]
     if fields["function"] == 6 and register.words > 1:
         not_allowed(file, (*path, "function"), 6, "16 for a value of two registers")
-    if is_write and taken & set(range(register.address, register.address + register.words)):
-        allowed = "a register that is not of the set-point: the gate checks those"
-        not_allowed(file, (*path, "address"), register.address, allowed)
+    if is_write:
+        _check_apart(file, (*path, "address"), register.address, register.words, taken)
     own = ("value", "equals", "timeout_ms", "read_back", "fault")
     rest = {key: fields[key] for key in own}
     return Step(function=fields["function"], register=register, **rest)
+
+
+def _check_apart(file: str, path: Path, address: int, words: int, taken: set[int]) -> None:
+    if taken & set(range(address, address + words)):
+        allowed = "a register that is not of the set-point: the gate checks those"
+        not_allowed(file, path, address, allowed)
 
 
 def _check_watchdog(file: str, settings: Table, heartbeat: Table, read_ms: int) -> None:

@@ -90,7 +90,7 @@ class PcsChannel:
             followed = followed and self.pcs.has_followed(bool(running))
         if running == self.was_running and (followed or now_us < self.run_due_us):
             return
-        request = self.pcs.start() if running else self.pcs.stop()
+        request = self.pcs.start() if running else self._stop()
         if request is not None:
             self.was_running, self.run_due_us = running, now_us + RUN_REPEAT_US
             self._submit(request)
@@ -112,9 +112,19 @@ class PcsChannel:
             self.gate_refusals += 1
             self.sent_W = None
             self.sent.refuse(self.gate_verdict)
-            request = self.pcs.stop()
+            request = self._stop()
         if request is not None:
             self._submit(request)
+
+    def _stop(self) -> rtu.Request | None:
+        """The stop. Where it is a frame of the set-point, the gate passes no power in it."""
+        request = self.pcs.stop()
+        if request is not None and self._form is not None:
+            verdict = self._form.check(request.frame, 0, 0)
+            if verdict not in (reasons.NONE, reasons.GATE_ADDRESS):  # another register: [[stop]]
+                self.gate_refusals += 1
+                return None
+        return request
 
     def _judge(self, pcs: RegisterPcs, setpoint_W: int) -> None:
         """A converter that holds 0 may start again after a refusal. A spent budget is shown."""

@@ -16,6 +16,7 @@ GOOD = toml("signed")
 STORED = "stored = true\nwrites_per_day_max = 9"
 MODE = toml("mode_first")
 STEP = "\n[[start]]\naddress = 200\nfunction = 6\n"
+BEAT = "[heartbeat]\naddress = 101\nfunction = 6\nperiod_ms = 100"
 TWICE = MODE[MODE.index("[[setpoint]]") :].replace("10", "11")
 FRAME = "[[setpoint]]\naddress = 100\nfunction = 16\nvalues = [{role = "
 
@@ -47,6 +48,7 @@ def loaded(tmp_path, text):
     GOOD + STEP.replace("function = 6", "function = 3") + "value = 1"  "start.1: is not clear"
     GOOD + STEP.replace("start", "stop").replace("6", "3") + "equals = [1]"  "stop.1.function: 3"
     GOOD + STEP + 'value = 1\\ntype = "u32"'  "start.1.function: 6 is not allowed; allowed 16"
+    GOOD + BEAT  "heartbeat.address: 101 is not allowed; allowed a register that is not of"
     toml("signed", watchdog_s=5)  "watchdog_s: 5 is not allowed; allowed 0 with"
     toml("signed", watchdog="setpoint", watchdog_s=4, repeat_ms=2001)  "watchdog_s: is not fed"
     toml("signed", watchdog="heartbeat", watchdog_s=4)  "heartbeat.period_ms is 0"

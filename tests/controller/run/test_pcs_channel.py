@@ -134,6 +134,16 @@ def test_a_frame_beyond_a_limit_is_replaced_by_a_zero_in_each_frame(tmp_path, fo
     assert bench.reach_W == (0, 4100), "it starts again after a refusal"
 
 
+def test_a_stop_that_asks_for_power_is_not_sent(tmp_path):
+    bench = Bench(tmp_path, "signed").run(4000, 4000)
+    for frame in bench.pcs.writer.frames:  # an encoder that is wrong
+        frame.words = lambda power_W, right=frame.words: right(power_W or 100)
+    bench.out[bench.run_at] = 0
+    bench.slave.writes.clear()
+    bench.run(4000, 500)
+    assert bench.channel.gate_refusals and not bench.slave.writes
+
+
 @pytest.mark.parametrize("form", ["signed", "mode_first"])
 def test_a_converter_that_was_silent_starts_again_by_itself(tmp_path, form):
     bench = Bench(tmp_path, form, tail=STOPS).run(4000, 4000)
