@@ -9,10 +9,11 @@ import pytest
 from watched import Watched
 
 from controller.core.base import hint_codes as h
-from controller.doors import exposure, feed, process, sending, settings
+from controller.doors import exposure, feed, process, secrets, sending, settings
 from controller.forms.refusal import ConfigError
 from controller.state import watch
 from controller.system import clock
+from controller.watch import cabinet
 from tests.controller.doors.doors_site import answering, written
 
 pytestmark = pytest.mark.wire
@@ -36,6 +37,31 @@ def test_a_wrong_file_is_refused_in_one_line(text, words, tmp_path):
     with pytest.raises(ConfigError, match=words) as error:
         settings.load(written(tmp_path, text))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[[http.x.token]]\nname = 'a'\nsha256 = 'hunter2'\n", "http.x.token.1.sha256"),
+        ("[http.x]\ntoken = 'hunter2'\n", "http.x.token"),
+        ("[http.x]\nkey = ['hunter2']\n", "http.x.key"),
+        ("[source]\nkey = 'hunter2'\n", "source"),
+        ("[mqtt.x]\nhost = 'a'\ncabinet = 'b'\npassword_file = ['hunter2']\n", "password_file"),
+        ("[alarms.x]\nsecret_file = '/hunter2'\n", "alarms.x.secret_file"),
+        ("[alarms.x]\nurl = 'hooks.site/hunter2'\n", "alarms.x.url"),
+    ],
+)
+def test_no_refusal_repeats_the_value_of_a_secret(text, key, tmp_path):
+    with pytest.raises(ConfigError, match=key) as error:
+        settings.load(written(tmp_path, text))
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_secret_in_place_of_the_name_of_its_file_is_in_no_line(tmp_path):
+    for read, error in ((secrets.secret, process.DoorError), (cabinet.secret, cabinet.Away)):
+        with pytest.raises(error, match="cannot be read: No such file") as found:
+            read(str(tmp_path / "hunter2"))
+        assert "hunter2" not in str(found.value)
 
 
 @pytest.mark.parametrize(
