@@ -164,6 +164,29 @@ def test_many_who_ask_share_a_reading_and_nobody_costs_none(tmp_path, monkeypatc
     assert len(made) == 2
 
 
+@pytest.mark.parametrize(("readings", "is_found"), [((0, 0, 1), True), ((0,), False)])
+def test_a_state_of_a_controller_that_has_just_started_is_awaited(
+    readings, is_found, tmp_path, monkeypatch
+):
+    """A state that is not live is read anew, however old a live one may be."""
+    monkeypatch.setattr(feed, "PERIOD_S", 0.001)
+    made = []
+
+    def page(name):
+        made.append(name)
+        return {"is_live": bool(readings[min(len(made), len(readings)) - 1])}
+
+    async def asked(own):
+        await own.fresh(60)
+        assert own.live is None
+        return await own.awaited(20 if is_found else 0.01), await own.fresh(60)
+
+    with answering(tmp_path) as (_, house):
+        monkeypatch.setattr(house.feed, "_facts", page)
+        live, _ = asyncio.run(asked(house.feed))
+    assert (live is not None) == is_found and (len(made) == 3 or not is_found)
+
+
 def test_a_reading_that_hangs_leaves_no_old_values(tmp_path, monkeypatch):
     with answering(tmp_path) as (_, house):
         house.feed.state = {"is_live": True}
