@@ -179,11 +179,14 @@ def test_a_state_of_a_controller_that_has_just_started_is_awaited(
     async def asked(own):
         await own.fresh(60)
         assert own.live is None
-        return await own.awaited(20 if is_found else 0.01), await own.fresh(60)
+        own._read_s, count = own._read_s - 1, len(made)
+        await own.fresh(60)
+        assert len(made) == count + 1
+        return await own.awaited(20 if is_found else 0.01)
 
     with answering(tmp_path) as (_, house):
         monkeypatch.setattr(house.feed, "_facts", page)
-        live, _ = asyncio.run(asked(house.feed))
+        live = asyncio.run(asked(house.feed))
     assert (live is not None) == is_found and (len(made) == 3 or not is_found)
 
 

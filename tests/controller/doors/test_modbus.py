@@ -319,8 +319,10 @@ def test_a_client_that_does_not_read_is_dropped(tmp_path, monkeypatch):
         served(house, work)
 
 
-def test_without_a_controller_nothing_is_known_and_nothing_taken(tmp_path):
-    def work(door, port):
+def test_without_a_controller_nothing_is_known_and_nothing_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(door, "START_S", 0)
+
+    def work(_, port):
         with Raw(port) as raw:
             for state in (None, {**house.feed.state, "is_live": False}):
                 house.feed.state = state
