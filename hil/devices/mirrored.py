@@ -47,7 +47,8 @@ class MirroredDevice(RegisterDevice):
             elif not is_coil and function == registers.READ_HOLDING:
                 struct.pack_into(">H", words, 2 * address, written)
         for name, register in self._map.items():
-            if register.get("function", 3) != function or "read" not in register["direction"]:
+            is_read = "read" in register.get("direction", "read")
+            if register.get("function", 3) != function or not is_read:
                 continue
             value: float = self._signals.get(name, 0)
             if function in BITS:
@@ -57,11 +58,13 @@ class MirroredDevice(RegisterDevice):
             else:
                 at = 2 * register["address"]
                 data = self._encoded(register, value)
+                if register.get("mask"):
+                    data = self._masked(register, data, words[at : at + len(data)])
                 words[at : at + len(data)] = data
         for register in self.identity.values() if function not in BITS else ():
             if register.get("function", 3) == function:
                 at, kind = 2 * register["address"], WORDS[register["type"]]
-                data = self._ordered(register, struct.pack(f">{kind}", register["equals"][0]))
+                data = ordered(register, struct.pack(f">{kind}", register["equals"][0]))
                 words[at : at + len(data)] = data
         return bits if function in BITS else bytes(words)
 
@@ -71,20 +74,20 @@ class MirroredDevice(RegisterDevice):
             raw = next(int(key) for key, meaning in states.items() if meaning == int(value))
         else:
             raw = round((value - register.get("offset", 0)) / self._scale(register))
-        return self._ordered(register, struct.pack(f">{kind}", raw))
+        return ordered(register, struct.pack(f">{kind}", raw))
+
+    def _masked(self, register: dict[str, Any], data: bytes, there: bytearray) -> bytes:
+        """The value in its bits of a register, beside what is there."""
+        mask = register["mask"]
+        value = int.from_bytes(ordered(register, data), "big")
+        old = int.from_bytes(ordered(register, bytes(there)), "big")
+        shift = (mask & -mask).bit_length() - 1
+        merged = old & ~mask | value << shift & mask
+        return ordered(register, merged.to_bytes(len(data), "big"))
 
     def _scale(self, register: dict[str, Any]) -> float:
         factor = register.get("scale_by")
         return register.get("scale", 1) * (self.part.parameters[factor] if factor else 1)
-
-    @staticmethod
-    def _ordered(register: dict[str, Any], data: bytes) -> bytes:
-        pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
-        if register.get("byte_order") == "little":
-            pairs = [pair[::-1] for pair in pairs]
-        if register.get("word_order") == "little":
-            pairs.reverse()
-        return b"".join(pairs)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
         """Ask the part for the value of a write at this address."""
@@ -108,9 +111,19 @@ class MirroredDevice(RegisterDevice):
             return sum(values)
         kind = WORDS[register["type"]]
         words = struct.calcsize(kind) // 2
-        data = self._ordered(register, struct.pack(f">{words}H", *values[:words]))
+        data = ordered(register, struct.pack(f">{words}H", *values[:words]))
         (raw,) = struct.unpack(f">{kind}", data)
         states = register.get("values")
         if states:
             return states[str(raw)]
         return round(raw * self._scale(register) + register.get("offset", 0))
+
+
+def ordered(register: dict[str, Any], data: bytes) -> bytes:
+    """Swap between big-endian and the order of the register; the same both ways."""
+    pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
+    if register.get("byte_order") == "little":
+        pairs = [pair[::-1] for pair in pairs]
+    if register.get("word_order") == "little":
+        pairs.reverse()
+    return b"".join(pairs)

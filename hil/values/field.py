@@ -9,11 +9,13 @@ from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.core.image import ProcessImage
 from controller.run.can_bus import CanBus
-from controller.run.field import Field, IoChannel, PcsChannel
+from controller.run.field import Field, IoChannel
+from controller.run.pcs_channel import PcsChannel
 from drivers.bms import NativeBms as NativeDriver
 from drivers.buses.port import RtuPort
 from drivers.io import IoModule
 from drivers.meter import Meter
+from drivers.pcs import SunSpecPcs
 from hil.devices.io_module import IoModule as IoDevice
 from hil.devices.native_bms import NativeBms
 from hil.devices.sunspec_pcs import SunSpecPcs as PcsDevice
@@ -93,7 +95,7 @@ class ValueField(Field):
         port = self._port(device.bus)
         units = self._cabinet.slaves[device.bus].units
         simulated, line = units[device.address], self._lines[device.bus]
-        if isinstance(driver, Meter) and is_fast(simulated, config.tick_ms):
+        if isinstance(driver, Meter) and is_fast(simulated, driver, config.tick_ms):
             self._direct.append(DirectMeter(driver, simulated, line, port, phase_us))
             return
         if self._is_coarse and isinstance(driver, IoModule) and device.outputs:
@@ -104,7 +106,7 @@ class ValueField(Field):
             self.io[-1] = cast(IoChannel, channel)
             return
         super()._add(device, driver, config, image, phase_us)
-        if self._is_coarse and device.role == "pcs":
+        if self._is_coarse and isinstance(driver, SunSpecPcs):
             code_at = image.places["sent"].start + device.index
             direct = DirectPcs(self.pcs[-1], cast(PcsDevice, simulated), line, code_at)
             self._direct.append(direct)
