@@ -1,17 +1,32 @@
 -- Beside slurm.conf, which has JobSubmitPlugins=lua: holds each big job until firebreak-watch releases it.
--- A small job passes. Tried with Slurm 22.05.
+-- A small job passes; one whose size cannot be told is big. The tasks of an array count as what may run at
+-- once, a range of nodes as its end; a job without a number of nodes counts by its CPUs. Tried with Slurm 22.05.
 
 local NODES_MIN = 4 -- a job of so many nodes is big
 local GPUS_MIN = 8 -- or one of so many GPUs
+local CPUS_MIN = 256 -- or of so many CPUs, as -n 512: those of NODES_MIN of your smallest nodes
 local MARK = "firebreak" -- in the AdminComment, which users cannot change
 local OPERATORS = { [0] = true, [64030] = true } -- uids of root and of slurm (Debian: 64030), by which firebreak-watch runs
 
--- A field that was not given is nil or one of the four highest numbers.
-local function number(value, otherwise)
-	if value == nil or value > 4294967000 then
-		return otherwise
+-- What makes the size of a job. From these numbers on a field of 32 or 16 bits was not given.
+local NUMBERS = { min_nodes = 4294967000, max_nodes = 4294967000, min_cpus = 4294967000, num_tasks = 4294967000 }
+local SHORT_NUMBERS = { cpus_per_task = 65534, ntasks_per_node = 65534, sockets_per_node = 65534 }
+local TEXTS = { "tres_per_job", "tres_per_node", "tres_per_socket", "tres_per_task", "array_inx" }
+
+-- The size that is given, and whether there is any.
+local function size_of(job)
+	local size = {}
+	for _, fields in ipairs({ NUMBERS, SHORT_NUMBERS }) do
+		for name, none in pairs(fields) do
+			if job[name] ~= nil and job[name] < none then
+				size[name] = job[name]
+			end
+		end
 	end
-	return value
+	for _, name in ipairs(TEXTS) do
+		size[name] = job[name]
+	end
+	return size, next(size) ~= nil
 end
 
 -- "gres:gpu", "gres:gpu:4", "gres/gpu:h100:4,gres/gpu:a100:2"
@@ -25,14 +40,42 @@ local function gpus(text)
 	return count
 end
 
-local function is_big(job)
-	local nodes = number(job.min_nodes, 1)
-	local count = gpus(job.tres_per_node) * nodes + gpus(job.tres_per_job) + gpus(job.tres_per_socket) * nodes
-	return nodes >= NODES_MIN or count + gpus(job.tres_per_task) * number(job.num_tasks, nodes) >= GPUS_MIN
+-- Tasks that may run at once: "1,4-9" has 7, "0-9:2%4" has 4.
+local function at_once(text)
+	local count, most = 0, tonumber(string.match(text, "%%(%d+)$") or 0)
+	for each in string.gmatch(string.match(text, "^[^%%]*"), "[^,]+") do
+		local first, last, step = string.match(each, "^(%d+)%-?(%d*):?(%d*)$")
+		if not first then
+			return math.huge
+		end
+		count = count + math.floor(((tonumber(last) or first) - first) / (tonumber(step) or 1)) + 1
+	end
+	return most > 0 and math.min(most, count) or count
+end
+
+local function is_big(size)
+	local nodes = math.max(size.min_nodes or 1, size.max_nodes or 1)
+	local tasks = size.num_tasks or nodes * (size.ntasks_per_node or 1)
+	if size.ntasks_per_node then
+		nodes = math.max(nodes, math.ceil(tasks / size.ntasks_per_node))
+	end
+	local cpus = math.max(size.min_cpus or 1, tasks * (size.cpus_per_task or 1))
+	local on_socket = gpus(size.tres_per_socket)
+	if not size.num_tasks then -- of a job that waits it is not known
+		tasks = math.max(tasks, size.min_cpus or 1)
+	end
+	local count = math.max(
+		gpus(size.tres_per_job),
+		gpus(size.tres_per_node) * nodes,
+		gpus(size.tres_per_task) * tasks,
+		on_socket > 0 and on_socket * (size.sockets_per_node or math.huge) * nodes or 0
+	)
+	local times = size.copies or (size.array_inx and at_once(size.array_inx)) or 1
+	return nodes * times >= NODES_MIN or count * times >= GPUS_MIN or cpus * times >= CPUS_MIN
 end
 
 function slurm_job_submit(job, partitions, uid)
-	if not is_big(job) then
+	if not is_big((size_of(job))) then
 		return slurm.SUCCESS
 	end
 	if job.priority == 0 then
@@ -50,7 +93,14 @@ function slurm_job_modify(job, before, partitions, uid)
 		return slurm.SUCCESS
 	end
 	local is_marked = string.sub(before.admin_comment or "", 1, #MARK) == MARK
-	if is_marked and job.priority ~= slurm.NO_VAL or is_big(job) then
+	local size, is_resized = size_of(job)
+	for name, value in pairs((size_of(before))) do
+		size[name] = size[name] or value
+	end
+	-- Of a job that waits array_inx is the new %N alone, and an old one is not known.
+	local copies, most = before.array_task_cnt or 0, tonumber(size.array_inx or "0")
+	size.copies = math.max(1, most and most > 0 and math.min(most, copies) or copies)
+	if is_marked and job.priority ~= slurm.NO_VAL or is_resized and is_big(size) then
 		return slurm.ESLURM_ACCESS_DENIED
 	end
 	return slurm.SUCCESS

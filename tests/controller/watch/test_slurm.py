@@ -219,6 +219,47 @@ def test_a_small_job_does_not_wait_and_does_not_become_big(place):
 
 
 @pytest.mark.wire
+@cases("""words  is_held
+    "-n 255"  False
+    "-n 512"  True
+    "-n 4 --ntasks-per-node=1"  True
+    "-N 3"  False
+    "-N 1-4"  True
+    "-n 7 --gpus-per-task=1"  False
+    "-n 8 --gpus-per-task=1"  True
+    "--array=0-99%3"  False
+    "--array=0-3"  True
+    "--array=1,3-9:3 --gres=gpu:2"  True
+    "--array=1,3 --gres=gpu:3"  False
+""")
+def test_the_size_of_a_job_is_that_of_all_that_may_run_at_once(words, is_held, place):
+    job = place.cluster.submit("--begin=now+3000", *words.split())
+    priority = place.cluster.run("squeue", "-h", "-o", "%Q", "-j", job)
+    assert (int(priority) == 0) is is_held
+    place.cluster.run("scancel", job)
+
+
+@pytest.mark.wire
+@cases("""words  change  is_allowed
+    "--gres=gpu:1"  "Gres=gpu:7"  True
+    "-N 3 --gres=gpu:1"  "Gres=gpu:7"  False
+    "-n 3"  "NumNodes=3"  True
+    "--gres=gpu:1 --array=0-2"  "Gres=gpu:7"  False
+    "--gres=gpu:1"  "NumTasks=512"  False
+    "--array=0-99%3"  "ArrayTaskThrottle=2"  True
+    "--array=0-99%3"  "ArrayTaskThrottle=0"  False
+    "--array=0-99%3"  "ArrayTaskThrottle=4"  False
+    "--array=0-99"  "TimeLimit=1"  True
+    "--gpus=8"  "TimeLimit=1"  True
+""")
+def test_a_change_of_a_job_is_judged_by_the_whole_job(words, change, is_allowed, place):
+    job = place.cluster.submit("--begin=now+3000", "--time=9", *words.split(), as_user=USER)
+    done = subprocess.run([*USER, "scontrol", "update", f"JobId={job}", change], check=False)
+    assert (done.returncode == 0) is is_allowed
+    place.cluster.run("scancel", job)
+
+
+@pytest.mark.wire
 def test_the_program_asks_and_withdraws_its_steps_when_it_is_stopped(place, tmp_path, capsys):
     file = str(tmp_path / "watch.toml")
     Path(file).write_text(
