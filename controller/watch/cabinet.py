@@ -9,8 +9,7 @@ import urllib.parse
 from collections.abc import Collection
 from typing import Any
 
-from controller.system import json_text, regular_file
-from controller.watch import deadline
+from controller.system import deadline, json_text, regular_file
 from controller.watch.jobs import DAY_S, Away
 
 WAIT_S, VALID_S, BYTES_MAX = 10.0, 60, 1 << 20

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from controller.system import json_text, regular_file
-from controller.watch import deadline
+from controller.system import deadline, json_text, regular_file
 from controller.watch.jobs import Away
 
 # A pod has at most 1.5 MiB (etcd), and a page of pods with 10 kB each has 2.5 MB.

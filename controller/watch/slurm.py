@@ -10,11 +10,11 @@ import signal
 from typing import Any
 
 from controller.forms.field import Form, integer
-from controller.system import json_text
-from controller.watch import deadline
+from controller.system import deadline, json_text
 from controller.watch.jobs import DAY_S, GATED, PENDING, RELEASED, RUNNING, Away, Job, Table
 
 BYTES_MAX = 32 << 20  # of squeue: 6 000 jobs, which take 160 MB
+WHOLE = {"SLURM_BITSTR_LEN": "0"}  # else long lists of tasks are cut
 MARK = "firebreak"  # begins the AdminComment of a job that waits for the cabinet
 # gres:gpu, gres:gpu:4, gres/gpu:h100:4, gres/gpu=4
 _GPU = re.compile(r"gres[:/]gpu(?::([A-Za-z]\w*))?(?:[:=](\d+))?")
@@ -57,7 +57,7 @@ class Slurm:
 
     def _done(self, *command: str) -> bytes:
         try:
-            code, found, errors = deadline.printed(command, self._wait_s, BYTES_MAX)
+            code, found, errors = deadline.printed(command, self._wait_s, BYTES_MAX, WHOLE)
         except OSError as error:
             raise Away(f"{command[0]}: {error.strerror}") from None
         if len(found) > BYTES_MAX:

@@ -15,7 +15,7 @@ from urllib import error, request
 from urllib.parse import quote, urlsplit
 
 from controller.series.refusal import SeriesError
-from controller.system import clock, regular_file
+from controller.system import deadline, regular_file
 
 BYTES_MAX, PIECE_BYTES, KEY_BYTES_MAX = 1 << 20, 1 << 16, 4096
 WORDS = {
@@ -80,22 +80,47 @@ def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
     return url
 
 
+class _Ended(request.AbstractHTTPHandler):
+    """The kind of link that `do_open` gets opens its socket by connect."""
+
+    def __init__(self, connect: deadline.Connect) -> None:
+        super().__init__()
+        self._connect = connect
+
+    def do_open(self, http_class: Any, *given: Any, **more: Any) -> Any:
+        """See urllib."""
+
+        def link(*given: Any, **more: Any) -> http.client.HTTPConnection:
+            found: http.client.HTTPConnection = http_class(*given, **more)
+            deadline.opens_by(found, self._connect)
+            return found
+
+        return super().do_open(link, *given, **more)  # type: ignore[arg-type]
+
+
+class _Plain(_Ended, request.HTTPHandler):
+    pass
+
+
+class _Secure(_Ended, request.HTTPSHandler):
+    pass
+
+
 class _Stay(request.HTTPRedirectHandler):
     def redirect_request(self, *given: Any) -> None:
         """None: the answer counts as an error."""
 
 
 def _answer(url: str, is_near: bool, timeout_s: float) -> bytes:
-    ends_us = clock.now_us() + int(timeout_s * 1e6)
-    opener = request.build_opener(request.ProxyHandler({} if is_near else None), _Stay)
     data = bytearray()
-    with opener.open(url, timeout=timeout_s) as answer:
-        while piece := answer.read1(PIECE_BYTES):
-            data += piece
-            if len(data) > BYTES_MAX:
-                raise SeriesError(f"the answer has more than {BYTES_MAX} bytes")
-            if clock.now_us() > ends_us:
-                raise TimeoutError
-        if answer.length:
-            raise http.client.IncompleteRead(b"")
+    with deadline.cutting(timeout_s) as connect:
+        ways = _Plain(connect), _Secure(connect), _Stay
+        opener = request.build_opener(request.ProxyHandler({} if is_near else None), *ways)
+        with opener.open(url, timeout=timeout_s) as answer:
+            while piece := answer.read1(PIECE_BYTES):
+                data += piece
+                if len(data) > BYTES_MAX:
+                    raise SeriesError(f"the answer has more than {BYTES_MAX} bytes")
+            if answer.length:
+                raise http.client.IncompleteRead(b"")
     return bytes(data)

@@ -1,11 +1,14 @@
 """Other programs that never end their answer: each exchange ends all the same."""
 
-import select
+import contextlib
 import socket
 import threading
+from datetime import UTC
 
 import pytest
 
+from controller.planner.feeds import fetch
+from controller.series.refusal import SeriesError
 from controller.watch import cabinet, kube_api, slurm
 from controller.watch.jobs import Away, Table
 
@@ -14,23 +17,31 @@ GUARD_S = 20
 
 
 @pytest.fixture(
-    params=[b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
+    params=[
+        ("http", b"HTTP/1.1 200 OK\r\nX: "),
+        ("http", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"),
+        ("https", b"\x16\x03\x03\x3f\xff"),  # a record of TLS
+    ]
 )
 def dripping(request):
     """Address of a server that sends a byte every 20 ms, for ever."""
+
+    (scheme, begin), ended = request.param, threading.Event()
 
     def serve():
         link, _ = listening.accept()
         with link:
             link.recv(65536)
-            link.sendall(request.param)
-            while not select.select([link], [], [], 0.02)[0]:
-                link.sendall(b"x")
+            link.sendall(begin)
+            with contextlib.suppress(OSError):  # the reader has gone
+                while not ended.wait(0.02):
+                    link.sendall(b"x")
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
+        ended.set()
         thread.join(GUARD_S)
         assert not thread.is_alive()
 
@@ -40,15 +51,22 @@ def test_a_cabinet_that_drips_gives_no_answer(dripping, tmp_path, monkeypatch):
     monkeypatch.setattr(cabinet, "WAIT_S", 0.2)
     (tmp_path / "token").write_text("t" * 40)
     (tmp_path / "token").chmod(0o600)
-    with pytest.raises(Away):
+    with pytest.raises(Away, match=r"no whole answer within 0\.2 s"):
         cabinet.Cabinet(dripping, str(tmp_path / "token"), "").ask(1, 0, 1)
 
 
 @pytest.mark.timeout(GUARD_S)
 def test_an_api_server_that_drips_gives_no_answer(dripping, monkeypatch):
     monkeypatch.setattr(kube_api, "ANSWER_S", 0.2)
-    with pytest.raises(kube_api.KubeError):
+    with pytest.raises(kube_api.KubeError, match="cut or silent|has no end"):
         kube_api.Api(dripping, "", "", "").patched("a", "b", [])
+
+
+@pytest.mark.timeout(GUARD_S)
+def test_a_feed_that_drips_gives_no_answer(dripping):
+    keys = {"url": dripping, "key_file": "", "time_form": "", "timeout_s": 0.2}
+    with pytest.raises(SeriesError, match="no whole answer in the time"):
+        fetch.fetched(keys, UTC, 0.0)
 
 
 @pytest.mark.timeout(GUARD_S)

@@ -1,0 +1,93 @@
+"""An end for each exchange with another program, which could send a byte now and then for ever."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+Connect = Callable[..., socket.socket]
+
+
+@contextlib.contextmanager
+def cut_after(link: http.client.HTTPConnection, time_s: float) -> Iterator[None]:
+    """Cut the connection when its time is over; close it at the end. Raises TimeoutError."""
+    with contextlib.closing(link), cutting(time_s) as connect:
+        opens_by(link, connect)
+        yield
+
+
+def opens_by(link: http.client.HTTPConnection, connect: Connect) -> None:
+    """Let the connection open its socket so. No public name of it comes before TLS and a proxy."""
+    vars(link)["_create_connection"] = connect
+
+
+@contextlib.contextmanager
+def cutting(time_s: float) -> Iterator[Connect]:
+    """A socket.create_connection whose sockets are cut when the time is over, be it in the words of
+    a proxy, in those of TLS, in the header or in the body. Raises TimeoutError.
+    """
+    own: list[socket.socket] = []  # TLS takes the descriptor of the socket that it begins with
+    over = threading.Event()
+
+    def connect(*given: Any, **more: Any) -> socket.socket:
+        link = socket.create_connection(*given, **more)
+        own.append(link.dup())
+        if over.is_set():
+            cut()
+        return link
+
+    def cut() -> None:
+        over.set()
+        for each in [*own]:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    try:
+        with _at_the_latest(time_s, cut):
+            yield connect
+    except (OSError, http.client.HTTPException):
+        if not over.is_set():
+            raise
+    finally:
+        for each in own:
+            each.close()
+    if over.is_set():  # a header that was cut looks whole
+        raise TimeoutError(f"no whole answer within {time_s:g} s")
+
+
+def printed(
+    command: tuple[str, ...], time_s: float, bytes_max: int, more: Mapping[str, str]
+) -> tuple[int, bytes, bytes]:
+    """(exit code, -SIGKILL: the time was over; output, one byte more than bytes_max if it is too
+    long; the begin of its errors) of a command. more: of its environment. Raises OSError.
+    """
+    pipe, own = subprocess.PIPE, os.environ | more
+    run = subprocess.Popen(command, stdout=pipe, stderr=pipe, env=own, start_new_session=True)
+    with run, _at_the_latest(time_s, lambda: os.killpg(run.pid, signal.SIGKILL)):
+        assert run.stdout and run.stderr
+        found = run.stdout.read(bytes_max + 1)
+        words = b"" if len(found) > bytes_max else run.stderr.read(4096)
+        run.stdout.close()
+        run.stderr.close()
+        run.wait()
+    return run.returncode, found, words
+
+
+@contextlib.contextmanager
+def _at_the_latest(time_s: float, end: Callable[[], None]) -> Iterator[None]:
+    def ended() -> None:
+        with contextlib.suppress(OSError):
+            end()
+
+    timer = threading.Timer(time_s, ended)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
