@@ -48,21 +48,25 @@ class Gate:
 
     def turn(self, jobs: Iterable[Job]) -> None:
         """Ask for each gated job. Raises Away if the scheduler is."""
-        jobs = list(jobs)
-        gated = [job for job in jobs if job.state == GATED]
+        jobs, now_s = list(jobs), self._now_s()
+        gated = [job for job in jobs if job.state == GATED and self._asked_from_s(job) <= now_s]
         gated.sort(key=lambda job: (job.name in self._failed, job.since_s, job.name))
         self._said = {job.name: self._said[job.name] for job in gated if job.name in self._said}
         self._refused, away = [], ""
         if not gated:
             self._dark_since_s = None
-        self._set_back(self._now_s())
-        before_W = coming_W(jobs, self._now_s(), self._values)
+        self._set_back(now_s)
+        before_W = coming_W(jobs, now_s, self._values)
         for job in gated:
             answer, words = (AWAY, away) if away else self._answer(job, before_W)
             away = words if answer == AWAY else away
             if answer == YES or self._is_forced(job, answer, words):
                 before_W += job.power_W or 0
                 self._release(job, f"released {'' if answer == YES else 'WITHOUT A YES '}({words})")
+
+    def _asked_from_s(self, job: Job) -> int:
+        """Released days before its begin (`--begin`), a job would take the margin for as long."""
+        return max(job.since_s, job.start_s - int(self._values["horizon_s"]))
 
     def _set_back(self, now_s: float) -> None:
         """A clock that was set back: no moment of before lies ahead, or all would wait for it."""
@@ -107,7 +111,7 @@ class Gate:
         A line, and words for the job's user: when the answer changes, and each wait_max_s.
         """
         now_s, rules = self._now_s(), self._rules
-        waited_s = now_s - job.since_s if job.since_s else 0  # unknown is not for ever
+        waited_s = now_s - self._asked_from_s(job) if job.since_s else 0  # unknown is not for ever
         said, at_s = self._said.get(job.name, ("", 0.0))
         is_late = waited_s > rules["wait_max_s"]
         key = f"{answer == NO} {is_late}"

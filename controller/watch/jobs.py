@@ -18,7 +18,8 @@ class Away(Exception):
 
 class Job(NamedTuple):
     """power_W: rise of the load while it runs, None: the table has no W for it. Unix times;
-    start_s: expected, of a running job its own, 0: unknown; since_s: when it was submitted.
+    start_s: expected, of a running job its own, of a gated one not before, 0: unknown; since_s:
+    when it was submitted.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 A start of a waiting job is Slurm's forecast by time limits; an array is one record, which stands
 for its next task. A job behind one without a time limit starts in a year, beyond every horizon. The
-start of a held job is 0.
+start of a held job is its --begin, or 0.
 """
 
 import re

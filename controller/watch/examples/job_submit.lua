@@ -100,7 +100,9 @@ function slurm_job_modify(job, before, partitions, uid)
 	-- Of a job that waits array_inx is the new %N alone, and an old one is not known.
 	local copies, most = before.array_task_cnt or 0, tonumber(size.array_inx or "0")
 	size.copies = math.max(1, most and most > 0 and math.min(most, copies) or copies)
-	if is_marked and job.priority ~= slurm.NO_VAL or is_resized and is_big(size) then
+	-- A job that is released and begins in days would take the margin of others until then.
+	local is_delayed = before.priority ~= 0 and (job.begin_time or 0) ~= 0
+	if is_marked and (job.priority ~= slurm.NO_VAL or is_delayed) or is_resized and is_big(size) then
 		return slurm.ESLURM_ACCESS_DENIED
 	end
 	return slurm.SUCCESS

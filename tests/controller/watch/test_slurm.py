@@ -260,6 +260,17 @@ def test_a_change_of_a_job_is_judged_by_the_whole_job(words, change, is_allowed,
 
 
 @pytest.mark.wire
+def test_a_big_job_of_a_later_day_is_released_on_that_day(place):
+    job = place.cluster.submit("--begin=now+3000", "--time=5", "--gpus=8", as_user=USER)
+    update = *USER, "scontrol", "update", f"JobId={job}"
+    assert place.turn() == "" and place.lines == []
+    place.cluster.run(*update, "StartTime=now+600")
+    assert place.turn() == "" and place.lines == [f"job {job}: 73000 W: released (yes)"]
+    assert "denied" in refused(*update[len(USER) :], "StartTime=now+3000")
+    place.cluster.run("scancel", job)
+
+
+@pytest.mark.wire
 def test_the_program_asks_and_withdraws_its_steps_when_it_is_stopped(place, tmp_path, capsys):
     file = str(tmp_path / "watch.toml")
     Path(file).write_text(

@@ -177,3 +177,18 @@ def test_a_job_without_a_known_submission_has_not_waited_since_1970():
     cluster.now_s = 1.8e9
     cluster.turn()
     assert cluster.turn() == [] and cluster.states() == "g"
+
+
+def test_a_job_that_may_begin_only_in_days_is_not_asked_for_yet():
+    later = gated("a", 60)._replace(start_s=500_000)
+    cluster = Cluster(100, [later, gated("b", 60)], after_wait="release")
+    assert cluster.turn() == ["job b: 60 W: released (yes)"] and cluster.asked == [60]
+    cluster.margin_W, cluster.jobs = 0, [later]
+    assert cluster.turn(400_000) == []
+    cluster.now_s = later.start_s - 900 - 30
+    assert cluster.turn() == ["job a: 60 W: waits: no (power: 7 W are missing)"]
+    assert cluster.turn(21_600) == []
+    assert (
+        cluster.turn()[0].startswith("job a: 60 W: waits for 6.0 h: no (")
+        and len(cluster.lines) == 2
+    )
