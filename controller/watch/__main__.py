@@ -4,13 +4,16 @@ Exit codes: 0 yes or done, 1 no, 2 wrong input, 3 not known or could not start.
 """
 
 import argparse
+import contextlib
+import fcntl
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from controller.forms.refusal import ConfigError
-from controller.system import cli, clock
+from controller.system import cli, clock, regular_file
 from controller.system.caught import Last
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 from controller.system.stop import Stop
@@ -71,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         if given.command == "gpus":
             return _gpus(found)
         if given.command == "run":
-            return run(found, cabinet, Stop(signal.SIGTERM, signal.SIGINT))
+            return _run_alone(found, cabinet, os.path.dirname(os.path.abspath(given.config)))
         if given.command == "gate":
             return _asked(cabinet, given.power_W, given.for_s)
         return _asked_for_job(found, cabinet, given.job)
@@ -103,6 +106,25 @@ def _gpus(found: settings.Settings) -> int:
         say("watch.toml has no [telemetry]")
         return WRONG_INPUT
     return DONE if gpus.show(now_s()) else NO_START
+
+
+def _run_alone(found: settings.Settings, cabinet: Cabinet, folder: str) -> int:
+    """`run`; with [gate] only one on this host with the files of a folder."""
+    with contextlib.ExitStack() as stack:
+        if found.values["gate"]:
+            try:
+                lock = regular_file.link_opener(folder, os.O_RDONLY)
+                stack.callback(os.close, lock)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(
+                    f"{folder}: another firebreak-watch with [gate] runs; allowed is one of a queue"
+                )
+                return NO_START
+            except OSError as error:
+                say(f"{folder}: cannot be locked: {error.strerror}")
+                return NO_START
+        return run(found, cabinet, Stop(signal.SIGTERM, signal.SIGINT))
 
 
 def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:

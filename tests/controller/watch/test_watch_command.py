@@ -162,3 +162,14 @@ def test_exit_codes_of_the_gate(odd, tmp_path, capsys):
     _Odd.answers = [(200, each) for each in answers] + [(500, b"")]
     assert [command.main(words) for _ in range(4)] == [0, 1, 3, 3]
     assert capsys.readouterr().out.startswith("firebreak-watch: 400000 W: yes\n")
+
+
+def test_a_second_gate_with_one_folder_does_not_start(tmp_path, monkeypatch, capsys):
+    words = ["run", "--config", written(tmp_path, f"{CABINET}{REST}[gate]\n")]
+    monkeypatch.setattr(command, "Stop", lambda *_: None)
+    monkeypatch.setattr(command, "run", lambda *_: command.main(words))
+    assert command.main(words) == 3  # it answers with the code of the second one
+    why = "another firebreak-watch with [gate] runs; allowed is one of a queue"
+    assert capsys.readouterr().out == f"firebreak-watch: {tmp_path}: {why}\n"
+    monkeypatch.setattr(command, "run", lambda *_: 0)
+    assert command.main(words) == 0
