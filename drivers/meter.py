@@ -1,25 +1,48 @@
-"""Meter family: one read of 32-bit floats, taken whole or refused. Real error readings carry -1 or
--2 in every channel, and a shifted read gives absurd phases. So every phase must have 0.5 to 1.5
-times the nominal voltage, a power factor from -1 to 1, and no more power than voltage times current
-allows. NaN fails each check.
+"""Meter family: any register map of power, of each phase or in total. A reading is taken whole or
+refused. Real error readings carry -1 or -2 in every channel, and a shifted read gives absurd
+phases. So every phase must have 0.5 to 1.5 times the nominal voltage, a power factor from -1 to 1,
+and no more power than voltage times current allows; a total must agree with its phases. NaN fails
+each check. What a profile does not read is not compared (`check` says so).
+
+Several reads are one reading when all have come within a period, without a failure between them:
+
+    read 1 --> read 2 --> ... the power's read --> checks --> fresh
 """
 
 import zlib
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
 
-from drivers.one_read import OneRead
+from drivers import meter_reads
+from drivers.buses import rtu
+from drivers.meter_reads import PHASED, SINGLE, TOTAL, VOLTAGE, phases_of
 from drivers.profile import Profile
+from drivers.register_blocks import Block
+from drivers.register_numbers import Numbers
 from drivers.sink import Sink
+from drivers.site_device import SiteDevice
 from safety import signals
 
 # of nominal: outside this range the grid has tripped long ago, or the value is no voltage
 VOLTAGE_LOW, VOLTAGE_HIGH = 0.5, 1.5
 HASH_MASK = signals.INT_MAX
+CHANGES = 17  # moments of a change that are kept, for the time between two
+UNKNOWN = -1
 
 
-class Meter(OneRead):
+class Meter:
     """One meter. Stores total power (W, positive imports) and a hash of the raw registers, which
-    shows a frozen meter: a working one never repeats all of them for seconds.
+    shows a frozen meter: a working one never repeats all of them for seconds. `refused` counts the
+    readings that are not taken. `slow`: {name: value} of what is read seldom.
     """
+
+    # of `report`, for the page `links`
+    REPORT = (
+        *("refresh_stated_ms", "refresh_ms", "refresh_least_ms", "other_device"),
+        *("frequency_mHz", "import_Wh", "export_Wh"),
+    )
 
     def __init__(
         self,
@@ -29,48 +52,191 @@ class Meter(OneRead):
         power_index: int,
         hash_index: int,
         group: int,
-        inverted: bool = False,
         power_W_max: int = signals.INT_MAX,
     ) -> None:
-        """power_W_max: of all phases, both ways. inverted: the transformers are reversed."""
-        settings = profile.settings
-        self._phases, nominal_V = settings["phases"], settings["nominal_voltage_V"]
-        names = [
-            f"{quantity}_{phase + 1}"
-            for quantity in ("voltage", "current", "power", "power_factor")
-            for phase in range(self._phases)
-        ]
-        super().__init__(profile, unit_id, sink, group, names)
+        """power_W_max: of all phases, both ways."""
+        self.profile, self.unit_id, self.refused = profile, unit_id, 0
+        self.slow: dict[str, float] = {}
+        self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._power_index, self._hash_index = power_index, hash_index
-        self._power_W_max, self._sign = power_W_max, -1 if inverted else 1
+        self._power_W_max = power_W_max
+        self._sign = -1 if profile.settings["inverted"] else 1
+        self._period_us = profile.period_ms * 1000
+        self._set_reads(profile)
+        self._set_checks(profile)
+        # compares [identity] and reads nothing else
+        plain = Profile(**{**vars(profile), "registers": {}})
+        identity = SiteDevice(plain, unit_id, sink, (0, 0), [], {}) if profile.identity else None
+        self._identity = identity
+        self._pdus: list[bytes] = []
+        self._first_us = 0  # when the first read of this reading came
+        self._words: bytes | None = None
+        self._changes_us: deque[int] = deque(maxlen=CHANGES)
+
+    def _set_reads(self, profile: Profile) -> None:
+        every, settings = profile.registers, profile.settings
+        fast, slow = [
+            [every[name] for name in names(every, settings)]
+            for names in (meter_reads.fast_names, meter_reads.slow_names)
+        ]
+        self._reads = meter_reads.grouped(fast, settings)
+        self._numbers = Numbers(fast, self._reads)
+        self._slow = [(each, Numbers(slow, [each])) for each in meter_reads.grouped(slow, settings)]
+
+    def _set_checks(self, profile: Profile) -> None:
+        """Set the places of the values in a reading, and their limits."""
+        names, settings = self._numbers.names, profile.settings
         self._slack = 1 + settings["power_tolerance_permille"] / 1000
         self._slack_W = settings["power_tolerance_W"]
-        limits = [(profile.registers[name].low, profile.registers[name].high) for name in names]
-        voltages = [
-            (max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH))
-            for low, high in limits[: self._phases]
-        ]
-        self._limits = (*voltages, *limits[self._phases :])
+        self._limits = [self._limit(profile, name) for name in names]
+        place = {
+            quantity: [names.index(name) for name in phases_of(quantity, settings) if name in names]
+            for quantity in PHASED
+        }
+        volts, amps, self._powers = place["voltage"], place["current"], place["power"]
+        self._total = names.index(TOTAL) if TOTAL in names else None
+        self._apparent = list(zip(volts, amps)) if volts and amps else []
+        pairs = [(*pair, at) for pair, at in zip(self._apparent, self._powers)]
+        self._phases: list[tuple[int, int, int]] = pairs
 
-    def _store(self, pdu: bytes, values: tuple[float, ...]) -> bool:
-        power_W = self._power_W(values)
+    @staticmethod
+    def _limit(profile: Profile, name: str) -> tuple[float, float]:
+        low, high = profile.registers[name].low, profile.registers[name].high
+        if name[:-2] != VOLTAGE:
+            return low, high
+        nominal_V = profile.settings["nominal_voltage_V"]
+        return max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH)
+
+    def fast(self) -> list[rtu.Request]:
+        """The reads of each period; that of the power comes last."""
+        last = len(self._reads) - 1
+        return [
+            self._request(
+                "meter" if number == last else f"meter {number + 1}", block, taker, self._on_failure
+            )
+            for number, (block, taker) in enumerate(zip(self._reads, self._takers()))
+        ]
+
+    def periodic(self) -> list[tuple[rtu.Request, int]]:
+        """[(Request, period in us)]: the reads of each period, then those that come seldom."""
+        slow = [
+            self._request(f"slow {number + 1}", block, self._slow_taker(numbers))
+            for number, (block, numbers) in enumerate(self._slow)
+        ]
+        return [
+            *[(request, self._period_us) for request in self.fast()],
+            *[(request, meter_reads.SLOW_US) for request in slow],
+            *(self._identity.periodic() if self._identity else ()),
+        ]
+
+    schedule = periodic
+
+    def service(self, now_us: int) -> list[rtu.Request]:
+        """Requests to submit now: the identity, until all of it is found."""
+        return self._identity.service(now_us) if self._identity else []
+
+    def _request(self, name: str, block: Block, *on_end: Any) -> rtu.Request:
+        key, place = (self.unit_id, name), (block.function, block.address, block.length)
+        return rtu.read_request(key, self.unit_id, *place, *on_end)
+
+    def _takers(self) -> list[rtu.OnReply]:
+        """For each read of a reading, what takes its reply."""
+        if len(self._reads) == 1:
+            return [self._take]
+        return [partial(self._take_part, number) for number in range(len(self._reads))]
+
+    def _take_part(self, number: int, pdu: bytes, now_us: int) -> None:
+        if number == 0:
+            self._pdus, self._first_us = [], now_us
+        elif number != len(self._pdus) or now_us - self._first_us >= self._period_us:
+            self._pdus = []
+            return
+        self._pdus.append(pdu)
+        if len(self._pdus) == len(self._reads):
+            self._take(b"".join(self._pdus), now_us)
+
+    def _on_failure(self, kind: int, code: int, now_us: int) -> None:
+        self._pdus = []
+        self._changes_us.clear()
+        if self._identity and kind == rtu.TIMEOUT:
+            self._identity.note_silence()
+
+    def _take(self, words: bytes, now_us: int) -> None:
+        if self._identity is not None:
+            self._identity.note_answer(now_us)
+            if not self._identity.is_identified:
+                return
+        if words != self._words:
+            if not self._store(words):
+                self.refused += 1
+                return
+            self._words = words
+            self._changes_us.append(now_us)
+        self._fresh[self._group] = 1
+
+    def _store(self, words: bytes) -> bool:
+        values = self._numbers.read(words)
+        power_W = None if values is None else self._power_W(values)
         if power_W is None:
             return False
         self._inp[self._power_index] = power_W
-        self._inp[self._hash_index] = zlib.crc32(pdu) & HASH_MASK
+        self._inp[self._hash_index] = zlib.crc32(words) & HASH_MASK
         return True
 
-    def _power_W(self, values: tuple[float, ...]) -> int | None:
-        """Sum of the phases, W, or None when a phase fails a check."""
+    def _power_W(self, values: Sequence[float]) -> int | None:
+        """The power, W, or None when a value fails a check."""
         for value, (low, high) in zip(values, self._limits):
             if not low <= value <= high:
                 return None
-        phases, slack, slack_W = self._phases, self._slack, self._slack_W
-        total_W = 0.0
-        for phase in range(phases):
-            power_W = values[2 * phases + phase]
-            if abs(power_W) > values[phase] * values[phases + phase] * slack + slack_W:
+        slack, slack_W = self._slack, self._slack_W
+        for volt, amp, power in self._phases:
+            if abs(values[power]) > abs(values[volt] * values[amp]) * slack + slack_W:
                 return None
-            total_W += power_W
+        sum_W = 0.0
+        for power in self._powers:
+            sum_W += values[power]
+        if self._total is not None:
+            if not self._agrees(values, sum_W):
+                return None
+            sum_W = values[self._total]
         # before it is rounded, because infinity has no whole number
-        return round(total_W) * self._sign if abs(total_W) <= self._power_W_max else None
+        return round(sum_W) * self._sign if abs(sum_W) <= self._power_W_max else None
+
+    def takes_voltage(self, voltage_V: float) -> bool:
+        """Whether this voltage of each phase refuses no reading."""
+        ends = [
+            self._limits[at] for at, name in enumerate(self._numbers.names) if name[:-2] == VOLTAGE
+        ]
+        return all([low <= voltage_V <= high for low, high in ends])
+
+    def _agrees(self, values: Sequence[float], sum_W: float) -> bool:
+        """Whether the total agrees with its phases, or with voltage times current without them."""
+        total_W = values[cast(int, self._total)]
+        if self._powers:
+            of_phases_W = sum([abs(values[power]) for power in self._powers])
+            return abs(total_W - sum_W) <= of_phases_W * (self._slack - 1) + self._slack_W
+        apparent_VA = sum([abs(values[volt] * values[amp]) for volt, amp in self._apparent])
+        return not self._apparent or abs(total_W) <= apparent_VA * self._slack + self._slack_W
+
+    def _slow_taker(self, numbers: Numbers) -> rtu.OnReply:
+        def take(pdu: bytes, _: int) -> None:
+            values = numbers.read(pdu)
+            for name, value in zip(numbers.names, values or ()):
+                register = self.profile.registers[name]
+                if name in SINGLE and register.low <= value <= register.high:
+                    self.slow[name] = value
+
+        return take
+
+    def report(self) -> tuple[int, ...]:
+        """The numbers of REPORT; UNKNOWN before they are."""
+        times_us = list(self._changes_us)
+        between_us = [after - before for before, after in zip(times_us, times_us[1:])]
+        mean_ms, least_ms = UNKNOWN, UNKNOWN
+        if len(times_us) == CHANGES:
+            mean_ms = (times_us[-1] - times_us[0]) // len(between_us) // 1000
+            least_ms = min(between_us) // 1000
+        other = self._identity.other_device if self._identity else 0
+        stated_ms = max(self.profile.settings["refresh_ms"], self.profile.period_ms)
+        slow = [round(self.slow[name] * 1000) if name in self.slow else UNKNOWN for name in SINGLE]
+        return stated_ms, mean_ms, least_ms, other, *slow

@@ -35,7 +35,7 @@ class Codec:
 
     def read(self, data: bytes) -> tuple[int | None, bool]:
         """(value, whether it is good); of bits: how many are 1. (None, True): it has no value."""
-        raw = sum(data) if self._register.type == BIT else self._raw(self._ordered(data))
+        raw = sum(data) if self._register.type == BIT else self._raw(ordered(self._register, data))
         if raw is None or raw in self._register.invalid:
             return None, True
         if self._register.mask:
@@ -64,21 +64,22 @@ class Codec:
             data = raw.to_bytes(2 * words, "big", signed=is_signed)
         except OverflowError as error:
             raise ValueError(f"{self._register.name}: {value} does not fit") from error
-        found = list(struct.unpack(f">{words}H", self._ordered(data)))
+        found = list(struct.unpack(f">{words}H", ordered(self._register, data)))
         if self._register.complement:
             found.append(0xFFFF - found[-1])
         return found + list(self._register.with_words)
-
-    def _ordered(self, data: bytes) -> bytes:
-        """Swap between the order on the wire and big-endian; the same both ways."""
-        if self._register.byte_order == "little":
-            data = b"".join([data[at : at + 2][::-1] for at in range(0, len(data), 2)])
-        if self._register.word_order == "little":
-            data = b"".join([data[at : at + 2] for at in range(len(data) - 2, -1, -2)])
-        return data
 
     def _raw(self, data: bytes) -> int | float | None:
         if self._register.type in INTEGERS:
             return int.from_bytes(data, "big", signed=INTEGERS[self._register.type][1])
         (number,) = struct.unpack(">f" if len(data) == 4 else ">d", data)
         return number if math.isfinite(number) else None
+
+
+def ordered(register: Register, data: bytes) -> bytes:
+    """Swap between the order on the wire and big-endian; the same both ways."""
+    if register.byte_order == "little":
+        data = b"".join([data[at : at + 2][::-1] for at in range(0, len(data), 2)])
+    if register.word_order == "little":
+        data = b"".join([data[at : at + 2] for at in range(len(data) - 2, -1, -2)])
+    return data

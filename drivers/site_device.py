@@ -146,14 +146,20 @@ class SiteDevice:
 
     def _on_read_failure(self, block: Block, failure: int, code: int) -> None:
         if failure == rtu.TIMEOUT:
-            self._note_silence()
+            self.note_silence()
         elif failure == rtu.EXCEPTION and code in NO_SUCH_REGISTER and self._identities(block):
             self._differs(min(self._identities(block)))
 
-    def _note_silence(self) -> None:
+    def note_silence(self) -> None:
+        """A request has had no answer."""
         self._silent += 1
         if self._silent >= SILENT_AFTER:
             self._forget()
+
+    def note_answer(self, now_us: int) -> None:
+        """The device has answered."""
+        self._note_pause(now_us)
+        self._heard_us, self._silent = now_us, 0
 
     def _note_pause(self, now_us: int) -> None:
         """The device may be another one after a silence."""
@@ -175,8 +181,7 @@ class SiteDevice:
         self._differing.add(number)
 
     def _take(self, block: Block, data: bytes, now_us: int) -> None:
-        self._note_pause(now_us)
-        self._heard_us, self._silent = now_us, 0
+        self.note_answer(now_us)
         parts, first = block.parts(data), len(self._signals)
         for number, part in [(index - first, part) for index, part in parts if index >= first]:
             if self._identity[number].value(part) not in self._equals[number]:
@@ -226,4 +231,4 @@ class SiteDevice:
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:
         self.failures += 1
         if kind == rtu.TIMEOUT:
-            self._note_silence()
+            self.note_silence()

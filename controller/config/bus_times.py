@@ -14,6 +14,7 @@ from controller.config.topology import Bus
 from controller.config.values import Values
 from controller.core.image import ProcessImage
 from drivers.buses.port import RtuPort
+from drivers.meter import Meter
 
 UTILISATION_PERMILLE_MAX = 800
 # from the end of a meter's reply to the tick: a USB adapter hands over once a millisecond
@@ -109,11 +110,11 @@ def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict
         devices = config.topology.on_bus(bus.name)
         meters = [each for each in devices if each.profile.family == "meter"]
         for device in sorted(meters[::-1], key=lambda each: each.role != "meter_load"):
-            ((request, period_us),) = drivers[device.name].periodic()
-            if period_us % (config.tick_ms * 1000):
+            if device.profile.period_ms % config.tick_ms:
                 continue
-            sizes = len(request.frame), request.reply_bytes
-            before_us += port.transaction_us(*sizes, device.profile.turnaround_ms * 1000)
+            for request in cast(Meter, drivers[device.name]).fast():
+                sizes = len(request.frame), request.reply_bytes
+                before_us += port.transaction_us(*sizes, device.profile.turnaround_ms * 1000)
             phases_us[device.name] = port.gap_us + port.turnaround_us - before_us
     return phases_us
 

@@ -165,8 +165,8 @@ def _profile(values: Values, name: str, role: str) -> Profile:
 
 def _bus_of(values: Values, name: str, role: str, buses: Iterable[Bus]) -> str:
     """Name of the device's bus."""
-    # only site devices may be behind a network: no interlock depends on them
-    network = ("rtu", "tcp") if role in roles.ROLES else ("rtu",)
+    # a network may stop at any time: without a meter nothing is charged, and no contact is lost
+    network = ("rtu", "tcp") if role in roles.ROLES or role in METERS else ("rtu",)
     key, kinds = ("device", name, "bus"), ("can",) if role == "bms" else network
     stated: str = values.need(*key)
     names = [bus.name for bus in buses if bus.kind in kinds]

@@ -89,7 +89,18 @@ SITE_REGISTER: dict[str, forms.Field] = {
     "mask": forms.integer(0, (1 << 32) - 1, 0),
     "values": _STATES,
 }
-# registers that tell a generic device from others: the raw value must be one of `equals`
+METER_REGISTER: dict[str, forms.Field] = {
+    "direction": forms.choice(("read",), "read"),
+    "type": forms.choice(SITE_TYPES[:-1]),
+    "function": forms.choice((3, 4), 3),
+    **{
+        key: SITE_REGISTER[key]
+        for key in ("address", "word_order", "byte_order", "scale", "offset", "invalid", "unit")
+    },
+    "scale_from": forms.text(""),  # the register of a power of ten by which `scale` is multiplied
+    "range": _range(None),
+}
+# registers that tell a device from others: the raw value must be one of `equals`
 IDENTITY: dict[str, forms.Field] = {
     "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
     "address": forms.integer(0, 65535),
@@ -116,7 +127,6 @@ FRAME_SIGNAL: dict[str, forms.Field] = {
 # without an alarm. A bit without a name in the profile is a warning.
 TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
 BIT_MAX = 29  # a signal holds thirty bits
-METER_UNITS = {"voltage": "V", "current": "A", "power": "W", "power_factor": ""}
 _MASK = forms.integer(1, 65535)  # bits of the register `status`
 _MASKS = {"fault_mask": _MASK, "warming_mask": forms.integer(1, 65535, 0)}
 REPORT_FAULTS = ("sunspec_pcs", "native_bms", "pylontech_bms")
@@ -124,18 +134,22 @@ DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
 SITE_DEVICE = "site_device"
+IDENTIFIED = ("meter", SITE_DEVICE)  # may have [identity]
 
 # The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
 # must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
 # warming_mask: likewise, while no other bit of fault_mask is set.
 FAMILIES: dict[str, dict[str, forms.Field]] = {
     "meter": {
-        "phases": forms.choice((1, 2, 3)),
-        "nominal_voltage_V": forms.number(50, 1000),
+        "phases": forms.choice((0, 1, 2, 3)),  # 0: the total power alone
+        "nominal_voltage_V": forms.number(50, 1000, None),
         # each value is the mean over this time, and is valid for this time
         "refresh_ms": forms.integer(5, 60_000),
         "power_tolerance_permille": forms.integer(10, 500),
         "power_tolerance_W": forms.number(0, 10_000),
+        "inverted": forms.flag(False),  # positive is export
+        "registers_per_read_max": forms.integer(1, 125, 125),
+        "gap_registers_max": forms.integer(0, 125, 125),
     },
     "io": {"expiry_ms": forms.integer(40, 500), "check_period_ms": forms.integer(100, 60_000)},
     "gas": _MASKS | {"calibrated_lfl_vol_ppm": forms.integer(1000, 1_000_000)},
@@ -175,7 +189,8 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "foreign_ids": forms.integers(0, 0x7FF),
     },
 }
-# The registers, of a BMS the frames, that a profile of the family must have. A meter: by phases.
+# The registers, of a BMS the frames, that a profile of the family must have. Those of a meter:
+# meter_profile.py; of a generic device: site_devices.py.
 NEEDED: dict[str, tuple[str, ...]] = {
     "io": ("inputs", "coils", "output_expiry"),
     "gas": ("concentration", *DATED),
@@ -196,20 +211,18 @@ OPTIONAL = {
 }
 
 
-def needed(family: str, settings: dict[str, Any]) -> tuple[str, ...]:
-    """The registers or frames that a profile with these settings must have."""
-    if family != "meter":
-        return NEEDED.get(family, ())
-    phases = range(1, settings["phases"] + 1)
-    return tuple([f"{quantity}_{phase}" for quantity in METER_UNITS for phase in phases])
-
-
+PROVEN = ("simulated only", "hardware")
+# of the register map: a reading of a real device, one of a document, made by the map, none
+EVIDENCE = ("captured", "documented", "constructed", "none")
+MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "frames", "fault_bits")
 TOP: dict[str, forms.Field] = {
     "maker": forms.text(),
     "model": forms.text(),
     "family": forms.choice(FAMILIES),
     "documents": forms.texts(),
+    "proven": forms.choice(PROVEN, PROVEN[0]),
+    "evidence": forms.choice(EVIDENCE, EVIDENCE[-1]),
     **dict.fromkeys(TABLES, forms.table(default={})),
     "timing": forms.table(TIMING, {}),
 }
@@ -221,10 +234,11 @@ def every_key() -> list[tuple[str, forms.Field]]:
         "": {key: field for key, field in TOP.items() if field.kind != "table"},
         "timing.": TIMING,
         **{f"{family}.settings.": settings for family, settings in FAMILIES.items()},
-        "meter,io.registers.NAME.": REGISTER,
+        "io.registers.NAME.": REGISTER,
+        "meter.registers.NAME.": METER_REGISTER,
         "sensors.registers.NAME.": SENSOR_REGISTER,
         "site_device.registers.NAME.": SITE_REGISTER,
-        "site_device.identity.NAME.": IDENTITY,
+        "meter,site_device.identity.NAME.": IDENTITY,
         "sunspec_pcs.registers.MODEL.NAME.": POINT,
         "bms.frames.FRAME.NAME.": FRAME_SIGNAL,
     }

@@ -8,7 +8,7 @@ import pickle
 from collections.abc import Iterable
 from typing import Any, cast
 
-from controller.config import profile_form as form
+from controller.config import meter_profile, profile_form as form
 from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
@@ -63,8 +63,10 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
         frame: read_each(file, ("frames", frame), table, form.FRAME_SIGNAL)
         for frame, table in top["frames"].items()
     }
-    needed, is_bms = form.needed(family, settings), family.endswith("_bms")
-    if family != form.SITE_DEVICE:  # site_devices.py knows the names of its role
+    needed, is_bms = form.NEEDED.get(family, ()), family.endswith("_bms")
+    if family == "meter":
+        meter_profile.check(file, settings, registers)
+    elif family != form.SITE_DEVICE:  # site_devices.py knows the names of its role
         optional = form.OPTIONAL.get(family, ())
         _check_names(file, "registers", registers, () if is_bms else needed, optional)
     _check_names(file, "frames", frames, needed if is_bms else (), ())
@@ -114,7 +116,7 @@ def _registers(file: str, family: str, data: Table) -> dict[str, Register]:
     keys, check = {
         **dict.fromkeys(form.SENSORS, (form.SENSOR_REGISTER, _check_sensor)),
         form.SITE_DEVICE: (form.SITE_REGISTER, _check_site),
-        "meter": (form.REGISTER, _check_meter),
+        "meter": (form.METER_REGISTER, _check_meter),
     }.get(family, (form.REGISTER, None))
     for name, fields in read_each(file, path, data, keys).items():
         if check:
@@ -124,8 +126,9 @@ def _registers(file: str, family: str, data: Table) -> dict[str, Register]:
 
 
 def _identity(file: str, family: str, data: Table) -> dict[str, Register]:
-    if data and family != form.SITE_DEVICE:
-        refuse(file, ("identity",), f"is not a table of family {family}", form.SITE_DEVICE)
+    if data and family not in form.IDENTIFIED:
+        allowed = " or ".join(form.IDENTIFIED)
+        refuse(file, ("identity",), f"is not a table of family {family}", allowed)
     found = {}
     for name, fields in read_each(file, ("identity",), data, form.IDENTITY).items():
         _check_equals(file, ("identity", name), fields)
@@ -167,8 +170,7 @@ def _check_site(file: str, path: Path, fields: Table) -> None:
         if direction in fields["direction"] and fields[key] not in known:
             allowed = f"{' or '.join(map(str, known))} for this type"
             not_allowed(file, (*path, key), fields[key], allowed)
-    if fields["scale"] == 0:
-        not_allowed(file, (*path, "scale"), 0, "any other number")
+    _check_scale(file, path, fields)
     if fields["write_function"] == 6 and form.ALL_TYPES[fields["type"]][1] > 1:
         not_allowed(file, (*path, "write_function"), 6, "16 for a value of two registers")
     if fields["write_address"] is None:
@@ -208,12 +210,15 @@ def _check_sensor(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_meter(file: str, path: Path, fields: Table) -> None:
-    """Require a range and the unit of the quantity: a power in kW would count as W."""
-    _check_range(file, path, fields)
-    _check_plain(file, path, fields)
-    unit = form.METER_UNITS.get(path[-1][:-2])
-    if unit is not None and fields["unit"] != unit:
-        not_allowed(file, (*path, "unit"), fields["unit"], f'"{unit}"')
+    """A power in kW would count as W, and a scale of 0 loses the value."""
+    meter_profile.fill(file, path, fields)
+    _check_raws(file, path, "invalid", fields)
+    _check_scale(file, path, fields)
+
+
+def _check_scale(file: str, path: Path, fields: Table) -> None:
+    if fields["scale"] == 0:
+        not_allowed(file, (*path, "scale"), 0, "any other number")
 
 
 def _check_range(file: str, path: Path, fields: Table) -> None:

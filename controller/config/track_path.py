@@ -107,7 +107,8 @@ def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
         basis = "read at any phase of the tick: its period is not a whole number of ticks"
         return PathPart(what, reply_us, reply_us + tick_us // 2, latest_us, basis)
     fixed_us = reply_us + bus_times.BEFORE_TICK_US
-    is_alone = all([one.what == read.what for one in exchanges])
+    # with the other reads of the same reading, whose power comes last
+    is_alone = all([one.what.startswith(read.what) for one in exchanges])
     missed_us = 0 if is_alone else tick_us
     basis = "read just before the tick" + ("" if is_alone else "; others may delay it to the next")
     return PathPart(what, fixed_us, fixed_us, fixed_us + missed_us, basis)

@@ -96,6 +96,7 @@ def report(
     lines = [
         *_head(config, day, doubts),
         *_topology(config),
+        *check_tables.profiles(config),
         *_analysis(config),
         *[line for each in open_hazards(config) for line in wrapped("  OPEN HAZARD: ", each)],
         *_sources(config),

@@ -2,14 +2,25 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from controller.config import approval, bus_times, track_path, unit_access
+from controller.config import (
+    approval,
+    bus_times,
+    meter_profile,
+    profile_form,
+    track_path,
+    unit_access,
+)
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
+from controller.config.devices import METERS, Device
 from controller.core.parameters import SHARE
 from controller.core.policies.peak_shaving import OFF_W
 from controller.documents.document import wrapped
 from controller.store import stored_record, two_copies
 from controller.system.paths import ascii_only
+
+# a grid meter up to here is proven beside the swinging load of the example, one of 500 ms is not
+TESTED_MS = 250
 
 
 def tables(config: Config, left_out: Sequence[str] = ()) -> str:
@@ -41,6 +52,29 @@ def peak_shaving(config: Config) -> Iterator[str]:
         f"  battery  {rated_W / 1000:g} kW for {usable_Wh / rated_W:.1f} h, from full down to the "
         f"backup reserve of {kept} permille"
     )
+
+
+def profiles(config: Config) -> Iterator[str]:
+    """What no reading proves of the devices' profiles, and what the meters do not compare."""
+    yield from ("", "PROFILES OF THE DEVICES")
+    names = [each.name for each in config.devices if each.profile.evidence in profile_form.MAP_ONLY]
+    if names:
+        words = "no captured or documented reading of a device proves their maps"
+        yield from wrapped("  map only: ", f"{', '.join(names)}; {words}")
+    for device in config.devices:
+        for words in _of_meter(device) if device.role in METERS else ():
+            yield from wrapped(f"  {device.name}: ", words)
+
+
+def _of_meter(device: Device) -> Iterator[str]:
+    """What the meter does not compare, and what a slow one costs."""
+    yield from meter_profile.lacks(device.profile)
+    sample_ms = track_path.sample_ms(device)
+    if device.role == "meter_grid" and sample_ms > TESTED_MS:
+        yield (
+            f"a new value each {sample_ms} ms only: beside a load that swings the test of its "
+            "direction stays undecided, and nothing is charged (row 50c)"
+        )
 
 
 def buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import cast
 
 from controller.config import bus_times, families, site_devices
 from controller.config.configuration import Config
-from controller.config.devices import Device
+from controller.config.devices import METERS, Device
 from controller.core.base import reasons
 from controller.core.base.gate import Gate
 from controller.core.base.sent import Sent
@@ -20,6 +20,7 @@ from controller.run.site_channel import SiteChannel
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from drivers.io import IoModule
+from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
 from drivers.site_device import SiteDevice
 from safety import signals as s
@@ -194,6 +195,7 @@ class Field:
         self.io: list[IoChannel] = []
         self.pcs: list[PcsChannel] = []
         self.site: list[tuple[str, SiteChannel]] = []
+        self.meters: dict[tuple[str, int], Meter] = {}  # by bus and unit id
         phases_us = bus_times.meter_phases(config, self.drivers)
         for device in config.devices:
             self._add(
@@ -221,6 +223,8 @@ class Field:
             self._add_pcs(device, cast(SunSpecPcs, driver), port, image, config.tick_ms)
         elif device.role in ROLES:
             self._add_site(device, cast(SiteDevice, driver), port, image)
+        elif device.role in METERS:
+            self.meters[device.bus, device.address] = cast(Meter, driver)
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
 
@@ -266,6 +270,9 @@ class Field:
         """Write permits first, then set-points, then rack commands; called after the step."""
         for channel in self.io:
             channel.write(out, now_us)
+        for (bus_name, _), meter in self.meters.items():
+            for request in meter.service(now_us):
+                self.ports[bus_name].submit(request)
         for pcs in self.pcs:  # in the order of the files
             pcs.write(inp, out, setpoints_W[pcs.unit], now_us)
         for bus in self.can.values():

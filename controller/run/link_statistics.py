@@ -1,5 +1,6 @@
 """The counters of the buses in a mapped file: the loop writes once a second, any process reads. An
 entry per RTU unit and CAN bus: bus, address (-1: a CAN bus; -2: bytes without a request), counters.
+An entry of a meter has an address from METER_ADDRESS on, and the numbers of its report.
 An odd number in front is an unfinished write: read again.
 """
 
@@ -10,14 +11,15 @@ from typing import Any
 from controller.system import regular_file
 from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
+from drivers.meter import Meter
 
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
 NAME_BYTES = 32  # as long as a name may be (config/schema.py)
 RTU_COUNTERS = UnitStatistics.COUNTERS
 ENTRY = struct.Struct(f"<{NAME_BYTES}si{len(RTU_COUNTERS)}q")
-MAGIC = b"FBLINK\x00\x02"
+MAGIC = b"FBLINK\x00\x03"
 CAN_COUNTERS = tuple("received sent foreign error_frames bus_offs full losses state".split())
-REST = (0,) * (len(RTU_COUNTERS) - len(CAN_COUNTERS))
+METER_ADDRESS = 1000  # and the unit id
 ENTRIES_MAX = 64
 WRITE_US = 1_000_000
 TRIES = 100
@@ -27,9 +29,17 @@ CAN_ADDRESS = -1
 class LinkStatistics:
     """Writer: `note` every tick; it writes when a second has gone by."""
 
-    def __init__(self, path: str, ports: Mapping[str, RtuPort], can_ports: Mapping[str, object]):
-        """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS."""
-        self._ports, self._can_ports = ports, can_ports
+    def __init__(
+        self,
+        path: str,
+        ports: Mapping[str, RtuPort],
+        can_ports: Mapping[str, object],
+        meters: Mapping[tuple[str, int], Meter],
+    ):
+        """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS;
+        meters: by bus and unit id.
+        """
+        self._ports, self._can_ports, self._meters = ports, can_ports, meters
         self._number = self._due_us = 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
@@ -52,10 +62,16 @@ class LinkStatistics:
             for address, unit in port.statistics.items()
         ]
         counted += [
-            (name, CAN_ADDRESS, *[getattr(port, counter) for counter in CAN_COUNTERS], *REST)
+            (name, CAN_ADDRESS, *[getattr(port, counter) for counter in CAN_COUNTERS])
             for name, port in self._can_ports.items()
         ]
-        return [(name.encode()[:NAME_BYTES], *rest) for name, *rest in counted]
+        counted += [
+            (name, METER_ADDRESS + unit_id, *meter.report())
+            for (name, unit_id), meter in self._meters.items()
+        ]
+        room = 2 + len(RTU_COUNTERS)
+        rows = [(*each, *(0,) * (room - len(each))) for each in counted]
+        return [(name.encode()[:NAME_BYTES], *rest) for name, *rest in rows]
 
     def close(self) -> None:
         """Unmap; the file stays."""
@@ -63,7 +79,9 @@ class LinkStatistics:
 
 
 def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
-    """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None: no whole file."""
+    """{"units": {(bus, address): {counter: value}}, "meters": likewise, "buses": {bus: ...}}; None:
+    no whole file.
+    """
     for _ in range(TRIES):
         content = regular_file.content(path)
         if len(content) < HEAD.size or not content.startswith(MAGIC):
@@ -77,10 +95,13 @@ def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
 
 
 def _decoded(content: bytes, count: int) -> dict[str, dict[Any, dict[str, int]]]:
-    found: dict[str, dict[Any, dict[str, int]]] = {"units": {}, "buses": {}}
+    found: dict[str, dict[Any, dict[str, int]]] = {"units": {}, "meters": {}, "buses": {}}
     for place in range(count):
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")
+        if address >= METER_ADDRESS:
+            found["meters"][name, address - METER_ADDRESS] = dict(zip(Meter.REPORT, values))
+            continue
         counters = CAN_COUNTERS if address == CAN_ADDRESS else RTU_COUNTERS
         kind, key = ("units", (name, address)) if address >= 0 else ("buses", name)
         found[kind][key] = dict(zip(counters, values))

@@ -6,6 +6,7 @@ from controller.state import base, devices, path_delay, racks
 from controller.state.base import Facts
 from safety import signals as s
 
+SLOWER_PERCENT = 150  # of the refresh that a meter's profile states: its values come too seldom
 OK, LATE, NEVER, FROZEN = "ok", "LATE", "never heard", "FROZEN"
 _TEXTS = [(name, roles.ROLES[name].text) for name in roles.OF_DEVICES]
 KINDS = {
@@ -22,9 +23,14 @@ KINDS = {
 
 def facts(shadow: Shadow, counters: Facts | None) -> Facts:
     """The page `links` as plain data; counters: of link_statistics.read."""
-    units, buses = [(counters or {}).get(name, {}) for name in ("units", "buses")]
+    units, buses, reports = [
+        (counters or {}).get(name, {}) for name in ("units", "buses", "meters")
+    ]
     header = shadow.reader.header
-    found = [_device(shadow, device, units) for device in header.get("devices", [])]
+    found = [
+        {**_device(shadow, device, units), "meter": _meter(device, reports)}
+        for device in header.get("devices", [])
+    ]
     return {
         **base.head(shadow),
         "devices": found,
@@ -71,6 +77,21 @@ def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts
         "late_after_ms": late_after_ms,
         "counters": counters.get((bus, address)) if role != "bms" else None,
         "says": base.bit_names(device, _bits(shadow, role, device["index"])),
+    }
+
+
+def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None:
+    """What a meter's driver has measured (drivers/meter.py); None: no meter, or unknown yet."""
+    report = reports.get((device["bus"], device["address"]))
+    if report is None:
+        return None
+    known = {name: None if value < 0 else value for name, value in report.items()}
+    number, names = known.pop("other_device") or 0, device.get("identity", [])
+    stated_ms, found_ms = report["refresh_stated_ms"], known["refresh_ms"]
+    return {
+        **known,
+        "is_slower": found_ms is not None and found_ms > stated_ms * SLOWER_PERCENT // 100,
+        "differs": names[number - 1] if 0 < number <= len(names) else None,
     }
 
 

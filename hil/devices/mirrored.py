@@ -61,7 +61,7 @@ class MirroredDevice(RegisterDevice):
         for register in self.identity.values() if function not in BITS else ():
             if register.get("function", 3) == function:
                 at, kind = 2 * register["address"], WORDS[register["type"]]
-                data = self._ordered(register, struct.pack(f">{kind}", register["equals"][0]))
+                data = ordered(register, struct.pack(f">{kind}", register["equals"][0]))
                 words[at : at + len(data)] = data
         return bits if function in BITS else bytes(words)
 
@@ -71,20 +71,11 @@ class MirroredDevice(RegisterDevice):
             raw = next(int(key) for key, meaning in states.items() if meaning == int(value))
         else:
             raw = round((value - register.get("offset", 0)) / self._scale(register))
-        return self._ordered(register, struct.pack(f">{kind}", raw))
+        return ordered(register, struct.pack(f">{kind}", raw))
 
     def _scale(self, register: dict[str, Any]) -> float:
         factor = register.get("scale_by")
         return register.get("scale", 1) * (self.part.parameters[factor] if factor else 1)
-
-    @staticmethod
-    def _ordered(register: dict[str, Any], data: bytes) -> bytes:
-        pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
-        if register.get("byte_order") == "little":
-            pairs = [pair[::-1] for pair in pairs]
-        if register.get("word_order") == "little":
-            pairs.reverse()
-        return b"".join(pairs)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
         """Ask the part for the value of a write at this address."""
@@ -108,9 +99,19 @@ class MirroredDevice(RegisterDevice):
             return sum(values)
         kind = WORDS[register["type"]]
         words = struct.calcsize(kind) // 2
-        data = self._ordered(register, struct.pack(f">{words}H", *values[:words]))
+        data = ordered(register, struct.pack(f">{words}H", *values[:words]))
         (raw,) = struct.unpack(f">{kind}", data)
         states = register.get("values")
         if states:
             return states[str(raw)]
         return round(raw * self._scale(register) + register.get("offset", 0))
+
+
+def ordered(register: dict[str, Any], data: bytes) -> bytes:
+    """Swap between big-endian and the order of the register; the same both ways."""
+    pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
+    if register.get("byte_order") == "little":
+        pairs = [pair[::-1] for pair in pairs]
+    if register.get("word_order") == "little":
+        pairs.reverse()
+    return b"".join(pairs)

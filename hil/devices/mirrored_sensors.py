@@ -2,6 +2,7 @@
 (families meter, gas, offgas, toxic, climate, ups). As in mirrored.py, this proves no decoding.
 """
 
+import math
 import struct
 import tomllib
 from collections.abc import Callable
@@ -9,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from hil.devices import registers
-from hil.devices.mirrored import MirroredDevice
-from hil.devices.power_meter import Phases, PowerMeter
+from hil.devices.mirrored import WORDS, MirroredDevice, ordered
+from hil.devices.power_meter import HOUR_US, Phases, PowerMeter
 from hil.devices.registers import ModbusException
 from hil.devices.sensors import TODAY_d
 from hil.plant.cabinet import CabinetPlant
 from hil.site.part import SitePart
 
 PPM = 1e6
+# of a meter whose scale factors are registers, by the value: for 3 MW in 16 bits
+EXPONENTS = {"power": 2, "current": -1, "voltage": -1, "frequency": -2, "power_factor": -3}
 # family: the plant's values in the unit of the registers; `which`: the first or second detector
 VALUES: dict[str, Callable[[CabinetPlant, int, dict[str, Any]], dict[str, float]]] = {
     "gas": lambda its, which, settings: {
@@ -76,31 +79,58 @@ class MirroredMeter(PowerMeter):
     """A PowerMeter with the registers of a profile of the family meter."""
 
     TURNAROUND_US = 2000
-    READ_REGISTERS_MAX = 125
 
     def __init__(self, plant: CabinetPlant, shows: str, seed: int | str, path: Path) -> None:
         profile = tomllib.loads(path.read_text(encoding="utf-8"))
-        self._map, self._phases = profile["registers"], profile["settings"]["phases"]
+        self._map, self._phases = profile["registers"], profile["settings"]["phases"] or 3
+        self._sign = -1 if profile["settings"].get("inverted") else 1
         self.REFRESH_US = profile["settings"]["refresh_ms"] * 1000
-        self.REGISTERS = 2 + max([each["address"] for each in self._map.values()])
+        self._images = {function: bytearray(0x20000) for function in (3, 4)}
+        self._energy_kWh = [0.0, 0.0]  # import, export
+        self._exponents = {
+            register["scale_from"]: exponent
+            for name, register in self._map.items()
+            for quantity, exponent in EXPONENTS.items()
+            if name.rpartition("_")[0] == quantity and "scale_from" in register
+        }
+        for register in profile.get("identity", {}).values():
+            self._put(register, register["equals"][0])
         super().__init__(plant, shows, seed)
 
     def payload(self, function: int, address: int, count: int) -> bytes:
         """The registers of the last refresh, by the profile's function."""
-        if function != self._map["power_1"]["function"]:
+        if function not in self._images:
             raise ModbusException(registers.ILLEGAL_FUNCTION)
-        return self.shown(self.image, 0, address, count)
+        return self.shown(self._images[function], 0, address, count)
 
     def _show(self, phases: Phases, elapsed_us: int) -> None:
         """Write the phases that the meter has; the first one carries what the others would."""
-        rest = slice(self._phases, None)
-        for name, values, more in (
+        rest, total_W = slice(self._phases, None), self._sign * sum(phases.powers_W)
+        self._energy_kWh[total_W < 0] += abs(total_W) * elapsed_us / HOUR_US / 1000
+        values = {
+            "power_W": total_W,
+            "frequency": self.cabinet.grid_frequency_Hz,
+            **dict(zip(("energy_import", "energy_export"), self._energy_kWh)),
+        }
+        for name, of_phases, more in (
             ("voltage", phases.volts_V, 0.0),
             ("current", phases.amps_A, sum(phases.amps_A[rest])),
             ("power", phases.powers_W, sum(phases.powers_W[rest])),
             ("power_factor", phases.factors, 0.0),
         ):
+            sign = self._sign if name == "power" else 1
             for phase in range(self._phases):
-                value = values[phase] + more * (phase == 0)
-                at = 2 * self._map[f"{name}_{phase + 1}"]["address"]
-                struct.pack_into(">f", self.image, at, value)
+                value = of_phases[phase] + more * (phase == 0)
+                values[f"{name}_{phase + 1}"] = sign * value
+        for name, register in self._map.items():
+            exponent = self._exponents.get(register.get("scale_from", ""), 0)
+            value = values.get(name, self._exponents.get(name, 0)) / 10**exponent
+            self._put(register, value)
+
+    def _put(self, register: dict[str, Any], value: float) -> None:
+        raw = (value - register.get("offset", 0)) / register.get("scale", 1)
+        if not register["type"].startswith("float"):
+            raw = round(raw) if math.isfinite(raw) else register.get("invalid", [0])[0]
+        data = ordered(register, struct.pack(f">{WORDS[register['type']]}", raw))
+        at = 2 * register["address"]
+        self._images[register.get("function", 3)][at : at + len(data)] = data

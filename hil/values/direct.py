@@ -76,8 +76,10 @@ class DirectIo:
         self._coils = device.coils
 
 
-def is_fast(device: RegisterDevice, tick_ms: int) -> TypeGuard[PowerMeter]:
-    """Whether the device is a meter that is fast enough for this tick."""
+def is_fast(device: RegisterDevice, driver: Meter, tick_ms: int) -> TypeGuard[PowerMeter]:
+    """Whether the device is a meter that is fast enough for this tick and needs one read."""
+    if len(driver.periodic()) > 1:
+        return False
     if tick_ms < COARSE_MS or not isinstance(device, PowerMeter):
         return False
     return 2 * device.refresh_us <= tick_ms * 1000
@@ -107,8 +109,7 @@ class DirectMeter:
             self._port.submit(self._request)
             return
         driver, device = self._driver, self._device
-        low_V, high_V = driver._limits[0]
-        if not low_V <= device.cabinet.grid_voltage_V <= high_V:
+        if not driver.takes_voltage(device.cabinet.grid_voltage_V):
             driver.refused += 1
             return
         if not device.frozen:
@@ -129,7 +130,7 @@ class DirectMeter:
         )
         if is_direct and not self._is_direct:
             device.tick = lambda now_us: None  # type: ignore[method-assign]
-            self._driver._pdu = None
+            self._driver._words = None
         elif self._is_direct and not is_direct:
             del device.tick  # type: ignore[method-assign]
             device._due_us = None  # it refreshes at once, with the power of now

@@ -93,7 +93,7 @@ class ValueField(Field):
         port = self._port(device.bus)
         units = self._cabinet.slaves[device.bus].units
         simulated, line = units[device.address], self._lines[device.bus]
-        if isinstance(driver, Meter) and is_fast(simulated, config.tick_ms):
+        if isinstance(driver, Meter) and is_fast(simulated, driver, config.tick_ms):
             self._direct.append(DirectMeter(driver, simulated, line, port, phase_us))
             return
         if self._is_coarse and isinstance(driver, IoModule) and device.outputs:

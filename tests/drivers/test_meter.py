@@ -29,9 +29,11 @@ def words(
 
 
 def meter(inverted=False, name="sdm630", unit_id=1, **rating):
+    profile_ = profiles.load(name)
+    profile_.settings["inverted"] = inverted
     sink = Sink()
     places = signals.GRID_POWER_W, signals.GRID_RAW_HASH, signals.G_METER_GRID
-    return Meter(profiles.load(name), unit_id, sink, *places, inverted, **rating), sink
+    return Meter(profile_, unit_id, sink, *places, **rating), sink
 
 
 def fed(registers, **options):

@@ -9,6 +9,7 @@ import struct
 import pytest
 
 from controller.config import configuration
+from controller.documents import check
 from controller.sites import EXAMPLE, FOLDER, PYLONTECH
 from drivers import profile
 from hil import __main__ as cli
@@ -21,6 +22,7 @@ from hil.loads import selection
 from hil.plant.cabinet import CabinetPlant
 from hil.scenarios.scenario import Action
 from hil.values.rig import ValueRig
+from safety import signals
 from tests.tables import cases
 
 CABINETS = sorted(FOLDER.glob("*/cabinet.toml"))
@@ -161,6 +163,50 @@ def test_a_mirrored_meter_shows_the_whole_power_in_its_phases(tmp_path, phases, 
     meter.tick(0)
     found = struct.unpack(f">{phases}f", meter.payload(4, 0x0C, 2 * phases))
     assert list(found) == pytest.approx(watts, rel=0.03)
+
+
+GRID_METER = "[device.meter_grid]             # at the connection: positive when the site imports\n"
+OTHER_METERS = {
+    # profile, kind of its bus, plug of it, what the check says of it
+    "em24_ethernet": ('kind = "tcp"\n', 'address = "192.168.1.20:502"', "map only"),
+    "sdm72_v1": ('kind = "rtu"\nbaud_Bd = 9600\n', None, "the total alone"),
+}
+
+
+def with_grid_meter(tmp_path, name):
+    bus, plug, _ = OTHER_METERS[name]
+    old_bus = '[bus.meter_grid]\nkind = "rtu"\nbaud_Bd = 115200\n'
+    old_plug = 'port = "/dev/serial/by-path/platform-xhci-usb-0:1.3:1.0-port0"'
+    device = f'{GRID_METER}role = "meter_grid"\nprofile = '
+    changes = [
+        (SITE, old_bus, f"[bus.meter_grid]\n{bus}"),
+        (SITE, f'{device}"firebreak_fast_meter"', f'{device}"{name}"'),
+        ("example/cabinet.toml", old_plug, plug or old_plug),
+    ]
+    return str(site(tmp_path, *changes))
+
+
+@pytest.mark.parametrize("name", OTHER_METERS)
+def test_a_cabinet_with_another_grid_meter_is_checked_and_its_power_known(tmp_path, name):
+    path = with_grid_meter(tmp_path, name)
+    config = coverage.loaded(path)
+    assert coverage.mirrored(config) == ["meter_grid"]
+    said = check.report(config)
+    assert OTHER_METERS[name][2] in said and "meter_grid" in said
+    rig = VirtualRig(config, lambda t_s: 300_000.0).run(2)
+    inp = rig.controller.cabinet.image.inp
+    assert inp[signals.GRID_POWER_W] == pytest.approx(300_000, rel=0.01)
+    assert rig.controller.cabinet.field.drivers["meter_grid"].refused == 0
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("name", OTHER_METERS)
+def test_a_cabinet_with_another_grid_meter_follows_its_load(tmp_path, name):
+    """The direction of the meter is proven, and no row trips."""
+    rig = played(coverage.loaded(with_grid_meter(tmp_path, name)), 60)
+    assert rig.observer.violations == [] and rig.trips.trips == []
+    (unit,) = rig.recorder.units.result()
+    assert unit["discharged_kWh"] and unit["charged_kWh"]
 
 
 REFUSED = [

@@ -26,6 +26,7 @@ def parts(facts: Facts) -> list[list[str]]:
     """The links (state/links.py) as parts of a page; of several, silent devices come first."""
     devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
     about = [*_advice(devices), *_strangers(devices), *_faults(devices), *_notes(facts)]
+    about += [line for device in devices for line in _meter(device)]
     buses, path = [line for bus in facts["buses"] for line in _bus(bus)], _path(facts["path_delay"])
     rows = [line for device in facts["devices"] for line in _device(device)]
     whole = [HEADER, *rows, RULE, *buses, path, *about]
@@ -92,6 +93,33 @@ def _path(path: Facts) -> str:
         "not believed": f"nominal: {path['found_ms']} ms is outside of {low_ms} .. {high_ms} ms",
     }
     return f"PATH DELAY {path['used_ms']} ms, {words[path['source']]}"
+
+
+def _meter(device: Facts) -> list[str]:
+    """What is wrong with a meter, and its refresh; counters and frequency where it has them."""
+    name, meter = device["device"], device["meter"]
+    if meter is None:
+        return []
+    words, measured_ms = [], meter["refresh_ms"]
+    if meter["differs"]:
+        words.append(
+            f"another device than the profile's: {meter['differs']} differs, no value counts"
+        )
+    if measured_ms is not None:
+        words.append(f"refresh stated {meter['refresh_stated_ms']} ms, measured {measured_ms} ms")
+    if meter["is_slower"]:
+        least_ms = meter["refresh_least_ms"]
+        words.append(f"SLOWER THAN STATED (least {least_ms} ms): correct refresh_ms of its profile")
+    words += [
+        f"{word} {meter[key] / 1000:g} {unit}"
+        for word, key, unit in (
+            ("frequency", "frequency_mHz", "Hz"),
+            ("import", "import_Wh", "kWh"),
+            ("export", "export_Wh", "kWh"),
+        )
+        if meter[key] is not None
+    ]
+    return folded("Meter", f"{name}: {'; '.join(words)}.") if words else []
 
 
 def _faults(devices: list[Facts]) -> list[str]:

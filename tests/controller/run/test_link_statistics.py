@@ -1,11 +1,15 @@
 """The counters of the buses, out of the mapped file."""
 
+import re
+
 import pytest
 
 from controller.config import configuration
 from controller.console.pages import links
 from controller.run import link_statistics
 from controller.sites import EXAMPLE
+from controller.state import links as state_links
+from drivers.meter import Meter
 from hil.engine.simulate import VirtualRig
 
 CONFIG = configuration.load(EXAMPLE)
@@ -17,7 +21,7 @@ def field():
 
 
 def counted(field):
-    return field.ports, {name: bus.port for name, bus in field.can.items()}
+    return field.ports, {name: bus.port for name, bus in field.can.items()}, field.meters
 
 
 @pytest.fixture
@@ -46,6 +50,38 @@ def test_it_holds_what_the_ports_have_counted(field, writer, path):
     assert link_statistics.read(str(path)) == found, "the file stays"
 
 
+def test_it_holds_what_the_meters_have_measured(writer, path):
+    writer.note(0)
+    found = link_statistics.read(str(path))["meters"]
+    assert set(found) == {("meter_grid", 1), ("meter_load", 2)}
+    for report in found.values():
+        assert tuple(report) == Meter.REPORT and report["other_device"] == 0
+        assert (
+            report["refresh_stated_ms"] == report["refresh_ms"] == report["refresh_least_ms"] == 20
+        )
+
+
+REPORT = dict(zip(Meter.REPORT, (100, 250, 200, 0, 49_980, 12_345_600, -1), strict=True))
+DEVICE = {"bus": "grid", "address": 1, "identity": ["model", "application"]}
+
+
+def said(**changes):
+    """The lines of the page about a meter with this report."""
+    report = {("grid", 1): REPORT | changes}
+    return " ".join(links._meter({"device": "em", "meter": state_links._meter(DEVICE, report)}))
+
+
+def test_the_page_compares_the_refresh_of_a_meter_with_what_its_profile_states():
+    words = re.sub(" +", " ", said())
+    assert words.startswith("Meter em: refresh stated 100 ms, measured 250 ms; SLOWER THAN STATED")
+    assert words.endswith("frequency 49.98 Hz; import 12345.6 kWh.")
+    assert "SLOWER" not in said(refresh_ms=150) and "SLOWER" in said(refresh_ms=151)
+    assert "measured" not in said(refresh_ms=-1) and "frequency" not in said(frequency_mHz=-1)
+    assert "another device than the profile's: application" in said(other_device=2)
+    assert state_links._meter(DEVICE, {}) is None
+    assert links._meter({"device": "pcs", "meter": None}) == []
+
+
 def test_a_unit_0_is_a_unit_and_an_answer_of_another_unit_is_counted(field, writer, path):
     unit = field.ports["io"]._unit(0)
     unit.sent, unit.other_unit, unit.answered_by = 9, 4, 255
@@ -63,7 +99,7 @@ def test_a_unit_0_is_a_unit_and_an_answer_of_another_unit_is_counted(field, writ
 def test_buses_whose_names_differ_at_the_end_stay_apart(field, path):
     names = ["b" * 31 + end for end in "xy"]
     ports = dict.fromkeys(names, field.ports["pcs"])
-    made = link_statistics.LinkStatistics(str(path), ports, {})
+    made = link_statistics.LinkStatistics(str(path), ports, {}, {})
     made.note(0)
     made.close()
     found = link_statistics.read(str(path))

@@ -1,0 +1,145 @@
+"""What the profile of a meter must have together, and what a meter that lacks some of it costs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from controller.forms.reading import Path, unknown
+from controller.forms.refusal import not_allowed, refuse
+from drivers import meter_reads as reads
+from drivers.profile import Profile, Register
+
+# quantity: unit, range of a profile that gives none
+QUANTITIES: dict[str, tuple[str, tuple[float, float]]] = {
+    "voltage": ("V", (0, 1000)),
+    "current": ("A", (-20_000, 20_000)),
+    "power": ("W", (-9e6, 9e6)),
+    "power_factor": ("", (-1, 1)),
+    reads.TOTAL: ("W", (-9e6, 9e6)),
+    reads.FREQUENCY: ("Hz", (40, 70)),
+    reads.IMPORTED: ("kWh", (0, 1e9)),
+    reads.EXPORTED: ("kWh", (0, 1e9)),
+}
+PHASES = (1, 2, 3)
+NAMES = (
+    *[f"{quantity}_{phase}" for quantity in reads.PHASED for phase in PHASES],
+    *(reads.TOTAL, *reads.SINGLE),
+)
+TOGETHER = ("current", "power")  # of one moment, or a step of the load looks like a fault
+FACTOR_RANGE = (-32_768, 32_767)
+COARSE_W = 1  # from this step on a steady load repeats the power
+
+
+def fill(file: str, path: Path, fields: dict[str, Any]) -> None:
+    """Set unit and range of the quantity where the profile gives none; refuse another unit."""
+    name = path[-1]
+    quantity = name[:-2] if name[:-2] in reads.PHASED else name
+    unit, bounds = QUANTITIES.get(quantity, ("", FACTOR_RANGE))
+    if fields["unit"] not in ("", unit):
+        not_allowed(file, (*path, "unit"), fields["unit"], f'"{unit}"; use scale')
+    fields["unit"], fields["range"] = unit, fields["range"] or list(bounds)
+
+
+def check(file: str, settings: Mapping[str, Any], registers: dict[str, Register]) -> None:
+    """Refuse registers that make no reading together."""
+    factors = [each.scale_from for each in registers.values() if each.scale_from]
+    for name in registers:
+        if name not in NAMES and name not in factors:
+            unknown(file, ("registers", name), NAMES)
+    _check_phases(file, settings, registers)
+    _check_factors(file, registers)
+    fast = [registers[name] for name in reads.fast_names(registers, settings)]
+    slow = [registers[name] for name in reads.slow_names(registers, settings)]
+    for each in (fast, slow):
+        _check_size(file, settings, each)
+    _check_together(file, settings, fast)
+
+
+def _check_phases(
+    file: str, settings: Mapping[str, Any], registers: Mapping[str, Register]
+) -> None:
+    for quantity in reads.PHASED:
+        names = reads.phases_of(quantity, settings)
+        missing = [name for name in names if name not in registers]
+        if missing and len(missing) < len(names):
+            problem = f"is missing; {quantity} is read of all {len(names)} phases or of none"
+            refuse(file, ("registers", missing[0]), problem)
+    powers = reads.phases_of("power", settings)
+    if reads.TOTAL not in registers and not set(powers) & set(registers):
+        which = f"{', '.join(powers)} (phases = {settings['phases']}), " if powers else ""
+        refuse(file, ("registers",), "has no power", f"{which}{reads.TOTAL}, or both")
+    if "voltage_1" in registers and settings["phases"] and settings["nominal_voltage_V"] is None:
+        refuse(file, ("settings", "nominal_voltage_V"), "is missing; registers.voltage_1 needs it")
+
+
+def _check_factors(file: str, registers: Mapping[str, Register]) -> None:
+    for name, register in registers.items():
+        factor = register.scale_from
+        if not factor:
+            continue
+        found = registers.get(factor)
+        if found is None or factor in NAMES or found.type != "s16":
+            allowed = "the name of an s16 register that is no value"
+            not_allowed(file, ("registers", name, "scale_from"), factor, allowed)
+
+
+def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register]) -> None:
+    """Each read fits in a reply, no two registers overlap, and a factor is read with its values."""
+    names = [each.name for each in registers]
+    for block in reads.grouped(registers, settings):
+        end = 0
+        of_block = [names[at] for at, _, _ in block.places]
+        for at, start, size in block.places:
+            name, factor = names[at], registers[at].scale_from
+            path = ("registers", name)
+            if start < end:
+                allowed = f"{block.address + end // 2} or more: it overlaps the register before it"
+                not_allowed(file, (*path, "address"), registers[at].address, allowed)
+            if factor and factor not in of_block:
+                problem = f"{factor!r} is not read with it"
+                refuse(file, (*path, "scale_from"), problem, "one read for both")
+            end = start + size
+
+
+def _check_together(file: str, settings: Mapping[str, Any], fast: list[Register]) -> None:
+    """Power and current are compared: they must come in one read."""
+    found = reads.grouped(fast, settings)
+    names = {fast[at].name for at, _, _ in found[-1].places}
+    for register in fast:
+        is_moving = register.name[:-2] in TOGETHER or register.name == reads.TOTAL
+        if is_moving and register.name not in names:
+            most = settings["registers_per_read_max"]
+            allowed = f"within {most} registers, registers_per_read_max and gap_registers_max"
+            problem = "is not in one read with the other powers and currents, which it is compared"
+            refuse(file, ("registers", register.name), f"{problem} with", allowed)
+
+
+def lacks(profile: Profile) -> Iterator[str]:
+    """What a meter of this profile does not compare, each with what that costs."""
+    registers, settings = profile.registers, profile.settings
+    known = {
+        quantity: any(name in registers for name in reads.phases_of(quantity, settings))
+        for quantity in reads.PHASED
+    }
+    if not known["voltage"]:
+        yield "no voltage: a phase that has lost it is not refused"
+    if not known["current"] or not known["voltage"]:
+        lacking = "voltage" if known["current"] else "current"
+        yield f"no {lacking}: the power is not compared with voltage x current"
+    if not known["power"]:
+        yield "the total alone: a phase that is reversed or lost stays unseen"
+    if not known["power_factor"]:
+        yield "no power factor: it is not tested for -1 to 1"
+    step_W = _step_W(registers)
+    moves = known["voltage"] or known["current"] or reads.FREQUENCY in registers
+    if not moves and step_W >= COARSE_W:
+        yield (
+            f"power in steps of {step_W:g} W alone: a steady load repeats it, and after "
+            "meter_frozen_ms the meter counts as frozen (row 50b), without charging; frequency or "
+            "voltage_1 would show that it lives"
+        )
+
+
+def _step_W(registers: Mapping[str, Register]) -> float:
+    """The step of the total power; 0 of a float."""
+    total = registers.get(reads.TOTAL)
+    return abs(total.scale) if total is not None and not total.type.startswith("float") else 0

@@ -1,0 +1,98 @@
+"""The values of a reply that comes every tick, as numbers: raw x scale + offset, without rounding.
+
+All registers are unpacked at once. What is not a plain big-endian number takes a step of its own:
+another order, a raw value without meaning, a scale. `register_codec.py` is exact, and slower.
+"""
+
+import struct
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from drivers.profile import Register
+from drivers.register_blocks import Block
+from drivers.register_codec import ordered
+
+HEAD_BYTES = 2  # of a PDU before its registers
+EXPONENTS = range(-10, 11)  # of a SunSpec scale factor; other values are none
+
+
+class Numbers:
+    """Values of the registers of some reads, from their PDUs one behind the other."""
+
+    def __init__(self, registers: Sequence[Register], reads: Sequence[Block]) -> None:
+        """reads: their places count in `registers`. `names`: of the values, in their order."""
+        layout, self._registers = ">", list[Register]()
+        for block in reads:
+            layout += f"{HEAD_BYTES}x"
+            end = 0
+            for index, start, size in block.places:
+                register = registers[index]
+                layout += f"{start - end}x{register.code if _is_plain(register) else f'{size}s'}"
+                end = start + size
+                self._registers.append(register)
+            layout += f"{2 * block.length - end}x"
+        self._unpack = struct.Struct(layout).unpack_from
+        self.names = [each.name for each in self._registers]
+        self._scaled = [
+            self.names.index(each.scale_from) if each.scale_from else -1 for each in self._registers
+        ]
+        self._factors_at = sorted({at for at in self._scaled if at >= 0})
+        self._exponents: tuple[float, ...] = ()
+        self._has_factors = False
+        self._steps = [] if self._factors_at else self._made_steps({})
+
+    def read(self, pdus: bytes) -> Sequence[float] | None:
+        """The values; None: one has no value, or a scale factor is new or none. The same factors
+        in the next reply count: both they and the values may have been of different moments.
+        """
+        raws = self._unpack(pdus)
+        if self._factors_at and not self._is_settled(tuple([raws[at] for at in self._factors_at])):
+            return None
+        if not self._steps:
+            return raws
+        values = list(raws)
+        for at, decode, invalid, factor, divisor, offset in self._steps:
+            raw = values[at]
+            if decode is not None:
+                raw = decode(raw)
+            if raw in invalid:
+                return None
+            values[at] = raw * factor / divisor + offset
+        return values
+
+    def _is_settled(self, exponents: tuple[float, ...]) -> bool:
+        if exponents == self._exponents:
+            return self._has_factors
+        self._exponents = exponents
+        self._has_factors = all([each in EXPONENTS for each in exponents])
+        if self._has_factors:
+            self._steps = self._made_steps(dict(zip(self._factors_at, map(int, exponents))))
+        return False
+
+    def _made_steps(self, exponents: dict[int, int]) -> list[tuple]:
+        steps = []
+        for at, register in enumerate(self._registers):
+            scale = Fraction(str(register.scale)) * Fraction(10) ** exponents.get(
+                self._scaled[at], 0
+            )
+            decode = None if _is_plain(register) else _decoder(register)
+            invalid, offset = frozenset(register.invalid), register.offset
+            if at in exponents or decode is None and not invalid and scale == 1 and not offset:
+                continue
+            steps.append((at, decode, invalid, *scale.as_integer_ratio(), offset))
+        return steps
+
+
+def _is_plain(register: Register) -> bool:
+    is_long = register.words > 1 and register.word_order == "little"
+    return not is_long and register.byte_order == "big"
+
+
+def _decoder(register: Register) -> Callable[[bytes], float]:
+    unpack = struct.Struct(f">{register.code}").unpack
+
+    def decode(data: bytes) -> float:
+        (value,) = unpack(ordered(register, data))
+        return value
+
+    return decode

@@ -1,0 +1,394 @@
+"""Every meter profile: the suite of all drivers, each public reading, refusals of the loader."""
+
+import csv
+import math
+import re
+import struct
+import types
+
+import pytest
+from device_suite import ModbusSuite, Sink, Slave
+
+from controller.config import meter_profile, profiles
+from controller.forms.refusal import ConfigError
+from drivers import meter_reads, profile
+from drivers.meter import Meter
+from drivers.register_numbers import Numbers
+from hil.devices.mirrored_sensors import MirroredMeter
+from safety import signals
+from tests.tables import cases
+
+TIMES = "[timing]\nperiod_ms = 200\nturnaround_ms = 20\ntimeout_ms = 150\n"
+SETTINGS = (
+    "[settings]\nphases = 3\nnominal_voltage_V = 230\nrefresh_ms = 200\n"
+    "power_tolerance_permille = 100\npower_tolerance_W = 100\n"
+)
+HEAD = 'maker = "m"\nmodel = "m"\nfamily = "meter"\ndocuments = ["d"]\n'
+PLACES = signals.GRID_POWER_W, signals.GRID_RAW_HASH, signals.G_METER_GRID
+LOAD_W = 60_000.0
+NAMES = [
+    path.stem
+    for path in sorted(profile.FOLDER.glob("*.toml"))
+    if 'family = "meter"' in path.read_text()
+]
+
+
+def phased(quantity, first, **keys):
+    """Lines of three registers one behind the other."""
+    width = 2 if keys.get("type", "s32") in ("s32", "float32") else 1
+    words = "".join([f", {key} = {value!r}" for key, value in {"type": "s32", **keys}.items()])
+    return "".join(
+        f"{quantity}_{at + 1} = {{address = {first + at * width}{words}}}\n" for at in range(3)
+    )
+
+
+def own(folder, registers, settings=SETTINGS, more=""):
+    path = folder / "own.toml"
+    path.write_text(HEAD + TIMES + settings + more + "[registers]\n" + registers)
+    return str(path)
+
+
+def made(name, **rating):
+    sink = Sink()
+    return Meter(profiles.load(name), 1, sink, *PLACES, **rating), sink
+
+
+def mirror(path, load_W=LOAD_W):
+    """The registers of a simulated meter: {function: {address: word}}."""
+    plant = types.SimpleNamespace(
+        grid_voltage_V=230.0, grid_frequency_Hz=50.0, load_channels=None, grid_power_W=load_W
+    )
+    meter = MirroredMeter(plant, "grid", 1, path)
+    meter.tick(0)
+    return meter
+
+
+def slave_of(device, load_W=LOAD_W):
+    meter, slave = mirror(device.profile.path, load_W), Slave()
+    for request, _ in device.periodic():
+        function, address, count = struct.unpack(">xBHH", request.frame[:6])
+        words = struct.unpack(f">{count}H", meter.payload(function, address, count))
+        table = slave.holding if function == 3 else slave.inputs
+        table.update(zip(range(address, address + count), words))
+    return slave
+
+
+class MeterSuite(ModbusSuite):
+    def fed_by(self, device, request, group):
+        return {group} if request.key[1].startswith("meter") else set()
+
+    def build(self):
+        device, sink = made(self.name)
+        registers = device.profile.registers
+        first = registers["voltage_1" if "voltage_1" in registers else "power_W"]
+        is_low = first.words > 1 and first.word_order == "little"
+        words = {"float32": 0x7FC0, "s16": 0x8000}
+        self.absurd = {first.address + is_low: words.get(first.type, 0x7FFF)}
+        self.input_registers = first.function == 4
+        return device, slave_of(device), sink, signals.G_METER_GRID
+
+
+class TestEachProfile(MeterSuite):
+    @pytest.fixture(autouse=True, params=NAMES)
+    def each(self, request):
+        self.name = request.param
+
+
+class TestSeveralReads(MeterSuite):
+    @pytest.fixture(autouse=True)
+    def each(self, tmp_path):
+        lines = phased("power", 0) + phased("current", 10, scale=0.01) + phased("voltage", 200)
+        self.name = own(tmp_path, lines)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mirrored_meter_is_read_to_its_power(name):
+    """Of both signs: the sign of the profile is that of the box."""
+    for load_W in (LOAD_W, -LOAD_W):
+        device, sink = made(name)
+        device._identity = None
+        slave = slave_of(device, load_W)
+        for now_us in (0, 1000):  # scale factors count from the second reply
+            for request in device.fast():
+                request.on_reply(slave.answer(request.frame)[1:-2], now_us)
+        assert sink.taken() == {signals.G_METER_GRID}
+        assert sink.inp[signals.GRID_POWER_W] == pytest.approx(load_W, rel=0.01)
+
+
+def test_every_profile_has_its_facts():
+    for name in NAMES:
+        found = profiles.load(name)
+        assert found.documents and found.proven == "simulated only", name
+        text = found.path.read_text()
+        assert "Pitfall: " in text or name.startswith(("sdm630", "firebreak")), name
+
+
+# -- readings of others
+
+OF_READINGS = {
+    "CG EM24 Ethernet": "em24_ethernet",
+    "ABB B23": "abb_b23",
+    "Eastron SDM630": "sdm630",
+    "Phoenix Contact EEM": "eem",
+    "Siemens PAC1600": "pac1600",
+    "Socomec Countis": "countis",
+    "Chint DTSU666": "dtsu666",
+    "Accuenergy Acuvim": "acuvim2",
+    "DTSD3366D": "dtsd3366d",
+    "SunSpec 201-204 meter": "sunspec_meter_203",
+}
+SUNSPEC_BASE = 40_069  # the addresses of its rows count from the register of the model
+# quantities that no meter profile has
+OTHERS = ("A (", "V_LN", "V_L12", "VA", "VAR", "PF")
+
+
+def readings(shared):
+    with (shared / "protocols/maps/readings.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            for start, name in OF_READINGS.items():
+                if row["device"].startswith(start):
+                    yield name, row
+
+
+def place_of(name, row):
+    offset = SUNSPEC_BASE if name == "sunspec_meter_203" else 0
+    return int(row["fc"]), int(row["addr"]) + offset
+
+
+def decoded(found, register, row):
+    """The driver's value of a reading; a scale factor by the row's scale, read twice."""
+    both, words = [register], bytes.fromhex(row["words_hex"])
+    if register.scale_from:
+        both.append(found.registers[register.scale_from])
+        exponent = round(math.log10(float(row["scale"])))
+    reads = meter_reads.grouped(both, {"registers_per_read_max": 125, "gap_registers_max": 125})
+    (block,) = reads
+    data = bytearray(2 + 2 * block.length)
+    for at, start, size in block.places:
+        part = words if at == 0 else struct.pack(">h", exponent)
+        data[2 + start : 2 + start + size] = part
+    numbers = Numbers(both, reads)
+    numbers.read(bytes(data))
+    return numbers.read(bytes(data))[numbers.names.index(register.name)]
+
+
+def test_every_public_reading_of_a_device_with_a_profile_has_its_value(shared):
+    done, left_out = 0, []
+    for name, row in readings(shared):
+        found = profiles.load(name)
+        places = {(each.function, each.address): each for each in found.registers.values()}
+        register = places.get(place_of(name, row))
+        if register is None:
+            left_out.append(row["point"])
+            continue
+        if register.name in meter_reads.SINGLE[1:]:  # energies are in kWh here
+            row["value"] = float(row["value"]) / (1000 if row["unit"] == "Wh" else 1)
+        value = decoded(found, register, row)
+        wanted = float(row["value"])
+        # readings have the digits that their device shows
+        assert value == pytest.approx(wanted, rel=1e-6, abs=0.051), (name, row["point"])
+        done += 1
+    assert done >= 25
+    others = [each for each in left_out if not each.startswith(OTHERS)]
+    assert others == ["P"], "the total of the SDM630, which its one read does not reach"
+
+
+# -- what the loader refuses
+
+ALL = phased("power", 0) + phased("current", 10) + phased("voltage", 20)
+FAR = phased("power", 0) + phased("current", 300) + phased("voltage", 20)
+
+
+def without(text, name):
+    return "".join(line + "\n" for line in text.splitlines() if not line.startswith(name))
+
+
+@cases("""registers  words
+    without(ALL, "current_2")  "current_2: is missing; current is read of"
+    without(ALL, "power")  "registers: has no power; allowed power_1,"
+    ALL + "powr_W = {address = 50, type = 's32'}"  "powr_W: is not a known key; nearest key"
+    ALL + "power_W = {address = 50, type = 's32', unit = 'kW'}"  'allowed "W"; use scale'
+    ALL + "power_W = {address = 50, type = 's32', scale = 0}"  "scale: 0 is not allowed"
+    ALL + "power_W = {address = 21, type = 's32'}"  "allowed 22 or more: it overlaps"
+    ALL + "power_W = {address = 50, type = 's16', invalid = [40000]}"  "allowed -32768..32767"
+    ALL + "power_W = {address = 50, type = 's16', scale_from = 'x'}"  "an s16 register that is no"
+    ALL + "power_W = {address = 50, type = 's16', function = 2}"  "function: 2 is not allowed"
+    FAR  "current_1: is not in one read with the other"
+""")
+def test_registers_that_make_no_reading_are_refused(tmp_path, registers, words):
+    with pytest.raises(ConfigError) as error:
+        profiles.load(own(tmp_path, registers))
+    assert words in re.sub(r"[\n ]+", " ", str(error.value))
+
+
+def test_a_voltage_needs_its_nominal(tmp_path):
+    settings = SETTINGS.replace("nominal_voltage_V = 230\n", "")
+    with pytest.raises(ConfigError, match="settings.nominal_voltage_V: is missing"):
+        profiles.load(own(tmp_path, ALL, settings))
+    assert profiles.load(own(tmp_path, phased("power", 0), settings))
+
+
+@cases("""key  value
+    "evidence"  "sure" | "proven"  "yes"
+""")
+def test_evidence_is_one_of_its_words(tmp_path, key, value):
+    path = own(tmp_path, ALL)
+    (tmp_path / "own.toml").write_text(f'{key} = "{value}"\n' + (tmp_path / "own.toml").read_text())
+    with pytest.raises(ConfigError, match=f'{key}: "{value}" is not allowed; allowed '):
+        profiles.load(path)
+
+
+def test_what_a_meter_does_not_compare_is_said_with_its_cost(tmp_path):
+    total = own(tmp_path, "power_W = {address = 0, type = 's32', scale = 10}")
+    lines = list(meter_profile.lacks(profiles.load(total)))
+    starts = (
+        "no voltage",
+        "no current",
+        "the total alone",
+        "no power factor",
+        "power in steps of 10 W",
+    )
+    assert [line.startswith(start) for line, start in zip(lines, starts, strict=True)] == [True] * 5
+    assert list(meter_profile.lacks(profiles.load("sdm630"))) == []
+    beside = own(
+        tmp_path,
+        "power_W = {address = 0, type = 's32', scale = 10}\n"
+        "frequency = {address = 9, type = 'u16', scale = 0.01}",
+    )
+    assert not any("steps" in line for line in meter_profile.lacks(profiles.load(beside)))
+    assert meter_reads.fast_names(
+        *[vars(profiles.load(beside))[key] for key in ("registers", "settings")]
+    ) == ["power_W", "frequency"]
+
+
+# -- what the driver refuses
+
+
+def fed(name, words, now_us=0, device=None):
+    """The meter after the replies to its reads; words: {address: word}."""
+    device, sink = device or made(name)
+    for request in device.fast():
+        _, address, count = struct.unpack(">xBHH", request.frame[:6])
+        data = struct.pack(f">{count}H", *[words.get(address + at, 0) for at in range(count)])
+        request.on_reply(bytes((3, len(data))) + data, now_us)
+    return device, sink
+
+
+def low_first(values):
+    """{address: word} of s32 values, high word first."""
+    found = {}
+    for address, value in values.items():
+        found[address], found[address + 1] = value >> 16 & 0xFFFF, value & 0xFFFF
+    return found
+
+
+GOOD = {0: 1000, 2: 1000, 4: 1000, 10: 5, 12: 5, 14: 5, 20: 230, 22: 230, 24: 230, 30: 3000}
+
+
+@cases("""change  is_taken
+    {}  True | {30: 3400}  True | {30: 3401}  False | {30: -3000}  False | {4: 1366}  False
+    {0: -1000, 2: -1000, 4: -1000, 30: -3000}  True | {10: -5}  True | {20: 114}  False
+    {22: 0x7FFFFFFF}  False""")
+def test_a_total_must_agree_with_its_phases(tmp_path, change, is_taken):
+    lines = ALL.replace("}", ", invalid = [0x7FFFFFFF]}")
+    name = own(tmp_path, lines + "power_W = {address = 30, type = 's32'}")
+    device, sink = fed(name, low_first(GOOD | change))
+    assert device.refused == 1 - is_taken and bool(sink.taken()) == is_taken
+    if is_taken:
+        assert sink.inp[signals.GRID_POWER_W] == (GOOD | change)[30]
+
+
+def test_an_inverted_meter_counts_export(tmp_path):
+    name = own(tmp_path, ALL, SETTINGS + "inverted = true\n")
+    assert fed(name, low_first(GOOD))[1].inp[signals.GRID_POWER_W] == -3000
+
+
+FACTORS = phased("power", 0, type="s16", scale_from="power_scale") + (
+    "power_scale = {address = 3, type = 's16'}\n"
+)
+
+
+def test_a_scale_factor_counts_when_it_has_come_twice(tmp_path):
+    name = own(tmp_path, FACTORS)
+    device, sink = made(name)
+    found = []
+    for words in (
+        [10, 20, 30, 1],
+        [10, 20, 30, 1],
+        [1, 2, 3, 2],
+        [1, 2, 3, 2],
+        [1, 2, 3, 0x8000],
+        [1, 2, 3, 0x8000],
+        [7, 7, 7, 0xFFFF],
+        [7, 7, 7, 0xFFFF],
+    ):
+        fed(name, dict(enumerate(words)), device=(device, sink))
+        found.append(sink.inp[signals.GRID_POWER_W] if sink.taken() else None)
+    assert found == [None, 600, None, 600, None, None, None, 2]
+    assert device.refused == 5
+
+
+@pytest.fixture
+def parted(tmp_path):
+    """A meter of two reads: voltages far from the rest."""
+    lines = phased("power", 0) + phased("current", 10) + phased("voltage", 200)
+    device, sink = made(own(tmp_path, lines))
+    volts, powers = device.fast()
+    assert [request.key[1] for request in (volts, powers)] == ["meter 1", "meter"]
+    words = low_first(GOOD | {200: 230, 202: 230, 204: 230})
+
+    def give(request, now_us):
+        _, address, count = struct.unpack(">xBHH", request.frame[:6])
+        data = struct.pack(f">{count}H", *[words.get(address + at, 0) for at in range(count)])
+        request.on_reply(bytes((3, len(data))) + data, now_us)
+        return bool(sink.taken())
+
+    return types.SimpleNamespace(give=give, volts=volts, powers=powers, words=words, sink=sink)
+
+
+def test_a_reading_of_two_reads_is_fresh_with_the_last_of_one_round(parted):
+    give, volts, powers = parted.give, parted.volts, parted.powers
+    assert not give(volts, 0) and give(powers, 50_000)
+    assert not give(powers, 250_000), "without its voltages"
+    assert not give(volts, 400_000) and not give(powers, 600_000), "of two rounds"
+    assert not give(volts, 800_000)
+    volts.on_failure(0, 0, 900_000)
+    assert not give(powers, 950_000), "a failure lies between them"
+    assert not give(volts, 1_000_000) and not give(volts, 1_200_000) and give(powers, 1_300_000)
+
+
+def test_each_word_of_all_reads_is_in_the_hash(parted):
+    seen = set()
+    for address in (None, 11, 201):
+        if address is not None:
+            parted.words[address] += 1
+        assert not parted.give(parted.volts, 0) and parted.give(parted.powers, 1)
+        seen.add(parted.sink.inp[signals.GRID_RAW_HASH])
+    assert len(seen) == 3
+
+
+def test_the_refresh_is_measured_by_the_changes_of_the_words(tmp_path):
+    device, sink = made(own(tmp_path, ALL))
+    name = device.profile.path
+    report = dict(zip(Meter.REPORT, device.report(), strict=True))
+    assert (report["refresh_stated_ms"], report["refresh_ms"]) == (200, -1)
+    for number in range(60):  # read each 100 ms, new each 250 ms
+        words = low_first(GOOD | {0: 1000 + number * 100 // 250})
+        fed(name, words, number * 100_000, (device, sink))
+    report = dict(zip(Meter.REPORT, device.report(), strict=True))
+    assert report["refresh_ms"] == 250 and report["refresh_least_ms"] == 200
+    device.fast()[0].on_failure(0, 0, 0)
+    assert dict(zip(Meter.REPORT, device.report()))["refresh_ms"] == -1
+
+
+def test_energies_and_frequency_are_read_seldom_and_refuse_nothing(tmp_path):
+    lines = ALL + "frequency = {address = 90, type = 'u16', scale = 0.01}\n"
+    lines += "energy_import = {address = 91, type = 'u32', scale = 0.1}\n"
+    device, _ = made(own(tmp_path, lines, SETTINGS + "gap_registers_max = 10\n"))
+    (slow_read, period_us) = device.periodic()[-1]
+    assert (slow_read.key[1], period_us) == ("slow 1", 10_000_000)
+    slow_read.on_reply(bytes((3, 6)) + struct.pack(">HI", 5001, 12_345), 0)
+    slow_read.on_reply(bytes((3, 6)) + struct.pack(">HI", 0, 12_346), 0)
+    report = dict(zip(Meter.REPORT, device.report(), strict=True))
+    found = report["frequency_mHz"], report["import_Wh"], report["export_Wh"]
+    assert found == (50_010, 1_234_600, -1) and device.refused == 0
