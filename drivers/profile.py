@@ -55,6 +55,12 @@ class Profile(SimpleNamespace):
     identity: dict[str, Register]  # each with `equals`, of a generic device
     frames: dict[str, dict[str, dict[str, Any]]]
     fault_bits: dict[str, dict[str, int]]  # meaning: {name: bit}
+    # of a BMS on CAN: {name: row}, see controller/config/can_form.py
+    messages: dict[str, dict[str, Any]]
+    signals: dict[str, dict[str, Any]]
+    arrays: dict[str, dict[str, Any]]
+    faults: dict[str, dict[str, Any]]
+    sent: dict[str, dict[str, Any]]
 
     def mask(self, meaning: str) -> int:
         """The bits of "trip", "warn" or "info", as a number."""

@@ -8,7 +8,7 @@ import pickle
 from collections.abc import Iterable
 from typing import Any, cast
 
-from controller.config import meter_profile, profile_form as form
+from controller.config import can_form, can_profile, meter_profile, profile_form as form
 from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
@@ -72,8 +72,19 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     _check_names(file, "frames", frames, needed if is_bms else (), ())
     bits = _fault_bits(file, family, top["fault_bits"])
     identity = _identity(file, family, top["identity"])
-    own = {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
+    can = _can(path, family, top, settings)
+    own = can | {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
     return Profile(path=path, **{**top, **top.pop("timing"), **own})
+
+
+def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> dict[str, Table]:
+    """The tables of a BMS on CAN; of other families they are refused."""
+    if family == form.CAN_BMS:
+        return can_profile.read(path, top, settings)
+    for name in can_form.TABLES:
+        if top[name]:
+            refuse(path.name, (name,), f"is not a table of family {family}", form.CAN_BMS)
+    return {name: {} for name in can_form.TABLES}
 
 
 def _fault_bits(file: str, family: str, data: Table) -> Table:
