@@ -76,6 +76,7 @@ class CanBms:
             TEMPERATURES: [None] * self._modules,
         }
         self._faults: dict[str, int] = {}
+        self._supply_us: int | None = None  # since when it is read back as closed
         self._window_mV = 1, 0  # none fits before the first limits
         self._add_messages()
         self._forbidden = frozenset(profile.settings["forbidden"])
@@ -285,7 +286,7 @@ class CanBms:
         elif group == s.G_BMS_STATE:
             if now_us - self._groups[s.G_BMS_LIMITS].stored_us > self._silent_us:
                 return False
-            found = self._state() | found
+            found = self._state(now_us) | found
         elif group == s.G_BMS_CELLS and not self._cells_into(found):
             return False
         elif group == s.G_BMS_TEMPERATURES:
@@ -303,9 +304,16 @@ class CanBms:
     def _names_of(self, group: int) -> list[str]:
         return [name for name in self._values if name in INDEX and GROUPS[name] == group]
 
-    def _state(self) -> dict[int, int]:
-        """Fault bits and counters. Contactors that are not reported follow their supply."""
-        closed, faults = self._inp[s.PERMIT_2_CLOSED], 0
+    def _state(self, now_us: int) -> dict[int, int]:
+        """Fault bits and counters. Contactors that are not reported close `close_ms` after their
+        supply, and open with it: a test of the supply is shorter and closes none.
+        """
+        if not self._inp[s.PERMIT_2_CLOSED]:
+            self._supply_us = None
+        elif self._supply_us is None:
+            self._supply_us = now_us
+        close_us, faults = self.profile.settings["close_ms"] * 1000, 0
+        closed = self._supply_us is not None and now_us - self._supply_us >= close_us
         for bits in self._faults.values():
             faults |= bits
         return {

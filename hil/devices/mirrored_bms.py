@@ -157,7 +157,7 @@ class MirroredBms:
             "cell_position_min": rack.position_min,
             "cell_position_max": rack.position_max,
             "cells_online": rack.cells_online,
-            "contactor_state": rack.contactor_state,
+            "contactor_state": rack.contactor_state if rack.contactor_state > 1 else 0,
             "insulation_kohm": rack.insulation_kohm,
             "charge_allowed": rack.charge_limit_A > 0,
             "discharge_allowed": rack.discharge_limit_A > 0,
