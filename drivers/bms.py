@@ -256,4 +256,3 @@ class NativeBms:
         self.commands += 1
         body = bytes((1 if close_ok else 0, 0, 0, 0, 0, 0, self.commands & 15))
         return [(self._command_id, body + bytes((crc8(self._command_seed, body),)))]
-

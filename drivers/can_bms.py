@@ -30,6 +30,8 @@ GROUPS |= dict.fromkeys(ALLOWED, s.G_BMS_LIMITS)
 NAMES = tuple([name for name in GROUPS if name != "bms_bad_frames" and name not in ARRAYS])
 # states of `report`, each with an id where one is meant
 OK, WAITING, MISSING, FOREIGN, STOPPED, SIGN = range(6)
+REFUSED = (MISSING, FOREIGN)  # another dialect may be on the bus
+REPORT = ("state", "can_id", "fits")
 
 
 def nowhere() -> int:
@@ -80,8 +82,8 @@ class CanBms:
         self._window_mV = 1, 0  # none fits before the first limits
         self._add_messages()
         self._forbidden = frozenset(profile.settings["forbidden"])
-        longest_ms = max([message.period_ms for message in self._messages.values()])
-        self._confirm_us = max(2 * longest_ms * 1000, 0)
+        every = self._messages.values()
+        self._confirm_us = 2000 * max([each.period_ms for each in every if each.is_required])
         self._silent_us = profile.settings["stopped_ms"] * 1000
         self._first_us = self._last_us = NEVER_US
         self._is_confirmed = False
@@ -201,6 +203,7 @@ class CanBms:
         if values is None or not self._fits(values):
             return False
         self._values.update(values)
+        source.good_us = now_us
         for name, at, found in numbers:
             self._numbers[name][at : at + len(found)] = found
         for name, fault in source.faults:
@@ -210,7 +213,7 @@ class CanBms:
         for group, place in self._groups.items():
             if source.bit & (place.must | place.may):
                 place.arrived |= source.bit
-                if place.is_whole(self._sources) and self._publish(group, now_us):
+                if place.is_whole(self._sources, now_us) and self._publish(group, now_us):
                     place.arrived, place.stored_us = 0, now_us
         return True
 

@@ -74,7 +74,8 @@ class Source:
 
     def forget(self) -> None:
         """As before the first frame."""
-        self.heard_us, self.times = NEVER_US, 0
+        self.heard_us = self.good_us = NEVER_US
+        self.times = 0
 
 
 UNUSED = Source(None, 0)
@@ -82,7 +83,7 @@ UNUSED = Source(None, 0)
 
 @dataclass(slots=True)
 class Group:
-    """A group of values: the bits of the sources that it must have, and of those that may come."""
+    """A group of values: the sources that it must have, and those that may come, as bits."""
 
     must: int = 0
     may: int = 0
@@ -96,11 +97,15 @@ class Group:
         else:
             self.may |= source.bit
 
-    def is_whole(self, sources: Sequence[Source]) -> bool:
-        """Whether every source has come again, also the optional ones that ever came."""
-        heard = sum([each.bit for each in sources if each.times])
-        needed = self.must | self.may & heard
-        return bool(needed) and self.arrived & needed == needed
+    def is_whole(self, sources: Sequence[Source], now_us: int) -> bool:
+        """Whether every source that it must have has come again, and no other has stopped."""
+        if self.arrived & self.must != self.must:
+            return False
+        return not any(
+            each.times and now_us - each.good_us > each.stopped_us
+            for each in sources
+            if each.bit & self.may
+        )
 
 
 def _raw(row: Mapping[str, Any]) -> Raw | None:

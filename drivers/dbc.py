@@ -32,7 +32,6 @@ class Signal(NamedTuple):
     add: Fraction
     is_big: bool = False
     mux: int | None = None
-    is_mux: bool = False  # it chooses the multiplexed signals
 
 
 class Message(NamedTuple):
@@ -56,8 +55,8 @@ class Field(NamedTuple):
 
 
 def messages(text: str, every: bool = False) -> dict[str, Message]:
-    """{name: Message} of a DBC; every: also big-endian and multiplexed signals. Raises ValueError in
-    one line.
+    """{name: Message} of a DBC. every: also big-endian and multiplexed signals. Raises ValueError
+    in one line.
     """
     found: dict[str, Message] = {}
     message, used = None, 0
@@ -83,9 +82,16 @@ def messages(text: str, every: bool = False) -> dict[str, Message]:
 
 
 def _signal(parts: re.Match[str]) -> Signal:
-    numbers = int(parts[3]), int(parts[4]), parts[6] == "-", *map(Fraction, parts.group(7, 8))
     mux = int(parts[2][1:]) if parts[2] and parts[2] != "M" else None
-    return Signal(*numbers, parts[5] == "0", mux, parts[2] == "M")
+    return Signal(
+        int(parts[3]),
+        int(parts[4]),
+        parts[6] == "-",
+        Fraction(parts[7]),
+        Fraction(parts[8]),
+        parts[5] == "0",
+        mux,
+    )
 
 
 def _bits(signal: Signal) -> int:

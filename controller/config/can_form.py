@@ -11,11 +11,15 @@ PERIOD = forms.integer(10, 60_000)
 
 
 def _is_raw(value: Any) -> bool:
-    return isinstance(value, dict) and (not value or {"start", "length"} <= set(value)) and (
-        set(value) <= {"start", "length", "order"}
-        and forms.is_number(value.get("start", 0), 0, 63)
-        and forms.is_number(value.get("length", 1), 1, 16)
-        and value.setdefault("order", "little") in ("little", "big")
+    return (
+        isinstance(value, dict)
+        and (not value or {"start", "length"} <= set(value))
+        and (
+            set(value) <= {"start", "length", "order"}
+            and forms.is_number(value.get("start", 0), 0, 63)
+            and forms.is_number(value.get("length", 1), 1, 16)
+            and value.setdefault("order", "little") in ("little", "big")
+        )
     )
 
 
@@ -118,10 +122,4 @@ SENT: dict[str, forms.Field] = {
     ),
     "period_ms": forms.integer(10, 60_000, 1000),
 }
-TABLES = {
-    "messages": MESSAGE,
-    "signals": SIGNAL,
-    "arrays": ARRAY,
-    "faults": FAULT,
-    "sent": SENT,
-}
+TABLES = {"messages": MESSAGE, "signals": SIGNAL, "arrays": ARRAY, "faults": FAULT, "sent": SENT}

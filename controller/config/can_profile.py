@@ -124,6 +124,8 @@ def _check_names(file: str, found: Mapping[str, Table]) -> None:
     for name in NEEDED:
         if name not in signals:
             refuse(file, ("signals", name), "is missing; the family needs it")
+    if all(row["use"] != "required" for row in found["messages"].values()):
+        refuse(file, ("messages",), "has no required id", "at least one: it tells the dialect")
     if not found["faults"]:
         refuse(file, ("faults",), "is empty", "the fault bits that the BMS reports")
     for name, row in signals.items():

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from controller.config import equipment, schema, thresholds
-from controller.config.can_profile import has_close
 from controller.config.cabinet_config import Config, StageWords
+from controller.config.can_profile import has_close
 from controller.config.profile_form import INFO, TRIP
 from controller.config.stage_states import (
     ARMED_STATES,

@@ -182,7 +182,9 @@ def _raw(row: dict[str, Any], value: float) -> int:
     if "values" in row:
         return 1 if "1" not in row["values"] else 2
     raw, bits = round((value - row.get("offset", 0)) / row.get("scale", 1)), row["length"]
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if row.get("signed") else (0, (1 << bits) - 1)
+    low, high = (
+        (-(1 << bits - 1), (1 << bits - 1) - 1) if row.get("signed") else (0, (1 << bits) - 1)
+    )
     return max(low, min(high, raw))
 
 

@@ -11,6 +11,7 @@ from controller.core.image import ProcessImage
 from controller.run.can_bus import CanBus
 from controller.run.field import Field, IoChannel, PcsChannel
 from drivers.bms import NativeBms as NativeDriver
+from drivers.buses.can_port import EXTENDED
 from drivers.buses.port import RtuPort
 from drivers.io import IoModule
 from drivers.meter import Meter
@@ -23,8 +24,7 @@ from hil.values.converter import DirectPcs
 from hil.values.direct import COARSE_MS, DirectIo, DirectMeter, is_fast
 from hil.values.racks import RackWords
 
-
-EXTENDED, STANDARD_MAX = 0x8000_0000, 0x7FF
+STANDARD_MAX = 0x7FF
 
 
 class ValueCan:

@@ -21,7 +21,8 @@ def field():
 
 
 def counted(field):
-    return field.ports, {name: bus.port for name, bus in field.can.items()}, field.meters
+    can_ports = {name: bus.port for name, bus in field.can.items()}
+    return field.ports, can_ports, field.meters, field.can
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_a_unit_0_is_a_unit_and_an_answer_of_another_unit_is_counted(field, writ
 def test_buses_whose_names_differ_at_the_end_stay_apart(field, path):
     names = ["b" * 31 + end for end in "xy"]
     ports = dict.fromkeys(names, field.ports["pcs"])
-    made = link_statistics.LinkStatistics(str(path), ports, {}, {})
+    made = link_statistics.LinkStatistics(str(path), ports, {}, {}, {})
     made.note(0)
     made.close()
     found = link_statistics.read(str(path))

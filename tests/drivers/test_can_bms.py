@@ -1,0 +1,371 @@
+"""BMS on CAN by their profiles: the suite of all, captures, dialects, direction of the current."""
+
+import csv
+import itertools
+import random
+from types import SimpleNamespace
+
+import cantools
+import pytest
+from device_suite import CanSuite, Sink
+
+from controller.config import can_dialects, can_profile, profiles
+from drivers import can_bms
+from drivers.can_bms import CanBms
+from drivers.can_codec import EXTENDED, Fault, Value, word
+from hil.devices.mirrored_bms import MirroredBms
+from safety import signals as s
+from tests.tables import cases
+
+NAMES = sorted({each.name for each in can_dialects.shipped()})
+SECOND_US = 1_000_000
+CELLS = 15
+RACK = SimpleNamespace(
+    voltage_V=49.6,
+    current_A=7.0,
+    charge_limit_A=100.0,
+    discharge_limit_A=120.0,
+    charge_voltage_V_max=53.2,
+    soc=0.55,
+    soh=0.98,
+    cell_voltage_V_min=3.301,
+    cell_voltage_V_max=3.312,
+    position_min=3,
+    position_max=9,
+    cells_online=CELLS,
+    contactor_state=2,
+    insulation_kohm=500,
+    fault_bits=0,
+    temperatures_degC=[20.0],
+    command_close=lambda close: None,
+)
+VALUES = {
+    s.RACK_VOLTAGE_MV: 49_600,
+    s.RACK_CURRENT_MA: 7000,
+    s.CHARGE_CURRENT_MA_MAX: 100_000,
+    s.DISCHARGE_CURRENT_MA_MAX: 120_000,
+    s.SOC_PERMILLE: 550,
+}
+
+
+def made(name, **more):
+    sink = Sink()
+    profile = profiles.load(name)
+    node = 1 if profile.settings["node_stride"] else 0
+    return CanBms(profile, 0, node, sink, sink.layout, (CELLS, 0), **more), sink
+
+
+def marked(can_id):
+    return can_id | EXTENDED if can_id > 0x7FF else can_id
+
+
+def bursts(name):
+    """Call it for the frames of one cycle, of the ids that the profile needs."""
+    profile = profiles.load(name)
+    node = 1 if profile.settings["node_stride"] else 0
+    device, us = MirroredBms(RACK, node, profile.path), itertools.count(0, 10 * SECOND_US)
+    rows = [*profile.signals.values(), *profile.faults.values()]
+    used = {row["message"] for row in rows}
+    stride = profile.settings["node_stride"] * node
+    ids = {
+        profile.messages[each]["id"] + stride
+        for each in profile.messages
+        if each in used or profile.messages[each]["use"] == "required"
+    }
+    return lambda: [
+        (marked(can_id), data) for can_id, data in device.frames(next(us)) if can_id in ids
+    ]
+
+
+def joined(name, **more):
+    """(device, sink, bursts) that has just confirmed its dialect."""
+    device, sink = made(name, **more)
+    burst = bursts(name)
+    for second in (-2, -1):
+        for can_id, data in burst():
+            device.on_frame(can_id, data, second * SECOND_US)
+    device.on_frame(*burst()[0], 0)
+    assert not sink.taken() and not any(sink.inp)
+    device.frames = device.refused = device.bad_frames = 0
+    return device, sink, burst
+
+
+@pytest.mark.parametrize("name", NAMES, scope="class")
+class TestEach(CanSuite):
+    cycle_us = SECOND_US
+
+    @pytest.fixture(autouse=True)
+    def _named(self, name):
+        self.profile = profiles.load(name)
+        groups = [s.G_BMS_STATE, s.G_BMS_PACK, s.G_BMS_LIMITS, s.G_BMS_CHARGE]
+        groups += [s.G_BMS_CELLS] * can_profile.reports(self.profile, "cells_reported")
+        self.groups = {Sink().layout.rack_group(0, group) for group in groups}
+        self.burst = bursts(name)
+        self.least = {}
+        for row in self.profile.messages.values():
+            self.least[row["id"]] = row["bytes"]
+
+    def build(self):
+        device, sink, self.burst = joined(self.profile.path.stem)
+        for can_id, data in self.burst():  # the limits, by which a voltage is judged
+            device.on_frame(can_id, data, 0)
+        device.refused = 0
+        sink.taken()
+        return device, sink
+
+    def frames(self, counter):
+        return self.burst()
+
+    def short_bytes(self, can_id):
+        plain = can_id & ~EXTENDED
+        plain -= self.profile.settings["node_stride"]
+        return self.least[plain] - 1
+
+    def test_values(self):
+        _, sink = self.fed()
+        rack = sink.layout.rack_input(0, 0)
+        for index, value in VALUES.items():
+            assert abs(sink.inp[rack + index] - value) <= max(100, value // 100), index
+        if s.G_BMS_CELLS + sink.layout.rack_group(0, 0) in self.groups:
+            lowest, highest = [
+                sink.inp[rack + at] for at in (s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX)
+            ]
+            assert (lowest, highest) == (3301, 3312)
+
+    def test_a_fault_is_reported(self, monkeypatch):
+        device, sink = self.fed()
+        monkeypatch.setattr(RACK, "fault_bits", 1)
+        for can_id, data in self.frames(3):
+            device.on_frame(can_id, data, 3 * SECOND_US)
+        bits = sink.inp[sink.layout.rack_input(0, s.BMS_FAULT_BITS)]
+        assert bits & self.profile.mask("trip")
+
+    def test_ids_of_another_dialect_are_none_of_its_own(self):
+        own = {each for each, _ in can_profile.ids(self.profile)}
+        assert own.isdisjoint(self.profile.settings["forbidden"])
+
+
+# -- captures
+
+EXPECTED = {
+    "ccl": (s.CHARGE_CURRENT_MA_MAX, 1000),
+    "dcl": (s.DISCHARGE_CURRENT_MA_MAX, 1000),
+    "max_charge_a": (s.CHARGE_CURRENT_MA_MAX, 1000),
+    "max_discharge_a_raw": (s.DISCHARGE_CURRENT_MA_MAX, 1000),
+    "max_discharge_a": (s.DISCHARGE_CURRENT_MA_MAX, 1000),
+    "charge_current_request": (s.CHARGE_CURRENT_MA_MAX, 1000),
+    "soc": (s.SOC_PERMILLE, 10),
+    "soh": (s.SOH_PERMILLE, 10),
+    "voltage": (s.RACK_VOLTAGE_MV, 1000),
+    "current": (s.RACK_CURRENT_MA, -1000),
+    "cell_v_min": (s.CELL_VOLTAGE_MV_MIN, 1000),
+    "cell_v_max": (s.CELL_VOLTAGE_MV_MAX, 1000),
+}
+# source and version: the profile that fits, others that decode it right as well
+FITTING = {
+    ("byd_lvs_victron", ""): ("victron_cells", ["pylontech_lv"]),
+    ("setfirelabs_pylontech", "V1.2"): ("pylontech_lv", []),
+    ("setfirelabs_pylontech", "V1.3"): ("pylontech_lv", []),
+    ("python_mqtt_pylontech", ""): ("pylontech_lv", []),
+    ("pytes_1088", ""): (None, []),
+    ("be_pylon_hv_header", ""): ("pylontech_hv", []),
+    ("ocell_j1939", ""): ("j1939_like", []),
+}
+
+
+@pytest.fixture(scope="module")
+def captures(shared):
+    """{(source, version): {id: [(data, {index: value})]}} of the frames that a BMS sent."""
+    path = shared / "protocols/vectors/can_frames.csv"
+    if not path.is_file():
+        pytest.skip(f"no captures: {path} is not beside this tree")
+    found = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["kind"] == "single_bit_probe" or row["expected"].startswith("inverter"):
+                continue
+            if "GX keep-alive" in row["note"] or row["signal"] == "first frame after power up":
+                continue
+            version = row["note"][:4] if row["note"].startswith("V1.") else ""
+            can_id = int(row["can_id_hex"], 16) | EXTENDED * (row["extended"] == "1")
+            frames = found.setdefault((row["source"], version), {}).setdefault(can_id, {})
+            values = frames.setdefault(bytes.fromhex(row["data_hex"]), {})
+            if row["signal"] in EXPECTED:
+                index, scale = EXPECTED[row["signal"]]
+                is_j1939 = row["protocol"].startswith("j1939") and row["signal"] == "current"
+                values[index] = round(float(row["expected"]) * scale * (-1 if is_j1939 else 1))
+    return found
+
+
+def test_the_captures_are_those_that_are_known(captures):
+    assert set(captures) == set(FITTING)
+
+
+def _replayed(name, frames, join):
+    """The groups that became fresh; no value may be another than the capture's at any moment."""
+    device, sink = made(name)
+    if device.node:
+        device = CanBms(device.profile, 0, 0, sink, sink.layout, (CELLS, 0))
+    groups, told, ids = set(), {}, list(frames)
+    rack, first = sink.layout.rack_input(0, 0), sink.layout.rack_group(0, 0)
+    for number in range(join, join + 7 * len(ids)):
+        cycle, at = divmod(number, len(ids))
+        shots = list(frames[ids[at]].items())
+        data, values = shots[cycle % len(shots)]
+        told.update(values)
+        now_us = cycle * SECOND_US + at * 1000
+        device.on_frame(ids[at], data, now_us)
+        if now_us < 2 * SECOND_US:
+            assert not any(sink.fresh), "before two periods"
+        taken = {group - first for group in sink.taken()}
+        groups |= taken
+        for row, (_, _, _, _, group) in enumerate(s.RACK_INPUTS):
+            if group in taken and row in told:
+                assert sink.inp[rack + row] == told[row], (name, join, s.RACK_INPUTS[row][0])
+    return groups, device
+
+
+@pytest.mark.parametrize("key", FITTING)
+def test_a_capture_decodes_right_or_is_refused_at_every_moment_of_joining(captures, key):
+    fits, others = FITTING[key]
+    frames = captures[key]
+    for name in NAMES:
+        for join in range(len(frames)):
+            groups, device = _replayed(name, frames, join)
+            if name == fits or name in others:
+                assert {s.G_BMS_PACK, s.G_BMS_LIMITS, s.G_BMS_CHARGE, s.G_BMS_STATE} <= groups
+                assert device.report(8 * SECOND_US)[0] in (can_bms.OK, can_bms.STOPPED)
+            else:
+                assert not groups, (name, join)
+                state, can_id = device.report(8 * SECOND_US)
+                assert state != can_bms.OK
+                assert state != can_bms.FOREIGN or can_id in frames
+                assert state != can_bms.MISSING or can_id not in frames
+
+
+@pytest.mark.parametrize("key", FITTING)
+def test_a_refusal_names_the_profile_that_fits(captures, key):
+    number = can_dialects.number_of(captures[key])
+    assert (can_dialects.names()[number - 1] if number else None) == FITTING[key][0]
+
+
+# -- dialects
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_frames_of_each_dialect_are_decoded_by_none_that_reads_them_wrongly(name):
+    """Each simulated dialect is fed to every profile."""
+    burst = bursts(name)
+    frames = burst()
+    number = can_dialects.number_of([can_id for can_id, _ in frames])
+    assert can_dialects.names()[number - 1] == name
+    for other in NAMES:
+        device, sink = made(other)
+        for second in range(6):
+            for can_id, data in frames:
+                device.on_frame(can_id, data, second * SECOND_US)
+        rack = sink.layout.rack_input(0, 0)
+        for index in VALUES if sink.taken() else ():
+            assert abs(sink.inp[rack + index] - VALUES[index]) <= 500, (other, index)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_counts_before_two_periods_and_without_a_required_id(name):
+    device, sink = made(name)
+    burst = bursts(name)
+    needed = [each for each, is_needed in can_profile.ids(device.profile) if is_needed]
+    node = device.node * device.profile.settings["node_stride"]
+    for missing in needed:
+        device, sink = made(name)
+        for second in range(6):
+            for can_id, data in burst():
+                if can_id != missing + node:
+                    device.on_frame(can_id, data, second * SECOND_US)
+        assert not any(sink.fresh) and not any(sink.inp)
+        assert device.report(6 * SECOND_US) == (can_bms.MISSING, missing + node)
+
+
+def test_a_forbidden_id_ends_it_until_a_restart():
+    device, sink, burst = joined("pylontech_lv")
+    device.on_frame(0x150, bytes(8), 0)
+    for second in range(9):
+        for can_id, data in burst():
+            device.on_frame(can_id, data, second * SECOND_US)
+    assert not any(sink.fresh) and device.report(9 * SECOND_US) == (can_bms.FOREIGN, 0x150)
+
+
+def test_after_a_silence_the_dialect_is_confirmed_again():
+    device, sink, burst = joined("pylontech_lv")
+    for second in (1, 2, 10, 11):
+        sink.taken()
+        for can_id, data in burst():
+            device.on_frame(can_id, data, second * SECOND_US)
+        assert bool(sink.taken()) == (second < 10)
+
+
+def test_a_required_id_that_stops_ends_all():
+    device, sink, burst = joined("pylontech_lv")
+    for second in range(1, 9):
+        sink.taken()
+        for can_id, data in burst():
+            if can_id != 0x355 or second < 3:
+                device.on_frame(can_id, data, second * SECOND_US)
+    assert not any(sink.fresh) and device.report(8 * SECOND_US) == (can_bms.STOPPED, 0x355)
+
+
+# -- the direction of the current
+
+
+@cases("""flow  times  is_refused
+    -5000  4  False | -5000  5  True | 5000  9  False | 0  9  False""")
+def test_a_converter_that_contradicts_the_direction_refuses_the_rack(flow, times, is_refused):
+    """RACK discharges with 7 A."""
+    device, sink, burst = joined("pylontech_lv", flow=lambda: flow, sign_mA=5000)
+    for second in range(1, times + 1):
+        sink.taken()
+        for can_id, data in burst():
+            device.on_frame(can_id, data, second * SECOND_US)
+    assert device.is_sign_wrong == is_refused
+    assert (device.report(times * SECOND_US)[0] == can_bms.SIGN) == is_refused
+    assert (sink.layout.rack_group(0, s.G_BMS_PACK) in sink.taken()) != is_refused
+
+
+def test_a_small_current_contradicts_nobody_and_the_sign_is_never_turned():
+    device, sink, burst = joined("pylontech_lv", flow=lambda: -5000, sign_mA=8000)
+    for second in range(1, 20):
+        for can_id, data in burst():
+            device.on_frame(can_id, data, second * SECOND_US)
+    assert not device.is_sign_wrong
+    assert sink.inp[sink.layout.rack_input(0, s.RACK_CURRENT_MA)] == 7000
+
+
+# -- the codec, judged by cantools
+
+
+def test_any_field_reads_as_by_cantools():
+    draw = random.Random(1)
+    for _ in range(200):
+        length, is_big, is_signed = draw.randint(1, 32), draw.random() < 0.5, draw.random() < 0.5
+        start = draw.randrange(64)
+        text = (
+            f'VERSION ""\nBU_: A\nBO_ 16 M: 8 A\n SG_ x : {start}|{length}@{int(not is_big)}'
+            f'{"-" if is_signed else "+"} (1,0) [0|0] "" A\n'
+        )
+        try:
+            message = cantools.database.load_string(text, "dbc", strict=True).messages[0]
+        except cantools.database.Error:
+            continue
+        row = {"start": start, "length": length, "order": "big" if is_big else "little"}
+        row |= {"signed": is_signed, "scale": 1, "offset": 0, "range": [-(1 << 32), 1 << 32]}
+        row |= {"invalid": [], "values": {}, "otherwise": None, "magnitude": False}
+        for data in (draw.randbytes(8), bytes(8), b"\xff" * 8):
+            assert Value(row).value(word(data)) == message.decode(data)["x"], row
+
+
+@cases("""form  raw  bits
+    "bits"  0b0110  0b0110 | "any"  0b0110  1 | "any"  0  0 | "zeros"  0b0110  0b1001
+    "pairs"  0b0110  0b10 | "pairs"  0b0101  0b11 | "pairs"  0b1010  0 | "pairs"  0b1111  0
+    "any pair"  0b0100  1 | "any pair"  0b1010  0""")
+def test_forms_of_fault_bits(form, raw, bits):
+    row = {"start": 8, "length": 4, "order": "little", "bit": 3, "form": form}
+    assert Fault(row).bits(word(bytes((0, raw)))) == bits << 3
