@@ -84,7 +84,7 @@ class Fault(Raw):
         self._pairs = range(0, row["length"], 2)
 
     def bits(self, frame: Word) -> int:
-        """The fault bits that are set. A pair is active as 01; 10 is quiet, 00 and 11 say nothing."""
+        """The fault bits that are set. A pair 01 is active; 10 is quiet, 00 and 11 say nothing."""
         raw = self.of(frame)
         if self._form == "any":
             raw = int(raw != 0)

@@ -7,13 +7,15 @@ from typing import Any
 from controller.config import can_form as form
 from controller.forms.reading import Path, read_each, unknown
 from controller.forms.refusal import not_allowed, refuse
-from drivers import can_bms
+from drivers import can_messages
 from drivers.can_codec import EXTENDED, place
 from drivers.dbc import Message, Signal, messages
 from safety import signals as s
 
 Table = dict[str, Any]
 STANDARD_MAX = 0x7FF
+OWN = ("bms_bad_frames", *can_messages.ARRAYS)  # no signal has these names
+NAMES = tuple([name for name in can_messages.GROUPS if name not in OWN])
 NEEDED = (
     *("rack_voltage_mV", "rack_current_mA", "soc_permille"),
     *("charge_current_mA_max", "discharge_current_mA_max"),
@@ -31,8 +33,9 @@ def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> di
     by_dbc = _dbc(path, settings["dbc"])
     for name, row in found["messages"].items():
         _fill_message(file, ("messages", name), row, by_dbc)
-    for name, row in found["sent"].items():
-        row["extended"] = row["id"] > STANDARD_MAX if row["extended"] is None else row["extended"]
+    for row in found["sent"].values():
+        if row["extended"] is None:
+            row["extended"] = row["id"] > STANDARD_MAX
     for table in ("signals", "arrays", "faults"):
         for name, row in found[table].items():
             _fill_place(file, (table, name), row, found["messages"], by_dbc)
@@ -117,7 +120,7 @@ def _fill_signal(row: Table, signal: Signal) -> None:
 
 def _check_names(file: str, found: Mapping[str, Table]) -> None:
     signals, arrays = found["signals"], found["arrays"]
-    for table, names in (("signals", can_bms.NAMES), ("arrays", tuple(can_bms.ARRAYS))):
+    for table, names in (("signals", NAMES), ("arrays", tuple(can_messages.ARRAYS))):
         for name in found[table]:
             if name not in names:
                 unknown(file, (table, name), names)
@@ -130,17 +133,17 @@ def _check_names(file: str, found: Mapping[str, Table]) -> None:
         refuse(file, ("faults",), "is empty", "the fault bits that the BMS reports")
     for name, row in signals.items():
         low, high = next((each[2:4] for each in s.RACK_INPUTS if each[0] == name), row["range"])
-        if name == "rack_voltage_mV" and can_bms.CHARGE_MV in signals:
+        if name == "rack_voltage_mV" and can_messages.CHARGE_MV in signals:
             low = -high  # it is compared with the limits
         if not low <= row["range"][0] <= row["range"][1] <= high:
             not_allowed(file, ("signals", name, "range"), row["range"], f"within {low}..{high}")
     ends = [name for name in CELL_ENDS if name in signals]
-    if len(ends) == 1 or ends and can_bms.CELLS in arrays:
-        allowed = f"both of {' and '.join(CELL_ENDS)}, or arrays.{can_bms.CELLS}"
+    if len(ends) == 1 or ends and can_messages.CELLS in arrays:
+        allowed = f"both of {' and '.join(CELL_ENDS)}, or arrays.{can_messages.CELLS}"
         refuse(file, ("signals", ends[0]), "is alone", allowed)
-    steps = arrays.get(can_bms.TEMPERATURES, {"scale": 0})["scale"]
+    steps = arrays.get(can_messages.TEMPERATURES, {"scale": 0})["scale"]
     if abs(steps) > STEP_DDEGC_MAX:
-        path = ("arrays", can_bms.TEMPERATURES, "scale")
+        path = ("arrays", can_messages.TEMPERATURES, "scale")
         not_allowed(file, path, steps, f"{STEP_DDEGC_MAX} and finer, or no such array")
 
 
@@ -157,8 +160,8 @@ def reports(profile: Any, fact: str) -> bool:
     """Whether a BMS of this profile reports the values of a fact of stage_states.LACKING."""
     names = {*profile.signals, *profile.arrays}
     return {
-        "cells_reported": bool(names & {*CELL_ENDS, can_bms.CELLS}),
-        "temperatures_reported": can_bms.TEMPERATURES in names,
+        "cells_reported": bool(names & {*CELL_ENDS, can_messages.CELLS}),
+        "temperatures_reported": can_messages.TEMPERATURES in names,
         "insulation_reported": "insulation_kohm" in names,
         "sensors_reported": {"sensors_invalid_max", "cells_online"} <= names,
     }[fact]

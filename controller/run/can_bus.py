@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from controller.config import can_dialects, families
-from drivers import can_bms
+from drivers import can_dialect
 from drivers.can_bms import CanBms
 
 # 16 racks x 21 frames in 100 ms, all in one tick, and half as many again
@@ -67,8 +67,12 @@ class CanBus:
             if isinstance(rack.bms, CanBms):
                 state, can_id = rack.bms.report(now_us)
                 if self.heard and self.heard.isdisjoint(rack.bms.can_ids()):
-                    state, can_id = can_bms.MISSING, rack.bms.can_ids()[0]
-                fits = can_dialects.number_of(self.heard) if state in can_bms.REFUSED else 0
+                    state, can_id = can_dialect.MISSING, rack.bms.can_ids()[0]
+                fits = (
+                    can_dialects.number_of(self.heard)
+                    if state in (can_dialect.MISSING, can_dialect.FOREIGN)
+                    else 0
+                )
                 yield rack.bms.node, (state, can_id, fits)
 
     def write(self, out: Sequence[int], now_us: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.run.can_bus import CanBus
 from controller.system import regular_file
-from drivers import can_bms
+from drivers import can_dialect
 from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 from drivers.meter import Meter
@@ -90,8 +90,8 @@ class LinkStatistics:
 
 
 def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
-    """{"units": {(bus, address): {counter: value}}, "meters" and "racks": likewise, "buses": {bus: ...}}; None:
-    no whole file.
+    """{"units": {(bus, address): {counter: value}}, "meters" and "racks": likewise, "buses": {bus:
+    ...}}; None: no whole file.
     """
     for _ in range(TRIES):
         content = regular_file.content(path)
@@ -116,7 +116,7 @@ def _decoded(content: bytes, count: int) -> dict[str, dict[Any, dict[str, int]]]
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")
         if address >= RACK_ADDRESS:
-            found["racks"][name, address - RACK_ADDRESS] = dict(zip(can_bms.REPORT, values))
+            found["racks"][name, address - RACK_ADDRESS] = dict(zip(can_dialect.REPORT, values))
             continue
         if address >= METER_ADDRESS:
             found["meters"][name, address - METER_ADDRESS] = dict(zip(Meter.REPORT, values))

@@ -5,7 +5,7 @@ from controller.core.site_devices import roles
 from controller.journal.snapshot import Shadow
 from controller.state import base, devices, path_delay, racks
 from controller.state.base import Facts
-from drivers import can_bms
+from drivers import can_dialect
 from drivers.can_codec import EXTENDED
 from safety import signals as s
 
@@ -89,17 +89,17 @@ def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts
 
 def _refusal(report: Facts | None) -> str | None:
     """Why no value of a BMS on CAN counts, and which profile would fit; None: they count."""
-    if report is None or report["state"] in (can_bms.OK, can_bms.WAITING):
+    if report is None or report["state"] in (can_dialect.OK, can_dialect.WAITING):
         return None
-    if report["state"] == can_bms.SIGN:
+    if report["state"] == can_dialect.SIGN:
         return (
             "its current has another sign than the converter's power; no value counts until the "
             "profile is corrected and the controller restarts"
         )
     can_id = report["can_id"] & ~EXTENDED
-    if report["state"] == can_bms.STOPPED:
+    if report["state"] == can_dialect.STOPPED:
         return f"id 0x{can_id:X} has stopped, no value counts"
-    is_foreign = report["state"] == can_bms.FOREIGN
+    is_foreign = report["state"] == can_dialect.FOREIGN
     words = "is of another protocol" if is_foreign else "of its protocol does not come"
     fits = can_dialects.names()[report["fits"] - 1] if report["fits"] else ""
     allowed = f"profile {fits} would fit" if fits else "no shipped profile fits these ids"

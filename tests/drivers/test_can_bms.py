@@ -10,7 +10,7 @@ import pytest
 from device_suite import CanSuite, Sink
 
 from controller.config import can_dialects, can_profile, profiles
-from drivers import can_bms
+from drivers import can_dialect
 from drivers.can_bms import CanBms
 from drivers.can_codec import EXTENDED, Fault, Value, word
 from hil.devices.mirrored_bms import MirroredBms
@@ -234,13 +234,13 @@ def test_a_capture_decodes_right_or_is_refused_at_every_moment_of_joining(captur
             groups, device = _replayed(name, frames, join)
             if name == fits or name in others:
                 assert {s.G_BMS_PACK, s.G_BMS_LIMITS, s.G_BMS_CHARGE, s.G_BMS_STATE} <= groups
-                assert device.report(8 * SECOND_US)[0] in (can_bms.OK, can_bms.STOPPED)
+                assert device.report(8 * SECOND_US)[0] in (can_dialect.OK, can_dialect.STOPPED)
             else:
                 assert not groups, (name, join)
                 state, can_id = device.report(8 * SECOND_US)
-                assert state != can_bms.OK
-                assert state != can_bms.FOREIGN or can_id in frames
-                assert state != can_bms.MISSING or can_id not in frames
+                assert state != can_dialect.OK
+                assert state != can_dialect.FOREIGN or can_id in frames
+                assert state != can_dialect.MISSING or can_id not in frames
 
 
 @pytest.mark.parametrize("key", FITTING)
@@ -282,7 +282,7 @@ def test_nothing_counts_before_two_periods_and_without_a_required_id(name):
                 if can_id != missing + node:
                     device.on_frame(can_id, data, second * SECOND_US)
         assert not any(sink.fresh) and not any(sink.inp)
-        assert device.report(6 * SECOND_US) == (can_bms.MISSING, missing + node)
+        assert device.report(6 * SECOND_US) == (can_dialect.MISSING, missing + node)
 
 
 def test_a_forbidden_id_ends_it_until_a_restart():
@@ -291,7 +291,7 @@ def test_a_forbidden_id_ends_it_until_a_restart():
     for second in range(9):
         for can_id, data in burst():
             device.on_frame(can_id, data, second * SECOND_US)
-    assert not any(sink.fresh) and device.report(9 * SECOND_US) == (can_bms.FOREIGN, 0x150)
+    assert not any(sink.fresh) and device.report(9 * SECOND_US) == (can_dialect.FOREIGN, 0x150)
 
 
 def test_after_a_silence_the_dialect_is_confirmed_again():
@@ -310,7 +310,7 @@ def test_a_required_id_that_stops_ends_all():
         for can_id, data in burst():
             if can_id != 0x355 or second < 3:
                 device.on_frame(can_id, data, second * SECOND_US)
-    assert not any(sink.fresh) and device.report(8 * SECOND_US) == (can_bms.STOPPED, 0x355)
+    assert not any(sink.fresh) and device.report(8 * SECOND_US) == (can_dialect.STOPPED, 0x355)
 
 
 # -- the direction of the current
@@ -326,7 +326,7 @@ def test_a_converter_that_contradicts_the_direction_refuses_the_rack(flow, times
         for can_id, data in burst():
             device.on_frame(can_id, data, second * SECOND_US)
     assert device.is_sign_wrong == is_refused
-    assert (device.report(times * SECOND_US)[0] == can_bms.SIGN) == is_refused
+    assert (device.report(times * SECOND_US)[0] == can_dialect.SIGN) == is_refused
     assert (sink.layout.rack_group(0, s.G_BMS_PACK) in sink.taken()) != is_refused
 
 

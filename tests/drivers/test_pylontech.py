@@ -332,7 +332,7 @@ def test_another_protocol_on_the_same_ids_stops_the_driver(foreign):
     device, sink = fed()
     assert foreign in device.can_ids()
     feed(device, (foreign, "0000000000000000"), *V12)
-    assert device.foreign_id == foreign and not sink.taken() and device.refused == 5
+    assert device.dialect.foreign_id == foreign and not sink.taken() and device.refused == 5
 
 
 def test_the_acknowledgement_is_eight_zeros_each_second():
