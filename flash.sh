@@ -19,6 +19,9 @@ usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabin
        flash.sh prove [--quick]   prove the safety kernel: coverage, mutants, proofs, parity (--help lists the options)
        flash.sh check FILE        check a site file
        flash.sh install [--root DIR] [--wheels DIR] [--doors]  put the controller on this box, or into the tree of one
+       flash.sh bundle --key KEY OUT.tar   a signed release for boxes without a network; install --bundle OUT.tar
+                                  --signers FILE checks it and installs it
+       flash.sh rollback [--root DIR]   the release before, with its units; configuration and state stay
        flash.sh uninstall [--root DIR] [--purge]        take it away; --purge: configuration and state too
        flash.sh mcu PORT [--cabinet FILE] [--dry-run]   put channel B on a microcontroller (Pico, STM32)
        flash.sh vm-test [OPTIONS] install it on a Debian in QEMU, run it there, hang it, cut its power
@@ -157,7 +160,8 @@ nearest() {
 }
 
 main() {
-    local command="${1:-}" chosen near all commands=(rig test prove check install uninstall mcu vm-test advisories)
+    local command="${1:-}" chosen near all
+    local commands=(rig test prove check install bundle rollback uninstall mcu vm-test advisories)
     [ $# -eq 0 ] || shift
     case "$command" in
         rig)
@@ -191,7 +195,14 @@ main() {
             exec "$venv/bin/python" -m hil covers "$@"
             ;;
         install | uninstall)
+            [[ " $* " != *" --bundle"* ]] || PYTHONPATH="$here" exec python3 -m controller "$command" "$@"
             exec bash "$here/controller/systemd/install.sh" "$command" "$@"
+            ;;
+        bundle)
+            PYTHONPATH="$here" exec python3 -m controller.systemd.make_bundle "$@"
+            ;;
+        rollback)
+            PYTHONPATH="$here" exec python3 -m controller rollback "$@"
             ;;
         mcu)
             set_up
@@ -216,7 +227,8 @@ main() {
         *)
             all="${commands[*]}"
             near="$(nearest "$command" "${commands[@]}")" || near=""
-            fail "there is no '$command' here${near:+, did you mean '$near'}; there are: ${all// /, }" 2
+            [ -z "$near" ] || near=", did you mean '$near'"
+            fail "there is no '$command' here$near; there are: ${all// /, }" 2
             ;;
     esac
 }

@@ -26,8 +26,11 @@ COMMANDS = {
     "the start also needs the key",
     "backup": "configuration, keys, users and latches of this cabinet as one file",
     "restore": "put back what a box of this cabinet lacks; replaces nothing, removes no latch",
+    "provision": "configuration and keys of each cabinet of a list, from one type or site file",
     "migrate": "the files of an earlier version, and the steps before this version starts with "
     "them",
+    "install": "as root: a release from a signed bundle, without a network",
+    "rollback": "as root: the release before, with its units; configuration and state stay",
     "status": "state, interlocks, power, hints, racks, links: one page",
     "why": "why the power is what it is: the chain from request to wire",
     "alarms": "what tripped first, what followed, what to check, what a reset needs",
@@ -92,6 +95,8 @@ MODULES = {
     "documents.reason_book": ("reasons",),
     "documents.responder": ("responder",),
     "siting.command": ("siting",),
+    "systemd.rollback": ("rollback",),
+    "systemd.signed_bundle": ("install",),
 }
 COMPLETION = "completion"  # the only command that needs the parsers of all
 CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user

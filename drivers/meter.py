@@ -140,7 +140,7 @@ class Meter:
         return rtu.read_request(key, self.unit_id, *place, *on_end)
 
     def _takers(self) -> list[rtu.OnReply]:
-        """For each read of a reading, what takes its reply."""
+        """What takes the reply to each read of a reading."""
         if len(self._reads) == 1:
             return [self._take]
         return [partial(self._take_part, number) for number in range(len(self._reads))]

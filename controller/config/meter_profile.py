@@ -25,6 +25,7 @@ NAMES = (
     *(reads.TOTAL, *reads.SINGLE),
 )
 TOGETHER = ("current", "power")  # of one moment, or a step of the load looks like a fault
+ADDRESSES = 65_536
 FACTOR_RANGE = (-32_768, 32_767)
 COARSE_W = 1  # from this step on a steady load repeats the power
 
@@ -33,7 +34,7 @@ def fill(file: str, path: Path, fields: dict[str, Any]) -> None:
     """Set unit and range of the quantity where the profile gives none; refuse another unit."""
     name = path[-1]
     quantity = name[:-2] if name[:-2] in reads.PHASED else name
-    unit, bounds = QUANTITIES.get(quantity, ("", FACTOR_RANGE))
+    unit, bounds = QUANTITIES.get(quantity, (fields["unit"], FACTOR_RANGE))
     if fields["unit"] not in ("", unit):
         not_allowed(file, (*path, "unit"), fields["unit"], f'"{unit}"; use scale')
     fields["unit"], fields["range"] = unit, fields["range"] or list(bounds)
@@ -65,8 +66,8 @@ def _check_phases(
             refuse(file, ("registers", missing[0]), problem)
     powers = reads.phases_of("power", settings)
     if reads.TOTAL not in registers and not set(powers) & set(registers):
-        which = f"{', '.join(powers)} (phases = {settings['phases']}), " if powers else ""
-        refuse(file, ("registers",), "has no power", f"{which}{reads.TOTAL}, or both")
+        which = f"{', '.join(powers)} (phases = {settings['phases']}), {reads.TOTAL}, or both"
+        refuse(file, ("registers",), "has no power", which if powers else reads.TOTAL)
     if "voltage_1" in registers and settings["phases"] and settings["nominal_voltage_V"] is None:
         refuse(file, ("settings", "nominal_voltage_V"), "is missing; registers.voltage_1 needs it")
 
@@ -77,9 +78,15 @@ def _check_factors(file: str, registers: Mapping[str, Register]) -> None:
         if not factor:
             continue
         found = registers.get(factor)
-        if found is None or factor in NAMES or found.type != "s16":
-            allowed = "the name of an s16 register that is no value"
+        if found is None or factor in NAMES or not _is_plain(found):
+            allowed = "the name of an s16 register that is no value, with an address alone"
             not_allowed(file, ("registers", name, "scale_from"), factor, allowed)
+
+
+def _is_plain(register: Register) -> bool:
+    """The raw value of a power of ten is used as it is."""
+    own = register.scale, register.offset, register.scale_from, register.byte_order
+    return register.type == "s16" and own == (1, 0, "", "big")
 
 
 def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register]) -> None:
@@ -98,6 +105,9 @@ def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register
                 problem = f"{factor!r} is not read with it"
                 refuse(file, (*path, "scale_from"), problem, "one read for both")
             end = start + size
+            if block.address + end // 2 > ADDRESSES:
+                most = ADDRESSES - size // 2
+                not_allowed(file, (*path, "address"), registers[at].address, f"0..{most}")
 
 
 def _check_together(file: str, settings: Mapping[str, Any], fast: list[Register]) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from controller.config import track_path
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device
-from controller.config.silence import entry_of, period_ms
+from controller.config.silence import entry_of
 from controller.config.sources import FALLBACK_KEYS, Source
 from controller.config.values import Values
 from controller.core.parameters import SOURCE_PARAMETERS
@@ -31,7 +31,7 @@ WORDS = {
     "even_interval_s": "the longest interval up to peak_interval_s that divides an hour",
     "range_mV": "cells times charge_end_mV less discharge_end_mV",
     "meter_sample_ms": "the time between two values of the meter (period_ms and its profile)",
-    "meter_period_ms": "the period_ms of the slowest meter",
+    "meter_period_ms": "the longest time between two values of a meter (period_ms and its profile)",
     "follow_of_profile_ms": "dead time and ramp of the converter's profile",
     "cooling_ddegC": "the lowest cells_stop_ddegC of chillers and fans",
     "units": "the number of units",
@@ -149,7 +149,7 @@ def _of_section(config: Config) -> Table:
         "interval_ms": control["peak_interval_s"] * 1000,
         "even_interval_s": max([each_s for each_s in whole if HOUR_S % each_s == 0]),
         "meter_sample_ms": track_path.sample_ms(track_path.source(config)),
-        "meter_period_ms": max([period_ms(each) for each in meters]),
+        "meter_period_ms": max(map(track_path.sample_ms, meters)),
     }
 
 

@@ -5,14 +5,18 @@ latches and lock-out of the store. It has no record: `firebreak export` writes t
 back what is missing and replaces nothing; on a box with a store only cabinet and types, so that no
 revoked key, user or door returns to a cabinet in use. The restored store is never better than
 the old one: latches and lock-out stand, it needs the key and a new approval.
+
+Root keeps its rights for the configuration, which has a key of the planner's user; in the state
+folder it works as the service's user.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import pwd
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from controller.console import backup_file, users
@@ -22,22 +26,34 @@ from controller.forms import reading
 from controller.forms.refusal import ConfigError
 from controller.store import durable, two_copies
 from controller.store.stored_record import Record, StoreError
-from controller.system import cli, clock
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, ascii_only
+from controller.system import cli, clock, identity
+from controller.system.paths import (
+    DONE,
+    NO_START,
+    NOT_DONE,
+    STATE_DIRECTORY,
+    WRONG_INPUT,
+    ascii_only,
+)
 
 ETC = "/etc/firebreak"
 KEY_NEEDED = {"44d": 1}
 ETC_DIR = cli.option("--etc-dir", default=ETC, help="configuration (%(default)s)")
-
-
-@cli.command(
-    "backup", cli.option("file", metavar="FILE", help="a new file"), ETC_DIR, cli.STATE_DIR
+# not cli.STATE_DIR, for which root gives up its rights
+STATE = cli.option(
+    "--state-dir", dest="state", default=STATE_DIRECTORY, help="what lasts (%(default)s)"
 )
+
+
+@cli.command("backup", cli.option("file", metavar="FILE", help="a new file"), ETC_DIR, STATE)
 def _backup(arguments: Namespace) -> int:
-    roots = {"etc": arguments.etc_dir, "state": arguments.state_dir}
-    with cli.ends(NO_START, OSError, StoreError, at=arguments.state_dir):
-        files = list(_files(roots))
-        manifest = _manifest(files, arguments)
+    with cli.ends(NO_START, OSError, StoreError, at=arguments.state):
+        files = list(_files("etc", arguments.etc_dir, backup_file.FOLDERS))
+        with identity.serving(arguments.state):
+            files += _files("state", arguments.state, backup_file.STATE_FOLDERS)
+            paths = [os.path.join(arguments.state, name) for name in backup_file.STATE_FILES]
+            files += _kept("state", arguments.state, paths)
+            manifest = _manifest(files, arguments)
         with cli.ends(WRONG_INPUT, FileExistsError, before="exists already: ", at=arguments.file):
             descriptor = os.open(arguments.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -56,7 +72,7 @@ def _backup(arguments: Namespace) -> int:
     "restore",
     cli.option("file", metavar="FILE", help="a backup of this cabinet"),
     ETC_DIR,
-    cli.STATE_DIR,
+    STATE,
     cli.option("--dry-run", action="store_true", help="print what would be done"),
 )
 def _restore(arguments: Namespace) -> int:
@@ -64,30 +80,30 @@ def _restore(arguments: Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError, OSError, at=arguments.file):
         manifest, files = backup_file.unpacked(arguments.file)
         _check_cabinet(manifest, arguments)
-    roots = {"etc": arguments.etc_dir, "state": arguments.state_dir}
-    with cli.ends(NO_START, OSError, StoreError, at=arguments.state_dir):
-        is_used = two_copies.Store(arguments.state_dir).load().state != two_copies.MISSING
+    roots = {"etc": arguments.etc_dir, "state": arguments.state}
+    with cli.ends(NO_START, OSError, StoreError, at=arguments.state):
+        with identity.serving(arguments.state):
+            is_used = two_copies.Store(arguments.state).load().state != two_copies.MISSING
+            print(ascii_only(_put_store(manifest["store"], arguments, is_used)))
         differs = False
-        print(ascii_only(_put_store(manifest["store"], arguments, is_used)))
         for each in files:
             is_left = is_used and not each.name.startswith(("etc/cabinet/", "etc/types/"))
-            word = LEFT if is_left else _put(each, roots, arguments.dry_run)
+            with contextlib.ExitStack() as stack:
+                if each.name.startswith("state/"):
+                    stack.enter_context(identity.serving(arguments.state))
+                word = LEFT if is_left else _put(each, roots, arguments.dry_run)
             differs = differs or word == DIFFERS
             print(ascii_only(f"{word:<9} {_path(each, roots)}"))
     print("next: firebreak check, approve (key out of RUN), and a start with the key")
     return NOT_DONE if differs else DONE
 
 
-def _files(roots: dict[str, str]) -> Iterator[Kept]:
-    """All files of a backup, sorted; links and sockets are left out."""
-    parts = ("etc", backup_file.FOLDERS), ("state", backup_file.STATE_FOLDERS)
-    for part, folders in parts:
-        for folder in folders:
-            for above, below, names in os.walk(os.path.join(roots[part], folder)):
-                below.sort()
-                yield from _kept(part, roots[part], [os.path.join(above, name) for name in names])
-    paths = [os.path.join(roots["state"], name) for name in backup_file.STATE_FILES]
-    yield from _kept("state", roots["state"], paths)
+def _files(part: str, root: str, folders: Iterable[str]) -> Iterator[Kept]:
+    """Files of a backup in these folders, sorted; links and sockets are left out."""
+    for folder in folders:
+        for above, below, names in os.walk(os.path.join(root, folder)):
+            below.sort()
+            yield from _kept(part, root, [os.path.join(above, name) for name in names])
 
 
 def _kept(part: str, root: str, paths: list[str]) -> Iterator[Kept]:
@@ -115,7 +131,7 @@ def _user(number: int) -> str:
 
 
 def _manifest(files: list[Kept], arguments: Namespace) -> bytes:
-    loaded = two_copies.Store(arguments.state_dir).load()
+    loaded = two_copies.Store(arguments.state).load()
     found = loaded.record
     if found is None and loaded.state != two_copies.MISSING:
         line = f"{'; '.join(loaded.lines)}: its latches are unknown, so there is no backup of them"
@@ -201,7 +217,7 @@ def _give(path: str, owner: str) -> None:
 
 def _put_store(held: dict[str, Any] | None, arguments: Namespace, is_used: bool) -> str:
     """A line. A store that is there stays: it may have newer latches."""
-    directory = arguments.state_dir
+    directory = arguments.state
     if is_used:
         return f"{SAME:<9} the store in {directory}, so keys, users and doors stay as they are"
     names = [] if held is None else held["latches"]

@@ -75,7 +75,7 @@ def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
     )
     if file is None or not is_right:
         raise ConfigError(f"{path}: has {entry.name!r}, which is no file of a backup")
-    return Kept(entry.name, entry.mode & 0o750, entry.uname, file.read())
+    return Kept(entry.name, entry.mode & 0o755, entry.uname, file.read())
 
 
 def _checked(path: str, content: bytes) -> dict[str, Any]:

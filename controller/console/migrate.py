@@ -5,10 +5,11 @@ that are left for a person. It changes nothing: the lines name each key to chang
 import os
 import sqlite3
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from controller.config import approval, configuration
 from controller.console import users
+from controller.core.base import instances
 from controller.forms.refusal import ConfigError
 from controller.hints import keys
 from controller.recorder import reading
@@ -37,26 +38,42 @@ class _Todo(Exception):
     "migrate",
     cli.option("file", nargs="?", default=CABINET, metavar="FILE", help="(%(default)s)"),
     cli.STATE_DIR,
+    cli.option(
+        "--readable", action="store_true", help="only what of the state this version cannot read"
+    ),
 )
 def _migrate(arguments: Namespace) -> int:
     """Prints a line for each part. Exit code 1 while something is left to do."""
     directory = arguments.state_dir
+    if arguments.readable:
+        _, lines = _parts(directory, (_store, _keys, _users, _opened_record, _proof_tests))
+        print(*[ascii_only(line) for line in lines], sep="\n", end="\n" if lines else "")
+        return NOT_DONE if lines else DONE
     with cli.ends(NO_START, OSError, at=directory):
-        carried, todo = [], [*_strangers(directory), *_members()]
-    for part in (_store, _keys, _users, _record, _proof_tests):
-        try:
-            carried.append(part(directory))
-        except (_Todo, OSError, sqlite3.Error, keys.KeyStoreError, users.UserError) as error:
-            todo.append(plain(error, directory))
-    todo += _configuration(arguments.file, directory)
+        found = [*_strangers(directory), *_members()]
+    carried, todo = _parts(directory, (_store, _keys, _users, _record, _proof_tests))
+    todo = [*found, *todo, *_configuration(arguments.file, directory)]
     for head, lines in (("carried", carried), ("to do", todo)):
         for line in lines:
             print(ascii_only(f"{head:8} {line}"))
     return NOT_DONE if todo else DONE
 
 
+def _parts(directory: str, parts: Iterable[Callable[[str], str]]) -> tuple[list[str], list[str]]:
+    """(lines of what is carried over, lines of what is not)."""
+    carried, todo = list[str](), list[str]()
+    for part in parts:
+        try:
+            carried.append(part(directory))
+        except (_Todo, OSError, sqlite3.Error, keys.KeyStoreError, users.UserError) as error:
+            todo.append(plain(error, directory))
+    return carried, todo
+
+
 def _store(directory: str) -> str:
     found = two_copies.Store(directory).load()
+    if found.state == two_copies.NEWER:
+        raise _Todo(found.lines[0])
     if found.record is None or found.state == two_copies.UNREADABLE:
         raise _Todo(f"{'; '.join(found.lines)}: {KEY_NEEDED}")
     latches = ", ".join(found.record.latches) or "none"
@@ -79,6 +96,14 @@ def _users(directory: str) -> str:
     for name in names:
         users.is_right(directory, name, "")
     return f"users of the console: {', '.join(names) or 'none'}"
+
+
+def _opened_record(directory: str) -> str:
+    path = os.path.join(directory, reading.FILE)
+    if os.path.lexists(path):
+        with reading.opened(path):
+            pass
+    return "record"
 
 
 def _record(directory: str) -> str:
@@ -125,6 +150,9 @@ def _configuration(path: str, directory: str) -> list[str]:
     except (ConfigError, OSError) as error:
         return [*lines, f"{plain(error, path)} (then the next key: firebreak check {path})"]
     record = two_copies.Store(directory).load().record
+    known = instances.stage_instances(config.layout())
+    if lost := sorted({*(record.latches if record else ())} - {*known}):
+        lines.append(f"latch {', '.join(lost)} is of no row of this version: {KEY_NEEDED}")
     if record is None or record.approved != approval.packed(approval.of(config)):
         lines.append("the limits are not approved: key out of RUN, then firebreak approve")
     return lines

@@ -62,13 +62,18 @@ def profiles(config: Config) -> Iterator[str]:
         words = "no captured or documented reading of a device proves their maps"
         yield from wrapped("  map only: ", f"{', '.join(names)}; {words}")
     for device in config.devices:
-        for words in _of_meter(device) if device.role in METERS else ():
+        for words in _of_meter(config, device) if device.role in METERS else ():
             yield from wrapped(f"  {device.name}: ", words)
 
 
-def _of_meter(device: Device) -> Iterator[str]:
-    """What the meter does not compare, and what a slow one costs."""
+def _of_meter(config: Config, device: Device) -> Iterator[str]:
+    """What the meter does not compare, and what a slow one or a network costs."""
     yield from meter_profile.lacks(device.profile)
+    if device.bus in [bus.name for bus in config.buses if bus.kind == "tcp"]:
+        yield (
+            "Modbus TCP has no signature: whoever can answer in its place moves the battery within "
+            "its limits; give it a network of its own"
+        )
     sample_ms = track_path.sample_ms(device)
     if device.role == "meter_grid" and sample_ms > TESTED_MS:
         yield (

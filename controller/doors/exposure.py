@@ -1,20 +1,20 @@
 """What is open: one row for each place where a door listens or that it connects to."""
 
-import importlib
-import ipaddress
 import urllib.parse
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from controller.doors.settings import Settings
+from controller.doors.addresses import LOCAL, address
+from controller.doors.settings import Settings, form
 
 LISTENS, CONNECTS = "listens", "connects"
-LOCAL = ("127.0.0.1", "::1", "localhost")
 HEAD = ("door", "way", "place", "what", "encrypted", "who proves it", "may at most")
 
 
 class Exposure(NamedTuple):
-    """way: listens or connects; proof: how a sender is known; may: what comes in at most."""
+    """way: listens or connects; proof: how a sender is known; may: what comes in at most; only:
+    the addresses that a door hears, () for all.
+    """
 
     door: str
     way: str
@@ -23,9 +23,7 @@ class Exposure(NamedTuple):
     encryption: str
     proof: str
     may: str
-
-
-Rows = Callable[[Settings, tuple[str, str], dict[str, Any]], list[Exposure]]
+    only: tuple[str, ...] = ()
 
 
 def of(settings: Settings) -> list[Exposure]:
@@ -34,7 +32,23 @@ def of(settings: Settings) -> list[Exposure]:
         row
         for kind, doors in settings.doors.items()
         for name, values in doors.items()
-        for row in _rows(kind)(settings, (kind, name), values)
+        for row in form(kind).exposure(settings, (kind, name), values)
+    ]
+
+
+def rows(
+    path: tuple[str, str],
+    way: str,
+    place: str,
+    encryption: str,
+    found: Iterable[tuple[str, str, str]],
+    only: tuple[str, ...] = (),
+) -> list[Exposure]:
+    """The rows of one place. found: (what, proof, may)."""
+    door = ".".join(path)
+    return [
+        Exposure(door, way, place, what, encryption, proof, most, only)
+        for what, proof, most in found
     ]
 
 
@@ -43,31 +57,25 @@ def table(settings: Settings) -> list[str]:
     found = of(settings)
     if not found:
         return ["no door: nothing is open"]
-    rows = [HEAD, *found]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(HEAD))]
+    lines = [HEAD, *[tuple(map(str, row[: len(HEAD)])) for row in found]]
+    widths = [max(map(len, column)) for column in zip(*lines)]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
     ]
 
 
 def drop_in(settings: Settings, kind: str) -> str:
     """The drop-in of firebreak-doors@KIND.service: the addresses that this kind needs."""
-    allowed = {_allowed(row) for row in of(settings) if row.door.partition(".")[0] == kind}
+    own = [row for row in of(settings) if row.door.partition(".")[0] == kind]
+    allowed = {each for row in own for each in _allowed(row)}
     return f"[Service]\nIPAddressAllow={'any' if 'any' in allowed else ' '.join(sorted(allowed))}\n"
 
 
-def _allowed(row: Exposure) -> str:
-    """A name may lead anywhere, by way of a name server; who listens may hear anybody."""
+def _allowed(row: Exposure) -> Iterable[str]:
+    """A name may lead anywhere, by way of a name server; who listens to all may hear anybody."""
     host = urllib.parse.urlsplit(row.place if "://" in row.place else f"//{row.place}").hostname
     if host in LOCAL:
-        return "localhost"
-    try:
-        address = ipaddress.ip_address(host or "")
-    except ValueError:
-        return "any"
-    return "any" if row.way == LISTENS else str(address)
-
-
-def _rows(kind: str) -> Rows:
-    found: Rows = importlib.import_module(f"controller.doors.{kind}.form").exposure
-    return found
+        return ["localhost"]
+    if row.way == LISTENS:
+        return row.only or ["any"]
+    return [str(address(host) or "any")]

@@ -1,67 +1,107 @@
-"""The state of the cabinet for the doors, read from the journal once for all clients."""
+"""The state of the cabinet for the doors, read from the journal once for all who ask now."""
 
 import asyncio
+import concurrent.futures
+import math
 import sqlite3
 from typing import Any
 
 from controller.journal.ring import JournalError
-from controller.state.watch import Kept
+from controller.state.watch import Kept, Watch
 from controller.system import caught, clock
 from controller.system.paths import plain
 
 PERIOD_S, LINES_MAX = 0.2, 20
+OLD_S, HANGS_S = 5.0, 15.0  # a reading that hangs makes no old values
 UPDATES_MAX = 18_000  # an hour
+BEHIND_FRAMES_MAX = 30_000  # beyond, a new watch costs less than what it has not read
+NO_TICK = "the controller makes no new tick: its outputs expire, and the power goes to zero"
 Facts = dict[str, Any]
+
+
+class NoState(Exception):
+    """No controller; one line says why."""
 
 
 class Feed:
     """`state`: the facts of `firebreak status --json`, None while no controller answers; `trouble`
-    says why. `run` keeps them new until it is cancelled, and wakes who waits in `changed`.
+    says why it is not `live`. Nothing is read while nobody waits in `changed` or asks `fresh`.
     """
 
     def __init__(self, run_directory: str, state_directory: str) -> None:
         self._run_directory = run_directory
-        self._kept = Kept(run_directory, state_directory, UPDATES_MAX)
+        self._kept = Kept(run_directory, state_directory, UPDATES_MAX, BEHIND_FRAMES_MAX)
         self._last = caught.Last("doors: no state", LINES_MAX)
-        self._lock = asyncio.Lock()  # the watch is for one thread at a time
-        self._next: asyncio.Event = asyncio.Event()
-        self.state: Facts | None = None
+        self._pool = concurrent.futures.ThreadPoolExecutor(1, "feed")  # the watch is for one thread
+        self._reading = asyncio.Lock()
+        self._read_s = -math.inf
+        self._state: Facts | None = None
+        self._made_of: tuple[Watch, int | None] | None = None
+        self.is_rough = False  # True: alarms are exact, values are of the newest keyframe
         self.began_s = 0.0  # of the reading: the state has all that the loop answered before
         self.trouble = "the journal has not been read yet"
 
     @property
+    def state(self) -> Facts | None:
+        """The newest state."""
+        return self._state if _now_s() - self._read_s < OLD_S else None
+
+    @state.setter
+    def state(self, state: Facts | None) -> None:
+        self._state, self._read_s = state, _now_s()
+
+    @property
     def live(self) -> Facts | None:
         """The state while the controller ticks, else None: a dead one leaves its last values."""
-        return self.state if self.state is not None and self.state["is_live"] else None
-
-    async def run(self) -> None:
-        """Read for ever."""
-        while True:
-            await self.read()
-            await asyncio.sleep(PERIOD_S)
+        state = self.state
+        return state if state is not None and state["is_live"] else None
 
     async def read(self) -> None:
         """Read the state once."""
-        began_s = clock.now_us() / 1e6
+        began_s = _now_s()
         state, trouble = None, "the state could not be made of the journal"
         with self._last:  # a state that is read no more must not look new
             try:
-                state, trouble = await self.page("status"), ""
-            except (JournalError, OSError, sqlite3.Error) as error:
-                trouble = plain(error, self._run_directory)
+                state = await self.page("status")
+                trouble = "" if state and state["is_live"] else NO_TICK
+            except NoState as error:
+                trouble = str(error)
         self.state, self.trouble, self.began_s = state, trouble, began_s
-        self._next.set()
-        self._next = asyncio.Event()
 
-    async def changed(self) -> Facts | None:
-        """Wait for the next reading. The state, or None."""
-        await self._next.wait()
+    async def fresh(self, age_s_max: float = 0) -> Facts | None:
+        """The state, read now if it is older than age_s_max, at least PERIOD_S."""
+        if self._is_old(age_s_max):
+            async with self._reading:
+                if self._is_old(age_s_max):
+                    await self.read()
         return self.state
 
+    def _is_old(self, age_s_max: float) -> bool:
+        return _now_s() - self._read_s >= max(PERIOD_S, age_s_max)
+
+    async def changed(self, period_s: float = 0) -> Facts | None:
+        """Wait for the next reading, period_s after the last one. The state, or None."""
+        await asyncio.sleep(max(0.0, self._read_s + max(PERIOD_S, period_s) - _now_s()))
+        return await self.fresh(period_s)
+
     async def page(self, name: str, *span_s: int) -> Facts:
-        """One page of watch.PAGES, read now; span_s: of the trend. Raises JournalError, OSError."""
-        async with self._lock:
-            return await asyncio.to_thread(self._facts, name, *span_s)
+        """One page of watch.PAGES, read now; span_s: of the trend. Raises NoState."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(HANGS_S):
+                return await loop.run_in_executor(self._pool, self._facts, name, *span_s)
+        except TimeoutError:
+            raise NoState(f"the journal has not been read within {HANGS_S:g} s") from None
+        except (JournalError, OSError, sqlite3.Error) as error:
+            raise NoState(plain(error, self._run_directory)) from None
 
     def _facts(self, name: str, *span_s: int) -> Facts:
-        return self._kept.update().facts(name, *span_s)
+        seen = self._kept.update(is_rough=self.is_rough)
+        before, self._made_of = self._made_of, (seen, seen.shadow.sequence)
+        if self.is_rough and self._state and before == self._made_of:
+            return {**self._state, "is_live": seen.is_live}
+        return seen.facts(name, *span_s)
+
+
+def _now_s() -> float:
+    return clock.now_us() / 1e6

@@ -10,16 +10,35 @@ from typing import Any
 from controller.doors.feed import Feed
 from controller.doors.sending import Sender
 from controller.doors.settings import Settings
-from controller.system import caught, realtime
+from controller.system import caught, clock, realtime
 from controller.system.paths import DONE, NO_START, plain, say
 
-LINES_MAX = 20
+LINES_MAX = CAUSES_MAX = 20
 AGAIN_S = 5.0
+SILENT_US = 3_600_000_000  # one cause has one line an hour
 ALIVE_S = 10.0
 
 
 class DoorError(Exception):
     """A door cannot open, or has closed; one line says why."""
+
+
+class Told:
+    """A line for each cause, at most once an hour."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._said: dict[str, int] = {}
+
+    def say(self, cause: str) -> None:
+        """Say it if it is new."""
+        now_us = clock.now_us()
+        if now_us - self._said.get(cause, -SILENT_US) < SILENT_US:
+            return
+        if len(self._said) >= CAUSES_MAX:
+            self._said.pop(next(iter(self._said)))
+        self._said[cause] = now_us
+        say(f"door {self._title}: {cause}")
 
 
 class House:
@@ -61,7 +80,7 @@ async def _all(kind: str, serve: Serve, house: House) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    tasks = [asyncio.create_task(house.feed.run()), asyncio.create_task(_alive())]
+    tasks = [asyncio.create_task(_alive())]
     for name, values in house.settings.doors.get(kind, {}).items():
         tasks.append(asyncio.create_task(_kept(f"{kind}.{name}", serve, house, name, values)))
     await asked.wait()
@@ -71,16 +90,14 @@ async def _all(kind: str, serve: Serve, house: House) -> None:
 
 
 async def _kept(title: str, serve: Serve, house: House, name: str, values: dict[str, Any]) -> None:
-    """One door, opened again AGAIN_S after it failed; one line when the cause is another one."""
-    last, said = caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX), ""
+    """One door, opened again AGAIN_S after it failed."""
+    last, told = caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX), Told(title)
     while True:
         with last:
             try:
                 await serve(house, name, values)
             except (DoorError, OSError) as error:
-                if (line := plain(error, title)) != said:
-                    say(f"door {title}: {line}")
-                said = line
+                told.say(plain(error, title))
         await asyncio.sleep(AGAIN_S)
 
 

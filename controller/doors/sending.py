@@ -5,33 +5,37 @@ whether the hint was taken. A door adds nothing and sends nothing again by itsel
 """
 
 import asyncio
-import collections
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from controller.core.base import hint_codes as h
-from controller.core.base.schedule_table import Slot
+from controller.doors.quota import Recent
 from controller.doors.settings import Source
-from controller.forms.field import Form, integer, passing
+from controller.forms.field import Form, integer, number, passing
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError, shown
-from controller.hints import client, key_file, schedule_wire as sw, wire as w
-from controller.hints.schedule_words import answer_fields
+from controller.hints import client, key_file
 from controller.hints.words import fields
-from controller.system import clock
 from controller.upstream import messages
 
-MINUTE_US = 60_000_000
 NAMES = {**h.QUANTITIES, **h.NOTICES, 0: "heartbeat"}
 HINT: Form = {
     "quantity": passing(lambda value: value in NAMES.values(), ", ".join(NAMES.values())),
     "value_W": integer(-1_000_000_000, 1_000_000_000, 0),
     "valid_s": integer(1, 300),
-    "start_in_s": integer(0, 3600, 0),
+    "start_in_s": number(0, 3600, 0),
     "is_exact": passing(lambda value: isinstance(value, bool), "true or false", False),
 }
-Found = TypeVar("Found")
+REMEDIES = {  # what to do at the box, where its doors.toml has the cause
+    h.ROLE: "Raise `may` of this [source.NAME] in doors.toml (its default is cap), and role in "
+    "site.toml; or send what it may.",
+    h.NO_KEY: "Copy the key of this source beside doors.toml, mode 600, and name it in `key` of "
+    "its [source.NAME].",
+    h.RATE: "Send less often, or raise `hints_per_min_max` of this [source.NAME] in doors.toml.",
+    h.NO_ANSWER: "Compare the key file beside doors.toml with that of the controller: a wrong key "
+    "gets no answer, and firebreak sources counts it.",
+}
 Answer = dict[str, Any]
+Hint = tuple[int, int, int, int]  # kind, quantity, value in W, validity in ms
 
 
 class Sender:
@@ -40,73 +44,34 @@ class Sender:
     def __init__(self, run_directory: str, source: Source) -> None:
         self._run_directory, self.source = run_directory, source
         self._lock = asyncio.Lock()
-        self._sent_us: collections.deque[int] = collections.deque()
+        self._sent_us = Recent()
 
     async def hint(self, message: object) -> Answer:
         """The answer to a hint of form HINT. Raises ConfigError (one line) for a wrong one."""
-        return await self._one(read_hint(message))
-
-    async def schedule(self, start_min: int, slot_min: int, slots: tuple[Slot, ...]) -> Answer:
-        """The answer to a schedule; start_min: UTC since 1970."""
-        if self.source.may != "grid_cap":
-            return refused(h.ROLE)
-        if not self._has_room():
-            return refused(h.RATE)
-
-        def ask(link: client.HintClient, key: bytes) -> sw.Answer | None:
-            return link.schedule(self.source.name, key, start_min, slot_min, slots)
-
-        return await self._asked(ask, answer_fields)
-
-    async def _one(self, given: Answer) -> Answer:
+        given = read_hint(message)
         quantity = next(number for number, name in NAMES.items() if name == given["quantity"])
         kind = h.EXACT if given["is_exact"] else h.KIND_OF[quantity]
         if not may(self.source.may, kind):
             return refused(h.ROLE)
-        if not self._has_room():
+        if not self._sent_us.take(self.source.hints_per_min_max):
             return refused(h.RATE)
-
-        def ask(link: client.HintClient, key: bytes) -> w.Reply | None:
-            said = link.say(
-                *(self.source.name, key, kind, quantity, given["value_W"], given["valid_s"] * 1000),
-                ahead_ms=given["start_in_s"] * 1000,
-            )
-            return said and said[1]
-
-        return await self._asked(ask, fields)
+        hint = kind, quantity, given["value_W"], given["valid_s"] * 1000
+        return await self._asked(hint, round(given["start_in_s"] * 1000))
 
     def has_room(self, count: int) -> bool:
         """True if the quota of this minute is enough for so many messages."""
-        now_us = clock.now_us()
-        while self._sent_us and now_us - self._sent_us[0] >= MINUTE_US:
-            self._sent_us.popleft()
-        return len(self._sent_us) + count <= self.source.hints_per_min_max
+        return self._sent_us.has_room(self.source.hints_per_min_max, count)
 
-    def _has_room(self) -> bool:
-        """Count one message of this minute. False if the quota of the source is used up."""
-        if not self.has_room(1):
-            return False
-        self._sent_us.append(clock.now_us())
-        return True
-
-    async def _asked(
-        self,
-        ask: Callable[[client.HintClient, bytes], Found | None],
-        words: Callable[[Found], Answer],
-    ) -> Answer:
+    async def _asked(self, hint: Hint, ahead_ms: int) -> Answer:
         async with self._lock:
-            return await asyncio.to_thread(self._exchanged, ask, words)
+            return await asyncio.to_thread(self._exchanged, hint, ahead_ms)
 
-    def _exchanged(
-        self,
-        ask: Callable[[client.HintClient, bytes], Found | None],
-        words: Callable[[Found], Answer],
-    ) -> Answer:
+    def _exchanged(self, hint: Hint, ahead_ms: int) -> Answer:
         """What the loop answers, or why nothing came."""
         try:
             key, _ = key_file.read(self.source.key_path)
             with client.HintClient(self._run_directory) as link:
-                found = ask(link, key)
+                said = link.say(self.source.name, key, *hint, ahead_ms=ahead_ms)
         except (key_file.KeyStoreError, client.SequenceError):
             return refused(h.NO_KEY)
         except BlockingIOError:
@@ -114,7 +79,7 @@ class Sender:
         except OSError as error:
             is_key = error.filename == self.source.key_path
             return refused(h.NO_KEY if is_key else h.NO_CONTROLLER)
-        return refused(h.NO_ANSWER) if found is None else words(found)
+        return refused(h.NO_ANSWER) if said is None or said[1] is None else fields(said[1])
 
 
 def read_hint(message: object) -> Answer:
@@ -132,4 +97,5 @@ def may(role: str, kind: int) -> bool:
 
 def refused(code: int) -> Answer:
     """An answer of the door itself: nothing has reached the loop, or nothing came back."""
-    return messages.problem(code)
+    answer = messages.problem(code)
+    return {**answer, "remedy": REMEDIES.get(code, answer["remedy"])}

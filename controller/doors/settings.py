@@ -59,14 +59,14 @@ def load(path: str) -> Settings:
         for name, each in read_each(path, ("source",), tables.get("source", {}), SOURCE).items()
     }
     doors = {
-        kind: read_each(path, (kind,), tables[kind], form(kind)) for kind in tables if kind in KINDS
+        kind: read_each(path, (kind,), tables[kind], form(kind).FORM)
+        for kind in tables
+        if kind in KINDS
     }
     made = Settings(os.path.join(folder, os.path.basename(path)), sources, doors)
     for kind, found in doors.items():
         for name, values in found.items():
-            importlib.import_module(f"controller.doors.{kind}.form").check(
-                made, (kind, name), values
-            )
+            form(kind).check(made, (kind, name), values)
     return made
 
 
@@ -79,10 +79,9 @@ def _check_names(path: str, kind: str, tables: dict[str, Any]) -> None:
             )
 
 
-def form(kind: str) -> Form:
-    """The form of one door; its module takes no library, so that a file is checked without it."""
-    found: Form = importlib.import_module(f"controller.doors.{kind}.form").FORM
-    return found
+def form(kind: str) -> Any:
+    """The module `form` of a kind; it takes no library, so that a file is checked without it."""
+    return importlib.import_module(f"controller.doors.{kind}.form")
 
 
 def source_of(settings: Settings, path: tuple[str, ...], name: str) -> Source:

@@ -88,13 +88,15 @@ class JournalReader:
         """Let `frames` begin at the oldest frame in the ring."""
         self._at, self._expected = self.ring_at, None
 
-    def skip(self) -> None:
-        """Let `frames` begin at the newest keyframe before a tick, else at the oldest frame."""
+    def skip(self) -> Frame | None:
+        """Let `frames` begin at the newest keyframe before a tick, else where it is; returns it."""
         newest = self.newest() or 0
         found = [
             (self._keyframe(at), at) for at in self._places() if self.ring_at <= at < self._end
         ]
-        self._begin([(frame, at) for frame, at in found if frame and frame.sequence < newest])
+        return self._begin(
+            [(frame, at) for frame, at in found if frame and frame.sequence < newest]
+        )
 
     def _places(self) -> tuple[int, int]:
         return KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)

@@ -28,9 +28,14 @@ KINDS = {  # max_age_h: day-ahead prices of a day count until the next ones; the
     "weather": (24.0, "W/m2 or kW/m2"),
     "air": (24.0, "degC or K"),
     "carbon": (36.0, "g/kWh or kg/MWh"),
-    "jobs": (24.0, ""),
+    "jobs": (24.0, "W, kW or MW"),
 }
-KINDS_OF = {"jobs": ("jobs",), "entsoe_xml": ("prices",), "recorder": ("load", "pv")}
+KINDS_OF = {
+    "jobs": ("jobs",),
+    "csv": tuple(KINDS),
+    "entsoe_xml": ("prices",),
+    "recorder": ("load", "pv"),
+}
 SITE: Form = {
     "zone": text(),
     "latitude_deg": number(-90, 90, None),

@@ -76,15 +76,21 @@ def _start(settings: configuration.Config, arguments: argparse.Namespace) -> int
         return NO_START
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, held)
+        found = two_copies.Store(arguments.state_dir).load()
+        if found.state == two_copies.NEWER:
+            say(found.lines[0])
+            return WRONG_INPUT
         keeper = stack.enter_context(contextlib.closing(Keeper(arguments.state_dir, held)))
-        return _tick(settings, arguments, keeper)
+        loaded = two_copies.of_cabinet(found, settings.names[-1][1])
+        return _tick(settings, arguments, keeper, two_copies.of_run(loaded, arguments.run_dir))
 
 
-def _tick(settings: configuration.Config, arguments: argparse.Namespace, keeper: Keeper) -> int:
-    loaded = two_copies.of_cabinet(
-        two_copies.Store(arguments.state_dir).load(), settings.names[-1][1]
-    )
-    loaded = two_copies.of_run(loaded, arguments.run_dir)
+def _tick(
+    settings: configuration.Config,
+    arguments: argparse.Namespace,
+    keeper: Keeper,
+    loaded: two_copies.Loaded,
+) -> int:
     _say(loaded.lines)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
     cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())

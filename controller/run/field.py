@@ -196,6 +196,7 @@ class Field:
         self.pcs: list[PcsChannel] = []
         self.site: list[tuple[str, SiteChannel]] = []
         self.meters: dict[tuple[str, int], Meter] = {}  # by bus and unit id
+        self._identified: list[tuple[Meter, RtuPort]] = []  # meters that are asked who they are
         phases_us = bus_times.meter_phases(config, self.drivers)
         for device in config.devices:
             self._add(
@@ -224,7 +225,8 @@ class Field:
         elif device.role in ROLES:
             self._add_site(device, cast(SiteDevice, driver), port, image)
         elif device.role in METERS:
-            self.meters[device.bus, device.address] = cast(Meter, driver)
+            meter = self.meters[device.bus, device.address] = cast(Meter, driver)
+            self._identified += [(meter, port)] * bool(device.profile.identity)
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
 
@@ -270,9 +272,9 @@ class Field:
         """Write permits first, then set-points, then rack commands; called after the step."""
         for channel in self.io:
             channel.write(out, now_us)
-        for (bus_name, _), meter in self.meters.items():
+        for meter, port in self._identified:
             for request in meter.service(now_us):
-                self.ports[bus_name].submit(request)
+                port.submit(request)
         for pcs in self.pcs:  # in the order of the files
             pcs.write(inp, out, setpoints_W[pcs.unit], now_us)
         for bus in self.can.values():

@@ -25,6 +25,14 @@ def transform(values: list) -> list:
     return [a + b for a, b in zip(even, odd)] + [a - b for a, b in zip(even, odd)]
 
 
+def _of_real(values: list[float]) -> list[complex]:
+    """The first half of the transform of 2^n real numbers, by one of half their count."""
+    half = transform([complex(*pair) for pair in zip(values[::2], values[1::2])])
+    turns = [*_turns(len(values)), -1]
+    pairs = zip(turns, [*half, half[0]], [half[0], *half[::-1]])
+    return [(a + b.conjugate() - 1j * turn * (a - b.conjugate())) / 2 for turn, a, b in pairs]
+
+
 @functools.lru_cache(maxsize=4)
 def _hann(count: int) -> list[float]:
     return [0.5 - 0.5 * math.cos(2 * math.pi * (place + 0.5) / count) for place in range(count)]
@@ -35,8 +43,8 @@ def powers(values: list) -> list[float]:
     window = _hann(len(values))
     mean = sum([weight * value for weight, value in zip(window, values)]) / sum(window)
     weighted = [weight * (value - mean) for weight, value in zip(window, values)]
-    count = 1 << (len(values) - 1).bit_length()
-    found = transform(weighted + [0.0] * (count - len(values)))[: count // 2 + 1]
+    count = max(2, 1 << (len(values) - 1).bit_length())
+    found = _of_real(weighted + [0.0] * (count - len(values)))
     scale = 2 / (count * sum([weight * weight for weight in window]))
     return [scale * abs(each) ** 2 for each in found]
 

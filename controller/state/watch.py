@@ -1,5 +1,6 @@
 """The sources of the pages: journal, statistics and record of one controller, read only."""
 
+import copy
 import os
 import sqlite3
 import time
@@ -32,6 +33,7 @@ PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices"
 
 # one that is further behind skips to the newest keyframe
 BEHIND_FRAMES_MAX = 1500
+JUMP_FRAMES = 500  # so many ticks lie behind the newest keyframe at most
 UPDATES_MAX = 3600  # of one each second: a new watch every hour, because its history grows
 
 
@@ -56,11 +58,29 @@ class Watch:
         self._recent: snapshot.Snapshot | None = None
         self._samples: bands.Samples | None = None
 
-    def update(self, pause: Callable[[], object] = wait) -> None:
-        """Wait for a new tick, LIVE_S at most; then the pages show the newest tick."""
+    def update(self, pause: Callable[[], object] = wait, *, is_rough: bool = False) -> None:
+        """Wait for a new tick, LIVE_S at most; then the pages show the newest tick. is_rough: the
+        tick behind the newest keyframe; alarms and run state are those of the newest tick too.
+        """
         self.is_live = snapshot.ticks(self.shadow.reader, pause)
-        if not self.shadow.update() or not self.shadow.settled:
+        if is_rough or self.behind() > JUMP_FRAMES:
+            self._jump()
+        if not (is_rough and self.shadow.settled or self.shadow.update() and self.shadow.settled):
             raise JournalError(f"{self._run_directory}: the controller has not made two ticks yet")
+
+    def behind(self) -> int:
+        """Ticks that are not read yet."""
+        newest, own = self.shadow.reader.newest(), self.shadow.sequence
+        return 0 if newest is None or own is None else newest - own
+
+    def _jump(self) -> None:
+        """Go to the tick behind the newest keyframe, if that is ahead."""
+        ahead = copy.copy(self.shadow.reader)
+        start = ahead.skip()
+        if start is None or start.sequence <= (self.shadow.sequence or 0):
+            return
+        self.shadow.reader = ahead
+        next((True for _ in self.shadow.follow() if self.shadow.settled), None)
 
     def history(self) -> History:
         """History of the journal, extended to its newest keyframe."""
@@ -144,29 +164,35 @@ class Watch:
 
 class Kept:
     """A watch for a process that stays: opened again when a restarted controller has made another
-    journal, when it is far behind, and after `updates_max`. watch: None while no controller is
-    there.
+    journal, when it is `behind_max` ticks behind, and after `updates_max`. watch: None while no
+    controller is there.
     """
 
     def __init__(
-        self, run_directory: str, state_directory: str, updates_max: int | None = None
+        self,
+        run_directory: str,
+        state_directory: str,
+        updates_max: int | None = None,
+        behind_max: int | None = None,
     ) -> None:
         self._directories, self._updates_max = (run_directory, state_directory), updates_max
+        self._behind_max = behind_max
         self._inode = self._updates = 0
         self.watch: Watch | None = None
 
-    def update(self, pause: Callable[[], object] = wait) -> Watch:
+    def update(self, pause: Callable[[], object] = wait, *, is_rough: bool = False) -> Watch:
         """The watch with the newest tick. Raises JournalError, OSError, sqlite3.Error."""
         try:
             inode = os.stat(os.path.join(self._directories[0], "journal")).st_ino
             updates_max = UPDATES_MAX if self._updates_max is None else self._updates_max
             is_old = inode != self._inode or self._updates >= updates_max
-            if self.watch is None or is_old or _is_behind(self.watch):
+            behind_max = BEHIND_FRAMES_MAX if self._behind_max is None else self._behind_max
+            if self.watch is None or is_old or self.watch.behind() > behind_max:
                 self.close()
                 self.watch = Watch(*self._directories)
                 self._inode, self._updates = inode, 0
             self._updates += 1
-            self.watch.update(pause)
+            self.watch.update(pause, is_rough=is_rough)
         except (JournalError, OSError, sqlite3.Error):
             self.close()
             raise
@@ -177,8 +203,3 @@ class Kept:
         if self.watch is not None:
             self.watch.shadow.close()
         self.watch = None
-
-
-def _is_behind(seen: Watch) -> bool:
-    newest, own = seen.shadow.reader.newest(), seen.shadow.sequence
-    return newest is not None and own is not None and newest - own > BEHIND_FRAMES_MAX

@@ -6,6 +6,9 @@ store. On the disk `values` maps names to whole numbers. Some names end in a tex
     stopped.      person of the lock-out, or empty; the number is the reason of the stop
     approved_by.  person who approved the limit image
     path_delay.   path of the delay; the number is the delay
+
+An older release drops what it does not know of `values`, and counts an unknown latch as lost. A
+change that it must not drop so needs another FORM: it then refuses to start (two_copies.NEWER).
 """
 
 import itertools
@@ -20,7 +23,9 @@ import msgpack
 
 from controller.core.image import NAME_CHARACTERS_MAX
 
-MAGIC = b"FBSTORE\x01"
+FORM = 1
+KIND = b"FBSTORE"
+MAGIC = KIND + bytes([FORM])
 HEAD = struct.Struct("<8sIQI")  # magic, crc32 of the rest, generation, body bytes
 GENERATION_MAX = 2**32  # a save each second would take 136 years to reach it
 CRC_AT = 12  # the CRC covers the bytes from here to the end
@@ -172,6 +177,11 @@ def decode(content: bytes) -> tuple[int, Record] | None:
     except (StoreError, ValueError, TypeError, msgpack.UnpackException):
         return None
     return generation, in_memory(stored)
+
+
+def is_of_newer_form(content: bytes) -> bool:
+    """True for a copy that a newer release has written."""
+    return content.startswith(KIND) and content[len(KIND) : len(MAGIC)] > bytes([FORM])
 
 
 def check(stored: dict[str, Any]) -> None:

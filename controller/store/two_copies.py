@@ -23,6 +23,7 @@ from controller.store.stored_record import (
     StoreError,
     decode,
     encode,
+    is_of_newer_form,
     union,
 )
 from controller.system import regular_file
@@ -37,11 +38,17 @@ HOLD_S, HOLD_PAUSE_S = 5, 0.1
 # A file of this name in the run directory: the run could not save its store.
 FAILED_NAME = "store.failed"
 CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
+# A newer release has written it, so this one neither starts with it nor saves over its latches.
+NEWER = "of a newer release"
+NEWER_WORDS = (
+    "a newer release has written the store: this one leaves it as it is; go on with the newer "
+    'release, or see "Back to the release before" in INSTALLATION.md'
+)
 Copy = tuple[int, Record]  # generation, content
 
 
 class Loaded(NamedTuple):
-    """`state`: CLEAN to MISSING; `lines` to report; `salt`: where the count of trips may begin."""
+    """`state`: CLEAN to NEWER; `lines` to report; `salt`: where the count of trips may begin."""
 
     state: str
     record: Record | None
@@ -59,6 +66,7 @@ class Store:
         self.paths = [os.path.join(directory, name) for name in COPIES]
         self._files = files
         self._generation = 0
+        self._is_newer = False
 
     def load(self) -> Loaded:
         """Read both copies. A damaged file on the disk raises nothing and never counts as clean."""
@@ -66,6 +74,10 @@ class Store:
 
     def _found(self) -> Loaded:
         found = [_read_copy(path, self._files) for path in self.paths]
+        newer = [line for _, line in found if line and line.endswith(NEWER_WORDS)]
+        self._is_newer = bool(newer)
+        if newer:
+            return Loaded(NEWER, None, 0, newer[:1])
         whole = [copy for copy, _ in found if copy]
         lines = [line for _, line in found if line]
         if not whole:
@@ -89,6 +101,8 @@ class Store:
         """Make a record durable in both copies. StoreError: the store holds the old one or this
         one, if possible as the second copy alone. The next load then knows that one is missing.
         """
+        if self._is_newer:
+            raise StoreError(f"{self.directory}: not saved: {NEWER_WORDS}")
         self._generation += 1  # also after a failure, so that no two records share a number
         content = encode(self._generation, record)
         try:
@@ -182,9 +196,12 @@ def _read_copy(path: str, files: Files) -> tuple[Copy | None, str | None]:
     """(copy or None, line or None); (None, None) without the file."""
     try:
         with durable.opened(path, os.O_RDONLY, files=files) as descriptor:
-            copy = decode(files.read(descriptor, 2 * RECORD_BYTES_MAX))
+            content = files.read(descriptor, 2 * RECORD_BYTES_MAX)
     except FileNotFoundError:
         return None, None
     except OSError as error:
         return None, f"{path}: unreadable: {error.strerror}"
+    if is_of_newer_form(content):
+        return None, f"{path}: {NEWER_WORDS}"
+    copy = decode(content)
     return copy, None if copy else f"{path}: damaged (length, CRC or fields are wrong)"

@@ -3,6 +3,7 @@ the service's user, for good, before it opens a file there.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import pwd
@@ -23,15 +24,38 @@ def settle(arguments: argparse.Namespace) -> None:
     given = {name: getattr(arguments, name) for name in FOLDERS if getattr(arguments, name, "")}
     folders = {name: _resolved(folder) for name, folder in given.items()}
     vars(arguments).update(folders)
-    if os.geteuid() != ROOT:
-        return
-    service = _service()
-    allowed = {ROOT, service.pw_uid} if service else {ROOT}
-    owners = {owner for folder in folders.values() for owner in _owners(folder, allowed)}
-    if service and owners - {ROOT}:
+    service = _needed([*folders.values()])
+    if service:
         os.initgroups(SERVICE, service.pw_gid)
         os.setresgid(*[service.pw_gid] * 3)
         os.setresuid(*[service.pw_uid] * 3)
+
+
+@contextlib.contextmanager
+def serving(folder: str) -> Iterator[None]:
+    """The same for a while, for a command that needs root besides."""
+    service, groups = _needed([_resolved(folder)]), os.getgroups()
+    if service:
+        os.initgroups(SERVICE, service.pw_gid)
+        os.setegid(service.pw_gid)
+        os.seteuid(service.pw_uid)
+    try:
+        yield
+    finally:
+        if service:
+            os.seteuid(ROOT)
+            os.setegid(ROOT)
+            os.setgroups(groups)
+
+
+def _needed(folders: list[str]) -> pwd.struct_passwd | None:
+    """The service's user, if root has to become it for one of the folders. Raises Ended."""
+    if os.geteuid() != ROOT:
+        return None
+    service = _service()
+    allowed = {ROOT, service.pw_uid} if service else {ROOT}
+    owners = {owner for folder in folders for owner in _owners(folder, allowed)}
+    return service if owners - {ROOT} else None
 
 
 def _resolved(folder: str) -> str:

@@ -16,6 +16,7 @@ purge=no
 doors=no
 command=""
 work=""
+release="" # the name of the one that is being installed
 
 opt=opt/firebreak
 etc=etc/firebreak
@@ -149,15 +150,21 @@ pip_here() {
 # Puts wheels of the locked packages and of the box (setup.cfg) into one folder. This machine builds them, because
 # the target may be a tree without a network. --wheels DIR needs no network.
 make_wheels() {
-    local from=() python=/usr/bin/python3
+    local from=() python=/usr/bin/python3 extras=()
+    [ "$doors" = no ] || extras=(doors)
     [ -z "$wheels" ] || from=(--no-index --find-links "$wheels")
+    mkdir "$work/wheels"
+    "$python" "$here/../documents/locked.py" run "${extras[@]}" >"$work/run.lock"
+    if [ -n "$wheels" ] && cp "$wheels"/firebreak-*.whl "$work/wheels" 2>/dev/null; then
+        cp "$wheels"/*.whl "$work/wheels" # of a bundle
+        return
+    fi
     "$python" -c 'import venv, ensurepip' 2>/dev/null || python="$(command -v python3)"
     "$python" -m venv "$work/venv" >"$work/log" 2>&1 ||
         fail "no virtual environment made: $(tail -n 1 "$work/log")"
-    "$python" "$here/../documents/locked.py" run $([ "$doors" = no ] || echo doors) >"$work/run.lock"
     "$python" "$here/../documents/locked.py" build >"$work/build.lock"
     pip_here install --require-hashes --no-deps --only-binary :all: "${from[@]}" -r "$work/build.lock"
-    mkdir "$work/source" "$work/wheels"
+    mkdir "$work/source"
     tar -C "$tree" -c --exclude=__pycache__ setup.cfg pyproject.toml README.md LICENSE safety controller drivers |
         tar -C "$work/source" -x
     pip_here wheel --no-deps --no-build-isolation --wheel-dir "$work/wheels" "$work/source"
@@ -219,6 +226,7 @@ switch_to() {
     mkdir -p "$root/usr/local/bin"
     ln -sfn "/$opt/current/bin/firebreak" "$root/usr/local/bin/firebreak"
     [ "$before" != "$name" ] || return 0
+    [ -z "$before" ] || ln -sfn "releases/$before" "$root/$opt/previous"
     say "switched" "to release $name${before:+, from $before}"
     for each in "$root/$opt"/releases/*; do
         case "$(basename "$each")" in
@@ -235,11 +243,51 @@ place() {
     mv -fT "$root/$2.part" "$root/$2"
 }
 
-# put SOURCE TARGET: replaces a file of this project if it differs.
-put() {
+# renew SOURCE TARGET: replaces a file if it differs.
+renew() {
     cmp -s "$1" "$root/$2" && return
     place "$1" "$2"
     say "installed" "/$2"
+}
+
+# Keeps a copy of a file of this release, for `firebreak rollback` (rollback.py).
+record() {
+    [ -z "$release" ] || install -D -m 644 "$1" "$root/$opt/releases/$release/files.part/$2"
+}
+
+# put SOURCE TARGET: renews a file of this project.
+put() {
+    record "$1" "$2"
+    renew "$1" "$2"
+}
+
+# The copies count from now on.
+end_record() {
+    local place="$root/$opt/releases/$1"
+    sync -f "$place/files.part"
+    rm -rf -- "$place/files"
+    mv -T "$place/files.part" "$place/files"
+}
+
+# Files of this project on a box, beside configuration, state and what is made of the configuration.
+own_files() {
+    printf '%s\n' "$units/firebreak.service" "$units"/firebreak-{record,upstream,planner,doors@,can@,console@}.service \
+        "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
+        etc/needrestart/conf.d/firebreak.conf etc/sysusers.d/firebreak.conf "$bash_completion" "$zsh_completion"
+}
+
+# The installer of an older release kept no copies: what is there now is of that release.
+record_previous() {
+    local file release
+    release="$(basename "$(readlink "$root/$opt/current" || true)")"
+    [ -n "$release" ] && [ "$release" != "$1" ] && [ ! -e "$root/$opt/releases/$release/files" ] || return 0
+    while IFS= read -r file; do
+        [ ! -f "$root/$file" ] || record "$root/$file" "$file"
+    done < <(own_files)
+    while read -r _ file; do
+        ! is_as_installed "$file" || record "$root/$file" "$file"
+    done <"$root/$as_installed"
+    end_record "$release"
 }
 
 digest_of() {
@@ -259,8 +307,9 @@ remember() {
 
 # keep SOURCE TARGET: installs a file, but keeps a file that the owner has changed.
 keep() {
+    record "$1" "$2"
     if [ ! -e "$root/$2" ] || is_as_installed "$2"; then
-        put "$1" "$2"
+        renew "$1" "$2"
     fi
     if cmp -s "$1" "$root/$2"; then
         rm -f "$root/$2.new"
@@ -340,12 +389,16 @@ install_doors() {
         place "$tree/controller/doors/example/doors.toml" "$file"
         say "installed" "/$file: nothing is open"
     fi
+    if ! on_target "/$opt/current/bin/firebreak" doors check "/$file" >/dev/null 2>"$work/doors.log"; then
+        say "warning" "the units of the doors keep their addresses: $(tail -n 1 "$work/doors.log")"
+        return 0
+    fi
     for kind in mqtt modbus http alarms; do
         target="$units/firebreak-doors@$kind.service.d/addresses.conf"
         on_target "/$opt/current/bin/firebreak" doors check "/$file" --drop-in "$kind" \
             >"$work/$kind.conf" 2>>"$work/log" || continue
         if [ -s "$work/$kind.conf" ]; then
-            put "$work/$kind.conf" "$target"
+            renew "$work/$kind.conf" "$target"
         elif [ -e "$root/$target" ]; then
             rm -f -- "$root/$target"
             say "removed" "/$target"
@@ -412,7 +465,7 @@ open_addresses() {
     [ -e "$root$file" ] || return 0
     as_service check --drop-in "$file" >"$work/addresses.conf" 2>/dev/null || return 0
     if [ -s "$work/addresses.conf" ]; then
-        put "$work/addresses.conf" "$target"
+        renew "$work/addresses.conf" "$target"
     elif [ -e "$root/$target" ]; then
         rm -f -- "$root/$target"
         say "removed" "/$target"
@@ -429,8 +482,9 @@ check_cabinet() {
     local file="/$etc/cabinet/cabinet.toml" reason
     [ -e "$root$file" ] || return 0
     if ! reason="$(as_service check "$file" 2>&1 >/dev/null)"; then
-        say "warning" "this release refuses $file: ${reason:-no reason given}"
-        say "" "correct it before: systemctl restart firebreak (the way back: INSTALLATION.md)"
+        say "warning" "this release refuses $file: ${reason#firebreak: }"
+        say "" "correct it before: systemctl restart firebreak (all that is left to do: firebreak migrate;"
+        say "" "the way back: firebreak rollback)"
     fi
 }
 
@@ -454,117 +508,46 @@ lock() {
 }
 
 do_install() {
-    local name
     check_target
     mkdir -p "$root/$opt"
     lock
     [ ! -e "$root/$etc/doors/doors.toml" ] || doors=yes
     work="$(mktemp -d)"
     trap clean_up EXIT
+    release="$(release_name)"
+    record_previous "$release"
+    make_release "$release"
+    rm -rf -- "$root/$opt/releases/$release/files.part" # of an interrupted installation
     install_user
-    name="$(release_name)"
-    make_release "$name"
-    switch_to "$name"
+    switch_to "$release"
     install_configuration
     install_services
     install_completion
+    end_record "$release"
     open_addresses
     reload_system
     check_cabinet
     next_steps
 }
 
-stop_services() {
-    local unit
-    if is_live; then
-        systemctl stop 'firebreak-console@*.service' 'firebreak-doors@*.service'
-    fi
-    rm -f "$root/$units"/*.wants/firebreak-{console,doors}@*.service
-    for unit in firebreak-{planner,upstream,record}.service firebreak.service; do
-        [ -e "$root/$units/$unit" ] || continue
-        if is_live; then
-            systemctl --quiet disable --now "$unit"
-        else
-            on_target systemctl --quiet disable "$unit"
-        fi
-    done
-    if is_live; then
-        # Patterns, because systemctl fails for the name of a missing unit, for example at a second run.
-        systemctl stop 'firebreak-can@*.service' 'run-firebreak.moun[t]' ||
-            say "warning" "/run/firebreak is in use (perhaps by a shell in it); the next boot removes it"
-    fi
-}
+# shellcheck source=controller/systemd/uninstall.sh
+. "$here/uninstall.sh"
 
-do_uninstall() {
-    local file
-    lock
-    stop_services
-    for file in "$units/firebreak.service" \
-        "$units"/firebreak-{record,upstream,planner,doors@,can@,console@}.service \
-        "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
-        "$units"/firebreak{,-doors@{mqtt,modbus,http,alarms}}.service.d/addresses.conf \
-        etc/needrestart/conf.d/firebreak.conf etc/sysusers.d/firebreak.conf \
-        usr/local/bin/firebreak "$bash_completion" "$zsh_completion"; do
-        if [ -e "$root/$file" ] || [ -L "$root/$file" ]; then
-            rm -f -- "$root/$file"
-            say "removed" "/$file"
-        fi
-    done
-    # kept with drop-ins of the owner
-    rmdir -- "$root/$units"/firebreak{,-doors@{mqtt,modbus,http,alarms}}.service.d 2>/dev/null || true
-    if [ -d "$root/$opt" ]; then
-        rm -rf -- "${root:?}/$opt"
-        say "removed" "/$opt"
-    fi
-    if is_live; then
-        systemctl daemon-reload
-        udevadm control --reload
-    fi
-    if [ "$purge" = yes ]; then
-        remove_kept
-    else
-        list_kept
-    fi
-}
-
-# Paths of the owner's files: configuration, state and drop-ins of the services, each with a NUL after it.
-owned() {
-    local each
-    for each in "${root:?}/$etc" "$root"/var/lib/firebreak{,-planner,-doors} \
-        "$root/$units"/{firebreak*.service,run-firebreak.mount}.d; do
-        [ ! -e "$each" ] || printf '%s\0' "$each"
-    done
-}
-
-list_kept() {
-    local each
-    while IFS= read -r -d '' each; do
-        say "kept" "${each#"$root"}"
-    done < <(owned)
-    say "kept" "the users and groups firebreak* (to remove all kept files and users: uninstall --purge)"
-}
-
-remove_kept() {
-    local name
-    owned | xargs -0r rm -rf --
-    rm -rf -- "${root:?}/run/firebreak" 2>/dev/null || true # in use: the next boot removes it
-    for name in firebreak-upstream firebreak-planner firebreak-doors firebreak; do
-        if on_target getent passwd "$name" >/dev/null; then
-            on_target userdel "$name"
-        fi
-    done
-    for name in firebreak-upstream firebreak-planner firebreak-doors firebreak-hints firebreak-operators firebreak; do
-        if on_target getent group "$name" >/dev/null; then
-            on_target groupdel "$name"
-        fi
-    done
-    say "removed" "/$etc, /var/lib/firebreak*, drop-ins, users and groups"
+# wheels TARGET [SOURCE]: for a bundle (make_bundle.py).
+do_wheels() {
+    work="$(mktemp -d)"
+    trap 'rm -rf -- "$work"' EXIT
+    doors=yes
+    wheels="${2:-}"
+    make_wheels
+    cp "$work"/wheels/*.whl "$1"
 }
 
 main() {
     command="${1:-}"
     case "$command" in
         install | uninstall) shift ;;
+        wheels) shift && do_wheels "$@" && exit ;;
         *) fail "install.sh is started by flash.sh install or flash.sh uninstall" 2 ;;
     esac
     parse "$@"

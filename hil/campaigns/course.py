@@ -50,8 +50,13 @@ class Course:
             return
         except (OSError, RigError, JournalError) as error:
             self.error = error
-        # If the plant process has ended, the rig notices that.
-        with contextlib.suppress(RigError):
+        except BaseException:  # or the run would never end
+            self._finish()
+            raise
+        self._finish()
+
+    def _finish(self) -> None:
+        with contextlib.suppress(RigError):  # the plant process has ended: the rig notices that
             self.rig.send({"what": "finish"})
 
 

@@ -11,6 +11,7 @@ import msgpack
 from controller.config.configuration import Config
 from controller.sites import EXAMPLE as EXAMPLE
 from controller.system.realtime import FIFO_PRIORITY
+from hil.campaigns.course import Course
 from hil.engine import coverage, plant_process, rig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
@@ -44,12 +45,14 @@ def played(
     seed: int,
     see: Callable[[rig.Rig, dict[str, Any]], object],
     text: str | None = None,
+    course: Callable[[rig.Rig], Course] | None = None,
     **more: object,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(document, recording of the plant process) of a run.
 
-    text: of a scenario with the name "run"; see(rig, view): called ten times a second. Raises
-    RigError, OSError; KeyboardInterrupt, because figures of half a run would be misleading.
+    text: of a scenario with the name "run"; see(rig, view): called ten times a second; course: made
+    for the started rig, and played beside it. Raises RigError, OSError; KeyboardInterrupt, because
+    figures of half a run would be misleading.
     """
     with tempfile.TemporaryDirectory(prefix="firebreak-run-") as folder:
         chosen, path = None, os.path.join(folder, "run.toml") if text else None
@@ -60,7 +63,8 @@ def played(
         run = rig.Rig(given, chosen, config)
         try:
             run.start()
-            run.run(lambda shown: see(run, shown))
+            play = course(run).beside if course else run.run
+            play(lambda shown: see(run, shown))
         finally:
             run.stop()
         doc = run.outcome(load_of(given, chosen), {"mode": "real time", "seed": seed}).doc

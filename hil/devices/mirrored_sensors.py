@@ -15,6 +15,7 @@ from hil.devices.power_meter import HOUR_US, Phases, PowerMeter
 from hil.devices.registers import ModbusException
 from hil.devices.sensors import TODAY_d
 from hil.plant.cabinet import CabinetPlant
+from hil.site.grid import PHASE_V
 from hil.site.part import SitePart
 
 PPM = 1e6
@@ -84,6 +85,8 @@ class MirroredMeter(PowerMeter):
         profile = tomllib.loads(path.read_text(encoding="utf-8"))
         self._map, self._phases = profile["registers"], profile["settings"]["phases"] or 3
         self._sign = -1 if profile["settings"].get("inverted") else 1
+        # a transformer to the meter's own voltage, with the same power
+        self.ratio = profile["settings"].get("nominal_voltage_V", PHASE_V) / PHASE_V
         self.REFRESH_US = profile["settings"]["refresh_ms"] * 1000
         self._images = {function: bytearray(0x20000) for function in (3, 4)}
         self._energy_kWh = [0.0, 0.0]  # import, export
@@ -112,16 +115,15 @@ class MirroredMeter(PowerMeter):
             "frequency": self.cabinet.grid_frequency_Hz,
             **dict(zip(("energy_import", "energy_export"), self._energy_kWh)),
         }
-        for name, of_phases, more in (
-            ("voltage", phases.volts_V, 0.0),
-            ("current", phases.amps_A, sum(phases.amps_A[rest])),
-            ("power", phases.powers_W, sum(phases.powers_W[rest])),
-            ("power_factor", phases.factors, 0.0),
+        for name, of_phases, more, factor in (
+            ("voltage", phases.volts_V, 0.0, self.ratio),
+            ("current", phases.amps_A, sum(phases.amps_A[rest]), 1 / self.ratio),
+            ("power", phases.powers_W, sum(phases.powers_W[rest]), self._sign),
+            ("power_factor", phases.factors, 0.0, 1),
         ):
-            sign = self._sign if name == "power" else 1
             for phase in range(self._phases):
                 value = of_phases[phase] + more * (phase == 0)
-                values[f"{name}_{phase + 1}"] = sign * value
+                values[f"{name}_{phase + 1}"] = factor * value
         for name, register in self._map.items():
             exponent = self._exponents.get(register.get("scale_from", ""), 0)
             value = values.get(name, self._exponents.get(name, 0)) / 10**exponent

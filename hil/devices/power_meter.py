@@ -42,6 +42,7 @@ class PowerMeter(RegisterDevice):
     """
 
     REFRESH_US = READ_REGISTERS_MAX = REGISTERS = 0  # of the subclass
+    ratio = 1.0  # of its voltage to that of the grid
 
     def __init__(self, cabinet: CabinetPlant, shows: str = "grid", seed: int | str = 1) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ import select
 import sys
 import termios
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from controller.config.configuration import Config
@@ -14,7 +14,7 @@ from hil.engine import coverage
 from hil.scenarios.faults import Action
 from hil.scenarios.scenario import Scenario
 
-HELP, END = "?", "q"
+HELP, WHERE, END = "?", "w", "q"
 Act = tuple[str, dict[str, Any]]  # name and arguments of an action of a scenario
 
 
@@ -71,27 +71,36 @@ def fitting(config: Config) -> tuple[Item, ...]:
 
 
 class Menu:
-    """Keys become messages to the plant process. send(message); read(): the keys pressed since."""
+    """Keys become messages to the plant process. send(message); read(): the keys pressed since;
+    welcome: what runs beside the rig, and where.
+    """
 
     def __init__(
-        self, items: tuple[Item, ...], send: Callable[[dict], object], read: Callable[[], str]
+        self,
+        items: tuple[Item, ...],
+        send: Callable[[dict], object],
+        read: Callable[[], str],
+        welcome: Sequence[str] = (),
     ) -> None:
         self._items, self._send, self._read = {item.key: item for item in items}, send, read
         self._active: list[str] = []
-        self._is_open = False
+        self._welcome, self._open = list(welcome), ""
 
     def turn(self) -> dict[str, Any]:
         """Act on the keys; the part of the view. KeyboardInterrupt: the end was asked for."""
         for key in self._read():
             self._press(key)
         active = "".join([f" {key}" for key in self._active])
-        foot = f"{HELP} faults{f'   by hand:{active}' if active else ''}"
-        return {"by_hand": foot, "menu": self._lines() if self._is_open else None}
+        where = f"   {WHERE} addresses" if self._welcome else ""
+        foot = f"{HELP} faults{where}{f'   by hand:{active}' if active else ''}"
+        pages = {HELP: self._lines, WHERE: self._addresses}
+        return {"by_hand": foot, "menu": pages[self._open]() if self._open else None}
 
     def _press(self, key: str) -> None:
         if key == END:
             raise KeyboardInterrupt
-        self._is_open = key == HELP and not self._is_open
+        is_page = key == HELP or (key == WHERE and self._welcome)
+        self._open = key if is_page and key != self._open else ""
         item = self._items.get(key)
         if item is None:
             return
@@ -112,6 +121,10 @@ class Menu:
             lines.append(f"  {item.key}  {item.words}{'' if item.undo else ' (once)'}{state}")
         lines += ["", "  after a trip: undo its cause, t x t, then s"]
         return [*lines, "", f"  {HELP}  back to the screen    {END}  end the run, with its result"]
+
+    def _addresses(self) -> list[str]:
+        """The page of what runs beside the rig."""
+        return ["BESIDE THE RIG", "", *self._welcome, "", f"  {WHERE}  back to the screen"]
 
 
 @contextlib.contextmanager

@@ -53,10 +53,12 @@ class Beside(processes.Processes):
         """Addresses, and a hint to copy."""
         url = f"http://127.0.0.1:{HTTP_PORT}"
         return [
-            f"page       {url}/    (/metrics, /api/v1/state, /api/v1/openapi.json)",
+            f"page       {url}/    (also /metrics, /api/v1/openapi.json)",
             f"Modbus     127.0.0.1:{MODBUS_PORT}, unit 1, SunSpec from register 40000 on",
-            "a hint     20 kW for a minute:",
-            f"           curl {url}/api/v1/hints -H 'Authorization: Bearer {self._token}' \\",
-            """             -d '{"quantity": "power_W", "value_W": 20000, "valid_s": 60}'""",
-            f"open       .venv/bin/firebreak doors check {self._own}/doors.toml",
+            "a hint     20 kW for a minute; without is_exact load tracking adds its part:",
+            f"  curl {url}/api/v1/hints \\",
+            f"    -H 'Authorization: Bearer {self._token}' \\",
+            """    -d '{"quantity":"power_W","value_W":20000,"valid_s":60,"is_exact":true}'""",
+            "what is open, and the file to change:",
+            f"  .venv/bin/firebreak doors check {os.path.relpath(self._own)}/doors.toml",
         ]

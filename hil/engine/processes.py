@@ -12,7 +12,9 @@ ROOT, STOP_S = pathlib.Path(__file__).parents[2], 10.0
 
 
 class Processes:
-    """`start` after the controller, `stop` before it."""
+    """`start` after the controller, `stop` before it. before: a program that starts each."""
+
+    before: tuple[str, ...] = ()
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
@@ -34,7 +36,7 @@ class Processes:
     def begin(self, name: str, *arguments: str) -> None:
         """Start `firebreak ARGUMENTS`; its messages go to NAME.log."""
         self._logs[name] = log = open(os.path.join(self.directory, f"{name}.log"), "ab")
-        command = [sys.executable, "-m", clocked.__name__, clocked.BESIDE]
+        command = [*self.before, sys.executable, "-m", clocked.__name__, clocked.BESIDE]
         command += [str(os.getpid()), *arguments]
         nothing = subprocess.DEVNULL
         self.running[name] = subprocess.Popen(

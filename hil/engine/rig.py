@@ -253,7 +253,8 @@ def _run_with_menu(rig: Rig, show: Callable[[dict], object]) -> None:
         if read is None:
             rig.run(show)
             return
-        menu = by_hand.Menu(by_hand.fitting(rig.config), rig.send, read)
+        welcome = rig.beside.welcome() if rig.beside else ()
+        menu = by_hand.Menu(by_hand.fitting(rig.config), rig.send, read, welcome)
         rig.may_be_killed = True
         rig.run(lambda shown: show({**shown, **menu.turn()}))
 

@@ -109,7 +109,7 @@ class DirectMeter:
             self._port.submit(self._request)
             return
         driver, device = self._driver, self._device
-        if not driver.takes_voltage(device.cabinet.grid_voltage_V):
+        if not driver.takes_voltage(device.cabinet.grid_voltage_V * device.ratio):
             driver.refused += 1
             return
         if not device.frozen:

@@ -7,7 +7,8 @@ import struct
 import types
 
 import pytest
-from device_suite import ModbusSuite, Sink, Slave
+from device_suite import Bus, ModbusSuite, Sink, Slave
+from hypothesis import given, strategies as st
 
 from controller.config import meter_profile, profiles
 from controller.forms.refusal import ConfigError
@@ -103,7 +104,7 @@ class TestSeveralReads(MeterSuite):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_mirrored_meter_is_read_to_its_power(name):
-    """Of both signs: the sign of the profile is that of the box."""
+    """Both signs: that of the profile is that of the box."""
     for load_W in (LOAD_W, -LOAD_W):
         device, sink = made(name)
         device._identity = None
@@ -120,7 +121,19 @@ def test_every_profile_has_its_facts():
         found = profiles.load(name)
         assert found.documents and found.proven == "simulated only", name
         text = found.path.read_text()
-        assert "Pitfall: " in text or name.startswith(("sdm630", "firebreak")), name
+        assert "Pitfall: " in text or name == "firebreak_fast_meter", name
+
+
+def test_the_example_of_the_readme_is_a_profile(tmp_path):
+    text = (profile.FOLDER.parent / "README.md").read_text()
+    (block,) = [each for each in re.findall("(?m)(?:^    .*\n)+", text) if '"meter"' in each]
+    (tmp_path / "own.toml").write_text(re.sub("(?m)^    ", "", block))
+    words = {10: 2300, 11: 2310, 12: 5, 13: 6, 14: 1, 15: 110}
+    device, sink = made(str(tmp_path / "own.toml"))
+    for _ in range(2):
+        fed("", words, device=(device, sink))
+    assert sink.taken() and sink.inp[signals.GRID_POWER_W] == 110
+    assert list(meter_profile.lacks(device.profile))[0].startswith("no current")
 
 
 # -- readings of others
@@ -199,6 +212,10 @@ ALL = phased("power", 0) + phased("current", 10) + phased("voltage", 20)
 FAR = phased("power", 0) + phased("current", 300) + phased("voltage", 20)
 
 
+SCALED = ALL + "power_W = {address = 50, type = 's16', scale_from = 'far'}\nfar = {"
+SCALED += "address = 400, type = 's16'}"
+
+
 def without(text, name):
     return "".join(line + "\n" for line in text.splitlines() if not line.startswith(name))
 
@@ -213,6 +230,10 @@ def without(text, name):
     ALL + "power_W = {address = 50, type = 's16', invalid = [40000]}"  "allowed -32768..32767"
     ALL + "power_W = {address = 50, type = 's16', scale_from = 'x'}"  "an s16 register that is no"
     ALL + "power_W = {address = 50, type = 's16', function = 2}"  "function: 2 is not allowed"
+    SCALED  "power_W.scale_from: 'far' is not read with it; allowed one read for both"
+    ALL + "power_W = {address = 65535, type = 's32'}"  "65535 is not allowed; allowed 0..65534"
+    SCALED.replace("400", "31, scale = 2")  "an s16 register that is no value, with an address"
+    SCALED.replace("400", "31, offset = 1")  "an s16 register that is no value, with an address"
     FAR  "current_1: is not in one read with the other"
 """)
 def test_registers_that_make_no_reading_are_refused(tmp_path, registers, words):
@@ -261,6 +282,52 @@ def test_what_a_meter_does_not_compare_is_said_with_its_cost(tmp_path):
     ) == ["power_W", "frequency"]
 
 
+REGISTERS = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")),
+        "address": st.integers(0, 90) | st.sampled_from((400, 65_530, 65_535)),
+    },
+    optional={
+        "function": st.sampled_from((3, 4)),
+        "word_order": st.sampled_from(("big", "little")),
+        "byte_order": st.sampled_from(("big", "little")),
+        "scale": st.sampled_from((0.1, 10, -1, 1e-9, 1e9)),
+        "offset": st.sampled_from((-400, 0.5)),
+        "invalid": st.lists(st.integers(0, 32_767), max_size=2),
+        "scale_from": st.just("factor"),
+    },
+)
+SOME = st.dictionaries(st.sampled_from(meter_profile.NAMES), REGISTERS, max_size=6)
+
+
+def line_of(name, keys):
+    words = [f"{key} = {value!r}" for key, value in keys.items()]
+    return f"{name} = {{{', '.join(words)}}}\n"
+
+
+@given(some=SOME, power=REGISTERS, phases=st.integers(0, 3), data=st.data())
+def test_a_profile_is_refused_in_one_line_or_takes_any_reply(
+    tmp_path_factory, some, power, phases, data
+):
+    lines = {**some, "power_W": power, "factor": {"type": "s16", "address": 91}}
+    used = any("scale_from" in each for each in lines.values())
+    text = "".join(line_of(*each) for each in lines.items() if used or each[0] != "factor")
+    folder = tmp_path_factory.getbasetemp()
+    settings = SETTINGS.replace("phases = 3", f"phases = {phases}")
+    try:
+        device, sink = made(own(folder, text, settings))
+    except ConfigError as error:
+        assert "\n" not in str(error)
+        return
+    for request, _ in [*device.periodic(), *device.periodic()]:
+        size = request.reply_bytes - 5
+        pdu = bytes((request.function, size)) + data.draw(st.binary(min_size=size, max_size=size))
+        request.on_reply(pdu, 0)
+        request.on_reply(pdu, 0)
+    assert abs(sink.inp[signals.GRID_POWER_W]) <= signals.INT_MAX
+    assert all(-1 <= number < 1 << 62 for number in device.report())
+
+
 # -- what the driver refuses
 
 
@@ -296,6 +363,27 @@ def test_a_total_must_agree_with_its_phases(tmp_path, change, is_taken):
     assert device.refused == 1 - is_taken and bool(sink.taken()) == is_taken
     if is_taken:
         assert sink.inp[signals.GRID_POWER_W] == (GOOD | change)[30]
+
+
+@cases("""watts  is_taken
+    3895  True | 3896  False | -3895  True | -3896  False""")
+def test_a_total_without_phases_is_compared_with_voltage_times_current(tmp_path, watts, is_taken):
+    lines = without(ALL, "power") + "power_W = {address = 30, type = 's32'}"
+    device, sink = fed(own(tmp_path, lines), low_first(GOOD | {30: watts}))
+    assert device.refused == 1 - is_taken and bool(sink.taken()) == is_taken
+
+
+@cases("""keys  words  watts
+    {"type": "s16", "offset": 1000}  [10, 20, 30]  3060
+    {"type": "s16", "byte_order": "little"}  [0x0A00, 0x1400, 0x1E00]  60
+    {"type": "s32", "word_order": "little"}  [10, 0, 20, 0, 0xFFFE, 0xFFFF]  28
+    {"type": "s32", "word_order": "little", "byte_order": "little"}  [0x0A00, 0, 0, 0, 0, 0]  10
+    {"type": "u16", "scale": -0.5}  [10, 20, 31]  -30
+    {"type": "s16", "scale": 1e-3}  [499, 1, 0]  0 | {"type": "s16", "scale": 1e3}  [1, 2, 3]  6000
+""")
+def test_orders_scales_and_offsets(tmp_path, keys, words, watts):
+    _, sink = fed(own(tmp_path, phased("power", 0, **keys)), dict(enumerate(words)))
+    assert sink.taken() and sink.inp[signals.GRID_POWER_W] == watts
 
 
 def test_an_inverted_meter_counts_export(tmp_path):
@@ -379,6 +467,48 @@ def test_the_refresh_is_measured_by_the_changes_of_the_words(tmp_path):
     assert report["refresh_ms"] == 250 and report["refresh_least_ms"] == 200
     device.fast()[0].on_failure(0, 0, 0)
     assert dict(zip(Meter.REPORT, device.report()))["refresh_ms"] == -1
+
+
+def test_no_value_of_another_device_counts():
+    device, sink = made("em24_ethernet")
+    bus = Bus(device, slave_of(device))
+    bus.slave.holding[0xA000] = 3
+    bus.run(3000)
+    assert not sink.taken() and device.report()[Meter.REPORT.index("other_device")] == 2
+    bus.slave.holding[0xA000] = 7
+    bus.run(1000)
+    assert sink.taken() == {signals.G_METER_GRID} and device.refused == 0
+    bus.slave.holding[11] = 1  # replaced without a silence
+    bus.run(31_000)
+    sink.taken()
+    bus.run(2000)
+    assert not sink.taken() and device.report()[Meter.REPORT.index("other_device")] == 1
+
+
+@cases("""fault  bad  good  for_ms
+    "silent"  True  False  1500 | "exception"  4  0  6000""")
+def test_after_a_silence_the_identity_comes_first(fault, bad, good, for_ms):
+    device, sink = made("em24_ethernet")
+    bus = Bus(device, slave_of(device))
+    bus.run(1000)
+    assert sink.taken()
+    setattr(bus.slave, fault, bad)
+    bus.run(for_ms)
+    sink.taken()
+    setattr(bus.slave, fault, good)
+    bus.slave.holding[11] = 1
+    bus.run(5000)
+    assert not sink.taken()
+
+
+def test_the_identity_of_a_meter_that_answers_costs_no_reading():
+    device, sink = made("em24_ethernet")
+    bus = Bus(device, slave_of(device))
+    bus.run(1000)
+    for _ in range(130):
+        sink.taken()
+        bus.run(250)
+        assert sink.taken() and device._identity.is_identified
 
 
 def test_energies_and_frequency_are_read_seldom_and_refuse_nothing(tmp_path):

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from drivers.profile import Register
+from drivers.register_blocks import blocks
 from drivers.register_codec import INTEGERS, Codec
+from drivers.register_numbers import Numbers
 from tests.tables import cases
 
 PLAIN = {
@@ -86,3 +88,30 @@ def test_each_integer_comes_back(kind, word_order, byte_order, data):
     value = data.draw(st.integers(max(low, PLAIN["low"]), min(high, PLAIN["high"])))
     one = codec(type=kind, word_order=word_order, byte_order=byte_order)
     assert one.value(struct.pack(f">{words}H", *one.words(value))) == value
+
+
+ORDERS = st.sampled_from(("big", "little"))
+SCALES = st.sampled_from((1, 10, 1000, 0.1, 0.01, 1e-4, -1, 0.5, -0.001))
+
+
+@given(
+    data=st.binary(min_size=32, max_size=32),
+    kinds=st.lists(st.sampled_from(sorted(INTEGERS)), min_size=1, max_size=3),
+    forms=st.lists(st.tuples(ORDERS, ORDERS, SCALES, st.sampled_from((0, -400)))),
+)
+def test_the_values_of_every_tick_are_those_of_the_exact_codec(data, kinds, forms):
+    registers, address = [], 7
+    for kind, form in zip(kinds, [*forms, *[("big", "big", 1, 0)] * 3]):
+        keys = dict(zip(("word_order", "byte_order", "scale", "offset"), form))
+        code = dict(u16="H", s16="h", u32="I", s32="i", u64="Q", s64="q")[kind]
+        words = INTEGERS[kind][0]
+        more = {"address": address, "code": code, "words": words, "function": 3, "scale_from": ""}
+        more |= {"low": -(1 << 90), "high": 1 << 90}
+        registers.append(Register(**PLAIN | keys | more | {"type": kind, "name": f"at_{address}"}))
+        address += words + address % 2  # a register between some
+    (block,) = blocks(registers, 125, 125)
+    values = Numbers(registers, [block]).read(b"\x03\x00" + data[: 2 * block.length])
+    for each, value in zip(registers, values, strict=True):
+        start = 2 * (each.address - 7)
+        exact = Codec(each, {}).value(data[start : start + 2 * each.words])
+        assert abs(value - exact) <= 0.5 + 1e-12 * abs(exact)

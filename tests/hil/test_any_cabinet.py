@@ -168,7 +168,7 @@ def test_a_mirrored_meter_shows_the_whole_power_in_its_phases(tmp_path, phases, 
 GRID_METER = "[device.meter_grid]             # at the connection: positive when the site imports\n"
 OTHER_METERS = {
     # profile, kind of its bus, plug of it, what the check says of it
-    "em24_ethernet": ('kind = "tcp"\n', 'address = "192.168.1.20:502"', "map only"),
+    "em24_ethernet": ('kind = "tcp"\n', 'address = "192.168.1.20:502"', "has no signature"),
     "sdm72_v1": ('kind = "rtu"\nbaud_Bd = 9600\n', None, "the total alone"),
 }
 
@@ -197,6 +197,28 @@ def test_a_cabinet_with_another_grid_meter_is_checked_and_its_power_known(tmp_pa
     inp = rig.controller.cabinet.image.inp
     assert inp[signals.GRID_POWER_W] == pytest.approx(300_000, rel=0.01)
     assert rig.controller.cabinet.field.drivers["meter_grid"].refused == 0
+
+
+def test_a_meter_that_was_silent_is_asked_at_once_who_it_is(tmp_path):
+    rig = VirtualRig(coverage.loaded(with_grid_meter(tmp_path, "em24_ethernet")), lambda t_s: 3e5)
+    driver = rig.controller.cabinet.field.drivers["meter_grid"]
+    device = rig.cabinet.devices["meter_grid"]
+    for silent, until_s, is_identified in ((False, 1, True), (True, 4, False), (False, 8, True)):
+        device.silent = silent
+        rig.run(until_s)
+        assert driver._identity.is_identified == is_identified
+
+
+@cases("""old  new
+    "refresh_ms = 20"  "refresh_ms = 20\\nregisters_per_read_max = 18"
+    "nominal_voltage_V = 230"  "nominal_voltage_V = 120"
+""")
+def test_a_fast_meter_of_a_site_is_read_in_value_mode(tmp_path, old, new):
+    more = old, new
+    path = site(tmp_path, own(tmp_path, "firebreak_fast_meter", SITE, more))
+    rig = ValueRig(configuration.load(str(path), tick_ms=100), lambda t_s: 3e5, 1).run(2)
+    power_W = rig.controller.cabinet.image.inp[signals.GRID_POWER_W]
+    assert power_W == pytest.approx(300_000, rel=0.01)
 
 
 @pytest.mark.whole

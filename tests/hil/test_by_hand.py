@@ -56,6 +56,16 @@ def menu(*keys):
     return made, sent
 
 
+def test_the_addresses_of_what_runs_beside_are_one_key_away():
+    made, _ = menu("w")
+    assert made.turn() == {"by_hand": "? faults", "menu": None}
+    keys = ["", "w", "w"]
+    made = by_hand.Menu(by_hand.ITEMS, lambda message: None, lambda: keys.pop(0), ["page  URL"])
+    assert made.turn() == {"by_hand": "? faults   w addresses", "menu": None}
+    assert "page  URL" in made.turn()["menu"]
+    assert made.turn()["menu"] is None
+
+
 def test_a_key_does_and_undoes_and_the_foot_says_what_is_on():
     made, sent = menu("e", "z", "em", "\n")
     assert made.turn()["by_hand"] == "? faults   by hand: e"

@@ -1,20 +1,21 @@
 """Alarms leave the cabinet: each in one letter with its words, tried until taken."""
 
 import asyncio
-import collections
 import concurrent.futures
 import contextlib
 from typing import Any
 
 from controller.doors.alarms import letter, post
 from controller.doors.alarms.outbox import Outbox, Row
-from controller.doors.process import DoorError, House
+from controller.doors.process import DoorError, House, Told
+from controller.doors.quota import Recent
 from controller.doors.secrets import secret
 from controller.system import clock
 from controller.system.paths import say
 
 SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 PAUSE_S, PAUSE_S_MAX = 5, 600
+PERIOD_S = 1.0
 UNKNOWN = "a cabinet without an answer yet"
 
 
@@ -25,6 +26,7 @@ class Door:
         ca_file = values["ca_file"] and house.settings.beside(values["ca_file"])
         self._house, self._values = house, {**values, "ca_file": ca_file}
         self._title = f"alarms.{name}"
+        self._told = Told(self._title)
         self._outbox = Outbox(house.own(f"{name}.json"), values["again_min"] * 60 * SECOND_US)
         path = values["secret_file"]
         self._secret = "" if path is None else secret(house.settings.beside(path))
@@ -32,31 +34,27 @@ class Door:
         self._pool = concurrent.futures.ThreadPoolExecutor(1)
         self._sending: asyncio.Task[None] | None = None
         self._heard_us = self._due_us = clock.now_us()
-        self._sent_us: collections.deque[int] = collections.deque()
-        self._cabinet, self._pause_s, self._said = UNKNOWN, PAUSE_S, ""
+        self._sent_us = Recent(HOUR_US)
+        self._cabinet, self._pause_s = UNKNOWN, PAUSE_S
 
     def turn(self, now_us: int) -> None:
         """Take the state in, and begin to send if something waits and it is time."""
         if (standing := self._standing(now_us)) is not None:
             self._outbox.seen(standing, now_us)
-        while self._sent_us and now_us - self._sent_us[0] >= HOUR_US:
-            self._sent_us.popleft()
         is_busy = self._sending is not None and not self._sending.done()
-        is_full = len(self._sent_us) >= self._values["letters_per_h_max"]
-        if self._outbox.waiting and not is_busy and not is_full and now_us >= self._due_us:
+        has_room = self._sent_us.has_room(self._values["letters_per_h_max"], 1, now_us)
+        if self._outbox.waiting and not is_busy and has_room and now_us >= self._due_us:
             self._sending = asyncio.create_task(self._tried())
 
     def _standing(self, now_us: int) -> dict[str, Row] | None:
         """{instance: row}; None while it is not known, which ends no alarm."""
-        state = self._house.feed.state
-        if state is not None and state["is_live"]:
+        if (state := self._house.feed.live) is not None:
             self._heard_us, self._cabinet = now_us, state["cabinet"]
             seen = state.get("utc_text") or ""
             return {row["instance"]: {**row, "seen_text": seen} for row in state["standing"]}
         if now_us - self._heard_us < self._values["silent_s"] * SECOND_US:
             return None
-        words = self._house.feed.trouble or "no new tick comes from the controller"
-        row = letter.silent(self._cabinet, words)
+        row = letter.silent(self._cabinet, self._house.feed.trouble)
         return {**dict.fromkeys(self._outbox.told, {}), row["instance"]: row}
 
     async def _tried(self) -> None:
@@ -71,14 +69,13 @@ class Door:
             self._due_us = clock.now_us() + self._pause_s * SECOND_US
             self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
             line = str(error) if isinstance(error, DoorError) else type(error).__name__
-            if line != self._said:
-                say(f"door {self._title}: {line}; tried again")
-            self._said = line
+            self._told.say(f"{line}; tried again")
             return
         now_us = clock.now_us()
         self._sent_us.append(now_us)
         self._outbox.taken(list(rows), now_us)
-        self._pause_s, self._said = PAUSE_S, ""
+        self._pause_s = PAUSE_S
+        say(f"door {self._title}: letter taken: {made.subject}")
 
     async def close(self) -> None:
         """Wait for nothing: a letter that is not taken yet stays in the outbox."""
@@ -92,9 +89,10 @@ class Door:
 async def serve(house: House, name: str, values: dict[str, Any]) -> None:
     """Serve one receiver until cancelled. Raises DoorError, OSError."""
     door = Door(house, name, values)
+    house.feed.is_rough = True
     try:
         while True:
-            await house.feed.changed()
+            await house.feed.changed(PERIOD_S)
             door.turn(clock.now_us())
     finally:
         await door.close()

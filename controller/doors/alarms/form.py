@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from controller.doors.exposure import CONNECTS, Exposure
+from controller.doors.addresses import LOCAL
+from controller.doors.exposure import CONNECTS, Exposure, rows as placed
 from controller.doors.settings import Settings
 from controller.forms.field import Form, choice, integer, is_list, is_text, matching, passing
 from controller.forms.refusal import refuse
@@ -11,7 +12,6 @@ from controller.forms.refusal import refuse
 ADDRESS = re.compile(r"[!-~]{1,64}@[A-Za-z0-9.-]{1,190}")
 SERVER = re.compile(r"[A-Za-z0-9.:-]{1,190}:[0-9]{1,5}")
 URL = re.compile(r"https?://[A-Za-z0-9.-]{1,190}(:[0-9]{1,5})?(/[!-~]{0,500})?")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TLS = ("starttls", "tls", "none")
 
 
@@ -46,7 +46,7 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
         refuse(settings.path, path, f"lacks {missing}", "a url, or server, from and to")
     if values["url"] is not None and found:
         refuse(settings.path, (*path, found[0]), "is beside url", "a url, or server, from and to")
-    place = _host(values["url"]) if values["url"] else values["server"]
+    place = _place(values)
     port = place.rpartition(":")[2] if ":" in place else "1"
     labels = place.partition(":")[0].split(".")
     if not 0 < int(port) < 65536 or not all(0 < len(each) < 64 for each in labels):
@@ -54,7 +54,8 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
         refuse(settings.path, (*path, key), "names no host and port", "HOST:PORT, port 1..65535")
     if (values["user"] is None) != (values["secret_file"] is None) and values["url"] is None:
         refuse(settings.path, path, "has one of user and secret_file", "both or none")
-    if not _is_safe(values) and values["secret_file"] is not None:
+    is_near = place.partition(":")[0] in LOCAL
+    if not is_near and not _is_encrypted(values) and values["secret_file"] is not None:
         words = "would send its secret in clear text"
         refuse(
             settings.path, path, words, 'https, tls = "starttls" or "tls", or a loopback address'
@@ -63,24 +64,20 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
 
 def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
     """It only sends."""
-    url = values["url"]
+    url, place = values["url"], _place(values)
     # the rest of such an address may be the secret of the receiver
-    shown = url and f"{url.partition('://')[0]}://{_host(url)}/"
+    shown = f"{url.partition('://')[0]}://{place}/" if url else place
     what = "webhook, alarms" if url else f"mail to {len(values['to'])}, alarms"
-    encryption = (
-        "TLS" if (url or "").startswith("https") or not url and values["tls"] != "none" else "no"
-    )
-    place = shown or values["server"]
-    return [Exposure(".".join(path), CONNECTS, place, what, encryption, "-", "nothing comes in")]
+    encryption = "TLS" if _is_encrypted(values) else "no"
+    return placed(path, CONNECTS, shown, encryption, [(what, "-", "nothing comes in")])
 
 
-def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0]
-
-
-def _is_safe(values: dict[str, Any]) -> bool:
-    """True if nobody on the network reads what is sent."""
+def _place(values: dict[str, Any]) -> str:
+    """Host, and port if it is given."""
     url = values["url"]
-    place = _host(url) if url else values["server"] or ""
-    is_near = place.partition(":")[0] in LOOPBACK
-    return is_near or (url.startswith("https") if url else values["tls"] != "none")
+    return str(url.partition("://")[2].partition("/")[0] if url else values["server"])
+
+
+def _is_encrypted(values: dict[str, Any]) -> bool:
+    url = values["url"]
+    return bool(url.startswith("https") if url else values["tls"] != "none")

@@ -4,6 +4,7 @@ Only an answer that says "taken" counts. Raises DoorError, one line without a se
 """
 
 import email.message
+import email.utils
 import http.client
 import json
 import smtplib
@@ -12,7 +13,9 @@ import urllib.parse
 from typing import Any
 
 from controller.doors.alarms.letter import Letter
+from controller.doors.mqtt.words import tls_words
 from controller.doors.process import DoorError
+from controller.system import clock
 
 TIMEOUT_S = 20.0
 ANSWER_BYTES_MAX = 1 << 16
@@ -23,6 +26,7 @@ def mail(values: dict[str, Any], secret: str, letter: Letter) -> None:
     host, _, port = values["server"].rpartition(":")
     made = email.message.EmailMessage()
     made["Subject"], made["From"], made["To"] = letter.subject, values["from"], values["to"]
+    made["Date"] = email.utils.formatdate(clock.utc_us() / 1e6, usegmt=True)
     made["Message-ID"] = f"<{letter.identity}@firebreak>"
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(letter.text)
@@ -97,8 +101,10 @@ def _words(error: Exception) -> str:
         return f"answers {error.smtp_code}"
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return f"refuses {', '.join(sorted(error.recipients))}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return tls_words(error)
     if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or 'no handshake'}"
+        return 'TLS failed; is this its port for TLS (tls = "tls"), or for starttls'
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT_S:.0f} s"
     if isinstance(error, ValueError):

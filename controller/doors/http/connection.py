@@ -1,22 +1,22 @@
 """One client: requests one after the other, each within limits of bytes and time (h11)."""
 
-import asyncio
 import contextlib
 import http
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import NamedTuple
 
 import h11
 
 from controller.doors.http import guard
 from controller.doors.http.counts import Counts
 from controller.doors.http.guard import Access, Guard, Headers, Query, Refused
+from controller.doors.listener import Connection, Dropped, within
 
 HEAD_MAX, BODY_BYTES_MAX, READ_BYTES = 8192, 4096, 4096
-IDLE_S, HEADER_S, BODY_S, WRITE_S, LINGER_S = 20.0, 5.0, 5.0, 5.0, 1.0
+IDLE_S, HEADER_S, BODY_S, LINGER_S = 20.0, 5.0, 5.0, 1.0
 REQUESTS_MAX, LINGER_READS_MAX = 1000, 100  # of one connection
-METHODS = "GET, POST"
+METHODS, METRICS = "GET, POST", "/metrics"  # a scrape has a quota of its own
 JSON, PROBLEM = "application/json", "application/problem+json"
 ALWAYS = (
     ("Cache-Control", "no-store"),
@@ -50,49 +50,28 @@ class Answer(NamedTuple):
     events: AsyncGenerator[bytes, None] | None = None
 
 
-Found = TypeVar("Found")
 Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 Handler = Callable[[Request], Awaitable[Answer]]
 
 
-class Slow(Exception):
-    """A client that sends or reads too slowly. cause: the counter of it."""
-
-
 class Client:
-    """One connection. `is_waiting`: no whole request has come, so it may make room; `is_broken`:
-    nothing can be sent any more.
-    """
+    """The requests of one connection."""
 
     def __init__(
-        self,
-        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        rules: Guard,
-        handler: Handler,
-        counts: Counts,
+        self, connection: Connection, rules: Guard, handler: Handler, counts: Counts
     ) -> None:
-        self._reader, self._writer = streams
+        self._connection, self._reader = connection, connection.reader
         self._rules, self._handler, self._counts = rules, handler, counts
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
-        self.is_waiting, self.is_broken = True, False
 
     async def serve(self) -> None:
-        """Answer requests until the client goes, breaks a rule, or is too slow."""
-        try:
-            await self._requests()
-        except Slow as error:
-            self.is_broken = True
-            self._counts.refused[str(error)] += 1
-        except OSError:  # the client has gone
-            self.is_broken = True
-
-    async def _requests(self) -> None:
+        """Answer requests until the client goes or breaks a rule. Raises Dropped, OSError."""
         for left in reversed(range(REQUESTS_MAX)):
             try:
                 request = await self._request()
                 if request is None:
                     return
-                self.is_waiting = False
+                self._connection.is_waiting = False
                 answer = await self._handler(request)
             except h11.RemoteProtocolError as error:
                 status = error.error_status_hint
@@ -104,7 +83,7 @@ class Client:
             if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
                 return
             self._http.start_next_cycle()
-            self.is_waiting = True
+            self._connection.is_waiting = True
 
     async def _request(self) -> Request | None:
         """The next request; None: the client has closed. Its rights are checked before its body."""
@@ -118,24 +97,24 @@ class Client:
         if method not in METHODS.split(", "):
             raise Refused(405, "method", f"allowed {METHODS}", ("Allow", METHODS))
         path, query = self._rules.target(head.target)
-        access = self._rules.admit(method, headers)
+        access = self._rules.admit(
+            method, headers, (self._connection.client, path * (path == METRICS))
+        )
         _check_framing(method, headers)
         if self._http.they_are_waiting_for_100_continue:
-            await self._write(
-                self._http.send(h11.InformationalResponse(status_code=100, headers=[]))
-            )
-        body = await _within(BODY_S, self._body(), "slow_body")
+            await self._write(h11.InformationalResponse(status_code=100, headers=[]))
+        body = await within(BODY_S, self._body(), "slow_body")
         return Request(method, path, query, body, access)
 
     async def _head(self) -> Event:
         """The first event of a request: waits long for its first byte, then not."""
         event = self._http.next_event()
         if event is h11.NEED_DATA and not self._http.trailing_data[0]:
-            data = await _within(IDLE_S, self._reader.read(READ_BYTES), "idle")
+            data = await within(IDLE_S, self._reader.read(READ_BYTES), "idle")
             self._http.receive_data(data)
             event = self._http.next_event()
         if event is h11.NEED_DATA:
-            event = await _within(HEADER_S, self._event(), "slow_header")
+            event = await within(HEADER_S, self._event(), "slow_header")
         return event
 
     async def _event(self) -> Event:
@@ -161,10 +140,10 @@ class Client:
 
     async def _linger(self) -> None:
         """Read what is on its way: a close before would take the answer away from the client."""
-        if self._writer.can_write_eof():
-            self._writer.write_eof()
-        with contextlib.suppress(Slow):
-            await _within(LINGER_S, self._rest(), "")
+        if self._connection.writer.can_write_eof():
+            self._connection.writer.write_eof()
+        with contextlib.suppress(Dropped):
+            await within(LINGER_S, self._rest(), "")
 
     async def _rest(self) -> None:
         for _ in range(LINGER_READS_MAX):
@@ -177,21 +156,16 @@ class Client:
             headers.append(("Content-Length", str(len(answer.body))))
         if is_last:
             headers.append(("Connection", "close"))
-        data = self._http.send(h11.Response(status_code=answer.status, headers=headers)) or b""
-        data += self._http.send(h11.Data(data=answer.body)) or b""
+        head = h11.Response(status_code=answer.status, headers=headers)
+        await self._write(head, h11.Data(data=answer.body))
         if answer.events is None:
-            return await self._write(data + (self._http.send(h11.EndOfMessage()) or b""))
-        await self._write(data)
+            return await self._write(h11.EndOfMessage())
         async with contextlib.aclosing(answer.events) as events:
-            await self._stream(events)
+            async for event in events:
+                await self._write(h11.Data(data=event))
 
-    async def _stream(self, events: AsyncIterator[bytes]) -> None:
-        async for event in events:
-            await self._write(self._http.send(h11.Data(data=event)) or b"")
-
-    async def _write(self, data: bytes | None) -> None:
-        self._writer.write(data or b"")
-        await _within(WRITE_S, self._writer.drain(), "slow_reader")
+    async def _write(self, *events: h11.Event) -> None:
+        await self._connection.write(b"".join([self._http.send(each) or b"" for each in events]))
 
 
 def problem(status: int, line: str, *more: tuple[str, str]) -> Answer:
@@ -213,10 +187,3 @@ def _check_framing(method: str, headers: Headers) -> None:
         raise Refused(400, "framing", "a GET has no body")
     if length is not None and int(length) > BODY_BYTES_MAX:
         raise Refused(413, "body", f"the body has more than {BODY_BYTES_MAX} bytes")
-
-
-async def _within(time_s: float, work: Awaitable[Found], cause: str) -> Found:
-    try:
-        return await asyncio.wait_for(work, time_s)
-    except TimeoutError:
-        raise Slow(cause) from None

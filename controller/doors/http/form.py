@@ -4,7 +4,8 @@ import ipaddress
 import re
 from typing import Any
 
-from controller.doors.exposure import LISTENS, Exposure
+from controller.doors.addresses import address, is_local, place
+from controller.doors.exposure import LISTENS, Exposure, rows as placed
 from controller.doors.settings import Settings, source_of
 from controller.forms.field import Form, flag, integer, matching, passing, tables, text, texts
 from controller.forms.refusal import Path, refuse
@@ -17,15 +18,8 @@ TOKEN: Form = {
 }
 
 
-def _is_address(value: Any) -> bool:
-    try:
-        return bool(ipaddress.ip_address(value)) and isinstance(value, str)
-    except ValueError:
-        return False
-
-
 FORM: Form = {
-    "listen": passing(_is_address, "an IP address, such as 127.0.0.1 or 0.0.0.0", "127.0.0.1"),
+    "listen": passing(address, "an IP address, such as 127.0.0.1 or 0.0.0.0", "127.0.0.1"),
     "port": integer(1, 65535, 8080),
     "names": texts([]),
     "certificate": text(""),
@@ -38,30 +32,25 @@ FORM: Form = {
 }
 
 
-def is_local(values: dict[str, Any]) -> bool:
-    """Only programs of this box reach the door."""
-    return ipaddress.ip_address(values["listen"]).is_loopback
-
-
 def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> None:
     """Refuse what no form can see. Raises ConfigError."""
-    is_safe = is_local(values) or bool(values["certificate"])
+    is_safe = is_local(values["listen"]) or bool(values["certificate"])
     _check_tls(settings, path, values)
     _check_names(settings.path, path, values)
-    if not is_local(values):
+    if not is_local(values["listen"]):
         _check_open(settings.path, path, values, is_safe)
     seen: set[str] = set()
-    for at, token in enumerate(values["token"], 1):
-        place = (*path, "token", str(at))
+    for number, token in enumerate(values["token"], 1):
+        at = (*path, "token", str(number))
         for key in ("name", "sha256"):
             if token[key] in seen:
-                refuse(settings.path, (*place, key), "is that of another token", "each once")
+                refuse(settings.path, (*at, key), "is that of another token", "each once")
             seen.add(token[key])
         if token["source"]:
-            source = source_of(settings, (*place, "source"), token["source"])
+            source = source_of(settings, (*at, "source"), token["source"])
             if source.may == "grid_cap" and not is_safe:
                 allowed = "certificate and key, or a [source.NAME] that may less"
-                refuse(settings.path, (*place, "source"), "may grid_cap without TLS", allowed)
+                refuse(settings.path, (*at, "source"), "may grid_cap without TLS", allowed)
 
 
 def _check_tls(settings: Settings, path: Path, values: dict[str, Any]) -> None:
@@ -72,7 +61,7 @@ def _check_tls(settings: Settings, path: Path, values: dict[str, Any]) -> None:
 
 def _check_names(file: str, path: Path, values: dict[str, Any]) -> None:
     for name in values["names"]:
-        if not NAME.fullmatch(name) and not _is_address(name):
+        if not NAME.fullmatch(name) and not address(name):
             allowed = "host names in small letters, or addresses"
             refuse(file, (*path, "names"), f"contains {name!r}", allowed)
     if ipaddress.ip_address(values["listen"]).is_unspecified and not values["names"]:
@@ -93,12 +82,11 @@ def _check_open(file: str, path: Path, values: dict[str, Any], is_safe: bool) ->
 
 def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
     """One row for readers, and one for each source that may send."""
-    host = f"[{values['listen']}]" if ":" in values["listen"] else values["listen"]
-    plain = "no: plain = true" if values["plain"] and not is_local(values) else "no"
-    place = f"{host}:{values['port']}", "TLS" if values["certificate"] else plain
-    count = len(values["token"])
-    proof = "none: this box only" if is_local(values) else f"{count} token{'s' * (count != 1)}"
-    rows = [("page, metrics, state", proof, "reads")] + [
+    is_near, count = is_local(values["listen"]), len(values["token"])
+    plain = "no: plain = true" if values["plain"] and not is_near else "no"
+    proof = "none: this box only" if is_near else f"{count} token{'s' * (count != 1)}"
+    rows = [("page, metrics, state", proof, "reads")]
+    rows += [
         (
             f"hints of {each['source']}",
             f"token {each['name']}",
@@ -107,5 +95,5 @@ def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) 
         for each in values["token"]
         if each["source"]
     ]
-    door = ".".join(path)
-    return [Exposure(door, LISTENS, place[0], what, place[1], *more) for what, *more in rows]
+    where, encryption = place(values["listen"], values["port"]), values["certificate"] and "TLS"
+    return placed(path, LISTENS, where, encryption or plain, rows)

@@ -8,17 +8,16 @@ could make it do so.
 
 import base64
 import binascii
-import collections
 import hashlib
 import hmac
 import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from controller.doors.http import form
-from controller.system import clock
+from controller.doors.addresses import is_local
+from controller.doors.quota import Recent
 
-MINUTE_US = 60_000_000
+CLIENTS_MAX = 64  # with a quota of their own; more in the same minute share one
 TOKEN = re.compile(rb"[A-Za-z0-9._~+/=-]{32,256}")  # a shorter one can be guessed
 HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(?::[0-9]{1,5})?")
 ORIGIN = re.compile(r"https?://(.+)")
@@ -28,6 +27,7 @@ SECRET_NAMES = set(
 ASK = ("WWW-Authenticate", 'Basic realm="Firebreak: any name, the token as password"')
 Headers = list[tuple[bytes, bytes]]
 Query = dict[str, str]
+Place = tuple[str, ...]
 
 
 class Refused(Exception):
@@ -56,15 +56,16 @@ class Guard:
             (bytes.fromhex(each["sha256"]), Access(each["name"], each["source"]))
             for each in values["token"]
         ]
-        self._is_local = form.is_local(values)
+        self._is_local = is_local(values["listen"])
         self._requests_max = values["requests_per_min_max"]
-        self._asked_us: dict[Access, collections.deque[int]] = {}
+        self._of_tokens = {access: Recent() for _, access in self._tokens}
+        self._of_clients: dict[Place, Recent] = {}
         self._names = {*values["names"], values["listen"]}
         if self._is_local:
             self._names |= {"localhost", "127.0.0.1", "::1"}
 
-    def admit(self, method: str, headers: Headers) -> Access:
-        """Whose request this is. Raises Refused."""
+    def admit(self, method: str, headers: Headers, client: Place = ()) -> Access:
+        """Whose request this is. client: has a quota of its own without a token. Raises Refused."""
         host = only(headers, b"host")
         if host is None or not self._is_ours(host):
             raise Refused(421, "host", "this name is not in `names` of the door")
@@ -73,7 +74,10 @@ class Guard:
         if origin is not None and not (found and self._is_ours(found[1])):
             raise Refused(403, "origin", "pages of other sites have no access")
         access = self._access(method, only(headers, b"authorization"))
-        self._count(access)
+        asked_us = self._of_client(client) if access is LOCAL else self._of_tokens[access]
+        if not asked_us.take(self._requests_max):
+            line = f"more than {self._requests_max} requests in a minute"
+            raise Refused(429, "quota", line, ("Retry-After", "10"))
         return access
 
     def _is_ours(self, host: str) -> bool:
@@ -105,14 +109,14 @@ class Guard:
                 found = access
         return found if TOKEN.fullmatch(data) else None
 
-    def _count(self, access: Access) -> None:
-        asked, now_us = self._asked_us.setdefault(access, collections.deque()), clock.now_us()
-        while asked and now_us - asked[0] >= MINUTE_US:
-            asked.popleft()
-        if len(asked) >= self._requests_max:
-            line = f"more than {self._requests_max} requests in a minute"
-            raise Refused(429, "quota", line, ("Retry-After", "10"))
-        asked.append(now_us)
+    def _of_client(self, client: Place) -> Recent:
+        """When a client has asked. Those that are silent for a minute are forgotten."""
+        known = self._of_clients
+        if client not in known and len(known) >= CLIENTS_MAX:
+            kept = {place: each for place, each in known.items() if not each.has_room(0, 0)}
+            self._of_clients = known = kept
+        is_known = client in known or len(known) < CLIENTS_MAX
+        return known.setdefault(client if is_known else (), Recent())
 
     def target(self, raw: bytes) -> tuple[str, Query]:
         """Path and query of a request. Raises Refused."""

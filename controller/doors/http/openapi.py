@@ -26,6 +26,7 @@ READ = """
 """
 PROBLEM = {"status": "integer", "title": "string", "detail": "string"}
 ANSWER = {"granted": "boolean", "code": "integer", "label": "string", "remedy": "string"}
+KINDS = {"int": "integer", "number": "number"}
 TITLE = "Firebreak: reading, and hints that only narrow or ask within limits"
 Json = dict[str, Any]
 
@@ -86,8 +87,8 @@ def _form(form: Form) -> Json:
 
 def _field(field: Field) -> Json:
     made: Json = {"type": "boolean" if isinstance(field.default, bool) else "string"}
-    if field.kind == "int":
-        made = {"type": "integer", "minimum": field.allowed[0], "maximum": field.allowed[1]}
+    if field.kind in KINDS:
+        made = {"type": KINDS[field.kind], "minimum": field.allowed[0], "maximum": field.allowed[1]}
     return made if field.default is REQUIRED else {**made, "default": field.default}
 
 

@@ -4,27 +4,25 @@ import asyncio
 import importlib.resources
 import json
 import mimetypes
-import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from controller.core.base import hint_codes as h
-from controller.doors.feed import Facts
+from controller.doors.feed import NO_TICK, NoState
 from controller.doors.http import metrics, openapi
-from controller.doors.http.connection import Answer, Request
+from controller.doors.http.connection import METRICS, Answer, Request
 from controller.doors.http.counts import Counts
 from controller.doors.http.guard import Refused
 from controller.doors.http.stream import Stream
 from controller.doors.process import House
 from controller.forms.refusal import ConfigError
-from controller.journal.ring import JournalError
 from controller.state import schema
 from controller.system import clock, json_text
-from controller.system.paths import plain
 from controller.upstream import asking
 
 API = "/api/v1/"
 FACTS = ("why", "alarms", "events", "trend", "plan", "devices", "links", "racks", "map")
+DATED = ("events", "trend", "plan")  # each row has its time, so they may be old
 TREND, SPANS_S = f"{API}trend", ("600", "3600", "21600")
 KEPT_US = 500_000  # all clients of half a second get the same facts
 PAGE_FILES = "controller.doors.http", "page"
@@ -45,7 +43,7 @@ class Pages:
         self._locks = {name: asyncio.Lock() for name in (*FACTS, "ask")}
         self._kept: dict[str, tuple[int, Answer]] = {}
         self._get: dict[str, Make] = {
-            "/metrics": self._metrics,
+            METRICS: self._metrics,
             f"{API}state": self._state,
             f"{API}stream": self._events,
             **{f"{API}{name}": self._page for name in FACTS},
@@ -67,12 +65,12 @@ class Pages:
         return await make(request)
 
     async def _metrics(self, request: Request) -> Answer:
-        text = metrics.text(self._house.feed.state, self._counts)
+        text = metrics.text(await self._house.feed.fresh(), self._counts)
         return Answer(200, text.encode(), metrics.KIND)
 
     async def _state(self, request: Request) -> Answer:
-        state = self._house.feed.state
-        if state is None:
+        await self._house.feed.fresh()
+        if (state := self._house.feed.live) is None:
             raise Refused(503, "controller", self._house.feed.trouble)
         return Answer(200, json.dumps(state).encode())
 
@@ -87,16 +85,15 @@ class Pages:
         async with self._locks[name]:
             made_us, answer = self._kept.get(f"{name} {span_s}", (-KEPT_US, None))
             if answer is None or clock.now_us() - made_us >= KEPT_US:
-                answer = Answer(200, json.dumps(await self._facts(name, span_s)).encode())
+                try:
+                    facts = await self._house.feed.page(name, span_s)
+                except NoState as error:
+                    raise Refused(503, "controller", str(error)) from None
+                if name not in DATED and not facts["is_live"]:
+                    raise Refused(503, "controller", NO_TICK)
+                answer = Answer(200, json.dumps(facts).encode())
                 self._kept[f"{name} {span_s}"] = clock.now_us(), answer
             return answer
-
-    async def _facts(self, name: str, span_s: int) -> Facts:
-        try:
-            return await self._house.feed.page(name, span_s)
-        except (JournalError, OSError, sqlite3.Error) as error:
-            line = plain(error, self._house.run_directory)
-            raise Refused(503, "controller", line) from None
 
     async def _hint(self, request: Request) -> Answer:
         message = _message(request)

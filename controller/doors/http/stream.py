@@ -25,8 +25,9 @@ class Stream:
         self.clients += 1
         try:
             sent, silent = None, 0
+            await self._feed.fresh()
             while True:
-                state = self._feed.state
+                state = self._feed.live
                 if state is None:
                     if silent % TROUBLE_READINGS == 0:
                         yield event("trouble", {"trouble": self._feed.trouble})

@@ -11,10 +11,10 @@ ends with its validity, however long a reversion time the master asked for.
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from controller.core.base import hint_codes as h
-from controller.doors.sending import Answer, may
+from controller.doors.sending import Sender, may
 from controller.system import clock
 
 FUNCTION, VALUE, FAILURE, BUSY = 1, 3, 4, 6  # exception codes of Modbus
@@ -56,16 +56,6 @@ LIMIT = Group("704.WMaxLimPct", h.CAP, ("charge_W_max", "discharge_W_max"), ALL_
 SET = Group("704.WSet", h.REQUEST, ("power_W",), 0)
 
 
-class Sends(Protocol):
-    """The part of sending.Sender that a door needs."""
-
-    async def hint(self, message: object) -> Answer:
-        """The loop's answer."""
-
-    def has_room(self, count: int) -> bool:
-        """True if the quota is enough for so many hints."""
-
-
 class Held(NamedTuple):
     """Hints in force by a master. until_s: end of its reversion time, on the clock of `now_s`."""
 
@@ -79,7 +69,7 @@ class Held(NamedTuple):
 class Shared:
     """All masters of one source: what is held, and each answer until the state has it."""
 
-    def __init__(self, name: str, sender: Sends) -> None:
+    def __init__(self, name: str, sender: Sender) -> None:
         self.name, self.sender = name, sender
         self.lock = asyncio.Lock()
         self.held: dict[Group, Held] = {}
@@ -101,7 +91,8 @@ class Controls:
 
     async def write(self, changes: dict[str, int], enabled: Callable[[], set[Group]]) -> int:
         """Exception code of Modbus, OK if all is in force. enabled(): groups in force now."""
-        if any([not low <= changes[name] <= high for name, (low, high) in _ranges(changes)]):
+        ranges = [(name, RANGES[name]) for name in changes]
+        if any([not low <= changes[name] <= high for name, (low, high) in ranges]):
             return VALUE
         async with self.shared.lock:
             if not self.shared.sender.has_room(_hints_max(changes)):
@@ -205,16 +196,13 @@ class Controls:
 
 def _hints_max(changes: dict[str, int]) -> int:
     """The most hints that a write may send; a heartbeat may renew all."""
-    if HEARTBEAT in changes:
-        return 1 + sum([len(group.quantities) for group in (LIMIT, SET)])
+    is_beat = HEARTBEAT in changes
     touched = [
-        group for group in (LIMIT, SET) if any([name.startswith(group.prefix) for name in changes])
+        group
+        for group in (LIMIT, SET)
+        if is_beat or any([name.startswith(group.prefix) for name in changes])
     ]
-    return sum([len(group.quantities) for group in touched])
-
-
-def _ranges(changes: dict[str, int]) -> list[tuple[str, tuple[int, int]]]:
-    return [(name, RANGES[name]) for name in changes]
+    return is_beat + sum([len(group.quantities) for group in touched])
 
 
 def now() -> float:

@@ -1,17 +1,19 @@
-"""The door: who connects, what each request reads or writes, and the file's limits on both."""
+"""The door: who connects, what each request reads or writes, and the file's limits on both.
+
+A frame: transaction (kept in the answer), protocol 0, length, unit, PDU. The requests of a client
+are answered one after the other, so pipelined ones keep their order, also behind a write that waits
+for the loop: what the client sends meanwhile waits in the kernel.
+"""
 
 import asyncio
 import os
-import socket
-import ssl
 import struct
 from collections import Counter
-from collections.abc import Awaitable
 from typing import Any
 
+from controller.doors import listener
+from controller.doors.listener import Connection, Dropped, Listener
 from controller.doors.modbus import in_force
-from controller.doors.modbus.clients import common_name, context, plain_address
-from controller.doors.modbus.connection import UNSENT_BYTES_MAX, Connection
 from controller.doors.modbus.controls import (
     BUSY,
     FAILURE,
@@ -22,15 +24,19 @@ from controller.doors.modbus.controls import (
     VALUE,
     Controls,
     Shared,
-    now,
 )
+from controller.doors.modbus.form import TLS
 from controller.doors.modbus.image import TEMPLATE, covered, part, put
 from controller.doors.modbus.values import of_state
 from controller.doors.process import House
 from controller.hints import hint_statistics
-from controller.system import caught
+from controller.system import caught, clock
 from controller.system.paths import say
 
+HEAD = struct.Struct(">HHHB")
+LENGTH_MAX = 254  # unit and a PDU of 253 bytes
+HALF_S = 5.0  # for the rest of a frame
+OLD_S = 1.0  # the first client after a pause waits for a reading
 READ, WRITE_ONE, WRITE = 3, 6, 16
 READ_MAX, WRITE_MAX = 125, 123
 ADDRESS, NO_UNIT = 2, 0x0B
@@ -40,23 +46,18 @@ CAUSES = {
     FAILURE: "writes, and no controller answers",
     BUSY: "writes more often than its source may",
 }
-SWEEP_S = 1.0
-HANDSHAKE_S = 5.0
+WORDS = {
+    listener.FULL: "finds all connections taken",
+    listener.MADE_ROOM: "gives its place to a listed client",
+    listener.HANDSHAKE: "fails the handshake of TLS",
+    listener.SLOW_READER: "does not read its answers",
+}
 LINES_MAX = 20
 
 
 async def serve(house: House, name: str, values: dict[str, Any]) -> None:
     """Serve until cancelled. Raises DoorError, OSError."""
-    door = Door(house, name, values)
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(door), values["listen"], values["port"])
-    try:
-        while True:
-            await asyncio.sleep(SWEEP_S)
-            door.sweep(door.now())
-    finally:
-        server.close()
-        door.close()
+    await Door(house, name, values).run()
 
 
 class Door:
@@ -64,121 +65,98 @@ class Door:
 
     def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
         self._house, self._title, self._values = house, f"modbus.{name}", values
-        self._tls = context(house.settings, values) if values["certificate"] else None
+        self._tls = listener.tls(house, values, *TLS)
         self._last = caught.Last(f"door {self._title}: a request has failed", LINES_MAX)
-        sources = {source: Shared(source, house.senders[source]) for source in _sources(values)}
+        sources = {
+            name: Shared(name, house.senders[name]) for name in set(values["clients"].values())
+        }
         self._controls = {
             client: Controls(client, sources[source], values)
             for client, source in values["clients"].items()
         }
-        self._connections: set[Connection] = set()
-        self._handshakes: set[asyncio.Task[None]] = set()
         self._base: tuple[Any, bytes] = (None, TEMPLATE)
         self.counts: Counter[str] = Counter()
+        self.listener = Listener(
+            *(values, self._tls, LENGTH_MAX), self.talk, self._dropped, self._victim
+        )
 
-    @staticmethod
-    def now() -> float:
-        """Seconds."""
-        return now()
+    async def run(self) -> None:
+        """Serve until cancelled; then the totals are one line."""
+        followed = asyncio.create_task(self._follow())
+        try:
+            await self.listener.run()
+        finally:
+            followed.cancel()
+            if self.counts:
+                totals = ", ".join([f"{cause}: {count}" for cause, count in self.counts.items()])
+                say(f"door {self._title}: closed; since it opened {totals}")
 
-    def opened(self, connection: Connection) -> None:
-        """Take a connection, or abort it."""
-        self._connections.add(connection)
-        own = connection.transport.get_extra_info("socket")
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES_MAX)
-        peer = connection.transport.get_extra_info("peername")
-        connection.client = address = plain_address(peer[0])
-        if not self._has_room(connection):
-            connection.abort("finds all connections taken")
-        elif self._tls is not None:
-            connection.transport.pause_reading()
-            task = asyncio.ensure_future(self._secured(connection, address))
-            self._handshakes.add(task)
-            task.add_done_callback(self._handshakes.discard)
-        else:
-            self._admit(connection)
+    async def _follow(self) -> None:
+        """Keep the state new while somebody is connected."""
+        while True:
+            is_used = bool(self.listener.connections)
+            await (self._house.feed.changed() if is_used else asyncio.sleep(OLD_S))
 
-    def _has_room(self, newcomer: Connection) -> bool:
-        """A listed client takes the place of the stranger who is silent for longest. With TLS every
-        newcomer may be listed, so strangers who begin handshakes keep no place either.
+    def _victim(self, newcomer: Connection) -> Connection | None:
+        """The stranger who is silent for longest, for a listed client. With TLS every newcomer may
+        be listed, so strangers who begin handshakes keep no place either.
         """
-        if len(self._connections) <= self._values["connections_max"]:
-            return True
         strangers = [
-            each
-            for each in self._connections
-            if each.client not in self._controls and each is not newcomer
+            each for each in self.listener.connections if each.client not in self._controls
         ]
         if not strangers or not self._tls and newcomer.client not in self._controls:
-            return False
-        min(strangers, key=lambda each: each.request_s).abort("gives its place to a listed client")
-        return True
+            return None
+        return min(strangers, key=lambda each: each.asked_us)
 
-    async def _secured(self, connection: Connection, address: str) -> None:
-        """The handshake of TLS: no certificate of the authority, no connection."""
-        assert self._tls is not None
-        loop = asyncio.get_running_loop()
-        try:
-            made = await loop.start_tls(
-                connection.transport,
-                connection,
-                self._tls,
-                server_side=True,
-                ssl_handshake_timeout=HANDSHAKE_S,
-            )
-        except (OSError, ssl.SSLError):
-            made = None
-        if made is None:
-            self.count("fails the handshake of TLS", address)
-            self.closed(connection)
-            connection.transport.abort()
-            return
-        connection.transport = made
-        connection.client = common_name(made.get_extra_info("peercert"))
-        self._admit(connection)
-
-    def _admit(self, connection: Connection) -> None:
+    async def talk(self, connection: Connection) -> None:
+        """Serve one client. With TLS it is the common name of its certificate. Raises Dropped."""
+        if self._tls is not None:
+            connection.client = _common_name(connection.writer.get_extra_info("peercert"))
         if connection.client not in self._controls and self._values["others"] == "none":
-            connection.abort("is not listed")
-        else:
-            connection.ready()
+            raise Dropped("is not listed")
+        while True:
+            transaction, unit, pdu = await self._frame(connection.reader)
+            connection.asked_us = clock.now_us()
+            await self._house.feed.fresh(OLD_S)
+            answer = await self._answer(connection.client, unit, pdu)
+            await connection.write(HEAD.pack(transaction, 0, len(answer) + 1, unit) + answer)
 
-    def closed(self, connection: Connection) -> None:
-        """Forget a connection."""
-        self._connections.discard(connection)
+    async def _frame(self, reader: asyncio.StreamReader) -> tuple[int, int, bytes]:
+        """(transaction, unit, PDU) of the next request. Raises Dropped, EOFError."""
+        cause, loop = "is idle", asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._values["idle_s"]) as limit:
+                first = await reader.readexactly(1)
+                cause = "does not end a frame"
+                limit.reschedule(loop.time() + HALF_S)
+                head = first + await reader.readexactly(HEAD.size - 1)
+                transaction, protocol, length, unit = HEAD.unpack(head)
+                if protocol or not 2 <= length <= LENGTH_MAX:
+                    raise Dropped("sends what is no Modbus frame")
+                return transaction, unit, await reader.readexactly(length - 1)
+        except TimeoutError:
+            raise Dropped(cause) from None
 
-    def close(self) -> None:
-        """Abort all connections; the totals are one line."""
-        for each in [*self._connections]:
-            each.transport.abort()
-        if self.counts:
-            totals = ", ".join([f"{cause}: {count}" for cause, count in self.counts.items()])
-            say(f"door {self._title}: closed; since it opened {totals}")
+    def _dropped(self, cause: str, connection: Connection) -> None:
+        self._count(WORDS.get(cause, cause), connection.client)
 
-    def sweep(self, now_s: float) -> None:
-        """Close what is idle or hangs."""
-        for each in [*self._connections]:
-            each.sweep(now_s, self._values["idle_s"])
-
-    def count(self, cause: str, client: str) -> None:
+    def _count(self, cause: str, client: str) -> None:
         """Count a cause; its first one is a line."""
         self.counts[cause] += 1
         if self.counts[cause] == 1:
             say(f"door {self._title}: client {client!r} {cause}; more of this are only counted")
 
-    def answer(self, client: str, unit: int, pdu: bytes) -> bytes | Awaitable[bytes]:
+    async def _answer(self, client: str, unit: int, pdu: bytes) -> bytes:
         """The PDU of the answer to a PDU."""
         function = pdu[0]
         if unit != self._values["unit"]:
             return self._refused(client, function, NO_UNIT, "asks for an unknown unit")
         if function not in (READ, WRITE_ONE, WRITE):
             return self._refused(client, function, FUNCTION, "asks for an unknown function")
-        if function == READ:
-            return self._read(client, pdu)
-        return self._written(client, pdu)
+        return self._read(client, pdu) if function == READ else await self._written(client, pdu)
 
     def _refused(self, client: str, function: int, code: int, cause: str) -> bytes:
-        self.count(cause, client)
+        self._count(cause, client)
         return bytes((function | 0x80, code))
 
     def _read(self, client: str, pdu: bytes) -> bytes:
@@ -212,7 +190,7 @@ class Door:
         controls = self._controls.get(client)
         if controls is None:
             return FUNCTION, "writes, but only reads are allowed to it"
-        state, found = self._state(), covered(*written)
+        state, found = self._house.feed.live, covered(*written)
         if found is None:
             return ADDRESS, "writes half a point, or no register"
         if state is None:
@@ -234,14 +212,9 @@ class Door:
         code = await controls.write(changes, lambda: in_force.enabled(state, began_s, controls))
         return code, CAUSES.get(code, "")
 
-    def _state(self) -> Any:
-        """The state, None while no tick comes."""
-        state = self._house.feed.state
-        return state if state and state["is_live"] else None
-
     def _registers(self, client: str) -> bytes | bytearray:
         """All registers as this client sees them."""
-        state = self._state()
+        state = self._house.feed.live
         if state is None:
             return TEMPLATE
         if self._base[0] is not state:
@@ -264,10 +237,6 @@ class Door:
         return VALID_S_MAX
 
 
-def _sources(values: dict[str, Any]) -> set[str]:
-    return set(values["clients"].values())
-
-
 def _registers_of(pdu: bytes) -> tuple[int, bytes] | None:
     """(first register, bytes) of a write; None for a wrong one."""
     if pdu[0] == WRITE_ONE:
@@ -277,3 +246,10 @@ def _registers_of(pdu: bytes) -> tuple[int, bytes] | None:
     first, count, size = struct.unpack_from(">HHB", pdu, 1)
     is_whole = 1 <= count <= WRITE_MAX and size == 2 * count and len(pdu) == 6 + size
     return (first, pdu[6:]) if is_whole else None
+
+
+def _common_name(certificate: dict[str, Any] | None) -> str:
+    """The one common name of a certificate; empty without exactly one."""
+    parts = [pair for part in (certificate or {}).get("subject", ()) for pair in part]
+    names = [value for key, value in parts if key == "commonName"]
+    return names[0] if len(names) == 1 else ""

@@ -1,10 +1,10 @@
 """The keys of [modbus.NAME] in doors.toml."""
 
-import ipaddress
 import re
 from typing import Any
 
-from controller.doors.exposure import LISTENS, Exposure
+from controller.doors.addresses import address, place
+from controller.doors.exposure import LISTENS, Exposure, rows as placed
 from controller.doors.settings import MAY as ROLES, Settings, source_of
 from controller.forms.field import Form, choice, flag, integer, matching, table, text
 from controller.forms.refusal import refuse
@@ -31,7 +31,7 @@ FORM: Form = {
 
 def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> None:
     """Refuse what no form can see. Raises ConfigError."""
-    if not _is_address(values["listen"]):
+    if str(address(values["listen"]) or "") != values["listen"]:
         refuse(settings.path, (*path, "listen"), "is no IP address")
     given = [name for name in TLS if values[name]]
     if given and len(given) < len(TLS):
@@ -42,7 +42,7 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
         at = (*path, "clients", client)
         if given and not NAME.fullmatch(client):
             refuse(settings.path, at, "is no subject", "the common name of a client certificate")
-        if not given and not _is_address(client):
+        if not given and str(address(client) or "") != client:
             refuse(settings.path, at, "is no IP address", "an address, or TLS and a common name")
         roles.add(source_of(settings, at, source).may)
     if values["may"] != MAY[0] and roles == {MAY[0]}:
@@ -50,17 +50,9 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
         refuse(settings.path, (*path, "may"), "is more than any of its sources may", words)
 
 
-def _is_address(text: str) -> bool:
-    try:
-        return str(ipaddress.ip_address(text)) == text
-    except ValueError:
-        return False
-
-
 def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
     """One row for readers, and one for each master."""
-    host = f"[{values['listen']}]" if ":" in values["listen"] else values["listen"]
-    place, door = f"{host}:{values['port']}", ".".join(path)
+    where = place(values["listen"], values["port"])
     has_tls = bool(values["certificate"])
     encryption, proof = ("TLS", "certificate") if has_tls else ("no", "address only: UNPROVED")
     what = "Modbus TCP, SunSpec"
@@ -69,4 +61,5 @@ def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) 
     for client, name in values["clients"].items():
         most = min(values["may"], settings.sources[name].may, key=ROLES.index)
         rows.append((f"set-points of {name}", f"{proof} {client}", most))
-    return [Exposure(door, LISTENS, place, about, encryption, *more) for about, *more in rows]
+    only = tuple(values["clients"]) if values["others"] == "none" and not has_tls else ()
+    return placed(path, LISTENS, where, encryption, rows, only)

@@ -38,9 +38,7 @@ OTHER_EVENT, OTHER_WARNING = 25, 26
 
 def of_state(state: Facts, unit: int) -> dict[str, Value]:
     """{point: value in the unit of the point}."""
-    made: dict[str, Value] = {"1.DA": unit}
-    for name, value in _texts(state).items():
-        made[name] = value
+    made: dict[str, Value] = {"1.DA": unit, **_texts(state)}
     for (name, exponent), value in _numbers(state).items():
         made[name] = scaled(value, POINTS[name], exponent)
     return made

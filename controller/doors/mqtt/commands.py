@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from controller.core.base import hint_codes as h
 from controller.doors.mqtt.link import Message
+from controller.doors.quota import Recent
 from controller.doors.sending import Sender
 from controller.forms.refusal import ConfigError, shown
 from controller.system import caught, clock, json_text
@@ -25,7 +26,6 @@ BYTES_MAX = 4096
 WAITING_MAX = 20
 LATE_US = 5_000_000  # a command that waited longer is not taken
 KEPT_US = 300_000_000  # how long an id keeps its answer
-MINUTE_US = 60_000_000
 MORE_PER_MIN = 60  # commands above hints_per_min_max; more are counted and not answered
 ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ID_WORDS = "id: is missing or wrong; allowed 1 to 64 letters, digits, _ . and - in quotes"
@@ -38,24 +38,6 @@ class Command(NamedTuple):
 
     message: Message
     came_us: int
-
-
-class Allowance:
-    """`has_room` at most so many times in any minute."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._used_us: collections.deque[int] = collections.deque()
-
-    def has_room(self) -> bool:
-        """Count one."""
-        now_us = clock.now_us()
-        while self._used_us and now_us - self._used_us[0] >= MINUTE_US:
-            self._used_us.popleft()
-        if len(self._used_us) >= self._count:
-            return False
-        self._used_us.append(now_us)
-        return True
 
 
 class Desk:
@@ -77,8 +59,7 @@ class Desk:
         self._woken, self._loop = asyncio.Event(), asyncio.get_running_loop()
         self._given: collections.OrderedDict[str, tuple[int, bytes, Answer]]
         self._given = collections.OrderedDict()
-        count = sender.source.hints_per_min_max
-        self._asks, self._all = Allowance(count), Allowance(count + MORE_PER_MIN)
+        self._asks_us, self._all_us = Recent(), Recent()
 
     def take(self, message: Message) -> None:
         """Queue a message; called in the thread of the connection."""
@@ -104,7 +85,7 @@ class Desk:
                     await self._serve(command, reply)
 
     async def _serve(self, command: Command, reply: Reply) -> None:
-        if not self._all.has_room():
+        if not self._all_us.take(self._sender.source.hints_per_min_max + MORE_PER_MIN):
             self._counts["over_quota"] += 1
             return
         message, name = command.message, ""
@@ -139,7 +120,7 @@ class Desk:
         return answer
 
     async def _asked(self, fields: Answer) -> Answer:
-        if not self._asks.has_room():
+        if not self._asks_us.take(self._sender.source.hints_per_min_max):
             return messages.problem(h.RATE)
         found = await asyncio.to_thread(messages.asked, self._run_directory, fields, clock.now_us())
         self._counts["asked"] += 1

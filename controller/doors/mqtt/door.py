@@ -11,39 +11,20 @@ from typing import Any
 from controller.doors.mqtt.commands import VERBS, Answer, Desk
 from controller.doors.mqtt.link import REFUSED, Broker, Link, Lost, Message
 from controller.doors.mqtt.outlet import Outlet, text
-from controller.doors.process import DoorError, House
+from controller.doors.process import DoorError, House, Told
 from controller.doors.secrets import secret
 from controller.system import clock
-from controller.system.paths import plain, say
+from controller.system.paths import plain
 
 PAUSE_S, PAUSE_S_MAX = 1.0, 60.0
 STEADY_US = 60_000_000  # a connection that lasted so long begins with the shortest pause again
-AGAIN_US = 3_600_000_000  # one cause has one line an hour
-CAUSES_MAX = 20
 FAREWELL_S = 2.0
+CHECK_S = 1.0
 
 
 async def serve(house: House, name: str, values: dict[str, Any]) -> None:
     """Serve until cancelled. Raises DoorError, OSError."""
     await Door(house, name, values).run()
-
-
-class Told:
-    """A line for each cause, at most once an hour."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._said: dict[str, int] = {}
-
-    def say(self, cause: str) -> None:
-        """Say it if it is new."""
-        now_us = clock.now_us()
-        if now_us - self._said.get(cause, -AGAIN_US) < AGAIN_US:
-            return
-        if len(self._said) >= CAUSES_MAX:
-            self._said.pop(next(iter(self._said)))
-        self._said[cause] = now_us
-        say(f"door {self._title}: {cause}")
 
 
 class Door:
@@ -117,7 +98,7 @@ class Door:
         """The connection of a source. Raises Lost."""
         while True:
             link.check()
-            await self._house.feed.changed()
+            await asyncio.wait((link.lost,), timeout=CHECK_S)
 
     async def _farewell(self, link: Link) -> None:
         with contextlib.suppress(Lost, TimeoutError):

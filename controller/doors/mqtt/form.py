@@ -1,10 +1,10 @@
 """The keys of [mqtt.NAME] in doors.toml."""
 
-import ipaddress
 import re
 from typing import Any
 
-from controller.doors.exposure import CONNECTS, Exposure
+from controller.doors.addresses import address, is_local, place
+from controller.doors.exposure import CONNECTS, Exposure, rows as placed
 from controller.doors.settings import Settings, source_of
 from controller.forms.field import Form, choice, flag, integer, matching, number, text, texts
 from controller.forms.refusal import Path, refuse
@@ -35,7 +35,7 @@ def check(settings: Settings, path: Path, values: dict[str, Any]) -> None:
     """Refuse what no form can see. Raises ConfigError."""
     file = settings.path
     found = [source_of(settings, (*path, "sources"), name) for name in values["sources"]]
-    if ":" in values["host"] and not _is_address(values["host"]):
+    if ":" in values["host"] and not address(values["host"]):
         refuse(
             file,
             (*path, "host"),
@@ -51,7 +51,7 @@ def check(settings: Settings, path: Path, values: dict[str, Any]) -> None:
         return
     if values["ca"] or values["certificate"]:
         refuse(file, (*path, "tls"), "is false beside a certificate", "tls = true")
-    if not is_loopback(values["host"]):
+    if not is_local(values["host"]):
         _check_plain(file, path, values, [each.name for each in found if each.may == "grid_cap"])
 
 
@@ -63,30 +63,11 @@ def _check_plain(file: str, path: Path, values: dict[str, Any], obliging: list[s
         refuse(file, (*path, "password_file"), "would cross the network without TLS", allowed)
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def is_loopback(host: str) -> bool:
-    """True for a host of this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
     """One row for what goes out, and one for each source that the broker may speak for."""
-    host = f"[{values['host']}]" if ":" in values["host"] else values["host"]
-    place = f"{host}:{values['port']}"
-    encryption = "TLS" if values["tls"] else "no"
-    door = ".".join(path)
+    where, encryption = place(values["host"], values["port"]), "TLS" if values["tls"] else "no"
     rows = [("state, events, alarms", "-", "nothing comes in")] + [
         (f"hints of {name}", "the broker's ACL", settings.sources[name].may)
         for name in values["sources"]
     ]
-    return [Exposure(door, CONNECTS, place, what, encryption, *more) for what, *more in rows]
+    return placed(path, CONNECTS, where, encryption, rows)

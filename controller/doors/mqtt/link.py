@@ -189,7 +189,8 @@ class Link:
                 self._note(f"the broker {self.place} cannot be reached: {why(error)}")
         if (held := self._client.socket()) is not None:
             held.close()
-        before = "" if self._opened.done() else " before it answered"
+        asks = " before it answered; does it take this user or certificate"
+        before = "" if self._opened.done() else asks
         trouble = self._client.trouble or f"closed the connection{before}"
         return self._cause or f"the broker {self.place} {trouble}"
 

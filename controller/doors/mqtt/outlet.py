@@ -4,12 +4,10 @@ import asyncio
 import collections
 import contextlib
 import json
-import sqlite3
 from typing import Any
 
-from controller.doors.feed import Feed
+from controller.doors.feed import Feed, NoState
 from controller.doors.mqtt.link import REFUSED, Link, Lost
-from controller.journal.ring import JournalError
 from controller.system import clock
 
 VALUES = (
@@ -22,6 +20,7 @@ RUNNING = frozenset(
     "sequence uptime_ms utc_us utc_text utc_uncertainty_us age_ms clear_for_ms loop valid_s left_s "
     "start_s next_token_ms reserve_in_s".split()
 )
+ALARMS_S = 1.0  # they leave at once, whatever period_s is
 COUNTS_US = 10_000_000
 BATCH = 20
 AGAIN_US = 60_000_000  # after a broker has refused an event
@@ -59,6 +58,7 @@ class Outlet:
         next_us = counts_us = 0
         events: asyncio.Task[None] | None = None
         try:
+            await self._feed.fresh()
             while True:
                 link.check()
                 facts, now_us = self._feed.live, clock.now_us()
@@ -67,13 +67,13 @@ class Outlet:
                     shown.put("alarms", text(facts["standing"]), text(steady(facts["standing"])))
                 if now_us >= next_us:
                     next_us = now_us + self._period_us
-                    shown.state(facts, self._feed.trouble or "the controller makes no new tick")
+                    shown.state(facts, self._feed.trouble)
                 if now_us >= counts_us:
                     counts_us = now_us + COUNTS_US
                     shown.put("door", text(self._counts))
                 if facts and (events is None or events.done()) and self._has_events(facts):
                     events = asyncio.create_task(self._follow(link))
-                await self._feed.changed()
+                await self._feed.changed(min(ALARMS_S, self._period_us / 1e6))
         finally:
             if events is not None:
                 events.cancel()
@@ -91,7 +91,7 @@ class Outlet:
         return bool(number > self.position)
 
     async def _follow(self, link: Link) -> None:
-        with contextlib.suppress(Lost, JournalError, OSError, sqlite3.Error):
+        with contextlib.suppress(Lost, NoState):
             await self._send_events(link)
 
     async def _send_events(self, link: Link) -> None:

@@ -31,6 +31,7 @@ BENCHMARKS = {
     "hint": "from a hint to the set-point it changes, on the wire",
     "rig": "lateness with devices, memory, virtual speed, replay",
     "pod": "two cabinets on one site in real time: lateness and memory of each controller",
+    "doors": "the doors beside the loop: idle, at load, killed; hints to the wire, hostile ones",
     "planner": "the planner beside rules, perfect foresight, and EMHASS where it is installed",
 }
 MODULES = {"loop": "lateness"}
@@ -42,6 +43,17 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "loop": {"--for": SECONDS | {"default": 60.0}},
     "rig": {**options.SEED, "--for": SECONDS | {"default": 3600.0}},
     "pod": {**options.SEED, "--for": SECONDS | {"default": 300.0}},
+    "doors": {
+        **options.SEED,
+        "--for": SECONDS | {"default": 300.0},
+        "--short": {
+            "action": "store_const",
+            "const": 10.0,
+            "dest": "seconds",
+            "default": argparse.SUPPRESS,
+            "help": "--for 10: to try it out",
+        },
+    },
     "stop": {**options.SEED, "--count": COUNT},
     "hint": {**options.SEED, "--count": COUNT},
     "planner": {
@@ -75,6 +87,7 @@ LENGTHS = {
     "hint": ("--count", "200", "3"),
     "rig": ("--for", "3600", "60"),
     "pod": ("--for", "300", "30"),
+    "doors": ("--for", "300", "10"),
 }
 
 
@@ -88,7 +101,7 @@ def add(commands: Any) -> None:
         own = options.JSON | options.BESIDE | OPTIONS.get(name, {})
         options.add(kinds, name, words, functools.partial(_benchmark, name), own)
     options.add(kinds, "page", "print the page of these results", _page, RESULTS)
-    options.add(kinds, "all", "everything: two and a half hours", _all, EVERYTHING)
+    options.add(kinds, "all", "everything: three and a half hours", _all, EVERYTHING)
 
 
 def _benchmark(name: str, given: argparse.Namespace) -> int:

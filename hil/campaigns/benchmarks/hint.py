@@ -79,17 +79,22 @@ class Sender:
             self._send(rig)
 
     def _send(self, rig: Rig) -> None:
-        with HintClient(rig.directory) as client:
-            welcome = client.hello(SOURCE)
-            if welcome is None:  # no hint was taken
-                return
-            at = (SOURCE, welcome.nonce, welcome.sequence + 1, welcome.uptime_ms)
-            at_ns = timing.monotonic_ns()
-            hint = w.Hint(*at, h.REQUEST, h.POWER_W, 0, self._sign * 10_000, 60_000)
-            reply = client.hint(hint, rig.keys[SOURCE])
-        if reply is not None and h.taken(reply.code):
+        if at_ns := request(rig, self._sign * 10_000):
             self.sent.append((at_ns, self._sign))
         self._sign = -self._sign
+
+
+def request(rig: Rig, value_W: int) -> int | None:
+    """When a request of SOURCE left as a datagram, monotonic ns; None if it was not taken."""
+    with HintClient(rig.directory) as client:
+        welcome = client.hello(SOURCE)
+        if welcome is None:
+            return None
+        at = (SOURCE, welcome.nonce, welcome.sequence + 1, welcome.uptime_ms)
+        at_ns = timing.monotonic_ns()
+        asked = w.Hint(*at, h.REQUEST, h.POWER_W, 0, value_W, 60_000)
+        reply = client.hint(asked, rig.keys[SOURCE])
+    return at_ns if reply is not None and h.taken(reply.code) else None
 
 
 def delays_us(content: dict[str, Any], sent: Iterable[tuple[int, int]]) -> list[int | None]:

@@ -63,6 +63,12 @@ def cpu_ns(pid: int) -> int:
     return int((read(f"/proc/{pid}/schedstat") or "0").split()[0])
 
 
+def used_s(pid: int) -> float:
+    """How long all threads of a process have been on a core, s; those that have ended too."""
+    words = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def private_kB(pid: int, apart: str) -> dict[str, int]:
     """{private, dirty, locked} pages of a process, kB, without the mapped file `apart`."""
     counted, is_counted = {"private": 0, "dirty": 0, "locked": 0}, True

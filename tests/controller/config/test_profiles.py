@@ -53,7 +53,7 @@ def test_a_loaded_profile_is_a_copy(name):
 def test_an_edited_profile_is_read_anew(tmp_path):
     path = tmp_path / "device.toml"
     for model in ("one", "two"):
-        text = re.sub("(?m)^model = .*$", f'model = "{model}"', text_of(SHIPPED[0]))
+        text = re.sub("(?m)^model = .*$", f'model = "{model}"', text_of("sdm630"))
         path.write_text(text)
         assert profiles.load(path).model == model
 
@@ -118,7 +118,7 @@ def test_a_table_is_a_table(tmp_path, table, value):
 
 
 @cases("""name  line
-    "sdm63"  "sdm63: no such profile; allowed chiller_contact, "
+    "sdm63"  "sdm63: no such profile; allowed abb_b23, "
     "nowhere/sdm630.toml"  "nowhere/sdm630.toml: no such profile file"
 """)
 def test_no_such_profile(name, line):

@@ -104,6 +104,17 @@ def test_each_reply_is_whole_one_millisecond_before_its_tick(files, pylontech):
     assert found["meter_grid"] == pytest.approx(-2 * own_us - 1750 - 1000, abs=5)
 
 
+def test_the_power_of_a_meter_of_two_reads_is_as_young_as_of_one(files):
+    """The power factors, read apart, go first: 25 characters, 2 ms and the gap."""
+    more = "refresh_ms = 20\nregisters_per_read_max = 18"
+    config = files.with_profile("firebreak_fast_meter", "refresh_ms = 20", more).load()
+    read_ms = 2 + 41 * CHARACTER_US[115_200] / 1000 + 1
+    assert parts_ms(config)["bus meter_load"] == near(read_ms, read_ms, read_ms)
+    lead_us = 2000 + 49 * CHARACTER_US[115_200] + 1000
+    lead_us += 25 * CHARACTER_US[115_200] + 2000 + 1750
+    assert phases_us(config)["meter_load"] == pytest.approx(-lead_us, abs=5)
+
+
 def test_a_slower_grid_meter_beside_a_fast_load_meter(files):
     """The measured delay goes through the grid meter, whose values are older."""
     difference = "meter_delay_difference_ms"

@@ -45,7 +45,7 @@ class Folder:
 
     def kept(self):
         """A state folder as 0.1 left it: its store has no field of an approval."""
-        self._store.save(Record(latches={"9.rack1": 1}, locked_out="anna"))
+        self._store.save(Record(latches={"29.rack1": 1}, locked_out="anna"))
         keys.create(str(self.place / "state"), "site_ems")
         users.add(str(self.place / "state"), "anna", "a-long-password-1")
 

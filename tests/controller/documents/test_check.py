@@ -278,7 +278,7 @@ stage.21a.set only down 163..650 (16.3..65 degC); default 650 (65 degC)
 stage.34a.set only down 10..100 mV; default 100 mV
 rack.N.charge_end_mV only down 2000..4300; default 3600; NMC: 2000..4300; default 4200
 profile:timing.period_ms 5..60000; required
-profile:meter.settings.phases 1, 2, 3; required
+profile:meter.settings.phases 0, 1, 2, 3; required
 profile:site_device.registers.NAME.scale a number -1e+09..1e+09; default 1
 """
 

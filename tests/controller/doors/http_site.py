@@ -50,10 +50,10 @@ class Served:
         self._loop, self._asked = asyncio.get_running_loop(), asyncio.Event()
         self.door = Door(self.house, self.values)
         await self.house.feed.read()
-        tasks = [asyncio.create_task(self.door.run()), asyncio.create_task(self.house.feed.run())]
-        while not self.door.port:
+        tasks = [asyncio.create_task(self.door.run()), asyncio.create_task(self._asked_for())]
+        while not self.door.listener.port:
             await asyncio.sleep(0)
-        self.port = self.door.port
+        self.port = self.door.listener.port
         self._ready.set()
         await asyncio.wait(
             [asyncio.create_task(self._asked.wait()), tasks[0]], return_when="FIRST_COMPLETED"
@@ -62,9 +62,13 @@ class Served:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def ask(self, method, path, body=None, token="", **headers):
-        """(status, headers, body) of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=GUARD_S)
+    async def _asked_for(self):
+        while True:
+            await self.house.feed.changed()
+
+    def ask(self, method, path, body=None, token="", source="127.0.0.1", **headers):
+        """(status, headers, body) of one request. source: the address that it comes from."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, GUARD_S, (source, 0))
         given = {key.replace("_", "-"): value for key, value in headers.items()}
         if token:
             given["Authorization"] = f"Bearer {token}"
@@ -112,6 +116,15 @@ class Served:
             return found
 
 
+class Ticking(Feed):
+    """The loop of the site answers and makes no ticks; a door that reads this feed does not see
+    that.
+    """
+
+    def _facts(self, name, *span_s):
+        return super()._facts(name, *span_s) | {"is_live": True}
+
+
 def _events(answer):
     name = ""
     for line in answer:
@@ -123,12 +136,13 @@ def _events(answer):
 
 
 @contextlib.contextmanager
-def served(folder, text="", run_dir=None, **values):
+def served(folder, text="", run_dir=None, feed=Ticking, **values):
     """(site, Served): a door with tokens before a loop that answers; run_dir: another one."""
     with answering(folder, f"[http.page]\n{text}\n{TABLE}") as (site, house):
         site.run()
         if run_dir:
-            house.run_directory, house.feed = run_dir, Feed(run_dir, run_dir)
+            house.run_directory = run_dir
+        house.feed = feed(house.run_directory, run_dir or str(site.state_dir))
         own = {**house.settings.doors["http"]["page"], "port": 0, **values}
         with Served(house, own).open() as door:
             yield site, door

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import shutil
 import socket
 import ssl
@@ -9,7 +10,6 @@ import struct
 import subprocess
 
 from controller.doors import settings
-from controller.doors.modbus.connection import Connection
 from controller.doors.modbus.door import Door
 from controller.doors.modbus.image import POINTS
 from controller.doors.process import House
@@ -38,6 +38,7 @@ def running(folder, text=TABLE):
         asyncio.run(house.feed.read())
         house.feed.state = {**house.feed.state, "is_live": True}
         house.feed.began_s = 0.0  # the answers of the loop are newer
+        house.feed._read_s = math.inf  # and this state stays new
         yield site, house
     site.close()
 
@@ -46,15 +47,16 @@ def served(house, work):
     """work(door, port) in a thread beside the door. Returns what it returns."""
 
     async def run():
-        door = Door(house, "plant", house.settings.doors["modbus"]["plant"])
-        loop = asyncio.get_running_loop()
-        door.soon = loop.call_soon_threadsafe
-        server = await loop.create_server(lambda: Connection(door), "127.0.0.1", 0)
+        values = {**house.settings.doors["modbus"]["plant"], "port": 0}
+        door = Door(house, "plant", values)
+        opened = asyncio.create_task(door.run())
+        while not door.listener.port:
+            await asyncio.sleep(0)
         try:
-            return await asyncio.to_thread(work, door, server.sockets[0].getsockname()[1])
+            return await asyncio.to_thread(work, door, door.listener.port)
         finally:
-            server.close()
-            door.close()
+            opened.cancel()
+            await asyncio.gather(opened, return_exceptions=True)
 
     return asyncio.run(run())
 

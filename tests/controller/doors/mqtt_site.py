@@ -153,13 +153,13 @@ def values_of(port, **values):
 
 
 @contextlib.contextmanager
-def opened(house, port, **values):
+def opened(house, port, feed=None, **values):
     """(door, feed) while the door runs in a thread of its own."""
-    house.feed, ready, made = Shown(), threading.Event(), []
+    house.feed, ready, made = feed or Shown(), threading.Event(), []
 
     async def run():
         made.extend([Door(house, "plant", values_of(port, **values)), asyncio.get_running_loop()])
-        tasks = [asyncio.create_task(each) for each in (house.feed.run(), made[0].run())]
+        tasks = [asyncio.create_task(made[0].run())]
         made.append(tasks)
         ready.set()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -128,6 +128,7 @@ def test_an_alarm_is_one_mail_with_words_and_remedy(inbox, tmp_path):
     (mail,) = inbox.mails
     text = mail.content.decode()
     assert mail.rcpt_tos == ["d@e.f", "g@h.i"]
+    assert text.count("\nDate: ") == 1
     assert "Subject: Cabinet 1: shutdown: cell too hot (+1)" in text
     assert text.count("Check  Keep away.") == 2 and "What   A cell is hot." in text
 
@@ -150,7 +151,8 @@ def test_a_refused_letter_is_tried_until_it_is_taken(inbox, tmp_path, capfd):
     place.turns((state("12a", "3b"),), (state("12a", "3b"),), (state("12a", "3b"),))
     (mail,) = inbox.mails
     assert b"(+1)" in mail.content
-    lines = capfd.readouterr().err.splitlines()
+    *lines, last = capfd.readouterr().err.splitlines()
+    assert ": letter taken: " in last and last.endswith("(+1)")
     assert [line.partition("relay ")[2].partition(": ")[2] for line in lines] == [
         "answers 451; tried again",
         "answers 554; tried again",

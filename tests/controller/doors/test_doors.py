@@ -2,12 +2,17 @@
 
 import asyncio
 import sys
+import threading
+import types
 
 import pytest
+from watched import Watched
 
 from controller.core.base import hint_codes as h
-from controller.doors import process, sending, settings
+from controller.doors import exposure, feed, process, sending, settings
 from controller.forms.refusal import ConfigError
+from controller.state import watch
+from controller.system import clock
 from tests.controller.doors.doors_site import answering, written
 
 pytestmark = pytest.mark.wire
@@ -47,6 +52,7 @@ def test_a_hint_in_words_has_the_answer_of_the_loop(source, hint, code, tmp_path
         answer = asyncio.run(house.senders[source].hint(hint))
     assert (answer["code"], answer["granted"]) == (code, h.taken(code))
     assert answer["sentence"] == h.text(code)[1]
+    assert ("doors.toml" in answer["remedy"]) == (code == h.ROLE)  # the door's own answer
 
 
 @pytest.mark.parametrize(
@@ -112,3 +118,101 @@ def test_a_state_without_a_new_tick_is_not_live(is_live, tmp_path, monkeypatch):
         assert house.feed.live is None
         asyncio.run(house.feed.read())
         assert house.feed.live == ({"is_live": True} if is_live else None)
+
+
+def test_many_who_ask_share_a_reading_and_nobody_costs_none(tmp_path, monkeypatch):
+    made = []
+
+    def page(name):
+        made.append(name)
+        return {"is_live": True}
+
+    async def asked(own):
+        await asyncio.gather(*[own.fresh() for _ in range(9)])
+        assert len(made) == 1
+        await asyncio.gather(*[own.changed() for _ in range(9)])
+
+    with answering(tmp_path) as (_, house):
+        monkeypatch.setattr(house.feed, "_facts", page)
+        asyncio.run(asked(house.feed))
+    assert len(made) == 2
+
+
+def test_a_reading_that_hangs_leaves_no_old_values(tmp_path, monkeypatch):
+    with answering(tmp_path) as (_, house):
+        house.feed.state = {"is_live": True}
+        assert house.feed.live
+        later_us = clock.now_us() + 5_000_000
+        monkeypatch.setattr(clock, "now_us", lambda: later_us)
+        assert house.feed.state is None and house.feed.live is None
+
+
+def test_who_asks_while_a_reading_hangs_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(feed, "HANGS_S", 0.01)
+    ends = threading.Event()
+    with answering(tmp_path) as (_, house):
+        monkeypatch.setattr(house.feed, "_facts", lambda name: ends.wait(20))
+        assert asyncio.run(house.feed.fresh()) is None
+        ends.set()
+    assert house.feed.trouble == "the journal has not been read within 0.01 s"
+
+
+def test_after_a_pause_the_state_is_the_same_as_that_of_a_reader_that_saw_all(tmp_path):
+    """It goes to the newest keyframe. A rough one stays there, with alarms and run state of now."""
+    box = Watched(tmp_path).run(1)
+    seen = [watch.Watch(tmp_path, tmp_path) for _ in "123"]
+    for each in seen:
+        each.update(box.rig.step)
+    for second in range(2, 14):
+        box.run(second)
+        seen[0].update(box.rig.step)
+    assert seen[1].behind() > watch.JUMP_FRAMES
+    for each, is_rough in zip(seen, (False, False, True)):
+        each.update(lambda: None, is_rough=is_rough)
+    every, jumped, rough = [each.facts("status") for each in seen]
+    assert every == jumped and every["sequence"] - rough["sequence"] > 50
+    for name in ("standing", "state", "interlocks", "reset"):
+        assert rough[name] == every[name]
+
+
+LISTED = "[modbus.a]\nlisten = '10.0.0.1'\nothers = '%s'\n[modbus.a.clients]\n"
+LISTED += "'10.0.0.%s' = 'scheduler'\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "allowed"),
+    [
+        ("modbus", LISTED % ("none", 9) + "'10.0.0.8' = 'site_ems'\n", "10.0.0.8 10.0.0.9"),
+        ("modbus", LISTED % ("none", 9) + "[modbus.b]\n", "10.0.0.9 localhost"),
+        ("modbus", LISTED % ("read", 9), "any"),  # whoever connects may read
+        ("modbus", "[modbus.a]\n", "localhost"),
+        ("mqtt", "[mqtt.a]\nhost = '10.0.0.9'\ncabinet = 'c'\ntls = false\n", "10.0.0.9"),
+        ("mqtt", "[mqtt.a]\nhost = 'broker'\ncabinet = 'c'\ntls = false\n", "any"),
+    ],
+)
+def test_the_unit_of_a_kind_reaches_the_listed_addresses_and_no_other(
+    kind, text, allowed, tmp_path
+):
+    found = settings.load(written(tmp_path, text))
+    assert exposure.drop_in(found, kind) == f"[Service]\nIPAddressAllow={allowed}\n"
+
+
+def test_a_rough_state_is_made_anew_for_a_keyframe_and_for_another_controller():
+    made = []
+
+    def seen(sequence):
+        shadow = types.SimpleNamespace(sequence=sequence)
+        return types.SimpleNamespace(
+            shadow=shadow, is_live=True, facts=lambda name: {"made": made.append(name)}
+        )
+
+    own, first = feed.Feed("", ""), seen(501)
+    shown = [first, first, seen(501)]
+    own.is_rough, own._kept.update = True, lambda is_rough: shown.pop(0)
+    for count in (1, 1, 2):
+        own.state = own._facts("status")
+        assert len(made) == count
+    shown.append(first)
+    first.shadow.sequence = 1001
+    own._facts("status")
+    assert len(made) == 3

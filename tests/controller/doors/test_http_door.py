@@ -15,6 +15,7 @@ from hypothesis import given, strategies as st
 from controller.core.base import hint_codes as h
 from controller.documents import bill_of_materials
 from controller.doors import exposure, settings
+from controller.doors.feed import NO_TICK, Feed
 from controller.doors.http import form, openapi, pages
 from controller.doors.http.door import Door
 from controller.doors.http.guard import Guard, Refused
@@ -272,6 +273,19 @@ def test_without_a_controller_nothing_is_shown(tmp_path):
         with door.stream() as events:
             name, data = next(events)
         assert name == "trouble" and "none/journal" in data["trouble"]
+
+
+def test_a_controller_that_hangs_leaves_no_value_that_looks_new(tmp_path):
+    """Its journal is there and gets no tick. What has a time in each row is shown on."""
+    with served(tmp_path, feed=Feed) as (_, door):
+        for path in ("state", "why", "alarms", "devices", "links", "racks", "map"):
+            status, _, body = door.ask("GET", f"/api/v1/{path}")
+            assert (status, json.loads(body)["detail"]) == (503, NO_TICK)
+        assert json.loads(door.ask("GET", "/api/v1/events")[2])["is_live"] is False
+        text = door.ask("GET", "/metrics")[2].decode()
+        assert "firebreak_up 0" in text and "watts" not in text
+        with door.stream() as events:
+            assert next(events) == ("trouble", {"trouble": NO_TICK})
 
 
 def test_a_state_that_cannot_be_made_is_no_state(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import random
 import socket
@@ -9,12 +10,14 @@ import socket
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.doors import sending
+from controller.doors import listener, sending
 from controller.doors.http import connection, pages, stream
 from controller.doors.http.connection import Request
 from controller.doors.http.counts import Counts
-from controller.doors.http.guard import Guard, Refused
+from controller.doors.http.guard import CLIENTS_MAX, Guard, Refused
+from controller.doors.quota import MINUTE_US
 from controller.forms.refusal import ConfigError
+from controller.system import clock
 from tests.controller.doors.doors_site import answering
 from tests.controller.doors.http_site import (
     CAP_TOKEN,
@@ -126,7 +129,7 @@ def test_a_client_that_sends_half_a_message_is_closed(limit, data, door, monkeyp
 
 
 def test_a_reader_that_does_not_read_is_dropped(door, monkeypatch):
-    monkeypatch.setattr(connection, "WRITE_S", 0.1)
+    monkeypatch.setattr(listener, "WRITE_S", 0.1)
 
     async def endless(self):
         while True:
@@ -178,6 +181,38 @@ def test_each_token_has_its_quota(tmp_path):
         assert door.ask("POST", "/api/v1/hints", BEAT, HINT_TOKEN)[0] == 200
 
 
+def test_a_greedy_client_without_a_token_costs_only_itself(tmp_path):
+    """A scrape beside it has a quota of its own, and so has another address."""
+    with served(tmp_path, requests_per_min_max=3) as (_, door):
+        codes = [door.ask("GET", "/api/v1/state")[0] for _ in range(4)]
+        assert codes == [200, 200, 200, 429]
+        assert door.ask("GET", "/metrics")[0] == 200
+        assert door.ask("GET", "/api/v1/state", source="127.0.0.2")[0] == 200
+
+
+def test_the_table_of_clients_is_bounded_and_forgets_who_is_silent(monkeypatch):
+    """More at once share one quota; a token never does."""
+    now_us = [0]
+    monkeypatch.setattr(clock, "now_us", lambda: now_us[0])
+    token = {"name": "a", "source": "", "sha256": hashlib.sha256(READ_TOKEN.encode()).hexdigest()}
+    table = {"token": [token], "listen": "127.0.0.1", "names": [], "requests_per_min_max": 10}
+    rules, headers = Guard(table), [(b"host", b"localhost")]
+    bearer = (b"authorization", b"Bearer " + READ_TOKEN.encode())
+
+    def admitted(count):
+        done = 0
+        for number in range(count):
+            with contextlib.suppress(Refused):
+                done += bool(rules.admit("GET", headers, (str(number),)))
+        return done
+
+    assert admitted(1000) == CLIENTS_MAX + 10
+    now_us[0] += MINUTE_US
+    assert admitted(1000) == CLIENTS_MAX + 10
+    assert len(rules._of_clients) == CLIENTS_MAX + 1
+    assert rules.admit("GET", [*headers, bearer], ("1",)).name == "a"
+
+
 def test_an_exception_ends_one_client_with_one_line(door, monkeypatch, capsys):
     async def broken(self, request):
         raise RuntimeError("secret")
@@ -210,6 +245,7 @@ def test_hostile_messages_change_nothing(count, door):
         assert 200 not in statuses(door.raw(hostile(number))), number
         if number % (count // 20) == 0:
             assert door.ask("POST", "/api/v1/hints", BEAT, CAP_TOKEN)[0] in (200, 429)
+    door.until(lambda: door.house.feed.state)
     assert (door.site.source("site_ems"), door.house.feed.state["hints"]) == before
 
 

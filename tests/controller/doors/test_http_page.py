@@ -102,7 +102,7 @@ def test_the_page_shows_every_cabinet(cabinet, state, page, tmp_path, monkeypatc
             playwright.expect(alarm).to_contain_text(row["reason"]["remedy"])
 
 
-def test_keyboard_and_a_lost_connection(page, tmp_path, monkeypatch):
+def test_keyboard_a_controller_that_hangs_and_a_lost_connection(page, tmp_path, monkeypatch):
     course = walk_box.STATES["running"]
     with opened(tmp_path, monkeypatch, "example", course) as door:
         page.goto(f"http://127.0.0.1:{door.port}/")
@@ -119,6 +119,13 @@ def test_keyboard_and_a_lost_connection(page, tmp_path, monkeypatch):
             "aria-pressed", "true"
         )
         assert page.errors == []
+        steps = watch.Kept.update.__defaults__
+        monkeypatch.setattr(watch.Kept.update, "__defaults__", (lambda: None,))
+        playwright.expect(page.locator("#trouble")).to_contain_text("makes no new tick")
+        assert page.locator("#state").inner_text() == "Not known"
+        assert set(page.locator("#flow .value").all_text_contents()) == {"-"}
+        monkeypatch.setattr(watch.Kept.update, "__defaults__", steps)
+        playwright.expect(page.locator("#state")).to_have_text("Running")
     playwright.expect(page.locator("#trouble")).to_contain_text("The connection to the box is lost")
     playwright.expect(page.locator("#trouble")).to_contain_text("running, no alarm")
     assert page.locator("#state").inner_text() == "Not known"

@@ -11,14 +11,15 @@ import pytest
 import sunspec2.modbus.client as sunspec
 from sunspec2 import device
 
-from controller.doors import settings
-from controller.doors.modbus import form
+from controller.doors import listener, settings
+from controller.doors.modbus import door, form
 from controller.doors.modbus.controls import RANGES
 from controller.doors.modbus.image import POINTS, REGISTERS, TEMPLATE
 from controller.doors.modbus.points import BASE, MODELS
 from controller.forms.refusal import ConfigError
 from tests.controller.doors.doors_site import written
 from tests.controller.doors.modbus_site import (
+    GUARD_S,
     TABLE,
     Raw,
     at_once,
@@ -242,20 +243,21 @@ def test_two_masters_have_each_its_own_answer_and_the_last_one_counts(tmp_path):
         served(house, work)
 
 
-def test_what_hangs_is_closed_and_the_others_are_served(tmp_path):
+def test_what_hangs_is_closed_and_the_others_are_served(tmp_path, monkeypatch):
+    monkeypatch.setattr(door, "HALF_S", 0.1)
+
     def work(door, port):
         with Raw(port) as honest, Raw(port) as half, Raw(port) as idle, Raw(port) as fourth:
             assert fourth.answer() is None
             assert idle.ask(read(BASE, 2))
             half.send(frame(read(BASE))[:-1])
             assert honest.ask(read(BASE, 2)) == b"\x03\x04SunS"
-            while not any([each.half_s for each in door._connections]):
-                assert honest.ask(read(BASE, 2))
-            door.soon(door.sweep, door.now() + 6)
             assert half.answer() is None
-            assert idle.ask(read(BASE, 2)) == b"\x03\x04SunS"
-            door.soon(door.sweep, door.now() + 121)
+            door._values["idle_s"] = 0.1
+            for each in (idle, honest):
+                assert each.ask(read(BASE, 2)) == b"\x03\x04SunS"
             assert idle.answer() is None and honest.answer() is None
+            door._values["idle_s"] = GUARD_S
         with Raw(port) as wrong:
             assert wrong.send(b"GET / HTTP/1.1\r\n\r\n").answer() is None
         with Raw(port) as again:
@@ -288,7 +290,9 @@ def test_strangers_who_take_all_connections_lock_no_master_out(tmp_path):
         served(house, work)
 
 
-def test_a_client_that_does_not_read_is_dropped(tmp_path):
+def test_a_client_that_does_not_read_is_dropped(tmp_path, monkeypatch):
+    monkeypatch.setattr(listener, "WRITE_S", 0.1)
+
     def work(door, port):
         with Raw(port) as slow, Raw(port) as honest:
             slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -1,15 +1,15 @@
 """Set-points of a master as hints: order of writes, validity, heartbeat, and what bytes can do."""
 
 import asyncio
-import socket
+import contextlib
 
 import pytest
 from hypothesis import given, settings as profile, strategies as st
 
 from controller.core.base import hint_codes as h
 from controller.doors import sending
+from controller.doors.listener import Connection, Dropped
 from controller.doors.modbus import controls as c, in_force
-from controller.doors.modbus.connection import Connection
 from controller.doors.modbus.door import Door
 from controller.doors.modbus.image import POINTS
 from controller.doors.process import House
@@ -185,31 +185,13 @@ def test_a_request_that_another_source_outranks_reads_zero(clock):
     assert (points["704.WSetEna"], points["704.WSet"]) == (1, 0)
 
 
-SOCKET = socket.socket()  # never connected
-
-
-class Wire(asyncio.Transport):
-    """Keeps what is written; it comes from one client."""
-
-    def __init__(self, client):
-        super().__init__({"peername": (client, 1), "socket": SOCKET})
-        self.written, self.is_closed = [], False
+class Wire:
+    """Takes what is written, and says nothing about the client."""
 
     def write(self, data):
-        self.written.append(bytes(data))
-
-    def abort(self):
-        self.is_closed = True
-
-    def is_closing(self):
-        return self.is_closed
-
-    def pause_reading(self):
         pass
 
-    resume_reading = pause_reading
-
-    def set_write_buffer_limits(self, high=None, low=None):
+    async def drain(self):
         pass
 
 
@@ -231,16 +213,16 @@ async def fed(house, client, messages, table):
     """A door has got the messages, in parts of seven bytes."""
     door = Door(house, "plant", {**VALUES, "may": table})
     door._base = house.feed.state, bytes(856)
-    wire, connection = Wire(client), Connection(door)
-    connection.connection_made(wire)
+    connection = Connection(client)
+    connection.reader, connection.writer = asyncio.StreamReader(), Wire()
+    talk = asyncio.create_task(door.talk(connection))
     for message in messages:
         for at in range(0, len(message), 7):
-            if not wire.is_closed:
-                part = message[at : at + 7]
-                connection.get_buffer(-1)[: len(part)] = part
-                connection.buffer_updated(len(part))
-                while connection._task is not None:
-                    await connection._task
+            connection.reader.feed_data(message[at : at + 7])
+            await asyncio.sleep(0)
+    connection.reader.feed_eof()
+    with contextlib.suppress(Dropped, EOFError):
+        await talk
 
 
 @profile(deadline=None, max_examples=150)

@@ -7,6 +7,7 @@ import pytest
 
 from controller.core.base import hint_codes as h
 from controller.doors import settings
+from controller.doors.feed import NO_TICK, Feed
 from controller.doors.mqtt import commands, door, outlet
 from controller.doors.process import DoorError, House
 from controller.forms.refusal import ConfigError
@@ -38,6 +39,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(door, "PAUSE_S_MAX", 0.05)
     monkeypatch.setattr(outlet, "COUNTS_US", 0)
     monkeypatch.setattr("controller.doors.feed.PERIOD_S", 0.02)
+    monkeypatch.setattr(outlet, "ALARMS_S", 0.02)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +137,20 @@ def test_without_a_controller_nothing_old_is_called_alive(tmp_path):
         feed.pages["status"] = None
         assert peer.until("online", "offline".__eq__)
         assert peer.until("value/battery_W", "null".__eq__)
+
+
+def test_a_controller_that_hangs_is_offline_at_the_broker(tmp_path):
+    """A real journal that gets no tick any more; a subscriber that comes later sees it too."""
+    broker = Broker(tmp_path / "broker")
+    with broker, answering(tmp_path) as (site, house):
+        site.run()
+        real = Feed(str(site.run_dir), str(site.state_dir))
+        with Peer(broker) as peer, opened(house, broker.port, real):
+            assert peer.until("online") == "offline"
+        with Peer(broker) as late:
+            assert late.until("online") == "offline"
+            assert json.loads(late.until("state")) == {"is_live": False, "trouble": NO_TICK}
+            assert late.until("value/battery_W") == "null"
 
 
 @pytest.mark.parametrize(("kind", "protocol"), BROKERS)

@@ -242,6 +242,7 @@ def quick(monkeypatch):
     """A feed of 50 Hz, and each count at once."""
     monkeypatch.setattr(outlet, "COUNTS_US", 0)
     monkeypatch.setattr("controller.doors.feed.PERIOD_S", 0.02)
+    monkeypatch.setattr(outlet, "ALARMS_S", 0.02)
 
 
 def hostile(count):
@@ -315,12 +316,8 @@ def test_only_what_the_sender_itself_would_send_leaves(messages, role):
             super().__init__("", Source("a", "", role, 600))
             self.sent = []
 
-        async def _asked(self, ask, words):
-            class Hints:
-                def say(_, *values, **more):
-                    self.sent.append((values, more))
-
-            ask(Hints(), b"key")
+        async def _asked(self, hint, ahead_ms):
+            self.sent.append((hint, ahead_ms))
             return {"granted": True, "code": 1}
 
     async def run():

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from power_loss import Disk, cuts, disk_with, found_on, save_after_load
 
+from controller import __main__ as program
+from controller.sites import EXAMPLE
 from controller.store import two_copies as st
 from controller.store.stored_record import Record, StoreError, decode, encode
 from tests.tables import cases
@@ -265,3 +267,44 @@ def test_a_run_that_could_not_save_marks_its_run_directory(tmp_path):
     assert st.of_run(loaded, folder) is loaded
     os.mkfifo(tmp_path / st.FAILED_NAME)
     assert not st.mark_failed(folder, True)
+
+
+def newer(tmp_path, *names):
+    """The bytes of a store, of which these copies have the form of a newer release."""
+    st.Store(str(tmp_path)).save(NEW)
+    for name in names:
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(data[:7] + b"\2" + data[8:])
+    return {name: (tmp_path / name).read_bytes() for name in st.COPIES}
+
+
+@pytest.mark.parametrize("names", [st.COPIES, st.COPIES[:1], st.COPIES[1:]])
+def test_a_store_of_a_newer_release_is_not_damage_and_is_never_replaced(names, tmp_path):
+    """It may hold a latch or a lock-out: after a power cut, in one copy alone."""
+    before, store = newer(tmp_path, *names), st.Store(str(tmp_path))
+    found = store.load()
+    assert (found.state, found.record, len(found.lines)) == (st.NEWER, None, 1)
+    assert found.lines[0].startswith(f"{tmp_path}/{names[0]}: a newer release has written")
+    with pytest.raises(StoreError, match="not saved: a newer release has written the store"):
+        store.save(record())
+    assert newer_bytes(tmp_path) == before
+
+
+def newer_bytes(tmp_path):
+    return {name: (tmp_path / name).read_bytes() for name in st.COPIES}
+
+
+def test_every_command_leaves_a_store_of_a_newer_release(tmp_path, capsys):
+    """`run` ends with the exit code after which systemd does not start it again."""
+    before, state = newer(tmp_path, *st.COPIES), ["--state-dir", str(tmp_path)]
+    for code, words in (
+        (2, ["run", str(EXAMPLE), "--run-dir", str(tmp_path / "run")]),
+        (2, ["prepare"]),
+        (3, ["backup", str(tmp_path / "b.tar"), "--etc-dir", str(tmp_path / "etc")]),
+        (1, ["migrate", str(EXAMPLE)]),
+    ):
+        assert program.main([*words, *state]) == code
+        out = capsys.readouterr()
+        (line,) = [each for each in (out.out + out.err).splitlines() if "store" in each]
+        assert ("a newer release has written" in line) == (words[0] != "prepare")
+    assert newer_bytes(tmp_path) == before and not (tmp_path / "b.tar").exists()

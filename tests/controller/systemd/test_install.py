@@ -208,6 +208,10 @@ def test_a_companion_is_installed_only_if_its_command_exists(tmp_path):
     assert asked(tmp_path) == ENABLED + ["systemctl --quiet enable firebreak-record.service"]
 
 
+COMPLETED = (
+    "usr/local/share/bash-completion/completions/firebreak",
+    "etc/sysusers.d/firebreak.conf",
+)
 COMPLETIONS = ("bash-completion/completions/firebreak", "zsh/site-functions/_firebreak")
 
 
@@ -263,7 +267,7 @@ def test_a_changed_unit_is_replaced_and_its_drop_ins_stay(tmp_path):
 def test_the_installation_warns_of_a_configuration_that_the_release_refuses(tmp_path):
     answers = (
         "on_target() { echo \"$*\" >>$root/asked; echo 'report'; "
-        "echo 'cabinet.toml:name: is missing' >&2; return $code; }; check_cabinet"
+        "echo 'firebreak: cabinet.toml:name: is missing' >&2; return $code; }; check_cabinet"
     )
     assert bash(f"code=2; {answers}", tmp_path) == (0, []), "no cabinet yet"
     path = tmp_path / "etc/firebreak/cabinet/cabinet.toml"
@@ -271,11 +275,12 @@ def test_the_installation_warns_of_a_configuration_that_the_release_refuses(tmp_
     path.touch()
     assert bash(f"code=0; {answers}", tmp_path) == (0, [])
     code, lines = bash(f"code=2; {answers}", tmp_path)
-    refused, remedy = lines
+    refused, *remedy = lines
     where = "/etc/firebreak/cabinet/cabinet.toml: cabinet.toml:name: is missing"
     assert code == 0 and refused == f"warning     this release refuses {where}"
     restart = "correct it before: systemctl restart firebreak"
-    assert remedy == f"{'':12}{restart} (the way back: INSTALLATION.md)"
+    more = "(all that is left to do: firebreak migrate;", "the way back: firebreak rollback)"
+    assert remedy == [f"{'':12}{restart} {more[0]}", f"{'':12}{more[1]}"]
     # this user has to read the files
     assert all(line.startswith("runuser -u firebreak -- ") for line in asked(tmp_path))
 
@@ -322,10 +327,50 @@ def test_the_previous_release_is_kept_and_older_ones_are_removed(tmp_path):
         assert bash(f"switch_to {name}", tmp_path)[0] == 0
     kept = (["three", "two"], "releases/three")
     assert releases(tmp_path) == kept
+    assert os.readlink(tmp_path / "opt/firebreak/previous") == "releases/two"
     program = os.readlink(tmp_path / "usr/local/bin/firebreak")
     assert program == "/opt/firebreak/current/bin/firebreak"
     bash("switch_to three", tmp_path)  # the same release again
     assert releases(tmp_path) == kept
+    assert os.readlink(tmp_path / "opt/firebreak/previous") == "releases/two"
+
+
+def test_each_release_keeps_the_files_that_it_has_put_and_not_what_follows_the_configuration(
+    tmp_path,
+):
+    """A file that the owner has changed is among them as the release has it."""
+    add_release(tmp_path, "one")
+    own = (
+        f"has_command() {{ true; }}; release=one; {release(tmp_path, '1')}; tree={quote(str(ROOT))}"
+    )
+    assert bash(f"{own}; install_services; end_record one", tmp_path)[0] == 0
+    folder = tmp_path / "opt/firebreak/releases/one/files"
+    kept = {name: (folder / name).read_bytes() for name in left(folder)}
+    assert kept == {name: (tmp_path / name).read_bytes() for name in kept}
+    assert {SERVICE, TYPE, "etc/udev/rules.d/70-firebreak.rules"} < {*kept} and len(kept) == 12
+    (tmp_path / TYPE).write_text("mine")
+    (tmp_path / "etc/firebreak/cabinet").mkdir()
+    (tmp_path / "etc/firebreak/cabinet/cabinet.toml").touch()
+    derived = "on_target() { echo x; }; open_addresses; end_record one"
+    assert bash(f"{own}; {derived}", tmp_path)[0] == 0
+    assert left(folder) == ["etc/firebreak/example/site.toml", TYPE], "as of the last installation"
+    assert (folder / TYPE).read_text() == "1" and (tmp_path / ADDRESSES).exists()
+
+
+def test_a_release_of_an_older_installer_gets_its_files_before_the_next_replaces_them(whole):
+    (whole / SERVICE).write_text("old")
+    (whole / TYPE).write_text("mine")
+    (whole / "etc/firebreak/planner/planner.toml").write_text("mine")
+    assert bash("record_previous two", whole) == (0, [])
+    folder = whole / "opt/firebreak/releases/one/files"
+    kept = left(folder)
+    assert (folder / SERVICE).read_text() == "old" and {*COMPLETED} < {*kept}
+    assert TYPE not in kept and not [name for name in kept if "planner.toml" in name]
+    assert "etc/firebreak/types/pylontech_14.toml" in kept
+    (whole / SERVICE).write_text("newer")
+    assert bash("record_previous two", whole) == (0, [])
+    assert (folder / SERVICE).read_text() == "old", "only once"
+    assert bash("record_previous one", whole) == (0, [])
 
 
 def test_a_release_that_still_runs_is_not_removed(tmp_path):
@@ -494,6 +539,9 @@ def installed(tmp_path_factory):
     for name in ("var/lib/firebreak/store.a", f"{CAN_DROP_INS}/my own.conf"):
         (tree / name).parent.mkdir(parents=True)
         (tree / name).touch()
+    wants = tree / "etc/systemd/system/multi-user.target.wants/firebreak-newer.service"
+    wants.parent.mkdir()
+    wants.symlink_to("../firebreak-newer.service")  # enabled; a rollback took the unit away
     (tree / "asked").unlink()
     return tree
 
@@ -693,7 +741,8 @@ def test_doors_bring_their_unit_their_file_and_the_addresses_that_it_needs(whole
     assert bash(OPEN + "install_doors", whole)[0] == 0
     assert not drop_in.exists()
     file.write_text("wrong")  # what is there stays as it is
-    assert bash(OPEN + "install_doors", whole) == (0, [])
+    code, (line,) = bash(OPEN + "install_doors", whole)
+    assert code == 0 and "keep their addresses" in line and f"{file}" in line
 
 
 def test_the_doors_have_their_own_libraries_and_a_release_of_their_own(tmp_path):

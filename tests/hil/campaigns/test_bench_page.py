@@ -88,7 +88,12 @@ def test_an_impossible_measurement_is_one_line(capsys):
         assert capsys.readouterr() == ("", f"bench: {error}\n")
 
 
-SECONDS = {"loop": (300.0, 10.0), "rig": (3600.0, 60.0), "pod": (300.0, 30.0)}
+SECONDS = {
+    "loop": (300.0, 10.0),
+    "rig": (3600.0, 60.0),
+    "pod": (300.0, 30.0),
+    "doors": (300.0, 10.0),
+}
 
 
 @pytest.mark.parametrize("short", [False, True])

@@ -33,8 +33,8 @@ export function can(state) {
   ].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
 }
 
-function since(row, state) {
-  return known(row.began_ms) ? `${duration(state.uptime_ms - row.began_ms)} ago` : "before the journal begins";
+function began(row, state) {
+  return known(row.began_ms) ? `${duration(state.uptime_ms - row.began_ms)} ago` : "before the journal";
 }
 
 function alarm(row, state) {
@@ -43,7 +43,7 @@ function alarm(row, state) {
   return h("article", { class: `alarm${stops ? " stops" : ""}` },
     h("h3", {}, `${upper(row.reason.name)}, ${row.where}`),
     h("p", {}, h("span", { class: "tag" }, `row ${row.stage}`), h("span", { class: "tag" }, row.effect), h("span", { class: "tag" }, row.danger),
-      ` since ${since(row, state)}; ${present}; ${row.reset === "self" ? "resets by itself" : `${row.reset} reset`}`),
+      ` began ${began(row, state)}; ${present}; ${row.reset === "self" ? "resets by itself" : `${row.reset} reset`}`),
     p(row.reason.sentence), h("p", {}, h("b", {}, "Do: "), row.reason.remedy));
 }
 
@@ -51,7 +51,7 @@ export function alarms(state) {
   if (!state) return [p("Not known.")];
   const shown = state.standing.slice(0, 6), more = state.standing.slice(6);
   const found = shown.map((row) => alarm(row, state));
-  if (!found.length) found.push(p("No interlock row is active or latched.", "none"));
+  if (!found.length) found.push(p("No alarm: no interlock row is active or latched.", "none"));
   if (more.length) {
     found.push(h("details", {}, h("summary", {}, `${more.length} more`), more.map((row) => alarm(row, state))));
   }
@@ -122,7 +122,7 @@ function place(each, found) {
   return h("li", { class: `rack${kind}` },
     h("b", {}, h("span", {}, `Rack ${each.rack}`), h("span", {}, known(heat) ? `${scaled(heat, 10)} \u00b0C` : "-")),
     known(heat) ? h("meter", { min: 0, max: 800, low: 450, high: 550, optimum: 250, value: heat, "aria-label": `Rack ${each.rack}: hottest module` }) : "",
-    known(heat) ? `module ${each.module}, ${known(rises) ? `${rises > 0 ? "+" : ""}${scaled(rises, 10)} K/min` : "rate unknown"}` : "temperature not known",
+    known(heat) ? `hottest: module ${each.module}, ${known(rises) ? `${rises > 0 ? "+" : ""}${scaled(rises, 10)} K/min` : "rate unknown"}` : "temperature not known",
     rows.length ? h("div", {}, `row ${rows.map((name) => name.split(".")[0]).join(", ")}`) : "");
 }
 
@@ -224,11 +224,17 @@ export function plan(facts) {
   return found;
 }
 
+// The time of day first, because most events are of today
+function when(text) {
+  const [day, time] = (text || "").split(" ");
+  return time ? h("span", {}, time, h("span", { class: "small" }, day)) : text;
+}
+
 export function events(facts) {
   if (!facts) return [p("Not known.")];
   const head = ["When", "What"];
   const shown = facts.events.slice(-30).reverse();
   return [shown.length ? table("Events, newest first", head, shown.map((each) => line(
-    [each.utc_text || `${duration(facts.uptime_ms - each.uptime_ms)} ago`, `${each.text}${each.scope && each.scope !== "cabinet" ? ` (${each.scope})` : ""}`], head))) :
+    [when(each.utc_text) || `${duration(facts.uptime_ms - each.uptime_ms)} ago`, `${each.text}${each.scope && each.scope !== "cabinet" ? ` (${each.scope})` : ""}`], head))) :
     p("No event.", "words"), p(facts.source, "words")];
 }

@@ -46,10 +46,6 @@ function current() {
     seen.trouble = `Nothing has come from the box for ${duration(performance.now() - seen.heard_ms)}.`;
     return null;
   }
-  if (seen.state && seen.state.is_live === false) {
-    seen.trouble = "The controller does not tick. Its outputs expire by themselves, so the power goes to zero.";
-    return null;
-  }
   if (seen.state) {
     const count = seen.state.standing.length;
     seen.trouble = "";
@@ -88,7 +84,7 @@ function head(state) {
   set(find("state"), state ? `${upper(state.state)}${more}` : "Not known");
   const calm = state && state.state === "running" ? " ok" : "";
   find("lamp").className = `lamp${state ? ` ${LAMPS[state.lamp] || ""}` : ""}${state && !LAMPS[state.lamp] ? calm : ""}`;
-  set(find("when"), !state ? "" : `${state.utc_text || ""} up ${duration(state.uptime_ms)}`.trim());
+  set(find("when"), !state ? "" : [state.utc_text, `up ${duration(state.uptime_ms)}`].filter(Boolean).join(", "));
   const trouble = find("trouble"), danger = find("danger");
   trouble.hidden = !seen.trouble;
   const last = seen.last && ` Last heard less than ${duration(10000 * Math.ceil((performance.now() - seen.last_ms) / 10000))} ago: ${seen.last}.`;

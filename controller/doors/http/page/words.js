@@ -22,7 +22,8 @@ export function directed(power_W, gives = "discharge", takes = "charge") {
 
 export function range(low_W, high_W) {
   if (!known(low_W) && !known(high_W)) return "-";
-  return `${kilowatt(low_W)} .. ${kilowatt(high_W)} kW`;
+  if (known(low_W) && known(high_W) && Math.max(Math.abs(low_W), Math.abs(high_W)) < 50) return "0.0 kW";
+  return `${directed(low_W)} .. ${directed(high_W)}`;
 }
 
 export function duration(time_ms) {

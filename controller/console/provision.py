@@ -1,0 +1,240 @@
+"""`firebreak provision`: configuration and keys of each cabinet of a list, from one type or site.
+
+The list is a CSV file: `serial`, if wanted `name`, and each key that differs between the cabinets,
+such as `bus.pcs.port`. Each cabinet gets a folder of its own with the keys for its senders and one
+file that `firebreak restore` puts onto its box. A folder is complete or not there, and a folder
+that is there stays as it is: a second run never replaces a key.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from controller.config import configuration, layers
+from controller.console import backup_file
+from controller.console.backup_file import Kept
+from controller.forms import reading
+from controller.forms.refusal import ConfigError, shown
+from controller.hints import keys
+from controller.store import durable
+from controller.system import cli, clock
+from controller.system.paths import DONE, NO_START, NOT_DONE, SERVICE, WRONG_INPUT, ascii_only
+from drivers import toml_text
+
+LIST_BYTES_MAX = 4 << 20
+CABINETS_MAX = 10_000
+SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+COLUMN = re.compile(r"[a-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)+")
+NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,9})|true|false")
+PLACE = re.compile(r"(cabinet|types)/[A-Za-z0-9_.-]+\.toml")
+TABLE = "cabinets.csv"  # names, fingerprints and digests, no secret
+# Its key never leaves the box: the installation makes it.
+PLANNER = "planner"
+
+
+class Line(NamedTuple):
+    """A cabinet of the list. at: FILE:LINE; values: texts of the columns that it has."""
+
+    at: str
+    serial: str
+    name: str
+    values: dict[str, str]
+
+
+@cli.command(
+    "provision",
+    cli.option("file", metavar="TYPE.toml", help="the type or site file of all the cabinets"),
+    cli.option("list", metavar="SERIALS.csv", help="a line for each cabinet"),
+    cli.option("out", metavar="OUT_DIR", help="gets a folder for each cabinet"),
+)
+def _provision(arguments: Namespace) -> int:
+    """Exit code 1: a folder that is there has another configuration."""
+    rows, code = [["serial", "name", "sha256", "keys"]], DONE
+    with cli.ends(WRONG_INPUT, ConfigError):
+        above, cabinets = _common(arguments.file), read_list(arguments.list)
+    with cli.ends(WRONG_INPUT, ConfigError), cli.ends(NO_START, OSError, keys.KeyStoreError):
+        os.makedirs(arguments.out, mode=0o700, exist_ok=True)
+        for each in cabinets:
+            files = {**above, "cabinet/cabinet.toml": _cabinet(each, next(iter(above)))}
+            word = _made(os.path.join(arguments.out, each.serial), each, files)
+            code = NOT_DONE if word == DIFFERS else code
+            print(ascii_only(f"{word:<9} {each.serial}  {each.name}"), flush=True)
+            rows.append(_row(os.path.join(arguments.out, each.serial), each))
+        durable.put(os.path.join(arguments.out, TABLE), ".part", [_csv(rows)], 0o644)
+    return code
+
+
+MADE, SAME, DIFFERS = "made", "is there", "differs"
+
+
+def read_list(path: str) -> list[Line]:
+    """The cabinets of a CSV file. Raises ConfigError."""
+    try:
+        text = reading.file_text(path, LIST_BYTES_MAX, f"a list of {CABINETS_MAX} cabinets")
+        rows = list(csv.reader(io.StringIO(text), strict=True))
+    except (toml_text.TomlError, csv.Error) as error:
+        raise ConfigError(f"{path}: is no CSV file: {error}") from None
+    head = [each.strip() for each in rows[0]] if rows else []
+    for each in head:
+        if each not in ("serial", "name") and not COLUMN.fullmatch(each) or head.count(each) > 1:
+            allowed = "serial, name and keys such as bus.pcs.port, each once"
+            raise ConfigError(f"{path}:1: column {shown(each)} is not allowed; allowed {allowed}")
+    if "serial" not in head or not 1 < len(rows) <= CABINETS_MAX + 1:
+        raise ConfigError(f"{path}: has no column serial with 1 to {CABINETS_MAX} cabinets")
+    found = [_line(f"{path}:{at}", head, row) for at, row in enumerate(rows[1:], 2) if row]
+    for column in ("serial", "name"):
+        _check_once(found, column)
+    return found
+
+
+def _line(at: str, head: list[str], row: list[str]) -> Line:
+    if len(row) != len(head):
+        raise ConfigError(f"{at}: has {len(row)} values; allowed {len(head)}, as in line 1")
+    values = {key: text.strip() for key, text in zip(head, row) if text.strip()}
+    serial = values.pop("serial", "")
+    if not SERIAL.fullmatch(serial):
+        allowed = "1 to 32 of A-Z, a-z, 0-9, _ and -, a letter or digit first"
+        raise ConfigError(f"{at}: serial {shown(serial)} is not allowed; allowed {allowed}")
+    return Line(at, serial, values.pop("name", f"Cabinet {serial}"), values)
+
+
+def _check_once(lines: list[Line], column: str) -> None:
+    """Serials that differ in capitals alone would be one folder on some disks."""
+    seen: dict[str, str] = {}
+    for each in lines:
+        text: str = getattr(each, column)
+        if (before := seen.setdefault(text.casefold(), each.at)) != each.at:
+            where = before.rpartition(":")[2]
+            raise ConfigError(f"{each.at}: {column} {shown(text)} is already in line {where}")
+
+
+def _common(path: str) -> dict[str, bytes]:
+    """{place below etc/: bytes} of a type or site file, which comes first, of the layers above it,
+    and of the profiles and places beside them.
+    """
+    chain = layers.read_chain(path)[::-1]
+    if chain[0].rank == len(layers.LAYERS) - 1:
+        raise ConfigError(
+            f"{path}:layer: is cabinet; allowed type or site, from which all are made"
+        )
+    found = dict[str, bytes]()
+    home = "types" if chain[0].rank == 0 else "cabinet"
+    for layer in chain:
+        way = os.path.relpath(layer.file, os.path.dirname(path) or ".")
+        place = os.path.normpath(os.path.join(home, way))
+        if not PLACE.fullmatch(place) or place == "cabinet/cabinet.toml":
+            allowed = "a layer in its folder or in ../types, so that the box has the same folders"
+            raise ConfigError(f"{layer.file}: {place} is not allowed; allowed {allowed}")
+        found[place] = _bytes(layer.file)
+    for layer in chain:
+        place = os.path.dirname(next(each for each in found if found[each] == _bytes(layer.file)))
+        for name, content in _beside(os.path.dirname(layer.file)):
+            found.setdefault(f"{place}/{name}", content)
+    return found
+
+
+def _beside(folder: str) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of the files of a folder that are no layer."""
+    for name in sorted(os.listdir(folder or ".")):
+        path = os.path.join(folder, name)
+        if name.endswith(".toml") and "layer" not in reading.tables_of(path, "one file"):
+            yield name, _bytes(path)
+
+
+def _bytes(path: str) -> bytes:
+    return reading.file_text(path, toml_text.BYTES_MAX, "one file").encode("ascii")
+
+
+def _cabinet(each: Line, above: str) -> bytes:
+    """The text of cabinet.toml."""
+    extends = os.path.relpath(above, "cabinet")
+    lines = ["schema = 1", 'layer = "cabinet"', f"extends = {json.dumps(extends)}"]
+    lines += [f"name = {json.dumps(each.name)}"]
+    tables: dict[str, list[str]] = {}
+    for key, text in each.values.items():
+        table, _, name = key.rpartition(".")
+        value = text if NUMBER.fullmatch(text) else json.dumps(text)
+        tables.setdefault(table, []).append(f"{name} = {value}")
+    for table, pairs in tables.items():
+        lines += ["", f"[{table}]", *pairs]
+    return "\n".join([*lines, ""]).encode("ascii")
+
+
+def _made(folder: str, each: Line, files: dict[str, bytes]) -> str:
+    """Make the folder of a cabinet, or say how the one that is there differs."""
+    if os.path.lexists(folder):
+        there = {name: _there(os.path.join(folder, "etc", name)) for name in files}
+        return SAME if there == files else DIFFERS
+    part = os.path.join(os.path.dirname(folder), f".{each.serial}.part")
+    shutil.rmtree(part, ignore_errors=True)  # left by an interrupted run
+    os.mkdir(part, mode=0o700)
+    try:
+        _fill(part, each, files)
+        os.rename(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    durable.sync_directory(os.path.dirname(folder))
+    return MADE
+
+
+def _there(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read(toml_text.BYTES_MAX + 1)
+    except OSError:
+        return None
+
+
+def _fill(part: str, each: Line, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        path = os.path.join(part, "etc", name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        durable.put(path, ".part", [content], 0o644)
+    try:
+        config = configuration.load(os.path.join(part, "etc/cabinet/cabinet.toml"))
+    except ConfigError as error:
+        raise ConfigError(f"{each.at}: {str(error).replace(f'{part}/etc/', '')}") from None
+    state = os.path.join(part, "state")
+    os.mkdir(state, mode=0o700)
+    kept = [Kept(f"etc/{name}", 0o644, "root", content) for name, content in files.items()]
+    for source in config.sources:
+        if source.name != PLANNER:
+            key = keys.create(state, source.name).hex().encode() + b"\n"
+            name = f"state/{keys.DIRECTORY}/{source.name}{keys.SUFFIX}"
+            kept.append(Kept(name, 0o600, SERVICE, key))
+    _pack(os.path.join(part, f"{each.serial}.tar"), each.name, kept)
+
+
+def _pack(path: str, name: str, kept: list[Kept]) -> None:
+    content: dict[str, Any] = {
+        "version": backup_file.VERSION,
+        "cabinet": name,
+        "utc_s": clock.utc_us() // 1_000_000,
+        "store": None,
+        "sha256": {each.name: hashlib.sha256(each.content).hexdigest() for each in kept},
+    }
+    manifest = json.dumps(content, indent=1).encode() + b"\n"
+    packed = backup_file.packed([Kept(backup_file.MANIFEST, 0o600, "", manifest), *kept])
+    durable.put(path, ".part", [packed], 0o600)
+
+
+def _row(folder: str, each: Line) -> list[str]:
+    """The line of a cabinet in the table."""
+    state = os.path.join(folder, "state")
+    found, _ = keys.load(state, keys.names(state), clock.utc_us() // 1_000_000, 0)
+    prints = [f"{name} {pair[0].fingerprint:08x}" for name, pair in found.items()]
+    tar = _there(os.path.join(folder, f"{each.serial}.tar")) or b""
+    return [each.serial, each.name, hashlib.sha256(tar).hexdigest(), "; ".join(prints)]
+
+
+def _csv(rows: list[list[str]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue().encode("ascii", "replace")

@@ -1,0 +1,32 @@
+"""IP addresses and places in doors.toml."""
+
+import ipaddress
+from typing import Any
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+def address(text: Any) -> Address | None:
+    """The IP address that a text names; None for another value, and for the name of a host."""
+    try:
+        return ipaddress.ip_address(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def is_local(host: str) -> bool:
+    """True for a host of this machine."""
+    found = address(host)
+    return host == "localhost" if found is None else found.is_loopback
+
+
+def plain(peer: str) -> str:
+    """The address of a client; an IPv4 address also if it came in as IPv6."""
+    found = ipaddress.ip_address(peer.partition("%")[0])
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def place(host: str, port: int) -> str:
+    """HOST:PORT, with an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,127 @@
+"""`./flash.sh bundle --key KEY OUT.tar`: a signed bundle of this tree (signed_bundle.py).
+
+The installer builds the wheels, so a bundle has the same ones as an installation from sources.
+"""
+
+import argparse
+import configparser
+import hashlib
+import io
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import tarfile
+import tempfile
+from typing import NoReturn
+
+from controller.system import clock
+from controller.system.paths import DONE, NO_START, WRONG_INPUT, plain, say
+from controller.systemd import signed_bundle
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+# The parts of a tree that install.sh reads.
+PARTS = (
+    *("setup.cfg", "pyproject.toml", "requirements.lock", "README.md", "LICENSE", "flash.sh"),
+    *("safety", "controller", "drivers"),
+)
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    """A tar of these files; the same bytes for the same files."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
+
+
+def listed(files: dict[str, bytes]) -> bytes:
+    """The list of the files, as `sha256sum -c` takes it."""
+    lines = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)]
+    return "".join(lines).encode("ascii")
+
+
+def signed(content: bytes, key: str) -> bytes:
+    """The signature of ssh-keygen. Raises signed_bundle.BundleError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, signed_bundle.LIST)
+        pathlib.Path(path).write_bytes(content)
+        program = signed_bundle.ssh_keygen()
+        line = [program, "-Y", "sign", "-f", key, "-n", signed_bundle.NAMESPACE, path]
+        if subprocess.run(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+            raise signed_bundle.BundleError(f"{key}: ssh-keygen signs nothing with it")
+        return pathlib.Path(f"{path}.sig").read_bytes()
+
+
+def sources() -> dict[str, bytes]:
+    """{name in the bundle: content} of the tree."""
+    found: dict[str, bytes] = {}
+    for part in PARTS:
+        path = TREE / part
+        for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if each.is_file() and "__pycache__" not in each.parts:
+                found[f"tree/{each.relative_to(TREE)}"] = each.read_bytes()
+    return found
+
+
+def release() -> bytes:
+    """The content of release.json."""
+    setup = configparser.ConfigParser()
+    setup.read(TREE / "setup.cfg", encoding="ascii")
+    made = {
+        "version": setup["metadata"]["version"],
+        "made_utc_s": clock.utc_us() // 1_000_000,
+        "python": signed_bundle.python_version(),
+        "machine": platform.machine(),
+    }
+    return json.dumps(made, indent=1).encode("ascii") + b"\n"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses wrong input in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and exit with the code of wrong input."""
+        self.exit(WRONG_INPUT, f"flash.sh: bundle: {message}\n")
+
+
+def main(argv: list[str]) -> int:
+    """Returns the exit code."""
+    parser = _Parser(prog="flash.sh bundle")
+    parser.add_argument("--key", required=True, help="private key of ssh-keygen, which signs")
+    parser.add_argument("--wheels", help="build without a network, from this folder")
+    parser.add_argument("out", metavar="OUT.tar", help="a new file")
+    given = parser.parse_args(argv)
+    if not os.path.isfile(given.key) or os.path.lexists(given.out):
+        wrong = f"{given.out}: exists already"
+        say(wrong if os.path.isfile(given.key) else f"{given.key}: no such key")
+        return WRONG_INPUT
+    with tempfile.TemporaryDirectory() as folder:
+        script = [str(TREE / "controller/systemd/install.sh"), "wheels", folder]
+        code = subprocess.run(
+            ["bash", *script, *([given.wheels] if given.wheels else [])]
+        ).returncode
+        if code:
+            return code
+        wheels = {
+            f"wheels/{each.name}": each.read_bytes() for each in pathlib.Path(folder).iterdir()
+        }
+    files = {signed_bundle.RELEASE: release(), **sources(), **dict(sorted(wheels.items()))}
+    try:
+        head = {signed_bundle.LIST: listed(files)}
+        head[signed_bundle.SIGNATURE] = signed(head[signed_bundle.LIST], given.key)
+        pathlib.Path(given.out).write_bytes(packed(head | files))
+    except (signed_bundle.BundleError, OSError) as error:
+        say(plain(error, given.out))
+        return NO_START
+    print(f"{given.out}: {len(files)} files")
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

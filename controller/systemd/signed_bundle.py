@@ -1,0 +1,219 @@
+"""`firebreak install --bundle FILE --signers FILE`: a release from a signed file, offline.
+
+A bundle is a tar: SHA256SUMS, its signature, then the files of that list: release.json, the sources
+that the installer needs (tree/) and the wheels of project and libraries (wheels/). The signature is
+checked first, then each file, and only then is anything written to a disk: into a folder of root,
+from which its own install.sh runs. The standard library and ssh-keygen are enough.
+"""
+
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from argparse import Namespace
+from typing import Any, NamedTuple
+
+from controller.system import cli
+from controller.system.paths import DONE, NO_START, ROOT, WRONG_INPUT
+from controller.systemd.box_tree import OPT
+
+LIST, SIGNATURE, RELEASE = "SHA256SUMS", "SHA256SUMS.sig", "release.json"
+NAMESPACE = "firebreak-release"
+BYTES_MAX, LIST_BYTES_MAX = 300 << 20, 1 << 20
+NAME = re.compile(r"(?!\.)[\w.+@-]+(/(?!\.\.?(/|$))[\w.+@-]+)*", re.ASCII)
+LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
+VERSION = re.compile(r"\d+(\.\d+)*")
+
+
+class Bundle(NamedTuple):
+    """A checked bundle. release: the content of release.json; signer: who has signed it."""
+
+    release: dict[str, Any]
+    files: dict[str, bytes]
+    signer: str
+
+
+class BundleError(Exception):
+    """A bundle is refused; one line."""
+
+
+@cli.command(
+    "install",
+    cli.option("--bundle", required=True, metavar="FILE", help="made by ./flash.sh bundle"),
+    cli.option("--signers", required=True, metavar="FILE", help="ALLOWED SIGNERS of ssh-keygen"),
+    cli.option("--root", default="/", metavar="DIR", help="the tree of another box"),
+    cli.option("--doors", action="store_true", help="with the doors to the network"),
+    cli.option("--older", action="store_true", help="although it is older than what is installed"),
+)
+def _install(arguments: Namespace) -> int:
+    if os.geteuid() != ROOT:
+        raise cli.Ended(NO_START, "install needs root: sudo firebreak install")
+    root = os.path.realpath(arguments.root)
+    before = "nothing changed: "
+    with cli.ends(WRONG_INPUT, BundleError, OSError, before=before, at=arguments.bundle):
+        bundle = checked(arguments.bundle, arguments.signers)
+        _check_fit(bundle.release, arguments.bundle)
+        if not arguments.older:
+            _check_newer(bundle.release, arguments.bundle, root)
+    print(f"signed by  {bundle.signer}: release {bundle.release['version']}", flush=True)
+    return _unpacked(bundle, root, ["--doors"] if arguments.doors else [])
+
+
+def checked(path: str, signers: str) -> Bundle:
+    """The bundle in a file. Raises BundleError, or OSError for a file that cannot be read."""
+    with open(path, "rb") as file:
+        data = file.read(BYTES_MAX + 1)
+    if len(data) > BYTES_MAX:
+        raise BundleError(f"{path}: has more than {BYTES_MAX >> 20} MiB, so it is no bundle")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+            listed = _content(path, archive, archive.next(), LIST)
+            signer = _signer(
+                path, listed, _content(path, archive, archive.next(), SIGNATURE), signers
+            )
+            files = _files(path, archive, _digests(path, listed))
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError):
+        raise BundleError(f"{path}: is cut short or no bundle") from None
+    return Bundle(_release(path, files), files, signer)
+
+
+def _content(
+    path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo | None, name: str
+) -> bytes:
+    """Bytes of the entry, which must be a plain file of this name."""
+    if entry is None:
+        raise BundleError(f"{path}: is cut short: {name} is missing")
+    if entry.name != name or entry.type != tarfile.REGTYPE or entry.issparse():
+        raise BundleError(f"{path}: has {ascii(entry.name)} in the place of {name}")
+    if name in (LIST, SIGNATURE) and entry.size > LIST_BYTES_MAX:
+        raise BundleError(f"{path}: its {name} is too long")
+    file = archive.extractfile(entry)
+    return file.read() if file else b""
+
+
+def _signer(path: str, listed: bytes, signature: bytes, signers: str) -> str:
+    """Name of the signer of the list, by a key that `signers` allows."""
+    if not os.path.isfile(signers):
+        raise BundleError(f"{signers}: no such file of allowed signers")
+    program = ssh_keygen()
+    with tempfile.TemporaryDirectory() as folder:
+        place = os.path.join(folder, SIGNATURE)
+        with open(place, "wb") as file:
+            file.write(signature)
+        found = _asked(program, "find-principals", "-s", place, "-f", signers)
+        names = found.stdout.decode("ascii", "replace").split()
+        if found.returncode or not names:
+            raise BundleError(f"{path}: no key of {signers} has signed it")
+        words = "-f", signers, "-I", names[0], "-n", NAMESPACE, "-s", place
+        if _asked(program, "verify", *words, given=listed).returncode:
+            raise BundleError(f"{path}: its {LIST} is not what {names[0]} has signed")
+    return names[0]
+
+
+def ssh_keygen() -> str:
+    """Path of the program. Raises BundleError."""
+    if found := shutil.which("ssh-keygen"):
+        return found
+    raise BundleError("there is no ssh-keygen here: apt-get install openssh-client")
+
+
+def _asked(program: str, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([program, "-Y", *words], input=given, capture_output=True)
+
+
+def _digests(path: str, listed: bytes) -> dict[str, str]:
+    """{name: SHA-256} of the signed list."""
+    found = [LINE.fullmatch(line) for line in listed.decode("ascii", "replace").splitlines()]
+    digests = {each[2]: each[1] for each in found if each and NAME.fullmatch(each[2])}
+    if len(digests) != len(found) or RELEASE not in digests:
+        raise BundleError(f"{path}: its {LIST} has lines that are no digest with a name")
+    return digests
+
+
+def _files(path: str, archive: tarfile.TarFile, digests: dict[str, str]) -> dict[str, bytes]:
+    """All files of the list, and nothing else."""
+    files: dict[str, bytes] = {}
+    while entry := archive.next():
+        if entry.name not in digests or entry.name in files:
+            raise BundleError(f"{path}: has {ascii(entry.name)}, which is not in its {LIST}")
+        content = _content(path, archive, entry, entry.name)
+        if hashlib.sha256(content).hexdigest() != digests[entry.name]:
+            raise BundleError(f"{path}: {entry.name} is not the file of its {LIST}")
+        files[entry.name] = content
+    if missing := sorted(digests.keys() - files.keys()):
+        raise BundleError(f"{path}: is cut short: {missing[0]} is missing")
+    return files
+
+
+def _release(path: str, files: dict[str, bytes]) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(files[RELEASE])
+        is_right = bool(VERSION.fullmatch(found["version"])) and type(found["made_utc_s"]) is int
+        is_right = is_right and {type(found["python"]), type(found["machine"])} == {str}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        is_right = False
+    if not is_right:
+        raise BundleError(f"{path}: its {RELEASE} is of another version of the bundle")
+    return found
+
+
+def _check_fit(release: dict[str, Any], path: str) -> None:
+    """The wheels are made for one Python on one kind of machine."""
+    here = python_version(), platform.machine()
+    if (release["python"], release["machine"]) != here:
+        made = f"for Python {release['python']} on {release['machine']}"
+        raise BundleError(f"{path}: is made {made}, but this is Python {here[0]} on {here[1]}")
+
+
+def python_version() -> str:
+    """Version of the system's Python, which runs the release."""
+    line = ["/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    return subprocess.run(line, capture_output=True, text=True).stdout.strip()
+
+
+def _check_newer(release: dict[str, Any], path: str, root: str) -> None:
+    """An old bundle keeps its good signature for ever, and an attacker could bring back its flaws.
+    The way back is `firebreak rollback`, or a person's --older.
+    """
+    current = os.path.join(root, OPT, "current")
+    if not os.path.lexists(current):
+        return
+    found = VERSION.match(os.path.basename(os.readlink(current)))
+    version, made_utc_s = found[0] if found else "0", 0
+    try:
+        with open(os.path.join(current, RELEASE), encoding="ascii") as file:
+            made_utc_s = json.load(file)["made_utc_s"]
+    except (FileNotFoundError, ValueError, KeyError):
+        pass  # not installed from a bundle
+    if (_numbers(release["version"]), release["made_utc_s"]) < (_numbers(version), made_utc_s):
+        line = f"{path}: release {release['version']} is older than what is installed ({version})"
+        raise BundleError(f"{line}: firebreak rollback goes back; --older installs it anyway")
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(each) for each in version.split(".")]
+
+
+def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
+    """Write the files into a folder of root and start the bundle's own installer."""
+    with tempfile.TemporaryDirectory(prefix="firebreak-", dir="/var/tmp") as folder:
+        for name, content in bundle.files.items():
+            place = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            with open(place, "wb") as file:
+                file.write(content)
+        script = os.path.join(folder, "tree/controller/systemd/install.sh")
+        words = "install", "--wheels", os.path.join(folder, "wheels"), "--root", root
+        # of flash.sh; the commands of the installed release must not see it
+        environment = {key: each for key, each in os.environ.items() if key != "PYTHONPATH"}
+        code = subprocess.run(["bash", script, *words, *more], env=environment).returncode
+    if code == DONE:
+        with open(os.path.join(root, OPT, "current", RELEASE), "wb") as file:
+            file.write(bundle.files[RELEASE])
+    return code

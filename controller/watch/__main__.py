@@ -1,0 +1,144 @@
+"""`firebreak-watch`: runs beside the scheduler of the cluster, not in the box.
+
+Exit codes: 0 yes or done, 1 no, 2 wrong input, 3 not known or could not start.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from controller.forms.refusal import ConfigError
+from controller.system import cli, clock
+from controller.system.caught import Last
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+from controller.system.stop import Stop
+from controller.watch import settings
+from controller.watch.cabinet import POWER_W_MAX, Cabinet
+from controller.watch.gate import Gate, coming_W
+from controller.watch.jobs import DAY_S, Away, Job, Scheduler
+from controller.watch.watcher import Watcher, reply
+
+CODES = {"yes": DONE, "no": NOT_DONE}
+LINES_MAX = 20  # about errors of this program, each once
+
+
+def now_s() -> float:
+    """Unix time, by which schedulers plan."""
+    return clock.utc_us() / 1e6
+
+
+def say(line: str) -> None:
+    """A line of the log."""
+    print(f"firebreak-watch: {line}", flush=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, and the code of wrong input."""
+        self.exit(WRONG_INPUT, f"firebreak-watch: {message}\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="firebreak-watch", description="Tells the cabinet what a queue will do.")
+    own = _Parser(add_help=False)
+    own.add_argument("--config", default=settings.FILE, help="watch.toml (%(default)s)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    commands.add_parser("run", help="announce the steps of the queue, until stopped", parents=[own])
+    ask = commands.add_parser("ask", help="may this job of the queue start now?", parents=[own])
+    ask.add_argument("job", metavar="JOB")
+    gate = commands.add_parser("gate", help="may the load rise by so much now?", parents=[own])
+    gate.add_argument("--power-W", required=True, type=cli.whole(1, POWER_W_MAX), metavar="W")
+    gate.add_argument("--for-s", required=True, type=cli.whole(1, DAY_S), metavar="SECONDS")
+    words = "what the GPUs of [telemetry] take now"
+    commands.add_parser("gpus", help=words, parents=[own])
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit code of a command; argv without the program's name."""
+    given = _parser().parse_args(argv)
+    try:
+        found = settings.load(given.config)
+    except ConfigError as error:
+        print(f"firebreak-watch: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    cabinet = Cabinet(**found.values["cabinet"])
+    try:
+        if given.command == "gpus":
+            return _gpus(found)
+        if given.command == "run":
+            return run(found, cabinet, Stop(signal.SIGTERM, signal.SIGINT))
+        if given.command == "gate":
+            return _asked(cabinet, given.power_W, given.for_s)
+        return _asked_for_job(found, cabinet, given.job)
+    except Away as error:
+        say(f"not known: {error}")
+        return NO_START
+
+
+def _asked_for_job(found: settings.Settings, cabinet: Cabinet, name: str) -> int:
+    """The answer for a job of the queue and what comes beside it."""
+    queue = found.opened().queue()
+    jobs = [job for job in queue if job.name == name]
+    if not jobs or not jobs[0].power_W:
+        say(f"job {name}: {'watch.toml has no W for it' if jobs else 'it is not in the queue'}")
+        return NO_START
+    beside_W = coming_W([job for job in queue if job.name != name], now_s(), found.values)
+    return _asked(cabinet, jobs[0].power_W + beside_W, jobs[0].length_s)
+
+
+def _asked(cabinet: Cabinet, power_W: int, for_s: int) -> int:
+    answer = cabinet.ask(power_W, 0, for_s)
+    say(f"{power_W} W: {reply(answer)}")
+    return CODES.get(answer["answer"], NO_START)
+
+
+def _gpus(found: settings.Settings) -> int:
+    gpus = found.telemetry(say)
+    if not gpus:
+        say("watch.toml has no [telemetry]")
+        return WRONG_INPUT
+    return DONE if gpus.show(now_s()) else NO_START
+
+
+def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
+    """Turn after turn. Nothing but a signal ends it."""
+    scheduler, values = found.opened(), found.values
+    watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
+    gate = Gate(scheduler, cabinet, values, now_s, say) if values["gate"] else None
+    gpus = found.telemetry(say)
+    turns = [*([gpus.hear] if gpus else []), watcher.turn, *([gate.turn] if gate else [])]
+    last, before = Last("a turn ended here", LINES_MAX, say), ""
+    while not stop.asked:
+        with last:
+            trouble = turned(scheduler, turns)
+            if trouble != before:
+                say(trouble or "all is well again")
+            before = trouble
+        with last:
+            if gpus:
+                gpus.turn(now_s())
+        stop.wait(values["every_s"])
+    watcher.withdraw()
+    return DONE
+
+
+def turned(scheduler: Scheduler, turns: Sequence[Callable[[list[Job]], None]]) -> str:
+    """Why this turn is not whole; "" if it is."""
+    try:
+        jobs = scheduler.queue()
+    except Away as error:
+        return f"the queue is not known: {error}"
+    troubles = []
+    for turn in turns:
+        try:
+            turn(jobs)
+        except Away as error:
+            troubles.append(str(error))
+    return "; ".join(troubles)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The HTTP door of the cabinet (controller/doors/http): step notices and questions."""
+
+import contextlib
+import http.client
+import json
+import os
+import ssl
+import stat
+import urllib.parse
+from typing import Any
+
+from controller.system import json_text, regular_file
+from controller.watch.jobs import DAY_S, Away
+
+WAIT_S, VALID_S, BYTES_MAX = 10.0, 60, 1 << 20
+POWER_W_MAX = 1_000_000_000
+Answer = dict[str, Any]
+
+
+class Cabinet:
+    """One connection for each request, so nothing is kept that could die."""
+
+    def __init__(self, url: str, token: str, ca: str) -> None:
+        """token, ca: paths; both files are read anew each time, so they may be replaced."""
+        self._url, self._token, self._ca = urllib.parse.urlsplit(url), token, ca
+
+    def announce(self, power_W: int, ahead_s: float) -> Answer:
+        """The loop's answer to a step of the load; 0 W withdraws the step of that moment."""
+        asked = {"quantity": "step_W", "value_W": power_W, "valid_s": VALID_S}
+        return self._post("hints", asked | {"start_in_s": round(max(0.0, ahead_s), 3)})
+
+    def ask(self, power_W: int, at_s: float, for_s: int) -> Answer:
+        """{"answer": "yes", "no" or "not known", ...}; at_s: from now."""
+        spans = {"at_s": min(max(0, int(at_s)), DAY_S), "for_s": min(max(1, for_s), DAY_S)}
+        return self._post("ask", {"power_W": min(power_W, POWER_W_MAX), **spans})
+
+    def _post(self, name: str, message: Answer) -> Answer:
+        """Raises Away."""
+        token = secret(self._token)
+        try:
+            status, body = self._exchanged(f"/api/v1/{name}", message, token)
+            found = json_text.loads(body)
+        except (OSError, http.client.HTTPException) as error:
+            words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise Away(f"{self._url.netloc}: {words}") from None
+        except (ValueError, RecursionError):
+            raise Away(f"{self._url.netloc}: the answer is not that of a cabinet") from None
+        if not isinstance(found, dict) or not {"granted", "answer"} & found.keys():
+            why = found.get("detail", "") if isinstance(found, dict) else ""
+            raise Away(f"{self._url.netloc}: refuses with status {status}: {str(why)[:200]}")
+        return found
+
+    def _exchanged(self, path: str, message: Answer, token: str) -> tuple[int, bytes]:
+        host, port = self._url.hostname or "", self._url.port
+        link = http.client.HTTPConnection(host, port, timeout=WAIT_S)
+        if self._url.scheme == "https":
+            context = ssl.create_default_context(cafile=self._ca or None)
+            link = http.client.HTTPSConnection(host, port, timeout=WAIT_S, context=context)
+        with contextlib.closing(link):
+            link.request("POST", path, json.dumps(message), {"Authorization": f"Bearer {token}"})
+            answer = link.getresponse()
+            return answer.status, answer.read(BYTES_MAX)
+
+
+def secret(path: str) -> str:
+    """The first line of a file that no other user may read. Raises Away."""
+    try:
+        with open(path, "rb", opener=regular_file.opener) as file:
+            mode, line = os.fstat(file.fileno()).st_mode, file.readline(4096)
+    except OSError as error:
+        raise Away(f"{path}: cannot be read: {error.strerror}") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Away(f"{path}: other users may read it, so it is not used: chmod 600")
+    found = line.decode("latin-1").strip()
+    if not (found.isascii() and found.isprintable() and found):
+        raise Away(f"{path}: holds no line of printable ASCII")
+    return found

@@ -1,0 +1,108 @@
+"""Power and utilisation of GPUs now, by scrapes of dcgm-exporter or of a Prometheus that has them.
+
+The means between two scrapes come from the energy counters, where they are there and have not
+begun anew; else the power counts that each GPU reports. A GPU of several rows (MIG, shared by
+pods, seen by two exporters) counts once. A total without one of its parts is unknown, never less.
+"""
+
+import contextlib
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC
+from typing import NamedTuple
+
+from controller.planner.feeds import fetch
+from controller.series.refusal import SeriesError
+
+POWER, UTIL = "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_UTIL"  # W, %
+ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"  # mJ
+MOST = {POWER: 5000.0, UTIL: 100.0, ENERGY: 1e18}
+STALE_S, EARLY_S, WAIT_S, MJ_PER_J = 120.0, 30.0, 2, 1000
+_LABELS = r'\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*+")*+)\}'
+_LINE = re.compile(rf"(?P<name>\w++){_LABELS}\s+(?P<value>\S++)(?:\s+(?P<ms>-?\d{{1,18}}))?\s*")
+_LABEL = re.compile(r'(\w++)="((?:[^"\\]|\\.)*+)"')
+Gpus = dict[str, dict[str, float]]  # by GPU: the highest value of each name
+
+
+class Now(NamedTuple):
+    """All GPUs. power_W, util_percent: NaN: unknown, and why."""
+
+    at_s: float
+    gpus: int
+    power_W: float
+    util_percent: float
+    why: str = ""
+
+    def __str__(self) -> str:
+        if self.why:
+            return f"the power of the GPUs is unknown: {self.why}"
+        known = self.util_percent == self.util_percent
+        util = f"{self.util_percent:.0f} %" if known else "unknown"
+        return f"{self.gpus} GPUs take {self.power_W / 1000:.1f} kW, utilisation {util}"
+
+
+def read(data: bytes, now_s: float, where: str = "") -> Gpus:
+    """The values of a scrape that are numbers, in range and not stale. where: of GPUs without a
+    host. SeriesError: it is cut or no text of Prometheus, so a GPU may be missing.
+    """
+    found: Gpus = defaultdict(dict)
+    for line in data.decode("utf-8", "replace").split("\n"):
+        row = _LINE.fullmatch(line)
+        if row is None and line.startswith(tuple(MOST)) or not data.endswith(b"\n"):
+            raise SeriesError(f"{where}: is cut, or a line is not text of Prometheus with labels")
+        if row is None or row["name"] not in MOST:
+            continue
+        labels, name = dict(_LABEL.findall(row["labels"])), row["name"]
+        host = labels.get("Hostname") or labels.get("instance") or where
+        values = found[labels.get("UUID") or f"{host} {labels.get('gpu') or row['labels']}"]
+        with contextlib.suppress(ValueError):
+            value, age_s = float(row["value"]), now_s - int(row["ms"] or now_s * 1000) / 1000
+            if 0 <= value <= MOST[name] and -EARLY_S <= age_s <= STALE_S:
+                values[name] = max(value, values.get(name, value))
+    return dict(found)
+
+
+class Cluster:
+    """The exporters of a cluster. gpus: how many there must be; 0: as many as there are."""
+
+    def __init__(self, urls: Iterable[str], gpus: int) -> None:
+        self._urls, self._gpus = tuple(urls), gpus
+        self._energy: dict[str, tuple[float, float]] = {}  # mJ, when
+
+    def now(self, now_s: float) -> Now:
+        """Scrape all exporters."""
+        found: Gpus = {}
+        try:
+            for url in self._urls:
+                keys = {"url": url, "key_file": "", "time_form": "", "timeout_s": WAIT_S}
+                part = read(fetch.fetched(keys, UTC, now_s), now_s, url)
+                if not part:
+                    raise SeriesError(f"{url}: shows no GPU; needed is {POWER}")
+                for gpu, values in part.items():
+                    found[gpu] = found.get(gpu, {}) | values
+        except SeriesError as error:
+            return Now(now_s, len(found), math.nan, math.nan, str(error))
+        return self._total(found, now_s)
+
+    def _total(self, found: Gpus, now_s: float) -> Now:
+        powers_W = [self._mean_W(gpu, values, now_s) for gpu, values in found.items()]
+        self._energy = {gpu: each for gpu, each in self._energy.items() if gpu in found}
+        utils = [values.get(UTIL, math.nan) for values in found.values()]
+        known, needed = sum([each == each for each in powers_W]), max(len(found), self._gpus)
+        why = ""
+        if known < needed:
+            why = f"the power of {known} of {needed} GPUs is known"
+        power_W = math.nan if why else sum(powers_W)
+        return Now(now_s, len(found), power_W, sum(utils) / len(utils), why)
+
+    def _mean_W(self, gpu: str, values: dict[str, float], now_s: float) -> float:
+        """The mean since the counter was another one, else the power reported now."""
+        before_mJ, before_s = self._energy.get(gpu, (math.inf, 0.0))
+        energy_mJ, mean_W = values.get(ENERGY, before_mJ), math.inf
+        if energy_mJ != before_mJ:
+            self._energy[gpu] = energy_mJ, now_s
+        if energy_mJ > before_mJ and 1 <= now_s - before_s <= STALE_S:
+            mean_W = (energy_mJ - before_mJ) / MJ_PER_J / (now_s - before_s)
+        return mean_W if mean_W <= MOST[POWER] else values.get(POWER, math.nan)

@@ -1,0 +1,168 @@
+"""Calls of the Kubernetes API: list, watch and patch of pods.
+
+The bytes come from a network, so every answer has a bound of size and time. The token is read anew
+for each connection, because the kubelet replaces it every hour. A redirect is an error.
+"""
+
+import contextlib
+import http.client
+import json
+import ssl
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from controller.system import json_text, regular_file
+from controller.watch.jobs import Away
+
+# A pod has at most 1.5 MiB (etcd), and a page of pods with 10 kB each has 2.5 MB.
+PAGE, PIECE_BYTES, LINE_BYTES_MAX, ANSWER_BYTES_MAX = 250, 1 << 16, 2 << 20, 32 << 20
+WATCH_S, ANSWER_S = 60, 15  # a connection that died without a word is noticed after both
+GONE = 410
+# Pods that have ended leave a watch of this selection as DELETED.
+ALIVE = {"fieldSelector": "status.phase!=Succeeded,status.phase!=Failed"}
+KINDS = ("ADDED", "MODIFIED", "DELETED", "BOOKMARK")
+NEEDED = {
+    401: "the token is not accepted; needed is one of a service account of this cluster",
+    403: "not allowed; needed is a role with {verb} of pods (kubernetes.yaml)",
+    404: "not there; needed is the url of the API server, and a pod that is still there",
+}
+Object = dict[str, Any]
+
+
+class KubeError(Away):
+    """A call failed. code: of the answer, 0 without one."""
+
+    def __init__(self, line: str, code: int = 0) -> None:
+        super().__init__(line)
+        self.code = code
+
+
+class Api:
+    """Opens a connection for each call, so that threads may share it."""
+
+    def __init__(self, url: str, token: str, ca: str, namespace: str) -> None:
+        """token, ca: paths; namespace: of the pods, "": all."""
+        self._url, self._token, self._ca = urlsplit(url), token, ca
+        self._root = f"{self._url.path.rstrip('/')}/api/v1/"
+        self._pods = (
+            self._root + (f"namespaces/{quote(namespace, '')}/" * bool(namespace)) + "pods?"
+        )
+
+    def listed(self) -> Iterator[tuple[str, list[Object]]]:
+        """(version, pods) of each page of a list of the pods that have not ended."""
+        asked = {**ALIVE, "limit": str(PAGE)}
+        while True:
+            page = self._answer("GET", self._pods + urlencode(asked), "list")
+            version, pods = version_of(page), page.get("items") or []
+            if not isinstance(pods, list):
+                raise KubeError("list: the answer is no list of pods")
+            yield version, pods
+            if not (more := page["metadata"].get("continue")):
+                return
+            asked["continue"] = str(more)
+
+    def watched(self, version: str) -> Iterator[tuple[str, Object]]:
+        """(one of KINDS, pod) after a version, until the server ends the watch. KubeError of code
+        GONE: the server knows the version no more.
+        """
+        asked = {**ALIVE, "watch": "true", "allowWatchBookmarks": "true"}
+        asked |= {"resourceVersion": version, "timeoutSeconds": str(WATCH_S)}
+        path = self._pods + urlencode(asked)
+        with self._opened("GET", path, "watch", WATCH_S + ANSWER_S) as answer:
+            rest = b""
+            while piece := answer.read1(PIECE_BYTES):
+                *lines, rest = (rest + piece).split(b"\n")
+                if len(rest) > LINE_BYTES_MAX:
+                    raise KubeError(f"watch: a line has more than {LINE_BYTES_MAX} bytes")
+                for line in lines:
+                    yield _event(_object(line, "watch"))
+            if rest:
+                raise KubeError("watch: a line has no end")
+
+    def patched(self, namespace: str, name: str, operations: list[Object]) -> None:
+        """Apply a JSON patch to a pod: all operations or none."""
+        path = f"{self._root}namespaces/{quote(namespace, '')}/pods/{quote(name, '')}"
+        self._answer("PATCH", path, "patch", json.dumps(operations))
+
+    def _answer(self, method: str, path: str, verb: str, body: str | None = None) -> Object:
+        with self._opened(method, path, verb, ANSWER_S, body) as answer:
+            data = answer.read(ANSWER_BYTES_MAX + 1)
+            if len(data) > ANSWER_BYTES_MAX or answer.length:
+                is_long = len(data) > ANSWER_BYTES_MAX
+                why = f"more than {ANSWER_BYTES_MAX} bytes" if is_long else "no end"
+                raise KubeError(f"{verb}: the answer has {why}")
+        return _object(data, verb)
+
+    @contextlib.contextmanager
+    def _opened(
+        self, method: str, path: str, verb: str, silent_s: float, body: str | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
+        """The answer, of code 200. Every error of the network is a KubeError."""
+        headers = {"Accept": "application/json", "Content-Type": "application/json-patch+json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._secret()}"
+        link = self._link(silent_s)
+        try:
+            link.request(method, path, body, headers)
+            answer = link.getresponse()
+            if answer.status != http.client.OK:
+                words = NEEDED.get(answer.status, "needed is 200").format(verb=verb)
+                line = f"{verb}: the API server answers {answer.status}: {words}"
+                raise KubeError(line, answer.status)
+            yield answer
+        except ssl.SSLError:
+            line = "the certificate of the API server is not accepted; needed is its CA (ca)"
+            raise KubeError(f"{verb}: {line}") from None
+        except (OSError, http.client.HTTPException) as error:
+            why = getattr(error, "strerror", None) or "the connection was cut or silent"
+            raise KubeError(f"{verb}: {self._url.netloc}: {why}") from None
+        finally:
+            link.close()
+
+    def _link(self, silent_s: float) -> http.client.HTTPConnection:
+        host, port = self._url.hostname or "", self._url.port
+        if self._url.scheme == "http":  # the form allows it for the own machine only
+            return http.client.HTTPConnection(host, port, timeout=silent_s)
+        try:
+            trusted = ssl.create_default_context(cafile=self._ca or None)
+        except OSError as error:  # of a file without certificates too
+            raise KubeError(f"{self._ca}: no certificates in PEM: {error.strerror}") from None
+        return http.client.HTTPSConnection(host, port, timeout=silent_s, context=trusted)
+
+    def _secret(self) -> str:
+        try:
+            with open(self._token, "rb", opener=regular_file.link_opener) as file:
+                found = file.read(PIECE_BYTES).decode("latin-1").strip()
+        except OSError as error:
+            raise KubeError(f"{self._token}: cannot be read: {error.strerror}") from None
+        if not (found and found.isascii() and found.isprintable()):
+            raise KubeError(f"{self._token}: holds no token; needed is one line of ASCII")
+        return found
+
+
+def _object(data: bytes, verb: str) -> Object:
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json_text.loads(data)
+        if isinstance(found, dict):
+            return found
+    raise KubeError(f"{verb}: the answer is not JSON of an object")
+
+
+def _event(found: Object) -> tuple[str, Object]:
+    kind, pod = found.get("type"), found.get("object")
+    if kind == "ERROR" and isinstance(pod, dict):
+        code = pod["code"] if type(pod.get("code")) is int else 0
+        raise KubeError(f"watch: the API server ends it with code {code}", code)
+    if kind not in KINDS or not isinstance(pod, dict):
+        raise KubeError("watch: a line is no event of a pod")
+    return str(kind), pod
+
+
+def version_of(found: Object) -> str:
+    """The resourceVersion of an object or list. KubeError: it has none."""
+    about = found.get("metadata")
+    version = about.get("resourceVersion") if isinstance(about, dict) else None
+    if not (isinstance(version, str) and version):
+        raise KubeError("an answer of the API server has no resourceVersion")
+    return version

@@ -1,0 +1,87 @@
+"""Two series of the load for the planner of the box: what was measured, and what is expected.
+
+load.csv: the load of each quarter of an hour of the last days, as the GPUs report it.
+forecast.csv: the load of the next four hours: that of the day before with its difference to now
+(planner/forecast.py), and the announced starts and ends of jobs. The planner takes a series of a
+whole day as a sure plan of jobs; four hours stay a forecast.
+"""
+
+import math
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from controller.planner import forecast
+from controller.planner.feeds import rows
+from controller.planner.feeds.points import KNOWN_PART, QUARTER_S, Feed
+from controller.planner.inputs import filled
+from controller.series.units import POWER
+from controller.store import durable
+from controller.watch.dcgm import Now
+from controller.watch.jobs import Job, edge
+
+DAY, KEPT, AHEAD, RECENT = 96, 8 * 96, 16, 4  # quarters of an hour
+GAP_S = 120.0  # two scrapes farther apart leave a hole
+OWN = Feed("load.csv", "load", "csv", 0.0, UTC, "", {"column": "", "unit": ""})
+MEASURED, EXPECTED, HEADER = "load.csv", "forecast.csv", "time_utc,load_W\n"
+
+
+class Files:
+    """The two files in a folder. The load is base_W + factor x power of the GPUs."""
+
+    def __init__(self, folder: str, base_W: float, factor: float) -> None:
+        """SeriesError: load.csv there is not a series of a load."""
+        self._folder, self._base_W, self._factor = folder, base_W, factor
+        self._quarter, self._at_s, self._sum_J, self._known_s = 0, 0.0, 0.0, 0.0
+        self._past_W, self._written = dict[int, float](), ""
+        if os.path.exists(path := os.path.join(folder, MEASURED)):
+            past = rows.read(path, OWN, 0.0)
+            self._past_W = {int(at // QUARTER_S): W for at, W in zip(past.utc_s, past.values)}
+
+    def add(self, now: Now, jobs: Iterable[Job]) -> None:
+        """A scrape counts from the one before it on. Write what has changed. Raises OSError."""
+        quarter, step_s, self._at_s = int(now.at_s // QUARTER_S), now.at_s - self._at_s, now.at_s
+        if quarter != self._quarter:
+            self._end(quarter)
+        load_W = self._base_W + self._factor * now.power_W
+        if load_W <= POWER.high and 0 < step_s <= GAP_S:  # not of NaN
+            self._sum_J += load_W * step_s
+            self._known_s += step_s
+        past_W = [self._past_W.get(at, math.nan) for at in range(quarter - KEPT, quarter)]
+        ahead_W = expected(past_W, quarter * QUARTER_S, jobs, now.at_s)
+        text = HEADER + "".join([_row(quarter + at, each) for at, each in enumerate(ahead_W)])
+        if ahead_W and text != self._written:
+            self._put(EXPECTED, text)
+            self._written = text
+
+    def _end(self, quarter: int) -> None:
+        """The quarter before is over; it counts if it was known for long enough."""
+        if self._known_s >= KNOWN_PART * QUARTER_S:
+            self._past_W[self._quarter] = self._sum_J / self._known_s
+            kept = sorted([at for at in self._past_W if quarter - KEPT <= at < quarter])
+            self._past_W = {at: self._past_W[at] for at in kept}
+            self._put(MEASURED, HEADER + "".join([_row(*each) for each in self._past_W.items()]))
+        self._quarter, self._sum_J, self._known_s = quarter, 0.0, 0.0
+
+    def _put(self, name: str, text: str) -> None:
+        durable.put(os.path.join(self._folder, name), ".new", [text.encode()], 0o644)
+
+
+def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: float) -> list[float]:
+    """Quarters from first_s on; none while the load of the last hour is unknown."""
+    begin = next((at for at, each in enumerate(past_W) if each == each), len(past_W))
+    if not any([each == each for each in past_W[-RECENT:]]):
+        return []
+    ahead_W = forecast.load(filled(past_W)[begin:], DAY, AHEAD)
+    for job in jobs:
+        at_s, power_W = edge(job)  # a start that is late is now, and an end too
+        for step_s, step_W in {(at_s, power_W), (job.start_s + job.length_s, -abs(power_W))}:
+            for at in range(AHEAD) if power_W else ():
+                part = (first_s + (at + 1) * QUARTER_S - max(step_s, now_s)) / QUARTER_S
+                ahead_W[at] += step_W * min(1.0, max(0.0, part))
+    return [max(0.0, each) for each in ahead_W]
+
+
+def _row(quarter: int, load_W: float) -> str:
+    time = datetime.fromtimestamp(quarter * QUARTER_S, UTC)
+    return f"{time:%Y-%m-%dT%H:%MZ},{load_W:.0f}\n"

@@ -1,0 +1,83 @@
+"""`watch.toml`: the cabinet, the power of a job, and one table for the scheduler."""
+
+import importlib
+import os
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from controller.forms.field import Form, choice, integer, matching, table, text
+from controller.forms.reading import read, tables_of
+from controller.forms.refusal import refuse
+from controller.watch.jobs import Scheduler, Table
+
+FILE = "/etc/firebreak-watch/watch.toml"
+SCHEDULERS = ("slurm", "kubernetes")
+# The token goes over TLS, or does not leave this machine.
+_HOST, _LOCAL = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])", r"(127\.0\.0\.1|\[::1\]|localhost)"
+_PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
+URL = re.compile(f"(https://{_HOST}|http://{_LOCAL}){_PORT}/?")
+URL_WORDS = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost"
+CABINET: Form = {"url": matching(URL, URL_WORDS), "token": text(), "ca": text("")}
+WATTS = integer(1, 10_000_000)
+GATE: Form = {
+    "wait_max_s": integer(60, 30 * 86_400, 21_600),
+    "after_wait": choice(("report", "release"), "report"),
+    "dark_max_s": integer(60, 86_400, 900),
+    "after_dark": choice(("release", "hold"), "release"),
+    "settle_s": integer(10, 3600, 300),
+}
+FORM: Form = {
+    "horizon_s": integer(60, 3570, 900),  # the door takes an hour
+    "every_s": integer(10, 600, 30),
+    "cabinet": table(CABINET),
+    "node_W": table(default={}),
+    "gpu_W": table(default={}),
+    "gate": table(GATE, None),
+    "telemetry": table(default=None),
+    **{name: table(default=None) for name in SCHEDULERS},
+}
+
+
+class Settings(NamedTuple):
+    """values: of FORM, files with their paths. scheduler: name and values of its own table."""
+
+    values: dict[str, Any]
+    watts: Table
+    scheduler: tuple[str, dict[str, Any]]
+
+    def opened(self) -> Scheduler:
+        """The scheduler of the file."""
+        name, values = self.scheduler
+        found: Scheduler = _module(name).opened(values, self.watts)
+        return found
+
+    def telemetry(self, told: Callable[[str], object]) -> Any:
+        """The Telemetry of the file; None without one. Its module takes 12 MiB."""
+        values = self.values["telemetry"]
+        return values and _module("telemetry").Telemetry(values, told)
+
+
+def load(path: str) -> Settings:
+    """Raises ConfigError, one line."""
+    values = read(path, (), tables_of(path, "the tables of watch.toml"), FORM)
+    own = [name for name in SCHEDULERS if values[name] is not None]
+    if len(own) != 1:
+        words = " or ".join([f"[{name}]" for name in SCHEDULERS])
+        refuse(path, ("slurm",), f"is one of {len(own)} schedulers", f"one table {words}")
+    folder, cabinet = os.path.dirname(os.path.abspath(path)), values["cabinet"]
+    for key in ("token", "ca"):
+        cabinet[key] = cabinet[key] and os.path.join(folder, cabinet[key])
+    if values["telemetry"] is not None:
+        gpus = read(path, ("telemetry",), values["telemetry"], _module("telemetry").FORM)
+        values["telemetry"] = gpus | {"folder": os.path.join(folder, gpus["folder"])}
+    own_W = {key: dict.fromkeys(values[key], WATTS) for key in ("node_W", "gpu_W")}
+    watts = Table(*[read(path, (key,), values[key], own_W[key]) for key in own_W])
+    if not any(watts):
+        refuse(path, ("node_W",), "is missing, and gpu_W too", 'W by partition, as "*" = 5600')
+    form = _module(own[0]).form(folder)
+    return Settings(values, watts, (own[0], read(path, (own[0],), values[own[0]], form)))
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"controller.watch.{name}")

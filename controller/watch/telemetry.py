@@ -1,0 +1,68 @@
+"""GPU telemetry beside any scheduler: each turn a scrape, and the files for the planner."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from controller.forms.field import Form, integer, is_list, is_text, number, passing, text
+from controller.series.refusal import SeriesError
+from controller.watch.dcgm import Cluster
+from controller.watch.jobs import Away, Job
+from controller.watch.load_files import Files
+
+URLS_MAX = 16
+URL = re.compile(
+    r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[1-9]\d{0,3}|:[1-5]\d{4}|:6[0-4]\d{3})?(/[!-~]*)?"
+)
+
+
+def _are_urls(value: Any) -> bool:
+    is_right = is_list(value, lambda each: is_text(each) and URL.fullmatch(each))
+    return is_right and 0 < len(value) <= URLS_MAX
+
+
+FORM: Form = {
+    "urls": passing(_are_urls, f"1 to {URLS_MAX} addresses as http://HOST:9400/metrics"),
+    "gpus": integer(0, 100_000, 0),
+    "base_W": number(0, 50e6, 0.0),
+    "factor": number(1, 3, 1.0),
+    "folder": text(""),
+}
+
+
+class Telemetry:
+    """Call `turn` every 10 to 60 s, and `hear` with each queue that is known."""
+
+    def __init__(self, values: dict[str, Any], told: Callable[[str], object]) -> None:
+        """Away: load.csv of before cannot be read."""
+        self._told = told
+        self._said: str | None = None
+        self._jobs: Iterable[Job] = ()
+        self._cluster = Cluster(values["urls"], values["gpus"])
+        try:
+            self._files = Files(values["folder"], values["base_W"], values["factor"])
+        except SeriesError as error:
+            raise Away(str(error)) from None
+
+    def hear(self, jobs: Iterable[Job]) -> None:
+        """Jobs whose starts and ends belong to the forecast."""
+        self._jobs = jobs
+
+    def turn(self, now_s: float) -> None:
+        """One scrape; a line when the power becomes unknown, or known again."""
+        now = self._cluster.now(now_s)
+        words, why = str(now), now.why
+        try:
+            self._files.add(now, self._jobs)
+        except OSError as error:
+            words = why = f"{error.filename}: cannot be written: {error.strerror}"
+        why = re.sub(r"\d", "", why)  # 5 of 8 GPUs, then 6 of 8: the same reason
+        if why != self._said:
+            self._told(words)
+        self._said = why
+
+    def show(self, now_s: float) -> bool:
+        """One scrape in a line. True: the power is known."""
+        now = self._cluster.now(now_s)
+        self._told(str(now))
+        return not now.why

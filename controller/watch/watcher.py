@@ -1,0 +1,84 @@
+"""Announces the steps of the load that a queue will cause, moves and withdraws them."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from controller.watch.cabinet import Answer, Cabinet
+from controller.watch.jobs import PENDING, Away, Job, steps_of
+
+LACKS = "missing_W", "missing_Wh"
+Clock = Callable[[], float]
+Told = Callable[[str], object]
+
+
+def reply(answer: Answer) -> str:
+    """The answer to a question in words."""
+    why = "; ".join([*map(_lack, answer.get("missing", [])), *map(str, answer.get("unknown", []))])
+    return f"{answer['answer']}{f' ({why})' if why else ''}"
+
+
+def _lack(missing: dict[str, Any]) -> str:
+    """power: 483583 W are missing, R213 PCS discharge rating."""
+    found = [f"{missing[key]} {key[8:]} are missing" for key in LACKS if key in missing]
+    limit = missing.get("limit")
+    why = [f"{limit['label']} {limit['name']}"] if limit else []
+    return f"{missing['what']}: {', '.join(found + why)}"
+
+
+class Watcher:
+    """Call `turn` with each reading of the queue. sent: {Unix time: W} that the cabinet knows."""
+
+    def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Told) -> None:
+        self._cabinet, self._horizon_s, self._now_s = cabinet, horizon_s, now_s
+        self._told = told
+        self.sent: dict[int, int] = {}
+        self._asked: set[str] = set()
+
+    def turn(self, jobs: Iterable[Job]) -> None:
+        """Ask for new jobs, then withdraw, move and announce steps. Raises Away.
+
+        Every step is sent in every turn: a controller that has restarted knows none, and a step
+        that it knows already stays the same one.
+        """
+        jobs = list(jobs)
+        self._ask(jobs)
+        now_s = self._now_s()
+        steps = steps_of(jobs, now_s, self._horizon_s)
+        for at_s in [each for each in self.sent if each not in steps]:
+            if at_s > now_s:
+                self._send(at_s, 0)
+            del self.sent[at_s]
+        for at_s, power_W in steps.items():
+            self._send(at_s, power_W)
+
+    def withdraw(self) -> None:
+        """Withdraw all steps: the watch ends, and would move them no more."""
+        with contextlib.suppress(Away):
+            self.turn([])
+
+    def _ask(self, jobs: list[Job]) -> None:
+        """Ask once for each job that will start within the horizon; the answer is a line."""
+        self._asked &= {job.name for job in jobs}
+        for job in jobs:
+            ahead_s = job.start_s - self._now_s()
+            is_near = job.state == PENDING and 0 < ahead_s <= self._horizon_s
+            if not is_near or job.name in self._asked:
+                continue
+            if job.power_W is None:
+                self._told(f"job {job.name}: watch.toml has no W for it, so nothing is announced")
+            elif job.power_W:
+                answer = reply(self._cabinet.ask(job.power_W, ahead_s, job.length_s))
+                self._told(f"job {job.name}: {job.power_W} W in {ahead_s:.0f} s: {answer}")
+            self._asked.add(job.name)
+
+    def _send(self, at_s: int, power_W: int) -> None:
+        ahead_s, before_W = at_s - self._now_s(), self.sent.get(at_s)
+        answer = self._cabinet.announce(power_W, ahead_s)
+        if not answer["granted"]:
+            label, words = answer.get("label"), answer.get("remedy")
+            raise Away(f"a step of {power_W} W is refused: {label}: {words}")
+        self.sent[at_s] = power_W
+        if power_W != before_W:
+            what = f"step of {power_W} W" if power_W else "withdrawn: step"
+            self._told(f"{what} in {ahead_s:.0f} s: {answer.get('label')}")

@@ -1,0 +1,248 @@
+"""`python -m hil bench doors`: what the doors cost the loop, and what comes in through them.
+
+The rig's controller in real time: without doors, with doors idle, at load, and killed; hints
+through each door to the wire; hostile messages beside an honest client. What was taken, the loop's
+own counters say.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from controller.config import configuration
+from controller.doors.settings import KINDS
+from controller.hints import hint_statistics
+from controller.run import loop_statistics
+from hil.campaigns import course, order, process
+from hil.campaigns.benchmarks import (
+    doors_clients,
+    doors_hostile,
+    doors_report as report,
+    hint,
+    machine,
+    timing,
+)
+from hil.campaigns.benchmarks.document import Measured, figure
+from hil.campaigns.benchmarks.doors_open import SOURCES, Doors, until
+from hil.campaigns.benchmarks.lateness import NO_FIFO, figures_of, judged
+from hil.engine import process_memory
+from hil.engine.rig import ROOT, Rig, RigError
+
+SETTLE_S, RAMP_S, SAMPLES = 5.0, 3.0, 40
+HONEST_S = 0.2  # between two hints of the honest client
+IDLE, LOADED = "doors idle", "doors at load"
+LOW = ("nice", "-n", "19")  # for what stands for other machines
+
+
+def run(seconds: float = 300.0, seed: int = 1) -> Measured:
+    """The findings; seconds of each phase. Raises RigError, OSError."""
+    played: list[Course] = []
+
+    def made(rig: Rig) -> Course:
+        played.append(Course(rig, seconds, seed))
+        return played[0]
+
+    config = configuration.load(order.EXAMPLE)
+    text = hint.SCENARIO.format(duration_s=order.WHOLE_DAY_S)
+    day = config, order.WHOLE_DAY_S, seed, lambda rig, shown: None, text
+    doc, content = order.played(*day, course=made, beats=True)
+    if (error := played[0].error) is not None:
+        raise RigError(error)
+    delays_us = {way: hint.delays_us(content, sent) for way, sent in played[0].sent.items()}
+    return played[0].measured(delays_us, order.priority(doc))
+
+
+class Course(course.Course):
+    """Plays all of it, then `measured`."""
+
+    def __init__(self, rig: Rig, seconds: float, seed: int) -> None:
+        super().__init__(rig)
+        self._seconds, self._seed = seconds, seed
+        self._rounds, self._count = max(3, round(seconds / 3)), round(seconds * 20 / 3) * 50
+        self._phases: dict[str, report.Phase] = {}
+        self.sent: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._hostile: dict[str, dict[str, Any]] = {}
+        self._loads: dict[str, dict[str, float]] = {}
+        self._odd_places: list[str] = []
+
+    def measured(self, delays_us: dict[str, list[int | None]], priority: str) -> Measured:
+        """The findings. delays_us: of each way."""
+        budget, figures = judged("lateness_idle", priority), []
+        for name, phase in self._phases.items():
+            figures += figures_of(f"loop lateness, {name}", phase.loop, phase.rival, budget)
+        for name in (IDLE, LOADED):
+            figures += report.processes(name, self._phases[name])
+        figures += report.hints(delays_us)
+        for door, found in self._hostile.items():
+            figures += report.hostile(door, found)
+        odd = figure("places open beside those of doors check", len(self._odd_places), "places")
+        notes = [
+            *self._phases["without doors"].rival.notes,
+            *(() if budget else [NO_FIFO]),
+            f"seed {self._seed}, {self._seconds:g} s of each phase; {report.HIDES}",
+            *[f"{name}: {json.dumps(counts)}" for name, counts in self._loads.items()],
+            *self._odd_places,
+        ]
+        rivals = {name: phase.rival.result for name, phase in self._phases.items()}
+        return Measured([*figures, odd], notes, {"cyclictest": rivals}, priority)
+
+    def _play(self) -> None:
+        until(self._loop, "the controller has not ticked")
+        self._doors = Doors(self.rig.directory)
+        self._doors.start()
+        try:
+            self.wait(hint.FIRST_S)
+            self._phase("without doors", self._sampled)
+            for kind in KINDS:
+                self._doors.open(kind)
+            self._opened()
+            self._phase(IDLE, self._sampled)
+            self._loaded(LOADED, self._sampled)
+            self._loaded("doors killed at load", self._killed)
+            self._opened()
+            self._asked()
+            for door in report.DOORS:
+                self._attacked(door)
+        finally:
+            self._doors.stop()
+
+    def _opened(self) -> None:
+        """Wait until every door grants something."""
+
+        def granted() -> bool:
+            if trouble := self._doors.trouble():
+                raise RigError(trouble)
+            with doors_clients.clients(self._doors.folder, SOURCES[1]) as made:
+                return all([each.ask(1000 + at) for at, each in enumerate(made.values())])
+
+        self.wait(SETTLE_S)
+        until(granted, "not every door is open")
+
+    def _phase(self, name: str, during: Callable[[report.Phase], None]) -> None:
+        phase = self._phases[name] = report.Phase()
+        before, pids, began_ns = self._loop(), self._pids(), timing.now_ns()
+        used_s = {what: machine.used_s(pid) for what, pid in pids.items()}
+        with phase.rival:
+            during(phase)
+        lasted_s = (timing.now_ns() - began_ns) / 1e9
+        phase.loop = loop_statistics.figures(self._loop(), before)
+        for what, pid in pids.items() if pids == self._pids() else ():
+            phase.share_pct[what] = 100 * (machine.used_s(pid) - used_s[what]) / lasted_s
+
+    def _loop(self) -> bytes:
+        found = loop_statistics.content(os.path.join(self.rig.directory, "loop.stats"))
+        if found is None:
+            raise OSError("the controller's statistics cannot be read")
+        return found
+
+    def _pids(self) -> dict[str, int]:
+        assert self.rig.controller is not None, "the run has begun"
+        running = self._doors.running
+        doors = {kind: running[kind].pid for kind in KINDS if kind in running}
+        return {"loop": self.rig.controller.pid, **doors}
+
+    def _sampled(self, phase: report.Phase) -> None:
+        for number in range(1, SAMPLES + 1):
+            self.wait(self._seconds / SAMPLES)
+            for what, pid in self._pids().items():
+                found = process_memory.memory_kB(pid)
+                at_s = number * self._seconds / SAMPLES
+                phase.memory[what].append([at_s, found["rss"], found["anonymous"]])
+
+    def _loaded(self, name: str, during: Callable[[report.Phase], None]) -> None:
+        given = self._seconds + 2 * RAMP_S, self._doors.folder
+        load = _started("load", *given)
+        try:
+            self.wait(RAMP_S)
+            self._phase(name, during)
+            if during == self._sampled:
+                self._odd_places = self._doors.differences()
+            self._loads[name] = json.loads(load.communicate(timeout=60)[0])
+        finally:
+            process.end(load)
+
+    def _killed(self, phase: report.Phase) -> None:
+        """Each kind in turn, then all together; away for a third of its turn."""
+        third_s = self._seconds / (len(KINDS) + 1) / 3
+        for kinds in [*[(kind,) for kind in KINDS], KINDS]:
+            self.wait(third_s)
+            for kind in kinds:
+                self._doors.kill(kind)
+            self.wait(third_s)
+            for kind in kinds:
+                self._doors.open(kind)
+            self.wait(third_s)
+
+    def _asked(self) -> None:
+        """Requests one way and the other, each at a random phase of the tick."""
+        phase, sign = random.Random(self._seed), 1
+        with doors_clients.clients(self._doors.folder, SOURCES[0]) as made:
+            for way in self._rounds * (report.DATAGRAM, *report.DOORS):
+                self.wait(hint.CYCLE_S + phase.random() * 0.02)
+                at_ns: int | None = timing.monotonic_ns()
+                if way == report.DATAGRAM:
+                    at_ns = hint.request(self.rig, sign * 10_000)
+                elif not made[way].ask(sign * 10_000):
+                    at_ns = None
+                if at_ns is not None:
+                    self.sent[way].append((at_ns, sign))
+                sign = -sign
+
+    def _attacked(self, door: str) -> None:
+        """Honest hints alone, then beside the hostile messages."""
+        if door == "MQTT":
+            doors_clients.Mqtt(SOURCES[0]).say(doors_hostile.FIRST)
+        with doors_clients.clients(self._doors.folder, SOURCES[1]) as made:
+            ends_ns = timing.now_ns() + self._seconds * 1e8
+            quiet_ms = self._honest(made[door], lambda: timing.now_ns() > ends_ns)
+            given = door, self._count, self._seed, self._doors.folder
+            before, handled = self._accepted(), doors_clients.handled() + self._count
+
+            def is_over() -> bool:
+                """The broker keeps what the door has not taken yet."""
+                is_done = door != "MQTT" or doors_clients.handled() >= handled
+                return attack.poll() is not None and is_done
+
+            attack = _started("hostile", *given)
+            try:
+                beside_ms = self._honest(made[door], is_over)
+                said = attack.communicate()[0]
+            finally:
+                process.end(attack)
+        if not said:
+            raise RigError(f"hostile messages through {door}: no result")
+        times_ms = {"quiet_ms": quiet_ms, "beside_ms": beside_ms}
+        more = {"accepted": self._accepted() - before}
+        self._hostile[door] = json.loads(said) | times_ms | more
+
+    def _honest(
+        self, client: doors_clients.Client, is_over: Callable[[], bool]
+    ) -> list[float | None]:
+        """How long each answer took, ms; None: not granted."""
+        taken_ms: list[float | None] = []
+        while not is_over():
+            began_ns = timing.now_ns()
+            is_granted = client.ask(5000 - 10_000 * (len(taken_ms) % 2))
+            taken_ms.append((timing.now_ns() - began_ns) / 1e6 if is_granted else None)
+            self.wait(HONEST_S)
+        return taken_ms
+
+    def _accepted(self) -> int:
+        """All hints that the loop has taken."""
+        found = hint_statistics.read(os.path.join(self.rig.directory, "hints.stats"))
+        if found is None:
+            raise RigError("the controller's counters of hints cannot be read")
+        return int(found["accepted"])
+
+
+def _started(name: str, *given: object) -> "subprocess.Popen[str]":
+    """A module of this benchmark in a process of its own."""
+    command = [*LOW, sys.executable, "-m", f"hil.campaigns.benchmarks.doors_{name}"]
+    nothing, out = subprocess.DEVNULL, subprocess.PIPE
+    words = [*command, *map(str, given)]
+    return subprocess.Popen(words, cwd=ROOT, stdin=nothing, stdout=out, text=True)

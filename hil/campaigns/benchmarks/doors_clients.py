@@ -1,0 +1,183 @@
+"""Clients of the doors, by bytes: what each sends, and whether the loop granted it."""
+
+import contextlib
+import http.client
+import json
+import pathlib
+import socket
+import ssl
+import struct
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from controller.doors.modbus.image import POINTS
+from hil.campaigns.benchmarks.doors_open import ADDRESSES, HOST, PORTS, token
+
+GUARD_S = 20.0
+BASE = "firebreak/bench"
+PUBLISH, REFUSED = 3, 0x80
+FATES = ("crowded", "too_long", "retained", "over_quota", "answered")
+
+
+def frame(pdu: bytes, unit: int = 1, protocol: int = 0) -> bytes:
+    """A frame of Modbus TCP."""
+    return struct.pack(">HHHB", 7, protocol, len(pdu) + 1, unit) + pdu
+
+
+def write(register: int, data: bytes) -> bytes:
+    """The PDU that writes registers."""
+    return struct.pack(">BHHB", 16, register, len(data) // 2, len(data)) + data
+
+
+def power(value_W: int) -> bytes:
+    """The PDU that asks for a power: WSetEna, WSetMod, WSet."""
+    return write(POINTS["704.WSetEna"].at, struct.pack(">HHi", 1, 1, value_W))
+
+
+def hint(value_W: int) -> dict[str, Any]:
+    """The same as JSON."""
+    return {"quantity": "power_W", "value_W": value_W, "valid_s": 60}
+
+
+def tls(folder: pathlib.Path, name: str | None) -> ssl.SSLContext:
+    """The TLS of a client with this certificate, or none."""
+    made = ssl.create_default_context(cafile=folder / "site.crt")
+    if name:
+        made.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.pem")
+    return made
+
+
+def connected(
+    port: str, address: str = HOST, context: ssl.SSLContext | None = None
+) -> socket.socket:
+    """A connection to one of PORTS that sends without delay."""
+    made = socket.create_connection((HOST, PORTS[port]), GUARD_S, (address, 0))
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return context.wrap_socket(made, server_hostname=HOST) if context else made
+
+
+class Modbus:
+    """A master; with a context by TLS."""
+
+    def __init__(self, source: str, context: ssl.SSLContext | None = None) -> None:
+        self.link = connected("tls" if context else "modbus", ADDRESSES[source], context)
+        self._file = self.link.makefile("rb")
+
+    def ask(self, value_W: int) -> bool:
+        """True if it was granted."""
+        self.link.sendall(frame(power(value_W)))
+        return not answer(self._file)[0] & REFUSED
+
+
+def answer(file: BinaryIO) -> bytes:
+    """The PDU of an answer. ConnectionError: the door has closed."""
+    head = file.read(7)
+    if data := file.read(struct.unpack(">HHHB", head)[2] - 1) if len(head) == 7 else b"":
+        return data
+    raise ConnectionError
+
+
+class Http:
+    """A client with the token of a source."""
+
+    def __init__(self, source: str) -> None:
+        self._headers = {"Authorization": f"Bearer {token(source)}"}
+        self.link = http.client.HTTPConnection(HOST, PORTS["http"], timeout=GUARD_S)
+        self.link.connect()
+
+    def ask(self, value_W: int) -> bool:
+        """True if it was granted."""
+        self.link.request("POST", "/api/v1/hints", json.dumps(hint(value_W)), self._headers)
+        with self.link.getresponse() as reply:
+            return bool(json.loads(reply.read()).get("granted"))
+
+
+class Mqtt:
+    """A client of the broker that sends as a source."""
+
+    def __init__(self, source: str) -> None:
+        self._source, self._count, self.link = source, 0, connected("mqtt")
+        self._file = opened(self.link, source, f"{BASE}/reply/{source}/#")
+
+    def ask(self, value_W: int) -> bool:
+        """True if it was granted."""
+        self._count += 1
+        return self.say({"id": f"{id(self)}.{self._count}", **hint(value_W)})
+
+    def say(self, command: dict[str, Any]) -> bool:
+        """True if the command was granted."""
+        self.link.sendall(publish(self._source, json.dumps(command).encode()))
+        while True:
+            kind, body = read(self._file)
+            found = json.loads(body[2 + int.from_bytes(body[:2]) :]) if kind == PUBLISH else {}
+            if found.get("id") == command["id"]:
+                return bool(found.get("granted"))
+
+
+def packet(head: int, body: bytes) -> bytes:
+    """A packet of MQTT."""
+    count, length = len(body), b""
+    while count > 127:
+        length, count = length + bytes((count & 127 | 128,)), count >> 7
+    return bytes((head,)) + length + bytes((count,)) + body
+
+
+def text(words: str) -> bytes:
+    """A text with its length."""
+    return struct.pack(">H", len(words)) + words.encode()
+
+
+def opening(name: str, topic: str) -> bytes:
+    """CONNECT with MQTT 3.1.1, and SUBSCRIBE."""
+    connect = text("MQTT") + bytes((4, 2, 0, 60)) + text(f"bench-{name}")
+    return packet(0x10, connect) + packet(0x82, b"\0\1" + text(topic) + b"\0")
+
+
+def opened(link: socket.socket, name: str, topic: str) -> BinaryIO:
+    """What comes from the broker, behind its answers to `opening`."""
+    file = link.makefile("rb")
+    link.sendall(opening(name, topic))
+    read(file), read(file)
+    return file
+
+
+def publish(source: str, payload: bytes, number: int = 0, flags: int = 0) -> bytes:
+    """A command of a source; number: of the message, for QoS 1; flags: retained (1), again (8)."""
+    topic, mark = text(f"{BASE}/command/{source}/hint"), number.to_bytes(2) if number else b""
+    return packet(0x30 | flags | 2 * bool(number), topic + mark + payload)
+
+
+def read(file: BinaryIO) -> tuple[int, bytes]:
+    """(kind, body) of the next packet. ConnectionError: the broker has closed."""
+    head, length, shift = file.read(1), 0, 0
+    while head:
+        (byte,) = file.read(1)
+        length, shift = length | (byte & 127) << shift, shift + 7
+        if byte < 128:
+            return head[0] >> 4, file.read(length)
+    raise ConnectionError
+
+
+def handled() -> int:
+    """Commands that the door of MQTT has done with, by its own count."""
+    kind, body = 0, b""
+    with connected("mqtt") as link:
+        file = opened(link, "counts", f"{BASE}/door")
+        while kind != PUBLISH:
+            kind, body = read(file)
+    counts = json.loads(body[2 + int.from_bytes(body[:2]) :])
+    return sum([counts.get(fate, 0) for fate in FATES])
+
+
+Client = Modbus | Http | Mqtt
+
+
+@contextlib.contextmanager
+def clients(folder: pathlib.Path, source: str) -> Iterator[dict[str, Client]]:
+    """{door: client of this source}."""
+    with contextlib.ExitStack() as stack:
+        made: dict[str, Client] = {"MQTT": Mqtt(source), "Modbus": Modbus(source)}
+        made |= {"Modbus TLS": Modbus(source, tls(folder, source)), "HTTP": Http(source)}
+        for each in made.values():
+            stack.callback(each.link.close)
+        yield made

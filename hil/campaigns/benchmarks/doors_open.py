@@ -1,0 +1,136 @@
+"""Doors of `bench doors`: each kind in a process of its own; beside them broker and mail relay."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import socketserver
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from controller.doors import exposure, settings
+from hil.campaigns import process
+from hil.campaigns.benchmarks import ports, timing
+from hil.engine import processes
+from hil.engine.rig import RigError
+
+HOST = "127.0.0.1"
+SOURCES = ("scheduler", "site_ems")  # hostile messages claim the first, the second one is honest
+ADDRESSES = dict(zip(SOURCES, (HOST, "127.0.0.3")))
+FILE = pathlib.Path(__file__).with_name("doors.toml")
+PORTS = {"mqtt": 18830, "http": 18831, "modbus": 18832, "tls": 18833, "relay": 18834}  # of FILE
+NEEDED = {"mosquitto": "mosquitto", "openssl": "openssl", "nice": "coreutils"}
+NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split()
+BROKER = f"""listener {PORTS["mqtt"]} {HOST}
+user root
+allow_anonymous true
+persistence false
+max_queued_messages 0
+set_tcp_nodelay true
+"""
+
+
+def token(name: str) -> str:
+    """The token of a source."""
+    return f"{name}-of-the-bench".ljust(40, "-")
+
+
+class Relay(socketserver.StreamRequestHandler):
+    """A mail server that takes every letter."""
+
+    def handle(self) -> None:
+        """Answer one client."""
+        self.wfile.write(b"220 bench\r\n")
+        for line in self.rfile:
+            word = line[:4].upper()
+            if word == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                while self.rfile.readline() not in (b".\r\n", b""):
+                    pass
+            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 taken\r\n")
+
+
+class Doors(processes.Processes):
+    """All of them, below the priority of the loop as on a box, and a recorder."""
+
+    before = ("nice", "-n", "15")  # as in firebreak-doors@.service
+
+    def __init__(self, directory: str) -> None:
+        super().__init__(directory)
+        self.folder, state = pathlib.Path(directory, "doors"), os.path.join(directory, "state")
+        self._where = "--run-dir", directory, "--state-dir", state, "--own-dir", str(self.folder)
+        if missing := process.needed(NEEDED):
+            raise RigError(missing)
+        self.folder.mkdir(mode=0o700)
+        _certificates(self.folder)
+        self._file = str(shutil.copy(FILE, self.folder))
+        for name in SOURCES:
+            shutil.copy(os.path.join(state, "keys", f"{name}.key"), self.folder)
+
+    def start(self) -> None:
+        """Start what is there without doors too: recorder, broker, relay."""
+        self.begin("recorder", "record", *self._where[:4])
+        config = self.folder / "mosquitto.conf"
+        config.write_text(BROKER, encoding="ascii")
+        program = shutil.which("mosquitto", path=process.search_path()) or "mosquitto"
+        self._broker = subprocess.Popen([program, "-c", config], stderr=subprocess.DEVNULL)
+        self._relay = socketserver.ThreadingTCPServer((HOST, PORTS["relay"]), Relay)
+        threading.Thread(target=self._relay.serve_forever, daemon=True).start()
+
+    def open(self, kind: str) -> None:
+        """Start the process of a kind."""
+        self.begin(kind, "doors", kind, self._file, *self._where)
+
+    def kill(self, kind: str) -> None:
+        """End it at once."""
+        self.running[kind].kill()
+        self.running[kind].wait()
+
+    def differences(self) -> list[str]:
+        """Places that a port scan finds and `doors check` does not name, and the reverse."""
+        rows, out = exposure.of(settings.load(self._file)), []
+        for kind in settings.KINDS:
+            found = ports.places(self.running[kind].pid)
+            own = {(row.way, row.place) for row in rows if row.door.startswith(f"{kind}.")}
+            listens = {place for way, place in own if way == exposure.LISTENS}
+            odd = (found.listens ^ listens) | (found.connects - {place for _, place in own})
+            out += [f"{kind} {place}" for place in sorted(odd)]
+        return out
+
+    def stop(self) -> None:
+        """End all."""
+        super().stop()
+        self._relay.shutdown()
+        self._relay.server_close()
+        process.end(self._broker)
+
+
+def _certificates(folder: pathlib.Path) -> None:
+    """NAME.crt and NAME.pem of the authority, the door, its clients; `foreign`, of nobody."""
+    (folder / "door.ext").write_text(f"subjectAltName=IP:{HOST}\n", encoding="ascii")
+    by_site = "-CA site.crt -CAkey site.pem -CAcreateserial -extfile door.ext".split()
+    for name in ("site", "foreign", "door", *SOURCES):
+        is_own = name in ("site", "foreign")
+        subject = f"/CN={SOURCES[0] if is_own else name}"
+        made = ["-keyout", f"{name}.pem", "-subj", subject, "-out", f"{name}.crt"]
+        _openssl(folder, "req", *["-x509"] * is_own, *NEW_KEY, *made)
+        if not is_own:
+            files = ["-in", f"{name}.crt", "-out", f"{name}.crt"]
+            _openssl(folder, "x509", "-req", *by_site, *files)
+
+
+def _openssl(folder: pathlib.Path, *words: str) -> None:
+    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+
+def until(is_so: Callable[[], Any], what: str) -> None:
+    """Wait until it is so. RigError after 60 s."""
+    ends_ns = timing.now_ns() + 60_000_000_000
+    while timing.now_ns() < ends_ns:
+        with contextlib.suppress(OSError):
+            if is_so():
+                return
+        timing.wait_s(0.1)
+    raise RigError(f"{what} after 60 s")

@@ -1,0 +1,100 @@
+"""The figures of `bench doors`, made of what its course has found."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hil.campaigns.benchmarks.cyclictest import Cyclictest
+from hil.campaigns.benchmarks.document import PERCENTILES, Figure, figure, percentile
+from hil.campaigns.benchmarks.rig import SETTLED_S, Sample
+
+DATAGRAM = "datagram"
+DOORS = ("MQTT", "Modbus", "Modbus TLS", "HTTP")  # those of alarms only send
+HIDES = (
+    "the doors have nice 15 as in their unit; load and hostile senders, with nice 19, and the "
+    "broker share the cores with them, so a door's times are those of less than one core; the loop "
+    "comes before all of them: what load costs it (caches, memory, the kernel's network), it costs "
+    "on a box too; the simulated devices have SCHED_FIFO; loopback: no cable, no network card"
+)
+
+
+class Phase:
+    """memory: samples of each process; share_pct: of a core, where no process was replaced."""
+
+    def __init__(self) -> None:
+        self.memory: defaultdict[str, list[Sample]] = defaultdict(list)
+        self.share_pct: dict[str, float] = {}
+        self.loop: dict[str, Any] = {}
+        self.rival = Cyclictest()
+
+
+def processes(name: str, phase: Phase) -> list[Figure]:
+    """Memory, growth and use of a core of each process."""
+    figures = []
+    for what, samples in phase.memory.items():
+        resident_MiB, own_MiB = [
+            round(max([row[at] for row in samples]) / 1024, 1) for at in (1, 2)
+        ]
+        budget = "doors_memory" if what == "loop" else None
+        figures += [
+            figure(f"{what}, {name}, all resident, most", resident_MiB, "MiB"),
+            figure(f"{what}, {name}, its own, most", own_MiB, "MiB", budget=budget),
+            figure(f"{what}, {name}, use of a core", round(phase.share_pct[what], 1), "%"),
+        ]
+        if (grown := growth_kB_per_h(samples)) is not None:
+            figures.append(figure(f"{what}, {name}, growth of its own", grown, "kB/h"))
+    return figures
+
+
+def growth_kB_per_h(samples: Sequence[Sample]) -> float | None:
+    """Growth from the second quarter of the samples to the last one, by their medians. None for a
+    short time: the history that a door keeps is full after a minute.
+    """
+    if samples[-1][0] < SETTLED_S:
+        return None
+    quarter = len(samples) // 4
+    begin, end = [
+        [percentile([row[at] for row in rows], 500) for at in (0, 2)]
+        for rows in (samples[quarter : 2 * quarter], samples[-quarter:])
+    ]
+    return round(3600 * (end[1] - begin[1]) / (end[0] - begin[0]), 1)
+
+
+def hints(delays_us: Mapping[str, Sequence[int | None]]) -> list[Figure]:
+    """Each way beside the datagram."""
+    figures: list[Figure] = []
+    missed = 0
+    first_ms = [us / 1000 for us in delays_us[DATAGRAM] if us is not None]
+    for way, values_us in delays_us.items():
+        seen_ms = [us / 1000 for us in values_us if us is not None]
+        rival = (None, ()) if way == DATAGRAM else (DATAGRAM, first_ms)
+        figures += beside(f"hint to wire by {way}", seen_ms, *rival)
+        missed += len(values_us) - len(seen_ms)
+    return [*figures, figure("hints that moved no set-point", missed, "hints")]
+
+
+def beside(
+    what: str, values_ms: Sequence[float], rival: str | None, rival_ms: Sequence[float]
+) -> Iterable[Figure]:
+    """p50 and p99, each beside the rival's."""
+    for name in ("p50", "p99") if values_ms else ():
+        own, other = [
+            round(percentile(each, PERCENTILES[name]), 1) if each else None
+            for each in (values_ms, rival_ms)
+        ]
+        yield figure(f"{what}, {name} of {len(values_ms)}", own, "ms", rival, other)
+
+
+def hostile(door: str, found: Mapping[str, Any]) -> list[Figure]:
+    """What the loop took while hostile messages came, and how an honest client fared."""
+    quiet_ms, seen_ms = [
+        [ms for ms in found[name] if ms is not None] for name in ("quiet_ms", "beside_ms")
+    ]
+    what, honest = f"hostile messages through {door}", f"answer to an honest hint through {door}"
+    taken, refused = found["accepted"] - len(seen_ms), len(found["beside_ms"]) - len(seen_ms)
+    return [
+        figure(f"{what}, sent", found["sent"], "messages"),
+        figure(f"{what}, taken by the loop", taken, "messages", budget="doors_accepted"),
+        figure(f"{what}, honest hints refused beside them", refused, "hints"),
+        *beside(honest, seen_ms, f"before, of {len(quiet_ms)}", quiet_ms),
+    ]

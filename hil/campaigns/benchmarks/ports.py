@@ -1,0 +1,64 @@
+"""The TCP and UDP sockets of a process, by /proc: what a port scan of its box finds."""
+
+import ipaddress
+import os
+import struct
+from typing import NamedTuple
+
+from hil.engine.process_memory import read
+
+FILES = ("tcp", "tcp6", "udp", "udp6")
+LISTEN, UNCONNECTED = "0A", "07"  # states; a UDP socket that waits for anybody is unconnected
+
+
+class Places(NamedTuple):
+    """ADDRESS:PORT. connects: the far ends of connections that the process has begun."""
+
+    listens: set[str]
+    connects: set[str]
+
+
+def places(pid: int) -> Places:
+    """Where a process listens, and where it connects to."""
+    before = _inodes(pid)
+    sockets = _sockets(pid)
+    inodes = before | _inodes(pid)  # one that was opened meanwhile is in one of them
+    own = [row for row in sockets if row[0] in inodes]
+    listens = {local for _, local, _, is_open in own if is_open}
+    pairs = [(local, far) for _, local, far, is_open in own if not is_open]
+    ports = {place.rpartition(":")[2] for place in listens}
+    begun = {far for local, far in pairs if local.rpartition(":")[2] not in ports}
+    # paho-mqtt wakes its loop by a TCP connection with itself
+    return Places(listens, begun - {local for local, _ in pairs})
+
+
+def _inodes(pid: int) -> set[str]:
+    found = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            target = os.readlink(f"/proc/{pid}/fd/{name}")
+        except FileNotFoundError:  # closed meanwhile
+            continue
+        if target.startswith("socket:["):
+            found.add(target[len("socket:[") : -1])
+    return found
+
+
+def _sockets(pid: int) -> list[tuple[str, str, str, bool]]:
+    """(inode, local place, far place, waits for anybody) of the network that the process sees."""
+    rows = [
+        line.split() for name in FILES for line in read(f"/proc/{pid}/net/{name}").splitlines()[1:]
+    ]
+    return [
+        (row[9], _place(row[1]), _place(row[2]), row[3] in (LISTEN, UNCONNECTED)) for row in rows
+    ]
+
+
+def _place(text: str) -> str:
+    """The place in the kernel's words of 4 bytes, each in the machine's order."""
+    words, port = text.split(":")
+    data = bytes.fromhex(words)
+    count = len(data) // 4
+    address = ipaddress.ip_address(struct.pack(f">{count}I", *struct.unpack(f"={count}I", data)))
+    host = f"[{address}]" if address.version == 6 else str(address)
+    return f"{host}:{int(port, 16)}"

@@ -1,0 +1,156 @@
+"""`firebreak provision`: a list becomes cabinets with keys of their own; no key is replaced."""
+
+import csv
+import shutil
+
+import pytest
+
+from controller import __main__ as program
+from controller.config import configuration
+from controller.console import provision
+from controller.hints import keys
+from controller.sites import FOLDER
+from controller.store import two_copies
+from tests.tables import cases
+
+PORTS = "bus.pcs.port bus.io.port bus.meter_grid.port bus.meter_load.port bus.gas.port".split()
+HEAD = ["serial", "name", "bus.can0.interface", "bus.can0.channel", *PORTS]
+
+
+@pytest.fixture
+def sites(tmp_path):
+    """The path of a site file, with its type."""
+    for name in ("types", "example"):
+        shutil.copytree(FOLDER / name, tmp_path / "sites" / name)
+    return tmp_path / "sites/example/site.toml"
+
+
+def row(serial, name="", pcs="/dev/pcs"):
+    return [serial, name, "socketcan", "can0", pcs, *[f"/dev/port{n}" for n in range(4)]]
+
+
+def written(path, *rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def run(capsys, *words):
+    code = program.main(["provision", *map(str, words)])
+    out = capsys.readouterr()
+    return code, (out.out + out.err).splitlines()
+
+
+def content(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != provision.TABLE
+    }
+
+
+def test_each_cabinet_has_its_keys_and_a_configuration_that_is_accepted(sites, tmp_path, capsys):
+    listed = written(tmp_path / "s.csv", HEAD, row("A-1"), row("A_2", "The second, of Munich"))
+    code, lines = run(capsys, sites, listed, tmp_path / "out")
+    wanted = ["made      A-1  Cabinet A-1", "made      A_2  The second, of Munich"]
+    assert (code, lines) == (0, wanted)
+    found = {}
+    for serial, name in (("A-1", "Cabinet A-1"), ("A_2", "The second, of Munich")):
+        folder = tmp_path / "out" / serial
+        config = configuration.load(folder / "etc/cabinet/cabinet.toml")
+        ports = {bus.name: bus.port for bus in config.buses}
+        assert config.names[-1][1] == name and ports["pcs"] == "/dev/pcs"
+        found[serial], lines = keys.load(str(folder / "state"), ["scheduler", "site_ems"], 1, 0)
+        assert len(found[serial]) == 2 and not lines
+        secret = [folder, folder / "state", folder / "state/keys", *folder.rglob("*.key")]
+        secret += [folder / f"{serial}.tar"]
+        assert not [path for path in secret if path.stat().st_mode & 0o077]
+        # the box makes it, and it stays there
+        assert not (folder / "state/keys/planner.key").exists()
+    prints = [pair[0].fingerprint for each in found.values() for pair in each.values()]
+    assert len({*prints}) == 4, "no key twice"
+    with (tmp_path / "out" / provision.TABLE).open() as file:
+        table = list(csv.DictReader(file))
+    assert [each["serial"] for each in table] == ["A-1", "A_2"]
+    words = " ".join(each["keys"] for each in table)
+    assert all(f"{number:08x}" in words for number in prints)
+    secrets = [path.read_text().strip() for path in tmp_path.rglob("*.key")]
+    text = (tmp_path / "out" / provision.TABLE).read_text()
+    assert len(secrets) == 4 and not [each for each in secrets if each in text]
+
+
+def test_a_second_run_replaces_nothing(sites, tmp_path, capsys):
+    """An interrupted one left no half cabinet; a changed line is named."""
+    out, listed = tmp_path / "out", tmp_path / "s.csv"
+    written(listed, HEAD, row("1"), row("2"))
+    run(capsys, sites, listed, out)
+    (out / ".3.part/state/keys").mkdir(parents=True)
+    before = content(out)
+    written(listed, HEAD, row("1"), row("2", pcs="/dev/other"), row("3"))
+    code, lines = run(capsys, sites, listed, out)
+    words = [line.split("  ")[0].strip() for line in lines]
+    assert (code, words) == (1, ["is there", "differs", "made"])
+    after = content(out)
+    assert {name: after[name] for name in before} == before
+    assert not (out / ".3.part").exists() and len(after) == len(before) // 2 * 3
+
+
+@cases("""rows  words
+    [["serial"], ["a/b"]]  's.csv:2: serial "a/b" is not allowed'
+    [["serial"], ["../x"]]  's.csv:2: serial "../x" is not allowed'
+    [["serial"], ["x"], [".."]]  's.csv:3: serial ".." is not allowed'
+    [["serial", "name"], ["", "x"]]  's.csv:2: serial "" is not allowed'
+    [["serial"], ["a"], ["b"], ["A"]]  's.csv:4: serial "A" is already in line 2'
+    [["serial", "name"], ["a", "x"], ["b", "x"]]  's.csv:3: name "x" is already in line 2'
+    [["serial", "x"], ["a", "b"]]  's.csv:1: column "x" is not allowed; allowed serial, name and'
+    [["serial", "serial"], ["a", "b"]]  's.csv:1: column "serial" is not allowed'
+    [["name"], ["a"]]  "s.csv: has no column serial"
+    [["serial"]]  "s.csv: has no column serial with 1 to 10000 cabinets"
+    [["serial", "name"], ["a"]]  "s.csv:2: has 1 values; allowed 2, as in line 1"
+    [["serial", "bus.pcs.prot"], ["a", "b"]]  "s.csv:2: cabinet/cabinet.toml:bus.pcs.prot: is not"
+    [["serial"], ["a"]]  "s.csv:2: cabinet/cabinet.toml:bus."
+""")
+def test_a_wrong_list_is_one_line_and_makes_no_key(rows, words, sites, tmp_path, capsys):
+    listed = written(tmp_path / "s.csv", *rows)
+    code, (line,) = run(capsys, sites, listed, tmp_path / "out")
+    assert code == 2 and words in line
+    assert not [*tmp_path.rglob("*.key")] and not [*tmp_path.glob("out/*")]
+
+
+def test_a_file_set_that_the_box_could_not_have_is_refused(sites, tmp_path, capsys):
+    listed = written(tmp_path / "s.csv", HEAD, row("1"))
+    cabinet = sites.with_name("cabinet.toml")
+    assert "layer: is cabinet; allowed type" in run(capsys, cabinet, listed, tmp_path / "o")[1][0]
+    deep = tmp_path / "deep/er/site.toml"
+    deep.parent.mkdir(parents=True)
+    deep.write_text(sites.read_text().replace("../types/", "../../sites/types/"))
+    code, (line,) = run(capsys, deep, listed, tmp_path / "out")
+    assert code == 2 and "allowed a layer in its folder or in ../types" in line
+    assert "cannot be read" in run(capsys, tmp_path / "none", listed, tmp_path / "o")[1][0]
+    assert "cannot be read" in run(capsys, sites, tmp_path / "none", tmp_path / "o")[1][0]
+
+
+def test_profiles_beside_the_site_come_along(sites, tmp_path, capsys):
+    profile = sites.with_name("mine.toml")
+    shutil.copy(FOLDER.parents[1] / "drivers/profiles/firebreak_fast_meter.toml", profile)
+    text = sites.read_text().replace('profile = "firebreak_fast_meter"', 'profile = "mine.toml"')
+    sites.write_text(text)
+    listed = written(tmp_path / "s.csv", HEAD, row("1"))
+    assert run(capsys, sites, listed, tmp_path / "out")[0] == 0
+    assert (tmp_path / "out/1/etc/cabinet/mine.toml").read_bytes() == profile.read_bytes()
+
+
+def test_the_file_of_a_cabinet_makes_a_new_box_this_cabinet(sites, tmp_path, capsys):
+    """The service's user can read the configuration; the start needs the key."""
+    listed = written(tmp_path / "s.csv", HEAD, row("1"))
+    run(capsys, sites, listed, tmp_path / "out")
+    box = tmp_path / "box"
+    (box / "etc").mkdir(parents=True)
+    (box / "state").mkdir()
+    words = ["--etc-dir", f"{box}/etc", "--state-dir", f"{box}/state"]
+    assert program.main(["restore", str(tmp_path / "out/1/1.tar"), *words]) == 0
+    made = {name for name in content(box) if not name.startswith("state/store.")}
+    assert made == {name for name in content(tmp_path / "out/1") if "/" in name}
+    assert (box / "etc/cabinet/site.toml").stat().st_mode & 0o777 == 0o644
+    assert configuration.load(box / "etc/cabinet/cabinet.toml").names[-1][1] == "Cabinet 1"
+    assert "44d" in two_copies.Store(str(box / "state")).load().record.latches

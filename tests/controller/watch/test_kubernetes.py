@@ -1,0 +1,554 @@
+"""Kubernetes: list and watch of pods, jobs of them, and the removal of the gate."""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import textwrap
+import threading
+from types import SimpleNamespace
+
+import pytest
+from ask_bench import situation
+from hypothesis import given, strategies as st
+
+from controller.core.policies.notices import Notices
+from controller.forms.reading import read
+from controller.forms.refusal import ConfigError
+from controller.upstream import asking
+from controller.watch import kube_api, kubernetes, pods, settings
+from controller.watch.cabinet import Cabinet
+from controller.watch.gate import Gate
+from controller.watch.jobs import Away, Job, Table
+from controller.watch.kube_api import KubeError
+from controller.watch.settings import GATE as GATE_FORM
+from controller.watch.watcher import Watcher
+from tests.controller.doors.http_site import CAP_TOKEN, served
+from tests.controller.watch.kube_fake import GATE, GUARD_S, TOKEN, certificate, chunk, opened, pod
+from tests.repository import ROOT
+from tests.tables import cases
+
+pytestmark = pytest.mark.wire
+NOW_S = 1_795_615_800  # 2026-11-25T14:10:00Z
+AT, SINCE_S = "2026-11-25T14:09:00Z", NOW_S - 60
+YEAR_S, POWER = (
+    365 * 86_400,
+    Table({}, {"*": 500, "nvidia.com/gpu": 1000, "train": 900, "h100": 700}),
+)
+MIG = "nvidia.com/mig-1g.5gb"
+OTHER = {"name": "other.example/gate"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    found = tmp_path_factory.mktemp("kube")
+    certificate(found)
+    return found
+
+
+@pytest.fixture
+def fake(folder, monkeypatch):
+    monkeypatch.setattr(kubernetes, "_now_s", lambda: NOW_S)
+    with opened(folder) as found:
+        yield found
+
+
+def queue(scheduler):
+    """The queue after one list or watch, without the thread."""
+    scheduler._thread = threading.current_thread()
+    scheduler._pods.round()
+    return scheduler.queue()
+
+
+def names(scheduler):
+    return [job.name for job in queue(scheduler)]
+
+
+def job(name, state, power_W=8000, start_s=0, length_s=YEAR_S, since_s=SINCE_S):
+    return Job(f"train/{name}", state, power_W, start_s, length_s, since_s)
+
+
+def test_pods_become_jobs(fake):
+    scheduler = fake.scheduler()
+    fake.put(
+        pod("waits", at=AT),
+        pod("gated", at=AT, gates=[GATE]),
+        pod("both", at=AT, gates=[OTHER, GATE]),
+        pod("bound", at=AT, nodeName="n1", bound="2026-11-25T14:09:50Z", activeDeadlineSeconds=600),
+        pod("runs", at=AT, phase="Running", startTime=AT, activeDeadlineSeconds=3600),
+        pod(
+            "leaves", at=AT, phase="Running", startTime=AT, deletionTimestamp="2026-11-25T14:12:00Z"
+        ),
+        pod("gone", at=AT, gates=[GATE], deletionTimestamp="2026-11-25T14:12:00Z"),
+        pod("lost", at=AT, phase="Unknown"),
+        pod("done", at=AT, phase="Succeeded"),
+        pod("cpu", at=AT, gpus=0),
+        *[pod(f"g{at}", gpus=4, at=AT, group="g", gates=[GATE]) for at in range(3)],
+        pod("young", at="2026-11-25T14:09:55Z", gates=[GATE]),
+    )
+    assert {each.name: each for each in queue(scheduler)} == {
+        each.name: each
+        for each in (
+            job("waits", "pending"),
+            job("gated", "gated"),
+            job("both", "pending"),
+            job("bound", "released", start_s=NOW_S + 50, length_s=600),
+            job("runs", "running", start_s=SINCE_S, length_s=3600),
+            job("leaves", "running", start_s=SINCE_S, length_s=180),
+            job("lost", "running", start_s=SINCE_S),
+            job("gone", "pending"),
+            job("g", "gated", 12_000),
+            job("young", "pending", since_s=NOW_S - 5),
+        )
+    }
+
+
+@cases("""more  power_W
+          {}  900 * 8  # the namespace
+          {"nodeSelector": {"gpu": "h100"}}  700 * 8
+          {"initContainers": [{"name": "has no resources"}]}  900 * 8
+          {"initContainers": [{"resources": {"limits": {"nvidia.com/gpu": 9}}}]}  900 * 9
+          {"initContainers": [{"resources": {"limits": {MIG: 2}}}]}  900 * 10
+          {"initContainers": [{"resources": {"limits": {"amd.com/gpu": 2}}}]}  900 * 8
+""")
+def test_power_of_a_pod(more, power_W):
+    found = pods.pod_of(pod("a", **more), ("nvidia.com/gpu", MIG), POWER)
+    assert found.power_W == power_W
+    assert pods.pod_of(pod("a"), ("nvidia.com/gpu",), Table({}, {"a100": 1})).power_W is None
+    assert pods.pod_of(pod("a"), ("nvidia.com/gpu",), Table({"*": 5}, {})).power_W is None
+
+
+@cases("""power_W  total_W
+          5  7205 | None  None
+""")
+def test_a_group_with_a_pod_of_unknown_power_is_unknown(power_W, total_W):
+    one = pods.pod_of(pod("a"), ("nvidia.com/gpu",), POWER)
+    several = [one, one._replace(power_W=power_W)]
+    assert kubernetes._job("g", "running", 0, 0, several, NOW_S).power_W == total_W
+
+
+@cases("""key  value
+          "metadata"  None | "spec"  [] | "spec"  {"containers": 5}
+          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "-1"}}}]}
+          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "1e9999"}}}]}
+          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "9999999"}}}]}
+          "spec"  {**pod("a")["spec"], "activeDeadlineSeconds": 1e999}
+          "status"  {"startTime": "yesterday"}
+""")
+def test_a_pod_of_wrong_fields_is_refused(key, value):
+    with pytest.raises(KubeError, match="its fields are not understood"):
+        pods.pod_of({**pod("a"), key: value}, ("nvidia.com/gpu",), POWER)
+
+
+def test_a_watch_follows_and_a_version_that_is_forgotten_begins_a_list(fake):
+    scheduler = fake.scheduler()
+    fake.put(*[pod(f"p{at}") for at in range(5)])
+    assert names(scheduler) == [f"train/p{at}" for at in range(5)]
+    fake.put(pod("p0", phase="Succeeded"), pod("p5"))
+    fake.remove("p1")
+    assert names(scheduler) == [f"train/p{at}" for at in range(2, 6)]
+    assert sum("watch=true" not in path for _, path, _ in fake.asked) == 1
+    fake.remove("p2")
+    fake.forget()
+    assert len(names(scheduler)) == 4  # the watch ended with 410, nothing is known to have changed
+    assert names(scheduler) == [f"train/p{at}" for at in range(3, 6)]
+    fake.answers["watch"] = 410
+    queue(scheduler)
+    del fake.answers["watch"]
+    fake.remove("p3")
+    assert names(scheduler) == ["train/p4", "train/p5"]
+
+
+def test_a_list_comes_in_pages_and_one_that_ends_in_the_middle_counts_for_nothing(fake):
+    scheduler, fake.page = fake.scheduler(), 2
+    fake.put(*[pod(f"p{at}") for at in range(5)])
+    assert len(queue(scheduler)) == 5
+    assert sum("continue=" in path for _, path, _ in fake.asked) == 2
+    second = fake.scheduler()
+    fake.answers["list"] = b'{"metadata": {"resourceVersion": "5", "continue": "1:2"}, "items": []}'
+    with pytest.raises(Away):
+        queue(second)
+
+
+@cases(r"""head  body  line
+           b"Content-Length: 90"  b"{}"  "list: the answer has no end"
+           b"Content-Length: 5001"  b" " * 4999 + b"{}"  "list: the answer has more than 5000 bytes"
+           b"Content-Length: 5000"  b" " * 4998 + b"{}"  "has no resourceVersion"
+           b"Content-Length: 2"  b"[]"  "list: the answer is not JSON of an object"
+           b"Content-Length: no"  b"{}"  "list: 127.0.0.1|has no resourceVersion"
+           b"X: " + b"y" * 70000  b"{}"  "list: 127.0.0.1"
+""")
+def test_a_wrong_list_is_one_line(fake, monkeypatch, head, body, line):
+    monkeypatch.setattr(kube_api, "ANSWER_BYTES_MAX", 5000)
+    fake.answers["list"] = b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + body
+    with pytest.raises(Away, match=f"^pods are unknown: .*{line}"):
+        queue(fake.scheduler())
+
+
+class Server:
+    """An Api whose watch ends, is cut or forgets as `faults` says, one for each call."""
+
+    def __init__(self, changes, faults):
+        self.changes, self.faults, self.log, self.oldest = list(changes), list(faults), [], 0
+
+    def _fault(self):
+        for name, kind in self.changes[:3]:
+            found = pod(f"p{name}", phase="Succeeded" if kind == "ENDED" else "Running")
+            found["metadata"]["resourceVersion"] = str(len(self.log) + 1)
+            self.log.append((kind.replace("ENDED", "MODIFIED"), found))
+        del self.changes[:3]
+        return self.faults.pop() if self.faults else ""
+
+    def pods(self):
+        found = {}
+        for kind, each in self.log:
+            found.pop(each["metadata"]["uid"], None)
+            if kind != "DELETED" and each["status"]["phase"] == "Running":
+                found[each["metadata"]["uid"]] = each
+        return found
+
+    def listed(self):
+        fault, pods = self._fault(), list(self.pods().values())
+        yield str(len(self.log)), pods[:2]
+        if fault:
+            raise KubeError("cut", kube_api.GONE if fault == "gone" else 0)
+        yield str(len(self.log)), pods[2:]
+
+    def watched(self, version):
+        fault = self._fault()
+        if fault == "gone" or int(version) < self.oldest:
+            self.oldest = len(self.log)
+            raise KubeError("too old", kube_api.GONE)
+        for at, event in enumerate(self.log[int(version) :]):
+            if fault == "cut" and at == 1:
+                raise KubeError("cut")
+            yield event
+
+
+CHANGES = st.tuples(st.integers(0, 4), st.sampled_from(["MODIFIED", "DELETED", "ENDED"]))
+
+
+@given(st.lists(CHANGES, max_size=30), st.lists(st.sampled_from(["", "cut", "gone"]), max_size=9))
+def test_after_all_breaks_the_pods_are_those_of_the_server(changes, faults):
+    server = Server(changes, faults)
+    own = pods.Pods(server, ("nvidia.com/gpu",), POWER)
+    while server.changes or server.faults:
+        own.round()
+    own.round()
+    own.round()
+    assert {each.uid for each in own.now()} == server.pods().keys()
+
+
+EVENT = {"type": "ADDED", "object": {**pod("b"), "metadata": {"uid": "b", "resourceVersion": "1"}}}
+LINE = json.dumps(EVENT).encode()
+
+
+@cases(r"""answer  line
+           chunk(LINE[:50]) + chunk(b"")  "watch: a line has no end"
+           chunk(LINE[:50])  "watch: 127.0.0.1:.* the connection was cut or silent"
+           chunk(b"{}\n")  "watch: a line is no event of a pod"
+           chunk(b"no\n")  "watch: the answer is not JSON of an object"
+           chunk(b"[" * 9999 + b"\n")  "watch: the answer is not JSON of an object"
+           chunk(b'{"type": "ADDED", "object": {}}\n')  "no pod: it has no uid"
+           chunk(b'{"type": "BOOKMARK", "object": {"metadata": {}}}\n')  "has no resourceVersion"
+           chunk(b'{"type": "ERROR", "object": {"code": 500}}\n')  "watch: .* ends it with code 500"
+           b"zz\r\n"  "watch: 127.0.0.1:.* the connection was cut or silent"
+           403  "watch: .* 403: not allowed; needed is a role with watch of pods .kubernetes.yaml."
+           500  "watch: .* answers 500: needed is 200"
+           301  "watch: .* answers 301"
+""")
+def test_a_wrong_watch_is_one_line_and_the_pods_stay(fake, answer, line):
+    scheduler = fake.scheduler()
+    fake.put(pod("a"))
+    assert names(scheduler) == ["train/a"]
+    fake.answers["watch"] = answer
+    assert names(scheduler) == ["train/a"]
+    why = scheduler._pods._why
+    assert re.search(line, why) and "\n" not in why
+    del fake.answers["watch"]
+    fake.put(pod("c"))
+    assert names(scheduler) == ["train/a", "train/c"]
+
+
+def test_a_line_of_many_megabytes_is_refused(fake, monkeypatch):
+    monkeypatch.setattr(kube_api, "LINE_BYTES_MAX", 5000)
+    scheduler = fake.scheduler()
+    fake.put(pod("a"))
+    queue(scheduler)
+    fake.answers["watch"] = chunk(b" " * 4990 + b"{}\n") + chunk(b" " * 9000)
+    queue(scheduler)
+    assert "no event" in scheduler._pods._why  # 4993 bytes are read
+    fake.answers["watch"] = chunk(b" " * 9000)
+    queue(scheduler)
+    assert scheduler._pods._why == "watch: a line has more than 5000 bytes"
+
+
+@cases("""change  line
+          lambda fake, values: fake.answers.update(list=403)  "403: not allowed; needed is a role"
+          lambda fake, values: values.update(token=f"{fake.folder}/none")  "none: cannot be read"
+          lambda fake, values: fake.answers.update(list=401)  "401: the token is not accepted"
+          lambda fake, values: values.update(ca="/etc/hostname")  "no certificates in PEM"
+          lambda fake, values: values.update(ca="/none")  "no certificates"
+          lambda fake, values: values.update(url="https://127.0.0.1:1")  "Connection refused"
+          lambda fake, values: values.update(url=f"http://localhost:{fake.port}")  "list: localhost"
+""")
+def test_before_the_first_list_the_pods_are_unknown_for_one_reason(fake, change, line):
+    values = {}
+    change(fake, values)
+    with pytest.raises(Away, match=f"^pods are unknown: .*{line}") as error:
+        queue(fake.scheduler(**values))
+    assert "\n" not in str(error.value) and TOKEN not in str(error.value)
+
+
+def test_pods_are_unknown_when_nothing_was_heard_for_long(fake, monkeypatch):
+    scheduler, now_us = fake.scheduler(), [10**12]
+    monkeypatch.setattr(pods.clock, "now_us", lambda: now_us[0])
+    fake.put(pod("a"))
+    assert names(scheduler) == ["train/a"]
+    fake.answers["watch"] = 503
+    now_us[0] += 180 * 10**6
+    assert names(scheduler) == ["train/a"]
+    now_us[0] += 1
+    with pytest.raises(Away, match="unknown: watch: the API server answers 503"):
+        queue(scheduler)
+
+
+def test_pauses_grow_and_after_a_minute_of_errors_a_list_begins(fake, monkeypatch):
+    scheduler, pauses = fake.scheduler(), []
+    fake.put(pod("a"))
+    queue(scheduler)
+    fake.answers["watch"] = chunk(b"{}\n")
+
+    class Pause:
+        def wait(self, pause_s):
+            pauses.append(pause_s)
+            if len(pauses) == 8:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(pods, "threading", SimpleNamespace(Event=Pause))
+    with pytest.raises(KeyboardInterrupt):
+        scheduler._pods.run()
+    assert pauses == [2, 4, 8, 16, 32, 60, 1, 2]
+    assert sum("limit=" in path for _, path, _ in fake.asked) == 2
+
+
+def test_a_server_that_is_silent_is_left(fake, monkeypatch):
+    monkeypatch.setattr(kube_api, "WATCH_S", 0)
+    monkeypatch.setattr(kube_api, "ANSWER_S", 0.2)
+    scheduler, fake.is_live = fake.scheduler(), True
+    fake.put(pod("a"))
+    assert names(scheduler) == ["train/a"]
+    assert scheduler._pods._why.endswith("the connection was cut or silent")
+
+
+def test_a_restart_knows_all_but_a_release_without_a_node(fake):
+    first = fake.scheduler()
+    fake.put(pod("a", gates=[GATE]), pod("b", nodeName="n"), pod("c", gates=[GATE]))
+    queue(first)
+    first.release("train/a")
+    before = {each.name: each for each in queue(first)}
+    after = {each.name: each for each in queue(fake.scheduler())}
+    assert before.pop("train/a").state == "released" and after.pop("train/a").state == "pending"
+    assert before == after and after["train/c"].state == "gated"
+
+
+def test_a_new_token_of_the_file_counts_at_once(fake):
+    scheduler = fake.scheduler()
+    fake.put(pod("a"))
+    queue(scheduler)
+    fake.token.write_text("n" * 40)
+    fake.put(pod("b"))
+    assert names(scheduler) == ["train/a", "train/b"]
+
+
+def test_too_many_pods_are_unknown(fake, monkeypatch):
+    monkeypatch.setattr(pods, "PODS_MAX", 3)
+    fake.put(*[pod(f"p{at}") for at in range(4)])
+    with pytest.raises(Away, match="more than 3 pods have GPUs; allowed are 3"):
+        queue(fake.scheduler())
+
+
+def gates(fake, name):
+    return [each["name"] for each in fake.pods["train", name]["spec"]["schedulingGates"]]
+
+
+def test_release_removes_its_gate_of_one_group_and_nothing_else(fake):
+    scheduler = fake.scheduler()
+    fake.put(*[pod(f"g{at}", gates=[GATE], group="g") for at in range(2)])
+    fake.put(pod("late", gates=[GATE, OTHER], group="g"), pod("own", gates=[GATE]))
+    assert [(each.name, each.state, each.power_W) for each in queue(scheduler)] == [
+        *(("train/g", "gated", 16_000), ("train/g", "pending", 8000), ("train/own", "gated", 8000))
+    ]
+    fake.put(pod("g2", gates=[GATE], group="g"))
+    scheduler._pods.round()
+    scheduler.release("train/g")
+    assert [gates(fake, name) for name in ("g0", "g1")] == [[], []]
+    assert gates(fake, "g2") == ["firebreak/ask"]  # it was no part of the question
+    fake.remove("g2")
+    assert gates(fake, "late") == ["firebreak/ask", "other.example/gate"]
+    assert gates(fake, "own") == ["firebreak/ask"]
+    patches = [each for each in fake.asked if each[0] == "PATCH"]
+    scheduler.release("train/g")  # before the watch shows it: nothing is sent twice
+    assert [each for each in fake.asked if each[0] == "PATCH"] == patches and len(patches) == 2
+    released = [each for each in queue(scheduler) if each.state == "released"]
+    assert [(each.name, each.power_W, each.start_s) for each in released] == [
+        ("train/g", 16_000, NOW_S + 60)
+    ]
+
+
+def test_release_spares_a_pod_that_is_another_one_and_says_what_is_refused(fake):
+    scheduler = fake.scheduler()
+    fake.put(pod("a", gates=[GATE], group="g"), pod("b", gates=[GATE], group="g"))
+    queue(scheduler)
+    other = pod("a", gates=[GATE], group="g")
+    other["metadata"]["uid"] = "other"
+    fake.put(other)
+    scheduler.release("train/g")
+    assert (gates(fake, "a"), gates(fake, "b")) == (["firebreak/ask"], [])
+    assert list(scheduler._released) == ["uid-b"]
+    fake.remove("b")
+    queue(scheduler)
+    assert scheduler._released == {}
+    fake.answers["patch"] = 409
+    scheduler.release("train/g")
+    assert scheduler._released == {}
+    fake.answers["patch"] = 403
+    with pytest.raises(
+        Away, match="patch: .* 403: not allowed; needed is a role with patch of pods"
+    ):
+        scheduler.release("train/g")
+
+
+@pytest.fixture
+def kubectl(fake, tmp_path):
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    user = {"name": "u", "user": {"token": TOKEN}}
+    server = {"server": f"https://127.0.0.1:{fake.port}"}
+    server["certificate-authority"] = f"{fake.folder}/ca.crt"
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": "x", "users": [user]}
+    config["clusters"] = [{"name": "f", "cluster": server}]
+    context = {"cluster": "f", "user": "u", "namespace": "train"}
+    config["contexts"] = [{"name": "x", "context": context}]
+    (tmp_path / "config").write_text(json.dumps(config))
+    given = {**os.environ, "HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "config")}
+
+    def run(*words):
+        line = ["kubectl", *words]
+        done = subprocess.run(line, env=given, capture_output=True, text=True, timeout=GUARD_S)
+        return done.stdout + done.stderr
+
+    return run
+
+
+def test_kubectl_reads_and_patches_the_same_pods(fake, kubectl):
+    scheduler = fake.scheduler()
+    fake.put(pod("a"), pod("b", gates=[GATE]), pod("c", phase="Failed"))
+    assert names(scheduler) == ["train/a", "train/b"]
+    selector = kube_api.ALIVE["fieldSelector"]
+    assert kubectl("get", "pods", "-o", "name", "--field-selector", selector) == "pod/a\npod/b\n"
+    patch = json.dumps(kubernetes._ungated(scheduler._pods.now()[1]))
+    assert kubectl("patch", "pod", "b", "--type=json", "-p", patch) == "pod/b patched\n"
+    assert (
+        "422" in kubectl("patch", "pod", "b", "--type=json", "-p", patch) or gates(fake, "b") == []
+    )
+    assert {each.name: each.state for each in queue(scheduler)}["train/b"] == "pending"
+
+
+def test_the_official_client_watches_the_same_events(fake):
+    if importlib.util.find_spec("kubernetes") is None:
+        pytest.skip("the client `kubernetes` is not installed: no package of the lock needs it")
+    client = importlib.import_module("kubernetes")
+    settings = client.client.Configuration(host=f"https://127.0.0.1:{fake.port}")
+    settings.ssl_ca_cert = f"{fake.folder}/ca.crt"
+    settings.api_key["authorization"] = f"Bearer {TOKEN}"
+    api = client.client.CoreV1Api(client.client.ApiClient(settings))
+    fake.put(pod("a", gates=[GATE]))
+    listed = api.list_pod_for_all_namespaces(**{"field_selector": "status.phase!=Failed"})
+    assert [each.metadata.name for each in listed.items] == ["a"]
+    version = listed.metadata.resource_version
+    fake.put(pod("b"))
+    fake.remove("a")
+    own = list(kubernetes.opened(fake.values(), POWER)._api.watched(version))
+    found = client.watch.Watch().stream(
+        api.list_pod_for_all_namespaces, resource_version=version, timeout_seconds=1
+    )
+    seen = [(each["type"], each["object"].metadata.name) for each, _ in zip(found, range(2))]
+    assert seen == [(kind, each["metadata"]["name"]) for kind, each in own[:2]]
+
+
+def test_a_yes_of_the_loop_lifts_the_gate_and_the_node_of_a_pod_is_a_step(
+    fake, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(asking, "_situation", lambda path, second: situation())
+    token = tmp_path / "token"
+    token.write_text(CAP_TOKEN + "\n")
+    token.chmod(0o600)
+    fake.is_live, lines = True, []
+    fake.put(pod("a", gates=[GATE]), pod("b", gpus=800, gates=[GATE], at=AT))
+    values = {"horizon_s": 900, "gate": {key: each.default for key, each in GATE_FORM.items()}}
+    with served(tmp_path) as (site, door):
+        cabinet = Cabinet(f"http://127.0.0.1:{door.port}", str(token), "")
+        scheduler = fake.scheduler()  # its thread lists and watches
+        watcher = Watcher(cabinet, 900, lambda: NOW_S, lambda line: None)
+        gate = Gate(scheduler, cabinet, values, lambda: NOW_S, lines.append)
+        gate.turn(scheduler.queue())
+        assert (gates(fake, "a"), gates(fake, "b")) == ([], ["firebreak/ask"])
+        assert [line.partition(" (")[0] for line in lines] == [
+            "job train/a: 8000 W: released",
+            "job train/b: 800000 W: waits: no",
+        ]
+        watcher.turn(scheduler.queue())
+        assert steps(site) == [(8000, 60)]
+        fake.put(pod("a", nodeName="n1", bound="2026-11-25T14:11:00Z"))
+        seen(scheduler, lambda jobs: NOW_S + 120 in [each.start_s for each in jobs])
+        watcher.turn(scheduler.queue())
+        assert steps(site) == [(8000, 120)]
+        fake.remove("a")
+        seen(scheduler, lambda jobs: len(jobs) == 1)
+        watcher.turn(scheduler.queue())
+        assert steps(site) == []
+
+
+def steps(site):
+    known = site.bench.cabinet.core.functions[Notices.NAME].steps()
+    return [(each.step_W, round(each.start_ms / 1000)) for each in known]
+
+
+def seen(scheduler, is_so):
+    """Wait until the thread has seen what makes it so."""
+    guard = threading.Event()
+    for _ in range(GUARD_S * 100):
+        if is_so(scheduler.queue()):
+            return
+        guard.wait(0.01)
+    raise AssertionError("never so")
+
+
+def test_the_manifest_has_a_right_file_and_the_rights_that_the_calls_need(tmp_path):
+    text = (ROOT / "controller/watch/examples/kubernetes.yaml").read_text()
+    toml = text.partition("watch.toml: |\n")[2].partition("\n---")[0]
+    (tmp_path / "watch.toml").write_text(textwrap.dedent(toml))
+    found = settings.load(str(tmp_path / "watch.toml"))
+    assert found.scheduler[0] == "kubernetes" and found.values["gate"]
+    assert isinstance(found.opened(), kubernetes.Kubernetes)
+    assert re.findall(r"(resources|verbs): \[(.*?)\]", text) == [
+        ("resources", "pods"),
+        ("verbs", "list, watch, patch"),
+    ]
+
+
+@cases("""values  line
+          {"url": "http://10.0.0.1"}  "url: .* allowed https://HOST"
+          {"url": "https://u:p@h"}  "url: "
+          {"token": "token"}  "token: .* allowed an absolute path"
+          {"resources": []}  "resources: .* allowed a list of names"
+          {"start_s": 0}  "start_s: .* allowed a whole number 1..3600|start_s: "
+""")
+def test_a_wrong_table_is_refused(values, line):
+    with pytest.raises(ConfigError, match=line):
+        read("watch.toml", ("kubernetes",), values, kubernetes.form(""))

@@ -1,0 +1,256 @@
+"""Slurm's queue: its JSON, and a real slurmctld."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from ask_bench import situation
+from slurm_site import Site, is_there
+
+from controller.core.policies.notices import Notices
+from controller.upstream import asking
+from controller.watch import slurm
+from controller.watch.__main__ import main, turned
+from controller.watch.cabinet import Cabinet
+from controller.watch.gate import Gate
+from controller.watch.jobs import Away, Job, Table
+from controller.watch.settings import GATE
+from controller.watch.watcher import Watcher
+from tests.controller.doors.http_site import CAP_TOKEN, served
+from tests.tables import cases, table
+
+USER = "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"
+WATTS = Table({"*": 1000}, {"h100": 10_000, "*": 9000})
+
+
+FIELDS = """job_id job_state start_time time_limit node_count partition priority admin_comment
+    tres_per_node state_reason array_task_string array_max_tasks""".split()
+QUEUE = {
+    "jobs": [
+        {"submit_time": 9, "gres_detail": [], "dependency": "", **dict(zip(FIELDS, row))}
+        for row in table("""
+            1 | RUNNING | 100 | 10 | 1 | a | 7 | | gres:gpu:4 | None | | 0
+            2 | PENDING | 700 | | 3 | b | 7 | | gres:gpu:h100:1 | Resources | | 0
+            3 | PENDING | 0 | 20 | 2 | b | 0 | | | JobHeldUser | | 0
+            4 | PENDING | 0 | 20 | 2 | b | 0 | firebreak | gres/gpu | JobHeldUser | | 0
+            5 | PENDING | 0 | 20 | 1 | b | 0 | firebreak: no | | JobHeldUser | 0-8:2% | 3
+            6 | PENDING | 0 | 20 | 1 | b | 7 | firebreak | | JobArrayTaskLimit | 3,7-9 | 2
+            7 | COMPLETED | 100 | 20 | 1 | a | 7 | | | None | | 0
+        """)
+    ]
+}
+
+
+def newer(queue):
+    """Later versions nest numbers, and list states."""
+    numbers = (
+        "start_time",
+        "time_limit",
+        "node_count",
+        "priority",
+        "array_max_tasks",
+        "submit_time",
+    )
+
+    def nested(name, value):
+        if name in numbers:
+            return {"set": value != "", "infinite": False, "number": value or 0}
+        return [value] if name == "job_state" else value
+
+    return {"jobs": [{name: nested(name, job[name]) for name in job} for job in queue["jobs"]]}
+
+
+@pytest.mark.parametrize("queue", [QUEUE, newer(QUEUE)], ids=["22.05", "newer"])
+def test_starts_and_ends_of_a_queue(queue):
+    """A job without a limit runs for a year; a held job of others is pending."""
+    assert slurm.jobs_of(queue, Table({"*": 1000}, {"h100": 10_000, "*": 9000})) == [
+        Job("1", "running", 37_000, 100, 600, 9),
+        Job("2", "pending", 33_000, 700, 31_536_000, 9),
+        Job("3", "pending", 2000, 0, 1200, 9),
+        Job("4", "gated", 20_000, 0, 1200, 9),
+        Job("5", "gated", 3000, 0, 1200, 9),
+        Job("6", "released", 0, 0, 1200, 9),
+    ]
+
+
+@cases("""text  count
+    '3'  1
+    '0-9'  10
+    '0-8:2%2'  5
+    '1,3,5-7'  5
+    '1,3,...'  0  # cut: not known
+""")
+def test_tasks_of_an_array(text, count):
+    assert slurm.tasks_of(text) == count
+
+
+@cases("""changes  gpus
+    {"gres_detail": ["gpu:h100:4(IDX:0-3)", "gpu:h100:2(IDX:0,2)"]}  (6, "h100")
+    {"tres_per_node": "gres/gpu:a100=2"}  (6, "a100")
+    {"tres_per_node": "gres:gpu"}  (3, "")
+    {"tres_per_task": "gres:gpu:2", "tasks": 5}  (10, "")
+    {"tres_per_job": "gres:gpu:h100:7"}  (7, "h100")
+    {"tres_per_node": "gres:nic:2"}  (0, "")
+    {"tres_per_socket": "gres:gpu:2"}  (None, "")  # unknown is not zero
+""")
+def test_gpus_of_a_job(changes, gpus):
+    assert slurm.gpus_of({"gres_detail": [], "node_count": 3} | changes) == gpus
+
+
+def test_a_queue_of_another_form_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "squeue").write_text("#!/bin/sh\necho '{\"jobs\": [{}]}'\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    with pytest.raises(Away, match="squeue --json: its output is not understood"):
+        slurm.Slurm(9, WATTS).queue()
+    monkeypatch.setenv("PATH", str(tmp_path / "none"))
+    with pytest.raises(Away, match="squeue: No such file or directory"):
+        slurm.Slurm(9, WATTS).queue()
+
+
+class Place:
+    """Slurm, a loop that answers, a watch and a gate; margin_W: of the cabinet."""
+
+    def __init__(self, site, cluster, given):
+        self.site, self.cluster, self.lines, self.margin_W = site, cluster, [], 450_000
+        self.slurm, cabinet = slurm.Slurm(2, WATTS), Cabinet(*given)
+        self.url, self.token, _ = given
+        own = {"horizon_s": 900, "gate": {key: field.default for key, field in GATE.items()}}
+        self.watcher = Watcher(cabinet, 900, time.time, self.lines.append)
+        self.gate = Gate(self.slurm, cabinet, own, time.time, self.lines.append)
+
+    def situation(self, path, second):
+        return situation(
+            connection={"import_W_max": 300_000}, battery={"discharge_W_max": self.margin_W}
+        )
+
+    def turn(self):
+        """The trouble of one turn, and its lines."""
+        self.lines.clear()
+        return turned(self.slurm, [self.watcher.turn, self.gate.turn])
+
+    def steps(self):
+        known = self.site.bench.cabinet.core.functions[Notices.NAME]
+        return [each.step_W for each in known.steps()]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    if not is_there():
+        pytest.skip("needs root and Debian's slurmctld, slurmd, slurm-client")
+    folder = tmp_path_factory.mktemp("slurm")
+    token = folder / "token"
+    token.write_text(CAP_TOKEN)
+    token.chmod(0o600)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        served(folder) as (site, door),
+        tempfile.TemporaryDirectory() as own,
+    ):
+        patch.setenv("SLURM_CONF", "")
+        os.chmod(own, 0o755)  # users read slurm.conf
+        cluster = Site(Path(own))
+        try:
+            found = Place(site, cluster, (f"http://127.0.0.1:{door.port}", str(token), ""))
+            patch.setattr(asking, "_situation", found.situation)
+            yield found
+        finally:
+            cluster.end()
+
+
+def refused(*words):
+    """What a user reads who may not do this."""
+    done = subprocess.run([*USER, *words], capture_output=True, text=True, check=False)
+    assert done.returncode
+    return done.stderr
+
+
+@pytest.mark.wire
+def test_a_job_is_announced_and_withdrawn_when_it_is_cancelled(place):
+    job = place.cluster.submit("--begin=now+600", "--gres=gpu:h100:2")
+    assert place.turn() == "" and place.steps() == [21_000]
+    assert place.lines[0].startswith(f"job {job}: 21000 W in ") and "H1" in place.lines[1]
+    place.cluster.run("scancel", job)
+    assert place.turn() == "" and place.steps() == []
+
+
+@pytest.mark.wire
+def test_the_end_of_a_running_job_is_announced(place):
+    job = place.cluster.submit("--time=5", "--gpus=1")
+    place.cluster.until(lambda: place.cluster.state(job) == "RUNNING")
+    assert place.turn() == "" and place.steps() == [-11_000]
+    place.cluster.run("scancel", job)
+    place.cluster.until(lambda: place.turn() == "" and not place.steps())
+
+
+@pytest.mark.wire
+def test_a_big_job_is_released_only_when_the_answer_is_yes(place):
+    place.margin_W, cluster = 50_000, place.cluster
+    job = cluster.submit("--time=5", "--gres=gpu:8", as_user=USER)
+    place.turn()
+    (line,) = place.lines
+    assert line.startswith(f"job {job}: 73000 W: waits: no (power: ")
+    assert "denied" in refused("scontrol", "release", job)
+    place.turn()
+    assert cluster.state(job) == "PENDING" and place.lines == []
+    assert "AdminComment=firebreak: no (power" in cluster.run("scontrol", "show", "job", job)
+    place.margin_W = 450_000
+    place.turn()
+    assert place.lines == [f"job {job}: 73000 W: released (yes)"]
+    assert "AdminComment=firebreak: released (yes)" in cluster.run("scontrol", "show", "job", job)
+    cluster.until(lambda: cluster.state(job) == "RUNNING")
+    cluster.run("scancel", job)
+
+
+@pytest.mark.wire
+def test_a_small_job_does_not_wait_and_does_not_become_big(place):
+    job = place.cluster.submit("--gres=gpu:1", as_user=USER)
+    place.cluster.until(lambda: place.cluster.state(job) == "RUNNING")
+    later = place.cluster.submit("--begin=now+3000", as_user=USER)
+    assert "denied" in refused("scontrol", "update", f"JobId={later}", "NumNodes=4")
+    assert "without --hold" in refused("sbatch", "--hold", "--gpus=8", "--wrap=true")
+    place.cluster.run("scancel", job, later)
+
+
+@pytest.mark.wire
+def test_the_program_asks_and_withdraws_its_steps_when_it_is_stopped(place, tmp_path, capsys):
+    file = str(tmp_path / "watch.toml")
+    Path(file).write_text(
+        f"""[cabinet]
+        url = "{place.url}"
+        token = "{place.token}"
+        [node_W]
+        "*" = 1000
+        [slurm]
+        """
+    )
+    job = place.cluster.submit("--begin=now+600")
+    assert [main(["ask", "--config", file, each]) for each in (job, "999")] == [0, 3]
+    words = ["1000 W: yes", "job 999: it is not in the queue"]
+    assert capsys.readouterr().out == "".join([f"firebreak-watch: {each}\n" for each in words])
+    command = [sys.executable, "-m", "controller.watch", "run", "--config", file]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        for line in program.stdout:
+            if "step of 1000 W" in line:
+                break
+        assert place.steps() == [1000]
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(30) == 0
+    assert place.steps() == []
+    place.cluster.run("scancel", job)
+
+
+@pytest.mark.wire
+def test_without_slurmctld_there_is_one_line_and_later_all_goes_on(place):
+    job = place.cluster.submit("--begin=now+600")
+    place.cluster.stop("slurmctld")
+    assert place.turn() == "the queue is not known: squeue: no answer within 2 s"
+    place.cluster.begin("slurmctld", "-D")
+    place.cluster.until(lambda: place.turn() == "")
+    assert place.steps() == [1000]
+    place.cluster.run("scancel", job)

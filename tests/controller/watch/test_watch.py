@@ -1,0 +1,157 @@
+"""The watch: a queue becomes steps that the loop knows, through the HTTP door."""
+
+import socket
+import subprocess
+import types
+
+import pytest
+from ask_bench import situation
+from hypothesis import given, strategies as st
+
+from controller.core.policies.notices import Notices
+from controller.upstream import asking
+from controller.watch import jobs as j
+from controller.watch.__main__ import turned
+from controller.watch.cabinet import Cabinet
+from controller.watch.jobs import Away, Job, Table
+from controller.watch.watcher import Watcher, reply
+from tests.controller.doors.http_site import CAP_TOKEN, served
+from tests.tables import cases
+
+NOW_S = 1_795_615_800
+LACK = {"what": "power", "missing_W": 9, "from_s": 0, "limit": {"label": "R213", "name": "PCS"}}
+LACKS = "no (energy: 7 Wh are missing)"
+POWERS = st.none() | st.integers(0, 10**6)
+STATES = st.sampled_from([j.PENDING, j.GATED, j.RELEASED, j.RUNNING])
+TIMES = st.just(0) | st.integers(NOW_S - 2000, NOW_S + 2000)
+JOBS = st.lists(st.builds(Job, st.just("a"), STATES, POWERS, TIMES, st.integers(1, 3000)))
+
+
+def job(name, ahead_s, power_W=5000, state=j.PENDING, length_s=600):
+    return Job(str(name), state, power_W, NOW_S + ahead_s, length_s)
+
+
+@given(JOBS, st.integers(60, 3600))
+def test_the_announced_steps_are_the_sum_of_the_jobs(jobs, horizon_s):
+    steps = j.steps_of(jobs, NOW_S, horizon_s)
+    assert len(steps) <= 4 and list(steps) == sorted(steps) and 0 not in steps.values()
+    last_s = max(steps) if len(steps) == 4 else NOW_S + 10_000
+    expected_W = 0
+    for each in jobs:
+        is_end = each.state == "running"
+        at_s = each.start_s + each.length_s * is_end
+        is_known = each.power_W and each.start_s and each.state != "gated"
+        if is_known and NOW_S < at_s <= min(NOW_S + horizon_s, last_s):
+            expected_W += -each.power_W if is_end else each.power_W
+    assert sum(steps.values()) == expected_W
+
+
+@cases("""nodes  gpus  names  power_W
+          2  0  ('batch',)  1200
+          2  8  ('batch',)  5200
+          2  8  ('h100', 'batch')  6800
+          1  0  ('other',)  None  # unknown is not zero
+          0  0  ('batch',)  0
+""")
+def test_power_of_a_job(nodes, gpus, names, power_W):
+    table = Table({"batch": 600}, {"*": 500, "h100": 700})
+    assert table.power_W(nodes, gpus, names) == power_W
+
+
+@cases("""answer  words
+    {"answer": "yes", "missing": [], "unknown": []}  "yes"
+    {"answer": "no", "missing": [{"what": "energy", "missing_Wh": 7}]}  LACKS
+    {"answer": "no", "missing": [LACK]}  "no (power: 9 W are missing, R213 PCS)"
+    {"answer": "not known", "unknown": ["the load", "the clock"]}  "not known (the load; the clock)"
+""")
+def test_an_answer_in_words(answer, words):
+    assert reply(answer) == words
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """(site, door, Cabinet) before a loop that answers."""
+    folder = tmp_path_factory.mktemp("watch")
+    token = folder / "token"
+    token.write_text(CAP_TOKEN + "\n")
+    token.chmod(0o600)
+    with served(folder) as (site, door), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asking, "_situation", lambda path, second: situation())
+        yield site, door, Cabinet(f"http://127.0.0.1:{door.port}", str(token), "")
+
+
+def steps(site):
+    known = site.bench.cabinet.core.functions[Notices.NAME]
+    return [(each.step_W, round(each.start_ms / 1000)) for each in known.steps()]
+
+
+@pytest.mark.wire
+def test_over_tls_only_with_the_ca_of_the_file(tmp_path):
+    files = tmp_path / "doors"
+    files.mkdir()
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    place = ["-subj", "/CN=box", "-addext", "subjectAltName=IP:127.0.0.1"]
+    out = ["-keyout", f"{files}/a.key", "-out", f"{files}/a.pem"]
+    subprocess.run(["openssl", *words.split(), *place, *out], check=True, capture_output=True)
+    token = tmp_path / "token"
+    token.write_text(CAP_TOKEN)
+    token.chmod(0o600)
+    with served(tmp_path, 'certificate = "a.pem"\nkey = "a.key"') as (_, door):
+        url = f"https://127.0.0.1:{door.port}"
+        assert Cabinet(url, str(token), f"{files}/a.pem").announce(1000, 60.25)["granted"]
+        with pytest.raises(Away, match="certificate"):
+            Cabinet(url, str(token), "").announce(1000, 60)
+
+
+@pytest.mark.wire
+def test_a_queue_is_asked_for_announced_moved_and_withdrawn(place):
+    site, _, cabinet = place
+    lines = []
+    watcher = Watcher(cabinet, 900, lambda: NOW_S, lines.append)
+    watcher.turn([job(4, 120, 15_000)])
+    for row in site.bench.cabinet.core.functions[Notices.NAME].more:
+        row.left_ticks = 0  # as after a restart
+    watcher.turn([job(4, 120, 15_000)])
+    assert lines == ["job 4: 15000 W in 120 s: yes", "step of 15000 W in 120 s: H1"]
+    assert steps(site) == [(15_000, 120)]
+    watcher.turn([job(4, 300, 15_000), job(5, 310, 1000), job(6, 60, None)])
+    assert steps(site) == [(15_000, 300), (1000, 330)]
+    watcher.withdraw()
+    assert steps(site) == [] and watcher.sent == {}
+
+
+@pytest.mark.wire
+def test_a_question_is_asked_within_what_the_cabinet_answers(place):
+    """A job without a time limit, and one that should have begun."""
+    for words, asked in (
+        ((2_000_000_000, -5, 31_536_000), (1_000_000_000, 0, 86_400)),
+        ((1, 90_000, 0), (1, 86_400, 1)),
+    ):
+        found = place[2].ask(*words)
+        assert (found["power_W"], found["at_s"], found["for_s"]) == asked
+
+
+@pytest.mark.wire
+def test_a_cabinet_that_is_away_is_one_line_and_its_steps_are_not_forgotten(place):
+    _, _, cabinet = place
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        away = Cabinet(f"http://127.0.0.1:{closed.getsockname()[1]}", cabinet._token, "")
+    watcher = Watcher(away, 900, lambda: NOW_S, [].append)
+    watcher.sent = {NOW_S + 60: 1000}
+    queue = types.SimpleNamespace(queue=lambda: [job(4, 120)])
+    trouble = turned(queue, [watcher.turn])
+    assert trouble.endswith(": Connection refused") and "\n" not in trouble
+    watcher.withdraw()
+    assert watcher.sent == {NOW_S + 60: 1000}
+
+
+@pytest.mark.wire
+def test_a_moment_is_exact_else_it_would_be_two_steps(place):
+    """The controller takes steps that are more than 1 s apart for two."""
+    site, _, cabinet = place
+    known = site.bench.cabinet.core.functions[Notices.NAME]
+    for ahead_s, power_W, found in ((200.6, 1000, [True]), (199.7, 1000, [True]), (199.4, 0, [])):
+        assert cabinet.announce(power_W, ahead_s)["label"] == "H1"
+        late_ms = [ahead_s * 1000 - each.start_ms for each in known.steps()]
+        assert [-20 <= each < 100 for each in late_ms] == found

@@ -1,0 +1,162 @@
+"""The gate: which jobs start, in which order, and what happens without a yes."""
+
+import pytest
+from hypothesis import given, strategies as st
+
+from controller.watch import gate as g, jobs as j, settings
+from controller.watch.gate import Gate
+from controller.watch.jobs import Away, Job
+
+RULES = {key: field.default for key, field in settings.GATE.items()}
+VALUES = {"horizon_s": 900, "gate": RULES}
+
+
+class Cluster:
+    """A queue and a cabinet with a margin; None: the cabinet is away."""
+
+    def __init__(self, margin_W, jobs=(), **rules):
+        self.margin_W, self.jobs, self.now_s = margin_W, list(jobs), 1000.0
+        self.lines, self.asked, self.explained, self.fails = [], [], [], 0
+        values = VALUES | {"gate": RULES | rules}
+        self.gate = Gate(self, self, values, lambda: self.now_s, self.lines.append)
+
+    def ask(self, power_W, at_s, for_s):
+        self.asked.append(power_W)
+        if self.margin_W is None:
+            raise Away("cabinet: Connection refused")
+        missing = [{"what": "power", "missing_W": 7}] * (power_W > self.margin_W)
+        return {"answer": "no" if missing else "yes", "missing": missing, "unknown": []}
+
+    def release(self, name):
+        if self.fails:
+            self.fails -= 1
+            raise Away("scontrol: exit code 1: Invalid job id")
+        at = next(at for at, job in enumerate(self.jobs) if job.name == name)
+        self.jobs[at] = self.jobs[at]._replace(state=j.RELEASED)
+
+    def explain(self, name, words):
+        self.explained.append((name, words))
+
+    def turn(self, after_s=30):
+        """The lines of a turn so much later."""
+        self.now_s += after_s
+        self.lines.clear()
+        self.asked.clear()
+        self.gate.turn(self.jobs)
+        return list(self.lines)
+
+    def states(self):
+        return "".join([job.state[0] for job in self.jobs])
+
+
+def gated(name, power_W, since_s=900, length_s=600):
+    return Job(name, j.GATED, power_W, 0, length_s, since_s)
+
+
+def test_the_first_to_come_is_the_first_to_start_and_counts_for_the_next():
+    cluster = Cluster(100, [gated("b", 60, 950), gated("a", 70, 940), gated("c", 30, 960)])
+    assert cluster.turn() == [
+        "job a: 70 W: released (yes)",
+        "job b: 60 W: waits: no (power: 7 W are missing)",
+        "job c: 30 W: released (yes)",
+    ]
+    assert cluster.asked == [70, 130, 100] and cluster.explained[0] == ("a", "released (yes)")
+    cluster.jobs[1] = cluster.jobs[1]._replace(state=j.RUNNING, start_s=1000)  # not seen for long
+    assert cluster.turn() == [] and cluster.asked == [60 + 70 + 30]
+    cluster.jobs[2] = cluster.jobs[2]._replace(start_s=1200)  # announced: the cabinet knows it
+    cluster.turn()
+    assert cluster.asked == [60 + 70]
+    cluster.turn(300)
+    assert cluster.asked == [60 + 30]
+
+
+def test_a_job_that_raises_no_load_does_not_wait():
+    cluster = Cluster(None, [gated("a", 0)])
+    assert cluster.turn() == ["job a: 0 W: released (it raises no load)"] and not cluster.asked
+
+
+def test_a_job_larger_than_a_refused_one_is_not_asked_for():
+    jobs = [gated("a", 200), gated("b", 300), gated("c", 300, length_s=500), gated("d", None)]
+    cluster = Cluster(100, jobs)
+    assert cluster.turn()[1:] == [
+        "job b: 300 W: waits: no (a smaller job before it is refused)",
+        "job c: 300 W: waits: no (power: 7 W are missing)",
+        "job d: None W: waits: no (watch.toml has no W for it)",
+    ]
+    assert cluster.asked == [200, 300] and cluster.states() == "gggg"
+    assert cluster.explained[0] == ("a", "no (power: 7 W are missing)") and cluster.turn() == []
+
+
+@pytest.mark.parametrize("power_W", [200, None])
+def test_a_job_that_waits_for_too_long_is_reported_again_and_again(power_W):
+    cluster = Cluster(100, [gated("a", power_W)])
+    assert len(cluster.turn()) == 1 and cluster.turn() == []
+    (line,) = cluster.turn(21_600)
+    assert line.startswith(f"job a: {power_W} W: waits for 6.0 h: no (")
+    assert cluster.turn() == [] and len(cluster.turn(21_600)) == 1 and cluster.states() == "g"
+
+
+def test_or_is_released_where_the_file_says_so_one_at_a_time():
+    cluster = Cluster(100, [gated("a", 200), gated("b", 200)], after_wait="release")
+    cluster.turn()
+    assert (
+        cluster.turn(21_600)[1]
+        == "job a: 200 W: released WITHOUT A YES (no (power: 7 W are missing))"
+    )
+    assert cluster.states() == "rg"
+    cluster.turn(200)
+    assert cluster.states() == "rg"
+    cluster.turn(200)
+    assert cluster.states() == "rr"
+
+
+def test_a_dead_cabinet_neither_stops_the_cluster_nor_opens_the_gate():
+    cluster = Cluster(None, [gated(name, 50) for name in "abc"])
+    assert len(cluster.turn()) == 3 and len(cluster.asked) == 1
+    assert cluster.turn(900) == []
+    words = "job a: 50 W: released WITHOUT A YES (not known (cabinet: Connection refused))"
+    assert cluster.turn() == [words]
+    cluster.turn()
+    assert cluster.states() == "rgg"
+    cluster.turn(300)
+    assert cluster.states() == "rrg"
+    cluster.margin_W = 40  # it is back: its answer counts again, and the time without it is over
+    cluster.turn(300)
+    cluster.margin_W = None
+    cluster.turn()
+    cluster.turn(890)
+    assert cluster.states() == "rrg"
+
+
+def test_or_it_stops_the_cluster_where_the_file_says_so():
+    cluster = Cluster(None, [gated("a", 50)], after_dark="hold")
+    cluster.turn()
+    assert cluster.turn(86_400)[0].startswith("job a: 50 W: waits for 24.0 h: not known")
+    assert cluster.states() == "g"
+
+
+def test_a_job_that_has_just_gone_stops_no_other_one():
+    cluster = Cluster(100, [gated(name, 10) for name in "abc"])
+    cluster.fails = 1
+    with pytest.raises(Away, match="^scontrol"):
+        cluster.turn()
+    cluster.fails = 1  # "a" is tried last
+    cluster.jobs[1] = cluster.jobs[1]._replace(power_W=None)
+    with pytest.raises(Away, match="^scontrol"):
+        cluster.turn()
+    cluster.turn()
+    assert cluster.states() == "rgr"
+
+
+JOBS = st.lists(st.tuples(st.integers(1, 100), st.integers(0, 3)), min_size=1, max_size=6)
+
+
+@given(JOBS, st.integers(0, 150))
+def test_what_starts_in_one_turn_is_never_more_than_the_margin(powers, margin_W):
+    jobs = [gated(str(at), power_W, since_s) for at, (power_W, since_s) in enumerate(powers)]
+    cluster = Cluster(margin_W, jobs)
+    cluster.turn()
+    cluster.turn()
+    started_W = sum([job.power_W for job in cluster.jobs if job.state == j.RELEASED])
+    assert started_W <= margin_W
+    assert g.coming_W(cluster.jobs, cluster.now_s, VALUES) == started_W
