@@ -156,6 +156,22 @@ def _check_periods(file: str, sent: Mapping[str, Table]) -> None:
             not_allowed(file, ("sent", name, "period_ms"), row["period_ms"], allowed)
 
 
+def lacks(profile: Any) -> Iterator[str]:
+    """What a BMS of this profile does not report, each with what that costs."""
+    if not reports(profile, "temperatures_reported"):
+        yield "no module temperatures: not_fitted.bms_temperatures names who accepted it"
+    if not reports(profile, "cells_reported"):
+        yield "no cell voltages: not_fitted.bms_cells names who accepted it"
+    elif can_messages.CELLS not in profile.arrays and "cells_online" not in profile.signals:
+        yield "highest and lowest cell alone: every cell counts as online (row 45 is not armed)"
+    if not any(row["counter"] for row in profile.messages.values()):
+        yield "no counter: a BMS that repeats its frames is found by its values alone (row 54)"
+    if "contactor_state" not in profile.signals:
+        yield "no contactor state: they count as closed some time after their supply"
+    if not has_close(profile):
+        yield "no command to its contactors: they follow their supply alone"
+
+
 def reports(profile: Any, fact: str) -> bool:
     """Whether a BMS of this profile reports the values of a fact of stage_states.LACKING."""
     names = {*profile.signals, *profile.arrays}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from controller.config import (
     approval,
     bus_times,
+    can_profile,
     meter_profile,
     profile_form,
     track_path,
@@ -13,6 +14,7 @@ from controller.config import (
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
 from controller.config.devices import METERS, Device
+from controller.config.profile_form import CAN_BMS
 from controller.core.parameters import SHARE
 from controller.core.policies.peak_shaving import OFF_W
 from controller.documents.document import wrapped
@@ -62,7 +64,10 @@ def profiles(config: Config) -> Iterator[str]:
         words = "no captured or documented reading of a device proves their maps"
         yield from wrapped("  map only: ", f"{', '.join(names)}; {words}")
     for device in config.devices:
-        for words in _of_meter(config, device) if device.role in METERS else ():
+        lacking = _of_meter(config, device) if device.role in METERS else ()
+        if device.profile.family == CAN_BMS:
+            lacking = can_profile.lacks(device.profile)
+        for words in lacking:
             yield from wrapped(f"  {device.name}: ", words)
 
 
