@@ -3,6 +3,7 @@
 import csv
 import itertools
 import random
+import struct
 from types import SimpleNamespace
 
 import cantools
@@ -10,7 +11,7 @@ import pytest
 from device_suite import CanSuite, Sink
 
 from controller.config import can_dialects, can_profile, profiles
-from drivers import can_dialect
+from drivers import can_dialect, profile
 from drivers.can_bms import CanBms
 from drivers.can_codec import EXTENDED, Fault, Value, word
 from hil.devices.mirrored_bms import MirroredBms
@@ -369,3 +370,130 @@ def test_any_field_reads_as_by_cantools():
 def test_forms_of_fault_bits(form, raw, bits):
     row = {"start": 8, "length": 4, "order": "little", "bit": 3, "form": form}
     assert Fault(row).bits(word(bytes((0, raw)))) == bits << 3
+
+
+# -- a profile of a maker: the example of the README, and one by a DBC file
+
+README = (profile.FOLDER.parent / "README.md").read_text(encoding="ascii")
+
+
+def own(tmp_path, text, size=CELLS, modules=0, node=2):
+    path = tmp_path / "own.toml"
+    path.write_text(text, encoding="ascii")
+    sink, loaded = Sink(modules=modules), profiles.load(str(path))
+    sizes = size, modules
+    return CanBms(loaded, 0, node, sink, sink.layout, sizes), sink
+
+
+def fed(device, frames, seconds=4):
+    for second in range(seconds):
+        for can_id, data in frames(second):
+            device.on_frame(marked(can_id), data, second * SECOND_US)
+
+
+def inputs(sink, *indexes):
+    return tuple([sink.inp[sink.layout.rack_input(0, index)] for index in indexes])
+
+
+def test_the_example_of_the_readme(tmp_path):
+    text = README[README.index("## A rack BMS on CAN") : README.index("Signals: those above")]
+    device, sink = own(tmp_path, "\n".join([line[4:] for line in text.splitlines()[1:]]), 11)
+    cells = [3300 + cell for cell in range(11)] + [0xFFFF]
+
+    def frames(second):
+        yield 0x420, struct.pack("<Hh", 500, 20) + struct.pack(">HH", 550, 0)
+        yield 0x421, struct.pack("<HHBB", 1000, 1200, 0b10, 4)
+        for page in range(4):
+            yield 0x18F00121, struct.pack("<B3HB", page, *cells[3 * page : 3 * page + 3], 0)
+
+    fed(device, frames)
+    assert inputs(sink, s.RACK_VOLTAGE_MV, s.RACK_CURRENT_MA) == (50_000, -2000)
+    assert inputs(sink, s.SOC_PERMILLE, s.SOH_PERMILLE, s.CELLS_ONLINE) == (550, 0, 11)
+    assert inputs(sink, s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX) == (100_000, 120_000)
+    assert inputs(sink, s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX) == (3300, 3310)
+    assert inputs(sink, s.CELL_POSITION_MIN, s.CELL_POSITION_MAX) == (0, 10)
+    assert inputs(sink, s.BMS_FAULT_BITS) == (0b1_0000_0010,)
+    assert device.command(0) == [(0x4A0, b"\0")] and device.command(1) == [(0x4A0, b"\1")]
+    assert device.command_period_us == 500_000 and device.refused <= 13
+
+
+DBC = """VERSION ""
+BO_ 2566834689 PACK: 8 A
+ SG_ Voltage : 7|16@0+ (0.1,0) [0|0] "V" B
+ SG_ Current : 23|16@0- (0.1,-5) [0|0] "A" B
+ SG_ Soc : 32|8@1+ (0.5,0) [0|0] "%" B
+ SG_ Count : 40|4@1+ (1,0) [0|0] "" B
+BO_ 300 MORE: 8 A
+ SG_ Page M : 0|8@1+ (1,0) [0|0] "" B
+ SG_ ChargeMax m1 : 15|16@0+ (0.1,0) [0|0] "A" B
+ SG_ DischargeMax m2 : 15|16@0+ (0.1,0) [0|0] "A" B
+ SG_ Fault m2 : 24|1@1+ (1,0) [0|0] "" B
+"""
+BY_DBC = """maker = "N. N."
+model = "by DBC"
+family = "can_bms"
+documents = ["own.dbc"]
+[timing]
+period_ms = 1000
+turnaround_ms = 0
+timeout_ms = 3000
+[settings]
+dbc = "own.dbc"
+[messages]
+pack = {dbc = "PACK", counter = {start = 40, length = 4}, check = "sum8"}
+more = {dbc = "MORE", mux = {start = 0, length = 8}}
+heat = {id = 5, ids = 2}
+[signals]
+rack_voltage_mV = {message = "pack", signal = "Voltage", scale = 1000, range = [0, 1000000]}
+rack_current_mA = {message = "pack", signal = "Current", scale = 1000, range = [-400000, 400000]}
+soc_permille = {message = "pack", signal = "Soc", scale = 10, range = [0, 1000]}
+charge_current_mA_max = {message = "more", signal = "ChargeMax", scale = 1000, range = [0, 400000]}
+[signals.discharge_current_mA_max]
+message = "more"
+signal = "DischargeMax"
+scale = 1000
+range = [0, 400000]
+[arrays.module_temperature_ddegC]
+message = "heat"
+starts = [0, 16, 32, 48]
+length = 16
+signed = true
+range = [-400, 1500]
+[faults]
+fault = {message = "more", signal = "Fault", bit = 3}
+[fault_bits]
+trip = {fault = 3}
+warn = {}
+info = {}
+"""
+
+
+@pytest.mark.parametrize("break_at", ["", "check", "counter", "heat"])
+def test_a_profile_by_a_dbc_file_with_pages_counter_and_check(tmp_path, break_at):
+    (tmp_path / "own.dbc").write_text(DBC)
+    device, sink = own(tmp_path, BY_DBC, modules=6)
+    messages = cantools.database.load_string(DBC).messages
+    pack, more = sorted(messages, key=lambda each: each.name, reverse=True)
+    degrees = [200 + module for module in range(6)]
+
+    def frames(second):
+        count = 0 if break_at == "counter" else second % 16
+        values = {"Voltage": 512.3, "Current": -7.5, "Soc": 55, "Count": count}
+        data = bytearray(pack.encode(values, strict=False))
+        data[7] = (pack.frame_id + 8 + sum(data[:7]) + (break_at == "check")) & 0xFF
+        yield pack.frame_id, bytes(data)
+        yield more.frame_id, more.encode({"Page": 1, "ChargeMax": 90.5})
+        yield more.frame_id, more.encode({"Page": 2, "DischargeMax": 100.5, "Fault": 1})
+        yield 5, struct.pack("<4h", *degrees[:4])
+        if break_at != "heat":
+            yield 6, struct.pack("<4h", *degrees[4:], 9999, 9999)
+
+    fed(device, frames, 6)
+    if break_at:
+        assert not any(sink.fresh) and not any(sink.inp)
+        return
+    assert inputs(sink, s.RACK_VOLTAGE_MV, s.RACK_CURRENT_MA) == (512_300, -7500)
+    assert inputs(sink, s.SOC_PERMILLE, s.BMS_FAULT_BITS) == (550, 8)
+    assert inputs(sink, s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX) == (90_500, 100_500)
+    first = s.MODULE_TEMPERATURE_DDEGC
+    assert inputs(sink, *range(first, first + 6)) == tuple(degrees)

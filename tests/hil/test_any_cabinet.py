@@ -266,7 +266,7 @@ def test_a_rack_of_another_dialect_never_closes_and_its_profile_is_named(tmp_pat
 def test_the_power_of_the_converter_refuses_a_rack_of_the_other_direction(
     tmp_path, power_W, current_A, is_wrong
 ):
-    """From 10 % of the converter's 5 kW and 5 % of the rack's 100 A on."""
+    """The comparison begins at 10 % of the converter's 5 kW and 5 % of the rack's 100 A."""
     rig = VirtualRig(coverage.loaded(with_rack(tmp_path, "victron_cells")), lambda t_s: 3000.0)
     rig.run(5)
     cabinet, device = rig.controller.cabinet, rig.cabinet.devices["bms_1"]
