@@ -340,6 +340,23 @@ def test_a_small_current_contradicts_nobody_and_the_sign_is_never_turned():
     assert sink.inp[sink.layout.rack_input(0, s.RACK_CURRENT_MA)] == 7000
 
 
+def test_readings_that_agree_begin_the_count_anew():
+    flow = [-5000] * 4 + [5000] + [-5000] * 4
+    device, sink, burst = joined("pylontech_lv", flow=lambda: flow.pop(0), sign_mA=5000)
+    for second in range(1, 10):
+        for can_id, data in burst():
+            device.on_frame(can_id, data, second * SECOND_US)
+    assert not flow and not device.is_sign_wrong
+
+
+def test_a_lowest_cell_above_the_highest_is_refused(monkeypatch):
+    device, sink, burst = joined("victron_cells")
+    monkeypatch.setattr(RACK, "cell_voltage_V_min", 3.313)
+    for can_id, data in burst():
+        device.on_frame(can_id, data, SECOND_US)
+    assert sink.layout.rack_group(0, s.G_BMS_CELLS) not in sink.taken() and device.refused
+
+
 # -- the codec, judged by cantools
 
 
@@ -397,24 +414,26 @@ def inputs(sink, *indexes):
 
 def test_the_example_of_the_readme(tmp_path):
     text = README[README.index("## A rack BMS on CAN") : README.index("Signals: those above")]
-    device, sink = own(tmp_path, "\n".join([line[4:] for line in text.splitlines()[1:]]), 11)
-    cells = [3300 + cell for cell in range(11)] + [0xFFFF]
+    device, sink = own(tmp_path, "\n".join([line[4:] for line in text.splitlines()[1:]]), 19)
+    cells = [3300 + cell for cell in range(19)]
+    cells[7] = 0xFFFF  # of a cell that the BMS does not see
 
     def frames(second):
         yield 0x420, struct.pack("<Hh", 500, 20) + struct.pack(">HH", 550, 0)
         yield 0x421, struct.pack("<HHBB", 1000, 1200, 0b10, 4)
-        for page in range(4):
-            yield 0x18F00121, struct.pack("<B3HB", page, *cells[3 * page : 3 * page + 3], 0)
+        for page in range(7):
+            three = (cells[3 * page : 3 * page + 3] + [0] * 2)[:3]
+            yield 0x18F00121, struct.pack("<B3HB", page, *three, 0)
 
     fed(device, frames)
     assert inputs(sink, s.RACK_VOLTAGE_MV, s.RACK_CURRENT_MA) == (50_000, -2000)
-    assert inputs(sink, s.SOC_PERMILLE, s.SOH_PERMILLE, s.CELLS_ONLINE) == (550, 0, 11)
+    assert inputs(sink, s.SOC_PERMILLE, s.SOH_PERMILLE, s.CELLS_ONLINE) == (550, 0, 18)
     assert inputs(sink, s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX) == (100_000, 120_000)
-    assert inputs(sink, s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX) == (3300, 3310)
-    assert inputs(sink, s.CELL_POSITION_MIN, s.CELL_POSITION_MAX) == (0, 10)
+    assert inputs(sink, s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX) == (3300, 3318)
+    assert inputs(sink, s.CELL_POSITION_MIN, s.CELL_POSITION_MAX) == (0, 32 + 2)
     assert inputs(sink, s.BMS_FAULT_BITS) == (0b1_0000_0010,)
     assert device.command(0) == [(0x4A0, b"\0")] and device.command(1) == [(0x4A0, b"\1")]
-    assert device.command_period_us == 500_000 and device.refused <= 13
+    assert device.command_period_us == 500_000 and device.refused <= 3 * 9
 
 
 DBC = """VERSION ""
@@ -468,7 +487,7 @@ info = {}
 """
 
 
-@pytest.mark.parametrize("break_at", ["", "check", "counter", "heat"])
+@pytest.mark.parametrize("break_at", ["", "check", "counter", "heat", "hot"])
 def test_a_profile_by_a_dbc_file_with_pages_counter_and_check(tmp_path, break_at):
     (tmp_path / "own.dbc").write_text(DBC)
     device, sink = own(tmp_path, BY_DBC, modules=6)
@@ -486,9 +505,14 @@ def test_a_profile_by_a_dbc_file_with_pages_counter_and_check(tmp_path, break_at
         yield more.frame_id, more.encode({"Page": 2, "DischargeMax": 100.5, "Fault": 1})
         yield 5, struct.pack("<4h", *degrees[:4])
         if break_at != "heat":
-            yield 6, struct.pack("<4h", *degrees[4:], 9999, 9999)
+            last = 9999 if break_at == "hot" else degrees[5]
+            yield 6, struct.pack("<4h", degrees[4], last, 9999, 9999)
 
     fed(device, frames, 6)
+    if break_at == "hot":
+        groups = {group - sink.layout.rack_group(0, 0) for group in sink.taken()}
+        assert s.G_BMS_TEMPERATURES not in groups and s.G_BMS_PACK in groups
+        return
     if break_at:
         assert not any(sink.fresh) and not any(sink.inp)
         return

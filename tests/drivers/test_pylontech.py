@@ -317,6 +317,14 @@ def test_limits_that_are_no_longer_usable_count_as_stopped(limits):
     assert (device.bad_frames, device.refused, device.frames - 1 - 6) == counted
 
 
+def test_limits_end_with_flags_that_are_no_longer_usable():
+    device, sink = built({"charge_allowed": {"invalid": [1]}})
+    for second in range(7):
+        flags = "40" if second < 2 else "C0"
+        feed(device, (0x351, LIMITS), *V12[1:4], (0x35C, flags), now_us=second * SECOND_US)
+        assert (groups_of(sink, s.G_BMS_LIMITS) <= sink.taken()) == (second <= 1 + 3), second
+
+
 @pytest.mark.parametrize("late_us, fresh", [(0, 1), (1, 0)])
 def test_limits_do_not_outlive_the_enable_flags(late_us, fresh):
     device, sink = built(stopped_ms=3000)
