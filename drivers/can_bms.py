@@ -146,7 +146,7 @@ class CanBms:
         if "rack_voltage_mV" not in values or CHARGE_MV not in self.profile.signals:
             return True
         low_mV, high_mV = self._window_mV
-        is_short = abs(current_mA) > self.profile.settings["rack_current_mA_max"]
+        is_short = abs(current_mA) > self.profile.settings["rack_current_mA_max"] and high_mV > 0
         if not low_mV <= values["rack_voltage_mV"] <= high_mV and not is_short:
             return False
         values["rack_voltage_mV"] = min(max(values["rack_voltage_mV"], 0), high_mV)

@@ -6,7 +6,7 @@ from drivers.can_messages import NEVER_US, Messages, Source
 from drivers.profile import Profile
 
 # states of `report`, each with an id where one is meant
-OK, WAITING, MISSING, FOREIGN, STOPPED, SIGN = range(6)
+OK, WAITING, MISSING, FOREIGN, STOPPED, REFUSED, SIGN = range(7)
 REPORT = ("state", "can_id", "fits")
 
 
@@ -59,8 +59,15 @@ class Dialect:
         if self.foreign_id is not None:
             return FOREIGN, self.foreign_id
         if self._is_confirmed:
-            stopped = self._stopped(now_us)
-            return (STOPPED, stopped.can_id) if stopped else (OK, 0)
+            if stopped := self._stopped(now_us):
+                return STOPPED, stopped.can_id
+            refused = [
+                each.can_id
+                for each in self._sources
+                if each.times
+                and each.heard_us - max(each.good_us, self._first_us) > each.stopped_us
+            ]
+            return (REFUSED, refused[0]) if refused else (OK, 0)
         missing = self._missing()
         if missing and self._first_us != NEVER_US and now_us - self._first_us > self._confirm_us:
             return MISSING, missing.can_id

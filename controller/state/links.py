@@ -99,6 +99,8 @@ def _refusal(report: Facts | None) -> str | None:
     can_id = report["can_id"] & ~EXTENDED
     if report["state"] == can_dialect.STOPPED:
         return f"id 0x{can_id:X} has stopped, no value counts"
+    if report["state"] == can_dialect.REFUSED:
+        return f"id 0x{can_id:X} comes with values that do not fit its profile, they do not count"
     is_foreign = report["state"] == can_dialect.FOREIGN
     words = "is of another protocol" if is_foreign else "of its protocol does not come"
     fits = can_dialects.names()[report["fits"] - 1] if report["fits"] else ""

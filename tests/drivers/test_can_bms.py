@@ -340,6 +340,30 @@ def test_a_small_current_contradicts_nobody_and_the_sign_is_never_turned():
     assert sink.inp[sink.layout.rack_input(0, s.RACK_CURRENT_MA)] == 7000
 
 
+def test_a_scale_wrong_by_ten_is_told():
+    """bms-to-inverter 34, 107: Discover AES sends steps of 0.1 V, like Sol-Ark V1.3."""
+    device, sink, burst = joined("pylontech_lv")
+    for second in range(1, 9):
+        for can_id, data in burst():
+            data = struct.pack("<hhh", 496, -70, 200) if can_id == 0x356 else data
+            device.on_frame(can_id, data, second * SECOND_US)
+    assert sink.layout.rack_group(0, s.G_BMS_PACK) not in sink.taken()
+    assert device.report(8 * SECOND_US) == (can_dialect.REFUSED, 0x356)
+
+
+def test_a_pile_without_the_offset_of_its_current_is_no_short_circuit():
+    """Battery-Emulator: some Pylontech HV counterparts send no offset of 3000 A."""
+    device, sink, burst = joined("pylontech_hv")
+    for second in range(1, 9):
+        for can_id, data in burst():
+            plain = can_id & ~EXTENDED
+            data = data[:2] + bytes(2) + data[4:] if plain == 0x4211 else data
+            data = data[:4] + bytes(4) if plain == 0x4221 else data
+            device.on_frame(can_id, data, second * SECOND_US)
+    fresh = {group - sink.layout.rack_group(0, 0) for group in sink.taken()}
+    assert fresh == {s.G_BMS_CELLS} and device.report(8 * SECOND_US)[0] == can_dialect.REFUSED
+
+
 def test_readings_that_agree_begin_the_count_anew():
     flow = [-5000] * 4 + [5000] + [-5000] * 4
     device, sink, burst = joined("pylontech_lv", flow=lambda: flow.pop(0), sign_mA=5000)

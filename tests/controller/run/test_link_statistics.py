@@ -167,7 +167,8 @@ NO_FIT = "no shipped profile fits these ids"
     (2, 0x351, "pytes")  f"id 0x351 of its protocol does not come, {NONE}; profile pytes would fit"
     (2, 0x80004210, 0)  f"id 0x4210 of its protocol does not come, {NONE}; {NO_FIT}"
     (3, 0x110, 0)  f"id 0x110 is of another protocol, {NONE}; {NO_FIT}"
-    (5, 0, 0)  f"{TURNED}; {NONE} until the profile is corrected and the controller restarts"
+    (5, 0x356, 0)  "id 0x356 comes with values that do not fit its profile, they do not count"
+    (6, 0, 0)  f"{TURNED}; {NONE} until the profile is corrected and the controller restarts"
 """)
 def test_the_page_says_why_no_value_of_a_rack_counts(report, words):
     names = can_dialects.names()
