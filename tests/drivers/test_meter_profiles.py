@@ -305,11 +305,11 @@ def line_of(name, keys):
     return f"{name} = {{{', '.join(words)}}}\n"
 
 
-@given(some=SOME, power=REGISTERS, phases=st.integers(0, 3), data=st.data())
+@given(some=SOME, total=REGISTERS, phases=st.integers(0, 3), data=st.data())
 def test_a_profile_is_refused_in_one_line_or_takes_any_reply(
-    tmp_path_factory, some, power, phases, data
+    tmp_path_factory, some, total, phases, data
 ):
-    lines = {**some, "power_W": power, "factor": {"type": "s16", "address": 91}}
+    lines = {**some, "power_W": total, "factor": {"type": "s16", "address": 91}}
     used = any("scale_from" in each for each in lines.values())
     text = "".join(line_of(*each) for each in lines.items() if used or each[0] != "factor")
     folder = tmp_path_factory.getbasetemp()

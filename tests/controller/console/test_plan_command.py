@@ -142,7 +142,7 @@ def test_a_plan_needs_no_process(capsys, series):
 @pytest.mark.parametrize(
     "more, words",
     [
-        (["--series", "absent"], "absent: has no series; allowed are load.csv, pv.csv, prices.csv"),
+        (["--series", "absent"], "absent: has no series; allowed are load.csv, pv.csv, jobs.csv"),
         (["--at", "noon"], "--at: 'noon': allowed is a time"),
         (["--charge", "101"], "from 0 to 100"),
     ],

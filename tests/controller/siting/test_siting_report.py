@@ -554,7 +554,7 @@ def test_the_examples_are_installed_with_the_package(tmp_path):
 
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    patterns = setup["options.package_data"]["controller"].split(", ")
+    patterns = re.split(r"[,\s]+", setup["options.package_data"]["controller"].strip())
     shutil.copytree(EXAMPLES, tmp_path / "sites" / "siting")
     shipped = {path.name for pattern in patterns for path in tmp_path.glob(pattern)}
     assert {f"{name}.toml" for name in NAMES} <= shipped

@@ -85,7 +85,8 @@ def test_the_program_needs_no_library():
     """A host of the cluster has the wheel alone."""
     modules = ", ".join([f"controller.watch.{name}" for name in MODULES])
     code = f"import sys, {modules}; print({{each.partition('.')[0] for each in sys.modules}})"
-    done = subprocess.run([sys.executable, "-Sc", code], capture_output=True, text=True, cwd=ROOT)
+    places = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-Sc", code], capture_output=True, text=True, env=places)
     known = {*sys.stdlib_module_names, "controller", "drivers", "safety", "__main__"}
     found = ast.literal_eval(done.stdout) if done.stdout else {done.stderr}
     assert {each for each in found - known if not each.startswith("_sysconfigdata")} == set()
