@@ -26,11 +26,6 @@ NO_POSITION = 4095
 EXTREMES = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 
 
-def nowhere() -> int:
-    """No second source of the direction of the current."""
-    return 0
-
-
 class CanBms:
     """One rack. Counters: `frames` accepted, `bad_frames` (length, check byte, repeated counter),
     `refused`. `is_sign_wrong`: the converter has contradicted the direction of the current,
@@ -45,11 +40,11 @@ class CanBms:
         sink: Sink,
         layout: s.Layout,
         sizes: tuple[int, int] = (0, 0),
-        flow: Callable[[], int] = nowhere,
+        flow: Callable[[], int] = int,
         sign_mA: int = 0,
     ) -> None:
         """sizes: cells and modules of the rack. flow: direction of the converter's power, > 0: out
-        of the rack, 0: too little to tell; it is compared from `sign_mA` of the rack on.
+        of the rack, 0 (`int`): nothing to tell; it is compared from `sign_mA` of the rack on.
         """
         self.profile, self.rack, self.node = profile, rack, node
         self.frames = self.bad_frames = self.refused = 0

@@ -48,8 +48,10 @@ class Message:
     def __init__(self, name: str, can_id: int, row: Mapping[str, Any], number: int) -> None:
         """number: of this id among the ids of the message."""
         self.name, self.can_id, self.row, self.number = name, can_id, row, number
-        self.mux = Raw(row["mux"]) if row["mux"] else None
-        self._counter, self._count = Raw(row["counter"]) if row["counter"] else None, -1
+        self.mux, self._counter = [
+            None if row[key]["start"] is None else Raw(row[key]) for key in ("mux", "counter")
+        ]
+        self._count = -1
         self._check = CHECKS.get(row["check"])
         self.sources: dict[int | None, Source] = {}
 
@@ -104,7 +106,7 @@ class Messages:
                 can_id = row["id"] + number * row["id_step"] + offset
                 can_id |= EXTENDED if row["extended"] else 0
                 message = self.by_id[can_id] = Message(name, can_id, row, number)
-                if row["use"] == "required" and not row["mux"]:
+                if row["use"] == "required" and message.mux is None:
                     self._source(message, None)
         for table in (profile.signals, profile.faults, profile.arrays):
             for name, row in table.items():

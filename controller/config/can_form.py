@@ -10,19 +10,6 @@ _ORDER = forms.choice(("little", "big"), "little")
 PERIOD = forms.integer(10, 60_000)
 
 
-def _is_raw(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and (not value or {"start", "length"} <= set(value))
-        and (
-            set(value) <= {"start", "length", "order"}
-            and forms.is_number(value.get("start", 0), 0, 63)
-            and forms.is_number(value.get("length", 1), 1, 16)
-            and value.setdefault("order", "little") in ("little", "big")
-        )
-    )
-
-
 def _are_states(value: Any) -> bool:
     return isinstance(value, dict) and all(
         raw.removeprefix("-").isdecimal() and type(each) is int and abs(each) <= _VALUE_MAX
@@ -34,10 +21,8 @@ def _is_range(value: Any) -> bool:
     return forms.is_row(value, ((-_VALUE_MAX, _VALUE_MAX),) * 2) and value[0] <= value[1]
 
 
-_RAW = forms.passing(
-    lambda value: not value or _is_raw(value),
-    "{start = 0..63, length = 1..16, order}, in a DBC's count",
-    {},
+_RAW = forms.table(  # of a multiplexer or counter
+    {"start": forms.integer(0, 63, None), "length": forms.integer(1, 16, 8), "order": _ORDER}, {}
 )
 _RANGE = forms.passing(_is_range, f"[low, high] within {-_VALUE_MAX}..{_VALUE_MAX}")
 _MUX = forms.integer(0, 65535, None)

@@ -103,7 +103,7 @@ def _fill_place(
         not_allowed(file, (*path, "scale"), 0, "any other number")
     if row.get("unit") and f"_{row['unit']}" not in path[-1]:
         not_allowed(file, (*path, "unit"), row["unit"], "the unit of the name; use scale")
-    if row["mux"] is not None and not message["mux"]:
+    if row["mux"] is not None and message["mux"]["start"] is None:
         not_allowed(file, (*path, "mux"), row["mux"], f"a mux of messages.{row['message']}")
 
 
@@ -164,7 +164,7 @@ def lacks(profile: Any) -> Iterator[str]:
         yield "no cell voltages: not_fitted.bms_cells names who accepted it"
     elif can_messages.CELLS not in profile.arrays and "cells_online" not in profile.signals:
         yield "highest and lowest cell alone: every cell counts as online (row 45 is not armed)"
-    if not any(row["counter"] for row in profile.messages.values()):
+    if all(row["counter"]["start"] is None for row in profile.messages.values()):
         yield "no counter: a BMS that repeats its frames is found by its values alone (row 54)"
     if "contactor_state" not in profile.signals:
         yield "no contactor state: they count as closed some time after their supply"

@@ -2,9 +2,6 @@
 the driver decodes. A mistake in the profile is in both, so a run proves the wiring.
 """
 
-import functools
-import tomllib
-from pathlib import Path
 from typing import Any
 
 from hil.plant.rack import Rack
@@ -15,24 +12,16 @@ LIMIT_A_MAX = 400.0
 WARNING = 0b01
 
 
-@functools.lru_cache(maxsize=32)
-def _read(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
 class MirroredBms:
     """The BMS of one rack. Faults: silent, deaf, frozen, silent_ids, overrides {id: data}."""
 
-    def __init__(self, rack: Rack, node: int, path: Path) -> None:
+    def __init__(self, rack: Rack, node: int, profile: Any) -> None:
+        """profile: the tables of a checked profile, as data."""
         self.rack = rack
-        text = _read(path)
-        self._text, settings = text, text.get("settings", {})
-        self._offset = node * settings.get("node_stride", 0)
-        self._per_module = settings.get("cells_per_module", 16)
-        self._sent = text.get("sent", {})
+        self._profile, self._sent = profile, profile.sent
+        self._offset = node * profile.settings["node_stride"]
         self.command_ids = tuple(
-            each["id"] + (self._offset if each.get("addressed") else 0)
-            for each in self._sent.values()
+            each["id"] + (self._offset if each["addressed"] else 0) for each in self._sent.values()
         )
         self.command_id = self.command_ids[0] if self.command_ids else -1
         self.silent = self.deaf = self.frozen = False
@@ -43,7 +32,7 @@ class MirroredBms:
         self._due_us: dict[str, int] = {}
         self._counts: dict[str, int] = {}
         self._kept: dict[str, list[tuple[int, bytes]]] = {}
-        self._has_close = any("data_close" in each for each in self._sent.values())
+        self._has_close = any(each["data_close"] for each in self._sent.values())
         if not self.command_ids:
             rack.command_close(True)
 
@@ -58,7 +47,7 @@ class MirroredBms:
         if self.deaf or can_id not in self.command_ids:
             return
         row = list(self._sent.values())[self.command_ids.index(can_id)]
-        if "data_close" in row:
+        if row["data_close"]:
             self.rack.command_close(data == bytes.fromhex(row["data_close"]))
         elif self._heard_us is None and not self._has_close:
             self.rack.command_close(True)
@@ -68,7 +57,7 @@ class MirroredBms:
         """[(id, data)] that are due at now_us."""
         self.tick(now_us)
         found: list[tuple[int, bytes]] = []
-        for name, row in self._text["messages"].items():
+        for name, row in self._profile.messages.items():
             period_us = self._period_us(row)
             due_us = self._due_us.setdefault(name, now_us)
             if due_us <= now_us:
@@ -86,55 +75,60 @@ class MirroredBms:
         ]
 
     def _period_us(self, row: dict[str, Any]) -> int:
-        period_ms: int = row.get("period_ms", self._text["timing"]["period_ms"])
-        return period_ms * US_PER_MS
+        return int(row["period_ms"] or self._profile.period_ms) * US_PER_MS
 
     def _encoded(self, name: str, row: dict[str, Any]) -> list[tuple[int, bytes]]:
         """Every frame of a message: each id, and each value of its multiplexer."""
-        mux, found = row.get("mux"), []
-        for number in range(row.get("ids", 1)):
-            can_id = row["id"] + number * row.get("id_step", 1) + self._offset
-            for page in self._pages(name, row) if mux else [None]:
-                data = bytearray(row.get("bytes", 8))
-                if mux and page is not None:
-                    _put(data, mux, page)
+        found = []
+        for number in range(row["ids"]):
+            can_id = row["id"] + number * row["id_step"] + self._offset
+            for page in self._pages(name, row):
+                data = bytearray(row["bytes"])
+                if page is not None:
+                    _put(data, row["mux"], page)
                 self._fill(data, name, page, number if page is None else page)
                 found.append((can_id, self._sealed(name, row, can_id, data)))
         return found
 
     def _pages(self, name: str, row: dict[str, Any]) -> list[int | None]:
-        if "mux_values" in row:
-            return list(range(row["mux_values"]))
-        rows = [each for table in ("signals", "faults") for each in self._text[table].values()]
-        return sorted({each["mux"] for each in rows if each["message"] == name and "mux" in each})
+        if row["mux"]["start"] is None:
+            return [None]
+        rows = [*self._profile.signals.values(), *self._profile.faults.values()]
+        pages = {
+            each["mux"] for each in rows if each["message"] == name and each["mux"] is not None
+        }
+        return sorted(pages | set(range(row["mux_values"])))
 
     def _sealed(self, name: str, row: dict[str, Any], can_id: int, data: bytearray) -> bytes:
-        if "counter" in row:
+        if row["counter"]["start"] is not None:
             self._counts[name] = self._counts.get(name, 0) + 1
             _put(data, row["counter"], self._counts[name])
-        if row.get("check") == "sum8":
-            data[-1] = (can_id + len(data) + sum(data[:-1])) & 0xFF
+        if row["check"]:
+            is_sum = row["check"] == "sum8"
+            data[-1] = (
+                (can_id + len(data) + sum(data[:-1])) & 0xFF if is_sum else _crc(can_id, data)
+            )
         return bytes(data)
 
     def _fill(self, data: bytearray, name: str, page: int | None, number: int) -> None:
-        for signal, row in self._text["signals"].items():
-            if row["message"] == name and row.get("mux") in (None, page):
+        for signal, row in self._profile.signals.items():
+            if row["message"] == name and row["mux"] in (None, page):
                 _put(data, row, _raw(row, self._value(signal)))
-        for fault, row in self._text["faults"].items():
-            if row["message"] == name and row.get("mux") in (None, page):
+        for fault, row in self._profile.faults.items():
+            if row["message"] == name and row["mux"] in (None, page):
                 _put(data, row, self._fault(fault, row))
-        for array, row in self._text.get("arrays", {}).items():
+        for array, row in self._profile.arrays.items():
             if row["message"] == name:
                 for place, start in enumerate(row["starts"]):
                     value = self._number(array, number * len(row["starts"]) + place)
-                    raw = row.get("invalid", [0])[0] if value is None else _raw(row, value)
+                    raw = [*row["invalid"], 0][0] if value is None else _raw(row, value)
                     _put(data, row | {"start": start}, raw)
 
     def _fault(self, name: str, row: dict[str, Any]) -> int:
         """Quiet, or the first fault of `trip` while the rack has one."""
         ones = (1 << row["length"]) - 1
-        form = row.get("form", "bits")
-        trips = self._text["fault_bits"]["trip"].values()
+        form = row["form"]
+        trips = self._profile.fault_bits["trip"].values()
         is_on = self.rack.fault_bits and row["bit"] in trips
         if form in ("pairs", "any pair"):
             return (0xAAAA_AAAA & ones & ~0b11) | (WARNING if is_on else 0b10)
@@ -176,22 +170,30 @@ class MirroredBms:
 
 def _raw(row: dict[str, Any], value: float) -> int:
     """The raw value whose decoding is next to `value`, within its bits."""
-    for raw, known in row.get("values", {}).items():
+    for raw, known in row["values"].items():
         if known == int(value):
             return int(raw)
-    if "values" in row:
+    if row["values"]:
         return 1 if "1" not in row["values"] else 2
-    raw, bits = round((value - row.get("offset", 0)) / row.get("scale", 1)), row["length"]
-    low, high = (
-        (-(1 << bits - 1), (1 << bits - 1) - 1) if row.get("signed") else (0, (1 << bits) - 1)
-    )
+    raw, bits = round((value - row["offset"]) / row["scale"]), row["length"]
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if row["signed"] else (0, (1 << bits) - 1)
     return max(low, min(high, raw))
+
+
+def _crc(can_id: int, data: bytearray) -> int:
+    """CRC-8 SAE J1850 over the id and all bytes but the last, bit by bit."""
+    value = 0xFF
+    for byte in (can_id & 255, can_id >> 8 & 255, *data[:-1]):
+        for bit in range(7, -1, -1):
+            value = (value << 1) ^ (0x1D if (value >> 7 ^ byte >> bit) & 1 else 0)
+            value &= 0xFF
+    return value ^ 0xFF
 
 
 def _put(data: bytearray, row: dict[str, Any], raw: int) -> None:
     """Write the bits of a raw value one by one; bits behind the end of the frame are lost."""
     at, length = row["start"], row["length"]
-    if row.get("order", "little") == "little":
+    if row["order"] == "little":
         places = [at + bit for bit in range(length)]
     else:  # from the highest bit down; a byte ends at its bit 0 and goes on at bit 7 of the next
         line = [byte * 8 + bit for byte in range(8) for bit in range(7, -1, -1)]

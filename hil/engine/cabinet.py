@@ -167,7 +167,7 @@ class SimulatedCabinet:
         elif coverage.is_documented(device):
             bms = PylontechBms(rack)
         else:
-            bms = MirroredBms(rack, device.address, device.profile.path)
+            bms = MirroredBms(rack, device.address, device.profile)
         self.devices[f"bms_{device.index + 1}"] = bms
         return bms
 

@@ -64,7 +64,7 @@ def bursts(name):
     """Call it for the frames of one cycle, of the ids that the profile needs."""
     profile = profiles.load(name)
     node = 1 if profile.settings["node_stride"] else 0
-    device, us = MirroredBms(RACK, node, profile.path), itertools.count(0, 10 * SECOND_US)
+    device, us = MirroredBms(RACK, node, profile), itertools.count(0, 10 * SECOND_US)
     rows = [*profile.signals.values(), *profile.faults.values()]
     used = {row["message"] for row in rows}
     stride = profile.settings["node_stride"] * node
@@ -545,3 +545,14 @@ def test_a_profile_by_a_dbc_file_with_pages_counter_and_check(tmp_path, break_at
     assert inputs(sink, s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX) == (90_500, 100_500)
     first = s.MODULE_TEMPERATURE_DDEGC
     assert inputs(sink, *range(first, first + 6)) == tuple(degrees)
+
+
+def test_the_rig_mirrors_a_profile_by_a_dbc_file(tmp_path, monkeypatch):
+    (tmp_path / "own.dbc").write_text(DBC)
+    device, sink = own(tmp_path, BY_DBC, modules=6)
+    monkeypatch.setattr(RACK, "temperatures_degC", [20.0, 21.0, 22.0, 23.0, 24.0, 25.5])
+    mirror = MirroredBms(RACK, 0, device.profile)
+    fed(device, lambda second: mirror.frames(second * SECOND_US), 6)
+    found = inputs(sink, s.RACK_VOLTAGE_MV, s.RACK_CURRENT_MA, s.CHARGE_CURRENT_MA_MAX)
+    assert found == (49_600, 7000, 100_000) and device.bad_frames == 0
+    assert inputs(sink, s.MODULE_TEMPERATURE_DDEGC + 5) == (255,)
