@@ -23,6 +23,7 @@ from safety import signals as s
 
 CELLS_PER_MODULE_MAX = 32  # a position is module x 32 + cell
 NO_POSITION = 4095
+SIGN_US = 5_000_000  # a BMS or a converter may be late when the power turns
 EXTREMES = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 
 
@@ -48,7 +49,7 @@ class CanBms:
         """
         self.profile, self.rack, self.node = profile, rack, node
         self.frames = self.bad_frames = self.refused = 0
-        self.is_sign_wrong, self._against = False, 0
+        self.is_sign_wrong, self._against, self._against_us = False, 0, 0
         self._flow, self._sign_mA = flow, sign_mA
         self._inp, self._fresh = sink.inp, sink.fresh
         self._first, self._groups_at = layout.rack_input(rack, 0), layout.rack_group(rack, 0)
@@ -100,7 +101,7 @@ class CanBms:
     def _take(self, source: Source, frame: Word, now_us: int) -> bool:
         """Keep the values of a frame, and store each group that is whole. False: refused."""
         values = self._read(source, frame)
-        if values is None or not self._fits(values):
+        if values is None or not self._fits(values, now_us):
             return False
         self._values.update(values)
         source.good_us = now_us
@@ -130,13 +131,13 @@ class CanBms:
             values[name] = value
         return values
 
-    def _fits(self, values: dict[str, int]) -> bool:
+    def _fits(self, values: dict[str, int], now_us: int) -> bool:
         """Compare the voltage with the limits: that finds a scale wrong by ten. But a short circuit
         (above rack_current_mA_max) with a low voltage must trip, not be refused.
         """
         lowest, highest = [values.get(name, 0) for name in EXTREMES]
         current_mA = values.get("rack_current_mA", 0)
-        if lowest > highest or self._contradicts(current_mA):
+        if lowest > highest or self._contradicts(current_mA, now_us):
             return False
         if "rack_voltage_mV" not in values or CHARGE_MV not in self.profile.signals:
             return True
@@ -147,12 +148,15 @@ class CanBms:
         values["rack_voltage_mV"] = min(max(values["rack_voltage_mV"], 0), high_mV)
         return True
 
-    def _contradicts(self, current_mA: int) -> bool:
-        """Whether the converter's direction has contradicted this one too often."""
+    def _contradicts(self, current_mA: int, now_us: int) -> bool:
+        """Whether the converter's direction has contradicted this one too long and too often."""
         flow = self._flow() if abs(current_mA) >= self._sign_mA > 0 else 0
         if flow:
             self._against = self._against + 1 if (flow > 0) != (current_mA > 0) else 0
-            self.is_sign_wrong |= self._against >= self.profile.settings["sign_readings"]
+            if self._against <= 1:
+                self._against_us = now_us
+            is_often = self._against >= self.profile.settings["sign_readings"]
+            self.is_sign_wrong |= is_often and now_us - self._against_us >= SIGN_US
         return self.is_sign_wrong
 
     def _keep_limits(self) -> None:

@@ -30,7 +30,7 @@ SECOND_US = 1_000_000
 # start of motors for seconds.
 PCS_PERMILLE = 2000
 METER_PERMILLE = 1200
-SIGN_PERMILLE = 100  # of the rating, from which the direction of a rack's current is compared
+SIGN_PERMILLE = 200  # of the rating, from which the direction of a rack's current is compared
 SETPOINT = "write setpoint"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 Bms = NativeBms | CanBms

@@ -102,7 +102,11 @@ def _refusal(report: Facts | None) -> str | None:
     if report["state"] == can_dialect.REFUSED:
         return f"id 0x{can_id:X} comes with values that do not fit its profile, they do not count"
     is_foreign = report["state"] == can_dialect.FOREIGN
-    words = "is of another protocol" if is_foreign else "of its protocol does not come"
+    words = (
+        "is of another protocol"
+        if is_foreign
+        else "of its protocol does not come, or not with its length"
+    )
     fits = can_dialects.names()[report["fits"] - 1] if report["fits"] else ""
     allowed = f"profile {fits} would fit" if fits else "no shipped profile fits these ids"
     return f"id 0x{can_id:X} {words}, no value counts; {allowed}"

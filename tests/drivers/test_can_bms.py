@@ -2,8 +2,10 @@
 
 import csv
 import itertools
+import math
 import random
 import struct
+from fractions import Fraction
 from types import SimpleNamespace
 
 import cantools
@@ -16,6 +18,7 @@ from drivers.can_bms import CanBms
 from drivers.can_codec import EXTENDED, Fault, Value, word
 from hil.devices.mirrored_bms import MirroredBms
 from safety import signals as s
+from tests.slow import slow
 from tests.tables import cases
 
 NAMES = sorted({each.name for each in can_dialects.shipped()})
@@ -318,7 +321,7 @@ def test_a_required_id_that_stops_ends_all():
 
 
 @cases("""flow  times  is_refused
-    -5000  4  False | -5000  5  True | 5000  9  False | 0  9  False""")
+    -5000  5  False | -5000  6  True | 5000  9  False | 0  9  False""")
 def test_a_converter_that_contradicts_the_direction_refuses_the_rack(flow, times, is_refused):
     """RACK discharges with 7 A."""
     device, sink, burst = joined("pylontech_lv", flow=lambda: flow, sign_mA=5000)
@@ -364,10 +367,18 @@ def test_a_pile_without_the_offset_of_its_current_is_no_short_circuit():
     assert fresh == {s.G_BMS_CELLS} and device.report(8 * SECOND_US)[0] == can_dialect.REFUSED
 
 
+def test_many_readings_within_a_turn_of_the_power_are_no_contradiction():
+    device, sink, burst = joined("foxbms2", flow=lambda: -5000, sign_mA=5000)
+    for step in range(1, 50):
+        for can_id, data in burst():
+            device.on_frame(can_id, data, step * 100_000)
+    assert not device.is_sign_wrong
+
+
 def test_readings_that_agree_begin_the_count_anew():
-    flow = [-5000] * 4 + [5000] + [-5000] * 4
+    flow = [-5000] * 5 + [5000] + [-5000] * 5
     device, sink, burst = joined("pylontech_lv", flow=lambda: flow.pop(0), sign_mA=5000)
-    for second in range(1, 10):
+    for second in range(1, 12):
         for can_id, data in burst():
             device.on_frame(can_id, data, second * SECOND_US)
     assert not flow and not device.is_sign_wrong
@@ -411,6 +422,64 @@ def test_any_field_reads_as_by_cantools():
 def test_forms_of_fault_bits(form, raw, bits):
     row = {"start": 8, "length": 4, "order": "little", "bit": 3, "form": form}
     assert Fault(row).bits(word(bytes((0, raw)))) == bits << 3
+
+
+# -- random frames, judged bit by bit
+
+ZERO = (s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX)  # of a direction that is not allowed
+INDEX = {row[0]: index for index, row in enumerate(s.RACK_INPUTS)}
+
+
+def _bits(row, data):
+    """The raw value of a signal, without code of the driver; None: the frame is too short."""
+    if row["order"] == "little":
+        places = [row["start"] + bit for bit in range(row["length"])]
+    else:
+        line = [8 * byte + bit for byte in range(8) for bit in range(7, -1, -1)]
+        first = line.index(row["start"])
+        places = line[first : first + row["length"]][::-1]
+    if max(places) >= 8 * len(data):
+        return None
+    raw = sum((data[place // 8] >> place % 8 & 1) << at for at, place in enumerate(places))
+    top = 1 << row["length"] - 1
+    return raw - 2 * top if row["signed"] and raw & top else raw
+
+
+def _judged(row, data):
+    raw = _bits(row, data)
+    if raw is None or raw in row["invalid"]:
+        return None
+    if row["values"]:
+        return row["values"].get(str(raw), row["otherwise"])
+    value = math.floor(Fraction(str(row["scale"])) * raw + Fraction(str(row["offset"])))
+    value = abs(value) if row["magnitude"] else value
+    return value if row["range"][0] <= value <= row["range"][1] else None
+
+
+@pytest.mark.parametrize("count", [300, *slow(100_000)])
+@pytest.mark.parametrize("name", NAMES)
+def test_of_random_frames_only_values_that_were_sent_are_stored(name, count):
+    device, sink, burst = joined(name)
+    draw, frames, profile = random.Random(name), burst(), device.profile
+    stride = profile.settings["node_stride"] * device.node
+    of = {marked(row["id"]) + stride: each for each, row in profile.messages.items()}
+    sent = {index: {0} for index in ZERO}
+    rack, first = sink.layout.rack_input(0, 0), sink.layout.rack_group(0, 0)
+    for number in range(count):
+        can_id, data = draw.choice(frames)
+        if draw.random() < 0.5:
+            at = draw.randrange(len(data))
+            data = data[:at] + bytes((draw.randrange(256),)) + data[at + 1 :]
+        data = draw.randbytes(8) if draw.random() < 0.1 else data
+        for signal, row in profile.signals.items():
+            if row["message"] == of[can_id] and signal in INDEX:
+                sent.setdefault(INDEX[signal], set()).add(_judged(row, data))
+        device.on_frame(can_id, data, number * 50_000)
+        for group in {group - first for group in sink.taken()} - {s.G_BMS_CELLS}:
+            for index, (_, _, _, _, own_group) in enumerate(s.RACK_INPUTS):
+                if own_group == group and index in sent and index != s.RACK_VOLTAGE_MV:
+                    assert sink.inp[rack + index] in sent[index], s.RACK_INPUTS[index][0]
+    assert device.frames > count // 4 and device.refused > 0
 
 
 # -- a profile of a maker: the example of the README, and one by a DBC file

@@ -262,11 +262,11 @@ def test_a_rack_of_another_dialect_never_closes_and_its_profile_is_named(tmp_pat
 
 
 @cases("""power_W  current_A  is_wrong
-    3000  -20  True | -3000  20  True | 3000  20  False | 400  -20  False | 3000  -2  False""")
+    3000  -20  True | -3000  20  True | 3000  20  False | 900  -20  False | 3000  -8  False""")
 def test_the_power_of_the_converter_refuses_a_rack_of_the_other_direction(
     tmp_path, power_W, current_A, is_wrong
 ):
-    """The comparison begins at 10 % of the converter's 5 kW and 5 % of the rack's 100 A."""
+    """The comparison begins at 20 % of the converter's 5 kW and 10 % of the rack's 100 A."""
     rig = VirtualRig(coverage.loaded(with_rack(tmp_path, "victron_cells")), lambda t_s: 3000.0)
     rig.run(5)
     cabinet, device = rig.controller.cabinet, rig.cabinet.devices["bms_1"]

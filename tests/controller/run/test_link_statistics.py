@@ -158,14 +158,15 @@ def test_more_than_fits_is_left_out(field, path, monkeypatch):
 
 
 NONE = "no value counts"
+ABSENT = "of its protocol does not come, or not with its length"
 TURNED = "its current has another sign than the converter's power"
 NO_FIT = "no shipped profile fits these ids"
 
 
 @cases("""report  words
     (0, 0, 0)  None | (1, 0, 0)  None | (4, 0x35C, 0)  f"id 0x35C has stopped, {NONE}"
-    (2, 0x351, "pytes")  f"id 0x351 of its protocol does not come, {NONE}; profile pytes would fit"
-    (2, 0x80004210, 0)  f"id 0x4210 of its protocol does not come, {NONE}; {NO_FIT}"
+    (2, 0x351, "pytes")  f"id 0x351 {ABSENT}, {NONE}; profile pytes would fit"
+    (2, 0x80004210, 0)  f"id 0x4210 {ABSENT}, {NONE}; {NO_FIT}"
     (3, 0x110, 0)  f"id 0x110 is of another protocol, {NONE}; {NO_FIT}"
     (5, 0x356, 0)  "id 0x356 comes with values that do not fit its profile, they do not count"
     (6, 0, 0)  f"{TURNED}; {NONE} until the profile is corrected and the controller restarts"
