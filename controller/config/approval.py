@@ -3,6 +3,7 @@
 Every word has a name, because a later version of the program must still name the changes.
 """
 
+import functools
 import zlib
 from array import array
 from typing import Protocol
@@ -75,7 +76,13 @@ def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
     names += [f"stage {name}.{word}" for name in _STAGES for word in p.STAGE_WORDS]
     names += [f"armed {name}" for name in stage_instances(s.Layout(units, racks, 0))]
     words = dict(zip(names, image, strict=True))
-    return {**words, PROGRAM: peer.table_crc(), **device_crcs}
+    return {**words, PROGRAM: _program_crc(), **device_crcs}
+
+
+@functools.cache
+def _program_crc() -> int:
+    """The tables of a program that runs stay: 10 ms once, not at each start of a rig or replay."""
+    return peer.table_crc()
 
 
 def shipped(words: dict[str, int]) -> dict[str, int]:
