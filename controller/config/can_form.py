@@ -1,5 +1,6 @@
 """The tables of a profile of family can_bms: messages, signals, arrays, fault bits, frames sent."""
 
+import re
 from typing import Any
 
 from controller.forms import field as forms
@@ -7,7 +8,6 @@ from controller.forms import field as forms
 ID_MAX = (1 << 29) - 1
 _VALUE_MAX = 10**9
 _ORDER = forms.choice(("little", "big"), "little")
-PERIOD = forms.integer(10, 60_000)
 
 
 def _are_states(value: Any) -> bool:
@@ -26,13 +26,11 @@ _RAW = forms.table(  # of a multiplexer or counter
 )
 _RANGE = forms.passing(_is_range, f"[low, high] within {-_VALUE_MAX}..{_VALUE_MAX}")
 _MUX = forms.integer(0, 65535, None)
-_HEX = forms.passing(
-    lambda value: forms.is_text(value) and _is_hex(value), "0 to 8 bytes in hexadecimal"
-)
 
 
-def _is_hex(text: str) -> bool:
-    return len(text) <= 16 and len(text) % 2 == 0 and set(text) <= set("0123456789abcdefABCDEF")
+def _hex(default: Any = forms.REQUIRED) -> forms.Field:
+    words = "0 to 8 bytes in hexadecimal"
+    return forms.matching(re.compile(r"([0-9a-fA-F]{2}){0,8}"), words, default)
 
 
 SETTINGS: dict[str, forms.Field] = {
@@ -99,12 +97,8 @@ SENT: dict[str, forms.Field] = {
     "id": forms.integer(0, ID_MAX),
     "extended": forms.flag(None),
     "addressed": forms.flag(False),
-    "data": _HEX,
-    "data_close": forms.passing(
-        lambda value: forms.is_text(value) and _is_hex(value) or value == "",
-        "0 to 8 bytes in hexadecimal",
-        "",
-    ),
+    "data": _hex(),
+    "data_close": _hex(""),
     "period_ms": forms.integer(10, 60_000, 1000),
 }
 TABLES = {"messages": MESSAGE, "signals": SIGNAL, "arrays": ARRAY, "faults": FAULT, "sent": SENT}
