@@ -42,7 +42,7 @@ SETTINGS: dict[str, forms.Field] = {
     "voltage_permille_min": forms.integer(100, 1000, 700),
     "voltage_permille_max": forms.integer(1000, 2000, 1250),
     "stopped_ms": forms.integer(100, 60_000, 3000),
-    "close_ms": forms.integer(0, 5000, 1000),
+    "close_ms": forms.integer(0, 5000, 2000),
     "sign_readings": forms.integer(2, 100, 5),
 }
 MESSAGE: dict[str, forms.Field] = {

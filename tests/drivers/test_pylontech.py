@@ -280,7 +280,9 @@ def test_contactors_follow_the_read_back_of_their_supply(supply, state):
     sink.inp[s.PERMIT_2_CLOSED] = supply
     feed(device, (0x351, LIMITS), (0x35A, QUIET_V13))
     assert value(sink, s.CONTACTOR_STATE) == s.CONTACTOR_OPEN, "a test of the supply is shorter"
-    feed(device, (0x351, LIMITS), (0x35A, QUIET_V13), now_us=SECOND_US)
+    feed(device, (0x351, LIMITS), (0x35A, QUIET_V13), now_us=2 * SECOND_US - 1)
+    assert value(sink, s.CONTACTOR_STATE) == s.CONTACTOR_OPEN
+    feed(device, (0x351, LIMITS), (0x35A, QUIET_V13), now_us=2 * SECOND_US)
     assert value(sink, s.CONTACTOR_STATE) == state
 
 

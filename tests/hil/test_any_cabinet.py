@@ -246,6 +246,13 @@ def test_a_cabinet_with_a_foreign_rack_is_checked_and_runs(tmp_path, name):
     assert driver.report(rig.now_us) == (0, 0) and driver.bad_frames == 0
 
 
+@pytest.mark.parametrize("name", ["pylontech_hv", *slow("j1939_like")])
+def test_a_cabinet_with_a_foreign_rack_closes_in_value_mode(tmp_path, name):
+    config = configuration.load(with_rack(tmp_path, name), tick_ms=100)
+    rig = ValueRig(config, lambda t_s: 3000.0, 1).run(25)
+    assert [rack.contactor_state for rack in rig.plant.racks] == [2]
+
+
 def test_a_rack_of_another_dialect_never_closes_and_its_profile_is_named(tmp_path):
     path = with_rack(tmp_path, "victron_cells")
     rig = VirtualRig(coverage.loaded(path), lambda t_s: 3000.0)
