@@ -38,6 +38,30 @@ class Register(SimpleNamespace):
     high: float
 
 
+class SetpointFrame(SimpleNamespace):
+    """One write of the set-point of a converter, and its values from the first register on: each
+    with `role`, the raw values of a mode, and `equals` of a constant (setpoint_form.py).
+    """
+
+    function: int
+    address: int
+    values: list[Register]
+
+
+class Step(SimpleNamespace):
+    """One step of a sequence: a register is written, or is read until it has one of `equals`.
+    `fault`: words for a step that fails; `function`: 3 and 4 wait, 6 and 16 write.
+    """
+
+    function: int
+    register: Register
+    value: int
+    equals: list[int]
+    timeout_ms: int
+    read_back: bool
+    fault: str
+
+
 class Profile(SimpleNamespace):
     """A checked profile: its path, the keys of its top and of [timing], and its tables by name."""
 
@@ -61,6 +85,12 @@ class Profile(SimpleNamespace):
     arrays: dict[str, dict[str, Any]]
     faults: dict[str, dict[str, Any]]
     sent: dict[str, dict[str, Any]]
+    # of a converter by registers
+    setpoint: list[SetpointFrame]
+    setup: list[Step]
+    start: list[Step]
+    stop: list[Step]
+    heartbeat: dict[str, Any]
 
     def mask(self, meaning: str) -> int:
         """The bits of "trip", "warn" or "info", as a number."""

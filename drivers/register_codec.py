@@ -12,6 +12,7 @@ from drivers.profile import Register
 
 INTEGERS = {"u16": (1, False), "s16": (1, True), "u32": (2, False), "s32": (2, True)}
 INTEGERS |= {"u64": (4, False), "s64": (4, True)}
+FLOATS = {"float32": ">f", "float64": ">d"}
 BIT = "bit"
 
 
@@ -53,18 +54,16 @@ class Codec:
 
     def words(self, value: int) -> list[int]:
         """The registers for `value`, rounded towards 0: no device is asked for more. ValueError."""
+        raw: Fraction | int = (value - self._offset) / self._scale
         if self._states:
-            raw = self._raws.get(value)
-            if raw is None:
+            if value not in self._raws:
                 raise ValueError(f"{self._register.name}: no raw value for {value}")
-        else:
-            raw = math.trunc((value - self._offset) / self._scale)
-        words, is_signed = INTEGERS[self._register.type]
+            raw = self._raws[value]
         try:
-            data = raw.to_bytes(2 * words, "big", signed=is_signed)
+            data = _towards_zero(raw, self._register.type)
         except OverflowError as error:
             raise ValueError(f"{self._register.name}: {value} does not fit") from error
-        found = list(struct.unpack(f">{words}H", ordered(self._register, data)))
+        found = list(struct.unpack(f">{len(data) // 2}H", ordered(self._register, data)))
         if self._register.complement:
             found.append(0xFFFF - found[-1])
         return found + list(self._register.with_words)
@@ -72,7 +71,7 @@ class Codec:
     def _raw(self, data: bytes) -> int | float | None:
         if self._register.type in INTEGERS:
             return int.from_bytes(data, "big", signed=INTEGERS[self._register.type][1])
-        (number,) = struct.unpack(">f" if len(data) == 4 else ">d", data)
+        (number,) = struct.unpack(FLOATS[self._register.type], data)
         return number if math.isfinite(number) else None
 
 
@@ -82,4 +81,17 @@ def ordered(register: Register, data: bytes) -> bytes:
         data = b"".join([data[at : at + 2][::-1] for at in range(0, len(data), 2)])
     if register.word_order == "little":
         data = b"".join([data[at : at + 2] for at in range(len(data) - 2, -1, -2)])
+    return data
+
+
+def _towards_zero(raw: int | Fraction, kind: str) -> bytes:
+    """The number of this type next to `raw`, on the side of 0. OverflowError: none is so large."""
+    if kind in INTEGERS:
+        words, is_signed = INTEGERS[kind]
+        return math.trunc(raw).to_bytes(2 * words, "big", signed=is_signed)
+    data = struct.pack(FLOATS[kind], raw)
+    (number,) = struct.unpack(FLOATS[kind], data)
+    if abs(Fraction(number)) > abs(Fraction(raw)):
+        # the sign is the first bit: without it floats have the order of their bits
+        data = (int.from_bytes(data, "big") - 1).to_bytes(len(data), "big")
     return data

@@ -15,7 +15,8 @@ NOW_US = -(1 << 62)  # due at once
 NEVER_US = 1 << 62
 
 
-Step = tuple[Any, ...] | None  # ("read", function, address, count), ("write", address, values)
+# ("read", function, address, count), ("write", address, values), ("write one", address, (value,))
+Step = tuple[Any, ...] | None
 Result = TypeVar("Result")
 # A generator of steps: each answer is the data of a reply, or None for an exception.
 Sequence = Generator[Step, bytes | None, Result]
@@ -80,8 +81,9 @@ class Steps:
                 self._finish(rtu.FAILURES[failure], now_us)
 
         build: Callable[..., rtu.Request] = rtu.read_request
-        if kind == "write":
-            build = partial(rtu.write_request, rtu.WRITE_REGISTERS)
+        if kind != "read":
+            one = kind == "write one"
+            build = partial(rtu.write_request, rtu.WRITE_REGISTER if one else rtu.WRITE_REGISTERS)
         return build(key, self._unit_id, *detail, answered, failed)
 
     def _take(self, count: int, answer: bytes | None) -> None:

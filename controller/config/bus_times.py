@@ -25,7 +25,7 @@ CAN_DATA_BYTES = 8  # the longest frame
 
 class Exchange(NamedTuple):
     """One periodic exchange. frames: number in a period; time_us: of one frame; frame_us: until its
-    request has left. early: number that may come before their turn (field.PcsChannel).
+    request has left. early: number that may come before their turn (PcsChannel).
     """
 
     what: str

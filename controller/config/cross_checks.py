@@ -4,7 +4,15 @@ import functools
 import itertools
 from typing import NoReturn
 
-from controller.config import bus_schema, equipment, pairs, schema, stage_states, time_chain
+from controller.config import (
+    bus_schema,
+    converters,
+    equipment,
+    pairs,
+    schema,
+    stage_states,
+    time_chain,
+)
 from controller.config.cabinet_config import Config
 from controller.config.silence import BUDGETS, entry_of, period_ms
 from controller.config.thresholds import STAGE_SET_FROM, levels
@@ -28,6 +36,7 @@ def check(values: Values, config: Config) -> None:
     for number, table in enumerate(config.rack_tables, 1):
         _check_ends(values, number, table)
     checks = (
+        converters.check,
         _check_forming,
         _check_cells,
         _check_fault_contact,

@@ -165,8 +165,9 @@ def _profile(values: Values, name: str, role: str) -> Profile:
 
 def _bus_of(values: Values, name: str, role: str, buses: Iterable[Bus]) -> str:
     """Name of the device's bus."""
-    # a network may stop at any time: without a meter nothing is charged, and no contact is lost
-    network = ("rtu", "tcp") if role in roles.ROLES or role in METERS else ("rtu",)
+    # a network may stop at any time: without a meter nothing is charged, no contact is lost, and
+    # the enable stops a converter by wire
+    network = ("rtu", "tcp") if role in (*roles.ROLES, *METERS, "pcs") else ("rtu",)
     key, kinds = ("device", name, "bus"), ("can",) if role == "bms" else network
     stated: str = values.need(*key)
     names = [bus.name for bus in buses if bus.kind in kinds]

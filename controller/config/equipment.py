@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from controller.rows import facts, records
 from controller.rows.shapes import GAS_KINDS, Equipment
 from safety import matrix as m
+from safety.signals import UNIT
 
 # Values that a BMS may not report; the words follow "the BMS does not report".
 UNREPORTED = {
@@ -12,11 +13,21 @@ UNREPORTED = {
     "bms_temperatures": "module temperatures",
     "bms_sensors": "which sensors are invalid",
 }
+# What a converter may lack, and the features that rest on it; converters.py says how.
+OF_CONVERTERS = {
+    "pcs_faults": ("fault bits", (m.F_PCS_FAULT_LEVEL,)),
+    "pcs_state": ("state", (m.F_PCS_BEYOND_PERMILLE, m.F_PCS_SHORT_PERMILLE)),
+    "pcs_readback": ("set-point to read back", (m.F_PCS_SHORT_PERMILLE,)),
+    "pcs_heartbeat": ("heartbeat", (m.F_PCS_SILENCE_LEVEL,)),
+    "pcs_watchdog": ("watchdog or enable input", (m.F_PCS_SILENCE_LEVEL,)),
+    "pcs_map": ("reading that proves its map", (m.F_PCS_EXCESS_W, m.F_CURRENTS_APART_DA)),
+}
 EQUIPMENT = records.EQUIPMENT | {
     "shunt_trip": Equipment("trip of the breaker upstream", outputs=("shunt_trip_on",)),
     "aux_load": Equipment("relay of auxiliary loads not rated for gas", outputs=("aux_load_ok",)),
     "pre_alarm": Equipment("pre-alarm to the fire panel", outputs=("pre_alarm_on",)),
     **{name: Equipment(f"{what}, reported by the BMS") for name, what in UNREPORTED.items()},
+    **{name: Equipment(f"{what} of a converter") for name, (what, _) in OF_CONVERTERS.items()},
 }
 # The breaker that ends a current in gas: the choices of hma.breaker.
 BREAKERS = {"dc_outside_gas": "the DC breaker outside the gas", "ac": "the converter's AC breaker"}
@@ -39,6 +50,13 @@ EVERY = EQUIPMENT | {name: Equipment(name, inputs=(name,)) for name in REQUIRED}
 _DEMANDS = {"shunt_trip": m.D_SHUNT_TRIP, "aux_load": m.D_AUX_SHED, "pre_alarm": m.D_PRE_ALARM}
 
 
+def not_reported(name: str) -> str:
+    """Words for a value of UNREPORTED or OF_CONVERTERS."""
+    if name in OF_CONVERTERS:
+        return f"the converter does not report {OF_CONVERTERS[name][0]}"
+    return f"the BMS does not report {UNREPORTED[name]}"
+
+
 def rows_of(name: str) -> tuple[int, ...]:
     """Rows with a stage that needs this equipment or this contact of REQUIRED, rising."""
     return tuple(sorted({int(stage[m.S_ROW]) for stage in m.STAGES if _needs(stage, name)}))
@@ -54,6 +72,8 @@ def _needs(stage: tuple, name: str) -> bool:
     demand = stage[m.S_DEMAND]
     if name == "shunt_trip" and demand[m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO:
         return True  # the breaker ends the current, because the contactors may not
+    if name in OF_CONVERTERS:
+        return stage[m.S_SCOPE] == UNIT and stage[m.S_FEATURE] in OF_CONVERTERS[name][1]
     if name in _DEMANDS:
         return bool(demand[_DEMANDS[name]])
     watched = records.feature(stage)

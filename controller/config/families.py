@@ -8,7 +8,7 @@ from typing import cast
 from controller.config import schema, site_devices
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, input_indexes
-from controller.config.profile_form import CAN_BMS
+from controller.config.profile_form import CAN_BMS, REGISTER_PCS
 from controller.core.image import ProcessImage
 from controller.core.site_devices.roles import OF_DEVICES, ROLES
 from controller.forms.refusal import ConfigError
@@ -20,6 +20,7 @@ from drivers.io import IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
 from drivers.profile import Profile
+from drivers.register_pcs import RegisterPcs
 from drivers.sensor import LFL_UNIT, Sensor
 from drivers.sink import Sink
 from drivers.site_device import SiteDevice
@@ -31,11 +32,11 @@ SECOND_US = 1_000_000
 PCS_PERMILLE = 2000
 METER_PERMILLE = 1200
 SIGN_PERMILLE = 200  # of the rating, from which the direction of a rack's current is compared
-SETPOINT = "write setpoint"
+SETPOINT, BEAT = "write setpoint", "write heartbeat"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 Bms = NativeBms | CanBms
 Sent = tuple[str, rtu.Request, int]  # what, the request, its period in us
-Driver = Bms | SunSpecPcs | Meter | IoModule | Sensor | SiteDevice
+Driver = Bms | SunSpecPcs | RegisterPcs | Meter | IoModule | Sensor | SiteDevice
 
 
 def build(config: Config, sink: ProcessImage) -> dict[str, Driver]:
@@ -59,14 +60,23 @@ def _explained(config: Config, device: Device) -> Iterator[None]:
         raise ConfigError(f"{config.path}:device.{device.name}: {error}") from error
 
 
-def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpecPcs:
+def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpecPcs | RegisterPcs:
     unit = device.index
-    most_W = PCS_PERMILLE * config.unit_tables[unit]["rated_W"] // 1000
-    power = device.profile.registers["701.W"]
+    rated_W, is_by_registers = config.unit_tables[unit]["rated_W"], is_register_pcs(device)
+    most_W = PCS_PERMILLE * rated_W // 1000
+    power = device.profile.registers["power_W" if is_by_registers else "701.W"]
     power.low, power.high = max(power.low, -most_W), min(power.high, most_W)
     measure = layout.unit_group(unit, s.G_PCS_MEASURE)
     places = layout.unit_input(unit, 0), measure, layout.unit_group(unit, s.G_PCS_CONTROL)
+    if is_by_registers:
+        settings = {"rated_W": rated_W, "setpoint_ms": device.setpoint_ms}
+        return RegisterPcs(device.profile, device.address, sink, places, settings)
     return SunSpecPcs(device.profile, device.address, sink, *places, config.tick_ms * 1000)
+
+
+def is_register_pcs(device: Device) -> bool:
+    """Whether the device is a converter by registers."""
+    return device.profile.family == REGISTER_PCS
 
 
 def _bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Bms:
@@ -171,6 +181,8 @@ def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
     """[(what, Request, period in us)] that the driver of an RTU device repeats after its start."""
     if isinstance(driver, SunSpecPcs):
         return _pcs_requests(device, driver)
+    if isinstance(driver, RegisterPcs):
+        return _register_pcs_requests(device, driver)
     with _explained(config, device):
         sent = [_read(*each) for each in driver.periodic()]
         if isinstance(driver, SiteDevice):
@@ -202,9 +214,20 @@ def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[Sent]:
     write = rtu.write_request(rtu.WRITE_REGISTERS, "write", device.address, 0, zero)
     return [
         (SETPOINT, write, device.setpoint_ms * 1000),
-        ("write heartbeat", write, SECOND_US),
+        (BEAT, write, SECOND_US),
         *[_read(*each) for each in driver.schedule()],
     ]
+
+
+def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
+    """The frames of a set-point that changes all the time, and what is repeated beside them."""
+    writes = driver.writer.all_of_zero()
+    pause_ms = max(device.setpoint_ms, device.profile.settings["setpoint_pause_ms"])
+    period_us = len(writes) * pause_ms * 1000  # one frame after the other
+    names = [SETPOINT, *[f"{SETPOINT} {number}" for number in range(2, len(writes) + 1)]]
+    found = [(name, each, period_us) for name, each in zip(names, writes)]
+    found += [_read(*each) for each in driver.periodic()]
+    return found + [(BEAT, *each) for each in driver.beats()]
 
 
 def frames_of(device: Device, driver: Bms) -> list[tuple[str, int, int]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from controller.config import can_form
+from controller.config import can_form, converter_form
 from controller.forms import field as forms
 
 VALUE_MAX = 10**9  # of a signal: a word of the image has 30 bits
@@ -90,6 +90,8 @@ SITE_REGISTER: dict[str, forms.Field] = {
     "mask": forms.integer(0, (1 << 32) - 1, 0),
     "values": _STATES,
 }
+# of a converter: what is read
+PCS_REGISTER = SITE_REGISTER | {"direction": forms.choice(("read",), "read")}
 METER_REGISTER: dict[str, forms.Field] = {
     "direction": forms.choice(("read",), "read"),
     "type": forms.choice(SITE_TYPES[:-1]),
@@ -131,12 +133,12 @@ BIT_MAX = 29  # a signal holds thirty bits
 _MASK = forms.integer(1, 65535)  # bits of the register `status`
 _MASKS = {"fault_mask": _MASK, "warming_mask": forms.integer(1, 65535, 0)}
 CAN_BMS = "can_bms"
-REPORT_FAULTS = ("sunspec_pcs", "native_bms", CAN_BMS)
+REPORT_FAULTS = ("sunspec_pcs", "register_pcs", "native_bms", CAN_BMS)
 DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
-SITE_DEVICE = "site_device"
-IDENTIFIED = ("meter", SITE_DEVICE)  # may have [identity]
+SITE_DEVICE, REGISTER_PCS = "site_device", "register_pcs"
+IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS)  # may have [identity]
 
 # The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
 # must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
@@ -171,11 +173,8 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "ramp_ms": forms.integer(0, 60_000),
         "dc_port": forms.integer(0, 15, 0),
     },
-    SITE_DEVICE: {
-        "role": forms.text(),
-        "registers_per_read_max": forms.integer(1, 125, 32),
-        "gap_registers_max": forms.integer(0, 100, 0),
-    },
+    SITE_DEVICE: {"role": forms.text(), **converter_form.READS},
+    REGISTER_PCS: converter_form.SETTINGS,
     "native_bms": {
         "dbc": forms.text(),
         "node_stride": forms.integer(1, 1024),
@@ -197,6 +196,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
         *"704.WSetEnaRvrt 704.WSetRvrtTms 704.WSetRvrtRem 704.WSet_SF 715.LocRemCtl".split(),
         *"715.DERHb 715.ControllerHb 715.OpCtl".split(),
     ),
+    REGISTER_PCS: ("power_W", "dc_voltage_mV"),
     "native_bms": ("STATE", "CELLS", "PACK", "LIMITS", "CHARGE", "TEMPERATURES_0"),
 }
 OPTIONAL = {
@@ -209,7 +209,10 @@ PROVEN = ("simulated only", "hardware")
 # of the register map: a reading of a real device, one of a document, made by the map, none
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
-TABLES = ("settings", "registers", "identity", "frames", "fault_bits", *can_form.TABLES)
+TABLES = (
+    *("settings", "registers", "identity", "frames", "fault_bits", "heartbeat"),
+    *can_form.TABLES,
+)
 TOP: dict[str, forms.Field] = {
     "maker": forms.text(),
     "model": forms.text(),
@@ -218,6 +221,7 @@ TOP: dict[str, forms.Field] = {
     "proven": forms.choice(PROVEN, PROVEN[0]),
     "evidence": forms.choice(EVIDENCE, EVIDENCE[-1]),
     **dict.fromkeys(TABLES, forms.table(default={})),
+    **dict.fromkeys(converter_form.SEQUENCES, forms.tables(default=[])),
     "timing": forms.table(TIMING, {}),
 }
 
@@ -225,14 +229,16 @@ TOP: dict[str, forms.Field] = {
 def every_key() -> list[tuple[str, forms.Field]]:
     """(key, Field) of every key of a profile, behind the families that have it. NAME: any name."""
     tables = {
-        "": {key: field for key, field in TOP.items() if field.kind != "table"},
+        "": {key: field for key, field in TOP.items() if field.kind[:5] != "table"},
         "timing.": TIMING,
         **{f"{family}.settings.": settings for family, settings in FAMILIES.items()},
         "io.registers.NAME.": REGISTER,
         "meter.registers.NAME.": METER_REGISTER,
         "sensors.registers.NAME.": SENSOR_REGISTER,
         "site_device.registers.NAME.": SITE_REGISTER,
-        "meter,site_device.identity.NAME.": IDENTITY,
+        "register_pcs.registers.NAME.": PCS_REGISTER,
+        "meter,site_device,register_pcs.identity.NAME.": IDENTITY,
+        **converter_form.TABLES,
         "sunspec_pcs.registers.MODEL.NAME.": POINT,
         "native_bms.frames.FRAME.NAME.": FRAME_SIGNAL,
         **{f"{CAN_BMS}.{name}.NAME.": table for name, table in can_form.TABLES.items()},

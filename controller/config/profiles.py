@@ -8,7 +8,14 @@ import pickle
 from collections.abc import Iterable
 from typing import Any, cast
 
-from controller.config import can_form, can_profile, meter_profile, profile_form as form
+from controller.config import (
+    can_form,
+    can_profile,
+    converter_form,
+    converter_profile,
+    meter_profile,
+    profile_form as form,
+)
 from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
@@ -67,13 +74,16 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     if family == "meter":
         meter_profile.check(file, settings, registers)
     elif family != form.SITE_DEVICE:  # site_devices.py knows the names of its role
-        optional = form.OPTIONAL.get(family, ())
+        optional: Names = form.OPTIONAL.get(family, ())
+        if family == form.REGISTER_PCS:
+            optional = converter_profile.optional(registers)
         _check_names(file, "registers", registers, () if is_bms else needed, optional)
     _check_names(file, "frames", frames, needed if is_bms else (), ())
     bits = _fault_bits(file, family, top["fault_bits"])
     identity = _identity(file, family, top["identity"])
-    can = _can(path, family, top, settings)
-    own = can | {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
+    own = {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
+    own |= _can(path, family, top, settings)
+    own |= _sequences(file, family, top | own)
     return Profile(path=path, **{**top, **top.pop("timing"), **own})
 
 
@@ -87,10 +97,22 @@ def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> dict[s
     return {name: {} for name in can_form.TABLES}
 
 
+def _sequences(file: str, family: str, top: Table) -> Table:
+    """The set-point, the sequences and the heartbeat of a converter by registers."""
+    if family == form.REGISTER_PCS:
+        return converter_profile.parts(file, top, _plain_register)
+    for name in (*converter_form.SEQUENCES, "heartbeat"):
+        if top[name]:
+            refuse(file, (name,), f"is not a table of family {family}", form.REGISTER_PCS)
+    return {}
+
+
 def _fault_bits(file: str, family: str, data: Table) -> Table:
     """{meaning: {name: bit}} with every meaning, and each bit once."""
     check_tables(file, ("fault_bits",), data)
     meanings = form.MEANINGS if family in form.REPORT_FAULTS else ()
+    if family == form.REGISTER_PCS:  # it may lack each of them
+        data = {**{meaning: {} for meaning in meanings}, **data}
     _check_names(file, "fault_bits", data, meanings, ())
     seen: dict[int, str] = {}
     for meaning, table in data.items():
@@ -127,6 +149,7 @@ def _registers(file: str, family: str, data: Table) -> dict[str, Register]:
     keys, check = {
         **dict.fromkeys(form.SENSORS, (form.SENSOR_REGISTER, _check_sensor)),
         form.SITE_DEVICE: (form.SITE_REGISTER, _check_site),
+        form.REGISTER_PCS: (form.PCS_REGISTER, _check_site),
         "meter": (form.METER_REGISTER, _check_meter),
     }.get(family, (form.REGISTER, None))
     for name, fields in read_each(file, path, data, keys).items():
@@ -143,10 +166,15 @@ def _identity(file: str, family: str, data: Table) -> dict[str, Register]:
     found = {}
     for name, fields in read_each(file, ("identity",), data, form.IDENTITY).items():
         _check_equals(file, ("identity", name), fields)
-        plain = {key: field.default for key, field in form.SITE_REGISTER.items()}
-        plain |= {"direction": "read", "range": [-math.inf, math.inf]}
-        found[name] = _register(name, plain | fields)
+        found[name] = _plain_register(name, fields)
     return found
+
+
+def _plain_register(name: str, fields: Table) -> Register:
+    """A register with the defaults of a generic device, and any value."""
+    plain = {key: field.default for key, field in form.SITE_REGISTER.items()}
+    plain |= {"direction": "read", "range": [-math.inf, math.inf]}
+    return _register(name, plain | fields)
 
 
 def _register(name: str, fields: Table) -> Register:

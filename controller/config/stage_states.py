@@ -7,7 +7,7 @@ the equipment is not fitted, and a person accepted that.
 
 from collections.abc import Iterable
 
-from controller.config import can_profile
+from controller.config import can_profile, converters
 from controller.config.profile_form import CAN_BMS
 from controller.config.topology import Topology
 from controller.rows import records
@@ -39,13 +39,13 @@ def _is_given(profile: Profile, fact: str) -> bool:
 
 
 def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, str]:
-    """(state of a stage of the matrix, the equipment that it lacks or ""). rack: of its stage.
+    """(state of a stage of the matrix, the equipment that it lacks or ""). rack: or unit.
     cross_checks.py refuses a state of TO_ACCEPT without an acceptance.
     """
     if stage[matrix.S_SCOPE] == signals.RACK:
         return _rack_state(stage, rack_facts(topology)[rack], topology.not_fitted)
     if stage[matrix.S_SCOPE] == signals.UNIT:
-        return ARMED, ""
+        return _unit_state(stage, topology, rack)
     if "noc" in records.feature(stage).equipment:
         return _noc_state(stage, topology)
     if stage[matrix.S_FEATURE] == matrix.F_PEER_CODE:
@@ -56,6 +56,13 @@ def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, 
             return NOT_FITTED, absent
         if each.bms and not any(_reports(facts, each.bms) for facts in rack_facts(topology)):
             return NOT_REPORTED, each.bms
+    return ARMED, ""
+
+
+def _unit_state(stage: tuple, topology: Topology, unit: int) -> tuple[int, str]:
+    is_of_faults = stage[matrix.S_FEATURE] == matrix.F_PCS_FAULT_LEVEL
+    if is_of_faults and "pcs_faults" in converters.lacks_of(topology, max(0, unit)):
+        return NOT_REPORTED, "pcs_faults"
     return ARMED, ""
 
 

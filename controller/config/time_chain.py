@@ -204,10 +204,11 @@ def _silence_ms(config: Config, stage: tuple) -> int:
 
 
 def _device_ms(schedule: Schedule, device: Device, what: str = "") -> int:
-    """Period and worst case of a device's slowest read, or of its read `what`."""
+    """Period and worst case of a device's slowest read, or of its read `what` if it has one."""
     exchanges = schedule[device.bus]
-    reads = (what,) if what else ("read", "frames from")
-    own = [one for one in exchanges if one.device == device.name and one.what.startswith(reads)]
+    own = [one for one in exchanges if one.device == device.name]
+    named = [one for one in own if what and one.what.startswith(what)]
+    own = named or [one for one in own if one.what.startswith(("read", "frames from"))]
     return max([-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own])
 
 

@@ -6,6 +6,7 @@ from controller.config import (
     approval,
     bus_times,
     can_profile,
+    converters,
     meter_profile,
     profile_form,
     track_path,
@@ -56,29 +57,32 @@ def peak_shaving(config: Config) -> Iterator[str]:
     )
 
 
+NO_SIGNATURE = (
+    "Modbus TCP has no signature: whoever can answer in its place moves the battery within its "
+    "limits; give it a network of its own"
+)
+
+
 def profiles(config: Config) -> Iterator[str]:
-    """What no reading proves of the devices' profiles, and what the meters do not compare."""
+    """What no reading proves of the devices' profiles, and what meters and converters lack."""
     yield from ("", "PROFILES OF THE DEVICES")
     names = [each.name for each in config.devices if each.profile.evidence in profile_form.MAP_ONLY]
     if names:
         words = "no captured or documented reading of a device proves their maps"
         yield from wrapped("  map only: ", f"{', '.join(names)}; {words}")
     for device in config.devices:
-        lacking = _of_meter(config, device) if device.role in METERS else ()
-        if device.profile.family == CAN_BMS:
-            lacking = can_profile.lacks(device.profile)
-        for words in lacking:
+        found = [*_of_meter(device)] if device.role in METERS else []
+        found += converters.words_of(config, device)
+        is_remote = device.bus in [bus.name for bus in config.buses if bus.kind == "tcp"]
+        found += can_profile.lacks(device.profile) if device.profile.family == CAN_BMS else []
+        found += [NO_SIGNATURE] if is_remote and device.role in (*METERS, "pcs") else []
+        for words in found:
             yield from wrapped(f"  {device.name}: ", words)
 
 
-def _of_meter(config: Config, device: Device) -> Iterator[str]:
-    """What the meter does not compare, and what a slow one or a network costs."""
+def _of_meter(device: Device) -> Iterator[str]:
+    """What the meter does not compare, and what a slow one costs."""
     yield from meter_profile.lacks(device.profile)
-    if device.bus in [bus.name for bus in config.buses if bus.kind == "tcp"]:
-        yield (
-            "Modbus TCP has no signature: whoever can answer in its place moves the battery within "
-            "its limits; give it a network of its own"
-        )
     sample_ms = track_path.sample_ms(device)
     if device.role == "meter_grid" and sample_ms > TESTED_MS:
         yield (

@@ -2,10 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
-from controller.config import hma, limit_images, stage_states, tapers, time_chain, wired
+from controller.config import (
+    equipment as equipment_tables,
+    hma,
+    limit_images,
+    stage_states,
+    tapers,
+    time_chain,
+    wired,
+)
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
-from controller.config.equipment import UNREPORTED
 from controller.documents import document
 from controller.documents.document import Block, Cell, Column, Facts, Table
 from controller.rows import matrix_words
@@ -18,7 +25,7 @@ STATES = (
     "not fitted",
     "armed, satisfied by the fire panel",
     "not asked for by the hazard analysis",
-    "not available: the BMS does not report ",
+    "not available: ",
 )
 
 MISSING = "REQUIRED, NOT ARMED"
@@ -100,7 +107,7 @@ def _state(found: Config, state: int, equipment: str, where: str) -> Facts:
 
 def _words(state: int, equipment: str) -> str:
     not_reported = state == stage_states.NOT_REPORTED
-    return STATES[state] + (UNREPORTED[equipment] if not_reported else "")
+    return STATES[state] + (equipment_tables.not_reported(equipment) if not_reported else "")
 
 
 def placed(state: Facts) -> str:

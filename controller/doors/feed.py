@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import math
 import sqlite3
 from typing import Any
@@ -77,7 +78,15 @@ class Feed:
         return self.state
 
     def _is_old(self, age_s_max: float) -> bool:
-        return _now_s() - self._read_s >= max(PERIOD_S, age_s_max)
+        return _now_s() - self._read_s >= max(PERIOD_S, age_s_max if self.live else 0)
+
+    async def awaited(self, within_s: float) -> Facts | None:
+        """The live state. While there is none it is read again: a controller may be new."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self.live is None:
+                    await self.changed()
+        return self.live
 
     async def changed(self, period_s: float = 0) -> Facts | None:
         """Wait for the next reading, period_s after the last one. The state, or None."""

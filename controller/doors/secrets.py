@@ -14,8 +14,8 @@ def secret(path: str) -> str:
     try:
         with open(path, "rb", opener=regular_file.opener) as file:
             state, data = os.fstat(file.fileno()), file.read(BYTES_MAX)
-    except OSError as error:
-        raise DoorError(f"{path}: cannot be read: {error.strerror}") from None
+    except OSError as error:  # the name may be the secret itself, by mistake
+        raise DoorError(f"the file of the secret cannot be read: {error.strerror}") from None
     if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise DoorError(f"{path}: other users may read it, so it is not used: chmod 600")
     found = data.decode("latin-1").partition("\n")[0].strip()

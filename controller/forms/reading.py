@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from controller.forms.field import REQUIRED, Field, Form, allowed_text, check_value, choice, few
-from controller.forms.refusal import ConfigError, Path, dotted, refuse, shown
+from controller.forms.refusal import ConfigError, Path, dotted, is_secret, refuse, shown
 from controller.system.regular_file import link_opener
 from drivers import toml_text
 
@@ -73,7 +73,8 @@ def check_tables(file: str, path: Path, tables: Any) -> None:
     named = tables.items() if isinstance(tables, dict) else [("", tables)]
     wrong = [(name, each) for name, each in named if not isinstance(each, dict)]
     for name, each in wrong[:1]:
-        which = f": {name} is {shown(each)}" if name else ""
+        found = "a value" if is_secret(name) else shown(each)
+        which = f": {name} is {found}" if name else ""
         refuse(file, path, f"is not a table of tables{which}", f"[{dotted((*path, 'NAME'))}]")
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
 Path = tuple[str, ...]  # of a key: its tables, its name
+SECRET = frozenset("token password secret sha256 key".split())
 PLAIN_BITS = 40  # no threshold is longer
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 
@@ -36,6 +37,14 @@ def shown(value: Any) -> str:
     except TypeError:  # a map of msgpack may have keys of any type
         text = ascii(value)
     return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
+
+
+def is_secret(name: str) -> bool:
+    """True for a key whose value no line may repeat: a secret may stand there, by mistake too. An
+    address may hold one.
+    """
+    *_, last = name.removesuffix("_file").split("_")
+    return last in SECRET or name in ("url", "urls")
 
 
 def in_unit(value: Any, unit: tuple[int, str] | None) -> str:
@@ -90,5 +99,7 @@ def not_allowed(
     unit: tuple[int, str] | None = None,
 ) -> NoReturn:
     """Raise the line for a wrong value. candidates: the right names; unit: as in Field."""
-    word = value if isinstance(value, str) else ""
-    refuse(file, path, f"{in_unit(value, unit)} is not allowed", allowed, candidates, word)
+    is_hidden = bool(path) and is_secret(path[-1])
+    word = value if isinstance(value, str) and not is_hidden else ""
+    found = "this value" if is_hidden else in_unit(value, unit)
+    refuse(file, path, f"{found} is not allowed", allowed, candidates, word)

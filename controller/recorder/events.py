@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from controller.core import image
 from controller.core.base import hint_codes, reasons, standby
-from controller.core.base.setpoint import O_BINDING_REASON
+from controller.core.base.setpoint import O_BINDING_REASON, O_LIMITS_HIGH_W, O_LIMITS_LOW_W
 from controller.core.policies.schedule import O_SOURCE, O_STATE, OUTPUTS, STATES
 from controller.journal import heard
 from controller.journal.frame import Frame
@@ -166,13 +166,24 @@ class EventFinder:
         return [] if before is None else [event(STATE, f"{s.STATES[before]} -> {s.STATES[now]}")]
 
     def _slow(self, elapsed_ticks: int) -> list[Event]:
-        binding, inhibit = (self.seen.chain(O_BINDING_REASON), self.seen.out[s.INHIBIT_REASON])
+        binding, inhibit = self._binding_reason(), self.seen.out[s.INHIBIT_REASON]
         found = []
         if self._binding.step(binding, elapsed_ticks):
             found.append(_reason_event(LIMIT, binding))
         if self._inhibit.step(inhibit, elapsed_ticks) and inhibit:
             found.append(_reason_event(STATE, reasons.inhibit_code(inhibit)))
         return found
+
+    def _binding_reason(self) -> int:
+        """While no power may flow, the stop, told once, whatever a request would ask for."""
+        chain, told = self.seen.chain, self._binding.value
+        binding = chain(O_BINDING_REASON)
+        stops = {chain(O_LIMITS_LOW_W + 1), chain(O_LIMITS_HIGH_W + 1)} - {reasons.NONE}
+        if not stops or chain(O_LIMITS_LOW_W) or chain(O_LIMITS_HIGH_W):
+            return binding
+        if told in stops:
+            return told
+        return binding if binding in stops else reasons.NONE
 
     def _mode(self, at: int) -> list[Event]:
         now = self.seen.out[at]

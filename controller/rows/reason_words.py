@@ -59,6 +59,8 @@ DEVICE_SILENT | device not heard | A site device does not answer, or its report 
   asked for 0. | Check its supply, its address and its RS-485 pair.
 DEVICE_ESTOP | emergency stop, site device | An emergency stop is active or latched: the device goes
   to 0, or stays as it is. | See page Alarms for the row and its remedy.
+WRITE_BUDGET | write budget of the day | The converter stores each set-point and may store no more
+  today: it gets 0. | Ask for fewer changes; the budget is writes_per_day_max of its profile.
 LEAST_TIME | least on or off time | The device must run, or stand, for its least time before it may
   change. | Wait. The times are on_s_min and off_s_min of the device.
 """

@@ -2,30 +2,29 @@
 the wires (loop.py, or the rig's simulation) moves the bytes and frames.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import cast
 
-from controller.config import bus_times, families, site_devices
+from controller.config import bus_times, converters, families, site_devices
 from controller.config.configuration import Config
 from controller.config.devices import METERS, Device
-from controller.core.base import reasons
-from controller.core.base.gate import Gate
+from controller.core.base.form_gate import FormSent
 from controller.core.base.sent import Sent
 from controller.core.image import ProcessImage
 from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.roles import ROLES
 from controller.run.can_bus import CanBus
+from controller.run.pcs_channel import PcsChannel
 from controller.run.site_channel import SiteChannel
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from drivers.io import IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
+from drivers.register_pcs import RegisterPcs
 from drivers.site_device import SiteDevice
 from safety import signals as s
 
-RUN_REPEAT_US = 500_000  # a start or stop that the converter has not followed is repeated
 URGENT_US = 500_000  # then the coils have expired by themselves
 
 
@@ -74,114 +73,6 @@ class IoChannel:
         return renewed if out[s.PCS_ENABLE_OK] and self.module.expiry_ok else is_due
 
 
-class PcsChannel:
-    """One converter: what was last asked of it, and the gate before every set-point.
-
-    A changed set-point waits for its period, which may end half a tick early: an uneven tick must
-    not skip its turn. Zero does not wait, nor what replaces a set-point beyond a limit of this
-    tick: the published limit is the enforced one. That takes the turn of the next one, so that the
-    bus carries no more than bus_times.py has computed.
-    """
-
-    def __init__(
-        self,
-        pcs: SunSpecPcs,
-        port: RtuPort,
-        layout: s.Layout,
-        unit: int,
-        period_ms: int,
-        tick_ms: int,
-        sent: Sent,
-    ):
-        self.sent, self.unit = sent, unit
-        self.pcs, self.port, self.period_us = pcs, port, period_ms * 1000
-        self._early_us = tick_ms * 1000 // 2
-        self.run_at = layout.unit_output(unit, s.PCS_RUN_OK)
-        self.charge_at = layout.unit_output(unit, s.CHARGE_W_MAX)
-        self.discharge_at = layout.unit_output(unit, s.DISCHARGE_W_MAX)
-        self.state_at = layout.unit_input(unit, s.PCS_STATE)
-        self.sent_W: int | None = None
-        self.due_us = self.run_due_us = 0
-        self.was_running: int | None = None
-        self.gate_refusals = 0
-        self.gate_verdict = reasons.NONE
-        self._gate: Gate | None = None
-        self._gate_key: tuple[int, int] | None = None
-
-    def write(self, inp: Sequence[int], out: Sequence[int], setpoint_W: int, now_us: int) -> None:
-        """Submit start or stop, the set-point through the gate, then the converter's own requests.
-        These are asked for first: if the device is lost, a set-point has no address.
-        """
-        requests = self.pcs.service(now_us)
-        running = out[self.run_at]
-        if not running:
-            setpoint_W = 0
-        self._run(running and self.gate_verdict == reasons.NONE, inp[self.state_at], now_us)
-        changed = setpoint_W != self.sent_W
-        if changed and self._is_due(setpoint_W, out, now_us) or self.pcs.write_due(now_us):
-            self._send(
-                setpoint_W, out, now_us, rtu.STOP if changed and setpoint_W == 0 else rtu.WRITE
-            )
-        for request in requests:
-            self.port.submit(request)
-
-    def _is_due(self, setpoint_W: int, out: Sequence[int], now_us: int) -> bool:
-        """Whether a changed set-point goes now."""
-        is_due = now_us >= self.due_us - self._early_us
-        if is_due or self.sent_W is None:
-            return is_due
-        if setpoint_W == 0:
-            return True
-        is_beyond = not -out[self.charge_at] <= self.sent_W <= out[self.discharge_at]
-        return is_beyond and now_us >= self.due_us - self.period_us - self._early_us
-
-    def _run(self, running: int, state: int, now_us: int) -> None:
-        """Send start or stop when it changes, and again while the converter has not followed."""
-        followed = (state in (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)) == bool(running)
-        if running == self.was_running and (followed or now_us < self.run_due_us):
-            return
-        request = self.pcs.start() if running else self.pcs.stop()
-        if request is not None:
-            self.was_running, self.run_due_us = running, now_us + RUN_REPEAT_US
-            self.port.submit(request)
-
-    def _send(self, setpoint_W: int, out: Sequence[int], now_us: int, priority: int) -> None:
-        request = self.pcs.setpoint(setpoint_W, priority)
-        if request is None:
-            return
-        turn_us = min(max(now_us, self.due_us), now_us + self.period_us) if setpoint_W else now_us
-        self.due_us = turn_us + self.period_us
-        self.gate_verdict = self._gate_for_scale().check(
-            request.frame, out[self.charge_at], out[self.discharge_at]
-        )
-        if self.gate_verdict == reasons.NONE:
-            self.sent_W = setpoint_W
-            request.on_failure = partial(self._lost, request.on_failure)
-        else:
-            self.gate_refusals += 1
-            self.sent_W = None
-            self.sent.refuse(self.gate_verdict)
-            request = self.pcs.stop()
-        if request is not None:
-            self.port.submit(request)
-
-    def _lost(
-        self, tell: Callable[[int, int, int], object], kind: int, code: int, now_us: int
-    ) -> None:
-        """Repeat a set-point that was lost: a lost 0 W would leave the last power in effect."""
-        self.sent_W = None
-        tell(kind, code, now_us)
-
-    def _gate_for_scale(self) -> Gate:
-        """The gate for the register scale the converter has now (it may change at run time)."""
-        # both are known: the converter has just encoded a set-point
-        address, exponent = self.pcs.setpoint_address, self.pcs.setpoint_exponent
-        key = cast(int, address), cast(int, exponent)
-        if self._gate is None or key != self._gate_key:
-            self._gate_key, self._gate = key, Gate(self.pcs.unit_id, *key)
-        return self._gate
-
-
 class Field:
     """`ports` (RtuPort by bus name), `can` (CanBus by bus name), and the devices of one cabinet."""
 
@@ -221,7 +112,7 @@ class Field:
         if device.outputs:
             self._add_io(device, cast(IoModule, driver), port, config)
         elif device.role == "pcs":
-            self._add_pcs(device, cast(SunSpecPcs, driver), port, image, config.tick_ms)
+            self._add_pcs(device, driver, port, image, config)
         elif device.role in ROLES:
             self._add_site(device, cast(SiteDevice, driver), port, image)
         elif device.role in METERS:
@@ -239,13 +130,25 @@ class Field:
             channel.supply = cast(IoModule, self.drivers[supply.name])
 
     def _add_pcs(
-        self, device: Device, pcs: SunSpecPcs, port: RtuPort, image: ProcessImage, tick_ms: int
+        self,
+        device: Device,
+        driver: families.Driver,
+        port: RtuPort,
+        image: ProcessImage,
+        config: Config,
     ) -> None:
-        sent_at = image.layout.unit_input(device.index, s.PCS_SENT_W)
-        sent = Sent(pcs, image.inp, sent_at, image.places["sent"].start + device.index)
+        unit = device.index
+        places = image.layout.unit_input(unit, s.PCS_SENT_W), image.places["sent"].start + unit
+        sent: Sent | FormSent
+        form, pcs = None, cast(SunSpecPcs, driver)
+        if isinstance(driver, RegisterPcs):
+            form = converters.gate(device, config.unit_tables[unit]["rated_W"])
+            sent = FormSent(form, image.inp, *places)
+        else:
+            sent = Sent(pcs, image.inp, *places)
         port.watch[device.address] = sent.see
-        periods_ms = device.setpoint_ms, tick_ms
-        self.pcs.append(PcsChannel(pcs, port, image.layout, device.index, *periods_ms, sent))
+        periods_ms = device.setpoint_ms, config.tick_ms
+        self.pcs.append(PcsChannel(pcs, port, image.layout, unit, *periods_ms, sent, form))
 
     def _add_site(
         self, device: Device, driver: SiteDevice, port: RtuPort, image: ProcessImage

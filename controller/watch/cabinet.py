@@ -67,8 +67,8 @@ def secret(path: str) -> str:
     try:
         with open(path, "rb", opener=regular_file.opener) as file:
             mode, line = os.fstat(file.fileno()).st_mode, file.readline(4096)
-    except OSError as error:
-        raise Away(f"{path}: cannot be read: {error.strerror}") from None
+    except OSError as error:  # the name may be the token itself, by mistake
+        raise Away(f"the file of the token cannot be read: {error.strerror}") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Away(f"{path}: other users may read it, so it is not used: chmod 600")
     found = line.decode("latin-1").strip()

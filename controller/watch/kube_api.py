@@ -135,7 +135,7 @@ class Api:
             with open(self._token, "rb", opener=regular_file.link_opener) as file:
                 found = file.read(PIECE_BYTES).decode("latin-1").strip()
         except OSError as error:
-            raise KubeError(f"{self._token}: cannot be read: {error.strerror}") from None
+            raise KubeError(f"the file of the token cannot be read: {error.strerror}") from None
         if not (found and found.isascii() and found.isprintable()):
             raise KubeError(f"{self._token}: holds no token; needed is one line of ASCII")
         return found

@@ -45,7 +45,7 @@ _HEAD, _WRITE_HEAD = Struct(">BBHH"), Struct(">BBHHB")
 _BOTH_HEAD = Struct(">BBHHHHB")  # read address and count, write address, count and byte count
 
 
-def _ignore(*_: object) -> None:
+def ignore(*_: object) -> None:
     """Default callback of a request."""
 
 
@@ -66,8 +66,8 @@ class Request:
     reply_bytes: int
     head: bytes
     priority: int
-    on_reply: OnReply = _ignore
-    on_failure: OnFailure = _ignore
+    on_reply: OnReply = ignore
+    on_failure: OnFailure = ignore
     last_reply: bytes | None = None
     last_pdu: bytes | None = None
 
@@ -78,8 +78,8 @@ def read_request(
     function: int,
     address: int,
     count: int,
-    on_reply: OnReply = _ignore,
-    on_failure: OnFailure = _ignore,
+    on_reply: OnReply = ignore,
+    on_failure: OnFailure = ignore,
     priority: int = READ,
 ) -> Request:
     """Read `count` bits (function 1, 2) or registers (3, 4). ValueError: out of range."""
@@ -100,8 +100,8 @@ def write_request(
     unit_id: int,
     address: int,
     values: Sequence[int],
-    on_reply: OnReply = _ignore,
-    on_failure: OnFailure = _ignore,
+    on_reply: OnReply = ignore,
+    on_failure: OnFailure = ignore,
     priority: int = WRITE,
 ) -> Request:
     """Write registers (0..65535) or coils (0 or 1). ValueError: out of range. Functions 5 and 6

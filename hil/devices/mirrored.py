@@ -47,7 +47,8 @@ class MirroredDevice(RegisterDevice):
             elif not is_coil and function == registers.READ_HOLDING:
                 struct.pack_into(">H", words, 2 * address, written)
         for name, register in self._map.items():
-            if register.get("function", 3) != function or "read" not in register["direction"]:
+            is_read = "read" in register.get("direction", "read")
+            if register.get("function", 3) != function or not is_read:
                 continue
             value: float = self._signals.get(name, 0)
             if function in BITS:
@@ -57,6 +58,8 @@ class MirroredDevice(RegisterDevice):
             else:
                 at = 2 * register["address"]
                 data = self._encoded(register, value)
+                if register.get("mask"):
+                    data = self._masked(register, data, words[at : at + len(data)])
                 words[at : at + len(data)] = data
         for register in self.identity.values() if function not in BITS else ():
             if register.get("function", 3) == function:
@@ -72,6 +75,15 @@ class MirroredDevice(RegisterDevice):
         else:
             raw = round((value - register.get("offset", 0)) / self._scale(register))
         return ordered(register, struct.pack(f">{kind}", raw))
+
+    def _masked(self, register: dict[str, Any], data: bytes, there: bytearray) -> bytes:
+        """The value in its bits of a register, beside what is there."""
+        mask = register["mask"]
+        value = int.from_bytes(ordered(register, data), "big")
+        old = int.from_bytes(ordered(register, bytes(there)), "big")
+        shift = (mask & -mask).bit_length() - 1
+        merged = old & ~mask | value << shift & mask
+        return ordered(register, merged.to_bytes(len(data), "big"))
 
     def _scale(self, register: dict[str, Any]) -> float:
         factor = register.get("scale_by")

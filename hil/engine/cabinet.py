@@ -13,6 +13,7 @@ from hil.devices import io_module, mirrored_sensors
 from hil.devices.io_module import IoModule
 from hil.devices.mirrored import MirroredDevice
 from hil.devices.mirrored_bms import MirroredBms
+from hil.devices.mirrored_pcs import Asked, MirroredPcs
 from hil.devices.native_bms import NativeBms
 from hil.devices.power_meter import FastMeter, Sdm630
 from hil.devices.pylontech_bms import PylontechBms
@@ -148,6 +149,8 @@ class SimulatedCabinet:
             part = plant.site.part(role, device.settings)
             plant.air_devices.append(part)
             return MirroredDevice(part, device.profile.path)
+        if device.profile.family == "register_pcs":
+            return MirroredPcs(plant, device.index, device.profile.path)
         racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == device.index]
         return SunSpecPcs(plant, device.index, racks)
 
@@ -219,8 +222,11 @@ def _unit(cabinet: SimulatedCabinet, number: int) -> UnitWiring:
     """The wiring of the unit with this number, from 0."""
     name, plant = f"pcs_{number + 1}", cabinet.plant
     device = cabinet.devices[name]
-    points = ("704.WSet", "715.OpCtl", "701.W")
-    wset, opctl, power = [device.image.places[point].address for point in points]
     racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == number]
     rated_W, place = plant.pcs[number].rated_W, cabinet.places[name]
+    if isinstance(device, MirroredPcs):
+        asked = Asked(device.data, rated_W)
+        return UnitWiring(-1, -1, place, tuple(racks), rated_W, -1, 1.0, asked)
+    points = ("704.WSet", "715.OpCtl", "701.W")
+    wset, opctl, power = [device.image.places[point].address for point in points]
     return UnitWiring(wset, opctl, place, tuple(racks), rated_W, power, 10**device.scale)

@@ -24,7 +24,18 @@ DOCUMENTED = (
     "ups_monitor",
 )
 # families; an I/O module with inputs by function 2
-MIRRORED = ("meter", "io", "gas", "offgas", "toxic", "climate", "ups", "site_device", "can_bms")
+MIRRORED = (
+    "meter",
+    "io",
+    "gas",
+    "offgas",
+    "toxic",
+    "climate",
+    "ups",
+    "site_device",
+    "register_pcs",
+    "can_bms",
+)
 SUNSPEC_BASE = 40_000  # of the simulated converter's models
 WANTED = {
     "sunspec_pcs": f"SunSpec models from register {SUNSPEC_BASE}, 802 for the battery",

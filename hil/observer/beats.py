@@ -61,7 +61,8 @@ class Beats:
         number = at.index((bus, unit))
         wiring, of_unit = self._wiring.units[number], f" of unit {number + 1}" * (number > 0)
         after = address + (data[4] << 8 | data[5] if data[1] == 16 else 1)
-        if address <= wiring.wset_address < after:
+        is_of_form = wiring.asked is not None and wiring.asked.touches(address, after - address)
+        if is_of_form or address <= wiring.wset_address < after:
             return SETPOINT + of_unit
         return None if address <= wiring.opctl_address < after else HEARTBEAT + of_unit
 
@@ -71,7 +72,7 @@ class Beats:
         if name == SETPOINT:
             # SunSpec 704 WSet has 32 bits; a write of one half has no set-point.
             place = 7 + 2 * (self._wiring.units[0].wset_address - (data[2] << 8 | data[3]))
-            whole = data[1] == 16 and place + 4 <= len(data) - 2
+            whole = data[1] == 16 and place >= 7 and place + 4 <= len(data) - 2
             power_W = struct.unpack_from(">i", data, place)[0] if whole else UNKNOWN_W
             self.setpoints_W.append(power_W)
 

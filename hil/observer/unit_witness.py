@@ -28,6 +28,8 @@ class UnitWitness:
         """Forget the last writes."""
         self.setpoint_W = 0
         self._operation: int | None = None
+        if self.wiring.asked is not None:
+            self.wiring.asked.forget()
 
     def request(self, time_us: int, frame: bytes) -> None:
         """Take a whole write to this converter."""
@@ -39,20 +41,34 @@ class UnitWitness:
 
     def written(self, time_us: int, address: int, data: bytes) -> None:
         """Take the data of a write from this address on."""
+        if self.wiring.asked is not None:
+            return self._written_by_form(time_us, address, data)
         place = 2 * (self.wiring.wset_address - address)
         if 0 <= place <= len(data) - 4:
-            (setpoint_W,) = struct.unpack_from(">i", data, place)
-            if setpoint_W == 0 != self.setpoint_W:
-                self._note(time_us, "setpoint_zero_sent", f"from {self.setpoint_W} W")
-            elif self.setpoint_W == 0 != setpoint_W:
-                self._note(time_us, "setpoint_sent", f"{setpoint_W} W")
-            self.setpoint_W = setpoint_W
+            self._note_setpoint(time_us, struct.unpack_from(">i", data, place)[0])
         place = 2 * (self.wiring.opctl_address - address)
         if 0 <= place <= len(data) - 2:
             operation = data[place + 1]
             if operation != self._operation:
                 self._operation = operation
                 self._note(time_us, "pcs_stop_sent" if operation in STOPS else "pcs_start_sent")
+
+    def _note_setpoint(self, time_us: int, setpoint_W: int) -> None:
+        if setpoint_W == 0 != self.setpoint_W:
+            self._note(time_us, "setpoint_zero_sent", f"from {self.setpoint_W} W")
+        elif self.setpoint_W == 0 != setpoint_W:
+            self._note(time_us, "setpoint_sent", f"{setpoint_W} W")
+        self.setpoint_W = setpoint_W
+
+    def _written_by_form(self, time_us: int, address: int, data: bytes) -> None:
+        asked = self.wiring.asked
+        asked.written(address, data)
+        if asked.power_W is not None:
+            self._note_setpoint(time_us, round(asked.power_W))
+        is_started = bool(asked.is_started if asked.starts else self.setpoint_W)
+        if self._operation is None or is_started != (self._operation == 1):
+            self._operation = int(is_started)
+            self._note(time_us, "pcs_start_sent" if is_started else "pcs_stop_sent")
 
     def _note(self, time_us: int, name: str, detail: str = "") -> None:
         self._event(time_us, name, " ".join(filter(None, (self.scope, detail))))

@@ -1,6 +1,6 @@
 """The places of registers, contacts and devices in the cabinet under test."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ENABLE, SUPPLY = "pcs_enable", "contactor_supply"
 Place = tuple[str, int]  # (bus, unit id or node)
@@ -8,7 +8,8 @@ Place = tuple[str, int]  # (bus, unit id or node)
 
 class UnitWiring(NamedTuple):
     """A converter and its racks, from 0. Addresses: of SunSpec 704 WSet, 715 OpCtl, 701 W;
-    power_scale_W: of one step.
+    power_scale_W: of one step. asked: of a converter by registers what takes its writes apart, with
+    the addresses above -1.
     """
 
     wset_address: int
@@ -18,6 +19,7 @@ class UnitWiring(NamedTuple):
     rated_W: float
     power_address: int
     power_scale_W: float
+    asked: Any = None
 
 
 class Wiring(NamedTuple):

@@ -4,9 +4,11 @@ device is sound and the set-point is within limits and rating.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 from controller.core.base.sent import SENT
-from controller.run.field import PcsChannel
+from controller.run.pcs_channel import PcsChannel
+from drivers.pcs import SunSpecPcs as SunSpecDriver
 from hil.devices.sunspec_pcs import MANUFACTURER_ALARM, SunSpecPcs
 from hil.values.bus import Line, is_sound
 from safety import signals as s
@@ -21,7 +23,8 @@ class DirectPcs:
         """code_at: place of the code of what was sent last."""
         self.unit = channel.unit
         self._channel, self._device, self._line, self._code_at = channel, device, line, code_at
-        readings = channel.pcs.readings
+        self._driver = cast(SunSpecDriver, channel.pcs)
+        readings = self._driver.readings
         self._readings, self._inp, self._base = readings, readings._inp, readings._base
         self._measured_us = self._controlled_us = 0
         self._is_direct = False
@@ -77,7 +80,7 @@ class DirectPcs:
     def write(self, inp: Sequence[int], out: Sequence[int], setpoint_W: int, now_us: int) -> None:
         """Same as PcsChannel.write."""
         channel = self._channel
-        driver = channel.pcs
+        driver = self._driver
         if not self._is_direct:
             channel.write(inp, out, setpoint_W, now_us)
             self._is_direct = driver.ready and driver.setpoint_exponent == 0 and self._is_sound()
@@ -101,7 +104,7 @@ class DirectPcs:
             channel._send(setpoint_W, out, now_us, 0)
             return
         channel.due_us, channel.sent_W = now_us + channel.period_us, setpoint_W
-        channel.pcs._acknowledged_us = now_us
+        self._driver._acknowledged_us = now_us
         device.image.put("704.WSet", setpoint_W)
         device._setpoint_written()
         self._inp[self._base + s.PCS_SENT_W], self._inp[self._code_at] = setpoint_W, SENT

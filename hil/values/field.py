@@ -9,12 +9,14 @@ from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.core.image import ProcessImage
 from controller.run.can_bus import CanBus
-from controller.run.field import Field, IoChannel, PcsChannel
+from controller.run.field import Field, IoChannel
+from controller.run.pcs_channel import PcsChannel
 from drivers.bms import NativeBms as NativeDriver
 from drivers.buses.can_port import EXTENDED
 from drivers.buses.port import RtuPort
 from drivers.io import IoModule
 from drivers.meter import Meter
+from drivers.pcs import SunSpecPcs
 from hil.devices.io_module import IoModule as IoDevice
 from hil.devices.native_bms import NativeBms
 from hil.devices.sunspec_pcs import SunSpecPcs as PcsDevice
@@ -116,7 +118,7 @@ class ValueField(Field):
             self.io[-1] = cast(IoChannel, channel)
             return
         super()._add(device, driver, config, image, phase_us)
-        if self._is_coarse and device.role == "pcs":
+        if self._is_coarse and isinstance(driver, SunSpecPcs):
             code_at = image.places["sent"].start + device.index
             direct = DirectPcs(self.pcs[-1], cast(PcsDevice, simulated), line, code_at)
             self._direct.append(direct)

@@ -51,7 +51,10 @@ class Door:
         if (state := self._house.feed.live) is not None:
             self._heard_us, self._cabinet = now_us, state["cabinet"]
             seen = state.get("utc_text") or ""
-            return {row["instance"]: {**row, "seen_text": seen} for row in state["standing"]}
+            return {
+                row["instance"]: {**row, "seen_text": seen, "began_text": letter.began(row, state)}
+                for row in state["standing"]
+            }
         if now_us - self._heard_us < self._values["silent_s"] * SECOND_US:
             return None
         row = letter.silent(self._cabinet, self._house.feed.trouble)

@@ -5,6 +5,8 @@ import json
 import textwrap
 from typing import Any, NamedTuple
 
+from controller.state.record import utc_text
+
 SUBJECT_MAX, WIDTH = 120, 78
 Row = dict[str, Any]
 
@@ -33,7 +35,7 @@ def silent(cabinet: str, trouble: str) -> Row:
 
 
 def letter(cabinet: str, rows: list[Row]) -> Letter:
-    """One letter about some rows (state/rows.py), each with `seen_text`."""
+    """One letter about some rows (state/rows.py), each with `seen_text` and `began_text`."""
     first = rows[0]
     more = f" (+{len(rows) - 1})" if len(rows) > 1 else ""
     subject = _ascii(f"{cabinet}: {first['danger']}: {first['reason']['name']}{more}")
@@ -41,6 +43,20 @@ def letter(cabinet: str, rows: list[Row]) -> Letter:
     stable = json.dumps(content, sort_keys=True).encode()
     text = "\n".join([_ascii(cabinet), "", *_numbered(rows), *FOOT, ""])
     return Letter(subject[:SUBJECT_MAX], text, content, hashlib.sha256(stable).hexdigest()[:32])
+
+
+def began(row: Row, state: Row) -> str:
+    """When a row began, in UTC, and how long before it was seen."""
+    if row["began_ms"] is None:
+        return "before this start of the controller"
+    ago_ms = max(0, state["uptime_ms"] - row["began_ms"])
+    minutes, seconds = divmod(ago_ms // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
+    words = " ".join([f"{value} {unit}" for value, unit in parts if value]) or "less than 1 s"
+    since = f"{words} before it was seen"
+    utc_us = state.get("utc_us")
+    return since if utc_us is None else f"{utc_text(utc_us - 1000 * ago_ms)}, {since}"
 
 
 FOOT = (
@@ -56,6 +72,7 @@ def _numbered(rows: list[Row]) -> list[str]:
         lines.append(_ascii(f"{number}. {row['danger'].upper()}: {reason['name']}"))
         for name, value in (
             ("Where", row.get("where")),
+            ("Began", row.get("began_text")),
             ("Seen", row.get("seen_text")),
             ("What", reason["sentence"]),
             ("Effect", row.get("effect")),

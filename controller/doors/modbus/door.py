@@ -36,6 +36,7 @@ from controller.system.paths import say
 HEAD = struct.Struct(">HHHB")
 LENGTH_MAX = 254  # unit and a PDU of 253 bytes
 HALF_S = 5.0  # for the rest of a frame
+START_S = 1.0  # a write waits so long for a state
 OLD_S = 1.0  # the first client after a pause waits for a reading
 READ, WRITE_ONE, WRITE = 3, 6, 16
 READ_MAX, WRITE_MAX = 125, 123
@@ -190,10 +191,10 @@ class Door:
         controls = self._controls.get(client)
         if controls is None:
             return FUNCTION, "writes, but only reads are allowed to it"
-        state, found = self._house.feed.live, covered(*written)
+        found = covered(*written)
         if found is None:
             return ADDRESS, "writes half a point, or no register"
-        if state is None:
+        if (state := await self._house.feed.awaited(START_S)) is None:
             return FAILURE, CAUSES[FAILURE]
         present, changes = self._registers(client), {}
         for name, point, data in found:

@@ -2,6 +2,7 @@
 implemented". Signs as in SunSpec: above 0 the battery gives.
 """
 
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -47,7 +48,18 @@ def of_state(state: Facts, unit: int) -> dict[str, Value]:
 def _texts(state: Facts) -> dict[str, Value]:
     standing = state["standing"]
     first = f"{standing[0]['stage']} {standing[0]['reason']['name']}" if standing else None
-    return {"1.Md": state["version"].get("type"), "1.SN": state["cabinet"], "701.MnAlrmInfo": first}
+    made = {"1.Md": state["version"].get("type"), "701.MnAlrmInfo": first}
+    cut = {name: _cut(text or "", 2 * POINTS[name].registers) for name, text in made.items()}
+    return {"1.SN": state["cabinet"], **cut}
+
+
+def _cut(text: str, width: int) -> str:
+    """The text, cut at a word if it is too long."""
+    return (
+        text
+        if len(text) <= width
+        else textwrap.shorten(text, width, placeholder="").rstrip(" ,;:-")
+    )
 
 
 def _numbers(state: Facts) -> dict[tuple[str, int], int | None]:

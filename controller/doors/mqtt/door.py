@@ -150,7 +150,7 @@ class Door:
         try:
             context = ssl.create_default_context(cafile=ca)
             if certificate:
-                place = f"{certificate}, {key}"
+                place = f"{certificate} with certificate_key"
                 context.load_cert_chain(certificate, key, "no password is asked for")
         except ssl.SSLError:
             raise DoorError(f"{place}: is no certificate with its key") from None

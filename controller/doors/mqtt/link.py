@@ -32,6 +32,7 @@ CONNECT_S = 5.0
 OPEN_S = 15.0
 ANSWER_US = 30_000_000
 STEP_S = 1.0
+CLOSE_S = 3.0  # the thread ends within a step, but not if the library waits for the broker
 REFUSED = 128  # this reason code and those above
 
 
@@ -166,7 +167,7 @@ class Link:
         self._is_ending = True
         self._client.disconnect()
         if self._opened.done() or self.lost.done():
-            await asyncio.wait((self.lost,))
+            await asyncio.wait((self.lost,), timeout=CLOSE_S)
         for _, answer in self._waiting.values():
             answer.cancel()
         self._pool.shutdown(wait=False)

@@ -31,12 +31,17 @@ HOOK = '[alarms.x]\nurl = "http://127.0.0.1:{}/in?a=b"\n'
 
 def row(instance, name="cell too hot"):
     reason = {"name": name, "sentence": "A cell is hot.", "remedy": "Keep away."}
-    return {"instance": instance, "danger": "shutdown", "reason": reason, "where": "rack 1"}
+    row = {"instance": instance, "danger": "shutdown", "reason": reason, "where": "rack 1"}
+    return {**row, "began_ms": 1000}
 
 
 def state(*instances, live=True):
     standing = [row(each) for each in instances]
-    return {"is_live": live, "cabinet": "Cabinet 1", "standing": standing, "utc_text": "12:00"}
+    head = {"is_live": live, "cabinet": "Cabinet 1", "utc_text": "12:00", "uptime_ms": 63_000}
+    return {**head, "standing": standing, "utc_us": 1_800_000_000_000_000}
+
+
+BEGAN = "2027-01-15 07:58:58Z, 1 min 2 s before it was seen"
 
 
 class Place:
@@ -131,6 +136,20 @@ def test_an_alarm_is_one_mail_with_words_and_remedy(inbox, tmp_path):
     assert text.count("\nDate: ") == 1
     assert "Subject: Cabinet 1: shutdown: cell too hot (+1)" in text
     assert text.count("Check  Keep away.") == 2 and "What   A cell is hot." in text
+    assert text.count(f"Began  {BEGAN}") == 2
+
+
+@pytest.mark.parametrize(
+    ("began_ms", "state", "words"),
+    [
+        (None, {"uptime_ms": 5}, "before this start of the controller"),
+        (4, {"uptime_ms": 5}, "less than 1 s before it was seen"),
+        (0, {"uptime_ms": 7_260_000}, "2 h 1 min before it was seen"),
+        (1000, state(), BEGAN),
+    ],
+)
+def test_a_letter_tells_when_an_alarm_began(began_ms, state, words):
+    assert letter.began({"began_ms": began_ms}, state) == words
 
 
 def test_an_alarm_is_told_once_over_a_restart_and_one_in_between_is_not_lost(inbox, tmp_path):
@@ -201,7 +220,7 @@ def test_a_webhook_gets_the_rows_and_an_identity(hook, tmp_path):
     assert [path for path, *_ in hook.got] == ["/in?a=b"] * 3
     assert {head["Authorization"] for _, head, _ in hook.got} == {"Bearer s3cret"}
     assert len({head["Idempotency-Key"] for _, head, _ in hook.got}) == 1
-    assert hook.got[2][2]["alarms"] == [{**row("12a"), "seen_text": "12:00"}]
+    assert hook.got[2][2]["alarms"] == [{**row("12a"), "seen_text": "12:00", "began_text": BEGAN}]
 
 
 def test_a_receiver_that_is_not_there_is_one_line_without_the_secret(tmp_path, capfd):

@@ -9,10 +9,11 @@ import pytest
 from watched import Watched
 
 from controller.core.base import hint_codes as h
-from controller.doors import exposure, feed, process, sending, settings
+from controller.doors import exposure, feed, process, secrets, sending, settings
 from controller.forms.refusal import ConfigError
 from controller.state import watch
 from controller.system import clock
+from controller.watch import cabinet
 from tests.controller.doors.doors_site import answering, written
 
 pytestmark = pytest.mark.wire
@@ -36,6 +37,31 @@ def test_a_wrong_file_is_refused_in_one_line(text, words, tmp_path):
     with pytest.raises(ConfigError, match=words) as error:
         settings.load(written(tmp_path, text))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[[http.x.token]]\nname = 'a'\nsha256 = 'hunter2'\n", "http.x.token.1.sha256"),
+        ("[http.x]\ntoken = 'hunter2'\n", "http.x.token"),
+        ("[http.x]\nkey = ['hunter2']\n", "http.x.key"),
+        ("[source]\nkey = 'hunter2'\n", "source"),
+        ("[mqtt.x]\nhost = 'a'\ncabinet = 'b'\npassword_file = ['hunter2']\n", "password_file"),
+        ("[alarms.x]\nsecret_file = '/hunter2'\n", "alarms.x.secret_file"),
+        ("[alarms.x]\nurl = 'hooks.site/hunter2'\n", "alarms.x.url"),
+    ],
+)
+def test_no_refusal_repeats_the_value_of_a_secret(text, key, tmp_path):
+    with pytest.raises(ConfigError, match=key) as error:
+        settings.load(written(tmp_path, text))
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_secret_in_place_of_the_name_of_its_file_is_in_no_line(tmp_path):
+    for read, error in ((secrets.secret, process.DoorError), (cabinet.secret, cabinet.Away)):
+        with pytest.raises(error, match="cannot be read: No such file") as found:
+            read(str(tmp_path / "hunter2"))
+        assert "hunter2" not in str(found.value)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +162,32 @@ def test_many_who_ask_share_a_reading_and_nobody_costs_none(tmp_path, monkeypatc
         monkeypatch.setattr(house.feed, "_facts", page)
         asyncio.run(asked(house.feed))
     assert len(made) == 2
+
+
+@pytest.mark.parametrize(("readings", "is_found"), [((0, 0, 1), True), ((0,), False)])
+def test_a_state_of_a_controller_that_has_just_started_is_awaited(
+    readings, is_found, tmp_path, monkeypatch
+):
+    """A state that is not live is read anew, however old a live one may be."""
+    monkeypatch.setattr(feed, "PERIOD_S", 0.001)
+    made = []
+
+    def page(name):
+        made.append(name)
+        return {"is_live": bool(readings[min(len(made), len(readings)) - 1])}
+
+    async def asked(own):
+        await own.fresh(60)
+        assert own.live is None
+        own._read_s, count = own._read_s - 1, len(made)
+        await own.fresh(60)
+        assert len(made) == count + 1
+        return await own.awaited(20 if is_found else 0.01)
+
+    with answering(tmp_path) as (_, house):
+        monkeypatch.setattr(house.feed, "_facts", page)
+        live = asyncio.run(asked(house.feed))
+    assert (live is not None) == is_found and (len(made) == 3 or not is_found)
 
 
 def test_a_reading_that_hangs_leaves_no_old_values(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ import sunspec2.modbus.client as sunspec
 from sunspec2 import device
 
 from controller.doors import listener, settings
-from controller.doors.modbus import door, form
+from controller.doors.modbus import door, form, values
 from controller.doors.modbus.controls import RANGES
 from controller.doors.modbus.image import POINTS, REGISTERS, TEMPLATE
 from controller.doors.modbus.points import BASE, MODELS
@@ -70,6 +70,19 @@ def test_the_readme_has_the_registers_that_are():
     assert shown == own
     assert {*RANGES} == {name for name in POINTS if POINTS[name].access == "!"}
     assert {*RANGES} <= {*shown}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("LFP cabinet of five racks, IEEE 1547", "LFP cabinet of five racks, IEEE"),
+        ("LFP cabinet of six small racks, 250 kW", "LFP cabinet of six small racks"),
+        ("x" * 32, "x" * 32),
+        ("x" * 33, "x" * 32),
+    ],
+)
+def test_a_long_text_is_cut_at_a_word(text, shown):
+    assert values._cut(text, 32) == shown
 
 
 def test_an_unknown_value_is_not_implemented_in_every_type():
@@ -306,8 +319,10 @@ def test_a_client_that_does_not_read_is_dropped(tmp_path, monkeypatch):
         served(house, work)
 
 
-def test_without_a_controller_nothing_is_known_and_nothing_taken(tmp_path):
-    def work(door, port):
+def test_without_a_controller_nothing_is_known_and_nothing_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(door, "START_S", 0)
+
+    def work(_, port):
         with Raw(port) as raw:
             for state in (None, {**house.feed.state, "is_live": False}):
                 house.feed.state = state

@@ -97,7 +97,7 @@ DROP = 'path = "prices.csv"'
     DROP  DROP + "\\nmax_age_h = 0"  "feed.day_ahead.max_age_h: 0 is not allowed; allowed a num"
     RECORD  '[feed.site_load]\\nkind = "pv"'  'feed: has no load; allowed at least one feed with'
     TEXT  TEXT + WEB  "feed.web.url: is missing; allowed https://..., or http:// to localhost"
-    TEXT  TEXT + WEB + 'url = "http://a.org"'  'feed.web.url: "http://a.org" is not allowed; allo'
+    TEXT  TEXT + WEB + 'url = "http://a.org"'  "feed.web.url: this value is not allowed; allowed"
     TEXT  TEXT + WEB + 'url = "https://a.org/{key}"'  "feed.web.key_file: and {key} in url need"
     TEXT  TEXT + WEB + WEB_URL + "every_min = 1"  "feed.web.every_min: 1 is not allowed; allowed"
     TEXT  TEXT + JOBS  "feed.jobs.base_W: is missing; allowed a number 0..1e+08"

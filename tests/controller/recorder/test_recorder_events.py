@@ -9,7 +9,12 @@ from views import device
 from controller.config import configuration
 from controller.core import image
 from controller.core.base import reasons
-from controller.core.base.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
+from controller.core.base.setpoint import (
+    CHAIN_OUTPUTS,
+    O_BINDING_REASON,
+    O_LIMITS_HIGH_W,
+    O_LIMITS_LOW_W,
+)
 from controller.core.base.standby import PERSON, TEST
 from controller.core.core import STANDING_BITS
 from controller.core.site_devices import layout as layouts
@@ -143,6 +148,22 @@ def test_a_limit_that_binds_is_told_once_it_holds(seen, settled, ticks, told):
     seen.out[seen.chain_at + O_BINDING_REASON] = 299  # of a newer version
     (found,) = settled.feed(ticks=60)
     assert found.code == "R299" and "no text" in found.text
+
+
+def test_a_stop_is_told_once_whatever_is_asked_for_meanwhile(seen, settled):
+    """A request that comes and goes, a ramp or a cap changes nothing while no power may flow."""
+
+    def told(binding, low_W, high_W, low_reason=230):
+        seen.out[seen.chain_at + O_BINDING_REASON] = binding
+        at = seen.chain_at + O_LIMITS_LOW_W
+        seen.out[at : at + 4] = low_W, low_reason, high_W, 231
+        assert at + 2 == seen.chain_at + O_LIMITS_HIGH_W
+        return [event.code for event in settled.feed(ticks=HELD_TICKS + 1)]
+
+    asked = (0, 231, 0, 230, 501, 0, 230)
+    assert [told(each, 0, 0) for each in asked] == [[], ["R231"], [], [], [], [], []]
+    assert [told(each, 0, 0, 228) for each in (0, 228)] == [[], []]
+    assert [told(each, 0, 9) for each in (230, 0, 230)] == [["R230"], ["R0"], ["R230"]]
 
 
 def test_why_a_start_is_inhibited_is_told_whenever_it_holds_anew(seen, settled):

@@ -8,7 +8,8 @@ from controller.config import configuration
 from controller.core.base import reasons
 from controller.core.image import ProcessImage
 from controller.run.can_bus import CanBus
-from controller.run.field import Field, IoChannel, PcsChannel
+from controller.run.field import Field, IoChannel
+from controller.run.pcs_channel import PcsChannel
 from controller.sites import EXAMPLE
 from drivers.buses import rtu
 from safety import signals as s

@@ -289,7 +289,7 @@ def test_a_line_of_many_megabytes_is_refused(fake, monkeypatch):
 
 @cases("""change  line
           lambda fake, values: fake.answers.update(list=403)  "403: not allowed; needed is a role"
-          lambda fake, values: values.update(token=f"{fake.folder}/none")  "none: cannot be read"
+          lambda fake, values: values.update(token=f"{fake.folder}/none")  "token cannot be read"
           lambda fake, values: fake.answers.update(list=401)  "401: the token is not accepted"
           lambda fake, values: values.update(ca="/etc/hostname")  "no certificates in PEM"
           lambda fake, values: values.update(ca="/none")  "no certificates"

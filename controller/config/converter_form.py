@@ -1,0 +1,73 @@
+"""The forms of a converter's profile (family register_pcs), beside its registers."""
+
+from controller.forms import field as forms
+
+TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
+SEQUENCES = ("setpoint", "setup", "start", "stop")
+ORDERS = dict.fromkeys(("word_order", "byte_order"), forms.choice(("big", "little"), "big"))
+# How the registers of a device are read: in one read, and unused ones between two of them.
+READS = {
+    "registers_per_read_max": forms.integer(1, 125, 32),
+    "gap_registers_max": forms.integer(0, 100, 0),
+}
+SETTINGS: dict[str, forms.Field] = {
+    "control_period_ms": forms.integer(20, 5000),
+    "heartbeat_ms_max": forms.integer(200, 60_000, 1500),
+    "restart_silence_ms": forms.integer(500, 60_000),
+    "retry_ms": forms.integer(100, 60_000),
+    "dead_time_ms": forms.integer(0, 5000),
+    "ramp_ms": forms.integer(0, 60_000),
+    "repeat_ms": forms.integer(0, 600_000),  # all frames of a set-point are written again; 0: no
+    "setpoint_pause_ms": forms.integer(0, 5000, 0),  # between two frames, but not before a 0
+    "read_back": forms.flag(),  # the registers of the set-point can be read with function 3
+    "watchdog": forms.choice(("none", "setpoint", "heartbeat", "reads")),  # what restarts it
+    "watchdog_s": forms.number(0, 86_400),  # the device then does what `on_loss` says
+    "on_loss": forms.text(),
+    "enable_input": forms.flag(False),  # by its document it has a contact that stops it
+    "stored": forms.flag(False),  # each set-point is stored in flash
+    "writes_per_day_max": forms.integer(0, 86_400, 0),
+    **READS,
+}
+# A value in a frame of a set-point of a converter.
+SETPOINT_ROLES = ("power", "magnitude", "charge", "discharge", "mode", "constant")
+_RAW = forms.integer(-(1 << 31), (1 << 32) - 1, None)
+SETPOINT_VALUE: dict[str, forms.Field] = {
+    "role": forms.choice(SETPOINT_ROLES),
+    "type": forms.choice(TYPES),
+    **ORDERS,
+    "scale": forms.number(-1e9, 1e9, 1),
+    "offset": forms.number(-1e9, 1e9, 0),
+    "scale_by": forms.choice(("", "rated_W"), ""),
+    **dict.fromkeys(("charge", "discharge", "idle"), _RAW),  # of a mode
+    "equals": _RAW,  # of a constant
+}
+SETPOINT: dict[str, forms.Field] = {
+    "address": forms.integer(0, 65535),
+    "function": forms.choice((6, 16)),
+    "values": forms.tables(SETPOINT_VALUE),
+}
+# A step of the set-up, the start or the stop of a converter: 3 and 4 wait, 6 and 16 write.
+STEP: dict[str, forms.Field] = {
+    "address": forms.integer(0, 65535),
+    "function": forms.choice((3, 4, 6, 16)),
+    "type": forms.choice(("u16", "s16", "u32", "s32"), "u16"),
+    "word_order": ORDERS["word_order"],
+    "mask": forms.integer(0, (1 << 32) - 1, 0),
+    "value": _RAW,
+    "read_back": forms.flag(False),
+    "equals": forms.integers(-(1 << 31), (1 << 32) - 1, []),
+    "timeout_ms": forms.integer(100, 600_000, 10_000),
+    "fault": forms.text(""),
+}
+HEARTBEAT: dict[str, forms.Field] = {
+    "address": forms.integer(0, 65535),
+    "function": forms.choice((6, 16)),
+    "period_ms": forms.integer(100, 60_000),
+    "count_max": forms.integer(2, 65535, 65535),
+}
+TABLES = {
+    "register_pcs.setpoint.": SETPOINT,
+    "register_pcs.setpoint.values.": SETPOINT_VALUE,
+    "register_pcs.setup,start,stop.": STEP,
+    "register_pcs.heartbeat.": HEARTBEAT,
+}

@@ -1,0 +1,154 @@
+"""The set-point, the sequences and the heartbeat of a converter's profile (family register_pcs)."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from controller.config import converter_form
+from controller.forms.reading import read
+from controller.forms.refusal import Path, not_allowed, refuse
+from drivers.profile import Register, SetpointFrame, Step
+from drivers.register_codec import FLOATS
+from drivers.register_pcs_readings import CONTROLLED, FAULT, POWERS
+
+Table = dict[str, Any]
+Made = Callable[[str, Table], Register]
+CURRENTS = ("dc_current_mA", "dc_power_W", "dc_discharge_W")
+OPTIONAL = (*CURRENTS, "dc_charge_W", "state", "forming", *POWERS[1:], *CONTROLLED)
+NUMBERS = ("power", "magnitude", "charge", "discharge")
+MODE_KEYS = ("charge", "discharge", "idle")
+WRITES = (6, 16)
+
+
+def optional(registers: Table) -> tuple[str, ...]:
+    """The registers that a profile may have."""
+    return (*OPTIONAL, *[name for name in registers if name.startswith(FAULT)])
+
+
+def parts(file: str, top: Table, made: Made) -> Table:
+    """{part: its value} for a Profile, checked. top: the tables of the file; made: a Register."""
+    registers, settings = top["registers"], top["settings"]
+    if not set(CURRENTS) & set(registers):
+        problem = "is missing; rows 54 and 55, and the opening of the contactors, need the current"
+        refuse(file, ("registers", CURRENTS[0]), problem, f"it, or {' or '.join(CURRENTS[1:])}")
+    if ("dc_discharge_W" in registers) != ("dc_charge_W" in registers):
+        refuse(file, ("registers", "dc_charge_W"), "is missing", "both ways, or neither")
+    named = [name for table in top["fault_bits"].values() for name in table]
+    for name in registers:
+        if name.startswith(FAULT) and name.removeprefix(FAULT) not in named:
+            refuse(file, ("registers", name), "has no bit in fault_bits", ", ".join(named))
+    frames = [_frame(file, ("setpoint", str(at)), each, made) for at, each in _numbered(top)]
+    if not any([each.role in NUMBERS for frame in frames for each in frame.values]):
+        refuse(file, ("setpoint",), "is missing", f"[[setpoint]] with a role {', '.join(NUMBERS)}")
+    taken = _places(file, frames)
+    found: Table = {"setpoint": frames, "heartbeat": {}}
+    for name in converter_form.SEQUENCES[1:]:
+        found[name] = [
+            _step(file, (name, str(at)), each, made, taken) for at, each in _numbered(top, name)
+        ]
+    for at, step in enumerate(found["stop"], 1):
+        if step.function not in WRITES:
+            not_allowed(file, ("stop", str(at), "function"), step.function, "6 or 16: a stop waits")
+    if top["heartbeat"]:
+        beat = read(file, ("heartbeat",), top["heartbeat"], converter_form.HEARTBEAT)
+        _check_apart(file, ("heartbeat", "address"), beat["address"], 1, taken)
+        found["heartbeat"] = beat
+    _check_watchdog(file, settings, found["heartbeat"], top["timing"]["period_ms"])
+    return found
+
+
+def _numbered(top: Table, name: str = "setpoint") -> list[tuple[int, Table]]:
+    return list(enumerate(top[name], 1))
+
+
+def _frame(file: str, path: Path, table: Table, made: Made) -> SetpointFrame:
+    fields = read(file, path, table, converter_form.SETPOINT)
+    values = []
+    for at, value in enumerate(fields["values"], 1):
+        own = (*path, "values", str(at))
+        _check_role(file, own, value)
+        is_raw = value["role"] in ("mode", "constant")
+        plain = {"scale": 1, "offset": 0, "scale_by": ""} if is_raw else {}
+        values.append(made(".".join(own), value | plain))
+    words = sum([each.words for each in values])
+    if not values or fields["function"] == 6 and words > 1:
+        allowed = "values of one register for function 6, of several for 16"
+        not_allowed(file, (*path, "values"), f"{words} registers", allowed)
+    return SetpointFrame(function=fields["function"], address=fields["address"], values=values)
+
+
+def _check_role(file: str, path: Path, value: Table) -> None:
+    role = value["role"]
+    needed = MODE_KEYS if role == "mode" else ("equals",) if role == "constant" else ()
+    for key in (*MODE_KEYS, "equals"):
+        if (value[key] is None) == (key in needed):
+            has = "is missing" if key in needed else "is not allowed"
+            refuse(
+                file, (*path, key), f"{has}: role {role}", ", ".join(needed) or "scale, scale_by"
+            )
+    raws = [value[key] for key in needed]
+    if len(set(raws)) < len(raws):
+        not_allowed(file, (*path, "idle"), value["idle"], "three raw values that differ")
+    if needed and value["type"] in FLOATS:
+        not_allowed(file, (*path, "type"), value["type"], f"an integer type for role {role}")
+    if not needed and value["scale"] == 0:
+        not_allowed(file, (*path, "scale"), 0, "any other number")
+
+
+def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
+    """The registers of the set-point, each in one frame."""
+    taken: set[int] = set()
+    for at, frame in enumerate(frames, 1):
+        words = sum([each.words for each in frame.values])
+        own = set(range(frame.address, frame.address + words))
+        if own & taken:
+            path = ("setpoint", str(at), "address")
+            not_allowed(file, path, frame.address, "registers of no other frame")
+        taken |= own
+    roles = [each.role for frame in frames for each in frame.values]
+    if roles.count("mode") != 1 if "magnitude" in roles else roles.count("mode") > 1:
+        refuse(file, ("setpoint",), f"has {roles.count('mode')} values with role mode", "one")
+    return taken
+
+
+def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> Step:
+    fields = read(file, path, table, converter_form.STEP)
+    is_write = fields["function"] in WRITES
+    if is_write == (fields["value"] is None) or is_write == bool(fields["equals"]):
+        refuse(file, path, "is not clear", "value to write (6, 16), equals to wait for (3, 4)")
+    register = made(".".join(path), {key: fields[key] for key in ("address", "type", "mask")})
+    register.function, register.word_order = fields["function"], fields["word_order"]
+    if fields["function"] == 6 and register.words > 1:
+        not_allowed(file, (*path, "function"), 6, "16 for a value of two registers")
+    if is_write:
+        _check_apart(file, (*path, "address"), register.address, register.words, taken)
+    own = ("value", "equals", "timeout_ms", "read_back", "fault")
+    rest = {key: fields[key] for key in own}
+    return Step(function=fields["function"], register=register, **rest)
+
+
+def _check_apart(file: str, path: Path, address: int, words: int, taken: set[int]) -> None:
+    if taken & set(range(address, address + words)):
+        allowed = "a register that is not of the set-point: the gate checks those"
+        not_allowed(file, path, address, allowed)
+
+
+def _check_watchdog(file: str, settings: Table, heartbeat: Table, read_ms: int) -> None:
+    """Refuse a watchdog that what this family repeats would not feed in time."""
+    kind, watchdog_s = settings["watchdog"], settings["watchdog_s"]
+    key, period_ms = {
+        "setpoint": ("settings.repeat_ms", settings["repeat_ms"]),
+        "heartbeat": ("heartbeat.period_ms", heartbeat.get("period_ms", 0)),
+    }.get(kind, ("timing.period_ms", read_ms))
+    path: Path = ("settings", "watchdog_s")
+    if (kind == "none") != (watchdog_s == 0):
+        not_allowed(file, path, watchdog_s, "0 with watchdog none, else its time")
+    if kind != "none" and not 0 < 2 * period_ms <= watchdog_s * 1000:
+        most_ms = cast(float, watchdog_s) * 500
+        refuse(file, path, f"is not fed in time: {key} is {period_ms}", f"1..{most_ms:g} ms")
+    budget = settings["writes_per_day_max"]
+    if settings["stored"] == (budget == 0):
+        allowed = "1 or more with stored = true, else 0"
+        not_allowed(file, ("settings", "writes_per_day_max"), budget, allowed)
+    if settings["stored"] and settings["repeat_ms"]:
+        allowed = "0: each repetition would be stored"
+        not_allowed(file, ("settings", "repeat_ms"), settings["repeat_ms"], allowed)

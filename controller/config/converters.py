@@ -1,0 +1,130 @@
+"""Converters by registers: the gate of their set-point, what they lack, what check says of them."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from controller.config.cabinet_config import Config
+from controller.config.devices import Device, Topology
+from controller.config.profile_form import FLOATS, MAP_ONLY, REGISTER_PCS
+from controller.config.values import Values
+from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
+from drivers.profile import Register
+from drivers.register_codec import INTEGERS
+from drivers.setpoint_form import Frame
+
+# equipment of [not_fitted]: what a person accepts
+RESTS = {
+    "pcs_faults": "reports no fault bits: row 59 does not see a fault of it",
+    "pcs_state": "reports no state: row 56 takes the acknowledged command for it",
+    "pcs_readback": "has no set-point to read back: its acknowledgement counts as it",
+    "pcs_heartbeat": "has no heartbeat: values of a program that hangs look new (row 41)",
+    "pcs_watchdog": "has no watchdog and no enable input: what stops it if the controller dies",
+    "pcs_map": "has no captured or documented reading: a wrong map shows only at its start",
+}
+
+
+def lacks(device: Device) -> list[str]:
+    """Names of RESTS that this converter lacks."""
+    profile = device.profile
+    if profile.family != REGISTER_PCS:
+        return []
+    registers, settings = profile.registers, profile.settings
+    has = {
+        "pcs_faults": any([name.startswith("fault_") for name in registers]),
+        "pcs_state": "state" in registers,
+        "pcs_readback": settings["read_back"] or "setpoint_W" in registers,
+        "pcs_heartbeat": "heartbeat" in registers,
+        "pcs_watchdog": settings["watchdog"] != "none" or settings["enable_input"],
+        "pcs_map": profile.evidence not in MAP_ONLY,
+    }
+    return [name for name in RESTS if not has[name]]
+
+
+def lacks_of(topology: Topology, unit: int) -> list[str]:
+    """Names of RESTS that the converter of a unit lacks."""
+    return lacks(topology.required("pcs", unit))
+
+
+def check(values: Values, config: Config) -> None:
+    """Refuse a converter whose gaps nobody accepts, or that the rating does not fit."""
+    accepted = config.topology.not_fitted
+    for device in [each for each in config.devices if each.role == "pcs"]:
+        for name in lacks(device):
+            if name not in accepted:
+                problem = f"is missing: device.{device.name} {RESTS[name]}"
+                path = ("not_fitted", name)
+                values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
+        if device.profile.family == REGISTER_PCS:
+            _check_rating(values, config, device)
+
+
+def _check_rating(values: Values, config: Config, device: Device) -> None:
+    rated_W, path = config.unit_tables[device.index]["rated_W"], ("device", device.name, "profile")
+    settings = {"rated_W": rated_W}
+    for frame in [Frame(each, settings) for each in device.profile.setpoint]:
+        for power_W in (-rated_W, rated_W):
+            try:
+                frame.words(power_W)
+            except ValueError as error:
+                values.refuse(path, f"{error}: rated_W of unit {device.index + 1}", "a wider type")
+    power = device.profile.registers["power_W"]
+    if not power.low <= -rated_W <= rated_W <= power.high:
+        range_W = f"[{power.low:g}, {power.high:g}]"
+        values.refuse(path, f"registers.power_W.range: {range_W}", f"-{rated_W}..{rated_W} within")
+    if device.profile.settings["stored"] and config.control["track_dead_band_W"] <= rated_W:
+        problem = f"stores each set-point of device.{device.name}, and load tracking asks for many"
+        key = ("control", "track_dead_band_W")
+        values.refuse(key, problem, f"more than {rated_W}: load tracking then asks for nothing")
+
+
+def words_of(config: Config, device: Device) -> Iterator[str]:
+    """What a person must know of a converter by registers; nothing of another device."""
+    if device.profile.family != REGISTER_PCS:
+        return
+    settings = device.profile.settings
+    watchdog, loss = settings["watchdog"], settings["on_loss"]
+    if watchdog == "none":
+        stop = config.topology.not_fitted.get("pcs_watchdog", "its enable input, by wire")
+        yield f"without the controller: {loss}, for it has no watchdog; what stops it: {stop}"
+    else:
+        time_s = settings["watchdog_s"]
+        yield f"without the controller: {loss}, {time_s:g} s after the last {watchdog}"
+    if settings["stored"]:
+        yield f"stores each set-point: at most {settings['writes_per_day_max']} in a day, then 0"
+    for name in lacks(device):
+        yield f"{RESTS[name]} (not_fitted.{name})"
+    yield "the sign of its power is what its maker states; prove it with a small charge"
+
+
+def gate(device: Device, rated_W: int) -> FormGate:
+    """The gate of a converter's set-point, by its profile alone."""
+    return FormGate(
+        [
+            FrameForm(
+                device.address,
+                frame.function,
+                frame.address,
+                tuple([_value_form(each, rated_W) for each in frame.values]),
+            )
+            for frame in device.profile.setpoint
+        ]
+    )
+
+
+def _value_form(register: Register, rated_W: int) -> ValueForm:
+    is_signed = register.type not in FLOATS and INTEGERS[register.type][1]
+    raws: dict[int, int] = {}
+    if register.role == "mode":
+        raws = {register.charge: -1, register.idle: 0, register.discharge: 1}
+    if register.role == "constant":
+        raws = {register.equals: 0}
+    return ValueForm(
+        register.role,
+        register.words,
+        "float" if register.type in FLOATS else "signed" if is_signed else "unsigned",
+        register.word_order == "little",
+        register.byte_order == "little",
+        Fraction(str(register.scale)) * (rated_W if register.scale_by else 1),
+        Fraction(str(register.offset)),
+        raws,
+    )

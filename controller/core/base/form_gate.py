@@ -1,0 +1,246 @@
+"""The last check of a set-point in a form of its own: each frame is decoded again before it is
+sent, by nothing that the encoder used.
+
+With several frames a converter holds a mixture on the way, and a frame without an answer may have
+been taken or not. So the gate keeps every content that each frame's registers may hold, and judges
+the worst mixture. A frame passes if its own values are within the limits, and if the worst mixture
+then is within them or not above the worst one before. A frame that sets a direction gives every
+held number its effect, so then the worst mixture has to be within the limits.
+"""
+
+from array import array
+from collections.abc import Collection, Sequence
+from fractions import Fraction
+from math import inf
+from struct import Struct
+from typing import NamedTuple
+
+from controller.core.base import reasons
+from controller.core.base.gate import frame_crc
+from controller.core.base.sent import SENT
+from safety.signals import INT_MAX
+
+REGISTER, REGISTERS = 6, 16
+HEAD, COUNTED_HEAD = Struct(">BBHH"), Struct(">BBHHB")
+FLOATS = {2: Struct(">f"), 4: Struct(">d")}
+WAYS = (-1, 0, 1)  # charge, idle, discharge
+EVERY_WAY = frozenset(WAYS)
+MAY_MAX = 16  # contents that one frame may have left; then any
+Number = Fraction | float
+Content = tuple[Number, ...]  # of the values of a frame; of a mode one of WAYS
+
+
+class ValueForm(NamedTuple):
+    """One value of a frame. role: power, magnitude, charge, discharge, mode, constant; raws: of a
+    mode {raw: one of WAYS}, of a constant {raw: 0}; number: "unsigned", "signed", "float".
+    """
+
+    role: str
+    words: int
+    number: str
+    is_word_little: bool
+    is_byte_little: bool
+    scale: Fraction
+    offset: Fraction
+    raws: dict[int, int]
+
+
+class FrameForm(NamedTuple):
+    """One write of a set-point, function 6 or 16."""
+
+    unit_id: int
+    function: int
+    address: int
+    values: tuple[ValueForm, ...]
+
+
+class FormGate:
+    """Checks the frames of one converter, and follows what the converter may hold."""
+
+    def __init__(self, forms: Sequence[FrameForm]):
+        self._forms = forms
+        self.forget()
+
+    def forget(self) -> None:
+        """The converter may hold anything."""
+        self._may: list[Collection[Content] | None] = [None] * len(self._forms)
+        self._last: list[Content | None] = [None] * len(self._forms)
+
+    def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
+        """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
+        number = self._number(frame)
+        code = reasons.GATE_ADDRESS if number is None else self._code(self._forms[number], frame)
+        if code or number is None:
+            return code
+        content = self._content(self._forms[number], frame)
+        if content is None:
+            return reasons.GATE_RANGE
+        return self._within(number, content, charge_W_max, discharge_W_max)
+
+    def sent(self, frame: bytes) -> int | None:
+        """A frame is on its way: the power that is asked for now, W, None while not known."""
+        number, content = self._known(frame)
+        if number is None or content is None:
+            return None
+        may = self._may[number]
+        if may is not None:
+            self._may[number] = {*may, content} if len(may) < MAY_MAX else None
+        self._last[number] = content
+        return self._power_W()
+
+    def acknowledged(self, frame: bytes) -> None:
+        """The converter has taken this frame."""
+        number, content = self._known(frame)
+        if number is not None and content is not None:
+            self._may[number] = {content}
+
+    # -- the worst mixture
+
+    def _within(self, number: int, content: Content, *most: int) -> int:
+        after = list(self._may)
+        after[number] = {content}
+        before, worst = _worst(self._forms, self._may), _worst(self._forms, after)
+        own = _worst(self._forms, after, number)
+        sets_way = any(
+            [of.role == "mode" and way for of, way in zip(self._forms[number].values, content)]
+        )
+        codes = reasons.GATE_CHARGE, reasons.GATE_DISCHARGE
+        for code, limit, had, has, mine in zip(codes, most, before, worst, own):
+            if mine > limit or has > (limit if sets_way else max(limit, had)):
+                return code
+        return reasons.NONE
+
+    def _power_W(self) -> int | None:
+        """The power of the last contents, toward zero."""
+        values = _values(self._forms, self._last)
+        way = next((each for of, each in values if of.role == "mode"), None)
+        if way == 0:
+            return 0
+        if None in self._last:
+            return None
+        found = [0]
+        for of, value in values:
+            sign = {"power": 1, "magnitude": way or 0, "charge": -1, "discharge": 1}.get(of.role, 0)
+            is_off = way and of.role in ("charge", "discharge") and sign != way
+            found.append(0 if is_off else int(value * sign))
+        return max(-INT_MAX, min(INT_MAX, max(found, key=abs)))
+
+    # -- one frame
+
+    def _known(self, frame: bytes) -> tuple[int | None, Content | None]:
+        number = self._number(frame)
+        if number is None or self._code(self._forms[number], frame):
+            return None, None
+        return number, self._content(self._forms[number], frame)
+
+    def _number(self, frame: bytes) -> int | None:
+        """Which frame this is, by its address."""
+        address = int.from_bytes(frame[2:4], "big")
+        places = [form.address for form in self._forms]
+        return places.index(address) if len(frame) > HEAD.size and address in places else None
+
+    @staticmethod
+    def _code(form: FrameForm, frame: bytes) -> int:
+        words = sum([each.words for each in form.values])
+        size = HEAD.size + 2 if form.function == REGISTER else COUNTED_HEAD.size + 2 * words + 2
+        if len(frame) != size:
+            return reasons.GATE_LENGTH
+        unit_id, function, _, count = HEAD.unpack_from(frame)
+        is_counted = form.function == REGISTER or (count, frame[6]) == (words, 2 * words)
+        for is_right, code in (
+            (unit_id == form.unit_id, reasons.GATE_UNIT_ID),
+            (function == form.function, reasons.GATE_FUNCTION),
+            (is_counted, reasons.GATE_COUNT),
+            (frame_crc(frame[:-2]) == int.from_bytes(frame[-2:], "little"), reasons.GATE_CRC),
+        ):
+            if not is_right:
+                return code
+        return reasons.NONE
+
+    @staticmethod
+    def _content(form: FrameForm, frame: bytes) -> Content | None:
+        """The values of a frame of the right form, None for one of no meaning."""
+        at = HEAD.size - 2 if form.function == REGISTER else COUNTED_HEAD.size
+        found: list[Number] = []
+        for each in form.values:
+            value = _value(each, frame[at : at + 2 * each.words])
+            if value is None:
+                return None
+            found.append(value)
+            at += 2 * each.words
+        return tuple(found)
+
+
+def _value(form: ValueForm, data: bytes) -> Number | None:
+    pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
+    if form.is_byte_little:
+        pairs = [pair[::-1] for pair in pairs]
+    if form.is_word_little:
+        pairs.reverse()
+    data = b"".join(pairs)
+    if form.number == "float":
+        (raw,) = FLOATS[form.words].unpack(data)
+        if raw != raw or raw in (inf, -inf):
+            return None
+    else:
+        raw = int.from_bytes(data, "big", signed=form.number == "signed")
+    if form.raws:
+        return form.raws.get(raw)
+    value = Fraction(raw) * form.scale + form.offset
+    return None if value < 0 and form.role != "power" else value
+
+
+def _values(
+    forms: Sequence[FrameForm], contents: Sequence[Content | None]
+) -> list[tuple[ValueForm, Number]]:
+    """[(form, value)] of all values; inf of an unknown one."""
+    return [
+        (of, content[at] if content is not None else inf)
+        for form, content in zip(forms, contents)
+        for at, of in enumerate(form.values)
+    ]
+
+
+def _worst(
+    forms: Sequence[FrameForm], may: Sequence[Collection[Content] | None], only: int = -1
+) -> tuple[Number, Number]:
+    """Most (charge, discharge) of any mixture, W. only: by the numbers of this frame alone."""
+    ways: set[Number] = set()
+    numbers: list[tuple[str, Number, Number]] = []
+    for number, (form, contents) in enumerate(zip(forms, may)):
+        for at, of in enumerate(form.values):
+            found = None if contents is None else [content[at] for content in contents]
+            if of.role == "mode":
+                ways |= set(EVERY_WAY if found is None else found)
+            elif only in (-1, number):
+                numbers.append((of.role, *((-inf, inf) if found is None else _ends(found))))
+    ways = ways or {-1, 1}
+    worst: dict[int, Number] = {-1: 0, 1: 0}
+    for role, low, high in numbers:
+        for way in (-1, 1):
+            most = high if role != "power" or way > 0 else -low
+            is_way = role not in ("charge", "discharge") or (role == "discharge") == (way > 0)
+            is_on = role != "constant" and is_way and (role == "power" or way in ways)
+            worst[way] = max(worst[way], most) if is_on else worst[way]
+    return worst[-1], worst[1]
+
+
+def _ends(values: Sequence[Number]) -> tuple[Number, Number]:
+    return min(values), max(values)
+
+
+class FormSent:
+    """Follows the frames to one converter, as `sent.Sent`."""
+
+    def __init__(self, gate: FormGate, inp: "array[int]", sent_at: int, code_at: int):
+        self._gate, self._inp, self._sent_at, self._code_at = gate, inp, sent_at, code_at
+
+    def see(self, frame: bytes) -> None:
+        """A whole frame to this converter is on its way."""
+        power_W = self._gate.sent(frame)
+        if power_W is not None:
+            self._inp[self._sent_at], self._inp[self._code_at] = power_W, SENT
+
+    def refuse(self, code: int) -> None:
+        """The stop frame goes out instead, and `inp[sent_at]` keeps the set-point sent before."""
+        self._inp[self._code_at] = code

@@ -1,0 +1,79 @@
+"""Readings of a converter that become fresh together, from one or several reads."""
+
+from collections.abc import Callable
+from functools import partial
+
+from drivers.buses import rtu
+from drivers.profile import Profile, Register
+from drivers.register_blocks import Block, blocks
+from drivers.register_codec import Codec
+
+LONG_AGO_US = -(1 << 62)
+
+
+class ReadingGroup:
+    """`values`: by register name, of the last answers; `is_answered`: each read, at least once."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        settings: dict[str, int],
+        row: tuple[int, str, int, list[Register], Callable[[int], object]],
+        heard: Callable[[int], object],
+    ) -> None:
+        """row: unit id, name, period in ms, registers, and take(now_us): all values are new, and
+        none is older than two periods; heard(now_us): the device has answered something.
+        """
+        self.refused = 0
+        self.values: dict[str, int] = {}
+        self._unit_id, self._name, period_ms, self._registers, self._take = row
+        self._period_us, self._heard = period_ms * 1000, heard
+        self._codecs = [Codec(each, settings) for each in self._registers]
+        limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
+        self._blocks = blocks(self._registers, *limits)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop all values."""
+        self.values.clear()
+        self._at_us = [LONG_AGO_US] * len(self._blocks)
+        self._unanswered = set(range(len(self._blocks)))
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether each read was answered, and no value was refused."""
+        return not self._unanswered
+
+    def reads(self) -> list[tuple[rtu.Request, int]]:
+        """[(Request, period in us)]."""
+        return [
+            (self._read(number, block), self._period_us)
+            for number, block in enumerate(self._blocks)
+        ]
+
+    def _read(self, number: int, block: Block) -> rtu.Request:
+        key = self._unit_id, f"{self._name} {number + 1}"
+        place = block.function, block.address, block.length
+        on_reply = partial(self._on_reply, number, block)
+        return rtu.read_request(key, self._unit_id, *place, on_reply, self._on_failure)
+
+    def _on_failure(self, kind: int, code: int, now_us: int) -> None:
+        if kind == rtu.EXCEPTION:
+            self._heard(now_us)
+
+    def _on_reply(self, number: int, block: Block, pdu: bytes, now_us: int) -> None:
+        self._heard(now_us)
+        found: dict[str, int] = {}
+        for index, part in block.parts(pdu[2:]):
+            value, is_good = self._codecs[index].read(part)
+            if value is None or not is_good:
+                self.refused += 1
+                self._at_us[number] = LONG_AGO_US
+                return
+            found[self._registers[index].name] = value
+        self.values |= found
+        self._unanswered.discard(number)
+        self._at_us[number] = now_us
+        if min(self._at_us) >= now_us - 2 * self._period_us:
+            self._at_us = [LONG_AGO_US] * len(self._blocks)
+            self._take(now_us)

@@ -1,0 +1,189 @@
+"""The readings of a converter by registers, and what it holds of all that was written.
+
+The measurements become fresh together, and only while the device's heartbeat changes: a dead
+program repeats its last numbers. Local control makes the set-point alone not fresh.
+"""
+
+from collections.abc import Callable
+from struct import Struct
+
+from drivers.buses import rtu
+from drivers.pcs_group import LONG_AGO_US, ReadingGroup
+from drivers.profile import Profile, Register
+from drivers.setpoint_form import power_W
+from drivers.setpoint_writer import SetpointWriter
+from drivers.sink import Sink
+from safety import signals
+
+CONTROLLED = ("setpoint_W", "heartbeat", "local", "rated_W")
+POWERS = ("power_W", "power_2_W", "power_3_W")  # of phases: their sum
+FAULT = "fault_"  # begins the names of registers with fault bits
+DIFFERENCES = 2  # in a row: one reading may be older than a write
+VOLTAGE_MV_MIN = 1000  # below it no current follows from power and voltage
+
+
+class PcsReadings:
+    """`heard_us`: of the last answer. `has_measured`: the measurements were complete once.
+    `is_identified`, `is_ready`, `is_started`, `is_commanded`: set by RegisterPcs.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        sink: Sink,
+        places: tuple[int, int, int],
+        settings: dict[str, int],
+        writer: SetpointWriter,
+        begin_again: Callable[[str], object],
+    ) -> None:
+        """places, settings: as of RegisterPcs. begin_again(reason): a setting is lost."""
+        self._profile, self._writer, self._begin_again = profile, writer, begin_again
+        self._inp, self._fresh = sink.inp, sink.fresh
+        self._base, self._measure_group, self._control_group = places
+        self._bits = {n: b for each in profile.fault_bits.values() for n, b in each.items()}
+        # what was written and is read again and again: frames by words, steps by value
+        every = writer.frames if profile.settings["read_back"] else []
+        self._held = [frame.plain_words(f"held {at} ") for at, frame in enumerate(every)]
+        kept = [each for each in (*profile.setup, *profile.start) if each.read_back]
+        self._kept = {f"kept {at}": each for at, each in enumerate(kept)}
+        self._make_groups(list(profile.registers.values()), settings)
+        self.forget()
+
+    def _make_groups(self, registers: list[Register], settings: dict[str, int]) -> None:
+        control = [each for each in registers if each.name in CONTROLLED]
+        control += [each for frame in self._held for each in frame]
+        control += [_named(each.register, name) for name, each in self._kept.items()]
+        measure = [each for each in registers if each.name not in CONTROLLED]
+        control_ms = self._profile.settings["control_period_ms"]
+        self._groups = [
+            ReadingGroup(self._profile, settings, (self._writer.unit_id, *row), self.heard)
+            for row in (
+                ("measure", self._profile.period_ms, measure, self._measured),
+                ("control", control_ms, control, self._controlled),
+            )
+        ]
+        self._measure, self._control = self._groups
+
+    def forget(self) -> None:
+        """Drop all values: the device may be another one."""
+        self.is_identified = self.is_ready = self.has_measured = False
+        self.is_started = self.is_commanded = False
+        self.heard_us = self._heartbeat_us = LONG_AGO_US
+        self._heartbeat: int | None = None
+        self._is_local = False
+        self._differs = 0
+        for group in self._groups:
+            group.forget()
+
+    @property
+    def refused(self) -> int:
+        """Readings refused: no value, no meaning, out of range."""
+        return sum([group.refused for group in self._groups])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each reading has had a value."""
+        return self.has_measured and self._control.is_answered
+
+    def rated_W(self, stated_W: int) -> int:
+        """The rating that the device reports; of another device the stated one."""
+        return self._control.values.get("rated_W", stated_W)
+
+    def reads(self) -> list[tuple[rtu.Request, int]]:
+        """[(Request, period in us)]."""
+        return [read for group in self._groups for read in group.reads()]
+
+    def heard(self, now_us: int) -> None:
+        """The device has answered something."""
+        self.heard_us = now_us
+
+    def _counts(self, now_us: int) -> bool:
+        """Whether it is the right device, and not a dead program that repeats its last numbers."""
+        if not self.is_identified or "heartbeat" not in self._profile.registers:
+            return self.is_identified
+        return now_us - self._heartbeat_us <= self._profile.settings["heartbeat_ms_max"] * 1000
+
+    def _measured(self, now_us: int) -> None:
+        values = self._measure.values
+        current_mA = values.get("dc_current_mA", _current_mA(values))
+        if current_mA is None or not self._counts(now_us):
+            return
+        inp, base = self._inp, self._base
+        inp[base + signals.PCS_POWER_W] = sum([values.get(name, 0) for name in POWERS])
+        inp[base + signals.PCS_DC_VOLTAGE_MV] = values["dc_voltage_mV"]
+        inp[base + signals.PCS_DC_CURRENT_MA] = current_mA
+        inp[base + signals.PCS_STATE] = values.get("state", self._commanded_state())
+        inp[base + signals.PCS_ALARM_BITS] = self._alarm_bits(values)
+        inp[base + signals.PCS_FORMING] = values.get("forming", 0)
+        self._fresh[self._measure_group] = 1
+        self.has_measured = True
+        if not self._held and "setpoint_W" not in self._profile.registers:
+            # it can only tell by its acknowledgement
+            self._publish_control(self._writer.held_W, now_us)
+
+    def _commanded_state(self) -> int:
+        """The state of a device that reports none: what it was told and has acknowledged."""
+        return signals.PCS_RUNNING if self.is_commanded else signals.PCS_STANDBY
+
+    def _alarm_bits(self, values: dict[str, int]) -> int:
+        names = [name for name, value in values.items() if name.startswith(FAULT) and value]
+        return sum([1 << self._bits[name.removeprefix(FAULT)] for name in names])
+
+    def _controlled(self, now_us: int) -> None:
+        values = self._control.values
+        heartbeat = values.get("heartbeat")
+        if self._heartbeat is not None and heartbeat != self._heartbeat:
+            self._heartbeat_us = now_us
+        self._heartbeat, self._is_local = heartbeat, bool(values.get("local", 0))
+        if self._held or "setpoint_W" in values:
+            self._publish_control(values.get("setpoint_W", self._held_W(values)), now_us)
+        if self.is_ready:
+            self._compare(values)
+
+    def _publish_control(self, setpoint_W: int | None, now_us: int) -> None:
+        if setpoint_W is None or self._is_local or not self._counts(now_us):
+            return
+        self._inp[self._base + signals.PCS_SETPOINT_W] = setpoint_W
+        self._inp[self._base + signals.PCS_HEARTBEAT] = (self._heartbeat or 0) & signals.INT_MAX
+        self._fresh[self._control_group] = 1
+
+    def _compare(self, values: dict[str, int]) -> None:
+        """Another set-point is written again; after another setting all begins again."""
+        held = [tuple([values[each.name] for each in frame]) for frame in self._held]
+        wrong = [
+            each
+            for name, each in self._kept.items()
+            if values[name] != each.value and (self.is_started or each not in self._profile.start)
+        ]
+        is_equal = not wrong and self._writer.compare(held)
+        self._differs = 0 if is_equal else self._differs + 1
+        if self._differs < DIFFERENCES:
+            return
+        self._differs = 0
+        self._writer.repeat()
+        if wrong:
+            self._begin_again(f"register {wrong[0].register.address} is not as written")
+
+    def _held_W(self, values: dict[str, int]) -> int | None:
+        """The power that the written registers ask for, None without meaning."""
+        found = []
+        for frame, words in zip(self._writer.frames, self._held):
+            data = Struct(f">{frame.count}H").pack(*[values[each.name] for each in words])
+            found += frame.values(data)
+        return power_W(found) if found else None
+
+
+def _current_mA(values: dict[str, int]) -> int | None:
+    """The current by power and voltage of the DC side; None: not known."""
+    power_W, voltage_mV = values.get("dc_power_W"), values["dc_voltage_mV"]
+    if "dc_discharge_W" in values:
+        power_W = values["dc_discharge_W"] - values["dc_charge_W"]
+    if not power_W or voltage_mV < VOLTAGE_MV_MIN:
+        return power_W if power_W == 0 else None
+    size = abs(power_W) * 1_000_000 // voltage_mV
+    return size if power_W > 0 else -size
+
+
+def _named(register: Register, name: str) -> Register:
+    own = {"name": name, "function": rtu.READ_HOLDING_REGISTERS}
+    return Register(**{**vars(register), **own})

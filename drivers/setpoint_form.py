@@ -1,0 +1,114 @@
+"""The set-point of a converter as frames, and back, by the profile.
+
+A profile lists the frames in the order of their writes. Each frame has values, one behind the
+other, and each value has a role:
+
+    power      signed, positive discharges; the scale turns the sign, or makes it a percent
+    magnitude  the same for both ways; a mode says which way
+    charge, discharge   0 while the power goes the other way
+    mode       one raw value for each of charge, discharge, idle
+    constant   a raw value that never changes
+"""
+
+from drivers.buses import rtu
+from drivers.profile import Register, SetpointFrame
+from drivers.register_codec import Codec
+
+CHARGE, DISCHARGE, IDLE = "charge", "discharge", "idle"
+WAYS = {CHARGE: -1, DISCHARGE: 1, IDLE: 0}
+RAW_ROLES = ("mode", "constant")
+Words = tuple[int, ...]
+
+
+def way_of(power_W: int) -> int:
+    """1 for a discharge, -1 for a charge, 0."""
+    return (power_W > 0) - (power_W < 0)
+
+
+class Frame:
+    """One write of the form."""
+
+    def __init__(self, frame: SetpointFrame, settings: dict[str, int]) -> None:
+        """settings: for `scale_by`."""
+        self.function, self.address = frame.function, frame.address
+        self.registers = frame.values
+        self._codecs = [Codec(each, settings) for each in frame.values]
+        self.count = sum([each.words for each in frame.values])
+
+    def words(self, power_W: int) -> Words:
+        """The registers that ask for this power. ValueError: a value does not fit."""
+        found: list[int] = []
+        for register, codec in zip(self.registers, self._codecs):
+            found += codec.words(_asked(register, power_W))
+        return tuple(found)
+
+    def values(self, data: bytes) -> list[tuple[Register, int | None]]:
+        """[(register, its value)] of registers that were read back."""
+        found, at = [], 0
+        for register, codec in zip(self.registers, self._codecs):
+            size = 2 * register.words
+            found.append((register, codec.read(data[at : at + size])[0]))
+            at += size
+        return found
+
+    def plain_words(self, name: str) -> list[Register]:
+        """Each word of the frame as a register to read."""
+        plain = {"function": 3, "type": "u16", "code": "H", "words": 1, "count": 1, "scale": 1}
+        plain |= {"offset": 0, "scale_by": "", "mask": 0, "invalid": [], "values": {}}
+        plain |= {"word_order": "big", "byte_order": "big", "low": 0, "high": 0xFFFF}
+        return [
+            Register(name=f"{name}{at}", address=self.address + at, **plain)
+            for at in range(self.count)
+        ]
+
+    def request(
+        self,
+        unit_id: int,
+        words: Words,
+        on_reply: rtu.OnReply = rtu.ignore,
+        on_failure: rtu.OnFailure = rtu.ignore,
+    ) -> rtu.Request:
+        """The write of these registers. All frames of a unit share a key, so that the newest one
+        takes the place of one that waits.
+        """
+        place = (unit_id, "write setpoint"), unit_id, self.address
+        return rtu.write_request(self.function, *place, words, on_reply, on_failure)
+
+
+def _asked(register: Register, power_W: int) -> int:
+    """The value of one register of the form."""
+    role = register.role
+    if role == "constant":
+        return int(register.equals)
+    if role == "mode":
+        way = way_of(power_W)
+        return int(getattr(register, next(name for name in WAYS if WAYS[name] == way)))
+    if role == CHARGE:
+        return max(0, -power_W)
+    if role == DISCHARGE:
+        return max(0, power_W)
+    return abs(power_W) if role == "magnitude" else power_W
+
+
+def power_W(values: list[tuple[Register, int | None]]) -> int | None:
+    """The power that registers ask for; None: they contradict each other or have no meaning."""
+    of_role: dict[str, list[int]] = {}
+    way: int | None = None
+    for register, value in values:
+        if value is None:
+            return None
+        if register.role == "mode":
+            ways = {getattr(register, name): WAYS[name] for name in WAYS}
+            if value not in ways:
+                return None
+            way = ways[value]
+        of_role.setdefault(register.role, []).append(value)
+    if way == 0:
+        return 0
+    asked = [way * each for each in of_role.get("magnitude", ())] if way else []
+    asked += [-each for each in of_role.get(CHARGE, ()) if way != 1]
+    asked += [each for each in of_role.get(DISCHARGE, ()) if way != -1]
+    asked = [each for each in asked if each] + of_role.get("power", [])
+    if len({way_of(each) for each in asked}) > 1:
+        return None
+    return max(asked, key=abs, default=0)

@@ -1,0 +1,153 @@
+"""Writes the set-point of a converter frame by frame, each after the answer to the one before.
+
+With several frames the device holds a mixture on the way: an old mode with a new magnitude. So a
+new direction, and a device of which nothing is known, first gets 0 in all frames. Then a mixture
+never asks for more than its older or its newer set-point.
+"""
+
+from functools import partial
+
+from drivers.buses import rtu
+from drivers.profile import Profile
+from drivers.setpoint_form import Frame, Words, way_of
+from drivers.steps import LOST_US
+
+LONG_AGO_US = -(1 << 62)
+DAY_US = 86_400_000_000
+EARLY_MS = 10  # a tick may begin so early
+
+
+class SetpointWriter:
+    """`held_W`: the set-point whose frames have all been acknowledged last, None before."""
+
+    def __init__(self, profile: Profile, unit_id: int, settings: dict[str, int]) -> None:
+        """settings: for `scale_by`, and `setpoint_ms`, the least time between two frames."""
+        self.unit_id = unit_id
+        self.frames = [Frame(each, settings) for each in profile.setpoint]
+        self._zero = [frame.words(0) for frame in self.frames]
+        self._encoded_W, self._encoded = 0, self._zero
+        self._repeat_us = profile.settings["repeat_ms"] * 1000
+        spare_ms = settings["setpoint_ms"] - EARLY_MS
+        self._pause_us = max(profile.settings["setpoint_pause_ms"], spare_ms) * 1000
+        self._writes_max: int | None = None
+        if profile.settings["stored"]:
+            self._writes_max = profile.settings["writes_per_day_max"]
+        self._day_us, self._writes = LONG_AGO_US, 0
+        self.forget()
+
+    def forget(self) -> None:
+        """The device may be another one, or have lost what was written."""
+        self.held_W: int | None = None
+        self._holds: list[Words | None] = [None] * len(self.frames)
+        self._is_due = [True] * len(self.frames)
+        self._way: int | None = None  # of what the device may hold, 0 after a whole set-point of 0
+        self._sent_us = self._acknowledged_us = LONG_AGO_US
+        self._waits_for: Words | None = None
+        self._sent_W = 0  # on the way to it
+
+    def is_spent(self, now_us: int) -> bool:
+        """Whether the device may store no more set-points in these 24 h; 0 is always written."""
+        if now_us - self._day_us >= DAY_US:
+            self._day_us, self._writes = now_us, 0
+        return self._writes_max is not None and self._writes >= self._writes_max
+
+    def is_due(self, asked_W: int, now_us: int) -> bool:
+        """Whether a frame is left to write for this set-point."""
+        if self._is_waiting(now_us):
+            return False
+        target_W = self._target_W(asked_W, now_us)
+        is_old = self._repeat_us and now_us - self._acknowledged_us >= self._repeat_us
+        if is_old and self._next(target_W) is None:
+            self.repeat()
+        return self._next(target_W) is not None
+
+    def request(self, asked_W: int, priority: int, now_us: int) -> rtu.Request | None:
+        """The next frame on the way to this set-point, None if there is none to send now. Less
+        power, or another direction, does not wait: the frame before may still lie on the bus.
+        """
+        is_less = abs(asked_W) < abs(self._sent_W) or asked_W * self._sent_W < 0
+        if self._is_waiting(now_us) and not is_less:
+            return None
+        target_W = self._target_W(asked_W, now_us)
+        number = self._next(target_W)
+        if number is None:
+            return None
+        return self._sent(number, target_W, priority, now_us)
+
+    def _is_waiting(self, now_us: int) -> bool:
+        """Whether an answer is outstanding, or the pause between two frames is not over."""
+        since_us = now_us - self._sent_us
+        return since_us < self._pause_us or self._waits_for is not None and since_us < LOST_US
+
+    def _target_W(self, asked_W: int, now_us: int) -> int:
+        if asked_W != self.held_W and self.is_spent(now_us):
+            return 0
+        one = len(self.frames) == 1
+        return asked_W if one or self._way in (0, way_of(asked_W)) else 0
+
+    def _next(self, target_W: int) -> int | None:
+        """The frame to write next: first those that change, then those that are repeated."""
+        words = self._words(target_W)
+        numbers = range(len(self.frames))
+        changed = [number for number in numbers if self._holds[number] != words[number]]
+        return next(iter(changed + [number for number in numbers if self._is_due[number]]), None)
+
+    def _words(self, target_W: int) -> list[Words]:
+        if target_W != self._encoded_W:  # asked for in each tick
+            self._encoded_W = target_W
+            self._encoded = [each.words(target_W) for each in self.frames]
+        return self._encoded
+
+    def _sent(self, number: int, target_W: int, priority: int, now_us: int) -> rtu.Request:
+        words = self._words(target_W)[number]
+        if words != self._holds[number]:
+            # until it is acknowledged: a 0 that follows may have to go behind it
+            self._holds[number] = self.held_W = None
+        self._writes += words != self._zero[number]
+        self._way = way_of(target_W) or None  # 0 only when it is there in all frames
+        self._sent_us, self._waits_for, self._sent_W = now_us, words, target_W
+        written = partial(self._on_written, number, target_W, words)
+        lost = partial(self._on_lost, number, words)
+        request = self.frames[number].request(self.unit_id, words, written, lost)
+        request.priority = priority
+        return request
+
+    def _on_written(
+        self, number: int, target_W: int, words: Words, pdu: bytes, now_us: int
+    ) -> None:
+        self._holds[number], self._is_due[number] = words, False
+        self._end(words)
+        if self._holds == self._words(target_W) and not any(self._is_due):
+            self.held_W, self._acknowledged_us = target_W, now_us
+        if self._holds == self._zero:
+            self._way = 0
+
+    def _on_lost(self, number: int, words: Words, kind: int, code: int, now_us: int) -> None:
+        """A frame without an answer may have been taken all the same."""
+        self._is_due[number] = True
+        if words != self._holds[number]:
+            self._holds[number] = self.held_W = None
+        self._end(words)
+
+    def _end(self, words: Words) -> None:
+        if words == self._waits_for:
+            self._waits_for = None
+
+    def all_of_zero(self) -> list[rtu.Request]:
+        """The writes of a set-point of 0, for the site check."""
+        pairs = zip(self.frames, self._zero)
+        return [frame.request(self.unit_id, words) for frame, words in pairs]
+
+    def compare(self, found: list[Words]) -> bool:
+        """Whether the registers that were read back are those that were acknowledged last."""
+        pairs = zip(found, self._holds)
+        return all([held is None or words == held for words, held in pairs])
+
+    def repeat(self) -> None:
+        """Write all frames again."""
+        self._is_due = [True] * len(self.frames)
+
+    def refused(self) -> None:
+        """The frame that was made last may not have been sent."""
+        if self._sent_W:
+            self._waits_for = None

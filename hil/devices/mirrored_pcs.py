@@ -1,0 +1,188 @@
+"""A simulated converter that mirrors its profile, with the plant's converter behind its registers:
+it proves the wiring, not the decoding. It shares no code with the driver, but the profile's TOML.
+"""
+
+import struct
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from hil.devices import registers
+from hil.devices.mirrored import WORDS, MirroredDevice, ordered
+from hil.devices.registers import ModbusException
+from hil.plant.cabinet import CabinetPlant
+
+SECOND_US = 1_000_000
+RUNNING, THROTTLED = 3, 4
+# state of the plant: states of the profile that stand for it, the first that it has
+STANDS_FOR = {0: (0, 7, 1), 1: (1, 7, 0), 2: (2, 7, 1, 3), 3: (3,), 4: (4, 3), 5: (5, 3), 6: (6, 0)}
+STANDS_FOR |= {7: (7, 1, 0)}
+WRITES = (registers.WRITE_REGISTER, registers.WRITE_REGISTERS)
+
+
+class Asked:
+    """The power that the written registers of a profile ask for."""
+
+    def __init__(self, data: dict[str, Any], rated_W: float) -> None:
+        """data: of the profile's file."""
+        self.frames, self._rated_W = data["setpoint"], rated_W
+        self.starts = {step["address"]: step["value"] for step in _writes(data, "start")}
+        self.stops = {step["address"]: step["value"] for step in _writes(data, "stop")}
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing was written."""
+        self.words: dict[int, int] = {}
+        self.is_started: bool | None = None
+
+    def written(self, address: int, data: bytes) -> None:
+        """Take the registers of a write."""
+        found = struct.unpack(f">{len(data) // 2}H", data)
+        self.words |= {address + at: word for at, word in enumerate(found)}
+        for steps, starts in ((self.starts, True), (self.stops, False)):
+            if steps.get(address) == found[-1]:
+                self.is_started = starts
+
+    def touches(self, address: int, count: int) -> bool:
+        """Whether a write is of the set-point."""
+        return any([each["address"] in range(address, address + count) for each in self.frames])
+
+    @property
+    def power_W(self) -> float | None:
+        """None: not all was written, or it has no meaning."""
+        found: dict[str, float] = {}
+        for frame in self.frames:
+            at = frame["address"]
+            for value in frame["values"]:
+                size = struct.calcsize(WORDS[value["type"]]) // 2
+                words = [self.words.get(at + place) for place in range(size)]
+                at += size
+                if None in words:
+                    return None
+                number = self._number(value, struct.pack(f">{size}H", *words))
+                if value["role"] == "constant" and number != value["equals"]:
+                    return 0.0
+                found[value["role"]] = number if value["role"] != "mode" else _way(value, number)
+        return _power(found)
+
+    def _number(self, value: dict[str, Any], data: bytes) -> float:
+        (raw,) = struct.unpack(f">{WORDS[value['type']]}", ordered(value, data))
+        if value["role"] in ("mode", "constant"):
+            return float(raw)
+        factor = self._rated_W if value.get("scale_by") else 1
+        return float(raw * value.get("scale", 1) * factor + value.get("offset", 0))
+
+
+def _writes(data: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    return [step for step in data.get(name, []) if step["function"] in WRITES]
+
+
+def _way(value: dict[str, Any], raw: float) -> float:
+    return {value["charge"]: -1.0, value["idle"]: 0.0, value["discharge"]: 1.0}.get(raw, 0.0)
+
+
+def _power(found: dict[str, float]) -> float:
+    way = found.get("mode")
+    if way == 0:
+        return 0.0
+    if "magnitude" in found:
+        return (way or 0.0) * found["magnitude"]
+    if "charge" in found:
+        charge, discharge = found["charge"], found["discharge"]
+        return discharge - charge if way is None else (-charge if way < 0 else discharge)
+    return found.get("power", 0.0)
+
+
+class MirroredPcs(MirroredDevice):
+    """One converter. Faults: as of a site device."""
+
+    TURNAROUND_US = 5000
+
+    def __init__(self, cabinet: CabinetPlant, index: int, profile: Path) -> None:
+        self.pcs = cabinet.pcs[index]
+        self.parameters = {"rated_W": self.pcs.rated_W}
+        super().__init__(self, profile)  # type: ignore[arg-type]
+        data = tomllib.loads(Path(profile).read_text(encoding="utf-8"))
+        self.asked = Asked(data, self.pcs.rated_W)
+        self.data, self._settings = data, data["settings"]
+        self._beat = data.get("heartbeat", {})
+        self._fed_us: int | None = None
+        self._beat_word = -1
+        self._count = self.losses = 0
+        self.pcs.command_run(not self.asked.starts)
+
+    def tick(self, now_us: int) -> None:
+        """Fall back to 0 W when the watchdog is not fed."""
+        self._count = now_us // SECOND_US
+        after_us = self._settings["watchdog_s"] * SECOND_US
+        if self._fed_us is not None and after_us and now_us - self._fed_us > after_us:
+            self._fed_us = None
+            self.losses += 1
+            self.asked.forget()
+            self.pcs.command_setpoint(0.0)
+            self.pcs.command_run(not self.asked.starts)
+
+    def signals(self) -> dict[str, float]:
+        """{name: value} of the plant's converter."""
+        pcs = self.pcs
+        volts, amps, phases = (
+            pcs.dc_voltage_V,
+            pcs.dc_current_A,
+            3 if "power_3_W" in self._map else 1,
+        )
+        power_W = pcs.ac_power_W / phases
+        dc_W = volts * amps
+        found = dict.fromkeys(("power_W", "power_2_W", "power_3_W"), power_W)
+        found |= {"dc_voltage_mV": volts * 1000, "dc_current_mA": amps * 1000, "dc_power_W": dc_W}
+        found |= {"dc_charge_W": max(0.0, -dc_W), "dc_discharge_W": max(0.0, dc_W)}
+        found |= {"rated_W": pcs.rated_W, "heartbeat": self._count & 0x7FFF}
+        found |= {"setpoint_W": self.asked.power_W or 0.0, "forming": float(pcs.is_forming)}
+        faults = [name for name in self._map if name.startswith("fault_")]
+        found |= {name: float(bool(pcs.alarm_bits)) for name in faults[:1]}
+        has = self._map.get("state", {}).get("values", {}).values()
+        found["state"] = next((each for each in STANDS_FOR[pcs.state] if each in has), 0)
+        return found
+
+    def payload(self, function: int, address: int, count: int) -> bytes:
+        """The registers, as of a site device. A step that waits finds its value while it runs."""
+        if self._settings["watchdog"] == "reads":
+            self._fed_us = self._count * SECOND_US
+        for step in self.data.get("start", []):
+            is_here = step["function"] == function and (step["address"], 1) == (address, count)
+            if is_here and "equals" in step and not step.get("mask"):
+                runs = self.pcs.state in (RUNNING, THROTTLED)
+                return struct.pack(">H", step["equals"][0] if runs else 0)
+        return super().payload(function, address, count)
+
+    def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
+        """Take a frame of the set-point, a step, or the heartbeat, whole."""
+        if not self._is_known(function, address, len(values)):
+            raise ModbusException(registers.ILLEGAL_ADDRESS)
+        if self.ignore_writes:
+            return
+        self._keep(function, address, values)
+        self.asked.written(address, struct.pack(f">{len(values)}H", *values))
+        self._feed(address, values, now_us)
+        if self.asked.starts and self.asked.is_started is not None:
+            self.pcs.command_run(self.asked.is_started)
+        power_W = self.asked.power_W
+        if power_W is not None:
+            self.pcs.command_setpoint(power_W)
+
+    def _is_known(self, function: int, address: int, count: int) -> bool:
+        for frame in self.asked.frames:
+            words = sum([struct.calcsize(WORDS[each["type"]]) // 2 for each in frame["values"]])
+            if (function, address, count) == (frame["function"], frame["address"], words):
+                return True
+        steps = [step for name in ("setup", "start", "stop") for step in _writes(self.data, name)]
+        steps += [self._beat] if self._beat else []
+        return any([(function, address) == (each["function"], each["address"]) for each in steps])
+
+    def _feed(self, address: int, values: list[int], now_us: int) -> None:
+        kind = self._settings["watchdog"]
+        is_beat = self._beat and address == self._beat["address"] and values[0] != self._beat_word
+        if is_beat:
+            self._beat_word = values[0]
+        is_setpoint = kind == "setpoint" and self.asked.touches(address, len(values))
+        if kind == "reads" or kind == "heartbeat" and is_beat or is_setpoint:
+            self._fed_us = now_us
