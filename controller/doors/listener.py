@@ -115,9 +115,11 @@ class Listener:
             made.writer.close()
 
     async def _talked(self, made: Connection) -> bool:
-        """Serve it. False if nothing can be sent any more."""
+        """Serve it and close it. False if nothing can be sent any more."""
         try:
             await self._talk(made)
+            made.writer.close()  # sends what is buffered, for ever to a client that does not read
+            await within(WRITE_S, made.writer.wait_closed(), SLOW_READER)
         except Dropped as error:
             self._count(str(error), made)
             return False

@@ -100,7 +100,7 @@ def _try_configuration(box: Box, now: str, before: str) -> None:
     for folder in ("cabinet", "types"):
         place = os.path.dirname(box.path(f"{ETC}/{folder}/x"))
         if os.path.isdir(place):
-            shutil.copytree(place, f"{trial}/{folder}", ignore_dangling_symlinks=True)
+            shutil.copytree(place, f"{trial}/{folder}", ignore=_no_files)
     for name, content in _owned(box, now, before).items():
         path = os.path.join(trial, os.path.relpath(name, ETC))
         if content is None:
@@ -110,6 +110,18 @@ def _try_configuration(box: Box, now: str, before: str) -> None:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as file:
                 file.write(content)
+
+
+def _no_files(above: str, names: list[str]) -> list[str]:
+    """What is not copied: a pipe waits and a device never ends, and a linked folder may hold
+    itself. A link to a file is read as that file.
+    """
+    paths = {name: os.path.join(above, name) for name in names}
+    return [
+        name
+        for name, path in paths.items()
+        if not os.path.isfile(path) and (os.path.islink(path) or not os.path.isdir(path))
+    ]
 
 
 def _give(box: Box) -> None:

@@ -19,16 +19,17 @@ import tempfile
 from argparse import Namespace
 from typing import Any, NamedTuple
 
-from controller.system import cli
+from controller.system import cli, regular_file
 from controller.system.paths import DONE, NO_START, ROOT, WRONG_INPUT
 from controller.systemd.box_tree import OPT
 
 LIST, SIGNATURE, RELEASE = "SHA256SUMS", "SHA256SUMS.sig", "release.json"
+SCRIPT = "tree/controller/systemd/install.sh"
 NAMESPACE = "firebreak-release"
 BYTES_MAX, LIST_BYTES_MAX = 300 << 20, 1 << 20
 NAME = re.compile(r"(?!\.)[\w.+@-]+(/(?!\.\.?(/|$))[\w.+@-]+)*", re.ASCII)
 LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
-VERSION = re.compile(r"\d+(\.\d+)*")
+VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,9}", re.ASCII)
 
 
 class Bundle(NamedTuple):
@@ -62,12 +63,13 @@ def _install(arguments: Namespace) -> int:
         if not arguments.older:
             _check_newer(bundle.release, arguments.bundle, root)
     print(f"signed by  {bundle.signer}: release {bundle.release['version']}", flush=True)
-    return _unpacked(bundle, root, ["--doors"] if arguments.doors else [])
+    with cli.ends(NO_START, OSError, at=arguments.bundle):
+        return _unpacked(bundle, root, ["--doors"] if arguments.doors else [])
 
 
 def checked(path: str, signers: str) -> Bundle:
     """The bundle in a file. Raises BundleError, or OSError for a file that cannot be read."""
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=regular_file.link_opener) as file:
         data = file.read(BYTES_MAX + 1)
     if len(data) > BYTES_MAX:
         raise BundleError(f"{path}: has more than {BYTES_MAX >> 20} MiB, so it is no bundle")
@@ -131,8 +133,11 @@ def _digests(path: str, listed: bytes) -> dict[str, str]:
     """{name: SHA-256} of the signed list."""
     found = [LINE.fullmatch(line) for line in listed.decode("ascii", "replace").splitlines()]
     digests = {each[2]: each[1] for each in found if each and NAME.fullmatch(each[2])}
-    if len(digests) != len(found) or RELEASE not in digests:
+    folders = {name[:at] for name in digests for at, each in enumerate(name) if each == "/"}
+    if len(digests) != len(found) or RELEASE not in digests or folders & digests.keys():
         raise BundleError(f"{path}: its {LIST} has lines that are no digest with a name")
+    if SCRIPT not in digests:
+        raise BundleError(f"{path}: its {LIST} has no {SCRIPT}")
     return digests
 
 
@@ -188,8 +193,8 @@ def _check_newer(release: dict[str, Any], path: str, root: str) -> None:
     version, made_utc_s = found[0] if found else "0", 0
     try:
         with open(os.path.join(current, RELEASE), encoding="ascii") as file:
-            made_utc_s = json.load(file)["made_utc_s"]
-    except (FileNotFoundError, ValueError, KeyError):
+            made_utc_s = int(json.load(file)["made_utc_s"])
+    except (FileNotFoundError, ValueError, LookupError, TypeError):
         pass  # not installed from a bundle
     if (_numbers(release["version"]), release["made_utc_s"]) < (_numbers(version), made_utc_s):
         line = f"{path}: release {release['version']} is older than what is installed ({version})"
@@ -208,7 +213,7 @@ def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
             os.makedirs(os.path.dirname(place), exist_ok=True)
             with open(place, "wb") as file:
                 file.write(content)
-        script = os.path.join(folder, "tree/controller/systemd/install.sh")
+        script = os.path.join(folder, SCRIPT)
         words = "install", "--wheels", os.path.join(folder, "wheels"), "--root", root
         # of flash.sh; the commands of the installed release must not see it
         environment = {key: each for key, each in os.environ.items() if key != "PYTHONPATH"}

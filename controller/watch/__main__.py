@@ -17,11 +17,13 @@ from controller.system.stop import Stop
 from controller.watch import settings
 from controller.watch.cabinet import POWER_W_MAX, Cabinet
 from controller.watch.gate import Gate, coming_W
-from controller.watch.jobs import DAY_S, Away, Job, Scheduler
-from controller.watch.watcher import Watcher, reply
+from controller.watch.jobs import DAY_S, GATED, PENDING, RELEASED, RUNNING, Away, Job, Scheduler
+from controller.watch.watcher import Watcher, printable, reply
 
 CODES = {"yes": DONE, "no": NOT_DONE}
 LINES_MAX = 20  # about errors of this program, each once
+# Of the parts of a group of pods with one name, a question is about those that wait.
+ORDER = {GATED: 0, PENDING: 1, RELEASED: 2, RUNNING: 3}
 
 
 def now_s() -> float:
@@ -31,7 +33,7 @@ def now_s() -> float:
 
 def say(line: str) -> None:
     """A line of the log."""
-    print(f"firebreak-watch: {line}", flush=True)
+    print(f"firebreak-watch: {printable(line)}", flush=True)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -81,11 +83,11 @@ def main(argv: list[str] | None = None) -> int:
 def _asked_for_job(found: settings.Settings, cabinet: Cabinet, name: str) -> int:
     """The answer for a job of the queue and what comes beside it."""
     queue = found.opened().queue()
-    jobs = [job for job in queue if job.name == name]
+    jobs = sorted([job for job in queue if job.name == name], key=lambda job: ORDER[job.state])
     if not jobs or not jobs[0].power_W:
         say(f"job {name}: {'watch.toml has no W for it' if jobs else 'it is not in the queue'}")
         return NO_START
-    beside_W = coming_W([job for job in queue if job.name != name], now_s(), found.values)
+    beside_W = coming_W([job for job in queue if job is not jobs[0]], now_s(), found.values)
     return _asked(cabinet, jobs[0].power_W + beside_W, jobs[0].length_s)
 
 

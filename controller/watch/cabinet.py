@@ -1,15 +1,16 @@
 """The HTTP door of the cabinet (controller/doors/http): step notices and questions."""
 
-import contextlib
 import http.client
 import json
 import os
 import ssl
 import stat
 import urllib.parse
+from collections.abc import Collection
 from typing import Any
 
 from controller.system import json_text, regular_file
+from controller.watch import deadline
 from controller.watch.jobs import DAY_S, Away
 
 WAIT_S, VALID_S, BYTES_MAX = 10.0, 60, 1 << 20
@@ -27,15 +28,17 @@ class Cabinet:
     def announce(self, power_W: int, ahead_s: float) -> Answer:
         """The loop's answer to a step of the load; 0 W withdraws the step of that moment."""
         asked = {"quantity": "step_W", "value_W": power_W, "valid_s": VALID_S}
-        return self._post("hints", asked | {"start_in_s": round(max(0.0, ahead_s), 3)})
+        asked |= {"start_in_s": round(max(0.0, ahead_s), 3)}
+        return self._post("hints", asked, "granted", (True, False))
 
     def ask(self, power_W: int, at_s: float, for_s: int) -> Answer:
         """{"answer": "yes", "no" or "not known", ...}; at_s: from now."""
         spans = {"at_s": min(max(0, int(at_s)), DAY_S), "for_s": min(max(1, for_s), DAY_S)}
-        return self._post("ask", {"power_W": min(power_W, POWER_W_MAX), **spans})
+        asked = {"power_W": min(power_W, POWER_W_MAX), **spans}
+        return self._post("ask", asked, "answer", ("yes", "no", "not known"))
 
-    def _post(self, name: str, message: Answer) -> Answer:
-        """Raises Away."""
+    def _post(self, name: str, message: Answer, key: str, known: Collection[object]) -> Answer:
+        """The answer, whose key has a value of known. Raises Away."""
         token = secret(self._token)
         try:
             status, body = self._exchanged(f"/api/v1/{name}", message, token)
@@ -45,9 +48,12 @@ class Cabinet:
             raise Away(f"{self._url.netloc}: {words}") from None
         except (ValueError, RecursionError):
             raise Away(f"{self._url.netloc}: the answer is not that of a cabinet") from None
-        if not isinstance(found, dict) or not {"granted", "answer"} & found.keys():
+        if not isinstance(found, dict) or key not in found:
             why = found.get("detail", "") if isinstance(found, dict) else ""
             raise Away(f"{self._url.netloc}: refuses with status {status}: {str(why)[:200]}")
+        value, lists = found[key], [found.get(name, []) for name in ("missing", "unknown")]
+        if type(value) not in (bool, str) or value not in known or not all(map(_is_list, lists)):
+            raise Away(f"{self._url.netloc}: the answer is not that of a cabinet")
         return found
 
     def _exchanged(self, path: str, message: Answer, token: str) -> tuple[int, bytes]:
@@ -56,10 +62,14 @@ class Cabinet:
         if self._url.scheme == "https":
             context = ssl.create_default_context(cafile=self._ca or None)
             link = http.client.HTTPSConnection(host, port, timeout=WAIT_S, context=context)
-        with contextlib.closing(link):
+        with deadline.cut_after(link, WAIT_S):
             link.request("POST", path, json.dumps(message), {"Authorization": f"Bearer {token}"})
             answer = link.getresponse()
             return answer.status, answer.read(BYTES_MAX)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
 
 
 def secret(path: str) -> str:

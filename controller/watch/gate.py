@@ -55,6 +55,7 @@ class Gate:
         self._refused, away = [], ""
         if not gated:
             self._dark_since_s = None
+        self._set_back(self._now_s())
         before_W = coming_W(jobs, self._now_s(), self._values)
         for job in gated:
             answer, words = (AWAY, away) if away else self._answer(job, before_W)
@@ -62,6 +63,13 @@ class Gate:
             if answer == YES or self._is_forced(job, answer, words):
                 before_W += job.power_W or 0
                 self._release(job, f"released {'' if answer == YES else 'WITHOUT A YES '}({words})")
+
+    def _set_back(self, now_s: float) -> None:
+        """A clock that was set back: no moment of before lies ahead, or all would wait for it."""
+        self._forced_s = min(self._forced_s, now_s)
+        self._said = {name: (key, min(at_s, now_s)) for name, (key, at_s) in self._said.items()}
+        if self._dark_since_s is not None:
+            self._dark_since_s = min(self._dark_since_s, now_s)
 
     def _release(self, job: Job, words: str) -> None:
         self._failed.add(job.name)
@@ -99,7 +107,8 @@ class Gate:
         A line, and words for the job's user: when the answer changes, and each wait_max_s.
         """
         now_s, rules = self._now_s(), self._rules
-        waited_s, (said, at_s) = now_s - job.since_s, self._said.get(job.name, ("", 0.0))
+        waited_s = now_s - job.since_s if job.since_s else 0  # unknown is not for ever
+        said, at_s = self._said.get(job.name, ("", 0.0))
         is_late = waited_s > rules["wait_max_s"]
         key = f"{answer == NO} {is_late}"
         if said != key or now_s - at_s > rules["wait_max_s"]:

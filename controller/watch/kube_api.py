@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from controller.system import json_text, regular_file
+from controller.watch import deadline
 from controller.watch.jobs import Away
 
 # A pod has at most 1.5 MiB (etcd), and a page of pods with 10 kB each has 2.5 MB.
@@ -104,21 +105,20 @@ class Api:
             headers["Authorization"] = f"Bearer {self._secret()}"
         link = self._link(silent_s)
         try:
-            link.request(method, path, body, headers)
-            answer = link.getresponse()
-            if answer.status != http.client.OK:
-                words = NEEDED.get(answer.status, "needed is 200").format(verb=verb)
-                line = f"{verb}: the API server answers {answer.status}: {words}"
-                raise KubeError(line, answer.status)
-            yield answer
+            with deadline.cut_after(link, silent_s):
+                link.request(method, path, body, headers)
+                answer = link.getresponse()
+                if answer.status != http.client.OK:
+                    words = NEEDED.get(answer.status, "needed is 200").format(verb=verb)
+                    line = f"{verb}: the API server answers {answer.status}: {words}"
+                    raise KubeError(line, answer.status)
+                yield answer
         except ssl.SSLError:
             line = "the certificate of the API server is not accepted; needed is its CA (ca)"
             raise KubeError(f"{verb}: {line}") from None
         except (OSError, http.client.HTTPException) as error:
             why = getattr(error, "strerror", None) or "the connection was cut or silent"
             raise KubeError(f"{verb}: {self._url.netloc}: {why}") from None
-        finally:
-            link.close()
 
     def _link(self, silent_s: float) -> http.client.HTTPConnection:
         host, port = self._url.hostname or "", self._url.port

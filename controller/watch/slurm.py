@@ -5,15 +5,16 @@ for its next task. A job behind one without a time limit starts in a year, beyon
 start of a held job is 0.
 """
 
-import os
 import re
-import subprocess
+import signal
 from typing import Any
 
 from controller.forms.field import Form, integer
 from controller.system import json_text
+from controller.watch import deadline
 from controller.watch.jobs import DAY_S, GATED, PENDING, RELEASED, RUNNING, Away, Job, Table
 
+BYTES_MAX = 32 << 20  # of squeue: 6 000 jobs, which take 160 MB
 MARK = "firebreak"  # begins the AdminComment of a job that waits for the cabinet
 # gres:gpu, gres:gpu:4, gres/gpu:h100:4, gres/gpu=4
 _GPU = re.compile(r"gres[:/]gpu(?::([A-Za-z]\w*))?(?:[:=](\d+))?")
@@ -43,7 +44,7 @@ class Slurm:
         text = self._done("squeue", "--json")
         try:
             return jobs_of(json_text.loads(text), self._watts)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
             raise Away("squeue --json: its output is not understood") from None
 
     def release(self, name: str) -> None:
@@ -55,29 +56,34 @@ class Slurm:
         self._done("scontrol", "update", f"JobId={name}", f"AdminComment={MARK}: {words}")
 
     def _done(self, *command: str) -> bytes:
-        own = os.environ | {"SLURM_BITSTR_LEN": "0"}  # else long lists of tasks are cut
         try:
-            run = subprocess.run(command, capture_output=True, timeout=self._wait_s, env=own)
-        except subprocess.TimeoutExpired:
-            raise Away(f"{command[0]}: no answer within {self._wait_s} s") from None
+            code, found, errors = deadline.printed(command, self._wait_s, BYTES_MAX)
         except OSError as error:
             raise Away(f"{command[0]}: {error.strerror}") from None
-        if run.returncode:
-            words = run.stderr.decode("ascii", "replace").strip().splitlines() or [""]
-            raise Away(f"{command[0]}: exit code {run.returncode}: {words[-1][:200]}")
-        return run.stdout
+        if len(found) > BYTES_MAX:
+            raise Away(f"{command[0]}: prints more than {BYTES_MAX >> 20} MiB")
+        if code == -signal.SIGKILL:
+            raise Away(f"{command[0]}: no answer within {self._wait_s} s")
+        if code:
+            words = errors.decode("ascii", "replace").strip().splitlines() or [""]
+            raise Away(f"{command[0]}: exit code {code}: {words[-1][:200]}")
+        return found
 
 
 def number(value: Any) -> int:
     """A number of squeue: plain up to 22.05, {"set", "infinite", "number"} later; 0: none."""
     if isinstance(value, dict):
-        return int(value["number"]) if value.get("set") and not value.get("infinite") else 0
-    return int(value or 0)
+        value = value["number"] if value.get("set") and not value.get("infinite") else 0
+    if (found := int(value or 0)) < 0:
+        raise ValueError
+    return found
 
 
 def jobs_of(queue: Record, watts: Table) -> list[Job]:
     """The jobs of the output of `squeue --json` that wait or run."""
     found = []
+    if queue.get("errors"):  # a queue that squeue could not read is not an empty one
+        raise ValueError
     for each in queue["jobs"]:
         state = _state(each)
         if state:

@@ -4,10 +4,12 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from controller.system.paths import ascii_only
 from controller.watch.cabinet import Answer, Cabinet
 from controller.watch.jobs import PENDING, Away, Job, steps_of
 
 LACKS = "missing_W", "missing_Wh"
+WORDS_MAX = 500
 Clock = Callable[[], float]
 Told = Callable[[str], object]
 
@@ -15,15 +17,22 @@ Told = Callable[[str], object]
 def reply(answer: Answer) -> str:
     """The answer to a question in words."""
     why = "; ".join([*map(_lack, answer.get("missing", [])), *map(str, answer.get("unknown", []))])
-    return f"{answer['answer']}{f' ({why})' if why else ''}"
+    return printable(f"{answer['answer']}{f' ({why})' if why else ''}")
 
 
-def _lack(missing: dict[str, Any]) -> str:
+def printable(text: str) -> str:
+    """Words of another program for a log or an argument: one line of ASCII, of bounded length."""
+    return "".join([each if each.isprintable() else "?" for each in ascii_only(text[:WORDS_MAX])])
+
+
+def _lack(missing: Any) -> str:
     """power: 483583 W are missing, R213 PCS discharge rating."""
+    if not isinstance(missing, dict):
+        return str(missing)
     found = [f"{missing[key]} {key[8:]} are missing" for key in LACKS if key in missing]
     limit = missing.get("limit")
-    why = [f"{limit['label']} {limit['name']}"] if limit else []
-    return f"{missing['what']}: {', '.join(found + why)}"
+    why = [f"{limit.get('label')} {limit.get('name')}"] if isinstance(limit, dict) else []
+    return f"{missing.get('what')}: {', '.join(found + why)}"
 
 
 class Watcher:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import os
 import random
 import socket
 
@@ -140,6 +141,21 @@ def test_a_reader_that_does_not_read_is_dropped(door, monkeypatch):
         link.sendall(GET.replace(b"schema", b"stream"))
         door.until(lambda: door.door.counts.refused["slow_reader"] == 1)
         assert door.ask("GET", "/api/v1/state")[0] == 200
+
+
+def test_a_reader_that_stops_before_the_end_keeps_no_descriptor(door, monkeypatch):
+    """What a closed connection still had to send would keep it open for ever, beyond any limit."""
+    monkeypatch.setattr(listener, "WRITE_S", 0.1)
+    door.ask("GET", "/api/v1/schema")
+    before = len(os.listdir("/proc/self/fd"))
+    with contextlib.ExitStack() as stack:
+        for count in range(1, 13):  # some of them end within the buffer of the door
+            link = stack.enter_context(socket.socket())
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            link.connect(("127.0.0.1", door.port))
+            link.sendall(GET * count)
+            link.shutdown(socket.SHUT_WR)
+        door.until(lambda: len(os.listdir("/proc/self/fd")) <= before + 12)
 
 
 def test_clients_that_say_nothing_make_room(tmp_path):

@@ -12,6 +12,7 @@ from controller import __main__ as program
 from controller.store import durable, two_copies
 from controller.store.stored_record import Record
 from controller.systemd import rollback
+from controller.systemd.box_tree import Box
 from tests.repository import ROOT
 
 UNITS, TYPES = "etc/systemd/system", "etc/firebreak/types"
@@ -299,3 +300,26 @@ def test_readable_prints_only_what_this_release_cannot_read(tmp_path, capsys):
     assert program.main(words) == 1
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{tmp_path}/store.a: a newer release has written the store")
+
+
+@pytest.mark.timeout(20)
+def test_the_trial_of_a_configuration_copies_files_and_nothing_else(tmp_path):
+    """A link to a device would fill the disk of the box, and one to its own folder never end."""
+    place = tmp_path / "etc/firebreak/cabinet"
+    place.mkdir(parents=True)
+    for release in ("a", "b"):
+        (tmp_path / f"opt/firebreak/releases/{release}/files").mkdir(parents=True)
+    (tmp_path / "elsewhere.toml").write_text("linked")
+    write(place, {"cabinet.toml": "x"})
+    for name, target in {
+        "s.toml": tmp_path / "elsewhere.toml",
+        "loop": ".",
+        "lock": "gone",
+    }.items():
+        (place / name).symlink_to(target)
+    (place / "zero").symlink_to("/dev/zero")
+    os.mkfifo(place / "pipe")
+    rollback._try_configuration(Box(str(tmp_path)), "a", "b")
+    trial = tmp_path / rollback.TRIAL / "cabinet"
+    assert sorted(os.listdir(trial)) == ["cabinet.toml", "s.toml"]
+    assert (trial / "s.toml").read_text() == "linked"

@@ -1,5 +1,6 @@
 """A signed bundle: what is checked before anything of it is written."""
 
+import errno
 import io
 import json
 import os
@@ -176,6 +177,7 @@ def test_an_entry_that_is_no_plain_file_is_refused(kind, box, signers, whole, ca
     {"python": "3.9"}  "is made for Python 3.9 on"
     {"machine": "vax"}  "on vax, but this is Python"
     {"version": "../x"}  "is of another version of the bundle"
+    {"version": "9" * 5000}  "is of another version of the bundle"
     {"made_utc_s": "now"}  "is of another version of the bundle"
 """)
 def test_a_bundle_for_another_box_is_refused(more, words, box, signers, capfd):
@@ -199,6 +201,35 @@ def test_an_older_release_needs_a_word(box, signers, whole, capfd):
         assert "release 0.4.0 is older than what is installed" in line and "--older" in line
     assert install(box, signers, data, capfd, "--older")[0] == 0
     assert install(box, signers, data, capfd)[0] == 0, "the same again"
+
+
+def test_a_signed_bundle_that_cannot_be_laid_out_ends_in_one_line(box, signers, capfd, monkeypatch):
+    for files, words in (
+        ({**FILES, "wheels": b"file and folder"}, "lines that are no digest with a name"),
+        ({"release.json": FILES["release.json"]}, f"has no {SCRIPT}"),
+    ):
+        data = make_bundle.packed(head(signers, files) | files)
+        assert words in refused(box, signers, data, capfd)
+
+    def full(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    data = make_bundle.packed(head(signers, FILES) | FILES)
+    monkeypatch.setattr(signed_bundle, "_unpacked", lambda *_: full())
+    code, lines, same = install(box, signers, data, capfd)
+    assert (code, same, lines[1:]) == (
+        3,
+        True,
+        [f"firebreak: {box.parent}/bundle.tar: No space left on device"],
+    )
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_place_of_a_bundle_is_refused_at_once(box, signers, capfd):
+    os.mkfifo(box.parent / "pipe")
+    words = ["--bundle", str(box.parent / "pipe"), "--signers", str(signers / "allowed")]
+    assert program.main(["install", *words, "--root", str(box)]) == 2
+    assert "allowed a regular file" in capfd.readouterr().err
 
 
 def test_an_installation_needs_root(signers, monkeypatch, capsys):

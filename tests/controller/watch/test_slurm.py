@@ -1,5 +1,6 @@
 """Slurm's queue: its JSON, and a real slurmctld."""
 
+import json
 import os
 import signal
 import subprocess
@@ -254,3 +255,16 @@ def test_without_slurmctld_there_is_one_line_and_later_all_goes_on(place):
     place.cluster.until(lambda: place.turn() == "")
     assert place.steps() == [1000]
     place.cluster.run("scancel", job)
+
+
+@cases("""more
+    {"node_count": float("inf")}
+    {"node_count": -5}
+    {"time_limit": {"set": True, "number": -1}}
+    {"errors": [{"error": "Unable to contact slurm controller"}]}
+""")
+def test_a_queue_that_lies_is_unknown_and_not_less(more, monkeypatch):
+    lying = {"jobs": [{**QUEUE["jobs"][3], **more}], "errors": more.get("errors", [])}
+    monkeypatch.setattr(slurm.Slurm, "_done", lambda *_: json.dumps(lying).encode())
+    with pytest.raises(Away, match="is not understood"):
+        slurm.Slurm(1, WATTS).queue()

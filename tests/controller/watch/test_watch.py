@@ -1,5 +1,6 @@
 """The watch: a queue becomes steps that the loop knows, through the HTTP door."""
 
+import json
 import socket
 import subprocess
 import types
@@ -155,3 +156,27 @@ def test_a_moment_is_exact_else_it_would_be_two_steps(place):
         assert cabinet.announce(power_W, ahead_s)["label"] == "H1"
         late_ms = [ahead_s * 1000 - each.start_ms for each in known.steps()]
         assert [-20 <= each < 100 for each in late_ms] == found
+
+
+@cases("""answer
+    {"answer": True}
+    {"answer": "maybe"}
+    {"answer": ["yes"]}
+    {"answer": "yes", "missing": 7}
+    {"granted": True}
+    {"answer": "no", "unknown": None}
+""")
+def test_an_answer_of_another_form_is_none(answer, monkeypatch, tmp_path):
+    (tmp_path / "token").write_text(CAP_TOKEN)
+    (tmp_path / "token").chmod(0o600)
+    cabinet = Cabinet("http://127.0.0.1:1", str(tmp_path / "token"), "")
+    monkeypatch.setattr(Cabinet, "_exchanged", lambda *_: (200, json.dumps(answer).encode()))
+    with pytest.raises(Away):
+        cabinet.ask(1, 0, 1)
+
+
+def test_words_of_a_cabinet_are_one_short_line_of_ascii():
+    """They go into a log and into an argument of scontrol, which takes no NUL and no half of a
+    pair of Unicode."""
+    words = reply({"answer": "no", "unknown": ["a\0b\n\ud800", "x" * 10**6], "missing": [3, {}]})
+    assert words.startswith("no (3; None: ; a?b??; xx") and len(words) == 500

@@ -160,3 +160,20 @@ def test_what_starts_in_one_turn_is_never_more_than_the_margin(powers, margin_W)
     started_W = sum([job.power_W for job in cluster.jobs if job.state == j.RELEASED])
     assert started_W <= margin_W
     assert g.coming_W(cluster.jobs, cluster.now_s, VALUES) == started_W
+
+
+def test_a_clock_that_was_set_back_holds_no_job_for_ever():
+    cluster = Cluster(None, [gated("a", 60), gated("b", 60)])
+    cluster.now_s += 10**8
+    cluster.turn()
+    assert "WITHOUT A YES" in cluster.turn(901)[0]
+    cluster.turn(-(10**8))
+    cluster.turn(400)
+    assert cluster.turn(901) and cluster.states() == "rr"
+
+
+def test_a_job_without_a_known_submission_has_not_waited_since_1970():
+    cluster = Cluster(100, [gated("a", 200, since_s=0)], after_wait="release")
+    cluster.now_s = 1.8e9
+    cluster.turn()
+    assert cluster.turn() == [] and cluster.states() == "g"

@@ -1,0 +1,70 @@
+"""Other programs that never end their answer: each exchange ends all the same."""
+
+import select
+import socket
+import threading
+
+import pytest
+
+from controller.watch import cabinet, kube_api, slurm
+from controller.watch.jobs import Away, Table
+
+pytestmark = pytest.mark.wire
+GUARD_S = 20
+
+
+@pytest.fixture(
+    params=[b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
+)
+def dripping(request):
+    """Address of a server that sends a byte every 20 ms, for ever."""
+
+    def serve():
+        link, _ = listening.accept()
+        with link:
+            link.recv(65536)
+            link.sendall(request.param)
+            while not select.select([link], [], [], 0.02)[0]:
+                link.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join(GUARD_S)
+        assert not thread.is_alive()
+
+
+@pytest.mark.timeout(GUARD_S)
+def test_a_cabinet_that_drips_gives_no_answer(dripping, tmp_path, monkeypatch):
+    monkeypatch.setattr(cabinet, "WAIT_S", 0.2)
+    (tmp_path / "token").write_text("t" * 40)
+    (tmp_path / "token").chmod(0o600)
+    with pytest.raises(Away):
+        cabinet.Cabinet(dripping, str(tmp_path / "token"), "").ask(1, 0, 1)
+
+
+@pytest.mark.timeout(GUARD_S)
+def test_an_api_server_that_drips_gives_no_answer(dripping, monkeypatch):
+    monkeypatch.setattr(kube_api, "ANSWER_S", 0.2)
+    with pytest.raises(kube_api.KubeError):
+        kube_api.Api(dripping, "", "", "").patched("a", "b", [])
+
+
+@pytest.mark.timeout(GUARD_S)
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("exec cat /dev/zero", "squeue: prints more than 1 MiB"),
+        ("sleep 60 & sleep 60", "squeue: no answer within 0.3 s"),
+        ("cat /dev/zero >&2", "squeue: no answer within 0.3 s"),
+        ("echo; echo no >&2; exit 3", "squeue: exit code 3: no"),
+    ],
+)
+def test_a_squeue_that_never_ends(script, words, tmp_path, monkeypatch):
+    (tmp_path / "squeue").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(slurm, "BYTES_MAX", 1 << 20)
+    with pytest.raises(Away, match=words):
+        slurm.Slurm(0.3, Table({}, {})).queue()
