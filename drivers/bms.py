@@ -1,4 +1,4 @@
-"""BMS families on CAN: the native rack BMS by its DBC, and Pylontech low voltage (pylontech.py).
+"""The native rack BMS on CAN, by its DBC. Other BMS on CAN: can_bms.py.
 
 A native frame counts only with a good CRC and a counter that differs from the last of its id. The
 first of an id only sets the counter: a dead sender may repeat one frame for ever.
@@ -9,7 +9,6 @@ from typing import Any
 
 from drivers.dbc import Dbc, Field
 from drivers.profile import Profile, wrong
-from drivers.pylontech import PylontechBms
 from drivers.sink import Sink
 from safety import signals
 
@@ -257,6 +256,3 @@ class NativeBms:
         self.commands += 1
         body = bytes((1 if close_ok else 0, 0, 0, 0, 0, 0, self.commands & 15))
         return [(self._command_id, body + bytes((crc8(self._command_seed, body),)))]
-
-
-FAMILIES = {"native_bms": NativeBms, "pylontech_bms": PylontechBms}

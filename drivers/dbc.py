@@ -1,5 +1,5 @@
 """The fields of CAN messages, from the messages and signals (BO_, SG_) of a DBC file, as shifts and
-masks. Big-endian, multiplexed and floating-point signals are refused.
+masks. Floating-point signals are refused; of the native rack also big-endian and multiplexed ones.
 """
 
 import functools
@@ -15,7 +15,7 @@ FRAME_BITS = 64
 _STRING = re.compile(r'"[^"]*"')
 _MESSAGE = re.compile(r"BO_ +(\d+) +(\w+) *: *\d+ +\w+")
 _SIGNAL = re.compile(
-    r"SG_ +(\w+) *: *(\d+) *\| *(\d+) *@ *1 *([+-]) *"
+    r"SG_ +(\w+)(?: +(M|m\d+))? *: *(\d+) *\| *(\d+) *@ *([01]) *([+-]) *"
     r"\( *([\d.eE+-]+) *, *([\d.eE+-]+) *\) *\[[^\]]*\] *\"\" .*"
 )
 _ENTRY = re.compile(r"(?:BO_|SG_|SG_MUL_VAL_|SIG_VALTYPE_) ")
@@ -30,6 +30,8 @@ class Signal(NamedTuple):
     is_signed: bool
     factor: Fraction
     add: Fraction
+    is_big: bool = False
+    mux: int | None = None
 
 
 class Message(NamedTuple):
@@ -52,8 +54,10 @@ class Field(NamedTuple):
     add: int
 
 
-def messages(text: str) -> dict[str, Message]:
-    """{name: Message} of a DBC. Raises ValueError in one line."""
+def messages(text: str, every: bool = False) -> dict[str, Message]:
+    """{name: Message} of a DBC. every: also big-endian and multiplexed signals. Raises ValueError
+    in one line.
+    """
     found: dict[str, Message] = {}
     message, used = None, 0
     for line in map(str.strip, _STRING.sub('""', text).splitlines()):
@@ -64,19 +68,40 @@ def messages(text: str) -> dict[str, Message]:
             found[head[2]] = message
             continue
         parts = _SIGNAL.fullmatch(line)
-        if not parts or message is None:
+        if not parts or message is None or not every and (parts[2] or parts[5] == "0"):
             raise ValueError(f"{line}: allowed {READABLE}")
-        signal = Signal(
-            int(parts[2]), int(parts[3]), parts[4] == "-", *map(Fraction, parts.group(5, 6))
-        )
-        mask = (1 << signal.bits) - 1 << signal.start
+        signal = _signal(parts)
+        mask = _bits(signal)
         if signal.factor <= 0 or not 0 < mask < 1 << FRAME_BITS or mask & used:
             raise ValueError(
                 f"{line}: allowed a factor above 0, and bits of its own within {FRAME_BITS}"
             )
-        used |= mask
+        used |= mask if signal.mux is None else 0
         message.signals[parts[1]] = signal
     return found
+
+
+def _signal(parts: re.Match[str]) -> Signal:
+    mux = int(parts[2][1:]) if parts[2] and parts[2] != "M" else None
+    return Signal(
+        int(parts[3]),
+        int(parts[4]),
+        parts[6] == "-",
+        Fraction(parts[7]),
+        Fraction(parts[8]),
+        parts[5] == "0",
+        mux,
+    )
+
+
+def _bits(signal: Signal) -> int:
+    """The bits of the frame that a signal takes, as a mask; 0: none, or beyond its end."""
+    if not signal.is_big:
+        return (1 << signal.bits) - 1 << signal.start
+    order = [byte * 8 + bit for byte in range(FRAME_BITS // 8) for bit in range(7, -1, -1)]
+    first = order.index(signal.start) if signal.start < FRAME_BITS else FRAME_BITS
+    found = order[first : first + signal.bits]
+    return sum([1 << bit for bit in found]) if len(found) == signal.bits else 0
 
 
 @functools.lru_cache(maxsize=16)  # up to 16 racks share a file

@@ -79,6 +79,12 @@ class Profile(SimpleNamespace):
     identity: dict[str, Register]  # each with `equals`, of a generic device
     frames: dict[str, dict[str, dict[str, Any]]]
     fault_bits: dict[str, dict[str, int]]  # meaning: {name: bit}
+    # of a BMS on CAN: {name: row}, see controller/config/can_form.py
+    messages: dict[str, dict[str, Any]]
+    signals: dict[str, dict[str, Any]]
+    arrays: dict[str, dict[str, Any]]
+    faults: dict[str, dict[str, Any]]
+    sent: dict[str, dict[str, Any]]
     # of a converter by registers
     setpoint: list[SetpointFrame]
     setup: list[Step]

@@ -106,7 +106,7 @@ def _check_fault_contact(values: Values, config: Config) -> None:
     bms = [device for device in config.devices if device.role == "bms"]
     for device in bms if config.topology.not_fitted.get("bms_fault") else ():
         why = ""
-        if device.profile.family == "pylontech_bms":
+        if not stage_states.rack_facts(config.topology)[device.index]["cells_reported"]:
             why = "reports no cell voltages"
         elif any(period_ms(device) * row[3] > row[2] for row in BUDGETS if "bms" in row[4]):
             why = f"has a period of {period_ms(device)} ms, too long for its silence budget"

@@ -89,7 +89,7 @@ def _check_addresses(values: Values, bus: Bus, devices: list[Device]) -> None:
         if other is not device:
             whose = f"no other device on bus {bus.name} has (device.{other.name} has this one)"
             values.not_allowed(key, f"an address that {whose}")
-        if device.profile.family == "pylontech_bms" and len(devices) > 1:
+        if not key_of_address(device.profile) and len(devices) > 1:
             values.not_allowed(key, "a CAN bus without other devices: its frames carry no address")
 
 

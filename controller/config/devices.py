@@ -177,8 +177,10 @@ def _bus_of(values: Values, name: str, role: str, buses: Iterable[Bus]) -> str:
 
 
 def key_of_address(profile: Profile) -> str:
-    """The key of the device's address, "" for Pylontech LV, which has no address."""
-    return {"native_bms": "node", "pylontech_bms": ""}.get(profile.family, "unit_id")
+    """The key of the device's address, "" for a BMS whose frames carry none."""
+    if profile.settings.get("node_stride") == 0:
+        return ""
+    return "node" if profile.family.endswith("_bms") else "unit_id"
 
 
 def _inputs(values: Values, name: str, role: str, absent: list[str]) -> tuple[str, ...]:

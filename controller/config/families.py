@@ -1,24 +1,25 @@
 """Makes the driver of every device of a configuration, and lists its periodic requests."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import cast
 
 from controller.config import schema, site_devices
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, input_indexes
-from controller.config.profile_form import REGISTER_PCS
+from controller.config.profile_form import CAN_BMS, REGISTER_PCS
 from controller.core.image import ProcessImage
 from controller.core.site_devices.roles import OF_DEVICES, ROLES
 from controller.forms.refusal import ConfigError
 from controller.rows import records
 from drivers.bms import NativeBms
 from drivers.buses import rtu
+from drivers.can_bms import CanBms
 from drivers.io import IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
 from drivers.profile import Profile
-from drivers.pylontech import PylontechBms
 from drivers.register_pcs import RegisterPcs
 from drivers.sensor import LFL_UNIT, Sensor
 from drivers.sink import Sink
@@ -30,10 +31,10 @@ SECOND_US = 1_000_000
 # start of motors for seconds.
 PCS_PERMILLE = 2000
 METER_PERMILLE = 1200
+SIGN_PERMILLE = 200  # of the rating, from which the direction of a rack's current is compared
 SETPOINT, BEAT = "write setpoint", "write heartbeat"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
-PYLONTECH_FRAMES = 7  # 0x351 355 356 359 35A 35C 35E, once a period
-Bms = NativeBms | PylontechBms
+Bms = NativeBms | CanBms
 Sent = tuple[str, rtu.Request, int]  # what, the request, its period in us
 Driver = Bms | SunSpecPcs | RegisterPcs | Meter | IoModule | Sensor | SiteDevice
 
@@ -79,10 +80,26 @@ def is_register_pcs(device: Device) -> bool:
 
 
 def _bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Bms:
-    if device.profile.family == "pylontech_bms":
-        return PylontechBms(device.profile, device.index, sink, layout)
+    if device.profile.family == CAN_BMS:
+        return _can_bms(config, device, sink, layout)
     modules = config.rack_tables[device.index]["modules"]
     return NativeBms(device.profile, device.index, device.address, sink, layout, modules)
+
+
+def _can_bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> CanBms:
+    rack, unit = config.rack_tables[device.index], config.topology.rack_units[device.index]
+    power_at = layout.unit_input(unit, s.PCS_POWER_W)
+    least_W = config.unit_tables[unit]["rated_W"] * SIGN_PERMILLE // 1000
+
+    def flow() -> int:
+        """The converter's power from a part of its rating on: below, losses hide the direction."""
+        power_W = sink.inp[power_at]
+        return power_W if abs(power_W) >= least_W else 0
+
+    sizes = rack["cells"], rack["modules"]
+    sign_mA = rack["rated_current_mA"] * SIGN_PERMILLE // 2000
+    places = device.index, device.address, sink, layout
+    return CanBms(device.profile, *places, sizes, flow, sign_mA)
 
 
 def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Meter:
@@ -215,9 +232,23 @@ def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
 
 def frames_of(device: Device, driver: Bms) -> list[tuple[str, int, int]]:
     """[(what, frames, period in us)] of a CAN device, both directions."""
-    is_pylontech = device.profile.family == "pylontech_bms"
-    received = PYLONTECH_FRAMES if is_pylontech else len(driver.can_ids())
+    if isinstance(driver, CanBms):
+        return _can_frames(device.profile)
+    received = len(driver.can_ids())
     return [
         ("frames from BMS", received, device.profile.period_ms * 1000),
         ("frame to BMS", 1, driver.command_period_us),
+    ]
+
+
+def _can_frames(profile: Profile) -> list[tuple[str, int, int]]:
+    received, sent = Counter[int](), Counter[int]()
+    for row in profile.messages.values():
+        received[row["period_ms"] or profile.period_ms] += row["ids"]
+    for row in profile.sent.values():
+        sent[row["period_ms"]] += 1
+    return [
+        (what, frames, period_ms * 1000)
+        for what, counted in (("frames from BMS", received), ("frame to BMS", sent))
+        for period_ms, frames in counted.items()
     ]

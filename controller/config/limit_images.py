@@ -6,6 +6,7 @@ from typing import Any
 
 from controller.config import equipment, schema, thresholds
 from controller.config.cabinet_config import Config, StageWords
+from controller.config.can_profile import has_close
 from controller.config.profile_form import INFO, TRIP
 from controller.config.stage_states import (
     ARMED_STATES,
@@ -56,7 +57,7 @@ def fitted(topology: Topology) -> Numbers:
     """{parameter of the cabinet: bool or count} that follows from the devices and [not_fitted]."""
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
-    families = {each.profile.family for each in topology.devices if each.role == "bms"}
+    bms = [each.profile for each in topology.devices if each.role == "bms"]
     with_role = ("toxic", "io_3", "climate", "ups", "meter_load")
     with_contact = ("heat", "supervised", "key_service", "door")
     return {
@@ -66,7 +67,7 @@ def fitted(topology: Topology) -> Numbers:
         **{f"{role}_fitted": role in roles for role in with_role},
         **{f"{name}_fitted": name not in absent for name in with_contact},
         "smoke_zones": smoke_zones(absent),
-        "close_command_fitted": families <= {"native_bms"},
+        "close_command_fitted": all(map(has_close, bms)),
         "bms_fault_contact_fitted": "bms_fault" not in absent,
     }
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from controller.config import converter_form
+from controller.config import can_form, converter_form
 from controller.forms import field as forms
 
 VALUE_MAX = 10**9  # of a signal: a word of the image has 30 bits
@@ -132,7 +132,8 @@ TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
 BIT_MAX = 29  # a signal holds thirty bits
 _MASK = forms.integer(1, 65535)  # bits of the register `status`
 _MASKS = {"fault_mask": _MASK, "warming_mask": forms.integer(1, 65535, 0)}
-REPORT_FAULTS = ("sunspec_pcs", "register_pcs", "native_bms", "pylontech_bms")
+CAN_BMS = "can_bms"
+REPORT_FAULTS = ("sunspec_pcs", "register_pcs", "native_bms", CAN_BMS)
 DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
@@ -179,15 +180,7 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "node_stride": forms.integer(1, 1024),
         "temperatures_ms_max": forms.integer(50, 60_000),
     },
-    "pylontech_bms": {
-        "voltage_scale_mV": forms.choice((10, 100)),
-        "current_positive": forms.choice(("charge", "discharge")),
-        "voltage_permille_min": forms.integer(100, 1000),
-        "voltage_permille_max": forms.integer(1000, 2000),
-        "rack_current_mA_max": forms.integer(1000, 3_000_000),
-        "flags_ms_max": forms.integer(100, 60_000),
-        "foreign_ids": forms.integers(0, 0x7FF),
-    },
+    CAN_BMS: can_form.SETTINGS,
 }
 # The registers, of a BMS the frames, that a profile of the family must have. Those of a meter:
 # meter_profile.py; of a generic device: site_devices.py.
@@ -216,7 +209,10 @@ PROVEN = ("simulated only", "hardware")
 # of the register map: a reading of a real device, one of a document, made by the map, none
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
-TABLES = ("settings", "registers", "identity", "frames", "fault_bits", "heartbeat")
+TABLES = (
+    *("settings", "registers", "identity", "frames", "fault_bits", "heartbeat"),
+    *can_form.TABLES,
+)
 TOP: dict[str, forms.Field] = {
     "maker": forms.text(),
     "model": forms.text(),
@@ -244,6 +240,7 @@ def every_key() -> list[tuple[str, forms.Field]]:
         "meter,site_device,register_pcs.identity.NAME.": IDENTITY,
         **converter_form.TABLES,
         "sunspec_pcs.registers.MODEL.NAME.": POINT,
-        "bms.frames.FRAME.NAME.": FRAME_SIGNAL,
+        "native_bms.frames.FRAME.NAME.": FRAME_SIGNAL,
+        **{f"{CAN_BMS}.{name}.NAME.": table for name, table in can_form.TABLES.items()},
     }
     return [(prefix + key, field) for prefix, form in tables.items() for key, field in form.items()]

@@ -8,7 +8,14 @@ import pickle
 from collections.abc import Iterable
 from typing import Any, cast
 
-from controller.config import converter_form, converter_profile, meter_profile, profile_form as form
+from controller.config import (
+    can_form,
+    can_profile,
+    converter_form,
+    converter_profile,
+    meter_profile,
+    profile_form as form,
+)
 from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
@@ -75,8 +82,19 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     bits = _fault_bits(file, family, top["fault_bits"])
     identity = _identity(file, family, top["identity"])
     own = {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
+    own |= _can(path, family, top, settings)
     own |= _sequences(file, family, top | own)
     return Profile(path=path, **{**top, **top.pop("timing"), **own})
+
+
+def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> dict[str, Table]:
+    """The tables of a BMS on CAN; of other families they are refused."""
+    if family == form.CAN_BMS:
+        return can_profile.read(path, top, settings)
+    for name in can_form.TABLES:
+        if top[name]:
+            refuse(path.name, (name,), f"is not a table of family {family}", form.CAN_BMS)
+    return {name: {} for name in can_form.TABLES}
 
 
 def _sequences(file: str, family: str, top: Table) -> Table:

@@ -28,7 +28,9 @@ BUDGETS = (
 
 def period_ms(device: Device) -> int:
     """Longest time between two values of a device that works."""
-    return max(device.profile.period_ms, device.profile.settings.get("control_period_ms", 0))
+    profile = device.profile
+    own = [row["period_ms"] for row in profile.messages.values() if row["use"] == "required"]
+    return max(profile.period_ms, profile.settings.get("control_period_ms", 0), *own)
 
 
 def silence_budgets(values: Values, topology: Topology) -> dict[Path, int]:

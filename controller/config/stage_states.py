@@ -7,10 +7,12 @@ the equipment is not fitted, and a person accepted that.
 
 from collections.abc import Iterable
 
-from controller.config import converters
+from controller.config import can_profile, converters
+from controller.config.profile_form import CAN_BMS
 from controller.config.topology import Topology
 from controller.rows import records
 from controller.rows.shapes import Feature
+from drivers.profile import Profile
 from safety import matrix, signals
 
 ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED = range(6)
@@ -27,9 +29,13 @@ LACKING = {
 
 
 def rack_facts(topology: Topology) -> list[dict[str, bool]]:
-    """{parameter of LACKING: bool} of each rack: its BMS reports the values, by its family."""
+    """{parameter of LACKING: bool} of each rack: its BMS reports the values, by its profile."""
     bms = [topology.required("bms", rack) for rack in range(topology.racks)]
-    return [dict.fromkeys(LACKING, each.profile.family == "native_bms") for each in bms]
+    return [{fact: _is_given(each.profile, fact) for fact in LACKING} for each in bms]
+
+
+def _is_given(profile: Profile, fact: str) -> bool:
+    return profile.family != CAN_BMS or can_profile.reports(profile, fact)
 
 
 def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, str]:

@@ -1,13 +1,16 @@
 """One CAN bus of the cabinet: frames to the rack BMS, and the commands of the racks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.config import families
+from controller.config import can_dialects, families
+from drivers import can_dialect
+from drivers.can_bms import CanBms
 
 # 16 racks x 21 frames in 100 ms, all in one tick, and half as many again
 CAN_FRAMES_PER_TICK_MAX = 512
+IDS_MAX = 256  # that are remembered, of a bus that babbles
 
 
 class CanWire(Protocol):
@@ -38,20 +41,39 @@ class CanBus:
         self.name = name
         self.racks: list[Rack] = []
         self.by_id: dict[int, families.Bms] = {}
+        self.heard: set[int] = set()  # every id, to find the profile that fits
 
     def add(self, bms: families.Bms, command_at: int) -> None:
         """Add one rack's BMS."""
         self.racks.append(Rack(command_at, bms))
+        if isinstance(bms, CanBms):
+            can_dialects.shipped()  # read before the loop runs
         for can_id in bms.can_ids():
             self.by_id[can_id] = bms
 
     def read(self, now_us: int) -> None:
         """Drain what has arrived into the BMS families; frames of unknown ids are dropped."""
-        by_id = self.by_id
+        by_id, heard = self.by_id, self.heard
         for can_id, data in self.port.drain(CAN_FRAMES_PER_TICK_MAX):
+            if can_id not in heard and len(heard) < IDS_MAX:
+                heard.add(can_id)
             bms = by_id.get(can_id)
             if bms is not None:
                 bms.on_frame(can_id, data, now_us)
+
+    def reports(self, now_us: int) -> Iterator[tuple[int, tuple[int, int, int]]]:
+        """(node, (state, id, number of the profile that fits)) of each rack with a dialect."""
+        for rack in self.racks:
+            if isinstance(rack.bms, CanBms):
+                state, can_id = rack.bms.report(now_us)
+                if self.heard and self.heard.isdisjoint(rack.bms.can_ids()):
+                    state, can_id = can_dialect.MISSING, rack.bms.can_ids()[0]
+                fits = (
+                    can_dialects.number_of(self.heard)
+                    if state in (can_dialect.MISSING, can_dialect.FOREIGN)
+                    else 0
+                )
+                yield rack.bms.node, (state, can_id, fits)
 
     def write(self, out: Sequence[int], now_us: int) -> None:
         """Send each rack's command when it is due."""

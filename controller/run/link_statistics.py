@@ -1,6 +1,7 @@
 """The counters of the buses in a mapped file: the loop writes once a second, any process reads. An
 entry per RTU unit and CAN bus: bus, address (-1: a CAN bus; -2: bytes without a request), counters.
-An entry of a meter has an address from METER_ADDRESS on, and the numbers of its report.
+An entry of a meter has an address from METER_ADDRESS on, one of a BMS from RACK_ADDRESS on; both
+have the numbers of their report.
 An odd number in front is an unfinished write: read again.
 """
 
@@ -8,7 +9,9 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from controller.run.can_bus import CanBus
 from controller.system import regular_file
+from drivers import can_dialect
 from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 from drivers.meter import Meter
@@ -17,9 +20,10 @@ HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is bei
 NAME_BYTES = 32  # as long as a name may be (config/schema.py)
 RTU_COUNTERS = UnitStatistics.COUNTERS
 ENTRY = struct.Struct(f"<{NAME_BYTES}si{len(RTU_COUNTERS)}q")
-MAGIC = b"FBLINK\x00\x03"
+MAGIC = b"FBLINK\x00\x04"
 CAN_COUNTERS = tuple("received sent foreign error_frames bus_offs full losses state".split())
 METER_ADDRESS = 1000  # and the unit id
+RACK_ADDRESS = 2000  # and the node
 ENTRIES_MAX = 64
 WRITE_US = 1_000_000
 TRIES = 100
@@ -35,11 +39,13 @@ class LinkStatistics:
         ports: Mapping[str, RtuPort],
         can_ports: Mapping[str, object],
         meters: Mapping[tuple[str, int], Meter],
+        cans: Mapping[str, CanBus],
     ):
         """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS;
-        meters: by bus and unit id.
+        meters: by bus and unit id; cans: by bus.
         """
         self._ports, self._can_ports, self._meters = ports, can_ports, meters
+        self._cans = cans
         self._number = self._due_us = 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
@@ -48,14 +54,14 @@ class LinkStatistics:
         if now_us < self._due_us:
             return
         self._due_us = now_us + WRITE_US
-        entries = self._entries()[:ENTRIES_MAX]
+        entries = self._entries(now_us)[:ENTRIES_MAX]
         HEAD.pack_into(self._map, 0, MAGIC, self._number + 1, 0)
         for place, entry in enumerate(entries):
             ENTRY.pack_into(self._map, HEAD.size + place * ENTRY.size, *entry)
         self._number = self._number + 2 & 0xFFFFFFFE
         HEAD.pack_into(self._map, 0, MAGIC, self._number, len(entries))
 
-    def _entries(self) -> list[tuple[Any, ...]]:
+    def _entries(self, now_us: int) -> list[tuple[Any, ...]]:
         counted: list[tuple[Any, ...]] = [
             (name, address, *[getattr(unit, counter) for counter in RTU_COUNTERS])
             for name, port in self._ports.items()
@@ -69,6 +75,11 @@ class LinkStatistics:
             (name, METER_ADDRESS + unit_id, *meter.report())
             for (name, unit_id), meter in self._meters.items()
         ]
+        counted += [
+            (name, RACK_ADDRESS + node, *report)
+            for name, bus in self._cans.items()
+            for node, report in bus.reports(now_us)
+        ]
         room = 2 + len(RTU_COUNTERS)
         rows = [(*each, *(0,) * (room - len(each))) for each in counted]
         return [(name.encode()[:NAME_BYTES], *rest) for name, *rest in rows]
@@ -79,8 +90,8 @@ class LinkStatistics:
 
 
 def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
-    """{"units": {(bus, address): {counter: value}}, "meters": likewise, "buses": {bus: ...}}; None:
-    no whole file.
+    """{"units": {(bus, address): {counter: value}}, "meters" and "racks": likewise, "buses": {bus:
+    ...}}; None: no whole file.
     """
     for _ in range(TRIES):
         content = regular_file.content(path)
@@ -95,10 +106,18 @@ def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
 
 
 def _decoded(content: bytes, count: int) -> dict[str, dict[Any, dict[str, int]]]:
-    found: dict[str, dict[Any, dict[str, int]]] = {"units": {}, "meters": {}, "buses": {}}
+    found: dict[str, dict[Any, dict[str, int]]] = {
+        "units": {},
+        "meters": {},
+        "racks": {},
+        "buses": {},
+    }
     for place in range(count):
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")
+        if address >= RACK_ADDRESS:
+            found["racks"][name, address - RACK_ADDRESS] = dict(zip(can_dialect.REPORT, values))
+            continue
         if address >= METER_ADDRESS:
             found["meters"][name, address - METER_ADDRESS] = dict(zip(Meter.REPORT, values))
             continue

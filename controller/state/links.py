@@ -1,9 +1,12 @@
 """The page `links`: state of each device, age of its values, counters of each bus, path delay."""
 
+from controller.config import can_dialects
 from controller.core.site_devices import roles
 from controller.journal.snapshot import Shadow
 from controller.state import base, devices, path_delay, racks
 from controller.state.base import Facts
+from drivers import can_dialect
+from drivers.can_codec import EXTENDED
 from safety import signals as s
 
 SLOWER_PERCENT = 150  # of the refresh that a meter's profile states: its values come too seldom
@@ -23,12 +26,16 @@ KINDS = {
 
 def facts(shadow: Shadow, counters: Facts | None) -> Facts:
     """The page `links` as plain data; counters: of link_statistics.read."""
-    units, buses, reports = [
-        (counters or {}).get(name, {}) for name in ("units", "buses", "meters")
+    units, buses, reports, dialects = [
+        (counters or {}).get(name, {}) for name in ("units", "buses", "meters", "racks")
     ]
     header = shadow.reader.header
     found = [
-        {**_device(shadow, device, units), "meter": _meter(device, reports)}
+        {
+            **_device(shadow, device, units),
+            "meter": _meter(device, reports),
+            "refusal": _refusal(dialects.get((device["bus"], device["address"]))),
+        }
         for device in header.get("devices", [])
     ]
     return {
@@ -78,6 +85,31 @@ def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts
         "counters": counters.get((bus, address)) if role != "bms" else None,
         "says": base.bit_names(device, _bits(shadow, role, device["index"])),
     }
+
+
+def _refusal(report: Facts | None) -> str | None:
+    """Why no value of a BMS on CAN counts, and which profile would fit; None: they count."""
+    if report is None or report["state"] in (can_dialect.OK, can_dialect.WAITING):
+        return None
+    if report["state"] == can_dialect.SIGN:
+        return (
+            "its current has another sign than the converter's power; no value counts until the "
+            "profile is corrected and the controller restarts"
+        )
+    can_id = report["can_id"] & ~EXTENDED
+    if report["state"] == can_dialect.STOPPED:
+        return f"id 0x{can_id:X} has stopped, no value counts"
+    if report["state"] == can_dialect.REFUSED:
+        return f"id 0x{can_id:X} comes with values that do not fit its profile, they do not count"
+    is_foreign = report["state"] == can_dialect.FOREIGN
+    words = (
+        "is of another protocol"
+        if is_foreign
+        else "of its protocol does not come, or not with its length"
+    )
+    fits = can_dialects.names()[report["fits"] - 1] if report["fits"] else ""
+    allowed = f"profile {fits} would fit" if fits else "no shipped profile fits these ids"
+    return f"id 0x{can_id:X} {words}, no value counts; {allowed}"
 
 
 def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None:

@@ -176,6 +176,7 @@ class NativeBms:
         self._position = self.command_echo = 0
         command = load(str(DBC)).get_message_by_name("COMMAND")
         self.command_id = command.frame_id + NODE_STRIDE * node
+        self.command_ids = (self.command_id,)
         self._command_start = crc8((self.command_id & 255, self.command_id >> 8))
         self._messages = [
             _Message(name, node, signals, _reader(signals)) for name, signals in MESSAGES.items()

@@ -29,7 +29,7 @@ class PylontechBms:
     negative_discharge_limit, overrides {can_id: data}.
     """
 
-    command_id = 0x305
+    command_id, command_ids = 0x305, (0x305,)
 
     def __init__(self, rack: Rack) -> None:
         self.rack = rack

@@ -12,6 +12,7 @@ from controller.config.topology import Bus
 from hil.devices import io_module, mirrored_sensors
 from hil.devices.io_module import IoModule
 from hil.devices.mirrored import MirroredDevice
+from hil.devices.mirrored_bms import MirroredBms
 from hil.devices.mirrored_pcs import Asked, MirroredPcs
 from hil.devices.native_bms import NativeBms
 from hil.devices.power_meter import FastMeter, Sdm630
@@ -110,7 +111,7 @@ class SimulatedCabinet:
         self.connection_W = grid["grid_import_W_max"], grid["grid_export_W_max"]
         self.devices: dict[str, Any] = {}
         self.slaves: dict[str, RtuSlave] = {}
-        self.bms: dict[str, list[NativeBms | PylontechBms]] = {}
+        self.bms: dict[str, list[NativeBms | PylontechBms | MirroredBms]] = {}
         self.places: dict[str, Place] = {}  # of a device: RTU bus, unit id
         for bus in topology.buses:
             if bus.kind != "can":
@@ -160,22 +161,24 @@ class SimulatedCabinet:
             return METERS[path.stem](self.plant, shows, seed_of_meter)
         return mirrored_sensors.MirroredMeter(self.plant, shows, seed_of_meter, path)
 
-    def _add_bms(self, device: Device) -> NativeBms | PylontechBms:
+    def _add_bms(self, device: Device) -> NativeBms | PylontechBms | MirroredBms:
         rack = self.plant.racks[device.index]
-        bms: NativeBms | PylontechBms
+        bms: NativeBms | PylontechBms | MirroredBms
         if device.profile.family == "native_bms":
             self.rack_nodes[device.bus, device.address] = device.index
             bms = NativeBms(rack, device.address)
-        else:
+        elif coverage.is_documented(device):
             bms = PylontechBms(rack)
-            bms.voltage_scale_V = device.profile.settings["voltage_scale_mV"] / 1000
+        else:
+            bms = MirroredBms(rack, device.address, device.profile)
         self.devices[f"bms_{device.index + 1}"] = bms
         return bms
 
     def join(self, can: VirtualCan) -> None:
         """Let each BMS hear its command frames on its bus (a VirtualCan)."""
         for bms in self.bms[can.name]:
-            can.listen(bms.command_id, bms.receive)
+            for can_id in bms.command_ids:
+                can.listen(can_id, bms.receive)
 
     def tick(self, now_us: int, cans: dict[str, VirtualCan]) -> None:
         """Run the devices' own timers; each BMS sends on its bus. cans: {bus: VirtualCan}."""

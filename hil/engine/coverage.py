@@ -34,11 +34,11 @@ MIRRORED = (
     "ups",
     "site_device",
     "register_pcs",
+    "can_bms",
 )
 SUNSPEC_BASE = 40_000  # of the simulated converter's models
 WANTED = {
     "sunspec_pcs": f"SunSpec models from register {SUNSPEC_BASE}, 802 for the battery",
-    "pylontech_bms": 'current_positive = "charge"',
     "native_bms": f"the messages of {DBC.name}",
 }
 CELLS_MAX, MODULES_MAX = [KEYS[key].allowed[1] for key in ("cells_per_module", "modules")]
@@ -101,8 +101,6 @@ def _follows(profile: Profile) -> bool:
     settings = profile.settings
     if profile.family == "sunspec_pcs":
         return SUNSPEC_BASE in settings["base_addresses"] and "802.V" in profile.registers
-    if profile.family == "pylontech_bms":
-        return settings["current_positive"] == "charge"
     if profile.family == "native_bms":
         return (profile.path.parent / settings["dbc"]).read_bytes() == DBC.read_bytes()
     return False

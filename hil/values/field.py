@@ -12,6 +12,7 @@ from controller.run.can_bus import CanBus
 from controller.run.field import Field, IoChannel
 from controller.run.pcs_channel import PcsChannel
 from drivers.bms import NativeBms as NativeDriver
+from drivers.buses.can_port import EXTENDED
 from drivers.buses.port import RtuPort
 from drivers.io import IoModule
 from drivers.meter import Meter
@@ -25,13 +26,18 @@ from hil.values.converter import DirectPcs
 from hil.values.direct import COARSE_MS, DirectIo, DirectMeter, is_fast
 from hil.values.racks import RackWords
 
+STANDARD_MAX = 0x7FF
+
 
 class ValueCan:
     """One CAN bus: the frames of its BMS, and the commands to them."""
 
     def __init__(self, devices: list, bus: CanBus, line: Line) -> None:
         self._line = line
-        self._by_id = {bms.command_id: bms for bms in devices}
+        self._by_id: dict[int, list] = {}
+        for bms in devices:
+            for can_id in bms.command_ids:
+                self._by_id.setdefault(can_id, []).append(bms)
         self._words, self._others = [], []
         for device, rack in zip(devices, bus.racks):
             if isinstance(device, NativeBms) and isinstance(rack.bms, NativeDriver):
@@ -51,7 +57,7 @@ class ValueCan:
         for bms in self._others:
             if bms.next_us is None or bms.next_us <= now_us:
                 frames = bms.frames(now_us)
-                self._frames += [] if self._line.down else frames
+                self._frames += [] if self._line.down else map(_extended, frames)
 
     def drain(self, limit: int) -> list[tuple[int, bytes]]:
         """(id, data) of the frames that have arrived."""
@@ -60,10 +66,16 @@ class ValueCan:
 
     def send(self, can_id: int, data: bytes) -> bool:
         """Give the frame to its BMS."""
-        bms = self._by_id.get(can_id)
-        if bms is not None and not self._line.down:
-            bms.receive(can_id, data, self.now_us)
+        plain_id = can_id & ~EXTENDED
+        for bms in () if self._line.down else self._by_id.get(plain_id, ()):
+            bms.receive(plain_id, data, self.now_us)
         return True
+
+
+def _extended(frame: tuple[int, bytes]) -> tuple[int, bytes]:
+    """The frame as the CAN port gives it: 29-bit ids have a mark."""
+    can_id, data = frame
+    return (can_id | EXTENDED if can_id > STANDARD_MAX else can_id), data
 
 
 class ValueField(Field):

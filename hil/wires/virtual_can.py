@@ -61,7 +61,7 @@ class VirtualCan:
         self.state = can.BusState.ACTIVE
         self.silent_ids: set[int] = set()
         self.ends: list[CanEnd] = []
-        self._listeners: dict[int, Callable[[int, bytes, int], None]] = {}
+        self._listeners: dict[int, list[Callable[[int, bytes, int], None]]] = {}
 
     def attach(self, depth: int = 256) -> CanEnd:
         """A new end with a receive queue of `depth` frames."""
@@ -70,7 +70,7 @@ class VirtualCan:
 
     def listen(self, can_id: int, on_frame: Callable[[int, bytes, int], None]) -> None:
         """Call on_frame(can_id, data, now_us) for each frame with this id from an end."""
-        self._listeners[can_id] = on_frame
+        self._listeners.setdefault(can_id, []).append(on_frame)
 
     def send(self, can_id: int, data: bytes, now_us: int) -> None:
         """A device sends a frame."""
@@ -91,5 +91,5 @@ class VirtualCan:
                 end.queue.append(message)
         if self.tap is not None:
             self.tap(self.now_us, can_id, data)
-        if sender is not None and can_id in self._listeners:
-            self._listeners[can_id](can_id, data, self.now_us)
+        for on_frame in self._listeners.get(can_id, ()) if sender is not None else ():
+            on_frame(can_id, data, self.now_us)

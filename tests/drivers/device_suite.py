@@ -216,13 +216,15 @@ class ModbusSuite:
 class CanSuite:
     """Needs build() -> (device, sink), frames(counter) -> [(id, data)], groups, short_bytes(id)."""
 
+    cycle_us = 100_000
+
     def fed(self):
         """(device, sink) after three good cycles; the fresh groups are not reset yet."""
         device, sink = self.build()
         assert not sink.taken()
         for counter in range(3):
             for can_id, data in self.frames(counter):
-                assert device.on_frame(can_id, data, counter * 100_000)
+                assert device.on_frame(can_id, data, counter * self.cycle_us)
         return device, sink
 
     def test_all_groups_become_fresh(self):
@@ -234,12 +236,12 @@ class CanSuite:
     def test_a_frame_that_stops_alone_takes_its_group(self):
         for stopped in {can_id for can_id, _ in self.frames(0)}:
             device, sink = self.fed()
-            for counter in range(3, 103):  # 10 s
+            for counter in range(3, 103):
                 if counter == 100:
                     sink.taken()
                 for can_id, data in self.frames(counter):
                     if can_id != stopped:
-                        device.on_frame(can_id, data, counter * 100_000)
+                        device.on_frame(can_id, data, counter * self.cycle_us)
             assert sink.taken() < self.groups, hex(stopped)
 
     def test_short_frames_are_counted_and_ignored(self):
@@ -247,7 +249,7 @@ class CanSuite:
         sink.taken()
         before, bad = sink.inp[:], device.bad_frames + len(self.frames(3))
         for can_id, data in self.frames(3):
-            assert device.on_frame(can_id, data[: self.short_bytes(can_id)], 300_000)
+            assert device.on_frame(can_id, data[: self.short_bytes(can_id)], 3 * self.cycle_us)
         assert device.bad_frames == bad and not sink.taken() and sink.inp == before
 
     @pytest.mark.parametrize("count", [500, *slow(100_000)])
@@ -261,12 +263,12 @@ class CanSuite:
         device, sink = self.fed()
         sink.taken()
         for can_id, data in self.frames(3):
-            assert device.on_frame(can_id, data[: self.short_bytes(can_id) + 1], 300_000)
+            assert device.on_frame(can_id, data[: self.short_bytes(can_id) + 1], 3 * self.cycle_us)
         assert sink.taken() == self.groups and device.bad_frames + device.refused == 0
 
     def test_bytearrays_as_python_can_gives_them(self):
         device, sink = self.fed()
         sink.taken()
         for can_id, data in self.frames(3):
-            device.on_frame(can_id, bytearray(data), 300_000)
+            device.on_frame(can_id, bytearray(data), 3 * self.cycle_us)
         assert sink.taken() == self.groups

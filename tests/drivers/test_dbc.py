@@ -21,7 +21,9 @@ SIGNALS = st.lists(st.tuples(*BITS, *map(st.sampled_from, TEXTS)), min_size=1, m
 def by_cantools(text):
     def of(signal):
         numbers = Fraction(str(signal.scale)), Fraction(str(signal.offset))
-        return signal.start, signal.length, signal.is_signed, *numbers
+        mux = signal.multiplexer_ids[0] if signal.multiplexer_ids else None
+        is_big = signal.byte_order == "big_endian"
+        return signal.start, signal.length, signal.is_signed, *numbers, is_big, mux
 
     return {
         message.name: (message.frame_id, {signal.name: of(signal) for signal in message.signals})

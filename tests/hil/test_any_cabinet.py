@@ -8,10 +8,10 @@ import struct
 
 import pytest
 
-from controller.config import configuration
+from controller.config import can_dialects, configuration
 from controller.documents import check
 from controller.sites import EXAMPLE, FOLDER, PYLONTECH
-from drivers import profile
+from drivers import can_dialect, profile
 from hil import __main__ as cli
 from hil.campaigns.rows import start
 from hil.campaigns.rows.course import Course, do
@@ -23,6 +23,7 @@ from hil.plant.cabinet import CabinetPlant
 from hil.scenarios.scenario import Action
 from hil.values.rig import ValueRig
 from safety import signals
+from tests.slow import slow
 from tests.tables import cases
 
 CABINETS = sorted(FOLDER.glob("*/cabinet.toml"))
@@ -197,6 +198,93 @@ def test_a_cabinet_with_another_grid_meter_is_checked_and_its_power_known(tmp_pa
     inp = rig.controller.cabinet.image.inp
     assert inp[signals.GRID_POWER_W] == pytest.approx(300_000, rel=0.01)
     assert rig.controller.cabinet.field.drivers["meter_grid"].refused == 0
+
+
+FOREIGN_RACKS = {
+    # profile: changes of the type, whether it reports cells
+    "victron_cells": ((), True),
+    "pylontech_hv": (
+        (("cells = 15", "cells = 75"), ('bus = "can0"', 'bus = "can0"\nnode = 2')),
+        True,
+    ),
+    "seplos": ((), True),
+    "deye_native": ((), True),
+    "pytes": ((), True),
+    "orion2": ((), False),
+    "j1939_like": ((), True),
+    "foxbms2": ((), True),
+}
+TYPE_14 = "types/pylontech_14.toml"
+
+
+def with_rack(tmp_path, name):
+    """The Pylontech cabinet with another BMS on its CAN bus."""
+    shutil.copytree(FOLDER, tmp_path / "sites", dirs_exist_ok=True)
+    changes, reports_cells = FOREIGN_RACKS[name]
+    path = tmp_path / "sites" / TYPE_14
+    text = path.read_text().replace('"pylontech_lv"', f'"{name}"')
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path.write_text(text)
+    site = tmp_path / "sites/pylontech/site.toml"
+    lines = site.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not (reports_cells and line.startswith("bms_cells"))]
+    site.write_text("".join(kept))
+    return str(tmp_path / "sites/pylontech/cabinet.toml")
+
+
+@pytest.mark.parametrize("name", ["victron_cells", *slow(*sorted(FOREIGN_RACKS)[:-1])])
+def test_a_cabinet_with_a_foreign_rack_is_checked_and_runs(tmp_path, name):
+    config = coverage.loaded(with_rack(tmp_path, name))
+    assert coverage.mirrored(config) == ["bms_1"]
+    assert "no counter: a BMS that repeats its frames" in check.report(config)
+    rig = VirtualRig(config, lambda t_s: 3000.0).run(30)
+    assert rig.observer.violations == []
+    assert "power_flowing" in [name for _, name, _ in rig.observer.result()]
+    driver = rig.controller.cabinet.field.drivers["bms_1"]
+    assert driver.report(rig.now_us) == (0, 0) and driver.bad_frames == 0
+
+
+@pytest.mark.parametrize("name", ["pylontech_hv", *slow("j1939_like")])
+def test_a_cabinet_with_a_foreign_rack_closes_in_value_mode(tmp_path, name):
+    config = configuration.load(with_rack(tmp_path, name), tick_ms=100)
+    rig = ValueRig(config, lambda t_s: 3000.0, 1).run(25)
+    assert [rack.contactor_state for rack in rig.plant.racks] == [2]
+
+
+def test_a_rack_of_another_dialect_never_closes_and_its_profile_is_named(tmp_path):
+    path = with_rack(tmp_path, "victron_cells")
+    rig = VirtualRig(coverage.loaded(path), lambda t_s: 3000.0)
+    other = tmp_path / "other"
+    config = coverage.loaded(with_rack(other, "j1939_like"))
+    bms = VirtualRig(config, lambda t_s: 3000.0).cabinet.bms["can0"]
+    rig.cabinet.bms["can0"] = bms
+    rig.run(20)
+    field = rig.controller.cabinet.field
+    assert "contactors_closed" not in [name for _, name, _ in rig.observer.result()]
+    ((_, (state, can_id, fits)),) = field.can["can0"].reports(rig.now_us)
+    assert (state, can_id) == (can_dialect.MISSING, 0x351)
+    assert can_dialects.names()[fits - 1] == "j1939_like"
+
+
+@cases("""power_W  current_A  is_wrong
+    3000  -20  True | -3000  20  True | 3000  20  False | 900  -20  False | 3000  -8  False""")
+def test_the_power_of_the_converter_refuses_a_rack_of_the_other_direction(
+    tmp_path, power_W, current_A, is_wrong
+):
+    """The comparison begins at 20 % of the converter's 5 kW and 10 % of the rack's 100 A."""
+    rig = VirtualRig(coverage.loaded(with_rack(tmp_path, "victron_cells")), lambda t_s: 3000.0)
+    rig.run(5)
+    cabinet, device = rig.controller.cabinet, rig.cabinet.devices["bms_1"]
+    cabinet.image.inp[cabinet.image.layout.unit_input(0, signals.PCS_POWER_W)] = power_W
+    device.rack.current_A = current_A
+    driver = cabinet.field.drivers["bms_1"]
+    for second in range(6, 12):
+        for can_id, data in device.frames(second * 1_000_000):
+            driver.on_frame(can_id, data, second * 1_000_000)
+    assert driver.is_sign_wrong == is_wrong
+    assert driver.report(11_000_000) == (can_dialect.SIGN if is_wrong else can_dialect.OK, 0)
 
 
 def test_a_meter_that_was_silent_is_asked_at_once_who_it_is(tmp_path):

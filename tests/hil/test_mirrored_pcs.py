@@ -1,55 +1,22 @@
 """A cabinet whose converter is one by registers runs in the rig, on a serial line and on TCP."""
 
-import re
 import tomllib
 
 import pytest
+from converter_cabinet import SIGNED, converter_file
 from converter_forms import toml
 from register_converter import PROFILES
-from site_files import FIREBREAK, PYLONTECH, SiteFiles
+from site_files import PYLONTECH
 
-from controller.config.converters import RESTS
 from drivers import profile
 from hil.devices.mirrored_pcs import Asked
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from tests.slow import whole
 
-WHO = '"N. N., 2026-01-01: test"'
-STEPS = """
-[heartbeat]
-address = 200
-function = 6
-period_ms = 500
-[[start]]
-address = 211
-function = 6
-value = 1
-[[stop]]
-address = 211
-function = 6
-value = 0
-"""
-BEAT = 'heartbeat = {type = "u16", address = 20, range = [0, 65535]}'
-SIGNED = toml("signed", tail=STEPS, registers=BEAT, watchdog="heartbeat", watchdog_s=2)
 
-
-def cabinet(folder, text, layers=FIREBREAK, is_tcp=False):
-    files = SiteFiles(folder, layers)
-    path = files.paths[0]
-    (path.parent / "own.toml").write_text(text)
-    text = path.read_text().replace('profile = "sunspec_pcs"', 'profile = "own.toml"')
-    text = re.sub("setpoint_ms = [0-9]+", "setpoint_ms = 100", text)
-    names = "".join(f'"{name}", ' for name in RESTS)
-    text = text.replace("optional_equipment = [", f"optional_equipment = [{names}")
-    if is_tcp:
-        text = re.sub(r"(\[bus.pcs\].*)\nkind = \"rtu\"\nbaud.*\n", '\\1\nkind = "tcp"\n', text)
-        files.say("cabinet", "bus.pcs.port", "nothing")
-        files.say("cabinet", "bus.pcs.address", '"192.168.1.20:502"')
-    path.write_text(text)
-    for name in RESTS:
-        files.say("site", f"not_fitted.{name}", WHO)
-    return coverage.loaded(str(files.paths[-1]))
+def cabinet(*given, **more):
+    return coverage.loaded(str(converter_file(*given, **more)))
 
 
 def played(config, seconds, load=lambda t_s: 150_000 + 90_000 * (int(t_s) // 3 % 2)):

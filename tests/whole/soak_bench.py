@@ -16,6 +16,8 @@ import tracemalloc
 import tty
 from functools import partial
 
+from converter_cabinet import SIGNED, converter_file
+
 from controller.config import configuration
 from controller.console import login, users
 from controller.console.terminal import actions, process, session, view, words
@@ -34,6 +36,7 @@ from controller.state import watch
 from controller.store import keeper, spool, two_copies
 from controller.system import clock, realtime, utc
 from controller.upstream import gateway, link
+from drivers import profile
 from drivers.buses.can_port import CanPort, open_bus
 from hil.engine import cabinet_file, coverage
 from hil.engine.simulate import VirtualRig
@@ -354,6 +357,20 @@ class Senders:
             replies(self.folder / "command.sock", *self.commands()),
         ]
         return lambda: [end() for end in ends]
+
+
+def by_registers(folder):
+    """The example with a converter and meters by registers, each of several reads."""
+    steps = "[[setup]]\naddress = 14\nfunction = 3\nequals = [0, 1, 2, 3]\ntimeout_ms = 500\n"
+    steps += 'fault = "no state"\n'
+    text = SIGNED.replace("restart_silence_ms = 2000", "restart_silence_ms = 500")
+    path = converter_file(folder / "registers", text.replace("[heartbeat]", f"{steps}[heartbeat]"))
+    site, meter = path.parent / "site.toml", "firebreak_fast_meter"
+    site.write_text(site.read_text().replace(f'"{meter}"', f'"{meter}.toml"'))
+    text = (profile.FOLDER / f"{meter}.toml").read_text()
+    more = "refresh_ms = 20\nregisters_per_read_max = 18"
+    (path.parent / f"{meter}.toml").write_text(text.replace("refresh_ms = 20", more))
+    return path
 
 
 class RunningCabinet:

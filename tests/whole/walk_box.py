@@ -110,7 +110,7 @@ def on_the_box(folder, config, course):
     found.run(until_s)
     cabinet = found.rig.controller.cabinet
     can_ports = {name: bus.port for name, bus in cabinet.field.can.items()}
-    counters = LinkStatistics(f"{folder}/links.stats", cabinet.field.ports, can_ports, {})
+    counters = LinkStatistics(f"{folder}/links.stats", cabinet.field.ports, can_ports, {}, {})
     counters.note(1)
     counters.close()
     HintStatistics(f"{folder}/hints.stats", config.sources).close()

@@ -110,7 +110,7 @@ def test_a_record_that_is_a_pipe(tmp_path, capsys, argv):
 OPENED = {
     "journal": ring.JournalReader,
     "loop.stats": loop_statistics.LoopStatistics,
-    "links.stats": lambda path: link_statistics.LinkStatistics(path, {}, {}, {}),
+    "links.stats": lambda path: link_statistics.LinkStatistics(path, {}, {}, {}, {}),
     "hints.stats": lambda path: hint_statistics.HintStatistics(path, []),
     "lock": lambda path: loop.lock(os.path.dirname(path)),
     "a.key": keys.read,

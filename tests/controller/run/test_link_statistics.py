@@ -4,13 +4,18 @@ import re
 
 import pytest
 
-from controller.config import configuration
+from controller.config import can_dialects, configuration, profiles
 from controller.console.pages import links
+from controller.core.image import ProcessImage
 from controller.run import link_statistics
+from controller.run.can_bus import CanBus
 from controller.sites import EXAMPLE
 from controller.state import links as state_links
+from drivers import can_dialect
+from drivers.can_bms import CanBms
 from drivers.meter import Meter
 from hil.engine.simulate import VirtualRig
+from tests.tables import cases
 
 CONFIG = configuration.load(EXAMPLE)
 
@@ -21,7 +26,8 @@ def field():
 
 
 def counted(field):
-    return field.ports, {name: bus.port for name, bus in field.can.items()}, field.meters
+    can_ports = {name: bus.port for name, bus in field.can.items()}
+    return field.ports, can_ports, field.meters, field.can
 
 
 @pytest.fixture
@@ -99,7 +105,7 @@ def test_a_unit_0_is_a_unit_and_an_answer_of_another_unit_is_counted(field, writ
 def test_buses_whose_names_differ_at_the_end_stay_apart(field, path):
     names = ["b" * 31 + end for end in "xy"]
     ports = dict.fromkeys(names, field.ports["pcs"])
-    made = link_statistics.LinkStatistics(str(path), ports, {}, {})
+    made = link_statistics.LinkStatistics(str(path), ports, {}, {}, {})
     made.note(0)
     made.close()
     found = link_statistics.read(str(path))
@@ -149,3 +155,41 @@ def test_more_than_fits_is_left_out(field, path, monkeypatch):
     link_statistics.LinkStatistics(str(path), *counted(field)).note(0)
     found = link_statistics.read(str(path))
     assert len(found["units"]) + len(found["buses"]) == 3
+
+
+NONE = "no value counts"
+ABSENT = "of its protocol does not come, or not with its length"
+TURNED = "its current has another sign than the converter's power"
+NO_FIT = "no shipped profile fits these ids"
+
+
+@cases("""report  words
+    (0, 0, 0)  None | (1, 0, 0)  None | (4, 0x35C, 0)  f"id 0x35C has stopped, {NONE}"
+    (2, 0x351, "pytes")  f"id 0x351 {ABSENT}, {NONE}; profile pytes would fit"
+    (2, 0x80004210, 0)  f"id 0x4210 {ABSENT}, {NONE}; {NO_FIT}"
+    (3, 0x110, 0)  f"id 0x110 is of another protocol, {NONE}; {NO_FIT}"
+    (5, 0x356, 0)  "id 0x356 comes with values that do not fit its profile, they do not count"
+    (6, 0, 0)  f"{TURNED}; {NONE} until the profile is corrected and the controller restarts"
+""")
+def test_the_page_says_why_no_value_of_a_rack_counts(report, words):
+    names = can_dialects.names()
+    state, can_id, fits = report
+    number = names.index(fits) + 1 if fits else 0
+    said = state_links._refusal(dict(zip(can_dialect.REPORT, (state, can_id, number))))
+    assert said == words
+    lines = links._refusal({"device": "bms_1", "refusal": said})
+    assert " ".join(" ".join(lines).split()) == (f"BMS bms_1: {words}." if words else "")
+
+
+def test_it_holds_what_the_dialects_of_the_racks_say(path):
+    image = ProcessImage(CONFIG.layout(), CONFIG.site_devices)
+    bms = CanBms(profiles.load("pylontech_lv"), 0, 0, image, image.layout)
+    bus = CanBus("can1")
+    bus.add(bms, 0)
+    bus.heard |= {0x351, 0x355, 0x356, 0x35A, 0x373, 0x110}
+    bms.on_frame(0x110, bytes(8), 0)
+    made = link_statistics.LinkStatistics(str(path), {}, {}, {}, {"can1": bus})
+    made.note(0)
+    report = link_statistics.read(str(path))["racks"]["can1", 0]
+    made.close()
+    assert report == {"state": can_dialect.FOREIGN, "can_id": 0x110, "fits": 0}

@@ -1,0 +1,54 @@
+"""Which shipped profile of a BMS fits the ids that a CAN bus carries."""
+
+import functools
+from collections.abc import Collection
+from typing import NamedTuple
+
+from controller.config import can_profile, profiles
+from controller.config.profile_form import CAN_BMS
+from drivers.profile import FOLDER
+
+NODES = range(16)  # that a profile with addresses is looked for
+
+
+class Dialect(NamedTuple):
+    """The ids of one profile at one node."""
+
+    name: str
+    required: frozenset[int]
+    known: frozenset[int]
+    forbidden: frozenset[int]
+
+
+@functools.cache
+def names() -> list[str]:
+    """Every shipped profile; the place of a name, from 1, is its number."""
+    return sorted([path.stem for path in FOLDER.glob("*.toml")])
+
+
+@functools.cache
+def shipped() -> tuple[Dialect, ...]:
+    """The dialects of the shipped profiles of family can_bms."""
+    found = []
+    for name in names():
+        text = (FOLDER / f"{name}.toml").read_text(encoding="ascii")
+        if f'family = "{CAN_BMS}"' not in text:
+            continue
+        profile = profiles.load(name)
+        stride, forbidden = profile.settings["node_stride"], profile.settings["forbidden"]
+        ids = dict(can_profile.ids(profile))
+        for node in NODES if stride else (0,):
+            required = frozenset([each + node * stride for each, needed in ids.items() if needed])
+            known = frozenset([each + node * stride for each in ids])
+            found.append(Dialect(name, required, known, frozenset(forbidden)))
+    return tuple(found)
+
+
+def number_of(ids: Collection[int]) -> int:
+    """The number of the profile that fits these ids best; 0: none fits."""
+    heard = frozenset(ids)
+    fitting = [each for each in shipped() if each.required <= heard and not each.forbidden & heard]
+    if not fitting:
+        return 0
+    best = max(fitting, key=lambda each: (len(each.required), len(each.known & heard)))
+    return names().index(best.name) + 1

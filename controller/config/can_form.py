@@ -1,0 +1,104 @@
+"""The tables of a profile of family can_bms: messages, signals, arrays, fault bits, frames sent."""
+
+import re
+from typing import Any
+
+from controller.forms import field as forms
+
+ID_MAX = (1 << 29) - 1
+_VALUE_MAX = 10**9
+_ORDER = forms.choice(("little", "big"), "little")
+
+
+def _are_states(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        raw.removeprefix("-").isdecimal() and type(each) is int and abs(each) <= _VALUE_MAX
+        for raw, each in value.items()
+    )
+
+
+def _is_range(value: Any) -> bool:
+    return forms.is_row(value, ((-_VALUE_MAX, _VALUE_MAX),) * 2) and value[0] <= value[1]
+
+
+_RAW = forms.table(  # of a multiplexer or counter
+    {"start": forms.integer(0, 63, None), "length": forms.integer(1, 16, 8), "order": _ORDER}, {}
+)
+_RANGE = forms.passing(_is_range, f"[low, high] within {-_VALUE_MAX}..{_VALUE_MAX}")
+_MUX = forms.integer(0, 65535, None)
+
+
+def _hex(default: Any = forms.REQUIRED) -> forms.Field:
+    words = "0 to 8 bytes in hexadecimal"
+    return forms.matching(re.compile(r"([0-9a-fA-F]{2}){0,8}"), words, default)
+
+
+SETTINGS: dict[str, forms.Field] = {
+    "forbidden": forms.integers(0, ID_MAX, []),
+    "node_stride": forms.integer(0, 1 << 20, 0),
+    "dbc": forms.text(""),
+    "cells_per_module": forms.integer(1, 32, 16),
+    "rack_current_mA_max": forms.integer(1000, 3_000_000, 1_000_000),
+    "voltage_permille_min": forms.integer(100, 1000, 700),
+    "voltage_permille_max": forms.integer(1000, 2000, 1250),
+    "stopped_ms": forms.integer(100, 60_000, 3000),
+    "close_ms": forms.integer(0, 5000, 2000),
+    "sign_readings": forms.integer(2, 100, 5),
+}
+MESSAGE: dict[str, forms.Field] = {
+    "id": forms.integer(0, ID_MAX, None),
+    "dbc": forms.text(""),  # the name of the message in the DBC file: it gives the id
+    "extended": forms.flag(None),
+    "ids": forms.integer(1, 256, 1),
+    "id_step": forms.integer(0, 1 << 20, 1),
+    "use": forms.choice(("required", "optional"), "required"),
+    "bytes": forms.integer(1, 8, 8),
+    "bytes_max": forms.integer(1, 8, 8),
+    "period_ms": forms.integer(10, 60_000, 0),
+    "mux": _RAW,
+    "mux_values": forms.integer(1, 256, 1),
+    "counter": _RAW,
+    "check": forms.choice(("", "crc8_j1850", "sum8"), ""),
+}
+_PLACE: dict[str, forms.Field] = {
+    "message": forms.text(),
+    "length": forms.integer(1, 32, 0),
+    "order": _ORDER,
+    "mux": _MUX,
+}
+_VALUE: dict[str, forms.Field] = {
+    "signed": forms.flag(False),
+    "scale": forms.number(-1e9, 1e9, 1),
+    "offset": forms.number(-1e9, 1e9, 0),
+    "unit": forms.text(""),
+    "range": _RANGE,
+    "invalid": forms.integers(-(1 << 31), (1 << 32) - 1, []),
+    "values": forms.passing(_are_states, "a table {raw value = value}, both whole numbers", {}),
+    "otherwise": forms.integer(-_VALUE_MAX, _VALUE_MAX, None),  # of a raw value not in `values`
+    "magnitude": forms.flag(False),
+}
+SIGNAL: dict[str, forms.Field] = {
+    **_PLACE,
+    **_VALUE,
+    "signal": forms.text(""),  # the name of the signal in the DBC file: it gives its place
+    "start": forms.integer(0, 63, None),
+    "optional": forms.flag(False),
+}
+ARRAY: dict[str, forms.Field] = {**_PLACE, **_VALUE, "starts": forms.integers(0, 63)}
+FAULT: dict[str, forms.Field] = {
+    **_PLACE,
+    "signal": forms.text(""),
+    "start": forms.integer(0, 63, None),
+    "bit": forms.integer(0, 29),
+    "optional": forms.flag(False),  # the bits of a shorter frame count as 0
+    "form": forms.choice(("bits", "any", "zeros", "pairs", "any pair"), "bits"),
+}
+SENT: dict[str, forms.Field] = {
+    "id": forms.integer(0, ID_MAX),
+    "extended": forms.flag(None),
+    "addressed": forms.flag(False),
+    "data": _hex(),
+    "data_close": _hex(""),
+    "period_ms": forms.integer(10, 60_000, 1000),
+}
+TABLES = {"messages": MESSAGE, "signals": SIGNAL, "arrays": ARRAY, "faults": FAULT, "sent": SENT}

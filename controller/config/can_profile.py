@@ -1,0 +1,196 @@
+"""Checks the tables of a profile of family can_bms, and fills in what its DBC file says."""
+
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from controller.config import can_form as form
+from controller.forms.reading import Path, read_each, unknown
+from controller.forms.refusal import not_allowed, refuse
+from drivers import can_messages
+from drivers.can_codec import EXTENDED, place
+from drivers.dbc import Message, Signal, messages
+from safety import signals as s
+
+Table = dict[str, Any]
+STANDARD_MAX = 0x7FF
+OWN = ("bms_bad_frames", *can_messages.ARRAYS)  # no signal has these names
+NAMES = tuple([name for name in can_messages.GROUPS if name not in OWN])
+NEEDED = (
+    *("rack_voltage_mV", "rack_current_mA", "soc_permille"),
+    *("charge_current_mA_max", "discharge_current_mA_max"),
+)
+STEP_DDEGC_MAX = 2  # row 22 (0.5 K in 30 s) would trip at each step of 1 K
+CELL_ENDS = ("cell_voltage_mV_min", "cell_voltage_mV_max")
+
+
+def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> dict[str, Table]:
+    """{table: {name: row}} of the tables of a profile. Raises ConfigError."""
+    file = path.name
+    found = {
+        name: read_each(file, (name,), tables[name], form.TABLES[name]) for name in form.TABLES
+    }
+    by_dbc = _dbc(path, settings["dbc"])
+    for name, row in found["messages"].items():
+        _fill_message(file, ("messages", name), row, by_dbc)
+    for row in found["sent"].values():
+        if row["extended"] is None:
+            row["extended"] = row["id"] > STANDARD_MAX
+    for table in ("signals", "arrays", "faults"):
+        for name, row in found[table].items():
+            _fill_place(file, (table, name), row, found["messages"], by_dbc)
+    _check_names(file, found)
+    _check_periods(file, found["sent"])
+    forbidden = settings["forbidden"]
+    settings["forbidden"] = [each | (EXTENDED if each > STANDARD_MAX else 0) for each in forbidden]
+    for name, row in found["messages"].items():
+        if row["id"] in forbidden:
+            not_allowed(file, ("settings", "forbidden"), row["id"], f"no id of messages.{name}")
+    return found
+
+
+def _dbc(path: pathlib.Path, name: str) -> dict[str, Message]:
+    if not name:
+        return {}
+    file, key = path.parent / name, ("settings", "dbc")
+    if not file.is_file():
+        refuse(path.name, key, f"no such file {name} beside the profile")
+    try:
+        return messages(file.read_text(encoding="cp1252", errors="replace"), every=True)
+    except ValueError as error:
+        refuse(path.name, key, f"{name}: {error}")
+
+
+def _fill_message(file: str, path: Path, row: Table, by_dbc: Mapping[str, Message]) -> None:
+    """The id, from the DBC file where it is named, and whether it has 29 bits."""
+    if row["dbc"]:
+        if row["dbc"] not in by_dbc:
+            not_allowed(file, (*path, "dbc"), row["dbc"], ", ".join(by_dbc) or "settings.dbc")
+        can_id = by_dbc[row["dbc"]].can_id
+        row["id"], row["extended"] = can_id & ~EXTENDED, can_id >= EXTENDED
+    if row["id"] is None:
+        refuse(file, (*path, "id"), "is missing", "an id, or dbc = the name of a message")
+    if row["extended"] is None:
+        row["extended"] = row["id"] > STANDARD_MAX
+    if row["bytes_max"] < row["bytes"]:
+        not_allowed(file, (*path, "bytes_max"), row["bytes_max"], f"{row['bytes']}..8")
+
+
+def _fill_place(
+    file: str, path: Path, row: Table, of: Mapping[str, Table], by_dbc: Mapping[str, Message]
+) -> None:
+    """Start and length of a row, from the DBC file where it is named, within its message."""
+    if row["message"] not in of:
+        not_allowed(file, (*path, "message"), row["message"], ", ".join(of))
+    message = of[row["message"]]
+    if row.get("signal"):
+        known = by_dbc[message["dbc"]].signals if message["dbc"] else {}
+        if row["signal"] not in known:
+            allowed = ", ".join(known) or "messages.NAME.dbc"
+            not_allowed(file, (*path, "signal"), row["signal"], allowed)
+        _fill_signal(row, known[row["signal"]])
+    if not row["length"]:
+        refuse(file, (*path, "length"), "is missing", "1..32")
+    starts = row.get("starts", [row.get("start")])
+    if None in starts or not starts:
+        refuse(file, (*path, "start"), "is missing", "0..63, or the signal of a DBC file")
+    for start in starts:
+        shift, size = place(start, row["length"], row["order"])
+        if shift < 0 or size > message["bytes"] and not row.get("optional"):
+            allowed = f"bits within {message['bytes']} bytes, bytes of messages.{row['message']}"
+            not_allowed(file, (*path, "start"), start, allowed)
+    if row.get("scale") == 0:
+        not_allowed(file, (*path, "scale"), 0, "any other number")
+    if row.get("unit") and f"_{row['unit']}" not in path[-1]:
+        not_allowed(file, (*path, "unit"), row["unit"], "the unit of the name; use scale")
+    if row["mux"] is not None and message["mux"]["start"] is None:
+        not_allowed(file, (*path, "mux"), row["mux"], f"a mux of messages.{row['message']}")
+
+
+def _fill_signal(row: Table, signal: Signal) -> None:
+    row["start"], row["length"] = signal.start, signal.bits
+    row["order"] = "big" if signal.is_big else "little"
+    row["mux"] = signal.mux if row["mux"] is None else row["mux"]
+    if "scale" in row:
+        scale = row["scale"]
+        row["signed"] = signal.is_signed
+        row["offset"] = float(signal.add) * scale + row["offset"]
+        row["scale"] = float(signal.factor) * scale
+
+
+def _check_names(file: str, found: Mapping[str, Table]) -> None:
+    signals, arrays = found["signals"], found["arrays"]
+    for table, names in (("signals", NAMES), ("arrays", tuple(can_messages.ARRAYS))):
+        for name in found[table]:
+            if name not in names:
+                unknown(file, (table, name), names)
+    for name in NEEDED:
+        if name not in signals:
+            refuse(file, ("signals", name), "is missing; the family needs it")
+    if all(row["use"] != "required" for row in found["messages"].values()):
+        refuse(file, ("messages",), "has no required id", "at least one: it tells the dialect")
+    if not found["faults"]:
+        refuse(file, ("faults",), "is empty", "the fault bits that the BMS reports")
+    for name, row in signals.items():
+        low, high = next((each[2:4] for each in s.RACK_INPUTS if each[0] == name), row["range"])
+        if name == "rack_voltage_mV" and can_messages.CHARGE_MV in signals:
+            low = -high  # it is compared with the limits
+        if not low <= row["range"][0] <= row["range"][1] <= high:
+            not_allowed(file, ("signals", name, "range"), row["range"], f"within {low}..{high}")
+    ends = [name for name in CELL_ENDS if name in signals]
+    if len(ends) == 1 or ends and can_messages.CELLS in arrays:
+        allowed = f"both of {' and '.join(CELL_ENDS)}, or arrays.{can_messages.CELLS}"
+        refuse(file, ("signals", ends[0]), "is alone", allowed)
+    steps = arrays.get(can_messages.TEMPERATURES, {"scale": 0})["scale"]
+    if abs(steps) > STEP_DDEGC_MAX:
+        path = ("arrays", can_messages.TEMPERATURES, "scale")
+        not_allowed(file, path, steps, f"{STEP_DDEGC_MAX} and finer, or no such array")
+
+
+def _check_periods(file: str, sent: Mapping[str, Table]) -> None:
+    """Each period is a multiple of the shortest, by which the driver counts."""
+    shortest = min([row["period_ms"] for row in sent.values()] or [1])
+    for name, row in sent.items():
+        if row["period_ms"] % shortest:
+            allowed = f"a multiple of {shortest}, the shortest of [sent]"
+            not_allowed(file, ("sent", name, "period_ms"), row["period_ms"], allowed)
+
+
+def lacks(profile: Any) -> Iterator[str]:
+    """What a BMS of this profile does not report, each with what that costs."""
+    if not reports(profile, "temperatures_reported"):
+        yield "no module temperatures: not_fitted.bms_temperatures names who accepted it"
+    if not reports(profile, "cells_reported"):
+        yield "no cell voltages: not_fitted.bms_cells names who accepted it"
+    elif can_messages.CELLS not in profile.arrays and "cells_online" not in profile.signals:
+        yield "highest and lowest cell alone: every cell counts as online (row 45 is not armed)"
+    if all(row["counter"]["start"] is None for row in profile.messages.values()):
+        yield "no counter: a BMS that repeats its frames is found by its values alone (row 54)"
+    if "contactor_state" not in profile.signals:
+        yield "no contactor state: they count as closed some time after their supply"
+    if not has_close(profile):
+        yield "no command to its contactors: they follow their supply alone"
+
+
+def reports(profile: Any, fact: str) -> bool:
+    """Whether a BMS of this profile reports the values of a fact of stage_states.LACKING."""
+    names = {*profile.signals, *profile.arrays}
+    return {
+        "cells_reported": bool(names & {*CELL_ENDS, can_messages.CELLS}),
+        "temperatures_reported": can_messages.TEMPERATURES in names,
+        "insulation_reported": "insulation_kohm" in names,
+        "sensors_reported": {"sensors_invalid_max", "cells_online"} <= names,
+    }[fact]
+
+
+def has_close(profile: Any) -> bool:
+    """Whether the BMS takes a command to its contactors."""
+    return profile.family == "native_bms" or any(row["data_close"] for row in profile.sent.values())
+
+
+def ids(profile: Any) -> Iterator[tuple[int, bool]]:
+    """(id, whether it is required) of every message of a profile."""
+    for row in profile.messages.values():
+        for number in range(row["ids"]):
+            can_id = row["id"] + number * row["id_step"]
+            yield can_id | (EXTENDED if row["extended"] else 0), row["use"] == "required"

@@ -1,0 +1,115 @@
+"""One value in a CAN frame: its bits in either order, scale, offset, and what is no value."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+EXTENDED = 0x8000_0000  # added to a 29-bit id, as the CAN port does
+FRAME_BITS = 64
+
+
+class Word(NamedTuple):
+    """A frame as two numbers of 64 bits, and its length; missing bytes are 0 and never read."""
+
+    little: int
+    big: int
+    length: int
+
+
+def word(data: bytes) -> Word:
+    """The frame as numbers."""
+    whole = bytes(data[:8]).ljust(8, b"\0")
+    return Word(int.from_bytes(whole, "little"), int.from_bytes(whole, "big"), len(data))
+
+
+def place(start: int, length: int, order: str) -> tuple[int, int]:
+    """(shift, bytes that the frame needs) of a field. start: as a DBC counts, of its lowest bit, or
+    of its highest if the order is big.
+    """
+    if order == "little":
+        return start, (start + length + 7) // 8
+    first = start // 8 * 8 + 7 - start % 8  # bits before it, from the top
+    return FRAME_BITS - first - length, (first + length + 7) // 8
+
+
+class Raw:
+    """An integer in a frame."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        """row: start, length, order, signed of a profile."""
+        length = row["length"]
+        self.is_big = row["order"] == "big"
+        self.shift, self.bytes = place(row["start"], length, row["order"])
+        self.mask = (1 << length) - 1
+        self._sign = 1 << length - 1 if row.get("signed") else 0
+
+    def of(self, frame: Word) -> int:
+        """The raw value."""
+        found = (frame.big if self.is_big else frame.little) >> self.shift & self.mask
+        return (found ^ self._sign) - self._sign
+
+
+class Value(Raw):
+    """value = raw x scale + offset, rounded down; `values` has raw values of their own."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        super().__init__(row)
+        scale, offset = Fraction(str(row["scale"])), Fraction(str(row["offset"]))
+        self._divide = scale.denominator * offset.denominator
+        self._multiply, self._add = int(scale * self._divide), int(offset * self._divide)
+        self._low, self._high = row["range"]
+        self._invalid = frozenset(row["invalid"])
+        self._values = {int(raw): value for raw, value in row["values"].items()}
+        self._otherwise = row["otherwise"]
+        self._is_magnitude = row["magnitude"]
+
+    def value(self, frame: Word) -> int | None:
+        """The value; None: it is invalid, out of range, or of no known state."""
+        raw = self.of(frame)
+        if raw in self._invalid:
+            return None
+        if self._values:
+            return self._values.get(raw, self._otherwise)
+        found = (raw * self._multiply + self._add) // self._divide
+        found = abs(found) if self._is_magnitude else found
+        return found if self._low <= found <= self._high else None
+
+
+class Fault(Raw):
+    """Bits of a frame as fault bits from `bit` on."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        super().__init__(row)
+        self._bit, self._form = row["bit"], row["form"]
+        self._pairs = range(0, row["length"], 2)
+
+    def bits(self, frame: Word) -> int:
+        """The fault bits that are set. A pair 01 is active; 10 is quiet, 00 and 11 say nothing."""
+        raw = self.of(frame)
+        if self._form == "any":
+            raw = int(raw != 0)
+        elif self._form == "zeros":
+            raw ^= self.mask
+        elif self._form in ("pairs", "any pair"):
+            active = raw & ~(raw >> 1)
+            raw = sum([(active >> at & 1) << at // 2 for at in self._pairs])
+            raw = int(raw != 0) if self._form == "any pair" else raw
+        return raw << self._bit
+
+
+def _crc8_j1850(can_id: int, data: bytes) -> int:
+    """SAE J1850 over id low byte, id high byte and the bytes before it."""
+    value = 0xFF
+    for byte in (can_id & 0xFF, can_id >> 8 & 0xFF, *data[:-1]):
+        value ^= byte
+        for _ in range(8):
+            value = (value << 1 ^ 0x1D if value & 0x80 else value << 1) & 0xFF
+    return value ^ 0xFF
+
+
+def _sum8(can_id: int, data: bytes) -> int:
+    """Sum of the id, the length and the bytes before it."""
+    return ((can_id & ~EXTENDED) + len(data) + sum(data[:-1])) & 0xFF
+
+
+CHECKS = {"crc8_j1850": _crc8_j1850, "sum8": _sum8}  # of the last byte of a frame

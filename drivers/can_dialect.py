@@ -1,0 +1,74 @@
+"""Whether the frames on a CAN bus are those of the profile. Before a value counts, every required
+id must have come twice, and two periods must have gone by without an id of another dialect.
+"""
+
+from drivers.can_messages import NEVER_US, Messages, Source
+from drivers.profile import Profile
+
+# states of `report`, each with an id where one is meant
+OK, WAITING, MISSING, FOREIGN, STOPPED, REFUSED, SIGN = range(7)
+REPORT = ("state", "can_id", "fits")
+
+
+class Dialect:
+    """`foreign_id`: that showed another dialect, or None, until the controller restarts."""
+
+    def __init__(self, profile: Profile, messages: Messages) -> None:
+        self.foreign_id: int | None = None
+        self._messages, self._sources = messages, messages.sources
+        required = [row for row in profile.messages.values() if row["use"] == "required"]
+        self._confirm_us = 2000 * max([row["period_ms"] or profile.period_ms for row in required])
+        self.silent_us = max([each.stopped_us for each in self._sources])
+        self._first_us = self._last_us = NEVER_US
+        self._is_confirmed = False
+
+    def hear(self, source: Source, now_us: int) -> None:
+        """Note a frame; after a silence of all ids the dialect must be confirmed again."""
+        if now_us - self._last_us > self.silent_us:
+            self._is_confirmed, self._first_us = False, now_us
+            for each in self._sources:
+                each.forget()
+            for group in self._messages.groups.values():
+                group.arrived, group.stored_us = 0, NEVER_US
+        self._last_us = source.heard_us = now_us
+        source.times += 1
+
+    def counts(self, now_us: int) -> bool:
+        """Whether values count: the dialect is confirmed, and no id that came has stopped."""
+        if self.foreign_id is not None:
+            return False
+        if not self._is_confirmed:
+            in_time = now_us - self._first_us >= self._confirm_us
+            self._is_confirmed = in_time and self._missing() is None
+            return False
+        return self._stopped(now_us) is None
+
+    def _missing(self) -> Source | None:
+        """A required id that has not come twice."""
+        return next((each for each in self._sources if each.is_required and each.times < 2), None)
+
+    def _stopped(self, now_us: int) -> Source | None:
+        """An id that came and has stopped."""
+        for source in self._sources:
+            if source.times and now_us - source.heard_us > source.stopped_us:
+                return source
+        return None
+
+    def report(self, now_us: int) -> tuple[int, int]:
+        """(state, id that it is about or 0)."""
+        if self.foreign_id is not None:
+            return FOREIGN, self.foreign_id
+        if self._is_confirmed:
+            if stopped := self._stopped(now_us):
+                return STOPPED, stopped.can_id
+            refused = [
+                each.can_id
+                for each in self._sources
+                if each.times
+                and each.heard_us - max(each.good_us, self._first_us) > each.stopped_us
+            ]
+            return (REFUSED, refused[0]) if refused else (OK, 0)
+        missing = self._missing()
+        if missing and self._first_us != NEVER_US and now_us - self._first_us > self._confirm_us:
+            return MISSING, missing.can_id
+        return WAITING, 0

@@ -1,0 +1,205 @@
+"""A rack BMS on CAN that answers as its profile says, without code of the driver: it encodes what
+the driver decodes. A mistake in the profile is in both, so a run proves the wiring.
+"""
+
+from typing import Any
+
+from hil.plant.rack import Rack
+
+LOST_US = 5_000_000  # without a frame to it the BMS opens
+US_PER_MS = 1000
+LIMIT_A_MAX = 400.0
+WARNING = 0b01
+
+
+class MirroredBms:
+    """The BMS of one rack. Faults: silent, deaf, frozen, silent_ids, overrides {id: data}."""
+
+    def __init__(self, rack: Rack, node: int, profile: Any) -> None:
+        """profile: the tables of a checked profile, as data."""
+        self.rack = rack
+        self._profile, self._sent = profile, profile.sent
+        self._offset = node * profile.settings["node_stride"]
+        self.command_ids = tuple(
+            each["id"] + (self._offset if each["addressed"] else 0) for each in self._sent.values()
+        )
+        self.command_id = self.command_ids[0] if self.command_ids else -1
+        self.silent = self.deaf = self.frozen = False
+        self.silent_ids: set[int] = set()
+        self.overrides: dict[int, bytes] = {}
+        self.next_us: int | None = None
+        self._heard_us: int | None = None
+        self._due_us: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
+        self._kept: dict[str, list[tuple[int, bytes]]] = {}
+        self._has_close = any(each["data_close"] for each in self._sent.values())
+        if not self.command_ids:
+            rack.command_close(True)
+
+    def tick(self, now_us: int) -> None:
+        """Open the contactors LOST_US after the last frame to the BMS."""
+        if self._heard_us is not None and now_us - self._heard_us > LOST_US:
+            self._heard_us = None
+            self.rack.command_close(False)
+
+    def receive(self, can_id: int, data: bytes, now_us: int) -> None:
+        """Close while the controller is heard, or while its frame says so."""
+        if self.deaf or can_id not in self.command_ids:
+            return
+        row = list(self._sent.values())[self.command_ids.index(can_id)]
+        if row["data_close"]:
+            self.rack.command_close(data == bytes.fromhex(row["data_close"]))
+        elif self._heard_us is None and not self._has_close:
+            self.rack.command_close(True)
+        self._heard_us = now_us
+
+    def frames(self, now_us: int) -> list[tuple[int, bytes]]:
+        """[(id, data)] that are due at now_us."""
+        self.tick(now_us)
+        found: list[tuple[int, bytes]] = []
+        for name, row in self._profile.messages.items():
+            period_us = self._period_us(row)
+            due_us = self._due_us.setdefault(name, now_us)
+            if due_us <= now_us:
+                self._due_us[name] = due_us + ((now_us - due_us) // period_us + 1) * period_us
+                if name not in self._kept or not self.frozen:
+                    self._kept[name] = list(self._encoded(name, row))
+                found += self._kept[name]
+        self.next_us = min(self._due_us.values())
+        if self.silent:
+            return []
+        return [
+            (can_id, self.overrides.get(can_id, data))
+            for can_id, data in found
+            if can_id not in self.silent_ids
+        ]
+
+    def _period_us(self, row: dict[str, Any]) -> int:
+        return int(row["period_ms"] or self._profile.period_ms) * US_PER_MS
+
+    def _encoded(self, name: str, row: dict[str, Any]) -> list[tuple[int, bytes]]:
+        """Every frame of a message: each id, and each value of its multiplexer."""
+        found = []
+        for number in range(row["ids"]):
+            can_id = row["id"] + number * row["id_step"] + self._offset
+            for page in self._pages(name, row):
+                data = bytearray(row["bytes"])
+                if page is not None:
+                    _put(data, row["mux"], page)
+                self._fill(data, name, page, number if page is None else page)
+                found.append((can_id, self._sealed(name, row, can_id, data)))
+        return found
+
+    def _pages(self, name: str, row: dict[str, Any]) -> list[int | None]:
+        if row["mux"]["start"] is None:
+            return [None]
+        rows = [*self._profile.signals.values(), *self._profile.faults.values()]
+        pages = {
+            each["mux"] for each in rows if each["message"] == name and each["mux"] is not None
+        }
+        return sorted(pages | set(range(row["mux_values"])))
+
+    def _sealed(self, name: str, row: dict[str, Any], can_id: int, data: bytearray) -> bytes:
+        if row["counter"]["start"] is not None:
+            self._counts[name] = self._counts.get(name, 0) + 1
+            _put(data, row["counter"], self._counts[name])
+        if row["check"]:
+            is_sum = row["check"] == "sum8"
+            data[-1] = (
+                (can_id + len(data) + sum(data[:-1])) & 0xFF if is_sum else _crc(can_id, data)
+            )
+        return bytes(data)
+
+    def _fill(self, data: bytearray, name: str, page: int | None, number: int) -> None:
+        for signal, row in self._profile.signals.items():
+            if row["message"] == name and row["mux"] in (None, page):
+                _put(data, row, _raw(row, self._value(signal)))
+        for fault, row in self._profile.faults.items():
+            if row["message"] == name and row["mux"] in (None, page):
+                _put(data, row, self._fault(fault, row))
+        for array, row in self._profile.arrays.items():
+            if row["message"] == name:
+                for place, start in enumerate(row["starts"]):
+                    value = self._number(array, number * len(row["starts"]) + place)
+                    raw = [*row["invalid"], 0][0] if value is None else _raw(row, value)
+                    _put(data, row | {"start": start}, raw)
+
+    def _fault(self, name: str, row: dict[str, Any]) -> int:
+        """Quiet, or the first fault of `trip` while the rack has one."""
+        ones = (1 << row["length"]) - 1
+        form = row["form"]
+        trips = self._profile.fault_bits["trip"].values()
+        is_on = self.rack.fault_bits and row["bit"] in trips
+        if form in ("pairs", "any pair"):
+            return (0xAAAA_AAAA & ones & ~0b11) | (WARNING if is_on else 0b10)
+        return (ones & ~1 if is_on else ones) if form == "zeros" else int(bool(is_on))
+
+    def _value(self, name: str) -> float:
+        rack = self.rack
+        charge_V = rack.charge_voltage_V_max
+        values: dict[str, float] = {
+            "rack_voltage_mV": rack.voltage_V * 1000,
+            "rack_current_mA": rack.current_A * 1000,
+            "charge_current_mA_max": min(rack.charge_limit_A, LIMIT_A_MAX) * 1000,
+            "discharge_current_mA_max": min(rack.discharge_limit_A, LIMIT_A_MAX) * 1000,
+            "charge_voltage_mV_max": charge_V * 1000,
+            "discharge_voltage_mV_min": charge_V * 780,
+            "soc_permille": rack.soc * 1000,
+            "soh_permille": rack.soh * 1000,
+            "cell_voltage_mV_min": rack.cell_voltage_V_min * 1000,
+            "cell_voltage_mV_max": rack.cell_voltage_V_max * 1000,
+            "cell_position_min": rack.position_min,
+            "cell_position_max": rack.position_max,
+            "cells_online": rack.cells_online,
+            "contactor_state": rack.contactor_state if rack.contactor_state > 1 else 0,
+            "insulation_kohm": rack.insulation_kohm,
+            "charge_allowed": rack.charge_limit_A > 0,
+            "discharge_allowed": rack.discharge_limit_A > 0,
+        }
+        return values.get(name, 0)
+
+    def _number(self, array: str, at: int) -> float | None:
+        if array != "cell_voltage_mV":
+            degrees = self.rack.temperatures_degC
+            return degrees[at] * 10 if at < len(degrees) else None
+        if at >= self.rack.cells_online:
+            return None
+        rack = self.rack
+        return (rack.cell_voltage_V_max if at == 0 else rack.cell_voltage_V_min) * 1000
+
+
+def _raw(row: dict[str, Any], value: float) -> int:
+    """The raw value whose decoding is next to `value`, within its bits."""
+    for raw, known in row["values"].items():
+        if known == int(value):
+            return int(raw)
+    if row["values"]:
+        return 1 if "1" not in row["values"] else 2
+    raw, bits = round((value - row["offset"]) / row["scale"]), row["length"]
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if row["signed"] else (0, (1 << bits) - 1)
+    return max(low, min(high, raw))
+
+
+def _crc(can_id: int, data: bytearray) -> int:
+    """CRC-8 SAE J1850 over the id and all bytes but the last, bit by bit."""
+    value = 0xFF
+    for byte in (can_id & 255, can_id >> 8 & 255, *data[:-1]):
+        for bit in range(7, -1, -1):
+            value = (value << 1) ^ (0x1D if (value >> 7 ^ byte >> bit) & 1 else 0)
+            value &= 0xFF
+    return value ^ 0xFF
+
+
+def _put(data: bytearray, row: dict[str, Any], raw: int) -> None:
+    """Write the bits of a raw value one by one; bits behind the end of the frame are lost."""
+    at, length = row["start"], row["length"]
+    if row["order"] == "little":
+        places = [at + bit for bit in range(length)]
+    else:  # from the highest bit down; a byte ends at its bit 0 and goes on at bit 7 of the next
+        line = [byte * 8 + bit for byte in range(8) for bit in range(7, -1, -1)]
+        first = line.index(at)
+        places = line[first : first + length][::-1]
+    for bit, place in enumerate(places):
+        if place < 8 * len(data):
+            byte, mask = place // 8, 1 << place % 8
+            data[byte] = data[byte] | mask if raw >> bit & 1 else data[byte] & ~mask
