@@ -6,6 +6,7 @@ A client that breaks a rule, or sends or reads too slowly, is counted by its cau
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from controller.system.paths import why
 HANDSHAKE_S, WRITE_S, FULL_S, LINES_MAX = 5.0, 5.0, 0.1, 20
 SEND_BYTES = 1 << 16  # buffered for a client; the kernel doubles its part
 FULL, MADE_ROOM, HANDSHAKE, SLOW_READER = "connections", "made_room", "handshake", "slow_reader"
+AT_ONCE = struct.pack("ii", 1, 0)  # what is not sent is dropped, and the client hears of it
 Found = TypeVar("Found")
 
 
@@ -111,6 +113,8 @@ class Listener:
                 is_done = await self._talked(made)
         finally:
             if not is_done:
+                if not transport.is_closing():  # or the kernel waits for a reader that never reads
+                    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
                 transport.abort()
             made.writer.close()
 
