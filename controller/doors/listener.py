@@ -113,7 +113,8 @@ class Listener:
                 is_done = await self._talked(made)
         finally:
             if not is_done:
-                if not transport.is_closing():  # or the kernel waits for a reader that never reads
+                # else the kernel waits for a reader that never reads
+                if transport.get_write_buffer_size() and not transport.is_closing():
                     own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
                 transport.abort()
             made.writer.close()

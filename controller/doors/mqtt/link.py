@@ -65,6 +65,17 @@ class Message(NamedTuple):
     expires_s: int | None
 
 
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """What wakes the client's thread; the library's own pair opens a TCP port for an instant."""
+    ends = socket.socketpair()
+    for end in ends:
+        end.setblocking(False)
+    return ends
+
+
+mqtt._socketpair_compat = _pair
+
+
 class Client(mqtt.Client):
     """The library's client with two bounds that it lacks."""
 

@@ -28,8 +28,7 @@ def places(pid: int) -> Places:
     pairs = [(local, far) for _, local, far, is_open in own if not is_open]
     ports = {place.rpartition(":")[2] for place in listens}
     begun = {far for local, far in pairs if local.rpartition(":")[2] not in ports}
-    # paho-mqtt wakes its loop by a TCP connection with itself
-    return Places(listens, begun - {local for local, _ in pairs})
+    return Places(listens, begun)
 
 
 def _inodes(pid: int) -> set[str]:
