@@ -167,7 +167,7 @@ def lacks(profile: Any) -> Iterator[str]:
     if all(row["counter"]["start"] is None for row in profile.messages.values()):
         yield "no counter: a BMS that repeats its frames is found by its values alone (row 54)"
     if "contactor_state" not in profile.signals:
-        yield "no contactor state: they count as closed some time after their supply"
+        yield "no contactor state: taken from their supply; a welded one shows by its current"
     if not has_close(profile):
         yield "no command to its contactors: they follow their supply alone"
 
