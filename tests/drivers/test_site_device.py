@@ -178,7 +178,7 @@ class TestEachProfile(SiteSuite):
         slave.silent = True
         assert not device_.is_read
         bus.run(3 * self.settle_ms)
-        assert device_.is_read != bool(device_._identity)
+        assert device_.is_read != bool(device_._checks)
         slave.silent = False
         bus.run(self.settle_ms)
         assert device_.is_read
@@ -188,7 +188,7 @@ class TestEachProfile(SiteSuite):
             device_, slave, _, _ = self.build()
             slave.exception = code
             Bus(device_, slave).run(1500)
-            is_other = bool(device_._identity) and code in (1, 2, 3)
+            is_other = bool(device_._checks) and code in (1, 2, 3)
             assert (device_.other_device > 0) == is_other, code
 
     def test_a_device_that_is_replaced_without_a_silence_is_found_in_30_s(self):
