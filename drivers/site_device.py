@@ -33,7 +33,7 @@ SILENT_AFTER, SILENCE_PERIODS, SILENCE_US_MIN = 3, 3, 5_000_000
 NO_SUCH_REGISTER = (1, 2, 3)
 WORD_MAX = (1 << 31) - 1
 
-WALK_AGAIN_US = 2_000_000  # after a walk that has failed
+WALK_AGAIN_US = 1_000_000  # after a walk that has failed
 
 Bounds = dict[str, tuple[int, int]]
 # a register, and whether its bytes are as they must be
@@ -98,13 +98,17 @@ class SiteDevice:
             if "write" in each.direction
         }
         # in the order of Profile.tells
-        self._checks = [*self._identity_checks(settings), *self._chain_checks(), *self._found_checks()]
+        self._checks = [
+            *self._identity_checks(settings),
+            *self._chain_checks(),
+            *self._found_checks(),
+        ]
         self._telling = len(self._checks) - len(factors) - len(profile.limits)
         self._unfound, self._differing = set(range(len(self._checks))), set[int]()
         self._identity_due_us = self._heard_us = self._silent = 0
         limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
         self._blocks = blocks([*reads, *[register for register, _ in self._checks]], *limits)
-        self._unread = set(range(len(self._blocks)))
+        self._unread = {at for at, each in enumerate(self._blocks) if self._has_signal(each)}
         if profile.models:
             self._steps.begin(self.places.walk())
 
