@@ -205,6 +205,7 @@ class SiteDevice:
 
     def _on_walk_end(self, error: str, now_us: int) -> None:
         if not error:
+            self._differing &= set(range(len(self.profile.identity)))
             self._identity_due_us = 0
             return
         if error not in (*rtu.FAILURES, NO_ANSWER):
@@ -216,10 +217,11 @@ class SiteDevice:
             self._unread.discard(number)
 
     def _on_read_failure(self, block: Block, failure: int, code: int) -> None:
+        numbers = self._identities(block) if self.places.is_found else set()
         if failure == rtu.TIMEOUT:
             self.note_silence()
-        elif failure == rtu.EXCEPTION and code in NO_SUCH_REGISTER and self._identities(block):
-            self._differs(min(self._identities(block)))
+        elif failure == rtu.EXCEPTION and code in NO_SUCH_REGISTER and numbers:
+            self._differs(min(numbers))
 
     def note_silence(self) -> None:
         """A request has had no answer."""
