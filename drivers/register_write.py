@@ -61,14 +61,13 @@ class RegisterWrite:
         """The first register of the write on this device."""
         return self._device.of(self._register.write_address)
 
-    def see(self, data: bytes) -> bool:
+    def see(self, data: bytes) -> None:
         """Note what stands in the registers of the write; they may hold anything."""
         words, size = Struct(f">{len(data) // 2}H").unpack(data), self._register.words
         wanted, is_own = self._register.fixed_words, words[:size] == self._expected[:size]
         pairs = zip(words[len(words) - len(wanted) :], wanted)
         is_fixed = not is_own and all([want in (-1, word) for word, want in pairs])
         self.fixed = self.codec.read(data[: 2 * size])[0] if is_fixed else None
-        return True
 
     @property
     def is_unstated(self) -> bool:

@@ -11,6 +11,7 @@ says, because the device may have been replaced. A SunSpec device has its models
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import cast
 
 from drivers.buses import rtu
 from drivers.profile import SLOT, Profile, Register
@@ -132,7 +133,13 @@ class SiteDevice:
             yield self.profile.registers[name], factor.holds
         for each in self._writes.values():
             if each.limit is not None:
-                yield each.limit, each.see
+                yield each.limit, partial(self._see, each)
+
+    def _see(self, write: RegisterWrite, part: bytes) -> bool:
+        write.see(part)
+        if write.is_unstated:
+            self.refused_value = cast(int, write.fixed)
+        return True
 
     @property
     def is_identified(self) -> bool:
