@@ -9,14 +9,14 @@ says, because the device may have been replaced. A SunSpec device has its models
     --> another value --> `other_device`, no value
 """
 
-from collections.abc import Callable, Iterator
 from functools import partial
 from typing import cast
 
+from drivers import device_checks
 from drivers.buses import rtu
-from drivers.profile import SLOT, Profile, Register
+from drivers.profile import Profile
 from drivers.register_blocks import Block, blocks
-from drivers.register_codec import Codec, ScaleFactor
+from drivers.register_codec import Codec
 from drivers.register_write import RegisterWrite
 from drivers.sink import Sink
 from drivers.steps import NO_ANSWER, Steps
@@ -37,20 +37,6 @@ WORD_MAX = (1 << 31) - 1
 WALK_AGAIN_US = 1_000_000  # after a walk that has failed
 
 Bounds = dict[str, tuple[int, int]]
-# a register, and whether its bytes are as they must be
-Check = tuple[Register, Callable[[bytes], bool]]
-
-
-def _is_one_of(codec: Codec, values: list[int], part: bytes) -> bool:
-    return codec.value(part) in values
-
-
-def _has_id(ids: tuple[int, ...], part: bytes) -> bool:
-    return int.from_bytes(part, "big") in ids
-
-
-def _header(slot: int) -> Register:
-    return Register(function=rtu.READ_HOLDING_REGISTERS, address=slot * SLOT, words=1)
 
 
 class _Signal:
@@ -98,14 +84,7 @@ class SiteDevice:
             for each in registers
             if "write" in each.direction
         }
-        # in the order of Profile.tells
-        self._checks = [
-            *self._identity_checks(settings),
-            *self._chain_checks(),
-            *self._found_checks(),
-        ]
-        self._telling = len(self._checks) - len(factors) - len(profile.limits)
-        self._unfound, self._differing = set(range(len(self._checks))), set[int]()
+        self._make_checks(settings)
         self._identity_due_us = self._heard_us = self._silent = 0
         limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
         self._blocks = blocks([*reads, *[register for register, _ in self._checks]], *limits)
@@ -113,27 +92,15 @@ class SiteDevice:
         if profile.models:
             self._steps.begin(self.places.walk())
 
-    def _identity_checks(self, settings: dict[str, int]) -> Iterator[Check]:
-        for each in self.profile.identity.values():
-            yield each, partial(_is_one_of, Codec(each, settings), each.equals)
-
-    def _chain_checks(self) -> Iterator[Check]:
-        """The id of each model; the chain itself is walked."""
-        for slot, wanted in enumerate(self.profile.models, 1):
-            yield _header(slot), partial(_has_id, wanted.ids)
-        if self.profile.models:
-            yield _header(1), bool
-
-    def _found_checks(self) -> Iterator[Check]:
-        """Scale factors, and what stands in the registers of a limit."""
-        codecs = [each.codec for each in self._signals]
-        codecs += [each.codec for each in self._writes.values()]
-        for name in self.profile.factors:
-            factor = ScaleFactor([each for each in codecs if each.factor == name])
-            yield self.profile.registers[name], factor.holds
-        for each in self._writes.values():
-            if each.limit is not None:
-                yield each.limit, partial(self._see, each)
+    def _make_checks(self, settings: dict[str, int]) -> None:
+        """Set the checks, in the order of Profile.tells."""
+        writes = self._writes.values()
+        codecs = [each.codec for each in self._signals] + [each.codec for each in writes]
+        telling = [*device_checks.telling(self.profile, settings)]
+        limits = [(each.limit, partial(self._see, each)) for each in writes if each.limit]
+        self._telling = len(telling)
+        self._checks = [*telling, *device_checks.factors(self.profile, codecs), *limits]
+        self._unfound, self._differing = set(range(len(self._checks))), set[int]()
 
     def _see(self, write: RegisterWrite, part: bytes) -> bool:
         write.see(part)
@@ -270,7 +237,9 @@ class SiteDevice:
             return
         for number, part in [(index - first, part) for index, part in parts if index >= first]:
             if not self._checks[number][1](part):
-                return self._differs(number) if number < self._telling else self._wait_for(number)
+                if number < self._telling:
+                    return self._differs(number)
+                return self._unfound.add(number)  # a new scale factor must come again
             self._unfound.discard(number)
             self._differing.discard(number)
         if self._unfound:
@@ -278,10 +247,6 @@ class SiteDevice:
         for index, part in parts:
             if index < first:
                 self._store(self._signals[index], part, now_us)
-
-    def _wait_for(self, number: int) -> None:
-        """A scale factor is new: it counts when it comes again."""
-        self._unfound.add(number)
 
     def _store(self, signal: _Signal, part: bytes, now_us: int) -> None:
         value, is_good = signal.codec.read(part)

@@ -24,7 +24,7 @@ def read(profile: Path, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> 
 
 
 def laid_out(data: Table, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> Table:
-    """As `read`, of a table. The headers of the chain are added to its identity."""
+    """The table laid out, as of `read`. The headers of the chain are added to its identity."""
     placed = [each for each in _tables(data) if "model" in each]
     if not placed:
         return data

@@ -69,7 +69,7 @@ def test_models_are_found_at_each_base_and_in_each_order(layout):
 
 @pytest.mark.parametrize("silent_ms", (0, 2000))
 def test_a_chain_that_moves_gives_no_value_of_its_old_places(silent_ms):
-    """With a silence, and without: the id of the model is read every 30 s."""
+    """A silence comes first, or none: the id of the model is read every 30 s."""
     bus, sink = meter()
     bus.slave.silent = bool(silent_ms)
     bus.run(silent_ms)
