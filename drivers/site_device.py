@@ -97,7 +97,9 @@ class SiteDevice:
         writes = self._writes.values()
         codecs = [each.codec for each in self._signals] + [each.codec for each in writes]
         telling = [*device_checks.telling(self.profile, settings)]
-        limits = [(each.limit, partial(self._see, each)) for each in writes if each.limit]
+        limits: list[device_checks.Check] = [
+            (each.limit, partial(self._see, each)) for each in writes if each.limit
+        ]
         self._telling = len(telling)
         self._checks = [*telling, *device_checks.factors(self.profile, codecs), *limits]
         self._unfound, self._differing = set(range(len(self._checks))), set[int]()
