@@ -16,6 +16,7 @@ from controller.config.site_devices import gates
 from controller.core.base import reasons
 from drivers import profile, sunspec
 from drivers.meter import Meter
+from drivers.register_codec import ScaleFactor
 from drivers.steps import StepError
 from hil.devices import sunspec_chain
 from safety import signals
@@ -121,6 +122,12 @@ def test_a_scale_factor_that_changes_counts_when_it_has_come_twice():
     sink.taken()
     bus.run(2000)
     assert not sink.taken()
+
+
+def test_a_scale_factor_holds_when_it_comes_again_and_is_one():
+    factor, words = ScaleFactor([]), (1, 1, 2, 2, -32768, -32768, 2)
+    found = [factor.holds(word.to_bytes(2, "big", signed=True)) for word in words]
+    assert found == [False, True, False, True, False, False, False]
 
 
 def test_the_gate_follows_the_limit_to_its_place_and_scale():
