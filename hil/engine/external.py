@@ -35,7 +35,7 @@ COMMANDED = "The controller commands it in earnest, and no emergency stop of the
 LACKS = {
     "meter": "Its values do not follow the plant.",
     "pcs": f"The plant takes 0 W for it. {COMMANDED}",
-    "bms": f"Its rack stays open in the plant. {COMMANDED}",
+    "bms": f"Its rack in the plant does not follow it. {COMMANDED}",
     "io": f"Its outputs reach no permit of the plant. {COMMANDED}",
 }
 LACKS_OTHER = "The plant does without it."
@@ -119,7 +119,7 @@ def reach(config: Config, found: dict[str, Plug]) -> None:
             except (SerialPortError, CanPortError) as failure:
                 raise UnreachableError(f"{OPTION} {bus.name}: {failure}") from None
             except OSError as failure:
-                address = found[bus.name]["address"]
+                address = ":".join(found[bus.name].values())
                 line = f"{OPTION} {bus.name}: {address}: {failure.strerror or failure}"
                 raise UnreachableError(line) from None
 
@@ -141,6 +141,8 @@ def _open_can(bus: Bus, plug: Plug) -> None:
     if interface == "socketcand":
         host, port, channel = unit_access.can_server(channel)
         server = {"host": host, "port": port}
+        # python-can 4.6.1 tries for 10 s, with a line of error each time
+        socket.create_connection((host, port), CONNECT_S).close()
     open_bus(interface, channel, bus.bitrate_bps, **server).shutdown()
 
 

@@ -216,7 +216,7 @@ def _journals(path: str | None, began_s: float) -> list[str]:
 
 
 def _print(lines: list[str]) -> None:
-    """Print, if there is anything; a reader that closes the pipe early (rig ... | head) is no error."""
+    """Print any lines; a reader that closes the pipe early (rig ... | head) is no error."""
     try:
         print("\n".join(lines), end="\n" * bool(lines), flush=True)
     except BrokenPipeError:
