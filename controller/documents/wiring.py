@@ -18,7 +18,7 @@ from controller.rows import records
 from controller.system import cli
 from controller.system.paths import DONE, WRONG_INPUT
 
-# an output: what it does with current, and without
+# an output: what it does while its coil is energised, and while it is released
 OUTPUTS = {
     "pcs_enable_ok": ("PCS enabled", "PCS stopped"),
     "contactor_supply_ok": ("contactors may close", "contactors open"),

@@ -116,9 +116,7 @@ class SimulatedCabinet:
         self.slaves: dict[str, RtuSlave] = {}
         self.bms: dict[str, list[NativeBms | PylontechBms | MirroredBms]] = {}
         self.places: dict[str, Place] = {}  # of a device: RTU bus, unit id
-        for bus in topology.buses:
-            if bus.name in self.foreign:
-                continue
+        for bus in [each for each in topology.buses if each.name not in self.foreign]:
             if bus.kind != "can":
                 self._add_slave(bus, topology.on_bus(bus.name), seed)
             else:
