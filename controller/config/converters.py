@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, Topology
-from controller.config.profile_form import FLOATS, MAP_ONLY, REGISTER_PCS
+from controller.config.profile_form import FLOATS, REGISTER_PCS
 from controller.config.values import Values
 from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
 from drivers.profile import Register
@@ -19,7 +19,6 @@ RESTS = {
     "pcs_readback": "has no set-point to read back: its acknowledgement counts as it",
     "pcs_heartbeat": "has no heartbeat: values of a program that hangs look new (row 41)",
     "pcs_watchdog": "has no watchdog and no enable input: what stops it if the controller dies",
-    "pcs_map": "has no captured or documented reading: a wrong map shows only at its start",
 }
 
 
@@ -35,7 +34,6 @@ def lacks(device: Device) -> list[str]:
         "pcs_readback": settings["read_back"] or "setpoint_W" in registers,
         "pcs_heartbeat": "heartbeat" in registers,
         "pcs_watchdog": settings["watchdog"] != "none" or settings["enable_input"],
-        "pcs_map": profile.evidence not in MAP_ONLY,
     }
     return [name for name in RESTS if not has[name]]
 
