@@ -37,9 +37,9 @@ def skeleton(family: str, role: str = "") -> str:
     """The text of a profile of this family. role: of a generic device."""
     lines = [
         *_remark(
-            f"A profile of family {family}. Put the values of the device's document in place of each "
-            '"?". Delete the lines of what the device does not have. `firebreak profile check FILE` '
-            "names the first mistake; drivers/README.md has every key and three whole examples."
+            f"A profile of family {family}. Put the values of the device's document in place of "
+            'each "?". Delete the lines of what the device does not have. `firebreak profile check '
+            "FILE` names the first mistake; drivers/README.md has every key and three examples."
         )
     ]
     top = {key: field for key, field in form.TOP.items() if field.kind[:5] != "table"}
@@ -93,7 +93,7 @@ def _table(family: str, name: str, table: Form, role: str) -> list[str]:
     if head in LISTS or head == "heartbeat":
         lines += _list(family, head, table)
     else:
-        rows = [_inline(row, head, table, family) for row in _rows(family, head, role)]
+        rows = [_inline(row, head, table, family, role) for row in _rows(family, head, role)]
         lines += [f"[{head}]", *rows]
     return [f"# {line}" if is_optional and line[0] != "#" else line for line in lines]
 
@@ -117,13 +117,20 @@ def _rows(family: str, head: str, role: str) -> Iterable[str]:
     return SIGNALS if head == "signals" else ROWS.get(head, ("NAME",))
 
 
-def _inline(name: str, head: str, table: Form, family: str) -> str:
-    """A row: every key that it must have."""
-    return f"{name} = {{{', '.join(_must(head, table))}}}"
+def _inline(name: str, head: str, table: Form, family: str, role: str) -> str:
+    """A row: every key that it must have. A role says which values are read and written."""
+    also = ("range",) if family in form.SENSORS else ()
+    keys = _must(head, table, also)
+    if role and head == "registers":
+        read = [each.name for each in ROLES[role].signals]
+        written = [each.name for each in ROLES[role].actuators]
+        ways = ["read"] * (name in read) + ["write"] * (name in written)
+        keys[keys.index(f"direction = {ASK}")] = f"direction = {shown(' '.join(ways))}"
+    return f"{name} = {{{', '.join(keys)}}}"
 
 
-def _must(head: str, table: Form) -> list[str]:
-    also = ALSO.get(head, ())
+def _must(head: str, table: Form, also: tuple[str, ...] = ()) -> list[str]:
+    also = (*also, *ALSO.get(head, ()))
     names = [key for key, field in table.items() if field.default is REQUIRED or key in also]
     return [f"{key} = {ASK}" for key in names]
 
