@@ -218,14 +218,12 @@ TABLES = (
     *can_form.TABLES,
 )
 # a skeleton has "?" where a text is to be filled in
-_SAID = forms.passing(_is_said, "a text that says it")
+_SAID = forms.passing(_is_said, "a text")
 TOP: dict[str, forms.Field] = {
     "maker": _SAID,
     "model": _SAID,
     "family": forms.choice(FAMILIES),
-    "documents": forms.passing(
-        lambda value: forms.is_list(value, _is_said) and value, "a list of the papers, each a text"
-    ),
+    "documents": forms.passing(lambda value: forms.is_list(value, _is_said), "a list of texts"),
     "proven": forms.choice(PROVEN, PROVEN[0]),
     "evidence": forms.choice(EVIDENCE, EVIDENCE[-1]),
     **dict.fromkeys(TABLES, forms.table(default={})),

@@ -22,7 +22,7 @@ def example(name):
 
 
 def test_the_table_of_every_key_is_that_of_the_forms():
-    """To write it anew: firebreak document profile."""
+    """The command `firebreak document profile` writes it anew."""
     assert markdown([profile_table.table()]) in PAGE + "\n"
 
 
