@@ -80,11 +80,12 @@ READ, REPLY = "010400000002", "01040443668000"
     [(0, ">", READ), (0.1, "<", "018402")]            "is answered by exception 2"
     [(0, ">", READ), (0.1, "<", "02040443668000")]    "is answered by unit 2"
     [(0, ">", READ), (0.1, "<", "01040243668000")]    "has no good reply"
+    [(0, ">", READ), (1, ">", READ), (1.1, "<", "018402")]  "has no good reply"
     [(0, ">", READ)]                                  "has no good reply"
 """)
 def test_a_reply_that_is_none_is_refused(decoded, lines, reason):
     code, report = decoded("sdm630", framed(*lines))
-    assert code == 1 and reasons(report)["reply"] == f"the request of 0 {reason}"
+    assert code == 1 and report["refused"][0]["reason"] == f"the request of 0 {reason}"
 
 
 def test_frames_have_their_time_and_a_reply_may_come_in_pieces(decoded):
