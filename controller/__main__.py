@@ -51,6 +51,8 @@ COMMANDS = {
     "hint": "send a hint as a source does: one power and its validity",
     "ask": "may a job that raises the load run, and with which margin; else what is missing",
     "sources": "the sources of hints, their counters, the hints in force",
+    "profile": "list the device profiles, check one, write a new one to fill in",
+    "decode": "a saved capture of a device, by its profile, as named values",
     "key": "keys of the sources of hints",
     "upstream": "take hints as JSON lines or msgpack and hand them to the controller",
     "doors": "open the doors of one kind (mqtt, modbus, http, alarms), or check what would be open",

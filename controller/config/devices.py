@@ -165,15 +165,20 @@ def _profile(values: Values, name: str, role: str) -> Profile:
 
 def _bus_of(values: Values, name: str, role: str, buses: Iterable[Bus]) -> str:
     """Name of the device's bus."""
-    # a network may stop at any time: without a meter nothing is charged, no contact is lost, and
-    # the enable stops a converter by wire
-    network = ("rtu", "tcp") if role in (*roles.ROLES, *METERS, "pcs") else ("rtu",)
-    key, kinds = ("device", name, "bus"), ("can",) if role == "bms" else network
+    key, kinds = ("device", name, "bus"), bus_kinds(role)
     stated: str = values.need(*key)
     names = [bus.name for bus in buses if bus.kind in kinds]
     if stated not in names:
         values.not_allowed(key, ", ".join(names) or f"a bus of kind {' or '.join(kinds)}", names)
     return stated
+
+
+def bus_kinds(role: str) -> tuple[str, ...]:
+    """The kinds of bus that a device of this role may be on."""
+    # a network may stop at any time: without a meter nothing is charged, no contact is lost, and
+    # the enable stops a converter by wire
+    network = ("rtu", "tcp") if role in (*roles.ROLES, *METERS, "pcs") else ("rtu",)
+    return ("can",) if role == "bms" else network
 
 
 def key_of_address(profile: Profile) -> str:

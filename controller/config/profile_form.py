@@ -42,6 +42,10 @@ def _are_states(value: Any) -> bool:
     )
 
 
+def _is_said(value: Any) -> bool:
+    return forms.is_text(value) and bool(value.strip("? "))
+
+
 _STATES = forms.passing(_are_states, "a table {raw value = value}, both whole numbers", {})
 TIMING: dict[str, forms.Field] = {
     "period_ms": forms.integer(5, 60_000),
@@ -218,11 +222,13 @@ TABLES = (
     *("settings", "registers", "identity", "frames", "fault_bits", "heartbeat"),
     *can_form.TABLES,
 )
+# a skeleton has "?" where a text is to be filled in
+_SAID = forms.passing(_is_said, "a text")
 TOP: dict[str, forms.Field] = {
-    "maker": forms.text(),
-    "model": forms.text(),
+    "maker": _SAID,
+    "model": _SAID,
     "family": forms.choice(FAMILIES),
-    "documents": forms.texts(),
+    "documents": forms.passing(lambda value: forms.is_list(value, _is_said), "a list of texts"),
     "proven": forms.choice(PROVEN, PROVEN[0]),
     "evidence": forms.choice(EVIDENCE, EVIDENCE[-1]),
     **dict.fromkeys(TABLES, forms.table(default={})),
@@ -231,9 +237,11 @@ TOP: dict[str, forms.Field] = {
 }
 
 
-def every_key() -> list[tuple[str, forms.Field]]:
-    """(key, Field) of every key of a profile, behind the families that have it. NAME: any name."""
-    tables = {
+def every_table() -> dict[str, forms.Form]:
+    """{table: its form}, behind the families that have it ("sensors": all of SENSORS). NAME: any
+    name.
+    """
+    return {
         "": {key: field for key, field in TOP.items() if field.kind[:5] != "table"},
         "timing.": TIMING,
         **{f"{family}.settings.": settings for family, settings in FAMILIES.items()},
@@ -248,4 +256,20 @@ def every_key() -> list[tuple[str, forms.Field]]:
         "native_bms.frames.FRAME.NAME.": FRAME_SIGNAL,
         **{f"{CAN_BMS}.{name}.NAME.": table for name, table in can_form.TABLES.items()},
     }
-    return [(prefix + key, field) for prefix, form in tables.items() for key, field in form.items()]
+
+
+def every_key() -> list[tuple[str, forms.Field]]:
+    """(key, Field) of every key of a profile."""
+    tables = every_table().items()
+    return [(prefix + key, field) for prefix, form in tables for key, field in form.items()]
+
+
+def tables_of(family: str) -> dict[str, forms.Form]:
+    """{table: its form} of one family, without its settings, top and timing."""
+    found = {}
+    for prefix, form in every_table().items():
+        families, _, name = prefix.partition(".")
+        own = SENSORS if families == "sensors" else families.split(",")
+        if family in own and not name.startswith("settings"):
+            found[name.rstrip(".")] = form
+    return found

@@ -31,10 +31,11 @@ LACKING = {
 def rack_facts(topology: Topology) -> list[dict[str, bool]]:
     """{parameter of LACKING: bool} of each rack: its BMS reports the values, by its profile."""
     bms = [topology.required("bms", rack) for rack in range(topology.racks)]
-    return [{fact: _is_given(each.profile, fact) for fact in LACKING} for each in bms]
+    return [{fact: is_given(each.profile, fact) for fact in LACKING} for each in bms]
 
 
-def _is_given(profile: Profile, fact: str) -> bool:
+def is_given(profile: Profile, fact: str) -> bool:
+    """Whether a BMS of this profile reports the values of a fact of LACKING."""
     return profile.family != CAN_BMS or can_profile.reports(profile, fact)
 
 
