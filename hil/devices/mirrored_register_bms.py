@@ -43,10 +43,14 @@ class MirroredRegisterBms(RegisterDevice):
         for name, register in (self._map | self._identity).items():
             if register.get("function", 3) != function:
                 continue
+            size = register.get("count", 1) * (4 if function not in BITS else 1)  # at most
+            at = register["address"]
+            if at >= address + count or at + size <= address:
+                continue
             if function in BITS:
                 bits |= self._bit(name, register) << register["address"]
             else:
-                self._put(words, name, register)
+                self._put(words, name, register, (2 * address, 2 * (address + count)))
         if function in BITS:
             return registers.bits_payload(bits, address, count, 0x10000)
         return self.shown(words, 0, address, count)
@@ -54,11 +58,16 @@ class MirroredRegisterBms(RegisterDevice):
     def _bit(self, name: str, register: dict[str, Any]) -> int:
         return _raw(register, self._value(name) or 0)
 
-    def _put(self, words: bytearray, name: str, register: dict[str, Any]) -> None:
+    def _put(
+        self, words: bytearray, name: str, register: dict[str, Any], asked: tuple[int, int]
+    ) -> None:
+        """Write the values that begin among the asked bytes."""
         kind = WORDS[register["type"]]
-        size = struct.calcsize(kind)
+        size, (first, end) = struct.calcsize(kind), asked
         for place in range(register.get("count", 1)):
             at = 2 * register["address"] + place * size
+            if not first <= at < end:
+                continue
             found = register["equals"][0] if "equals" in register else self._raw(name, place)
             data = ordered(register, struct.pack(f">{kind}", found))
             if register.get("mask"):
