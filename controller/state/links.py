@@ -103,7 +103,7 @@ def _refusal(device: Facts, report: Facts | None) -> str | None:
         name = device.get("identity", [])[number - 1]
         return f"another device than the profile's: {name} differs, no value counts"
     if report["state"] == can_dialect.STUCK:
-        return f"its heartbeat, register {number}, has stopped, no value counts"
+        return f"its heartbeat, read from register {number} on, has stopped, no value counts"
     if report["state"] == can_dialect.READ:
         return f"the read from register {number} on has a value out of range, it does not count"
     can_id = number & ~EXTENDED
