@@ -16,6 +16,7 @@ from drivers.io import CHANNELS, IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
 from drivers.profile import Profile
+from drivers.register_bms import RegisterBms
 from drivers.register_pcs import RegisterPcs
 from drivers.sensor import Sensor
 from drivers.site_device import SiteDevice
@@ -70,6 +71,9 @@ def roles_of(profile: Profile) -> list[str]:
 
 def sizes_of(profile: Profile) -> tuple[int, int]:
     """(cells, modules) that the frames of a BMS have room for."""
+    if profile.family == profile_form.REGISTER_BMS:
+        rows = [profile.registers.get(name) for name in (CELLS, TEMPERATURES)]
+        return rows[0].count if rows[0] else 0, rows[1].count if rows[1] else 0
     found = []
     for name in (CELLS, TEMPERATURES):
         row = profile.arrays.get(name)
@@ -146,6 +150,12 @@ def _can_bms(profile: Profile, rated_W: int, node: int) -> Made:
     return CanBms(profile, 0, node, shelf, layout, (cells, modules)), shelf
 
 
+def _register_bms(profile: Profile, rated_W: int, node: int) -> Made:
+    sizes = sizes_of(profile)
+    shelf, layout = shelf_of_cabinet(sizes[1])
+    return RegisterBms(profile, 0, UNIT_ID, shelf, layout, sizes), shelf
+
+
 def _native_bms(profile: Profile, rated_W: int, node: int) -> Made:
     frames = [name for name in profile.frames if name.startswith("TEMPERATURES")]
     modules = MODULES_PER_FRAME * len(frames)
@@ -161,5 +171,6 @@ MAKERS: dict[str, Callable[[Profile, int, int], Made]] = {
     profile_form.SITE_DEVICE: _site_device,
     "native_bms": _native_bms,
     profile_form.CAN_BMS: _can_bms,
+    profile_form.REGISTER_BMS: _register_bms,
     **dict.fromkeys(profile_form.SENSORS, _sensor),
 }

@@ -12,7 +12,7 @@ from controller.config import (
     profile_bench,
     stage_states,
 )
-from controller.config.profile_form import CAN_BMS, REGISTER_PCS, SITE_DEVICE
+from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
 from controller.core.site_devices.roles import ROLES
 from drivers.buses.port import RtuPort
 from drivers.profile import Profile
@@ -32,7 +32,7 @@ def facts(name: str, profile: Profile) -> Facts:
         "model": profile.model,
         "family": profile.family,
         "roles": roles,
-        "buses": list(dict.fromkeys([kind for role in roles for kind in devices.bus_kinds(role)])),
+        "buses": _buses(profile, roles),
         "documents": profile.documents,
         "proven": profile.proven,
         "evidence": profile.evidence,
@@ -47,10 +47,16 @@ def facts(name: str, profile: Profile) -> Facts:
     }
 
 
+def _buses(profile: Profile, roles: list[str]) -> list[str]:
+    """Kinds of bus that the device may be on, each once."""
+    kinds = [devices.bus_kinds(role, profile.family) for role in roles]
+    return list(dict.fromkeys([kind for each in kinds for kind in each]))
+
+
 def acceptances(profile: Profile) -> list[str]:
     """Names of [not_fitted] that a cabinet with this profile needs."""
     found = converters.lacks(profile)
-    if profile.family == CAN_BMS:
+    if profile.family in (CAN_BMS, REGISTER_BMS):
         lacking = stage_states.LACKING.items()
         found += [name for fact, name in lacking if not stage_states.is_given(profile, fact)]
     if maps.is_map_only(profile):
@@ -62,7 +68,7 @@ def lacks(profile: Profile) -> Iterator[str]:
     """What a device of this profile does not report or compare, each with what that costs."""
     if profile.family == METER:
         yield from meter_profile.lacks(profile)
-    elif profile.family == CAN_BMS:
+    elif profile.family in (CAN_BMS, REGISTER_BMS):
         yield from can_profile.lacks(profile)
     elif profile.family == SITE_DEVICE:
         for signal in ROLES[profile.settings["role"]].signals:
@@ -79,6 +85,8 @@ def sign(profile: Profile) -> str:
         return f"the meter {counts}; the box: import is positive"
     if profile.family == CAN_BMS:
         return _of_scale(profile.signals["rack_current_mA"]["scale"], "current out of the rack")
+    if profile.family == REGISTER_BMS:
+        return _of_scale(profile.registers["rack_current_mA"].scale, "current out of the rack")
     if profile.family == REGISTER_PCS:
         return _of_scale(profile.registers["power_W"].scale, "discharge")
     return ""

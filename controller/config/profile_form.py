@@ -99,6 +99,11 @@ SITE_REGISTER: dict[str, forms.Field] = {
 }
 # of a converter: what is read
 PCS_REGISTER = SITE_REGISTER | {"direction": forms.choice(("read",), "read")}
+# of a BMS: `count` of an array is the most values that the device has
+BMS_REGISTER = PCS_REGISTER | {
+    "count": forms.integer(1, 1024, 1),
+    "period_ms": forms.integer(10, 60_000, 0),
+}
 METER_REGISTER: dict[str, forms.Field] = {
     "direction": forms.choice(("read",), "read"),
     "type": forms.choice(SITE_TYPES[:-1]),
@@ -140,13 +145,13 @@ TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
 BIT_MAX = 29  # a signal holds thirty bits
 _MASK = forms.integer(1, 65535)  # bits of the register `status`
 _MASKS = {"fault_mask": _MASK, "warming_mask": forms.integer(1, 65535, 0)}
-CAN_BMS = "can_bms"
-REPORT_FAULTS = ("sunspec_pcs", "register_pcs", "native_bms", CAN_BMS)
+CAN_BMS, REGISTER_BMS = "can_bms", "register_bms"
+REPORT_FAULTS = ("sunspec_pcs", "register_pcs", "native_bms", CAN_BMS, REGISTER_BMS)
 DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
 SITE_DEVICE, REGISTER_PCS = "site_device", "register_pcs"
-IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS)  # may have [identity]
+IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)  # may have [identity]
 
 # The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
 # must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
@@ -190,6 +195,13 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "temperatures_ms_max": forms.integer(50, 60_000),
     },
     CAN_BMS: can_form.SETTINGS,
+    REGISTER_BMS: {
+        **can_form.RACK_SETTINGS,
+        **converter_form.READS,
+        "heartbeat_ms_max": forms.integer(200, 60_000, 3000),
+        # unit id of its replies less that of the requests
+        "reply_id_offset": forms.integer(-255, 255, 0),
+    },
 }
 # The registers, of a BMS the frames, that a profile of the family must have. Those of a meter:
 # meter_profile.py; of a generic device: site_devices.py.
@@ -250,7 +262,8 @@ def every_table() -> dict[str, forms.Form]:
         "sensors.registers.NAME.": SENSOR_REGISTER,
         "site_device.registers.NAME.": SITE_REGISTER,
         "register_pcs.registers.NAME.": PCS_REGISTER,
-        "meter,site_device,register_pcs.identity.NAME.": IDENTITY,
+        "register_bms.registers.NAME.": BMS_REGISTER,
+        "meter,site_device,register_pcs,register_bms.identity.NAME.": IDENTITY,
         **converter_form.TABLES,
         "sunspec_pcs.registers.MODEL.NAME.": POINT,
         "native_bms.frames.FRAME.NAME.": FRAME_SIGNAL,

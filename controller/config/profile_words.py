@@ -26,6 +26,8 @@ refresh_ms | time over which the meter computes each mean
 power_tolerance_permille | of power above voltage x current, and between a total and its phases
 power_tolerance_W | ... plus this
 inverted | true: the meter counts export as positive
+reply_id_offset | a reply comes from the unit id of the request plus this
+registers.NAME.period_ms | 0: that of timing; read more seldom
 registers_per_read_max | most registers of one read
 gap_registers_max | most unused registers between two that share a read
 expiry_ms | all coils are 0 after this time without a write

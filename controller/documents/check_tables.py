@@ -15,7 +15,7 @@ from controller.config import (
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
 from controller.config.devices import METERS, Device
-from controller.config.profile_form import CAN_BMS
+from controller.config.stage_states import OF_PROFILE
 from controller.core.parameters import SHARE
 from controller.core.policies.peak_shaving import OFF_W
 from controller.documents.document import wrapped
@@ -71,8 +71,8 @@ def profiles(config: Config) -> Iterator[str]:
         found = [*_of_meter(device)] if device.role in METERS else []
         found += converters.words_of(config, device)
         is_remote = device.bus in [bus.name for bus in config.buses if bus.kind == "tcp"]
-        found += can_profile.lacks(device.profile) if device.profile.family == CAN_BMS else []
-        found += [NO_SIGNATURE] if is_remote and device.role in (*METERS, "pcs") else []
+        found += can_profile.lacks(device.profile) if device.profile.family in OF_PROFILE else []
+        found += [NO_SIGNATURE] if is_remote and device.role in (*METERS, "pcs", "bms") else []
         for words in found:
             yield from wrapped(f"  {device.name}: ", words)
 

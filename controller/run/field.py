@@ -21,6 +21,7 @@ from drivers.buses.port import RtuPort
 from drivers.io import IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
+from drivers.register_bms import RegisterBms
 from drivers.register_pcs import RegisterPcs
 from drivers.site_device import SiteDevice
 from safety import signals as s
@@ -87,7 +88,9 @@ class Field:
         self.pcs: list[PcsChannel] = []
         self.site: list[tuple[str, SiteChannel]] = []
         self.meters: dict[tuple[str, int], Meter] = {}  # by bus and unit id
-        self._identified: list[tuple[Meter, RtuPort]] = []  # meters that are asked who they are
+        self.racks: dict[tuple[str, int], RegisterBms] = {}  # by bus and unit id
+        # meters and racks that are asked who they are
+        self._identified: list[tuple[Meter | RegisterBms, RtuPort]] = []
         phases_us = bus_times.meter_phases(config, self.drivers)
         for device in config.devices:
             self._add(
@@ -102,9 +105,9 @@ class Field:
         image: ProcessImage,
         phase_us: int,
     ) -> None:
-        if device.role == "bms":
+        if device.bus in self.can:
             self.can[device.bus].add(
-                cast(families.Bms, driver),
+                cast(families.OnCan, driver),
                 image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK),
             )
             return
@@ -118,6 +121,9 @@ class Field:
         elif device.role in METERS:
             meter = self.meters[device.bus, device.address] = cast(Meter, driver)
             self._identified += [(meter, port)] * bool(device.profile.tells)
+        elif device.role == "bms":
+            rack = self.racks[device.bus, device.address] = cast(RegisterBms, driver)
+            self._identified += [(rack, port)] * bool(device.profile.tells)
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
 

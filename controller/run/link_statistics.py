@@ -7,6 +7,7 @@ An odd number in front is an unfinished write: read again.
 
 import struct
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from controller.run.can_bus import CanBus
@@ -15,6 +16,7 @@ from drivers import can_dialect
 from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 from drivers.meter import Meter
+from drivers.register_bms import RegisterBms
 
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
 NAME_BYTES = 32  # as long as a name may be (config/schema.py)
@@ -23,7 +25,7 @@ ENTRY = struct.Struct(f"<{NAME_BYTES}si{len(RTU_COUNTERS)}q")
 MAGIC = b"FBLINK\x00\x04"
 CAN_COUNTERS = tuple("received sent foreign error_frames bus_offs full losses state".split())
 METER_ADDRESS = 1000  # and the unit id
-RACK_ADDRESS = 2000  # and the node
+RACK_ADDRESS = 2000  # and the node, or the unit id
 ENTRIES_MAX = 64
 WRITE_US = 1_000_000
 TRIES = 100
@@ -40,12 +42,13 @@ class LinkStatistics:
         can_ports: Mapping[str, object],
         meters: Mapping[tuple[str, int], Meter],
         cans: Mapping[str, CanBus],
+        racks: Mapping[tuple[str, int], RegisterBms] = MappingProxyType({}),
     ):
         """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS;
-        meters: by bus and unit id; cans: by bus.
+        meters: by bus and unit id; cans: by bus; racks: those by registers, by bus and unit id.
         """
         self._ports, self._can_ports, self._meters = ports, can_ports, meters
-        self._cans = cans
+        self._cans, self._racks = cans, racks
         self._number = self._due_us = 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
@@ -79,6 +82,10 @@ class LinkStatistics:
             (name, RACK_ADDRESS + node, *report)
             for name, bus in self._cans.items()
             for node, report in bus.reports(now_us)
+        ]
+        counted += [
+            (name, RACK_ADDRESS + unit_id, *rack.report(now_us))
+            for (name, unit_id), rack in self._racks.items()
         ]
         room = 2 + len(RTU_COUNTERS)
         rows = [(*each, *(0,) * (room - len(each))) for each in counted]
