@@ -7,19 +7,22 @@ import struct
 from typing import NamedTuple
 
 from controller.core.image import PEER_EMPTY
-from controller.run import channel_link, operator_commands as commands
+from controller.run import channel_link, operator_commands as commands, tool_read
 from controller.system import clock, sockets
 from controller.system.paths import quoted
+from drivers.buses.crc import FRAME_BYTES_MAX
 from safety import latches
 
 
 class Answer(NamedTuple):
     """How a command ended. `here`: an answer code, or None. `channel_b`: of a reset there
-    (channel_link.RESULTS); NONE: not fitted, or not passed on (reset.PASSED_ON).
+    (channel_link.RESULTS); NONE: not fitted, or not passed on (reset.PASSED_ON). `data`: of a read,
+    whose exception code is in `channel_b`.
     """
 
     here: int | None
     channel_b: int
+    data: bytes = b""
 
     @property
     def is_done(self) -> bool:
@@ -84,6 +87,12 @@ def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> 
     return _exchange(path, commands.KEY_CHANGE, what, source, key, made_s).here
 
 
+def read(path: str, bus: str, place: tool_read.Place) -> Answer:
+    """One read of a tool through the controller. OSError as `ask`. ValueError: no name of a bus."""
+    name = bus.encode("ascii")
+    return _exchange(path, tool_read.READ, tool_read.READ_ONE, name, *place)
+
+
 def _exchange(path: str, form: struct.Struct, what: int, *more: int | bytes) -> Answer:
     """Send one command in a form of operator_commands, and take its answer."""
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -102,13 +111,21 @@ def _answer(client: socket.socket, owner: int, number: bytes) -> Answer:
     while (left_us := end_us - clock.now_us()) > 0:
         client.settimeout(left_us / 1e6)
         try:
-            data, _, user = sockets.received(client, commands.ANSWER.size + 1)
+            data, _, user = sockets.received(client, commands.ANSWER.size + FRAME_BYTES_MAX)
         except TimeoutError:
             break
         # A controller of another version, running on while this one was installed, answers in
         # another form.
-        if user == owner and len(data) != commands.ANSWER.size:
+        if user == owner and not _has_form(data):
             return Answer(commands.REFUSED_FORM, latches.NONE)
         if user == owner and data.endswith(number):
-            return Answer(*commands.ANSWER.unpack(data)[1:3])
+            _, here, code = commands.ANSWER_HEAD.unpack_from(data)
+            return Answer(here, code, data[commands.ANSWER_HEAD.size : -len(number)])
     return Answer(None, latches.NONE)
+
+
+def _has_form(data: bytes) -> bool:
+    """Whether an answer has its own length: that of a read alone holds data."""
+    size = commands.ANSWER.size
+    is_read = data[4:5] == bytes((tool_read.DATA,))
+    return len(data) == size or is_read and size < len(data) <= size + FRAME_BYTES_MAX
