@@ -16,13 +16,11 @@ from safety import latches
 
 class Answer(NamedTuple):
     """How a command ended. `here`: an answer code, or None. `channel_b`: of a reset there
-    (channel_link.RESULTS); NONE: not fitted, or not passed on (reset.PASSED_ON). `data`: of a read,
-    whose exception code is in `channel_b`.
+    (channel_link.RESULTS); NONE: not fitted, or not passed on (reset.PASSED_ON).
     """
 
     here: int | None
     channel_b: int
-    data: bytes = b""
 
     @property
     def is_done(self) -> bool:
@@ -34,6 +32,14 @@ class Answer(NamedTuple):
         """The answer of both in words."""
         there = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
         return commands.words(self.here) + (f"; {there}" if self.channel_b else "")
+
+
+class Data(NamedTuple):
+    """The answer to a read: its code or None, the code of an exception, the data of the reply."""
+
+    here: int | None
+    code: int
+    data: bytes = b""
 
 
 def reach(path: str) -> None:
@@ -87,14 +93,18 @@ def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> 
     return _exchange(path, commands.KEY_CHANGE, what, source, key, made_s).here
 
 
-def read(path: str, bus: str, place: tool_read.Place) -> Answer:
+def read(path: str, bus: str, place: tool_read.Place) -> Data:
     """One read of a tool through the controller. OSError as `ask`. ValueError: no name of a bus."""
     name = bus.encode("ascii")
-    return _exchange(path, tool_read.READ, tool_read.READ_ONE, name, *place)
+    return _exchanged(path, tool_read.READ, tool_read.READ_ONE, name, *place)
 
 
 def _exchange(path: str, form: struct.Struct, what: int, *more: int | bytes) -> Answer:
     """Send one command in a form of operator_commands, and take its answer."""
+    return Answer(*_exchanged(path, form, what, *more)[:2])
+
+
+def _exchanged(path: str, form: struct.Struct, what: int, *more: int | bytes) -> Data:
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -105,7 +115,7 @@ def _exchange(path: str, form: struct.Struct, what: int, *more: int | bytes) -> 
         return _answer(client, owner, number)
 
 
-def _answer(client: socket.socket, owner: int, number: bytes) -> Answer:
+def _answer(client: socket.socket, owner: int, number: bytes) -> Data:
     """The controller's answer to this command. Datagrams of other users are dropped."""
     end_us = clock.now_us() + round(commands.ANSWER_S * 1e6)
     while (left_us := end_us - clock.now_us()) > 0:
@@ -117,11 +127,11 @@ def _answer(client: socket.socket, owner: int, number: bytes) -> Answer:
         # A controller of another version, running on while this one was installed, answers in
         # another form.
         if user == owner and not _has_form(data):
-            return Answer(commands.REFUSED_FORM, latches.NONE)
+            return Data(commands.REFUSED_FORM, latches.NONE)
         if user == owner and data.endswith(number):
             _, here, code = commands.ANSWER_HEAD.unpack_from(data)
-            return Answer(here, code, data[commands.ANSWER_HEAD.size : -len(number)])
-    return Answer(None, latches.NONE)
+            return Data(here, code, data[commands.ANSWER_HEAD.size : -len(number)])
+    return Data(None, latches.NONE)
 
 
 def _has_form(data: bytes) -> bool:

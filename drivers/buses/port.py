@@ -3,8 +3,8 @@ bytes out: the owner calls `receive`, then `poll` (at `wake_us` at the latest) a
 returns.
 
 One request is outstanding. STOP goes before WRITE before READ, within a class by deadline: due time
-plus period, or submission. A SPARE read (of a tool) goes only while nothing is due before the end of
-its worst case, a time-out. Bytes before the request has left are dropped, and a reply that may be a
+plus period, or submission. A SPARE read (of a tool) goes only if its time-out ends before the next
+request is due. Bytes before the request has left are dropped, and a reply that may be a
 late one (late.py); if no other follows, the reads of the unit pause for one more time-out. Gaps and
 turn-around are kept here, never by a driver.
 """
@@ -84,8 +84,8 @@ class RtuPort:
 
     def offer(self, request: Request, within_us: int, now_us: int, late_us: int = 0) -> bool:
         """Send a SPARE read once its worst case delays no other by more than `late_us`. After
-        `within_us` without room its `on_failure` gets NO_ROOM. False: another one waits or is under way. It
-        counts in no statistics, and the drivers go on asking a unit that a tool finds silent.
+        `within_us` without room its `on_failure` gets NO_ROOM. False: another one waits or is under
+        way. It counts in no statistics, so the drivers go on asking a unit that it finds silent.
         """
         is_under_way = self._job is not None and self._job.unit is self._spare_unit
         if self._spare is not None or is_under_way:
