@@ -1,7 +1,7 @@
 """Which profiles fit the answers of a Modbus device, and why; only reads are asked for.
 
 The strongest reason is a register of `[identity]` or a SunSpec model chain. The next one is a
-voltage or a frequency near its nominal value, which a foreign register hardly ever holds. A value
+voltage (without any, a frequency) near its nominal value, which a foreign register hardly ever holds. A value
 that merely lies in its range says little. Two profiles with equal reasons are not told apart.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from controller.config.profile_form import REGISTER_PCS, SENSORS, SITE_DEVICE
+from controller.config.profile_form import MAP_ONLY, REGISTER_PCS, SENSORS, SITE_DEVICE
 from drivers import meter_reads, sunspec
 from drivers.meter import Meter
 from drivers.profile import Profile, Register
@@ -23,6 +23,7 @@ from drivers.steps import StepError
 Answer = bytes | str
 Read = Callable[[int, int, int], Answer]  # function, address, count
 HEAD = bytes(2)  # of a PDU before its data
+ZEROS = "all that it reads is 0, which says nothing"
 RATED_W = 100_000  # for a value that is a part of the rating
 EXCEPTION = "exception "
 READ_HOLDING = 3
@@ -48,9 +49,10 @@ class Fit(NamedTuple):
     reason: str
 
     @property
-    def rank(self) -> tuple[int, int, int]:
-        """The highest comes first."""
-        return len(self.proofs), len(self.signs), len(self.values)
+    def rank(self) -> tuple[int, int, bool, int]:
+        """The highest comes first; of equal reasons a profile that real readings prove."""
+        is_proven = self.profile.evidence not in MAP_ONLY
+        return len(self.proofs), len(self.signs), is_proven, len(self.values)
 
     @property
     def certainty(self) -> str:
@@ -71,7 +73,7 @@ def judged(profile: Profile, read: Read) -> Fit:
         _JUDGES[profile.family](fit, read)
     except (Unfit, StepError) as reason:
         return fit._replace(reason=str(reason))
-    return fit
+    return fit if fit.proofs or fit.signs or fit.values else fit._replace(reason=ZEROS)
 
 
 def answered(read: Read, function: int, address: int, count: int, what: str) -> bytes:
@@ -114,7 +116,8 @@ def _meter(fit: Fit, read: Read) -> None:
             request.on_reply(HEAD + answered(read, function, address, count, "a reading"), 0)
     if not shelf.fresh[0]:
         raise Unfit("its powers do not fit voltage x current, or its total not its phases")
-    fit.values.append(f"power {shelf.inp[0]} W")
+    if shelf.inp[0]:
+        fit.values.append(f"power {shelf.inp[0]} W")
     try:
         slow = list(_numbers(profile, meter_reads.slow_names, read))
     except Unfit:  # it is read for a page only
@@ -148,7 +151,7 @@ def _judge_number(fit: Fit, meter: Meter, register: Register, value: float) -> N
     if is_voltage and not meter.takes_voltage(value):
         nominal_V = fit.profile.settings["nominal_voltage_V"]
         raise Unfit(f"{name} ({register.address}) reads {value:.5g} V, nominal {nominal_V:g} V")
-    if is_voltage or name == meter_reads.FREQUENCY:
+    if is_voltage or name == meter_reads.FREQUENCY and not fit.signs:
         fit.signs.append(shown)
     elif value:
         fit.values.append(shown)

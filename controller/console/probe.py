@@ -27,6 +27,7 @@ from drivers.profile import FOLDER, Profile
 # one of them gets an answer, at least an exception, from nearly every Modbus device: holding
 # registers, input registers, contacts, SunSpec
 GREETINGS = ((3, 0, 1), (4, 0, 1), (2, 0, 1), (3, 40000, 2))
+OF_A_DEVICE = [f"{fits.EXCEPTION}{code}" for code in (1, 2, 3)]  # no such function, address, value
 SILENT = "no answer"
 BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # of BAUDS_BD, those that devices are shipped with
 UNITS, TCP_UNITS = "1-16,247", "1-16,247,255"
@@ -146,7 +147,7 @@ def _asked(
         own = _remembering(partial(read, unit_id))
         greeting = [own(*each) for each in GREETINGS]
         answers[unit_id] = greeting
-        if all(isinstance(each, str) and not each.startswith(fits.EXCEPTION) for each in greeting):
+        if not any(map(_is_answer, greeting)):
             if set(greeting) != {SILENT}:
                 damaged[unit_id] = next(str(each) for each in greeting if each != SILENT)
             continue
@@ -157,11 +158,18 @@ def _asked(
         found.append(_device(unit_id, own, every))
     at = f" at {bus.baud_Bd} Bd" if bus.kind == "rtu" else ""
     notes = [f"unit {unit_id}{at}: {reason}" for unit_id, reason in damaged.items()]
-    if len(damaged) > 1 and not found:
+    if len(set(damaged.values())) == 1 and len(damaged) > 1:
+        notes = [f"{len(damaged)} units{at}: {next(iter(damaged.values()))}"]
+    if len(damaged) > 1 and not found and bus.kind == "rtu":
         notes = [f"{len(damaged)} units{at}: {next(iter(damaged.values()))}: a wrong baud rate?"]
     if not found and not damaged:
         notes = [f"nobody answers{at}: another baud rate, unit id, or A and B swapped?"]
     return found, notes
+
+
+def _is_answer(answer: Answer) -> bool:
+    """Data, or an exception about a function or register: another one may be of a gateway."""
+    return isinstance(answer, bytes) or answer in OF_A_DEVICE
 
 
 def _remembering(read: fits.Read) -> fits.Read:

@@ -12,11 +12,8 @@ from controller.system.paths import ascii_only
 from drivers.profile import Profile
 
 BY_PATH = "/dev/serial/by-path"
-CERTAINTY = {
-    "identity": "fits",
-    "plausible": "fits by its values",
-    "weak": "is possible: its values are in range, as those of many devices",
-}
+WEAK = "weak"
+CERTAINTY = {"identity": "fits", "plausible": "fits by its values", WEAK: "is possible"}
 ROLES = {"meter": "meter_grid", "gas": "gas_1", "offgas": "offgas_1", "io": "io_1"}
 VALUES_SHOWN = 8
 Report = dict[str, Any]
@@ -68,23 +65,28 @@ def _device(report: Report, device: dict[str, Any], refused: int | None) -> Iter
         yield from wrapped(f"unit {device['unit_id']} answers", more)
         if device["sunspec"]:
             yield from wrapped("  SunSpec ", ascii_only(device["sunspec"]))
-    for each in device["fits"]:
+    sure = [each for each in device["fits"] if each["certainty"] != WEAK]
+    for each in sure:
         yield from _fit(each)
-    if not device["fits"]:
-        yield "  no profile fits: `firebreak profile new` begins one"
+    weak = [each["profile"] for each in device["fits"] if each["certainty"] == WEAK]
+    if weak:
+        yield from wrapped("  possible, no more: values in range: ", ", ".join(weak))
+    if not sure:
+        yield "  no profile fits for sure: `firebreak profile new` begins one"
     shown = list(device["refused"].items())[:refused]
     for name, reason in shown:
         yield from wrapped(f"  {name}: no: ", ascii_only(reason))
     if len(shown) < len(device["refused"]):
         yield f"  {len(device['refused']) - len(shown)} others do not fit either (--all)"
-    if device["fits"]:
+    if sure:
         yield ""
-        yield from snippet(report, device, device["fits"][0])
+        yield from snippet(report, device, sure[0])
 
 
 def _fit(fit: dict[str, Any]) -> Iterator[str]:
     node = f", node {fit['node']}" if fit.get("node") else ""
-    yield f"  {fit['profile']} ({fit['maker']} {fit['model']}){node} {CERTAINTY[fit['certainty']]}"
+    name = f"  {fit['profile']} ({fit['maker']} {fit['model']}){node}"
+    yield ascii_only(f"{name} {CERTAINTY[fit['certainty']]}")
     why = [*fit["proofs"], *fit["signs"], *fit["values"][:VALUES_SHOWN]]
     yield from wrapped("      ", "; ".join(why) or "it answers, and nothing else")
     if fit["evidence"] in MAP_ONLY:
