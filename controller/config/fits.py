@@ -1,8 +1,8 @@
 """Which profiles fit the answers of a Modbus device, and why; only reads are asked for.
 
 The strongest reason is a register of `[identity]` or a SunSpec model chain. The next one is a
-voltage (without any, a frequency) near its nominal value, which a foreign register hardly ever holds. A value
-that merely lies in its range says little. Two profiles with equal reasons are not told apart.
+voltage (without any, a frequency) near its nominal value, which a foreign register hardly ever
+holds. A value that merely lies in its range says little. Equal reasons do not tell two apart.
 """
 
 import struct

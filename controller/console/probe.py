@@ -244,7 +244,8 @@ def of_frames(bus: Bus, every: list[Profile], frames: list[can_fits.Frame]) -> d
 
 
 def _can_fit(fit: can_fits.CanFit, every: list[can_fits.CanFit], ids: int) -> dict[str, Any]:
-    equals = [each for each in every if each is not fit and len(each.known) == len(fit.known)]
+    others = [each for each in every if each.profile.path != fit.profile.path]
+    equals = [each for each in others if len(each.known) == len(fit.known)]
     return {
         **probe_words.of_profile(fit.profile),
         "certainty": "identity" if not equals else "plausible",
