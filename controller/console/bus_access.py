@@ -157,7 +157,8 @@ class Opened:
         """One read, and its reply or why there is none."""
         self._answer = None
         place, ends = (unit_id, function, address, count), (self._on_reply, self._on_failure)
-        self._port.submit(rtu.read_request("tool", *place, *ends))
+        request = rtu.read_request("tool", *place, *ends, rtu.SPARE)
+        self._port.offer(request, CONNECT_US, clock.now_us())
         while self._answer is None:
             now_us, descriptor = clock.now_us(), self._wire.serial.fileno()
             if descriptor < 0:
@@ -181,16 +182,15 @@ class Opened:
         self._answer = pdu[2:]
 
     def _on_failure(self, kind: int, code: int, _: int) -> None:
-        by = self._port.statistics
+        unit = self._port.spare_unit
         if kind == rtu.EXCEPTION:
             self._answer = f"{EXCEPTION}{code}"
         elif kind == rtu.TIMEOUT:
             self._answer = commands.words(tool_read.SILENT)
         else:
             self._answer = commands.words(tool_read.DAMAGED)
-            others = [each.answered_by for each in by.values() if each.other_unit]
-            if others:
-                self._answer = f"a reply of unit {others[-1]}"
+            if unit.other_unit:
+                self._answer = f"a reply of unit {unit.answered_by}"
 
     def close(self) -> None:
         """Give the port back."""

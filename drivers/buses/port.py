@@ -57,7 +57,8 @@ class RtuPort:
         self._periodic: list[Job] = []
         self._once: dict[Hashable, Job] = {}  # by key
         self._spare: Job | None = None  # waits for room
-        self._spare_end_us, self._late_us, self._spare_unit = 0, 0, UnitStatistics()
+        self._spare_end_us = self._late_us = 0
+        self.spare_unit = UnitStatistics()  # of the last SPARE read
         self._job: Job | None = None  # outstanding
         self._bus = self._unit(BUS)
         self._late = LateReplies()
@@ -87,11 +88,11 @@ class RtuPort:
         `within_us` without room its `on_failure` gets NO_ROOM. False: another one waits or is under
         way. It counts in no statistics, so the drivers go on asking a unit that it finds silent.
         """
-        is_under_way = self._job is not None and self._job.unit is self._spare_unit
+        is_under_way = self._job is not None and self._job.unit is self.spare_unit
         if self._spare is not None or is_under_way:
             return False
-        self._spare_unit = UnitStatistics()
-        self._spare = Job(request, self._spare_unit, 0, now_us)
+        self.spare_unit = UnitStatistics()
+        self._spare = Job(request, self.spare_unit, 0, now_us)
         self._spare_end_us, self._late_us = now_us + within_us, late_us
         self._plan()
         return True
