@@ -1,6 +1,5 @@
 """Frames of a bus as lines for a person: what changed since the frame before, by profiles."""
 
-import time
 from collections.abc import Iterable, Sequence
 
 from controller.config import can_fits
@@ -126,5 +125,6 @@ def _value(register: Register, part: bytes) -> str:
 
 def _clock(time_us: int) -> str:
     """The time of day, UTC."""
-    whole_s, rest_us = divmod(time_us, 1_000_000)
-    return time.strftime("%H:%M:%S", time.gmtime(whole_s)) + f".{rest_us // 1000:03d}"
+    whole_ms = time_us // 1000
+    hours, minutes, seconds = [whole_ms // unit for unit in (3_600_000, 60_000, 1000)]
+    return f"{hours % 24:02d}:{minutes % 60:02d}:{seconds % 60:02d}.{whole_ms % 1000:03d}"
