@@ -727,11 +727,11 @@ def test_a_unit_that_a_tool_finds_silent_is_asked_by_the_drivers_as_before(bench
 
 
 def test_a_late_reply_to_a_tool_is_not_taken_for_a_reading(bench):
-    slow = 50_000
-    bench.slave = lambda frame, number: [(slow if number == 1 else 1000, answer(frame, number))]
+    pauses_us = {1: 50_000, 2: 25_000}
+    bench.slave = lambda frame, number: [(pauses_us.get(number, 1000), answer(frame, number))]
     assert offer(bench, unit_id=1)
     bench.run(20_000)
-    bench.ask("a", count=1)
+    bench.ask("a", count=1, address=5)
     bench.run(300_000)
     assert bench.outcomes("tool") == ["timeout"]
-    assert [event[2][-1] for event in bench.events if event[0] == "a"] != [1]
+    assert [event[2][-1] for event in bench.events if event[:2] == ("a", "reply")] == [2]
