@@ -41,6 +41,8 @@ COMMANDS = {
     "devices": "PV, generator, load shedding, chiller, fan, heater: signals and requests of each",
     "plan": "what the planner intends and has saved; with --once a plan of a site file's feeds",
     "links": "state of each device, counters of each bus",
+    "probe": "read only: who answers on a bus, which profile fits it, and why",
+    "sniff": "listen on a bus, decode it live, save it; sends nothing",
     "start": "start a cabinet in standby: it closes and runs",
     "stop": "ramp to zero, open the contactors, stay in standby until `start`",
     "lock-out": "stop the cabinet and forbid every start until you end the lock-out",

@@ -7,7 +7,8 @@ from controller.config.decoding import Refusal, Value
 from controller.config.profile_form import CAN_BMS
 from drivers import can_dialect
 from drivers.can_codec import EXTENDED, Word, word
-from drivers.can_messages import CELLS, TEMPERATURES, UNUSED, Message, Messages
+from drivers.can_messages import UNUSED, Message, Messages
+from drivers.rack_sources import CELLS, TEMPERATURES
 from drivers.profile import Profile
 
 STATES = {

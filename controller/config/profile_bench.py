@@ -11,7 +11,7 @@ from controller.config import families, profile_form, schema
 from controller.core.site_devices.roles import ROLES
 from drivers.bms import MODULES_PER_FRAME, NativeBms
 from drivers.can_bms import CanBms
-from drivers.can_messages import CELLS, TEMPERATURES
+from drivers.rack_sources import CELLS, TEMPERATURES
 from drivers.io import CHANNELS, IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs

@@ -21,6 +21,7 @@ from controller.run.record_feed import RecordFeed, Recording
 from controller.run.relays import Relays
 from controller.run.self_test import SelfTest
 from controller.run.site_clock import SiteClock
+from controller.run.tool_read import End, Place, ToolReads
 from controller.store.stored_record import AWAKE
 from controller.store.two_copies import Loaded
 from safety import latches, parameters as p, signals as s
@@ -55,6 +56,7 @@ class Cabinet(Generic[K]):
         )
         self.image = ProcessImage(core.layout, config.site_devices)
         self.field = field(config, self.image)
+        self._tool_reads, self._now_us = ToolReads(config, self.field), 0
         self.keeper, self.journal = keeper, journal
         self.peer = ChannelLink(config.safety_image, core.kernel) if config.channel_b else None
         self.self_test: SelfTest | None = None
@@ -83,6 +85,7 @@ class Cabinet(Generic[K]):
         """One tick: everything between the freeze and the last submitted byte."""
         core, image = self.core, self.image
         elapsed_ms = elapsed_ticks * self.config.tick_ms
+        self._now_us = now_us
         self.field.read(now_us)
         if self.site_clock is not None:
             self.site_clock.step(now_us)
@@ -262,3 +265,12 @@ class Cabinet(Generic[K]):
         self.approval.give(name)
         self._records.submit()
         return 0
+
+    def request_read(self, bus: str, place: Place, end: End) -> int:
+        """One read of a tool on a Modbus bus; `end` is called when it has ended. Returns a refusal
+        or tool_read.LATER. Raises ValueError: it is no read.
+        """
+        out = self.core.kernel.out
+        is_open = not out[s.CONTACTOR_SUPPLY_OK] and not out[s.ARM_REQUEST]
+        is_energised = not (is_open and self.core.kernel.features.all_reported_open())
+        return self._tool_reads.ask(bus, place, is_energised, self._now_us, end)

@@ -10,10 +10,11 @@ from struct import Struct
 
 from drivers.buses.crc import seal
 
-STOP, WRITE, READ = range(3)  # priority on the bus, lower goes first
+# priority on the bus, lower goes first; SPARE: a read that waits until the bus has room for it
+STOP, WRITE, READ, SPARE = range(4)
 # kinds of failure; the code is the Modbus exception code, or 0
-TIMEOUT, EXCEPTION, BAD_REPLY = range(3)
-FAILURES = ("timeout", "exception", "bad reply")
+TIMEOUT, EXCEPTION, BAD_REPLY, NO_ROOM = range(4)
+FAILURES = ("timeout", "exception", "bad reply", "no room on the bus")
 
 READ_COILS, READ_DISCRETE_INPUTS, READ_HOLDING_REGISTERS, READ_INPUT_REGISTERS = 1, 2, 3, 4
 WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
