@@ -44,9 +44,7 @@ def facts(samples: Samples, phases: Sequence[tuple[int, int]], tick_ms: int) -> 
     return {"unit": samples.place.unit + 1, "rated_W": samples.place.rated_W, "points": points}
 
 
-def _point(
-    name: str, samples: Samples, phases: Sequence[tuple[int, int]], tick_ms: int
-) -> Facts:
+def _point(name: str, samples: Samples, phases: Sequence[tuple[int, int]], tick_ms: int) -> Facts:
     """{point, too_little, steps, refresh_ms, figures}; a figure is {value, uncertainty}."""
     seen, sign = samples.points[name], -1 if name == GRID else 1
     steps = _steps(samples, seen, phases, sign)

@@ -77,9 +77,7 @@ class Samples:
         self.setpoints: list[Sample] = []
         self.sent: list[Sample] = []
         racks = [rack_point(rack) for rack in of.racks]
-        self.points: dict[str, list[Sample]] = {
-            name: [] for name in (AC, DC, *racks, *of.meters)
-        }
+        self.points: dict[str, list[Sample]] = {name: [] for name in (AC, DC, *racks, *of.meters)}
         self._hash = dict.fromkeys(METERS.values(), -1)
 
     def take(

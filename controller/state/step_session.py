@@ -32,7 +32,12 @@ class Session:
     """
 
     def __init__(
-        self, places: Sequence[Place], signs: Sequence[int], hold_ms: int, meter_at: int, mode_at: int
+        self,
+        places: Sequence[Place],
+        signs: Sequence[int],
+        hold_ms: int,
+        meter_at: int,
+        mode_at: int,
     ) -> None:
         """signs: of each step, 1 discharges; meter_at, mode_at: places in the outputs of what
         meter_sign and modes publish.

@@ -26,6 +26,7 @@ from controller.console.pages.text import (
 )
 from controller.state.base import Facts
 from controller.state.racks import worst_first
+from controller.store import sign_tests
 from controller.store.proof_state import LIMITS_D, nearest
 
 ROWS_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
@@ -247,8 +248,16 @@ def _foot(facts: Facts) -> list[str]:
 
 
 def _due(facts: Facts) -> list[str]:
-    """The next proof test and the gas calibration, earlier first; the later one only if near."""
-    calibration_d, tests = facts["gas_calibration_d"], facts.get("proof_tests")
+    """The next proof test and the gas calibration, earlier first; the later one only if near. Then
+    the sign tests.
+    """
+    tests = facts.get("proof_tests")
+    sign = sign_tests.summary(tests["signs"]) if tests else ""
+    return [*_dated(facts, tests), *[sign] * bool(sign)]
+
+
+def _dated(facts: Facts, tests: Facts | None) -> list[str]:
+    calibration_d = facts["gas_calibration_d"]
     gas = f"gas calibration {calibration(calibration_d)}"
     if not tests or not tests["summary"]:
         return [gas]
