@@ -31,8 +31,8 @@ class Ledger:
 def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | None:
     """{rows, signs, summary, wrong, clock}, None for a controller without proof tests.
 
-    signs: of sign_tests.units; summary: the next due; wrong: lines about the ledger; clock: source of the day, because with an
-    unknown clock a late test may look due.
+    signs: of sign_tests.units; summary: the next due; wrong: lines about the ledger; clock: source
+    of the day, because with an unknown clock a late test may look due.
     """
     planned = header.get("proof_tests")
     if planned is None:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from controller.core.base import reasons
 from controller.core.base.setpoint import O_BINDING_REASON
 from controller.core.policies import meter_sign
-from controller.state.step_samples import Place, Samples
+from controller.journal.snapshot import Snapshot
+from controller.state.step_samples import Place, Samples, place
 from safety import signals as s
 from safety.bounds import TEST_PERMILLE
 
@@ -28,7 +29,8 @@ DONE = "done"
 
 class Session:
     """Steps of the units in turn. `ended`: "" while it goes on, DONE, or why it ended early;
-    `waits`: what it waits for; `held`: reasons that kept a step from its power; `phases`: (begin, end) in ms of each step by unit, with `samples`.
+    `waits`: what it waits for. By unit (from 0): `samples`; `phases`, (begin, end) in ms of each
+    step; `held`, reason codes that kept a step from its power.
     """
 
     def __init__(
@@ -65,6 +67,11 @@ class Session:
         self.meter_result = out[self._meter_at] if out[self._meter_at + 1] else None
         return self._advance(inp, out, fresh, elapsed_ms)
 
+    def whole(self, unit: int) -> list[tuple[int, int]]:
+        """The phases of a unit (from 0) that were not cut short."""
+        now_ms = self.samples[unit].at_ms
+        return [phase for phase in self.phases.get(unit, []) if phase[1] <= now_ms]
+
     def _trouble(self, inp: Sequence[int], out: Sequence[int]) -> str:
         state, has_begun = out[s.STATE], bool(self.samples)
         if state == s.TRIPPED:
@@ -83,10 +90,10 @@ class Session:
     def _advance(
         self, inp: Sequence[int], out: Sequence[int], fresh: Sequence[int], elapsed_ms: int
     ) -> tuple[int, int, int] | None:
-        place = self._places[self._unit]
-        samples = self.samples.setdefault(place.unit, Samples(place))
+        of = self._places[self._unit]
+        samples = self.samples.setdefault(of.unit, Samples(of))
         samples.take(inp, out, fresh, elapsed_ms)
-        self._note_held(place, out)
+        self._note_held(of, out)
         if self._step >= 0 and samples.at_ms < self._until_ms:
             return None
         self._step += 1
@@ -94,17 +101,17 @@ class Session:
             return self._next_unit()
         ms = self._hold_ms + self._step * SWEEP_MS if self._step else SETTLE_MS
         self._until_ms = samples.at_ms + ms
-        self.phases.setdefault(place.unit, []).append((samples.at_ms, self._until_ms))
-        power_W = self._signs[self._step] * step_W(place)
-        return place.unit + 1, power_W, ms + SPARE_MS
+        self.phases.setdefault(of.unit, []).append((samples.at_ms, self._until_ms))
+        power_W = self._signs[self._step] * step_W(of)
+        return of.unit + 1, power_W, ms + SPARE_MS
 
-    def _note_held(self, place: Place, out: Sequence[int]) -> None:
+    def _note_held(self, of: Place, out: Sequence[int]) -> None:
         """Note what limits or obliges a step that is not at its power."""
-        asked_W = self._signs[max(self._step, 0)] * step_W(place)
-        at = place.layout.outputs + O_BINDING_REASON
-        is_held = abs(out[place.setpoint_at] - asked_W) >= max(1, place.quantum_W)
+        asked_W = self._signs[max(self._step, 0)] * step_W(of)
+        at = of.layout.outputs + O_BINDING_REASON
+        is_held = abs(out[of.setpoint_at] - asked_W) >= max(1, of.quantum_W)
         if is_held and self._step > 0 and out[at] not in (reasons.NONE, reasons.SERVICE_TEST):
-            self.held.setdefault(place.unit, set()).add(out[at])
+            self.held.setdefault(of.unit, set()).add(out[at])
 
     def _next_unit(self) -> tuple[int, int, int]:
         """Ask the last unit for 0 W; the next one begins with the next tick."""
@@ -115,6 +122,13 @@ class Session:
         return unit, 0, SPARE_MS
 
 
-def step_W(place: Place) -> int:
+def of_journal(seen: Snapshot, units: Sequence[int], signs: Sequence[int], hold_ms: int) -> Session:
+    """The session of these units (from 0) of a running controller."""
+    places = [place(seen, unit) for unit in units]
+    at = seen.output_names.index
+    return Session(places, signs, hold_ms, at("meter_sign"), at("mode_reason"))
+
+
+def step_W(of: Place) -> int:
     """Largest power of TEST mode, W."""
-    return place.rated_W * TEST_PERMILLE // 1000
+    return of.rated_W * TEST_PERMILLE // 1000
