@@ -137,7 +137,7 @@ def _record(arguments: Namespace) -> int:
         say(f"the clock is not synchronised ({record.clock}): the date {day} is uncertain")
     for line in found.lines:
         say(f"{proof_tests.path_of(arguments.state_dir)}: {line}")
-    _note_hash(arguments.run_dir, record)
+    note_hash(arguments.run_dir, record)
     return NOT_DONE if found.lines else DONE
 
 
@@ -167,7 +167,7 @@ def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> N
         )
 
 
-def _note_hash(run_directory: str, record: proof_lines.Record) -> None:
+def note_hash(run_directory: str, record: proof_lines.Record) -> None:
     """Put the ledger's hash into the record: else a removal of its newest lines leaves no trace."""
     text = f"row {record.row} {record.result}, record {record.number}, {record.hash}"
     try:

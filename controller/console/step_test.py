@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from controller.console import step_words
 from controller.console.operator import newest, sent
-from controller.console.proof_test import check_folder, moment
+from controller.console.proof_test import check_folder, moment, note_hash
 from controller.journal import snapshot
 from controller.journal.snapshot import Snapshot
 from controller.run import operator_client, operator_commands
@@ -86,6 +86,7 @@ def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> Non
             cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir),
         ):
             record = ledger.sign(moment(), *test)
+        note_hash(arguments.run_dir, record)
         say(f"record {record.number}: sign test of unit {unit} {record.result}; hash {record.hash}")
 
 
@@ -154,7 +155,7 @@ def _run(
     sent(arguments, operator_client.reach)  # a journal may outlive its controller
     with cli.ends(NO_START, KeyError, ValueError, before="of another version of this program: "):
         session = step_session.of_journal(seen, units, signs, hold_ms)
-    tick_ms, waits = seen.reader.header["safety_image"][p.H_TICK_MS], ""
+    tick_ms, waits = seen.reader.header["safety_image"][p.H_TICK_MS], session.waits
     while not session.ended:
         if not snapshot.ticks(seen.reader, lambda: time.sleep(snapshot.POLL_S)):
             raise cli.Ended(NO_START, "the controller has stopped ticking")

@@ -97,7 +97,8 @@ def _point_lines(point: Facts, stated: Facts) -> Iterator[str]:
     )
     yield f"    slew          {slew} W/s"
     yield f"    gain          {_figure(point['gain'])} of the set-point, settled"
-    yield f"    overshoot     {_figure(point['overshoot_pct'])} % of the step of {point['step_W']} W"
+    size = f"of the step of {point['step_W']} W"
+    yield f"    overshoot     {_figure(point['overshoot_pct'])} % {size}"
 
 
 def _figure(figure: Facts) -> str:
