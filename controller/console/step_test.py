@@ -54,7 +54,9 @@ def _sign_test(arguments: Namespace) -> int:
         with cli.ends(WRONG_INPUT, LedgerError):
             proof_tests.check_words(arguments.tester, sign_verdicts.PASSED, "")
     seen = newest(arguments)
-    session = _run(arguments, seen, _units(arguments, seen), SIGN_STEPS, SIGN_HOLD_MS)
+    units = _units(arguments, seen)
+    hold_ms = max([SIGN_HOLD_MS, *[hold_of(_stated(seen, unit)) for unit in units]])
+    session = _run(arguments, seen, units, SIGN_STEPS, hold_ms)
     found = [
         {
             **sign_verdicts.facts(samples, session.whole(unit), session.meter_result),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from controller.state.step_samples import Sample
 
-LAST_PERMILLE = 600  # of a step, that counts as settled
+LAST_PERMILLE = 500  # of a step, that counts as settled
 
 
 def settled(samples: Sequence[Sample], phase: tuple[int, int]) -> list[float]:

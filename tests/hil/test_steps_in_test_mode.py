@@ -89,7 +89,10 @@ def test_a_wrong_sign_is_found_at_its_device(plant, found):
     assert verdicts(made)[0] == ("passed" if found == RIGHT else "failed")
 
 
-@pytest.mark.parametrize("path, load_W, units", whole((PYLONTECH, 3000.0, 1), (FOLDER / "three_units" / "cabinet.toml", 3e5, 3)))
+@pytest.mark.parametrize(
+    "path, load_W, units",
+    whole((PYLONTECH, 3000.0, 1), (FOLDER / "three_units" / "cabinet.toml", 3e5, 3)),
+)
 def test_every_unit_of_the_shipped_cabinets_passes(path, load_W, units):
     made = session(in_test(path, load_W), SIGN, 2500, range(units))
     assert [verdicts(made, unit)[0] for unit in range(units)] == ["passed"] * units
