@@ -1,4 +1,4 @@
-"""Sign test and step test in TEST mode of the rig: the right cabinet, and each planted wrong sign."""
+"""Sign test and step test in TEST mode of the rig: the right cabinet, each planted wrong sign."""
 
 import pytest
 

@@ -116,7 +116,7 @@ def test_dead_time_and_ramp_lie_within_their_uncertainty(dead_ms, rise_ms):
     assert abs(dead["value"] - dead_ms) <= dead["uncertainty"] <= 90
     assert abs(rise["value"] - 10 * rise_ms) <= rise["uncertainty"] <= 2000
     slews = point["slew_W_per_s_min"], point["slew_W_per_s_max"] or 1e9
-    assert slews[0] <= 25_000 / rise_ms * 1000 <= slews[1] and (rise_ms > 1) == (slews[1] < 1e9)
+    assert slews[0] <= 25_000 / rise_ms * 1000 <= slews[1] and (rise_ms > 180) == (slews[1] < 1e9)
 
 
 def test_gain_and_overshoot():
