@@ -4,7 +4,6 @@ Both ask the running controller for the steps and read its journal. They touch n
 """
 
 import json
-import time
 from argparse import Namespace
 from collections.abc import Sequence
 
@@ -23,6 +22,7 @@ from controller.state import (
 )
 from controller.state.base import Facts
 from controller.state.step_session import Session
+from controller.state.watch import wait
 from controller.store import proof_tests, sign_tests
 from controller.store.proof_tests import LedgerError, NotWrittenError
 from controller.system import cli
@@ -159,7 +159,7 @@ def _run(
         session = step_session.of_journal(seen, units, signs, hold_ms)
     tick_ms, waits = seen.reader.header["safety_image"][p.H_TICK_MS], session.waits
     while not session.ended:
-        if not snapshot.ticks(seen.reader, lambda: time.sleep(snapshot.POLL_S)):
+        if not snapshot.ticks(seen.reader, wait):
             raise cli.Ended(NO_START, "the controller has stopped ticking")
         for frame in seen.follow():
             ask = session.take(seen.inp, seen.out, frame.fresh, frame.elapsed_ticks * tick_ms)

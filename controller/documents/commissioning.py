@@ -74,7 +74,7 @@ def facts(
         "files": _files(found),
         "devices": {name: f"{crc:08X}" for name, crc in approval.devices(found).items()},
         "tests": _tests(found, ledger, utc_text),
-        "signs": sign_tests.units(_codes(found), ledger.records),
+        "signs": sign_tests.units(unit_codes(found), ledger.records),
         "ledger": {"records": len(ledger.records), "tests": ledger.tests, "head": ledger.head},
         "not_armed": _not_armed(rows),
         "open_hazards": check.open_hazards(found),
@@ -105,7 +105,8 @@ def _tests(found: Config, ledger: proof_lines.Found, utc_text: str) -> list[Fact
     ]
 
 
-def _codes(found: Config) -> list[str]:
+def unit_codes(found: Config) -> list[str]:
+    """The code of each unit's devices, as the ledger names it."""
     devices = [(each.name, each.role, each.index) for each in found.devices]
     return sign_tests.codes(found.safety_image, approval.devices(found), devices)
 

@@ -275,10 +275,8 @@ proof_tests.rows[].level | int | how urgent
 proof_tests.rows[].state | text | in words
 proof_tests.signs[] | object | sign test of each unit
 proof_tests.signs[].unit | int | its number
-proof_tests.signs[].code | text | CRC of its devices
 proof_tests.signs[].state | text | passed, or why it is due
 proof_tests.signs[].date | text? | day of the last one
-proof_tests.signs[].tester | text? | who tested
 proof_tests.summary | text | in one line
 proof_tests.wrong[] | text | what is wrong with the ledger
 proof_tests.clock | text | whether the day is known

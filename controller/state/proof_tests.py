@@ -31,8 +31,8 @@ class Ledger:
 def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | None:
     """{rows, signs, summary, wrong, clock}, None for a controller without proof tests.
 
-    signs: of sign_tests.units; summary: the next due; wrong: lines about the ledger; clock: source
-    of the day, because with an unknown clock a late test may look due.
+    signs: {unit, state, date} of sign_tests.units; summary: the next due; wrong: lines about the
+    ledger; clock: source of the day, because with an unknown clock a late test may look due.
     """
     planned = header.get("proof_tests")
     if planned is None:
@@ -47,7 +47,8 @@ def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | Non
     summary = "proof-test ledger damaged" if found.breaks else proof_state.summary(rows)
     if clock == utc.UNKNOWN and summary and not (found.breaks or proof_state.wrong(rows)):
         summary += ", clock unknown"
-    signs = sign_tests.units(codes(header), found.records)
+    units = sign_tests.units(codes(header), found.records)
+    signs = [{key: each[key] for key in ("unit", "state", "date")} for each in units]
     own = {"summary": summary, "wrong": found.lines, "clock": clock}
     return {"rows": rows, "signs": signs, **own}
 

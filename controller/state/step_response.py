@@ -120,7 +120,7 @@ def _step(
 
 
 def _crossing(course: Sequence[tuple[float, float]], level: float) -> tuple[float, float] | None:
-    """Between which times the course first passes a level."""
+    """The two times between which the course first passes a level."""
     before_ms = 0.0
     for at_ms, value in course:
         if value >= level:

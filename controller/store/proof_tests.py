@@ -163,7 +163,7 @@ def check_test(row: str, tester: str, reaction_ms: int, result: str, remark: str
 
 
 def check_words(tester: str, result: str, remark: str) -> None:
-    """As `check_test`, of the texts."""
+    """Same as `check_test`, of the texts alone."""
     text = f"{pl.TEXT_CHARACTERS_MAX} ASCII characters"
     rules = (
         (
