@@ -177,8 +177,9 @@ def test_an_overdue_and_a_missing_test(capsys, done, monkeypatch):
     (point,) = json.loads(report(capsys, done, "--format", "json")[1])["open"]
     assert "tests overdue: 1, 1c, 1w, 2," in point and ", 7, " in point and ", 14" not in point
     (done.state / pt.FILE).unlink()
-    (point,) = json.loads(report(capsys, done, "--format", "json")[1])["open"]
+    point, sign = json.loads(report(capsys, done, "--format", "json")[1])["open"]
     assert point.startswith(f"{len(proof_plan.plan(done.config))} tests never done: 1, 1c")
+    assert sign == "sign test of unit 1: never done (firebreak sign-test)"
 
 
 def test_missing_equipment_is_open_and_no_limit_image(capsys, done):
