@@ -57,7 +57,7 @@ def page_of_tests(watched):
 
 DUE = """
 {} | gas calibration in 180 d ; {"15": 184} | gas calibration in 180 d
-{"15": 186} | proof test of row 15 in 179 d   LIMITS
+{"15": 186} | proof test of row 15 in 179 d, sign test of unit 1
 {"15": 365} | proof test of row 15 overdue   LIMITS
 {"15": 365, "1": 400} | 2 proof tests to be done   LIMITS
 """
