@@ -232,9 +232,8 @@ def _racks(racks: list[Facts]) -> list[str]:
 def _foot(facts: Facts) -> list[str]:
     links = sorted(facts["links"].items(), key=lambda each: each[1] == "ok")  # not ok first
     log, due = f"LOG      {_log(facts)}", _due(facts)
-    line = fitting(log, f"   DUE {', '.join(due)}")
-    if line == log:
-        line = fitting(log, f"   DUE {due[0]}")
+    lines = [fitting(log, f"   DUE {', '.join(due[:count])}") for count in range(len(due), 0, -1)]
+    line = next((each for each in lines if each != log), log)
     command = typed(facts["reset"])
     if len(facts["standing"]) > ROWS_SHOWN or facts["channel_b"]:
         # a reset must not clear a row that its operator has not seen
