@@ -60,7 +60,7 @@ def _device(device: Device) -> dict[str, Any]:
     fields = ("name", "role", "bus", "address", "index")
     meanings = device.profile.fault_bits.values()
     bits = {name: bit for table in meanings for name, bit in table.items()}
-    own: dict[str, Any] = {"fault_bits": bits, "identity": list(device.profile.identity)}
+    own: dict[str, Any] = {"fault_bits": bits, "identity": device.profile.tells}
     settings = device.profile.settings
     own["stated"] = {key: settings[key] for key in STATED if key in settings}
     return {**{name: getattr(device, name) for name in fields}, **own}
