@@ -8,8 +8,8 @@ from controller.config.profile_form import CAN_BMS
 from drivers import can_dialect
 from drivers.can_codec import EXTENDED, Word, word
 from drivers.can_messages import UNUSED, Message, Messages
-from drivers.rack_sources import CELLS, TEMPERATURES
 from drivers.profile import Profile
+from drivers.rack_sources import CELLS, TEMPERATURES
 
 STATES = {
     can_dialect.WAITING: "two periods of the dialect have not gone by",

@@ -11,11 +11,11 @@ from controller.config import families, profile_form, schema
 from controller.core.site_devices.roles import ROLES
 from drivers.bms import MODULES_PER_FRAME, NativeBms
 from drivers.can_bms import CanBms
-from drivers.rack_sources import CELLS, TEMPERATURES
 from drivers.io import CHANNELS, IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
 from drivers.profile import Profile
+from drivers.rack_sources import CELLS, TEMPERATURES
 from drivers.register_bms import RegisterBms
 from drivers.register_pcs import RegisterPcs
 from drivers.sensor import Sensor

@@ -46,6 +46,7 @@ FORMS: dict[str, Any] = {
             **dict.fromkeys(("address", "index"), int),
             "fault_bits": NUMBERS,
             "identity": TEXTS,
+            "stated": NUMBERS,
         }
     ],
 }

@@ -21,6 +21,7 @@ from controller.run.record_feed import RecordFeed, Recording
 from controller.run.relays import Relays
 from controller.run.self_test import SelfTest
 from controller.run.site_clock import SiteClock
+from controller.run.step_request import StepRequest
 from controller.run.tool_read import End, Place, ToolReads
 from controller.store.stored_record import AWAKE
 from controller.store.two_copies import Loaded
@@ -68,6 +69,7 @@ class Cabinet(Generic[K]):
         self._recorded: tuple[int, int, int] | None = None
         self.answer, self.peer_answer = 0, latches.NONE
         self._is_ending, self._lamp_test_ms = False, 0
+        self._step_request = StepRequest(config.units)
         self._records = RecordFeed(config, core, self.image, loaded, keeper)
         self.run_request, self._reset = self._records.run_request, self._records.reset
 
@@ -150,6 +152,8 @@ class Cabinet(Generic[K]):
             inp[s.CPU_TEMPERATURE_DDEGC] = self.self_test.cpu_temperature_ddegC
         self._lamp_test_ms = max(0, self._lamp_test_ms - elapsed_ticks * self.config.tick_ms)
         self.image.put("lamp_test", [self._lamp_test_ms])
+        asked = self._step_request.step(elapsed_ticks * self.config.tick_ms, self._in_test() > 0)
+        self.image.put("step_test", asked)
 
     def _record(self, journal: JournalWriter, elapsed_ticks: int) -> None:
         """Append the tick: a keyframe every 10 s, and when cause mask, first-out or state move."""
@@ -220,6 +224,15 @@ class Cabinet(Generic[K]):
             return operator_commands.KEY_IN_RUN
         self.run_request.begin_test()
         return operator_commands.ACCEPTED
+
+    def request_step(self, unit: int, power_W: int, for_ms: int) -> int:
+        """The power (W) of one unit (from 1) in TEST mode, within 5 % of its rating. Returns
+        ACCEPTED or a refusal.
+        """
+        if not self._in_test():
+            return operator_commands.NOT_IN_TEST
+        is_taken = self._step_request.ask(unit, power_W, for_ms)
+        return operator_commands.ACCEPTED if is_taken else operator_commands.REFUSED_FORM
 
     def _in_test(self) -> int:
         return self.run_request.test or self.core.inp[s.TEST_REQUEST]

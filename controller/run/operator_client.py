@@ -70,6 +70,11 @@ def reset(
     return _exchange(path, commands.REQUEST, kind, first_out, mask, peer_first_out, peer_mask)
 
 
+def step(path: str, unit: int, power_W: int, for_ms: int) -> int | None:
+    """Ask a power (W) of one unit (from 1) in TEST mode, for so long; as `ask`."""
+    return _exchange(path, commands.REQUEST, commands.STEP, unit, power_W, for_ms, 0).here
+
+
 def lock_out(path: str, name: str, is_locked: bool) -> int | None:
     """Lock out in a person's name, or end that, as `ask`. ValueError: no name."""
     what = commands.LOCK_OUT if is_locked else commands.END_LOCK_OUT

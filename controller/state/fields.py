@@ -273,6 +273,10 @@ proof_tests.rows[].due | text? | day of the next one
 proof_tests.rows[].days_left | int? | until then
 proof_tests.rows[].level | int | how urgent
 proof_tests.rows[].state | text | in words
+proof_tests.signs[] | object | sign test of each unit
+proof_tests.signs[].unit | int | its number
+proof_tests.signs[].state | text | passed, or why it is due
+proof_tests.signs[].date | text? | day of the last one
 proof_tests.summary | text | in one line
 proof_tests.wrong[] | text | what is wrong with the ledger
 proof_tests.clock | text | whether the day is known

@@ -14,7 +14,7 @@ from controller.rows.proof_intervals import INTERVALS
 from controller.store import chain
 from controller.system import json_text
 
-COMMISSIONED, TEST = "commissioned", "test"
+COMMISSIONED, TEST, SIGN = "commissioned", "test", "sign"
 PASSED, FAILED = "passed", "failed"
 REACTION_MS_MAX = 3_600_000
 TEXT_CHARACTERS_MAX = 200
@@ -25,8 +25,9 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Record(NamedTuple):
-    """One line. kind: COMMISSIONED (first start: no row, no result) or TEST. date: UTC day of the
-    test; recorded_utc: of writing, by `clock`. tester: with credentials. Hashes are hexadecimal.
+    """One line. kind: COMMISSIONED (first start: no row, no result), TEST, or SIGN (sign_tests.py:
+    `row` is the unit). date: UTC day of the test; recorded_utc: of writing, by `clock`. tester:
+    with credentials. Hashes are hexadecimal.
     """
 
     number: int
