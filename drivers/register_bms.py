@@ -115,13 +115,14 @@ class RegisterBms(RackBms):
     def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the reads, then those of the identity, which come seldom."""
         reply_id = self.node + self.profile.settings["reply_id_offset"]
+        places = self._identity.places
         found = []
         for number, (source, block, period_us) in enumerate(self._reads, 1):
             key = self.node, f"rack {number}"
             taking = partial(self._on_reply, source, block), partial(self._on_failure, source)
-            place = block.function, block.address, block.length
+            place = block.function, places.of(block.address), block.length
             read = rtu.read_request(key, self.node, *place, *taking, reply_id=reply_id)
-            found.append((read, period_us))
+            found.append((places.follow(read, block.address), period_us))
         return found + self._identity.periodic()
 
     schedule = periodic

@@ -77,7 +77,7 @@ class Places:
         self._bases: list[int] = profile.settings.get("base_addresses", [0])
         self._wanted: list[Wanted] = profile.models
         self._first: list[int] = []
-        self._followers: list[tuple[rtu.Request, int]] = []
+        self._followers: list[rtu.Request] = []
         self.missing = 0
 
     @property
@@ -95,7 +95,8 @@ class Places:
     def follow(self, request: rtu.Request, address: int) -> rtu.Request:
         """The read, which lies where the profile's `address` lies after each walk."""
         if address >= SLOT:
-            self._followers.append((request, address))
+            request.place = address
+            self._followers.append(request)
         return request
 
     def forget(self) -> None:
@@ -108,8 +109,8 @@ class Places:
         found = yield from walk(self._bases)
         first = [self._find(number, found) for number in range(len(self._wanted))]
         self._first = first
-        for request, address in self._followers:
-            place = self.of(address).to_bytes(2, "big")
+        for request in self._followers:
+            place = self.of(request.place).to_bytes(2, "big")
             request.frame = seal(request.frame[:2] + place + request.frame[4:-2])
 
     def _find(self, number: int, found: list[Found]) -> int:

@@ -5,17 +5,21 @@ as its words are known. Beside that the driver itself reads the capture as if it
 what the driver stores is what a cabinet would use.
 """
 
+import contextlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from controller.config import profile_bench
+from controller.config.sunspec_places import placed, rescaled
 from drivers import meter_reads
 from drivers.buses import rtu
 from drivers.meter import limits_of
 from drivers.profile import Profile, Register
+from drivers.register_blocks import extent
 from drivers.register_codec import Codec
 from drivers.register_numbers import Numbers
 from drivers.setpoint_form import Frame
+from drivers.steps import StepError
 
 BITS = (1, 2)
 ANY = 0  # function of words whose function is not known
@@ -68,26 +72,122 @@ class Memory:
         return b"".join([word.to_bytes(2, "big") for word in words if word is not None])
 
 
+class Decoder:
+    """The registers of a Modbus device of a profile, each decoded alone as soon as its words are
+    known. Those of SunSpec models have their places once the chain is known.
+    """
+
+    def __init__(self, profile: Profile, rated_W: int = profile_bench.RATED_W) -> None:
+        self.memory, self.profile = Memory(), profile
+        self._settings = {"rated_W": rated_W}
+        if profile.settings.get("role"):
+            self._settings = profile_bench.parameters_of(profile.settings["role"], rated_W)
+
+    def take(
+        self, time_us: int, function: int, address: int, words: tuple[int, ...]
+    ) -> Iterator[Found]:
+        """What the device holds from now on."""
+        self.memory.put(function, address, words)
+        if self.profile.models:
+            with contextlib.suppress(StepError):
+                self.profile, _ = placed(self.profile, self.memory.data)
+        every = [] if self.profile.models else list(self.registers())
+        new = {each.name for each in every if _is_in(each, function, address, len(words))}
+        for register in every:
+            if register.name in new or getattr(register, "scale_from", "") in new:
+                yield from self._decode(time_us, register)
+
+    def registers(self) -> Iterator[Register]:
+        """The registers that are decoded alone: of a family whose codec needs no other one."""
+        for each in (*self.profile.registers.values(), *self.profile.identity.values()):
+            if hasattr(each, "function") and hasattr(each, "word_order"):
+                yield from _each(each)
+        for at, frame in enumerate(self.profile.setpoint, 1):
+            address = frame.address
+            for each in Frame(frame, self._settings).registers:
+                own = {"name": f"setpoint.{at}.{each.role}", "address": address, "function": 3}
+                unit = {} if each.role in ("mode", "constant") else {"unit": "W"}
+                yield Register(**{**vars(each), **own, **unit})
+                address += each.words
+
+    def _decode(self, time_us: int, register: Register) -> Iterator[Found]:
+        data = self.memory.data(register.function, register.address, extent(register))
+        if data is None:
+            return
+        place = f"{register.function}:{register.address}"
+        value, reason = self._value(register, data)
+        unit = register.unit or _unit_of(register.name)
+        if reason:
+            yield Refusal(time_us, register.name, reason, place)
+        else:
+            yield Value(time_us, register.name, value, unit, place)
+
+    def _value(self, register: Register, data: bytes) -> tuple[float, str]:
+        """(value, why it is refused or "")."""
+        if self.profile.family == "meter" and register.name in self.profile.registers:
+            return self._number(register, data)
+        codec = Codec(register, self._settings)
+        if codec.factor:
+            factor = self.profile.registers[codec.factor]
+            exponent = self.memory.data(factor.function, factor.address, factor.words)
+            if exponent is None or not rescaled(codec, exponent):
+                said = "is not in the capture" if exponent is None else "is none"
+                return 0, f"its scale factor {codec.factor} {said}"
+        value, is_good = codec.read(data)
+        raw = data.hex().upper()
+        if value is None:
+            return 0, f"{raw} has no meaning" if not is_good else f"{raw} is no value"
+        if hasattr(register, "equals") and isinstance(register.equals, list):
+            is_other = register.equals and value not in register.equals
+            wanted = " or ".join(map(str, register.equals))
+            return value, f"{value} is another device; allowed {wanted}" if is_other else ""
+        if not is_good:
+            return value, f"{value} is out of range [{register.low:g}, {register.high:g}]"
+        return value, ""
+
+    def _number(self, register: Register, data: bytes) -> tuple[float, str]:
+        """The value of a register of a meter; its scale factor must be known."""
+        both = [register]
+        if register.scale_from:
+            both.append(self.profile.registers[register.scale_from])
+        limits = {"registers_per_read_max": 1 << 16, "gap_registers_max": 1 << 16}
+        reads = meter_reads.grouped(both, limits)
+        if any(
+            self.memory.data(each.function, each.address, extent(each)) is None for each in both
+        ):
+            return 0, f"its scale factor {register.scale_from} is not in the capture"
+        pdus = [
+            b"\0\0" + (self.memory.data(each.function, each.address, each.length, True) or b"")
+            for each in reads
+        ]
+        numbers = Numbers(both, reads)
+        numbers.read(b"".join(pdus))  # a factor counts from its second reading on
+        values = numbers.read(b"".join(pdus))
+        if values is None:
+            return 0, f"{data.hex().upper()} is no value, or its scale factor is none"
+        value = values[numbers.names.index(register.name)]
+        low, high = limits_of(self.profile, register.name)
+        if not low <= value <= high:
+            return value, f"{value:g} is out of range [{low:g}, {high:g}]"
+        return value, ""
+
+
 class Registers:
     """The values of a Modbus device of a profile. `found`: values and refusals in their order."""
 
     def __init__(self, profile: Profile, rated_W: int) -> None:
         self.found: list[Found] = []
-        self.memory, self._profile = Memory(), profile
-        self._settings = {"rated_W": rated_W}
-        if profile.settings.get("role"):
-            self._settings = profile_bench.parameters_of(profile.settings["role"], rated_W)
+        self._decoder, self._profile = Decoder(profile, rated_W), profile
+        self.memory = self._decoder.memory
         self._last: dict[str, Found] = {}
-        self._bench = Bench(profile, rated_W, self)
+        self._bench = Bench(profile, rated_W, self.memory)
 
     def take(self, time_us: int, function: int, address: int, words: tuple[int, ...]) -> None:
         """What the device holds from now on."""
-        self.memory.put(function, address, words)
-        every = list(self.registers())
-        new = {each.name for each in every if _is_in(each, function, address, len(words))}
-        for register in every:
-            if register.name in new or getattr(register, "scale_from", "") in new:
-                self._decode(time_us, register)
+        for found in self._decoder.take(time_us, function, address, words):
+            if found[1:] != self._last.get(found.name, ((),))[1:]:
+                self._last[found.name] = found
+                self.found.append(found)
         self._bench.run_until(time_us)
 
     def end(self, time_us: int) -> dict[str, tuple[int, str]]:
@@ -110,78 +210,9 @@ class Registers:
             return "its heartbeat does not change in the capture"
         return said or "the values do not fit each other, as drivers/README.md says of the family"
 
-    def registers(self) -> Iterator[Register]:
-        """The registers that are decoded alone: of a family whose codec needs no other one."""
-        for each in (*self._profile.registers.values(), *self._profile.identity.values()):
-            if hasattr(each, "function") and hasattr(each, "word_order"):
-                yield each
-        for at, frame in enumerate(self._profile.setpoint, 1):
-            address = frame.address
-            for each in Frame(frame, self._settings).registers:
-                own = {"name": f"setpoint.{at}.{each.role}", "address": address, "function": 3}
-                unit = {} if each.role in ("mode", "constant") else {"unit": "W"}
-                yield Register(**{**vars(each), **own, **unit})
-                address += each.words
-
     def _has(self, register: Register) -> bool:
         place = register.function, register.address, extent(register)
         return self.memory.data(*place) is not None
-
-    def _decode(self, time_us: int, register: Register) -> None:
-        data = self.memory.data(register.function, register.address, extent(register))
-        if data is None:
-            return
-        place = f"{register.function}:{register.address}"
-        value, reason = self._value(register, data)
-        unit = register.unit or _unit_of(register.name)
-        found: Found = Refusal(time_us, register.name, reason, place)
-        if not reason:
-            found = Value(time_us, register.name, value, unit, place)
-        if found[1:] != self._last.get(register.name, ((),))[1:]:
-            self._last[register.name] = found
-            self.found.append(found)
-
-    def _value(self, register: Register, data: bytes) -> tuple[float, str]:
-        """(value, why it is refused or "")."""
-        if self._profile.family == "meter" and register.name in self._profile.registers:
-            return self._number(register, data)
-        value, is_good = Codec(register, self._settings).read(data)
-        raw = data.hex().upper()
-        if value is None:
-            return 0, f"{raw} has no meaning" if not is_good else f"{raw} is no value"
-        if hasattr(register, "equals") and isinstance(register.equals, list):
-            is_other = register.equals and value not in register.equals
-            wanted = " or ".join(map(str, register.equals))
-            return value, f"{value} is another device; allowed {wanted}" if is_other else ""
-        if not is_good:
-            return value, f"{value} is out of range [{register.low:g}, {register.high:g}]"
-        return value, ""
-
-    def _number(self, register: Register, data: bytes) -> tuple[float, str]:
-        """The value of a register of a meter; its scale factor must be known."""
-        both = [register]
-        if register.scale_from:
-            both.append(self._profile.registers[register.scale_from])
-        limits = {"registers_per_read_max": 1 << 16, "gap_registers_max": 1 << 16}
-        reads = meter_reads.grouped(both, limits)
-        if any(
-            self.memory.data(each.function, each.address, extent(each)) is None for each in both
-        ):
-            return 0, f"its scale factor {register.scale_from} is not in the capture"
-        pdus = [
-            b"\0\0" + (self.memory.data(each.function, each.address, each.length, True) or b"")
-            for each in reads
-        ]
-        numbers = Numbers(both, reads)
-        numbers.read(b"".join(pdus))  # a factor counts from its second reading on
-        values = numbers.read(b"".join(pdus))
-        if values is None:
-            return 0, f"{data.hex().upper()} is no value, or its scale factor is none"
-        value = values[numbers.names.index(register.name)]
-        low, high = limits_of(self._profile, register.name)
-        if not low <= value <= high:
-            return value, f"{value:g} is out of range [{low:g}, {high:g}]"
-        return value, ""
 
 
 def _is_in(register: Register, function: int, address: int, count: int) -> bool:
@@ -193,9 +224,14 @@ def _is_in(register: Register, function: int, address: int, count: int) -> bool:
     )
 
 
-def extent(register: Register) -> int:
-    """Words or bits of a register."""
-    return register.words or register.count
+def _each(register: Register) -> Iterator[Register]:
+    """The register; of an array each of its values."""
+    if register.words == 0 or getattr(register, "count", 1) == 1:
+        yield register
+        return
+    for at in range(register.count):
+        own = {"name": f"{register.name}_{at + 1}", "count": 1}
+        yield Register(**vars(register) | own | {"address": register.address + at * register.words})
 
 
 def _unit_of(name: str) -> str:
@@ -206,10 +242,10 @@ def _unit_of(name: str) -> str:
 class Bench:
     """The driver of a profile beside a memory that answers its reads; writes are not answered."""
 
-    def __init__(self, profile: Profile, rated_W: int, owner: Registers) -> None:
+    def __init__(self, profile: Profile, rated_W: int, memory: Memory) -> None:
         self.device, self.shelf = profile_bench.build(profile, rated_W)
         self.stored: dict[str, tuple[int, str]] = {}
-        self._memory, self._profile = owner.memory, profile
+        self._memory, self._profile = memory, profile
         self._due_us = [(request, period_us, 0) for request, period_us in self.device.periodic()]
         self._now_us = 0
 

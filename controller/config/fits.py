@@ -6,14 +6,17 @@ holds. A value that merely lies in its range says little. Equal reasons do not t
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from controller.config.profile_form import MAP_ONLY, REGISTER_PCS, SENSORS, SITE_DEVICE
+from controller.config.profile_form import BY_REGISTERS, MAP_ONLY, SENSORS
+from controller.config.sunspec_places import driven, placed, rescaled
 from drivers import meter_reads, sunspec
 from drivers.meter import Meter
 from drivers.profile import Profile, Register
+from drivers.rack_sources import CELLS
 from drivers.register_blocks import blocks, extent
 from drivers.register_codec import Codec
 from drivers.register_numbers import Numbers
@@ -30,6 +33,7 @@ READ_HOLDING = 3
 SUNSPEC_BASES = [40000, 50000, 0]
 # SunSpec model 1: name, first register behind its id, registers
 NAMEPLATE = (("Mn", 2, 16), ("Md", 18, 16), ("Vr", 42, 8), ("SN", 50, 16))
+VOLTAGES = ("dc_voltage_mV", CELLS)
 DC_MODELS = (802, 714)  # a converter has one of them
 
 
@@ -70,7 +74,7 @@ def judged(profile: Profile, read: Read) -> Fit:
     """One profile against the answers of a device."""
     fit = Fit(profile, [], [], [], "")
     try:
-        _JUDGES[profile.family](fit, read)
+        _JUDGES[profile.family](_placed(fit, read), read)
     except (Unfit, StepError) as reason:
         return fit._replace(reason=str(reason))
     return fit if fit.proofs or fit.signs or fit.values else fit._replace(reason=ZEROS)
@@ -168,45 +172,55 @@ def _registers(fit: Fit, read: Read) -> None:
     for block in blocks(registers, *limits):
         what = f"registers.{registers[block.places[0][0]].name}"
         data = answered(read, block.function, block.address, block.length, what)
-        for index, part in block.parts(data):
-            _judge_part(fit, registers[index], part)
+        parts = {registers[index].name: part for index, part in block.parts(data)}
+        for name, part in parts.items():
+            _judge_part(fit, profile.registers[name], part, parts)
 
 
-def _judge_part(fit: Fit, register: Register, part: bytes) -> None:
-    settings = {name: RATED_W for name in (register.scale_by,) if name}
-    value, is_good = Codec(register, settings).read(part)
+def _judge_part(fit: Fit, register: Register, part: bytes, parts: Mapping[str, bytes]) -> None:
+    """parts: of the same read; a scale factor is among them."""
+    codec = Codec(register, {name: RATED_W for name in (register.scale_by,) if name})
     place = f"{register.name} ({register.address})"
+    if codec.factor and not rescaled(codec, parts[codec.factor]):
+        raise Unfit(f"{place}: its scale factor {codec.factor} is none")
+    value, is_good = codec.read(part)
     if not is_good and value is None:
         raise Unfit(f"{place} reads {part.hex().upper()}, which has no meaning")
     if not is_good:
         raise Unfit(f"{place} reads {value}; allowed {register.low:g}..{register.high:g}")
     if value:
-        signs = fit.signs if register.name == "dc_voltage_mV" else fit.values
+        signs = fit.signs if register.name in VOLTAGES else fit.values
         signs.append(f"{register.name} {value}")
 
 
 # -- SunSpec
 
 
-def chain_of(read: Read, bases: list[int]) -> sunspec.Models:
+def chain_of(read: Read, bases: list[int]) -> list[sunspec.Found]:
     """The models of a SunSpec device. Raises Unfit, StepError."""
-    walk = sunspec.walk(bases)
-    step = next(walk)
-    while True:
-        _, *place = step or ("",)
-        answer = read(*place)
-        if isinstance(answer, str) and not answer.startswith(EXCEPTION):
-            raise Unfit(f"SunSpec ({READ_HOLDING}:{place[1]}): {answer}")
-        try:
-            step = walk.send(None if isinstance(answer, str) else answer)
-        except StopIteration as end:
-            models: sunspec.Models = end.value
-            return models
+    return driven(sunspec.walk(bases), partial(_answered_or_refused, read))
 
 
-def nameplate(read: Read, models: sunspec.Models) -> str:
+def _answered_or_refused(read: Read, function: int, address: int, count: int) -> bytes | None:
+    answer = read(function, address, count)
+    if isinstance(answer, bytes):
+        return answer
+    if not answer.startswith(EXCEPTION):
+        raise Unfit(f"SunSpec ({function}:{address}): {answer}")
+    return None
+
+
+def _placed(fit: Fit, read: Read) -> Fit:
+    """The fit with the registers of its profile where this device has them. Raises StepError."""
+    profile, found = placed(fit.profile, partial(_answered_or_refused, read))
+    for wanted, address in zip(fit.profile.models, found):
+        fit.proofs.append(f"{wanted.name} at register {address}")
+    return fit._replace(profile=profile)
+
+
+def nameplate(read: Read, models: list[sunspec.Found]) -> str:
     """Maker, model, version and serial number of SunSpec model 1, as far as they are there."""
-    at, length = models.get(1, (0, 0))
+    at, length = sunspec.first_of(models).get(1, (0, 0))
     found = []
     for _, offset, count in NAMEPLATE:
         answer = read(READ_HOLDING, at + offset, count) if offset + count <= length + 2 else ""
@@ -216,7 +230,7 @@ def nameplate(read: Read, models: sunspec.Models) -> str:
 
 
 def _sunspec_pcs(fit: Fit, read: Read) -> None:
-    models = chain_of(read, fit.profile.settings["base_addresses"])
+    models = [each.model for each in chain_of(read, fit.profile.settings["base_addresses"])]
     needed = sorted({int(name.partition(".")[0]) for name in fit.profile.registers})
     for model in needed:
         if model not in models and model not in DC_MODELS:
@@ -261,7 +275,7 @@ def _sensor(fit: Fit, read: Read) -> None:
 
 _JUDGES: dict[str, Callable[[Fit, Read], None]] = {
     "meter": _meter,
-    **dict.fromkeys((SITE_DEVICE, REGISTER_PCS), _registers),
+    **dict.fromkeys(BY_REGISTERS, _registers),
     **dict.fromkeys(SENSORS, _sensor),
     "sunspec_pcs": _sunspec_pcs,
     "io": _io,

@@ -15,7 +15,7 @@ from controller.config import (
 from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
 from controller.core.site_devices.roles import ROLES
 from drivers.buses.port import RtuPort
-from drivers.profile import Profile
+from drivers.profile import SLOT, Profile
 
 Facts = dict[str, Any]
 CHARACTER_BITS = 11  # with parity or two stop bits: the longest
@@ -122,18 +122,22 @@ def tracking(profile: Profile) -> bool | None:
 
 
 def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
-    """The reads of a Modbus device: registers, period, and the longest time on a serial line."""
+    """The reads of a Modbus device: registers, period, and the longest time on a serial line. of:
+    the SunSpec model from whose ID register the address counts.
+    """
     device, _ = profile_bench.build(profile)
     port = RtuPort("line", baud_Bd, CHARACTER_BITS)
     found = []
     for request, period_us in device.schedule():
         sizes = len(request.frame), request.reply_bytes
         time_us = port.transaction_us(*sizes, profile.turnaround_ms * 1000)
+        slot, offset = divmod(request.place, SLOT)
         found.append(
             {
                 "what": request.key[1],
                 "function": request.function,
-                "address": int.from_bytes(request.frame[2:4], "big"),
+                "address": offset if slot else int.from_bytes(request.frame[2:4], "big"),
+                "of": profile.models[slot - 1].name if slot else "",
                 "count": int.from_bytes(request.frame[4:6], "big"),
                 "period_ms": period_us / 1000,
                 "time_ms": time_us / 1000,
@@ -158,7 +162,8 @@ def messages(profile: Profile) -> list[Facts]:
 
 def signals(profile: Profile) -> list[tuple[str, str]]:
     """[(name, unit)] of all that the profile reads."""
-    registers = [(name, each.unit) for name, each in profile.registers.items()]
+    if profile.registers:
+        return [(name, each.unit) for name, each in profile.registers.items()]
     values = [(name, "") for table in (profile.signals, profile.arrays) for name in table]
     frames = [(name, "") for rows in profile.frames.values() for name in rows]
-    return [*registers, *values, *frames]
+    return [*values, *frames]

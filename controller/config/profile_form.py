@@ -97,13 +97,21 @@ SITE_REGISTER: dict[str, forms.Field] = {
     "mask": forms.integer(0, (1 << 32) - 1, 0),
     "values": _STATES,
 }
+_WRITTEN = (
+    *("write_address", "write_function", "read_back", "with_words", "fixed_words"),
+    *("complement", "repeat_ms", "pause_ms", "count_by"),
+)
 # of a converter: what is read
-PCS_REGISTER = SITE_REGISTER | {"direction": forms.choice(("read",), "read")}
+PCS_REGISTER = {key: field for key, field in SITE_REGISTER.items() if key not in _WRITTEN}
+PCS_REGISTER |= {"direction": forms.choice(("read",), "read")}
 # of a BMS: `count` of an array is the most values that the device has
 BMS_REGISTER = PCS_REGISTER | {
     "count": forms.integer(1, 1024, 1),
     "period_ms": forms.integer(10, 60_000, 0),
 }
+del BMS_REGISTER["scale_by"], BMS_REGISTER["scale_from"]
+# what a register has that its form does not name
+PLAIN = {key: field.default for key, field in SITE_REGISTER.items()} | {"direction": "read"}
 METER_REGISTER: dict[str, forms.Field] = {
     "direction": forms.choice(("read",), "read"),
     "type": forms.choice(SITE_TYPES[:-1]),
@@ -151,6 +159,7 @@ DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
 SITE_DEVICE, REGISTER_PCS = "site_device", "register_pcs"
+BY_REGISTERS = (SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)
 IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)  # may have [identity]
 
 # The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that

@@ -78,6 +78,7 @@ identity.NAME.function | of the read
 setpoint.function | of the write
 heartbeat.function | of the write
 function | 3 and 4 wait for `equals`, 6 and 16 write `value`
+register_bms.registers.NAME.count | of an array: the most values that the device has
 count | of `bit`: the value is how many of so many bits are 1
 scale | value = raw x scale + offset; negative turns the sign
 frames.FRAME.NAME.scale | value = raw x scale

@@ -165,6 +165,8 @@ def _registers(file: str, family: str, data: Table, models: list[Wanted]) -> dic
         "meter": (form.METER_REGISTER, _check_meter),
     }.get(family, (form.REGISTER, None))
     for name, fields in read_each(file, path, data, keys).items():
+        if family in form.BY_REGISTERS:
+            fields = form.PLAIN | fields
         if check:
             check(file, (*path, name), fields)
         found[name] = _register(models, name, fields)
@@ -184,9 +186,7 @@ def _identity(file: str, family: str, data: Table, models: list[Wanted]) -> dict
 
 def _plain_register(models: list[Wanted], name: str, fields: Table) -> Register:
     """A register with the defaults of a generic device, and any value."""
-    plain = {key: field.default for key, field in form.SITE_REGISTER.items()}
-    plain |= {"direction": "read", "range": [-math.inf, math.inf]}
-    return _register(models, name, plain | fields)
+    return _register(models, name, form.PLAIN | {"range": [-math.inf, math.inf]} | fields)
 
 
 def _register(models: list[Wanted], name: str, fields: Table) -> Register:

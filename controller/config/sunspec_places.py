@@ -1,11 +1,17 @@
 """Registers of a profile that lie in a SunSpec model, and scale factors that are registers."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from controller.forms.refusal import not_allowed, refuse
-from drivers.profile import SLOT, Register, Wanted
+from drivers.profile import SLOT, Profile, Register, Wanted
 from drivers.register_blocks import blocks
+from drivers.register_codec import Codec, ScaleFactor
+from drivers.steps import Result, Sequence
+from drivers.sunspec import Places
+
+Read = Callable[[int, int, int], bytes | None]  # function, address, count; None: refused
 
 
 def place(models: list[Wanted], register: Register) -> Register:
@@ -53,3 +59,38 @@ def check_factors(
 def _share(settings: Mapping[str, Any], *both: Register) -> bool:
     limits = settings["registers_per_read_max"], settings["gap_registers_max"]
     return len(blocks(list(both), *limits)) == 1
+
+
+def driven(steps: Sequence[Result], read: Read) -> Result:
+    """The result of steps that only read. StepError."""
+    try:
+        step = next(steps)
+        while True:
+            step = steps.send(read(*step[1:]) if step else None)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
+def placed(profile: Profile, read: Read) -> tuple[Profile, list[int]]:
+    """(the profile with its registers where they lie on this device and without models, the ID
+    register of each model). StepError: the device has no such chain.
+    """
+    if not profile.models:
+        return profile, []
+    places = Places(profile)
+    driven(places.walk(), read)
+    own = copy.deepcopy(profile)
+    steps = [each.register for each in (*own.setup, *own.start, *own.stop)]
+    every = [*own.registers.values(), *own.identity.values(), *own.setpoint, *steps]
+    for row in [*map(vars, every), own.heartbeat]:
+        for key in {"address", "write_address"} & {*row}:
+            row[key] = places.of(row[key])
+    own.models = []
+    return own, [places.of(slot * SLOT) for slot, _ in enumerate(profile.models, 1)]
+
+
+def rescaled(codec: Codec, data: bytes) -> bool:
+    """Whether the register of its scale factor holds one: the codec counts by it from now on."""
+    factor = ScaleFactor([codec])
+    return factor.holds(data) or factor.holds(data)  # it counts when it has come twice

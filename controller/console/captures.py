@@ -132,7 +132,7 @@ class _Exchange:
         """Whether a master may send this request; the receiver then knows its reply."""
         if self._function in WRITES:
             data = self._data[7:-2] if self._function == rtu.WRITE_REGISTERS else self._data[4:6]
-            self._written = _words(self._function, 0, data)
+            self._written = words_of(self._function, 0, data)
         try:
             self._receiver.expect(self._request())
         except ValueError:
@@ -158,7 +158,7 @@ class _Exchange:
             holding = rtu.READ_HOLDING_REGISTERS
             yield Words(at_us, self._unit_id, holding, self._address, self._written)
         else:
-            words = _words(self._function, self._count, pdu[2:])
+            words = words_of(self._function, self._count, pdu[2:])
             yield Words(at_us, self._unit_id, self._function, self._address, words)
 
     def end(self) -> Iterator[Event]:
@@ -169,7 +169,8 @@ class _Exchange:
             yield Failure(self._at_us, self._unit_id, f"the request of {self._address} {by}")
 
 
-def _words(function: int, count: int, data: bytes) -> tuple[int, ...]:
+def words_of(function: int, count: int, data: bytes) -> tuple[int, ...]:
+    """The registers, or `count` bits, of the data of a reply."""
     if function <= rtu.READ_DISCRETE_INPUTS:
         return tuple([data[at // 8] >> at % 8 & 1 for at in range(count)])
     return tuple([int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)])

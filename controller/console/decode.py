@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from controller.config.can_decoding import Frames, shown as shown_id
-from controller.config.decoding import Found, Refusal, Registers, Value
+from controller.config.decoding import Found, Memory, Refusal, Registers, Value
 from controller.config.profile_bench import RATED_W
+from controller.config.sunspec_places import placed
 from controller.console import captures
 from controller.console.captures import Event, Failure, Frame, Words
 from controller.console.profile import JSON, checked
@@ -16,6 +17,7 @@ from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, ascii_only
 from drivers.profile import Profile
+from drivers.steps import StepError
 
 POWER_W_MAX = 100_000_000
 Report = dict[str, Any]
@@ -87,16 +89,28 @@ def _of_bus(profile: Profile, events: list[Any], arguments: Namespace) -> Decode
     if wanted is None and len(units) > 1:
         allowed = ", ".join(map(str, units))
         raise ConfigError(f"{arguments.file}: has several units; allowed --unit-id of {allowed}")
-    decoder = Registers(profile, arguments.rated_W)
-    for each in events:
-        if wanted is not None and each.unit_id not in (-1, wanted):
-            continue
+    own = [each for each in events if wanted is None or each.unit_id in (-1, wanted)]
+    decoder = Registers(_placed(profile, own, arguments.file), arguments.rated_W)
+    for each in own:
         if isinstance(each, Failure):
             decoder.found.append(Refusal(each.time_us, "reply", each.reason))
         else:
             decoder.take(each.time_us, each.function, each.address, each.words)
     stored = decoder.end(events[-1].time_us)
     return decoder.found, stored, decoder.fault(), []
+
+
+def _placed(profile: Profile, events: list[Any], file: str) -> Profile:
+    """The profile with its registers where the SunSpec chain of the capture has them."""
+    memory = Memory()
+    for each in events:
+        if isinstance(each, Words):
+            memory.put(*each[2:])
+    try:
+        return placed(profile, memory.data)[0]
+    except StepError as error:
+        line = f"{file}: {error}; {profile.path.stem} needs the chain of the device in the capture"
+        raise ConfigError(line) from None
 
 
 def _lines(report: Report) -> Iterator[str]:

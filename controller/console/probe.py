@@ -191,7 +191,8 @@ def _device(unit_id: int, read: fits.Read, every: list[Profile]) -> dict[str, An
     with contextlib.suppress(fits.Unfit, fits.StepError):
         models = fits.chain_of(read, fits.SUNSPEC_BASES)
         plate = fits.nameplate(read, models)
-        found["sunspec"] = f"models {', '.join(map(str, models))}" + (f"; {plate}" if plate else "")
+        names = ", ".join([str(each.model) for each in models])
+        found["sunspec"] = f"models {names}" + (f"; {plate}" if plate else "")
     judged = fits.fits(every, read)
     fitting = [each for each in judged if not each.reason]
     found["fits"] = [_fit(each, fitting) for each in fitting]

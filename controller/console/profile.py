@@ -154,6 +154,7 @@ def _summary(facts: Facts, baud_Bd: int) -> Iterator[str]:
 
 def _read_words(each: Facts, baud_Bd: int) -> str:
     what = f"{each['what']}: function {each['function']}, {each['count']} from {each['address']}"
+    what += f" of {each['of']}" * bool(each["of"])
     late = ""
     if each["time_ms"] > each["period_ms"]:
         late = ": TOO SLOW, take a faster line or a longer period_ms"

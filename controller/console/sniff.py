@@ -13,10 +13,10 @@ from typing import TextIO
 
 from controller.config import can_fits, configuration, profiles
 from controller.config.bus_schema import BAUDS_BD, CHARACTERS, Bus
-from controller.config.live_words import CanWords, ModbusWords
 from controller.config.rtu_stream import Piece, Stream
 from controller.console import bus_access
 from controller.console.can_listening import listen
+from controller.console.live_words import CanWords, ModbusWords
 from controller.forms.refusal import ConfigError
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, ascii_only

@@ -58,7 +58,7 @@ OnFailure = Callable[[int, int, int], object]  # (kind, code, now_us)
 class Request:
     """A request frame, the form of its reply, and its callbacks. `on_reply` gets the verified PDU
     (no unit id, no CRC): the same object for the same bytes as last. `on_failure`: its kind.
-    `reply_id`: the unit id of the reply.
+    `reply_id`: the unit id of the reply. `place`: its address in a SunSpec profile, 0 in others.
     """
 
     key: Hashable
@@ -73,6 +73,7 @@ class Request:
     last_reply: bytes | None = None
     last_pdu: bytes | None = None
     reply_id: int = -1
+    place: int = 0
 
     def __post_init__(self) -> None:
         """A device answers by its own unit id, unless `head` says another."""

@@ -46,11 +46,23 @@ SUNSPEC = device(
 SUNGROW = device(
     4, (13019, [2500] + [0] * 13 + low_first(1500)), (5000, [100]), (5213, low_first(1600))
 )
+# the chain begins at 50000: model 103 with 5 x 10^3 W, model 123, its factor is -2
+PV_WORDS = [0x5375, 0x6E53, 103, 20, *[0] * 12, 5, 3, *[0] * 6, 123, 24, *[0] * 21, 65534]
+PV_WORDS += [0, 0, 65535, 0]
+PV = device(3, (50000, PV_WORDS))
+NO_FACTOR = "power_W (50016): its scale factor power_scale is none"
+RACK = device(
+    4,
+    (18, [0] * 51),
+    (549, [1, 1, 500, 990, *[0] * 8, 7000, *[0] * 6]),
+    (5121, [3250]),
+    (6145, [250]),
+)
 POWERS = "its powers do not fit voltage x current, or its total not its phases"
 NAMES = (
     *("sdm630", "sdm72_v2", "em24_rs485", "em24_ethernet", "em340", "sunspec_meter_203", "abb_b23"),
     *("sunspec_meter_201", "sungrow_sh", "solax_x3", "climate_monitor", "io_8in_8out"),
-    *("sunspec_pcs", "chiller_contact"),
+    *("sunspec_pcs", "chiller_contact", "sunspec_pv", "bcu_ems"),
 )
 
 
@@ -62,7 +74,8 @@ def every():
 @cases("""
     read  name  certainty  proofs
     SDM630  "sdm630"  "plausible"  0 | EM24  "em24_rs485"  "plausible"  0
-    SUNSPEC  "sunspec_meter_203"  "identity"  2 | SUNGROW  "sungrow_sh"  "plausible"  0
+    SUNSPEC  "sunspec_meter_203"  "identity"  1 | SUNGROW  "sungrow_sh"  "plausible"  0
+    PV  "sunspec_pv"  "identity"  2 | RACK  "bcu_ems"  "plausible"  0
 """)
 def test_a_map_is_found_among_the_profiles(every, read, name, certainty, proofs):
     best, *others = fits.fits(every, read)
@@ -72,7 +85,9 @@ def test_a_map_is_found_among_the_profiles(every, read, name, certainty, proofs)
 
 @cases("""
     read  name  reason
-    SUNSPEC  "sunspec_meter_201"  "identity.model (40069) reads 203; allowed 201"
+    SUNSPEC  "sunspec_meter_201"  "SunSpec model 201 missing"
+    SUNSPEC  "sunspec_pv"  "SunSpec model 101 or 102 or 103 missing"
+    device(3, (50000, PV_WORDS[:17] + [0x8000] + PV_WORDS[18:]))  "sunspec_pv"  NO_FACTOR
     EM24  "em24_ethernet"  "identity.model (3:11): exception 2"
     EM24  "em340"  "frequency (51) reads 99; allowed 40..70 Hz"
     SUNSPEC  "sunspec_pcs"  "SunSpec model 701 is missing; it has 1, 203"
@@ -90,7 +105,7 @@ def test_the_nameplate_of_a_sunspec_device():
     text = [*struct.unpack(">16H", b"ACME".ljust(32, b"\0")), *[0] * 49]
     read = device(3, (40000, [0x5375, 0x6E53, 1, 65, *text, 65535, 0]))
     models = fits.chain_of(read, fits.SUNSPEC_BASES)
-    assert models == {1: (40002, 65)} and fits.nameplate(read, models) == "ACME"
+    assert models == [(1, 40002, 65)] and fits.nameplate(read, models) == "ACME"
 
 
 # -- CAN

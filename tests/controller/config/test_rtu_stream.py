@@ -3,8 +3,8 @@
 import pytest
 
 from controller.config import profiles
-from controller.config.live_words import CanWords, ModbusWords
 from controller.config.rtu_stream import Piece, Stream
+from controller.console.live_words import CanWords, ModbusWords
 from drivers.buses.crc import seal
 
 ASKED = seal(bytes((1, 4, 0, 0, 0, 2)))
@@ -55,7 +55,7 @@ def test_a_frame_of_can_that_repeats_its_values_is_not_repeated():
     words = CanWords([(0, profiles.load("pylontech_lv"))])
     data = bytes.fromhex("480200050005AE01")
     (line,) = words.take(0, 0x351, data)
-    assert line.startswith("00:00:00.000      351 limits (node 0): charge_current_mA_max 128000, ")
+    assert line.startswith("00:00:00.000      351 charge_current_mA_max 128000 mA (node 0), ")
     assert words.take(1, 0x351, data) == []
     assert "refused" in words.take(2, 0x351, data[:5])[0]
     assert words.take(3, 0x777, b"\1") == ["00:00:00.000      777 01"]
