@@ -26,11 +26,12 @@ ALSO |= {"arrays": ("length",), "setup,start,stop": ("value",)}
 # names of rows, where the family needs some; those of registers: NEEDED
 ROWS = {"messages": ("pack",), "faults": ("trips",), "arrays": ("cell_voltage_mV",)}
 ROWS |= {"sent": ("alive",), "identity": ("model",)}
-MORE = {"meter": meter_profile.NAMES, form.REGISTER_PCS: ("dc_current_mA", "state", "fault_any")}
 SIGNALS = (
     *("rack_voltage_mV", "rack_current_mA", "soc_permille"),
     *("charge_current_mA_max", "discharge_current_mA_max"),
 )
+MORE = {"meter": meter_profile.NAMES, form.REGISTER_PCS: ("dc_current_mA", "state", "fault_any")}
+MORE[form.REGISTER_BMS] = (*SIGNALS, "cell_voltage_mV", "fault_any")
 
 
 def skeleton(family: str, role: str = "") -> str:

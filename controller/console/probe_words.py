@@ -1,10 +1,11 @@
 """The report of `firebreak probe` as lines, and the lines of a site file that follow from it."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from controller.config import devices
+from controller.config import devices, schema
 from controller.config.bus_schema import Bus
 from controller.config.profile_form import MAP_ONLY
 from controller.documents.document import wrapped
@@ -15,6 +16,7 @@ BY_PATH = "/dev/serial/by-path"
 WEAK = "weak"
 CERTAINTY = {"identity": "fits", "plausible": "fits by its values", WEAK: "is possible"}
 ROLES = {"meter": "meter_grid", "gas": "gas_1", "offgas": "offgas_1", "io": "io_1"}
+PLACES = {"pcs": "unit", "bms": "rack"}
 VALUES_SHOWN = 8
 Report = dict[str, Any]
 
@@ -53,11 +55,15 @@ def lines(report: Report, refused: int | None) -> Iterator[str]:
         period = f"every {each['period_us'] // 1000} ms" if each["period_us"] else "once"
         lengths = ", ".join(map(str, each["lengths"]))
         yield f"  {each['can_id']:>8}  {each['frames']:5} frames, {period}, {lengths} bytes"
+    roles = Counter[str]()
     for device in report["devices"]:
-        yield from _device(report, device, refused)
+        yield from _device(report, device, refused, roles)
 
 
-def _device(report: Report, device: dict[str, Any], refused: int | None) -> Iterator[str]:
+def _device(
+    report: Report, device: dict[str, Any], refused: int | None, roles: Counter[str]
+) -> Iterator[str]:
+    """roles: how many devices of each have lines to paste before."""
     yield ""
     if "unit_id" in device:
         also = ", ".join(map(str, device["also"]))
@@ -70,9 +76,11 @@ def _device(report: Report, device: dict[str, Any], refused: int | None) -> Iter
         yield from _fit(each)
     weak = [each["profile"] for each in device["fits"] if each["certainty"] == WEAK]
     if weak:
-        yield from wrapped("  possible, no more: values in range: ", ", ".join(weak))
-    if not sure:
-        yield "  no profile fits for sure: `firebreak profile new` begins one"
+        yield from wrapped("  possible, its values are in range, no more: ", ", ".join(weak))
+        if not sure:
+            yield "  nothing tells them apart: look at its nameplate"
+    if not device["fits"]:
+        yield "  no profile fits: `firebreak profile new` begins one"
     shown = list(device["refused"].items())[:refused]
     for name, reason in shown:
         yield from wrapped(f"  {name}: no: ", ascii_only(reason))
@@ -80,7 +88,8 @@ def _device(report: Report, device: dict[str, Any], refused: int | None) -> Iter
         yield f"  {len(device['refused']) - len(shown)} others do not fit either (--all)"
     if sure:
         yield ""
-        yield from snippet(report, device, sure[0])
+        roles[sure[0]["role"]] += 1
+        yield from snippet(report, device, sure[0], roles)
 
 
 def _fit(fit: dict[str, Any]) -> Iterator[str]:
@@ -96,24 +105,37 @@ def _fit(fit: dict[str, Any]) -> Iterator[str]:
         yield from wrapped("      ", f"not told apart from {names}: look at its nameplate")
 
 
-def snippet(report: Report, device: dict[str, Any], fit: dict[str, Any]) -> Iterable[str]:
-    """Lines to paste into a site file."""
+def snippet(
+    report: Report, device: dict[str, Any], fit: dict[str, Any], roles: Counter[str]
+) -> Iterable[str]:
+    """Lines to paste into a site file. roles: how many devices of each, with this one."""
     name = report["bus"] if report["bus"] != "port" else "new"
-    found = [f"[bus.{name}]", f'kind = "{report["kind"]}"'] if name == "new" else []
-    if name == "new" and report["kind"] == "rtu":
+    is_new, number = name == "new" and roles.total() == 1, roles[fit["role"]]
+    found = [f"[bus.{name}]", f'kind = "{report["kind"]}"'] if is_new else []
+    if is_new and report["kind"] == "rtu":
         path = by_path(report["port"])
         found += [f'port = "{path}"', f"baud_Bd = {report['baud_Bd']}"]
-    elif name == "new" and report["kind"] == "tcp":
+    elif is_new and report["kind"] == "tcp":
         found += [f'address = "{report["port"]}"']
-    elif name == "new":
+    elif is_new:
         found += ['interface = "socketcan"', f'channel = "{report["port"]}"']
         found += ["bitrate_bps = 500000  # as it is set now"]
-    found += [f"[device.{fit['role']}]", f'role = "{fit["role"]}"', f'profile = "{fit["profile"]}"']
+    own, role = _named(fit["role"], number)
+    found += [f"[device.{own}]", f'role = "{role}"', f'profile = "{fit["profile"]}"']
     found += [f'bus = "{name}"']
     if fit["address"]:
         found += [f"{fit['address']} = {device.get('unit_id', fit.get('node', 0))}"]
-    found += {"pcs": ["unit = 1"], "bms": ["rack = 1"]}.get(fit["role"], [])
-    return found
+    return found + ([f"{PLACES[role]} = {number}"] if role in PLACES else [])
+
+
+def _named(role: str, number: int) -> tuple[str, str]:
+    """(name, role) of a device: of two meters, say, the second one has another role."""
+    families = schema.ROLES[role]
+    alike = [each for each, own in schema.ROLES.items() if own == families != ("site_device",)]
+    if role in PLACES or number > max(1, len(alike)):
+        return f"{role}_{number}", role
+    role = alike[number - 1] if alike else role
+    return role, role
 
 
 def by_path(port: str, folder: str = BY_PATH) -> str:

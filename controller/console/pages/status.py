@@ -241,7 +241,7 @@ def _foot(facts: Facts) -> list[str]:
     return [
         fitting(around.links(links), f"  path {facts['path_delay']['used_ms']} ms"),
         _loop(facts),
-        fitting(line, f"   LIMITS CRC {facts['version']['limits_crc']}"),
+        line,
         last(command),
     ]
 

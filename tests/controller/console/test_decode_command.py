@@ -116,6 +116,41 @@ def test_another_device_is_named(decoded):
     assert code == 1 and reasons(report) == {"manufacturer": "2 is another device; allowed 1"}
 
 
+# the chain begins at 50000: model 103 with 5 x 10^3 W
+PV = """\
+3:50000 0x5375 0x6E53 103 20
+3:50016 5 3
+3:50024 123 24
+3:50029 0 0 0 0 0
+3:50047 65534
+3:50050 65535 0
+"""
+
+
+@cases("""text  words
+    PV  (0, {"power_W": (5000, "W"), "power_scale": (3, ""), "limit_scale": (-2, "")})
+    PV.replace("5 3", "5 11")  (0, {"limit_scale": (-2, "")})
+""")
+def test_a_sunspec_model_lies_where_the_chain_has_it(decoded, text, words):
+    code, report = decoded("sunspec_pv", text)
+    assert (code, values(report)) == words
+    assert report["stored"].get("power_W", {}).get("value") == words[1].get("power_W", (None,))[0]
+
+
+def test_a_capture_without_the_chain_is_refused(capsys, tmp_path):
+    (tmp_path / "x").write_text("3:50016 5 3")
+    words = "x: no SunS at register 40000, 50000, 0; sunspec_pv needs the chain of the device in"
+    refused(capsys, 2, words, "decode --profile sunspec_pv", tmp_path / "x")
+
+
+def test_a_rack_by_registers_has_each_value_of_an_array(decoded):
+    report = decoded("seplos_v3", "4:4096 5200\n4:4352 3300 3301")[1]
+    assert values(report) == {
+        **{"rack_voltage_mV": (52_000, "mV"), "cell_voltage_mV_1": (3300, "")},
+        **{"cell_voltage_mV_2": (3301, "")},
+    }
+
+
 CAN = """\
 ({0}.00) can0 351#1402DC05DC05C201
 ({0}.01) can0 355#5A006400

@@ -112,6 +112,36 @@ def test_a_gateway_that_ignores_the_unit_id_is_judged_once():
     assert [(each["unit_id"], each["also"]) for each in found] == [(1, [2, 3])] and notes == []
 
 
+def report_of(*names, certainty="plausible"):
+    fit = {"certainty": certainty, "proofs": [], "signs": [], "values": [], "like": []}
+    of = [probe_words.of_profile(profiles.load(name)) for name in names]
+    devices = [
+        {"unit_id": at, "also": [], "sunspec": "", "fits": [{**each, **fit}], "refused": {}}
+        for at, each in enumerate(of, 1)
+    ]
+    bus = Bus("port", "tcp", address="127.0.0.1:502")
+    return "\n".join(probe_words.lines({**probe_words.head(bus), "devices": devices}, None))
+
+
+def test_the_lines_to_paste_of_several_devices_make_one_site_file():
+    text = report_of(
+        "sdm630", "em340", "sungrow_sh", "ejpcs", "bcu_ems", "sunspec_pv", "sunspec_pv"
+    )
+    lines = [line for line in text.splitlines() if line[:1] == "[" or " = " in line]
+    devices = tomllib.loads("\n".join(lines))["device"]
+    assert {name: each["role"] for name, each in devices.items()} == {
+        **{"meter_grid": "meter_grid", "meter_load": "meter_load", "pv": "pv", "pv_2": "pv"},
+        **{"pcs_1": "pcs", "pcs_2": "pcs", "bms_1": "bms"},
+    }
+    assert [devices[name]["unit"] for name in ("pcs_1", "pcs_2")] == [1, 2]
+
+
+def test_a_weak_fit_is_called_possible_and_has_no_lines_to_paste():
+    text = report_of("sdm630", certainty="weak")
+    assert "possible, its values are in range, no more: sdm630" in text and "[device" not in text
+    assert "nothing tells them apart" in text and "no profile fits" not in text
+
+
 def test_a_port_has_the_name_that_stays_when_plugs_move(tmp_path):
     port, folder = tmp_path / "ttyUSB0", tmp_path / "by-path"
     port.touch()
