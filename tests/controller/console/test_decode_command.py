@@ -125,11 +125,12 @@ PV = """\
 3:50047 65534
 3:50050 65535 0
 """
+LIMIT = {"limit_W": (0, "W"), "limit_scale": (-2, "")}
 
 
 @cases("""text  words
-    PV  (0, {"power_W": (5000, "W"), "power_scale": (3, ""), "limit_scale": (-2, "")})
-    PV.replace("5 3", "5 11")  (0, {"limit_scale": (-2, "")})
+    PV  (0, {"power_W": (5000, "W"), "power_scale": (3, ""), **LIMIT})
+    PV.replace("5 3", "5 11")  (0, LIMIT)
 """)
 def test_a_sunspec_model_lies_where_the_chain_has_it(decoded, text, words):
     code, report = decoded("sunspec_pv", text)
