@@ -121,9 +121,13 @@ def test_dead_time_and_ramp_lie_within_their_uncertainty(dead_ms, rise_ms):
 
 def test_gain_and_overshoot():
     made = samples({**RIGHT, AC: 0.9}, response=lambda ms: 1.2 if ms <= 200 else 1.0)
-    point = step_response.facts(made, PHASES, 20)["points"][0]
-    assert point["gain"] == {"value": 0.9, "uncertainty": 0}
+    point, grid = step_response.facts(made, PHASES, 20)["points"]
+    assert point["gain"] == {"value": 0.9, "uncertainty": 0} and grid["gain"]["value"] == 1
     assert abs(point["overshoot_pct"]["value"] - 20) < 1
+
+
+def test_a_quarter_of_the_steps_may_disagree():
+    assert step_response._time([(0, 10), (0, 10), (0, 10), (50, 60)], 20) == (5, 25)
 
 
 @cases("""
@@ -131,6 +135,7 @@ def test_gain_and_overshoot():
     samples({**RIGHT, AC: 0.1})  step_response.SLACK
     samples(powers_W=(0, -100, 100, -100, 100))  step_response.BELOW
     samples(powers_W=(0, 0, 0, 0, 0))  step_response.FEW
+    samples(powers_W=(0, 0, 0, -12_500, 12_500))  step_response.FEW
     samples(response=lambda ms: 1 + 0.4 * (ms // 20 % 2))  step_response.NOISY
 """)
 def test_too_little_to_tell(made, why):
@@ -170,6 +175,8 @@ def test_the_steps_in_turn_and_their_end():
     powers_W = [ask[1] for ask in asked if ask]
     assert powers_W == [0, -12_500, 12_500, 0] and made.ended == sessions.DONE
     assert all(begin[1] == end[0] for begin, end in pairwise(made.phases[0]))
+    assert [end - begin for begin, end in made.phases[0]] == [1000, 1020, 1040]
+    assert made.meter_result is None, "the meter has made no test"
     made, _ = ticked(s.RUNNING)
     assert ticked(s.STOPPING, made=made)[0].ended == sessions.OVER and made.whole(0) == []
     made, _ = ticked(s.RUNNING)
