@@ -47,6 +47,7 @@ COMMANDS = {
     "approve": "show the changes since the last approval of the limits; approve them",
     "lamp-test": "flash both lamps for five seconds",
     "test-mode": "run for a minute with 5 %% of rated power, rows armed; asks twice",
+    "replace": "replace a meter, converter, BMS or I/O module, step by step, in a lock-out",
     "proof-test": "the proof-test ledger: record a test, list what is due, verify",
     "hint": "send a hint as a source does: one power and its validity",
     "ask": "may a job that raises the load run, and with which margin; else what is missing",

@@ -269,11 +269,13 @@ proof_tests.rows[].last.result | text | passed or failed
 proof_tests.rows[].last.remark | text | of the tester
 proof_tests.rows[].last.previous | text | hash of the line before
 proof_tests.rows[].last.hash | text | of this line
+proof_tests.rows[].again | text? | why it is due again
 proof_tests.rows[].due | text? | day of the next one
 proof_tests.rows[].days_left | int? | until then
 proof_tests.rows[].level | int | how urgent
 proof_tests.rows[].state | text | in words
 proof_tests.summary | text | in one line
+proof_tests.replacing[] | text | a device that is being replaced, since when and by whom
 proof_tests.wrong[] | text | what is wrong with the ledger
 proof_tests.clock | text | whether the day is known
 bands | object | how much the power swings, by frequency

@@ -4,7 +4,7 @@ import contextlib
 import os
 
 from controller.state.base import Facts
-from controller.store import proof_lines, proof_state, proof_tests
+from controller.store import proof_lines, proof_state, proof_tests, replacements
 from controller.system import utc
 from controller.system.paths import plain
 
@@ -29,10 +29,10 @@ class Ledger:
 
 
 def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | None:
-    """{rows, summary, wrong, clock}, None for a controller without proof tests.
+    """{rows, summary, replacing, wrong, clock}, None for a controller without proof tests.
 
-    summary: the next due; wrong: lines about the ledger; clock: source of the day, because with an
-    unknown clock a late test may look due.
+    summary: the next due; replacing: devices that are being replaced; wrong: lines about the
+    ledger; clock: source of the day, because with an unknown clock a late test may look due.
     """
     planned = header.get("proof_tests")
     if planned is None:
@@ -41,9 +41,17 @@ def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | Non
         found = ledger.read()
     except OSError as error:
         wrong = [plain(error, proof_tests.FILE)]
-        return {"rows": [], "summary": "proof tests unknown", "wrong": wrong, "clock": clock}
+        unread = {"rows": [], "summary": "proof tests unknown", "replacing": []}
+        return {**unread, "wrong": wrong, "clock": clock}
     rows = proof_state.rows(planned, found.records, proof_lines.day(proof_lines.utc_text(utc_us)))
     summary = "proof-test ledger damaged" if found.breaks else proof_state.summary(rows)
     if clock == utc.UNKNOWN and summary and not (found.breaks or proof_state.wrong(rows)):
         summary += ", clock unknown"
-    return {"rows": rows, "summary": summary, "wrong": found.lines, "clock": clock}
+    open_ = replacements.open_of(found.records)
+    if open_:
+        summary = f"{', '.join(open_)} is being replaced"
+    replacing = [replacements.words(record) for record in open_.values()]
+    return {
+        **{"rows": rows, "summary": summary, "replacing": replacing},
+        **{"wrong": found.lines, "clock": clock},
+    }
