@@ -77,6 +77,7 @@ class Profile(SimpleNamespace):
     settings: dict[str, Any]
     registers: dict[str, Register]  # of SunSpec as "704.WSet"
     identity: dict[str, Register]  # each with `equals`, of a generic device
+    serial: dict[str, Any]  # of [serial]; registers 0: it has none
     frames: dict[str, dict[str, dict[str, Any]]]
     fault_bits: dict[str, dict[str, int]]  # meaning: {name: bit}
     # of a BMS on CAN: {name: row}, see controller/config/can_form.py

@@ -104,6 +104,12 @@ METER_REGISTER: dict[str, forms.Field] = {
     "range": _range(None),
 }
 # registers that tell a device from others: the raw value must be one of `equals`
+SERIAL: dict[str, forms.Field] = {
+    "address": forms.integer(0, 65535, 0),
+    "registers": forms.integer(0, 16, 0),  # 0: the device has none that can be read
+    "function": forms.choice((3, 4), 3),
+    "form": forms.choice(("text", "number"), "text"),
+}
 IDENTITY: dict[str, forms.Field] = {
     "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
     "address": forms.integer(0, 65535),
@@ -223,6 +229,7 @@ TOP: dict[str, forms.Field] = {
     **dict.fromkeys(TABLES, forms.table(default={})),
     **dict.fromkeys(converter_form.SEQUENCES, forms.tables(default=[])),
     "timing": forms.table(TIMING, {}),
+    "serial": forms.table(SERIAL, {}),
 }
 
 
@@ -231,6 +238,7 @@ def every_key() -> list[tuple[str, forms.Field]]:
     tables = {
         "": {key: field for key, field in TOP.items() if field.kind[:5] != "table"},
         "timing.": TIMING,
+        "serial.": SERIAL,
         **{f"{family}.settings.": settings for family, settings in FAMILIES.items()},
         "io.registers.NAME.": REGISTER,
         "meter.registers.NAME.": METER_REGISTER,

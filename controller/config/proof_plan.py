@@ -9,7 +9,7 @@ from array import array
 
 from controller.config import bus_times, stage_states, time_chain, wired
 from controller.config.cabinet_config import Config
-from controller.config.devices import Device
+from controller.config.devices import METERS, Device
 from controller.rows import proof_intervals, records
 from controller.rows.shapes import AT_ONCE, BY_LEVEL, BY_LEVEL_S
 from safety import matrix as m, parameters as p
@@ -49,7 +49,19 @@ def resting(config: Config) -> dict[str, list[str]]:
     keys = list(plan(config))
     armed = sorted(_armed(config), key=lambda stage: int(stage[m.S_ROW]))
     found = {device.name: _resting(armed, device) for device in config.devices}
-    return {name: [key for key in keys if key in own] for name, own in found.items()}
+    signs = {device.name: _signs(config, device) for device in config.devices}
+    return {
+        name: [*[key for key in keys if key in own], *signs[name]] for name, own in found.items()
+    }
+
+
+def _signs(config: Config, device: Device) -> list[str]:
+    """The units whose sign test rests on a device: "u1" is unit 1."""
+    every = range(config.units)
+    units = {"pcs": [device.index], **dict.fromkeys(METERS, [*every])}
+    if device.role == "bms":
+        units["bms"] = [config.topology.rack_units[device.index]]
+    return [f"u{unit + 1}" for unit in units.get(device.role, [])]
 
 
 def _resting(armed: list[tuple], device: Device) -> set[str]:

@@ -181,8 +181,8 @@ def _end(arguments: Namespace, case: Case) -> int:
     else:
         _check_end(facts, serial)
         after = replacements.identity(facts["profile"], serial)
-        for key in facts["tests"]:
-            _note(arguments, pl.DUE, key, replacements.due_remark(case.device))
+        for kind, row in replacements.tests_of(facts["tests"]):
+            _note(arguments, kind, row, replacements.due_remark(case.device))
     _note(arguments, pl.REPLACED, case.device, after)
     _tell(arguments, f"{arguments.by} has replaced {case.device}: {facts['before']} -> {after}")
     print(f"{case.device}: {facts['before']} -> {after}")

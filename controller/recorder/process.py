@@ -69,7 +69,9 @@ class Recorder:
         self.batch.lifetime.take(self.archive.meta("lifetime"))
         self.captures = Captures(folder, self.archive, limits, say)
         self._follower, self._hints = Follower(run_directory), HintWatch(run_directory)
-        self._proof_tests = ProofWatch(state_directory, self.archive.meta("proof_tests"))
+        self._proof_tests = ProofWatch(
+            state_directory, self.archive.meta("proof_tests"), run_directory
+        )
         self._inbox = spool.Inbox(run_directory, self.archive.meta("acts") or [])
         self._reading: Reading | None = None
         self._standing = self.archive.meta("standing") or []

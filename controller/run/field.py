@@ -16,12 +16,14 @@ from controller.core.site_devices.roles import ROLES
 from controller.run.can_bus import CanBus
 from controller.run.pcs_channel import PcsChannel
 from controller.run.site_channel import SiteChannel
+from drivers import serial_number
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from drivers.io import IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
 from drivers.register_pcs import RegisterPcs
+from drivers.serial_number import SerialNumber
 from drivers.site_device import SiteDevice
 from safety import signals as s
 
@@ -87,6 +89,7 @@ class Field:
         self.pcs: list[PcsChannel] = []
         self.site: list[tuple[str, SiteChannel]] = []
         self.meters: dict[tuple[str, int], Meter] = {}  # by bus and unit id
+        self.serials: dict[tuple[str, int], SerialNumber] = {}  # likewise
         self._identified: list[tuple[Meter, RtuPort]] = []  # meters that are asked who they are
         phases_us = bus_times.meter_phases(config, self.drivers)
         for device in config.devices:
@@ -120,6 +123,10 @@ class Field:
             self._identified += [(meter, port)] * bool(device.profile.identity)
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
+        if device.profile.serial["registers"]:
+            serial = SerialNumber(device.profile, device.address)
+            self.serials[device.bus, device.address] = serial
+            port.add(serial.request, serial_number.PERIOD_US, phase_us)
 
     def _add_io(self, device: Device, module: IoModule, port: RtuPort, config: Config) -> None:
         channel = IoChannel(module, port, config.coil_period_ms)

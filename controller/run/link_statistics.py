@@ -1,7 +1,7 @@
 """The counters of the buses in a mapped file: the loop writes once a second, any process reads. An
 entry per RTU unit and CAN bus: bus, address (-1: a CAN bus; -2: bytes without a request), counters.
 An entry of a meter has an address from METER_ADDRESS on, one of a BMS from RACK_ADDRESS on; both
-have the numbers of their report.
+have the numbers of their report. An entry from SERIAL_ADDRESS on has the bytes of a serial number.
 An odd number in front is an unfinished write: read again.
 """
 
@@ -15,6 +15,7 @@ from drivers import can_dialect
 from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 from drivers.meter import Meter
+from drivers.serial_number import BYTES_MAX, SerialNumber
 
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
 NAME_BYTES = 32  # as long as a name may be (config/schema.py)
@@ -24,6 +25,8 @@ MAGIC = b"FBLINK\x00\x04"
 CAN_COUNTERS = tuple("received sent foreign error_frames bus_offs full losses state".split())
 METER_ADDRESS = 1000  # and the unit id
 RACK_ADDRESS = 2000  # and the node
+SERIAL_ADDRESS = 3000  # and the unit id
+SERIAL = struct.Struct(f"<{BYTES_MAX // 8}q")
 ENTRIES_MAX = 64
 WRITE_US = 1_000_000
 TRIES = 100
@@ -40,12 +43,13 @@ class LinkStatistics:
         can_ports: Mapping[str, object],
         meters: Mapping[tuple[str, int], Meter],
         cans: Mapping[str, CanBus],
+        serials: Mapping[tuple[str, int], SerialNumber] | None = None,
     ):
         """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS;
-        meters: by bus and unit id; cans: by bus.
+        meters, serials: by bus and unit id; cans: by bus.
         """
         self._ports, self._can_ports, self._meters = ports, can_ports, meters
-        self._cans = cans
+        self._cans, self._serials = cans, serials or {}
         self._number = self._due_us = 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
@@ -80,6 +84,14 @@ class LinkStatistics:
             for name, bus in self._cans.items()
             for node, report in bus.reports(now_us)
         ]
+        counted += [
+            (
+                name,
+                SERIAL_ADDRESS + unit_id,
+                *SERIAL.unpack(each.text.encode().ljust(BYTES_MAX, b"\0")),
+            )
+            for (name, unit_id), each in self._serials.items()
+        ]
         room = 2 + len(RTU_COUNTERS)
         rows = [(*each, *(0,) * (room - len(each))) for each in counted]
         return [(name.encode()[:NAME_BYTES], *rest) for name, *rest in rows]
@@ -89,9 +101,9 @@ class LinkStatistics:
         self._map.close()
 
 
-def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
+def read(path: str) -> dict[str, dict[Any, Any]] | None:
     """{"units": {(bus, address): {counter: value}}, "meters" and "racks": likewise, "buses": {bus:
-    ...}}; None: no whole file.
+    ...}, "serials": {(bus, address): text}}; None: no whole file.
     """
     for _ in range(TRIES):
         content = regular_file.content(path)
@@ -105,8 +117,9 @@ def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
     return None
 
 
-def _decoded(content: bytes, count: int) -> dict[str, dict[Any, dict[str, int]]]:
-    found: dict[str, dict[Any, dict[str, int]]] = {
+def _decoded(content: bytes, count: int) -> dict[str, dict[Any, Any]]:
+    found: dict[str, dict[Any, Any]] = {
+        "serials": {},
         "units": {},
         "meters": {},
         "racks": {},
@@ -115,6 +128,10 @@ def _decoded(content: bytes, count: int) -> dict[str, dict[Any, dict[str, int]]]
     for place in range(count):
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")
+        if address >= SERIAL_ADDRESS:
+            text = SERIAL.pack(*values[: BYTES_MAX // 8]).rstrip(b"\0").decode("ascii", "replace")
+            found["serials"][name, address - SERIAL_ADDRESS] = text
+            continue
         if address >= RACK_ADDRESS:
             found["racks"][name, address - RACK_ADDRESS] = dict(zip(can_dialect.REPORT, values))
             continue

@@ -92,7 +92,9 @@ class Loop:
             if bus.kind == "can":
                 field.can[bus.name].port = self.can_ports[bus.name] = _open_can(bus)
         links = os.path.join(run_directory, "links.stats")
-        self.links = LinkStatistics(links, field.ports, self.can_ports, field.meters, field.can)
+        self.links = LinkStatistics(
+            links, field.ports, self.can_ports, field.meters, field.can, field.serials
+        )
         self.stopping_us: int | None = None
         # the mark may be left from an earlier run
         self._run_directory, self._told, self._marked = run_directory, False, True

@@ -16,6 +16,7 @@ from controller.system import json_text
 COMMISSIONED, TEST = "commissioned", "test"
 # A device is being exchanged, is exchanged; a test is due again; the serial number of a device.
 REPLACING, REPLACED, DUE, SERIAL = "replacing", "replaced", "due", "serial"
+SIGN = "sign"  # of the powers of a unit
 DEVICE_CHARACTERS_MAX = 32  # of a name (config/schema.py)
 PASSED, FAILED = "passed", "failed"
 REACTION_MS_MAX = 3_600_000

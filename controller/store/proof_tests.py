@@ -96,8 +96,10 @@ class Ledger:
             raise NotWrittenError(f"{path_of(self.directory)}: the new record cannot be read back")
         return record
 
-    def add(self, moment: Moment, kind: str, row: str, by: str, remark: str) -> None:
-        """Add a record of replacements.py. Raises LedgerError."""
+    def add(
+        self, moment: Moment, kind: str, row: str, by: str, remark: str, waits: bool = True
+    ) -> None:
+        """Add a record of replacements.py. Raises LedgerError, BlockingIOError."""
         allowed = f"one line of at most {pl.TEXT_CHARACTERS_MAX} ASCII characters"
         _check([(_is_text(text), f"{_shown(text)}: allowed is {allowed}") for text in (by, remark)])
 
@@ -105,8 +107,8 @@ class Ledger:
             check_date(found, moment[0], row)
             return kind, row, *_written(moment), by, 0, "", remark
 
-        self.commission(moment)
-        self._append(make)
+        self.commission(moment, waits=waits)
+        self._append(make, waits)
 
     def _append(
         self, make: Callable[[pl.Found], tuple[str | int, ...] | None], waits: bool = True

@@ -10,10 +10,11 @@ The ledger keeps an exchange that was interrupted, and the stored lock-out keeps
 
 from collections.abc import Sequence
 
-from controller.store.proof_lines import REPLACED, REPLACING, SERIAL, Record
+from controller.store.proof_lines import DUE, REPLACED, REPLACING, SERIAL, SIGN, Record
 
 SERIAL_WORD = "serial "  # the end of a remark follows
 UNKNOWN = "unknown"
+WAS_REPLACED, OTHER_SERIAL = "was replaced", "has another serial number"
 SERIAL_CHARACTERS_MAX = 32  # of SunSpec model 1
 
 
@@ -44,6 +45,11 @@ def words(record: Record) -> str:
     return f"replacement of {record.row} open since {record.recorded_utc} by {record.tester}"
 
 
-def due_remark(device: str, reason: str = "was replaced") -> str:
+def due_remark(device: str, reason: str = WAS_REPLACED) -> str:
     """Why a test is due again."""
     return f"{device} {reason}"
+
+
+def tests_of(keys: Sequence[str]) -> list[tuple[str, str]]:
+    """[(kind of the record that makes a test due again, its row)]; "u1": the sign of unit 1."""
+    return [(SIGN if key.startswith("u") else DUE, key) for key in keys]
