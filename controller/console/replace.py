@@ -33,7 +33,7 @@ from safety import signals as s
 
 MOVING = (s.CLOSING, s.RUNNING, s.STOPPING)
 LIVE = (s.CONTACTOR_PRECHARGE, s.CONTACTOR_CLOSED)
-BEGAN = "locked out for it"  # end of the remark of an exchange that has begun the lock-out
+BEGAN = "locked out for it; "  # the remark of an exchange that has begun the lock-out
 SERIAL_TEXT = re.compile(rf"[!-~]{{1,{replacements.SERIAL_CHARACTERS_MAX}}}")
 
 
@@ -141,7 +141,7 @@ def _facts(kind: str, link: Facts, header: Facts, records: tuple[pl.Record, ...]
         "serial": link.get("serial"),
         "serial_before": replacements.serial_of(records, name),
         "open": replacements.words(begun) if begun else None,
-        "before": begun.remark.removesuffix(f"; {BEGAN}") if begun else None,
+        "before": begun.remark.removeprefix(BEGAN) if begun else None,
     }
 
 
@@ -164,7 +164,7 @@ def _begin(arguments: Namespace, case: Case) -> int:
         if answer != operator_commands.ACCEPTED:
             line = f"lock-out by {name}: {operator_commands.words(answer)}"
             raise cli.Ended(NOT_DONE, f"{line}; nothing is begun")
-    remark = f"{identity}; {BEGAN}" if holder is None else identity
+    remark = f"{BEGAN}{identity}" if holder is None else identity
     _note(arguments, pl.REPLACING, case.device, remark)
     _tell(arguments, f"{name} begins to replace {case.device}, {identity}")
     now = {**facts, "open": f"replacement of {case.device} open since now by {name}"}
@@ -221,7 +221,7 @@ def _unlock(arguments: Namespace, facts: Facts, begun: pl.Record) -> int:
     holder = facts["locked_out_by"]
     if holder is None:
         return DONE
-    if holder != arguments.by or not begun.remark.endswith(BEGAN):
+    if holder != arguments.by or not begun.remark.startswith(BEGAN):
         print(f"the lock-out by {holder} stays: firebreak lock-out {holder} --end")
         return DONE
     answer = operator.sent(arguments, operator_client.lock_out, holder, False)

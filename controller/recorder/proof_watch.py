@@ -88,7 +88,9 @@ class ProofWatch:
             serials = (link_statistics.read(self._links) or {}).get("serials", {})
         except OSError:
             return {}
-        places = {(each["bus"], each["address"]): each["name"] for each in header["devices"]}
+        places = {
+            (each["bus"], each["address"]): each["name"] for each in header.get("devices", [])
+        }
         known = {places[at]: serial for at, serial in serials.items() if serial and at in places}
         return {name: serial for name, serial in known.items() if name in header.get("places", {})}
 

@@ -7,7 +7,7 @@ from command_line import answered, refused, run
 from watched import CONFIG, SECOND_US, Watched, check
 
 from controller.config import configuration, proof_plan
-from controller.console import person
+from controller.console import person, proof_test
 from controller.console.replace_steps import KINDS
 from controller.run import operator_client, operator_commands
 from controller.sites import FOLDER as SITES
@@ -30,10 +30,10 @@ class Box:
         monkeypatch.setattr(operator_client, "lock_out", self.lock_out)
         answered(monkeypatch, operator_client, "reach", None)
         answered(monkeypatch, person, "prove", None)
-        whole = links._device
-        monkeypatch.setattr(
-            links, "_device", lambda *given: {**whole(*given), "serial": self.serial}
-        )
+        monkeypatch.setattr(watch.link_statistics, "read", lambda _: {"serials": self.serials()})
+
+    def serials(self):
+        return {("meter_grid", 1): self.serial}
 
     def lock_out(self, _, name, is_locked):
         self.locked.append((name, is_locked))
@@ -94,9 +94,8 @@ def test_a_meter_is_replaced_in_two_steps_and_its_tests_are_due_again(box):
     due = {row: words for row, words in box.states().items() if words.startswith("due again")}
     assert due == dict.fromkeys(DUE_OF_METER, "due again, meter_grid was replaced")
     assert box.known()["open"] is None and box.known()["serial_before"] == "B2"
-    record = pt.Ledger(box.watched.state).test(
-        (box.watched.clocks.utc_us() + 10**9, "ntp"), "57", "A", 5, "passed", date=None
-    )
+    ledger = pt.Ledger(box.watched.state)
+    record = ledger.test(proof_test.moment(), "57", "A", 5, "passed")
     assert record.row == "57" and box.states()["57"] == "ok"
 
 
@@ -124,7 +123,7 @@ def test_the_exchange_ends_only_with_a_known_device_that_answers(
     box, monkeypatch, serial, state, more, words
 ):
     box.stop().ask(f"{METER} --by anna")
-    box.serial = serial or None
+    box.serial = serial
     whole = links._device
     monkeypatch.setattr(links, "_device", lambda *given: {**whole(*given), "state": state})
     box.refuse(2 if more else 1, words, f"{METER} --by anna {more}")
