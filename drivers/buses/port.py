@@ -181,7 +181,7 @@ class RtuPort:
     def _finish(self, job: _Job, pdu: bytes, now_us: int) -> None:
         unit = job.unit
         unit.noise_bytes += self._receiver.received - len(pdu) - 3
-        unit.silent = unit.retry_us = 0
+        unit.note_answer()
         self._release(now_us + self.gap_us + self.turnaround_us)
         if pdu[0] & 0x80:
             unit.exception += 1
@@ -204,7 +204,7 @@ class RtuPort:
                 self._late.note(request, now_us)
         self._release(now_us + self.gap_us if received else now_us)
         if received:
-            unit.bad_reply += 1
+            unit.note_bad(now_us)
             other_id = self._receiver.other_id()
             if other_id is not None:
                 unit.other_unit += 1

@@ -1,6 +1,7 @@
 """One unit of a bus: its counters, and the pause before the next read of a silent unit."""
 
 SILENT_AFTER = 3  # time-outs in a row
+BAD_AFTER = 10  # bad replies in a row: noise that spoils every second reply does so once in 1000
 BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 
 
@@ -14,12 +15,25 @@ class UnitStatistics:
         *("sent", "ok", "timeout", "exception", "bad_reply", "noise_bytes", "stray_frames"),
         *("silent", "other_unit", "answered_by"),
     )
-    __slots__ = (*COUNTERS, "silent_us", "retry_us")
+    __slots__ = (*COUNTERS, "silent_us", "retry_us", "_bad")
 
     def __init__(self) -> None:
         self.sent = self.ok = self.timeout = self.exception = self.bad_reply = 0
         self.noise_bytes = self.stray_frames = self.silent = self.silent_us = self.retry_us = 0
-        self.other_unit = self.answered_by = 0
+        self.other_unit = self.answered_by = self._bad = 0
+
+    def note_answer(self) -> None:
+        """Count a good reply or an exception: the unit works."""
+        self.silent = self.retry_us = self._bad = 0
+
+    def note_bad(self, now_us: int) -> None:
+        """Count a bad reply. From BAD_AFTER in a row on reads wait, so that a unit that babbles or
+        answers half leaves the bus to the others.
+        """
+        self.bad_reply += 1
+        self._bad += 1
+        if self._bad >= BAD_AFTER:
+            self.retry_us = max(self.retry_us, now_us + BACK_OFF_US)
 
     def note_silence(self, now_us: int) -> None:
         """Count a time-out. From SILENT_AFTER in a row on reads wait, twice as long each time."""

@@ -1,5 +1,7 @@
 """Schedule, gaps, time-outs, late replies and back-off of an RTU bus, in virtual time."""
 
+import random
+
 import pytest
 
 from drivers.buses import port as p, rtu
@@ -624,6 +626,38 @@ def test_writes_to_a_dead_unit_leave_room_for_the_others(bench):
     del bench.events[:20]
     assert bench.longest_pause_us("alive") < 80_000
     assert bench.longest_pause_us("dead") < PATIENCE_US + 2 * TIMEOUT_US + 20_000
+
+
+DRAW = random.Random(1)
+# Answers of a bad unit: frame -> [(us after the request, bytes)].
+BAD = {
+    "half": lambda frame: [(1000, answer(frame)[:4])],
+    "one byte at a time": lambda frame: [
+        (at * 19_000, answer(frame)[at : at + 1]) for at in range(8)
+    ],
+    "damaged": lambda frame: [(1000, answer(frame)[:-1] + b"?")],
+    "of another unit": lambda frame: [(1000, rtu.seal(bytes((9, *answer(frame)[1:-2]))))],
+    "late": lambda frame: [(TIMEOUT_US + 5000, answer(frame))],
+    "twice": lambda frame: [(1000, answer(frame)), (2500, answer(frame))],
+    "exception": lambda frame: [(1000, rtu.seal(bytes((frame[0], frame[1] | 0x80, 6))))],
+    "babbles": lambda frame: [(at * 3000, DRAW.randbytes(30)) for at in range(10)],
+    "much too long": lambda frame: [(1000, answer(frame) + DRAW.randbytes(600))],
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_unit_costs_no_other_its_deadline(bench, kind):
+    """An alarm of the fastest device of a cabinet comes after 500 ms (silence budgets)."""
+    for unit_id, period_us in ((1, 20_000), (2, 20_000), (3, 200_000)):
+        bench.poll_every(unit_id, period_us, unit_id=unit_id)
+    bench.slave = lambda frame, _: BAD[kind](frame) if frame[0] == 2 else healthy(frame, 0)
+    bench.run(20_000_000)
+    for unit_id, pause_us_max in ((1, 150_000), (3, 500_000)):
+        good_us = [
+            at_us for key, what, _, at_us in bench.events if (key, what) == (unit_id, "reply")
+        ]
+        assert max(b - a for a, b in zip(good_us, good_us[1:])) < pause_us_max
+        assert len(good_us) > 20_000_000 // pause_us_max
 
 
 def test_a_first_stop_to_a_silent_unit_goes_before_all_others(bench, port):

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "step": "one step of the kernel, 1, 3 and 16 racks; instructions on MicroPython",
     "loop": "how late the loop wakes up, beside cyclictest; idle and under CPU stress",
     "rtu": "a Modbus RTU transaction beside libmodbus on the same pty",
+    "devices": "a full CAN bus of each BMS profile; memory with each example cabinet",
     "replay": "the speed of a replay",
     "start": "from exec to the first tick; memory; how long a page takes",
     "stop": "emergency stops in real time, beside the host's own stalls",
@@ -41,6 +42,7 @@ SECONDS = {"dest": "seconds", "type": number(1, 604_800), "help": "(%(default)g)
 COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)s)"}
 OPTIONS: dict[str, dict[str, Any]] = {
     "loop": {"--for": SECONDS | {"default": 60.0}},
+    "devices": {"--for": SECONDS | {"default": 20.0}},
     "rig": {**options.SEED, "--for": SECONDS | {"default": 3600.0}},
     "pod": {**options.SEED, "--for": SECONDS | {"default": 300.0}},
     "doors": {
@@ -83,6 +85,7 @@ EVERYTHING = {
 # Length of each benchmark for `all`, and for a short trial with --short.
 LENGTHS = {
     "loop": ("--for", "300", "10"),
+    "devices": ("--for", "20", "5"),
     "stop": ("--count", "200", "3"),
     "hint": ("--count", "200", "3"),
     "rig": ("--for", "3600", "60"),
