@@ -18,7 +18,7 @@ from argparse import Namespace
 from typing import NamedTuple
 
 from controller.console import operator, person, proof_test
-from controller.console.replace_page import lines
+from controller.console.replace_page import lines, tests_in_words
 from controller.console.replace_steps import KINDS
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Shadow
@@ -187,7 +187,8 @@ def _end(arguments: Namespace, case: Case) -> int:
     _tell(arguments, f"{arguments.by} has replaced {case.device}: {facts['before']} -> {after}")
     print(f"{case.device}: {facts['before']} -> {after}")
     if not arguments.cancel:
-        print(f"due again: {', '.join(facts['tests']) or 'no proof test'} (firebreak proof-test)")
+        due = tests_in_words(facts["tests"]) or "no proof test"
+        print(f"due again: {due} (firebreak proof-test list)")
         print("\n".join(KINDS[facts["kind"]].after))
     return _unlock(arguments, facts, begun)
 

@@ -14,6 +14,11 @@ def lines(facts: Facts) -> list[str]:
     return [line for label, words in _told(facts) for line in _line(label, words)]
 
 
+def tests_in_words(keys: list[str]) -> str:
+    """Rows of proof tests, and the sign test of each unit."""
+    return ", ".join([f"sign of unit {key[1:]}" if key[0] == "u" else key for key in keys])
+
+
 def _line(label: str, words: str) -> list[str]:
     return wrapped(f"{label:<{MARGIN}}{words}", MARGIN)
 
@@ -28,9 +33,9 @@ def _told(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts["serial_before"] not in (None, facts["serial"]):
         yield "BEFORE", facts["serial_before"]
     yield "WIRING", facts["wiring"]
-    yield "TESTS", ", ".join(facts["tests"]) or "no proof test rests on it"
+    yield "TESTS", tests_in_words(facts["tests"]) or "no proof test rests on it"
     holder = facts["locked_out_by"]
-    yield "CABINET", f"{facts['cabinet_state']}, " + (f"locked out by {holder}" if holder else "")
+    yield "CABINET", facts["cabinet_state"] + (f", locked out by {holder}" if holder else "")
     yield "NOW", facts["open"] or "no replacement is open"
     command = f"firebreak replace {facts['kind']} {device} --by NAME"
     if not facts["open"]:

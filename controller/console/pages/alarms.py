@@ -81,7 +81,7 @@ def _replacing(facts: Facts) -> list[str]:
     return [
         line
         for words in facts["replacing"]
-        for line in folded("Replace", f"{words}. Go on with `firebreak replace`.", 2)
+        for line in folded("Swap", f"{words}. Go on with `firebreak replace`.", 2)
     ]
 
 

@@ -17,7 +17,6 @@ from tests.tables import cases
 
 METER = "meter meter_grid"
 DUE_OF_METER = ["50b", "50c", "50d", "57", "57a"]
-SIGN = ["u1"]
 
 
 class Box:
@@ -90,7 +89,10 @@ def test_a_meter_is_replaced_in_two_steps_and_its_tests_are_due_again(box):
     assert out[0] == (
         "meter_grid: firebreak_fast_meter.toml, serial A1 -> firebreak_fast_meter.toml, serial B2"
     )
-    assert out[1] == f"due again: {', '.join(DUE_OF_METER + SIGN)} (firebreak proof-test)"
+    assert (
+        out[1]
+        == f"due again: {', '.join(DUE_OF_METER)}, sign of unit 1 (firebreak proof-test list)"
+    )
     due = {row: words for row, words in box.states().items() if words.startswith("due again")}
     assert due == dict.fromkeys(DUE_OF_METER, "due again, meter_grid was replaced")
     assert box.known()["open"] is None and box.known()["serial_before"] == "B2"
