@@ -23,6 +23,7 @@ from drivers.register_blocks import Block
 from drivers.register_numbers import Numbers
 from drivers.sink import Sink
 from drivers.site_device import SiteDevice
+from drivers.sunspec import Places
 from safety import signals
 
 # of nominal: outside this range the grid has tripped long ago, or the value is no voltage
@@ -66,8 +67,8 @@ class Meter:
         self._set_checks(profile)
         # compares [identity] and reads nothing else
         plain = Profile(**{**vars(profile), "registers": {}})
-        identity = SiteDevice(plain, unit_id, sink, (0, 0), [], {}) if profile.identity else None
-        self._identity = identity
+        is_told = profile.identity or profile.models
+        self._identity = SiteDevice(plain, unit_id, sink, (0, 0), [], {}) if is_told else None
         self._pdus: list[bytes] = []
         self._first_us = 0  # when the first read of this reading came
         self._words: bytes | None = None
@@ -136,8 +137,10 @@ class Meter:
         return self._identity.service(now_us) if self._identity else []
 
     def _request(self, name: str, block: Block, *on_end: Any) -> rtu.Request:
-        key, place = (self.unit_id, name), (block.function, block.address, block.length)
-        return rtu.read_request(key, self.unit_id, *place, *on_end)
+        places = self._identity.places if self._identity else Places(self.profile)
+        key, place = (self.unit_id, name), places.of(block.address)
+        read = rtu.read_request(key, self.unit_id, block.function, place, block.length, *on_end)
+        return places.follow(read, block.address)
 
     def _takers(self) -> list[rtu.OnReply]:
         """What takes the reply to each read of a reading."""
@@ -146,6 +149,10 @@ class Meter:
         return [partial(self._take_part, number) for number in range(len(self._reads))]
 
     def _take_part(self, number: int, pdu: bytes, now_us: int) -> None:
+        if self._identity is not None and not self._identity.is_identified:
+            self._identity.note_answer(now_us)
+            self._pdus = []
+            return
         if number == 0:
             self._pdus, self._first_us = [], now_us
         elif number != len(self._pdus) or now_us - self._first_us >= self._period_us:

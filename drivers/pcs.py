@@ -178,7 +178,8 @@ class SunSpecPcs:
     # -- start-up
 
     def _start_up(self) -> steps.Sequence[None]:
-        self._models = yield from sunspec.walk(self.profile.settings["base_addresses"])
+        found = yield from sunspec.walk(self.profile.settings["base_addresses"])
+        self._models = sunspec.first_of(found)
         self._discovered()
         self.state = SCALES
         while not self.readings.scales_known:

@@ -6,7 +6,8 @@ from functools import partial
 from drivers.buses import rtu
 from drivers.profile import Profile, Register
 from drivers.register_blocks import Block, blocks
-from drivers.register_codec import Codec
+from drivers.register_codec import Codec, ScaleFactor
+from drivers.sunspec import Places
 
 LONG_AGO_US = -(1 << 62)
 
@@ -16,6 +17,7 @@ class ReadingGroup:
 
     def __init__(
         self,
+        places: Places,
         profile: Profile,
         settings: dict[str, int],
         row: tuple[int, str, int, list[Register], Callable[[int], object]],
@@ -28,7 +30,13 @@ class ReadingGroup:
         self.values: dict[str, int] = {}
         self._unit_id, self._name, period_ms, self._registers, self._take = row
         self._period_us, self._heard = period_ms * 1000, heard
+        self._places = places
         self._codecs = [Codec(each, settings) for each in self._registers]
+        self._factors = {
+            at: ScaleFactor([codec for codec in self._codecs if codec.factor == each.name])
+            for at, each in enumerate(self._registers)
+            if each.name in profile.factors
+        }
         limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
         self._blocks = blocks(self._registers, *limits)
         self.forget()
@@ -53,9 +61,10 @@ class ReadingGroup:
 
     def _read(self, number: int, block: Block) -> rtu.Request:
         key = self._unit_id, f"{self._name} {number + 1}"
-        place = block.function, block.address, block.length
+        place = block.function, self._places.of(block.address), block.length
         on_reply = partial(self._on_reply, number, block)
-        return rtu.read_request(key, self._unit_id, *place, on_reply, self._on_failure)
+        read = rtu.read_request(key, self._unit_id, *place, on_reply, self._on_failure)
+        return self._places.follow(read, block.address)
 
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:
         if kind == rtu.EXCEPTION:
@@ -64,9 +73,11 @@ class ReadingGroup:
     def _on_reply(self, number: int, block: Block, pdu: bytes, now_us: int) -> None:
         self._heard(now_us)
         found: dict[str, int] = {}
-        for index, part in block.parts(pdu[2:]):
+        parts, factors = block.parts(pdu[2:]), self._factors
+        is_new = not all([factors[at].holds(part) for at, part in parts if at in factors])
+        for index, part in [each for each in parts if each[0] not in factors]:
             value, is_good = self._codecs[index].read(part)
-            if value is None or not is_good:
+            if value is None or not is_good or is_new:
                 self.refused += 1
                 self._at_us[number] = LONG_AGO_US
                 return

@@ -6,7 +6,7 @@ controller/config/profiles.py reads and checks the TOML file of a profile.
 import pathlib
 import struct
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 FOLDER = pathlib.Path(__file__).parent / "profiles"
 
@@ -18,6 +18,26 @@ class ProfileError(ValueError):
 def wrong(path: pathlib.Path, words: str) -> ProfileError:
     """ProfileError that names the file."""
     return ProfileError(f"{path.name}: {words}")
+
+
+# An address from n x SLOT on counts from the ID register of the profile's SunSpec model n, from 1.
+SLOT = 1 << 16
+
+
+class Wanted(NamedTuple):
+    """A SunSpec model that registers of a profile lie in: one of `ids`, the `instance`-th of them
+    in the chain, and how many registers the profile uses of it, with the ID.
+    """
+
+    ids: tuple[int, ...]
+    instance: int
+    registers: int
+
+    @property
+    def name(self) -> str:
+        """Its name for people."""
+        number = f" number {self.instance}" if self.instance > 1 else ""
+        return f"SunSpec model {' or '.join(map(str, self.ids))}{number}"
 
 
 class Register(SimpleNamespace):
@@ -78,6 +98,7 @@ class Profile(SimpleNamespace):
     registers: dict[str, Register]  # of SunSpec as "704.WSet"
     identity: dict[str, Register]  # each with `equals`, of a generic device
     serial: dict[str, Any]  # of [serial]; registers 0: it has none
+    models: list[Wanted]  # of SunSpec, in the order of their slots
     frames: dict[str, dict[str, dict[str, Any]]]
     fault_bits: dict[str, dict[str, int]]  # meaning: {name: bit}
     # of a BMS on CAN: {name: row}, see controller/config/can_form.py
@@ -92,6 +113,24 @@ class Profile(SimpleNamespace):
     start: list[Step]
     stop: list[Step]
     heartbeat: dict[str, Any]
+
+    @property
+    def tells(self) -> list[str]:
+        """Names of what a driver compares before a value counts, in its order."""
+        chain = [*[each.name for each in self.models], "the SunSpec chain"] if self.models else []
+        return [*self.identity, *chain, *self.factors, *self.limits]
+
+    @property
+    def factors(self) -> list[str]:
+        """Names of the registers that hold a scale factor."""
+        found = {getattr(each, "scale_from", "") for each in self.registers.values()}
+        return sorted(found - {""})
+
+    @property
+    def limits(self) -> list[str]:
+        """Names of the registers that are written, and that somebody else may have fixed."""
+        every = self.registers.values()
+        return [each.name for each in every if getattr(each, "fixed_words", [])]
 
     def mask(self, meaning: str) -> int:
         """The bits of "trip", "warn" or "info", as a number."""

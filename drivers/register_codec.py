@@ -14,6 +14,7 @@ INTEGERS = {"u16": (1, False), "s16": (1, True), "u32": (2, False), "s32": (2, T
 INTEGERS |= {"u64": (4, False), "s64": (4, True)}
 FLOATS = {"float32": ">f", "float64": ">d"}
 BIT = "bit"
+EXPONENTS = range(-10, 11)  # of a SunSpec scale factor; other values are none
 
 
 class Codec:
@@ -23,16 +24,22 @@ class Codec:
         self, register: Register, settings: dict[str, int], bounds: tuple[int, int] | None = None
     ):
         """settings: for `scale_by` (KeyError: none such). bounds: narrower than the profile's."""
-        self._register = register
+        self._register, self.factor = register, getattr(register, "scale_from", "")
         self._low, self._high = register.low, register.high
         if bounds:
             self._low, self._high = max(bounds[0], self._low), min(bounds[1], self._high)
         self._scale, self._offset = Fraction(str(register.scale)), Fraction(str(register.offset))
         if register.scale_by:
             self._scale *= settings[register.scale_by]
+        self._plain_scale, self.exponent = self._scale, 0
         self._shift = (register.mask & -register.mask).bit_length() - 1 if register.mask else 0
         self._states = {int(raw): value for raw, value in register.values.items()}
         self._raws = {value: raw for raw, value in reversed(self._states.items())}
+
+    def rescale(self, exponent: int) -> None:
+        """Multiply the profile's scale by 10^exponent."""
+        self.exponent = exponent
+        self._scale = self._plain_scale * Fraction(10) ** exponent
 
     def read(self, data: bytes) -> tuple[int | None, bool]:
         """(value, whether it is good); of bits: how many are 1. (None, True): it has no value."""
@@ -73,6 +80,25 @@ class Codec:
             return int.from_bytes(data, "big", signed=INTEGERS[self._register.type][1])
         (number,) = struct.unpack(FLOATS[self._register.type], data)
         return number if math.isfinite(number) else None
+
+
+class ScaleFactor:
+    """A register with a power of ten for some codecs. It counts when it has come twice: both it and
+    the values beside it may have been of different moments.
+    """
+
+    def __init__(self, codecs: list[Codec]) -> None:
+        self._codecs = codecs
+        self.exponent: int | None = None
+
+    def holds(self, data: bytes) -> bool:
+        """Whether the register has come with this value last, and it is a power of ten."""
+        exponent = int.from_bytes(data, "big", signed=True)
+        is_same, is_factor = exponent == self.exponent, exponent in EXPONENTS
+        self.exponent = exponent
+        for codec in self._codecs if is_factor else ():
+            codec.rescale(exponent)
+        return is_same and is_factor
 
 
 def ordered(register: Register, data: bytes) -> bytes:

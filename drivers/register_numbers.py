@@ -10,10 +10,9 @@ from fractions import Fraction
 
 from drivers.profile import Register
 from drivers.register_blocks import Block
-from drivers.register_codec import ordered
+from drivers.register_codec import EXPONENTS, ordered
 
 HEAD_BYTES = 2  # of a PDU before its registers
-EXPONENTS = range(-10, 11)  # of a SunSpec scale factor; other values are none
 
 
 class Numbers:

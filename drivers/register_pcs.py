@@ -164,12 +164,15 @@ class RegisterPcs:
     # -- sequences
 
     def _start_up(self) -> steps.Sequence[None]:
+        if self.profile.models:
+            yield from self.writer.places.walk()
         for name, register in self.profile.identity.items():
-            data = yield "read", register.function, register.address, register.words
+            place = self.writer.places.of(register.address)
+            data = yield "read", register.function, place, register.words
             value = Codec(register, self._settings).value(data) if data else None
             if value not in register.equals:
                 raise StepError(f"identity.{name} reads {value}, not as the profile says")
-        self.readings.is_identified = True
+        self.readings.identified()
         while not self.readings.is_complete:
             yield None
         stated_W = self._settings["rated_W"]
@@ -195,9 +198,10 @@ class RegisterPcs:
 
     def _step(self, step: Step) -> steps.Sequence[None]:
         """Write and read back, or read until the register has one of the values."""
-        place, codec = step.register.address, Codec(step.register, self._settings)
+        place = self.writer.places.of(step.register.address)
+        codec = Codec(step.register, self._settings)
         if step.function in (rtu.READ_HOLDING_REGISTERS, rtu.READ_INPUT_REGISTERS):
-            yield from self._wait(step, codec)
+            yield from self._wait(step, codec, place)
             return
         kind = "write one" if step.function == rtu.WRITE_REGISTER else "write"
         words = tuple(codec.words(step.value))
@@ -209,16 +213,15 @@ class RegisterPcs:
             if data is None or Struct(f">{len(words)}H").unpack(data) != words:
                 raise StepError(step.fault or f"register {place} does not keep {step.value}")
 
-    def _wait(self, step: Step, codec: Codec) -> steps.Sequence[None]:
+    def _wait(self, step: Step, codec: Codec, address: int) -> steps.Sequence[None]:
         until_us = self._now_us + step.timeout_ms * 1000
         while True:
-            place = step.register.address, step.register.words
-            data = yield "read", step.function, *place
+            data = yield "read", step.function, address, step.register.words
             value = codec.value(data) if data else None
             if value in step.equals:
                 return
             if self._now_us >= until_us:
-                raise StepError(step.fault or f"register {place[0]} reads {value}, not as wanted")
+                raise StepError(step.fault or f"register {address} reads {value}, not as wanted")
             yield None
 
     def _on_steps_end(self, error: str, now_us: int) -> None:
@@ -234,7 +237,7 @@ class RegisterPcs:
 
     def _stop_request(self, number: int, step: Step) -> rtu.Request:
         codec = Codec(step.register, self._settings)
-        place = step.register.address, codec.words(step.value)
+        place = self.writer.places.of(step.register.address), codec.words(step.value)
         key, taken = (self.unit_id, f"stop {number + 1}"), partial(self._on_stop, number)
         return rtu.write_request(step.function, key, self.unit_id, *place, taken, priority=rtu.STOP)
 
@@ -248,7 +251,8 @@ class RegisterPcs:
         """The write of the next heartbeat: it changes each time and is never 0."""
         beat = self.profile.heartbeat
         self._count = self._count % beat["count_max"] + 1
-        key, place = (self.unit_id, "write heartbeat"), (self.unit_id, beat["address"])
+        key = self.unit_id, "write heartbeat"
+        place = self.unit_id, self.writer.places.of(beat["address"])
         return rtu.write_request(beat["function"], key, *place, (self._count,), self._on_beat)
 
     def _on_beat(self, pdu: bytes, now_us: int) -> None:

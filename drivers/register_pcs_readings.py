@@ -50,13 +50,16 @@ class PcsReadings:
         self.forget()
 
     def _make_groups(self, registers: list[Register], settings: dict[str, int]) -> None:
-        control = [each for each in registers if each.name in CONTROLLED]
+        names = [*CONTROLLED, *[each.scale_from for each in registers if each.name in CONTROLLED]]
+        control = [each for each in registers if each.name in names]
         control += [each for frame in self._held for each in frame]
         control += [_named(each.register, name) for name, each in self._kept.items()]
-        measure = [each for each in registers if each.name not in CONTROLLED]
+        factors = [each.scale_from for each in registers if each.name not in CONTROLLED]
+        measure = [e for e in registers if e.name in factors or e.name not in names]
+        unit_id = self._writer.unit_id
         control_ms = self._profile.settings["control_period_ms"]
         self._groups = [
-            ReadingGroup(self._profile, settings, (self._writer.unit_id, *row), self.heard)
+            ReadingGroup(self._writer.places, self._profile, settings, (unit_id, *row), self.heard)
             for row in (
                 ("measure", self._profile.period_ms, measure, self._measured),
                 ("control", control_ms, control, self._controlled),
@@ -72,6 +75,12 @@ class PcsReadings:
         self._heartbeat: int | None = None
         self._is_local = False
         self._differs = 0
+        for group in self._groups:
+            group.forget()
+
+    def identified(self) -> None:
+        """It is the right device: what was read before does not count."""
+        self.is_identified = True
         for group in self._groups:
             group.forget()
 

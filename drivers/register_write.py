@@ -6,6 +6,7 @@ from struct import Struct
 from drivers.buses import rtu
 from drivers.profile import Register
 from drivers.register_codec import Codec
+from drivers.sunspec import Places
 
 COIL_WRITES = (rtu.WRITE_COIL, rtu.WRITE_COILS)
 SINGLE_WRITES = (rtu.WRITE_COIL, rtu.WRITE_REGISTER)
@@ -15,11 +16,22 @@ Tell = Callable[[int, int, int], None]  # (kind of failure, code, now_us)
 class RegisterWrite:
     """One register that is written after a change (at most every pause_ms), after a lost write, and
     every repeat_ms. With `read_back` or function 23 another value in the device is a lost write.
+
+    `fixed`: a limit that stands in the device, that this program has not written and that does not
+    expire (`fixed_words`): the installer's. It is never raised, and only lowered where the site
+    file states it, because after a restart nothing else would know it.
     """
 
-    def __init__(self, register: Register, unit_id: int, settings: dict[str, int], tell: Tell):
+    def __init__(
+        self, register: Register, unit_id: int, settings: dict[str, int], places: Places, tell: Tell
+    ):
         self._register, self._unit_id, self._tell = register, unit_id, tell
-        self._codec = Codec(register, settings)
+        self._device, self.codec = places, Codec(register, settings)
+        self._stated = settings.get(f"{register.name}_max", 0)
+        self.fixed: int | None = None
+        size = register.words + register.complement + len(register.with_words)
+        place = {"function": rtu.READ_HOLDING_REGISTERS, "address": register.write_address}
+        self.limit = Register(**place, words=size) if register.fixed_words else None
         self._sent: int | None = None
         self._expected: tuple[int, ...] = ()  # registers or levels of the last write
         self._due_us = self._free_us = 0
@@ -27,6 +39,8 @@ class RegisterWrite:
 
     def request(self, value: int, now_us: int) -> rtu.Request | None:
         """Same as SiteDevice.write."""
+        if self.fixed is not None and (value >= self.fixed or self.is_unstated):
+            return None
         # the rest value does not wait; a lost write does, or it would keep the bus from others
         is_rest = value == 0 and self._sent not in (0, None)
         wait_us = self._due_us if value == self._sent else self._free_us
@@ -40,13 +54,31 @@ class RegisterWrite:
     def _places(self, value: int) -> tuple[int, ...]:
         if self._register.write_function in COIL_WRITES:
             return tuple([value > coil for coil in range(self._register.count)])
-        return tuple(self._codec.words(value))
+        return tuple(self.codec.words(value))
+
+    @property
+    def address(self) -> int:
+        """The first register of the write on this device."""
+        return self._device.of(self._register.write_address)
+
+    def see(self, data: bytes) -> None:
+        """Note what stands in the registers of the write; they may hold anything."""
+        words, size = Struct(f">{len(data) // 2}H").unpack(data), self._register.words
+        wanted, is_own = self._register.fixed_words, words[:size] == self._expected[:size]
+        pairs = zip(words[len(words) - len(wanted) :], wanted)
+        is_fixed = not is_own and all([want in (-1, word) for word, want in pairs])
+        self.fixed = self.codec.read(data[: 2 * size])[0] if is_fixed else None
+
+    @property
+    def is_unstated(self) -> bool:
+        """Whether a fixed limit stands in the device that the site file does not state."""
+        return self.fixed is not None and self.fixed < self._stated
 
     def _write(self) -> rtu.Request:
         function, places = self._register.write_function, self._expected
         key = self._unit_id, self._register.name
         content = places[:1] if function in SINGLE_WRITES else places
-        place = self._unit_id, self._register.write_address
+        place = self._unit_id, self.address
         return rtu.write_request(function, key, *place, content, self._written, self._lost)
 
     def _written(self, pdu: bytes, now_us: int) -> None:
@@ -74,7 +106,7 @@ class RegisterWrite:
         """The read of the registers that the last write wrote."""
         function = 1 if self._register.write_function in COIL_WRITES else 3
         key = self._unit_id, self._register.name, "read back"
-        place = self._register.write_address, len(self._expected)
+        place = self.address, len(self._expected)
         return rtu.read_request(key, self._unit_id, function, *place, self._compare)
 
     def _compare(self, pdu: bytes, now_us: int) -> None:

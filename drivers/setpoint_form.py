@@ -13,6 +13,7 @@ other, and each value has a role:
 from drivers.buses import rtu
 from drivers.profile import Register, SetpointFrame
 from drivers.register_codec import Codec
+from drivers.sunspec import Places
 
 CHARGE, DISCHARGE, IDLE = "charge", "discharge", "idle"
 WAYS = {CHARGE: -1, DISCHARGE: 1, IDLE: 0}
@@ -28,8 +29,11 @@ def way_of(power_W: int) -> int:
 class Frame:
     """One write of the form."""
 
-    def __init__(self, frame: SetpointFrame, settings: dict[str, int]) -> None:
-        """settings: for `scale_by`."""
+    def __init__(
+        self, frame: SetpointFrame, settings: dict[str, int], places: Places | None = None
+    ) -> None:
+        """settings: for `scale_by`. places: of a device of the profile."""
+        self._places = places
         self.function, self.address = frame.function, frame.address
         self.registers = frame.values
         self._codecs = [Codec(each, settings) for each in frame.values]
@@ -71,7 +75,8 @@ class Frame:
         """The write of these registers. All frames of a unit share a key, so that the newest one
         takes the place of one that waits.
         """
-        place = (unit_id, "write setpoint"), unit_id, self.address
+        address = self._places.of(self.address) if self._places else self.address
+        place = (unit_id, "write setpoint"), unit_id, address
         return rtu.write_request(self.function, *place, words, on_reply, on_failure)
 
 

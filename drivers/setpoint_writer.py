@@ -11,6 +11,7 @@ from drivers.buses import rtu
 from drivers.profile import Profile
 from drivers.setpoint_form import Frame, Words, way_of
 from drivers.steps import LOST_US
+from drivers.sunspec import Places
 
 LONG_AGO_US = -(1 << 62)
 DAY_US = 86_400_000_000
@@ -23,7 +24,8 @@ class SetpointWriter:
     def __init__(self, profile: Profile, unit_id: int, settings: dict[str, int]) -> None:
         """settings: for `scale_by`, and `setpoint_ms`, the least time between two frames."""
         self.unit_id = unit_id
-        self.frames = [Frame(each, settings) for each in profile.setpoint]
+        self.places = Places(profile)
+        self.frames = [Frame(each, settings, self.places) for each in profile.setpoint]
         self._zero = [frame.words(0) for frame in self.frames]
         self._encoded_W, self._encoded = 0, self._zero
         self._repeat_us = profile.settings["repeat_ms"] * 1000

@@ -2,18 +2,25 @@
 
 Each signal becomes fresh by itself. One out of range or without meaning is unknown, not the device.
 With `[identity]` no value counts and no write goes out before its registers hold what the profile
-says, because the device may have been replaced.
+says, because the device may have been replaced. A SunSpec device has its models at other places.
 
-    start, silence --> read all of `[identity]` --> as the profile says --> values count
-                       again every IDENTITY_US  --> another value --> `other_device`, no value
+    start, silence --> walk the chain --> read all of `[identity]`, ids of models, scale factors
+    --> as the profile says --> values count; again every IDENTITY_US
+    --> another value --> `other_device`, no value
 """
 
+from functools import partial
+from typing import cast
+
+from drivers import device_checks
 from drivers.buses import rtu
 from drivers.profile import Profile
 from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec
 from drivers.register_write import RegisterWrite
 from drivers.sink import Sink
+from drivers.steps import NO_ANSWER, Steps
+from drivers.sunspec import Places
 
 # One value out of range may be a disturbance. Two in a row are a wrong sign, scale or register: the
 # signal then stays unknown for HELD_US after the last one. Otherwise each small value in between
@@ -26,6 +33,8 @@ SILENT_AFTER, SILENCE_PERIODS, SILENCE_US_MIN = 3, 3, 5_000_000
 # that does not reach its device)
 NO_SUCH_REGISTER = (1, 2, 3)
 WORD_MAX = (1 << 31) - 1
+
+WALK_AGAIN_US = 1_000_000  # after a walk that has failed
 
 Bounds = dict[str, tuple[int, int]]
 
@@ -63,23 +72,43 @@ class SiteDevice:
         registers = profile.registers.values()
         for each in registers:
             each.count = settings.get(each.count_by, each.count)
-        reads = [each for each in registers if "read" in each.direction]
+        factors = profile.factors
+        reads = [e for e in registers if "read" in e.direction and e.name not in factors]
+        self.places, self._steps = Places(profile), Steps(unit_id, self._on_walk_end)
         self._signals = [
             _Signal(Codec(each, settings, (bounds or {}).get(each.name)), names.index(each.name))
             for each in reads
         ]
-        self._identity = [Codec(each, settings) for each in profile.identity.values()]
-        self._equals = [each.equals for each in profile.identity.values()]
-        self._unfound, self._differing = set(range(len(self._identity))), set[int]()
-        self._identity_due_us = self._heard_us = self._silent = 0
-        limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
-        self._blocks = blocks([*reads, *profile.identity.values()], *limits)
-        self._unread = set(range(len(self._blocks)))
         self._writes = {
-            each.name: RegisterWrite(each, unit_id, settings, self._on_failure)
+            each.name: RegisterWrite(each, unit_id, settings, self.places, self._on_failure)
             for each in registers
             if "write" in each.direction
         }
+        self._make_checks(settings)
+        self._identity_due_us = self._heard_us = self._silent = 0
+        limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
+        self._blocks = blocks([*reads, *[register for register, _ in self._checks]], *limits)
+        self._unread = {at for at, each in enumerate(self._blocks) if self._has_signal(each)}
+        if profile.models:
+            self._steps.begin(self.places.walk())
+
+    def _make_checks(self, settings: dict[str, int]) -> None:
+        """Set the checks, in the order of Profile.tells."""
+        writes = self._writes.values()
+        codecs = [each.codec for each in self._signals] + [each.codec for each in writes]
+        telling = [*device_checks.telling(self.profile, settings)]
+        limits: list[device_checks.Check] = [
+            (each.limit, partial(self._see, each)) for each in writes if each.limit
+        ]
+        self._telling = len(telling)
+        self._checks = [*telling, *device_checks.factors(self.profile, codecs), *limits]
+        self._unfound, self._differing = set(range(len(self._checks))), set[int]()
+
+    def _see(self, write: RegisterWrite, part: bytes) -> bool:
+        write.see(part)
+        if write.is_unstated:
+            self.refused_value = cast(int, write.fixed)
+        return True
 
     @property
     def is_identified(self) -> bool:
@@ -93,14 +122,21 @@ class SiteDevice:
 
     @property
     def other_device(self) -> int:
-        """The first register of the profile's identity, from 1, with another value; 0: none."""
-        return min(self._differing, default=-1) + 1
+        """What differs, by its place in Profile.tells from 1: the first of what tells the device
+        from others, else a limit that somebody has fixed and the site file does not state; 0: none.
+        """
+        tells, writes = self.profile.tells, self._writes.items()
+        fixed = [tells.index(name) for name, each in writes if each.is_unstated]
+        return min(self._differing or fixed, default=-1) + 1
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the read of each block."""
         period_us = self.profile.period_ms * 1000
         return [
-            (self._read(number, "block"), period_us if self._has_signal(block) else IDENTITY_US)
+            (
+                self.places.follow(self._read(number, "block"), block.address),
+                period_us if self._has_signal(block) else IDENTITY_US,
+            )
             for number, block in enumerate(self._blocks)
         ]
 
@@ -110,6 +146,9 @@ class SiteDevice:
         """Requests to submit now: the identity, until all of it is found."""
         if not self._unfound or now_us < self._identity_due_us:
             return []
+        if not self.places.is_found:
+            step = self._steps.next_request(now_us)
+            return [step] if step else []
         self._identity_due_us = now_us + self.profile.period_ms * 1000
         return [
             self._read(number, "identity")
@@ -137,18 +176,28 @@ class SiteDevice:
             self._note_read(number)
 
         key = (self.unit_id, f"{kind} {number + 1}")
-        place = block.function, block.address, block.length
+        place = block.function, self.places.of(block.address), block.length
         return rtu.read_request(key, self.unit_id, *place, on_reply, on_failure)
+
+    def _on_walk_end(self, error: str, now_us: int) -> None:
+        if not error:
+            self._differing &= set(range(len(self.profile.identity)))
+            self._identity_due_us = 0
+            return
+        if error not in (*rtu.FAILURES, NO_ANSWER):
+            self._differing.add(len(self.profile.identity) + self.places.missing)
+        self._steps.begin(self.places.walk(), now_us + WALK_AGAIN_US)
 
     def _note_read(self, number: int) -> None:
         if self.is_identified:
             self._unread.discard(number)
 
     def _on_read_failure(self, block: Block, failure: int, code: int) -> None:
+        numbers = self._identities(block) if self.places.is_found else set()
         if failure == rtu.TIMEOUT:
             self.note_silence()
-        elif failure == rtu.EXCEPTION and code in NO_SUCH_REGISTER and self._identities(block):
-            self._differs(min(self._identities(block)))
+        elif failure == rtu.EXCEPTION and code in NO_SUCH_REGISTER and numbers:
+            self._differs(min(numbers))
 
     def note_silence(self) -> None:
         """A request has had no answer."""
@@ -171,8 +220,11 @@ class SiteDevice:
         """The device may be another one from now on."""
         if not self._unfound:
             self._identity_due_us = 0
-        self._unfound = set(range(len(self._identity)))
-        for each in self._writes.values() if self._identity else ():
+        self._unfound = set(range(len(self._checks)))
+        if self.profile.models and self.places.is_found:
+            self.places.forget()
+            self._steps.begin(self.places.walk())
+        for each in self._writes.values() if self._checks else ():
             each.forget()
 
     def _differs(self, number: int) -> None:
@@ -183,9 +235,13 @@ class SiteDevice:
     def _take(self, block: Block, data: bytes, now_us: int) -> None:
         self.note_answer(now_us)
         parts, first = block.parts(data), len(self._signals)
+        if not self.places.is_found:
+            return
         for number, part in [(index - first, part) for index, part in parts if index >= first]:
-            if self._identity[number].value(part) not in self._equals[number]:
-                return self._differs(number)
+            if not self._checks[number][1](part):
+                if number < self._telling:
+                    return self._differs(number)
+                return self._unfound.add(number)  # a new scale factor must come again
             self._unfound.discard(number)
             self._differing.discard(number)
         if self._unfound:
@@ -219,6 +275,10 @@ class SiteDevice:
         """The Request of `value`, None while it need not be sent or the device is another."""
         self._note_pause(now_us)
         return self._writes[name].request(value, now_us) if self.is_identified else None
+
+    def written_at(self, name: str) -> tuple[int, int]:
+        """(first register of the writes of `name` on this device, exponent of its scale)."""
+        return self._writes[name].address, self._writes[name].codec.exponent
 
     def read_back(self, name: str) -> rtu.Request | None:
         """The Request that reads what was written last, None where it need not be read."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from drivers.buses import rtu
 
 # a request without any answer by then was lost with its port (which retries within 2 s)
-LOST_US = 3_000_000
+LOST_US, NO_ANSWER = 3_000_000, "no answer"
 NOW_US = -(1 << 62)  # due at once
 NEVER_US = 1 << 62
 
@@ -52,7 +52,7 @@ class Steps:
         if self._generator is None or now_us < self.due_us:
             return None
         if self._is_sent:
-            self._finish("no answer", now_us)
+            self._finish(NO_ANSWER, now_us)
             return None
         try:
             step = self._generator.send(self._answer)

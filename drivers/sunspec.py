@@ -4,8 +4,12 @@ model's (vendor points, a pad register). No I/O, no clock.
 """
 
 import struct
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from drivers.profile import Profile, wrong
+from drivers.buses import rtu
+from drivers.buses.crc import seal
+from drivers.profile import SLOT, Profile, Wanted, wrong
 from drivers.steps import Sequence, StepError
 from safety import signals
 
@@ -25,15 +29,28 @@ FOLLOWING, FORMING = 1, 2  # 701 DERMode: of a grid
 Models = dict[int, tuple[int, int]]  # model id: (address of its id register, length)
 
 
-def walk(base_addresses: list[int]) -> Sequence[Models]:
-    """Steps that find the models; of equal ids the first counts. StepError."""
+class Found(NamedTuple):
+    """One model of a device. address: of its id register."""
+
+    model: int
+    address: int
+    length: int
+
+
+def first_of(found: Iterable[Found]) -> Models:
+    """The models by id; of equal ids the first counts."""
+    return {each.model: (each.address, each.length) for each in reversed(list(found))}
+
+
+def walk(base_addresses: list[int]) -> Sequence[list[Found]]:
+    """Steps that find the models, in the order of the chain. StepError."""
     for base in base_addresses:
         mark = yield "read", READ_HOLDING, base, 2
         if mark == MARK:
             break
     else:
         raise StepError(f"no SunS at register {', '.join(map(str, base_addresses))}")
-    models: Models = {}
+    models: list[Found] = []
     address = base + 2
     for _ in range(MODELS_MAX):
         header = yield "read", READ_HOLDING, address, 2
@@ -42,13 +59,68 @@ def walk(base_addresses: list[int]) -> Sequence[Models]:
         model, length = struct.unpack(">HH", header)
         if model == END:
             return models
-        models.setdefault(model, (address, length))
+        models.append(Found(model, address, length))
         address += HEADER + length
-        if address > ADDRESS_MAX:
-            raise StepError(
-                f"model {model} at register {models[model][0]}: length {length} leaves the map"
-            )
+        if not length or address > ADDRESS_MAX:
+            where = f"model {model} at register {models[-1].address}"
+            raise StepError(f"{where}: length {length} {'leaves the map' if length else 'is none'}")
     raise StepError(f"more than {MODELS_MAX} models, no end of the chain")
+
+
+class Places:
+    """Where the registers of a profile lie on one device: those of a SunSpec model lie where the
+    chain has it. `missing`: number of the model that a walk did not find, from 0; after the last:
+    the chain. A profile without models has its addresses as they are.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self._bases: list[int] = profile.settings.get("base_addresses", [0])
+        self._wanted: list[Wanted] = profile.models
+        self._first: list[int] = []
+        self._followers: list[tuple[rtu.Request, int]] = []
+        self.missing = 0
+
+    @property
+    def is_found(self) -> bool:
+        """Whether each register has its place."""
+        return len(self._first) == len(self._wanted)
+
+    def of(self, address: int) -> int:
+        """The register on the device; before the walk a place that does no harm to read."""
+        slot, offset = divmod(address, SLOT)
+        if not slot:
+            return address
+        return offset + (self._first[slot - 1] if self._first else self._bases[0])
+
+    def follow(self, request: rtu.Request, address: int) -> rtu.Request:
+        """The read, which lies where the profile's `address` lies after each walk."""
+        if address >= SLOT:
+            self._followers.append((request, address))
+        return request
+
+    def forget(self) -> None:
+        """The device may be another one."""
+        self._first = []
+
+    def walk(self) -> Sequence[None]:
+        """Steps that find all places. StepError."""
+        self.missing = len(self._wanted)
+        found = yield from walk(self._bases)
+        first = [self._find(number, found) for number in range(len(self._wanted))]
+        self._first = first
+        for request, address in self._followers:
+            place = self.of(address).to_bytes(2, "big")
+            request.frame = seal(request.frame[:2] + place + request.frame[4:-2])
+
+    def _find(self, number: int, found: list[Found]) -> int:
+        self.missing, wanted = number, self._wanted[number]
+        every = [each for each in found if each.model in wanted.ids]
+        if len(every) < wanted.instance:
+            raise StepError(f"{wanted.name} missing")
+        one, needed = every[wanted.instance - 1], wanted.registers - HEADER
+        if one.length < needed:
+            raise StepError(f"{wanted.name} has length {one.length}, needed {needed}")
+        return one.address
 
 
 class Block:

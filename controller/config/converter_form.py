@@ -1,14 +1,32 @@
 """The forms of a converter's profile (family register_pcs), beside its registers."""
 
+from typing import Any
+
 from controller.forms import field as forms
 
 TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
 SEQUENCES = ("setpoint", "setup", "start", "stop")
 ORDERS = dict.fromkeys(("word_order", "byte_order"), forms.choice(("big", "little"), "big"))
+
+
+def _are_models(value: Any) -> bool:
+    every = value if isinstance(value, list) else [value]
+    return bool(every) and all([type(each) is int and 1 <= each < 0xFFFF for each in every])
+
+
+# Where a register lies. With `model` the address counts from the ID register of that SunSpec model;
+# of several ids the device has one; `instance`: which of them in the chain.
+PLACE: dict[str, forms.Field] = {
+    "address": forms.integer(0, 65535),
+    "model": forms.passing(_are_models, "a SunSpec model id 1..65534, or a list of them", None),
+    "instance": forms.integer(1, 60, 1),
+}
+BASE_ADDRESSES = forms.integers(0, 65000, [40000, 50000, 0])  # where "SunS" may lie, in this order
 # How the registers of a device are read: in one read, and unused ones between two of them.
 READS = {
     "registers_per_read_max": forms.integer(1, 125, 32),
     "gap_registers_max": forms.integer(0, 100, 0),
+    "base_addresses": BASE_ADDRESSES,
 }
 SETTINGS: dict[str, forms.Field] = {
     "control_period_ms": forms.integer(20, 5000),
@@ -42,13 +60,13 @@ SETPOINT_VALUE: dict[str, forms.Field] = {
     "equals": _RAW,  # of a constant
 }
 SETPOINT: dict[str, forms.Field] = {
-    "address": forms.integer(0, 65535),
+    **PLACE,
     "function": forms.choice((6, 16)),
     "values": forms.tables(SETPOINT_VALUE),
 }
 # A step of the set-up, the start or the stop of a converter: 3 and 4 wait, 6 and 16 write.
 STEP: dict[str, forms.Field] = {
-    "address": forms.integer(0, 65535),
+    **PLACE,
     "function": forms.choice((3, 4, 6, 16)),
     "type": forms.choice(("u16", "s16", "u32", "s32"), "u16"),
     "word_order": ORDERS["word_order"],
@@ -60,7 +78,7 @@ STEP: dict[str, forms.Field] = {
     "fault": forms.text(""),
 }
 HEARTBEAT: dict[str, forms.Field] = {
-    "address": forms.integer(0, 65535),
+    **PLACE,
     "function": forms.choice((6, 16)),
     "period_ms": forms.integer(100, 60_000),
     "count_max": forms.integer(2, 65535, 65535),

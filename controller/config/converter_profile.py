@@ -21,7 +21,8 @@ WRITES = (6, 16)
 
 def optional(registers: Table) -> tuple[str, ...]:
     """The registers that a profile may have."""
-    return (*OPTIONAL, *[name for name in registers if name.startswith(FAULT)])
+    factors = [each.scale_from for each in registers.values()]
+    return (*OPTIONAL, *factors, *[name for name in registers if name.startswith(FAULT)])
 
 
 def parts(file: str, top: Table, made: Made) -> Table:
@@ -50,6 +51,7 @@ def parts(file: str, top: Table, made: Made) -> Table:
             not_allowed(file, ("stop", str(at), "function"), step.function, "6 or 16: a stop waits")
     if top["heartbeat"]:
         beat = read(file, ("heartbeat",), top["heartbeat"], converter_form.HEARTBEAT)
+        beat["address"] = made("heartbeat", {"type": "u16", **_placed(beat)}).address
         _check_apart(file, ("heartbeat", "address"), beat["address"], 1, taken)
         found["heartbeat"] = beat
     _check_watchdog(file, settings, found["heartbeat"], top["timing"]["period_ms"])
@@ -73,7 +75,13 @@ def _frame(file: str, path: Path, table: Table, made: Made) -> SetpointFrame:
     if not values or fields["function"] == 6 and words > 1:
         allowed = "values of one register for function 6, of several for 16"
         not_allowed(file, (*path, "values"), f"{words} registers", allowed)
-    return SetpointFrame(function=fields["function"], address=fields["address"], values=values)
+    last = _placed(fields) | {"address": fields["address"] + words - 1}
+    first = made(".".join(path), {"type": "u16", **last}).address - words + 1
+    return SetpointFrame(function=fields["function"], address=first, values=values)
+
+
+def _placed(table: Table) -> Table:
+    return {key: table[key] for key in converter_form.PLACE}
 
 
 def _check_role(file: str, path: Path, value: Table) -> None:
@@ -115,7 +123,8 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
     is_write = fields["function"] in WRITES
     if is_write == (fields["value"] is None) or is_write == bool(fields["equals"]):
         refuse(file, path, "is not clear", "value to write (6, 16), equals to wait for (3, 4)")
-    register = made(".".join(path), {key: fields[key] for key in ("address", "type", "mask")})
+    own_keys = {key: fields[key] for key in ("type", "mask")}
+    register = made(".".join(path), own_keys | _placed(fields))
     register.function, register.word_order = fields["function"], fields["word_order"]
     if fields["function"] == 6 and register.words > 1:
         not_allowed(file, (*path, "function"), 6, "16 for a value of two registers")

@@ -1,6 +1,6 @@
 """Converters by registers: the gate of their set-point, what they lack, what check says of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from controller.config.cabinet_config import Config
@@ -96,8 +96,10 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
     yield "the sign of its power is what its maker states; prove it with a small charge"
 
 
-def gate(device: Device, rated_W: int) -> FormGate:
-    """The gate of a converter's set-point, by its profile alone."""
+def gate(
+    device: Device, rated_W: int, place: Callable[[int], int] = lambda address: address
+) -> FormGate:
+    """The gate of a converter's set-point, by its profile alone. place: as of FormGate."""
     return FormGate(
         [
             FrameForm(
@@ -107,7 +109,8 @@ def gate(device: Device, rated_W: int) -> FormGate:
                 tuple([_value_form(each, rated_W) for each in frame.values]),
             )
             for frame in device.profile.setpoint
-        ]
+        ],
+        place,
     )
 
 

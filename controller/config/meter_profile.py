@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from controller.config.sunspec_places import is_factor
 from controller.forms.reading import Path, unknown
 from controller.forms.refusal import not_allowed, refuse
 from drivers import meter_reads as reads
-from drivers.profile import Profile, Register
+from drivers.profile import SLOT, Profile, Register
 
 # quantity: unit, range of a profile that gives none
 QUANTITIES: dict[str, tuple[str, tuple[float, float]]] = {
@@ -77,16 +78,9 @@ def _check_factors(file: str, registers: Mapping[str, Register]) -> None:
         factor = register.scale_from
         if not factor:
             continue
-        found = registers.get(factor)
-        if found is None or factor in NAMES or not _is_plain(found):
+        if factor in NAMES or not is_factor(registers.get(factor)):
             allowed = "the name of an s16 register that is no value, with an address alone"
             not_allowed(file, ("registers", name, "scale_from"), factor, allowed)
-
-
-def _is_plain(register: Register) -> bool:
-    """The raw value of a power of ten is used as it is."""
-    own = register.scale, register.offset, register.scale_from, register.byte_order
-    return register.type == "s16" and own == (1, 0, "", "big")
 
 
 def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register]) -> None:
@@ -105,7 +99,7 @@ def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register
                 problem = f"{factor!r} is not read with it"
                 refuse(file, (*path, "scale_from"), problem, "one read for both")
             end = start + size
-            if block.address + end // 2 > ADDRESSES:
+            if block.address % SLOT + end // 2 > ADDRESSES:
                 most = ADDRESSES - size // 2
                 not_allowed(file, (*path, "address"), registers[at].address, f"0..{most}")
 

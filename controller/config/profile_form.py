@@ -68,7 +68,7 @@ SENSOR_REGISTER: dict[str, forms.Field] = REGISTER | {  # for the families of se
 SITE_REGISTER: dict[str, forms.Field] = {
     "direction": forms.choice(("read", "write", "read write")),
     "type": forms.choice(SITE_TYPES),
-    "address": forms.integer(0, 65535),
+    **converter_form.PLACE,
     "function": forms.choice((1, 2, 3, 4), 3),
     "write_address": forms.integer(0, 65535, None),
     "write_function": forms.choice((5, 6, 15, 16, 23), 16),
@@ -76,7 +76,10 @@ SITE_REGISTER: dict[str, forms.Field] = {
     "count": forms.integer(1, 32, 1),
     "count_by": forms.text(""),  # a parameter of the role: so many of the `count` bits
     "scale_by": forms.text(""),  # a parameter of the role by which `scale` is multiplied
+    "scale_from": forms.text(""),  # the register of a power of ten by which `scale` is multiplied
     "with_words": forms.integers(0, 65535, []),  # registers that follow the value in the same write
+    # what these words are where another has fixed the limit; -1: anything
+    "fixed_words": forms.integers(-1, 65535, []),
     "complement": forms.flag(False),  # the next register is 65535 less the value's
     "repeat_ms": forms.integer(100, 600_000, 1000),
     "pause_ms": forms.integer(20, 60_000, 250),  # between two writes of a value that changes
@@ -96,9 +99,10 @@ METER_REGISTER: dict[str, forms.Field] = {
     "direction": forms.choice(("read",), "read"),
     "type": forms.choice(SITE_TYPES[:-1]),
     "function": forms.choice((3, 4), 3),
+    **converter_form.PLACE,
     **{
         key: SITE_REGISTER[key]
-        for key in ("address", "word_order", "byte_order", "scale", "offset", "invalid", "unit")
+        for key in ("word_order", "byte_order", "scale", "offset", "invalid", "unit")
     },
     "scale_from": forms.text(""),  # the register of a power of ten by which `scale` is multiplied
     "range": _range(None),
@@ -112,7 +116,7 @@ SERIAL: dict[str, forms.Field] = {
 }
 IDENTITY: dict[str, forms.Field] = {
     "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
-    "address": forms.integer(0, 65535),
+    **converter_form.PLACE,
     "function": forms.choice((3, 4), 3),
     "word_order": forms.choice(("big", "little"), "big"),
     "byte_order": forms.choice(("big", "little"), "big"),
@@ -160,6 +164,7 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "inverted": forms.flag(False),  # positive is export
         "registers_per_read_max": forms.integer(1, 125, 125),
         "gap_registers_max": forms.integer(0, 125, 125),
+        "base_addresses": converter_form.BASE_ADDRESSES,
     },
     "io": {"expiry_ms": forms.integer(40, 500), "check_period_ms": forms.integer(100, 60_000)},
     "gas": _MASKS | {"calibrated_lfl_vol_ppm": forms.integer(1000, 1_000_000)},

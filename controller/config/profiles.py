@@ -15,12 +15,13 @@ from controller.config import (
     converter_profile,
     meter_profile,
     profile_form as form,
+    sunspec_places,
 )
 from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
 from drivers import toml_text
-from drivers.profile import FOLDER, Profile, Register
+from drivers.profile import FOLDER, Profile, Register, Wanted
 from drivers.serial_number import NUMBER_REGISTERS_MAX
 
 Table = dict[str, Any]
@@ -65,7 +66,8 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     family = read(file, (), given, {"family": form.TOP["family"]})["family"]
     top = read(file, (), data, form.TOP)
     settings = top["settings"] = read(file, ("settings",), top["settings"], form.FAMILIES[family])
-    registers = _registers(file, family, top["registers"])
+    models: list[Wanted] = []
+    registers = _registers(file, family, top["registers"], models)
     check_tables(file, ("frames",), top["frames"])
     frames = {
         frame: read_each(file, ("frames", frame), table, form.FRAME_SIGNAL)
@@ -79,13 +81,16 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
         if family == form.REGISTER_PCS:
             optional = converter_profile.optional(registers)
         _check_names(file, "registers", registers, () if is_bms else needed, optional)
+    if family in (form.SITE_DEVICE, form.REGISTER_PCS):
+        sunspec_places.check_factors(file, settings, registers)
     _check_names(file, "frames", frames, needed if is_bms else (), ())
     bits = _fault_bits(file, family, top["fault_bits"])
-    identity = _identity(file, family, top["identity"])
+    identity = _identity(file, family, top["identity"], models)
     own = {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
     _check_serial(file, family, top["serial"])
+    own |= {"models": models}
     own |= _can(path, family, top, settings)
-    own |= _sequences(file, family, top | own)
+    own |= _sequences(file, family, top | own, models)
     return Profile(path=path, **{**top, **top.pop("timing"), **own})
 
 
@@ -107,10 +112,10 @@ def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> dict[s
     return {name: {} for name in can_form.TABLES}
 
 
-def _sequences(file: str, family: str, top: Table) -> Table:
+def _sequences(file: str, family: str, top: Table, models: list[Wanted]) -> Table:
     """The set-point, the sequences and the heartbeat of a converter by registers."""
     if family == form.REGISTER_PCS:
-        return converter_profile.parts(file, top, _plain_register)
+        return converter_profile.parts(file, top, functools.partial(_plain_register, models))
     for name in (*converter_form.SEQUENCES, "heartbeat"):
         if top[name]:
             refuse(file, (name,), f"is not a table of family {family}", form.REGISTER_PCS)
@@ -145,7 +150,7 @@ def _check_names(file: str, table: str, present: Names, required: Names, optiona
             refuse(file, (table, name), "is missing; the family needs it")
 
 
-def _registers(file: str, family: str, data: Table) -> dict[str, Register]:
+def _registers(file: str, family: str, data: Table, models: list[Wanted]) -> dict[str, Register]:
     """{name: Register}; a SunSpec profile has its registers one level deeper, by model."""
     path, found = ("registers",), {}
     if family == "sunspec_pcs":
@@ -154,7 +159,7 @@ def _registers(file: str, family: str, data: Table) -> dict[str, Register]:
             points = read_each(file, (*path, model), table, form.POINT)
             for name, fields in points.items():
                 _check_scale_factor(file, (*path, model, name), fields, points)
-                found[f"{model}.{name}"] = _register(f"{model}.{name}", fields)
+                found[f"{model}.{name}"] = _register(models, f"{model}.{name}", fields)
         return found
     keys, check = {
         **dict.fromkeys(form.SENSORS, (form.SENSOR_REGISTER, _check_sensor)),
@@ -165,33 +170,35 @@ def _registers(file: str, family: str, data: Table) -> dict[str, Register]:
     for name, fields in read_each(file, path, data, keys).items():
         if check:
             check(file, (*path, name), fields)
-        found[name] = _register(name, fields)
+        found[name] = _register(models, name, fields)
     return found
 
 
-def _identity(file: str, family: str, data: Table) -> dict[str, Register]:
+def _identity(file: str, family: str, data: Table, models: list[Wanted]) -> dict[str, Register]:
     if data and family not in form.IDENTIFIED:
         allowed = " or ".join(form.IDENTIFIED)
         refuse(file, ("identity",), f"is not a table of family {family}", allowed)
     found = {}
     for name, fields in read_each(file, ("identity",), data, form.IDENTITY).items():
         _check_equals(file, ("identity", name), fields)
-        found[name] = _plain_register(name, fields)
+        found[name] = _plain_register(models, name, fields)
     return found
 
 
-def _plain_register(name: str, fields: Table) -> Register:
+def _plain_register(models: list[Wanted], name: str, fields: Table) -> Register:
     """A register with the defaults of a generic device, and any value."""
     plain = {key: field.default for key, field in form.SITE_REGISTER.items()}
     plain |= {"direction": "read", "range": [-math.inf, math.inf]}
-    return _register(name, plain | fields)
+    return _register(models, name, plain | fields)
 
 
-def _register(name: str, fields: Table) -> Register:
+def _register(models: list[Wanted], name: str, fields: Table) -> Register:
+    """models: those of the profile before; that of this register is added."""
     code, words, sentinel = form.ALL_TYPES[fields["type"]]
     low, high = fields["range"] or (None, None)
     own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
-    return Register(code=code, words=words, sentinel=sentinel, **{**own, **fields})
+    found = Register(code=code, words=words, sentinel=sentinel, **{**own, **fields})
+    return sunspec_places.place(models, found)
 
 
 # -- what the keys of one register alone do not state

@@ -33,7 +33,8 @@ def check(path: str, device: Device) -> None:
     role, registers = ROLES[device.role], device.profile.registers
     signals = [each.name for each in role.signals]
     names = {"read": signals, "write": [each.name for each in role.actuators]}
-    for name, register in registers.items():
+    factors = device.profile.factors
+    for name, register in [each for each in registers.items() if each[0] not in factors]:
         for direction in register.direction.split():
             if name not in names[direction]:
                 problem = f"registers.{name}: role {role.name} does not {direction} it"

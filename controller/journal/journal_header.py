@@ -85,7 +85,7 @@ def _device(device: Device) -> dict[str, Any]:
     fields = ("name", "role", "bus", "address", "index")
     meanings = device.profile.fault_bits.values()
     bits = {name: bit for table in meanings for name, bit in table.items()}
-    own = {"fault_bits": bits, "identity": list(device.profile.identity)}
+    own = {"fault_bits": bits, "identity": device.profile.tells}
     return {**{name: getattr(device, name) for name in fields}, **own}
 
 

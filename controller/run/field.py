@@ -120,7 +120,7 @@ class Field:
             self._add_site(device, cast(SiteDevice, driver), port, image)
         elif device.role in METERS:
             meter = self.meters[device.bus, device.address] = cast(Meter, driver)
-            self._identified += [(meter, port)] * bool(device.profile.identity)
+            self._identified += [(meter, port)] * bool(device.profile.tells)
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
         if device.profile.serial["registers"]:
@@ -149,7 +149,8 @@ class Field:
         sent: Sent | FormSent
         form, pcs = None, cast(SunSpecPcs, driver)
         if isinstance(driver, RegisterPcs):
-            form = converters.gate(device, config.unit_tables[unit]["rated_W"])
+            place = driver.writer.places.of
+            form = converters.gate(device, config.unit_tables[unit]["rated_W"], place)
             sent = FormSent(form, image.inp, *places)
         else:
             sent = Sent(pcs, image.inp, *places)

@@ -50,6 +50,7 @@ class SiteChannel:
 
     def _send(self, request: rtu.Request, each: ActuatorChain, place: int) -> None:
         gate = self._gates[each.actuator.name]
+        gate.move(*self.driver.written_at(each.actuator.name))
         self.verdict = gate.check(request.frame, 0, each.value)
         if self.verdict != reasons.NONE:
             self.refusals += 1

@@ -23,6 +23,7 @@ def age_ms(view: DeviceView) -> int | None:
 
 def _device(shadow: Shadow, view: DeviceView) -> Facts:
     device, role = view.device, view.device.role
+    fixed = _fixed(shadow, view)
     return {
         "name": device.name,
         "device": base.configured(shadow, device),
@@ -31,11 +32,19 @@ def _device(shadow: Shadow, view: DeviceView) -> Facts:
         "age_ms": age_ms(view),
         "signals": {signal.name: view.value(signal.name) for signal in role.signals},
         "refused": _refused(view),
-        "differs": _differs(shadow, view),
+        "differs": None if fixed else _differs(shadow, view),
+        "fixed": fixed,
         "beyond": _beyond(view),
         "actuators": actuators.of_device(shadow, view),
         "settings": dict(device.settings),
     }
+
+
+def _fixed(shadow: Shadow, view: DeviceView) -> dict[str, int]:
+    """{actuator: its value in the device}, which another has fixed below what the file states."""
+    name = _differs(shadow, view)
+    actuators_of = [each.name for each in view.device.role.actuators]
+    return {name: view.word(REFUSED_VALUE)} if name in actuators_of else {}
 
 
 def _refused(view: DeviceView) -> Facts:

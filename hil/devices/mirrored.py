@@ -3,16 +3,17 @@ shares no code with the driver, but the profile's TOML: a wrong address there is
 """
 
 import struct
-import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hil.devices import registers
+from hil.devices import registers, sunspec_chain
 from hil.devices.registers import ModbusException, RegisterDevice
 from hil.site.part import SitePart
 
 WORDS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
 WORDS |= {"float32": "f", "float64": "d"}
+EXPONENTS = {False: 1, True: -2}  # of a scale factor, and of one of a register that is written
 BITS = registers.READ_COILS, registers.READ_INPUTS
 
 
@@ -24,10 +25,15 @@ class MirroredDevice(RegisterDevice):
     def __init__(self, part: SitePart, profile: Path) -> None:
         super().__init__()
         self.part, self.frozen = part, False
-        data = tomllib.loads(Path(profile).read_text(encoding="utf-8"))
-        self._map, self.identity = data["registers"], data.get("identity", {})
+        self._path = Path(profile)
+        self.move()
         self._signals: dict[str, float] = {}
         self._written: dict[tuple[bool, int], int] = {}  # (is a coil, address): value
+
+    def move(self, base: int = sunspec_chain.BASE_ADDRESS, order: Sequence[int] = ()) -> None:
+        """Lay the models of a SunSpec device out anew, as after a change of its settings."""
+        data = sunspec_chain.read(self._path, base, order)
+        self._map, self.identity = data["registers"], data.get("identity", {})
 
     def payload(self, function: int, address: int, count: int) -> bytes:
         """The signals of the part where the profile has them, 0 elsewhere."""
@@ -46,11 +52,16 @@ class MirroredDevice(RegisterDevice):
                 bits |= written << address
             elif not is_coil and function == registers.READ_HOLDING:
                 struct.pack_into(">H", words, 2 * address, written)
+        factors = {
+            each["scale_from"]: self._exponent(each)
+            for each in self._map.values()
+            if "scale_from" in each
+        }
         for name, register in self._map.items():
             is_read = "read" in register.get("direction", "read")
             if register.get("function", 3) != function or not is_read:
                 continue
-            value: float = self._signals.get(name, 0)
+            value: float = factors.get(name, self._signals.get(name, 0))
             if function in BITS:
                 count = register.get("count", 1)
                 bits &= ~(((1 << count) - 1) << register["address"])
@@ -86,8 +97,14 @@ class MirroredDevice(RegisterDevice):
         return ordered(register, merged.to_bytes(len(data), "big"))
 
     def _scale(self, register: dict[str, Any]) -> float:
-        factor = register.get("scale_by")
-        return register.get("scale", 1) * (self.part.parameters[factor] if factor else 1)
+        factor, own = register.get("scale_by"), register.get("scale", 1)
+        own *= 10.0 ** self._exponent(register)
+        return own * (self.part.parameters[factor] if factor else 1)
+
+    @staticmethod
+    def _exponent(register: dict[str, Any]) -> int:
+        is_written = "write" in register.get("direction", "read")
+        return EXPONENTS[is_written] if "scale_from" in register else 0
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
         """Ask the part for the value of a write at this address."""

@@ -3,11 +3,10 @@ it proves the wiring, not the decoding. It shares no code with the driver, but t
 """
 
 import struct
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from hil.devices import registers
+from hil.devices import registers, sunspec_chain
 from hil.devices.mirrored import WORDS, MirroredDevice, ordered
 from hil.devices.registers import ModbusException
 from hil.plant.cabinet import CabinetPlant
@@ -102,7 +101,7 @@ class MirroredPcs(MirroredDevice):
         self.pcs = cabinet.pcs[index]
         self.parameters = {"rated_W": self.pcs.rated_W}
         super().__init__(self, profile)  # type: ignore[arg-type]
-        data = tomllib.loads(Path(profile).read_text(encoding="utf-8"))
+        data = sunspec_chain.read(profile)
         self.asked = Asked(data, self.pcs.rated_W)
         self.data, self._settings = data, data["settings"]
         self._beat = data.get("heartbeat", {})

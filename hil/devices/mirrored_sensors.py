@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hil.devices import registers
+from hil.devices import registers, sunspec_chain
 from hil.devices.mirrored import WORDS, MirroredDevice, ordered
 from hil.devices.power_meter import HOUR_US, Phases, PowerMeter
 from hil.devices.registers import ModbusException
@@ -82,7 +82,7 @@ class MirroredMeter(PowerMeter):
     TURNAROUND_US = 2000
 
     def __init__(self, plant: CabinetPlant, shows: str, seed: int | str, path: Path) -> None:
-        profile = tomllib.loads(path.read_text(encoding="utf-8"))
+        profile = sunspec_chain.read(path)
         self._map, self._phases = profile["registers"], profile["settings"]["phases"] or 3
         self._sign = -1 if profile["settings"].get("inverted") else 1
         # a transformer to the meter's own voltage, with the same power

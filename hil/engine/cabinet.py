@@ -2,7 +2,7 @@
 are one per RTU bus, `bms` one list per CAN bus; the wires are of simulate.py and wired_cabinet.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from controller.config import wired
@@ -22,7 +22,7 @@ from hil.devices.rtu_slave import RtuSlave
 from hil.devices.sensors import SENSORS
 from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.engine import coverage
-from hil.observer.wiring import ENABLE, SUPPLY, Place, UnitWiring, Wiring
+from hil.observer.wiring import ENABLE, SUPPLY, UNSEEN, Place, UnitWiring, Wiring
 from hil.plant.cabinet import CabinetPlant
 from hil.site.site import PARTS, Site
 from hil.wires.virtual_can import VirtualCan
@@ -91,9 +91,12 @@ class SimulatedCabinet:
         seed: int,
         plant_config: dict[str, Any] | None = None,
         site: Site | None = None,
+        foreign: Collection[str] = (),
     ) -> None:
-        """load: t_s -> W, or None with a site; plant_config: keys of the plant's config."""
-        topology = config.topology
+        """load: t_s -> W, or None with a site; plant_config: keys of the plant's config; foreign:
+        buses without simulated devices (external.py).
+        """
+        topology, self.foreign = config.topology, frozenset(foreign)
         sizes = {
             "units": topology.units,
             "racks": topology.racks,
@@ -113,7 +116,7 @@ class SimulatedCabinet:
         self.slaves: dict[str, RtuSlave] = {}
         self.bms: dict[str, list[NativeBms | PylontechBms | MirroredBms]] = {}
         self.places: dict[str, Place] = {}  # of a device: RTU bus, unit id
-        for bus in topology.buses:
+        for bus in [each for each in topology.buses if each.name not in self.foreign]:
             if bus.kind != "can":
                 self._add_slave(bus, topology.on_bus(bus.name), seed)
             else:
@@ -202,7 +205,7 @@ def observed_wiring(cabinet: SimulatedCabinet) -> Wiring:
         rack_rated_A=tuple(cabinet.rated_A),
         rack_nodes=cabinet.rack_nodes,
         connection_W=cabinet.connection_W,
-        grid_meter=of.get("meter_grid", ("", 0)),
+        grid_meter=of.get("meter_grid", UNSEEN),
         inputs=inputs,
         coils={
             (*place, module.at.coils + bit): name
@@ -221,9 +224,11 @@ def observed_wiring(cabinet: SimulatedCabinet) -> Wiring:
 def _unit(cabinet: SimulatedCabinet, number: int) -> UnitWiring:
     """The wiring of the unit with this number, from 0."""
     name, plant = f"pcs_{number + 1}", cabinet.plant
-    device = cabinet.devices[name]
     racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == number]
-    rated_W, place = plant.pcs[number].rated_W, cabinet.places[name]
+    rated_W, place = plant.pcs[number].rated_W, cabinet.places.get(name, UNSEEN)
+    if place == UNSEEN:
+        return UnitWiring(-1, -1, place, tuple(racks), rated_W, -1, 1.0)
+    device = cabinet.devices[name]
     if isinstance(device, MirroredPcs):
         asked = Asked(device.data, rated_W)
         return UnitWiring(-1, -1, place, tuple(racks), rated_W, -1, 1.0, asked)

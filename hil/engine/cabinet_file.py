@@ -2,14 +2,18 @@
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from drivers import toml_text
 
 
-def text(order: dict, wires: dict[str, dict[str, str]]) -> str:
+def text(
+    order: dict, wires: dict[str, dict[str, str]], plugs: Mapping[str, dict[str, str]] | None = None
+) -> str:
     """The text of cabinet.toml. order: `site`, the file of the simulated cabinet; `can_interface`;
-    `control`, keys of [control]; `cabinet_more`, text for the end. wires: of WiredCabinet.places.
+    `control`, keys of [control]; `cabinet_more`, text for the end. wires: of WiredCabinet.places;
+    plugs: of foreign buses.
     """
     path = os.path.abspath(order["site"])
     content = toml_text.read(path)
@@ -28,6 +32,8 @@ def text(order: dict, wires: dict[str, dict[str, str]]) -> str:
         table.setdefault(name, {})[key] = wire
     for name, channel in wires["cans"].items():
         plug = {"interface": order.get("can_interface", "socketcand"), "channel": channel}
+        content.setdefault("bus", {}).setdefault(name, {}).update(plug)
+    for name, plug in (plugs or {}).items():
         content.setdefault("bus", {}).setdefault(name, {}).update(plug)
     return toml(content) + order.get("cabinet_more", "")
 

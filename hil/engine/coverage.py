@@ -52,10 +52,15 @@ class NotSimulatedError(ValueError):
 def loaded(path: str, is_virtual: bool = True) -> Config:
     """The checked configuration of the file. Raises ConfigError, NotSimulatedError."""
     config = configuration.load(path)
+    check(config, is_virtual)
+    return config
+
+
+def check(config: Config, is_virtual: bool) -> None:
+    """Refuse a configuration that the rig cannot simulate. Raises NotSimulatedError."""
     lacking = not_simulated(config, is_virtual)
     if lacking:
-        raise NotSimulatedError(f"{path}: the rig cannot simulate {'; '.join(lacking)}")
-    return config
+        raise NotSimulatedError(f"{config.path}: the rig cannot simulate {'; '.join(lacking)}")
 
 
 def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[str] = ()) -> None:

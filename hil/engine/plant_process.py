@@ -12,6 +12,7 @@ from typing import Any
 import msgpack
 
 from controller.config import configuration
+from controller.config.configuration import Config
 from hil.engine import wired_cabinet
 from hil.engine.cabinet import SimulatedCabinet
 from hil.engine.remote_controller import Mailbox, RemoteController
@@ -22,10 +23,23 @@ from hil.results.live import Live
 from hil.scenarios import scenario
 from hil.scenarios.faults import ACTIONS, NEVER_US, Clockwork
 from hil.scenarios.world import World
+from hil.wires.foreign_pty import ForeignPty, is_pty
+from hil.wires.virtual import RealWire
 
 SAMPLE_US = 20_000
 VIEW_US = 100_000
+Plugs = dict[str, dict[str, str]]  # of the foreign buses, by name
 RESULT = "plant.result"
+
+
+def foreign_ptys(config: Config, plugs: Plugs) -> dict[str, RealWire]:
+    """A wire for each foreign bus that is a pty; the controller opens the others by itself."""
+    paths = {name: plug["port"] for name, plug in plugs.items() if "port" in plug}
+    return {
+        bus.name: ForeignPty(paths[bus.name], bus.baud_Bd, bus.character_bits)
+        for bus in config.buses
+        if bus.name in paths and is_pty(paths[bus.name])
+    }
 
 
 class PlantProcess(WiredCabinet, PlantLoop):
@@ -37,13 +51,14 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.mailbox = Mailbox(connection)
         self.send = self.mailbox.send
         self.ending = self.is_orphan = False
-        config = configuration.load(order["site"])
+        config, foreign = configuration.load(order["site"]), order.get("external", ())
         self.scenario = scenario.load(order["scenario"]) if order["scenario"] else None
         load = selection.load_of(order, self.scenario)
         soc = {"soc": order["soc_pct"] / 100}
-        cabinet = SimulatedCabinet(config, load.power, order["seed"], soc)
+        cabinet = SimulatedCabinet(config, load.power, order["seed"], soc, foreign=foreign)
         controller, has_beats = RemoteController(self.send), bool(order.get("beats"))
         WiredCabinet.__init__(self, config, order["run_dir"], cabinet, controller, has_beats)
+        self.ptys |= foreign_ptys(config, order.get("external", {}))
         PlantLoop.__init__(self, connection, [self], self.plant.site)
         actions = self.scenario.actions if self.scenario else ()
         self.may_stall = any(action.do == "controller_stall" for action in actions)

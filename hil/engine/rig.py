@@ -25,6 +25,7 @@ from hil.engine import (
     by_hand,
     cabinet_file,
     doors_beside,
+    external,
     planner_beside,
     plant_process,
     processes,
@@ -88,7 +89,10 @@ class Rig(ScenarioOperator):
 
     def _write_cabinet_file(self, wires: dict) -> None:
         path = pathlib.Path(self.directory, "cabinet.toml")
-        path.write_text(cabinet_file.text(self.order, wires), encoding="ascii")
+        foreign = self.order.get("external", {}).items()
+        direct = {name: plug for name, plug in foreign if name not in wires["ports"]}
+        plugs = external.named_in(self.directory, direct)
+        path.write_text(cabinet_file.text(self.order, wires, plugs), encoding="ascii")
 
     def _start_controller(self) -> None:
         self.controller = start_controller(self.directory, self._messages)
@@ -254,7 +258,8 @@ def _run_with_menu(rig: Rig, show: Callable[[dict], object]) -> None:
             rig.run(show)
             return
         welcome = rig.beside.welcome() if rig.beside else ()
-        menu = by_hand.Menu(by_hand.fitting(rig.config), rig.send, read, welcome)
+        simulated = external.inside(rig.config, rig.order.get("external", ()))
+        menu = by_hand.Menu(by_hand.fitting(simulated), rig.send, read, welcome)
         rig.may_be_killed = True
         rig.run(lambda shown: show({**shown, **menu.turn()}))
 
@@ -282,6 +287,7 @@ def run(
         if order["journal"]:
             run_directory.keep_journals(directory, order["journal"])
         about = {"mode": "real time", "seed": order["seed"], "mirrored": order["mirrored"]}
+        about["foreign"] = order.get("foreign", [])
         if rig.beside:
             about |= rig.beside.facts()
         return rig.outcome(load, about)

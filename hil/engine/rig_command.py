@@ -8,9 +8,19 @@ from typing import Any
 
 from controller.config import configuration
 from controller.core.base.hint_sources import GRID_CAP
-from hil.engine import coverage, planner_beside, pod, pod_command, pod_rig, rig, virtual_run
+from hil.engine import (
+    coverage,
+    external,
+    planner_beside,
+    pod,
+    pod_command,
+    pod_rig,
+    rig,
+    virtual_run,
+)
 from hil.engine.arguments import CABINET, number, output_file, run_options
 from hil.loads import selection
+from hil.results import words
 from hil.scenarios import scenario
 
 DEFAULT_S, DEFAULT_SEED = 120.0, 1  # of a run without a scenario
@@ -21,7 +31,9 @@ JOURNAL = "keep the controller's journal in FILE, for firebreak replay"
 PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
 WITH = "planner: recorder and planner run too; two weeks and prices are made by a formula. "
 WITH += "doors: recorder, page and Modbus TCP on 127.0.0.1"
+EXTERNAL = "a foreign device or simulator answers on this bus; each bus once, in real time"
 OPTIONS = {"beside": "with"}
+REAL_TIME = {"run_dir": "--run-dir", "beside": "--with", "external": "--external"}
 OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
 
 
@@ -48,6 +60,7 @@ def add(commands: Any) -> None:
     option("--progress", action="store_true", help=PROGRESS)
     option("--run-dir", metavar="DIR", help=RUN_DIR)
     option("--with", dest="beside", choices=("planner", "doors"), help=WITH)
+    option("--external", action="append", metavar="BUS=ADDRESS", default=[], help=EXTERNAL)
     option("--journal", type=output_file(), metavar="FILE", help=JOURNAL)
     option("--plot", type=picture, metavar="FILE", default="rig.html", help=PLOT)
     parser.set_defaults(run=main)
@@ -62,11 +75,18 @@ def main(arguments: Namespace) -> int:
         return _pod(arguments)
     _check(arguments)
     chosen = scenario.load(arguments.scenario) if arguments.scenario else None
-    config = coverage.loaded(arguments.cabinet, arguments.virtual)
-    coverage.check_scenario(config, chosen)
+    config = configuration.load(arguments.cabinet)
+    plugs = external.plugs(config, arguments.external)
+    simulated = external.inside(config, plugs)
+    coverage.check(simulated, arguments.virtual)
+    coverage.check_scenario(simulated, chosen)
     if arguments.beside == "planner":
         _check_source(config)
     order = order_of(arguments, chosen, config)
+    order |= {"mirrored": coverage.about(simulated), "external": plugs}
+    order["foreign"] = external.about(config, plugs)
+    external.reach(config, plugs)
+    _print(words.foreign_lines(order))
     load = selection.load_of(order, chosen)
     if arguments.seconds is None and order["file"]:
         order["duration_s"] = load.duration_s
@@ -112,7 +132,7 @@ def _pod_in_real_time(arguments: Namespace, order: dict[str, Any]) -> dict[str, 
 def site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]:
     """The order for pod_command; refuses options that a site does not take, and `refused`."""
     also = "".join([f", {option}" for name, option in OF_PODS.items() if name not in refused])
-    for name in ("load", "column", "scale", "raw", "journal", "beside", *refused):
+    for name in ("load", "column", "scale", "raw", "journal", "beside", "external", *refused):
         if getattr(arguments, name, None):
             option = OPTIONS.get(name, name.replace("_", "-"))
             raise InputError(
@@ -137,9 +157,11 @@ def _check(arguments: Namespace) -> None:
             raise InputError(f"--{option} describes a file: it needs --load FILE")
     if arguments.progress and not arguments.headless:
         raise InputError("--progress has no effect beside the screen: it needs --headless")
-    for name, option in (("run_dir", "--run-dir"), ("beside", "--with")):
+    for name, option in REAL_TIME.items():
         if getattr(arguments, name) and arguments.virtual:
             raise InputError(f"{option} works only in real time: leave --virtual out")
+    if arguments.external and arguments.scenario:
+        raise InputError("--external takes no --scenario: it judges the simulated cabinet alone")
     _check_run_dir(arguments.run_dir)
 
 
@@ -194,8 +216,8 @@ def _journals(path: str | None, began_s: float) -> list[str]:
 
 
 def _print(lines: list[str]) -> None:
-    """Print; a reader that closes the pipe early (rig ... | head) is no error."""
+    """Print any lines; a reader that closes the pipe early (rig ... | head) is no error."""
     try:
-        print("\n".join(lines), flush=True)
+        print("\n".join(lines), end="\n" * bool(lines), flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -96,7 +96,8 @@ class WiredCabinet(JournalWatch):
         self.ptys: dict[str, RealWire] = {}
         self.cans: dict[str, VirtualCan] = {}
         for bus in config.buses:
-            self._wire(bus)
+            if bus.name not in cabinet.foreign:
+                self._wire(bus)
         self.servers = [CanServer(can) for can in self.cans.values()]
 
     def _wire(self, bus: Bus) -> None:

@@ -6,7 +6,7 @@ from hil.observer import reported
 from hil.observer.frames import BusTap, CanTap, RtuTap
 from hil.observer.latches import Latches
 from hil.observer.unit_witness import UnitWitness
-from hil.observer.wiring import Place, Wiring
+from hil.observer.wiring import UNSEEN, Place, Wiring
 
 BMS_SILENT_US = 400_000  # four of its 100 ms periods
 NOT_HEARD = -1
@@ -146,7 +146,7 @@ class WireWitness:
         missing = [
             f"{bus} unit {unit}"
             for bus, unit in (*self.wiring.checklist_units, pcs)
-            if self._heard_us(bus, unit) < self.start_us
+            if (bus, unit) != UNSEEN and self._heard_us(bus, unit) < self.start_us
         ]
         if self.bms_us[rack] < self.start_us:
             missing.append(f"BMS {rack + 1}")

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 ENABLE, SUPPLY = "pcs_enable", "contactor_supply"
 Place = tuple[str, int]  # (bus, unit id or node)
+UNSEEN = ("", 0)  # of a device that no wire of the rig reaches
 
 
 class UnitWiring(NamedTuple):

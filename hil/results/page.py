@@ -11,13 +11,13 @@ TRIP_HEAD = ("time", "row", "where", "cause", "remedy")
 
 def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]] = ()) -> str:
     """One self-contained HTML page: headline, SVG, expectations, trips, a few figures."""
-    mirrored = " ".join(" ".join(words.mirrored_lines(doc)).split())
+    beside = words.in_one_line(doc)
     return template.rendered(
         "run.html",
         title=title,
         paused=paused(doc),
         headline=swing.headline(doc["swing_W"], doc.get("load_W_max")),
-        sentences=[swing.explained(doc["worst_moment"]), words.first_trip(doc), mirrored],
+        sentences=[swing.explained(doc["worst_moment"]), words.first_trip(doc), beside],
         picture=template.svg(picture),
         expected=[(template.marked(ok, words.verdict(ok, doc)), text) for ok, text in results],
         trip_head=TRIP_HEAD,

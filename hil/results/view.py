@@ -73,9 +73,8 @@ def common(config: Config, title: str, load_name: str, mode: str, duration_s: fl
 
 def of_order(order: dict, scenario: Scenario | None, config: Config, load: Load, mode: str) -> dict:
     """The constant part of the run of an order."""
-    mirrored = " ".join(" ".join(words.mirrored_lines(order)).split())
     title = scenario.title if scenario else "Load tracking"
-    name = "; ".join(filter(None, (load.about["column"], mirrored)))
+    name = "; ".join(filter(None, (load.about["column"], words.in_one_line(order))))
     return common(config, title, name, mode, order["duration_s"])
 
 

@@ -29,7 +29,7 @@ def closing_lines(doc: dict) -> list[str]:
     return template.rendered(
         "closing.txt",
         doc=doc,
-        before=paused_lines(doc) + mirrored_lines(doc),
+        before=paused_lines(doc) + foreign_lines(doc) + mirrored_lines(doc),
         headline=swing.headline(doc["swing_W"], doc.get("load_W_max")),
         worst=textwrap.wrap(worst, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT),
         delay=delay(doc["delay_ms"]),
@@ -83,12 +83,26 @@ def paused_lines(doc: dict) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent="paused     ", subsequent_indent=INDENT)
 
 
+def foreign_lines(doc: dict) -> list[str]:
+    """The buses that the rig does not simulate, if there are any."""
+    wrapped = [
+        textwrap.wrap(line, WIDTH, initial_indent="external   ", subsequent_indent=INDENT)
+        for line in doc.get("foreign") or ()
+    ]
+    return [line for lines in wrapped for line in lines]
+
+
 def mirrored_lines(doc: dict) -> list[str]:
     """The devices that only mirror their profile, if there are any."""
     names = ", ".join(doc.get("mirrored", {}).get("devices", ()))
     prefix = f"{MIRRORED.partition(':')[0]:11}"
     text = f"{MIRRORED.partition(': ')[2]}: {names}"
     return textwrap.wrap(text, WIDTH, initial_indent=prefix, subsequent_indent=INDENT) * bool(names)
+
+
+def in_one_line(doc: dict) -> str:
+    """What is not simulated, or only mirrored; "": nothing."""
+    return " ".join(" ".join(foreign_lines(doc) + mirrored_lines(doc)).split())
 
 
 def first_trip(doc: dict) -> str:

@@ -7,6 +7,7 @@ from device_suite import Bus, Sink, Slave
 
 from controller.config import profiles
 from drivers import profile, register_pcs
+from hil.devices import sunspec_chain
 from safety import signals as s
 
 SIZES = {"u16": 1, "s16": 1, "u32": 2, "s32": 2, "float32": 2, "u64": 4, "s64": 4, "float64": 4}
@@ -36,6 +37,8 @@ class Converter(Slave):
         self.data = data
         # a battery of 500 V, of 48 V where no more fits
         self.voltage_mV = min(500_000, data["registers"]["dc_voltage_mV"]["range"][1] * 48 // 100)
+        if "chain_40000" in data.get("identity", {}):
+            self.holding.update(dict.fromkeys(range(40_000, 40_500), 0))
         for name, entry in (*data["registers"].items(), *data.get("identity", {}).items()):
             if name == "forming" and "values" in entry:
                 continue  # its register is that of the state
@@ -102,7 +105,7 @@ class Converter(Slave):
 
 
 def data_of(name):
-    return tomllib.loads((profile.FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    return sunspec_chain.read(profile.FOLDER / f"{name}.toml")
 
 
 def built(name, data=None, **settings):

@@ -15,6 +15,7 @@ from controller.core.base import reasons
 from controller.core.site_devices import roles
 from drivers import profile
 from drivers.site_device import SiteDevice
+from hil.devices import sunspec_chain
 from tests.tables import cases
 
 GENSET = ("power_W", "is_running", "is_ready_ok", "fuel_permille")
@@ -47,7 +48,8 @@ class SiteSuite(ModbusSuite):
     input_registers = False
 
     def fed_by(self, device, request, group):
-        (block,) = [each for each in device._blocks if frame_head(each) == request.frame[:6]]
+        heads = [frame_head(device, each) for each in device._blocks]
+        block = device._blocks[heads.index(request.frame[:6])]
         signals = device._signals
         return {3 + signals[at].place for at, _, _ in block.places if at < len(signals)}
 
@@ -61,8 +63,9 @@ class SiteSuite(ModbusSuite):
             every = sink.taken() | {3 + each.place for each in bus.device._signals}
             for words, is_refused in absurd_words(register):
                 table = bus.slave.holding if register.function == 3 else bus.slave.inputs
-                before = [table[register.address + place] for place in range(len(words))]
-                table.update(enumerate(words, register.address))
+                at = bus.device.places.of(register.address)
+                before = [table[at + place] for place in range(len(words))]
+                table.update(enumerate(words, at))
                 bus.run(self.old_ms)
                 sink.taken()
                 refused, value = bus.device.refused, sink.inp[4 + signal.place]
@@ -71,7 +74,7 @@ class SiteSuite(ModbusSuite):
                 assert sink.inp[4 + signal.place] == value
                 assert (bus.device.refused > refused) == is_refused
                 assert bus.device.refused_mask == is_refused << signal.place
-                table.update(enumerate(before, register.address))
+                table.update(enumerate(before, at))
                 is_held = is_refused and not register.values
                 bus.run(self.settle_ms + HELD_MS * is_held)
                 assert bus.device.refused_mask == 0 and 3 + signal.place in sink.taken()
@@ -80,8 +83,8 @@ class SiteSuite(ModbusSuite):
 HELD_MS = 60_000
 
 
-def frame_head(block):
-    return struct.pack(">BBHH", 1, block.function, block.address, block.length)
+def frame_head(device, block):
+    return struct.pack(">BBHH", 1, block.function, device.places.of(block.address), block.length)
 
 
 def absurd_words(register):
@@ -114,11 +117,31 @@ PROFILES = sorted(
 )
 
 
+def laid_out(made, **layout):
+    """The registers of a profile as they lie on a device, with the chain of a SunSpec one."""
+    data = sunspec_chain.read(made.path, **layout)
+    found = [
+        profile.Register(**vars(each) | {"address": data["registers"][each.name]["address"]})
+        for each in made.registers.values()
+    ]
+    for each in [each for each in found if each.name == "limit_scale"]:
+        each.equals = [-2]
+    plain = {"direction": "read", "word_order": "big", "function": 3, "values": {}}
+    for name, each in data.get("identity", {}).items():
+        words = sunspec_chain.WIDTHS[each["type"]]
+        found.append(profile.Register(**{**plain, "name": name, "words": words, **each}))
+    if made.models:
+        own = plain | {"type": "u16", "name": "", "words": 1, "equals": [0]}
+        found = [profile.Register(**own, address=at) for at in range(40_000, 40_300)] + found
+    return found
+
+
 def slave_of(made):
     """A device that holds what a profile reads: 0, or its first state; 1 for each bit."""
     slave = Slave()
     slave.bits = slave.coils = 0b0001
-    for register in (*made.registers.values(), *made.identity.values()):
+    device_of = laid_out(made)
+    for register in device_of:
         if "read" in register.direction and register.type != "bit":
             state = getattr(register, "equals", None) or [*map(int, register.values), 0]
             data = (state[0] % (1 << 16 * register.words)).to_bytes(2 * register.words, "big")
@@ -178,7 +201,7 @@ class TestEachProfile(SiteSuite):
         slave.silent = True
         assert not device_.is_read
         bus.run(3 * self.settle_ms)
-        assert device_.is_read != bool(device_._identity)
+        assert device_.is_read != bool(device_._checks)
         slave.silent = False
         bus.run(self.settle_ms)
         assert device_.is_read
@@ -188,7 +211,7 @@ class TestEachProfile(SiteSuite):
             device_, slave, _, _ = self.build()
             slave.exception = code
             Bus(device_, slave).run(1500)
-            is_other = bool(device_._identity) and code in (1, 2, 3)
+            is_other = bool(device_._checks) and (code in (1, 2, 3) or bool(device_.profile.models))
             assert (device_.other_device > 0) == is_other, code
 
     def test_a_device_that_is_replaced_without_a_silence_is_found_in_30_s(self):
@@ -249,11 +272,13 @@ def test_each_profile_writes_what_its_document_says(name, settings, actuator, va
     registers = profiles.load(name).registers.values()
     signals = [each.name for each in registers if "read" in each.direction]
     made = device(name, signals, **settings)
-    Bus(made, slave_of(made.profile)).run(100)
-    request = made.write(actuator, value, 100_000)
+    Bus(made, slave_of(made.profile)).run(1000)
+    request = made.write(actuator, value, 1_000_000)
     assert request.frame[:-2].hex() == frame.replace(" ", "")
     device_ = SimpleNamespace(profile=profiles.load(name), address=1, settings=settings)
-    assert gates(device_)[actuator].check(request.frame, 0, value) == reasons.NONE
+    gate = gates(device_)[actuator]
+    gate.move(*made.written_at(actuator))
+    assert gate.check(request.frame, 0, value) == reasons.NONE
 
 
 @cases("""

@@ -102,6 +102,7 @@ COMMANDS = {
     "responder": ("responder", "--site", EXAMPLE),
     "commissioning": ("commissioning", "--site", EXAMPLE, *STATE),
     "proof-test": ("proof-test", "list", "--site", EXAMPLE, *STATE),
+    "wiring": ("wiring", EXAMPLE, "--json"),
     "reasons": ("reasons",),
     "hazards": ("evidence", "--hazards"),
     "status": ("status", "--help"),

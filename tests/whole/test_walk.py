@@ -145,7 +145,8 @@ def test_every_document_of_every_cabinet_opens(capsys, cabinet):
                 )
                 assert result in (0, 1) and not err and all(line.isascii() for line in out)
                 assert "Traceback" not in out[0] and (form != "json" or json.loads("\n".join(out)))
-    assert run(capsys, "check", str(cabinet))[::2] == (0, [])
+    for command in ("check", "wiring"):
+        assert run(capsys, command, str(cabinet))[::2] == (0, [])
 
 
 def test_every_role_of_the_configuration_is_a_kind_of_link():

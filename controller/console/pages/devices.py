@@ -31,6 +31,9 @@ def _block(device: Facts) -> list[str]:
     if device["differs"]:
         words = f"another device than the profile's: {device['differs']} differs; no value counts"
         out += folded("", words, LINES_MAX)
+    for name, value in device["fixed"].items():
+        words = f"somebody has fixed {name} at {value} in the device: it is not written until"
+        out += folded("", f"{words} {name}_max in the site file is {value} or less", LINES_MAX)
     for name, power_W in device["beyond"].items():
         words = f"{power_W} W are reported, more than {name} allows: does it take commands?"
         out += folded("", words, LINES_MAX)

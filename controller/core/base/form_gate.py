@@ -9,7 +9,7 @@ held number its effect, so then the worst mixture has to be within the limits.
 """
 
 from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 from math import inf
 from struct import Struct
@@ -57,8 +57,11 @@ class FrameForm(NamedTuple):
 class FormGate:
     """Checks the frames of one converter, and follows what the converter may hold."""
 
-    def __init__(self, forms: Sequence[FrameForm]):
-        self._forms = forms
+    def __init__(
+        self, forms: Sequence[FrameForm], place: Callable[[int], int] = lambda address: address
+    ):
+        """place(address of a form): where it lies on the device now."""
+        self._forms, self._place = forms, place
         self.forget()
 
     def forget(self) -> None:
@@ -136,7 +139,7 @@ class FormGate:
     def _number(self, frame: bytes) -> int | None:
         """Which frame this is, by its address."""
         address = int.from_bytes(frame[2:4], "big")
-        places = [form.address for form in self._forms]
+        places = [self._place(form.address) for form in self._forms]
         return places.index(address) if len(frame) > HEAD.size and address in places else None
 
     @staticmethod

@@ -50,7 +50,15 @@ class WriteGate:
     """Checks the frames of one actuator."""
 
     def __init__(self, form: WriteForm):
-        self._form = form
+        self._form = self._profile = form
+        self._moved = form.address, 0
+
+    def move(self, address: int, exponent: int) -> None:
+        """The register lies here now, and its scale is the profile's x 10^exponent."""
+        if (address, exponent) != self._moved:
+            self._moved = address, exponent
+            scale = self._profile.scale * Fraction(10) ** exponent
+            self._form = self._profile._replace(address=address, scale=scale)
 
     def check(self, frame: bytes, low: int, high: int) -> int:
         """reasons.NONE if a whole RTU frame asks for low .. high, else the reason code."""

@@ -1,0 +1,237 @@
+"""`firebreak wiring`: terminals of the I/O modules, the hard-wired chain, the buses of one cabinet.
+
+The page has what the configuration and safety/README.md state. What neither states, such as types
+of relays and the place of terminators, is left to the drawings of the maker.
+"""
+
+import argparse
+import json
+
+from controller.config import configuration, equipment, time_chain, wired
+from controller.config.configuration import Config
+from controller.config.devices import Device
+from controller.config.topology import Bus
+from controller.documents import document
+from controller.documents.document import Block, Column, Facts, table
+from controller.forms.refusal import ConfigError
+from controller.rows import records
+from controller.system import cli
+from controller.system.paths import DONE, WRONG_INPUT
+
+# an output: what it does while its coil is energised, and while it is released
+OUTPUTS = {
+    "pcs_enable_ok": ("PCS enabled", "PCS stopped"),
+    "contactor_supply_ok": ("contactors may close", "contactors open"),
+    "fan_on": ("fan on", "fan off"),
+    "horn_on": ("horn on", "horn off"),
+    "lamp_on": ("amber lamp on", "amber lamp off"),
+    "red_lamp_on": ("red lamp on", "red lamp off"),
+    "supervisory_ok": ("supervisory contact of the panel well", "supervisory contact at fault"),
+    "pre_alarm_on": ("pre-alarm to the fire panel", "no pre-alarm"),
+    "shunt_trip_on": ("trip of the breaker upstream (energise to trip)", "no trip"),
+    "aux_load_ok": ("auxiliary loads fed", "auxiliary loads off"),
+}
+# when a contact is closed that does not say that all is well
+CLOSES = {
+    "key_run_ok": "in RUN",
+    "permit_1_closed": "while the relay is on",
+    "permit_2_closed": "while the relay is on",
+    "key_service_closed": "out of RUN",
+    "source_code": "off the grid; without a transfer switch it stays open",
+}
+# contacts that belong to no equipment of the list, and to no single row
+UNWATCHED = {
+    "permit_1_closed": "permit relay of the PCS enable",
+    "permit_2_closed": "permit relay of the contactor supply",
+    "source_code": "transfer switch",
+}
+KEY = {"key_run_ok": "key switch"}
+WELL = "while all is well"
+CHAIN = (
+    "Contacts in series with PCS enable and contactor supply. The permit relays of both outputs "
+    "and the contacts of these rows are in it. The order within the chain is the maker's. The "
+    "times are assumed ones: firebreak document times."
+)
+LEFT_OUT = (
+    "Not stated by configuration or documents, so not here: types of relays and contactors, cross "
+    "sections, fuses, terminators of RS-485 and CAN, pins. Take them from the drawings."
+)
+
+
+@cli.command(
+    "wiring",
+    cli.option("file", metavar="FILE", help="cabinet.toml"),
+    cli.option("--json", action="store_true", help="the same as JSON"),
+)
+def _run(arguments: argparse.Namespace) -> int:
+    with cli.ends(WRONG_INPUT, ConfigError):
+        found = facts(configuration.load(arguments.file))
+    print(json.dumps(found, indent=1) if arguments.json else document.plain(blocks(found)))
+    return DONE
+
+
+def facts(config: Config) -> Facts:
+    """The wiring of a cabinet as plain data."""
+    channel_b = config.channel_b
+    return {
+        "cabinet": list(dict(config.names).values())[-1],
+        "modules": [_module(each) for each in config.devices if each.inputs or each.outputs],
+        "chain": [_contact(config, row) for row in wired.rows(config) if row != wired.EXPIRY],
+        "channel_b": channel_b and {"port": channel_b.port, "baud_Bd": channel_b.baud_Bd},
+        "permit_expiry_ms": config.cabinet["permit_expiry_ms"],
+        "enable_expired_ms": wired.enable_ms(config, wired.EXPIRY),
+        "supply_expired_ms": wired.supply_ms(config, wired.EXPIRY),
+        "opening_ms": time_chain.OPENING_MS,
+        "buses": [_bus(config, bus) for bus in config.buses],
+    }
+
+
+def _module(device: Device) -> Facts:
+    inputs = [_input(at, name) for at, name in enumerate(device.inputs, 1)]
+    outputs = [_output(at, name) for at, name in enumerate(device.outputs, 1)]
+    where = {"bus": device.bus, "unit_id": device.address, "profile": device.profile.path.stem}
+    return {"device": device.name, **where, "inputs": inputs, "outputs": outputs}
+
+
+def _input(terminal: int, name: str) -> Facts:
+    if not name:
+        return {"terminal": terminal, "signal": "", "what": "", "closed": "", "rows": []}
+    return {
+        "terminal": terminal,
+        "signal": name,
+        "what": _what(name),
+        "closed": CLOSES.get(name, WELL),
+        "rows": [] if name in UNWATCHED else list(equipment.rows_of_input(name)),
+    }
+
+
+def _what(name: str) -> str:
+    """The part that has the contact: equipment, or the words of the first feature that reads it."""
+    fitted = equipment.of_signal(name)
+    if fitted:
+        return equipment.EQUIPMENT[fitted[0]].text
+    watching = [each.words for each in records.FEATURES.values() if name in each.contacts]
+    return UNWATCHED.get(name) or KEY.get(name) or watching[0].removesuffix(" open")
+
+
+def _output(terminal: int, name: str) -> Facts:
+    if not name:
+        return {"terminal": terminal, "signal": "", "energised": "", "released": ""}
+    on, off = OUTPUTS[name.removeprefix("!")]
+    energised, released = (off, on) if name.startswith("!") else (on, off)
+    return {"terminal": terminal, "signal": name, "energised": energised, "released": released}
+
+
+def _contact(config: Config, row: int) -> Facts:
+    return {
+        "row": row,
+        "what": records.ROWS[row].what,
+        "enable_latest_ms": wired.enable_ms(config, row),
+        "supply_latest_ms": wired.supply_ms(config, row),
+    }
+
+
+def _bus(config: Config, bus: Bus) -> Facts:
+    places = {"rtu": bus.port, "tcp": bus.address, "can": f"{bus.interface} {bus.channel}"}
+    speed = {"bitrate_bps": bus.bitrate_bps, "baud_Bd": bus.baud_Bd, "characters": bus.characters}
+    keys = {"rtu": ("baud_Bd", "characters"), "tcp": (), "can": ("bitrate_bps",)}[bus.kind]
+    return {
+        "bus": bus.name,
+        "kind": bus.kind,
+        "place": places[bus.kind],
+        **{key: speed[key] for key in keys},
+        "devices": [
+            {"device": each.name, "address": each.address, "profile": each.profile.path.stem}
+            for each in config.topology.on_bus(bus.name)
+        ],
+    }
+
+
+def blocks(found: Facts) -> list[Block]:
+    """The page."""
+    modules = [block for each in found["modules"] for block in _module_blocks(each)]
+    rows: dict[str, Column] = {
+        "row": lambda each: f"row {each['row']}",
+        "what": "what",
+        "until": _chain_times,
+    }
+    return [
+        document.Heading(1, f"Wiring: {found['cabinet']}"),
+        *modules,
+        *document.section("Hard-wired chain", table(found["chain"], rows), CHAIN),
+        *document.section("What drops, in this order", document.Table((), _order(found))),
+        *[block for bus in found["buses"] for block in _bus_blocks(bus)],
+        *_channel_b(found),
+        document.Text(LEFT_OUT),
+    ]
+
+
+def _module_blocks(module: Facts) -> list[Block]:
+    where = f"bus {module['bus']}, unit {module['unit_id']}, {module['profile']}"
+    inputs = {"terminal": lambda each: f"  in  {each['terminal']}", "contact": _input_words}
+    outputs = {"terminal": lambda each: f"  out {each['terminal']}", "coil": _output_words}
+    return [
+        document.Heading(2, f"{module['device']} ({where})"),
+        *[table(module[side], form) for side, form in (("inputs", inputs), ("outputs", outputs))],
+    ]
+
+
+def _input_words(each: Facts) -> str:
+    if not each["signal"]:
+        return "spare"
+    rows = f" (row {', '.join(map(str, each['rows']))})" if each["rows"] else ""
+    return f"{each['signal']}: {each['what']}; closed {each['closed']}{rows}"
+
+
+def _output_words(each: Facts) -> str:
+    if not each["signal"]:
+        return "spare"
+    return f"{each['signal']}: energised: {each['energised']}; released: {each['released']}"
+
+
+def _chain_times(each: Facts) -> str:
+    return (
+        f"PCS enable off within {each['enable_latest_ms']} ms, "
+        f"contactors open within {each['supply_latest_ms']} ms"
+    )
+
+
+def _order(found: Facts) -> list[tuple[str, str]]:
+    supply_ms = found["opening_ms"]
+    expiry, enable_ms = found["permit_expiry_ms"], found["enable_expired_ms"]
+    return [
+        ("  1 PCS enable", "at once, when a contact of the chain or a permit relay opens"),
+        ("  2 contactor supply", "after the off-delay relay: 200 ms, set at commissioning"),
+        ("  3 contactors", f"open {supply_ms} ms after the PCS enable at the latest (assumed)"),
+        (
+            "  controller dead",
+            f"outputs expire after {expiry} ms: PCS enable off within {enable_ms} ms, contactors "
+            f"open within {found['supply_expired_ms']} ms",
+        ),
+    ]
+
+
+def _bus_blocks(bus: Facts) -> list[Block]:
+    speed = {
+        "rtu": lambda: f"RS-485, Modbus RTU, {bus['baud_Bd']} Bd, {bus['characters']}",
+        "tcp": lambda: "Modbus TCP",
+        "can": lambda: f"CAN, {bus['bitrate_bps']} bit/s",
+    }[bus["kind"]]()
+    word = "node" if bus["kind"] == "can" else "unit"
+    columns: dict[str, Column] = {
+        "device": lambda each: f"  {each['device']}",
+        "address": lambda each: f"{word} {each['address'] or '-'}",
+        "profile": "profile",
+    }
+    title = f"Bus {bus['bus']}: {speed}"
+    return document.section(title, table(bus["devices"], columns), f"At {bus['place']}.")
+
+
+def _channel_b(found: Facts) -> list[Block]:
+    fitted = found["channel_b"]
+    if not fitted:
+        return []
+    words = (
+        f"At {fitted['port']}, {fitted['baud_Bd']} Bd. Its permit relay is before the off-delay."
+    )
+    return [document.Heading(2, "Channel B"), document.Text(words)]

@@ -1,0 +1,42 @@
+"""What a device must hold before a value of it counts: registers, each with its check."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from drivers.buses import rtu
+from drivers.profile import SLOT, Profile, Register
+from drivers.register_codec import Codec, ScaleFactor
+
+# a register, and whether its bytes are as they must be
+Check = tuple[Register, Callable[[bytes], bool]]
+
+
+def telling(profile: Profile, settings: dict[str, int]) -> Iterator[Check]:
+    """What tells the device from others: `[identity]`, and the id of each SunSpec model. The last
+    one stands for the chain, which is walked.
+    """
+    for each in profile.identity.values():
+        yield each, partial(_is_one_of, Codec(each, settings), each.equals)
+    for slot, wanted in enumerate(profile.models, 1):
+        yield _header(slot), partial(_has_id, wanted.ids)
+    if profile.models:
+        yield _header(1), bool
+
+
+def factors(profile: Profile, codecs: list[Codec]) -> Iterator[Check]:
+    """The scale factors of these codecs."""
+    for name in profile.factors:
+        factor = ScaleFactor([each for each in codecs if each.factor == name])
+        yield profile.registers[name], factor.holds
+
+
+def _is_one_of(codec: Codec, values: list[int], part: bytes) -> bool:
+    return codec.value(part) in values
+
+
+def _has_id(ids: tuple[int, ...], part: bytes) -> bool:
+    return int.from_bytes(part, "big") in ids
+
+
+def _header(slot: int) -> Register:
+    return Register(function=rtu.READ_HOLDING_REGISTERS, address=slot * SLOT, words=1)

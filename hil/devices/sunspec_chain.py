@@ -1,0 +1,75 @@
+"""The chain of a simulated SunSpec device, by the models that its profile names. It shares no code
+with the driver; lengths are those of pysunspec2's definitions.
+"""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import sunspec2.device
+
+from hil.devices.sunspec_image import BASE_ADDRESS, MARKER
+
+COMMON, COMMON_LENGTH, END = 1, 66, 0xFFFF
+WIDTHS = {"u16": 1, "s16": 1, "u32": 2, "s32": 2, "float32": 2, "u64": 4, "s64": 4, "float64": 4}
+Table = dict[str, Any]
+
+
+def read(profile: Path, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> Table:
+    """The TOML of a profile with the addresses of a device. order: ids of its models, by default
+    rising; each other model of the profile comes behind them.
+    """
+    return laid_out(tomllib.loads(Path(profile).read_text(encoding="utf-8")), base, order)
+
+
+def laid_out(data: Table, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> Table:
+    """The table laid out, as of `read`. The headers of the chain are added to its identity."""
+    placed = [each for each in _tables(data) if "model" in each]
+    if not placed:
+        return data
+    wanted = {_key(each) for each in placed} | {(COMMON, 1)}
+    rank = {model: at for at, model in enumerate(order)}
+    chain = sorted(wanted, key=lambda key: (rank.get(key[0], len(order)), key[1], key[0]))
+    first, headers, at = {}, [(base, MARKER)], base + 2
+    for key in chain:
+        first[key] = at
+        length = _length(key, placed)
+        headers.append((at, key[0].to_bytes(2, "big") + length.to_bytes(2, "big")))
+        at += 2 + length
+    for each in placed:
+        own = first[_key(each)]
+        each["address"] += own
+        if "write_address" in each:
+            each["write_address"] += own
+        del each["model"]
+    identity = data.setdefault("identity", {})
+    for place, content in [*headers, (at, END.to_bytes(2, "big") + bytes(2))]:
+        number = int.from_bytes(content, "big")
+        identity[f"chain_{place}"] = {"type": "u32", "address": place, "equals": [number]}
+    return data
+
+
+def _tables(data: Table) -> Iterator[Table]:
+    """Every table of a profile that may have an address."""
+    for name in ("registers", "identity"):
+        yield from data.get(name, {}).values()
+    for name in ("setpoint", "setup", "start", "stop"):
+        yield from data.get(name, [])
+    if "heartbeat" in data:
+        yield data["heartbeat"]
+
+
+def _key(table: Table) -> tuple[int, int]:
+    """(model id, instance); of several ids the device has the last."""
+    model = table["model"]
+    return (model[-1] if isinstance(model, list) else model), table.get("instance", 1)
+
+
+def _length(key: tuple[int, int], placed: list[Table]) -> int:
+    """The definition's length, or more where the profile uses a repeated group."""
+    if key[0] == COMMON:
+        return COMMON_LENGTH
+    own = [each for each in placed if _key(each) == key]
+    used = [each["address"] + WIDTHS.get(each.get("type", "u16"), 1) for each in own]
+    return max(len(sunspec2.device.Model(key[0]).get_mb()) // 2, *used) - 2

@@ -1,0 +1,167 @@
+"""`rig --external BUS=ADDRESS`: a foreign device or simulator answers on a bus of the cabinet.
+
+The rig simulates no device of that bus and does not see what is said there. The plant therefore
+lacks these devices; `LACKS` says what that means. `reach` opens each address once, before the run.
+"""
+
+import contextlib
+import os
+import re
+import socket
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from controller.config import unit_access
+from controller.config.bus_schema import BUS, PORT
+from controller.config.configuration import Config
+from controller.config.topology import Bus
+from controller.forms.field import check_value
+from controller.forms.refusal import refuse
+from drivers.buses.can_port import CanPortError, open_bus
+from drivers.buses.serial_port import SerialPort, SerialPortError
+
+Plug = dict[str, str]  # keys of the bus in the cabinet's file
+OPTION = "--external"
+CONNECT_S = 3.0
+FORMS = {
+    "rtu": "the path of a serial port or pty, such as /dev/ttyUSB0",
+    "tcp": "an IPv4 address and a port, such as 127.0.0.1:5020",
+    "can": "INTERFACE:CHANNEL, such as socketcan:can0",
+}
+ALONE = "virtual"  # the interface of python-can that another process cannot reach
+_SPEED = re.compile(r":\d{4,}$")
+COMMANDED = "The controller commands it in earnest, and no emergency stop of the rig reaches it."
+LACKS = {
+    "meter": "Its values do not follow the plant.",
+    "pcs": f"The plant takes 0 W for it. {COMMANDED}",
+    "bms": f"Its rack in the plant does not follow it. {COMMANDED}",
+    "io": f"Its outputs reach no permit of the plant. {COMMANDED}",
+}
+LACKS_OTHER = "The plant does without it."
+
+
+class UnreachableError(OSError):
+    """An address that cannot be opened; one line."""
+
+
+def plugs(config: Config, texts: Sequence[str]) -> dict[str, Plug]:
+    """{bus: its plug} of the texts BUS=ADDRESS. Raises ConfigError."""
+    buses = {bus.name: bus for bus in config.buses}
+    found: dict[str, Plug] = {}
+    for text in texts:
+        name, _, address = text.partition("=")
+        if name not in buses:
+            refuse(OPTION, (text,), "no such bus", f"BUS=ADDRESS, BUS one of {', '.join(buses)}")
+        if name in found:
+            refuse(OPTION, (text,), f"bus {name} is there twice", "each bus once")
+        plug = _plug(buses[name], address)
+        if plug in found.values():
+            refuse(OPTION, (text,), "another bus has this address", "an address for each bus")
+        found[name] = plug
+    return found
+
+
+def _plug(bus: Bus, address: str) -> Plug:
+    if bus.kind == "rtu":
+        if not address.startswith(("/", "./", "../")) or _SPEED.search(address):
+            _refuse_form(bus, address)
+        return {"port": os.path.abspath(address)}
+    if bus.kind == "tcp":
+        return _checked(bus, {"address": address})
+    interface, _, channel = address.partition(":")
+    if interface == ALONE or not channel:
+        _refuse_form(bus, address)
+    return _checked(bus, {"interface": interface, "channel": channel})
+
+
+def _refuse_form(bus: Bus, address: str) -> None:
+    speed = f"; baud_Bd of the bus has the speed, {bus.baud_Bd}" if bus.kind == "rtu" else ""
+    words = f"is no address of a bus of kind {bus.kind}"
+    refuse(OPTION, (f"{bus.name}={address}",), words, FORMS[bus.kind] + speed)
+
+
+def _checked(bus: Bus, plug: Plug) -> Plug:
+    for key, value in plug.items():
+        check_value(OPTION, (bus.name, key), value, BUS[key])
+    return plug
+
+
+def inside(config: Config, foreign: Collection[str]) -> Config:
+    """The configuration without the foreign buses and their devices: what the rig simulates."""
+    topology = config.topology
+    buses = tuple([bus for bus in topology.buses if bus.name not in foreign])
+    devices = tuple([each for each in topology.devices if each.bus not in foreign])
+    return replace(config, topology=replace(topology, buses=buses, devices=devices))
+
+
+def about(config: Config, found: dict[str, Plug]) -> list[str]:
+    """A line for each foreign bus: address, devices, and what the plant lacks."""
+    return [
+        f"{name} is {':'.join(plug.values())}, with {_devices(config, name)}"
+        for name, plug in found.items()
+    ]
+
+
+def _devices(config: Config, bus: str) -> str:
+    devices = config.topology.on_bus(bus)
+    kinds = dict.fromkeys([device.role.partition("_")[0] for device in devices])
+    words = dict.fromkeys([LACKS.get(kind, LACKS_OTHER) for kind in kinds])
+    return f"{', '.join([device.name for device in devices])}. {' '.join(words)}"
+
+
+def reach(config: Config, found: dict[str, Plug]) -> None:
+    """Open each address once and give it back. Raises UnreachableError."""
+    for bus in config.buses:
+        if bus.name in found:
+            try:
+                _OPENED[bus.kind](bus, found[bus.name])
+            except (SerialPortError, CanPortError) as failure:
+                raise UnreachableError(f"{OPTION} {bus.name}: {failure}") from None
+            except OSError as failure:
+                address = ":".join(found[bus.name].values())
+                line = f"{OPTION} {bus.name}: {address}: {failure.strerror or failure}"
+                raise UnreachableError(line) from None
+
+
+def _open_rtu(bus: Bus, plug: Plug) -> None:
+    port = SerialPort(plug["port"], bus.baud_Bd, bus.characters[1], int(bus.characters[2]))
+    with contextlib.closing(port):
+        port.open()
+
+
+def _open_tcp(bus: Bus, plug: Plug) -> None:
+    host, _, port = plug["address"].rpartition(":")
+    socket.create_connection((host, int(port)), CONNECT_S).close()
+
+
+def _open_can(bus: Bus, plug: Plug) -> None:
+    interface, channel = plug["interface"], plug["channel"]
+    server: dict[str, Any] = {}
+    if interface == "socketcand":
+        host, port, channel = unit_access.can_server(channel)
+        server = {"host": host, "port": port}
+        # python-can 4.6.1 tries for 10 s, with a line of error each time
+        socket.create_connection((host, port), CONNECT_S).close()
+    open_bus(interface, channel, bus.bitrate_bps, **server).shutdown()
+
+
+_OPENED: dict[str, Callable[[Bus, Plug], None]] = {
+    "rtu": _open_rtu,
+    "tcp": _open_tcp,
+    "can": _open_can,
+}
+
+
+def named_in(directory: str, found: dict[str, Plug]) -> dict[str, Plug]:
+    """The plugs for the cabinet's file. A path that it may not have gets a link in `directory`."""
+    return {name: _linked(directory, name, plug) for name, plug in found.items()}
+
+
+def _linked(directory: str, name: str, plug: Plug) -> Plug:
+    path = plug.get("port")
+    if path is None or PORT[0].fullmatch(path):
+        return plug
+    link = os.path.abspath(os.path.join(directory, f"{name}.port"))
+    os.symlink(path, link)
+    return {"port": link}
