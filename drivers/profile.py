@@ -26,12 +26,14 @@ SLOT = 1 << 16
 
 class Wanted(NamedTuple):
     """A SunSpec model that registers of a profile lie in: one of `ids`, the `instance`-th of them
-    in the chain, and how many registers the profile uses of it, with the ID.
+    in the chain, and how many registers the profile uses of it, with the ID. is_needed: no value
+    counts without it.
     """
 
     ids: tuple[int, ...]
     instance: int
     registers: int
+    is_needed: bool = True
 
     @property
     def name(self) -> str:
@@ -117,8 +119,13 @@ class Profile(SimpleNamespace):
     @property
     def tells(self) -> list[str]:
         """Names of what a driver compares before a value counts, in its order."""
-        chain = [*[each.name for each in self.models], "the SunSpec chain"] if self.models else []
+        chain = [*[each.name for each in self.needed], "the SunSpec chain"] if self.models else []
         return [*self.identity, *chain, *self.factors, *self.limits]
+
+    @property
+    def needed(self) -> list[Wanted]:
+        """The SunSpec models without which no value counts; they have the first slots."""
+        return [each for each in self.models if each.is_needed]
 
     @property
     def factors(self) -> list[str]:

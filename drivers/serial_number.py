@@ -4,6 +4,7 @@ shows that a device is another one than before.
 
 from drivers.buses import rtu
 from drivers.profile import Profile
+from drivers.sunspec import Places
 
 PERIOD_US = 30_000_000  # a device that is replaced is found by then
 BYTES_MAX = 32  # SunSpec model 1 has the longest text
@@ -14,15 +15,16 @@ EMPTY = "0"
 class SerialNumber:
     """One device; `text` is its serial number, "" while unknown."""
 
-    def __init__(self, profile: Profile, unit_id: int) -> None:
-        """profile: with the table [serial]."""
-        own = profile.serial
-        self._is_number, self.text = own["form"] == "number", ""
-        place = own["function"], own["address"], own["registers"]
-        self.request = rtu.read_request((unit_id, "serial"), unit_id, *place, self._take)
+    def __init__(self, profile: Profile, unit_id: int, places: Places | None = None) -> None:
+        """profile: with the table [serial]. places: of the driver, which walks the chain."""
+        own, self._places = profile.serial, places or Places(profile)
+        self._is_number, self.text, self._address = own["form"] == "number", "", own["address"]
+        place = own["function"], self._places.of(self._address), own["registers"]
+        read = rtu.read_request((unit_id, "serial"), unit_id, *place, self._take)
+        self.request = self._places.follow(read, self._address)
 
     def _take(self, pdu: bytes, _: int) -> None:
-        data = pdu[2:]
+        data = pdu[2:] if self._places.has(self._address) else b""
         if self._is_number:
             number = int.from_bytes(data, "big")
             text = "" if data == b"\xff" * len(data) else f"{number}"

@@ -107,13 +107,14 @@ METER_REGISTER: dict[str, forms.Field] = {
     "scale_from": forms.text(""),  # the register of a power of ten by which `scale` is multiplied
     "range": _range(None),
 }
-# registers that tell a device from others: the raw value must be one of `equals`
 SERIAL: dict[str, forms.Field] = {
+    **converter_form.PLACE,
     "address": forms.integer(0, 65535, 0),
     "registers": forms.integer(0, 16, 0),  # 0: the device has none that can be read
     "function": forms.choice((3, 4), 3),
     "form": forms.choice(("text", "number"), "text"),
 }
+# registers that tell a device from others: the raw value must be one of `equals`
 IDENTITY: dict[str, forms.Field] = {
     "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
     **converter_form.PLACE,
@@ -149,6 +150,7 @@ SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
 SITE_DEVICE, REGISTER_PCS = "site_device", "register_pcs"
 IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS)  # may have [identity]
+DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # may lie in SunSpec models
 
 # The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
 # must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.

@@ -22,7 +22,6 @@ from controller.forms.reading import Path, check_tables, file_text, read, read_e
 from controller.forms.refusal import ConfigError, not_allowed, refuse
 from drivers import toml_text
 from drivers.profile import FOLDER, Profile, Register, Wanted
-from drivers.serial_number import NUMBER_REGISTERS_MAX
 
 Table = dict[str, Any]
 Names = Iterable[str]
@@ -87,19 +86,11 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     bits = _fault_bits(file, family, top["fault_bits"])
     identity = _identity(file, family, top["identity"], models)
     own = {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
-    _check_serial(file, family, top["serial"])
     own |= {"models": models}
     own |= _can(path, family, top, settings)
     own |= _sequences(file, family, top | own, models)
+    own |= {"serial": sunspec_places.serial(file, family, top["serial"], models)}
     return Profile(path=path, **{**top, **top.pop("timing"), **own})
-
-
-def _check_serial(file: str, family: str, serial: Table) -> None:
-    if serial["registers"] and family.endswith("_bms"):
-        refuse(file, ("serial",), f"is not a table of family {family}", "of a Modbus device")
-    if serial["form"] == "number" and serial["registers"] > NUMBER_REGISTERS_MAX:
-        allowed = f"1..{NUMBER_REGISTERS_MAX} of a number"
-        not_allowed(file, ("serial", "registers"), serial["registers"], allowed)
 
 
 def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> dict[str, Table]:

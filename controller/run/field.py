@@ -124,7 +124,8 @@ class Field:
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
         if device.profile.serial["registers"]:
-            serial = SerialNumber(device.profile, device.address)
+            places = getattr(driver, "places", None)  # of a driver that walks a SunSpec chain
+            serial = SerialNumber(device.profile, device.address, places)
             self.serials[device.bus, device.address] = serial
             port.add(serial.request, serial_number.PERIOD_US, phase_us)
 
