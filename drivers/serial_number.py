@@ -26,9 +26,12 @@ class SerialNumber:
     def _take(self, pdu: bytes, _: int) -> None:
         data = pdu[2:] if self._places.has(self._address) else b""
         if self._is_number:
-            number = int.from_bytes(data, "big")
-            text = "" if data == b"\xff" * len(data) else f"{number}"
-        else:
-            text = data.rstrip(b"\0 ").decode("latin-1").replace(" ", "_")
-        is_text = text.isascii() and text.isprintable() and text != EMPTY
-        self.text = text if is_text else ""
+            is_none = data == b"\xff" * len(data)
+            data = b"" if is_none else b"%d" % int.from_bytes(data, "big")
+        self.text = shown(data)
+
+
+def shown(data: bytes) -> str:
+    """The bytes as a text without blanks; "" if they are no serial number."""
+    text = data.partition(b"\0")[0].decode("latin-1").strip().replace(" ", "_")
+    return text if text.isascii() and text.isprintable() and text != EMPTY else ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.run.can_bus import CanBus
 from controller.system import regular_file
-from drivers import can_dialect
+from drivers import can_dialect, serial_number
 from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 from drivers.meter import Meter
@@ -27,7 +27,7 @@ METER_ADDRESS = 1000  # and the unit id
 RACK_ADDRESS = 2000  # and the node
 SERIAL_ADDRESS = 3000  # and the unit id
 SERIAL = struct.Struct(f"<{BYTES_MAX // 8}q")
-ENTRIES_MAX = 64
+ENTRIES_MAX = 128
 WRITE_US = 1_000_000
 TRIES = 100
 CAN_ADDRESS = -1
@@ -129,8 +129,8 @@ def _decoded(content: bytes, count: int) -> dict[str, dict[Any, Any]]:
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")
         if address >= SERIAL_ADDRESS:
-            text = SERIAL.pack(*values[: BYTES_MAX // 8]).rstrip(b"\0").decode("ascii", "replace")
-            found["serials"][name, address - SERIAL_ADDRESS] = text
+            data = SERIAL.pack(*values[: BYTES_MAX // 8]).rstrip(b"\0")
+            found["serials"][name, address - SERIAL_ADDRESS] = serial_number.shown(data)
             continue
         if address >= RACK_ADDRESS:
             found["racks"][name, address - RACK_ADDRESS] = dict(zip(can_dialect.REPORT, values))

@@ -48,7 +48,7 @@ ITEMS = (
     _fault("pcs_1", "converter 1", "p"),
     _fault("meter_grid", "meter of the grid", "m"),
     _fault("io_1", "I/O module 1", "i"),
-    _fault("meter_grid", "meter of the grid", "n", "swapped"),
+    _fault("pcs_1", "converter 1, which its serial number shows,", "n", "swapped"),
     Item("o", "grid lost for 30 s", ("outage", {"for_s": 30})),
     Item("k", "controller killed; again: started", ("controller_kill", {}),
          ("controller_start", {})),
@@ -121,7 +121,7 @@ class Menu:
             state = "  <- now" if item.key in self._active else ""
             lines.append(f"  {item.key}  {item.words}{'' if item.undo else ' (once)'}{state}")
         lines += ["", "  after a trip: undo its cause, t x t, then s"]
-        return [*lines, "", f"  {HELP}  back to the screen    {END}  end the run, with its result"]
+        return [*lines, f"  {HELP}  back to the screen    {END}  end the run, with its result"]
 
     def _addresses(self) -> list[str]:
         """The page of what runs beside the rig."""
