@@ -19,7 +19,7 @@ SN, REGISTERS = 50, 16  # in model 1, as SunSpec's definition of the model has i
 @cases(r"""
     form  data  text
     "text"  b"AB-1 7\0\0"  "AB-1_7" | "text"  b" A1 \0"  "A1" | "text"  b"A1\0\0xyz\xff"  "A1"
-    "text"  bytes(8)  "" | "text"  b"\xff" * 8  "" | "text"  b"M\xfcnchen1"  "" | "text"  b"A\x07"  ""
+    "text"  bytes(8)  "" | "text"  b"\xff" * 8  "" | "text"  b"M\xfcn"  "" | "text"  b"A\x07"  ""
     "number"  b"\0\0\x01\0"  "256" | "number"  b"\xff" * 8  "" | "number"  bytes(4)  ""
     "number"  b"\xff" * 6 + b"\xfe\0"  "18446744073709551104"
 """)
