@@ -1,37 +1,19 @@
 """Rack BMS on CAN as its profile describes it: messages, signals, fault bits, frames to the BMS."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from drivers.can_codec import EXTENDED, Word, word
+from drivers.can_codec import EXTENDED, word
 from drivers.can_dialect import SIGN, Dialect
-from drivers.can_messages import (
-    ALLOWED,
-    CELLS,
-    CHARGE_MV,
-    CUTOFF_MV,
-    GROUPS,
-    INDEX,
-    TEMPERATURES,
-    UNUSED,
-    Messages,
-    Source,
-)
+from drivers.can_messages import UNUSED, Messages
 from drivers.profile import Profile
+from drivers.rack_bms import RackBms
 from drivers.sink import Sink
 from safety import signals as s
 
-CELLS_PER_MODULE_MAX = 32  # a position is module x 32 + cell
-NO_POSITION = 4095
-SIGN_US = 5_000_000  # a BMS or a converter may be late when the power turns
-EXTREMES = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 
-
-class CanBms:
-    """One rack. Counters: `frames` accepted, `bad_frames` (length, check byte, repeated counter),
-    `refused`. `is_sign_wrong`: the converter has contradicted the direction of the current,
-    until the controller restarts.
-    """
+class CanBms(RackBms):
+    """One rack. `bad_frames`: of wrong length, check byte, or with a repeated counter."""
 
     def __init__(
         self,
@@ -44,28 +26,11 @@ class CanBms:
         flow: Callable[[], int] = int,
         sign_mA: int = 0,
     ) -> None:
-        """sizes: cells and modules of the rack. flow: direction of the converter's power, > 0: out
-        of the rack, 0 (`int`): nothing to tell; it is compared from `sign_mA` of the rack on.
-        """
-        self.profile, self.rack, self.node = profile, rack, node
-        self.frames = self.bad_frames = self.refused = 0
-        self.is_sign_wrong, self._against, self._against_us = False, 0, 0
-        self._flow, self._sign_mA = flow, sign_mA
-        self._inp, self._fresh = sink.inp, sink.fresh
-        self._first, self._groups_at = layout.rack_input(rack, 0), layout.rack_group(rack, 0)
-        self._cells, self._modules = sizes
+        super().__init__(profile, rack, node, sink, layout, sizes, flow, sign_mA)
         self._offset = node * profile.settings["node_stride"]
-        counts = {CELLS: self._cells, TEMPERATURES: self._modules}
-        self._messages = Messages(profile, self._offset, counts)
+        self._sources = self._messages = Messages(profile, self._offset, self._sizes)
         self.dialect = Dialect(profile, self._messages)
         self._forbidden = frozenset(profile.settings["forbidden"])
-        self._values: dict[str, int] = {}
-        self._numbers: dict[str, list[int | None]] = {
-            name: [None] * count for name, count in counts.items()
-        }
-        self._faults: dict[str, int] = {}
-        self._window_mV = 1, 0  # none fits before the first limits
-        self._supply_us: int | None = None  # since when it is read back as closed
         periods_ms = [each["period_ms"] for each in profile.sent.values()]
         self.command_period_us = 1000 * min(periods_ms or [1000])
         self._commands = -1
@@ -97,166 +62,6 @@ class CanBms:
             else:
                 self.refused += 1
         return True
-
-    def _take(self, source: Source, frame: Word, now_us: int) -> bool:
-        """Keep the values of a frame, and store each group that is whole. False: refused."""
-        values = self._read(source, frame)
-        if values is None or not self._fits(values, now_us):
-            return False
-        self._values.update(values)
-        source.good_us = now_us
-        for name, at, fields in source.arrays:
-            self._numbers[name][at : at + len(fields)] = [each.value(frame) for each in fields]
-        for name, fault in source.faults:
-            self._faults[name] = fault.bits(frame)
-        self._keep_limits()
-        for group, place in self._messages.groups.items():
-            if source.bit & (place.must | place.may):
-                place.arrived |= source.bit
-                whole = place.is_whole(self._messages.sources, now_us)
-                if whole and self._publish(group, now_us):
-                    place.arrived, place.stored_us = 0, now_us
-        return True
-
-    def _read(self, source: Source, frame: Word) -> dict[str, int] | None:
-        """The signals of a frame; None: one is refused."""
-        values: dict[str, int] = {}
-        for name, field, is_optional in source.fields:
-            if is_optional and frame.length < field.bytes:
-                self._values.pop(name, None)
-                continue
-            value = field.value(frame)
-            if value is None:
-                return None
-            values[name] = value
-        return values
-
-    def _fits(self, values: dict[str, int], now_us: int) -> bool:
-        """Compare the voltage with the limits: that finds a scale wrong by ten. But a short circuit
-        (above rack_current_mA_max) with a low voltage must trip, not be refused.
-        """
-        lowest, highest = [values.get(name, 0) for name in EXTREMES]
-        current_mA = values.get("rack_current_mA", 0)
-        if lowest > highest or self._contradicts(current_mA, now_us):
-            return False
-        if "rack_voltage_mV" not in values or CHARGE_MV not in self.profile.signals:
-            return True
-        low_mV, high_mV = self._window_mV
-        is_short = abs(current_mA) > self.profile.settings["rack_current_mA_max"] and high_mV > 0
-        if not low_mV <= values["rack_voltage_mV"] <= high_mV and not is_short:
-            return False
-        values["rack_voltage_mV"] = min(max(values["rack_voltage_mV"], 0), high_mV)
-        return True
-
-    def _contradicts(self, current_mA: int, now_us: int) -> bool:
-        """Whether the converter's direction has contradicted this one too long and too often."""
-        flow = self._flow() if abs(current_mA) >= self._sign_mA > 0 else 0
-        if flow:
-            self._against = self._against + 1 if (flow > 0) != (current_mA > 0) else 0
-            if self._against <= 1:
-                self._against_us = now_us
-            is_often = self._against >= self.profile.settings["sign_readings"]
-            self.is_sign_wrong |= is_often and now_us - self._against_us >= SIGN_US
-        return self.is_sign_wrong
-
-    def _keep_limits(self) -> None:
-        """Keep the voltages that fit the limits; those without a charge voltage change nothing. Set
-        the limit of a direction that is not allowed to 0 at once; an allowed one waits for limits.
-        """
-        charge_mV, settings = self._values.get(CHARGE_MV, 0), self.profile.settings
-        if charge_mV:
-            cutoff_mV = self._values.get(CUTOFF_MV) or charge_mV // 2
-            low_mV = cutoff_mV * settings["voltage_permille_min"] // 1000
-            self._window_mV = low_mV, charge_mV * settings["voltage_permille_max"] // 1000
-        for name, index in ALLOWED.items():
-            if not self._values.get(name, 1):
-                self._inp[self._first + index] = 0
-
-    def _publish(self, group: int, now_us: int) -> bool:
-        """Store a group that is whole and set it fresh. False: it has a value that is none."""
-        found: Mapping[int, int] | None = {
-            INDEX[name]: value
-            for name, value in self._values.items()
-            if name in INDEX and GROUPS[name] == group
-        }
-        if group in self._MADE:
-            found = self._MADE[group](self, found, now_us)
-        if found is None:
-            return False
-        for index, value in found.items():
-            self._inp[self._first + index] = value
-        self._fresh[self._groups_at + group] = 1
-        return True
-
-    def _limits(self, found: dict[int, int], now_us: int) -> dict[int, int]:
-        for name, index in ALLOWED.items():
-            if not self._values.get(name, 1):
-                found[index] = 0
-        if self._values.get(CHARGE_MV, 1) == 0:
-            found[s.CHARGE_CURRENT_MA_MAX] = 0
-        return found
-
-    def _state(self, found: dict[int, int], now_us: int) -> dict[int, int] | None:
-        """Fault bits and counters, once limits have come. Contactors that are not reported close
-        `close_ms` after their supply, and open with it: a test of the supply is shorter.
-        """
-        limits_us = self._messages.groups[s.G_BMS_LIMITS].stored_us
-        if now_us - limits_us > self.profile.settings["stopped_ms"] * 1000:
-            return None
-        if not self._inp[s.PERMIT_2_CLOSED]:
-            self._supply_us = None
-        elif self._supply_us is None:
-            self._supply_us = now_us
-        close_us, faults = self.profile.settings["close_ms"] * 1000, 0
-        closed = self._supply_us is not None and now_us - self._supply_us >= close_us
-        for bits in self._faults.values():
-            faults |= bits
-        return {
-            s.CONTACTOR_STATE: s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN,
-            s.BMS_FAULT_BITS: faults,
-            s.BMS_BAD_FRAMES: min(self.bad_frames, s.INT_MAX),
-            s.CELLS_ONLINE: self._online(),
-            **found,
-        }
-
-    def _online(self) -> int:
-        """Cells with a value. With extremes alone it is every cell: the acceptance of bms_sensors
-        says who watches them.
-        """
-        if CELLS in self.profile.arrays:
-            return self._cells - self._numbers[CELLS].count(None)
-        return self._cells if EXTREMES[0] in self.profile.signals else 0
-
-    def _extremes(self, found: dict[int, int], now_us: int) -> dict[int, int] | None:
-        """Extremes and positions of the cells. None: no cell has a value."""
-        if CELLS in self.profile.arrays:
-            known = [(mV, at) for at, mV in enumerate(self._numbers[CELLS]) if mV is not None]
-            if not known:
-                return None
-            (low, low_at), (high, high_at) = min(known), max(known)
-            found |= {s.CELL_VOLTAGE_MV_MIN: low, s.CELL_VOLTAGE_MV_MAX: high}
-            found |= {s.CELL_POSITION_MIN: low_at, s.CELL_POSITION_MAX: high_at}
-        per_module = self.profile.settings["cells_per_module"]
-        for index in (s.CELL_POSITION_MIN, s.CELL_POSITION_MAX):
-            module, cell = divmod(found.get(index, NO_POSITION), per_module)
-            found[index] = min(module * CELLS_PER_MODULE_MAX + cell, NO_POSITION)
-        return found
-
-    def _temperatures(self, found: dict[int, int], now_us: int) -> dict[int, int] | None:
-        degrees = [each for each in self._numbers[TEMPERATURES] if each is not None]
-        whole = len(degrees) == self._modules
-        return dict(enumerate(degrees, s.MODULE_TEMPERATURE_DDEGC)) if whole else None
-
-    def _charge(self, found: dict[int, int], now_us: int) -> dict[int, int]:
-        return {s.SOH_PERMILLE: 0, **found}  # 0: the BMS reports none
-
-    _MADE: Mapping[int, Callable[..., dict[int, int] | None]] = {
-        s.G_BMS_LIMITS: _limits,
-        s.G_BMS_STATE: _state,
-        s.G_BMS_CELLS: _extremes,
-        s.G_BMS_TEMPERATURES: _temperatures,
-        s.G_BMS_CHARGE: _charge,
-    }
 
     def command(self, close_ok: int) -> list[tuple[int, bytes]]:
         """[(id, data)] that are due, each `command_period_us`."""

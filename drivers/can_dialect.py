@@ -2,11 +2,12 @@
 id must have come twice, and two periods must have gone by without an id of another dialect.
 """
 
-from drivers.can_messages import NEVER_US, Messages, Source
+from drivers.can_messages import Messages
 from drivers.profile import Profile
+from drivers.rack_sources import NEVER_US, Source
 
-# states of `report`, each with an id where one is meant
-OK, WAITING, MISSING, FOREIGN, STOPPED, REFUSED, SIGN = range(7)
+# states of `report`, each with an id, or a register, where one is meant
+OK, WAITING, MISSING, FOREIGN, STOPPED, REFUSED, SIGN, OTHER, STUCK, READ = range(10)
 REPORT = ("state", "can_id", "fits")
 
 

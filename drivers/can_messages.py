@@ -1,44 +1,14 @@
 """The messages of a BMS on CAN: what a frame must be, and which groups of values it feeds."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from drivers.can_codec import CHECKS, EXTENDED, Fault, Raw, Value, Word
 from drivers.profile import Profile
+from drivers.rack_sources import ARRAYS, GROUPS, Source, Sources
 from safety import signals as s
 
-NEVER_US = -(1 << 62)
 STOPPED_PERIODS = 3
-CHARGE_MV, CUTOFF_MV = "charge_voltage_mV_max", "discharge_voltage_mV_min"
-ALLOWED = {
-    "charge_allowed": s.CHARGE_CURRENT_MA_MAX,
-    "discharge_allowed": s.DISCHARGE_CURRENT_MA_MAX,
-}
-CELLS, TEMPERATURES = "cell_voltage_mV", "module_temperature_ddegC"
-ARRAYS = {CELLS: s.G_BMS_CELLS, TEMPERATURES: s.G_BMS_TEMPERATURES}
-INDEX = {row[0]: index for index, row in enumerate(s.RACK_INPUTS)}
-GROUPS = {row[0]: row[4] for row in s.RACK_INPUTS} | ARRAYS
-GROUPS |= dict.fromkeys((CHARGE_MV, CUTOFF_MV, *ALLOWED), s.G_BMS_LIMITS)
-
-
-class Source:
-    """The frames of one id and value of the multiplexer, and what they hold."""
-
-    def __init__(self, can_id: int, is_required: bool, stopped_us: int, bit: int) -> None:
-        self.can_id, self.is_required, self.bit = can_id, is_required, bit
-        self.stopped_us = stopped_us
-        self.fields: list[tuple[str, Value, bool]] = []  # the last: a short frame may lack it
-        self.faults: list[tuple[str, Fault]] = []
-        self.arrays: list[tuple[str, int, Sequence[Value]]] = []
-        self.forget()
-
-    def forget(self) -> None:
-        """Make it a source that was never heard. good: accepted."""
-        self.heard_us = self.good_us = NEVER_US
-        self.times = 0
-
-
 UNUSED = Source(0, False, 0, 0)
 
 
@@ -72,35 +42,14 @@ class Message:
         return self.sources.get(self.mux.of(frame) if self.mux else None, UNUSED)
 
 
-@dataclass(slots=True)
-class Group:
-    """A group of values: the sources that it must have, and those that may come, as bits."""
-
-    must: int = 0
-    may: int = 0
-    arrived: int = 0
-    stored_us: int = NEVER_US
-
-    def is_whole(self, sources: Sequence[Source], now_us: int) -> bool:
-        """Whether every source that it must have has come again, and no other has stopped."""
-        if self.arrived & self.must != self.must:
-            return False
-        return not any(
-            each.times and now_us - each.good_us > each.stopped_us
-            for each in sources
-            if each.bit & self.may
-        )
-
-
-class Messages:
+class Messages(Sources):
     """The messages of a rack by id, their sources, and the groups that these feed."""
 
     def __init__(self, profile: Profile, offset: int, sizes: Mapping[str, int]) -> None:
         """offset: of the ids of this node. sizes: how many numbers each array has."""
+        super().__init__()
         self._profile, self._sizes = profile, sizes
         self.by_id: dict[int, Message] = {}
-        self.sources: list[Source] = []
-        self.groups = {group: Group() for group in range(s.RACK_GROUP_COUNT)}
         for name, row in profile.messages.items():
             for number in range(row["ids"]):
                 can_id = row["id"] + number * row["id_step"] + offset
@@ -125,10 +74,10 @@ class Messages:
         source = self._source(message, row["mux"])
         if "form" in row:
             source.faults.append((name, Fault(row)))
-            self._feed(s.G_BMS_STATE, source)
+            self.feed(s.G_BMS_STATE, source)
         else:
             source.fields.append((name, Value(row), row["optional"]))
-            self._feed(GROUPS[name], source)
+            self.feed(GROUPS[name], source)
 
     def _add_array(
         self, message: Message, name: str, row: dict[str, Any], number: int, mux: int | None
@@ -139,20 +88,13 @@ class Messages:
             fields = [Value({**row, "start": start}) for start in row["starts"]]
             source = self._source(message, mux)
             source.arrays.append((name, at, fields[: size - at]))
-            self._feed(ARRAYS[name], source)
+            self.feed(ARRAYS[name], source)
 
     def _source(self, message: Message, mux: int | None) -> Source:
         if mux not in message.sources:
             row, profile = message.row, self._profile
             periods_us = STOPPED_PERIODS * (row["period_ms"] or profile.period_ms) * 1000
             stopped_us = max(periods_us, profile.settings["stopped_ms"] * 1000)
-            is_required, bit = row["use"] == "required", 1 << len(self.sources)
-            message.sources[mux] = Source(message.can_id, is_required, stopped_us, bit)
-            self.sources.append(message.sources[mux])
+            is_required = row["use"] == "required"
+            message.sources[mux] = self.make(message.can_id, is_required, stopped_us)
         return message.sources[mux]
-
-    def _feed(self, group: int, source: Source) -> None:
-        if source.is_required:
-            self.groups[group].must |= source.bit
-        else:
-            self.groups[group].may |= source.bit

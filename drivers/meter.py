@@ -33,6 +33,15 @@ CHANGES = 17  # moments of a change that are kept, for the time between two
 UNKNOWN = -1
 
 
+def limits_of(profile: Profile, name: str) -> tuple[float, float]:
+    """(lowest, highest) value of a register that refuses no reading."""
+    low, high = profile.registers[name].low, profile.registers[name].high
+    if name[:-2] != VOLTAGE:
+        return low, high
+    nominal_V = profile.settings["nominal_voltage_V"]
+    return max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH)
+
+
 class Meter:
     """One meter. Stores total power (W, positive imports) and a hash of the raw registers, which
     shows a frozen meter: a working one never repeats all of them for seconds. `refused` counts the
@@ -90,7 +99,7 @@ class Meter:
         names, settings = self._numbers.names, profile.settings
         self._slack = 1 + settings["power_tolerance_permille"] / 1000
         self._slack_W = settings["power_tolerance_W"]
-        self._limits = [self._limit(profile, name) for name in names]
+        self._limits = [limits_of(profile, name) for name in names]
         place = {
             quantity: [names.index(name) for name in phases_of(quantity, settings) if name in names]
             for quantity in PHASED
@@ -100,14 +109,6 @@ class Meter:
         self._apparent = list(zip(volts, amps)) if volts and amps else []
         pairs = [(*pair, at) for pair, at in zip(self._apparent, self._powers)]
         self._phases: list[tuple[int, int, int]] = pairs
-
-    @staticmethod
-    def _limit(profile: Profile, name: str) -> tuple[float, float]:
-        low, high = profile.registers[name].low, profile.registers[name].high
-        if name[:-2] != VOLTAGE:
-            return low, high
-        nominal_V = profile.settings["nominal_voltage_V"]
-        return max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH)
 
     def fast(self) -> list[rtu.Request]:
         """The reads of each period; that of the power comes last."""

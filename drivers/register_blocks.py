@@ -17,10 +17,14 @@ class Block(NamedTuple):
 
     def parts(self, data: bytes) -> list[tuple[int, bytes]]:
         """[(index of the register, its bytes, or a byte for each of its bits)] of a reply."""
+        plain = self.plain(data)
+        return [(index, plain[start : start + size]) for index, start, size in self.places]
+
+    def plain(self, data: bytes) -> bytes:
+        """The data of a reply by which `places` count: a byte for each bit."""
         if self.function not in BITS_FUNCTIONS:
-            return [(index, data[start : start + size]) for index, start, size in self.places]
-        bits = bytes([data[at // 8] >> at % 8 & 1 for at in range(self.length)])
-        return [(index, bits[start : start + size]) for index, start, size in self.places]
+            return data
+        return bytes([data[at // 8] >> at % 8 & 1 for at in range(self.length)])
 
 
 def extent(register: Register) -> int:

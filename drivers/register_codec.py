@@ -31,7 +31,8 @@ class Codec:
         self._scale, self._offset = Fraction(str(register.scale)), Fraction(str(register.offset))
         if register.scale_by:
             self._scale *= settings[register.scale_by]
-        self._plain_scale, self.exponent = self._scale, 0
+        self._plain_scale = self._scale
+        self.rescale(0)
         self._shift = (register.mask & -register.mask).bit_length() - 1 if register.mask else 0
         self._states = {int(raw): value for raw, value in register.values.items()}
         self._raws = {value: raw for raw, value in reversed(self._states.items())}
@@ -40,6 +41,9 @@ class Codec:
         """Multiply the profile's scale by 10^exponent."""
         self.exponent = exponent
         self._scale = self._plain_scale * Fraction(10) ** exponent
+        half_up = self._offset + Fraction(1, 2)
+        self._divide = self._scale.denominator * half_up.denominator
+        self._multiply, self._add = int(self._scale * self._divide), int(half_up * self._divide)
 
     def read(self, data: bytes) -> tuple[int | None, bool]:
         """(value, whether it is good); of bits: how many are 1. (None, True): it has no value."""
@@ -51,7 +55,8 @@ class Codec:
         if self._states:
             state = self._states.get(int(raw))
             return state, state is not None
-        value = math.floor(Fraction(raw) * self._scale + self._offset + Fraction(1, 2))
+        number = raw if isinstance(raw, int) else Fraction(raw)
+        value = int((number * self._multiply + self._add) // self._divide)
         return value, self._low <= value <= self._high
 
     def value(self, data: bytes) -> int | None:

@@ -77,7 +77,7 @@ def _can(config: Config, bus: Bus, drivers: Mapping[str, families.Driver]) -> li
         Exchange(what, device.name, period_us, frames, frame_us, frame_us)
         for device in config.topology.on_bus(bus.name)
         for what, frames, period_us in families.frames_of(
-            device, cast(families.Bms, drivers[device.name])
+            device, cast(families.OnCan, drivers[device.name])
         )
     ]
 

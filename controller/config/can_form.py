@@ -33,10 +33,7 @@ def _hex(default: Any = forms.REQUIRED) -> forms.Field:
     return forms.matching(re.compile(r"([0-9a-fA-F]{2}){0,8}"), words, default)
 
 
-SETTINGS: dict[str, forms.Field] = {
-    "forbidden": forms.integers(0, ID_MAX, []),
-    "node_stride": forms.integer(0, 1 << 20, 0),
-    "dbc": forms.text(""),
+RACK_SETTINGS: dict[str, forms.Field] = {  # of a BMS on any wire
     "cells_per_module": forms.integer(1, 32, 16),
     "rack_current_mA_max": forms.integer(1000, 3_000_000, 1_000_000),
     "voltage_permille_min": forms.integer(100, 1000, 700),
@@ -44,6 +41,12 @@ SETTINGS: dict[str, forms.Field] = {
     "stopped_ms": forms.integer(100, 60_000, 3000),
     "close_ms": forms.integer(0, 5000, 2000),
     "sign_readings": forms.integer(2, 100, 5),
+}
+SETTINGS: dict[str, forms.Field] = {
+    "forbidden": forms.integers(0, ID_MAX, []),
+    "node_stride": forms.integer(0, 1 << 20, 0),
+    "dbc": forms.text(""),
+    **RACK_SETTINGS,
 }
 MESSAGE: dict[str, forms.Field] = {
     "id": forms.integer(0, ID_MAX, None),

@@ -7,15 +7,15 @@ from typing import Any
 from controller.config import can_form as form
 from controller.forms.reading import Path, read_each, unknown
 from controller.forms.refusal import not_allowed, refuse
-from drivers import can_messages
+from drivers import rack_sources
 from drivers.can_codec import EXTENDED, place
 from drivers.dbc import Message, Signal, messages
 from safety import signals as s
 
 Table = dict[str, Any]
 STANDARD_MAX = 0x7FF
-OWN = ("bms_bad_frames", *can_messages.ARRAYS)  # no signal has these names
-NAMES = tuple([name for name in can_messages.GROUPS if name not in OWN])
+OWN = ("bms_bad_frames", *rack_sources.ARRAYS)  # no signal has these names
+NAMES = tuple([name for name in rack_sources.GROUPS if name not in OWN])
 NEEDED = (
     *("rack_voltage_mV", "rack_current_mA", "soc_permille"),
     *("charge_current_mA_max", "discharge_current_mA_max"),
@@ -39,7 +39,9 @@ def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> di
     for table in ("signals", "arrays", "faults"):
         for name, row in found[table].items():
             _fill_place(file, (table, name), row, found["messages"], by_dbc)
-    _check_names(file, found)
+    if all(row["use"] != "required" for row in found["messages"].values()):
+        refuse(file, ("messages",), "has no required id", "at least one: it tells the dialect")
+    check_values(file, found, "signals", "arrays")
     _check_periods(file, found["sent"])
     forbidden = settings["forbidden"]
     settings["forbidden"] = [each | (EXTENDED if each > STANDARD_MAX else 0) for each in forbidden]
@@ -118,32 +120,31 @@ def _fill_signal(row: Table, signal: Signal) -> None:
         row["scale"] = float(signal.factor) * scale
 
 
-def _check_names(file: str, found: Mapping[str, Table]) -> None:
+def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: str) -> None:
+    """Refuse values that make no rack together; table: where the file has them."""
     signals, arrays = found["signals"], found["arrays"]
-    for table, names in (("signals", NAMES), ("arrays", tuple(can_messages.ARRAYS))):
-        for name in found[table]:
+    for key, names in (("signals", NAMES), ("arrays", tuple(rack_sources.ARRAYS))):
+        for name in found[key]:
             if name not in names:
-                unknown(file, (table, name), names)
+                unknown(file, (key, name), names)
     for name in NEEDED:
         if name not in signals:
-            refuse(file, ("signals", name), "is missing; the family needs it")
-    if all(row["use"] != "required" for row in found["messages"].values()):
-        refuse(file, ("messages",), "has no required id", "at least one: it tells the dialect")
+            refuse(file, (table, name), "is missing; the family needs it")
     if not found["faults"]:
         refuse(file, ("faults",), "is empty", "the fault bits that the BMS reports")
     for name, row in signals.items():
         low, high = next((each[2:4] for each in s.RACK_INPUTS if each[0] == name), row["range"])
-        if name == "rack_voltage_mV" and can_messages.CHARGE_MV in signals:
+        if name == "rack_voltage_mV" and rack_sources.CHARGE_MV in signals:
             low = -high  # it is compared with the limits
         if not low <= row["range"][0] <= row["range"][1] <= high:
-            not_allowed(file, ("signals", name, "range"), row["range"], f"within {low}..{high}")
+            not_allowed(file, (table, name, "range"), row["range"], f"within {low}..{high}")
     ends = [name for name in CELL_ENDS if name in signals]
-    if len(ends) == 1 or ends and can_messages.CELLS in arrays:
-        allowed = f"both of {' and '.join(CELL_ENDS)}, or arrays.{can_messages.CELLS}"
-        refuse(file, ("signals", ends[0]), "is alone", allowed)
-    steps = arrays.get(can_messages.TEMPERATURES, {"scale": 0})["scale"]
+    if len(ends) == 1 or ends and rack_sources.CELLS in arrays:
+        allowed = f"both of {' and '.join(CELL_ENDS)}, or {of_arrays}.{rack_sources.CELLS}"
+        refuse(file, (table, ends[0]), "is alone", allowed)
+    steps = arrays.get(rack_sources.TEMPERATURES, {"scale": 0})["scale"]
     if abs(steps) > STEP_DDEGC_MAX:
-        path = ("arrays", can_messages.TEMPERATURES, "scale")
+        path = (of_arrays, rack_sources.TEMPERATURES, "scale")
         not_allowed(file, path, steps, f"{STEP_DDEGC_MAX} and finer, or no such array")
 
 
@@ -162,9 +163,10 @@ def lacks(profile: Any) -> Iterator[str]:
         yield "no module temperatures: not_fitted.bms_temperatures names who accepted it"
     if not reports(profile, "cells_reported"):
         yield "no cell voltages: not_fitted.bms_cells names who accepted it"
-    elif can_messages.CELLS not in profile.arrays and "cells_online" not in profile.signals:
+    elif rack_sources.CELLS not in profile.arrays and "cells_online" not in profile.signals:
         yield "highest and lowest cell alone: every cell counts as online (row 45 is not armed)"
-    if all(row["counter"]["start"] is None for row in profile.messages.values()):
+    beats = "heartbeat" in profile.registers
+    if not beats and all(row["counter"]["start"] is None for row in profile.messages.values()):
         yield "no counter: a BMS that repeats its frames is found by its values alone (row 54)"
     if "contactor_state" not in profile.signals:
         yield "no contactor state: taken from their supply; a welded one shows by its current"
@@ -176,8 +178,8 @@ def reports(profile: Any, fact: str) -> bool:
     """Whether a BMS of this profile reports the values of a fact of stage_states.LACKING."""
     names = {*profile.signals, *profile.arrays}
     return {
-        "cells_reported": bool(names & {*CELL_ENDS, can_messages.CELLS}),
-        "temperatures_reported": can_messages.TEMPERATURES in names,
+        "cells_reported": bool(names & {*CELL_ENDS, rack_sources.CELLS}),
+        "temperatures_reported": rack_sources.TEMPERATURES in names,
         "insulation_reported": "insulation_kohm" in names,
         "sensors_reported": {"sensors_invalid_max", "cells_online"} <= names,
     }[fact]

@@ -5,10 +5,10 @@ from fractions import Fraction
 
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, Topology
-from controller.config.profile_form import FLOATS, MAP_ONLY, REGISTER_PCS
+from controller.config.profile_form import FLOATS, REGISTER_PCS
 from controller.config.values import Values
 from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
-from drivers.profile import Register
+from drivers.profile import Profile, Register
 from drivers.register_codec import INTEGERS
 from drivers.setpoint_form import Frame
 
@@ -19,13 +19,11 @@ RESTS = {
     "pcs_readback": "has no set-point to read back: its acknowledgement counts as it",
     "pcs_heartbeat": "has no heartbeat: values of a program that hangs look new (row 41)",
     "pcs_watchdog": "has no watchdog and no enable input: what stops it if the controller dies",
-    "pcs_map": "has no captured or documented reading: a wrong map shows only at its start",
 }
 
 
-def lacks(device: Device) -> list[str]:
-    """Names of RESTS that this converter lacks."""
-    profile = device.profile
+def lacks(profile: Profile) -> list[str]:
+    """Names of RESTS that a converter of this profile lacks."""
     if profile.family != REGISTER_PCS:
         return []
     registers, settings = profile.registers, profile.settings
@@ -35,21 +33,20 @@ def lacks(device: Device) -> list[str]:
         "pcs_readback": settings["read_back"] or "setpoint_W" in registers,
         "pcs_heartbeat": "heartbeat" in registers,
         "pcs_watchdog": settings["watchdog"] != "none" or settings["enable_input"],
-        "pcs_map": profile.evidence not in MAP_ONLY,
     }
     return [name for name in RESTS if not has[name]]
 
 
 def lacks_of(topology: Topology, unit: int) -> list[str]:
     """Names of RESTS that the converter of a unit lacks."""
-    return lacks(topology.required("pcs", unit))
+    return lacks(topology.required("pcs", unit).profile)
 
 
 def check(values: Values, config: Config) -> None:
     """Refuse a converter whose gaps nobody accepts, or that the rating does not fit."""
     accepted = config.topology.not_fitted
     for device in [each for each in config.devices if each.role == "pcs"]:
-        for name in lacks(device):
+        for name in lacks(device.profile):
             if name not in accepted:
                 problem = f"is missing: device.{device.name} {RESTS[name]}"
                 path = ("not_fitted", name)
@@ -91,7 +88,7 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
         yield f"without the controller: {loss}, {time_s:g} s after the last {watchdog}"
     if settings["stored"]:
         yield f"stores each set-point: at most {settings['writes_per_day_max']} in a day, then 0"
-    for name in lacks(device):
+    for name in lacks(device.profile):
         yield f"{RESTS[name]} (not_fitted.{name})"
     yield "the sign of its power is what its maker states; prove it with a small charge"
 

@@ -8,6 +8,7 @@ from controller.config import (
     bus_schema,
     converters,
     equipment,
+    maps,
     pairs,
     schema,
     stage_states,
@@ -37,6 +38,7 @@ def check(values: Values, config: Config) -> None:
         _check_ends(values, number, table)
     checks = (
         converters.check,
+        maps.check,
         _check_forming,
         _check_cells,
         _check_fault_contact,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from controller.config import equipment, profiles, schema
+from controller.config import equipment, profile_form, profiles, schema
 from controller.config.bus_schema import Bus
 from controller.config.values import Values
 from controller.core.site_devices import roles
@@ -18,6 +18,7 @@ from safety import signals
 # is fixed. The wiring of the others is free.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
 METERS = ("meter_grid", "meter_load")
+ON_CAN = ("native_bms", profile_form.CAN_BMS)
 SERIAL_IDS = range(1, 248)  # Modbus over serial line V1.02, 2.2
 INVERTED_ONLY = ("fan_on", "red_lamp_on")
 
@@ -101,7 +102,7 @@ def read(
     """Device of table `name`. not_fitted: names of equipment."""
     role = values.need("device", name, "role")
     profile = _profile(values, name, role)
-    bus = _bus_of(values, name, role, buses)
+    bus = _bus_of(values, name, role, profile.family, buses)
     address_key = key_of_address(profile)
     address = values.need("device", name, address_key) if address_key else 0
     serial = [each.name for each in buses if each.kind == "rtu"]
@@ -163,12 +164,9 @@ def _profile(values: Values, name: str, role: str) -> Profile:
     return profile
 
 
-def _bus_of(values: Values, name: str, role: str, buses: Iterable[Bus]) -> str:
+def _bus_of(values: Values, name: str, role: str, family: str, buses: Iterable[Bus]) -> str:
     """Name of the device's bus."""
-    # a network may stop at any time: without a meter nothing is charged, no contact is lost, and
-    # the enable stops a converter by wire
-    network = ("rtu", "tcp") if role in (*roles.ROLES, *METERS, "pcs") else ("rtu",)
-    key, kinds = ("device", name, "bus"), ("can",) if role == "bms" else network
+    key, kinds = ("device", name, "bus"), bus_kinds(role, family)
     stated: str = values.need(*key)
     names = [bus.name for bus in buses if bus.kind in kinds]
     if stated not in names:
@@ -176,11 +174,19 @@ def _bus_of(values: Values, name: str, role: str, buses: Iterable[Bus]) -> str:
     return stated
 
 
+def bus_kinds(role: str, family: str) -> tuple[str, ...]:
+    """The kinds of bus that a device of this role and family may be on."""
+    # a network may stop at any time: without a meter nothing is charged, no contact is lost, and
+    # the enable stops a converter by wire; a silent BMS stops the rack
+    network = ("rtu", "tcp") if role in (*roles.ROLES, *METERS, "pcs", "bms") else ("rtu",)
+    return ("can",) if family in ON_CAN else network
+
+
 def key_of_address(profile: Profile) -> str:
     """The key of the device's address, "" for a BMS whose frames carry none."""
     if profile.settings.get("node_stride") == 0:
         return ""
-    return "node" if profile.family.endswith("_bms") else "unit_id"
+    return "node" if profile.family in ON_CAN else "unit_id"
 
 
 def _inputs(values: Values, name: str, role: str, absent: list[str]) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """Equipment that a site may lack, with an acceptance by name, and the rows that need it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from controller.core.site_devices import roles
 from controller.rows import facts, records
 from controller.rows.shapes import GAS_KINDS, Equipment
 from safety import matrix as m
-from safety.signals import UNIT
+from safety.signals import CABINET_INPUTS, UNIT
 
 # Values that a BMS may not report; the words follow "the BMS does not report".
 UNREPORTED = {
@@ -20,7 +21,19 @@ OF_CONVERTERS = {
     "pcs_readback": ("set-point to read back", (m.F_PCS_SHORT_PERMILLE,)),
     "pcs_heartbeat": ("heartbeat", (m.F_PCS_SILENCE_LEVEL,)),
     "pcs_watchdog": ("watchdog or enable input", (m.F_PCS_SILENCE_LEVEL,)),
-    "pcs_map": ("reading that proves its map", (m.F_PCS_EXCESS_W, m.F_CURRENTS_APART_DA)),
+}
+# A register map or CAN table that no reading proves ("map only"): whose, and the roles of these
+# devices. maps.py says which devices; a type need not permit it, for its sites choose devices too.
+MAPS = {
+    "pcs_map": ("converter", ("pcs",)),
+    "bms_map": ("rack BMS", ("bms",)),
+    "meter_map": ("meter", ("meter_grid", "meter_load")),
+    "io_map": ("I/O module", ("io_1", "io_2", "io_3")),
+    "sensor_map": (
+        "sensor or UPS",
+        ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic", "climate", "ups"),
+    ),
+    "site_device_map": ("site device", roles.OF_DEVICES),
 }
 EQUIPMENT = records.EQUIPMENT | {
     "shunt_trip": Equipment("trip of the breaker upstream", outputs=("shunt_trip_on",)),
@@ -28,6 +41,10 @@ EQUIPMENT = records.EQUIPMENT | {
     "pre_alarm": Equipment("pre-alarm to the fire panel", outputs=("pre_alarm_on",)),
     **{name: Equipment(f"{what}, reported by the BMS") for name, what in UNREPORTED.items()},
     **{name: Equipment(f"{what} of a converter") for name, (what, _) in OF_CONVERTERS.items()},
+    **{
+        name: Equipment(f"reading that proves the map of a {who}")
+        for name, (who, _) in MAPS.items()
+    },
 }
 # The breaker that ends a current in gas: the choices of hma.breaker.
 BREAKERS = {"dc_outside_gas": "the DC breaker outside the gas", "ac": "the converter's AC breaker"}
@@ -46,6 +63,7 @@ REQUIRED = (
 OPTIONAL = ("source_code",)
 # Every name that a file may lack. A contact of REQUIRED cannot be accepted; a report names it.
 EVERY = EQUIPMENT | {name: Equipment(name, inputs=(name,)) for name in REQUIRED}
+INPUTS = tuple([row[0] for row in CABINET_INPUTS])
 # A cabinet may have no output for these demands. Their rows stay armed, without that effect.
 _DEMANDS = {"shunt_trip": m.D_SHUNT_TRIP, "aux_load": m.D_AUX_SHED, "pre_alarm": m.D_PRE_ALARM}
 
@@ -59,7 +77,23 @@ def not_reported(name: str) -> str:
 
 def rows_of(name: str) -> tuple[int, ...]:
     """Rows with a stage that needs this equipment or this contact of REQUIRED, rising."""
-    return tuple(sorted({int(stage[m.S_ROW]) for stage in m.STAGES if _needs(stage, name)}))
+    if name in MAPS:
+        return rows_read_by(MAPS[name][1], INPUTS if name == "io_map" else ())
+    return _rows([stage for stage in m.STAGES if _needs(stage, name)])
+
+
+def rows_read_by(devices: Iterable[str], inputs: Iterable[str]) -> tuple[int, ...]:
+    """Rows with a feature that these roles, or one of these contacts, give, rising."""
+    found = []
+    for stage in m.STAGES:
+        for each in records.features(stage):
+            if {*devices} & {*each.roles} or {*inputs} & {*each.contacts}:
+                found.append(stage)
+    return _rows(found)
+
+
+def _rows(stages: Iterable[tuple]) -> tuple[int, ...]:
+    return tuple(sorted({int(stage[m.S_ROW]) for stage in stages}))
 
 
 def rows_of_input(name: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import cast
 from controller.config import schema, site_devices
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, input_indexes
-from controller.config.profile_form import CAN_BMS, REGISTER_PCS
+from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS
 from controller.core.image import ProcessImage
 from controller.core.site_devices.roles import OF_DEVICES, ROLES
 from controller.forms.refusal import ConfigError
@@ -21,6 +21,7 @@ from drivers.io import IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
 from drivers.profile import Profile
+from drivers.register_bms import RegisterBms
 from drivers.register_pcs import RegisterPcs
 from drivers.sensor import LFL_UNIT, Sensor
 from drivers.serial_number import SerialNumber
@@ -36,7 +37,12 @@ METER_PERMILLE = 1200
 SIGN_PERMILLE = 200  # of the rating, from which the direction of a rack's current is compared
 SETPOINT, BEAT = "write setpoint", "write heartbeat"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
-Bms = NativeBms | CanBms
+Bms = NativeBms | CanBms | RegisterBms
+OnCan = NativeBms | CanBms
+BY_PROFILE: dict[str, type[CanBms] | type[RegisterBms]] = {
+    CAN_BMS: CanBms,
+    REGISTER_BMS: RegisterBms,
+}
 Sent = tuple[str, rtu.Request, int]  # what, the request, its period in us
 Driver = Bms | SunSpecPcs | RegisterPcs | Meter | IoModule | Sensor | SiteDevice
 
@@ -82,13 +88,15 @@ def is_register_pcs(device: Device) -> bool:
 
 
 def _bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Bms:
-    if device.profile.family == CAN_BMS:
-        return _can_bms(config, device, sink, layout)
+    if device.profile.family in BY_PROFILE:
+        return _bms_by_profile(config, device, sink, layout)
     modules = config.rack_tables[device.index]["modules"]
     return NativeBms(device.profile, device.index, device.address, sink, layout, modules)
 
 
-def _can_bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> CanBms:
+def _bms_by_profile(
+    config: Config, device: Device, sink: Sink, layout: s.Layout
+) -> CanBms | RegisterBms:
     rack, unit = config.rack_tables[device.index], config.topology.rack_units[device.index]
     power_at = layout.unit_input(unit, s.PCS_POWER_W)
     least_W = config.unit_tables[unit]["rated_W"] * SIGN_PERMILLE // 1000
@@ -101,7 +109,7 @@ def _can_bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Ca
     sizes = rack["cells"], rack["modules"]
     sign_mA = rack["rated_current_mA"] * SIGN_PERMILLE // 2000
     places = device.index, device.address, sink, layout
-    return CanBms(device.profile, *places, sizes, flow, sign_mA)
+    return BY_PROFILE[device.profile.family](device.profile, *places, sizes, flow, sign_mA)
 
 
 def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Meter:
@@ -198,7 +206,8 @@ def _serial(device: Device) -> list[tuple[rtu.Request, int]]:
     """The read of the serial number, if the profile has one."""
     if not device.profile.serial["registers"]:
         return []
-    return [(SerialNumber(device.profile, device.address).request, serial_number.PERIOD_US)]
+    made = SerialNumber(device.profile, device.address)
+    return [(each, serial_number.PERIOD_US) for each in made.requests]
 
 
 def _read(request: rtu.Request, period_us: int) -> Sent:
@@ -239,7 +248,7 @@ def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
     return found + [(BEAT, *each) for each in driver.beats()]
 
 
-def frames_of(device: Device, driver: Bms) -> list[tuple[str, int, int]]:
+def frames_of(device: Device, driver: OnCan) -> list[tuple[str, int, int]]:
     """[(what, frames, period in us)] of a CAN device, both directions."""
     if isinstance(driver, CanBms):
         return _can_frames(device.profile)

@@ -42,6 +42,10 @@ def _are_states(value: Any) -> bool:
     )
 
 
+def _is_said(value: Any) -> bool:
+    return forms.is_text(value) and bool(value.strip("? "))
+
+
 _STATES = forms.passing(_are_states, "a table {raw value = value}, both whole numbers", {})
 TIMING: dict[str, forms.Field] = {
     "period_ms": forms.integer(5, 60_000),
@@ -95,6 +99,11 @@ SITE_REGISTER: dict[str, forms.Field] = {
 }
 # of a converter: what is read
 PCS_REGISTER = SITE_REGISTER | {"direction": forms.choice(("read",), "read")}
+# of a BMS: `count` of an array is the most values that the device has
+BMS_REGISTER = PCS_REGISTER | {
+    "count": forms.integer(1, 1024, 1),
+    "period_ms": forms.integer(10, 60_000, 0),
+}
 METER_REGISTER: dict[str, forms.Field] = {
     "direction": forms.choice(("read",), "read"),
     "type": forms.choice(SITE_TYPES[:-1]),
@@ -143,14 +152,14 @@ TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
 BIT_MAX = 29  # a signal holds thirty bits
 _MASK = forms.integer(1, 65535)  # bits of the register `status`
 _MASKS = {"fault_mask": _MASK, "warming_mask": forms.integer(1, 65535, 0)}
-CAN_BMS = "can_bms"
-REPORT_FAULTS = ("sunspec_pcs", "register_pcs", "native_bms", CAN_BMS)
+CAN_BMS, REGISTER_BMS = "can_bms", "register_bms"
+REPORT_FAULTS = ("sunspec_pcs", "register_pcs", "native_bms", CAN_BMS, REGISTER_BMS)
 DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
 SITE_DEVICE, REGISTER_PCS = "site_device", "register_pcs"
-IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS)  # may have [identity]
-DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # may lie in SunSpec models
+IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)  # may have [identity]
+DISCOVERED = ("meter", SITE_DEVICE, REGISTER_PCS, "sunspec_pcs")  # may lie in SunSpec models
 
 # The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
 # must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
@@ -194,6 +203,13 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "temperatures_ms_max": forms.integer(50, 60_000),
     },
     CAN_BMS: can_form.SETTINGS,
+    REGISTER_BMS: {
+        **can_form.RACK_SETTINGS,
+        **converter_form.READS,
+        "heartbeat_ms_max": forms.integer(200, 60_000, 3000),
+        # unit id of its replies less that of the requests
+        "reply_id_offset": forms.integer(-255, 255, 0),
+    },
 }
 # The registers, of a BMS the frames, that a profile of the family must have. Those of a meter:
 # meter_profile.py; of a generic device: site_devices.py.
@@ -226,11 +242,13 @@ TABLES = (
     *("settings", "registers", "identity", "frames", "fault_bits", "heartbeat"),
     *can_form.TABLES,
 )
+# a skeleton has "?" where a text is to be filled in
+_SAID = forms.passing(_is_said, "a text")
 TOP: dict[str, forms.Field] = {
-    "maker": forms.text(),
-    "model": forms.text(),
+    "maker": _SAID,
+    "model": _SAID,
     "family": forms.choice(FAMILIES),
-    "documents": forms.texts(),
+    "documents": forms.passing(lambda value: forms.is_list(value, _is_said), "a list of texts"),
     "proven": forms.choice(PROVEN, PROVEN[0]),
     "evidence": forms.choice(EVIDENCE, EVIDENCE[-1]),
     **dict.fromkeys(TABLES, forms.table(default={})),
@@ -240,9 +258,11 @@ TOP: dict[str, forms.Field] = {
 }
 
 
-def every_key() -> list[tuple[str, forms.Field]]:
-    """(key, Field) of every key of a profile, behind the families that have it. NAME: any name."""
-    tables = {
+def every_table() -> dict[str, forms.Form]:
+    """{table: its form}, behind the families that have it ("sensors": all of SENSORS). NAME: any
+    name.
+    """
+    return {
         "": {key: field for key, field in TOP.items() if field.kind[:5] != "table"},
         "timing.": TIMING,
         "serial.": SERIAL,
@@ -252,10 +272,27 @@ def every_key() -> list[tuple[str, forms.Field]]:
         "sensors.registers.NAME.": SENSOR_REGISTER,
         "site_device.registers.NAME.": SITE_REGISTER,
         "register_pcs.registers.NAME.": PCS_REGISTER,
-        "meter,site_device,register_pcs.identity.NAME.": IDENTITY,
+        "register_bms.registers.NAME.": BMS_REGISTER,
+        "meter,site_device,register_pcs,register_bms.identity.NAME.": IDENTITY,
         **converter_form.TABLES,
         "sunspec_pcs.registers.MODEL.NAME.": POINT,
         "native_bms.frames.FRAME.NAME.": FRAME_SIGNAL,
         **{f"{CAN_BMS}.{name}.NAME.": table for name, table in can_form.TABLES.items()},
     }
-    return [(prefix + key, field) for prefix, form in tables.items() for key, field in form.items()]
+
+
+def every_key() -> list[tuple[str, forms.Field]]:
+    """(key, Field) of every key of a profile."""
+    tables = every_table().items()
+    return [(prefix + key, field) for prefix, form in tables for key, field in form.items()]
+
+
+def tables_of(family: str) -> dict[str, forms.Form]:
+    """{table: its form} of one family, without its settings, top and timing."""
+    found = {}
+    for prefix, form in every_table().items():
+        families, _, name = prefix.partition(".")
+        own = SENSORS if families == "sensors" else families.split(",")
+        if family in own and not name.startswith("settings"):
+            found[name.rstrip(".")] = form
+    return found

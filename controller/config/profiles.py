@@ -15,6 +15,7 @@ from controller.config import (
     converter_profile,
     meter_profile,
     profile_form as form,
+    register_bms_profile,
     sunspec_places,
 )
 from controller.forms.field import integer
@@ -75,7 +76,10 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     needed, is_bms = form.NEEDED.get(family, ()), family.endswith("_bms")
     if family == "meter":
         meter_profile.check(file, settings, registers)
-    elif family != form.SITE_DEVICE:  # site_devices.py knows the names of its role
+    elif family not in (
+        form.SITE_DEVICE,
+        form.REGISTER_BMS,
+    ):  # site_devices.py knows the names of its role
         optional: Names = form.OPTIONAL.get(family, ())
         if family == form.REGISTER_PCS:
             optional = converter_profile.optional(registers)
@@ -88,6 +92,8 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     own = {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
     own |= {"models": models}
     own |= _can(path, family, top, settings)
+    if family == form.REGISTER_BMS:
+        own |= register_bms_profile.parts(file, top | own)
     own |= _sequences(file, family, top | own, models)
     own |= {"serial": sunspec_places.serial(file, family, top["serial"], models)}
     return Profile(path=path, **{**top, **top.pop("timing"), **own})
@@ -117,7 +123,7 @@ def _fault_bits(file: str, family: str, data: Table) -> Table:
     """{meaning: {name: bit}} with every meaning, and each bit once."""
     check_tables(file, ("fault_bits",), data)
     meanings = form.MEANINGS if family in form.REPORT_FAULTS else ()
-    if family == form.REGISTER_PCS:  # it may lack each of them
+    if family in (form.REGISTER_PCS, form.REGISTER_BMS):  # it may lack each of them
         data = {**{meaning: {} for meaning in meanings}, **data}
     _check_names(file, "fault_bits", data, meanings, ())
     seen: dict[int, str] = {}
@@ -156,6 +162,7 @@ def _registers(file: str, family: str, data: Table, models: list[Wanted]) -> dic
         **dict.fromkeys(form.SENSORS, (form.SENSOR_REGISTER, _check_sensor)),
         form.SITE_DEVICE: (form.SITE_REGISTER, _check_site),
         form.REGISTER_PCS: (form.PCS_REGISTER, _check_site),
+        form.REGISTER_BMS: (form.BMS_REGISTER, _check_site),
         "meter": (form.METER_REGISTER, _check_meter),
     }.get(family, (form.REGISTER, None))
     for name, fields in read_each(file, path, data, keys).items():

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from controller.config.bus_schema import BAUDS_BD, BUS, PORT
 from controller.config.equipment import BREAKERS, EQUIPMENT
 from controller.config.places import PLAN, RESPONDER
-from controller.config.profile_form import REGISTER_PCS, SITE_DEVICE
+from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
 from controller.config.thresholds import LFP, NMC, STAGES
 from controller.core.base.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
@@ -31,7 +31,7 @@ NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
 # role of a device: the families that fit
 ROLES = {
     "pcs": ("sunspec_pcs", REGISTER_PCS),
-    "bms": ("native_bms", "can_bms"),
+    "bms": ("native_bms", CAN_BMS, REGISTER_BMS),
     **dict.fromkeys(("meter_grid", "meter_load"), ("meter",)),
     **dict.fromkeys(("io_1", "io_2", "io_3"), ("io",)),
     **dict.fromkeys(("gas_1", "gas_2"), ("gas",)),

@@ -2,6 +2,7 @@
 
 from controller.config import equipment
 from controller.config.devices import Device
+from controller.config.profile_form import REGISTER_BMS
 from controller.config.topology import Topology
 from controller.config.values import Values
 from controller.forms.field import Entry
@@ -30,6 +31,8 @@ def period_ms(device: Device) -> int:
     """Longest time between two values of a device that works."""
     profile = device.profile
     own = [row["period_ms"] for row in profile.messages.values() if row["use"] == "required"]
+    if profile.family == REGISTER_BMS:
+        own += [each.period_ms for each in profile.registers.values()]
     return max(profile.period_ms, profile.settings.get("control_period_ms", 0), *own)
 
 

@@ -12,6 +12,7 @@ from controller.documents import (
     hazard_page,
     matrix_facts,
     matrix_page,
+    profile_table,
     reason_book,
     time_table,
 )
@@ -52,6 +53,7 @@ PAGES: dict[str, tuple[Callable[[], list[Block]], str]] = {
         lambda: matrix_page.matrix_blocks(matrix_facts.facts(None, [])),
         "the cause-and-effect matrix: every row, stage and number",
     ),
+    "profile": (profile_table.blocks, "every key of a device's profile"),
     "reasons": (reason_book.blocks, "every reason code, its meaning and remedy"),
     "siting": (_of_office, "rules and keys of the siting audit"),
     "times": (time_table.blocks, "how long each stage takes, part by part"),

@@ -72,7 +72,7 @@ def _plan(arguments: Namespace) -> Plan:
         raise cli.Ended(NO_START, line) from error
 
 
-def _check_folder(directory: str) -> None:
+def check_folder(directory: str) -> None:
     """Ends the command without the folder, because a ledger in a wrong folder proves nothing."""
     if not os.path.isdir(directory):
         line = f"--state-dir {directory or repr('')}: there is no such folder"
@@ -110,7 +110,7 @@ def moment() -> tuple[int, str]:
     help="add a test to the ledger",
 )
 def _record(arguments: Namespace) -> int:
-    _check_folder(arguments.state_dir)
+    check_folder(arguments.state_dir)
     now = moment()
     given = arguments
     test = given.row, given.tester, given.reaction_ms, given.result, given.remark
@@ -137,7 +137,7 @@ def _record(arguments: Namespace) -> int:
         say(f"the clock is not synchronised ({record.clock}): the date {day} is uncertain")
     for line in found.lines:
         say(f"{proof_tests.path_of(arguments.state_dir)}: {line}")
-    _note_hash(arguments.run_dir, record)
+    note_hash(arguments.run_dir, record)
     return NOT_DONE if found.lines else DONE
 
 
@@ -167,7 +167,7 @@ def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> N
         )
 
 
-def _note_hash(run_directory: str, record: proof_lines.Record) -> None:
+def note_hash(run_directory: str, record: proof_lines.Record) -> None:
     """Put the ledger's hash into the record: else a removal of its newest lines leaves no trace."""
     text = f"row {record.row} {record.result}, record {record.number}, {record.hash}"
     try:
@@ -190,7 +190,7 @@ def _note_hash(run_directory: str, record: proof_lines.Record) -> None:
 def _list(arguments: Namespace) -> int:
     # A list is possible on a box without a ledger, but a named folder must exist.
     if arguments.state_dir != STATE_DIRECTORY:
-        _check_folder(arguments.state_dir)
+        check_folder(arguments.state_dir)
     planned = _plan(arguments)
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
         found = proof_tests.read(arguments.state_dir)
@@ -232,7 +232,7 @@ def _facts(planned: Plan, found: proof_lines.Found, utc_text: str, source: str) 
 @cli.command("proof-test verify", cli.HEAD, cli.STATE_DIR, help="check the ledger's hash chain")
 def _verify(arguments: Namespace) -> int:
     path, head = proof_tests.path_of(arguments.state_dir), arguments.head
-    _check_folder(arguments.state_dir)
+    check_folder(arguments.state_dir)
     with cli.ends(NO_START, OSError, at=path):
         found = proof_tests.read(arguments.state_dir)
     print(f"{path}: {proof_list.recorded(found.tests, len(found.records))}; head {found.head}")

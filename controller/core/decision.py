@@ -34,9 +34,11 @@ class Decision:
     def step(self, elapsed_ticks: int) -> None:
         """Decide on one tick. The site devices have been stepped."""
         source, elapsed_ms = self._source, elapsed_ticks * self._tick_ms
-        total_W = self.control.step(self._look(elapsed_ms), elapsed_ticks)
+        known = self._look(elapsed_ms)
+        total_W = self.control.step(known, elapsed_ticks)
         is_formed = self.control.found.formed_W == total_W
-        self.units.step(total_W, source.charge_W, source.discharge_W, elapsed_ms, is_formed)
+        limits_W = source.charge_W, source.discharge_W
+        self.units.step(total_W, *limits_W, elapsed_ms, is_formed, known.step_test[0])
 
     def state_blocks(self) -> list[Any]:
         """Arrays of all that carries over to the next tick, in the order of the journal."""

@@ -29,6 +29,7 @@ from controller.core.policies.schedule import Schedule
 from controller.core.policies.shed import Shed
 from controller.core.policies.site_balance import SiteBalance
 from controller.core.policies.site_load import SiteLoad
+from controller.core.policies.step_test import StepTest
 from controller.core.policies.track import Track
 
 FALLBACKS = {
@@ -53,6 +54,7 @@ FALLBACKS = {
     SiteBalance: (c.WAIT, c.ACT),
     Formed: (c.WAIT, c.ACT),
     LoadCap: (c.HOLD, c.ACT),
+    StepTest: (c.KEEP, c.PAUSE),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PAUSED = frozenset([each.NAME for each, (_, off_grid) in FALLBACKS.items() if off_grid == c.PAUSE])

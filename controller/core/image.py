@@ -3,10 +3,10 @@
 Drivers write into `inp` and set `fresh` bytes at any time between two ticks, and so does the shell
 with the local signals. `freeze` copies both into the core's arrays at once, so that no value
 changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs. The core reads
-hints, schedules, lamp test, site devices, and path delay and peak import of an earlier run. The
-other blocks are for readers of the journal. They hold the set-point sent last (sent.py), standby
-reason (standby.py), lock-out, channel B and the end of the process. They also hold a reset that the
-kernel was not given, and the person who approved the limit image.
+hints, schedules, lamp test, step test, site devices, and path delay and peak import of an earlier
+run. The other blocks are for readers of the journal. They hold the set-point sent last (sent.py),
+standby reason (standby.py), lock-out, channel B and the end of the process. They also hold a reset
+that the kernel was not given, and the person who approved the limit image.
 """
 
 from array import array
@@ -30,6 +30,7 @@ IS_ENDING = "is_ending"  # 1: the process has been told to end; a rest goes on a
 VOID_RESET = ("void_reset_kind", "void_reset_answer")
 APPROVED_BY = tuple([f"approved_by_{word}" for word in range(4)])
 STORED_PATH_DELAY = "stored_path_delay_ms"  # 0: none of this configuration
+STEP_TEST = ("step_test_unit", "step_test_W")  # unit from 1, 0: no unit is asked
 STORED_PEAK = ("stored_peak_minute", "stored_peak_used_Wh")
 PEER_EMPTY = (-1, 0)  # nothing is active or latched; also without channel B and while it is silent
 
@@ -49,6 +50,7 @@ def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict:
         "path_delay": [STORED_PATH_DELAY],
         "peak": STORED_PEAK,
         "schedule": schedule_table.BLOCK,
+        "step_test": STEP_TEST,
         "site": [name for device in devices for name in words(device)],
     }
 

@@ -36,6 +36,7 @@ class Look:
         self._has_actuators = any(each.device.role.actuators for each in setup.site.devices)
         self._rest_at, self._delay_at = places["rest"].start, places["path_delay"].start
         self._peak_at = places["peak"].start
+        self._step_at = places["step_test"].start
         self._slots = (inp, places["hints"].start), (inp, places["schedule"].start)
         self._site = setup.site
 
@@ -73,5 +74,6 @@ class Look:
             inp[self._delay_at],
             (inp[self._peak_at], inp[self._peak_at + 1]),
             *self._slots,
+            (inp[self._step_at], inp[self._step_at + 1]),
             self._site,
         )

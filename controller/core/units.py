@@ -60,14 +60,17 @@ class Units:
         discharge_W: array,
         elapsed_ms: int,
         is_formed: bool = False,
+        first: int = 0,
     ) -> None:
         """total_W > 0 discharges; charge_W, discharge_W: limits of the units, >= 0; is_formed: it
-        is the sum of `watch`.
+        is the sum of `watch`; first: the unit (from 1) that gets what it can take, 0: none.
         """
         is_discharge = total_W > 0
         weights = self.weights.discharge if is_discharge else self.weights.charge
         room_W = discharge_W if is_discharge else charge_W
         weights = self.in_use.step(total_W, weights, room_W, elapsed_ms)
+        if first:
+            weights = [unit == first for unit, _ in enumerate(weights, 1)]
         self._split.step(total_W, charge_W, discharge_W, weights)
         if is_formed:
             self.out[:] = self.formed_W

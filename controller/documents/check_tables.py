@@ -7,15 +7,15 @@ from controller.config import (
     bus_times,
     can_profile,
     converters,
+    maps,
     meter_profile,
-    profile_form,
     track_path,
     unit_access,
 )
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
 from controller.config.devices import METERS, Device
-from controller.config.profile_form import CAN_BMS
+from controller.config.stage_states import OF_PROFILE
 from controller.core.parameters import SHARE
 from controller.core.policies.peak_shaving import OFF_W
 from controller.documents.document import wrapped
@@ -66,18 +66,24 @@ NO_SIGNATURE = (
 def profiles(config: Config) -> Iterator[str]:
     """What no reading proves of the devices' profiles, and what meters and converters lack."""
     yield from ("", "PROFILES OF THE DEVICES")
-    names = [each.name for each in config.devices if each.profile.evidence in profile_form.MAP_ONLY]
-    if names:
-        words = "no captured or documented reading of a device proves their maps"
-        yield from wrapped("  map only: ", f"{', '.join(names)}; {words}")
+    yield from _map_only(config)
     for device in config.devices:
         found = [*_of_meter(device)] if device.role in METERS else []
         found += converters.words_of(config, device)
         is_remote = device.bus in [bus.name for bus in config.buses if bus.kind == "tcp"]
-        found += can_profile.lacks(device.profile) if device.profile.family == CAN_BMS else []
-        found += [NO_SIGNATURE] if is_remote and device.role in (*METERS, "pcs") else []
+        found += can_profile.lacks(device.profile) if device.profile.family in OF_PROFILE else []
+        found += [NO_SIGNATURE] if is_remote and device.role in (*METERS, "pcs", "bms") else []
         for words in found:
             yield from wrapped(f"  {device.name}: ", words)
+
+
+def _map_only(config: Config) -> Iterator[str]:
+    """The devices whose maps no reading proves, what rests on them, and who accepted that."""
+    for name, devices in maps.map_only(config.devices).items():
+        names = ", ".join([each.name for each in devices])
+        yield from wrapped("  map only: ", f"{names}; {maps.NO_READING}")
+        yield from wrapped("    on it rest ", maps.rests_on(devices))
+        yield from wrapped(f"    not_fitted.{name}: ", config.topology.not_fitted[name])
 
 
 def _of_meter(device: Device) -> Iterator[str]:

@@ -12,6 +12,13 @@ TIMES = (
     "replace them. Test every rack and unit. Before the next test remove bridges and covers, plug "
     "in again, restore settings, and check each of them."
 )
+SIGN = (
+    "Before any other test with power, each unit: firebreak test-mode, then the key to RUN, then "
+    'firebreak sign-test --tester "NAME, CREDENTIALS". It charges and discharges with 5 % of the '
+    "rating, and compares converter, racks and meters. Repeat it after a converter, BMS or meter "
+    "was replaced, or its profile or firmware changed. Until it has passed, run in TEST mode only. "
+    "firebreak step-test measures delay and ramp of the converter for its profile."
+)
 
 
 def _seconds(duration_ms: int) -> str:
@@ -64,6 +71,7 @@ def blocks(made: Facts, day: str | None = None) -> list[Block]:
             "name, not under the row's number: the slower stages of the row would hide that it is "
             "late. firebreak proof-test list shows what is missing."
         ),
+        *_sign(),
         *_hard_wired(made),
         document.Heading(2, f"Stages that are armed ({len(tests)})"),
         document.table(tests, ARMED, FIELDS),
@@ -75,6 +83,11 @@ def blocks(made: Facts, day: str | None = None) -> list[Block]:
         *matrix_tables.taper_blocks(made["tapers"]),
         *_times(tests),
     ]
+
+
+def _sign() -> list[Block]:
+    """The step before every other one with power."""
+    return [document.Heading(2, "Sign of the powers"), document.Text(SIGN)]
 
 
 def _apart(made: Facts) -> list[str]:

@@ -2,7 +2,7 @@
 
 from controller.documents import document, matrix_grid, matrix_tables
 from controller.documents.document import Block, Column, Facts, Mark, Table
-from controller.store import proof_state
+from controller.store import proof_state, sign_tests
 
 NOTHING = "Nothing is open. Sign below."
 MARKS = {proof_state.OK: "armed", proof_state.DUE: "doubt"}
@@ -30,6 +30,7 @@ def blocks(made: Facts) -> list[Block]:
         *_approval(made),
         *_plan(made["plan"]),
         *_tests(made),
+        *_signs(made["signs"]),
         *_not_armed(made),
         *_hashes(made),
         *matrix_grid.signatures(named),
@@ -72,6 +73,20 @@ def _tests(made: Facts) -> list[Block]:
     )
     title = f"Checklist and proof tests ({len(made['tests'])})"
     return document.section(title, document.table(made["tests"], columns), words)
+
+
+def _signs(signs: list[Facts]) -> list[Block]:
+    words = "A small charge and discharge in TEST mode: converter, racks and grid meter agree."
+    columns: dict[str, Column] = {
+        "unit": "unit",
+        "devices": "code",
+        "date": lambda each: each["date"] or "-",
+        "tester": lambda each: each["tester"] or "-",
+        "result": lambda each: Mark(
+            "armed" if each["state"] == sign_tests.DONE else "missing", each["state"]
+        ),
+    }
+    return document.section("Sign of the powers", document.table(signs, columns), words)
 
 
 def _last(test: Facts, key: str) -> str:

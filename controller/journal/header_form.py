@@ -47,6 +47,7 @@ FORMS: dict[str, Any] = {
             **dict.fromkeys(("address", "index"), int),
             "fault_bits": NUMBERS,
             "identity": TEXTS,
+            "stated": NUMBERS,
         }
     ],
 }

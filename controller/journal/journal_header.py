@@ -15,6 +15,7 @@ from controller.core.site_devices.layout import trace_names
 from controller.journal import replay
 from controller.journal.writer import JournalWriter
 
+STATED = "dead_time_ms", "ramp_ms"  # of a converter: `step-test` shows them beside its own
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
 
 
@@ -85,7 +86,9 @@ def _device(device: Device) -> dict[str, Any]:
     fields = ("name", "role", "bus", "address", "index")
     meanings = device.profile.fault_bits.values()
     bits = {name: bit for table in meanings for name, bit in table.items()}
-    own = {"fault_bits": bits, "identity": device.profile.tells}
+    own: dict[str, Any] = {"fault_bits": bits, "identity": device.profile.tells}
+    settings = device.profile.settings
+    own["stated"] = {key: settings[key] for key in STATED if key in settings}
     return {**{name: getattr(device, name) for name in fields}, **own}
 
 

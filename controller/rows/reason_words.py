@@ -46,8 +46,6 @@ KERNEL_LIMITS = [cells[0] for cells in table(_LIMITS)]
 _PLAIN = """
 NONE | not acting | Nothing limits the power here. | Nothing.
 NO_REQUEST | no request | There is no request for power. | Nothing.
-SERVICE_TEST | service test | A test with the key holder present asks for this power. | Nothing: it
-  ends by itself.
 GRID_OPERATOR | grid operator | An instruction of the grid operator is in force. | See page Hints
   for its source and validity.
 PV_ABSORPTION | PV absorption | The battery charges with PV power that may not be exported. |

@@ -21,6 +21,8 @@ from controller.run.record_feed import RecordFeed, Recording
 from controller.run.relays import Relays
 from controller.run.self_test import SelfTest
 from controller.run.site_clock import SiteClock
+from controller.run.step_request import StepRequest
+from controller.run.tool_read import End, Place, ToolReads
 from controller.store.stored_record import AWAKE
 from controller.store.two_copies import Loaded
 from safety import latches, parameters as p, signals as s
@@ -55,6 +57,7 @@ class Cabinet(Generic[K]):
         )
         self.image = ProcessImage(core.layout, config.site_devices)
         self.field = field(config, self.image)
+        self._tool_reads, self._now_us = ToolReads(config, self.field), 0
         self.keeper, self.journal = keeper, journal
         self.peer = ChannelLink(config.safety_image, core.kernel) if config.channel_b else None
         self.self_test: SelfTest | None = None
@@ -66,6 +69,7 @@ class Cabinet(Generic[K]):
         self._recorded: tuple[int, int, int] | None = None
         self.answer, self.peer_answer = 0, latches.NONE
         self._is_ending, self._lamp_test_ms = False, 0
+        self._step_request = StepRequest(config.units)
         self._records = RecordFeed(config, core, self.image, loaded, keeper)
         self.run_request, self._reset = self._records.run_request, self._records.reset
 
@@ -83,6 +87,7 @@ class Cabinet(Generic[K]):
         """One tick: everything between the freeze and the last submitted byte."""
         core, image = self.core, self.image
         elapsed_ms = elapsed_ticks * self.config.tick_ms
+        self._now_us = now_us
         self.field.read(now_us)
         if self.site_clock is not None:
             self.site_clock.step(now_us)
@@ -147,6 +152,8 @@ class Cabinet(Generic[K]):
             inp[s.CPU_TEMPERATURE_DDEGC] = self.self_test.cpu_temperature_ddegC
         self._lamp_test_ms = max(0, self._lamp_test_ms - elapsed_ticks * self.config.tick_ms)
         self.image.put("lamp_test", [self._lamp_test_ms])
+        asked = self._step_request.step(elapsed_ticks * self.config.tick_ms, self._in_test() > 0)
+        self.image.put("step_test", asked)
 
     def _record(self, journal: JournalWriter, elapsed_ticks: int) -> None:
         """Append the tick: a keyframe every 10 s, and when cause mask, first-out or state move."""
@@ -218,6 +225,15 @@ class Cabinet(Generic[K]):
         self.run_request.begin_test()
         return operator_commands.ACCEPTED
 
+    def request_step(self, unit: int, power_W: int, for_ms: int) -> int:
+        """The power (W) of one unit (from 1) in TEST mode, within 5 % of its rating. Returns
+        ACCEPTED or a refusal.
+        """
+        if not self._in_test():
+            return operator_commands.NOT_IN_TEST
+        is_taken = self._step_request.ask(unit, power_W, for_ms)
+        return operator_commands.ACCEPTED if is_taken else operator_commands.REFUSED_FORM
+
     def _in_test(self) -> int:
         return self.run_request.test or self.core.inp[s.TEST_REQUEST]
 
@@ -262,3 +278,12 @@ class Cabinet(Generic[K]):
         self.approval.give(name)
         self._records.submit()
         return 0
+
+    def request_read(self, bus: str, place: Place, end: End) -> int:
+        """One read of a tool on a Modbus bus; `end` is called when it has ended. Returns a refusal
+        or tool_read.LATER. Raises ValueError: it is no read.
+        """
+        out = self.core.kernel.out
+        is_open = not out[s.CONTACTOR_SUPPLY_OK] and not out[s.ARM_REQUEST]
+        is_energised = not (is_open and self.core.kernel.features.all_reported_open())
+        return self._tool_reads.ask(bus, place, is_energised, self._now_us, end)

@@ -28,7 +28,7 @@ class Rack:
     """A BMS, and its command: place in the kernel's outputs, time of the next frame."""
 
     command_at: int
-    bms: families.Bms
+    bms: families.OnCan
     due_us: int = 0
 
 
@@ -40,10 +40,10 @@ class CanBus:
     def __init__(self, name: str):
         self.name = name
         self.racks: list[Rack] = []
-        self.by_id: dict[int, families.Bms] = {}
+        self.by_id: dict[int, families.OnCan] = {}
         self.heard: set[int] = set()  # every id, to find the profile that fits
 
-    def add(self, bms: families.Bms, command_at: int) -> None:
+    def add(self, bms: families.OnCan, command_at: int) -> None:
         """Add one rack's BMS."""
         self.racks.append(Rack(command_at, bms))
         if isinstance(bms, CanBms):

@@ -22,6 +22,7 @@ from drivers.buses.port import RtuPort
 from drivers.io import IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
+from drivers.register_bms import RegisterBms
 from drivers.register_pcs import RegisterPcs
 from drivers.serial_number import SerialNumber
 from drivers.site_device import SiteDevice
@@ -89,8 +90,10 @@ class Field:
         self.pcs: list[PcsChannel] = []
         self.site: list[tuple[str, SiteChannel]] = []
         self.meters: dict[tuple[str, int], Meter] = {}  # by bus and unit id
+        self.racks: dict[tuple[str, int], RegisterBms] = {}  # likewise
         self.serials: dict[tuple[str, int], SerialNumber] = {}  # likewise
-        self._identified: list[tuple[Meter, RtuPort]] = []  # meters that are asked who they are
+        # meters and racks that are asked who they are
+        self._identified: list[tuple[Meter | RegisterBms, RtuPort]] = []
         phases_us = bus_times.meter_phases(config, self.drivers)
         for device in config.devices:
             self._add(
@@ -105,9 +108,9 @@ class Field:
         image: ProcessImage,
         phase_us: int,
     ) -> None:
-        if device.role == "bms":
+        if device.bus in self.can:
             self.can[device.bus].add(
-                cast(families.Bms, driver),
+                cast(families.OnCan, driver),
                 image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK),
             )
             return
@@ -121,13 +124,17 @@ class Field:
         elif device.role in METERS:
             meter = self.meters[device.bus, device.address] = cast(Meter, driver)
             self._identified += [(meter, port)] * bool(device.profile.tells)
+        elif device.role == "bms":
+            rack = self.racks[device.bus, device.address] = cast(RegisterBms, driver)
+            self._identified += [(rack, port)] * bool(device.profile.tells)
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
         if device.profile.serial["registers"]:
             places = getattr(driver, "places", None)  # of a driver that walks a SunSpec chain
             serial = SerialNumber(device.profile, device.address, places)
             self.serials[device.bus, device.address] = serial
-            port.add(serial.request, serial_number.PERIOD_US, phase_us)
+            for request in serial.requests:
+                port.add(request, serial_number.PERIOD_US, phase_us)
 
     def _add_io(self, device: Device, module: IoModule, port: RtuPort, config: Config) -> None:
         channel = IoChannel(module, port, config.coil_period_ms)

@@ -7,6 +7,7 @@ An odd number in front is an unfinished write: read again.
 
 import struct
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from controller.run.can_bus import CanBus
@@ -15,6 +16,7 @@ from drivers import can_dialect, serial_number
 from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 from drivers.meter import Meter
+from drivers.register_bms import RegisterBms
 from drivers.serial_number import BYTES_MAX, SerialNumber
 
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
@@ -24,7 +26,7 @@ ENTRY = struct.Struct(f"<{NAME_BYTES}si{len(RTU_COUNTERS)}q")
 MAGIC = b"FBLINK\x00\x04"
 CAN_COUNTERS = tuple("received sent foreign error_frames bus_offs full losses state".split())
 METER_ADDRESS = 1000  # and the unit id
-RACK_ADDRESS = 2000  # and the node
+RACK_ADDRESS = 2000  # and the node, or the unit id
 SERIAL_ADDRESS = 3000  # and the unit id
 SERIAL = struct.Struct(f"<{BYTES_MAX // 8}q")
 ENTRIES_MAX = 128
@@ -43,13 +45,14 @@ class LinkStatistics:
         can_ports: Mapping[str, object],
         meters: Mapping[tuple[str, int], Meter],
         cans: Mapping[str, CanBus],
-        serials: Mapping[tuple[str, int], SerialNumber] | None = None,
+        racks: Mapping[tuple[str, int], RegisterBms] = MappingProxyType({}),
+        serials: Mapping[tuple[str, int], SerialNumber] = MappingProxyType({}),
     ):
         """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS;
-        meters, serials: by bus and unit id; cans: by bus.
+        cans: by bus; meters, racks by registers, serials: by bus and unit id.
         """
         self._ports, self._can_ports, self._meters = ports, can_ports, meters
-        self._cans, self._serials = cans, serials or {}
+        self._cans, self._racks, self._serials = cans, racks, serials
         self._number = self._due_us = 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
@@ -83,6 +86,10 @@ class LinkStatistics:
             (name, RACK_ADDRESS + node, *report)
             for name, bus in self._cans.items()
             for node, report in bus.reports(now_us)
+        ]
+        counted += [
+            (name, RACK_ADDRESS + unit_id, *rack.report(now_us))
+            for (name, unit_id), rack in self._racks.items()
         ]
         counted += [
             (

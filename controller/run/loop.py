@@ -90,10 +90,11 @@ class Loop:
         self.can_ports: dict[str, CanPort] = {}
         for bus in config.buses:
             if bus.kind == "can":
-                field.can[bus.name].port = self.can_ports[bus.name] = _open_can(bus)
+                field.can[bus.name].port = self.can_ports[bus.name] = can_port_of(bus)
         links = os.path.join(run_directory, "links.stats")
         self.links = LinkStatistics(
-            links, field.ports, self.can_ports, field.meters, field.can, field.serials
+            *(links, field.ports, self.can_ports, field.meters, field.can),
+            *(field.racks, field.serials),
         )
         self.stopping_us: int | None = None
         # the mark may be left from an earlier run
@@ -222,7 +223,7 @@ class Loop:
             each.close()
 
 
-def _open_can(bus: Bus) -> CanPort:
+def can_port_of(bus: Bus) -> CanPort:
     """CanPort of a bus. Raises CanPortError."""
     if bus.interface != "socketcand":
         return open_can(bus.interface, bus.channel, bus.bitrate_bps)

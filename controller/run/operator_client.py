@@ -7,9 +7,10 @@ import struct
 from typing import NamedTuple
 
 from controller.core.image import PEER_EMPTY
-from controller.run import channel_link, operator_commands as commands
+from controller.run import channel_link, operator_commands as commands, tool_read
 from controller.system import clock, sockets
 from controller.system.paths import quoted
+from drivers.buses.crc import FRAME_BYTES_MAX
 from safety import latches
 
 
@@ -31,6 +32,14 @@ class Answer(NamedTuple):
         """The answer of both in words."""
         there = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
         return commands.words(self.here) + (f"; {there}" if self.channel_b else "")
+
+
+class Data(NamedTuple):
+    """The answer to a read: its code or None, the code of an exception, the data of the reply."""
+
+    here: int | None
+    code: int
+    data: bytes = b""
 
 
 def reach(path: str) -> None:
@@ -61,6 +70,11 @@ def reset(
     return _exchange(path, commands.REQUEST, kind, first_out, mask, peer_first_out, peer_mask)
 
 
+def step(path: str, unit: int, power_W: int, for_ms: int) -> int | None:
+    """Ask a power (W) of one unit (from 1) in TEST mode, for so long; as `ask`."""
+    return _exchange(path, commands.REQUEST, commands.STEP, unit, power_W, for_ms, 0).here
+
+
 def lock_out(path: str, name: str, is_locked: bool) -> int | None:
     """Lock out in a person's name, or end that, as `ask`. ValueError: no name."""
     what = commands.LOCK_OUT if is_locked else commands.END_LOCK_OUT
@@ -84,8 +98,18 @@ def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> 
     return _exchange(path, commands.KEY_CHANGE, what, source, key, made_s).here
 
 
+def read(path: str, bus: str, place: tool_read.Place) -> Data:
+    """One read of a tool through the controller. OSError as `ask`. ValueError: no name of a bus."""
+    name = bus.encode("ascii")
+    return _exchanged(path, tool_read.READ, tool_read.READ_ONE, name, *place)
+
+
 def _exchange(path: str, form: struct.Struct, what: int, *more: int | bytes) -> Answer:
     """Send one command in a form of operator_commands, and take its answer."""
+    return Answer(*_exchanged(path, form, what, *more)[:2])
+
+
+def _exchanged(path: str, form: struct.Struct, what: int, *more: int | bytes) -> Data:
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -96,19 +120,27 @@ def _exchange(path: str, form: struct.Struct, what: int, *more: int | bytes) -> 
         return _answer(client, owner, number)
 
 
-def _answer(client: socket.socket, owner: int, number: bytes) -> Answer:
+def _answer(client: socket.socket, owner: int, number: bytes) -> Data:
     """The controller's answer to this command. Datagrams of other users are dropped."""
     end_us = clock.now_us() + round(commands.ANSWER_S * 1e6)
     while (left_us := end_us - clock.now_us()) > 0:
         client.settimeout(left_us / 1e6)
         try:
-            data, _, user = sockets.received(client, commands.ANSWER.size + 1)
+            data, _, user = sockets.received(client, commands.ANSWER.size + FRAME_BYTES_MAX)
         except TimeoutError:
             break
         # A controller of another version, running on while this one was installed, answers in
         # another form.
-        if user == owner and len(data) != commands.ANSWER.size:
-            return Answer(commands.REFUSED_FORM, latches.NONE)
+        if user == owner and not _has_form(data):
+            return Data(commands.REFUSED_FORM, latches.NONE)
         if user == owner and data.endswith(number):
-            return Answer(*commands.ANSWER.unpack(data)[1:3])
-    return Answer(None, latches.NONE)
+            _, here, code = commands.ANSWER_HEAD.unpack_from(data)
+            return Data(here, code, data[commands.ANSWER_HEAD.size : -len(number)])
+    return Data(None, latches.NONE)
+
+
+def _has_form(data: bytes) -> bool:
+    """Whether an answer has its own length: that of a read alone holds data."""
+    size = commands.ANSWER.size
+    is_read = data[4:5] == bytes((tool_read.DATA,))
+    return len(data) == size or is_read and size < len(data) <= size + FRAME_BYTES_MAX

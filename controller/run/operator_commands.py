@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
+from controller.run import tool_read
 from controller.system import caught, sockets
 from controller.system.paths import OPERATORS, ROOT
 from safety import latches
@@ -21,12 +22,14 @@ from safety import latches
 REQUEST = struct.Struct("<4sBxxxiiii")
 # the number; what follows has one of the forms below
 NONCE = struct.Struct("<8s")
-# magic, answer, of a reset: channel B's (channel_link.RESULTS), the number
+# magic, answer, of a reset: channel B's (channel_link.RESULTS), the number. That of a tool's read
+# has the code of an exception there, and the data before the number.
 ANSWER = struct.Struct("<4sBB8s")
+ANSWER_HEAD = struct.Struct("<4sBB")
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
 KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
-LAMP_TEST, TEST_MODE = 5, 6
+LAMP_TEST, TEST_MODE, STEP = 5, 6, 7  # a STEP has unit, power in W, time in ms, 0
 # magic, what, name of the person; as long as a REQUEST, `what` tells them apart
 LOCK = struct.Struct("<4sBxxx16s")
 LOCK_OUT, END_LOCK_OUT = 21, 22
@@ -42,6 +45,7 @@ MADE_S_MAX = 2**32 - 1  # in the year 2106
 ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED = range(100, 107)
 OTHERS_LOCK, KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED = range(107, 113)
 UNSTORED, RESET_FIRST, IS_APPROVED, OTHER_IMAGE, OTHERS_NAME, FAILED = range(113, 119)
+NOT_IN_TEST = 119
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 # The longest wait for the store. A change that is not stored by then is answered so; a start or a
 # reset is then void.
@@ -69,11 +73,17 @@ class Commanded(Protocol):
     def request_test(self) -> int:
         """Begin TEST mode. Returns ACCEPTED or a refusal."""
 
+    def request_step(self, unit: int, power_W: int, for_ms: int) -> int:
+        """Ask a power of one unit in TEST mode. Returns ACCEPTED or a refusal."""
+
     def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
         """Lock out, or end the lock-out. Returns a refusal or 0."""
 
     def request_approval(self, name: str, code: int) -> int:
         """Approve the limit image. Returns a refusal or 0."""
+
+    def request_read(self, bus: str, place: tool_read.Place, end: tool_read.End) -> int:
+        """One read of a tool. Returns a refusal or LATER. ValueError."""
 
 
 # (source as 16 bytes, key or None to revoke, made at (UTC s), rotate): False for an unknown source
@@ -114,9 +124,14 @@ class Listener:
             return
         self._left -= 1
         answer: int | None = FAILED
+        order, asker = data[NONCE.size :], (sender, data[: NONCE.size])
         with self._last:
-            answer = self._obey(data[NONCE.size :], user, cabinet)
-        asker = sender, data[: NONCE.size]
+            if len(order) == tool_read.READ.size:
+                answer = self._obey_read(cabinet, asker, *tool_read.READ.unpack(order))
+            else:
+                answer = self._obey(order, user, cabinet)
+        if answer == tool_read.LATER:
+            return
         if answer is None:
             # also of one without an address: a second request must not get its answer
             self._waiting = asker
@@ -146,6 +161,8 @@ class Listener:
             return ACCEPTED
         if magic == MAGIC and what == TEST_MODE:
             return cabinet.request_test()
+        if magic == MAGIC and what == STEP:
+            return cabinet.request_step(*seen[:3])
         return REFUSED_FORM
 
     def _obey_run(self, cabinet: Commanded, is_run: bool) -> int | None:
@@ -196,6 +213,23 @@ class Listener:
         )
         return ACCEPTED if known else NO_SOURCE
 
+    def _obey_read(
+        self, cabinet: Commanded, asker: Asker, magic: bytes, what: int, padded: bytes, *place: int
+    ) -> int:
+        """LATER: answered when the read has ended."""
+
+        def end(answer: int, code: int, data: bytes) -> None:
+            self._send(answer, asker, code, data)
+
+        if magic != MAGIC or what != tool_read.READ_ONE:
+            return REFUSED_FORM
+        bus, (unit_id, function, address, count) = padded.rstrip(b"\0"), place
+        try:
+            name = bus.decode("ascii")
+            return cabinet.request_read(name, (unit_id, function, address, count), end)
+        except ValueError:
+            return REFUSED_FORM
+
     def answer(self, result: int, peer_result: int = latches.NONE) -> None:
         """Tell who waits how it ended (0: not yet), and begin to count commands anew."""
         self._left = COMMANDS_PER_TICK
@@ -203,9 +237,11 @@ class Listener:
             asker, self._waiting = self._waiting, None
             self._send(result, asker, peer_result)
 
-    def _send(self, answer: int, asker: Asker, peer_result: int = latches.NONE) -> None:
+    def _send(
+        self, answer: int, asker: Asker, code: int = latches.NONE, content: bytes = b""
+    ) -> None:
         sender, number = asker
-        data = ANSWER.pack(MAGIC, answer, peer_result, number)
+        data = ANSWER_HEAD.pack(MAGIC, answer, code) + content + number
         if sender and not sockets.answered(self._socket, data, sender):
             self.dropped += 1
 
@@ -237,12 +273,14 @@ def words(answer: int | None) -> str:
         UNSTORED: "in effect, but a restart loses it: see the controller's messages",
         IS_APPROVED: "it is approved already",
         OTHER_IMAGE: "another configuration runs: look at what has changed again",
+        NOT_IN_TEST: "it is not in TEST mode: firebreak test-mode, then the key to RUN",
         FAILED: "this command has failed in the controller: see its messages",
         OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key "
         "out of RUN",
         OTHERS_NAME: "an operator locks out in the own login name; for all else put "
         "sudo -u firebreak before it",
     }
+    named |= tool_read.WORDS
     if answer in range(len(latches.RESULTS)):
         return latches.RESULTS[answer]
     return named.get(answer, f"answer {answer}, which this version does not know")

@@ -35,7 +35,7 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
             **_device(shadow, device, units),
             "meter": _meter(device, reports),
             "serial": serials.get((device["bus"], device["address"])) or None,
-            "refusal": _refusal(dialects.get((device["bus"], device["address"]))),
+            "refusal": _refusal(device, dialects.get((device["bus"], device["address"]))),
         }
         for device in header.get("devices", [])
     ]
@@ -74,6 +74,8 @@ def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts
     """One device; counters: {(bus, address): counters of a Modbus unit}."""
     role, bus, address = device["role"], device["bus"], device["address"]
     state, age_ms, late_after_ms = _heard(shadow, role, device["index"])
+    buses = shadow.reader.header.get("buses", [])
+    on_can = [each["name"] for each in buses if each["kind"] == "can"]
     return {
         "device": device["name"],
         "role": role,
@@ -83,13 +85,13 @@ def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts
         "state": state,
         "age_ms": age_ms,
         "late_after_ms": late_after_ms,
-        "counters": counters.get((bus, address)) if role != "bms" else None,
+        "counters": counters.get((bus, address)) if bus not in on_can else None,
         "says": base.bit_names(device, _bits(shadow, role, device["index"])),
     }
 
 
-def _refusal(report: Facts | None) -> str | None:
-    """Why no value of a BMS on CAN counts, and which profile would fit; None: they count."""
+def _refusal(device: Facts, report: Facts | None) -> str | None:
+    """Why no value of a BMS counts, and which profile on CAN would fit; None: they count."""
     if report is None or report["state"] in (can_dialect.OK, can_dialect.WAITING):
         return None
     if report["state"] == can_dialect.SIGN:
@@ -97,7 +99,15 @@ def _refusal(report: Facts | None) -> str | None:
             "its current has another sign than the converter's power; no value counts until the "
             "profile is corrected and the controller restarts"
         )
-    can_id = report["can_id"] & ~EXTENDED
+    number = report["can_id"]
+    if report["state"] == can_dialect.OTHER:
+        name = device.get("identity", [])[number - 1]
+        return f"another device than the profile's: {name} differs, no value counts"
+    if report["state"] == can_dialect.STUCK:
+        return f"its heartbeat, read from register {number} on, has stopped, no value counts"
+    if report["state"] == can_dialect.READ:
+        return f"the read from register {number} on has a value out of range, it does not count"
+    can_id = number & ~EXTENDED
     if report["state"] == can_dialect.STOPPED:
         return f"id 0x{can_id:X} has stopped, no value counts"
     if report["state"] == can_dialect.REFUSED:

@@ -4,7 +4,7 @@ import contextlib
 import os
 
 from controller.state.base import Facts
-from controller.store import proof_lines, proof_state, proof_tests, replacements
+from controller.store import proof_lines, proof_state, proof_tests, replacements, sign_tests
 from controller.system import utc
 from controller.system.paths import plain
 
@@ -29,9 +29,10 @@ class Ledger:
 
 
 def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | None:
-    """{rows, summary, replacing, wrong, clock}, None for a controller without proof tests.
+    """{rows, signs, summary, replacing, wrong, clock}, None for a controller without proof tests.
 
-    summary: the next due; replacing: devices that are being replaced; wrong: lines about the
+    signs: {unit, state, date} of sign_tests.units; summary: the next due; replacing: devices that
+    are being replaced; wrong: lines about the
     ledger; clock: source of the day, because with an unknown clock a late test may look due.
     """
     planned = header.get("proof_tests")
@@ -41,8 +42,8 @@ def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | Non
         found = ledger.read()
     except OSError as error:
         wrong = [plain(error, proof_tests.FILE)]
-        unread = {"rows": [], "summary": "proof tests unknown", "replacing": []}
-        return {**unread, "wrong": wrong, "clock": clock}
+        nothing: Facts = {"rows": [], "signs": [], "replacing": []}
+        return {**nothing, "summary": "proof tests unknown", "wrong": wrong, "clock": clock}
     rows = proof_state.rows(planned, found.records, proof_lines.day(proof_lines.utc_text(utc_us)))
     summary = "proof-test ledger damaged" if found.breaks else proof_state.summary(rows)
     if clock == utc.UNKNOWN and summary and not (found.breaks or proof_state.wrong(rows)):
@@ -50,8 +51,14 @@ def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | Non
     open_ = replacements.open_of(found.records)
     if open_:
         summary = f"{', '.join(open_)} is being replaced"
-    replacing = [replacements.words(record) for record in open_.values()]
-    return {
-        **{"rows": rows, "summary": summary, "replacing": replacing},
-        **{"wrong": found.lines, "clock": clock},
-    }
+    units = sign_tests.units(codes(header), found.records)
+    signs = [{key: each[key] for key in ("unit", "state", "date")} for each in units]
+    own: Facts = {"replacing": [replacements.words(record) for record in open_.values()]}
+    own |= {"summary": summary, "wrong": found.lines, "clock": clock}
+    return {"rows": rows, "signs": signs, **own}
+
+
+def codes(header: Facts) -> list[str]:
+    """The code of each unit's devices for sign_tests, from the header of a journal."""
+    devices = [(each["name"], each["role"], each["index"]) for each in header.get("devices", [])]
+    return sign_tests.codes(header["safety_image"], header.get("device_crcs", {}), devices)

@@ -13,10 +13,9 @@ from controller.forms.acceptance_text import DAY_MAX
 from controller.store import chain
 from controller.system import json_text
 
-COMMISSIONED, TEST = "commissioned", "test"
+COMMISSIONED, TEST, SIGN = "commissioned", "test", "sign"
 # A device is being exchanged, is exchanged; a test is due again; the serial number of a device.
 REPLACING, REPLACED, DUE, SERIAL = "replacing", "replaced", "due", "serial"
-SIGN = "sign"  # of the powers of a unit
 DEVICE_CHARACTERS_MAX = 32  # of a name (config/schema.py)
 PASSED, FAILED = "passed", "failed"
 REACTION_MS_MAX = 3_600_000
@@ -28,10 +27,10 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Record(NamedTuple):
-    """One line. kind: COMMISSIONED (first start: no row, no result), TEST, or a kind of
-    replacements.py (row: of DUE, else the device; remark: what is known of it). date: UTC
-    day of the test; recorded_utc: of writing, by `clock`. tester: with credentials. Hashes are
-    hexadecimal.
+    """One line. kind: COMMISSIONED (first start: no row, no result), TEST, SIGN (sign_tests.py:
+    `row` is the unit), or a kind of replacements.py (row: of DUE, else the device; remark: what is
+    known of it). date: UTC day of the test; recorded_utc: of writing, by `clock`. tester: with
+    credentials. Hashes are hexadecimal.
     """
 
     number: int

@@ -84,11 +84,20 @@ class Ledger:
     ) -> pl.Record:
         """Add a test (date: of an earlier one) and return its Record. Raises LedgerError."""
         check_test(row, tester, reaction_ms, result, remark)
+        return self._record(moment, pl.TEST, row, date, (tester, reaction_ms, result, remark))
 
+    def sign(self, moment: Moment, unit: str, tester: str, result: str, remark: str) -> pl.Record:
+        """Add a sign test of a unit, as `test`; sign_tests.py reads it."""
+        check_words(tester, result, remark)
+        return self._record(moment, pl.SIGN, unit, None, (tester, 0, result, remark))
+
+    def _record(
+        self, moment: Moment, kind: str, row: str, date: str | None, more: tuple[str, int, str, str]
+    ) -> pl.Record:
         def make(found: pl.Found) -> tuple[str | int, ...]:
             check_date(found, moment[0], row, date)
             on, *recorded = _written(moment)
-            return pl.TEST, row, date or on, *recorded, tester, reaction_ms, result, remark
+            return kind, row, date or on, *recorded, *more
 
         self.commission(moment)
         record = self._append(make)
@@ -157,13 +166,20 @@ def _written(moment: Moment) -> tuple[str, str, str]:
 
 def check_test(row: str, tester: str, reaction_ms: int, result: str, remark: str) -> None:
     """Raises LedgerError for a value that is not allowed."""
-    text = f"{pl.TEXT_CHARACTERS_MAX} ASCII characters"
     reaction = (
         f"reaction {reaction_ms} ms: allowed is 1 .. {pl.REACTION_MS_MAX}, and 0 of a test that "
         f"has {pl.FAILED} without any reaction"
     )
+    known = f"row {_shown(row)} is not known; allowed {', '.join(INTERVALS)}"
+    _check([(row in INTERVALS, known)])
+    check_words(tester, result, remark)
+    _check([((result == pl.PASSED) <= reaction_ms <= pl.REACTION_MS_MAX, reaction)])
+
+
+def check_words(tester: str, result: str, remark: str) -> None:
+    """Same as `check_test`, of the texts alone."""
+    text = f"{pl.TEXT_CHARACTERS_MAX} ASCII characters"
     rules = (
-        (row in INTERVALS, f"row {_shown(row)} is not known; allowed {', '.join(INTERVALS)}"),
         (
             _is_text(tester) and tester.strip() != "",
             f"tester {_shown(tester)}: allowed is a name with credentials, on one line, "
@@ -173,7 +189,6 @@ def check_test(row: str, tester: str, reaction_ms: int, result: str, remark: str
             result in (pl.PASSED, pl.FAILED),
             f"result {_shown(result)}: allowed is {pl.PASSED} or {pl.FAILED}",
         ),
-        ((result == pl.PASSED) <= reaction_ms <= pl.REACTION_MS_MAX, reaction),
         (_is_text(remark), f"remark {_shown(remark)}: allowed is one line of at most {text}"),
     )
     _check(rules)

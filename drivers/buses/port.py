@@ -3,20 +3,21 @@ bytes out: the owner calls `receive`, then `poll` (at `wake_us` at the latest) a
 returns.
 
 One request is outstanding. STOP goes before WRITE before READ, within a class by deadline: due time
-plus period, or submission. Bytes before the request has left are dropped, and a reply that may be a
+plus period, or submission. A SPARE read (of a tool) goes only if its time-out ends before the next
+request is due. Bytes before the request has left are dropped, and a reply that may be a
 late one (late.py); if no other follows, the reads of the unit pause for one more time-out. Gaps and
 turn-around are kept here, never by a driver.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 
 from drivers.buses.crc import FRAME_BYTES_MAX, crc16
+from drivers.buses.jobs import NEVER, Job, chosen, due_us
 from drivers.buses.late import LateReplies
 from drivers.buses.receiver import Receiver
-from drivers.buses.rtu import BAD_REPLY, EXCEPTION, READ, TIMEOUT, Request
-from drivers.buses.unit import SILENT_AFTER, UnitStatistics
+from drivers.buses.rtu import BAD_REPLY, EXCEPTION, NO_ROOM, READ, SPARE, TIMEOUT, Request
+from drivers.buses.unit import UnitStatistics
 
-NEVER = 1 << 62  # us, later than any clock
 # above 19200 Bd the silence between frames is fixed: Modbus over serial line V1.02, 2.5.1.1
 GAP_FAST_US = 1750
 FIXED_GAP_ABOVE_BD = 19200
@@ -24,20 +25,7 @@ FIXED_GAP_ABOVE_BD = 19200
 PIECE_GAP_US = 20_000
 PAUSES_MAX = 4  # in one reply: a USB packet carries 62 bytes, a frame has 256 at most
 HOLD_US = 100_000  # longest delay of a request by noise on an idle bus
-# after a time-out a silent unit lets other units go first for this time, or it would block its bus
-PATIENCE_US = 50_000
 BUS = -2  # key, in place of a unit id, of the statistics of bytes without a request
-
-
-class _Job:
-    __slots__ = ("request", "unit", "period_us", "due_us", "deadline_us")
-
-    def __init__(self, request: Request, unit: UnitStatistics, period_us: int, due_us: int) -> None:
-        self.request = request
-        self.unit = unit
-        self.period_us = period_us  # 0: once
-        self.due_us = due_us
-        self.deadline_us = due_us + period_us
 
 
 class RtuPort:
@@ -66,9 +54,12 @@ class RtuPort:
             GAP_FAST_US if baud_Bd > FIXED_GAP_ABOVE_BD else -(-35 * char_bits * 10**5 // baud_Bd)
         )
         self._receiver = Receiver(echo)
-        self._periodic: list[_Job] = []
-        self._once: dict[Hashable, _Job] = {}  # by key
-        self._job: _Job | None = None  # outstanding
+        self._periodic: list[Job] = []
+        self._once: dict[Hashable, Job] = {}  # by key
+        self._spare: Job | None = None  # waits for room
+        self._spare_end_us = self._late_us = 0
+        self.spare_unit = UnitStatistics()  # of the last SPARE read
+        self._job: Job | None = None  # outstanding
         self._bus = self._unit(BUS)
         self._late = LateReplies()
         self._late_dropped = False  # during the outstanding request
@@ -78,7 +69,7 @@ class RtuPort:
 
     def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
         """Send `request` every `period_us`, first at `phase_us`. A missed period is skipped."""
-        self._periodic.append(_Job(request, self._unit(request.unit_id), period_us, phase_us))
+        self._periodic.append(Job(request, self._unit(request.unit_id), period_us, phase_us))
         self._plan()
 
     def submit(self, request: Request) -> None:
@@ -86,11 +77,25 @@ class RtuPort:
         waiting = self._once.get(request.key)
         unit = self._unit(request.unit_id)
         if waiting is None:
-            self._once[request.key] = _Job(request, unit, 0, self._now_us)
+            self._once[request.key] = Job(request, unit, 0, self._now_us)
         else:
             waiting.request, waiting.unit = request, unit
         if self._job is None and self.wake_us > self._ready_us:
             self.wake_us = self._ready_us
+
+    def offer(self, request: Request, within_us: int, now_us: int, late_us: int = 0) -> bool:
+        """Send a SPARE read once its worst case delays no other by more than `late_us`. After
+        `within_us` without room its `on_failure` gets NO_ROOM. False: another one waits or is under
+        way. It counts in no statistics, so the drivers go on asking a unit that it finds silent.
+        """
+        is_under_way = self._job is not None and self._job.unit is self.spare_unit
+        if self._spare is not None or is_under_way:
+            return False
+        self.spare_unit = UnitStatistics()
+        self._spare = Job(request, self.spare_unit, 0, now_us)
+        self._spare_end_us, self._late_us = now_us + within_us, late_us
+        self._plan()
+        return True
 
     def _unit(self, unit_id: int) -> UnitStatistics:
         unit = self.statistics.get(unit_id)
@@ -108,7 +113,7 @@ class RtuPort:
         if self._job is not None:
             self._fail(self._job, now_us)
         if now_us >= self._ready_us:
-            job = self._choose(now_us)
+            job = chosen(self._once, self._periodic, now_us) or self._chosen_spare(now_us)
             if job is not None:
                 return self._send(job, now_us)
         self._plan()
@@ -143,11 +148,13 @@ class RtuPort:
         self._ready_us = max(self._ready_us, min(now_us + self.gap_us, self._hold_us))
         self.wake_us = max(self.wake_us, self._ready_us)
 
-    def _send(self, job: _Job, now_us: int) -> bytes:
+    def _send(self, job: Job, now_us: int) -> bytes:
         request = job.request
         if job.period_us:
             job.due_us += job.period_us * ((now_us - job.due_us) // job.period_us + 1)
             job.deadline_us = job.due_us + job.period_us
+        elif request.priority == SPARE:
+            self._spare = None
         else:
             del self._once[request.key]
         self._job = job
@@ -178,7 +185,7 @@ class RtuPort:
 
     # -- ends of a request
 
-    def _finish(self, job: _Job, pdu: bytes, now_us: int) -> None:
+    def _finish(self, job: Job, pdu: bytes, now_us: int) -> None:
         unit = job.unit
         unit.noise_bytes += self._receiver.received - len(pdu) - 3
         unit.note_answer()
@@ -190,7 +197,7 @@ class RtuPort:
             unit.ok += 1
             job.request.on_reply(pdu, now_us)
 
-    def _fail(self, job: _Job, now_us: int) -> None:
+    def _fail(self, job: Job, now_us: int) -> None:
         unit, request, received = job.unit, job.request, self._receiver.received
         unit.noise_bytes += received
         if self._late_dropped:
@@ -200,7 +207,7 @@ class RtuPort:
         elif 2 * received < request.reply_bytes:
             # A damaged reply shows that the unit works; here no reply came, and it may still come.
             unit.note_silence(now_us)
-            if request.priority == READ:
+            if request.priority >= READ:
                 self._late.note(request, now_us)
         self._release(now_us + self.gap_us if received else now_us)
         if received:
@@ -219,9 +226,9 @@ class RtuPort:
         self._ready_us = ready_us
         self._plan()
 
-    def _may_be_late(self, job: _Job, now_us: int) -> bool:
+    def _may_be_late(self, job: Job, now_us: int) -> bool:
         """True when a good reply may belong to an earlier read that timed out."""
-        if job.request.priority != READ or not self._late.takes(job.request, now_us):
+        if job.request.priority < READ or not self._late.takes(job.request, now_us):
             return False
         job.unit.silent = 0
         self._late_dropped = True
@@ -229,39 +236,34 @@ class RtuPort:
 
     # -- the next request
 
-    def _choose(self, now_us: int) -> _Job | None:
-        """The most urgent job that is due, or None."""
-        best, best_score = None, NEVER << 3
-        queues: tuple[Iterable[_Job], ...] = (self._once.values(), self._periodic)
-        for jobs in queues:
-            for job in jobs:
-                if job.due_us > now_us:
-                    continue
-                rank = job.request.priority
-                unit = job.unit
-                if unit.retry_us > now_us and rank == READ:
-                    continue
-                if unit.silent >= SILENT_AFTER and now_us - unit.silent_us < PATIENCE_US:
-                    rank = READ + 1
-                score = (rank << 62) + job.deadline_us
-                if score < best_score:
-                    best, best_score = job, score
-        return best
+    def _chosen_spare(self, now_us: int) -> Job | None:
+        """The spare read, if nothing else is due before its time-out would end."""
+        job = self._spare
+        if job is None:
+            return None
+        if now_us >= self._spare_end_us:
+            self._spare = None
+            job.request.on_failure(NO_ROOM, 0, now_us)
+            return None
+        return job if self._has_room(job, now_us) else None
+
+    def _has_room(self, job: Job, now_us: int) -> bool:
+        end_us = now_us + self.worst_us(job.request) - self._late_us
+        return end_us <= due_us(self._once, self._periodic)
+
+    def worst_us(self, request: Request) -> int:
+        """Longest time of a request that gets no reply, or one in pieces, until the next one."""
+        wire_us = self._time_us(len(request.frame)) + 2 * self._time_us(request.reply_bytes)
+        return wire_us + self.first_byte_timeout_us + PAUSES_MAX * PIECE_GAP_US + self.gap_us
 
     def _plan(self) -> None:
         """Set `wake_us` of an idle port: the time at which the first job may be sent."""
-        if self._job is not None:
-            return
-        wake_us = NEVER
-        queues: tuple[Iterable[_Job], ...] = (self._once.values(), self._periodic)
-        for jobs in queues:
-            for job in jobs:
-                due_us = job.due_us
-                if job.unit.retry_us > due_us and job.request.priority == READ:
-                    due_us = job.unit.retry_us
-                if due_us < wake_us:
-                    wake_us = due_us
-        self.wake_us = max(wake_us, self._ready_us)
+        if self._job is None:
+            wake_us = due_us(self._once, self._periodic)
+            if self._spare is not None:
+                has_room = self._has_room(self._spare, max(self._now_us, self._ready_us))
+                wake_us = min(wake_us, self._ready_us if has_room else self._spare_end_us)
+            self.wake_us = max(wake_us, self._ready_us)
 
     # -- times for the site check
 

@@ -58,7 +58,7 @@ class Receiver:
             (request.function | 0x80, EXCEPTION_BYTES),
         ):
             for at in range(len(seen) - size + 1):
-                is_code = seen[at + 1] == code and seen[at] != request.unit_id
+                is_code = seen[at + 1] == code and seen[at] != request.reply_id
                 if is_code and crc16(seen[at : at + size]) == 0:
                     return seen[at]
         return None
@@ -75,7 +75,7 @@ class Receiver:
 
     def _search(self, request: Request) -> bytes | None:
         buffer = self._buffer
-        exception_head = bytes((request.unit_id, request.function | 0x80))
+        exception_head = bytes((request.reply_id, request.function | 0x80))
         while True:
             at, size = _candidate(buffer, request, exception_head)
             if at < 0:

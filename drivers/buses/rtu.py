@@ -10,10 +10,11 @@ from struct import Struct
 
 from drivers.buses.crc import seal
 
-STOP, WRITE, READ = range(3)  # priority on the bus, lower goes first
+# priority on the bus, lower goes first; SPARE: a read that waits until the bus has room for it
+STOP, WRITE, READ, SPARE = range(4)
 # kinds of failure; the code is the Modbus exception code, or 0
-TIMEOUT, EXCEPTION, BAD_REPLY = range(3)
-FAILURES = ("timeout", "exception", "bad reply")
+TIMEOUT, EXCEPTION, BAD_REPLY, NO_ROOM = range(4)
+FAILURES = ("timeout", "exception", "bad reply", "no room on the bus")
 
 READ_COILS, READ_DISCRETE_INPUTS, READ_HOLDING_REGISTERS, READ_INPUT_REGISTERS = 1, 2, 3, 4
 WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
@@ -57,6 +58,7 @@ OnFailure = Callable[[int, int, int], object]  # (kind, code, now_us)
 class Request:
     """A request frame, the form of its reply, and its callbacks. `on_reply` gets the verified PDU
     (no unit id, no CRC): the same object for the same bytes as last. `on_failure`: its kind.
+    `reply_id`: the unit id of the reply.
     """
 
     key: Hashable
@@ -70,6 +72,11 @@ class Request:
     on_failure: OnFailure = ignore
     last_reply: bytes | None = None
     last_pdu: bytes | None = None
+    reply_id: int = -1
+
+    def __post_init__(self) -> None:
+        """A device answers by its own unit id, unless `head` says another."""
+        self.reply_id = self.head[0]
 
 
 def read_request(
@@ -81,14 +88,17 @@ def read_request(
     on_reply: OnReply = ignore,
     on_failure: OnFailure = ignore,
     priority: int = READ,
+    reply_id: int | None = None,
 ) -> Request:
-    """Read `count` bits (function 1, 2) or registers (3, 4). ValueError: out of range."""
+    """Read `count` bits (function 1, 2) or registers (3, 4). ValueError: out of range. reply_id: of
+    a device that answers by another unit id.
+    """
     if function not in _READS:
         raise ValueError(f"request {key}: function {function} is not a read; allowed 1 to 4")
     _check(key, unit_id, address, count, _READS[function])
     frame = seal(_HEAD.pack(unit_id, function, address, count))
     data_bytes = count * 2 if function >= READ_HOLDING_REGISTERS else (count + 7) // 8
-    head = bytes((unit_id, function, data_bytes))
+    head = bytes((unit_id if reply_id is None else reply_id, function, data_bytes))
     return Request(
         key, unit_id, function, frame, 5 + data_bytes, head, priority, on_reply, on_failure
     )

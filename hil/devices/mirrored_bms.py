@@ -4,11 +4,11 @@ the driver decodes. A mistake in the profile is in both, so a run proves the wir
 
 from typing import Any
 
+from hil.devices.rack_words import element, value
 from hil.plant.rack import Rack
 
 LOST_US = 5_000_000  # without a frame to it the BMS opens
 US_PER_MS = 1000
-LIMIT_A_MAX = 400.0
 WARNING = 0b01
 
 
@@ -113,15 +113,15 @@ class MirroredBms:
     def _fill(self, data: bytearray, name: str, page: int | None, number: int) -> None:
         for signal, row in self._profile.signals.items():
             if row["message"] == name and row["mux"] in (None, page):
-                _put(data, row, _raw(row, self._value(signal)))
+                _put(data, row, _raw(row, value(self.rack, signal)))
         for fault, row in self._profile.faults.items():
             if row["message"] == name and row["mux"] in (None, page):
                 _put(data, row, self._fault(fault, row))
         for array, row in self._profile.arrays.items():
             if row["message"] == name:
                 for place, start in enumerate(row["starts"]):
-                    value = self._number(array, number * len(row["starts"]) + place)
-                    raw = [*row["invalid"], 0][0] if value is None else _raw(row, value)
+                    found = element(self.rack, array, number * len(row["starts"]) + place)
+                    raw = [*row["invalid"], 0][0] if found is None else _raw(row, found)
                     _put(data, row | {"start": start}, raw)
 
     def _fault(self, name: str, row: dict[str, Any]) -> int:
@@ -133,39 +133,6 @@ class MirroredBms:
         if form in ("pairs", "any pair"):
             return (0xAAAA_AAAA & ones & ~0b11) | (WARNING if is_on else 0b10)
         return (ones & ~1 if is_on else ones) if form == "zeros" else int(bool(is_on))
-
-    def _value(self, name: str) -> float:
-        rack = self.rack
-        charge_V = rack.charge_voltage_V_max
-        values: dict[str, float] = {
-            "rack_voltage_mV": rack.voltage_V * 1000,
-            "rack_current_mA": rack.current_A * 1000,
-            "charge_current_mA_max": min(rack.charge_limit_A, LIMIT_A_MAX) * 1000,
-            "discharge_current_mA_max": min(rack.discharge_limit_A, LIMIT_A_MAX) * 1000,
-            "charge_voltage_mV_max": charge_V * 1000,
-            "discharge_voltage_mV_min": charge_V * 780,
-            "soc_permille": rack.soc * 1000,
-            "soh_permille": rack.soh * 1000,
-            "cell_voltage_mV_min": rack.cell_voltage_V_min * 1000,
-            "cell_voltage_mV_max": rack.cell_voltage_V_max * 1000,
-            "cell_position_min": rack.position_min,
-            "cell_position_max": rack.position_max,
-            "cells_online": rack.cells_online,
-            "contactor_state": rack.contactor_state if rack.contactor_state > 1 else 0,
-            "insulation_kohm": rack.insulation_kohm,
-            "charge_allowed": rack.charge_limit_A > 0,
-            "discharge_allowed": rack.discharge_limit_A > 0,
-        }
-        return values.get(name, 0)
-
-    def _number(self, array: str, at: int) -> float | None:
-        if array != "cell_voltage_mV":
-            degrees = self.rack.temperatures_degC
-            return degrees[at] * 10 if at < len(degrees) else None
-        if at >= self.rack.cells_online:
-            return None
-        rack = self.rack
-        return (rack.cell_voltage_V_max if at == 0 else rack.cell_voltage_V_min) * 1000
 
 
 def _raw(row: dict[str, Any], value: float) -> int:

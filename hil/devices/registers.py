@@ -56,8 +56,9 @@ class RegisterDevice:
         if first < 0 or first + count * 2 > len(image):
             raise ModbusException(ILLEGAL_ADDRESS)
         words = bytearray(image[first : first + count * 2])
-        if self.serial_at and range(address, address + count) == self.serial_at:
-            words = bytearray(self.SERIALS[self.swapped].ljust(count * 2, b"\0"))
+        if address in self.serial_at and address + count <= self.serial_at.stop:
+            at, text = 2 * (address - self.serial_at.start), self.SERIALS[self.swapped]
+            words = bytearray(text[at : at + 2 * count].ljust(2 * count, b"\0"))
         for register, word in self.overrides.items():
             if 0 <= register - address < count:
                 struct.pack_into(">H", words, (register - address) * 2, word)

@@ -14,6 +14,7 @@ from hil.devices.io_module import IoModule
 from hil.devices.mirrored import MirroredDevice
 from hil.devices.mirrored_bms import MirroredBms
 from hil.devices.mirrored_pcs import Asked, MirroredPcs
+from hil.devices.mirrored_register_bms import MirroredRegisterBms
 from hil.devices.native_bms import NativeBms
 from hil.devices.power_meter import FastMeter, Sdm630
 from hil.devices.pylontech_bms import PylontechBms
@@ -154,6 +155,9 @@ class SimulatedCabinet:
             part = plant.site.part(role, device.settings)
             plant.air_devices.append(part)
             return MirroredDevice(part, device.profile.path)
+        if role == "bms":
+            rack = plant.racks[device.index]
+            return MirroredRegisterBms(rack, device.address, device.profile.path)
         if device.profile.family == "register_pcs":
             return MirroredPcs(plant, device.index, device.profile.path)
         racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == device.index]

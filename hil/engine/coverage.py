@@ -35,6 +35,7 @@ MIRRORED = (
     "site_device",
     "register_pcs",
     "can_bms",
+    "register_bms",
 )
 SUNSPEC_BASE = 40_000  # of the simulated converter's models
 WANTED = {

@@ -43,6 +43,7 @@ COP = 3.0  # of the cooling
 CELL_NOISE_V = 0.0007  # of the voltages that a BMS reports (project)
 CURRENT_MARGIN = 1.15  # of the rack's rating above what its share of the unit needs
 REAL_UNIT_W = 250_000
+SIMULATED = "N. N., simulation, 2026-01-01: every device of this configuration is simulated"
 
 
 class Size(NamedTuple):
@@ -136,6 +137,7 @@ def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
     type_["control"] = {**type_["control"], "energy_Wh": size.energy_Wh}
     cabinet.pop("plan", None)  # of the shipped size
     site["extends"], cabinet["extends"] = "type.toml", "site.toml"
+    site["not_fitted"]["site_device_map"] = SIMULATED
     cabinet["name"] = f"{size.units} x {size.rated_W // 1000} kW"
     site["control"] |= {"grid_import_W_max": size.import_W, "grid_export_W_max": size.export_W}
     site["control"] |= size.control

@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Callable, Hashable
 from struct import Struct
 
-from drivers.buses.port import NEVER, PATIENCE_US, RtuPort
+from drivers.buses.jobs import NEVER, PATIENCE_US
+from drivers.buses.port import RtuPort
 from drivers.buses.receiver import Receiver
 from drivers.buses.rtu import BAD_REPLY, EXCEPTION, READ, TIMEOUT, Request
 from drivers.buses.unit import SILENT_AFTER, UnitStatistics

@@ -83,8 +83,9 @@ class SiteFiles:
         return self.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
 
     def without(self, names, who="N. N., 2026-01-01: test"):
-        lines = [f'{name} = "{who}"' for name in names]
-        return self.append("site", "[not_fitted]\n" + "\n".join(lines))
+        for name in names:
+            self.say("site", f"not_fitted.{name}", f'"{who}"')
+        return self
 
     def accepted(self, names, who="N. N., 2026-01-01: test"):
         """Not fitted and accepted, for the type and the site."""

@@ -691,3 +691,47 @@ def test_a_read_with_a_phase_is_due_at_it_in_each_period(phase_us):
         assert frame
         bench.port.receive(answer(frame), due_us + late_us + 2000)
         due_us += 20_000
+
+
+# -- a read of a tool
+
+
+def offer(bench, within_us=500_000, late_us=0, unit_id=9):
+    request = rtu.read_request("tool", unit_id, 3, 0, 1, *bench.callbacks("tool"), rtu.SPARE)
+    return bench.port.offer(request, within_us, bench.now_us, late_us)
+
+
+@cases("""
+    period_us  late_us  outcome
+    # its time-out and four pauses of 20 ms in a reply: 112 ms
+    200_000  0  "reply" | 100_000  0  "no room on the bus" | 100_000  50_000  "reply"
+""")
+def test_a_read_of_a_tool_goes_only_if_its_time_out_delays_no_other(
+    bench, period_us, late_us, outcome
+):
+    bench.poll_every("a", period_us)
+    bench.run(10_000)
+    assert offer(bench, late_us=late_us) and not offer(bench), "one at a time"
+    bench.run(1_000_000)
+    assert bench.outcomes("tool") == [outcome]
+    assert bench.longest_pause_us("a") <= period_us + 2000
+
+
+def test_a_unit_that_a_tool_finds_silent_is_asked_by_the_drivers_as_before(bench, port):
+    bench.slave = dead(9)
+    for _ in range(4):
+        assert offer(bench)
+        bench.run(bench.now_us + 600_000)
+    assert bench.outcomes("tool") == ["timeout"] * 4
+    assert 9 not in port.statistics, "it counts nowhere"
+
+
+def test_a_late_reply_to_a_tool_is_not_taken_for_a_reading(bench):
+    pauses_us = {1: 50_000, 2: 25_000}
+    bench.slave = lambda frame, number: [(pauses_us.get(number, 1000), answer(frame, number))]
+    assert offer(bench, unit_id=1)
+    bench.run(20_000)
+    bench.ask("a", count=1, address=5)
+    bench.run(300_000)
+    assert bench.outcomes("tool") == ["timeout"]
+    assert [event[2][-1] for event in bench.events if event[:2] == ("a", "reply")] == [2]

@@ -27,8 +27,31 @@ def test_bytes_become_a_text_or_none(form, data, text):
     profile = profiles.load("sdm630")
     profile.serial |= {"form": form, "registers": len(data) // 2}
     made = SerialNumber(profile, 1)
-    made.request.on_reply(bytes((3, len(data))) + data, 0)
+    (request,) = made.requests
+    request.on_reply(bytes((3, len(data))) + data, 0)
     assert made.text == text
+
+
+def answer(serial, number, data):
+    serial.requests[number].on_reply(b"\3\x10" + data.ljust(16, b"\0"), 0)
+
+
+def test_the_parts_of_a_long_one_count_only_one_after_the_other():
+    profile = profiles.load("sdm630")
+    profile.serial |= {"registers": REGISTERS}
+    made = SerialNumber(profile, 1)
+    assert [each.frame[2:6].hex() for each in made.requests] == ["00000008", "00080008"]
+    for number, data, text in (
+        *((1, b"late", ""), (0, b"A" * 16, ""), (1, b"1", "A" * 16 + "1")),
+        *(
+            (1, b"2", "A" * 16 + "1"),
+            (0, b"B" * 16, "A" * 16 + "1"),
+            (0, b"C" * 16, "A" * 16 + "1"),
+        ),
+        (1, b"", "C" * 16),
+    ):
+        answer(made, number, data)
+        assert made.text == text
 
 
 def carrying(bus, text, base=40_000):
@@ -37,7 +60,8 @@ def carrying(bus, text, base=40_000):
     bus.slave.holding.update(enumerate(words, base + 2 + SN))
     serial = SerialNumber(bus.device.profile, 1, bus.device.places)
     bus.run(3000)
-    bus.port.add(serial.request, PERIOD_US)
+    for request in serial.requests:
+        bus.port.add(request, PERIOD_US)
     bus.run(300)
     return bus, serial
 
@@ -72,7 +96,7 @@ def test_a_device_without_model_1_counts_and_has_none():
 def test_what_is_read_before_the_walk_or_at_an_old_place_is_no_serial_number():
     made = meter().device
     serial = SerialNumber(made.profile, 1, made.places)
-    serial.request.on_reply(bytes((3, 32)) + b"A1".ljust(32, b"\0"), 0)
+    answer(serial, 0, b"A1"), answer(serial, 1, b"")
     assert serial.text == ""
     bus, serial = carrying(meter(), b"SN-1")
     old, bus.slave.holding = bus.slave.holding, words_of("sunspec_meter_203", GOOD, base=50_000)

@@ -230,7 +230,7 @@ def with_rack(tmp_path, name):
     site = tmp_path / "sites/pylontech/site.toml"
     lines = site.read_text().splitlines(keepends=True)
     kept = [line for line in lines if not (reports_cells and line.startswith("bms_cells"))]
-    site.write_text("".join(kept))
+    site.write_text("".join([*kept, 'bms_map = "N. N., 2026-01-01: test"\n']))
     return str(tmp_path / "sites/pylontech/cabinet.toml")
 
 

@@ -67,6 +67,8 @@ class Fenced:
                 if listener.hungry:
                     receive()
             self.bench.tick()
+            for port in self.bench.cabinet._tool_reads._ports.values():
+                port.poll(self.bench.now_us)  # no device answers
             self.commands.answer(self.bench.cabinet.answer, self.bench.cabinet.peer_answer)
             self.hints.answer(self.bench.now_us)
             self.ticks += 1

@@ -208,7 +208,7 @@ class SoakedLoop(contextlib.ExitStack):
         self.keeping = Keeping(monkeypatch)
         config = configuration.load(self._cabinet_file(path))
         self.virtual = self.turned = 0
-        monkeypatch.setattr(loop, "_open_can", lambda bus: CanPort(self._can(), reopen=self._can))
+        monkeypatch.setattr(loop, "can_port_of", lambda bus: CanPort(self._can(), reopen=self._can))
         self.cabinet = self._cabinet(config)
         keys = {each.name: (admission.key_of(KEY, 1),) for each in config.sources}
         self.loop = loop.Loop(self.cabinet, str(folder), realtime.Notifier({}), keys)

@@ -16,7 +16,7 @@ from wire_ends import ends, varied
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import OPEN_W
 from controller.hints import replies, schedule_wire as sw, wire as w
-from controller.run import operator_commands as oc
+from controller.run import operator_commands as oc, tool_read as tr
 from controller.run.channel_link import ChannelLink
 from controller.run.site_clock import SiteClock
 from controller.sites import EXAMPLE
@@ -102,6 +102,14 @@ def orders():
             seen = [-1, 0, -1, 0]
             seen[place] = value
             yield oc.REQUEST.pack(oc.MAGIC, kind, *seen)
+    plain = {"bus": b"meter_grid", "unit_id": 1, "function": 3, "address": 0, "count": 1}
+    for magic, what in ((oc.MAGIC, tr.READ_ONE), (oc.MAGIC, 0), (b"\0\xff\0\xff", tr.READ_ONE)):
+        yield tr.READ.pack(magic, what, *plain.values())
+    for name in (b"", b"\xff" * 32, b"can0", b"channel_b", b"io", b"x" * 32):
+        yield tr.READ.pack(oc.MAGIC, tr.READ_ONE, *(plain | {"bus": name}).values())
+    for name, code in zip(list(plain)[1:], "BBHH"):
+        for value in (*ends(code), 2, 4, 5, 6, 16, 125, 126, 247, 248):
+            yield tr.READ.pack(oc.MAGIC, tr.READ_ONE, *(plain | {name: value}).values())
     for value in ends("I"):
         yield oc.APPROVAL.pack(oc.MAGIC, oc.APPROVE, b"anna", value)
     for what, value in itertools.product(OF_KEYS, ends("Q")):
@@ -118,9 +126,8 @@ def test_every_field_of_every_command(fenced, is_tripped, capfd):
     for number, order in enumerate(orders()):
         asked = number.to_bytes(oc.NONCE.size)
         answers = fenced.send(asked + order, PLACE)
-        answers += [
-            each for _ in range(4 - len(answers)) for each in fenced.turn() or fenced.heard()
-        ]
+        turns = 90 if len(order) == tr.READ.size and not answers else 4 - len(answers)
+        answers += [each for _ in range(turns) for each in fenced.turn() or fenced.heard()]
         assert [each[-oc.NONCE.size :] for each in answers] == [asked], order
         low_W, high_W = fenced.limits()
         assert limits[0] <= low_W and high_W <= limits[1]

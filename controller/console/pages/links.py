@@ -165,7 +165,7 @@ def _advice(devices: list[Facts]) -> list[str]:
         return found
     names = ", ".join([device["device"] for device in silent[:4]])
     plug = "supply, address and RS-485 pair"
-    if any(device["kind"] == "BMS" for device in silent):
+    if any(device["kind"] == "BMS" and not device["counters"] for device in silent):
         plug = "CAN plug, terminator, node number and supply"
     words = f"{names}: {plug}. If all devices of a bus are silent, check the bus."
     return found + folded("Check", words, 2)

@@ -26,6 +26,7 @@ from controller.console.pages.text import (
 )
 from controller.state.base import Facts
 from controller.state.racks import worst_first
+from controller.store import sign_tests
 from controller.store.proof_state import LIMITS_D, nearest
 
 ROWS_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
@@ -231,9 +232,8 @@ def _racks(racks: list[Facts]) -> list[str]:
 def _foot(facts: Facts) -> list[str]:
     links = sorted(facts["links"].items(), key=lambda each: each[1] == "ok")  # not ok first
     log, due = f"LOG      {_log(facts)}", _due(facts)
-    line = fitting(log, f"   DUE {', '.join(due)}")
-    if line == log:
-        line = fitting(log, f"   DUE {due[0]}")
+    lines = [fitting(log, f"   DUE {', '.join(due[:count])}") for count in range(len(due), 0, -1)]
+    line = next((each for each in lines if each != log), log)
     command = typed(facts["reset"])
     if len(facts["standing"]) > ROWS_SHOWN or facts["channel_b"]:
         # a reset must not clear a row that its operator has not seen
@@ -247,8 +247,16 @@ def _foot(facts: Facts) -> list[str]:
 
 
 def _due(facts: Facts) -> list[str]:
-    """The next proof test and the gas calibration, earlier first; the later one only if near."""
-    calibration_d, tests = facts["gas_calibration_d"], facts.get("proof_tests")
+    """The next proof test and the gas calibration, earlier first; the later one only if near. Then
+    the sign tests.
+    """
+    tests = facts.get("proof_tests")
+    sign = sign_tests.summary(tests["signs"]) if tests else ""
+    return [*_dated(facts, tests), *[sign] * bool(sign)]
+
+
+def _dated(facts: Facts, tests: Facts | None) -> list[str]:
+    calibration_d = facts["gas_calibration_d"]
     gas = f"gas calibration {calibration(calibration_d)}"
     if not tests or not tests["summary"]:
         return [gas]

@@ -47,4 +47,6 @@ class Known(NamedTuple):
     # (inputs, place of the first slot of hints; of the first word of a schedule that enters)
     hints: tuple[array, int] = NO_SLOTS
     schedule: tuple[array, int] = NO_SLOTS
+    # (unit from 1, W) that a person asks for in TEST mode; unit 0: nothing is asked
+    step_test: tuple[int, int] = (0, 0)
     site: Site = without_devices()  # the site devices and their signals

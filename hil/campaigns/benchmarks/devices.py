@@ -130,7 +130,7 @@ def share_of_core(name: str, ticks: int) -> float:
     return used_ns / (ticks * TICK_US * 1000)
 
 
-def _used(device: families.Bms, frames: Frames) -> set[int]:
+def _used(device: families.OnCan, frames: Frames) -> set[int]:
     """Places in a cycle of the frames that the driver does not skip."""
     places = set()
     for place, (can_id, data) in enumerate(frames(JOINING_S)):
@@ -140,7 +140,7 @@ def _used(device: families.Bms, frames: Frames) -> set[int]:
     return places
 
 
-def _counts(device: families.Bms) -> int:
+def _counts(device: families.OnCan) -> int:
     return device.frames + device.bad_frames + device.refused
 
 
@@ -150,7 +150,7 @@ def _stream(frames: Frames, used: set[int]) -> Iterator[tuple[int, bytes]]:
         yield from (frame for place, frame in enumerate(frames(cycle)) if place in used)
 
 
-def _pair(name: str) -> tuple[families.Bms, Frames]:
+def _pair(name: str) -> tuple[families.OnCan, Frames]:
     """(driver, frames of a cycle) of one rack."""
     sink, profile = Sink(), profiles.load(name)
     rack = Rack(CabinetConfig(), "bench")

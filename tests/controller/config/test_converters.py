@@ -124,7 +124,7 @@ def test_check_prints_what_rests_on_each_gap_and_the_rows_that_are_not_armed(con
     {"watchdog": "reads", "watchdog_s": 4}
 """)
 def test_an_enable_input_or_a_watchdog_needs_no_second_agent(converter, own):
-    files = converter(toml("signed", **own), ["pcs_faults", "pcs_heartbeat", "pcs_map"])
+    files = converter(toml("signed", **own), ["pcs_faults", "pcs_heartbeat"])
     assert "pcs_watchdog" not in files.load().topology.not_fitted
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from command_line import run
 
-from controller.config import equipment
+from controller.config import equipment, profile_form
 from controller.console.document import PAGES
 from controller.core.base import reasons
 from controller.documents import fault_table, hazard_log
@@ -23,6 +23,7 @@ FIRST = {
     "faults": {*fault_table.GROUPS, *fault_table.CONTACTS, *fault_table.COILS},
     "hazards": {each["id"] for each in hazard_log.read()[0]["hazard"]},
     "matrix": map(str, range(1, 60)),
+    "profile": {f"`{key.rpartition('.')[2]}`" for key, _ in profile_form.every_key()},
     "reasons": {*map(reasons.label, filter(None, reason_words.TEXTS)), *STAGES},
     "siting": {*[rule.id for rule in rules.RULES], *fields.TECHNOLOGIES, "[fence]"},
     "times": STOPPING - {"44c", "44d"},  # these two act before the cabinet runs

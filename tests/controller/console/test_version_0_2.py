@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import run
 
+from controller.config.equipment import MAPS
 from controller.sites import FOLDER
 from controller.store import two_copies
 
@@ -101,6 +102,13 @@ def test_a_type_of_0_2_that_the_owner_has_changed_needs_its_new_facts(box, capsy
             'device.io_3.inputs: "key_service_closed" is not mapped',
             '"supervised_ok", ""',
             '"supervised_ok", "key_service_closed"',
+        ),
+        (
+            "not_fitted.io_map: is missing: device.io_1 (io_8in_8out), ",
+            "[hma]\n",
+            "[not_fitted]\n"
+            + "".join(f'{name} = "N. N., 2026-01-01: test"\n' for name in MAPS)
+            + "[hma]\n",
         ),
     )
     for words, old, new in steps:

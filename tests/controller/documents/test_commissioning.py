@@ -13,7 +13,7 @@ from controller.config import approval, proof_plan
 from controller.config.places import RESPONDER
 from controller.documents import commissioning
 from controller.sites import FOLDER
-from controller.store import proof_tests as pt, stored_record, two_copies
+from controller.store import proof_tests as pt, sign_tests, stored_record, two_copies
 
 NOW = (1_773_454_051_000_000, "ntp")  # 2026-03-14
 YEAR_US = 365 * 86_400_000_000
@@ -39,6 +39,7 @@ class Commissioned:
         self.ledger = pt.Ledger(str(self.state))
         for row, allowed_ms in proof_plan.allowed_ms(self.config).items():
             self.test(row, allowed_ms)
+        self.sign()
         self.save()
 
     def copied(self, folder):
@@ -52,6 +53,11 @@ class Commissioned:
 
     def test(self, row, reaction_ms, result="passed"):
         self.ledger.test(NOW, row, "A. Tester, NICET II", reaction_ms, result)
+
+    def sign(self, code=None, result="passed"):
+        (own,) = commissioning.unit_codes(self.config)
+        remark = sign_tests.remark_of(code or own, "agrees")
+        self.ledger.sign(NOW, "u1", "A. Tester, NICET II", result, remark)
 
     def save(self, **changes):
         own = approval.packed(approval.of(self.config))
@@ -105,6 +111,11 @@ LACKS = {
         lambda done: done.test("1", ALLOWED_MS + 1),
         "1 test slower than this configuration allows: 1$",
     ),
+    "another device": (
+        lambda done: done.sign("0BADBEEF"),
+        r"sign test of unit 1: of other devices \(firebreak sign-test\)$",
+    ),
+    "a wrong sign": (lambda done: done.sign(result="failed"), "sign test of unit 1: failed "),
     "failed": (lambda done: done.test("12", 5, "failed"), "1 test failed: 12$"),
     "damaged": (
         lambda done: (done.state / pt.FILE).open("a").write("{}\n"),
@@ -166,8 +177,9 @@ def test_an_overdue_and_a_missing_test(capsys, done, monkeypatch):
     (point,) = json.loads(report(capsys, done, "--format", "json")[1])["open"]
     assert "tests overdue: 1, 1c, 1w, 2," in point and ", 7, " in point and ", 14" not in point
     (done.state / pt.FILE).unlink()
-    (point,) = json.loads(report(capsys, done, "--format", "json")[1])["open"]
+    point, sign = json.loads(report(capsys, done, "--format", "json")[1])["open"]
     assert point.startswith(f"{len(proof_plan.plan(done.config))} tests never done: 1, 1c")
+    assert sign == "sign test of unit 1: never done (firebreak sign-test)"
 
 
 def test_missing_equipment_is_open_and_no_limit_image(capsys, done):

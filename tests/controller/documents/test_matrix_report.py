@@ -317,7 +317,7 @@ def test_a_vote_that_lacks_a_contact_is_not_armed(files, contact, other):
     votes = '["suppression", "door", "heat", "smoke", "smoke_2"]'
     files.replace("type", '["suppression", "door"]', votes)
     if other:
-        files.append("site", f'[not_fitted]\n{other} = "{NORA}: test"')
+        files.without([other], f"{NORA}: test")
         for name in equipment.EQUIPMENT[other].inputs:
             files.replace("type", f'"{name}"', '""')
     files.replace("type", f'"{contact}"', '""')
@@ -328,8 +328,8 @@ def test_a_vote_with_an_accepted_missing_contact_is_armed(files):
     files.replace("type", '["suppression", "door"]', '["heat", "smoke_2"]')
     before = ""
     for other in ("smoke_2", "heat"):
-        line = f'[not_fitted]\n{other} = "{NORA}: test"'
-        files.replace("site", before, line) if before else files.append("site", line)
+        line = f'\n{other} = "{NORA}: test"'
+        files.replace("site", before, line) if before else files.without([other], f"{NORA}: test")
         before, found = line, files.load()
         for name in ("4", "5"):
             assert [each["state"] for each in matrix_tables.states(BY_ID[name], found)] == ["armed"]
@@ -385,7 +385,7 @@ def test_a_missing_required_contact_hides_no_other_missing_equipment(files, caps
         code, _, err = run(capsys, command, files.paths[2])
         assert code == 2 and "is not mapped" in err[0]
     if len(lacking) == 1:
-        files.append("site", f'[not_fitted]\n{lacking[0]} = "{NORA}"')
+        files.without([lacking[0]], NORA)
         unknown = f"example/site.toml:not_fitted.{lacking[0]}: is not a known key"
         assert unknown in files.refusal(), "it cannot be accepted"
 

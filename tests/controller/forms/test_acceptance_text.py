@@ -96,7 +96,7 @@ def test_real_papers(tmp_path, capsys):
     files = SiteFiles(tmp_path).append(
         "site", '[hma]\nreport = "HMA 12"\nlfl_vol_ppm = 40000\nlfl_source = "UL 9540A report 77"'
     )
-    files.append("site", '[not_fitted]\ndoor = "Example acceptance, 2026-03-01"')
+    files.without(["door"], "Example acceptance, 2026-03-01")
     keys = "(hma.hard_wired_accepted, hma.dc_fuse, not_fitted.door)"
     assert keys in printed(capsys, ("check",), files)
     files.replace("type", "example: manufacturer's wiring diagram", "wiring diagram 4")
@@ -106,11 +106,15 @@ def test_real_papers(tmp_path, capsys):
     assert "placeholder" not in printed(capsys, ("check",), files)
 
 
+NAMES = "suppression door pcs_map bms_map meter_map io_map sensor_map"
+EVERY = ", ".join(["hma.hard_wired_accepted", *[f"not_fitted.{name}" for name in NAMES.split()]])
+
+
 @cases("""argv  day  keys
     COMMANDS[0]  "2026-03-01"  ""
     COMMANDS[0]  "2026-02-28"  "not_fitted.door"
     COMMANDS[1]  "2026-01-31"  "hma.hard_wired_accepted, not_fitted.door"
-    COMMANDS[2]  "1970-01-01"  "hma.hard_wired_accepted, not_fitted.suppression, not_fitted.door"
+    COMMANDS[2]  "1970-01-01"  EVERY
 """)
 def test_acceptance_of_a_later_day(tmp_path, capsys, monkeypatch, argv, day, keys):
     """The earliest named day counts."""
@@ -129,7 +133,7 @@ def test_acceptance_of_a_later_day(tmp_path, capsys, monkeypatch, argv, day, key
 
 def test_configuration_reads_no_clock(tmp_path, monkeypatch):
     monkeypatch.setattr(clock, "utc_us", lambda: pytest.fail("no clock"))
-    files = SiteFiles(tmp_path).append("site", '[not_fitted]\ndoor = "J. Doe, 2199-12-31"')
+    files = SiteFiles(tmp_path).without(["door"], "J. Doe, 2199-12-31")
     assert "later than" not in check.report(files.load())
 
 

@@ -51,8 +51,7 @@ def test_in_which_order_stages_latched_survives_a_restart(order):
 
 
 def test_a_latch_of_a_row_that_is_no_longer_armed_asks_for_the_key_instead(tmp_path):
-    not_fitted = '[not_fitted]\nsuppression = "N. N., 2026-01-01: test"'
-    settings = SiteFiles(tmp_path).append("site", not_fitted).load()
+    settings = SiteFiles(tmp_path).without(["suppression"]).load()
     bench = Bench(found(two_copies.CLEAN, latches={"3": 1}), settings=settings).tick()
     assert bench.standing == ["44d"]
     bench.key(0).clear().reset(matrix.KEY)

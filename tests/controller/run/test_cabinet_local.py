@@ -33,7 +33,7 @@ def centre(tmp_path):
         "type", '["suppression", "door"]', '["suppression", "door", "supervised"]'
     )
     files.replace("type", "noc_derate =", 'noc_source = "site_ems"\nnoc_derate =')
-    settings = files.append("site", f'[not_fitted]\nsupervised = "{WHO}"').load()
+    settings = files.without(["supervised"], WHO).load()
     assert settings.sources[settings.noc_source].name == "site_ems" and len(settings.sources) > 1
     return settings
 

@@ -153,6 +153,12 @@ def test_a_lamp_test_is_answered_at_once(place):
     assert place.cabinet.asked == [("lamp_test",)]
 
 
+def test_a_step_is_answered_at_once_with_its_unit_power_and_time(place):
+    place.cabinet.verdict = oc.NOT_IN_TEST
+    assert place.say(oc.REQUEST.pack(oc.MAGIC, oc.STEP, 2, -9000, 4000, 0)) == [oc.NOT_IN_TEST]
+    assert place.cabinet.asked == [("step", 2, -9000, 4000)]
+
+
 TOO_OLD = struct.pack("<4sBxxxii", oc.MAGIC, oc.KEY_RESET, -1, 0)  # does not name channel B
 
 
@@ -160,7 +166,7 @@ TOO_OLD = struct.pack("<4sBxxxii", oc.MAGIC, oc.KEY_RESET, -1, 0)  # does not na
     data
     b"" | b"x" | RUN[:-1] | RUN + b"\0" | bytes(64) | bytes(65) | TOO_OLD
     *[[request(what, magic=b"FBC2")] for what in (oc.RUN, oc.TEST_MODE)]
-    *[[request(what)] for what in (0, 7, 20, 23, 255)]
+    *[[request(what)] for what in (0, 8, 20, 23, 255)]
     *[[lock(oc.LOCK_OUT, name)] for name in (b"", b"Anna", b"1anna", b"an\0na", b"\xff" * 16)]
     lock(oc.LOCK_OUT, b"anna", b"FBC2")
     approval(magic=b"FBC2") | approval(what=oc.LOCK_OUT) | approval(b"") | approval(b"An\0na")

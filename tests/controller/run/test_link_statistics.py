@@ -194,13 +194,17 @@ NO_FIT = "no shipped profile fits these ids"
     (2, 0x80004210, 0)  f"id 0x4210 {ABSENT}, {NONE}; {NO_FIT}"
     (3, 0x110, 0)  f"id 0x110 is of another protocol, {NONE}; {NO_FIT}"
     (5, 0x356, 0)  "id 0x356 comes with values that do not fit its profile, they do not count"
+    (7, 2, 0)  f"another device than the profile's: model differs, {NONE}"
+    (8, 18, 0)  f"its heartbeat, read from register 18 on, has stopped, {NONE}"
+    (9, 545, 0)  "the read from register 545 on has a value out of range, it does not count"
     (6, 0, 0)  f"{TURNED}; {NONE} until the profile is corrected and the controller restarts"
 """)
 def test_the_page_says_why_no_value_of_a_rack_counts(report, words):
     names = can_dialects.names()
     state, can_id, fits = report
     number = names.index(fits) + 1 if fits else 0
-    said = state_links._refusal(dict(zip(can_dialect.REPORT, (state, can_id, number))))
+    report = dict(zip(can_dialect.REPORT, (state, can_id, number)))
+    said = state_links._refusal({"identity": ["maker", "model"]}, report)
     assert said == words
     lines = links._refusal({"device": "bms_1", "refusal": said})
     assert " ".join(" ".join(lines).split()) == (f"BMS bms_1: {words}." if words else "")

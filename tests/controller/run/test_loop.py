@@ -130,7 +130,7 @@ class Silent:
     def __init__(self, site, monkeypatch):
         self.selects = CountingSelect()
         monkeypatch.setattr(loop, "select", self.selects)
-        monkeypatch.setattr(loop, "_open_can", lambda bus: SilentCan())
+        monkeypatch.setattr(loop, "can_port_of", lambda bus: SilentCan())
         loaded = CLEAN
         self.cabinet = Cabinet(configuration.load(site.file), loaded, Keeper([]))
         self.cabinet.keeper.watch = lambda now_us: None
@@ -391,7 +391,7 @@ def test_a_wire_gives_the_rest_of_a_frame_and_a_reply_that_waits_in_the_tty_is_n
 def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name):
     monkeypatch.setattr(loop, "open_can", lambda *given, **settings: (*given, settings))
     bus = SimpleNamespace(interface="socketcand", channel=channel, bitrate_bps=500_000)
-    opened = loop._open_can(bus)
+    opened = loop.can_port_of(bus)
     assert opened == ("socketcand", name, 500_000, {"host": host, "port": port})
 
 

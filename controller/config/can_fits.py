@@ -1,0 +1,146 @@
+"""Which profiles of a BMS fit the frames that were heard on a CAN bus, and why.
+
+A profile fits when no forbidden id came, every required id came with a length that it may have, and
+the driver of the box took frames: this covers check bytes, counters, ranges, and two periods.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from controller.config import can_dialects, can_profile
+from controller.config.profile_form import CAN_BMS
+from drivers import can_dialect
+from drivers.bms import NativeBms
+from drivers.can_bms import CanBms
+from drivers.can_codec import EXTENDED
+from drivers.profile import Profile
+from safety import signals as s
+
+Frame = tuple[int, int, bytes]  # time in us, id, data
+MODULES = 1  # of a rack whose size nobody knows
+REFUSES = {
+    can_dialect.MISSING: "the required id {id} is missing",
+    can_dialect.STOPPED: "the id {id} has stopped",
+    can_dialect.REFUSED: "every frame of {id} is refused: a value is out of range or has none",
+}
+
+
+class Heard(NamedTuple):
+    """One id: its frames, the mean time between two in us (0: one came), its lengths."""
+
+    can_id: int
+    frames: int
+    period_us: int
+    lengths: list[int]
+
+
+class CanFit(NamedTuple):
+    """A profile at a node. known: ids of its messages that came; taken: frames that its driver
+    took; reason: why it does not fit, "" if it does.
+    """
+
+    profile: Profile
+    node: int
+    known: list[int]
+    taken: int
+    reason: str
+
+
+def shown(can_id: int) -> str:
+    """An id as candump prints it."""
+    return f"{can_id & ~EXTENDED:08X}" if can_id & EXTENDED else f"{can_id:03X}"
+
+
+def heard(frames: Sequence[Frame]) -> list[Heard]:
+    """Every id on the bus."""
+    times: dict[int, list[int]] = {}
+    lengths: dict[int, set[int]] = {}
+    for time_us, can_id, data in frames:
+        times.setdefault(can_id, []).append(time_us)
+        lengths.setdefault(can_id, set()).add(len(data))
+    return [
+        Heard(
+            each,
+            len(times[each]),
+            (times[each][-1] - times[each][0]) // max(1, len(times[each]) - 1),
+            sorted(lengths[each]),
+        )
+        for each in sorted(times)
+    ]
+
+
+def fits(profiles: Iterable[Profile], frames: Sequence[Frame]) -> list[CanFit]:
+    """Every profile; of one with addresses each node that fits, else the nearest."""
+    found: list[CanFit] = []
+    for profile in profiles:
+        every = [judged(profile, node, frames) for node in _nodes(profile)]
+        best = max(every, key=lambda fit: len(fit.known))
+        found += [fit for fit in every if not fit.reason] or [best]
+    return sorted(found, key=lambda fit: (bool(fit.reason), -len(fit.known), -fit.taken))
+
+
+def _nodes(profile: Profile) -> Iterable[int]:
+    if not profile.settings["node_stride"]:
+        return (0,)
+    return can_dialects.NODES if profile.family == CAN_BMS else can_dialects.NODES[1:]
+
+
+def judged(profile: Profile, node: int, frames: Sequence[Frame]) -> CanFit:
+    """One profile at one node."""
+    driver = _driver(profile, node)
+    ids = {each.can_id: each for each in heard(frames)}
+    known = sorted((set(driver.can_ids()) - set(_forbidden(profile))) & set(ids))
+    reason = next(_reasons(profile, node, ids), "")
+    taken = 0
+    if not reason:
+        for time_us, can_id, data in frames:
+            driver.on_frame(can_id, data, time_us)
+        taken = driver.frames
+        if not taken:
+            reason = _refusal(driver, frames[-1][0])
+    return CanFit(profile, node, known, taken, reason)
+
+
+def _driver(profile: Profile, node: int) -> CanBms | NativeBms:
+    layout = s.Layout(1, 1, MODULES)
+    sink = SimpleNamespace(inp=[0] * layout.inputs, fresh=bytearray(layout.groups))
+    if profile.family == CAN_BMS:
+        return CanBms(profile, 0, node, sink, layout)
+    return NativeBms(profile, 0, node, sink, layout, MODULES)
+
+
+def _forbidden(profile: Profile) -> list[int]:
+    found: list[int] = profile.settings.get("forbidden", [])
+    return found
+
+
+def _reasons(profile: Profile, node: int, ids: dict[int, Heard]) -> Iterator[str]:
+    for each in _forbidden(profile):
+        if each in ids:
+            yield f"the id {shown(each)} is of another dialect"
+    if profile.family != CAN_BMS:
+        return
+    offset = node * profile.settings["node_stride"]
+    for can_id, is_required in can_profile.ids(profile):
+        if is_required and can_id + offset not in ids:
+            yield f"the required id {shown(can_id + offset)} did not come"
+    for name, row in profile.messages.items():
+        for number in range(row["ids"]):
+            extended = EXTENDED if row["extended"] else 0
+            can_id = (row["id"] + number * row["id_step"] + offset) | extended
+            for length in ids[can_id].lengths if can_id in ids else ():
+                if not row["bytes"] <= length <= row["bytes_max"]:
+                    allowed = f"{row['bytes']}..{row['bytes_max']}"
+                    yield f"messages.{name} ({shown(can_id)}) has {length} bytes; allowed {allowed}"
+
+
+def _refusal(driver: CanBms | NativeBms, now_us: int) -> str:
+    """Why the driver took no frame."""
+    if isinstance(driver, NativeBms):
+        return "no frame has a good CRC and a counter that moves"
+    if driver.bad_frames:
+        return "frames with a wrong length, check byte or counter"
+    state, can_id = driver.report(now_us)
+    words = REFUSES.get(state, "two periods were not heard, or no value is in range")
+    return words.format(id=shown(can_id))

@@ -1,0 +1,257 @@
+"""What a device held or sent, as named values by its profile, or why a value is refused.
+
+The codecs and the drivers of the box decode, and nothing else. A register is decoded alone as soon
+as its words are known. Beside that the driver itself reads the capture as if it were the device:
+what the driver stores is what a cabinet would use.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from controller.config import profile_bench
+from drivers import meter_reads
+from drivers.buses import rtu
+from drivers.meter import limits_of
+from drivers.profile import Profile, Register
+from drivers.register_codec import Codec
+from drivers.register_numbers import Numbers
+from drivers.setpoint_form import Frame
+
+BITS = (1, 2)
+ANY = 0  # function of words whose function is not known
+MORE_STEPS, STEP_US = 200, profile_bench.TICK_US  # after the last event
+
+
+class Value(NamedTuple):
+    """One value at a time. place: where it was."""
+
+    time_us: int
+    name: str
+    value: float
+    unit: str
+    place: str
+
+
+class Refusal(NamedTuple):
+    """A value, or a whole reading, that does not count."""
+
+    time_us: int
+    name: str
+    reason: str
+    place: str = ""
+
+
+Found = Value | Refusal
+
+
+class Memory:
+    """The registers and bits of a device, as far as they are known."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, dict[int, int]] = {}
+
+    def put(self, function: int, address: int, words: tuple[int, ...]) -> None:
+        """Keep words from an address on. function: ANY for each."""
+        for each in (1, 2, 3, 4) if function == ANY else (function,):
+            table = self._known.setdefault(each, {})
+            for at, word in enumerate(words, address):
+                table[at] = word
+
+    def data(self, function: int, address: int, count: int, holes: bool = False) -> bytes | None:
+        """The bytes of words, or a byte of each bit. None: one is not known; holes: it is 0."""
+        table = self._known.get(function, {})
+        words = [table.get(at, 0 if holes else None) for at in range(address, address + count)]
+        if None in words:
+            return None
+        if function in BITS:
+            return bytes([bool(word) for word in words])
+        return b"".join([word.to_bytes(2, "big") for word in words if word is not None])
+
+
+class Registers:
+    """The values of a Modbus device of a profile. `found`: values and refusals in their order."""
+
+    def __init__(self, profile: Profile, rated_W: int) -> None:
+        self.found: list[Found] = []
+        self.memory, self._profile = Memory(), profile
+        self._settings = {"rated_W": rated_W}
+        if profile.settings.get("role"):
+            self._settings = profile_bench.parameters_of(profile.settings["role"], rated_W)
+        self._last: dict[str, Found] = {}
+        self._bench = Bench(profile, rated_W, self)
+
+    def take(self, time_us: int, function: int, address: int, words: tuple[int, ...]) -> None:
+        """What the device holds from now on."""
+        self.memory.put(function, address, words)
+        every = list(self.registers())
+        new = {each.name for each in every if _is_in(each, function, address, len(words))}
+        for register in every:
+            if register.name in new or getattr(register, "scale_from", "") in new:
+                self._decode(time_us, register)
+        self._bench.run_until(time_us)
+
+    def end(self, time_us: int) -> dict[str, tuple[int, str]]:
+        """{signal: (value, unit)} of what the driver stores of the capture; each signal's last."""
+        self._bench.run_until(time_us + MORE_STEPS * STEP_US)
+        return self._bench.stored
+
+    def fault(self) -> str:
+        """Why the driver stores nothing, as far as it says; "" if it does not."""
+        device = self._bench.device
+        missing = [
+            f"{each.name} ({each.address})"
+            for each in self._profile.registers.values()
+            if hasattr(each, "function") and "read" in each.direction and not self._has(each)
+        ]
+        if missing:
+            return f"not in the capture: {', '.join(missing)}"
+        said = getattr(device, "fault", "")
+        if not said and "heartbeat" in self._profile.registers:
+            return "its heartbeat does not change in the capture"
+        return said or "the values do not fit each other, as drivers/README.md says of the family"
+
+    def registers(self) -> Iterator[Register]:
+        """The registers that are decoded alone: of a family whose codec needs no other one."""
+        for each in (*self._profile.registers.values(), *self._profile.identity.values()):
+            if hasattr(each, "function") and hasattr(each, "word_order"):
+                yield each
+        for at, frame in enumerate(self._profile.setpoint, 1):
+            address = frame.address
+            for each in Frame(frame, self._settings).registers:
+                own = {"name": f"setpoint.{at}.{each.role}", "address": address, "function": 3}
+                unit = {} if each.role in ("mode", "constant") else {"unit": "W"}
+                yield Register(**{**vars(each), **own, **unit})
+                address += each.words
+
+    def _has(self, register: Register) -> bool:
+        place = register.function, register.address, extent(register)
+        return self.memory.data(*place) is not None
+
+    def _decode(self, time_us: int, register: Register) -> None:
+        data = self.memory.data(register.function, register.address, extent(register))
+        if data is None:
+            return
+        place = f"{register.function}:{register.address}"
+        value, reason = self._value(register, data)
+        unit = register.unit or _unit_of(register.name)
+        found: Found = Refusal(time_us, register.name, reason, place)
+        if not reason:
+            found = Value(time_us, register.name, value, unit, place)
+        if found[1:] != self._last.get(register.name, ((),))[1:]:
+            self._last[register.name] = found
+            self.found.append(found)
+
+    def _value(self, register: Register, data: bytes) -> tuple[float, str]:
+        """(value, why it is refused or "")."""
+        if self._profile.family == "meter" and register.name in self._profile.registers:
+            return self._number(register, data)
+        value, is_good = Codec(register, self._settings).read(data)
+        raw = data.hex().upper()
+        if value is None:
+            return 0, f"{raw} has no meaning" if not is_good else f"{raw} is no value"
+        if hasattr(register, "equals") and isinstance(register.equals, list):
+            is_other = register.equals and value not in register.equals
+            wanted = " or ".join(map(str, register.equals))
+            return value, f"{value} is another device; allowed {wanted}" if is_other else ""
+        if not is_good:
+            return value, f"{value} is out of range [{register.low:g}, {register.high:g}]"
+        return value, ""
+
+    def _number(self, register: Register, data: bytes) -> tuple[float, str]:
+        """The value of a register of a meter; its scale factor must be known."""
+        both = [register]
+        if register.scale_from:
+            both.append(self._profile.registers[register.scale_from])
+        limits = {"registers_per_read_max": 1 << 16, "gap_registers_max": 1 << 16}
+        reads = meter_reads.grouped(both, limits)
+        if any(
+            self.memory.data(each.function, each.address, extent(each)) is None for each in both
+        ):
+            return 0, f"its scale factor {register.scale_from} is not in the capture"
+        pdus = [
+            b"\0\0" + (self.memory.data(each.function, each.address, each.length, True) or b"")
+            for each in reads
+        ]
+        numbers = Numbers(both, reads)
+        numbers.read(b"".join(pdus))  # a factor counts from its second reading on
+        values = numbers.read(b"".join(pdus))
+        if values is None:
+            return 0, f"{data.hex().upper()} is no value, or its scale factor is none"
+        value = values[numbers.names.index(register.name)]
+        low, high = limits_of(self._profile, register.name)
+        if not low <= value <= high:
+            return value, f"{value:g} is out of range [{low:g}, {high:g}]"
+        return value, ""
+
+
+def _is_in(register: Register, function: int, address: int, count: int) -> bool:
+    end = register.address + extent(register)
+    return (
+        function in (ANY, register.function)
+        and register.address < address + count
+        and address < end
+    )
+
+
+def extent(register: Register) -> int:
+    """Words or bits of a register."""
+    return register.words or register.count
+
+
+def _unit_of(name: str) -> str:
+    last = name.rpartition("_")[2]
+    return last if last in ("W", "mV", "mA", "permille", "ddegC", "min", "s", "kohm") else ""
+
+
+class Bench:
+    """The driver of a profile beside a memory that answers its reads; writes are not answered."""
+
+    def __init__(self, profile: Profile, rated_W: int, owner: Registers) -> None:
+        self.device, self.shelf = profile_bench.build(profile, rated_W)
+        self.stored: dict[str, tuple[int, str]] = {}
+        self._memory, self._profile = owner.memory, profile
+        self._due_us = [(request, period_us, 0) for request, period_us in self.device.periodic()]
+        self._now_us = 0
+
+    def run_until(self, time_us: int) -> None:
+        """Let the driver read until then."""
+        while self._now_us <= time_us:
+            service = getattr(self.device, "service", None)
+            for request in service(self._now_us) if service else ():
+                self._answer(request)
+            for at, (request, period_us, due_us) in enumerate(self._due_us):
+                if self._now_us >= due_us:
+                    self._due_us[at] = request, period_us, self._now_us + period_us
+                    self._answer(request)
+            taken = self.shelf.taken()
+            self.stored |= {name: each for name, each in taken.items() if name[-5:] != "_hash"}
+            self._now_us += STEP_US
+
+    def _answer(self, request: rtu.Request) -> None:
+        function = request.function
+        if function not in (1, 2, 3, 4):
+            return
+        address, count = [int.from_bytes(request.frame[at : at + 2], "big") for at in (2, 4)]
+        if not self._is_known(function, address, count):
+            request.on_failure(rtu.EXCEPTION, 2, self._now_us)
+            return
+        data = self._memory.data(function, address, count, True) or b""
+        if function in BITS:
+            packed = sum([bit << at for at, bit in enumerate(data)])
+            data = packed.to_bytes((count + 7) // 8, "little")
+        request.on_reply(bytes((function, len(data))) + data, self._now_us)
+
+    def _is_known(self, function: int, address: int, count: int) -> bool:
+        """Whether each word of a read that a register of the profile has is known, and one is."""
+        every = range(address, address + count)
+        if not any([self._memory.data(function, at, 1) is not None for at in every]):
+            return False
+        registers = [*self._profile.registers.values(), *self._profile.identity.values()]
+        own = [each for each in registers if getattr(each, "function", 0) == function]
+        return all(
+            [
+                self._memory.data(function, each.address, extent(each)) is not None
+                for each in own
+                if each.address in every
+            ]
+        )

@@ -1,0 +1,269 @@
+"""Which profiles fit the answers of a Modbus device, and why; only reads are asked for.
+
+The strongest reason is a register of `[identity]` or a SunSpec model chain. The next one is a
+voltage (without any, a frequency) near its nominal value, which a foreign register hardly ever
+holds. A value that merely lies in its range says little. Equal reasons do not tell two apart.
+"""
+
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from controller.config.profile_form import MAP_ONLY, REGISTER_PCS, SENSORS, SITE_DEVICE
+from drivers import meter_reads, sunspec
+from drivers.meter import Meter
+from drivers.profile import Profile, Register
+from drivers.register_blocks import blocks, extent
+from drivers.register_codec import Codec
+from drivers.register_numbers import Numbers
+from drivers.steps import StepError
+
+# data of the reply, or in words why there is none
+Answer = bytes | str
+Read = Callable[[int, int, int], Answer]  # function, address, count
+HEAD = bytes(2)  # of a PDU before its data
+ZEROS = "all that it reads is 0, which says nothing"
+RATED_W = 100_000  # for a value that is a part of the rating
+EXCEPTION = "exception "
+READ_HOLDING = 3
+SUNSPEC_BASES = [40000, 50000, 0]
+# SunSpec model 1: name, first register behind its id, registers
+NAMEPLATE = (("Mn", 2, 16), ("Md", 18, 16), ("Vr", 42, 8), ("SN", 50, 16))
+DC_MODELS = (802, 714)  # a converter has one of them
+
+
+class Unfit(Exception):
+    """The first reason why a profile does not fit."""
+
+
+class Fit(NamedTuple):
+    """A profile against a device. proofs: identity registers and chains; signs: values that hardly
+    any other device has there; values: in range. reason: why it does not fit, "" if it does.
+    """
+
+    profile: Profile
+    proofs: list[str]
+    signs: list[str]
+    values: list[str]
+    reason: str
+
+    @property
+    def rank(self) -> tuple[int, int, bool, int]:
+        """The highest comes first; of equal reasons a profile that real readings prove."""
+        is_proven = self.profile.evidence not in MAP_ONLY
+        return len(self.proofs), len(self.signs), is_proven, len(self.values)
+
+    @property
+    def certainty(self) -> str:
+        """The strongest kind of reason."""
+        return "identity" if self.proofs else "plausible" if self.signs else "weak"
+
+
+def fits(profiles: Iterable[Profile], read: Read) -> list[Fit]:
+    """Every profile, those that fit first, the best of them first."""
+    found = [judged(profile, read) for profile in profiles]
+    return sorted(found, key=lambda fit: (bool(fit.reason), *[-each for each in fit.rank]))
+
+
+def judged(profile: Profile, read: Read) -> Fit:
+    """One profile against the answers of a device."""
+    fit = Fit(profile, [], [], [], "")
+    try:
+        _JUDGES[profile.family](fit, read)
+    except (Unfit, StepError) as reason:
+        return fit._replace(reason=str(reason))
+    return fit if fit.proofs or fit.signs or fit.values else fit._replace(reason=ZEROS)
+
+
+def answered(read: Read, function: int, address: int, count: int, what: str) -> bytes:
+    """The data of a reply. Raises Unfit."""
+    answer = read(function, address, count)
+    if isinstance(answer, str):
+        raise Unfit(f"{what} ({function}:{address}): {answer}")
+    return answer
+
+
+def _identity(fit: Fit, read: Read) -> None:
+    for name, register in fit.profile.identity.items():
+        what = f"identity.{name}"
+        data = answered(read, register.function, register.address, register.words, what)
+        value = Codec(register, {}).value(data)
+        if value not in register.equals:
+            allowed = " or ".join([_shown(each) for each in register.equals])
+            raise Unfit(f"{what} ({register.address}) reads {_shown(value)}; allowed {allowed}")
+        fit.proofs.append(f"{what} ({register.address}) reads {_shown(value)}")
+
+
+def _shown(value: int | None) -> str:
+    return str(value) if value is None or abs(value) < 0x10000 else hex(value)
+
+
+# -- meters
+
+
+def _meter(fit: Fit, read: Read) -> None:
+    profile = fit.profile
+    _identity(fit, read)
+    shelf = SimpleNamespace(inp=[0, 0], fresh=bytearray(1))
+    plain = Profile(**{**vars(profile), "identity": {}})
+    meter = Meter(plain, 1, shelf, 0, 1, 0)
+    for name, value in _numbers(profile, meter_reads.fast_names, read):
+        _judge_number(fit, meter, profile.registers[name], value)
+    for _ in range(2):  # a scale factor counts when it has come twice
+        for request in meter.fast():
+            function, address, count = struct.unpack(">BHH", request.frame[1:6])
+            request.on_reply(HEAD + answered(read, function, address, count, "a reading"), 0)
+    if not shelf.fresh[0]:
+        raise Unfit("its powers do not fit voltage x current, or its total not its phases")
+    if shelf.inp[0]:
+        fit.values.append(f"power {shelf.inp[0]} W")
+    try:
+        slow = list(_numbers(profile, meter_reads.slow_names, read))
+    except Unfit:  # it is read for a page only
+        return
+    for name, value in slow:
+        _judge_number(fit, meter, profile.registers[name], value)
+
+
+def _numbers(profile: Profile, names: Callable, read: Read) -> Iterator[tuple[str, float]]:
+    """(name, value) of the registers that `names` chooses. Raises Unfit."""
+    registers = [profile.registers[name] for name in names(profile.registers, profile.settings)]
+    reads = meter_reads.grouped(registers, profile.settings)
+    pdus = b""
+    for block in reads:
+        what = f"registers.{registers[block.places[0][0]].name}"
+        pdus += HEAD + answered(read, block.function, block.address, block.length, what)
+    numbers = Numbers(registers, reads)
+    values = numbers.read(pdus) and numbers.read(pdus) or numbers.read(pdus)
+    if registers and values is None:
+        raise Unfit("a register holds no value, or a scale factor that is none")
+    yield from zip(numbers.names, values or ())
+
+
+def _judge_number(fit: Fit, meter: Meter, register: Register, value: float) -> None:
+    name, unit = register.name, register.unit
+    shown = f"{name} {value:.5g} {unit}".rstrip()
+    if not register.low <= value <= register.high:
+        low, high = f"{register.low:g}", f"{register.high:g}"
+        raise Unfit(f"{name} ({register.address}) reads {value:.5g}; allowed {low}..{high} {unit}")
+    is_voltage = name[:-2] == meter_reads.VOLTAGE
+    if is_voltage and not meter.takes_voltage(value):
+        nominal_V = fit.profile.settings["nominal_voltage_V"]
+        raise Unfit(f"{name} ({register.address}) reads {value:.5g} V, nominal {nominal_V:g} V")
+    if is_voltage or name == meter_reads.FREQUENCY and not fit.signs:
+        fit.signs.append(shown)
+    elif value:
+        fit.values.append(shown)
+
+
+# -- devices with the register codec
+
+
+def _registers(fit: Fit, read: Read) -> None:
+    profile = fit.profile
+    _identity(fit, read)
+    registers = [each for each in profile.registers.values() if "read" in each.direction]
+    limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
+    for block in blocks(registers, *limits):
+        what = f"registers.{registers[block.places[0][0]].name}"
+        data = answered(read, block.function, block.address, block.length, what)
+        for index, part in block.parts(data):
+            _judge_part(fit, registers[index], part)
+
+
+def _judge_part(fit: Fit, register: Register, part: bytes) -> None:
+    settings = {name: RATED_W for name in (register.scale_by,) if name}
+    value, is_good = Codec(register, settings).read(part)
+    place = f"{register.name} ({register.address})"
+    if not is_good and value is None:
+        raise Unfit(f"{place} reads {part.hex().upper()}, which has no meaning")
+    if not is_good:
+        raise Unfit(f"{place} reads {value}; allowed {register.low:g}..{register.high:g}")
+    if value:
+        signs = fit.signs if register.name == "dc_voltage_mV" else fit.values
+        signs.append(f"{register.name} {value}")
+
+
+# -- SunSpec
+
+
+def chain_of(read: Read, bases: list[int]) -> sunspec.Models:
+    """The models of a SunSpec device. Raises Unfit, StepError."""
+    walk = sunspec.walk(bases)
+    step = next(walk)
+    while True:
+        _, *place = step or ("",)
+        answer = read(*place)
+        if isinstance(answer, str) and not answer.startswith(EXCEPTION):
+            raise Unfit(f"SunSpec ({READ_HOLDING}:{place[1]}): {answer}")
+        try:
+            step = walk.send(None if isinstance(answer, str) else answer)
+        except StopIteration as end:
+            models: sunspec.Models = end.value
+            return models
+
+
+def nameplate(read: Read, models: sunspec.Models) -> str:
+    """Maker, model, version and serial number of SunSpec model 1, as far as they are there."""
+    at, length = models.get(1, (0, 0))
+    found = []
+    for _, offset, count in NAMEPLATE:
+        answer = read(READ_HOLDING, at + offset, count) if offset + count <= length + 2 else ""
+        text = answer.decode("ascii", "replace") if isinstance(answer, bytes) else ""
+        found.append("".join([each if " " <= each <= "~" else "" for each in text]).strip())
+    return ", ".join([each for each in found if each])
+
+
+def _sunspec_pcs(fit: Fit, read: Read) -> None:
+    models = chain_of(read, fit.profile.settings["base_addresses"])
+    needed = sorted({int(name.partition(".")[0]) for name in fit.profile.registers})
+    for model in needed:
+        if model not in models and model not in DC_MODELS:
+            raise Unfit(f"SunSpec model {model} is missing; it has {_listed(models)}")
+    if not any(model in models for model in DC_MODELS):
+        raise Unfit(f"SunSpec models 802 and 714 are missing; it has {_listed(models)}")
+    fit.proofs.append(f"SunSpec models {_listed(models)}")
+
+
+def _listed(models: Iterable[int]) -> str:
+    return ", ".join(map(str, models))
+
+
+# -- modules and sensors of one read
+
+
+def _io(fit: Fit, read: Read) -> None:
+    inputs, expiry = [fit.profile.registers[name] for name in ("inputs", "output_expiry")]
+    answered(read, inputs.function, inputs.address, inputs.count, "registers.inputs")
+    data = answered(read, expiry.function, expiry.address, 1, "registers.output_expiry")
+    value = int.from_bytes(data, "big") * expiry.scale
+    if not expiry.low <= value <= expiry.high:
+        allowed = f"{expiry.low:g}..{expiry.high:g} ms"
+        raise Unfit(f"output_expiry ({expiry.address}) reads {value:g}; allowed {allowed}")
+    fit.signs.append(f"output_expiry {value:g} ms")
+
+
+def _sensor(fit: Fit, read: Read) -> None:
+    registers = sorted(fit.profile.registers.values(), key=lambda each: each.address)
+    first, last = registers[0], registers[-1]
+    count = last.address + extent(last) - first.address
+    data = answered(read, first.function, first.address, count, f"registers.{first.name}")
+    for each in registers:
+        (raw,) = struct.unpack_from(f">{each.code}", data, 2 * (each.address - first.address))
+        value = raw * each.scale
+        if not each.low <= value <= each.high:
+            allowed = f"{each.low:g}..{each.high:g} {each.unit}"
+            raise Unfit(f"{each.name} ({each.address}) reads {value:g}; allowed {allowed}")
+        if raw:
+            fit.values.append(f"{each.name} {value:g} {each.unit}".rstrip())
+
+
+_JUDGES: dict[str, Callable[[Fit, Read], None]] = {
+    "meter": _meter,
+    **dict.fromkeys((SITE_DEVICE, REGISTER_PCS), _registers),
+    **dict.fromkeys(SENSORS, _sensor),
+    "sunspec_pcs": _sunspec_pcs,
+    "io": _io,
+}
+FAMILIES = tuple(_JUDGES)

@@ -1,0 +1,69 @@
+"""Devices whose map no reading proves ("map only"), and what rests on each: rows and actuators.
+
+A register map may be read wrongly from its document, or belong to another build of the device.
+Nothing finds that before the device runs, so a person accepts it by name, for each kind of device.
+"""
+
+from collections.abc import Iterable
+
+from controller.config import can_profile, equipment
+from controller.config.cabinet_config import Config
+from controller.config.devices import Device
+from controller.config.profile_form import MAP_ONLY
+from controller.config.values import Values
+from controller.core.site_devices.roles import ROLES
+from drivers.profile import Profile
+
+NO_READING = "no captured or documented reading proves the map"
+
+
+def is_map_only(profile: Profile) -> bool:
+    """Whether no reading of a device, or of its document, proves the map."""
+    return profile.evidence in MAP_ONLY
+
+
+def acceptance_of(role: str) -> str:
+    """The name in [not_fitted] that accepts the map of a device of this role."""
+    return next(name for name, (_, roles) in equipment.MAPS.items() if role in roles)
+
+
+def map_only(devices: Iterable[Device]) -> dict[str, list[Device]]:
+    """{acceptance: the devices whose maps need it}."""
+    found: dict[str, list[Device]] = {}
+    for device in devices:
+        if is_map_only(device.profile):
+            found.setdefault(acceptance_of(device.role), []).append(device)
+    return found
+
+
+def check(values: Values, config: Config) -> None:
+    """Refuse a map that no reading proves and nobody accepts."""
+    for name, devices in map_only(config.devices).items():
+        if name in config.topology.not_fitted:
+            continue
+        which = ", ".join([f"device.{each.name} ({each.profile.path.stem})" for each in devices])
+        path = ("not_fitted", name)
+        problem = f"is missing: {which}: {NO_READING}; on it rest {rests_on(devices)}"
+        values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
+
+
+def rests_on(devices: Iterable[Device]) -> str:
+    """The rows and actuators that rest on the maps of these devices, in words."""
+    inputs = [each for device in devices for each in device.inputs if each]
+    rows = equipment.rows_read_by([device.role for device in devices], inputs)
+    moved = [each for device in devices for each in actuators(device)]
+    named = f"rows {', '.join(map(str, rows))}" if rows else ""
+    parts = [named, ", ".join(dict.fromkeys(moved))]
+    return "; ".join(filter(None, parts))
+
+
+def actuators(device: Device) -> list[str]:
+    """What the controller moves by this device, in words."""
+    if device.role == "pcs":
+        return ["set-point"]
+    if device.role == "bms":
+        return ["contactor command"] if can_profile.has_close(device.profile) else []
+    if device.role in ROLES:
+        names = [each.name for each in ROLES[device.role].actuators]
+        return [f"{device.role} {each}" for each in names if each in device.profile.registers]
+    return [each.lstrip("!") for each in device.outputs if each]

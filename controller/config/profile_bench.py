@@ -1,0 +1,176 @@
+"""The driver of a profile alone, without a cabinet: for commands about a profile and a capture.
+
+The driver stores into a Shelf instead of the process image. A shelf has one unit, one rack, and as
+many cells and modules as the profile has room for. Nothing here opens a port or reads a clock.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from controller.config import families, profile_form, schema
+from controller.core.site_devices.roles import ROLES
+from drivers.bms import MODULES_PER_FRAME, NativeBms
+from drivers.can_bms import CanBms
+from drivers.io import CHANNELS, IoModule
+from drivers.meter import Meter
+from drivers.pcs import SunSpecPcs
+from drivers.profile import Profile
+from drivers.rack_sources import CELLS, TEMPERATURES
+from drivers.register_bms import RegisterBms
+from drivers.register_pcs import RegisterPcs
+from drivers.sensor import Sensor
+from drivers.site_device import SiteDevice
+from safety import signals as s
+
+UNIT_ID = 1
+TICK_US = 20_000
+RATED_W = 100_000  # where a value depends on the rating, and the command names none
+ANY_MODULES = 32  # of a native rack
+
+
+class Shelf:
+    """What a driver stores: `inp` with a (name, unit) for each value, `fresh` for each group."""
+
+    def __init__(self, names: list[tuple[str, str, int]], groups: int) -> None:
+        """names: (name, unit, group) of each value."""
+        self.names = names
+        self.inp = [0] * len(names)
+        self.fresh = [0] * groups
+
+    def taken(self) -> dict[str, tuple[int, str]]:
+        """{name: (value, unit)} of all groups that became fresh since the last call."""
+        found = {
+            name: (value, unit)
+            for (name, unit, group), value in zip(self.names, self.inp)
+            if self.fresh[group]
+        }
+        self.fresh[:] = [0] * len(self.fresh)
+        return found
+
+
+def shelf_of_cabinet(modules: int = 1) -> tuple[Shelf, s.Layout]:
+    """A shelf with every signal of a cabinet of one unit and one rack."""
+    layout = s.Layout(1, 1, modules)
+    names = [(row[0], row[1], row[4]) for row in s.CABINET_INPUTS]
+    for rows, group in (
+        (s.UNIT_INPUTS, layout.unit_group(0, 0)),
+        (s.RACK_INPUTS, layout.rack_group(0, 0)),
+    ):
+        names += [(row[0], row[1], group + row[4]) for row in rows]
+    at = layout.rack_group(0, s.G_BMS_TEMPERATURES)
+    names += [(f"module_temperature_ddegC_{number + 1}", "ddegC", at) for number in range(modules)]
+    return Shelf(names, layout.groups), layout
+
+
+def roles_of(profile: Profile) -> list[str]:
+    """The roles that a device of this profile may have."""
+    own = profile.settings.get("role")
+    fitting = [role for role, known in schema.ROLES.items() if profile.family in known]
+    return [own] if own else fitting
+
+
+def sizes_of(profile: Profile) -> tuple[int, int]:
+    """(cells, modules) that the frames of a BMS have room for."""
+    if profile.family == profile_form.REGISTER_BMS:
+        rows = [profile.registers.get(name) for name in (CELLS, TEMPERATURES)]
+        return rows[0].count if rows[0] else 0, rows[1].count if rows[1] else 0
+    found = []
+    for name in (CELLS, TEMPERATURES):
+        row = profile.arrays.get(name)
+        message = profile.messages[row["message"]] if row else {}
+        pages = message["mux_values"] if row and row["mux"] is None else 1
+        found.append(len(row["starts"]) * message["ids"] * pages if row else 0)
+    return found[0], found[1]
+
+
+def build(profile: Profile, rated_W: int = RATED_W, node: int = 0) -> tuple[Any, Shelf]:
+    """(driver of the profile, its shelf). Raises ValueError, for a profile that fits no device."""
+    return MAKERS[profile.family](profile, rated_W, node)
+
+
+Made = tuple[Any, Shelf]
+
+
+def _meter(profile: Profile, rated_W: int, node: int) -> Made:
+    shelf, _ = shelf_of_cabinet()
+    places = s.GRID_POWER_W, s.GRID_RAW_HASH, s.G_METER_GRID
+    return Meter(profile, UNIT_ID, shelf, *places), shelf
+
+
+def _register_pcs(profile: Profile, rated_W: int, node: int) -> Made:
+    shelf, layout = shelf_of_cabinet()
+    settings = {"rated_W": rated_W, "setpoint_ms": 100}
+    return RegisterPcs(profile, UNIT_ID, shelf, _unit_places(layout), settings), shelf
+
+
+def _sunspec_pcs(profile: Profile, rated_W: int, node: int) -> Made:
+    shelf, layout = shelf_of_cabinet()
+    return SunSpecPcs(profile, UNIT_ID, shelf, *_unit_places(layout), TICK_US), shelf
+
+
+def _unit_places(layout: s.Layout) -> tuple[int, int, int]:
+    groups = [layout.unit_group(0, group) for group in (s.G_PCS_MEASURE, s.G_PCS_CONTROL)]
+    return layout.unit_input(0, 0), groups[0], groups[1]
+
+
+def _sensor(profile: Profile, rated_W: int, node: int) -> Made:
+    """A gas reading is in permille of the LFL that the detector is calibrated for."""
+    shelf, _ = shelf_of_cabinet()
+    group, indexes = families.SENSORS[roles_of(profile)[0]]
+    lfl_vol_ppm = profile.settings.get("calibrated_lfl_vol_ppm")
+    return Sensor(profile, UNIT_ID, shelf, indexes, group, lfl_vol_ppm), shelf
+
+
+def _io(profile: Profile, rated_W: int, node: int) -> Made:
+    shelf = Shelf([(f"contact_{number + 1}", "", 0) for number in range(CHANNELS)], 1)
+    return IoModule(profile, UNIT_ID, shelf, tuple(range(CHANNELS)), 0, ("",) * CHANNELS), shelf
+
+
+def _site_device(profile: Profile, rated_W: int, node: int) -> Made:
+    role = ROLES[profile.settings["role"]]
+    names = [signal.name for signal in role.signals]
+    units = [name.rpartition("_")[2] if name[-1:] in "WAV%" else "" for name in names]
+    rows = [(name, unit, at) for at, (name, unit) in enumerate(zip(names, units))]
+    shelf = Shelf(rows, len(names))
+    settings = parameters_of(role.name, rated_W)
+    return SiteDevice(profile, UNIT_ID, shelf, (0, 0), names, settings), shelf
+
+
+def parameters_of(role: str, rated_W: int = RATED_W) -> dict[str, int]:
+    """{parameter of a role: a value}: each power is the rating, the others have their defaults."""
+    return {
+        name: rated_W if unit == "W" else default if type(default) is int else high
+        for name, unit, _, high, default, _ in ROLES[role].parameters
+    }
+
+
+def _can_bms(profile: Profile, rated_W: int, node: int) -> Made:
+    cells, modules = sizes_of(profile)
+    shelf, layout = shelf_of_cabinet(modules)
+    return CanBms(profile, 0, node, shelf, layout, (cells, modules)), shelf
+
+
+def _register_bms(profile: Profile, rated_W: int, node: int) -> Made:
+    sizes = sizes_of(profile)
+    shelf, layout = shelf_of_cabinet(sizes[1])
+    return RegisterBms(profile, 0, UNIT_ID, shelf, layout, sizes), shelf
+
+
+def _native_bms(profile: Profile, rated_W: int, node: int) -> Made:
+    frames = [name for name in profile.frames if name.startswith("TEMPERATURES")]
+    modules = MODULES_PER_FRAME * len(frames)
+    shelf, layout = shelf_of_cabinet(modules)
+    return NativeBms(profile, 0, node or 1, shelf, layout, modules), shelf
+
+
+MAKERS: dict[str, Callable[[Profile, int, int], Made]] = {
+    "meter": _meter,
+    "io": _io,
+    "sunspec_pcs": _sunspec_pcs,
+    profile_form.REGISTER_PCS: _register_pcs,
+    profile_form.SITE_DEVICE: _site_device,
+    "native_bms": _native_bms,
+    profile_form.CAN_BMS: _can_bms,
+    profile_form.REGISTER_BMS: _register_bms,
+    **dict.fromkeys(profile_form.SENSORS, _sensor),
+}

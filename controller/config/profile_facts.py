@@ -1,0 +1,164 @@
+"""What a profile states and lacks, as plain data: for `firebreak profile list` and `check`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from controller.config import (
+    can_profile,
+    converters,
+    devices,
+    maps,
+    meter_profile,
+    profile_bench,
+    stage_states,
+)
+from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
+from controller.core.site_devices.roles import ROLES
+from drivers.buses.port import RtuPort
+from drivers.profile import Profile
+
+Facts = dict[str, Any]
+CHARACTER_BITS = 11  # with parity or two stop bits: the longest
+NO_WATCHDOG = "none"
+METER, SUNSPEC_PCS = "meter", "sunspec_pcs"
+
+
+def facts(name: str, profile: Profile) -> Facts:
+    """The facts of a profile: one object of `profile list --json`."""
+    roles = profile_bench.roles_of(profile)
+    return {
+        "name": name,
+        "maker": profile.maker,
+        "model": profile.model,
+        "family": profile.family,
+        "roles": roles,
+        "buses": _buses(profile, roles),
+        "documents": profile.documents,
+        "proven": profile.proven,
+        "evidence": profile.evidence,
+        "map_only": maps.is_map_only(profile),
+        "missing": list(lacks(profile)),
+        "acceptances": acceptances(profile),
+        "sign": sign(profile),
+        "watchdog": watchdog(profile),
+        "stored": bool(profile.settings.get("stored")),
+        "writes_per_day_max": profile.settings.get("writes_per_day_max") or None,
+        "tracking": tracking(profile),
+    }
+
+
+def _buses(profile: Profile, roles: list[str]) -> list[str]:
+    """Kinds of bus that the device may be on, each once."""
+    kinds = [devices.bus_kinds(role, profile.family) for role in roles]
+    return list(dict.fromkeys([kind for each in kinds for kind in each]))
+
+
+def acceptances(profile: Profile) -> list[str]:
+    """Names of [not_fitted] that a cabinet with this profile needs."""
+    found = converters.lacks(profile)
+    if profile.family in (CAN_BMS, REGISTER_BMS):
+        lacking = stage_states.LACKING.items()
+        found += [name for fact, name in lacking if not stage_states.is_given(profile, fact)]
+    if maps.is_map_only(profile):
+        found.append(maps.acceptance_of(profile_bench.roles_of(profile)[0]))
+    return found
+
+
+def lacks(profile: Profile) -> Iterator[str]:
+    """What a device of this profile does not report or compare, each with what that costs."""
+    if profile.family == METER:
+        yield from meter_profile.lacks(profile)
+    elif profile.family in (CAN_BMS, REGISTER_BMS):
+        yield from can_profile.lacks(profile)
+    elif profile.family == SITE_DEVICE:
+        for signal in ROLES[profile.settings["role"]].signals:
+            if signal.name not in profile.registers:
+                yield f"no {signal.name}: {signal.text}: unknown"
+    for name in converters.lacks(profile):
+        yield f"{converters.RESTS[name]} (not_fitted.{name})"
+
+
+def sign(profile: Profile) -> str:
+    """What the profile says of the sign of power or current, "" of a device without."""
+    if profile.family == METER:
+        counts = "counts export as positive" if profile.settings["inverted"] else "counts import"
+        return f"the meter {counts}; the box: import is positive"
+    if profile.family == CAN_BMS:
+        return _of_scale(profile.signals["rack_current_mA"]["scale"], "current out of the rack")
+    if profile.family == REGISTER_BMS:
+        return _of_scale(profile.registers["rack_current_mA"].scale, "current out of the rack")
+    if profile.family == REGISTER_PCS:
+        return _of_scale(profile.registers["power_W"].scale, "discharge")
+    return ""
+
+
+def _of_scale(scale: float, what: str) -> str:
+    turned = "negative, and the profile turns it" if scale < 0 else "positive"
+    return f"the device counts {what} as {turned}; prove it with a small charge"
+
+
+def watchdog(profile: Profile) -> str | None:
+    """What the device does when it hears nothing; "none": nothing stops it; None: it has no need,
+    because it moves nothing, or the profile does not say.
+    """
+    settings = profile.settings
+    if profile.family == REGISTER_PCS:
+        if settings["watchdog"] == "none":
+            return NO_WATCHDOG
+        after_s = f"{settings['watchdog_s']:g} s after the last {settings['watchdog']}"
+        return f"{after_s}: {settings['on_loss']}"
+    if profile.family == SUNSPEC_PCS:
+        return f"{settings['reversion_s']} s after the last setpoint: its set-point is void"
+    if profile.family == "io":
+        return f"{settings['expiry_ms']} ms after the last write: all coils 0"
+    return None
+
+
+def tracking(profile: Profile) -> bool | None:
+    """Whether load tracking may ask for set-points; None of a device that takes none."""
+    if "pcs" not in profile_bench.roles_of(profile):
+        return None
+    return not profile.settings.get("stored")
+
+
+def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
+    """The reads of a Modbus device: registers, period, and the longest time on a serial line."""
+    device, _ = profile_bench.build(profile)
+    port = RtuPort("line", baud_Bd, CHARACTER_BITS)
+    found = []
+    for request, period_us in device.schedule():
+        sizes = len(request.frame), request.reply_bytes
+        time_us = port.transaction_us(*sizes, profile.turnaround_ms * 1000)
+        found.append(
+            {
+                "what": request.key[1],
+                "function": request.function,
+                "address": int.from_bytes(request.frame[2:4], "big"),
+                "count": int.from_bytes(request.frame[4:6], "big"),
+                "period_ms": period_us / 1000,
+                "time_ms": time_us / 1000,
+            }
+        )
+    return found
+
+
+def messages(profile: Profile) -> list[Facts]:
+    """The messages of a BMS on CAN."""
+    return [
+        {
+            "what": name,
+            "id": f"0x{row['id']:X}",
+            "ids": row["ids"],
+            "use": row["use"],
+            "period_ms": row["period_ms"] or profile.period_ms,
+        }
+        for name, row in profile.messages.items()
+    ]
+
+
+def signals(profile: Profile) -> list[tuple[str, str]]:
+    """[(name, unit)] of all that the profile reads."""
+    registers = [(name, each.unit) for name, each in profile.registers.items()]
+    values = [(name, "") for table in (profile.signals, profile.arrays) for name in table]
+    frames = [(name, "") for rows in profile.frames.values() for name in rows]
+    return [*registers, *values, *frames]

@@ -1,0 +1,150 @@
+"""A profile of a family to fill in, made of the forms: `firebreak profile new`.
+
+Each key without a default has the value "?", which no form allows. An optional table, and what else
+a table may have, is a comment.
+"""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+
+from controller.config import meter_profile, profile_form as form
+from controller.config.profile_words import words_of
+from controller.core.site_devices.roles import ROLES
+from controller.forms.field import REQUIRED, Field, Form, allowed_text
+from controller.forms.refusal import shown
+
+WIDTH = 110
+ASK = '"?"'
+# Families whose profile is a standard or a DBC file: a copy of the shipped one is shorter.
+COPIED = {"sunspec_pcs": "sunspec_pcs.toml", "native_bms": "firebreak_rack.toml"}
+FAMILIES = tuple([family for family in form.FAMILIES if family not in COPIED])
+LISTS = ("setpoint", "setup,start,stop")
+OPTIONAL_TABLES = ("identity", "setup,start,stop", "heartbeat", "arrays", "sent")
+# keys with a default that a table needs all the same, unless another key replaces them
+ALSO = {"messages": ("id",), "signals": ("start", "length"), "faults": ("start", "length")}
+ALSO |= {"arrays": ("length",), "setup,start,stop": ("value",)}
+# names of rows, where the family needs some; those of registers: NEEDED
+ROWS = {"messages": ("pack",), "faults": ("trips",), "arrays": ("cell_voltage_mV",)}
+ROWS |= {"sent": ("alive",), "identity": ("model",)}
+MORE = {"meter": meter_profile.NAMES, form.REGISTER_PCS: ("dc_current_mA", "state", "fault_any")}
+SIGNALS = (
+    *("rack_voltage_mV", "rack_current_mA", "soc_permille"),
+    *("charge_current_mA_max", "discharge_current_mA_max"),
+)
+
+
+def skeleton(family: str, role: str = "") -> str:
+    """The text of a profile of this family. role: of a generic device."""
+    lines = [
+        *_remark(
+            f"A profile of family {family}. Put the values of the device's document in place of "
+            'each "?". Delete the lines of what the device does not have. `firebreak profile check '
+            "FILE` names the first mistake; drivers/README.md has every key and three examples."
+        )
+    ]
+    top = {key: field for key, field in form.TOP.items() if field.kind[:5] != "table"}
+    given = {"family": shown(family), "documents": f"[{ASK}]"}
+    lines += [*_keys("", top, given), "", "[timing]", *_keys("timing.", form.TIMING, {})]
+    settings = form.FAMILIES[family]
+    if settings:
+        given = {"role": shown(role)} if role else {}
+        lines += ["", "[settings]", *_keys(f"{family}.settings.", settings, given)]
+    for name, table in form.tables_of(family).items():
+        if name != "setpoint.values":
+            lines += ["", *_table(family, name, table, role)]
+    if family in form.REPORT_FAULTS:
+        lines += ["", "[fault_bits]", *_remark("NAME = bit, 0 to 29; a bit has one meaning")]
+        bits = {form.TRIP: "any = 0"}
+        lines += [f"{meaning} = {{{bits.get(meaning, '')}}}" for meaning in form.MEANINGS]
+    return "\n".join(lines) + "\n"
+
+
+def _remark(words: str) -> list[str]:
+    return textwrap.wrap(
+        words, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+    )
+
+
+def _keys(prefix: str, table: Form, given: Mapping[str, str]) -> Iterator[str]:
+    """A line for each key; one with a default is a comment."""
+    for key, field in table.items():
+        remark = f"{allowed_text(field)}: {words_of(prefix + key)}"
+        if key in given or field.default is REQUIRED:
+            line = f"{key} = {given.get(key, ASK)}"
+        else:
+            line = f"# {key} = {_default(field)}"
+        yield from textwrap.wrap(
+            f"{line:30}  # {remark}",
+            WIDTH,
+            subsequent_indent=f"{'':30}  # ",
+            break_on_hyphens=False,
+        )
+
+
+def _default(field: Field) -> str:
+    return "..." if field.default is None else shown(field.default)
+
+
+def _table(family: str, name: str, table: Form, role: str) -> list[str]:
+    """The head of a table, its optional keys as a remark, and its rows."""
+    head, *_ = name.split(".")
+    is_optional = head in OPTIONAL_TABLES
+    lines = _remark(_also(family, name, table))
+    if head in LISTS or head == "heartbeat":
+        lines += _list(family, head, table)
+    else:
+        rows = [_inline(row, head, table, family, role) for row in _rows(family, head, role)]
+        lines += [f"[{head}]", *rows]
+    return [f"# {line}" if is_optional and line[0] != "#" else line for line in lines]
+
+
+def _also(family: str, name: str, table: Form) -> str:
+    """The optional keys of a table with their defaults and meanings."""
+    words = [
+        f"{key} ({_default(field)}): {words_of(f'{family}.{name}.{key}')}"
+        for key, field in table.items()
+        if field.default is not REQUIRED
+    ]
+    return f"[{name.split('.')[0]}] may have: {'; '.join(words)}" if words else ""
+
+
+def _rows(family: str, head: str, role: str) -> Iterable[str]:
+    if role and head == "registers":
+        actuators = [each.name for each in ROLES[role].actuators]
+        return dict.fromkeys([*[each.name for each in ROLES[role].signals], *actuators])
+    if head == "registers":
+        return (*form.NEEDED.get(family, ()), *MORE.get(family, ()))
+    return SIGNALS if head == "signals" else ROWS.get(head, ("NAME",))
+
+
+def _inline(name: str, head: str, table: Form, family: str, role: str) -> str:
+    """A row: every key that it must have. A role says which values are read and written."""
+    also = ("range",) if family in form.SENSORS else ()
+    keys = _must(head, table, also)
+    if role and head == "registers":
+        read = [each.name for each in ROLES[role].signals]
+        written = [each.name for each in ROLES[role].actuators]
+        ways = ["read"] * (name in read) + ["write"] * (name in written)
+        keys[keys.index(f"direction = {ASK}")] = f"direction = {shown(' '.join(ways))}"
+    return f"{name} = {{{', '.join(keys)}}}"
+
+
+def _must(head: str, table: Form, also: tuple[str, ...] = ()) -> list[str]:
+    also = (*also, *ALSO.get(head, ()))
+    names = [key for key, field in table.items() if field.default is REQUIRED or key in also]
+    return [f"{key} = {ASK}" for key in names]
+
+
+def _list(family: str, head: str, table: Form) -> list[str]:
+    """A table whose keys have a line each; a set-point has its values inline."""
+    lines = ["[heartbeat]"] if head == "heartbeat" else []
+    for one in head.split(",") if head != "heartbeat" else ():
+        lines.append(f"[[{one}]]")
+        lines += _must(head, {key: each for key, each in table.items() if key != "values"})
+    if head == "heartbeat":
+        lines += _must(head, table)
+    if "values" in table:
+        values = form.tables_of(family)["setpoint.values"]
+        lines += _remark(_also(family, "setpoint.values", values))
+        lines.append(f"values = [{{{', '.join(_must('', values))}}}]")
+    return lines

@@ -1,0 +1,83 @@
+"""Splits the bytes of a Modbus RTU line that is only listened to into requests and replies.
+
+A listener sees both directions. A frame has a good CRC at a length that its function allows. After
+a request the reply of the same unit and function is looked for first, because the request of a read
+and some replies have the same form.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from drivers.buses.crc import FRAME_BYTES_MAX, crc16
+
+REQUEST, REPLY = ">", "<"
+READS, WRITES_ONE, WRITES = (1, 2, 3, 4), (5, 6), (15, 16)
+FIXED_BYTES, EXCEPTION_BYTES = 8, 5
+LEAST_BYTES = 4
+
+
+class Piece(NamedTuple):
+    """One frame, or bytes that are none (direction "?")."""
+
+    direction: str
+    data: bytes
+
+
+class Stream:
+    """`feed` gives frames as soon as they are whole; `flush` what is left after a silence."""
+
+    def __init__(self) -> None:
+        self._buffer, self._asked = bytearray(), b""
+
+    def feed(self, data: bytes) -> Iterator[Piece]:
+        """Take bytes as they come."""
+        self._buffer += data
+        while piece := self._next():
+            yield piece
+
+    def flush(self) -> Iterator[Piece]:
+        """The line has been silent: what is left can become no frame."""
+        noise = bytearray()
+        while self._buffer:
+            piece = self._next()
+            if piece:
+                if noise:
+                    yield Piece("?", bytes(noise))
+                    noise.clear()
+                yield piece
+            else:
+                noise.append(self._buffer.pop(0))
+        if noise:
+            yield Piece("?", bytes(noise))
+
+    def _next(self) -> Piece | None:
+        """The frame at the beginning of the buffer, taken from it."""
+        head = bytes(self._buffer[:FRAME_BYTES_MAX])
+        if len(head) < LEAST_BYTES:
+            return None
+        order = (REPLY, REQUEST) if head[:2] == self._asked else (REQUEST, REPLY)
+        for direction in order:
+            size = (_reply_bytes if direction == REPLY else _request_bytes)(head)
+            if size and len(head) >= size and crc16(head[:size]) == 0:
+                del self._buffer[:size]
+                self._asked = head[:2] if direction == REQUEST else b""
+                return Piece(direction, head[:size])
+        return None
+
+
+def _request_bytes(head: bytes) -> int:
+    """Length of a request that begins so, 0 for none."""
+    if head[1] in (*READS, *WRITES_ONE):
+        return FIXED_BYTES
+    if head[1] in WRITES:
+        return 9 + head[6] if len(head) > 6 else 0
+    return 0
+
+
+def _reply_bytes(head: bytes) -> int:
+    """Length of a reply that begins so, 0 for none."""
+    if head[1] & 0x80:
+        return EXCEPTION_BYTES
+    if head[1] in READS:
+        return 5 + head[2]
+    return FIXED_BYTES if head[1] in (*WRITES_ONE, *WRITES) else 0

@@ -1,0 +1,211 @@
+"""The bus that a tool asks: through the running controller, which holds its ports, or opened here.
+
+Without a controller the tool takes the controller's lock, so that none starts meanwhile. Only reads
+of Modbus leave this file.
+"""
+
+import ipaddress
+import os
+import re
+import select
+from argparse import Namespace
+from collections.abc import Callable
+
+from controller.config import configuration
+from controller.config.bus_schema import Bus
+from controller.config.fits import EXCEPTION, Answer
+from controller.console.can_up import CONFIG_FILE
+from controller.forms.refusal import ConfigError
+from controller.run import loop, operator_client, operator_commands as commands, tool_read
+from controller.system import cli, clock
+from controller.system.paths import NO_START, OPERATORS, WRONG_INPUT, quoted
+from drivers.buses import rtu
+from drivers.buses.can_port import CanPort, CanPortError
+from drivers.buses.port import RtuPort
+from drivers.buses.serial_port import SerialPortError
+
+DIRECT = "port"  # name of a bus that no site file names
+SHARED_CAN = ("socketcan", "socketcand")  # any number of programs may listen
+REFUSALS = (tool_read.NO_BUS, tool_read.HAS_OUTPUTS, tool_read.NO_ROOM, tool_read.OTHERS)
+CONNECT_US = 4_000_000
+Read = Callable[[int, int, int, int], Answer]  # unit id, function, address, count
+
+OPTIONS = (
+    cli.option(
+        "bus",
+        metavar="BUS",
+        help="a bus of the site file, or a port: /dev/ttyUSB0, tcp:192.168.1.20:502, can0",
+    ),
+    cli.option("--site", default=CONFIG_FILE, metavar="FILE", help="cabinet.toml (%(default)s)"),
+    cli.RUN_DIR,
+)
+
+
+def find(arguments: Namespace) -> Bus:
+    """The bus that a person means. Ends the command if there is none."""
+    given, names = arguments.bus, []
+    try:
+        buses = configuration.load(arguments.site).buses
+    except ConfigError as error:
+        if not (given.startswith(("tcp:", "/")) or _is_can(given)):
+            raise cli.Ended(WRONG_INPUT, error) from error
+        buses = ()
+    for bus in buses:
+        names.append(bus.name)
+        if given == bus.name or _wire(given) == _wire(bus.port or bus.address or bus.channel):
+            return bus
+    if given.startswith("/"):
+        return Bus(DIRECT, "rtu", port=given)
+    if given.startswith("tcp:"):
+        return Bus(DIRECT, "tcp", address=_address(given), baud_Bd=1_000_000)
+    if _is_can(given):
+        return Bus(DIRECT, "can", interface="socketcan", channel=given)
+    allowed = ", ".join([*names, "a path /dev/...", "tcp:ADDRESS:PORT", "a CAN interface"])
+    raise cli.Ended(WRONG_INPUT, f"{quoted(given)}: no such bus; allowed {allowed}")
+
+
+def _is_can(name: str) -> bool:
+    """Whether it is a CAN interface of this machine (ARPHRD_CAN)."""
+    if not re.fullmatch(r"[\w.-]{1,15}", name):
+        return False
+    try:
+        with open(f"/sys/class/net/{name}/type", encoding="ascii") as file:
+            return file.read().strip() == "280"
+    except OSError:
+        return False
+
+
+def _wire(path: str) -> str:
+    return os.path.realpath(path) if path.startswith("/") else path.removeprefix("tcp:")
+
+
+def _address(given: str) -> str:
+    host, _, port = given.removeprefix("tcp:").rpartition(":")
+    try:
+        ipaddress.IPv4Address(host)
+        if not 1 <= int(port) <= 65535:
+            raise ValueError
+    except ValueError:
+        allowed = "tcp:, an IPv4 address, a colon and a port, such as tcp:192.168.1.20:502"
+        raise cli.Ended(WRONG_INPUT, f"{quoted(given)}: allowed is {allowed}") from None
+    return f"{host}:{port}"
+
+
+def is_running(run_directory: str) -> bool:
+    """Whether a controller runs. Ends the command if this user may not ask it."""
+    try:
+        operator_client.reach(os.path.join(run_directory, "command.sock"))
+    except PermissionError as error:
+        line = f"only {OPERATORS} and the controller's user may: put sudo -u firebreak before it"
+        raise cli.Ended(NO_START, f"{run_directory}: {line}") from error
+    except OSError:
+        return False
+    return True
+
+
+def lock(run_directory: str) -> None:
+    """Keep a controller from starting while the tool has the port. Ends the command."""
+    if not os.path.isdir(run_directory):
+        return  # no controller was ever installed here
+    with cli.ends(NO_START, OSError, before="the lock of the controller: "):
+        held = loop.lock(run_directory)
+    if held is None:
+        line = f"{run_directory}: a controller or another tool holds the ports; end it first"
+        raise cli.Ended(NO_START, line)
+
+
+def through_controller(bus: Bus, run_directory: str) -> Read:
+    """Reads that the running controller sends. A refusal of the bus ends the command."""
+    path = os.path.join(run_directory, "command.sock")
+
+    def read(unit_id: int, function: int, address: int, count: int) -> Answer:
+        with cli.ends(NO_START, OSError, before=f"no controller answers in {run_directory}: "):
+            where = unit_id, function, address, count
+            here, code, data = operator_client.read(path, bus.name, where)
+        if here == tool_read.DATA:
+            return data
+        if here == tool_read.EXCEPTION:
+            return f"{EXCEPTION}{code}"
+        if here in REFUSALS or here is None or here == commands.REFUSED_FORM:
+            line = f"bus {bus.name}: the running controller holds it: {commands.words(here)}"
+            raise cli.Ended(NO_START, line)
+        return commands.words(here)
+
+    return read
+
+
+class Opened:
+    """A serial port or TCP connection that this process has opened."""
+
+    def __init__(self, bus: Bus, timeout_us: int) -> None:
+        """Ends the command when the port cannot be used."""
+        self._port = RtuPort(bus.name, bus.baud_Bd, bus.character_bits, timeout_us)
+        with cli.ends(NO_START, SerialPortError):
+            self._wire = loop.Wire(bus, self._port)
+        self._answer: Answer | None = None
+        if bus.kind == "tcp":
+            self._connect()
+
+    def _connect(self) -> None:
+        end_us, wire = clock.now_us() + CONNECT_US, self._wire.serial
+        while not wire.service(clock.now_us()):
+            if wire.error or clock.now_us() >= end_us:
+                raise cli.Ended(NO_START, wire.error or f"{wire.path}: no connection")
+            select.select((), (), (), 0.01)
+
+    def read(self, unit_id: int, function: int, address: int, count: int) -> Answer:
+        """One read, and its reply or why there is none."""
+        self._answer = None
+        place, ends = (unit_id, function, address, count), (self._on_reply, self._on_failure)
+        request = rtu.read_request("tool", *place, *ends, rtu.SPARE)
+        self._port.offer(request, CONNECT_US, clock.now_us())
+        while self._answer is None:
+            now_us, descriptor = clock.now_us(), self._wire.serial.fileno()
+            if descriptor < 0:
+                if self._wire.serial.service(now_us):
+                    continue
+                self._raise_lost()
+            self._wire.give(now_us)
+            wait_us = max(0, self._port.wake_us - clock.now_us())
+            if self._wire.serial.fileno() >= 0 and self._answer is None:
+                select.select((descriptor,), (), (), min(wait_us, CONNECT_US) / 1e6)
+            self._wire.take(clock.now_us())
+        return self._answer
+
+    def _raise_lost(self) -> None:
+        error = self._wire.serial.error
+        if error and not self._wire.serial.path.count(":"):
+            raise cli.Ended(NO_START, error)
+        self._connect()
+
+    def _on_reply(self, pdu: bytes, _: int) -> None:
+        self._answer = pdu[2:]
+
+    def _on_failure(self, kind: int, code: int, _: int) -> None:
+        unit = self._port.spare_unit
+        if kind == rtu.EXCEPTION:
+            self._answer = f"{EXCEPTION}{code}"
+        elif kind == rtu.TIMEOUT:
+            self._answer = commands.words(tool_read.SILENT)
+        else:
+            self._answer = commands.words(tool_read.DAMAGED)
+            if unit.other_unit:
+                self._answer = f"a reply of unit {unit.answered_by}"
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._wire.serial.close()
+
+
+def can_port(bus: Bus, run_directory: str) -> CanPort:
+    """A second listener on a CAN bus, or the only one. Ends the command."""
+    if bus.interface not in SHARED_CAN:
+        if is_running(run_directory):
+            line = f"the running controller holds {bus.channel}, and {bus.interface} has one user"
+            raise cli.Ended(NO_START, f"bus {bus.name}: {line}: sudo systemctl stop firebreak")
+        lock(run_directory)
+    with cli.ends(NO_START, CanPortError):
+        port = loop.can_port_of(bus)
+    if port.error:
+        raise cli.Ended(NO_START, port.error)
+    return port

@@ -1,0 +1,24 @@
+"""The frames of a CAN bus with their times, for a person who waits."""
+
+import select
+from collections.abc import Iterator
+
+from controller.config.can_fits import Frame
+from controller.system import clock
+from drivers.buses.can_port import CanPort
+
+POLL_US = 20_000  # of an interface without a descriptor
+
+
+def listen(port: CanPort, seconds: float | None) -> Iterator[Frame]:
+    """Frames until the time is over; None: until the person ends it. Times: UTC, us."""
+    end_us = None if seconds is None else clock.now_us() + round(seconds * 1e6)
+    while end_us is None or clock.now_us() < end_us:
+        descriptor = port.fileno()
+        wait_us = POLL_US if descriptor < 0 else 10 * POLL_US
+        if end_us is not None:
+            wait_us = max(0, min(wait_us, end_us - clock.now_us()))
+        select.select((descriptor,) if descriptor >= 0 else (), (), (), wait_us / 1e6)
+        now_us = clock.utc_us()
+        for can_id, data in port.drain():
+            yield now_us, can_id, data

@@ -1,0 +1,257 @@
+"""`firebreak probe BUS`: who answers on a bus, which profile fits, and why. It only reads.
+
+Exit codes: 0 a device answers and a profile fits, 1 none does, 2 wrong input, 3 no such port, or it
+is held.
+"""
+
+import argparse
+import contextlib
+import json
+import pathlib
+import re
+from argparse import Namespace
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from controller.config import can_fits, fits, profiles
+from controller.config.bus_schema import BAUDS_BD, CHARACTERS, Bus
+from controller.config.fits import Answer
+from controller.console import bus_access, probe_words
+from controller.console.can_listening import listen
+from controller.forms.refusal import ConfigError
+from controller.system import cli
+from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted
+from drivers.profile import FOLDER, Profile
+
+# one of them gets an answer, at least an exception, from nearly every Modbus device: holding
+# registers, input registers, contacts, SunSpec
+GREETINGS = ((3, 0, 1), (4, 0, 1), (2, 0, 1), (3, 40000, 2))
+OF_A_DEVICE = [f"{fits.EXCEPTION}{code}" for code in (1, 2, 3)]  # no such function, address, value
+SILENT = "no answer"
+BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # of BAUDS_BD, those that devices are shipped with
+UNITS, TCP_UNITS = "1-16,247", "1-16,247,255"
+REFUSED_SHOWN = 5
+
+
+def _numbers(text: str) -> list[int]:
+    """An argparse type: unit ids, such as 1-16,247."""
+    found: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", part, re.ASCII)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last <= 255:
+            line = f"{quoted(text)}: allowed are unit ids from 0 to 255, such as 1-16,247"
+            raise argparse.ArgumentTypeError(line)
+        found += range(first, last + 1)
+    return sorted(set(found))
+
+
+@cli.command(
+    "probe",
+    *bus_access.OPTIONS,
+    cli.option(
+        "--units", type=_numbers, metavar="IDS", help=f"unit ids ({UNITS}; TCP {TCP_UNITS})"
+    ),
+    cli.option(
+        *("--baud", "--baud-Bd"),
+        dest="baud_Bd",
+        type=int,
+        choices=BAUDS_BD,
+        metavar="BD",
+        help="of a port (tried one after the other)",
+    ),
+    cli.option("--characters", choices=tuple(CHARACTERS), default="8N1", help="(%(default)s)"),
+    cli.option("--timeout-ms", type=cli.whole(20, 5000), default=150, help="(%(default)s)"),
+    cli.option("--profiles", metavar="FOLDER", help="also the profiles of this folder"),
+    cli.option(
+        *("--for", "--for-s"),
+        dest="listen_s",
+        type=cli.whole(1, 600),
+        default=5,
+        metavar="SECONDS",
+        help="listen to a CAN bus so long (%(default)s)",
+    ),
+    cli.option("--all", action="store_true", help="every profile that does not fit, and why"),
+    cli.option("--json", action="store_true", help="the same as JSON"),
+)
+def _probe(arguments: Namespace) -> int:
+    bus = bus_access.find(arguments)
+    with cli.ends(WRONG_INPUT, ConfigError):
+        every = _profiles(arguments.profiles)
+    report = (_of_can if bus.kind == "can" else _of_modbus)(bus, every, arguments)
+    if arguments.json:
+        print(json.dumps(report, indent=1))
+    else:
+        shown = None if arguments.all else REFUSED_SHOWN
+        print("\n".join(probe_words.lines(report, shown)))
+    return DONE if any(each["fits"] for each in report["devices"]) else NOT_DONE
+
+
+def _profiles(folder: str | None) -> list[Profile]:
+    """The shipped profiles, and those of a folder, which may replace them. Raises ConfigError."""
+    paths = {path.stem: str(path) for path in sorted(FOLDER.glob("*.toml"))}
+    if folder is not None:
+        own = sorted(pathlib.Path(folder).glob("*.toml"))
+        if not own:
+            raise ConfigError(f"{folder}: has no profile; allowed is a folder with NAME.toml")
+        paths |= {path.stem: str(path) for path in own if _is_profile(path)}
+    return [profiles.load(path) for path in paths.values()]
+
+
+def _is_profile(path: pathlib.Path) -> bool:
+    """Site files lie in the same folder."""
+    return bool(re.search(r"(?m)^family *=", path.read_text("ascii", "replace")))
+
+
+# -- Modbus
+
+
+def _of_modbus(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str, Any]:
+    known = [each for each in every if each.family in fits.FAMILIES]
+    units = arguments.units or _numbers(TCP_UNITS if bus.kind == "tcp" else UNITS)
+    report = probe_words.head(bus)
+    is_held = bus.name != bus_access.DIRECT and bus_access.is_running(arguments.run_dir)
+    report["through"] = "the running controller" if is_held else "this process"
+    if is_held:
+        read = bus_access.through_controller(bus, arguments.run_dir)
+        report["devices"], report["notes"] = _asked(bus, units, read, known)
+        return report
+    bus_access.lock(arguments.run_dir)
+    for baud_Bd in _bauds(bus, arguments):
+        own = Bus(**{**_keys(bus), "baud_Bd": baud_Bd, "characters": arguments.characters})
+        with contextlib.closing(bus_access.Opened(own, arguments.timeout_ms * 1000)) as opened:
+            found, notes = _asked(own, units, opened.read, known)
+        report["notes"] += notes
+        if found:
+            return report | {"baud_Bd": baud_Bd, "devices": found}
+    return report
+
+
+def _keys(bus: Bus) -> dict[str, Any]:
+    return {name: getattr(bus, name) for name in bus.__dataclass_fields__}
+
+
+def _bauds(bus: Bus, arguments: Namespace) -> tuple[int, ...]:
+    given = arguments.baud_Bd or bus.baud_Bd
+    return (given,) if given else BAUDS_TRIED_BD
+
+
+def _asked(
+    bus: Bus, units: Iterable[int], read: bus_access.Read, every: list[Profile]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """(devices, notes): each unit that answers, against every profile."""
+    found: list[dict[str, Any]] = []
+    damaged, answers = dict[int, str](), dict[int, list[Answer]]()
+    for unit_id in units:
+        own = _remembering(partial(read, unit_id))
+        greeting = [own(*each) for each in GREETINGS]
+        answers[unit_id] = greeting
+        if not any(map(_is_answer, greeting)):
+            if set(greeting) != {SILENT}:
+                damaged[unit_id] = next(str(each) for each in greeting if each != SILENT)
+            continue
+        same = [each for each in found if answers[each["unit_id"]] == greeting]
+        if bus.kind == "tcp" and same:
+            same[0]["also"].append(unit_id)
+            continue
+        found.append(_device(unit_id, own, every))
+    at = f" at {bus.baud_Bd} Bd" if bus.kind == "rtu" else ""
+    notes = [f"unit {unit_id}{at}: {reason}" for unit_id, reason in damaged.items()]
+    if len(set(damaged.values())) == 1 and len(damaged) > 1:
+        notes = [f"{len(damaged)} units{at}: {next(iter(damaged.values()))}"]
+    if len(damaged) > 1 and not found and bus.kind == "rtu":
+        notes = [f"{len(damaged)} units{at}: {next(iter(damaged.values()))}: a wrong baud rate?"]
+    if not found and not damaged:
+        notes = [f"nobody answers{at}: another baud rate, unit id, or A and B swapped?"]
+    return found, notes
+
+
+def _is_answer(answer: Answer) -> bool:
+    """Data, or an exception about a function or register: another one may be of a gateway."""
+    return isinstance(answer, bytes) or answer in OF_A_DEVICE
+
+
+def _remembering(read: fits.Read) -> fits.Read:
+    """Each place is read once."""
+    known: dict[tuple[int, int, int], Answer] = {}
+
+    def own(*place: int) -> Answer:
+        function, address, count = place
+        key = function, address, count
+        if key not in known:
+            known[key] = read(*key)
+        return known[key]
+
+    return own
+
+
+def _device(unit_id: int, read: fits.Read, every: list[Profile]) -> dict[str, Any]:
+    found: dict[str, Any] = {"unit_id": unit_id, "also": [], "sunspec": ""}
+    with contextlib.suppress(fits.Unfit, fits.StepError):
+        models = fits.chain_of(read, fits.SUNSPEC_BASES)
+        plate = fits.nameplate(read, models)
+        found["sunspec"] = f"models {', '.join(map(str, models))}" + (f"; {plate}" if plate else "")
+    judged = fits.fits(every, read)
+    fitting = [each for each in judged if not each.reason]
+    found["fits"] = [_fit(each, fitting) for each in fitting]
+    found["refused"] = {each.profile.path.stem: each.reason for each in judged if each.reason}
+    return found
+
+
+def _fit(fit: fits.Fit, every: list[fits.Fit]) -> dict[str, Any]:
+    equals = [each for each in every if each is not fit and each.rank[:2] == fit.rank[:2]]
+    return {
+        **probe_words.of_profile(fit.profile),
+        "certainty": fit.certainty,
+        "proofs": fit.proofs,
+        "signs": fit.signs,
+        "values": fit.values,
+        "like": [each.profile.path.stem for each in equals],
+    }
+
+
+# -- CAN
+
+
+def _of_can(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str, Any]:
+    known = [each for each in every if each.family.endswith("_bms") and not each.registers]
+    with contextlib.closing(bus_access.can_port(bus, arguments.run_dir)) as port:
+        frames = list(listen(port, arguments.listen_s))
+    return of_frames(bus, known, frames)
+
+
+def of_frames(bus: Bus, every: list[Profile], frames: list[can_fits.Frame]) -> dict[str, Any]:
+    """The report of the frames of a CAN bus."""
+    report = probe_words.head(bus)
+    heard = can_fits.heard(frames)
+    report["ids"] = [
+        {**each._asdict(), "can_id": can_fits.shown(each.can_id), "lengths": each.lengths}
+        for each in heard
+    ]
+    if not frames:
+        report["notes"] = ["nothing comes: bit rate, termination, or a BMS that waits to be polled"]
+        return report
+    judged = can_fits.fits(every, frames)
+    fitting = [each for each in judged if not each.reason]
+    report["devices"] = [
+        {
+            "fits": [_can_fit(each, fitting, len(heard)) for each in fitting],
+            "refused": {each.profile.path.stem: each.reason for each in judged if each.reason},
+        }
+    ]
+    return report
+
+
+def _can_fit(fit: can_fits.CanFit, every: list[can_fits.CanFit], ids: int) -> dict[str, Any]:
+    others = [each for each in every if each.profile.path != fit.profile.path]
+    equals = [each for each in others if len(each.known) == len(fit.known)]
+    return {
+        **probe_words.of_profile(fit.profile),
+        "certainty": "identity" if not equals else "plausible",
+        "node": fit.node,
+        "proofs": [f"{len(fit.known)} of the {ids} ids are its own, none is forbidden"],
+        "signs": [],
+        "values": [f"its driver took {fit.taken} frames"],
+        "like": [each.profile.path.stem for each in equals],
+    }

@@ -1,0 +1,188 @@
+"""`firebreak profile`: the profiles that are there, the check of one, a skeleton of a new one."""
+
+import json
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+
+from controller.config import (
+    layers,
+    maps,
+    profile_bench,
+    profile_facts,
+    profile_skeleton,
+    profiles,
+    site_devices,
+)
+from controller.config.devices import Device
+from controller.config.profile_facts import Facts
+from controller.config.profile_form import SITE_DEVICE
+from controller.core.site_devices.roles import OF_DEVICES
+from controller.documents.document import wrapped
+from controller.forms import reading
+from controller.forms.refusal import ConfigError
+from controller.system import cli
+from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only
+from drivers.profile import FOLDER, Profile
+
+JSON = cli.option("--json", action="store_true", help="as JSON")
+BAUD = cli.option(
+    *("--baud", "--baud-Bd"),
+    type=cli.whole(1200, 1_000_000),
+    default=9600,
+    metavar="BD",
+    dest="baud_Bd",
+    help="of the serial line, for the times of reads (%(default)s)",
+)
+cli.group("profile", "ACTION")
+
+
+@cli.command(
+    "profile list",
+    JSON,
+    cli.option("--site", metavar="FILE", help="also the profiles beside this file and its layers"),
+    help="every profile: what it serves, what proves it, what it lacks and costs",
+)
+def _list(arguments: Namespace) -> int:
+    with cli.ends(WRONG_INPUT, ConfigError):
+        names = [path.stem for path in sorted(FOLDER.glob("*.toml"))]
+        names += _beside(arguments.site) if arguments.site else []
+        found = [profile_facts.facts(name, profiles.load(name)) for name in names]
+    if arguments.json:
+        print(json.dumps(found, indent=1))
+    else:
+        for each in found:
+            print(ascii_only("\n".join(_lines(each))))
+    return DONE
+
+
+def _beside(path: str) -> list[str]:
+    """The files beside a site file and its layers that are profiles."""
+    folders = dict.fromkeys([os.path.dirname(each.file) for each in layers.read_chain(path)])
+    found = [
+        os.path.join(folder, name)
+        for folder in folders
+        for name in sorted(os.listdir(folder or "."))
+        if name.endswith(".toml")
+    ]
+    return [each for each in found if "family" in reading.tables_of(each, "one device")]
+
+
+def _lines(each: Facts) -> Iterator[str]:
+    head = f"{each['name']:22} "
+    yield from wrapped(head, f"{each['maker']} {each['model']} ({each['family']})")
+    yield from wrapped(f"{'':23}", "; ".join(_states(each)))
+
+
+def _states(each: Facts) -> Iterator[str]:
+    yield f"{each['evidence']}, {each['proven']}{', MAP ONLY' * each['map_only']}"
+    needs = ", ".join(each["acceptances"])
+    yield f"needs not_fitted {needs}" if needs else "needs no acceptance"
+    if each["watchdog"] == profile_facts.NO_WATCHDOG:
+        yield "NO WATCHDOG"
+    if each["stored"]:
+        yield f"stored in flash: {each['writes_per_day_max']} writes a day, no load tracking"
+
+
+@cli.command(
+    "profile check",
+    cli.option("name", metavar="FILE|NAME", help="a file that ends in .toml, or a shipped name"),
+    BAUD,
+    JSON,
+    help="the first mistake of a profile in one line, or what it gives",
+)
+def _check(arguments: Namespace) -> int:
+    with cli.ends(WRONG_INPUT, ConfigError):
+        profile = checked(arguments.name)
+        facts = profile_facts.facts(arguments.name, profile)
+        facts["signals"] = profile_facts.signals(profile)
+        is_can = profile.family.endswith("_bms") and not profile.registers
+        facts["messages" if is_can else "reads"] = (
+            profile_facts.messages(profile)
+            if is_can
+            else profile_facts.reads(profile, arguments.baud_Bd)
+        )
+    if arguments.json:
+        print(json.dumps(facts, indent=1))
+    else:
+        print(ascii_only("\n".join(_summary(facts, arguments.baud_Bd))))
+    return DONE
+
+
+def checked(name: str) -> Profile:
+    """The profile, tried with its driver and its role. Raises ConfigError."""
+    profile = profiles.load(name)
+    file = profile.path.name
+    if profile.family == SITE_DEVICE:
+        role = profile.settings["role"]
+        if role not in OF_DEVICES:
+            raise ConfigError(f"{file}: settings.role: {role!r}; allowed {', '.join(OF_DEVICES)}")
+        settings = profile_bench.parameters_of(role)
+        device = Device("x", role, profile, "", 1, 0, (), (), 0, settings)
+        site_devices.check(file, device)
+    try:
+        profile_bench.build(profile)
+    except ValueError as error:
+        raise ConfigError(
+            str(error) if str(error).startswith(file) else f"{file}: {error}"
+        ) from None
+    return profile
+
+
+def _summary(facts: Facts, baud_Bd: int) -> Iterator[str]:
+    yield f"{facts['name']}: accepted"
+    kinds, roles = " or ".join(facts["buses"]), ", ".join(facts["roles"])
+    signals = [f"{name} {unit}".rstrip() for name, unit in facts["signals"]]
+    for label, words in (
+        ("device", f"{facts['maker']} {facts['model']}"),
+        ("family", f"{facts['family']}, for {roles} on a bus of kind {kinds}"),
+        ("documents", "; ".join(facts["documents"])),
+        ("evidence", f"{facts['evidence']}; proven: {facts['proven']}"),
+        ("signals", ", ".join(signals)),
+        *[("read", _read_words(each, baud_Bd)) for each in facts.get("reads", ())],
+        *[("message", _message_words(each)) for each in facts.get("messages", ())],
+        ("sign", facts["sign"]),
+        ("watchdog", facts["watchdog"] or ""),
+        ("stored", f"{facts['writes_per_day_max']} writes a day" if facts["stored"] else ""),
+        *[("lacks", words) for words in facts["missing"]],
+        ("map only", f"{maps.NO_READING}" if facts["map_only"] else ""),
+        ("needs", ", ".join([f"not_fitted.{name}" for name in facts["acceptances"]])),
+    ):
+        if words:
+            yield from wrapped(f"  {label:10} ", words)
+
+
+def _read_words(each: Facts, baud_Bd: int) -> str:
+    what = f"{each['what']}: function {each['function']}, {each['count']} from {each['address']}"
+    late = ""
+    if each["time_ms"] > each["period_ms"]:
+        late = ": TOO SLOW, take a faster line or a longer period_ms"
+    return (
+        f"{what}, every {each['period_ms']:g} ms; at most {each['time_ms']:.1f} ms at "
+        f"{baud_Bd} Bd{late}"
+    )
+
+
+def _message_words(each: Facts) -> str:
+    number = f" and {each['ids'] - 1} more" if each["ids"] > 1 else ""
+    return f"{each['what']}: {each['id']}{number}, {each['use']}, every {each['period_ms']} ms"
+
+
+@cli.command(
+    "profile new",
+    cli.option("family", choices=profile_skeleton.FAMILIES, metavar="FAMILY"),
+    cli.option("file", metavar="FILE", help="a new file"),
+    cli.option("--role", choices=OF_DEVICES, default="pv", help="of a site_device (%(default)s)"),
+    help="write a profile to fill in: each ? is a value of the device's document",
+)
+def _new(arguments: Namespace) -> int:
+    role = arguments.role if arguments.family == SITE_DEVICE else ""
+    text = profile_skeleton.skeleton(arguments.family, role)
+    with (
+        cli.ends(NO_START, OSError, at=arguments.file),
+        cli.ends(WRONG_INPUT, FileExistsError, at=arguments.file),
+        open(arguments.file, "x", encoding="ascii") as file,
+    ):
+        file.write(text)
+    print(f'{arguments.file}: fill in each "?", then firebreak profile check {arguments.file}')
+    return DONE

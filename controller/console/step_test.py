@@ -1,0 +1,201 @@
+"""`firebreak sign-test` and `step-test`: small steps of one converter in TEST mode, and what shows.
+
+Both ask the running controller for the steps and read its journal. They touch no bus.
+"""
+
+import json
+from argparse import Namespace
+from collections.abc import Sequence
+
+from controller.console import step_words
+from controller.console.operator import newest, sent
+from controller.console.proof_test import check_folder, moment, note_hash
+from controller.journal import snapshot
+from controller.journal.snapshot import Snapshot
+from controller.run import operator_client, operator_commands
+from controller.state import (
+    base,
+    proof_tests as ledger_facts,
+    sign_verdicts,
+    step_response,
+    step_session,
+)
+from controller.state.base import Facts
+from controller.state.step_session import Session
+from controller.state.watch import wait
+from controller.store import proof_tests, sign_tests
+from controller.store.proof_tests import LedgerError, NotWrittenError
+from controller.system import cli
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
+from safety import parameters as p
+
+SIGN_STEPS, SIGN_HOLD_MS = (-1, 1, -1, 1), 2500  # a BMS that reports once a second shows each step
+STEPS_MAX, STEPS_MIN = 10, 4
+STEPS_MS = 25_000  # together: a minute of TEST mode less start and meter test, 24 s at most
+HOLD_MS, HOLD_MS_MAX = 1500, 6000
+_JSON = cli.option("--json", action="store_true", help="the same figures as JSON")
+
+
+def _unit(help_words: str) -> cli.Option:
+    return cli.option("--unit", type=cli.whole(1, 99), metavar="N", help=help_words)
+
+
+@cli.command(
+    "sign-test",
+    _unit("only this unit (all, one after the other)"),
+    cli.option("--tester", metavar="TEXT", help="name and credentials; without it: not recorded"),
+    _JSON,
+    cli.RUN_DIR,
+    cli.STATE_DIR,
+)
+def _sign_test(arguments: Namespace) -> int:
+    if arguments.tester is not None:
+        check_folder(arguments.state_dir)
+        with cli.ends(WRONG_INPUT, LedgerError):
+            proof_tests.check_words(arguments.tester, sign_verdicts.PASSED, "")
+    seen = newest(arguments)
+    units = _units(arguments, seen)
+    hold_ms = max([SIGN_HOLD_MS, *[hold_of(_stated(seen, unit)) for unit in units]])
+    session = _run(arguments, seen, units, SIGN_STEPS, hold_ms)
+    found = [
+        {
+            **sign_verdicts.facts(samples, session.whole(unit), session.meter_result),
+            **_around(session, unit),
+        }
+        for unit, samples in session.samples.items()
+    ]
+    _show(arguments, session, seen, found, step_words.sign_lines)
+    if arguments.tester is not None:
+        _record(arguments, seen, found)
+    elif found:
+        say("not recorded: --tester names who tests")
+    is_good = all([each["result"] == sign_verdicts.PASSED for each in found])
+    return DONE if is_good and session.ended == step_session.DONE else NOT_DONE
+
+
+def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> None:
+    """Each decided result, with the devices for which it counts."""
+    codes = ledger_facts.codes(seen.reader.header)
+    ledger = proof_tests.Ledger(arguments.state_dir)
+    for each in found:
+        if each["result"] == sign_verdicts.UNDECIDED:
+            continue
+        unit = each["unit"]
+        remark = sign_tests.remark_of(codes[unit - 1], step_words.remark(each))
+        test = sign_tests.row_of(unit), arguments.tester, each["result"], remark
+        with (
+            cli.ends(WRONG_INPUT, LedgerError),
+            cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir),
+        ):
+            record = ledger.sign(moment(), *test)
+        note_hash(arguments.run_dir, record)
+        say(f"record {record.number}: sign test of unit {unit} {record.result}; hash {record.hash}")
+
+
+@cli.command("step-test", _unit("the unit (1)"), _JSON, cli.RUN_DIR)
+def _step_test(arguments: Namespace) -> int:
+    arguments.unit = arguments.unit or 1
+    seen = newest(arguments)
+    units = _units(arguments, seen)
+    stated = _stated(seen, units[0])
+    hold_ms = hold_of(stated)
+    signs = [-1, 1] * (steps_of(hold_ms) // 2)
+    session = _run(arguments, seen, units, signs, hold_ms)
+    tick_ms = seen.reader.header["safety_image"][p.H_TICK_MS]
+    found = [
+        {
+            **step_response.facts(samples, session.whole(unit), tick_ms),
+            **_around(session, unit),
+            "stated": stated,
+        }
+        for unit, samples in session.samples.items()
+    ]
+    _show(arguments, session, seen, found, step_words.step_lines)
+    is_good = bool(found) and not found[0]["points"][0]["too_little"]
+    return DONE if is_good and session.ended == step_session.DONE else NOT_DONE
+
+
+def hold_of(stated: Facts) -> int:
+    """Time of a step, ms: twice what the profile states of a step of a tenth of the rating."""
+    follow_ms = stated.get("dead_time_ms", 0) + stated.get("ramp_ms", 0) // 10
+    return min(HOLD_MS_MAX, max(HOLD_MS, 2 * follow_ms + 500))
+
+
+def steps_of(hold_ms: int) -> int:
+    """How many steps a test has."""
+    return min(STEPS_MAX, max(STEPS_MIN, STEPS_MS // hold_ms))
+
+
+def _stated(seen: Snapshot, unit: int) -> Facts:
+    """{dead_time_ms, ramp_ms} of the converter's profile."""
+    devices: list[Facts] = seen.reader.header["devices"]
+    places = [each for each in devices if (each["role"], each["index"]) == ("pcs", unit)]
+    return places[0].get("stated", {}) if places else {}
+
+
+def _around(session: Session, unit: int) -> Facts:
+    """{steps, held_by} of a unit (from 0)."""
+    held = sorted(session.held.get(unit, ()))
+    return {"held_by": [base.reason(code) for code in held]}
+
+
+def _units(arguments: Namespace, seen: Snapshot) -> list[int]:
+    """The units (from 0) that the command names."""
+    units = seen.layout.units
+    if arguments.unit is None:
+        return list(range(units))
+    if arguments.unit > units:
+        line = f"--unit {arguments.unit}: allowed is a whole number from 1 to {units}"
+        raise cli.Ended(WRONG_INPUT, line)
+    return [arguments.unit - 1]
+
+
+def _run(
+    arguments: Namespace, seen: Snapshot, units: Sequence[int], signs: Sequence[int], hold_ms: int
+) -> Session:
+    """Do the steps. Ends the command if none could begin."""
+    sent(arguments, operator_client.reach)  # a journal may outlive its controller
+    with cli.ends(NO_START, KeyError, ValueError, before="of another version of this program: "):
+        session = step_session.of_journal(seen, units, signs, hold_ms)
+    tick_ms, waits = seen.reader.header["safety_image"][p.H_TICK_MS], session.waits
+    while not session.ended:
+        if not snapshot.ticks(seen.reader, wait):
+            raise cli.Ended(NO_START, "the controller has stopped ticking")
+        for frame in seen.follow():
+            ask = session.take(seen.inp, seen.out, frame.fresh, frame.elapsed_ticks * tick_ms)
+            if ask:
+                _ask(arguments, session, ask)
+            if session.ended:
+                break
+        if session.waits != waits:
+            waits = session.waits
+            say(waits or f"steps of {len(signs)} x {hold_ms / 1000:g} s a unit have begun")
+    if not session.samples:
+        raise cli.Ended(NOT_DONE, session.ended)
+    return session
+
+
+def _ask(arguments: Namespace, session: Session, ask: tuple[int, int, int]) -> None:
+    """Ask the controller for a step; a refusal ends the test."""
+    answer = sent(arguments, operator_client.step, *ask)
+    if answer != operator_commands.ACCEPTED and not session.ended:
+        session.ended = f"the controller refuses a step: {operator_commands.words(answer)}"
+
+
+def _show(
+    arguments: Namespace,
+    session: Session,
+    seen: Snapshot,
+    found: Sequence[Facts],
+    lines: step_words.Lines,
+) -> None:
+    """Print the figures, and why the test ended early."""
+    if arguments.json:
+        ended = None if session.ended == step_session.DONE else session.ended
+        print(json.dumps({"units": found, "ended_early": ended}, indent=1))
+    else:
+        for each in found:
+            print("\n".join(lines(each)))
+    if session.ended != step_session.DONE:
+        rows = ", ".join(seen.standing)
+        say(session.ended + (f" (active or latched: {rows})" if rows else ""))

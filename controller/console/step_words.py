@@ -1,0 +1,126 @@
+"""The figures of `sign-test` and `step-test` as lines."""
+
+from collections.abc import Callable, Iterator
+
+from controller.state import sign_verdicts as signs
+from controller.state.base import Facts
+from controller.state.step_samples import AC, DC, GRID, LOAD
+
+Lines = Callable[[Facts], Iterator[str]]
+CONVERTER = (
+    "The converter moves against its set-point: see the sign of the set-point in its profile and "
+    "in its settings."
+)
+REMOTE = (
+    "The converter accepts the set-point and does nothing: see remote control, operating mode and "
+    "enable input."
+)
+METER = "Only the grid meter disagrees: turn its current transformers or phases, or its sign."
+BATTERY = "Only the BMS disagrees: see the sign of the current in its profile."
+HALF = "The converter's own readings disagree with each other: see their signs in its profile."
+LOAD_MOVES = "The load meter also measures the battery: it must sit behind the load alone."
+
+
+def sign_lines(facts: Facts) -> Iterator[str]:
+    """Result of one unit's sign test."""
+    yield f"unit {facts['unit']}: sign test {facts['result']}"
+    yield f"  {'':<14}{'moved, W':>10}{'expected':>10}{'+-':>8}  verdict"
+    for each in facts["points"]:
+        numbers = [_number(each[key]) for key in ("moved_W", "expected_W", "uncertainty_W")]
+        by = f" (by {each['by']})" if each["by"] else ""
+        moved, expected, off = numbers if each["point"] != LOAD else (numbers[0], "0", numbers[2])
+        yield f"  {each['point']:<14}{moved:>10}{expected:>10}{off:>8}  {each['verdict']}{by}"
+    yield from _held(facts)
+    why = diagnosis(facts)
+    if why:
+        yield f"  {why}"
+
+
+def _held(facts: Facts) -> Iterator[str]:
+    for each in facts["held_by"]:
+        yield f"  held back by {each['label']} {each['name']}"
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def diagnosis(facts: Facts) -> str:
+    """The likely cause of a failed test, or ""."""
+    verdicts = {each["point"]: each["verdict"] for each in facts["points"]}
+    load = verdicts.pop(LOAD, "")
+    meter = verdicts.pop(GRID, "")
+    converter = [verdicts.pop(AC), verdicts.pop(DC)]
+    racks = list(verdicts.values())
+    if {*converter, *racks} == {signs.OPPOSITE}:
+        return CONVERTER
+    if {*converter, *racks} == {signs.NOTHING}:
+        return REMOTE
+    if load == signs.MOVES:
+        return LOAD_MOVES
+    if set(converter) == {signs.AGREES} and any([each in signs.BAD for each in racks]):
+        return BATTERY
+    if meter in signs.BAD and not any([each in signs.BAD for each in (*converter, *racks)]):
+        return METER
+    return HALF if any([each in signs.BAD for each in converter]) else ""
+
+
+def remark(facts: Facts) -> str:
+    """The verdicts as one short line for the ledger: the most frequent is named once."""
+    parts: dict[str, list[str]] = {}
+    for each in facts["points"]:
+        parts.setdefault(each["verdict"], []).append(each["point"])
+    words = [f"{verdict}: {', '.join(points)}" for verdict, points in parts.items()]
+    return "; ".join(words)[:160]
+
+
+def step_lines(facts: Facts) -> Iterator[str]:
+    """Figures of one unit's step test."""
+    yield f"unit {facts['unit']}: rated {facts['rated_W']} W"
+    for each in facts["points"]:
+        yield from _point_lines(each, facts["stated"] if each["point"] == AC else {})
+    yield from _held(facts)
+    yield from _profile_lines(facts)
+
+
+def _point_lines(point: Facts, stated: Facts) -> Iterator[str]:
+    refresh = "-" if point["refresh_ms"] is None else f"{point['refresh_ms']:g}"
+    yield f"  at the {point['point']}: {point['steps']} steps, a new value each {refresh} ms"
+    if point["too_little"]:
+        yield f"    too little to tell: {point['too_little']}"
+        return
+    for name, unit in (("dead_time_ms", "ms"), ("ramp_ms", "ms, 0 to rated")):
+        yield f"    {name:<14}{_figure(point[name])} {unit}{_stated(point[name], stated, name)}"
+    most = point["slew_W_per_s_max"]
+    slew = (
+        f"{point['slew_W_per_s_min']} .. {most}" if most else f"{point['slew_W_per_s_min']} or more"
+    )
+    yield f"    slew          {slew} W/s"
+    yield f"    gain          {_figure(point['gain'])} of the set-point, settled"
+    size = f"of the step of {point['step_W']} W"
+    yield f"    overshoot     {_figure(point['overshoot_pct'])} % {size}"
+
+
+def _figure(figure: Facts) -> str:
+    return f"{figure['value']:g} +- {figure['uncertainty']:g}"
+
+
+def _stated(figure: Facts, stated: Facts, name: str) -> str:
+    if name not in stated:
+        return ""
+    fits = abs(stated[name] - figure["value"]) <= figure["uncertainty"]
+    return f"; profile: {stated[name]}, {'fits' if fits else 'DOES NOT FIT'}"
+
+
+def _profile_lines(facts: Facts) -> Iterator[str]:
+    """Lines to paste into the profile. A figure below its uncertainty is no measurement."""
+    point = facts["points"][0]
+    if point["too_little"]:
+        return
+    yield "  for the profile of the converter:"
+    for name in ("dead_time_ms", "ramp_ms"):
+        value, off = point[name]["value"], point[name]["uncertainty"]
+        if value > off:
+            yield f"    {name} = {value:.0f}  # measured +- {off:.0f}, {point['steps']} steps"
+        else:
+            yield f"    # {name}: at most {value + off:.0f}; 5 % of the rating shows no more"

@@ -1,0 +1,34 @@
+"""The power that a person asks of one converter in TEST mode (`firebreak sign-test`, `step-test`).
+
+Load tracking runs in TEST mode too, and would hide the step. So the step is an obligation. It has
+the lowest rank: a test breaks no limit of the connection, and waits for the grid meter's own test.
+The kernel bounds the power at 5 % of the rating. run/step_request.py ends a request in time.
+"""
+
+from array import array
+
+from controller.core.base import reasons
+from controller.core.base.answers import Obligation
+from controller.core.policies.contract import BASE, Found, Function, Known, Setup
+
+RANK = (1, "step_test")
+
+
+class StepTest(Function):
+    """An obligation, after the others know the available power: it narrows nothing for them."""
+
+    NAME, STAGE = "step_test", BASE
+    READS = ("step_test",)
+    TEXTS = reasons.texts("""
+        SERVICE_TEST | service test | A person asks this power of one converter in TEST mode. |
+          Nothing: it ends by itself.
+    """)
+
+    def __init__(self, setup: Setup) -> None:
+        self.state = array("i")
+
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Obligation, ...]:
+        """The power asked for; nothing while no unit is asked."""
+        unit, power_W = known.step_test
+        code = reasons.SERVICE_TEST
+        return (Obligation(RANK, power_W, code, power_W, code),) if unit else ()

@@ -1,0 +1,94 @@
+"""What each device shows of a small charge and a small discharge: its sign, or that it is wrong.
+
+The set-point of the unit is the reference. A least-squares line through the means of all steps
+gives the share of the set-point that a device shows. Fixed losses and a constant load drop out.
+"""
+
+from collections.abc import Sequence
+
+from controller.core.policies import meter_sign
+from controller.state import step_numbers as numbers
+from controller.state.base import Facts
+from controller.state.step_samples import AC, DC, GRID, LOAD, Samples
+
+AGREES, OPPOSITE, NOTHING = "agrees", "opposite", "nothing moved"
+SIZE, LITTLE, NO_VALUE = "wrong size", "too little to tell", "no value"
+STEADY, MOVES = "unchanged", "moves with the battery"
+GOOD = (AGREES, STEADY)
+BAD = (OPPOSITE, NOTHING, SIZE, NO_VALUE, MOVES)
+# share of the set-point: at most of one that has not moved, and the range of one that agrees. A
+# meter with one of three current transformers reversed shows a third.
+STILL, LOW, HIGH = 0.2, 0.6, 1.6
+UNCERTAIN = 0.2  # more, twice the standard error, decides nothing
+RACK_LOW, RACK_HIGH = 0.3, 3.0  # of an equal share: racks in parallel do not share evenly
+STEPS_W_MIN = 4  # quanta of the set-point between charge and discharge, at least
+PASSED, FAILED, UNDECIDED = "passed", "failed", "not decided"
+
+
+def facts(samples: Samples, phases: Sequence[tuple[int, int]], meter_result: int | None) -> Facts:
+    """{unit, result, points: [{point, verdict, moved_W, expected_W, uncertainty_W}]}.
+
+    meter_result: of the grid meter's own test in this run (meter_sign), None without one.
+    """
+    points = [_point(name, samples, phases, meter_result) for name in samples.points]
+    return {"unit": samples.place.unit + 1, "result": result(points), "points": points}
+
+
+def result(points: Sequence[Facts]) -> str:
+    """Result of a unit: one bad verdict fails it. A load meter may be too restless to tell."""
+    verdicts = {each["point"]: each["verdict"] for each in points}
+    if any([verdict in BAD for verdict in verdicts.values()]):
+        return FAILED
+    verdicts.pop(LOAD, None)
+    return PASSED if all([each in GOOD for each in verdicts.values()]) else UNDECIDED
+
+
+def _point(
+    name: str, samples: Samples, phases: Sequence[tuple[int, int]], meter_result: int | None
+) -> Facts:
+    seen, share = samples.points[name], _expected(name, samples)
+    xs, ys = numbers.means(samples.setpoints, seen, phases)
+    found = numbers.slope(xs, ys)
+    span_W = max(xs) - min(xs) if xs else 0.0
+    verdict, by = LITTLE, ""
+    if not seen:
+        verdict = NO_VALUE
+    elif found and span_W >= STEPS_W_MIN * samples.place.quantum_W:
+        verdict = _verdict(name, found[0] / share, 2 * found[1] / abs(share))
+    if name == GRID and meter_result in _METER and (verdict == LITTLE or meter_result):
+        verdict, by = _METER[meter_result], "the grid meter's own test"
+    known = found or (None, None)
+    return {
+        "point": name,
+        "verdict": verdict,
+        "by": by,
+        "moved_W": None if known[0] is None else round(known[0] * span_W),
+        "expected_W": round(share * span_W),
+        "uncertainty_W": None if known[1] is None else round(2 * known[1] * span_W),
+    }
+
+
+_METER: dict[int | None, str] = {meter_sign.PROVEN: AGREES, meter_sign.REVERSED: OPPOSITE}
+
+
+def _expected(name: str, samples: Samples) -> float:
+    """Share of the set-point that a right device shows."""
+    if name == GRID:
+        return -1.0  # a discharge lowers the import
+    is_rack = name not in (AC, DC, LOAD)
+    return 1.0 / len(samples.place.racks) if is_rack else 1.0
+
+
+def _verdict(name: str, ratio: float, uncertainty: float) -> str:
+    """The verdict of a point that shows this share of what a right one shows."""
+    if uncertainty > UNCERTAIN:
+        return LITTLE
+    is_still = abs(ratio) < STILL
+    if name == LOAD:  # anything else is a change of the load itself
+        return STEADY if is_still else MOVES if LOW <= abs(ratio) <= HIGH else LITTLE
+    if is_still:
+        return NOTHING
+    if ratio < 0:
+        return OPPOSITE
+    low, high = (LOW, HIGH) if name in (AC, DC, GRID) else (RACK_LOW, RACK_HIGH)
+    return AGREES if low <= ratio <= high else SIZE

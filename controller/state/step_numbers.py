@@ -1,0 +1,61 @@
+"""Means and slopes of the samples of a step test."""
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+
+from controller.state.step_samples import Sample
+
+LAST_PERMILLE = 500  # of a step, that counts as settled
+
+
+def settled(samples: Sequence[Sample], phase: tuple[int, int]) -> list[float]:
+    """The values of the last part of a phase."""
+    begin_ms, end_ms = phase
+    from_ms = end_ms - (end_ms - begin_ms) * LAST_PERMILLE // 1000
+    return [each.value_W for each in samples if from_ms < each.at_ms <= end_ms]
+
+
+def means(
+    asked: Sequence[Sample], seen: Sequence[Sample], phases: Sequence[tuple[int, int]]
+) -> tuple[list[float], list[float]]:
+    """Means of set-point and values in each phase that has both."""
+    pairs = [(settled(asked, each), settled(seen, each)) for each in phases]
+    whole = [(one, other) for one, other in pairs if one and other]
+    return [statistics.fmean(one) for one, _ in whole], [statistics.fmean(of) for _, of in whole]
+
+
+def slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float] | None:
+    """(slope, its standard error) of ys over xs by least squares; None: xs do not differ."""
+    if len(xs) < 3:
+        return None
+    x_mean, y_mean = statistics.fmean(xs), statistics.fmean(ys)
+    spread = sum([(x - x_mean) ** 2 for x in xs])
+    if spread < 1:
+        return None
+    found = sum([(x - x_mean) * (y - y_mean) for x, y in zip(xs, ys)]) / spread
+    rest = sum([(y - y_mean - found * (x - x_mean)) ** 2 for x, y in zip(xs, ys)])
+    return found, math.sqrt(rest / (len(xs) - 2) / spread)
+
+
+def noise_W(samples: Sequence[Sample], phases: Sequence[tuple[int, int]]) -> float:
+    """Largest standard deviation of the settled values of a phase, W."""
+    parts = [settled(samples, each) for each in phases]
+    return max([statistics.pstdev(each) for each in parts if each], default=0.0)
+
+
+def resolution_W(samples: Sequence[Sample]) -> float:
+    """Smallest difference between two values, W; 0: all are the same."""
+    values = sorted({each.value_W for each in samples})
+    return min([high - low for low, high in zip(values, values[1:])], default=0.0)
+
+
+def refresh_ms(samples: Sequence[Sample]) -> float | None:
+    """Median time between two new values, ms."""
+    gaps = list(_gaps(samples))
+    return statistics.median(gaps) if gaps else None
+
+
+def _gaps(samples: Sequence[Sample]) -> Iterator[int]:
+    for one, other in zip(samples, samples[1:]):
+        yield other.at_ms - one.at_ms

@@ -1,0 +1,172 @@
+"""How a unit follows a step of its set-point: dead time, ramp, gain, overshoot.
+
+Each step is scaled to 0 .. 1 by its own settled values. A crossing of a level lies between two
+values that arrived, so it is an interval. The uncertainty is what the intervals of all steps leave
+open, and one tick. The converter's own register counts, and the grid meter, whose window is in its
+figures.
+"""
+
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from controller.state import step_numbers as numbers
+from controller.state.base import Facts
+from controller.state.step_samples import AC, GRID, Sample, Samples
+
+POINTS = (AC, GRID)
+LOW, HIGH = 0.1, 0.9  # of a step
+STEPS_MIN = 3
+QUANTA_MIN = 4  # of the set-point, in a step
+RESOLUTIONS_MIN = 10  # of the register, in a step
+NOISE_MAX = 0.1  # of a step, standard deviation of settled values
+BELOW, NOISY, FEW, SLACK = (
+    "the step is less than four quanta of the set-point",
+    "the noise is more than a tenth of the step",
+    "fewer than three whole steps",
+    "the value moves less than a fifth of the step",
+)
+
+
+class Step(NamedTuple):
+    """One step at one point: times in ms from the sent set-point, values scaled to 0 .. 1."""
+
+    size_W: float  # of the set-point
+    moved_W: float
+    low: tuple[float, float]  # interval of the crossing of LOW
+    high: tuple[float, float]
+    peak: float
+
+
+def facts(samples: Samples, phases: Sequence[tuple[int, int]], tick_ms: int) -> Facts:
+    """{unit, steps_W, points: of `_point`} of a unit."""
+    points = [_point(name, samples, phases, tick_ms) for name in POINTS if name in samples.points]
+    return {"unit": samples.place.unit + 1, "rated_W": samples.place.rated_W, "points": points}
+
+
+def _point(name: str, samples: Samples, phases: Sequence[tuple[int, int]], tick_ms: int) -> Facts:
+    """{point, too_little, steps, refresh_ms, figures}; a figure is {value, uncertainty}."""
+    seen, sign = samples.points[name], -1 if name == GRID else 1
+    steps = _steps(samples, seen, phases, sign)
+    found: Facts = {
+        "point": name,
+        "too_little": _too_little(samples, seen, phases, steps),
+        "steps": len(steps),
+        "refresh_ms": numbers.refresh_ms(seen),
+    }
+    if found["too_little"]:
+        return found
+    return {**found, **_figures(samples, seen, phases, steps, tick_ms, sign)}
+
+
+def _too_little(
+    samples: Samples,
+    seen: Sequence[Sample],
+    phases: Sequence[tuple[int, int]],
+    steps: Sequence[Step],
+) -> str:
+    """Why the figures would say nothing, or ""."""
+    if len(steps) < STEPS_MIN:
+        return FEW
+    size_W = statistics.median([abs(step.size_W) for step in steps])
+    if size_W < QUANTA_MIN * samples.place.quantum_W:
+        return BELOW
+    moved_W = statistics.median([abs(step.moved_W) for step in steps])
+    if moved_W < size_W / 5:
+        return SLACK
+    least_W = max(numbers.noise_W(seen, phases) / NOISE_MAX, numbers.resolution_W(seen))
+    return NOISY if moved_W < least_W else ""
+
+
+def _steps(
+    samples: Samples, seen: Sequence[Sample], phases: Sequence[tuple[int, int]], sign: int
+) -> list[Step]:
+    found = []
+    for before, after in zip(phases, phases[1:]):
+        sent = [each for each in samples.sent if after[0] <= each.at_ms < after[1]]
+        asked = [numbers.settled(samples.setpoints, each) for each in (before, after)]
+        shown = [numbers.settled(seen, each) for each in (before, after)]
+        if sent and all(asked) and all(shown):
+            size_W, moved_W = [
+                statistics.median(of[1]) - statistics.median(of[0]) for of in (asked, shown)
+            ]
+            step = _step(sent[0].at_ms, after[1], seen, size_W, sign * moved_W, shown, sign)
+            found += [step] if step else []
+    return found
+
+
+def _step(
+    begin_ms: float,
+    end_ms: float,
+    seen: Sequence[Sample],
+    size_W: float,
+    moved_W: float,
+    shown: Sequence[list[float]],
+    sign: int,
+) -> Step | None:
+    """The step that was sent at begin_ms; None: the value has not moved."""
+    base_W = statistics.median(shown[0])
+    if not moved_W or not size_W:
+        return None
+    course = [
+        (each.at_ms - begin_ms, sign * (each.value_W - base_W) / moved_W)
+        for each in seen
+        if begin_ms < each.at_ms <= end_ms
+    ]
+    low, high = [_crossing(course, level) for level in (LOW, HIGH)]
+    if low is None or high is None:
+        return None
+    return Step(size_W, moved_W, low, high, max([level for _, level in course]))
+
+
+def _crossing(course: Sequence[tuple[float, float]], level: float) -> tuple[float, float] | None:
+    """The two times between which the course first passes a level."""
+    before_ms = 0.0
+    for at_ms, value in course:
+        if value >= level:
+            return before_ms, at_ms
+        before_ms = at_ms
+    return None
+
+
+def _figures(
+    samples: Samples,
+    seen: Sequence[Sample],
+    phases: Sequence[tuple[int, int]],
+    steps: Sequence[Step],
+    tick_ms: int,
+    sign: int,
+) -> Facts:
+    low_ms, low_off_ms = _time([step.low for step in steps], tick_ms)
+    high_ms, high_off_ms = _time([step.high for step in steps], tick_ms)
+    rise_ms, off_ms = max(0.0, (high_ms - low_ms) / (HIGH - LOW)), low_off_ms + high_off_ms
+    moved_W = statistics.median([abs(step.moved_W) for step in steps])
+    rated = samples.place.rated_W / moved_W
+    xs, ys = numbers.means(samples.setpoints, seen, phases)
+    gain, error = numbers.slope(xs, ys) or (0.0, 0.0)
+    peak = statistics.median([step.peak for step in steps]) - 1
+    slowest_ms, fastest_ms = rise_ms + off_ms, max(0.0, rise_ms - off_ms)
+    noise = numbers.noise_W(seen, phases) / moved_W
+    return {
+        "step_W": round(moved_W),
+        "dead_time_ms": _figure(max(0.0, low_ms - LOW * rise_ms), low_off_ms + LOW * off_ms),
+        "ramp_ms": _figure(rise_ms * rated, off_ms * rated),
+        "slew_W_per_s_min": round(moved_W / slowest_ms * 1000),
+        "slew_W_per_s_max": round(moved_W / fastest_ms * 1000) if fastest_ms else None,
+        "gain": _figure(sign * gain, 2 * error, 3),
+        "overshoot_pct": _figure(100 * max(0.0, peak), 300 * noise, 1),
+    }
+
+
+def _time(intervals: Sequence[tuple[float, float]], tick_ms: int) -> tuple[float, float]:
+    """(middle, uncertainty) of a crossing, ms. Each step meets the refresh at another moment, so
+    the intervals overlap in a shorter one. A quarter of the steps at each end may disagree.
+    """
+    lows, highs = sorted([low for low, _ in intervals]), sorted([high for _, high in intervals])
+    place = len(intervals) // 4
+    low_ms, high_ms = lows[-1 - place], highs[place]
+    return (low_ms + high_ms) / 2, abs(high_ms - low_ms) / 2 + tick_ms
+
+
+def _figure(value: float, uncertainty: float, digits: int = 0) -> Facts:
+    return {"value": round(value, digits), "uncertainty": round(uncertainty, digits)}

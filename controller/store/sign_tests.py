@@ -1,0 +1,82 @@
+"""Which units need a sign test: from the ledger's records, and the CRC of the devices of each unit.
+
+The sign of a power belongs to device, profile and firmware. So a record counts for the devices that
+it names by their CRC (config/approval.py: place, contacts and profile). After a replacement, and of
+a device with another serial number, a record without such a remark makes the test due again.
+"""
+
+import zlib
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from controller.store.proof_lines import PASSED, SIGN, Record
+from safety import parameters as p
+from safety.image_check import topology
+
+NEVER, OTHER, FAILED, DONE = "never done", "of other devices", "failed", "passed"
+METERS = "meter_grid", "meter_load"
+
+
+def codes(
+    image: "array[int]", crcs: Mapping[str, int], devices: Iterable[tuple[str, str, int]]
+) -> list[str]:
+    """The code of each unit: CRC over its converter, racks and meters. crcs: of approval.devices;
+    devices: (name, role, index) of each.
+    """
+    layout, found = topology(image)
+    of_rack = [image[found.rack + at * p.RACK_WORDS + p.R_UNIT] for at in range(layout.racks)]
+    parts: list[list[tuple[str, int]]] = [[] for _ in range(layout.units)]
+    for name, role, index in devices:
+        part = (name, crcs.get(f"device {name}", 0))
+        units = {"pcs": [index], "bms": of_rack[index : index + 1] if index >= 0 else []}
+        for unit in range(layout.units) if role in METERS else units.get(role, []):
+            parts[unit].append(part)
+    return [f"{zlib.crc32(repr(sorted(each)).encode()):08X}" for each in parts]
+
+
+def row_of(unit: int) -> str:
+    """Name of a unit (from 1) in the ledger."""
+    return f"u{unit}"
+
+
+def remark_of(code: str, words: str) -> str:
+    """The remark of a record: the devices, then what each of them showed."""
+    return f"devices {code}; {words}"
+
+
+def units(unit_codes: Sequence[str], records: Sequence[Record]) -> list[dict[str, Any]]:
+    """{unit, code, state: NEVER .. DONE, date, tester} of each unit (from 1)."""
+    last = {record.row: record for record in records if record.kind == SIGN}
+    found = []
+    for unit, code in enumerate(unit_codes, 1):
+        record = last.get(row_of(unit))
+        found.append(
+            {
+                "unit": unit,
+                "code": code,
+                "state": _state(record, code),
+                "date": record and record.date,
+                "tester": record and record.tester,
+            }
+        )
+    return found
+
+
+def _state(record: Record | None, code: str) -> str:
+    if record is None:
+        return NEVER
+    if not record.remark.startswith(remark_of(code, "")):
+        return OTHER
+    return DONE if record.result == PASSED else FAILED
+
+
+def due(found: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Units (from 1) whose sign does not count yet."""
+    return [each["unit"] for each in found if each["state"] != DONE]
+
+
+def summary(found: Sequence[Mapping[str, Any]]) -> str:
+    """ "sign test of unit 1, 2", or ""."""
+    late = due(found)
+    return f"sign test of unit {', '.join(map(str, late))}" if late else ""

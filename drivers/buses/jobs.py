@@ -1,0 +1,57 @@
+"""The requests that wait on one bus, and which of them goes next."""
+
+from collections.abc import Hashable, Iterable, Mapping
+
+from drivers.buses.rtu import READ, Request
+from drivers.buses.unit import SILENT_AFTER, UnitStatistics
+
+NEVER = 1 << 62  # us, later than any clock
+# after a time-out a silent unit lets other units go first for this time, or it would block its bus
+PATIENCE_US = 50_000
+
+
+class Job:
+    """One request: sent once (period 0) or each period."""
+
+    __slots__ = ("request", "unit", "period_us", "due_us", "deadline_us")
+
+    def __init__(self, request: Request, unit: UnitStatistics, period_us: int, due_us: int) -> None:
+        self.request = request
+        self.unit = unit
+        self.period_us = period_us
+        self.due_us = due_us
+        self.deadline_us = due_us + period_us
+
+
+def chosen(once: Mapping[Hashable, Job], periodic: Iterable[Job], now_us: int) -> Job | None:
+    """The most urgent job that is due, or None."""
+    best, best_score = None, NEVER << 3
+    queues: tuple[Iterable[Job], ...] = (once.values(), periodic)
+    for jobs in queues:
+        for job in jobs:
+            if job.due_us > now_us:
+                continue
+            rank = job.request.priority
+            unit = job.unit
+            if unit.retry_us > now_us and rank == READ:
+                continue
+            if unit.silent >= SILENT_AFTER and now_us - unit.silent_us < PATIENCE_US:
+                rank = READ + 1
+            score = (rank << 62) + job.deadline_us
+            if score < best_score:
+                best, best_score = job, score
+    return best
+
+
+def due_us(once: Mapping[Hashable, Job], periodic: Iterable[Job]) -> int:
+    """When the first job is due; NEVER without one."""
+    first_us = NEVER
+    queues: tuple[Iterable[Job], ...] = (once.values(), periodic)
+    for jobs in queues:
+        for job in jobs:
+            job_us = job.due_us
+            if job.unit.retry_us > job_us and job.request.priority == READ:
+                job_us = job.unit.retry_us
+            if job_us < first_us:
+                first_us = job_us
+    return first_us

@@ -1,0 +1,76 @@
+"""What the frames or replies of a rack BMS hold, and which groups of values they feed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from safety import signals as s
+
+NEVER_US = -(1 << 62)
+CHARGE_MV, CUTOFF_MV = "charge_voltage_mV_max", "discharge_voltage_mV_min"
+ALLOWED = {
+    "charge_allowed": s.CHARGE_CURRENT_MA_MAX,
+    "discharge_allowed": s.DISCHARGE_CURRENT_MA_MAX,
+}
+CELLS, TEMPERATURES = "cell_voltage_mV", "module_temperature_ddegC"
+ARRAYS = {CELLS: s.G_BMS_CELLS, TEMPERATURES: s.G_BMS_TEMPERATURES}
+INDEX = {row[0]: index for index, row in enumerate(s.RACK_INPUTS)}
+GROUPS = {row[0]: row[4] for row in s.RACK_INPUTS} | ARRAYS
+GROUPS |= dict.fromkeys((CHARGE_MV, CUTOFF_MV, *ALLOWED), s.G_BMS_LIMITS)
+
+
+class Source:
+    """The frames of one id and value of the multiplexer, or the replies to one read."""
+
+    def __init__(self, can_id: int, is_required: bool, stopped_us: int, bit: int) -> None:
+        self.can_id, self.is_required, self.bit = can_id, is_required, bit
+        self.stopped_us = stopped_us
+        self.fields: list[tuple[str, Any, bool]] = []  # the last: a short frame may lack it
+        self.faults: list[tuple[str, Any]] = []
+        self.arrays: list[tuple[str, int, Sequence[Any]]] = []
+        self.forget()
+
+    def forget(self) -> None:
+        """Make it a source that was never heard. good: accepted."""
+        self.heard_us = self.good_us = NEVER_US
+        self.times = 0
+
+
+@dataclass(slots=True)
+class Group:
+    """A group of values: the sources that it must have, and those that may come, as bits."""
+
+    must: int = 0
+    may: int = 0
+    arrived: int = 0
+    stored_us: int = NEVER_US
+
+    def is_whole(self, sources: Sequence[Source], now_us: int) -> bool:
+        """Whether every source that it must have has come again, and no other has stopped."""
+        if self.arrived & self.must != self.must:
+            return False
+        return not any(
+            each.times and now_us - each.good_us > each.stopped_us
+            for each in sources
+            if each.bit & self.may
+        )
+
+
+class Sources:
+    """The sources of a rack, and the groups that they feed."""
+
+    def __init__(self) -> None:
+        self.sources: list[Source] = []
+        self.groups = {group: Group() for group in range(s.RACK_GROUP_COUNT)}
+
+    def make(self, number: int, is_required: bool, stopped_us: int) -> Source:
+        """A new source; number: its id, or the address of its read."""
+        self.sources.append(Source(number, is_required, stopped_us, 1 << len(self.sources)))
+        return self.sources[-1]
+
+    def feed(self, group: int, source: Source) -> None:
+        """Let the group need the source."""
+        if source.is_required:
+            self.groups[group].must |= source.bit
+        else:
+            self.groups[group].may |= source.bit

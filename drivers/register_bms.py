@@ -1,0 +1,194 @@
+"""Rack BMS by registers (Modbus RTU or TCP). A reply is taken whole or refused, like a CAN frame.
+
+A read that fails, or is refused, takes the freshness from the groups that need it until all of
+their reads have been answered again:
+
+    reads --> identity, heartbeat --> values in range, fault bits known --> group whole --> fresh
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from drivers.buses import rtu
+from drivers.can_dialect import OK, OTHER, READ, SIGN, STUCK, WAITING
+from drivers.profile import Profile, Register, wrong
+from drivers.rack_bms import RackBms
+from drivers.rack_sources import ARRAYS, GROUPS, NEVER_US, Source, Sources
+from drivers.register_blocks import Block, blocks
+from drivers.register_codec import Codec
+from drivers.sink import Sink
+from drivers.site_device import SiteDevice
+from safety import signals as s
+
+CURRENT = "rack_current_mA"
+DIRECTION = "current_direction"  # 1 or -1; then the current counts without its sign
+HEARTBEAT = "heartbeat"
+FAULT = "fault_"  # begins the names of registers with fault bits
+FED = GROUPS | {DIRECTION: s.G_BMS_PACK, HEARTBEAT: s.G_BMS_STATE}
+
+
+class _Place:
+    """A value, or the fault bit, of some bytes in a reply."""
+
+    def __init__(self, register: Register, start: int, size: int, bit: int = 0) -> None:
+        self._codec, self._bit = Codec(register, {}), bit
+        self._start, self._end = start, start + size
+
+    def value(self, data: bytes) -> int | None:
+        """The value; None: there is none, or it is refused."""
+        return self._codec.value(data[self._start : self._end])
+
+    def bits(self, data: bytes) -> int:
+        """The fault bit, or 0."""
+        return int(self.value(data) != 0) << self._bit
+
+
+class RegisterBms(RackBms):
+    """One rack. `bad_frames`: replies that were damaged or of another unit."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        rack: int,
+        unit_id: int,
+        sink: Sink,
+        layout: s.Layout,
+        sizes: tuple[int, int] = (0, 0),
+        flow: Callable[[], int] = int,
+        sign_mA: int = 0,
+    ) -> None:
+        super().__init__(profile, rack, unit_id, sink, layout, sizes, flow, sign_mA)
+        self._bits = {n: b for each in profile.fault_bits.values() for n, b in each.items()}
+        self._sources = Sources()
+        self._reads: list[tuple[Source, Block, int]] = []
+        self._beat: tuple[Source, _Place] | None = None
+        self._count: int | None = None
+        self._beat_us = NEVER_US
+        self._add_reads()
+        plain = Profile(**{**vars(profile), "registers": {}})
+        self._identity = SiteDevice(plain, unit_id, sink, (0, 0), [], {})
+
+    def _add_reads(self) -> None:
+        registers, settings = self.profile.registers.values(), self.profile.settings
+        limits = [settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
+        for period_ms in dict.fromkeys([self._period_ms(each) for each in registers]):
+            every = [
+                place
+                for each in registers
+                if self._period_ms(each) == period_ms
+                for place in self._expanded(each)
+            ]
+            for block in blocks([each for _, each in every], *limits):
+                source = self._sources.make(block.address, True, settings["stopped_ms"] * 1000)
+                self._reads.append((source, block, period_ms * 1000))
+                for index, start, size in block.places:
+                    self._add(source, *every[index], (start, size))
+
+    def _period_ms(self, register: Register) -> int:
+        return register.period_ms or self.profile.period_ms
+
+    def _expanded(self, register: Register) -> list[tuple[int, Register]]:
+        """(number in its array, register); of an array one register for each value."""
+        if register.name not in ARRAYS:
+            return [(0, register)]
+        count, own = self._sizes[register.name], vars(register)
+        if count > register.count:
+            words = f"registers.{register.name}: has {register.count} values for the {count}"
+            raise wrong(self.profile.path, f"{words} of the rack; allowed at least as many")
+        places = [{"address": register.address + at * register.words} for at in range(count)]
+        return [(at, Register(**own | place)) for at, place in enumerate(places)]
+
+    def _add(self, source: Source, at: int, register: Register, size: tuple[int, int]) -> None:
+        """Let a reply hold one value."""
+        name = register.name
+        place = _Place(register, *size, self._bits.get(name.removeprefix(FAULT), 0))
+        if name in ARRAYS:
+            source.arrays.append((name, at, [place]))
+        elif name.startswith(FAULT):
+            source.faults.append((name, place))
+        else:
+            source.fields.append((name, place, False))
+        if name == HEARTBEAT:
+            self._beat = source, place
+        self._sources.feed(FED.get(name, s.G_BMS_STATE), source)
+
+    def periodic(self) -> list[tuple[rtu.Request, int]]:
+        """[(Request, period in us)]: the reads, then those of the identity, which come seldom."""
+        reply_id = self.node + self.profile.settings["reply_id_offset"]
+        found = []
+        for number, (source, block, period_us) in enumerate(self._reads, 1):
+            key = self.node, f"rack {number}"
+            taking = partial(self._on_reply, source, block), partial(self._on_failure, source)
+            place = block.function, block.address, block.length
+            read = rtu.read_request(key, self.node, *place, *taking, reply_id=reply_id)
+            found.append((read, period_us))
+        return found + self._identity.periodic()
+
+    schedule = periodic
+
+    def service(self, now_us: int) -> list[rtu.Request]:
+        """Requests to submit now: the identity, until all of it is found."""
+        return self._identity.service(now_us)
+
+    def _on_failure(self, source: Source, kind: int, code: int, now_us: int) -> None:
+        self._drop(source)
+        self.bad_frames += kind == rtu.BAD_REPLY
+        if kind == rtu.TIMEOUT:
+            self._identity.note_silence()
+
+    def _drop(self, source: Source) -> None:
+        """Let no group be whole by an older reply."""
+        for group in self._sources.groups.values():
+            group.arrived &= ~source.bit
+        self._values.pop(DIRECTION, None)
+
+    def _on_reply(self, source: Source, block: Block, pdu: bytes, now_us: int) -> None:
+        self._identity.note_answer(now_us)
+        data = block.plain(pdu[2:])
+        if self._beat and self._beat[0] is source:
+            self._note_beat(self._beat[1].value(data), now_us)
+        source.heard_us, source.times = now_us, source.times + 1
+        if self._state_of(now_us)[0] == OK and self._take(source, data, now_us):
+            self.frames += 1
+        else:
+            self.refused += 1
+            self._drop(source)
+
+    def _note_beat(self, count: int | None, now_us: int) -> None:
+        if self._count is not None and count not in (None, self._count):
+            self._beat_us = now_us
+        self._count = count
+
+    def _state_of(self, now_us: int) -> tuple[int, int]:
+        """(state of can_dialect.py, what it is about): OK: values count."""
+        if self.is_sign_wrong:
+            return SIGN, 0
+        if not self._identity.is_identified:
+            other = self._identity.other_device
+            return (OTHER, other) if other else (WAITING, 0)
+        stuck_ms = self.profile.settings["heartbeat_ms_max"]
+        if self._beat and now_us - self._beat_us > stuck_ms * 1000:
+            return (WAITING if self._beat_us == NEVER_US else STUCK), self._beat[0].can_id
+        return OK, 0
+
+    def _read(self, source: Source, frame: bytes) -> dict[str, int] | None:
+        """The values of a reply; the current has the sign of its direction, where one is read."""
+        values = super()._read(source, frame)
+        if values is None or None in [fault.value(frame) for _, fault in source.faults]:
+            return None
+        if CURRENT in values and DIRECTION in self.profile.registers:
+            way = values.get(DIRECTION, self._values.get(DIRECTION))
+            if way is None:
+                return None
+            values[CURRENT] = abs(values[CURRENT]) * way
+        return values
+
+    def report(self, now_us: int) -> tuple[int, int]:
+        """(state of can_dialect.py, register that it is about or 0) for the page of the links."""
+        state = self._state_of(now_us)
+        if state[0] != OK:
+            return state
+        for each, _, _ in self._reads:
+            if each.times and each.heard_us - each.good_us > each.stopped_us:
+                return READ, each.can_id
+        return state

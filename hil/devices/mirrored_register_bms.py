@@ -1,0 +1,114 @@
+"""A rack BMS by registers that answers as its profile says, with the plant's rack behind it. It
+shares no code with the driver, but the profile's TOML: a run proves the wiring, not the decoding.
+"""
+
+import struct
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from hil.devices import registers
+from hil.devices.mirrored import BITS, WORDS, ordered
+from hil.devices.rack_words import element, value
+from hil.devices.registers import RegisterDevice
+from hil.plant.rack import Rack
+
+ARRAYS = ("cell_voltage_mV", "module_temperature_ddegC")
+SECOND_US = 1_000_000
+
+
+class MirroredRegisterBms(RegisterDevice):
+    """The BMS of one rack. Faults: frozen, and those of a register device."""
+
+    def __init__(self, rack: Rack, unit_id: int, profile: Path) -> None:
+        super().__init__()
+        self.rack, self.frozen = rack, False
+        data = tomllib.loads(Path(profile).read_text(encoding="utf-8"))
+        self._map, self._identity = data["registers"], data.get("identity", {})
+        trips = data["fault_bits"]["trip"]
+        self._trip = f"fault_{min(trips, key=trips.__getitem__)}"
+        offset = data.get("settings", {}).get("reply_id_offset", 0)
+        self.reply_id = unit_id + offset if offset else None
+        self._seconds = 0
+        self._kept: dict[str, float | None] = {}
+        rack.command_close(True)
+
+    def tick(self, now_us: int) -> None:
+        """Count the seconds of its heartbeat."""
+        self._seconds = now_us // SECOND_US
+
+    def payload(self, function: int, address: int, count: int) -> bytes:
+        """The values of the rack where the profile has them, 0 elsewhere."""
+        words, bits = bytearray(0x20000), 0
+        for name, register in (self._map | self._identity).items():
+            if register.get("function", 3) != function:
+                continue
+            size = register.get("count", 1) * (4 if function not in BITS else 1)  # at most
+            at = register["address"]
+            if at >= address + count or at + size <= address:
+                continue
+            if function in BITS:
+                bits |= self._bit(name, register) << register["address"]
+            else:
+                self._put(words, name, register, (2 * address, 2 * (address + count)))
+        if function in BITS:
+            return registers.bits_payload(bits, address, count, 0x10000)
+        return self.shown(words, 0, address, count)
+
+    def _bit(self, name: str, register: dict[str, Any]) -> int:
+        return _raw(register, self._value(name) or 0)
+
+    def _put(
+        self, words: bytearray, name: str, register: dict[str, Any], asked: tuple[int, int]
+    ) -> None:
+        """Write the values that begin among the asked bytes."""
+        kind = WORDS[register["type"]]
+        size, (first, end) = struct.calcsize(kind), asked
+        for place in range(register.get("count", 1)):
+            at = 2 * register["address"] + place * size
+            if not first <= at < end:
+                continue
+            found = register["equals"][0] if "equals" in register else self._raw(name, place)
+            data = ordered(register, struct.pack(f">{kind}", found))
+            if register.get("mask"):
+                there = int.from_bytes(ordered(register, bytes(words[at : at + size])), "big")
+                shift = (register["mask"] & -register["mask"]).bit_length() - 1
+                merged = there & ~register["mask"] | found << shift & register["mask"]
+                data = ordered(register, merged.to_bytes(size, "big"))
+            words[at : at + size] = data
+
+    def _raw(self, name: str, place: int) -> int:
+        register = self._map[name]
+        found = self._value(name, place)
+        if found is None:
+            return [*register.get("invalid", []), 0][0]
+        return _raw(register, found)
+
+    def _value(self, name: str, place: int = 0) -> float | None:
+        key = f"{name} {place}"
+        if not self.frozen or key not in self._kept:
+            self._kept[key] = self._new(name, place)
+        return self._kept[key]
+
+    def _new(self, name: str, place: int) -> float | None:
+        if name in ARRAYS:
+            return element(self.rack, name, place)
+        if name.startswith("fault_"):
+            return float(bool(self.rack.fault_bits) and name == self._trip)
+        if name == "heartbeat":
+            return self._seconds & 0x7FFF
+        if name == "current_direction":
+            return 1.0 if self.rack.current_A >= 0 else -1.0
+        if name == "rack_current_mA" and "current_direction" in self._map:
+            return abs(value(self.rack, name))
+        return value(self.rack, name)
+
+
+def _raw(register: dict[str, Any], found: float) -> int:
+    """The raw value that means this."""
+    states = register.get("values", {})
+    wanted = int(found)
+    means = [int(raw) for raw, meaning in states.items() if meaning == wanted]
+    if states:
+        return means[-1]
+    return round((found - register.get("offset", 0)) / register.get("scale", 1))

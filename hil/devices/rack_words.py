@@ -1,0 +1,40 @@
+"""What a rack of the plant reports, by the names of signals and arrays of a profile."""
+
+from hil.plant.rack import Rack
+
+LIMIT_A_MAX = 400.0
+
+
+def value(rack: Rack, name: str) -> float:
+    """A signal of the rack; 0: it has none of this name."""
+    charge_V = rack.charge_voltage_V_max
+    values: dict[str, float] = {
+        "rack_voltage_mV": rack.voltage_V * 1000,
+        "rack_current_mA": rack.current_A * 1000,
+        "charge_current_mA_max": min(rack.charge_limit_A, LIMIT_A_MAX) * 1000,
+        "discharge_current_mA_max": min(rack.discharge_limit_A, LIMIT_A_MAX) * 1000,
+        "charge_voltage_mV_max": charge_V * 1000,
+        "discharge_voltage_mV_min": charge_V * 780,
+        "soc_permille": rack.soc * 1000,
+        "soh_permille": rack.soh * 1000,
+        "cell_voltage_mV_min": rack.cell_voltage_V_min * 1000,
+        "cell_voltage_mV_max": rack.cell_voltage_V_max * 1000,
+        "cell_position_min": rack.position_min,
+        "cell_position_max": rack.position_max,
+        "cells_online": rack.cells_online,
+        "contactor_state": rack.contactor_state if rack.contactor_state > 1 else 0,
+        "insulation_kohm": rack.insulation_kohm,
+        "charge_allowed": rack.charge_limit_A > 0,
+        "discharge_allowed": rack.discharge_limit_A > 0,
+    }
+    return values.get(name, 0)
+
+
+def element(rack: Rack, array: str, at: int) -> float | None:
+    """Element `at` of an array; None: the rack has no such value."""
+    if array != "cell_voltage_mV":
+        degrees = rack.temperatures_degC
+        return degrees[at] * 10 if at < len(degrees) else None
+    if at >= rack.cells_online:
+        return None
+    return (rack.cell_voltage_V_max if at == 0 else rack.cell_voltage_V_min) * 1000

@@ -1,0 +1,61 @@
+"""Bytes of a line that is only listened to, as requests and replies."""
+
+import pytest
+
+from controller.config import profiles
+from controller.config.live_words import CanWords, ModbusWords
+from controller.config.rtu_stream import Piece, Stream
+from drivers.buses.crc import seal
+
+ASKED = seal(bytes((1, 4, 0, 0, 0, 2)))
+GIVEN = seal(bytes((1, 4, 4, 0x43, 0x6B, 0xD7, 0x3D)))
+# 3 registers of 0x0002, 0x0001, 0x0001: as long as a request and of the same form
+LIKE_REQUEST = seal(bytes((1, 1, 3, 1, 2, 3)))
+EXCEPTION = seal(bytes((1, 0x84, 2)))
+WRITTEN = seal(bytes((7, 16, 0, 1, 0, 1, 2, 0, 9)))
+ALL = ((">", ASKED), ("<", GIVEN), (">", WRITTEN), ("<", seal(bytes((7, 16, 0, 1, 0, 1)))))
+
+
+@pytest.mark.parametrize("step", [1, 3, 64])
+def test_frames_are_found_in_pieces_of_any_size(step):
+    data, stream, found = b"".join(frame for _, frame in ALL), Stream(), []
+    for at in range(0, len(data), step):
+        found += stream.feed(data[at : at + step])
+    assert found == list(ALL) and list(stream.flush()) == []
+
+
+def test_noise_before_a_frame_is_no_frame():
+    stream = Stream()
+    assert list(stream.feed(b"\xff\0" + ASKED)) == []
+    assert list(stream.flush()) == [("?", b"\xff\0"), (">", ASKED)]
+    assert list(stream.feed(EXCEPTION)) == [("<", EXCEPTION)]
+
+
+def test_a_reply_of_the_form_of_a_request_is_a_reply():
+    stream, asked = Stream(), seal(bytes((1, 1, 0, 0, 0, 24)))
+    assert [each.direction for each in stream.feed(asked + LIKE_REQUEST)] == [">", "<"]
+
+
+def test_a_person_reads_values_exceptions_and_noise():
+    words = ModbusWords(profiles.load("sdm630"))
+    said = [words.take(0, Piece(*each)) for each in (*ALL[:2], ("<", EXCEPTION), ("?", b"\xff"))]
+    assert said == [
+        ["00:00:00.000 > unit 1: function 4, 0, 2"],
+        ["00:00:00.000 < unit 1: voltage_1 235.841 V"],
+        ["00:00:00.000 < unit 1: exception 2 of function 4"],
+        ["00:00:00.000 ? FF: no frame: noise, another baud rate, or two that speak at once"],
+    ]
+    em24 = ModbusWords({1: profiles.load("em24_rs485")})
+    em24.take(0, Piece(">", ASKED))
+    (said,) = em24.take(0, Piece("<", seal(bytes((1, 4, 4, 9, 6, 0, 0)))))
+    assert said == "00:00:00.000 < unit 1: voltage_1 231 V"
+
+
+def test_a_frame_of_can_that_repeats_its_values_is_not_repeated():
+    words = CanWords([(0, profiles.load("pylontech_lv"))])
+    data = bytes.fromhex("480200050005AE01")
+    (line,) = words.take(0, 0x351, data)
+    assert line.startswith("00:00:00.000      351 limits (node 0): charge_current_mA_max 128000, ")
+    assert words.take(1, 0x351, data) == []
+    assert "refused" in words.take(2, 0x351, data[:5])[0]
+    assert words.take(3, 0x777, b"\1") == ["00:00:00.000      777 01"]

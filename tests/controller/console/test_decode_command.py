@@ -1,0 +1,170 @@
+"""`firebreak decode`: captures of each form, the reason of each refusal, the public readings."""
+
+import json
+
+import pytest
+from command_line import refused, run
+
+from drivers.buses.crc import seal
+from tests.tables import cases
+
+WORDS = "4:0 0x4366 0x8000"  # 230.5 V
+
+
+@pytest.fixture
+def decoded(capsys, tmp_path):
+    """decoded(profile, text, options): (exit code, report)."""
+
+    def call(profile, text, more=""):
+        path = tmp_path / "capture.txt"
+        path.write_text(text)
+        code, lines, said = run(capsys, f"decode --json --profile {profile} {more}", path)
+        assert said == []
+        return code, json.loads("\n".join(lines))
+
+    return call
+
+
+def values(report):
+    return {each["name"]: (each["value"], each["unit"]) for each in report["values"]}
+
+
+def reasons(report):
+    return {each["name"]: each["reason"] for each in report["refused"]}
+
+
+def test_registers_are_named_and_what_lacks_is_said(decoded):
+    code, report = decoded("sdm630", WORDS)
+    assert (code, values(report)) == (0, {"voltage_1": (230.5, "V")})
+    assert report["stored"] == {} and "not in the capture: voltage_2 (2)" in report["fault"]
+
+
+METER = "".join(
+    f"4:{address} {words}\n"
+    for first, words in ((0, "0x4366 0x8000"), (6, "0x4120 0"), (12, "0x44FA 0"), (30, "0x3F80 0"))
+    for address in (first, first + 2, first + 4)
+)
+
+
+def test_a_whole_reading_is_what_a_cabinet_would_store(decoded):
+    """Three phases of 230.5 V, 10 A and 2000 W."""
+    code, report = decoded("sdm630", METER)
+    assert (code, report["stored"]) == (0, {"grid_power_W": {"value": 6000, "unit": "W"}})
+
+
+@cases("""old  new  name  reason
+    "4:0 0x4366 0x8000"  "4:0 0 0"       "voltage_1"  "0 is out of range [115, 345]"
+    "4:0 0x4366 0x8000"  "4:0 0x7FC0 0"  "voltage_1"  "nan is out of range [115, 345]"
+""")
+def test_a_refused_value_has_its_reason_and_stores_nothing(decoded, old, new, name, reason):
+    code, report = decoded("sdm630", METER.replace(old, new))
+    assert (code, report["stored"], reasons(report)) == (0, {}, {name: reason})
+
+
+def test_more_power_than_voltage_times_current_stores_nothing(decoded):
+    report = decoded("sdm630", METER.replace("4:12 0x44FA", "4:12 0x457A"))[1]
+    assert report["stored"] == {} and "do not fit each other" in report["fault"]
+
+
+def framed(*lines):
+    """Text of frames, each with its CRC: (time, ">" or "<", hex)."""
+    return "\n".join(
+        f"{time} can {way} {seal(bytes.fromhex(data)).hex(' ')}" for time, way, data in lines
+    )
+
+
+READ, REPLY = "010400000002", "01040443668000"
+
+
+@cases("""lines  reason
+    [(0, ">", READ), (0.1, "<", "018402")]            "is answered by exception 2"
+    [(0, ">", READ), (0.1, "<", "02040443668000")]    "is answered by unit 2"
+    [(0, ">", READ), (0.1, "<", "01040243668000")]    "has no good reply"
+    [(0, ">", READ), (1, ">", READ), (1.1, "<", "018402")]  "has no good reply"
+    [(0, ">", READ)]                                  "has no good reply"
+""")
+def test_a_reply_that_is_none_is_refused(decoded, lines, reason):
+    code, report = decoded("sdm630", framed(*lines))
+    assert code == 1 and report["refused"][0]["reason"] == f"the request of 0 {reason}"
+
+
+def test_frames_have_their_time_and_a_reply_may_come_in_pieces(decoded):
+    whole = framed((5.0, ">", READ), (5.25, "<", REPLY)).splitlines()
+    head, tail = whole[1][:-6], whole[1][-6:]
+    text = "\n".join([whole[0], head, f"(5.250) < {tail.strip()}"])
+    report = decoded("sdm630", text)[1]
+    assert [each["time_us"] for each in report["values"]] == [250_000]
+
+
+def test_a_bus_with_several_units_needs_the_wanted_one(decoded, capsys, tmp_path):
+    other = [(2, ">", "020400000002"), (2.1, "<", "02040443670000")]
+    text = framed((0, ">", READ), (0.1, "<", REPLY), *other)
+    assert values(decoded("sdm630", text, "--unit-id 2")[1]) == {"voltage_1": (231, "V")}
+    words = "has several units; allowed --unit-id of 1, 2"
+    refused(capsys, 2, words, "decode --profile sdm630", tmp_path / "capture.txt")
+
+
+def test_a_written_set_point_is_a_part_of_the_rating(decoded):
+    """Register 30409 holds percent, positive charges: -40 % of 200 kW is a discharge."""
+    text = framed((0, ">", "010676C9FFD8"), (0.1, "<", "010676C9FFD8"))
+    report = decoded("growatt_vpp", text, "--rated-W 200000")[1]
+    assert values(report) == {"setpoint.2.power": (80_000, "W")}
+
+
+def test_another_device_is_named(decoded):
+    code, report = decoded("dse_genset", "3:768 2")
+    assert code == 1 and reasons(report) == {"manufacturer": "2 is another device; allowed 1"}
+
+
+CAN = """\
+({0}.00) can0 351#1402DC05DC05C201
+({0}.01) can0 355#5A006400
+({0}.02) can0 356#88130F00C800
+({0}.03) can0 359#00000000000000
+"""
+
+
+def frames(seconds, text=CAN):
+    return "".join([text.format(1700000000 + second) for second in range(seconds)])
+
+
+def test_frames_of_can_are_stored_once_the_dialect_is_confirmed(decoded):
+    code, report = decoded("pylontech_lv", frames(4))
+    assert code == 0 and values(report)["rack_voltage_mV"] == (50_000, "mV")
+    assert report["stored"]["rack_voltage_mV"] == {"value": 50_000, "unit": "mV"}
+    assert decoded("pylontech_lv", frames(1))[1]["fault"].startswith("two periods of the dialect")
+
+
+@cases("""text  words
+    CAN.replace("5A006400", "FFFF6400")  "soc_permille: raw 65535 is out of range [0, 1000]"
+    CAN.replace("5A006400", "5A")        "charge: 1 bytes; allowed "
+""")
+def test_a_refused_frame_has_its_reason(decoded, text, words):
+    report = decoded("pylontech_lv", frames(2, text))[1]
+    found = [f"{name}: {reason}" for name, reason in reasons(report).items()]
+    assert any(each.startswith(words) for each in found), found
+
+
+@cases("""profile  text  words
+    "sdm630"   "x y"         'line 1: "x y" is not a capture; allowed'
+    "sdm630"   "3:1 99999"   "line 1: 99999 is not allowed; allowed 0..65535"
+    "sdm630"   "# nothing"   "has no registers or frames of Modbus, which sdm630 needs"
+    "pytes"    "3:1 2"       "has no frames of CAN, which pytes needs"
+    "sdm63"    "3:1 2"       "no such profile"
+""")
+def test_a_wrong_capture_is_refused_in_one_line(capsys, tmp_path, profile, text, words):
+    (tmp_path / "capture.txt").write_text(text)
+    refused(
+        capsys,
+        2,
+        words.replace("(", r"\("),
+        f"decode --profile {profile}",
+        tmp_path / "capture.txt",
+    )
+
+
+def test_the_page_for_a_person(capsys, tmp_path):
+    (tmp_path / "capture.txt").write_text(METER)
+    lines = run(capsys, "decode --profile sdm630", tmp_path / "capture.txt")[1]
+    assert "     0.000 s voltage_1                    230.5 V          4:0" in lines
+    assert lines[-1] == "A cabinet would store: grid_power_W 6000 W"

@@ -1,0 +1,153 @@
+"""`firebreak probe` and `sniff`: a serial port, its report, lines to paste, saved frames."""
+
+import json
+import os
+import select
+import struct
+import threading
+import tomllib
+import tty
+
+import pytest
+
+from controller import __main__
+from controller.config import profiles
+from controller.config.bus_schema import Bus
+from controller.config.rtu_stream import Piece
+from controller.console import probe, probe_words, sniff
+from controller.system.cli import Ended
+from drivers.buses.rtu import seal
+
+FLOATS = (231, 232, 230.5, 10, 11, 12, 2300, 2500, 2700, *[0] * 6, 0.99, 0.99, 0.99)
+WORDS = struct.pack(">18f", *FLOATS)
+
+
+def answer(frame):
+    """An SDM630 at address 2: input registers 0 to 35, else exception 2."""
+    unit, function, address, count = struct.unpack(">BBHH", frame[:6])
+    data = WORDS[2 * address : 2 * (address + count)]
+    if unit != 2:
+        return b""
+    if function != 4 or len(data) != 2 * count:
+        return seal(bytes((unit, function | 0x80, 2)))
+    return seal(bytes((unit, function, len(data))) + data)
+
+
+@pytest.fixture
+def tty_of():
+    """A function that gives the path of a serial line with a device: `answer` of each request."""
+    ends, is_over = [], threading.Event()
+
+    def serve(master, reply):
+        while not is_over.is_set():
+            if select.select((master,), (), (), 0.02)[0]:
+                frame = os.read(master, 8)
+                is_over.wait(0.003)  # a pty has no baud rate: a reply before its request has left
+                os.write(master, reply(frame))
+
+    def made(reply):
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        thread = threading.Thread(target=serve, args=(master, reply))
+        thread.start()
+        ends.append((master, slave, thread))
+        return os.ttyname(slave)
+
+    yield made
+    is_over.set()
+    for master, slave, thread in ends:
+        thread.join()
+        os.close(master)
+        os.close(slave)
+
+
+def run(capsys, tmp_path, *command):
+    code = __main__.main([*command, "--run-dir", str(tmp_path)])
+    return code, *capsys.readouterr()
+
+
+@pytest.mark.wire
+def test_a_meter_at_a_serial_port_and_the_lines_to_paste(capsys, tmp_path, tty_of):
+    port = tty_of(answer)
+    given = "probe", port, "--units", "2-3", "--baud", "115200", "--timeout-ms", "20"
+    code, said, error = run(capsys, tmp_path, *given)
+    assert (code, error) == (0, "")
+    assert "unit 2 answers\n  sdm630 (Eastron SDM630) fits by its values\n" in said
+    assert "not told apart from firebreak_fast_meter: look at its nameplate" in said
+    pasted = tomllib.loads(said[said.index("[bus.new]") :])
+    assert pasted["device"]["meter_grid"] == {
+        **{"role": "meter_grid", "profile": "sdm630", "bus": "new", "unit_id": 2}
+    }
+    code, said, _ = run(capsys, tmp_path, *given, "--json")
+    report = json.loads(said)
+    assert [each["unit_id"] for each in report["devices"]] == [2] and report["notes"] == []
+
+
+@pytest.mark.wire
+@pytest.mark.parametrize(
+    "reply, note",
+    [
+        (lambda _: b"", "nobody answers at 115200 Bd"),
+        (lambda _: b"\xfe\xfe\xfe\xfe\xfe\xfe\xfe", "3 units at 115200 Bd: a damaged reply, or"),
+        (lambda frame: answer(b"\2" + frame[1:]), "2 units at 115200 Bd: a reply of unit 2"),
+        (lambda frame: seal(bytes((frame[0], frame[1] | 0x80, 11))), "3 units at 115200 Bd: excep"),
+        (lambda frame: frame[:3] * 40, "3 units at 115200 Bd: a damaged reply"),
+    ],
+    ids=["silent", "wrong baud", "other unit", "gateway", "babbling"],
+)
+def test_a_device_that_does_not_answer_gets_one_line(capsys, tmp_path, tty_of, reply, note):
+    given = "--units", "1-3", "--baud", "115200", "--timeout-ms", "20"
+    code, said, error = run(capsys, tmp_path, "probe", tty_of(reply), *given)
+    assert code == (0 if "unit 2" in note else 1) and error == ""
+    assert said.splitlines()[1].strip().startswith(note)
+
+
+def test_a_gateway_that_ignores_the_unit_id_is_judged_once():
+    every = [profiles.load("sdm630")]
+    bus = Bus("b", "tcp", address="127.0.0.1:502")
+    read = {(4, 0, 36): WORDS, (4, 0, 1): WORDS[:2]}
+    found, notes = probe._asked(
+        bus, (1, 2, 3), lambda unit, *at: read.get(at, "exception 2"), every
+    )
+    assert [(each["unit_id"], each["also"]) for each in found] == [(1, [2, 3])] and notes == []
+
+
+def test_a_port_has_the_name_that_stays_when_plugs_move(tmp_path):
+    port, folder = tmp_path / "ttyUSB0", tmp_path / "by-path"
+    port.touch()
+    folder.mkdir()
+    assert probe_words.by_path(str(port), str(folder)) == str(port)
+    (folder / "usb-1.2").symlink_to(port)
+    assert probe_words.by_path(str(port), str(folder)) == str(folder / "usb-1.2")
+
+
+class Fed:
+    """A serial port with these pieces, then a silence, then the adapter is gone."""
+
+    error = "the adapter is gone"
+
+    def __init__(self, *data):
+        self.data = [*data, None]
+
+    def fileno(self):
+        return 0 if self.data else -1
+
+    def wait(self, descriptor, wait_s):
+        return self.data[0] is not None or bool(self.data.pop())
+
+    def read(self):
+        return self.data.pop(0)
+
+
+def test_a_line_is_heard_and_saved():
+    asked = seal(bytes((2, 4, 0, 0, 0, 2)))
+    port, found = Fed(asked[:5], asked[5:] + answer(asked) + b"\xff"), []
+    with pytest.raises(Ended, match="the adapter is gone"):
+        for _, piece in sniff.pieces(port, None, port.wait):
+            found.append(piece)
+    assert found[:2] == [(">", asked), ("<", answer(asked))]
+    lines = [sniff.modbus_line(1_500_000, "meter", piece) for piece in found]
+    assert lines[0] == f"(1.500000) meter > {asked.hex(' ').upper()}"
+    assert sniff.modbus_line(0, "meter", Piece("?", b"\xff")) == "# (0.000000) meter ? FF"
+    frame = sniff.candump(1_500_000, "can0", 0x80000351, b"\1\xab")
+    assert frame == "(1.500000) can0 00000351#01AB"

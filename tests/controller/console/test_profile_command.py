@@ -1,0 +1,171 @@
+"""`firebreak profile`: what a list and a check say of a profile, a skeleton that is filled in."""
+
+import json
+import re
+
+import pytest
+from command_line import refused, run
+
+from controller.config import profile_bench, profile_facts, profile_form, profile_skeleton, profiles
+from drivers.profile import FOLDER
+from tests.tables import cases
+
+NAMES = sorted([path.stem for path in FOLDER.glob("*.toml")])
+
+
+@pytest.fixture(scope="module")
+def listed():
+    """{name: facts} of every shipped profile."""
+    return {name: profile_facts.facts(name, profiles.load(name)) for name in NAMES}
+
+
+def test_the_list_has_every_profile_in_both_forms(capsys, listed):
+    code, lines, said = run(capsys, "profile list --json")
+    assert (code, said) == (0, []) and json.loads("\n".join(lines)) == [*listed.values()]
+    text = "\n".join(run(capsys, "profile list")[1])
+    assert all(f"{name} " in text for name in NAMES) and "NO WATCHDOG" in text
+
+
+@cases("""name  key  value
+    "sdm630"       "acceptances"  []
+    "sdm630"       "buses"  ["rtu", "tcp"]
+    "em340"        "acceptances"  ["meter_map"]
+    "sdm72_v1"     "map_only"  True
+    "goodwe_et"    "watchdog"  "none"
+    "goodwe_et"    "tracking"  True
+    "em24"         "roles"  ["meter"]
+    "deye_native"  "acceptances"  ["bms_temperatures", "insulation", "bms_sensors", "bms_map"]
+    "deye_native"  "buses"  ["can"]
+    "sunspec_pcs"  "acceptances"  ["pcs_map"]
+    "em24_rs485"   "tracking"  None
+""")
+def test_facts_of_a_profile(listed, name, key, value):
+    assert listed[name][key] == value
+
+
+def test_a_converter_that_stores_its_set_points_is_not_tracked(tmp_path):
+    text = (FOLDER / "goodwe_et.toml").read_text()
+    text = re.sub("repeat_ms = [0-9]+", "repeat_ms = 0", text)
+    text = text.replace("[settings]\n", "[settings]\nstored = true\nwrites_per_day_max = 9\n")
+    (tmp_path / "own.toml").write_text(text)
+    found = profile_facts.facts("own", profiles.load(str(tmp_path / "own.toml")))
+    assert (found["stored"], found["writes_per_day_max"], found["tracking"]) == (True, 9, False)
+
+
+def test_the_profiles_beside_a_site_file_are_listed_too(capsys, tmp_path, files):
+    site = files.paths[1].parent
+    (site / "own.toml").write_text((FOLDER / "sdm630.toml").read_text())
+    found = json.loads("\n".join(run(capsys, "profile list --json --site", files.paths[2])[1]))
+    assert [each["name"] for each in found[len(NAMES) :]] == [str(site / "own.toml")]
+    refused(capsys, 2, "cannot be read", "profile list --site", tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shipped_profile_has_a_driver_of_its_own(name):
+    """The check tries the profile with the driver that a cabinet would give it."""
+    profile = profiles.load(name)
+    device, shelf = profile_bench.build(profile)
+    assert device.profile is profile and shelf.taken() == {}
+
+
+def test_the_check_of_a_meter_says_what_it_gives(capsys):
+    code, lines, _ = run(capsys, "profile check sdm630 --baud 9600")
+    text = " ".join(" ".join(lines).split())
+    assert code == 0 and "signals voltage_1 V, voltage_2 V" in text
+    # 8 + 77 characters of 11 bits, 3.5 between frames: 111 ms; its period is 100 ms
+    assert "function 4, 36 from 0, every 100 ms; at most 111.4 ms at 9600 Bd: TOO SLOW" in text
+    assert "TOO SLOW" not in " ".join(run(capsys, "profile check sdm630 --baud 115200")[1])
+
+
+@cases("""old  new  words
+    'role = "genset"'  'role = "gen"'  "dse.toml: settings.role: 'gen'; allowed pv, "
+    "[registers.run]"  "[registers.runs]"  "role genset does not write it"
+    "address = 768"  "address = 70000"  "manufacturer.address: 70000 is not allowed; allowed 0..6"
+""")
+def test_the_first_mistake_is_one_line(capsys, tmp_path, old, new, words):
+    text = (FOLDER / "dse_genset.toml").read_text()
+    assert old in text
+    (tmp_path / "dse.toml").write_text(text.replace(old, new))
+    refused(capsys, 2, re.escape(words), "profile check", tmp_path / "dse.toml")
+
+
+# -- a skeleton, filled in as its document says
+
+FILLED = {
+    "type": '"u16"',
+    "function": "3",
+    "direction": '"read"',
+    "documents": '["a paper"]',
+    "range": "[0, 1000000]",
+    "expiry_ms": "100",
+    "power_tolerance_permille": "100",
+    "calibrated_lfl_vol_ppm": "40000",
+    "equals": "[1]",
+    "watchdog": '"none"',
+    "watchdog_s": "0",
+    "on_loss": '"goes on"',
+    "read_back": "true",
+    "repeat_ms": "0",
+    "maker": '"a maker"',
+    "model": '"a model"',
+    "phases": "3",
+    "refresh_ms": "200",
+    "message": '"pack"',
+    "length": "8",
+    "bit": "1",
+    "role": '"power"',
+}
+
+
+def filled(text):
+    """Each "?" replaced by a value of its key; addresses and bits rise."""
+    places = iter(range(1000))
+
+    def value(match):
+        key = match[1]
+        if key in ("address", "start"):
+            return f"{key} = {next(places) * (8 if key == 'start' else 1)}"
+        return f"{key} = {FILLED.get(key, '600')}"
+
+    text = text.replace('documents = ["?"]', f"documents = {FILLED['documents']}")
+    text = text.replace('type = "?"}]', 'type = "s16"}]')
+    text = text.replace(
+        '[[setpoint]]\naddress = "?"\nfunction = "?"', "[[setpoint]]\naddress = 900\nfunction = 16"
+    )
+    return re.sub(r'(\w+) = "\?"', value, text)
+
+
+@cases("""family  role
+    "meter"  "" | "io"  "" | "gas"  "" | "climate"  "" | "can_bms"  "" | "register_pcs"  ""
+    "site_device"  "meter" | "site_device"  "pv"
+""")
+def test_a_skeleton_passes_once_it_is_filled_in(capsys, tmp_path, family, role):
+    path = tmp_path / "own.toml"
+    more = ("--role", role) if role else ()
+    assert run(capsys, f"profile new {family}", path, *more)[0] == 0
+    refused(capsys, 2, r'own.toml:\w.*"\?" is not allowed; allowed', "profile check", path)
+    text = filled(path.read_text())
+    if family in profile_form.SENSORS:
+        text = text.replace("function = 3", "function = 4")
+    if family == "can_bms":
+        text = text.replace("[0, 1000000]", "[0, 1000]")
+    if family == "meter":
+        text = text.replace("# nominal_voltage_V = ...", "nominal_voltage_V = 230")
+    if role == "pv":
+        assert 'limit_W = {direction = "write", type = "u16"' in text
+        text = text.replace('"write", type = "u16"', '"write", type = "u32"')
+    path.write_text(text)
+    code, lines, said = run(capsys, "profile check", path)
+    assert (code, said) == (0, []) and lines[0].endswith("accepted")
+
+
+def test_a_skeleton_replaces_no_file(capsys, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text("mine")
+    refused(capsys, 2, "own.toml: File exists", "profile new meter", path)
+    assert path.read_text() == "mine"
+
+
+def test_a_family_is_begun_by_a_skeleton_or_by_a_copy():
+    assert {*profile_skeleton.FAMILIES, *profile_skeleton.COPIED} == set(profile_form.FAMILIES)
+    assert all((FOLDER / name).is_file() for name in profile_skeleton.COPIED.values())

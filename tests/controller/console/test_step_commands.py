@@ -1,0 +1,113 @@
+"""`firebreak sign-test` and `step-test` beside a cabinet in virtual time: output, ledger, codes."""
+
+import json
+
+import pytest
+from command_line import run
+
+from controller.config import configuration
+from controller.console import step_test
+from controller.journal import snapshot
+from controller.run import operator_client
+from controller.sites import EXAMPLE
+from controller.store import proof_tests, sign_tests
+from hil.engine.simulate import VirtualRig
+from safety import signals as s
+
+SIGN = """\
+unit 1: sign test passed
+                  moved, W  expected      +-  verdict
+  converter AC       25000     25000       0  agrees
+"""
+STEP = """\
+unit 1: rated 250000 W
+  at the converter AC: 10 steps, a new value each 100 ms
+"""
+PASTE = ("    dead_time_ms = ", "    # ramp_ms: at most ")
+
+
+class Beside:
+    """A cabinet in virtual time that moves on whenever the command waits for a tick."""
+
+    def __init__(self, folder, monkeypatch):
+        self.rig = VirtualRig(
+            configuration.load(EXAMPLE), lambda t_s: 3e5, 1, (), {"soc": 0.55}, folder / "journal"
+        )
+        monkeypatch.setattr(step_test, "newest", lambda _: snapshot.read(folder / "journal"))
+        monkeypatch.setattr(step_test, "sent", self.sent)
+        monkeypatch.setattr(snapshot, "ticks", lambda reader, pause: self.rig.step() or True)
+
+    def sent(self, arguments, ask, *details):
+        if ask is operator_client.step:
+            return self.rig.controller.cabinet.request_step(*details)
+        assert ask is operator_client.reach
+        return None
+
+    def turn(self, is_run):
+        self.rig.plant.key_run = is_run
+        return self.rig.run(self.rig.now_us / 1e6 + 1)
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    return Beside(tmp_path, monkeypatch)
+
+
+def test_both_fit_in_one_minute_and_the_ledger_keeps_the_sign(beside, tmp_path, capsys):
+    beside.turn(False)
+    where = "--run-dir", tmp_path, "--state-dir", tmp_path
+    code, out, err = run(capsys, "sign-test", *where)
+    assert (code, out) == (1, []) and "is not in TEST mode" in err[-1]
+    beside.rig.controller.cabinet.request_test()
+    beside.turn(True)
+    code, out, err = run(capsys, "sign-test", "--tester", "A. Tester, NICET II", *where)
+    assert code == 0 and "\n".join(out).startswith(SIGN)
+    assert "waits for the end of the grid meter's own test" in err[1]
+    (record,) = [each for each in proof_tests.read(str(tmp_path)).records if each.kind == "sign"]
+    assert (record.row, record.result, record.tester) == ("u1", "passed", "A. Tester, NICET II")
+    assert record.remark.startswith("devices ") and "; agrees: converter AC, " in record.remark
+    code, out, err = run(capsys, "step-test", "--run-dir", tmp_path)
+    assert code == 0 and "\n".join(out).startswith(STEP) and err[-1].endswith("have begun")
+    assert [line for line in out if line.startswith("    dead_time_ms ")][0].endswith("60, fits")
+    assert all([any([line.startswith(part) for line in out]) for part in PASTE])
+    code, out, err = run(capsys, "step-test", "--json", "--run-dir", tmp_path)
+    found = json.loads("\n".join(out))
+    assert code == 0 and found["ended_early"] is None
+    assert found["units"][0]["stated"] == {"dead_time_ms": 60, "ramp_ms": 100}
+    code, out, err = run(capsys, "step-test", "--run-dir", tmp_path)
+    assert code == 1 and "TEST mode ended before all steps were done" in err[-1]
+    assert out and beside.rig.core.out[s.STATE] != s.RUNNING
+
+
+def test_what_is_wrong_is_refused_before_a_step(beside, tmp_path, capsys):
+    beside.turn(True)
+    for words, *argv in (
+        ("--unit 2: allowed is a whole number from 1 to 1", "step-test", "--unit", "2"),
+        ("tester", "sign-test", "--tester", "", "--state-dir", tmp_path),
+        ("there is no such folder", "sign-test", "--tester", "x", "--state-dir", tmp_path / "none"),
+    ):
+        code, out, err = run(capsys, *argv, "--run-dir", tmp_path)
+        assert (code, out) == (2, []) and words in err[-1]
+
+
+def test_it_is_due_again_with_other_devices_and_after_a_failed_record(tmp_path):
+    config = configuration.load(EXAMPLE)
+    devices = [(each.name, each.role, each.index) for each in config.devices]
+    crcs = {f"device {name}": 1 for name, *_ in devices}
+    (code,) = sign_tests.codes(config.safety_image, crcs, devices)
+    ledger, moment = proof_tests.Ledger(str(tmp_path)), (1_773_454_051_000_000, "ntp")
+
+    def state(own=code):
+        return sign_tests.units([own], proof_tests.read(str(tmp_path)).records)[0]["state"]
+
+    assert state() == "never done"
+    ledger.sign(moment, "u1", "A. Tester", "passed", sign_tests.remark_of(code, "agrees"))
+    assert state() == "passed" and sign_tests.summary([{"unit": 1, "state": state()}]) == ""
+    for name in ("pcs_1", "bms_2", "meter_grid"):
+        (other,) = sign_tests.codes(config.safety_image, {**crcs, f"device {name}": 2}, devices)
+        assert state(other) == "of other devices"
+    (same,) = sign_tests.codes(config.safety_image, {**crcs, "device io_1": 2}, devices)
+    assert state(same) == "passed"
+    ledger.sign(moment, "u1", "A. Tester", "failed", sign_tests.remark_of(code, "replaced"))
+    assert state() == "failed"
+    assert sign_tests.summary([{"unit": 1, "state": state()}]) == "sign test of unit 1"

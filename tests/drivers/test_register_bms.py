@@ -1,0 +1,213 @@
+"""Rack BMS by registers: the suite of each profile, readings, heartbeat, other unit id."""
+
+import csv
+import tomllib
+from types import SimpleNamespace
+
+import pytest
+from device_suite import Bus, ModbusSuite, Sink, Slave
+
+from controller.config import profiles
+from drivers import can_dialect, profile
+from drivers.buses.crc import seal
+from drivers.rack_sources import ARRAYS
+from drivers.register_bms import RegisterBms
+from drivers.register_codec import Codec
+from hil.devices.mirrored_register_bms import MirroredRegisterBms
+from safety import signals as s
+from tests.tables import cases
+
+NAMES = sorted(
+    path.stem
+    for path in profile.FOLDER.glob("*.toml")
+    if tomllib.loads(path.read_text())["family"] == "register_bms"
+)
+CELLS, MODULES = 16, 4
+FASTER = 10  # than in its profile, so that the tests are short
+ABSURD = {"seplos_v3": {4101: 1001}, "bcu_ems": {66: 0xFFFF, 551: 1001}}
+
+
+def rack():
+    return SimpleNamespace(
+        voltage_V=52.0,
+        current_A=7.0,
+        charge_limit_A=100.0,
+        discharge_limit_A=120.0,
+        charge_voltage_V_max=57.6,
+        soc=0.55,
+        soh=0.98,
+        cell_voltage_V_min=3.301,
+        cell_voltage_V_max=3.312,
+        position_min=3,
+        position_max=9,
+        cells_online=CELLS,
+        contactor_state=2,
+        insulation_kohm=500,
+        fault_bits=0,
+        temperatures_degC=[20.0, 21.0, 22.0, -3.0],
+        command_close=lambda close: None,
+    )
+
+
+class Simulated(Slave):
+    """The mirrored BMS of the rig at unit id 1."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.rack = rack()
+        self.bms = MirroredRegisterBms(self.rack, 1, profile.FOLDER / f"{name}.toml")
+        for register in ABSURD[name]:
+            words = self.bms.payload(4, register, 1)
+            self.bms.overrides[register] = int.from_bytes(words, "big")
+        self.inputs = self.bms.overrides
+
+    def each_ms(self, now_us):
+        self.bms.tick(now_us * FASTER)
+
+    def answer(self, frame):
+        if frame[0] != self.unit_id or self.silent or self.mute and frame.startswith(self.mute):
+            return b""
+        if self.exception:
+            return seal(bytes((self.reply_id, frame[1] | 0x80, self.exception)))
+        function, address, count = frame[1], frame[2] << 8 | frame[3], frame[4] << 8 | frame[5]
+        data = self.bms.payload(function, address, count)
+        return self.before + seal(bytes((self.reply_id, function, len(data))) + data)
+
+
+def built(name, **more):
+    """(device, slave, sink) with times a tenth of the profile's."""
+    sink, found = Sink(modules=MODULES), profiles.load(name)
+    found.period_ms //= FASTER
+    for key in ("heartbeat_ms_max", "stopped_ms"):
+        found.settings[key] //= FASTER
+    found.settings |= more.pop("settings", {})
+    device = RegisterBms(
+        found, 0, more.pop("unit_id", 1), sink, sink.layout, (CELLS, MODULES), **more
+    )
+    return device, Simulated(name), sink
+
+
+@pytest.mark.parametrize("name", NAMES, scope="class")
+class TestEach(ModbusSuite):
+    settle_ms, old_ms, keeps_others = 500, 800, False
+
+    @pytest.fixture(autouse=True)
+    def _named(self, name):
+        self.name, self.absurd = name, ABSURD[name]
+
+    def build(self):
+        device, slave, sink = built(self.name)
+        return device, slave, sink, sink.layout.rack_group(0, s.G_BMS_PACK)
+
+    def reads(self, bus):
+        return [request for request, _ in bus.device.periodic()][: len(bus.device._reads)]
+
+    def fed_by(self, device, request, group):
+        number = int(request.key[1].split()[1]) - 1
+        source = device._reads[number][0]
+        groups = device._sources.groups.items()
+        fed = {number for number, each in groups if each.must & source.bit}
+        fed |= {s.G_BMS_STATE} if s.G_BMS_LIMITS in fed else set()
+        first = group - s.G_BMS_PACK
+        return {first + number for number in fed}
+
+    def test_absurd_values_are_refused_whole(self):
+        for register, word in self.absurd.items():
+            bus, sink, group = self.started()
+            good, bus.slave.inputs[register] = bus.slave.inputs[register], word
+            bus.run(self.old_ms)
+            sink.taken()
+            refused = bus.device.refused
+            bus.run(self.settle_ms)
+            fed = {
+                group,
+                group - s.G_BMS_PACK + s.G_BMS_STATE,
+                group - s.G_BMS_PACK + s.G_BMS_CHARGE,
+            }
+            assert bus.device.refused > refused and not fed <= sink.taken(), register
+            bus.slave.inputs[register] = good
+            bus.run(2 * self.settle_ms)
+            assert fed <= sink.taken()
+
+    def test_values_of_all_groups(self):
+        bus, sink, _ = self.started()
+        bus.slave.rack.current_A = -7.0
+        bus.run(self.settle_ms)
+        first = sink.layout.rack_input(0, 0)
+        assert len(sink.taken()) == s.RACK_GROUP_COUNT
+        found = [sink.inp[first + index] for index in (s.RACK_VOLTAGE_MV, s.RACK_CURRENT_MA)]
+        assert found == [52_000, -7000]
+        assert sink.inp[first + s.CHARGE_CURRENT_MA_MAX] == 100_000
+        assert sink.inp[first + s.DISCHARGE_CURRENT_MA_MAX] == 120_000
+        cells = (s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX, s.CELL_POSITION_MAX, s.CELLS_ONLINE)
+        assert [sink.inp[first + index] for index in cells] == [3301, 3312, 0, CELLS]
+        places = range(first + s.MODULE_TEMPERATURE_DDEGC, first + s.MODULE_TEMPERATURE_DDEGC + 4)
+        assert [sink.inp[at] for at in places] == pytest.approx([200, 210, 220, -30], abs=1)
+        assert sink.inp[first + s.BMS_FAULT_BITS] == 0
+        bus.slave.rack.fault_bits = 1
+        bus.run(self.settle_ms)
+        trips = bus.device.profile.mask("trip")
+        assert sink.inp[first + s.BMS_FAULT_BITS] & trips
+
+    def test_the_other_direction_is_refused_until_the_restart(self):
+        device, slave, sink = built(self.name, flow=lambda: -3000, sign_mA=1000)
+        bus = Bus(device, slave)
+        bus.run(4000)
+        assert not device.is_sign_wrong
+        bus.run(2500)
+        assert device.is_sign_wrong and device.report(bus.now_us)[0] == can_dialect.SIGN
+        sink.taken()
+        bus.run(1000)
+        assert not sink.taken()
+
+
+def test_a_heartbeat_that_stops_takes_all_values_until_it_counts_again():
+    device, slave, sink = built("bcu_ems")
+    bus = Bus(device, slave)
+    bus.run(500)
+    assert len(sink.taken()) == s.RACK_GROUP_COUNT and device.report(bus.now_us) == (0, 0)
+    slave.bms.overrides[26] = 5
+    bus.run(700)
+    sink.taken()
+    bus.run(500)
+    assert not sink.taken() and device.report(bus.now_us) == (can_dialect.STUCK, 18)
+    del slave.bms.overrides[26]
+    bus.run(500)
+    assert len(sink.taken()) == s.RACK_GROUP_COUNT
+
+
+@cases("""offset  reply_id  comes
+    -48  0x51  True | -48  0x81  False | 0  0x81  True | 0  0x51  False""")
+def test_a_reply_counts_from_the_unit_id_of_the_profile_alone(offset, reply_id, comes):
+    """Daly: requests to 0x80 + n, replies from 0x50 + n."""
+    device, slave, sink = built("seplos_v3", unit_id=0x81, settings={"reply_id_offset": offset})
+    slave.unit_id, slave.reply_id = 0x81, reply_id
+    Bus(device, slave).run(500)
+    assert bool(sink.taken()) == comes
+
+
+def test_more_cells_than_the_device_has_are_refused():
+    sink, found = Sink(modules=MODULES), profiles.load("seplos_v3")
+    with pytest.raises(profile.ProfileError, match="has 16 values for the 17 of the rack"):
+        RegisterBms(found, 0, 1, sink, sink.layout, (17, MODULES))
+
+
+OF_READINGS = {"BCU-EMS": "bcu_ems", "SEPLOS": "seplos_v3"}
+PER_UNIT = {"V": 1000, "A": 1000, "degC": 10, "%": 10}
+
+
+def test_every_public_reading_of_a_rack_with_a_profile_has_its_value(shared):
+    done = []
+    with (shared / "protocols/maps/readings.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        names = [name for start, name in OF_READINGS.items() if row["device"].startswith(start)]
+        for register in profiles.load(names[0]).registers.values() if names else ():
+            at = int(row["addr"]) - register.address
+            size = register.count if register.name in ARRAYS else 1
+            if register.function == int(row["fc"]) and 0 <= at < size:
+                value, _ = Codec(register, {}).read(bytes.fromhex(row["words_hex"]))
+                sign = 1 if register.scale > 0 else -1
+                assert value == float(row["value"]) * PER_UNIT[row["unit"]] * sign, row
+                done.append(register.name)
+    assert sorted(done) == ["rack_current_mA", "rack_current_mA", "rack_voltage_mV"]

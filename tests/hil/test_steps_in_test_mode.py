@@ -1,0 +1,126 @@
+"""Sign test and step test in TEST mode of the rig: the right cabinet, each planted wrong sign."""
+
+import pytest
+
+from controller.config import configuration
+from controller.sites import EXAMPLE, FOLDER, PYLONTECH
+from controller.state import sign_verdicts, step_response, step_samples, step_session
+from hil.engine.simulate import VirtualRig
+from safety import signals as s
+from tests.slow import whole
+
+SIGN, STEPS = (-1, 1, -1, 1), (-1, 1) * 4
+
+
+def in_test(path, load_W):
+    rig = VirtualRig(configuration.load(path), lambda t_s: load_W, 1, (), {"soc": 0.55}).run(0.5)
+    rig.plant.key_run = False
+    rig.run(1.5)
+    assert rig.controller.cabinet.request_test() == 100
+    rig.run(2)
+    rig.plant.key_run = True
+    return rig
+
+
+def session(rig, signs, hold_ms, units=(0,)):
+    """Run a session to its end; the power never passes 5 % of the rating."""
+    config, core = rig.config, rig.core
+    roles = [device.role for device in config.devices]
+    images = config.safety_image, config.control_image
+    places = [
+        step_samples.place_of(*images, core.setpoint_at + unit, roles, unit) for unit in units
+    ]
+    meter_at, mode_at = core.out_at["meter_sign"], core.out_at["modes"]
+    made = step_session.Session(places, signs, hold_ms, meter_at, mode_at)
+    while not made.ended:
+        rig.step()
+        core = rig.core
+        ask = made.take(core.inp, core.out, core.fresh, rig.tick_us // 1000)
+        if ask:
+            assert rig.controller.cabinet.request_step(*ask) == 100
+        assert all(abs(pcs.ac_power_W) <= pcs.rated_W * 0.0501 for pcs in rig.plant.pcs)
+    return made
+
+
+def verdicts(made, unit=0):
+    samples = made.samples[unit]
+    found = sign_verdicts.facts(samples, made.whole(unit), made.meter_result)
+    return found["result"], {each["point"]: each["verdict"] for each in found["points"]}
+
+
+def turn_current(rig, rack):
+    """The BMS of a rack (from 0) reports its current with the other sign."""
+    device, plant = rig.cabinet.devices[f"bms_{rack + 1}"], rig.plant
+    step = plant.step
+
+    def stepped(dt_s):
+        step(dt_s)
+        device.overrides["PACK.current"] = -plant.racks[rack].current_A
+
+    plant.step = stepped
+
+
+RIGHT = ["agrees"] * 6 + ["unchanged"]
+STILL = ["nothing moved"] * 6 + ["unchanged"]
+AGAINST = ["opposite"] * 6 + ["unchanged"]
+
+
+@pytest.mark.parametrize(
+    "plant, found",
+    [
+        (lambda rig: turn_current(rig, 1), [*RIGHT[:3], "opposite", *RIGHT[4:]]),
+        *whole(
+            (lambda rig: None, RIGHT),
+            (lambda rig: setattr(rig.plant.pcs[0], "is_reversed", True), AGAINST),
+            (lambda rig: setattr(rig.plant.pcs[0], "is_stuck", True), STILL),
+            (
+                lambda rig: setattr(rig.cabinet.devices["meter_grid"], "reversed_phases", 3),
+                [*RIGHT[:5], "opposite", "unchanged"],
+            ),
+        ),
+    ],
+    ids=["rack current", "right", "converter", "converter does nothing", "grid meter"],
+)
+def test_a_wrong_sign_is_found_at_its_device(plant, found):
+    rig = in_test(EXAMPLE, 60_000.0)
+    plant(rig)
+    made = session(rig, SIGN, 2500)
+    assert list(verdicts(made)[1].values()) == found and made.ended == step_session.DONE
+    assert verdicts(made)[0] == ("passed" if found == RIGHT else "failed")
+
+
+@pytest.mark.parametrize(
+    "path, load_W, units",
+    whole((PYLONTECH, 3000.0, 1), (FOLDER / "three_units" / "cabinet.toml", 3e5, 3)),
+)
+def test_every_unit_of_the_shipped_cabinets_passes(path, load_W, units):
+    made = session(in_test(path, load_W), SIGN, 2500, range(units))
+    assert [verdicts(made, unit)[0] for unit in range(units)] == ["passed"] * units
+
+
+@pytest.mark.parametrize("dead_ms, ramp_ms", [(300, 5000), *whole((60, 100))])
+def test_the_step_test_finds_dead_time_and_ramp_of_the_plant(dead_ms, ramp_ms):
+    rig = in_test(EXAMPLE, 300_000.0)
+    pcs = rig.plant.pcs[0]
+    pcs._dead_us, pcs._ramp_W_per_s = dead_ms * 1000, pcs.rated_W / ramp_ms * 1000
+    made = session(rig, STEPS, 1500)
+    found = step_response.facts(made.samples[0], made.whole(0), rig.config.tick_ms)
+    register, meter = found["points"]
+    for key, true in (("dead_time_ms", dead_ms), ("ramp_ms", ramp_ms), ("gain", 1)):
+        figure = register[key]
+        assert abs(figure["value"] - true) <= figure["uncertainty"] + 0.001, key
+        assert figure["uncertainty"] <= {"dead_time_ms": 100, "ramp_ms": 3000, "gain": 0.1}[key]
+    assert abs(meter["gain"]["value"] - 1) < 0.02 and meter["dead_time_ms"]["value"] > dead_ms
+
+
+def test_a_step_ends_with_its_time_and_with_test_mode():
+    rig = in_test(EXAMPLE, 300_000.0).run(20)
+    cabinet = rig.controller.cabinet
+    assert [cabinet.request_step(*ask) for ask in ((0, 9, 9), (2, 9, 9), (1, 9, 0))] == [101] * 3
+    assert cabinet.request_step(1, -9000, 1000) == 100
+    rig.run(rig.now_us / 1e6 + 0.5)
+    assert list(rig.core.setpoints()) == [-9000]
+    rig.run(rig.now_us / 1e6 + 0.6)
+    assert list(rig.core.setpoints()) != [-9000]
+    rig.controller.cabinet.run_request.test = rig.core.inp[s.TEST_REQUEST] = 0
+    assert cabinet.request_step(1, -9000, 1000) == 119
