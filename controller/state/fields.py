@@ -1,4 +1,4 @@
-"""The fields of `firebreak status --json`: name | type | meaning. A name ends with its unit. `?` of a
+"""Fields of `firebreak status --json`: name | type | meaning. A name ends with its unit. `?` of a
 type: null while unknown or none; `!`: left out without a record. `[]`, `{}`: each element.
 """
 
