@@ -106,7 +106,7 @@ def test_a_unit_0_is_a_unit_and_an_answer_of_another_unit_is_counted(field, writ
 @pytest.mark.parametrize("text", ("", "A1", "12345678", "123456789", "x" * 32))
 def test_a_serial_number_comes_back_whole_and_stands_on_the_page(path, text):
     serials = {("pcs", 255): SimpleNamespace(text=text), ("grid", 0): SimpleNamespace(text="G")}
-    made = link_statistics.LinkStatistics(str(path), {}, {}, {}, {}, serials)
+    made = link_statistics.LinkStatistics(str(path), {}, {}, {}, {}, serials=serials)
     made.note(0)
     made.close()
     found = link_statistics.read(str(path))["serials"]
@@ -118,7 +118,7 @@ def test_a_serial_number_comes_back_whole_and_stands_on_the_page(path, text):
 
 def test_bytes_of_a_foreign_writer_are_no_serial_number(path):
     serials = {("pcs", 1): SimpleNamespace(text="A1")}
-    made = link_statistics.LinkStatistics(str(path), {}, {}, {}, {}, serials)
+    made = link_statistics.LinkStatistics(str(path), {}, {}, {}, {}, serials=serials)
     made.note(0)
     for data, text in ((b"\xe41", ""), (b"A\x1b1", ""), (b"B2", "B2")):
         place = link_statistics.HEAD.size + link_statistics.NAME_BYTES + 4
