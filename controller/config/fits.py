@@ -213,7 +213,7 @@ def _answered_or_refused(read: Read, function: int, address: int, count: int) ->
 def _placed(fit: Fit, read: Read) -> Fit:
     """The fit with the registers of its profile where this device has them. Raises StepError."""
     profile, found = placed(fit.profile, partial(_answered_or_refused, read))
-    for wanted, address in zip(fit.profile.models, found):
+    for wanted, address in zip(fit.profile.needed, found):
         fit.proofs.append(f"{wanted.name} at register {address}")
     return fit._replace(profile=profile)
 

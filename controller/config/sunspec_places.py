@@ -1,17 +1,23 @@
-"""Registers of a profile that lie in a SunSpec model, and scale factors that are registers."""
+"""Registers of a profile that lie in a SunSpec model, scale factors that are registers, and the
+serial number.
+"""
 
 import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from controller.config import profile_form as form
 from controller.forms.refusal import not_allowed, refuse
 from drivers.profile import SLOT, Profile, Register, Wanted
 from drivers.register_blocks import blocks
 from drivers.register_codec import Codec, ScaleFactor
+from drivers.serial_number import NUMBER_REGISTERS_MAX
 from drivers.steps import Result, Sequence
 from drivers.sunspec import Places
 
 Read = Callable[[int, int, int], bytes | None]  # function, address, count; None: refused
+
+Table = dict[str, Any]
 
 
 def place(models: list[Wanted], register: Register) -> Register:
@@ -32,6 +38,21 @@ def place(models: list[Wanted], register: Register) -> Register:
     models[slot] = models[slot]._replace(registers=max(end, models[slot].registers))
     register.address += (slot + 1) * SLOT
     return register
+
+
+def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
+    """[serial], checked. Its model comes behind those of the registers: a device may lack it."""
+    if table["registers"] and family in ("native_bms", form.CAN_BMS):
+        refuse(file, ("serial",), f"is not a table of family {family}", "of a Modbus device")
+    if table["form"] == "number" and table["registers"] > NUMBER_REGISTERS_MAX:
+        allowed = f"1..{NUMBER_REGISTERS_MAX} of a number"
+        not_allowed(file, ("serial", "registers"), table["registers"], allowed)
+    if table["model"] and family not in form.DISCOVERED:
+        refuse(file, ("serial", "model"), f"is not a key of family {family}", "address alone")
+    needed = len(models)
+    address = place(models, Register(words=table["registers"], **table)).address
+    models[needed:] = [each._replace(is_needed=False) for each in models[needed:]]
+    return table | {"address": address}
 
 
 def is_factor(register: Register | None) -> bool:
@@ -83,9 +104,10 @@ def placed(profile: Profile, read: Read) -> tuple[Profile, list[int]]:
     own = copy.deepcopy(profile)
     steps = [each.register for each in (*own.setup, *own.start, *own.stop)]
     every = [*own.registers.values(), *own.identity.values(), *own.setpoint, *steps]
-    for row in [*map(vars, every), own.heartbeat]:
-        for key in {"address", "write_address"} & {*row}:
-            row[key] = places.of(row[key])
+    for row in [*map(vars, every), own.heartbeat, own.serial]:
+        for key in ("address", "write_address"):
+            if row.get(key) is not None:
+                row[key] = places.of(row[key])
     own.models = []
     return own, [places.of(slot * SLOT) for slot, _ in enumerate(profile.models, 1)]
 
