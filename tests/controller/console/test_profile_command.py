@@ -79,7 +79,7 @@ def test_the_check_of_a_meter_says_what_it_gives(capsys):
 
 @cases("""old  new  words
     'role = "genset"'  'role = "gen"'  "dse.toml: settings.role: 'gen'; allowed pv, "
-    "[registers.run]"  "[registers.runs]"  "role genset does not write it"
+    "[registers.run]"  "[registers.runs]"  "k: dse.toml: registers.runs: role genset does not"
     "address = 768"  "address = 70000"  "manufacturer.address: 70000 is not allowed; allowed 0..6"
 """)
 def test_the_first_mistake_is_one_line(capsys, tmp_path, old, new, words):
