@@ -21,7 +21,7 @@ from controller.config import (
 from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
-from drivers import toml_text
+from controller.system import toml_text
 from drivers.profile import FOLDER, Profile, Register, Wanted
 
 Table = dict[str, Any]

@@ -118,7 +118,7 @@ def test_a_rack_without_warnings_needs_no_empty_table(tmp_path):
 
 @cases("""old  new  words
     'role = "genset"'  'role = "gen"'  "dse.toml: settings.role: 'gen'; allowed pv, "
-    "[registers.run]"  "[registers.runs]"  "role genset does not write it"
+    "[registers.run]"  "[registers.runs]"  "k: dse.toml: registers.runs: role genset does not"
     "address = 768"  "address = 70000"  "manufacturer.address: 70000 is not allowed; allowed 0..6"
 """)
 def test_the_first_mistake_is_one_line(capsys, tmp_path, old, new, words):
