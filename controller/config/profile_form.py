@@ -294,14 +294,3 @@ def every_key() -> list[tuple[str, forms.Field]]:
     """(key, Field) of every key of a profile."""
     tables = every_table().items()
     return [(prefix + key, field) for prefix, form in tables for key, field in form.items()]
-
-
-def tables_of(family: str) -> dict[str, forms.Form]:
-    """{table: its form} of one family, without its settings, top and timing."""
-    found = {}
-    for prefix, form in every_table().items():
-        families, _, name = prefix.partition(".")
-        own = SENSORS if families == "sensors" else families.split(",")
-        if family in own and not name.startswith("settings"):
-            found[name.rstrip(".")] = form
-    return found

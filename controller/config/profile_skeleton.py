@@ -50,7 +50,7 @@ def skeleton(family: str, role: str = "") -> str:
     if settings:
         given = {"role": shown(role)} if role else {}
         lines += ["", "[settings]", *_keys(f"{family}.settings.", settings, given)]
-    for name, table in form.tables_of(family).items():
+    for name, table in tables_of(family).items():
         if name != "setpoint.values":
             lines += ["", *_table(family, name, table, role)]
     if family in form.REPORT_FAULTS:
@@ -145,7 +145,18 @@ def _list(family: str, head: str, table: Form) -> list[str]:
     if head == "heartbeat":
         lines += _must(head, table)
     if "values" in table:
-        values = form.tables_of(family)["setpoint.values"]
+        values = tables_of(family)["setpoint.values"]
         lines += _remark(_also(family, "setpoint.values", values))
         lines.append(f"values = [{{{', '.join(_must('', values))}}}]")
     return lines
+
+
+def tables_of(family: str) -> dict[str, Form]:
+    """{table: its form} of one family, without its settings, top and timing."""
+    found: dict[str, Form] = {}
+    for prefix, table in form.every_table().items():
+        families, _, name = prefix.partition(".")
+        own = form.SENSORS if families == "sensors" else families.split(",")
+        if family in own and not name.startswith("settings"):
+            found[name.rstrip(".")] = table
+    return found
