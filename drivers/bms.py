@@ -47,16 +47,8 @@ def crc_seed(can_id: int) -> int:
 
 def crc8(seed: int, data: bytes) -> int:
     """CRC-8 SAE J1850 over id low byte, id high byte, data[0..6]; seed from crc_seed(can_id)."""
-    return (
-        seed
-        ^ _T6[data[0]]
-        ^ _T5[data[1]]
-        ^ _T4[data[2]]
-        ^ _T3[data[3]]
-        ^ _T2[data[4]]
-        ^ _T1[data[5]]
-        ^ _T0[data[6]]
-    )
+    first = seed ^ _T6[data[0]] ^ _T5[data[1]] ^ _T4[data[2]] ^ _T3[data[3]]
+    return first ^ _T2[data[4]] ^ _T1[data[5]] ^ _T0[data[6]]
 
 
 @dataclass(slots=True, eq=False)
@@ -224,11 +216,8 @@ class NativeBms:
         """False when the lowest cell is above the highest, or a cell is in a missing module."""
         lowest, highest, lowest_at, highest_at = places
         end = self.modules * CELLS_PER_MODULE_MAX
-        return (
-            values[lowest] <= values[highest]
-            and values[lowest_at] < end
-            and values[highest_at] < end
-        )
+        is_fitted = values[lowest_at] < end and values[highest_at] < end
+        return is_fitted and values[lowest] <= values[highest]
 
     def _temperatures_arrived(self, message: _Message, now_us: int) -> None:
         """Store all module temperatures when every frame has come again, all within the window."""

@@ -1,33 +1,20 @@
 """Rack BMS on CAN as its profile describes it: messages, signals, fault bits, frames to the BMS."""
 
-from collections.abc import Callable
 from typing import Any
 
 from drivers.can_codec import EXTENDED, word
 from drivers.can_dialect import SIGN, Dialect
 from drivers.can_messages import UNUSED, Messages
-from drivers.profile import Profile
 from drivers.rack_bms import RackBms
 from drivers.sink import Sink
-from safety import signals as s
 
 
 class CanBms(RackBms):
     """One rack. `bad_frames`: of wrong length, check byte, or with a repeated counter."""
 
-    def __init__(
-        self,
-        profile: Profile,
-        rack: int,
-        node: int,
-        sink: Sink,
-        layout: s.Layout,
-        sizes: tuple[int, int] = (0, 0),
-        flow: Callable[[], int] = int,
-        sign_mA: int = 0,
-    ) -> None:
-        super().__init__(profile, rack, node, sink, layout, sizes, flow, sign_mA)
-        self._offset = node * profile.settings["node_stride"]
+    def _set_up(self, sink: Sink) -> None:
+        profile = self.profile
+        self._offset = self.node * profile.settings["node_stride"]
         self._sources = self._messages = Messages(profile, self._offset, self._sizes)
         self.dialect = Dialect(profile, self._messages)
         self._forbidden = frozenset(profile.settings["forbidden"])

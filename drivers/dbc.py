@@ -83,15 +83,8 @@ def messages(text: str, every: bool = False) -> dict[str, Message]:
 
 def _signal(parts: re.Match[str]) -> Signal:
     mux = int(parts[2][1:]) if parts[2] and parts[2] != "M" else None
-    return Signal(
-        int(parts[3]),
-        int(parts[4]),
-        parts[6] == "-",
-        Fraction(parts[7]),
-        Fraction(parts[8]),
-        parts[5] == "0",
-        mux,
-    )
+    start, bits, factor, add = int(parts[3]), int(parts[4]), Fraction(parts[7]), Fraction(parts[8])
+    return Signal(start, bits, parts[6] == "-", factor, add, parts[5] == "0", mux)
 
 
 def _bits(signal: Signal) -> int:

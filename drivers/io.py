@@ -68,15 +68,9 @@ class IoModule:
     def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the read of the inputs."""
         register = self.profile.registers["inputs"]
-        request = rtu.read_request(
-            (self.unit_id, "inputs"),
-            self.unit_id,
-            register.function,
-            register.address,
-            CHANNELS,
-            self._on_inputs,
-            self._on_failure,
-        )
+        key, place = (self.unit_id, "inputs"), (register.function, register.address, CHANNELS)
+        ends = self._on_inputs, self._on_failure
+        request = rtu.read_request(key, self.unit_id, *place, *ends)
         return [(request, self.profile.period_ms * 1000)]
 
     schedule = periodic
@@ -104,17 +98,10 @@ class IoModule:
         return self._requests.get(coils) or self._new_request(coils)
 
     def _new_request(self, coils: int) -> rtu.Request:
-        register = self.profile.registers["coils"]
         levels = [coils >> bit & 1 for bit in range(CHANNELS)]
-        request = rtu.write_request(
-            rtu.WRITE_COILS,
-            (self.unit_id, "coils"),
-            self.unit_id,
-            register.address,
-            levels,
-            self._on_coils_written,
-            self._on_failure,
-        )
+        place = self.unit_id, self.profile.registers["coils"].address, levels
+        ends = self._on_coils_written, self._on_failure
+        request = rtu.write_request(rtu.WRITE_COILS, (self.unit_id, "coils"), *place, *ends)
         self._requests[coils] = request
         return request
 

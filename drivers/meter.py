@@ -22,7 +22,7 @@ from drivers.profile import Profile
 from drivers.register_blocks import Block
 from drivers.register_numbers import Numbers
 from drivers.sink import Sink
-from drivers.site_device import SiteDevice
+from drivers.site_device import identity_of
 from drivers.sunspec import Places
 from safety import signals
 
@@ -74,10 +74,8 @@ class Meter:
         self._period_us = profile.period_ms * 1000
         self._set_reads(profile)
         self._set_checks(profile)
-        # compares [identity] and reads nothing else
-        plain = Profile(**{**vars(profile), "registers": {}})
         is_told = profile.identity or profile.models
-        self._identity = SiteDevice(plain, unit_id, sink, (0, 0), [], {}) if is_told else None
+        self._identity = identity_of(profile, unit_id, sink) if is_told else None
         self.places = self._identity.places if self._identity else Places(profile)
         self._pdus: list[bytes] = []
         self._first_us = 0  # when the first read of this reading came

@@ -45,8 +45,7 @@ def with_factors(registers: Mapping[str, Register], names: list[str]) -> list[st
 
 def grouped(each: list[Register], settings: Mapping[str, Any]) -> list[Block]:
     """The reads of these registers; the one of the power comes last, so that its value is young."""
-    limits = settings["registers_per_read_max"], settings["gap_registers_max"]
-    found = blocks(each, *limits)
+    found = blocks(each, settings)
     return sorted(found, key=lambda block: any(_is_power(each[at]) for at, _, _ in block.places))
 
 

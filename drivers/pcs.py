@@ -111,9 +111,8 @@ class SunSpecPcs:
     def service(self, now_us: int) -> Sequence[rtu.Request]:
         """Requests to submit now, () for none: start-up steps, the heartbeat, reads due."""
         readings = self.readings
-        if not self._extra and now_us < min(
-            self._steps.due_us, readings.wake_us, self._heartbeat_due_us
-        ):
+        due_us = min(self._steps.due_us, readings.wake_us, self._heartbeat_due_us)
+        if now_us < due_us and not self._extra:
             return ()
         if self.state == DISCOVER:
             readings.alive_us = now_us  # silence counts from the end of the discovery
@@ -147,16 +146,8 @@ class SunSpecPcs:
         raw = sunspec.scaled(within_W, -exponent)
         raw = max(-SETPOINT_RAW_MAX, min(SETPOINT_RAW_MAX, raw))
         frame = rtu.seal(zero.frame[:SETPOINT_AT] + raw.to_bytes(4, "big", signed=True))
-        return rtu.Request(
-            zero.key,
-            zero.unit_id,
-            zero.function,
-            frame,
-            zero.reply_bytes,
-            zero.head,
-            priority,
-            self._on_setpoint_written,
-        )
+        place, form = (zero.key, zero.unit_id, zero.function), (frame, zero.reply_bytes, zero.head)
+        return rtu.Request(*place, *form, priority, self._on_setpoint_written)
 
     def write_due(self, now_us: int) -> bool:
         """True half the reversion time after the last acknowledged set-point write."""
@@ -247,15 +238,9 @@ class SunSpecPcs:
     def _write(
         self, name: str, address: int, values: tuple[int, ...], priority: int = rtu.WRITE
     ) -> rtu.Request:
-        return rtu.write_request(
-            rtu.WRITE_REGISTERS,
-            (self.unit_id, "write " + name),
-            self.unit_id,
-            address,
-            values,
-            self._on_written,
-            priority=priority,
-        )
+        key, place = (self.unit_id, "write " + name), (self.unit_id, address, values)
+        taken = self._on_written
+        return rtu.write_request(rtu.WRITE_REGISTERS, key, *place, taken, priority=priority)
 
     def _on_written(self, pdu: bytes, now_us: int) -> None:
         self.readings.alive_us = now_us

@@ -37,8 +37,7 @@ class ReadingGroup:
             for at, each in enumerate(self._registers)
             if each.name in profile.factors
         }
-        limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
-        self._blocks = blocks(self._registers, *limits)
+        self._blocks = blocks(self._registers, profile.settings)
         self.forget()
 
     def forget(self) -> None:

@@ -129,15 +129,9 @@ class Readings:
         self, name: str, block: sunspec.Block, take: Take, period_us: int, models: sunspec.Models
     ) -> _Read:
         read = _Read(period_us)
-        read.request = rtu.read_request(
-            (self._unit_id, name),
-            self._unit_id,
-            sunspec.READ_HOLDING,
-            block.address(models),
-            block.count,
-            partial(self._on_reply, read, take),
-            partial(self._on_failure, read),
-        )
+        ends = partial(self._on_reply, read, take), partial(self._on_failure, read)
+        place = self._unit_id, sunspec.READ_HOLDING, block.address(models), block.count
+        read.request = rtu.read_request((self._unit_id, name), *place, *ends)
         return read
 
     def models_needed(self) -> list[int]:

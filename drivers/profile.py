@@ -139,6 +139,11 @@ class Profile(SimpleNamespace):
         every = self.registers.values()
         return [each.name for each in every if getattr(each, "fixed_words", [])]
 
+    @property
+    def fault_places(self) -> dict[str, int]:
+        """{name: bit} of all meanings."""
+        return {name: bit for each in self.fault_bits.values() for name, bit in each.items()}
+
     def mask(self, meaning: str) -> int:
         """The bits of "trip", "warn" or "info", as a number."""
         return sum([1 << bit for bit in self.fault_bits[meaning].values()])

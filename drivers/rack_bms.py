@@ -29,7 +29,7 @@ class RackBms:
     the converter has contradicted the direction of the current, until the controller restarts.
     """
 
-    _sources: Sources  # a family sets it
+    _sources: Sources  # `_set_up` makes it
 
     def __init__(
         self,
@@ -61,6 +61,11 @@ class RackBms:
         self._faults: dict[str, int] = {}
         self._window_mV = 1, 0  # none fits before the first limits
         self._supply_us: int | None = None  # since when it is read back as closed
+        self._set_up(sink)
+
+    def _set_up(self, sink: Sink) -> None:
+        """Make what a family needs beside this."""
+        raise NotImplementedError
 
     def _take(self, source: Source, frame: Any, now_us: int) -> bool:
         """Keep the values of a frame, and store each group that is whole. False: refused."""

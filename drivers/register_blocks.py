@@ -1,6 +1,7 @@
 """Which registers of a device are read together: neighbours share a read."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from drivers.profile import Register
 
@@ -32,8 +33,11 @@ def extent(register: Register) -> int:
     return register.words or register.count
 
 
-def blocks(registers: list[Register], count_max: int, gap_max: int) -> list[Block]:
-    """Reads of at most count_max registers, with at most gap_max unused between two neighbours."""
+def blocks(registers: Sequence[Register], settings: Mapping[str, Any]) -> list[Block]:
+    """Reads of at most `registers_per_read_max` registers, with at most `gap_registers_max` unused
+    between two neighbours.
+    """
+    count_max, gap_max = settings["registers_per_read_max"], settings["gap_registers_max"]
     order = sorted(
         range(len(registers)), key=lambda at: (registers[at].function, registers[at].address)
     )
@@ -50,7 +54,7 @@ def blocks(registers: list[Register], count_max: int, gap_max: int) -> list[Bloc
     return [_block(registers, group) for group in groups]
 
 
-def _block(registers: list[Register], group: list[int]) -> Block:
+def _block(registers: Sequence[Register], group: list[int]) -> Block:
     first, last = registers[group[0]], registers[group[-1]]
     unit = 1 if first.function in BITS_FUNCTIONS else 2
     places = []

@@ -6,18 +6,17 @@ their reads have been answered again:
     reads --> identity, heartbeat --> values in range, fault bits known --> group whole --> fresh
 """
 
-from collections.abc import Callable
 from functools import partial
 
 from drivers.buses import rtu
 from drivers.can_dialect import OK, OTHER, READ, SIGN, STUCK, WAITING
-from drivers.profile import Profile, Register, wrong
+from drivers.profile import Register, wrong
 from drivers.rack_bms import RackBms
 from drivers.rack_sources import ARRAYS, GROUPS, NEVER_US, Source, Sources
 from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec
 from drivers.sink import Sink
-from drivers.site_device import SiteDevice
+from drivers.site_device import identity_of
 from safety import signals as s
 
 CURRENT = "rack_current_mA"
@@ -46,31 +45,18 @@ class _Place:
 class RegisterBms(RackBms):
     """One rack. `bad_frames`: replies that were damaged or of another unit."""
 
-    def __init__(
-        self,
-        profile: Profile,
-        rack: int,
-        unit_id: int,
-        sink: Sink,
-        layout: s.Layout,
-        sizes: tuple[int, int] = (0, 0),
-        flow: Callable[[], int] = int,
-        sign_mA: int = 0,
-    ) -> None:
-        super().__init__(profile, rack, unit_id, sink, layout, sizes, flow, sign_mA)
-        self._bits = {n: b for each in profile.fault_bits.values() for n, b in each.items()}
+    def _set_up(self, sink: Sink) -> None:
+        self._bits = self.profile.fault_places
         self._sources = Sources()
         self._reads: list[tuple[Source, Block, int]] = []
         self._beat: tuple[Source, _Place] | None = None
         self._count: int | None = None
         self._beat_us = NEVER_US
         self._add_reads()
-        plain = Profile(**{**vars(profile), "registers": {}})
-        self._identity = SiteDevice(plain, unit_id, sink, (0, 0), [], {})
+        self._identity = identity_of(self.profile, self.node, sink)
 
     def _add_reads(self) -> None:
         registers, settings = self.profile.registers.values(), self.profile.settings
-        limits = [settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
         for period_ms in dict.fromkeys([self._period_ms(each) for each in registers]):
             every = [
                 place
@@ -78,7 +64,7 @@ class RegisterBms(RackBms):
                 if self._period_ms(each) == period_ms
                 for place in self._expanded(each)
             ]
-            for block in blocks([each for _, each in every], *limits):
+            for block in blocks([each for _, each in every], settings):
                 source = self._sources.make(block.address, True, settings["stopped_ms"] * 1000)
                 self._reads.append((source, block, period_ms * 1000))
                 for index, start, size in block.places:

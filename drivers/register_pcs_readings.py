@@ -40,7 +40,7 @@ class PcsReadings:
         self._profile, self._writer, self._begin_again = profile, writer, begin_again
         self._inp, self._fresh = sink.inp, sink.fresh
         self._base, self._measure_group, self._control_group = places
-        self._bits = {n: b for each in profile.fault_bits.values() for n, b in each.items()}
+        self._bits = profile.fault_places
         # what was written and is read again and again: frames by words, steps by value
         every = writer.frames if profile.settings["read_back"] else []
         self._held = [frame.plain_words(f"held {at} ") for at, frame in enumerate(every)]

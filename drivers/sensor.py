@@ -13,7 +13,7 @@ from fractions import Fraction
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from drivers.one_read import OneRead
+from drivers.buses import rtu
 from drivers.profile import Profile, Register
 from drivers.sink import Sink
 
@@ -25,9 +25,9 @@ DAYS_MAX = 36500  # a century: the range of the signal
 WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
 
 
-class Sensor(OneRead):
+class Sensor:
     """One device. `refused` counts replies with a value out of range (dates excepted), with data
-    that it declares invalid, or from a device that warms up.
+    that it declares invalid, or from a device that warms up. The same reply counts again.
     """
 
     def __init__(
@@ -46,7 +46,11 @@ class Sensor(OneRead):
         registers = sorted(profile.registers.values(), key=lambda register: register.address)
         names = [register.name for register in registers]
         _check_indexes(profile, unit_id, names, indexes)
-        super().__init__(profile, unit_id, sink, group, names)
+        self.profile, self.unit_id, self.refused = profile, unit_id, 0
+        self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
+        self._address, self._count, layout = profile.block(names)
+        self._function, self._unpack = registers[0].function, layout.unpack_from
+        self._pdu: bytes | None = None
         self._rules = [
             _rule(register, _lfl_factor(profile, unit_id, register, lfl_vol_ppm))
             for register in registers
@@ -81,14 +85,26 @@ class Sensor(OneRead):
         for register in registers:
             self._counts_mask |= register.over_range_mask
 
-    def _store(self, pdu: bytes, raws: tuple[int, ...]) -> bool:
+    def periodic(self) -> list[tuple[rtu.Request, int]]:
+        """[(Request, period in us)]: the one read."""
+        key, place = (self.unit_id, self.profile.family), (self._address, self._count)
+        request = rtu.read_request(key, self.unit_id, self._function, *place, self._on_reply)
+        return [(request, self.profile.period_ms * 1000)]
+
+    schedule = periodic
+
+    def _on_reply(self, pdu: bytes, now_us: int) -> None:
+        if pdu != self._pdu and not self._store(self._unpack(pdu, 2)):
+            self.refused += 1
+            return
+        self._pdu = pdu
+        self._fresh[self._group] = 1
+
+    def _store(self, raws: tuple[int, ...]) -> bool:
         """Store the values; False, and nothing stored: one is out of range, or declared invalid."""
         status = raws[self._status_at]
-        if (
-            status & self._invalid_mask
-            or status & self._warming_mask
-            and not status & self._counts_mask
-        ):
+        is_warming = status & self._warming_mask and not status & self._counts_mask
+        if is_warming or status & self._invalid_mask:
             return False
         values: list[Any] = [rule.value(raw, status) for rule, raw in zip(self._rules, raws)]
         if None in self._measured(values):
@@ -143,14 +159,9 @@ class _Rule(NamedTuple):
 def _rule(register: Register, factor: Fraction) -> _Rule:
     scale, (lowest, highest) = Fraction(str(register.scale)), WORDS[register.type]
     low, high = [Fraction(str(end)) / scale for end in (register.low, register.high)]
-    return _Rule(
-        max(lowest, math.ceil(low)),
-        min(highest, math.floor(high)),
-        *(scale * factor).as_integer_ratio(),
-        register.full_scale,
-        register.over_range_mask,
-        register.untrusted_mask,
-    )
+    ends = max(lowest, math.ceil(low)), min(highest, math.floor(high))
+    rest = register.full_scale, register.over_range_mask, register.untrusted_mask
+    return _Rule(*ends, *(scale * factor).as_integer_ratio(), *rest)
 
 
 def _days_left(due: int | None, today: int | None) -> int:

@@ -17,7 +17,6 @@ from drivers.sunspec import Places
 
 CHARGE, DISCHARGE, IDLE = "charge", "discharge", "idle"
 WAYS = {CHARGE: -1, DISCHARGE: 1, IDLE: 0}
-RAW_ROLES = ("mode", "constant")
 Words = tuple[int, ...]
 
 

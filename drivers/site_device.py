@@ -33,7 +33,6 @@ SILENT_AFTER, SILENCE_PERIODS, SILENCE_US_MIN = 3, 3, 5_000_000
 # that does not reach its device)
 NO_SUCH_REGISTER = (1, 2, 3)
 WORD_MAX = (1 << 31) - 1
-
 WALK_AGAIN_US = 1_000_000  # after a walk that has failed
 
 Bounds = dict[str, tuple[int, int]]
@@ -86,8 +85,8 @@ class SiteDevice:
         }
         self._make_checks(settings)
         self._identity_due_us = self._heard_us = self._silent = 0
-        limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
-        self._blocks = blocks([*reads, *[register for register, _ in self._checks]], *limits)
+        told = [register for register, _ in self._checks]
+        self._blocks = blocks([*reads, *told], profile.settings)
         self._unread = {at for at, each in enumerate(self._blocks) if self._has_signal(each)}
         if profile.models:
             self._steps.begin(self.places.walk())
@@ -292,3 +291,9 @@ class SiteDevice:
         self.failures += 1
         if kind == rtu.TIMEOUT:
             self.note_silence()
+
+
+def identity_of(profile: Profile, unit_id: int, sink: Sink) -> SiteDevice:
+    """Compares [identity] and the SunSpec models of the device, and reads nothing else."""
+    plain = Profile(**{**vars(profile), "registers": {}})
+    return SiteDevice(plain, unit_id, sink, (0, 0), [], {})

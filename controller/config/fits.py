@@ -166,8 +166,7 @@ def _registers(fit: Fit, read: Read) -> None:
     profile = fit.profile
     _identity(fit, read)
     registers = [each for each in profile.registers.values() if "read" in each.direction]
-    limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
-    for block in blocks(registers, *limits):
+    for block in blocks(registers, profile.settings):
         what = f"registers.{registers[block.places[0][0]].name}"
         data = answered(read, block.function, block.address, block.length, what)
         for index, part in block.parts(data):

@@ -21,7 +21,7 @@ from controller.config import (
 from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
-from drivers import toml_text
+from controller.system import toml_text
 from drivers.profile import FOLDER, Profile, Register, Wanted
 
 Table = dict[str, Any]
@@ -123,7 +123,7 @@ def _fault_bits(file: str, family: str, data: Table) -> Table:
     """{meaning: {name: bit}} with every meaning, and each bit once."""
     check_tables(file, ("fault_bits",), data)
     meanings = form.MEANINGS if family in form.REPORT_FAULTS else ()
-    if family in (form.REGISTER_PCS, form.REGISTER_BMS):  # it may lack each of them
+    if family in (form.REGISTER_PCS, form.CAN_BMS, form.REGISTER_BMS):  # it may lack each of them
         data = {**{meaning: {} for meaning in meanings}, **data}
     _check_names(file, "fault_bits", data, meanings, ())
     seen: dict[int, str] = {}

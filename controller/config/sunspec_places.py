@@ -72,5 +72,4 @@ def check_factors(
 
 
 def _share(settings: Mapping[str, Any], *both: Register) -> bool:
-    limits = settings["registers_per_read_max"], settings["gap_registers_max"]
-    return len(blocks(list(both), *limits)) == 1
+    return len(blocks(both, settings)) == 1

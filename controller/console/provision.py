@@ -24,9 +24,8 @@ from controller.forms import reading
 from controller.forms.refusal import ConfigError, shown
 from controller.hints import keys
 from controller.store import durable
-from controller.system import cli, clock
+from controller.system import cli, clock, toml_text
 from controller.system.paths import DONE, NO_START, NOT_DONE, SERVICE, WRONG_INPUT, ascii_only
-from drivers import toml_text
 
 LIST_BYTES_MAX = 4 << 20
 CABINETS_MAX = 10_000

@@ -12,7 +12,7 @@ from controller.documents import document, effect_words
 from controller.documents.document import Block, Column, Facts, Heading, Mark, Table, Text
 from controller.documents.hazard_log import ROOT, site
 from controller.rows import matrix_words, proof_intervals, records
-from drivers import toml_text
+from controller.system import toml_text
 from safety import frame, matrix as m, signals as s
 
 FILE = ROOT / "safety/hazards/faults.toml"

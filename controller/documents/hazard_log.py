@@ -17,7 +17,7 @@ from controller.config.configuration import Config
 from controller.documents.document import Facts
 from controller.rows.records import ROWS, by_row, feature_name
 from controller.sites import EXAMPLE
-from drivers import toml_text
+from controller.system import toml_text
 from safety import matrix as m
 
 ROOT = pathlib.Path(safety.__file__).parents[1]

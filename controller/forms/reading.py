@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 from controller.forms.field import REQUIRED, Field, Form, allowed_text, check_value, choice, few
 from controller.forms.refusal import ConfigError, Path, dotted, is_secret, refuse, shown
+from controller.system import toml_text
 from controller.system.regular_file import link_opener
-from drivers import toml_text
 
 
 def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:

@@ -21,7 +21,7 @@ from controller.forms.refusal import ConfigError, refuse
 from controller.hints.hint_check import SLOT_RANGES, START_MIN_MAX, wrong_field
 from controller.series import table, times
 from controller.series.refusal import SeriesError, at_cell, shown
-from drivers import toml_text
+from controller.system import toml_text
 
 _CSV = re.compile(r"\.csv(\.gz)?$", re.IGNORECASE)
 _WHOLE = re.compile("[+-]?[0-9]{1,18}")

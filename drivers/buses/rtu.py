@@ -27,20 +27,11 @@ UNIT_IDS = range(256)
 FRAMES_CACHED = 1024  # repeated writes (coils of each tick, a held set-point) are encoded once
 
 # function: most bits or registers of one read
-_READS = {
-    READ_COILS: 2000,
-    READ_DISCRETE_INPUTS: 2000,
-    READ_HOLDING_REGISTERS: 125,
-    READ_INPUT_REGISTERS: 125,
-}
+_READS = {READ_COILS: 2000, READ_DISCRETE_INPUTS: 2000}
+_READS |= {READ_HOLDING_REGISTERS: 125, READ_INPUT_REGISTERS: 125}
 # function: most bits or registers of one write
-_WRITES = {
-    WRITE_COIL: 1,
-    WRITE_REGISTER: 1,
-    WRITE_COILS: 1968,
-    WRITE_REGISTERS: 123,
-    WRITE_AND_READ: 121,
-}
+_WRITES = {WRITE_COIL: 1, WRITE_REGISTER: 1, WRITE_COILS: 1968, WRITE_REGISTERS: 123}
+_WRITES |= {WRITE_AND_READ: 121}
 # unit id, function, address, then count or value; a write of several values adds the byte count
 _HEAD, _WRITE_HEAD = Struct(">BBHH"), Struct(">BBHHB")
 _BOTH_HEAD = Struct(">BBHHHHB")  # read address and count, write address, count and byte count
@@ -99,9 +90,8 @@ def read_request(
     frame = seal(_HEAD.pack(unit_id, function, address, count))
     data_bytes = count * 2 if function >= READ_HOLDING_REGISTERS else (count + 7) // 8
     head = bytes((unit_id if reply_id is None else reply_id, function, data_bytes))
-    return Request(
-        key, unit_id, function, frame, 5 + data_bytes, head, priority, on_reply, on_failure
-    )
+    form = frame, 5 + data_bytes, head
+    return Request(key, unit_id, function, *form, priority, on_reply, on_failure)
 
 
 def write_request(
@@ -117,21 +107,12 @@ def write_request(
     """Write registers (0..65535) or coils (0 or 1). ValueError: out of range. Functions 5 and 6
     write one, and their reply equals the request; 23 reads the same registers back.
     """
-    frame, head, reply_bytes = _write_frame(function, unit_id, address, tuple(values)), b"", 8
+    frame = _write_frame(function, unit_id, address, tuple(values))
+    form = frame, 8, frame[:6]
     if function == WRITE_AND_READ:
         size = 2 * len(values)
-        head, reply_bytes = bytes((unit_id, function, size)), 5 + size
-    return Request(
-        key,
-        unit_id,
-        function,
-        frame,
-        reply_bytes,
-        head or frame[:6],
-        priority,
-        on_reply,
-        on_failure,
-    )
+        form = frame, 5 + size, bytes((unit_id, function, size))
+    return Request(key, unit_id, function, *form, priority, on_reply, on_failure)
 
 
 @lru_cache(maxsize=FRAMES_CACHED)

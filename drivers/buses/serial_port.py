@@ -208,17 +208,11 @@ def _lock_owner(path: str) -> str:
         state = os.stat(path)
         device = f"{os.major(state.st_dev):02x}:{os.minor(state.st_dev):02x}:{state.st_ino}"
         with open("/proc/locks", encoding="ascii") as locks:
-            number = next(
-                (
-                    words[4]
-                    for words in map(str.split, locks)
-                    if words[1:2] == ["FLOCK"] and words[5] == device
-                ),
-                None,
-            )
-        if number is None:
+            every = [line.split() for line in locks]
+        holders = [each[4] for each in every if each[1:2] == ["FLOCK"] and each[5] == device]
+        if not holders:
             return "another process"
-        with open(f"/proc/{number}/comm", encoding="utf-8") as name:
-            return f"process {number} ({name.read().strip()})"
+        with open(f"/proc/{holders[0]}/comm", encoding="utf-8") as name:
+            return f"process {holders[0]} ({name.read().strip()})"
     except OSError:
         return "another process"

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from drivers import toml_text
+from controller.system import toml_text
 
 
 def text(

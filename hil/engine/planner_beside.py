@@ -17,8 +17,7 @@ from controller import planner
 from controller.config.configuration import Config
 from controller.recorder import quarters
 from controller.state import plan_file
-from controller.system import clock
-from drivers import toml_text
+from controller.system import clock, toml_text
 from hil.engine import cabinet_file, processes
 from hil.loads.trace import Load
 

@@ -14,7 +14,7 @@ from controller.config import configuration
 from controller.config.configuration import Config
 from controller.core.policies.meter_sign import TEST_S
 from controller.forms.refusal import ConfigError
-from drivers import toml_text
+from controller.system import toml_text
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.results.site_record import SiteRecord

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from controller.config import configuration
 from controller.config.configuration import Config
 from controller.sites import FOLDER
-from drivers import toml_text
+from controller.system import toml_text
 from drivers.profile import FOLDER as PROFILES
 from hil.engine import cabinet_file
 

@@ -109,7 +109,7 @@ def test_the_values_of_every_tick_are_those_of_the_exact_codec(data, kinds, form
         more |= {"low": -(1 << 90), "high": 1 << 90}
         registers.append(Register(**PLAIN | keys | more | {"type": kind, "name": f"at_{address}"}))
         address += words + address % 2  # a register between some
-    (block,) = blocks(registers, 125, 125)
+    (block,) = blocks(registers, {"registers_per_read_max": 125, "gap_registers_max": 125})
     values = Numbers(registers, [block]).read(b"\x03\x00" + data[: 2 * block.length])
     for each, value in zip(registers, values, strict=True):
         start = 2 * (each.address - 7)

@@ -16,7 +16,7 @@ from controller.journal import journal_header, replay
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Shadow
 from controller.siting import reading
-from drivers import toml_text
+from controller.system import toml_text
 from hil.engine import pod
 from hil.scenarios import scenario
 from hil.site import description
@@ -24,7 +24,12 @@ from tests.repository import ROOT
 
 # The rig's devices mirror a profile that the controller has read; the oracle reads its own file and
 # knows no driver; the example is a program to copy.
-ALONE = ("drivers/toml_text.py", "hil/oracle.py", "hil/devices/", "controller/upstream/examples/")
+ALONE = (
+    "controller/system/toml_text.py",
+    "hil/oracle.py",
+    "hil/devices/",
+    "controller/upstream/examples/",
+)
 MEMORY_BYTES_MAX = 40 << 20
 HOSTILE = {
     "dotted": "a" + ".a" * 20_000 + " = 1",

@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from drivers import toml_text
+from controller.system import toml_text
 from hil.campaigns.benchmarks import machine, timing
 
 SCHEMA = 1

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from drivers import toml_text
+from controller.system import toml_text
 from hil.campaigns.chaos import floods, neighbours
 from hil.campaigns.chaos.companions import Companion
 from hil.campaigns.chaos.stage import Stage

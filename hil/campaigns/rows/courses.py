@@ -5,7 +5,7 @@ import pathlib
 import re
 from typing import Any
 
-from drivers import toml_text
+from controller.system import toml_text
 from hil.campaigns.rows import seen
 from hil.campaigns.rows.course import Course, Do, do
 

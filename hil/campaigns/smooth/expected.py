@@ -2,7 +2,7 @@
 
 import pathlib
 
-from drivers import toml_text
+from controller.system import toml_text
 
 DATA = pathlib.Path(__file__).with_name("expected.toml")
 WITHIN = 1.0  # points

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from drivers import toml_text
+from controller.system import toml_text
 from hil.campaigns import process
 from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import port_name

@@ -4,8 +4,8 @@ import pathlib
 import shlex
 import string
 
+from controller.system import toml_text
 from controller.system.paths import RUN_DIRECTORY as RUN, STATE_DIRECTORY as STATE
-from drivers import toml_text
 from hil.campaigns.vm import machine
 from hil.campaigns.vm.lab import UNIT, Lab
 from hil.runner.report import CheckError

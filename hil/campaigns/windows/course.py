@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controller.config.configuration import Config
-from drivers import toml_text
+from controller.system import toml_text
 from hil.site.site import Site
 from hil.systems import run
 from hil.systems.member import DAY_S, ChainMember
