@@ -49,6 +49,7 @@ COMMANDS = {
     "approve": "show the changes since the last approval of the limits; approve them",
     "lamp-test": "flash both lamps for five seconds",
     "test-mode": "run for a minute with 5 %% of rated power, rows armed; asks twice",
+    "replace": "replace a meter, converter, BMS or I/O module, step by step, in a lock-out",
     "sign-test": "in TEST mode: charge and discharge a little, compare converter, racks, meters",
     "step-test": "in TEST mode: delay, ramp, gain and overshoot of a converter",
     "proof-test": "the proof-test ledger: record a test, list what is due, verify",

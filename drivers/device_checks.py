@@ -17,7 +17,7 @@ def telling(profile: Profile, settings: dict[str, int]) -> Iterator[Check]:
     """
     for each in profile.identity.values():
         yield each, partial(_is_one_of, Codec(each, settings), each.equals)
-    for slot, wanted in enumerate(profile.models, 1):
+    for slot, wanted in enumerate(profile.needed, 1):
         yield _header(slot), partial(_has_id, wanted.ids)
     if profile.models:
         yield _header(1), bool

@@ -76,6 +76,7 @@ class Meter:
         self._set_checks(profile)
         is_told = profile.identity or profile.models
         self._identity = identity_of(profile, unit_id, sink) if is_told else None
+        self.places = self._identity.places if self._identity else Places(profile)
         self._pdus: list[bytes] = []
         self._first_us = 0  # when the first read of this reading came
         self._words: bytes | None = None
@@ -136,10 +137,9 @@ class Meter:
         return self._identity.service(now_us) if self._identity else []
 
     def _request(self, name: str, block: Block, *on_end: Any) -> rtu.Request:
-        places = self._identity.places if self._identity else Places(self.profile)
-        key, place = (self.unit_id, name), places.of(block.address)
+        key, place = (self.unit_id, name), self.places.of(block.address)
         read = rtu.read_request(key, self.unit_id, block.function, place, block.length, *on_end)
-        return places.follow(read, block.address)
+        return self.places.follow(read, block.address)
 
     def _takers(self) -> list[rtu.OnReply]:
         """What takes the reply to each read of a reading."""

@@ -60,6 +60,7 @@ class SunSpecPcs:
         self._count_max = self._requests_per_tick(tick_us)
         self._setpoint_point = profile.registers["704.WSet"]
         self._steps = Steps(unit_id, self._on_steps_end)
+        self.places = sunspec.Places(profile)  # of the serial number alone
         # kept through a rediscovery, because a stop must be possible at any time
         self._stop_request: rtu.Request | None = None
         self._forget()
@@ -72,6 +73,7 @@ class SunSpecPcs:
         self._setpoint_zero: rtu.Request | None = None
         self._acknowledged_us = self._rearmed_us = LONG_AGO_US
         self._heartbeat, self._heartbeat_due_us = 0, NOW_US
+        self.places.forget()
         self._extra: list[rtu.Request] = []
         self.readings.forget()
 
@@ -171,6 +173,7 @@ class SunSpecPcs:
     def _start_up(self) -> steps.Sequence[None]:
         found = yield from sunspec.walk(self.profile.settings["base_addresses"])
         self._models = sunspec.first_of(found)
+        self.places.take(found)
         self._discovered()
         self.state = SCALES
         while not self.readings.scales_known:

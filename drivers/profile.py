@@ -26,12 +26,14 @@ SLOT = 1 << 16
 
 class Wanted(NamedTuple):
     """A SunSpec model that registers of a profile lie in: one of `ids`, the `instance`-th of them
-    in the chain, and how many registers the profile uses of it, with the ID.
+    in the chain, and how many registers the profile uses of it, with the ID. is_needed: no value
+    counts without it.
     """
 
     ids: tuple[int, ...]
     instance: int
     registers: int
+    is_needed: bool = True
 
     @property
     def name(self) -> str:
@@ -97,6 +99,7 @@ class Profile(SimpleNamespace):
     settings: dict[str, Any]
     registers: dict[str, Register]  # of SunSpec as "704.WSet"
     identity: dict[str, Register]  # each with `equals`, of a generic device
+    serial: dict[str, Any]  # of [serial]; registers 0: it has none
     models: list[Wanted]  # of SunSpec, in the order of their slots
     frames: dict[str, dict[str, dict[str, Any]]]
     fault_bits: dict[str, dict[str, int]]  # meaning: {name: bit}
@@ -116,8 +119,13 @@ class Profile(SimpleNamespace):
     @property
     def tells(self) -> list[str]:
         """Names of what a driver compares before a value counts, in its order."""
-        chain = [*[each.name for each in self.models], "the SunSpec chain"] if self.models else []
+        chain = [*[each.name for each in self.needed], "the SunSpec chain"] if self.models else []
         return [*self.identity, *chain, *self.factors, *self.limits]
+
+    @property
+    def needed(self) -> list[Wanted]:
+        """The SunSpec models without which no value counts; they have the first slots."""
+        return [each for each in self.models if each.is_needed]
 
     @property
     def factors(self) -> list[str]:

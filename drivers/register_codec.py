@@ -74,7 +74,9 @@ class Codec:
         try:
             data = _towards_zero(raw, self._register.type)
         except OverflowError as error:
-            raise ValueError(f"{self._register.name}: {value} does not fit") from error
+            form = f"{self._register.type} with scale {self._register.scale:g}"
+            form += f" and offset {self._register.offset:g}" if self._offset else ""
+            raise ValueError(f"{self._register.name}: {value} does not fit {form}") from error
         found = list(struct.unpack(f">{len(data) // 2}H", ordered(self._register, data)))
         if self._register.complement:
             found.append(0xFFFF - found[-1])

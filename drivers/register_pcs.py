@@ -43,6 +43,7 @@ class RegisterPcs:
         self.profile, self.unit_id, self._settings = profile, unit_id, settings
         self.fault, self.restarts = "", 0
         self.writer = SetpointWriter(profile, unit_id, settings)
+        self.places = self.writer.places
         self._steps = Steps(unit_id, self._on_steps_end)
         self.readings = PcsReadings(profile, sink, places, settings, self.writer, self._begin_again)
         self._now_us, self._count = 0, 0
@@ -165,9 +166,9 @@ class RegisterPcs:
 
     def _start_up(self) -> steps.Sequence[None]:
         if self.profile.models:
-            yield from self.writer.places.walk()
+            yield from self.places.walk()
         for name, register in self.profile.identity.items():
-            place = self.writer.places.of(register.address)
+            place = self.places.of(register.address)
             data = yield "read", register.function, place, register.words
             value = Codec(register, self._settings).value(data) if data else None
             if value not in register.equals:
@@ -198,7 +199,7 @@ class RegisterPcs:
 
     def _step(self, step: Step) -> steps.Sequence[None]:
         """Write and read back, or read until the register has one of the values."""
-        place = self.writer.places.of(step.register.address)
+        place = self.places.of(step.register.address)
         codec = Codec(step.register, self._settings)
         if step.function in (rtu.READ_HOLDING_REGISTERS, rtu.READ_INPUT_REGISTERS):
             yield from self._wait(step, codec, place)
@@ -237,7 +238,7 @@ class RegisterPcs:
 
     def _stop_request(self, number: int, step: Step) -> rtu.Request:
         codec = Codec(step.register, self._settings)
-        place = self.writer.places.of(step.register.address), codec.words(step.value)
+        place = self.places.of(step.register.address), codec.words(step.value)
         key, taken = (self.unit_id, f"stop {number + 1}"), partial(self._on_stop, number)
         return rtu.write_request(step.function, key, self.unit_id, *place, taken, priority=rtu.STOP)
 
@@ -252,7 +253,7 @@ class RegisterPcs:
         beat = self.profile.heartbeat
         self._count = self._count % beat["count_max"] + 1
         key = self.unit_id, "write heartbeat"
-        place = self.unit_id, self.writer.places.of(beat["address"])
+        place = self.unit_id, self.places.of(beat["address"])
         return rtu.write_request(beat["function"], key, *place, (self._count,), self._on_beat)
 
     def _on_beat(self, pdu: bytes, now_us: int) -> None:

@@ -76,7 +76,8 @@ class Places:
     def __init__(self, profile: Profile) -> None:
         self._bases: list[int] = profile.settings.get("base_addresses", [0])
         self._wanted: list[Wanted] = profile.models
-        self._first: list[int] = []
+        self._needed = len(profile.needed)
+        self._first: list[int | None] = []
         self._followers: list[tuple[rtu.Request, int]] = []
         self.missing = 0
 
@@ -90,7 +91,13 @@ class Places:
         slot, offset = divmod(address, SLOT)
         if not slot:
             return address
-        return offset + (self._first[slot - 1] if self._first else self._bases[0])
+        first = self._first[slot - 1] if self._first else None
+        return offset + (self._bases[0] if first is None else first)
+
+    def has(self, address: int) -> bool:
+        """Whether the register is at a place that is known."""
+        slot = address // SLOT
+        return not slot or bool(self._first) and self._first[slot - 1] is not None
 
     def follow(self, request: rtu.Request, address: int) -> rtu.Request:
         """The read, which lies where the profile's `address` lies after each walk."""
@@ -104,23 +111,28 @@ class Places:
 
     def walk(self) -> Sequence[None]:
         """Steps that find all places. StepError."""
-        self.missing = len(self._wanted)
-        found = yield from walk(self._bases)
-        first = [self._find(number, found) for number in range(len(self._wanted))]
-        self._first = first
+        self.missing = self._needed
+        self.take((yield from walk(self._bases)))
+
+    def take(self, found: list[Found]) -> None:
+        """Use the chain of a device. StepError: it lacks a model that is needed."""
+        self._first = [self._find(number, found) for number in range(len(self._wanted))]
         for request, address in self._followers:
             place = self.of(address).to_bytes(2, "big")
             request.frame = seal(request.frame[:2] + place + request.frame[4:-2])
 
-    def _find(self, number: int, found: list[Found]) -> int:
+    def _find(self, number: int, found: list[Found]) -> int | None:
         self.missing, wanted = number, self._wanted[number]
         every = [each for each in found if each.model in wanted.ids]
-        if len(every) < wanted.instance:
-            raise StepError(f"{wanted.name} missing")
-        one, needed = every[wanted.instance - 1], wanted.registers - HEADER
-        if one.length < needed:
-            raise StepError(f"{wanted.name} has length {one.length}, needed {needed}")
-        return one.address
+        needed, wrong = wanted.registers - HEADER, f"{wanted.name} missing"
+        if len(every) >= wanted.instance:
+            one = every[wanted.instance - 1]
+            if one.length >= needed:
+                return one.address
+            wrong = f"{wanted.name} has length {one.length}, needed {needed}"
+        if wanted.is_needed:
+            raise StepError(wrong)
+        return None
 
 
 class Block:

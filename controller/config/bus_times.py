@@ -17,6 +17,8 @@ from drivers.buses.port import RtuPort
 from drivers.meter import Meter
 
 UTILISATION_PERMILLE_MAX = 800
+# the key that a bus which is too busy is refused at
+SPEED_KEYS = {"rtu": "baud_Bd", "can": "bitrate_bps", "tcp": "address"}
 # from the end of a meter's reply to the tick: a USB adapter hands over once a millisecond
 BEFORE_TICK_US = 1000
 HANDED_OVER = "until its bytes are handed over"
@@ -130,10 +132,12 @@ def check(values: Values, every: Schedule) -> None:
     for name, exchanges in every.items():
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
-            key = "baud_Bd" if ("bus", name, "baud_Bd") in values.entries else "bitrate_bps"
+            key = SPEED_KEYS[values.get("bus", name, "kind")]
             speed, busy_pct = values.get("bus", name, key), f"{busy_permille / 10:.1f} %"
             problem = f"{speed} is not allowed: the bus would be busy {busy_pct} of the time"
-            remedies = "a faster bus, longer periods, or fewer devices on it"
+            remedies = "longer periods, fewer reads (gap_registers_max), or fewer devices on it"
+            if key != "address":
+                remedies = "a faster bus, longer periods, or fewer devices on it"
             values.refuse(
                 ("bus", name, key), problem, f"{UTILISATION_PERMILLE_MAX // 10} %: {remedies}"
             )

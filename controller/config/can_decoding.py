@@ -1,5 +1,6 @@
 """What the frames of a BMS on CAN say by its profile: values, refusals, what the driver does."""
 
+from fractions import Fraction
 from typing import Any
 
 from controller.config import profile_bench
@@ -117,4 +118,6 @@ def _value(
         return Refusal(time_us, name, f"raw {raw} is no value", place)
     if row["values"]:
         return Refusal(time_us, name, f"raw {raw} has no meaning", place)
-    return Refusal(time_us, name, f"raw {raw} is out of range {row['range']}", place)
+    value = Fraction(str(row["scale"])) * raw + Fraction(str(row["offset"]))
+    problem = f"{float(value):.10g} (raw {raw}) is out of range {row['range']}"
+    return Refusal(time_us, name, problem, place)

@@ -17,7 +17,7 @@ RESTS = {
     "pcs_faults": "reports no fault bits: row 59 does not see a fault of it",
     "pcs_state": "reports no state: row 56 takes the acknowledged command for it",
     "pcs_readback": "has no set-point to read back: its acknowledgement counts as it",
-    "pcs_heartbeat": "has no heartbeat: values of a program that hangs look new (row 41)",
+    "pcs_heartbeat": "reports no heartbeat: values of a program that hangs look new (row 41)",
     "pcs_watchdog": "has no watchdog and no enable input: what stops it if the controller dies",
 }
 

@@ -13,6 +13,7 @@ from controller.core.image import ProcessImage
 from controller.core.site_devices.roles import OF_DEVICES, ROLES
 from controller.forms.refusal import ConfigError
 from controller.rows import records
+from drivers import serial_number
 from drivers.bms import NativeBms
 from drivers.buses import rtu
 from drivers.can_bms import CanBms
@@ -23,6 +24,7 @@ from drivers.profile import Profile
 from drivers.register_bms import RegisterBms
 from drivers.register_pcs import RegisterPcs
 from drivers.sensor import LFL_UNIT, Sensor
+from drivers.serial_number import SerialNumber
 from drivers.sink import Sink
 from drivers.site_device import SiteDevice
 from safety import matrix as m, signals as s
@@ -192,12 +194,20 @@ def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
     if isinstance(driver, RegisterPcs):
         return _register_pcs_requests(device, driver)
     with _explained(config, device):
-        sent = [_read(*each) for each in driver.periodic()]
+        sent = [_read(*each) for each in (*driver.periodic(), *_serial(device))]
         if isinstance(driver, SiteDevice):
             sent += _site_writes(driver)
         if isinstance(driver, IoModule) and device.outputs:
             sent.append(("write coils", driver.write(()), config.coil_period_ms * 1000))
     return sent
+
+
+def _serial(device: Device) -> list[tuple[rtu.Request, int]]:
+    """The read of the serial number, if the profile has one."""
+    if not device.profile.serial["registers"]:
+        return []
+    made = SerialNumber(device.profile, device.address)
+    return [(each, serial_number.PERIOD_US) for each in made.requests]
 
 
 def _read(request: rtu.Request, period_us: int) -> Sent:
@@ -223,7 +233,7 @@ def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[Sent]:
     return [
         (SETPOINT, write, device.setpoint_ms * 1000),
         (BEAT, write, SECOND_US),
-        *[_read(*each) for each in driver.schedule()],
+        *[_read(*each) for each in (*driver.schedule(), *_serial(device))],
     ]
 
 
@@ -234,7 +244,7 @@ def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
     period_us = len(writes) * pause_ms * 1000  # one frame after the other
     names = [SETPOINT, *[f"{SETPOINT} {number}" for number in range(2, len(writes) + 1)]]
     found = [(name, each, period_us) for name, each in zip(names, writes)]
-    found += [_read(*each) for each in driver.periodic()]
+    found += [_read(*each) for each in (*driver.periodic(), *_serial(device))]
     return found + [(BEAT, *each) for each in driver.beats()]
 
 

@@ -8,7 +8,7 @@ holds. A value that merely lies in its range says little. Equal reasons do not t
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from controller.config.profile_form import MAP_ONLY, REGISTER_PCS, SENSORS, SITE_DEVICE
 from drivers import meter_reads, sunspec
@@ -17,7 +17,7 @@ from drivers.profile import Profile, Register
 from drivers.register_blocks import blocks, extent
 from drivers.register_codec import Codec
 from drivers.register_numbers import Numbers
-from drivers.steps import StepError
+from drivers.steps import Result, Sequence, StepError
 
 # data of the reply, or in words why there is none
 Answer = bytes | str
@@ -70,6 +70,8 @@ def judged(profile: Profile, read: Read) -> Fit:
     """One profile against the answers of a device."""
     fit = Fit(profile, [], [], [], "")
     try:
+        if profile.needed:
+            fit = fit._replace(profile=_located(fit, read))
         _JUDGES[profile.family](fit, read)
     except (Unfit, StepError) as reason:
         return fit._replace(reason=str(reason))
@@ -189,7 +191,26 @@ def _judge_part(fit: Fit, register: Register, part: bytes) -> None:
 
 def chain_of(read: Read, bases: list[int]) -> sunspec.Models:
     """The models of a SunSpec device. Raises Unfit, StepError."""
-    walk = sunspec.walk(bases)
+    return sunspec.first_of(_walked(read, sunspec.walk(bases)))
+
+
+def _located(fit: Fit, read: Read) -> Profile:
+    """The profile, with the registers where this device has its models."""
+    places = sunspec.Places(fit.profile)
+    _walked(read, places.walk())
+    fit.proofs.extend([each.name for each in fit.profile.needed])
+    tables = {
+        name: {
+            key: Register(**{**vars(each), "address": places.of(each.address)})
+            for key, each in getattr(fit.profile, name).items()
+        }
+        for name in ("registers", "identity")
+    }
+    return Profile(**{**vars(fit.profile), **tables, "models": []})
+
+
+def _walked(read: Read, walk: Sequence[Result]) -> Result:
+    """The end of a walk along the chain. Raises Unfit, StepError."""
     step = next(walk)
     while True:
         _, *place = step or ("",)
@@ -199,8 +220,7 @@ def chain_of(read: Read, bases: list[int]) -> sunspec.Models:
         try:
             step = walk.send(None if isinstance(answer, str) else answer)
         except StopIteration as end:
-            models: sunspec.Models = end.value
-            return models
+            return cast(Result, end.value)
 
 
 def nameplate(read: Read, models: sunspec.Models) -> str:
@@ -226,7 +246,7 @@ def _sunspec_pcs(fit: Fit, read: Read) -> None:
 
 
 def _listed(models: Iterable[int]) -> str:
-    return ", ".join(map(str, models))
+    return ", ".join(map(str, sorted(models)))
 
 
 # -- modules and sensors of one read

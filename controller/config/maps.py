@@ -38,12 +38,14 @@ def map_only(devices: Iterable[Device]) -> dict[str, list[Device]]:
 
 def check(values: Values, config: Config) -> None:
     """Refuse a map that no reading proves and nobody accepts."""
-    for name, devices in map_only(config.devices).items():
-        if name in config.topology.not_fitted:
-            continue
+    found = map_only(config.devices)
+    missing = [name for name in found if name not in config.topology.not_fitted]
+    for name in missing[:1]:
+        devices = found[name]
         which = ", ".join([f"device.{each.name} ({each.profile.path.stem})" for each in devices])
         path = ("not_fitted", name)
         problem = f"is missing: {which}: {NO_READING}; on it rest {rests_on(devices)}"
+        problem += "".join([f"; {each} is missing too" for each in missing[1:]])
         values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
 
 

@@ -1,6 +1,6 @@
 """What a profile states and lacks, as plain data: for `firebreak profile list` and `check`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from controller.config import (
@@ -15,12 +15,16 @@ from controller.config import (
 from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
 from controller.core.site_devices.roles import ROLES
 from drivers.buses.port import RtuPort
-from drivers.profile import Profile
+from drivers.profile import SLOT, Profile, SetpointFrame, Step
+from drivers.register_codec import Codec
+from drivers.setpoint_form import Frame
 
 Facts = dict[str, Any]
 CHARACTER_BITS = 11  # with parity or two stop bits: the longest
 NO_WATCHDOG = "none"
 METER, SUNSPEC_PCS = "meter", "sunspec_pcs"
+READS = (3, 4)
+POWER_W, RATED_W = 10_000, 100_000  # the set-point that `writes` shows
 
 
 def facts(name: str, profile: Profile) -> Facts:
@@ -161,4 +165,43 @@ def signals(profile: Profile) -> list[tuple[str, str]]:
     registers = [(name, each.unit) for name, each in profile.registers.items()]
     values = [(name, "") for table in (profile.signals, profile.arrays) for name in table]
     frames = [(name, "") for rows in profile.frames.values() for name in rows]
-    return [*registers, *values, *frames]
+    return list(dict([*registers, *values, *frames]).items())
+
+
+def writes(profile: Profile) -> list[str]:
+    """What a converter by registers is sent, in words: each frame with what stands in it."""
+    found = [_step(profile, "setup", each) for each in profile.setup]
+    found += [_step(profile, "start", each) for each in profile.start]
+    for way, power_W in (("discharge", POWER_W), ("charge", -POWER_W)):
+        for frame in [Frame(each, {"rated_W": RATED_W}) for each in profile.setpoint]:
+            what = f"{way} {POWER_W} W of {RATED_W} W"
+            found.append(_written(profile, what, frame, frame.words(power_W)))
+    if beat := profile.heartbeat:
+        place = _place(profile, beat["address"])
+        found.append(
+            f"heartbeat: 1 to {beat['count_max']} to {place}, every {beat['period_ms']} ms"
+        )
+    return found + [_step(profile, "stop", each) for each in profile.stop]
+
+
+def _step(profile: Profile, what: str, step: Step) -> str:
+    if step.function in READS:
+        allowed = " or ".join(map(str, step.equals))
+        place = _place(profile, step.register.address)
+        return f"{what}: wait until {place} reads {allowed} (function {step.function})"
+    words = Codec(step.register, {}).words(step.value)
+    return _written(
+        profile, what, SetpointFrame(function=step.function, address=step.register.address), words
+    )
+
+
+def _written(
+    profile: Profile, what: str, frame: SetpointFrame | Frame, words: Iterable[int]
+) -> str:
+    shown = " ".join([f"0x{word:04X}" for word in words])
+    return f"{what}: {shown} to {_place(profile, frame.address)} (function {frame.function})"
+
+
+def _place(profile: Profile, address: int) -> str:
+    slot, offset = divmod(address, SLOT)
+    return f"{offset} of {profile.models[slot - 1].name}" if slot else str(address)

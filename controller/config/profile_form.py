@@ -116,6 +116,13 @@ METER_REGISTER: dict[str, forms.Field] = {
     "scale_from": forms.text(""),  # the register of a power of ten by which `scale` is multiplied
     "range": _range(None),
 }
+SERIAL: dict[str, forms.Field] = {
+    **converter_form.PLACE,
+    "address": forms.integer(0, 65535, 0),
+    "registers": forms.integer(0, 16, 0),  # 0: the device has none that can be read
+    "function": forms.choice((3, 4), 3),
+    "form": forms.choice(("text", "number"), "text"),
+}
 # registers that tell a device from others: the raw value must be one of `equals`
 IDENTITY: dict[str, forms.Field] = {
     "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
@@ -152,6 +159,7 @@ SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
 SITE_DEVICE, REGISTER_PCS = "site_device", "register_pcs"
 IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)  # may have [identity]
+DISCOVERED = ("meter", SITE_DEVICE, REGISTER_PCS, "sunspec_pcs")  # may lie in SunSpec models
 
 # The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
 # must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
@@ -246,6 +254,7 @@ TOP: dict[str, forms.Field] = {
     **dict.fromkeys(TABLES, forms.table(default={})),
     **dict.fromkeys(converter_form.SEQUENCES, forms.tables(default=[])),
     "timing": forms.table(TIMING, {}),
+    "serial": forms.table(SERIAL, {}),
 }
 
 
@@ -256,6 +265,7 @@ def every_table() -> dict[str, forms.Form]:
     return {
         "": {key: field for key, field in TOP.items() if field.kind[:5] != "table"},
         "timing.": TIMING,
+        "serial.": SERIAL,
         **{f"{family}.settings.": settings for family, settings in FAMILIES.items()},
         "io.registers.NAME.": REGISTER,
         "meter.registers.NAME.": METER_REGISTER,

@@ -103,6 +103,7 @@ NAME.model | SunSpec model in which `address` counts; a list: one of them
 setpoint.model | SunSpec model in which `address` counts; a list: one of them
 setup,start,stop.model | SunSpec model in which `address` counts; a list: one of them
 heartbeat.model | SunSpec model in which `address` counts; a list: one of them
+serial.model | SunSpec model in which `address` counts; no value depends on it
 instance | which of the models with this id, in the order of the chain
 fixed_words | words behind a limit that somebody has fixed for ever; -1: any
 scale_by | a parameter of the role by which `scale` is multiplied
@@ -154,6 +155,9 @@ start | the lowest bit, of "big" the highest
 optional | a short frame may lack it
 starts | of the values of one frame
 bit | first fault bit
+registers | how many of them; 0: no serial number can be read
+serial.function | of the read
+serial.form | ASCII characters, or one whole number
 form | "zeros": 0 is active; "any": one bit for all; "pairs", "any pair": 01 is active
 addressed | the node is added to the id
 data | bytes in hexadecimal

@@ -95,6 +95,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     if family == form.REGISTER_BMS:
         own |= register_bms_profile.parts(file, top | own)
     own |= _sequences(file, family, top | own, models)
+    own |= {"serial": sunspec_places.serial(file, family, top["serial"], models)}
     return Profile(path=path, **{**top, **top.pop("timing"), **own})
 
 
@@ -122,7 +123,7 @@ def _fault_bits(file: str, family: str, data: Table) -> Table:
     """{meaning: {name: bit}} with every meaning, and each bit once."""
     check_tables(file, ("fault_bits",), data)
     meanings = form.MEANINGS if family in form.REPORT_FAULTS else ()
-    if family in (form.REGISTER_PCS, form.REGISTER_BMS):  # it may lack each of them
+    if family in (form.REGISTER_PCS, form.CAN_BMS, form.REGISTER_BMS):  # it may lack each of them
         data = {**{meaning: {} for meaning in meanings}, **data}
     _check_names(file, "fault_bits", data, meanings, ())
     seen: dict[int, str] = {}

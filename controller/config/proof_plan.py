@@ -9,6 +9,7 @@ from array import array
 
 from controller.config import bus_times, stage_states, time_chain, wired
 from controller.config.cabinet_config import Config
+from controller.config.devices import METERS, Device
 from controller.rows import proof_intervals, records
 from controller.rows.shapes import AT_ONCE, BY_LEVEL, BY_LEVEL_S
 from safety import matrix as m, parameters as p
@@ -21,6 +22,7 @@ SEEN_TICKS = 2
 # wire is cut, because the shortest silence is three periods (silence.BUDGETS). Half of the silence
 # leaves room for a late answer on a full bus.
 LEFT_OF_SILENCE = 2
+EXPIRY_ROW = 44  # by wire: the outputs of a controller that is off expire
 
 
 def plan(config: Config) -> dict[str, int]:
@@ -38,6 +40,49 @@ def allowed_ms(config: Config) -> dict[str, int]:
         latest_ms = sum([part.time_ms for part in time_chain.chain(config, schedule, stage)])
         found[key] = max(latest_ms, found.get(key, 0))
     return found | {key: wired.enable_ms(config, row) for key, row in _wired(config).items()}
+
+
+def resting(config: Config) -> dict[str, list[str]]:
+    """{device: keys of the tests that a new device in its place needs}: of each armed stage that
+    reads it, of one stage for each of its outputs, and of the expiry of outputs.
+    """
+    keys = list(plan(config))
+    armed = sorted(_armed(config), key=lambda stage: int(stage[m.S_ROW]))
+    found = {device.name: _resting(armed, device) for device in config.devices}
+    signs = {device.name: _signs(config, device) for device in config.devices}
+    return {
+        name: [*[key for key in keys if key in own], *signs[name]] for name, own in found.items()
+    }
+
+
+def _signs(config: Config, device: Device) -> list[str]:
+    """The units whose sign test rests on a device: "u1" is unit 1."""
+    every = range(config.units)
+    units = {"pcs": [device.index], **dict.fromkeys(METERS, [*every])}
+    if device.role == "bms":
+        units["bms"] = [config.topology.rack_units[device.index]]
+    return [f"u{unit + 1}" for unit in units.get(device.role, [])]
+
+
+def _resting(armed: list[tuple], device: Device) -> set[str]:
+    found = {proof_intervals.key_of(stage) for stage in armed if _reads(stage, device)}
+    outputs = {name.lstrip("!") for name in device.outputs} - {""}
+    for demand, output in (*time_chain.OUTPUTS, (m.D_PCS, "pcs_enable_ok")):
+        driving = [proof_intervals.key_of(each) for each in armed if each[m.S_DEMAND][demand]]
+        if output in outputs and not found & {*driving}:
+            found |= {*driving[:1]}
+    expiry = {f"{EXPIRY_ROW}{proof_intervals.WIRED}"} if outputs else set()
+    return found | expiry
+
+
+def _reads(stage: tuple, device: Device) -> bool:
+    """Whether a stage of the matrix or its gate reads this device."""
+    return any(
+        [
+            device.role in feature.roles or bool({*feature.contacts} & {*device.inputs})
+            for feature in records.features(stage)
+        ]
+    )
 
 
 def soonest_ms(image: array) -> dict[str, int]:

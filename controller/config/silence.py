@@ -1,12 +1,13 @@
 """Silence budgets that follow from the periods of the devices."""
 
-from controller.config import equipment
+from controller.config import equipment, schema
 from controller.config.devices import Device
 from controller.config.profile_form import REGISTER_BMS
 from controller.config.topology import Topology
 from controller.config.values import Values
 from controller.forms.field import Entry
-from controller.forms.refusal import Path, not_allowed
+from controller.forms.refusal import ConfigError, Path, not_allowed
+from drivers.profile import Profile
 
 # section, key, longest time in ms, least periods of the device, roles of the device
 BUDGETS = (
@@ -27,9 +28,29 @@ BUDGETS = (
 )
 
 
+def check(profile: Profile, roles: list[str]) -> None:
+    """Refuse a device that is too slow for every cabinet. Raises ConfigError."""
+    for section, key, _, periods, of_roles in BUDGETS:
+        path = (section, key) if section == "cabinet" else (section, "1", key)
+        spec = schema.spec_of(path)
+        if spec and set(roles) & set(of_roles):
+            _refuse_slow(profile, key, spec.allowed[1] // periods)
+
+
+def _refuse_slow(profile: Profile, key: str, most_ms: int) -> None:
+    period_ms = period_of_ms(profile)
+    if period_ms > most_ms:
+        long = f"its longest period of {period_ms} ms is too long for {key} of every cabinet"
+        raise ConfigError(f"{profile.path.name}: {long}; allowed 1..{most_ms} ms")
+
+
 def period_ms(device: Device) -> int:
     """Longest time between two values of a device that works."""
-    profile = device.profile
+    return period_of_ms(device.profile)
+
+
+def period_of_ms(profile: Profile) -> int:
+    """Longest time between two values of a device of this profile that works."""
     own = [row["period_ms"] for row in profile.messages.values() if row["use"] == "required"]
     if profile.family == REGISTER_BMS:
         own += [each.period_ms for each in profile.registers.values()]

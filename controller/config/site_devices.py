@@ -86,8 +86,7 @@ def _check_write(path: str, device: Device, actuator: Actuator) -> None:
         try:
             Codec(register, device.settings).words(value)
         except ValueError as error:
-            problem = f"registers.{error} {register.type} with scale {register.scale}"
-            _refuse(path, device, problem, f"a type, scale or state for 0 and {high}")
+            _refuse(path, device, f"registers.{error}", f"a type, scale or state for 0 and {high}")
 
 
 def feedbacks(role: Role, registers: dict[str, Register]) -> list[str]:
@@ -98,7 +97,8 @@ def feedbacks(role: Role, registers: dict[str, Register]) -> list[str]:
 
 def _refuse(path: str, device: Device, problem: str, allowed: str) -> None:
     file = device.profile.path.name
-    raise ConfigError(f"{path}:device.{device.name}: {file}: {problem}; allowed {allowed}")
+    place = f"{path}:device.{device.name}: " if path != file else ""
+    raise ConfigError(f"{place}{file}: {problem}; allowed {allowed}")
 
 
 def gates(device: Device) -> dict[str, WriteGate]:

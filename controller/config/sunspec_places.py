@@ -1,11 +1,17 @@
-"""Registers of a profile that lie in a SunSpec model, and scale factors that are registers."""
+"""Registers of a profile that lie in a SunSpec model, scale factors that are registers, and the
+serial number.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
+from controller.config import profile_form as form
 from controller.forms.refusal import not_allowed, refuse
 from drivers.profile import SLOT, Register, Wanted
 from drivers.register_blocks import blocks
+from drivers.serial_number import NUMBER_REGISTERS_MAX
+
+Table = dict[str, Any]
 
 
 def place(models: list[Wanted], register: Register) -> Register:
@@ -26,6 +32,21 @@ def place(models: list[Wanted], register: Register) -> Register:
     models[slot] = models[slot]._replace(registers=max(end, models[slot].registers))
     register.address += (slot + 1) * SLOT
     return register
+
+
+def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
+    """[serial], checked. Its model comes behind those of the registers: a device may lack it."""
+    if table["registers"] and family in ("native_bms", form.CAN_BMS):
+        refuse(file, ("serial",), f"is not a table of family {family}", "of a Modbus device")
+    if table["form"] == "number" and table["registers"] > NUMBER_REGISTERS_MAX:
+        allowed = f"1..{NUMBER_REGISTERS_MAX} of a number"
+        not_allowed(file, ("serial", "registers"), table["registers"], allowed)
+    if table["model"] and family not in form.DISCOVERED:
+        refuse(file, ("serial", "model"), f"is not a key of family {family}", "address alone")
+    needed = len(models)
+    address = place(models, Register(words=table["registers"], **table)).address
+    models[needed:] = [each._replace(is_needed=False) for each in models[needed:]]
+    return table | {"address": address}
 
 
 def is_factor(register: Register | None) -> bool:

@@ -111,7 +111,7 @@ def _not_fitted(values: Values) -> dict[str, str]:
     for name, who in accepted.items():
         if name not in optional and name not in MAPS:
             allowed = ", ".join(optional) or "nothing (optional_equipment of the type is empty)"
-            problem = "is not allowed: this type of cabinet needs it"
+            problem = "is not allowed: optional_equipment of the type does not name it"
             values.refuse(("not_fitted", name), problem, allowed)
         lacking = lacks_of_acceptance(who)
         if lacking:

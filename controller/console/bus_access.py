@@ -22,12 +22,13 @@ from controller.system.paths import NO_START, OPERATORS, WRONG_INPUT, quoted
 from drivers.buses import rtu
 from drivers.buses.can_port import CanPort, CanPortError
 from drivers.buses.port import RtuPort
-from drivers.buses.serial_port import SerialPortError
+from drivers.buses.serial_port import PTY_MAJORS, SerialPortError
 
 DIRECT = "port"  # name of a bus that no site file names
 SHARED_CAN = ("socketcan", "socketcand")  # any number of programs may listen
 REFUSALS = (tool_read.NO_BUS, tool_read.HAS_OUTPUTS, tool_read.NO_ROOM, tool_read.OTHERS)
 CONNECT_US = 4_000_000
+PTY_BD = 1_000_000_000  # a reply on a pty may come before its request has had its time on a line
 Read = Callable[[int, int, int, int], Answer]  # unit id, function, address, count
 
 OPTIONS = (
@@ -134,12 +135,19 @@ def through_controller(bus: Bus, run_directory: str) -> Read:
     return read
 
 
+def _pace_Bd(bus: Bus) -> int:
+    """The baud rate by which a request takes its time. Nothing paces a pty."""
+    is_serial = bus.kind == "rtu" and os.path.exists(bus.port)
+    is_pty = is_serial and os.major(os.stat(bus.port).st_rdev) in PTY_MAJORS
+    return PTY_BD if is_pty else bus.baud_Bd
+
+
 class Opened:
     """A serial port or TCP connection that this process has opened."""
 
     def __init__(self, bus: Bus, timeout_us: int) -> None:
         """Ends the command when the port cannot be used."""
-        self._port = RtuPort(bus.name, bus.baud_Bd, bus.character_bits, timeout_us)
+        self._port = RtuPort(bus.name, _pace_Bd(bus), bus.character_bits, timeout_us)
         with cli.ends(NO_START, SerialPortError):
             self._wire = loop.Wire(bus, self._port)
         self._answer: Answer | None = None

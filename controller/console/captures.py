@@ -20,7 +20,7 @@ from drivers.can_codec import EXTENDED
 
 ALLOWED = (
     "(TIME) BUS ID#DATA of candump -L; TIME > HEX and TIME < HEX of Modbus RTU; ADDRESS WORD ...; "
-    "FUNCTION:ADDRESS WORD ..."
+    "FUNCTION:ADDRESS WORD ... with a function that reads, 1 to 4"
 )
 BYTES_MAX = 64 << 20
 _CAN = re.compile(r"\((\d+\.\d+)\) +\S+ +([0-9A-Fa-f]{3}|[0-9A-Fa-f]{8})#((?:[0-9A-Fa-f]{2})*)")

@@ -30,7 +30,7 @@ GREETINGS = ((3, 0, 1), (4, 0, 1), (2, 0, 1), (3, 40000, 2))
 OF_A_DEVICE = [f"{fits.EXCEPTION}{code}" for code in (1, 2, 3)]  # no such function, address, value
 SILENT = "no answer"
 BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # of BAUDS_BD, those that devices are shipped with
-UNITS, TCP_UNITS = "1-16,247", "1-16,247,255"
+UNITS, TCP_UNITS = "1-16,247", "0-16,247,255"
 REFUSED_SHOWN = 5
 
 

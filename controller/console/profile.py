@@ -12,6 +12,7 @@ from controller.config import (
     profile_facts,
     profile_skeleton,
     profiles,
+    silence,
     site_devices,
 )
 from controller.config.devices import Device
@@ -95,7 +96,9 @@ def _check(arguments: Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError):
         profile = checked(arguments.name)
         facts = profile_facts.facts(arguments.name, profile)
+        silence.check(profile, facts["roles"])
         facts["signals"] = profile_facts.signals(profile)
+        facts["writes"] = profile_facts.writes(profile)
         is_can = profile.family.endswith("_bms") and not profile.registers
         facts["messages" if is_can else "reads"] = (
             profile_facts.messages(profile)
@@ -141,6 +144,7 @@ def _summary(facts: Facts, baud_Bd: int) -> Iterator[str]:
         ("signals", ", ".join(signals)),
         *[("read", _read_words(each, baud_Bd)) for each in facts.get("reads", ())],
         *[("message", _message_words(each)) for each in facts.get("messages", ())],
+        *[("write", words) for words in facts["writes"]],
         ("sign", facts["sign"]),
         ("watchdog", facts["watchdog"] or ""),
         ("stored", f"{facts['writes_per_day_max']} writes a day" if facts["stored"] else ""),

@@ -92,10 +92,8 @@ def _point_lines(point: Facts, stated: Facts) -> Iterator[str]:
     for name, unit in (("dead_time_ms", "ms"), ("ramp_ms", "ms, 0 to rated")):
         yield f"    {name:<14}{_figure(point[name])} {unit}{_stated(point[name], stated, name)}"
     most = point["slew_W_per_s_max"]
-    slew = (
-        f"{point['slew_W_per_s_min']} .. {most}" if most else f"{point['slew_W_per_s_min']} or more"
-    )
-    yield f"    slew          {slew} W/s"
+    range_of = f" .. {most} W/s" if most else " W/s or more"
+    yield f"    slew          {point['slew_W_per_s_min']}{range_of}"
     yield f"    gain          {_figure(point['gain'])} of the set-point, settled"
     size = f"of the step of {point['step_W']} W"
     yield f"    overshoot     {_figure(point['overshoot_pct'])} % {size}"

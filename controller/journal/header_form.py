@@ -39,6 +39,7 @@ FORMS: dict[str, Any] = {
             }
         ],
     },
+    "places": {str: {"profile": str, "wiring": str, "tests": TEXTS}},
     "buses": [{"name": str, "kind": str, "speed": int}],
     "devices": [
         {

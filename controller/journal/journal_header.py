@@ -5,7 +5,7 @@ from typing import Any
 
 from controller.config import approval, proof_plan, stage_states
 from controller.config.configuration import Config
-from controller.config.devices import Device
+from controller.config.devices import Device, key_of_address
 from controller.core import functions
 from controller.core.base.instances import stage_instances
 from controller.core.base.setpoint import CHAIN_OUTPUTS
@@ -53,7 +53,33 @@ def journal_header(config: Config, approved: bytes = b"") -> dict[str, Any]:
             for bus in config.buses
         ],
         "devices": [_device(device) for device in config.devices],
+        "places": _places(config),
     }
+
+
+def _places(config: Config) -> dict[str, dict[str, Any]]:
+    """{device: its profile, its wiring, the proof tests that rest on it}, for its replacement."""
+    tests = proof_plan.resting(config)
+    return {
+        device.name: {
+            "profile": device.profile.path.name,
+            "wiring": _wiring(config, device),
+            "tests": tests[device.name],
+        }
+        for device in config.devices
+    }
+
+
+def _wiring(config: Config, device: Device) -> str:
+    bus = next(each for each in config.buses if each.name == device.bus)
+    speed = f"{bus.bitrate_bps or bus.baud_Bd}"
+    ways = {
+        "can": f"CAN {bus.channel}, {speed} bit/s",
+        "rtu": f"RTU {bus.port}, {speed} Bd, {bus.characters}",
+        "tcp": f"TCP {bus.address}",
+    }
+    key = key_of_address(device.profile)
+    return f"bus {bus.name}, {ways[bus.kind]}{f', {key} {device.address}' if key else ''}"
 
 
 def _device(device: Device) -> dict[str, Any]:

@@ -63,13 +63,13 @@ class Recorder:
         self.batch = Batch(self.wall, Quarters(run_directory, state_directory, say))
         self._last = caught.Last("a frame or event is not recorded", LINES_MAX, self._lost)
         folder = Folder(state_directory)
-        self.archive = Archive(
-            run_directory, state_directory, limits, self._label_now, say, folder.kept
-        )
+        bounds = run_directory, state_directory, limits
+        self.archive = Archive(*bounds, self._label_now, say, folder.kept)
         self.batch.lifetime.take(self.archive.meta("lifetime"))
         self.captures = Captures(folder, self.archive, limits, say)
         self._follower, self._hints = Follower(run_directory), HintWatch(run_directory)
-        self._proof_tests = ProofWatch(state_directory, self.archive.meta("proof_tests"))
+        told = self.archive.meta("proof_tests")
+        self._proof_tests = ProofWatch(state_directory, told, run_directory)
         self._inbox = spool.Inbox(run_directory, self.archive.meta("acts") or [])
         self._reading: Reading | None = None
         self._standing = self.archive.meta("standing") or []

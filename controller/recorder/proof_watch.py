@@ -1,25 +1,34 @@
 """Events of proof tests that come due: when rows pass 60, 30, 7 or 0 days, one for each limit,
 looked for once a minute. The record keeps what was told. The first look without a ledger records
 the day of commissioning. While the day is unknown, it tells and writes nothing.
+
+A device with another serial number, without a replacement in the ledger, is an event too. The tests
+that rest on the device are then due again.
 """
 
+import os
 from typing import Any
 
 from controller.recorder.events import NOTE, Event, event
-from controller.store import proof_lines, proof_state, proof_tests
+from controller.run import link_statistics
+from controller.store import proof_lines, proof_state, proof_tests, replacements
 from controller.system import utc
 from controller.system.paths import plain
 
 LOOK_US = 60_000_000
 CODE = "PROOF"
+RECORDER = "the recorder"
 
 
 class ProofWatch:
     """`look` as often as you like; `told`: what another process needs to go on, for JSON."""
 
-    def __init__(self, state_directory: str, told: dict[str, Any] | None = None):
-        """told: of an earlier recorder."""
+    def __init__(
+        self, state_directory: str, told: dict[str, Any] | None = None, run_directory: str = ""
+    ):
+        """told: of an earlier recorder. run_directory: with the serial numbers of the devices."""
         self._directory = state_directory
+        self._links = os.path.join(run_directory, "links.stats")
         self.told = told if isinstance(told, dict) else {}
         self._due_us: int | None = None
 
@@ -39,6 +48,8 @@ class ProofWatch:
                 cabinet = list(header["names"].values())[-1]
                 proof_tests.Ledger(self._directory).commission(label[:2], cabinet, waits=False)
                 found = proof_tests.read(self._directory)
+            swapped = self._swapped(label[:2], header, found)
+            found = proof_tests.read(self._directory) if swapped is not None else found
         except BlockingIOError:
             return []  # another process writes right now
         except (OSError, proof_tests.LedgerError) as error:
@@ -48,7 +59,40 @@ class ProofWatch:
         damage = f"the proof-test ledger is {found.lines[0]}" if found.breaks else ""
         wrong = self._lack_of(before) or damage
         self.told = {**self.told, "head": found.head}
-        return [*self._trouble(wrong), *self._passed(rows)]
+        return [*self._trouble(wrong), *(swapped or []), *self._passed(rows)]
+
+    def _swapped(
+        self, moment: proof_tests.Moment, header: dict[str, Any], found: proof_lines.Found
+    ) -> list[Event] | None:
+        """Events of devices with another serial number than the ledger; None: all as before."""
+        ledger, told = proof_tests.Ledger(self._directory), None
+        being_replaced = replacements.open_of(found.records)
+        for name, serial in self._serials(header).items():
+            before = replacements.serial_of(found.records, name)
+            if serial == before or name in being_replaced:
+                continue
+            told = told or []
+            place = header["places"][name]
+            if before is not None:
+                told.append(event(NOTE, _other_words(name, before, serial), code=CODE))
+                for kind, row in replacements.tests_of(place["tests"]):
+                    remark = replacements.due_remark(name, replacements.OTHER_SERIAL)
+                    ledger.add(moment, kind, row, RECORDER, remark, waits=False)
+            identity = replacements.identity(place["profile"], serial)
+            ledger.add(moment, proof_lines.SERIAL, name, RECORDER, identity, waits=False)
+        return told
+
+    def _serials(self, header: dict[str, Any]) -> dict[str, str]:
+        """{device: its serial number} of those that report one."""
+        try:
+            serials = (link_statistics.read(self._links) or {}).get("serials", {})
+        except OSError:
+            return {}
+        places = {
+            (each["bus"], each["address"]): each["name"] for each in header.get("devices", [])
+        }
+        known = {places[at]: serial for at, serial in serials.items() if serial and at in places}
+        return {name: serial for name, serial in known.items() if name in header.get("places", {})}
 
     def _lack_of(self, found: proof_lines.Found) -> str:
         """A line when the record that was the newest at the last look is there no more, or ""."""
@@ -73,6 +117,13 @@ class ProofWatch:
             if row["level"] > (level if due == row["due"] else 0):
                 new.setdefault(row["level"], []).append(row["row"])
         return [event(NOTE, _text(*each), code=CODE) for each in sorted(new.items(), reverse=True)]
+
+
+def _other_words(name: str, before: str, serial: str) -> str:
+    return (
+        f"{name} has another serial number, {before} -> {serial}, and no replacement is recorded: "
+        "its proof tests are due again"
+    )
 
 
 def _text(level: int, keys: list[str]) -> str:

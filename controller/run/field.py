@@ -16,6 +16,7 @@ from controller.core.site_devices.roles import ROLES
 from controller.run.can_bus import CanBus
 from controller.run.pcs_channel import PcsChannel
 from controller.run.site_channel import SiteChannel
+from drivers import serial_number
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from drivers.io import IoModule
@@ -23,6 +24,7 @@ from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
 from drivers.register_bms import RegisterBms
 from drivers.register_pcs import RegisterPcs
+from drivers.serial_number import SerialNumber
 from drivers.site_device import SiteDevice
 from safety import signals as s
 
@@ -88,7 +90,8 @@ class Field:
         self.pcs: list[PcsChannel] = []
         self.site: list[tuple[str, SiteChannel]] = []
         self.meters: dict[tuple[str, int], Meter] = {}  # by bus and unit id
-        self.racks: dict[tuple[str, int], RegisterBms] = {}  # by bus and unit id
+        self.racks: dict[tuple[str, int], RegisterBms] = {}  # likewise
+        self.serials: dict[tuple[str, int], SerialNumber] = {}  # likewise
         # meters and racks that are asked who they are
         self._identified: list[tuple[Meter | RegisterBms, RtuPort]] = []
         phases_us = bus_times.meter_phases(config, self.drivers)
@@ -126,6 +129,12 @@ class Field:
             self._identified += [(rack, port)] * bool(device.profile.tells)
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
+        if device.profile.serial["registers"]:
+            places = getattr(driver, "places", None)  # of a driver that walks a SunSpec chain
+            serial = SerialNumber(device.profile, device.address, places)
+            self.serials[device.bus, device.address] = serial
+            for request in serial.requests:
+                port.add(request, serial_number.PERIOD_US, phase_us)
 
     def _add_io(self, device: Device, module: IoModule, port: RtuPort, config: Config) -> None:
         channel = IoChannel(module, port, config.coil_period_ms)

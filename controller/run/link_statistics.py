@@ -1,7 +1,7 @@
 """The counters of the buses in a mapped file: the loop writes once a second, any process reads. An
 entry per RTU unit and CAN bus: bus, address (-1: a CAN bus; -2: bytes without a request), counters.
 An entry of a meter has an address from METER_ADDRESS on, one of a BMS from RACK_ADDRESS on; both
-have the numbers of their report.
+have the numbers of their report. An entry from SERIAL_ADDRESS on has the bytes of a serial number.
 An odd number in front is an unfinished write: read again.
 """
 
@@ -12,11 +12,12 @@ from typing import Any
 
 from controller.run.can_bus import CanBus
 from controller.system import regular_file
-from drivers import can_dialect
+from drivers import can_dialect, serial_number
 from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 from drivers.meter import Meter
 from drivers.register_bms import RegisterBms
+from drivers.serial_number import BYTES_MAX, SerialNumber
 
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
 NAME_BYTES = 32  # as long as a name may be (config/schema.py)
@@ -26,7 +27,9 @@ MAGIC = b"FBLINK\x00\x04"
 CAN_COUNTERS = tuple("received sent foreign error_frames bus_offs full losses state".split())
 METER_ADDRESS = 1000  # and the unit id
 RACK_ADDRESS = 2000  # and the node, or the unit id
-ENTRIES_MAX = 64
+SERIAL_ADDRESS = 3000  # and the unit id
+SERIAL = struct.Struct(f"<{BYTES_MAX // 8}q")
+ENTRIES_MAX = 128
 WRITE_US = 1_000_000
 TRIES = 100
 CAN_ADDRESS = -1
@@ -43,12 +46,13 @@ class LinkStatistics:
         meters: Mapping[tuple[str, int], Meter],
         cans: Mapping[str, CanBus],
         racks: Mapping[tuple[str, int], RegisterBms] = MappingProxyType({}),
+        serials: Mapping[tuple[str, int], SerialNumber] = MappingProxyType({}),
     ):
         """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS;
-        meters: by bus and unit id; cans: by bus; racks: those by registers, by bus and unit id.
+        cans: by bus; meters, racks by registers, serials: by bus and unit id.
         """
         self._ports, self._can_ports, self._meters = ports, can_ports, meters
-        self._cans, self._racks = cans, racks
+        self._cans, self._racks, self._serials = cans, racks, serials
         self._number = self._due_us = 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
@@ -87,6 +91,14 @@ class LinkStatistics:
             (name, RACK_ADDRESS + unit_id, *rack.report(now_us))
             for (name, unit_id), rack in self._racks.items()
         ]
+        counted += [
+            (
+                name,
+                SERIAL_ADDRESS + unit_id,
+                *SERIAL.unpack(each.text.encode().ljust(BYTES_MAX, b"\0")),
+            )
+            for (name, unit_id), each in self._serials.items()
+        ]
         room = 2 + len(RTU_COUNTERS)
         rows = [(*each, *(0,) * (room - len(each))) for each in counted]
         return [(name.encode()[:NAME_BYTES], *rest) for name, *rest in rows]
@@ -96,9 +108,9 @@ class LinkStatistics:
         self._map.close()
 
 
-def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
+def read(path: str) -> dict[str, dict[Any, Any]] | None:
     """{"units": {(bus, address): {counter: value}}, "meters" and "racks": likewise, "buses": {bus:
-    ...}}; None: no whole file.
+    ...}, "serials": {(bus, address): text}}; None: no whole file.
     """
     for _ in range(TRIES):
         content = regular_file.content(path)
@@ -112,8 +124,9 @@ def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
     return None
 
 
-def _decoded(content: bytes, count: int) -> dict[str, dict[Any, dict[str, int]]]:
-    found: dict[str, dict[Any, dict[str, int]]] = {
+def _decoded(content: bytes, count: int) -> dict[str, dict[Any, Any]]:
+    found: dict[str, dict[Any, Any]] = {
+        "serials": {},
         "units": {},
         "meters": {},
         "racks": {},
@@ -122,6 +135,10 @@ def _decoded(content: bytes, count: int) -> dict[str, dict[Any, dict[str, int]]]
     for place in range(count):
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")
+        if address >= SERIAL_ADDRESS:
+            data = SERIAL.pack(*values[: BYTES_MAX // 8]).rstrip(b"\0")
+            found["serials"][name, address - SERIAL_ADDRESS] = serial_number.shown(data)
+            continue
         if address >= RACK_ADDRESS:
             found["racks"][name, address - RACK_ADDRESS] = dict(zip(can_dialect.REPORT, values))
             continue

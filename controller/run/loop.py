@@ -93,7 +93,8 @@ class Loop:
                 field.can[bus.name].port = self.can_ports[bus.name] = can_port_of(bus)
         links = os.path.join(run_directory, "links.stats")
         self.links = LinkStatistics(
-            links, field.ports, self.can_ports, field.meters, field.can, field.racks
+            *(links, field.ports, self.can_ports, field.meters, field.can),
+            *(field.racks, field.serials),
         )
         self.stopping_us: int | None = None
         # the mark may be left from an earlier run

@@ -20,8 +20,15 @@ STANDBY = {  # why the cabinet is in standby
 CAUSES = ("first_out", "cause_mask", *image.PEER)  # a reset names these
 
 
-def facts(shadow: Shadow, history: History, recorded: record.Record | None = None) -> Facts:
-    """The page `alarms` as plain data; recorded: for rows that began before the journal."""
+def facts(
+    shadow: Shadow,
+    history: History,
+    recorded: record.Record | None = None,
+    replacing: list[str] | None = None,
+) -> Facts:
+    """The page `alarms` as plain data; recorded: for rows that began before the journal;
+    replacing: of proof_tests.facts.
+    """
     found = [rows.row_of(shadow, name, history) for name in shadow.standing]
     for row in found:
         row["began_text"] = _recorded(row, recorded) if row["began_ms"] is None else None
@@ -30,6 +37,7 @@ def facts(shadow: Shadow, history: History, recorded: record.Record | None = Non
     return {
         **base.head(shadow),
         "standing": ordered,
+        "replacing": replacing or [],
         "first_out": first,
         "first_out_per_scope": [
             {

@@ -1,7 +1,5 @@
-"""The fields of a cabinet's state (`firebreak status --json`): name | type | meaning, by line.
-
-A name ends with its unit. `?` behind a type: null while unknown, or while there is none; `!`: left
-out without a record. `[]`: each element, `{}`: each value by its name. `schema.py` reads it.
+"""Fields of `firebreak status --json`: name | type | meaning. A name ends with its unit. `?` of a
+type: null while unknown or none; `!`: left out without a record. `[]`, `{}`: each element.
 """
 
 FIELDS = """
@@ -269,6 +267,7 @@ proof_tests.rows[].last.result | text | passed or failed
 proof_tests.rows[].last.remark | text | of the tester
 proof_tests.rows[].last.previous | text | hash of the line before
 proof_tests.rows[].last.hash | text | of this line
+proof_tests.rows[].again | text? | why it is due again
 proof_tests.rows[].due | text? | day of the next one
 proof_tests.rows[].days_left | int? | until then
 proof_tests.rows[].level | int | how urgent
@@ -278,6 +277,7 @@ proof_tests.signs[].unit | int | its number
 proof_tests.signs[].state | text | passed, or why it is due
 proof_tests.signs[].date | text? | day of the last one
 proof_tests.summary | text | in one line
+proof_tests.replacing[] | text | a device that is being replaced, since when and by whom
 proof_tests.wrong[] | text | what is wrong with the ledger
 proof_tests.clock | text | whether the day is known
 bands | object | how much the power swings, by frequency

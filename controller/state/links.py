@@ -26,14 +26,15 @@ KINDS = {
 
 def facts(shadow: Shadow, counters: Facts | None) -> Facts:
     """The page `links` as plain data; counters: of link_statistics.read."""
-    units, buses, reports, dialects = [
-        (counters or {}).get(name, {}) for name in ("units", "buses", "meters", "racks")
+    units, buses, reports, dialects, serials = [
+        (counters or {}).get(name, {}) for name in ("units", "buses", "meters", "racks", "serials")
     ]
     header = shadow.reader.header
     found = [
         {
             **_device(shadow, device, units),
             "meter": _meter(device, reports),
+            "serial": serials.get((device["bus"], device["address"])) or None,
             "refusal": _refusal(device, dialects.get((device["bus"], device["address"]))),
         }
         for device in header.get("devices", [])

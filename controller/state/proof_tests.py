@@ -4,7 +4,7 @@ import contextlib
 import os
 
 from controller.state.base import Facts
-from controller.store import proof_lines, proof_state, proof_tests, sign_tests
+from controller.store import proof_lines, proof_state, proof_tests, replacements, sign_tests
 from controller.system import utc
 from controller.system.paths import plain
 
@@ -29,9 +29,10 @@ class Ledger:
 
 
 def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | None:
-    """{rows, signs, summary, wrong, clock}, None for a controller without proof tests.
+    """{rows, signs, summary, replacing, wrong, clock}, None for a controller without proof tests.
 
-    signs: {unit, state, date} of sign_tests.units; summary: the next due; wrong: lines about the
+    signs: {unit, state, date} of sign_tests.units; summary: the next due; replacing: devices that
+    are being replaced; wrong: lines about the
     ledger; clock: source of the day, because with an unknown clock a late test may look due.
     """
     planned = header.get("proof_tests")
@@ -41,15 +42,19 @@ def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | Non
         found = ledger.read()
     except OSError as error:
         wrong = [plain(error, proof_tests.FILE)]
-        nothing: Facts = {"rows": [], "signs": []}
+        nothing: Facts = {"rows": [], "signs": [], "replacing": []}
         return {**nothing, "summary": "proof tests unknown", "wrong": wrong, "clock": clock}
     rows = proof_state.rows(planned, found.records, proof_lines.day(proof_lines.utc_text(utc_us)))
     summary = "proof-test ledger damaged" if found.breaks else proof_state.summary(rows)
     if clock == utc.UNKNOWN and summary and not (found.breaks or proof_state.wrong(rows)):
         summary += ", clock unknown"
+    open_ = replacements.open_of(found.records)
+    if open_:
+        summary = f"{', '.join(open_)} is being replaced"
     units = sign_tests.units(codes(header), found.records)
     signs = [{key: each[key] for key in ("unit", "state", "date")} for each in units]
-    own = {"summary": summary, "wrong": found.lines, "clock": clock}
+    own: Facts = {"replacing": [replacements.words(record) for record in open_.values()]}
+    own |= {"summary": summary, "wrong": found.lines, "clock": clock}
     return {"rows": rows, "signs": signs, **own}
 
 

@@ -115,7 +115,7 @@ class Watch:
         make: Callable[[], Facts] = {
             "status": lambda: self._status(recorded),
             "why": lambda: why.facts(shadow),
-            "alarms": lambda: alarms.facts(shadow, self.history(), recorded),
+            "alarms": lambda: alarms.facts(shadow, self.history(), recorded, self._replacing()),
             "events": lambda: events.facts(shadow, self.history(), recorded),
             "trend": lambda: trend.facts(shadow, self.history(), recorded, boot_ms, span_s),
             "racks": lambda: racks.facts(shadow),
@@ -135,12 +135,20 @@ class Watch:
     def _status(self, recorded: record.Record | None) -> Facts:
         loop = loop_statistics.read(self._path("loop.stats"))
         now_us, _ = self._wall.poll()
-        utc_us, source, _ = self._wall.label(now_us)
-        tests = proof_tests.facts(self.shadow.reader.header, self._ledger, utc_us, source)
+        utc_us, _, _ = self._wall.label(now_us)
+        tests = self._tests()
         summary = recorded.summary() if recorded else None
         made = status.facts(self.shadow, self.history(), loop, summary)
         plan = plan_seen.summary(self._run_directory, utc_us / 1e6)
         return {**made, "proof_tests": tests, "bands": self.bands(), "plan": plan}
+
+    def _replacing(self) -> list[str]:
+        return (self._tests() or {"replacing": []})["replacing"]
+
+    def _tests(self) -> Facts | None:
+        now_us, _ = self._wall.poll()
+        utc_us, source, _ = self._wall.label(now_us)
+        return proof_tests.facts(self.shadow.reader.header, self._ledger, utc_us, source)
 
     def _utc_s(self) -> float:
         now_us, _ = self._wall.poll()

@@ -10,11 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from controller.forms.acceptance_text import DAY_MAX
-from controller.rows.proof_intervals import INTERVALS
 from controller.store import chain
 from controller.system import json_text
 
 COMMISSIONED, TEST, SIGN = "commissioned", "test", "sign"
+# A device is being exchanged, is exchanged; a test is due again; the serial number of a device.
+REPLACING, REPLACED, DUE, SERIAL = "replacing", "replaced", "due", "serial"
+DEVICE_CHARACTERS_MAX = 32  # of a name (config/schema.py)
 PASSED, FAILED = "passed", "failed"
 REACTION_MS_MAX = 3_600_000
 TEXT_CHARACTERS_MAX = 200
@@ -25,9 +27,10 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Record(NamedTuple):
-    """One line. kind: COMMISSIONED (first start: no row, no result), TEST, or SIGN (sign_tests.py:
-    `row` is the unit). date: UTC day of the test; recorded_utc: of writing, by `clock`. tester:
-    with credentials. Hashes are hexadecimal.
+    """One line. kind: COMMISSIONED (first start: no row, no result), TEST, SIGN (sign_tests.py:
+    `row` is the unit), or a kind of replacements.py (row: of DUE, else the device; remark: what is
+    known of it). date: UTC day of the test; recorded_utc: of writing, by `clock`. tester: with
+    credentials. Hashes are hexadecimal.
     """
 
     number: int
@@ -64,7 +67,7 @@ class Found(NamedTuple):
 
     @property
     def tests(self) -> int:
-        """Number of the records of tests; the record of the first start is not counted."""
+        """Number of the records of tests; records of other kinds are not counted."""
         return len([record for record in self.records if record.kind == TEST])
 
     @property
@@ -110,7 +113,7 @@ def _written(content: dict[str, Any]) -> bytes:
 # the longest value of each field; JSON may add a backslash to each character of a text
 _TEXT = '"' * TEXT_CHARACTERS_MAX
 _WHEN = DAY_MAX, f"{DAY_MAX}T00:00:00Z", "unknown"
-_LONGEST = BYTES_MAX, COMMISSIONED, max(INTERVALS, key=len), *_WHEN
+_LONGEST = BYTES_MAX, COMMISSIONED, "d" * DEVICE_CHARACTERS_MAX, *_WHEN
 _RECORD = encode((*_LONGEST, _TEXT, REACTION_MS_MAX, FAILED, _TEXT), chain.START.hex())
 RECORD_BYTES_MAX = len(_RECORD)
 _BEGINNING = b'{"number":'

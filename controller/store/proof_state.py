@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from controller.rows import proof_intervals
+from controller.store import proof_lines
 from controller.store.proof_lines import COMMISSIONED, PASSED, TEST, Record, day
 
 LIMITS_D = (60, 30, 7, 0)  # warnings: days before the day of a test
@@ -18,22 +19,34 @@ def rows(
     planned: Mapping[str, int | None], records: Sequence[Record], clock_day: date
 ) -> list[dict[str, Any]]:
     """The armed rows as plain data. planned: of proof_plan.plan. clock_day: unless a record is
-    later. last: values of the last test or None. due: ISO day or None. level: LIMITS_D passed.
+    later. last: values of the last test or None. again: why the test is due again, or None. due:
+    ISO day or None. level: LIMITS_D passed.
     """
     now = max([clock_day, *[day(record.recorded_utc) for record in records]])
     began = min(
         [day(record.date) for record in records if record.kind == COMMISSIONED], default=now
     )
     last = {record.row: record for record in records if record.kind == TEST}
-    return [_row(key, interval_d, last.get(key), began, now) for key, interval_d in planned.items()]
+    newest = {each.row: each for each in records if each.kind in (TEST, proof_lines.DUE)}
+    again = {key: each for key, each in newest.items() if each.kind == proof_lines.DUE}
+    return [
+        _row(key, interval_d, last.get(key), again.get(key), began, now)
+        for key, interval_d in planned.items()
+    ]
 
 
 def _row(
-    key: str, interval_d: int | None, last: Record | None, began: date, now: date
+    key: str,
+    interval_d: int | None,
+    last: Record | None,
+    again: Record | None,
+    began: date,
+    now: date,
 ) -> dict[str, Any]:
     has_passed = last is not None and last.result == PASSED
-    due: date | None = day(last.date) if last else began
-    if due and has_passed:
+    newest = again or last
+    due: date | None = day(newest.date) if newest else began
+    if due and has_passed and not again:
         due = due + timedelta(interval_d) if interval_d else None
     days_left = None if due is None else (due - now).days
     level = 0 if days_left is None else sum([days_left <= limit_d for limit_d in LIMITS_D])
@@ -42,17 +55,20 @@ def _row(
         "what": proof_intervals.what(key),
         "interval_d": interval_d or None,
         "last": last._asdict() if last else None,
+        "again": again.remark if again else None,
         "due": due.isoformat() if due else None,
         "days_left": days_left,
         "level": level,
-        "state": NOT_PASSED if last and not has_passed else STATES[level],
+        "state": NOT_PASSED if last and not has_passed and not again else STATES[level],
     }
 
 
 def words(row: dict[str, Any]) -> str:
-    """State of a row in a few words: "ok", "due in 12 d", "overdue by 3 d", "failed"."""
+    """State of a row: "ok", "due in 12 d", "overdue, 3 d late", "due again, ups was replaced"."""
     if row["state"] == DUE:
         return f"due in {row['days_left']} d"
+    if row["again"] is not None:
+        return f"due again, {row['again']}"
     if row["state"] == OVERDUE:
         late_d = -row["days_left"]
         late = f"{late_d} d late" if late_d else "due today"

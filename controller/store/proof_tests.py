@@ -105,6 +105,20 @@ class Ledger:
             raise NotWrittenError(f"{path_of(self.directory)}: the new record cannot be read back")
         return record
 
+    def add(
+        self, moment: Moment, kind: str, row: str, by: str, remark: str, waits: bool = True
+    ) -> None:
+        """Add a record of replacements.py. Raises LedgerError, BlockingIOError."""
+        allowed = f"one line of at most {pl.TEXT_CHARACTERS_MAX} ASCII characters"
+        _check([(_is_text(text), f"{_shown(text)}: allowed is {allowed}") for text in (by, remark)])
+
+        def make(found: pl.Found) -> tuple[str | int, ...]:
+            check_date(found, moment[0], row)
+            return kind, row, *_written(moment), by, 0, "", remark
+
+        self.commission(moment, waits=waits)
+        self._append(make, waits)
+
     def _append(
         self, make: Callable[[pl.Found], tuple[str | int, ...] | None], waits: bool = True
     ) -> pl.Record | None:
@@ -208,7 +222,8 @@ def check_date(found: pl.Found, utc_us: int, row: str, date: str | None = None) 
         ),
     ]
     if date is not None:
-        last = max([record.date for record in found.records if record.row == row], default=date)
+        own = [each for each in found.records if each.row == row and each.kind in (pl.TEST, pl.DUE)]
+        last = max([record.date for record in own], default=date)
         rules += [
             (pl.is_day(date), f"date {_shown(date)}: a day is written 2026-03-14"),
             (date <= now[:10], f"date {date} is in the future: it is {now}"),

@@ -1,8 +1,8 @@
 """Which units need a sign test: from the ledger's records, and the CRC of the devices of each unit.
 
 The sign of a power belongs to device, profile and firmware. So a record counts for the devices that
-it names by their CRC (config/approval.py: place, contacts and profile). No serial number is read:
-after a replacement of the same kind a record with FAILED makes the test due again.
+it names by their CRC (config/approval.py: place, contacts and profile). After a replacement, and of
+a device with another serial number, a record without such a remark makes the test due again.
 """
 
 import zlib

@@ -21,13 +21,15 @@ class RegisterDevice:
     """A device behind an RtuSlave. The rig sets faults at any time: silent, reply_id (unit id of
     the replies), exception_code (refuses every request), ignore_writes (acknowledged without
     effect), bad_crc, cut_reply_bytes (length of a cut reply), late_us, overrides {register address:
-    word}.
+    word}, swapped (another device of its kind, by its serial number).
     """
 
     TURNAROUND_US = 5000  # between request and reply
+    SERIALS = b"RIG-1", b"RIG-2"  # after a swap the second
 
     def __init__(self) -> None:
-        self.silent = self.ignore_writes = self.bad_crc = False
+        self.silent = self.ignore_writes = self.bad_crc = self.swapped = False
+        self.serial_at = range(0)  # its registers
         self.reply_id: int | None = None
         self.cut_reply_bytes: int | None = None
         self.exception_code = self.late_us = 0
@@ -54,6 +56,9 @@ class RegisterDevice:
         if first < 0 or first + count * 2 > len(image):
             raise ModbusException(ILLEGAL_ADDRESS)
         words = bytearray(image[first : first + count * 2])
+        if address in self.serial_at and address + count <= self.serial_at.stop:
+            at, text = 2 * (address - self.serial_at.start), self.SERIALS[self.swapped]
+            words = bytearray(text[at : at + 2 * count].ljust(2 * count, b"\0"))
         for register, word in self.overrides.items():
             if 0 <= register - address < count:
                 struct.pack_into(">H", words, (register - address) * 2, word)

@@ -23,6 +23,12 @@ def read(profile: Path, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> 
     return laid_out(tomllib.loads(Path(profile).read_text(encoding="utf-8")), base, order)
 
 
+def serial_at(profile: Path) -> range:
+    """The registers of the serial number, of a profile that has them."""
+    own = read(profile)["serial"]
+    return range(own["address"], own["address"] + own["registers"])
+
+
 def laid_out(data: Table, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> Table:
     """The table laid out, as of `read`. The headers of the chain are added to its identity."""
     placed = [each for each in _tables(data) if "model" in each]
@@ -56,8 +62,9 @@ def _tables(data: Table) -> Iterator[Table]:
         yield from data.get(name, {}).values()
     for name in ("setpoint", "setup", "start", "stop"):
         yield from data.get(name, [])
-    if "heartbeat" in data:
-        yield data["heartbeat"]
+    for name in ("heartbeat", "serial"):
+        if name in data:
+            yield data[name]
 
 
 def _key(table: Table) -> tuple[int, int]:

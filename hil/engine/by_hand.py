@@ -27,10 +27,10 @@ class Item(NamedTuple):
     undo: Act | None = None
 
 
-def _silent(device: str, words: str, key: str) -> Item:
-    plain = {"device": device, "fault": "silent"}
+def _fault(device: str, words: str, key: str, fault: str = "silent") -> Item:
+    plain = {"device": device, "fault": fault}
     falls, speaks = [("device_fault", {**plain, "value": on}) for on in (True, False)]
-    return Item(key, f"{words} silent", falls, speaks)
+    return Item(key, f"{words} {fault}", falls, speaks)
 
 
 ITEMS = (
@@ -44,10 +44,11 @@ ITEMS = (
          ("heat_end", {"rack": 1})),
     Item("c", "cooling of the cabinet failed", ("hvac_fail", {"on": True}),
          ("hvac_fail", {"on": False})),
-    _silent("bms_1", "BMS of rack 1", "b"),
-    _silent("pcs_1", "converter 1", "p"),
-    _silent("meter_grid", "meter of the grid", "m"),
-    _silent("io_1", "I/O module 1", "i"),
+    _fault("bms_1", "BMS of rack 1", "b"),
+    _fault("pcs_1", "converter 1", "p"),
+    _fault("meter_grid", "meter of the grid", "m"),
+    _fault("io_1", "I/O module 1", "i"),
+    _fault("pcs_1", "converter 1, which its serial number shows,", "n", "swapped"),
     Item("o", "grid lost for 30 s", ("outage", {"for_s": 30})),
     Item("k", "controller killed; again: started", ("controller_kill", {}),
          ("controller_start", {})),
@@ -120,7 +121,7 @@ class Menu:
             state = "  <- now" if item.key in self._active else ""
             lines.append(f"  {item.key}  {item.words}{'' if item.undo else ' (once)'}{state}")
         lines += ["", "  after a trip: undo its cause, t x t, then s"]
-        return [*lines, "", f"  {HELP}  back to the screen    {END}  end the run, with its result"]
+        return [*lines, f"  {HELP}  back to the screen    {END}  end the run, with its result"]
 
     def _addresses(self) -> list[str]:
         """The page of what runs beside the rig."""

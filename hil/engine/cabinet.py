@@ -9,7 +9,7 @@ from controller.config import wired
 from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.config.topology import Bus
-from hil.devices import io_module, mirrored_sensors
+from hil.devices import io_module, mirrored_sensors, sunspec_chain
 from hil.devices.io_module import IoModule
 from hil.devices.mirrored import MirroredDevice
 from hil.devices.mirrored_bms import MirroredBms
@@ -130,7 +130,9 @@ class SimulatedCabinet:
         units = {}
         for device in devices:
             name = coverage.simulated_name(device)
-            self.devices[name] = units[device.address] = self._device(device, seed)
+            unit = self.devices[name] = units[device.address] = self._device(device, seed)
+            if device.profile.serial["registers"]:
+                unit.serial_at = sunspec_chain.serial_at(device.profile.path)
             self.places[name] = (bus.name, device.address)
         turnaround_us = max([0, *[unit.TURNAROUND_US for unit in units.values()]])
         self.slaves[bus.name] = RtuSlave(units, bus.baud_Bd, turnaround_us, bus.character_bits)

@@ -129,18 +129,6 @@ def test_every_profile_has_its_facts():
         assert "Pitfall: " in text or name == "firebreak_fast_meter", name
 
 
-def test_the_example_of_the_readme_is_a_profile(tmp_path):
-    text = (profile.FOLDER.parent / "README.md").read_text()
-    (block,) = [each for each in re.findall("(?m)(?:^    .*\n)+", text) if '"meter"' in each]
-    (tmp_path / "own.toml").write_text(re.sub("(?m)^    ", "", block))
-    words = {10: 2300, 11: 2310, 12: 5, 13: 6, 14: 1, 15: 110}
-    device, sink = made(str(tmp_path / "own.toml"))
-    for _ in range(2):
-        fed("", words, device=(device, sink))
-    assert sink.taken() and sink.inp[signals.GRID_POWER_W] == 110
-    assert list(meter_profile.lacks(device.profile))[0].startswith("no current")
-
-
 # -- readings of others
 
 OF_READINGS = {

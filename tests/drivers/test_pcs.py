@@ -75,7 +75,7 @@ def test_no_sunspec_device():
 
 
 @cases("""length  fault
-    0  "more than 64 models, no end of the chain"
+    0  "model 701 at register 40070: length 0 is none"
     400  "model header at register 40472 refused"
     40_000  "model 701 at register 40070: length 40000 leaves the map"
 """)

@@ -294,8 +294,10 @@ def test_a_32_bit_write_goes_out_whole_in_one_frame(function, value, word_order,
     """And the gate, which decodes by its own code, reads the same value from the frame."""
     keys = {"type": "s32", "words": 2, "word_order": word_order, "byte_order": byte_order}
     keys |= {"scale": 1, "scale_by": "", "with_words": [], "write_function": function}
-    profile_ = registers_of("sunspec_pv", {"limit_W": keys})
-    profile_.identity = {}
+    keys |= {"scale_from": "", "fixed_words": [], "address": 40_127, "write_address": 40_127}
+    profile_ = registers_of("sunspec_pv", {"limit_W": keys, "power_W": {"scale_from": ""}})
+    profile_.models = []
+    del profile_.registers["power_scale"], profile_.registers["limit_scale"]
     made = device(profile_, ["power_W"], **SETTINGS)
     frame = made.write("limit_W", value, 0).frame
     head = "01 10 9cbf 0002 04" if function == 16 else "01 17 9cbf 0002 9cbf 0002 04"
@@ -313,7 +315,8 @@ def test_a_value_beyond_the_rating_twice_in_a_row_is_unknown_for_a_minute(refusa
     made, sink = profiles.load("sunspec_pv"), Sink()
     names, bounds = ["power_W", "available_W"], {"power_W": (-5000, 120_000)}
     bus = Bus(device(made, names, sink, bounds, **SETTINGS), slave_of(made))
-    bus.run(1200)
+    bus.slave.holding[40085] = 1  # power_scale
+    bus.run(1700)
     assert sink.taken() == {3}
     bus.slave.holding[40084] = 15_000
     bus.run(500 * refusals)

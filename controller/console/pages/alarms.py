@@ -37,7 +37,12 @@ def parts(facts: Facts) -> list[list[str]]:
 
 
 def _overview(facts: Facts) -> list[str]:
-    besides = [*_firsts(facts), *_in_b(facts["channel_b"]), *ahead(facts["propagation"])]
+    besides = [
+        *_replacing(facts),
+        *_firsts(facts),
+        *_in_b(facts["channel_b"]),
+        *ahead(facts["propagation"]),
+    ]
     top = [*head(facts), *_leading(facts["standing"][0], facts)]
     # the conditions of a reset and a start are more urgent than the third remedy
     for shown in range(CHECKS_SHOWN, 0, -1):
@@ -63,10 +68,20 @@ def _no_alarm(facts: Facts) -> list[str]:
         *head(facts),
         f"No alarm{_here(facts)}: no interlock row is active or latched.",
         *(_in_b(facts["channel_b"]) or [""]),
+        *_replacing(facts),
         RULE,
         *_start(facts),
         *_resets(facts["reset"]),
         *([last(words)] if words else []),
+    ]
+
+
+def _replacing(facts: Facts) -> list[str]:
+    """Devices that are being replaced."""
+    return [
+        line
+        for words in facts["replacing"]
+        for line in folded("Swap", f"{words}. Go on with `firebreak replace`.", 2)
     ]
 
 

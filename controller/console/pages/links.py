@@ -26,7 +26,7 @@ def parts(facts: Facts) -> list[list[str]]:
     """The links (state/links.py) as parts of a page; of several, silent devices come first."""
     devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
     about = [*_advice(devices), *_strangers(devices), *_faults(devices), *_notes(facts)]
-    about += [line for device in devices for line in _meter(device)]
+    about += [line for device in devices for line in _meter(device)] + _serials(devices)
     about += [line for device in devices for line in _refusal(device)]
     buses, path = [line for bus in facts["buses"] for line in _bus(bus)], _path(facts["path_delay"])
     rows = [line for device in facts["devices"] for line in _device(device)]
@@ -132,6 +132,12 @@ def _faults(devices: list[Facts]) -> list[str]:
     """Fault bits that BMS and converters report (row 59)."""
     found = [f"{one['device']} {', '.join(one['says'])}" for one in devices if one["says"]]
     return folded("Faults", "; ".join(found) + ".", 2) if found else []
+
+
+def _serials(devices: list[Facts]) -> list[str]:
+    """Serial numbers, of devices that report one."""
+    found = [f"{one['device']} {one['serial']}" for one in devices if one["serial"]]
+    return folded("Serial", "; ".join(found) + ".", len(found)) if found else []
 
 
 def _strangers(devices: list[Facts]) -> list[str]:

@@ -260,8 +260,10 @@ def _dated(facts: Facts, tests: Facts | None) -> list[str]:
     gas = f"gas calibration {calibration(calibration_d)}"
     if not tests or not tests["summary"]:
         return [gas]
-    row = None if tests["wrong"] else nearest(tests["rows"])
-    test_d = row["days_left"] if row else 0  # a damaged ledger comes before any date
+    row = None if tests["wrong"] or tests["replacing"] else nearest(tests["rows"])
+    test_d = (
+        row["days_left"] if row else 0
+    )  # a damaged ledger, or a replacement, comes before any date
     if calibration_d is not None and calibration_d <= test_d:
         return [gas, *[tests["summary"]] * (test_d <= LIMITS_D[0])]
     is_near = calibration_d is None or calibration_d <= LIMITS_D[0]

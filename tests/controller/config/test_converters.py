@@ -152,7 +152,8 @@ def test_a_converter_may_be_on_modbus_tcp(converter):
 
 
 @cases("""old  new  words
-    'type = "s32"}]'  'type = "s16"}]'  "250000 does not fit: rated_W of unit 1"
+    'type = "s32"}]'  'type = "s16"}]'  "250000 does not fit s16 with scale 1: rated_W of unit 1"
+    'type = "s32"}]'  'type = "u32", offset = 9}]'  "does not fit u32 with scale 1 and offset 9"
     "[-400000, 400000]"  "[-200000, 200000]"  "registers.power_W.range: [-200000, 200000]"
 """)
 def test_a_profile_must_fit_the_rating(converter, old, new, words):

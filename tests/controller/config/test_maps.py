@@ -21,6 +21,13 @@ def test_a_map_without_a_reading_needs_an_acceptance_by_name(files, name, layer,
     assert line.endswith("allowed who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII")
 
 
+def test_the_first_missing_acceptance_names_the_others(files):
+    for name in ("io_map", "pcs_map"):
+        files.say("type", f"not_fitted.{name}", "nothing")
+    line = files.refusal()
+    assert "not_fitted.io_map: is missing" in line and "; pcs_map is missing too; allowed" in line
+
+
 def test_a_reading_replaces_the_acceptance(files):
     files.say("site", "not_fitted.meter_map", "nothing")
     files.with_profile("firebreak_fast_meter", 'evidence = "constructed"', 'evidence = "captured"')

@@ -136,7 +136,7 @@ def test_frames_of_can_are_stored_once_the_dialect_is_confirmed(decoded):
 
 
 @cases("""text  words
-    CAN.replace("5A006400", "FFFF6400")  "soc_permille: raw 65535 is out of range [0, 1000]"
+    CAN.replace("5A006400", "FFFF6400")  "soc_permille: 655350 (raw 65535) is out of range"
     CAN.replace("5A006400", "5A")        "charge: 1 bytes; allowed "
 """)
 def test_a_refused_frame_has_its_reason(decoded, text, words):

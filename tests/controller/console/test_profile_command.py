@@ -77,9 +77,48 @@ def test_the_check_of_a_meter_says_what_it_gives(capsys):
     assert "TOO SLOW" not in " ".join(run(capsys, "profile check sdm630 --baud 115200")[1])
 
 
+@cases("""name  words
+    "goodwe_et"      "charge 10000 W of 100000 W: 0x000B to 47511 (function 6)"
+    "fronius_gen24"  "discharge 10000 W of 100000 W: 0x0000 0xFC18 to 12 of SunSpec model 124 (fun"
+    "sungrow_sh"     "start: 0x0002 to 13049 (function 6)"
+    "ejpcs"          "setup: "
+""")
+def test_the_check_of_a_converter_says_what_it_is_sent(capsys, name, words):
+    text = " ".join(" ".join(run(capsys, f"profile check {name}")[1]).split())
+    assert f" write {words}" in text
+
+
+def test_the_check_shows_the_heartbeat_that_a_converter_is_sent(tmp_path):
+    beat = "[heartbeat]\naddress = 46229\nfunction = 6\nperiod_ms = 5000\ncount_max = 9\n"
+    (tmp_path / "own.toml").write_text((FOLDER / "foxess_h3.toml").read_text() + beat)
+    found = profile_facts.writes(profiles.load(str(tmp_path / "own.toml")))
+    assert "heartbeat: 1 to 9 to 46229, every 5000 ms" in found
+
+
+def test_the_check_of_a_rack_names_each_signal_once():
+    names = [name for name, _ in profile_facts.signals(profiles.load("seplos_v3"))]
+    assert len(names) == len(set(names)) > 5
+
+
+def test_a_rack_that_is_too_slow_for_every_cabinet_is_refused(capsys, tmp_path):
+    text = (FOLDER / "pylontech_lv.toml").read_text()
+    assert "\nwarn = {" in text and "period_ms = 1000" in text
+    slow = tmp_path / "slow.toml"
+    slow.write_text(text.replace("period_ms = 1000", "period_ms = 1001"))
+    words = "its longest period of 1001 ms is too long for contactor_report_ms of every cabinet; "
+    refused(capsys, 2, f"slow.toml: {words}allowed 1..1000 ms", "profile check", slow)
+
+
+def test_a_rack_without_warnings_needs_no_empty_table(tmp_path):
+    text = (FOLDER / "pytes.toml").read_text()
+    assert "\ninfo = {}" in text
+    (tmp_path / "own.toml").write_text(text.replace("\ninfo = {}", ""))
+    assert profiles.load(str(tmp_path / "own.toml")).fault_bits["info"] == {}
+
+
 @cases("""old  new  words
     'role = "genset"'  'role = "gen"'  "dse.toml: settings.role: 'gen'; allowed pv, "
-    "[registers.run]"  "[registers.runs]"  "role genset does not write it"
+    "[registers.run]"  "[registers.runs]"  "k: dse.toml: registers.runs: role genset does not"
     "address = 768"  "address = 70000"  "manufacturer.address: 70000 is not allowed; allowed 0..6"
 """)
 def test_the_first_mistake_is_one_line(capsys, tmp_path, old, new, words):
@@ -98,6 +137,7 @@ FILLED = {
     "documents": '["a paper"]',
     "range": "[0, 1000000]",
     "expiry_ms": "100",
+    "period_ms": "100",
     "power_tolerance_permille": "100",
     "calibrated_lfl_vol_ppm": "40000",
     "equals": "[1]",

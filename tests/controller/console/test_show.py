@@ -26,7 +26,7 @@ status | lamp horn_is_on gas_lfl_permille vapour_ppm toxic_ppm contacts interloc
 why | request_W setpoint_W held_back_W request caps ramp obligations limits short_W short_reason\
  binding cause without units standing_count differs actuators is_off_grid schedule
 alarms | standing first_out first_out_per_scope channel_b check reset start cells_are_live\
- propagation
+ propagation replacing
 events | source events
 trend | span_ms source quantities
 racks | racks full_Wh

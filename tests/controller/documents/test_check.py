@@ -115,6 +115,16 @@ def test_a_bus_may_be_busy_80_percent(pylontech, period_ms, accepted):
         assert "the bus would be busy 80.5 % of the time" in pylontech.refusal()
 
 
+def test_a_busy_bus_by_tcp_is_refused_at_its_address(pylontech):
+    port = '[bus.meter]\nport = "/dev/serial/by-path/platform-xhci-usb-0:1.3:1.0-port0"'
+    pylontech.replace("cabinet", port, '[bus.meter]\naddress = "192.168.1.30:502"')
+    pylontech.replace("site", 'kind = "rtu"\nbaud_Bd = 9600\n', 'kind = "tcp"\n')
+    pylontech.replace("site", "period_ms = 250 ", "period_ms = 10 ")
+    said = pylontech.refusal()
+    assert "bus.meter.address: 192.168.1.30:502 is not allowed: the bus would be busy" in said
+    assert "; allowed 80 %: longer periods, fewer reads (gap_registers_max), or fewer" in said
+
+
 def test_the_worst_case_is_the_sum_of_its_parts(files):
     config = files.load()
     parts = bus_times.stop_latency(config, bus_times.schedule(config))

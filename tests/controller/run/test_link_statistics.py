@@ -1,6 +1,7 @@
 """The counters of the buses, out of the mapped file."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -100,6 +101,30 @@ def test_a_unit_0_is_a_unit_and_an_answer_of_another_unit_is_counted(field, writ
         "       or the device.",
     ]
     assert links._strangers([{"device": "roof", "address": 0, "counters": None}]) == []
+
+
+@pytest.mark.parametrize("text", ("", "A1", "12345678", "123456789", "x" * 32))
+def test_a_serial_number_comes_back_whole_and_stands_on_the_page(path, text):
+    serials = {("pcs", 255): SimpleNamespace(text=text), ("grid", 0): SimpleNamespace(text="G")}
+    made = link_statistics.LinkStatistics(str(path), {}, {}, {}, {}, serials=serials)
+    made.note(0)
+    made.close()
+    found = link_statistics.read(str(path))["serials"]
+    assert found == {("pcs", 255): text, ("grid", 0): "G"}
+    devices = [{"device": bus, "serial": serial or None} for (bus, _), serial in found.items()]
+    assert links._serials(devices) == [f"Serial {f'pcs {text}; ' * bool(text)}grid G."]
+    assert links._serials(devices[:0]) == []
+
+
+def test_bytes_of_a_foreign_writer_are_no_serial_number(path):
+    serials = {("pcs", 1): SimpleNamespace(text="A1")}
+    made = link_statistics.LinkStatistics(str(path), {}, {}, {}, {}, serials=serials)
+    made.note(0)
+    for data, text in ((b"\xe41", ""), (b"A\x1b1", ""), (b"B2", "B2")):
+        place = link_statistics.HEAD.size + link_statistics.NAME_BYTES + 4
+        made._map[place : place + 8] = data.ljust(8, b"\0")
+        assert link_statistics.read(str(path))["serials"] == {("pcs", 1): text}
+    made.close()
 
 
 def test_buses_whose_names_differ_at_the_end_stay_apart(field, path):

@@ -80,3 +80,16 @@ def test_an_inverter_that_does_not_follow_its_limit_is_named(power_W, is_beyond)
     assert devices._beyond(inverter) == ({"limit_W": power_W} if is_beyond else {})
     site.inp[2] = power_W
     assert devices._beyond(inverter) == {}, "this power was allowed"
+
+
+def test_a_limit_that_somebody_has_fixed_is_named_with_the_way_out(tmp_path):
+    watched = Watched(tmp_path, settings=CONFIG)
+    roof = watched.rig.cabinet.devices["pv_1"]
+    at = roof._map["limit_W"]["address"]  # 70 %, no time-out, enabled
+    roof._written = {(False, at + place): word for place, word in enumerate((7000, 0, 0, 0, 1))}
+    watched.run(4)
+    facts = named(watched.facts("devices"))["pv_1"]
+    assert facts["fixed"] == {"limit_W": 140_000} and facts["differs"] is None
+    words = " ".join(watched.text("devices").split())
+    assert "somebody has fixed limit_W at 140000 in the device: it is not written until" in words
+    assert "limit_W_max in the site file is 140000 or less" in words

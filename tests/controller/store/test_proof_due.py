@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from controller.config import bus_times, configuration, proof_plan, stage_states, time_chain
+from controller.recorder import proof_watch
 from controller.recorder.proof_watch import LOOK_US, ProofWatch
 from controller.rows import matrix_words, proof_intervals as intervals
 from controller.rows.proof_intervals import INTERVALS
 from controller.sites import EXAMPLE
-from controller.store import proof_lines as pl, proof_state, proof_tests as pt
+from controller.store import proof_lines as pl, proof_state, proof_tests as pt, replacements
 from controller.system import utc
 from safety import matrix as m
 from tests.repository import ROOT
@@ -330,3 +331,40 @@ def test_no_interval_changes_an_image(files):
     after = configuration.load(files.paths[2])
     assert before.proof_tests != after.proof_tests
     assert (before.safety_image, before.control_image) == (after.safety_image, after.control_image)
+
+
+PLACED = {
+    **HEADER,
+    "devices": [{"name": "meter", "bus": "m", "address": 1}],
+    "places": {"meter": {"profile": "sunspec_meter_203.toml", "tests": ["15", "u1"]}},
+}
+
+
+def test_a_device_that_was_swapped_silently_is_an_event_and_its_tests_are_due(
+    tmp_path, monkeypatch
+):
+    made, serials = Watching(tmp_path), {}
+    monkeypatch.setattr(proof_watch.link_statistics, "read", lambda _: {"serials": serials})
+    for row in ("1", "15", "40"):
+        made.test(row, DAY)
+    serials["m", 1] = ""  # not read yet
+    assert made.look(DAY, header=PLACED) == []
+    serials["m", 1] = "A1"
+    assert made.look(DAY, header=PLACED) == made.look(DAY, header=PLACED) == []
+    assert replacements.serial_of(pt.read(made.folder).records, "meter") == "A1"
+    serials["m", 1] = "B2"
+    words, due = made.look(DAY, header=PLACED)
+    assert words.startswith("meter has another serial number, A1 -> B2, and no replacement is")
+    assert due == "proof test due now: row 15" and made.look(DAY, header=PLACED) == []
+    records = pt.read(made.folder).records
+    found = [(each.kind, each.row, each.tester) for each in records[-3:]]
+    assert found == [
+        *[(kind, row, "the recorder") for kind, row in ((pl.DUE, "15"), (pl.SIGN, "u1"))],
+        (pl.SERIAL, "meter", "the recorder"),
+    ]
+    serials["m", 1] = "C3"
+    ledger = pt.Ledger(made.folder)
+    ledger.add(label(DAY)[:2], pl.REPLACING, "meter", "anna", replacements.identity("a", "B2"))
+    assert made.look(DAY, header=PLACED) == [], "a person replaces it"
+    ledger.add(label(DAY)[:2], pl.REPLACED, "meter", "anna", replacements.identity("a", "C3"))
+    assert made.look(DAY, header=PLACED) == []

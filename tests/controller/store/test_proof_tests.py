@@ -138,7 +138,10 @@ def test_other_bytes_at_the_end_are_damage(tail):
 def test_the_longest_record_cut_short_is_torn_and_more_is_damage():
     text = '"' * pl.TEXT_CHARACTERS_MAX
     when = ("2026-03-14", "2026-03-14T02:07:31Z", "unknown")
-    head, tail = (pl.BYTES_MAX, pl.COMMISSIONED, "40e"), (text, pl.REACTION_MS_MAX, pl.FAILED, text)
+    head, tail = (
+        (pl.BYTES_MAX, pl.COMMISSIONED, "d" * 32),
+        (text, pl.REACTION_MS_MAX, pl.FAILED, text),
+    )
     line = pl.encode((*head, *when, *tail), chain.START.hex())
     assert len(line) == pl.RECORD_BYTES_MAX and pl.decode(line[:-1])
     assert pl.found_in(line[:-2]).torn_bytes == len(line) - 2

@@ -1,0 +1,244 @@
+"""`firebreak replace meter | pcs | bms | io`: one device is replaced in a lock-out of the cabinet.
+
+Without `--by` it only shows. The first call with `--by NAME` begins: it locks the cabinet out and
+notes the old device. The next one ends, when the new device answers: it marks the proof tests that
+are due again, notes the new device and ends its lock-out. In between the proof-test ledger keeps
+the exchange, and the stored lock-out keeps the cabinet open: an interruption loses nothing.
+
+Exit codes: 0 done, or no exchange is open; 1 an exchange is open, or a step is refused; 2 wrong
+input; 3 no controller, or the ledger cannot be read or written.
+"""
+
+import functools
+import json
+import re
+import sqlite3
+import sys
+from argparse import Namespace
+from typing import NamedTuple
+
+from controller.console import operator, person, proof_test
+from controller.console.replace_page import lines, tests_in_words
+from controller.console.replace_steps import KINDS
+from controller.journal.ring import JournalError
+from controller.journal.snapshot import Shadow
+from controller.run import operator_client, operator_commands
+from controller.state import base, watch
+from controller.state.base import Facts
+from controller.store import proof_lines as pl, proof_tests, replacements, spool
+from controller.store.proof_tests import LedgerError
+from controller.system import cli, clock
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
+from safety import signals as s
+
+MOVING = (s.CLOSING, s.RUNNING, s.STOPPING)
+LIVE = (s.CONTACTOR_PRECHARGE, s.CONTACTOR_CLOSED)
+BEGAN = "locked out for it; "  # the remark of an exchange that has begun the lock-out
+SERIAL_TEXT = re.compile(rf"[!-~]{{1,{replacements.SERIAL_CHARACTERS_MAX}}}")
+
+
+class Case(NamedTuple):
+    """One device and what is known of it. facts: as shown; records: of the ledger."""
+
+    facts: Facts
+    records: tuple[pl.Record, ...]
+    is_approved: bool
+
+    @property
+    def device(self) -> str:
+        """Its name."""
+        return str(self.facts["device"])
+
+    @property
+    def begun(self) -> pl.Record | None:
+        """The record of the open exchange."""
+        return replacements.open_of(self.records).get(self.device)
+
+
+@cli.command(
+    "replace",
+    cli.option("kind", choices=tuple(KINDS)),
+    cli.option("device", nargs="?", help="its name in the configuration, if there are several"),
+    cli.option("--by", metavar="NAME", help="your name: do the next step; without it: only show"),
+    cli.option("--serial", metavar="TEXT", help="on the plate of the new device"),
+    cli.option("--cancel", action="store_true", help="the old device stays: end without exchange"),
+    cli.option("--json", action="store_true", help="what is known of the device, as JSON"),
+    cli.RUN_DIR,
+    cli.STATE_DIR,
+)
+def _replace(arguments: Namespace) -> int:
+    if arguments.serial is not None and not SERIAL_TEXT.fullmatch(arguments.serial):
+        allowed = f"1 to {replacements.SERIAL_CHARACTERS_MAX} ASCII characters without blanks"
+        raise cli.Ended(WRONG_INPUT, f"--serial {quoted(arguments.serial)}: allowed is {allowed}")
+    case = _case(arguments)
+    if arguments.by and not arguments.json:
+        person.prove(
+            Namespace(**{**vars(arguments), "name": arguments.by}),
+            functools.partial(operator.sent, arguments, operator_client.reach),
+        )
+        with cli.ends(NO_START, LedgerError, OSError, at=arguments.state_dir):
+            return (_end if case.begun else _begin)(arguments, case)
+    print(json.dumps(case.facts, indent=1) if arguments.json else "\n".join(lines(case.facts)))
+    return NOT_DONE if case.begun else DONE
+
+
+# -- what is known
+
+
+def _case(arguments: Namespace) -> Case:
+    before = f"no controller found in {arguments.run_dir}: "
+    with cli.ends(NO_START, OSError, JournalError, sqlite3.Error, before=before):
+        seen = watch.Watch(arguments.run_dir, arguments.state_dir)
+        seen.update()
+        links = seen.facts("links")["devices"]
+    with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
+        records = proof_tests.read(arguments.state_dir).records
+    shadow = seen.shadow
+    link = _chosen(arguments, [each for each in links if each["role"] in _roles(arguments)])
+    facts = _facts(arguments.kind, link, shadow.reader.header, records) | {
+        "cabinet_state": s.STATES[shadow.out[s.STATE]],
+        "is_open": _is_open(shadow),
+        "locked_out_by": base.locked_out_by(shadow),
+        "is_approved": bool(shadow.inp[s.IMAGE_APPROVED_OK]),
+        "is_live": seen.is_live,
+    }
+    shadow.close()
+    return Case(facts, records, facts["is_approved"])
+
+
+def _is_open(shadow: Shadow) -> bool:
+    """Whether both permits are off, and no contactor that reports is closed."""
+    racks = range(shadow.layout.racks)
+    states = [base.rack_value(shadow, rack, s.CONTACTOR_STATE) for rack in racks]
+    is_off = not shadow.out[s.PCS_ENABLE_OK] and not shadow.out[s.CONTACTOR_SUPPLY_OK]
+    return is_off and shadow.out[s.STATE] not in MOVING and not {*states} & {*LIVE}
+
+
+def _roles(arguments: Namespace) -> tuple[str, ...]:
+    return KINDS[arguments.kind].roles
+
+
+def _chosen(arguments: Namespace, found: list[Facts]) -> Facts:
+    """The link of the device that the person names, or chooses among several."""
+    names = [each["device"] for each in found]
+    name = arguments.device or (names[0] if len(names) == 1 else "")
+    if not name and names and sys.stdin is not None and sys.stdin.isatty():
+        name = input(f"Which device ({', '.join(names)})? ").strip()
+    if name not in names:
+        given = quoted(name) if name else "no device is named"
+        allowed = ", ".join(names) or f"none: this cabinet has no {arguments.kind}"
+        raise cli.Ended(WRONG_INPUT, f"replace {arguments.kind}: {given}; allowed {allowed}")
+    return found[names.index(name)]
+
+
+def _facts(kind: str, link: Facts, header: Facts, records: tuple[pl.Record, ...]) -> Facts:
+    name = link["device"]
+    place = header.get("places", {}).get(name, {"profile": "?", "wiring": "?", "tests": []})
+    begun = replacements.open_of(records).get(name)
+    return {
+        **{"device": name, "kind": kind, "role": link["role"], **place},
+        "state": link["state"],
+        "serial": link.get("serial"),
+        "serial_before": replacements.serial_of(records, name),
+        "open": replacements.words(begun) if begun else None,
+        "before": begun.remark.removeprefix(BEGAN) if begun else None,
+    }
+
+
+# -- the two steps
+
+
+def _begin(arguments: Namespace, case: Case) -> int:
+    facts, name = case.facts, arguments.by
+    if arguments.cancel:
+        raise cli.Ended(NOT_DONE, f"{case.device}: no replacement is open")
+    if not facts["is_open"]:
+        line = f"the cabinet is {facts['cabinet_state']}: `firebreak stop`, wait until it is open"
+        raise cli.Ended(NOT_DONE, f"{line}, then ask again")
+    holder = facts["locked_out_by"]
+    if holder not in (None, name):
+        raise cli.Ended(NOT_DONE, f"{holder} has locked it out: {holder} ends that first")
+    identity = replacements.identity(facts["profile"], facts["serial"] or facts["serial_before"])
+    if holder is None:
+        answer = operator.sent(arguments, operator_client.lock_out, name, True)
+        if answer != operator_commands.ACCEPTED:
+            line = f"lock-out by {name}: {operator_commands.words(answer)}"
+            raise cli.Ended(NOT_DONE, f"{line}; nothing is begun")
+    remark = f"{BEGAN}{identity}" if holder is None else identity
+    _note(arguments, pl.REPLACING, case.device, remark)
+    _tell(arguments, f"{name} begins to replace {case.device}, {identity}")
+    now = {**facts, "open": f"replacement of {case.device} open since now by {name}"}
+    print("\n".join(lines({**now, "locked_out_by": name, "before": identity})))
+    return NOT_DONE
+
+
+def _end(arguments: Namespace, case: Case) -> int:
+    facts, begun = case.facts, case.begun
+    assert begun is not None
+    serial = _new_serial(arguments, facts)
+    if arguments.cancel:
+        after = "not exchanged"
+    else:
+        _check_end(facts, serial)
+        after = replacements.identity(facts["profile"], serial)
+        for kind, row in replacements.tests_of(facts["tests"]):
+            _note(arguments, kind, row, replacements.due_remark(case.device))
+    _note(arguments, pl.REPLACED, case.device, after)
+    _tell(arguments, f"{arguments.by} has replaced {case.device}: {facts['before']} -> {after}")
+    print(f"{case.device}: {facts['before']} -> {after}")
+    if not arguments.cancel:
+        due = tests_in_words(facts["tests"]) or "no proof test"
+        print(f"due again: {due} (firebreak proof-test list)")
+        print("\n".join(KINDS[facts["kind"]].after))
+    return _unlock(arguments, facts, begun)
+
+
+def _new_serial(arguments: Namespace, facts: Facts) -> str:
+    read, given = facts["serial"], arguments.serial
+    if read and given and read != given:
+        line = f"--serial {given}: {facts['device']} reports {read}: correct one of them"
+        raise cli.Ended(WRONG_INPUT, line)
+    return read or given or ""
+
+
+def _check_end(facts: Facts, serial: str) -> None:
+    """Ends the command unless the new device is there and what runs is approved."""
+    device = facts["device"]
+    if facts["state"] != "ok":
+        line = f"{device} is {facts['state']}: supply, {facts['wiring']}; see `firebreak links`"
+    elif not facts["is_approved"]:
+        line = "the configuration has changed: `firebreak check`, then `firebreak approve`"
+    elif not serial:
+        line = f"{device} reports no serial number: add --serial TEXT from its plate"
+    elif serial == facts["serial_before"]:
+        line = f"{device} still has the serial number {serial}: exchange it, or --cancel"
+    else:
+        return
+    raise cli.Ended(NOT_DONE, f"{line}; the replacement stays open")
+
+
+def _unlock(arguments: Namespace, facts: Facts, begun: pl.Record) -> int:
+    """End the lock-out that the exchange has begun; another one stays."""
+    holder = facts["locked_out_by"]
+    if holder is None:
+        return DONE
+    if holder != arguments.by or not begun.remark.startswith(BEGAN):
+        print(f"the lock-out by {holder} stays: firebreak lock-out {holder} --end")
+        return DONE
+    answer = operator.sent(arguments, operator_client.lock_out, holder, False)
+    is_done = answer == operator_commands.ACCEPTED
+    more = "; it stays in standby until `firebreak start`" if is_done else ""
+    print(f"end of the lock-out by {holder}: {operator_commands.words(answer)}{more}")
+    return DONE if is_done else NOT_DONE
+
+
+def _note(arguments: Namespace, kind: str, row: str, remark: str) -> None:
+    ledger = proof_tests.Ledger(arguments.state_dir)
+    ledger.add(proof_test.moment(), kind, row, arguments.by, remark)
+
+
+def _tell(arguments: Namespace, text: str) -> None:
+    try:
+        spool.put(arguments.run_dir, clock.now_us(), "REPLACE", text)
+    except OSError as error:  # the ledger has it
+        say(f"NOT RECORDED: {error.strerror or error}")

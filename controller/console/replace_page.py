@@ -1,0 +1,54 @@
+"""The page of `firebreak replace`: what is known of a device, and the steps of its replacement."""
+
+from collections.abc import Iterator
+
+from controller.console.pages.text import wrapped
+from controller.console.replace_steps import FIRST, KINDS, THEN
+from controller.state.base import Facts
+
+MARGIN = 12
+
+
+def lines(facts: Facts) -> list[str]:
+    """The page, 79 columns of ASCII."""
+    return [line for label, words in _told(facts) for line in _line(label, words)]
+
+
+def tests_in_words(keys: list[str]) -> str:
+    """Rows of proof tests, and the sign test of each unit."""
+    return ", ".join([f"sign of unit {key[1:]}" if key[0] == "u" else key for key in keys])
+
+
+def _line(label: str, words: str) -> list[str]:
+    return wrapped(f"{label:<{MARGIN}}{words}", MARGIN)
+
+
+def _told(facts: Facts) -> Iterator[tuple[str, str]]:
+    """(label, words) of each line."""
+    device, kind = facts["device"], KINDS[facts["kind"]]
+    yield "DEVICE", f"{device} ({facts['role']}), {facts['state']}"
+    yield "PROFILE", facts["profile"]
+    known = facts["serial"] or "its profile reads none: note it from the plate"
+    yield "SERIAL", known
+    if facts["serial_before"] not in (None, facts["serial"]):
+        yield "BEFORE", facts["serial_before"]
+    yield "WIRING", facts["wiring"]
+    yield "TESTS", tests_in_words(facts["tests"]) or "no proof test rests on it"
+    holder = facts["locked_out_by"]
+    yield "CABINET", facts["cabinet_state"] + (f", locked out by {holder}" if holder else "")
+    yield "NOW", facts["open"] or "no replacement is open"
+    command = f"firebreak replace {facts['kind']} {device} --by NAME"
+    if not facts["open"]:
+        if not facts["is_open"]:
+            yield "FIRST", "`firebreak stop`, and wait until the contactors are open"
+        yield "NEXT", f"{command}   (locks the cabinet out and begins)"
+        return
+    yield "OLD", facts["before"]
+    for number, step in enumerate((*FIRST, *kind.before, *THEN, *kind.after), 1):
+        yield f"{number:>4}.", step
+    yield (
+        "OTHER TYPE",
+        f"another model needs its own profile: write device.{device}.profile, run `firebreak "
+        "check`, restart the controller, then `firebreak approve`",
+    )
+    yield "NEXT", f"{command} --serial TEXT   (when it answers; --cancel: the old one stays)"

@@ -1,0 +1,55 @@
+"""Replaced devices, from the records of the proof-test ledger. Pure functions.
+
+    REPLACING  the exchange has begun; it is open until REPLACED
+    DUE        a proof test that rests on the device is due again
+    REPLACED   the exchange has ended, or was given up
+    SERIAL     the serial number that the device reported
+
+The ledger keeps an exchange that was interrupted, and the stored lock-out keeps the cabinet open.
+"""
+
+from collections.abc import Sequence
+
+from controller.store.proof_lines import DUE, REPLACED, REPLACING, SERIAL, SIGN, Record
+
+SERIAL_WORD = "serial "  # the end of a remark follows
+UNKNOWN = "unknown"
+WAS_REPLACED, OTHER_SERIAL = "was replaced", "has another serial number"
+SERIAL_CHARACTERS_MAX = 32  # of SunSpec model 1
+
+
+def open_of(records: Sequence[Record]) -> dict[str, Record]:
+    """{device: its record REPLACING} of every exchange that has not ended."""
+    newest = {each.row: each for each in records if each.kind in (REPLACING, REPLACED)}
+    return {device: each for device, each in newest.items() if each.kind == REPLACING}
+
+
+def serial_of(records: Sequence[Record], device: str) -> str | None:
+    """The last serial number of a device that the ledger holds, None without one."""
+    found = [
+        each.remark.rpartition(SERIAL_WORD)[2]
+        for each in records
+        if each.row == device and each.kind in (SERIAL, REPLACING, REPLACED)
+    ]
+    known = [serial for serial in found if serial != UNKNOWN]
+    return known[-1] if known else None
+
+
+def identity(profile: str, serial: str | None) -> str:
+    """A device in words, as a remark holds it."""
+    return f"{profile}, {SERIAL_WORD}{serial or UNKNOWN}"
+
+
+def words(record: Record) -> str:
+    """An open exchange in one sentence."""
+    return f"replacement of {record.row} open since {record.recorded_utc} by {record.tester}"
+
+
+def due_remark(device: str, reason: str = WAS_REPLACED) -> str:
+    """Why a test is due again."""
+    return f"{device} {reason}"
+
+
+def tests_of(keys: Sequence[str]) -> list[tuple[str, str]]:
+    """[(kind of the record that makes a test due again, its row)]; "u1": the sign of unit 1."""
+    return [(SIGN if key.startswith("u") else DUE, key) for key in keys]

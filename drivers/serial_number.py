@@ -1,0 +1,61 @@
+"""The serial number of a Modbus device, read where its profile says. No value depends on it. It
+shows that a device is another one than before.
+"""
+
+from functools import partial
+
+from drivers.buses import rtu
+from drivers.profile import Profile
+from drivers.sunspec import Places
+
+PERIOD_US = 30_000_000  # a device that is replaced is found by then
+REGISTERS_PER_READ = 8  # a longer read would delay the stop frame on the bus of a converter
+BYTES_MAX = 32  # SunSpec model 1 has the longest text
+NUMBER_REGISTERS_MAX = 4
+EMPTY = "0"
+
+
+class SerialNumber:
+    """One device; `text` is its serial number, "" while unknown."""
+
+    def __init__(self, profile: Profile, unit_id: int, places: Places | None = None) -> None:
+        """profile: with the table [serial]. places: of the driver, which walks the chain."""
+        own, self._places = profile.serial, places or Places(profile)
+        self._is_number, self.text, self._address = own["form"] == "number", "", own["address"]
+        end = own["address"] + own["registers"]
+        firsts = range(own["address"], end, REGISTERS_PER_READ)
+        self._parts: list[bytes] = []
+        self._count = len(firsts)
+        self.requests = [
+            self._read(
+                number, unit_id, own["function"], first, min(REGISTERS_PER_READ, end - first)
+            )
+            for number, first in enumerate(firsts)
+        ]
+
+    def _read(
+        self, number: int, unit_id: int, function: int, first: int, count: int
+    ) -> rtu.Request:
+        key, place = (unit_id, f"serial {number + 1}"), self._places.of(first)
+        take = partial(self._take, number)
+        read = rtu.read_request(key, unit_id, function, place, count, take)
+        return self._places.follow(read, first)
+
+    def _take(self, number: int, pdu: bytes, _: int) -> None:
+        """Use the parts that came one after the other."""
+        self._parts = [*self._parts[:number], pdu[2:]] if number <= len(self._parts) else []
+        if len(self._parts) == self._count:
+            self._use(b"".join(self._parts) if self._places.has(self._address) else b"")
+            self._parts = []
+
+    def _use(self, data: bytes) -> None:
+        if self._is_number:
+            is_none = data == b"\xff" * len(data)
+            data = b"" if is_none else b"%d" % int.from_bytes(data, "big")
+        self.text = shown(data)
+
+
+def shown(data: bytes) -> str:
+    """The bytes as a text without blanks; "" if they are no serial number."""
+    text = data.partition(b"\0")[0].decode("latin-1").strip().replace(" ", "_")
+    return text if text.isascii() and text.isprintable() and text != EMPTY else ""

@@ -1,0 +1,183 @@
+"""`firebreak replace` on the journal of a cabinet in virtual time: begin, interruption, end."""
+
+import json
+
+import pytest
+from command_line import answered, refused, run
+from watched import CONFIG, SECOND_US, Watched, check
+
+from controller.config import configuration, proof_plan
+from controller.console import person, proof_test
+from controller.console.replace_steps import KINDS
+from controller.run import operator_client, operator_commands
+from controller.sites import FOLDER as SITES
+from controller.state import links, watch
+from controller.store import proof_state, proof_tests as pt
+from tests.tables import cases
+
+METER = "meter meter_grid"
+DUE_OF_METER = ["50b", "50c", "50d", "57", "57a"]
+
+
+class Box:
+    """A running cabinet, the command `replace` at it, and the ledger."""
+
+    def __init__(self, capsys, folder, monkeypatch):
+        self.capsys, self.watched = capsys, Watched(folder).run(3)
+        self.serial, self.locked = "A1", []
+        monkeypatch.setattr(watch.Watch.update, "__defaults__", (self.watched.rig.step,))
+        monkeypatch.setattr(operator_client, "lock_out", self.lock_out)
+        answered(monkeypatch, operator_client, "reach", None)
+        answered(monkeypatch, person, "prove", None)
+        monkeypatch.setattr(watch.link_statistics, "read", lambda _: {"serials": self.serials()})
+
+    def serials(self):
+        return {("meter_grid", 1): self.serial}
+
+    def lock_out(self, _, name, is_locked):
+        self.locked.append((name, is_locked))
+        answer = self.cabinet.request_lock_out(name, is_locked)
+        self.later(4)
+        return answer or operator_commands.ACCEPTED
+
+    @property
+    def cabinet(self):
+        return self.watched.rig.controller.cabinet
+
+    def later(self, duration_s):
+        return self.watched.run(self.watched.rig.now_us / SECOND_US + duration_s)
+
+    def stop(self):
+        self.cabinet.request_run(False)
+        self.later(8)
+        return self
+
+    def where(self):
+        return "--run-dir", self.watched.folder, "--state-dir", self.watched.state
+
+    def ask(self, words):
+        return run(self.capsys, f"replace {words}", *self.where())
+
+    def refuse(self, code, text, words):
+        refused(self.capsys, code, text, f"replace {words}", *self.where())
+
+    def known(self, words=METER):
+        return json.loads("\n".join(self.ask(f"{words} --json")[1]))
+
+    def states(self):
+        found = pt.read(self.watched.state)
+        day = proof_state.day(found.records[0].date)
+        rows = proof_state.rows(proof_plan.plan(CONFIG), found.records, day)
+        return {row["row"]: proof_state.words(row) for row in rows}
+
+
+@pytest.fixture
+def box(capsys, tmp_path, monkeypatch):
+    return Box(capsys, tmp_path, monkeypatch)
+
+
+def test_a_meter_is_replaced_in_two_steps_and_its_tests_are_due_again(box):
+    box.refuse(1, "cabinet is closing: `firebreak stop`, wait", f"{METER} --by anna")
+    assert box.stop().locked == [] and not pt.read(box.watched.state).records
+    code, page, _ = box.ask(f"{METER} --by anna")
+    assert (code, box.locked) == (1, [("anna", True)]) and box.known()["locked_out_by"] == "anna"
+    check(page[:20], "replace")
+    box.refuse(1, "still has the serial number A1: exchange it", f"{METER} --by anna")
+    box.serial = "B2"
+    code, out, _ = box.ask(f"{METER} --by anna")
+    assert code == 0 and box.locked[1:] == [("anna", False)]
+    assert out[0] == (
+        "meter_grid: firebreak_fast_meter.toml, serial A1 -> firebreak_fast_meter.toml, serial B2"
+    )
+    assert (
+        out[1]
+        == f"due again: {', '.join(DUE_OF_METER)}, sign of unit 1 (firebreak proof-test list)"
+    )
+    due = {row: words for row, words in box.states().items() if words.startswith("due again")}
+    assert due == dict.fromkeys(DUE_OF_METER, "due again, meter_grid was replaced")
+    assert box.known()["open"] is None and box.known()["serial_before"] == "B2"
+    ledger = pt.Ledger(box.watched.state)
+    record = ledger.test(proof_test.moment(), "57", "A", 5, "passed")
+    assert record.row == "57" and box.states()["57"] == "ok"
+
+
+def test_an_interrupted_replacement_is_shown_and_keeps_the_cabinet_locked_out(box):
+    box.stop().ask(f"{METER} --by anna")
+    controller = box.watched.rig.controller
+    words = box.known()["open"]
+    assert words.startswith("replacement of meter_grid open since ") and words.endswith("by anna")
+    assert words in " ".join(box.watched.text("alarms").split())
+    facts = box.watched.facts("status")
+    assert facts["proof_tests"]["replacing"] == [words] and facts["locked_out_by"] == "anna"
+    assert "meter_grid is being replaced" in box.watched.text("status")
+    controller.kill()
+    controller.start()
+    assert controller.store.record.locked_out == "anna"
+
+
+@cases("""
+    serial  state  more  words
+    ""  "ok"  ""  "reports no serial number: add --serial TEXT"
+    "B2"  "LATE"  ""  "is LATE: supply, bus meter_grid, RTU .*, unit_id 1; see"
+    "B2"  "ok"  "--serial C3"  "meter_grid reports B2: correct"
+""")
+def test_the_exchange_ends_only_with_a_known_device_that_answers(
+    box, monkeypatch, serial, state, more, words
+):
+    box.stop().ask(f"{METER} --by anna")
+    box.serial = serial
+    whole = links._device
+    monkeypatch.setattr(links, "_device", lambda *given: {**whole(*given), "state": state})
+    box.refuse(2 if more else 1, words, f"{METER} --by anna {more}")
+    assert box.known()["open"] and len(box.locked) == 1
+
+
+def test_it_ends_only_with_an_approved_configuration(box, monkeypatch):
+    box.stop().ask(f"{METER} --by anna")
+    box.serial = "B2"
+    whole = watch.Watch.facts
+
+    def unapproved(seen, *given):
+        seen.shadow.inp[links.s.IMAGE_APPROVED_OK] = 0
+        return whole(seen, *given)
+
+    monkeypatch.setattr(watch.Watch, "facts", unapproved)
+    box.refuse(1, "has changed: `firebreak check`, then `firebreak approve`", f"{METER} --by anna")
+
+
+def test_the_old_device_may_stay_and_another_person_may_end_it(box):
+    box.stop().ask(f"{METER} --by anna")
+    code, out, _ = box.ask(f"{METER} --by bert --cancel")
+    assert (code, out[1:]) == (0, ["the lock-out by anna stays: firebreak lock-out anna --end"])
+    assert box.known()["open"] is None and "50c" in box.states()
+    assert not any(words.startswith("due again") for words in box.states().values())
+    assert box.known()["locked_out_by"] == "anna" and box.locked == [("anna", True)]
+    box.refuse(1, "anna has locked it out: anna ends that first", f"{METER} --by bert")
+    box.refuse(1, "no replacement is open", f"{METER} --by anna --cancel")
+
+
+@cases(r"""
+    words  code  line
+    "meter"  2  "no device is named; allowed meter_grid, meter_load"
+    "meter pcs_1"  2  "pcs_1.*; allowed meter_grid, meter_load"
+    "meter meter_grid --serial \xe4"  2  "allowed is 1 to 32 ASCII characters"
+""")
+def test_a_wrong_device_or_serial_gets_one_line(box, words, code, line):
+    box.refuse(code, line, words)
+
+
+def test_a_relay_module_needs_its_contacts_its_outputs_and_their_expiry(box):
+    assert box.known("io io_1")["tests"] == ["1", "1c", "2", "3", "12b", "15", "44w", "47", "48"]
+    assert {"54", "50d"} <= {*box.known("pcs")["tests"]} and "36" in box.known("bms bms_2")["tests"]
+
+
+@pytest.mark.parametrize("site", ["example", "pv_genset", "pylontech", "three_units"])
+def test_every_device_of_the_kinds_has_tests_in_every_shipped_cabinet(site):
+    found = configuration.load(SITES / site / "cabinet.toml")
+    tests, roles = (
+        proof_plan.resting(found),
+        [role for kind in KINDS.values() for role in kind.roles],
+    )
+    assert [
+        each.name for each in found.devices if each.role in roles and not tests[each.name]
+    ] == []
