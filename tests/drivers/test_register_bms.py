@@ -9,6 +9,7 @@ from device_suite import Bus, ModbusSuite, Sink, Slave
 
 from controller.config import profiles
 from drivers import can_dialect, profile
+from drivers.buses import rtu
 from drivers.buses.crc import seal
 from drivers.rack_sources import ARRAYS
 from drivers.register_bms import RegisterBms
@@ -174,6 +175,18 @@ def test_a_heartbeat_that_stops_takes_all_values_until_it_counts_again():
     del slave.bms.overrides[26]
     bus.run(500)
     assert len(sink.taken()) == s.RACK_GROUP_COUNT
+
+
+def test_after_a_failure_no_group_is_whole_by_a_reply_from_before():
+    """Its other read came in time, but the values of both are no longer of one moment."""
+    sink, found = Sink(modules=MODULES), profiles.load("seplos_v3")
+    device = RegisterBms(found, 0, 1, sink, sink.layout, (CELLS, MODULES))
+    groups = device._sources.groups.values()
+    group = next(each for each in groups if each.must.bit_count() > 1)
+    request = device.periodic()[0][0]
+    group.arrived = group.must
+    request.on_failure(rtu.TIMEOUT, 0, 0)
+    assert group.arrived == group.must & ~1
 
 
 @cases("""offset  reply_id  comes

@@ -20,7 +20,7 @@ DARK_S, START_S, IMPORT_W = 5.0, 10.0, 500_000
 BATTERY_W = 250_000
 LIMITS_W = (array("i", [BATTERY_W]),) * 2
 DEVICES = (
-    device("genset", rated_W=RATED_W),
+    device("genset", rated_W=RATED_W, on_s_min=360),
     device("pv", rated_W=200_000),
     device("load_shed", stages_max=STAGES, stage_W=STAGE_W),
 )

@@ -186,12 +186,12 @@ def test_a_converter_that_forms_beside_pv_that_carries_the_load_is_believed():
 
 @functools.cache
 def carrying():
-    return faulty(ISLAND, "source", "0", seconds=900)
+    return faulty(ISLAND, "source", "0", seconds=360)
 
 
 @pytest.mark.parametrize("is_grid_back", (False, True))
 def test_a_set_that_carries_the_load_runs_on_although_the_contact_says_grid(is_grid_back):
-    """Its least time of 900 s is over. A real grid shows power as soon as the load moves."""
+    """Its least time of 360 s is over. A real grid shows power as soon as the load moves."""
     site = carrying().copy()
     assert site.control.found.mode == modes.GRID and not site.stops
     site.is_grid_present = is_grid_back

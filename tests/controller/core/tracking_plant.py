@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import math
 
 import numpy as np
 from views import Tick, setup
@@ -60,7 +61,8 @@ class Plant:
         self.noise_W = changes.pop("noise_W", 0)
         self.lost = changes.pop("lost", lambda number: False)
         self.import_W_max = changes.pop("import_W_max", None)
-        meter_ms, dead_ms, self.lag_ms = PATHS[delay_ms]
+        meter_ms, dead_ms, lag_ms = PATHS[delay_ms]
+        self.share = 1 - math.exp(-TICK_MS / PARTS / lag_ms)  # of the way, in a part of a tick
         self.meter_ticks = meter_ms // TICK_MS
         told = {"track_path_delay_ms": changes.pop("known_ms", delay_ms)}
         self.track = tracking(**told | {"track_sample_ms": meter_ms} | changes)
@@ -70,8 +72,9 @@ class Plant:
 
     def run(self):
         """Play the whole load."""
-        work_J, seen_W, power_W = np.append(0, np.cumsum(self.load)), self.load[0], 0.0
-        for tick, load_W in enumerate(self.load):
+        loads_W = self.load.tolist()  # numbers of numpy are slow one by one
+        work_J, seen_W, power_W = [0.0, *np.cumsum(self.load).tolist()], loads_W[0], 0.0
+        for tick, load_W in enumerate(loads_W):
             is_new = (tick - self.phase) % self.meter_ticks == 0
             is_new &= not self.lost(tick // self.meter_ticks)
             if is_new and tick >= self.meter_ticks:
@@ -95,7 +98,7 @@ class Plant:
         moved_W = 0.0
         for _ in range(PARTS):
             self.pipe.append(self.sent[-1] * self.gain)
-            power_W += (self.pipe.pop(0) - power_W) * (1 - np.exp(-TICK_MS / PARTS / self.lag_ms))
+            power_W += (self.pipe.pop(0) - power_W) * self.share
             moved_W += power_W / PARTS
         self.battery.append(moved_W)
         self.soc -= moved_W * TICK_MS / 1000 / ENERGY_J
