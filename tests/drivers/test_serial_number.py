@@ -42,7 +42,7 @@ def test_the_parts_of_a_long_one_count_only_one_after_the_other():
     made = SerialNumber(profile, 1)
     assert [each.frame[2:6].hex() for each in made.requests] == ["00000008", "00080008"]
     for number, data, text in (
-        *((1, b"late", ""), (0, b"A" * 16, ""), (1, b"1", "A" * 16 + "1")),
+        *((1, b"late", ""), (1, b"late", ""), (0, b"A" * 16, ""), (1, b"1", "A" * 16 + "1")),
         *(
             (1, b"2", "A" * 16 + "1"),
             (0, b"B" * 16, "A" * 16 + "1"),

@@ -33,7 +33,7 @@ WIDTH, BOOTED_S, FAULT_S, SEEN_S = 79, 0.06, 5, 20
 SOON_S = 12  # a frozen meter and a silent PCS set their last row after 5 s
 LATE_ROLES = ("gas_", "offgas_", "toxic", "climate", "ups")  # after 10 s; a gas detector: 13 s
 GIVEN = {"--power": "20kW", "--for": "10min", "--source": "site_ems", "name": "anna"}
-GIVEN |= {"bus": "/dev/null"}  # no serial port
+GIVEN |= {"bus": "/dev/null", "kind": "meter"}  # no serial port
 SERVICES = (*cli.SERVICES, "reset")  # they run on, or need a code
 
 
@@ -53,7 +53,7 @@ def argv(command, *more):
 
 
 WITH_RUN_DIR = [name for name in cli.COMMANDS if "--run-dir" in options(name)]
-NO_PAGES = ("hint", "probe", "sign-test", "step-test")  # they send
+NO_PAGES = ("hint", "probe", "replace", "sign-test", "step-test")  # they send or need a device
 PAGES = [name for name in WITH_RUN_DIR if "--json" in options(name) and name not in NO_PAGES]
 
 
