@@ -6,9 +6,7 @@ inverted outputs (fan, red lamp) on. A module that restarts has its factory sett
 is read again and again.
 """
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
-from typing import Any
+from collections.abc import Sequence
 
 from drivers import steps
 from drivers.buses import rtu
@@ -50,7 +48,7 @@ class IoModule:
         self._inputs = tuple((index, bit) for bit, index in enumerate(input_indexes) if index >= 0)
         self._outputs = tuple(self._output(bit, name) for bit, name in enumerate(outputs) if name)
         self._pdu: bytes | None = None
-        self._pick = _picker([index for _, index, _, _ in self._outputs])
+        self._picks = [index for _, index, _, _ in self._outputs]
         self._picked: tuple[int, ...] | None = None  # the levels of the last write
         self._requests: dict[int, rtu.Request] = {}  # by coil byte
         self._write = self._coils_request(())  # the Request of the last write
@@ -84,7 +82,7 @@ class IoModule:
 
     def write(self, levels: Sequence[int]) -> rtu.Request:
         """The Request of all coils at these kernel outputs; 0 until the expiry is confirmed."""
-        picked = self._pick(levels) if self.expiry_ok else ()
+        picked = tuple([levels[at] for at in self._picks]) if self.expiry_ok else ()
         if picked != self._picked:
             self._picked, self._write = picked, self._coils_request(picked)
         return self._write
@@ -148,10 +146,3 @@ class IoModule:
         """Check the expiry soon after a failed exchange: the module may have restarted."""
         if self.expiry_ok and self._steps.due_us > now_us + RETRY_US:
             self._steps.begin(self._set_expiry(), now_us + RETRY_US)
-
-
-def _picker(keys: list[Any]) -> Callable[[Any], tuple[int, ...]]:
-    """pick(levels): the levels at `keys`."""
-    if len(keys) > 1:
-        return itemgetter(*keys)
-    return lambda levels: tuple([levels[key] for key in keys])

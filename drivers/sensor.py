@@ -8,9 +8,7 @@ yet: nothing latches after a power cut.
 """
 
 import math
-from collections.abc import Callable
 from fractions import Fraction
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from drivers.buses import rtu
@@ -68,12 +66,8 @@ class Sensor:
         self._stores = _stores(names, indexes)
         self._ok_index = indexes.get("ok")
         self._calibration_index = indexes.get("calibration_d")
-        self._measured: Callable[[list[Any]], Any] = itemgetter(
-            *[place for place, name in enumerate(names) if name not in DATES]
-        )
-        self._dates: Callable[[list[Any]], Any] | None = (
-            itemgetter(*[names.index(name) for name in DATES]) if "today" in names else None
-        )
+        self._measured = [place for place, name in enumerate(names) if name not in DATES]
+        self._dates = [names.index(name) for name in DATES] if "today" in names else []
 
     def _set_masks(self, settings: dict[str, Any], registers: list[Register]) -> None:
         """Set the masks for the register `status`; 0 for a mask that the profile does not have."""
@@ -107,7 +101,7 @@ class Sensor:
         if is_warming or status & self._invalid_mask:
             return False
         values: list[Any] = [rule.value(raw, status) for rule, raw in zip(self._rules, raws)]
-        if None in self._measured(values):
+        if None in [values[place] for place in self._measured]:
             return False
         for index, places in self._stores:
             self._inp[index] = max([values[place] for place in places])
@@ -115,7 +109,9 @@ class Sensor:
             good = not status & self._fault_mask and status & self._good_mask == self._good_mask
             self._inp[self._ok_index] = 1 if good else 0
         if self._dates and self._calibration_index is not None:
-            self._inp[self._calibration_index] = _days_left(*self._dates(values))
+            self._inp[self._calibration_index] = _days_left(
+                *[values[place] for place in self._dates]
+            )
         return True
 
 

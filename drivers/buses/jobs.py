@@ -1,6 +1,7 @@
 """The requests that wait on one bus, and which of them goes next."""
 
 from collections.abc import Hashable, Iterable, Mapping
+from itertools import chain
 
 from drivers.buses.rtu import READ, Request
 from drivers.buses.unit import SILENT_AFTER, UnitStatistics
@@ -26,32 +27,28 @@ class Job:
 def chosen(once: Mapping[Hashable, Job], periodic: Iterable[Job], now_us: int) -> Job | None:
     """The most urgent job that is due, or None."""
     best, best_score = None, NEVER << 3
-    queues: tuple[Iterable[Job], ...] = (once.values(), periodic)
-    for jobs in queues:
-        for job in jobs:
-            if job.due_us > now_us:
-                continue
-            rank = job.request.priority
-            unit = job.unit
-            if unit.retry_us > now_us and rank == READ:
-                continue
-            if unit.silent >= SILENT_AFTER and now_us - unit.silent_us < PATIENCE_US:
-                rank = READ + 1
-            score = (rank << 62) + job.deadline_us
-            if score < best_score:
-                best, best_score = job, score
+    for job in chain(once.values(), periodic):
+        if job.due_us > now_us:
+            continue
+        rank = job.request.priority
+        unit = job.unit
+        if unit.retry_us > now_us and rank == READ:
+            continue
+        if unit.silent >= SILENT_AFTER and now_us - unit.silent_us < PATIENCE_US:
+            rank = READ + 1
+        score = (rank << 62) + job.deadline_us
+        if score < best_score:
+            best, best_score = job, score
     return best
 
 
 def due_us(once: Mapping[Hashable, Job], periodic: Iterable[Job]) -> int:
     """When the first job is due; NEVER without one."""
     first_us = NEVER
-    queues: tuple[Iterable[Job], ...] = (once.values(), periodic)
-    for jobs in queues:
-        for job in jobs:
-            job_us = job.due_us
-            if job.unit.retry_us > job_us and job.request.priority == READ:
-                job_us = job.unit.retry_us
-            if job_us < first_us:
-                first_us = job_us
+    for job in chain(once.values(), periodic):
+        job_us = job.due_us
+        if job.unit.retry_us > job_us and job.request.priority == READ:
+            job_us = job.unit.retry_us
+        if job_us < first_us:
+            first_us = job_us
     return first_us
