@@ -61,7 +61,7 @@ class DirectIo:
             return
         if channel.is_permit and out[s.WITHHOLD_ON]:
             return  # the expiry is tested
-        levels = driver._pick(out)
+        levels = tuple([out[at] for at in driver._picks])
         if levels == self._levels and now_us < self._write_us:
             return
         self._write_us = now_us + channel.period_us
