@@ -506,7 +506,7 @@ def inputs(sink, *indexes):
 
 
 def test_the_example_of_the_readme(tmp_path):
-    text = README[README.index("## A rack BMS on CAN") : README.index("Signals: those above")]
+    text = README[README.index("## Example: a rack") : README.index("Signals: those above")]
     device, sink = own(tmp_path, "\n".join([line[4:] for line in text.splitlines()[1:]]), 19)
     cells = [3300 + cell for cell in range(19)]
     cells[7] = 0xFFFF  # of a cell that the BMS does not see
