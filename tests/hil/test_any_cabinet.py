@@ -386,7 +386,10 @@ def test_a_run_names_the_mirrored_devices_everywhere(capsys, tmp_path):
 def test_the_report_of_a_cabinet_beside_the_check(capsys):
     for path, line in (
         (THREE_UNITS, "the rig simulates every device; none is mirrored"),
-        (CABINETS[1], f"mirrored: proves wiring, not decoding: {', '.join(SITE_DEVICES)}"),
+        (
+            FOLDER / "pv_genset" / "cabinet.toml",
+            f"mirrored: proves wiring, not decoding: {', '.join(SITE_DEVICES)}",
+        ),
     ):
         assert cli.main(["covers", str(path)]) == 0
         assert capsys.readouterr().out.splitlines()[-1] == f"  {line}"
