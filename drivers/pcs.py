@@ -17,6 +17,7 @@ from drivers.buses import rtu
 from drivers.pcs_readings import Readings
 from drivers.pcs_settings import WSET, WSET_RVRT_REM
 from drivers.profile import Profile
+from drivers.serial_number import SerialNumber
 from drivers.sink import Sink
 from drivers.steps import NOW_US, StepError, Steps
 
@@ -61,6 +62,7 @@ class SunSpecPcs:
         self._setpoint_point = profile.registers["704.WSet"]
         self._steps = Steps(unit_id, self._on_steps_end)
         self.places = sunspec.Places(profile)  # of the serial number alone
+        self.serial = SerialNumber(profile, unit_id, self.places)
         # kept through a rediscovery, because a stop must be possible at any time
         self._stop_request: rtu.Request | None = None
         self._forget()
@@ -174,6 +176,7 @@ class SunSpecPcs:
         found = yield from sunspec.walk(self.profile.settings["base_addresses"])
         self._models = sunspec.first_of(found)
         self.places.take(found)
+        yield from self.serial.steps()
         self._discovered()
         self.state = SCALES
         while not self.readings.scales_known:

@@ -6,12 +6,14 @@ from functools import partial
 
 from drivers.buses import rtu
 from drivers.profile import Profile
+from drivers.steps import Sequence
 from drivers.sunspec import Places
 
 PERIOD_US = 30_000_000  # a device that is replaced is found by then
 REGISTERS_PER_READ = 8  # a longer read would delay the stop frame on the bus of a converter
 BYTES_MAX = 32  # SunSpec model 1 has the longest text
 NUMBER_REGISTERS_MAX = 4
+NAME = "serial"  # of its reads
 EMPTY = "0"
 
 
@@ -21,24 +23,28 @@ class SerialNumber:
     def __init__(self, profile: Profile, unit_id: int, places: Places | None = None) -> None:
         """profile: with the table [serial]. places: of the driver, which walks the chain."""
         own, self._places = profile.serial, places or Places(profile)
+        self._function = own["function"]
         self._is_number, self.text, self._address = own["form"] == "number", "", own["address"]
         end = own["address"] + own["registers"]
         firsts = range(own["address"], end, REGISTERS_PER_READ)
+        self._reads = [(first, min(REGISTERS_PER_READ, end - first)) for first in firsts]
         self._parts: list[bytes] = []
         self._count = len(firsts)
-        self.requests = [
-            self._read(
-                number, unit_id, own["function"], first, min(REGISTERS_PER_READ, end - first)
-            )
-            for number, first in enumerate(firsts)
-        ]
+        self.requests = [self._read(number, unit_id) for number in range(self._count)]
 
-    def _read(
-        self, number: int, unit_id: int, function: int, first: int, count: int
-    ) -> rtu.Request:
-        key, place = (unit_id, f"serial {number + 1}"), self._places.of(first)
+    def steps(self) -> Sequence[None]:
+        """Steps that read it once, for a driver whose bus has no room for it later."""
+        found = []
+        for first, count in self._reads if self._places.has(self._address) else ():
+            answer = yield "read", self._function, self._places.of(first), count
+            found.append(answer or b"")
+        self._use(b"".join(found))
+
+    def _read(self, number: int, unit_id: int) -> rtu.Request:
+        first, count = self._reads[number]
+        key, place = (unit_id, f"{NAME} {number + 1}"), self._places.of(first)
         take = partial(self._take, number)
-        read = rtu.read_request(key, unit_id, function, place, count, take)
+        read = rtu.read_request(key, unit_id, self._function, place, count, take)
         return self._places.follow(read, first)
 
     def _take(self, number: int, pdu: bytes, _: int) -> None:

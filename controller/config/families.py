@@ -233,7 +233,7 @@ def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[Sent]:
     return [
         (SETPOINT, write, device.setpoint_ms * 1000),
         (BEAT, write, SECOND_US),
-        *[_read(*each) for each in (*driver.schedule(), *_serial(device))],
+        *[_read(*each) for each in driver.schedule()],
     ]
 
 

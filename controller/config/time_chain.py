@@ -13,6 +13,7 @@ from controller.config.devices import Device
 from controller.rows import records
 from controller.rows.shapes import BY_LEVEL, BY_LEVEL_S, Feature
 from controller.system import program_memory
+from drivers import serial_number
 from safety import frame, matrix as m, parameters as p, peer
 from safety.image_check import CRC_STEPS
 from safety.kernel import Kernel
@@ -209,6 +210,7 @@ def _device_ms(schedule: Schedule, device: Device, what: str = "") -> int:
     own = [one for one in exchanges if one.device == device.name]
     named = [one for one in own if what and one.what.startswith(what)]
     own = named or [one for one in own if one.what.startswith(("read", "frames from"))]
+    own = [one for one in own if not one.what.startswith(f"read {serial_number.NAME}")]
     return max([-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own])
 
 

@@ -130,11 +130,19 @@ class Field:
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
         if device.profile.serial["registers"]:
-            places = getattr(driver, "places", None)  # of a driver that walks a SunSpec chain
-            serial = SerialNumber(device.profile, device.address, places)
-            self.serials[device.bus, device.address] = serial
-            for request in serial.requests:
-                port.add(request, serial_number.PERIOD_US, phase_us)
+            self.serials[device.bus, device.address] = self._serial(device, driver, port, phase_us)
+
+    def _serial(
+        self, device: Device, driver: families.Driver, port: RtuPort, phase_us: int
+    ) -> SerialNumber:
+        """Serial number of a device: its driver reads it at the start, or the port each 30 s."""
+        if isinstance(driver, SunSpecPcs):
+            return driver.serial
+        places = getattr(driver, "places", None)  # of a driver that walks a SunSpec chain
+        serial = SerialNumber(device.profile, device.address, places)
+        for request in serial.requests:
+            port.add(request, serial_number.PERIOD_US, phase_us)
+        return serial
 
     def _add_io(self, device: Device, module: IoModule, port: RtuPort, config: Config) -> None:
         channel = IoChannel(module, port, config.coil_period_ms)

@@ -14,6 +14,7 @@ from hil.site.part import SitePart
 WORDS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
 WORDS |= {"float32": "f", "float64": "d"}
 EXPONENTS = {False: 1, True: -2}  # of a scale factor, and of one of a register that is written
+S16_MAX = 32767
 BITS = registers.READ_COILS, registers.READ_INPUTS
 
 
@@ -101,10 +102,15 @@ class MirroredDevice(RegisterDevice):
         own *= 10.0 ** self._exponent(register)
         return own * (self.part.parameters[factor] if factor else 1)
 
-    @staticmethod
-    def _exponent(register: dict[str, Any]) -> int:
+    def _exponent(self, register: dict[str, Any]) -> int:
+        """Power of ten of a register with a scale factor; one that is read holds the rating."""
+        if "scale_from" not in register:
+            return 0
         is_written = "write" in register.get("direction", "read")
-        return EXPONENTS[is_written] if "scale_from" in register else 0
+        exponent, most = EXPONENTS[is_written], 1.5 * self.part.parameters.get("rated_W", 0)
+        while not is_written and most > 10.0**exponent * abs(register.get("scale", 1)) * S16_MAX:
+            exponent += 1
+        return exponent
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
         """Ask the part for the value of a write at this address."""

@@ -89,7 +89,7 @@ def test_what_the_rig_cannot_simulate_may_be_foreign(monkeypatch):
     assert {bus.name for bus in inside.buses} == {"io", "gas", "meter_grid", "meter_load"}
     assert not {device.bus for device in inside.devices} & set(PLUGS)
     keys = {item.key for item in fitting(CONFIG)} - {item.key for item in fitting(inside)}
-    assert keys == {"b", "p"}
+    assert keys == {"b", "n", "p"}
     monkeypatch.setattr(coverage, "is_documented", lambda device: device.role != "pcs")
     coverage.check(inside, False)
     with pytest.raises(coverage.NotSimulatedError):

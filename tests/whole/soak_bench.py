@@ -17,6 +17,7 @@ import tty
 from functools import partial
 
 from converter_cabinet import SIGNED, converter_file
+from site_files import PYLONTECH, SiteFiles
 
 from controller.config import configuration
 from controller.console import login, users
@@ -28,7 +29,7 @@ from controller.hints import admission, schedule_wire as sw, wire as w
 from controller.journal import journal_header
 from controller.recorder.limits import Limits
 from controller.recorder.process import Recorder
-from controller.run import loop, operator_commands, self_test
+from controller.run import loop, operator_commands, self_test, tool_read
 from controller.run.cabinet import Cabinet
 from controller.run.site_clock import SiteClock
 from controller.sites import FOLDER
@@ -343,6 +344,9 @@ class Senders:
         person = operator_commands.LOCK
         magic, seen = operator_commands.MAGIC, (-1, 0, -1, 0)
         plain = [operator_commands.REQUEST.pack(magic, what, *seen) for what in range(1, 7)]
+        plain += [operator_commands.REQUEST.pack(magic, operator_commands.STEP, 1, 1000, 1000, 0)]
+        read = magic, tool_read.READ_ONE, b"meter_grid", 9, 3, 0, 1
+        plain += [tool_read.READ.pack(*read)]
         plain += [person.pack(magic, what, b"ann") for what in (21, 22)]
         key = operator_commands.KEY_CHANGE
         plain += [key.pack(magic, what, w.name_field("nobody"), KEY, 1) for what in (11, 13)]
@@ -371,6 +375,20 @@ def by_registers(folder):
     more = "refresh_ms = 20\nregisters_per_read_max = 18"
     (path.parent / f"{meter}.toml").write_text(text.replace("refresh_ms = 20", more))
     return path
+
+
+def rack_by_registers(folder):
+    """The Pylontech cabinet with a rack BMS on a serial line."""
+    files = SiteFiles(folder / "rack", PYLONTECH)
+    files.replace("type", 'kind = "can"\nbitrate_bps = 500000', 'kind = "rtu"\nbaud_Bd = 57600')
+    files.replace("type", "modules = 0 ", "modules = 2 ").replace(
+        "type", "cells = 15", "cells = 16"
+    )
+    files.replace("type", '"pylontech_lv"\nbus = "can0"', '"bcu_ems"\nbus = "can0"\nunit_id = 1')
+    plug = '"/dev/serial/by-path/platform-xhci-usb-0:1.9:1.0-port0"'
+    files.replace("cabinet", 'interface = "socketcan"\nchannel = "can0"', f"port = {plug}")
+    files.say("site", "not_fitted.bms_map", '"N. N., 2026-01-01: test"')
+    return files.paths[-1]
 
 
 class RunningCabinet:

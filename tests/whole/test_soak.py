@@ -17,6 +17,7 @@ from soak_bench import (
     by_registers,
     called,
     everything_on,
+    rack_by_registers,
     timed_functions,
 )
 from whole_box import CABINETS
@@ -111,8 +112,10 @@ def test_the_process_that_saves_the_store_keeps_its_size(turns, tmp_path, monkey
 # Functions that the loop's process calls once, or that another process calls.
 NOT_PERIODIC = {
     "controller/run/command.py": ("_keys",),
+    "controller/run/field.py": ("_add", "_serial"),
     "controller/run/loop.py": ("run", "_stop", "_stopped"),
     "controller/run/operator_client.py": ("_answer",),
+    "controller/run/step_request.py": ("ask",),  # of a person in TEST mode: it keeps two numbers
     "controller/hints/keys.py": ("_keys_of",),
     "controller/journal/heard.py": ("behind",),
     "controller/journal/history.py": ("_remember",),
@@ -124,6 +127,7 @@ NOT_PERIODIC = {
     "drivers/can_dialect.py": ("report",),  # for the counters of the loop: it keeps nothing
     "drivers/meter.py": ("periodic",),
     "drivers/pcs.py": ("_requests_per_tick",),
+    "drivers/register_bms.py": ("_set_up", "report", "_state_of"),  # likewise
     "drivers/site_device.py": ("periodic",),
 }
 
@@ -136,6 +140,7 @@ def test_no_periodic_activity_is_forgotten(soaked, tmp_path):
         RunningCabinet(path),
         RunningCabinet(PYLONTECH),
         RunningCabinet(by_registers(tmp_path)),
+        RunningCabinet(rack_by_registers(tmp_path)),
     )
     running[2].turned = -640  # its converter starts before it falls silent
     senders = Senders(made)
@@ -148,7 +153,12 @@ def test_no_periodic_activity_is_forgotten(soaked, tmp_path):
     missing = {*timed_functions()}
     missing -= {f"{path} {name}" for path, each in NOT_PERIODIC.items() for name in each}
     turns = [turn_over] * 100 + [made.turn] * 60
-    turns += [running[1].turn] * 200 + [running[2].turn] * 800 + [running[0].turn] * 600
+    turns += (
+        [running[1].turn] * 200
+        + [running[3].turn] * 200
+        + [running[2].turn] * 800
+        + [running[0].turn] * 600
+    )
     while missing and turns:
         with called() as found:
             for turn in turns[:20]:

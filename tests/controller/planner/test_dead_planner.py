@@ -18,7 +18,7 @@ from hil.values.rig import ValueRig
 PEAK_W, LOW_W, HIGH_W, STEP_S = 280_000, 200_000, 330_000, 30
 CONTROL = {"peak_import_W_max": PEAK_W, "peak_interval_s": 60}
 CHARGES = Slot(300_000, -60_000, -60_000, 600)
-START_MIN, ALIVE_S, SEEN_S = UTC_US // 60_000_000, 18, 85
+START_MIN, ALIVE_S, SEEN_S = UTC_US // 60_000_000, 20, 85
 
 
 def gone(rig):
