@@ -231,7 +231,7 @@ action = [
 expect = [{{ what = "state", is = "{state}" }}]
 """
 THREE = ROOT / "hil/site/examples/three_cabinets.toml"
-OTHER_IMAGE = whole(("store_other_image", 76, "inhibited", "58"))
+OTHER_IMAGE = whole(("store_other_image", 100, "inhibited", "58"))
 
 
 @cases("""

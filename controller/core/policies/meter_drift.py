@@ -7,17 +7,12 @@ in that slope. The mean of a symbol holds no code, because one chip is up and th
     drift in a chip     = (sum of both chips - that sum of the symbol before) / 4
     change of the meter = first chip - second chip + drift
 
-A ramp that begins or ends within a symbol has half of its slope there, and a symbol with a wrong
-drift is a miss. So one whose drift differs from that of the symbol before is void.
-
-Neither the drift nor what is void depends on the draw, as Ville's inequality demands
-(meter_sign.py).
+So the drift does not depend on the draw, as Ville's inequality demands (meter_sign.py).
 """
 
 from controller.core.base.words import Words
 
 DRIFT_CODES = 2  # in a chip, at most: more is an edge
-EVEN_PARTS = 4  # a drift that changes by more than 1 / 4 of the code has begun or ended
 STEADY_PARTS = 10  # a drift beyond 1 / 10 of the code moves the area of a step: no path delay
 
 
@@ -30,7 +25,6 @@ class State(Words):
     wrong_before_W: int
     is_before: int  # the symbol before has no gap
     drift_W: int  # of a right meter, in a chip
-    wrong_drift_W: int
 
 
 class MeterDrift:
@@ -39,7 +33,7 @@ class MeterDrift:
     def __init__(self, code_W: int) -> None:
         """code_W: amplitude of the code."""
         self.state, self._most_W = State.zero(), DRIFT_CODES * code_W
-        self._steady_W, self._even_W = code_W // STEADY_PARTS, code_W // EVEN_PARTS
+        self._steady_W = code_W // STEADY_PARTS
 
     @property
     def is_steady(self) -> bool:
@@ -55,21 +49,12 @@ class MeterDrift:
         self.state.right_sum_W += right_W
         self.state.wrong_sum_W += wrong_W
 
-    def removed_W(self, right_W: int, wrong_W: int) -> tuple[int | None, int | None]:
-        """Both changes from the second chip to the first, W, without their drift; None where it
-        has begun or ended.
-        """
+    def removed_W(self, right_W: int, wrong_W: int) -> tuple[int, int]:
+        """Both changes from the second chip to the first, W, without their drift."""
         state = self.state
-        before_W = state.drift_W, state.wrong_drift_W
         state.drift_W = self._drift_W(state.right_sum_W, state.right_before_W)
-        state.wrong_drift_W = self._drift_W(state.wrong_sum_W, state.wrong_before_W)
-        return (
-            self._without(right_W, state.drift_W, before_W[0]),
-            self._without(wrong_W, state.wrong_drift_W, before_W[1]),
-        )
-
-    def _without(self, change_W: int, drift_W: int, before_W: int) -> int | None:
-        return change_W + drift_W if abs(drift_W - before_W) <= self._even_W else None
+        wrong_drift_W = self._drift_W(state.wrong_sum_W, state.wrong_before_W)
+        return right_W + state.drift_W, wrong_W + wrong_drift_W
 
     def _drift_W(self, of_symbol_W: int, before_W: int) -> int:
         drift_W = (of_symbol_W - before_W) // 4 if self.state.is_before else 0

@@ -12,10 +12,9 @@ on the connection follows:
 
 A sequential test decides (meter_statistics.py). Short chips fit the nominal path delay. Long chips,
 which fit the largest believed delay, begin when the short ones can no longer decide within 32 s: on
-a slow path after 4 or 5 symbols. Short ones that are ahead then take the time of the long ones too:
-the path fits them, and a load that no meter sees costs a symbol now and then. The test is undecided
-when it cannot decide within 32 s more, or 25 symbols where these take longer. One of three current
-transformers reversed shows a third of the change: a miss.
+a slow path after 4 or 5 symbols. The test is undecided when the long ones cannot decide within
+32 s, or 25 symbols where these take longer. One of three current transformers reversed shows a
+third of the change: a miss.
 
 The steps of a test that ends proven give the path delay (path_delay.py). A meter that looks
 reversed later is in doubt (meter_watch.py): a test that proves it then still ends undecided.
@@ -253,7 +252,7 @@ class MeterSign(Function):
             self.watch.doubt()
             self._end(REVERSED)
         elif not self._can_decide(ticks):
-            if state.is_long or ticks >= self._lasts_ticks(0) or self._chips[1] <= self._chips[0]:
+            if state.is_long or self._chips[1] <= self._chips[0]:
                 self._end(UNDECIDED)
             else:
                 self._begin(self._wait_ticks - 1, is_long=1)
@@ -265,15 +264,9 @@ class MeterSign(Function):
 
     def _can_decide(self, ticks: int) -> bool:
         """True while a test of nothing but matches from now on would still decide in time."""
-        is_long = self.state.is_long
-        test_ticks = self._lasts_ticks(is_long)
-        if not is_long and self.statistics.is_ahead:
-            test_ticks += self._lasts_ticks(1)
-        return self.statistics.can_decide((test_ticks - ticks - 1) // (2 * self._chips[is_long]))
-
-    def _lasts_ticks(self, is_long: int) -> int:
-        """The longest time of the short chips, or of the long ones."""
-        return max(TEST_S * self._second_ticks, SYMBOLS * 2 * self._chips[is_long])
+        symbol_ticks = 2 * self._chips[self.state.is_long]
+        test_ticks = max(TEST_S * self._second_ticks, SYMBOLS * symbol_ticks)
+        return self.statistics.can_decide((test_ticks - ticks - 1) // symbol_ticks)
 
     def _end(self, result: int) -> None:
         self.out[O_RESULT], self.state.ticks = result, 0

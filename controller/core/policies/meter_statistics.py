@@ -31,10 +31,8 @@ class Statistics(Words):
         """A test with short or long chips begins."""
         self.right = self.reversed = ONE * START_EIGHTHS[is_long] >> 3
 
-    def take(self, right_W: int | None, wrong_W: int | None, own_W: int) -> None:
-        """A symbol: changes of a right and of a reversed meter (None: void), and the
-        converter's own.
-        """
+    def take(self, right_W: int, wrong_W: int, own_W: int) -> None:
+        """A symbol: changes of a right and of a reversed meter, and the converter's own."""
         self.right = _after(self.right, right_W, -own_W)
         self.reversed = _after(self.reversed, wrong_W, own_W)
 
@@ -48,11 +46,6 @@ class Statistics(Words):
         """The meter is proven to be reversed."""
         return self.reversed >= ONE * ERROR_PARTS
 
-    @property
-    def is_ahead(self) -> bool:
-        """One of both found more in its favour than against it."""
-        return max(self.right, self.reversed) > ONE
-
     def can_decide(self, symbols: int) -> bool:
         """True if nothing but matches in so many symbols would decide."""
         statistic = max(self.right, self.reversed)
@@ -61,9 +54,9 @@ class Statistics(Words):
         return statistic >= ONE * ERROR_PARTS
 
 
-def _after(statistic: int, found_W: int | None, wanted_W: int) -> int:
+def _after(statistic: int, found_W: int, wanted_W: int) -> int:
     """A match has the right sign and size; a load that moved by more than both makes it void."""
-    if found_W is None or 10 * abs(found_W) > STEP_TENTHS_MAX * abs(wanted_W):
+    if 10 * abs(found_W) > STEP_TENTHS_MAX * abs(wanted_W):
         return statistic
     size_W = found_W if wanted_W > 0 else -found_W
     is_match = 10 * size_W >= STEP_TENTHS_MIN * abs(wanted_W)
