@@ -43,7 +43,7 @@ def test_cells_carry_an_outage_in_the_frost_if_they_are_warm(degC, is_carried):
 
 
 def test_the_hours_by_charge_end_at_three_percent():
-    charge = minutes.Watch(mock.Mock(), None).charge
+    charge = minutes.Watch(mock.Mock(), spec.load("berlin")).charge
     assert charge.hours() is None
     charge.see(10.0, 0.53)
     assert charge.hours() is None
@@ -57,6 +57,8 @@ def test_the_sun_of_an_island_does_not_overcharge_the_fullest_unit():
     sunny = Minutes(220_604, 150, 0.97, True, 25.85)
     outage = minutes.played(spec.load("berlin"), {}, sunny)
     assert outage["faults"] == [] and outage["carried_s"] == 150
+    assert outage["soc_end"] > 0.975  # it was charged, below the export that Germany permits
+    assert ("57a", "cabinet") in [trip[:2] for trip in outage["trips"]]
 
 
 @pytest.mark.whole
@@ -99,6 +101,9 @@ def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
     assert len(minutes._faults({**known, "trips": trips, "dark_s": 0})) == 2
     start = {**known, "trips": [("50c", "cabinet", -46.1)], "dark_s": 0}
     assert minutes._faults(start) == []
+    for over_W, faults in ((-1.0, 0), (0.0, 0), (1.0, 1)):
+        edge = {**known, "trips": [("57a", "cabinet", 9.0)], "dark_s": 0, "over_W": over_W}
+        assert len(minutes._faults(edge)) == faults
 
 
 def test_the_contacts_are_listed_with_their_moments():
