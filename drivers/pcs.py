@@ -19,7 +19,7 @@ from drivers.pcs_settings import WSET, WSET_RVRT_REM
 from drivers.profile import Profile
 from drivers.serial_number import SerialNumber
 from drivers.sink import Sink
-from drivers.steps import NOW_US, StepError, Steps
+from drivers.steps import LONG_AGO_US, NOW_US, StepError, Steps
 
 DISCOVER, SCALES, FIRST_READ, SET_MODES, READ_BACK, READY = range(6)
 STOP, START = 0, 1  # 715 OpCtl
@@ -28,7 +28,6 @@ SECOND_US = 1_000_000
 SETPOINT_RAW_MAX = 0x7FFFFFFF
 # bytes of a write frame before its value: unit, function, address, registers, bytes
 SETPOINT_AT = 7
-LONG_AGO_US = -(1 << 62)
 NOMINAL_MODEL = (40002, 1000)  # address and length, sufficient for a bus schedule
 
 

@@ -11,10 +11,9 @@ from drivers.buses import rtu
 from drivers.pcs_settings import SETTINGS, WSET
 from drivers.profile import Profile, Register, wrong
 from drivers.sink import Sink
-from drivers.steps import LOST_US, NEVER_US, NOW_US
+from drivers.steps import LONG_AGO_US, LOST_US, NEVER_US, NOW_US
 from safety import signals
 
-LONG_AGO_US = -(1 << 62)
 REMOTE = 0  # 715 LocRemCtl
 AC_NAMES = ("InvSt", "Alrm", "DERMode", "W")
 SETPOINT_EXPONENTS = -3, 3  # mW to kW: the gate decodes these, and 2 MW stay within 32 bits

@@ -12,11 +12,12 @@ from drivers.buses import rtu
 from drivers.can_dialect import OK, OTHER, READ, SIGN, STUCK, WAITING
 from drivers.profile import Register, wrong
 from drivers.rack_bms import RackBms
-from drivers.rack_sources import ARRAYS, GROUPS, NEVER_US, Source, Sources
+from drivers.rack_sources import ARRAYS, GROUPS, Source, Sources
 from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec
 from drivers.sink import Sink
 from drivers.site_device import identity_of
+from drivers.steps import LONG_AGO_US
 from safety import signals as s
 
 CURRENT = "rack_current_mA"
@@ -51,7 +52,7 @@ class RegisterBms(RackBms):
         self._reads: list[tuple[Source, Block, int]] = []
         self._beat: tuple[Source, _Place] | None = None
         self._count: int | None = None
-        self._beat_us = NEVER_US
+        self._beat_us = LONG_AGO_US
         self._add_reads()
         self._identity = identity_of(self.profile, self.node, sink)
 
@@ -155,7 +156,7 @@ class RegisterBms(RackBms):
             return (OTHER, other) if other else (WAITING, 0)
         stuck_ms = self.profile.settings["heartbeat_ms_max"]
         if self._beat and now_us - self._beat_us > stuck_ms * 1000:
-            return (WAITING if self._beat_us == NEVER_US else STUCK), self._beat[0].can_id
+            return (WAITING if self._beat_us == LONG_AGO_US else STUCK), self._beat[0].can_id
         return OK, 0
 
     def _read(self, source: Source, frame: bytes) -> dict[str, int] | None:

@@ -10,10 +10,9 @@ from functools import partial
 from drivers.buses import rtu
 from drivers.profile import Profile
 from drivers.setpoint_form import Frame, Words, way_of
-from drivers.steps import LOST_US
+from drivers.steps import LONG_AGO_US, LOST_US
 from drivers.sunspec import Places
 
-LONG_AGO_US = -(1 << 62)
 DAY_US = 86_400_000_000
 EARLY_MS = 10  # a tick may begin so early
 
