@@ -37,24 +37,17 @@ class SunSpecPcs:
     """
 
     def __init__(
-        self,
-        profile: Profile,
-        unit_id: int,
-        sink: Sink,
-        base_index: int,
-        measure_group: int,
-        control_group: int,
-        tick_us: int,
+        self, profile: Profile, unit_id: int, sink: Sink, places: tuple[int, int, int], tick_us: int
     ) -> None:
-        """base_index: of the unit's first signal. tick_us: between two calls of `service`."""
+        """places: of the unit's first signal, its measure group and its control group. tick_us:
+        between two calls of `service`.
+        """
         self.profile = profile
         self.unit_id = unit_id
         self.state, self.fault = DISCOVER, ""
         self.restarts = 0
         self.setpoint_address: int | None = None
-        self.readings = Readings(
-            profile, unit_id, sink, base_index, measure_group, control_group, self._supervise
-        )
+        self.readings = Readings(profile, unit_id, sink, places, self._supervise)
         self._reversion_s = profile.settings["reversion_s"]
         self._silence_us = profile.settings["restart_silence_ms"] * 1000
         self._count_max = self._requests_per_tick(tick_us)

@@ -44,18 +44,18 @@ class Readings:
         profile: Profile,
         unit_id: int,
         sink: Sink,
-        base_index: int,
-        measure_group: int,
-        control_group: int,
+        places: tuple[int, int, int],
         on_control: Callable[[tuple[int, ...], int], object],
     ) -> None:
-        """on_control(values of the 704 block, now_us): called for each good set-point read-back."""
+        """places: as of SunSpecPcs. on_control(values of the 704 block, now_us): called for each
+        good set-point read-back.
+        """
         self.refused = 0
         self.alive_us = LONG_AGO_US
         self.local = False
         self._profile, self._unit_id = profile, unit_id
-        self._inp, self._fresh, self._base = sink.inp, sink.fresh, base_index
-        self._measure_group, self._control_group = measure_group, control_group
+        self._inp, self._fresh = sink.inp, sink.fresh
+        self._base, self._measure_group, self._control_group = places
         self._on_control = on_control
         self._measure_us = profile.period_ms * 1000
         self._control_us = profile.settings["control_period_ms"] * 1000

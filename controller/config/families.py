@@ -79,7 +79,7 @@ def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpe
     if is_by_registers:
         settings = {"rated_W": rated_W, "setpoint_ms": device.setpoint_ms}
         return RegisterPcs(device.profile, device.address, sink, places, settings)
-    return SunSpecPcs(device.profile, device.address, sink, *places, config.tick_ms * 1000)
+    return SunSpecPcs(device.profile, device.address, sink, places, config.tick_ms * 1000)
 
 
 def is_register_pcs(device: Device) -> bool:
