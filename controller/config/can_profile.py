@@ -190,9 +190,10 @@ def has_close(profile: Any) -> bool:
     return profile.family == "native_bms" or any(row["data_close"] for row in profile.sent.values())
 
 
-def ids(profile: Any) -> Iterator[tuple[int, bool]]:
-    """(id, whether it is required) of every message of a profile."""
-    for row in profile.messages.values():
+def ids(profile: Any, node: int = 0) -> Iterator[tuple[int, str]]:
+    """(id, name of its message) of every id of a profile at a node."""
+    offset = node * profile.settings["node_stride"]
+    for name, row in profile.messages.items():
         for number in range(row["ids"]):
-            can_id = row["id"] + number * row["id_step"]
-            yield can_id | (EXTENDED if row["extended"] else 0), row["use"] == "required"
+            can_id = row["id"] + number * row["id_step"] + offset
+            yield can_id | (EXTENDED if row["extended"] else 0), name

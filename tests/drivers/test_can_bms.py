@@ -277,7 +277,11 @@ def test_frames_of_each_dialect_are_decoded_by_none_that_reads_them_wrongly(name
 def test_nothing_counts_before_two_periods_and_without_a_required_id(name):
     device, sink = made(name)
     burst = bursts(name)
-    needed = [each for each, is_needed in can_profile.ids(device.profile) if is_needed]
+    needed = [
+        each
+        for each, name in can_profile.ids(device.profile)
+        if device.profile.messages[name]["use"] == "required"
+    ]
     node = device.node * device.profile.settings["node_stride"]
     for missing in needed:
         device, sink = made(name)
