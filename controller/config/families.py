@@ -35,7 +35,7 @@ SECOND_US = 1_000_000
 PCS_PERMILLE = 2000
 METER_PERMILLE = 1200
 SIGN_PERMILLE = 200  # of the rating, from which the direction of a rack's current is compared
-SETPOINT, BEAT = "write setpoint", "write heartbeat"
+SETPOINT, BEAT, COMMAND = "write setpoint", "write heartbeat", "write to BMS"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 Bms = NativeBms | CanBms | RegisterBms
 OnCan = NativeBms | CanBms
@@ -199,6 +199,8 @@ def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
             sent += _site_writes(driver)
         if isinstance(driver, IoModule) and device.outputs:
             sent.append(("write coils", driver.write(()), config.coil_period_ms * 1000))
+        if isinstance(driver, RegisterBms):
+            sent += [(COMMAND, *each) for each in driver.commands()]
     return sent
 
 

@@ -164,6 +164,11 @@ addressed | the node is added to the id
 data | bytes in hexadecimal
 data_close | bytes while the contactors shall be closed
 sent.NAME.period_ms | between two frames
+register_bms.sent.NAME.function | of the write
+register_bms.sent.NAME.data | words that are written
+register_bms.sent.NAME.data_close | words while the contactors shall be closed
+register_bms.sent.NAME.count_max | instead of data: it counts from 1 to this
+register_bms.sent.NAME.period_ms | between two writes; 0: when its words change
 """
 WORDS: dict[str, str] = {key: words for key, words in table(_WORDS)}
 UNITS = ("ms", "s", "V", "W", "mA", "permille", "vol_ppm")
