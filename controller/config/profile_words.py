@@ -120,7 +120,7 @@ identity.NAME.equals | the raw value must be one of these
 setpoint.values.role | what the value is
 setpoint.values.charge | raw value of the mode
 setpoint.values.discharge | raw value of the mode
-setpoint.values.idle | raw value of a mode that gives 0 W
+setpoint.values.idle | raw value of a mode that gives 0 W, or of one that does so with a power of 0
 setpoint.values.equals | raw value of a constant
 value | raw value to write
 equals | raw values to wait for
