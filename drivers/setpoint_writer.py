@@ -45,7 +45,7 @@ class SetpointWriter:
         self._way: int | None = None  # of what the device may hold, 0 after a whole set-point of 0
         self._sent_us = self._acknowledged_us = LONG_AGO_US
         self._waits_for: Words | None = None
-        self._sent_W = 0  # on the way to it
+        self._sent_W = self._turn = 0  # on the way to it; the frame whose turn it is
 
     def is_spent(self, now_us: int) -> bool:
         """Whether the device may store no more set-points in these 24 h; 0 is always written."""
@@ -88,9 +88,13 @@ class SetpointWriter:
         return asked_W if one or self._way in (0, way_of(asked_W)) else 0
 
     def _next(self, target_W: int) -> int | None:
-        """The frame to write next: first those that change, then those that are repeated."""
-        words = self._words(target_W)
-        numbers = range(len(self.frames))
+        """The frame to write next: first those that change, then those that are repeated. While the
+        direction stays, they take turns: a set-point that always changes would starve the last.
+        """
+        words, size = self._words(target_W), len(self.frames)
+        is_steady = target_W and self._way == way_of(target_W) and None not in self._holds
+        first = self._turn if is_steady else 0
+        numbers = [(first + at) % size for at in range(size)]
         changed = [number for number in numbers if self._holds[number] != words[number]]
         return next(iter(changed + [number for number in numbers if self._is_due[number]]), None)
 
@@ -106,6 +110,7 @@ class SetpointWriter:
             # until it is acknowledged: a 0 that follows may have to go behind it
             self._holds[number] = self.held_W = None
         self._writes += words != self._zero[number]
+        self._turn = number + 1
         self._way = way_of(target_W) or None  # 0 only when it is there in all frames
         self._sent_us, self._waits_for, self._sent_W = now_us, words, target_W
         written = partial(self._on_written, number, target_W, words)

@@ -109,7 +109,8 @@ def _bms_by_profile(
     sizes = rack["cells"], rack["modules"]
     sign_mA = rack["rated_current_mA"] * SIGN_PERMILLE // 2000
     places = device.index, device.address, sink, layout
-    return BY_PROFILE[device.profile.family](device.profile, *places, sizes, flow, sign_mA)
+    rated = sign_mA, rack["rated_current_mA"]
+    return BY_PROFILE[device.profile.family](device.profile, *places, sizes, flow, *rated)
 
 
 def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Meter:

@@ -112,6 +112,9 @@ class MirroredRegisterBms(RegisterDevice):
             return self._seconds & 0x7FFF
         if name == "current_direction":
             return 1.0 if self.rack.current_A >= 0 else -1.0
+        states = self._map[name].get("values", {}).values()
+        if name == "contactor_state" and self.rack.contactor_state in states:
+            return self.rack.contactor_state  # also its pre-charge
         if name == "rack_current_mA" and "current_direction" in self._map:
             return abs(value(self.rack, name))
         return value(self.rack, name)
