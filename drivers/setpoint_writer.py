@@ -27,6 +27,8 @@ class SetpointWriter:
         self.places = Places(profile)
         self.frames = [Frame(each, settings, self.places) for each in profile.setpoint]
         self._zero = [frame.words(0) for frame in self.frames]
+        roles = [{each.role for each in frame.registers} for frame in self.frames]
+        self._modes = {number for number, each in enumerate(roles) if "mode" in each}
         self._encoded_W, self._encoded = 0, self._zero
         self._repeat_us = profile.settings["repeat_ms"] * 1000
         spare_ms = settings["setpoint_ms"] - EARLY_MS
@@ -88,15 +90,21 @@ class SetpointWriter:
         return asked_W if one or self._way in (0, way_of(asked_W)) else 0
 
     def _next(self, target_W: int) -> int | None:
-        """The frame to write next: first those that change, then those that are repeated. While the
-        direction stays, they take turns: a set-point that always changes would starve the last.
-        """
+        """The frame to write next: first those that change, then those that are repeated."""
         words, size = self._words(target_W), len(self.frames)
-        is_steady = target_W and self._way == way_of(target_W) and None not in self._holds
-        first = self._turn if is_steady else 0
-        numbers = [(first + at) % size for at in range(size)]
+        numbers = range(size)
         changed = [number for number in numbers if self._holds[number] != words[number]]
+        if self._takes_turns(target_W, changed):
+            changed.sort(key=lambda number: (number - self._turn) % size)
         return next(iter(changed + [number for number in numbers if self._is_due[number]]), None)
+
+    def _takes_turns(self, target_W: int, changed: list[int]) -> bool:
+        """Whether each frame gets its turn: a set-point that always changes would starve the last.
+        A mode waits for numbers that fall: with the old ones it may be above a limit.
+        """
+        if not target_W or self._way != way_of(target_W) or None in self._holds:
+            return False
+        return abs(target_W) >= abs(self._sent_W) or self._modes.isdisjoint(changed)
 
     def _words(self, target_W: int) -> list[Words]:
         if target_W != self._encoded_W:  # asked for in each tick

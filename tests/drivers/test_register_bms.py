@@ -9,7 +9,7 @@ from device_suite import Bus, ModbusSuite, Sink, Slave
 
 from controller.config import profiles
 from controller.forms.refusal import ConfigError
-from drivers import can_dialect, profile
+from drivers import can_dialect, profile, rack_sources
 from drivers.buses import rtu
 from drivers.buses.crc import seal
 from drivers.rack_bms import NO_POSITION
@@ -26,11 +26,15 @@ NAMES = sorted(
     if tomllib.loads(path.read_text())["family"] == "register_bms"
 )
 CELLS, MODULES = 16, 4
+RATED_MA = 90_000
 FASTER = 10  # than in its profile, so that the tests are short
 MODEL_802 = 40_070  # its ID register in the simulated chain, behind model 1
 ABSURD = {
     "seplos_v3": {4101: 1001},
     "bcu_ems": {66: 0xFFFF, 551: 1001},
+    "byd_c130": {0x2103: 101, 0x2010: 5},
+    "jk_pb": {0x12A6: 101},
+    "pylontech_m2": {0x1107: 101},
     "sunspec_battery": {MODEL_802 + 11: 1001, MODEL_802 + 22: 7},
 }
 
@@ -94,9 +98,10 @@ def built(name, **more):
     for key in ("heartbeat_ms_max", "stopped_ms"):
         found.settings[key] //= FASTER
     found.settings |= more.pop("settings", {})
-    device = RegisterBms(
-        found, 0, more.pop("unit_id", 1), sink, sink.layout, (CELLS, MODULES), **more
-    )
+    own = found.registers.get("module_temperature_ddegC")
+    sizes = CELLS, min(own.count, MODULES) if own else MODULES
+    more = {"rated_mA": RATED_MA} | more
+    device = RegisterBms(found, 0, more.pop("unit_id", 1), sink, sink.layout, sizes, **more)
     return device, Simulated(name), sink
 
 
@@ -152,14 +157,16 @@ class TestEach(ModbusSuite):
         assert len(sink.taken()) == s.RACK_GROUP_COUNT - (not arrays[1])
         found = [sink.inp[first + index] for index in (s.RACK_VOLTAGE_MV, s.RACK_CURRENT_MA)]
         assert found == [52_000, -7000]
-        assert sink.inp[first + s.CHARGE_CURRENT_MA_MAX] == 100_000
-        assert sink.inp[first + s.DISCHARGE_CURRENT_MA_MAX] == 120_000
+        limits = [sink.inp[first + index] for index in rack_sources.ALLOWED.values()]
+        reports = "charge_current_mA_max" in registers
+        assert limits == ([100_000, 120_000] if reports else [RATED_MA, RATED_MA])
         cells = (s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX, s.CELL_POSITION_MAX, s.CELLS_ONLINE)
         place = 0 if arrays[0] else NO_POSITION
         assert [sink.inp[first + index] for index in cells] == [3301, 3312, place, CELLS]
         places = range(first + s.MODULE_TEMPERATURE_DDEGC, first + s.MODULE_TEMPERATURE_DDEGC + 4)
-        degrees = [200, 210, 220, -30] if arrays[1] else [0] * MODULES
-        assert [sink.inp[at] for at in places] == pytest.approx(degrees, abs=1)
+        degrees = [200, 210, 220, -30][: bus.device._modules if arrays[1] else 0]
+        found = [sink.inp[at] for at in places]
+        assert found == pytest.approx(degrees + [0] * (MODULES - len(degrees)), abs=1)
         assert sink.inp[first + s.BMS_FAULT_BITS] == 0
         bus.slave.rack.fault_bits = 1
         bus.run(self.settle_ms)
@@ -221,7 +228,7 @@ def test_more_cells_than_the_device_has_are_refused():
         RegisterBms(found, 0, 1, sink, sink.layout, (17, MODULES))
 
 
-OF_READINGS = {"BCU-EMS": "bcu_ems", "SEPLOS": "seplos_v3"}
+OF_READINGS = {"BCU-EMS": "bcu_ems", "SEPLOS": "seplos_v3", "JK PB": "jk_pb"}
 PER_UNIT = {"V": 1000, "A": 1000, "degC": 10, "%": 10}
 
 
@@ -239,7 +246,7 @@ def test_every_public_reading_of_a_rack_with_a_profile_has_its_value(shared):
                 sign = 1 if register.scale > 0 else -1
                 assert value == float(row["value"]) * PER_UNIT[row["unit"]] * sign, row
                 done.append(register.name)
-    assert sorted(done) == ["rack_current_mA", "rack_current_mA", "rack_voltage_mV"]
+    assert sorted(done) == ["rack_current_mA"] * 3 + ["rack_voltage_mV"]
 
 
 # -- SunSpec model 802: scale factors, and writes to the BMS
@@ -294,8 +301,8 @@ def test_a_scale_factor_that_changes_counts_when_it_has_come_twice():
 
 @cases("""sent  words
     "period_ms = 0"  "is not clear; allowed data, or count_max of a counter"
-    "data = [1, 2]"  "function: 6; allowed 16 for several words"
-    "data = [1], data_close = [1, 2]"  "data_close: [1, 2]; allowed as many words as data" """)
+    "data = [1, 2]"  "function: 6 is not allowed; allowed 16 for several words"
+    "data = [1], data_close = [1, 2]"  "data_close: [1, 2] is not allowed; allowed as many" """)
 def test_a_write_that_is_not_clear_is_refused(tmp_path, sent, words):
     path = tmp_path / "own.toml"
     text = (profile.FOLDER / "seplos_v3.toml").read_text()
