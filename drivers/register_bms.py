@@ -154,7 +154,9 @@ class RegisterBms(RackBms):
         """[(write, its period in us)], for the load of the bus."""
         rows = self.profile.sent.items()
         times = [(name, row["data"] or [1], row["period_ms"] * 1000) for name, row in rows]
-        return [(self._write(name, words), period_us or RETRY_US) for name, words, period_us in times]
+        return [
+            (self._write(name, words), period_us or RETRY_US) for name, words, period_us in times
+        ]
 
     def _write(self, name: str, words: list[int], is_first: bool = False) -> rtu.Request:
         row, priority = self.profile.sent[name], rtu.STOP if is_first else rtu.WRITE

@@ -24,7 +24,9 @@ class MirroredRegisterBms(RegisterDevice):
         self.rack, self.frozen = rack, False
         data = sunspec_chain.read(profile)
         self._map, self._identity = data["registers"], data.get("identity", {})
-        scaled = {each["scale_from"]: name for name, each in self._map.items() if "scale_from" in each}
+        scaled = {
+            each["scale_from"]: name for name, each in self._map.items() if "scale_from" in each
+        }
         self._factors = {factor: _exponent(name) for factor, name in scaled.items()}
         self._sent = list(data.get("sent", {}).values())
         trips = data["fault_bits"]["trip"]

@@ -413,6 +413,10 @@ OF_READINGS = {
     "Huawei SUN2000": "huawei_luna",
     "Growatt WIT": "growatt_vpp",
     '"ejPCS"': "ejpcs",
+    "FoxESS H3 Smart": "foxess_h3_smart",
+    "FoxESS H3 (": "foxess_h3",
+    "Kostal": "kostal_plenticore",
+    "Victron GX, VE.Bus": "victron_vebus",
 }
 PER_UNIT = {"V": 1000, "A": 1000, "%": RATED_W // 100}  # mV, mA; of a set-point W
 
