@@ -50,9 +50,7 @@ class RegisterBms(RackBms):
         self._bits = self.profile.fault_places
         self._sources = Sources()
         self._reads: list[tuple[Source, Block, int]] = []
-        # of each scale factor: the codecs that it scales, and the reply and the bytes that hold it
-        scaled: dict[str, list[Codec]] = {name: [] for name in self.profile.factors}
-        self._scaled = {name: (ScaleFactor(every), every) for name, every in scaled.items()}
+        self._scaled: dict[str, list[Codec]] = {name: [] for name in self.profile.factors}
         self._factors: list[tuple[Source, ScaleFactor, slice]] = []
         self._sent: dict[str, tuple[list[int], int]] = {}  # words and time of each last write
         self._beat: tuple[Source, _Place] | None = None
@@ -95,11 +93,11 @@ class RegisterBms(RackBms):
         """Let a reply hold one value."""
         name = register.name
         if name in self._scaled:
-            part = slice(size[0], sum(size))
-            return self._factors.append((source, self._scaled[name][0], part))
+            factor = ScaleFactor(self._scaled[name]), slice(size[0], sum(size))
+            return self._factors.append((source, *factor))
         place = _Place(register, *size, self._bits.get(name.removeprefix(FAULT), 0))
         if place.codec.factor:
-            self._scaled[place.codec.factor][1].append(place.codec)
+            self._scaled[place.codec.factor].append(place.codec)
         if name in ARRAYS:
             source.arrays.append((name, at, [place]))
         elif name.startswith(FAULT):
@@ -133,7 +131,8 @@ class RegisterBms(RackBms):
         the right device. An opening goes first.
         """
         found: list[rtu.Request] = []
-        for name, row in self.profile.sent.items() if self._is_known else ():
+        is_known = self.frames and self._identity.is_identified
+        for name, row in self.profile.sent.items() if is_known else ():
             before, at_us = self._sent.get(name, ([], NEVER_US))
             is_close = bool(row["data_close"] and close_ok)
             words = row["data_close"] if is_close else row["data"]
@@ -146,16 +145,11 @@ class RegisterBms(RackBms):
                 found.append(self._write(name, words, bool(row["data_close"]) and not is_close))
         return found
 
-    @property
-    def _is_known(self) -> bool:
-        return self.frames > 0 and self._identity.is_identified
-
     def commands(self) -> list[tuple[rtu.Request, int]]:
         """[(write, its period in us)], for the load of the bus."""
-        rows = self.profile.sent.items()
-        times = [(name, row["data"] or [1], row["period_ms"] * 1000) for name, row in rows]
         return [
-            (self._write(name, words), period_us or RETRY_US) for name, words, period_us in times
+            (self._write(name, row["data"] or [1]), row["period_ms"] * 1000 or RETRY_US)
+            for name, row in self.profile.sent.items()
         ]
 
     def _write(self, name: str, words: list[int], is_first: bool = False) -> rtu.Request:

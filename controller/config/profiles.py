@@ -103,8 +103,7 @@ def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> dict[s
     """The tables of a BMS on CAN; of other families they are refused."""
     if family == form.CAN_BMS:
         return can_profile.read(path, top, settings)
-    own = ("sent",) if family == form.REGISTER_BMS else ()
-    others = [name for name in can_form.TABLES if name not in own]
+    others = [each for each in can_form.TABLES if (family, each) != (form.REGISTER_BMS, "sent")]
     for name in others:
         if top[name]:
             refuse(path.name, (name,), f"is not a table of family {family}", form.CAN_BMS)

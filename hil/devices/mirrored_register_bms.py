@@ -96,8 +96,8 @@ class MirroredRegisterBms(RegisterDevice):
         found = self._value(name, place)
         if found is None:
             return [*register.get("invalid", []), 0][0]
-        power = 10.0 ** self._factors.get(register.get("scale_from", ""), 0)
-        return _raw(register, found, power)
+        factor = 10.0 ** self._factors.get(register.get("scale_from", ""), 0)
+        return _raw(register, found, factor)
 
     def _value(self, name: str, place: int = 0) -> float | None:
         key = f"{name} {place}"
@@ -127,11 +127,11 @@ def _exponent(name: str) -> int:
     return -3 if name.startswith("cell_") else -1
 
 
-def _raw(register: dict[str, Any], found: float, power: float = 1) -> int:
-    """The raw value that means this; power: of ten, of its scale factor."""
+def _raw(register: dict[str, Any], found: float, factor: float = 1) -> int:
+    """The raw value that means this; factor: the power of ten of its scale factor."""
     states = register.get("values", {})
     wanted = int(found)
     means = [int(raw) for raw, meaning in states.items() if meaning == wanted]
     if states:
         return means[-1]
-    return round((found - register.get("offset", 0)) / (register.get("scale", 1) * power))
+    return round((found - register.get("offset", 0)) / (register.get("scale", 1) * factor))

@@ -41,7 +41,7 @@ def loaded(tmp_path, text):
     GOOD.replace("address = 100", "address = 100\\nvalue = 1")  "setpoint.1.value: is not"
     MODE.replace("address = 101", "address = 100")  "setpoint.2.address: 100 is not allowed"
     MODE + TWICE  "has 2 values with role mode"
-    MODE.replace("idle = 0xCC", "idle = 0xAA")  "values.1.idle: 170 is not allowed; allowed another raw"
+    MODE.replace("idle = 0xCC", "idle = 0xAA")  "values.1.idle: 170 is not allowed"
     LATE  "setpoint.2.values.1.idle: 3 is not allowed; allowed another raw value"
     MODE.replace("discharge = 0xBB", "discharge = 0xAA")  "values.1.discharge: 170 is not"
     MODE.replace(", idle = 0xCC", "")  "setpoint.1.values.1.idle: is missing: role mode"
