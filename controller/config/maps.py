@@ -56,7 +56,7 @@ def check_limits(values: Values, config: Config) -> None:
     if racks and LIMITS not in config.topology.not_fitted:
         which = ", ".join([f"device.{each.name} ({each.profile.path.stem})" for each in racks])
         path = ("not_fitted", LIMITS)
-        problem = f"is missing: {which} {equipment.not_reported(LIMITS)}: the rated one counts"
+        problem = f"is missing: {which}: {equipment.not_reported(LIMITS)}; that of the rack counts"
         values.refuse(path, problem, values.spec(path).allowed[1], equipment=(LIMITS,))
 
 

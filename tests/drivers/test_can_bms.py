@@ -469,7 +469,8 @@ def test_of_random_frames_only_values_that_were_sent_are_stored(name, count):
     draw, frames, profile = random.Random(name), burst(), device.profile
     stride = profile.settings["node_stride"] * device.node
     of = {marked(row["id"]) + stride: each for each, row in profile.messages.items()}
-    sent = {index: {0} for index in ZERO}
+    rated = {100_000} if can_profile.lacks_limits(profile) else set()
+    sent = {index: {0} | rated for index in ZERO}
     rack, first = sink.layout.rack_input(0, 0), sink.layout.rack_group(0, 0)
     for number in range(count):
         can_id, data = draw.choice(frames)
