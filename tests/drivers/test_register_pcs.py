@@ -14,7 +14,7 @@ from controller.config import profiles
 from drivers.buses import rtu
 from drivers.register_codec import Codec
 from drivers.register_pcs_readings import _current_mA
-from drivers.setpoint_form import Frame, power_W
+from drivers.setpoint_form import Frame, power_W as power_of
 from drivers.setpoint_writer import DAY_US
 from drivers.steps import LOST_US
 from hil.devices.mirrored_pcs import Asked
@@ -180,7 +180,7 @@ def test_the_words_of_each_form_mean_their_power_to_the_driver_and_to_the_rig(tm
             data = struct.pack(f">{len(words)}H", *words)
             found += frame.values(data)
             asked.written(frame.address, data)
-        assert power_W(found) == wanted_W == pytest.approx(asked.power_W)
+        assert power_of(found) == wanted_W == pytest.approx(asked.power_W)
 
 
 def test_the_direction_turns_by_way_of_zero_in_every_frame(bench):
