@@ -133,9 +133,7 @@ class RackBms:
         return self.is_sign_wrong
 
     def _keep_limits(self) -> None:
-        """Set the limit of a direction that is not allowed to 0 at once; an allowed one waits for
-        limits.
-        """
+        """Set the limit of a direction that is not allowed to 0 at once; another one waits."""
         self._window_mV = self._window(self._values)
         for name, index in ALLOWED.items():
             if not self._values.get(name, 1):

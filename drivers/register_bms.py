@@ -127,32 +127,23 @@ class RegisterBms(RackBms):
         return self._identity.service(now_us)
 
     def command(self, close_ok: int, now_us: int) -> list[rtu.Request]:
-        """Writes to the BMS: each when its words change, and each period; none before a reading of
-        the right device. An opening goes first.
-        """
+        """Writes to the BMS, after a reading: when the words change, and each period."""
         found: list[rtu.Request] = []
         is_known = self.frames and self._identity.is_identified
         for name, row in self.profile.sent.items() if is_known else ():
             before, at_us = self._sent.get(name, ([], NEVER_US))
             is_close = bool(row["data_close"] and close_ok)
             words = row["data_close"] if is_close else row["data"]
-            period_us = row["period_ms"] * 1000 if before else RETRY_US
-            is_due = 0 < period_us <= now_us - at_us
+            is_due = 0 < (row["period_ms"] * 1000 if before else RETRY_US) <= now_us - at_us
             if row["count_max"]:
                 words = [sum(before) % row["count_max"] + 1] if is_due else before
             if is_due or before not in ([], words):
                 self._sent[name] = words, now_us
-                found.append(self._write(name, words, bool(row["data_close"]) and not is_close))
+                found.append(self.write(name, words, bool(row["data_close"]) and not is_close))
         return found
 
-    def commands(self) -> list[tuple[rtu.Request, int]]:
-        """[(write, its period in us)], for the load of the bus."""
-        return [
-            (self._write(name, row["data"] or [1]), row["period_ms"] * 1000 or RETRY_US)
-            for name, row in self.profile.sent.items()
-        ]
-
-    def _write(self, name: str, words: list[int], is_first: bool = False) -> rtu.Request:
+    def write(self, name: str, words: list[int], is_first: bool = False) -> rtu.Request:
+        """One write of [sent]; is_first: it opens, and goes before all others."""
         row, priority = self.profile.sent[name], rtu.STOP if is_first else rtu.WRITE
         place = (self.node, f"write {name}"), self.node, self.places.of(row["address"])
         lost = partial(self._on_lost, name)

@@ -201,7 +201,9 @@ def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
         if isinstance(driver, IoModule) and device.outputs:
             sent.append(("write coils", driver.write(()), config.coil_period_ms * 1000))
         if isinstance(driver, RegisterBms):
-            sent += [(COMMAND, *each) for each in driver.commands()]
+            for name, row in device.profile.sent.items():
+                write = driver.write(name, row["data"] or [1])
+                sent.append((COMMAND, write, (row["period_ms"] or 1000) * 1000))
     return sent
 
 
