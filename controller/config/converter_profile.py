@@ -119,8 +119,8 @@ def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
 
 
 def _check_idle(file: str, frames: list[SetpointFrame]) -> None:
-    """Refuse an idle mode that is another one beside a magnitude of both ways, or before the number
-    of its way: what stood there would go the wrong way, or be unknown when the mode is written.
+    """Refuse an idle mode that is also a charge or discharge in two forms. A magnitude of both ways
+    would go the wrong way for one frame. A number behind the mode is unknown when it is written.
     """
     for at, frame in enumerate(frames, 1):
         others = [each.role for one in frames if one is not frame for each in one.values]

@@ -51,7 +51,7 @@ def check(values: Values, config: Config) -> None:
 
 
 def check_limits(values: Values, config: Config) -> None:
-    """Refuse a BMS that does not limit its current, unless somebody accepts the rated current."""
+    """Refuse a BMS without limits of its current, until an acceptance names the rated current."""
     racks = [each for each in config.devices if can_profile.lacks_limits(each.profile)]
     if racks and LIMITS not in config.topology.not_fitted:
         which = ", ".join([f"device.{each.name} ({each.profile.path.stem})" for each in racks])
