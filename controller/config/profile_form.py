@@ -91,7 +91,7 @@ BMS_REGISTER = PCS_REGISTER | {
     "count": forms.integer(1, 1024, 1),
     "period_ms": forms.integer(10, 60_000, 0),
 }
-del BMS_REGISTER["scale_by"], BMS_REGISTER["scale_from"]
+del BMS_REGISTER["scale_by"]
 # what a register has that its form does not name
 PLAIN = {key: field.default for key, field in SITE_REGISTER.items()} | {"direction": "read"}
 METER_REGISTER: dict[str, forms.Field] = {
@@ -150,7 +150,7 @@ SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 SITE_DEVICE, REGISTER_PCS = "site_device", "register_pcs"
 BY_REGISTERS = (SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)
 IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)  # may have [identity]
-DISCOVERED = ("meter", SITE_DEVICE, REGISTER_PCS, "sunspec_pcs")  # may lie in SunSpec models
+DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # may lie in SunSpec models
 
 # The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
 # must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
@@ -269,6 +269,7 @@ def every_table() -> dict[str, forms.Form]:
         "sunspec_pcs.registers.MODEL.NAME.": POINT,
         "native_bms.frames.FRAME.NAME.": FRAME_SIGNAL,
         **{f"{CAN_BMS}.{name}.NAME.": table for name, table in can_form.TABLES.items()},
+        f"{REGISTER_BMS}.sent.NAME.": converter_form.SENT,
     }
 
 
