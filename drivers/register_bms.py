@@ -132,7 +132,7 @@ class RegisterBms(RackBms):
         found: list[rtu.Request] = []
         is_known = self.frames and self._identity.is_identified
         for name, row in self.profile.sent.items() if is_known else ():
-            before, at_us = self._sent.get(name, ([], NEVER_US))
+            before, at_us = self._sent.get(name, ([], LONG_AGO_US))
             is_close = bool(row["data_close"] and close_ok)
             words = row["data_close"] if is_close else row["data"]
             is_due = 0 < (row["period_ms"] * 1000 if before else RETRY_US) <= now_us - at_us
