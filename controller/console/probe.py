@@ -152,7 +152,7 @@ def _asked(
                 damaged[unit_id] = next(str(each) for each in greeting if each != SILENT)
             continue
         same = [each for each in found if answers[each["unit_id"]] == greeting]
-        if bus.kind == "tcp" and same:
+        if bus.kind == "tcp" and same and any(map(_is_telling, greeting)):
             same[0]["also"].append(unit_id)
             continue
         found.append(_device(unit_id, own, every))
@@ -170,6 +170,11 @@ def _asked(
 def _is_answer(answer: Answer) -> bool:
     """Data, or an exception about a function or register: another one may be of a gateway."""
     return isinstance(answer, bytes) or answer in OF_A_DEVICE
+
+
+def _is_telling(answer: Answer) -> bool:
+    """Data that is not 0: devices of any kind have their exceptions and zeros in common."""
+    return isinstance(answer, bytes) and any(answer)
 
 
 def _remembering(read: fits.Read) -> fits.Read:

@@ -111,6 +111,15 @@ def test_a_gateway_that_ignores_the_unit_id_is_judged_once():
     assert [(each["unit_id"], each["also"]) for each in found] == [(1, [2, 3])] and notes == []
 
 
+@pytest.mark.parametrize(
+    "read", [lambda *_: "exception 2", lambda *at: bytes(2 * at[3])], ids=["exceptions", "zeros"]
+)
+def test_exceptions_and_zeros_in_common_hide_no_device(read):
+    bus = Bus("b", "tcp", address="127.0.0.1:502")
+    found, _ = probe._asked(bus, (1, 2), read, [profiles.load("sdm630")])
+    assert [(each["unit_id"], each["also"]) for each in found] == [(1, []), (2, [])]
+
+
 def report_of(*names, certainty="plausible"):
     fit = {"certainty": certainty, "proofs": [], "signs": [], "values": [], "like": []}
     of = [probe_words.of_profile(profiles.load(name)) for name in names]
