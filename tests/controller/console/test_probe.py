@@ -189,3 +189,10 @@ def test_a_line_is_heard_and_saved():
     assert sniff.modbus_line(0, "meter", Piece("?", b"\xff")) == "# (0.000000) meter ? FF"
     frame = sniff.candump(1_500_000, "can0", 0x80000351, b"\1\xab")
     assert frame == "(1.500000) can0 00000351#01AB"
+
+
+def test_a_bad_profile_of_a_folder_is_named_and_left_out(tmp_path):
+    (tmp_path / "bad.toml").write_text('family = "meter"\nmaker = 5\n')
+    every, (note,) = probe._profiles(str(tmp_path))
+    assert len(every) == len(probe._profiles(None)[0]) > 50
+    assert note.startswith("left out: ") and "bad.toml" in note and "\n" not in note
