@@ -14,7 +14,7 @@ from controller import __main__
 from controller.config import profiles
 from controller.config.bus_schema import Bus
 from controller.config.rtu_stream import Piece
-from controller.console import probe, probe_words, sniff
+from controller.console import bus_access, probe, probe_words, sniff
 from controller.system.cli import Ended
 from drivers.buses.rtu import seal
 
@@ -196,3 +196,13 @@ def test_a_bad_profile_of_a_folder_is_named_and_left_out(tmp_path):
     every, (note,) = probe._profiles(str(tmp_path))
     assert len(every) == len(probe._profiles(None)[0]) > 50
     assert note.startswith("left out: ") and "bad.toml" in note and "\n" not in note
+
+
+@pytest.mark.parametrize("where, name", [(__main__.cli, "add"), (bus_access, "find")])
+def test_ctrl_c_ends_a_command_with_one_line(capsys, tmp_path, monkeypatch, where, name):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, name, pressed)
+    code, said, error = run(capsys, tmp_path, "probe", "can0")
+    assert (code, said, error) == (130, "", "firebreak: interrupted\n")
