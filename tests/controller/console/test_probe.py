@@ -206,3 +206,13 @@ def test_ctrl_c_ends_a_command_with_one_line(capsys, tmp_path, monkeypatch, wher
     monkeypatch.setattr(where, name, pressed)
     code, said, error = run(capsys, tmp_path, "probe", "can0")
     assert (code, said, error) == (130, "", "firebreak: interrupted\n")
+
+
+@pytest.mark.parametrize("command", ["probe", "sniff"])
+def test_a_can_interface_that_is_not_there_is_named(capsys, tmp_path, command):
+    site = "--site", str(tmp_path / "none.toml")
+    code, said, error = run(capsys, tmp_path, command, "vcan9999", *site)
+    assert (code, said) == (3, "") and error.count("\n") == 1
+    assert "vcan9999" in error and "no such CAN interface is here" in error
+    code, _, error = run(capsys, tmp_path, command, "grid", *site)
+    assert code == 2 and "none.toml" in error
