@@ -1,6 +1,6 @@
 """The `firebreak` command: imports only the module of the given command.
 
-Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start.
+Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start, 130 interrupted.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO, cast
 
 from controller.system import cli, identity
 from controller.system.cli import Ended
-from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
+from controller.system.paths import INTERRUPTED, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
 # command: text of `firebreak --help`
 COMMANDS = {
@@ -154,6 +154,9 @@ def main(argv: list[str] | None = None) -> int:
             return NOT_DONE
         say(error)
         return NO_START
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
     finally:
         sys.stdout = given
 

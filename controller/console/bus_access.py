@@ -27,6 +27,8 @@ from drivers.buses.serial_port import PTY_MAJORS, SerialPortError
 DIRECT = "port"  # name of a bus that no site file names
 SHARED_CAN = ("socketcan", "socketcand")  # any number of programs may listen
 REFUSALS = (tool_read.NO_BUS, tool_read.HAS_OUTPUTS, tool_read.NO_ROOM, tool_read.OTHERS)
+CAN_NAME = re.compile(r"(v|vx|sl)?can\d{1,4}", re.ASCII)  # as Linux and slcand name them
+NO_CAN = "no such CAN interface is here (`ip link` lists them)"
 CONNECT_US = 4_000_000
 PTY_BD = 1_000_000_000  # a reply on a pty may come before its request has had its time on a line
 Read = Callable[[int, int, int, int], Answer]  # unit id, function, address, count
@@ -49,6 +51,8 @@ def find(arguments: Namespace) -> Bus:
         buses = configuration.load(arguments.site).buses
     except ConfigError as error:
         if not (given.startswith(("tcp:", "/")) or _is_can(given)):
+            if CAN_NAME.fullmatch(given):
+                raise cli.Ended(NO_START, f"{quoted(given)}: {NO_CAN}") from error
             raise cli.Ended(WRONG_INPUT, error) from error
         buses = ()
     for bus in buses:
@@ -62,7 +66,9 @@ def find(arguments: Namespace) -> Bus:
     if _is_can(given):
         return Bus(DIRECT, "can", interface="socketcan", channel=given)
     allowed = ", ".join([*names, "a path /dev/...", "tcp:ADDRESS:PORT", "a CAN interface"])
-    raise cli.Ended(WRONG_INPUT, f"{quoted(given)}: no such bus; allowed {allowed}")
+    what = NO_CAN if CAN_NAME.fullmatch(given) else "no such bus"
+    code = NO_START if what == NO_CAN else WRONG_INPUT
+    raise cli.Ended(code, f"{quoted(given)}: {what}; allowed {allowed}")
 
 
 def _is_can(name: str) -> bool:

@@ -78,8 +78,9 @@ def _numbers(text: str) -> list[int]:
 def _probe(arguments: Namespace) -> int:
     bus = bus_access.find(arguments)
     with cli.ends(WRONG_INPUT, ConfigError):
-        every = _profiles(arguments.profiles)
+        every, left_out = _profiles(arguments.profiles)
     report = (_of_can if bus.kind == "can" else _of_modbus)(bus, every, arguments)
+    report["notes"] = left_out + report["notes"]
     if arguments.json:
         print(json.dumps(report, indent=1))
     else:
@@ -88,15 +89,23 @@ def _probe(arguments: Namespace) -> int:
     return DONE if any(each["fits"] for each in report["devices"]) else NOT_DONE
 
 
-def _profiles(folder: str | None) -> list[Profile]:
-    """The shipped profiles, and those of a folder, which may replace them. Raises ConfigError."""
+def _profiles(folder: str | None) -> tuple[list[Profile], list[str]]:
+    """The shipped profiles, and those of a folder, which may replace them; a note about each bad
+    one, which is left out. Raises ConfigError.
+    """
     paths = {path.stem: str(path) for path in sorted(FOLDER.glob("*.toml"))}
     if folder is not None:
         own = sorted(pathlib.Path(folder).glob("*.toml"))
         if not own:
             raise ConfigError(f"{folder}: has no profile; allowed is a folder with NAME.toml")
         paths |= {path.stem: str(path) for path in own if _is_profile(path)}
-    return [profiles.load(path) for path in paths.values()]
+    found, left_out = list[Profile](), list[str]()
+    for each in paths.values():
+        try:
+            found.append(profiles.load(each))
+        except ConfigError as error:
+            left_out.append(f"left out: {' '.join(str(error).split())}")
+    return found, left_out
 
 
 def _is_profile(path: pathlib.Path) -> bool:
@@ -152,7 +161,7 @@ def _asked(
                 damaged[unit_id] = next(str(each) for each in greeting if each != SILENT)
             continue
         same = [each for each in found if answers[each["unit_id"]] == greeting]
-        if bus.kind == "tcp" and same:
+        if bus.kind == "tcp" and same and any(map(_is_telling, greeting)):
             same[0]["also"].append(unit_id)
             continue
         found.append(_device(unit_id, own, every))
@@ -170,6 +179,11 @@ def _asked(
 def _is_answer(answer: Answer) -> bool:
     """Data, or an exception about a function or register: another one may be of a gateway."""
     return isinstance(answer, bytes) or answer in OF_A_DEVICE
+
+
+def _is_telling(answer: Answer) -> bool:
+    """Data that is not 0: devices of any kind have their exceptions and zeros in common."""
+    return isinstance(answer, bytes) and any(answer)
 
 
 def _remembering(read: fits.Read) -> fits.Read:

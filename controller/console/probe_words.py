@@ -67,7 +67,8 @@ def _device(
     yield ""
     if "unit_id" in device:
         also = ", ".join(map(str, device["also"]))
-        more = f"; the same answers as {also}: it may ignore the unit id" if also else ""
+        same = f"; the same answers as {also}: it may ignore the unit id"
+        more = f"{same} (--units {device['also'][0]} judges another)" if also else ""
         yield from wrapped(f"unit {device['unit_id']} answers", more)
         if device["sunspec"]:
             yield from wrapped("  SunSpec ", ascii_only(device["sunspec"]))

@@ -77,6 +77,8 @@ def _replace(arguments: Namespace) -> int:
         allowed = f"1 to {replacements.SERIAL_CHARACTERS_MAX} ASCII characters without blanks"
         raise cli.Ended(WRONG_INPUT, f"--serial {quoted(arguments.serial)}: allowed is {allowed}")
     case = _case(arguments)
+    if arguments.cancel and not case.begun and not arguments.json:
+        raise cli.Ended(NOT_DONE, f"{case.device}: no replacement is open, so none to cancel")
     if arguments.by and not arguments.json:
         person.prove(
             Namespace(**{**vars(arguments), "name": arguments.by}),
@@ -156,9 +158,8 @@ def _facts(kind: str, link: Facts, header: Facts, records: tuple[pl.Record, ...]
 
 def _begin(arguments: Namespace, case: Case) -> int:
     facts, name = case.facts, arguments.by
-    if arguments.cancel or arguments.serial:
-        option = "--cancel" if arguments.cancel else "--serial"
-        line = f"{case.device}: no replacement is open: begin it without {option}"
+    if arguments.serial:
+        line = f"{case.device}: no replacement is open: begin it without --serial"
         raise cli.Ended(NOT_DONE, line)
     if not facts["is_open"]:
         line = f"the cabinet is {facts['cabinet_state']}: `firebreak stop`, wait until it is open"

@@ -10,6 +10,7 @@ GATEWAY = "firebreak-upstream"
 ROOT = 0  # number of that user
 QUOTED_CHARACTERS = 40
 DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
 class OutputError(Exception):

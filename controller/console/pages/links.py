@@ -149,7 +149,9 @@ def _strangers(devices: list[Facts]) -> list[str]:
         if (counts := one["counters"]) and counts["other_unit"]
     ]
     return (
-        folded("Other", "; ".join(found) + ". Correct unit_id or the device.", 2) if found else []
+        folded("Other", "; ".join(found) + ". A late reply counts too; else correct unit_id.", 2)
+        if found
+        else []
     )
 
 

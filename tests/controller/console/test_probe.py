@@ -14,7 +14,7 @@ from controller import __main__
 from controller.config import profiles
 from controller.config.bus_schema import Bus
 from controller.config.rtu_stream import Piece
-from controller.console import probe, probe_words, sniff
+from controller.console import bus_access, probe, probe_words, sniff
 from controller.system.cli import Ended
 from drivers.buses.rtu import seal
 
@@ -111,6 +111,15 @@ def test_a_gateway_that_ignores_the_unit_id_is_judged_once():
     assert [(each["unit_id"], each["also"]) for each in found] == [(1, [2, 3])] and notes == []
 
 
+@pytest.mark.parametrize(
+    "read", [lambda *_: "exception 2", lambda *at: bytes(2 * at[3])], ids=["exceptions", "zeros"]
+)
+def test_exceptions_and_zeros_in_common_hide_no_device(read):
+    bus = Bus("b", "tcp", address="127.0.0.1:502")
+    found, _ = probe._asked(bus, (1, 2), read, [profiles.load("sdm630")])
+    assert [(each["unit_id"], each["also"]) for each in found] == [(1, []), (2, [])]
+
+
 def report_of(*names, certainty="plausible"):
     fit = {"certainty": certainty, "proofs": [], "signs": [], "values": [], "like": []}
     of = [probe_words.of_profile(profiles.load(name)) for name in names]
@@ -180,3 +189,30 @@ def test_a_line_is_heard_and_saved():
     assert sniff.modbus_line(0, "meter", Piece("?", b"\xff")) == "# (0.000000) meter ? FF"
     frame = sniff.candump(1_500_000, "can0", 0x80000351, b"\1\xab")
     assert frame == "(1.500000) can0 00000351#01AB"
+
+
+def test_a_bad_profile_of_a_folder_is_named_and_left_out(tmp_path):
+    (tmp_path / "bad.toml").write_text('family = "meter"\nmaker = 5\n')
+    every, (note,) = probe._profiles(str(tmp_path))
+    assert len(every) == len(probe._profiles(None)[0]) > 50
+    assert note.startswith("left out: ") and "bad.toml" in note and "\n" not in note
+
+
+@pytest.mark.parametrize("where, name", [(__main__.cli, "add"), (bus_access, "find")])
+def test_ctrl_c_ends_a_command_with_one_line(capsys, tmp_path, monkeypatch, where, name):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, name, pressed)
+    code, said, error = run(capsys, tmp_path, "probe", "can0")
+    assert (code, said, error) == (130, "", "firebreak: interrupted\n")
+
+
+@pytest.mark.parametrize("command", ["probe", "sniff"])
+def test_a_can_interface_that_is_not_there_is_named(capsys, tmp_path, command):
+    site = "--site", str(tmp_path / "none.toml")
+    code, said, error = run(capsys, tmp_path, command, "vcan9999", *site)
+    assert (code, said) == (3, "") and error.count("\n") == 1
+    assert "vcan9999" in error and "no such CAN interface is here" in error
+    code, _, error = run(capsys, tmp_path, command, "grid", *site)
+    assert code == 2 and "none.toml" in error

@@ -168,8 +168,8 @@ def test_the_old_device_may_stay_and_another_person_may_end_it(box):
     assert not any(words.startswith("due again") for words in box.states().values())
     assert box.known()["locked_out_by"] == "anna" and box.locked == [("anna", True)]
     box.refuse(1, "anna has locked it out: anna ends that first", f"{METER} --by bert")
-    for option in ("--cancel", "--serial B2"):
-        box.refuse(1, "no replacement is open", f"{METER} --by anna {option}")
+    for option in ("--cancel", "--by anna --cancel", "--by anna --serial B2"):
+        box.refuse(1, "no replacement is open", f"{METER} {option}")
 
 
 @cases(r"""
