@@ -16,7 +16,7 @@ from drivers import pcs_settings, steps, sunspec
 from drivers.buses import rtu
 from drivers.pcs_readings import Readings
 from drivers.pcs_settings import WSET, WSET_RVRT_REM
-from drivers.profile import Profile
+from drivers.profile import Profile, Wanted
 from drivers.serial_number import SerialNumber
 from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US, NOW_US, StepError, Steps
@@ -62,7 +62,7 @@ class SunSpecPcs:
 
     def _forget(self) -> None:
         self.state, self.setpoint_address = DISCOVER, None
-        self._models: sunspec.Models = {}
+        self._models: sunspec.Chain = []
         self._start_request: rtu.Request | None = None
         self._setpoint_zero: rtu.Request | None = None
         self._acknowledged_us = self._rearmed_us = LONG_AGO_US
@@ -94,7 +94,7 @@ class SunSpecPcs:
 
     def schedule(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)] of the steady state, nominal addresses, for the site check."""
-        models = dict.fromkeys(self.readings.models_needed(), NOMINAL_MODEL)
+        models = [sunspec.Found(each, *NOMINAL_MODEL) for each in self.readings.models_needed()]
         return [(read.request, read.period_us) for read in self.readings.steady_reads(models)]
 
     def _requests_per_tick(self, tick_us: int) -> int:
@@ -165,9 +165,8 @@ class SunSpecPcs:
     # -- start-up
 
     def _start_up(self) -> steps.Sequence[None]:
-        found = yield from sunspec.walk(self.profile.settings["base_addresses"])
-        self._models = sunspec.first_of(found)
-        self.places.take(found)
+        self._models = yield from sunspec.walk(self.profile.settings["base_addresses"])
+        self.places.take(self._models)
         yield from self.serial.steps()
         self._discovered()
         self.state = SCALES
@@ -228,7 +227,8 @@ class SunSpecPcs:
 
     def _address(self, name: str) -> int:
         """Register of a point on this device."""
-        return self._models[int(name[:3])][0] + self.profile.registers[name].address
+        model = Wanted((int(name[:3]),), 1, 0)
+        return sunspec.located(model, self._models) + self.profile.registers[name].address
 
     def _write(
         self, name: str, address: int, values: tuple[int, ...], priority: int = rtu.WRITE

@@ -101,16 +101,17 @@ class Readings:
         self.controller_heartbeat = 0
         self.measured = self.controlled = False
 
-    def discovered(self, models: sunspec.Models) -> None:
+    def discovered(self, models: sunspec.Chain) -> None:
         """Begin to read a device with these models. StepError: a model is missing or too short."""
-        fitting = [choice for choice in self._dc_choices if choice[0].model in models]
+        ids = [each.model for each in models]
+        fitting = [choice for choice in self._dc_choices if choice[0].model in ids]
         self._dc, self._dc_scales = (fitting or self._dc_choices)[0]
         self._reads, self.wake_us = self.steady_reads(models), NOW_US
 
     def _scales(self) -> tuple[sunspec.Scales, ...]:
         return self._ac_scales, self._dc_scales, self._control_scales
 
-    def steady_reads(self, models: sunspec.Models) -> list[_Read]:
+    def steady_reads(self, models: sunspec.Chain) -> list[_Read]:
         """All periodic reads of a device with these models."""
         scale_us = self._profile.settings["scale_period_ms"] * 1000
         rows: list[tuple[str, sunspec.Block, Take, int]] = [
@@ -125,7 +126,7 @@ class Readings:
         return [self._read(*row, models) for row in rows]
 
     def _read(
-        self, name: str, block: sunspec.Block, take: Take, period_us: int, models: sunspec.Models
+        self, name: str, block: sunspec.Block, take: Take, period_us: int, models: sunspec.Chain
     ) -> _Read:
         read = _Read(period_us)
         ends = partial(self._on_reply, read, take), partial(self._on_failure, read)

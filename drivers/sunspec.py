@@ -4,7 +4,6 @@ model's (vendor points, a pad register). No I/O, no clock.
 """
 
 import struct
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from drivers.buses import rtu
@@ -26,9 +25,6 @@ DC_PORT_REGISTERS = 25  # of one port of model 714
 FOLLOWING, FORMING = 1, 2  # 701 DERMode: of a grid
 
 
-Models = dict[int, tuple[int, int]]  # model id: (address of its id register, length)
-
-
 class Found(NamedTuple):
     """One model of a device. address: of its id register."""
 
@@ -37,9 +33,18 @@ class Found(NamedTuple):
     length: int
 
 
-def first_of(found: Iterable[Found]) -> Models:
-    """The models by id; of equal ids the first counts."""
-    return {each.model: (each.address, each.length) for each in reversed(list(found))}
+Chain = list[Found]
+
+
+def located(wanted: Wanted, found: Chain) -> int:
+    """Address of the model on a device with this chain. StepError: it is missing or too short."""
+    every = [each for each in found if each.model in wanted.ids]
+    if len(every) < wanted.instance:
+        raise StepError(f"{wanted.name} missing")
+    one, needed = every[wanted.instance - 1], wanted.registers - HEADER
+    if one.length < needed:
+        raise StepError(f"{wanted.name} has length {one.length}, needed {needed}")
+    return one.address
 
 
 def walk(base_addresses: list[int]) -> Sequence[list[Found]]:
@@ -124,16 +129,12 @@ class Places:
 
     def _find(self, number: int, found: list[Found]) -> int | None:
         self.missing, wanted = number, self._wanted[number]
-        every = [each for each in found if each.model in wanted.ids]
-        needed, wrong = wanted.registers - HEADER, f"{wanted.name} missing"
-        if len(every) >= wanted.instance:
-            one = every[wanted.instance - 1]
-            if one.length >= needed:
-                return one.address
-            wrong = f"{wanted.name} has length {one.length}, needed {needed}"
-        if wanted.is_needed:
-            raise StepError(wrong)
-        return None
+        try:
+            return located(wanted, found)
+        except StepError:
+            if wanted.is_needed:
+                raise
+            return None
 
 
 class Block:
@@ -179,17 +180,9 @@ class Block:
                 return None
         return values
 
-    def address(self, models: Models) -> int:
+    def address(self, models: Chain) -> int:
         """First register on a device with these models. StepError: model missing or too short."""
-        if self.model not in models:
-            raise StepError(f"SunSpec model {self.model} missing")
-        address, length = models[self.model]
-        if self.offset + self.count > HEADER + length:
-            raise StepError(
-                f"SunSpec model {self.model} has length {length}, "
-                f"needed {self.offset + self.count - HEADER}"
-            )
-        return address + self.offset
+        return located(Wanted((self.model,), 1, self.offset + self.count), models) + self.offset
 
 
 class Scales:

@@ -220,7 +220,7 @@ def _placed(fit: Fit, read: Read) -> Fit:
 
 def nameplate(read: Read, models: list[sunspec.Found]) -> str:
     """Maker, model, version and serial number of SunSpec model 1, as far as they are there."""
-    at, length = sunspec.first_of(models).get(1, (0, 0))
+    _, at, length = next((each for each in models if each.model == 1), (1, 0, 0))
     found = []
     for _, offset, count in NAMEPLATE:
         answer = read(READ_HOLDING, at + offset, count) if offset + count <= length + 2 else ""
