@@ -53,7 +53,9 @@ def build(config: Config, sink: ProcessImage) -> dict[str, Driver]:
     drivers = {}
     for device in config.devices:
         with _explained(config, device):
-            drivers[device.name] = MAKERS[device.role](config, device, sink, layout)
+            driver = drivers[device.name] = MAKERS[device.role](config, device, sink, layout)
+            if not isinstance(driver, Bms):
+                driver.schedule()  # ValueError: a read that no request can hold
     return drivers
 
 

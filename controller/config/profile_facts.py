@@ -18,7 +18,7 @@ from controller.forms.refusal import ConfigError
 from drivers.buses.port import RtuPort
 from drivers.profile import SLOT, Profile, SetpointFrame, Step
 from drivers.register_codec import Codec
-from drivers.setpoint_form import Frame
+from drivers.setpoint_form import WAYS, Frame
 
 Facts = dict[str, Any]
 CHARACTER_BITS = 11  # with parity or two stop bits: the longest
@@ -101,12 +101,14 @@ def _of_converter(profile: Profile) -> str:
     """The sign of each signed value as the device counts it: one maker's may differ."""
     names = ("power_W", "dc_power_W", "dc_current_mA")
     found = {name: profile.registers[name] for name in names if name in profile.registers}
-    values = [each for frame in profile.setpoint for each in frame.values if each.role == "power"]
-    found |= dict(zip(["set-point"], values))
+    values = [each for frame in profile.setpoint for each in frame.values]
+    found |= {f"{each.name} (set-point)": each for each in values if each.role == "power"}
     ways = [
         f"{'charge' if each.scale < 0 else 'discharge'} as positive in {name}"
         for name, each in found.items()
     ]
+    turned = [each.role for each in values if each.role in WAYS and each.scale < 0]
+    ways += [f"{role} as negative in its set-point" for role in turned]
     return f"the device counts {', '.join(ways)}; prove each with a small charge"
 
 
@@ -146,7 +148,11 @@ def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
     device, _ = profile_bench.build(profile)
     port = RtuPort("line", baud_Bd, CHARACTER_BITS)
     found = []
-    for request, period_us in device.schedule():
+    try:
+        schedule = device.schedule()
+    except ValueError as error:
+        raise ConfigError(f"{profile.path.name}: {error}") from None
+    for request, period_us in schedule:
         sizes = len(request.frame), request.reply_bytes
         time_us = port.transaction_us(*sizes, profile.turnaround_ms * 1000)
         slot, offset = divmod(request.place, SLOT)
