@@ -110,8 +110,8 @@ def _of_converter(profile: Profile) -> str:
         for name, each in found.items()
     ]
     turned = [each.role for each in values if each.role in WAYS and each.scale < 0]
-    ways += [f"{role} as negative in its set-point" for role in turned]
-    return f"the device counts {', '.join(ways)}; prove each with a small charge"
+    takes = f"; its set-point is a negative number for {' and for '.join(turned)}" if turned else ""
+    return f"the device counts {', '.join(ways)}{takes}; prove each with a small charge"
 
 
 def _of_scale(scale: float, what: str) -> str:

@@ -58,7 +58,7 @@ def loaded(tmp_path, text):
     GOOD + STEP.replace("start", "stop") + "value = 70000"  "stop.1.value: 70000 is not allowed"
     GOOD + STEP.replace("function = 6", "function = 3") + "equals = [-1]"  "start.1.equals: -1 is"
     MODE.replace("idle = 0xCC", "idle = 70000")  "setpoint.1.values.1.idle: 70000 is not allowed"
-    GOOD.replace("dc_current_mA = {", 'dc_current_mA = {scale_by = "big", ')  'scale_by: "big"'
+    GOOD.replace("dc_current_mA = {", 'dc_current_mA = {scale_by = "big", ')  '"big" is not allowed; allowed rated_W'
     GOOD + BEAT  "heartbeat.address: 101 is not allowed; allowed a register that is not of"
     toml("signed", watchdog_s=5)  "watchdog_s: 5 is not allowed; allowed 0 with"
     toml("signed", watchdog="setpoint", watchdog_s=4, repeat_ms=2001)  "watchdog_s: is not fed"

@@ -47,6 +47,8 @@ def test_the_sign_of_each_value_follows_its_own_scale(listed):
     said = listed["growatt_vpp"]["sign"]
     assert "discharge as positive in power_W" in said and "charge as positive in dc_power_W" in said
     assert "charge as positive in setpoint." in said
+    said = listed["fronius_gen24"]["sign"]
+    assert "in power_W; its set-point is a negative number for charge and for discharge;" in said
 
 
 def test_a_read_beyond_the_last_register_is_refused_in_one_line(capsys, tmp_path):
