@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import cast
 
-from controller.config import schema, site_devices
+from controller.config import schema, sends, site_devices
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, input_indexes
 from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS
@@ -54,8 +54,7 @@ def build(config: Config, sink: ProcessImage) -> dict[str, Driver]:
     for device in config.devices:
         with _explained(config, device):
             driver = drivers[device.name] = MAKERS[device.role](config, device, sink, layout)
-            if not isinstance(driver, Bms):
-                driver.schedule()  # ValueError: a read that no request can hold
+            sends.check(driver)
     return drivers
 
 
