@@ -134,7 +134,10 @@ class NativeBms:
             message.cells = tuple(list(rows).index(target) for target in CELLS)
 
     def _add_temperatures(self, dbc: Dbc) -> None:
-        row = self.profile.frames["TEMPERATURES_0"]["module_temperature_ddegC"]
+        row = self.profile.frames["TEMPERATURES_0"].get("module_temperature_ddegC")
+        if row is None:
+            key = "frames.TEMPERATURES_0.module_temperature_ddegC"
+            raise wrong(self.profile.path, f"{key}: is missing; the family needs it")
         for position in range(-(-self.modules // MODULES_PER_FRAME)):
             name = f"TEMPERATURES_{position}"
             fitted = min(MODULES_PER_FRAME, self.modules - position * MODULES_PER_FRAME)

@@ -72,6 +72,12 @@ class IoModule:
         request = self._steps.next_request(now_us)
         return (request,) if request else ()
 
+    @property
+    def expiry_raw(self) -> int:
+        """What is written into the register of the output expiry."""
+        scale: float = self.profile.registers["output_expiry"].scale
+        return round(self.profile.settings["expiry_ms"] / scale)
+
     def write(self, levels: Sequence[int]) -> rtu.Request:
         """The Request of all coils at these kernel outputs; 0 until the expiry is confirmed."""
         picked = tuple([levels[at] for at in self._picks]) if self.expiry_ok else ()
@@ -98,7 +104,7 @@ class IoModule:
     def _set_expiry(self) -> steps.Sequence[None]:
         """Read the expiry, write it if it differs, read it back."""
         register = self.profile.registers["output_expiry"]
-        wanted = round(self.profile.settings["expiry_ms"] / register.scale)
+        wanted = self.expiry_raw
         read = ("read", register.function, register.address, 1)
         data = yield read
         if data is None or int.from_bytes(data, "big") != wanted:

@@ -7,7 +7,7 @@ from controller.config import converter_form
 from controller.forms.reading import read
 from controller.forms.refusal import Path, not_allowed, refuse
 from drivers.profile import Register, SetpointFrame, Step
-from drivers.register_codec import FLOATS
+from drivers.register_codec import FLOATS, Codec
 from drivers.register_pcs_readings import CONTROLLED, FAULT, POWERS
 
 Table = dict[str, Any]
@@ -71,6 +71,8 @@ def _frame(file: str, path: Path, table: Table, made: Made) -> SetpointFrame:
         is_raw = value["role"] in ("mode", "constant")
         plain = {"scale": 1, "offset": 0, "scale_by": ""} if is_raw else {}
         values.append(made(".".join(own), value | plain))
+        raws = {key: [value[key]] for key in (*MODE_KEYS, "equals") if is_raw}
+        _check_fit(file, own, values[-1], raws)
     words = sum([each.words for each in values])
     if not values or fields["function"] == 6 and words > 1:
         allowed = "values of one register for function 6, of several for 16"
@@ -146,9 +148,21 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
         not_allowed(file, (*path, "function"), 6, "16 for a value of two registers")
     if is_write:
         _check_apart(file, (*path, "address"), register.address, register.words, taken)
+    raws = {"value": [fields["value"]], "equals": fields["equals"]}
+    _check_fit(file, path, register, raws)
     own = ("value", "equals", "timeout_ms", "read_back", "fault")
     rest = {key: fields[key] for key in own}
     return Step(function=fields["function"], register=register, **rest)
+
+
+def _check_fit(file: str, path: Path, register: Register, raws: Table) -> None:
+    """Refuse a raw value that the type of its register cannot have."""
+    for key, values in raws.items():
+        for value in values:
+            try:
+                Codec(register, {}).words(value or 0)
+            except ValueError:
+                not_allowed(file, (*path, key), value, f"a value that {register.type} can have")
 
 
 def _check_apart(file: str, path: Path, address: int, words: int, taken: set[int]) -> None:

@@ -18,7 +18,7 @@ RESTS = {
     "pcs_state": "reports no state: row 56 takes the acknowledged command for it",
     "pcs_readback": "has no set-point to read back: its acknowledgement counts as it",
     "pcs_heartbeat": "reports no heartbeat: values of a program that hangs look new (row 41)",
-    "pcs_watchdog": "has no watchdog and no enable input: what stops it if the controller dies",
+    "pcs_watchdog": "has no watchdog and no enable input: only channel B stops it",
 }
 
 
@@ -51,8 +51,18 @@ def check(values: Values, config: Config) -> None:
                 problem = f"is missing: device.{device.name} {RESTS[name]}"
                 path = ("not_fitted", name)
                 values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
+            if name == "pcs_watchdog":
+                _check_stop(values, config, device)
         if device.profile.family == REGISTER_PCS:
             _check_rating(values, config, device)
+
+
+def _check_stop(values: Values, config: Config, device: Device) -> None:
+    """A text stops nothing: without a contact only channel B takes the permit away."""
+    if not config.topology.second_channel:
+        problem = f'is "none", and nothing stops device.{device.name} if the controller dies'
+        allowed = '"fitted", or a profile with a watchdog, or one with enable_input = true, by wire'
+        values.refuse(("cabinet", "second_channel"), problem, allowed)
 
 
 def _check_rating(values: Values, config: Config, device: Device) -> None:
@@ -81,7 +91,9 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
     settings = device.profile.settings
     watchdog, loss = settings["watchdog"], settings["on_loss"]
     if watchdog == "none":
-        stop = config.topology.not_fitted.get("pcs_watchdog", "its enable input, by wire")
+        who = config.topology.not_fitted.get("pcs_watchdog")
+        has_input = settings["enable_input"]
+        stop = "its enable input, by wire" if has_input else f"channel B ({who})"
         yield f"without the controller: {loss}, for it has no watchdog; what stops it: {stop}"
     else:
         time_s = settings["watchdog_s"]

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import cast
 
-from controller.config import schema, site_devices
+from controller.config import schema, sends, site_devices
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, input_indexes
 from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS
@@ -53,7 +53,8 @@ def build(config: Config, sink: ProcessImage) -> dict[str, Driver]:
     drivers = {}
     for device in config.devices:
         with _explained(config, device):
-            drivers[device.name] = MAKERS[device.role](config, device, sink, layout)
+            driver = drivers[device.name] = MAKERS[device.role](config, device, sink, layout)
+            sends.check(driver)
     return drivers
 
 

@@ -14,10 +14,11 @@ from controller.config import (
 )
 from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
 from controller.core.site_devices.roles import ROLES
+from controller.forms.refusal import ConfigError
 from drivers.buses.port import RtuPort
 from drivers.profile import SLOT, Profile, SetpointFrame, Step
 from drivers.register_codec import Codec
-from drivers.setpoint_form import Frame
+from drivers.setpoint_form import WAYS, Frame
 
 Facts = dict[str, Any]
 CHARACTER_BITS = 11  # with parity or two stop bits: the longest
@@ -94,8 +95,23 @@ def sign(profile: Profile) -> str:
     if profile.family == REGISTER_BMS:
         return _of_scale(profile.registers["rack_current_mA"].scale, "current out of the rack")
     if profile.family == REGISTER_PCS:
-        return _of_scale(profile.registers["power_W"].scale, "discharge")
+        return _of_converter(profile)
     return ""
+
+
+def _of_converter(profile: Profile) -> str:
+    """The sign of each signed value as the device counts it: one maker's may differ."""
+    names = ("power_W", "dc_power_W", "dc_current_mA")
+    found = {name: profile.registers[name] for name in names if name in profile.registers}
+    values = [each for frame in profile.setpoint for each in frame.values]
+    found |= {f"{each.name} (set-point)": each for each in values if each.role == "power"}
+    ways = [
+        f"{'charge' if each.scale < 0 else 'discharge'} as positive in {name}"
+        for name, each in found.items()
+    ]
+    turned = [each.role for each in values if each.role in WAYS and each.scale < 0]
+    takes = f"; its set-point is a negative number for {' and for '.join(turned)}" if turned else ""
+    return f"the device counts {', '.join(ways)}{takes}; prove each with a small charge"
 
 
 def _of_scale(scale: float, what: str) -> str:
@@ -134,7 +150,11 @@ def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
     device, _ = profile_bench.build(profile)
     port = RtuPort("line", baud_Bd, CHARACTER_BITS)
     found = []
-    for request, period_us in device.schedule():
+    try:
+        schedule = device.schedule()
+    except ValueError as error:
+        raise ConfigError(f"{profile.path.name}: {error}") from None
+    for request, period_us in schedule:
         sizes = len(request.frame), request.reply_bytes
         time_us = port.transaction_us(*sizes, profile.turnaround_ms * 1000)
         slot, offset = divmod(request.place, SLOT)
@@ -181,7 +201,11 @@ def writes(profile: Profile) -> list[str]:
     for way, power_W in (("discharge", POWER_W), ("charge", -POWER_W)):
         for frame in [Frame(each, {"rated_W": RATED_W}) for each in profile.setpoint]:
             what = f"{way} {POWER_W} W of {RATED_W} W"
-            found.append(_written(profile, what, frame, frame.words(power_W)))
+            try:
+                words = frame.words(power_W)
+            except ValueError as error:
+                raise ConfigError(f"{profile.path.name}: {error}; allowed {what}") from None
+            found.append(_written(profile, what, frame, words))
     if beat := profile.heartbeat:
         place = _place(profile, beat["address"])
         found.append(

@@ -86,6 +86,7 @@ _WRITTEN = (
 # of a converter: what is read
 PCS_REGISTER = {key: field for key, field in SITE_REGISTER.items() if key not in _WRITTEN}
 PCS_REGISTER |= {"direction": forms.choice(("read",), "read")}
+PCS_REGISTER |= {"scale_by": converter_form.SETPOINT_VALUE["scale_by"]}
 # of a BMS: `count` of an array is the most values that the device has
 BMS_REGISTER = PCS_REGISTER | {
     "count": forms.integer(1, 1024, 1),

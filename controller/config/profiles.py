@@ -76,10 +76,8 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     needed, is_bms = form.NEEDED.get(family, ()), family.endswith("_bms")
     if family == "meter":
         meter_profile.check(file, settings, registers)
-    elif family not in (
-        form.SITE_DEVICE,
-        form.REGISTER_BMS,
-    ):  # site_devices.py knows the names of its role
+    elif family not in (form.SITE_DEVICE, form.REGISTER_BMS):
+        # site_devices.py knows the names of its role
         optional: Names = form.OPTIONAL.get(family, ())
         if family == form.REGISTER_PCS:
             optional = converter_profile.optional(registers)
@@ -226,8 +224,10 @@ def _check_site(file: str, path: Path, fields: Table) -> None:
             allowed = f"{' or '.join(map(str, known))} for this type"
             not_allowed(file, (*path, key), fields[key], allowed)
     _check_scale(file, path, fields)
-    if fields["write_function"] == 6 and form.ALL_TYPES[fields["type"]][1] > 1:
-        not_allowed(file, (*path, "write_function"), 6, "16 for a value of two registers")
+    size = fields["count"] if is_bit else form.ALL_TYPES[fields["type"]][1]
+    more, function = len(fields["with_words"]) + fields["complement"], fields["write_function"]
+    if function in (5, 6) and size + more > 1:
+        not_allowed(file, (*path, "write_function"), function, f"{function + 10} for more than one")
     if fields["write_address"] is None:
         fields["write_address"] = fields["address"]
 

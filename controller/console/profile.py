@@ -12,6 +12,7 @@ from controller.config import (
     profile_facts,
     profile_skeleton,
     profiles,
+    sends,
     silence,
     site_devices,
 )
@@ -124,7 +125,8 @@ def checked(name: str) -> Profile:
         device = Device("x", role, profile, "", 1, 0, (), (), 0, settings)
         site_devices.check(file, device)
     try:
-        profile_bench.build(profile)
+        driver, _ = profile_bench.build(profile)
+        sends.check(driver)
     except ValueError as error:
         raise ConfigError(
             str(error) if str(error).startswith(file) else f"{file}: {error}"

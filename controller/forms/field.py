@@ -211,7 +211,7 @@ def allowed_text(field: Field) -> str:
     if kind == "bool":
         return "true, false"
     if kind == "choice":
-        return ", ".join(map(str, allowed))
+        return ", ".join(filter(None, map(str, allowed)))  # "" stands for none
     if kind == "list":
         return f"a list{f' of {allowed[0]}' if allowed[0] else ''} from {few(allowed[1])}"
     return {"table": "a table", "tables": "a list of tables"}.get(kind) or str(allowed[1])

@@ -29,6 +29,7 @@ SIGNED = toml("signed", tail=STEPS, registers=BEAT, watchdog="heartbeat", watchd
 def converter_file(folder, text, layers=FIREBREAK, is_tcp=False):
     files = SiteFiles(folder, layers)
     path = files.paths[0]
+    text = text.replace('watchdog = "none"', 'enable_input = true\nwatchdog = "none"')
     (path.parent / "own.toml").write_text(text)
     text = path.read_text().replace('profile = "sunspec_pcs"', 'profile = "own.toml"')
     text = re.sub("setpoint_ms = [0-9]+", "setpoint_ms = 100", text)

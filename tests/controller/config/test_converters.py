@@ -54,6 +54,11 @@ def loaded(tmp_path, text):
     GOOD + STEP.replace("function = 6", "function = 3") + "value = 1"  "start.1: is not clear"
     GOOD + STEP.replace("start", "stop").replace("6", "3") + "equals = [1]"  "stop.1.function: 3"
     GOOD + STEP + 'value = 1\\ntype = "u32"'  "start.1.function: 6 is not allowed; allowed 16"
+    GOOD + STEP + "value = -1"  "start.1.value: -1 is not allowed; allowed a value that u16"
+    GOOD + STEP.replace("start", "stop") + "value = 70000"  "stop.1.value: 70000 is not allowed"
+    GOOD + STEP.replace("function = 6", "function = 3") + "equals = [-1]"  "start.1.equals: -1 is"
+    MODE.replace("idle = 0xCC", "idle = 70000")  "setpoint.1.values.1.idle: 70000 is not allowed"
+    GOOD.replace("dc_current_mA = {", 'dc_current_mA = {scale_by = "big", ')  "allowed rated_W"
     GOOD + BEAT  "heartbeat.address: 101 is not allowed; allowed a register that is not of"
     toml("signed", watchdog_s=5)  "watchdog_s: 5 is not allowed; allowed 0 with"
     toml("signed", watchdog="setpoint", watchdog_s=4, repeat_ms=2001)  "watchdog_s: is not fed"
@@ -84,7 +89,9 @@ def test_a_watchdog_may_be_fed_at_exactly_half_its_time(tmp_path):
 def converter(files):
     """The example cabinet with a constructed converter: converter(text, accepted names)."""
 
-    def made(text, accepted=RESTS, **keys):
+    def made(text, accepted=RESTS, has_b=True):
+        if has_b:
+            files.second_channel()
         names = ", ".join(f'"{name}"' for name in ("suppression", "door", *RESTS))
         files.replace("type", '["suppression", "door"]', f"[{names}]")
         files.replace("type", 'profile = "sunspec_pcs"', 'profile = "own.toml"')
@@ -113,7 +120,7 @@ def test_check_prints_what_rests_on_each_gap_and_the_rows_that_are_not_armed(con
     page = " ".join(check.report(config).split())
     for name, words in RESTS.items():
         assert f"pcs_1: {words} (not_fitted.{name})" in page
-    assert "it has no watchdog; what stops it: N. N., 2026-01-01: test" in page
+    assert "it has no watchdog; what stops it: channel B (N. N., 2026-01-01: test)" in page
     states = {
         stage[matrix.S_ID]: stage_states.stage_state(stage, config.topology, index)
         for stage, index in stage_states.instances(config.topology)
@@ -130,8 +137,14 @@ def test_check_prints_what_rests_on_each_gap_and_the_rows_that_are_not_armed(con
     {"watchdog": "reads", "watchdog_s": 4}
 """)
 def test_an_enable_input_or_a_watchdog_needs_no_second_agent(converter, own):
-    files = converter(toml("signed", **own), ["pcs_faults", "pcs_heartbeat"])
+    files = converter(toml("signed", **own), ["pcs_faults", "pcs_heartbeat"], has_b=False)
     assert "pcs_watchdog" not in files.load().topology.not_fitted
+
+
+def test_a_text_alone_does_not_stop_a_converter_without_a_watchdog(converter):
+    line = converter(GOOD, has_b=False).refusal()
+    assert 'cabinet.second_channel: is "none", and nothing stops device.pcs_1' in line
+    assert 'allowed "fitted", or a profile with a watchdog, or one with enable_input' in line
 
 
 def test_the_longest_time_of_a_row_counts_its_slowest_read(converter):

@@ -43,6 +43,21 @@ def test_facts_of_a_profile(listed, name, key, value):
     assert listed[name][key] == value
 
 
+def test_the_sign_of_each_value_follows_its_own_scale(listed):
+    said = listed["growatt_vpp"]["sign"]
+    assert "discharge as positive in power_W" in said and "charge as positive in dc_power_W" in said
+    assert "charge as positive in setpoint." in said
+    said = listed["fronius_gen24"]["sign"]
+    assert "in power_W; its set-point is a negative number for charge and for discharge;" in said
+
+
+def test_a_read_beyond_the_last_register_is_refused_in_one_line(capsys, tmp_path):
+    text = (FOLDER / "sdm630.toml").read_text()
+    path = tmp_path / "own.toml"
+    path.write_text(re.sub("address = [0-9]+", "address = 65535", text, count=1))
+    refused(capsys, 2, "own.toml", "profile check", str(path))
+
+
 def test_a_converter_that_stores_its_set_points_is_not_tracked(tmp_path):
     text = (FOLDER / "goodwe_et.toml").read_text()
     text = re.sub("repeat_ms = [0-9]+", "repeat_ms = 0", text)
