@@ -26,6 +26,22 @@ UNIT_ID = 1
 TICK_US = 20_000
 RATED_W = 100_000  # where a value depends on the rating, and the command names none
 ANY_MODULES = 32  # of a native rack
+# {signal that a driver makes where the profile lacks it: what of a profile gives it}
+MADE = {
+    "contactor_state": ("contactor_state",),
+    "bms_fault_bits": ("fault_bits",),
+    "cells_online": ("cells_online", CELLS),
+    "cell_position_min": ("cell_position_min", CELLS),
+    "cell_position_max": ("cell_position_max", CELLS),
+    "charge_current_mA_max": ("charge_current_mA_max",),
+    "discharge_current_mA_max": ("discharge_current_mA_max",),
+    "soh_permille": ("soh_permille",),
+    "pcs_state": ("state",),
+    "pcs_alarm_bits": ("fault_bits",),
+    "pcs_forming": ("forming",),
+    "pcs_heartbeat": ("heartbeat",),
+}
+MAKING = (profile_form.CAN_BMS, profile_form.REGISTER_BMS, profile_form.REGISTER_PCS)
 
 
 class Shelf:
@@ -34,7 +50,8 @@ class Shelf:
     def __init__(self, names: list[tuple[str, str, int]], groups: int) -> None:
         """names: (name, unit, group) of each value."""
         self.names = names
-        self.inp = [0] * len(names)
+        self.inp: list[Any] = [None] * len(names)
+        self.absent: set[str] = set()  # made by the driver, of nothing that the device says
         self.fresh = [0] * groups
 
     def taken(self) -> dict[str, tuple[int, str]]:
@@ -42,7 +59,7 @@ class Shelf:
         found = {
             name: (value, unit)
             for (name, unit, group), value in zip(self.names, self.inp)
-            if self.fresh[group]
+            if self.fresh[group] and value is not None and name not in self.absent
         }
         self.fresh[:] = [0] * len(self.fresh)
         return found
@@ -85,7 +102,17 @@ def sizes_of(profile: Profile) -> tuple[int, int]:
 
 def build(profile: Profile, rated_W: int = RATED_W, node: int = 0) -> tuple[Any, Shelf]:
     """(driver of the profile, its shelf). Raises ValueError, for a profile that fits no device."""
-    return MAKERS[profile.family](profile, rated_W, node)
+    device, shelf = MAKERS[profile.family](profile, rated_W, node)
+    shelf.absent = absent(profile)
+    return device, shelf
+
+
+def absent(profile: Profile) -> set[str]:
+    """The signals that a driver would make up, as nothing in the profile gives them."""
+    given = {*profile.registers, *profile.signals, *profile.arrays}
+    given |= {"fault_bits"} if profile.fault_bits else set()
+    is_making = profile.family in MAKING
+    return {name for name, of in MADE.items() if is_making and not given & set(of)}
 
 
 Made = tuple[Any, Shelf]

@@ -81,6 +81,15 @@ def test_every_shipped_profile_has_a_driver_of_its_own(name):
     profile = profiles.load(name)
     device, shelf = profile_bench.build(profile)
     assert device.profile is profile and shelf.taken() == {}
+    shelf.fresh[:] = [1] * len(shelf.fresh)
+    assert shelf.taken() == {}  # nothing was said, so no value is 0
+    shelf.inp[:] = [0] * len(shelf.inp)
+    shelf.fresh[:] = [1] * len(shelf.fresh)
+    given = {*profile.registers, *profile.signals}
+    made = {"contactor_state", "soh_permille", "pcs_heartbeat"} & set(shelf.taken())
+    is_native = profile.family in ("native_bms", "sunspec_pcs")
+    own = profile.family.endswith(("bms", "pcs"))
+    assert not own or is_native or {each.removeprefix("pcs_") for each in made} <= given
 
 
 def test_the_check_of_a_meter_says_what_it_gives(capsys):
