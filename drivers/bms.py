@@ -10,6 +10,7 @@ from typing import Any
 from drivers.dbc import Dbc, Field
 from drivers.profile import Profile, wrong
 from drivers.sink import Sink
+from drivers.steps import LONG_AGO_US
 from safety import signals
 
 CRC_POLYNOMIAL, CRC_START, CRC_XOR = 0x1D, 0xFF, 0xFF  # SAE J1850
@@ -18,7 +19,6 @@ MODULES_PER_FRAME = 4
 TEMPERATURE_STEP_DDEGC_MAX = 2
 CELLS_PER_MODULE_MAX = 32  # a position is module x 32 + cell
 CELLS = ("cell_voltage_mV_min", "cell_voltage_mV_max", "cell_position_min", "cell_position_max")
-NEVER_US = -(1 << 62)
 # name: (index, group)
 RACK_ROWS = {row[0]: (index, row[4]) for index, row in enumerate(signals.RACK_INPUTS)}
 
@@ -64,7 +64,7 @@ class _Message:
     counter: int = -1  # of the last good frame; -1: none yet
     payload: bytes | None = None  # the used bytes of the last accepted values
     used_bytes: int = 0
-    seen_us: int = NEVER_US
+    seen_us: int = LONG_AGO_US
     values: list[int] | tuple[()] = ()  # of a temperature frame, until all frames have come
     stored_ok: bool = True
 

@@ -4,7 +4,8 @@ id must have come twice, and two periods must have gone by without an id of anot
 
 from drivers.can_messages import Messages
 from drivers.profile import Profile
-from drivers.rack_sources import NEVER_US, Source
+from drivers.rack_sources import Source
+from drivers.steps import LONG_AGO_US
 
 # states of `report`, each with an id, or a register, where one is meant
 OK, WAITING, MISSING, FOREIGN, STOPPED, REFUSED, SIGN, OTHER, STUCK, READ = range(10)
@@ -20,7 +21,7 @@ class Dialect:
         required = [row for row in profile.messages.values() if row["use"] == "required"]
         self._confirm_us = 2000 * max([row["period_ms"] or profile.period_ms for row in required])
         self.silent_us = max([each.stopped_us for each in self._sources])
-        self._first_us = self._last_us = NEVER_US
+        self._first_us = self._last_us = LONG_AGO_US
         self._is_confirmed = False
 
     def hear(self, source: Source, now_us: int) -> None:
@@ -30,7 +31,7 @@ class Dialect:
             for each in self._sources:
                 each.forget()
             for group in self._messages.groups.values():
-                group.arrived, group.stored_us = 0, NEVER_US
+                group.arrived, group.stored_us = 0, LONG_AGO_US
         self._last_us = source.heard_us = now_us
         source.times += 1
 
@@ -70,6 +71,6 @@ class Dialect:
             ]
             return (REFUSED, refused[0]) if refused else (OK, 0)
         missing = self._missing()
-        if missing and self._first_us != NEVER_US and now_us - self._first_us > self._confirm_us:
+        if missing and self._first_us != LONG_AGO_US and now_us - self._first_us > self._confirm_us:
             return MISSING, missing.can_id
         return WAITING, 0

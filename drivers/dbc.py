@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from drivers.profile import Profile, ProfileError, wrong
+from drivers.profile import Profile, wrong
 
 FRAME_BITS = 64
 _STRING = re.compile(r'"[^"]*"')
@@ -106,7 +106,7 @@ class Dbc:
     """The DBC file of a profile. Each method raises ProfileError in one line for a missing name."""
 
     def __init__(self, profile: Profile) -> None:
-        self._profile = profile.path
+        self._wrong = functools.partial(wrong, profile.path)
         path = profile.path.parent / profile.settings["dbc"]
         if not path.is_file():
             raise self._wrong(f"settings.dbc: no such file {path.name} beside the profile")
@@ -114,9 +114,6 @@ class Dbc:
             self._messages = _read(path)
         except ValueError as error:
             raise self._wrong(f"settings.dbc: {path.name}: {error}") from None
-
-    def _wrong(self, words: str) -> ProfileError:
-        return wrong(self._profile, words)
 
     def message(self, name: str) -> Message:
         """The message `name`."""

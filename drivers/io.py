@@ -37,9 +37,6 @@ class IoModule:
         outputs: tuple[str, ...],
     ) -> None:
         """input_indexes: into sink.inp, -1 = spare. outputs: "" = spare, "!x" = inverse of x."""
-        if len(input_indexes) != CHANNELS or len(outputs) != CHANNELS:
-            found = f"{len(input_indexes)} inputs, {len(outputs)} outputs"
-            raise ValueError(f"I/O module {unit_id}: {found}; allowed {CHANNELS} of each")
         self.profile = profile
         self.unit_id = unit_id
         self.refused = self.writes = 0
@@ -56,11 +53,6 @@ class IoModule:
 
     def _output(self, bit: int, name: str) -> Output:
         plain = name.removeprefix("!")
-        if plain not in OUTPUT_INDEXES:
-            allowed = f"{', '.join(OUTPUT_INDEXES)}, each also with ! before it, or empty"
-            raise ValueError(
-                f"I/O module {self.unit_id}: output {bit} is {name!r}; allowed {allowed}"
-            )
         return plain, OUTPUT_INDEXES[plain], 1 << bit, name != plain
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:

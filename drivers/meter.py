@@ -208,13 +208,6 @@ class Meter:
         # before it is rounded, because infinity has no whole number
         return round(sum_W) * self._sign if abs(sum_W) <= self._power_W_max else None
 
-    def takes_voltage(self, voltage_V: float) -> bool:
-        """Whether this voltage of each phase refuses no reading."""
-        ends = [
-            self._limits[at] for at, name in enumerate(self._numbers.names) if name[:-2] == VOLTAGE
-        ]
-        return all([low <= voltage_V <= high for low, high in ends])
-
     def _agrees(self, values: Sequence[float], sum_W: float) -> bool:
         """Whether the total agrees with its phases, or with voltage times current without them."""
         total_W = values[cast(int, self._total)]

@@ -19,7 +19,7 @@ from drivers.pcs_settings import WSET, WSET_RVRT_REM
 from drivers.profile import Profile
 from drivers.serial_number import SerialNumber
 from drivers.sink import Sink
-from drivers.steps import NOW_US, StepError, Steps
+from drivers.steps import LONG_AGO_US, NOW_US, StepError, Steps
 
 DISCOVER, SCALES, FIRST_READ, SET_MODES, READ_BACK, READY = range(6)
 STOP, START = 0, 1  # 715 OpCtl
@@ -28,7 +28,6 @@ SECOND_US = 1_000_000
 SETPOINT_RAW_MAX = 0x7FFFFFFF
 # bytes of a write frame before its value: unit, function, address, registers, bytes
 SETPOINT_AT = 7
-LONG_AGO_US = -(1 << 62)
 NOMINAL_MODEL = (40002, 1000)  # address and length, sufficient for a bus schedule
 
 
@@ -38,24 +37,17 @@ class SunSpecPcs:
     """
 
     def __init__(
-        self,
-        profile: Profile,
-        unit_id: int,
-        sink: Sink,
-        base_index: int,
-        measure_group: int,
-        control_group: int,
-        tick_us: int,
+        self, profile: Profile, unit_id: int, sink: Sink, places: tuple[int, int, int], tick_us: int
     ) -> None:
-        """base_index: of the unit's first signal. tick_us: between two calls of `service`."""
+        """places: of the unit's first signal, its measure group and its control group. tick_us:
+        between two calls of `service`.
+        """
         self.profile = profile
         self.unit_id = unit_id
         self.state, self.fault = DISCOVER, ""
         self.restarts = 0
         self.setpoint_address: int | None = None
-        self.readings = Readings(
-            profile, unit_id, sink, base_index, measure_group, control_group, self._supervise
-        )
+        self.readings = Readings(profile, unit_id, sink, places, self._supervise)
         self._reversion_s = profile.settings["reversion_s"]
         self._silence_us = profile.settings["restart_silence_ms"] * 1000
         self._count_max = self._requests_per_tick(tick_us)

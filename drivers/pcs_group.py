@@ -7,9 +7,8 @@ from drivers.buses import rtu
 from drivers.profile import Profile, Register
 from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec, ScaleFactor
+from drivers.steps import LONG_AGO_US
 from drivers.sunspec import Places
-
-LONG_AGO_US = -(1 << 62)
 
 
 class ReadingGroup:

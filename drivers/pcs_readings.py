@@ -11,10 +11,9 @@ from drivers.buses import rtu
 from drivers.pcs_settings import SETTINGS, WSET
 from drivers.profile import Profile, Register, wrong
 from drivers.sink import Sink
-from drivers.steps import LOST_US, NEVER_US, NOW_US
+from drivers.steps import LONG_AGO_US, LOST_US, NEVER_US, NOW_US
 from safety import signals
 
-LONG_AGO_US = -(1 << 62)
 REMOTE = 0  # 715 LocRemCtl
 AC_NAMES = ("InvSt", "Alrm", "DERMode", "W")
 SETPOINT_EXPONENTS = -3, 3  # mW to kW: the gate decodes these, and 2 MW stay within 32 bits
@@ -45,18 +44,18 @@ class Readings:
         profile: Profile,
         unit_id: int,
         sink: Sink,
-        base_index: int,
-        measure_group: int,
-        control_group: int,
+        places: tuple[int, int, int],
         on_control: Callable[[tuple[int, ...], int], object],
     ) -> None:
-        """on_control(values of the 704 block, now_us): called for each good set-point read-back."""
+        """places: as of SunSpecPcs. on_control(values of the 704 block, now_us): called for each
+        good set-point read-back.
+        """
         self.refused = 0
         self.alive_us = LONG_AGO_US
         self.local = False
         self._profile, self._unit_id = profile, unit_id
-        self._inp, self._fresh, self._base = sink.inp, sink.fresh, base_index
-        self._measure_group, self._control_group = measure_group, control_group
+        self._inp, self._fresh = sink.inp, sink.fresh
+        self._base, self._measure_group, self._control_group = places
         self._on_control = on_control
         self._measure_us = profile.period_ms * 1000
         self._control_us = profile.settings["control_period_ms"] * 1000

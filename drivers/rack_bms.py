@@ -41,15 +41,16 @@ class RackBms:
         sizes: tuple[int, int] = (0, 0),
         flow: Callable[[], int] = int,
         sign_mA: int = 0,
+        rated_mA: int = 0,
     ) -> None:
         """node: or unit id. sizes: cells and modules of the rack. flow: direction of the
         converter's power, > 0: out of the rack, 0 (`int`): nothing to tell; it is compared from
-        `sign_mA` of the rack on.
+        `sign_mA` of the rack on. rated_mA: the limit of a current whose limit is not reported.
         """
         self.profile, self.rack, self.node = profile, rack, node
         self.frames = self.bad_frames = self.refused = 0
         self.is_sign_wrong, self._against, self._against_us = False, 0, 0
-        self._flow, self._sign_mA = flow, sign_mA
+        self._flow, self._sign_mA, self._rated_mA = flow, sign_mA, rated_mA
         self._inp, self._fresh = sink.inp, sink.fresh
         self._first, self._groups_at = layout.rack_input(rack, 0), layout.rack_group(rack, 0)
         self._cells, self._modules = sizes
@@ -62,6 +63,9 @@ class RackBms:
         self._window_mV = 1, 0  # none fits before the first limits
         self._supply_us: int | None = None  # since when it is read back as closed
         self._set_up(sink)
+        groups = self._sources.groups
+        if not groups[s.G_BMS_LIMITS].must | groups[s.G_BMS_LIMITS].may:
+            groups[s.G_BMS_LIMITS].must = groups[s.G_BMS_PACK].must
 
     def _set_up(self, sink: Sink) -> None:
         """Make what a family needs beside this."""
@@ -113,7 +117,7 @@ class RackBms:
             return False
         if "rack_voltage_mV" not in values or CHARGE_MV not in self.profile.signals:
             return True
-        low_mV, high_mV = self._window_mV
+        low_mV, high_mV = self._window(self._values | values)
         is_short = abs(current_mA) > self.profile.settings["rack_current_mA_max"] and high_mV > 0
         if not low_mV <= values["rack_voltage_mV"] <= high_mV and not is_short:
             return False
@@ -132,17 +136,20 @@ class RackBms:
         return self.is_sign_wrong
 
     def _keep_limits(self) -> None:
-        """Keep the voltages that fit the limits; those without a charge voltage change nothing. Set
-        the limit of a direction that is not allowed to 0 at once; an allowed one waits for limits.
-        """
-        charge_mV, settings = self._values.get(CHARGE_MV, 0), self.profile.settings
-        if charge_mV:
-            cutoff_mV = self._values.get(CUTOFF_MV) or charge_mV // 2
-            low_mV = cutoff_mV * settings["voltage_permille_min"] // 1000
-            self._window_mV = low_mV, charge_mV * settings["voltage_permille_max"] // 1000
+        """Set the limit of a direction that is not allowed to 0 at once; another one waits."""
+        self._window_mV = self._window(self._values)
         for name, index in ALLOWED.items():
             if not self._values.get(name, 1):
                 self._inp[self._first + index] = 0
+
+    def _window(self, values: dict[str, int]) -> tuple[int, int]:
+        """The voltages that fit the limits; without a charge voltage those of before."""
+        charge_mV, settings = values.get(CHARGE_MV, 0), self.profile.settings
+        if not charge_mV:
+            return self._window_mV
+        cutoff_mV = values.get(CUTOFF_MV) or charge_mV // 2
+        low_mV = cutoff_mV * settings["voltage_permille_min"] // 1000
+        return low_mV, charge_mV * settings["voltage_permille_max"] // 1000
 
     def _publish(self, group: int, now_us: int) -> bool:
         """Store a group that is whole and set it fresh. False: it has a value that is none."""
@@ -161,6 +168,7 @@ class RackBms:
         return True
 
     def _limits(self, found: dict[int, int], now_us: int) -> dict[int, int]:
+        found = dict.fromkeys(ALLOWED.values(), self._rated_mA) | found
         for name, index in ALLOWED.items():
             if not self._values.get(name, 1):
                 found[index] = 0

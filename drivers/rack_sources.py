@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from drivers.steps import LONG_AGO_US
 from safety import signals as s
 
-NEVER_US = -(1 << 62)
 CHARGE_MV, CUTOFF_MV = "charge_voltage_mV_max", "discharge_voltage_mV_min"
 ALLOWED = {
     "charge_allowed": s.CHARGE_CURRENT_MA_MAX,
@@ -32,7 +32,7 @@ class Source:
 
     def forget(self) -> None:
         """Make it a source that was never heard. good: accepted."""
-        self.heard_us = self.good_us = NEVER_US
+        self.heard_us = self.good_us = LONG_AGO_US
         self.times = 0
 
 
@@ -43,7 +43,7 @@ class Group:
     must: int = 0
     may: int = 0
     arrived: int = 0
-    stored_us: int = NEVER_US
+    stored_us: int = LONG_AGO_US
 
     def is_whole(self, sources: Sequence[Source], now_us: int) -> bool:
         """Whether every source that it must have has come again, and no other has stopped."""

@@ -12,14 +12,16 @@ from drivers.buses import rtu
 from drivers.can_dialect import OK, OTHER, READ, SIGN, STUCK, WAITING
 from drivers.profile import Register, wrong
 from drivers.rack_bms import RackBms
-from drivers.rack_sources import ARRAYS, GROUPS, NEVER_US, Source, Sources
+from drivers.rack_sources import ARRAYS, GROUPS, Source, Sources
 from drivers.register_blocks import Block, blocks
-from drivers.register_codec import Codec
+from drivers.register_codec import Codec, ScaleFactor
 from drivers.sink import Sink
 from drivers.site_device import identity_of
+from drivers.steps import LONG_AGO_US
 from safety import signals as s
 
 CURRENT = "rack_current_mA"
+RETRY_US = 1_000_000  # after a write without an answer
 DIRECTION = "current_direction"  # 1 or -1; then the current counts without its sign
 HEARTBEAT = "heartbeat"
 FAULT = "fault_"  # begins the names of registers with fault bits
@@ -30,12 +32,12 @@ class _Place:
     """A value, or the fault bit, of some bytes in a reply."""
 
     def __init__(self, register: Register, start: int, size: int, bit: int = 0) -> None:
-        self._codec, self._bit = Codec(register, {}), bit
+        self.codec, self._bit = Codec(register, {}), bit
         self._start, self._end = start, start + size
 
     def value(self, data: bytes) -> int | None:
         """The value; None: there is none, or it is refused."""
-        return self._codec.value(data[self._start : self._end])
+        return self.codec.value(data[self._start : self._end])
 
     def bits(self, data: bytes) -> int:
         """The fault bit, or 0."""
@@ -49,11 +51,15 @@ class RegisterBms(RackBms):
         self._bits = self.profile.fault_places
         self._sources = Sources()
         self._reads: list[tuple[Source, Block, int]] = []
+        self._scaled: dict[str, list[Codec]] = {name: [] for name in self.profile.factors}
+        self._factors: list[tuple[Source, ScaleFactor, slice]] = []
+        self._sent: dict[str, tuple[list[int], int]] = {}  # words and time of each last write
         self._beat: tuple[Source, _Place] | None = None
         self._count: int | None = None
-        self._beat_us = NEVER_US
+        self._beat_us = LONG_AGO_US
         self._add_reads()
         self._identity = identity_of(self.profile, self.node, sink)
+        self.places = self._identity.places
 
     def _add_reads(self) -> None:
         registers, settings = self.profile.registers.values(), self.profile.settings
@@ -87,7 +93,12 @@ class RegisterBms(RackBms):
     def _add(self, source: Source, at: int, register: Register, size: tuple[int, int]) -> None:
         """Let a reply hold one value."""
         name = register.name
+        if name in self._scaled:
+            factor = ScaleFactor(self._scaled[name]), slice(size[0], sum(size))
+            return self._factors.append((source, *factor))
         place = _Place(register, *size, self._bits.get(name.removeprefix(FAULT), 0))
+        if place.codec.factor:
+            self._scaled[place.codec.factor].append(place.codec)
         if name in ARRAYS:
             source.arrays.append((name, at, [place]))
         elif name.startswith(FAULT):
@@ -101,8 +112,7 @@ class RegisterBms(RackBms):
     def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the reads, then those of the identity, which come seldom."""
         reply_id = self.node + self.profile.settings["reply_id_offset"]
-        places = self._identity.places
-        found = []
+        places, found = self.places, []
         for number, (source, block, period_us) in enumerate(self._reads, 1):
             key = self.node, f"rack {number}"
             taking = partial(self._on_reply, source, block), partial(self._on_failure, source)
@@ -116,6 +126,33 @@ class RegisterBms(RackBms):
     def service(self, now_us: int) -> list[rtu.Request]:
         """Requests to submit now: the identity, until all of it is found."""
         return self._identity.service(now_us)
+
+    def command(self, close_ok: int, now_us: int) -> list[rtu.Request]:
+        """Writes to the BMS, after a reading: when the words change, and each period."""
+        found: list[rtu.Request] = []
+        is_known = self.frames and self._identity.is_identified
+        for name, row in self.profile.sent.items() if is_known else ():
+            before, at_us = self._sent.get(name, ([], LONG_AGO_US))
+            is_close = bool(row["data_close"] and close_ok)
+            words = row["data_close"] if is_close else row["data"]
+            is_due = 0 < (row["period_ms"] * 1000 if before else RETRY_US) <= now_us - at_us
+            if row["count_max"]:
+                words = [sum(before) % row["count_max"] + 1] if is_due else before
+            if is_due or before not in ([], words):
+                self._sent[name] = words, now_us
+                found.append(self.write(name, words, bool(row["data_close"]) and not is_close))
+        return found
+
+    def write(self, name: str, words: list[int], is_first: bool = False) -> rtu.Request:
+        """One write of [sent]; is_first: it opens, and goes before all others."""
+        row, priority = self.profile.sent[name], rtu.STOP if is_first else rtu.WRITE
+        place = (self.node, f"write {name}"), self.node, self.places.of(row["address"])
+        lost = partial(self._on_lost, name)
+        return rtu.write_request(row["function"], *place, words, on_failure=lost, priority=priority)
+
+    def _on_lost(self, name: str, kind: int, code: int, now_us: int) -> None:
+        """Write it again after RETRY_US."""
+        self._sent[name] = [], now_us
 
     def _on_failure(self, source: Source, kind: int, code: int, now_us: int) -> None:
         self._drop(source)
@@ -155,11 +192,14 @@ class RegisterBms(RackBms):
             return (OTHER, other) if other else (WAITING, 0)
         stuck_ms = self.profile.settings["heartbeat_ms_max"]
         if self._beat and now_us - self._beat_us > stuck_ms * 1000:
-            return (WAITING if self._beat_us == NEVER_US else STUCK), self._beat[0].can_id
+            return (WAITING if self._beat_us == LONG_AGO_US else STUCK), self._beat[0].can_id
         return OK, 0
 
     def _read(self, source: Source, frame: bytes) -> dict[str, int] | None:
         """The values of a reply; the current has the sign of its direction, where one is read."""
+        parts = [(factor, frame[part]) for of, factor, part in self._factors if of is source]
+        if not all([factor.holds(part) for factor, part in parts]):
+            return None
         values = super()._read(source, frame)
         if values is None or None in [fault.value(frame) for _, fault in source.faults]:
             return None

@@ -13,13 +13,12 @@ from struct import Struct
 
 from drivers import steps
 from drivers.buses import rtu
-from drivers.pcs_group import LONG_AGO_US
 from drivers.profile import Profile, Step
 from drivers.register_codec import Codec
 from drivers.register_pcs_readings import PcsReadings
 from drivers.setpoint_writer import SetpointWriter
 from drivers.sink import Sink
-from drivers.steps import NEVER_US, StepError, Steps
+from drivers.steps import LONG_AGO_US, NEVER_US, StepError, Steps
 
 READING, SETTING_UP, READY = range(3)
 

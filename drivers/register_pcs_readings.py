@@ -8,11 +8,12 @@ from collections.abc import Callable
 from struct import Struct
 
 from drivers.buses import rtu
-from drivers.pcs_group import LONG_AGO_US, ReadingGroup
+from drivers.pcs_group import ReadingGroup
 from drivers.profile import Profile, Register
 from drivers.setpoint_form import power_W
 from drivers.setpoint_writer import SetpointWriter
 from drivers.sink import Sink
+from drivers.steps import LONG_AGO_US
 from safety import signals
 
 CONTROLLED = ("setpoint_W", "heartbeat", "local", "rated_W")

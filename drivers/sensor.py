@@ -43,7 +43,6 @@ class Sensor:
         """
         registers = sorted(profile.registers.values(), key=lambda register: register.address)
         names = [register.name for register in registers]
-        _check_indexes(profile, unit_id, names, indexes)
         self.profile, self.unit_id, self.refused = profile, unit_id, 0
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._address, self._count, layout = profile.block(names)
@@ -174,21 +173,6 @@ def _stores(names: list[str], indexes: dict[str, int]) -> tuple[tuple[int, tuple
         if name not in OWN_REGISTERS:
             places.setdefault(indexes[name], []).append(place)
     return tuple([(index, tuple(of_index)) for index, of_index in places.items()])
-
-
-def _check_indexes(
-    profile: Profile, unit_id: int, names: list[str], indexes: dict[str, int]
-) -> None:
-    wanted = {name for name in names if name not in OWN_REGISTERS}
-    if profile.settings.get("fault_mask") or profile.settings.get("good_mask"):
-        wanted.add("ok")
-    if "today" in names:
-        wanted.add("calibration_d")
-    if set(indexes) != wanted:
-        raise ValueError(
-            f"{profile.family} {unit_id}: values {', '.join(sorted(indexes))}; "
-            f"allowed exactly {', '.join(sorted(wanted))}"
-        )
 
 
 def _lfl_factor(

@@ -16,7 +16,7 @@ from drivers.register_codec import Codec
 from drivers.sunspec import Places
 
 CHARGE, DISCHARGE, IDLE = "charge", "discharge", "idle"
-WAYS = {CHARGE: -1, DISCHARGE: 1, IDLE: 0}
+WAYS = {IDLE: 0, CHARGE: -1, DISCHARGE: 1}  # the last of equal raw values counts
 Words = tuple[int, ...]
 
 

@@ -10,10 +10,9 @@ from functools import partial
 from drivers.buses import rtu
 from drivers.profile import Profile
 from drivers.setpoint_form import Frame, Words, way_of
-from drivers.steps import LOST_US
+from drivers.steps import LONG_AGO_US, LOST_US
 from drivers.sunspec import Places
 
-LONG_AGO_US = -(1 << 62)
 DAY_US = 86_400_000_000
 EARLY_MS = 10  # a tick may begin so early
 
@@ -27,6 +26,8 @@ class SetpointWriter:
         self.places = Places(profile)
         self.frames = [Frame(each, settings, self.places) for each in profile.setpoint]
         self._zero = [frame.words(0) for frame in self.frames]
+        roles = [{each.role for each in frame.registers} for frame in self.frames]
+        self._modes = {number for number, each in enumerate(roles) if "mode" in each}
         self._encoded_W, self._encoded = 0, self._zero
         self._repeat_us = profile.settings["repeat_ms"] * 1000
         spare_ms = settings["setpoint_ms"] - EARLY_MS
@@ -45,7 +46,7 @@ class SetpointWriter:
         self._way: int | None = None  # of what the device may hold, 0 after a whole set-point of 0
         self._sent_us = self._acknowledged_us = LONG_AGO_US
         self._waits_for: Words | None = None
-        self._sent_W = 0  # on the way to it
+        self._sent_W = self._turn = 0  # on the way to it; the frame whose turn it is
 
     def is_spent(self, now_us: int) -> bool:
         """Whether the device may store no more set-points in these 24 h; 0 is always written."""
@@ -89,10 +90,20 @@ class SetpointWriter:
 
     def _next(self, target_W: int) -> int | None:
         """The frame to write next: first those that change, then those that are repeated."""
-        words = self._words(target_W)
-        numbers = range(len(self.frames))
+        words, size = self._words(target_W), len(self.frames)
+        numbers = range(size)
         changed = [number for number in numbers if self._holds[number] != words[number]]
+        if self._takes_turns(target_W, changed):
+            changed.sort(key=lambda number: (number - self._turn) % size)
         return next(iter(changed + [number for number in numbers if self._is_due[number]]), None)
+
+    def _takes_turns(self, target_W: int, changed: list[int]) -> bool:
+        """Whether each frame gets its turn: a set-point that always changes would starve the last.
+        A mode waits for numbers that fall: with the old ones it may be above a limit.
+        """
+        if not target_W or self._way != way_of(target_W) or None in self._holds:
+            return False
+        return abs(target_W) >= abs(self._sent_W) or self._modes.isdisjoint(changed)
 
     def _words(self, target_W: int) -> list[Words]:
         if target_W != self._encoded_W:  # asked for in each tick
@@ -106,6 +117,7 @@ class SetpointWriter:
             # until it is acknowledged: a 0 that follows may have to go behind it
             self._holds[number] = self.held_W = None
         self._writes += words != self._zero[number]
+        self._turn = number + 1
         self._way = way_of(target_W) or None  # 0 only when it is there in all frames
         self._sent_us, self._waits_for, self._sent_W = now_us, words, target_W
         written = partial(self._on_written, number, target_W, words)

@@ -11,7 +11,7 @@ from drivers.buses import rtu
 
 # a request without any answer by then was lost with its port (which retries within 2 s)
 LOST_US, NO_ANSWER = 3_000_000, "no answer"
-NOW_US = -(1 << 62)  # due at once
+NOW_US = LONG_AGO_US = -(1 << 62)  # due at once; before any clock
 NEVER_US = 1 << 62
 
 

@@ -36,11 +36,11 @@ def shipped() -> tuple[Dialect, ...]:
             continue
         profile = profiles.load(name)
         stride, forbidden = profile.settings["node_stride"], profile.settings["forbidden"]
-        ids = dict(can_profile.ids(profile))
+        needed = [each for each, row in profile.messages.items() if row["use"] == "required"]
         for node in NODES if stride else (0,):
-            required = frozenset([each + node * stride for each, needed in ids.items() if needed])
-            known = frozenset([each + node * stride for each in ids])
-            found.append(Dialect(name, required, known, frozenset(forbidden)))
+            known = dict(can_profile.ids(profile, node))
+            required = frozenset([can_id for can_id, of in known.items() if of in needed])
+            found.append(Dialect(name, required, frozenset(known), frozenset(forbidden)))
     return tuple(found)
 
 

@@ -121,18 +121,15 @@ def _reasons(profile: Profile, node: int, ids: dict[int, Heard]) -> Iterator[str
             yield f"the id {shown(each)} is of another dialect"
     if profile.family != CAN_BMS:
         return
-    offset = node * profile.settings["node_stride"]
-    for can_id, is_required in can_profile.ids(profile):
-        if is_required and can_id + offset not in ids:
-            yield f"the required id {shown(can_id + offset)} did not come"
-    for name, row in profile.messages.items():
-        for number in range(row["ids"]):
-            extended = EXTENDED if row["extended"] else 0
-            can_id = (row["id"] + number * row["id_step"] + offset) | extended
-            for length in ids[can_id].lengths if can_id in ids else ():
-                if not row["bytes"] <= length <= row["bytes_max"]:
-                    allowed = f"{row['bytes']}..{row['bytes_max']}"
-                    yield f"messages.{name} ({shown(can_id)}) has {length} bytes; allowed {allowed}"
+    every = [(*each, profile.messages[each[1]]) for each in can_profile.ids(profile, node)]
+    for can_id, _, row in every:
+        if row["use"] == "required" and can_id not in ids:
+            yield f"the required id {shown(can_id)} did not come"
+    for can_id, name, row in every:
+        for length in ids[can_id].lengths if can_id in ids else ():
+            if not row["bytes"] <= length <= row["bytes_max"]:
+                allowed = f"{row['bytes']}..{row['bytes_max']}"
+                yield f"messages.{name} ({shown(can_id)}) has {length} bytes; allowed {allowed}"
 
 
 def _refusal(driver: CanBms | NativeBms, now_us: int) -> str:

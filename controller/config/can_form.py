@@ -6,25 +6,30 @@ from typing import Any
 from controller.forms import field as forms
 
 ID_MAX = (1 << 29) - 1
-_VALUE_MAX = 10**9
+VALUE_MAX = 10**9  # of a signal: a word of the image has 30 bits
 _ORDER = forms.choice(("little", "big"), "little")
 
 
 def _are_states(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        raw.removeprefix("-").isdecimal() and type(each) is int and abs(each) <= _VALUE_MAX
+        raw.removeprefix("-").isdecimal() and type(each) is int and abs(each) <= VALUE_MAX
         for raw, each in value.items()
     )
 
 
 def _is_range(value: Any) -> bool:
-    return forms.is_row(value, ((-_VALUE_MAX, _VALUE_MAX),) * 2) and value[0] <= value[1]
+    return forms.is_row(value, ((-VALUE_MAX, VALUE_MAX),) * 2) and value[0] <= value[1]
+
+
+def bounds(default: Any = forms.REQUIRED) -> forms.Field:
+    """[low, high] of a value."""
+    return forms.passing(_is_range, f"[low, high] within {-VALUE_MAX}..{VALUE_MAX}", default)
 
 
 _RAW = forms.table(  # of a multiplexer or counter
     {"start": forms.integer(0, 63, None), "length": forms.integer(1, 16, 8), "order": _ORDER}, {}
 )
-_RANGE = forms.passing(_is_range, f"[low, high] within {-_VALUE_MAX}..{_VALUE_MAX}")
+STATES = forms.passing(_are_states, "a table {raw value = value}, both whole numbers", {})
 _MUX = forms.integer(0, 65535, None)
 
 
@@ -74,10 +79,10 @@ _VALUE: dict[str, forms.Field] = {
     "scale": forms.number(-1e9, 1e9, 1),
     "offset": forms.number(-1e9, 1e9, 0),
     "unit": forms.text(""),
-    "range": _RANGE,
+    "range": bounds(),
     "invalid": forms.integers(-(1 << 31), (1 << 32) - 1, []),
-    "values": forms.passing(_are_states, "a table {raw value = value}, both whole numbers", {}),
-    "otherwise": forms.integer(-_VALUE_MAX, _VALUE_MAX, None),  # of a raw value not in `values`
+    "values": STATES,
+    "otherwise": forms.integer(-VALUE_MAX, VALUE_MAX, None),  # of a raw value not in `values`
     "magnitude": forms.flag(False),
 }
 SIGNAL: dict[str, forms.Field] = {

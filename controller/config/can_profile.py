@@ -16,10 +16,8 @@ Table = dict[str, Any]
 STANDARD_MAX = 0x7FF
 OWN = ("bms_bad_frames", *rack_sources.ARRAYS)  # no signal has these names
 NAMES = tuple([name for name in rack_sources.GROUPS if name not in OWN])
-NEEDED = (
-    *("rack_voltage_mV", "rack_current_mA", "soc_permille"),
-    *("charge_current_mA_max", "discharge_current_mA_max"),
-)
+NEEDED = ("rack_voltage_mV", "rack_current_mA", "soc_permille")
+CURRENT_LIMITS = ("charge_current_mA_max", "discharge_current_mA_max")
 STEP_DDEGC_MAX = 2  # row 22 (0.5 K in 30 s) would trip at each step of 1 K
 CELL_ENDS = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 
@@ -165,6 +163,11 @@ def lacks(profile: Any) -> Iterator[str]:
         yield "no cell voltages: not_fitted.bms_cells names who accepted it"
     elif rack_sources.CELLS not in profile.arrays and "cells_online" not in profile.signals:
         yield "highest and lowest cell alone: every cell counts as online (row 45 is not armed)"
+    if lacks_limits(profile):
+        yield (
+            "no limit of the current of a direction: the rated current of the rack counts "
+            "(not_fitted.bms_limits)"
+        )
     beats = "heartbeat" in profile.registers
     if not beats and all(row["counter"]["start"] is None for row in profile.messages.values()):
         yield "no counter: a BMS that repeats its frames is found by its values alone (row 54)"
@@ -172,6 +175,11 @@ def lacks(profile: Any) -> Iterator[str]:
         yield "no contactor state: taken from their supply; a welded one shows by its current"
     if not has_close(profile):
         yield "no command to its contactors: they follow their supply alone"
+
+
+def lacks_limits(profile: Any) -> bool:
+    """Whether a BMS by its profile lacks the limit of the current of a direction."""
+    return bool(profile.signals) and not {*CURRENT_LIMITS} <= {*profile.signals}
 
 
 def reports(profile: Any, fact: str) -> bool:
@@ -190,9 +198,10 @@ def has_close(profile: Any) -> bool:
     return profile.family == "native_bms" or any(row["data_close"] for row in profile.sent.values())
 
 
-def ids(profile: Any) -> Iterator[tuple[int, bool]]:
-    """(id, whether it is required) of every message of a profile."""
-    for row in profile.messages.values():
+def ids(profile: Any, node: int = 0) -> Iterator[tuple[int, str]]:
+    """(id, name of its message) of every id of a profile at a node."""
+    offset = node * profile.settings["node_stride"]
+    for name, row in profile.messages.items():
         for number in range(row["ids"]):
-            can_id = row["id"] + number * row["id_step"]
-            yield can_id | (EXTENDED if row["extended"] else 0), row["use"] == "required"
+            can_id = row["id"] + number * row["id_step"] + offset
+            yield can_id | (EXTENDED if row["extended"] else 0), name

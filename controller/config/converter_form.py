@@ -83,6 +83,16 @@ HEARTBEAT: dict[str, forms.Field] = {
     "period_ms": forms.integer(100, 60_000),
     "count_max": forms.integer(2, 65535, 65535),
 }
+# A write to a BMS by registers.
+_WORDS = forms.integers(0, 65535, [])
+SENT: dict[str, forms.Field] = {
+    **PLACE,
+    "function": forms.choice((6, 16)),
+    "data": _WORDS,
+    "data_close": _WORDS,
+    "count_max": forms.integer(0, 65535, 0),
+    "period_ms": forms.integer(0, 60_000, 1000),
+}
 TABLES = {
     "register_pcs.setpoint.": SETPOINT,
     "register_pcs.setpoint.values.": SETPOINT_VALUE,

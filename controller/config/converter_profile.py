@@ -93,9 +93,8 @@ def _check_role(file: str, path: Path, value: Table) -> None:
             refuse(
                 file, (*path, key), f"{has}: role {role}", ", ".join(needed) or "scale, scale_by"
             )
-    raws = [value[key] for key in needed]
-    if len(set(raws)) < len(raws):
-        not_allowed(file, (*path, "idle"), value["idle"], "three raw values that differ")
+    if role == "mode" and value["charge"] == value["discharge"]:
+        not_allowed(file, (*path, "discharge"), value["discharge"], "another raw value than charge")
     if needed and value["type"] in FLOATS:
         not_allowed(file, (*path, "type"), value["type"], f"an integer type for role {role}")
     if not needed and value["scale"] == 0:
@@ -112,10 +111,27 @@ def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
             path = ("setpoint", str(at), "address")
             not_allowed(file, path, frame.address, "registers of no other frame")
         taken |= own
+    _check_idle(file, frames)
     roles = [each.role for frame in frames for each in frame.values]
     if roles.count("mode") != 1 if "magnitude" in roles else roles.count("mode") > 1:
         refuse(file, ("setpoint",), f"has {roles.count('mode')} values with role mode", "one")
     return taken
+
+
+def _check_idle(file: str, frames: list[SetpointFrame]) -> None:
+    """Refuse an idle mode that is also a charge or discharge in two forms. A magnitude of both ways
+    would go the wrong way for one frame. A number behind the mode is unknown when it is written.
+    """
+    for at, frame in enumerate(frames, 1):
+        others = [each.role for one in frames if one is not frame for each in one.values]
+        later = [each.role for one in frames[at:] for each in one.values]
+        for place, mode in enumerate(frame.values, 1):
+            is_shared = mode.role == "mode" and mode.idle in (mode.charge, mode.discharge)
+            way = "charge" if mode.role == "mode" and mode.idle == mode.charge else "discharge"
+            if is_shared and ("magnitude" in others or way in later):
+                path = ("setpoint", str(at), "values", str(place), "idle")
+                allowed = f"another raw value than charge and discharge, or the mode behind {way}"
+                not_allowed(file, path, mode.idle, allowed)
 
 
 def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> Step:

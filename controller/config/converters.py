@@ -115,7 +115,7 @@ def _value_form(register: Register, rated_W: int) -> ValueForm:
     is_signed = register.type not in FLOATS and INTEGERS[register.type][1]
     raws: dict[int, int] = {}
     if register.role == "mode":
-        raws = {register.charge: -1, register.idle: 0, register.discharge: 1}
+        raws = {register.idle: 0, register.charge: -1, register.discharge: 1}
     if register.role == "constant":
         raws = {register.equals: 0}
     return ValueForm(

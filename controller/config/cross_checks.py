@@ -39,6 +39,7 @@ def check(values: Values, config: Config) -> None:
     checks = (
         converters.check,
         maps.check,
+        maps.check_limits,
         _check_forming,
         _check_cells,
         _check_fault_contact,

@@ -13,6 +13,7 @@ UNREPORTED = {
     "bms_cells": "cell voltages",
     "bms_temperatures": "module temperatures",
     "bms_sensors": "which sensors are invalid",
+    "bms_limits": "limits of its current",
 }
 # What a converter may lack, and the features that rest on it; converters.py says how.
 OF_CONVERTERS = {

@@ -35,7 +35,7 @@ SECOND_US = 1_000_000
 PCS_PERMILLE = 2000
 METER_PERMILLE = 1200
 SIGN_PERMILLE = 200  # of the rating, from which the direction of a rack's current is compared
-SETPOINT, BEAT = "write setpoint", "write heartbeat"
+SETPOINT, BEAT, COMMAND = "write setpoint", "write heartbeat", "write to BMS"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 Bms = NativeBms | CanBms | RegisterBms
 OnCan = NativeBms | CanBms
@@ -79,7 +79,7 @@ def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpe
     if is_by_registers:
         settings = {"rated_W": rated_W, "setpoint_ms": device.setpoint_ms}
         return RegisterPcs(device.profile, device.address, sink, places, settings)
-    return SunSpecPcs(device.profile, device.address, sink, *places, config.tick_ms * 1000)
+    return SunSpecPcs(device.profile, device.address, sink, places, config.tick_ms * 1000)
 
 
 def is_register_pcs(device: Device) -> bool:
@@ -109,7 +109,8 @@ def _bms_by_profile(
     sizes = rack["cells"], rack["modules"]
     sign_mA = rack["rated_current_mA"] * SIGN_PERMILLE // 2000
     places = device.index, device.address, sink, layout
-    return BY_PROFILE[device.profile.family](device.profile, *places, sizes, flow, sign_mA)
+    rated = sign_mA, rack["rated_current_mA"]
+    return BY_PROFILE[device.profile.family](device.profile, *places, sizes, flow, *rated)
 
 
 def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Meter:
@@ -199,6 +200,10 @@ def requests_of(config: Config, device: Device, driver: Driver) -> list[Sent]:
             sent += _site_writes(driver)
         if isinstance(driver, IoModule) and device.outputs:
             sent.append(("write coils", driver.write(()), config.coil_period_ms * 1000))
+        if isinstance(driver, RegisterBms):
+            for name, row in device.profile.sent.items():
+                write = driver.write(name, row["data"] or [1])
+                sent.append((COMMAND, write, (row["period_ms"] or 1000) * 1000))
     return sent
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from controller.config.profile_form import BY_REGISTERS, MAP_ONLY, SENSORS
 from controller.config.sunspec_places import driven, placed, rescaled
 from drivers import meter_reads, sunspec
-from drivers.meter import Meter
+from drivers.meter import Meter, limits_of
 from drivers.profile import Profile, Register
 from drivers.rack_sources import CELLS
 from drivers.register_blocks import blocks, extent
@@ -113,7 +113,7 @@ def _meter(fit: Fit, read: Read) -> None:
     plain = Profile(**{**vars(profile), "identity": {}})
     meter = Meter(plain, 1, shelf, 0, 1, 0)
     for name, value in _numbers(profile, meter_reads.fast_names, read):
-        _judge_number(fit, meter, profile.registers[name], value)
+        _judge_number(fit, profile.registers[name], value)
     for _ in range(2):  # a scale factor counts when it has come twice
         for request in meter.fast():
             function, address, count = struct.unpack(">BHH", request.frame[1:6])
@@ -127,7 +127,7 @@ def _meter(fit: Fit, read: Read) -> None:
     except Unfit:  # it is read for a page only
         return
     for name, value in slow:
-        _judge_number(fit, meter, profile.registers[name], value)
+        _judge_number(fit, profile.registers[name], value)
 
 
 def _numbers(profile: Profile, names: Callable, read: Read) -> Iterator[tuple[str, float]]:
@@ -145,14 +145,15 @@ def _numbers(profile: Profile, names: Callable, read: Read) -> Iterator[tuple[st
     yield from zip(numbers.names, values or ())
 
 
-def _judge_number(fit: Fit, meter: Meter, register: Register, value: float) -> None:
+def _judge_number(fit: Fit, register: Register, value: float) -> None:
     name, unit = register.name, register.unit
     shown = f"{name} {value:.5g} {unit}".rstrip()
     if not register.low <= value <= register.high:
         low, high = f"{register.low:g}", f"{register.high:g}"
         raise Unfit(f"{name} ({register.address}) reads {value:.5g}; allowed {low}..{high} {unit}")
     is_voltage = name[:-2] == meter_reads.VOLTAGE
-    if is_voltage and not meter.takes_voltage(value):
+    least, most = limits_of(fit.profile, name)
+    if not least <= value <= most:
         nominal_V = fit.profile.settings["nominal_voltage_V"]
         raise Unfit(f"{name} ({register.address}) reads {value:.5g} V, nominal {nominal_V:g} V")
     if is_voltage or name == meter_reads.FREQUENCY and not fit.signs:

@@ -14,6 +14,7 @@ from controller.config.values import Values
 from controller.core.site_devices.roles import ROLES
 from drivers.profile import Profile
 
+LIMITS = "bms_limits"
 NO_READING = "no captured or documented reading proves the map"
 
 
@@ -47,6 +48,16 @@ def check(values: Values, config: Config) -> None:
         problem = f"is missing: {which}: {NO_READING}; on it rest {rests_on(devices)}"
         problem += "".join([f"; {each} is missing too" for each in missing[1:]])
         values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
+
+
+def check_limits(values: Values, config: Config) -> None:
+    """Refuse a BMS without limits of its current, until an acceptance names the rated current."""
+    racks = [each for each in config.devices if can_profile.lacks_limits(each.profile)]
+    if racks and LIMITS not in config.topology.not_fitted:
+        which = ", ".join([f"device.{each.name} ({each.profile.path.stem})" for each in racks])
+        path = ("not_fitted", LIMITS)
+        problem = f"is missing: {which}: {equipment.not_reported(LIMITS)}; that of the rack counts"
+        values.refuse(path, problem, values.spec(path).allowed[1], equipment=(LIMITS,))
 
 
 def rests_on(devices: Iterable[Device]) -> str:

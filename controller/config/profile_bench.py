@@ -105,7 +105,7 @@ def _register_pcs(profile: Profile, rated_W: int, node: int) -> Made:
 
 def _sunspec_pcs(profile: Profile, rated_W: int, node: int) -> Made:
     shelf, layout = shelf_of_cabinet()
-    return SunSpecPcs(profile, UNIT_ID, shelf, *_unit_places(layout), TICK_US), shelf
+    return SunSpecPcs(profile, UNIT_ID, shelf, _unit_places(layout), TICK_US), shelf
 
 
 def _unit_places(layout: s.Layout) -> tuple[int, int, int]:

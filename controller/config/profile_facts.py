@@ -63,6 +63,8 @@ def acceptances(profile: Profile) -> list[str]:
     if profile.family in (CAN_BMS, REGISTER_BMS):
         lacking = stage_states.LACKING.items()
         found += [name for fact, name in lacking if not stage_states.is_given(profile, fact)]
+    if can_profile.lacks_limits(profile):
+        found.append(maps.LIMITS)
     if maps.is_map_only(profile):
         found.append(maps.acceptance_of(profile_bench.roles_of(profile)[0]))
     return found

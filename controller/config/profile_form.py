@@ -5,7 +5,6 @@ from typing import Any
 from controller.config import can_form, converter_form
 from controller.forms import field as forms
 
-VALUE_MAX = 10**9  # of a signal: a word of the image has 30 bits
 # type: (struct code, registers, raw value of "not implemented"). A float uses NaN for that.
 TYPES: dict[str, tuple[str, int, int | None]] = {
     "u16": ("H", 1, 0xFFFF),
@@ -26,27 +25,10 @@ SITE_TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", *FLOATS, "bit")
 DIRECTIONS = ("read", "write")  # "write" may be read back as well
 
 
-def _range(default: Any = forms.REQUIRED) -> forms.Field:
-    """[low, high] of a value."""
-    bounds = ((-VALUE_MAX, VALUE_MAX),) * 2
-    words = f"[low, high] within {-VALUE_MAX}..{VALUE_MAX}"
-    return forms.passing(
-        lambda value: forms.is_row(value, bounds) and value[0] <= value[1], words, default
-    )
-
-
-def _are_states(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        raw.removeprefix("-").isdecimal() and type(each) is int and abs(each) <= VALUE_MAX
-        for raw, each in value.items()
-    )
-
-
 def _is_said(value: Any) -> bool:
     return forms.is_text(value) and bool(value.strip("? "))
 
 
-_STATES = forms.passing(_are_states, "a table {raw value = value}, both whole numbers", {})
 TIMING: dict[str, forms.Field] = {
     "period_ms": forms.integer(5, 60_000),
     "turnaround_ms": forms.integer(0, 1000),
@@ -60,7 +42,7 @@ REGISTER: dict[str, forms.Field] = {
     "count": forms.integer(1, 2000, 1),
     "scale": forms.number(1e-9, 1e9, 1),
     "unit": forms.text(""),
-    "range": _range(None),
+    "range": can_form.bounds(None),
     "direction": forms.choice(DIRECTIONS),
 }
 SENSOR_REGISTER: dict[str, forms.Field] = REGISTER | {  # for the families of sensor.py
@@ -92,10 +74,10 @@ SITE_REGISTER: dict[str, forms.Field] = {
     "scale": forms.number(-1e9, 1e9, 1),
     "offset": forms.number(-1e9, 1e9, 0),
     "unit": forms.text(""),
-    "range": _range(),
+    "range": can_form.bounds(),
     "invalid": forms.integers(-(1 << 63), (1 << 64) - 1, []),
     "mask": forms.integer(0, (1 << 32) - 1, 0),
-    "values": _STATES,
+    "values": can_form.STATES,
 }
 _WRITTEN = (
     *("write_address", "write_function", "read_back", "with_words", "fixed_words"),
@@ -109,7 +91,7 @@ BMS_REGISTER = PCS_REGISTER | {
     "count": forms.integer(1, 1024, 1),
     "period_ms": forms.integer(10, 60_000, 0),
 }
-del BMS_REGISTER["scale_by"], BMS_REGISTER["scale_from"]
+del BMS_REGISTER["scale_by"]
 # what a register has that its form does not name
 PLAIN = {key: field.default for key, field in SITE_REGISTER.items()} | {"direction": "read"}
 METER_REGISTER: dict[str, forms.Field] = {
@@ -122,7 +104,7 @@ METER_REGISTER: dict[str, forms.Field] = {
         for key in ("word_order", "byte_order", "scale", "offset", "invalid", "unit")
     },
     "scale_from": forms.text(""),  # the register of a power of ten by which `scale` is multiplied
-    "range": _range(None),
+    "range": can_form.bounds(None),
 }
 SERIAL: dict[str, forms.Field] = {
     **converter_form.PLACE,
@@ -146,13 +128,13 @@ POINT: dict[str, forms.Field] = {
     "type": forms.choice(TYPES),
     "scale_factor": forms.text(""),
     "unit": forms.text(""),
-    "range": _range(None),
+    "range": can_form.bounds(None),
     "direction": forms.choice(DIRECTIONS),
 }
 FRAME_SIGNAL: dict[str, forms.Field] = {
     "signal": forms.text(),
     "scale": forms.number(1e-9, 1e9, 1),
-    "range": _range(),
+    "range": can_form.bounds(),
 }
 # Meanings of a fault bit of a device: the device has failed or must be opened; a warning; a state
 # without an alarm. A bit without a name in the profile is a warning.
@@ -168,7 +150,7 @@ SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 SITE_DEVICE, REGISTER_PCS = "site_device", "register_pcs"
 BY_REGISTERS = (SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)
 IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)  # may have [identity]
-DISCOVERED = ("meter", SITE_DEVICE, REGISTER_PCS, "sunspec_pcs")  # may lie in SunSpec models
+DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # may lie in SunSpec models
 
 # The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
 # must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
@@ -287,6 +269,7 @@ def every_table() -> dict[str, forms.Form]:
         "sunspec_pcs.registers.MODEL.NAME.": POINT,
         "native_bms.frames.FRAME.NAME.": FRAME_SIGNAL,
         **{f"{CAN_BMS}.{name}.NAME.": table for name, table in can_form.TABLES.items()},
+        f"{REGISTER_BMS}.sent.NAME.": converter_form.SENT,
     }
 
 

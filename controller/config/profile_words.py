@@ -120,7 +120,7 @@ identity.NAME.equals | the raw value must be one of these
 setpoint.values.role | what the value is
 setpoint.values.charge | raw value of the mode
 setpoint.values.discharge | raw value of the mode
-setpoint.values.idle | raw value of a mode that gives 0 W
+setpoint.values.idle | raw value of a mode that gives 0 W, or of one that does so with a power of 0
 setpoint.values.equals | raw value of a constant
 value | raw value to write
 equals | raw values to wait for
@@ -164,6 +164,11 @@ addressed | the node is added to the id
 data | bytes in hexadecimal
 data_close | bytes while the contactors shall be closed
 sent.NAME.period_ms | between two frames
+register_bms.sent.NAME.function | of the write
+register_bms.sent.NAME.data | words that are written
+register_bms.sent.NAME.data_close | words while the contactors shall be closed
+register_bms.sent.NAME.count_max | instead of data: it counts from 1 to this
+register_bms.sent.NAME.period_ms | between two writes; 0: when its words change
 """
 WORDS: dict[str, str] = {key: words for key, words in table(_WORDS)}
 UNITS = ("ms", "s", "V", "W", "mA", "permille", "vol_ppm")

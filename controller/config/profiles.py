@@ -84,7 +84,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
         if family == form.REGISTER_PCS:
             optional = converter_profile.optional(registers)
         _check_names(file, "registers", registers, () if is_bms else needed, optional)
-    if family in (form.SITE_DEVICE, form.REGISTER_PCS):
+    if family in form.BY_REGISTERS:
         sunspec_places.check_factors(file, settings, registers)
     _check_names(file, "frames", frames, needed if is_bms else (), ())
     bits = _fault_bits(file, family, top["fault_bits"])
@@ -103,10 +103,11 @@ def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> dict[s
     """The tables of a BMS on CAN; of other families they are refused."""
     if family == form.CAN_BMS:
         return can_profile.read(path, top, settings)
-    for name in can_form.TABLES:
+    others = [each for each in can_form.TABLES if (family, each) != (form.REGISTER_BMS, "sent")]
+    for name in others:
         if top[name]:
             refuse(path.name, (name,), f"is not a table of family {family}", form.CAN_BMS)
-    return {name: {} for name in can_form.TABLES}
+    return {name: {} for name in others}
 
 
 def _sequences(file: str, family: str, top: Table, models: list[Wanted]) -> Table:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.config import can_profile
+from controller.config import can_profile, converter_form, sunspec_places
+from controller.forms.reading import read_each
 from controller.forms.refusal import not_allowed, refuse
 from drivers.profile import Register
 from drivers.rack_sources import ARRAYS
@@ -15,12 +16,13 @@ WAYS = (1, -1)
 
 
 def parts(file: str, top: Table) -> dict[str, Table]:
-    """{signals, arrays, faults} of a Profile, checked; top: the tables of the file."""
+    """{signals, arrays, faults, sent} of a Profile, checked; top: the tables of the file."""
     registers: Mapping[str, Register] = top[REGISTERS]
+    factors = {each.scale_from for each in registers.values()}
     rows = {
         name: {"range": [each.low, each.high], "scale": each.scale}
         for name, each in registers.items()
-        if name not in (DIRECTION, HEARTBEAT)
+        if name not in (DIRECTION, HEARTBEAT, *factors)
     }
     found = {
         "arrays": {name: row for name, row in rows.items() if name in ARRAYS},
@@ -30,8 +32,25 @@ def parts(file: str, top: Table) -> dict[str, Table]:
     found["signals"] = {name: row for name, row in rows.items() if name not in taken}
     can_profile.check_values(file, found, REGISTERS, REGISTERS)
     _check_kinds(file, registers, top["fault_bits"])
-    if top["identity"] and top["settings"]["reply_id_offset"]:
-        refuse(file, ("identity",), "is not allowed with settings.reply_id_offset")
+    for name in ("identity", "sent"):
+        if top[name] and top["settings"]["reply_id_offset"]:
+            refuse(file, (name,), "is not allowed with settings.reply_id_offset")
+    return found | {"sent": _sent(file, top)}
+
+
+def _sent(file: str, top: Table) -> dict[str, Table]:
+    """The writes to the BMS, each at its place."""
+    found = read_each(file, ("sent",), top["sent"], converter_form.SENT)
+    for name, row in found.items():
+        path, words = ("sent", name), 1 if row["count_max"] else len(row["data"])
+        if bool(row["data"]) == bool(row["count_max"]):
+            refuse(file, path, "is not clear", "data, or count_max of a counter")
+        if row["data_close"] and len(row["data_close"]) != len(row["data"]):
+            not_allowed(file, (*path, "data_close"), row["data_close"], "as many words as data")
+        if row["function"] == 6 and words > 1:
+            not_allowed(file, (*path, "function"), 6, "16 for several words")
+        register = Register(words=words, **row)
+        row["address"] = sunspec_places.place(top["models"], register).address
     return found
 
 

@@ -25,7 +25,7 @@ from controller.journal.snapshot import Shadow
 from controller.run import operator_client, operator_commands
 from controller.state import base, watch
 from controller.state.base import Facts
-from controller.store import proof_lines as pl, proof_tests, replacements, spool
+from controller.store import proof_lines as pl, proof_tests, replacements, sign_tests, spool
 from controller.store.proof_tests import LedgerError
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
@@ -53,6 +53,12 @@ class Case(NamedTuple):
     def begun(self) -> pl.Record | None:
         """The record of the open exchange."""
         return replacements.open_of(self.records).get(self.device)
+
+    @property
+    def others(self) -> list[pl.Record]:
+        """The records of open exchanges of other devices."""
+        every = replacements.open_of(self.records)
+        return [each for name, each in every.items() if name != self.device]
 
 
 @cli.command(
@@ -150,8 +156,10 @@ def _facts(kind: str, link: Facts, header: Facts, records: tuple[pl.Record, ...]
 
 def _begin(arguments: Namespace, case: Case) -> int:
     facts, name = case.facts, arguments.by
-    if arguments.cancel:
-        raise cli.Ended(NOT_DONE, f"{case.device}: no replacement is open")
+    if arguments.cancel or arguments.serial:
+        option = "--cancel" if arguments.cancel else "--serial"
+        line = f"{case.device}: no replacement is open: begin it without {option}"
+        raise cli.Ended(NOT_DONE, line)
     if not facts["is_open"]:
         line = f"the cabinet is {facts['cabinet_state']}: `firebreak stop`, wait until it is open"
         raise cli.Ended(NOT_DONE, f"{line}, then ask again")
@@ -164,7 +172,8 @@ def _begin(arguments: Namespace, case: Case) -> int:
         if answer != operator_commands.ACCEPTED:
             line = f"lock-out by {name}: {operator_commands.words(answer)}"
             raise cli.Ended(NOT_DONE, f"{line}; nothing is begun")
-    remark = f"{BEGAN}{identity}" if holder is None else identity
+    is_own = holder is None or any([each.remark.startswith(BEGAN) for each in case.others])
+    remark = f"{BEGAN}{identity}" if is_own else identity
     _note(arguments, pl.REPLACING, case.device, remark)
     _tell(arguments, f"{name} begins to replace {case.device}, {identity}")
     now = {**facts, "open": f"replacement of {case.device} open since now by {name}"}
@@ -183,6 +192,8 @@ def _end(arguments: Namespace, case: Case) -> int:
         after = replacements.identity(facts["profile"], serial)
         for kind, row in replacements.tests_of(facts["tests"]):
             _note(arguments, kind, row, replacements.due_remark(case.device))
+            if kind == pl.SIGN:
+                operator.sent(arguments, operator_client.sign, sign_tests.unit_of(row), True)
     _note(arguments, pl.REPLACED, case.device, after)
     _tell(arguments, f"{arguments.by} has replaced {case.device}: {facts['before']} -> {after}")
     print(f"{case.device}: {facts['before']} -> {after}")
@@ -190,7 +201,7 @@ def _end(arguments: Namespace, case: Case) -> int:
         due = tests_in_words(facts["tests"]) or "no proof test"
         print(f"due again: {due} (firebreak proof-test list)")
         print("\n".join(KINDS[facts["kind"]].after))
-    return _unlock(arguments, facts, begun)
+    return _unlock(arguments, case, begun)
 
 
 def _new_serial(arguments: Namespace, facts: Facts) -> str:
@@ -217,10 +228,14 @@ def _check_end(facts: Facts, serial: str) -> None:
     raise cli.Ended(NOT_DONE, f"{line}; the replacement stays open")
 
 
-def _unlock(arguments: Namespace, facts: Facts, begun: pl.Record) -> int:
-    """End the lock-out that the exchange has begun; another one stays."""
-    holder = facts["locked_out_by"]
+def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
+    """End the lock-out that the exchange has begun, with the last exchange. Another one stays."""
+    holder = case.facts["locked_out_by"]
     if holder is None:
+        return DONE
+    if case.others:
+        names = ", ".join([each.row for each in case.others])
+        print(f"the lock-out by {holder} stays: {names} is being replaced too")
         return DONE
     if holder != arguments.by or not begun.remark.startswith(BEGAN):
         print(f"the lock-out by {holder} stays: firebreak lock-out {holder} --end")

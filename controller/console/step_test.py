@@ -5,11 +5,13 @@ Both ask the running controller for the steps and read its journal. They touch n
 
 import json
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from controller.console import step_words
 from controller.console.operator import newest, sent
 from controller.console.proof_test import check_folder, moment, note_hash
+from controller.forms.acceptance_text import names_nothing
 from controller.journal import snapshot
 from controller.journal.snapshot import Snapshot
 from controller.run import operator_client, operator_commands
@@ -24,15 +26,17 @@ from controller.state.base import Facts
 from controller.state.step_session import Session
 from controller.state.watch import wait
 from controller.store import proof_tests, sign_tests
+from controller.store.proof_lines import Record
 from controller.store.proof_tests import LedgerError, NotWrittenError
 from controller.system import cli
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
 from safety import parameters as p
 
 SIGN_STEPS, SIGN_HOLD_MS = (-1, 1, -1, 1), 2500  # a BMS that reports once a second shows each step
 STEPS_MAX, STEPS_MIN = 10, 4
 STEPS_MS = 25_000  # together: a minute of TEST mode less start and meter test, 24 s at most
 HOLD_MS, HOLD_MS_MAX = 1500, 6000
+WORDS_OF = {"tester": "name with credentials", "accept": "reason that names a paper or a person"}
 _JSON = cli.option("--json", action="store_true", help="the same figures as JSON")
 
 
@@ -44,6 +48,7 @@ def _unit(help_words: str) -> cli.Option:
     "sign-test",
     _unit("only this unit (all, one after the other)"),
     cli.option("--tester", metavar="TEXT", help="name and credentials; without it: not recorded"),
+    cli.option("--accept", metavar="WHY", help="no test: the tester accepts a start without it"),
     _JSON,
     cli.RUN_DIR,
     cli.STATE_DIR,
@@ -53,6 +58,8 @@ def _sign_test(arguments: Namespace) -> int:
         check_folder(arguments.state_dir)
         with cli.ends(WRONG_INPUT, LedgerError):
             proof_tests.check_words(arguments.tester, sign_verdicts.PASSED, "")
+    if arguments.accept is not None:
+        return _accept(arguments)
     seen = newest(arguments)
     units = _units(arguments, seen)
     hold_ms = max([SIGN_HOLD_MS, *[hold_of(_stated(seen, unit)) for unit in units]])
@@ -83,13 +90,46 @@ def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> Non
         unit = each["unit"]
         remark = sign_tests.remark_of(codes[unit - 1], step_words.remark(each))
         test = sign_tests.row_of(unit), arguments.tester, each["result"], remark
-        with (
-            cli.ends(WRONG_INPUT, LedgerError),
-            cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir),
-        ):
-            record = ledger.sign(moment(), *test)
-        note_hash(arguments.run_dir, record)
-        say(f"record {record.number}: sign test of unit {unit} {record.result}; hash {record.hash}")
+        _recorded(arguments, unit, partial(ledger.sign, moment(), *test))
+
+
+def _recorded(arguments: Namespace, unit: int, write: Callable[[], Record]) -> None:
+    """Write a record of a unit's sign test; the recorder and the controller learn of it."""
+    with (
+        cli.ends(WRONG_INPUT, LedgerError),
+        cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir),
+    ):
+        record = write()
+    note_hash(arguments.run_dir, record)
+    say(f"record {record.number}: sign test of unit {unit} {record.result}; hash {record.hash}")
+    is_held = record.result == sign_verdicts.FAILED
+    answer = sent(arguments, operator_client.sign, unit, is_held)
+    if answer != operator_commands.ACCEPTED:
+        say(f"a start still waits for it: {operator_commands.words(answer)}")
+
+
+def _accept(arguments: Namespace) -> int:
+    """Record that a named person accepts a start without the test. A failed test stays failed."""
+    for what, text in (("tester", arguments.tester or ""), ("accept", arguments.accept)):
+        if names_nothing(text):
+            line = f"--{what} {quoted(text)}: allowed is a {WORDS_OF[what]}"
+            raise cli.Ended(WRONG_INPUT, line)
+    seen = newest(arguments)
+    sent(arguments, operator_client.reach)
+    with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
+        records = proof_tests.read(arguments.state_dir).records
+    ledger, codes = proof_tests.Ledger(arguments.state_dir), ledger_facts.codes(seen.reader.header)
+    states = sign_tests.units(codes, records)
+    units = _units(arguments, seen)
+    failed = [unit + 1 for unit in units if states[unit]["state"] == sign_tests.FAILED]
+    if failed:
+        line = f"the sign test of unit {failed[0]} has failed: mend it and test again"
+        raise cli.Ended(NOT_DONE, line)
+    for unit in units:
+        remark = sign_tests.remark_of(codes[unit], arguments.accept)
+        about = sign_tests.row_of(unit + 1), arguments.tester, remark
+        _recorded(arguments, unit + 1, partial(ledger.accept, moment(), *about))
+    return DONE
 
 
 @cli.command("step-test", _unit("the unit (1)"), _JSON, cli.RUN_DIR)

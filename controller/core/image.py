@@ -5,8 +5,9 @@ with the local signals. `freeze` copies both into the core's arrays at once, so 
 changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs. The core reads
 hints, schedules, lamp test, step test, site devices, and path delay and peak import of an earlier
 run. The other blocks are for readers of the journal. They hold the set-point sent last (sent.py),
-standby reason (standby.py), lock-out, channel B and the end of the process. They also hold a reset
-that the kernel was not given, and the person who approved the limit image.
+standby reason (standby.py), lock-out, channel B, the units whose sign test holds a start and the
+end of the process. They also hold a reset that the kernel was not given, and the person who
+approved the limit image.
 """
 
 from array import array
@@ -31,6 +32,7 @@ VOID_RESET = ("void_reset_kind", "void_reset_answer")
 APPROVED_BY = tuple([f"approved_by_{word}" for word in range(4)])
 STORED_PATH_DELAY = "stored_path_delay_ms"  # 0: none of this configuration
 STEP_TEST = ("step_test_unit", "step_test_W")  # unit from 1, 0: no unit is asked
+SIGN_HELD = "sign_held_units"  # bit 0: unit 1; the sign test of these units holds a start
 STORED_PEAK = ("stored_peak_minute", "stored_peak_used_Wh")
 PEER_EMPTY = (-1, 0)  # nothing is active or latched; also without channel B and while it is silent
 
@@ -51,6 +53,7 @@ def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict:
         "peak": STORED_PEAK,
         "schedule": schedule_table.BLOCK,
         "step_test": STEP_TEST,
+        "sign_held": [SIGN_HELD],
         "site": [name for device in devices for name in words(device)],
     }
 

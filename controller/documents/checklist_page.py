@@ -16,7 +16,7 @@ SIGN = (
     "Before any other test with power, each unit: firebreak test-mode, then the key to RUN, then "
     'firebreak sign-test --tester "NAME, CREDENTIALS". It charges and discharges with 5 % of the '
     "rating, and compares converter, racks and meters. Repeat it after a converter, BMS or meter "
-    "was replaced, or its profile or firmware changed. Until it has passed, run in TEST mode only. "
+    "was replaced, or its profile or firmware changed. The controller refuses a start without it. "
     "firebreak step-test measures delay and ramp of the converter for its profile."
 )
 

@@ -19,6 +19,7 @@ from controller.documents import check, commissioning_page, document, matrix_fac
 from controller.documents.document import Facts
 from controller.forms.refusal import ConfigError
 from controller.rows import proof_intervals, records
+from controller.run import sign_hold
 from controller.store import proof_lines, proof_state, proof_tests, sign_tests, two_copies
 from controller.store.two_copies import Loaded
 from controller.system import cli, utc
@@ -74,7 +75,7 @@ def facts(
         "files": _files(found),
         "devices": {name: f"{crc:08X}" for name, crc in approval.devices(found).items()},
         "tests": _tests(found, ledger, utc_text),
-        "signs": sign_tests.units(unit_codes(found), ledger.records),
+        "signs": sign_tests.units(sign_hold.codes_of(found), ledger.records),
         "ledger": {"records": len(ledger.records), "tests": ledger.tests, "head": ledger.head},
         "not_armed": _not_armed(rows),
         "open_hazards": check.open_hazards(found),
@@ -103,12 +104,6 @@ def _tests(found: Config, ledger: proof_lines.Found, utc_text: str) -> list[Fact
         {**test, "stages": stages.get(test["row"], []), "is_slow": proof_state.is_slow(test)}
         for test in tests
     ]
-
-
-def unit_codes(found: Config) -> list[str]:
-    """The code of each unit's devices, as the ledger names it."""
-    devices = [(each.name, each.role, each.index) for each in found.devices]
-    return sign_tests.codes(found.safety_image, approval.devices(found), devices)
 
 
 def _stages(found: Config) -> dict[str, list[str]]:
@@ -159,7 +154,8 @@ def _open(made: Facts, found: Config, ledger: proof_lines.Found, stored: Loaded)
     yield from _open_tests(made["tests"])
     for sign in made["signs"]:
         if sign["state"] != sign_tests.DONE:
-            yield f"sign test of unit {sign['unit']}: {sign['state']} (firebreak sign-test)"
+            by = f" without a test by {sign['tester']}" * (sign["state"] == sign_tests.ACCEPTED)
+            yield f"sign test of unit {sign['unit']}: {sign['state']}{by} (firebreak sign-test)"
     yield from [f"ledger of proof tests: {line}" for line in ledger.lines]
     given = made["approval"]
     if given["state"] != APPROVED:

@@ -6,12 +6,13 @@ A device with another serial number, without a replacement in the ledger, is an 
 that rest on the device are then due again.
 """
 
+import contextlib
 import os
 from typing import Any
 
 from controller.recorder.events import NOTE, Event, event
-from controller.run import link_statistics
-from controller.store import proof_lines, proof_state, proof_tests, replacements
+from controller.run import link_statistics, operator_client
+from controller.store import proof_lines, proof_state, proof_tests, replacements, sign_tests
 from controller.system import utc
 from controller.system.paths import plain
 
@@ -29,6 +30,7 @@ class ProofWatch:
         """told: of an earlier recorder. run_directory: with the serial numbers of the devices."""
         self._directory = state_directory
         self._links = os.path.join(run_directory, "links.stats")
+        self._commands = os.path.join(run_directory, "command.sock")
         self.told = told if isinstance(told, dict) else {}
         self._due_us: int | None = None
 
@@ -78,9 +80,16 @@ class ProofWatch:
                 for kind, row in replacements.tests_of(place["tests"]):
                     remark = replacements.due_remark(name, replacements.OTHER_SERIAL)
                     ledger.add(moment, kind, row, RECORDER, remark, waits=False)
+                    if kind == proof_lines.SIGN:
+                        self._hold(sign_tests.unit_of(row))
             identity = replacements.identity(place["profile"], serial)
             ledger.add(moment, proof_lines.SERIAL, name, RECORDER, identity, waits=False)
         return told
+
+    def _hold(self, unit: int) -> None:
+        """Tell the controller; one that does not run reads the ledger at its start."""
+        with contextlib.suppress(OSError):
+            operator_client.sign(self._commands, unit, True)
 
     def _serials(self, header: dict[str, Any]) -> dict[str, str]:
         """{device: its serial number} of those that report one."""

@@ -70,6 +70,7 @@ class Cabinet(Generic[K]):
         self.answer, self.peer_answer = 0, latches.NONE
         self._is_ending, self._lamp_test_ms = False, 0
         self._step_request = StepRequest(config.units)
+        self.sign_held: set[int] = set()  # units (from 1) whose sign test holds a start
         self._records = RecordFeed(config, core, self.image, loaded, keeper)
         self.run_request, self._reset = self._records.run_request, self._records.reset
 
@@ -154,6 +155,7 @@ class Cabinet(Generic[K]):
         self.image.put("lamp_test", [self._lamp_test_ms])
         asked = self._step_request.step(elapsed_ticks * self.config.tick_ms, self._in_test() > 0)
         self.image.put("step_test", asked)
+        self.image.put("sign_held", [sum(1 << (unit - 1) for unit in self.sign_held)])
 
     def _record(self, journal: JournalWriter, elapsed_ticks: int) -> None:
         """Append the tick: a keyframe every 10 s, and when cause mask, first-out or state move."""
@@ -202,6 +204,8 @@ class Cabinet(Generic[K]):
             return operator_commands.IN_TEST
         if is_run and self.core.out[s.START_NEEDED]:
             return operator_commands.RESET_FIRST
+        if is_run and self.sign_held:
+            return operator_commands.SIGN_HELD
         if is_run:
             self.run_request.start(is_awaited)
         else:
@@ -233,6 +237,13 @@ class Cabinet(Generic[K]):
             return operator_commands.NOT_IN_TEST
         is_taken = self._step_request.ask(unit, power_W, for_ms)
         return operator_commands.ACCEPTED if is_taken else operator_commands.REFUSED_FORM
+
+    def request_sign(self, unit: int, is_held: int) -> int:
+        """The ledger has a new record about the sign test of a unit (from 1). See Commanded."""
+        if not 1 <= unit <= self.config.units or is_held not in (0, 1):
+            return operator_commands.REFUSED_FORM
+        (self.sign_held.add if is_held else self.sign_held.discard)(unit)
+        return operator_commands.ACCEPTED
 
     def _in_test(self) -> int:
         return self.run_request.test or self.core.inp[s.TEST_REQUEST]

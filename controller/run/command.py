@@ -11,7 +11,7 @@ from controller.forms.refusal import ConfigError
 from controller.hints import admission, keys
 from controller.journal import journal_header
 from controller.journal.ring import JournalError
-from controller.run import cabinet as cabinets, loop, self_test
+from controller.run import cabinet as cabinets, loop, self_test, sign_hold
 from controller.run.site_clock import SiteClock
 from controller.store import two_copies
 from controller.store.keeper import Keeper
@@ -93,6 +93,7 @@ def _tick(
 ) -> int:
     _say(loaded.lines)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
+    cabinet.sign_held, signs = sign_hold.of_ledger(settings, arguments.state_dir)
     cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())
     cabinet.site_clock = SiteClock(cabinet.image, WallClock())
     cabinet.journal = journal_header.open_journal(
@@ -104,7 +105,7 @@ def _tick(
     notifier = realtime.Notifier()
     running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))
     notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
-    _say([*running.troubles(), *approval.waiting(cabinet.approval)])
+    _say([*running.troubles(), *approval.waiting(cabinet.approval), *signs])
     if not arguments.no_realtime:
         _say(realtime.prepare())
     with contextlib.closing(running):

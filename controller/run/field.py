@@ -94,6 +94,7 @@ class Field:
         self.serials: dict[tuple[str, int], SerialNumber] = {}  # likewise
         # meters and racks that are asked who they are
         self._identified: list[tuple[Meter | RegisterBms, RtuPort]] = []
+        self._commanded: list[tuple[RegisterBms, RtuPort, int]] = []  # place of its command
         phases_us = bus_times.meter_phases(config, self.drivers)
         for device in config.devices:
             self._add(
@@ -127,6 +128,8 @@ class Field:
         elif device.role == "bms":
             rack = self.racks[device.bus, device.address] = cast(RegisterBms, driver)
             self._identified += [(rack, port)] * bool(device.profile.tells)
+            command_at = image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK)
+            self._commanded += [(rack, port, command_at)] * bool(device.profile.sent)
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
         if device.profile.serial["registers"]:
@@ -204,5 +207,8 @@ class Field:
                 port.submit(request)
         for pcs in self.pcs:  # in the order of the files
             pcs.write(inp, out, setpoints_W[pcs.unit], now_us)
+        for rack, port, command_at in self._commanded:
+            for request in rack.command(out[command_at], now_us):
+                port.submit(request)
         for bus in self.can.values():
             bus.write(out, now_us)

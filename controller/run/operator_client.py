@@ -75,6 +75,11 @@ def step(path: str, unit: int, power_W: int, for_ms: int) -> int | None:
     return _exchange(path, commands.REQUEST, commands.STEP, unit, power_W, for_ms, 0).here
 
 
+def sign(path: str, unit: int, is_held: bool) -> int | None:
+    """Pass on whether the sign test of a unit (from 1) holds a start; as `ask`."""
+    return _exchange(path, commands.REQUEST, commands.SIGN, unit, is_held, 0, 0).here
+
+
 def lock_out(path: str, name: str, is_locked: bool) -> int | None:
     """Lock out in a person's name, or end that, as `ask`. ValueError: no name."""
     what = commands.LOCK_OUT if is_locked else commands.END_LOCK_OUT

@@ -30,6 +30,7 @@ MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
 KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
 LAMP_TEST, TEST_MODE, STEP = 5, 6, 7  # a STEP has unit, power in W, time in ms, 0
+SIGN = 8  # unit, 1 while its sign test holds a start, 0, 0; of the controller's user
 # magic, what, name of the person; as long as a REQUEST, `what` tells them apart
 LOCK = struct.Struct("<4sBxxx16s")
 LOCK_OUT, END_LOCK_OUT = 21, 22
@@ -45,7 +46,7 @@ MADE_S_MAX = 2**32 - 1  # in the year 2106
 ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED = range(100, 107)
 OTHERS_LOCK, KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED = range(107, 113)
 UNSTORED, RESET_FIRST, IS_APPROVED, OTHER_IMAGE, OTHERS_NAME, FAILED = range(113, 119)
-NOT_IN_TEST = 119
+NOT_IN_TEST, SIGN_HELD = 119, 120
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 # The longest wait for the store. A change that is not stored by then is answered so; a start or a
 # reset is then void.
@@ -75,6 +76,9 @@ class Commanded(Protocol):
 
     def request_step(self, unit: int, power_W: int, for_ms: int) -> int:
         """Ask a power of one unit in TEST mode. Returns ACCEPTED or a refusal."""
+
+    def request_sign(self, unit: int, is_held: int) -> int:
+        """Take over whether a unit's sign test holds a start. Returns ACCEPTED or a refusal."""
 
     def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
         """Lock out, or end the lock-out. Returns a refusal or 0."""
@@ -163,6 +167,8 @@ class Listener:
             return cabinet.request_test()
         if magic == MAGIC and what == STEP:
             return cabinet.request_step(*seen[:3])
+        if magic == MAGIC and what == SIGN:
+            return cabinet.request_sign(*seen[:2]) if is_trusted else OTHERS_NAME
         return REFUSED_FORM
 
     def _obey_run(self, cabinet: Commanded, is_run: bool) -> int | None:
@@ -274,6 +280,7 @@ def words(answer: int | None) -> str:
         IS_APPROVED: "it is approved already",
         OTHER_IMAGE: "another configuration runs: look at what has changed again",
         NOT_IN_TEST: "it is not in TEST mode: firebreak test-mode, then the key to RUN",
+        SIGN_HELD: "the sign test of a unit is due: firebreak sign-test, in TEST mode",
         FAILED: "this command has failed in the controller: see its messages",
         OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key "
         "out of RUN",

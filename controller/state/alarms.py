@@ -127,12 +127,15 @@ def start(shadow: Shadow) -> Facts:
     """The conditions of a start.
 
     rests: why the cabinet is in standby, one of STANDBY, and the person whose lock-out has ended;
-    None while it is asked to run or locked out. checklist: None once a contactor closes.
+    None while it is asked to run or locked out. sign_held: units (from 1) whose sign test holds a
+    start. checklist: None once a contactor closes.
     """
     out, state, missing = shadow.out, shadow.out[s.STATE], shadow.out[s.INHIBIT_REASON]
     waiting = missing and state not in (s.RUNNING, s.STOPPING)
     is_asked = bool(shadow.inp[s.RUN_REQUEST])
-    code, *name = shadow.inp[image.places(shadow.layout, ())["rest"]]
+    places = image.places(shadow.layout, ())
+    code, *name = shadow.inp[places["rest"]]
+    (held,) = shadow.inp[places["sign_held"]]
     rests = {"why": STANDBY.get(code, STANDBY[standby.PERSON]), "name": image.name_of(name)}
     checklist = {"done": out[s.EVIDENCE_COUNT], "total": out[s.EVIDENCE_TOTAL]}
     return {
@@ -141,5 +144,6 @@ def start(shadow: Shadow) -> Facts:
         "checklist": checklist if state in (s.INHIBITED, s.READY) else None,
         "is_asked_to_run": is_asked,
         "rests": rests if code and not is_asked and not base.locked_out_by(shadow) else None,
+        "sign_held": [unit + 1 for unit in range(shadow.layout.units) if held >> unit & 1],
         "resets_per_hour_max": shadow.core.facts.cabinet_parameter(p.P_RESETS_PER_HOUR_MAX),
     }

@@ -1,6 +1,5 @@
-"""Fields of `firebreak status --json`: name | type | meaning. A name ends with its unit. `?` of a
-type: null while unknown or none; `!`: left out without a record. `[]`, `{}`: each element.
-"""
+"""Fields of `firebreak status --json`: name | type | meaning. `?` of a type: null while unknown or
+none; `!`: left out without a record. `[]`, `{}`: each element. A name ends with its unit."""
 
 FIELDS = """
 cabinet | text | its name and serial number
@@ -194,6 +193,7 @@ start.is_asked_to_run | bool | a person or a restart asks for power
 start.rests | object? | why nobody asks
 start.rests.why | text | the cause
 start.rests.name | text? | of the person
+start.sign_held[] | int | a unit whose sign test holds a start
 start.resets_per_hour_max | int | remote resets
 differs | bool | what was recorded differs from what this program computes: another version
 propagation | object? | an estimate of how a runaway goes on; for people only

@@ -18,6 +18,7 @@ COMMISSIONED, TEST, SIGN = "commissioned", "test", "sign"
 REPLACING, REPLACED, DUE, SERIAL = "replacing", "replaced", "due", "serial"
 DEVICE_CHARACTERS_MAX = 32  # of a name (config/schema.py)
 PASSED, FAILED = "passed", "failed"
+ACCEPTED = "accepted"  # of a sign test: a named person runs the unit without it
 REACTION_MS_MAX = 3_600_000
 TEXT_CHARACTERS_MAX = 200
 BYTES_MAX = 16 << 20  # some 40 000 records: all rows every month for 70 years

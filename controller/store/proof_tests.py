@@ -1,7 +1,7 @@
 """The proof-test ledger: tester, row, day, measured reaction and result of each test (A71, A73,
 A78). `proof_tests.jsonl` has a JSON object a line, durable before it counts. The next record
-removes a torn last line; damage stays. Only warnings and pages read it, never tick, limits or
-permits.
+removes a torn last line; damage stays. Warnings, pages and the start of the controller's process
+(run/sign_hold.py) read it, never tick, limits or permits.
 """
 
 import json
@@ -91,6 +91,11 @@ class Ledger:
         check_words(tester, result, remark)
         return self._record(moment, pl.SIGN, unit, None, (tester, 0, result, remark))
 
+    def accept(self, moment: Moment, unit: str, by: str, remark: str) -> pl.Record:
+        """Add that a person accepts a unit without a sign test, as `test`."""
+        _check([_named(by), _remark(remark)])
+        return self._record(moment, pl.SIGN, unit, None, (by, 0, pl.ACCEPTED, remark))
+
     def _record(
         self, moment: Moment, kind: str, row: str, date: str | None, more: tuple[str, int, str, str]
     ) -> pl.Record:
@@ -178,23 +183,25 @@ def check_test(row: str, tester: str, reaction_ms: int, result: str, remark: str
 
 def check_words(tester: str, result: str, remark: str) -> None:
     """Same as `check_test`, of the texts alone."""
-    text = f"{pl.TEXT_CHARACTERS_MAX} ASCII characters"
-    rules = (
-        (
-            _is_text(tester) and tester.strip() != "",
-            f"tester {_shown(tester)}: allowed is a name with credentials, on one line, "
-            f"1 to {text}",
-        ),
-        (
-            result in (pl.PASSED, pl.FAILED),
-            f"result {_shown(result)}: allowed is {pl.PASSED} or {pl.FAILED}",
-        ),
-        (_is_text(remark), f"remark {_shown(remark)}: allowed is one line of at most {text}"),
-    )
-    _check(rules)
+    known = f"result {_shown(result)}: allowed is {pl.PASSED} or {pl.FAILED}"
+    _check([_named(tester), (result in (pl.PASSED, pl.FAILED), known), _remark(remark)])
 
 
-def _check(rules: Iterable[tuple[bool, str]]) -> None:
+Rule = tuple[bool, str]  # whether it is kept, and the line if it is broken
+_TEXT = f"{pl.TEXT_CHARACTERS_MAX} ASCII characters"
+
+
+def _named(tester: str) -> Rule:
+    allowed = f"allowed is a name with credentials, on one line, 1 to {_TEXT}"
+    return _is_text(tester) and tester.strip() != "", f"tester {_shown(tester)}: {allowed}"
+
+
+def _remark(remark: str) -> Rule:
+    line = f"remark {_shown(remark)}: allowed is one line of at most {_TEXT}"
+    return _is_text(remark), line
+
+
+def _check(rules: Iterable[Rule]) -> None:
     """Raises LedgerError with the text of the first broken rule of (is ok, text)."""
     for is_ok, text in rules:
         if not is_ok:

@@ -3,6 +3,9 @@
 The sign of a power belongs to device, profile and firmware. So a record counts for the devices that
 it names by their CRC (config/approval.py: place, contacts and profile). After a replacement, and of
 a device with another serial number, a record without such a remark makes the test due again.
+
+The controller refuses a start while a unit is held. A named person may accept a unit without a
+test: the ledger keeps that, and the test stays due. Nobody may accept a failed test.
 """
 
 import zlib
@@ -10,7 +13,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from controller.store.proof_lines import PASSED, SIGN, Record
+from controller.store.proof_lines import ACCEPTED, PASSED, SIGN, Record
 from safety import parameters as p
 from safety.image_check import topology
 
@@ -40,13 +43,18 @@ def row_of(unit: int) -> str:
     return f"u{unit}"
 
 
+def unit_of(row: str) -> int:
+    """Number of the unit of such a name."""
+    return int(row.removeprefix("u"))
+
+
 def remark_of(code: str, words: str) -> str:
     """The remark of a record: the devices, then what each of them showed."""
     return f"devices {code}; {words}"
 
 
 def units(unit_codes: Sequence[str], records: Sequence[Record]) -> list[dict[str, Any]]:
-    """{unit, code, state: NEVER .. DONE, date, tester} of each unit (from 1)."""
+    """{unit, code, state: NEVER .. DONE or ACCEPTED, date, tester} of each unit (from 1)."""
     last = {record.row: record for record in records if record.kind == SIGN}
     found = []
     for unit, code in enumerate(unit_codes, 1):
@@ -68,12 +76,17 @@ def _state(record: Record | None, code: str) -> str:
         return NEVER
     if not record.remark.startswith(remark_of(code, "")):
         return OTHER
-    return DONE if record.result == PASSED else FAILED
+    return {PASSED: DONE, ACCEPTED: ACCEPTED}.get(record.result, FAILED)
 
 
 def due(found: Sequence[Mapping[str, Any]]) -> list[int]:
     """Units (from 1) whose sign does not count yet."""
     return [each["unit"] for each in found if each["state"] != DONE]
+
+
+def held(found: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Units (from 1) without a passed or accepted sign test: they hold a start."""
+    return [each["unit"] for each in found if each["state"] not in (DONE, ACCEPTED)]
 
 
 def summary(found: Sequence[Mapping[str, Any]]) -> str:

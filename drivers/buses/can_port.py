@@ -38,7 +38,7 @@ class CanPortError(Exception):
 
 
 class Bus(Protocol):
-    """The part of a python-can bus that a CanPort uses. A bus may have no `filters`."""
+    """The part of a python-can bus that a CanPort uses."""
 
     def recv(self, timeout: float | None = None) -> can.Message | None:
         """The next waiting frame, or None."""
@@ -69,11 +69,7 @@ class CanPort:
         self._reopen = reopen
         self._retry_us = 0
         self._wait_us = RETRY_US
-        self._use(bus)
-
-    def _use(self, bus: Bus) -> None:
         self._bus = bus
-        self._filtered = bool(getattr(bus, "filters", None))
 
     def accept(self, ids: Iterable[int]) -> None:
         """Take only these ids from now on (29-bit ids with EXTENDED added)."""
@@ -93,10 +89,9 @@ class CanPort:
         try:
             for _ in range(limit):
                 message = recv(0)
-                if message is not None:
-                    self._take(message, frames)
-                elif not self._filtered:
+                if message is None:
                     break
+                self._take(message, frames)
         except (can.CanError, OSError) as failure:
             self._lose(failure)
         return frames
@@ -158,7 +153,7 @@ class CanPort:
             return False
         try:
             self._bus.shutdown()
-            self._use(self._reopen())
+            self._bus = self._reopen()
         except (CanPortError, can.CanError, OSError) as failure:
             self.error = str(failure)
             self._retry_us = now_us + self._wait_us

@@ -77,7 +77,7 @@ def _writes(data: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _way(value: dict[str, Any], raw: float) -> float:
-    return {value["charge"]: -1.0, value["idle"]: 0.0, value["discharge"]: 1.0}.get(raw, 0.0)
+    return {value["idle"]: 0.0, value["charge"]: -1.0, value["discharge"]: 1.0}.get(raw, 0.0)
 
 
 def _power(found: dict[str, float]) -> float:

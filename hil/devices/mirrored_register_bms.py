@@ -3,14 +3,13 @@ shares no code with the driver, but the profile's TOML: a run proves the wiring,
 """
 
 import struct
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from hil.devices import registers
+from hil.devices import registers, sunspec_chain
 from hil.devices.mirrored import BITS, WORDS, ordered
 from hil.devices.rack_words import element, value
-from hil.devices.registers import RegisterDevice
+from hil.devices.registers import ModbusException, RegisterDevice
 from hil.plant.rack import Rack
 
 ARRAYS = ("cell_voltage_mV", "module_temperature_ddegC")
@@ -23,15 +22,20 @@ class MirroredRegisterBms(RegisterDevice):
     def __init__(self, rack: Rack, unit_id: int, profile: Path) -> None:
         super().__init__()
         self.rack, self.frozen = rack, False
-        data = tomllib.loads(Path(profile).read_text(encoding="utf-8"))
+        data = sunspec_chain.read(profile)
         self._map, self._identity = data["registers"], data.get("identity", {})
+        scaled = {
+            each["scale_from"]: name for name, each in self._map.items() if "scale_from" in each
+        }
+        self._factors = {factor: _exponent(name) for factor, name in scaled.items()}
+        self._sent = list(data.get("sent", {}).values())
         trips = data["fault_bits"]["trip"]
         self._trip = f"fault_{min(trips, key=trips.__getitem__)}"
         offset = data.get("settings", {}).get("reply_id_offset", 0)
         self.reply_id = unit_id + offset if offset else None
         self._seconds = 0
         self._kept: dict[str, float | None] = {}
-        rack.command_close(True)
+        rack.command_close(not any(["data_close" in each for each in self._sent]))
 
     def tick(self, now_us: int) -> None:
         """Count the seconds of its heartbeat."""
@@ -54,6 +58,14 @@ class MirroredRegisterBms(RegisterDevice):
         if function in BITS:
             return registers.bits_payload(bits, address, count, 0x10000)
         return self.shown(words, 0, address, count)
+
+    def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
+        """Close or open the contactors, as the words say."""
+        rows = [each for each in self._sent if each["address"] == address]
+        if not rows or rows[0]["function"] != function:
+            raise ModbusException(registers.ILLEGAL_ADDRESS)
+        if "data_close" in rows[0] and not self.ignore_writes:
+            self.rack.command_close(values == rows[0]["data_close"])
 
     def _bit(self, name: str, register: dict[str, Any]) -> int:
         return _raw(register, self._value(name) or 0)
@@ -79,10 +91,13 @@ class MirroredRegisterBms(RegisterDevice):
 
     def _raw(self, name: str, place: int) -> int:
         register = self._map[name]
+        if name in self._factors:
+            return self._factors[name]
         found = self._value(name, place)
         if found is None:
             return [*register.get("invalid", []), 0][0]
-        return _raw(register, found)
+        factor = 10.0 ** self._factors.get(register.get("scale_from", ""), 0)
+        return _raw(register, found, factor)
 
     def _value(self, name: str, place: int = 0) -> float | None:
         key = f"{name} {place}"
@@ -99,16 +114,24 @@ class MirroredRegisterBms(RegisterDevice):
             return self._seconds & 0x7FFF
         if name == "current_direction":
             return 1.0 if self.rack.current_A >= 0 else -1.0
+        states = self._map[name].get("values", {}).values()
+        if name == "contactor_state" and self.rack.contactor_state in states:
+            return self.rack.contactor_state  # also its pre-charge
         if name == "rack_current_mA" and "current_direction" in self._map:
             return abs(value(self.rack, name))
         return value(self.rack, name)
 
 
-def _raw(register: dict[str, Any], found: float) -> int:
-    """The raw value that means this."""
+def _exponent(name: str) -> int:
+    """Power of ten of the values in V, A or % that share the factor of this one."""
+    return -3 if name.startswith("cell_") else -1
+
+
+def _raw(register: dict[str, Any], found: float, factor: float = 1) -> int:
+    """The raw value that means this; factor: the power of ten of its scale factor."""
     states = register.get("values", {})
     wanted = int(found)
     means = [int(raw) for raw, meaning in states.items() if meaning == wanted]
     if states:
         return means[-1]
-    return round((found - register.get("offset", 0)) / register.get("scale", 1))
+    return round((found - register.get("offset", 0)) / (register.get("scale", 1) * factor))

@@ -58,7 +58,7 @@ def laid_out(data: Table, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -
 
 def _tables(data: Table) -> Iterator[Table]:
     """Every table of a profile that may have an address."""
-    for name in ("registers", "identity"):
+    for name in ("registers", "identity", "sent"):
         yield from data.get(name, {}).values()
     for name in ("setpoint", "setup", "start", "stop"):
         yield from data.get(name, [])

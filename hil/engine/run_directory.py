@@ -9,8 +9,10 @@ from pathlib import Path
 from controller.config import approval
 from controller.config.configuration import Config
 from controller.hints import keys
-from controller.store import two_copies
+from controller.run import sign_hold
+from controller.store import proof_tests, sign_tests, two_copies
 from controller.store.stored_record import Record
+from controller.system import clock
 from hil.results import files
 
 
@@ -31,6 +33,14 @@ def approved(config: Config) -> Record:
     return Record(approved=image, approved_by="rig")
 
 
+def accept_signs(config: Config, state_directory: str) -> None:
+    """Accept each unit of a simulated cabinet without a sign test, so that a start is not held."""
+    ledger, moment = proof_tests.Ledger(state_directory), (clock.utc_us(), "rig")
+    for unit, code in enumerate(sign_hold.codes_of(config), 1):
+        remark = sign_tests.remark_of(code, "a simulated cabinet")
+        ledger.accept(moment, sign_tests.row_of(unit), "rig", remark)
+
+
 def commission(directory: str, config: Config) -> dict[str, bytes]:
     """Save the approval in a new store; otherwise the first start needs a person with the key.
     Returns a new key for each source of hints, by name.
@@ -38,6 +48,7 @@ def commission(directory: str, config: Config) -> dict[str, bytes]:
     state = os.path.join(directory, "state")
     os.makedirs(state, 0o700, exist_ok=True)
     two_copies.Store(state).save(approved(config))
+    accept_signs(config, state)
     return {source.name: keys.create(state, source.name) for source in config.sources}
 
 

@@ -9,7 +9,8 @@ from typing import TypeGuard
 from controller.run.field import IoChannel
 from drivers.buses.rtu import Request
 from drivers.io import IoModule as IoDriver
-from drivers.meter import HASH_MASK, Meter
+from drivers.meter import HASH_MASK, Meter, limits_of
+from drivers.meter_reads import VOLTAGE, phases_of
 from hil.devices.io_module import CHANNELS, IoModule
 from hil.devices.power_meter import POWER_JITTER, PowerMeter
 from hil.devices.registers import WRITE_COILS, RegisterDevice
@@ -98,6 +99,9 @@ class DirectMeter:
         ((self._request, self._period_us),) = driver.periodic()
         self._transit_us = sum(port.times_us(self._request, device.TURNAROUND_US))
         self._due_us, self._count, self._is_direct = phase_us, 0, False
+        profile = driver.profile
+        names = {*phases_of(VOLTAGE, profile.settings)} & {*profile.registers}
+        self._ends_V = [limits_of(profile, name) for name in names]
 
     def advance(self, end_us: int) -> None:
         """Read the newest values whose reply ends by end_us."""
@@ -109,7 +113,8 @@ class DirectMeter:
             self._port.submit(self._request)
             return
         driver, device = self._driver, self._device
-        if not driver.takes_voltage(device.cabinet.grid_voltage_V * device.ratio):
+        voltage_V = device.cabinet.grid_voltage_V * device.ratio
+        if not all([low <= voltage_V <= high for low, high in self._ends_V]):
             driver.refused += 1
             return
         if not device.frozen:

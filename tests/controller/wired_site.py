@@ -17,7 +17,7 @@ from controller.sites import EXAMPLE
 from controller.store import two_copies
 from controller.system import realtime
 from hil.engine.cabinet import SimulatedCabinet
-from hil.engine.run_directory import approved
+from hil.engine.run_directory import accept_signs, approved
 from hil.wires.can_server import CanServer
 from hil.wires.pty_wire import PtyWire
 from hil.wires.virtual_can import VirtualCan
@@ -50,6 +50,7 @@ class WiredSite:
         self.state.mkdir()
         self.store = two_copies.Store(str(self.state))
         self.store.save(approved(self.config))
+        accept_signs(self.config, str(self.state))
         self._journal = self._snapshot = None
         with contextlib.suppress(PermissionError):
             realtime.take_fifo(realtime.FIFO_PRIORITY)

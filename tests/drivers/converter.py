@@ -88,7 +88,8 @@ def built(slave=None, of="sunspec_pcs", **settings):
     sink = Sink()
     layout, loaded = sink.layout, profiles.load(of)
     loaded.settings.update(settings)
-    device = pcs.SunSpecPcs(loaded, 1, sink, layout.unit_input(0, 0), *groups(sink), TICK_US)
+    places = layout.unit_input(0, 0), *groups(sink)
+    device = pcs.SunSpecPcs(loaded, 1, sink, places, TICK_US)
     return Bus(device, slave or Converter()), sink
 
 

@@ -121,6 +121,20 @@ address = 108
 function = 6
 values = [{role = "mode", type = "u16", charge = 1, discharge = 2, idle = 0}]
 """,
+    "idle_is_charge": """
+[[setpoint]]
+address = 100
+function = 16
+values = [{role = "charge", type = "u32"}]
+[[setpoint]]
+address = 104
+function = 6
+values = [{role = "mode", type = "u16", charge = 3, discharge = 5, idle = 3}]
+[[setpoint]]
+address = 108
+function = 16
+values = [{role = "discharge", type = "u32"}]
+""",
     "crossed": """
 [[setpoint]]
 address = 100

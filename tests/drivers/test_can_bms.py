@@ -56,7 +56,13 @@ def made(name, **more):
     sink = Sink()
     profile = profiles.load(name)
     node = 1 if profile.settings["node_stride"] else 0
+    more = {"rated_mA": VALUES[s.CHARGE_CURRENT_MA_MAX]} | more  # of one that reports no limits
     return CanBms(profile, 0, node, sink, sink.layout, (CELLS, 0), **more), sink
+
+
+def values(profile):
+    own = "discharge_current_mA_max" in profile.signals
+    return VALUES if own else VALUES | {s.DISCHARGE_CURRENT_MA_MAX: 100_000}
 
 
 def marked(can_id):
@@ -85,9 +91,9 @@ def joined(name, **more):
     """(device, sink, bursts) that has just confirmed its dialect."""
     device, sink = made(name, **more)
     burst = bursts(name)
-    for second in (-2, -1):
+    for early_us in (device.dialect._confirm_us, device.dialect._confirm_us // 2):
         for can_id, data in burst():
-            device.on_frame(can_id, data, second * SECOND_US)
+            device.on_frame(can_id, data, -early_us)
     device.on_frame(*burst()[0], 0)
     assert not sink.taken() and not any(sink.inp)
     device.frames = device.refused = device.bad_frames = 0
@@ -128,7 +134,7 @@ class TestEach(CanSuite):
     def test_values(self):
         _, sink = self.fed()
         rack = sink.layout.rack_input(0, 0)
-        for index, value in VALUES.items():
+        for index, value in values(self.profile).items():
             assert abs(sink.inp[rack + index] - value) <= max(100, value // 100), index
         if s.G_BMS_CELLS + sink.layout.rack_group(0, 0) in self.groups:
             lowest, highest = [
@@ -269,15 +275,19 @@ def test_frames_of_each_dialect_are_decoded_by_none_that_reads_them_wrongly(name
             for can_id, data in frames:
                 device.on_frame(can_id, data, second * SECOND_US)
         rack = sink.layout.rack_input(0, 0)
-        for index in VALUES if sink.taken() else ():
-            assert abs(sink.inp[rack + index] - VALUES[index]) <= 500, (other, index)
+        for index, value in values(device.profile).items() if sink.taken() else ():
+            assert abs(sink.inp[rack + index] - value) <= 500, (other, index)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_counts_before_two_periods_and_without_a_required_id(name):
     device, sink = made(name)
     burst = bursts(name)
-    needed = [each for each, is_needed in can_profile.ids(device.profile) if is_needed]
+    needed = [
+        each
+        for each, name in can_profile.ids(device.profile)
+        if device.profile.messages[name]["use"] == "required"
+    ]
     node = device.node * device.profile.settings["node_stride"]
     for missing in needed:
         device, sink = made(name)
@@ -463,7 +473,8 @@ def test_of_random_frames_only_values_that_were_sent_are_stored(name, count):
     draw, frames, profile = random.Random(name), burst(), device.profile
     stride = profile.settings["node_stride"] * device.node
     of = {marked(row["id"]) + stride: each for each, row in profile.messages.items()}
-    sent = {index: {0} for index in ZERO}
+    rated = {100_000} if can_profile.lacks_limits(profile) else set()
+    sent = {index: {0} | rated for index in ZERO}
     rack, first = sink.layout.rack_input(0, 0), sink.layout.rack_group(0, 0)
     for number in range(count):
         can_id, data = draw.choice(frames)

@@ -20,8 +20,8 @@ def error_frame(kind, controller=0):
 
 
 class FakeBus:
-    def __init__(self, waiting=(), failures=(), filters=None):
-        self.waiting, self.failures, self.filters = list(waiting), list(failures), filters
+    def __init__(self, waiting=(), failures=()):
+        self.waiting, self.failures = list(waiting), list(failures)
         self.sent, self.shut = [], 0
 
     def recv(self, timeout):
@@ -59,14 +59,6 @@ def test_a_drain_is_bounded(waiting, limit, taken):
     port = CanPort(bus)
     assert [can_id for can_id, _ in port.drain(limit)] == list(range(taken))
     assert len(bus.waiting) == waiting - taken
-
-
-def test_none_ends_a_drain_only_without_filters():
-    """recv(0) of python-can returns None when a filter drops the first waiting frame."""
-    waiting = [None, frame(1), None, frame(2)]
-    filtered = FakeBus(waiting, filters=[{"can_id": 1, "can_mask": 1}])
-    assert CanPort(filtered).drain(8) == [(1, b"12345678"), (2, b"12345678")]
-    assert CanPort(FakeBus(waiting)).drain(8) == []
 
 
 def test_other_ids_and_remote_frames_are_foreign():
@@ -187,7 +179,7 @@ def test_a_lost_interface_is_reopened_with_longer_pauses():
         if len(opened) < 7:
             opened.append(None)
             raise CanPortError("CAN can0 (socketcan): no such interface")
-        return FakeBus([None, frame(7)], filters=[{"can_id": 7, "can_mask": 0x7FF}])
+        return FakeBus([frame(7)])
 
     port, now_us = CanPort(FakeBus(), reopen=reopen), 10**9
     for losses in (1, 2):

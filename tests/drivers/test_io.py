@@ -194,13 +194,3 @@ def test_failures_in_a_row_do_not_delay_the_check_of_the_expiry():
     assert (3, EXPIRY, 1) not in bus.slave.requests
     bus.run(40)
     assert (3, EXPIRY, 1) in bus.slave.requests
-
-
-@cases("""outputs  inputs  words
-    ("pcs_enabled_ok",) + ("",) * 7  INPUTS  "output 0 is 'pcs_enabled_ok'"
-    ("",) * 7  INPUTS  "7 outputs" | OUTPUTS  INPUTS[:7]  "7 inputs"
-    OUTPUTS  INPUTS + [-1]  "9 inputs"
-""")
-def test_wrong_wiring_is_refused_in_one_line(outputs, inputs, words):
-    with pytest.raises(ValueError, match=words):
-        module(outputs, inputs)

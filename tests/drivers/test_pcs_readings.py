@@ -357,7 +357,7 @@ def test_a_profile_with_a_block_that_is_too_long(tmp_path):
     path.write_text(text.replace("W = {offset = 10", "W = {offset = 22"))
     line = "^long.toml: registers.701: InvSt to W take 21 registers; allowed 20 in one read$"
     with pytest.raises(profile.ProfileError, match=line):
-        pcs.SunSpecPcs(profiles.load(path), 1, Sink(), 0, 0, 1, 20_000)
+        pcs.SunSpecPcs(profiles.load(path), 1, Sink(), (0, 0, 1), 20_000)
 
 
 @pytest.mark.parametrize("without, other", [("802", 714), ("714", 802)])
@@ -365,7 +365,7 @@ def test_one_of_the_dc_models_is_enough(tmp_path, without, other):
     tables = (profile.FOLDER / "sunspec_pcs.toml").read_text().split("\n[")
     path = tmp_path / "less.toml"
     path.write_text("\n[".join(t for t in tables if not t.startswith(f"registers.{without}]")))
-    device = pcs.SunSpecPcs(profiles.load(path), 1, Sink(), 0, 0, 1, 20_000)
+    device = pcs.SunSpecPcs(profiles.load(path), 1, Sink(), (0, 0, 1), 20_000)
     assert device.readings.models_needed() == [701, 704, 715, other]
 
 
@@ -375,7 +375,7 @@ def test_reads_are_spread_over_the_ticks_and_keep_their_periods(tick_us, most):
     """34 reads and a heartbeat a second, as many in each tick as that needs."""
     sink, asked = Sink(), []
     places = sink.layout.unit_input(0, 0), *groups(sink)
-    device = pcs.SunSpecPcs(profiles.load("sunspec_pcs"), 1, sink, *places, tick_us)
+    device = pcs.SunSpecPcs(profiles.load("sunspec_pcs"), 1, sink, places, tick_us)
     bus, service = Bus(device, Converter()), device.service
     device.service = lambda now_us: () if now_us % tick_us else noted(service(now_us))
 

@@ -8,9 +8,11 @@ import pytest
 from device_suite import Bus, ModbusSuite, Sink, Slave
 
 from controller.config import profiles
-from drivers import can_dialect, profile
+from controller.forms.refusal import ConfigError
+from drivers import can_dialect, profile, rack_sources
 from drivers.buses import rtu
 from drivers.buses.crc import seal
+from drivers.rack_bms import NO_POSITION
 from drivers.rack_sources import ARRAYS
 from drivers.register_bms import RegisterBms
 from drivers.register_codec import Codec
@@ -24,8 +26,17 @@ NAMES = sorted(
     if tomllib.loads(path.read_text())["family"] == "register_bms"
 )
 CELLS, MODULES = 16, 4
+RATED_MA = 90_000
 FASTER = 10  # than in its profile, so that the tests are short
-ABSURD = {"seplos_v3": {4101: 1001}, "bcu_ems": {66: 0xFFFF, 551: 1001}}
+MODEL_802 = 40_070  # its ID register in the simulated chain, behind model 1
+ABSURD = {
+    "seplos_v3": {4101: 1001},
+    "bcu_ems": {66: 0xFFFF, 551: 1001},
+    "byd_c130": {0x2103: 101, 0x2010: 5},
+    "jk_pb": {0x12A6: 101},
+    "pylontech_m2": {0x1107: 101},
+    "sunspec_battery": {MODEL_802 + 11: 1001, MODEL_802 + 22: 7},
+}
 
 
 def rack():
@@ -57,8 +68,9 @@ class Simulated(Slave):
         super().__init__()
         self.rack = rack()
         self.bms = MirroredRegisterBms(self.rack, 1, profile.FOLDER / f"{name}.toml")
+        function = next(iter(self.bms._map.values())).get("function", 3)
         for register in ABSURD[name]:
-            words = self.bms.payload(4, register, 1)
+            words = self.bms.payload(function, register, 1)
             self.bms.overrides[register] = int.from_bytes(words, "big")
         self.inputs = self.bms.overrides
 
@@ -71,6 +83,10 @@ class Simulated(Slave):
         if self.exception:
             return seal(bytes((self.reply_id, frame[1] | 0x80, self.exception)))
         function, address, count = frame[1], frame[2] << 8 | frame[3], frame[4] << 8 | frame[5]
+        if function == 16:
+            words = [frame[at] << 8 | frame[at + 1] for at in range(7, len(frame) - 2, 2)]
+            self.bms.write(function, address, words, 0)
+            return seal(frame[:6])
         data = self.bms.payload(function, address, count)
         return self.before + seal(bytes((self.reply_id, function, len(data))) + data)
 
@@ -82,9 +98,10 @@ def built(name, **more):
     for key in ("heartbeat_ms_max", "stopped_ms"):
         found.settings[key] //= FASTER
     found.settings |= more.pop("settings", {})
-    device = RegisterBms(
-        found, 0, more.pop("unit_id", 1), sink, sink.layout, (CELLS, MODULES), **more
-    )
+    own = found.registers.get("module_temperature_ddegC")
+    sizes = CELLS, min(own.count, MODULES) if own else MODULES
+    more = {"rated_mA": RATED_MA} | more
+    device = RegisterBms(found, 0, more.pop("unit_id", 1), sink, sink.layout, sizes, **more)
     return device, Simulated(name), sink
 
 
@@ -135,15 +152,21 @@ class TestEach(ModbusSuite):
         bus.slave.rack.current_A = -7.0
         bus.run(self.settle_ms)
         first = sink.layout.rack_input(0, 0)
-        assert len(sink.taken()) == s.RACK_GROUP_COUNT
+        registers = bus.device.profile.registers
+        arrays = [name in registers for name in ARRAYS]
+        assert len(sink.taken()) == s.RACK_GROUP_COUNT - (not arrays[1])
         found = [sink.inp[first + index] for index in (s.RACK_VOLTAGE_MV, s.RACK_CURRENT_MA)]
         assert found == [52_000, -7000]
-        assert sink.inp[first + s.CHARGE_CURRENT_MA_MAX] == 100_000
-        assert sink.inp[first + s.DISCHARGE_CURRENT_MA_MAX] == 120_000
+        limits = [sink.inp[first + index] for index in rack_sources.ALLOWED.values()]
+        reports = "charge_current_mA_max" in registers
+        assert limits == ([100_000, 120_000] if reports else [RATED_MA, RATED_MA])
         cells = (s.CELL_VOLTAGE_MV_MIN, s.CELL_VOLTAGE_MV_MAX, s.CELL_POSITION_MAX, s.CELLS_ONLINE)
-        assert [sink.inp[first + index] for index in cells] == [3301, 3312, 0, CELLS]
+        place = 0 if arrays[0] else NO_POSITION
+        assert [sink.inp[first + index] for index in cells] == [3301, 3312, place, CELLS]
         places = range(first + s.MODULE_TEMPERATURE_DDEGC, first + s.MODULE_TEMPERATURE_DDEGC + 4)
-        assert [sink.inp[at] for at in places] == pytest.approx([200, 210, 220, -30], abs=1)
+        degrees = [200, 210, 220, -30][: bus.device._modules if arrays[1] else 0]
+        found = [sink.inp[at] for at in places]
+        assert found == pytest.approx(degrees + [0] * (MODULES - len(degrees)), abs=1)
         assert sink.inp[first + s.BMS_FAULT_BITS] == 0
         bus.slave.rack.fault_bits = 1
         bus.run(self.settle_ms)
@@ -205,7 +228,7 @@ def test_more_cells_than_the_device_has_are_refused():
         RegisterBms(found, 0, 1, sink, sink.layout, (17, MODULES))
 
 
-OF_READINGS = {"BCU-EMS": "bcu_ems", "SEPLOS": "seplos_v3"}
+OF_READINGS = {"BCU-EMS": "bcu_ems", "SEPLOS": "seplos_v3", "JK PB": "jk_pb"}
 PER_UNIT = {"V": 1000, "A": 1000, "degC": 10, "%": 10}
 
 
@@ -223,4 +246,67 @@ def test_every_public_reading_of_a_rack_with_a_profile_has_its_value(shared):
                 sign = 1 if register.scale > 0 else -1
                 assert value == float(row["value"]) * PER_UNIT[row["unit"]] * sign, row
                 done.append(register.name)
-    assert sorted(done) == ["rack_current_mA", "rack_current_mA", "rack_voltage_mV"]
+    assert sorted(done) == ["rack_current_mA"] * 3 + ["rack_voltage_mV"]
+
+
+# -- SunSpec model 802: scale factors, and writes to the BMS
+
+
+def commanded(bus, close_ok, ms=1):
+    """The words of all writes in the next `ms`, by their register in the model."""
+    found = []
+    for _ in range(ms):
+        for request in bus.device.command(close_ok, bus.now_us):
+            address = int.from_bytes(request.frame[2:4], "big") - MODEL_802
+            found.append((address, int.from_bytes(request.frame[7:9], "big"), request.priority))
+            bus.port.submit(request)
+        bus.run(1)
+    return found
+
+
+def test_the_contactors_are_commanded_on_change_alone_and_the_heartbeat_each_period():
+    device, slave, _ = built("sunspec_battery")
+    closes, slave.rack.command_close = [], lambda close: closes.append(close)
+    bus = Bus(device, slave)
+    assert not commanded(bus, 1)  # nothing before a reading
+    bus.run(500)
+    assert commanded(bus, 0, 20) == [(50, 2, rtu.STOP), (19, 1, rtu.WRITE)]
+    assert commanded(bus, 1, 1100) == [(50, 1, rtu.WRITE), (19, 2, rtu.WRITE)]
+    assert commanded(bus, 0, 20) == [(50, 2, rtu.STOP)] and closes == [False, True, False]
+
+
+def test_a_write_without_an_answer_comes_again_after_a_second():
+    device, slave, _ = built("sunspec_battery")
+    bus = Bus(device, slave)
+    bus.run(500)
+    commanded(bus, 1, 50)
+    slave.mute = bytes((1, 16))
+    first = commanded(bus, 0, 900)
+    assert [each[:2] for each in first] == [(50, 2)]
+    assert (50, 2, rtu.STOP) in commanded(bus, 0, 200)
+
+
+def test_a_scale_factor_that_changes_counts_when_it_has_come_twice():
+    device, slave, sink = built("sunspec_battery")
+    bus = Bus(device, slave)
+    bus.run(500)
+    slave.bms.overrides |= {MODEL_802 + 59: 0, MODEL_802 + 34: 53}
+    place = sink.layout.rack_input(0, s.RACK_VOLTAGE_MV)
+    seen = []
+    for _ in range(200):
+        bus.run(1)
+        seen.append(sink.inp[place])
+    assert list(dict.fromkeys(seen)) == [52_000, 53_000]
+
+
+@cases("""sent  words
+    "period_ms = 0"  "is not clear; allowed data, or count_max of a counter"
+    "data = [1, 2]"  "function: 6 is not allowed; allowed 16 for several words"
+    "data = [1], data_close = [1, 2]"  "data_close: [1, 2] is not allowed; allowed as many" """)
+def test_a_write_that_is_not_clear_is_refused(tmp_path, sent, words):
+    path = tmp_path / "own.toml"
+    text = (profile.FOLDER / "seplos_v3.toml").read_text()
+    path.write_text(f"{text}\n[sent]\nclose = {{address = 5, function = 6, {sent}}}\n")
+    with pytest.raises(ConfigError) as error:
+        profiles.load(str(path))
+    assert words in str(error.value)

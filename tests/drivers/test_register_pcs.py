@@ -1,6 +1,7 @@
 """Converters by registers: each shipped profile; then forms, sequences, watchdogs, budgets."""
 
 import csv
+import struct
 import tomllib
 from random import Random
 
@@ -13,8 +14,10 @@ from controller.config import profiles
 from drivers.buses import rtu
 from drivers.register_codec import Codec
 from drivers.register_pcs_readings import _current_mA
+from drivers.setpoint_form import Frame, power_W as power_of
 from drivers.setpoint_writer import DAY_US
 from drivers.steps import LOST_US
+from hil.devices.mirrored_pcs import Asked
 from safety import signals as s
 from tests.tables import cases
 
@@ -163,6 +166,21 @@ def test_no_mixture_of_any_form_exceeds_both_set_points_also_when_frames_are_los
     follow(bus, -3000, 4000)
     charge, discharge = reach_W(bus.slave.data, bus.slave.holding, RATED_W)
     assert 2900 <= charge <= 3000 and discharge == 0
+
+
+@pytest.mark.parametrize("form", FRAMES)
+def test_the_words_of_each_form_mean_their_power_to_the_driver_and_to_the_rig(tmp_path, form):
+    (tmp_path / "own.toml").write_text(toml(form))
+    profile, rated = profiles.load(str(tmp_path / "own.toml")), {"rated_W": RATED_W}
+    asked = Asked(tomllib.loads(toml(form)), RATED_W)
+    for wanted_W in (-3000, 0, 3000):
+        found = []
+        for frame in [Frame(each, rated) for each in profile.setpoint]:
+            words = frame.words(wanted_W)
+            data = struct.pack(f">{len(words)}H", *words)
+            found += frame.values(data)
+            asked.written(frame.address, data)
+        assert power_of(found) == wanted_W == pytest.approx(asked.power_W)
 
 
 def test_the_direction_turns_by_way_of_zero_in_every_frame(bench):
@@ -413,6 +431,10 @@ OF_READINGS = {
     "Huawei SUN2000": "huawei_luna",
     "Growatt WIT": "growatt_vpp",
     '"ejPCS"': "ejpcs",
+    "FoxESS H3 Smart": "foxess_h3_smart",
+    "FoxESS H3 (": "foxess_h3",
+    "Kostal": "kostal_plenticore",
+    "Victron GX, VE.Bus": "victron_vebus",
 }
 PER_UNIT = {"V": 1000, "A": 1000, "%": RATED_W // 100}  # mV, mA; of a set-point W
 

@@ -238,14 +238,3 @@ def test_spans(kind, lfl_vol_ppm, spans):
 def test_a_span_fits_the_register(tmp_path):
     path = edited(tmp_path, "climate_monitor", "range = [-600, 1250]", "range = [-99999, 99999]")
     assert sensor("climate", path=path)[0].spans["air_temperature"] == (-0x8000, 0x7FFF)
-
-
-@cases("""indexes  names
-    {**GAS, "concentratoin": 1}  "calibration_d, concentration, concentratoin, ok"
-    {"concentration": 1, "ok": 2}  "concentration, ok"
-""")
-def test_every_value_needs_its_place(indexes, names):
-    with pytest.raises(ValueError) as error:
-        sensor(indexes=indexes)
-    allowed = "calibration_d, concentration, ok"
-    assert str(error.value) == f"gas 1: values {names}; allowed exactly {allowed}"

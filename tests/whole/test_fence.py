@@ -84,7 +84,7 @@ def test_every_field_of_every_hint(fenced, make, capfd):
 
 
 OF_KEYS = oc.SET_KEY, oc.ROTATE_KEY, oc.REVOKE_KEY
-WHATS = (*range(8), *OF_KEYS, oc.LOCK_OUT, oc.END_LOCK_OUT, oc.APPROVE, 255)
+WHATS = (*range(9), *OF_KEYS, oc.LOCK_OUT, oc.END_LOCK_OUT, oc.APPROVE, 255)
 NAMES = (b"", b"anna", b"x" * 16, b"\xff" * 16, b"\0a", b"A b", b"boss")
 
 
@@ -97,7 +97,7 @@ def orders():
             yield oc.LOCK.pack(oc.MAGIC, what, name)
         yield oc.APPROVAL.pack(oc.MAGIC, what, b"anna", 0)
         yield oc.KEY_CHANGE.pack(oc.MAGIC, what, b"boss", KEY, 1)
-    for kind in (oc.REMOTE_RESET, oc.KEY_RESET):
+    for kind in (oc.REMOTE_RESET, oc.KEY_RESET, oc.STEP, oc.SIGN):
         for place, value in itertools.product(range(4), ends("i")):
             seen = [-1, 0, -1, 0]
             seen[place] = value

@@ -127,7 +127,8 @@ NOT_PERIODIC = {
     "drivers/can_dialect.py": ("report",),  # for the counters of the loop: it keeps nothing
     "drivers/meter.py": ("periodic",),
     "drivers/pcs.py": ("_requests_per_tick",),
-    "drivers/register_bms.py": ("_set_up", "report", "_state_of"),  # likewise
+    # likewise; `command` and `_on_lost` keep the last words of each row of [sent]
+    "drivers/register_bms.py": ("_set_up", "report", "_state_of", "command", "_on_lost"),
     "drivers/site_device.py": ("periodic",),
 }
 

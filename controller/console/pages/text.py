@@ -179,7 +179,12 @@ def standby(start: Facts) -> str:
         "row": "a row stopped it",
         "restart": "the controller has restarted",
     }
-    return f"{words.get(found['why'], 'a person stopped it')}: start it (firebreak start)"
+    why = words.get(found["why"], "a person stopped it")
+    held = start["sign_held"]
+    if held:
+        units = f"unit {', '.join(map(str, held))}" if len(held) < 4 else f"{len(held)} units"
+        return f"the sign test of {units} comes first (firebreak sign-test)"
+    return f"{why}: start it (firebreak start)"
 
 
 def typed(reset: Facts) -> str | None:

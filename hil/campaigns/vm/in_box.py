@@ -3,7 +3,8 @@
 
 `state`: content of journal and statistics, or a traceback, whose last line the caller shows. `set`:
 adds a second to the clock and steers it. `event`: the newest recorded event about a set clock, or
-null. `approve`: writes an approval of the limit image to the store, because the box has no key.
+null. `approve`: writes an approval of the limit image to the store, because the box has no key, and
+accepts the units without a sign test.
 """
 
 import ctypes
@@ -15,9 +16,10 @@ from typing import Any
 
 from controller.config import approval, configuration
 from controller.journal import snapshot
-from controller.run import loop_statistics
+from controller.run import loop_statistics, sign_hold
 from controller.state import record
-from controller.store import two_copies
+from controller.store import proof_tests, sign_tests, two_copies
+from controller.system import clock
 from controller.system.paths import RUN_DIRECTORY, STATE_DIRECTORY
 from controller.system.utc import Timex
 from safety import signals as s
@@ -55,10 +57,15 @@ def newest(state_directory: str) -> dict[str, Any] | None:
 def approve(path: str | os.PathLike[str], state_directory: str) -> int:
     """Exit code. path: of cabinet.toml."""
     kept = two_copies.Store(state_directory)
-    image = approval.packed(approval.of(configuration.load(path)))
+    config = configuration.load(path)
+    image = approval.packed(approval.of(config))
     record = kept.load().record
     assert record is not None, "`firebreak prepare` has made it"
     kept.save(replace(record, approved=image, approved_by="lab"))
+    for unit, unit_code in enumerate(sign_hold.codes_of(config), 1):
+        remark = sign_tests.remark_of(unit_code, "a simulated cabinet")
+        about = sign_tests.row_of(unit), "lab", remark
+        proof_tests.Ledger(state_directory).accept((clock.utc_us(), "lab"), *about)
     return 0
 
 

@@ -15,6 +15,10 @@ WHO = '"N. N., 2026-01-01: test"'
 GOOD = toml("signed")
 STORED = "stored = true\nwrites_per_day_max = 9"
 MODE = toml("mode_first")
+
+# the charge behind a mode whose idle value is that of the charge
+LATE = toml("idle_is_charge").replace('"charge"', '"x"').replace('"discharge"', '"charge"')
+LATE = LATE.replace('"x"', '"discharge"')
 STEP = "\n[[start]]\naddress = 200\nfunction = 6\n"
 BEAT = "[heartbeat]\naddress = 101\nfunction = 6\nperiod_ms = 100"
 TWICE = MODE[MODE.index("[[setpoint]]") :].replace("10", "11")
@@ -37,7 +41,9 @@ def loaded(tmp_path, text):
     GOOD.replace("address = 100", "address = 100\\nvalue = 1")  "setpoint.1.value: is not"
     MODE.replace("address = 101", "address = 100")  "setpoint.2.address: 100 is not allowed"
     MODE + TWICE  "has 2 values with role mode"
-    MODE.replace("idle = 0xCC", "idle = 0xAA")  "idle: 170 is not allowed; allowed three raw values"
+    MODE.replace("idle = 0xCC", "idle = 0xAA")  "values.1.idle: 170 is not allowed"
+    LATE  "setpoint.2.values.1.idle: 3 is not allowed; allowed another raw value"
+    MODE.replace("discharge = 0xBB", "discharge = 0xAA")  "values.1.discharge: 170 is not"
     MODE.replace(", idle = 0xCC", "")  "setpoint.1.values.1.idle: is missing: role mode"
     GOOD + FRAME.replace("100", "300") + '"constant", type = "u16"}]'  "equals: is missing"
     GOOD.replace('type = "s32"}', 'type = "s32", idle = 1}')  "idle: is not allowed: role power"

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from controller.config import can_fits, fits, profiles
+from controller.config import can_fits, can_profile, fits, profiles
 from drivers.can_codec import EXTENDED
 from tests.tables import cases
 
@@ -158,3 +158,10 @@ def test_ids_have_a_period_and_lengths_and_a_wrong_length_is_named(shared):
     assert first == (0x351, 8, 1_000_000, [5])
     fit = can_fits.judged(profiles.load("pylontech_lv"), 0, frames)
     assert fit.reason == "messages.limits (351) has 5 bytes; allowed 6..8"
+
+
+def test_ids_of_a_node_are_its_stride_further():
+    profile = profiles.load("pylontech_hv")
+    profile.settings["node_stride"] = 16
+    plain, moved = [[each for each, _ in can_profile.ids(profile, node)] for node in (0, 2)]
+    assert plain and moved == [each + 32 for each in plain]

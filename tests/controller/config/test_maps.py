@@ -1,7 +1,8 @@
 """A map that no reading proves: its acceptance by name, and what rests on it."""
 
-from controller.config import configuration, equipment, maps
+from controller.config import configuration, equipment, families, maps
 from controller.config.schema import ROLES
+from controller.core.image import ProcessImage
 from controller.core.site_devices.roles import CLOCK
 from controller.documents import check
 from controller.sites import FOLDER
@@ -26,6 +27,19 @@ def test_the_first_missing_acceptance_names_the_others(files):
         files.say("type", f"not_fitted.{name}", "nothing")
     line = files.refusal()
     assert "not_fitted.io_map: is missing" in line and "; pcs_map is missing too; allowed" in line
+
+
+def test_a_bms_without_limits_of_its_current_needs_an_acceptance_and_has_the_rated_one(pylontech):
+    pylontech.replace("type", '"pylontech_lv"', '"jk_can"').without(["bms_map"])
+    line = (
+        "not_fitted.bms_limits: is missing: device.bms_1 (jk_can): the BMS does not report limits"
+    )
+    assert line in pylontech.refusal()
+    pylontech.replace("type", '"bms_sensors"', '"bms_sensors", "bms_limits"')
+    config = pylontech.without(["bms_limits"]).load()
+    (rack,) = config.rack_tables
+    image = ProcessImage(config.layout(), config.site_devices)
+    assert families.build(config, image)["bms_1"]._rated_mA == rack["rated_current_mA"]
 
 
 def test_a_reading_replaces_the_acceptance(files):

@@ -28,6 +28,8 @@ class Box:
         monkeypatch.setattr(watch.Watch.update, "__defaults__", (self.watched.rig.step,))
         monkeypatch.setattr(operator_client, "lock_out", self.lock_out)
         answered(monkeypatch, operator_client, "reach", None)
+        sign = lambda _, *given: self.cabinet.request_sign(*given)  # noqa: E731
+        monkeypatch.setattr(operator_client, "sign", sign)
         answered(monkeypatch, person, "prove", None)
         monkeypatch.setattr(watch.link_statistics, "read", lambda _: {"serials": self.serials()})
 
@@ -86,6 +88,7 @@ def test_a_meter_is_replaced_in_two_steps_and_its_tests_are_due_again(box):
     box.serial = "B2"
     code, out, _ = box.ask(f"{METER} --by anna")
     assert code == 0 and box.locked[1:] == [("anna", False)]
+    assert box.cabinet.sign_held == {1} and box.cabinet.request_run(True) == 120
     assert out[0] == (
         "meter_grid: firebreak_fast_meter.toml, serial A1 -> firebreak_fast_meter.toml, serial B2"
     )
@@ -113,6 +116,18 @@ def test_an_interrupted_replacement_is_shown_and_keeps_the_cabinet_locked_out(bo
     controller.kill()
     controller.start()
     assert controller.store.record.locked_out == "anna"
+
+
+def test_two_replacements_share_a_lock_out_that_ends_with_the_last(box):
+    box.stop().ask(f"{METER} --by anna")
+    box.ask("io io_1 --by anna")
+    box.serial = "B2"
+    code, out, _ = box.ask(f"{METER} --by anna")
+    assert code == 0 and out[-1] == "the lock-out by anna stays: io_1 is being replaced too"
+    assert box.known()["locked_out_by"] == "anna"
+    code, out, _ = box.ask("io io_1 --by anna --serial K7")
+    assert code == 0 and box.locked == [("anna", True), ("anna", False)]
+    assert box.cabinet.sign_held == {1}, "no sign rests on io_1"
 
 
 @cases("""
@@ -153,7 +168,8 @@ def test_the_old_device_may_stay_and_another_person_may_end_it(box):
     assert not any(words.startswith("due again") for words in box.states().values())
     assert box.known()["locked_out_by"] == "anna" and box.locked == [("anna", True)]
     box.refuse(1, "anna has locked it out: anna ends that first", f"{METER} --by bert")
-    box.refuse(1, "no replacement is open", f"{METER} --by anna --cancel")
+    for option in ("--cancel", "--serial B2"):
+        box.refuse(1, "no replacement is open", f"{METER} --by anna {option}")
 
 
 @cases(r"""

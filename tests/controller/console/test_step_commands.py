@@ -8,7 +8,7 @@ from command_line import run
 from controller.config import configuration
 from controller.console import step_test
 from controller.journal import snapshot
-from controller.run import operator_client
+from controller.run import operator_client, sign_hold
 from controller.sites import EXAMPLE
 from controller.store import proof_tests, sign_tests
 from hil.engine.simulate import VirtualRig
@@ -38,8 +38,11 @@ class Beside:
         monkeypatch.setattr(snapshot, "ticks", lambda reader, pause: self.rig.step() or True)
 
     def sent(self, arguments, ask, *details):
+        cabinet = self.rig.controller.cabinet
         if ask is operator_client.step:
-            return self.rig.controller.cabinet.request_step(*details)
+            return cabinet.request_step(*details)
+        if ask is operator_client.sign:
+            return cabinet.request_sign(*details)
         assert ask is operator_client.reach
         return None
 
@@ -55,14 +58,16 @@ def beside(tmp_path, monkeypatch):
 
 def test_both_fit_in_one_minute_and_the_ledger_keeps_the_sign(beside, tmp_path, capsys):
     beside.turn(False)
-    where = "--run-dir", tmp_path, "--state-dir", tmp_path
+    cabinet, where = beside.rig.controller.cabinet, ("--run-dir", tmp_path, "--state-dir", tmp_path)
+    cabinet.sign_held = {1}
     code, out, err = run(capsys, "sign-test", *where)
     assert (code, out) == (1, []) and "is not in TEST mode" in err[-1]
-    beside.rig.controller.cabinet.request_test()
+    cabinet.request_test()
     beside.turn(True)
     code, out, err = run(capsys, "sign-test", "--tester", "A. Tester, NICET II", *where)
     assert code == 0 and "\n".join(out).startswith(SIGN)
     assert "waits for the end of the grid meter's own test" in err[1]
+    assert cabinet.sign_held == set(), "a start waits no longer"
     (record,) = [each for each in proof_tests.read(str(tmp_path)).records if each.kind == "sign"]
     assert (record.row, record.result, record.tester) == ("u1", "passed", "A. Tester, NICET II")
     assert record.remark.startswith("devices ") and "; agrees: converter AC, " in record.remark
@@ -86,10 +91,48 @@ def test_what_is_wrong_is_refused_before_a_step(beside, tmp_path, capsys):
     for words, *argv in (
         ("--unit 2: allowed is a whole number from 1 to 1", "step-test", "--unit", "2"),
         ("tester", "sign-test", "--tester", "", "--state-dir", tmp_path),
+        ("allowed is a name with", "sign-test", "--accept", "mail of A. Roe, 2026-03-01"),
+        (
+            "is a reason",
+            "sign-test",
+            "--tester",
+            "A. Roe",
+            "--accept",
+            "n/a",
+            "--state-dir",
+            tmp_path,
+        ),
         ("there is no such folder", "sign-test", "--tester", "x", "--state-dir", tmp_path / "none"),
     ):
         code, out, err = run(capsys, *argv, "--run-dir", tmp_path)
         assert (code, out) == (2, []) and words in err[-1]
+
+
+def test_a_person_accepts_a_unit_without_a_test_but_no_failure(beside, tmp_path, capsys):
+    cabinet, ledger = beside.turn(True).controller.cabinet, proof_tests.Ledger(str(tmp_path))
+    cabinet.sign_held, moment = {1}, (1_773_454_051_000_000, "ntp")
+    (code,) = sign_hold.codes_of(beside.rig.config)
+    words = "sign-test", "--tester", "A. Roe", "--accept", "no grid until May, mail of B. Roe"
+    where = "--run-dir", tmp_path, "--state-dir", tmp_path
+    ledger.sign(moment, "u1", "A. Roe", "failed", sign_tests.remark_of(code, "opposite"))
+    code, out, err = run(capsys, *words, *where)
+    assert code == 1 and "unit 1 has failed: mend it" in err[-1] and cabinet.sign_held == {1}
+    ledger.add(moment, "sign", "u1", "anna", "pcs_1 was replaced")
+    code, out, err = run(capsys, *words, *where)
+    assert code == 0 and "sign test of unit 1 accepted; hash" in err[-1]
+    assert cabinet.sign_held == set()
+    record = proof_tests.read(str(tmp_path)).records[-1]
+    assert (record.tester, record.result) == ("A. Roe", "accepted") and "May" in record.remark
+    assert sign_hold.of_ledger(beside.rig.config, str(tmp_path)) == (set(), [])
+
+
+def test_the_controller_reads_at_its_start_which_units_hold_a_start(tmp_path):
+    config = configuration.load(EXAMPLE)
+    line = "a start waits for the sign test of unit 1: `firebreak sign-test`"
+    assert sign_hold.of_ledger(config, str(tmp_path)) == ({1}, [line])
+    (tmp_path / proof_tests.FILE).mkdir()
+    held, lines = sign_hold.of_ledger(config, str(tmp_path))
+    assert held == {1} and proof_tests.FILE in lines[0] and lines[1] == line
 
 
 def test_it_is_due_again_with_other_devices_and_after_a_failed_record(tmp_path):

@@ -87,6 +87,8 @@ def test_a_damaged_frame_has_its_reason(folder, form):
         assert gate.check(moved, 0, 0) == reasons.GATE_ADDRESS
         assert gate.check(wrong, 0, 0) in (reasons.GATE_LENGTH, reasons.GATE_FUNCTION)
         assert gate.check(good[:-2], 0, 0) in (reasons.GATE_LENGTH, reasons.GATE_ADDRESS)
+        gate.sent(good)
+        gate.acknowledged(good)
 
 
 def test_a_mode_before_its_old_magnitude_is_zero_is_refused(folder):

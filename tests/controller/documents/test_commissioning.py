@@ -12,6 +12,7 @@ from site_files import SiteFiles
 from controller.config import approval, proof_plan
 from controller.config.places import RESPONDER
 from controller.documents import commissioning
+from controller.run import sign_hold
 from controller.sites import FOLDER
 from controller.store import proof_tests as pt, sign_tests, stored_record, two_copies
 
@@ -55,9 +56,11 @@ class Commissioned:
         self.ledger.test(NOW, row, "A. Tester, NICET II", reaction_ms, result)
 
     def sign(self, code=None, result="passed"):
-        (own,) = commissioning.unit_codes(self.config)
-        remark = sign_tests.remark_of(code or own, "agrees")
-        self.ledger.sign(NOW, "u1", "A. Tester, NICET II", result, remark)
+        self.ledger.sign(NOW, "u1", "A. Tester, NICET II", result, self.remark(code))
+
+    def remark(self, code=None):
+        (own,) = sign_hold.codes_of(self.config)
+        return sign_tests.remark_of(code or own, "agrees")
 
     def save(self, **changes):
         own = approval.packed(approval.of(self.config))
@@ -114,6 +117,10 @@ LACKS = {
     "another device": (
         lambda done: done.sign("0BADBEEF"),
         r"sign test of unit 1: of other devices \(firebreak sign-test\)$",
+    ),
+    "no test of a sign": (
+        lambda done: done.ledger.accept(NOW, "u1", "A. Roe", done.remark()),
+        r"sign test of unit 1: accepted without a test by A. Roe \(firebreak sign-test\)$",
     ),
     "a wrong sign": (lambda done: done.sign(result="failed"), "sign test of unit 1: failed "),
     "failed": (lambda done: done.test("12", 5, "failed"), "1 test failed: 12$"),

@@ -153,6 +153,12 @@ def test_a_lamp_test_is_answered_at_once(place):
     assert place.cabinet.asked == [("lamp_test",)]
 
 
+def test_the_sign_of_a_unit_is_answered_at_once(place):
+    place.cabinet.verdict = oc.ACCEPTED
+    assert place.say(request(oc.SIGN, 2, 1, 0, 0)) == [oc.ACCEPTED]
+    assert place.cabinet.asked == [("sign", 2, 1)]
+
+
 def test_a_step_is_answered_at_once_with_its_unit_power_and_time(place):
     place.cabinet.verdict = oc.NOT_IN_TEST
     assert place.say(oc.REQUEST.pack(oc.MAGIC, oc.STEP, 2, -9000, 4000, 0)) == [oc.NOT_IN_TEST]
@@ -166,7 +172,7 @@ TOO_OLD = struct.pack("<4sBxxxii", oc.MAGIC, oc.KEY_RESET, -1, 0)  # does not na
     data
     b"" | b"x" | RUN[:-1] | RUN + b"\0" | bytes(64) | bytes(65) | TOO_OLD
     *[[request(what, magic=b"FBC2")] for what in (oc.RUN, oc.TEST_MODE)]
-    *[[request(what)] for what in (0, 8, 20, 23, 255)]
+    *[[request(what)] for what in (0, 9, 20, 23, 255)]
     *[[lock(oc.LOCK_OUT, name)] for name in (b"", b"Anna", b"1anna", b"an\0na", b"\xff" * 16)]
     lock(oc.LOCK_OUT, b"anna", b"FBC2")
     approval(magic=b"FBC2") | approval(what=oc.LOCK_OUT) | approval(b"") | approval(b"An\0na")
@@ -250,7 +256,7 @@ KEY_CHANGE = oc.KEY_CHANGE.pack(oc.MAGIC, oc.SET_KEY, b"site_ems", bytes(32), 1)
     RUN  True | STOP  True | RESET  True | request(oc.KEY_RESET)  True
     request(oc.TEST_MODE)  True | request(oc.LAMP_TEST)  True
     LOCK  True | END  True | lock(oc.LOCK_OUT, b"bert")  False | lock(oc.END_LOCK_OUT, b"a")  False
-    approval()  False | KEY_CHANGE  False | b"x"  False
+    approval()  False | KEY_CHANGE  False | request(oc.SIGN)  False | b"x"  False
 """)
 def test_an_operator_locks_out_in_the_own_name_alone(operators, place, monkeypatch, data, may):
     from_user(monkeypatch, OTHER)

@@ -5,7 +5,7 @@ from random import Random
 from types import SimpleNamespace
 
 import pytest
-from converter_forms import FRAMES, reach_W, toml
+from converter_forms import FRAMES, reach_W, toml, values_of
 from device_suite import Bus, Sink
 from register_converter import RATED_W, Converter
 
@@ -117,6 +117,18 @@ def test_no_converter_gets_more_than_the_limits_whatever_is_lost(tmp_path, form,
     charge, discharge = bench.reach_W
     assert 2900 <= charge <= 3000 and discharge == 0 and bench.channel.gate_refusals == 0
     assert -3000 <= bench.sent_W <= -2900 and bench.code == [1]
+
+
+@pytest.mark.parametrize("form", ["two_and_mode", "idle_is_charge", "crossed_apart"])
+def test_a_set_point_that_changes_in_each_tick_reaches_every_frame(tmp_path, form):
+    """The frames take turns: else the first one changes before the last is written."""
+    bench = Bench(tmp_path, form).run(0, 3000)
+    bench.limit(10_000, 10_000)
+    for asked_W in range(1000, 2000, 20):
+        bench.run(asked_W, TICK_MS)
+    numbers = values_of(bench.data, bench.slave.holding, RATED_W)
+    held = [number for value, number in numbers if value["role"] in ("power", "discharge")]
+    assert bench.reach_W[1] >= 1800 and min(held) >= 1800
 
 
 @pytest.mark.parametrize("form", ["signed", "two_registers"])

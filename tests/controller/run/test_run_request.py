@@ -341,3 +341,22 @@ def test_contactors_that_are_still_closed_stay_in_the_test():
     watched(bench, 250)
     bench.tick()
     assert is_over(bench)
+
+
+def test_a_start_waits_for_the_sign_test_and_nothing_else_does():
+    bench = at_rest(PERSON)
+    sign = bench.cabinet.request_sign
+    assert [sign(*given) for given in ((1, 1), (0, 1), (2, 1), (1, 2))] == [100, 101, 101, 101]
+    assert bench.cabinet.request_run(1) == oc.SIGN_HELD and bench.cabinet.request_run(0) == 0
+    bench.tick()
+    assert list(bench.told("sign_held")) == [1] and bench.is_open()
+    assert in_test().cabinet.request_sign(1, 1) == oc.ACCEPTED, "TEST mode goes on"
+    assert sign(1, 0) == oc.ACCEPTED and bench.cabinet.request_run(1) == 0
+    bench.tick(RUN_TICKS)
+    assert list(bench.told("sign_held")) == [0] and bench.state == "running"
+
+
+def test_a_cabinet_that_runs_goes_on():
+    bench = running()
+    bench.cabinet.request_sign(1, 1)
+    assert bench.tick(100).state == "running"

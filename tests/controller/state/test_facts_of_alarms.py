@@ -271,6 +271,11 @@ def test_a_stopped_cabinet_says_what_starts_it(tmp_path):
     assert "waits for R701 interlock" in found[0] and found[2] == f"       And {alone}."
     assert "waits for interlock" in there[0]
     key(watched, True, 15)
+    cabinet.request_sign(1, 1)
+    words = "the sign test of unit 1 comes first (firebreak sign-test)"
+    assert starts_with(watched.run(16), words)
+    assert watched.facts("alarms")["start"]["sign_held"] == [1]
+    cabinet.request_sign(1, 0)
     cabinet.request_run(1)
     facts = watched.run(25).facts("alarms")
     assert facts["state"] == "running" and facts["start"]["rests"] is None

@@ -181,3 +181,18 @@ def test_the_steps_in_turn_and_their_end():
     assert ticked(s.STOPPING, made=made)[0].ended == sessions.OVER and made.whole(0) == []
     made, _ = ticked(s.RUNNING)
     assert ticked(s.INHIBITED, made=made)[0].ended == sessions.STOPPED
+
+
+def test_a_figure_that_does_not_fit_is_named_and_one_below_its_uncertainty_is_not_pasted():
+    figure = {"value": 300.0, "uncertainty": 20.0}
+    small = {"value": 100.0, "uncertainty": 150.0}
+    point = {"point": AC, "steps": 8, "refresh_ms": 100, "too_little": "", "step_W": 25_000}
+    point |= {"dead_time_ms": figure, "ramp_ms": small, "gain": figure, "overshoot_pct": small}
+    point |= {"slew_W_per_s_min": 9, "slew_W_per_s_max": None}
+    stated = {"dead_time_ms": 60, "ramp_ms": 90}
+    made = {"unit": 1, "rated_W": 250_000, "points": [point], "held_by": [], "stated": stated}
+    text = "\n".join(step_words.step_lines(made))
+    assert "dead_time_ms  300 +- 20 ms; profile: 60, DOES NOT FIT" in text
+    assert "profile: 90, fits" in text and "slew          9 W/s or more" in text
+    assert "    dead_time_ms = 300  # measured +- 20, 8 steps" in text
+    assert "    # ramp_ms: at most 250; 5 % of the rating shows no more" in text

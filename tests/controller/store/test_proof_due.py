@@ -343,7 +343,9 @@ PLACED = {
 def test_a_device_that_was_swapped_silently_is_an_event_and_its_tests_are_due(
     tmp_path, monkeypatch
 ):
-    made, serials = Watching(tmp_path), {}
+    made, serials, told = Watching(tmp_path), {}, []
+    tell = lambda path, *given: told.append((os.path.basename(path), *given))  # noqa: E731
+    monkeypatch.setattr(proof_watch.operator_client, "sign", tell)
     monkeypatch.setattr(proof_watch.link_statistics, "read", lambda _: {"serials": serials})
     for row in ("1", "15", "40"):
         made.test(row, DAY)
@@ -355,6 +357,7 @@ def test_a_device_that_was_swapped_silently_is_an_event_and_its_tests_are_due(
     serials["m", 1] = "B2"
     words, due = made.look(DAY, header=PLACED)
     assert words.startswith("meter has another serial number, A1 -> B2, and no replacement is")
+    assert told == [("command.sock", 1, True)], "a start waits for the sign test"
     assert due == "proof test due now: row 15" and made.look(DAY, header=PLACED) == []
     records = pt.read(made.folder).records
     found = [(each.kind, each.row, each.tester) for each in records[-3:]]

@@ -1,0 +1,31 @@
+"""Units whose sign test holds a start, from the ledger at the start of the process.
+
+The loop reads no file. So whoever writes a record about a sign test also sends the command SIGN.
+"""
+
+from controller.config import approval
+from controller.config.configuration import Config
+from controller.store import proof_tests, sign_tests
+from controller.store.proof_lines import Record
+from controller.system.paths import plain
+
+
+def codes_of(config: Config) -> list[str]:
+    """The code of each unit's devices, as the ledger names it."""
+    devices = [(each.name, each.role, each.index) for each in config.devices]
+    return sign_tests.codes(config.safety_image, approval.devices(config), devices)
+
+
+def of_ledger(config: Config, state_directory: str) -> tuple[set[int], list[str]]:
+    """(units from 1, the lines of a start that waits for them). Without a ledger all are held."""
+    records: tuple[Record, ...] = ()
+    lines = []
+    try:
+        records = proof_tests.read(state_directory).records
+    except OSError as error:
+        lines.append(plain(error, proof_tests.path_of(state_directory)))
+    held = sign_tests.held(sign_tests.units(codes_of(config), records))
+    if held:
+        units = ", ".join(map(str, held))
+        lines.append(f"a start waits for the sign test of unit {units}: `firebreak sign-test`")
+    return set(held), lines
