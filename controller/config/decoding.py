@@ -6,6 +6,7 @@ what the driver stores is what a cabinet would use.
 """
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from drivers.setpoint_form import Frame
 from drivers.steps import StepError
 
 BITS = (1, 2)
+HOLDS = {5: 1, 15: 1, 6: 3, 16: 3}  # {function that writes: that reads the same}
 ANY = 0  # function of words whose function is not known
 MORE_STEPS, STEP_US = 200, profile_bench.TICK_US  # after the last event
 
@@ -56,7 +58,8 @@ class Memory:
 
     def put(self, function: int, address: int, words: tuple[int, ...]) -> None:
         """Keep words from an address on. function: ANY for each."""
-        for each in (1, 2, 3, 4) if function == ANY else (function,):
+        every = (1, 2, 3, 4) if function == ANY else (HOLDS.get(function, function),)
+        for each in every:
             table = self._known.setdefault(each, {})
             for at, word in enumerate(words, address):
                 table[at] = word
@@ -87,6 +90,7 @@ class Decoder:
         self, time_us: int, function: int, address: int, words: tuple[int, ...]
     ) -> Iterator[Found]:
         """What the device holds from now on."""
+        function = HOLDS.get(function, function)
         self.memory.put(function, address, words)
         if self.profile.models:
             with contextlib.suppress(StepError):
@@ -235,8 +239,8 @@ def _each(register: Register) -> Iterator[Register]:
 
 
 def _unit_of(name: str) -> str:
-    last = name.rpartition("_")[2]
-    return last if last in ("W", "mV", "mA", "permille", "ddegC", "min", "s", "kohm") else ""
+    last = re.sub(r"(_min|_max|_\d+)+$", "", name).rpartition("_")[2]
+    return last if last in ("W", "mV", "mA", "permille", "ddegC", "s", "kohm") else ""
 
 
 class Bench:

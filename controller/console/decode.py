@@ -25,7 +25,7 @@ Report = dict[str, Any]
 
 @cli.command(
     "decode",
-    cli.option("file", metavar="FILE", help="candump -L, Modbus frames with times, or registers"),
+    cli.option("file", metavar="FILE", help="of candump, frames of Modbus, or registers"),
     cli.option("--profile", metavar="NAME", required=True, help="shipped, or a file in .toml"),
     cli.option("--unit-id", type=cli.whole(0, 255), default=None, help="of a bus with several"),
     cli.option("--node", type=cli.whole(0, 55), default=0, help="of a BMS (%(default)s)"),
@@ -41,7 +41,7 @@ Report = dict[str, Any]
 def _decode(arguments: Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError):
         profile = checked(arguments.profile)
-        events = captures.read(arguments.file, captures.text_of(arguments.file))
+        events = list(captures.read(arguments.file))
         report = _report(profile, events, arguments)
     if arguments.json:
         print(json.dumps(report, indent=1))

@@ -111,6 +111,16 @@ def test_a_written_set_point_is_a_part_of_the_rating(decoded):
     assert values(report) == {"setpoint.2.power": (80_000, "W")}
 
 
+@pytest.mark.parametrize("text", ["16:30409 0xFFD8", "6:30409 0xFFD8\r\n", "[01]"])
+def test_a_write_is_the_set_point_in_each_form_of_capture(decoded, text):
+    if "[01]" in text:
+        frame = seal(bytes.fromhex("010676C9FFD8"))
+        line = "".join([f"[{each:02X}]" for each in frame])
+        text = f"\ufeff{line}\n{line.replace('[', '<').replace(']', '>')}"
+    report = decoded("growatt_vpp", text, "--rated-W 200000")[1]
+    assert values(report) == {"setpoint.2.power": (80_000, "W")}
+
+
 def test_another_device_is_named(decoded):
     code, report = decoded("dse_genset", "3:768 2")
     assert code == 1 and reasons(report) == {"manufacturer": "2 is another device; allowed 1"}
@@ -147,8 +157,8 @@ def test_a_capture_without_the_chain_is_refused(capsys, tmp_path):
 def test_a_rack_by_registers_has_each_value_of_an_array(decoded):
     report = decoded("seplos_v3", "4:4096 5200\n4:4352 3300 3301")[1]
     assert values(report) == {
-        **{"rack_voltage_mV": (52_000, "mV"), "cell_voltage_mV_1": (3300, "")},
-        **{"cell_voltage_mV_2": (3301, "")},
+        **{"rack_voltage_mV": (52_000, "mV"), "cell_voltage_mV_1": (3300, "mV")},
+        **{"cell_voltage_mV_2": (3301, "mV")},
     }
 
 
@@ -158,6 +168,23 @@ CAN = """\
 ({0}.02) can0 356#88130F00C800
 ({0}.03) can0 359#00000000000000
 """
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "  can0  {0}   [{2}]  {1}",
+        " (17.5)  can0  {0}   [{2}]  {1}\r",
+        "(2026-01-02 03:04:05.000006)  can0  {0}   [{2}]  {1}",
+    ],
+    ids=["plain", "time", "date"],
+)
+def test_each_form_of_candump_has_the_same_values(decoded, form):
+    rows = [each.split()[2].split("#") for each in CAN.splitlines()]
+    text = [form.format(name, bytes.fromhex(data).hex(" "), len(data) // 2) for name, data in rows]
+    assert values(decoded("pylontech_lv", "\n".join(text))[1]) == values(
+        decoded("pylontech_lv", frames(1))[1]
+    )
 
 
 def frames(seconds, text=CAN):
