@@ -93,6 +93,7 @@ def test_the_swing_is_said_in_words(reduction, words):
     assert words in "".join(pod_command.lines(doc | {"members": []}))
 
 
+@pytest.mark.whole
 def test_value_mode_at_the_tick_of_the_bytes_gives_the_same_energies():
     both = [pod.Pod.of_file(str(EXAMPLE), kind=kind, tick_ms=20) for kind in (VirtualRig, ValueRig)]
     assert [one.run(8).mode for one in both] == ["byte, 20 ms", "value, 20 ms"]
@@ -166,6 +167,7 @@ def test_the_sentence_of_a_page_says_whence_the_energy_came():
     assert dark == f"2.00 kWh of the load had no supply. {sentence}"
 
 
+@pytest.mark.whole
 @pytest.mark.wire
 def test_a_pod_in_real_time_has_a_controller_of_its_own_for_each_cabinet(tmp_path):
     def until_all_tick(rig):
@@ -234,6 +236,7 @@ THREE = ROOT / "hil/site/examples/three_cabinets.toml"
 OTHER_IMAGE = whole(("store_other_image", 100, "inhibited", "58"))
 
 
+@pytest.mark.whole
 @cases("""
     then  seconds  state  trip
     "run_request"  100  "running"  ""

@@ -108,6 +108,7 @@ def sent_schedule(*arguments):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+@pytest.mark.whole
 def test_an_interrupted_run_stops_in_order_keeps_its_figures_and_its_directory(tmp_path, capsys):
     place = tmp_path / "run"
     run = Run(tmp_path, "--for", "100", "--run-dir", str(place), "--json", "out.json")
@@ -151,6 +152,7 @@ def test_a_planner_beside_the_rig_sends_its_schedule_and_ends_with_it(tmp_path, 
     assert json.loads((tmp_path / "out.json").read_text())["planner"]["sent"]["code"] == "H1"
 
 
+@pytest.mark.whole
 def test_the_death_of_the_planner_is_one_line(made):
     run = made(planner={"mean_W": 200e3, "soc_pct": 50})
     run.start()
@@ -158,6 +160,7 @@ def test_the_death_of_the_planner_is_one_line(made):
         run.run(lambda view: run.beside.running["planner"].kill())
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("number", [signal.SIGTERM, *slow(signal.SIGHUP)])
 def test_a_run_interrupted_while_the_controller_starts_leaves_nothing_running(tmp_path, number):
     run = Run(tmp_path, "--for", "100", "--plot", "")

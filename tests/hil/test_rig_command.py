@@ -118,6 +118,7 @@ def test_the_largest_load_runs(capsys, trace):
     assert "trips      1\n" in out and "row 57a" in out and "overload " in out
 
 
+@pytest.mark.whole
 def test_a_reader_that_leaves_early_changes_nothing(tmp_path):
     """rig ... | head -1: the figures are written nevertheless."""
     reading, writing = os.pipe()

@@ -16,17 +16,16 @@ from hil.scenarios import scenario
 
 CONFIG = configuration.load(EXAMPLE)
 # `why` beside load tracking with a ramp and a stop, and beside a restart; all scenarios with --all
-QUICK = ("bms_silent",)
-LONG = ("controller_killed",)
-# Of the other kinds a contact and an island; detector, meter, limit and start with --whole. Their
-# signals arrive in campaigns/test_rows_on_the_wire.py, their faults in values/test_words.py.
-SAMPLE = "estop", "island"
+# One with its answers to `why`; the others with --whole. Their signals arrive in
+# campaigns/test_rows_on_the_wire.py, their faults in values/test_words.py.
+QUICK = ("estop",)
+LONG = "controller_killed", "bms_silent"
 RING_BYTES = 8 << 20
 # a cabinet that rests, or whose limit of 4 % leaves nothing to follow, writes few
 LEAST_FRAMES = {"over_temperature": 40, "expiry_lost": 30, "door_in_precharge": 10}
 # frames are spoiled or lost on the wire
 UNCLEAN = ("rtu_garbage", "io_noise", "pcs_silent")
-REST = sorted({*scenario.names()} - {*QUICK, *LONG, *SAMPLE})
+REST = sorted({*scenario.names()} - {*QUICK, *LONG})
 
 
 def compared(rig, path, name):
@@ -37,9 +36,9 @@ def compared(rig, path, name):
 
 @pytest.mark.parametrize(
     "name, why",
-    [*[(name, True) for name in QUICK], *[(name, False) for name in SAMPLE]]
+    [(name, True) for name in QUICK]
     + whole(*[(name, True) for name in LONG], *[(name, False) for name in REST])
-    + slow(*[(name, True) for name in (*SAMPLE, *REST)]),
+    + slow(*[(name, True) for name in REST]),
 )
 def test_all_a_scenario_expects_is_met(name, why, tmp_path, monkeypatch):
     """One run answers both: the simulation takes the time."""

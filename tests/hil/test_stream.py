@@ -51,6 +51,7 @@ def test_a_wrong_file_is_one_line(tmp_path):
         stream.of_file(tmp_path / "none.csv")
 
 
+@pytest.mark.whole
 def test_memory_does_not_grow_with_the_file(tmp_path):
     path = tmp_path / "load.csv.gz"
     with gzip.open(path, "wt") as file:

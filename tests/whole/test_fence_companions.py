@@ -123,6 +123,7 @@ def test_every_field_of_every_line_of_json(served, capfd):
     assert capfd.readouterr().err == "", "refused, not caught behind it"
 
 
+@pytest.mark.whole
 def test_every_field_of_every_map_of_msgpack(served, capfd):
     for data in packed():
         served.hear(data)

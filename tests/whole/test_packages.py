@@ -16,7 +16,8 @@ from hil.scenarios import scenario
 from hil.systems import spec
 from tests.repository import ROOT
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]  # a guard: wheels, then processes
+pytestmark = [pytest.mark.whole, pytest.mark.wire]
+pytestmark += [pytest.mark.timeout(600)]  # a guard: wheels, then processes
 BOX, OFFICE, BENCH, LABORATORY = wheels.FOLDERS
 
 

@@ -73,6 +73,7 @@ def test_the_loop_keeps_its_size_while_everything_happens(soaked, tmp_path, turn
     assert made.loop.can_ports["can0"].losses >= turns
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     "turns, file", [(300, everything_on), *whole((20_000, everything_on), (1400, by_registers))]
 )

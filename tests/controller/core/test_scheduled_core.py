@@ -61,6 +61,7 @@ def test_a_table_enters_once_a_part_a_tick():
     assert seen[:3] == [*parts] and [step for step, *_ in seen[3:]] == [0, 0]
 
 
+@pytest.mark.whole
 def test_a_negative_price_curtails_pv_to_the_load_until_the_notice_ends():
     """The rig, with frames of the inverter: the battery takes 140 kW of 200 kW before it."""
     config = configuration.load(str(FOLDER / "pv_genset" / "cabinet.toml"))

@@ -71,6 +71,7 @@ def test_a_history_can_be_extended_and_has_each_event_once(run, monkeypatch):
     assert set(found.began_ms) == set(snapshot.read(path).standing)
 
 
+@pytest.mark.whole
 def test_an_event_before_the_ring_has_no_time(tmp_path):
     """Later keyframes hold the row; the keyframe in which it began is overwritten."""
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(1, "estop_press")], {"soc": 0.55})

@@ -30,6 +30,7 @@ def clock_lost(rig):
     rig.controller.cabinet.site_clock.error_us = None
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("end, state", [(gone, s.SILENT), *whole((clock_lost, s.CLOCK))])
 def test_after_its_end_the_box_holds_peak_and_reserve_by_itself(end, state):
     config = configuration.load(EXAMPLE)

@@ -247,6 +247,7 @@ def test_no_content_of_its_files_ends_it(bench, data, name):
         assert all(each.isprintable() for each in bench.said)
 
 
+@pytest.mark.whole
 def test_a_day_without_a_controller_leaves_descriptors_and_the_log_as_they_were(bench):
     bench.site.listener.close()
     bench.planner.step()

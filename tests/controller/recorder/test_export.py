@@ -52,6 +52,7 @@ def test_events_and_seconds_as_csv(capsys, record, tmp_path):
     assert seconds[-1]["state"] == "tripped"
 
 
+@pytest.mark.whole
 def test_the_bands_of_each_minute_as_csv(capsys, tmp_path):
     bench = Bench(tmp_path, []).start_recorder().run(61)
     bench.close()

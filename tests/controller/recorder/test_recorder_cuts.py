@@ -30,6 +30,7 @@ def test_killed_at_any_instant_it_tells_every_trip_once(tmp_path, count, trips_m
     assert sorted(recorded) == sorted(fed)
 
 
+@pytest.mark.whole
 @pytest.mark.wire
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace(1) is not installed")
 @pytest.mark.parametrize("count", [3, *slow(10)])

@@ -189,6 +189,7 @@ def test_lost_frames_are_a_gap_in_time():
     assert found[60]["not_observable"]["0.1-0.5 Hz"].startswith("20 s of samples")
 
 
+@pytest.mark.whole
 def test_status_shows_the_bands_of_the_last_minute(tmp_path):
     def load_W(t_s):
         return 300_000 + 20_000 * math.sin(2 * math.pi * 0.25 * t_s)

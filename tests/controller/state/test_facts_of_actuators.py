@@ -86,6 +86,7 @@ def test_the_page_has_a_part_for_each_actuator(seen):
     assert "generator needed" in text and "is_running reported -" in text
 
 
+@pytest.mark.whole
 def test_a_scheduler_lowers_the_load_on_the_wire_and_why_says_so(tmp_path):
     """480 kW, of which a hint's fallback lets 450 kW in, and a battery that is low."""
     watched = on_wires(tmp_path, lambda t_s: 480_000.0, soc=0.18).run(45)

@@ -281,6 +281,7 @@ def test_a_stopped_cabinet_says_what_starts_it(tmp_path):
     assert facts["state"] == "running" and facts["start"]["rests"] is None
 
 
+@pytest.mark.whole
 def test_test_mode_counts_down_and_its_end_is_shown(tmp_path):
     watched = key(Watched(tmp_path), False, 4)
     cabinet = watched.rig.controller.cabinet

@@ -726,6 +726,7 @@ OPEN += f'doors_command() {{ {quote(sys.executable)} -m controller doors check "
 OPEN += ' "${@:4}"; }; '
 
 
+@pytest.mark.whole
 def test_doors_bring_their_unit_their_file_and_the_addresses_that_it_needs(whole):
     """Nothing of them is there else; a kind that leaves the file loses its drop-in."""
     folder, file = whole / "etc/systemd/system", whole / "etc/firebreak/doors/doors.toml"

@@ -99,6 +99,7 @@ def test_a_job_begins_within_a_slot_and_ends_within_the_plan():
     assert found["earliest"] is found["asked"]["missing_W"] is None, "the plan ends before"
 
 
+@pytest.mark.whole
 def test_no_larger_job_no_lower_cap_and_no_emptier_battery_fits_earlier():
     draw = random.Random(1)
     fitting = 0

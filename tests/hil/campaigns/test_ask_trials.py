@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from slow import whole
 
 from hil.__main__ import main
 from hil.campaigns.ask import command, trials
@@ -11,7 +10,8 @@ from hil.campaigns.ask import command, trials
 SEED, MINUTES = 11, 3
 
 
-@pytest.mark.parametrize("count", [16, *whole(40)])
+@pytest.mark.whole
+@pytest.mark.parametrize("count", [16, 40])
 def test_no_job_with_a_yes_is_short(count, capsys, tmp_path):
     path = tmp_path / "ask.json"
     given = "--seed", SEED, "--count", count, "--minutes", MINUTES, "--json", path

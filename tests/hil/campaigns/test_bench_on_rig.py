@@ -41,6 +41,7 @@ def test_presses_meet_every_phase_of_the_tick(tmp_path):
     assert presses(200, 1, tmp_path) == chosen != presses(200, 2, tmp_path)
 
 
+@pytest.mark.whole
 def test_two_presses_in_virtual_time_are_two_reactions(tmp_path):
     """The cabinet is back before each press; the program alone drops the permit."""
     chosen = presses(2, 3, tmp_path)

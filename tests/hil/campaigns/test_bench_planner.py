@@ -5,6 +5,7 @@ import pytest
 from hil.campaigns.benchmarks import planner
 
 
+@pytest.mark.whole
 def test_two_days_have_all_ways_in_one_table_and_say_how_to_get_the_rival(monkeypatch, tmp_path):
     monkeypatch.setattr(planner, "MONTHS", (("berlin", "", 7),))
     monkeypatch.setattr(planner, "RIVAL_PYTHON", tmp_path / "python")

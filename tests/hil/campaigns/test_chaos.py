@@ -259,6 +259,7 @@ def test_a_gateway_passes_a_small_part_of_a_flood_to_the_loop():
     assert 20 <= passed <= 60
 
 
+@pytest.mark.whole
 @pytest.mark.wire
 def test_a_reader_that_never_waits_says_each_round(tmp_path):
     stage = SimpleNamespace(directory=tmp_path, state_directory=tmp_path, note=Mock())

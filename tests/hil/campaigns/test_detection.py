@@ -173,6 +173,7 @@ def test_as_many_runaways_as_asked_by_their_shares():
         assert all(abs(counts[kind] - share * count) < 1.0 for kind, share in courses.SHARES)
 
 
+@pytest.mark.whole
 def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
     steps = ((60, lambda plant: plant.racks[0].start_runaway(2, 3, 1.0, 120.0)),)
     todo = [course("heater", rack=0, events=(60,), steps=steps), course(duration_s=90.0)]

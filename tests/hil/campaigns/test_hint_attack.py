@@ -77,6 +77,7 @@ def test_the_same_seed_makes_the_same_hints():
     assert [first.make() for _ in range(200)] == [second.make() for _ in range(200)]
 
 
+@pytest.mark.whole
 @pytest.mark.wire
 def test_a_short_attack_on_the_rig(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(command, "QUIET_S", 0.2)

@@ -96,6 +96,7 @@ def test_the_figures_name_run_and_moment_of_the_worst():
     assert "1 of 2 outages kept every promise; not: run 2 at 7.5 s" in text
 
 
+@pytest.mark.whole
 def test_one_outage_in_bytes_keeps_every_promise(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(course, "OUTAGE_S", 4.0)
     monkeypatch.setattr(course, "AFTER_S", 2.0)

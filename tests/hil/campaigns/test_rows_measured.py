@@ -299,6 +299,7 @@ def test_every_effect_is_demanded_by_some_stage():
     assert effects.demanded("27") == [] and effects.demanded("48a") == [effects.POWER]
 
 
+@pytest.mark.whole
 def test_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(command.realtime, "freeze_collector", lambda: None)
     out, table = tmp_path / "rows.json", tmp_path / "rows.md"

@@ -4,6 +4,8 @@ from array import array
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
+
 from controller.config import configuration
 from controller.core.policies.modes import BLACK_START, GRID, HAND_OVER, ISLAND, RETURN
 from controller.sites import FOLDER
@@ -55,6 +57,7 @@ class Outage:
         return self.core.functions["genset_start"].engines[0].state.is_wanted == 1
 
 
+@pytest.mark.whole
 def test_an_outage_that_the_converter_carries_until_the_generator_set_charges_it():
     one = Outage(can_form=True, soc=0.1525)
     assert one.modes() == [HAND_OVER, ISLAND, RETURN, GRID]
@@ -69,6 +72,7 @@ def test_an_outage_that_the_converter_carries_until_the_generator_set_charges_it
     assert [trip["stage"] for trip in one.rig.trips.trips] in ([], ["57a"])
 
 
+@pytest.mark.whole
 def test_a_black_start_sheds_everything_and_picks_it_up_in_order_on_the_generator_set():
     one = Outage(can_form=False, soc=0.9)
     assert one.modes() == [HAND_OVER, BLACK_START, ISLAND, RETURN, GRID]

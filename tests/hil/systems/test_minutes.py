@@ -25,7 +25,8 @@ def test_three_units_carry_the_load_alone(name):
     assert outage["carried_s"] == 40 and 65 < outage["island_s"] < 75
 
 
-@pytest.mark.parametrize("after_s", [30, *whole(120)])
+@pytest.mark.whole
+@pytest.mark.parametrize("after_s", [30, 120])
 def test_the_pods_carry_what_is_critical_and_shed_the_rest(after_s, monkeypatch):
     """8 MW of load on 4 MW of pods: dark until the contacts have shed it, 3 MW on the UPS."""
     monkeypatch.setattr(minutes, "AFTER_S", after_s)

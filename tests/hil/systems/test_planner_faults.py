@@ -58,6 +58,7 @@ def test_a_dead_planner_is_dead_for_the_rest_and_the_load_is_mirrored_at_its_mea
     assert known.load_W == [1e5] * 96 + [2e5] * 96
 
 
+@pytest.mark.whole
 def test_each_fault_costs_and_none_lifts_the_connection():
     site, past = case().site, case().past
     stored_J = 0.5 * site.full_J

@@ -117,6 +117,7 @@ def test_the_ends_of_the_sizes_are_configurations(name, tmp_path):
         assert sized.load(found.size, tmp_path, 100).topology
 
 
+@pytest.mark.whole
 def test_a_sweep_is_a_year_at_each_size_and_is_drawn(monkeypatch, tmp_path, capsys):
     """Each run is faked: nothing flows, so no battery pays."""
     energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 0.0)

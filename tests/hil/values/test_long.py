@@ -31,6 +31,7 @@ def test_a_wrong_option_is_refused_in_one_line(text, line, capsys):
     assert code == 2 and line in error and error.count("\n") == 1
 
 
+@pytest.mark.whole
 def test_a_chain_run_names_its_mode_beside_each_figure(tmp_path, capsys):
     path = tmp_path / "out.json"
     assert long("--mode", "chain", "--for", "30min", "--json", str(path)) == 0
