@@ -116,6 +116,7 @@ def test_every_page_opens(tmp_path, capsys, monkeypatch, cabinet, state, course)
     assert check_truth(watched.watch(), state) or not is_short
     if state != "running":
         return
+    walk_box.check_replaced(capsys, config, ("--run-dir", folder, "--state-dir", folder))
     # the controller ends: its journal stays
     monkeypatch.setattr(watch.Watch.update, "__defaults__", (lambda: None,))
     monkeypatch.setattr(watch, "wait", lambda: None)
@@ -145,8 +146,12 @@ def test_every_document_of_every_cabinet_opens(capsys, cabinet):
                 )
                 assert result in (0, 1) and not err and all(line.isascii() for line in out)
                 assert "Traceback" not in out[0] and (form != "json" or json.loads("\n".join(out)))
-    for command in ("check", "wiring"):
-        assert run(capsys, command, str(cabinet))[::2] == (0, [])
+    for command in (("check",), ("wiring",), ("profile", "list", "--site")):
+        result, out, err = run(capsys, *command, str(cabinet))
+        assert (result, err) == (0, []) and all(line.isascii() for line in out)
+        if command != ("check",):
+            facts = run(capsys, *command, str(cabinet), "--json")
+            assert facts[::2] == (0, []) and json.loads("\n".join(facts[1]))
 
 
 def test_every_role_of_the_configuration_is_a_kind_of_link():

@@ -18,6 +18,7 @@ from controller import __main__ as cli
 from controller.config import configuration
 from controller.console import pages
 from controller.console.login import Failures
+from controller.console.replace_steps import KINDS
 from controller.console.terminal import words
 from controller.console.terminal.session import SHOWN, Session
 from controller.console.terminal.view import BODY_ROWS, View
@@ -118,6 +119,22 @@ def on_the_box(folder, config, course):
     HintStatistics(f"{folder}/hints.stats", config.sources).close()
     write_plan(folder)
     return found
+
+
+def check_replaced(capsys, config, places):
+    """`replace` shows each device that it can exchange."""
+    kinds = [
+        (kind, each.name)
+        for kind in KINDS
+        for each in config.devices
+        if each.role in KINDS[kind].roles
+    ]
+    for kind, device in kinds:
+        command = "replace", kind, device, *places
+        result, out, err = run(capsys, *command, "--json")
+        assert (result, err, json.loads("\n".join(out))["device"]) == (0, [], device)
+        result, out, err = run(capsys, *command)
+        assert (result, err) == (0, []) and device in " ".join(fits(out, command))
 
 
 def fits(lines, page):
