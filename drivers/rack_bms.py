@@ -99,6 +99,9 @@ class RackBms:
                 self._values.pop(name, None)
                 continue
             value = field.value(frame)
+            if value is None and name.startswith("cell_position"):  # a note: 0 can mean none
+                self._values.pop(name, None)
+                continue
             if value is None:
                 return None
             values[name] = value
