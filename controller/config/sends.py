@@ -58,7 +58,7 @@ def _check_step(step: Step, places: Places) -> None:
 
 
 def _zeros(register: Register) -> list[int]:
-    """As many registers or coils as a write of this register has."""
+    """Zeros for each register or coil that a write of this register has."""
     if register.write_function in COIL_WRITES:
         return [0] * register.count
     return [0] * (register.words + register.complement + len(register.with_words))
