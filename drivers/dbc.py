@@ -1,44 +1,11 @@
-"""The fields of CAN messages, from the messages and signals (BO_, SG_) of a DBC file, as shifts and
-masks. Floating-point signals are refused; of the native rack also big-endian and multiplexed ones.
-"""
+"""The fields of CAN messages, from the messages and signals of a DBC file, as shifts and masks."""
 
 import functools
 import math
-import re
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from drivers.profile import Profile, wrong
-
-FRAME_BITS = 64
-_STRING = re.compile(r'"[^"]*"')
-_MESSAGE = re.compile(r"BO_ +(\d+) +(\w+) *: *\d+ +\w+")
-_SIGNAL = re.compile(
-    r"SG_ +(\w+)(?: +(M|m\d+))? *: *(\d+) *\| *(\d+) *@ *([01]) *([+-]) *"
-    r"\( *([\d.eE+-]+) *, *([\d.eE+-]+) *\) *\[[^\]]*\] *\"\" .*"
-)
-_ENTRY = re.compile(r"(?:BO_|SG_|SG_MUL_VAL_|SIG_VALTYPE_) ")
-READABLE = "a message, or a little-endian integer that is not multiplexed"
-
-
-class Signal(NamedTuple):
-    """value = raw * factor + add; raw: `bits` bits of the frame from bit `start` on."""
-
-    start: int
-    bits: int
-    is_signed: bool
-    factor: Fraction
-    add: Fraction
-    is_big: bool = False
-    mux: int | None = None
-
-
-class Message(NamedTuple):
-    """One message and its signals by name."""
-
-    can_id: int
-    signals: dict[str, Signal]
+from drivers.profile import Message, Profile, Signal, wrong
 
 
 class Field(NamedTuple):
@@ -54,66 +21,12 @@ class Field(NamedTuple):
     add: int
 
 
-def messages(text: str, every: bool = False) -> dict[str, Message]:
-    """{name: Message} of a DBC. every: also big-endian and multiplexed signals. Raises ValueError
-    in one line.
-    """
-    found: dict[str, Message] = {}
-    message, used = None, 0
-    for line in map(str.strip, _STRING.sub('""', text).splitlines()):
-        if not _ENTRY.match(line):
-            continue
-        if head := _MESSAGE.fullmatch(line):
-            message, used = Message(int(head[1]), {}), 0
-            found[head[2]] = message
-            continue
-        parts = _SIGNAL.fullmatch(line)
-        if not parts or message is None or not every and (parts[2] or parts[5] == "0"):
-            raise ValueError(f"{line}: allowed {READABLE}")
-        signal = _signal(parts)
-        mask = _bits(signal)
-        if signal.factor <= 0 or not 0 < mask < 1 << FRAME_BITS or mask & used:
-            raise ValueError(
-                f"{line}: allowed a factor above 0, and bits of its own within {FRAME_BITS}"
-            )
-        used |= mask if signal.mux is None else 0
-        message.signals[parts[1]] = signal
-    return found
-
-
-def _signal(parts: re.Match[str]) -> Signal:
-    mux = int(parts[2][1:]) if parts[2] and parts[2] != "M" else None
-    start, bits, factor, add = int(parts[3]), int(parts[4]), Fraction(parts[7]), Fraction(parts[8])
-    return Signal(start, bits, parts[6] == "-", factor, add, parts[5] == "0", mux)
-
-
-def _bits(signal: Signal) -> int:
-    """The bits of the frame that a signal takes, as a mask; 0: none, or beyond its end."""
-    if not signal.is_big:
-        return (1 << signal.bits) - 1 << signal.start
-    order = [byte * 8 + bit for byte in range(FRAME_BITS // 8) for bit in range(7, -1, -1)]
-    first = order.index(signal.start) if signal.start < FRAME_BITS else FRAME_BITS
-    found = order[first : first + signal.bits]
-    return sum([1 << bit for bit in found]) if len(found) == signal.bits else 0
-
-
-@functools.lru_cache(maxsize=16)  # up to 16 racks share a file
-def _read(path: Path) -> dict[str, Message]:
-    return messages(path.read_text(encoding="cp1252", errors="replace"))
-
-
 class Dbc:
     """The DBC file of a profile. Each method raises ProfileError in one line for a missing name."""
 
     def __init__(self, profile: Profile) -> None:
         self._wrong = functools.partial(wrong, profile.path)
-        path = profile.path.parent / profile.settings["dbc"]
-        if not path.is_file():
-            raise self._wrong(f"settings.dbc: no such file {path.name} beside the profile")
-        try:
-            self._messages = _read(path)
-        except ValueError as error:
-            raise self._wrong(f"settings.dbc: {path.name}: {error}") from None
+        self._messages = profile.dbc
 
     def message(self, name: str) -> Message:
         """The message `name`."""

@@ -4,12 +4,12 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from controller.config import can_form as form
+from controller.config import can_form as form, dbc
 from controller.forms.reading import Path, read_each, unknown
 from controller.forms.refusal import not_allowed, refuse
 from drivers import rack_sources
 from drivers.can_codec import EXTENDED, place
-from drivers.dbc import Message, Signal, messages
+from drivers.profile import Message, Signal
 from safety import signals as s
 
 Table = dict[str, Any]
@@ -28,7 +28,7 @@ def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> di
     found = {
         name: read_each(file, (name,), tables[name], form.TABLES[name]) for name in form.TABLES
     }
-    by_dbc = _dbc(path, settings["dbc"])
+    by_dbc = dbc.read(path, settings["dbc"], every=True) if settings["dbc"] else {}
     for name, row in found["messages"].items():
         _fill_message(file, ("messages", name), row, by_dbc)
     for row in found["sent"].values():
@@ -47,18 +47,6 @@ def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> di
         if row["id"] in forbidden:
             not_allowed(file, ("settings", "forbidden"), row["id"], f"no id of messages.{name}")
     return found
-
-
-def _dbc(path: pathlib.Path, name: str) -> dict[str, Message]:
-    if not name:
-        return {}
-    file, key = path.parent / name, ("settings", "dbc")
-    if not file.is_file():
-        refuse(path.name, key, f"no such file {name} beside the profile")
-    try:
-        return messages(file.read_text(encoding="cp1252", errors="replace"), every=True)
-    except ValueError as error:
-        refuse(path.name, key, f"{name}: {error}")
 
 
 def _fill_message(file: str, path: Path, row: Table, by_dbc: Mapping[str, Message]) -> None:

@@ -13,6 +13,7 @@ from controller.config import (
     can_profile,
     converter_form,
     converter_profile,
+    dbc,
     meter_profile,
     profile_form as form,
     register_bms_profile,
@@ -88,8 +89,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     bits = _fault_bits(file, family, top["fault_bits"])
     identity = _identity(file, family, top["identity"], models)
     own = {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
-    own |= {"models": models}
-    own |= _can(path, family, top, settings)
+    own |= {"models": models, **_can(path, family, top, settings)}
     if family == form.REGISTER_BMS:
         own |= register_bms_profile.parts(file, top | own)
     own |= _sequences(file, family, top | own, models)
@@ -97,15 +97,15 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     return Profile(path=path, **{**top, **top.pop("timing"), **own})
 
 
-def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> dict[str, Table]:
+def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> Table:
     """The tables of a BMS on CAN; of other families they are refused."""
     if family == form.CAN_BMS:
         return can_profile.read(path, top, settings)
     others = [each for each in can_form.TABLES if (family, each) != (form.REGISTER_BMS, "sent")]
-    for name in others:
-        if top[name]:
-            refuse(path.name, (name,), f"is not a table of family {family}", form.CAN_BMS)
-    return {name: {} for name in others}
+    for name in filter(top.get, others):
+        refuse(path.name, (name,), f"is not a table of family {family}", form.CAN_BMS)
+    messages = dbc.read(path, settings["dbc"], every=False) if "dbc" in settings else {}
+    return {"dbc": messages, **{name: {} for name in others}}
 
 
 def _sequences(file: str, family: str, top: Table, models: list[Wanted]) -> Table:

@@ -6,8 +6,8 @@ import cantools
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.config import profiles
-from drivers import dbc, profile
+from controller.config import dbc, profiles
+from drivers import dbc as fields, profile
 from tests.tables import cases
 
 SHIPPED = (profile.FOLDER / "firebreak_rack.dbc").read_text(encoding="cp1252")
@@ -86,4 +86,4 @@ def test_a_signal_without_a_message_is_refused():
     "TEMPERATURES_0"  "temperature_1"  10  [-400, 1500]  (12, 0xFFF, 0, 200, 2100, 1, 1, -600)""")
 def test_a_field_has_integers_within_the_range(message, signal, scale, limits, field):
     row = {"signal": signal, "scale": scale, "range": limits}
-    assert dbc.Dbc(profiles.load("firebreak_rack")).field(message, row) == field
+    assert fields.Dbc(profiles.load("firebreak_rack")).field(message, row) == field

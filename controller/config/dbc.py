@@ -1,0 +1,74 @@
+"""The messages and signals (BO_, SG_) of a DBC file. Floating-point signals are refused; of the
+native rack also big-endian and multiplexed ones.
+"""
+
+import pathlib
+import re
+from fractions import Fraction
+
+from controller.forms.refusal import refuse
+from drivers.profile import Message, Signal
+
+FRAME_BITS = 64
+_STRING = re.compile(r'"[^"]*"')
+_MESSAGE = re.compile(r"BO_ +(\d+) +(\w+) *: *\d+ +\w+")
+_SIGNAL = re.compile(
+    r"SG_ +(\w+)(?: +(M|m\d+))? *: *(\d+) *\| *(\d+) *@ *([01]) *([+-]) *"
+    r"\( *([\d.eE+-]+) *, *([\d.eE+-]+) *\) *\[[^\]]*\] *\"\" .*"
+)
+_ENTRY = re.compile(r"(?:BO_|SG_|SG_MUL_VAL_|SIG_VALTYPE_) ")
+READABLE = "a message, or a little-endian integer that is not multiplexed"
+
+
+def messages(text: str, every: bool = False) -> dict[str, Message]:
+    """{name: Message} of a DBC. every: also big-endian and multiplexed signals. Raises ValueError
+    in one line.
+    """
+    found: dict[str, Message] = {}
+    message, used = None, 0
+    for line in map(str.strip, _STRING.sub('""', text).splitlines()):
+        if not _ENTRY.match(line):
+            continue
+        if head := _MESSAGE.fullmatch(line):
+            message, used = Message(int(head[1]), {}), 0
+            found[head[2]] = message
+            continue
+        parts = _SIGNAL.fullmatch(line)
+        if not parts or message is None or not every and (parts[2] or parts[5] == "0"):
+            raise ValueError(f"{line}: allowed {READABLE}")
+        signal = _signal(parts)
+        mask = _bits(signal)
+        if signal.factor <= 0 or not 0 < mask < 1 << FRAME_BITS or mask & used:
+            raise ValueError(
+                f"{line}: allowed a factor above 0, and bits of its own within {FRAME_BITS}"
+            )
+        used |= mask if signal.mux is None else 0
+        message.signals[parts[1]] = signal
+    return found
+
+
+def _signal(parts: re.Match[str]) -> Signal:
+    mux = int(parts[2][1:]) if parts[2] and parts[2] != "M" else None
+    start, bits, factor, add = int(parts[3]), int(parts[4]), Fraction(parts[7]), Fraction(parts[8])
+    return Signal(start, bits, parts[6] == "-", factor, add, parts[5] == "0", mux)
+
+
+def _bits(signal: Signal) -> int:
+    """The bits of the frame that a signal takes, as a mask; 0: none, or beyond its end."""
+    if not signal.is_big:
+        return (1 << signal.bits) - 1 << signal.start
+    order = [byte * 8 + bit for byte in range(FRAME_BITS // 8) for bit in range(7, -1, -1)]
+    first = order.index(signal.start) if signal.start < FRAME_BITS else FRAME_BITS
+    found = order[first : first + signal.bits]
+    return sum([1 << bit for bit in found]) if len(found) == signal.bits else 0
+
+
+def read(path: pathlib.Path, name: str, every: bool) -> dict[str, Message]:
+    """The messages of the file `name` beside a profile. Raises ConfigError in one line."""
+    file, key = path.parent / name, ("settings", "dbc")
+    if not file.is_file():
+        refuse(path.name, key, f"no such file {name} beside the profile")
+    try:
+        return messages(file.read_text(encoding="cp1252", errors="replace"), every)
+    except ValueError as error:
+        refuse(path.name, key, f"{name}: {error}")
