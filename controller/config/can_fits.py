@@ -1,7 +1,7 @@
 """Which profiles of a BMS fit the frames that were heard on a CAN bus, and why.
 
-A profile fits when no forbidden id came, every required id came with a length that it may have, and
-the driver of the box took frames: this covers check bytes, counters, ranges, and two periods.
+A profile fits when no forbidden id came and every required id came with an allowed length. The
+driver of the box also took frames, with its checks: bytes, counters, ranges, two periods.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from drivers.profile import Profile
 from safety import signals as s
 
 Frame = tuple[int, int, bytes]  # time in us, id, data
-MODULES = 1  # of a rack whose size nobody knows
+MODULES = 1  # of a rack of unknown size
 REFUSES = {
     can_dialect.MISSING: "the required id {id} is missing",
     can_dialect.STOPPED: "the id {id} has stopped",

@@ -144,7 +144,7 @@ def _check_periods(file: str, sent: Mapping[str, Table]) -> None:
 
 
 def lacks(profile: Any) -> Iterator[str]:
-    """What a BMS of this profile does not report, each with what that costs."""
+    """The values that a BMS of this profile does not report, each with the cost."""
     if not reports(profile, "temperatures_reported"):
         yield "no module temperatures: not_fitted.bms_temperatures names who accepted it"
     if not reports(profile, "cells_reported"):

@@ -43,7 +43,7 @@ def lacks_of(topology: Topology, unit: int) -> list[str]:
 
 
 def check(values: Values, config: Config) -> None:
-    """Refuse a converter whose gaps nobody accepts, or that the rating does not fit."""
+    """Refuse a converter with an unaccepted gap or a rating that its registers cannot hold."""
     accepted = config.topology.not_fitted
     for device in [each for each in config.devices if each.role == "pcs"]:
         for name in lacks(device.profile):
@@ -85,7 +85,7 @@ def _check_rating(values: Values, config: Config, device: Device) -> None:
 
 
 def words_of(config: Config, device: Device) -> Iterator[str]:
-    """What a person must know of a converter by registers; nothing of another device."""
+    """Facts for a person about a converter by registers. Other devices have none."""
     if device.profile.family != REGISTER_PCS:
         return
     settings = device.profile.settings

@@ -18,7 +18,7 @@ from tests.tables import cases
 DBC = "firebreak_rack.dbc"
 NAMES = sorted(each.stem for each in FOLDER.glob("*.toml"))
 PATTERN = re.compile(r'(?<=[=\[ ])(?:"\w+"|true|false|-?(?:0x)?\d[\w.-]*)')
-LONG_STEP = 'setup]]\naddress = 65535\ntype = "u32"\nfunction = 16'
+LONG_STEP = '\\1\naddress = 65535\ntype = "u32"\nfunction = 16'
 VALUES = "-1 0 1 2 5 6 15 16 23 124 255 65534 65535 65536 -70000 4294967295 1e-9 0.001 0.3 -1e9 "
 VALUES += '"u16" "s32" "u64" "float64" "bit" "little" "write" "read" "rated_W" true [1] [65535,1]'
 
@@ -92,11 +92,14 @@ def test_a_mutation_is_refused_in_one_line_or_all_its_frames_fit(tmp_path, count
     "dse_genset"  r"(.registers.run.*?address =) \\d+"  r"\\1 65535"
     "foxess_h3"  r"(.setpoint...address =) \\d+"  r"\\1 65535"
     "growatt_vpp"  'type = "u16", address = 30099'  'type = "u32", address = 65535'
-    "growatt_vpp"  "setup...*?function = 6"  LONG_STEP
+    "growatt_vpp"  r"(\\n..setup..)[^\\n]*\\naddress = \\d+\\nfunction = 6"  LONG_STEP
+    "sinexcel_pws"  r"(\\n..start..)[^\\n]*\\naddress = \\d+\\nfunction = 6"  LONG_STEP
+    "sinexcel_pws"  r"(\\n..stop..)[^\\n]*\\naddress = \\d+\\nfunction = 6"  LONG_STEP
     "growatt_vpp"  r"(..setup..)"  r"[serial]\\naddress = 65535\\nregisters = 2\\n\\1"
-    "sunspec_battery"  r"(.sent.alive.*?address =) \\d+"  r"\\1 65535"
+    "sunspec_battery"  r"(model = 802.address =) 19"  r"\\1 65535"  # [sent.alive]
     "sunspec_pv"  r"with_words = .0,"  "with_words = [" + "0, " * 130
     "sunspec_pv"  "write_function = 16"  "write_function = 6"
+    "chiller_contact"  "write_function = 5"  "write_function = 5\\ncount = 2"
     "io_8in_8out"  "(address = 64,)"  r"\\1 scale = 1e-3,"
 """)
 def test_a_write_that_no_frame_can_hold_is_refused(tmp_path, name, old, new):
