@@ -242,17 +242,10 @@ def _check_equals(file: str, path: Path, fields: Table) -> None:
 
 def _check_raws(file: str, path: Path, key: str, fields: Table) -> None:
     """Refuse a raw value that the type or the mask cannot have: it would never be found."""
-    kind, words = fields["type"], form.ALL_TYPES[fields["type"]][1]
-    low, high, reads = 0, (1 << 16 * words) - 1, f"as {kind} reads"
-    if kind == "bit":
-        high = fields.get("count", 1)
-    elif kind.startswith("s"):
-        low, high = -(1 << 16 * words - 1), (1 << 16 * words - 1) - 1
-    if (mask := fields.get("mask", 0)) and key != "invalid":
-        low, high, reads = 0, mask // (mask & -mask), "the bits of mask from the lowest of them on"
-    for value in map(int, fields[key]) if kind not in form.FLOATS else ():
+    low, high, why = form.raw_range(fields, is_masked=key != "invalid")
+    for value in map(int, fields[key]) if fields["type"] not in form.FLOATS else ():
         if not low <= value <= high:
-            not_allowed(file, (*path, key), value, f"{low}..{high}, {reads}")
+            not_allowed(file, (*path, key), value, f"{low}..{high}, {why}")
 
 
 def _check_sensor(file: str, path: Path, fields: Table) -> None:
