@@ -61,7 +61,7 @@ class CsvSource:
         times_s = clock.read([row[0] for row in whole], [cells[at] for at in clock.places])
         values: Values = {}
         for name, place, factor, most in columns:
-            found = numbers(cells[place], of.has_comma) * factor
+            found = measured(cells[place], of.has_comma) * factor
             if np.nanmax(np.abs(found), initial=0.0) > most:
                 at = int(np.nanargmax(np.abs(found)))
                 line, cell = whole[at][0], cells[place][at]
@@ -118,15 +118,21 @@ def _with_grid(values: Values) -> Values:
     return values
 
 
+def measured(cells: Sequence[str], has_comma: bool) -> np.ndarray:
+    """The values of cells, NaN of no number, and of what devices write for "no value"."""
+    found = numbers(cells, has_comma)
+    found[np.isin(found, tuple(powers.BLANKS))] = np.nan
+    return found
+
+
 def numbers(cells: Sequence[str], has_comma: bool) -> np.ndarray:
     """The numbers of cells, NaN of no number."""
     if not has_comma:
         with contextlib.suppress(ValueError):
             found = np.array(cells, dtype="S32").astype(float)
-            found[~np.isfinite(found) | np.isin(found, tuple(powers.BLANKS))] = np.nan
+            found[~np.isfinite(found)] = np.nan
             return found
-    made = [table.number(cell, has_comma) for cell in cells]
-    return np.array([math.nan if each in powers.BLANKS else each for each in made])
+    return np.array([table.number(cell, has_comma) for cell in cells])
 
 
 class _Clock:
