@@ -1,8 +1,8 @@
 """The measures of the rules: the worst value of a power in a stream of blocks, with its place.
 
-Filters have one pole and are exact for samples that straight lines join. The band of a rule is a
-high pass at its lower edge, then what a high pass at its upper edge leaves. A measure keeps one
-window of samples and never the record.
+Filters have one pole at each edge and are exact for samples that straight lines join. A band is the
+difference of the high passes at its two edges, by partial fractions. A measure keeps one window of
+samples and never the record.
 """
 
 import math
@@ -87,11 +87,16 @@ class Band:
         self._low = HighPass(low_Hz, step_s) if low_Hz else None
         is_seen = high_Hz < NYQUIST_SHARE / (2 * step_s)
         self._high = HighPass(high_Hz, step_s) if is_seen else None
+        self._gain = high_Hz / (high_Hz - low_Hz) if is_seen else 1.0
 
     def feed(self, is_begin: bool, values: np.ndarray) -> np.ndarray:
         """The filtered values."""
-        above = values if self._low is None else self._low.feed(is_begin, values)
-        return above if self._high is None else above - self._high.feed(is_begin, above)
+        if self._low is None:
+            return values
+        above = self._low.feed(is_begin, values)
+        if self._high is None:
+            return above
+        return self._gain * (above - self._high.feed(is_begin, values))
 
 
 class Window:

@@ -42,9 +42,10 @@ class Rides:
 
     def feed(self, block: Block) -> None:
         """Take a block."""
-        if VOLTAGE not in block.values and FREQUENCY not in block.values:
+        signs = [block.values[name] for name in (VOLTAGE, FREQUENCY) if name in block.values]
+        if not signs:
             return
-        self.is_seen = True
+        self.is_seen |= any([not np.isnan(each).all() for each in signs])
         if block.is_begin:
             self.close()
         joined = {

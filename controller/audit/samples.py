@@ -30,13 +30,16 @@ class Piece(NamedTuple):
 
 
 class Source(Protocol):
-    """A record. It can be read several times. begin_utc_s: of time 0; None: not known. meter_s:
-    time between two values of its meter; 0: not known, then each sample counts as a value.
+    """A record. It can be read several times. meter_s: time between two values of its meter; 0:
+    not known, then each sample counts as a value. Each piece has the same columns.
     """
 
     path: str
-    begin_utc_s: float | None
     meter_s: float
+
+    @property
+    def begin_utc_s(self) -> float | None:
+        """UTC of time 0, s since 1970; known once the first samples are read."""
 
     def pieces(self) -> Iterator[Piece]:
         """The samples from the first one on. Raises AuditError, SeriesError."""

@@ -74,7 +74,7 @@ class CsvSource:
             self.begin_utc_s = float(times_s[0])
         if clock.is_utc:
             times_s = times_s - (self.begin_utc_s or 0.0)
-        return Piece(times_s, _with_grid(values))
+        return Piece(times_s, with_grid(values))
 
     def _columns(self, rows: Table) -> list[Column]:
         """The columns of the file, the load first. SeriesError: no load."""
@@ -90,7 +90,7 @@ class CsvSource:
                 found[name] = fitting[0]
         if LOAD not in found:
             others = [each for each in every if each not in found.values()]
-            found = {LOAD: powers.chosen(rows, None) if len(every) == 1 else _one(others), **found}
+            found = {LOAD: powers.chosen(rows, None) if len(every) < 2 else _one(others), **found}
         made = []
         for name, column in found.items():
             unit = POWER.unit_of(column)
@@ -110,7 +110,7 @@ def _one(names: Sequence[str]) -> str:
     return names[0]
 
 
-def _with_grid(values: Values) -> Values:
+def with_grid(values: Values) -> Values:
     """The grid as the load less the battery, unless it was measured."""
     battery_W = values.pop(BATTERY, None)
     if battery_W is not None and GRID not in values:

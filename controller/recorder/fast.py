@@ -13,48 +13,27 @@ import contextlib
 import hashlib
 import json
 import os
-import re
-import struct
 import zlib
 from array import array
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+from controller.recorder.fast_ring import (
+    BLOCKS_A_DAY,
+    FOLDER,
+    HEAD,
+    MAGIC,
+    MASK,
+    blocks_of,
+    files,
+    number_of,
+)
 from controller.recorder.ticks import COLUMNS
 from controller.store import durable
-from controller.system import regular_file
 
-FOLDER = "fast"
-NAME = re.compile(r"fast_(\d{10})\.ticks")
-HEAD = struct.Struct("<4sII32s")
-MAGIC = b"FBT\x01"
-BLOCK_S, BLOCKS_A_FILE, BLOCKS_A_DAY = 60, 60, 1440
-BYTES_MAX = 16 << 20  # of a header or the columns of one block
+BLOCK_S, BLOCKS_A_FILE = 60, 60
 START = bytes(32)
 LEVEL = 6
-MASK = (1 << 32) - 1
-# a file system writes about so much beside each block: its last page, the inode, its journal
-BESIDE_BYTES = 12 << 10
-
-
-class Block(NamedTuple):
-    """A block as it is stored. header: number, utc_us and uptime_ms of its end, tick_ms, meter_ms,
-    count, inode and sequence of its last frame, columns, previous. end: its place in the file.
-    """
-
-    header: dict[str, Any]
-    packed: bytes
-    digest: bytes
-    end: int
-
-    def columns(self) -> dict[str, array]:
-        """{name: values as u32}: of each column. ValueError, zlib.error."""
-        size = 4 * self.header["count"]
-        content = zlib.decompressobj().decompress(self.packed, size * len(self.header["columns"]))
-        if len(content) != size * len(self.header["columns"]):
-            raise ValueError("its columns are short")
-        names = self.header["columns"]
-        return {name: _unpacked(content[at * size :][:size]) for at, name in enumerate(names)}
 
 
 def _packed(values: "array[int]") -> bytes:
@@ -66,20 +45,8 @@ def _packed(values: "array[int]") -> bytes:
     return b"".join([content[at::4] for at in range(4)])
 
 
-def _unpacked(content: bytes) -> array:
-    count, value = len(content) // 4, 0
-    mixed = bytearray(len(content))
-    for at in range(4):
-        mixed[at::4] = content[at * count : (at + 1) * count]
-    values = array("I", bytes(mixed))
-    for at, difference in enumerate(values):
-        value = (value + difference) & MASK
-        values[at] = value
-    return array("i", values.tobytes())
-
-
 class Fast:
-    """Writes the ring. `bytes_a_day`: of the blocks that this process wrote."""
+    """Writes the ring."""
 
     def __init__(self, state_directory: str, days: int, say: Callable[[str], object]) -> None:
         """days: kept; 0: nothing is written. say: tells the operator."""
@@ -97,7 +64,7 @@ class Fast:
         os.makedirs(self._folder, mode=0o750, exist_ok=True)
         for name in files(self._folder)[-1:]:
             path = os.path.join(self._folder, name)
-            end, self._number = 0, int(name[5:15]) - 1
+            end, self._number = 0, number_of(name) - 1
             for block in blocks_of(path):
                 end, self._number, self._previous = block.end, block.header["number"], block.digest
                 self._last = block.header["inode"], block.header["sequence"]
@@ -143,7 +110,7 @@ class Fast:
 
     def _append(self, number: int, content: bytes) -> None:
         newest = files(self._folder)[-1:]
-        first = [int(each[5:15]) for each in newest]
+        first = [number_of(each) for each in newest]
         is_new = not first or number - first[0] >= BLOCKS_A_FILE
         name = f"fast_{number:010d}.ticks" if is_new else newest[0]
         path = os.path.join(self._folder, name)
@@ -161,7 +128,7 @@ class Fast:
     def _trim(self) -> None:
         """Remove the oldest files."""
         names = files(self._folder)
-        while len(names) > 1 and self._number - int(names[1][5:15]) >= self.days * BLOCKS_A_DAY:
+        while len(names) > 1 and self._number - number_of(names[1]) >= self.days * BLOCKS_A_DAY:
             os.unlink(os.path.join(self._folder, names.pop(0)))
 
     @contextlib.contextmanager
@@ -178,68 +145,3 @@ class Fast:
         if self._told:
             self._say(f"{self._folder}: ticks are kept again")
         self._told = ""
-
-
-def files(folder: str) -> list[str]:
-    """Names of the files of a ring, oldest first; [] without a folder."""
-    with contextlib.suppress(FileNotFoundError):
-        return sorted(filter(NAME.fullmatch, os.listdir(folder)))
-    return []
-
-
-def blocks_of(path: str) -> Iterator[Block]:
-    """The whole blocks of a file, up to the first that is not. OSError."""
-    with open(path, "rb", opener=regular_file.opener) as file:
-        end = 0
-        while len(start := file.read(HEAD.size)) == HEAD.size:
-            magic, head_bytes, packed_bytes, digest = HEAD.unpack(start)
-            if magic != MAGIC or max(head_bytes, packed_bytes) > BYTES_MAX:
-                return
-            head, packed = file.read(head_bytes), file.read(packed_bytes)
-            try:
-                header = json.loads(head)
-                previous = bytes.fromhex(header["previous"])
-            except (ValueError, KeyError, TypeError):
-                return
-            if hashlib.sha256(previous + head + packed).digest() != digest:
-                return
-            end += HEAD.size + head_bytes + packed_bytes
-            yield Block(header, packed, digest, end)
-
-
-class Ring(NamedTuple):
-    """What a check of the ring found. breaks: one line each."""
-
-    blocks: int
-    first_us: int | None
-    last_us: int | None
-    stored_bytes: int
-    breaks: list[str]
-
-    @property
-    def day_bytes(self) -> float:
-        """Written to the flash in a day, with what the file system writes beside."""
-        return (self.stored_bytes / max(1, self.blocks) + BESIDE_BYTES) * BLOCKS_A_DAY
-
-
-def verify(folder: str) -> Ring:
-    """Check the chain of a ring. OSError."""
-    count, stored, breaks = 0, 0, list[str]()
-    first_us = last_us = expected = None
-    previous = ""
-    for name in files(folder):
-        path, end = os.path.join(folder, name), 0
-        for block in blocks_of(path):
-            header, end = block.header, block.end
-            if expected is not None and (header["number"], header["previous"]) != (
-                expected,
-                previous,
-            ):
-                breaks.append(f"{name}: block {header['number']} does not follow the block before")
-            expected, previous = header["number"] + 1, block.digest.hex()
-            first_us = header["utc_us"] if first_us is None else first_us
-            last_us, count = header["utc_us"], count + 1
-        stored += end
-        if end < os.path.getsize(path):
-            breaks.append(f"{name}: is damaged from byte {end} on")
-    return Ring(count, first_us, last_us, stored, breaks)

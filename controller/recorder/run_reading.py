@@ -7,9 +7,8 @@ from controller.recorder.events import Event, EventFinder, event
 from controller.recorder.follow import Run
 from controller.recorder.minutes import Minutes
 from controller.recorder.seconds import Seconds
-from controller.recorder.ticks import Ticks
+from controller.recorder.ticks import Ticks, meters_of
 from controller.recorder.timeline import Timeline
-from controller.state.bands import sample_ms_of
 
 
 class Reading:
@@ -21,7 +20,7 @@ class Reading:
         self.finder = EventFinder(run.seen, standing, new_run=silent_until is None)
         self.seconds, self.minutes = Seconds(run.seen), Minutes(run.seen)
         self.ticks, self.fast_moment_us = Ticks(self.seconds), 0
-        self._meter_ms = sample_ms_of(run.reader.header)
+        self._meter_ms, self._meters = meters_of(run.reader.header)
         self.began = self.quiet = False
 
     def fast_header(self, utc_offset_us: int) -> dict[str, Any]:
@@ -31,6 +30,7 @@ class Reading:
             "uptime_ms": self.fast_moment_us // 1000,
             "tick_ms": self.run.tick_ms,
             "meter_ms": self._meter_ms,
+            "meters": self._meters,
             "inode": self.run.inode,
             "sequence": self.run.seen.sequence,
         }

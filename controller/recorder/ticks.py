@@ -1,9 +1,13 @@
 """What the rules of grid operators need of each tick: powers, voltage, frequency, commands."""
 
+from typing import Any
+
+from controller.config.devices import METERS
 from controller.core.image import GRID_QUALITY
 from controller.journal.frame import Frame
 from controller.journal.snapshot import Snapshot, places
 from controller.recorder.seconds import Seconds
+from controller.state.bands import sample_ms_of
 from safety import signals as s
 
 # elapsed_ticks: since the frame before; commanded: bits of ACTS
@@ -13,6 +17,12 @@ COLUMNS = tuple(
 NONE = -(1 << 31)  # of a value that is not known
 STOP, ISLAND, SHED = ACTS = 1, 2, 4
 POWERS = 3  # of the columns of Seconds
+
+
+def meters_of(header: dict[str, Any]) -> tuple[int, list[str]]:
+    """(time between values of the load meter, ms; roles of the meters) of a journal's header."""
+    roles = [each["role"] for each in header["devices"]]
+    return sample_ms_of(header), [role for role in METERS if role in roles]
 
 
 class Ticks:

@@ -1,0 +1,159 @@
+"""`firebreak audit`: what it reads, refuses in one line, and prints."""
+
+import json
+
+import numpy as np
+import pytest
+from command_line import run
+
+from controller.audit import judge, rules
+from controller.audit.ride import ISLAND, STOP
+from controller.audit.samples import Piece
+
+
+def rows(count, step_s=0.02, power=lambda t_s: 300.0, begin_s=0.0):
+    times = [begin_s + at * step_s for at in range(count)]
+    return [f"{t_s:.3f},{power(t_s)}" for t_s in times]
+
+
+@pytest.fixture
+def audit(capsys, tmp_path):
+    """The answer to a file of these lines."""
+    path = tmp_path / "load.csv"
+
+    def asked(lines, *more, head="t_s,load_MW"):
+        path.write_text("\n".join([head, *lines]) + "\n")
+        return run(capsys, "audit", path, *more)
+
+    return asked
+
+
+def test_a_step_is_judged_for_its_size(audit, tmp_path):
+    step = rows(1000, power=lambda t_s: 60.0 if t_s < 10 else 80.0)
+    more = "--rules", "southern", "--json", tmp_path / "a.json", "--html", tmp_path / "a.html"
+    code, out, err = audit(step, *more)
+    assert (code, err) == (1, [])
+    assert "  load alone    NOT MET        20 MW of 10; at 10.000 s; largest site 40 MW" in out
+    (found,) = json.loads((tmp_path / "a.json").read_text())["verdicts"]
+    assert (found["value"], found["at_s"], found["provenance"]) == (20, 10, "second-hand")
+    page = (tmp_path / "a.html").read_text()
+    assert page.count("<svg") == 1 and "src=" not in page and "href" not in page
+    assert audit(step, "--rules", "southern", "--site-MW", "39.9")[0] == 0
+    code, out, _ = audit(step, "--rules", "atc_spp", "--site-MW", "49")
+    assert code == 0 and "does not apply" in out[-4]
+
+
+def test_the_battery_is_judged_beside_the_load(audit):
+    head = "t_s,load_MW,battery_MW"
+    lines = [f"{at * 0.02:.2f},{60 + 30 * (at >= 500)},{30 * (at >= 500)}" for at in range(1000)]
+    code, out, _ = audit(lines, "--rules", "southern", head=head)
+    verdicts = [line for line in out if line.startswith("  ") and "MW of" in line]
+    assert code == 0 and ["NOT MET" in line for line in verdicts] == [True, False]
+
+
+def test_a_rule_that_the_meter_cannot_see_is_refused(audit):
+    code, out, _ = audit(rows(100, 1.0), "--rules", "ercot", "southern", "ieso")
+    why = "refused        the meter has one every 1000 ms; this rule needs values at most 142 ms"
+    assert code == 1 and any(why in line for line in out)
+    assert any("met            0 MW of 5" in line for line in out)  # IESO, in any 15 s
+    code, out, _ = audit(rows(9000), "--rules", "ercot", "--meter-ms", "200")
+    assert code == 1 and any("every 200 ms" in line for line in out)
+    code, out, _ = audit(rows(9000), "--rules", "ercot")
+    assert code == 0 and any("not seen: above 16.7 Hz" in line for line in out)
+
+
+def test_a_gap_is_no_change(audit):
+    lines = [*rows(600), *rows(600, begin_s=100, power=lambda t_s: 400.0)]
+    lost = [line for at, line in enumerate(rows(600)) if at % 10]
+    code, out, _ = audit([*lost, *rows(600, begin_s=12)], "--rules", "southern")
+    assert code == 0 and "59 lost samples bridged; 0 gaps, 0.0 s left out" in out
+    code, out, err = audit(lines, "--rules", "southern")
+    assert code == 2 and "of the samples of 20 ms are missing; allowed 20 %" in err[0]
+    later = [*rows(5000), *rows(5000, begin_s=110, power=lambda t_s: 400.0)]
+    code, out, _ = audit(later, "--rules", "southern")
+    assert code == 0 and "0 lost samples bridged; 1 gaps, 10.0 s left out" in out
+
+
+BAD = """
+t_s,load | 0,1 ; 1,2 | no power column
+load_kW | 1 ; 2 | no time column t_s
+t_s,load_kW,load_2_kW | 0,1,1 ; 1,2,2 | several columns of the load
+t_s,load_kW | 0,1 ; 1,2 ; 0.5,3 | line 4: t_s = '0.5': allowed is a number above 1
+t_s,load_kW | 0,1 ; x,2 ; 2,3 | line 3: t_s = 'x': allowed is a number above 0
+t_s,load_MW | 0,1 ; 1,200000 ; 2,1 | line 3: load_MW = '200000': allowed is at most 10000
+t_s,load_kW | 0,nan ; 1,nan ; 2,x | fewer than two samples of the load
+t_s,load_kW | 0,-5 ; 1,-5 ; 2,-5 | the load is never above 0
+t_s,load_kW,frequency_Hz | 0,5,50000 ; 1,5,50000 | frequency_Hz = '50000': allowed is at most 100
+"""
+
+
+@pytest.mark.parametrize(
+    "head, lines, words",
+    [[part.strip() for part in line.split("|")] for line in BAD.strip().splitlines()],
+)
+def test_a_wrong_file_is_one_line(audit, head, lines, words):
+    code, out, err = audit(lines.split(" ; "), head=head)
+    assert (code, out, len(err)) == (2, [], 1) and words in err[0] and "load.csv" in err[0]
+
+
+def test_wrong_rules_are_one_line(capsys, audit, tmp_path):
+    path = tmp_path / "mine.toml"
+    top = 'operator = "A"\ndocument = "B"\ndate = 2026-01-01\nprovenance = "read"\n'
+    mine = "[rule.a]\nquantity = 'range'\nwindow_s = 5.0\n"
+    for content, words in (
+        ("", "operator: is missing"),
+        (top, "rule: is missing"),
+        (top + mine, "rule.a: has no limit; allowed limit_MW, limit_percent or both"),
+        (top + mine + "limit_MW = 'x'\n", 'rule.a.limit_MW: "x" is not allowed'),
+        (top + mine + "limit_MW = 1.0\nband_Hz = [5.0, 1.0]\n", "rule.a.band_Hz"),
+        (top + "[rule.a]\nquantity = 'rang'\n", "rule.a.quantity"),
+    ):
+        path.write_text(content)
+        code, out, err = audit(rows(10), "--rules", path)
+        assert (code, out, len(err)) == (2, [], 1) and f"mine.toml:{words}" in err[0]
+    assert audit(rows(10), "--rules", "nowhere")[0] == 2
+
+
+def test_every_shipped_rule_says_where_it_was_read():
+    every = [rule for name in rules.names() for rule in rules.load(name)]
+    assert {rule.operator for rule in every} == set(
+        "ERCOT IESO CAISO LIPA Southern ATC/SPP EirGrid AEMC template".split() + ["NVIDIA T4"]
+    )
+    assert all(rule.title.endswith(" (?)") for rule in every)
+    assert not [name for name in rules.usual() if "template" in name]
+
+
+class Sag:
+    """A minute with a sag of 0.4 s at 30 s to this voltage. acts: commanded from then on."""
+
+    path, begin_utc_s, meter_s = "sag", None, 0.0
+
+    def __init__(self, voltage_pu, acts=0, length_s=0.4):
+        self.times_s = np.arange(3000) * 0.02
+        is_in = (self.times_s > 29.99) & (self.times_s < 29.99 + length_s)
+        self.values = {
+            "load_W": np.full(3000, 50e6),
+            "voltage_pu": np.where(is_in, voltage_pu, 1.0),
+            "commanded": np.where(self.times_s > 30.19, acts, 0.0),
+        }
+
+    def pieces(self):
+        yield Piece(self.times_s, self.values)
+
+
+@pytest.mark.parametrize(
+    "voltage_pu, acts, length_s, word, why",
+    [
+        (0.6, 0, 0.4, judge.MET, "1 of 1 sags inside the curve"),
+        (0.6, STOP, 0.4, judge.BROKEN, "stop commanded 0.20 s into the sag"),
+        (0.6, ISLAND, 0.4, judge.BROKEN, "island commanded"),
+        (0.1, STOP, 0.4, judge.MET, "0 of 1 sags inside the curve"),
+        (0.85, STOP, 3.0, judge.BROKEN, "stop commanded"),
+        (0.85, 0, 3.0, judge.MET, "0 of 1 sags inside the curve"),
+        (0.95, STOP, 0.4, judge.NOTHING, "no sag in this record"),
+    ],
+)
+def test_a_sag_is_judged_by_the_curve(voltage_pu, acts, length_s, word, why):
+    rule = [each for each in rules.load("ercot") if each.quantity == "ride_through"]
+    (found,) = judge.audit(Sag(voltage_pu, acts, length_s), rule, 100.0).verdicts
+    assert (found.word, why in found.why) == (word, True), found
