@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
     @property
     def seen_Hz(self) -> float:
-        """Above it the meter sees nothing."""
+        """The highest frequency that the meter sees."""
         return 1 / (3 * self.steady.meter_s)
 
     @property

@@ -236,5 +236,5 @@ class Energy(Spectra):
 
     @property
     def share(self) -> float:
-        """Of the whole record."""
+        """The share of the band in the whole record."""
         return self._in / self._all if self._all else 0.0

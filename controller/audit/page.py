@@ -124,7 +124,7 @@ def _legend(powers: dict[str, np.ndarray]) -> str:
 
 
 def _thinned(times_s: np.ndarray, values: np.ndarray) -> Iterator[tuple[float, float]]:
-    """At most two points for each column of the picture: lowest and highest."""
+    """The lowest and the highest point of each column of the picture."""
     width = -(-len(values) // COLUMNS_MAX)
     for first in range(0, len(values), width):
         part = values[first : first + width]

@@ -32,11 +32,11 @@ class Ride(NamedTuple):
 class Rides:
     """Collects the sags of one rule and one power. `rides`: those that are complete."""
 
-    def __init__(self, values: dict[str, Any], power: str, step_s: float) -> None:
-        """values: of the rule; power: the column."""
+    def __init__(self, values: dict[str, Any], column: str, step_s: float) -> None:
+        """values: of the rule; column: of the power."""
         self.rides: list[Ride] = []
         self.is_seen = False
-        self._rule, self._power, self._step_s = values, power, step_s
+        self._rule, self._power, self._step_s = values, column, step_s
         self._after_s = max(AFTER_S, 3 * values["back_s"])
         self._times_s, self._kept = np.empty(0), Values()
 

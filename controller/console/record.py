@@ -112,14 +112,14 @@ def _verify(arguments: Namespace) -> int:
 
 
 def _ring_lines(ring: fast_ring.Ring) -> Iterator[str]:
-    if not ring.blocks and not ring.breaks:
+    yield from (f"BROKEN: {line}" for line in ring.breaks)
+    if not ring.blocks:
         return
-    ends = [csv_files.utc_text(each or 0)[:19] for each in (ring.first_us, ring.last_us)]
+    ends = [csv_files.utc_text(each)[:19] for each in ring.times_us]
     a_day, a_year = ring.day_bytes / 1e6, ring.day_bytes * 365 / 1e9
     size_MB = ring.stored_bytes / 1e6
-    yield f"ticks: {ring.blocks} minutes, {ends[0]} to {ends[1]} UTC; {size_MB:.1f} MB"
+    yield f"ticks: {ring.blocks} minutes, {ends[0]} to {ends[-1]} UTC; {size_MB:.1f} MB"
     yield f"their writes to the flash: {a_day:.0f} MB a day, {a_year:.0f} GB a year"
-    yield from (f"BROKEN: {line}" for line in ring.breaks)
 
 
 def _lines(path: str, verdict: chain.Verdict) -> Iterator[str]:

@@ -18,6 +18,7 @@ NAME = re.compile(r"fast_(\d{10})\.ticks")
 HEAD = struct.Struct("<4sII32s")
 MAGIC = b"FBT\x01"
 BLOCKS_A_DAY = 1440
+WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()  # of a header
 BYTES_MAX = 16 << 20  # of a header or the columns of one block
 MASK = (1 << 32) - 1
 # a file system writes about so much beside each block: its last page, the inode, its journal
@@ -73,7 +74,7 @@ def files(folder: str) -> list[str]:
 
 
 def blocks_of(path: str) -> Iterator[Block]:
-    """The whole blocks of a file, up to the first that is not. OSError."""
+    """The whole blocks of a file, up to the first that is damaged. OSError."""
     with open(path, "rb", opener=regular_file.opener) as file:
         end = 0
         while len(start := file.read(HEAD.size)) == HEAD.size:
@@ -85,6 +86,8 @@ def blocks_of(path: str) -> Iterator[Block]:
                 header = json.loads(head)
                 previous = bytes.fromhex(header["previous"])
             except (ValueError, KeyError, TypeError):
+                return
+            if not all([type(header.get(name)) is int for name in WHOLE]):
                 return
             if hashlib.sha256(previous + head + packed).digest() != digest:
                 return
@@ -132,11 +135,12 @@ def _placed(block: Block, end_us: int, follows: tuple[int, int]) -> Placed:
 
 
 class Ring(NamedTuple):
-    """What a check of the ring found. breaks: one line each."""
+    """What a check of the ring found. times_us: UTC of the first and the last block; breaks: one
+    line each.
+    """
 
     blocks: int
-    first_us: int | None
-    last_us: int | None
+    times_us: list[int]
     stored_bytes: int
     breaks: list[str]
 
@@ -149,21 +153,19 @@ class Ring(NamedTuple):
 def verify(folder: str) -> Ring:
     """Check the chain of a ring. OSError."""
     count, stored, breaks = 0, 0, list[str]()
-    first_us = last_us = expected = None
-    previous = ""
+    times_us: list[int] = []
+    before: tuple[int, str] | None = None  # number and hash that the next block must name
     for name in files(folder):
         path, end = os.path.join(folder, name), 0
         for block in blocks_of(path):
-            header, end = block.header, block.end
-            if expected is not None and (header["number"], header["previous"]) != (
-                expected,
-                previous,
-            ):
-                breaks.append(f"{name}: block {header['number']} does not follow the block before")
-            expected, previous = header["number"] + 1, block.digest.hex()
-            first_us = header["utc_us"] if first_us is None else first_us
-            last_us, count = header["utc_us"], count + 1
+            number, previous = block.header["number"], block.header["previous"]
+            if not end and number != number_of(name):
+                breaks.append(f"{name}: block {number} is not the first of this file")
+            elif before not in (None, (number, previous)):
+                breaks.append(f"{name}: block {number} does not follow the block before")
+            before, end = (number + 1, block.digest.hex()), block.end
+            times_us, count = [*times_us[:1], block.header["utc_us"]], count + 1
         stored += end
         if end < os.path.getsize(path):
             breaks.append(f"{name}: is damaged from byte {end} on")
-    return Ring(count, first_us, last_us, stored, breaks)
+    return Ring(count, times_us, stored, breaks)

@@ -11,9 +11,9 @@ from controller.audit.ride import ISLAND, STOP
 from controller.audit.samples import Piece
 
 
-def rows(count, step_s=0.02, power=lambda t_s: 300.0, begin_s=0.0):
+def rows(count, step_s=0.02, MW_at=lambda t_s: 300.0, begin_s=0.0):
     times = [begin_s + at * step_s for at in range(count)]
-    return [f"{t_s:.3f},{power(t_s)}" for t_s in times]
+    return [f"{t_s:.3f},{MW_at(t_s)}" for t_s in times]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def audit(capsys, tmp_path):
 
 
 def test_a_step_is_judged_for_its_size(audit, tmp_path):
-    step = rows(1000, power=lambda t_s: 60.0 if t_s < 10 else 80.0)
+    step = rows(1000, MW_at=lambda t_s: 60.0 if t_s < 10 else 80.0)
     more = "--rules", "southern", "--json", tmp_path / "a.json", "--html", tmp_path / "a.html"
     code, out, err = audit(step, *more)
     assert (code, err) == (1, [])
@@ -63,13 +63,13 @@ def test_a_rule_that_the_meter_cannot_see_is_refused(audit):
 
 
 def test_a_gap_is_no_change(audit):
-    lines = [*rows(600), *rows(600, begin_s=100, power=lambda t_s: 400.0)]
+    lines = [*rows(600), *rows(600, begin_s=100, MW_at=lambda t_s: 400.0)]
     lost = [line for at, line in enumerate(rows(600)) if at % 10]
     code, out, _ = audit([*lost, *rows(600, begin_s=12)], "--rules", "southern")
     assert code == 0 and "59 lost samples bridged; 0 gaps, 0.0 s left out" in out
     code, out, err = audit(lines, "--rules", "southern")
     assert code == 2 and "of the samples of 20 ms are missing; allowed 20 %" in err[0]
-    later = [*rows(5000), *rows(5000, begin_s=110, power=lambda t_s: 400.0)]
+    later = [*rows(5000), *rows(5000, begin_s=110, MW_at=lambda t_s: 400.0)]
     code, out, _ = audit(later, "--rules", "southern")
     assert code == 0 and "0 lost samples bridged; 1 gaps, 10.0 s left out" in out
 
