@@ -8,8 +8,18 @@ from controller.audit import measures
 from controller.audit.measures import Energy, Measure, Worst
 from controller.audit.ride import Ride, Rides
 from controller.audit.rules import LINE, MW, PERCENT, RANGE, RIDE, Rule
-from controller.audit.samples import GRID, LOAD, POWERS, AuditError, Source, Steady
+from controller.audit.samples import (
+    FREQUENCY,
+    GRID,
+    LOAD,
+    POWERS,
+    VOLTAGE,
+    AuditError,
+    Source,
+    Steady,
+)
 
+SIGNS = {VOLTAGE: "voltage", FREQUENCY: "frequency"}
 SERIES = {LOAD: "load alone", GRID: "with battery"}
 MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not apply", "not judged"
 W_PER_MW = 1e6
@@ -138,13 +148,15 @@ def _largest(rule: Rule, share: float) -> float:
 
 
 def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
-    if not rides.is_seen:
-        return Verdict(rule, series, NOTHING, "the record has no voltage and no frequency")
+    missing = [word for name, word in SIGNS.items() if name not in rides.seen]
+    lacks = f"the record has no {' and no '.join(missing)}" if missing else ""
+    if len(missing) == len(SIGNS):
+        return Verdict(rule, series, NOTHING, lacks)
     if not rides.rides:
-        return Verdict(rule, series, NOTHING, "no sag in this record")
+        return Verdict(rule, series, NOTHING, _words([], lacks))
     limit = rule.limit(0)
     worst = max(rides.rides, key=_badness)
-    word, why = MET, _words(rides.rides)
+    word, why = MET, _words(rides.rides, lacks)
     if worst.act:
         word, why = BROKEN, f"{worst.act} commanded {worst.act_s:.2f} s into the sag; {why}"
     elif worst.back_s is not None and worst.back_s > limit:
@@ -157,9 +169,10 @@ def _badness(ride: Ride) -> tuple[bool, float]:
     return bool(ride.act), -1.0 if ride.back_s is None else ride.back_s
 
 
-def _words(rides: Sequence[Ride]) -> str:
+def _words(rides: Sequence[Ride], lacks: str) -> str:
     inside = sum([each.is_inside for each in rides])
-    return f"{inside} of {len(rides)} sags inside the curve"
+    sags = f"{inside} of {len(rides)} sags inside the curve" if rides else "no sag in this record"
+    return f"{sags}; {lacks}" if lacks else sags
 
 
 def unseen(found: Found, rule: Rule) -> str:

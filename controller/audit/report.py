@@ -10,7 +10,7 @@ from controller.audit.rules import CONFIRMED, ENERGY, LINE, PROVENANCE, RAMP, RI
 from controller.recorder.csv_files import utc_text
 from controller.system.paths import ascii_only
 
-US = 1e6
+US, LOW_W = 1e6, 1000.0
 
 
 def text(found: Found) -> str:
@@ -25,6 +25,8 @@ def text(found: Found) -> str:
         lines.append(
             f"{steady.lost} lost samples bridged; {steady.gaps} gaps, {steady.gap_s:.1f} s left out"
         )
+    if found.peak_W < LOW_W:
+        lines.append(f"its highest load is {found.peak_W:g} W: is the unit right?")
     for at, verdict in enumerate(found.verdicts):
         if not at or found.verdicts[at - 1].rule is not verdict.rule:
             lines += ["", *_head(found, verdict.rule)]

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controller.audit.samples import COMMANDED, FREQUENCY, VOLTAGE, Block, Values
+from controller.recorder.ticks import ISLAND, SHED, STOP
 
 BEFORE_S, AFTER_S = 1.0, 10.0
 SAG_S_MAX = 600.0  # a longer one is judged up to here
-STOP, ISLAND, SHED = 1, 2, 4
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
 RATE_SHARE = 0.2  # of the allowed rate of the frequency: a faster change is an event
 
@@ -35,17 +35,17 @@ class Rides:
     def __init__(self, values: dict[str, Any], column: str, step_s: float) -> None:
         """values: of the rule; column: of the power."""
         self.rides: list[Ride] = []
-        self.is_seen = False
+        self.seen: set[str] = set()  # columns with values
         self._rule, self._power, self._step_s = values, column, step_s
         self._after_s = max(AFTER_S, 3 * values["back_s"])
         self._times_s, self._kept = np.empty(0), Values()
 
     def feed(self, block: Block) -> None:
         """Take a block."""
-        signs = [block.values[name] for name in (VOLTAGE, FREQUENCY) if name in block.values]
+        signs = [name for name in (VOLTAGE, FREQUENCY) if name in block.values]
         if not signs:
             return
-        self.is_seen |= any([not np.isnan(each).all() for each in signs])
+        self.seen |= {name for name in signs if not np.isnan(block.values[name]).all()}
         if block.is_begin:
             self.close()
         joined = {

@@ -10,12 +10,12 @@ from controller.recorder.seconds import Seconds
 from controller.state.bands import sample_ms_of
 from safety import signals as s
 
-# elapsed_ticks: since the frame before; commanded: bits of ACTS
+# elapsed_ticks: since the frame before; commanded: bits
 COLUMNS = tuple(
     "elapsed_ticks grid_W load_W battery_W voltage_permille frequency_mHz commanded".split()
 )
 NONE = -(1 << 31)  # of a value that is not known
-STOP, ISLAND, SHED = ACTS = 1, 2, 4
+STOP, ISLAND, SHED = 1, 2, 4  # bits of `commanded`
 POWERS = 3  # of the columns of Seconds
 
 

@@ -7,8 +7,8 @@ import pytest
 from command_line import run
 
 from controller.audit import judge, rules
-from controller.audit.ride import ISLAND, STOP
 from controller.audit.samples import Piece
+from tests.tables import cases
 
 
 def rows(count, step_s=0.02, MW_at=lambda t_s: 300.0, begin_s=0.0):
@@ -124,16 +124,20 @@ def test_every_shipped_rule_says_where_it_was_read():
 
 
 class Sag:
-    """A minute with a sag of 0.4 s at 30 s to this voltage. acts: commanded from then on."""
+    """A minute with a sag of 0.4 s at 30 s to this value. acts: commanded from 30.2 s on."""
 
     path, begin_utc_s, meter_s = "sag", None, 0.0
 
-    def __init__(self, voltage_pu, acts=0, length_s=0.4):
+    def __init__(self, column, value, acts=0, length_s=0.4, slide_s=0.0):
+        """slide_s: the way down and back."""
         self.times_s = np.arange(3000) * 0.02
-        is_in = (self.times_s > 29.99) & (self.times_s < 29.99 + length_s)
+        normal = {"voltage_pu": 1.0, "frequency_Hz": 60.0}[column]
+        end_s = 29.99 + length_s
+        times_s, values = [29.98 - slide_s, 29.99, end_s, end_s + 0.01 + slide_s], [0, 1, 1, 0]
+        depth = np.interp(self.times_s, times_s, values)
         self.values = {
             "load_W": np.full(3000, 50e6),
-            "voltage_pu": np.where(is_in, voltage_pu, 1.0),
+            column: normal + depth * (value - normal),
             "commanded": np.where(self.times_s > 30.19, acts, 0.0),
         }
 
@@ -141,19 +145,30 @@ class Sag:
         yield Piece(self.times_s, self.values)
 
 
-@pytest.mark.parametrize(
-    "voltage_pu, acts, length_s, word, why",
-    [
-        (0.6, 0, 0.4, judge.MET, "1 of 1 sags inside the curve"),
-        (0.6, STOP, 0.4, judge.BROKEN, "stop commanded 0.20 s into the sag"),
-        (0.6, ISLAND, 0.4, judge.BROKEN, "island commanded"),
-        (0.1, STOP, 0.4, judge.MET, "0 of 1 sags inside the curve"),
-        (0.85, STOP, 3.0, judge.BROKEN, "stop commanded"),
-        (0.85, 0, 3.0, judge.MET, "0 of 1 sags inside the curve"),
-        (0.95, STOP, 0.4, judge.NOTHING, "no sag in this record"),
-    ],
-)
-def test_a_sag_is_judged_by_the_curve(voltage_pu, acts, length_s, word, why):
-    rule = [each for each in rules.load("ercot") if each.quantity == "ride_through"]
-    (found,) = judge.audit(Sag(voltage_pu, acts, length_s), rule, 100.0).verdicts
-    assert (found.word, why in found.why) == (word, True), found
+STOP, ISLAND = 1, 2
+VOLTAGE, FREQUENCY = "voltage_pu", "frequency_Hz"
+INSIDE, OUTSIDE = "1 of 1 sags inside the curve", "0 of 1 sags inside the curve"
+
+
+@cases("""
+name         sag                                verdict         why
+"ercot"    (VOLTAGE, 0.6)                     judge.MET       INSIDE
+"ercot"    (VOLTAGE, 0.6, STOP)               judge.BROKEN    "stop commanded 0.20 s into the sag"
+"ercot"    (VOLTAGE, 0.6, ISLAND)             judge.BROKEN    "island commanded"
+"ercot"    (VOLTAGE, 0.1, STOP)               judge.MET       OUTSIDE
+"ercot"    (VOLTAGE, 0.85, STOP, 3.0)         judge.BROKEN    "stop commanded"
+"ercot"    (VOLTAGE, 0.85, 0, 3.0)            judge.MET       OUTSIDE
+"ercot"    (VOLTAGE, 1.15, STOP)              judge.BROKEN    "stop commanded"
+"ercot"    (VOLTAGE, 1.25, STOP)              judge.MET       OUTSIDE
+"ercot"    (VOLTAGE, 0.95, STOP)              judge.NOTHING   "no sag in this record"
+"caiso"    (VOLTAGE, 0.85, 0, 3.0)            judge.MET       INSIDE
+"ercot"    (FREQUENCY, 58.5, STOP, 20.0)      judge.BROKEN    "stop commanded"
+"ercot"    (FREQUENCY, 56.9, STOP)            judge.MET       OUTSIDE
+"eirgrid"  (FREQUENCY, 59.5, STOP, 0.4, 0.6)  judge.BROKEN    "no voltage"
+"eirgrid"  (FREQUENCY, 59.3, STOP, 3.0, 0.1)  judge.MET       "0 of 2 sags inside"
+"ieso"     (FREQUENCY, 59.3, STOP, 0.4, 0.1)  judge.BROKEN    "stop commanded"
+""")
+def test_a_sag_is_judged_by_the_curve(name, sag, verdict, why):
+    rule = [each for each in rules.load(name) if each.quantity == "ride_through"]
+    (found,) = judge.audit(Sag(*sag), rule, 100.0).verdicts
+    assert (found.word, why in found.why) == (verdict, True), found

@@ -147,7 +147,7 @@ def test_the_ring_is_exported_and_verified(bench, capsys, tmp_path):
     assert lines[0] == "utc,load_W,grid_W,battery_W,voltage_pu,frequency_Hz,commanded"
     assert len(lines) == 201 and lines[-1].split(",")[1] == "300034"
     code, out, _ = run(capsys, "audit", tmp_path / "firebreak_ticks_begin_end.csv")
-    assert code == 0 and "at 20 ms, highest load 0.3 MW" in out[0]
+    assert code == 0 and "at 20 ms, highest load 0.3001 MW" in out[0]
     code, out, _ = run(capsys, "verify", *state)
     assert code == 0 and "ticks: 1 minutes, 2027-01-15T08:00:0" in out[2]
     assert out[3].startswith("their writes to the flash: ")
