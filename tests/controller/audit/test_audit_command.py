@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from command_line import run
 
-from controller.audit import judge, rules
+from controller.audit import judge, rules, samples
 from controller.audit.samples import Piece
 from tests.tables import cases
 
@@ -41,6 +41,8 @@ def test_a_step_is_judged_for_its_size(audit, tmp_path):
     assert audit(step, "--rules", "southern", "--site-MW", "39.9")[0] == 0
     code, out, _ = audit(step, "--rules", "atc_spp", "--site-MW", "49")
     assert code == 0 and "does not apply" in out[-4]
+    words = "largest site below 10 MW, where the rule begins"
+    assert [words in line for line in audit(step, "--rules", "ieso")[1]].count(True) == 1
 
 
 def test_the_battery_is_judged_beside_the_load(audit):
@@ -55,6 +57,7 @@ def test_a_rule_that_the_meter_cannot_see_is_refused(audit):
     code, out, _ = audit(rows(100, 1.0), "--rules", "ercot", "southern", "ieso")
     why = "refused        the meter has one every 1000 ms; this rule needs values at most 142 ms"
     assert code == 1 and any(why in line for line in out)
+    assert any("needs values at most 600 ms apart" in line for line in out)  # 6 s
     assert any("met            0 MW of 5" in line for line in out)  # IESO, in any 15 s
     code, out, _ = audit(rows(9000), "--rules", "ercot", "--meter-ms", "200")
     assert code == 1 and any("every 200 ms" in line for line in out)
@@ -72,6 +75,15 @@ def test_a_gap_is_no_change(audit):
     later = [*rows(5000), *rows(5000, begin_s=110, MW_at=lambda t_s: 400.0)]
     code, out, _ = audit(later, "--rules", "southern")
     assert code == 0 and "0 lost samples bridged; 1 gaps, 10.0 s left out" in out
+
+
+def test_a_segment_begins_after_a_gap_in_any_piece_and_a_double_sample_is_one():
+    times_s = np.array([0.0, 0.02, 0.04, 0.041, 0.06, 0.08, 5.0, 5.02, 5.08])
+    pieces = Given(times_s, {"load_W": np.arange(9.0)}, 4)
+    blocks = list(samples.Steady(pieces).blocks())
+    assert [each.is_begin for each in blocks] == [True, False, True]
+    found = np.concatenate([each.values["load_W"] for each in blocks])
+    assert found.tolist() == pytest.approx([0, 1, 3, 4, 5, 6, 7, 7 + 1 / 3, 7 + 2 / 3, 8])
 
 
 BAD = """
@@ -123,26 +135,36 @@ def test_every_shipped_rule_says_where_it_was_read():
     assert not [name for name in rules.usual() if "template" in name]
 
 
-class Sag:
-    """A minute with a sag of 0.4 s at 30 s to this value. acts: commanded from 30.2 s on."""
+class Given:
+    """A record of these arrays, in pieces."""
 
-    path, begin_utc_s, meter_s = "sag", None, 0.0
+    path, begin_utc_s, meter_s = "given", None, 0.0
+
+    def __init__(self, times_s, values, count):
+        self.times_s, self.values, self._count = times_s, values, count
+
+    def pieces(self):
+        for first in range(0, len(self.times_s), self._count):
+            part = slice(first, first + self._count)
+            yield Piece(self.times_s[part], {key: v[part] for key, v in self.values.items()})
+
+
+class Sag(Given):
+    """A minute with a sag of 0.4 s at 30 s to this value. acts: commanded from 30.2 s on."""
 
     def __init__(self, column, value, acts=0, length_s=0.4, slide_s=0.0):
         """slide_s: the way down and back."""
-        self.times_s = np.arange(3000) * 0.02
+        all_s = np.arange(3000) * 0.02
         normal = {"voltage_pu": 1.0, "frequency_Hz": 60.0}[column]
         end_s = 29.99 + length_s
         times_s, values = [29.98 - slide_s, 29.99, end_s, end_s + 0.01 + slide_s], [0, 1, 1, 0]
-        depth = np.interp(self.times_s, times_s, values)
-        self.values = {
+        depth = np.interp(all_s, times_s, values)
+        found = {
             "load_W": np.full(3000, 50e6),
             column: normal + depth * (value - normal),
-            "commanded": np.where(self.times_s > 30.19, acts, 0.0),
+            "commanded": np.where(all_s > 30.19, acts, 0.0),
         }
-
-    def pieces(self):
-        yield Piece(self.times_s, self.values)
+        super().__init__(all_s, found, 1400)
 
 
 STOP, ISLAND = 1, 2

@@ -29,7 +29,8 @@ def fill(made, blocks, first=0, ticks=3):
             at = number * ticks + tick
             made.take((1, at, -at, NONE, 1000, NONE, 0))
         header = {"sequence": (number + 1) * ticks - 1, "meters": METERS}
-        made.write({**HEADER, **header, "utc_us": UTC_US + number * ticks * 20_000})
+        late_us = 30_000 * (number % 2)  # the poll of the recorder
+        made.write({**HEADER, **header, "utc_us": UTC_US + number * ticks * 20_000 + late_us})
 
 
 def read(folder, name="grid_W"):
@@ -53,6 +54,8 @@ def test_a_new_process_goes_on_and_cuts_off_what_a_power_cut_left(tmp_path):
     assert read(tmp_path) == list(range(9)) and read(tmp_path, "load_W")[:3] == [0, -1, -2]
     found = fast_ring.verify(str(tmp_path / "fast"))
     assert (found.blocks, found.breaks) == (3, [])
+    begins = [each.begin_us for each in fast_ring.placed(str(tmp_path / "fast"))]
+    assert [each - begins[0] for each in begins] == [0, 60_000, 120_000]
 
 
 @pytest.mark.parametrize(
