@@ -188,7 +188,7 @@ class Meter:
     def _store(self, words: bytes) -> bool:
         values = self._numbers.read(words)
         power_W = None if values is None else self._power_W(values)
-        if power_W is None:
+        if values is None or power_W is None:
             return False
         self._inp[self._power_index] = power_W
         self._inp[self._hash_index] = zlib.crc32(words) & HASH_MASK
