@@ -119,7 +119,8 @@ class PowerMeter(RegisterDevice):
         return channels
 
     def _power_W(self) -> float:
-        return self.cabinet.load_power_W if self.shows_load else self.cabinet.grid_power_W
+        cabinet = self.cabinet
+        return cabinet.load_power_W + cabinet.inside_W if self.shows_load else cabinet.grid_power_W
 
 
 class FastMeter(PowerMeter):

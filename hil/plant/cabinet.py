@@ -97,6 +97,7 @@ class CabinetPlant:
 
     load = _of_site("load")
     load_power_W, load_channels = _of_site("load_power_W"), _of_site("load_channels")
+    inside_W = _of_site("inside_W")
     grid_power_W, other_load_W = _of_site("grid_power_W"), _of_site("other_load_W")
     grid_voltage_V, is_off_grid = _of_site("grid_voltage_V"), _of_site("is_off_grid")
     grid_frequency_Hz = _of_site("grid_frequency_Hz")

@@ -22,15 +22,17 @@ class LoadShed(SitePart):
 
 
 class LoadCap(SitePart):
-    """A scheduler that lowers the load on request, within seconds, and lets it run again when it
-    hears nothing.
+    """A load that yields on request: a scheduler lowers it, and lets it run again when it hears
+    nothing.
     """
 
-    kind, UNHEARD_S, FOLLOWS_S = "load_cap", 60.0, 5.0
+    kind, UNHEARD_S = "load_cap", 60.0
+    DEFAULTS = {"follows_s": 5.0}  # time constant
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         asked_W = min(self.asked.get("lower_W", 0), self.parameters["lower_W_max"])
-        self.sheds_W = min(load_W, towards(self.sheds_W, asked_W, dt_s, self.FOLLOWS_S))
+        follows_s = self.parameters["follows_s"]
+        self.sheds_W = min(load_W, towards(self.sheds_W, asked_W, dt_s, follows_s))
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""

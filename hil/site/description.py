@@ -10,7 +10,7 @@ from controller.forms import field as forms, reading
 from controller.forms.refusal import not_allowed, refuse
 from controller.series import weather as weather_file
 from hil.loads import stream
-from hil.site import genset, load as site_load, load_ups, transfer_switch
+from hil.site import branches, genset, load as site_load, load_ups, racks, transfer_switch
 from hil.site.cooling import Cooling
 from hil.site.grid import Grid
 from hil.site.part import SitePart
@@ -81,6 +81,15 @@ PV = (
     | {"file": forms.text(None)}
     | OF_FILE
 )
+YIELDS = {
+    "lower_W_max": forms.number(1, POWER_W[1]),
+    "follows_s": forms.number(0.01, 3600, branches.LoadCap.DEFAULTS["follows_s"]),
+}
+RACKS = (
+    RATED
+    | {"is_metered_inside": forms.flag(False)}  # the load meter lies behind the capacitors
+    | _defaults(racks.DEFAULTS, 1e9)
+)
 TOP = {
     "name": forms.text(),
     "connection": forms.table(CONNECTION, {}),
@@ -91,6 +100,8 @@ TOP = {
     "genset": forms.table(RATED | _defaults(genset.DEFAULTS), None),
     "transfer_switch": forms.table(_defaults(transfer_switch.DEFAULTS, 3600), None),
     "load_ups": forms.table(RATED | _defaults(load_ups.DEFAULTS, 1e9), None),
+    "load_cap": forms.table(YIELDS, None),
+    "racks": forms.table(RACKS, None),
     "pod": forms.table({"member": forms.tables(MEMBER)}, None),
 }
 
@@ -137,6 +148,9 @@ def built(site: dict[str, Any], seed: object, folder: str) -> Site:
     weather, connection = _weather(site["weather"], folder), site["connection"]
     grid = Grid(seed, connection["import_W"], connection["outages"], connection["dips"])
     load = site_load.of_table(site["load"], seed, folder, site["weather"]["time_of_day_s"])
+    if site["racks"]:
+        is_inside = site["racks"].pop("is_metered_inside")
+        load = racks.Racks(load, site["racks"], is_inside)
     cooling = site["cooling"] and Cooling(site["cooling"]["water_degC"])
     parts = _parts(site, seed, folder, weather)
     return Site(load, seed, grid, parts, cooling, weather)
@@ -147,6 +161,7 @@ def _parts(site: dict[str, Any], seed: object, folder: str, weather: Weather) ->
         "transfer_switch": transfer_switch.TransferSwitch,
         "genset": genset.Genset,
         "load_ups": load_ups.LoadUps,
+        "load_cap": branches.LoadCap,
     }
     parts = [kind(site[name]) for name, kind in kinds.items() if site[name] is not None]
     pv = site["pv"]

@@ -16,6 +16,7 @@ from hil.site.grid import FREQUENCY_HZ, PHASE_V, Grid
 from hil.site.load_ups import LoadUps
 from hil.site.part import SitePart
 from hil.site.parts import PARTS
+from hil.site.racks import Racks
 from hil.site.transfer_switch import TransferSwitch
 from hil.site.weather import Weather
 
@@ -78,7 +79,7 @@ class Site:
         self.members: list[Member] = []
         self.units: list[Unit] = []
         self.load_channels = None
-        self.load_wanted_W = 0.0
+        self.load_wanted_W = self.inside_W = 0.0  # inside: only a meter at the racks sees it
         if load is not None:
             self._draw(load(0.0))  # a meter may be read before the first step
         self.other_load_W = 0.0  # on the same connection, behind no load meter; PV is negative
@@ -150,6 +151,7 @@ class Site:
         self.now_us = now_us = self.now_us + round(dt_s * 1e6)
         if self.load is not None:
             self._draw(self.load(now_us / 1e6))
+            self.inside_W = self.load.inside_W if isinstance(self.load, Racks) else 0.0
         self.grid.look(now_us)
         self._choose(dt_s)
         drawn_W = self._step_load(dt_s)

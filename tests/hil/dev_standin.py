@@ -48,7 +48,7 @@ def plant():
     one = SimpleNamespace(racks=[rack() for _ in range(3)], pcs=[pcs()], coils={})
     one.set_coil = one.coils.__setitem__
     one.grid_power_W, one.load_power_W, one.load_channels = 200_000.0, 300_000.0, None
-    one.grid_voltage_V, one.grid_frequency_Hz = 230.0, 50.0
+    one.inside_W, one.grid_voltage_V, one.grid_frequency_Hz = 0.0, 230.0, 50.0
     one.contacts = dict.fromkeys(CONTACTS[:12], True)
     one.gas_lfl_pct, one.vent_lfl_share = [0.4, 12.34], 0.06
     one.offgas_ppm, one.toxic_ppm = [0.4, 21.6], [48.2, 61.7]

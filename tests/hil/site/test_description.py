@@ -36,6 +36,8 @@ def built(tmp_path, text, seed=1):
     LOAD + "[pv]\nrated_W = 1\ncloud_cover_permille = 1000"  "is not allowed; allowed a number 0..9"
     LOAD + "[genset]\nrated_W = 1\nstarts = 1"  "genset.starts: is not a known key; nearest key \"s"
     LOAD + "[genset]\nrated_W = 1\nbase_permille = 1001"  "base_permille: 1001 is not allowed; allo"
+    LOAD + "[racks]\nrated_W = 1\nJ_per_kw = 1"  "racks.J_per_kw: is not a known key; nearest key"
+    LOAD + "[load_cap]\nlower_W_max = 1\nfollows_s = 0"  "load_cap.follows_s: 0 is not allowed; all"
     LOAD + "[weather]\nday = 0"  "weather.day: 0 is not allowed; allowed 1..366"
     LOAD + "[connection]\noutages = [[1]]"  "connection.outages: [1] is not allowed; allowed [0..3."
     LOAD + "[connection]\ndips = [[1, 2, 1001]]"  "connection.dips: [1, 2, 1001] is not allowed; al"
@@ -63,6 +65,13 @@ def test_every_table_builds_its_part(tmp_path):
     assert {part.kind for part in one.parts} == {"pv", "genset", "transfer_switch", "load_ups"}
     assert one.cooling.water_degC == 18 and one.switch and one.load_ups and one.gensets
     assert one.load(99.0) == 1000
+    more = "[racks]\nrated_W = 2000\nJ_per_kW = 50\n[load_cap]\nlower_W_max = 400\nfollows_s = 0.1\n"
+    with_racks = built(tmp_path, LOAD + more)
+    (cap,) = with_racks.parts
+    cap.ask("lower_W", 900)
+    assert with_racks.load.capacitor.step(1.0, 1000.0) == 1000 and not with_racks.inside_W
+    with_racks.step(1.0)
+    assert with_racks.load_power_W == pytest.approx(600, abs=1)  # within a second, at most 400 W
     pv = one.part("pv", {"rated_W": 50_000, "ramp_W_per_s": 1})
     assert pv is one.parts[-1]
     line = "site: pv.rated_W = 50000, but a cabinet's device has 40000: allowed is the same number"

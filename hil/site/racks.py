@@ -1,0 +1,106 @@
+"""The racks between the GPUs and their feed: power smoothing in the GPUs, then the capacitors of
+their supplies. A Racks takes the place of a load: t_s -> W at the feed. Time only goes on.
+
+Smoothing has the four settings of NVIDIA's drivers: a floor, a rate up to it, a rate down from it,
+and a hysteresis before the way down. Heat keeps the power at the floor; what a rate holds back is
+counted as if it were lost.
+
+A supply lets the voltage of its capacitor fall with the power that it takes (droop). So the stored
+energy tells the power of the feed, which follows the GPUs behind one lag of J per kW.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+# J_per_kW: 65 J per GPU of 1.0 to 1.4 kW are 46 to 65 (second-hand, 2026).
+DEFAULTS = {
+    **{"J_per_kW": 0.0, "capacitor_permille": 1000.0},
+    **{"floor_permille": 0.0, "up_W_per_s": 0.0, "down_W_per_s": 0.0, "hysteresis_s": 0.0},
+}
+
+
+class Smoothing:
+    """Power of the GPUs. Rates of 0 hold nothing back. burnt_J: kept up at the floor; withheld_J:
+    asked for and not given.
+    """
+
+    def __init__(self, parameters: Mapping[str, float]) -> None:
+        self._floor_W = parameters["rated_W"] * parameters["floor_permille"] / 1000
+        self._up_W_per_s = parameters["up_W_per_s"] or math.inf
+        self._down_W_per_s = parameters["down_W_per_s"] or math.inf
+        self._hysteresis_s = parameters["hysteresis_s"]
+        self._power_W: float | None = None
+        self._below_s = 0.0
+        self.burnt_J = self.withheld_J = 0.0
+
+    def step(self, dt_s: float, asked_W: float) -> float:
+        """The power of this step."""
+        floor_W = self._floor_W
+        before_W = asked_W if self._power_W is None else self._power_W
+        self._below_s = 0.0 if asked_W >= floor_W else self._below_s + dt_s
+        power_W = asked_W
+        if asked_W > before_W and before_W < floor_W:
+            risen_W = before_W + self._up_W_per_s * dt_s
+            power_W = asked_W if risen_W >= floor_W else min(asked_W, risen_W)
+        elif asked_W < floor_W:
+            kept_W = min(before_W, floor_W)
+            if self._below_s > self._hysteresis_s:
+                kept_W -= self._down_W_per_s * dt_s
+            power_W = max(asked_W, kept_W)
+        self.burnt_J += max(0.0, power_W - asked_W) * dt_s
+        self.withheld_J += max(0.0, asked_W - power_W) * dt_s
+        self._power_W = power_W
+        return power_W
+
+
+class Capacitor:
+    """energy_J: full at 0 W, empty at rated power. It gives at most a share of the rated power."""
+
+    def __init__(self, parameters: Mapping[str, float]) -> None:
+        rated_W = parameters["rated_W"]
+        self._gives_W_max = rated_W * parameters["capacitor_permille"] / 1000
+        self._lag_s = parameters["J_per_kW"] / 1000
+        self._full_J = rated_W * self._lag_s
+        self.energy_J: float | None = None  # of the first step: the load has always been its own
+
+    def step(self, dt_s: float, load_W: float) -> float:
+        """The mean power of the feed in this step."""
+        if not self._full_J:
+            return load_W
+        energy_J = self.energy_J
+        if energy_J is None:
+            energy_J = max(0.0, self._full_J - load_W * self._lag_s)
+        behind_W = load_W - (self._full_J - energy_J) / self._lag_s
+        share = -math.expm1(-dt_s / self._lag_s) * self._lag_s / dt_s
+        gives_W = min(max(behind_W * share, -self._gives_W_max), self._gives_W_max)
+        gives_W = max(min(gives_W, energy_J / dt_s), (energy_J - self._full_J) / dt_s)
+        self.energy_J = energy_J - gives_W * dt_s
+        return load_W - gives_W
+
+
+class Racks:
+    """load: t_s -> W that the GPUs ask for. parameters: rated_W, and any of DEFAULTS. inside_W:
+    what a meter at the racks shows beside the power of the feed; 0 for a meter at the feed.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[float], float],
+        parameters: Mapping[str, float],
+        is_metered_inside: bool = False,
+    ) -> None:
+        given = {**DEFAULTS, **parameters}
+        self._load, self._before_s, self._is_metered_inside = load, 0.0, is_metered_inside
+        self.smoothing, self.capacitor = Smoothing(given), Capacitor(given)
+        self.inside_W = 0.0
+
+    def __call__(self, t_s: float) -> float:
+        """The power of the feed since the call before."""
+        dt_s, self._before_s = t_s - self._before_s, t_s
+        asked_W = self._load(t_s)
+        if dt_s <= 0.0:
+            return asked_W
+        power_W = self.smoothing.step(dt_s, asked_W)
+        feed_W = self.capacitor.step(dt_s, power_W)
+        self.inside_W = power_W - feed_W if self._is_metered_inside else 0.0
+        return feed_W
