@@ -33,6 +33,7 @@ LAB = {
     "nuisance": "campaigns.nuisance.command",
     "outage": "campaigns.outage.command",
     "smooth": "campaigns.smooth.command",
+    "largest": "campaigns.largest.command",
     "meter-sign": "campaigns.meter_sign.command",
     "bench": "campaigns.benchmarks.command",
     "mcu": "campaigns.channel_b.command",

@@ -65,7 +65,9 @@ def test_every_table_builds_its_part(tmp_path):
     assert {part.kind for part in one.parts} == {"pv", "genset", "transfer_switch", "load_ups"}
     assert one.cooling.water_degC == 18 and one.switch and one.load_ups and one.gensets
     assert one.load(99.0) == 1000
-    more = "[racks]\nrated_W = 2000\nJ_per_kW = 50\n[load_cap]\nlower_W_max = 400\nfollows_s = 0.1\n"
+    more = (
+        "[racks]\nrated_W = 2000\nJ_per_kW = 50\n[load_cap]\nlower_W_max = 400\nfollows_s = 0.1\n"
+    )
     with_racks = built(tmp_path, LOAD + more)
     (cap,) = with_racks.parts
     cap.ask("lower_W", 900)

@@ -1,0 +1,1 @@
+"""The largest site that operators' rules allow, by path delay, with and without a buffer."""

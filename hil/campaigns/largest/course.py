@@ -1,0 +1,146 @@
+"""One load behind every way to calm it: load tracking on two paths, capacitors at the racks.
+
+The load is that of the GPUs, smoothed if asked. A capacitor (hil/site/racks.py) makes the power of
+the feed of it. The battery follows a meter at the feed, or at the racks. Then the capacitor covers
+its own lag, and load tracking believes in the rest of the path delay alone.
+"""
+
+import functools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from controller.audit import judge, rules
+from controller.audit.rules import Rule
+from controller.audit.samples import GRID, LOAD, Piece
+from hil.campaigns.smooth import followers, loads, simulator
+from hil.campaigns.smooth.paths import PATHS
+from hil.campaigns.smooth.simulator import TICK_S
+from hil.site.racks import DEFAULTS, Capacitor, Smoothing
+
+NERC = "NERC's ramp"
+# NERC measured 1.9 pu/s for 250 ms; 10 s later down, each 20 s (second-hand, 2026)
+RISE_pu, RISE_S, TURN_S, TURNS, HIGHEST_pu = 0.475, 0.25, 20.0, 32, 0.975
+PEAK_W = 350_000.0
+FROM_S = 10.0  # tracking and filters have begun
+BELIEVED_MS_MIN = 20
+RACKS, FEED = "racks", "feed"
+
+
+class Racks(NamedTuple):
+    """J_per_kW, floor_pct, ramp_pct_per_s, hysteresis_s: see hil/site/racks.py; of the highest
+    power of the load. meter: RACKS or FEED.
+    """
+
+    J_per_kW: float
+    floor_pct: float
+    ramp_pct_per_s: float
+    hysteresis_s: float
+    meter: str
+
+
+class Case(NamedTuple):
+    """source: None for NERC's ramp; paths: names of PATHS."""
+
+    source: loads.Source | None
+    paths: tuple[str, ...]
+    racks: Racks
+
+    @property
+    def name(self) -> str:
+        """Name of the load."""
+        return self.source.name if self.source else NERC
+
+
+class Played:
+    """A load and its grid as a source of the audit."""
+
+    path, meter_s, begin_utc_s = "this load", 0.0, None
+
+    def __init__(self, load_W: np.ndarray, grid_W: np.ndarray) -> None:
+        first = round(FROM_S / TICK_S)
+        self._values = {LOAD: load_W[first:], GRID: grid_W[first:]}
+
+    def pieces(self) -> Iterator[Piece]:
+        """See Source of the audit."""
+        yield Piece(np.arange(len(self._values[LOAD])) * TICK_S, self._values)
+
+
+def nerc_W() -> np.ndarray:
+    """NERC's ramp, mean power of each tick."""
+    low = HIGHEST_pu - RISE_pu
+    times_s, powers = [0.0], [low]
+    for turn in range(TURNS):
+        for at_s, before, after in ((5.0, low, HIGHEST_pu), (15.0, HIGHEST_pu, low)):
+            begin_s = turn * TURN_S + at_s
+            times_s += [begin_s, begin_s + RISE_S]
+            powers += [before, after]
+    return loads.means_W(np.array(times_s), PEAK_W * np.array(powers), TURNS * TURN_S)
+
+
+def load_of(source: loads.Source | None) -> tuple[str, np.ndarray]:
+    """(kind, power of each tick). LoadError."""
+    if source is None:
+        return "as is", nerc_W()
+    load = loads.read(source)
+    kind = load.kinds[0]
+    return kind, loads.ticks_W(load, kind, source.name)
+
+
+def played(case: Case) -> dict:
+    """Figures of the load: {load, kind, ways: {way: {rule: largest site in MW}}}."""
+    kind, gpus_W = load_of(case.source)
+    powers_W = grids_W(gpus_W, case)
+    ways = {name: sizes(gpus_W, grid_W) for name, grid_W in powers_W.items()}
+    return {"load": case.name, "kind": kind, "seconds": len(gpus_W) * TICK_S, "ways": ways}
+
+
+def grids_W(gpus_W: np.ndarray, case: Case) -> dict[str, np.ndarray]:
+    """{way: power that the grid sees}."""
+    smooth_W, feed_W = racks_W(gpus_W, case.racks)
+    found = {"alone": gpus_W, "racks": feed_W}
+    for name in case.paths:
+        path = PATHS[name]
+        found[f"{name} ms"] = _tracked_W(smooth_W, smooth_W, name, path.delay_ms)
+        is_inside = case.racks.meter == RACKS
+        covered_ms = round(case.racks.J_per_kW) if is_inside else 0
+        believed_ms = max(BELIEVED_MS_MIN, path.delay_ms - covered_ms)
+        metered_W = smooth_W if is_inside else feed_W
+        found[f"{name} ms + c"] = _tracked_W(metered_W, feed_W, name, believed_ms)
+    return found
+
+
+def racks_W(gpus_W: np.ndarray, racks: Racks) -> tuple[np.ndarray, np.ndarray]:
+    """(power of the GPUs behind their smoothing, power of the feed)."""
+    peak_W = float(gpus_W.max())
+    rate_W_per_s = peak_W * racks.ramp_pct_per_s / 100
+    given = DEFAULTS | {"rated_W": peak_W, "J_per_kW": racks.J_per_kW}
+    given |= {"floor_permille": 10 * racks.floor_pct, "hysteresis_s": racks.hysteresis_s}
+    given |= {"up_W_per_s": rate_W_per_s, "down_W_per_s": rate_W_per_s}
+    smoothing, capacitor = Smoothing(given), Capacitor(given)
+    smooth_W = np.array([smoothing.step(TICK_S, each_W) for each_W in gpus_W.tolist()])
+    return smooth_W, np.array([capacitor.step(TICK_S, each_W) for each_W in smooth_W.tolist()])
+
+
+def _tracked_W(
+    metered_W: np.ndarray, feed_W: np.ndarray, path_name: str, believed_ms: int
+) -> np.ndarray:
+    path = PATHS[path_name]
+    seen_W = simulator.seen_W(metered_W, path)
+    track = followers.function(path, believed_ms)
+    return simulator.run(followers.Ours(seen_W, path, track), feed_W, path).grid_W
+
+
+def sizes(gpus_W: np.ndarray, grid_W: np.ndarray) -> dict[str, float | None]:
+    """{rule: the largest site in MW that passes}; None: the load is too short for it."""
+    found = judge.audit(Played(gpus_W, grid_W), chosen_rules(), None)
+    of_grid = [each for each in found.verdicts if each.series == judge.SERIES[GRID]]
+    return {each.rule.title: each.site_MW_max for each in of_grid}
+
+
+@functools.cache
+def chosen_rules() -> list[Rule]:
+    """The shipped rules of a power."""
+    every = [rule for name in rules.usual() for rule in rules.load(name)]
+    return [rule for rule in every if rule.quantity != rules.RIDE]
