@@ -21,6 +21,7 @@ from controller.core.base.words import Words
 from controller.core.policies.contract import FAST, Found, Function, Known, Setup
 from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import MEASURED, UNKNOWN
+from controller.core.tracking.announced import Announced
 from controller.core.tracking.guess import FAST_DELAYS, Guess
 from controller.core.tracking.reference import Reference
 
@@ -50,7 +51,7 @@ class Track(Function):
     READS = (
         *("is_exact", "is_high_obliged", "is_load_new", "is_low_obliged", "is_meter_tested"),
         *("is_requested", "is_shed", "left_high_W", "left_low_W", "left_setpoint_W", "load_W"),
-        *("load_source", "mode", "path_delay_ms", "scheduled_source", "soc_permille", "source"),
+        *("load_source", "mode", "notices", "path_delay_ms", "scheduled_source", "soc_permille", "source"),
     )
     PARAMETERS = (
         # Target: the middle of what lies between the peaks reserve and the taper near full.
@@ -85,6 +86,8 @@ class Track(Function):
         self.guess = Guess(tick_ms, settings["track_sample_ms"], delay_ms_max)
         energy_Wh, share = settings["energy_Wh"], settings["track_energy_share_permille"]
         self.reference = Reference(tick_ms, energy_Wh, share, setup.rated_W)
+        sources, share = len(setup.sources), settings["share_permille"]
+        self.announced = Announced(tick_ms, settings["track_sample_ms"], sources, share)
         self._soc_target = settings["soc_target_permille"]
         self._dead_band_W = settings["track_dead_band_W"]
         self._quantum_W = settings["setpoint_quantum_W"]
@@ -93,7 +96,7 @@ class Track(Function):
 
     def arrays(self) -> list[array]:
         """See Function."""
-        return [self.state, *self.guess.arrays(), self.reference.words]
+        return [self.state, *self.guess.arrays(), self.reference.words, self.announced.words]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The power it asks for, in whole quanta."""
@@ -121,6 +124,7 @@ class Track(Function):
         low_W, high_W = self._grid_range_W(load_W, found)
         if found.load_source != state.source:
             self.guess.begin(load_W)
+            self.announced.begin()
             # What an island leaves (formed.py) goes to the grid: held, it would hide the grid.
             own_W = found.left_setpoint_W if found.mode != RETURN else 0
             if state.lost_ms >= LOST_MS_MAX:
@@ -130,6 +134,8 @@ class Track(Function):
         delay_ms = found.path_delay_ms or self._delay_ms
         is_own = found.load_source == MEASURED
         guess_W = self.guess.step(load_W, found.is_load_new, elapsed_ticks, delay_ms, is_own)
+        announced = found.notices, elapsed_ticks, delay_ms
+        ahead_W = self.announced.ahead_W(load_W, guess_W, *announced) if is_own else guess_W
         # The code of a meter test moves the battery, and a stage of the load that comes back is no
         # swing: tracking begins at 0 behind both. A return is over for it once the grid is certain.
         is_uncertain = found.mode == RETURN and found.source is None
@@ -141,7 +147,7 @@ class Track(Function):
         reference.step(error_permille, own_W, elapsed_ticks, found.is_requested, learns=not is_sun)
         part = low_pass(self._tick_ms, FAST_DELAYS * delay_ms)
         reference.hold(low_W, high_W, part, elapsed_ticks, not is_surplus, is_sun)
-        return self._settle(self._request_W(guess_W, found))
+        return self._settle(self._request_W(ahead_W, found))
 
     def _grid_range_W(self, load_W: int, found: Found) -> tuple[int, int]:
         """The range in which the available power can hold the grid. The reference stays away from

@@ -3,7 +3,7 @@
 import argparse
 
 from hil.campaigns.nuisance import courses
-from hil.campaigns.smooth import cells, expected, loads, page, rig, robust, steps, tones
+from hil.campaigns.smooth import cells, expected, loads, notices, page, rig, robust, steps, tones
 from hil.campaigns.smooth.paths import PATHS
 from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
@@ -31,6 +31,7 @@ OPTIONS = {
     ),
     "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
     "--signals": options.flag("tones, squares, noise and steps as well"),
+    "--notices": options.flag("announced steps as well"),
     "--robust": options.flag("wrong delay, noise, lost samples as well"),
     "--rig": options.flag("some loads in the byte-accurate rig as well"),
     "--seeds": options.value(whole(1, 10_000), "NUMBER", "of --robust (%(default)s)", 200),
@@ -63,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.signals:
             document["signals"] = tones.run(arguments.delays, arguments.seed, runner)
             document["steps"] = steps.run(arguments.delays, runner)
+        if arguments.notices:
+            document["notices"] = notices.run(arguments.delays, runner)
         if arguments.robust:
             given = arguments.loads, arguments.seeds, arguments.seed
             document["robust"] = robust.run(*given, runner)
@@ -128,7 +131,7 @@ def misses(document: dict) -> list:
         if not each["is_met"]
     ] + [
         text
-        for part in ("signals", "steps", "robust")
+        for part in ("signals", "steps", "notices", "robust")
         for row in document.get(part, ())
         for text in row["missed"]
     ]

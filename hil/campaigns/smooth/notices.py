@@ -1,0 +1,154 @@
+"""Announced steps: what the grid sees of a step of 100 kW, by the error of its notice.
+
+The step comes before, at or after the announced time, or not at all. Beside it: the same step
+without a notice. A source that was right before has credit, and its steps may come late.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from controller.audit.measures import Range
+from controller.audit.samples import Block
+from controller.core.policies.notices import Notice
+from controller.core.tracking.announced import CREDIT_NOTICES_MAX, A_CREDIT_W_MS, Announced
+from hil.campaigns.smooth import followers, simulator, steps
+from hil.campaigns.smooth.paths import PATHS, TICK_MS, Path
+from hil.campaigns.smooth.simulator import TICK_S
+from hil.runner.cases import Runner
+
+EDGES_ms = (0, 100)
+LATE_ms = (-50, -20, 0, 20, 50)  # by which the step comes after its time
+UNANNOUNCED, WRONG = "none", "wrong"
+SHARE_MAX_pct = 5.0  # of the step, in 2 s means
+MEANS_S, RANGE_S, BAND_Hz = 2.0, 5.0, [0.1, 55.0]
+VALID_MS = 1000
+ROUNDED_pct = 0.2  # of the step: ticks of 20 ms
+
+
+class Job(NamedTuple):
+    """notice: UNANNOUNCED, WRONG, or by how many ms the step comes late."""
+
+    path: str
+    edge_ms: int
+    notice: str | int
+    has_credit: bool
+
+
+class Noticed(followers.Ours):
+    """The control function of a source that announces one step."""
+
+    def __init__(
+        self, seen_W: np.ndarray, path: Path, at_ms: float | None, has_credit: bool
+    ) -> None:
+        track = followers.function(path)
+        track.announced = Announced(TICK_MS, path.sample_ms, 1, 1000)
+        if has_credit:
+            credit_W_ms = CREDIT_NOTICES_MAX * round(steps.STEP_W) * path.delay_ms
+            track.announced.words[A_CREDIT_W_MS] = credit_W_ms
+        super().__init__(seen_W, path, track)
+        self._at_ms = at_ms
+
+    def request_W(self, tick: int, soc: float, setpoint_W: float) -> int:
+        """See Ours."""
+        if self._at_ms is not None:
+            left_ms = max(0, round((self._at_ms - tick * TICK_MS) / TICK_MS) * TICK_MS)
+            self._found.notices = (Notice(0, round(steps.STEP_W), left_ms, left_ms + VALID_MS),)
+        return super().request_W(tick, soc, setpoint_W)
+
+
+def run(paths: tuple, runner: Runner) -> list:
+    """Rows of the worst phase; prints them."""
+    kinds = (UNANNOUNCED, *LATE_ms, WRONG)
+    todo = [
+        Job(path, edge_ms, notice, has_credit)
+        for path in paths
+        for edge_ms in EDGES_ms
+        for has_credit in (False, True)
+        for notice in (kinds if not has_credit else kinds[1:])
+    ]
+    print("notice     a step of 100 kW, worst phase; 2 s: largest change of 2 s means, % of the step")
+    print("           5 s: range of 0.1 to 55 Hz in 5 s; pulse: power off the level, as ms of step")
+    print(f"{'edge, ms':10}{'credit':8}{'the step comes':16}{'ms':>5}{'2 s':>8}{'5 s':>8}{'pulse':>8}")
+    rows = runner.play(todo, played, _line, lambda job: " ".join(map(str, job)))
+    _judge(rows)
+    return rows
+
+
+def _line(row: dict) -> str:
+    notice = row["notice"]
+    words = {UNANNOUNCED: "unannounced", WRONG: "never"}.get(notice, f"{notice} ms late")
+    credit = "yes" if row["has_credit"] else "no"
+    return (
+        f"{row['edge_ms']:<10}{credit:8}{words:16}{row['path']:>5}{row['change_2s_pct']:8.1f}"
+        f"{row['range_5s_pct']:8.0f}{row['pulse_ms']:8.0f}"
+    )
+
+
+def played(job: Job) -> dict:
+    """One row: the worst of all phases of meter and 2 s means."""
+    path, found = PATHS[job.path], []
+    for phase_ms in range(0, path.sample_ms, steps.PHASE_ms):
+        found.append(_figures(job, path, phase_ms))
+    names = "change_2s_pct", "range_5s_pct", "pulse_ms"
+    worst = {name: max(each) for name, each in zip(names, zip(*found))}
+    return job._asdict() | worst | {"missed": []}
+
+
+def _figures(job: Job, path: Path, phase_ms: int) -> tuple[float, float, float]:
+    load_W = steps.step_W(job.edge_ms, phase_ms)
+    level_W = steps.LEVEL_W
+    at_ms: float | None = 1000 * steps.BEFORE_S + phase_ms + job.edge_ms / 2
+    if job.notice == UNANNOUNCED:
+        at_ms = None
+    elif job.notice == WRONG:
+        load_W = np.full(len(load_W), level_W)
+    else:
+        assert isinstance(job.notice, int) and at_ms is not None
+        at_ms -= job.notice
+    follower = Noticed(simulator.seen_W(load_W, path), path, at_ms, job.has_credit)
+    off_W = simulator.run(follower, load_W, path).grid_W - level_W
+    return (
+        100 * largest_change_W(off_W) / steps.STEP_W,
+        100 * range_W(off_W) / steps.STEP_W,
+        1000 * TICK_S * float(np.abs(off_W).sum()) / steps.STEP_W,
+    )
+
+
+def largest_change_W(power_W: np.ndarray) -> float:
+    """The largest change from a mean of 2 s to the next one, wherever they begin."""
+    ticks = round(MEANS_S / TICK_S)
+    sums = np.cumsum(np.append(0.0, power_W))
+    means_W = (sums[ticks:] - sums[:-ticks]) / ticks
+    return float(np.abs(means_W[ticks:] - means_W[:-ticks]).max())
+
+
+def range_W(power_W: np.ndarray) -> float:
+    """The largest range in 5 s, as ERCOT's rule measures it."""
+    measure = Range(RANGE_S, BAND_Hz, TICK_S)
+    times_s = np.arange(len(power_W)) * TICK_S
+    measure.feed(Block(True, times_s, {}), power_W)
+    assert measure.worst is not None
+    return measure.worst.value
+
+
+def _judge(rows: list) -> None:
+    """Mark what a row misses: 5 % in 2 s means; a wrong notice costs what a right one saves."""
+    for row in rows:
+        name = f"notice, edge of {row['edge_ms']} ms, {row['path']} ms, {row['notice']}"
+        change = row["change_2s_pct"]
+        if isinstance(row["notice"], int) and change > SHARE_MAX_pct:
+            row["missed"].append(f"{name}: {change:.1f} % in 2 s means, at most 5 %")
+        if row["notice"] == WRONG and not row["has_credit"]:
+            alike = [each for each in rows if _about(each) == _about(row)]
+            plain, right = (_of(alike, notice)["change_2s_pct"] for notice in (UNANNOUNCED, 0))
+            if change > plain - right + ROUNDED_pct:
+                row["missed"].append(f"{name}: costs {change:.1f} %, saves {plain - right:.1f} %")
+
+
+def _about(row: dict) -> tuple:
+    return row["path"], row["edge_ms"], row["has_credit"]
+
+
+def _of(rows: list, notice: str | int) -> dict:
+    return next(row for row in rows if row["notice"] == notice)
