@@ -22,9 +22,10 @@ TABLES = (
     "controller/siting/rules.py",
 )
 # The parity test sleeps once, at its end, for threads of the WebAssembly runtime; the rig's
-# commands time themselves, a back-test its plans; keep_hint.py is a program of somebody upstream.
+# commands time themselves, a back-test its plans; the examples are programs of somebody upstream.
 CLOCK_READERS = """
 controller/state/watch.py controller/system/clock.py controller/system/realtime.py
+controller/upstream/examples/announce_steps.py
 controller/upstream/examples/keep_hint.py controller/upstream/examples/send_schedule.py
 hil/campaigns/benchmarks/timing.py
 hil/campaigns/channel_b/emulator.py hil/campaigns/channel_b/partner.py

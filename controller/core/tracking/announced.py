@@ -41,7 +41,7 @@ class Notice(Protocol):
 
     @property
     def step_W(self) -> int:
-        """Above 0 when the load rises."""
+        """Change of the load."""
 
     @property
     def start_ms(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from controller.audit.measures import Range
 from controller.audit.samples import Block
 from controller.core.policies.notices import Notice
-from controller.core.tracking.announced import CREDIT_NOTICES_MAX, A_CREDIT_W_MS, Announced
+from controller.core.tracking.announced import A_CREDIT_W_MS, CREDIT_NOTICES_MAX, Announced
 from hil.campaigns.smooth import followers, simulator, steps
 from hil.campaigns.smooth.paths import PATHS, TICK_MS, Path
 from hil.campaigns.smooth.simulator import TICK_S
@@ -67,9 +67,13 @@ def run(paths: tuple, runner: Runner) -> list:
         for has_credit in (False, True)
         for notice in (kinds if not has_credit else kinds[1:])
     ]
-    print("notice     a step of 100 kW, worst phase; 2 s: largest change of 2 s means, % of the step")
+    print(
+        "notice     a step of 100 kW, worst phase; 2 s: largest change of 2 s means, % of the step"
+    )
     print("           5 s: range of 0.1 to 55 Hz in 5 s; pulse: power off the level, as ms of step")
-    print(f"{'edge, ms':10}{'credit':8}{'the step comes':16}{'ms':>5}{'2 s':>8}{'5 s':>8}{'pulse':>8}")
+    print(
+        f"{'edge, ms':10}{'credit':8}{'the step comes':16}{'ms':>5}{'2 s':>8}{'5 s':>8}{'pulse':>8}"
+    )
     rows = runner.play(todo, played, _line, lambda job: " ".join(map(str, job)))
     _judge(rows)
     return rows

@@ -1,14 +1,17 @@
 """The watch: a queue becomes steps that the loop knows, through the HTTP door."""
 
 import json
+import pathlib
 import socket
 import subprocess
+import sys
 import types
 
 import pytest
 from ask_bench import situation
 from hypothesis import given, strategies as st
 
+from controller import upstream
 from controller.core.policies.notices import Notices
 from controller.upstream import asking
 from controller.watch import jobs as j
@@ -119,6 +122,28 @@ def test_a_queue_is_asked_for_announced_moved_and_withdrawn(place):
     assert steps(site) == [(15_000, 300), (1000, 330)]
     watcher.withdraw()
     assert steps(site) == [] and watcher.sent == {}
+
+
+@pytest.mark.wire
+def test_the_example_of_a_training_loop_announces_its_steps(tmp_path):
+    program = pathlib.Path(upstream.__file__).parent / "examples" / "announce_steps.py"
+    token = tmp_path / "token"
+
+    def ran(door, first_line, *arguments):
+        token.write_text(first_line + "\n")
+        url = f"http://127.0.0.1:{door.port}"
+        line = [sys.executable, "-I", "-S", str(program), url, str(token), *arguments]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=50, check=False)
+        return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+
+    with served(tmp_path) as (site, door):
+        assert ran(door, CAP_TOKEN, "100000", "3") == (0, ["H1: granted"] * 2, [])
+        known = site.bench.cabinet.core.functions[Notices.NAME].steps()
+        assert sorted(each.step_W for each in known) == [-50_000, 100_000]
+        code, answers, errors = ran(door, "wrong", "100000", "3")
+        assert code == 1 and answers == [] and len(errors) == 2 and "refused" in errors[0], errors
+        code, _, errors = ran(door, CAP_TOKEN, "much", "3")
+        assert code == 1 and len(errors) == 1 and errors[0].endswith("URL TOKENFILE WATTS STEPS")
 
 
 @pytest.mark.wire
