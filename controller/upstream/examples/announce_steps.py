@@ -11,8 +11,8 @@ URL: the HTTP door, as http://127.0.0.1:8643. A loop of your own needs the class
             load.ends("checkpoint", load.step_s + write_s)
 
 Announce a step 0.5 s ahead or more. The battery moves with a step that comes within 50 ms of its
-time. A wrong notice moves the battery once; then its source has to be right as often before the next
-one acts. Nothing here waits for the door or stops the training: an error is one line on stderr.
+time. A wrong notice moves the battery too. Then its source must be right before another one acts.
+Nothing here waits for the door or stops the training: an error is one line on stderr.
 """
 
 import http.client
@@ -40,9 +40,11 @@ class Announcer:
         if wrong:
             raise ValueError(f"{wrong[0]}: allowed are {', '.join(EVENTS)}")
         self._url, self._token_file = urllib.parse.urlsplit(url), token_file
-        self._changes_W, self._began_s = changes_W, []
+        self._changes_W = changes_W
+        self._began_s: list[float] = []
         self._way_s = 0.0  # of a message to the door
-        self.answers, self._todo = [], queue.Queue()
+        self.answers: list[dict] = []
+        self._todo: queue.Queue = queue.Queue()
         self._thread = threading.Thread(target=self._send_all, daemon=True)
         self._thread.start()
 
@@ -80,15 +82,18 @@ class Announcer:
             except (OSError, ValueError, http.client.HTTPException) as error:
                 print(f"announce_steps: {type(error).__name__}: {error}", file=sys.stderr)
 
+    def _link(self) -> http.client.HTTPConnection:
+        host, port = self._url.hostname or "", self._url.port
+        if self._url.scheme == "https":
+            context = ssl.create_default_context()
+            return http.client.HTTPSConnection(host, port, timeout=WAIT_s, context=context)
+        return http.client.HTTPConnection(host, port, timeout=WAIT_s)
+
     def _send(self, power_W: int, at_s: float) -> dict:
         """The door's answer. Half of the last round trip is the way of this message."""
         with open(self._token_file, encoding="ascii") as file:
             token = file.readline().strip()
-        kind = http.client.HTTPConnection
-        if self._url.scheme == "https":
-            kind = http.client.HTTPSConnection
-        more = {"context": ssl.create_default_context()} if self._url.scheme == "https" else {}
-        link = kind(self._url.hostname, self._url.port, timeout=WAIT_s, **more)
+        link = self._link()
         link.connect()
         began_s = time.monotonic()
         ahead_s = max(0.0, at_s - began_s - self._way_s)

@@ -137,11 +137,14 @@ def range_W(power_W: np.ndarray) -> float:
 
 
 def _judge(rows: list) -> None:
-    """Mark what a row misses: 5 % in 2 s means; a wrong notice costs what a right one saves."""
+    """Mark what a row misses: 5 % in 2 s means; a wrong notice costs what a right one saves. Both
+    exclude each other for the first notice of a source: an edge without any length is not judged.
+    """
     for row in rows:
         name = f"notice, edge of {row['edge_ms']} ms, {row['path']} ms, {row['notice']}"
         change = row["change_2s_pct"]
-        if isinstance(row["notice"], int) and change > SHARE_MAX_pct:
+        is_judged = isinstance(row["notice"], int) and (row["has_credit"] or row["edge_ms"])
+        if is_judged and change > SHARE_MAX_pct:
             row["missed"].append(f"{name}: {change:.1f} % in 2 s means, at most 5 %")
         if row["notice"] == WRONG and not row["has_credit"]:
             alike = [each for each in rows if _about(each) == _about(row)]

@@ -18,6 +18,7 @@ from hil.campaigns.smooth import (
     followers,
     loads,
     metrics,
+    notices,
     page,
     predictor,
     rig,
@@ -66,6 +67,7 @@ def no_battery(load_W, path=PATHS["170"]):
 @cases("""
     name    delay_ms
     "50"    50
+    "55"    55
     "100"   100
     "100f"  100
     "170"   170
@@ -514,3 +516,29 @@ def test_a_sample_of_the_loads_is_spread_over_all_of_them(monkeypatch):
     runner = SimpleNamespace(play=lambda todo, work, line, name: map(work, todo))
     assert [job.source.column for job in rig.run(found, 1, runner)] == ["0", "10", "20", "30"]
     assert command.OPTIONS["--rig"]["action"] == "store_true"
+
+
+def noticed(notice, has_credit, path="100f", edge_ms=0):
+    return notices.played(notices.Job(path, edge_ms, notice, has_credit))
+
+
+def test_an_announced_step_leaves_little_and_a_wrong_notice_costs_what_it_saves():
+    none, right, wrong = [noticed(each, False)["change_2s_pct"] for each in ("none", 0, "wrong")]
+    assert (
+        right < 1.0 < 5.0 <= none and wrong <= none - right and wrong == pytest.approx(5, abs=0.2)
+    )
+    for late_ms in (-50, 50):
+        row = noticed(late_ms, True)
+        assert row["change_2s_pct"] <= 3.1 and row["range_5s_pct"] <= 105 and row["pulse_ms"] < 65
+    assert noticed(50, False, edge_ms=100)["change_2s_pct"] <= 3.6
+
+
+def test_rows_of_notices_that_are_off_are_named():
+    about = {"path": "170", "edge_ms": 100, "has_credit": False, "missed": []}
+    rows = [
+        about | {"notice": notice, "change_2s_pct": change, "missed": []}
+        for notice, change in (("none", 9.0), (0, 1.0), (50, 5.1), ("wrong", 8.3))
+    ]
+    notices._judge(rows)
+    assert [len(row["missed"]) for row in rows] == [0, 0, 1, 1]
+    assert rows[3]["missed"] == ["notice, edge of 100 ms, 170 ms, wrong: costs 8.3 %, saves 8.0 %"]
