@@ -84,7 +84,7 @@ def test_a_segment_begins_after_a_gap_in_any_piece_and_a_double_sample_is_one():
     with pytest.raises(samples.AuditError, match="are missing"):
         for each in samples.Steady(pieces).blocks():
             blocks.append(each)
-    assert [each.is_begin for each in blocks] == [True, False, True]
+    assert [each.is_begin for each in blocks] == [True, False, True, False]
     found = np.concatenate([each.values["load_W"] for each in blocks])
     assert found.tolist() == pytest.approx([0, 1, 3, 4, 5, 6, 7, 7 + 1 / 3, 7 + 2 / 3, 8])
 
