@@ -14,6 +14,7 @@ from controller.rows import records
 from controller.store import two_copies
 from controller.store.stored_record import Record
 from drivers.buses import rtu
+from drivers.profile import FOLDER
 from tests.repository import ROOT
 from tests.tables import cases, table
 
@@ -225,6 +226,20 @@ def _report(config):
     assert text.isascii()
     assert max(map(len, text.split("\n"))) <= WIDTH
     return text
+
+
+def test_no_name_of_a_device_is_cut(files):
+    bus, device = "bus_of_the_meter_behind_the_gate", "meter_behind_the_gate_of_the_yard"[:32]
+    for layer in ("site", "cabinet"):
+        files.replace(layer, "[bus.meter_grid]", f"[bus.{bus}]")
+    files.replace("site", 'bus = "meter_grid"', f'bus = "{bus}"')
+    files.replace("site", "[device.meter_grid]", f"[device.{device}]")
+    files.paths[1].with_name(f"{bus}.toml").write_text((FOLDER / "sdm630.toml").read_text())
+    files.replace("site", 'firebreak_fast_meter"\n' + f'bus = "{bus}', f'{bus}.toml"\nbus = "{bus}')
+    lines = _report(files.load()).split("\n")
+    at = lines.index(next(line for line in lines if line.startswith(f"  {device}  meter_grid")))
+    assert " ".join(lines[at : at + 2]).split()[1:6] == ["meter_grid", bus, bus, "1", "100"]
+    assert any(line.startswith(f"    {device} read meter") for line in lines)
 
 
 def _row(text, number):
