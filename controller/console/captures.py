@@ -33,6 +33,8 @@ _CAN = re.compile(
     r"(?:\(([\d.: -]+)\) +)?\S+ +(?:[RT]X +\S+ +\S+ +)?([\dA-Fa-f]{8}|[\dA-Fa-f]{3})"
     r"(?:#| +\[\d+\] *)((?:[\dA-Fa-f]{2} ?)*|#?R\d?|#.*|remote request)(?: *'.*'| +[RT])?"
 )
+_BINARY = re.compile(r"[\0-\x08\x0E-\x1F]")
+_FRAME = re.compile(r"\((\d{1,12}\.\d{6})\) \S+ ([\dA-F]{3}|[\dA-F]{8})#((?:[\dA-F]{2}){0,8})\n")
 _MODBUS = re.compile(r"(?:\(?(\d+(?:\.\d+)?)\)? +)?(?:\S+ +)?([<>]) +((?:[\dA-Fa-f]{2} *)+)")
 _BYTES = re.compile(r"(?:[\[<]?(?:0x)?[\dA-Fa-f]{2}[\]>]?[ :,]*){4,}")
 _REGISTERS = re.compile(r"(?:(\d{1,3}):)?(\w+)[ ,;]+(\w+(?:[ ,;]+\w+)*)")
@@ -59,31 +61,57 @@ class Words(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A frame that holds nothing, and why."""
+    """A frame that holds nothing, and why. place: function and address of its request."""
 
     time_us: int
     unit_id: int
     reason: str
+    place: str = ""
 
 
 Event = Frame | Words | Failure
 
 
-def read(path: str) -> Iterator[Event]:
-    """The events of a capture, in the order of the file. Raises ConfigError."""
-    reader, number = _Reader(), 0
-    try:
-        with open(path, encoding="utf-8-sig", errors="replace", opener=link_opener) as file:
-            for whole in iter(partial(file.readline, LINE_MAX), ""):
-                number += 1
-                line = whole.partition(";;")[0].strip()
-                if line and line[0] != "#" and not line.lower().startswith("address"):
-                    yield from reader.take(line)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, OverflowError) as error:
-        raise ConfigError(f"{path}: line {number}: {error}") from None
-    yield from reader.end()
+class Capture:
+    """A saved capture. Each time it is iterated it reads its file again: it is never kept whole."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.cut_line = 0  # number of the last line, if it is not whole and was left out
+
+    def __iter__(self) -> Iterator[Event]:
+        """The events in the order of the file. Raises ConfigError."""
+        reader, number, whole = _Reader(), 0, ""
+        try:
+            with open(
+                self.path, encoding="utf-8-sig", errors="replace", opener=link_opener
+            ) as file:
+                for whole in iter(partial(file.readline, LINE_MAX), ""):
+                    number += 1
+                    if frame := _FRAME.fullmatch(whole):
+                        yield reader.frame(frame)
+                        continue
+                    line = whole.partition(";;")[0].strip()
+                    if line and line[0] != "#" and not line.lower().startswith("address"):
+                        yield from reader.take(line)
+        except OSError as error:
+            raise ConfigError(f"{self.path}: cannot be read: {error.strerror}") from error
+        except (ValueError, OverflowError) as error:
+            is_cut = number > 1 and whole[-1:] != "\n" and len(whole) < LINE_MAX
+            if not is_cut:
+                raise ConfigError(f"{self.path}: line {number}: {error}") from None
+            self.cut_line = number
+        yield from reader.end()
+
+
+class Frames:
+    """The frames of CAN of a capture, read again each time."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (each for each in Capture(self._path) if isinstance(each, Frame))
 
 
 class _Reader:
@@ -91,8 +119,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._start_us: int | None = None
-        self._exchange: Exchange | None = None
-        self._stream = Stream()
+        self._exchanges, self._stream = Exchanges(), Stream()
 
     def take(self, line: str) -> Iterable[Event]:
         """The events that a line completes. ValueError: it is none of a capture."""
@@ -100,16 +127,27 @@ class _Reader:
             return [self._can(*match.groups())]
         if match := _MODBUS.fullmatch(line):
             at_us, data = self._since(match[1]), bytes.fromhex(match[3])
-            return self._framed(at_us, match[2], data)
+            return self._exchanges.take(at_us, match[2], data)
         data = _bytes(line)
         if data and crc16(data) == 0:
             pieces = [*self._stream.feed(data), *self._stream.flush()]
-            return [found for each in pieces for found in self._framed(0, *each)]
+            return [found for each in pieces for found in self._exchanges.take(0, *each)]
         if (match := _REGISTERS.fullmatch(line)) and (words := _registers(match)):
             return [words]
+        if _BINARY.search(line):
+            raise ValueError(f"is not text, but binary or compressed; allowed {ALLOWED}")
         if data:
             return [Failure(0, -1, f"{data.hex(' ').upper()} has a wrong CRC")]
         raise ValueError(f"{shown(line)} is not a capture; allowed {ALLOWED}")
+
+    def frame(self, match: re.Match[str]) -> Frame:
+        """A frame as most captures have it: this way takes half the time of `take`."""
+        at_us = int(match[1].replace(".", ""))
+        if self._start_us is None:
+            self._start_us = at_us
+        can_id = match[2]
+        long = EXTENDED if len(can_id) > 3 else 0
+        return Frame(at_us - self._start_us, int(can_id, 16) | long, bytes.fromhex(match[3]))
 
     def _can(self, time: str | None, can_id: str, data: str) -> Frame | Failure:
         at_us = self._since(time)
@@ -131,19 +169,32 @@ class _Reader:
             self._start_us = at_us
         return at_us - self._start_us
 
-    def _framed(self, at_us: int, direction: str, data: bytes) -> Iterable[Event]:
+    def end(self) -> Iterable[Event]:
+        """No more of the reply comes."""
+        return self._exchanges.end()
+
+
+class Exchanges:
+    """The requests of a line, each with its reply."""
+
+    def __init__(self) -> None:
+        self._exchange: Exchange | None = None
+
+    def take(self, at_us: int, direction: str, data: bytes) -> Iterable[Event]:
+        """What a frame says; of a request, whether the one before it had no good reply."""
         if direction == REQUEST:
             found = self.end()
             self._exchange = Exchange(at_us, data)
             return found
-        if direction == REPLY and self._exchange:
+        if direction == REPLY and self._exchange and not self._exchange.is_answered:
             return self._exchange.take(at_us, data)
         words = "a reply without its request" if direction == REPLY else "a frame of no function"
         return [Failure(at_us, -1, f"{data.hex(' ').upper()}: {words}")]
 
     def end(self) -> Iterable[Event]:
         """No more of the reply comes."""
-        return self._exchange.end() if self._exchange else ()
+        exchange, self._exchange = self._exchange, None
+        return exchange.end() if exchange else ()
 
 
 def _bytes(line: str) -> bytes:
@@ -174,7 +225,9 @@ class Exchange:
         self.unit_id, self.function, self.address, self.count = -1, 0, 0, 0
         self._at_us, self._receiver, self._written = at_us, Receiver(), tuple[int, ...]()
         self._problem = self._begin(request)
+        self._place = "" if self._problem else f"{self.function}:{self.address}"
         self._is_open = not self._problem
+        self.is_answered = False
 
     def _begin(self, data: bytes) -> str:
         """Wait for the reply, or say why nothing can be told of it."""
@@ -209,10 +262,10 @@ class Exchange:
         pdu = self._receiver.feed(data) if self._is_open else None
         if pdu is None:
             return
-        self._is_open = False
+        self._is_open, self.is_answered = False, True
         if pdu[0] & 0x80:
-            reason = f"the request of {self.address} is answered by exception {pdu[1]}"
-            yield Failure(at_us, self.unit_id, reason)
+            reason = f"the request is answered by exception {pdu[1]}"
+            yield Failure(at_us, self.unit_id, reason, self._place)
         else:
             words = self._written or words_of(self.function, self.count, pdu[2:])
             yield Words(at_us, self.unit_id, self.function, self.address, words)
@@ -223,9 +276,9 @@ class Exchange:
         if self._is_open:
             other_id = self._receiver.other_id()
             by = f"is answered by unit {other_id}" if other_id is not None else "has no good reply"
-            reason = f"the request of {self.address} {by}"
+            reason = f"the request {by}"
         if reason:
-            yield Failure(self._at_us, self.unit_id, reason)
+            yield Failure(self._at_us, self.unit_id, reason, self._place)
 
 
 def words_of(function: int, count: int, data: bytes) -> tuple[int, ...]:

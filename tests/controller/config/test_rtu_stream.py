@@ -38,11 +38,16 @@ def test_a_reply_of_the_form_of_a_request_is_a_reply():
 
 def test_a_person_reads_values_exceptions_and_noise():
     words = ModbusWords(profiles.load("sdm630"))
-    said = [words.take(0, Piece(*each)) for each in (*ALL[:2], ("<", EXCEPTION), ("?", b"\xff"))]
+    heard = *ALL[:2], ALL[0], ALL[0], ("<", EXCEPTION), ("<", EXCEPTION), ("?", b"\xff")
+    said = [words.take(0, Piece(*each)) for each in heard]
+    asked = "00:00:00.000 > unit 1: function 4, 0, 2"
     assert said == [
-        ["00:00:00.000 > unit 1: function 4, 0, 2"],
+        [asked],
         ["00:00:00.000 < unit 1: voltage_1 235.841 V"],
-        ["00:00:00.000 < unit 1: exception 2 of function 4"],
+        [asked],
+        ["00:00:00.000 < unit 1 of 4:0: the request has no good reply", asked],
+        ["00:00:00.000 < unit 1 of 4:0: the request is answered by exception 2"],
+        [f"00:00:00.000 < {EXCEPTION.hex(' ').upper()}: a reply without its request"],
         ["00:00:00.000 ? FF: no frame: noise, another baud rate, or two that speak at once"],
     ]
     em24 = ModbusWords({1: profiles.load("em24_rs485")})
