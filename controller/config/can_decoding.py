@@ -15,6 +15,7 @@ from drivers.profile import Profile
 from drivers.rack_sources import ALLOWED, CELLS, TEMPERATURES
 from safety.signals import RACK_INPUTS
 
+NO_NATIVE = "no frame has a good CRC and a counter that moves"
 OTHERS_MAX = 1000  # ids of 29 bits in a damaged capture
 STATES = {
     can_dialect.WAITING: "two periods of the dialect have not gone by",
@@ -65,7 +66,9 @@ class Frames:
     def fault(self, time_us: int, has_stored: bool) -> str:
         """Why the driver stores nothing at that time; "" if it has stored and still does."""
         if not self._messages:
-            return "" if has_stored else "no frame has a good CRC and a counter that moves"
+            is_silent = not self.device.frames and not self.device.bad_frames
+            reason = "none of its ids came" if is_silent else NO_NATIVE
+            return "" if has_stored else reason
         state, can_id = self.device.report(time_us)
         if has_stored and state == can_dialect.OK:
             return ""

@@ -108,11 +108,11 @@ def judged(profile: Profile, node: int, frames: Iterable[Frame]) -> CanFit:
 
 
 def _judged(profile: Profile, node: int, frames: Iterable[Frame], ids: dict[int, Heard]) -> CanFit:
-    driver = _driver(profile, node)
-    known = sorted((set(driver.can_ids()) - set(_forbidden(profile))) & set(ids))
+    known = sorted(_own_ids(profile, node) & set(ids))
     reason = next(_reasons(profile, node, ids), "")
     taken = time_us = 0
     if not reason:
+        driver = _driver(profile, node)
         for time_us, can_id, data in frames if known else ():
             driver.on_frame(can_id, data, time_us)
         taken = driver.frames
@@ -127,6 +127,12 @@ def _driver(profile: Profile, node: int) -> CanBms | NativeBms:
     if profile.family == CAN_BMS:
         return CanBms(profile, 0, node, sink, layout)
     return NativeBms(profile, 0, node, sink, layout, MODULES)
+
+
+def _own_ids(profile: Profile, node: int) -> set[int]:
+    if profile.family == CAN_BMS:
+        return {can_id for can_id, _ in can_profile.ids(profile, node)}
+    return set(_driver(profile, node).can_ids())
 
 
 def _forbidden(profile: Profile) -> list[int]:

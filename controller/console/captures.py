@@ -29,6 +29,8 @@ ALLOWED = (
     "ADDRESS WORD ...; FUNCTION:ADDRESS WORD ... with a function of 1 to 6, 15, 16"
 )
 LINE_MAX = 4096
+ON_CAN = -2
+ERROR_FRAME = 0x2000_0000  # of SocketCAN, in place of an id
 _CAN = re.compile(
     r"(?:\(([\d.: -]+)\) +)?\S+ +(?:[RT]X +\S+ +\S+ +)?([\dA-Fa-f]{8}|[\dA-Fa-f]{3})"
     r"(?:#| +\[\d+\] *)((?:[\dA-Fa-f]{2} ?)*|#?R\d?|#.*|remote request)(?: *'.*'| +[RT])?"
@@ -61,7 +63,9 @@ class Words(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A frame that holds nothing, and why. place: function and address of its request."""
+    """A frame that holds nothing, and why. unit_id: ON_CAN of CAN. place: id, or function and
+    address of its request.
+    """
 
     time_us: int
     unit_id: int
@@ -140,21 +144,26 @@ class _Reader:
             return [Failure(0, -1, f"{data.hex(' ').upper()} has a wrong CRC")]
         raise ValueError(f"{shown(line)} is not a capture; allowed {ALLOWED}")
 
-    def frame(self, match: re.Match[str]) -> Frame:
+    def frame(self, match: re.Match[str]) -> Frame | Failure:
         """A frame as most captures have it: this way takes half the time of `take`."""
         at_us = int(match[1].replace(".", ""))
         if self._start_us is None:
             self._start_us = at_us
-        can_id = match[2]
-        long = EXTENDED if len(can_id) > 3 else 0
-        return Frame(at_us - self._start_us, int(can_id, 16) | long, bytes.fromhex(match[3]))
+        return self._framed(at_us - self._start_us, match[2], match[3])
 
     def _can(self, time: str | None, can_id: str, data: str) -> Frame | Failure:
         at_us = self._since(time)
         if not re.fullmatch(r"[\dA-Fa-f ]*", data):
-            return Failure(at_us, -1, f"{can_id}: a remote frame, or one of CAN FD, has no value")
+            kind = "of CAN FD" if data[:1] == "#" else "that asks for one"
+            return Failure(at_us, ON_CAN, f"a frame {kind} has no value", can_id)
+        return self._framed(at_us, can_id, data)
+
+    def _framed(self, at_us: int, can_id: str, data: str) -> Frame | Failure:
+        number = int(can_id, 16)
+        if number & ERROR_FRAME:
+            return Failure(at_us, ON_CAN, "an error frame: the bus is disturbed", can_id)
         long = EXTENDED if len(can_id) > 3 else 0
-        return Frame(at_us, int(can_id, 16) | long, bytes.fromhex(data))
+        return Frame(at_us, number | long, bytes.fromhex(data))
 
     def _since(self, time: str | None) -> int:
         """Time since the first one, us; 0 without."""

@@ -14,7 +14,7 @@ from controller.config.findings import Found, Refusal, Value
 from controller.config.profile_bench import RATED_W
 from controller.config.sunspec_places import placed
 from controller.console import decode_fits
-from controller.console.captures import Capture, Failure, Frame, Words
+from controller.console.captures import ON_CAN, Capture, Failure, Frame, Words
 from controller.console.decode_page import Json, Text
 from controller.console.profile import JSON, checked
 from controller.forms.refusal import ConfigError
@@ -78,7 +78,7 @@ def survey(path: str) -> Survey:
         last_us = max(last_us, each.time_us)
         if isinstance(each, Frame):
             frames += 1
-        else:
+        elif each.unit_id != ON_CAN:
             events += 1
             units.add(each.unit_id)
     return Survey(path, frames, events, units - {-1}, last_us, capture.cut_line)
@@ -129,6 +129,9 @@ class OfCan:
         for each in Capture(self._seen.path):
             if isinstance(each, Frame):
                 yield from self._frames.take(*each)
+            elif isinstance(each, Failure) and each.unit_id == ON_CAN:
+                refusal = Refusal(each.time_us, "frame", each.reason, each.place)
+                self._frames.refused.add(refusal)
 
     def end(self) -> Rest:
         """What is known at the end."""
