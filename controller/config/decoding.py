@@ -256,26 +256,25 @@ class Bench:
         if function not in (1, 2, 3, 4):
             return
         address, count = [int.from_bytes(request.frame[at : at + 2], "big") for at in (2, 4)]
-        if not self._is_known(function, address, count):
+        data = held(self._profile, self._memory, function, address, count)
+        if data is None:
             request.on_failure(rtu.EXCEPTION, 2, self._now_us)
-            return
-        data = self._memory.data(function, address, count, True) or b""
-        if function in BITS:
-            packed = sum([bit << at for at, bit in enumerate(data)])
-            data = packed.to_bytes((count + 7) // 8, "little")
-        request.on_reply(bytes((function, len(data))) + data, self._now_us)
+        else:
+            request.on_reply(bytes((function, len(data))) + data, self._now_us)
 
-    def _is_known(self, function: int, address: int, count: int) -> bool:
-        """Whether each word of a read that a register of the profile has is known, and one is."""
-        every = range(address, address + count)
-        if not any([self._memory.data(function, at, 1) is not None for at in every]):
-            return False
-        registers = [*self._profile.registers.values(), *self._profile.identity.values()]
-        own = [each for each in registers if getattr(each, "function", 0) == function]
-        return all(
-            [
-                self._memory.data(function, each.address, extent(each)) is not None
-                for each in own
-                if each.address in every
-            ]
-        )
+
+def held(profile: Profile, memory: Memory, function: int, address: int, count: int) -> bytes | None:
+    """The data of the reply to a read. None: no word of it is known, or not each that a register of
+    the profile has.
+    """
+    every = range(address, address + count)
+    if not any([memory.data(function, at, 1) is not None for at in every]):
+        return None
+    for each in (*profile.registers.values(), *profile.identity.values()):
+        is_asked = getattr(each, "function", 0) == function and each.address in every
+        if is_asked and memory.data(function, each.address, extent(each)) is None:
+            return None
+    data = memory.data(function, address, count, True) or b""
+    if function not in BITS:
+        return data
+    return sum([bit << at for at, bit in enumerate(data)]).to_bytes((count + 7) // 8, "little")

@@ -1,10 +1,12 @@
 """What a capture says by a profile: values, and refusals, which are counted."""
 
 import re
+from collections.abc import Container
 from typing import NamedTuple
 
 from drivers.rack_bms import EXTREMES
 
+NO_LIMITS = "no charge voltage has come, by which it is judged"
 KINDS_MAX = 1000  # a foreign file may have a new kind in each line
 _NUMBER = re.compile(r"\b[-+.\dA-F]+\b")
 
@@ -48,9 +50,15 @@ class Refused:
         elif len(self._kinds) < KINDS_MAX:
             self._kinds[key] = refusal
 
-    def every(self) -> list[Refusal]:
-        """The refusals, in the order in which each came first."""
-        return list(self._kinds.values())
+    def every(self, stored: Container[str]) -> list[Refusal]:
+        """The refusals, in the order in which each came first. A voltage before its limits is none
+        if one was stored later.
+        """
+        return [
+            each
+            for each in self._kinds.values()
+            if not (each.reason.endswith(NO_LIMITS) and each.name in stored)
+        ]
 
 
 def unit_of(name: str) -> str:
@@ -67,7 +75,7 @@ def of_misfit(time_us: int, misfit: Misfit, place: str) -> Refusal:
     if name == EXTREMES[0] and low < value:
         reason = f"{shown} is above the highest cell, {high} mV"
     elif high < low:
-        reason = f"{shown}: no charge voltage has come, by which it is judged"
+        reason = f"{shown}: {NO_LIMITS}"
     else:
         reason = f"{shown} is outside its limits; allowed {low}..{high} {unit}".rstrip()
     return Refusal(time_us, name, reason, place)

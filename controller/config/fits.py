@@ -66,7 +66,11 @@ class Fit(NamedTuple):
 
 def fits(profiles: Iterable[Profile], read: Read) -> list[Fit]:
     """Every profile, those that fit first, the best of them first."""
-    found = [judged(profile, read) for profile in profiles]
+    return ranked([judged(profile, read) for profile in profiles])
+
+
+def ranked(found: Iterable[Fit]) -> list[Fit]:
+    """Those that fit first, the best of them first."""
     return sorted(found, key=lambda fit: (bool(fit.reason), *[-each for each in fit.rank]))
 
 

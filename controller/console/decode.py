@@ -137,7 +137,7 @@ class OfCan:
         """What is known at the end."""
         frames, stored = self._frames, self._frames.end()
         fault = frames.fault(self._seen.last_us, bool(stored))
-        rest = _rest(frames.refused.every(), stored, fault)
+        rest = _rest(frames.refused.every(stored), stored, fault)
         rest["other_ids"] = [can_decoding.shown(each) for each in sorted(frames.others)]
         rest["notes"] = can_decoding.notes(self._profile, frames.last)
         if stored:
@@ -184,6 +184,6 @@ class OfBus:
         """What is known at the end."""
         registers = self._registers
         stored = registers.end(self._seen.last_us)
-        rest = _rest(registers.refused.every(), stored, "" if stored else registers.fault())
+        rest = _rest(registers.refused.every(stored), stored, "" if stored else registers.fault())
         rest["notes"] = can_decoding.notes(self._profile, registers.last)
         return rest if stored else _fitting(rest, decode_fits.of_registers(registers.memory))

@@ -1,9 +1,10 @@
 """Which shipped profiles fit a capture that the named profile refuses."""
 
+import functools
 from typing import Any, NamedTuple
 
 from controller.config import can_dialects, can_fits, fits, profiles
-from controller.config.decoding import Memory
+from controller.config.decoding import Memory, held
 from controller.console import captures
 from drivers.profile import FOLDER, Profile
 
@@ -38,11 +39,9 @@ def of_can(path: str, *named: Profile) -> Fitting:
 def of_registers(memory: Memory) -> Fitting:
     """The profiles of Modbus devices whose registers are in the capture, with fitting values."""
 
-    def read(function: int, address: int, count: int) -> fits.Answer:
-        return memory.data(function, address, count) or "not in the capture"
-
     every = [each for each in _shipped() if each.family in fits.FAMILIES]
-    judged = [each for each in fits.fits(every, read) if not each.reason]
+    judged = fits.ranked([fits.judged(each, _read(each, memory)) for each in every])
+    judged = [each for each in judged if not each.reason]
     best = [each for each in judged if each.rank[:2] == judged[0].rank[:2]]
     if not best or best[0].certainty == "weak":
         return Fitting([], NONE)
@@ -50,11 +49,20 @@ def of_registers(memory: Memory) -> Fitting:
     return Fitting([{"profile": each} for each in names], _line(names))
 
 
+def _read(profile: Profile, memory: Memory) -> fits.Read:
+    def read(*place: int) -> fits.Answer:
+        data = held(profile, memory, *place)
+        return "not in the capture" if data is None else data
+
+    return read
+
+
 def is_can(profile: Profile) -> bool:
     """Whether its device speaks CAN."""
     return profile.family.endswith("_bms") and not profile.registers
 
 
+@functools.cache
 def _shipped() -> list[Profile]:
     return [profiles.load(path.stem) for path in sorted(FOLDER.glob("*.toml"))]
 
