@@ -423,6 +423,7 @@ def test_a_lowest_cell_above_the_highest_is_refused(monkeypatch):
     for can_id, data in burst():
         device.on_frame(can_id, data, SECOND_US)
     assert sink.layout.rack_group(0, s.G_BMS_CELLS) not in sink.taken() and device.refused
+    assert device.misfit == ("cell_voltage_mV_min", 3313, 0, 3312)
 
 
 # -- the codec, judged by cantools
