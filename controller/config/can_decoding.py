@@ -15,7 +15,6 @@ from drivers.profile import Profile
 from drivers.rack_sources import ALLOWED, CELLS, TEMPERATURES
 from safety.signals import RACK_INPUTS
 
-NO_NATIVE = "no frame has a good CRC and a counter that moves"
 OTHERS_MAX = 1000  # ids of 29 bits in a damaged capture
 STATES = {
     can_dialect.WAITING: "two periods of the dialect have not gone by",
@@ -37,6 +36,7 @@ class Frames:
         self.last: dict[str, Found] = {}
         self._before: dict[int, tuple[bytes, list[Found]]] = {}
         self._messages: Messages | None = None
+        self._own_frames = 0
         if profile.family == CAN_BMS:
             cells, modules = profile_bench.sizes_of(profile)
             offset = node * profile.settings["node_stride"]
@@ -49,6 +49,7 @@ class Frames:
             if len(self.others) < OTHERS_MAX:
                 self.others.add(can_id)
             return []
+        self._own_frames += 1
         message = self._messages.by_id.get(can_id) if self._messages else None
         found = self._values(time_us, message, data) if message else []
         if self.device.bad_frames > bad:
@@ -65,10 +66,10 @@ class Frames:
 
     def fault(self, time_us: int, has_stored: bool) -> str:
         """Why the driver stores nothing at that time; "" if it has stored and still does."""
+        if not self._own_frames:
+            return "none of its ids came"
         if not self._messages:
-            is_silent = not self.device.frames and not self.device.bad_frames
-            reason = "none of its ids came" if is_silent else NO_NATIVE
-            return "" if has_stored else reason
+            return "" if has_stored else "no frame has a good CRC and a counter that moves"
         state, can_id = self.device.report(time_us)
         if has_stored and state == can_dialect.OK:
             return ""

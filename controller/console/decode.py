@@ -14,8 +14,9 @@ from controller.config.findings import Found, Refusal, Value
 from controller.config.profile_bench import RATED_W
 from controller.config.sunspec_places import placed
 from controller.console import decode_fits
-from controller.console.captures import ON_CAN, Capture, Failure, Frame, Words
+from controller.console.captures import Capture, Frame
 from controller.console.decode_page import Json, Text
+from controller.console.exchanges import ON_CAN, Failure, Words
 from controller.console.profile import JSON, checked
 from controller.forms.refusal import ConfigError
 from controller.system import cli
@@ -155,7 +156,9 @@ class OfBus:
 
     def _events(self) -> Iterator[Words | Failure]:
         for each in Capture(self._seen.path):
-            if not isinstance(each, Frame) and each.unit_id in (-1, self._wanted or each.unit_id):
+            if isinstance(each, Frame) or each.unit_id == ON_CAN:
+                continue
+            if self._wanted is None or each.unit_id in (-1, self._wanted):
                 yield each
 
     def _placed(self, profile: Profile) -> Profile:

@@ -8,7 +8,7 @@ from controller.config.decoding import Decoder
 from controller.config.findings import Found, Value
 from controller.config.profile_form import CAN_BMS
 from controller.config.rtu_stream import REPLY, REQUEST, Piece
-from controller.console.captures import Event, Exchanges, Failure, Words
+from controller.console.exchanges import Exchanges, Failure, Told
 from drivers.profile import Profile
 
 
@@ -62,11 +62,10 @@ class ModbusWords:
             lines.append(f"{clock} > unit {data[0]}: function {data[1]}, {address}, {count}")
         return lines
 
-    def _words(self, event: Event, data: bytes) -> str:
+    def _words(self, event: Told, data: bytes) -> str:
         if isinstance(event, Failure):
             place = f" of {event.place}" if event.place else ""
             return f"unit {event.unit_id}{place}: {event.reason}" if place else event.reason
-        assert isinstance(event, Words)
         decoder = self._decoder(event.unit_id)
         found = (
             decoder.take(event.time_us, event.function, event.address, event.words)

@@ -90,6 +90,21 @@ def test_a_reply_that_is_none_is_refused(decoded, lines, reason):
     assert code == 1 and (first["place"], first["reason"]) == ("4:0", f"the request {reason}")
 
 
+def test_a_line_longer_than_a_frame_is_no_reply(decoded):
+    text = f"{framed((0, '>', READ))}\n1 < {'01 ' * 300}\n2 > {'01 ' * 300}\n{'01 ' * 300}"
+    start = f"{'01 ' * 20}... (300 bytes)"
+    assert [each["reason"] for each in decoded("sdm630", text)[1]["refused"]] == [
+        "the request has no good reply",
+        f"{start} has a wrong CRC",
+        f"the request {start} has a wrong CRC",
+    ]
+
+
+def test_a_silence_of_years_is_no_longer_than_a_minute(decoded):
+    text = framed((0, ">", READ), (9e9, ">", READ), (9e9, "<", REPLY))
+    assert values(decoded("sdm630", text)[1]) == {"voltage_1": (230.5, "V")}
+
+
 def test_frames_have_their_time_and_a_reply_may_come_in_pieces(decoded):
     whole = framed((5.0, ">", READ), (5.25, "<", REPLY)).splitlines()
     head, tail = whole[1][:-6], whole[1][-6:]
@@ -102,6 +117,7 @@ def test_a_bus_with_several_units_needs_the_wanted_one(decoded, capsys, tmp_path
     other = [(2, ">", "020400000002"), (2.1, "<", "02040443670000")]
     text = framed((0, ">", READ), (0.1, "<", REPLY), *other)
     assert values(decoded("sdm630", text, "--unit-id 2")[1]) == {"voltage_1": (231, "V")}
+    assert values(decoded("sdm630", text, "--unit-id 0")[1]) == {}
     words = "has several units; allowed --unit-id of 1, 2"
     refused(capsys, 2, words, "decode --profile sdm630", tmp_path / "capture.txt")
 
@@ -252,6 +268,8 @@ def test_a_rack_that_only_allows_a_current_has_that_in_words(decoded):
 def test_the_profile_that_fits_is_named(decoded, profile, line, fits):
     report = decoded(profile, frames(6))[1]
     assert (report["fitting"], report["fits"], report["stored"]) == (line, fits, {})
+    own = "the required id 35A is missing" if profile == "victron_cells" else "none of its ids came"
+    assert report["fault"] == own
 
 
 def test_a_short_or_foreign_capture_fits_none(decoded):
