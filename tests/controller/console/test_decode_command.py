@@ -91,8 +91,8 @@ def test_a_reply_that_is_none_is_refused(decoded, lines, reason):
 
 
 def test_a_line_longer_than_a_frame_is_no_reply(decoded):
-    text = f"{framed((0, '>', READ))}\n1 < {'01 ' * 300}\n2 > {'01 ' * 300}\n{'01 ' * 300}"
-    start = f"{'01 ' * 20}... (300 bytes)"
+    text = f"{framed((0, '>', READ))}\n1 < {'01 ' * 600}\n2 > {'01 ' * 600}\n{'01 ' * 600}"
+    start = f"{'01 ' * 20}... (600 bytes)"
     assert [each["reason"] for each in decoded("sdm630", text)[1]["refused"]] == [
         "the request has no good reply",
         f"{start} has a wrong CRC",
