@@ -1,4 +1,4 @@
-"""What the frames of a BMS on CAN say by its profile: values, refusals, what the driver does."""
+"""Frames of a BMS on CAN by its profile: values, refusals, the values that the driver stores."""
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -144,7 +144,7 @@ def _value(
 
 
 def notes(profile: Profile, last: Mapping[str, Found]) -> list[str]:
-    """What a cabinet would store of a rack for a limit of its current that it does not report."""
+    """The current limits that a rack does not report: the value that a cabinet takes instead."""
     found = []
     for allowed, index in ALLOWED.items():
         name = RACK_INPUTS[index][0]

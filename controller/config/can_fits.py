@@ -43,7 +43,7 @@ class _Id:
         self.lengths: set[int] = set()
 
     def heard(self, can_id: int) -> Heard:
-        """What is known of it."""
+        """The id as `heard` reports it."""
         period_us = (self.last_us - self.first_us) // max(1, self.frames - 1)
         return Heard(can_id, self.frames, period_us, sorted(self.lengths))
 
@@ -92,7 +92,7 @@ def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
 
 
 def best(found: Sequence[CanFit]) -> list[CanFit]:
-    """Those that fit and have the most ids of the bus; nothing tells them apart."""
+    """The fits with the most ids of the bus; nothing tells them apart."""
     return [each for each in found if not each.reason and len(each.known) == len(found[0].known)]
 
 

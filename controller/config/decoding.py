@@ -1,4 +1,4 @@
-"""What a device held or sent, as named values by its profile, or why a value is refused.
+"""Registers of a device as named values by its profile, or why a value is refused.
 
 The codecs and the drivers of the box decode, and nothing else. A register is decoded alone as soon
 as its words are known. Beside that the driver itself reads the capture as if it were the device:
@@ -67,7 +67,7 @@ class Decoder:
     def take(
         self, time_us: int, function: int, address: int, words: tuple[int, ...]
     ) -> Iterator[Found]:
-        """What the device holds from now on."""
+        """Take what the device holds from now on."""
         function = HOLDS.get(function, function)
         self.memory.put(function, address, words)
         if self.profile.models:
@@ -167,7 +167,7 @@ class Registers:
     def take(
         self, time_us: int, function: int, address: int, words: tuple[int, ...]
     ) -> Iterator[Found]:
-        """What the device holds from now on; each value that has changed."""
+        """Take what the device holds from now on; give each value that has changed."""
         for found in self._decoder.take(time_us, function, address, words):
             if isinstance(found, Refusal):
                 self.refused.add(found)

@@ -1,4 +1,4 @@
-"""What a capture says by a profile: values, and refusals, which are counted."""
+"""Values of a capture by a profile, and refusals, which are counted."""
 
 import re
 from collections.abc import Container
@@ -51,8 +51,8 @@ class Refused:
             self._kinds[key] = refusal
 
     def every(self, stored: Container[str]) -> list[Refusal]:
-        """The refusals, in the order in which each came first. A voltage before its limits is none
-        if one was stored later.
+        """The refusals, in the order in which each came first. A voltage that
+        came before its limits is left out if one was stored later.
         """
         return [
             each

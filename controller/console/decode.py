@@ -126,7 +126,7 @@ class OfCan:
         self._profile, self._node = profile, node
 
     def values(self) -> Iterator[Found]:
-        """What changes, in the order of the capture."""
+        """The changes, in the order of the capture."""
         for each in Capture(self._seen.path):
             if isinstance(each, Frame):
                 yield from self._frames.take(*each)
@@ -135,7 +135,7 @@ class OfCan:
                 self._frames.refused.add(refusal)
 
     def end(self) -> Rest:
-        """What is known at the end."""
+        """The facts at the end of the capture."""
         frames, stored = self._frames, self._frames.end()
         fault = frames.fault(self._seen.last_us, bool(stored))
         rest = _rest(frames.refused.every(stored), stored, fault)
@@ -176,7 +176,7 @@ class OfBus:
             raise ConfigError(f"{self._seen.path}: {error}; {needs}") from None
 
     def values(self) -> Iterator[Found]:
-        """What changes, in the order of the capture."""
+        """The changes, in the order of the capture."""
         for each in self._events():
             if isinstance(each, Failure):
                 self._registers.refused.add(Refusal(each.time_us, "reply", each.reason, each.place))
@@ -184,7 +184,7 @@ class OfBus:
                 yield from self._registers.take(each.time_us, *each[2:])
 
     def end(self) -> Rest:
-        """What is known at the end."""
+        """The facts at the end of the capture."""
         registers = self._registers
         stored = registers.end(self._seen.last_us)
         rest = _rest(registers.refused.every(stored), stored, "" if stored else registers.fault())

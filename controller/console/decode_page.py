@@ -1,4 +1,4 @@
-"""What `firebreak decode` prints: each value as it comes, for a capture of any length."""
+"""The page of `firebreak decode`. Each value is printed as it comes: a capture may be long."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from controller.config.findings import Refusal, Value
 from controller.documents.document import wrapped
 from controller.system.paths import ascii_only
 
-Rest = dict[str, Any]  # what is known at the end
+Rest = dict[str, Any]  # facts at the end of a capture
 
 
 class Text:
@@ -29,7 +29,7 @@ class Text:
         _print(f"{_seconds(each)} {each.name:28} {value:16} {each.place}")
 
     def end(self, rest: Rest) -> None:
-        """What follows the values."""
+        """The lines behind the values."""
         for line in _lines(rest):
             _print(line)
 
