@@ -127,7 +127,7 @@ def buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
         yield from wrapped(
             f"  {bus.name}: ", f"{speed}, {busy_pct:.1f} % busy (allowed {allowed_pct} %), {port}"
         )
-        width = max([len(each.device) for each in schedule[bus.name]], default=0)
+        width = max([15, *[len(each.device) for each in schedule[bus.name]]])
         for each in schedule[bus.name]:
             yield (
                 f"    {each.device:{width}} {each.what:18} {each.frames:3} x "
