@@ -65,11 +65,28 @@ STILL = ["nothing moved"] * 6 + ["unchanged"]
 AGAINST = ["opposite"] * 6 + ["unchanged"]
 
 
+def test_one_wrong_sign_after_the_other_is_found_at_its_device():
+    """One minute of TEST mode, because a rig of its own for each would take minutes."""
+    rig = in_test(EXAMPLE, 60_000.0)
+    pcs, meter = rig.plant.pcs[0], rig.cabinet.devices["meter_grid"]
+
+    def found():
+        return list(verdicts(session(rig, SIGN, 1200))[1].values())
+
+    pcs.is_reversed = True
+    assert found() == AGAINST
+    pcs.is_reversed, meter.reversed_phases = False, 3
+    assert found() == [*RIGHT[:5], "opposite", "unchanged"]
+    meter.reversed_phases = 0
+    turn_current(rig, 1)
+    assert found() == [*RIGHT[:3], "opposite", *RIGHT[4:]]
+
+
 @pytest.mark.parametrize(
     "plant, found",
     [
-        (lambda rig: turn_current(rig, 1), [*RIGHT[:3], "opposite", *RIGHT[4:]]),
         *whole(
+            (lambda rig: turn_current(rig, 1), [*RIGHT[:3], "opposite", *RIGHT[4:]]),
             (lambda rig: None, RIGHT),
             (lambda rig: setattr(rig.plant.pcs[0], "is_reversed", True), AGAINST),
             (lambda rig: setattr(rig.plant.pcs[0], "is_stuck", True), STILL),
@@ -77,7 +94,7 @@ AGAINST = ["opposite"] * 6 + ["unchanged"]
                 lambda rig: setattr(rig.cabinet.devices["meter_grid"], "reversed_phases", 3),
                 [*RIGHT[:5], "opposite", "unchanged"],
             ),
-        ),
+        )
     ],
     ids=["rack current", "right", "converter", "converter does nothing", "grid meter"],
 )

@@ -22,6 +22,8 @@ POWERS_W = 0, -12_500, 12_500, -12_500, 12_500
 RACKS = "rack 1", "rack 2", "rack 3"
 # share of the set-point that each point shows
 RIGHT = {AC: 1, DC: 1, **dict.fromkeys(RACKS, 1 / 3), GRID: -1, LOAD: 0}
+TURNED = {name: -share for name, share in RIGHT.items()}
+TURNED_RACKS = dict.fromkeys(RACKS, -1 / 3)
 
 
 def samples(shares=RIGHT, noise_W=0, step_ms=20, response=lambda ms: 1.0, powers_W=POWERS_W):
@@ -90,10 +92,18 @@ def test_steps_that_limits_hold_at_zero_decide_nothing_and_a_silent_device_fails
 @cases("""
     changed  words
     {}  ""
-    {name: -share for name, share in RIGHT.items()}  step_words.CONVERTER
+    TURNED  step_words.CONVERTER
     dict.fromkeys(RIGHT, 0)  step_words.REMOTE
     {"rack 1": -1}  step_words.BATTERY
+    TURNED_RACKS  step_words.BATTERY
     {GRID: 1}  step_words.METER
+    {AC: -1, DC: -1}  step_words.READINGS
+    {**TURNED, GRID: -1}  f"{step_words.METER} {step_words.CONVERTER}"
+    {**TURNED_RACKS, GRID: 1}  f"{step_words.READINGS} {step_words.CONVERTER}"
+    {AC: -1, DC: -1, GRID: 1}  f"{step_words.BATTERY} {step_words.CONVERTER}"
+    {**TURNED_RACKS, GRID: 0}  step_words.UNTOLD
+    {**TURNED, GRID: 0}  step_words.CONVERTER
+    {AC: -1, DC: -1, "rack 1": -1}  step_words.HALF
     {DC: -1}  step_words.HALF
     {LOAD: -1, GRID: 0}  step_words.LOAD_MOVES
 """)
