@@ -18,6 +18,14 @@ CERTAINTY = {"identity": "fits", "plausible": "fits by its values", WEAK: "is po
 ROLES = {"meter": "meter_grid", "gas": "gas_1", "offgas": "offgas_1", "io": "io_1"}
 PLACES = {"pcs": "unit", "bms": "rack"}
 VALUES_SHOWN = 8
+# exception codes of the Modbus application protocol V1.1b3, 7
+CODES = {
+    4: ": it has failed",
+    5: ": it still works on a request",
+    6: ": it is busy, ask again",
+    10: ": a gateway that has no way to it",
+    11: ": a gateway, and the device behind it does not answer",
+}
 Report = dict[str, Any]
 
 
@@ -65,6 +73,11 @@ def _device(
 ) -> Iterator[str]:
     """roles: how many devices of each have lines to paste before."""
     yield ""
+    if device.get("code"):
+        code, also = device["code"], ", ".join(map(str, device["also"]))
+        why = CODES.get(code, "") + (f"; so do {also}" if also else "")
+        yield from wrapped(f"unit {device['unit_id']} answers with code {code}", why)
+        return
     if "unit_id" in device:
         also = ", ".join(map(str, device["also"]))
         same = f"; the same answers as {also}: it may ignore the unit id"
