@@ -156,10 +156,10 @@ INPUTS, OUTPUTS = array("i", bytes(4 * 4000)), array("i", bytes(4 * 4000))
 METER_AT, MODE_AT = 3000, 3002
 
 
-def ticked(state, is_test=1, mode=reasons.MODE_GRID, testing=0, made=None):
+def ticked(state, is_test=1, mode=reasons.MODE_GRID, testing=0, made=None, key=1):
     made = made or sessions.Session([PLACE], (-1, 1), 1000, METER_AT, MODE_AT)
     inp, out = INPUTS[:], OUTPUTS[:]
-    inp[s.TEST_REQUEST], out[s.STATE] = is_test, state
+    inp[s.TEST_REQUEST], inp[s.KEY_RUN_OK], out[s.STATE] = is_test, key, state
     out[MODE_AT], out[METER_AT] = mode, testing
     return made, made.take(inp, out, bytes(4000), 20)
 
@@ -191,6 +191,9 @@ def test_the_steps_in_turn_and_their_end():
     assert ticked(s.STOPPING, made=made)[0].ended == sessions.OVER and made.whole(0) == []
     made, _ = ticked(s.RUNNING)
     assert ticked(s.INHIBITED, made=made)[0].ended == sessions.STOPPED
+    made, _ = ticked(s.RUNNING)
+    assert ticked(s.TRIPPED, made=made, key=0)[0].ended == sessions.KEY
+    assert ticked(s.TRIPPED, key=0)[0].ended == sessions.TRIPPED, "before the first step"
 
 
 def test_a_figure_that_does_not_fit_is_named_and_one_below_its_uncertainty_is_not_pasted():
