@@ -105,6 +105,15 @@ def step_lines(facts: Facts) -> Iterator[str]:
     yield from _profile_lines(facts)
 
 
+def summary(facts: Facts) -> str:
+    """The figures at the converter in one line, for the record."""
+    point = facts["points"][0]
+    if point["too_little"]:
+        return f"too little to tell, {point['too_little']}"
+    delay, rise, gain = [_figure(point[key]) for key in ("dead_time_ms", "ramp_ms", "gain")]
+    return f"dead time {delay} ms, ramp {rise} ms, gain {gain}"
+
+
 def _point_lines(point: Facts, stated: Facts) -> Iterator[str]:
     refresh = "-" if point["refresh_ms"] is None else f"{point['refresh_ms']:g}"
     yield f"  at the {point['point']}: {point['steps']} steps, a new value each {refresh} ms"
