@@ -56,7 +56,8 @@ def _role(family: str) -> str:
 def lines(report: Report, refused: int | None) -> Iterator[str]:
     """The report for a person. refused: so many profiles that do not fit; None: each."""
     baud = f" at {report['baud_Bd']} Bd" if report["kind"] == "rtu" and report["baud_Bd"] else ""
-    yield f"{report['bus']} ({report['port']}){baud}, read by {report['through']}"
+    place = f"({report['port']}){baud}, read by {report['through']}"
+    yield from wrapped(f"{report['bus']} ", place)
     for each in report["notes"]:
         yield from wrapped("  ", each)
     for each in report.get("ids", ()):
