@@ -109,8 +109,8 @@ def _device(
 
 def _fit(fit: dict[str, Any]) -> Iterator[str]:
     node = f", node {fit['node']}" if fit.get("node") else ""
-    name = f"  {fit['profile']} ({fit['maker']} {fit['model']}){node}"
-    yield ascii_only(f"{name} {CERTAINTY[fit['certainty']]}")
+    name = f"{fit['profile']} ({fit['maker']} {fit['model']}){node}"
+    yield from wrapped("  ", ascii_only(f"{name} {CERTAINTY[fit['certainty']]}"))
     why = [*fit["proofs"], *fit["signs"], *fit["values"][:VALUES_SHOWN]]
     yield from wrapped("      ", "; ".join(why) or "it answers, and nothing else")
     if fit["evidence"] in MAP_ONLY:

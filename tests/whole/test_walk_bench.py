@@ -116,9 +116,12 @@ def check_can(capsys, monkeypatch, folder, rig, bus, site):
 def check_decoded(capsys, devices, path):
     """What `sniff` saved, `decode` reads with the profile of each device."""
     for device in devices:
-        given = "--profile", str(device.profile.path), path
+        place = "--unit-id" if device.profile.registers else "--node"
+        place = (place, device.address) if device.address else ()
+        given = "--profile", str(device.profile.path), *place, path
         code, out, err = run(capsys, "decode", *given)
-        assert code in (0, 1) and out and not any("Traceback" in each for each in (*out, *err))
+        assert code in (0, 1) and out, (given, err)
+        assert not any("Traceback" in each for each in (*out, *err))
 
 
 @pytest.mark.parametrize("name", ["pylontech", *whole(*[n for n in NAMES if n != "pylontech"])])
