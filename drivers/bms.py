@@ -173,6 +173,10 @@ class NativeBms:
         """The ids that this BMS sends."""
         return tuple(self._messages)
 
+    def sent_ids(self) -> tuple[int, ...]:
+        """The id of the command to this BMS."""
+        return (self._command_id,)
+
     def on_frame(self, can_id: int, data: bytes, now_us: int) -> bool:
         """Take one frame. True when the id belongs to this BMS, also for a bad frame."""
         message = self._messages.get(can_id)
