@@ -51,6 +51,9 @@ def feed(device, registers):
 class TestSuite(ModbusSuite):
     absurd = {0x00: 0x7FC0, 0x02: 0xBF80, 0x0C: 0x49F0, 0x1E: 0x4000, 0x06: 0xC2C8, 0x10: 0xFF80}
 
+    def fed_by(self, device, request, group):
+        return {group} if request.key[1] == "meter" else set()
+
     def build(self):
         device, sink = meter()
         return device, Slave(inputs=words()), sink, signals.G_METER_GRID
