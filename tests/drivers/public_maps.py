@@ -54,10 +54,10 @@ def names_of(device):
     return [name for start, names in DEVICES.items() if device.startswith(start) for name in names]
 
 
-def rows(shared, *files):
-    """The rows of these files of the maps."""
+def rows(folder, *files):
+    """The rows of these files."""
     for file in files:
-        with (shared / "protocols/maps" / f"{file}.csv").open(newline="") as text:
+        with (folder / f"{file}.csv").open(newline="") as text:
             yield from csv.DictReader(text)
 
 

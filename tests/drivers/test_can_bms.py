@@ -253,6 +253,16 @@ def test_a_capture_decodes_right_or_is_refused_at_every_moment_of_joining(captur
                 assert state != can_dialect.MISSING or can_id not in frames
 
 
+def test_the_evidence_of_each_profile_is_what_its_captures_hold(captures):
+    told = {name: set() for name in NAMES}
+    for key, (name, _) in FITTING.items():
+        for shots in captures[key].values() if name else ():
+            indexes = [index for values in shots.values() for index in values if values[index]]
+            told[name].update([s.RACK_INPUTS[index][0] for index in indexes])
+    told["seplos"] = {"cell_voltage_mV_min", "cell_voltage_mV_max"}  # a frame of its document
+    assert {name: set(profiles.load(name).evidence_of) for name in NAMES} == told
+
+
 @pytest.mark.parametrize("key", FITTING)
 def test_a_refusal_names_the_profile_that_fits(captures, key):
     number = can_dialects.number_of(captures[key])

@@ -43,7 +43,7 @@ def fed(registers, **options):
 
 
 def feed(device, registers):
-    ((request, _),) = device.periodic()
+    (request,) = device.fast()
     data = struct.pack(">36H", *[registers[register] for register in range(REGISTERS)])
     request.on_reply(bytes((4, len(data))) + data, 0)
 
@@ -82,10 +82,11 @@ def test_more_than_the_rating_is_refused_both_ways(power_W_max, power_W, refused
     "sdm630"  36  100_000 | "firebreak_fast_meter"  24  20_000""")
 def test_one_read_of_input_registers(name, count, every_us):
     device, _ = meter(name=name)
-    ((request, period_us),) = device.periodic()
+    (request, period_us), *slow = device.periodic()
+    assert [each.key[1] for each, _ in slow] == ["slow 1"] * (name == "sdm630")
     assert (request.frame[1:6], period_us) == (bytes((4, 0, 0, 0, count)), every_us)
     assert request.reply_bytes == 5 + 2 * count
-    assert [scheduled.frame for scheduled, _ in device.schedule()] == [request.frame]
+    assert device.schedule()[0][0].frame == request.frame
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from drivers.register_codec import Codec
 from drivers.register_numbers import Numbers
 from drivers.setpoint_form import Frame, power_W
 
-MAPS = ("meters", "converters", "racks_modbus")
+MAPS = "protocols/maps"
+TABLES = ("meters", "converters", "racks_modbus")
 PROVES = ("capture", "documented")
 
 # -- readings
@@ -85,7 +86,7 @@ PER_UNIT = {"V": 1000, "A": 1000, "W": 1, "degC": 10, "%": 10, "": 1}
 
 def readings(shared):
     """[(profile, register or None, row)] of the devices with a profile."""
-    for row in rows(shared, "readings"):
+    for row in rows(shared / MAPS, "readings"):
         for name in names_of(row["device"]):
             found = profiles.load(name)
             yield name, places(found).get((int(row["fc"]), int(row["addr"]))), row
@@ -161,8 +162,57 @@ def test_every_reading_decodes_or_has_no_use_by_name(shared):
 
 
 def test_every_device_with_readings_is_known(shared):
-    devices = {row["device"] for row in rows(shared, "readings") if not names_of(row["device"])}
+    devices = {
+        row["device"] for row in rows(shared / MAPS, "readings") if not names_of(row["device"])
+    }
     assert [each for each in devices if not each.startswith(UNKNOWN)] == []
+
+
+# -- what of a profile a reading proves
+
+OTHER_MODELS = {f"sunspec_meter_{each}" for each in (201, 202, 204)}  # the captures are of a 203
+TINY = 1e-6  # an energy of 6e-39 is no reading of it
+OF_FRAMES = {"gosdm630_readme": "sdm630", "esphome_issues_3912": "sdm230"}
+
+
+def framed(shared):
+    """{profile: words by address} of the captured replies on a line."""
+    found, first = {}, 0
+    for row in rows(shared / "protocols/vectors", "rtu_frames"):
+        if name := OF_FRAMES.get(row["source"]):
+            frame = bytes.fromhex(row["frame_hex"])
+            if row["direction"] == "req":
+                first = int.from_bytes(frame[2:4], "big")
+            else:
+                count = (len(frame) - 3) // 2
+                words = struct.unpack(f">{count}H", frame[3 : 3 + 2 * count])
+                found.setdefault(name, {}).update(zip(range(first, first + count), words))
+    return found
+
+
+def proven(shared):
+    """{profile: names that a reading proves}: 0 proves no place."""
+    found = {}
+    for name, register, row in readings(shared):
+        is_real = row["kind"] in PROVES and any(bytes.fromhex(row["words_hex"]))
+        if register is not None and is_real and name not in OTHER_MODELS:
+            found.setdefault(name, set()).add(register.name)
+    for name, words in framed(shared).items():
+        for each in profiles.load(name).registers.values():
+            pair = [words.get(each.address + at, 0) for at in range(2)]
+            (number,) = struct.unpack(">f", struct.pack(">2H", *pair))
+            if abs(number) > TINY:
+                found.setdefault(name, set()).add(each.name)
+    return found
+
+
+def test_the_evidence_of_each_profile_is_what_the_readings_prove(shared):
+    wanted = proven(shared)
+    for path in FOLDER.glob("*.toml"):
+        found = profiles.load(path.stem)
+        if found.family not in ("can_bms", "native_bms"):
+            names = wanted.get(path.stem, set()) - set(found.identity)
+            assert set(found.evidence_of) == names, path.stem
 
 
 # -- registers
@@ -211,7 +261,7 @@ def rows_at(shared, device):
     name it in their text.
     """
     found = {}
-    every = [row for row in rows(shared, *MAPS) if row["device"].startswith(device)]
+    every = [row for row in rows(shared / MAPS, *TABLES) if row["device"].startswith(device)]
     for exact in (True, False):
         for row in every:
             named = re.findall(r"^\d+$", row["addr"]) if exact else numbers(row)
