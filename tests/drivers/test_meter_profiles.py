@@ -179,6 +179,14 @@ def test_evidence_is_one_of_its_words(tmp_path, key, value):
         profiles.load(path)
 
 
+def test_evidence_names_values_that_the_profile_has(tmp_path):
+    path = own(tmp_path, ALL)
+    text = (tmp_path / "own.toml").read_text()
+    (tmp_path / "own.toml").write_text('evidence_of = ["current_1", "curent_2"]\n' + text)
+    with pytest.raises(ConfigError, match='evidence_of: "curent_2" .*nearest key "current_2"'):
+        profiles.load(path)
+
+
 def test_what_a_meter_does_not_compare_is_said_with_its_cost(tmp_path):
     total = own(tmp_path, "power_W = {address = 0, type = 's32', scale = 10}")
     lines = list(meter_profile.lacks(profiles.load(total)))
