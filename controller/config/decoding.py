@@ -8,7 +8,7 @@ what the driver stores is what a cabinet would use.
 import contextlib
 from collections.abc import Iterator
 
-from controller.config import profile_bench
+from controller.config import profile_bench, profile_evidence
 from controller.config.findings import Found, Misfit, Refusal, Refused, Value, of_misfit, unit_of
 from controller.config.sunspec_places import placed, rescaled
 from drivers import meter_reads
@@ -189,9 +189,11 @@ class Registers:
     def fault(self) -> str:
         """Why the driver stores nothing, as far as it says; "" if it does not."""
         device = self._bench.device
+        seldom = profile_evidence.seldom(self._profile)
+        needed = [each for name, each in self._profile.registers.items() if name not in seldom]
         missing = [
             f"{each.name} ({each.address})"
-            for each in self._profile.registers.values()
+            for each in needed
             if hasattr(each, "function") and "read" in each.direction and not self._has(each)
         ]
         if missing:

@@ -269,6 +269,16 @@ def fitting(shipped, frames):
     return [(each.profile.path.stem, each.node) for each in found]
 
 
+def test_the_evidence_of_each_profile_is_what_its_captures_hold(captures):
+    told = {name: set() for name in NAMES}
+    for key, (name, _) in FITTING.items():
+        for shots in captures[key].values() if name else ():
+            indexes = [index for values in shots.values() for index in values if values[index]]
+            told[name].update([s.RACK_INPUTS[index][0] for index in indexes])
+    told["seplos"] = {"cell_voltage_mV_min", "cell_voltage_mV_max"}  # a frame of its document
+    assert {name: set(profiles.load(name).evidence_of) for name in NAMES} == told
+
+
 @pytest.mark.parametrize("key", FITTING)
 def test_a_refusal_names_the_profile_that_fits(captures, shipped, key):
     name = FITTING[key][0]
