@@ -77,6 +77,7 @@ class _Message:
 class NativeBms:
     """The BMS of one rack. Counters: `frames` accepted, `bad_frames` (CRC, length, repeated
     counter), `refused` (out of range), `commands`. `command_echo`: the last confirmed, or -1.
+    `misfit`: (signal, value, lowest, highest) of the last that was refused.
     """
 
     command_period_us = 100_000
@@ -96,6 +97,7 @@ class NativeBms:
         self.modules = layout.modules if modules is None else modules
         self.frames = self.bad_frames = self.refused = self.commands = 0
         self.command_echo = -1
+        self.misfit: tuple[str, int, int, int] | None = None
         self._inp, self._fresh = sink.inp, sink.fresh
         self._first = layout.rack_input(rack, 0)
         self._groups = layout.rack_group(rack, 0)
@@ -171,6 +173,10 @@ class NativeBms:
         """The ids that this BMS sends."""
         return tuple(self._messages)
 
+    def sent_ids(self) -> tuple[int, ...]:
+        """The id of the command to this BMS."""
+        return (self._command_id,)
+
     def on_frame(self, can_id: int, data: bytes, now_us: int) -> bool:
         """Take one frame. True when the id belongs to this BMS, also for a bad frame."""
         message = self._messages.get(can_id)
@@ -199,10 +205,13 @@ class NativeBms:
     def _decode(self, message: _Message, payload: bytes) -> bool:
         """Store the values (keep temperatures until complete). False: a value is out of range."""
         word = int.from_bytes(payload, "little")
-        values = []
+        values: list[int] = []
         for shift, mask, sign, low, high, multiply, divide, add in message.fields:
             raw = (word >> shift & mask ^ sign) - sign
             if raw < low or raw > high:
+                name = self._name(message, len(values))
+                value, least, most = [each * multiply // divide + add for each in (raw, low, high)]
+                self.misfit = name, value, least, most
                 return False
             values.append(raw * multiply // divide + add)
         if message.cells and not self._cells_ok(message.cells, values):
@@ -219,8 +228,21 @@ class NativeBms:
         """False when the lowest cell is above the highest, or a cell is in a missing module."""
         lowest, highest, lowest_at, highest_at = places
         end = self.modules * CELLS_PER_MODULE_MAX
-        is_fitted = values[lowest_at] < end and values[highest_at] < end
-        return is_fitted and values[lowest] <= values[highest]
+        for name, at, most in (
+            (CELLS[0], lowest, values[highest]),
+            (CELLS[2], lowest_at, end - 1),
+            (CELLS[3], highest_at, end - 1),
+        ):
+            if values[at] > most:
+                self.misfit = name, values[at], 0, most
+                return False
+        return True
+
+    def _name(self, message: _Message, place: int) -> str:
+        """The name of a field by its place in a frame."""
+        if message.position < 0:
+            return signals.RACK_INPUTS[message.indexes[place] - self._first][0]
+        return f"module_temperature_ddegC_{message.position * MODULES_PER_FRAME + place + 1}"
 
     def _temperatures_arrived(self, message: _Message, now_us: int) -> None:
         """Store all module temperatures when every frame has come again, all within the window."""
