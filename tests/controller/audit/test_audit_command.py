@@ -40,7 +40,7 @@ def test_a_step_is_judged_for_its_size(audit, tmp_path):
     assert page.count("<svg") == 1 and "src=" not in page and "href" not in page
     assert audit(step, "--rules", "southern", "--site-MW", "39.9")[0] == 0
     code, out, _ = audit(step, "--rules", "atc_spp", "--site-MW", "49")
-    assert code == 0 and "does not apply" in out[-4]
+    assert code == 0 and "does not apply" in out[-5]
     words = "largest site below 50 MW, where the rule begins"
     assert [words in line for line in audit(step, "--rules", "atc_spp")[1]].count(True) == 1
 
