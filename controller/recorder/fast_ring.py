@@ -19,6 +19,7 @@ HEAD = struct.Struct("<4sII32s")
 MAGIC = b"FBT\x01"
 BLOCKS_A_DAY = 1440
 WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()  # of a header
+COUNT_MAX = 100_000  # ticks of a block: more than a minute of 1 ms
 BYTES_MAX = 16 << 20  # of a header or the columns of one block
 MASK = (1 << 32) - 1
 # a file system writes about so much beside each block: its last page, the inode, its journal
@@ -88,6 +89,8 @@ def blocks_of(path: str) -> Iterator[Block]:
             except (ValueError, KeyError, TypeError):
                 return
             if not all([type(header.get(name)) is int for name in WHOLE]):
+                return
+            if not 0 < header["count"] <= COUNT_MAX:
                 return
             if hashlib.sha256(previous + head + packed).digest() != digest:
                 return
