@@ -73,7 +73,9 @@ def test_a_changed_byte_breaks_the_chain(tmp_path, damage, words):
     path = the_file(tmp_path)
     end = [each.end for each in fast_ring.blocks_of(str(path))][0] - 1
     path.write_bytes(damage(path.read_bytes(), end))
+    fill(ring(tmp_path), 1, 3)  # keeps what is whole behind the damage
     assert words in fast_ring.verify(str(tmp_path / "fast")).breaks[0]
+    assert read(tmp_path) == list(range(3, 12))
 
 
 def test_a_removed_block_breaks_the_chain(tmp_path):
