@@ -18,7 +18,7 @@ EARLY_MS = 10  # a tick may begin so early
 
 
 class SetpointWriter:
-    """`held_W`: the set-point whose frames have all been acknowledged last, None on the way to it."""
+    """`held_W`: the set-point whose frames have all been acknowledged last, None on the way."""
 
     def __init__(self, profile: Profile, unit_id: int, settings: dict[str, int]) -> None:
         """settings: for `scale_by`, and `setpoint_ms`, the least time between two frames."""
