@@ -113,7 +113,7 @@ with_words | registers that follow the value in the same write
 complement | the next register is 65535 less the value's
 repeat_ms | a value is written again so often
 pause_ms | between two writes of a value that changes
-mask | bits that count; 0: all
+mask | bits that count, as a number from the lowest of them on; 0: all
 values | {raw = value} of states
 setpoint.values | the values of the frame, one behind the other
 identity.NAME.equals | the raw value must be one of these
