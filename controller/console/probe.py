@@ -117,8 +117,9 @@ def _of_modbus(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str
     is_held = bus.name != bus_access.DIRECT and bus_access.is_running(arguments.run_dir)
     report["through"] = "the running controller" if is_held else "this process"
     bauds_Bd = (bus.baud_Bd,) if is_held else _bauds(bus, arguments)
-    say(greetings.longest(len(units), len(bauds_Bd), arguments.timeout_ms, known))
+    longest = greetings.longest(len(units), len(bauds_Bd), arguments.timeout_ms, known)
     if is_held:
+        say(longest)
         read = bus_access.through_controller(bus, arguments.run_dir)
         report["devices"], report["notes"] = _asked(bus, units, read, known)
         return report
@@ -126,6 +127,8 @@ def _of_modbus(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str
     for baud_Bd in bauds_Bd:
         own = Bus(**{**_keys(bus), "baud_Bd": baud_Bd, "characters": arguments.characters})
         with contextlib.closing(bus_access.Opened(own, arguments.timeout_ms * 1000)) as opened:
+            if baud_Bd == bauds_Bd[0]:
+                say(longest)
             found, notes = _asked(own, units, opened.read, known)
         report["notes"] += notes
         if found:
