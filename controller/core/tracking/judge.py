@@ -1,0 +1,153 @@
+"""The judge: how much of the load's movement the battery may follow without harm to the grid.
+
+The guess has three parts: still (the mean of the last 30 s), slow (a low-pass of three path delays)
+and fast (the rest). Following a part that the path delays too much moves the grid more than the
+load does. The naive way compares errors of the guess with the load, and knows no converter. The
+judge plays each part through a model of the path, and counts what the grid would have won:
+
+    load s ---------------------------------(-)--> residual r of each share of the parts
+    part -> dead time -> lag -> meter's mean -^     won = mean of (s^2 - r^2) over 10 s, above 0.1 Hz
+
+The share that has won most is followed. Gains are compared, never ratios of energies: one large
+edge makes r = s for one path delay, and a ratio would close at each edge. Source: second study of
+load tracking, chapter 4.
+"""
+
+from array import array
+
+from controller.core.base.integers import decay, low_pass
+from controller.core.tracking.samples import FRACTION
+
+ABOVE_MS = 1592  # time constant of 0.1 Hz
+JUDGED_MS, LAGGED_MS = 10_000, 1000
+STILL_MS_MIN, STILL_MS_MAX = 1000, 30_000
+UP_MS, DOWN_MS = 300, 60
+# Below both the load is calm, and calm teaches nothing: mean square of 300 W, a part of the largest
+CALM, CALM_PART, LARGEST_MS = 300 * 300 >> 4, 16, 300_000
+# Of the energy: what a choice must win, what keeps it, and the loss that ends it at once
+GAIN_PCT, KEEP_PCT, LOSS_PCT = 20, 10, 2
+ONE = 256  # of a share
+# (share of slow, share of fast) of each choice; the last is to follow everything
+STILL, ALL = 0, 4
+SHARES = ((0, 0), (128, 0), (256, 0), (128, 128), (256, 256), (256, 128))
+
+J_STILL, J_AGE_MS, J_RING, J_TICKS, J_CHOICE, J_SLOW, J_FAST = range(7)
+J_LAG, J_SUM, J_LOW = 7, 10, 13  # of still, slow and fast each; J_LOW: of the load too
+J_ENERGY, J_LAGGED, J_LARGEST, J_WON = 17, 18, 19, 20
+WORDS = J_WON + len(SHARES)
+
+
+class Judge:
+    """Powers with 16 fractional bits, energies in 16 W^2."""
+
+    def __init__(self, tick_ms: int, sample_ms: int, lag_ms: int, delay_ms_max: int):
+        """lag_ms: time constant of the converter."""
+        self._tick_ms, self._sample_ms, self._lag_ms = tick_ms, sample_ms, lag_ms
+        rest = decay(tick_ms, lag_ms)
+        self._moves = (1 << 16) - rest  # part of the missing power after a tick, in 1/65536
+        self._moved = (1 << 16) - lag_ms * ((1 << 16) - rest) // tick_ms  # its mean over the tick
+        self._count = delay_ms_max // tick_ms + 2
+        self.words = array("q", [0] * WORDS)
+        self.ring = array("i", [0] * (3 * self._count))
+        self._above = low_pass(sample_ms, ABOVE_MS)
+        self._judged = low_pass(sample_ms, JUDGED_MS)
+        self._lagged = low_pass(sample_ms, LAGGED_MS)
+        self._forget = low_pass(sample_ms, LARGEST_MS)
+        self._up, self._down = low_pass(tick_ms, UP_MS), low_pass(tick_ms, DOWN_MS)
+
+    def tune(self, delay_ms: int) -> None:
+        """The rest of the path delay is dead time."""
+        dead_256 = max(0, delay_ms - self._sample_ms - self._lag_ms) * FRACTION // self._tick_ms
+        self._dead, self._dead_part = divmod(dead_256, FRACTION)
+
+    def begin(self, load_W: int) -> None:
+        """Forget everything: the load has always been this. A first step is followed at once."""
+        words, count = self.words, self._count
+        words[:] = array("q", bytes(8 * len(words)))
+        words[J_STILL] = words[J_LAG] = words[J_LOW] = words[J_LOW + 3] = load_W << 16
+        words[J_CHOICE], words[J_SLOW], words[J_FAST] = ALL, ONE << 16, ONE << 16
+        self.ring[:] = array("i", [load_W]) * count + array("i", [0]) * (2 * count)
+
+    def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
+        """The guess of this tick, and what the model makes of its parts."""
+        words = self.words
+        still_W = words[J_STILL] >> 16
+        slow, fast = slow_W - still_W, mix_W - slow_W
+        for _ in range(ticks):
+            self._model(still_W, slow, fast)
+        self._move(ticks)
+        return still_W + (slow * words[J_SLOW] + fast * words[J_FAST] >> 24)
+
+    def _model(self, *parts_W: int) -> None:
+        """One tick of dead time and lag."""
+        words, ring, count, dead, part = self.words, self.ring, self._count, self._dead, self._dead_part
+        at = (words[J_RING] + 1) % count
+        words[J_RING] = at
+        words[J_TICKS] += 1
+        newer = (at - dead) % count
+        older = (at - dead - 1) % count
+        for kind, part_W in enumerate(parts_W):
+            base = kind * count
+            ring[base + at] = part_W
+            newer_W = ring[base + newer]
+            acts = (newer_W << 16) + (ring[base + older] - newer_W) * (part << 8)
+            missing = acts - words[J_LAG + kind]
+            words[J_SUM + kind] += words[J_LAG + kind] + (missing * self._moved >> 16)
+            words[J_LAG + kind] += missing * self._moves >> 16
+
+    def _move(self, ticks: int) -> None:
+        """The shares go to those of the choice."""
+        words = self.words
+        for slot, share in zip((J_SLOW, J_FAST), SHARES[words[J_CHOICE]]):
+            away = (share << 16) - words[slot]
+            if away:
+                part = self._up if away > 0 else self._down
+                words[slot] += away * min(part * ticks, 1 << 24) >> 24
+
+    def judge(self, load_W: int) -> None:
+        """Take a new sample in: what would each choice have left of it?"""
+        words = self.words
+        ticks, words[J_TICKS] = words[J_TICKS], 0
+        load = load_W << 16
+        words[J_AGE_MS] = age = min(words[J_AGE_MS] + self._sample_ms, STILL_MS_MAX)
+        words[J_STILL] += (load - words[J_STILL]) * self._sample_ms // max(age, STILL_MS_MIN)
+        if not ticks:  # the model has not run yet
+            return
+        above = []
+        for kind in range(3):
+            above.append(self._above_W(kind, words[J_SUM + kind] // ticks))
+            words[J_SUM + kind] = 0
+        self._count_won(self._above_W(3, load), *above)
+        self._choose()
+
+    def _above_W(self, kind: int, power: int) -> int:
+        """Power above 0.1 Hz."""
+        words, slot = self.words, J_LOW + kind
+        words[slot] += (power - words[slot]) * self._above >> 24
+        return power - words[slot] >> 16
+
+    def _count_won(self, load_W: int, still_W: int, slow_W: int, fast_W: int) -> None:
+        words, part = self.words, self._judged
+        energy = load_W * load_W >> 4
+        words[J_ENERGY] += (energy - words[J_ENERGY]) * part >> 24
+        words[J_LAGGED] += (words[J_ENERGY] - words[J_LAGGED]) * self._lagged >> 24
+        words[J_LARGEST] -= words[J_LARGEST] * self._forget >> 24
+        words[J_LARGEST] = max(words[J_LARGEST], words[J_ENERGY])
+        rest_W = load_W - still_W
+        for choice, (slow, fast) in enumerate(SHARES):
+            left_W = rest_W - (slow * slow_W + fast * fast_W >> 8)
+            won = energy - (left_W * left_W >> 4)
+            words[J_WON + choice] += (won - words[J_WON + choice]) * part >> 24
+
+    def _choose(self) -> None:
+        """Go to the choice that has won most, stay without a loss, or follow nothing."""
+        words = self.words
+        energy = words[J_ENERGY]
+        if energy < CALM or energy < words[J_LARGEST] // CALM_PART:
+            return
+        won, lagged = words[J_WON:].tolist(), words[J_LAGGED]
+        best, own = max(won[1:]), won[words[J_CHOICE]]
+        if 100 * best > GAIN_PCT * lagged:
+            words[J_CHOICE] = won.index(best, 1)
+        elif 100 * own < -LOSS_PCT * energy or 2 * lagged > energy and 100 * own < KEEP_PCT * energy:
+            words[J_CHOICE] = STILL
