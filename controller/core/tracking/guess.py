@@ -15,6 +15,7 @@ from controller.core.base.integers import low_pass, within
 from controller.core.tracking.judge import Judge
 from controller.core.tracking.repetition import Repetition, kept_samples
 from controller.core.tracking.samples import FRACTION, S_FILLED, Samples
+from controller.core.tracking.strict import NO_RULE_W
 
 JUDGED_MS = 10_000  # memory of the errors
 SPAN_MS_MIN, SPAN_TENTHS = 150, 15  # of one change of the slope: 1.5 path delays, at least 150 ms
@@ -34,14 +35,21 @@ FOLLOW, REPEAT, MIX = range(3)
 class Guess:
     """Powers with 16 fractional bits in `words`; guesses made at each sample in `made`."""
 
-    def __init__(self, tick_ms: int, sample_ms: int, delay_ms_max: int, lag_ms: int = 20):
+    def __init__(
+        self,
+        tick_ms: int,
+        sample_ms: int,
+        delay_ms_max: int,
+        lag_ms: int = 20,
+        range_W_max: int = NO_RULE_W,
+    ):
         """sample_ms: period of the meter; delay_ms_max: the longest path delay that is believed."""
         self._tick_ms, self._sample_ms = tick_ms, max(sample_ms, tick_ms)
         self._sample_ticks = max(1, (self._sample_ms + tick_ms // 2) // tick_ms)
         self.samples = Samples(kept_samples(self._sample_ms, 2 * delay_ms_max))
         self.repetition = Repetition(self.samples, self._sample_ms)
         self.words = array("q", [0] * 9)
-        self.judge = Judge(tick_ms, self._sample_ms, lag_ms, delay_ms_max)
+        self.judge = Judge(tick_ms, self._sample_ms, lag_ms, delay_ms_max, range_W_max)
         self._made_count = delay_ms_max // self._sample_ms + 3
         self.made = array("i", [0] * (3 * self._made_count))
         self._delay_ms = 0
@@ -50,7 +58,7 @@ class Guess:
         """Every array that carries over to the next tick."""
         repetition, samples = self.repetition, self.samples
         past = samples.words, samples.ring, repetition.words, repetition.correlation
-        return self.words, self.made, self.judge.words, self.judge.ring, *past
+        return self.words, self.made, *self.judge.arrays(), *past
 
     @property
     def error_W(self) -> int:

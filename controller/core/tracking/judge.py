@@ -17,11 +17,12 @@ from array import array
 
 from controller.core.base.integers import decay, low_pass
 from controller.core.tracking.samples import FRACTION
+from controller.core.tracking.strict import NO_RULE_W, Strict
 
 ABOVE_MS = 1592  # time constant of 0.1 Hz
 JUDGED_MS, LAGGED_MS = 10_000, 1000
 STILL_MS_MIN, STILL_MS_MAX = 1000, 30_000
-UP_MS, DOWN_MS = 300, 60
+UP_MS, STRICT_UP_MS, DOWN_MS = 300, 2500, 60
 # Below both the load is calm, and calm teaches nothing: mean square of 300 W, a part of the largest
 CALM, CALM_PART, LARGEST_MS = 300 * 300 >> 4, 16, 300_000
 # Of the energy: what a choice must win, what keeps it, and the loss that ends it at once
@@ -33,15 +34,17 @@ SHARES = ((0, 0), (128, 0), (256, 0), (128, 128), (256, 256), (256, 128))
 
 J_STILL, J_AGE_MS, J_RING, J_TICKS, J_CHOICE, J_SLOW, J_FAST = range(7)
 J_LAG, J_SUM, J_LOW = 7, 10, 13  # of still, slow and fast each; J_LOW: of the load too
-J_ENERGY, J_LAGGED, J_LARGEST, J_WON = 17, 18, 19, 20
+J_ENERGY, J_LAGGED, J_LARGEST, J_MOST, J_WON = 17, 18, 19, 20, 21
 WORDS = J_WON + len(SHARES)
 
 
 class Judge:
     """Powers with 16 fractional bits, energies in 16 W^2."""
 
-    def __init__(self, tick_ms: int, sample_ms: int, lag_ms: int, delay_ms_max: int):
-        """lag_ms: time constant of the converter."""
+    def __init__(
+        self, tick_ms: int, sample_ms: int, lag_ms: int, delay_ms_max: int, range_W_max: int
+    ):
+        """lag_ms: time constant of the converter; range_W_max: peak to peak allowed in 5 s."""
         self._tick_ms, self._sample_ms, self._lag_ms = tick_ms, sample_ms, lag_ms
         rest = decay(tick_ms, lag_ms)
         self._moves = (1 << 16) - rest  # part of the missing power after a tick, in 1/65536
@@ -49,16 +52,23 @@ class Judge:
         self._count = delay_ms_max // tick_ms + 2
         self.words = array("q", [0] * WORDS)
         self.ring = array("i", [0] * (3 * self._count))
+        is_strict = range_W_max < NO_RULE_W
+        self.strict = Strict(range_W_max, sample_ms, len(SHARES) - 1) if is_strict else None
         self._above = low_pass(sample_ms, ABOVE_MS)
         self._judged = low_pass(sample_ms, JUDGED_MS)
         self._lagged = low_pass(sample_ms, LAGGED_MS)
         self._forget = low_pass(sample_ms, LARGEST_MS)
         self._up, self._down = low_pass(tick_ms, UP_MS), low_pass(tick_ms, DOWN_MS)
+        self._strict_up = low_pass(tick_ms, STRICT_UP_MS)
 
     def tune(self, delay_ms: int) -> None:
         """The rest of the path delay is dead time."""
         dead_256 = max(0, delay_ms - self._sample_ms - self._lag_ms) * FRACTION // self._tick_ms
         self._dead, self._dead_part = divmod(dead_256, FRACTION)
+
+    def arrays(self) -> tuple[array, ...]:
+        """Every array that carries over to the next tick."""
+        return self.words, self.ring, *(self.strict.arrays() if self.strict else ())
 
     def begin(self, load_W: int) -> None:
         """Forget everything: the load has always been this. A first step is followed at once."""
@@ -66,7 +76,11 @@ class Judge:
         words[:] = array("q", bytes(8 * len(words)))
         words[J_STILL] = words[J_LAG] = words[J_LOW] = words[J_LOW + 3] = load_W << 16
         words[J_CHOICE], words[J_SLOW], words[J_FAST] = ALL, ONE << 16, ONE << 16
+        words[J_MOST] = ONE
         self.ring[:] = array("i", [load_W]) * count + array("i", [0]) * (2 * count)
+        if self.strict:
+            self.strict.begin()
+            words[J_CHOICE] = words[J_SLOW] = words[J_FAST] = STILL
 
     def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
         """The guess of this tick, and what the model makes of its parts."""
@@ -80,7 +94,13 @@ class Judge:
 
     def _model(self, *parts_W: int) -> None:
         """One tick of dead time and lag."""
-        words, ring, count, dead, part = self.words, self.ring, self._count, self._dead, self._dead_part
+        words, ring, count, dead, part = (
+            self.words,
+            self.ring,
+            self._count,
+            self._dead,
+            self._dead_part,
+        )
         at = (words[J_RING] + 1) % count
         words[J_RING] = at
         words[J_TICKS] += 1
@@ -98,10 +118,13 @@ class Judge:
     def _move(self, ticks: int) -> None:
         """The shares go to those of the choice."""
         words = self.words
+        most, up = words[J_MOST], self._up if words[J_MOST] == ONE else self._strict_up
         for slot, share in zip((J_SLOW, J_FAST), SHARES[words[J_CHOICE]]):
-            away = (share << 16) - words[slot]
+            if words[slot] > most << 16:
+                words[slot] = most << 16
+            away = (min(share, most) << 16) - words[slot]
             if away:
-                part = self._up if away > 0 else self._down
+                part = up if away > 0 else self._down
                 words[slot] += away * min(part * ticks, 1 << 24) >> 24
 
     def judge(self, load_W: int) -> None:
@@ -134,20 +157,38 @@ class Judge:
         words[J_LARGEST] -= words[J_LARGEST] * self._forget >> 24
         words[J_LARGEST] = max(words[J_LARGEST], words[J_ENERGY])
         rest_W = load_W - still_W
+        left = [load_W]
         for choice, (slow, fast) in enumerate(SHARES):
             left_W = rest_W - (slow * slow_W + fast * fast_W >> 8)
             won = energy - (left_W * left_W >> 4)
             words[J_WON + choice] += (won - words[J_WON + choice]) * part >> 24
+            left.append(left_W)
+        if self.strict:
+            self.strict.take(left[:1] + left[2:])
 
     def _choose(self) -> None:
         """Go to the choice that has won most, stay without a loss, or follow nothing."""
+        words, strict = self.words, self.strict
+        energy, lagged = words[J_ENERGY], words[J_LAGGED]
+        if energy >= CALM and energy >= words[J_LARGEST] // CALM_PART:
+            won = words[J_WON:].tolist()
+            best, own = max(won[1:]), won[words[J_CHOICE]]
+            if 100 * best > GAIN_PCT * lagged:
+                words[J_CHOICE] = won.index(best, 1)
+            elif 100 * own < -LOSS_PCT * energy:
+                words[J_CHOICE] = STILL
+            elif 2 * lagged > energy and 100 * own < KEEP_PCT * energy:
+                words[J_CHOICE] = STILL
+        words[J_MOST] = ONE
+        if strict and strict.share < ONE:
+            self._choose_proven(strict)
+
+    def _choose_proven(self, strict: Strict) -> None:
         words = self.words
-        energy = words[J_ENERGY]
-        if energy < CALM or energy < words[J_LARGEST] // CALM_PART:
-            return
         won, lagged = words[J_WON:].tolist(), words[J_LAGGED]
-        best, own = max(won[1:]), won[words[J_CHOICE]]
-        if 100 * best > GAIN_PCT * lagged:
-            words[J_CHOICE] = won.index(best, 1)
-        elif 100 * own < -LOSS_PCT * energy or 2 * lagged > energy and 100 * own < KEEP_PCT * energy:
-            words[J_CHOICE] = STILL
+        proven = [each for each in range(1, len(SHARES)) if strict.is_proven(each - 1)]
+        choice = max(proven, key=won.__getitem__, default=STILL)
+        if 100 * won[choice] > GAIN_PCT * lagged:
+            words[J_CHOICE] = choice
+        else:
+            words[J_MOST] = strict.share

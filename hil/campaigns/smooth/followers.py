@@ -18,7 +18,7 @@ SOC_TARGET_permille = 550
 SHARE = 0.25  # of the energy that the largest step costs
 
 
-def function(path: Path, believed_ms: int | None = None) -> Track:
+def function(path: Path, believed_ms: int | None = None, **changes: int) -> Track:
     """Load tracking as a site with this path has it; believed_ms: the delay in its settings."""
     settings = {row[0]: row[4] for row in parameters.CONTROL_PARAMETERS}
     settings |= {
@@ -26,7 +26,9 @@ def function(path: Path, believed_ms: int | None = None) -> Track:
         "track_sample_ms": path.sample_ms,
         "energy_Wh": ENERGY_Wh,
         "soc_target_permille": SOC_TARGET_permille,
+        "track_lag_ms": path.lag_ms,
     }
+    settings |= changes
     return Track(contract.Setup(settings, TICK_MS, RATED_W, hint_sources.image(())))
 
 

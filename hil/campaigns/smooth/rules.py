@@ -27,7 +27,9 @@ def high_passed_W(power_W: np.ndarray) -> np.ndarray:
 def largest_range_W(power_W: np.ndarray, within_s: float) -> float:
     """The largest range within any so many seconds."""
     ticks = min(round(within_s / TICK_S), len(power_W))
-    return float((_rolling(np.maximum, power_W, ticks) - _rolling(np.minimum, power_W, ticks)).max())
+    return float(
+        (_rolling(np.maximum, power_W, ticks) - _rolling(np.minimum, power_W, ticks)).max()
+    )
 
 
 def _rolling(pick: np.ufunc, values: np.ndarray, count: int) -> np.ndarray:
