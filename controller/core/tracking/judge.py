@@ -5,15 +5,16 @@ and fast (the rest). Following a part that the path delays too much moves the gr
 load does. The naive way compares errors of the guess with the load, and knows no converter. The
 judge plays each part through a model of the path, and counts what the grid would have won:
 
-    load s ---------------------------------(-)--> residual r of each share of the parts
-    part -> dead time -> lag -> meter's mean -^     won = mean of (s^2 - r^2) over 10 s, above 0.1 Hz
+    load s ---------------------------------(-)--> residual r of each choice
+    part -> dead time -> lag -> meter's mean -^    won = mean of (s^2 - r^2) over 10 s
 
-The share that has won most is followed. Gains are compared, never ratios of energies: one large
-edge makes r = s for one path delay, and a ratio would close at each edge. Source: second study of
-load tracking, chapter 4.
+All powers here are those above 0.1 Hz. The choice that has won most is followed. Gains are
+compared, never ratios of energies: one large edge makes r = s for one path delay, and a ratio would
+close at each edge. Source: second study of load tracking, chapter 4.
 """
 
 from array import array
+from collections.abc import Sequence
 
 from controller.core.base.integers import decay, low_pass
 from controller.core.tracking.samples import FRACTION
@@ -27,8 +28,8 @@ UP_MS, STRICT_UP_MS, DOWN_MS = 300, 2500, 60
 CALM, CALM_PART, LARGEST_MS = 300 * 300 >> 4, 16, 300_000
 # Of the energy: what a choice must win, what keeps it, and the loss that ends it at once
 GAIN_PCT, KEEP_PCT, LOSS_PCT = 20, 10, 2
-ONE = 256  # of a share
-# (share of slow, share of fast) of each choice; the last is to follow everything
+ONE = 256
+# (share of slow, share of fast) of each choice, in 1/256
 STILL, ALL = 0, 4
 SHARES = ((0, 0), (128, 0), (256, 0), (128, 128), (256, 256), (256, 128))
 
@@ -51,7 +52,7 @@ class Judge:
         self._moved = (1 << 16) - lag_ms * ((1 << 16) - rest) // tick_ms  # its mean over the tick
         self._count = delay_ms_max // tick_ms + 2
         self.words = array("q", [0] * WORDS)
-        self.ring = array("i", [0] * (3 * self._count))
+        self.ring = array("q", [0] * (3 * self._count))
         is_strict = range_W_max < NO_RULE_W
         self.strict = Strict(range_W_max, sample_ms, len(SHARES) - 1) if is_strict else None
         self._above = low_pass(sample_ms, ABOVE_MS)
@@ -64,7 +65,8 @@ class Judge:
     def tune(self, delay_ms: int) -> None:
         """The rest of the path delay is dead time."""
         dead_256 = max(0, delay_ms - self._sample_ms - self._lag_ms) * FRACTION // self._tick_ms
-        self._dead, self._dead_part = divmod(dead_256, FRACTION)
+        self._dead, part = divmod(dead_256, FRACTION)
+        self._between = part * (1 << 16) // FRACTION
 
     def arrays(self) -> tuple[array, ...]:
         """Every array that carries over to the next tick."""
@@ -77,43 +79,35 @@ class Judge:
         words[J_STILL] = words[J_LAG] = words[J_LOW] = words[J_LOW + 3] = load_W << 16
         words[J_CHOICE], words[J_SLOW], words[J_FAST] = ALL, ONE << 16, ONE << 16
         words[J_MOST] = ONE
-        self.ring[:] = array("i", [load_W]) * count + array("i", [0]) * (2 * count)
+        self.ring[:] = array("q", [load_W] * count + [0] * (2 * count))
         if self.strict:
             self.strict.begin()
             words[J_CHOICE] = words[J_SLOW] = words[J_FAST] = STILL
 
     def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
-        """The guess of this tick, and what the model makes of its parts."""
+        """The guess of this tick; the model takes its parts in."""
         words = self.words
         still_W = words[J_STILL] >> 16
         slow, fast = slow_W - still_W, mix_W - slow_W
-        for _ in range(ticks):
+        for _ in range(min(ticks, self._count)):
             self._model(still_W, slow, fast)
         self._move(ticks)
         return still_W + (slow * words[J_SLOW] + fast * words[J_FAST] >> 24)
 
     def _model(self, *parts_W: int) -> None:
         """One tick of dead time and lag."""
-        words, ring, count, dead, part = (
-            self.words,
-            self.ring,
-            self._count,
-            self._dead,
-            self._dead_part,
-        )
-        at = (words[J_RING] + 1) % count
-        words[J_RING] = at
+        words, ring, count = self.words, self.ring, self._count
+        words[J_RING] = at = (words[J_RING] + 1) % count
         words[J_TICKS] += 1
-        newer = (at - dead) % count
-        older = (at - dead - 1) % count
+        newer, older = (at - self._dead) % count, (at - self._dead - 1) % count
         for kind, part_W in enumerate(parts_W):
-            base = kind * count
+            base, slot = kind * count, J_LAG + kind
             ring[base + at] = part_W
             newer_W = ring[base + newer]
-            acts = (newer_W << 16) + (ring[base + older] - newer_W) * (part << 8)
-            missing = acts - words[J_LAG + kind]
-            words[J_SUM + kind] += words[J_LAG + kind] + (missing * self._moved >> 16)
-            words[J_LAG + kind] += missing * self._moves >> 16
+            acts = (newer_W << 16) + (ring[base + older] - newer_W) * self._between
+            missing = acts - words[slot]
+            words[J_SUM + kind] += words[slot] + (missing * self._moved >> 16) >> 16
+            words[slot] += missing * self._moves >> 16
 
     def _move(self, ticks: int) -> None:
         """The shares go to those of the choice."""
@@ -138,7 +132,7 @@ class Judge:
             return
         above = []
         for kind in range(3):
-            above.append(self._above_W(kind, words[J_SUM + kind] // ticks))
+            above.append(self._above_W(kind, (words[J_SUM + kind] << 16) // ticks))
             words[J_SUM + kind] = 0
         self._count_won(self._above_W(3, load), *above)
         self._choose()
@@ -157,38 +151,48 @@ class Judge:
         words[J_LARGEST] -= words[J_LARGEST] * self._forget >> 24
         words[J_LARGEST] = max(words[J_LARGEST], words[J_ENERGY])
         rest_W = load_W - still_W
-        left = [load_W]
+        left = []
         for choice, (slow, fast) in enumerate(SHARES):
             left_W = rest_W - (slow * slow_W + fast * fast_W >> 8)
             won = energy - (left_W * left_W >> 4)
             words[J_WON + choice] += (won - words[J_WON + choice]) * part >> 24
             left.append(left_W)
         if self.strict:
-            self.strict.take(left[:1] + left[2:])
+            self.strict.take((load_W, *left[1:]))
 
     def _choose(self) -> None:
-        """Go to the choice that has won most, stay without a loss, or follow nothing."""
+        """What has won most is followed, what has won a little stays, a loss ends it."""
         words, strict = self.words, self.strict
-        energy, lagged = words[J_ENERGY], words[J_LAGGED]
-        if energy >= CALM and energy >= words[J_LARGEST] // CALM_PART:
-            won = words[J_WON:].tolist()
-            best, own = max(won[1:]), won[words[J_CHOICE]]
-            if 100 * best > GAIN_PCT * lagged:
-                words[J_CHOICE] = won.index(best, 1)
-            elif 100 * own < -LOSS_PCT * energy:
-                words[J_CHOICE] = STILL
-            elif 2 * lagged > energy and 100 * own < KEEP_PCT * energy:
-                words[J_CHOICE] = STILL
+        if self._is_calm():
+            pass
+        elif (best := self._best(range(1, len(SHARES)))) != STILL:
+            words[J_CHOICE] = best
+        elif self._has_lost():
+            words[J_CHOICE] = STILL
         words[J_MOST] = ONE
         if strict and strict.share < ONE:
-            self._choose_proven(strict)
+            proven = [each for each in range(1, len(SHARES)) if strict.is_proven(each)]
+            if best := self._best(proven):
+                words[J_CHOICE] = best
+            else:
+                words[J_MOST] = strict.share
 
-    def _choose_proven(self, strict: Strict) -> None:
+    def _is_calm(self) -> bool:
+        energy = self.words[J_ENERGY]
+        return energy < CALM or energy < self.words[J_LARGEST] // CALM_PART
+
+    def _best(self, choices: Sequence[int]) -> int:
+        """The choice that has won most, STILL without a clear gain. A gain counts beside the energy
+        of a second ago, because the gain from an edge comes a path delay after its energy.
+        """
+        won = self.words[J_WON:]
+        best = max(choices, key=won.__getitem__, default=STILL)
+        return best if 100 * won[best] > GAIN_PCT * self.words[J_LAGGED] else STILL
+
+    def _has_lost(self) -> bool:
+        """A clear loss, or hardly a gain in a load whose energy does not rise just now."""
         words = self.words
-        won, lagged = words[J_WON:].tolist(), words[J_LAGGED]
-        proven = [each for each in range(1, len(SHARES)) if strict.is_proven(each - 1)]
-        choice = max(proven, key=won.__getitem__, default=STILL)
-        if 100 * won[choice] > GAIN_PCT * lagged:
-            words[J_CHOICE] = choice
-        else:
-            words[J_MOST] = strict.share
+        won, energy = 100 * words[J_WON + words[J_CHOICE]], words[J_ENERGY]
+        return won < -LOSS_PCT * energy or (
+            2 * words[J_LAGGED] > energy and won < KEEP_PCT * energy
+        )

@@ -5,9 +5,9 @@ A battery that takes the share v of swings h leaves (1 + v) h in 5 s. So
 
     v = 4/5 W / (largest range of the load lately) - 1
 
-is safe unless a swing is more than a quarter larger than all before. A share of the judge whose own range in 5 s was
-not above that of the load is proven: it is followed whole. Both hold for powers above 0.1 Hz.
-Source: second study of load tracking, chapters 2 and 5.
+is safe unless a swing is more than a quarter larger than all before. A choice of the judge that has
+left no larger range in 5 s than the load is proven, and is followed whole. All powers are those
+above 0.1 Hz. Source: second study of load tracking, chapters 2 and 5.
 """
 
 from array import array
@@ -22,6 +22,12 @@ NO_RULE_W = 100_000_000
 ONE = 256
 
 S_MS, S_BLOCK, S_FULL, S_SHARE, S_RANGE_W = range(5)
+
+
+def share(range_W_max: int, range_W: int) -> int:
+    """Share of the load's movement in 1/256 that may be followed without proof."""
+    free_W = within(FEARED * range_W_max // FEARED_OF - range_W, 0, range_W)
+    return ONE * free_W // range_W if range_W else ONE * (range_W_max > 0)
 
 
 class Strict:
@@ -86,11 +92,10 @@ class Strict:
         return max(self.kept[signal], self._range_W(signal))
 
     def _allow(self) -> None:
-        words, allowed_W = self.words, self._range_W_max
-        words[S_RANGE_W] = range_W = self._largest_W(0)
-        free_W = within(FEARED * allowed_W // FEARED_OF - range_W, 0, range_W)
-        words[S_SHARE] = ONE * free_W // range_W if range_W else ONE * (allowed_W > 0)
+        words = self.words
+        words[S_RANGE_W] = self._largest_W(0)
+        words[S_SHARE] = share(self._range_W_max, words[S_RANGE_W])
 
     def is_proven(self, choice: int) -> bool:
-        """The choice left no larger range than the load, for 5 s at least."""
-        return bool(self.words[S_FULL]) and self._largest_W(choice + 1) <= self.words[S_RANGE_W]
+        """The choice, counted from 1, left no larger range than the load, for 5 s at least."""
+        return bool(self.words[S_FULL]) and self._largest_W(choice) <= self.words[S_RANGE_W]
