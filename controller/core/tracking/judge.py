@@ -77,12 +77,11 @@ class Judge:
         words, count = self.words, self._count
         words[:] = array("q", bytes(8 * len(words)))
         words[J_STILL] = words[J_LAG] = words[J_LOW] = words[J_LOW + 3] = load_W << 16
-        words[J_CHOICE], words[J_SLOW], words[J_FAST] = ALL, ONE << 16, ONE << 16
-        words[J_MOST] = ONE
-        self.ring[:] = array("q", [load_W] * count + [0] * (2 * count))
         if self.strict:
             self.strict.begin()
-            words[J_CHOICE] = words[J_SLOW] = words[J_FAST] = STILL
+        words[J_CHOICE], words[J_MOST] = ALL, self.strict.share if self.strict else ONE
+        words[J_SLOW] = words[J_FAST] = words[J_MOST] << 16
+        self.ring[:] = array("q", [load_W] * count + [0] * (2 * count))
 
     def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
         """The guess of this tick; the model takes its parts in."""

@@ -18,10 +18,12 @@ from controller.core.base.integers import within
 BLOCK_MS, BLOCKS = 500, 10
 KEPT_BLOCKS = 240  # the largest range in 5 s is forgotten with a time constant of two minutes
 FEARED, FEARED_OF = 4, 5  # the next swing may be a quarter larger than any before
+# A swing a 16th larger than before proves nothing for so long: its end has not been seen
+GROWN_PARTS, LIKE_MS = 16, 1000
 NO_RULE_W = 100_000_000
 ONE = 256
 
-S_MS, S_BLOCK, S_FULL, S_SHARE, S_RANGE_W = range(5)
+S_MS, S_BLOCK, S_FULL, S_SHARE, S_RANGE_W, S_LIKE_MS = range(6)
 
 
 def share(range_W_max: int, range_W: int) -> int:
@@ -35,7 +37,7 @@ class Strict:
 
     def __init__(self, range_W_max: int, sample_ms: int, shares: int):
         self._range_W_max, self._sample_ms, self._signals = range_W_max, sample_ms, shares + 1
-        self.words = array("q", [0] * 5)
+        self.words = array("q", [0] * 6)
         self.lows = array("q", [0] * (BLOCKS * self._signals))
         self.highs = array("q", [0] * (BLOCKS * self._signals))
         self.kept = array("q", [0] * self._signals)
@@ -94,8 +96,13 @@ class Strict:
     def _allow(self) -> None:
         words = self.words
         words[S_RANGE_W] = self._largest_W(0)
+        before_W = self.kept[0]
+        is_grown = words[S_RANGE_W] > before_W + before_W // GROWN_PARTS
+        words[S_LIKE_MS] = 0 if is_grown else min(words[S_LIKE_MS] + self._sample_ms, LIKE_MS)
         words[S_SHARE] = share(self._range_W_max, words[S_RANGE_W])
 
     def is_proven(self, choice: int) -> bool:
         """The choice, counted from 1, left no larger range than the load, for 5 s at least."""
-        return bool(self.words[S_FULL]) and self._largest_W(choice) <= self.words[S_RANGE_W]
+        words = self.words
+        is_seen = words[S_FULL] and words[S_LIKE_MS] >= LIKE_MS
+        return bool(is_seen) and self._largest_W(choice) <= words[S_RANGE_W]

@@ -15,7 +15,7 @@ QUIET_kW = 1.0  # a load with a smaller range has none that could get less
 
 
 class Cell(NamedTuple):
-    """source: the load; paths: names of PATHS; seed: of the jitter. is_joined: its samples joined by
+    """source: the load; paths: names of PATHS; seed: of the jitter. is_joined: samples joined by
     lines, else its other kinds; range_W_max: a stated 5 s range.
     """
 

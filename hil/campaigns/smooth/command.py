@@ -147,12 +147,8 @@ def table_line(row: dict) -> str:
 
 
 def _rules(row: dict) -> str:
-    ours, without = row["rules"]["ours"], row["rules"]["no_battery"]
-    pairs = [
-        f"{ours[name]:.{digits}f}/{without[name]:.{digits}f}" if ours[name] is not None else "-"
-        for name, digits in zip(rules.FIGURES, (1, 1, 2, 1))
-    ]
-    return "".join([f"{pair:>12}" for pair in pairs])
+    found = rules.pairs(row["rules"]["ours"], row["rules"]["no_battery"])
+    return "".join([f"{pair:>12}" for pair in found])
 
 
 def _strict(row: dict) -> str:

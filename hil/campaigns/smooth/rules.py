@@ -1,6 +1,7 @@
 """Figures of a grid operator's rules: 5 s range, 15 s change, strongest line, ramp of 1 s.
 
-A filter is one pole. Powers are means of a tick, W. `../shared/facts/operators.md` names the rules.
+Powers are means of a tick, W; the filter has one pole. ERCOT limits the range, IESO change and
+lines (wordings read in a curated list, 2026), NVIDIA's test T4 the ramp (second-hand).
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ from hil.campaigns.smooth.simulator import TICK_S
 LOW_Hz = 0.1  # power below it does not count in the 5 s range
 FROM_S = 10  # the figures begin here
 RANGE_S, CHANGE_S, RAMP_S, LINE_S = 5, 15, 1, 60
-FIGURES = ("range_5s", "change_15s", "line", "t4")
+DIGITS = {"range_5s": 1, "change_15s": 1, "line": 2, "t4": 1}  # printed of each figure
 
 
 def high_passed_W(power_W: np.ndarray) -> np.ndarray:
@@ -63,7 +64,7 @@ def figures_pct(power_W: np.ndarray, peak_W: float) -> dict:
     """{figure: % of the load's peak} from FROM_S on; all of a shorter load."""
     judged_W = power_W[round(FROM_S / TICK_S) :]
     if len(judged_W) < round(RAMP_S / TICK_S) + 1 or not peak_W:
-        return dict.fromkeys(FIGURES)
+        return dict.fromkeys(DIGITS)
     ramp = round(RAMP_S / TICK_S)
     found_W = (
         range_5s_W(power_W),
@@ -71,4 +72,12 @@ def figures_pct(power_W: np.ndarray, peak_W: float) -> dict:
         line_W(judged_W),
         float(np.abs(judged_W[ramp:] - judged_W[:-ramp]).max()),
     )
-    return {name: 100 * each_W / peak_W for name, each_W in zip(FIGURES, found_W)}
+    return {name: 100 * each_W / peak_W for name, each_W in zip(DIGITS, found_W)}
+
+
+def pairs(of_grid: dict, of_load: dict) -> list[str]:
+    """Each figure as "grid/load"; "-" for a load that is too short."""
+    return [
+        "-" if of_grid[name] is None else f"{of_grid[name]:.{digits}f}/{of_load[name]:.{digits}f}"
+        for name, digits in DIGITS.items()
+    ]
