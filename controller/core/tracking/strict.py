@@ -6,7 +6,7 @@ A battery that takes the share v of swings h leaves (1 + v) h in 5 s. So
     v = 4/5 W / (largest range of the load lately) - 1
 
 is safe unless a swing is more than a quarter larger than all before. A choice of the judge that has
-left no larger range in 5 s than the load is proven, and is followed whole. All powers are those
+left a clearly smaller range than the load is proven, and is followed whole. All powers are those
 above 0.1 Hz. Source: second study of load tracking, chapters 2 and 5.
 """
 
@@ -20,6 +20,7 @@ KEPT_BLOCKS = 240  # the largest range in 5 s is forgotten with a time constant 
 FEARED, FEARED_OF = 4, 5  # the next swing may be a quarter larger than any before
 # A swing a 16th larger than before proves nothing for so long: its end has not been seen
 GROWN_PARTS, LIKE_MS = 16, 1000
+CLEAR_PARTS = 16  # so much smaller than that of the load is a proof: to begin to follow moves too
 NO_RULE_W = 100_000_000
 ONE = 256
 
@@ -102,7 +103,8 @@ class Strict:
         words[S_SHARE] = share(self._range_W_max, words[S_RANGE_W])
 
     def is_proven(self, choice: int) -> bool:
-        """The choice, counted from 1, left no larger range than the load, for 5 s at least."""
+        """The choice, counted from 1, has left a clearly smaller range for 5 s at least."""
         words = self.words
         is_seen = words[S_FULL] and words[S_LIKE_MS] >= LIKE_MS
-        return bool(is_seen) and self._largest_W(choice) <= words[S_RANGE_W]
+        clear_W = words[S_RANGE_W] - words[S_RANGE_W] // CLEAR_PARTS
+        return bool(is_seen) and self._largest_W(choice) <= clear_W

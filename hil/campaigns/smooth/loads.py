@@ -68,7 +68,7 @@ def read(source: Source) -> Load:
     if peak_W and not PEAK_W[0] <= peak_W <= PEAK_W[1]:
         scale = SCALED_PEAK_W / peak_W
     typical_s = float(np.median(np.diff(trace.times_s)))
-    return Load(trace, scale, FINE if typical_s <= FINE_S else COARSE)
+    return Load(trace, scale, FINE if round(typical_s, 3) <= FINE_S else COARSE)
 
 
 def ticks_W(load: Load, kind: str, seed: str) -> np.ndarray:

@@ -1,5 +1,5 @@
-"""The HTML page of the campaign: one table for each path in plain words. The worst load comes first,
-loads of joined samples last.
+"""The HTML page of the campaign: a table for each path. The worst load comes first, loads of joined
+samples last.
 """
 
 from hil.campaigns.smooth import cells, loads, rules

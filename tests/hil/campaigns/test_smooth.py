@@ -164,7 +164,7 @@ def test_a_held_load_has_edges_of_50_ms(tmp_path):
     # 0 to 40, 40 to 80, 80 to 100 and 100 kW above 200
     assert held_W[49:54] == pytest.approx([200 * KW, 220 * KW, 260 * KW, 295 * KW, 300 * KW])
     assert loads.ticks_W(load, "lin", "")[24:26] == pytest.approx([249 * KW, 251 * KW])
-    assert load.kinds == ("held", "lin", "jit") and load.scale == 1.0 and len(held_W) == 102
+    assert load.kinds == ("held", "jit", "lin") and load.scale == 1.0 and len(held_W) == 102
 
 
 def test_jittered_steps_lie_within_a_third_of_their_time_and_follow_the_seed(tmp_path):
@@ -396,8 +396,9 @@ def test_most_gain_by_signal_and_frequency(name, path, at, gain, is_off):
 
 
 def test_missed_limits_of_signals_steps_and_disturbances_are_off():
-    parts = {name: [{"missed": [name]}, {"missed": []}] for name in ("robust", "signals", "steps")}
-    assert command.misses({"rows": [], **parts}) == ["signals", "steps", "robust"]
+    names = "robust", "signals", "spectra", "steps"
+    parts = {name: [{"missed": [name]}, {"missed": []}] for name in names}
+    assert command.misses({"rows": [], **parts}) == ["signals", "steps", "spectra", "robust"]
 
 
 def test_a_run_is_predicted_from_the_other_runs(tmp_path, monkeypatch):
@@ -406,7 +407,8 @@ def test_a_run_is_predicted_from_the_other_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(
         predictor, "guess_W", lambda load_W, others_W, path: seen.append(others_W) or load_W
     )
-    cells.played(cells.Cell(first, ("170",), 1))
+    for is_joined in (False, True):
+        cells.played(cells.Cell(first, ("170",), 1, is_joined))
     assert [len(others_W) for others_W in seen] == [1, 1, 1]
     assert all(others_W[0].min() > 299 * KW for others_W in seen)
 
