@@ -22,6 +22,7 @@ from controller.core.policies.contract import FAST, Found, Function, Known, Setu
 from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.guess import FAST_DELAYS, Guess
+from controller.core.tracking.judge import Bounds
 from controller.core.tracking.reference import Reference
 from controller.core.tracking.strict import NO_RULE_W
 
@@ -88,7 +89,8 @@ class Track(Function):
         delay_ms_max = max(settings["track_path_delay_ms_max"], self._delay_ms)
         self._tick_ms = tick_ms
         sample_ms, lag_ms = settings["track_sample_ms"], settings["track_lag_ms"]
-        self.guess = Guess(tick_ms, sample_ms, delay_ms_max, lag_ms, settings["range_5s_W_max"])
+        bounds_W = Bounds(setup.rated_W, settings["range_5s_W_max"])
+        self.guess = Guess(tick_ms, sample_ms, delay_ms_max, lag_ms, bounds_W)
         energy_Wh, share = settings["energy_Wh"], settings["track_energy_share_permille"]
         self.reference = Reference(tick_ms, energy_Wh, share, setup.rated_W)
         self._soc_target = settings["soc_target_permille"]

@@ -12,10 +12,9 @@ scales with the path delay. Source: load tracking study, chapter 4.
 from array import array
 
 from controller.core.base.integers import low_pass, within
-from controller.core.tracking.judge import Judge
+from controller.core.tracking.judge import Bounds, Judge
 from controller.core.tracking.repetition import Repetition, kept_samples
 from controller.core.tracking.samples import FRACTION, S_FILLED, Samples
-from controller.core.tracking.strict import NO_RULE_W
 
 JUDGED_MS = 10_000  # memory of the errors
 SPAN_MS_MIN, SPAN_TENTHS = 150, 15  # of one change of the slope: 1.5 path delays, at least 150 ms
@@ -25,6 +24,7 @@ FAST_DELAYS, SLOW_DELAYS = 2, 3  # time constants of the hold and of slow moveme
 ONE = 256  # of weights
 # caps of the grid hold on means over the path delay and this; an error is remembered for so long
 SETTLED_MS, ERROR_KEPT_MS = 200, 30_000
+NO_BOUNDS = Bounds()
 GAP_MS_MAX = 1000  # after a longer gap between two samples everything begins anew
 
 G_AGE_TICKS, G_SLOPE_W, G_SLOPE_W_MAX, G_SLOW, G_ERROR_FOLLOW, G_ERROR_REPEAT = range(6)
@@ -41,7 +41,7 @@ class Guess:
         sample_ms: int,
         delay_ms_max: int,
         lag_ms: int = 20,
-        range_W_max: int = NO_RULE_W,
+        bounds_W: Bounds = NO_BOUNDS,
     ):
         """sample_ms: period of the meter; delay_ms_max: the longest path delay that is believed."""
         self._tick_ms, self._sample_ms = tick_ms, max(sample_ms, tick_ms)
@@ -49,7 +49,7 @@ class Guess:
         self.samples = Samples(kept_samples(self._sample_ms, 2 * delay_ms_max))
         self.repetition = Repetition(self.samples, self._sample_ms)
         self.words = array("q", [0] * 9)
-        self.judge = Judge(tick_ms, self._sample_ms, lag_ms, delay_ms_max, range_W_max)
+        self.judge = Judge(tick_ms, self._sample_ms, delay_ms_max, lag_ms, bounds_W)
         self._made_count = delay_ms_max // self._sample_ms + 3
         self.made = array("i", [0] * (3 * self._made_count))
         self._delay_ms = 0

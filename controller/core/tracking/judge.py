@@ -15,8 +15,9 @@ close at each edge. Source: second study of load tracking, chapter 4.
 
 from array import array
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from controller.core.base.integers import decay, low_pass
+from controller.core.base.integers import decay, low_pass, within
 from controller.core.tracking.samples import FRACTION
 from controller.core.tracking.strict import NO_RULE_W, Strict
 
@@ -24,8 +25,9 @@ ABOVE_MS = 1592  # time constant of 0.1 Hz
 JUDGED_MS, LAGGED_MS = 10_000, 1000
 STILL_MS_MIN, STILL_MS_MAX = 1000, 30_000
 UP_MS, STRICT_UP_MS, DOWN_MS = 300, 2500, 60
-# Below both the load is calm, and calm teaches nothing: mean square of 300 W, a part of the largest
-CALM, CALM_PART, LARGEST_MS = 300 * 300 >> 4, 16, 300_000
+# Below one of both the load is calm, and calm ends nothing: 300 W rms, a part of the largest
+CALM_W, CALM_PART, LARGEST_MS = 300, 16, 300_000
+CALM = CALM_W**2 >> 4
 # Of the energy: what a choice must win, what keeps it, and the loss that ends it at once
 GAIN_PCT, KEEP_PCT, LOSS_PCT = 20, 10, 2
 ONE = 256
@@ -39,13 +41,22 @@ J_ENERGY, J_LAGGED, J_LARGEST, J_MOST, J_WON = 17, 18, 19, 20, 21
 WORDS = J_WON + len(SHARES)
 
 
+class Bounds(NamedTuple):
+    """rated_W: of the battery; one wrong sample beyond it must not count as much as it shows.
+    range_W_max: peak to peak that the operator allows in 5 s.
+    """
+
+    rated_W: int = NO_RULE_W
+    range_W_max: int = NO_RULE_W
+
+
 class Judge:
     """Powers with 16 fractional bits, energies in 16 W^2."""
 
     def __init__(
-        self, tick_ms: int, sample_ms: int, lag_ms: int, delay_ms_max: int, range_W_max: int
+        self, tick_ms: int, sample_ms: int, delay_ms_max: int, lag_ms: int, bounds_W: Bounds
     ):
-        """lag_ms: time constant of the converter; range_W_max: peak to peak allowed in 5 s."""
+        """lag_ms: time constant of the converter."""
         self._tick_ms, self._sample_ms, self._lag_ms = tick_ms, sample_ms, lag_ms
         rest = decay(tick_ms, lag_ms)
         self._moves = (1 << 16) - rest  # part of the missing power after a tick, in 1/65536
@@ -53,6 +64,7 @@ class Judge:
         self._count = delay_ms_max // tick_ms + 2
         self.words = array("q", [0] * WORDS)
         self.ring = array("q", [0] * (3 * self._count))
+        self._rated_W, range_W_max = bounds_W
         is_strict = range_W_max < NO_RULE_W
         self.strict = Strict(range_W_max, sample_ms, len(SHARES) - 1) if is_strict else None
         self._above = low_pass(sample_ms, ABOVE_MS)
@@ -88,6 +100,8 @@ class Judge:
         words = self.words
         still_W = words[J_STILL] >> 16
         slow, fast = slow_W - still_W, mix_W - slow_W
+        if words[J_ENERGY] < CALM and -CALM_W < fast < CALM_W:
+            fast = 0  # noise of the meter does not reach the wire
         for _ in range(min(ticks, self._count)):
             self._model(still_W, slow, fast)
         self._move(ticks)
@@ -126,7 +140,8 @@ class Judge:
         ticks, words[J_TICKS] = words[J_TICKS], 0
         load = load_W << 16
         words[J_AGE_MS] = age = min(words[J_AGE_MS] + self._sample_ms, STILL_MS_MAX)
-        words[J_STILL] += (load - words[J_STILL]) * self._sample_ms // max(age, STILL_MS_MIN)
+        away = within(load - words[J_STILL], -self._rated_W << 16, self._rated_W << 16)
+        words[J_STILL] += away * self._sample_ms // max(age, STILL_MS_MIN)
         if not ticks:  # the model has not run yet
             return
         above = []
@@ -140,7 +155,7 @@ class Judge:
         """Power above 0.1 Hz."""
         words, slot = self.words, J_LOW + kind
         words[slot] += (power - words[slot]) * self._above >> 24
-        return power - words[slot] >> 16
+        return within(power - words[slot] >> 16, -self._rated_W, self._rated_W)
 
     def _count_won(self, load_W: int, still_W: int, slow_W: int, fast_W: int) -> None:
         words, part = self.words, self._judged
@@ -162,12 +177,13 @@ class Judge:
     def _choose(self) -> None:
         """What has won most is followed, what has won a little stays, a loss ends it."""
         words, strict = self.words, self.strict
-        if self._is_calm():
-            pass
-        elif (best := self._best(range(1, len(SHARES)))) != STILL:
-            words[J_CHOICE] = best
-        elif self._has_lost():
-            words[J_CHOICE] = STILL
+        energy = words[J_ENERGY]
+        is_calm = energy < words[J_LARGEST] // CALM_PART
+        if energy >= CALM and (words[J_CHOICE] == STILL or not is_calm):
+            if best := self._best(range(1, len(SHARES))):
+                words[J_CHOICE] = best
+            elif self._has_lost():
+                words[J_CHOICE] = STILL
         words[J_MOST] = ONE
         if strict and strict.share < ONE:
             proven = [each for each in range(1, len(SHARES)) if strict.is_proven(each)]
@@ -175,10 +191,6 @@ class Judge:
                 words[J_CHOICE] = best
             else:
                 words[J_MOST] = strict.share
-
-    def _is_calm(self) -> bool:
-        energy = self.words[J_ENERGY]
-        return energy < CALM or energy < self.words[J_LARGEST] // CALM_PART
 
     def _best(self, choices: Sequence[int]) -> int:
         """The choice that has won most, STILL without a clear gain. A gain counts beside the energy

@@ -15,16 +15,16 @@ from controller.core.tracking.judge import (
     J_STILL,
     J_SUM,
     J_WON,
+    Bounds,
     Judge,
 )
-from controller.core.tracking.strict import NO_RULE_W
 
 TICK_MS, DELAY_MS, LAG_MS, SECOND = 20, 100, 20, 50
 LEVEL_W = 300_000
 
 
 def made(sample_ms=TICK_MS, delay_ms=DELAY_MS):
-    judge = Judge(TICK_MS, sample_ms, LAG_MS, 500, NO_RULE_W)
+    judge = Judge(TICK_MS, sample_ms, 500, LAG_MS, Bounds())
     judge.tune(delay_ms)
     return judge
 
@@ -124,6 +124,24 @@ def test_the_largest_and_lowest_reading_fit_into_the_words():
     far_W = (1 << 30) - 1
     guess, _ = played(np.repeat([far_W, -far_W, far_W], 20))
     assert guess.judge.words[J_ENERGY] > 0
+
+
+def test_one_wrong_sample_does_not_end_following_for_minutes():
+    """3 MW for 0.1 s beside swings of 60 kW and a battery of 250 kW."""
+    guess, shares = Guess(TICK_MS, TICK_MS, 500, LAG_MS, Bounds(250_000)), []
+    swings_W = np.tile(np.repeat([LEVEL_W, LEVEL_W + 60_000], 2 * SECOND), 8)
+    swings_W[300:305] = 3_000_000
+    for load_W in swings_W.tolist():
+        guess.step(load_W, True, 1, DELAY_MS, True)
+        shares.append(guess.judge.words[J_FAST] >> 16)
+    assert min(shares[25 * SECOND :]) > 200
+
+
+def test_noise_of_the_meter_does_not_reach_the_request():
+    guess, answers_W = Guess(TICK_MS, TICK_MS, 500, LAG_MS), []
+    for load_W in noise_W(20, 60):
+        answers_W.append(guess.step(round(load_W), True, 1, DELAY_MS, True))
+    assert np.std(answers_W[SECOND:]) < 30
 
 
 def test_without_a_meter_of_its_own_only_slow_movement_is_followed():

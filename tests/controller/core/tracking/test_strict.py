@@ -3,7 +3,7 @@
 import numpy as np
 
 from controller.core.tracking.guess import Guess
-from controller.core.tracking.judge import J_FAST
+from controller.core.tracking.judge import J_FAST, Bounds
 from controller.core.tracking.strict import NO_RULE_W, S_RANGE_W, Strict, share
 from tests.tables import cases
 
@@ -29,7 +29,7 @@ def test_the_share_that_keeps_swings_a_quarter_larger_inside(range_W_max, range_
 
 def shares_of(loads_W, range_W_max):
     """Shares of the fast part in each tick."""
-    guess, found = Guess(20, 20, 500, 20, range_W_max), []
+    guess, found = Guess(20, 20, 500, 20, Bounds(250_000, range_W_max)), []
     for load_W in loads_W:
         guess.step(round(load_W), True, 1, 100, True)
         found.append(guess.judge.words[J_FAST] >> 16)
@@ -104,7 +104,7 @@ def test_a_large_swing_is_forgotten_with_two_minutes():
 
 
 def test_no_rule_has_no_words_and_a_rule_has_at_most_450():
-    free, ruled = (Guess(20, 20, 500, 20, limit) for limit in (NO_RULE_W, 50_000))
+    free, ruled = (Guess(20, 20, 500, 20, Bounds(250_000, limit)) for limit in (NO_RULE_W, 50_000))
     more = sum(map(len, ruled.arrays())) - sum(map(len, free.arrays()))
     assert free.judge.strict is None and 100 < more <= 450
     assert sum(map(len, free.judge.arrays())) <= 110
