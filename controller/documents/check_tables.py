@@ -14,7 +14,7 @@ from controller.config import (
 )
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
-from controller.config.devices import METERS, Device
+from controller.config.devices import METERS, Device, key_of_address
 from controller.config.stage_states import OF_PROFILE
 from controller.core.parameters import SHARE
 from controller.core.policies.peak_shaving import OFF_W
@@ -99,6 +99,21 @@ def _of_meter(device: Device) -> Iterator[str]:
         )
 
 
+def devices(config: Config) -> Iterator[str]:
+    """Each device with its place. A column is as wide as its longest word."""
+    rows = [("device", "role", "profile", "bus", "address", "period")]
+    for each in config.devices:
+        role = each.role if each.index < 0 else f"{each.role} {each.index + 1}"
+        address = str(each.address) if key_of_address(each.profile) else "-"
+        period = f"{each.profile.period_ms} ms"
+        rows.append((each.name, role, each.profile.path.stem, each.bus, address, period))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        *words, address, period = [word.ljust(width) for word, width in zip(row, widths)]
+        numbers = f"{address.strip():>{widths[-2]}}  {period.strip():>{widths[-1]}}"
+        yield from wrapped(f"  {words[0]}  ", "  ".join([*words[1:], numbers]))
+
+
 def buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
     """The cyclic exchanges of each bus and how busy they keep it."""
     more = "times include turn-around and gaps; a stop is sent first"
@@ -114,9 +129,10 @@ def buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
         yield from wrapped(
             f"  {bus.name}: ", f"{speed}, {busy_pct:.1f} % busy (allowed {allowed_pct} %), {port}"
         )
+        width = max([15, *[len(each.device) for each in schedule[bus.name]]])
         for each in schedule[bus.name]:
             yield (
-                f"    {each.device[:15]:15} {each.what:18} {each.frames:3} x "
+                f"    {each.device:{width}} {each.what:18} {each.frames:3} x "
                 f"{each.time_us / 1000:7.2f} ms every {each.period_us / 1000:7g} ms"
             )
 
