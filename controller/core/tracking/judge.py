@@ -151,15 +151,15 @@ class Judge:
         self._count_won(self._above_W(3, load), *above)
         self._choose()
 
-    def _above_W(self, kind: int, power: int) -> int:
+    def _above_W(self, kind: int, power_65536: int) -> int:
         """Power above 0.1 Hz."""
         words, slot = self.words, J_LOW + kind
-        words[slot] += (power - words[slot]) * self._above >> 24
-        return within(power - words[slot] >> 16, -self._rated_W, self._rated_W)
+        words[slot] += (power_65536 - words[slot]) * self._above >> 24
+        return power_65536 - words[slot] >> 16
 
     def _count_won(self, load_W: int, still_W: int, slow_W: int, fast_W: int) -> None:
-        words, part = self.words, self._judged
-        energy = load_W * load_W >> 4
+        words, part, rated_W = self.words, self._judged, self._rated_W
+        energy = within(load_W, -rated_W, rated_W) ** 2 >> 4
         words[J_ENERGY] += (energy - words[J_ENERGY]) * part >> 24
         words[J_LAGGED] += (words[J_ENERGY] - words[J_LAGGED]) * self._lagged >> 24
         words[J_LARGEST] -= words[J_LARGEST] * self._forget >> 24
@@ -168,7 +168,7 @@ class Judge:
         left = []
         for choice, (slow, fast) in enumerate(SHARES):
             left_W = rest_W - (slow * slow_W + fast * fast_W >> 8)
-            won = energy - (left_W * left_W >> 4)
+            won = energy - (within(left_W, -rated_W, rated_W) ** 2 >> 4)
             words[J_WON + choice] += (won - words[J_WON + choice]) * part >> 24
             left.append(left_W)
         if self.strict:

@@ -25,7 +25,7 @@ def level_W(*parts):
     4.98     100
 """)
 def test_the_range_is_that_within_five_seconds(apart_s, range_kW):
-    """Up by 100, then up by 50 kW: both levels beside the edges lie in 250 ticks, or do not."""
+    """A rise by 100, then by 50 kW: both levels beside the edges lie in 250 ticks, or do not."""
     load_W = level_W((0, 10), (100, apart_s), (150, 10))
     assert rules.largest_range_W(load_W, 5) == 1000 * range_kW
 
@@ -53,7 +53,7 @@ def test_a_tone_is_a_line_of_its_amplitude_and_a_slow_one_is_none():
 
 
 def test_each_figure_in_percent_of_the_peak():
-    """Up by 100 kW within 0.5 s, of 400 kW."""
+    """A rise by 100 kW within 0.5 s, of 400 kW."""
     edge_W = np.linspace(300_000, 400_000, 26)[1:]
     load_W = np.concatenate([level_W((300, 20)), edge_W, level_W((400, 20))])
     found = rules.figures_pct(load_W, 400_000.0)
