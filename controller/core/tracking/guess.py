@@ -3,10 +3,11 @@
 1. Follow: the last sample. If its last three changes agree, the slope goes on.
 2. Repetition: if the load repeats itself, what came next the last two times comes again.
 3. Choice: the guess that has been better over the last seconds gets the weight.
-4. Guard: if even that choice made fast movement worse, only slow movement is followed.
+4. Judge (judge.py): what would make the grid move more than the load does is not followed.
 
 No guess is learned from one event: a learned lead overshoots at the next step. Every time constant
-scales with the path delay. Source: load tracking study, chapter 4.
+scales with the path delay. Sources: load tracking study, chapter 4; second
+study, chapter 3 (three changes of 1.5 path delays, or short ramps are led past their end).
 """
 
 from array import array
