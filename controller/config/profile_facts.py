@@ -10,6 +10,7 @@ from controller.config import (
     maps,
     meter_profile,
     profile_bench,
+    profile_evidence,
     stage_states,
 )
 from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
@@ -41,6 +42,8 @@ def facts(name: str, profile: Profile) -> Facts:
         "documents": profile.documents,
         "proven": profile.proven,
         "evidence": profile.evidence,
+        "evidence_of": profile_evidence.proven(profile),
+        "rested_on": profile_evidence.rested_on(profile),
         "map_only": maps.is_map_only(profile),
         "missing": list(lacks(profile)),
         "acceptances": acceptances(profile),

@@ -255,6 +255,7 @@ TOP: dict[str, forms.Field] = {
     "documents": forms.passing(lambda value: forms.is_list(value, _is_said), "a list of texts"),
     "proven": forms.choice(PROVEN, PROVEN[0]),
     "evidence": forms.choice(EVIDENCE, EVIDENCE[-1]),
+    "evidence_of": forms.texts([]),
     **dict.fromkeys(TABLES, forms.table(default={})),
     **dict.fromkeys(converter_form.SEQUENCES, forms.tables(default=[])),
     "timing": forms.table(TIMING, {}),

@@ -16,6 +16,7 @@ family | the code that serves it
 documents | the papers that the values are from
 proven | the profile was tried against the rig alone, or on a device
 evidence | what proves the map: a reading of a device, of its document, made by the map, none
+evidence_of | the names that a reading of a device or of its document proves, also "setpoint"
 timing.period_ms | between two reads; of CAN: of a message without a period of its own
 turnaround_ms | from request to reply, for the load of the bus
 timing.timeout_ms | then a request counts as lost

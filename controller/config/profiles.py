@@ -15,6 +15,7 @@ from controller.config import (
     converter_profile,
     dbc,
     meter_profile,
+    profile_evidence,
     profile_form as form,
     register_bms_profile,
     sunspec_places,
@@ -43,7 +44,7 @@ def load(name: str) -> Profile:
 @functools.lru_cache(maxsize=32)
 def _pickled(path: pathlib.Path, text: str) -> bytes:
     """The checked profile of a text, pickled. Raises toml_text.TomlError, ConfigError."""
-    return pickle.dumps(_checked(path, toml_text.loads(text)))
+    return pickle.dumps(profile_evidence.checked(_checked(path, toml_text.loads(text))))
 
 
 def _path_of(name: str) -> pathlib.Path:
@@ -281,9 +282,7 @@ def _check_range(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_plain(file: str, path: Path, fields: Table) -> None:
-    """Refuse a scale or a saturation where the driver takes the raw value: it would have no effect,
-    and with a saturated date no calibration would be due.
-    """
+    """Refuse a scale or a saturation of a raw value: no calibration would be due by such a date."""
     for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
         plain = form.SENSOR_REGISTER[key].default
         if fields.get(key, plain) != plain:

@@ -23,7 +23,7 @@ UNANNOUNCED, WRONG = "none", "wrong"
 SHARE_MAX_pct = 5.0  # of the step, in 2 s means
 MEANS_S, RANGE_S, BAND_Hz = 2.0, 5.0, [0.1, 55.0]
 VALID_MS = 1000
-ROUNDED_pct = 0.2  # of the step: ticks of 20 ms
+TICK_pct = 100 * TICK_S / MEANS_S  # of the step: a time is a tick
 
 
 class Job(NamedTuple):
@@ -149,7 +149,7 @@ def _judge(rows: list) -> None:
         if row["notice"] == WRONG and not row["has_credit"]:
             alike = [each for each in rows if _about(each) == _about(row)]
             plain, right = (_of(alike, notice)["change_2s_pct"] for notice in (UNANNOUNCED, 0))
-            if change > plain - right + ROUNDED_pct:
+            if change > plain - right + TICK_pct:
                 row["missed"].append(f"{name}: costs {change:.1f} %, saves {plain - right:.1f} %")
 
 

@@ -24,6 +24,7 @@ def test_the_list_has_every_profile_in_both_forms(capsys, listed):
     assert (code, said) == (0, []) and json.loads("\n".join(lines)) == [*listed.values()]
     text = "\n".join(run(capsys, "profile list")[1])
     assert all(f"{name} " in text for name in NAMES) and "NO WATCHDOG" in text
+    assert "captured: 4 of 12 values, simulated only; needs no" in text  # sdm630
 
 
 @cases("""name  key  value
@@ -38,6 +39,7 @@ def test_the_list_has_every_profile_in_both_forms(capsys, listed):
     "deye_native"  "buses"  ["can"]
     "sunspec_pcs"  "acceptances"  ["pcs_map"]
     "em24_rs485"   "tracking"  None
+    "goodwe_meter"  "rested_on"  ["power_1", "power_2", "power_3", "power_W"]
 """)
 def test_facts_of_a_profile(listed, name, key, value):
     assert listed[name][key] == value
