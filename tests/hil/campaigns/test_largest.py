@@ -39,6 +39,20 @@ def test_a_capacitor_of_the_length_of_the_path_leaves_least_behind_a_meter_at_th
     assert inside_W["racks"].sum() == pytest.approx(load_W.sum(), rel=1e-4)
 
 
+def test_tracking_believes_in_a_path_that_is_shorter_by_the_capacitor(monkeypatch):
+    believed_ms, function = [], course.followers.function
+
+    def kept(path, delay_ms):
+        believed_ms.append(delay_ms)
+        return function(path, delay_ms)
+
+    monkeypatch.setattr(course.followers, "function", kept)
+    monkeypatch.setattr(course, "TURNS", 1)
+    for racks in (PLAIN, PLAIN._replace(meter=FEED)):
+        course.grids_W(course.nerc_W(), Case(None, ("100f", "55"), racks))
+    assert believed_ms == [100, 50, 55, 20, 100, 100, 55, 55]
+
+
 def test_the_floor_of_the_smoothing_is_of_the_highest_power():
     load_W = course.nerc_W()[:1000]
     smooth_W, feed_W = course.racks_W(load_W, Racks(0.0, 80.0, 0.0, 60.0, FEED))

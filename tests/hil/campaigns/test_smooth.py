@@ -530,9 +530,7 @@ def noticed(notice, has_credit, path="100f", edge_ms=0):
 
 def test_an_announced_step_leaves_little_and_a_wrong_notice_costs_what_it_saves():
     none, right, wrong = [noticed(each, False)["change_2s_pct"] for each in ("none", 0, "wrong")]
-    assert (
-        right < 1.0 < 5.0 <= none and wrong <= none - right and wrong == pytest.approx(5, abs=0.2)
-    )
+    assert right < 1.0 and [none, wrong] == pytest.approx([5.0, 5.0], abs=0.1)  # one path delay
     for late_ms in (-50, 50):
         row = noticed(late_ms, True)
         assert row["change_2s_pct"] <= 3.1 and row["range_5s_pct"] <= 105 and row["pulse_ms"] < 65
@@ -543,8 +541,8 @@ def test_rows_of_notices_that_are_off_are_named():
     about = {"path": "170", "edge_ms": 100, "has_credit": False, "missed": []}
     rows = [
         about | {"notice": notice, "change_2s_pct": change, "missed": []}
-        for notice, change in (("none", 9.0), (0, 1.0), (50, 5.1), ("wrong", 8.3))
+        for notice, change in (("none", 9.0), (0, 1.0), (50, 5.1), ("wrong", 9.1))
     ]
     notices._judge(rows)
     assert [len(row["missed"]) for row in rows] == [0, 0, 1, 1]
-    assert rows[3]["missed"] == ["notice, edge of 100 ms, 170 ms, wrong: costs 8.3 %, saves 8.0 %"]
+    assert rows[3]["missed"] == ["notice, edge of 100 ms, 170 ms, wrong: costs 9.1 %, saves 8.0 %"]

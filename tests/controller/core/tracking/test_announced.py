@@ -1,8 +1,11 @@
 """Announced steps: when the guess moves, hand-over to the load, patience, debt."""
 
 import pytest
+from views import Tick, setup
 
 from controller.core.policies.notices import Notice
+from controller.core.policies.site_load import CALCULATED, MEASURED
+from controller.core.policies.track import Track
 from controller.core.tracking.announced import A_CREDIT_W_MS, A_STEP_W, Announced
 
 KW, TICK_MS, DELAY_MS = 1000, 20, 100  # meter of 20 ms: the battery acts 80 ms after a decision
@@ -80,6 +83,17 @@ def test_a_notice_that_goes_or_comes_at_once_does_not_act():
     bench.moves(begin_ms=-200, gone_ms=-180)
     bench.one.begin()
     assert not bench.one.words[A_STEP_W]
+
+
+def test_load_tracking_forgets_a_step_when_another_meter_shows_the_load():
+    control = Track(setup())
+    control.announced = Announced(TICK_MS, 20, 1, 1000)
+    seen = Tick(load_W=200 * KW, load_source=MEASURED, left_low_W=-250 * KW, left_high_W=250 * KW)
+    seen.soc_permille = 550, 550
+    for left_ms, source, is_kept in ((200, MEASURED, True), (180, CALCULATED, False)):
+        seen.notices, seen.load_source = (Notice(0, 100 * KW, left_ms, 1000),), source
+        control.step(seen, seen, 1)
+        assert bool(control.announced.words[A_STEP_W]) is is_kept
 
 
 def test_two_sources_that_announce_one_moment_count_once():
