@@ -27,7 +27,7 @@ OPTIONS = {
     "--ramp": options.value(number(0, 1e6), "PERCENT", "its change per s (no limit)", 0.0),
     "--hysteresis": options.value(number(0, 1e6), "S", "its time at the floor (2)", 2.0),
 }
-WIDTH, ANY_MW = 14, 1e5
+WIDTH, WHOLE_MW, ANY_MW = 14, 100, 1e5
 
 
 def cases(arguments: argparse.Namespace) -> list[course.Case]:
@@ -88,7 +88,9 @@ def _cell(size_MW: float | None, from_MW: float) -> str:
         return "-"
     if size_MW == from_MW:
         return f"below {size_MW:g}" if size_MW else "none"
-    return f"{size_MW:.3g}" if size_MW < ANY_MW else "any"
+    if size_MW >= ANY_MW:
+        return "any"
+    return f"{size_MW:.3g}" if size_MW < WHOLE_MW else f"{size_MW:.0f}"
 
 
 add = options.command(

@@ -50,7 +50,7 @@ vm-test now: unrecognized arguments: now
 vm-test --json /nowhere/at/all.json: argument --json: /nowhere/at
 runaway --loads /sys: --loads /sys: has none of gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv.gz
 nuisance --loads /sys: --loads /sys: has no .csv or .csv.gz with a power column
-smooth --delays 170,180: argument --delays: 180: allowed are 50, 100, 100f, 170, 250, 500
+smooth --delays 170,180: argument --delays: 180: allowed are 50, 55, 60, 100, 100f, 170, 250, 500
 smooth --seeds 0: argument --seeds: 0: allowed is a whole number from 1 to 10000
 run munich --value-day 1 --failures: --value-day 1: allowed is a run without --failures
 run munich --days 2 --value-day 3: --value-day 3: allowed are the 2 days of the run
