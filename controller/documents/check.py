@@ -107,6 +107,7 @@ def report(
         *check_tables.network(config),
         *check_tables.latencies(config, schedule),
         *check_tables.path(config, schedule, measured_ms),
+        *check_tables.range_5s(config),
     ]
     return ascii_only("\n".join(lines))
 
