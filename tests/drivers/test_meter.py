@@ -66,6 +66,7 @@ def test_power_is_the_sum_of_the_phases(power_W, inverted, total_W):
     device, sink = fed(words(power_W=power_W), inverted=inverted)
     assert sink.inp[signals.GRID_POWER_W] == total_W
     assert sink.taken() == {signals.G_METER_GRID} and device.refused == 0
+    assert device.quality == (1000, 0)  # 230 V of 230 V; the frequency is read seldom
 
 
 @cases("""
