@@ -14,15 +14,13 @@ import numpy as np
 from controller.audit import judge, rules
 from controller.audit.rules import Rule
 from controller.audit.samples import GRID, LOAD, Piece
-from hil.campaigns.smooth import followers, loads, simulator
+from hil.campaigns.smooth import followers, loads, simulator, spectra
 from hil.campaigns.smooth.paths import PATHS
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.site.racks import DEFAULTS, Capacitor, Smoothing
 
 NERC = "NERC's ramp"
-# NERC measured 1.9 pu/s for 250 ms; 10 s later down, each 20 s (second-hand, 2026)
-RISE_pu, RISE_S, TURN_S, TURNS, HIGHEST_pu = 0.475, 0.25, 20.0, 32, 0.975
-PEAK_W = 350_000.0
+RISE_ms, REPEATS = 250, 8  # 640 s
 FROM_S = 10.0  # tracking and filters have begun
 BELIEVED_MS_MIN = 20
 RACKS, FEED = "racks", "feed"
@@ -69,14 +67,7 @@ class Played:
 
 def nerc_W() -> np.ndarray:
     """NERC's ramp, mean power of each tick."""
-    low = HIGHEST_pu - RISE_pu
-    times_s, powers = [0.0], [low]
-    for turn in range(TURNS):
-        for at_s, before, after in ((5.0, low, HIGHEST_pu), (15.0, HIGHEST_pu, low)):
-            begin_s = turn * TURN_S + at_s
-            times_s += [begin_s, begin_s + RISE_S]
-            powers += [before, after]
-    return loads.means_W(np.array(times_s), PEAK_W * np.array(powers), TURNS * TURN_S)
+    return np.tile(spectra.ramp_W(RISE_ms), REPEATS)
 
 
 def load_of(source: loads.Source | None) -> tuple[str, np.ndarray]:

@@ -12,8 +12,8 @@ from hil.campaigns.largest.course import FEED, RACKS, Case, Racks
 PLAIN = Racks(50.0, 0.0, 0.0, 0.0, RACKS)
 
 
-def grids(monkeypatch, racks=PLAIN, turns=2):
-    monkeypatch.setattr(course, "TURNS", turns)
+def grids(monkeypatch, racks=PLAIN):
+    monkeypatch.setattr(course, "REPEATS", 1)
     return course.nerc_W(), course.grids_W(course.nerc_W(), Case(None, ("55",), racks))
 
 
@@ -47,7 +47,7 @@ def test_tracking_believes_in_a_path_that_is_shorter_by_the_capacitor(monkeypatc
         return function(path, delay_ms)
 
     monkeypatch.setattr(course.followers, "function", kept)
-    monkeypatch.setattr(course, "TURNS", 1)
+    monkeypatch.setattr(course, "REPEATS", 1)
     for racks in (PLAIN, PLAIN._replace(meter=FEED)):
         course.grids_W(course.nerc_W(), Case(None, ("100f", "55"), racks))
     assert believed_ms == [100, 50, 55, 20, 100, 100, 55, 55]
@@ -61,13 +61,16 @@ def test_the_floor_of_the_smoothing_is_of_the_highest_power():
 
 
 def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(course, "TURNS", 1)
+    monkeypatch.setattr(course, "REPEATS", 1)
     written = str(tmp_path / "a.json")
     assert main(["largest", "--only", "NERC", "--processes", "1", "--json", written]) == 0
     lines = capsys.readouterr().out.splitlines()
     cells = {line[:26].strip(): line[26:].split() for line in lines}
     assert cells[""] == "alone racks 100f ms 100f ms + c 55 ms 55 ms + c".split()
-    assert cells["IESO ramp (?)"] == ["-"] * 6 and cells["NVIDIA T4 ramp (?)"][:2] == ["none"] * 2
+    assert (
+        cells["CAISO ramp_10min (?)"] == ["-"] * 6
+        and cells["NVIDIA T4 ramp (?)"][:2] == ["none"] * 2
+    )
     assert "below 50" in next(line for line in lines if line.startswith("ATC/SPP ramp"))
     (row,) = json.loads((tmp_path / "a.json").read_text())["rows"]
     assert row["load"] == "NERC's ramp" and len(row["ways"]["55 ms"]) == 11
