@@ -30,6 +30,7 @@ BENCHMARKS = {
     "start": "from exec to the first tick; memory; how long a page takes",
     "stop": "emergency stops in real time, beside the host's own stalls",
     "hint": "from a hint to the set-point it changes, on the wire",
+    "path": "from a change of the load to the battery's power, 20 and 10 ms, in virtual time",
     "rig": "lateness with devices, memory, virtual speed, replay",
     "pod": "two cabinets on one site in real time: lateness and memory of each controller",
     "doors": "the doors beside the loop: idle, at load, killed; hints to the wire, hostile ones",
@@ -58,6 +59,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "stop": {**options.SEED, "--count": COUNT},
     "hint": {**options.SEED, "--count": COUNT},
+    "path": {**options.SEED, "--count": COUNT},
     "planner": {
         **options.SEED,
         "--days": {"type": whole(1, 28), "default": 28, "help": "of each month (%(default)s)"},
@@ -88,6 +90,7 @@ LENGTHS = {
     "devices": ("--for", "20", "5"),
     "stop": ("--count", "200", "3"),
     "hint": ("--count", "200", "3"),
+    "path": ("--count", "200", "3"),
     "rig": ("--for", "3600", "60"),
     "pod": ("--for", "300", "30"),
     "doors": ("--for", "300", "10"),
