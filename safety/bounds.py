@@ -75,6 +75,8 @@ NAMED = (
     L_STOP,
     L_PERMIT,
 )
+# One step lets a limit rise by so much time at most: a pause of the loop is no recovery.
+RISE_MS, RISE_TICKS = 160, 8
 TEST_PERMILLE = 50  # of rated power in test mode (design page)
 
 
@@ -105,6 +107,7 @@ class Bounds:
         self.signature = array("i", [-1] * layout.units)
         self.tick_ms = image[p.H_TICK_MS]
         self.recovery_permille_per_s = image[image_map.cabinet + p.P_LIMIT_RECOVERY_PERMILLE_PER_S]
+        self.rise_ticks_max = max(RISE_TICKS, p.ticks(RISE_MS, self.tick_ms))
         self.ramp_ticks = max(1, image[image_map.cabinet + p.P_RAMP_TO_ZERO_MS] // self.tick_ms)
         self._set_constants()
 
@@ -242,7 +245,8 @@ class Bounds:
         """Lower the published limit to the binding limit at once; raise it slowly."""
         rated = self.limit_W[place * LIMIT_COUNT]
         step_W = (
-            scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms) * min(elapsed, 8)
+            scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms) 
+            * min(elapsed, self.rise_ticks_max)
             + 1
         )
         self.published_W[place] = min(self.lowest_W[place], self.published_W[place] + step_W)

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError
+from controller.sites import EXAMPLE
 from hil.campaigns.benchmarks import document, page
 from hil.engine.arguments import number, whole
 from hil.runner import options, report
@@ -42,7 +44,10 @@ PAGE = "BENCHMARKS.md"
 SECONDS = {"dest": "seconds", "type": number(1, 604_800), "help": "(%(default)g)"}
 COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)s)"}
 OPTIONS: dict[str, dict[str, Any]] = {
-    "loop": {"--for": SECONDS | {"default": 60.0}},
+    "loop": {
+        "--for": SECONDS | {"default": 60.0},
+        "--cabinet": {"default": EXAMPLE, "metavar": "FILE", "help": "(the example cabinet)"},
+    },
     "devices": {"--for": SECONDS | {"default": 20.0}},
     "rig": {**options.SEED, "--for": SECONDS | {"default": 3600.0}},
     "pod": {**options.SEED, "--for": SECONDS | {"default": 300.0}},
@@ -122,7 +127,7 @@ def measure(name: str, given: argparse.Namespace, run: Callable[[], document.Mea
     """Print the lines of a benchmark, write its JSON. The exit code. Raises OSError."""
     try:
         found = run()
-    except JournalError as error:
+    except (JournalError, ConfigError) as error:
         return report.refuse("bench", error)
     except (RuntimeError, ValueError) as error:  # a wire, a child process; each says one line
         return report.refuse("bench", error, report.NO_START)
