@@ -69,6 +69,12 @@ def test_silent_at_its_tick_and_not_before(expiry_ms, ticks, elapsed):
     assert pair.peer.age_ticks == age + elapsed and not pair.peer.trusted()
 
 
+@pytest.mark.parametrize("tick_ms, spare", [(10, 3), (20, 2), (25, 2), (50, 2)])
+def test_the_relay_has_its_20_ms_at_every_tick(tick_ms, spare):
+    """The permit ends within permit_expiry_ms: a tick for the frame, and the relay's own time."""
+    assert pe.spare_ticks(tick_ms) == spare
+
+
 @pytest.mark.parametrize("gap, reason", [(EXPIRY_TICKS - 1, pe.OK), (EXPIRY_TICKS, pe.SILENT)])
 def test_a_frame_ends_silence_only_if_it_is_in_order(gap, reason):
     pair = _paired()
