@@ -25,6 +25,7 @@ from hil.runner.cases import Runner, in_turn
 # Module of this folder: what it measures.
 BENCHMARKS = {
     "step": "one step of the kernel, 1, 3 and 16 racks; instructions on MicroPython",
+    "tick": "a whole tick of 10 ms, 3 and 16 racks",
     "loop": "how late the loop wakes up, beside cyclictest; idle and under CPU stress",
     "rtu": "a Modbus RTU transaction beside libmodbus on the same pty",
     "devices": "a full CAN bus of each BMS profile; memory with each example cabinet",
