@@ -75,8 +75,6 @@ NAMED = (
     L_STOP,
     L_PERMIT,
 )
-# One step lets a limit rise by so much time at most: a pause of the loop is no recovery.
-RISE_MS, RISE_TICKS = 160, 8
 TEST_PERMILLE = 50  # of rated power in test mode (design page)
 
 
@@ -107,7 +105,8 @@ class Bounds:
         self.signature = array("i", [-1] * layout.units)
         self.tick_ms = image[p.H_TICK_MS]
         self.recovery_permille_per_s = image[image_map.cabinet + p.P_LIMIT_RECOVERY_PERMILLE_PER_S]
-        self.rise_ticks_max = max(RISE_TICKS, p.ticks(RISE_MS, self.tick_ms))
+        # a pause of the loop is no recovery: a step counts as 160 ms at most, as eight ticks of 20
+        self.rise_ticks_max = max(8, p.ticks(160, self.tick_ms))
         self.ramp_ticks = max(1, image[image_map.cabinet + p.P_RAMP_TO_ZERO_MS] // self.tick_ms)
         self._set_constants()
 

@@ -71,8 +71,8 @@ REASONS = (
 DISAGREE_MS = 500  # as for the two contacts of row 1
 # The other channel counts as silent some ticks before permit_expiry_ms. One tick, because a frame
 # may come just after a step, so an age of n ticks is up to n + 1 ticks of time. The others for the
-# relay.
-RELAY_MS = 20
+# relay, which takes 20 ms (spare_ticks): at least one.
+EXPIRY_SPARE_TICKS = 2
 # Clocks are compared over windows of 5 s. An RC oscillator trimmed at the factory is within 1 %, a
 # crystal within 0.01 %, so 2 % is a fault. In 5 s that is 100 ms, more than a frame is
 # late. A delayed frame makes one window too long and the next too short, so only two windows in a
@@ -93,7 +93,7 @@ OWN_TICKS_MAX = 1_000_000
 
 def spare_ticks(tick_ms: int) -> int:
     """Ticks before permit_expiry_ms at which the other channel counts as silent."""
-    return 1 + p.ticks(RELAY_MS, tick_ms)
+    return max(EXPIRY_SPARE_TICKS, 1 + p.ticks(20, tick_ms))
 
 
 def table_crc() -> int:
