@@ -244,7 +244,7 @@ class Bounds:
         """Lower the published limit to the binding limit at once; raise it slowly."""
         rated = self.limit_W[place * LIMIT_COUNT]
         step_W = (
-            scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms) 
+            scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms)
             * min(elapsed, self.rise_ticks_max)
             + 1
         )

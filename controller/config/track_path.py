@@ -145,7 +145,7 @@ def _converter(config: Config, every: bus_times.Schedule, unit: int) -> list[Pat
     moves = f"middle of the movement: no step, {typical_pct} % of the rating, all of it"
     return [
         PathPart(f"bus {device.bus}", *sent_us, sent, rarer_us),
-        PathPart("dead time", dead_us, dead_us, dead_us, f"of {device.name}, by its profile"),
+        PathPart("dead time", dead_us, dead_us, dead_us, f"of {device.name}, as stated for it"),
         PathPart("ramp", 0, typical_us, ramp_us // 2, moves),
     ]
 

@@ -41,7 +41,7 @@ def played(name, tick_ms):
 @pytest.mark.parametrize(
     "name",
     whole(
-        *("pcs_silent", "bms_silent", "estop", "hint_request", "contact_chatters", "reset_rests"),
+        *("pcs_silent", "bms_silent", "estop", "hint_request", "contact_chatters", "reset_rests")
     ),
 )
 def test_a_scenario_has_the_same_times_at_10_and_at_20_ms(name):
