@@ -243,10 +243,7 @@ class Bounds:
     def _publish(self, place: int, elapsed: int) -> None:
         """Lower the published limit to the binding limit at once; raise it slowly."""
         rated = self.limit_W[place * LIMIT_COUNT]
-        step_W = (
-            scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms)
-            * min(elapsed, self.rise_ticks_max)
-            + 1
-        )
+        step_W = scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms)
+        step_W = step_W * min(elapsed, self.rise_ticks_max) + 1
         self.published_W[place] = min(self.lowest_W[place], self.published_W[place] + step_W)
         self.out[self.publish_at[place]] = self.published_W[place]

@@ -71,12 +71,12 @@ REASONS = (
 DISAGREE_MS = 500  # as for the two contacts of row 1
 # The other channel counts as silent some ticks before permit_expiry_ms. One tick, because a frame
 # may come just after a step, so an age of n ticks is up to n + 1 ticks of time. The others for the
-# relay, which takes 20 ms (spare_ticks): at least one.
+# relay, which takes 20 ms (p.spare_ticks): at least one.
 EXPIRY_SPARE_TICKS = 2
 # Clocks are compared over windows of 5 s. An RC oscillator trimmed at the factory is within 1 %, a
-# crystal within 0.01 %, so 2 % is a fault. In 5 s that is 100 ms, more than a frame is
-# late. A delayed frame makes one window too long and the next too short, so only two windows in a
-# row with the same sign count.
+# crystal within 0.01 %, so 2 % is a fault. In 5 s that is 100 ms, more than a frame is late. A
+# delayed frame makes one window too long and the next too short, so only two windows in a row with
+# the same sign count.
 CLOCK_WINDOW_MS = 5000
 CLOCK_PERMILLE_MAX = 20
 # Names, many to a line.
@@ -89,11 +89,6 @@ MODULES = (
 # fmt: on
 # times 1000 it stays below 2^30; the same bound as for a late step of the kernel
 OWN_TICKS_MAX = 1_000_000
-
-
-def spare_ticks(tick_ms: int) -> int:
-    """Ticks before permit_expiry_ms at which the other channel counts as silent."""
-    return max(EXPIRY_SPARE_TICKS, 1 + p.ticks(20, tick_ms))
 
 
 def table_crc() -> int:
@@ -136,7 +131,7 @@ class Peer:
         self.receiver = receiver
         self.own_image_crc, self.own_table_crc = own_image_crc, own_table_crc
         expiry_ms = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS]
-        self.expiry_ticks = expiry_ms // tick_ms - spare_ticks(tick_ms)
+        self.expiry_ticks = expiry_ms // tick_ms - p.spare_ticks(EXPIRY_SPARE_TICKS, tick_ms)
         self.disagree_ticks_max = p.ticks(DISAGREE_MS, tick_ms)
         self.window_ticks = p.ticks(CLOCK_WINDOW_MS, tick_ms)
         self.reason, self.subject = NOT_HEARD, 0

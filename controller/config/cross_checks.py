@@ -19,7 +19,7 @@ from controller.config.silence import BUDGETS, entry_of, period_ms
 from controller.config.thresholds import STAGE_SET_FROM, levels
 from controller.config.values import Values
 from controller.forms.refusal import in_unit, not_allowed
-from safety import frame, matrix, peer
+from safety import frame, matrix, parameters, peer
 
 _STAGES: tuple[tuple, ...] = matrix.STAGES
 # Frames of channel B that may be lost in a row. Below this, noise on the line drops the permit.
@@ -145,7 +145,7 @@ def _check_frames(values: Values, config: Config) -> None:
 
 
 def _expiry_ms_min(tick_ms: int) -> int:
-    return (EXPIRY_TICKS_MIN + peer.spare_ticks(tick_ms)) * tick_ms
+    return (EXPIRY_TICKS_MIN + parameters.spare_ticks(peer.EXPIRY_SPARE_TICKS, tick_ms)) * tick_ms
 
 
 def _check_link(values: Values, config: Config) -> None:

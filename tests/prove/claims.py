@@ -823,7 +823,7 @@ def every_value_stays_small_bare():
 
 
 def every_value_stays_small_at_10_ms():
-    """Kernel.step at the shortest tick: every value in +-2^30, every index in its array; all high"""
+    """Kernel.step at a tick of 10 ms: every value in +-2^30, every index in its array; all high"""
     return _stays_small(1, 10)
 
 

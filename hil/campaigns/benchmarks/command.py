@@ -25,7 +25,6 @@ from hil.runner.cases import Runner, in_turn
 # Module of this folder: what it measures.
 BENCHMARKS = {
     "step": "one step of the kernel, 1, 3 and 16 racks; instructions on MicroPython",
-    "tick": "a whole tick of 10 ms, 3 and 16 racks",
     "loop": "how late the loop wakes up, beside cyclictest; idle and under CPU stress",
     "rtu": "a Modbus RTU transaction beside libmodbus on the same pty",
     "devices": "a full CAN bus of each BMS profile; memory with each example cabinet",
@@ -34,6 +33,7 @@ BENCHMARKS = {
     "stop": "emergency stops in real time, beside the host's own stalls",
     "hint": "from a hint to the set-point it changes, on the wire",
     "path": "from a change of the load to the battery's power, 20 and 10 ms, in virtual time",
+    "tick": "a whole tick of 10 ms, 3 and 16 racks",
     "rig": "lateness with devices, memory, virtual speed, replay",
     "pod": "two cabinets on one site in real time: lateness and memory of each controller",
     "doors": "the doors beside the loop: idle, at load, killed; hints to the wire, hostile ones",

@@ -37,15 +37,11 @@ def run(count: int = 200, seed: int = 1) -> Measured:
         config = configuration.load(FOLDER / name / "cabinet.toml")
         found_ms = details[name] = [round(each, 2) for each in delays_ms(config, count, seed)]
         median_us, late_us = track_path.phases_us(track_path.path_delay(config))
-        for words, permille, us, judged in (
-            ("median", 500, median_us, f"{budget}_median"),
-            ("p95", 950, late_us, f"{budget}_p95"),
-        ):
+        for words, permille, us in (("median", 500, median_us), ("p95", 950, late_us)):
             what = f"from a change of the load to the battery's power, cabinet {name}, {words}"
             found = round(percentile(found_ms, permille), 1)
-            figures.append(
-                figure(what, found, "ms", "by `check`", round(us / 1000, 1), budget=judged)
-            )
+            judged = f"{budget}_{words}" if budget else None
+            figures.append(figure(what, found, "ms", "by `check`", round(us / 1000, 1), judged))
     notes = [f"{count} steps of {STEP_W / 1000:g} kW of each, in virtual time, seed {seed}"]
     return Measured(figures, notes, details, "")
 

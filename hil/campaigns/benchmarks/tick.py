@@ -1,5 +1,5 @@
-"""`python -m hil bench tick`: what a whole tick of 10 ms costs with 3 and 16 racks, beside devices in
-virtual time. Only this process's use of a core counts.
+"""`python -m hil bench tick`: what a whole tick of 10 ms costs with 3 and 16 racks, beside devices
+in virtual time. Only this process's use of a core counts.
 """
 
 import tempfile
@@ -22,7 +22,7 @@ def run() -> Measured:
     figures = []
     for units, racks, budget in TOPOLOGIES:
         taken_us = ticks_us(units, racks)
-        what = f"whole tick of {TICK_MS} ms, {units} units, {units * racks} racks"
+        what = f"whole tick of {TICK_MS} ms, {units * racks} racks, converters: {units}"
         figures.append(figure(f"{what}, median", percentile(taken_us, 500), "us", budget=budget))
         figures.append(figure(f"{what}, p99", percentile(taken_us, 990), "us"))
     notes = [f"{SECONDS:g} s in virtual time, power flows, with journal, bytes not counted"]

@@ -58,7 +58,7 @@ def test_permit_that_outlasts_three_lost_frames(files, unloaded, tick_ms, expiry
 def test_permit_too_short(files, unloaded, monkeypatch, tick_ms, expiry_ms, line):
     said = paced(files, tick_ms, expiry_ms).refusal()
     assert said == f"types/firebreak_645.toml:cabinet.{line}: {LOST}"
-    monkeypatch.setattr(cross_checks, "EXPIRY_TICKS_MIN", 0)
+    monkeypatch.setattr(cross_checks, "_expiry_ms_min", lambda tick_ms: 0)
     lost = after_lost(files.load(), cross_checks.LOST_FRAMES_MIN)
     assert lost in (peer.SILENT, peer.NOT_HEARD), "it would not have held"
 

@@ -129,7 +129,7 @@ def test_a_slower_grid_meter_beside_a_fast_load_meter(files):
 
 
 def test_the_short_path_of_the_fast_cabinet():
-    """10 ms of window and hold, 0 to 10 of wait, 3.5 and 0.1 of bus, 1 of tick, 20 dead, 10 ramp."""
+    """10 ms of window and hold, 0 to 10 of wait, 3.6 of both buses, 1 of tick, 20 dead, 10 ramp."""
     config = configuration.load(FOLDER / "fast" / "cabinet.toml")
     found = parts_ms(config)
     assert (found["hold"], found["meter window"]) == ((0, 5, 10), (5, 5, 5))
