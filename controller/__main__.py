@@ -78,10 +78,12 @@ COMMANDS = {
     "evidence": "hazard log with rows, tests and figures; faults of each wire; bill of materials",
     "document": "pages made of the program's own tables: hazards, faults, times, equipment, siting",
     "siting": "audit a site's plan: spacing, energies, heights, exposures",
+    "audit": "judge a record or a load by grid operators' rules: met, worst moment, largest site",
 }
 # module in controller/: its commands; every other command has a module of its name in console/
 MODULES = {
     "run.command": ("run",),
+    "audit.command": ("audit",),
     "console.backup": ("backup", "restore"),
     "console.operator": ("start", "stop", "lock-out", "lamp-test", "test-mode"),
     "console.record": ("record", "verify"),

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from drivers import meter_reads
 from drivers.buses import rtu
-from drivers.meter_reads import PHASED, SINGLE, TOTAL, VOLTAGE, phases_of
+from drivers.meter_reads import FREQUENCY, PHASED, SINGLE, TOTAL, VOLTAGE, phases_of
 from drivers.profile import Profile
 from drivers.register_blocks import Block
 from drivers.register_numbers import Numbers
@@ -45,7 +45,8 @@ def limits_of(profile: Profile, name: str) -> tuple[float, float]:
 class Meter:
     """One meter. Stores total power (W, positive imports) and a hash of the raw registers, which
     shows a frozen meter: a working one never repeats all of them for seconds. `refused` counts the
-    readings that are not taken. `slow`: {name: value} of what is read seldom.
+    readings that are not taken. `slow`: {name: value} of what is read seldom. `quality`: mean
+    voltage, permille of nominal, and frequency, mHz, of the last reading; 0 of what it has not.
     """
 
     # of `report`, for the page `links`
@@ -67,6 +68,7 @@ class Meter:
         """power_W_max: of all phases, both ways."""
         self.profile, self.unit_id, self.refused = profile, unit_id, 0
         self.slow: dict[str, float] = {}
+        self.quality = (0, 0)
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._power_index, self._hash_index = power_index, hash_index
         self._power_W_max = power_W_max
@@ -103,6 +105,9 @@ class Meter:
             for quantity in PHASED
         }
         volts, amps, self._powers = place["voltage"], place["current"], place["power"]
+        self._volts = volts
+        self._per_nominal = 1000 / settings["nominal_voltage_V"] / len(volts) if volts else 0.0
+        self._frequency = names.index(FREQUENCY) if FREQUENCY in names else None
         self._total = names.index(TOTAL) if TOTAL in names else None
         self._apparent = list(zip(volts, amps)) if volts and amps else []
         pairs = [(*pair, at) for pair, at in zip(self._apparent, self._powers)]
@@ -183,10 +188,13 @@ class Meter:
     def _store(self, words: bytes) -> bool:
         values = self._numbers.read(words)
         power_W = None if values is None else self._power_W(values)
-        if power_W is None:
+        if values is None or power_W is None:
             return False
         self._inp[self._power_index] = power_W
         self._inp[self._hash_index] = zlib.crc32(words) & HASH_MASK
+        sum_V = sum([values[each] for each in self._volts])
+        frequency_Hz = values[self._frequency] if self._frequency is not None else 0.0
+        self.quality = round(sum_V * self._per_nominal), round(frequency_Hz * 1000)
         return True
 
     def _power_W(self, values: Sequence[float]) -> int | None:

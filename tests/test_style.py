@@ -78,6 +78,7 @@ BOX = (
     "__main__",
     "watch",  # its own command, on a host of the cluster
     "siting",  # the package office: the box works without it
+    "audit",  # of the office too
 )
 BENCH = (
     *("oracle", "loads", "site", "plant", "devices", "wires", "observer", "scenarios"),

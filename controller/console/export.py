@@ -6,11 +6,12 @@ import sqlite3
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 
-from controller.recorder import csv_files, reading
+from controller.recorder import csv_files, fast_csv, fast_ring, reading
 from controller.recorder.capture import FOLDER, NAME
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say, why
 
+TICKS = "ticks"  # of the ring beside the record
 FOREVER_US = 1 << 62
 Times_us = tuple[int, int]  # from, to
 CAUSES = {
@@ -35,7 +36,7 @@ CAUSES = {
     cli.option(
         "--what",
         default="events",
-        choices=("events", "seconds", "bands", "capture"),
+        choices=("events", "seconds", "bands", "capture", TICKS),
         help="(%(default)s)",
     ),
     cli.option(
@@ -56,6 +57,8 @@ def _export(arguments: Namespace) -> int:
             return _write(connection, arguments, times_us)
     except (FileNotFoundError, sqlite3.Error) as error:
         raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
+    except ValueError as error:  # of the ring of ticks
+        raise cli.Ended(WRONG_INPUT, f"{arguments.state_dir}: {error}") from error
 
 
 def _moment_us(option: str, text: str | None) -> int:
@@ -120,11 +123,21 @@ def _files(
             path = os.path.join(arguments.state_dir, FOLDER, name)
             if os.path.exists(path):  # not while it grows
                 yield name, csv_files.file_pieces(path)
+    elif arguments.what == TICKS:
+        folder = os.path.join(arguments.state_dir, fast_ring.FOLDER)
+        if fast_csv.has_ticks(folder, *times_us):
+            yield _name(TICKS, times_us), fast_csv.pieces(folder, *times_us)
     elif connection.execute(
         f"SELECT 1 FROM {arguments.what} WHERE utc_us >= ? AND utc_us < ? LIMIT 1", times_us
     ).fetchone():
-        name = f"firebreak_{arguments.what}_{_short(times_us[0])}_{_short(times_us[1])}.csv"
-        yield name, csv_files.pieces(connection, arguments.what, *times_us)
+        yield (
+            _name(arguments.what, times_us),
+            csv_files.pieces(connection, arguments.what, *times_us),
+        )
+
+
+def _name(what: str, times_us: Times_us) -> str:
+    return f"firebreak_{what}_{_short(times_us[0])}_{_short(times_us[1])}.csv"
 
 
 def _short(utc_us: int) -> str:

@@ -8,7 +8,7 @@ import sqlite3
 from argparse import Namespace
 from collections.abc import Iterator
 
-from controller.recorder import reading
+from controller.recorder import csv_files, fast_ring, reading
 from controller.recorder.database import DatabaseError
 from controller.recorder.limits import RANGES, Limits
 from controller.recorder.process import Recorder
@@ -103,11 +103,23 @@ def _verify(arguments: Namespace) -> int:
     try:
         with reading.opened(path) as connection:
             verdict = chain.verify(connection, arguments.head)
+        ring = fast_ring.verify(os.path.join(os.path.dirname(path), fast_ring.FOLDER))
     except (OSError, sqlite3.Error) as error:
         raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
-    for line in _lines(path, verdict):
+    for line in (*_lines(path, verdict), *_ring_lines(ring)):
         print(line)
-    return DONE if verdict.intact else NOT_DONE
+    return DONE if verdict.intact and not ring.breaks else NOT_DONE
+
+
+def _ring_lines(ring: fast_ring.Ring) -> Iterator[str]:
+    yield from (f"BROKEN: {line}" for line in ring.breaks)
+    if not ring.blocks:
+        return
+    ends = [csv_files.utc_text(each)[:19] for each in ring.times_us]
+    a_day, a_year = ring.day_bytes / 1e6, ring.day_bytes * 365 / 1e9
+    size_MB = ring.stored_bytes / 1e6
+    yield f"ticks: {ring.blocks} minutes, {ends[0]} to {ends[-1]} UTC; {size_MB:.1f} MB"
+    yield f"their writes to the flash: {a_day:.0f} MB a day, {a_year:.0f} GB a year"
 
 
 def _lines(path: str, verdict: chain.Verdict) -> Iterator[str]:

@@ -11,6 +11,7 @@ class Limits(NamedTuple):
     events_max: int = 200_000
     capture_before_s: int = 60
     capture_after_s: int = 60
+    fast_days: int = 7
 
 
 # name: (low, high, what it is)
@@ -24,4 +25,5 @@ RANGES = {
     "events_max": (1_000, 10_000_000, "events kept besides trips"),
     "capture_before_s": (1, 600, "full rate from so long before a trip"),
     "capture_after_s": (1, 600, "full rate until so long after a trip"),
+    "fast_days": (0, 365, "days of the ring of ticks, for `audit`; 0: none"),
 }

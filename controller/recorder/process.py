@@ -14,14 +14,14 @@ from controller.recorder.batch import Batch
 from controller.recorder.capture import Folder
 from controller.recorder.captures import Captures
 from controller.recorder.database import DatabaseError, Row
-from controller.recorder.events import Event, EventFinder, event
+from controller.recorder.events import event
+from controller.recorder.fast import Fast
 from controller.recorder.follow import Follower, Run
 from controller.recorder.hint_watch import HintWatch
 from controller.recorder.limits import Limits
-from controller.recorder.minutes import Minutes
 from controller.recorder.proof_watch import ProofWatch
 from controller.recorder.quarters import Quarters
-from controller.recorder.seconds import Seconds
+from controller.recorder.run_reading import Reading, begun
 from controller.recorder.timeline import Timeline, boot_id
 from controller.store import spool
 from controller.system import caught
@@ -33,17 +33,6 @@ SECONDS_EVERY_US = 10_000_000  # history without an event is durable after so lo
 RETRY_US, QUIET_US = 1_000_000, 2_000_000
 LINES_MAX = 100  # of the last catcher, in a run of the recorder
 ACT_AGE_US_MAX = 86_400_000_000
-
-
-class Reading:
-    """One run of the controller and what is made of its frames."""
-
-    def __init__(self, run: Run, timeline: Timeline, silent_until: int | None, standing: list[str]):
-        """silent_until: sequence up to which an earlier recorder has taken the frames, or None."""
-        self.run, self.timeline, self.silent_until = run, timeline, silent_until
-        self.finder = EventFinder(run.seen, standing, new_run=silent_until is None)
-        self.seconds, self.minutes = Seconds(run.seen), Minutes(run.seen)
-        self.began = self.quiet = False
 
 
 class Recorder:
@@ -67,6 +56,7 @@ class Recorder:
         self.archive = Archive(*bounds, self._label_now, say, folder.kept)
         self.batch.lifetime.take(self.archive.meta("lifetime"))
         self.captures = Captures(folder, self.archive, limits, say)
+        self.fast = Fast(state_directory, limits.fast_days, say, self.archive.has_room)
         self._follower, self._hints = Follower(run_directory), HintWatch(run_directory)
         told = self.archive.meta("proof_tests")
         self._proof_tests = ProofWatch(state_directory, told, run_directory)
@@ -146,11 +136,20 @@ class Recorder:
         found = reading.finder.feed(frame)
         second, minute = reading.seconds.feed(frame), reading.minutes.feed(frame)
         self.captures.take(frame, reading.run.tick)
+        is_again = reading.silent_until is not None  # an earlier process has read a part
+        if self.fast.days and not (is_again and self.fast.has(reading.run.inode, sequence)):
+            self.fast.take(reading.ticks.row(frame))
+            reading.fast_moment_us = moment[0]
+            if self.fast.is_due(reading.run.tick_ms):
+                self._store_ticks(reading)
         if reading.silent_until is not None and sequence <= reading.silent_until:
             return
-        for each in [*_begun(reading, sequence), *found]:
+        for each in [*begun(reading, sequence), *found]:
             self.batch.add(each, *moment)
         self.batch.history(second, minute, moment[0], reading.seconds)
+
+    def _store_ticks(self, reading: Reading) -> None:
+        self.fast.write(reading.fast_header(self.wall.offset_us))
 
     def _notice_silence(self, reading: Reading, taken: int) -> None:
         quiet_us = reading.timeline.quiet_us(self._now_us)
@@ -225,6 +224,7 @@ class Recorder:
             return False
         self.captures.end_of_run(self._now_us)
         self._standing = sorted(reading.finder.standing)
+        self._store_ticks(reading)
         reading.run.close()
         self._begin(run, None)
         return True
@@ -280,21 +280,6 @@ class Recorder:
         self._store()
         self.captures.close()
         if self._reading is not None:
+            self._store_ticks(self._reading)
             self._reading.run.close()
         self.archive.close()
-
-
-def _begun(reading: Reading, sequence: int) -> list[Event]:
-    """Events of a run that was found, once, and of frames of it that were not read."""
-    found: list[Event] = []
-    lost = reading.run.take_lost()
-    if not reading.began and reading.silent_until is None:
-        lost = 0  # a ring that has gone round before anybody followed it
-        found.append(event(events.START, f"the controller runs, frame {sequence}"))
-    elif reading.silent_until is not None and not reading.began:
-        lost = sequence - reading.silent_until - 1
-    if lost:
-        text = f"{lost} frames before frame {sequence} were overwritten before they were read"
-        found.append(event(events.LOSS, text, code="JOURNAL"))
-    reading.began = True
-    return [each._replace(sequence=sequence) for each in found]

@@ -33,10 +33,11 @@ class Seconds:
         self._known_ticks = p.ticks(KNOWN_MS, tick_ms)
         self._ticks, self._row_ticks = 0, self._second_ticks
         self._heard = OfFrames(seen.reader.header["safety_image"], seen.layout)
-        self._site = _site_of(seen, tick_ms)
-        self._load_caps = self._site.of_role("load_cap")
+        self.site = _site_of(seen, tick_ms)
+        self._load_caps = self.site.of_role("load_cap")
         # grid, load, battery, set-point: of each frame, if known
         self._powers: list[list[int]] = [[], [], [], []]
+        self.now: tuple[list[int], ...] = ([], [], [], [])  # of the newest frame
 
     @property
     def lowered_W(self) -> int | None:
@@ -52,8 +53,9 @@ class Seconds:
         self._ticks += frame.elapsed_ticks
         self._heard.feed(frame, self.seen.inp)
         if self._load_caps:
-            self._site.step(frame.fresh[self.seen.layout.groups :], frame.elapsed_ticks)
-        for powers, now in zip(self._powers, self._powers_now()):
+            self.site.step(frame.fresh[self.seen.layout.groups :], frame.elapsed_ticks)
+        self.now = self._powers_now()
+        for powers, now in zip(self._powers, self.now):
             powers += now
         late_ticks = self._ticks - self._row_ticks
         if late_ticks < 0:

@@ -95,6 +95,9 @@ class Field:
         # meters and racks that are asked who they are
         self._identified: list[tuple[Meter | RegisterBms, RtuPort]] = []
         self._commanded: list[tuple[RegisterBms, RtuPort, int]] = []  # place of its command
+        self._image = image
+        grid = config.topology.device("meter_grid")
+        self._grid = cast(Meter, self.drivers[grid.name]) if grid else None
         phases_us = bus_times.meter_phases(config, self.drivers)
         for device in config.devices:
             self._add(
@@ -195,6 +198,8 @@ class Field:
         """Take the frames of the CAN buses. RTU replies were taken on arrival."""
         for bus in self.can.values():
             bus.read(now_us)
+        if self._grid is not None:
+            self._image.put("grid_quality", self._grid.quality)
 
     def write(
         self, inp: Sequence[int], out: Sequence[int], setpoints_W: Sequence[int], now_us: int

@@ -35,7 +35,7 @@ class Samples:
         header, layout = seen.reader.header, seen.layout
         self._inp = seen.inp
         self._tick_ms = header["safety_image"][p.H_TICK_MS]
-        self._sample_ms = _sample_ms(header)
+        self._sample_ms = sample_ms_of(header)
         self._now_ms = 0
         self._sequence: int | None = None
         self._facts: tuple[int, Facts] | None = None  # (when they were computed, ms; facts)
@@ -96,7 +96,7 @@ class _Replies:
             self.kept.popleft()
 
 
-def _sample_ms(header: Facts) -> int:
+def sample_ms_of(header: Facts) -> int:
     """Time between new values of the load meter, ms; 0 in the journal of another version."""
     try:
         return parameters.settings_of(header["control_image"])["track_sample_ms"]

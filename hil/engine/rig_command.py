@@ -20,7 +20,7 @@ from hil.engine import (
 )
 from hil.engine.arguments import CABINET, number, output_file, run_options
 from hil.loads import selection
-from hil.results import words
+from hil.results import audited, run_result, words
 from hil.scenarios import scenario
 
 DEFAULT_S, DEFAULT_SEED = 120.0, 1  # of a run without a scenario
@@ -31,6 +31,8 @@ JOURNAL = "keep the controller's journal in FILE, for firebreak replay"
 PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
 WITH = "planner: recorder and planner run too; two weeks and prices are made by a formula. "
 WITH += "doors: recorder, page and Modbus TCP on 127.0.0.1"
+AUDIT = "judge load and grid by grid operators' rules, as a site of MW (as simulated)"
+OWN_MW = -1.0  # --audit without a size
 EXTERNAL = "a foreign device or simulator answers on this bus; each bus once, in real time"
 OPTIONS = {"beside": "with"}
 REAL_TIME = {"run_dir": "--run-dir", "beside": "--with", "external": "--external"}
@@ -45,7 +47,7 @@ def add(commands: Any) -> None:
     """Add the command to the subparsers."""
     parser = commands.add_parser("rig", help="run the controller against the simulated cabinet")
     option = parser.add_argument
-    factor = number(0.001, 1000)
+    factor, size = number(0.001, 1000), number(0.001, 1e5)
     picture = output_file(".html", ".png", ".svg", or_none=True)
     option("--cabinet", **CABINET["--cabinet"])
     option("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")
@@ -62,6 +64,7 @@ def add(commands: Any) -> None:
     option("--with", dest="beside", choices=("planner", "doors"), help=WITH)
     option("--external", action="append", metavar="BUS=ADDRESS", default=[], help=EXTERNAL)
     option("--journal", type=output_file(), metavar="FILE", help=JOURNAL)
+    option("--audit", type=size, nargs="?", const=OWN_MW, metavar="MW", help=AUDIT)
     option("--plot", type=picture, metavar="FILE", default="rig.html", help=PLOT)
     parser.set_defaults(run=main)
 
@@ -93,19 +96,30 @@ def main(arguments: Namespace) -> int:
     order["doors"] = arguments.beside == "doors"
     if arguments.beside == "planner":
         order["planner"] = {"mean_W": planner_beside.mean_W(load), "soc_pct": order["soc_pct"]}
-    began_s = time.monotonic()
-    run = virtual_run.run if arguments.virtual else rig.run
+    began_s, run = time.monotonic(), virtual_run.run if arguments.virtual else rig.run
     outcome = run(order, chosen, config, arguments.headless, load)
     outcome.doc["wall_s"] = round(time.monotonic() - began_s, 3)
     title = chosen.title if chosen else f"Load tracking on {load.about['column']}"
+    report = _audit(arguments.audit, outcome)
     written = outcome.write(arguments.json, arguments.plot, title)
     written += _journals(arguments.journal, began_s)
-    names = ", ".join(written) or "nothing"
-    _print([f"seed       {order['seed']}", *outcome.lines(), f"written    {names}"])
+    names = f"written    {', '.join(written) or 'nothing'}"
+    _print([f"seed       {order['seed']}", *outcome.lines(), names, *report])
     if outcome.doc["interrupted"]:
         ran_s = outcome.doc["simulated_s"]
         print(f"rig: interrupted; all figures are of the first {ran_s:g} s", file=sys.stderr)
     return outcome.exit_code
+
+
+def _audit(size_MW: float | None, outcome: run_result.Outcome) -> list[str]:
+    """Put the findings into the document. Returns the lines of the report."""
+    if size_MW is None or len(outcome.rows) < 2:
+        return []
+    from_s = outcome.doc["measured_from_s"]
+    outcome.doc["audit"], text = audited.judged(
+        outcome.rows, from_s, None if size_MW == OWN_MW else size_MW
+    )
+    return ["", *text.split("\n")]
 
 
 def _pod(arguments: Namespace) -> int:
@@ -132,7 +146,17 @@ def _pod_in_real_time(arguments: Namespace, order: dict[str, Any]) -> dict[str, 
 def site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]:
     """The order for pod_command; refuses options that a site does not take, and `refused`."""
     also = "".join([f", {option}" for name, option in OF_PODS.items() if name not in refused])
-    for name in ("load", "column", "scale", "raw", "journal", "beside", "external", *refused):
+    for name in (
+        "load",
+        "column",
+        "scale",
+        "raw",
+        "journal",
+        "beside",
+        "external",
+        "audit",
+        *refused,
+    ):
         if getattr(arguments, name, None):
             option = OPTIONS.get(name, name.replace("_", "-"))
             raise InputError(
@@ -155,6 +179,8 @@ def _check(arguments: Namespace) -> None:
     for option in ("column", "scale", "raw"):
         if getattr(arguments, option) and not arguments.load:
             raise InputError(f"--{option} describes a file: it needs --load FILE")
+    if arguments.audit is not None and not audited.is_installed():
+        raise InputError(audited.MISSING)
     if arguments.progress and not arguments.headless:
         raise InputError("--progress has no effect beside the screen: it needs --headless")
     for name, option in REAL_TIME.items():

@@ -17,7 +17,7 @@ MET, NOT_MET, INTERRUPTED = 0, 1, 130  # exit codes; 128 + SIGINT, as in shells
 
 
 class Outcome:
-    """The outcome of a run: `doc`, `results` [(ok, sentence)], `exit_code`."""
+    """The outcome of a run: `doc`, `results` [(ok, sentence)], `exit_code`, `rows`."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Outcome:
         """extra: further keys of the document. The expectations of an interrupted run are not
         judged.
         """
-        self.scenario, self._rows = scenario, run.rows
+        self.scenario, self.rows = scenario, run.rows
         # Without a scenario, a person acts on the screen.
         labels = {action.label for action in scenario.actions} if scenario else {*faults.ACTIONS}
         self.marks = [(time_us / 1e6, name) for time_us, name, _ in run.timeline if name in labels]
@@ -59,13 +59,13 @@ class Outcome:
         """Write the JSON document and the plot, if their paths are given. Returns the paths."""
         if json_path:
             figures.write_json(json_path, self.doc)
-        if len(self._rows) < 2:
+        if len(self.rows) < 2:
             plot_path = None  # interrupted; there is nothing to draw
         if plot_path:
             # Imported late: matplotlib takes 0.4 s to load, more than everything else together.
             from hil.results import plot
 
-            plot.write(plot_path, self._rows, self.doc, title, s.STATES, self.marks, self.results)
+            plot.write(plot_path, self.rows, self.doc, title, s.STATES, self.marks, self.results)
         return [path for path in (plot_path, json_path) if path]
 
 

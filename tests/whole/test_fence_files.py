@@ -9,6 +9,7 @@ import pytest
 from cabinet_bench import CONFIG, Bench
 from wire_ends import ODD
 
+from controller.audit import rules
 from controller.config import layers, profiles, site_plan
 from controller.forms.refusal import ConfigError
 from controller.hints import schedule_file as sf, schedule_wire as sw
@@ -47,6 +48,7 @@ HOSTILE = {
 READERS = {
     "configuration": (lambda path: layers.read_chain(path), ConfigError),
     "siting": (reading.load, ConfigError),
+    "rules": (rules.load, ConfigError),
     "places": (site_plan.read_places, ConfigError),
     "profile": (profiles.load, ConfigError),
     "schedule": (sf.read, sf.ScheduleFileError),

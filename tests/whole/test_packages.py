@@ -69,7 +69,8 @@ def test_every_file_is_in_one_wheel(built):
 def test_a_box_holds_no_rig_and_no_office(built):
     folders = {name.split("/")[0] for name in files_of(built[BOX])}
     assert folders == {"safety", "controller", "drivers"}
-    assert not [name for name in files_of(built[BOX]) if name.startswith("controller/siting/")]
+    office = "controller/siting/", "controller/audit/"
+    assert not [name for name in files_of(built[BOX]) if name.startswith(office)]
     bench = {name.split("/")[1] for name in files_of(built[BENCH])}
     assert not bench & {"campaigns", "systems"} and {"engine", "plant"} < bench
 
@@ -87,7 +88,7 @@ def test_each_package_needs_the_one_below_in_the_same_version(built):
     same = f"=={version}"
     assert needed == {
         BOX: set(),
-        OFFICE: {BOX + same},
+        OFFICE: {f"{BOX}[office]{same}"},
         BENCH: {f"{BOX}[hil]{same}"},
         LABORATORY: {BENCH + same, OFFICE + same},
     }
@@ -153,6 +154,14 @@ def test_the_office_audits_a_plan(lab):
     plan = lab / "controller/sites/siting/yard.toml"
     done = wheels.outside(lab, "-m", "controller", "siting", plan, libraries=True)
     assert done.returncode == 0 and done.stdout, done.stderr
+
+
+def test_the_office_audits_a_load(lab, tmp_path):
+    load = tmp_path / "load.csv"
+    rows = [f"{at / 50},{20 + 19 * (at % 2)}" for at in range(500)]
+    load.write_text("\n".join(["t_s,load_MW", *rows]))
+    done = wheels.outside(lab, "-m", "controller", "audit", load, libraries=True)
+    assert done.returncode == 1 and "ERCOT range_5s (?)" in done.stdout, done.stderr
 
 
 def test_the_lab_runs_a_campaign(lab):

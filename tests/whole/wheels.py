@@ -32,7 +32,8 @@ try:
     code = main()
 except SystemExit as end:  # argparse, after its help
     code = end.code
-print(*[each for each in ("numpy", "hil", "controller.siting") if each in sys.modules])
+lacking = "numpy", "hil", "controller.siting", "controller.audit"
+print(*[each for each in lacking if each in sys.modules])
 sys.exit(code)
 """
 

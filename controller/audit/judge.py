@@ -1,0 +1,185 @@
+"""The verdict of each rule: for the load alone, and for the load with its battery (the grid)."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from controller.audit import measures
+from controller.audit.measures import Energy, Measure, Worst
+from controller.audit.ride import Ride, Rides
+from controller.audit.rules import LINE, MW, PERCENT, RANGE, RIDE, Rule
+from controller.audit.samples import (
+    FREQUENCY,
+    GRID,
+    LOAD,
+    POWERS,
+    VOLTAGE,
+    AuditError,
+    Source,
+    Steady,
+)
+
+SIGNS = {VOLTAGE: "voltage", FREQUENCY: "frequency"}
+SERIES = {LOAD: "load alone", GRID: "with battery"}
+MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not apply", "not judged"
+W_PER_MW = 1e6
+
+
+class Verdict(NamedTuple):
+    """One rule and one power. value, limit: in the unit of the rule, of a site of the asked size.
+    site_MW_max: the largest site that passes; inf: any, 0: none, None: says nothing of the size.
+    """
+
+    rule: Rule
+    series: str
+    word: str
+    why: str = ""
+    value: float | None = None
+    limit: float | None = None
+    begin_s: float | None = None
+    at_s: float | None = None
+    site_MW_max: float | None = None
+
+
+class Found(NamedTuple):
+    """All of an audit. seen_Hz: a third of the rate of the meter."""
+
+    source: Source
+    steady: Steady
+    peak_W: float
+    site_MW: float
+    verdicts: list[Verdict]
+
+    @property
+    def seen_Hz(self) -> float:
+        """The highest frequency that the meter sees."""
+        return 1 / (3 * self.steady.meter_s)
+
+    @property
+    def judged(self) -> str:
+        """The power that decides: with battery if it was measured."""
+        return SERIES[GRID if any(v.series == SERIES[GRID] for v in self.verdicts) else LOAD]
+
+    @property
+    def is_met(self) -> bool:
+        """No rule is broken or refused."""
+        words = [each.word for each in self.verdicts if each.series == self.judged]
+        return not {BROKEN, REFUSED} & set(words)
+
+
+def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found:
+    """Read the source once and judge it. site_MW: None for the size that was measured.
+    AuditError, SeriesError.
+    """
+    steady, peak_W = Steady(source), -math.inf
+    making: dict[tuple[str, int], Measure | Rides] = {}
+    names: list[str] = []
+    for block in steady.blocks():
+        if not making:
+            names = [name for name in POWERS if name in block.values]
+            making = _measures(rules, names, steady.step_s)
+        peak_W = max(peak_W, float(block.values[names[0]].max()))
+        for (name, _), each in making.items():
+            if isinstance(each, Rides):
+                each.feed(block)
+            else:
+                each.feed(block, block.values[name])
+    if not peak_W > 0:
+        raise AuditError(f"{source.path}: the load is never above 0: allowed is a power it takes")
+    size_MW = peak_W / W_PER_MW if site_MW is None else site_MW
+    found = Found(source, steady, peak_W, size_MW, [])
+    for at, rule in enumerate(rules):
+        for name in names:
+            found.verdicts.append(_verdict(found, rule, SERIES[name], making[name, at]))
+    return found
+
+
+def _measures(
+    rules: Sequence[Rule], names: Iterable[str], step_s: float
+) -> dict[tuple[str, int], Measure | Rides]:
+    return {
+        (name, at): Rides(rule.values, name, step_s)
+        if rule.quantity == RIDE
+        else measures.of_rule(rule, step_s)
+        for name in names
+        for at, rule in enumerate(rules)
+    }
+
+
+def _verdict(found: Found, rule: Rule, series: str, measure: Measure | Rides) -> Verdict:
+    meter_s = found.steady.meter_s
+    if meter_s > rule.sample_s_max * 1.001:
+        needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
+        why = f"the meter has one every {meter_s * 1000:.0f} ms; {needed}"
+        return Verdict(rule, series, REFUSED, why)
+    if isinstance(measure, Rides):
+        measure.close()
+        made = _of_rides(rule, series, measure)
+    elif measure.worst is None:
+        window_s = rule.values["window_s"]
+        why = f"no {window_s:g} s without a gap of {found.steady.length_s:.0f} s"
+        made = Verdict(rule, series, NOTHING, why)
+    else:
+        made = _of_worst(found, rule, series, measure, measure.worst)
+    if found.site_MW < rule.from_MW and made.word in (MET, BROKEN):
+        why = f"from {rule.from_MW:g} MW; {made.why}" if made.why else f"from {rule.from_MW:g} MW"
+        return made._replace(word=BELOW, why=why)
+    return made
+
+
+def _of_worst(found: Found, rule: Rule, series: str, measure: Measure, worst: Worst) -> Verdict:
+    if isinstance(measure, Energy):
+        value, site_MW_max = 100 * measure.share, None
+    else:
+        share = worst.value / found.peak_W
+        value, site_MW_max = share * found.site_MW, _largest(rule, share)
+    limit = rule.limit(found.site_MW)
+    word = MET if value <= limit else BROKEN
+    return Verdict(rule, series, word, "", value, limit, worst.begin_s, worst.at_s, site_MW_max)
+
+
+def _largest(rule: Rule, share: float) -> float:
+    """The largest site, MW, that passes. share: the value over the peak of the load."""
+    percent, limit_MW = rule.values[PERCENT], rule.values[MW]
+    if percent is not None and 100 * share > percent:
+        return rule.from_MW  # below that size the rule does not apply
+    most = math.inf if limit_MW is None or share <= 0 else limit_MW / share
+    return max(most, rule.from_MW)
+
+
+def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
+    missing = [word for name, word in SIGNS.items() if name not in rides.seen]
+    lacks = f"the record has no {' and no '.join(missing)}" if missing else ""
+    if len(missing) == len(SIGNS):
+        return Verdict(rule, series, NOTHING, lacks)
+    if not rides.rides:
+        return Verdict(rule, series, NOTHING, _words([], lacks))
+    limit = rule.limit(0)
+    worst = max(rides.rides, key=_badness)
+    word, why = MET, _words(rides.rides, lacks)
+    if worst.act:
+        word, why = BROKEN, f"{worst.act} commanded {worst.act_s:.2f} s into the sag; {why}"
+    elif worst.back_s is not None and worst.back_s > limit:
+        word = BROKEN
+    value = worst.back_s
+    return Verdict(rule, series, word, why, value, limit, worst.begin_s, worst.end_s)
+
+
+def _badness(ride: Ride) -> tuple[bool, float]:
+    return bool(ride.act), -1.0 if ride.back_s is None else ride.back_s
+
+
+def _words(rides: Sequence[Ride], lacks: str) -> str:
+    inside = sum([each.is_inside for each in rides])
+    sags = f"{inside} of {len(rides)} sags inside the curve" if rides else "no sag in this record"
+    return f"{sags}; {lacks}" if lacks else sags
+
+
+def unseen(found: Found, rule: Rule) -> str:
+    """Part of the rule that the meter cannot see; "" for none."""
+    band_Hz, seen_Hz = rule.values.get("band_Hz"), found.seen_Hz
+    if rule.quantity == RIDE or band_Hz and band_Hz[1] <= seen_Hz:
+        return ""
+    if not band_Hz and rule.quantity not in (RANGE, LINE):
+        return ""
+    return f"not seen: above {seen_Hz:.3g} Hz, a third of the rate of the meter"

@@ -1,0 +1,240 @@
+"""The measures of the rules: the worst value of a power in a stream of blocks, with its place.
+
+Filters have one pole at each edge and are exact for samples that straight lines join. A band is the
+difference of the high passes at its two edges, by partial fractions. A measure keeps one window of
+samples and never the record.
+"""
+
+import math
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from controller.audit.rules import ENERGY, LINE, RAMP, RANGE, Rule
+from controller.audit.samples import Block
+
+TINY = 1e-16
+NYQUIST_SHARE = 0.9  # an upper edge above this share of half the rate is no filter
+PADDING = 8  # a line between two frequencies of the transform loses at most 0.3 %
+
+
+class Worst(NamedTuple):
+    """value: in W or W/s, or a share; at_s: when it was reached; begin_s: where it began."""
+
+    value: float
+    begin_s: float
+    at_s: float
+
+
+class Measure(Protocol):
+    """Takes the blocks of one power."""
+
+    worst: Worst | None
+
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """Take the power of a block."""
+
+
+def of_rule(rule: Rule, step_s: float) -> Measure:
+    """The measure of a rule of a power."""
+    values = rule.values
+    if rule.quantity == RANGE:
+        return Range(values["window_s"], values["band_Hz"], step_s)
+    if rule.quantity == RAMP:
+        per_s = {"s": 1.0, "min": 60.0}[values["per"]]
+        return Ramp(values["window_s"], per_s, values["direction"], step_s)
+    spectra = {LINE: Line, ENERGY: Energy}
+    low_Hz, high_Hz = values.get("band_Hz") or (values["low_Hz"], math.inf)
+    return spectra[rule.quantity](values["window_s"], low_Hz, high_Hz, step_s)
+
+
+def decayed(values: np.ndarray, share: float) -> np.ndarray:
+    """found[k] = values[k] + share found[k - 1]: sums of 1, 2, 4, 8 ... values, without a loop over
+    the samples.
+    """
+    found, reach = values.copy(), 1
+    while reach < len(found) and share > TINY:
+        found[reach:] += share * found[:-reach]
+        share, reach = share * share, 2 * reach
+    return found
+
+
+class HighPass:
+    """One pole. A segment begins at rest."""
+
+    def __init__(self, corner_Hz: float, step_s: float) -> None:
+        turns = 2 * math.pi * corner_Hz * step_s
+        self._share = math.exp(-turns)
+        self._gain = (1 - self._share) / turns
+        self._in = self._out = 0.0
+
+    def feed(self, is_begin: bool, values: np.ndarray) -> np.ndarray:
+        """The filtered values."""
+        if is_begin:
+            self._in, self._out = float(values[0]), 0.0
+        changes = self._gain * np.diff(values, prepend=self._in)
+        changes[0] += self._share * self._out
+        found = decayed(changes, self._share)
+        self._in, self._out = float(values[-1]), float(found[-1])
+        return found
+
+
+class Band:
+    """A band between two edges; none of them: the values as they are."""
+
+    def __init__(self, band_Hz: list[float] | None, step_s: float) -> None:
+        low_Hz, high_Hz = band_Hz or (0.0, math.inf)
+        self._low = HighPass(low_Hz, step_s) if low_Hz else None
+        is_seen = high_Hz < NYQUIST_SHARE / (2 * step_s)
+        self._high = HighPass(high_Hz, step_s) if is_seen else None
+        self._gain = high_Hz / (high_Hz - low_Hz) if is_seen else 1.0
+
+    def feed(self, is_begin: bool, values: np.ndarray) -> np.ndarray:
+        """The filtered values."""
+        if self._low is None:
+            return values
+        above = self._low.feed(is_begin, values)
+        if self._high is None:
+            return above
+        return self._gain * (above - self._high.feed(is_begin, values))
+
+
+class Window:
+    """The last values before a block, with their times. steps: so many."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self._values = self._times_s = np.empty(0)
+
+    def feed(self, block: Block, values: np.ndarray, pad: bool) -> tuple[np.ndarray, np.ndarray]:
+        """(times, values) with those before in front. pad: a segment begins with its first one."""
+        if block.is_begin:
+            count = self.steps if pad else 0
+            self._values = np.full(count, values[0])
+            self._times_s = np.full(count, block.times_s[0])
+        times_s = np.concatenate((self._times_s, block.times_s))
+        found = np.concatenate((self._values, values))
+        keep = max(0, len(found) - self.steps)
+        self._times_s, self._values = times_s[keep:], found[keep:]
+        return times_s, found
+
+
+class Range:
+    """Highest less lowest value in any window."""
+
+    def __init__(self, window_s: float, band_Hz: list[float] | None, step_s: float) -> None:
+        self.worst: Worst | None = None
+        self._count = math.floor(window_s / step_s + 1e-6) + 1
+        self._band, self._window = Band(band_Hz, step_s), Window(self._count - 1)
+
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """See Measure."""
+        filtered = self._band.feed(block.is_begin, power_W)
+        times_s, values = self._window.feed(block, filtered, True)
+        spans = rolling_max(values, self._count) + rolling_max(-values, self._count)
+        place = int(spans.argmax())
+        if self.worst is None or spans[place] > self.worst.value:
+            part = values[place : place + self._count]
+            ends = sorted((place + int(part.argmax()), place + int(part.argmin())))
+            self.worst = Worst(float(spans[place]), *(float(times_s[each]) for each in ends))
+
+
+def rolling_max(values: np.ndarray, count: int) -> np.ndarray:
+    """The highest of each `count` values that follow each other: van Herk's two running maxima."""
+    full = -(-len(values) // count) * count
+    rows = np.append(values, np.full(full - len(values), -np.inf)).reshape(-1, count)
+    ahead = np.maximum.accumulate(rows, axis=1).ravel()
+    behind = np.maximum.accumulate(rows[:, ::-1], axis=1)[:, ::-1].ravel()
+    last = len(values) - count + 1
+    return np.maximum(behind[:last], ahead[count - 1 : count - 1 + last])
+
+
+class Ramp:
+    """The largest mean slope over a window."""
+
+    def __init__(self, window_s: float, per_s: float, direction: str, step_s: float) -> None:
+        self.worst: Worst | None = None
+        self._steps = max(1, round(window_s / step_s))
+        self._factor, self._direction = per_s / (self._steps * step_s), direction
+        self._window = Window(self._steps)
+
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """See Measure."""
+        times_s, values = self._window.feed(block, power_W, False)
+        slopes = (values[self._steps :] - values[: -self._steps]) * self._factor
+        if not len(slopes):
+            return
+        signed = {"up": slopes, "down": -slopes, "both": np.abs(slopes)}[self._direction]
+        place = int(signed.argmax())
+        if self.worst is None or signed[place] > self.worst.value:
+            ends = times_s[place], times_s[place + self._steps]
+            self.worst = Worst(float(signed[place]), *map(float, ends))
+
+
+class Spectra:
+    """Hann windows that overlap by half. `take`: the transform of one, without its mean."""
+
+    def __init__(self, window_s: float, low_Hz: float, high_Hz: float, step_s: float) -> None:
+        self.worst: Worst | None = None
+        self._count = max(2, round(window_s / step_s))
+        self._hann = np.hanning(self._count + 1)[:-1]
+        self._kept, self._times_s = np.empty(0), np.empty(0)
+        size = 1 << (self._count * self.PADDED - 1).bit_length()
+        turns_Hz = np.fft.rfftfreq(size, step_s)
+        self._size, self._is_in = size, (turns_Hz >= low_Hz) & (turns_Hz <= high_Hz)
+
+    PADDED = 1
+
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """See Measure."""
+        if block.is_begin:
+            self._kept, self._times_s = np.empty(0), np.empty(0)
+        values = np.concatenate((self._kept, power_W))
+        times_s = np.concatenate((self._times_s, block.times_s))
+        first, step = 0, self._count // 2
+        while first + self._count <= len(values):
+            part = values[first : first + self._count]
+            mean = float(self._hann @ part) / self._hann.sum()
+            found = np.abs(np.fft.rfft(self._hann * (part - mean), self._size))
+            self.take(found, float(times_s[first]), float(times_s[first + self._count - 1]))
+            first += step
+        self._kept, self._times_s = values[first:], times_s[first:]
+
+    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+        """found: absolute values of a transform."""
+        raise NotImplementedError
+
+    def worse(self, value: float, begin_s: float, end_s: float) -> bool:
+        """Keep the value if it is the largest."""
+        is_worse = self.worst is None or value > self.worst.value
+        if is_worse:
+            self.worst = Worst(value, begin_s, (begin_s + end_s) / 2)
+        return is_worse
+
+
+class Line(Spectra):
+    """Amplitude of the strongest line. Its place is the middle of the window."""
+
+    PADDED = PADDING
+
+    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+        """See Spectra."""
+        self.worse(2 * float(found[self._is_in].max()) / float(self._hann.sum()), begin_s, end_s)
+
+
+class Energy(Spectra):
+    """Share of the band in the energy of all changes; its place has most energy in the band."""
+
+    _in = _all = 0.0
+
+    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+        """See Spectra."""
+        powers = found**2
+        in_band = float(powers[self._is_in].sum())
+        self._in, self._all = self._in + in_band, self._all + float(powers[1:].sum())
+        self.worse(in_band, begin_s, end_s)
+
+    @property
+    def share(self) -> float:
+        """The share of the band in the whole record."""
+        return self._in / self._all if self._all else 0.0

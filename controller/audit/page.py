@@ -1,0 +1,133 @@
+"""The findings as one HTML page without links to other files: each rule with its worst moment."""
+
+import html
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from controller.audit import judge, report
+from controller.audit.judge import Found, Verdict
+from controller.audit.samples import GRID, LOAD, POWERS, Steady
+from controller.documents import document
+from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
+
+COLOURS = {LOAD: "#22272e", GRID: "#0072b2"}  # as the pictures of the rig
+FAINT, PALE = "#68717c", "#e3e6ea"
+WIDTH_px, HEIGHT_px, LEFT_px, FOOT_px = 900, 220, 60, 24
+COLUMNS_MAX = 900
+BESIDE = 0.5  # of the worst moment, shown before and after it
+BESIDE_S_MIN = 1.0
+KINDS = {judge.MET: "armed", judge.BROKEN: "missing", judge.REFUSED: "doubt"}
+STYLE = "body { max-width: 1000px; } svg { width: 100%; height: auto; } table { width: auto; }\n"
+Span_s = tuple[float, float]
+Curve = tuple[np.ndarray, dict[str, np.ndarray]]
+
+
+def html_page(found: Found) -> str:
+    """The page."""
+    spans = {at: _span(each) for at, each in enumerate(found.verdicts) if each.at_s is not None}
+    curves = _curves(found, spans)
+    first, *_, last = report.text(found).split("\n\n")
+    title, *lines = [*first.split("\n"), *last.split("\n")]
+    blocks: list[Block] = [Heading(1, "Audit by the rules of grid operators"), Text(title)]
+    blocks += [Text(line) for line in lines]
+    each = enumerate(found.verdicts)
+    for _, group in itertools.groupby(each, key=lambda pair: id(pair[1].rule)):
+        blocks += _rule(found, list(group), curves)
+    return document.page(blocks, STYLE)
+
+
+def _rule(
+    found: Found, group: list[tuple[int, Verdict]], curves: dict[int, Curve]
+) -> Iterator[Block]:
+    rule = group[0][1].rule
+    yield Heading(2, rule.title)
+    yield Text(report.limit_words(rule))
+    yield Text(f"{rule.document} ({rule.date}), {report.PROVENANCE[rule.provenance]}. {rule.note}")
+    if unseen := judge.unseen(found, rule):
+        yield Text(unseen)
+    rows = [
+        (each.series, Mark(KINDS.get(each.word, "absent"), each.word), report.details(found, each))
+        for _, each in group
+    ]
+    yield Table(("", "verdict", ""), rows)
+    for at, verdict in group:
+        if at in curves and verdict.series == found.judged:
+            yield Picture(_picture(found, verdict, curves[at]), "worst")
+
+
+def _span(verdict: Verdict) -> Span_s:
+    assert verdict.begin_s is not None and verdict.at_s is not None
+    beside_s = max(BESIDE_S_MIN, BESIDE * (verdict.at_s - verdict.begin_s))
+    return verdict.begin_s - beside_s, verdict.at_s + beside_s
+
+
+def _curves(found: Found, spans: dict[int, Span_s]) -> dict[int, Curve]:
+    """The powers in each span, read in one more pass."""
+    kept: dict[int, list[tuple[np.ndarray, dict[str, np.ndarray]]]] = {at: [] for at in spans}
+    for block in Steady(found.source).blocks():
+        for at, (from_s, to_s) in spans.items():
+            part = slice(*np.searchsorted(block.times_s, (from_s, to_s)))
+            if part.stop > part.start:
+                powers = {name: block.values[name][part] for name in POWERS if name in block.values}
+                kept[at].append((block.times_s[part], powers))
+    return {at: _one(parts) for at, parts in kept.items() if parts}
+
+
+def _one(parts: list[Curve]) -> Curve:
+    names = parts[0][1]
+    times_s = np.concatenate([each[0] for each in parts])
+    return times_s, {name: np.concatenate([each[1][name] for each in parts]) for name in names}
+
+
+def _picture(found: Found, verdict: Verdict, curve: Curve) -> str:
+    """The powers around the worst moment, which is shaded."""
+    times_s, powers = curve
+    scale = found.site_MW / found.peak_W
+    low = min([float(each.min()) for each in powers.values()]) * scale
+    high = max([float(each.max()) for each in powers.values()]) * scale
+    span = (high - low) or 1.0
+    right_s, left_s = float(times_s[-1]), float(times_s[0])
+
+    def x(at_s: float) -> float:
+        return LEFT_px + (WIDTH_px - LEFT_px) * (at_s - left_s) / ((right_s - left_s) or 1.0)
+
+    def y(value: float) -> float:
+        return 10 + (HEIGHT_px - 20) * (high - value) / span
+
+    assert verdict.begin_s is not None and verdict.at_s is not None
+    begin, end = x(max(verdict.begin_s, left_s)), x(verdict.at_s)
+    shade = f'<rect x="{begin:.1f}" y="0" width="{max(1.0, end - begin):.1f}" height="{HEIGHT_px}"'
+    parts = [f'{shade} fill="{PALE}"/>']
+    for value in (low, high):
+        parts.append(
+            f'<text x="{LEFT_px - 5}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>'
+        )
+    for name, values in powers.items():
+        points = " ".join(
+            [f"{x(at):.1f},{y(v * scale):.1f}" for at, v in _thinned(times_s, values)]
+        )
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[name]}"/>')
+    foot = HEIGHT_px + FOOT_px - 6
+    parts += [
+        f'<text x="{LEFT_px}" y="{foot}">{left_s:.2f} s</text>',
+        f'<text x="{WIDTH_px}" y="{foot}" text-anchor="end">{right_s:.2f} s</text>',
+        f'<text x="{WIDTH_px // 2}" y="{foot}" text-anchor="middle">MW; {_legend(powers)}</text>',
+    ]
+    name = html.escape(f"{verdict.rule.title}, worst moment")
+    box = f'viewBox="0 0 {WIDTH_px} {HEIGHT_px + FOOT_px}" role="img" font-size="12"'
+    return f'<svg {box} fill="{FAINT}"><title>{name}</title>{"".join(parts)}</svg>'
+
+
+def _legend(powers: dict[str, np.ndarray]) -> str:
+    return ", ".join([f'<tspan fill="{COLOURS[n]}">{judge.SERIES[n]}</tspan>' for n in powers])
+
+
+def _thinned(times_s: np.ndarray, values: np.ndarray) -> Iterator[tuple[float, float]]:
+    """The lowest and the highest point of each column of the picture."""
+    width = -(-len(values) // COLUMNS_MAX)
+    for first in range(0, len(values), width):
+        part = values[first : first + width]
+        for at in sorted({int(part.argmin()), int(part.argmax())}):
+            yield float(times_s[first + at]), float(part[at])

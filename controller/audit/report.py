@@ -1,0 +1,153 @@
+"""The findings of an audit in words and as plain data."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from controller.audit import judge
+from controller.audit.judge import Found, Verdict
+from controller.audit.rules import CONFIRMED, ENERGY, LINE, PROVENANCE, RAMP, RIDE, Rule
+from controller.recorder.csv_files import utc_text
+from controller.system.paths import ascii_only
+
+US, LOW_W = 1e6, 1000.0
+
+
+def text(found: Found) -> str:
+    """The report."""
+    steady, path = found.steady, found.source.path
+    lines = [
+        f"{path}: {steady.length_s:.1f} s at {steady.step_s * 1000:g} ms, highest load "
+        f"{found.peak_W / 1e6:.4g} MW; judged as a site of {found.site_MW:.4g} MW",
+        f"its meter sees up to {found.seen_Hz:.3g} Hz, a third of its rate",
+    ]
+    if steady.gaps or steady.lost:
+        lines.append(
+            f"{steady.lost} lost samples bridged; {steady.gaps} gaps, {steady.gap_s:.1f} s left out"
+        )
+    if found.peak_W < LOW_W:
+        lines.append(f"its highest load is {found.peak_W:g} W: is the unit right?")
+    for at, verdict in enumerate(found.verdicts):
+        if not at or found.verdicts[at - 1].rule is not verdict.rule:
+            lines += ["", *_head(found, verdict.rule)]
+        lines.append(f"  {verdict.series:13} {verdict.word:14} {details(found, verdict)}")
+    return ascii_only("\n".join([*lines, "", *_end(found)]))
+
+
+def _head(found: Found, rule: Rule) -> Iterator[str]:
+    yield f"{rule.title}: {limit_words(rule)}"
+    unseen = judge.unseen(found, rule)
+    if unseen:
+        yield f"  {unseen}"
+
+
+def limit_words(rule: Rule) -> str:
+    """What the rule allows, in words."""
+    values, unit = rule.values, rule.unit
+    if rule.quantity == RIDE:
+        return f"{values['back_percent']:g} % of the power back in {values['back_s']:g} s"
+    per = unit.removeprefix("MW")
+    if rule.quantity == ENERGY:
+        band_Hz, percent = values["band_Hz"], values["limit_percent"]
+        return (
+            f"{band_Hz[0]:g} to {band_Hz[1]:g} Hz, at most {percent:g} % of the energy of changes"
+        )
+    most = [f"{values[key]:g} {name}" for key, name in _limits(per) if values.get(key) is not None]
+    band_Hz = values.get("band_Hz")
+    band = f"{band_Hz[0]:g} to {band_Hz[1]:g} Hz, " if band_Hz else ""
+    what = {
+        RAMP: f"mean slope over {values['window_s']:g} s, ",
+        LINE: f"each line from {values.get('low_Hz') or 0:g} Hz up, ",
+    }
+    window = what.get(rule.quantity, f"range in any {values['window_s']:g} s, ")
+    size = f", from {rule.from_MW:g} MW" if rule.from_MW else ""
+    return f"{band}{window}at most {' and '.join(most)}{size}"
+
+
+def _limits(per: str) -> tuple[tuple[str, str], ...]:
+    return ("limit_MW", f"MW{per}"), ("limit_percent", f"% of the load's peak{per}")
+
+
+def details(found: Found, verdict: Verdict) -> str:
+    """Why, value, place and largest site of a verdict."""
+    parts = [verdict.why] if verdict.why else []
+    if verdict.value is not None:
+        parts.append(f"{verdict.value:.4g} {verdict.rule.unit} of {verdict.limit:.4g}")
+    if verdict.at_s is not None:
+        parts.append(f"at {_time(found, verdict.at_s)}")
+    if verdict.site_MW_max is not None:
+        parts.append(f"largest site {_size(verdict.rule, verdict.site_MW_max)}")
+    return "; ".join(parts)
+
+
+def _size(rule: Rule, size_MW: float) -> str:
+    if size_MW == math.inf:
+        return "any"
+    if size_MW and size_MW == rule.from_MW:
+        return f"below {size_MW:.4g} MW, where the rule begins"
+    return f"{size_MW:.4g} MW" if size_MW else "none"
+
+
+def _time(found: Found, at_s: float) -> str:
+    begin_s = found.source.begin_utc_s
+    utc = "" if begin_s is None else f" ({utc_text(round((begin_s + at_s) * US))})"
+    return f"{at_s:.3f} s{utc}"
+
+
+def _end(found: Found) -> Iterator[str]:
+    words = [each.word for each in found.verdicts if each.series == found.judged]
+    counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
+    yield f"{found.judged}: {', '.join(counts)}"
+    rules = dict.fromkeys([each.rule.operator for each in found.verdicts if _is_doubtful(each)])
+    if rules:
+        yield f"(?) not read in the document itself: {', '.join(rules)}; --json has the source"
+
+
+def _is_doubtful(verdict: Verdict) -> bool:
+    return verdict.rule.provenance != CONFIRMED
+
+
+def document(found: Found) -> dict[str, Any]:
+    """The findings as JSON."""
+    steady = found.steady
+    return {
+        "record": found.source.path,
+        "begin_utc_s": found.source.begin_utc_s,
+        "length_s": round(steady.length_s, 6),
+        "sample_ms": round(1000 * steady.step_s, 6),
+        "meter_ms": round(1000 * steady.meter_s, 6),
+        "seen_to_Hz": round(found.seen_Hz, 4),
+        "lost_samples": steady.lost,
+        "gaps": steady.gaps,
+        "gap_s": round(steady.gap_s, 3),
+        "peak_W": found.peak_W,
+        "site_MW": found.site_MW,
+        "judged": found.judged,
+        "is_met": found.is_met,
+        "verdicts": [_verdict(found, each) for each in found.verdicts],
+    }
+
+
+def _verdict(found: Found, verdict: Verdict) -> dict[str, Any]:
+    rule, size_MW = verdict.rule, verdict.site_MW_max
+    return {
+        "operator": rule.operator,
+        "document": rule.document,
+        "date": rule.date,
+        "provenance": PROVENANCE[rule.provenance],
+        "rule": rule.name,
+        "limit_words": limit_words(rule),
+        "note": rule.note,
+        "from_MW": rule.from_MW,
+        "not_seen": judge.unseen(found, rule) or None,
+        "series": verdict.series,
+        "verdict": verdict.word,
+        "why": verdict.why,
+        "value": verdict.value,
+        "limit": verdict.limit,
+        "unit": rule.unit,
+        "begin_s": verdict.begin_s,
+        "at_s": verdict.at_s,
+        "any_site": size_MW == math.inf,
+        "site_MW_max": None if size_MW == math.inf else size_MW,
+    }

@@ -1,0 +1,150 @@
+"""Ride-through: what the controller and the load did in each sag of voltage or frequency.
+
+A sag begins when voltage or frequency leaves the normal range. It is inside the curve until the
+time beyond one edge is longer than the curve allows. Inside, no stop, island or shed may be
+commanded, and after it the power has to come back in time. Outside, the load may do as it likes.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from controller.audit.samples import COMMANDED, FREQUENCY, VOLTAGE, Block, Values
+from controller.recorder.ticks import ISLAND, SHED, STOP
+
+BEFORE_S, AFTER_S = 1.0, 10.0
+SAG_S_MAX = 600.0  # a longer one is judged up to here
+ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
+RATE_SHARE = 0.2  # of the allowed rate of the frequency: a faster change is an event
+
+
+class Ride(NamedTuple):
+    """One sag. back_s: until the power was back; None: outside the curve, or nothing to judge."""
+
+    begin_s: float
+    end_s: float
+    is_inside: bool
+    act: str
+    act_s: float
+    back_s: float | None
+
+
+class Rides:
+    """Collects the sags of one rule and one power. `rides`: those that are complete."""
+
+    def __init__(self, values: dict[str, Any], column: str, step_s: float) -> None:
+        """values: of the rule; column: of the power."""
+        self.rides: list[Ride] = []
+        self.seen: set[str] = set()  # columns with values
+        self._rule, self._power, self._step_s = values, column, step_s
+        self._after_s = max(AFTER_S, 3 * values["back_s"])
+        self._times_s, self._kept = np.empty(0), Values()
+
+    def feed(self, block: Block) -> None:
+        """Take a block."""
+        signs = [name for name in (VOLTAGE, FREQUENCY) if name in block.values]
+        if not signs:
+            return
+        self.seen |= {name for name in signs if not np.isnan(block.values[name]).all()}
+        if block.is_begin:
+            self.close()
+        joined = {
+            key: np.concatenate((self._kept.get(key, np.empty(0)), each))
+            for key, each in block.values.items()
+        }
+        self._times_s = np.concatenate((self._times_s, block.times_s))
+        self._kept = joined
+        self._judge(False)
+
+    def close(self) -> None:
+        """The segment has ended: judge what there is."""
+        if len(self._times_s):
+            self._judge(True)
+        self._times_s, self._kept = np.empty(0), {}
+
+    def _judge(self, is_end: bool) -> None:
+        """Judge each sag whose time after it is there, and forget it."""
+        while True:
+            times_s = self._times_s
+            away = self._away()
+            places = np.flatnonzero(away)
+            if not len(places):
+                self._forget(len(times_s) - round(BEFORE_S / self._step_s))
+                return
+            first = int(places[0])
+            ends = np.flatnonzero(np.diff(places) > 1)
+            last = int(places[ends[0]] if len(ends) else places[-1])
+            until = min(last, first + round(SAG_S_MAX / self._step_s))
+            if not is_end and times_s[-1] - times_s[until] < self._after_s and not len(ends):
+                return
+            self.rides.append(self._ride(first, until))
+            self._forget(until + 1)
+
+    def _forget(self, count: int) -> None:
+        if count > 0:
+            self._times_s = self._times_s[count:]
+            self._kept = {key: each[count:] for key, each in self._kept.items()}
+
+    def _away(self) -> np.ndarray:
+        """Which samples are out of the normal range."""
+        rule, found = self._rule, np.zeros(len(self._times_s), bool)
+        for key, column in (("normal_pu", VOLTAGE), ("normal_Hz", FREQUENCY)):
+            if rule[key] and column in self._kept:
+                low, high = rule[key]
+                found |= (self._kept[column] < low) | (self._kept[column] > high)
+        if rule["rate_Hz_per_s"]:
+            found |= self._rates() > RATE_SHARE * rule["rate_Hz_per_s"]
+        return found
+
+    def _rates(self) -> np.ndarray:
+        """Rate of the frequency over its window, Hz/s; 0 where it is not known."""
+        found = np.zeros(len(self._times_s))
+        steps = max(1, round(self._rule["rate_window_s"] / self._step_s))
+        if FREQUENCY in self._kept and len(found) > steps:
+            values = self._kept[FREQUENCY]
+            found[steps:] = np.abs(values[steps:] - values[:-steps]) / (steps * self._step_s)
+        return np.nan_to_num(found)
+
+    def _ride(self, first: int, last: int) -> Ride:
+        """The verdict of a sag between two places."""
+        sag = slice(first, last + 1)
+        is_within = self._within(sag)
+        is_inside = bool(is_within.all())
+        acts = np.nan_to_num(self._kept.get(COMMANDED, np.zeros(len(self._times_s)))).astype(int)
+        before = int(acts[first - 1]) if first else 0
+        new = (acts[sag] & ~before) * is_within
+        act, act_s = "", 0.0
+        if new.any():
+            place = int(np.flatnonzero(new)[0])
+            act = next(word for bit, word in ACTS.items() if new[place] & bit)
+            act_s = float(self._times_s[first + place] - self._times_s[first])
+        back_s = self._back_s(first, last) if is_inside else None
+        begin_s, end_s = (float(self._times_s[each]) for each in (first, last))
+        return Ride(begin_s, end_s, is_inside, act, act_s, back_s)
+
+    def _within(self, sag: slice) -> np.ndarray:
+        """Which samples of a sag are inside the curve: no edge has been passed for too long."""
+        rule, found = self._rule, np.ones(sag.stop - sag.start, bool)
+        for key, normal, column in (
+            ("voltage_pu_s", "normal_pu", VOLTAGE),
+            ("frequency_Hz_s", "normal_Hz", FREQUENCY),
+        ):
+            for low, high, most_s in rule[key] if column in self._kept else ():
+                values, is_low = self._kept[column][sag], high <= rule[normal][0]
+                beyond = values < high if is_low else values > low
+                found &= np.cumsum(beyond) * self._step_s <= most_s + self._step_s / 2
+        if rule["rate_Hz_per_s"]:
+            found &= np.cumsum(self._rates()[sag] > rule["rate_Hz_per_s"]) == 0
+        return found
+
+    def _back_s(self, first: int, last: int) -> float | None:
+        """Time after the sag until the share of the power is back; None: there was none before."""
+        power_W = self._kept[self._power]
+        before_W = power_W[:first][-max(1, round(BEFORE_S / self._step_s)) :]
+        if not len(before_W) or not np.mean(before_W) > 0:
+            return None
+        needed_W = float(np.mean(before_W)) * self._rule["back_percent"] / 100
+        short = np.flatnonzero(power_W[last + 1 :] >= needed_W)
+        if len(short):
+            return float(self._times_s[last + 1 + short[0]] - self._times_s[last + 1])
+        return float(self._times_s[-1] - self._times_s[last])

@@ -1,0 +1,153 @@
+"""The rules as data: one TOML file for each operator, `rules/NAME.toml` or a file of a user."""
+
+import datetime
+import math
+import pathlib
+from typing import Any, NamedTuple
+
+from controller.forms.field import Form, choice, number, numbers, passing, rows, text
+from controller.forms.reading import check_tables, read, read_variant, tables_of
+from controller.forms.refusal import refuse, shown
+
+FOLDER = pathlib.Path(__file__).with_name("rules")
+PROVENANCE = {
+    "read": "read in the document",
+    "list": "wording of a curated list that had opened the document",
+    "second-hand": "second-hand",
+    "template": "the shape of a rule, with example numbers",
+}
+CONFIRMED, TEMPLATE = "read", "template"
+RANGE, RAMP, LINE, ENERGY, RIDE = "range", "ramp", "line", "energy_share", "ride_through"
+MW, PERCENT = "limit_MW", "limit_percent"
+SAMPLES_MIN = 10  # of a window, below that its range is not seen
+RIDE_SAMPLES_MIN = 5  # of the shortest time of a ride-through
+DECADE = 10.0  # a line needs frequencies up to so many times its lowest
+
+_date = passing(lambda value: type(value) is datetime.date, "a date, as 2026-09-17")
+_MW, _PERCENT = number(1e-6, 1e5, None), number(1e-6, 1000, None)
+_window = number(0.02, 3600)
+HEAD: Form = {
+    "operator": text(),
+    "document": text(),
+    "date": _date,
+    "provenance": choice(PROVENANCE),
+    "from_MW": number(0, 1e5, 0.0),
+    "rule": passing(lambda value: isinstance(value, dict), "tables [rule.NAME]"),
+}
+COMMON: Form = {
+    "note": text(""),
+    "from_MW": number(0, 1e5, None),
+    "document": text(None),
+    "date": _date._replace(default=None),
+}
+LIMITS: Form = {MW: _MW, PERCENT: _PERCENT}
+FORMS: dict[str, Form] = {
+    RANGE: {"window_s": _window, "band_Hz": numbers(0.001, 1000, None, (2,)), **LIMITS},
+    RAMP: {
+        "window_s": _window,
+        "per": choice(("s", "min")),
+        "direction": choice(("both", "up", "down"), "both"),
+        **LIMITS,
+    },
+    LINE: {"window_s": _window, "low_Hz": number(0.001, 1000), **LIMITS},
+    ENERGY: {"window_s": _window, "band_Hz": numbers(0.001, 1000, counts=(2,)), PERCENT: _PERCENT},
+    RIDE: {
+        "normal_pu": numbers(0, 9, counts=(2,)),
+        "voltage_pu_s": rows((0, 9), (0, 9), (0, 3600)),
+        "normal_Hz": numbers(0, 99, None, (2,)),
+        "frequency_Hz_s": rows((0, 99), (0, 99), (0, 3600)),
+        "rate_Hz_per_s": number(0.01, 100, None),
+        "rate_window_s": number(0.02, 10, 0.5),
+        "back_percent": number(1, 100),
+        "back_s": number(0.02, 3600),
+    },
+}
+
+
+class Rule(NamedTuple):
+    """One rule. values: the keys of its quantity, as FORMS."""
+
+    operator: str
+    document: str
+    date: str
+    provenance: str
+    name: str
+    quantity: str
+    from_MW: float
+    note: str
+    values: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """Operator and name; (?) marks what was not read in the document."""
+        doubt = "" if self.provenance == CONFIRMED else " (?)"
+        return f"{self.operator} {self.name}{doubt}"
+
+    @property
+    def unit(self) -> str:
+        """Unit of its value."""
+        if self.quantity in (ENERGY, RIDE):
+            return {ENERGY: "%", RIDE: "s"}[self.quantity]
+        return f"MW/{self.values['per']}" if self.quantity == RAMP else "MW"
+
+    def limit(self, site_MW: float) -> float:
+        """The limit of a site of this size, in `unit`."""
+        if self.quantity == RIDE:
+            return float(self.values["back_s"])
+        if self.quantity == ENERGY:
+            return float(self.values[PERCENT])
+        percent = self.values[PERCENT]
+        of_size_MW = math.inf if percent is None else percent / 100 * site_MW
+        return min(of_size_MW, math.inf if self.values[MW] is None else self.values[MW])
+
+    @property
+    def sample_s_max(self) -> float:
+        """A meter with a longer time between its values cannot see what this rule limits: less than
+        half of the octaves of a band, less than SAMPLES_MIN values of a window.
+        """
+        values = self.values
+        if self.quantity == LINE:
+            return 1 / (3 * DECADE * values["low_Hz"])
+        if self.quantity == RIDE:
+            times = [row[2] for key in ("voltage_pu_s", "frequency_Hz_s") for row in values[key]]
+            times += [values["back_s"], *[values["rate_window_s"]] * bool(values["rate_Hz_per_s"])]
+            return min([each for each in times if each]) / RIDE_SAMPLES_MIN
+        band_Hz = values.get("band_Hz")
+        of_band_s = 1 / (3 * math.sqrt(band_Hz[0] * band_Hz[1])) if band_Hz else math.inf
+        return min(of_band_s, values["window_s"] / SAMPLES_MIN)
+
+
+def names() -> list[str]:
+    """The shipped files, by name."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def usual() -> list[str]:
+    """The shipped files without templates."""
+    return [name for name in names() if not name.startswith(TEMPLATE)]
+
+
+def load(name: str) -> list[Rule]:
+    """The rules of a shipped file by its name, or of a path. Raises ConfigError."""
+    path = str(FOLDER / f"{name}.toml") if name in names() else name
+    content = tables_of(path, "rules of one operator")
+    top = read(path, (), content, HEAD)
+    check_tables(path, ("rule",), top["rule"])
+    if not top["rule"]:
+        refuse(path, ("rule",), "has no rule", "a table [rule.NAME]")
+    return [_rule(path, top, name, table) for name, table in top["rule"].items()]
+
+
+def _rule(path: str, top: dict[str, Any], name: str, table: dict[str, Any]) -> Rule:
+    where = ("rule", name)
+    found = read_variant(path, where, table, "quantity", FORMS, COMMON)
+    quantity, note, from_MW = (found.pop(key) for key in ("quantity", "note", "from_MW"))
+    if quantity != RIDE and found.get(MW) is None and found[PERCENT] is None:
+        refuse(path, where, "has no limit", "limit_MW, limit_percent or both")
+    band_Hz = found.get("band_Hz")
+    if band_Hz and band_Hz[0] >= band_Hz[1]:
+        refuse(path, (*where, "band_Hz"), f"{shown(band_Hz)} is not allowed", "[low, high]")
+    from_MW = top["from_MW"] if from_MW is None else from_MW
+    document, date = found.pop("document") or top["document"], found.pop("date") or top["date"]
+    head = top["operator"], document, date.isoformat(), top["provenance"]
+    return Rule(*head, name, quantity, from_MW, note, found)

@@ -1,0 +1,140 @@
+"""Samples of a source on an even grid of time, in blocks: what the measures read.
+
+A source gives pieces: times that rise, and a column for each name, NaN where a value is unknown.
+A straight line bridges a gap of at most GAP_S. After a longer gap a new segment begins, and no
+window reaches over the gap. So a lost sample cannot look like a change of the load.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+LOAD, GRID, BATTERY = "load_W", "grid_W", "battery_W"
+VOLTAGE, FREQUENCY, COMMANDED = "voltage_pu", "frequency_Hz", "commanded"
+POWERS = LOAD, GRID
+GAP_S, GAP_STEPS = 1.0, 3
+LOST_PERCENT_MAX = 20.0
+Values = dict[str, np.ndarray]
+
+
+class AuditError(ValueError):
+    """A record that cannot be judged: one line."""
+
+
+class Piece(NamedTuple):
+    """Some samples of a source."""
+
+    times_s: np.ndarray
+    values: Values
+
+
+class Source(Protocol):
+    """A record. It can be read several times. meter_s: time between two values of its meter; 0:
+    not known, then each sample counts as a value. Each piece has the same columns.
+    """
+
+    path: str
+    meter_s: float
+
+    @property
+    def begin_utc_s(self) -> float | None:
+        """UTC of time 0, s since 1970; known once the first samples are read."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """The samples from the first one on. Raises AuditError, SeriesError."""
+
+
+class Block(NamedTuple):
+    """Even samples. is_begin: they do not follow the block before."""
+
+    is_begin: bool
+    times_s: np.ndarray
+    values: Values
+
+
+class Steady:
+    """The blocks of a source. After them: step_s, samples, lost, gaps, gap_s, length_s."""
+
+    def __init__(self, source: Source) -> None:
+        self.source, self.step_s = source, 0.0
+        self.samples = self.lost = self.gaps = 0
+        self.gap_s = self.length_s = 0.0
+        self._before: Piece | None = None
+
+    def blocks(self) -> Iterator[Block]:
+        """The blocks, oldest first. Raises AuditError."""
+        begin_s = end_s = 0.0
+        for piece in self.source.pieces():
+            kept = self._known(piece)
+            if not len(kept.times_s):
+                continue
+            if not self.step_s:
+                self.step_s, begin_s = _step_s(kept.times_s, self.source.path), kept.times_s[0]
+            end_s = kept.times_s[-1]
+            for block in self._split(kept):
+                self.samples += len(block.times_s)
+                yield block
+        if self.samples < 2:
+            raise AuditError(f"{self.source.path}: fewer than two samples of the load")
+        self.length_s = end_s - begin_s
+        missing = 100 * (self.lost + self.gap_s / self.step_s) / (self.length_s / self.step_s + 1)
+        if missing > LOST_PERCENT_MAX:
+            raise AuditError(
+                f"{self.source.path}: {missing:.0f} % of the samples of {self.step_s * 1000:g} ms "
+                f"are missing; allowed {LOST_PERCENT_MAX:g} %"
+            )
+
+    @property
+    def meter_s(self) -> float:
+        """Time between two values."""
+        return max(self.step_s, self.source.meter_s)
+
+    def _known(self, piece: Piece) -> Piece:
+        """The samples with every power."""
+        powers = [piece.values[name] for name in POWERS if name in piece.values]
+        known = ~np.isnan(sum(powers))
+        if known.all():
+            return piece
+        return Piece(piece.times_s[known], {key: each[known] for key, each in piece.values.items()})
+
+    def _split(self, piece: Piece) -> Iterator[Block]:
+        """The blocks of a piece: cut at long gaps, short gaps bridged."""
+        last = self._before
+        self._before = Piece(piece.times_s[-1:], {key: v[-1:] for key, v in piece.values.items()})
+        times_s = piece.times_s if last is None else np.append(last.times_s, piece.times_s)
+        values = piece.values if last is None else _joined(last.values, piece.values)
+        steps_s = np.diff(times_s)
+        is_gap = steps_s > max(GAP_S, GAP_STEPS * self.step_s)
+        self.gaps += int(is_gap.sum())
+        self.gap_s += float(steps_s[is_gap].sum())
+        edges = [0, *(np.flatnonzero(is_gap) + 1), len(times_s)]
+        for first, end in zip(edges, edges[1:]):
+            part = {key: each[first:end] for key, each in values.items()}
+            is_begin = bool(first > 0 or last is None)
+            block = self._even(is_begin, times_s[first:end], part)
+            if len(block.times_s):
+                yield block
+
+    def _even(self, is_begin: bool, times_s: np.ndarray, values: Values) -> Block:
+        """One sample for each step. Without a begin the first one is of the block before."""
+        counts = np.rint(np.diff(times_s) / self.step_s).astype(int)
+        if (counts == 1).all():
+            begin = 0 if is_begin else 1
+            return Block(is_begin, times_s[begin:], {k: v[begin:] for k, v in values.items()})
+        places = np.append(0, np.cumsum(counts))
+        self.lost += int(np.maximum(counts - 1, 0).sum())
+        even = np.arange(0 if is_begin else 1, places[-1] + 1)
+        kept = np.append(counts > 0, True)  # of two samples in one step, the last
+        found = {k: np.interp(even, places[kept], v[kept]) for k, v in values.items()}
+        return Block(is_begin, np.interp(even, places[kept], times_s[kept]), found)
+
+
+def _step_s(times_s: np.ndarray, path: str) -> float:
+    if len(times_s) < 2:
+        raise AuditError(f"{path}: fewer than two samples of the load at its begin")
+    return float(np.median(np.diff(times_s)))
+
+
+def _joined(before: Values, after: Values) -> Values:
+    return {key: np.append(before[key], after[key]) for key in after}

@@ -1,0 +1,157 @@
+"""What a path holds: a CSV file, a capture or journal, the ring of ticks of a recorder."""
+
+import os
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
+
+import numpy as np
+
+from controller.audit.samples import (
+    BATTERY,
+    COMMANDED,
+    FREQUENCY,
+    GRID,
+    LOAD,
+    VOLTAGE,
+    AuditError,
+    Piece,
+    Source,
+    Values,
+)
+from controller.audit.table import CsvSource
+from controller.journal.ring import MAGIC, JournalError
+from controller.journal.snapshot import Snapshot
+from controller.recorder import fast_ring
+from controller.recorder.seconds import Seconds
+from controller.recorder.ticks import COLUMNS, NONE, Ticks, meters_of
+from controller.system.paths import plain
+from safety import parameters as p
+
+# column of the ring: (name here, factor)
+NAMES = {
+    "load_W": (LOAD, 1.0),
+    "grid_W": (GRID, 1.0),
+    "battery_W": (BATTERY, 1.0),
+    "voltage_permille": (VOLTAGE, 1e-3),
+    "frequency_mHz": (FREQUENCY, 1e-3),
+    "commanded": (COMMANDED, 1.0),
+}
+GRID_METER, LOAD_METER = "meter_grid", "meter_load"
+ELAPSED = COLUMNS[0]
+FRAMES = 1 << 14
+US = 1e6
+
+
+def opened(path: str, column: str | None, meter_s: float, zone: tzinfo) -> Source:
+    """The source of a path. column, meter_s, zone: of a CSV file. AuditError, SeriesError."""
+    inner = os.path.join(path, fast_ring.FOLDER)
+    folder = inner if os.path.isdir(inner) else path
+    if os.path.isdir(folder):
+        return RingSource(folder)
+    if _is_journal(path):
+        return JournalSource(path)
+    return CsvSource(path, column, meter_s, zone)
+
+
+def _is_journal(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError as error:
+        raise AuditError(plain(error, path)) from None
+
+
+class RingSource:
+    """The ring of ticks; time 0 is its first tick."""
+
+    def __init__(self, folder: str) -> None:
+        """AuditError: it has no block."""
+        self.path = folder
+        self.begin_utc_s: float | None = None
+        names = fast_ring.files(folder)
+        paths = [os.path.join(folder, name) for name in names]
+        first = next((each for path in paths for each in fast_ring.blocks_of(path)), None)
+        if first is None:
+            raise AuditError(f"{folder}: allowed is a folder with the ticks of a recorder")
+        self.meter_s = first.header["meter_ms"] / 1000
+
+    def pieces(self) -> Iterator[Piece]:
+        """See Source."""
+        try:
+            for found in fast_ring.placed(self.path):
+                header, begin_s = found.block.header, found.begin_us / US
+                if self.begin_utc_s is None:
+                    self.begin_utc_s = begin_s
+                columns = {name: _unpacked(each) for name, each in found.columns.items()}
+                columns[ELAPSED][0] = 0
+                piece = _piece(columns, header["tick_ms"] / 1000, header["meters"])
+                yield Piece(piece.times_s + begin_s - self.begin_utc_s, piece.values)
+        except (ValueError, KeyError, OSError) as error:
+            raise AuditError(f"{self.path}: {error}") from None
+
+
+def _unpacked(column: bytes) -> np.ndarray:
+    """The same as fast_ring.unpacked, at once."""
+    return np.frombuffer(column, "<u4").cumsum(dtype="<u4").view("<i4").copy()
+
+
+def _piece(
+    columns: Mapping[str, Sequence[int] | np.ndarray], step_s: float, meters: Sequence[str]
+) -> Piece:
+    """Columns of Ticks as samples. meters: the load follows from the others, or the grid."""
+    values: Values = {}
+    for name, (here, factor) in NAMES.items():
+        found = np.array(columns[name], float)
+        found[found == NONE] = np.nan
+        values[here] = found * factor
+    battery_W = values.pop(BATTERY)
+    if LOAD_METER not in meters:
+        values[LOAD] = values[GRID] + battery_W
+    if GRID_METER not in meters:
+        values[GRID] = values[LOAD] - battery_W
+    return Piece(np.cumsum(np.array(columns[ELAPSED], float)) * step_s, values)
+
+
+class JournalSource:
+    """A capture or a whole journal. Its ticks have no UTC."""
+
+    def __init__(self, path: str) -> None:
+        """AuditError: it is none of this version."""
+        self.path = path
+        self.begin_utc_s: float | None = None
+        seen = self._opened()
+        header = seen.reader.header
+        meter_ms, self._meters = meters_of(header)
+        self.meter_s, self._step_s = meter_ms / 1000, header["safety_image"][p.H_TICK_MS] / 1000
+        seen.close()
+
+    def _opened(self) -> Snapshot:
+        try:
+            return Snapshot(self.path)
+        except JournalError as error:
+            raise AuditError(str(error)) from None
+
+    def pieces(self) -> Iterator[Piece]:
+        """See Source."""
+        begin_s, width = 0.0, len(COLUMNS)
+        for rows in self._rows():
+            columns = {name: rows[at::width] for at, name in enumerate(COLUMNS)}
+            piece = _piece(columns, self._step_s, self._meters)
+            yield Piece(piece.times_s + begin_s, piece.values)
+            begin_s += float(piece.times_s[-1])
+
+    def _rows(self) -> Iterator[array]:
+        """Rows of many frames."""
+        seen = self._opened()
+        seconds, rows = Seconds(seen), array("i")
+        ticks = Ticks(seconds)
+        for frame in seen.follow():
+            seconds.feed(frame)
+            rows.extend(ticks.row(frame))
+            if len(rows) >= FRAMES * len(COLUMNS):
+                yield rows
+                rows = array("i")
+        if rows:
+            yield rows
+        seen.close()

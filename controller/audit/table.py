@@ -1,0 +1,173 @@
+"""A foreign CSV file as a source, read by the reader of series.
+
+`load_kW` (any column of a power with "load" in its name, else the only one), `grid_kW` or
+`battery_kW` (above 0 discharges), `voltage_pu`, `frequency_Hz`, `commanded`. A cell that is no
+number is a lost sample.
+"""
+
+import contextlib
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
+
+import numpy as np
+
+from controller.audit.samples import (
+    BATTERY,
+    COMMANDED,
+    FREQUENCY,
+    GRID,
+    LOAD,
+    VOLTAGE,
+    Piece,
+    Values,
+)
+from controller.series import powers, table, times
+from controller.series.refusal import SeriesError, at_cell, listed, shown
+from controller.series.table import Row, Table
+from controller.series.units import DURATION, POWER
+
+ROWS = 1 << 16
+POWER_W_MAX = 1e10
+PLAIN = {VOLTAGE: (0.0, 3.0), FREQUENCY: (0.0, 100.0), COMMANDED: (0.0, 7.0)}
+WORDS = {LOAD: "load", GRID: "grid", BATTERY: "battery"}
+Column = tuple[str, int, float, float]  # name, place, factor, highest absolute value
+
+
+class CsvSource:
+    """column: name of the load's; None: found by its name. zone: of times without an offset."""
+
+    def __init__(self, path: str, column: str | None, meter_s: float, zone: tzinfo) -> None:
+        """Reads the header. SeriesError, AuditError."""
+        self.path, self.meter_s, self._given, self._zone = path, meter_s, column, zone
+        self.begin_utc_s: float | None = None
+        with table.opened(path) as rows:
+            self._columns(rows)
+
+    def pieces(self) -> Iterator[Piece]:
+        """See Source."""
+        with table.opened(self.path) as rows:
+            clock, columns = _Clock(rows, self._zone), self._columns(rows)
+            each = iter(rows)
+            while found := list(itertools.islice(each, ROWS)):
+                yield self._piece(clock, columns, found, rows)
+
+    def _piece(self, clock: "_Clock", columns: list[Column], rows: list[Row], of: Table) -> Piece:
+        whole = [row for row in rows if len(row[1]) == len(of.names)]
+        if not whole:
+            return Piece(np.empty(0), {})
+        cells = list(zip(*[row[1] for row in whole]))
+        times_s = clock.read([row[0] for row in whole], [cells[at] for at in clock.places])
+        values: Values = {}
+        for name, place, factor, most in columns:
+            found = measured(cells[place], of.has_comma) * factor
+            if np.nanmax(np.abs(found), initial=0.0) > most:
+                at = int(np.nanargmax(np.abs(found)))
+                line, cell = whole[at][0], cells[place][at]
+                raise SeriesError(
+                    f"line {line}: {of.names[place]} = {shown(cell)}: allowed is at most "
+                    f"{most / factor:g}"
+                )
+            values[name] = found
+        if self.begin_utc_s is None and clock.is_utc:
+            self.begin_utc_s = float(times_s[0])
+        if clock.is_utc:
+            times_s = times_s - (self.begin_utc_s or 0.0)
+        return Piece(times_s, with_grid(values))
+
+    def _columns(self, rows: Table) -> list[Column]:
+        """The columns of the file, the load first. SeriesError: no load."""
+        every = powers.columns(rows)
+        found: dict[str, str] = {}
+        for name, word in WORDS.items():
+            fitting = [each for each in every if word in each.lower()]
+            if name == LOAD and self._given:
+                fitting = [powers.chosen(rows, self._given)]
+            if len(fitting) > 1:
+                raise SeriesError(f"several columns of the {word}: {listed(fitting)}; --column")
+            if fitting:
+                found[name] = fitting[0]
+        if LOAD not in found:
+            others = [each for each in every if each not in found.values()]
+            found = {LOAD: powers.chosen(rows, None) if len(every) < 2 else _one(others), **found}
+        made = []
+        for name, column in found.items():
+            unit = POWER.unit_of(column)
+            assert unit is not None  # of a power column
+            made.append((name, rows.names.index(column), unit.factor, POWER_W_MAX))
+        plain = [
+            (name, rows.names.index(name), 1.0, PLAIN[name][1])
+            for name in PLAIN
+            if name in rows.names
+        ]
+        return [*made, *plain]
+
+
+def _one(names: Sequence[str]) -> str:
+    if len(names) != 1:
+        raise SeriesError(f"no column of the load among {listed(names) or 'the powers'}; --column")
+    return names[0]
+
+
+def with_grid(values: Values) -> Values:
+    """The grid as the load less the battery, unless it was measured."""
+    battery_W = values.pop(BATTERY, None)
+    if battery_W is not None and GRID not in values:
+        values[GRID] = values[LOAD] - battery_W
+    return values
+
+
+def measured(cells: Sequence[str], has_comma: bool) -> np.ndarray:
+    """The values of cells, NaN of no number, and of what devices write for "no value"."""
+    found = numbers(cells, has_comma)
+    found[np.isin(found, tuple(powers.BLANKS))] = np.nan
+    return found
+
+
+def numbers(cells: Sequence[str], has_comma: bool) -> np.ndarray:
+    """The numbers of cells, NaN of no number."""
+    if not has_comma:
+        with contextlib.suppress(ValueError):
+            found = np.array(cells, dtype="S32").astype(float)
+            found[~np.isfinite(found)] = np.nan
+            return found
+    return np.array([table.number(cell, has_comma) for cell in cells])
+
+
+class _Clock:
+    """Times of rows, s, that rise. is_utc: since 1970."""
+
+    def __init__(self, rows: Table, zone: tzinfo) -> None:
+        timed = [name for name in rows.names if name.startswith("t_") and DURATION.unit_of(name)]
+        name = powers.TIME if powers.TIME in timed else next(iter(timed), "")
+        self._unit = DURATION.unit_of(name) if name else None
+        self.is_utc, self._has_comma = not name, rows.has_comma
+        self.places = (rows.names.index(name),) if name else times.columns(rows.names, rows.first)
+        if not self.places:
+            raise SeriesError(f"no time column {powers.TIME} (seconds): {listed(rows.names)}")
+        self._name = rows.names[self.places[0]]
+        self._cells = times.TimeCells(zone, name=self._name)
+        self._before_s = -math.inf
+
+    def read(self, lines: Sequence[int], columns: Sequence[Sequence[str]]) -> np.ndarray:
+        """The times of some rows. SeriesError: one does not rise."""
+        if self._unit is None:
+            return np.fromiter(map(self._clock, lines, zip(*columns)), float, len(lines))
+        times_s = numbers(columns[0], self._has_comma) * self._unit.factor
+        steps_s = np.diff(times_s, prepend=self._before_s)
+        wrong = np.flatnonzero(~(steps_s > 0))
+        if len(wrong):
+            at = int(wrong[0])
+            before_s = times_s[at - 1] if at else self._before_s
+            above = "" if before_s == -math.inf else f" above {before_s / self._unit.factor:.10g}"
+            cell = shown(columns[0][at])
+            raise SeriesError(
+                f"line {lines[at]}: {self._name} = {cell}: allowed is a number{above}"
+            )
+        self._before_s = float(times_s[-1])
+        return times_s
+
+    def _clock(self, line: int, cells: tuple[str, ...]) -> float:
+        with at_cell(line, self._name):
+            return self._cells(" ".join(cells))

@@ -1,0 +1,167 @@
+"""The ring of ticks beside the record: what a grid operator's rule is judged by, for some days.
+
+    fast/fast_0000000120.ticks     blocks 120 to 179: an hour of blocks of a minute
+    block: magic, lengths u32 x 2, hash (32 bytes), header (JSON), columns (zlib)
+
+A column is the differences between its values as u32, the low bytes first, then the next ones. Most
+high bytes are 0, so this halves the size. The hash is SHA-256 over the hash of the block before,
+the header and the columns; the header repeats the former. A block is written once, at its end, and
+synced: a power cut costs at most a minute, and what it leaves half-written is cut off.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import zlib
+from array import array
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from controller.recorder.fast_ring import (
+    BLOCKS_A_DAY,
+    FOLDER,
+    HEAD,
+    MAGIC,
+    MASK,
+    blocks_of,
+    files,
+    number_of,
+)
+from controller.recorder.ticks import COLUMNS
+from controller.store import durable
+
+BLOCK_S, BLOCKS_A_FILE = 60, 60
+START = bytes(32)
+LEVEL = 6
+
+
+def _packed(values: "array[int]") -> bytes:
+    before, differences = 0, array("I", bytes(4 * len(values)))
+    for at, value in enumerate(values):
+        differences[at] = (value - before) & MASK
+        before = value
+    content = differences.tobytes()
+    return b"".join([content[at::4] for at in range(4)])
+
+
+class Fast:
+    """Writes the ring."""
+
+    def __init__(
+        self,
+        state_directory: str,
+        days: int,
+        say: Callable[[str], object],
+        has_room: Callable[[int], bool] = lambda wanted_bytes: True,
+    ) -> None:
+        """days: kept; 0: nothing is written. say: tells the operator. has_room: for so many bytes
+        beside the room that is kept for events.
+        """
+        self._folder, self.days, self._say = os.path.join(state_directory, FOLDER), days, say
+        self._has_room = has_room
+        self._rows = array("i")
+        self._told = ""
+        self._number, self._previous = -1, START
+        self._last = -1, -1  # inode and sequence of the newest stored frame
+        if days:
+            with self._telling():
+                self._begin()
+
+    def _begin(self) -> None:
+        """Go on after the newest block; cut off what a power cut left behind it."""
+        os.makedirs(self._folder, mode=0o750, exist_ok=True)
+        newest = files(self._folder)[-2:]  # the last one may hold no whole block
+        self._number = number_of(newest[0]) - 1 if newest else -1
+        for name in newest:
+            path, end = os.path.join(self._folder, name), 0
+            for block in blocks_of(path):
+                end, self._number, self._previous = block.end, block.header["number"], block.digest
+                self._last = block.header["inode"], block.header["sequence"]
+            if not end:
+                os.unlink(path)
+            elif end < os.path.getsize(path):
+                os.truncate(path, end)
+
+    def has(self, inode: int, sequence: int) -> bool:
+        """A frame of a journal was stored by an earlier process."""
+        return inode == self._last[0] and sequence <= self._last[1]
+
+    def take(self, row: tuple[int, ...]) -> None:
+        """A row of COLUMNS."""
+        self._rows.extend(row)
+
+    def is_due(self, tick_ms: int) -> bool:
+        """A block is full."""
+        return len(self._rows) // len(COLUMNS) * tick_ms >= BLOCK_S * 1000
+
+    def write(self, header: dict[str, Any]) -> None:
+        """Store the rows as a block; without room they are lost, and said once. header: all but
+        number, count, columns and previous.
+        """
+        rows, self._rows = self._rows, array("i")
+        if not rows or not self.days:
+            return
+        number = self._number + 1
+        content, digest = self._block({"number": number, **header}, rows)
+        with self._telling():
+            if not self._has_room(len(content)):
+                self._drop_oldest(files(self._folder))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._append(number, content)
+            self._number, self._previous = number, digest
+            self._last = header["inode"], header["sequence"]
+            self._trim()
+
+    def _block(self, header: dict[str, Any], rows: "array[int]") -> tuple[bytes, bytes]:
+        """(bytes of a block, its hash)."""
+        width = len(COLUMNS)
+        content = b"".join([_packed(rows[at::width]) for at in range(width)])
+        more = {"count": len(rows) // width, "columns": COLUMNS, "previous": self._previous.hex()}
+        head, packed = json.dumps(header | more).encode("ascii"), zlib.compress(content, LEVEL)
+        digest = hashlib.sha256(self._previous + head + packed).digest()
+        return HEAD.pack(MAGIC, len(head), len(packed), digest) + head + packed, digest
+
+    def _append(self, number: int, content: bytes) -> None:
+        newest = files(self._folder)[-1:]
+        first = [number_of(each) for each in newest]
+        is_new = not first or number - first[0] >= BLOCKS_A_FILE
+        name = f"fast_{number:010d}.ticks" if is_new else newest[0]
+        path = os.path.join(self._folder, name)
+        with durable.opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640) as descriptor:
+            size = os.fstat(descriptor).st_size
+            try:
+                durable.write(descriptor, content)
+                os.fsync(descriptor)
+            except OSError:
+                os.truncate(path, size)
+                raise
+        if is_new:
+            durable.sync_directory(self._folder)
+
+    def _trim(self) -> None:
+        """Remove the oldest files."""
+        names = files(self._folder)
+        while len(names) > 1 and self._number - number_of(names[1]) >= self.days * BLOCKS_A_DAY:
+            self._drop_oldest(names)
+            names.pop(0)
+
+    def _drop_oldest(self, names: list[str]) -> None:
+        if len(names) > 1:
+            os.unlink(os.path.join(self._folder, names[0]))
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """A failed write loses its block. It is said once, as is the end of the failure."""
+        try:
+            yield
+        except OSError as error:
+            why = error.strerror or "no file"
+            if why != self._told:
+                self._say(f"{self._folder}: {why}: the ticks of the last minute are not kept")
+            self._told = why
+            return
+        if self._told:
+            self._say(f"{self._folder}: ticks are kept again")
+        self._told = ""

@@ -1,0 +1,52 @@
+"""The ring of ticks as CSV, for `firebreak export --what ticks`; `audit` reads it too."""
+
+from collections.abc import Iterator
+
+from controller.recorder import fast_ring
+from controller.recorder.csv_files import utc_text
+from controller.recorder.ticks import NONE
+
+# column of the ring: (name in the file, divisor)
+COLUMNS = {
+    "load_W": ("load_W", 1),
+    "grid_W": ("grid_W", 1),
+    "battery_W": ("battery_W", 1),
+    "voltage_permille": ("voltage_pu", 1000),
+    "frequency_mHz": ("frequency_Hz", 1000),
+    "commanded": ("commanded", 1),
+}
+
+
+def has_ticks(folder: str, from_us: int, to_us: int) -> bool:
+    """Whether a block of the ring has ticks of that time. OSError, ValueError."""
+    return next(_between(folder, from_us, to_us), None) is not None
+
+
+def pieces(folder: str, from_us: int, to_us: int) -> Iterator[bytes]:
+    """Bytes of the file, a minute at a time. OSError, ValueError."""
+    yield (",".join(["utc", *[name for name, _ in COLUMNS.values()]]) + "\r\n").encode("ascii")
+    for found in _between(folder, from_us, to_us):
+        values = [fast_ring.unpacked(found.columns[name]) for name in COLUMNS]
+        divisors = [divisor for _, divisor in COLUMNS.values()]
+        at_us, step_us = found.begin_us, found.block.header["tick_ms"] * 1000
+        lines = []
+        for place, row in enumerate(zip(*values)):
+            at_us += found.elapsed[place] * step_us if place else 0
+            if from_us <= at_us < to_us:
+                cells = [_cell(*pair) for pair in zip(row, divisors)]
+                lines.append(",".join([utc_text(at_us), *cells]))
+        if lines:
+            yield ("\r\n".join(lines) + "\r\n").encode("ascii")
+
+
+def _between(folder: str, from_us: int, to_us: int) -> Iterator[fast_ring.Placed]:
+    for found in fast_ring.placed(folder):
+        step_us = found.block.header["tick_ms"] * 1000
+        if found.begin_us < to_us and found.begin_us + sum(found.elapsed) * step_us > from_us:
+            yield found
+
+
+def _cell(value: int, divisor: int) -> str:
+    if value == NONE:
+        return ""
+    return str(value) if divisor == 1 else f"{value / divisor:.3f}"

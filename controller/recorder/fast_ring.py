@@ -1,0 +1,184 @@
+"""Reading the ring of ticks: its blocks, their times, its chain. The form: fast.py."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import struct
+import zlib
+from array import array
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from controller.system import regular_file
+
+FOLDER = "fast"
+NAME = re.compile(r"fast_(\d{10})\.ticks")
+HEAD = struct.Struct("<4sII32s")
+MAGIC = b"FBT\x01"
+BLOCKS_A_DAY = 1440
+WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()  # of a header
+COUNT_MAX = 100_000  # ticks of a block: more than a minute of 1 ms
+FILE_BYTES_MAX = 64 << 20  # a file has an hour: about 2 MB
+MASK = (1 << 32) - 1
+# a file system writes about so much beside each block: its last page, the inode, its journal
+BESIDE_BYTES = 12 << 10
+
+
+class Block(NamedTuple):
+    """A block as it is stored. header: number, utc_us and uptime_ms of its end, tick_ms, meter_ms,
+    count, inode and sequence of its last frame, columns, previous. begin, end: in the file.
+    """
+
+    header: dict[str, Any]
+    packed: bytes
+    digest: bytes
+    begin: int
+    end: int
+
+    def columns(self) -> dict[str, bytes]:
+        """The columns, for `unpacked`. ValueError, zlib.error."""
+        size, names = 4 * self.header["count"], self.header["columns"]
+        content = zlib.decompressobj().decompress(self.packed, size * len(names))
+        if len(content) != size * len(names):
+            raise ValueError("its columns are short")
+        return {name: _mixed(content[at * size :][:size]) for at, name in enumerate(names)}
+
+
+def _mixed(content: bytes) -> bytes:
+    """Differences as u32 again."""
+    count, mixed = len(content) // 4, bytearray(len(content))
+    for at in range(4):
+        mixed[at::4] = content[at * count : (at + 1) * count]
+    return bytes(mixed)
+
+
+def unpacked(column: bytes) -> array:
+    """The values of a column."""
+    value, values = 0, array("I", column)
+    for at, difference in enumerate(values):
+        value = (value + difference) & MASK
+        values[at] = value
+    return array("i", values.tobytes())
+
+
+def number_of(name: str) -> int:
+    """Number of the first block of a file."""
+    return int(name[5:15])
+
+
+def files(folder: str) -> list[str]:
+    """Names of the files of a ring, oldest first; [] without a folder."""
+    with contextlib.suppress(FileNotFoundError):
+        return sorted(filter(NAME.fullmatch, os.listdir(folder)))
+    return []
+
+
+def blocks_of(path: str) -> Iterator[Block]:
+    """The whole blocks of a file; what is damaged between them is left out. OSError."""
+    with open(path, "rb", opener=regular_file.opener) as file:
+        data = file.read(FILE_BYTES_MAX)
+    at = data.find(MAGIC)
+    while at >= 0:
+        block = _block_at(data, at)
+        if block is not None:
+            yield block
+        at = data.find(MAGIC, at + 1 if block is None else block.end)
+
+
+def _block_at(data: bytes, begin: int) -> Block | None:
+    """The block that begins here; None: it is not whole."""
+    if begin + HEAD.size > len(data):
+        return None
+    _, head_bytes, packed_bytes, digest = HEAD.unpack_from(data, begin)
+    packed_at = begin + HEAD.size + head_bytes
+    head, packed = data[begin + HEAD.size : packed_at], data[packed_at : packed_at + packed_bytes]
+    try:
+        header = json.loads(head)
+        previous = bytes.fromhex(header["previous"])
+        is_right = all([type(header[name]) is int for name in WHOLE])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    is_right = is_right and 0 < header["count"] <= COUNT_MAX
+    if not is_right or hashlib.sha256(previous + head + packed).digest() != digest:
+        return None
+    return Block(header, packed, digest, begin, packed_at + len(packed))
+
+
+class Placed(NamedTuple):
+    """A block with its columns and the UTC, us, of its first tick; elapsed: ticks before each."""
+
+    block: Block
+    columns: dict[str, bytes]
+    elapsed: array
+    begin_us: int
+
+
+def placed(folder: str) -> Iterator[Placed]:
+    """The blocks of a ring. One goes on from the block before if no frame is missing between them,
+    because the wall clock is read once a block and is less even than the ticks. OSError,
+    ValueError.
+    """
+    end_us, follows = 0, (0, -1)
+    for name in files(folder):
+        for block in blocks_of(os.path.join(folder, name)):
+            try:
+                found = _placed(block, end_us, follows)
+            except (KeyError, TypeError, IndexError, ValueError, zlib.error) as error:
+                number = block.header.get("number")
+                raise ValueError(f"{name}: block {number} is damaged: {error}") from None
+            ticks = sum(found.elapsed) - found.elapsed[0]
+            end_us = found.begin_us + ticks * block.header["tick_ms"] * 1000
+            follows = block.header["inode"], block.header["sequence"]
+            yield found
+
+
+def _placed(block: Block, end_us: int, follows: tuple[int, int]) -> Placed:
+    header, columns = block.header, block.columns()
+    elapsed = unpacked(columns["elapsed_ticks"])
+    step_us = header["tick_ms"] * 1000
+    before = header["inode"], header["sequence"] - header["count"]
+    on_us = end_us + elapsed[0] * step_us
+    by_clock_us = header["utc_us"] - (sum(elapsed) - elapsed[0]) * step_us
+    begin_us = on_us if before == follows else max(by_clock_us, on_us)
+    return Placed(block, columns, elapsed, begin_us)
+
+
+class Ring(NamedTuple):
+    """What a check of the ring found. times_us: UTC of the first and the last block; breaks: one
+    line each.
+    """
+
+    blocks: int
+    times_us: list[int]
+    stored_bytes: int
+    breaks: list[str]
+
+    @property
+    def day_bytes(self) -> float:
+        """Written to the flash in a day, with what the file system writes beside."""
+        return (self.stored_bytes / max(1, self.blocks) + BESIDE_BYTES) * BLOCKS_A_DAY
+
+
+def verify(folder: str) -> Ring:
+    """Check the chain of a ring. OSError."""
+    count, stored, breaks = 0, 0, list[str]()
+    times_us: list[int] = []
+    before: tuple[int, str] | None = None  # number and hash that the next block must name
+    for name in files(folder):
+        path, end = os.path.join(folder, name), 0
+        for block in blocks_of(path):
+            number, previous = block.header["number"], block.header["previous"]
+            if block.begin != end:
+                breaks.append(f"{name}: is damaged from byte {end} to {block.begin}")
+            elif not end and number != number_of(name):
+                breaks.append(f"{name}: block {number} is not the first of this file")
+            elif before not in (None, (number, previous)):
+                breaks.append(f"{name}: block {number} does not follow the block before")
+            before, end = (number + 1, block.digest.hex()), block.end
+            times_us, count = [*times_us[:1], block.header["utc_us"]], count + 1
+        stored += end
+        if end < os.path.getsize(path):
+            breaks.append(f"{name}: is damaged from byte {end} on")
+    return Ring(count, times_us, stored, breaks)

@@ -1,0 +1,52 @@
+"""One run of the controller as the recorder reads it: what is made of its frames."""
+
+from typing import Any
+
+from controller.recorder import events
+from controller.recorder.events import Event, EventFinder, event
+from controller.recorder.follow import Run
+from controller.recorder.minutes import Minutes
+from controller.recorder.seconds import Seconds
+from controller.recorder.ticks import Ticks, meters_of
+from controller.recorder.timeline import Timeline
+
+
+class Reading:
+    """One run of the controller and what is made of its frames."""
+
+    def __init__(self, run: Run, timeline: Timeline, silent_until: int | None, standing: list[str]):
+        """silent_until: sequence up to which an earlier recorder has taken the frames, or None."""
+        self.run, self.timeline, self.silent_until = run, timeline, silent_until
+        self.finder = EventFinder(run.seen, standing, new_run=silent_until is None)
+        self.seconds, self.minutes = Seconds(run.seen), Minutes(run.seen)
+        self.ticks, self.fast_moment_us = Ticks(self.seconds), 0
+        self._meter_ms, self._meters = meters_of(run.reader.header)
+        self.began = self.quiet = False
+
+    def fast_header(self, utc_offset_us: int) -> dict[str, Any]:
+        """Header of a block of ticks that ends with the newest frame."""
+        return {
+            "utc_us": self.fast_moment_us + utc_offset_us,
+            "uptime_ms": self.fast_moment_us // 1000,
+            "tick_ms": self.run.tick_ms,
+            "meter_ms": self._meter_ms,
+            "meters": self._meters,
+            "inode": self.run.inode,
+            "sequence": self.run.seen.sequence,
+        }
+
+
+def begun(reading: Reading, sequence: int) -> list[Event]:
+    """Events of a run that was found, once, and of frames of it that were not read."""
+    found: list[Event] = []
+    lost = reading.run.take_lost()
+    if not reading.began and reading.silent_until is None:
+        lost = 0  # a ring that has gone round before anybody followed it
+        found.append(event(events.START, f"the controller runs, frame {sequence}"))
+    elif reading.silent_until is not None and not reading.began:
+        lost = sequence - reading.silent_until - 1
+    if lost:
+        text = f"{lost} frames before frame {sequence} were overwritten before they were read"
+        found.append(event(events.LOSS, text, code="JOURNAL"))
+    reading.began = True
+    return [each._replace(sequence=sequence) for each in found]

@@ -1,0 +1,59 @@
+"""What the rules of grid operators need of each tick: powers, voltage, frequency, commands."""
+
+from typing import Any
+
+from controller.config.devices import METERS
+from controller.core.image import GRID_QUALITY
+from controller.journal.frame import Frame
+from controller.journal.snapshot import Snapshot, places
+from controller.recorder.seconds import Seconds
+from controller.state.bands import sample_ms_of
+from safety import signals as s
+
+# elapsed_ticks: since the frame before; commanded: bits
+COLUMNS = tuple(
+    "elapsed_ticks grid_W load_W battery_W voltage_permille frequency_mHz commanded".split()
+)
+NONE = -(1 << 31)  # of a value that is not known
+STOP, ISLAND, SHED = 1, 2, 4  # bits of `commanded`
+POWERS = 3  # of the columns of Seconds
+
+
+def meters_of(header: dict[str, Any]) -> tuple[int, list[str]]:
+    """(time between values of the load meter, ms; roles of the meters) of a journal's header."""
+    roles = [each["role"] for each in header["devices"]]
+    return sample_ms_of(header), [role for role in METERS if role in roles]
+
+
+class Ticks:
+    """`row` after a frame was fed to the Seconds."""
+
+    def __init__(self, seconds: Seconds) -> None:
+        self._seconds, self._seen = seconds, seconds.seen
+        at = places(self._seen.reader.header["input_names"])
+        self._quality = [at(name) for name in GRID_QUALITY]
+        self._sheds = seconds.site.of_role("load_shed")
+
+    def row(self, frame: Frame) -> tuple[int, ...]:
+        """The values of COLUMNS of this frame."""
+        now, seen = self._seconds.now, self._seen
+        is_known = bool(now[0])
+        return (
+            frame.elapsed_ticks,
+            *[each[0] if each else NONE for each in now[:POWERS]],
+            *[_quality(seen, each) if is_known else NONE for each in self._quality],
+            self._commanded(),
+        )
+
+    def _commanded(self) -> int:
+        seen, layout = self._seen, self._seen.layout
+        forming = [seen.inp[layout.unit_input(at, s.PCS_FORMING)] for at in range(layout.units)]
+        is_island = seen.inp[s.SOURCE_CODE] != s.SOURCE_GRID or any(forming)
+        is_shed = any([each.sent("stages") for each in self._sheds])
+        is_stop = seen.out[s.STATE] != s.RUNNING
+        return STOP * is_stop + ISLAND * is_island + SHED * is_shed
+
+
+def _quality(seen: Snapshot, place: int | None) -> int:
+    """A word of the grid meter; 0 means that it reads none."""
+    return (seen.inp[place] if place is not None else 0) or NONE

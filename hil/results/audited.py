@@ -1,0 +1,52 @@
+"""A run of the rig judged by grid operators' rules: `rig --audit`. The audit is in the package
+office; a bench without it says so.
+"""
+
+import importlib.util
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from controller.audit.samples import Piece
+
+ROWS = 1 << 16
+MISSING = "--audit: install the package firebreak-office"
+
+
+class RunSource:
+    """Load and grid of the plant from a time on, each tick a value."""
+
+    path, meter_s, begin_utc_s = "this run", 0.0, None
+
+    def __init__(self, rows: np.ndarray, from_s: float) -> None:
+        self._rows = rows[rows["t_us"] >= from_s * 1e6]
+
+    def pieces(self) -> Iterator["Piece"]:
+        """See Source. Two rows of one time count once."""
+        from controller.audit.samples import GRID, LOAD, Piece
+
+        for first in range(0, len(self._rows), ROWS):
+            part = self._rows[first : first + ROWS]
+            part = part[np.append(True, np.diff(part["t_us"]) > 0)]
+            powers = {LOAD: part["load_W"], GRID: part["grid_W"]}
+            yield Piece(part["t_us"] / 1e6, powers)
+
+
+def is_installed() -> bool:
+    """Whether the audit is there."""
+    return importlib.util.find_spec("controller.audit") is not None
+
+
+def judged(rows: np.ndarray, from_s: float, site_MW: float | None) -> tuple[dict[str, Any], str]:
+    """(findings as JSON, report) by all shipped rules. site_MW: None for the size of the run."""
+    from controller.audit import judge, report, rules
+    from controller.audit.samples import AuditError
+
+    every = [rule for name in rules.usual() for rule in rules.load(name)]
+    try:
+        found = judge.audit(RunSource(rows, from_s), every, site_MW)
+    except AuditError as error:
+        return {"error": str(error)}, f"not judged: {error}"
+    return report.document(found), report.text(found)

@@ -1,0 +1,125 @@
+"""Records with one violation of known size and place. No code of the rules: closed forms alone."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+BASE_MW = 80.0
+ONE_SAMPLE = 1.001
+
+
+class Planted(NamedTuple):
+    """columns: by name, powers in W; value: in the unit of the rule; at_s within near_s."""
+
+    times_s: np.ndarray
+    columns: dict
+    value: float
+    at_s: float
+    near_s: float
+
+
+def _times(length_s, step_s):
+    return np.arange(round(length_s / step_s) + 1) * step_s
+
+
+def _lines(times_s, *corners):
+    """Straight lines between (time, MW), as W."""
+    return 1e6 * np.interp(times_s, *zip(*corners))
+
+
+def change(rng, size, window_s, step_s=0.02):
+    """A ramp of this height, shorter than the window. Its way back is too slow for any window."""
+    begin_s = step_s * rng.integers(round(window_s / step_s), round(2 * window_s / step_s))
+    rise_s = step_s * rng.integers(1, round(0.9 * window_s / step_s))
+    top_s = begin_s + rise_s
+    times_s = _times(top_s + 12 * window_s, step_s)
+    sign = rng.choice((-1, 1))
+    level = BASE_MW + sign * size
+    back_s = top_s + 1.5 * window_s
+    corners = (begin_s, BASE_MW), (top_s, level), (back_s, level), (times_s[-1], BASE_MW)
+    return Planted(times_s, {"load_W": _lines(times_s, *corners)}, size, top_s, ONE_SAMPLE * step_s)
+
+
+def through_band(rng, size, low_Hz, high_Hz, step_s):
+    """A ramp whose answer behind one pole at each edge has this range.
+
+    Laplace: a ramp through s T1 / ((1 + s T1) (1 + s T2)) is
+    T1 (1 - (T1 exp(-t / T1) - T2 exp(-t / T2)) / (T1 - T2)).
+    """
+    slow_s = 1 / (2 * math.pi * low_Hz)
+    quick_s = 1 / (2 * math.pi * high_Hz) if high_Hz else 0.0
+
+    def answer(after_s):
+        after_s = np.maximum(after_s, 0.0)
+        quick = quick_s * np.exp(-after_s / quick_s) if quick_s else 0.0
+        return slow_s * (1 - (slow_s * np.exp(-after_s / slow_s) - quick) / (slow_s - quick_s))
+
+    begin_s = step_s * rng.integers(200, 900)
+    rise_s = step_s * rng.integers(1, max(2, round(min(4.0, slow_s) / step_s)))
+    top_s = begin_s + rise_s
+    length_s = top_s + 60 * max(slow_s, 0.3)
+    times_s = _times(length_s, step_s)
+    seen = answer(times_s - begin_s) - answer(times_s - top_s)
+    height = size * rise_s / (seen.max() - seen.min())
+    corners = (begin_s, BASE_MW), (top_s, BASE_MW + height)
+    columns = {"load_W": _lines(times_s, *corners)}
+    extremes = float(times_s[max(seen.argmax(), seen.argmin())])
+    return Planted(times_s, columns, size, extremes, ONE_SAMPLE * step_s)
+
+
+def slope(rng, size, window_s, per_s, step_s=0.02):
+    """A ramp exactly as long as the window; back at a quarter of it."""
+    steps = round(window_s / step_s)
+    begin_s = step_s * rng.integers(steps, 2 * steps)
+    top_s, height = begin_s + window_s, size * window_s / per_s
+    times_s = _times(top_s + 6 * window_s, step_s)
+    corners = (
+        (begin_s, BASE_MW),
+        (top_s, BASE_MW + height),
+        (top_s + window_s, BASE_MW + height),
+        (top_s + 5.5 * window_s, BASE_MW),
+    )
+    return Planted(times_s, {"load_W": _lines(times_s, *corners)}, size, top_s, ONE_SAMPLE * step_s)
+
+
+def relative_slope(rng, percent, step_s=0.02):
+    """A slope of so many percent of the peak in a second."""
+    share = percent / 100
+    return slope(rng, BASE_MW * share / (1 - share), 1.0, 1.0, step_s)
+
+
+def tone(rng, size, step_s=0.02):
+    """A sine of this amplitude for at least two windows of 60 s; a small other one all the time."""
+    times_s = _times(420, step_s)
+    begin_s, length_s = rng.uniform(60, 150), rng.uniform(125, 180)
+    low_Hz, high_Hz = rng.uniform(0.3, 1.0), rng.uniform(2.0, 8.0)
+    is_on = (times_s >= begin_s) & (times_s < begin_s + length_s)
+    wave = size * np.sin(2 * np.pi * high_Hz * times_s) * is_on
+    wave += 0.05 * size * np.sin(2 * np.pi * low_Hz * times_s)
+    half_s = length_s / 2
+    return Planted(times_s, {"load_W": 1e6 * (1000 + wave)}, size, begin_s + half_s, half_s)
+
+
+def share(rng, percent, step_s=0.01):
+    """Two sines whose energies have this ratio: one in the band, one above it."""
+    times_s = _times(240, step_s)
+    in_Hz, above_Hz = rng.uniform(1, 15), rng.uniform(25, 45)
+    inside, above = math.sqrt(percent), math.sqrt(100 - percent)
+    wave = inside * np.sin(2 * np.pi * in_Hz * times_s)
+    wave += above * np.sin(2 * np.pi * above_Hz * times_s)
+    return Planted(times_s, {"load_W": 1e6 * (1000 + wave)}, percent, 120.0, 120.0)
+
+
+def late(rng, back_s, depth_pu=0.6, sag_s=0.3, step_s=0.02):
+    """A sag inside the curve; 90 % of the power is back this long after it."""
+    times_s = _times(60, step_s)
+    begin = int(rng.integers(500, 1500))
+    end = begin + round(sag_s / step_s)
+    voltage = np.ones(len(times_s))
+    voltage[begin:end] = depth_pu
+    load = np.full(len(times_s), 100e6)
+    back = end + round(back_s / step_s)
+    load[begin:back] = 20e6
+    columns = {"load_W": load, "voltage_pu": voltage}
+    return Planted(times_s, columns, (back - end) * step_s, times_s[end - 1], ONE_SAMPLE * step_s)

@@ -1,0 +1,199 @@
+"""`firebreak audit`: what it reads, refuses in one line, and prints."""
+
+import json
+
+import numpy as np
+import pytest
+from command_line import run
+
+from controller.audit import judge, rules, samples
+from controller.audit.samples import Piece
+from tests.tables import cases
+
+
+def rows(count, step_s=0.02, MW_at=lambda t_s: 300.0, begin_s=0.0):
+    times = [begin_s + at * step_s for at in range(count)]
+    return [f"{t_s:.3f},{MW_at(t_s)}" for t_s in times]
+
+
+@pytest.fixture
+def audit(capsys, tmp_path):
+    """The answer to a file of these lines."""
+    path = tmp_path / "load.csv"
+
+    def asked(lines, *more, head="t_s,load_MW"):
+        path.write_text("\n".join([head, *lines]) + "\n")
+        return run(capsys, "audit", path, *more)
+
+    return asked
+
+
+def test_a_step_is_judged_for_its_size(audit, tmp_path):
+    step = rows(1000, MW_at=lambda t_s: 60.0 if t_s < 10 else 80.0)
+    more = "--rules", "southern", "--json", tmp_path / "a.json", "--html", tmp_path / "a.html"
+    code, out, err = audit(step, *more)
+    assert (code, err) == (1, [])
+    assert "  load alone    NOT MET        20 MW of 10; at 10.000 s; largest site 40 MW" in out
+    (found,) = json.loads((tmp_path / "a.json").read_text())["verdicts"]
+    assert (found["value"], found["at_s"], found["provenance"]) == (20, 10, "second-hand")
+    page = (tmp_path / "a.html").read_text()
+    assert page.count("<svg") == 1 and "src=" not in page and "href" not in page
+    assert audit(step, "--rules", "southern", "--site-MW", "39.9")[0] == 0
+    code, out, _ = audit(step, "--rules", "atc_spp", "--site-MW", "49")
+    assert code == 0 and "does not apply" in out[-5]
+    words = "largest site below 50 MW, where the rule begins"
+    assert [words in line for line in audit(step, "--rules", "atc_spp")[1]].count(True) == 1
+
+
+def test_the_battery_is_judged_beside_the_load(audit):
+    head = "t_s,load_MW,battery_MW"
+    lines = [f"{at * 0.02:.2f},{60 + 30 * (at >= 500)},{30 * (at >= 500)}" for at in range(1000)]
+    code, out, _ = audit(lines, "--rules", "southern", head=head)
+    verdicts = [line for line in out if line.startswith("  ") and "MW of" in line]
+    assert code == 0 and ["NOT MET" in line for line in verdicts] == [True, False]
+
+
+def test_a_rule_that_the_meter_cannot_see_is_refused(audit):
+    code, out, _ = audit(rows(100, 1.0), "--rules", "ercot", "southern", "ieso")
+    why = "refused        the meter has one every 1000 ms; this rule needs values at most 142 ms"
+    assert code == 1 and any(why in line for line in out)
+    assert any("needs values at most 600 ms apart" in line for line in out)  # 6 s
+    assert any("met            0 MW of 5" in line for line in out)  # IESO, in any 15 s
+    code, out, _ = audit(rows(9000), "--rules", "ercot", "--meter-ms", "200")
+    assert code == 1 and any("every 200 ms" in line for line in out)
+    code, out, _ = audit(rows(9000), "--rules", "ercot")
+    assert code == 0 and any("not seen: above 16.7 Hz" in line for line in out)
+
+
+def test_a_gap_is_no_change(audit):
+    lines = [*rows(600), *rows(600, begin_s=100, MW_at=lambda t_s: 400.0)]
+    lost = [line for at, line in enumerate(rows(600)) if at % 10]
+    code, out, _ = audit([*lost, *rows(600, begin_s=12)], "--rules", "southern")
+    assert code == 0 and "59 lost samples bridged; 0 gaps, 0.0 s left out" in out
+    code, out, err = audit(lines, "--rules", "southern")
+    assert code == 2 and "of the samples of 20 ms are missing; allowed 20 %" in err[0]
+    later = [*rows(5000), *rows(5000, begin_s=110, MW_at=lambda t_s: 400.0)]
+    code, out, _ = audit(later, "--rules", "southern")
+    assert code == 0 and "0 lost samples bridged; 1 gaps, 10.0 s left out" in out
+
+
+def test_a_segment_begins_after_a_gap_in_any_piece_and_a_double_sample_is_one():
+    times_s = np.array([0.0, 0.02, 0.04, 0.041, 0.06, 0.08, 5.0, 5.02, 5.08])
+    pieces = Given(times_s, {"load_W": np.arange(9.0)}, 4)
+    blocks = []
+    with pytest.raises(samples.AuditError, match="are missing"):
+        for each in samples.Steady(pieces).blocks():
+            blocks.append(each)
+    assert [each.is_begin for each in blocks] == [True, False, True, False]
+    found = np.concatenate([each.values["load_W"] for each in blocks])
+    assert found.tolist() == pytest.approx([0, 1, 3, 4, 5, 6, 7, 7 + 1 / 3, 7 + 2 / 3, 8])
+
+
+BAD = """
+t_s,load | 0,1 ; 1,2 | no power column
+load_kW | 1 ; 2 | no time column t_s
+t_s,load_kW,load_2_kW | 0,1,1 ; 1,2,2 | several columns of the load
+t_s,load_kW | 0,1 ; 1,2 ; 0.5,3 | line 4: t_s = '0.5': allowed is a number above 1
+t_s,load_kW | 0,1 ; x,2 ; 2,3 | line 3: t_s = 'x': allowed is a number above 0
+t_s,load_MW | 0,1 ; 1,200000 ; 2,1 | line 3: load_MW = '200000': allowed is at most 10000
+t_s,load_kW | 0,nan ; 1,nan ; 2,x | fewer than two samples of the load
+t_s,load_kW | 0,-5 ; 1,-5 ; 2,-5 | the load is never above 0
+t_s,load_kW,frequency_Hz | 0,5,50000 ; 1,5,50000 | frequency_Hz = '50000': allowed is at most 100
+"""
+
+
+@pytest.mark.parametrize(
+    "head, lines, words",
+    [[part.strip() for part in line.split("|")] for line in BAD.strip().splitlines()],
+)
+def test_a_wrong_file_is_one_line(audit, head, lines, words):
+    code, out, err = audit(lines.split(" ; "), head=head)
+    assert (code, out, len(err)) == (2, [], 1) and words in err[0] and "load.csv" in err[0]
+
+
+def test_wrong_rules_are_one_line(capsys, audit, tmp_path):
+    path = tmp_path / "mine.toml"
+    top = 'operator = "A"\ndocument = "B"\ndate = 2026-01-01\nprovenance = "read"\n'
+    mine = "[rule.a]\nquantity = 'range'\nwindow_s = 5.0\n"
+    for content, words in (
+        ("", "operator: is missing"),
+        (top, "rule: is missing"),
+        (top + mine, "rule.a: has no limit; allowed limit_MW, limit_percent or both"),
+        (top + mine + "limit_MW = 'x'\n", 'rule.a.limit_MW: "x" is not allowed'),
+        (top + mine + "limit_MW = 1.0\nband_Hz = [5.0, 1.0]\n", "rule.a.band_Hz"),
+        (top + "[rule.a]\nquantity = 'rang'\n", "rule.a.quantity"),
+    ):
+        path.write_text(content)
+        code, out, err = audit(rows(10), "--rules", path)
+        assert (code, out, len(err)) == (2, [], 1) and f"mine.toml:{words}" in err[0]
+    assert audit(rows(10), "--rules", "nowhere")[0] == 2
+
+
+def test_every_shipped_rule_says_where_it_was_read():
+    every = [rule for name in rules.names() for rule in rules.load(name)]
+    assert {rule.operator for rule in every} == set(
+        "ERCOT IESO CAISO LIPA Southern ATC/SPP EirGrid AEMC template".split() + ["NVIDIA T4"]
+    )
+    assert all(rule.title.endswith(" (?)") for rule in every)
+    assert not [name for name in rules.usual() if "template" in name]
+
+
+class Given:
+    """A record of these arrays, in pieces."""
+
+    path, begin_utc_s, meter_s = "given", None, 0.0
+
+    def __init__(self, times_s, values, count):
+        self.times_s, self.values, self._count = times_s, values, count
+
+    def pieces(self):
+        for first in range(0, len(self.times_s), self._count):
+            part = slice(first, first + self._count)
+            yield Piece(self.times_s[part], {key: v[part] for key, v in self.values.items()})
+
+
+class Sag(Given):
+    """A minute with a sag of 0.4 s at 30 s to this value. acts: commanded from 30.2 s on."""
+
+    def __init__(self, column, value, acts=0, length_s=0.4, slide_s=0.0):
+        """slide_s: the way down and back."""
+        all_s = np.arange(3000) * 0.02
+        normal = {"voltage_pu": 1.0, "frequency_Hz": 60.0}[column]
+        end_s = 29.99 + length_s
+        times_s, values = [29.98 - slide_s, 29.99, end_s, end_s + 0.01 + slide_s], [0, 1, 1, 0]
+        depth = np.interp(all_s, times_s, values)
+        found = {
+            "load_W": np.full(3000, 50e6),
+            column: normal + depth * (value - normal),
+            "commanded": np.where(all_s > 30.19, acts, 0.0),
+        }
+        super().__init__(all_s, found, 1400)
+
+
+STOP, ISLAND = 1, 2
+VOLTAGE, FREQUENCY = "voltage_pu", "frequency_Hz"
+INSIDE, OUTSIDE = "1 of 1 sags inside the curve", "0 of 1 sags inside the curve"
+
+
+@cases("""
+name         sag                                verdict         why
+"ercot"    (VOLTAGE, 0.6)                     judge.MET       INSIDE
+"ercot"    (VOLTAGE, 0.6, STOP)               judge.BROKEN    "stop commanded 0.20 s into the sag"
+"ercot"    (VOLTAGE, 0.6, ISLAND)             judge.BROKEN    "island commanded"
+"ercot"    (VOLTAGE, 0.1, STOP)               judge.MET       OUTSIDE
+"ercot"    (VOLTAGE, 0.85, STOP, 3.0)         judge.BROKEN    "stop commanded"
+"ercot"    (VOLTAGE, 0.85, 0, 3.0)            judge.MET       OUTSIDE
+"ercot"    (VOLTAGE, 1.15, STOP)              judge.BROKEN    "stop commanded"
+"ercot"    (VOLTAGE, 1.25, STOP)              judge.MET       OUTSIDE
+"ercot"    (VOLTAGE, 0.95, STOP)              judge.NOTHING   "no sag in this record"
+"caiso"    (VOLTAGE, 0.85, 0, 3.0)            judge.MET       INSIDE
+"ercot"    (FREQUENCY, 58.5, STOP, 20.0)      judge.BROKEN    "stop commanded"
+"ercot"    (FREQUENCY, 56.9, STOP)            judge.MET       OUTSIDE
+"eirgrid"  (FREQUENCY, 59.5, STOP, 0.4, 0.6)  judge.BROKEN    "no voltage"
+"eirgrid"  (FREQUENCY, 59.3, STOP, 3.0, 0.1)  judge.MET       "0 of 2 sags inside"
+"ieso"     (FREQUENCY, 59.3, STOP, 0.4, 0.1)  judge.BROKEN    "stop commanded"
+""")
+def test_a_sag_is_judged_by_the_curve(name, sag, verdict, why):
+    rule = [each for each in rules.load(name) if each.quantity == "ride_through"]
+    (found,) = judge.audit(Sag(*sag), rule, 100.0).verdicts
+    assert (found.word, why in found.why) == (verdict, True), found
