@@ -17,6 +17,7 @@ from controller.core.base.answers import FastRequest
 from controller.core.policies.found import Found
 from controller.core.policies.known import Known
 from controller.sites import FOLDER
+from hil.campaigns.benchmarks import machine
 from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
 from hil.devices.power_meter import PowerMeter
 from hil.engine import coverage
@@ -43,7 +44,7 @@ def run(count: int = 200, seed: int = 1) -> Measured:
             judged = f"{budget}_{words}" if budget else None
             figures.append(figure(what, found, "ms", "by `check`", round(us / 1000, 1), judged))
     notes = [f"{count} steps of {STEP_W / 1000:g} kW of each, in virtual time, seed {seed}"]
-    return Measured(figures, notes, details, "")
+    return Measured(figures, notes, details, machine.priority())
 
 
 class _Load:
