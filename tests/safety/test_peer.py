@@ -74,7 +74,7 @@ def test_the_relay_has_its_20_ms_at_every_tick(tick_ms, spare):
     """The permit ends within permit_expiry_ms: a tick for the frame, and the relay's own time."""
     assert p.spare_ticks(pe.EXPIRY_SPARE_TICKS, tick_ms) == spare
     image = default_image(tick_ms=tick_ms)
-    pair = pe.Peer(image, p.ImageMap(1, 1, m.STAGES_PER_SCOPE), None, 0, 0)
+    pair = pe.Peer(image, p.ImageMap(1, 1, m.STAGES_PER_SCOPE), c.Receiver(f.CHANNEL_A), 0, 0)
     assert pair.expiry_ticks == 500 // tick_ms - spare
 
 
