@@ -25,7 +25,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 COLUMNS = (
     *("code", "cases", "sags", "inside", "stop", "island", "shed", "import back, s"),
-    *("battery too, s", "V apart, pu", "outside", "stopped", "within, s"),
+    *("battery too, s", "V apart, pu", "outside", "stopped", "row 59d after, s"),
 )
 
 
@@ -92,7 +92,8 @@ def _row(name: str, pairs: Sequence[tuple[Case, dict[str, Any]]]) -> list[str]:
     inside = [each for case, each in pairs if case.outside_s is None]
     outside = [each for case, each in pairs if case.outside_s is not None]
     acts = Counter([act for each in inside for act in each["acts"]])
-    stopped = [each["stop_s"] for each in outside if not each["faults"]]
+    stopped = [each for each in outside if not each["faults"]]
+    told = [_told_s(case, each) for case, each in pairs if each in stopped]
     apart = [each["apart_pu"] for _, each in pairs if each["apart_pu"] is not None]
     return [
         name + " *" * codes.is_borrowed(name),
@@ -105,8 +106,13 @@ def _row(name: str, pairs: Sequence[tuple[Case, dict[str, Any]]]) -> list[str]:
         f"{max(apart, default=0.0):.3f}",
         str(len(outside)),
         str(len(stopped)),
-        f"{max(stopped, default=0.0):.2f}",
+        f"{max(told, default=0.0):.2f}",
     ]
+
+
+def _told_s(case: Case, found: dict[str, Any]) -> float:
+    at_s = next(at_s for name, at_s in found["stages"] if name == course.TOLD)
+    return float(at_s - (case.outside_s or 0.0))
 
 
 def _notes(cases: Sequence[Case], found: Sequence[dict[str, Any]]) -> list[str]:

@@ -24,6 +24,7 @@ BASE_W = start.LOAD_W
 BEFORE_S, BACK_S, AFTER_S, STILL_S = 1.0, 0.5, 2.5, 0.2
 BACK_SHARE, SEEN_S = 0.9, 0.1
 FULL_PU, LEAVES_PU = 0.9, 0.7
+TOLD, TOLD_S = "59d", 0.5  # the row of a converter that protects itself: debounce 200 ms, two reads
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
 
 
@@ -108,7 +109,8 @@ def play(case: Case, cabinet: str, seed: int) -> dict[str, Any]:
     stages = [
         (each["stage"], round(each["t_s"] - weather.begin_s, 2)) for each in rig.trips.trips[trips:]
     ]
-    return {"case": case.name, "stages": stages, **figures(case, ticks)}
+    found = {"case": case.name, "stages": stages, **figures(case, ticks)}
+    return found | {"faults": faults(case, found)}
 
 
 def _protect(rig: VirtualRig, case: Case, weather: Weather) -> None:
@@ -146,9 +148,10 @@ def _tick(rig: VirtualRig, t_s: float) -> Tick:
 
 
 def figures(case: Case, ticks: list[Tick]) -> dict[str, Any]:
-    """acts: what was commanded, with its time after the begin of the first sag; back_s: from the
-    end of the last sag until the import is back for good; settled_s: and the battery too; apart_pu:
-    error of the lowest voltage that the meter saw, of a sag of SEEN_S; stop_s: from the first moment outside until the battery gave nothing any more.
+    """acts: what was commanded, with its time after the begin of the first sag.
+    back_s: from the end of the last sag until the import is back for good; settled_s: until it is
+    near what it was, so the battery too. apart_pu: error of the lowest voltage that the meter saw.
+    stop_s: from the first moment outside until the battery gave nothing any more.
     """
     begin_s = case.sags[0].at_s
     acts = {
@@ -161,16 +164,14 @@ def figures(case: Case, ticks: list[Tick]) -> dict[str, Any]:
         found["back_s"], found["settled_s"] = _back_s(ticks, begin_s, case.end_s)
     else:
         found["stop_s"] = _stop_s(ticks, case.outside_s, case.end_s)
-    return found | {"faults": _faults(case, found)}
+    return found
 
 
 def _apart_pu(case: Case, ticks: list[Tick]) -> float | None:
-    lows = [sag for sag in case.sags if sag.kind == "voltage" and sag.for_s >= SEEN_S]
-    if not lows:
+    lowest = min(case.sags, key=lambda sag: sag.value if sag.kind == "voltage" else 1.0)
+    if lowest.kind != "voltage" or lowest.value > 1 or lowest.for_s < SEEN_S:
         return None
-    lowest_pu = min([1.0, *[sag.value for sag in lows]])
-    seen_pu = min([t.seen[0] for t in ticks])
-    return round(abs(seen_pu - lowest_pu), 3)
+    return round(abs(min([t.seen[0] for t in ticks]) - lowest.value), 3)
 
 
 def _back_s(ticks: list[Tick], begin_s: float, end_s: float) -> tuple[float, float]:
@@ -192,10 +193,12 @@ def _stop_s(ticks: list[Tick], outside_s: float, end_s: float) -> float | None:
     return round(max(0.0, fed[-1] - outside_s), 2) if fed else 0.0
 
 
-def _faults(case: Case, found: dict[str, Any]) -> list[str]:
+def faults(case: Case, found: dict[str, Any]) -> list[str]:
     """Each promise that this case broke."""
-    if case.outside_s is not None:
-        is_late = found["stop_s"] is None or found["stop_s"] > STILL_S
-        return ["power outside the curve"] if is_late else []
-    is_back = found["back_s"] <= BACK_S
-    return [*found["acts"], *["power not back"] * (not is_back)]
+    if case.outside_s is None:
+        is_back = found["back_s"] <= BACK_S
+        return [*found["acts"], *["power not back"] * (not is_back)]
+    is_late = found["stop_s"] is None or found["stop_s"] > STILL_S
+    told_s = [at_s - case.outside_s for name, at_s in found["stages"] if name == TOLD]
+    is_untold = not told_s or told_s[0] > TOLD_S
+    return ["power outside the curve"] * is_late + ["row 59 silent"] * is_untold
