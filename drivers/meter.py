@@ -107,7 +107,8 @@ class Meter:
             for quantity in PHASED
         }
         volts, amps, self._powers = place["voltage"], place["current"], place["power"]
-        self._volts, self._volts_max = volts, settings["nominal_voltage_V"] * VOLTAGE_HIGH
+        self._volts = volts
+        self._volts_max = settings["nominal_voltage_V"] * VOLTAGE_HIGH if volts else 0.0
         self._per_nominal = 1000 / settings["nominal_voltage_V"] / len(volts) if volts else 0.0
         self._frequency = names.index(FREQUENCY) if FREQUENCY in names else None
         self._total = names.index(TOTAL) if TOTAL in names else None

@@ -22,7 +22,7 @@ from safety import signals as s
 
 BASE_W = start.LOAD_W
 BEFORE_S, BACK_S, AFTER_S, STILL_S = 1.0, 0.5, 2.5, 0.2
-BACK_SHARE, SEEN_S = 0.9, 0.1
+BACK_SHARE, NOISE_SHARE, SEEN_S = 0.9, 0.01, 0.1
 FULL_PU, LEAVES_PU = 0.9, 0.7
 TOLD, TOLD_S = "59d", 0.5  # the row of a converter that protects itself: debounce 200 ms, two reads
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
@@ -175,12 +175,17 @@ def _apart_pu(case: Case, ticks: list[Tick]) -> float | None:
 
 
 def _back_s(ticks: list[Tick], begin_s: float, end_s: float) -> tuple[float, float]:
-    """Time until the import stays above its share of before; and within as much, both ways."""
-    before_W = [t.grid_W for t in ticks if begin_s - BEFORE_S <= t.t_s < begin_s]
-    mean_W = sum(before_W) / len(before_W)
-    off_W, after = (1 - BACK_SHARE) * mean_W, [t for t in ticks if t.t_s >= end_s]
-    low = [t.t_s for t in after if t.grid_W - mean_W < -off_W]
-    far = [t.t_s for t in after if abs(t.grid_W - mean_W) > off_W]
+    """Time until the import stays above its share of before; and within as much, both ways. What
+    the wave of the load leaves on the grid before the sag may be left after it.
+    """
+    before_W = [t.grid_W for t in ticks if t.t_s < begin_s]
+    last_W = before_W[-round(BEFORE_S / codes.TICK_S) :]
+    mean_W = sum(last_W) / len(last_W)
+    low_W = min(BACK_SHARE * mean_W, min(before_W) - NOISE_SHARE * mean_W)
+    high_W = max((2 - BACK_SHARE) * mean_W, max(before_W) + NOISE_SHARE * mean_W)
+    after = [t for t in ticks if t.t_s >= end_s]
+    low = [t.t_s for t in after if t.grid_W < low_W]
+    far = [t.t_s for t in after if not low_W <= t.grid_W <= high_W]
     low_s, far_s = ((each[-1] - end_s + codes.TICK_S if each else 0.0) for each in (low, far))
     return round(max(0.0, low_s), 2), round(max(0.0, far_s), 2)
 
