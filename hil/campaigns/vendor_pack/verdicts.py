@@ -34,13 +34,7 @@ class Found(NamedTuple):
 
 def t1(rows: Rows, rated_W: float, tick_ms: int, ends_s: Sequence[float]) -> Found:
     """Power at each share: asked, at the terminals, as reported; then what is logged."""
-    control, reported, metered = [], [], []
-    for end_s in ends_s:
-        part = [row for row in rows if end_s - SETTLED_S < row[0] <= end_s]
-        wanted, given, told, grid, meter = np.mean([row[1:] for row in part], axis=0).tolist()
-        control.append(100 * abs(given - wanted) / rated_W)
-        reported.append(100 * abs(told - given) / rated_W)
-        metered.append(100 * abs(meter - grid) / rated_W)
+    control, reported, metered = _errors(rows, rated_W, ends_s)
     flat = _longest_flat([row[5] for row in rows])
     gaps = sum([b[0] - a[0] > 1.5 * tick_ms / 1000 for a, b in zip(rows, rows[1:])])
     tick = f"one tick of {tick_ms} ms"
@@ -75,6 +69,18 @@ def t1(rows: Rows, rated_W: float, tick_ms: int, ends_s: Sequence[float]) -> Fou
     columns = "t_s", "asked_W", "battery_W", "reported_W", "grid_W", "grid_meter_W"
     drawn = ("asked_W", 1e-3, "asked, kW"), ("battery_W", 1e-3, "battery, kW")
     return Found(all([each[2] for each in answers]), line, answers, columns, rows, drawn)
+
+
+def _errors(rows: Rows, rated_W: float, ends_s: Sequence[float]) -> tuple[list[float], ...]:
+    """Errors at each power, percent of rated: of the battery, the converter's report, the meter."""
+    control, reported, metered = [], [], []
+    for end_s in ends_s:
+        part = [row for row in rows if end_s - SETTLED_S < row[0] <= end_s]
+        wanted, given, told, grid, meter = np.mean([row[1:] for row in part], axis=0).tolist()
+        control.append(100 * abs(given - wanted) / rated_W)
+        reported.append(100 * abs(told - given) / rated_W)
+        metered.append(100 * abs(meter - grid) / rated_W)
+    return control, reported, metered
 
 
 def _longest_flat(values: Sequence[float]) -> int:
