@@ -98,7 +98,8 @@ def started(cabinet: str, seed: int, request_kW: int) -> VirtualRig:
 def play(case: Case, cabinet: str, seed: int) -> dict[str, Any]:
     """The figures of a case."""
     rig = started(cabinet, seed, case.request_kW)
-    weather: Weather = rig.plant.site.grid
+    weather = rig.plant.site.grid
+    assert isinstance(weather, Weather)  # `started` made it
     weather.case, weather.begin_s = case, rig.now_us / 1e6
     trips = len(rig.trips.trips)
     ticks: list[Tick] = []

@@ -173,7 +173,13 @@ def _t10(config: Config, cabinet: str, seed: int) -> Found:
 def _t11(config: Config, cabinet: str, seed: int) -> Found:
     """A day of the built-in training job."""
     seconds = T11_H * 3600
-    load = synthetic_load(seed, float(seconds), selection.peak_W(config), "training")
+    job = synthetic_load(seed, float(seconds), selection.peak_W(config), "training")
+
+    def load(t_s: float) -> float:
+        power_W = job(t_s)
+        assert isinstance(power_W, float)  # the built-in load has no channels
+        return power_W
+
     soc = config.control["soc_target_permille"] / 1000
     chain = ChainOnly(configuration.load(cabinet, tick_ms=100), load, soc)
     rows: Rows = [(0.0, soc, chain.load_W, chain.grid_W)]
